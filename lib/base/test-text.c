@@ -1,0 +1,107 @@
+#include "tests/support/cm.h"
+
+#include "base/text.h"
+
+struct row { const char *plain, *coded; };
+
+static void base64_known_answers(void **state)
+{
+	/* RFC 4648 section 10 */
+	static const struct row row[] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" } };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		uint8_t buf[32];
+		struct mst_writer w = mst_writer_of(buf, sizeof(buf));
+		size_t n = 99;
+
+		mst_put_base64(&w, mst_view_str(row[i].plain));
+		assert_true(mst_view_eq_str(mst_written(&w), row[i].coded) || !*row[i].coded);
+		assert_true(mst_base64_decode(mst_view_str(row[i].coded), buf, sizeof(buf), &n));
+		assert_int_equal(n, strlen(row[i].plain));
+		assert_memory_equal(buf, row[i].plain, n);
+	}
+}
+
+static void base64_refuses_what_it_would_not_write(void **state)
+{
+	static const char *const bad[] = { "Zg=", "Zg", "Zh==", "Zm9=", "=AAA", "Zg==Zg==", "Zm 9", "Zm9v\n", "====", "Z===" };
+	uint8_t buf[32];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(bad); i++)
+		assert_false(mst_base64_decode(mst_view_str(bad[i]), buf, sizeof(buf), &n));
+	assert_false(mst_base64_decode(mst_view_str("Zm9v"), buf, 2, &n));
+}
+
+static void hex_both_cases(void **state)
+{
+	uint8_t buf[8];
+	size_t n;
+
+	(void)state;
+	assert_true(mst_hex_decode(mst_view_str("00fFAb"), buf, sizeof(buf), &n));
+	assert_int_equal(n, 3);
+	assert_memory_equal(buf, "\x00\xff\xab", 3);
+	assert_false(mst_hex_decode(mst_view_str("0"), buf, sizeof(buf), &n));
+	assert_false(mst_hex_decode(mst_view_str("0g"), buf, sizeof(buf), &n));
+	assert_false(mst_hex_decode(mst_view_str("000000"), buf, 2, &n));
+}
+
+static void percent_round_trip(void **state)
+{
+	uint8_t buf[64], out[64];
+	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
+	size_t n;
+
+	(void)state;
+	mst_put_percent(&w, mst_view_str("A0@mef.example.com/~"));
+	assert_true(mst_view_eq_str(mst_written(&w), "A0%40mef.example.com%2F~"));
+	assert_true(mst_percent_decode(mst_written(&w), out, sizeof(out), &n));
+	assert_int_equal(n, 20);
+	assert_memory_equal(out, "A0@mef.example.com/~", 20);
+	assert_false(mst_percent_decode(mst_view_str("%4"), out, sizeof(out), &n));
+	assert_false(mst_percent_decode(mst_view_str("%zz"), out, sizeof(out), &n));
+}
+
+static void utf8(void **state)
+{
+	static const char *const good[] = { "", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+		"\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf" };
+	static const char *const bad[] = { "\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+		"\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff", "\xe2\x82" };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(good); i++)
+		assert_true(mst_utf8_valid(mst_view_str(good[i])));
+	for (size_t i = 0; i < MST_COUNT(bad); i++)
+		assert_false(mst_utf8_valid(mst_view_str(bad[i])));
+}
+
+static void decimal(void **state)
+{
+	uint64_t x = 7;
+
+	(void)state;
+	assert_true(mst_parse_dec(mst_view_str("0"), 10, &x) && x == 0);
+	assert_true(mst_parse_dec(mst_view_str("18446744073709551615"), UINT64_MAX, &x) && x == UINT64_MAX);
+	assert_false(mst_parse_dec(mst_view_str("18446744073709551616"), UINT64_MAX, &x));
+	assert_false(mst_parse_dec(mst_view_str("11"), 10, &x));
+	assert_false(mst_parse_dec(mst_view_str("01"), 10, &x));
+	assert_false(mst_parse_dec(mst_view_str("-1"), 10, &x));
+	assert_false(mst_parse_dec(mst_view_str("+1"), 10, &x));
+	assert_false(mst_parse_dec(mst_view_str(""), 10, &x));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(base64_known_answers), cmocka_unit_test(base64_refuses_what_it_would_not_write),
+		cmocka_unit_test(hex_both_cases), cmocka_unit_test(percent_round_trip), cmocka_unit_test(utf8),
+		cmocka_unit_test(decimal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+#include "base/text.h"
+
+static const char hex_digit[] = "0123456789ABCDEF";
+static const char b64_digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void mst_put_hex(struct mst_writer *w, struct mst_view v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		mst_put_u8(w, (uint8_t)hex_digit[v.p[i] >> 4]);
+		mst_put_u8(w, (uint8_t)hex_digit[v.p[i] & 15]);
+	}
+}
+
+void mst_put_base64(struct mst_writer *w, struct mst_view v)
+{
+	for (size_t i = 0; i < v.n; i += 3) {
+		size_t left = v.n - i;
+		uint32_t x = (uint32_t)v.p[i] << 16;
+
+		if (left > 1)
+			x |= (uint32_t)v.p[i + 1] << 8;
+		if (left > 2)
+			x |= v.p[i + 2];
+		mst_put_u8(w, (uint8_t)b64_digit[x >> 18]);
+		mst_put_u8(w, (uint8_t)b64_digit[x >> 12 & 63]);
+		mst_put_u8(w, left > 1 ? (uint8_t)b64_digit[x >> 6 & 63] : '=');
+		mst_put_u8(w, left > 2 ? (uint8_t)b64_digit[x & 63] : '=');
+	}
+}
+
+static bool unreserved(uint8_t c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+void mst_put_percent(struct mst_writer *w, struct mst_view v)
+{
+	for (size_t i = 0; i < v.n; i++) {
+		if (unreserved(v.p[i])) {
+			mst_put_u8(w, v.p[i]);
+			continue;
+		}
+		mst_put_u8(w, '%');
+		mst_put_hex(w, (struct mst_view){ v.p + i, 1 });
+	}
+}
+
+static int hex_value(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+bool mst_hex_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	if (in.n % 2 || in.n / 2 > cap)
+		return false;
+	for (size_t i = 0; i < in.n; i += 2) {
+		int h = hex_value(in.p[i]), l = hex_value(in.p[i + 1]);
+
+		if (h < 0 || l < 0)
+			return false;
+		out[i / 2] = (uint8_t)(h << 4 | l);
+	}
+	*ret_n = in.n / 2;
+	return true;
+}
+
+static int b64_value(uint8_t c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool mst_base64_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	size_t n = 0;
+
+	if (in.n % 4)
+		return false;
+	for (size_t i = 0; i < in.n; i += 4) {
+		bool last = i + 4 == in.n;
+		size_t pad = last && in.p[i + 3] == '=' ? (in.p[i + 2] == '=' ? 2u : 1u) : 0u;
+		uint32_t x = 0;
+
+		for (size_t j = 0; j < 4; j++) {
+			int v = j >= 4 - pad ? 0 : b64_value(in.p[i + j]);
+
+			if (v < 0)
+				return false;
+			x = x << 6 | (uint32_t)v;
+		}
+		/* one spelling per value: the bits under the padding are zero */
+		if (x & ((1u << (8 * pad)) - 1) || cap - n < 3 - pad)
+			return false;
+		for (size_t j = 0; j < 3 - pad; j++)
+			out[n++] = (uint8_t)(x >> (16 - 8 * j));
+	}
+	*ret_n = n;
+	return true;
+}
+
+bool mst_percent_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in.n; i++) {
+		uint8_t c = in.p[i];
+
+		if (c == '%') {
+			size_t one;
+
+			if (in.n - i < 3 || !mst_hex_decode((struct mst_view){ in.p + i + 1, 2 }, &c, 1, &one))
+				return false;
+			i += 2;
+		}
+		if (n == cap)
+			return false;
+		out[n++] = c;
+	}
+	*ret_n = n;
+	return true;
+}
+
+/* Length of the well-formed sequence at `p`, or 0 (Unicode table 3-7). */
+static size_t utf8_step(const uint8_t *p, size_t left)
+{
+	uint8_t c = p[0], lo = 0x80, hi = 0xbf;
+	size_t n;
+
+	if (c < 0x80)
+		return 1;
+	if (c >= 0xc2 && c <= 0xdf)
+		n = 2;
+	else if (c >= 0xe0 && c <= 0xef)
+		n = 3;
+	else if (c >= 0xf0 && c <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (n > left)
+		return 0;
+	lo = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : lo;
+	hi = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : hi;
+	if (p[1] < lo || p[1] > hi)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+bool mst_utf8_valid(struct mst_view v)
+{
+	for (size_t i = 0; i < v.n;) {
+		size_t step = utf8_step(v.p + i, v.n - i);
+
+		if (!step)
+			return false;
+		i += step;
+	}
+	return true;
+}
+
+bool mst_printable_ascii(struct mst_view v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < 0x21 || v.p[i] > 0x7e)
+			return false;
+	return true;
+}
+
+bool mst_parse_dec(struct mst_view v, uint64_t max, uint64_t *ret_x)
+{
+	uint64_t x = 0;
+
+	if (v.n == 0 || (v.n > 1 && v.p[0] == '0'))
+		return false;
+	for (size_t i = 0; i < v.n; i++) {
+		uint8_t d = (uint8_t)(v.p[i] - '0');
+
+		if (d > 9 || x > (UINT64_MAX - d) / 10)
+			return false;
+		x = x * 10 + d;
+	}
+	if (x > max)
+		return false;
+	*ret_x = x;
+	return true;
+}
+
+void mst_ascii_lower(char *s)
+{
+	for (; *s; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s + 32);
+}

@@ -1,0 +1,89 @@
+/*
+ * X.509 for everybody who is not a TLS session: making keys, requests, certificates and revocation
+ * lists in the profiles of spec 2.5.4 (P-256, SHA-256, name constraints on CAs), and reading names out
+ * of certificates. OpenSSL types stay inside; certificates are DER, private keys PKCS#8 DER.
+ */
+#ifndef MST_CRYPTO_PKI_H
+#define MST_CRYPTO_PKI_H
+
+#include "base/diag.h"
+#include "base/time.h"
+#include "codec/ident.h"
+#include "crypto/crypto.h"
+
+#define MST_CERT_MAX 4096
+#define MST_PKEY_MAX 512
+#define MST_SANS_MAX 8
+
+/* One name in a certificate (or of a peer): what flavour it identifies and its value, NUL-terminated. */
+struct mst_san {
+	enum mst_id_kind kind;      /* MST_ID_FQDN, _CSE_ABS (from its public name: kind FQDN on the wire),
+	                               _AE_ABS, _NODE, _DEVICE */
+	char value[MST_ID_MAX];
+};
+
+struct mst_cert_info {
+	struct mst_san san[MST_SANS_MAX];
+	size_t n_san;
+	char subject[256], issuer[256];      /* one-line text, for people */
+	char serial[64];                     /* hex */
+	uint8_t sha256[MST_SHA256_LEN];      /* of the DER */
+	uint8_t spki_sha256[MST_SHA256_LEN]; /* of the SubjectPublicKeyInfo: RFC 6920 */
+	mst_time not_before, not_after;
+	bool is_ca;
+};
+enum mst_pki_outcome { MST_PKI_MALFORMED = 1, MST_PKI_BAD_SIGNATURE, MST_PKI_WEAK_KEY, MST_PKI_NO_ROOM };
+
+MST_MUST_CHECK int mst_cert_info(struct mst_view der, struct mst_cert_info *ret_i, struct mst_diag *d);
+
+/* What to certify. */
+enum mst_cert_role { MST_CERT_CA, MST_CERT_SERVER /* MEF, MAF: FQDN */, MST_CERT_CLIENT /* enrolee */, MST_CERT_BOTH };
+struct mst_cert_spec {
+	enum mst_cert_role role;
+	char common_name[128];
+	struct mst_san san[MST_SANS_MAX];
+	size_t n_san;
+	mst_time not_before, not_after;
+	/* CA only: permitted subtrees (empty: none written, which a test CA may want) */
+	const char *permitted_dns[8], *permitted_uri[8];
+	size_t n_permitted_dns, n_permitted_uri;
+	int path_len;                        /* CA: -1 = no limit */
+	const char *crl_uri;                 /* optional distribution point */
+};
+
+/* A signer: a private key that may live elsewhere (keeper, token). Signs a SHA-256 digest, DER ECDSA out. */
+struct mst_signer {
+	int (*sign)(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n);
+	void *ctx;
+};
+
+MST_MUST_CHECK int mst_pkey_generate(uint8_t *ret_pkcs8, size_t cap, size_t *ret_n);      /* P-256; wipe it */
+/* SubjectPublicKeyInfo of a private key, or of a certificate. */
+MST_MUST_CHECK int mst_pkey_public(struct mst_view pkcs8, uint8_t *ret_spki, size_t cap, size_t *ret_n);
+MST_MUST_CHECK int mst_cert_public(struct mst_view der, uint8_t *ret_spki, size_t cap, size_t *ret_n);
+/* A signer from a private key in memory. `storage` keeps the key; deinit wipes. */
+struct mst_local_signer { struct mst_signer signer; void *pkey; };
+MST_MUST_CHECK int mst_local_signer_init(struct mst_local_signer *s, struct mst_view pkcs8);
+void mst_local_signer_deinit(struct mst_local_signer *s);
+
+/* Issue: `issuer_der` empty = self-signed with `spki`'s own key as signer. Random 128-bit serial. */
+MST_MUST_CHECK int mst_cert_issue(struct mst_crypto *c, struct mst_signer *signer, struct mst_view issuer_der,
+                                  struct mst_view spki, const struct mst_cert_spec *spec,
+                                  uint8_t *ret_der, size_t cap, size_t *ret_n);
+struct mst_revoked { char serial[64]; mst_time when; int reason; };
+MST_MUST_CHECK int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der, const struct mst_revoked *r,
+                                 size_t n, int64_t number, mst_time now, mst_time next_update,
+                                 uint8_t *ret_der, size_t cap, size_t *ret_n);
+
+/* PEM files for people: several certificates in one file. Positive: MST_PKI_MALFORMED with line in `d`. */
+void mst_pem_put(struct mst_writer *w, const char *label, struct mst_view der);
+/* Next block with that label at or after *at in `pem`; 0, or MST_PKI_MALFORMED; *ret_n = 0 at the end. */
+MST_MUST_CHECK int mst_pem_next(struct mst_view pem, size_t *at, const char *label, uint8_t *out, size_t cap,
+                                size_t *ret_n, struct mst_diag *d);
+
+/* The way around OpenSSL 3.0's decoder (dependencies.md 1): install the in-process copy of the EC method.
+ * Once per process, before the first TLS context; idempotent. */
+void mst_ec_fast_install(void);
+bool mst_ec_fast_installed(void);
+
+#endif

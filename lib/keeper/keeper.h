@@ -1,0 +1,89 @@
+/*
+ * Custody of the server's long-term keys (architecture 5.3). The keeper holds the key-encryption key
+ * and the CA key; it wraps, unwraps for one use, derives and signs. It answers "derive" and "seal for
+ * that process", never "give key".
+ *
+ * Two forms of ciphertext:
+ *   wrapped  under the key-encryption key, bound to a purpose; what the store holds
+ *   sealed   under the channel key of one other process (listener or connector), for one transfer
+ *
+ * The same ops exist in process (keeper-local.c) and over a link to the keeper process (keeper-remote.c).
+ */
+#ifndef MST_KEEPER_KEEPER_H
+#define MST_KEEPER_KEEPER_H
+
+#include "base/diag.h"
+#include "base/time.h"
+#include "codec/ident.h"
+#include "crypto/crypto.h"
+
+#define MST_WRAPPED_MAX 160          /* octets of any wrapped or sealed key */
+#define MST_CHANNELS_MAX 64
+#define MST_TBS_MAX 4096
+
+struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
+
+/* What a wrapped key may be used for; bound into the ciphertext, so a row cannot be passed off as another. */
+enum mst_key_purpose {
+	MST_PURPOSE_NONE,
+	MST_PURPOSE_KPM,       /* maker's secret */
+	MST_PURPOSE_KE,        /* MEF: enrolment key */
+	MST_PURPOSE_KEYREG,    /* MEF or MAF: a registered key */
+	MST_PURPOSE_KM,        /* MAF: master credential */
+};
+
+/*
+ * Leave to release or sign, made only by a role's decide function (lib/role/authorise.h is the only
+ * maker). The keeper checks that it fits the request and writes it into its own count of releases.
+ */
+struct mst_authorisation {
+	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN } what;
+	char key_id[MST_ID_MAX];         /* RELEASE: which key; SIGN: subject */
+	char to[MST_ID_MAX];             /* authenticated identity that gets it */
+	uint64_t event;                  /* number of the audit event that records it */
+};
+
+enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
+
+enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL };
+
+struct mst_keeper;
+struct mst_keeper_ops {
+	const char *name;
+	/* A key sealed by channel `from` becomes a wrapped one. `key_id` is bound into the wrapping. */
+	int (*wrap)(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p,
+	            const char *key_id, struct mst_wrapped *ret_w);
+	/* A fresh random key of 32 octets, wrapped. */
+	int (*create)(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
+	/* Wrapped key, or a key derived from it, sealed for channel `to`, for one use. */
+	int (*release)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
+	               enum mst_key_purpose p, const char *key_id, enum mst_derive_how how, int suid,
+	               const char *target, uint32_t to, struct mst_wrapped *ret_sealed);
+	/* Derive and wrap again under another purpose and id; nothing leaves. */
+	int (*derive)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id,
+	              enum mst_derive_how how, int suid, const char *target,
+	              enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w);
+	/* ECDSA P-256 signature (DER) by the CA key over the SHA-256 digest of `tbs`, a to-be-signed certificate
+	 * or revocation list, which the keeper parses before it signs. */
+	int (*sign)(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
+	            uint8_t *ret_sig, size_t cap, size_t *ret_n);
+	int (*ca_cert)(struct mst_keeper *k, uint8_t *ret_der, size_t cap, size_t *ret_n);
+	void (*close)(struct mst_keeper *k);
+};
+struct mst_keeper { const struct mst_keeper_ops *ops; };
+
+/*
+ * In process: keys from `dir` (kek.key, ca.key wrapped by it, ca.pem). Locks its memory, marks itself
+ * undumpable. mst_keeper_create_files() makes them once (`muster init`) and never overwrites.
+ */
+MST_MUST_CHECK int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k, struct mst_diag *d);
+MST_MUST_CHECK int mst_keeper_create_files(const char *dir, const char *ca_name, mst_time now, struct mst_crypto *c, struct mst_diag *d);
+/* Give the keeper the channel key of process `channel`. */
+MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32]);
+
+/* For the process at the other end of a channel: seal a key for the keeper, open one from it. */
+struct mst_channel { uint32_t id; uint8_t key[32]; };
+MST_MUST_CHECK int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_key *k, struct mst_wrapped *ret_s);
+MST_MUST_CHECK int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_wrapped *s, struct mst_key *ret_k);
+
+#endif

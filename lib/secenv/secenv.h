@@ -1,0 +1,66 @@
+/*
+ * The secure environment of a device: where its credentials live (architecture 5.1, field lessons 4,
+ * 16, 28). One interface, several backends; here: encrypted files.
+ *
+ * What is kept: the initial credential (certificate chain + private key, made or installed once) and
+ * two slots for root credentials. The active slot changes only after the new credential has been used
+ * successfully; there are never zero. "Corrupt" is an outcome of its own and never treated as empty.
+ */
+#ifndef MST_SECENV_SECENV_H
+#define MST_SECENV_SECENV_H
+
+#include "base/diag.h"
+#include "base/time.h"
+#include "codec/ident.h"
+#include "crypto/crypto.h"
+
+enum mst_secenv_outcome { MST_SECENV_NONE = 1, MST_SECENV_CORRUPT, MST_SECENV_LOCKED, MST_SECENV_FULL };
+
+/* A root credential and everything that the node learnt with it (architecture 3.5). */
+struct mst_root_cred {
+	struct mst_key key;              /* Km (or Kpsa) */
+	struct mst_key ke;               /* kept until KmID is confirmed, then wiped */
+	char key_id[MST_ID_MAX];         /* KeID while enrolling, KmID afterwards */
+	char ke_id[MST_ID_MAX];
+	int64_t suid;
+	bool confirmed;                  /* authenticated at least once under key_id = KmID */
+	mst_time not_after;
+	char admin_fqdn[MST_ID_MAX];
+	char mef_fqdn[MST_ID_MAX], mef_uri[MST_ID_MAX], mef_reg_id[MST_ID_MAX];
+	char maf_fqdn[MST_ID_MAX], maf_uri[MST_ID_MAX], maf_reg_id[MST_ID_MAX];
+	char node_id[MST_ID_MAX], cse_id[MST_ID_MAX], ae_id[MST_ID_MAX], registrar_cse_id[MST_ID_MAX];
+	char registrar_poa[4][MST_ID_MAX];
+	size_t n_registrar_poa;
+	mst_time obtained;
+	uint64_t generation;             /* counts up with every change: lesson 29 */
+	char attempt[33];                /* attempt id that produced it */
+};
+void mst_root_cred_wipe(struct mst_root_cred *c);
+
+enum mst_slot { MST_SLOT_ACTIVE, MST_SLOT_PENDING };
+
+struct mst_secenv;
+struct mst_secenv_ops {
+	const char *name;
+	/* Root credentials. load: 0, NONE, CORRUPT. store: durable when it returns 0. */
+	int (*load)(struct mst_secenv *s, enum mst_slot slot, struct mst_root_cred *ret_c, struct mst_diag *d);
+	int (*store)(struct mst_secenv *s, enum mst_slot slot, const struct mst_root_cred *c, struct mst_diag *d);
+	/* The pending slot becomes the active one, in one atomic step; the old active one is erased. */
+	int (*promote)(struct mst_secenv *s, struct mst_diag *d);
+	int (*erase)(struct mst_secenv *s, enum mst_slot slot, struct mst_diag *d);
+	/* Small durable blobs by name (engine progress, retry state, last known time). At most 64 KiB. */
+	int (*load_blob)(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
+	int (*store_blob)(struct mst_secenv *s, const char *name, struct mst_view v, struct mst_diag *d);
+	void (*close)(struct mst_secenv *s);
+};
+struct mst_secenv { const struct mst_secenv_ops *ops; };
+
+/*
+ * File backend: directory `dir` (made 0700 when absent), AES-256-GCM under a key read from `key_file`
+ * (made on first use, 0600; may be a systemd credential), write-new + fsync + rename + fsync(dir), a
+ * checksum (the AEAD tag) and two generations of each file.
+ */
+MST_MUST_CHECK int mst_secenv_file_open(const char *dir, const char *key_file, struct mst_crypto *c,
+                                        struct mst_secenv **ret_s, struct mst_diag *d);
+
+#endif

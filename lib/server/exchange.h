@@ -1,0 +1,123 @@
+/*
+ * What passes between a listener, the engine and a role (architecture 5.2): binding-neutral, so no role
+ * knows which transport carried a request or in which process it runs.
+ *
+ * The engine calls a role inside a store transaction: decode → load → decide (pure) → apply → encode. The
+ * answer leaves only after the group has been committed.
+ */
+#ifndef MST_SERVER_EXCHANGE_H
+#define MST_SERVER_EXCHANGE_H
+
+#include "codec/primitive.h"
+#include "codec/quirks.h"
+#include "store/store.h"
+#include "transport/tls.h"
+
+#define MST_ANSWER_MAX (256 * 1024)
+
+struct mst_exchange {
+	enum mst_role role;
+	uint32_t channel;                 /* process that carries it: where a released key is to be sealed for */
+	uint64_t session;                 /* connection */
+	struct mst_peer peer;
+	struct mst_request request;       /* admin: op from the method, `to` with its query string */
+	struct mst_view http_query;       /* admin */
+	bool has_export;                  /* on Create: exporter output of this session under the role's label */
+	uint8_t export_id[16];
+	struct mst_wrapped export_key;    /* sealed by `channel` */
+	char attempt[33];                 /* from X-M2M-VSI "attempt=…"; "" when absent */
+};
+
+/* A key that the answer must carry: the engine has it released after commit, the listener puts its base64
+ * text into the content at `at`. */
+struct mst_release {
+	bool wanted;
+	struct mst_authorisation authorisation;
+	struct mst_wrapped key;
+	enum mst_key_purpose purpose;
+	char key_id[MST_ID_MAX];
+	enum mst_derive_how how;
+	int suid;
+	char target[MST_ID_MAX];
+	size_t at;                        /* octet offset in the content where the base64 text goes */
+};
+
+struct mst_answer {
+	int rsc;
+	int retry_after;
+	struct mst_writer content;        /* storage given by the engine: MST_ANSWER_MAX */
+	const char *media;                /* NULL = application/json */
+	char location[MST_ID_MAX * 2];
+	struct mst_release release;
+	bool close;                       /* end the connection after it */
+};
+
+/* A PSK handshake asks for a key. */
+struct mst_psk_ask { enum mst_role role; uint32_t channel; char identity[MST_ID_MAX]; char address[64]; };
+enum mst_psk_outcome {
+	MST_PSK_UNKNOWN = 1,              /* unknown, revoked, expired: the peer sees no difference */
+	MST_PSK_FETCH,                    /* ask another server first: `fetch` is filled; then .fetched() */
+};
+/* An outward request that the connector makes. */
+struct mst_fetch {
+	char uri[512];                    /* "https://mef.example.com:8443" */
+	char server_name[MST_ID_MAX];     /* FQDN that the server must prove */
+	char connect_to[128];             /* optional */
+	char path[512];                   /* "/fetchCredentials/<KeID>/21", percent-encoded */
+	char from[MST_ID_MAX];            /* X-M2M-Origin */
+	bool registered;                  /* key retrieval (symmKeyReg) instead of fetchCredentials */
+	char attempt[33];
+};
+enum mst_fetch_end { MST_FETCH_OK, MST_FETCH_UNKNOWN /* 4004 */, MST_FETCH_REFUSED /* 4103 … */, MST_FETCH_UNREACHABLE,
+                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY };
+extern const char *const mst_fetch_end_name[];
+struct mst_fetch_result {
+	enum mst_fetch_end end;
+	int rsc;
+	char detail[160];
+	struct mst_wrapped key;           /* sealed by the connector's channel */
+	uint32_t channel;
+	char enrolee_id[MST_ID_MAX];
+	mst_time lifetime;
+};
+struct mst_psk_answer {
+	struct mst_release release;       /* what to seal for the listener when the outcome is 0 */
+	struct mst_fetch fetch;
+};
+
+/* Per-role settings, built from the configuration. */
+struct mst_mef_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; struct mst_quirks quirks; };
+struct mst_role_conf {
+	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
+	char base[64];                    /* "/MEFBase" */
+	struct mst_quirks quirks;
+	int64_t reg_lifetime;             /* longest registration, seconds */
+	int64_t retry_duration;           /* NO_MORE_COMMANDS */
+	struct mst_mef_link mef[8]; size_t n_mef;      /* MAF: which MEFs it asks */
+	char maf_fqdn[8][MST_ID_MAX]; size_t n_maf;    /* MEF: MAFs that may fetch (by FQDN certificate) */
+};
+
+struct mst_role_env {
+	struct mst_store *store;
+	struct mst_keeper *keeper;
+	struct mst_crypto *crypto;
+	const struct mst_role_conf *conf;
+	mst_time now;
+};
+
+struct mst_role_ops {
+	enum mst_role role;
+	const char *export_label;         /* listeners export under it on Create; NULL = never */
+	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (admin) */
+	bool client_cert_required;
+	bool psk;
+	/* Fill *a; always 0 or a fault: every refusal is an answer. */
+	int (*handle)(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a);
+	int (*psk_lookup)(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a);
+	/* The connector has answered a MST_PSK_FETCH: 0 (release filled) or MST_PSK_UNKNOWN. */
+	int (*fetched)(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *r, struct mst_psk_answer *a);
+	/* A handshake failed at a listener of this role: write the operator's event. */
+	int (*handshake_failed)(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail);
+};
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * The store (architecture 5.4): typed records, one key each, all access O(log n). sqlite.c here; a second
+ * database later passes the same contract suite (tests/contract).
+ *
+ * Transactions: mst_store_begin … mst_store_commit bound a *group* of decisions (one fsync). Inside it
+ * every decision is bracketed by mark … release, or undo, so that one that fails leaves nothing behind.
+ * Nothing is promised to a peer before commit has returned 0.
+ *
+ * Roles share the code, never each other's rows: registration, keyreg and credential take the role as the
+ * first part of the key. Strings are NUL-terminated copies.
+ */
+#ifndef MST_STORE_STORE_H
+#define MST_STORE_STORE_H
+
+#include "codec/ident.h"
+#include "keeper/keeper.h"
+
+enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE__COUNT };
+extern const char *const mst_role_name[MST_ROLE__COUNT];
+
+enum mst_store_outcome { MST_STORE_NONE = 1 /* no such row */, MST_STORE_EXISTS /* key taken */ };
+
+struct mst_store;
+/* url: "sqlite:/path/file.db". Creates and migrates. *ret_s NULL on failure, `d` says why in words. */
+MST_MUST_CHECK int mst_store_open(const char *url, struct mst_store **ret_s, struct mst_diag *d);
+struct mst_store *mst_store_close(struct mst_store *s);
+int mst_store_version(struct mst_store *s);                       /* number of the last migration */
+
+MST_MUST_CHECK int mst_store_begin(struct mst_store *s);
+MST_MUST_CHECK int mst_store_commit(struct mst_store *s);         /* durable when 0; a fault leaves nothing of the group */
+void mst_store_rollback(struct mst_store *s);
+MST_MUST_CHECK int mst_store_mark(struct mst_store *s);
+MST_MUST_CHECK int mst_store_release(struct mst_store *s);
+void mst_store_undo(struct mst_store *s);
+/* Tests: fail the n-th write step from now (0 = off). */
+void mst_store_fail_at(struct mst_store *s, unsigned n);
+
+/* --- provider's registry (admin role writes, mef and maf read) --- */
+
+enum mst_sub_state { MST_SUB_ACTIVE, MST_SUB_SUSPENDED, MST_SUB_ENDED };
+extern const char *const mst_sub_state_name[];
+struct mst_subscription {
+	char id[MST_ID_MAX];              /* M2M-Sub-ID: never on a wire towards a node */
+	char sp_fqdn[MST_ID_MAX];         /* service provider = administrating stakeholder (adminFQDN) */
+	char maf_fqdn[MST_ID_MAX], maf_uri[MST_ID_MAX];
+	char registrar_cse_id[MST_ID_MAX], registrar_poa[MST_ID_MAX];
+	mst_time not_before, not_after;
+	int64_t key_lifetime;             /* seconds; bound of every key besides not_after */
+	enum mst_sub_state state;
+	mst_time created, changed;
+};
+int mst_store_sub_put(struct mst_store *s, const struct mst_subscription *r, bool insert);  /* insert: EXISTS; update: NONE */
+int mst_store_sub_get(struct mst_store *s, const char *id, struct mst_subscription *ret);
+int mst_store_sub_list(struct mst_store *s, const char *after, size_t limit,
+                       int (*each)(void *arg, const struct mst_subscription *r), void *arg);
+
+/* Life of a node (architecture 4). */
+enum mst_node_state { MST_NODE_KNOWN, MST_NODE_BRIEFED, MST_NODE_ENROLLING, MST_NODE_ENROLLED, MST_NODE_EXPIRING,
+                      MST_NODE_SUSPENDED, MST_NODE_REVOKED, MST_NODE_RELEASED };
+extern const char *const mst_node_state_name[];
+struct mst_node {
+	int64_t id;                       /* ours; given by insert */
+	char node_id[MST_ID_MAX];         /* M2M-Node-ID, unique */
+	char cse_id[MST_ID_MAX];          /* absolute, assigned by the provider, unique; may be empty */
+	char ae_id[MST_ID_MAX];
+	char sub_id[MST_ID_MAX];          /* "" = no subscription yet */
+	char maker[64], model[64], serial[64], batch[64];
+	enum mst_node_state state;
+	char reason[128];                 /* of the last transition */
+	mst_time created, changed, last_seen;
+	char attempt[33];                 /* last attempt id seen */
+	char last_step[32];               /* last arrow that worked: "mef-register", "maf-enrol" … */
+};
+int mst_store_node_insert(struct mst_store *s, struct mst_node *r);           /* sets r->id; EXISTS */
+int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
+int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
+int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
+struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; };
+int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, int (*each)(void *, const struct mst_node *), void *arg);
+int mst_store_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);   /* kept as counters, O(1) */
+
+/* By which authenticated names a node is known: exact match of (kind, value); `anchor` all zero = any anchor
+ * configured at the listener, else the path must have ended there. */
+struct mst_identity { enum mst_id_kind kind; char value[MST_ID_MAX]; uint8_t anchor[MST_SHA256_LEN]; int64_t node; };
+int mst_store_identity_put(struct mst_store *s, const struct mst_identity *r);      /* EXISTS when it names another node */
+int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
+int mst_store_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *), void *arg);
+
+/* --- per role --- */
+
+struct mst_registration {
+	char reg_id[64];                  /* "reg-0007…": random, unguessable */
+	char client_id[MST_ID_MAX];       /* authenticated identity, absolute */
+	char admin_fqdn[MST_ID_MAX];
+	int64_t node;                     /* 0 when the client is no node (a MAF at the MEF) */
+	char key_id[MST_ID_MAX];          /* MEF: KeID of the session that registered last; MAF: assigned KmID */
+	char labels[512];                 /* one per line */
+	mst_time created, modified, expires;
+	char last_cmd[32]; int last_cmd_status;
+};
+/* Unique by (role, client_id, admin_fqdn) and by (role, reg_id). */
+int mst_store_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r);   /* upsert by reg_id; EXISTS */
+int mst_store_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id, struct mst_registration *ret);
+int mst_store_reg_find(struct mst_store *s, enum mst_role role, const char *client_id, const char *admin_fqdn, struct mst_registration *ret);
+int mst_store_reg_delete(struct mst_store *s, enum mst_role role, const char *reg_id);              /* and its keyregs and credentials */
+
+struct mst_keyreg {
+	char rel_key_id[MST_ID_MAX];      /* unique per role */
+	char reg_id[64];
+	char client_id[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
+	int suid;
+	char targets[1024];               /* one per line */
+	char labels[512];
+	struct mst_wrapped key;           /* purpose KEYREG, or n = 0: the exporter key stored as credential */
+	bool exporter;
+	uint64_t session;                 /* connection that made it, 0 = own key value */
+	mst_time created, modified, expires;
+};
+int mst_store_keyreg_put(struct mst_store *s, enum mst_role role, const struct mst_keyreg *r, bool insert);
+int mst_store_keyreg_get(struct mst_store *s, enum mst_role role, const char *rel_key_id, struct mst_keyreg *ret);
+int mst_store_keyreg_delete(struct mst_store *s, enum mst_role role, const char *rel_key_id);
+int mst_store_keyreg_list(struct mst_store *s, enum mst_role role, const char *reg_id, int (*each)(void *, const struct mst_keyreg *), void *arg);
+
+enum mst_cred_state { MST_CRED_PENDING /* not yet used */, MST_CRED_ACTIVE, MST_CRED_REVOKED };
+struct mst_credential {
+	char key_id[MST_ID_MAX];          /* KeID, KmID, KpmID; unique per role; key part compares as canonical text */
+	enum mst_key_purpose purpose;
+	struct mst_wrapped key;
+	char client_id[MST_ID_MAX];       /* whose key it is: enrolee's absolute id */
+	char via[MST_ID_MAX];             /* MAF: MEF it came from, KeID it replaces; MEF: reg_id */
+	int64_t node;                     /* 0 when unknown here */
+	enum mst_cred_state state;
+	mst_time created, expires, last_used;
+};
+int mst_store_cred_put(struct mst_store *s, enum mst_role role, const struct mst_credential *r, bool insert);
+int mst_store_cred_get(struct mst_store *s, enum mst_role role, const char *key_id, struct mst_credential *ret);
+int mst_store_cred_delete(struct mst_store *s, enum mst_role role, const char *key_id);
+int mst_store_cred_list(struct mst_store *s, enum mst_role role, const char *client_id, int (*each)(void *, const struct mst_credential *), void *arg);
+
+/* Certificates that were revoked (for the CRL) and issued. */
+struct mst_cert_row { char serial[64]; char subject[MST_ID_MAX]; int64_t node; mst_time issued, expires, revoked; int reason; };
+int mst_store_cert_put(struct mst_store *s, const struct mst_cert_row *r);
+int mst_store_cert_get(struct mst_store *s, const char *serial, struct mst_cert_row *ret);
+int mst_store_cert_list_revoked(struct mst_store *s, mst_time now, int (*each)(void *, const struct mst_cert_row *), void *arg);
+
+/* --- audit log: append-only, entries chain by hash --- */
+struct mst_event {
+	uint64_t seq;                     /* given by append */
+	mst_time when;
+	char role[12];
+	char what[40];                    /* "mef.registered", "handshake.failed", "node.revoked" */
+	int64_t node;
+	char who[MST_ID_MAX];             /* authenticated identity, or the operator */
+	char attempt[33];
+	int outcome;                      /* RSC, or 0 */
+	char why[256];
+	uint8_t hash[MST_SHA256_LEN];     /* SHA-256(previous hash || canonical text of this entry) */
+};
+int mst_store_event_append(struct mst_store *s, struct mst_event *e);      /* sets seq, hash */
+struct mst_event_filter { uint64_t after; int64_t node; const char *attempt, *what_prefix, *role; mst_time since; size_t limit; };
+int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f, int (*each)(void *, const struct mst_event *), void *arg);
+/* Walk the chain: 0, or MST_FAULT_CORRUPT with the first bad seq. */
+int mst_store_event_verify(struct mst_store *s, uint64_t *ret_bad);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * HTTPS client on libevent_core: resolves (all addresses, IPv6 and IPv4, in order: lesson 8), connects,
+ * hands-shakes, sends one request at a time on a kept session. Every step has a deadline.
+ * Names are resolved off the loop, so that a slow resolver never stops it; numeric hosts at once.
+ */
+#ifndef MST_TRANSPORT_CLIENT_H
+#define MST_TRANSPORT_CLIENT_H
+
+#include "transport/http.h"
+#include "transport/tls.h"
+
+struct event_base;
+struct mst_client;
+
+struct mst_client_config {
+	struct event_base *base;
+	struct mst_tls_ctx *tls;             /* NULL: plain, only for "unix:/path" */
+	const char *host;                    /* name or address; SNI and name check use `server_name` */
+	uint16_t port;
+	const char *server_name;             /* FQDN that the server's certificate must name exactly (kind FQDN) */
+	const char *connect_to;              /* optional "host:port" to dial instead (tests, proxies); name check unchanged */
+	const struct mst_key *psk;           /* PSK session: key and identity; copied and wiped by the client */
+	const char *psk_identity;
+	struct mst_http_limits limits;
+	mst_ms connect_ms, handshake_ms, answer_ms;
+	const struct mst_view *pins;         /* public key pins (ni:) that may replace the anchors */
+	size_t n_pins;
+};
+
+struct mst_client_ops {
+	void (*on_open)(void *owner, struct mst_client *c);                      /* handshake done */
+	/* A whole response; borrowed until the callback returns. */
+	void (*on_response)(void *owner, struct mst_client *c, const struct mst_http_msg *m);
+	/* The session ended; nothing more will be called. `why` MST_TLS_CLOSED after mst_client_close(). */
+	void (*on_end)(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail);
+};
+
+/* Starts connecting; callbacks come from the loop, never from inside this call. */
+MST_MUST_CHECK int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_ops *ops, void *owner, struct mst_client **ret);
+/* Send whole HTTP octets (copied). One request may be outstanding. */
+MST_MUST_CHECK int mst_client_send(struct mst_client *c, struct mst_view octets);
+MST_MUST_CHECK int mst_client_export(struct mst_client *c, const char *label, uint8_t *out, size_t n);
+const struct mst_peer *mst_client_peer(const struct mst_client *c);
+struct mst_client *mst_client_free(struct mst_client *c);     /* allowed inside callbacks; no further callback */
+
+/* "https://host:port/path" → parts, each NUL-terminated. Default port 443. False when malformed. */
+struct mst_uri { char scheme[16]; char host[256]; uint16_t port; char path[512]; };
+MST_MUST_CHECK bool mst_uri_parse(struct mst_view v, struct mst_uri *ret_u);
+
+#endif

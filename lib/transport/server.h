@@ -1,0 +1,68 @@
+/*
+ * HTTPS (and, on unix sockets, HTTP) server on libevent_core with our own TLS pump: non-blocking, one
+ * state machine per connection, every state with a deadline, bounded memory.
+ *
+ * The owner gives callbacks; a request is answered later, by id, in any order between connections.
+ */
+#ifndef MST_TRANSPORT_SERVER_H
+#define MST_TRANSPORT_SERVER_H
+
+#include "transport/http.h"
+#include "transport/tls.h"
+
+struct event_base;
+struct mst_server;                   /* one listening endpoint */
+struct mst_conn;                     /* one connection; valid until on_close returns */
+
+struct mst_server_limits {
+	unsigned connections;        /* beyond: accepted and closed at once, counted */
+	unsigned handshakes;         /* running at the same time */
+	unsigned requests;           /* outstanding with the owner: beyond 503 + Retry-After */
+	struct mst_http_limits http;
+	mst_ms handshake_ms, header_ms, body_ms, idle_ms, answer_ms, write_ms;
+};
+extern const struct mst_server_limits mst_server_limits_default;
+
+/* What ended a handshake or connection, for log, metrics and operator events. */
+struct mst_server_ops {
+	/* A whole request arrived. Borrowed until the request is answered. Answer with mst_conn_answer(). */
+	void (*on_request)(void *owner, struct mst_conn *c, const struct mst_http_msg *m);
+	/* A PSK identity came in a handshake, which is suspended until mst_conn_psk() is called (from inside
+	 * this callback, or later). NULL: no PSK. */
+	void (*on_psk)(void *owner, struct mst_conn *c, const char *identity);
+	/* The handshake failed (never reached on_request). `peer` may be partly filled. */
+	void (*on_handshake_failed)(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail);
+	/* The connection is going away; forget it. `pending`: a request was not yet answered. */
+	void (*on_close)(void *owner, struct mst_conn *c, bool pending);
+	void (*on_handshake_done)(void *owner, struct mst_conn *c);     /* may be NULL */
+};
+
+/* `fd`: a listening socket (non-blocking), taken over. `tls` NULL: plain HTTP, for unix sockets and loopback metrics. */
+MST_MUST_CHECK int mst_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls,
+                                  const struct mst_server_limits *l, const struct mst_server_ops *ops, void *owner,
+                                  struct mst_server **ret);
+void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);   /* for new connections */
+void mst_server_drain(struct mst_server *s);        /* stop accepting; idle connections close, busy ones finish */
+unsigned mst_server_open(const struct mst_server *s);
+struct mst_server *mst_server_free(struct mst_server *s);                /* drops everything at once */
+struct mst_server_stats { uint64_t accepted, refused, handshakes, handshake_failures, requests, answers, timeouts; unsigned open; };
+struct mst_server_stats mst_server_stats(const struct mst_server *s);
+
+const struct mst_peer *mst_conn_peer(const struct mst_conn *c);
+void *mst_conn_data(const struct mst_conn *c);
+void mst_conn_set_data(struct mst_conn *c, void *data);
+uint64_t mst_conn_id(const struct mst_conn *c);     /* unique in this process: the session id */
+/* RFC 5705 without context on the finished session. MST_FAULT_BUG on a plain connection. */
+MST_MUST_CHECK int mst_conn_export(struct mst_conn *c, const char *label, uint8_t *out, size_t n);
+/* Resume a suspended handshake: with the key, or NULL for "unknown identity", which then fails exactly as a
+ * wrong key does (a random key is used). */
+void mst_conn_psk(struct mst_conn *c, const struct mst_key *k);
+/* Answer the outstanding request with whole HTTP octets (copied). `close` ends the connection after it. */
+void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close);
+bool mst_conn_keep_alive(const struct mst_conn *c);
+
+/* Listening socket on "host:port", "[v6]:port", or "unix:/path" (0600-ish by umask, stale file replaced).
+ * O_CLOEXEC, non-blocking, SO_REUSEPORT when asked; port 0 = any, *ret_port says which. */
+MST_MUST_CHECK int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d);
+
+#endif

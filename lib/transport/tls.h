@@ -1,0 +1,86 @@
+/*
+ * The TLS profile of spec 2.5: named profiles of suites, certificate flavours with exact name matching,
+ * revocation lists, exporter. OpenSSL inside; only lib/transport sees its types.
+ */
+#ifndef MST_TRANSPORT_TLS_H
+#define MST_TRANSPORT_TLS_H
+
+#include "crypto/pki.h"
+
+/* Named profiles (switchable in the configuration). */
+enum mst_tls_profile {
+	MST_TLS_ONEM2M,      /* TLS 1.2 only, the mandatory suites of 2.5.2 and 2.5.3 */
+	MST_TLS_MODERN,      /* TLS 1.3 and TLS 1.2 with ECDHE AEAD suites, ECDHE-PSK; no mandatory CBC suite */
+	MST_TLS_BOTH,        /* both of the above; the default */
+};
+extern const char *const mst_tls_profile_name[];     /* "onem2m", "modern", "both" */
+
+enum mst_auth { MST_AUTH_ANONYMOUS, MST_AUTH_CERT, MST_AUTH_RAW_KEY, MST_AUTH_PSK, MST_AUTH_LOCAL };
+
+/* Who is at the other end; established once, by the handshake. */
+struct mst_peer {
+	enum mst_auth how;
+	struct mst_cert_info cert;              /* CERT: all names in it */
+	uint8_t anchor_sha256[MST_SHA256_LEN];  /* CERT: the trust anchor that the path ended at */
+	char psk_identity[MST_ID_MAX];          /* PSK */
+	uint32_t uid;                           /* LOCAL: of the unix socket's peer */
+	char sni[MST_ID_MAX];
+	char address[64];                       /* "[::1]:41234", for people */
+};
+
+/* Why a handshake or a connection ended. Stable words, shown to people and written into events. */
+enum mst_tls_end {
+	MST_TLS_OPEN,
+	MST_TLS_CLOSED,                 /* orderly, by close_notify */
+	MST_TLS_TRUNCATED,              /* the peer vanished in the middle */
+	MST_TLS_UNREACHABLE,            /* no address answered */
+	MST_TLS_NAME_UNKNOWN,           /* the name does not resolve */
+	MST_TLS_TIMEOUT,
+	MST_TLS_NO_COMMON_SUITE,
+	MST_TLS_NO_CERTIFICATE,         /* a client certificate was required */
+	MST_TLS_UNTRUSTED,              /* no path to a configured anchor */
+	MST_TLS_EXPIRED, MST_TLS_NOT_YET_VALID, MST_TLS_REVOKED, MST_TLS_CRL_STALE,
+	MST_TLS_BAD_CERTIFICATE,        /* malformed, weak, wrong usage, name constraint broken */
+	MST_TLS_WRONG_NAME,             /* no name in it equals the expected one */
+	MST_TLS_NO_SNI,
+	MST_TLS_PSK_REFUSED,            /* unknown identity or wrong key: not told apart to the peer */
+	MST_TLS_ALERT,                  /* the peer refused; text has its alert */
+	MST_TLS_PROTOCOL,               /* not TLS, or broken TLS */
+	MST_TLS_BUSY,                   /* refused early: too many */
+};
+const char *mst_tls_end_text(enum mst_tls_end e);       /* "certificate expired" */
+const char *mst_tls_end_remedy(enum mst_tls_end e);     /* what a person should do next */
+
+struct mst_tls_ctx;      /* one per endpoint (server) or per trust setting (client) */
+
+struct mst_tls_config {
+	bool server;
+	enum mst_tls_profile profile;
+	struct mst_view chain_pem;              /* own certificate and intermediates; may be empty (client, PSK) */
+	struct mst_view key_pkcs8;              /* own key, DER; copied into the library and to be wiped by the caller */
+	const struct mst_view *anchors;         /* DER trust anchors */
+	size_t n_anchors;
+	const struct mst_view *crls;            /* DER; checked for every certificate whose issuer has one here;
+	                                           with require_crl a missing or stale list refuses: 2.5.6 */
+	size_t n_crls;
+	bool require_crl;
+	bool require_client_cert;               /* server; PSK sessions are not asked for one */
+	bool allow_psk;
+	bool require_sni;                       /* server: refuse a ClientHello without, or with a name not in `names` */
+	const char *const *names; size_t n_names;   /* server: names served */
+	bool resumption;                        /* false on Mmef/Mmaf */
+	const char *psk_hint;
+	bool allow_raw_keys;                    /* RFC 7250 where the library can (not OpenSSL 3.0) */
+	/* Validity is judged at this time instead of the system clock; below `clock_floor` the clock counts as
+	 * unset: then "not yet valid" is forgiven and expiry judged against the floor (lesson 15). */
+	mst_time (*now)(void *arg);
+	void *now_arg;
+	mst_time clock_floor;
+};
+MST_MUST_CHECK int mst_tls_ctx_new(const struct mst_tls_config *c, struct mst_tls_ctx **ret, struct mst_diag *d);
+struct mst_tls_ctx *mst_tls_ctx_free(struct mst_tls_ctx *c);    /* reference-counted by live connections */
+
+/* Does any name of the certificate equal `value` of flavour `kind` exactly (spec 2.5.4)? */
+bool mst_cert_names(const struct mst_cert_info *i, enum mst_id_kind kind, const char *value);
+
+#endif
