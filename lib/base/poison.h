@@ -13,7 +13,7 @@
 
 #pragma GCC poison malloc calloc realloc free strdup strndup alloca
 #pragma GCC poison printf fprintf sprintf snprintf vsnprintf vprintf puts putchar fopen fclose
-#pragma GCC poison open close socket connect accept send recv select poll
+#pragma GCC poison open close socket connect send recv select poll
 #pragma GCC poison time clock_gettime gettimeofday localtime gmtime mktime strftime
 #pragma GCC poison rand srand random getenv setenv system exit abort
 #pragma GCC poison strcpy strcat sprintf strtok sscanf atoi atol atof strtol strtoul
