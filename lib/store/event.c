@@ -1,8 +1,6 @@
 /* The audit chain, the same for every database: canonical text and hash of an entry (store.h). */
 #include "store/ops.h"
 
-#include <openssl/evp.h>
-
 #include "base/text.h"
 
 static void put_number(struct mst_writer *w, const char *name, int64_t x)
@@ -36,5 +34,5 @@ int mst_event_hash(const uint8_t prev[MST_SHA256_LEN], const struct mst_event *e
 	put_text(&w, "why=", e->why);
 	if (!w.ok)
 		return MST_FAULT_BUG;
-	return EVP_Digest(text, w.n, ret_hash, NULL, EVP_sha256(), NULL) == 1 ? 0 : MST_FAULT_CRYPTO;
+	return mst_crypto_openssl()->ops->sha256(mst_crypto_openssl(), mst_written(&w), ret_hash);
 }

@@ -2,6 +2,7 @@
 #include "store/sqlite.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define EVENT_COLS "seq, at, role, what, node, who, attempt, outcome, why, hash"
 #define E(t, m) SQ_COL(t, struct mst_event, m)

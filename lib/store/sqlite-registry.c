@@ -2,6 +2,7 @@
 #include "store/sqlite.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define SUB_COLS "id, sp_fqdn, maf_fqdn, maf_uri, registrar_cse_id, registrar_poa, not_before, not_after, key_lifetime, state, created, changed"
 #define S(t, m) SQ_COL(t, struct mst_subscription, m)

@@ -2,6 +2,7 @@
 #include "store/sqlite.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int outcome_of(struct sq *q, int rc)
 {

@@ -8,6 +8,7 @@
 #include "store/sqlite.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define APPLICATION_ID 0x4d535452      /* "MSTR" */
 

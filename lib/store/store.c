@@ -1,6 +1,8 @@
 /* The store's face: names, choice of the database by URL, and one line a function. */
 #include "store/ops.h"
 
+#include <string.h>
+
 const char *const mst_role_name[MST_ROLE__COUNT] = {
 	[MST_ROLE_NONE] = "none", [MST_ROLE_BBN] = "bbn", [MST_ROLE_MEF] = "mef", [MST_ROLE_MAF] = "maf", [MST_ROLE_BSF] = "bsf",
 	[MST_ROLE_HSS] = "hss", [MST_ROLE_ADMIN] = "admin", [MST_ROLE_GATEWAY] = "gateway",
