@@ -1,0 +1,96 @@
+# A friendly front for meson. `make help` lists everything.
+# Every target sets up what it needs on Debian 12; root (sudo) is used for packages only.
+SHELL := /bin/sh
+MESON := /usr/bin/meson
+NINJA := ninja
+BUILD ?= build
+JOBS ?= $(shell nproc)
+TESTFLAGS ?= --print-errorlogs --no-rebuild
+
+.PHONY: help setup build demo test check bench fuzz cov asan tsan clang release lint fmt man install dist clean
+
+help:
+	@echo 'muster: brings M2M nodes into service'
+	@echo
+	@echo '  make demo      a whole installation on loopback enrols a fleet of 200 nodes (FLAGS=--keep leaves it running)'
+	@echo '  make test      build and run every test: units, fuzz corpora, contract, scenarios with real daemons'
+	@echo '  make check     what CI runs: lint, tests, clang, sanitizers, demo'
+	@echo '  make bench     enrolments per second beside bare handshakes, memory, instructions'
+	@echo '  make asan      the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo '  make tsan      the tests under ThreadSanitizer'
+	@echo '  make fuzz      libFuzzer on every target, SECONDS=30 each'
+	@echo '  make cov       coverage report in build-cov/coverage.html'
+	@echo '  make lint      house rules, purity, layers, cppcheck, clang-tidy, shellcheck, codespell'
+	@echo '  make fmt       clang-format on the lines that a change touches'
+	@echo '  make man       build the manual pages'
+	@echo '  make release   hardened build, with the hardening checked'
+	@echo '  make install   install under PREFIX (default /usr/local); DESTDIR is honoured'
+	@echo '  make setup     install missing Debian packages (part of every target above)'
+	@echo '  make clean     remove the build directories'
+
+setup:
+	@tools/setup
+
+$(BUILD)/build.ninja: | setup
+	$(MESON) setup $(BUILD) -Dwerror=true
+
+build: setup $(BUILD)/build.ninja
+	$(NINJA) -j$(JOBS) -C $(BUILD)
+
+demo: build
+	tools/demo $(BUILD) $(FLAGS)
+
+test: build
+	tools/check-purity $(BUILD)
+	$(MESON) test -C $(BUILD) $(TESTFLAGS)
+
+check:
+	.ci/run
+
+clang: setup
+	[ -f build-clang/build.ninja ] || CC=clang $(MESON) setup build-clang -Dwerror=true
+	$(NINJA) -j$(JOBS) -C build-clang
+
+asan: setup
+	[ -f build-asan/build.ninja ] || CC=clang $(MESON) setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true
+	$(NINJA) -j$(JOBS) -C build-asan
+	$(MESON) test -C build-asan $(TESTFLAGS) --timeout-multiplier 3
+
+tsan: setup
+	[ -f build-tsan/build.ninja ] || CC=clang $(MESON) setup build-tsan -Db_sanitize=thread -Db_lundef=false -Dwerror=true
+	$(NINJA) -j$(JOBS) -C build-tsan
+	$(MESON) test -C build-tsan $(TESTFLAGS) --timeout-multiplier 4
+
+fuzz: setup
+	[ -f build-fuzz/build.ninja ] || CC=clang $(MESON) setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
+	$(NINJA) -j$(JOBS) -C build-fuzz
+	tools/fuzz-all build-fuzz $(or $(SECONDS),30)
+
+cov: setup
+	[ -f build-cov/build.ninja ] || $(MESON) setup build-cov -Db_coverage=true -Dbuildtype=debug
+	$(NINJA) -j$(JOBS) -C build-cov
+	$(MESON) test -C build-cov $(TESTFLAGS)
+	gcovr --root . --filter lib/ --filter src/ --exclude '.*test-.*' --html-details build-cov/coverage.html --txt-summary --print-summary build-cov
+
+release: setup
+	[ -f build-release/build.ninja ] || $(MESON) setup build-release --buildtype=release -Db_lto=false -Db_ndebug=false
+	$(NINJA) -j$(JOBS) -C build-release
+	tools/check-hardening build-release
+
+bench: release
+	tools/bench build-release $(FLAGS)
+
+lint: build
+	tools/lint $(BUILD)
+
+fmt:
+	git diff -U0 --no-color | clang-format-diff-14 -p1 -i
+
+man: build
+	@ls $(BUILD)/man
+
+install: build
+	$(MESON) install -C $(BUILD) $(if $(DESTDIR),--destdir $(DESTDIR))
+
+clean:
+	rm -rf build build-clang build-asan build-tsan build-fuzz build-cov build-release
