@@ -1,4 +1,5 @@
-/* Bodies, paths and queries of the admin API: octets into the request as the listener would hand them over. */
+/* Bodies, paths and queries of the admin API: octets into the request as the listener would hand them over.
+ */
 #include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,20 +23,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_t *j;
 
 	if (!s) {
-		char dir[] = "/tmp/mst-fuzz-XXXXXX", url[64], path[64];
+		static const char *const part[] = { "", "-wal", "-shm" };
+		char dir[] = "/tmp/mst-fuzz-XXXXXX", path[64];
 
 		if (!mkdtemp(dir))
 			abort();
-		snprintf(path, sizeof(path), "%s/f.db", dir);
-		snprintf(url, sizeof(url), "sqlite:%s", path);
-		if (mst_store_open(url, &s, NULL))
+		snprintf(path, sizeof(path), "sqlite:%s/f.db", dir);
+		if (mst_store_open(path, &s, NULL))
 			abort();
 		/* its only user keeps it open: nothing stays behind */
-		unlink(path);
-		snprintf(url, sizeof(url), "%s-wal", path);
-		unlink(url);
-		snprintf(url, sizeof(url), "%s-shm", path);
-		unlink(url);
+		for (size_t i = 0; i < MST_COUNT(part); i++) {
+			snprintf(path, sizeof(path), "%s/f.db%s", dir, part[i]);
+			unlink(path);
+		}
 		rmdir(dir);
 	}
 	if (size < 2)

@@ -7,8 +7,14 @@
 
 #include "base/text.h"
 
-#define NODE_PARAMS { "state", "subscription", "maker", "after", "limit" }
-#define EVENT_PARAMS { "after", "node", "attempt", "what", "role", "since", "limit" }
+#define NODE_PARAMS                                                                                          \
+	{                                                                                                    \
+		"state", "subscription", "maker", "after", "limit"                                           \
+	}
+#define EVENT_PARAMS                                                                                         \
+	{                                                                                                    \
+		"after", "node", "attempt", "what", "role", "since", "limit"                                 \
+	}
 
 /* Exact paths stand before those with {id}. */
 const struct admin_route admin_routes[] = {
@@ -53,7 +59,8 @@ json_t *admin_error(const struct mst_diag *d)
 	/* A text cut in the middle of a character is no UTF-8. */
 	json_t *field = json_string(d->field), *text = json_string(d->text);
 
-	return json_pack("{s:o, s:o}", "field", field ? field : json_string(""), "text", text ? text : json_string("not valid"));
+	return json_pack("{s:o, s:o}", "field", field ? field : json_string(""), "text",
+			 text ? text : json_string("not valid"));
 }
 
 int admin_refuse(struct admin *q, int rsc, const struct mst_diag *d)
@@ -71,7 +78,8 @@ int admin_event(struct admin *q, const char *what, int64_t node, const char *why
 	return mst_store_event_append(q->env->store, &e);
 }
 
-bool admin_number(const char *name, const char *text, uint64_t none, uint64_t max, uint64_t *ret_x, struct mst_diag *d)
+bool admin_number(const char *name, const char *text, uint64_t none, uint64_t max, uint64_t *ret_x,
+		  struct mst_diag *d)
 {
 	char most[24];
 
@@ -101,13 +109,15 @@ static bool follows(struct mst_view path, const char *route, struct mst_view *re
 	if (!open)
 		return mst_view_eq_str(path, route);
 	after = strlen(open) - strlen("{id}");
-	if (path.n <= before + after || memcmp(path.p, route, before) || !mst_view_ends(path, open + strlen("{id}")))
+	if (path.n <= before + after || memcmp(path.p, route, before) ||
+	    !mst_view_ends(path, open + strlen("{id}")))
 		return false;
 	*ret_id = mst_view_sub(path, before, path.n - before - after);
 	return true;
 }
 
-static const struct admin_route *find_route(enum mst_op op, struct mst_view path, struct mst_view *ret_id, bool *ret_other_op)
+static const struct admin_route *find_route(enum mst_op op, struct mst_view path, struct mst_view *ret_id,
+					    bool *ret_other_op)
 {
 	*ret_other_op = false;
 	for (size_t i = 0; i < admin_routes_n; i++) {
@@ -129,26 +139,30 @@ static bool decode_text(struct mst_view v, char out[MST_ID_MAX])
 	       mst_view_to_str((struct mst_view){ raw, n }, out, MST_ID_MAX);
 }
 
-static bool one_param(struct admin *q, const struct admin_route *route, struct mst_view pair, struct mst_diag *d)
+static bool one_param(struct admin *q, const struct admin_route *route, struct mst_view pair,
+		      struct mst_diag *d)
 {
 	size_t eq = mst_view_find(pair, '=');
 	char known[100] = "none";
 	size_t at = 0;
 
 	for (size_t i = 0; i < ADMIN_PARAMS_MAX && route->param[i]; i++) {
-		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", route->param[i]);
+		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "",
+				       route->param[i]);
 		if (!mst_view_eq_str(mst_view_sub(pair, 0, eq), route->param[i]))
 			continue;
 		if (!q->param[i][0] && decode_text(mst_view_sub(pair, eq + 1, pair.n), q->param[i]))
 			return true;
-		mst_diag_set(d, 0, route->param[i], "expected once, percent-encoded, at most 255 octets", NULL);
+		mst_diag_set(d, 0, route->param[i], "expected once, percent-encoded, at most 255 octets",
+			     NULL);
 		return false;
 	}
 	mst_diag_set(d, 0, "query", "unknown parameter; known here are: ", known, NULL);
 	return false;
 }
 
-static bool read_query(struct admin *q, const struct admin_route *route, struct mst_view query, struct mst_diag *d)
+static bool read_query(struct admin *q, const struct admin_route *route, struct mst_view query,
+		       struct mst_diag *d)
 {
 	while (query.n) {
 		size_t end = mst_view_find(query, '&');
@@ -166,7 +180,8 @@ static bool read_body(struct admin *q, struct mst_view content, struct mst_diag 
 	json_error_t e;
 	char where[64];
 
-	q->body = content.n ? json_loadb((const char *)content.p, content.n, JSON_REJECT_DUPLICATES, &e) : json_object();
+	q->body = content.n ? json_loadb((const char *)content.p, content.n, JSON_REJECT_DUPLICATES, &e)
+			    : json_object();
 	if (json_is_object(q->body))
 		return true;
 	if (q->body || !content.n) {
@@ -191,8 +206,10 @@ static int serve(struct admin *q, const struct mst_exchange *x)
 	path = mst_view_sub(path, 0, mark);
 	route = find_route(x->request.op, path, &id, &other_op);
 	if (!route) {
-		mst_diag_set(&d, 0, other_op ? "method" : "path", other_op ? "this path does not take this method" :
-		             "there is nothing at this path; the API is described in openapi.yaml", NULL);
+		mst_diag_set(&d, 0, other_op ? "method" : "path",
+			     other_op ? "this path does not take this method"
+				      : "there is nothing at this path; the API is described in openapi.yaml",
+			     NULL);
 		return admin_refuse(q, other_op ? MST_RSC_OPERATION_NOT_ALLOWED : MST_RSC_NOT_FOUND, &d);
 	}
 	if (id.n && !decode_text(id, q->id)) {
@@ -200,7 +217,8 @@ static int serve(struct admin *q, const struct mst_exchange *x)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	}
 	q->act = route->act;
-	if (!read_query(q, route, query, &d) || (route->op == MST_OP_CREATE && !read_body(q, x->request.content, &d)))
+	if (!read_query(q, route, query, &d) ||
+	    (route->op == MST_OP_CREATE && !read_body(q, x->request.content, &d)))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	return route->handle(q);
 }
@@ -214,7 +232,10 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	snprintf(q.who, sizeof(q.who), "uid %u", x->peer.uid);
 	if (!may_ask(&x->peer)) {
 		r = admin_event(&q, "admin.refused", 0, "not the user of this installation");
-		mst_diag_set(&d, 0, "", "only the user that runs this installation and root may ask, on the local socket", NULL);
+		mst_diag_set(
+			&d, 0, "",
+			"only the user that runs this installation and root may ask, on the local socket",
+			NULL);
 		return r ? r : admin_refuse(&q, MST_RSC_NO_PRIVILEGE, &d);
 	}
 	r = serve(&q, x);

@@ -14,10 +14,10 @@
 
 extern const struct mst_role_ops mst_role_admin;
 
-#define ADMIN_PARAMS_MAX 8
-#define ADMIN_IMPORT_MAX 1000
-#define ADMIN_PAGE 100
-#define ADMIN_PAGE_MAX 500
+#define ADMIN_PARAMS_MAX     8
+#define ADMIN_IMPORT_MAX     1000
+#define ADMIN_PAGE           100
+#define ADMIN_PAGE_MAX       500
 #define ADMIN_IDENTITIES_MAX 8
 /* A page ends early when it is this long; well below MST_ANSWER_MAX. */
 #define ADMIN_ANSWER_FULL (180 * 1024)
@@ -26,17 +26,17 @@ extern const struct mst_role_ops mst_role_admin;
 struct admin {
 	struct mst_role_env *env;
 	struct mst_answer *a;
-	char who[MST_ID_MAX];                          /* "uid 0": into every event */
-	char id[MST_ID_MAX];                           /* {id} of the path */
-	char param[ADMIN_PARAMS_MAX][MST_ID_MAX];      /* query, in the order of the route's names; "" = absent */
-	json_t *body;                                  /* POST: an object */
-	const char *act;                               /* last word of the route */
+	char who[MST_ID_MAX];                     /* "uid 0": into every event */
+	char id[MST_ID_MAX];                      /* {id} of the path */
+	char param[ADMIN_PARAMS_MAX][MST_ID_MAX]; /* query, in the order of the route's names; "" = absent */
+	json_t *body;                             /* POST: an object */
+	const char *act;                          /* last word of the route */
 };
 
 /* Handlers answer in q->a; they return 0 or a fault. */
 struct admin_route {
 	enum mst_op op;
-	const char *path;                              /* "/v1/nodes/{id}/revoke" */
+	const char *path; /* "/v1/nodes/{id}/revoke" */
 	int (*handle)(struct admin *q);
 	const char *act;
 	const char *param[ADMIN_PARAMS_MAX];
@@ -51,7 +51,8 @@ json_t *admin_error(const struct mst_diag *d);
 /* Into the audit log, in the transaction of the change. */
 int admin_event(struct admin *q, const char *what, int64_t node, const char *why);
 /* A number in the query: false, and `d` filled, when it is none. "" gives `none`. */
-bool admin_number(const char *name, const char *text, uint64_t none, uint64_t max, uint64_t *ret_x, struct mst_diag *d);
+bool admin_number(const char *name, const char *text, uint64_t none, uint64_t max, uint64_t *ret_x,
+		  struct mst_diag *d);
 
 int admin_node_add(struct admin *q);
 int admin_node_import(struct admin *q);

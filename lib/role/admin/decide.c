@@ -2,7 +2,8 @@
 
 #include "codec/primitive.h"
 
-static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field, const char *text)
+static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field,
+				 const char *text)
 {
 	mst_diag_set(d, 0, field, text, NULL);
 	*ret_rsc = rsc;
@@ -16,12 +17,14 @@ static void set_text(char *out, size_t cap, const char *text)
 }
 
 enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscription *sub, mst_time now,
-                                     int *ret_rsc, struct mst_diag *d)
+				     int *ret_rsc, struct mst_diag *d)
 {
 	if (n->sub_id[0] && !sub)
-		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "subscription", "there is no such subscription; add it first");
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "subscription",
+			      "there is no such subscription; add it first");
 	if (sub && sub->state == MST_SUB_ENDED)
-		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "subscription", "this subscription has ended; name another one");
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "subscription",
+			      "this subscription has ended; name another one");
 	n->state = MST_NODE_KNOWN;
 	set_text(n->reason, sizeof(n->reason), "added");
 	n->created = now;
@@ -29,8 +32,8 @@ enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscr
 	return ADMIN_DONE;
 }
 
-enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, mst_time now,
-                                         int *ret_rsc, struct mst_diag *d)
+enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason,
+					 mst_time now, int *ret_rsc, struct mst_diag *d)
 {
 	enum mst_node_state to = !strcmp(act, "revoke") ? MST_NODE_REVOKED : MST_NODE_RELEASED;
 
@@ -44,7 +47,8 @@ enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, co
 	return ADMIN_DONE;
 }
 
-enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc, struct mst_diag *d)
+enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc,
+				    struct mst_diag *d)
 {
 	if (!r->not_before)
 		r->not_before = now;
@@ -59,15 +63,18 @@ enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, in
 	return ADMIN_DONE;
 }
 
-enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now, int *ret_rsc,
-                                        struct mst_diag *d)
+enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
+					int *ret_rsc, struct mst_diag *d)
 {
-	enum mst_sub_state to = !strcmp(act, "suspend") ? MST_SUB_SUSPENDED : !strcmp(act, "resume") ? MST_SUB_ACTIVE : MST_SUB_ENDED;
+	enum mst_sub_state to = !strcmp(act, "suspend")  ? MST_SUB_SUSPENDED
+				: !strcmp(act, "resume") ? MST_SUB_ACTIVE
+							 : MST_SUB_ENDED;
 
 	if (r->state == to)
 		return ADMIN_UNCHANGED;
 	if (r->state == MST_SUB_ENDED)
-		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this subscription has ended for good; add a new one");
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id",
+			      "this subscription has ended for good; add a new one");
 	r->state = to;
 	r->changed = now;
 	return ADMIN_DONE;

@@ -12,7 +12,7 @@ struct member {
 	const char *name;
 	enum member_type type;
 	bool required;
-	enum mst_id_kind kind;       /* IDENT */
+	enum mst_id_kind kind; /* IDENT */
 	size_t at, cap;
 };
 
@@ -46,11 +46,17 @@ static bool take_text(const char *field, const json_t *v, char *out, size_t cap,
 	return false;
 }
 
-static bool take_ident(const char *field, const json_t *v, enum mst_id_kind kind, char *out, struct mst_diag *d)
+static bool take_ident(const char *field, const json_t *v, enum mst_id_kind kind, char *out,
+		       struct mst_diag *d)
 {
-	static const struct { enum mst_id_kind kind; const char *example; } examples[] = {
-		{ MST_ID_FQDN, "maf.example.com" }, { MST_ID_CSE_ABS, "//sp.example.com/CSE0001" },
-		{ MST_ID_AE_ABS, "//sp.example.com/S98821" }, { MST_ID_NODE, "urn:dev:ops:32473-sensor-1" },
+	static const struct {
+		enum mst_id_kind kind;
+		const char *example;
+	} examples[] = {
+		{ MST_ID_FQDN, "maf.example.com" },
+		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001" },
+		{ MST_ID_AE_ABS, "//sp.example.com/S98821" },
+		{ MST_ID_NODE, "urn:dev:ops:32473-sensor-1" },
 		{ MST_ID_DEVICE, "0.2.481.1.100.3030.10011" },
 	};
 	const char *example = "";
@@ -69,8 +75,8 @@ static bool take_uri(const char *field, const json_t *v, char *out, struct mst_d
 	struct mst_view t = json_is_string(v) ? text_of(v) : MST_VIEW_NONE;
 	size_t colon = mst_view_find(t, ':');
 
-	if (colon && mst_view_starts(mst_view_sub(t, colon, t.n), "://") && t.n > colon + 3 && mst_printable_ascii(t) &&
-	    mst_view_to_str(t, out, MST_ID_MAX))
+	if (colon && mst_view_starts(mst_view_sub(t, colon, t.n), "://") && t.n > colon + 3 &&
+	    mst_printable_ascii(t) && mst_view_to_str(t, out, MST_ID_MAX))
 		return true;
 	return wrong(d, field, "a URI of at most 255 octets, like https://maf.example.com:8444");
 }
@@ -120,7 +126,8 @@ static bool unknown_member(const char *name, const struct member *m, size_t n, s
 	bool plain = len < 32;
 
 	for (size_t i = 0; i < len; i++)
-		plain = plain && ((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9'));
+		plain = plain && ((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
+				  (name[i] >= '0' && name[i] <= '9'));
 	for (size_t i = 0; i < n && at < sizeof(known); i++)
 		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", m[i].name);
 	mst_diag_set(d, 0, plain ? name : "", "unknown member; known are ", known, NULL);
@@ -140,7 +147,8 @@ static bool members(const json_t *j, const struct member *m, size_t n, void *out
 
 	if (!json_is_object(j))
 		return wrong(d, "", "a JSON object");
-	json_object_foreach((json_t *)j, name, v) {
+	json_object_foreach((json_t *)j, name, v)
+	{
 		size_t i = 0;
 
 		while (i < n && strcmp(m[i].name, name))
@@ -152,7 +160,7 @@ static bool members(const json_t *j, const struct member *m, size_t n, void *out
 		v = json_object_get(j, m[i].name);
 		if (!present(v)) {
 			if (m[i].required)
-				return take(&m[i], NULL, out, d);       /* fails, and says what is expected */
+				return take(&m[i], NULL, out, d); /* fails, and says what is expected */
 			continue;
 		}
 		if (!take(&m[i], v, out, d))
@@ -163,14 +171,20 @@ static bool members(const json_t *j, const struct member *m, size_t n, void *out
 
 #define AT(s, m) offsetof(s, m), sizeof(((s *)0)->m)
 
-struct identity_input { char kind[16], value[MST_ID_MAX], anchor[2 * MST_SHA256_LEN + 1]; };
+struct identity_input {
+	char kind[16], value[MST_ID_MAX], anchor[2 * MST_SHA256_LEN + 1];
+};
 static const struct member identity_members[] = {
 	{ "kind", TEXT, true, 0, AT(struct identity_input, kind) },
 	{ "value", TEXT, true, 0, AT(struct identity_input, value) },
 	{ "anchor", TEXT, false, 0, AT(struct identity_input, anchor) },
 };
-static const struct { const char *name; enum mst_id_kind kind; } identity_kinds[] = {
-	{ "fqdn", MST_ID_FQDN }, { "node", MST_ID_NODE }, { "device", MST_ID_DEVICE }, { "cse", MST_ID_CSE_ABS }, { "ae", MST_ID_AE_ABS },
+static const struct {
+	const char *name;
+	enum mst_id_kind kind;
+} identity_kinds[] = {
+	{ "fqdn", MST_ID_FQDN },   { "node", MST_ID_NODE }, { "device", MST_ID_DEVICE },
+	{ "cse", MST_ID_CSE_ABS }, { "ae", MST_ID_AE_ABS },
 };
 
 static bool decode_identity(const json_t *j, struct mst_identity *ret, struct mst_diag *d)
@@ -187,7 +201,8 @@ static bool decode_identity(const json_t *j, struct mst_identity *ret, struct ms
 		return wrong(d, "kind", "one of fqdn, node, device, cse, ae");
 	if (!take_ident("value", json_object_get(j, "value"), ret->kind, ret->value, d))
 		return false;
-	if (in.anchor[0] && (!mst_hex_decode(mst_view_str(in.anchor), ret->anchor, sizeof(ret->anchor), &n) || n != MST_SHA256_LEN))
+	if (in.anchor[0] && (!mst_hex_decode(mst_view_str(in.anchor), ret->anchor, sizeof(ret->anchor), &n) ||
+			     n != MST_SHA256_LEN))
 		return wrong(d, "anchor", "64 hex digits: SHA-256 of the trust anchor's certificate");
 	return true;
 }
@@ -201,14 +216,17 @@ static bool decode_identities(const json_t *list, struct admin_node_input *ret, 
 
 	if (json_array_size(list) < 1 || json_array_size(list) > ADMIN_IDENTITIES_MAX)
 		return wrong(d, "identities", "1 to 8 identities");
-	json_array_foreach(list, i, one) {
+	json_array_foreach(list, i, one)
+	{
 		if (!decode_identity(one, &ret->identity[i], &inner)) {
-			snprintf(field, sizeof(field), "identities[%zu]%s%.40s", i, inner.field[0] ? "." : "", inner.field);
+			snprintf(field, sizeof(field), "identities[%zu]%s%.40s", i, inner.field[0] ? "." : "",
+				 inner.field);
 			mst_diag_set(d, 0, field, inner.text, NULL);
 			return false;
 		}
 		for (size_t k = 0; k < i; k++)
-			if (ret->identity[k].kind == ret->identity[i].kind && !strcmp(ret->identity[k].value, ret->identity[i].value)) {
+			if (ret->identity[k].kind == ret->identity[i].kind &&
+			    !strcmp(ret->identity[k].value, ret->identity[i].value)) {
 				snprintf(field, sizeof(field), "identities[%zu]", i);
 				return wrong(d, field, "each name once");
 			}
@@ -219,10 +237,15 @@ static bool decode_identities(const json_t *list, struct admin_node_input *ret, 
 
 #define N(m) AT(struct mst_node, m)
 static const struct member node_members[] = {
-	{ "nodeID", IDENT, true, MST_ID_NODE, N(node_id) }, { "cseID", IDENT, false, MST_ID_CSE_ABS, N(cse_id) },
-	{ "aeID", IDENT, false, MST_ID_AE_ABS, N(ae_id) }, { "subscription", IDENT, false, MST_ID_NODE, N(sub_id) },
-	{ "maker", TEXT, false, 0, N(maker) }, { "model", TEXT, false, 0, N(model) }, { "serial", TEXT, false, 0, N(serial) },
-	{ "batch", TEXT, false, 0, N(batch) }, { "identities", LIST, false, 0, 0, 0 },
+	{ "nodeID", IDENT, true, MST_ID_NODE, N(node_id) },
+	{ "cseID", IDENT, false, MST_ID_CSE_ABS, N(cse_id) },
+	{ "aeID", IDENT, false, MST_ID_AE_ABS, N(ae_id) },
+	{ "subscription", IDENT, false, MST_ID_NODE, N(sub_id) },
+	{ "maker", TEXT, false, 0, N(maker) },
+	{ "model", TEXT, false, 0, N(model) },
+	{ "serial", TEXT, false, 0, N(serial) },
+	{ "batch", TEXT, false, 0, N(batch) },
+	{ "identities", LIST, false, 0, 0, 0 },
 };
 
 bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst_diag *d)
@@ -245,10 +268,14 @@ bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst
 #define S(m) AT(struct mst_subscription, m)
 static const struct member sub_members[] = {
 	/* M2M-Sub-ID: printable ASCII as an M2M-Node-ID; the provider's own name for it */
-	{ "id", IDENT, true, MST_ID_NODE, S(id) }, { "spFQDN", IDENT, true, MST_ID_FQDN, S(sp_fqdn) },
-	{ "mafFQDN", IDENT, true, MST_ID_FQDN, S(maf_fqdn) }, { "mafURI", URI, false, 0, S(maf_uri) },
-	{ "registrarCSE", IDENT, false, MST_ID_CSE_ABS, S(registrar_cse_id) }, { "registrarPoA", URI, false, 0, S(registrar_poa) },
-	{ "notBefore", TIME, false, 0, S(not_before) }, { "notAfter", TIME, true, 0, S(not_after) },
+	{ "id", IDENT, true, MST_ID_NODE, S(id) },
+	{ "spFQDN", IDENT, true, MST_ID_FQDN, S(sp_fqdn) },
+	{ "mafFQDN", IDENT, true, MST_ID_FQDN, S(maf_fqdn) },
+	{ "mafURI", URI, false, 0, S(maf_uri) },
+	{ "registrarCSE", IDENT, false, MST_ID_CSE_ABS, S(registrar_cse_id) },
+	{ "registrarPoA", URI, false, 0, S(registrar_poa) },
+	{ "notBefore", TIME, false, 0, S(not_before) },
+	{ "notAfter", TIME, true, 0, S(not_after) },
 	{ "keyLifetime", SECONDS, false, 0, S(key_lifetime) },
 };
 
@@ -277,5 +304,6 @@ bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)
 	if (!members(j, &rows, 1, NULL, d))
 		return false;
 	*ret_rows = json_object_get(j, "rows");
-	return (json_array_size(*ret_rows) && json_array_size(*ret_rows) <= ADMIN_IMPORT_MAX) || wrong(d, "rows", "1 to 1000 rows");
+	return (json_array_size(*ret_rows) && json_array_size(*ret_rows) <= ADMIN_IMPORT_MAX) ||
+	       wrong(d, "rows", "1 to 1000 rows");
 }

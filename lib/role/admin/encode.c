@@ -31,7 +31,10 @@ json_t *admin_json_time(mst_time t)
 	return json_string(w.ok ? out : "");
 }
 
-struct object { json_t *j; bool ok; };
+struct object {
+	json_t *j;
+	bool ok;
+};
 
 static void put(struct object *o, const char *name, json_t *v)
 {
@@ -117,8 +120,12 @@ json_t *admin_json_sub(const struct mst_subscription *r)
 
 json_t *admin_json_identity(const struct mst_identity *r)
 {
-	static const struct { enum mst_id_kind kind; const char *name; } kinds[] = {
-		{ MST_ID_FQDN, "fqdn" }, { MST_ID_NODE, "node" }, { MST_ID_DEVICE, "device" }, { MST_ID_CSE_ABS, "cse" }, { MST_ID_AE_ABS, "ae" },
+	static const struct {
+		enum mst_id_kind kind;
+		const char *name;
+	} kinds[] = {
+		{ MST_ID_FQDN, "fqdn" },   { MST_ID_NODE, "node" }, { MST_ID_DEVICE, "device" },
+		{ MST_ID_CSE_ABS, "cse" }, { MST_ID_AE_ABS, "ae" },
 	};
 	static const uint8_t any[MST_SHA256_LEN];
 	struct object o = begin();

@@ -1,12 +1,16 @@
 /* /v1/events and /v1/status */
 #include <string.h>
 
-#include "muster/version.h"
 #include "role/admin/admin.h"
 
 enum { EV_AFTER, EV_NODE, EV_ATTEMPT, EV_WHAT, EV_ROLE, EV_SINCE, EV_LIMIT };
 
-struct event_page { json_t *list; size_t size, left; uint64_t last; bool more; };
+struct event_page {
+	json_t *list;
+	size_t size, left;
+	uint64_t last;
+	bool more;
+};
 
 static int keep_event(void *arg, const struct mst_event *e)
 {
@@ -24,7 +28,8 @@ static int keep_event(void *arg, const struct mst_event *e)
 	return json_array_append_new(p->list, j) ? MST_FAULT_MEMORY : 0;
 }
 
-/* 0, or a fault; *ret_ok false with `d` when a parameter is wrong. A node that does not exist has no events. */
+/* 0, or a fault; *ret_ok false with `d` when a parameter is wrong. A node that does not exist has no events.
+ */
 static int event_filter(struct admin *q, struct mst_event_filter *f, bool *ret_ok, struct mst_diag *d)
 {
 	struct mst_node n;
@@ -32,7 +37,9 @@ static int event_filter(struct admin *q, struct mst_event_filter *f, bool *ret_o
 	int r = 0;
 
 	*ret_ok = false;
-	*f = (struct mst_event_filter){ .attempt = q->param[EV_ATTEMPT], .what_prefix = q->param[EV_WHAT], .role = q->param[EV_ROLE] };
+	*f = (struct mst_event_filter){ .attempt = q->param[EV_ATTEMPT],
+					.what_prefix = q->param[EV_WHAT],
+					.role = q->param[EV_ROLE] };
 	if (!admin_number("after", q->param[EV_AFTER], 0, INT64_MAX, &f->after, d) ||
 	    !admin_number("limit", q->param[EV_LIMIT], ADMIN_PAGE, ADMIN_PAGE_MAX, &limit, d))
 		return 0;
@@ -44,7 +51,10 @@ static int event_filter(struct admin *q, struct mst_event_filter *f, bool *ret_o
 	if (q->param[EV_NODE][0]) {
 		r = admin_find_node(q, q->param[EV_NODE], &n);
 		if (r == MST_STORE_NONE)
-			mst_diag_set(d, 0, "node", "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
+			mst_diag_set(
+				d, 0, "node",
+				"there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number",
+				NULL);
 		if (r)
 			return r < 0 ? r : 0;
 		f->node = n.id;
@@ -77,9 +87,13 @@ int admin_event_list(struct admin *q)
 		json_decref(p.list);
 		return r;
 	}
-	/* Where to go on: behind this page, or when it was the last one behind everything that was looked at. */
-	return admin_answer(q, MST_RSC_OK, json_pack("{s:o, s:I}", "events", p.list, "last",
-	                    (json_int_t)(p.more ? p.last : newest > f.after ? newest : f.after)));
+	/* Where to go on: behind this page, or when it was the last one behind everything that was looked at.
+	 */
+	return admin_answer(q, MST_RSC_OK,
+			    json_pack("{s:o, s:I}", "events", p.list, "last",
+				      (json_int_t)(p.more             ? p.last
+						   : newest > f.after ? newest
+								      : f.after)));
 }
 
 int admin_event_verify(struct admin *q)
@@ -90,8 +104,9 @@ int admin_event_verify(struct admin *q)
 	if (r && r != MST_FAULT_CORRUPT)
 		return r;
 	if (r)
-		return admin_answer(q, MST_RSC_OK, json_pack("{s:b, s:I, s:I}", "ok", 0, "entries", (json_int_t)entries,
-		                    "firstBad", (json_int_t)bad));
+		return admin_answer(q, MST_RSC_OK,
+				    json_pack("{s:b, s:I, s:I}", "ok", 0, "entries", (json_int_t)entries,
+					      "firstBad", (json_int_t)bad));
 	return admin_answer(q, MST_RSC_OK, json_pack("{s:b, s:I}", "ok", 1, "entries", (json_int_t)entries));
 }
 
@@ -113,7 +128,8 @@ int admin_status(struct admin *q)
 	for (unsigned i = MST_ROLE_BBN; i < MST_ROLE__COUNT; i++)
 		if (q->env->conf && q->env->conf->roles_played & 1u << i)
 			(void)json_array_append_new(roles, json_string(mst_role_name[i]));
-	return admin_answer(q, MST_RSC_OK, json_pack("{s:s, s:o, s:o, s:o, s:i, s:I}", "version", MST_VERSION, "roles", roles,
-	                    "nodes", nodes, "time", admin_json_time(q->env->now), "schema", mst_store_version(q->env->store),
-	                    "lastEvent", (json_int_t)last));
+	return admin_answer(q, MST_RSC_OK,
+			    json_pack("{s:s, s:o, s:o, s:o, s:i, s:I}", "version", MST_VERSION, "roles",
+				      roles, "nodes", nodes, "time", admin_json_time(q->env->now), "schema",
+				      mst_store_version(q->env->store), "lastEvent", (json_int_t)last));
 }

@@ -34,7 +34,8 @@ static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc,
 		r = mst_store_identity_put(q->env->store, &in->identity[i]);
 		if (r == MST_STORE_EXISTS) {
 			snprintf(field, sizeof(field), "identities[%zu]", i);
-			mst_diag_set(d, 0, field, "another node is known by this name; a name belongs to one node", NULL);
+			mst_diag_set(d, 0, field,
+				     "another node is known by this name; a name belongs to one node", NULL);
 			*ret_rsc = MST_RSC_CONFLICT;
 			return ADMIN_REFUSED;
 		}
@@ -45,7 +46,8 @@ static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc,
 }
 
 /* 0, ADMIN_REFUSED (rsc and d filled; rows may have been written: undo), or a fault. */
-static int add(struct admin *q, const json_t *j, struct admin_node_input *in, int *ret_rsc, struct mst_diag *d)
+static int add(struct admin *q, const json_t *j, struct admin_node_input *in, int *ret_rsc,
+	       struct mst_diag *d)
 {
 	struct mst_subscription sub;
 	bool has_sub;
@@ -64,7 +66,8 @@ static int add(struct admin *q, const json_t *j, struct admin_node_input *in, in
 }
 
 /* With a mark of its own, so that a refusal half way leaves nothing. */
-static int add_marked(struct admin *q, const json_t *j, struct admin_node_input *in, int *ret_rsc, struct mst_diag *d)
+static int add_marked(struct admin *q, const json_t *j, struct admin_node_input *in, int *ret_rsc,
+		      struct mst_diag *d)
 {
 	int r = mst_store_mark(q->env->store);
 
@@ -83,7 +86,10 @@ static int keep_identity(void *arg, const struct mst_identity *r)
 	return json_array_append_new(arg, admin_json_identity(r)) ? MST_FAULT_MEMORY : 0;
 }
 
-struct listing { json_t *list; enum mst_role role; };
+struct listing {
+	json_t *list;
+	enum mst_role role;
+};
 
 static int keep_reg(void *arg, const struct mst_registration *r)
 {
@@ -149,13 +155,16 @@ int admin_node_import(struct admin *q)
 	if (!admin_decode_rows(q->body, &rows, &d))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	answers = json_array();
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		int rsc, r = add_marked(q, row, &in, &rsc, &d);
 		json_t *one;
 
-		d.text[r > 0 ? 130 : 0] = '\0';        /* 1000 answers fit into one */
-		one = r < 0 ? NULL : r ? json_pack("{s:i, s:b, s:o}", "row", (int)i, "ok", 0, "error", admin_error(&d))
-		                       : json_pack("{s:i, s:b, s:I}", "row", (int)i, "ok", 1, "id", (json_int_t)in.node.id);
+		d.text[r > 0 ? 130 : 0] = '\0'; /* 1000 answers fit into one */
+		one = r < 0 ? NULL
+		      : r   ? json_pack("{s:i, s:b, s:o}", "row", (int)i, "ok", 0, "error", admin_error(&d))
+			    : json_pack("{s:i, s:b, s:I}", "row", (int)i, "ok", 1, "id",
+					(json_int_t)in.node.id);
 		if (json_array_append_new(answers, one)) {
 			json_decref(answers);
 			return r < 0 ? r : MST_FAULT_MEMORY;
@@ -166,7 +175,12 @@ int admin_node_import(struct admin *q)
 
 enum { NODE_STATE, NODE_SUB, NODE_MAKER, NODE_AFTER, NODE_LIMIT };
 
-struct node_page { json_t *list; size_t size, left; int64_t last; bool more; };
+struct node_page {
+	json_t *list;
+	size_t size, left;
+	int64_t last;
+	bool more;
+};
 
 /* One more than asked for tells whether there is a next page. */
 static int keep_node(void *arg, const struct mst_node *n)
@@ -189,12 +203,17 @@ static bool node_filter(struct admin *q, struct mst_node_filter *f, struct mst_d
 {
 	uint64_t after = 0, limit = 0;
 
-	*f = (struct mst_node_filter){ .state = -1, .sub_id = q->param[NODE_SUB], .maker = q->param[NODE_MAKER] };
+	*f = (struct mst_node_filter){ .state = -1,
+				       .sub_id = q->param[NODE_SUB],
+				       .maker = q->param[NODE_MAKER] };
 	for (int i = 0; i <= MST_NODE_RELEASED; i++)
 		if (!strcmp(mst_node_state_name[i], q->param[NODE_STATE]))
 			f->state = i;
 	if (q->param[NODE_STATE][0] && f->state < 0) {
-		mst_diag_set(d, 0, "state", "expected one of known, briefed, enrolling, enrolled, expiring, suspended, revoked, released", NULL);
+		mst_diag_set(d, 0, "state",
+			     "expected one of known, briefed, enrolling, enrolled, expiring, suspended, "
+			     "revoked, released",
+			     NULL);
 		return false;
 	}
 	if (!admin_number("after", q->param[NODE_AFTER], 0, INT64_MAX, &after, d) ||
@@ -247,7 +266,8 @@ static int no_such_node(struct admin *q)
 {
 	struct mst_diag d;
 
-	mst_diag_set(&d, 0, "id", "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
+	mst_diag_set(&d, 0, "id",
+		     "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
 	return admin_refuse(q, MST_RSC_NOT_FOUND, &d);
 }
 
@@ -284,7 +304,8 @@ int admin_node_act(struct admin *q)
 	if (!r)
 		r = admin_end_credentials(q, &n);
 	if (!r)
-		r = admin_event(q, n.state == MST_NODE_REVOKED ? "node.revoked" : "node.released", n.id, reason);
+		r = admin_event(q, n.state == MST_NODE_REVOKED ? "node.revoked" : "node.released", n.id,
+				reason);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	return answer_node(q, MST_RSC_OK, &n);

@@ -56,7 +56,8 @@ static int end_creds(struct admin *q, enum mst_role role, int64_t node, const ch
 
 	do {
 		s = (struct standing){ .now = q->env->now };
-		r = client ? mst_store_cred_list(st, role, client, keep_cred, &s) : mst_store_cred_of_node(st, role, node, keep_cred, &s);
+		r = client ? mst_store_cred_list(st, role, client, keep_cred, &s)
+			   : mst_store_cred_of_node(st, role, node, keep_cred, &s);
 		for (size_t i = 0; i < s.n && r >= 0; i++) {
 			s.cred[i].state = MST_CRED_REVOKED;
 			r = mst_store_cred_put(st, role, &s.cred[i], false);
@@ -118,7 +119,10 @@ static int end_by_name(struct admin *q, enum mst_role role, const char *client, 
 	return r < 0 ? r : 0;
 }
 
-struct names { char name[ADMIN_IDENTITIES_MAX + 3][MST_ID_MAX]; size_t n; };
+struct names {
+	char name[ADMIN_IDENTITIES_MAX + 3][MST_ID_MAX];
+	size_t n;
+};
 
 static int keep_name(void *arg, const struct mst_identity *r)
 {

@@ -11,7 +11,8 @@ int admin_sub_add(struct admin *q)
 	struct mst_diag d = { 0 };
 	int rsc = MST_RSC_BAD_REQUEST, r;
 
-	if (!admin_decode_sub(q->body, &sub, &d) || admin_decide_sub(&sub, q->env->now, &rsc, &d) == ADMIN_REFUSED)
+	if (!admin_decode_sub(q->body, &sub, &d) ||
+	    admin_decide_sub(&sub, q->env->now, &rsc, &d) == ADMIN_REFUSED)
 		return admin_refuse(q, rsc, &d);
 	r = mst_store_sub_put(q->env->store, &sub, true);
 	if (r == MST_STORE_EXISTS) {
@@ -27,7 +28,12 @@ int admin_sub_add(struct admin *q)
 
 enum { SUB_AFTER, SUB_LIMIT };
 
-struct sub_page { json_t *list; size_t size, left; char last[MST_ID_MAX]; bool more; };
+struct sub_page {
+	json_t *list;
+	size_t size, left;
+	char last[MST_ID_MAX];
+	bool more;
+};
 
 static int keep_sub(void *arg, const struct mst_subscription *r)
 {
@@ -89,7 +95,8 @@ int admin_sub_show(struct admin *q)
 /* suspend, resume, end: what it means for nodes is decided at their next request. */
 int admin_sub_act(struct admin *q)
 {
-	static const char *const what[] = { "subscription.resumed", "subscription.suspended", "subscription.ended" };
+	static const char *const what[] = { "subscription.resumed", "subscription.suspended",
+					    "subscription.ended" };
 	struct mst_subscription sub;
 	struct mst_diag d = { 0 };
 	char reason[128], why[256];

@@ -1,4 +1,5 @@
-/* Every path of the admin API, good and bad: what it answers, what it changes, what it writes into the audit log. */
+/* Every path of the admin API, good and bad: what it answers, what it changes, what it writes into the audit
+ * log. */
 #include "tests/support/cm.h"
 
 #include <stdio.h>
@@ -7,18 +8,28 @@
 
 #include "role/admin/admin.h"
 
-#define NOW 1795212591       /* 20261120T220951 */
+#define NOW 1795212591 /* 20261120T220951 */
 
-struct fix { char dir[64]; struct mst_store *s; struct mst_role_conf conf; int fault; };
+struct fix {
+	char dir[64];
+	struct mst_store *s;
+	struct mst_role_conf conf;
+	int fault;
+};
 
 static uint8_t answer_room[MST_ANSWER_MAX];
 
-/* As the engine does it: a group, a mark around the decision, undo on a fault. The answer as JSON, or NULL on a fault. */
-static json_t *call_as(struct fix *f, uint32_t uid, enum mst_op op, const char *target, const char *body, int *ret_rsc)
+/* As the engine does it: a group, a mark around the decision, undo on a fault. The answer as JSON, or NULL on
+ * a fault. */
+static json_t *call_as(struct fix *f, uint32_t uid, enum mst_op op, const char *target, const char *body,
+		       int *ret_rsc)
 {
 	struct mst_role_env env = { .store = f->s, .conf = &f->conf, .now = NOW };
-	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = uid },
-		                  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
+	struct mst_exchange x = {
+		.role = MST_ROLE_ADMIN,
+		.peer = { .how = MST_AUTH_LOCAL, .uid = uid },
+		.request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) }
+	};
 	struct mst_answer a = { .content = mst_writer_of(answer_room, sizeof(answer_room)) };
 	json_t *j;
 	int r = mst_store_begin(f->s);
@@ -60,7 +71,9 @@ static void must(struct fix *f, enum mst_op op, const char *target, const char *
 	json_decref(j);
 }
 
-#define SUB "{\"id\":\"contract-1\",\"spFQDN\":\"SP.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}"
+#define SUB                                                                                                  \
+	"{\"id\":\"contract-1\",\"spFQDN\":\"SP.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":" \
+	"\"20271121T000000\"}"
 #define ANCHOR "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff"
 
 static int set_up(void **state)
@@ -75,8 +88,11 @@ static int set_up(void **state)
 	f->conf.roles_played = 1u << MST_ROLE_MEF | 1u << MST_ROLE_ADMIN;
 	must(f, MST_OP_CREATE, "/v1/subscriptions", SUB, 2001);
 	must(f, MST_OP_CREATE, "/v1/nodes",
-	     "{\"nodeID\":\"urn:a\",\"cseID\":\"//SP.example.com/CSE1\",\"subscription\":\"contract-1\",\"maker\":\"acme\","
-	     "\"identities\":[{\"kind\":\"node\",\"value\":\"urn:a\"},{\"kind\":\"fqdn\",\"value\":\"A.example.com\",\"anchor\":\"" ANCHOR "\"}]}", 2001);
+	     "{\"nodeID\":\"urn:a\",\"cseID\":\"//SP.example.com/"
+	     "CSE1\",\"subscription\":\"contract-1\",\"maker\":\"acme\","
+	     "\"identities\":[{\"kind\":\"node\",\"value\":\"urn:a\"},{\"kind\":\"fqdn\",\"value\":\"A."
+	     "example.com\",\"anchor\":\"" ANCHOR "\"}]}",
+	     2001);
 	*state = f;
 	return 0;
 }
@@ -110,17 +126,22 @@ struct row {
 	int op;
 	const char *target, *body;
 	int rsc;
-	const char *part;        /* in the answer */
-	int events;              /* written */
+	const char *part; /* in the answer */
+	int events;       /* written */
 };
 
 static const struct row rows[] = {
 	/* nodes */
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:b\"}", 2001, "\"identities\":[{\"kind\":\"node\",\"value\":\"urn:b\"}]", 1 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:c\",\"cseID\":\"\",\"batch\":null}", 2001, "\"state\":\"known\"", 1 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:b\"}", 2001,
+	  "\"identities\":[{\"kind\":\"node\",\"value\":\"urn:b\"}]", 1 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:c\",\"cseID\":\"\",\"batch\":null}", 2001, "\"state\":\"known\"",
+	  1 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:b\"}", 4105, "\"field\":\"nodeID\"", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"cseID\":\"//sp.EXAMPLE.com/CSE1\"}", 4105, "\"field\":\"cseID\"", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"d.example.com\"},{\"kind\":\"fqdn\",\"value\":\"a.EXAMPLE.com\"}]}",
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"cseID\":\"//sp.EXAMPLE.com/CSE1\"}", 4105,
+	  "\"field\":\"cseID\"", 0 },
+	{ C, "/v1/nodes",
+	  "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"d.example.com\"},{\"kind\":"
+	  "\"fqdn\",\"value\":\"a.EXAMPLE.com\"}]}",
 	  4105, "\"field\":\"identities[1]\"", 0 },
 	{ C, "/v1/nodes", "{}", 4000, "\"field\":\"nodeID\",\"text\":\"expected a valid M2M-Node-ID", 0 },
 	{ C, "/v1/nodes", "", 4000, "\"field\":\"nodeID\"", 0 },
@@ -130,28 +151,40 @@ static const struct row rows[] = {
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"nodeID\":\"urn:e\"}", 4000, "\"field\":\"body\"", 0 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"with blank\"}", 4000, "\"field\":\"nodeID\"", 0 },
 	{ C, "/v1/nodes", "{\"nodeID\":7}", 4000, "\"field\":\"nodeID\"", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"nodeId\":\"x\"}", 4000, "\"field\":\"nodeId\",\"text\":\"unknown member; known are nodeID, cseID", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"cseID\":\"CSE1\"}", 4000, "like //sp.example.com/CSE0001", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"nodeId\":\"x\"}", 4000,
+	  "\"field\":\"nodeId\",\"text\":\"unknown member; known are nodeID, cseID", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"cseID\":\"CSE1\"}", 4000, "like //sp.example.com/CSE0001",
+	  0 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"aeID\":\"S1\"}", 4000, "\"field\":\"aeID\"", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"subscription\":\"nothing\"}", 4000, "\"field\":\"subscription\"", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"subscription\":\"nothing\"}", 4000,
+	  "\"field\":\"subscription\"", 0 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"maker\":\"a\\u0007b\"}", 4000, "\"field\":\"maker\"", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"serial\":\"1234567890123456789012345678901234567890123456789012345678901234\"}",
+	{ C, "/v1/nodes",
+	  "{\"nodeID\":\"urn:d\",\"serial\":"
+	  "\"1234567890123456789012345678901234567890123456789012345678901234\"}",
 	  4000, "1 to 63 octets", 0 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"identities\":[]}", 4000, "1 to 8 identities", 0 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"imei\",\"value\":\"1\"}]}", 4000,
 	  "\"field\":\"identities[0].kind\",\"text\":\"expected one of fqdn, node, device, cse, ae", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"-bad-\"}]}", 4000, "identities[0].value", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"d.example.com\",\"anchor\":\"12\"}]}", 4000,
-	  "64 hex digits", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"d.example.com\"},{\"kind\":\"fqdn\",\"value\":\"D.example.com\"}]}",
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"-bad-\"}]}",
+	  4000, "identities[0].value", 0 },
+	{ C, "/v1/nodes",
+	  "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"d.example.com\",\"anchor\":"
+	  "\"12\"}]}",
+	  4000, "64 hex digits", 0 },
+	{ C, "/v1/nodes",
+	  "{\"nodeID\":\"urn:d\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"d.example.com\"},{\"kind\":"
+	  "\"fqdn\",\"value\":\"D.example.com\"}]}",
 	  4000, "\"field\":\"identities[1]\",\"text\":\"expected each name once", 0 },
 	{ C, "/v1/nodes?x=1", "{\"nodeID\":\"urn:d\"}", 4000, "unknown parameter", 0 },
 	{ R, "/v1/nodes", "", 2000, "\"nodeID\":\"urn:a\",\"cseID\":\"//sp.example.com/CSE1\"", 0 },
-	{ R, "/v1/nodes?state=known&subscription=contract-1&maker=acme&after=0&limit=5", "", 2000, "\"nodes\":[{\"id\":1", 0 },
+	{ R, "/v1/nodes?state=known&subscription=contract-1&maker=acme&after=0&limit=5", "", 2000,
+	  "\"nodes\":[{\"id\":1", 0 },
 	{ R, "/v1/nodes?maker=none", "", 2000, "{\"nodes\":[]}", 0 },
 	{ R, "/v1/nodes?limit=1", "", 2000, "\"next\":1", 0 },
 	{ R, "/v1/nodes?state=lost", "", 4000, "expected one of known, briefed", 0 },
-	{ R, "/v1/nodes?limit=0", "", 4000, "\"field\":\"limit\",\"text\":\"expected a number from 1 to 500", 0 },
+	{ R, "/v1/nodes?limit=0", "", 4000, "\"field\":\"limit\",\"text\":\"expected a number from 1 to 500",
+	  0 },
 	{ R, "/v1/nodes?limit=501", "", 4000, "\"field\":\"limit\"", 0 },
 	{ R, "/v1/nodes?after=-1", "", 4000, "\"field\":\"after\"", 0 },
 	{ R, "/v1/nodes?limit=1&limit=2", "", 4000, "expected once", 0 },
@@ -171,9 +204,11 @@ static const struct row rows[] = {
 	{ C, "/v1/nodes/1/revoke", "{\"why\":\"stolen\"}", 4000, "\"field\":\"why\"", 0 },
 	{ C, "/v1/nodes/99/revoke", "{\"reason\":\"stolen\"}", 4004, "\"field\":\"id\"", 0 },
 	{ R, "/v1/nodes/1/revoke", "", 4004, "no such node", 0 },
-	{ C, "/v1/nodes/urn%3Aa/revoke", "{\"reason\":\"stolen\"}", 2000, "\"state\":\"revoked\",\"reason\":\"stolen\"", 1 },
+	{ C, "/v1/nodes/urn%3Aa/revoke", "{\"reason\":\"stolen\"}", 2000,
+	  "\"state\":\"revoked\",\"reason\":\"stolen\"", 1 },
 	{ C, "/v1/nodes/urn%3Aa/revoke", "{\"reason\":\"again\"}", 2000, "\"reason\":\"stolen\"", 0 },
-	{ C, "/v1/nodes/1/release", "{\"reason\":\"found\"}", 2000, "\"state\":\"released\",\"reason\":\"found\"", 1 },
+	{ C, "/v1/nodes/1/release", "{\"reason\":\"found\"}", 2000,
+	  "\"state\":\"released\",\"reason\":\"found\"", 1 },
 	{ C, "/v1/nodes/1/release", "{\"reason\":\"found\"}", 2000, "\"state\":\"released\"", 0 },
 	{ C, "/v1/nodes/99/release", "{\"reason\":\"found\"}", 4004, "\"field\":\"id\"", 0 },
 	/* import */
@@ -181,32 +216,58 @@ static const struct row rows[] = {
 	{ C, "/v1/nodes/import", "{\"rows\":[]}", 4000, "1 to 1000 rows", 0 },
 	{ C, "/v1/nodes/import", "{\"rows\":{}}", 4000, "\"field\":\"rows\"", 0 },
 	{ C, "/v1/nodes/import", "{\"rows\":[{\"nodeID\":\"urn:i1\"}],\"x\":1}", 4000, "\"field\":\"x\"", 0 },
-	{ C, "/v1/nodes/import", "{\"rows\":[{\"nodeID\":\"urn:i1\"},7,{\"nodeID\":\"urn:i1\"},{\"nodeID\":\"urn:i2\",\"identities\":"
-	  "[{\"kind\":\"fqdn\",\"value\":\"i.example.com\"},{\"kind\":\"node\",\"value\":\"urn:i1\"}]},{\"nodeID\":\"urn:i2\"}]}", 2000,
-	  "{\"rows\":[{\"row\":0,\"ok\":true,\"id\":4},{\"row\":1,\"ok\":false,\"error\":{\"field\":\"\",\"text\":\"expected a JSON object\"}},"
-	  "{\"row\":2,\"ok\":false,\"error\":{\"field\":\"nodeID\",\"text\":\"a node with this M2M-Node-ID exists already\"}},"
-	  "{\"row\":3,\"ok\":false,\"error\":{\"field\":\"identities[1]\",", 2 },
+	{ C, "/v1/nodes/import",
+	  "{\"rows\":[{\"nodeID\":\"urn:i1\"},7,{\"nodeID\":\"urn:i1\"},{\"nodeID\":\"urn:i2\","
+	  "\"identities\":"
+	  "[{\"kind\":\"fqdn\",\"value\":\"i.example.com\"},{\"kind\":\"node\",\"value\":\"urn:i1\"}]},{"
+	  "\"nodeID\":\"urn:i2\"}]}",
+	  2000,
+	  "{\"rows\":[{\"row\":0,\"ok\":true,\"id\":4},{\"row\":1,\"ok\":false,\"error\":{\"field\":\"\","
+	  "\"text\":\"expected a JSON object\"}},"
+	  "{\"row\":2,\"ok\":false,\"error\":{\"field\":\"nodeID\",\"text\":\"a node with this M2M-Node-ID "
+	  "exists already\"}},"
+	  "{\"row\":3,\"ok\":false,\"error\":{\"field\":\"identities[1]\",",
+	  2 },
 	/* the name that a refused row had brought is free */
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:i3\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"i.example.com\"}]}", 2001, "i.example.com", 1 },
+	{ C, "/v1/nodes",
+	  "{\"nodeID\":\"urn:i3\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"i.example.com\"}]}", 2001,
+	  "i.example.com", 1 },
 	/* subscriptions */
-	{ C, "/v1/subscriptions", "{\"id\":\"s2\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\",\"mafURI\":\"https://maf.example.com:8444\","
-	  "\"registrarCSE\":\"//sp.example.com/in\",\"registrarPoA\":\"https://in.example.com\",\"notBefore\":\"20260101T000000\","
-	  "\"notAfter\":\"20280101T000000\",\"keyLifetime\":\"P90D\"}", 2001, "\"keyLifetime\":7776000,\"state\":\"active\"", 1 },
-	{ C, "/v1/subscriptions", "{\"id\":\"s3\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20261120T221051\",\"keyLifetime\":9}",
+	{ C, "/v1/subscriptions",
+	  "{\"id\":\"s2\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\",\"mafURI\":\"https://"
+	  "maf.example.com:8444\","
+	  "\"registrarCSE\":\"//sp.example.com/in\",\"registrarPoA\":\"https://"
+	  "in.example.com\",\"notBefore\":\"20260101T000000\","
+	  "\"notAfter\":\"20280101T000000\",\"keyLifetime\":\"P90D\"}",
+	  2001, "\"keyLifetime\":7776000,\"state\":\"active\"", 1 },
+	{ C, "/v1/subscriptions",
+	  "{\"id\":\"s3\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":"
+	  "\"20261120T221051\",\"keyLifetime\":9}",
 	  2001, "\"mafURI\":\"https://maf.example.com\",\"notBefore\":\"20261120T220951\"", 1 },
 	{ C, "/v1/subscriptions", SUB, 4105, "\"field\":\"id\"", 0 },
 	{ C, "/v1/subscriptions", "{\"id\":\"s4\"}", 4000, "\"field\":\"spFQDN\"", 0 },
-	{ C, "/v1/subscriptions", "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20201120T221051\"}", 4000,
-	  "expected a time after notBefore", 0 },
-	{ C, "/v1/subscriptions", "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"2027-01-01\"}", 4000,
-	  "\"field\":\"notAfter\"", 0 },
-	{ C, "/v1/subscriptions", "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"10.0.0.1\",\"notAfter\":\"20280101T000000\"}", 4000,
-	  "like maf.example.com", 0 },
-	{ C, "/v1/subscriptions", "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"m.example.com\",\"notAfter\":\"20280101T000000\",\"keyLifetime\":0}",
+	{ C, "/v1/subscriptions",
+	  "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":"
+	  "\"20201120T221051\"}",
+	  4000, "expected a time after notBefore", 0 },
+	{ C, "/v1/subscriptions",
+	  "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"2027-"
+	  "01-01\"}",
+	  4000, "\"field\":\"notAfter\"", 0 },
+	{ C, "/v1/subscriptions",
+	  "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"10.0.0.1\",\"notAfter\":"
+	  "\"20280101T000000\"}",
+	  4000, "like maf.example.com", 0 },
+	{ C, "/v1/subscriptions",
+	  "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"m.example.com\",\"notAfter\":"
+	  "\"20280101T000000\",\"keyLifetime\":0}",
 	  4000, "\"field\":\"keyLifetime\"", 0 },
-	{ C, "/v1/subscriptions", "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"m.example.com\",\"notAfter\":\"20280101T000000\",\"mafURI\":\"maf\"}",
+	{ C, "/v1/subscriptions",
+	  "{\"id\":\"s4\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"m.example.com\",\"notAfter\":"
+	  "\"20280101T000000\",\"mafURI\":\"maf\"}",
 	  4000, "\"field\":\"mafURI\"", 0 },
-	{ R, "/v1/subscriptions", "", 2000, "{\"subscriptions\":[{\"id\":\"contract-1\",\"spFQDN\":\"sp.example.com\"", 0 },
+	{ R, "/v1/subscriptions", "", 2000,
+	  "{\"subscriptions\":[{\"id\":\"contract-1\",\"spFQDN\":\"sp.example.com\"", 0 },
 	{ R, "/v1/subscriptions?after=contract-1&limit=1", "", 2000, "\"next\":\"s2\"", 0 },
 	{ R, "/v1/subscriptions?limit=x", "", 4000, "\"field\":\"limit\"", 0 },
 	{ R, "/v1/subscriptions/s2", "", 2000, "\"registrarCSE\":\"//sp.example.com/in\"", 0 },
@@ -223,18 +284,24 @@ static const struct row rows[] = {
 	{ C, "/v1/subscriptions/none/end", "{}", 4004, "\"field\":\"id\"", 0 },
 	{ C, "/v1/subscriptions/none/suspend", "{}", 4004, "\"field\":\"id\"", 0 },
 	{ C, "/v1/subscriptions/none/resume", "{}", 4004, "\"field\":\"id\"", 0 },
-	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"subscription\":\"s2\"}", 4105, "\"field\":\"subscription\"", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"subscription\":\"s2\"}", 4105,
+	  "\"field\":\"subscription\"", 0 },
 	/* events and status */
-	{ R, "/v1/events?limit=1", "", 2000, "{\"events\":[{\"seq\":1,\"when\":\"20261120T220951\",\"role\":\"admin\",\"what\":\"subscription.added\",\"who\":\"uid ", 0 },
+	{ R, "/v1/events?limit=1", "", 2000,
+	  "{\"events\":[{\"seq\":1,\"when\":\"20261120T220951\",\"role\":\"admin\",\"what\":\"subscription."
+	  "added\",\"who\":\"uid ",
+	  0 },
 	{ R, "/v1/events?limit=1", "", 2000, "\"last\":1}", 0 },
-	{ R, "/v1/events?node=urn%3Aa&what=node.re&role=admin&since=20261120T220951&after=1", "", 2000, "\"what\":\"node.revoked\",\"node\":1", 0 },
+	{ R, "/v1/events?node=urn%3Aa&what=node.re&role=admin&since=20261120T220951&after=1", "", 2000,
+	  "\"what\":\"node.revoked\",\"node\":1", 0 },
 	{ R, "/v1/events?attempt=none", "", 2000, "{\"events\":[],\"last\":", 0 },
 	{ R, "/v1/events?node=none", "", 4000, "\"field\":\"node\"", 0 },
 	{ R, "/v1/events?since=yesterday", "", 4000, "\"field\":\"since\"", 0 },
 	{ R, "/v1/events?after=x", "", 4000, "\"field\":\"after\"", 0 },
 	{ R, "/v1/events/verify", "", 2000, "{\"ok\":true,\"entries\":", 0 },
 	{ C, "/v1/events/verify", "", 4005, "\"field\":\"method\"", 0 },
-	{ R, "/v1/status", "", 2000, "\"roles\":[\"mef\",\"admin\"],\"nodes\":{\"known\":5,\"briefed\":0", 0 },
+	{ R, "/v1/status", "", 2000, "\"roles\":[\"mef\",\"admin\"],\"nodes\":{\"known\":5,\"briefed\":0",
+	  0 },
 	{ R, "/v1/status?verbose=1", "", 4000, "known here are: none", 0 },
 	{ R, "/v2/status", "", 4004, "\"field\":\"path\"", 0 },
 	{ R, "", "", 4004, "\"field\":\"path\"", 0 },
@@ -252,9 +319,11 @@ static void every_path(void **state)
 		char *text = json_dumps(j, JSON_COMPACT);
 
 		if (rsc != w->rsc || !strstr(text, w->part) || last_event(f) - before != (uint64_t)w->events)
-			fail_msg("row %zu %s %s: %d, %llu events, %s", i, w->target, w->body, rsc, (unsigned long long)(last_event(f) - before), text);
+			fail_msg("row %zu %s %s: %d, %llu events, %s", i, w->target, w->body, rsc,
+				 (unsigned long long)(last_event(f) - before), text);
 		if (rsc >= 4000)
-			assert_true(json_string_length(json_object_get(json_object_get(j, "error"), "text")) > 10);
+			assert_true(json_string_length(json_object_get(json_object_get(j, "error"), "text")) >
+				    10);
 		free(text);
 		json_decref(j);
 	}
@@ -282,7 +351,11 @@ static int keep_what(void *arg, const struct mst_event *e)
 
 static struct mst_credential cred(const char *id, const char *client, int64_t node)
 {
-	struct mst_credential c = { .purpose = MST_PURPOSE_KM, .key = { .n = 4 }, .node = node, .state = MST_CRED_ACTIVE, .expires = MST_NEVER };
+	struct mst_credential c = { .purpose = MST_PURPOSE_KM,
+				    .key = { .n = 4 },
+				    .node = node,
+				    .state = MST_CRED_ACTIVE,
+				    .expires = MST_NEVER };
 
 	snprintf(c.key_id, sizeof(c.key_id), "%s", id);
 	snprintf(c.client_id, sizeof(c.client_id), "%s", client);
@@ -292,9 +365,20 @@ static struct mst_credential cred(const char *id, const char *client, int64_t no
 static void give_credentials(struct mst_store *s)
 {
 	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
-	struct mst_registration by_node = { .reg_id = "reg-1", .client_id = "//sp.example.com/CSE1", .admin_fqdn = "other.example.com", .node = 1, .expires = MST_NEVER };
-	struct mst_registration by_name = { .reg_id = "reg-2", .client_id = "a.example.com", .admin_fqdn = "sp.example.com", .expires = MST_NEVER };
-	struct mst_registration other = { .reg_id = "reg-3", .client_id = "//sp.example.com/CSE2", .admin_fqdn = "sp.example.com", .node = 2, .expires = MST_NEVER };
+	struct mst_registration by_node = { .reg_id = "reg-1",
+					    .client_id = "//sp.example.com/CSE1",
+					    .admin_fqdn = "other.example.com",
+					    .node = 1,
+					    .expires = MST_NEVER };
+	struct mst_registration by_name = { .reg_id = "reg-2",
+					    .client_id = "a.example.com",
+					    .admin_fqdn = "sp.example.com",
+					    .expires = MST_NEVER };
+	struct mst_registration other = { .reg_id = "reg-3",
+					  .client_id = "//sp.example.com/CSE2",
+					  .admin_fqdn = "sp.example.com",
+					  .node = 2,
+					  .expires = MST_NEVER };
 	struct mst_keyreg k = { .rel_key_id = "R1", .reg_id = "reg-1", .suid = 21, .expires = MST_NEVER };
 	char id[32];
 
@@ -305,7 +389,7 @@ static void give_credentials(struct mst_store *s)
 		assert_int_equal(mst_store_reg_put(s, roles[i], &by_name), 0);
 		assert_int_equal(mst_store_reg_put(s, roles[i], &other), 0);
 		assert_int_equal(mst_store_keyreg_put(s, roles[i], &k, true), 0);
-		for (int n = 0; n < 20; n++) {       /* more than one batch */
+		for (int n = 0; n < 20; n++) { /* more than one batch */
 			snprintf(id, sizeof(id), "K%d@maf.example.com", n);
 			c = cred(id, "//sp.example.com/CSE1", 1);
 			assert_int_equal(mst_store_cred_put(s, roles[i], &c, true), 0);
@@ -391,7 +475,8 @@ static void import_of_bad_rows_fits(void **state)
 	int rsc;
 
 	for (int i = 0; i < 1000; i++)
-		json_array_append_new(list, json_pack("{s:s, s:i}", "nodeID", "urn:x", "AbcdefghijklmnopqrstuvwxyZ12345", i));
+		json_array_append_new(list, json_pack("{s:s, s:i}", "nodeID", "urn:x",
+						      "AbcdefghijklmnopqrstuvwxyZ12345", i));
 	body = json_pack("{s:O}", "rows", list);
 	text = json_dumps(body, 0);
 	j = call(f, MST_OP_CREATE, "/v1/nodes/import", text, &rsc);
@@ -421,7 +506,9 @@ static void import_with_a_fault(void **state)
 		assert_int_equal(mst_store_node_count(f->s, n), 0);
 		assert_int_equal(n[MST_NODE_KNOWN], 1);
 		mst_store_fail_at(f->s, at);
-		j = call(f, MST_OP_CREATE, "/v1/nodes/import", "{\"rows\":[{\"nodeID\":\"urn:1\"},{\"nodeID\":\"urn:a\"},{\"nodeID\":\"urn:2\"}]}", &rsc);
+		j = call(f, MST_OP_CREATE, "/v1/nodes/import",
+			 "{\"rows\":[{\"nodeID\":\"urn:1\"},{\"nodeID\":\"urn:a\"},{\"nodeID\":\"urn:2\"}]}",
+			 &rsc);
 		mst_store_fail_at(f->s, 0);
 	}
 	json_decref(j);
@@ -429,7 +516,8 @@ static void import_with_a_fault(void **state)
 	assert_int_equal(n[MST_NODE_KNOWN], 3);
 }
 
-/* Pages in order until there is no next one, each node once; events likewise, with `last` as the cursor to follow. */
+/* Pages in order until there is no next one, each node once; events likewise, with `last` as the cursor to
+ * follow. */
 static void paging_and_following(void **state)
 {
 	struct fix *f = *state;
@@ -453,7 +541,8 @@ static void paging_and_following(void **state)
 	for (seen = after = 0;; seen++) {
 		json_t *e;
 
-		snprintf(target, sizeof(target), "/v1/events?limit=1&what=node.&after=%lld", (long long)after);
+		snprintf(target, sizeof(target), "/v1/events?limit=1&what=node.&after=%lld",
+			 (long long)after);
 		j = call(f, MST_OP_RETRIEVE, target, "", &rsc);
 		e = json_array_get(json_object_get(j, "events"), 0);
 		after = json_integer_value(json_object_get(j, "last"));
@@ -472,7 +561,8 @@ static void paging_and_following(void **state)
 	json_decref(j);
 }
 
-/* Long events end a page early instead of overflowing the answer; what is no UTF-8 does not break the JSON. */
+/* Long events end a page early instead of overflowing the answer; what is no UTF-8 does not break the JSON.
+ */
 static void long_events(void **state)
 {
 	struct fix *f = *state;
@@ -505,8 +595,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(every_path), T(strangers), T(revoke_ends_credentials), T(import_of_bad_rows_fits), T(import_with_a_fault),
-		T(paging_and_following), T(long_events),
+		T(every_path),
+		T(strangers),
+		T(revoke_ends_credentials),
+		T(import_of_bad_rows_fits),
+		T(import_with_a_fault),
+		T(paging_and_following),
+		T(long_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
