@@ -37,7 +37,7 @@ void mst_refuse(struct mst_verdict *v, int rsc, const char *say, const char *why
 	v->body = fetch ? MST_BODY_FETCHED : MST_BODY_NONE;
 	v->rsc = rsc;
 	MST_STR_SET(v->say, say);
-	MST_STR_SET(v->why, why ? why : say);
+	MST_STR_SET(v->why, why && why[0] ? why : say);
 }
 
 bool mst_decide_claims(const struct mst_who *w, struct mst_view from)
@@ -86,10 +86,16 @@ int mst_decide_standing(const struct mst_who *w, mst_time now, const char **ret_
 	return w->has_sub ? subscription_standing(&w->sub, now, ret_why) : 0;
 }
 
-/* A MAF is no enrolee here: it fetches, and nothing else (default deny). */
-static bool maf_may(enum mst_call_what what)
+/* Default deny: a MAF is no enrolee, it only gets keys, and from a MEF; clients by key are a MAF's. */
+static bool kind_may(const struct mst_call *c, enum mst_who_kind kind)
 {
-	return what == MST_CALL_FETCH || what == MST_CALL_KEY_GET;
+	switch (kind) {
+	case MST_WHO_NODE: return true;
+	case MST_WHO_MAF: return c->role == MST_ROLE_MEF && (c->what == MST_CALL_FETCH || c->what == MST_CALL_KEY_GET);
+	case MST_WHO_CLIENT: return c->role == MST_ROLE_MAF;
+	case MST_WHO_NOBODY: break;
+	}
+	return false;
 }
 
 bool mst_decide_admit(const struct mst_who *w, const struct mst_call *c, mst_time now, struct mst_verdict *v)
@@ -117,8 +123,8 @@ bool mst_decide_admit(const struct mst_who *w, const struct mst_call *c, mst_tim
 		mst_refuse(v, rsc, rsc == MST_RSC_NO_PRIVILEGE ? "not permitted" : "no valid subscription", why);
 		return false;
 	}
-	if (w->kind == MST_WHO_MAF && !maf_may(c->what)) {
-		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted", "a MAF may only retrieve keys here");
+	if (!kind_may(c, w->kind)) {
+		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted", "no operation for this kind of client");
 		return false;
 	}
 	return true;
