@@ -14,7 +14,7 @@ static const struct sq_col head_cols[] = { SQ_COL(SQ_I64, struct sq_head, seq), 
 
 static int read_head(struct sq *q, struct sq_head *ret)
 {
-	int r = sq_one(q, SQ_EVENT_LAST, "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1", NULL, 0, SQ_COLS(head_cols), ret);
+	int r = sq_one(q, SQ_EVENT_LAST, "SELECT seq, hash FROM event WHERE seq = (SELECT max(seq) FROM event)", NULL, 0, SQ_COLS(head_cols), ret);
 
 	if (r != MST_STORE_NONE)
 		return r;
