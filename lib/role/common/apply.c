@@ -4,6 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What a peer sent may stand in the log, but only as printable text. */
+static void clean(char *s)
+{
+	for (; *s; s++)
+		if (*s < 0x20 || *s > 0x7e)
+			*s = '?';
+}
+
 int mst_role_event(struct mst_role_env *env, enum mst_role role, const char *what, const struct mst_who *w,
                    const char *who, const char *attempt, int rsc, const char *why, uint64_t *ret_seq)
 {
@@ -15,6 +23,9 @@ int mst_role_event(struct mst_role_env *env, enum mst_role role, const char *wha
 	snprintf(e.who, sizeof(e.who), "%s", who);
 	snprintf(e.attempt, sizeof(e.attempt), "%s", attempt);
 	snprintf(e.why, sizeof(e.why), "%s", why);
+	clean(e.who);
+	clean(e.attempt);
+	clean(e.why);
 	r = mst_store_event_append(env->store, &e);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;

@@ -146,9 +146,8 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 			nobody(w, "the certificate names a node and a MAF");
 		else if (!anchored(env->conf->maf_anchor[maf], p))
 			nobody(w, "a MAF's name under another trust anchor");
-		else {
+		else if (mst_id_normalise(MST_ID_FQDN, mst_view_str(env->conf->maf_fqdn[maf]), w->id)) {
 			w->kind = MST_WHO_MAF;
-			(void)mst_id_normalise(MST_ID_FQDN, mst_view_str(env->conf->maf_fqdn[maf]), w->id);
 			bind(w, MST_ID_FQDN, w->id);
 		}
 		return 0;
