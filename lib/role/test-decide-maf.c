@@ -163,7 +163,7 @@ static void default_deny(void **state)
 
 	(void)state;
 	for (int role = 0; role < 2; role++)
-		for (int what = 0; what <= MST_CALL__COUNT; what++)
+		for (int what = 0; what < MST_CALL__COUNT; what++)
 			for (int kind = MST_WHO_NOBODY; kind <= MST_WHO_CLIENT; kind++) {
 				enum mst_role as = role ? MST_ROLE_MAF : MST_ROLE_MEF;
 
