@@ -50,6 +50,9 @@ B(b_t22_none, o->c.key.suid = 22; o->c.key.has &= ~BIT(MST_KR_TARGETS))
 B(b_t22_two, o->c.key.suid = 22; o->c.key.targets[0] = o->c.key.targets[1] = V("//sp.example.com/CSE1"); o->c.key.n_targets = 2)
 B(b_t22_fqdn, o->c.key.suid = 22)
 B(b_t24_zero, o->c.key.suid = 24; o->c.key.n_targets = 0)
+B(b_t24_two, o->c.key.suid = 24; o->c.key.targets[0] = o->c.key.targets[1] = V("//sp.example.com/CSE1"); o->c.key.n_targets = 2)
+B(b_ks_two, o->r.keyreg.suid = 24; o->c.key.has = BIT(MST_KR_TARGETS); o->c.key.targets[0] = V("//sp.example.com/CSE1");
+  o->c.key.targets[1] = V("//sp.example.com/CSE2"); o->c.key.n_targets = 2)
 B(b_second, o->r.has_keyreg = true)
 B(b_many, o->r.n_keyregs = 32)
 B(b_kr_none, o->r.has_keyreg = false)
@@ -135,6 +138,8 @@ static const struct { const char *name; enum mst_call_what what; breaker *breake
 	{ "key: two targets for SUID 22", K_, b_t22_two, 4000 },
 	{ "key: FQDN as target of SUID 22", K_, b_t22_fqdn, 4000 },
 	{ "key: empty list for SUID 24", K_, b_t24_zero, 4000 },
+	{ "key: exporter key for several targets", K_, b_t24_two, 5001 },
+	{ "key update: exporter key for several targets", MST_CALL_KEY_SET, b_ks_two, 5001 },
 	{ "key: not registered", K_, b_reg_none, 4004 },
 	{ "key: registration expired", K_, b_reg_expired, 4004 },
 	{ "key: second exporter registration in one session", K_, b_second, 4105 },
@@ -388,9 +393,11 @@ static void key_release(void **state)
 	assert_string_equal(o.v.release.key_id, KEID);
 	assert_int_equal(o.v.release.how, MST_DERIVE_USAGE);           /* lesson 26: never Ke itself */
 	assert_string_equal(o.v.release.target, "maf.example.com");
+	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KE);
 	assert_false(o.v.show & BIT(MST_KR_TARGETS));
 	o.conf.quirks.km = MST_KM_REGISTERED;
 	assert_int_equal(run(&o), 2000);
+	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KEYREG);
 	assert_int_equal(o.v.release.how, MST_DERIVE_NONE);
 	o.r.keyreg.exporter = false;    /* an explicit key is given as it is */
 	o.conf.quirks.km = MST_KM_USAGE_CONSTRAINED;

@@ -86,7 +86,9 @@ static int k_release(struct mst_keeper *k, const struct mst_authorisation *a, co
 	uint8_t key[32];
 
 	(void)k;
-	if (a->what != MST_AUTH_RELEASE || strcmp(a->key_id, key_id) || !a->to[0])
+	/* Ke lets out derived keys only, all others only themselves */
+	if (a->what != MST_AUTH_RELEASE || strcmp(a->key_id, key_id) || !a->to[0] ||
+	    (p == MST_PURPOSE_KE) == (how == MST_DERIVE_NONE))
 		return MST_KEEPER_DENIED;
 	if (!unbox((struct mst_view){ w->b, w->n }, 'W', binding(p, key_id), key))
 		return MST_KEEPER_FORGED;
