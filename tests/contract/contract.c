@@ -61,8 +61,12 @@ void contract_reopen(struct fix *f)
 
 struct mst_subscription make_sub(int i)
 {
-	struct mst_subscription r = { .not_before = 100 + i, .not_after = 200 + i, .key_lifetime = 300 + i,
-		                      .state = MST_SUB_SUSPENDED, .created = 400 + i, .changed = 500 + i };
+	struct mst_subscription r = { .not_before = 100 + i,
+				      .not_after = 200 + i,
+				      .key_lifetime = 300 + i,
+				      .state = MST_SUB_SUSPENDED,
+				      .created = 400 + i,
+				      .changed = 500 + i };
 
 	TEXT(id, "sub-%04d", i);
 	TEXT(sp_fqdn, "sp%d.example.com", i);
@@ -75,7 +79,9 @@ struct mst_subscription make_sub(int i)
 
 struct mst_node make_node(int i)
 {
-	struct mst_node r = { .state = MST_NODE_KNOWN, .created = 10 + i, .changed = 20 + i, .last_seen = 30 + i };
+	struct mst_node r = {
+		.state = MST_NODE_KNOWN, .created = 10 + i, .changed = 20 + i, .last_seen = 30 + i
+	};
 
 	TEXT(node_id, "urn:example:node:%06d", i);
 	TEXT(cse_id, "//sp.example.com/cse%06d", i);
@@ -92,7 +98,9 @@ struct mst_node make_node(int i)
 
 struct mst_registration make_reg(int i)
 {
-	struct mst_registration r = { .node = 1000 + i, .created = 1, .modified = 2, .expires = 3 + i, .last_cmd_status = -4 };
+	struct mst_registration r = {
+		.node = 1000 + i, .created = 1, .modified = 2, .expires = 3 + i, .last_cmd_status = -4
+	};
 
 	TEXT(reg_id, "reg-%04d", i);
 	TEXT(client_id, "client-%d", i);
@@ -108,14 +116,19 @@ static struct mst_wrapped make_wrapped(int i)
 	struct mst_wrapped w = { .n = (uint16_t)(60 + i % 100) };
 
 	for (size_t j = 0; j < w.n; j++)
-		w.b[j] = (uint8_t)(i + (int)j);       /* with zero octets inside */
+		w.b[j] = (uint8_t)(i + (int)j); /* with zero octets inside */
 	return w;
 }
 
 struct mst_keyreg make_keyreg(int i, int reg)
 {
-	struct mst_keyreg r = { .suid = 21, .key = make_wrapped(i), .exporter = i % 2, .session = UINT64_MAX - (uint64_t)i,
-		                .created = 7, .modified = 8, .expires = MST_NEVER };
+	struct mst_keyreg r = { .suid = 21,
+				.key = make_wrapped(i),
+				.exporter = i % 2,
+				.session = UINT64_MAX - (uint64_t)i,
+				.created = 7,
+				.modified = 8,
+				.expires = MST_NEVER };
 
 	TEXT(rel_key_id, "REL%04d", i);
 	TEXT(reg_id, "reg-%04d", reg);
@@ -128,8 +141,13 @@ struct mst_keyreg make_keyreg(int i, int reg)
 
 struct mst_credential make_cred(int i)
 {
-	struct mst_credential r = { .purpose = MST_PURPOSE_KE, .key = make_wrapped(i + 1), .node = 1000 + i,
-		                    .state = MST_CRED_ACTIVE, .created = 5, .expires = 6 + i, .last_used = 7 };
+	struct mst_credential r = { .purpose = MST_PURPOSE_KE,
+				    .key = make_wrapped(i + 1),
+				    .node = 1000 + i,
+				    .state = MST_CRED_ACTIVE,
+				    .created = 5,
+				    .expires = 6 + i,
+				    .last_used = 7 };
 
 	TEXT(key_id, "CRED%04d@mef.example.com", i);
 	TEXT(client_id, "client-%d", i);
@@ -139,7 +157,9 @@ struct mst_credential make_cred(int i)
 
 struct mst_cert_row make_cert(int i)
 {
-	struct mst_cert_row r = { .node = 1000 + i, .issued = 1, .expires = 1000 + i, .revoked = 50, .reason = 4 };
+	struct mst_cert_row r = {
+		.node = 1000 + i, .issued = 1, .expires = 1000 + i, .revoked = 50, .reason = 4
+	};
 
 	TEXT(serial, "%040d", i);
 	TEXT(subject, "CN=node %d", i);
@@ -179,7 +199,8 @@ int write_decision(struct mst_store *s, int i)
 		if (!r)
 			r = mst_store_node_update(s, &node);
 	}
-	if (!r && !(r = mst_store_reg_put(s, MST_ROLE_MEF, &reg)) && !(r = mst_store_keyreg_put(s, MST_ROLE_MEF, &keyreg, true)) &&
+	if (!r && !(r = mst_store_reg_put(s, MST_ROLE_MEF, &reg)) &&
+	    !(r = mst_store_keyreg_put(s, MST_ROLE_MEF, &keyreg, true)) &&
 	    !(r = mst_store_cred_put(s, MST_ROLE_MEF, &cred, true)) && !(r = mst_store_cert_put(s, &cert)))
 		r = mst_store_event_append(s, &e);
 	return r ? r : mst_store_release(s);

@@ -14,7 +14,7 @@ struct fix {
 	char dir[64], url[160], path[128];
 };
 
-extern const char *contract_prefix;          /* "sqlite:" */
+extern const char *contract_prefix; /* "sqlite:" */
 
 int contract_set_up(void **state);
 int contract_tear_down(void **state);

@@ -6,11 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct { enum accident what; unsigned at, calls; } plan;
+static struct {
+	enum accident what;
+	unsigned at, calls;
+} plan;
 
 struct file {
 	sqlite3_file base;
-	sqlite3_file *real;          /* directly behind this struct */
+	sqlite3_file *real; /* directly behind this struct */
 };
 
 static sqlite3_vfs vfs, *below;
@@ -59,19 +62,58 @@ static int x_sync(sqlite3_file *f, int flags)
 	return rc ? rc : real(f)->pMethods->xSync(real(f), flags);
 }
 
-static int x_close(sqlite3_file *f) { return real(f)->pMethods->xClose(real(f)); }
-static int x_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at) { return real(f)->pMethods->xRead(real(f), p, n, at); }
-static int x_truncate(sqlite3_file *f, sqlite3_int64 n) { return real(f)->pMethods->xTruncate(real(f), n); }
-static int x_size(sqlite3_file *f, sqlite3_int64 *n) { return real(f)->pMethods->xFileSize(real(f), n); }
-static int x_lock(sqlite3_file *f, int l) { return real(f)->pMethods->xLock(real(f), l); }
-static int x_unlock(sqlite3_file *f, int l) { return real(f)->pMethods->xUnlock(real(f), l); }
-static int x_reserved(sqlite3_file *f, int *r) { return real(f)->pMethods->xCheckReservedLock(real(f), r); }
-static int x_sector(sqlite3_file *f) { return real(f)->pMethods->xSectorSize(real(f)); }
-static int x_caps(sqlite3_file *f) { return real(f)->pMethods->xDeviceCharacteristics(real(f)); }
-static int x_shm_map(sqlite3_file *f, int r, int n, int w, void volatile **p) { return real(f)->pMethods->xShmMap(real(f), r, n, w, p); }
-static int x_shm_lock(sqlite3_file *f, int o, int n, int flags) { return real(f)->pMethods->xShmLock(real(f), o, n, flags); }
-static void x_shm_barrier(sqlite3_file *f) { real(f)->pMethods->xShmBarrier(real(f)); }
-static int x_shm_unmap(sqlite3_file *f, int d) { return real(f)->pMethods->xShmUnmap(real(f), d); }
+static int x_close(sqlite3_file *f)
+{
+	return real(f)->pMethods->xClose(real(f));
+}
+static int x_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
+{
+	return real(f)->pMethods->xRead(real(f), p, n, at);
+}
+static int x_truncate(sqlite3_file *f, sqlite3_int64 n)
+{
+	return real(f)->pMethods->xTruncate(real(f), n);
+}
+static int x_size(sqlite3_file *f, sqlite3_int64 *n)
+{
+	return real(f)->pMethods->xFileSize(real(f), n);
+}
+static int x_lock(sqlite3_file *f, int l)
+{
+	return real(f)->pMethods->xLock(real(f), l);
+}
+static int x_unlock(sqlite3_file *f, int l)
+{
+	return real(f)->pMethods->xUnlock(real(f), l);
+}
+static int x_reserved(sqlite3_file *f, int *r)
+{
+	return real(f)->pMethods->xCheckReservedLock(real(f), r);
+}
+static int x_sector(sqlite3_file *f)
+{
+	return real(f)->pMethods->xSectorSize(real(f));
+}
+static int x_caps(sqlite3_file *f)
+{
+	return real(f)->pMethods->xDeviceCharacteristics(real(f));
+}
+static int x_shm_map(sqlite3_file *f, int r, int n, int w, void volatile **p)
+{
+	return real(f)->pMethods->xShmMap(real(f), r, n, w, p);
+}
+static int x_shm_lock(sqlite3_file *f, int o, int n, int flags)
+{
+	return real(f)->pMethods->xShmLock(real(f), o, n, flags);
+}
+static void x_shm_barrier(sqlite3_file *f)
+{
+	real(f)->pMethods->xShmBarrier(real(f));
+}
+static int x_shm_unmap(sqlite3_file *f, int d)
+{
+	return real(f)->pMethods->xShmUnmap(real(f), d);
+}
 
 /* A hint of the coming size must not write behind our back. */
 static int x_control(sqlite3_file *f, int op, void *arg)
@@ -80,8 +122,9 @@ static int x_control(sqlite3_file *f, int op, void *arg)
 }
 
 static const sqlite3_io_methods methods = {
-	2, x_close, x_read, x_write, x_truncate, x_sync, x_size, x_lock, x_unlock, x_reserved, x_control, x_sector, x_caps,
-	x_shm_map, x_shm_lock, x_shm_barrier, x_shm_unmap, NULL, NULL,
+	2,          x_close,       x_read,      x_write,   x_truncate, x_sync, x_size,
+	x_lock,     x_unlock,      x_reserved,  x_control, x_sector,   x_caps, x_shm_map,
+	x_shm_lock, x_shm_barrier, x_shm_unmap, NULL,      NULL,
 };
 
 static int x_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *ret_flags)

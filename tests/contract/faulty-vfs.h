@@ -4,10 +4,10 @@
 
 enum accident {
 	ACCIDENT_NONE,
-	ACCIDENT_FULL,          /* no space left: SQLITE_FULL, from then on until cleared */
-	ACCIDENT_IO,            /* the medium fails once */
-	ACCIDENT_KILL,          /* SIGKILL to the own process, before anything is written */
-	ACCIDENT_KILL_HALF,     /* the same, with half of the octets written */
+	ACCIDENT_FULL,      /* no space left: SQLITE_FULL, from then on until cleared */
+	ACCIDENT_IO,        /* the medium fails once */
+	ACCIDENT_KILL,      /* SIGKILL to the own process, before anything is written */
+	ACCIDENT_KILL_HALF, /* the same, with half of the octets written */
 };
 
 void faulty_vfs_install(void);

@@ -85,7 +85,7 @@ static void two_programs(void **state)
 	(void)state;
 	assert_int_equal(pipe(go), 0);
 	assert_int_equal(pipe(there), 0);
-	pid = fork();         /* before anything is open: a database connection does not survive it */
+	pid = fork(); /* before anything is open: a database connection does not survive it */
 	assert_true(pid >= 0);
 	if (!pid) {
 		struct mst_store *s;

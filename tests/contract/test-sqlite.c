@@ -1,4 +1,5 @@
-/* What is particular to SQLite: accidents at each write and sync, damaged and foreign files, query plans, size. */
+/* What is particular to SQLite: accidents at each write and sync, damaged and foreign files, query plans,
+ * size. */
 #include "contract.h"
 #include "faulty-vfs.h"
 
@@ -186,7 +187,7 @@ static void damaged_files(void **state)
 	overwrite(f->path, 0, "SQLite format 3", 16);
 	contract_reopen(f);
 	f->s = mst_store_close(f->s);
-	overwrite(f->path, 100, junk, 3000);          /* page of the schema */
+	overwrite(f->path, 100, junk, 3000); /* page of the schema */
 	expect_refused(f, MST_FAULT_CORRUPT, "damaged");
 }
 
@@ -211,7 +212,7 @@ static void damaged_page_of_rows(void **state)
 			r = mst_store_node_find(f->s, make_node(i).node_id, &got);
 	else
 		r = MST_FAULT_CORRUPT;
-	assert_int_equal(r, MST_FAULT_CORRUPT);            /* never "no such node" */
+	assert_int_equal(r, MST_FAULT_CORRUPT); /* never "no such node" */
 }
 
 static void cut_off_file(void **state)
@@ -282,8 +283,10 @@ static void audit_log_only_grows(void **state)
 		"UPDATE event SET why = 'other' WHERE seq = 2",
 		"DELETE FROM event WHERE seq = 3",
 		"DELETE FROM event",
-		"INSERT OR REPLACE INTO event SELECT 2, at, role, what, node, who, attempt, outcome, 'other', hash FROM event WHERE seq = 2",
-		"INSERT INTO event SELECT 9, at, role, what, node, who, attempt, outcome, why, hash FROM event WHERE seq = 2",
+		"INSERT OR REPLACE INTO event SELECT 2, at, role, what, node, who, attempt, outcome, "
+		"'other', hash FROM event WHERE seq = 2",
+		"INSERT INTO event SELECT 9, at, role, what, node, who, attempt, outcome, why, hash FROM "
+		"event WHERE seq = 2",
 	};
 	uint64_t entries = 0, bad = 0;
 
@@ -293,7 +296,8 @@ static void audit_log_only_grows(void **state)
 		assert_int_equal(mst_store_event_append(f->s, &e), 0);
 	}
 	for (size_t i = 0; i < MST_COUNT(refused); i++)
-		assert_int_equal(sqlite3_exec(sq_of(f->s)->db, refused[i], NULL, NULL, NULL), SQLITE_CONSTRAINT_TRIGGER);
+		assert_int_equal(sqlite3_exec(sq_of(f->s)->db, refused[i], NULL, NULL, NULL),
+				 SQLITE_CONSTRAINT_TRIGGER);
 	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), 0);
 	assert_int_equal(entries, 5);
 	sql(f, "DROP TRIGGER event_never_changed; UPDATE event SET why = 'other' WHERE seq = 4");
@@ -301,7 +305,8 @@ static void audit_log_only_grows(void **state)
 	assert_int_equal(entries, 3);
 	assert_int_equal(bad, 4);
 	sql(f, "DROP TRIGGER event_never_deleted; DELETE FROM event WHERE seq > 2");
-	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), MST_FAULT_CORRUPT);     /* the end is missing */
+	assert_int_equal(mst_store_event_check(f->s, &entries, &bad),
+			 MST_FAULT_CORRUPT); /* the end is missing */
 	assert_int_equal(bad, 3);
 }
 
@@ -329,14 +334,19 @@ static void rows_that_do_not_check(void **state)
 		bad = bad ? bad : mst_store_cred_get(f->s, MST_ROLE_MEF, make_cred(n).key_id, &cred);
 		assert_int_equal(bad, MST_FAULT_CORRUPT);
 		assert_non_null(strstr(mst_store_error(f->s), "does not check"));
-		(void)sqlite3_exec(sq_of(f->s)->db, "UPDATE node SET maker = '', state = 0; UPDATE credential SET purpose = 1, key = zeroblob(1)",
-		                   NULL, NULL, NULL);
+		(void)sqlite3_exec(sq_of(f->s)->db,
+				   "UPDATE node SET maker = '', state = 0; UPDATE credential SET purpose = "
+				   "1, key = zeroblob(1)",
+				   NULL, NULL, NULL);
 	}
 }
 
 /* --- query plans: nothing that is asked by key walks a table --- */
 
-struct plans { char sql[96][1024]; size_t n; };
+struct plans {
+	char sql[96][1024];
+	size_t n;
+};
 
 static int remember(unsigned what, void *arg, void *st, void *x)
 {
@@ -353,14 +363,54 @@ static int remember(unsigned what, void *arg, void *st, void *x)
 	return 0;
 }
 
-static int no_sub(void *a, const struct mst_subscription *r) { (void)a; (void)r; return 0; }
-static int no_node(void *a, const struct mst_node *r) { (void)a; (void)r; return 0; }
-static int no_identity(void *a, const struct mst_identity *r) { (void)a; (void)r; return 0; }
-static int no_reg(void *a, const struct mst_registration *r) { (void)a; (void)r; return 0; }
-static int no_keyreg(void *a, const struct mst_keyreg *r) { (void)a; (void)r; return 0; }
-static int no_cred(void *a, const struct mst_credential *r) { (void)a; (void)r; return 0; }
-static int no_cert(void *a, const struct mst_cert_row *r) { (void)a; (void)r; return 0; }
-static int no_event(void *a, const struct mst_event *r) { (void)a; (void)r; return 0; }
+static int no_sub(void *a, const struct mst_subscription *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_node(void *a, const struct mst_node *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_identity(void *a, const struct mst_identity *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_reg(void *a, const struct mst_registration *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_keyreg(void *a, const struct mst_keyreg *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_cred(void *a, const struct mst_credential *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_cert(void *a, const struct mst_cert_row *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_event(void *a, const struct mst_event *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
 
 static void use_everything(struct mst_store *s)
 {
@@ -381,7 +431,8 @@ static void use_everything(struct mst_store *s)
 	assert_int_equal(mst_store_node_get(s, 1, &node), 0);
 	assert_int_equal(mst_store_node_find(s, node.cse_id, &node), 0);
 	for (int i = 0; i < 8; i++) {
-		struct mst_node_filter f = { i & 1 ? 0 : -1, i & 2 ? "sub-0001" : NULL, i & 4 ? "maker-1" : NULL, 0, 5 };
+		struct mst_node_filter f = { i & 1 ? 0 : -1, i & 2 ? "sub-0001" : NULL,
+					     i & 4 ? "maker-1" : NULL, 0, 5 };
 
 		assert_int_equal(mst_store_node_list(s, &f, no_node, NULL), 0);
 	}
@@ -401,7 +452,11 @@ static void use_everything(struct mst_store *s)
 	assert_int_equal(mst_store_cert_get(s, make_cert(1).serial, &cert), 0);
 	assert_int_equal(mst_store_cert_list_revoked(s, 5, no_cert, NULL), 0);
 	for (int i = 0; i < 4; i++) {
-		struct mst_event_filter f = { .after = 1, .node = i & 1, .attempt = i & 2 ? "a" : NULL, .what_prefix = "m", .limit = 5 };
+		struct mst_event_filter f = { .after = 1,
+					      .node = i & 1,
+					      .attempt = i & 2 ? "a" : NULL,
+					      .what_prefix = "m",
+					      .limit = 5 };
 
 		assert_int_equal(mst_store_event_list(s, &f, no_event, NULL), 0);
 	}
@@ -424,7 +479,8 @@ static void keyed_access_only(void **state)
 	struct mst_store *s = ((struct fix *)*state)->s;
 	sqlite3 *db = sq_of(s)->db;
 	static struct plans plans;
-	static const char *const inside[] = {          /* statements of triggers and cascades */
+	static const char *const inside[] = {
+		/* statements of triggers and cascades */
 		"DELETE FROM credential WHERE role = 1 AND via = 'x' AND via <> ''",
 		"DELETE FROM credential WHERE role = 1 AND key_id = 'x'",
 		"DELETE FROM keyreg WHERE role = 1 AND reg_id = 'x'",
@@ -440,7 +496,8 @@ static void keyed_access_only(void **state)
 	for (size_t i = 0; i < plans.n + MST_COUNT(inside); i++) {
 		const char *one = i < plans.n ? plans.sql[i] : inside[i - plans.n];
 
-		if (!strncmp(one, "BEGIN", 5) || !strcmp(one, "COMMIT") || strstr(one, "SAVEPOINT") || !strncmp(one, "RELEASE", 7))
+		if (!strncmp(one, "BEGIN", 5) || !strcmp(one, "COMMIT") || strstr(one, "SAVEPOINT") ||
+		    !strncmp(one, "RELEASE", 7))
 			continue;
 		snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", one);
 		assert_int_equal(sqlite3_exec(db, text, judge_plan, text, NULL), SQLITE_OK);
@@ -449,7 +506,8 @@ static void keyed_access_only(void **state)
 	assert_true(explained > 45);
 }
 
-/* 100,000 nodes: memory stays within the cache's bound, and opening reads as many pages as for an empty store. */
+/* 100,000 nodes: memory stays within the cache's bound, and opening reads as many pages as for an empty
+ * store. */
 static void large_fleet(void **state)
 {
 	struct fix *f = *state;
@@ -509,10 +567,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(disk_full), cmocka_unit_test(medium_fails), T(full_in_the_middle_of_a_group),
-		cmocka_unit_test(killed_at_each_write), T(damaged_files), T(damaged_page_of_rows), T(cut_off_file),
-		T(foreign_and_newer_schemas), cmocka_unit_test(database_of_another_program), T(column_added_by_hand),
-		T(only_the_owner_reads_it), T(audit_log_only_grows), T(rows_that_do_not_check), T(keyed_access_only), T(large_fleet),
+		cmocka_unit_test(disk_full),
+		cmocka_unit_test(medium_fails),
+		T(full_in_the_middle_of_a_group),
+		cmocka_unit_test(killed_at_each_write),
+		T(damaged_files),
+		T(damaged_page_of_rows),
+		T(cut_off_file),
+		T(foreign_and_newer_schemas),
+		cmocka_unit_test(database_of_another_program),
+		T(column_added_by_hand),
+		T(only_the_owner_reads_it),
+		T(audit_log_only_grows),
+		T(rows_that_do_not_check),
+		T(keyed_access_only),
+		T(large_fleet),
 		T(busy_is_told),
 	};
 

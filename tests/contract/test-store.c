@@ -24,7 +24,11 @@ static void sub_rows(void **state)
 	SAME(a, got);
 }
 
-struct ids { char id[16][MST_ID_MAX]; int64_t n; int64_t stop_at; };
+struct ids {
+	char id[16][MST_ID_MAX];
+	int64_t n;
+	int64_t stop_at;
+};
 
 static int keep(struct ids *ids, const char *id)
 {
@@ -32,14 +36,38 @@ static int keep(struct ids *ids, const char *id)
 	return ids->stop_at == ids->n ? 77 : 0;
 }
 
-static int keep_sub(void *arg, const struct mst_subscription *r) { return keep(arg, r->id); }
-static int keep_node(void *arg, const struct mst_node *r) { return keep(arg, r->node_id); }
-static int keep_identity(void *arg, const struct mst_identity *r) { return keep(arg, r->value); }
-static int keep_reg(void *arg, const struct mst_registration *r) { return keep(arg, r->reg_id); }
-static int keep_keyreg(void *arg, const struct mst_keyreg *r) { return keep(arg, r->rel_key_id); }
-static int keep_cred(void *arg, const struct mst_credential *r) { return keep(arg, r->key_id); }
-static int keep_cert(void *arg, const struct mst_cert_row *r) { return keep(arg, r->serial); }
-static int keep_event(void *arg, const struct mst_event *r) { return keep(arg, r->what); }
+static int keep_sub(void *arg, const struct mst_subscription *r)
+{
+	return keep(arg, r->id);
+}
+static int keep_node(void *arg, const struct mst_node *r)
+{
+	return keep(arg, r->node_id);
+}
+static int keep_identity(void *arg, const struct mst_identity *r)
+{
+	return keep(arg, r->value);
+}
+static int keep_reg(void *arg, const struct mst_registration *r)
+{
+	return keep(arg, r->reg_id);
+}
+static int keep_keyreg(void *arg, const struct mst_keyreg *r)
+{
+	return keep(arg, r->rel_key_id);
+}
+static int keep_cred(void *arg, const struct mst_credential *r)
+{
+	return keep(arg, r->key_id);
+}
+static int keep_cert(void *arg, const struct mst_cert_row *r)
+{
+	return keep(arg, r->serial);
+}
+static int keep_event(void *arg, const struct mst_event *r)
+{
+	return keep(arg, r->what);
+}
 
 static void sub_pages(void **state)
 {
@@ -71,7 +99,7 @@ static void node_rows(void **state)
 	struct mst_node a = make_node(1), b = make_node(2), got = { 0 };
 
 	memcpy(a.sub_id, sub.id, sizeof(sub.id));
-	assert_int_equal(mst_store_node_insert(s, &a), MST_STORE_NONE);       /* no such subscription */
+	assert_int_equal(mst_store_node_insert(s, &a), MST_STORE_NONE); /* no such subscription */
 	assert_int_equal(a.id, 0);
 	assert_int_equal(mst_store_sub_put(s, &sub, true), 0);
 	assert_int_equal(mst_store_node_insert(s, &a), 0);
@@ -115,7 +143,12 @@ static void node_rows(void **state)
 static void node_filters(void **state)
 {
 	struct mst_store *s = ((struct fix *)*state)->s;
-	static const struct { int st; const char *sub, *maker; int after, limit, n; const char *first; } row[] = {
+	static const struct {
+		int st;
+		const char *sub, *maker;
+		int after, limit, n;
+		const char *first;
+	} row[] = {
 		{ -1, NULL, NULL, 0, 0, 12, "urn:example:node:000000" },
 		{ -1, NULL, NULL, 0, 5, 5, "urn:example:node:000000" },
 		{ -1, "", "", 3, 5, 5, "urn:example:node:000003" },
@@ -142,7 +175,8 @@ static void node_filters(void **state)
 		assert_int_equal(mst_store_node_insert(s, &a), 0);
 	}
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
-		struct mst_node_filter f = { row[i].st, row[i].sub, row[i].maker, row[i].after, (size_t)row[i].limit };
+		struct mst_node_filter f = { row[i].st, row[i].sub, row[i].maker, row[i].after,
+					     (size_t)row[i].limit };
 		struct ids ids = { .n = 0 };
 
 		print_message("# node filter %zu\n", i);
@@ -159,7 +193,7 @@ static void identities(void **state)
 	struct mst_identity id = { MST_ID_FQDN, "node1.example.com", { 1, 2, 3 }, 4711 }, got = { 0 };
 	struct ids ids = { .n = 0 };
 
-	assert_int_equal(mst_store_identity_put(s, &id), MST_STORE_NONE);      /* no such node */
+	assert_int_equal(mst_store_identity_put(s, &id), MST_STORE_NONE); /* no such node */
 	assert_int_equal(mst_store_node_insert(s, &a), 0);
 	assert_int_equal(mst_store_node_insert(s, &b), 0);
 	id.node = a.id;
@@ -198,7 +232,8 @@ static void registrations(void **state)
 	SAME(a, got);
 	/* roles do not see each other's rows */
 	assert_int_equal(mst_store_reg_get(s, MST_ROLE_MAF, a.reg_id, &got), MST_STORE_NONE);
-	assert_int_equal(mst_store_reg_find(s, MST_ROLE_MAF, a.client_id, a.admin_fqdn, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_reg_find(s, MST_ROLE_MAF, a.client_id, a.admin_fqdn, &got),
+			 MST_STORE_NONE);
 	assert_int_equal(mst_store_reg_delete(s, MST_ROLE_MAF, a.reg_id), MST_STORE_NONE);
 	assert_int_equal(mst_store_reg_put(s, MST_ROLE_MAF, &a), 0);
 	/* one registration of a client for a stakeholder */
@@ -228,9 +263,11 @@ static void key_registrations(void **state)
 	struct mst_keyreg a = make_keyreg(1, 1), b = make_keyreg(2, 1), got = { 0 };
 	struct ids ids = { .n = 0 };
 
-	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &a, true), MST_STORE_NONE);   /* no registration */
+	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &a, true),
+			 MST_STORE_NONE); /* no registration */
 	assert_int_equal(mst_store_reg_put(s, MST_ROLE_MEF, &reg), 0);
-	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MAF, &a, true), MST_STORE_NONE);   /* not in that role */
+	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MAF, &a, true),
+			 MST_STORE_NONE); /* not in that role */
 	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &a, false), MST_STORE_NONE);
 	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &a, true), 0);
 	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &a, true), MST_STORE_EXISTS);
@@ -322,7 +359,8 @@ static void certificates(void **state)
 	assert_int_equal(ids.n, 2);
 	assert_string_equal(ids.id[0], a.serial);
 	ids.n = 0;
-	assert_int_equal(mst_store_cert_list_revoked(s, a.expires, keep_cert, &ids), 0);     /* expired ones leave */
+	assert_int_equal(mst_store_cert_list_revoked(s, a.expires, keep_cert, &ids),
+			 0); /* expired ones leave */
 	assert_int_equal(ids.n, 1);
 	good.revoked = 77;
 	assert_int_equal(mst_store_cert_put(s, &good), 0);
@@ -334,7 +372,11 @@ static void certificates(void **state)
 static void events(void **state)
 {
 	struct fix *f = *state;
-	static const struct { struct mst_event_filter f; int n; const char *first; } row[] = {
+	static const struct {
+		struct mst_event_filter f;
+		int n;
+		const char *first;
+	} row[] = {
 		{ { 0 }, 10, "mef.registered" },
 		{ { .after = 4, .limit = 3 }, 3, "mef.registered" },
 		{ { .node = 3 }, 1, "mef.registered" },
@@ -344,7 +386,13 @@ static void events(void **state)
 		{ { .what_prefix = "m_f%" }, 0, "" },
 		{ { .role = "mef", .after = 1 }, 4, "mef.registered" },
 		{ { .since = 1700000009 }, 2, "mef.registered" },
-		{ { .node = 4, .attempt = "00000000000000000000000000000002", .what_prefix = "maf", .role = "maf", .since = 1 }, 1, "maf.enrolled" },
+		{ { .node = 4,
+		    .attempt = "00000000000000000000000000000002",
+		    .what_prefix = "maf",
+		    .role = "maf",
+		    .since = 1 },
+		  1,
+		  "maf.enrolled" },
 		{ { .after = 10 }, 0, "" },
 	};
 	uint64_t last = 7, entries, bad;
@@ -382,11 +430,18 @@ static void events(void **state)
 static void event_hash_known_answer(void **state)
 {
 	struct mst_store *s = ((struct fix *)*state)->s;
-	struct mst_event e = { .when = 1795212591, .role = "mef", .what = "mef.registered", .node = 7, .who = "//sp.example.com/a b",
-		               .attempt = "0123456789abcdef0123456789abcdef", .outcome = 2001, .why = "x=1\ny" };
+	struct mst_event e = { .when = 1795212591,
+			       .role = "mef",
+			       .what = "mef.registered",
+			       .node = 7,
+			       .who = "//sp.example.com/a b",
+			       .attempt = "0123456789abcdef0123456789abcdef",
+			       .outcome = 2001,
+			       .why = "x=1\ny" };
 	static const uint8_t expected[MST_SHA256_LEN] = {
-		0x50, 0x94, 0x79, 0x33, 0x36, 0x1f, 0x65, 0xb3, 0xfc, 0x65, 0x5e, 0xc1, 0x15, 0xe1, 0xdf, 0xff,
-		0xf5, 0xa0, 0xe5, 0x9d, 0xa9, 0x49, 0x21, 0x41, 0xd5, 0x1b, 0x29, 0xea, 0x8b, 0x9c, 0xab, 0xcd,
+		0x50, 0x94, 0x79, 0x33, 0x36, 0x1f, 0x65, 0xb3, 0xfc, 0x65, 0x5e,
+		0xc1, 0x15, 0xe1, 0xdf, 0xff, 0xf5, 0xa0, 0xe5, 0x9d, 0xa9, 0x49,
+		0x21, 0x41, 0xd5, 0x1b, 0x29, 0xea, 0x8b, 0x9c, 0xab, 0xcd,
 	};
 
 	assert_int_equal(mst_store_event_append(s, &e), 0);
@@ -438,7 +493,7 @@ static void marks(void **state)
 		mst_store_undo(s);
 	}
 	assert_int_equal(write_decision(s, 4), 0);
-	assert_int_equal(mst_store_commit(s), MST_FAULT_BUG);           /* a mark is open */
+	assert_int_equal(mst_store_commit(s), MST_FAULT_BUG); /* a mark is open */
 	mst_store_rollback(s);
 	assert_int_equal(check_invariants(s), 0);
 
@@ -481,7 +536,8 @@ static void failure_sweep(void **state)
 		assert_int_equal(read_decision(s, 2), !r);
 		assert_int_equal(check_invariants(s), r ? 0 : 2);
 	}
-	assert_int_equal(n, 2 + 2 + 2 * 11);         /* begin, commit, eleven steps a decision; the last run fails nowhere */
+	assert_int_equal(
+		n, 2 + 2 + 2 * 11); /* begin, commit, eleven steps a decision; the last run fails nowhere */
 }
 
 /* A decision that fails leaves nothing; the others of its group are kept (lesson 14). */
@@ -540,7 +596,9 @@ static void lists_nest(void **state)
 
 static void urls(void **state)
 {
-	static const char *const bad[] = { "", "sqlite", "sqlite:", "mysql:x", "sqlite:/nonexistent-directory/x.db", "sqlite:/dev/null" };
+	static const char *const bad[] = {
+		"", "sqlite", "sqlite:", "mysql:x", "sqlite:/nonexistent-directory/x.db", "sqlite:/dev/null"
+	};
 	struct mst_store *s;
 	struct mst_diag d;
 
@@ -559,9 +617,24 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
-		T(sub_rows), T(sub_pages), T(node_rows), T(node_filters), T(identities), T(registrations), T(key_registrations),
-		T(credentials), T(registration_takes_its_keys), T(certificates), T(events), T(event_hash_known_answer), T(groups),
-		T(marks), T(failure_sweep), T(failed_decision_in_a_group), T(lists_nest), cmocka_unit_test(urls),
+		T(sub_rows),
+		T(sub_pages),
+		T(node_rows),
+		T(node_filters),
+		T(identities),
+		T(registrations),
+		T(key_registrations),
+		T(credentials),
+		T(registration_takes_its_keys),
+		T(certificates),
+		T(events),
+		T(event_hash_known_answer),
+		T(groups),
+		T(marks),
+		T(failure_sweep),
+		T(failed_decision_in_a_group),
+		T(lists_nest),
+		cmocka_unit_test(urls),
 	};
 
 	if (argc > 1)
