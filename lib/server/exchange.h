@@ -102,6 +102,7 @@ struct mst_role_conf {
 	/* MEF: SHA-256 of the anchor that the path of such a MAF must end at; all zero = any of the listener's. A
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
+	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 
 struct mst_role_env {

@@ -17,7 +17,8 @@ static void put_text(struct mst_writer *w, const char *name, const char *text)
 	mst_put_u8(w, '\n');
 }
 
-int mst_event_hash(const uint8_t prev[MST_SHA256_LEN], const struct mst_event *e, uint8_t ret_hash[MST_SHA256_LEN])
+int mst_event_hash(const uint8_t prev[MST_SHA256_LEN], const struct mst_event *e,
+		   uint8_t ret_hash[MST_SHA256_LEN])
 {
 	uint8_t text[3072];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));

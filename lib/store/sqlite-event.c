@@ -5,16 +5,19 @@
 #include <string.h>
 
 #define EVENT_COLS "seq, at, role, what, node, who, attempt, outcome, why, hash"
-#define E(t, m) SQ_COL(t, struct mst_event, m)
+#define E(t, m)    SQ_COL(t, struct mst_event, m)
 static const struct sq_col event_cols[] = {
-	E(SQ_I64, seq), E(SQ_I64, when), E(SQ_TEXT, role), E(SQ_TEXT, what), E(SQ_ID_OR_NULL, node), E(SQ_TEXT, who),
-	E(SQ_TEXT, attempt), E(SQ_INT, outcome), E(SQ_TEXT, why), E(SQ_HASH, hash),
+	E(SQ_I64, seq),  E(SQ_I64, when),     E(SQ_TEXT, role),   E(SQ_TEXT, what), E(SQ_ID_OR_NULL, node),
+	E(SQ_TEXT, who), E(SQ_TEXT, attempt), E(SQ_INT, outcome), E(SQ_TEXT, why),  E(SQ_HASH, hash),
 };
-static const struct sq_col head_cols[] = { SQ_COL(SQ_I64, struct sq_head, seq), SQ_COL(SQ_HASH, struct sq_head, hash) };
+static const struct sq_col head_cols[] = { SQ_COL(SQ_I64, struct sq_head, seq),
+					   SQ_COL(SQ_HASH, struct sq_head, hash) };
 
 static int read_head(struct sq *q, struct sq_head *ret)
 {
-	int r = sq_one(q, SQ_EVENT_LAST, "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1", NULL, 0, SQ_COLS(head_cols), ret);
+	int r = sq_one(q, SQ_EVENT_LAST,
+		       "SELECT seq, hash FROM event WHERE seq = (SELECT max(seq) FROM event)", NULL, 0,
+		       SQ_COLS(head_cols), ret);
 
 	if (r != MST_STORE_NONE)
 		return r;
@@ -35,8 +38,10 @@ static int append(struct sq *q, struct mst_event *e)
 	row.seq = q->head.seq + 1;
 	r = mst_event_hash(q->head.hash, &row, row.hash);
 	if (!r)
-		r = sq_put(q, SQ_EVENT_APPEND, "INSERT INTO event (" EVENT_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-		           NULL, 0, SQ_COLS(event_cols), &row);
+		r = sq_put(q, SQ_EVENT_APPEND,
+			   "INSERT INTO event (" EVENT_COLS
+			   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+			   NULL, 0, SQ_COLS(event_cols), &row);
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	q->head.seq = row.seq;
@@ -69,9 +74,11 @@ int sq_event_append(struct mst_store *s, struct mst_event *e)
 }
 
 /* Only filters that are asked for stand in the text, so that their index can serve. */
-int sq_event_list(struct mst_store *s, const struct mst_event_filter *f, int (*each)(void *, const struct mst_event *), void *arg)
+int sq_event_list(struct mst_store *s, const struct mst_event_filter *f,
+		  int (*each)(void *, const struct mst_event *), void *arg)
 {
-	bool attempt = f->attempt && *f->attempt, what = f->what_prefix && *f->what_prefix, role = f->role && *f->role;
+	bool attempt = f->attempt && *f->attempt, what = f->what_prefix && *f->what_prefix,
+	     role = f->role && *f->role;
 	struct sq_arg arg_of[7] = { SQ_I(f->after), SQ_I(sq_limit(f->limit)) };
 	size_t n = 2;
 	char sql[700];
@@ -80,10 +87,10 @@ int sq_event_list(struct mst_store *s, const struct mst_event_filter *f, int (*e
 	int at = snprintf(sql, sizeof(sql), "SELECT " EVENT_COLS " FROM event WHERE seq > ?1");
 	int r;
 
-#define WHERE(on, text, value) \
-	if (on) { \
-		arg_of[n++] = (struct sq_arg)value; \
-		at += snprintf(sql + at, sizeof(sql) - (size_t)at, text, (int)n); \
+#define WHERE(on, text, value)                                                                               \
+	if (on) {                                                                                            \
+		arg_of[n++] = (struct sq_arg)value;                                                          \
+		at += snprintf(sql + at, sizeof(sql) - (size_t)at, text, (int)n);                            \
 	}
 	WHERE(f->node, " AND node = ?%d AND node IS NOT NULL", SQ_I(f->node))
 	WHERE(attempt, " AND attempt = ?%d AND attempt <> ''", SQ_S(f->attempt))

@@ -15,11 +15,12 @@ static int outcome_of(struct sq *q, int rc)
 	case SQLITE_NOMEM:
 		return MST_FAULT_MEMORY;
 	case SQLITE_CONSTRAINT:
-		if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_ROWID)
+		if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ||
+		    rc == SQLITE_CONSTRAINT_ROWID)
 			return MST_STORE_EXISTS;
 		if (rc == SQLITE_CONSTRAINT_FOREIGNKEY)
 			return MST_STORE_NONE;
-		return MST_FAULT_BUG;        /* a check or trigger of our own schema said no */
+		return MST_FAULT_BUG; /* a check or trigger of our own schema said no */
 	case SQLITE_MISUSE:
 	case SQLITE_RANGE:
 		return MST_FAULT_BUG;
@@ -35,7 +36,8 @@ int sq_fault(struct sq *q, int rc)
 
 	if (r >= 0)
 		return r;
-	snprintf(q->error, sizeof(q->error), "%s (SQLite result %d)", q->db ? sqlite3_errmsg(q->db) : sqlite3_errstr(rc), rc);
+	snprintf(q->error, sizeof(q->error), "%s (SQLite result %d)",
+		 q->db ? sqlite3_errmsg(q->db) : sqlite3_errstr(rc), rc);
 	/* Some errors end the whole transaction; going on would write outside of it. */
 	if (q->in_group && sqlite3_get_autocommit(q->db))
 		q->lost = r;
@@ -97,7 +99,7 @@ static int bind_args(sqlite3_stmt *st, const struct sq_arg *arg, size_t n)
 
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
 		rc = arg[i].s ? sqlite3_bind_text(st, (int)i + 1, arg[i].s, -1, SQLITE_STATIC)
-		              : sqlite3_bind_int64(st, (int)i + 1, arg[i].i);
+			      : sqlite3_bind_int64(st, (int)i + 1, arg[i].i);
 	return rc;
 }
 
@@ -135,7 +137,7 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 }
 
 int sq_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead,
-           const struct sq_col *col, size_t n_col, const void *row)
+	   const struct sq_col *col, size_t n_col, const void *row)
 {
 	sqlite3_stmt *st;
 	bool own;
@@ -175,8 +177,10 @@ static bool col_checks(sqlite3_stmt *st, int at, const struct sq_col *c)
 			return true;
 		/* fall through */
 	case SQ_TEXT:
-		return type == SQLITE_TEXT && sqlite3_column_text(st, at) && (size_t)sqlite3_column_bytes(st, at) < c->cap &&
-		       strlen((const char *)sqlite3_column_text(st, at)) == (size_t)sqlite3_column_bytes(st, at);
+		return type == SQLITE_TEXT && sqlite3_column_text(st, at) &&
+		       (size_t)sqlite3_column_bytes(st, at) < c->cap &&
+		       strlen((const char *)sqlite3_column_text(st, at)) ==
+			       (size_t)sqlite3_column_bytes(st, at);
 	case SQ_ENUM:
 	case SQ_INT:
 	case SQ_BOOL:
@@ -231,7 +235,8 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 	}
 }
 
-int sq_iter_open(struct sq_iter *it, struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg)
+int sq_iter_open(struct sq_iter *it, struct sq *q, enum sq_slot slot, const char *sql,
+		 const struct sq_arg *arg, size_t n_arg)
 {
 	int rc, r;
 
@@ -273,7 +278,7 @@ int sq_iter_close(struct sq_iter *it, int r)
 }
 
 int sq_one(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg,
-           const struct sq_col *col, size_t n_col, void *ret)
+	   const struct sq_col *col, size_t n_col, void *ret)
 {
 	struct sq_iter it;
 	int r = sq_iter_open(&it, q, slot, sql, arg, n_arg);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define APPLICATION_ID 0x4d535452      /* "MSTR" */
+#define APPLICATION_ID 0x4d535452 /* "MSTR" */
 
 static int exec(struct sq *q, const char *sql)
 {
@@ -48,12 +48,17 @@ static int claim(struct sq *q, struct mst_diag *d)
 	if (id == APPLICATION_ID)
 		return 0;
 	if (id || tables) {
-		mst_diag_set(d, 0, "store", "the file is a database of another program; name a file of muster's, or one that does not exist", NULL);
+		mst_diag_set(d, 0, "store",
+			     "the file is a database of another program; name a file of muster's, or one "
+			     "that does not exist",
+			     NULL);
 		return MST_FAULT_CONFIG;
 	}
 	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d", APPLICATION_ID);
 	r = exec(q, sql);
-	return r ? r : exec(q, "CREATE TABLE IF NOT EXISTS schema_version (number INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT");
+	return r ? r
+		 : exec(q, "CREATE TABLE IF NOT EXISTS schema_version (number INTEGER PRIMARY KEY, name TEXT "
+			   "NOT NULL) STRICT");
 }
 
 static int apply(struct sq *q, const struct mst_migration *m)
@@ -63,7 +68,7 @@ static int apply(struct sq *q, const struct mst_migration *m)
 	if (r)
 		return r;
 	return sq_put(q, SQ_NO_SLOT, "INSERT INTO schema_version (number, name) VALUES (?1, ?2)",
-	              SQ_ARGS(SQ_I(m->number), SQ_S(m->name)), NULL, 0, NULL);
+		      SQ_ARGS(SQ_I(m->number), SQ_S(m->name)), NULL, 0, NULL);
 }
 
 static int migrate(struct sq *q, struct mst_diag *d)
@@ -80,8 +85,8 @@ static int migrate(struct sq *q, struct mst_diag *d)
 	if (version > mst_sqlite_migrations_n) {
 		snprintf(have, sizeof(have), "%d", version);
 		snprintf(know, sizeof(know), "%d", mst_sqlite_migrations_n);
-		mst_diag_set(d, 0, "store", "the database has schema ", have, ", this program knows up to ", know,
-		             "; use the newer program that made it", NULL);
+		mst_diag_set(d, 0, "store", "the database has schema ", have, ", this program knows up to ",
+			     know, "; use the newer program that made it", NULL);
 		return MST_FAULT_CONFIG;
 	}
 	for (int i = version; i < mst_sqlite_migrations_n && !r; i++)
@@ -89,9 +94,14 @@ static int migrate(struct sq *q, struct mst_diag *d)
 	return r;
 }
 
-struct schema_row { char name[64], sql[4096]; };
-static const struct sq_col schema_cols[] = { SQ_COL(SQ_TEXT, struct schema_row, name), SQ_COL(SQ_TEXT, struct schema_row, sql) };
-#define SCHEMA_SQL "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+struct schema_row {
+	char name[64], sql[4096];
+};
+static const struct sq_col schema_cols[] = { SQ_COL(SQ_TEXT, struct schema_row, name),
+					     SQ_COL(SQ_TEXT, struct schema_row, sql) };
+#define SCHEMA_SQL                                                                                           \
+	"SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE "   \
+	"'\\' ORDER BY name"
 
 static int compare(struct sq *have, struct sq *want, struct mst_diag *d)
 {
@@ -114,14 +124,15 @@ static int compare(struct sq *have, struct sq *want, struct mst_diag *d)
 	if (r || same)
 		return r;
 	mst_diag_set(d, 0, "store", "the schema was changed by other hands at \"", more_b ? b.name : a.name,
-	             "\"; restore the database from a backup", NULL);
+		     "\"; restore the database from a backup", NULL);
 	return MST_FAULT_CORRUPT;
 }
 
 static int check(struct sq *q, struct mst_diag *d)
 {
 	struct sq want = { 0 };
-	int rc = sqlite3_open_v2(":memory:", &want.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(":memory:", &want.db,
+				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	int r = rc == SQLITE_OK ? migrate(&want, d) : MST_FAULT_MEMORY;
 
 	if (!r)
@@ -132,7 +143,8 @@ static int check(struct sq *q, struct mst_diag *d)
 
 int sq_schema(struct sq *q, struct mst_diag *d)
 {
-	/* Immediate: of two programs that start on a new file, one makes the schema and the other finds it. */
+	/* Immediate: of two programs that start on a new file, one makes the schema and the other finds it.
+	 */
 	int r = exec(q, "BEGIN IMMEDIATE");
 
 	if (r)

@@ -15,7 +15,7 @@ static int run_control(struct sq *q, enum sq_slot slot, const char *sql)
 {
 	int r = sq_run(q, slot, sql, NULL, 0);
 
-	return r > 0 ? 0 : r;         /* "nothing changed" means nothing here */
+	return r > 0 ? 0 : r; /* "nothing changed" means nothing here */
 }
 
 static void forget(struct sq *q)
@@ -54,7 +54,8 @@ void sq_rollback(struct mst_store *s)
 	if (!sqlite3_get_autocommit(q->db)) {
 		unsigned fail_at = q->fail_at;
 
-		/* The way out is not a write step: no injected fault, and it must run after a lost group too. */
+		/* The way out is not a write step: no injected fault, and it must run after a lost group too.
+		 */
 		q->fail_at = 0;
 		q->lost = 0;
 		(void)run_control(q, SQ_ROLLBACK, "ROLLBACK");
@@ -161,21 +162,48 @@ static struct mst_store *sq_close(struct mst_store *s)
 }
 
 static const struct mst_store_ops sqlite_ops = {
-	.close = sq_close, .version = sq_version, .error = sq_error,
-	.begin = sq_begin, .commit = sq_commit, .rollback = sq_rollback,
-	.mark = sq_mark, .release = sq_release, .undo = sq_undo, .fail_at = sq_fail_at,
-	.sub_put = sq_sub_put, .sub_get = sq_sub_get, .sub_list = sq_sub_list,
-	.node_insert = sq_node_insert, .node_update = sq_node_update, .node_get = sq_node_get,
-	.node_find = sq_node_find, .node_list = sq_node_list, .node_count = sq_node_count,
-	.identity_put = sq_identity_put, .identity_get = sq_identity_get, .identity_list = sq_identity_list,
-	.reg_put = sq_reg_put, .reg_get = sq_reg_get, .reg_find = sq_reg_find, .reg_delete = sq_reg_delete,
+	.close = sq_close,
+	.version = sq_version,
+	.error = sq_error,
+	.begin = sq_begin,
+	.commit = sq_commit,
+	.rollback = sq_rollback,
+	.mark = sq_mark,
+	.release = sq_release,
+	.undo = sq_undo,
+	.fail_at = sq_fail_at,
+	.sub_put = sq_sub_put,
+	.sub_get = sq_sub_get,
+	.sub_list = sq_sub_list,
+	.node_insert = sq_node_insert,
+	.node_update = sq_node_update,
+	.node_get = sq_node_get,
+	.node_find = sq_node_find,
+	.node_list = sq_node_list,
+	.node_count = sq_node_count,
+	.identity_put = sq_identity_put,
+	.identity_get = sq_identity_get,
+	.identity_list = sq_identity_list,
+	.reg_put = sq_reg_put,
+	.reg_get = sq_reg_get,
+	.reg_find = sq_reg_find,
+	.reg_delete = sq_reg_delete,
 	.reg_of_node = sq_reg_of_node,
-	.keyreg_put = sq_keyreg_put, .keyreg_get = sq_keyreg_get, .keyreg_delete = sq_keyreg_delete,
+	.keyreg_put = sq_keyreg_put,
+	.keyreg_get = sq_keyreg_get,
+	.keyreg_delete = sq_keyreg_delete,
 	.keyreg_list = sq_keyreg_list,
-	.cred_put = sq_cred_put, .cred_get = sq_cred_get, .cred_delete = sq_cred_delete, .cred_list = sq_cred_list,
+	.cred_put = sq_cred_put,
+	.cred_get = sq_cred_get,
+	.cred_delete = sq_cred_delete,
+	.cred_list = sq_cred_list,
 	.cred_of_node = sq_cred_of_node,
-	.cert_put = sq_cert_put, .cert_get = sq_cert_get, .cert_list_revoked = sq_cert_list_revoked,
-	.event_append = sq_event_append, .event_list = sq_event_list, .event_last = sq_event_last,
+	.cert_put = sq_cert_put,
+	.cert_get = sq_cert_get,
+	.cert_list_revoked = sq_cert_list_revoked,
+	.event_append = sq_event_append,
+	.event_list = sq_event_list,
+	.event_last = sq_event_last,
 	.event_verify = sq_event_verify,
 };
 
@@ -203,7 +231,9 @@ static int prepare_file(const char *path, struct mst_diag *d)
 	}
 	snprintf(name, sizeof(name), "%s-wal", path);
 	if (!st.st_size && !stat(name, &wal) && wal.st_size) {
-		mst_diag_set(d, 0, "store", path, " is empty but has a write-ahead log: it was cut off; restore it from a backup", NULL);
+		mst_diag_set(d, 0, "store", path,
+			     " is empty but has a write-ahead log: it was cut off; restore it from a backup",
+			     NULL);
 		return MST_FAULT_CORRUPT;
 	}
 	return 0;
@@ -211,10 +241,12 @@ static int prepare_file(const char *path, struct mst_diag *d)
 
 static int set_up(struct sq *q)
 {
-	/* FULL: what commit has acknowledged outlives a power cut. DEFENSIVE, trusted_schema: the file is data. */
-	static const char pragmas[] =
-		"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;"
-		"PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096;";
+	/* FULL: what commit has acknowledged outlives a power cut. DEFENSIVE, trusted_schema: the file is
+	 * data. */
+	static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
+				      "foreign_keys = ON; PRAGMA recursive_triggers = ON;"
+				      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA "
+				      "temp_store = MEMORY; PRAGMA cache_size = -4096;";
 	int rc;
 
 	sqlite3_extended_result_codes(q->db, 1);
@@ -229,9 +261,12 @@ static void explain(struct sq *q, const char *path, int r, struct mst_diag *d)
 	if (d && d->text[0])
 		return;
 	if (r == MST_FAULT_CORRUPT)
-		mst_diag_set(d, 0, "store", path, " is damaged or no database (", q->error, "); restore it from a backup, it was left as it is", NULL);
+		mst_diag_set(d, 0, "store", path, " is damaged or no database (", q->error,
+			     "); restore it from a backup, it was left as it is", NULL);
 	else if (q->db && (sqlite3_errcode(q->db) & 0xff) == SQLITE_BUSY)
-		mst_diag_set(d, 0, "store", path, " is in use by another program that does not let go; stop it and try again", NULL);
+		mst_diag_set(d, 0, "store", path,
+			     " is in use by another program that does not let go; stop it and try again",
+			     NULL);
 	else
 		mst_diag_set(d, 0, "store", path, ": ", q->error[0] ? q->error : mst_fault_text(r), NULL);
 }

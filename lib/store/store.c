@@ -4,15 +4,19 @@
 #include <string.h>
 
 const char *const mst_role_name[MST_ROLE__COUNT] = {
-	[MST_ROLE_NONE] = "none", [MST_ROLE_BBN] = "bbn", [MST_ROLE_MEF] = "mef", [MST_ROLE_MAF] = "maf", [MST_ROLE_BSF] = "bsf",
-	[MST_ROLE_HSS] = "hss", [MST_ROLE_ADMIN] = "admin", [MST_ROLE_GATEWAY] = "gateway",
+	[MST_ROLE_NONE] = "none",   [MST_ROLE_BBN] = "bbn",         [MST_ROLE_MEF] = "mef",
+	[MST_ROLE_MAF] = "maf",     [MST_ROLE_BSF] = "bsf",         [MST_ROLE_HSS] = "hss",
+	[MST_ROLE_ADMIN] = "admin", [MST_ROLE_GATEWAY] = "gateway",
 };
 const char *const mst_sub_state_name[] = { "active", "suspended", "ended" };
 const char *const mst_node_state_name[] = {
 	"known", "briefed", "enrolling", "enrolled", "expiring", "suspended", "revoked", "released",
 };
 
-static const struct { const char *scheme; int (*open)(const char *rest, struct mst_store **ret_s, struct mst_diag *d); } backends[] = {
+static const struct {
+	const char *scheme;
+	int (*open)(const char *rest, struct mst_store **ret_s, struct mst_diag *d);
+} backends[] = {
 	{ "sqlite:", mst_store_sqlite_open },
 };
 
@@ -111,7 +115,7 @@ int mst_store_sub_get(struct mst_store *s, const char *id, struct mst_subscripti
 }
 
 int mst_store_sub_list(struct mst_store *s, const char *after, size_t limit,
-                       int (*each)(void *, const struct mst_subscription *), void *arg)
+		       int (*each)(void *, const struct mst_subscription *), void *arg)
 {
 	return s->ops->sub_list(s, after, limit, each, arg);
 }
@@ -137,7 +141,7 @@ int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct 
 }
 
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f,
-                        int (*each)(void *, const struct mst_node *), void *arg)
+			int (*each)(void *, const struct mst_node *), void *arg)
 {
 	return s->ops->node_list(s, f, each, arg);
 }
@@ -153,13 +157,13 @@ int mst_store_identity_put(struct mst_store *s, const struct mst_identity *r)
 }
 
 int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value,
-                           struct mst_identity *ret)
+			   struct mst_identity *ret)
 {
 	return s->ops->identity_get(s, kind, value, ret);
 }
 
 int mst_store_identity_list(struct mst_store *s, int64_t node,
-                            int (*each)(void *, const struct mst_identity *), void *arg)
+			    int (*each)(void *, const struct mst_identity *), void *arg)
 {
 	return s->ops->identity_list(s, node, each, arg);
 }
@@ -170,13 +174,13 @@ int mst_store_reg_put(struct mst_store *s, enum mst_role role, const struct mst_
 }
 
 int mst_store_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id,
-                      struct mst_registration *ret)
+		      struct mst_registration *ret)
 {
 	return s->ops->reg_get(s, role, reg_id, ret);
 }
 
-int mst_store_reg_find(struct mst_store *s, enum mst_role role, const char *client_id,
-                       const char *admin_fqdn, struct mst_registration *ret)
+int mst_store_reg_find(struct mst_store *s, enum mst_role role, const char *client_id, const char *admin_fqdn,
+		       struct mst_registration *ret)
 {
 	return s->ops->reg_find(s, role, client_id, admin_fqdn, ret);
 }
@@ -187,7 +191,7 @@ int mst_store_reg_delete(struct mst_store *s, enum mst_role role, const char *re
 }
 
 int mst_store_reg_of_node(struct mst_store *s, enum mst_role role, int64_t node,
-                          int (*each)(void *, const struct mst_registration *), void *arg)
+			  int (*each)(void *, const struct mst_registration *), void *arg)
 {
 	return s->ops->reg_of_node(s, role, node, each, arg);
 }
@@ -198,7 +202,7 @@ int mst_store_keyreg_put(struct mst_store *s, enum mst_role role, const struct m
 }
 
 int mst_store_keyreg_get(struct mst_store *s, enum mst_role role, const char *rel_key_id,
-                         struct mst_keyreg *ret)
+			 struct mst_keyreg *ret)
 {
 	return s->ops->keyreg_get(s, role, rel_key_id, ret);
 }
@@ -209,7 +213,7 @@ int mst_store_keyreg_delete(struct mst_store *s, enum mst_role role, const char 
 }
 
 int mst_store_keyreg_list(struct mst_store *s, enum mst_role role, const char *reg_id,
-                          int (*each)(void *, const struct mst_keyreg *), void *arg)
+			  int (*each)(void *, const struct mst_keyreg *), void *arg)
 {
 	return s->ops->keyreg_list(s, role, reg_id, each, arg);
 }
@@ -220,7 +224,7 @@ int mst_store_cred_put(struct mst_store *s, enum mst_role role, const struct mst
 }
 
 int mst_store_cred_get(struct mst_store *s, enum mst_role role, const char *key_id,
-                       struct mst_credential *ret)
+		       struct mst_credential *ret)
 {
 	return s->ops->cred_get(s, role, key_id, ret);
 }
@@ -231,13 +235,13 @@ int mst_store_cred_delete(struct mst_store *s, enum mst_role role, const char *k
 }
 
 int mst_store_cred_list(struct mst_store *s, enum mst_role role, const char *client_id,
-                        int (*each)(void *, const struct mst_credential *), void *arg)
+			int (*each)(void *, const struct mst_credential *), void *arg)
 {
 	return s->ops->cred_list(s, role, client_id, each, arg);
 }
 
 int mst_store_cred_of_node(struct mst_store *s, enum mst_role role, int64_t node,
-                           int (*each)(void *, const struct mst_credential *), void *arg)
+			   int (*each)(void *, const struct mst_credential *), void *arg)
 {
 	return s->ops->cred_of_node(s, role, node, each, arg);
 }
@@ -253,7 +257,7 @@ int mst_store_cert_get(struct mst_store *s, const char *serial, struct mst_cert_
 }
 
 int mst_store_cert_list_revoked(struct mst_store *s, mst_time now,
-                                int (*each)(void *, const struct mst_cert_row *), void *arg)
+				int (*each)(void *, const struct mst_cert_row *), void *arg)
 {
 	return s->ops->cert_list_revoked(s, now, each, arg);
 }
@@ -264,7 +268,7 @@ int mst_store_event_append(struct mst_store *s, struct mst_event *e)
 }
 
 int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f,
-                         int (*each)(void *, const struct mst_event *), void *arg)
+			 int (*each)(void *, const struct mst_event *), void *arg)
 {
 	return s->ops->event_list(s, f, each, arg);
 }
