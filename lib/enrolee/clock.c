@@ -21,21 +21,21 @@ bool mst_clock_told(struct mst_clock *c, mst_time server, mst_ms now)
 	return true;
 }
 
-mst_time mst_clock_now(const struct mst_clock *c, mst_time system, mst_ms now)
+mst_time mst_clock_now(const struct mst_clock *c, mst_time wall, mst_ms now)
 {
 	mst_time t = elapsed(c, now);
 
-	if (system < 0 || system > MST_TIME_MAX)
+	if (wall < 0 || wall > MST_TIME_MAX)
 		return t;
 	if (!c->told)
-		return system > t ? system : t;
+		return wall > t ? wall : t;
 	/* Told: the system's clock is believed where it agrees (it is finer, and runs through suspend). */
-	return system > t - MST_CLOCK_AGREE && system < t + MST_CLOCK_AGREE ? system : t;
+	return wall > t - MST_CLOCK_AGREE && wall < t + MST_CLOCK_AGREE ? wall : t;
 }
 
-bool mst_clock_is_set(const struct mst_clock *c, mst_time system, mst_ms now)
+bool mst_clock_is_set(const struct mst_clock *c, mst_time wall, mst_ms now)
 {
-	return c->told || (system >= elapsed(c, now) && system <= MST_TIME_MAX);
+	return c->told || (wall >= elapsed(c, now) && wall <= MST_TIME_MAX);
 }
 
 mst_time mst_renew_at(mst_time obtained, mst_time not_after, uint32_t rnd)

@@ -24,9 +24,9 @@ void mst_clock_init(struct mst_clock *c, mst_time build, mst_time last, mst_ms n
 /* An authenticated server said so. Times before the floor are refused: no peer turns time back. */
 bool mst_clock_told(struct mst_clock *c, mst_time server, mst_ms now);
 /* Best knowledge of the time of day. */
-mst_time mst_clock_now(const struct mst_clock *c, mst_time system, mst_ms now);
+mst_time mst_clock_now(const struct mst_clock *c, mst_time wall, mst_ms now);
 /* Is it more than a lower bound? */
-bool mst_clock_is_set(const struct mst_clock *c, mst_time system, mst_ms now);
+bool mst_clock_is_set(const struct mst_clock *c, mst_time wall, mst_ms now);
 
 /*
  * When to renew a credential: after 80 % of its life, spread over the following 10 % by `rnd` so that a
