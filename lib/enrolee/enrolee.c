@@ -4,6 +4,7 @@
 
 #define MAF_BASE "/MAFBase"
 #define MEF_BASE "/MEFBase"
+#define SUID_MAF 21           /* spec 1.5: provisioned by RSPF, shared with a MAF */
 
 struct input {
 	uint8_t *exported;
@@ -185,10 +186,21 @@ static bool make_credential(struct enrolee *e, mst_time utc)
 	return ok;
 }
 
+static bool keep_anchors(struct enrolee *e)
+{
+	const struct mmef_result *r = &e->machine.mef.result;
+	struct mst_writer w = mst_writer_of(e->anchors, sizeof(e->anchors));
+
+	for (size_t i = 0; i < r->n_anchors; i++)
+		mst_put_block16(&w, r->anchors[i]);
+	e->anchors_n = w.n;
+	return w.ok;
+}
+
 static enum enrolee_state mef_done(struct enrolee *e, mst_time utc)
 {
 	const struct mmef_result *r = &e->machine.mef.result;
-	bool ok = make_credential(e, utc);
+	bool ok = make_credential(e, utc) && keep_anchors(e);
 	int rc = ok ? derive(e, &e->cred.key) : 0;
 
 	e->server_time = r->server_time;
@@ -467,7 +479,7 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 		mst_diag_set(d, 0, "uri", "not https://fqdn[:port][/path], which is what this device can reach", NULL);
 		return false;
 	}
-	if (i->suid != 21 || !mst_id_valid(MST_ID_FQDN, i->target)) {
+	if ((i->suid && i->suid != SUID_MAF) || !mst_id_valid(MST_ID_FQDN, i->target)) {
 		mst_diag_set(d, 0, "target", "only enrolment with a MAF (its FQDN, SUID 21) is built in", NULL);
 		return false;
 	}
@@ -484,7 +496,7 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 
 static bool take_instruction(struct enrolee *e, const struct mst_instruction *i, const char *attempt)
 {
-	e->suid = i->suid;
+	e->suid = SUID_MAF;
 	e->expires = i->expires;
 	if (!enrolee_uri_parse(i->uri, &e->mef))
 		return false;
@@ -665,4 +677,9 @@ const struct mst_root_cred *enrolee_credential(const struct enrolee *e)
 const struct mst_failure *enrolee_failure(const struct enrolee *e)
 {
 	return &e->failure;
+}
+
+struct mst_view enrolee_anchors(const struct enrolee *e)
+{
+	return (struct mst_view){ e->anchors, e->anchors_n };
 }

@@ -22,6 +22,8 @@
 #include "proto/mmef/mmef.h"
 #include "secenv/secenv.h"
 
+#define ENROLEE_ANCHORS_OCTETS 8704
+
 enum enrolee_state {
 	ENROLEE_IDLE,
 	ENROLEE_MEF,                 /* in, or opening, the session with the MEF */
@@ -121,6 +123,8 @@ struct enrolee {
 	int64_t retry_duration;      /* -1 = not said */
 	unsigned commands_refused;
 	bool other_ke_id;
+	uint8_t anchors[ENROLEE_ANCHORS_OCTETS];     /* of the configuration: u16 length, DER, … */
+	size_t anchors_n;
 };
 
 void enrolee_init(struct enrolee *e, const struct enrolee_config *cfg);
@@ -157,6 +161,8 @@ struct enrolee_session enrolee_session(const struct enrolee *e);
 const struct mst_request *enrolee_request(const struct enrolee *e);
 const struct mst_root_cred *enrolee_credential(const struct enrolee *e);
 const struct mst_failure *enrolee_failure(const struct enrolee *e);
+/* Trust anchors of the configuration, each a u16 length and DER; empty when there were none. Borrowed. */
+struct mst_view enrolee_anchors(const struct enrolee *e);
 
 /* X-M2M-Origin towards the MAF: what the MEF introduced us as; SP-relative CSE-ID when there is one. */
 MST_MUST_CHECK bool enrolee_maf_from(const struct mst_root_cred *c, char out[MST_ID_MAX]);
