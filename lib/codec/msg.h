@@ -9,7 +9,8 @@
  * stands there as it is, else into the caller's arena (unescaped, base64-decoded).
  *
  * Strict always: UTF-8, no duplicate member, no trailing octets, depth <= MST_MSG_DEPTH, integers only
- * where an integer is meant; unknown members are refused unless the table says `open`.
+ * where an integer is meant; unknown members are refused unless the table says `open`. CBOR is
+ * deterministic: integer keys ascending, definite lengths, shortest heads; it has no root member.
  */
 #ifndef MST_CODEC_MSG_H
 #define MST_CODEC_MSG_H
@@ -74,7 +75,7 @@ enum mst_msg_outcome {
 	MST_MSG_MALFORMED = 1,    /* not JSON / not CBOR */
 	MST_MSG_TRAILING,         /* octets after the end */
 	MST_MSG_DEPTH_EXCEEDED,
-	MST_MSG_TOO_LARGE,        /* text, list or arena larger than the limit */
+	MST_MSG_TOO_LARGE,        /* the whole message, or what it needs of the arena */
 	MST_MSG_DUPLICATE,        /* the same member twice */
 	MST_MSG_UNKNOWN_FIELD,
 	MST_MSG_MISSING,          /* a required member is absent */
