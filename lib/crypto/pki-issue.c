@@ -193,13 +193,14 @@ static bool put_key_id(X509 *x)
 
 AUTHORITY_KEYID *pki_aki(const X509 *issuer)
 {
-	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id((X509 *)(uintptr_t)issuer);
+	/* not X509_get0_subject_key_id(): that wants a finished certificate, and this may be the one in the making */
+	ASN1_OCTET_STRING *id = X509_get_ext_d2i(issuer, NID_subject_key_identifier, NULL, NULL);
 	AUTHORITY_KEYID *a = id ? AUTHORITY_KEYID_new() : NULL;
 
-	if (a && !(a->keyid = ASN1_OCTET_STRING_dup(id))) {
-		AUTHORITY_KEYID_free(a);
-		a = NULL;
-	}
+	if (a)
+		a->keyid = id;
+	else
+		ASN1_OCTET_STRING_free(id);
 	return a;
 }
 
@@ -222,6 +223,7 @@ static bool put_crl_uri(X509 *x, const char *uri)
 	          (p->distpoint->name.fullname = sk_GENERAL_NAME_new_null());
 
 	if (ok) {
+		p->distpoint->type = 0;         /* fullName */
 		GENERAL_NAME_set0_value(g, GEN_URI, s);
 		s = NULL;
 		ok = sk_GENERAL_NAME_push(p->distpoint->name.fullname, g) > 0;

@@ -26,9 +26,22 @@ static int give(struct mst_view v, uint8_t *out, size_t cap, size_t *ret_n)
 	return 0;
 }
 
+/* Not EVP_EC_gen(): that speaks to providers only, and ec-fast.c puts a method before them. */
+static EVP_PKEY *generate(void)
+{
+	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
+	EVP_PKEY *k = NULL;
+
+	if (!x || EVP_PKEY_keygen_init(x) <= 0 || EVP_PKEY_CTX_set_ec_paramgen_curve_nid(x, NID_X9_62_prime256v1) <= 0 ||
+	    EVP_PKEY_CTX_set_ec_param_enc(x, OPENSSL_EC_NAMED_CURVE) <= 0 || EVP_PKEY_keygen(x, &k) <= 0)
+		k = NULL;
+	EVP_PKEY_CTX_free(x);
+	return k;
+}
+
 int mst_pkey_generate(uint8_t *ret_pkcs8, size_t cap, size_t *ret_n)
 {
-	EVP_PKEY *k = EVP_EC_gen("P-256");
+	EVP_PKEY *k = generate();
 	PKCS8_PRIV_KEY_INFO *p8 = k ? EVP_PKEY2PKCS8(k) : NULL;
 	unsigned char *der = NULL;
 	int n = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : 0, r = MST_FAULT_CRYPTO;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "codec/ident.h"
 
 #define BYTES_MAX 160
 
@@ -172,6 +173,17 @@ static int test_exports(struct mst_crypto *c, const char **ret_which)
 	return 0;
 }
 
+/* TS-0003 10.3.4, spec 3.7 */
+static bool key_id_right(void)
+{
+	struct bytes rel;
+	char id[MST_ID_MAX];
+
+	(void)hex("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf", &rel);
+	return mst_key_id_make(rel.b, MST_VIEW_LIT("mef.example.com"), id) &&
+	       strcmp(id, "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF@mef.example.com") == 0;
+}
+
 /* Not a test of quality: only that the generator is there and does not hand out the same octets twice. */
 static bool random_moves(struct mst_crypto *c)
 {
@@ -194,6 +206,10 @@ int mst_crypto_self_test(struct mst_crypto *c, const char **ret_which)
 		r = test_derivations(c, ret_which);
 	if (!r)
 		r = test_exports(c, ret_which);
+	if (!r && !key_id_right()) {
+		*ret_which = "KeID, TS-0003 10.3.4";
+		r = MST_FAULT_CRYPTO;
+	}
 	if (!r && !random_moves(c)) {
 		*ret_which = "random octets";
 		r = MST_FAULT_CRYPTO;

@@ -37,8 +37,18 @@ struct mst_root_cred {
 };
 void mst_root_cred_wipe(struct mst_root_cred *c);
 
+/* As octets, with a version; for every backend that stores octets. At most MST_ROOT_CRED_MAX. */
+#define MST_ROOT_CRED_MAX 5120
+MST_MUST_CHECK int mst_root_cred_encode(const struct mst_root_cred *c, struct mst_writer *w);
+MST_MUST_CHECK bool mst_root_cred_decode(struct mst_view v, struct mst_root_cred *ret_c);
+
 enum mst_slot { MST_SLOT_ACTIVE, MST_SLOT_PENDING };
 
+/*
+ * Every operation may return MST_SECENV_FULL (no space; nothing was changed), MST_SECENV_CORRUPT with the
+ * name of what is damaged in `d`, or a fault; after a fault the old or the new state is there, whole.
+ * A `d` that is filled although 0 was returned is a note: an older copy had to be used.
+ */
 struct mst_secenv;
 struct mst_secenv_ops {
 	const char *name;
@@ -46,9 +56,12 @@ struct mst_secenv_ops {
 	int (*load)(struct mst_secenv *s, enum mst_slot slot, struct mst_root_cred *ret_c, struct mst_diag *d);
 	int (*store)(struct mst_secenv *s, enum mst_slot slot, const struct mst_root_cred *c, struct mst_diag *d);
 	/* The pending slot becomes the active one, in one atomic step; the old active one is erased. */
-	int (*promote)(struct mst_secenv *s, struct mst_diag *d);
+	int (*promote)(struct mst_secenv *s, struct mst_diag *d);       /* also NONE: nothing is pending */
+	/* Gone is done. When the record of the slots itself is CORRUPT, erasing either slot starts anew with two
+	 * empty ones: the one way out, and a decision of the caller, never made here. */
 	int (*erase)(struct mst_secenv *s, enum mst_slot slot, struct mst_diag *d);
-	/* Small durable blobs by name (engine progress, retry state, last known time). At most 64 KiB. */
+	/* Small durable blobs by name (engine progress, retry state, last known time). At most 64 KiB. A name
+	 * is 1 to 32 of a-z 0-9 and '-'; another one is MST_FAULT_BUG. load_blob: 0, NONE, CORRUPT. */
 	int (*load_blob)(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
 	int (*store_blob)(struct mst_secenv *s, const char *name, struct mst_view v, struct mst_diag *d);
 	void (*close)(struct mst_secenv *s);
@@ -58,7 +71,9 @@ struct mst_secenv { const struct mst_secenv_ops *ops; };
 /*
  * File backend: directory `dir` (made 0700 when absent), AES-256-GCM under a key read from `key_file`
  * (made on first use, 0600; may be a systemd credential), write-new + fsync + rename + fsync(dir), a
- * checksum (the AEAD tag) and two generations of each file.
+ * checksum (the AEAD tag) and two generations of each file. 0, MST_SECENV_LOCKED (another process has it),
+ * MST_SECENV_CORRUPT (the key is gone or not a key, but sealed files are there), MST_SECENV_FULL, or a fault.
+ * A key file that others may read or write is MST_FAULT_CONFIG.
  */
 MST_MUST_CHECK int mst_secenv_file_open(const char *dir, const char *key_file, struct mst_crypto *c,
                                         struct mst_secenv **ret_s, struct mst_diag *d);

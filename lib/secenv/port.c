@@ -1,0 +1,102 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "secenv/sealed.h"
+
+static int real_open(struct secenv_port *p, int dir, const char *name, int flags, mode_t mode)
+{
+	(void)p;
+	return openat(dir, name, flags, mode);
+}
+
+static ssize_t real_write(struct secenv_port *p, int fd, const void *b, size_t n)
+{
+	(void)p;
+	return write(fd, b, n);
+}
+
+static int real_fsync(struct secenv_port *p, int fd)
+{
+	(void)p;
+	return fsync(fd);
+}
+
+static int real_rename(struct secenv_port *p, int dir, const char *from, const char *to)
+{
+	(void)p;
+	return renameat(dir, from, dir, to);
+}
+
+static int real_unlink(struct secenv_port *p, int dir, const char *name)
+{
+	(void)p;
+	return unlinkat(dir, name, 0);
+}
+
+struct secenv_port *secenv_port_real(void)
+{
+	static struct secenv_port port = { real_open, real_write, real_fsync, real_rename, real_unlink };
+
+	return &port;
+}
+
+int secenv_os_outcome(struct mst_diag *d, const char *what)
+{
+	int e = errno;
+
+	mst_diag_set(d, 0, what, strerror(e), NULL);
+	errno = e;
+	return e == ENOSPC || e == EDQUOT ? MST_SECENV_FULL : MST_FAULT_IO;
+}
+
+static int write_all(struct secenv_port *p, int fd, struct mst_view v)
+{
+	for (size_t at = 0; at < v.n;) {
+		ssize_t n = p->write(p, fd, v.p + at, v.n - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n ? errno : EIO;
+			return -1;
+		}
+		at += (size_t)n;
+	}
+	return p->fsync(p, fd);
+}
+
+int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct mst_view v, struct mst_diag *d)
+{
+	char fresh[SEALED_NAME_MAX + 16];
+	int fd, r, e;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", name);
+	fd = p->open(p, dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return secenv_os_outcome(d, name);
+	r = write_all(p, fd, v);
+	e = errno;
+	if (close(fd) && !r) {
+		r = -1;
+		e = errno;
+	}
+	errno = e;
+	if (!r)
+		r = p->rename(p, dir, fresh, name);
+	if (r) {
+		r = secenv_os_outcome(d, name);
+		e = errno;
+		(void)p->unlink(p, dir, fresh);
+		errno = e;
+		return r;
+	}
+	/* The new name is there; without this a power cut could still take it back. Never "full, nothing changed". */
+	if (p->fsync(p, dir)) {
+		(void)secenv_os_outcome(d, name);
+		return MST_FAULT_IO;
+	}
+	return 0;
+}

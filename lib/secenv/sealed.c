@@ -1,0 +1,200 @@
+#include "secenv/sealed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VERSION 1
+static const uint8_t magic[4] = { 'm', 's', 't', 'S' };
+
+enum { GEN_A, GEN_B, GENS };
+
+/* What one generation turned out to be. */
+enum state { ABSENT, DAMAGED, GOOD };
+struct generation { enum state state; uint64_t counter; };
+
+static void gen_name(const char *name, int gen, char out[SEALED_NAME_MAX + 8])
+{
+	snprintf(out, SEALED_NAME_MAX + 8, "%.*s.%c", SEALED_NAME_MAX, name, gen == GEN_A ? 'a' : 'b');
+}
+
+/* The whole file into s->file; its length, -1 absent, -2 unreadable, or a fault below that. */
+static ssize_t slurp(struct sealed *s, const char *file, int *ret_fault)
+{
+	int fd = s->port->open(s->port, s->dir, file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
+	struct stat st;
+	size_t n = 0;
+	ssize_t got = 1;
+
+	if (fd < 0) {
+		if (errno != ENOENT && errno != ELOOP)
+			*ret_fault = MST_FAULT_IO;      /* too many files, no permission, no disk: says nothing about the file */
+		return errno == ENOENT ? -1 : -2;
+	}
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -2;
+	}
+	while (got > 0 && n < sizeof(s->file)) {
+		got = read(fd, s->file + n, sizeof(s->file) - n);
+		if (got < 0 && errno == EINTR)
+			got = 1;
+		else if (got > 0)
+			n += (size_t)got;
+	}
+	close(fd);
+	return got < 0 || n > SEALED_MAX ? -2 : (ssize_t)n;
+}
+
+/* Header and logical name are bound: no file passes for another one, nor for a later one of itself. */
+static struct mst_view aad_of(struct mst_view head, const char *name, uint8_t *out, size_t cap)
+{
+	struct mst_writer w = mst_writer_of(out, cap);
+
+	mst_put(&w, head);
+	mst_put_str(&w, name);
+	return mst_written(&w);
+}
+
+/* Open one generation; plain text into s->plain when it is good. */
+static int read_generation(struct sealed *s, const char *name, int gen, struct generation *ret_g, size_t *ret_n)
+{
+	char file[SEALED_NAME_MAX + 8];
+	uint8_t aad[SEALED_HEAD + SEALED_NAME_MAX];
+	struct mst_reader r;
+	int fault = 0;
+	ssize_t n;
+
+	gen_name(name, gen, file);
+	*ret_g = (struct generation){ ABSENT, 0 };
+	n = slurp(s, file, &fault);
+	if (fault || n == -1)
+		return fault;
+	ret_g->state = DAMAGED;
+	if (n < (ssize_t)SEALED_HEAD)
+		return 0;
+	r = mst_reader_of((struct mst_view){ s->file, (size_t)n });
+	if (!mst_view_eq(mst_read(&r, sizeof(magic)), (struct mst_view){ magic, sizeof(magic) }) || mst_read_u16(&r) != VERSION)
+		return 0;
+	ret_g->counter = mst_read_u64(&r);
+	fault = mst_box_open(s->c, s->key, aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, aad, sizeof(aad)),
+	                     (struct mst_view){ r.p, r.left }, s->plain, sizeof(s->plain), ret_n);
+	if (!fault)
+		ret_g->state = GOOD;
+	return fault < 0 ? fault : 0;
+}
+
+/* Look at both; *ret_best is the one that counts, or -1. */
+static int look(struct sealed *s, const char *name, struct generation g[GENS], int *ret_best)
+{
+	size_t n;
+
+	for (int i = 0; i < GENS; i++) {
+		int r = read_generation(s, name, i, &g[i], &n);
+
+		if (r)
+			return r;
+	}
+	*ret_best = -1;
+	for (int i = 0; i < GENS; i++)
+		if (g[i].state == GOOD && (*ret_best < 0 || g[i].counter > g[*ret_best].counter))
+			*ret_best = i;
+	return 0;
+}
+
+int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool *ret_settled, struct mst_diag *d)
+{
+	struct generation g[GENS], again;
+	uint8_t hash[2][MST_SHA256_LEN];
+	bool same = false;
+	size_t n = 0;
+	int best, r = look(s, name, g, &best);
+
+	if (r)
+		return r;
+	if (best < 0) {
+		if (g[GEN_A].state == ABSENT && g[GEN_B].state == ABSENT)
+			return MST_SECENV_NONE;
+		mst_diag_set(d, 0, name, "damaged, and there is no older copy that is whole", NULL);
+		return MST_SECENV_CORRUPT;
+	}
+	if (g[!best].state == GOOD) {
+		r = read_generation(s, name, !best, &again, &n);
+		if (!r)
+			r = s->c->ops->sha256(s->c, (struct mst_view){ s->plain, n }, hash[0]);
+	}
+	if (!r)
+		r = read_generation(s, name, best, &again, &n);
+	if (r)
+		return r;
+	if (again.state != GOOD)        /* between two looks, with the lock held: the disk */
+		return MST_SECENV_CORRUPT;
+	if (g[!best].state == GOOD) {
+		r = s->c->ops->sha256(s->c, (struct mst_view){ s->plain, n }, hash[1]);
+		same = !r && memcmp(hash[0], hash[1], sizeof(hash[0])) == 0;
+	}
+	if (g[!best].state == DAMAGED)
+		mst_diag_set(d, 0, name, "one of the two copies is damaged; the whole one was used", NULL);
+	if (ret_settled)
+		*ret_settled = same;
+	*ret_v = (struct mst_view){ s->plain, n };
+	return r;
+}
+
+int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d)
+{
+	struct generation g[GENS];
+	char file[SEALED_NAME_MAX + 8];
+	uint8_t aad[SEALED_HEAD + SEALED_NAME_MAX];
+	struct mst_writer w = mst_writer_of(s->file, sizeof(s->file));
+	int best, r;
+
+	if (v.n > SEALED_PLAIN_MAX)
+		return MST_FAULT_BUG;
+	r = look(s, name, g, &best);
+	if (r)
+		return r;
+	mst_put(&w, (struct mst_view){ magic, sizeof(magic) });
+	mst_put_u16(&w, VERSION);
+	mst_put_u64(&w, best < 0 ? 1 : g[best].counter + 1);
+	r = mst_box_seal(s->c, s->key, aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, aad, sizeof(aad)), v, &w);
+	if (r)
+		return r;
+	gen_name(name, best == GEN_A ? GEN_B : GEN_A, file);
+	return secenv_write_file(s->port, s->dir, file, mst_written(&w), d);
+}
+
+int sealed_erase(struct sealed *s, const char *name, struct mst_diag *d)
+{
+	char file[SEALED_NAME_MAX + 8];
+	bool any = false;
+
+	for (int i = 0; i < GENS; i++) {
+		gen_name(name, i, file);
+		if (s->port->unlink(s->port, s->dir, file) == 0)
+			any = true;
+		else if (errno != ENOENT)
+			return secenv_os_outcome(d, name);
+	}
+	if (any && s->port->fsync(s->port, s->dir)) {
+		(void)secenv_os_outcome(d, name);
+		return MST_FAULT_IO;
+	}
+	return 0;
+}
+
+bool sealed_exists(const struct sealed *s, const char *name)
+{
+	char file[SEALED_NAME_MAX + 8];
+	struct stat st;
+
+	for (int i = 0; i < GENS; i++) {
+		gen_name(name, i, file);
+		if (fstatat(s->dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
