@@ -63,7 +63,7 @@ struct agent {
 	mst_time renew_at;
 	mst_ms check_at;
 	unsigned check_refusals;     /* in a row */
-	char check_text[160];
+	char check_text[MST_DIALOG_DETAIL + 32];
 
 	void *prov_storage;
 	struct prov *prov;

@@ -33,7 +33,7 @@ static void ended(struct agent *a)
 	mst_ms every = a->cfg.check_every * 1000, again = every < AGAIN_MS ? every : AGAIN_MS;
 
 	close_check(a);
-	snprintf(a->check_text, sizeof(a->check_text), "%s%s%s", good ? "good" : prov_reason_text(f.reason), good ? "" : ": ",
+	snprintf(a->check_text, sizeof(a->check_text), "%.24s%s%s", good ? "good" : prov_reason_text(f.reason), good ? "" : ": ",
 	         good ? "" : f.detail);
 	a->check_at = agent_now() + (good ? every : again);
 	agent_log(a, good ? AGENT_INFO : AGENT_WARN, "checked", "key", a->active.key_id, "result", a->check_text, NULL);

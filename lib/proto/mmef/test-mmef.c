@@ -15,7 +15,7 @@
 #define CFG "{\"sec:mefClientCfg\":{\"nodeID\":\"urn:dev:ops:1-2-3\",\"cseID\":\"//sp.example.com/C1\"," \
 	"\"registrarCSEID\":\"//sp.example.com/in\",\"registrarPoA\":[\"https://in.sp.example.com\"],\"mafFQDN\":\"maf.example.com\"," \
 	"\"mafURI\":\"https://maf.example.com:8444\",\"subscriptionUntil\":\"20271231T000000\",\"serverTime\":\"20270115T080001\"," \
-	"\"anchors\":[\"MAA=\"]}}"
+	"\"anchors\":[\"MA4AAAAAAAAAAAAAAAAAAA==\"]}}"
 #define KEY_(rel, et, src, admin, suid, target) "{\"sec:symmKeyReg\":{\"rn\":\"x\",\"relativeKeyID\":\"" rel "\",\"et\":\"" et \
 	"\",\"sourceClientID\":\"" src "\",\"adminFQDN\":\"" admin "\",\"SUID\":" suid ",\"targetIDs\":[\"" target "\"]}}"
 #define REL "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF"
@@ -158,7 +158,7 @@ static void test_enrol(void **state)
 	assert_int_equal(r->retry_duration, 86400);
 	assert_true(r->server_time == 1800000001 && r->subscription_until == 1830211200);
 	assert_int_equal(r->n_anchors, 1);
-	assert_int_equal(r->anchors[0].n, 2);
+	assert_int_equal(r->anchors[0].n, 16);
 	assert_int_equal(mmef_ke(&m)->n, MST_KEY_LEN);
 	mmef_deinit(&m);
 	assert_int_equal(mmef_ke(&m)->n, 0);
