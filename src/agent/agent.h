@@ -119,6 +119,7 @@ MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
 enum prov_reason session_reason(enum mst_tls_end why);
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail);
+MST_MUST_CHECK int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d);
 bool session_send(struct mst_client *c, const struct mst_request *q, const char *host);
 
 /* check.c: is the credential in use still known? */

@@ -98,7 +98,7 @@ static void on_response(void *owner, struct mst_client *c, const struct mst_http
 	struct mst_diag d = { 0 };
 
 	(void)c;
-	if (mst_response_from_http(m, &answer, &d) == 0)
+	if (session_answer(m, &answer, &d) == 0)
 		enrolee_feed(a->enrolee, &answer, agent_now(), agent_utc(a));
 	else
 		enrolee_garbage(a->enrolee, d.text, agent_now(), agent_utc(a));
