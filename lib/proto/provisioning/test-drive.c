@@ -182,14 +182,42 @@ static bool with_octets(struct life *l, unsigned op)
 	case 5:
 		resume_from(l, (struct mst_view){ w->disk, w->disk_n });
 		return true;
-	case 6:
-		resume_from(l, take_raw(&l->in));
-		return true;
-	case 7:
-		flip_and_resume(l);
+	case 6: case 7:
+		/* mostly these end a life, so not too often */
+		if (mst_read_u8(&l->in) & 3)
+			resume_from(l, (struct mst_view){ w->disk, w->disk_n });
+		else if (op == 6)
+			resume_from(l, take_raw(&l->in));
+		else
+			flip_and_resume(l);
 		return true;
 	default:
 		return false;
+	}
+}
+
+/* What is wanted gets done; most of the time, so that lives get somewhere. */
+static void good_shell(struct life *l, uint32_t rnd)
+{
+	struct world *w = l->w;
+
+	switch (prov_want(w->p)) {
+	case PROV_WANT_SAVE:
+		world_step(w, false);
+		return;
+	case PROV_WANT_DISCOVER:
+		(void)!prov_discovered(w->p, make_sequence(&l->in), w->now, w->utc, rnd, NULL);
+		return;
+	case PROV_WANT_BOOTSTRAP:
+		if (rnd % 8)
+			prov_failed(w->p, PROV_UNREACHABLE, "", 0, w->now, w->utc, rnd);
+		else
+			prov_succeeded(w->p, w->now, w->utc, rnd);
+		return;
+	case PROV_WANT_NOTHING:
+		w->now = prov_deadline(w->p) < MST_NEVER ? prov_deadline(w->p) : w->now;
+		prov_tick(w->p, w->now, w->utc, rnd);
+		return;
 	}
 }
 
@@ -233,9 +261,7 @@ static void plain(struct life *l, unsigned op)
 		w->utc = rnd % 4 ? UTC + rnd % 200 - 100 : 0;
 		return;
 	default:
-		/* what a good shell does; most of the time, so that lives get somewhere */
-		if (prov_want(w->p) == PROV_WANT_SAVE)
-			world_step(w, false);
+		good_shell(l, rnd);
 		return;
 	}
 }

@@ -180,6 +180,22 @@ static void no_resource_twice(void **state)
 	world_free(w);
 }
 
+/* Only what answered is used up: a failure under a wrong anchor must not hide the same name further down. */
+static void a_resource_that_failed_may_be_named_again(void **state)
+{
+	struct world *w = world_new(NULL, 0);
+
+	(void)state;
+	world_start(w, seq_text(&q[0], "bbn https://a; bbn https://a/; cert https://b"));
+	world_step(w, false);
+	prov_failed(w->p, PROV_UNTRUSTED, "another key", 0, w->now, w->utc, 0);
+	world_step(w, false);
+	assert_int_equal(prov_want(w->p), PROV_WANT_DISCOVER);
+	assert_int_equal(prov_discovered(w->p, seq_text(&q[1], "bbn https://a; cert https://m"), w->now, w->utc, 0, NULL), 0);
+	assert_string_equal(world_reports(w), "0.0=untrusted 0.1=ok 1.0=loop");
+	world_free(w);
+}
+
 static bool only_https(void *arg, struct mst_view uri)
 {
 	(*(unsigned *)arg)++;
@@ -621,6 +637,7 @@ int main(void)
 		cmocka_unit_test(an_empty_discovery),
 		cmocka_unit_test(too_deep),
 		cmocka_unit_test(no_resource_twice),
+		cmocka_unit_test(a_resource_that_failed_may_be_named_again),
 		cmocka_unit_test(unsupported_is_skipped_before_anything_leaves),
 		cmocka_unit_test(nothing_supported_waits),
 		cmocka_unit_test(validity_of_a_trigger),
