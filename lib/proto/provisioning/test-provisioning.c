@@ -437,11 +437,14 @@ static void full_disk_means_no_effect(void **state)
 	(void)state;
 	/* lesson 17 */
 	w->disk_full = true;
+	w->rnd = UINT32_MAX;
 	world_start(w, seq_text(&q[0], "cert https://a"));
 	world_run(w);
 	assert_string_equal(w->log, "save=full");
 	assert_int_equal(prov_state(w->p), PROV_WAITING);
 	assert_string_equal(world_reports(w), "0.0=storage");
+	/* and no hammering on the disk either: this is a failed run with its wait */
+	assert_int_equal(prov_deadline(w->p), NOW + 5000);
 	w->disk_full = false;
 	w->now = prov_deadline(w->p);
 	prov_tick(w->p, w->now, w->utc, 0);
