@@ -15,7 +15,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 {
 	bool own = i && i->n_anchors;
 	struct mst_tls_config c = {
-		.profile = (enum mst_tls_profile)a->cfg.tls_profile,
+		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true,
 		.chain_pem = { (const uint8_t *)a->chain_pem, a->chain_n },
 		.key_pkcs8 = { a->pkcs8, a->pkcs8_n },
 		/* An instruction's anchors replace ours: it says who authenticates that peer (architecture 3.1). */
@@ -29,7 +29,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d)
 {
 	struct mst_tls_config c = {
-		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .allow_psk = true,
+		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = true,
 		.now = tls_now, .now_arg = a, .clock_floor = agent_utc(a),
 	};
 
