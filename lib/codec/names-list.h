@@ -1,3 +1,7 @@
+/*
+ * Rows of the names table, X(ENUM, "long", "ts0032"): see names.h. Where TS-0032's short name is not
+ * known (spec 11) both columns are the same.
+ */
 #ifndef MST_CODEC_NAMES_LIST_H
 #define MST_CODEC_NAMES_LIST_H
 
@@ -13,6 +17,50 @@
 	X(TY, "ty", "ty") X(RI, "ri", "ri") X(RN, "rn", "rn") X(PI, "pi", "pi")     \
 	X(CT, "ct", "ct") X(LT, "lt", "lt") X(ET, "et", "et") X(LBL, "lbl", "lbl")  \
 	X(CH, "ch", "ch") X(NM, "nm", "nm") X(TYP, "typ", "typ") X(VAL, "val", "val") \
-	X(CSI, "csi", "csi") X(AEI, "aei", "aei") X(POA, "poa", "poa")
+	X(CSI, "csi", "csi") X(AEI, "aei", "aei") X(POA, "poa", "poa")              \
+	/* attributes of registrations and keys: spec 4.5, long names of TS-0003 */ \
+	X(ADMIN_FQDN, "adminFQDN", "adminFQDN") X(SUID, "SUID", "SUID")             \
+	X(TARGET_IDS, "targetIDs", "targetIDs") X(KEY_VALUE, "keyValue", "keyValue") \
+	X(RELATIVE_KEY_ID, "relativeKeyID", "relativeKeyID")                        \
+	X(SOURCE_CLIENT_ID, "sourceClientID", "sourceClientID")                     \
+	X(CLIENT_ID, "clientID", "clientID")                                        \
+	X(ASSIGNED_SYMM_KEY_ID, "assignedSymmKeyID", "assignedSymmKeyID")           \
+	/* commands: spec 7.1, TS-0003 12.4.4 to 12.4.10 */                         \
+	X(CMD_ID, "cmdID", "cmdID") X(CMD_DESCRIPTION, "cmdDescription", "cmdDescription") \
+	X(CMD_STATUS_CODE, "cmdStatusCode", "cmdStatusCode")                        \
+	X(CMD_CLASS_ID, "cmdClassID", "cmdClassID") X(CMD_ARGS, "cmdArgs", "cmdArgs") \
+	X(TARGET_ID, "targetID", "targetID")                                        \
+	X(NO_MORE_CMD_ARGS, "noMoreCmdArgs", "noMoreCmdArgs")                       \
+	X(CERT_PROV_CMD_ARGS, "certProvCmdArgs", "certProvCmdArgs")                 \
+	X(DEV_CFG_CMD_ARGS, "devCfgCmdArgs", "devCfgCmdArgs")                       \
+	X(MO_NODE_CMD_ARGS, "MONodeCmdArgs", "MONodeCmdArgs")                       \
+	X(RETRY_DURATION, "retryDuration", "retryDuration")                         \
+	X(CERT_PROV_PROTOCOL_ID, "certProvProtocolID", "certProvProtocolID")        \
+	X(CMD_URI, "URI", "URI")                                                    \
+	X(CERT_SUBJECT_TYPE, "certSubjectType", "certSubjectType")                  \
+	X(CERT_SUBJECT_ID, "certSubjectID", "certSubjectID")                        \
+	X(DEVICE_CONFIG_URI, "deviceConfigURI", "deviceConfigURI")                  \
+	X(OBJECT_PATH, "objectPath", "objectPath")                                  \
+	X(OBJECT_TYPE_ID, "objectTypeID", "objectTypeID")                           \
+	X(OBJECT_TYPE_SPECIFIC_ARGS, "objectTypeSpecificArgs", "objectTypeSpecificArgs") \
+	/* fetchCredentials: spec 2.7.1 names the parameters, the members are ours */ \
+	X(STATUS, "status", "status") X(CREDENTIAL, "credential", "credential")     \
+	X(ENROLEE_ID, "enroleeID", "enroleeID") X(LIFETIME, "lifetime", "lifetime") \
+	X(ERROR_STRING, "errorString", "errorString")                               \
+	/* client configuration: ours (spec 4.3.2 leaves it open) */                \
+	X(NODE_ID, "nodeID", "nodeID") X(CSE_ID, "cseID", "cseID") X(AE_ID, "aeID", "aeID") \
+	X(REGISTRAR_CSE_ID, "registrarCSEID", "registrarCSEID")                     \
+	X(REGISTRAR_POA, "registrarPoA", "registrarPoA")                            \
+	X(MAF_FQDN, "mafFQDN", "mafFQDN") X(MAF_URI, "mafURI", "mafURI")            \
+	X(SUBSCRIPTION_UNTIL, "subscriptionUntil", "subscriptionUntil")             \
+	X(SERVER_TIME, "serverTime", "serverTime") X(ANCHORS, "anchors", "anchors") \
+	/* instruction sequences: ours (architecture 3.1) */                        \
+	X(VERSION, "version", "version") X(ID, "id", "id")                          \
+	X(VALID_FROM, "validFrom", "validFrom") X(VALID_UNTIL, "validUntil", "validUntil") \
+	X(INSTRUCTIONS, "instructions", "instructions")                             \
+	X(KIND, "kind", "kind") X(METHOD, "method", "method") X(URI, "uri", "uri")  \
+	X(PINS, "pins", "pins") X(TARGET, "target", "target") X(EXPIRES, "expires", "expires") \
+	X(HTTP_PORT, "httpPort", "httpPort") X(COAP_PORT, "coapPort", "coapPort")   \
+	X(WEBSOCKET_PORT, "websocketPort", "websocketPort") X(LABEL, "label", "label")
 
 #endif

@@ -12,8 +12,14 @@
 #include "crypto/crypto.h"
 
 #define MST_CERT_MAX 4096
+#define MST_CRL_MAX 65536             /* of a list that we sign; about 1500 entries */
 #define MST_PKEY_MAX 512
 #define MST_SANS_MAX 8
+
+/* Higher arc of the M2M Device IDs that we can put in a certificate: M2M Device Indication, TS-0001 annex H. */
+#define MST_DEVICE_ARC "0.2.481.1"
+/* type-id of an otherName that holds an M2M-Node-ID which is no URN. Ours: an arc under 2.25 (X.667). */
+#define MST_NODE_NAME_OID "2.25.206559023643541847535815525919499007281"
 
 /* One name in a certificate (or of a peer): what flavour it identifies and its value, NUL-terminated. */
 struct mst_san {
@@ -29,12 +35,30 @@ struct mst_cert_info {
 	char serial[64];                     /* hex */
 	uint8_t sha256[MST_SHA256_LEN];      /* of the DER */
 	uint8_t spki_sha256[MST_SHA256_LEN]; /* of the SubjectPublicKeyInfo: RFC 6920 */
-	mst_time not_before, not_after;
+	mst_time not_before, not_after;      /* not_after MST_NEVER: 99991231235959Z, RFC 5280 4.1.2.5 */
 	bool is_ca;
 };
-enum mst_pki_outcome { MST_PKI_MALFORMED = 1, MST_PKI_BAD_SIGNATURE, MST_PKI_WEAK_KEY, MST_PKI_NO_ROOM };
+enum mst_pki_outcome {
+	MST_PKI_MALFORMED = 1,               /* not what it should be; or (issuing) a name that cannot be certified */
+	MST_PKI_BAD_SIGNATURE,               /* the signer's key is not the issuer's */
+	MST_PKI_WEAK_KEY,                    /* not P-256 with an uncompressed point */
+	MST_PKI_NO_ROOM,
+	MST_PKI_NOT_SIGNED,                  /* the signer refused */
+};
 
+/*
+ * Read a certificate: one DER object, version 3, names strictly (pki-name.c says which forms). 0,
+ * MST_PKI_MALFORMED, MST_PKI_NO_ROOM (more names than MST_SANS_MAX). Checks no signature and no chain.
+ */
 MST_MUST_CHECK int mst_cert_info(struct mst_view der, struct mst_cert_info *ret_i, struct mst_diag *d);
+
+/* The same for the to-be-signed part of a certificate or revocation list, before signing it. */
+struct mst_tbs_info {
+	bool is_crl;
+	bool issued_by;                      /* its issuer is the subject of the certificate given */
+	struct mst_cert_info cert;           /* when it is not a revocation list; sha256 means nothing */
+};
+MST_MUST_CHECK int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t, struct mst_diag *d);
 
 /* What to certify. */
 enum mst_cert_role { MST_CERT_CA, MST_CERT_SERVER /* MEF, MAF: FQDN */, MST_CERT_CLIENT /* enrolee */, MST_CERT_BOTH };
@@ -43,7 +67,7 @@ struct mst_cert_spec {
 	char common_name[128];
 	struct mst_san san[MST_SANS_MAX];
 	size_t n_san;
-	mst_time not_before, not_after;
+	mst_time not_before, not_after;      /* MST_NEVER: no well-defined end */
 	/* CA only: permitted subtrees (empty: none written, which a test CA may want) */
 	const char *permitted_dns[8], *permitted_uri[8];
 	size_t n_permitted_dns, n_permitted_uri;
@@ -51,10 +75,14 @@ struct mst_cert_spec {
 	const char *crl_uri;                 /* optional distribution point */
 };
 
-/* A signer: a private key that may live elsewhere (keeper, token). Signs a SHA-256 digest, DER ECDSA out. */
+/*
+ * A signer: a private key that may live elsewhere (keeper, token). Signs a SHA-256 digest, DER ECDSA out.
+ * One that wants to see what it signs (the keeper) sets sign_tbs, which then is used instead of sign.
+ */
 struct mst_signer {
 	int (*sign)(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n);
 	void *ctx;
+	int (*sign_tbs)(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n);
 };
 
 MST_MUST_CHECK int mst_pkey_generate(uint8_t *ret_pkcs8, size_t cap, size_t *ret_n);      /* P-256; wipe it */
@@ -66,11 +94,14 @@ struct mst_local_signer { struct mst_signer signer; void *pkey; };
 MST_MUST_CHECK int mst_local_signer_init(struct mst_local_signer *s, struct mst_view pkcs8);
 void mst_local_signer_deinit(struct mst_local_signer *s);
 
-/* Issue: `issuer_der` empty = self-signed with `spki`'s own key as signer. Random 128-bit serial. */
+/*
+ * Issue: `issuer_der` empty = self-signed with `spki`'s own key as signer. Random 128-bit serial. The
+ * signature is checked before it is given out. 0 or an mst_pki_outcome.
+ */
 MST_MUST_CHECK int mst_cert_issue(struct mst_crypto *c, struct mst_signer *signer, struct mst_view issuer_der,
                                   struct mst_view spki, const struct mst_cert_spec *spec,
                                   uint8_t *ret_der, size_t cap, size_t *ret_n);
-struct mst_revoked { char serial[64]; mst_time when; int reason; };
+struct mst_revoked { char serial[64]; mst_time when; int reason; };     /* reason: RFC 5280 5.3.1; 0 none */
 MST_MUST_CHECK int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der, const struct mst_revoked *r,
                                  size_t n, int64_t number, mst_time now, mst_time next_update,
                                  uint8_t *ret_der, size_t cap, size_t *ret_n);

@@ -1,0 +1,129 @@
+/* P-256 keys: making them, their public half, and a signer from one in memory. */
+#include <string.h>
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+
+#include "crypto/pki-internal.h"
+
+/* SubjectPublicKeyInfo up to and with the 0x04 of an uncompressed point; 64 octets follow. */
+static const uint8_t p256_spki_head[] = {
+	0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+	0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+};
+
+bool pki_spki_is_p256(struct mst_view spki)
+{
+	return spki.n == sizeof(p256_spki_head) + 64 && memcmp(spki.p, p256_spki_head, sizeof(p256_spki_head)) == 0;
+}
+
+static int give(struct mst_view v, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	if (v.n > cap)
+		return MST_PKI_NO_ROOM;
+	memcpy(out, v.p, v.n);
+	*ret_n = v.n;
+	return 0;
+}
+
+int mst_pkey_generate(uint8_t *ret_pkcs8, size_t cap, size_t *ret_n)
+{
+	EVP_PKEY *k = EVP_EC_gen("P-256");
+	PKCS8_PRIV_KEY_INFO *p8 = k ? EVP_PKEY2PKCS8(k) : NULL;
+	unsigned char *der = NULL;
+	int n = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : 0, r = MST_FAULT_CRYPTO;
+
+	if (n > 0)
+		r = give((struct mst_view){ der, (size_t)n }, ret_pkcs8, cap, ret_n);
+	OPENSSL_clear_free(der, n > 0 ? (size_t)n : 0);
+	PKCS8_PRIV_KEY_INFO_free(p8);
+	EVP_PKEY_free(k);
+	return r;
+}
+
+EVP_PKEY *pki_private(struct mst_view pkcs8)
+{
+	const unsigned char *p = pkcs8.p;
+	PKCS8_PRIV_KEY_INFO *p8;
+	EVP_PKEY *k = NULL;
+
+	if (pkcs8.n == 0 || pkcs8.n > MST_PKEY_MAX)
+		return NULL;
+	p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)pkcs8.n);
+	if (p8 && p == pkcs8.p + pkcs8.n)
+		k = EVP_PKCS82PKEY(p8);
+	PKCS8_PRIV_KEY_INFO_free(p8);
+	ERR_clear_error();
+	return k;
+}
+
+static int public_of(EVP_PKEY *k, uint8_t *ret_spki, size_t cap, size_t *ret_n)
+{
+	unsigned char *der = NULL;
+	int n = i2d_PUBKEY(k, &der), r = MST_FAULT_CRYPTO;
+
+	if (n > 0) {
+		struct mst_view v = { der, (size_t)n };
+
+		r = pki_spki_is_p256(v) ? give(v, ret_spki, cap, ret_n) : MST_PKI_WEAK_KEY;
+	}
+	OPENSSL_free(der);
+	return r;
+}
+
+int mst_pkey_public(struct mst_view pkcs8, uint8_t *ret_spki, size_t cap, size_t *ret_n)
+{
+	EVP_PKEY *k = pki_private(pkcs8);
+	int r = k ? public_of(k, ret_spki, cap, ret_n) : MST_PKI_MALFORMED;
+
+	EVP_PKEY_free(k);
+	return r;
+}
+
+int mst_cert_public(struct mst_view der, uint8_t *ret_spki, size_t cap, size_t *ret_n)
+{
+	X509 *x = pki_x509(der);
+	unsigned char *spki = NULL;
+	int n = x ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &spki) : 0, r = MST_PKI_MALFORMED;
+
+	if (n > 0)
+		r = give((struct mst_view){ spki, (size_t)n }, ret_spki, cap, ret_n);
+	OPENSSL_free(spki);
+	X509_free(x);
+	return r;
+}
+
+static int local_sign(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n)
+{
+	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(s->ctx, NULL);
+	size_t n = cap;
+	int r = MST_FAULT_CRYPTO;
+
+	if (x && EVP_PKEY_sign_init(x) > 0 && EVP_PKEY_sign(x, out, &n, digest, MST_SHA256_LEN) > 0) {
+		*ret_n = n;
+		r = 0;
+	}
+	EVP_PKEY_CTX_free(x);
+	return r;
+}
+
+int mst_local_signer_init(struct mst_local_signer *s, struct mst_view pkcs8)
+{
+	EVP_PKEY *k = pki_private(pkcs8);
+	uint8_t spki[128];
+	size_t n;
+	int r = k ? public_of(k, spki, sizeof(spki), &n) : MST_PKI_MALFORMED;
+
+	if (r) {
+		EVP_PKEY_free(k);
+		return r;
+	}
+	*s = (struct mst_local_signer){ .signer = { .sign = local_sign, .ctx = k }, .pkey = k };
+	return 0;
+}
+
+void mst_local_signer_deinit(struct mst_local_signer *s)
+{
+	EVP_PKEY_free(s->pkey);         /* the library clears private numbers as it frees them */
+	*s = (struct mst_local_signer){ 0 };
+}
