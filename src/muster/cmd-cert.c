@@ -163,7 +163,7 @@ static size_t read_revoked(const char *ca_name, struct mst_revoked *list)
 		*blank = '\0';
 		blank[1 + strcspn(blank + 1, "\n")] = '\0';
 		list[n] = (struct mst_revoked){ .reason = 0 };
-		snprintf(list[n].serial, sizeof(list[n].serial), "%s", line);
+		snprintf(list[n].serial, sizeof(list[n].serial), "%.*s", (int)sizeof(list[n].serial) - 1, line);
 		n += mst_parse_timestamp(mst_view_str(blank + 1), &list[n].when);
 	}
 	if (f)

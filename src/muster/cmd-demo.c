@@ -59,7 +59,7 @@ static void tell_result(struct demo *d, double seconds)
 	    ink(d->m, PLAIN));
 	cmd_status(&d->inside, 0, NULL);
 	tell_refusal(d);
-	say("");
+	putchar('\n');
 	demo_picture(d, d->clone == 1 ? 2 : 1);
 }
 

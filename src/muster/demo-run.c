@@ -60,7 +60,7 @@ unsigned demo_free_port(void)
 }
 
 /* Start a program with both outputs in `log`. */
-static pid_t spawn(const char *program, char *const argv[], char *const env[], const char *log)
+static pid_t spawn(const char *program, const char *const argv[], char *const env[], const char *log)
 {
 	posix_spawn_file_actions_t fa;
 	pid_t pid = -1;
@@ -70,7 +70,8 @@ static pid_t spawn(const char *program, char *const argv[], char *const env[], c
 	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	posix_spawn_file_actions_adddup2(&fa, STDOUT_FILENO, STDERR_FILENO);
-	r = posix_spawn(&pid, program, &fa, NULL, argv, env);
+	/* posix_spawn takes char * for history's sake; it writes to none of them */
+	r = posix_spawn(&pid, program, &fa, NULL, (char *const *)(uintptr_t)argv, env);
 	posix_spawn_file_actions_destroy(&fa);
 	if (r == 0)
 		return pid;
@@ -123,7 +124,7 @@ static int wait_ready(struct demo *d, int fd)
 int demo_start(struct demo *d)
 {
 	char conf[4096], log[4096], ready[4096], variable[4200], path[256];
-	char *const argv[] = { d->musterd, "-c", conf, NULL };
+	const char *const argv[] = { d->musterd, "-c", conf, NULL };
 	char *const env[] = { variable, path, NULL };
 	int fd, r;
 
@@ -155,7 +156,7 @@ void demo_stop(struct demo *d)
 static pid_t start_agent(struct demo *d, size_t number)
 {
 	char dir[4096], conf[4096], log[4096];
-	char *const argv[] = { d->agent, "-c", conf, "run", "--once", NULL };
+	const char *const argv[] = { d->agent, "-c", conf, "run", "--once", NULL };
 
 	demo_node_dir(d, number, dir);
 	path_join(conf, sizeof(conf), dir, "muster-agent.conf");
