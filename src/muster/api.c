@@ -15,10 +15,11 @@
 
 struct api {
 	int fd;
+	bool quiet;
 	struct mst_http_parser *parser;
 };
 
-static int connect_to(const char *path)
+static int connect_to(const char *path, bool quiet)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct timeval limit = { .tv_sec = 60 };
@@ -34,9 +35,12 @@ static int connect_to(const char *path)
 	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
 		int why = errno;
 
+		if (quiet)
+			goto out;
 		complain("cannot reach the installation at %s: %s", path, strerror(why));
 		if (why == ENOENT || why == ECONNREFUSED)
 			complain("is it running? Start it with: musterd -c musterd.conf   (or give -C DIR)");
+out:
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -46,17 +50,23 @@ static int connect_to(const char *path)
 	return fd;
 }
 
-struct api *api_open(const struct muster *m)
+static struct api *open_api(const struct muster *m, bool quiet)
 {
 	static const struct mst_http_limits limits = { 16384, 8u << 20 };
 	struct api *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
-	a->fd = connect_to(m->socket);
+	a->quiet = quiet;
+	a->fd = connect_to(m->socket, quiet);
 	if (a->fd < 0 || mst_http_parser_new(true, &limits, &a->parser) != 0)
 		return api_close(a);
 	return a;
+}
+
+struct api *api_open(const struct muster *m)
+{
+	return open_api(m, false);
 }
 
 struct api *api_close(struct api *a)
@@ -103,7 +113,7 @@ static int send_request(struct api *a, const char *method, const char *path, jso
 	if (r == 0 && n)
 		r = send_all(a->fd, text, n);
 	free(text);
-	if (r < 0)
+	if (r < 0 && !a->quiet)
 		complain("the installation closed the connection: %s", strerror(errno));
 	return r;
 }
@@ -121,7 +131,9 @@ static int read_answer(struct api *a, int *ret_status, json_t **ret_body)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			complain("no answer from the installation: %s", got == 0 ? "it closed the connection" : strerror(errno));
+			if (!a->quiet)
+				complain("no answer from the installation: %s",
+				         got == 0 ? "it closed the connection" : strerror(errno));
 			return -1;
 		}
 		r = mst_http_parser_feed(a->parser, (struct mst_view){ buf, (size_t)got }, &used, &status, &d);
@@ -146,6 +158,19 @@ int api_call(struct api *a, const char *method, const char *path, json_t *body, 
 
 	json_decref(body);
 	return r < 0 ? r : read_answer(a, ret_status, ret_body);
+}
+
+bool api_probe(const struct muster *m, json_t **ret_body)
+{
+	struct api *a = open_api(m, true);
+	int status = 0;
+	bool good;
+
+	if (!a)
+		return false;
+	good = api_call(a, "GET", "/v1/status", NULL, &status, ret_body) == 0 && status == 200;
+	api_close(a);
+	return good;
 }
 
 int api_explain(int status, const json_t *body)

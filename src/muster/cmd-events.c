@@ -131,16 +131,39 @@ int cmd_events(struct muster *m, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* --wait: for scripts that have just started the daemon. */
+static bool wait_for_daemon(const struct muster *m, long seconds)
+{
+	for (long tenths = seconds * 10; tenths > 0; tenths--) {
+		struct muster quiet = *m;
+		json_t *answer = NULL;
+
+		if (api_probe(&quiet, &answer)) {
+			json_decref(answer);
+			return true;
+		}
+		poll(NULL, 0, 100);
+	}
+	return false;
+}
+
 int cmd_status(struct muster *m, int argc, char **argv)
 {
+	const char *seconds = NULL;
+	const struct opt opts[] = { { "wait", &seconds, NULL } };
 	json_t *answer = NULL, *nodes, *n;
 	const char *state;
 	json_int_t all = 0;
+	char *end = NULL;
 	int r;
 
-	(void)argv;
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
 	if (argc)
 		return usage_error(NULL, "takes no argument");
+	if (seconds && !wait_for_daemon(m, strtol(seconds, &end, 10)) && end)
+		complain("the installation did not answer within %s seconds", seconds);
 	r = api_ask(m, "GET", "/v1/status", NULL, &answer);
 	if (r != EXIT_DONE)
 		return r;

@@ -83,6 +83,8 @@ struct api *api_close(struct api *a);
 int api_call(struct api *a, const char *method, const char *path, json_t *body, int *ret_status, json_t **ret_body);
 /* The same for simple commands: opens, calls, explains refusals. EXIT_DONE with *ret_body, else an exit status. */
 int api_ask(const struct muster *m, const char *method, const char *path, json_t *body, json_t **ret_body);
+/* Does the daemon answer? Says nothing. *ret_body is its status. */
+bool api_probe(const struct muster *m, json_t **ret_body);
 /* Explains an error answer: "muster: refused (409): cseID: …"; returns EXIT_REFUSED. */
 int api_explain(int status, const json_t *body);
 /* Percent-encoded into a static ring of buffers; "" when too long. */
