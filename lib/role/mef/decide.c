@@ -79,11 +79,20 @@ void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, con
 
 	if (fetch_refused(c, w, r, now, v))
 		return;
-	out->wanted = true;
+	out->how = mst_decide_derivation(conf, c->suid);
 	out->key = r->cred.key;
 	out->purpose = MST_PURPOSE_KE;
+	if (out->how == MST_DERIVE_NONE) {
+		/* quirk: the registered key is the MAF's key, so one must be registered; Ke by itself never leaves */
+		if (!r->has_keyreg || r->keyreg.expires <= now || !r->keyreg.exporter || r->keyreg.suid != c->suid) {
+			mst_refuse(v, MST_RSC_NOT_FOUND, "no such key", "no key is registered for this use");
+			return;
+		}
+		out->key = r->keyreg.key;
+		out->purpose = mst_decide_keyreg_purpose(conf, c->role, &r->keyreg);
+	}
+	out->wanted = true;
 	MST_STR_SET(out->key_id, r->cred.key_id);
-	out->how = mst_decide_derivation(conf, c->suid);
 	out->suid = c->suid;
 	MST_STR_SET(out->target, w->id);
 	out->authorisation = mst_authorise_release(out->key_id, w->id);
