@@ -396,6 +396,7 @@ static void key_release(void **state)
 	assert_int_equal(o.v.release.how, MST_DERIVE_USAGE);           /* lesson 26: never Ke itself */
 	assert_string_equal(o.v.release.target, "maf.example.com");
 	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KE);
+	assert_true(o.v.put_node && o.v.node.state == MST_NODE_ENROLLED && o.v.cred.state == MST_CRED_ACTIVE);
 	assert_false(o.v.show & BIT(MST_KR_TARGETS));
 	o.conf.quirks.km = MST_KM_REGISTERED;
 	assert_int_equal(run(&o), 2000);
