@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "codec/checks.h"
 
 #define RQI_MAX 128u            /* limits of ours on what is echoed or stored */
 #define FROM_MAX 255u
@@ -221,8 +222,9 @@ static int parse_params(const struct mst_http_msg *m, struct mst_request *q, int
 		known |= mst_view_eq_str(q->rvi, release[i]);
 	if (!known)
 		return bad(ret_rsc, MST_RSC_RELEASE_NOT_SUPPORTED, d, "X-M2M-RVI", "one of 2a, 3");
-	if (q->vsi.n > VSI_MAX)
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-VSI", "at most 256 characters");
+	/* it goes into events and logs */
+	if (q->vsi.n > VSI_MAX || !mst_check_label(q->vsi))
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-VSI", "at most 256 octets of text");
 	return 0;
 }
 

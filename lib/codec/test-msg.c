@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "codec/cbor.h"
+#include "codec/checks.h"
 #include "codec/instr.h"
 #include "codec/resources.h"
 
@@ -522,6 +523,92 @@ static void cbor_known_answers(void **state)
 	}
 }
 
+/* Each type, met with what is not it, in each encoding: said in the words of that encoding. */
+static void wrong_types_are_named(void **state)
+{
+#define V(s) { (const uint8_t *)(s), sizeof(s) - 1 }
+	static const struct { const struct mst_msg *m; struct mst_view in; bool json; const char *says; } row[] = {
+		{ &mst_fetched_msg, V("{\"credential\":1}"), true, "expected a base64 text, found a number" },
+		{ &mst_fetched_msg, V("{\"lifetime\":{}}"), true,
+		  "expected a timestamp text, found an object" },
+		{ &mst_fetched_msg, V("{\"enroleeID\":false}"), true,
+		  "expected a text, found true or false" },
+		{ &mst_client_cmd_msg, V("{\"sec:mefClientCmd\":{\"cmdDescription\":\"x\"}}"), true,
+		  "expected an object, found a text" },
+		{ &mst_client_cmd_msg,
+		  V("{\"sec:mefClientCmd\":{\"cmdDescription\":{\"cmdArgs\":{\"noMoreCmdArgs\":"
+		                         "{\"retryDuration\":7}}}}}"), true,
+		                         "expected a duration text, found a number" },
+		{ &mst_fetched_msg, V("\xa1\x01\x01"), false, "expected true or false, found a number" },
+		{ &mst_fetched_msg, V("\xa1\x02\x61x"), false, "expected a byte string, found a text" },
+		{ &mst_fetched_msg, V("\xa1\x03\xa0"), false, "expected a text, found a map" },
+		{ &mst_fetched_msg, V("\xa1\x04\xf6"), false, "expected a time in seconds, found null" },
+		{ &mst_fetched_msg, V("\xa1\x04\xf5"), false,
+		  "expected a time in seconds, found true or false" },
+		{ &mst_client_cmd_msg, V("\xa1\x02\x80"), false, "expected a map, found an array" },
+		{ &mst_client_cmd_msg, V("\xa1\x02\xa1\x02\xa1\x01\xa1\x01\x40"), false,
+		  "expected a duration in seconds, found a byte string" },
+	};
+	static union any got;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct mst_arena a = mst_arena_of(arena_octets[0], ROOM);
+		struct mst_diag d = { 0 };
+		int o = row[i].json ? mst_msg_read_json(row[i].m, MST_PROFILE_LONG, row[i].in, &a, &got, &d) :
+		                      mst_msg_read_cbor(row[i].m, row[i].in, &a, &got, &d);
+
+		if (o != MST_MSG_WRONG_TYPE || strcmp(d.text, row[i].says) != 0)
+			fail_msg("row %zu: %s, %s: %s", i, mst_msg_outcome_text(o), d.field, d.text);
+	}
+}
+
+static void cbor_is_bounded_too(void **state)
+{
+	static const struct { struct mst_view in; int outcome; } row[] = {
+		{ V("\xa1\x18\x28\x81\x81\x81\x81\x81\x81\x81\x01"), 0 },
+		{ V("\xa1\x18\x28\x81\x81\x81\x81\x81\x81\x81\x81\x01"), MST_MSG_DEPTH_EXCEEDED },
+		{ V("\xa1\x18\x28\x81"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\x82\x01"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\xf8\x20"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\xf7"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\x1c"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\x19\x01"), MST_MSG_MALFORMED },
+	};
+	static union any got;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct mst_arena a = mst_arena_of(arena_octets[0], ROOM);
+		int o = mst_msg_read_cbor(&mst_mef_client_cfg_msg, row[i].in, &a, &got, NULL);
+
+		if (o != row[i].outcome)
+			fail_msg("row %zu: %s", i, mst_msg_outcome_text(o));
+	}
+}
+
+static void der_in_its_shortest_form(void **state)
+{
+	static const struct { const char *head; size_t n, head_n; bool ok; } row[] = {
+		{ "\x30\x7f", 0x7f, 2, true }, { "\x30\x81\x80", 0x80, 3, true },
+		{ "\x30\x82\x01\x00", 0x100, 4, true },
+		{ "\x30\x81\x7f", 0x7f, 3, false }, { "\x30\x82\x00\x80", 0x80, 4, false },
+		{ "\x30\x80", 0x10, 2, false },
+		{ "\x30\x83\x00\x01\x00", 0x100, 5, false }, { "\x31\x10", 0x10, 2, false },
+		{ "\x30\x10", 0x11, 2, false },
+		{ "\x30\x10", 0x0f, 2, false }, { "\x30\x00", 0, 2, false }, { "\x30", 0, 1, false },
+		{ "", 0, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		memcpy(pool, row[i].head, row[i].head_n);
+		memset(pool + row[i].head_n, 0, row[i].n);
+		if (mst_check_der((struct mst_view){ pool, row[i].head_n + row[i].n }) != row[i].ok)
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +619,8 @@ int main(void)
 		cmocka_unit_test(open_messages_skip_what_they_do_not_know),
 			cmocka_unit_test(the_arena_need_not_exceed_the_message),
 		cmocka_unit_test(writers_refuse_what_readers_would), cmocka_unit_test(cbor_known_answers),
+		cmocka_unit_test(wrong_types_are_named), cmocka_unit_test(cbor_is_bounded_too),
+			cmocka_unit_test(der_in_its_shortest_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,7 +117,19 @@ static void operations(void **state)
 		assert_int_equal(from_text(row[i].request, &q, &rsc, NULL), 0);
 		assert_int_equal(q.op, row[i].op);
 	}
-	assert_string_equal(mst_op_text(MST_OP_UPDATE), "UPDATE");
+	for (int op = MST_OP_CREATE; op <= MST_OP_NOTIFY; op++) {
+		static const char *const text[] = { "", "CREATE", "RETRIEVE", "UPDATE", "DELETE", "NOTIFY" };
+		static const char *const method[] = { "", "POST /A H", "GET /A H", "PUT /A H", "DELETE /A H",
+			"POST /A H" };
+		struct mst_request q = { .op = (enum mst_op)op, .ty = op == MST_OP_CREATE,
+			.to = mst_view_str("/A"), .rqi = mst_view_str("1") };
+		uint8_t buf[128];
+		struct mst_writer w = mst_writer_of(buf, sizeof(buf));
+
+		assert_string_equal(mst_op_text((enum mst_op)op), text[op]);
+		mst_request_to_http(&q, mst_view_str("h"), &w);
+		assert_true(mst_view_starts(mst_written(&w), method[op]));
+	}
 	assert_string_equal(mst_op_text(MST_OP_NONE), "no operation");
 }
 
@@ -134,6 +146,8 @@ static void refusals_name_the_field(void **state)
 		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C D\r\nX-M2M-RI: a\r\nX-M2M-RVI: 3\r\n\r\n", 4000,
 		  "X-M2M-Origin" },
 		{ "GET /A HTTP/1.1" HEAD "x-m2m-origin: /D\r\n\r\n", 4000, "X-M2M-Origin" },
+		{ "GET /A HTTP/1.1" HEAD "X-M2M-VSI: a\x1b[2J\r\n\r\n", 4000, "X-M2M-VSI" },
+		{ "GET /A HTTP/1.1" HEAD "X-M2M-VSI: \xff\r\n\r\n", 4000, "X-M2M-VSI" },
 		{ "GET /A?fu=1 HTTP/1.1" HEAD "\r\n", 5001, "query" },
 		{ "GET /A?rcn=55 HTTP/1.1" HEAD "\r\n", 5001, "query" },
 		{ "GET A HTTP/1.1" HEAD "\r\n", 4000, "To" },
