@@ -140,13 +140,6 @@ static int c_random(struct mst_crypto *c, uint8_t *out, size_t n)
 static const struct mst_crypto_ops crypto_ops = { .name = "double", .random = c_random };
 static struct mst_crypto crypto_double = { &crypto_ops };
 
-/* Stands in where the transport is not linked. */
-__attribute__((weak)) const char *mst_tls_end_text(enum mst_tls_end e)
-{
-	(void)e;
-	return "handshake failed";
-}
-
 /* --- the installation --- */
 
 static void put_registry(struct rig *r)
