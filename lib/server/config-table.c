@@ -93,6 +93,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "path of the base resource" },
 	{ "mef.mafs", MST_CONF_T_FQDN, .sample = "maf.example.com", LST(0, mef.mafs, mef.n_mafs),
 	  .help = "MAFs that may fetch credentials, by the FQDN in their certificate" },
+	{ "mef.maf_anchor", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, "", NULL, STR(mef.maf_anchor),
+	  .help = "certificate that a MAF's path must end at; \"\" = any of client_anchors, makers' included" },
 	{ "mef.registration_lifetime", MST_CONF_T_SECONDS, 0, "365d", NULL, RANGE(60, 3650 * DAY), AT(mef.registration_lifetime),
 	  .help = "longest registration" },
 	{ "mef.retry_duration", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(1, 365 * DAY), AT(mef.retry_duration),

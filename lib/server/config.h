@@ -44,6 +44,7 @@ struct mst_conf_role {
 	int64_t retry_duration;
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
+	char maf_anchor[MST_CONF_PATH];
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
 };

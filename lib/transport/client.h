@@ -22,7 +22,7 @@ struct mst_client_config {
 	const struct mst_key *psk;           /* PSK session: key and identity; copied and wiped by the client */
 	const char *psk_identity;
 	struct mst_http_limits limits;
-	mst_ms connect_ms, handshake_ms, answer_ms;
+	mst_ms connect_ms, handshake_ms, answer_ms;      /* 0 = 10, 15, 30 s; connect_ms counts for each address */
 	const struct mst_view *pins;         /* public key pins (ni:) that may replace the anchors */
 	size_t n_pins;
 };
@@ -41,6 +41,8 @@ MST_MUST_CHECK int mst_client_new(const struct mst_client_config *cfg, const str
 MST_MUST_CHECK int mst_client_send(struct mst_client *c, struct mst_view octets);
 MST_MUST_CHECK int mst_client_export(struct mst_client *c, const char *label, uint8_t *out, size_t n);
 const struct mst_peer *mst_client_peer(const struct mst_client *c);
+/* Orderly: close_notify, then on_end(MST_TLS_CLOSED) from the loop. */
+void mst_client_close(struct mst_client *c);
 struct mst_client *mst_client_free(struct mst_client *c);     /* allowed inside callbacks; no further callback */
 
 /* "https://host:port/path" → parts, each NUL-terminated. Default port 443. False when malformed. */

@@ -30,6 +30,7 @@ const struct mst_http_msg *mst_http_message(const struct mst_http_parser *p);
 bool mst_http_keep_alive(const struct mst_http_parser *p);
 bool mst_http_expects_continue(const struct mst_http_parser *p);
 bool mst_http_idle(const struct mst_http_parser *p);       /* nothing of a message has arrived */
+bool mst_http_in_body(const struct mst_http_parser *p);    /* the headers are through, the body is not */
 void mst_http_parser_next(struct mst_http_parser *p);      /* wipe and be ready for the next message */
 
 #endif

@@ -68,9 +68,13 @@ struct mst_tls_config {
 	bool allow_psk;
 	bool require_sni;                       /* server: refuse a ClientHello without, or with a name not in `names` */
 	const char *const *names; size_t n_names;   /* server: names served */
-	bool resumption;                        /* false on Mmef/Mmaf */
+	bool resumption;                        /* false on Mmef/Mmaf; true is refused so far */
 	const char *psk_hint;
 	bool allow_raw_keys;                    /* RFC 7250 where the library can (not OpenSSL 3.0) */
+	bool require_ems;                       /* TLS 1.2: refuse a peer without RFC 7627, so that no other session
+	                                           can have the exporter's output; TLS 1.3 always binds it */
+	bool synchronous_psk;                   /* server: on_psk must answer at once; no handshake is suspended.
+	                                           Always so in ThreadSanitizer builds */
 	/* Validity is judged at this time instead of the system clock; below `clock_floor` the clock counts as
 	 * unset: then "not yet valid" is forgiven and expiry judged against the floor (lesson 15). */
 	mst_time (*now)(void *arg);
@@ -78,7 +82,10 @@ struct mst_tls_config {
 	mst_time clock_floor;
 };
 MST_MUST_CHECK int mst_tls_ctx_new(const struct mst_tls_config *c, struct mst_tls_ctx **ret, struct mst_diag *d);
-struct mst_tls_ctx *mst_tls_ctx_free(struct mst_tls_ctx *c);    /* reference-counted by live connections */
+/* Reference-counted by servers, clients and live connections. To be freed in the thread that made it. */
+struct mst_tls_ctx *mst_tls_ctx_free(struct mst_tls_ctx *c);
+/* How often a path was known good already; for tests and metrics. */
+uint64_t mst_tls_ctx_verdict_hits(const struct mst_tls_ctx *c);
 
 /* Does any name of the certificate equal `value` of flavour `kind` exactly (spec 2.5.4)? */
 bool mst_cert_names(const struct mst_cert_info *i, enum mst_id_kind kind, const char *value);

@@ -1,0 +1,557 @@
+/*
+ * One connection: handshake → (suspended) → reading → waiting for the owner → writing → reading … → closing.
+ * Every state has a deadline. The owner's calls never run the machine from inside his own call: they leave
+ * a note and wake the loop.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport/server-int.h"
+
+#define LINGER_MS 1000
+#define LINGER_OCTETS (256 * 1024)
+#define TURN_MS 20
+
+static uint64_t last_id;
+
+static void run(struct mst_conn *c);
+
+static void on_io(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	run(arg);
+}
+
+static void want(struct mst_conn *c, short what)
+{
+	if (c->want == what)
+		return;
+	event_del(&c->io);
+	c->want = what;
+	event_assign(&c->io, c->s->base, c->t.fd, (short)(what | EV_PERSIST), on_io, c);
+	if (what)
+		event_add(&c->io, NULL);
+}
+
+/* Come back in a moment although nothing happens on the socket. */
+static void want_turn(struct mst_conn *c)
+{
+	struct timeval t = { 0, TURN_MS * 1000 };
+
+	want(c, 0);
+	c->want = -1;
+	event_assign(&c->io, c->s->base, c->t.fd, 0, on_io, c);
+	event_add(&c->io, &t);
+}
+
+static void wake(struct mst_conn *c)
+{
+	if (!c->running)
+		event_active(&c->io, EV_TIMEOUT, 0);
+}
+
+static void deadline(struct mst_conn *c, mst_ms ms)
+{
+	struct timeval t = { ms / 1000, (ms % 1000) * 1000 };
+
+	event_add(&c->deadline, &t);
+}
+
+static void end_handshake_count(struct mst_conn *c)
+{
+	if (c->handshaking)
+		c->s->handshaking--;
+	c->handshaking = false;
+}
+
+/* The owner forgets it now; the socket may live on a little. */
+static void tell_close(struct mst_conn *c)
+{
+	bool pending = c->pending;
+
+	if (c->state == CONN_WAITING)
+		c->s->outstanding--;
+	c->pending = false;
+	if (c->known && c->s->ops->on_close)
+		c->s->ops->on_close(c->s->owner, c, pending);
+	c->known = false;
+}
+
+static void gone(struct mst_conn *c)
+{
+	tell_close(c);
+	c->state = CONN_GONE;
+}
+
+/* Say bye, then throw away what still comes, so that no reset overtakes the last octets we sent. */
+static void begin_close(struct mst_conn *c)
+{
+	bool peer_left = c->t.end == MST_TLS_CLOSED || c->t.end == MST_TLS_TRUNCATED || c->t.suspended;
+
+	tell_close(c);
+	tls_session_bye(&c->t);
+	c->state = peer_left ? CONN_GONE : CONN_CLOSING;
+	deadline(c, LINGER_MS);
+}
+
+static bool fail_handshake(struct mst_conn *c)
+{
+	end_handshake_count(c);
+	c->s->stats.handshake_failures++;
+	if (c->s->ops->on_handshake_failed)
+		c->s->ops->on_handshake_failed(c->s->owner, &c->t.peer, c->t.end, c->t.detail);
+	begin_close(c);
+	return true;
+}
+
+static bool begin_reading(struct mst_conn *c)
+{
+	c->state = CONN_READING;
+	c->was_idle = true;
+	c->in_body = false;
+	deadline(c, c->s->limits.idle_ms);
+	return true;
+}
+
+static bool step_handshake(struct mst_conn *c)
+{
+	switch (tls_handshake(&c->t)) {
+	case TLS_DONE:
+		end_handshake_count(c);
+		c->s->stats.handshakes += c->t.ssl != NULL;
+		c->known = true;
+		begin_reading(c);
+		if (c->s->ops->on_handshake_done)
+			c->s->ops->on_handshake_done(c->s->owner, c);
+		return true;
+	case TLS_WANT_READ:
+		want(c, EV_READ);
+		return false;
+	case TLS_WANT_WRITE:
+		want(c, EV_WRITE);
+		return false;
+	case TLS_WANT_KEY:
+		want(c, 0);
+		c->state = CONN_SUSPENDED;
+		c->known = true;
+		c->s->ops->on_psk(c->s->owner, c, c->t.peer.psk_identity);
+		return c->state == CONN_HANDSHAKE;
+	case TLS_WANT_TURN:
+		want_turn(c);
+		return false;
+	case TLS_END:
+	default:
+		return fail_handshake(c);
+	}
+}
+
+/* Answer without the owner: a refusal of the transport itself. */
+static bool answer_ourselves(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d)
+{
+	char text[320], head[512];
+	int n = 0, m;
+
+	if (d && d->text[0])
+		n = snprintf(text, sizeof(text), "%s%s%s\n", d->field, d->field[0] ? ": " : "", d->text);
+	m = snprintf(head, sizeof(head), "HTTP/1.1 %d \r\n%s%sContent-Length: %d\r\n%s\r\n%.*s", status, extra,
+	             n ? "Content-Type: text/plain\r\n" : "", n, c->close_after ? "Connection: close\r\n" : "", n, text);
+	c->out = malloc((size_t)m);
+	if (!c->out) {
+		begin_close(c);
+		return true;
+	}
+	memcpy(c->out, head, (size_t)m);
+	c->out_n = (size_t)m;
+	c->out_at = 0;
+	c->state = CONN_WRITING;
+	deadline(c, c->s->limits.write_ms);
+	return true;
+}
+
+static bool request_ready(struct mst_conn *c)
+{
+	struct mst_server *s = c->s;
+
+	c->close_after = !mst_conn_keep_alive(c);
+	if (s->outstanding >= s->limits.requests) {
+		s->stats.refused++;
+		return answer_ourselves(c, 503, "Retry-After: 1\r\n", NULL);
+	}
+	s->outstanding++;
+	s->stats.requests++;
+	want(c, 0);
+	c->pending = true;
+	c->state = CONN_WAITING;
+	deadline(c, s->limits.answer_ms);
+	s->ops->on_request(s->owner, c, mst_http_message(c->http));
+	return c->state != CONN_WAITING;
+}
+
+/* Keep what came after the message until that is answered: one request at a time. */
+static bool keep_left(struct mst_conn *c, struct mst_view v)
+{
+	uint8_t *copy = NULL;
+
+	if (v.n) {
+		copy = malloc(v.n);
+		if (!copy)
+			return false;
+		memcpy(copy, v.p, v.n);
+	}
+	mst_wipe(c->left, c->left_n);
+	free(c->left);
+	c->left = copy;
+	c->left_n = v.n;
+	return true;
+}
+
+static void move_deadline(struct mst_conn *c)
+{
+	if (c->was_idle && !mst_http_idle(c->http)) {
+		c->was_idle = false;
+		deadline(c, c->s->limits.header_ms);
+	}
+	if (!c->in_body && mst_http_in_body(c->http)) {
+		c->in_body = true;
+		deadline(c, c->s->limits.body_ms);
+	}
+}
+
+static bool feed(struct mst_conn *c, struct mst_view in)
+{
+	struct mst_diag d = { 0 };
+	int status = 400, r;
+	size_t used;
+
+	r = mst_http_parser_feed(c->http, in, &used, &status, &d);
+	if (r == MST_HTTP_BAD) {
+		c->close_after = true;
+		return answer_ourselves(c, status, "", &d);
+	}
+	if (!keep_left(c, mst_view_sub(in, used, in.n))) {
+		begin_close(c);
+		return true;
+	}
+	if (r == 0)
+		return request_ready(c);
+	move_deadline(c);
+	if (mst_http_expects_continue(c->http) && !c->continued) {
+		c->continued = c->interim = true;
+		c->out = (uint8_t *)strdup("HTTP/1.1 100 \r\n\r\n");
+		c->out_n = c->out ? strlen((char *)c->out) : 0;
+		c->out_at = 0;
+		c->state = CONN_WRITING;
+		deadline(c, c->s->limits.write_ms);
+	}
+	return true;
+}
+
+static bool step_reading(struct mst_conn *c)
+{
+	uint8_t *left = c->left;
+	enum tls_io io;
+	size_t n;
+	bool more;
+
+	if (left) {
+		n = c->left_n;
+		c->left = NULL;
+		c->left_n = 0;
+		more = feed(c, (struct mst_view){ left, n });
+		mst_wipe(left, n);
+		free(left);
+		return more;
+	}
+	io = tls_read(&c->t, c->s->buf, sizeof(c->s->buf), &n);
+	if (io == TLS_DONE) {
+		more = feed(c, (struct mst_view){ c->s->buf, n });
+		mst_wipe(c->s->buf, n);
+		return more;
+	}
+	if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
+		want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
+		return false;
+	}
+	begin_close(c);
+	return true;
+}
+
+static void drop_out(struct mst_conn *c)
+{
+	mst_wipe(c->out, c->out_n);
+	free(c->out);
+	c->out = NULL;
+	c->out_n = c->out_at = 0;
+}
+
+static bool step_writing(struct mst_conn *c)
+{
+	while (c->out_at < c->out_n) {
+		size_t n;
+		enum tls_io io = tls_write(&c->t, c->out + c->out_at, c->out_n - c->out_at, &n);
+
+		if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
+			want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
+			return false;
+		}
+		if (io != TLS_DONE) {
+			begin_close(c);
+			return true;
+		}
+		c->out_at += n;
+	}
+	drop_out(c);
+	if (c->interim) {
+		c->interim = false;
+		c->state = CONN_READING;
+		deadline(c, c->s->limits.body_ms);
+		return true;
+	}
+	if (c->close_after || c->s->draining) {
+		begin_close(c);
+		return true;
+	}
+	mst_http_parser_next(c->http);
+	c->continued = false;
+	return begin_reading(c);
+}
+
+static bool step_closing(struct mst_conn *c)
+{
+	ssize_t n = recv(c->t.fd, c->s->buf, sizeof(c->s->buf), 0);
+
+	mst_wipe(c->s->buf, n > 0 ? (size_t)n : 0);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		want(c, EV_READ);
+		return false;
+	}
+	c->drained += n > 0 ? (size_t)n : 0;
+	if (n <= 0 || c->drained > LINGER_OCTETS)
+		c->state = CONN_GONE;
+	return true;
+}
+
+static bool step(struct mst_conn *c)
+{
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+		return step_handshake(c);
+	case CONN_READING:
+		return step_reading(c);
+	case CONN_WRITING:
+		return step_writing(c);
+	case CONN_CLOSING:
+		return step_closing(c);
+	case CONN_SUSPENDED:
+	case CONN_WAITING:
+	case CONN_GONE:
+	default:
+		return false;
+	}
+}
+
+static void conn_free(struct mst_conn *c)
+{
+	struct mst_server *s = c->s;
+
+	event_del(&c->io);
+	event_del(&c->deadline);
+	end_handshake_count(c);
+	tls_session_deinit(&c->t);
+	mst_http_parser_free(c->http);
+	drop_out(c);
+	mst_wipe(c->left, c->left_n);
+	free(c->left);
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	s->stats.open--;
+	mst_wipe(c, sizeof(*c));
+	free(c);
+	server_room(s);
+}
+
+static void run(struct mst_conn *c)
+{
+	c->running = true;
+	while (step(c))
+		;
+	c->running = false;
+	if (c->state == CONN_GONE)
+		conn_free(c);
+}
+
+static void time_out(struct mst_conn *c)
+{
+	struct mst_diag d = { 0 };
+
+	c->s->stats.timeouts++;
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+	case CONN_SUSPENDED:
+		tls_session_end(&c->t, MST_TLS_TIMEOUT, "%s", c->state == CONN_SUSPENDED ?
+		                "handshake: no answer about the key in time" : "handshake not finished in time");
+		fail_handshake(c);
+		return;
+	case CONN_READING:
+		c->close_after = true;
+		if (mst_http_idle(c->http)) {
+			begin_close(c);
+			return;
+		}
+		mst_diag_set(&d, 0, "request", "not complete in time", (const char *)NULL);
+		answer_ourselves(c, 408, "", &d);
+		return;
+	case CONN_WAITING:
+		/* the owner learns by on_close that his answer came too late */
+		c->s->outstanding--;
+		c->close_after = true;
+		answer_ourselves(c, 503, "Retry-After: 5\r\n", NULL);
+		return;
+	case CONN_WRITING:
+	case CONN_CLOSING:
+	case CONN_GONE:
+	default:
+		gone(c);
+		return;
+	}
+}
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct mst_conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	c->running = true;
+	time_out(c);
+	run(c);
+}
+
+/* Where a handshake cannot be suspended: called from inside it, and answered before it returns. */
+static void ask_now(void *arg, const char *identity)
+{
+	struct mst_conn *c = arg;
+
+	c->known = true;
+	c->s->ops->on_psk(c->s->owner, c, identity);
+}
+
+int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn **ret)
+{
+	struct mst_conn *c = calloc(1, sizeof(*c));
+
+	if (!c || tls_session_init(&c->t, fd, s->tls) < 0 || mst_http_parser_new(false, &s->limits.http, &c->http) < 0) {
+		if (c)
+			tls_session_deinit(&c->t);
+		else
+			close(fd);
+		free(c);
+		return MST_FAULT_MEMORY;
+	}
+	c->s = s;
+	c->id = ++last_id;
+	snprintf(c->t.peer.address, sizeof(c->t.peer.address), "%s", address);
+	c->t.psk_on = s->ops->on_psk != NULL;
+	c->t.ask = ask_now;
+	c->t.ask_arg = c;
+	event_assign(&c->io, s->base, fd, 0, on_io, c);
+	event_assign(&c->deadline, s->base, -1, 0, on_deadline, c);
+	c->next = s->conns;
+	c->link = &s->conns;
+	if (c->next)
+		c->next->link = &c->next;
+	s->conns = c;
+	s->stats.open++;
+	*ret = c;
+	return 0;
+}
+
+void conn_start(struct mst_conn *c)
+{
+	c->state = CONN_HANDSHAKE;
+	c->handshaking = c->t.ssl != NULL;
+	c->s->handshaking += c->handshaking;
+	deadline(c, c->s->limits.handshake_ms);
+	run(c);
+}
+
+void conn_drain(struct mst_conn *c)
+{
+	if (c->state != CONN_READING || !mst_http_idle(c->http) || c->left)
+		return;
+	c->running = true;
+	begin_close(c);
+	run(c);
+}
+
+void conn_drop(struct mst_conn *c)
+{
+	gone(c);
+	conn_free(c);
+}
+
+const struct mst_peer *mst_conn_peer(const struct mst_conn *c)
+{
+	return &c->t.peer;
+}
+
+void *mst_conn_data(const struct mst_conn *c)
+{
+	return c->data;
+}
+
+void mst_conn_set_data(struct mst_conn *c, void *data)
+{
+	c->data = data;
+}
+
+uint64_t mst_conn_id(const struct mst_conn *c)
+{
+	return c->id;
+}
+
+int mst_conn_export(struct mst_conn *c, const char *label, uint8_t *out, size_t n)
+{
+	return tls_export(&c->t, label, out, n);
+}
+
+void mst_conn_psk(struct mst_conn *c, const struct mst_key *k)
+{
+	tls_session_key(&c->t, k);
+	if (c->state != CONN_SUSPENDED)
+		return;
+	c->state = CONN_HANDSHAKE;
+	wake(c);
+}
+
+void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
+{
+	if (c->state != CONN_WAITING)
+		return;
+	c->s->outstanding--;
+	c->s->stats.answers++;
+	c->pending = false;
+	c->close_after = c->close_after || close_it;
+	c->out = malloc(octets.n ? octets.n : 1);
+	c->state = CONN_WRITING;
+	if (c->out) {
+		memcpy(c->out, octets.p, octets.n);
+		c->out_n = octets.n;
+	} else {
+		c->close_after = true;  /* no memory: the peer sees the connection end and asks again */
+	}
+	c->out_at = 0;
+	deadline(c, c->s->limits.write_ms);
+	wake(c);
+}
+
+bool mst_conn_keep_alive(const struct mst_conn *c)
+{
+	return mst_http_keep_alive(c->http) && !c->s->draining;
+}

@@ -1,0 +1,228 @@
+#include "transport/server.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "transport/address.h"
+#include "transport/server-int.h"
+
+#define ACCEPT_AT_ONCE 64
+#define PAUSE_MS 100
+
+const struct mst_server_limits mst_server_limits_default = {
+	.connections = 4096, .handshakes = 512, .requests = 1024,
+	.http = { .header_octets = 16 * 1024, .body_octets = 256 * 1024 },
+	.handshake_ms = 15000, .header_ms = 10000, .body_ms = 20000, .idle_ms = 60000, .answer_ms = 30000,
+	.write_ms = 20000,
+};
+
+static mst_ms monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (mst_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Told to the owner at once, then once a second with the number: a flood must not become a flood of events. */
+static void report_busy(struct mst_server *s, const char *address, const char *what)
+{
+	struct mst_peer *peer;
+	char detail[TLS_DETAIL_MAX];
+	mst_ms now = monotonic();
+
+	s->stats.refused++;
+	s->busy++;
+	if (!s->ops->on_handshake_failed || (s->busy_said && now - s->busy_said < 1000))
+		return;
+	peer = calloc(1, sizeof(*peer));
+	if (!peer)
+		return;
+	snprintf(peer->address, sizeof(peer->address), "%s", address);
+	snprintf(detail, sizeof(detail), "%s; %u refused", what, s->busy);
+	s->busy = 0;
+	s->busy_said = now;
+	s->ops->on_handshake_failed(s->owner, peer, MST_TLS_BUSY, detail);
+	free(peer);
+}
+
+/* Too many: say so where that is cheap, and close. */
+static void refuse(struct mst_server *s, int fd, const char *address, const char *what)
+{
+	static const char busy[] = "HTTP/1.1 503 \r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+	if (!s->tls)
+		(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	close(fd);
+	report_busy(s, address, what);
+}
+
+static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a)
+{
+	struct mst_conn *c;
+	char address[64];
+	int on = 1;
+
+	address_text(a, address, sizeof(address));
+	s->stats.accepted++;
+	if (s->stats.open >= s->limits.connections) {
+		refuse(s, fd, address, "too many connections");
+		return;
+	}
+	if (s->tls && s->handshaking >= s->limits.handshakes) {
+		refuse(s, fd, address, "too many handshakes");
+		return;
+	}
+	if (a->ss_family != AF_UNIX)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (conn_new(s, fd, address, &c) < 0) {
+		report_busy(s, address, "no memory");
+		return;
+	}
+	if (a->ss_family == AF_UNIX) {
+		struct ucred u;
+		socklen_t n = sizeof(u);
+
+		if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &n)) {
+			c->t.peer.how = MST_AUTH_LOCAL;
+			c->t.peer.uid = u.uid;
+		}
+	}
+	conn_start(c);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct mst_server *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (!s->draining)
+		event_add(&s->accept, NULL);
+}
+
+/* No descriptor, no memory: the connections wait in the kernel until something is free again, without spinning. */
+static void pause_accept(struct mst_server *s)
+{
+	struct timeval t = { 0, PAUSE_MS * 1000 };
+
+	event_del(&s->accept);
+	event_add(&s->resume, &t);
+	report_busy(s, "", strerrordesc_np(errno));
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct mst_server *s = arg;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_AT_ONCE && !s->draining; i++) {
+		struct sockaddr_storage a = { 0 };
+		socklen_t n = sizeof(a);
+		int k = accept4(fd, (struct sockaddr *)&a, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (k >= 0) {
+			admit(s, k, &a);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			pause_accept(s);
+		if (errno != ECONNABORTED && errno != EINTR)
+			return;
+	}
+}
+
+void server_room(struct mst_server *s)
+{
+	if (!s->draining && event_pending(&s->resume, EV_TIMEOUT, NULL)) {
+		event_del(&s->resume);
+		event_add(&s->accept, NULL);
+	}
+}
+
+int mst_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls, const struct mst_server_limits *l,
+                   const struct mst_server_ops *ops, void *owner, struct mst_server **ret)
+{
+	struct mst_server *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		close(fd);
+		return MST_FAULT_MEMORY;
+	}
+	/* the TLS library writes without MSG_NOSIGNAL */
+	(void)signal(SIGPIPE, SIG_IGN);
+	s->base = base;
+	s->fd = fd;
+	s->tls = tls ? tls_ctx_ref(tls) : NULL;
+	s->limits = l ? *l : mst_server_limits_default;
+	s->ops = ops;
+	s->owner = owner;
+	event_assign(&s->accept, base, fd, EV_READ | EV_PERSIST, on_accept, s);
+	event_assign(&s->resume, base, -1, 0, on_resume, s);
+	if (event_add(&s->accept, NULL)) {
+		mst_server_free(s);
+		return MST_FAULT_MEMORY;
+	}
+	*ret = s;
+	return 0;
+}
+
+void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls)
+{
+	struct mst_tls_ctx *old = s->tls;
+
+	if (!old || !tls)
+		return;
+	s->tls = tls_ctx_ref(tls);
+	mst_tls_ctx_free(old);
+}
+
+static void stop_accepting(struct mst_server *s)
+{
+	s->draining = true;
+	event_del(&s->accept);
+	event_del(&s->resume);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+void mst_server_drain(struct mst_server *s)
+{
+	stop_accepting(s);
+	for (struct mst_conn *c = s->conns, *next; c; c = next) {
+		next = c->next;
+		conn_drain(c);
+	}
+}
+
+unsigned mst_server_open(const struct mst_server *s)
+{
+	return s->stats.open;
+}
+
+struct mst_server *mst_server_free(struct mst_server *s)
+{
+	if (!s)
+		return NULL;
+	stop_accepting(s);
+	while (s->conns)
+		conn_drop(s->conns);
+	mst_tls_ctx_free(s->tls);
+	mst_wipe(s->buf, sizeof(s->buf));
+	free(s);
+	return NULL;
+}
+
+struct mst_server_stats mst_server_stats(const struct mst_server *s)
+{
+	return s->stats;
+}

@@ -1,0 +1,326 @@
+#include <openssl/async.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "transport/tls-int.h"
+
+const char *const mst_tls_profile_name[] = { "onem2m", "modern", "both" };
+
+/*
+ * Suites by name, never by OpenSSL's aliases: "TLSv1.2" leaves out ECDHE-PSK-AES128-CBC-SHA256
+ * (dependencies: gotcha 6). The mandatory ones of spec 2.5.2 and 2.5.3 for TLS are
+ * TLS_PSK_WITH_AES_128_CBC_SHA256 and TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256; the CCM_8 ones are DTLS's.
+ */
+#define CERT_MANDATORY "ECDHE-ECDSA-AES128-SHA256"
+#define PSK_MANDATORY "PSK-AES128-CBC-SHA256"
+#define CERT_MODERN "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
+#define PSK_MODERN "ECDHE-PSK-CHACHA20-POLY1305:ECDHE-PSK-AES128-CBC-SHA256"
+/* SHA-256 first and by server preference: an external PSK belongs to SHA-256, and with another hash the
+ * handshake would silently fall back to certificates (gotcha 1). */
+#define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:TLS_AES_256_GCM_SHA384"
+
+static const struct { const char *cert, *psk; int max; } profile_table[] = {
+	[MST_TLS_ONEM2M] = { CERT_MANDATORY, PSK_MANDATORY, TLS1_2_VERSION },
+	[MST_TLS_MODERN] = { CERT_MODERN, PSK_MODERN, TLS1_3_VERSION },
+	[MST_TLS_BOTH] = { CERT_MODERN ":" CERT_MANDATORY, PSK_MODERN ":" PSK_MANDATORY, TLS1_3_VERSION },
+};
+
+const char *tls_suites(enum mst_tls_profile p, bool psk)
+{
+	return psk ? profile_table[p].psk : profile_table[p].cert;
+}
+
+bool tls_judge_time(const struct mst_tls_ctx *c, mst_time *ret_now)
+{
+	mst_time t = c->now ? c->now(c->now_arg) : (mst_time)time(NULL);
+
+	*ret_now = t < c->clock_floor ? c->clock_floor : t;
+	return t < c->clock_floor;
+}
+
+/* Refuse with the library's own words behind ours. */
+static int refuse(struct mst_diag *d, const char *field, const char *text)
+{
+	unsigned long e = ERR_peek_last_error();
+	const char *why = e ? ERR_reason_error_string(e) : NULL;
+
+	mst_diag_set(d, 0, field, text, why ? ": " : "", why ? why : "", (const char *)NULL);
+	ERR_clear_error();
+	return MST_FAULT_CONFIG;
+}
+
+static int use_chain(SSL_CTX *ssl, struct mst_view pem, struct mst_diag *d)
+{
+	BIO *b = BIO_new_mem_buf(pem.p, (int)pem.n);
+	X509 *x;
+	int n = 0, ok = 1;
+
+	if (!b)
+		return MST_FAULT_MEMORY;
+	while (ok == 1 && (x = PEM_read_bio_X509(b, NULL, NULL, NULL))) {
+		ok = n ? (int)SSL_CTX_add1_chain_cert(ssl, x) : SSL_CTX_use_certificate(ssl, x);
+		X509_free(x);
+		n++;
+	}
+	BIO_free(b);
+	if (ok != 1)
+		return refuse(d, "certificate", "cannot be used");
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		return refuse(d, "certificate", "not a PEM certificate chain");
+	ERR_clear_error();
+	return n ? 0 : refuse(d, "certificate", "no certificate in it; want PEM, own certificate first");
+}
+
+static int use_key(SSL_CTX *ssl, struct mst_view der, struct mst_diag *d)
+{
+	const unsigned char *p = der.p;
+	EVP_PKEY *k = d2i_AutoPrivateKey(NULL, &p, (long)der.n);
+	int ok = k ? SSL_CTX_use_PrivateKey(ssl, k) : 0;
+
+	EVP_PKEY_free(k);
+	if (ok != 1)
+		return refuse(d, "key", "cannot be used with the certificate");
+	return 0;
+}
+
+static int add_anchors(SSL_CTX *ssl, const struct mst_tls_config *cfg, struct mst_diag *d)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ssl);
+
+	/* an anchor is whatever was configured, be it self-signed or not: nothing else ends a path */
+	X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
+	for (size_t i = 0; i < cfg->n_anchors; i++) {
+		const unsigned char *p = cfg->anchors[i].p;
+		X509 *x = d2i_X509(NULL, &p, (long)cfg->anchors[i].n);
+		int ok = x && X509_STORE_add_cert(store, x);
+
+		if (ok && cfg->server)
+			ok = SSL_CTX_add_client_CA(ssl, x);
+		X509_free(x);
+		if (!ok)
+			return refuse(d, "anchors", "not a DER certificate");
+	}
+	return 0;
+}
+
+static int add_crls(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
+{
+	c->crl = calloc(cfg->n_crls ? cfg->n_crls : 1, sizeof(*c->crl));
+	if (!c->crl)
+		return MST_FAULT_MEMORY;
+	for (size_t i = 0; i < cfg->n_crls; i++) {
+		const unsigned char *p = cfg->crls[i].p;
+
+		c->crl[i] = d2i_X509_CRL(NULL, &p, (long)cfg->crls[i].n);
+		if (!c->crl[i])
+			return refuse(d, "crls", "not a DER revocation list");
+		c->n_crl++;
+	}
+	return 0;
+}
+
+static int add_names(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
+{
+	c->name = calloc(cfg->n_names ? cfg->n_names : 1, sizeof(*c->name));
+	if (!c->name)
+		return MST_FAULT_MEMORY;
+	for (size_t i = 0; i < cfg->n_names; i++)
+		if (!mst_view_to_str(mst_view_str(cfg->names[i]), c->name[c->n_names++], sizeof(*c->name)))
+			return refuse(d, "names", "a served name is too long");
+	if (cfg->require_sni && !cfg->n_names)
+		return refuse(d, "names", "require_sni needs the names that are served");
+	return 0;
+}
+
+/* Spec 2.5.1: SNI carries the authority. The name is kept for events even when it is refused. */
+static int sni_cb(SSL *ssl, int *alert, void *arg)
+{
+	struct mst_tls_ctx *c = arg;
+	struct tls_session *t = SSL_get_app_data(ssl);
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	if (name && !mst_view_to_str(mst_view_str(name), t->peer.sni, sizeof(t->peer.sni)))
+		t->peer.sni[0] = '\0';
+	for (size_t i = 0; name && i < c->n_names; i++)
+		if (mst_view_eq_nocase(mst_view_str(name), mst_view_str(c->name[i])))
+			return SSL_TLSEXT_ERR_OK;
+	if (!c->require_sni)
+		return name && c->n_names == 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+	if (name)
+		tls_session_end(t, MST_TLS_NO_SNI, "server name \"%.100s\" is not served here", t->peer.sni);
+	else
+		tls_session_end(t, MST_TLS_NO_SNI, "no server name in the ClientHello");
+	*alert = SSL_AD_UNRECOGNIZED_NAME;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static int set_suites(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
+{
+	char list[512];
+	bool cert = !cfg->server || cfg->chain_pem.n, psk = cfg->server && cfg->allow_psk;
+
+	/* PSK first: whoever offers it has a key. A client's session with a PSK narrows its list itself. */
+	snprintf(list, sizeof(list), "%s%s%s", psk ? tls_suites(cfg->profile, true) : "", psk && cert ? ":" : "",
+	         cert ? tls_suites(cfg->profile, false) : "");
+	return SSL_CTX_set_cipher_list(c->ssl, list) == 1 && SSL_CTX_set_ciphersuites(c->ssl, SUITES_13) == 1 &&
+	       SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256") == 1 &&
+	       SSL_CTX_set1_sigalgs_list(c->ssl, "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512") == 1 &&
+	       SSL_CTX_set_min_proto_version(c->ssl, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_max_proto_version(c->ssl, profile_table[cfg->profile].max) == 1;
+}
+
+static void set_server(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
+{
+	int verify = SSL_VERIFY_NONE;
+
+	if (cfg->require_client_cert)
+		verify = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	else if (cfg->n_anchors)
+		verify = SSL_VERIFY_PEER;
+	SSL_CTX_set_verify(c->ssl, verify, NULL);
+	SSL_CTX_set_tlsext_servername_callback(c->ssl, sni_cb);
+	SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
+	if (!cfg->allow_psk)
+		return;
+	SSL_CTX_set_psk_server_callback(c->ssl, tls_psk_server_cb);
+	SSL_CTX_set_psk_find_session_callback(c->ssl, tls_psk_find_cb);
+}
+
+static int set_policy(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
+{
+	SSL_CTX_set_options(c->ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+	                            SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_CLEANSE_PLAINTEXT);
+	SSL_CTX_clear_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_LEGACY_SERVER_CONNECT |
+	                              SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+	SSL_CTX_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+	                         SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(c->ssl, 0);
+	SSL_CTX_set_max_cert_list(c->ssl, 32 * 1024);
+	SSL_CTX_set_cert_verify_callback(c->ssl, tls_verify_cb, c);
+	if (!set_suites(c, cfg))
+		return refuse(d, "profile", "the TLS library refuses it");
+	/* an external PSK is a session to the library, and belongs to a context (TLS 1.3) */
+	if (cfg->server && SSL_CTX_set_session_id_context(c->ssl, (const unsigned char *)"muster", 6) != 1)
+		return MST_FAULT_CRYPTO;
+	if (cfg->server)
+		set_server(c, cfg);
+	else
+		SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
+	if (cfg->server && cfg->psk_hint && SSL_CTX_use_psk_identity_hint(c->ssl, cfg->psk_hint) != 1)
+		return refuse(d, "psk_hint", "cannot be used");
+	return 0;
+}
+
+/* The fibres of this thread: bounded, whatever number of servers runs in it (gotcha 4), and gone with the last. */
+static _Thread_local unsigned fibre_users;
+
+static int fibres_begin(struct mst_tls_ctx *c)
+{
+	if (fibre_users == 0 && !ASYNC_init_thread(TLS_JOBS_MAX, 0))
+		return MST_FAULT_CRYPTO;
+	fibre_users++;
+	c->fibres = true;
+	return 0;
+}
+
+static void fibres_end(struct mst_tls_ctx *c)
+{
+	if (c->fibres && --fibre_users == 0)
+		ASYNC_cleanup_thread();
+}
+
+static int check(const struct mst_tls_config *cfg, struct mst_diag *d)
+{
+	if (cfg->allow_raw_keys)
+		return refuse(d, "allow_raw_keys", "raw public keys (RFC 7250) need OpenSSL 3.2 or newer; this is "
+		              OPENSSL_VERSION_TEXT);
+	if (cfg->resumption)
+		return refuse(d, "resumption", "not supported: every session is a full handshake");
+	if ((unsigned)cfg->profile >= MST_COUNT(profile_table))
+		return refuse(d, "profile", "unknown; one of onem2m, modern, both");
+	if (cfg->server && !cfg->chain_pem.n && !cfg->allow_psk)
+		return refuse(d, "certificate", "a server without PSK needs one");
+	if (cfg->chain_pem.n && !cfg->key_pkcs8.n)
+		return refuse(d, "key", "missing; the certificate needs its private key");
+	return 0;
+}
+
+static int fill(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
+{
+	int r = set_policy(c, cfg, d);
+
+	if (r == 0 && cfg->chain_pem.n)
+		r = use_chain(c->ssl, cfg->chain_pem, d);
+	if (r == 0 && cfg->chain_pem.n)
+		r = use_key(c->ssl, cfg->key_pkcs8, d);
+	if (r == 0)
+		r = add_anchors(c->ssl, cfg, d);
+	if (r == 0)
+		r = add_crls(c, cfg, d);
+	if (r == 0)
+		r = add_names(c, cfg, d);
+	return r;
+}
+
+int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, struct mst_diag *d)
+{
+	struct mst_tls_ctx *c;
+	int r = check(cfg, d);
+
+	if (r < 0)
+		return r;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return MST_FAULT_MEMORY;
+	c->refs = 1;
+	c->server = cfg->server;
+	c->profile = cfg->profile;
+	c->require_crl = cfg->require_crl;
+	c->require_client_cert = cfg->require_client_cert;
+	c->allow_psk = cfg->allow_psk;
+	c->require_sni = cfg->require_sni;
+	c->require_ems = cfg->require_ems;
+	c->synchronous_psk = cfg->synchronous_psk || TLS_NO_FIBRES;
+	c->now = cfg->now;
+	c->now_arg = cfg->now_arg;
+	c->clock_floor = cfg->clock_floor;
+	c->verdict = calloc(TLS_VERDICTS, sizeof(*c->verdict));
+	c->ssl = SSL_CTX_new(cfg->server ? TLS_server_method() : TLS_client_method());
+	r = c->ssl && c->verdict ? fill(c, cfg, d) : MST_FAULT_MEMORY;
+	if (r == 0 && cfg->server && cfg->allow_psk && !c->synchronous_psk)
+		r = fibres_begin(c);
+	if (r < 0) {
+		mst_tls_ctx_free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+struct mst_tls_ctx *tls_ctx_ref(struct mst_tls_ctx *c)
+{
+	c->refs++;
+	return c;
+}
+
+struct mst_tls_ctx *mst_tls_ctx_free(struct mst_tls_ctx *c)
+{
+	if (!c || --c->refs)
+		return NULL;
+	for (size_t i = 0; i < c->n_crl; i++)
+		X509_CRL_free(c->crl[i]);
+	free(c->crl);
+	free(c->name);
+	free(c->verdict);
+	SSL_CTX_free(c->ssl);
+	fibres_end(c);
+	free(c);
+	return NULL;
+}
+
+uint64_t mst_tls_ctx_verdict_hits(const struct mst_tls_ctx *c)
+{
+	return c->verdict_hits;
+}

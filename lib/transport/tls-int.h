@@ -1,0 +1,127 @@
+/*
+ * Inside lib/transport: the context and one session over one socket, as the pumps of server and client
+ * drive it. OpenSSL's types stop here.
+ */
+#ifndef MST_TRANSPORT_TLS_INT_H
+#define MST_TRANSPORT_TLS_INT_H
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/secret.h"
+#include "transport/tls.h"
+
+#define TLS_DETAIL_MAX 192
+/* Suspended handshakes at one time and thread; each holds a fibre's stack. */
+#define TLS_JOBS_MAX 1024
+
+/* ThreadSanitizer does not follow OpenSSL's fibres; the others do. */
+#if defined(__SANITIZE_THREAD__)
+#define TLS_NO_FIBRES 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TLS_NO_FIBRES 1
+#endif
+#endif
+#ifndef TLS_NO_FIBRES
+#define TLS_NO_FIBRES 0
+#endif
+
+/* A path that was found good. Refusals are never kept (lesson 3). */
+struct verdict {
+	bool set;
+	uint8_t leaf[MST_SHA256_LEN], anchor[MST_SHA256_LEN];
+	mst_time not_before, not_after;         /* of the whole path, and of the lists when they are required */
+};
+#define TLS_VERDICTS 1024                       /* a power of two */
+
+struct mst_tls_ctx {
+	unsigned refs;
+	SSL_CTX *ssl;
+	X509_CRL **crl;
+	size_t n_crl;
+	struct verdict *verdict;                /* TLS_VERDICTS of them, by leaf */
+	uint64_t verdict_hits;
+	char (*name)[MST_ID_MAX];
+	size_t n_names;
+	bool server, require_crl, require_client_cert, allow_psk, require_sni, require_ems, synchronous_psk, fibres;
+	enum mst_tls_profile profile;
+	mst_time (*now)(void *arg);
+	void *now_arg;
+	mst_time clock_floor;
+};
+
+struct mst_tls_ctx *tls_ctx_ref(struct mst_tls_ctx *c);
+/* The suites of a profile, OpenSSL's names, for PSK or for certificates. */
+const char *tls_suites(enum mst_tls_profile p, bool psk);
+/* The time that validity is judged by. True: the clock is unset, and this is the floor (lesson 15). */
+bool tls_judge_time(const struct mst_tls_ctx *c, mst_time *ret_now);
+
+enum tls_io {
+	TLS_DONE,
+	TLS_WANT_READ,
+	TLS_WANT_WRITE,
+	TLS_WANT_KEY,           /* suspended: answer with tls_session_key(), then call again */
+	TLS_WANT_TURN,          /* no fibre free: call again a little later */
+	TLS_END,                /* t->end and t->detail say why */
+};
+
+struct tls_session {
+	int fd;                                 /* owned; -1 when closed */
+	SSL *ssl;                               /* NULL: plain */
+	struct mst_tls_ctx *ctx;
+	struct mst_peer peer;
+	enum mst_tls_end end;
+	char detail[TLS_DETAIL_MAX];
+	/* server, PSK */
+	void (*ask)(void *arg, const char *identity);   /* only where a handshake cannot be suspended */
+	void *ask_arg;
+	bool psk_on, psk_asked, psk_waiting, psk_answered, psk_known, suspended;
+	struct mst_key psk;
+	/* client */
+	const char *psk_identity;               /* these are borrowed from the client */
+	const char *expect_name;
+	const struct mst_view *pin;
+	size_t n_pin;
+	X509 *leaf;                             /* what the peer showed, good or not */
+	bool names_read;                        /* t->peer.cert is filled from it */
+};
+
+/* Takes `fd` over, also on failure. `ctx` NULL: plain. */
+MST_MUST_CHECK int tls_session_init(struct tls_session *t, int fd, struct mst_tls_ctx *ctx);
+/* Client, before the handshake: what the server must prove. Borrowed until the session ends. */
+MST_MUST_CHECK int tls_session_expect(struct tls_session *t, const char *server_name, const struct mst_view *pin,
+                                      size_t n_pin);
+MST_MUST_CHECK int tls_session_use_psk(struct tls_session *t, const char *identity, const struct mst_key *k);
+/* Server: answer the question that suspended the handshake; NULL = unknown identity. */
+void tls_session_key(struct tls_session *t, const struct mst_key *k);
+
+enum tls_io tls_handshake(struct tls_session *t);
+enum tls_io tls_read(struct tls_session *t, uint8_t *out, size_t cap, size_t *ret_n);
+enum tls_io tls_write(struct tls_session *t, const uint8_t *p, size_t n, size_t *ret_n);
+/* Say good-bye (close_notify, FIN); what the peer still sends may be drained from `fd`. */
+void tls_session_bye(struct tls_session *t);
+/* Close and wipe, in every state. */
+void tls_session_deinit(struct tls_session *t);
+MST_MUST_CHECK int tls_export(struct tls_session *t, const char *label, uint8_t *out, size_t n);
+
+/* Latch why the session ended; the first reason stays. */
+void tls_session_end(struct tls_session *t, enum mst_tls_end e, const char *fmt, ...) MST_PRINTF(3, 4);
+
+/* Fill t->peer.cert from what the peer showed; false when there is nothing or it cannot be read. */
+bool tls_read_names(struct tls_session *t);
+
+/* tls-verify.c */
+int tls_verify_cb(X509_STORE_CTX *x, void *ctx);
+/* tls-psk.c */
+unsigned int tls_psk_server_cb(SSL *ssl, const char *identity, unsigned char *psk, unsigned int max);
+int tls_psk_find_cb(SSL *ssl, const unsigned char *identity, size_t n, SSL_SESSION **ret);
+unsigned int tls_psk_client_cb(SSL *ssl, const char *hint, char *identity, unsigned int max_identity,
+                               unsigned char *psk, unsigned int max_psk);
+int tls_psk_use_cb(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *idlen, SSL_SESSION **ret);
+/* tls-end.c: fill t->end from the library's error queue, which is emptied. */
+void tls_end_from_library(struct tls_session *t, int ssl_error, int saved_errno);
+/* tls-pin.c: is the SHA-256 of a public key named by one of these ni: URIs (RFC 6920, spec 2.5.5)? */
+bool tls_pin_matches(const uint8_t spki_sha256[MST_SHA256_LEN], const struct mst_view *pin, size_t n);
+
+#endif

@@ -1,0 +1,265 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport/tls-int.h"
+
+void tls_session_end(struct tls_session *t, enum mst_tls_end e, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (t->end != MST_TLS_OPEN)
+		return;
+	t->end = e;
+	va_start(ap, fmt);
+	vsnprintf(t->detail, sizeof(t->detail), fmt, ap);
+	va_end(ap);
+}
+
+int tls_session_init(struct tls_session *t, int fd, struct mst_tls_ctx *ctx)
+{
+	memset(t, 0, sizeof(*t));
+	t->fd = fd;
+	if (!ctx)
+		return 0;
+	t->ctx = tls_ctx_ref(ctx);
+	t->ssl = SSL_new(ctx->ssl);
+	if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1 || SSL_set_app_data(t->ssl, t) != 1)
+		return MST_FAULT_MEMORY;
+	if (ctx->server)
+		SSL_set_accept_state(t->ssl);
+	else
+		SSL_set_connect_state(t->ssl);
+	if (ctx->server && ctx->allow_psk && !ctx->synchronous_psk)
+		SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
+	return 0;
+}
+
+static bool is_address(const char *s)
+{
+	uint8_t buf[16];
+
+	return inet_pton(AF_INET, s, buf) == 1 || inet_pton(AF_INET6, s, buf) == 1;
+}
+
+int tls_session_expect(struct tls_session *t, const char *server_name, const struct mst_view *pin, size_t n_pin)
+{
+	t->expect_name = server_name;
+	t->pin = pin;
+	t->n_pin = n_pin;
+	/* RFC 6066 3: no addresses in SNI */
+	if (server_name && !is_address(server_name) && SSL_set_tlsext_host_name(t->ssl, server_name) != 1)
+		return MST_FAULT_CRYPTO;
+	return 0;
+}
+
+int tls_session_use_psk(struct tls_session *t, const char *identity, const struct mst_key *k)
+{
+	t->psk_identity = identity;
+	t->psk = *k;
+	SSL_set_psk_client_callback(t->ssl, tls_psk_client_cb);
+	SSL_set_psk_use_session_callback(t->ssl, tls_psk_use_cb);
+	return SSL_set_cipher_list(t->ssl, tls_suites(t->ctx->profile, true)) == 1 ? 0 : MST_FAULT_CRYPTO;
+}
+
+bool tls_read_names(struct tls_session *t)
+{
+	unsigned char *der = NULL;
+	int n, r;
+
+	if (t->names_read || !t->leaf)
+		return t->names_read;
+	n = i2d_X509(t->leaf, &der);
+	if (n <= 0)
+		return false;
+	r = mst_cert_info((struct mst_view){ der, (size_t)n }, &t->peer.cert, NULL);
+	OPENSSL_free(der);
+	t->names_read = r == 0;
+	return t->names_read;
+}
+
+/* Gotchas 2 and 3: OpenSSL's own idea of "verified" and of the identity does not tell; look at the session. */
+static bool psk_was_used(const struct tls_session *t)
+{
+	if (SSL_version(t->ssl) >= TLS1_3_VERSION)
+		return SSL_session_reused(t->ssl);
+	return SSL_CIPHER_get_auth_nid(SSL_get_current_cipher(t->ssl)) == NID_auth_psk;
+}
+
+static void settle_identity(struct tls_session *t)
+{
+	struct mst_peer *p = &t->peer;
+
+	if (psk_was_used(t)) {
+		p->how = MST_AUTH_PSK;
+		if (t->psk_identity && !mst_view_to_str(mst_view_str(t->psk_identity), p->psk_identity, sizeof(p->psk_identity)))
+			p->psk_identity[0] = '\0';
+	} else if (t->leaf && tls_read_names(t)) {
+		p->how = MST_AUTH_CERT;
+	}
+	if (p->how != MST_AUTH_PSK)
+		p->psk_identity[0] = '\0';
+	mst_key_wipe(&t->psk);
+}
+
+static enum tls_io finish(struct tls_session *t)
+{
+	/* the fibre is needed for the handshake only */
+	SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
+	settle_identity(t);
+	if (t->ctx->require_ems && SSL_version(t->ssl) == TLS1_2_VERSION && SSL_get_extms_support(t->ssl) != 1)
+		tls_session_end(t, MST_TLS_PROTOCOL, "the peer lacks the extended master secret (RFC 7627)");
+	else if (t->psk_identity && t->peer.how != MST_AUTH_PSK)
+		tls_session_end(t, MST_TLS_PSK_REFUSED, "the server did not take the key");
+	else if (t->leaf && t->peer.how == MST_AUTH_ANONYMOUS)
+		tls_session_end(t, MST_TLS_BAD_CERTIFICATE, "the peer's certificate cannot be read");
+	else if (t->ctx->server ? t->ctx->require_client_cert && t->peer.how == MST_AUTH_ANONYMOUS :
+	         t->peer.how == MST_AUTH_ANONYMOUS)
+		tls_session_end(t, MST_TLS_NO_CERTIFICATE, "the peer showed neither certificate nor key");
+	return t->end == MST_TLS_OPEN ? TLS_DONE : TLS_END;
+}
+
+/* What the library's return value asks of the pump. */
+static enum tls_io outcome(struct tls_session *t, int r)
+{
+	int saved = errno, e = SSL_get_error(t->ssl, r);
+
+	t->suspended = e == SSL_ERROR_WANT_ASYNC;
+	switch (e) {
+	case SSL_ERROR_WANT_READ:
+		return TLS_WANT_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return TLS_WANT_WRITE;
+	case SSL_ERROR_WANT_ASYNC:
+		return t->psk_waiting ? TLS_WANT_KEY : TLS_WANT_TURN;
+	case SSL_ERROR_WANT_ASYNC_JOB:
+		return TLS_WANT_TURN;
+	default:
+		tls_end_from_library(t, e, saved);
+		return TLS_END;
+	}
+}
+
+enum tls_io tls_handshake(struct tls_session *t)
+{
+	int r;
+
+	if (!t->ssl)
+		return TLS_DONE;
+	ERR_clear_error();
+	errno = 0;
+	r = SSL_do_handshake(t->ssl);
+	if (r == 1) {
+		t->suspended = false;
+		return finish(t);
+	}
+	if (SSL_get_error(t->ssl, r) == SSL_ERROR_SSL) {
+		enum tls_io io = outcome(t, r);
+
+		(void)tls_read_names(t);        /* whoever it was: for the event */
+		return io;
+	}
+	return outcome(t, r);
+}
+
+static enum tls_io plain_outcome(struct tls_session *t, ssize_t n, enum tls_io again)
+{
+	if (n == 0)
+		tls_session_end(t, MST_TLS_CLOSED, "closed by the peer");
+	else if (errno == EAGAIN || errno == EINTR)
+		return again;
+	else
+		tls_session_end(t, MST_TLS_TRUNCATED, "%s", strerrordesc_np(errno));
+	return TLS_END;
+}
+
+enum tls_io tls_read(struct tls_session *t, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	int r;
+
+	*ret_n = 0;
+	if (!t->ssl) {
+		ssize_t n = recv(t->fd, out, cap, 0);
+
+		if (n <= 0)
+			return plain_outcome(t, n, TLS_WANT_READ);
+		*ret_n = (size_t)n;
+		return TLS_DONE;
+	}
+	ERR_clear_error();
+	errno = 0;
+	r = SSL_read_ex(t->ssl, out, cap, ret_n);
+	return r == 1 ? TLS_DONE : outcome(t, r);
+}
+
+enum tls_io tls_write(struct tls_session *t, const uint8_t *p, size_t n, size_t *ret_n)
+{
+	int r;
+
+	*ret_n = 0;
+	if (!t->ssl) {
+		ssize_t k = send(t->fd, p, n, MSG_NOSIGNAL);
+
+		if (k < 0)
+			return plain_outcome(t, k, TLS_WANT_WRITE);
+		*ret_n = (size_t)k;
+		return TLS_DONE;
+	}
+	ERR_clear_error();
+	errno = 0;
+	r = SSL_write_ex(t->ssl, p, n, ret_n);
+	return r == 1 ? TLS_DONE : outcome(t, r);
+}
+
+void tls_session_bye(struct tls_session *t)
+{
+	if (t->fd < 0)
+		return;
+	ERR_clear_error();
+	/* after a fatal error, or before the end of the handshake, the library forbids it: alerts are out already */
+	if (t->ssl && !t->suspended && SSL_is_init_finished(t->ssl) &&
+	    (t->end == MST_TLS_OPEN || t->end == MST_TLS_CLOSED || t->end == MST_TLS_TIMEOUT))
+		(void)SSL_shutdown(t->ssl);
+	ERR_clear_error();
+	(void)shutdown(t->fd, SHUT_WR);
+}
+
+void tls_session_deinit(struct tls_session *t)
+{
+	/* A suspended fibre must run to its end before its session may go (gotcha 4). It gets a key that fails,
+	 * and the socket is dead already, so that the peer sees nothing of it. */
+	if (t->ssl && t->suspended) {
+		(void)shutdown(t->fd, SHUT_RDWR);
+		tls_session_key(t, NULL);
+		for (int r = -1; t->suspended;) {
+			ERR_clear_error();
+			r = SSL_do_handshake(t->ssl);
+			t->suspended = r != 1 && SSL_get_error(t->ssl, r) == SSL_ERROR_WANT_ASYNC;
+		}
+	}
+	SSL_free(t->ssl);
+	ERR_clear_error();
+	X509_free(t->leaf);
+	mst_tls_ctx_free(t->ctx);
+	if (t->fd >= 0)
+		close(t->fd);
+	mst_wipe(t, sizeof(*t));
+	t->fd = -1;
+}
+
+int tls_export(struct tls_session *t, const char *label, uint8_t *out, size_t n)
+{
+	if (!t->ssl || !SSL_is_init_finished(t->ssl))
+		return MST_FAULT_BUG;
+	/* RFC 5705 without context: oneM2M names none (TS-0003 10.3.1) */
+	if (SSL_export_keying_material(t->ssl, out, n, label, strlen(label), NULL, 0, 0) != 1) {
+		mst_wipe(out, n);
+		return MST_FAULT_CRYPTO;
+	}
+	return 0;
+}
