@@ -37,8 +37,10 @@ static int start_line(struct scan *s, uint8_t c, const struct scan_limits *l, st
 {
 	if (c == '\r')
 		return LINE_END;
-	if (c == ' ')
-		s->spaces++;
+	if (c == ' ' && ++s->spaces == 2 && s->target == 0)
+		bad(b, 400, "start line", "two blanks where one belongs");
+	else if (c == ' ')
+		return START_LINE;
 	else if (c == '\n')
 		bad(b, 400, "line end", "line feed without carriage return");
 	/* a reason phrase of a response may hold more than ASCII */
