@@ -14,7 +14,8 @@ static void kind(enum mst_id_kind k, struct mst_view in)
 		abort();
 	if (!mst_id_valid(k, in))
 		return;
-	if (!mst_id_normalise(k, mst_view_str(once), twice) || !mst_view_eq(mst_view_str(once), mst_view_str(twice)) ||
+	if (!mst_id_normalise(k, mst_view_str(once), twice) || !mst_view_eq(mst_view_str(once),
+		mst_view_str(twice)) ||
 	    !mst_id_equal(k, in, mst_view_str(once)))
 		abort();
 	if (mst_id_from_param(k, in, once) && !mst_from_matches(mst_view_str(once), k, in))

@@ -57,7 +57,8 @@ static void message(const struct mst_msg *m, struct mst_view in)
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct mst_msg *const table[] = {
-		&mst_mef_client_reg_msg, &mst_key_reg_msg, &mst_fetched_msg, &mst_client_cmd_msg, &mst_mef_client_cfg_msg,
+		&mst_mef_client_reg_msg, &mst_key_reg_msg, &mst_fetched_msg, &mst_client_cmd_msg,
+			&mst_mef_client_cfg_msg,
 	};
 	struct mst_view in = { p, n };
 

@@ -17,7 +17,8 @@ static void other_way(void)
 	mst_sequence_write_cbor(&seq, &cbor);
 	if (!cbor.ok)
 		abort();
-	if (json.ok && json.n <= MST_SEQ_OCTETS && mst_sequence_read_json(mst_written(&json), &a, &again, NULL))
+	if (json.ok && json.n <= MST_SEQ_OCTETS && mst_sequence_read_json(mst_written(&json), &a, &again,
+		NULL))
 		abort();
 	if (cbor.n <= MST_SEQ_OCTETS && mst_sequence_read_cbor(mst_written(&cbor), &a, &again, NULL))
 		abort();

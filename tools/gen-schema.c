@@ -42,7 +42,8 @@ static void base64_body(const struct mst_field *f, unsigned level)
 {
 	/* lengths in octets, as base64 characters */
 	indent(level);
-	printf("\"minLength\": %lld, \"maxLength\": %lld,", (long long)(f->min + 2) / 3 * 4, (long long)(f->max + 2) / 3 * 4);
+	printf("\"minLength\": %lld, \"maxLength\": %lld,", (long long)(f->min + 2) / 3 * 4,
+	       (long long)(f->max + 2) / 3 * 4);
 	pair(level, "contentEncoding", "base64");
 	indent(level);
 	printf("\"pattern\": \"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$\"");
@@ -65,8 +66,10 @@ static void enum_body(const struct mst_field *f, unsigned level)
 static void value_body(const struct mst_field *f, unsigned level)
 {
 	static const char *const type[] = {
-		[MST_T_STR] = "string", [MST_T_BYTES] = "string", [MST_T_INT] = "integer", [MST_T_BOOL] = "boolean",
-		[MST_T_TIME] = "string", [MST_T_DURATION] = "string", [MST_T_ENUM] = "string", [MST_T_OBJECT] = "object",
+		[MST_T_STR] = "string", [MST_T_BYTES] = "string", [MST_T_INT] = "integer",
+			[MST_T_BOOL] = "boolean",
+		[MST_T_TIME] = "string", [MST_T_DURATION] = "string", [MST_T_ENUM] = "string",
+			[MST_T_OBJECT] = "object",
 		[MST_T_SECRET] = "string",
 	};
 
@@ -236,7 +239,8 @@ static void words(const struct mst_msg *m)
 static void dict(void)
 {
 	static const struct mst_msg *const table[] = {
-		&mst_sequence_msg, &mst_mef_client_reg_msg, &mst_key_reg_msg, &mst_fetched_msg, &mst_client_cmd_msg,
+		&mst_sequence_msg, &mst_mef_client_reg_msg, &mst_key_reg_msg, &mst_fetched_msg,
+			&mst_client_cmd_msg,
 		&mst_mef_client_cfg_msg,
 	};
 

@@ -71,7 +71,8 @@ static enum mst_cbor_item read_octets(struct mst_cbor *c, uint64_t n, enum mst_c
 }
 
 /* Each item takes an octet at least: a larger count is a lie, and would cost time. */
-static enum mst_cbor_item read_count(struct mst_cbor *c, uint64_t n, uint64_t octets_each, enum mst_cbor_item kind)
+static enum mst_cbor_item read_count(struct mst_cbor *c, uint64_t n, uint64_t octets_each,
+                                     enum mst_cbor_item kind)
 {
 	if (n > (c->in.n - c->at) / octets_each)
 		return malformed(c, "cut short");

@@ -42,7 +42,8 @@ const char *mst_cbor_item_text(enum mst_cbor_item t);  /* "a map" */
 
 void mst_cbor_put_int(struct mst_writer *w, int64_t x);
 void mst_cbor_put_bytes(struct mst_writer *w, struct mst_view v);
-void mst_cbor_put_text(struct mst_writer *w, struct mst_view v);       /* ill-formed UTF-8 and U+0000 latch `w` */
+/* ill-formed UTF-8 and U+0000 latch `w` */
+void mst_cbor_put_text(struct mst_writer *w, struct mst_view v);
 void mst_cbor_put_bool(struct mst_writer *w, bool x);
 void mst_cbor_put_array(struct mst_writer *w, size_t count);
 void mst_cbor_put_map(struct mst_writer *w, size_t count);

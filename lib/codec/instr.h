@@ -44,15 +44,18 @@ struct mst_instruction {
 	struct mst_view label;          /* for people: "site 7, provider A"; optional */
 	/* bootstrap only */
 	struct mst_view target;         /* enrolment target: MAF-FQDN, absolute CSE-ID or AE-ID. Required */
-	int64_t suid;                   /* 21 (target: a MAF) or 22..25 (target: a CSE or AE). Readers fill in 21 */
+	/* 21 (target: a MAF) or 22..25 (target: a CSE or AE). Readers fill in 21 */
+	int64_t suid;
 	struct mst_view admin_fqdn;     /* administrating stakeholder. Required */
 	struct mst_view maf_uri;        /* where the MAF listens when that is not https://<target>:443 */
 	mst_time expires;               /* enrolment expiry proposed; optional */
 	int64_t http_port, coap_port, websocket_port;   /* optional, 1..65535 */
 };
 /* Bits of `has`, in table order. */
-enum { MST_IN_KIND, MST_IN_METHOD, MST_IN_URI, MST_IN_ANCHORS, MST_IN_PINS, MST_IN_TARGET, MST_IN_SUID, MST_IN_ADMIN,
-       MST_IN_MAF_URI, MST_IN_EXPIRES, MST_IN_HTTP_PORT, MST_IN_COAP_PORT, MST_IN_WEBSOCKET_PORT, MST_IN_LABEL };
+enum { MST_IN_KIND, MST_IN_METHOD, MST_IN_URI, MST_IN_ANCHORS, MST_IN_PINS, MST_IN_TARGET, MST_IN_SUID,
+	MST_IN_ADMIN,
+       MST_IN_MAF_URI, MST_IN_EXPIRES, MST_IN_HTTP_PORT, MST_IN_COAP_PORT, MST_IN_WEBSOCKET_PORT,
+       MST_IN_LABEL };
 
 struct mst_sequence {
 	uint32_t has;
@@ -73,7 +76,7 @@ MST_MUST_CHECK int mst_sequence_read_json(struct mst_view in, struct mst_arena *
                                           struct mst_sequence *ret_s, struct mst_diag *d);
 MST_MUST_CHECK int mst_sequence_read_cbor(struct mst_view in, struct mst_arena *a,
                                           struct mst_sequence *ret_s, struct mst_diag *d);
-/* The rules between fields alone, for a sequence that did not come from one of the readers; fills in SUID 21. */
+/* The rules between fields alone, for a sequence made by hand; fills in SUID 21. */
 MST_MUST_CHECK int mst_sequence_check(struct mst_sequence *s, struct mst_diag *d);
 void mst_sequence_write_json(const struct mst_sequence *s, struct mst_writer *w);
 void mst_sequence_write_cbor(const struct mst_sequence *s, struct mst_writer *w);

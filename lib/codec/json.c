@@ -95,7 +95,8 @@ static const char *unicode_escape(const struct mst_json *j, size_t *at, uint32_t
 	if (u >= 0xdc00 && u <= 0xdfff)
 		return "low surrogate without its high one";
 	if (u >= 0xd800 && u <= 0xdbff) {
-		if (j->in.n - *at < 6 || j->in.p[*at] != '\\' || j->in.p[*at + 1] != 'u' || !hex4(j, *at + 2, &low) ||
+		if (j->in.n - *at < 6 || j->in.p[*at] != '\\' || j->in.p[*at + 1] != 'u' || !hex4(j, *at + 2,
+		    &low) ||
 		    low < 0xdc00 || low > 0xdfff)
 			return "high surrogate without its low one";
 		*at += 6;
@@ -327,7 +328,8 @@ enum mst_json_token mst_json_next(struct mst_json *j)
 	case FIRST_ITEM: return peek(j) == ']' ? close_level(j) : read_value(j);
 	case FIRST_NAME: return peek(j) == '}' ? close_level(j) : read_name(j);
 	case AFTER: return read_after(j);
-	case DONE: return peek(j) < 0 ? MST_JSON_END : fail(j, MST_MSG_TRAILING, j->at, "octets after the end");
+	case DONE: return peek(j) < 0 ? MST_JSON_END : fail(j, MST_MSG_TRAILING, j->at,
+		"octets after the end");
 	case FAILED: break;
 	}
 	return MST_JSON_ERROR;

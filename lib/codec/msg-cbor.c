@@ -20,18 +20,21 @@ static int syntax(struct reader *r, const struct mst_path *p)
 static int enter(struct reader *r, const struct mst_path *p)
 {
 	if (r->depth == MST_MSG_DEPTH)
-		return mst_walk_fail(&r->walk, p, r->cbor.start, MST_MSG_DEPTH_EXCEEDED, "nested deeper than 8 levels", NULL, NULL);
+		return mst_walk_fail(&r->walk, p, r->cbor.start, MST_MSG_DEPTH_EXCEEDED,
+		                     "nested deeper than 8 levels", NULL, NULL);
 	r->depth++;
 	return 0;
 }
 
-static int from_int(struct reader *r, const struct mst_path *p, const struct mst_field *f, struct mst_value *v)
+static int from_int(struct reader *r, const struct mst_path *p, const struct mst_field *f,
+                    struct mst_value *v)
 {
 	uint8_t digits[24];
 	struct mst_writer text = mst_writer_of(digits, sizeof(digits));
 
 	if (!r->cbor.fits)
-		return mst_walk_fail(&r->walk, p, v->offset, MST_MSG_OUT_OF_RANGE, "integer beyond 64 bits", NULL, NULL);
+		return mst_walk_fail(&r->walk, p, v->offset, MST_MSG_OUT_OF_RANGE, "integer beyond 64 bits",
+		                     NULL, NULL);
 	v->number = r->cbor.number;
 	if (f->type == MST_T_ENUM && !mst_enum_by_value(f->values, v->number)) {
 		mst_put_dec(&text, v->number);
@@ -74,7 +77,8 @@ static int read_list(struct reader *r, const struct mst_path *p, const struct ms
 	if (t == MST_CBOR_ERROR)
 		return syntax(r, p);
 	if (t != MST_CBOR_ARRAY)
-		return mst_walk_fail(&r->walk, p, r->cbor.start, MST_MSG_WRONG_TYPE, "expected an array, found ",
+		return mst_walk_fail(&r->walk, p, r->cbor.start, MST_MSG_WRONG_TYPE,
+		                     "expected an array, found ",
 		                     mst_cbor_item_text(t), NULL);
 	o = enter(r, p);
 	if (!o)
@@ -110,7 +114,8 @@ static int read_unknown(struct reader *r, const struct mst_path *up, const struc
 	mst_put_dec(&text, r->cbor.number);
 	mst_put_nul(&text);
 	if (!m->open)
-		return mst_walk_fail(&r->walk, &p, r->cbor.start, MST_MSG_UNKNOWN_FIELD, "no member of ", m->what, NULL);
+		return mst_walk_fail(&r->walk, &p, r->cbor.start, MST_MSG_UNKNOWN_FIELD, "no member of ",
+		                     m->what, NULL);
 	return mst_cbor_skip(&r->cbor, mst_cbor_next(&r->cbor), MST_MSG_DEPTH - r->depth) ? 0 : syntax(r, &p);
 }
 
@@ -122,7 +127,8 @@ static bool ascends(int64_t last, int64_t key)
 	return key > last;
 }
 
-static int read_pair(struct reader *r, const struct mst_path *up, const struct mst_msg *m, void *ret, uint32_t *has,
+static int read_pair(struct reader *r, const struct mst_path *up, const struct mst_msg *m, void *ret,
+                     uint32_t *has,
                      int64_t *last, bool first)
 {
 	enum mst_cbor_item t = mst_cbor_next(&r->cbor);
@@ -133,20 +139,24 @@ static int read_pair(struct reader *r, const struct mst_path *up, const struct m
 	if (t == MST_CBOR_ERROR)
 		return syntax(r, up);
 	if (t != MST_CBOR_INT || !r->cbor.fits)
-		return mst_walk_fail(&r->walk, up, r->cbor.start, MST_MSG_UNKNOWN_FIELD, "map keys are small integers, found ",
+		return mst_walk_fail(&r->walk, up, r->cbor.start, MST_MSG_UNKNOWN_FIELD,
+		                     "map keys are small integers, found ",
 		                     mst_cbor_item_text(t), NULL);
 	i = row_of(r, m);
 	f = &m->field[i];
 	p.name = i < m->n ? mst_name(f->name, r->walk.profile) : "";
 	if ((i < m->n && (*has >> i & 1)) || (!first && *last == r->cbor.number))
-		return mst_walk_fail(&r->walk, &p, r->cbor.start, MST_MSG_DUPLICATE, "given twice", NULL, NULL);
+		return mst_walk_fail(&r->walk, &p, r->cbor.start, MST_MSG_DUPLICATE, "given twice", NULL,
+		                     NULL);
 	if (!first && !ascends(*last, r->cbor.number))
-		return mst_walk_fail(&r->walk, &p, r->cbor.start, MST_MSG_MALFORMED, "map keys must ascend", NULL, NULL);
+		return mst_walk_fail(&r->walk, &p, r->cbor.start, MST_MSG_MALFORMED, "map keys must ascend",
+		                     NULL, NULL);
 	*last = r->cbor.number;
 	if (i == m->n)
 		return read_unknown(r, up, m);
 	*has |= UINT32_C(1) << i;
-	return f->flags & MST_F_LIST ? read_list(r, &p, f, ret) : read_value(r, &p, f, mst_field_slot(f, ret, 0));
+	return f->flags & MST_F_LIST ? read_list(r, &p, f, ret) : read_value(r, &p, f, mst_field_slot(f, ret,
+		0));
 }
 
 /* Behind the head of the map. */
@@ -174,15 +184,18 @@ static int read_message(struct reader *r, const struct mst_msg *m, void *ret)
 	if (t == MST_CBOR_ERROR)
 		return syntax(r, NULL);
 	if (t != MST_CBOR_MAP)
-		return mst_walk_fail(&r->walk, NULL, r->cbor.start, MST_MSG_WRONG_TYPE, "expected a map, found ",
+		return mst_walk_fail(&r->walk, NULL, r->cbor.start, MST_MSG_WRONG_TYPE,
+		                     "expected a map, found ",
 		                     mst_cbor_item_text(t), NULL);
 	o = read_map(r, NULL, m, ret);
 	if (!o && r->cbor.at < r->cbor.in.n)
-		o = mst_walk_fail(&r->walk, NULL, r->cbor.at, MST_MSG_TRAILING, "octets after the end", NULL, NULL);
+		o = mst_walk_fail(&r->walk, NULL, r->cbor.at, MST_MSG_TRAILING, "octets after the end", NULL,
+		                  NULL);
 	return o;
 }
 
-int mst_msg_read_cbor(const struct mst_msg *m, struct mst_view in, struct mst_arena *a, void *ret, struct mst_diag *d)
+int mst_msg_read_cbor(const struct mst_msg *m, struct mst_view in, struct mst_arena *a, void *ret,
+                      struct mst_diag *d)
 {
 	struct reader r = { { a, d, MST_PROFILE_LONG }, mst_cbor_of(in), 0 };
 	int o;
@@ -239,7 +252,8 @@ static size_t next_row(const struct mst_msg *m, uint32_t has, int64_t last)
 	size_t best = m->n;
 
 	for (size_t i = 0; i < m->n; i++)
-		if ((has >> i & 1) && m->field[i].key > last && (best == m->n || m->field[i].key < m->field[best].key))
+		if ((has >> i & 1) && m->field[i].key > last && (best == m->n ||
+		                                                 m->field[i].key < m->field[best].key))
 			best = i;
 	return best;
 }

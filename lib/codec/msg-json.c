@@ -34,7 +34,8 @@ static int decode_base64(struct reader *r, const struct mst_path *p, struct mst_
 		a->n -= text.n;
 	out = mst_arena_take(a, room);
 	if (!out)
-		return mst_walk_fail(&r->walk, p, r->json.start, MST_MSG_TOO_LARGE, "no room to decode this text", NULL, NULL);
+		return mst_walk_fail(&r->walk, p, r->json.start, MST_MSG_TOO_LARGE,
+		                     "no room to decode this text", NULL, NULL);
 	if (!mst_base64_decode(text, out, room, &n))
 		return invalid(r, p, "base64 (RFC 4648, padded)");
 	a->n -= room - n;
@@ -43,7 +44,8 @@ static int decode_base64(struct reader *r, const struct mst_path *p, struct mst_
 }
 
 /* A text token, as the field's type. */
-static int from_text(struct reader *r, const struct mst_path *p, const struct mst_field *f, struct mst_value *v)
+static int from_text(struct reader *r, const struct mst_path *p, const struct mst_field *f,
+                     struct mst_value *v)
 {
 	const struct mst_enum_value *e;
 
@@ -57,7 +59,8 @@ static int from_text(struct reader *r, const struct mst_path *p, const struct ms
 		return mst_parse_timestamp(r->json.text, &v->number) ? 0 :
 		       invalid(r, p, "a UTC timestamp like 20261121T214500 (TS-0004 6.3.3)");
 	case MST_T_DURATION:
-		return mst_parse_duration(r->json.text, &v->number) ? 0 : invalid(r, p, "a duration like P1DT2H");
+		return mst_parse_duration(r->json.text, &v->number) ? 0 :
+		       invalid(r, p, "a duration like P1DT2H");
 	case MST_T_ENUM:
 		e = mst_enum_by_text(f->values, r->json.text);
 		if (!e)
@@ -70,19 +73,23 @@ static int from_text(struct reader *r, const struct mst_path *p, const struct ms
 	return mst_walk_wrong_type(&r->walk, p, r->json.start, f, true, "a text");
 }
 
-static int from_number(struct reader *r, const struct mst_path *p, const struct mst_field *f, struct mst_value *v)
+static int from_number(struct reader *r, const struct mst_path *p, const struct mst_field *f,
+                       struct mst_value *v)
 {
 	if (f->type != MST_T_INT)
 		return mst_walk_wrong_type(&r->walk, p, r->json.start, f, true, "a number");
 	if (!r->json.integer)
-		return mst_walk_wrong_type(&r->walk, p, r->json.start, f, true, "a number with fraction or exponent");
+		return mst_walk_wrong_type(&r->walk, p, r->json.start, f, true,
+		                           "a number with fraction or exponent");
 	if (!r->json.fits)
-		return mst_walk_fail(&r->walk, p, r->json.start, MST_MSG_OUT_OF_RANGE, "integer beyond 64 bits", NULL, NULL);
+		return mst_walk_fail(&r->walk, p, r->json.start, MST_MSG_OUT_OF_RANGE,
+		                     "integer beyond 64 bits", NULL, NULL);
 	v->number = r->json.number;
 	return 0;
 }
 
-static int read_value(struct reader *r, const struct mst_path *p, const struct mst_field *f, enum mst_json_token t,
+static int read_value(struct reader *r, const struct mst_path *p, const struct mst_field *f,
+                      enum mst_json_token t,
                       void *slot)
 {
 	struct mst_value v = { .offset = r->json.start };
@@ -103,7 +110,8 @@ static int read_value(struct reader *r, const struct mst_path *p, const struct m
 	return o ? o : mst_walk_put(&r->walk, p, f, &v, slot);
 }
 
-static int read_list(struct reader *r, const struct mst_path *p, const struct mst_field *f, enum mst_json_token t,
+static int read_list(struct reader *r, const struct mst_path *p, const struct mst_field *f,
+                     enum mst_json_token t,
                      void *msg)
 {
 	size_t start = r->json.start, n = 0;
@@ -118,7 +126,8 @@ static int read_list(struct reader *r, const struct mst_path *p, const struct ms
 		struct mst_path element = { p, NULL, (unsigned)n };
 
 		if (n == f->list_max)
-			return t == MST_JSON_ERROR ? syntax(r, &element) : mst_walk_list_size(&r->walk, p, start, f, n + 1);
+			return t == MST_JSON_ERROR ? syntax(r, &element) :
+			       mst_walk_list_size(&r->walk, p, start, f, n + 1);
 		o = read_value(r, &element, f, t, mst_field_slot(f, msg, n));
 		if (o)
 			return o;
@@ -147,11 +156,13 @@ static int read_unknown(struct reader *r, const struct mst_path *up, const struc
 	if (!mst_view_to_str(mst_view_sub(r->json.text, 0, sizeof(name) - 1), name, sizeof(name)))
 		name[0] = '\0';
 	if (!m->open)
-		return mst_walk_fail(&r->walk, &p, r->json.start, MST_MSG_UNKNOWN_FIELD, "no member of ", m->what, NULL);
+		return mst_walk_fail(&r->walk, &p, r->json.start, MST_MSG_UNKNOWN_FIELD, "no member of ",
+		                     m->what, NULL);
 	return mst_json_skip(&r->json, mst_json_next(&r->json)) ? 0 : syntax(r, &p);
 }
 
-static int read_member(struct reader *r, const struct mst_path *up, const struct mst_msg *m, void *ret, uint32_t *has)
+static int read_member(struct reader *r, const struct mst_path *up, const struct mst_msg *m, void *ret,
+                       uint32_t *has)
 {
 	size_t i = row_of(r, m);
 	const struct mst_field *f = &m->field[i];
@@ -161,7 +172,8 @@ static int read_member(struct reader *r, const struct mst_path *up, const struct
 		return read_unknown(r, up, m);
 	p.name = mst_name(f->name, r->walk.profile);
 	if (*has >> i & 1)
-		return mst_walk_fail(&r->walk, &p, r->json.start, MST_MSG_DUPLICATE, "given twice", NULL, NULL);
+		return mst_walk_fail(&r->walk, &p, r->json.start, MST_MSG_DUPLICATE, "given twice", NULL,
+		                     NULL);
 	*has |= UINT32_C(1) << i;
 	if (f->flags & MST_F_LIST)
 		return read_list(r, &p, f, mst_json_next(&r->json), ret);
@@ -201,7 +213,7 @@ static int not_an_object(struct reader *r, const struct mst_path *p, enum mst_js
 	                     mst_json_token_text(t), NULL);
 }
 
-/* {"sec:mefClientReg": { … }}: one member, of that name (TS-0004 8.4.2). */
+/* One member, the name of the resource, with the resource in it (TS-0004 8.4.2). */
 static int read_root(struct reader *r, const struct mst_msg *m, void *ret)
 {
 	const char *root = mst_name(m->root, r->walk.profile);
@@ -211,12 +223,14 @@ static int read_root(struct reader *r, const struct mst_msg *m, void *ret)
 	int o;
 
 	if (t == MST_JSON_OBJECT_END)
-		return mst_walk_fail(&r->walk, &p, start, MST_MSG_MISSING, "required: the resource", NULL, NULL);
+		return mst_walk_fail(&r->walk, &p, start, MST_MSG_MISSING, "required: the resource", NULL,
+		                     NULL);
 	if (t != MST_JSON_NAME)
 		return syntax(r, NULL);
 	if (!mst_view_eq_str(r->json.text, root)) {
 		p.name = "";
-		return mst_walk_fail(&r->walk, &p, start, MST_MSG_UNKNOWN_FIELD, "expected the root member ", root, NULL);
+		return mst_walk_fail(&r->walk, &p, start, MST_MSG_UNKNOWN_FIELD, "expected the root member ",
+		                     root, NULL);
 	}
 	t = mst_json_next(&r->json);
 	if (t != MST_JSON_OBJECT)
@@ -230,8 +244,10 @@ static int read_root(struct reader *r, const struct mst_msg *m, void *ret)
 	if (t != MST_JSON_NAME)
 		return syntax(r, NULL);
 	if (mst_view_eq_str(r->json.text, root))
-		return mst_walk_fail(&r->walk, &p, r->json.start, MST_MSG_DUPLICATE, "given twice", NULL, NULL);
-	return mst_walk_fail(&r->walk, NULL, r->json.start, MST_MSG_UNKNOWN_FIELD, "only one root member: ", root, NULL);
+		return mst_walk_fail(&r->walk, &p, r->json.start, MST_MSG_DUPLICATE, "given twice", NULL,
+		                     NULL);
+	return mst_walk_fail(&r->walk, NULL, r->json.start, MST_MSG_UNKNOWN_FIELD, "only one root member: ",
+	                     root, NULL);
 }
 
 static int read_message(struct reader *r, const struct mst_msg *m, void *ret)

@@ -8,8 +8,10 @@
 const char *mst_msg_outcome_text(int outcome)
 {
 	static const char *const text[] = {
-		"accepted", "malformed", "octets after the end", "nested too deep", "too large", "duplicate member",
-		"unknown member", "missing member", "wrong type", "out of range", "unknown value", "invalid value",
+		"accepted", "malformed", "octets after the end", "nested too deep", "too large",
+			"duplicate member",
+		"unknown member", "missing member", "wrong type", "out of range", "unknown value",
+			"invalid value",
 	};
 
 	return outcome >= 0 && (size_t)outcome < MST_COUNT(text) ? text[outcome] : "fault";
@@ -258,7 +260,8 @@ int mst_walk_complete(const struct mst_walk *w, const struct mst_path *up, size_
 		struct mst_path p = { up, mst_name(m->field[i].name, w->profile), 0 };
 
 		if ((m->field[i].flags & MST_F_REQUIRED) && !(has >> i & 1))
-			return mst_walk_fail(w, &p, offset, MST_MSG_MISSING, "required: ", m->field[i].doc, NULL);
+			return mst_walk_fail(w, &p, offset, MST_MSG_MISSING, "required: ", m->field[i].doc,
+			                     NULL);
 	}
 	return 0;
 }
@@ -267,7 +270,8 @@ int mst_walk_list_size(const struct mst_walk *w, const struct mst_path *p, size_
                        const struct mst_field *f, size_t n)
 {
 	if (n < f->list_min || n > f->list_max)
-		return out_of_range(w, p, offset, n > f->list_max ? " or more elements" : " elements", (int64_t)n,
+		return out_of_range(w, p, offset, n > f->list_max ? " or more elements" : " elements",
+		                    (int64_t)n,
 		                    f->list_min, f->list_max);
 	return 0;
 }

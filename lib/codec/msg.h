@@ -41,7 +41,8 @@ struct mst_enum_table { const char *what; const struct mst_enum_value *v; size_t
 struct mst_msg;
 
 #define MST_F_REQUIRED 1u
-#define MST_F_LIST 2u      /* array in the struct: `offset` is its first element, `count` its uint16_t length */
+/* array in the struct: `offset` is its first element, `count` its uint16_t length */
+#define MST_F_LIST 2u
 
 struct mst_field {
 	enum mst_name name;
@@ -63,7 +64,8 @@ struct mst_field {
 
 struct mst_msg {
 	const char *what;                 /* "instruction sequence"; used in errors and schema titles */
-	enum mst_name root;               /* resource root member ("sec:mefClientReg"), or MST_N_NONE: bare */
+	/* resource root member (MST_N_MEF_CLIENT_REG), or MST_N_NONE: bare */
+	enum mst_name root;
 	bool open;                        /* unknown members are skipped instead of refused */
 	size_t size;                      /* sizeof the struct */
 	const struct mst_field *field;

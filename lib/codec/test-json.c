@@ -36,31 +36,52 @@ static bool jansson_takes(struct mst_view in, json_error_t *e)
 #define N(s) { (const uint8_t *)(s), sizeof(s) - 1 }
 /* `theirs`: jansson refuses what RFC 8259 allows, because its own numbers cannot hold it. */
 static const struct nasty { struct mst_view in; int outcome; bool theirs; } nasty[] = {
-	{ N("{}"), 0 }, { N(" [ ] \n"), 0 }, { N("\"\""), 0 }, { N("0"), 0 }, { N("-0"), 0 }, { N("-1.5e-3"), 0 }, { N("1E+2"), 0 },
+	{ N("{}"), 0 }, { N(" [ ] \n"), 0 }, { N("\"\""), 0 }, { N("0"), 0 }, { N("-0"), 0 },
+	{ N("-1.5e-3"), 0 }, { N("1E+2"), 0 },
 	{ N("true"), 0 }, { N("null"), 0 }, { N("[1,[2,{\"a\":[]}]]"), 0 },
-	{ N("\"\\u00e4\\/\\b\\f\\n\\r\\t\\\\\\\"\""), 0 }, { N("\"\\ud83d\\ude00\""), 0 }, { N("\"\xf0\x9f\x98\x80\x7f\""), 0 },
+	{ N("\"\\u00e4\\/\\b\\f\\n\\r\\t\\\\\\\"\""), 0 }, { N("\"\\ud83d\\ude00\""), 0 },
+	{ N("\"\xf0\x9f\x98\x80\x7f\""), 0 },
 	{ N("\xef\xbb\xbf{}"), MST_MSG_MALFORMED },                            /* byte order mark */
-	{ N(""), MST_MSG_MALFORMED }, { N(" "), MST_MSG_MALFORMED }, { N("{"), MST_MSG_MALFORMED }, { N("}"), MST_MSG_MALFORMED },
-	{ N("[1,]"), MST_MSG_MALFORMED }, { N("{\"a\":1,}"), MST_MSG_MALFORMED }, { N("[,1]"), MST_MSG_MALFORMED },
-	{ N("[1 2]"), MST_MSG_MALFORMED }, { N("{\"a\" 1}"), MST_MSG_MALFORMED }, { N("{a:1}"), MST_MSG_MALFORMED },
-	{ N("{'a':1}"), MST_MSG_MALFORMED }, { N("{\"a\":}"), MST_MSG_MALFORMED }, { N("{1:1}"), MST_MSG_MALFORMED },
-	{ N("[1}"), MST_MSG_MALFORMED }, { N("{\"a\":1]"), MST_MSG_MALFORMED }, { N("[\"a\":1]"), MST_MSG_MALFORMED },
-	{ N("01"), MST_MSG_MALFORMED }, { N("-01"), MST_MSG_MALFORMED }, { N("+1"), MST_MSG_MALFORMED }, { N(".5"), MST_MSG_MALFORMED },
-	{ N("1."), MST_MSG_MALFORMED }, { N("1e"), MST_MSG_MALFORMED }, { N("-"), MST_MSG_MALFORMED }, { N("0x1"), MST_MSG_TRAILING },
-	{ N("NaN"), MST_MSG_MALFORMED }, { N("Infinity"), MST_MSG_MALFORMED }, { N("-Infinity"), MST_MSG_MALFORMED },
-	{ N("True"), MST_MSG_MALFORMED }, { N("tru"), MST_MSG_MALFORMED }, { N("nulll"), MST_MSG_TRAILING }, { N("1 1"), MST_MSG_TRAILING },
-	{ N("{}{}"), MST_MSG_TRAILING }, { N("{}\0"), MST_MSG_TRAILING }, { N("// x\n{}"), MST_MSG_MALFORMED }, { N("{}/**/"), MST_MSG_TRAILING },
-	{ N("\""), MST_MSG_MALFORMED }, { N("\"\\\""), MST_MSG_MALFORMED }, { N("\"\\x41\""), MST_MSG_MALFORMED }, { N("\"\\u12\""), MST_MSG_MALFORMED },
+	{ N(""), MST_MSG_MALFORMED }, { N(" "), MST_MSG_MALFORMED }, { N("{"), MST_MSG_MALFORMED },
+	{ N("}"), MST_MSG_MALFORMED },
+	{ N("[1,]"), MST_MSG_MALFORMED }, { N("{\"a\":1,}"), MST_MSG_MALFORMED },
+	{ N("[,1]"), MST_MSG_MALFORMED },
+	{ N("[1 2]"), MST_MSG_MALFORMED }, { N("{\"a\" 1}"), MST_MSG_MALFORMED },
+	{ N("{a:1}"), MST_MSG_MALFORMED },
+	{ N("{'a':1}"), MST_MSG_MALFORMED }, { N("{\"a\":}"), MST_MSG_MALFORMED },
+	{ N("{1:1}"), MST_MSG_MALFORMED },
+	{ N("[1}"), MST_MSG_MALFORMED }, { N("{\"a\":1]"), MST_MSG_MALFORMED },
+	{ N("[\"a\":1]"), MST_MSG_MALFORMED },
+	{ N("01"), MST_MSG_MALFORMED }, { N("-01"), MST_MSG_MALFORMED }, { N("+1"), MST_MSG_MALFORMED },
+	{ N(".5"), MST_MSG_MALFORMED },
+	{ N("1."), MST_MSG_MALFORMED }, { N("1e"), MST_MSG_MALFORMED }, { N("-"), MST_MSG_MALFORMED },
+	{ N("0x1"), MST_MSG_TRAILING },
+	{ N("NaN"), MST_MSG_MALFORMED }, { N("Infinity"), MST_MSG_MALFORMED },
+	{ N("-Infinity"), MST_MSG_MALFORMED },
+	{ N("True"), MST_MSG_MALFORMED }, { N("tru"), MST_MSG_MALFORMED }, { N("nulll"), MST_MSG_TRAILING },
+	{ N("1 1"), MST_MSG_TRAILING },
+	{ N("{}{}"), MST_MSG_TRAILING }, { N("{}\0"), MST_MSG_TRAILING },
+	{ N("// x\n{}"), MST_MSG_MALFORMED }, { N("{}/**/"), MST_MSG_TRAILING },
+	{ N("\""), MST_MSG_MALFORMED }, { N("\"\\\""), MST_MSG_MALFORMED },
+	{ N("\"\\x41\""), MST_MSG_MALFORMED }, { N("\"\\u12\""), MST_MSG_MALFORMED },
 	{ N("\"\\u12g4\""), MST_MSG_MALFORMED }, { N("\"\\"), MST_MSG_MALFORMED },
-	{ N("\"\\u0000\""), MST_MSG_MALFORMED }, { N("\"a\0b\""), MST_MSG_MALFORMED }, { N("\"a\nb\""), MST_MSG_MALFORMED },
+	{ N("\"\\u0000\""), MST_MSG_MALFORMED }, { N("\"a\0b\""), MST_MSG_MALFORMED },
+	{ N("\"a\nb\""), MST_MSG_MALFORMED },
 	{ N("\"a\tb\""), MST_MSG_MALFORMED }, { N("\"\x1f\""), MST_MSG_MALFORMED },
-	{ N("\"\\ud83d\""), MST_MSG_MALFORMED }, { N("\"\\ude00\""), MST_MSG_MALFORMED }, { N("\"\\ud83d\\ud83d\""), MST_MSG_MALFORMED },
-	{ N("\"\\ude00\\ud83d\""), MST_MSG_MALFORMED }, { N("\"\\ud83dx\""), MST_MSG_MALFORMED }, { N("\"\\ud83d\\n\""), MST_MSG_MALFORMED },
-	{ N("\"\xc0\xaf\""), MST_MSG_MALFORMED }, { N("\"\xe0\x80\xaf\""), MST_MSG_MALFORMED },  /* overlong */
-	{ N("\"\xf0\x80\x80\xaf\""), MST_MSG_MALFORMED }, { N("\"\xed\xa0\x80\""), MST_MSG_MALFORMED }, /* surrogate */
-	{ N("\"\xf4\x90\x80\x80\""), MST_MSG_MALFORMED }, { N("\"\xff\""), MST_MSG_MALFORMED }, { N("\"\xc3\""), MST_MSG_MALFORMED },
-	{ N("\"\x80\""), MST_MSG_MALFORMED }, { N("[\xa0]"), MST_MSG_MALFORMED }, { N("[\x0b]"), MST_MSG_MALFORMED },
-	{ N("1e400"), 0, true }, { N("-1e400"), 0, true }, { N("99999999999999999999"), 0, true }, { N("9223372036854775808"), 0, true },
+	{ N("\"\\ud83d\""), MST_MSG_MALFORMED }, { N("\"\\ude00\""), MST_MSG_MALFORMED },
+	{ N("\"\\ud83d\\ud83d\""), MST_MSG_MALFORMED },
+	{ N("\"\\ude00\\ud83d\""), MST_MSG_MALFORMED }, { N("\"\\ud83dx\""), MST_MSG_MALFORMED },
+	{ N("\"\\ud83d\\n\""), MST_MSG_MALFORMED },
+	/* overlong */
+	{ N("\"\xc0\xaf\""), MST_MSG_MALFORMED }, { N("\"\xe0\x80\xaf\""), MST_MSG_MALFORMED },
+	/* surrogate */
+	{ N("\"\xf0\x80\x80\xaf\""), MST_MSG_MALFORMED }, { N("\"\xed\xa0\x80\""), MST_MSG_MALFORMED },
+	{ N("\"\xf4\x90\x80\x80\""), MST_MSG_MALFORMED }, { N("\"\xff\""), MST_MSG_MALFORMED },
+	{ N("\"\xc3\""), MST_MSG_MALFORMED },
+	{ N("\"\x80\""), MST_MSG_MALFORMED }, { N("[\xa0]"), MST_MSG_MALFORMED },
+	{ N("[\x0b]"), MST_MSG_MALFORMED },
+	{ N("1e400"), 0, true }, { N("-1e400"), 0, true }, { N("99999999999999999999"), 0, true },
+	{ N("9223372036854775808"), 0, true },
 };
 
 static void nasty_inputs_judged_like_jansson_judges_them(void **state)
@@ -123,7 +144,8 @@ static void damaged_inputs_judged_alike(void **state)
 		good += !o;
 		refused += o != 0;
 		if (jansson_takes(v, &e) != !o && !strstr(e.text, "overflow") && !strstr(e.text, "too big"))
-			fail_msg("round %u: we %s, jansson %s: %.*s", round, o ? why : "accept", e.text, (int)v.n, (const char *)v.p);
+			fail_msg("round %u: we %s, jansson %s: %.*s", round, o ? why : "accept", e.text,
+			         (int)v.n, (const char *)v.p);
 	}
 	assert_true(good > 500 && refused > 5000);
 }
@@ -224,9 +246,11 @@ static void strings_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nasty_inputs_judged_like_jansson_judges_them), cmocka_unit_test(damaged_inputs_judged_alike),
+		cmocka_unit_test(nasty_inputs_judged_like_jansson_judges_them),
+			cmocka_unit_test(damaged_inputs_judged_alike),
 		cmocka_unit_test(depth_is_bounded), cmocka_unit_test(tokens_carry_their_values),
-		cmocka_unit_test(a_full_arena_is_said_so), cmocka_unit_test(skipping), cmocka_unit_test(strings_written),
+		cmocka_unit_test(a_full_arena_is_said_so), cmocka_unit_test(skipping),
+			cmocka_unit_test(strings_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,11 +8,13 @@
 
 #include "base/text.h"
 #include "codec/cbor.h"
+#include "codec/checks.h"
 #include "codec/instr.h"
 #include "codec/resources.h"
 
 static const struct mst_msg *const table[] = {
-	&mst_sequence_msg, &mst_mef_client_reg_msg, &mst_maf_client_reg_msg, &mst_key_reg_msg, &mst_fetched_msg,
+	&mst_sequence_msg, &mst_mef_client_reg_msg, &mst_maf_client_reg_msg, &mst_key_reg_msg,
+		&mst_fetched_msg,
 	&mst_client_cmd_msg, &mst_mef_client_cfg_msg, &mst_maf_client_cfg_msg,
 };
 
@@ -49,8 +51,10 @@ static uint8_t *octets(size_t n)
 }
 
 static const char *const sample[] = {
-	"maf.example.com", "//sp.example.com/CSE1", "//sp.example.com/S1", "urn:dev:ops:1", "AB@maf.example.com", "AB_c.9-",
-	"https://a.example.com:1/x", "ni:///sha-256-120;f4OxZX_x_FO5LcGBSKHW", "K\xc3\xb6ln \"7\" \\ /", "\xf0\x9f\x98\x80", "x",
+	"maf.example.com", "//sp.example.com/CSE1", "//sp.example.com/S1", "urn:dev:ops:1",
+		"AB@maf.example.com", "AB_c.9-",
+	"https://a.example.com:1/x", "ni:///sha-256-120;f4OxZX_x_FO5LcGBSKHW", "K\xc3\xb6ln \"7\" \\ /",
+		"\xf0\x9f\x98\x80", "x",
 };
 
 static struct mst_view draw_text(const struct mst_field *f)
@@ -132,7 +136,8 @@ static bool same_value(const struct mst_field *f, const uint8_t *a, const uint8_
 {
 	switch (f->type) {
 	case MST_T_STR: case MST_T_BYTES: case MST_T_SECRET:
-		return mst_view_eq(*(const struct mst_view *)(const void *)a, *(const struct mst_view *)(const void *)b);
+		return mst_view_eq(*(const struct mst_view *)(const void *)a,
+		                   *(const struct mst_view *)(const void *)b);
 	case MST_T_INT: case MST_T_TIME: case MST_T_DURATION: return memcmp(a, b, sizeof(int64_t)) == 0;
 	case MST_T_BOOL: return *(const bool *)a == *(const bool *)b;
 	case MST_T_ENUM: return memcmp(a, b, sizeof(int)) == 0;
@@ -197,7 +202,8 @@ static void jansson_agrees(struct mst_view v)
 static void one_round_trip(const struct mst_msg *m, enum mst_profile p)
 {
 	static union any drawn, from_json, from_cbor;
-	struct mst_writer json = mst_writer_of(text[0], ROOM), cbor = mst_writer_of(text[1], ROOM), again = mst_writer_of(text[2], ROOM);
+	struct mst_writer json = mst_writer_of(text[0], ROOM), cbor = mst_writer_of(text[1], ROOM),
+		again = mst_writer_of(text[2], ROOM);
 	struct mst_arena a = mst_arena_of(arena_octets[0], ROOM), b = mst_arena_of(arena_octets[1], ROOM);
 	struct mst_diag d = { 0 };
 
@@ -257,13 +263,16 @@ static void every_prefix_is_refused(void **state)
 		for (size_t n = 0; n < json.n; n++) {
 			struct mst_arena a = mst_arena_of(arena_octets[0], ROOM);
 
-			assert_int_not_equal(mst_msg_read_json(m, MST_PROFILE_LONG, (struct mst_view){ text[0], n }, &a, &got, NULL), 0);
+			assert_int_not_equal(mst_msg_read_json(m, MST_PROFILE_LONG,
+			                                       (struct mst_view){ text[0], n }, &a, &got,
+				NULL), 0);
 			assert_memory_equal(&got, &zero, m->size);
 		}
 		for (size_t n = 0; n < cbor.n; n++) {
 			struct mst_arena a = mst_arena_of(arena_octets[0], ROOM);
 
-			assert_int_not_equal(mst_msg_read_cbor(m, (struct mst_view){ text[1], n }, &a, &got, NULL), 0);
+			assert_int_not_equal(mst_msg_read_cbor(m, (struct mst_view){ text[1], n }, &a, &got,
+			                                       NULL), 0);
 			assert_memory_equal(&got, &zero, m->size);
 		}
 	}
@@ -279,13 +288,16 @@ static void check_table(const struct mst_msg *m, unsigned depth)
 		assert_true(f->doc && *f->doc && f->key >= 0 && *mst_name(f->name, MST_PROFILE_LONG));
 		assert_true(f->offset >= sizeof(uint32_t) && f->offset + elements * f->stride <= m->size);
 		assert_true(!f->check == !f->expects);
-		assert_true((f->type == MST_T_ENUM) == (f->values != NULL) && (f->type == MST_T_OBJECT) == (f->sub != NULL));
-		if (f->type == MST_T_STR || f->type == MST_T_INT || f->type == MST_T_BYTES || f->type == MST_T_SECRET)
+		assert_true((f->type == MST_T_ENUM) == (f->values != NULL) &&
+		            (f->type == MST_T_OBJECT) == (f->sub != NULL));
+		if (f->type == MST_T_STR || f->type == MST_T_INT || f->type == MST_T_BYTES ||
+		    f->type == MST_T_SECRET)
 			assert_true(f->min <= f->max && f->max > 0);
 		for (size_t j = 0; j < i; j++) {
 			assert_int_not_equal(f->key, m->field[j].key);
 			for (int p = 0; p < MST_PROFILE__COUNT; p++)
-				assert_string_not_equal(mst_name(f->name, (enum mst_profile)p), mst_name(m->field[j].name, (enum mst_profile)p));
+				assert_string_not_equal(mst_name(f->name, (enum mst_profile)p),
+				                        mst_name(m->field[j].name, (enum mst_profile)p));
 		}
 		if (f->sub)
 			check_table(f->sub, depth + 1 + !!(f->flags & MST_F_LIST));
@@ -306,7 +318,8 @@ static void tables_are_sound(void **state)
 	assert_int_equal(mst_client_cmd_msg.field[MST_CC_STATUS].name, MST_N_CMD_STATUS_CODE);
 	assert_int_equal(mst_mef_client_cfg_msg.field[MST_CF_ANCHORS].name, MST_N_ANCHORS);
 	assert_int_equal(mst_sequence_msg.field[MST_SQ_INSTRUCTIONS].name, MST_N_INSTRUCTIONS);
-	assert_int_equal(mst_sequence_msg.field[MST_SQ_INSTRUCTIONS].sub->field[MST_IN_LABEL].name, MST_N_LABEL);
+	assert_int_equal(mst_sequence_msg.field[MST_SQ_INSTRUCTIONS].sub->field[MST_IN_LABEL].name,
+	                 MST_N_LABEL);
 }
 
 static int read_as(const struct mst_msg *m, const char *json, void *ret, struct mst_diag *d)
@@ -342,32 +355,48 @@ static void resources_of_the_spec_sheet(void **state)
 		"\"cmdArgs\":{\"noMoreCmdArgs\":{\"retryDuration\":\"P1D\"}}}}}", &got, &d), 0);
 	assert_int_equal(got.c.description.args.no_more.retry_duration, 86400);
 	/* an unknown class keeps its unknown arguments to itself: TS-0003 8.3.9, answered with 41 */
-	assert_int_equal(read_as(&mst_client_cmd_msg, "{\"sec:mefClientCmd\":{\"cmdID\":\"c\",\"cmdStatusCode\":10,"
+	assert_int_equal(read_as(&mst_client_cmd_msg,
+	                         "{\"sec:mefClientCmd\":{\"cmdID\":\"c\",\"cmdStatusCode\":10,"
 		"\"cmdDescription\":{\"cmdClassID\":9,\"cmdArgs\":{\"x\":[{\"y\":null}]}}}}", &got, &d), 0);
 	assert_int_equal(got.c.description.class_id, 9);
-	assert_int_equal(read_as(&mst_fetched_msg, "{\"status\":false,\"errorString\":\"not for this target\"}", &got, &d), 0);
+	assert_int_equal(read_as(&mst_fetched_msg,
+	                         "{\"status\":false,\"errorString\":\"not for this target\"}", &got, &d), 0);
 	assert_false(got.f.status);
 }
 
 static void refusals(void **state)
 {
-	static const struct { const struct mst_msg *m; const char *json; int outcome; const char *field, *says; } row[] = {
+	static const struct { const struct mst_msg *m; const char *json; int outcome; const char *field,
+		*says; } row[] = {
 		{ &mst_key_reg_msg, "{}", MST_MSG_MISSING, "sec:symmKeyReg", "required" },
-		{ &mst_key_reg_msg, "{\"sec:mefClientReg\":{}}", MST_MSG_UNKNOWN_FIELD, "", "sec:symmKeyReg" },
-		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":[]}", MST_MSG_WRONG_TYPE, "sec:symmKeyReg", "an array" },
-		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{},\"sec:symmKeyReg\":{}}", MST_MSG_DUPLICATE, "sec:symmKeyReg", "twice" },
-		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{},\"x\":{}}", MST_MSG_UNKNOWN_FIELD, "", "only one root" },
-		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{\"SUID\":true}}", MST_MSG_WRONG_TYPE, "sec:symmKeyReg.SUID", "an integer" },
-		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{\"targetIDs\":[\"a b\"]}}", MST_MSG_INVALID, "sec:symmKeyReg.targetIDs[0]", "a b" },
-		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{\"keyValue\":\"QQ==\"}}", MST_MSG_OUT_OF_RANGE, "sec:symmKeyReg.keyValue", "1 octets" },
-		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{\"adminFQDN\":\"\"}}", MST_MSG_OUT_OF_RANGE, "sec:symmKeyReg.adminFQDN", "1..255" },
-		{ &mst_client_cmd_msg, "{\"sec:mefClientCmd\":{\"cmdID\":\"c\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0,"
+		{ &mst_key_reg_msg, "{\"sec:mefClientReg\":{}}", MST_MSG_UNKNOWN_FIELD, "",
+		  "sec:symmKeyReg" },
+		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":[]}", MST_MSG_WRONG_TYPE, "sec:symmKeyReg",
+		  "an array" },
+		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{},\"sec:symmKeyReg\":{}}", MST_MSG_DUPLICATE,
+		  "sec:symmKeyReg", "twice" },
+		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{},\"x\":{}}", MST_MSG_UNKNOWN_FIELD, "",
+		  "only one root" },
+		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{\"SUID\":true}}", MST_MSG_WRONG_TYPE,
+		  "sec:symmKeyReg.SUID", "an integer" },
+		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{\"targetIDs\":[\"a b\"]}}", MST_MSG_INVALID,
+		  "sec:symmKeyReg.targetIDs[0]", "a b" },
+		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{\"keyValue\":\"QQ==\"}}", MST_MSG_OUT_OF_RANGE,
+		  "sec:symmKeyReg.keyValue", "1 octets" },
+		{ &mst_key_reg_msg, "{\"sec:symmKeyReg\":{\"adminFQDN\":\"\"}}", MST_MSG_OUT_OF_RANGE,
+		  "sec:symmKeyReg.adminFQDN", "1..255" },
+		{ &mst_client_cmd_msg,
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0,"
 		  "\"cmdArgs\":{\"noMoreCmdArgs\":{\"retryDuration\":\"P1Y\"}}}}}", MST_MSG_INVALID,
 		  "sec:mefClientCmd.cmdDescription.cmdArgs.noMoreCmdArgs.retryDuration", "P1DT2H" },
-		{ &mst_client_cmd_msg, "{\"sec:mefClientCmd\":{\"cmdID\":\"c\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0,"
-		  "\"cmdArgs\":{\"x\":[[[[[1]]]]]}}}}", MST_MSG_DEPTH_EXCEEDED, "sec:mefClientCmd.cmdDescription.cmdArgs.x", "8 levels" },
-		{ &mst_fetched_msg, "{\"status\":\"true\"}", MST_MSG_WRONG_TYPE, "status", "expected true or false" },
-		{ &mst_fetched_msg, "{\"status\":true,\"\\u001b[2J\":1}", MST_MSG_UNKNOWN_FIELD, "?[2J", "fetched credential" },
+		{ &mst_client_cmd_msg,
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0,"
+		  "\"cmdArgs\":{\"x\":[[[[[1]]]]]}}}}", MST_MSG_DEPTH_EXCEEDED,
+		  "sec:mefClientCmd.cmdDescription.cmdArgs.x", "8 levels" },
+		{ &mst_fetched_msg, "{\"status\":\"true\"}", MST_MSG_WRONG_TYPE, "status",
+		  "expected true or false" },
+		{ &mst_fetched_msg, "{\"status\":true,\"\\u001b[2J\":1}", MST_MSG_UNKNOWN_FIELD, "?[2J",
+		  "fetched credential" },
 	};
 	static union any got;
 
@@ -377,7 +406,8 @@ static void refusals(void **state)
 		int o = read_as(row[i].m, row[i].json, &got, &d);
 
 		if (o != row[i].outcome || strcmp(d.field, row[i].field) != 0 || !strstr(d.text, row[i].says))
-			fail_msg("row %zu: %s, %s at %zu: %s", i, mst_msg_outcome_text(o), d.field, d.offset, d.text);
+			fail_msg("row %zu: %s, %s at %zu: %s", i, mst_msg_outcome_text(o), d.field, d.offset,
+			         d.text);
 	}
 }
 
@@ -388,9 +418,11 @@ static void secrets_are_not_explained(void **state)
 	struct mst_diag d;
 
 	(void)state;
-	assert_int_equal(read_as(&mst_fetched_msg, "{\"status\":true,\"credential\":\"c2VjcmV0*\"}", &got, &d), MST_MSG_INVALID);
+	assert_int_equal(read_as(&mst_fetched_msg, "{\"status\":true,\"credential\":\"c2VjcmV0*\"}", &got,
+	                         &d), MST_MSG_INVALID);
 	assert_null(strstr(d.text, "c2Vj"));
-	assert_int_equal(read_as(&mst_fetched_msg, "{\"status\":true,\"credential\":\"c2VjcmV0\"}", &got, &d), MST_MSG_OUT_OF_RANGE);
+	assert_int_equal(read_as(&mst_fetched_msg, "{\"status\":true,\"credential\":\"c2VjcmV0\"}", &got, &d),
+	                 MST_MSG_OUT_OF_RANGE);
 	assert_null(strstr(d.text, "secret"));
 }
 
@@ -404,11 +436,14 @@ static void open_messages_skip_what_they_do_not_know(void **state)
 
 	(void)state;
 	assert_int_equal(read_as(&mst_mef_client_cfg_msg,
-		"{\"sec:mefClientCfg\":{\"new\":{\"a\":[1.5,null]},\"nodeID\":\"n\",\"\\u006eew2\":\"\\n\"}}", &got, &d), 0);
+		"{\"sec:mefClientCfg\":{\"new\":{\"a\":[1.5,null]},\"nodeID\":\"n\",\"\\u006eew2\":\"\\n\"}}",
+			&got, &d), 0);
 	assert_true(mst_view_eq_str(got.g.node_id, "n"));
-	assert_int_equal(mst_msg_read_cbor(&mst_mef_client_cfg_msg, (struct mst_view){ cbor, sizeof(cbor) - 1 }, &a, &got, &d), 0);
+	assert_int_equal(mst_msg_read_cbor(&mst_mef_client_cfg_msg, (struct mst_view){ cbor,
+	                                   sizeof(cbor) - 1 }, &a, &got, &d), 0);
 	assert_true(mst_view_eq_str(got.g.node_id, "n"));
-	assert_int_equal(mst_msg_read_cbor(&mst_mef_client_cfg_msg, (struct mst_view){ twice, sizeof(twice) - 1 }, &a, &got, &d),
+	assert_int_equal(mst_msg_read_cbor(&mst_mef_client_cfg_msg, (struct mst_view){ twice,
+	                                   sizeof(twice) - 1 }, &a, &got, &d),
 	                 MST_MSG_DUPLICATE);
 }
 
@@ -421,9 +456,11 @@ static void the_arena_need_not_exceed_the_message(void **state)
 
 	(void)state;
 	assert_int_equal(read_as(&mst_fetched_msg, json, &got, NULL), 0);
-	assert_int_equal(mst_msg_read_json(&mst_fetched_msg, MST_PROFILE_LONG, mst_view_str(json), &a, &got, NULL), MST_MSG_TOO_LARGE);
+	assert_int_equal(mst_msg_read_json(&mst_fetched_msg, MST_PROFILE_LONG, mst_view_str(json), &a, &got,
+	                                   NULL), MST_MSG_TOO_LARGE);
 	a = mst_arena_of(arena_octets[0], 32);          /* the text between the quotes */
-	assert_int_equal(mst_msg_read_json(&mst_fetched_msg, MST_PROFILE_LONG, mst_view_str(json), &a, &got, NULL), 0);
+	assert_int_equal(mst_msg_read_json(&mst_fetched_msg, MST_PROFILE_LONG, mst_view_str(json), &a, &got,
+	                                   NULL), 0);
 	assert_int_equal(got.f.credential.n, 21);
 	assert_int_equal(got.f.credential.p[0], 0xff);
 	assert_int_equal(a.n, 21);
@@ -464,8 +501,10 @@ static void writers_refuse_what_readers_would(void **state)
 static void cbor_known_answers(void **state)
 {
 	static const struct { int64_t x; const char *hex; } row[] = {
-		{ 0, "00" }, { 1, "01" }, { 10, "0A" }, { 23, "17" }, { 24, "1818" }, { 100, "1864" }, { 1000, "1903E8" },
-		{ 1000000, "1A000F4240" }, { 1000000000000, "1B000000E8D4A51000" }, { -1, "20" }, { -10, "29" }, { -100, "3863" },
+		{ 0, "00" }, { 1, "01" }, { 10, "0A" }, { 23, "17" }, { 24, "1818" }, { 100, "1864" },
+		{ 1000, "1903E8" },
+		{ 1000000, "1A000F4240" }, { 1000000000000, "1B000000E8D4A51000" }, { -1, "20" },
+		{ -10, "29" }, { -100, "3863" },
 		{ -1000, "3903E7" }, { INT64_MIN, "3B7FFFFFFFFFFFFFFF" }, { INT64_MAX, "1B7FFFFFFFFFFFFFFF" },
 	};
 
@@ -484,13 +523,104 @@ static void cbor_known_answers(void **state)
 	}
 }
 
+/* Each type, met with what is not it, in each encoding: said in the words of that encoding. */
+static void wrong_types_are_named(void **state)
+{
+#define V(s) { (const uint8_t *)(s), sizeof(s) - 1 }
+	static const struct { const struct mst_msg *m; struct mst_view in; bool json; const char *says; } row[] = {
+		{ &mst_fetched_msg, V("{\"credential\":1}"), true, "expected a base64 text, found a number" },
+		{ &mst_fetched_msg, V("{\"lifetime\":{}}"), true,
+		  "expected a timestamp text, found an object" },
+		{ &mst_fetched_msg, V("{\"enroleeID\":false}"), true,
+		  "expected a text, found true or false" },
+		{ &mst_client_cmd_msg, V("{\"sec:mefClientCmd\":{\"cmdDescription\":\"x\"}}"), true,
+		  "expected an object, found a text" },
+		{ &mst_client_cmd_msg,
+		  V("{\"sec:mefClientCmd\":{\"cmdDescription\":{\"cmdArgs\":{\"noMoreCmdArgs\":"
+		                         "{\"retryDuration\":7}}}}}"), true,
+		                         "expected a duration text, found a number" },
+		{ &mst_fetched_msg, V("\xa1\x01\x01"), false, "expected true or false, found a number" },
+		{ &mst_fetched_msg, V("\xa1\x02\x61x"), false, "expected a byte string, found a text" },
+		{ &mst_fetched_msg, V("\xa1\x03\xa0"), false, "expected a text, found a map" },
+		{ &mst_fetched_msg, V("\xa1\x04\xf6"), false, "expected a time in seconds, found null" },
+		{ &mst_fetched_msg, V("\xa1\x04\xf5"), false,
+		  "expected a time in seconds, found true or false" },
+		{ &mst_client_cmd_msg, V("\xa1\x02\x80"), false, "expected a map, found an array" },
+		{ &mst_client_cmd_msg, V("\xa1\x02\xa1\x02\xa1\x01\xa1\x01\x40"), false,
+		  "expected a duration in seconds, found a byte string" },
+	};
+	static union any got;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct mst_arena a = mst_arena_of(arena_octets[0], ROOM);
+		struct mst_diag d = { 0 };
+		int o = row[i].json ? mst_msg_read_json(row[i].m, MST_PROFILE_LONG, row[i].in, &a, &got, &d) :
+		                      mst_msg_read_cbor(row[i].m, row[i].in, &a, &got, &d);
+
+		if (o != MST_MSG_WRONG_TYPE || strcmp(d.text, row[i].says) != 0)
+			fail_msg("row %zu: %s, %s: %s", i, mst_msg_outcome_text(o), d.field, d.text);
+	}
+}
+
+static void cbor_is_bounded_too(void **state)
+{
+	static const struct { struct mst_view in; int outcome; } row[] = {
+		{ V("\xa1\x18\x28\x81\x81\x81\x81\x81\x81\x81\x01"), 0 },
+		{ V("\xa1\x18\x28\x81\x81\x81\x81\x81\x81\x81\x81\x01"), MST_MSG_DEPTH_EXCEEDED },
+		{ V("\xa1\x18\x28\x81"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\x82\x01"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\xf8\x20"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\xf7"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\x1c"), MST_MSG_MALFORMED },
+		{ V("\xa1\x18\x28\x19\x01"), MST_MSG_MALFORMED },
+	};
+	static union any got;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct mst_arena a = mst_arena_of(arena_octets[0], ROOM);
+		int o = mst_msg_read_cbor(&mst_mef_client_cfg_msg, row[i].in, &a, &got, NULL);
+
+		if (o != row[i].outcome)
+			fail_msg("row %zu: %s", i, mst_msg_outcome_text(o));
+	}
+}
+
+static void der_in_its_shortest_form(void **state)
+{
+	static const struct { const char *head; size_t n, head_n; bool ok; } row[] = {
+		{ "\x30\x7f", 0x7f, 2, true }, { "\x30\x81\x80", 0x80, 3, true },
+		{ "\x30\x82\x01\x00", 0x100, 4, true },
+		{ "\x30\x81\x7f", 0x7f, 3, false }, { "\x30\x82\x00\x80", 0x80, 4, false },
+		{ "\x30\x80", 0x10, 2, false },
+		{ "\x30\x83\x00\x01\x00", 0x100, 5, false }, { "\x31\x10", 0x10, 2, false },
+		{ "\x30\x10", 0x11, 2, false },
+		{ "\x30\x10", 0x0f, 2, false }, { "\x30\x00", 0, 2, false }, { "\x30", 0, 1, false },
+		{ "", 0, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		memcpy(pool, row[i].head, row[i].head_n);
+		memset(pool + row[i].head_n, 0, row[i].n);
+		if (mst_check_der((struct mst_view){ pool, row[i].head_n + row[i].n }) != row[i].ok)
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tables_are_sound), cmocka_unit_test(json_and_cbor_say_the_same), cmocka_unit_test(every_prefix_is_refused),
-		cmocka_unit_test(resources_of_the_spec_sheet), cmocka_unit_test(refusals), cmocka_unit_test(secrets_are_not_explained),
-		cmocka_unit_test(open_messages_skip_what_they_do_not_know), cmocka_unit_test(the_arena_need_not_exceed_the_message),
+		cmocka_unit_test(tables_are_sound), cmocka_unit_test(json_and_cbor_say_the_same),
+			cmocka_unit_test(every_prefix_is_refused),
+		cmocka_unit_test(resources_of_the_spec_sheet), cmocka_unit_test(refusals),
+			cmocka_unit_test(secrets_are_not_explained),
+		cmocka_unit_test(open_messages_skip_what_they_do_not_know),
+			cmocka_unit_test(the_arena_need_not_exceed_the_message),
 		cmocka_unit_test(writers_refuse_what_readers_would), cmocka_unit_test(cbor_known_answers),
+		cmocka_unit_test(wrong_types_are_named), cmocka_unit_test(cbor_is_bounded_too),
+			cmocka_unit_test(der_in_its_shortest_form),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,8 @@ static bool ipv6_ok(struct mst_view v)
 		uint8_t c = v.p[i];
 
 		colons += c == ':';
-		if (c != ':' && c != '.' && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f') && !(c >= 'A' && c <= 'F'))
+		if (c != ':' && c != '.' && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f') &&
+		    !(c >= 'A' && c <= 'F'))
 			return false;
 	}
 	return colons >= 2 && v.n <= 45;

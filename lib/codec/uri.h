@@ -14,7 +14,8 @@ struct mst_uri {
 	struct mst_view scheme;         /* "https" */
 	struct mst_view host;           /* as it stands there; an IPv6 address without its brackets */
 	enum mst_uri_host host_kind;
-	uint16_t port;                  /* given, or the scheme's: https 443, coaps 5684, wss 443 (spec 8.6), http 80 */
+	/* given, or the scheme's: https 443, coaps 5684, wss 443 (spec 8.6), http 80 */
+	uint16_t port;
 	struct mst_view path;           /* path and query, "" or from the first slash on */
 };
 
