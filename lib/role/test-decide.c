@@ -73,6 +73,7 @@ B(b_f_suid, o->c.suid = 22)
 B(b_f_unnamed, o->r.has_keyreg = false; MST_STR_SET(o->r.owner.sub.maf_fqdn, "maf2.example.com"))
 B(b_f_kr_expired, o->r.keyreg.expires = NOW; MST_STR_SET(o->r.owner.sub.maf_fqdn, "maf2.example.com"))
 B(b_f_suid_bad, o->c.suid = 20)
+B(b_f_quirk, o->conf.quirks.km = MST_KM_REGISTERED; o->r.has_keyreg = false)
 B(b_c_no_id, o->c.cmd.has &= ~BIT(MST_CC_ID))
 B(b_c_no_status, o->c.cmd.has &= ~BIT(MST_CC_STATUS))
 B(b_c_issued, o->c.cmd.status_code = MST_CMD_ISSUED)
@@ -168,6 +169,7 @@ static const struct { const char *name; enum mst_call_what what; breaker *breake
 	{ "fetch: no such SUID", F_, b_f_suid_bad, 4000 },
 	{ "fetch: MAF not named", F_, b_f_unnamed, 4103 },
 	{ "fetch: key registration expired", F_, b_f_kr_expired, 4103 },
+	{ "fetch: quirk, but nothing registered", F_, b_f_quirk, 4004 },
 	{ "fetch: owner revoked", F_, b_owner_revoked, 4103 },
 	{ "fetch: owner's subscription suspended", F_, b_owner_suspended, 4128 },
 	{ "command update without id", MST_CALL_CMD_SET, b_c_no_id, 4000 },
@@ -394,6 +396,7 @@ static void key_release(void **state)
 	assert_int_equal(o.v.release.how, MST_DERIVE_USAGE);           /* lesson 26: never Ke itself */
 	assert_string_equal(o.v.release.target, "maf.example.com");
 	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KE);
+	assert_true(o.v.put_node && o.v.node.state == MST_NODE_ENROLLED && o.v.cred.state == MST_CRED_ACTIVE);
 	assert_false(o.v.show & BIT(MST_KR_TARGETS));
 	o.conf.quirks.km = MST_KM_REGISTERED;
 	assert_int_equal(run(&o), 2000);

@@ -11,6 +11,7 @@
  * there from the first start on; when it is missing although other files are there, something was lost, and
  * that is never taken for a fresh start (lesson 16).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -311,27 +312,47 @@ static int make_key(struct file_env *e, const char *key_file, struct mst_diag *d
 	return r;
 }
 
-static bool any_file(const struct file_env *e)
+/* Is any sealed file here, whatever its name? Then this is no fresh start. */
+static int any_file(const struct file_env *e, bool *ret_any, struct mst_diag *d)
 {
-	return sealed_exists(&e->s, slots_name) || sealed_exists(&e->s, cred_name[0]) ||
-	       sealed_exists(&e->s, cred_name[1]);
+	int fd = openat(e->s.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *f;
+
+	if (!list) {
+		if (fd >= 0)
+			close(fd);
+		return secenv_os_outcome(d, "directory of the secure environment");
+	}
+	*ret_any = false;
+	while ((f = readdir(list))) {
+		struct mst_view name = mst_view_str(f->d_name);
+
+		if (mst_view_ends(name, ".a") || mst_view_ends(name, ".b"))
+			*ret_any = true;
+	}
+	closedir(list);
+	return 0;
 }
 
 static int start(struct file_env *e, const char *dir, const char *key_file, struct mst_diag *d)
 {
 	int r = open_directory(e, dir, d);
+	bool any = false;
 
+	if (!r)
+		r = any_file(e, &any, d);
 	if (r)
 		return r;
 	r = read_key(e, key_file, d);
 	if (r == MST_SECENV_NONE) {
-		if (any_file(e)) {
+		if (any) {
 			mst_diag_set(d, 0, key_file, "missing, but there are files sealed with it", NULL);
 			return MST_SECENV_CORRUPT;
 		}
 		r = make_key(e, key_file, d);
 	}
-	if (!r && !any_file(e))
+	if (!r && !any)
 		r = write_slots(e, NO_FILE, NO_FILE, d);
 	if (!r)
 		settle(e);

@@ -273,6 +273,24 @@ static void a_damaged_record_of_slots_has_a_second_copy(void **state)
 	s->ops->close(s);
 }
 
+/* lesson 16: not even when all that is left is a blob */
+static void what_is_left_over_is_no_fresh_start(void **state)
+{
+	struct mst_secenv *s = must_open();
+	struct mst_root_cred got;
+	char cmd[200];
+
+	(void)state;
+	put(s, MST_SLOT_ACTIVE, 1);
+	assert_int_equal(s->ops->store_blob(s, "progress", MST_VIEW_LIT("x"), NULL), 0);
+	s->ops->close(s);
+	snprintf(cmd, sizeof(cmd), "cd %s && rm slots.? cred-*", dir);
+	assert_int_equal(system(cmd), 0);
+	s = must_open();
+	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &got, NULL), MST_SECENV_CORRUPT);
+	s->ops->close(s);
+}
+
 static void every_turned_bit_and_every_cut_is_noticed(void **state)
 {
 	struct mst_secenv *s = must_open();
@@ -420,7 +438,7 @@ int main(void)
 		T(a_damaged_copy_gives_the_older_one_and_says_so),
 		T(a_damaged_record_of_slots_has_a_second_copy),
 		T(every_turned_bit_and_every_cut_is_noticed),
-		T(files_cannot_change_places),
+		T(what_is_left_over_is_no_fresh_start), T(files_cannot_change_places),
 		T(the_key_file_is_looked_at),
 		T(credentials_as_octets),
 		T(the_longest_credential_fits),
