@@ -28,9 +28,9 @@ bool mst_check_target(struct mst_view v)
 
 bool mst_check_uri(struct mst_view v)
 {
-	struct mst_uri u;
+	struct mst_uri_parts u;
 
-	return mst_uri_parse(v, &u) && mst_uri_scheme_in(&u, "https coaps wss");
+	return mst_uri_split(v, &u) && mst_uri_scheme_in(&u, "https coaps wss");
 }
 
 bool mst_check_der(struct mst_view v)

@@ -117,10 +117,10 @@ static const struct method_rule *rule_of(int method)
 
 static bool resource_ok(const struct method_rule *rule, struct mst_view uri)
 {
-	struct mst_uri u;
+	struct mst_uri_parts u;
 
 	if (rule->resource == RESOURCE_PEER)
-		return mst_uri_parse(uri, &u) && u.host_kind == MST_URI_FQDN && mst_uri_scheme_in(&u,
+		return mst_uri_split(uri, &u) && u.host_kind == MST_URI_FQDN && mst_uri_scheme_in(&u,
 			rule->schemes);
 	if (rule->resource == RESOURCE_SERVICE)
 		return mst_view_starts(uri, "_") && mst_check_token(uri);

@@ -17,9 +17,9 @@ static void parts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
-		struct mst_uri u;
+		struct mst_uri_parts u;
 
-		if (!mst_uri_parse(mst_view_str(row[i].in), &u))
+		if (!mst_uri_split(mst_view_str(row[i].in), &u))
 			fail_msg("%s", row[i].in);
 		assert_true(mst_view_eq_str(u.scheme, row[i].scheme) && mst_view_eq_str(u.host, row[i].host));
 		assert_true(mst_view_eq_str(u.path, row[i].path));
@@ -41,20 +41,20 @@ static void refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
-		struct mst_uri u;
+		struct mst_uri_parts u;
 
-		if (mst_uri_parse(mst_view_str(row[i]), &u))
+		if (mst_uri_split(mst_view_str(row[i]), &u))
 			fail_msg("\"%s\"", row[i]);
 	}
-	assert_false(mst_uri_parse((struct mst_view){ (const uint8_t *)"https://a\0b", 11 }, &(struct mst_uri){ 0 }));
+	assert_false(mst_uri_split((struct mst_view){ (const uint8_t *)"https://a\0b", 11 }, &(struct mst_uri_parts){ 0 }));
 }
 
 static void schemes(void **state)
 {
-	struct mst_uri u;
+	struct mst_uri_parts u;
 
 	(void)state;
-	assert_true(mst_uri_parse(mst_view_str("http://a"), &u));
+	assert_true(mst_uri_split(mst_view_str("http://a"), &u));
 	assert_true(mst_uri_scheme_in(&u, "https http"));
 	assert_true(mst_uri_scheme_in(&u, "http"));
 	assert_false(mst_uri_scheme_in(&u, "https"));

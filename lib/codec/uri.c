@@ -61,7 +61,7 @@ static bool path_ok(struct mst_view v)
 	return true;
 }
 
-static bool parse_host(struct mst_view v, struct mst_uri *u)
+static bool parse_host(struct mst_view v, struct mst_uri_parts *u)
 {
 	u->host = v;
 	if (mst_view_starts(v, "[") && mst_view_ends(v, "]")) {
@@ -73,7 +73,7 @@ static bool parse_host(struct mst_view v, struct mst_uri *u)
 	return u->host_kind == MST_URI_IPV4 || mst_id_valid(MST_ID_FQDN, v);
 }
 
-static bool parse_authority(struct mst_view v, struct mst_uri *u)
+static bool parse_authority(struct mst_view v, struct mst_uri_parts *u)
 {
 	size_t colon = v.n;
 	uint64_t port;
@@ -88,9 +88,9 @@ static bool parse_authority(struct mst_view v, struct mst_uri *u)
 	return parse_host(mst_view_sub(v, 0, colon - 1), u);
 }
 
-bool mst_uri_parse(struct mst_view v, struct mst_uri *ret_u)
+bool mst_uri_split(struct mst_view v, struct mst_uri_parts *ret_u)
 {
-	struct mst_uri u = { .scheme = mst_view_sub(v, 0, mst_view_find(v, ':')) };
+	struct mst_uri_parts u = { .scheme = mst_view_sub(v, 0, mst_view_find(v, ':')) };
 	struct mst_view rest = mst_view_sub(v, u.scheme.n, v.n);
 	size_t end = 0;
 
@@ -109,7 +109,7 @@ bool mst_uri_parse(struct mst_view v, struct mst_uri *ret_u)
 	return true;
 }
 
-bool mst_uri_scheme_in(const struct mst_uri *u, const char *schemes)
+bool mst_uri_scheme_in(const struct mst_uri_parts *u, const char *schemes)
 {
 	struct mst_view all = mst_view_str(schemes);
 

@@ -10,7 +10,7 @@
 
 enum mst_uri_host { MST_URI_FQDN, MST_URI_IPV4, MST_URI_IPV6 };
 
-struct mst_uri {
+struct mst_uri_parts {
 	struct mst_view scheme;         /* "https" */
 	struct mst_view host;           /* as it stands there; an IPv6 address without its brackets */
 	enum mst_uri_host host_kind;
@@ -20,8 +20,8 @@ struct mst_uri {
 };
 
 /* http, https, coaps and wss only. False when it is anything else. Parts are borrowed from `v`. */
-MST_MUST_CHECK bool mst_uri_parse(struct mst_view v, struct mst_uri *ret_u);
+MST_MUST_CHECK bool mst_uri_split(struct mst_view v, struct mst_uri_parts *ret_u);
 /* One of the space-separated `schemes`? */
-bool mst_uri_scheme_in(const struct mst_uri *u, const char *schemes);
+bool mst_uri_scheme_in(const struct mst_uri_parts *u, const char *schemes);
 
 #endif
