@@ -306,7 +306,11 @@ static bool engine_step(struct agent *a)
 		if (a->errand == AGENT_RUN)
 			return false;
 		check_drop(a);
-		errand_start(a, prov_current(a->prov));
+		if (a->has_active && !strcmp(a->active.attempt, prov_attempt(a->prov)))
+			/* The power went between promoting and telling the engine: this attempt has its credential. */
+			prov_succeeded(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
+		else
+			errand_start(a, prov_current(a->prov));
 		return true;
 	case PROV_WANT_NOTHING:
 		break;

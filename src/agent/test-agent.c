@@ -196,8 +196,12 @@ static void test_power_cut_at_every_point(void **state)
 		expect_exit(run(conf, "run", "--once"), 0);
 		expect_enrolled(conf);
 		/* From the pending slot on, the MEF is not needed any more. */
-		if (p >= ENROLEE_AT_PENDING_SAVED)
-			assert_int_equal(m->mef_requests, mef_before);
+		if (p >= ENROLEE_AT_PENDING_SAVED && m->mef_requests != mef_before) {
+			char log[8192];
+
+			read_text(err_path, log, sizeof(log));
+			fail_msg("%s: the MEF was asked again: %s", point, log);
+		}
 	}
 }
 
@@ -214,9 +218,10 @@ static void test_fallback(void **state)
 	         "%s", mock_instruction(m));
 	conf = mock_config(m, "f", list, "");
 	expect_exit(run(conf, "run", "--once"), 0);
-	expect_enrolled(conf);
 	read_text(err_path, log, sizeof(log));
-	assert_non_null(strstr(log, "unreachable"));
+	if (!strstr(log, "reason=unreachable"))
+		fail_msg("%s", log);
+	expect_enrolled(conf);
 }
 
 /* Every reason is kept, in plain words with a remedy; the exit status says refused. */
@@ -248,26 +253,6 @@ static void test_untrusted(void **state)
 	read_text(err_path, log, sizeof(log));
 	assert_non_null(strstr(log, "could not prove who it is"));
 	assert_int_equal(m->mef_requests, 0);
-}
-
-/* Lesson 16: a damaged slot is not an empty one; a person's trigger is a decision. */
-static void test_damaged_store(void **state)
-{
-	const char *conf = mock_config(m, "d", mock_instruction(m), "");
-	char command[512], log[16384];
-	unsigned before;
-
-	(void)state;
-	expect_exit(run(conf, "run", "--once"), 0);
-	before = m->mef_requests;
-	/* Both generations of the active slot, in the middle. */
-	snprintf(command, sizeof(command), "for f in '%s'/d-state/active*; do printf XXXXXXXX | dd of=\"$f\" bs=1 seek=40 conv=notrunc 2>/dev/null; done",
-	         m->dir);
-	assert_int_equal(system(command), 0);
-	expect_exit(run(conf, "run", "--once"), 1);
-	read_text(err_path, log, sizeof(log));
-	assert_non_null(strstr(log, "damaged"));
-	assert_int_equal(m->mef_requests, before);
 }
 
 static void test_configuration_errors(void **state)
@@ -355,6 +340,35 @@ static void test_daemon(void **state)
 	expect_clean_stop(pid);
 	expect_enrolled(conf);
 	assert_int_equal(m->n_keys, 2);
+}
+
+/* Lesson 16: a damaged slot is not an empty one; a person's trigger is a decision. */
+static void test_damaged_store(void **state)
+{
+	const char *conf = mock_config(m, "d", mock_instruction(m), "");
+	char command[512], log[16384];
+	unsigned before;
+	pid_t pid;
+
+	(void)state;
+	expect_exit(run(conf, "run", "--once"), 0);
+	before = m->mef_requests;
+	/* Both generations of the active slot, in the middle. */
+	snprintf(command, sizeof(command), "for f in '%s'/d-state/cred-*; do printf XXXXXXXX | dd of=\"$f\" bs=1 seek=40 conv=notrunc 2>/dev/null; done",
+	         m->dir);
+	assert_int_equal(system(command), 0);
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, log, sizeof(log));
+	assert_non_null(strstr(log, "damaged"));
+	assert_int_equal(m->mef_requests, before);
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "damaged remedy");
+	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+	expect_exit(run(conf, "trigger", NULL), 0);
+	snprintf(err_path, sizeof(err_path), "%s/err", m->dir);
+	serve_until(pid, "key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
 }
 
 /* Lessons 5 and 6: unreachable and busy leave the credential alone; "not found" leads back to bootstrap. */
