@@ -250,7 +250,7 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 		.connect_ms = c->u.conf->limits.fetch * 1000, .handshake_ms = c->u.conf->limits.fetch * 1000,
 		.answer_ms = c->u.conf->limits.fetch * 1000 };
 	struct session *s;
-	struct mst_uri parts;
+	struct mst_uri_parts parts;
 	size_t i = 0;
 
 	while (i < SESSIONS_MAX && c->session[i])
@@ -263,7 +263,7 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 	memcpy(s->uri, f->uri, sizeof(s->uri));
 	memcpy(s->server_name, f->server_name, sizeof(s->server_name));
 	memcpy(s->connect_to, f->connect_to, sizeof(s->connect_to));
-	if (!mst_uri_parse(mst_view_str(f->uri), &parts) || !mst_view_to_str(parts.host, s->host, sizeof(s->host))) {
+	if (!mst_uri_split(mst_view_str(f->uri), &parts) || !mst_view_to_str(parts.host, s->host, sizeof(s->host))) {
 		free(s);
 		return NULL;
 	}
