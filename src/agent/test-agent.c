@@ -42,7 +42,8 @@ static pid_t start_agent(const char *conf, const char *a1, const char *a2)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
-		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600), e = open(err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+		    e = open(err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 		dup2(o, 1);
 		dup2(e, 2);
@@ -182,7 +183,9 @@ static void test_power_cut_at_every_point(void **state)
 {
 	(void)state;
 	for (int p = -1; p < ENROLEE_POINT__COUNT; p++) {
-		const char *point = p < 0 ? "triggered" : p == 0 ? "progress-saved" : enrolee_point_text((enum enrolee_point)p);
+		const char *point = p < 0    ? "triggered"
+				    : p == 0 ? "progress-saved"
+					     : enrolee_point_text((enum enrolee_point)p);
 		char name[16], extra[64];
 		unsigned mef_before;
 		const char *conf;
@@ -213,9 +216,12 @@ static void test_fallback(void **state)
 
 	(void)state;
 	snprintf(list, sizeof(list),
-	         "{\"kind\":\"bootstrap\",\"method\":\"psk\",\"uri\":\"https://mef.example.com:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
-	         "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://localhost.invalid:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
-	         "%s", mock_instruction(m));
+		 "{\"kind\":\"bootstrap\",\"method\":\"psk\",\"uri\":\"https://"
+		 "mef.example.com:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
+		 "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://"
+		 "localhost.invalid:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
+		 "%s",
+		 mock_instruction(m));
 	conf = mock_config(m, "f", list, "");
 	expect_exit(run(conf, "run", "--once"), 0);
 	read_text(err_path, log, sizeof(log));
@@ -354,8 +360,10 @@ static void test_damaged_store(void **state)
 	expect_exit(run(conf, "run", "--once"), 0);
 	before = m->mef_requests;
 	/* Both generations of the active slot, in the middle. */
-	snprintf(command, sizeof(command), "for f in '%s'/d-state/cred-*; do printf XXXXXXXX | dd of=\"$f\" bs=1 seek=40 conv=notrunc 2>/dev/null; done",
-	         m->dir);
+	snprintf(command, sizeof(command),
+		 "for f in '%s'/d-state/cred-*; do printf XXXXXXXX | dd of=\"$f\" bs=1 seek=40 conv=notrunc "
+		 "2>/dev/null; done",
+		 m->dir);
 	assert_int_equal(system(command), 0);
 	expect_exit(run(conf, "run", "--once"), 1);
 	read_text(err_path, log, sizeof(log));
