@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -477,6 +478,7 @@ static int open_engine(struct agent *a)
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
 	if (!a->prov_storage || !a->enrolee)
 		return MST_FAULT_MEMORY;
+	(void)mlock(a->enrolee, sizeof(*a->enrolee));
 	a->prov = prov_init(a->prov_storage, prov_size(), &c);
 	return a->prov ? 0 : MST_FAULT_BUG;
 }
@@ -574,6 +576,7 @@ struct agent *agent_new(const struct agent_config *cfg, bool once)
 
 	if (!a)
 		return NULL;
+	(void)mlock(a, sizeof(*a)); /* keys are in here: not into swap, where the limits allow it */
 	a->cfg = *cfg;
 	a->once = once;
 	a->lock_fd = -1;

@@ -249,6 +249,23 @@ static void test_refused(void **state)
 	expect_enrolled(conf);
 }
 
+/* A discovery instruction is replaced by what its file yields (architecture 3.2). */
+static void test_discovery_by_file(void **state)
+{
+	const char *conf;
+	char list[1024];
+
+	(void)state;
+	(void)mock_config(m, "inner", mock_instruction(m), "");
+	snprintf(list, sizeof(list),
+		 "{\"kind\":\"discovery\",\"method\":\"file\",\"uri\":\"%s/nowhere.json\"},"
+		 "{\"kind\":\"discovery\",\"method\":\"file\",\"uri\":\"%s/inner.json\"}",
+		 m->dir, m->dir);
+	conf = mock_config(m, "outer", list, "");
+	expect_exit(run(conf, "run", "--once"), 0);
+	expect_enrolled(conf);
+}
+
 static void test_untrusted(void **state)
 {
 	const char *conf = mock_config(m, "u", mock_instruction(m), "anchors = \"other.pem\";\n");
@@ -348,6 +365,58 @@ static void test_daemon(void **state)
 	assert_int_equal(m->n_keys, 2);
 }
 
+/* Lesson 18 and issue: renewed before the end, from what was kept, without anybody's help. */
+static void test_renewal(void **state)
+{
+	const char *conf = mock_config(m, "n", mock_instruction(m), "");
+	pid_t pid;
+
+	(void)state;
+	m->key_seconds = 10;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "key=km-0@");
+	m->key_seconds = 0;
+	serve_until(pid, "key=km-1@");
+	serve_until(pid, "by=renewal");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+}
+
+/* Lesson 4: while a new credential is obtained the old one stays, wherever the power goes; never zero. */
+static void test_power_cut_with_an_old_credential(void **state)
+{
+	(void)state;
+	for (int p = ENROLEE_AT_MEF_OPENED; p < ENROLEE_POINT__COUNT; p++) {
+		char name[16], extra[64];
+		const char *conf;
+		json_t *s;
+		pid_t pid;
+
+		snprintf(name, sizeof(name), "old%d", p);
+		conf = mock_config(m, name, mock_instruction(m), "");
+		expect_exit(run(conf, "run", "--once"), 0);
+		snprintf(extra, sizeof(extra), "crash_at = \"%s\";\n",
+			 enrolee_point_text((enum enrolee_point)p));
+		conf = mock_config(m, name, mock_instruction(m), extra);
+		pid = start_agent(conf, "run", NULL);
+		serve_until(pid, "enrolled-already");
+		snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+		expect_exit(run(conf, "trigger", NULL), 0);
+		snprintf(err_path, sizeof(err_path), "%s/err", m->dir);
+		expect_exit(-WTERMSIG(serve_until_exit(pid)), -SIGKILL);
+		s = status_of(conf);
+		assert_non_null(mock_find(m, text(s, "credential", "keyID")));
+		json_decref(s);
+		conf = mock_config(m, name, mock_instruction(m), "");
+		expect_exit(run(conf, "run", "--once"), 0);
+		expect_enrolled(conf);
+		/* It is the new one. */
+		s = status_of(conf);
+		assert_ptr_equal(mock_find(m, text(s, "credential", "keyID")), &m->key[m->n_keys - 1]);
+		json_decref(s);
+	}
+}
+
 /* Lesson 16: a damaged slot is not an empty one; a person's trigger is a decision. */
 static void test_damaged_store(void **state)
 {
@@ -411,6 +480,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_configuration_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_credential_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_discovery_by_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_power_cut_with_an_old_credential, setup, teardown),
 	};
 
 	if (argc < 2)

@@ -53,9 +53,9 @@ static const char *no_more(void)
 	       "\"cmdArgs\":{\"noMoreCmdArgs\":{\"retryDuration\":\"P1D\"}}}}}";
 }
 
-static void stamp(char out[32])
+static void stamp(char out[32], int ahead)
 {
-	time_t t = time(NULL);
+	time_t t = time(NULL) + ahead;
 	struct tm tm;
 
 	CHECK(gmtime_r(&t, &tm));
@@ -78,19 +78,20 @@ static void register_client(struct mock *m, struct mst_conn *c, const struct mst
 static void register_key(struct mock *m, struct mst_conn *c, const struct mst_request *q)
 {
 	struct mock_key *k = &m->key[m->n_keys];
-	char json[1024];
+	char json[1024], until[32] = "20990101T000000";
 
 	CHECK(m->n_keys < MOCK_KEYS);
+	if (m->key_seconds)
+		stamp(until, m->key_seconds);
 	memcpy(k->ke_id, m->ke_id, sizeof(k->ke_id));
 	CHECK(mst_derive_usage(mst_crypto_openssl(), &m->ke, 21, MST_VIEW_LIT("maf.example.com"), &k->km) ==
 	      0);
 	m->n_keys++;
 	snprintf(json, sizeof(json),
-		 "{\"sec:symmKeyReg\":{\"relativeKeyID\":\"%.32s\",\"et\":\"20990101T000000\","
-		 "\"sourceClientID\":"
-		 "\"//sp.example.com/"
-		 "C1\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21,\"targetIDs\":[\"maf.example.com\"]}}",
-		 m->ke_id);
+		 "{\"sec:symmKeyReg\":{\"relativeKeyID\":\"%.32s\",\"et\":\"%s\",\"sourceClientID\":"
+		 "\"//sp.example.com/C1\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21,"
+		 "\"targetIDs\":[\"maf.example.com\"]}}",
+		 m->ke_id, until);
 	answer(c, q, MST_RSC_CREATED, json);
 }
 
@@ -98,7 +99,7 @@ static void configuration(struct mock *m, struct mst_conn *c, const struct mst_r
 {
 	char json[1024], now[32];
 
-	stamp(now);
+	stamp(now, 0);
 	snprintf(json, sizeof(json),
 		 "{\"sec:mefClientCfg\":{\"nodeID\":\"urn:dev:ops:32473-1-2\",\"cseID\":\"//sp.example.com/"
 		 "C1\","

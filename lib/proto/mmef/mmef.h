@@ -96,7 +96,6 @@ struct mmef {
 	char mef_fqdn[MST_ID_MAX], base[MST_ID_MAX], target[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
 	int64_t suid;
 	mst_time expires;
-	bool hex_lower;
 	uint8_t rel[16];             /* RelativeKeID of this session */
 	struct mst_key ke;
 	unsigned commands;           /* received in this session */
