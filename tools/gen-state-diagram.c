@@ -10,15 +10,18 @@
 
 #include "proto/provisioning/provisioning-state.h"
 
-static const char intro[] =
-	"# The provisioning engine: states and events\n"
-	"\n"
-	"Made by `gen-state-diagram` from the table in `lib/proto/provisioning/provisioning.c`; do not edit.\n"
-	"After a change of the table: `build/lib/proto/provisioning/gen-state-diagram > doc/provisioning-states.md`.\n"
-	"A test compares this file with what the table gives.\n"
-	"\n"
-	"Every effect is behind *saving*: progress is durable before anything leaves the device. From *saving* the\n"
-	"engine goes where the walk through the sequences had led: to the next instruction, or to the end of the run.\n";
+static const char intro[] = "# The provisioning engine: states and events\n"
+			    "\n"
+			    "Made by `gen-state-diagram` from the table in "
+			    "`lib/proto/provisioning/provisioning.c`; do not edit.\n"
+			    "After a change of the table: `build/lib/proto/provisioning/gen-state-diagram > "
+			    "doc/provisioning-states.md`.\n"
+			    "A test compares this file with what the table gives.\n"
+			    "\n"
+			    "Every effect is behind *saving*: progress is durable before anything leaves the "
+			    "device. From *saving* the\n"
+			    "engine goes where the walk through the sequences had led: to the next "
+			    "instruction, or to the end of the run.\n";
 
 static const char *name(unsigned s)
 {
@@ -58,7 +61,8 @@ static void diagram(FILE *f)
 
 static void overview(FILE *f)
 {
-	fprintf(f, "\n## Where each event leads\n\nA dash: the event has no meaning there and changes nothing.\n\n| |");
+	fprintf(f, "\n## Where each event leads\n\nA dash: the event has no meaning there and changes "
+		   "nothing.\n\n| |");
 	for (unsigned s = 0; s < PROV_STATE__COUNT; s++)
 		fprintf(f, " %s |", name(s));
 	fprintf(f, "\n| --- |");
@@ -86,8 +90,8 @@ static void reasons(FILE *f)
 	for (unsigned s = 0; s < PROV_STATE__COUNT; s++) {
 		fprintf(f, "\n### %s\n\n| event | what happens |\n| --- | --- |\n", name(s));
 		for (unsigned ev = 0; ev < PROV_EVENT__COUNT; ev++)
-			fprintf(f, "| %s | %s%s |\n", prov_event_text((enum prov_event)ev), cell(s, ev)->run ? "" : "*nothing:* ",
-			        cell(s, ev)->why);
+			fprintf(f, "| %s | %s%s |\n", prov_event_text((enum prov_event)ev),
+				cell(s, ev)->run ? "" : "*nothing:* ", cell(s, ev)->why);
 	}
 }
 
@@ -120,8 +124,8 @@ static int check(const char *path)
 		if (!x && !y)
 			break;
 		if (!x || !y || strcmp(a, b) != 0) {
-			fprintf(stderr, "%s:%u: is not what the table gives:\n  is:     %s  should: %s", path, line,
-			        y ? b : "(end)\n", x ? a : "(end)\n");
+			fprintf(stderr, "%s:%u: is not what the table gives:\n  is:     %s  should: %s", path,
+				line, y ? b : "(end)\n", x ? a : "(end)\n");
 			bad = 1;
 		}
 	}

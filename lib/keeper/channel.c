@@ -10,8 +10,8 @@ static struct mst_view aad_of(const struct mst_channel *ch, enum channel_way way
 	return mst_written(&w);
 }
 
-int channel_seal(const struct mst_channel *ch, enum channel_way way, struct mst_crypto *c, const struct mst_key *k,
-                 struct mst_wrapped *ret_s)
+int channel_seal(const struct mst_channel *ch, enum channel_way way, struct mst_crypto *c,
+		 const struct mst_key *k, struct mst_wrapped *ret_s)
 {
 	struct mst_wrapped s = { .n = 0 };
 	struct mst_writer w = mst_writer_of(s.b, sizeof(s.b));
@@ -28,7 +28,8 @@ int channel_seal(const struct mst_channel *ch, enum channel_way way, struct mst_
 	return 0;
 }
 
-int channel_open(const struct mst_channel *ch, enum channel_way way, struct mst_crypto *c, struct mst_view sealed, struct mst_key *ret_k)
+int channel_open(const struct mst_channel *ch, enum channel_way way, struct mst_crypto *c,
+		 struct mst_view sealed, struct mst_key *ret_k)
 {
 	uint8_t aad[32];
 	struct mst_key k = { .n = 0 };
@@ -43,12 +44,14 @@ int channel_open(const struct mst_channel *ch, enum channel_way way, struct mst_
 	return r > 0 ? MST_KEEPER_FORGED : r;
 }
 
-int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_key *k, struct mst_wrapped *ret_s)
+int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_key *k,
+		     struct mst_wrapped *ret_s)
 {
 	return channel_seal(ch, CHANNEL_TO_KEEPER, c, k, ret_s);
 }
 
-int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_wrapped *s, struct mst_key *ret_k)
+int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_wrapped *s,
+		     struct mst_key *ret_k)
 {
 	if (s->n > sizeof(s->b))
 		return MST_KEEPER_FORGED;

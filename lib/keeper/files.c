@@ -41,7 +41,8 @@ static int corrupt(struct mst_diag *d, const char *what, const char *why)
 }
 
 /* At most `cap` octets of a file; `secret`: nobody else may read or write it. */
-static int slurp(int dir, const char *name, bool secret, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+static int slurp(int dir, const char *name, bool secret, uint8_t *out, size_t cap, size_t *ret_n,
+		 struct mst_diag *d)
 {
 	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
@@ -50,11 +51,14 @@ static int slurp(int dir, const char *name, bool secret, uint8_t *out, size_t ca
 	int r = 0;
 
 	if (fd < 0)
-		return errno == ENOENT ? config_fault(d, name, "missing; `muster init` makes it") : os_fault(d, name);
+		return errno == ENOENT ? config_fault(d, name, "missing; `muster init` makes it")
+				       : os_fault(d, name);
 	if (fstat(fd, &st))
 		r = os_fault(d, name);
 	else if (!S_ISREG(st.st_mode) || st.st_mode & (secret ? 077 : 022))
-		r = config_fault(d, name, secret ? "others may read or write this key; mode 0600 is right" : "others may write this file");
+		r = config_fault(d, name,
+				 secret ? "others may read or write this key; mode 0600 is right"
+					: "others may write this file");
 	while (!r && got > 0 && n < cap) {
 		got = read(fd, out + n, cap - n);
 		if (got > 0)
@@ -91,16 +95,19 @@ static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct
 	struct mst_cert_info info;
 	int r = slurp(dir, "ca.pem", false, buf, sizeof(buf), &n, d);
 
-	if (!r && mst_pem_next((struct mst_view){ buf, n }, &at, "CERTIFICATE", f->ca_der, sizeof(f->ca_der), &f->n_ca_der, d))
+	if (!r && mst_pem_next((struct mst_view){ buf, n }, &at, "CERTIFICATE", f->ca_der, sizeof(f->ca_der),
+			       &f->n_ca_der, d))
 		r = MST_FAULT_CORRUPT;
-	if (!r && (f->n_ca_der == 0 || mst_cert_info((struct mst_view){ f->ca_der, f->n_ca_der }, &info, d) || !info.is_ca))
+	if (!r && (f->n_ca_der == 0 || mst_cert_info((struct mst_view){ f->ca_der, f->n_ca_der }, &info, d) ||
+		   !info.is_ca))
 		r = corrupt(d, "ca.pem", "holds no CA certificate");
 	if (!r)
 		r = slurp(dir, "ca.key", true, buf, MST_PKEY_MAX + MST_BOX_OVERHEAD, &n, d);
 	if (!r)
 		r = keeper_subkey(c, f->kek, ca_label, sub);
 	if (!r) {
-		r = mst_box_open(c, sub, ca_aad, (struct mst_view){ buf, n }, f->ca_key, sizeof(f->ca_key), &f->n_ca_key);
+		r = mst_box_open(c, sub, ca_aad, (struct mst_view){ buf, n }, f->ca_key, sizeof(f->ca_key),
+				 &f->n_ca_key);
 		r = r > 0 ? corrupt(d, "ca.key", "damaged, or sealed with another kek.key") : r;
 	}
 	mst_wipe(sub, sizeof(sub));
@@ -117,7 +124,8 @@ int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files
 	struct stat st;
 
 	if (fd < 0)
-		return errno == ENOENT ? config_fault(d, dir, "no such directory; `muster init` makes it") : os_fault(d, dir);
+		return errno == ENOENT ? config_fault(d, dir, "no such directory; `muster init` makes it")
+				       : os_fault(d, dir);
 	if (fstat(fd, &st))
 		r = os_fault(d, dir);
 	else if (st.st_mode & 022)
@@ -154,16 +162,19 @@ static int put_file(int dir, const char *name, mode_t mode, struct mst_view v, s
 	return r;
 }
 
-static int make_ca(struct mst_crypto *c, const char *name, const char *const *permitted, size_t n_permitted, mst_time now,
-                   struct keeper_files *f, struct mst_diag *d)
+static int make_ca(struct mst_crypto *c, const char *name, const char *const *permitted, size_t n_permitted,
+		   mst_time now, struct keeper_files *f, struct mst_diag *d)
 {
-	struct mst_cert_spec spec = { .role = MST_CERT_CA, .path_len = 0, .not_before = now, .not_after = now + CA_YEARS * YEAR };
+	struct mst_cert_spec spec = {
+		.role = MST_CERT_CA, .path_len = 0, .not_before = now, .not_after = now + CA_YEARS * YEAR
+	};
 	struct mst_local_signer signer = { 0 };
 	uint8_t spki[128];
 	size_t n = 0;
 	int r;
 
-	if (n_permitted > MST_COUNT(spec.permitted_dns) || !mst_view_to_str(mst_view_str(name), spec.common_name, sizeof(spec.common_name)))
+	if (n_permitted > MST_COUNT(spec.permitted_dns) ||
+	    !mst_view_to_str(mst_view_str(name), spec.common_name, sizeof(spec.common_name)))
 		return config_fault(d, "ca_name", "too long, or more than 8 permitted names");
 	for (; spec.n_permitted_dns < n_permitted; spec.n_permitted_dns++)
 		spec.permitted_dns[spec.n_permitted_dns] = permitted[spec.n_permitted_dns];
@@ -173,9 +184,12 @@ static int make_ca(struct mst_crypto *c, const char *name, const char *const *pe
 	if (!r)
 		r = mst_local_signer_init(&signer, (struct mst_view){ f->ca_key, f->n_ca_key });
 	if (!r)
-		r = mst_cert_issue(c, &signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n }, &spec, f->ca_der, sizeof(f->ca_der), &f->n_ca_der);
+		r = mst_cert_issue(c, &signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n }, &spec,
+				   f->ca_der, sizeof(f->ca_der), &f->n_ca_der);
 	mst_local_signer_deinit(&signer);
-	return r > 0 ? config_fault(d, "ca_name", "not a name for a CA (1 to 64 octets), or a permitted name is no FQDN") : r;
+	return r > 0 ? config_fault(d, "ca_name",
+				    "not a name for a CA (1 to 64 octets), or a permitted name is no FQDN")
+		     : r;
 }
 
 static int put_files(int dir, struct mst_crypto *c, const struct keeper_files *f, struct mst_diag *d)
@@ -223,8 +237,10 @@ static int sync_parent(const char *path, struct mst_diag *d)
 	return r;
 }
 
-/* Made beside, then renamed as a whole: rename() takes the place of an empty directory and of nothing else. */
-static int put_directory(const char *dir, struct mst_crypto *c, const struct keeper_files *f, struct mst_diag *d)
+/* Made beside, then renamed as a whole: rename() takes the place of an empty directory and of nothing else.
+ */
+static int put_directory(const char *dir, struct mst_crypto *c, const struct keeper_files *f,
+			 struct mst_diag *d)
 {
 	char fresh[PATH_MAX_OURS + 8];
 	size_t n = strnlen(dir, PATH_MAX_OURS);
@@ -244,7 +260,8 @@ static int put_directory(const char *dir, struct mst_crypto *c, const struct kee
 
 		r = os_fault(d, dir);
 		if (there) {
-			mst_diag_set(d, 0, dir, "is there already and not empty; keys are never overwritten", NULL);
+			mst_diag_set(d, 0, dir, "is there already and not empty; keys are never overwritten",
+				     NULL);
 			r = MST_KEEPER_DENIED;
 		}
 	}
@@ -255,8 +272,8 @@ static int put_directory(const char *dir, struct mst_crypto *c, const struct kee
 	return r ? r : sync_parent(dir, d);
 }
 
-int mst_keeper_create_files_for(const char *dir, const char *ca_name, const char *const *permitted_dns, size_t n_permitted,
-                                mst_time now, struct mst_crypto *c, struct mst_diag *d)
+int mst_keeper_create_files_for(const char *dir, const char *ca_name, const char *const *permitted_dns,
+				size_t n_permitted, mst_time now, struct mst_crypto *c, struct mst_diag *d)
 {
 	struct keeper_files f = { 0 };
 	int r = c->ops->random(c, f.kek, sizeof(f.kek));
@@ -269,7 +286,8 @@ int mst_keeper_create_files_for(const char *dir, const char *ca_name, const char
 	return r;
 }
 
-int mst_keeper_create_files(const char *dir, const char *ca_name, mst_time now, struct mst_crypto *c, struct mst_diag *d)
+int mst_keeper_create_files(const char *dir, const char *ca_name, mst_time now, struct mst_crypto *c,
+			    struct mst_diag *d)
 {
 	return mst_keeper_create_files_for(dir, ca_name, NULL, 0, now, c, d);
 }

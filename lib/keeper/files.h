@@ -16,8 +16,10 @@ struct keeper_files {
 };
 
 /* A key for one use out of the key-encryption key: HMAC-SHA-256(KEK, label). */
-MST_MUST_CHECK int keeper_subkey(struct mst_crypto *c, const uint8_t kek[KEK_LEN], const char *label, uint8_t out[KEK_LEN]);
+MST_MUST_CHECK int keeper_subkey(struct mst_crypto *c, const uint8_t kek[KEK_LEN], const char *label,
+				 uint8_t out[KEK_LEN]);
 /* 0, MST_FAULT_CONFIG (missing, open to others), MST_FAULT_CORRUPT, or another fault; explained in `d`. */
-MST_MUST_CHECK int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f, struct mst_diag *d);
+MST_MUST_CHECK int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f,
+				     struct mst_diag *d);
 
 #endif

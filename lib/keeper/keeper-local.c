@@ -30,7 +30,7 @@ static struct local *of(struct mst_keeper *k)
 static int refuse(struct local *l, enum mst_keeper_outcome why)
 {
 	l->counts.refused++;
-	return why;
+	return (int)why;
 }
 
 /* What may leave or be made into what: keeper.h has the table in words. */
@@ -39,7 +39,8 @@ static int refuse(struct local *l, enum mst_keeper_outcome why)
 static const struct { unsigned release, derive, into; } permits[] = {
 	[MST_PURPOSE_NONE] = { 0, 0, 0 },
 	[MST_PURPOSE_KPM] = { HOW(MST_DERIVE_NONE), 0, 0 },
-	[MST_PURPOSE_KE] = { DERIVED, DERIVED | HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KEYREG | 1u << MST_PURPOSE_KM },
+	[MST_PURPOSE_KE] = { DERIVED, DERIVED | HOW(MST_DERIVE_NONE),
+			     1u << MST_PURPOSE_KEYREG | 1u << MST_PURPOSE_KM },
 	[MST_PURPOSE_KEYREG] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KEYREG },
 	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM },
 };
@@ -78,7 +79,8 @@ static struct mst_view wrap_aad(enum mst_key_purpose p, const char *key_id, uint
 	return mst_written(&w);
 }
 
-static int wrap_key(struct local *l, const struct mst_key *k, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w)
+static int wrap_key(struct local *l, const struct mst_key *k, enum mst_key_purpose p, const char *key_id,
+		    struct mst_wrapped *ret_w)
 {
 	struct mst_wrapped out = { .n = 0 };
 	struct mst_writer w = mst_writer_of(out.b, sizeof(out.b));
@@ -94,24 +96,26 @@ static int wrap_key(struct local *l, const struct mst_key *k, enum mst_key_purpo
 	return 0;
 }
 
-static int unwrap_key(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_key *ret_k)
+static int unwrap_key(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p,
+		      const char *key_id, struct mst_key *ret_k)
 {
 	uint8_t aad[MST_ID_MAX + 16];
 	struct mst_key k = { .n = 0 };
 	int r;
 
-	if (w->n <= 1 + MST_BOX_OVERHEAD || w->n > 1 + MST_BOX_OVERHEAD + MST_KEY_MAX || w->b[0] != WRAP_VERSION)
+	if (w->n <= 1 + MST_BOX_OVERHEAD || w->n > 1 + MST_BOX_OVERHEAD + MST_KEY_MAX ||
+	    w->b[0] != WRAP_VERSION)
 		return MST_KEEPER_FORGED;
-	r = mst_box_open(l->c, l->wrap_key, wrap_aad(p, key_id, aad, sizeof(aad)), (struct mst_view){ w->b + 1, (size_t)w->n - 1 },
-	                 k.b, sizeof(k.b), &k.n);
+	r = mst_box_open(l->c, l->wrap_key, wrap_aad(p, key_id, aad, sizeof(aad)),
+			 (struct mst_view){ w->b + 1, (size_t)w->n - 1 }, k.b, sizeof(k.b), &k.n);
 	if (!r)
 		*ret_k = k;
 	mst_key_wipe(&k);
 	return r > 0 ? MST_KEEPER_FORGED : r;
 }
 
-static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p, const char *key_id,
-                      struct mst_wrapped *ret_w)
+static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p,
+		      const char *key_id, struct mst_wrapped *ret_w)
 {
 	struct local *l = of(k);
 	const struct mst_channel *ch = channel_of(l, from);
@@ -131,7 +135,8 @@ static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view seale
 	return r;
 }
 
-static int local_create(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w)
+static int local_create(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id,
+			struct mst_wrapped *ret_w)
 {
 	struct local *l = of(k);
 	struct mst_key key = { .n = MST_KEY_LEN };
@@ -148,7 +153,8 @@ static int local_create(struct mst_keeper *k, enum mst_key_purpose p, const char
 }
 
 /* In place. 0, DENIED for a target that no derivation takes, or a fault. */
-static int derive_key(struct local *l, struct mst_key *k, enum mst_derive_how how, int suid, const char *target)
+static int derive_key(struct local *l, struct mst_key *k, enum mst_derive_how how, int suid,
+		      const char *target)
 {
 	struct mst_key out = { .n = 0 };
 	int r = MST_FAULT_BUG;
@@ -167,19 +173,21 @@ static int derive_key(struct local *l, struct mst_key *k, enum mst_derive_how ho
 
 static bool authorised(const struct mst_authorisation *a, int what, const char *key_id)
 {
-	return a && (int)a->what == what && id_usable(a->key_id) && id_usable(a->to) && strcmp(a->key_id, key_id) == 0;
+	return a && (int)a->what == what && id_usable(a->key_id) && id_usable(a->to) &&
+	       strcmp(a->key_id, key_id) == 0;
 }
 
-static int local_release(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, enum mst_key_purpose p,
-                         const char *key_id, enum mst_derive_how how, int suid, const char *target, uint32_t to,
-                         struct mst_wrapped *ret_sealed)
+static int local_release(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
+			 enum mst_key_purpose p, const char *key_id, enum mst_derive_how how, int suid,
+			 const char *target, uint32_t to, struct mst_wrapped *ret_sealed)
 {
 	struct local *l = of(k);
 	const struct mst_channel *ch = channel_of(l, to);
 	struct mst_key key = { .n = 0 };
 	int r;
 
-	if (!purpose_known(p) || !id_usable(key_id) || !authorised(a, MST_AUTH_RELEASE, key_id) || !how_in(permits[p].release, how))
+	if (!purpose_known(p) || !id_usable(key_id) || !authorised(a, MST_AUTH_RELEASE, key_id) ||
+	    !how_in(permits[p].release, how))
 		return refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
 		return refuse(l, MST_KEEPER_NO_CHANNEL);
@@ -194,9 +202,9 @@ static int local_release(struct mst_keeper *k, const struct mst_authorisation *a
 	return r;
 }
 
-static int local_derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id,
-                        enum mst_derive_how how, int suid, const char *target, enum mst_key_purpose new_p, const char *new_key_id,
-                        struct mst_wrapped *ret_w)
+static int local_derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p,
+			const char *key_id, enum mst_derive_how how, int suid, const char *target,
+			enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w)
 {
 	struct local *l = of(k);
 	struct mst_key key = { .n = 0 };
@@ -222,14 +230,16 @@ static bool may_sign(struct local *l, const struct mst_authorisation *a, struct 
 	struct mst_tbs_info t;
 
 	if (!a || a->what != MST_AUTH_SIGN || tbs.n > MST_TBS_MAX ||
-	    mst_tbs_info(tbs, (struct mst_view){ l->files.ca_der, l->files.n_ca_der }, &t, NULL) || !t.issued_by)
+	    mst_tbs_info(tbs, (struct mst_view){ l->files.ca_der, l->files.n_ca_der }, &t, NULL) ||
+	    !t.issued_by)
 		return false;
 	if (t.is_crl)
 		return authorised(a, MST_AUTH_SIGN, MST_KEEPER_CRL);
 	return !t.cert.is_ca && t.cert.n_san == 1 && authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
 }
 
-static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs, uint8_t *ret_sig, size_t cap, size_t *ret_n)
+static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
+		      uint8_t *ret_sig, size_t cap, size_t *ret_n)
 {
 	struct local *l = of(k);
 	struct mst_local_signer signer = { 0 };
@@ -269,14 +279,21 @@ static void local_close(struct mst_keeper *k)
 }
 
 static const struct mst_keeper_ops local_ops = {
-	.name = "local", .wrap = local_wrap, .create = local_create, .release = local_release, .derive = local_derive,
-	.sign = local_sign, .ca_cert = local_ca_cert, .close = local_close,
+	.name = "local",
+	.wrap = local_wrap,
+	.create = local_create,
+	.release = local_release,
+	.derive = local_derive,
+	.sign = local_sign,
+	.ca_cert = local_ca_cert,
+	.close = local_close,
 };
 
 /* Pages for secrets; NULL with errno. */
 static struct local *take_pages(void)
 {
-	void *p = mmap(NULL, sizeof(struct local), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p =
+		mmap(NULL, sizeof(struct local), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return NULL;
@@ -292,13 +309,15 @@ static struct local *take_pages(void)
 	return p;
 }
 
-int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k, struct mst_diag *d)
+int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k,
+			  struct mst_diag *d)
 {
 	struct local *l = take_pages();
 	int r;
 
 	if (!l) {
-		mst_diag_set(d, 0, dir, "cannot lock memory for keys (raise the limit of locked memory): ", strerror(errno), NULL);
+		mst_diag_set(d, 0, dir, "cannot lock memory for keys (raise the limit of locked memory): ",
+			     strerror(errno), NULL);
 		return MST_FAULT_IO;
 	}
 #ifndef MST_SANITIZED   /* the leak checker has to look into its own process */

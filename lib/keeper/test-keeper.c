@@ -80,7 +80,9 @@ static void a_key_goes_in_and_comes_out_for_one_channel(void **state)
 	struct mst_key got, want = key_of(7);
 
 	(void)state;
-	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "KM1@maf.example.com", MST_DERIVE_NONE, 0, NULL, 2, &s), 0);
+	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "KM1@maf.example.com", MST_DERIVE_NONE, 0,
+					 NULL, 2, &s),
+			 0);
 	assert_int_equal(mst_channel_open(&ch2, c, &s, &got), 0);
 	assert_memory_equal(&got, &want, sizeof(got));
 	assert_int_equal(mst_channel_open(&ch1, c, &s, &got), MST_KEEPER_FORGED);
@@ -90,8 +92,14 @@ static void a_key_goes_in_and_comes_out_for_one_channel(void **state)
 
 static void derived_keys_are_those_of_the_standard(void **state)
 {
-	static const struct { enum mst_derive_how how; int suid; const char *target; uint8_t first, last; } row[] = {
-		{ MST_DERIVE_KM, 0, "maf.example.com", 0x30, 0x5e }, { MST_DERIVE_KPSA, 0, "//sp.example.com/CSE0001", 0xc8, 0x88 },
+	static const struct {
+		enum mst_derive_how how;
+		int suid;
+		const char *target;
+		uint8_t first, last;
+	} row[] = {
+		{ MST_DERIVE_KM, 0, "maf.example.com", 0x30, 0x5e },
+		{ MST_DERIVE_KPSA, 0, "//sp.example.com/CSE0001", 0xc8, 0x88 },
 		{ MST_DERIVE_USAGE, 21, "maf.example.com", 0xf8, 0x6a },
 	};
 	struct mst_authorisation a = leave("KE@mef.example.com"), b = leave("KM@maf.example.com");
@@ -104,18 +112,26 @@ static void derived_keys_are_those_of_the_standard(void **state)
 	assert_int_equal(mst_channel_seal(&ch1, c, &ke, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KE, "KE@mef.example.com", &w), 0);
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
-		assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KE, "KE@mef.example.com", row[i].how, row[i].suid, row[i].target, 1, &s), 0);
+		assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KE, "KE@mef.example.com", row[i].how,
+						 row[i].suid, row[i].target, 1, &s),
+				 0);
 		assert_int_equal(mst_channel_open(&ch1, c, &s, &got), 0);
 		assert_int_equal(got.b[0], row[i].first);
 		assert_int_equal(got.b[31], row[i].last);
 		/* the same key by way of a new wrapping */
-		assert_int_equal(k->ops->derive(k, &w, MST_PURPOSE_KE, "KE@mef.example.com", row[i].how, row[i].suid, row[i].target,
-		                                MST_PURPOSE_KM, "KM@maf.example.com", &w2), 0);
-		assert_int_equal(k->ops->release(k, &b, &w2, MST_PURPOSE_KM, "KM@maf.example.com", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
+		assert_int_equal(k->ops->derive(k, &w, MST_PURPOSE_KE, "KE@mef.example.com", row[i].how,
+						row[i].suid, row[i].target, MST_PURPOSE_KM,
+						"KM@maf.example.com", &w2),
+				 0);
+		assert_int_equal(k->ops->release(k, &b, &w2, MST_PURPOSE_KM, "KM@maf.example.com",
+						 MST_DERIVE_NONE, 0, NULL, 1, &s),
+				 0);
 		assert_int_equal(mst_channel_open(&ch1, c, &s, &ke), 0);
 		assert_memory_equal(ke.b, got.b, 32);
 	}
-	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KE, "KE@mef.example.com", MST_DERIVE_KM, 0, "not ascii \xc3\xa4", 1, &s), MST_KEEPER_DENIED);
+	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KE, "KE@mef.example.com", MST_DERIVE_KM, 0,
+					 "not ascii \xc3\xa4", 1, &s),
+			 MST_KEEPER_DENIED);
 }
 
 /* Every purpose asked for as every other, in every way, into every purpose: exactly what keeper.h lists. */
@@ -134,40 +150,59 @@ static void what_may_leave_and_what_may_become_what(void **state)
 		for (int how = 0; how < 4; how++) {
 			int want = release[p][how] == '-' ? MST_KEEPER_DENIED : 0;
 
-			assert_int_equal(k->ops->release(k, &a, &w, (enum mst_key_purpose)p, "id", (enum mst_derive_how)how, 21, "a.example", 1, &s), want);
+			assert_int_equal(k->ops->release(k, &a, &w, (enum mst_key_purpose)p, "id",
+							 (enum mst_derive_how)how, 21, "a.example", 1, &s),
+					 want);
 			for (int q = 0; q <= MST_PURPOSE_KM; q++) {
 				want = derive[p][how] == '-' || into[p][q] == '-' ? MST_KEEPER_DENIED : 0;
-				assert_int_equal(k->ops->derive(k, &w, (enum mst_key_purpose)p, "id", (enum mst_derive_how)how, 21, "a.example",
-				                                (enum mst_key_purpose)q, "new", &s), want);
+				assert_int_equal(k->ops->derive(k, &w, (enum mst_key_purpose)p, "id",
+								(enum mst_derive_how)how, 21, "a.example",
+								(enum mst_key_purpose)q, "new", &s),
+						 want);
 			}
 		}
 		/* no purpose passes for another one */
 		for (int q = 1; p && q <= MST_PURPOSE_KM; q++)
 			if (q != p)
-				assert_int_equal(k->ops->release(k, &a, &w, (enum mst_key_purpose)q, "id", q == MST_PURPOSE_KE ? MST_DERIVE_KM : MST_DERIVE_NONE,
-				                                 0, "a.example", 1, &s), MST_KEEPER_FORGED);
+				assert_int_equal(
+					k->ops->release(k, &a, &w, (enum mst_key_purpose)q, "id",
+							q == MST_PURPOSE_KE ? MST_DERIVE_KM : MST_DERIVE_NONE,
+							0, "a.example", 1, &s),
+					MST_KEEPER_FORGED);
 	}
-	assert_int_equal(k->ops->release(k, &a, &w, (enum mst_key_purpose)99, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), MST_KEEPER_DENIED);
-	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", (enum mst_derive_how)99, 0, NULL, 1, &s), MST_KEEPER_DENIED);
+	assert_int_equal(
+		k->ops->release(k, &a, &w, (enum mst_key_purpose)99, "id", MST_DERIVE_NONE, 0, NULL, 1, &s),
+		MST_KEEPER_DENIED);
+	assert_int_equal(
+		k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", (enum mst_derive_how)99, 0, NULL, 1, &s),
+		MST_KEEPER_DENIED);
 }
 
 /* The incident of step-ca CVE-2026-30836: what nobody authorised is not done, whichever way it is asked. */
 static void nothing_leaves_without_leave(void **state)
 {
-	static const struct { const char *why; bool given; int what; const char *key_id, *to; int want; } row[] = {
+	static const struct {
+		const char *why;
+		bool given;
+		int what;
+		const char *key_id, *to;
+		int want;
+	} row[] = {
 		{ "no authorisation", false, 0, "id", "urn:dev:ops:1", MST_KEEPER_DENIED },
 		{ "an empty one", true, MST_AUTH_NOTHING, "id", "urn:dev:ops:1", MST_KEEPER_DENIED },
 		{ "one to sign", true, MST_AUTH_SIGN, "id", "urn:dev:ops:1", MST_KEEPER_DENIED },
 		{ "for another key", true, MST_AUTH_RELEASE, "other", "urn:dev:ops:1", MST_KEEPER_DENIED },
-		{ "for a key whose id only begins so", true, MST_AUTH_RELEASE, "i", "urn:dev:ops:1", MST_KEEPER_DENIED },
+		{ "for a key whose id only begins so", true, MST_AUTH_RELEASE, "i", "urn:dev:ops:1",
+		  MST_KEEPER_DENIED },
 		{ "for no key", true, MST_AUTH_RELEASE, "", "urn:dev:ops:1", MST_KEEPER_DENIED },
 		{ "to nobody", true, MST_AUTH_RELEASE, "id", "", MST_KEEPER_DENIED },
 		{ "some later kind", true, 77, "id", "urn:dev:ops:1", MST_KEEPER_DENIED },
 		{ "the right one", true, MST_AUTH_RELEASE, "id", "urn:dev:ops:1", 0 },
 	};
 	static const struct { enum mst_key_purpose p; enum mst_derive_how how; } op[] = {
-		{ MST_PURPOSE_KPM, MST_DERIVE_NONE }, { MST_PURPOSE_KE, MST_DERIVE_KM }, { MST_PURPOSE_KE, MST_DERIVE_KPSA },
-		{ MST_PURPOSE_KE, MST_DERIVE_USAGE }, { MST_PURPOSE_KEYREG, MST_DERIVE_NONE }, { MST_PURPOSE_KM, MST_DERIVE_NONE },
+		{ MST_PURPOSE_KPM, MST_DERIVE_NONE },    { MST_PURPOSE_KE, MST_DERIVE_KM },
+		{ MST_PURPOSE_KE, MST_DERIVE_KPSA },     { MST_PURPOSE_KE, MST_DERIVE_USAGE },
+		{ MST_PURPOSE_KEYREG, MST_DERIVE_NONE }, { MST_PURPOSE_KM, MST_DERIVE_NONE },
 	};
 	uint64_t refused = 0;
 
@@ -182,7 +217,8 @@ static void nothing_leaves_without_leave(void **state)
 			a.what = (__typeof__(a.what))row[i].what;
 			snprintf(a.key_id, sizeof(a.key_id), "%s", row[i].key_id);
 			snprintf(a.to, sizeof(a.to), "%s", row[i].to);
-			if (k->ops->release(k, row[i].given ? &a : NULL, &w, op[o].p, "id", op[o].how, 21, "a.example", 1, &s) != row[i].want)
+			if (k->ops->release(k, row[i].given ? &a : NULL, &w, op[o].p, "id", op[o].how, 21,
+					    "a.example", 1, &s) != row[i].want)
 				fail_msg("%s", row[i].why);
 			assert_true((s.n == 0) == (row[i].want != 0));
 			refused += row[i].want != 0;
@@ -203,27 +239,38 @@ static void wrong_ids_channels_and_octets(void **state)
 	memset(longer, 'x', MST_ID_MAX);
 	longer[MST_ID_MAX] = '\0';
 	/* a row of the database passed off as another one */
-	assert_int_equal(k->ops->release(k, &other, &w, MST_PURPOSE_KM, "other", MST_DERIVE_NONE, 0, NULL, 1, &s), MST_KEEPER_FORGED);
-	assert_int_equal(k->ops->derive(k, &w, MST_PURPOSE_KM, "other", MST_DERIVE_NONE, 0, NULL, MST_PURPOSE_KM, "x", &s), MST_KEEPER_FORGED);
-	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 9, &s), MST_KEEPER_NO_CHANNEL);
-	assert_int_equal(k->ops->wrap(k, 9, sealed_view(&w), MST_PURPOSE_KM, "id", &s), MST_KEEPER_NO_CHANNEL);
+	assert_int_equal(
+		k->ops->release(k, &other, &w, MST_PURPOSE_KM, "other", MST_DERIVE_NONE, 0, NULL, 1, &s),
+		MST_KEEPER_FORGED);
+	assert_int_equal(k->ops->derive(k, &w, MST_PURPOSE_KM, "other", MST_DERIVE_NONE, 0, NULL,
+					MST_PURPOSE_KM, "x", &s),
+			 MST_KEEPER_FORGED);
+	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 9, &s),
+			 MST_KEEPER_NO_CHANNEL);
+	assert_int_equal(k->ops->wrap(k, 9, sealed_view(&w), MST_PURPOSE_KM, "id", &s),
+			 MST_KEEPER_NO_CHANNEL);
 	for (size_t bit = 0; bit < w.n * 8u; bit++) {
 		t = w;
 		t.b[bit / 8] = (uint8_t)(t.b[bit / 8] ^ 1u << bit % 8);
-		assert_int_equal(k->ops->release(k, &a, &t, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), MST_KEEPER_FORGED);
+		assert_int_equal(
+			k->ops->release(k, &a, &t, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 1, &s),
+			MST_KEEPER_FORGED);
 	}
 	for (unsigned n = 0; n <= MST_WRAPPED_MAX + 1; n++) {
 		t = w;
 		t.n = (uint16_t)n;
 		if (n != w.n)
-			assert_int_equal(k->ops->release(k, &a, &t, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), MST_KEEPER_FORGED);
+			assert_int_equal(k->ops->release(k, &a, &t, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0,
+							 NULL, 1, &s),
+					 MST_KEEPER_FORGED);
 	}
 	/* sealed by the wrong process; by the right one and handed in under another number; sent back */
 	assert_int_equal(mst_channel_seal(&stranger, c, &key, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, "id", &t), MST_KEEPER_FORGED);
 	assert_int_equal(mst_channel_seal(&ch2, c, &key, &s), 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, "id", &t), MST_KEEPER_FORGED);
-	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
+	assert_int_equal(k->ops->release(k, &a, &w, MST_PURPOSE_KM, "id", MST_DERIVE_NONE, 0, NULL, 1, &s),
+			 0);
 	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KM, "id", &t), MST_KEEPER_FORGED);
 	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
 	assert_int_equal(mst_channel_open(&ch1, c, &s, &got), MST_KEEPER_FORGED);
@@ -253,14 +300,17 @@ static void created_keys_differ_and_outlive_the_keeper(void **state)
 	assert_int_equal(mst_keeper_local_open(dir, c, &k, NULL), 0);
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key), 0);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(k->ops->release(k, &a, &w[i], MST_PURPOSE_KEYREG, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
+		assert_int_equal(k->ops->release(k, &a, &w[i], MST_PURPOSE_KEYREG, "id", MST_DERIVE_NONE, 0,
+						 NULL, 1, &s),
+				 0);
 		assert_int_equal(mst_channel_open(&ch1, c, &s, &got[i]), 0);
 		assert_int_equal(got[i].n, 32);
 	}
 	assert_memory_not_equal(got[0].b, got[1].b, 32);
 	/* a restarted process has a new key; what was sealed for the old one is nothing any more */
 	assert_int_equal(mst_keeper_local_channel(k, 1, ch2.key), 0);
-	assert_int_equal(k->ops->release(k, &a, &w[0], MST_PURPOSE_KEYREG, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
+	assert_int_equal(
+		k->ops->release(k, &a, &w[0], MST_PURPOSE_KEYREG, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
 	assert_int_equal(mst_channel_open(&ch1, c, &s, &got[0]), MST_KEEPER_FORGED);
 	for (uint32_t id = 10; id < 10 + MST_CHANNELS_MAX - 1; id++)
 		assert_int_equal(mst_keeper_local_channel(k, id, ch1.key), 0);
@@ -279,14 +329,28 @@ static int sign_tbs(struct mst_signer *s, struct mst_view tbs, uint8_t *out, siz
 
 static void the_ca_key_signs_only_what_was_authorised(void **state)
 {
-	static const struct { const char *why; bool given; int what; const char *key_id, *to; enum mst_cert_role role; size_t n_san; int want; } row[] = {
+	static const struct {
+		const char *why;
+		bool given;
+		int what;
+		const char *key_id, *to;
+		enum mst_cert_role role;
+		size_t n_san;
+		int want;
+	} row[] = {
 		{ "no authorisation", false, 0, "a.example.com", "x", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
-		{ "an empty one", true, MST_AUTH_NOTHING, "a.example.com", "x", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
-		{ "one to release", true, MST_AUTH_RELEASE, "a.example.com", "x", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
-		{ "for another subject", true, MST_AUTH_SIGN, "b.example.com", "x", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
-		{ "for a list", true, MST_AUTH_SIGN, MST_KEEPER_CRL, "x", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
-		{ "to nobody", true, MST_AUTH_SIGN, "a.example.com", "", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
-		{ "a second name beside", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_SERVER, 2, MST_KEEPER_DENIED },
+		{ "an empty one", true, MST_AUTH_NOTHING, "a.example.com", "x", MST_CERT_SERVER, 1,
+		  MST_KEEPER_DENIED },
+		{ "one to release", true, MST_AUTH_RELEASE, "a.example.com", "x", MST_CERT_SERVER, 1,
+		  MST_KEEPER_DENIED },
+		{ "for another subject", true, MST_AUTH_SIGN, "b.example.com", "x", MST_CERT_SERVER, 1,
+		  MST_KEEPER_DENIED },
+		{ "for a list", true, MST_AUTH_SIGN, MST_KEEPER_CRL, "x", MST_CERT_SERVER, 1,
+		  MST_KEEPER_DENIED },
+		{ "to nobody", true, MST_AUTH_SIGN, "a.example.com", "", MST_CERT_SERVER, 1,
+		  MST_KEEPER_DENIED },
+		{ "a second name beside", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_SERVER, 2,
+		  MST_KEEPER_DENIED },
 		{ "a CA", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_CA, 1, MST_KEEPER_DENIED },
 		{ "the right one", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_SERVER, 1, 0 },
 	};
@@ -301,7 +365,11 @@ static void the_ca_key_signs_only_what_was_authorised(void **state)
 		struct mst_authorisation a = { 0 };
 		struct by_keeper b = { row[i].given ? &a : NULL, -99 };
 		struct mst_signer s = { .ctx = &b, .sign_tbs = sign_tbs };
-		struct mst_cert_spec spec = { .role = row[i].role, .common_name = "x", .not_before = NOW, .not_after = NOW + 9, .path_len = -1 };
+		struct mst_cert_spec spec = { .role = row[i].role,
+					      .common_name = "x",
+					      .not_before = NOW,
+					      .not_after = NOW + 9,
+					      .path_len = -1 };
 		int r;
 
 		a.what = (__typeof__(a.what))row[i].what;
@@ -310,7 +378,8 @@ static void the_ca_key_signs_only_what_was_authorised(void **state)
 		spec.san[0] = (struct mst_san){ MST_ID_FQDN, "a.example.com" };
 		spec.san[1] = (struct mst_san){ MST_ID_FQDN, "evil.example.com" };
 		spec.n_san = row[i].n_san;
-		r = mst_cert_issue(c, &s, (struct mst_view){ ca, n_ca }, (struct mst_view){ spki, n_spki }, &spec, der, sizeof(der), &n);
+		r = mst_cert_issue(c, &s, (struct mst_view){ ca, n_ca }, (struct mst_view){ spki, n_spki },
+				   &spec, der, sizeof(der), &n);
 		if (b.r != row[i].want || r != (row[i].want ? MST_PKI_NOT_SIGNED : 0))
 			fail_msg("%s: %d %d", row[i].why, b.r, r);
 	}
@@ -319,7 +388,8 @@ static void the_ca_key_signs_only_what_was_authorised(void **state)
 
 static void lists_and_strange_octets(void **state)
 {
-	struct mst_authorisation a = { .what = MST_AUTH_SIGN, .key_id = MST_KEEPER_CRL, .to = "operator" }, b = a;
+	struct mst_authorisation a = { .what = MST_AUTH_SIGN, .key_id = MST_KEEPER_CRL, .to = "operator" },
+				 b = a;
 	struct by_keeper by = { &a, 0 };
 	struct mst_signer s = { .ctx = &by, .sign_tbs = sign_tbs };
 	static uint8_t crl[MST_CRL_MAX], big[MST_TBS_MAX + 1];
@@ -329,13 +399,19 @@ static void lists_and_strange_octets(void **state)
 	(void)state;
 	assert_int_equal(k->ops->ca_cert(k, ca, sizeof(ca), &n_ca), 0);
 	assert_int_equal(k->ops->ca_cert(k, ca, 10, &n_ca), MST_FAULT_MEMORY);
-	assert_int_equal(mst_crl_issue(&s, (struct mst_view){ ca, n_ca }, NULL, 0, 1, NOW, NOW + 9, crl, sizeof(crl), &n), 0);
+	assert_int_equal(mst_crl_issue(&s, (struct mst_view){ ca, n_ca }, NULL, 0, 1, NOW, NOW + 9, crl,
+				       sizeof(crl), &n),
+			 0);
 	snprintf(b.key_id, sizeof(b.key_id), "a.example.com");
 	by.a = &b;
-	assert_int_equal(mst_crl_issue(&s, (struct mst_view){ ca, n_ca }, NULL, 0, 1, NOW, NOW + 9, crl, sizeof(crl), &n), MST_PKI_NOT_SIGNED);
-	assert_int_equal(k->ops->sign(k, &a, MST_VIEW_LIT("any octets"), sig, sizeof(sig), &n), MST_KEEPER_DENIED);
+	assert_int_equal(mst_crl_issue(&s, (struct mst_view){ ca, n_ca }, NULL, 0, 1, NOW, NOW + 9, crl,
+				       sizeof(crl), &n),
+			 MST_PKI_NOT_SIGNED);
+	assert_int_equal(k->ops->sign(k, &a, MST_VIEW_LIT("any octets"), sig, sizeof(sig), &n),
+			 MST_KEEPER_DENIED);
 	assert_int_equal(k->ops->sign(k, &a, MST_VIEW_NONE, sig, sizeof(sig), &n), MST_KEEPER_DENIED);
-	assert_int_equal(k->ops->sign(k, &a, (struct mst_view){ big, sizeof(big) }, sig, sizeof(sig), &n), MST_KEEPER_DENIED);
+	assert_int_equal(k->ops->sign(k, &a, (struct mst_view){ big, sizeof(big) }, sig, sizeof(sig), &n),
+			 MST_KEEPER_DENIED);
 }
 
 /* The to-be-signed part names another issuer. */
@@ -345,9 +421,17 @@ static void only_in_the_name_of_our_ca(void **state)
 	struct by_keeper by = { &a, 0 };
 	struct mst_signer s = { .ctx = &by, .sign_tbs = sign_tbs };
 	struct mst_local_signer own;
-	struct mst_cert_spec ca = { .role = MST_CERT_CA, .common_name = "another CA", .not_before = NOW, .not_after = NOW + 9, .path_len = -1 };
-	struct mst_cert_spec leaf = { .role = MST_CERT_SERVER, .common_name = "x", .not_before = NOW, .not_after = NOW + 9, .n_san = 1,
-	                              .san = { { MST_ID_FQDN, "a.example.com" } } };
+	struct mst_cert_spec ca = { .role = MST_CERT_CA,
+				    .common_name = "another CA",
+				    .not_before = NOW,
+				    .not_after = NOW + 9,
+				    .path_len = -1 };
+	struct mst_cert_spec leaf = { .role = MST_CERT_SERVER,
+				      .common_name = "x",
+				      .not_before = NOW,
+				      .not_after = NOW + 9,
+				      .n_san = 1,
+				      .san = { { MST_ID_FQDN, "a.example.com" } } };
 	uint8_t key[MST_PKEY_MAX], spki[128], der[MST_CERT_MAX], out[MST_CERT_MAX];
 	size_t n_key, n_spki, n, n_out;
 
@@ -355,8 +439,12 @@ static void only_in_the_name_of_our_ca(void **state)
 	assert_int_equal(mst_pkey_generate(key, sizeof(key), &n_key), 0);
 	assert_int_equal(mst_pkey_public((struct mst_view){ key, n_key }, spki, sizeof(spki), &n_spki), 0);
 	assert_int_equal(mst_local_signer_init(&own, (struct mst_view){ key, n_key }), 0);
-	assert_int_equal(mst_cert_issue(c, &own.signer, MST_VIEW_NONE, (struct mst_view){ spki, n_spki }, &ca, der, sizeof(der), &n), 0);
-	assert_int_equal(mst_cert_issue(c, &s, (struct mst_view){ der, n }, (struct mst_view){ spki, n_spki }, &leaf, out, sizeof(out), &n_out), MST_PKI_NOT_SIGNED);
+	assert_int_equal(mst_cert_issue(c, &own.signer, MST_VIEW_NONE, (struct mst_view){ spki, n_spki }, &ca,
+					der, sizeof(der), &n),
+			 0);
+	assert_int_equal(mst_cert_issue(c, &s, (struct mst_view){ der, n }, (struct mst_view){ spki, n_spki },
+					&leaf, out, sizeof(out), &n_out),
+			 MST_PKI_NOT_SIGNED);
 	assert_int_equal(by.r, MST_KEEPER_DENIED);
 	mst_local_signer_deinit(&own);
 }
@@ -391,7 +479,8 @@ static void files_are_made_once_and_looked_at(void **state)
 		assert_int_equal(mst_keeper_local_open(empty, c, &other, &d), MST_FAULT_CONFIG);
 		assert_string_equal(d.field, name[i]);
 		assert_int_equal(chmod(path, 0600), 0);
-		snprintf(cmd, sizeof(cmd), "cp %s/%s %s/saved && cp %s/%s %s", empty, name[i], top, dir, name[i], path);
+		snprintf(cmd, sizeof(cmd), "cp %s/%s %s/saved && cp %s/%s %s", empty, name[i], top, dir,
+			 name[i], path);
 		assert_int_equal(system(cmd), 0);       /* a file of another keeper */
 		assert_int_equal(mst_keeper_local_open(empty, c, &other, &d), MST_FAULT_CORRUPT);
 		assert_int_equal(truncate(path, 20), 0);
@@ -426,10 +515,17 @@ static void no_core_dump_and_no_key_in_the_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_key_goes_in_and_comes_out_for_one_channel), T(derived_keys_are_those_of_the_standard),
-		T(what_may_leave_and_what_may_become_what), T(nothing_leaves_without_leave), T(wrong_ids_channels_and_octets),
-		T(created_keys_differ_and_outlive_the_keeper), T(the_ca_key_signs_only_what_was_authorised), T(lists_and_strange_octets),
-		T(only_in_the_name_of_our_ca), T(files_are_made_once_and_looked_at), T(no_core_dump_and_no_key_in_the_files),
+		T(a_key_goes_in_and_comes_out_for_one_channel),
+		T(derived_keys_are_those_of_the_standard),
+		T(what_may_leave_and_what_may_become_what),
+		T(nothing_leaves_without_leave),
+		T(wrong_ids_channels_and_octets),
+		T(created_keys_differ_and_outlive_the_keeper),
+		T(the_ca_key_signs_only_what_was_authorised),
+		T(lists_and_strange_octets),
+		T(only_in_the_name_of_our_ca),
+		T(files_are_made_once_and_looked_at),
+		T(no_core_dump_and_no_key_in_the_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,9 @@ B(b_t22_none, o->c.key.suid = 22; o->c.key.has &= ~BIT(MST_KR_TARGETS))
 B(b_t22_two, o->c.key.suid = 22; o->c.key.targets[0] = o->c.key.targets[1] = V("//sp.example.com/CSE1"); o->c.key.n_targets = 2)
 B(b_t22_fqdn, o->c.key.suid = 22)
 B(b_t24_zero, o->c.key.suid = 24; o->c.key.n_targets = 0)
+B(b_t24_two, o->c.key.suid = 24; o->c.key.targets[0] = o->c.key.targets[1] = V("//sp.example.com/CSE1"); o->c.key.n_targets = 2)
+B(b_ks_two, o->r.keyreg.suid = 24; o->c.key.has = BIT(MST_KR_TARGETS); o->c.key.targets[0] = V("//sp.example.com/CSE1");
+  o->c.key.targets[1] = V("//sp.example.com/CSE2"); o->c.key.n_targets = 2)
 B(b_second, o->r.has_keyreg = true)
 B(b_many, o->r.n_keyregs = 32)
 B(b_kr_none, o->r.has_keyreg = false)
@@ -70,6 +73,7 @@ B(b_f_suid, o->c.suid = 22)
 B(b_f_unnamed, o->r.has_keyreg = false; MST_STR_SET(o->r.owner.sub.maf_fqdn, "maf2.example.com"))
 B(b_f_kr_expired, o->r.keyreg.expires = NOW; MST_STR_SET(o->r.owner.sub.maf_fqdn, "maf2.example.com"))
 B(b_f_suid_bad, o->c.suid = 20)
+B(b_f_quirk, o->conf.quirks.km = MST_KM_REGISTERED; o->r.has_keyreg = false)
 B(b_c_no_id, o->c.cmd.has &= ~BIT(MST_CC_ID))
 B(b_c_no_status, o->c.cmd.has &= ~BIT(MST_CC_STATUS))
 B(b_c_issued, o->c.cmd.status_code = MST_CMD_ISSUED)
@@ -135,6 +139,8 @@ static const struct { const char *name; enum mst_call_what what; breaker *breake
 	{ "key: two targets for SUID 22", K_, b_t22_two, 4000 },
 	{ "key: FQDN as target of SUID 22", K_, b_t22_fqdn, 4000 },
 	{ "key: empty list for SUID 24", K_, b_t24_zero, 4000 },
+	{ "key: exporter key for several targets", K_, b_t24_two, 5001 },
+	{ "key update: exporter key for several targets", MST_CALL_KEY_SET, b_ks_two, 5001 },
 	{ "key: not registered", K_, b_reg_none, 4004 },
 	{ "key: registration expired", K_, b_reg_expired, 4004 },
 	{ "key: second exporter registration in one session", K_, b_second, 4105 },
@@ -163,6 +169,7 @@ static const struct { const char *name; enum mst_call_what what; breaker *breake
 	{ "fetch: no such SUID", F_, b_f_suid_bad, 4000 },
 	{ "fetch: MAF not named", F_, b_f_unnamed, 4103 },
 	{ "fetch: key registration expired", F_, b_f_kr_expired, 4103 },
+	{ "fetch: quirk, but nothing registered", F_, b_f_quirk, 4004 },
 	{ "fetch: owner revoked", F_, b_owner_revoked, 4103 },
 	{ "fetch: owner's subscription suspended", F_, b_owner_suspended, 4128 },
 	{ "command update without id", MST_CALL_CMD_SET, b_c_no_id, 4000 },
@@ -388,9 +395,12 @@ static void key_release(void **state)
 	assert_string_equal(o.v.release.key_id, KEID);
 	assert_int_equal(o.v.release.how, MST_DERIVE_USAGE);           /* lesson 26: never Ke itself */
 	assert_string_equal(o.v.release.target, "maf.example.com");
+	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KE);
+	assert_true(o.v.put_node && o.v.node.state == MST_NODE_ENROLLED && o.v.cred.state == MST_CRED_ACTIVE);
 	assert_false(o.v.show & BIT(MST_KR_TARGETS));
 	o.conf.quirks.km = MST_KM_REGISTERED;
 	assert_int_equal(run(&o), 2000);
+	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KEYREG);
 	assert_int_equal(o.v.release.how, MST_DERIVE_NONE);
 	o.r.keyreg.exporter = false;    /* an explicit key is given as it is */
 	o.conf.quirks.km = MST_KM_USAGE_CONSTRAINED;

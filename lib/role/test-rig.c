@@ -86,7 +86,9 @@ static int k_release(struct mst_keeper *k, const struct mst_authorisation *a, co
 	uint8_t key[32];
 
 	(void)k;
-	if (a->what != MST_AUTH_RELEASE || strcmp(a->key_id, key_id) || !a->to[0])
+	/* Ke lets out derived keys only, all others only themselves */
+	if (a->what != MST_AUTH_RELEASE || strcmp(a->key_id, key_id) || !a->to[0] ||
+	    (p == MST_PURPOSE_KE) == (how == MST_DERIVE_NONE))
 		return MST_KEEPER_DENIED;
 	if (!unbox((struct mst_view){ w->b, w->n }, 'W', binding(p, key_id), key))
 		return MST_KEEPER_FORGED;
@@ -138,13 +140,6 @@ static int c_random(struct mst_crypto *c, uint8_t *out, size_t n)
 static const struct mst_crypto_ops crypto_ops = { .name = "double", .random = c_random };
 static struct mst_crypto crypto_double = { &crypto_ops };
 
-/* Stands in where the transport is not linked. */
-__attribute__((weak)) const char *mst_tls_end_text(enum mst_tls_end e)
-{
-	(void)e;
-	return "handshake failed";
-}
-
 /* --- the installation --- */
 
 static void put_registry(struct rig *r)
@@ -178,6 +173,7 @@ void rig_up(struct rig *r)
 	the_rig = r;
 	r->now = RIG_NOW;
 	r->keeper = &keeper_double;
+	r->crypto = &crypto_double;
 	snprintf(r->dir, sizeof(r->dir), "%s/mst-role-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->url, sizeof(r->url), "sqlite:%s/muster.db", r->dir);
@@ -215,7 +211,7 @@ void rig_down(struct rig *r)
 
 struct mst_role_env rig_env(struct rig *r, enum mst_role role)
 {
-	return (struct mst_role_env){ r->store, r->keeper, &crypto_double, role == MST_ROLE_MEF ? &r->mef_conf : &r->maf_conf, r->now };
+	return (struct mst_role_env){ r->store, r->keeper, r->crypto, role == MST_ROLE_MEF ? &r->mef_conf : &r->maf_conf, r->now };
 }
 
 void rig_id(uint8_t fill, const char *fqdn, char out[MST_ID_MAX])
@@ -256,6 +252,8 @@ static void hand_over(struct rig *r, const struct mst_role_env *env)
 	if (!l->wanted)
 		return;
 	r->releases++;
+	if (r->keeper != &keeper_double)
+		return;         /* the test hands over itself */
 	assert_int_equal(env->keeper->ops->release(env->keeper, &l->authorisation, &l->key, l->purpose, l->key_id, l->how, l->suid,
 	                                           l->target, RIG_CHANNEL, &sealed), 0);
 	assert_true(unbox((struct mst_view){ sealed.b, sealed.n }, 'S', RIG_CHANNEL, r->handed));

@@ -19,7 +19,8 @@
 struct rig {
 	char dir[128], url[256];
 	struct mst_store *store;
-	struct mst_keeper *keeper;
+	struct mst_keeper *keeper;            /* the double, unless a test puts another */
+	struct mst_crypto *crypto;
 	struct mst_role_conf mef_conf, maf_conf;
 	mst_time now;
 	int64_t node;

@@ -299,6 +299,7 @@ static void handshakes(void **state)
 	assert_string_equal(e.what, "mef.handshake-failed");
 	assert_string_equal(e.who, RIG_NODE);
 	assert_non_null(strstr(e.why, RIG_NODE));
+	assert_non_null(strstr(e.why, "expired"));
 
 	/* every refused lookup is an event; the outcome is the same for all of them */
 	assert_int_equal(rig_lookup(&r, "00112233445566778899AABBCCDDEEFF@maf.example.com", &a), MST_PSK_UNKNOWN);

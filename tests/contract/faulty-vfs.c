@@ -8,7 +8,7 @@
 
 static struct {
 	enum accident what;
-	unsigned at, calls;
+	unsigned at, calls, syncs;
 } plan;
 
 struct file {
@@ -59,6 +59,7 @@ static int x_sync(sqlite3_file *f, int flags)
 {
 	int rc = step(f, NULL, 0, 0, SQLITE_IOERR_FSYNC);
 
+	plan.syncs++;
 	return rc ? rc : real(f)->pMethods->xSync(real(f), flags);
 }
 
@@ -154,9 +155,10 @@ void faulty_vfs_arm(enum accident what, unsigned n)
 	plan.what = what;
 	plan.at = n;
 	plan.calls = 0;
+	plan.syncs = 0;
 }
 
-unsigned faulty_vfs_calls(void)
+unsigned faulty_vfs_syncs(void)
 {
-	return plan.calls;
+	return plan.syncs;
 }

@@ -13,7 +13,7 @@ enum accident {
 void faulty_vfs_install(void);
 /* At the n-th write or sync from now. */
 void faulty_vfs_arm(enum accident what, unsigned n);
-/* Calls counted since armed. */
-unsigned faulty_vfs_calls(void);
+/* Syncs counted since armed. */
+unsigned faulty_vfs_syncs(void);
 
 #endif

@@ -95,6 +95,22 @@ static void full_in_the_middle_of_a_group(void **state)
 	assert_int_equal(check_invariants(s), 1);
 }
 
+/* A commit is durable by one sync, for one decision or for many; without a commit nothing is synced. */
+static void one_sync_a_group(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+
+	for (int n = 1; n <= 10; n += 9) {
+		faulty_vfs_arm(ACCIDENT_NONE, 0);
+		assert_int_equal(mst_store_begin(s), 0);
+		for (int i = 0; i < n; i++)
+			assert_int_equal(write_decision(s, 100 * n + i), 0);
+		assert_int_equal(faulty_vfs_syncs(), 0);
+		assert_int_equal(mst_store_commit(s), 0);
+		assert_int_equal(faulty_vfs_syncs(), 1);
+	}
+}
+
 /* The process dies at each write and sync of its first three groups, also in the middle of a write. */
 static void killed_at_each_write(void **state)
 {
@@ -570,6 +586,7 @@ int main(void)
 		cmocka_unit_test(disk_full),
 		cmocka_unit_test(medium_fails),
 		T(full_in_the_middle_of_a_group),
+		T(one_sync_a_group),
 		cmocka_unit_test(killed_at_each_write),
 		T(damaged_files),
 		T(damaged_page_of_rows),

@@ -5,7 +5,8 @@
  *   u64 wait_ms  u64 wait_since
  *   u8 depth  (depth + 1) × { u8 index, block32 sequence }
  *   u8 count × { u8 method, block16 normalised resource }
- *   u32 reports lost  u8 reports × { u8 depth, index, kind, method, reason, u64 when, block16 resource, block16 detail }
+ *   u32 reports lost
+ *   u8 reports × { u8 depth, index, kind, method, reason, u64 when, block16 resource, block16 detail }
  *
  * No checksum: the secure environment seals it. It is decoded strictly all the same; what does not make
  * sense in every part is corrupt, and corrupt is never taken for fresh (lesson 16).
@@ -69,7 +70,8 @@ void prov_progress_write(struct prov *p)
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-static bool bad(struct mst_diag *d, struct mst_view blob, const struct mst_reader *r, const char *field, const char *why)
+static bool bad(struct mst_diag *d, struct mst_view blob, const struct mst_reader *r, const char *field,
+		const char *why)
 {
 	mst_diag_set(d, blob.n - r->left, field, why, NULL);
 	return false;
@@ -94,7 +96,8 @@ static bool read_header(struct prov *p, struct mst_reader *r, enum prov_state *r
 	p->depth = mst_read_u8(r);
 	if (!r->ok || !magic || s >= PROV_STATE__COUNT || s == PROV_IDLE || s == PROV_SAVING ||
 	    !mst_hex_decode(attempt, octets, sizeof(octets), &n) || p->runs == 0 ||
-	    p->retry_after > PROV_RETRY_AFTER_MAX || wait > WAIT_MAX || since > MST_TIME_MAX || p->depth > PROV_DEPTH_MAX)
+	    p->retry_after > PROV_RETRY_AFTER_MAX || wait > WAIT_MAX || since > MST_TIME_MAX ||
+	    p->depth > PROV_DEPTH_MAX)
 		return false;
 	/* between runs only the trigger's own sequence is open */
 	if ((s == PROV_WAITING || s == PROV_ENROLLED) && p->depth)
@@ -122,7 +125,8 @@ static bool read_levels(struct prov *p, struct mst_reader *r, enum prov_state s,
 		    prov_load_level(p, i, seq, d) || index >= l->seq.n_instructions)
 			return false;
 		l->index = index;
-		if (s == PROV_WAITING || s == PROV_ENROLLED ? index != 0 : l->seq.instructions[index].kind != kind)
+		if (s == PROV_WAITING || s == PROV_ENROLLED ? index != 0
+							    : l->seq.instructions[index].kind != kind)
 			return false;
 	}
 	return true;
@@ -139,7 +143,8 @@ static bool read_resources(struct prov *p, struct mst_reader *r)
 
 		/* each is in its normal form, and there once */
 		if (!r->ok || prov_resource_seen(&p->resources, (int)method, name) ||
-		    !prov_resource_add(&p->resources, (int)method, name) || p->resources.n - before != name.n + 3 ||
+		    !prov_resource_add(&p->resources, (int)method, name) ||
+		    p->resources.n - before != name.n + 3 ||
 		    memcmp(p->resources.octets + before + 3, name.p, name.n) != 0)
 			return false;
 	}

@@ -36,7 +36,8 @@ enum prov_reason prov_judge_sequence(const struct mst_sequence *s, mst_time utc,
 	return PROV_OK;
 }
 
-static enum prov_reason decode(struct mst_view octets, uint8_t *scratch, struct mst_sequence *ret_s, struct mst_diag *d)
+static enum prov_reason decode(struct mst_view octets, uint8_t *scratch, struct mst_sequence *ret_s,
+			       struct mst_diag *d)
 {
 	struct mst_arena a = mst_arena_of(scratch, PROV_ARENA);
 	int r = mst_sequence_read_cbor(octets, &a, ret_s, d);
@@ -92,11 +93,13 @@ void prov_forget(struct prov *p)
 
 /* ---- judging one instruction before anything leaves ---------------------------------------------- */
 
-static enum prov_reason judge_ability(const struct prov *p, const struct mst_instruction *i, const char **ret_why)
+static enum prov_reason judge_ability(const struct prov *p, const struct mst_instruction *i,
+				      const char **ret_why)
 {
 	const struct prov_config *c = &p->cfg;
 	/* a file name and a service name are no URIs: nothing to reach yet */
-	bool reach = i->kind == MST_INSTR_BOOTSTRAP || i->method == MST_METHOD_BBN || i->method == MST_METHOD_BSF;
+	bool reach =
+		i->kind == MST_INSTR_BOOTSTRAP || i->method == MST_METHOD_BBN || i->method == MST_METHOD_BSF;
 
 	if (i->method < 0 || i->method > 31 || !(c->methods >> i->method & 1u)) {
 		*ret_why = "this device cannot do this method";
@@ -113,7 +116,8 @@ static enum prov_reason judge_ability(const struct prov *p, const struct mst_ins
 	return PROV_OK;
 }
 
-static enum prov_reason judge_discovery(const struct prov *p, const struct mst_instruction *i, const char **ret_why)
+static enum prov_reason judge_discovery(const struct prov *p, const struct mst_instruction *i,
+					const char **ret_why)
 {
 	if (p->depth == PROV_DEPTH_MAX) {
 		*ret_why = "discovery inside discovery ends at depth 3";
@@ -131,7 +135,8 @@ static enum prov_reason judge_discovery(const struct prov *p, const struct mst_i
 }
 
 /* Lesson 7: an instruction is held against what the device can do before it is tried. */
-static enum prov_reason judge(const struct prov *p, const struct mst_instruction *i, mst_time utc, const char **ret_why)
+static enum prov_reason judge(const struct prov *p, const struct mst_instruction *i, mst_time utc,
+			      const char **ret_why)
 {
 	enum prov_reason r = judge_ability(p, i, ret_why);
 
@@ -142,7 +147,7 @@ static enum prov_reason judge(const struct prov *p, const struct mst_instruction
 		*ret_why = "by the validity of its sequence";
 		return r;
 	}
-	if (utc > 0 && i->expires > 0 && utc >= i->expires) {
+	if (i->expires > 0 && utc >= i->expires) {
 		*ret_why = "the enrolment that it proposes is over";
 		return PROV_EXPIRED;
 	}
@@ -184,7 +189,8 @@ int prov_next(struct prov *p, const struct prov_input *in)
 		}
 		r = judge(p, i, in->utc, &why);
 		if (r == PROV_OK)
-			return save_then(p, i->kind == MST_INSTR_DISCOVERY ? PROV_DISCOVERING : PROV_BOOTSTRAPPING);
+			return save_then(p, i->kind == MST_INSTR_DISCOVERY ? PROV_DISCOVERING
+									   : PROV_BOOTSTRAPPING);
 		prov_report_current(p, r, why, in->utc);
 		open_level(p)->index++;
 	}
@@ -195,6 +201,7 @@ int prov_start_run(struct prov *p, const struct prov_input *in)
 {
 	p->runs += p->runs < UINT32_MAX;
 	p->retry_after = 0;
+	p->wait_ms = p->wait_since = 0;
 	p->depth = 0;
 	p->level[0].index = 0;
 	p->resources.count = 0;

@@ -80,8 +80,8 @@ const char *prov_event_text(enum prov_event ev);
 
 /* provisioning-run.c: the walk through the sequences */
 int prov_start_run(struct prov *p, const struct prov_input *in);         /* → SAVING */
-int prov_next(struct prov *p, const struct prov_input *in);              /* from the instruction at work on → SAVING */
-int prov_end_run(struct prov *p, const struct prov_input *in);           /* sets up the wait → SAVING, then WAITING */
+int prov_next(struct prov *p, const struct prov_input *in); /* from the instruction at work on → SAVING */
+int prov_end_run(struct prov *p, const struct prov_input *in); /* sets up the wait → SAVING, then WAITING */
 int prov_enter_sequence(struct prov *p, struct prov_input *in);          /* what was discovered; → SAVING */
 struct mst_instruction *prov_at_work(struct prov *p);
 /* 0, or why a sequence may not be used at `utc`. */
@@ -99,7 +99,8 @@ void prov_put_text(char *out, size_t cap, struct mst_view v);
 
 /* provisioning-resource.c */
 #define PROV_NAME_MAX 1024               /* twice what a sequence may hold */
-MST_MUST_CHECK bool prov_normalise(int method, struct mst_view name, uint8_t out[PROV_NAME_MAX], size_t *ret_n);
+MST_MUST_CHECK bool prov_normalise(int method, struct mst_view name, uint8_t out[PROV_NAME_MAX],
+				   size_t *ret_n);
 bool prov_resource_seen(const struct prov_resources *r, int method, struct mst_view name);
 bool prov_resource_fits(const struct prov_resources *r, int method, struct mst_view name);
 MST_MUST_CHECK bool prov_resource_add(struct prov_resources *r, int method, struct mst_view name);
@@ -113,6 +114,7 @@ mst_ms prov_later(mst_ms now, mst_ms wait);                              /* neve
 
 /* provisioning-progress.c */
 void prov_progress_write(struct prov *p);
-MST_MUST_CHECK bool prov_progress_read(struct prov *p, struct mst_view blob, enum prov_state *ret_state, struct mst_diag *d);
+MST_MUST_CHECK bool prov_progress_read(struct prov *p, struct mst_view blob, enum prov_state *ret_state,
+				       struct mst_diag *d);
 
 #endif

@@ -28,7 +28,7 @@ static int on_trigger(struct prov *p, struct prov_input *in)
 		return -(int)r;
 	prov_forget(p);
 	memcpy(p->attempt, in->attempt, PROV_ATTEMPT);
-	/* it was decoded a moment ago, so this cannot fail; if it does all the same, the run has nothing to try */
+	/* it was decoded a moment ago; should it fail all the same, the run has nothing to try */
 	r = prov_load_level(p, 0, in->octets, in->d);
 	if (r)
 		prov_report_run(p, PROV_INTERNAL, "a sequence changed while it was read", in->utc);
@@ -46,7 +46,6 @@ static int on_resume(struct prov *p, struct prov_input *in)
 	switch (s) {
 	case PROV_WAITING:
 		p->wait_ms = prov_wait_left(p, in->utc, in->rnd);
-		p->wait_since = in->utc > 0 && in->utc <= MST_TIME_MAX ? in->utc : 0;
 		return PROV_WAITING;
 	case PROV_ENROLLED:
 		return PROV_ENROLLED;
@@ -74,9 +73,10 @@ static int on_saved(struct prov *p, struct prov_input *in)
 static int not_saved(struct prov *p, struct prov_input *in, const char *why)
 {
 	prov_report_run(p, PROV_STORAGE, why, in->utc);
-	if (p->after_save != PROV_ENROLLED && p->after_save != PROV_WAITING)
-		(void)prov_end_run(p, in);
-	return p->after_save == PROV_ENROLLED ? PROV_ENROLLED : PROV_WAITING;
+	if (p->after_save == PROV_ENROLLED)
+		return PROV_ENROLLED;
+	(void)prov_end_run(p, in);
+	return PROV_WAITING;
 }
 
 static int on_save_failed(struct prov *p, struct prov_input *in)
@@ -136,7 +136,8 @@ static int on_wait_over(struct prov *p, struct prov_input *in)
 static int on_credential_lost(struct prov *p, struct prov_input *in)
 {
 	struct mst_writer w = mst_writer_of(p->attempt + PROV_ATTEMPT - 8, 8);
-	uint8_t r[4] = { (uint8_t)(in->rnd >> 24), (uint8_t)(in->rnd >> 16), (uint8_t)(in->rnd >> 8), (uint8_t)in->rnd };
+	uint8_t r[4] = { (uint8_t)(in->rnd >> 24), (uint8_t)(in->rnd >> 16), (uint8_t)(in->rnd >> 8),
+			 (uint8_t)in->rnd };
 
 	mst_put_hex(&w, (struct mst_view){ r, sizeof(r) });
 	p->runs = 0;
@@ -160,7 +161,8 @@ static int on_credential_lost(struct prov *p, struct prov_input *in)
 static const struct prov_cell table[PROV_STATE__COUNT][PROV_EVENT__COUNT] = {
 	[PROV_IDLE] = {
 		[PROV_EV_TRIGGER] = NEW_RUN,
-		[PROV_EV_RESUME] = DO(on_resume, S(SAVING) | S(WAITING) | S(ENROLLED), "go on where the power went; a corrupt blob changes nothing"),
+		[PROV_EV_RESUME] = DO(on_resume, S(SAVING) | S(WAITING) | S(ENROLLED),
+		                      "go on where the power went; a corrupt blob changes nothing"),
 		[PROV_EV_SAVED] = NO_SAVE,
 		[PROV_EV_SAVE_FAILED] = NO_SAVE,
 		[PROV_EV_DISCOVERED] = NO_DISC,
@@ -172,12 +174,15 @@ static const struct prov_cell table[PROV_STATE__COUNT][PROV_EVENT__COUNT] = {
 	[PROV_SAVING] = {
 		[PROV_EV_TRIGGER] = NEW_RUN,
 		[PROV_EV_RESUME] = RUNNING,
-		[PROV_EV_SAVED] = DO(on_saved, S(DISCOVERING) | S(BOOTSTRAPPING) | S(WAITING) | S(ENROLLED), "progress is durable: now the effect"),
-		[PROV_EV_SAVE_FAILED] = DO(on_save_failed, S(WAITING) | S(ENROLLED), "no effect without durable progress; the run starts over later"),
+		[PROV_EV_SAVED] = DO(on_saved, S(DISCOVERING) | S(BOOTSTRAPPING) | S(WAITING) | S(ENROLLED),
+		                     "progress is durable: now the effect"),
+		[PROV_EV_SAVE_FAILED] = DO(on_save_failed, S(WAITING) | S(ENROLLED),
+		                           "no effect without durable progress; the run starts over later"),
 		[PROV_EV_DISCOVERED] = NO_DISC,
 		[PROV_EV_SUCCEEDED] = NO_BOOT,
 		[PROV_EV_FAILED] = NO_WORK,
-		[PROV_EV_TIMER] = DO(on_save_timeout, S(WAITING) | S(ENROLLED), "a save that takes too long has failed"),
+		[PROV_EV_TIMER] = DO(on_save_timeout, S(WAITING) | S(ENROLLED),
+		                     "a save that takes too long has failed"),
 		[PROV_EV_CREDENTIAL_LOST] = NOT_IN,
 	},
 	[PROV_DISCOVERING] = {
@@ -185,9 +190,10 @@ static const struct prov_cell table[PROV_STATE__COUNT][PROV_EVENT__COUNT] = {
 		[PROV_EV_RESUME] = RUNNING,
 		[PROV_EV_SAVED] = NO_SAVE,
 		[PROV_EV_SAVE_FAILED] = NO_SAVE,
-		[PROV_EV_DISCOVERED] = DO(on_discovered, S(SAVING), "the sequence runs in place; a bad one is a failed discovery"),
+		[PROV_EV_DISCOVERED] = DO(on_discovered, S(SAVING),
+		                          "the sequence runs in place; a bad one is a failed discovery"),
 		[PROV_EV_SUCCEEDED] = NO_BOOT,
-		[PROV_EV_FAILED] = DO(on_failed, S(SAVING), "the reason is kept; the next instruction, or the wait"),
+		[PROV_EV_FAILED] = DO(on_failed, S(SAVING), "the reason is kept; next one, or the wait"),
 		[PROV_EV_TIMER] = DO(on_deadline, S(SAVING), "timeout: as failed"),
 		[PROV_EV_CREDENTIAL_LOST] = NOT_IN,
 	},
@@ -198,7 +204,7 @@ static const struct prov_cell table[PROV_STATE__COUNT][PROV_EVENT__COUNT] = {
 		[PROV_EV_SAVE_FAILED] = NO_SAVE,
 		[PROV_EV_DISCOVERED] = NO_DISC,
 		[PROV_EV_SUCCEEDED] = DO(on_succeeded, S(SAVING), "the first success ends everything"),
-		[PROV_EV_FAILED] = DO(on_failed, S(SAVING), "the reason is kept; the next instruction, or the wait"),
+		[PROV_EV_FAILED] = DO(on_failed, S(SAVING), "the reason is kept; next one, or the wait"),
 		[PROV_EV_TIMER] = DO(on_deadline, S(SAVING), "timeout: as failed"),
 		[PROV_EV_CREDENTIAL_LOST] = NOT_IN,
 	},
@@ -210,7 +216,7 @@ static const struct prov_cell table[PROV_STATE__COUNT][PROV_EVENT__COUNT] = {
 		[PROV_EV_DISCOVERED] = NO_DISC,
 		[PROV_EV_SUCCEEDED] = NO_BOOT,
 		[PROV_EV_FAILED] = NO_WORK,
-		[PROV_EV_TIMER] = DO(on_wait_over, S(SAVING), "the trigger's sequence again, from its beginning"),
+		[PROV_EV_TIMER] = DO(on_wait_over, S(SAVING), "the trigger's sequence from its beginning"),
 		[PROV_EV_CREDENTIAL_LOST] = NOT_IN,
 	},
 	[PROV_ENROLLED] = {
@@ -222,7 +228,8 @@ static const struct prov_cell table[PROV_STATE__COUNT][PROV_EVENT__COUNT] = {
 		[PROV_EV_SUCCEEDED] = NO_BOOT,
 		[PROV_EV_FAILED] = NO_WORK,
 		[PROV_EV_TIMER] = NO("there is no deadline"),
-		[PROV_EV_CREDENTIAL_LOST] = DO(on_credential_lost, S(SAVING), "unknown or revoked: the last trigger's sequence again"),
+		[PROV_EV_CREDENTIAL_LOST] = DO(on_credential_lost, S(SAVING),
+		                               "unknown or revoked: the last trigger's sequence again"),
 	},
 };
 
@@ -241,7 +248,8 @@ const char *prov_state_text(enum prov_state s)
 }
 
 static const char *const event_text[PROV_EVENT__COUNT] = {
-	"trigger", "resume", "saved", "save failed", "discovered", "succeeded", "failed", "timer", "credential lost",
+	"trigger", "resume", "saved", "save failed", "discovered", "succeeded", "failed", "timer",
+	"credential lost",
 };
 
 const char *prov_event_text(enum prov_event ev)
@@ -272,7 +280,8 @@ static int step(struct prov *p, struct prov_input *in)
 	int next = c->run ? c->run(p, in) : -PROV_REFUSED;
 
 	if (!c->run)
-		mst_diag_set(in->d, 0, "", "not in the state \"", prov_state_text(p->state), "\": ", c->why, NULL);
+		mst_diag_set(in->d, 0, "", "not in the state \"", prov_state_text(p->state), "\": ", c->why,
+			     NULL);
 	if (next < 0)
 		return -next;
 	p->state = (enum prov_state)next;
@@ -296,8 +305,8 @@ struct prov *prov_init(void *storage, size_t size, const struct prov_config *cfg
 
 	if (!p || size < sizeof(*p) || (uintptr_t)storage % _Alignof(struct prov))
 		return NULL;
-	if (cfg->backoff_first <= 0 || cfg->backoff_first > cfg->backoff_max || cfg->backoff_max > UINT32_MAX ||
-	    cfg->discover_ms <= 0 || cfg->bootstrap_ms <= 0)
+	if (cfg->backoff_first <= 0 || cfg->backoff_first > cfg->backoff_max ||
+	    cfg->backoff_max > UINT32_MAX || cfg->discover_ms <= 0 || cfg->bootstrap_ms <= 0)
 		return NULL;
 	memset(p, 0, sizeof(*p));
 	p->cfg = *cfg;
@@ -313,19 +322,28 @@ void prov_set_methods(struct prov *p, uint32_t methods)
 int prov_trigger(struct prov *p, struct mst_view sequence_cbor, const char *attempt_id,
                  mst_ms now, mst_time utc, uint32_t rnd, struct mst_diag *d)
 {
-	return step(p, &(struct prov_input){ .ev = PROV_EV_TRIGGER, .octets = sequence_cbor, .attempt = attempt_id,
-	                                     .now = now, .utc = utc, .rnd = rnd, .d = d });
+	struct prov_input in = { .ev = PROV_EV_TRIGGER, .octets = sequence_cbor, .attempt = attempt_id,
+	                         .now = now, .utc = utc, .rnd = rnd, .d = d };
+
+	return step(p, &in);
 }
 
-int prov_resume(struct prov *p, struct mst_view blob, mst_ms now, mst_time utc, uint32_t rnd, struct mst_diag *d)
+int prov_resume(struct prov *p, struct mst_view blob, mst_ms now, mst_time utc, uint32_t rnd,
+                struct mst_diag *d)
 {
-	return step(p, &(struct prov_input){ .ev = PROV_EV_RESUME, .octets = blob, .now = now, .utc = utc, .rnd = rnd, .d = d });
+	struct prov_input in = { .ev = PROV_EV_RESUME, .octets = blob,
+	                         .now = now, .utc = utc, .rnd = rnd, .d = d };
+
+	return step(p, &in);
 }
 
-int prov_discovered(struct prov *p, struct mst_view sequence_cbor, mst_ms now, mst_time utc, uint32_t rnd, struct mst_diag *d)
+int prov_discovered(struct prov *p, struct mst_view sequence_cbor, mst_ms now, mst_time utc, uint32_t rnd,
+                    struct mst_diag *d)
 {
-	return step(p, &(struct prov_input){ .ev = PROV_EV_DISCOVERED, .octets = sequence_cbor,
-	                                     .now = now, .utc = utc, .rnd = rnd, .d = d });
+	struct prov_input in = { .ev = PROV_EV_DISCOVERED, .octets = sequence_cbor,
+	                         .now = now, .utc = utc, .rnd = rnd, .d = d };
+
+	return step(p, &in);
 }
 
 /* Events that say nothing back: one that came too late is simply over. */
@@ -352,8 +370,10 @@ void prov_succeeded(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd)
 void prov_failed(struct prov *p, enum prov_reason r, const char *detail, int64_t retry_after,
                  mst_ms now, mst_time utc, uint32_t rnd)
 {
-	(void)step(p, &(struct prov_input){ .ev = PROV_EV_FAILED, .reason = r, .detail = detail, .retry_after = retry_after,
-	                                    .now = now, .utc = utc, .rnd = rnd });
+	struct prov_input in = { .ev = PROV_EV_FAILED, .reason = r, .detail = detail,
+	                         .retry_after = retry_after, .now = now, .utc = utc, .rnd = rnd };
+
+	(void)step(p, &in);
 }
 
 void prov_tick(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd)

@@ -15,7 +15,7 @@
 #include "codec/instr.h"
 
 #define PROV_DEPTH_MAX 3                 /* discovery inside discovery inside discovery */
-#define PROV_REASONS_MAX 48              /* reasons kept for one run; later ones overwrite nothing, a counter tells */
+#define PROV_REASONS_MAX 48              /* the first ones of a run are kept, the others counted */
 #define PROV_BLOB_MAX 65536              /* durable progress; what a secure environment keeps in one blob */
 #define PROV_SEQ_TOTAL 49152             /* octets of all sequences open at once (depth 0 to 3) */
 #define PROV_RESOURCES_MAX 32            /* resources that yield a sequence in one run … */
@@ -44,7 +44,7 @@ enum prov_reason {
 	PROV_INTERNAL,
 	PROV_REASON__COUNT
 };
-const char *prov_reason_text(enum prov_reason r);       /* "unsupported", "not authenticated", …; never NULL */
+const char *prov_reason_text(enum prov_reason r); /* "unsupported", "not authenticated", …; never NULL */
 
 enum prov_state {
 	PROV_IDLE,               /* nothing to do (never triggered, or enrolled, or released) */
@@ -121,7 +121,8 @@ MST_MUST_CHECK int prov_trigger(struct prov *p, struct mst_view sequence_cbor, c
  * Go on after a power cut, from the last blob that was made durable, when nothing was triggered yet.
  * 0, or a positive prov_reason: refused, the engine is as it was.
  */
-MST_MUST_CHECK int prov_resume(struct prov *p, struct mst_view blob, mst_ms now, mst_time utc, uint32_t rnd, struct mst_diag *d);
+MST_MUST_CHECK int prov_resume(struct prov *p, struct mst_view blob, mst_ms now, mst_time utc, uint32_t rnd,
+			       struct mst_diag *d);
 void prov_saved(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
 void prov_save_failed(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
 /*
@@ -129,10 +130,12 @@ void prov_save_failed(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
  * discovery has failed with that reason and the engine has gone on; prov_failed() is not needed, and
  * does nothing.
  */
-MST_MUST_CHECK int prov_discovered(struct prov *p, struct mst_view sequence_cbor, mst_ms now, mst_time utc, uint32_t rnd, struct mst_diag *d);
+MST_MUST_CHECK int prov_discovered(struct prov *p, struct mst_view sequence_cbor, mst_ms now, mst_time utc,
+				   uint32_t rnd, struct mst_diag *d);
 void prov_succeeded(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
 /* `retry_after` seconds, 0 = the peer gave none. The longest of a run holds back the next run. */
-void prov_failed(struct prov *p, enum prov_reason r, const char *detail, int64_t retry_after, mst_ms now, mst_time utc, uint32_t rnd);
+void prov_failed(struct prov *p, enum prov_reason r, const char *detail, int64_t retry_after, mst_ms now,
+		 mst_time utc, uint32_t rnd);
 void prov_tick(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);   /* nothing before the deadline */
 /*
  * The service does not know the node's credential any more, or revoked it. Starts the last trigger's
@@ -146,7 +149,7 @@ uint32_t prov_serial(const struct prov *p);                      /* changes with
 enum prov_state prov_state(const struct prov *p);
 mst_ms prov_deadline(const struct prov *p);                      /* MST_NEVER = none */
 const struct mst_instruction *prov_current(const struct prov *p);/* while DISCOVER or BOOTSTRAP is wanted */
-struct mst_view prov_progress(const struct prov *p);             /* while SAVE is wanted; until the next input */
+struct mst_view prov_progress(const struct prov *p);             /* while SAVE is wanted, till the next input */
 const char *prov_attempt(const struct prov *p);                  /* attempt id of the running or last run */
 size_t prov_reports(const struct prov *p, const struct prov_report **ret_first);
 unsigned prov_reports_lost(const struct prov *p);                /* reports of this run that found no room */

@@ -51,7 +51,8 @@ void check_engine(const struct prov *p, mst_ms now)
 	HOLDS(want != PROV_WANT_DISCOVER || !prov_resource_seen(&p->resources, i->method, i->uri));
 	/* what is awaited has an end; where nothing is awaited there is none */
 	HOLDS((prov_deadline(p) == MST_NEVER) == (p->state == PROV_IDLE || p->state == PROV_ENROLLED));
-	HOLDS(want != PROV_WANT_NOTHING || prov_deadline(p) != MST_NEVER || p->state == PROV_IDLE || p->state == PROV_ENROLLED);
+	HOLDS(want != PROV_WANT_NOTHING || prov_deadline(p) != MST_NEVER || p->state == PROV_IDLE ||
+	      p->state == PROV_ENROLLED);
 	HOLDS(prov_deadline(p) >= now);
 	HOLDS((prov_progress(p).n > 0) == (want == PROV_WANT_SAVE));
 }
@@ -78,8 +79,8 @@ static struct mst_view make_sequence(struct mst_reader *in)
 {
 	static const char *const uri[] = { "https://a", "https://B/", "https://b:443", "https://c/%41" };
 	static const char *const name[] = { "_muster._tcp", "_Muster._TCP", "_x", "https://b" };
-	static const int method[] = { MST_METHOD_PSK, MST_METHOD_CERT, MST_METHOD_GBA, MST_METHOD_FILE, MST_METHOD_BBN,
-		MST_METHOD_BSF, MST_METHOD_DNS_SD, MST_METHOD_DHCP };
+	static const int method[] = { MST_METHOD_PSK, MST_METHOD_CERT, MST_METHOD_GBA,    MST_METHOD_FILE,
+				      MST_METHOD_BBN, MST_METHOD_BSF,  MST_METHOD_DNS_SD, MST_METHOD_DHCP };
 	unsigned n = mst_read_u8(in) % 5 + 1u;
 	struct mst_instruction *i;
 
@@ -237,7 +238,8 @@ static void plain(struct life *l, unsigned op)
 		check_step(w->p, before, PROV_EV_SUCCEEDED);
 		return;
 	case 10: case 11:
-		prov_failed(w->p, (enum prov_reason)(rnd % 20), "x", (int64_t)(rnd % 7) * 1000 - 1000, w->now, w->utc, rnd);
+		prov_failed(w->p, (enum prov_reason)(rnd % 20), "x", (int64_t)(rnd % 7) * 1000 - 1000, w->now,
+			    w->utc, rnd);
 		check_step(w->p, before, PROV_EV_FAILED);
 		return;
 	case 12:

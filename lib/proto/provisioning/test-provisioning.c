@@ -10,7 +10,8 @@ static struct seq q[6];
 
 static void first_success_ends_everything(void **state)
 {
-	static const struct answer a[] = { { "https://b", .reason = PROV_OK }, { "https://c", .reason = PROV_OK } };
+	static const struct answer a[] = { { "https://b", .reason = PROV_OK },
+					   { "https://c", .reason = PROV_OK } };
 	struct world *w = W(a);
 
 	(void)state;
@@ -28,8 +29,9 @@ static void first_success_ends_everything(void **state)
 
 static void all_fail_and_every_reason_is_kept(void **state)
 {
-	static const struct answer a[] = { { "https://b", .reason = PROV_REFUSED }, { "https://c", .reason = PROV_UNKNOWN },
-		{ "https://d", .reason = PROV_UNTRUSTED } };
+	static const struct answer a[] = { { "https://b", .reason = PROV_REFUSED },
+					   { "https://c", .reason = PROV_UNKNOWN },
+					   { "https://d", .reason = PROV_UNTRUSTED } };
 	struct world *w = W(a);
 	const struct prov_report *r;
 
@@ -83,7 +85,8 @@ static void the_wait_ends_in_the_same_sequence_again(void **state)
 static void a_discovery_runs_in_its_place(void **state)
 {
 	struct answer a[] = {
-		{ "https://maker", .yields = seq_text(&q[1], "cert https://a; bbn https://owner; cert https://b") },
+		{ "https://maker",
+		  .yields = seq_text(&q[1], "cert https://a; bbn https://owner; cert https://b") },
 		{ "https://owner", .yields = seq_text(&q[2], "psk https://c; psk https://d") },
 		{ "https://e", .reason = PROV_OK },
 	};
@@ -92,9 +95,11 @@ static void a_discovery_runs_in_its_place(void **state)
 	(void)state;
 	world_start(w, seq_text(&q[0], "bbn https://maker; cert https://e"));
 	world_run(w);
-	assert_string_equal(w->log, "save get:https://maker save try:https://a=unreachable save get:https://owner "
-	                    "save try:https://c=unreachable save try:https://d=unreachable save try:https://b=unreachable "
-	                    "save try:https://e save");
+	assert_string_equal(w->log,
+			    "save get:https://maker save try:https://a=unreachable save get:https://owner "
+			    "save try:https://c=unreachable save try:https://d=unreachable save "
+			    "try:https://b=unreachable "
+			    "save try:https://e save");
 	assert_string_equal(world_reports(w), "0.0=ok 1.0=unreachable 1.1=ok 2.0=unreachable 2.1=unreachable "
 	                    "1.2=unreachable 0.1=ok");
 	world_free(w);
@@ -103,7 +108,8 @@ static void a_discovery_runs_in_its_place(void **state)
 static void a_failed_discovery_is_a_failed_instruction(void **state)
 {
 	static const uint8_t junk[] = { 0xff, 0x00 };
-	struct answer a[] = { { "file:b", .yields = { junk, sizeof(junk) } }, { "https://c", .reason = PROV_OK } };
+	struct answer a[] = { { "file:b", .yields = { junk, sizeof(junk) } },
+			      { "https://c", .reason = PROV_OK } };
 	struct world *w = W(a);
 	const struct prov_report *r;
 
@@ -160,7 +166,8 @@ static void too_deep(void **state)
 static void no_resource_twice(void **state)
 {
 	struct answer a[] = {
-		{ "https://a.example/x", .yields = seq_text(&q[1], "bbn https://A.EXAMPLE:443/y/../%78; bbn https://b") },
+		{ "https://a.example/x",
+		  .yields = seq_text(&q[1], "bbn https://A.EXAMPLE:443/y/../%78; bbn https://b") },
 		{ "https://b", .yields = seq_text(&q[2], "bbn https://a.example/x; cert https://m") },
 	};
 	struct world *w = W(a);
@@ -169,14 +176,18 @@ static void no_resource_twice(void **state)
 	/* in itself, in its ancestry, and once more afterwards, in any spelling */
 	world_start(w, seq_text(&q[0], "bbn https://a.example/x; bbn https://b/"));
 	world_run(w);
-	assert_string_equal(w->log, "save get:https://a.example/x save get:https://b save try:https://m=unreachable save");
+	assert_string_equal(
+		w->log,
+		"save get:https://a.example/x save get:https://b save try:https://m=unreachable save");
 	assert_string_equal(world_reports(w), "0.0=ok 1.0=loop 1.1=ok 2.0=loop 2.1=unreachable 0.1=loop");
 	/* another run may ask again: lesson 3 */
 	w->now = prov_deadline(w->p);
 	prov_tick(w->p, w->now, w->utc, 0);
 	w->log[0] = '\0';
 	world_run(w);
-	assert_string_equal(w->log, "save get:https://a.example/x save get:https://b save try:https://m=unreachable save");
+	assert_string_equal(
+		w->log,
+		"save get:https://a.example/x save get:https://b save try:https://m=unreachable save");
 	world_free(w);
 }
 
@@ -191,7 +202,9 @@ static void a_resource_that_failed_may_be_named_again(void **state)
 	prov_failed(w->p, PROV_UNTRUSTED, "another key", 0, w->now, w->utc, 0);
 	world_step(w, false);
 	assert_int_equal(prov_want(w->p), PROV_WANT_DISCOVER);
-	assert_int_equal(prov_discovered(w->p, seq_text(&q[1], "bbn https://a; cert https://m"), w->now, w->utc, 0, NULL), 0);
+	assert_int_equal(prov_discovered(w->p, seq_text(&q[1], "bbn https://a; cert https://m"), w->now,
+					 w->utc, 0, NULL),
+			 0);
 	assert_string_equal(world_reports(w), "0.0=untrusted 0.1=ok 1.0=loop");
 	world_free(w);
 }
@@ -219,13 +232,15 @@ static void unsupported_is_skipped_before_anything_leaves(void **state)
 	seq_add(&q[0], MST_METHOD_DHCP, "c");
 	seq_add(&q[0], MST_METHOD_BBN, "coaps://d");
 	seq_maf_uri(seq_add(&q[0], MST_METHOD_CERT, "https://x"), "coaps://maf");
-	seq_add(&q[0], MST_METHOD_FILE, "/media/x.seq");      /* no URI, so nobody asks whether it can be reached */
+	seq_add(&q[0], MST_METHOD_FILE,
+		"/media/x.seq"); /* no URI, so nobody asks whether it can be reached */
 	seq_add(&q[0], MST_METHOD_CERT, "https://e");
 	world_start(w, seq_done(&q[0]));
 	world_run(w);
 	assert_string_equal(w->log, "save get:/media/x.seq=unreachable save try:https://e save");
-	assert_string_equal(world_reports(w), "0.0=unsupported 0.1=unsupported 0.2=unsupported 0.3=unsupported "
-	                    "0.4=unsupported 0.5=unreachable 0.6=ok");
+	assert_string_equal(world_reports(w),
+			    "0.0=unsupported 0.1=unsupported 0.2=unsupported 0.3=unsupported "
+			    "0.4=unsupported 0.5=unreachable 0.6=ok");
 	world_free(w);
 }
 
@@ -319,7 +334,8 @@ static void a_sequence_expires_while_waiting(void **state)
 static void retry_after_is_a_floor(void **state)
 {
 	struct answer a[] = { { "https://a", .reason = PROV_BUSY, .retry_after = 90 },
-		{ "https://b", .reason = PROV_BUSY, .retry_after = 600 }, { "https://c", .reason = PROV_BUSY, .retry_after = 30 } };
+			      { "https://b", .reason = PROV_BUSY, .retry_after = 600 },
+			      { "https://c", .reason = PROV_BUSY, .retry_after = 30 } };
 	struct world *w = W(a);
 
 	(void)state;
@@ -401,7 +417,9 @@ static void a_refused_trigger_changes_nothing(void **state)
 			struct mst_diag d = { 0 };
 
 			memcpy(before, w->p, until_trial);
-			assert_int_equal(prov_trigger(w->p, bad[i].seq, bad[i].attempt, w->now, w->utc, 0, &d), bad[i].r);
+			assert_int_equal(
+				prov_trigger(w->p, bad[i].seq, bad[i].attempt, w->now, w->utc, 0, &d),
+				bad[i].r);
 			assert_true(d.text[0] != '\0');
 			assert_memory_equal(before, w->p, until_trial);
 		}
@@ -419,11 +437,14 @@ static void full_disk_means_no_effect(void **state)
 	(void)state;
 	/* lesson 17 */
 	w->disk_full = true;
+	w->rnd = UINT32_MAX;
 	world_start(w, seq_text(&q[0], "cert https://a"));
 	world_run(w);
 	assert_string_equal(w->log, "save=full");
 	assert_int_equal(prov_state(w->p), PROV_WAITING);
 	assert_string_equal(world_reports(w), "0.0=storage");
+	/* and no hammering on the disk either: this is a failed run with its wait */
+	assert_int_equal(prov_deadline(w->p), NOW + 5000);
 	w->disk_full = false;
 	w->now = prov_deadline(w->p);
 	prov_tick(w->p, w->now, w->utc, 0);
@@ -507,7 +528,8 @@ static void reports_are_bounded(void **state)
 		a[i] = (struct answer){ uri[i], .yields = seq_text(&q[1 + i], text) };
 	}
 	w = world_new(a, 4);
-	world_start(w, seq_text(&q[0], "bbn https://bbn0; bbn https://bbn1; bbn https://bbn2; bbn https://bbn3"));
+	world_start(
+		w, seq_text(&q[0], "bbn https://bbn0; bbn https://bbn1; bbn https://bbn2; bbn https://bbn3"));
 	world_run(w);
 	assert_int_equal(w->effects, 4 * 17);
 	assert_int_equal(w->p->n_reports, PROV_REASONS_MAX);
@@ -603,7 +625,9 @@ static void open_sequences_fit_the_blob(void **state)
 
 static void bad_storage_and_config_are_refused(void **state)
 {
-	static const struct prov_config good = { .methods = 1, .backoff_first = 1, .backoff_max = 1, .discover_ms = 1, .bootstrap_ms = 1 };
+	static const struct prov_config good = {
+		.methods = 1, .backoff_first = 1, .backoff_max = 1, .discover_ms = 1, .bootstrap_ms = 1
+	};
 	struct world *w = world_new(NULL, 0);
 	struct prov_config c = good;
 

@@ -97,10 +97,13 @@ struct mst_view seq_done(struct seq *q)
 
 struct mst_view seq_text(struct seq *q, const char *text)
 {
-	static const struct { const char *word; int method; } method[] = {
-		{ "psk", MST_METHOD_PSK }, { "cert", MST_METHOD_CERT }, { "gba", MST_METHOD_GBA },
-		{ "file", MST_METHOD_FILE }, { "bbn", MST_METHOD_BBN }, { "bsf", MST_METHOD_BSF },
-		{ "dns-sd", MST_METHOD_DNS_SD }, { "dns-srv", MST_METHOD_DNS_SRV }, { "dhcp", MST_METHOD_DHCP },
+	static const struct { const char *word; int method;
+	} method[] = {
+		{ "psk", MST_METHOD_PSK },       { "cert", MST_METHOD_CERT },
+		{ "gba", MST_METHOD_GBA },       { "file", MST_METHOD_FILE },
+		{ "bbn", MST_METHOD_BBN },       { "bsf", MST_METHOD_BSF },
+		{ "dns-sd", MST_METHOD_DNS_SD }, { "dns-srv", MST_METHOD_DNS_SRV },
+		{ "dhcp", MST_METHOD_DHCP },
 	};
 	static char words[64][256];
 	static unsigned at;
@@ -197,8 +200,8 @@ static void do_effect(struct world *w, bool discover, bool lost)
 	char word[512];
 
 	w->effects++;
-	snprintf(word, sizeof(word), "%s:%.*s%s%s", discover ? "get" : "try", (int)i->uri.n, (const char *)i->uri.p,
-	         good ? "" : "=", good ? "" : prov_reason_text(a->reason));
+	snprintf(word, sizeof(word), "%s:%.*s%s%s", discover ? "get" : "try", (int)i->uri.n,
+		 (const char *)i->uri.p, good ? "" : "=", good ? "" : prov_reason_text(a->reason));
 	world_log(w, word);
 	if (lost)
 		return;
@@ -255,8 +258,8 @@ const char *world_reports(const struct world *w)
 
 	text[0] = '\0';
 	for (size_t i = 0; i < n; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%u.%u=%s", i ? " " : "", r[i].depth, r[i].index,
-		                       prov_reason_text(r[i].reason));
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%u.%u=%s", i ? " " : "", r[i].depth,
+				       r[i].index, prov_reason_text(r[i].reason));
 	return text;
 }
 

@@ -301,7 +301,7 @@ bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)
 {
 	static const struct member rows = { "rows", LIST, true, 0, 0, 0 };
 
-	if (!members(j, &rows, 1, NULL, d))
+	if (!members(j, &rows, 1, ret_rows, d))
 		return false;
 	*ret_rows = json_object_get(j, "rows");
 	return (json_array_size(*ret_rows) && json_array_size(*ret_rows) <= ADMIN_IMPORT_MAX) ||

@@ -63,7 +63,7 @@ static int wrap(struct mst_role_env *env, const struct mst_exchange *x, const st
 	return MST_FAULT_BUG;
 }
 
-static int wrap_keys(struct mst_role_env *env, const struct mst_exchange *x, const struct mst_who *w, struct mst_verdict *v)
+static int wrap_keys(struct mst_role_env *env, enum mst_role role, const struct mst_exchange *x, const struct mst_who *w, struct mst_verdict *v)
 {
 	char key_id[MST_ID_MAX];
 	int r = wrap(env, x, w, v->wrap_cred, v->cred.purpose, v->cred.key_id, &v->cred.key);
@@ -72,7 +72,7 @@ static int wrap_keys(struct mst_role_env *env, const struct mst_exchange *x, con
 		return r;
 	if (!mst_key_id_join(v->keyreg.rel_key_id, env->conf->fqdn, key_id))
 		return MST_FAULT_BUG;
-	return wrap(env, x, w, v->wrap_keyreg, MST_PURPOSE_KEYREG, key_id, &v->keyreg.key);
+	return wrap(env, x, w, v->wrap_keyreg, mst_decide_keyreg_purpose(env->conf, role, &v->keyreg), key_id, &v->keyreg.key);
 }
 
 /* What hangs on a registration goes with it; when it is only replaced, a key assigned by it stays with the client. */
@@ -168,13 +168,14 @@ int mst_role_apply(const struct mst_role_twin *t, struct mst_role_env *env, cons
 
 	if (!refused) {
 		/* before anything is written, so that a forged seal leaves nothing behind */
-		r = wrap_keys(env, x, w, v);
-		if (r == MST_KEEPER_FORGED) {
-			mst_refuse(v, MST_RSC_INTERNAL, "", "the seal of the session's key does not verify: nothing was stored");
+		r = wrap_keys(env, t->role, x, w, v);
+		if (r > 0) {
+			mst_refuse(v, MST_RSC_INTERNAL, "", r == MST_KEEPER_FORGED ?
+			           "the seal of the session's key does not verify: nothing was stored" :
+			           "the keeper does not take the session's key: nothing was stored");
 			refused = true;
 			r = 0;
 		}
-		r = must(r);
 	}
 	if (!r && !refused)
 		r = apply_effect(env, t->role, v);

@@ -215,6 +215,12 @@ bool mst_key_id_join(const char *rel, const char *fqdn, char out[MST_ID_MAX]);
 /* How a key that was made with an exporter is given to a target, by SUID and quirk (spec 3.4). */
 enum mst_derive_how mst_decide_derivation(const struct mst_role_conf *conf, int suid);
 
+/*
+ * What a registered key is kept as. An exporter key at a MEF is Ke, of which the keeper lets out only derived keys;
+ * but with the quirk "registered" the MAF's key is Ke itself (spec 3.2), kept then as any registered key.
+ */
+enum mst_key_purpose mst_decide_keyreg_purpose(const struct mst_role_conf *conf, enum mst_role role, const struct mst_keyreg *k);
+
 /* --- shell: decode.c, load.c, apply.c, encode.c --- */
 
 /* What a role adds to the twins. */

@@ -23,6 +23,24 @@ enum mst_derive_how mst_decide_derivation(const struct mst_role_conf *conf, int 
 	return MST_DERIVE_USAGE;
 }
 
+enum mst_key_purpose mst_decide_keyreg_purpose(const struct mst_role_conf *conf, enum mst_role role, const struct mst_keyreg *k)
+{
+	return role == MST_ROLE_MEF && k->exporter && mst_decide_derivation(conf, k->suid) != MST_DERIVE_NONE ?
+	       MST_PURPOSE_KE : MST_PURPOSE_KEYREG;
+}
+
+/*
+ * A key derived from Ke is for one target (TS-0003 10.3.7), so several targets cannot share it; and Ke itself is
+ * not for anybody but the MEF.
+ */
+static bool shareable(const struct mst_role_conf *conf, enum mst_role role, const struct mst_keyreg *k, struct mst_verdict *v)
+{
+	if (mst_decide_keyreg_purpose(conf, role, k) != MST_PURPOSE_KE || !strchr(k->targets, '\n'))
+		return true;
+	mst_refuse(v, MST_RSC_NOT_IMPLEMENTED, "several targets need a keyValue of the client's", NULL);
+	return false;
+}
+
 /* Which usages a role keeps keys for, and who may be a target of each: spec 1.5, 4.4.1, 5.4. */
 struct usage { enum mst_role role; int suid; uint16_t least, most; bool maf; };
 static const struct usage usages[] = {
@@ -209,7 +227,7 @@ void mst_decide_key_register(const struct mst_call *c, const struct mst_who *w, 
 		random_rel_key(chance, rel);
 		MST_STR_SET(k->rel_key_id, rel);
 		v->wrap_keyreg = MST_WRAP_KEY_VALUE;
-	} else if (!exporter_key(c, w, r, now, v)) {
+	} else if (!exporter_key(c, w, r, now, v) || !shareable(conf, c->role, k, v)) {
 		return;
 	}
 	v->put_keyreg = v->insert_keyreg = true;
@@ -272,7 +290,7 @@ void mst_decide_key_get(const struct mst_call *c, const struct mst_who *w, const
 	}
 	out->wanted = true;
 	out->key = k->key;
-	out->purpose = MST_PURPOSE_KEYREG;
+	out->purpose = mst_decide_keyreg_purpose(conf, c->role, k);
 	out->suid = k->suid;
 	if (!mst_key_id_join(k->rel_key_id, conf->fqdn, out->key_id)) {
 		mst_refuse(v, MST_RSC_INTERNAL, "", "the key's identifier does not fit");
@@ -319,7 +337,8 @@ void mst_decide_key_set(const struct mst_call *c, const struct mst_who *w, const
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "lbl is not a list of labels", NULL);
 		return;
 	}
-	if ((q->has & BIT(MST_KR_TARGETS)) && !take_targets(q, u, conf, w, &v->keyreg, v))
+	if ((q->has & BIT(MST_KR_TARGETS)) &&
+	    (!take_targets(q, u, conf, w, &v->keyreg, v) || !shareable(conf, c->role, &v->keyreg, v)))
 		return;
 	if (q->has & BIT(MST_KR_ET)) {
 		v->keyreg.expires = mst_decide_expiry(w, conf, q->et, now);

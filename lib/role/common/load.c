@@ -144,6 +144,8 @@ int mst_role_load(const struct mst_role_twin *t, struct mst_role_env *env, const
 	}
 	if (e)
 		return e;
-	e = mst_store_cred_list(env->store, c->role, w->id, add_other, r);
+	/* at a MEF a retrieval touches the owner's credentials, otherwise it is the caller's own that may */
+	e = mst_store_cred_list(env->store, c->role, c->role == MST_ROLE_MEF && c->what == MST_CALL_KEY_GET && r->has_keyreg ?
+	                        r->keyreg.client_id : w->id, add_other, r);
 	return e < 0 ? e : 0;
 }

@@ -137,10 +137,11 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 		/* a second handshake with the same KeID asked meanwhile: its answer is kept already (lesson 13) */
 		return psk_lookup(env, q, a);
 	r = keep(env, got, &cred);
-	if (r == MST_KEEPER_FORGED)
-		return unknown(env, q, &owner, "the seal of the fetched key does not verify");
+	if (r > 0)
+		return unknown(env, q, &owner, r == MST_KEEPER_FORGED ? "the seal of the fetched key does not verify" :
+		               "the keeper does not take the fetched key");
 	if (r)
-		return r < 0 ? r : MST_FAULT_BUG;
+		return r;
 	mst_maf_release(&cred, &a->release);
 	return released(env, &owner, "fetched", "the MEF gave the key of an enrolee", a);
 }

@@ -72,33 +72,18 @@ static bool fetch_refused(const struct mst_call *c, const struct mst_who *w, con
 	return true;
 }
 
-void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
-                          const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
+/* The MAF has the key: by fetch or, with the same effect, by retrieval of the registered key. */
+static void handed_to_maf(const struct mst_records *r, mst_time now, struct mst_verdict *v)
 {
-	struct mst_release *out = &v->release;
-
-	if (fetch_refused(c, w, r, now, v))
-		return;
-	out->wanted = true;
-	out->key = r->cred.key;
-	out->purpose = MST_PURPOSE_KE;
-	MST_STR_SET(out->key_id, r->cred.key_id);
-	out->how = mst_decide_derivation(conf, c->suid);
-	out->suid = c->suid;
-	MST_STR_SET(out->target, w->id);
-	out->authorisation = mst_authorise_release(out->key_id, w->id);
-
-	v->rsc = MST_RSC_OK;
-	v->body = MST_BODY_FETCHED;
-	MST_STR_SET(v->enrolee, r->cred.client_id);
-	v->lifetime = mst_decide_expiry(&r->owner, conf, r->cred.expires, now);
-	/* used, but good for the same MAF again: the answer may be lost (lesson 10) */
-	v->put_cred = true;
-	v->cred = r->cred;
-	v->cred.state = MST_CRED_ACTIVE;
-	v->cred.last_used = now;
+	if (r->has_cred) {
+		/* used, but good for the same MAF again: the answer may be lost (lesson 10) */
+		v->put_cred = true;
+		v->cred = r->cred;
+		v->cred.state = MST_CRED_ACTIVE;
+		v->cred.last_used = now;
+	}
 	for (size_t i = 0; i < r->n_other; i++)
-		if (r->other[i].state == MST_CRED_ACTIVE && r->other[i].created < r->cred.created &&
+		if (r->has_cred && r->other[i].state == MST_CRED_ACTIVE && r->other[i].created < r->cred.created &&
 		    !strcmp(r->other[i].via, r->cred.via))
 			mst_decide_drop(v, r->other[i].key_id);
 	if (!r->owner.has_node)
@@ -111,6 +96,38 @@ void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, con
 		v->node.changed = now;
 		MST_STR_SET(v->node.reason, "its MAF fetched the key");
 	}
+}
+
+void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                          const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
+{
+	struct mst_release *out = &v->release;
+
+	if (fetch_refused(c, w, r, now, v))
+		return;
+	out->how = mst_decide_derivation(conf, c->suid);
+	out->key = r->cred.key;
+	out->purpose = MST_PURPOSE_KE;
+	if (out->how == MST_DERIVE_NONE) {
+		/* quirk: the registered key is the MAF's key, so one must be registered; Ke by itself never leaves */
+		if (!r->has_keyreg || r->keyreg.expires <= now || !r->keyreg.exporter || r->keyreg.suid != c->suid) {
+			mst_refuse(v, MST_RSC_NOT_FOUND, "no such key", "no key is registered for this use");
+			return;
+		}
+		out->key = r->keyreg.key;
+		out->purpose = mst_decide_keyreg_purpose(conf, c->role, &r->keyreg);
+	}
+	out->wanted = true;
+	MST_STR_SET(out->key_id, r->cred.key_id);
+	out->suid = c->suid;
+	MST_STR_SET(out->target, w->id);
+	out->authorisation = mst_authorise_release(out->key_id, w->id);
+
+	v->rsc = MST_RSC_OK;
+	v->body = MST_BODY_FETCHED;
+	MST_STR_SET(v->enrolee, r->cred.client_id);
+	v->lifetime = mst_decide_expiry(&r->owner, conf, r->cred.expires, now);
+	handed_to_maf(r, now, v);
 }
 
 /* What a client may report: 12.3.2.4. 10 and 11 are the MEF's own. */
@@ -207,7 +224,11 @@ void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const str
 	case MST_CALL_CMD_GET:
 	case MST_CALL_CMD_SET: mst_mef_decide_command(c, w, r, conf, now, v); return;
 	case MST_CALL_KEY_REGISTER: mst_decide_key_register(c, w, r, conf, now, chance, v); return;
-	case MST_CALL_KEY_GET: mst_decide_key_get(c, w, r, conf, now, v); return;
+	case MST_CALL_KEY_GET:
+		mst_decide_key_get(c, w, r, conf, now, v);
+		if (v->rsc == MST_RSC_OK && w->kind == MST_WHO_MAF && r->keyreg.suid == 21)
+			handed_to_maf(r, now, v);
+		return;
 	case MST_CALL_KEY_SET: mst_decide_key_set(c, w, r, conf, now, v); return;
 	case MST_CALL_KEY_DELETE: mst_decide_key_delete(c, w, r, now, v); return;
 	case MST_CALL_FETCH: mst_mef_decide_fetch(c, w, r, conf, now, v); return;

@@ -1,0 +1,194 @@
+/*
+ * load-client: COUNT sessions, CONCURRENCY at a time, each with its own certificate or key, every answer checked;
+ * then one JSON line. Always ends by itself. Used by tools/bench.
+ */
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "crypto/pki.h"
+#include "load.h"
+#include "perf.h"
+
+static const char *const kinds[] = { [LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf" };
+
+static const char usage[] =
+	"usage: load-client --kind mtls|psk|mef|maf --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
+	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef)\n"
+	"  --ids FILE     what each node puts into From, a line each (mef)\n"
+	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf\n"
+	"  --admin FQDN --maf FQDN           adminFQDN and the key's target\n"
+	"  --count N --nodes N --first N     sessions; nodes taken in turn, from this one on\n"
+	"  --warmup N --concurrency N --seconds N --tls 1.2|1.3 --request\n";
+
+static bool number(const char *text, unsigned max, unsigned *ret)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (!*text || *end || n > max)
+		return false;
+	*ret = (unsigned)n;
+	return true;
+}
+
+static bool address(const char *text, struct sockaddr_in *ret)
+{
+	char host[64];
+	const char *colon = strrchr(text, ':');
+	unsigned port;
+
+	if (!colon || (size_t)(colon - text) >= sizeof(host) || !number(colon + 1, 65535, &port))
+		return false;
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+	*ret = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	/* a load generator stays on this machine */
+	return inet_pton(AF_INET, host, &ret->sin_addr) == 1 && ntohl(ret->sin_addr.s_addr) >> 24 == 127;
+}
+
+static bool kind(const char *text, enum load_kind *ret)
+{
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(text, kinds[i]) == 0) {
+			*ret = (enum load_kind)i;
+			return true;
+		}
+	return false;
+}
+
+static bool tls(const char *text, unsigned *ret)
+{
+	*ret = strcmp(text, "1.2") == 0 ? 12 : 13;
+	return *ret == 12 || strcmp(text, "1.3") == 0;
+}
+
+enum word { O_KIND = 1, O_CONNECT, O_NAME, O_CA, O_CERTS, O_IDS, O_IN, O_OUT, O_ADMIN, O_MAF, O_COUNT, O_NODES, O_FIRST,
+              O_WARMUP, O_CONCURRENCY, O_SECONDS, O_TLS, O_REQUEST };
+static const struct option options[] = {
+	{ "kind", 1, NULL, O_KIND }, { "connect", 1, NULL, O_CONNECT }, { "server-name", 1, NULL, O_NAME },
+	{ "ca", 1, NULL, O_CA }, { "certs", 1, NULL, O_CERTS }, { "ids", 1, NULL, O_IDS }, { "keys-in", 1, NULL, O_IN },
+	{ "keys-out", 1, NULL, O_OUT }, { "admin", 1, NULL, O_ADMIN }, { "maf", 1, NULL, O_MAF },
+	{ "count", 1, NULL, O_COUNT }, { "nodes", 1, NULL, O_NODES }, { "first", 1, NULL, O_FIRST },
+	{ "warmup", 1, NULL, O_WARMUP }, { "concurrency", 1, NULL, O_CONCURRENCY }, { "seconds", 1, NULL, O_SECONDS },
+	{ "tls", 1, NULL, O_TLS }, { "request", 0, NULL, O_REQUEST }, { 0 },
+};
+
+static bool set(struct load *l, int option)
+{
+	switch ((enum word)option) {
+	case O_KIND: return kind(optarg, &l->kind);
+	case O_CONNECT: return address(optarg, &l->to);
+	case O_NAME: l->server_name = optarg; return true;
+	case O_CA: l->ca = optarg; return true;
+	case O_CERTS: l->certs = optarg; return true;
+	case O_IDS: l->ids = optarg; return true;
+	case O_IN: l->keys_in = optarg; return true;
+	case O_OUT: l->keys_out = optarg; return true;
+	case O_ADMIN: l->admin = optarg; return true;
+	case O_MAF: l->maf = optarg; return true;
+	case O_COUNT: return number(optarg, 1000000, &l->count) && l->count;
+	case O_NODES: return number(optarg, 100000, &l->nodes) && l->nodes;
+	case O_FIRST: return number(optarg, 100000, &l->first);
+	case O_WARMUP: return number(optarg, 100000, &l->warmup);
+	case O_CONCURRENCY: return number(optarg, 1000, &l->concurrency) && l->concurrency;
+	case O_SECONDS: return number(optarg, PERF_SECONDS_MAX, &l->seconds) && l->seconds;
+	case O_TLS: return tls(optarg, &l->tls);
+	case O_REQUEST: l->request = true; return true;
+	default: return false;
+	}
+}
+
+static bool complete(const struct load *l)
+{
+	if (!l->to.sin_port || !l->server_name || !l->count)
+		return false;
+	switch (l->kind) {
+	case LOAD_MTLS: return l->certs && l->ca;
+	case LOAD_MEF: return l->certs && l->ca && l->ids && l->admin && l->maf;
+	case LOAD_MAF: return l->keys_in && l->admin && l->maf;
+	case LOAD_PSK: return true;
+	default: return false;
+	}
+}
+
+static int up(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static double clock_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int measure(struct load *l)
+{
+	double wall, cpu;
+
+	if (l->warmup) {
+		load_run(l, 0, l->warmup);
+		if (l->failed)
+			return fprintf(stderr, "load-client: %u of %u failed while warming up\n", l->failed, l->warmup), 1;
+	}
+	cpu = cpu_seconds();
+	wall = clock_seconds();
+	load_run(l, l->warmup, l->warmup + l->count);
+	wall = clock_seconds() - wall;
+	cpu = cpu_seconds() - cpu;
+	qsort(l->ms, l->done, sizeof(*l->ms), up);
+	printf("{\"kind\":\"%s\",\"count\":%u,\"failed\":%u,\"seconds\":%.4f,\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+	       "\"client_cpu_seconds\":%.4f,\"client_cpu_share\":%.3f}\n", kinds[l->kind], l->count, l->failed, wall,
+	       l->done / wall, l->done ? l->ms[l->done / 2] : 0, l->done ? l->ms[l->done * 99 / 100] : 0, cpu, cpu / wall);
+	return l->failed ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct load l = { .kind = LOAD_MTLS, .tls = 13, .concurrency = 16, .seconds = 60, .nodes = 1 };
+	time_t until = time(NULL) + 30 * 86400;
+	struct tm tm;
+	int o, r = 3;
+
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (!set(&l, o)) {
+			fputs(usage, stderr);
+			return 2;
+		}
+	if (optind != argc || !complete(&l)) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	strftime(l.until, sizeof(l.until), "%Y%m%dT%H%M%S", gmtime_r(&until, &tm));
+	mst_ec_fast_install();
+	l.base = event_base_new();
+	l.ms = calloc((size_t)l.count + l.warmup, sizeof(*l.ms));
+	l.ssl = load_context(&l);
+	if (l.base && l.ms && l.ssl && load_nodes(&l) == 0) {
+		r = measure(&l);
+		if (l.keys_out && load_keys_write(&l) < 0)
+			r = 3;
+	}
+	/* after a deadline sessions may still be open: they go with the process */
+	load_nodes_free(&l);
+	SSL_CTX_free(l.ssl);
+	free(l.ms);
+	if (l.base)
+		event_base_free(l.base);
+	return r;
+}
