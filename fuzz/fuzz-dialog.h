@@ -26,11 +26,14 @@ static bool next_answer(struct mst_view *in, struct mst_view rqi, struct mst_htt
 	memset(m, 0, sizeof(*m));
 	m->status = mst_parse_dec(status, 999, &code) ? (int)code : 200;
 	m->body = mst_view_sub(one, line.n + 1, one.n);
-	m->header[m->n++] = (struct mst_http_header){ MST_VIEW_LIT("X-M2M-RSC"), mst_view_sub(rest, 0, mst_view_find(rest, ' ')) };
+	m->header[m->n++] = (struct mst_http_header){ MST_VIEW_LIT("X-M2M-RSC"),
+						      mst_view_sub(rest, 0, mst_view_find(rest, ' ')) };
 	rest = mst_view_sub(rest, mst_view_find(rest, ' ') + 1, rest.n);
-	m->header[m->n++] = (struct mst_http_header){ MST_VIEW_LIT("X-M2M-RI"), mst_view_eq_str(rest, "=") ? rqi : rest };
+	m->header[m->n++] =
+		(struct mst_http_header){ MST_VIEW_LIT("X-M2M-RI"), mst_view_eq_str(rest, "=") ? rqi : rest };
 	m->header[m->n++] = (struct mst_http_header){ MST_VIEW_LIT("X-M2M-RVI"), MST_VIEW_LIT("3") };
-	m->header[m->n++] = (struct mst_http_header){ MST_VIEW_LIT("Content-Type"), MST_VIEW_LIT("application/json") };
+	m->header[m->n++] =
+		(struct mst_http_header){ MST_VIEW_LIT("Content-Type"), MST_VIEW_LIT("application/json") };
 	return true;
 }
 

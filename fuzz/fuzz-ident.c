@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct mst_view in = { p, n }, a, b;
 	char out[MST_ID_MAX];
-	struct mst_uri u;
+	struct mst_uri_parts u;
 	int type;
 
 	for (int k = MST_ID_NONE; k <= MST_ID_PUBLIC_KEY; k++)
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		abort();
 	if (mst_cse_public_name(in, out) && !mst_id_valid(MST_ID_FQDN, mst_view_str(out)))
 		abort();
-	if (mst_uri_parse(in, &u) && (!u.port || !u.host.n))
+	if (mst_uri_split(in, &u) && (!u.port || !u.host.n))
 		abort();
 	return 0;
 }

@@ -19,8 +19,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct mst_view in = { p, n };
 	struct mmaf_config c = {
-		.maf_fqdn = "maf.example.com", .base = "/MAFBase", .from = "/C1", .reg_id = "r7",
-		.attempt = "00112233445566778899aabbccddeeff", .admin_fqdn = "sp.example.com", .expires = 1800086400, .answer_ms = 5000,
+		.maf_fqdn = "maf.example.com",
+		.base = "/MAFBase",
+		.from = "/C1",
+		.reg_id = "r7",
+		.attempt = "00112233445566778899aabbccddeeff",
+		.admin_fqdn = "sp.example.com",
+		.expires = 1800086400,
+		.answer_ms = 5000,
 	};
 	struct mst_http_msg h;
 	struct mst_response a;
@@ -32,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	in = mst_view_sub(in, 1, n);
 	must(mmaf_init(&m, &c, NULL));
 	mmaf_opened(&m, ++now, 1800000000);
-	while (mmaf_state(&m) != MMAF_DONE && mmaf_state(&m) != MMAF_FAILED && next_answer(&in, m.dialog.out.rqi, &h)) {
+	while (mmaf_state(&m) != MMAF_DONE && mmaf_state(&m) != MMAF_FAILED &&
+	       next_answer(&in, m.dialog.out.rqi, &h)) {
 		mmaf_sent(&m);
 		if (mst_response_from_http(&h, &a, NULL) == 0)
 			mmaf_feed(&m, &a, ++now, 1800000000);

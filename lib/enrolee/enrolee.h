@@ -68,15 +68,15 @@ enum enrolee_point {
 	ENROLEE_POINT__COUNT
 };
 const char *enrolee_point_text(enum enrolee_point p);        /* "mef-registered"; "" for NOTHING */
-enum enrolee_point enrolee_point_of(const char *name);       /* ENROLEE_AT_NOTHING when there is no such point */
+enum enrolee_point enrolee_point_of(const char *name); /* ENROLEE_AT_NOTHING when there is no such point */
 
 enum enrolee_want {
-	ENROLEE_WANT_NOTHING,        /* ended, or never started */
-	ENROLEE_WANT_OPEN,           /* open enrolee_session(), then enrolee_opened() or enrolee_lost() */
-	ENROLEE_WANT_SEND,           /* send enrolee_request() in it, then enrolee_sent() */
-	ENROLEE_WANT_ANSWER,         /* wait: feed, lost, or tick at enrolee_deadline() */
-	ENROLEE_WANT_SAVE,           /* store enrolee_credential() in the pending slot, then saved or save_failed */
-	ENROLEE_WANT_PROMOTE,        /* promote the pending slot, then saved or save_failed */
+	ENROLEE_WANT_NOTHING, /* ended, or never started */
+	ENROLEE_WANT_OPEN,    /* open enrolee_session(), then enrolee_opened() or enrolee_lost() */
+	ENROLEE_WANT_SEND,    /* send enrolee_request() in it, then enrolee_sent() */
+	ENROLEE_WANT_ANSWER,  /* wait: feed, lost, or tick at enrolee_deadline() */
+	ENROLEE_WANT_SAVE,    /* store enrolee_credential() in the pending slot, then saved or save_failed */
+	ENROLEE_WANT_PROMOTE, /* promote the pending slot, then saved or save_failed */
 };
 
 /* A session to open. A session of an earlier number is to be closed. Good until the next input. */
@@ -104,7 +104,7 @@ struct enrolee {
 	unsigned session;            /* number of the session wanted or open */
 	bool session_open;
 	bool has_instruction;        /* there is a way back to the MEF stage */
-	bool resumed;                /* the MAF stage began from a slot: a refusal there goes back to the MEF once */
+	bool resumed; /* the MAF stage began from a slot: a refusal there goes back to the MEF once */
 	mst_ms open_deadline;
 	char attempt[33];
 	char from[MST_ID_MAX];
@@ -130,8 +130,10 @@ struct enrolee {
 void enrolee_init(struct enrolee *e, const struct enrolee_config *cfg);
 void enrolee_deinit(struct enrolee *e);      /* wipes */
 
-/* Can this device carry the instruction out? False before any packet leaves, with field and reason (lesson 7). */
-MST_MUST_CHECK bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i, struct mst_diag *d);
+/* Can this device carry the instruction out? False before any packet leaves, with field and reason (lesson
+ * 7). */
+MST_MUST_CHECK bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i,
+				     struct mst_diag *d);
 
 /*
  * Carry out `i`. `pending` (may be NULL) is what the pending slot holds: when it belongs to the same MEF,
@@ -139,9 +141,12 @@ MST_MUST_CHECK bool enrolee_supports(const struct enrolee_config *cfg, const str
  * False: the instruction cannot be carried out (enrolee_supports()).
  */
 MST_MUST_CHECK bool enrolee_start(struct enrolee *e, const struct mst_instruction *i, const char *attempt,
-                                  const struct mst_root_cred *pending, mst_ms now, mst_time utc, struct mst_diag *d);
-/* Go on from a pending slot alone (power is back, no instruction at hand). False when nothing is left to do with it. */
-MST_MUST_CHECK bool enrolee_resume(struct enrolee *e, const struct mst_root_cred *pending, mst_ms now, mst_time utc);
+				  const struct mst_root_cred *pending, mst_ms now, mst_time utc,
+				  struct mst_diag *d);
+/* Go on from a pending slot alone (power is back, no instruction at hand). False when nothing is left to do
+ * with it. */
+MST_MUST_CHECK bool enrolee_resume(struct enrolee *e, const struct mst_root_cred *pending, mst_ms now,
+				   mst_time utc);
 
 /* `exported`: the 48 octets of the MEF session's exporter; NULL in a PSK session. Wiped by the call. */
 void enrolee_opened(struct enrolee *e, uint8_t *exported, mst_ms now, mst_time utc);

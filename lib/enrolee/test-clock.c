@@ -44,9 +44,10 @@ static void test_told(void **state)
 	assert_false(mst_clock_told(&c, MST_TIME_MAX + 1, 0));
 	assert_true(mst_clock_told(&c, BUILD + 5000, 0));
 	assert_true(mst_clock_is_set(&c, 3, 0));
-	assert_true(mst_clock_now(&c, 3, 10000) == BUILD + 5010);    /* the wall clock at 1970 is overruled … */
+	/* the wall clock at 1970 is overruled … */
+	assert_true(mst_clock_now(&c, 3, 10000) == BUILD + 5010);
 	assert_true(mst_clock_now(&c, BUILD + 900000, 10000) == BUILD + 5010);   /* … and one far ahead */
-	assert_true(mst_clock_now(&c, BUILD + 5300, 10000) == BUILD + 5300);     /* one that agrees is believed */
+	assert_true(mst_clock_now(&c, BUILD + 5300, 10000) == BUILD + 5300); /* one that agrees is believed */
 	assert_false(mst_clock_told(&c, BUILD, 0));
 	assert_true(mst_clock_told(&c, BUILD + 4000, 0));            /* a small correction */
 }
@@ -65,7 +66,10 @@ static void test_renewal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_floor), cmocka_unit_test(test_wall_clock), cmocka_unit_test(test_told), cmocka_unit_test(test_renewal),
+		cmocka_unit_test(test_floor),
+		cmocka_unit_test(test_wall_clock),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_renewal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,16 +4,25 @@
 #include "enrolee/enrolee.h"
 
 #define UTC 1800000000               /* 2027-01-15 */
-#define MEF_REG "{\"sec:mefClientReg\":{\"ri\":\"reg-1\",\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\"," \
+#define MEF_REG                                                                                              \
+	"{\"sec:mefClientReg\":{\"ri\":\"reg-1\",\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example."     \
+	"com\","                                                                                             \
 	"\"clientID\":\"urn:dev:ops:1-2-3\"}}"
-#define NO_MORE "{\"sec:mefClientCmd\":{\"cmdID\":\"c\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0," \
+#define NO_MORE                                                                                              \
+	"{\"sec:mefClientCmd\":{\"cmdID\":\"c\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0,"  \
 	"\"cmdArgs\":{\"noMoreCmdArgs\":{\"retryDuration\":\"P1D\"}}}}}"
-#define CFG "{\"sec:mefClientCfg\":{\"nodeID\":\"urn:dev:ops:1-2-3\",\"cseID\":\"//sp.example.com/C1\"," \
-	"\"registrarPoA\":[\"https://in.sp.example.com\"],\"subscriptionUntil\":\"20270601T000000\",\"serverTime\":\"20270115T080001\"," \
+#define CFG                                                                                                  \
+	"{\"sec:mefClientCfg\":{\"nodeID\":\"urn:dev:ops:1-2-3\",\"cseID\":\"//sp.example.com/C1\","         \
+	"\"registrarPoA\":[\"https://"                                                                       \
+	"in.sp.example.com\"],\"subscriptionUntil\":\"20270601T000000\",\"serverTime\":\"20270115T080001\"," \
 	"\"mafURI\":\"https://maf.example.com:8444/MAF\"}}"
-#define KEY "{\"sec:symmKeyReg\":{\"relativeKeyID\":\"A0A1A2A3A4A5A6A7A8A9AAABACADAEAF\",\"et\":\"20270701T000000\"," \
-	"\"sourceClientID\":\"urn:dev:ops:1-2-3\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21,\"targetIDs\":[\"maf.example.com\"]}}"
-#define MAF_REG "{\"sec:mafClientReg\":{\"ri\":\"r7\",\"et\":\"20270501T000000\",\"adminFQDN\":\"sp.example.com\"," \
+#define KEY                                                                                                  \
+	"{\"sec:symmKeyReg\":{\"relativeKeyID\":\"A0A1A2A3A4A5A6A7A8A9AAABACADAEAF\",\"et\":"                \
+	"\"20270701T000000\","                                                                               \
+	"\"sourceClientID\":\"urn:dev:ops:1-2-3\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21,"             \
+	"\"targetIDs\":[\"maf.example.com\"]}}"
+#define MAF_REG                                                                                              \
+	"{\"sec:mafClientReg\":{\"ri\":\"r7\",\"et\":\"20270501T000000\",\"adminFQDN\":\"sp.example.com\","  \
 	"\"clientID\":\"//sp.example.com/C1\",\"assignedSymmKeyID\":\"0123abcd@maf.example.com\"}}"
 #define KE_ID "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF@mef.example.com"
 #define KM_ID "0123abcd@maf.example.com"
@@ -22,14 +31,21 @@
 static struct enrolee e;
 static mst_ms now;
 static const struct mst_instruction instruction = {
-	.kind = MST_INSTR_BOOTSTRAP, .method = MST_METHOD_CERT, .uri = MST_VIEW_LIT("https://mef.example.com:8443"),
-	.target = MST_VIEW_LIT("maf.example.com"), .suid = 21, .admin_fqdn = MST_VIEW_LIT("sp.example.com"),
+	.kind = MST_INSTR_BOOTSTRAP,
+	.method = MST_METHOD_CERT,
+	.uri = MST_VIEW_LIT("https://mef.example.com:8443"),
+	.target = MST_VIEW_LIT("maf.example.com"),
+	.suid = 21,
+	.admin_fqdn = MST_VIEW_LIT("sp.example.com"),
 };
 
 static struct enrolee_config config(void)
 {
-	return (struct enrolee_config){ .crypto = mst_crypto_openssl(), .methods = 1u << MST_METHOD_CERT, .from = "urn:dev:ops:1-2-3",
-	                                .open_ms = 3000, .answer_ms = 5000 };
+	return (struct enrolee_config){ .crypto = mst_crypto_openssl(),
+					.methods = 1u << MST_METHOD_CERT,
+					.from = "urn:dev:ops:1-2-3",
+					.open_ms = 3000,
+					.answer_ms = 5000 };
 }
 
 static bool start(const struct mst_instruction *i, const struct mst_root_cred *pending)
@@ -133,7 +149,8 @@ static void test_from_packet_to_promotion(void **state)
 	(void)state;
 	for (unsigned i = 0; i < MST_KEY_LEN; i++)
 		ke.b[i] = (uint8_t)(0xb0 + i);
-	assert_int_equal(mst_derive_usage(mst_crypto_openssl(), &ke, 21, MST_VIEW_LIT("maf.example.com"), &km), 0);
+	assert_int_equal(
+		mst_derive_usage(mst_crypto_openssl(), &ke, 21, MST_VIEW_LIT("maf.example.com"), &km), 0);
 	assert_true(start(&instruction, NULL));
 	s = enrolee_session(&e);
 	assert_false(s.psk);
@@ -291,10 +308,11 @@ static void test_every_cell(void **state)
 {
 	static const char *const expect[ENROLEE_STATE__COUNT] = {
 		/*                           START OPENED ANSWER GARBAGE LOST SAVED SAVE_FAILED TIMER */
-		[ENROLEE_IDLE]         = "BV---VV-", [ENROLEE_MEF]          = "?>AGLVVT", [ENROLEE_SAVING_KEY]   = "?V--->S-",
-		[ENROLEE_MAF]          = "?>AGLVVT", [ENROLEE_SAVING_KMID]  = "?V--->S-", [ENROLEE_CONFIRMING]   = "?>AGLVVT",
-		[ENROLEE_SAVING_PROOF] = "?V--->S-", [ENROLEE_PROMOTING]    = "?V--->S-", [ENROLEE_DONE]         = "?-------",
-		[ENROLEE_FAILED]       = "?-------",
+		[ENROLEE_IDLE] = "BV---VV-",         [ENROLEE_MEF] = "?>AGLVVT",
+		[ENROLEE_SAVING_KEY] = "?V--->S-",   [ENROLEE_MAF] = "?>AGLVVT",
+		[ENROLEE_SAVING_KMID] = "?V--->S-",  [ENROLEE_CONFIRMING] = "?>AGLVVT",
+		[ENROLEE_SAVING_PROOF] = "?V--->S-", [ENROLEE_PROMOTING] = "?V--->S-",
+		[ENROLEE_DONE] = "?-------",         [ENROLEE_FAILED] = "?-------",
 	};
 
 	(void)state;
@@ -318,7 +336,9 @@ static void test_every_cell(void **state)
 			now += 10000;
 			switch ((enum enrolee_event)ev) {
 			case ENROLEE_EV_START: break;
-			case ENROLEE_EV_OPENED: enrolee_opened(&e, s == ENROLEE_MEF ? out : NULL, now, UTC); break;
+			case ENROLEE_EV_OPENED:
+				enrolee_opened(&e, s == ENROLEE_MEF ? out : NULL, now, UTC);
+				break;
 			case ENROLEE_EV_ANSWER: enrolee_feed(&e, &a, now, UTC); break;
 			case ENROLEE_EV_GARBAGE: enrolee_garbage(&e, "no RSC", now, UTC); break;
 			case ENROLEE_EV_LOST: enrolee_lost(&e, PROV_UNTRUSTED, "wrong name", now, UTC); break;
@@ -358,9 +378,17 @@ static void test_points_have_names(void **state)
 
 static void test_uri(void **state)
 {
-	static const char *const bad[] = { "", "https://", "http://mef.example.com", "https://user@mef.example.com", "https://mef.example.com:0",
-		"https://mef.example.com:65536", "https://mef.example.com:", "https://mef.example.com/a?b", "https://mef.example.com/a b",
-		"https://[::1]/", "https://mef_x.example.com" };
+	static const char *const bad[] = { "",
+					   "https://",
+					   "http://mef.example.com",
+					   "https://user@mef.example.com",
+					   "https://mef.example.com:0",
+					   "https://mef.example.com:65536",
+					   "https://mef.example.com:",
+					   "https://mef.example.com/a?b",
+					   "https://mef.example.com/a b",
+					   "https://[::1]/",
+					   "https://mef_x.example.com" };
 	struct enrolee_uri u;
 
 	(void)state;
@@ -380,9 +408,14 @@ static void test_uri(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_from_packet_to_promotion), cmocka_unit_test(test_resume), cmocka_unit_test(test_slot_that_does_not_fit),
-		cmocka_unit_test(test_dead_slot), cmocka_unit_test(test_unsupported), cmocka_unit_test(test_every_cell),
-		cmocka_unit_test(test_points_have_names), cmocka_unit_test(test_uri),
+		cmocka_unit_test(test_from_packet_to_promotion),
+		cmocka_unit_test(test_resume),
+		cmocka_unit_test(test_slot_that_does_not_fit),
+		cmocka_unit_test(test_dead_slot),
+		cmocka_unit_test(test_unsupported),
+		cmocka_unit_test(test_every_cell),
+		cmocka_unit_test(test_points_have_names),
+		cmocka_unit_test(test_uri),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

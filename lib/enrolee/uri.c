@@ -19,7 +19,8 @@ bool enrolee_uri_parse(struct mst_view v, struct enrolee_uri *ret_u)
 	uint64_t number;
 	size_t slash, colon;
 
-	if (v.n < sizeof(scheme) - 1 || !mst_view_eq_nocase(mst_view_sub(v, 0, sizeof(scheme) - 1), mst_view_str(scheme)))
+	if (v.n < sizeof(scheme) - 1 ||
+	    !mst_view_eq_nocase(mst_view_sub(v, 0, sizeof(scheme) - 1), mst_view_str(scheme)))
 		return false;
 	rest = mst_view_sub(v, sizeof(scheme) - 1, v.n);
 	slash = mst_view_find(rest, '/');
@@ -35,7 +36,8 @@ bool enrolee_uri_parse(struct mst_view v, struct enrolee_uri *ret_u)
 	}
 	while (path.n && path.p[path.n - 1] == '/')
 		path.n--;
-	if (!mst_id_normalise(MST_ID_FQDN, host, u.host) || !path_ok(path) || !mst_view_to_str(path, u.path, sizeof(u.path)))
+	if (!mst_id_normalise(MST_ID_FQDN, host, u.host) || !path_ok(path) ||
+	    !mst_view_to_str(path, u.path, sizeof(u.path)))
 		return false;
 	*ret_u = u;
 	return true;

@@ -1,4 +1,5 @@
-/* The parts of an https URI that the enrolee needs to know; the transport has its own, fuller reader. PURE. */
+/* The parts of an https URI that the enrolee needs to know; the transport has its own, fuller reader. PURE.
+ */
 #ifndef MST_ENROLEE_URI_H
 #define MST_ENROLEE_URI_H
 

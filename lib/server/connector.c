@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "codec/resources.h"
+#include "codec/uri.h"
 #include "server/unit.h"
 #include "transport/client.h"
 
@@ -21,7 +22,8 @@ struct session {
 	struct connector *c;
 	struct mst_client *client;
 	char uri[512], server_name[MST_ID_MAX], connect_to[128];
-	struct mst_uri parts;
+	char host[MST_ID_MAX];            /* of the URI */
+	uint16_t port;
 	bool open, used;                  /* used: it has answered before, so it may simply have been closed since */
 	struct job *job;
 	mst_ms since;
@@ -208,7 +210,7 @@ static int send_job(struct session *s)
 
 	snprintf(rqi, sizeof(rqi), "f%llu", (unsigned long long)++c->next_rqi);
 	snprintf(vsi, sizeof(vsi), "attempt=%s", s->job->f.attempt);
-	snprintf(host, sizeof(host), "%s:%u", s->parts.host, s->parts.port);
+	snprintf(host, sizeof(host), "%.250s:%u", s->host, s->port);
 	if (!mst_percent_decode(mst_view_str(s->job->f.path), path, sizeof(path), &n))
 		return MST_FAULT_BUG;
 	q.to = (struct mst_view){ path, n };
@@ -248,6 +250,7 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 		.connect_ms = c->u.conf->limits.fetch * 1000, .handshake_ms = c->u.conf->limits.fetch * 1000,
 		.answer_ms = c->u.conf->limits.fetch * 1000 };
 	struct session *s;
+	struct mst_uri_parts parts;
 	size_t i = 0;
 
 	while (i < SESSIONS_MAX && c->session[i])
@@ -260,12 +263,13 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 	memcpy(s->uri, f->uri, sizeof(s->uri));
 	memcpy(s->server_name, f->server_name, sizeof(s->server_name));
 	memcpy(s->connect_to, f->connect_to, sizeof(s->connect_to));
-	if (!mst_uri_parse(mst_view_str(f->uri), &s->parts)) {
+	if (!mst_uri_split(mst_view_str(f->uri), &parts) || !mst_view_to_str(parts.host, s->host, sizeof(s->host))) {
 		free(s);
 		return NULL;
 	}
-	cfg.host = s->parts.host;
-	cfg.port = s->parts.port;
+	s->port = parts.port;
+	cfg.host = s->host;
+	cfg.port = s->port;
 	cfg.server_name = s->server_name;
 	cfg.connect_to = s->connect_to[0] ? s->connect_to : NULL;
 	if (mst_client_new(&cfg, &client_ops, s, &s->client)) {

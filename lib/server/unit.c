@@ -47,6 +47,8 @@ static void leave_with(struct mst_unit *u, int status)
 	u->done = true;
 	if (u->own_process)
 		event_base_loopbreak(u->base);
+	else if (status)
+		u->control = mst_link_free(u->control);      /* the supervisor sees it as it would a process */
 }
 
 static void fail(struct mst_unit *u, const char *what, const struct mst_diag *d)

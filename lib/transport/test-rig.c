@@ -236,12 +236,17 @@ void rig_start(struct rig *r)
 	r->client_to.port = r->port;
 }
 
+void rig_plain_server(struct rig *r, int fd)
+{
+	assert_int_equal(mst_server_new(r->base, fd, NULL, &r->limits, &without_psk, r, &r->server), 0);
+}
+
 void rig_connect(struct rig *r)
 {
 	struct mst_diag d = { 0 };
 	struct mst_tls_ctx *ctx = r->client_to.tls;
 
-	if (!ctx) {
+	if (!ctx && r->server_config.server) {
 		int e = mst_tls_ctx_new(&r->client_config, &ctx, &d);
 
 		if (e)

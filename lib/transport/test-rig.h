@@ -63,6 +63,7 @@ struct rig {
 /* Mutual TLS by default: anchors, chains and keys of rig_pki(), names served and expected "mef.example.com". */
 void rig_init(struct rig *r);
 void rig_start(struct rig *r);                  /* contexts and the listening server */
+void rig_plain_server(struct rig *r, int fd);   /* instead: without TLS, on a socket that listens already */
 void rig_connect(struct rig *r);                /* the client, with its own new context */
 /* Turn the loop until *what != 0; fails the test after 5 s. */
 void rig_until(struct rig *r, const unsigned *what);

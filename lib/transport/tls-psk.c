@@ -33,23 +33,20 @@ void tls_session_key(struct tls_session *t, const struct mst_key *k)
 /* Fills t->psk for this identity, suspending as long as the answer takes. */
 static void ask(struct tls_session *t, struct mst_view identity)
 {
+	bool first = !t->psk_asked;
+
 	/* a HelloRetryRequest brings the same identity again; another one is not looked up in this handshake */
-	if (t->psk_asked && t->psk_answered && mst_view_eq_str(identity, t->peer.psk_identity))
+	if (t->psk_answered && mst_view_eq_str(identity, t->peer.psk_identity))
 		return;
-	if (t->psk_asked || !t->psk_on || !mst_printable_ascii(identity) || identity.n == 0 ||
-	    !mst_view_to_str(identity, t->peer.psk_identity, sizeof(t->peer.psk_identity))) {
-		t->psk_asked = true;
-		t->psk_waiting = true;
-		tls_session_key(t, NULL);
-		return;
+	t->psk_asked = t->psk_waiting = true;
+	if (first && mst_printable_ascii(identity) && identity.n &&
+	    mst_view_to_str(identity, t->peer.psk_identity, sizeof(t->peer.psk_identity)) && t->psk_on) {
+		if (t->ctx->synchronous_psk)
+			t->ask(t->ask_arg, t->peer.psk_identity);
+		else
+			while (t->psk_waiting && ASYNC_get_current_job())
+				ASYNC_pause_job();
 	}
-	t->psk_asked = true;
-	t->psk_waiting = true;
-	if (t->ctx->synchronous_psk)
-		t->ask(t->ask_arg, t->peer.psk_identity);
-	else
-		while (t->psk_waiting && ASYNC_get_current_job())
-			ASYNC_pause_job();
 	if (t->psk_waiting)
 		tls_session_key(t, NULL);
 }

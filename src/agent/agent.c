@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 #include "base/text.h"
 #include "muster/version.h"
 
-#define RENEW_RETRY_S 3600           /* a renewal that could not even be triggered is tried again after this */
+#define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
 
 /* Time and chance ------------------------------------------------------------------------------------ */
 
@@ -80,7 +81,8 @@ void agent_learn_time(struct agent *a, mst_time server)
 	if (mst_clock_told(&a->clock, server, agent_now()))
 		save_clock(a);
 	else
-		agent_log(a, AGENT_WARN, "server-time-refused", "why", "it lies before the time that is known already", NULL);
+		agent_log(a, AGENT_WARN, "server-time-refused", "why",
+			  "it lies before the time that is known already", NULL);
 }
 
 /* Triggers ------------------------------------------------------------------------------------------- */
@@ -138,7 +140,8 @@ static void trigger_or_say(struct agent *a, const char *why)
 	int r = agent_trigger_file(a, &d);
 
 	if (r)
-		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "field", d.field, "text", d.text, NULL);
+		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "field", d.field, "text", d.text,
+			  NULL);
 	else
 		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);
 }
@@ -207,7 +210,8 @@ static void save_progress(struct agent *a)
 	int r = a->env->ops->store_blob(a->env, "progress", prov_progress(a->prov), &d);
 
 	if (r) {
-		agent_log(a, AGENT_ERROR, "progress-not-saved", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+		agent_log(a, AGENT_ERROR, "progress-not-saved", "why", r > 0 ? d.text : mst_fault_text(r),
+			  NULL);
 		prov_save_failed(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
 		return;
 	}
@@ -239,8 +243,10 @@ static void discover(struct agent *a, const struct mst_instruction *i)
 		failed_discovery(a, PROV_INTERNAL, mst_fault_text(r));
 	else if (r)
 		failed_discovery(a, PROV_UNREACHABLE, d.text);
-	else if (prov_discovered(a->prov, (struct mst_view){ cbor, n }, agent_now(), agent_utc_or_0(a), agent_random(a), &d))
-		agent_log(a, AGENT_WARN, "discovery-useless", "file", path, "field", d.field, "text", d.text, NULL);
+	else if (prov_discovered(a->prov, (struct mst_view){ cbor, n }, agent_now(), agent_utc_or_0(a),
+				 agent_random(a), &d))
+		agent_log(a, AGENT_WARN, "discovery-useless", "file", path, "field", d.field, "text", d.text,
+			  NULL);
 	free(cbor);
 }
 
@@ -250,8 +256,9 @@ static void log_reports(struct agent *a)
 	size_t n = prov_reports(a->prov, &r);
 
 	for (size_t i = 0; i < n; i++)
-		agent_log(a, AGENT_WARN, "reason", "resource", r[i].resource, "reason", prov_reason_text(r[i].reason), "detail", r[i].detail,
-		          "remedy", status_remedy(r[i].reason), NULL);
+		agent_log(a, AGENT_WARN, "reason", "resource", r[i].resource, "reason",
+			  prov_reason_text(r[i].reason), "detail", r[i].detail, "remedy",
+			  status_remedy(r[i].reason), NULL);
 }
 
 static void stop(struct agent *a, int code)
@@ -291,7 +298,8 @@ static void maybe_done(struct agent *a)
 /* True when something was done. */
 static bool engine_step(struct agent *a)
 {
-	if (a->errand == AGENT_RUN && (prov_want(a->prov) != PROV_WANT_BOOTSTRAP || prov_serial(a->prov) != a->serial)) {
+	if (a->errand == AGENT_RUN &&
+	    (prov_want(a->prov) != PROV_WANT_BOOTSTRAP || prov_serial(a->prov) != a->serial)) {
 		errand_drop(a);                  /* the engine gave up on it, or a trigger replaced it */
 		return true;
 	}
@@ -307,7 +315,8 @@ static bool engine_step(struct agent *a)
 			return false;
 		check_drop(a);
 		if (a->has_active && !strcmp(a->active.attempt, prov_attempt(a->prov)))
-			/* The power went between promoting and telling the engine: this attempt has its credential. */
+			/* The power went between promoting and telling the engine: this attempt has its
+			 * credential. */
 			prov_succeeded(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
 		else
 			errand_start(a, prov_current(a->prov));
@@ -368,8 +377,9 @@ void agent_turn(struct agent *a)
 	for (unsigned i = 0; i < 10000 && !a->stop; i++) {
 		if (a->errand != AGENT_NO_ERRAND)
 			errand_drive(a);
-		if (!engine_step(a) && (a->errand == AGENT_NO_ERRAND || enrolee_want(a->enrolee) == ENROLEE_WANT_ANSWER ||
-		                        enrolee_want(a->enrolee) == ENROLEE_WANT_OPEN))
+		if (!engine_step(a) &&
+		    (a->errand == AGENT_NO_ERRAND || enrolee_want(a->enrolee) == ENROLEE_WANT_ANSWER ||
+		     enrolee_want(a->enrolee) == ENROLEE_WANT_OPEN))
 			break;
 	}
 	settled(a);
@@ -410,7 +420,9 @@ static int take_lock(struct agent *a)
 	a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (a->lock_fd < 0 || flock(a->lock_fd, LOCK_EX | LOCK_NB)) {
 		agent_log(a, AGENT_ERROR, "locked", "path", path, "why",
-		          a->lock_fd >= 0 && errno == EWOULDBLOCK ? "another agent runs on this state" : strerror(errno), NULL);
+			  a->lock_fd >= 0 && errno == EWOULDBLOCK ? "another agent runs on this state"
+								  : strerror(errno),
+			  NULL);
 		return MST_FAULT_CONFIG;
 	}
 	return 0;
@@ -425,7 +437,8 @@ static int load_slot(struct agent *a, enum mst_slot slot, struct mst_root_cred *
 	*has = r == 0;
 	*damaged = r == MST_SECENV_CORRUPT || r == MST_FAULT_CORRUPT;
 	if (*damaged)
-		agent_log(a, AGENT_ERROR, "slot-damaged", "slot", slot == MST_SLOT_ACTIVE ? "active" : "pending", "text", d.text, NULL);
+		agent_log(a, AGENT_ERROR, "slot-damaged", "slot",
+			  slot == MST_SLOT_ACTIVE ? "active" : "pending", "text", d.text, NULL);
 	if (r == 0 || r == MST_SECENV_NONE || *damaged)
 		return 0;
 	agent_log(a, AGENT_ERROR, "slot-unreadable", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
@@ -454,7 +467,9 @@ static int open_engine(struct agent *a)
 {
 	struct prov_config c = {
 		.methods = 1u << MST_METHOD_CERT | 1u << MST_METHOD_FILE,
-		.backoff_first = a->cfg.backoff_first * 1000, .backoff_max = a->cfg.backoff_max * 1000, .discover_ms = 60000,
+		.backoff_first = a->cfg.backoff_first * 1000,
+		.backoff_max = a->cfg.backoff_max * 1000,
+		.discover_ms = 60000,
 		/* Four sessions and a dozen answers, each with a deadline of its own. */
 		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000,
 	};
@@ -463,6 +478,7 @@ static int open_engine(struct agent *a)
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
 	if (!a->prov_storage || !a->enrolee)
 		return MST_FAULT_MEMORY;
+	(void)mlock(a->enrolee, sizeof(*a->enrolee));
 	a->prov = prov_init(a->prov_storage, prov_size(), &c);
 	return a->prov ? 0 : MST_FAULT_BUG;
 }
@@ -473,7 +489,8 @@ static int open_loop(struct agent *a)
 	a->timer = a->base ? evtimer_new(a->base, on_timer, a) : NULL;
 	a->on_term = a->base ? evsignal_new(a->base, SIGTERM, on_signal, a) : NULL;
 	a->on_int = a->base ? evsignal_new(a->base, SIGINT, on_signal, a) : NULL;
-	if (!a->timer || !a->on_term || !a->on_int || event_add(a->on_term, NULL) || event_add(a->on_int, NULL))
+	if (!a->timer || !a->on_term || !a->on_int || event_add(a->on_term, NULL) ||
+	    event_add(a->on_int, NULL))
 		return MST_FAULT_MEMORY;
 	return 0;
 }
@@ -500,8 +517,8 @@ int agent_open(struct agent *a)
 	/* Without an initial credential a node that is enrolled still runs (lesson 2); it cannot renew. */
 	r = agent_load_identity(a, &d);
 	if (r)
-		agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "initial-credential", "path", d.field, "why",
-		          r > 0 ? d.text : mst_fault_text(r), NULL);
+		agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "initial-credential", "path", d.field,
+			  "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 	if (r && !a->has_active)
 		return MST_FAULT_CONFIG;
 	r = session_tls_psk(a, &a->tls_psk, &d);
@@ -521,19 +538,23 @@ static void boot(struct agent *a)
 	bool going = false;
 
 	if (blob && a->env->ops->load_blob(a->env, "progress", blob, PROV_BLOB_MAX, &n, &d) == 0)
-		going = prov_resume(a->prov, (struct mst_view){ blob, n }, agent_now(), agent_utc_or_0(a), agent_random(a), &d) == 0;
+		going = prov_resume(a->prov, (struct mst_view){ blob, n }, agent_now(), agent_utc_or_0(a),
+				    agent_random(a), &d) == 0;
 	free(blob);
 	a->seen_state = prov_state(a->prov);
 	if (a->has_active)
 		enrolled_now(a);
-	if (going && (a->seen_state == PROV_SAVING || a->seen_state == PROV_DISCOVERING || a->seen_state == PROV_BOOTSTRAPPING)) {
+	if (going && (a->seen_state == PROV_SAVING || a->seen_state == PROV_DISCOVERING ||
+		      a->seen_state == PROV_BOOTSTRAPPING)) {
 		agent_log(a, AGENT_INFO, "resuming", "attempt", prov_attempt(a->prov), NULL);
 	} else if (a->has_pending) {
 		errand_finish_pending(a);
 	} else if (agent_mode(a) == AGENT_ENROLLED) {
-		agent_log(a, AGENT_INFO, "enrolled-already", "key", a->active.key_id, "maf", a->active.maf_fqdn, NULL);
+		agent_log(a, AGENT_INFO, "enrolled-already", "key", a->active.key_id, "maf",
+			  a->active.maf_fqdn, NULL);
 	} else if (a->active_damaged) {
-		agent_log(a, AGENT_ERROR, "damaged", "remedy", "restore the state directory, or run: muster-agent trigger", NULL);
+		agent_log(a, AGENT_ERROR, "damaged", "remedy",
+			  "restore the state directory, or run: muster-agent trigger", NULL);
 	} else if (a->once || prov_state(a->prov) != PROV_WAITING) {
 		trigger_or_say(a, "boot");
 	}
@@ -555,6 +576,7 @@ struct agent *agent_new(const struct agent_config *cfg, bool once)
 
 	if (!a)
 		return NULL;
+	(void)mlock(a, sizeof(*a)); /* keys are in here: not into swap, where the limits allow it */
 	a->cfg = *cfg;
 	a->once = once;
 	a->lock_fd = -1;

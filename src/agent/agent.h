@@ -113,13 +113,15 @@ void errand_drop(struct agent *a);                   /* superseded: close and fo
 
 /* session.c */
 MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-                                const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
-                                struct mst_client **ret);
-MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret, struct mst_diag *d);
+				const struct mst_key *psk, const char *psk_identity,
+				const struct mst_client_ops *ops, struct mst_client **ret);
+MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
+				   struct mst_diag *d);
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
 enum prov_reason session_reason(enum mst_tls_end why);
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail);
-MST_MUST_CHECK int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d);
+MST_MUST_CHECK int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a,
+				  struct mst_diag *d);
 bool session_send(struct mst_client *c, const struct mst_request *q, const char *host);
 
 /* check.c: is the credential in use still known? */
@@ -127,11 +129,14 @@ void check_start(struct agent *a);
 void check_drop(struct agent *a);
 
 /* files.c */
-MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n, struct mst_diag *d);
+MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
+				   struct mst_diag *d);
 MST_MUST_CHECK int agent_load_identity(struct agent *a, struct mst_diag *d);
 /* A sequence file (JSON or CBOR) to CBOR; `trusted`: only root's or our own, and nobody else may write it. */
-MST_MUST_CHECK int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
-MST_MUST_CHECK int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
+MST_MUST_CHECK int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap,
+				       size_t *ret_n, struct mst_diag *d);
+MST_MUST_CHECK int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n,
+					  struct mst_diag *d);
 
 /* control.c, ctl.c */
 MST_MUST_CHECK int control_open(struct agent *a);
@@ -148,7 +153,8 @@ const char *status_remedy(enum prov_reason r);
 const char *status_words(enum prov_reason r);
 
 /* log.c: event, then name, value, …, NULL */
-void agent_log(const struct agent *a, enum agent_log_level level, const char *event, ...) __attribute__((sentinel));
+void agent_log(const struct agent *a, enum agent_log_level level, const char *event, ...)
+	__attribute__((sentinel));
 
 /* point.c */
 bool agent_point_known(const char *name);

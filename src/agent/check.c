@@ -33,10 +33,11 @@ static void ended(struct agent *a)
 	mst_ms every = a->cfg.check_every * 1000, again = every < AGAIN_MS ? every : AGAIN_MS;
 
 	close_check(a);
-	snprintf(a->check_text, sizeof(a->check_text), "%.24s%s%s", good ? "good" : prov_reason_text(f.reason), good ? "" : ": ",
-	         good ? "" : f.detail);
+	snprintf(a->check_text, sizeof(a->check_text), "%.24s%s%s",
+		 good ? "good" : prov_reason_text(f.reason), good ? "" : ": ", good ? "" : f.detail);
 	a->check_at = agent_now() + (good ? every : again);
-	agent_log(a, good ? AGENT_INFO : AGENT_WARN, "checked", "key", a->active.key_id, "result", a->check_text, NULL);
+	agent_log(a, good ? AGENT_INFO : AGENT_WARN, "checked", "key", a->active.key_id, "result",
+		  a->check_text, NULL);
 	a->check_refusals = !good && f.reason == PROV_NOT_AUTHENTICATED ? a->check_refusals + 1 : 0;
 	if (!good && f.reason == PROV_UNKNOWN)
 		agent_lost_credential(a, "the MAF does not know the registration any more");
@@ -57,7 +58,8 @@ static void drive(struct agent *a)
 			if (session_send(a->check_client, q, a->check->maf_fqdn))
 				mmaf_sent(a->check);
 			else
-				mmaf_lost(a->check, PROV_INTERNAL, "the request could not be sent", agent_now(), agent_utc(a));
+				mmaf_lost(a->check, PROV_INTERNAL, "the request could not be sent",
+					  agent_now(), agent_utc(a));
 			break;
 		case MMAF_WANT_NOTHING:
 			ended(a);
@@ -111,7 +113,11 @@ void check_start(struct agent *a)
 	char from[MST_ID_MAX] = "";
 	struct enrolee_uri uri;
 	struct mmaf_config mc = {
-		.job = MMAF_JOB_CONFIRM, .maf_fqdn = c->maf_fqdn, .from = from, .attempt = c->attempt, .reg_id = c->maf_reg_id,
+		.job = MMAF_JOB_CONFIRM,
+		.maf_fqdn = c->maf_fqdn,
+		.from = from,
+		.attempt = c->attempt,
+		.reg_id = c->maf_reg_id,
 		.answer_ms = a->cfg.answer_timeout * 1000,
 	};
 	struct mst_diag d = { 0 };
@@ -123,8 +129,8 @@ void check_start(struct agent *a)
 	a->check = calloc(1, sizeof(*a->check));
 	if (!a->check)
 		return;
-	if (!mmaf_init(a->check, &mc, &d) ||
-	    session_open(a, uri.host, uri.port, a->tls_psk, &c->key, c->key_id, &check_ops, &a->check_client)) {
+	if (!mmaf_init(a->check, &mc, &d) || session_open(a, uri.host, uri.port, a->tls_psk, &c->key,
+							  c->key_id, &check_ops, &a->check_client)) {
 		agent_log(a, AGENT_WARN, "check-not-started", "text", d.text, NULL);
 		close_check(a);
 	}

@@ -22,7 +22,10 @@ static const struct item {
 	int64_t least, most;                 /* SECONDS */
 	const char *const *choices;
 } items[] = {
-#define TEXT(n, m, t, d) { n, t, offsetof(struct agent_config, m), sizeof(((struct agent_config *)0)->m), d, 0, 0, NULL }
+#define TEXT(n, m, t, d)                                                                                     \
+	{                                                                                                    \
+		n, t, offsetof(struct agent_config, m), sizeof(((struct agent_config *)0)->m), d, 0, 0, NULL \
+	}
 #define NUMBER(n, m, d, lo, hi) { n, T_SECONDS, offsetof(struct agent_config, m), 0, d, lo, hi, NULL }
 #define CHOICE(n, m, d, list) { n, T_CHOICE, offsetof(struct agent_config, m), 0, d, 0, 0, list }
 	TEXT("state", state, T_PATH, "state"),
@@ -66,7 +69,10 @@ static void complain(struct reading *r, const config_setting_t *s, const char *n
 /* "90s", "5m", "1h", "7d". */
 static bool parse_seconds(const char *s, int64_t *ret)
 {
-	static const struct { char suffix; int64_t seconds; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	static const struct {
+		char suffix;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
 	char *end = NULL;
 	unsigned long n;
 
@@ -110,7 +116,8 @@ static void set_value(struct reading *r, const struct item *it, const config_set
 		if (!parse_seconds(v, &x)) {
 			complain(r, s, it->name, "not a duration like \"90s\", \"5m\", \"1h\" or \"7d\"");
 		} else if (x < it->least || x > it->most) {
-			snprintf(text, sizeof(text), "must be %lld to %lld seconds", (long long)it->least, (long long)it->most);
+			snprintf(text, sizeof(text), "must be %lld to %lld seconds", (long long)it->least,
+				 (long long)it->most);
 			complain(r, s, it->name, text);
 		} else {
 			*number = x;
@@ -123,8 +130,8 @@ static void set_value(struct reading *r, const struct item *it, const config_set
 				return;
 			}
 		}
-		snprintf(text, sizeof(text), "unknown value \"%.40s\"; one of %s, %s%s%s", v, it->choices[0], it->choices[1],
-		         it->choices[2] ? ", " : "", it->choices[2] ? it->choices[2] : "");
+		snprintf(text, sizeof(text), "unknown value \"%.40s\"; one of %s, %s%s%s", v, it->choices[0],
+			 it->choices[1], it->choices[2] ? ", " : "", it->choices[2] ? it->choices[2] : "");
 		complain(r, s, it->name, text);
 		return;
 	}
@@ -135,7 +142,8 @@ static void read_routes(struct reading *r, config_setting_t *list)
 	struct agent_config *c = r->c;
 
 	if (!config_setting_is_list(list)) {
-		complain(r, list, "connect_to", "must be a list: ( { name = \"host:port\"; address = \"host:port\"; } )");
+		complain(r, list, "connect_to",
+			 "must be a list: ( { name = \"host:port\"; address = \"host:port\"; } )");
 		return;
 	}
 	for (unsigned i = 0; i < (unsigned)config_setting_length(list); i++) {
@@ -147,13 +155,16 @@ static void read_routes(struct reading *r, config_setting_t *list)
 			complain(r, e, "connect_to", "more than 16 entries");
 			return;
 		}
-		if (!config_setting_is_group(e) || config_setting_length(e) != 2 || !config_setting_lookup_string(e, "name", &name) ||
-		    !config_setting_lookup_string(e, "address", &address) || !strrchr(name, ':') || !strrchr(address, ':')) {
+		if (!config_setting_is_group(e) || config_setting_length(e) != 2 ||
+		    !config_setting_lookup_string(e, "name", &name) ||
+		    !config_setting_lookup_string(e, "address", &address) || !strrchr(name, ':') ||
+		    !strrchr(address, ':')) {
 			complain(r, e, "connect_to", "an entry has name and address, both \"host:port\"");
 			continue;
 		}
 		if ((size_t)snprintf(route->name, sizeof(route->name), "%s", name) >= sizeof(route->name) ||
-		    (size_t)snprintf(route->address, sizeof(route->address), "%s", address) >= sizeof(route->address))
+		    (size_t)snprintf(route->address, sizeof(route->address), "%s", address) >=
+			    sizeof(route->address))
 			complain(r, e, "connect_to", "too long");
 		c->n_routes++;
 	}
@@ -213,8 +224,8 @@ int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
 		set_value(&r, &items[i], NULL, items[i].preset);
 	config_init(&cfg);
 	if (config_read_file(&cfg, file) != CONFIG_TRUE) {
-		fprintf(err, "%s:%d: %s\n", config_error_file(&cfg) ? config_error_file(&cfg) : file, config_error_line(&cfg),
-		        config_error_text(&cfg));
+		fprintf(err, "%s:%d: %s\n", config_error_file(&cfg) ? config_error_file(&cfg) : file,
+			config_error_line(&cfg), config_error_text(&cfg));
 		r.errors++;
 	} else {
 		read_group(&r, config_root_setting(&cfg), "");

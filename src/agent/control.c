@@ -66,11 +66,14 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	free(text);
 	free(cbor);
 	if (r)
-		answer = refusal(d.field, d.text[0] ? d.text : r > 0 ? prov_reason_text((enum prov_reason)r) : mst_fault_text(r));
+		answer = refusal(d.field, d.text[0] ? d.text
+					  : r > 0   ? prov_reason_text((enum prov_reason)r)
+						    : mst_fault_text(r));
 	else
 		answer = json_pack("{s:b, s:s}", "ok", true, "attempt", prov_attempt(a->prov));
 	if (!r)
-		agent_log(a, AGENT_INFO, "triggered", "by", "control", "attempt", prov_attempt(a->prov), NULL);
+		agent_log(a, AGENT_INFO, "triggered", "by", "control", "attempt", prov_attempt(a->prov),
+			  NULL);
 	return answer;
 }
 
@@ -140,7 +143,8 @@ static void on_peer(evutil_socket_t listener, short what, void *arg)
 		return;
 	for (i = 0; i < PEERS_MAX && a->control->peer[i]; i++)
 		;
-	b = i < PEERS_MAX && may_speak(fd) ? bufferevent_socket_new(a->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
+	b = i < PEERS_MAX && may_speak(fd) ? bufferevent_socket_new(a->base, fd, BEV_OPT_CLOSE_ON_FREE)
+					   : NULL;
 	if (!b) {
 		close(fd);
 		return;
@@ -162,8 +166,10 @@ int control_open(struct agent *a)
 		return MST_FAULT_MEMORY;
 	a->control = c;
 	c->fd = -1;
-	if ((size_t)snprintf(un.sun_path, sizeof(un.sun_path), "%s/agent.sock", a->cfg.run) >= sizeof(un.sun_path)) {
-		agent_log(a, AGENT_ERROR, "control", "path", a->cfg.run, "why", "the run directory's name is too long for a socket", NULL);
+	if ((size_t)snprintf(un.sun_path, sizeof(un.sun_path), "%s/agent.sock", a->cfg.run) >=
+	    sizeof(un.sun_path)) {
+		agent_log(a, AGENT_ERROR, "control", "path", a->cfg.run, "why",
+			  "the run directory's name is too long for a socket", NULL);
 		return MST_FAULT_CONFIG;
 	}
 	/* The lock is ours, so what lies there is left over from an agent that was killed. */

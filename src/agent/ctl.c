@@ -17,7 +17,8 @@ static int dial(const struct agent_config *cfg)
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd;
 
-	if ((size_t)snprintf(un.sun_path, sizeof(un.sun_path), "%s/agent.sock", cfg->run) >= sizeof(un.sun_path))
+	if ((size_t)snprintf(un.sun_path, sizeof(un.sun_path), "%s/agent.sock", cfg->run) >=
+	    sizeof(un.sun_path))
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -73,7 +74,8 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 	struct mst_secenv *env = NULL;
 	struct mst_diag d = { 0 };
 	json_t *o = NULL;
-	int r = c ? mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d) : MST_FAULT_MEMORY;
+	int r = c ? mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d)
+		  : MST_FAULT_MEMORY;
 	int active = r, pending = r;
 
 	if (r) {
@@ -82,7 +84,9 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 		active = env->ops->load(env, MST_SLOT_ACTIVE, &c[0], &d);
 		pending = env->ops->load(env, MST_SLOT_PENDING, &c[1], &d);
 		o = json_pack("{s:b, s:s}", "running", false, "state",
-		              active == 0 ? "enrolled" : active == MST_SECENV_NONE ? "not-enrolled" : "damaged");
+			      active == 0                 ? "enrolled"
+			      : active == MST_SECENV_NONE ? "not-enrolled"
+							  : "damaged");
 		json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
 		json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
 		env->ops->close(env);
@@ -115,7 +119,8 @@ int ctl_status(const struct agent_config *cfg, bool json)
 /* A file is read here, with the caller's rights; a URI becomes one discovery instruction. */
 static json_t *sequence_of(const char *what)
 {
-	uint8_t *cbor = malloc(MST_SEQ_OCTETS), *text = malloc(2 * MST_SEQ_OCTETS), *scratch = malloc(2 * MST_SEQ_OCTETS);
+	uint8_t *cbor = malloc(MST_SEQ_OCTETS), *text = malloc(2 * MST_SEQ_OCTETS),
+		*scratch = malloc(2 * MST_SEQ_OCTETS);
 	struct mst_sequence *s = calloc(1, sizeof(*s));
 	struct mst_arena arena = mst_arena_of(scratch, 2 * MST_SEQ_OCTETS);
 	struct mst_writer w = mst_writer_of(text, 2 * MST_SEQ_OCTETS);
@@ -130,7 +135,8 @@ static json_t *sequence_of(const char *what)
 			r = mst_sequence_read_cbor((struct mst_view){ cbor, n }, &arena, s, &d);
 	}
 	if (r) {
-		fprintf(stderr, "%s: %s%s%s\n", what, d.field, d.field[0] ? ": " : "", r > 0 ? d.text : mst_fault_text(r));
+		fprintf(stderr, "%s: %s%s%s\n", what, d.field, d.field[0] ? ": " : "",
+			r > 0 ? d.text : mst_fault_text(r));
 	} else {
 		mst_sequence_write_json(s, &w);
 		o = w.ok ? json_loadb((const char *)w.p, w.n, 0, NULL) : NULL;
@@ -148,8 +154,8 @@ int ctl_trigger(const struct agent_config *cfg, const char *what)
 	int fd, code = EXIT_FAULT;
 
 	if (what && strstr(what, "://"))
-		sequence = json_pack("{s:i, s:[{s:s, s:s, s:s}]}", "version", 1, "instructions", "kind", "discovery", "method", "bbn",
-		                     "uri", what);
+		sequence = json_pack("{s:i, s:[{s:s, s:s, s:s}]}", "version", 1, "instructions", "kind",
+				     "discovery", "method", "bbn", "uri", what);
 	else if (what)
 		sequence = sequence_of(what);
 	if (what && !sequence) {
@@ -160,7 +166,8 @@ int ctl_trigger(const struct agent_config *cfg, const char *what)
 		json_object_set_new(q, "sequence", sequence);
 	fd = dial(cfg);
 	if (fd < 0) {
-		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run, strerror(errno));
+		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run,
+			strerror(errno));
 		json_decref(q);
 		return EXIT_FAULT;
 	}
@@ -170,9 +177,11 @@ int ctl_trigger(const struct agent_config *cfg, const char *what)
 		code = EXIT_DONE;
 	} else if (answer) {
 		json_t *e = json_object_get(answer, "error");
-		const char *field = json_string_value(json_object_get(e, "field")), *text = json_string_value(json_object_get(e, "text"));
+		const char *field = json_string_value(json_object_get(e, "field")),
+			   *text = json_string_value(json_object_get(e, "text"));
 
-		fprintf(stderr, "refused: %s%s%s\n", field ? field : "", field && *field ? ": " : "", text ? text : "");
+		fprintf(stderr, "refused: %s%s%s\n", field ? field : "", field && *field ? ": " : "",
+			text ? text : "");
 		code = EXIT_REFUSED;
 	}
 	json_decref(answer);

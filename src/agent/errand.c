@@ -37,8 +37,8 @@ static void begin(struct agent *a, enum agent_errand errand)
 /* The way a run's errand ends without success. The slot keeps what it has: a later run goes on from it. */
 static void run_failed(struct agent *a, enum prov_reason r, const char *detail, int64_t retry_after)
 {
-	agent_log(a, AGENT_WARN, "instruction-failed", "reason", prov_reason_text(r), "detail", detail, "attempt",
-	          prov_attempt(a->prov), NULL);
+	agent_log(a, AGENT_WARN, "instruction-failed", "reason", prov_reason_text(r), "detail", detail,
+		  "attempt", prov_attempt(a->prov), NULL);
 	errand_drop(a);
 	prov_failed(a->prov, r, detail, retry_after, agent_now(), agent_utc_or_0(a), agent_random(a));
 }
@@ -55,7 +55,8 @@ void errand_start(struct agent *a, const struct mst_instruction *i)
 		run_failed(a, r > 0 ? PROV_MALFORMED : PROV_INTERNAL, r > 0 ? d.text : mst_fault_text(r), 0);
 		return;
 	}
-	if (!enrolee_start(a->enrolee, i, prov_attempt(a->prov), a->has_pending ? &a->pending : NULL, agent_now(), agent_utc(a), &d)) {
+	if (!enrolee_start(a->enrolee, i, prov_attempt(a->prov), a->has_pending ? &a->pending : NULL,
+			   agent_now(), agent_utc(a), &d)) {
 		char text[sizeof(d.field) + sizeof(d.text) + 4];
 
 		snprintf(text, sizeof(text), "%s: %s", d.field, d.text);
@@ -83,7 +84,8 @@ static void on_open(void *owner, struct mst_client *c)
 	bool psk = enrolee_session(a->enrolee).psk;
 
 	if (!psk && mst_client_export(c, MST_LABEL_BOOTSTRAP, exported, sizeof(exported)) != 0) {
-		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session", agent_now(), agent_utc(a));
+		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
+			     agent_now(), agent_utc(a));
 	} else {
 		enrolee_opened(a->enrolee, psk ? NULL : exported, agent_now(), agent_utc(a));
 	}
@@ -128,8 +130,10 @@ static void open_wanted(struct agent *a)
 
 	close_session(a);
 	a->session = s.number;
-	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity", s.psk ? s.psk_identity : "certificate", NULL);
-	r = session_open(a, s.host, s.port, s.psk ? a->tls_psk : a->tls_mef, s.key, s.psk_identity, &session_ops, &a->client);
+	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity",
+		  s.psk ? s.psk_identity : "certificate", NULL);
+	r = session_open(a, s.host, s.port, s.psk ? a->tls_psk : a->tls_mef, s.key, s.psk_identity,
+			 &session_ops, &a->client);
 	if (r)
 		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));
 }
@@ -141,7 +145,8 @@ static void send_wanted(struct agent *a)
 	if (a->client && session_send(a->client, q, enrolee_session(a->enrolee).host))
 		enrolee_sent(a->enrolee);
 	else
-		enrolee_lost(a->enrolee, PROV_INTERNAL, "the request could not be sent", agent_now(), agent_utc(a));
+		enrolee_lost(a->enrolee, PROV_INTERNAL, "the request could not be sent", agent_now(),
+			     agent_utc(a));
 }
 
 /* The anchors that came with the configuration, for those who talk to the registrar: u16 length, DER, … */
@@ -154,7 +159,8 @@ static int save_anchors(struct agent *a, struct mst_diag *d)
 
 static void save_wanted(struct agent *a)
 {
-	uint64_t generation = a->active.generation > a->pending.generation ? a->active.generation : a->pending.generation;
+	uint64_t generation =
+		a->active.generation > a->pending.generation ? a->active.generation : a->pending.generation;
 	struct mst_diag d = { 0 };
 	int r;
 
@@ -166,7 +172,8 @@ static void save_wanted(struct agent *a)
 	if (!r)
 		r = a->env->ops->store(a->env, MST_SLOT_PENDING, &a->pending, &d);
 	if (r)
-		enrolee_save_failed(a->enrolee, r > 0 ? d.text : mst_fault_text(r), agent_now(), agent_utc(a));
+		enrolee_save_failed(a->enrolee, r > 0 ? d.text : mst_fault_text(r), agent_now(),
+				    agent_utc(a));
 	else
 		enrolee_saved(a->enrolee, agent_now(), agent_utc(a));
 }
@@ -179,7 +186,8 @@ static void promote_wanted(struct agent *a)
 	close_session(a);
 	r = a->env->ops->promote(a->env, &d);
 	if (r) {
-		enrolee_save_failed(a->enrolee, r > 0 ? d.text : mst_fault_text(r), agent_now(), agent_utc(a));
+		enrolee_save_failed(a->enrolee, r > 0 ? d.text : mst_fault_text(r), agent_now(),
+				    agent_utc(a));
 		return;
 	}
 	mst_root_cred_wipe(&a->active);
@@ -197,7 +205,8 @@ static void ended(struct agent *a)
 	enum agent_errand errand = a->errand;
 
 	if (a->enrolee->commands_refused)
-		agent_log(a, AGENT_WARN, "command-refused", "why", "the MEF gave a command of a class that is not built in", NULL);
+		agent_log(a, AGENT_WARN, "command-refused", "why",
+			  "the MEF gave a command of a class that is not built in", NULL);
 	if (a->enrolee->other_ke_id)
 		agent_log(a, AGENT_WARN, "other-key-id", "key", a->enrolee->cred.ke_id, NULL);
 	if (errand == AGENT_RUN && !done) {
@@ -206,10 +215,11 @@ static void ended(struct agent *a)
 	}
 	errand_drop(a);
 	if (done)
-		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn, "cse", a->active.cse_id,
-		          "attempt", a->active.attempt, NULL);
+		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,
+			  "cse", a->active.cse_id, "attempt", a->active.attempt, NULL);
 	else
-		agent_log(a, AGENT_WARN, "finishing-failed", "reason", prov_reason_text(f.reason), "detail", f.detail, NULL);
+		agent_log(a, AGENT_WARN, "finishing-failed", "reason", prov_reason_text(f.reason), "detail",
+			  f.detail, NULL);
 	if (errand == AGENT_RUN)
 		prov_succeeded(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
 	else

@@ -55,7 +55,8 @@ static int read_all(int fd, size_t max, uint8_t **ret_p, size_t *ret_n)
 	return n > max ? MST_FAULT_SPACE : MST_FAULT_IO;
 }
 
-int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n, struct mst_diag *d)
+int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
+		    struct mst_diag *d)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *why;
@@ -93,7 +94,8 @@ static int load_anchors(struct agent *a, struct mst_diag *d)
 	if (r)
 		return r;
 	for (;;) {
-		r = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &der_n, d);
+		r = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &der_n,
+				 d);
 		if (r || !der_n)
 			break;
 		if (a->n_anchors == MST_COUNT(a->anchor)) {
@@ -121,7 +123,8 @@ static int load_key(struct agent *a, struct mst_diag *d)
 
 	if (r)
 		return r;
-	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", a->pkcs8, sizeof(a->pkcs8), &a->pkcs8_n, d);
+	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", a->pkcs8, sizeof(a->pkcs8),
+			 &a->pkcs8_n, d);
 	if (!r && !a->pkcs8_n)
 		r = refuse(d, a->cfg.key, "holds no PKCS#8 key (-----BEGIN PRIVATE KEY-----)");
 	mst_wipe(pem, n);
@@ -132,7 +135,8 @@ static int load_key(struct agent *a, struct mst_diag *d)
 /* Who our certificate says we are: the most telling name in it (spec 2.5.4). */
 static bool own_name(const struct mst_cert_info *i, char out[MST_ID_MAX])
 {
-	static const enum mst_id_kind order[] = { MST_ID_NODE, MST_ID_DEVICE, MST_ID_CSE_ABS, MST_ID_AE_ABS, MST_ID_FQDN };
+	static const enum mst_id_kind order[] = { MST_ID_NODE, MST_ID_DEVICE, MST_ID_CSE_ABS, MST_ID_AE_ABS,
+						  MST_ID_FQDN };
 
 	for (size_t k = 0; k < MST_COUNT(order); k++) {
 		for (size_t s = 0; s < i->n_san; s++) {
@@ -166,7 +170,8 @@ static int load_chain(struct agent *a, struct mst_diag *d)
 	if (!r && a->cfg.node_id[0])
 		memcpy(a->from, a->cfg.node_id, sizeof(a->from));
 	else if (!r && !own_name(info, a->from))
-		r = refuse(d, a->cfg.certificate, "names neither node, device, CSE, AE nor host; set node_id");
+		r = refuse(d, a->cfg.certificate,
+			   "names neither node, device, CSE, AE nor host; set node_id");
 	free(info);
 	return r;
 }
@@ -214,7 +219,8 @@ out:
 	return r;
 }
 
-int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap, size_t *ret_n,
+			struct mst_diag *d)
 {
 	uint8_t *p;
 	size_t n;
@@ -242,9 +248,11 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 	if (!r && c->bootstrap[0])
 		r = agent_read_sequence(c->bootstrap, true, cbor, MST_SEQ_OCTETS, &n, &d);
 	if (r)
-		fprintf(err, "%s: %s%s%s\n", c->file, d.field, d.field[0] ? ": " : "", r > 0 ? d.text : mst_fault_text(r));
+		fprintf(err, "%s: %s%s%s\n", c->file, d.field, d.field[0] ? ": " : "",
+			r > 0 ? d.text : mst_fault_text(r));
 	else
-		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from, a->n_anchors, a->n_anchors == 1 ? "" : "s");
+		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from,
+			a->n_anchors, a->n_anchors == 1 ? "" : "s");
 out:
 	for (size_t i = 0; a && i < a->n_anchors; i++)
 		free(a->anchor[i]);

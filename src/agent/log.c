@@ -85,7 +85,8 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 
 bool agent_point_known(const char *name)
 {
-	return enrolee_point_of(name) != ENROLEE_AT_NOTHING || !strcmp(name, POINT_PROGRESS) || !strcmp(name, POINT_TRIGGERED);
+	return enrolee_point_of(name) != ENROLEE_AT_NOTHING || !strcmp(name, POINT_PROGRESS) ||
+	       !strcmp(name, POINT_TRIGGERED);
 }
 
 void agent_point(const struct agent *a, const char *name)

@@ -56,8 +56,10 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "run", cmd_run, 0, "run [--once]         be the agent; --once: until enrolled (0) or failed (1)" },
-	{ "status", cmd_status, 0, "status [--json]      what it does, what it has, and why something failed" },
-	{ "trigger", cmd_trigger, 1, "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
+	{ "status", cmd_status, 0,
+	  "status [--json]      what it does, what it has, and why something failed" },
+	{ "trigger", cmd_trigger, 1,
+	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
 };
 
 static void usage(FILE *f)
@@ -65,8 +67,11 @@ static void usage(FILE *f)
 	fprintf(f, "usage: muster-agent [-c FILE] COMMAND\n       muster-agent [-c FILE] --check\n\n");
 	for (size_t i = 0; i < MST_COUNT(commands); i++)
 		fprintf(f, "  %s\n", commands[i].help);
-	fprintf(f, "\n  -c FILE   configuration (default %s)\n  --check   read configuration and the files it names, and say what is wrong\n"
-	        "  --version\n", DEFAULT_CONFIG);
+	fprintf(f,
+		"\n  -c FILE   configuration (default %s)\n  --check   read configuration and the files it "
+		"names, and say what is wrong\n"
+		"  --version\n",
+		DEFAULT_CONFIG);
 }
 
 /* Keys are in this memory: no core, no debugger of others, nothing inherited. */
@@ -92,8 +97,13 @@ static const struct command *find(const char *name)
 static int parse(int argc, char **argv, struct options *o, const struct command **ret_c)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' }, { "once", no_argument, NULL, 'o' },
-		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { 0 },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "once", no_argument, NULL, 'o' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
 	};
 	int c;
 

@@ -11,16 +11,22 @@ static mst_time tls_now(void *arg)
 	return agent_utc_or_0(arg);
 }
 
-int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret, struct mst_diag *d)
+int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
+		    struct mst_diag *d)
 {
 	bool own = i && i->n_anchors;
 	struct mst_tls_config c = {
-		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true,
+		.profile = (enum mst_tls_profile)a->cfg.tls_profile,
+		.require_ems = true,
 		.chain_pem = { (const uint8_t *)a->chain_pem, a->chain_n },
 		.key_pkcs8 = { a->pkcs8, a->pkcs8_n },
-		/* An instruction's anchors replace ours: it says who authenticates that peer (architecture 3.1). */
-		.anchors = own ? i->anchors : a->anchors, .n_anchors = own ? i->n_anchors : a->n_anchors,
-		.now = tls_now, .now_arg = a, .clock_floor = agent_utc(a),
+		/* An instruction's anchors replace ours: it says who authenticates that peer
+		   (architecture 3.1). */
+		.anchors = own ? i->anchors : a->anchors,
+		.n_anchors = own ? i->n_anchors : a->n_anchors,
+		.now = tls_now,
+		.now_arg = a,
+		.clock_floor = agent_utc(a),
 	};
 
 	return mst_tls_ctx_new(&c, ret, d);
@@ -36,14 +42,22 @@ int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *
 	return mst_tls_ctx_new(&c, ret, d);
 }
 
-int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls, const struct mst_key *psk,
-                 const char *psk_identity, const struct mst_client_ops *ops, struct mst_client **ret)
+int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+		 const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
+		 struct mst_client **ret)
 {
 	struct mst_client_config c = {
-		.base = a->base, .tls = tls, .host = host, .port = port, .server_name = host,
-		.connect_to = agent_config_route(&a->cfg, host, port), .psk = psk, .psk_identity = psk_identity,
+		.base = a->base,
+		.tls = tls,
+		.host = host,
+		.port = port,
+		.server_name = host,
+		.connect_to = agent_config_route(&a->cfg, host, port),
+		.psk = psk,
+		.psk_identity = psk_identity,
 		.limits = { .header_octets = 16384, .body_octets = 65536 },
-		.connect_ms = a->cfg.open_timeout * 1000, .handshake_ms = a->cfg.open_timeout * 1000,
+		.connect_ms = a->cfg.open_timeout * 1000,
+		.handshake_ms = a->cfg.open_timeout * 1000,
 		.answer_ms = a->cfg.answer_timeout * 1000,
 	};
 
@@ -83,7 +97,8 @@ enum prov_reason session_reason(enum mst_tls_end why)
 
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail)
 {
-	snprintf(out, cap, "%s%s%s", mst_tls_end_text(why), detail && *detail ? ": " : "", detail ? detail : "");
+	snprintf(out, cap, "%s%s%s", mst_tls_end_text(why), detail && *detail ? ": " : "",
+		 detail ? detail : "");
 }
 
 bool session_send(struct mst_client *c, const struct mst_request *q, const char *host)
@@ -98,7 +113,8 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
 	return ok;
 }
 
-/* An answer, or what stands for one: a server that is full says 503 (429) before it has looked at the primitive. */
+/* An answer, or what stands for one: a server that is full says 503 (429) before it has looked at the
+ * primitive. */
 int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d)
 {
 	uint64_t seconds = 0;

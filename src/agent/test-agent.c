@@ -42,7 +42,8 @@ static pid_t start_agent(const char *conf, const char *a1, const char *a2)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
-		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600), e = open(err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+		    e = open(err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 		dup2(o, 1);
 		dup2(e, 2);
@@ -182,7 +183,9 @@ static void test_power_cut_at_every_point(void **state)
 {
 	(void)state;
 	for (int p = -1; p < ENROLEE_POINT__COUNT; p++) {
-		const char *point = p < 0 ? "triggered" : p == 0 ? "progress-saved" : enrolee_point_text((enum enrolee_point)p);
+		const char *point = p < 0    ? "triggered"
+				    : p == 0 ? "progress-saved"
+					     : enrolee_point_text((enum enrolee_point)p);
 		char name[16], extra[64];
 		unsigned mef_before;
 		const char *conf;
@@ -213,9 +216,12 @@ static void test_fallback(void **state)
 
 	(void)state;
 	snprintf(list, sizeof(list),
-	         "{\"kind\":\"bootstrap\",\"method\":\"psk\",\"uri\":\"https://mef.example.com:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
-	         "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://localhost.invalid:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
-	         "%s", mock_instruction(m));
+		 "{\"kind\":\"bootstrap\",\"method\":\"psk\",\"uri\":\"https://"
+		 "mef.example.com:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
+		 "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://"
+		 "localhost.invalid:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
+		 "%s",
+		 mock_instruction(m));
 	conf = mock_config(m, "f", list, "");
 	expect_exit(run(conf, "run", "--once"), 0);
 	read_text(err_path, log, sizeof(log));
@@ -239,6 +245,23 @@ static void test_refused(void **state)
 	assert_non_null(strstr(log, "what to do: "));
 	/* Lesson 3: a refusal is no state; as soon as it is lifted the same node gets in. */
 	m->mef_refuses = 0;
+	expect_exit(run(conf, "run", "--once"), 0);
+	expect_enrolled(conf);
+}
+
+/* A discovery instruction is replaced by what its file yields (architecture 3.2). */
+static void test_discovery_by_file(void **state)
+{
+	const char *conf;
+	char list[1024];
+
+	(void)state;
+	(void)mock_config(m, "inner", mock_instruction(m), "");
+	snprintf(list, sizeof(list),
+		 "{\"kind\":\"discovery\",\"method\":\"file\",\"uri\":\"%s/nowhere.json\"},"
+		 "{\"kind\":\"discovery\",\"method\":\"file\",\"uri\":\"%s/inner.json\"}",
+		 m->dir, m->dir);
+	conf = mock_config(m, "outer", list, "");
 	expect_exit(run(conf, "run", "--once"), 0);
 	expect_enrolled(conf);
 }
@@ -342,6 +365,58 @@ static void test_daemon(void **state)
 	assert_int_equal(m->n_keys, 2);
 }
 
+/* Lesson 18 and issue: renewed before the end, from what was kept, without anybody's help. */
+static void test_renewal(void **state)
+{
+	const char *conf = mock_config(m, "n", mock_instruction(m), "");
+	pid_t pid;
+
+	(void)state;
+	m->key_seconds = 10;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "key=km-0@");
+	m->key_seconds = 0;
+	serve_until(pid, "key=km-1@");
+	serve_until(pid, "by=renewal");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+}
+
+/* Lesson 4: while a new credential is obtained the old one stays, wherever the power goes; never zero. */
+static void test_power_cut_with_an_old_credential(void **state)
+{
+	(void)state;
+	for (int p = ENROLEE_AT_MEF_OPENED; p < ENROLEE_POINT__COUNT; p++) {
+		char name[16], extra[64];
+		const char *conf;
+		json_t *s;
+		pid_t pid;
+
+		snprintf(name, sizeof(name), "old%d", p);
+		conf = mock_config(m, name, mock_instruction(m), "");
+		expect_exit(run(conf, "run", "--once"), 0);
+		snprintf(extra, sizeof(extra), "crash_at = \"%s\";\n",
+			 enrolee_point_text((enum enrolee_point)p));
+		conf = mock_config(m, name, mock_instruction(m), extra);
+		pid = start_agent(conf, "run", NULL);
+		serve_until(pid, "enrolled-already");
+		snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+		expect_exit(run(conf, "trigger", NULL), 0);
+		snprintf(err_path, sizeof(err_path), "%s/err", m->dir);
+		expect_exit(-WTERMSIG(serve_until_exit(pid)), -SIGKILL);
+		s = status_of(conf);
+		assert_non_null(mock_find(m, text(s, "credential", "keyID")));
+		json_decref(s);
+		conf = mock_config(m, name, mock_instruction(m), "");
+		expect_exit(run(conf, "run", "--once"), 0);
+		expect_enrolled(conf);
+		/* It is the new one. */
+		s = status_of(conf);
+		assert_ptr_equal(mock_find(m, text(s, "credential", "keyID")), &m->key[m->n_keys - 1]);
+		json_decref(s);
+	}
+}
+
 /* Lesson 16: a damaged slot is not an empty one; a person's trigger is a decision. */
 static void test_damaged_store(void **state)
 {
@@ -354,8 +429,10 @@ static void test_damaged_store(void **state)
 	expect_exit(run(conf, "run", "--once"), 0);
 	before = m->mef_requests;
 	/* Both generations of the active slot, in the middle. */
-	snprintf(command, sizeof(command), "for f in '%s'/d-state/cred-*; do printf XXXXXXXX | dd of=\"$f\" bs=1 seek=40 conv=notrunc 2>/dev/null; done",
-	         m->dir);
+	snprintf(command, sizeof(command),
+		 "for f in '%s'/d-state/cred-*; do printf XXXXXXXX | dd of=\"$f\" bs=1 seek=40 conv=notrunc "
+		 "2>/dev/null; done",
+		 m->dir);
 	assert_int_equal(system(command), 0);
 	expect_exit(run(conf, "run", "--once"), 1);
 	read_text(err_path, log, sizeof(log));
@@ -403,6 +480,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_configuration_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_credential_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_discovery_by_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_power_cut_with_an_old_credential, setup, teardown),
 	};
 
 	if (argc < 2)

@@ -10,7 +10,13 @@
 
 #include "codec/resources.h"
 
-#define CHECK(x) do { if (!(x)) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); abort(); } } while (0)
+#define CHECK(x)                                                                                             \
+	do {                                                                                                 \
+		if (!(x)) {                                                                                  \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x);                              \
+			abort();                                                                             \
+		}                                                                                            \
+	} while (0)
 
 static void answer(struct mst_conn *c, const struct mst_request *q, int rsc, const char *json)
 {
@@ -25,7 +31,8 @@ static void answer(struct mst_conn *c, const struct mst_request *q, int rsc, con
 }
 
 /* Reads the primitive; false when it was answered already (refused by script). */
-static bool request(struct mst_conn *c, const struct mst_http_msg *h, struct mst_request *q, char from[MST_ID_MAX], int refuse)
+static bool request(struct mst_conn *c, const struct mst_http_msg *h, struct mst_request *q,
+		    char from[MST_ID_MAX], int refuse)
 {
 	static uint8_t scratch[4096];
 	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
@@ -41,13 +48,14 @@ static bool request(struct mst_conn *c, const struct mst_http_msg *h, struct mst
 
 static const char *no_more(void)
 {
-	return "{\"sec:mefClientCmd\":{\"cmdID\":\"c-9\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0,"
+	return "{\"sec:mefClientCmd\":{\"cmdID\":\"c-9\",\"cmdStatusCode\":10,\"cmdDescription\":{"
+	       "\"cmdClassID\":0,"
 	       "\"cmdArgs\":{\"noMoreCmdArgs\":{\"retryDuration\":\"P1D\"}}}}}";
 }
 
-static void stamp(char out[32])
+static void stamp(char out[32], int ahead)
 {
-	time_t t = time(NULL);
+	time_t t = time(NULL) + ahead;
 	struct tm tm;
 
 	CHECK(gmtime_r(&t, &tm));
@@ -61,21 +69,29 @@ static void register_client(struct mock *m, struct mst_conn *c, const struct mst
 	CHECK(mst_conn_export(c, MST_LABEL_BOOTSTRAP, out, sizeof(out)) == 0);
 	mst_export_split(out, rel, &m->ke);
 	CHECK(mst_key_id_make(rel, MST_VIEW_LIT("mef.example.com"), m->ke_id));
-	answer(c, q, MST_RSC_CREATED, "{\"sec:mefClientReg\":{\"ri\":\"reg-1\",\"et\":\"20991231T000000\",\"adminFQDN\":\"sp.example.com\","
+	answer(c, q, MST_RSC_CREATED,
+	       "{\"sec:mefClientReg\":{\"ri\":\"reg-1\",\"et\":\"20991231T000000\",\"adminFQDN\":\"sp."
+	       "example.com\","
 	       "\"clientID\":\"//sp.example.com/C1\"}}");
 }
 
 static void register_key(struct mock *m, struct mst_conn *c, const struct mst_request *q)
 {
 	struct mock_key *k = &m->key[m->n_keys];
-	char json[1024];
+	char json[1024], until[32] = "20990101T000000";
 
 	CHECK(m->n_keys < MOCK_KEYS);
+	if (m->key_seconds)
+		stamp(until, m->key_seconds);
 	memcpy(k->ke_id, m->ke_id, sizeof(k->ke_id));
-	CHECK(mst_derive_usage(mst_crypto_openssl(), &m->ke, 21, MST_VIEW_LIT("maf.example.com"), &k->km) == 0);
+	CHECK(mst_derive_usage(mst_crypto_openssl(), &m->ke, 21, MST_VIEW_LIT("maf.example.com"), &k->km) ==
+	      0);
 	m->n_keys++;
-	snprintf(json, sizeof(json), "{\"sec:symmKeyReg\":{\"relativeKeyID\":\"%.32s\",\"et\":\"20990101T000000\",\"sourceClientID\":"
-	         "\"//sp.example.com/C1\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21,\"targetIDs\":[\"maf.example.com\"]}}", m->ke_id);
+	snprintf(json, sizeof(json),
+		 "{\"sec:symmKeyReg\":{\"relativeKeyID\":\"%.32s\",\"et\":\"%s\",\"sourceClientID\":"
+		 "\"//sp.example.com/C1\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21,"
+		 "\"targetIDs\":[\"maf.example.com\"]}}",
+		 m->ke_id, until);
 	answer(c, q, MST_RSC_CREATED, json);
 }
 
@@ -83,10 +99,14 @@ static void configuration(struct mock *m, struct mst_conn *c, const struct mst_r
 {
 	char json[1024], now[32];
 
-	stamp(now);
-	snprintf(json, sizeof(json), "{\"sec:mefClientCfg\":{\"nodeID\":\"urn:dev:ops:32473-1-2\",\"cseID\":\"//sp.example.com/C1\","
-	         "\"registrarCSEID\":\"//sp.example.com/in\",\"mafFQDN\":\"maf.example.com\",\"mafURI\":\"https://maf.example.com:%u\","
-	         "\"serverTime\":\"%s\"}}", m->maf_port, now);
+	stamp(now, 0);
+	snprintf(json, sizeof(json),
+		 "{\"sec:mefClientCfg\":{\"nodeID\":\"urn:dev:ops:32473-1-2\",\"cseID\":\"//sp.example.com/"
+		 "C1\","
+		 "\"registrarCSEID\":\"//sp.example.com/"
+		 "in\",\"mafFQDN\":\"maf.example.com\",\"mafURI\":\"https://maf.example.com:%u\","
+		 "\"serverTime\":\"%s\"}}",
+		 m->maf_port, now);
 	answer(c, q, MST_RSC_OK, json);
 }
 
@@ -97,7 +117,9 @@ static void commands(struct mock *m, struct mst_conn *c, const struct mst_reques
 		answer(c, q, MST_RSC_UPDATED, no_more());
 	} else if (m->command && !m->commanded) {
 		m->commanded = true;
-		answer(c, q, MST_RSC_OK, "{\"sec:mefClientCmd\":{\"cmdID\":\"c-1\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":3,"
+		answer(c, q, MST_RSC_OK,
+		       "{\"sec:mefClientCmd\":{\"cmdID\":\"c-1\",\"cmdStatusCode\":10,\"cmdDescription\":{"
+		       "\"cmdClassID\":3,"
 		       "\"cmdArgs\":{\"MONodeCmdArgs\":{\"objectPath\":\"/a\",\"objectTypeID\":1}}}}}");
 	} else {
 		answer(c, q, MST_RSC_OK, no_more());
@@ -166,8 +188,11 @@ static void on_maf(void *owner, struct mst_conn *c, const struct mst_http_msg *h
 		snprintf(k->km_id, sizeof(k->km_id), "km-%zu@maf.example.com", (size_t)(k - m->key));
 	if (q.op == MST_OP_RETRIEVE)
 		k->confirmed = !strcmp(mst_conn_peer(c)->psk_identity, k->km_id);
-	snprintf(json, sizeof(json), "{\"sec:mafClientReg\":{\"ri\":\"r%zu\",\"et\":\"20980101T000000\",\"adminFQDN\":\"sp.example.com\","
-	         "\"clientID\":\"//sp.example.com/C1\",\"assignedSymmKeyID\":\"%.200s\"}}", (size_t)(k - m->key), k->km_id);
+	snprintf(json, sizeof(json),
+		 "{\"sec:mafClientReg\":{\"ri\":\"r%zu\",\"et\":\"20980101T000000\",\"adminFQDN\":\"sp."
+		 "example.com\","
+		 "\"clientID\":\"//sp.example.com/C1\",\"assignedSymmKeyID\":\"%.200s\"}}",
+		 (size_t)(k - m->key), k->km_id);
 	answer(c, &q, q.op == MST_OP_CREATE ? MST_RSC_CREATED : MST_RSC_OK, json);
 }
 
@@ -201,10 +226,13 @@ static void write_pem(const char *path, const char *label, struct mst_view der)
 	CHECK(f && w.ok && !fchmod(fileno(f), 0600) && fwrite(pem, 1, w.n, f) == w.n && !fclose(f));
 }
 
-static void issue(struct mock *m, enum mst_cert_role role, enum mst_id_kind kind, const char *name, uint8_t *key, size_t *key_n,
-                  uint8_t *der, size_t *der_n)
+static void issue(struct mock *m, enum mst_cert_role role, enum mst_id_kind kind, const char *name,
+		  uint8_t *key, size_t *key_n, uint8_t *der, size_t *der_n)
 {
-	struct mst_cert_spec s = { .role = role, .n_san = 1, .not_before = time(NULL) - 86400, .not_after = time(NULL) + 86400 * 365 };
+	struct mst_cert_spec s = { .role = role,
+				   .n_san = 1,
+				   .not_before = time(NULL) - 86400,
+				   .not_after = time(NULL) + 86400 * 365 };
 	uint8_t spki[256];
 	size_t n;
 
@@ -219,16 +247,19 @@ static void issue(struct mock *m, enum mst_cert_role role, enum mst_id_kind kind
 
 static void make_ca(struct mock *m)
 {
-	struct mst_cert_spec s = { .role = MST_CERT_CA, .common_name = "test CA", .not_before = time(NULL) - 86400,
-	                           .not_after = time(NULL) + 86400 * 3650, .path_len = -1 };
+	struct mst_cert_spec s = { .role = MST_CERT_CA,
+				   .common_name = "test CA",
+				   .not_before = time(NULL) - 86400,
+				   .not_after = time(NULL) + 86400 * 3650,
+				   .path_len = -1 };
 	uint8_t spki[256];
 	size_t n;
 
 	CHECK(mst_pkey_generate(m->ca_key, sizeof(m->ca_key), &m->ca_key_n) == 0);
 	CHECK(mst_local_signer_init(&m->ca_signer, (struct mst_view){ m->ca_key, m->ca_key_n }) == 0);
 	CHECK(mst_pkey_public((struct mst_view){ m->ca_key, m->ca_key_n }, spki, sizeof(spki), &n) == 0);
-	CHECK(mst_cert_issue(mst_crypto_openssl(), &m->ca_signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n }, &s, m->ca,
-	                     sizeof(m->ca), &m->ca_n) == 0);
+	CHECK(mst_cert_issue(mst_crypto_openssl(), &m->ca_signer.signer, MST_VIEW_NONE,
+			     (struct mst_view){ spki, n }, &s, m->ca, sizeof(m->ca), &m->ca_n) == 0);
 }
 
 static struct mst_tls_ctx *server_tls(struct mock *m, const char *name, bool psk)
@@ -237,8 +268,15 @@ static struct mst_tls_ctx *server_tls(struct mock *m, const char *name, bool psk
 	size_t key_n, der_n;
 	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
 	struct mst_view anchor = { m->ca, m->ca_n };
-	struct mst_tls_config c = { .server = true, .profile = MST_TLS_BOTH, .anchors = &anchor, .n_anchors = 1,
-	                            .require_client_cert = true, .allow_psk = psk, .require_sni = true, .names = &name, .n_names = 1 };
+	struct mst_tls_config c = { .server = true,
+				    .profile = MST_TLS_BOTH,
+				    .anchors = &anchor,
+				    .n_anchors = 1,
+				    .require_client_cert = true,
+				    .allow_psk = psk,
+				    .require_sni = true,
+				    .names = &name,
+				    .n_names = 1 };
 	struct mst_tls_ctx *ctx = NULL;
 	struct mst_diag d = { 0 };
 
@@ -253,7 +291,8 @@ static struct mst_tls_ctx *server_tls(struct mock *m, const char *name, bool psk
 	return ctx;
 }
 
-static void serve(struct mock *m, struct mst_tls_ctx *tls, const struct mst_server_ops *ops, uint16_t *port, struct mst_server **ret)
+static void serve(struct mock *m, struct mst_tls_ctx *tls, const struct mst_server_ops *ops, uint16_t *port,
+		  struct mst_server **ret)
 {
 	char address[64];
 	struct mst_diag d = { 0 };
@@ -324,8 +363,10 @@ const char *mock_instruction(const struct mock *m)
 {
 	static char json[512];
 
-	snprintf(json, sizeof(json), "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://mef.example.com:%u\","
-	         "\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"}", m->mef_port);
+	snprintf(json, sizeof(json),
+		 "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://mef.example.com:%u\","
+		 "\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"}",
+		 m->mef_port);
 	return json;
 }
 
@@ -336,12 +377,19 @@ const char *mock_config(struct mock *m, const char *name, const char *instructio
 
 	snprintf(path, sizeof(path), "%s/%s.json", m->dir, name);
 	f = fopen(path, "w");
-	CHECK(f && fprintf(f, "{\"version\":1,\"instructions\":[%s]}\n", instructions) > 0 && !fchmod(fileno(f), 0600) && !fclose(f));
+	CHECK(f && fprintf(f, "{\"version\":1,\"instructions\":[%s]}\n", instructions) > 0 &&
+	      !fchmod(fileno(f), 0600) && !fclose(f));
 	snprintf(path, sizeof(path), "%s/%s.conf", m->dir, name);
 	f = fopen(path, "w");
-	CHECK(f && fprintf(f, "state = \"%s-state\";\nkey_file = \"%s.key\";\ncertificate = \"node.pem\";\nkey = \"node.key\";\n"
-	      "bootstrap = \"%s.json\";\nrun = \"%s-run\";\nconnect_to = ( { name = \"mef.example.com:%u\"; address = \"127.0.0.1:%u\"; },"
-	      "\n  { name = \"maf.example.com:%u\"; address = \"127.0.0.1:%u\"; } );\n%s%s", name, name, name, name, m->mef_port, m->mef_port,
-	      m->maf_port, m->maf_port, strstr(extra, "anchors") ? "" : "anchors = \"anchors.pem\";\n", extra) > 0 && !fclose(f));
+	CHECK(f &&
+	      fprintf(f,
+		      "state = \"%s-state\";\nkey_file = \"%s.key\";\ncertificate = \"node.pem\";\nkey = "
+		      "\"node.key\";\n"
+		      "bootstrap = \"%s.json\";\nrun = \"%s-run\";\nconnect_to = ( { name = "
+		      "\"mef.example.com:%u\"; address = \"127.0.0.1:%u\"; },"
+		      "\n  { name = \"maf.example.com:%u\"; address = \"127.0.0.1:%u\"; } );\n%s%s",
+		      name, name, name, name, m->mef_port, m->mef_port, m->maf_port, m->maf_port,
+		      strstr(extra, "anchors") ? "" : "anchors = \"anchors.pem\";\n", extra) > 0 &&
+	      !fclose(f));
 	return path;
 }

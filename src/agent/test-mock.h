@@ -33,6 +33,7 @@ struct mock {
 	char ke_id[MST_ID_MAX];
 	/* The script. */
 	int mef_refuses, maf_forgets;        /* an RSC to answer with instead; 0 = behave */
+	int key_seconds;                     /* lifetime of a registered key; 0 = for ever */
 	bool command;                        /* one CERT_PROV command before NO_MORE_COMMANDS */
 	bool commanded;
 	/* What happened. */

@@ -46,6 +46,9 @@ class Installation:
         self.config = self.dir / "musterd.conf"
         self.plain_config = self.config.read_text()
         self.log = self.dir / "musterd.log"
+        # CAs that the MEF trusts from the start; a later one needs a reload
+        for name in ("acme", "globex", "owner"):
+            self.maker(name)
 
     def configure(self, **changes):
         """Replace the configuration's text: add=… appends, or old=new pairs through `replace`."""
@@ -139,6 +142,8 @@ class Installation:
         """A maker's CA whose nodes the MEF accepts; its directory has NAME.pem, NAME.key."""
         makers = self.dir / "makers"
         makers.mkdir(exist_ok=True)
+        if (makers / f"{name}.pem").exists():
+            return makers
         run(MUSTER, "cert", "ca", name, cwd=makers)
         shutil.copy(makers / f"{name}.pem", self.dir / "anchors" / f"{name}.pem")
         return makers

@@ -99,7 +99,8 @@ bool mst_dialog_init(struct mst_dialog *d, const struct mst_dialog_config *cfg)
 	mst_put_str(&w, "attempt=");
 	mst_put_str(&w, cfg->attempt ? cfg->attempt : "");
 	mst_put_nul(&w);
-	return w.ok && mst_copy_text(d->who, sizeof(d->who), cfg->who) && mst_copy_text(d->from, sizeof(d->from), cfg->from);
+	return w.ok && mst_copy_text(d->who, sizeof(d->who), cfg->who) &&
+	       mst_copy_text(d->from, sizeof(d->from), cfg->from);
 }
 
 void mst_dialog_deinit(struct mst_dialog *d)
@@ -142,11 +143,19 @@ bool mst_dialog_ask(struct mst_dialog *d, enum mst_op op, const char *base, cons
 	if (m)
 		mst_msg_write_json(m, d->names, msg, &w);
 	if (!w.ok || !put_path(d, base, id, tail) || !next_rqi(d))
-		return mst_dialog_fail(d, PROV_INTERNAL, "a request to the ", d->who, " does not fit its buffer", NULL);
+		return mst_dialog_fail(d, PROV_INTERNAL, "a request to the ", d->who,
+				       " does not fit its buffer", NULL);
 	d->out = (struct mst_request){
-		.op = op, .to = mst_view_str(d->path), .from = mst_view_str(d->from), .rqi = mst_view_str(d->rqi),
-		.rvi = MST_VIEW_LIT("3"), .vsi = mst_view_str(d->vsi), .accept = MST_VIEW_LIT("application/json"),
-		.media = m ? MST_VIEW_LIT("application/json") : MST_VIEW_NONE, .ty = ty, .content = mst_written(&w),
+		.op = op,
+		.to = mst_view_str(d->path),
+		.from = mst_view_str(d->from),
+		.rqi = mst_view_str(d->rqi),
+		.rvi = MST_VIEW_LIT("3"),
+		.vsi = mst_view_str(d->vsi),
+		.accept = MST_VIEW_LIT("application/json"),
+		.media = m ? MST_VIEW_LIT("application/json") : MST_VIEW_NONE,
+		.ty = ty,
+		.content = mst_written(&w),
 	};
 	d->failure.rsc = 0;
 	d->failure.retry_after = 0;
@@ -165,9 +174,39 @@ void mst_dialog_sent(struct mst_dialog *d)
 	d->to_send = false;
 }
 
+/* The short text for people that a refusal may carry. */
+struct refusal {
+	uint32_t has;
+	struct mst_view text;
+};
+static const struct mst_field refusal_fields[] = {
+	MST_ROW(DBG, 1, STR, 0, struct refusal, text, 1, 256, "why, in the peer's words"),
+};
+static const struct mst_msg refusal_msg = {
+	.what = "refusal", .open = true, .size = sizeof(struct refusal),
+	.field = refusal_fields, .n = MST_COUNT(refusal_fields), .doc = "content of an answer that refuses",
+};
+
+/* Into `out`, with what is not printable as '?': it goes into logs and terminals. "" when there is none. */
+static void read_refusal(const struct mst_dialog *d, const struct mst_response *a,
+			 char out[MST_DIALOG_DETAIL])
+{
+	uint8_t scratch[512];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct refusal r;
+	size_t n = 0;
+
+	out[0] = '\0';
+	if (!a->content.n || mst_msg_read_json(&refusal_msg, d->names, a->content, &arena, &r, NULL) != 0)
+		return;
+	for (; n < r.text.n && n + 1 < MST_DIALOG_DETAIL; n++)
+		out[n] = r.text.p[n] < 0x20 || r.text.p[n] > 0x7e ? '?' : (char)r.text.p[n];
+	out[n] = '\0';
+}
+
 bool mst_dialog_answered(struct mst_dialog *d, const struct mst_response *a, int want)
 {
-	char code[24];
+	char code[24], words[MST_DIALOG_DETAIL];
 	struct mst_writer w = mst_writer_of(code, sizeof(code));
 
 	d->outstanding = d->to_send = false;
@@ -176,14 +215,16 @@ bool mst_dialog_answered(struct mst_dialog *d, const struct mst_response *a, int
 	d->failure.rsc = a->rsc;
 	d->failure.retry_after = a->retry_after > 0 ? a->retry_after : 0;
 	if (a->rsc == want && !mst_view_eq(a->rqi, mst_view_str(d->rqi)))
-		return mst_dialog_fail(d, PROV_MALFORMED, "the ", d->who, " answered another request than ", d->rqi,
-		                       ": X-M2M-RI differs", NULL);
+		return mst_dialog_fail(d, PROV_MALFORMED, "the ", d->who, " answered another request than ",
+				       d->rqi, ": X-M2M-RI differs", NULL);
 	if (a->rsc == want)
 		return true;
 	mst_put_dec(&w, a->rsc);
 	mst_put_nul(&w);
-	return mst_dialog_fail(d, a->retry_after > 0 && a->rsc >= 5000 ? PROV_BUSY : mst_reason_of_rsc(a->rsc), "the ", d->who,
-	                       " answered ", code, " ", mst_rsc_text(a->rsc), NULL);
+	read_refusal(d, a, words);
+	return mst_dialog_fail(
+		d, a->retry_after > 0 && a->rsc >= 5000 ? PROV_BUSY : mst_reason_of_rsc(a->rsc), "the ",
+		d->who, " answered ", code, " ", mst_rsc_text(a->rsc), *words ? ": " : "", words, NULL);
 }
 
 bool mst_dialog_read(struct mst_dialog *d, const struct mst_response *a, const struct mst_msg *m,

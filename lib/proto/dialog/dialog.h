@@ -55,8 +55,9 @@ void mst_dialog_deinit(struct mst_dialog *d);
 
 /* Queue a request to base + "/" + id + tail (id and tail may be ""). `msg` NULL: no content. False, with
  * the failure noted, when it does not fit. */
-MST_MUST_CHECK bool mst_dialog_ask(struct mst_dialog *d, enum mst_op op, const char *base, const char *id, const char *tail,
-                                   int ty, const struct mst_msg *m, const void *msg, mst_ms now);
+MST_MUST_CHECK bool mst_dialog_ask(struct mst_dialog *d, enum mst_op op, const char *base, const char *id,
+				   const char *tail, int ty, const struct mst_msg *m, const void *msg,
+				   mst_ms now);
 /* The request to send, or NULL. */
 const struct mst_request *mst_dialog_out(const struct mst_dialog *d);
 void mst_dialog_sent(struct mst_dialog *d);
@@ -67,10 +68,11 @@ void mst_dialog_sent(struct mst_dialog *d);
  */
 MST_MUST_CHECK bool mst_dialog_answered(struct mst_dialog *d, const struct mst_response *a, int want);
 /* Read the content by table; notes MALFORMED with field and text. */
-MST_MUST_CHECK bool mst_dialog_read(struct mst_dialog *d, const struct mst_response *a, const struct mst_msg *m,
-                                    struct mst_arena *arena, void *ret);
+MST_MUST_CHECK bool mst_dialog_read(struct mst_dialog *d, const struct mst_response *a,
+				    const struct mst_msg *m, struct mst_arena *arena, void *ret);
 /* Note a failure; the first one stays. Pieces are joined; always returns false. */
-bool mst_dialog_fail(struct mst_dialog *d, enum prov_reason r, const char *piece, ...) __attribute__((sentinel));
+bool mst_dialog_fail(struct mst_dialog *d, enum prov_reason r, const char *piece, ...)
+	__attribute__((sentinel));
 
 /* What an RSC that is not success means for the node. */
 enum prov_reason mst_reason_of_rsc(int rsc);

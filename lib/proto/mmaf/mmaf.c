@@ -15,9 +15,13 @@ typedef enum mmaf_state handler(struct mmaf *m, const struct input *in);
 const char *mmaf_state_text(enum mmaf_state s)
 {
 	static const char *const text[MMAF_STATE__COUNT] = {
-		[MMAF_IDLE] = "opening", [MMAF_REGISTERING] = "registering", [MMAF_CONFIRMING] = "confirming the credential",
-		[MMAF_UPDATING] = "updating the registration", [MMAF_LEAVING] = "de-registering",
-		[MMAF_DONE] = "done", [MMAF_FAILED] = "failed",
+		[MMAF_IDLE] = "opening",
+		[MMAF_REGISTERING] = "registering",
+		[MMAF_CONFIRMING] = "confirming the credential",
+		[MMAF_UPDATING] = "updating the registration",
+		[MMAF_LEAVING] = "de-registering",
+		[MMAF_DONE] = "done",
+		[MMAF_FAILED] = "failed",
 	};
 
 	return (unsigned)s < MMAF_STATE__COUNT ? text[s] : "?";
@@ -32,7 +36,9 @@ static enum mmaf_state failed(struct mmaf *m, enum prov_reason r, const char *te
 static enum mmaf_state on_opened(struct mmaf *m, const struct input *in)
 {
 	struct mst_client_reg create = {
-		.has = 1u << MST_CR_ET | 1u << MST_CR_ADMIN, .et = m->expires, .admin_fqdn = mst_view_str(m->admin_fqdn),
+		.has = 1u << MST_CR_ET | 1u << MST_CR_ADMIN,
+		.et = m->expires,
+		.admin_fqdn = mst_view_str(m->admin_fqdn),
 	};
 	struct mst_client_reg update = { .has = 1u << MST_CR_ET, .et = m->expires };
 	const struct mst_msg *table = &mst_maf_client_reg_msg;
@@ -42,7 +48,8 @@ static enum mmaf_state on_opened(struct mmaf *m, const struct input *in)
 
 	switch (m->job) {
 	case MMAF_JOB_REGISTER:
-		ok = mst_dialog_ask(&m->dialog, MST_OP_CREATE, m->base, "", "", MST_TY_MAF_CLIENT_REG, table, &create, in->now);
+		ok = mst_dialog_ask(&m->dialog, MST_OP_CREATE, m->base, "", "", MST_TY_MAF_CLIENT_REG, table,
+				    &create, in->now);
 		next = MMAF_REGISTERING;
 		break;
 	case MMAF_JOB_CONFIRM:
@@ -74,22 +81,30 @@ static bool take(struct mmaf *m, const struct input *in, int want_rsc, struct ms
 	    !mst_dialog_read(&m->dialog, in->answer, &mst_maf_client_reg_msg, &arena, r))
 		return false;
 	if ((r->has & 1u << MST_CR_ET) && r->et <= in->utc)
-		return mst_dialog_fail(&m->dialog, PROV_EXPIRED, "the MAF's registration has ended already (et)", NULL);
+		return mst_dialog_fail(&m->dialog, PROV_EXPIRED,
+				       "the MAF's registration has ended already (et)", NULL);
 	m->result.reg_until = r->has & 1u << MST_CR_ET ? r->et : 0;
-	if ((r->has & 1u << MST_CR_CLIENT) && !mst_view_to_str(r->client_id, m->result.client_id, sizeof(m->result.client_id)))
+	if ((r->has & 1u << MST_CR_CLIENT) &&
+	    !mst_view_to_str(r->client_id, m->result.client_id, sizeof(m->result.client_id)))
 		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's clientID is too long", NULL);
-	/* KmID = MAF_RELATIVE_KmID@MAF-FQDN (spec 1.4): one of another MAF would be presented to the wrong one. */
+	/* KmID = MAF_RELATIVE_KmID@MAF-FQDN (spec 1.4): one of another MAF would be presented to the wrong
+	 * one. */
 	if ((r->has & 1u << MST_CR_KMID) &&
-	    (!mst_id_valid(MST_ID_KEY, r->assigned_symm_key_id) || !mst_key_id_split(r->assigned_symm_key_id, &rel, &fqdn) ||
+	    (!mst_id_valid(MST_ID_KEY, r->assigned_symm_key_id) ||
+	     !mst_key_id_split(r->assigned_symm_key_id, &rel, &fqdn) ||
 	     !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(m->maf_fqdn)) ||
 	     !mst_view_to_str(r->assigned_symm_key_id, m->result.km_id, sizeof(m->result.km_id))))
-		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's assignedSymmKeyID is not a KmID of ", m->maf_fqdn, NULL);
+		return mst_dialog_fail(&m->dialog, PROV_MALFORMED,
+				       "the MAF's assignedSymmKeyID is not a KmID of ", m->maf_fqdn, NULL);
 	/* The texts of `r` lie in the scratch that ends here; whoever needs more has it in the result. */
 	if ((r->has & 1u << MST_CR_RI) && m->job == MMAF_JOB_REGISTER &&
 	    (!mst_reg_id_valid(r->ri) || !mst_view_to_str(r->ri, m->result.reg_id, sizeof(m->result.reg_id))))
-		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's registration has no usable ri", NULL);
-	if ((r->has & 1u << MST_CR_RI) && m->job != MMAF_JOB_REGISTER && !mst_view_eq_str(r->ri, m->result.reg_id))
-		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF answered with another registration", NULL);
+		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's registration has no usable ri",
+				       NULL);
+	if ((r->has & 1u << MST_CR_RI) && m->job != MMAF_JOB_REGISTER &&
+	    !mst_view_eq_str(r->ri, m->result.reg_id))
+		return mst_dialog_fail(&m->dialog, PROV_MALFORMED,
+				       "the MAF answered with another registration", NULL);
 	return true;
 }
 
@@ -147,7 +162,8 @@ static enum mmaf_state on_timer(struct mmaf *m, const struct input *in)
 {
 	if (in->now < m->dialog.deadline)
 		return m->state;
-	(void)mst_dialog_fail(&m->dialog, PROV_TIMEOUT, "no answer from the MAF while ", mmaf_state_text(m->state), NULL);
+	(void)mst_dialog_fail(&m->dialog, PROV_TIMEOUT, "no answer from the MAF while ",
+			      mmaf_state_text(m->state), NULL);
 	return MMAF_FAILED;
 }
 
@@ -160,7 +176,8 @@ static enum mmaf_state ignore(struct mmaf *m, const struct input *in)
 static enum mmaf_state violated(struct mmaf *m, const struct input *in)
 {
 	(void)in;
-	(void)mst_dialog_fail(&m->dialog, PROV_MALFORMED, "out of turn while ", mmaf_state_text(m->state), NULL);
+	(void)mst_dialog_fail(&m->dialog, PROV_MALFORMED, "out of turn while ", mmaf_state_text(m->state),
+			      NULL);
 	return MMAF_FAILED;
 }
 
@@ -188,8 +205,11 @@ static void step(struct mmaf *m, enum mmaf_event ev, const struct input *in)
 bool mmaf_init(struct mmaf *m, const struct mmaf_config *cfg, struct mst_diag *d)
 {
 	const struct mst_quirks *q = cfg->quirks ? cfg->quirks : &mst_quirks_default;
-	struct mst_dialog_config dc = { .who = "MAF", .from = cfg->from, .attempt = cfg->attempt, .names = q->names,
-	                                .answer_ms = cfg->answer_ms };
+	struct mst_dialog_config dc = { .who = "MAF",
+					.from = cfg->from,
+					.attempt = cfg->attempt,
+					.names = q->names,
+					.answer_ms = cfg->answer_ms };
 
 	memset(m, 0, sizeof(*m));
 	m->job = cfg->job;
@@ -211,8 +231,9 @@ bool mmaf_init(struct mmaf *m, const struct mmaf_config *cfg, struct mst_diag *d
 		mst_diag_set(d, 0, "admin_fqdn", "not an FQDN", NULL);
 		return false;
 	}
-	if (cfg->job != MMAF_JOB_REGISTER && (!mst_reg_id_valid(mst_view_str(cfg->reg_id)) ||
-	                                      !mst_copy_text(m->result.reg_id, sizeof(m->result.reg_id), cfg->reg_id))) {
+	if (cfg->job != MMAF_JOB_REGISTER &&
+	    (!mst_reg_id_valid(mst_view_str(cfg->reg_id)) ||
+	     !mst_copy_text(m->result.reg_id, sizeof(m->result.reg_id), cfg->reg_id))) {
 		mst_diag_set(d, 0, "reg_id", "not a registration's id", NULL);
 		return false;
 	}
@@ -236,7 +257,10 @@ void mmaf_feed(struct mmaf *m, const struct mst_response *a, mst_ms now, mst_tim
 	bool early = m->dialog.to_send;
 
 	step(m, early ? MMAF_EV_GARBAGE : MMAF_EV_ANSWER,
-	     &(struct input){ .answer = a, .detail = "an answer before the request was sent", .now = now, .utc = utc });
+	     &(struct input){ .answer = a,
+			      .detail = "an answer before the request was sent",
+			      .now = now,
+			      .utc = utc });
 }
 
 void mmaf_garbage(struct mmaf *m, const char *detail, mst_ms now, mst_time utc)

@@ -28,7 +28,14 @@ enum mmaf_state {
 };
 const char *mmaf_state_text(enum mmaf_state s);
 
-enum mmaf_event { MMAF_EV_OPENED, MMAF_EV_ANSWER, MMAF_EV_GARBAGE, MMAF_EV_LOST, MMAF_EV_TIMER, MMAF_EVENT__COUNT };
+enum mmaf_event {
+	MMAF_EV_OPENED,
+	MMAF_EV_ANSWER,
+	MMAF_EV_GARBAGE,
+	MMAF_EV_LOST,
+	MMAF_EV_TIMER,
+	MMAF_EVENT__COUNT
+};
 
 enum mmaf_want { MMAF_WANT_SESSION, MMAF_WANT_SEND, MMAF_WANT_ANSWER, MMAF_WANT_NOTHING };
 

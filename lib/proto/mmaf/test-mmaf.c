@@ -3,7 +3,8 @@
 #include "proto/mmaf/mmaf.h"
 
 #define UTC 1800000000               /* 2027-01-15 */
-#define REG_(ri, et, rest) "{\"sec:mafClientReg\":{\"ri\":\"" ri "\",\"et\":\"" et "\",\"adminFQDN\":\"sp.example.com\"," \
+#define REG_(ri, et, rest)                                                                                   \
+	"{\"sec:mafClientReg\":{\"ri\":\"" ri "\",\"et\":\"" et "\",\"adminFQDN\":\"sp.example.com\","       \
 	"\"clientID\":\"//sp.example.com/C1\"" rest "}}"
 #define KMID(x) ",\"assignedSymmKeyID\":\"" x "\""
 #define REG REG_("r7", "20280101T000000", KMID("0123abcd@maf.example.com"))
@@ -14,8 +15,14 @@ static mst_ms now;
 static void start(enum mmaf_job job)
 {
 	struct mmaf_config c = {
-		.job = job, .maf_fqdn = "maf.example.com", .base = "/MAFBase", .from = "/C1",
-		.attempt = "00112233445566778899aabbccddeeff", .admin_fqdn = "sp.example.com", .expires = UTC + 86400, .reg_id = "r7",
+		.job = job,
+		.maf_fqdn = "maf.example.com",
+		.base = "/MAFBase",
+		.from = "/C1",
+		.attempt = "00112233445566778899aabbccddeeff",
+		.admin_fqdn = "sp.example.com",
+		.expires = UTC + 86400,
+		.reg_id = "r7",
 		.answer_ms = 5000,
 	};
 	struct mst_diag d = { 0 };
@@ -36,7 +43,9 @@ static const struct mst_request *sent(void)
 
 static void answer(int rsc, const char *json)
 {
-	struct mst_response a = { .rsc = rsc, .rqi = m.dialog.out.rqi, .rvi = MST_VIEW_LIT("3"), .content = mst_view_str(json) };
+	struct mst_response a = {
+		.rsc = rsc, .rqi = m.dialog.out.rqi, .rvi = MST_VIEW_LIT("3"), .content = mst_view_str(json)
+	};
 
 	now += 10;
 	mmaf_feed(&m, &a, now, UTC);
@@ -76,7 +85,8 @@ static void test_transcripts(void **state)
 	assert_int_equal(q->ty, MST_TY_MAF_CLIENT_REG);
 	expect_view(q->to, "/MAFBase");
 	expect_view(q->from, "/C1");
-	expect_view(q->content, "{\"sec:mafClientReg\":{\"et\":\"20270116T080000\",\"adminFQDN\":\"sp.example.com\"}}");
+	expect_view(q->content,
+		    "{\"sec:mafClientReg\":{\"et\":\"20270116T080000\",\"adminFQDN\":\"sp.example.com\"}}");
 	answer(2001, REG);
 	assert_int_equal(mmaf_state(&m), MMAF_DONE);
 	assert_string_equal(m.result.km_id, "0123abcd@maf.example.com");
@@ -111,8 +121,9 @@ static void test_transcripts(void **state)
 static void test_every_cell(void **state)
 {
 	static const char *const expect[MMAF_STATE__COUNT] = {
-		[MMAF_IDLE] = "RFFL-", [MMAF_REGISTERING] = "F?GLT", [MMAF_CONFIRMING] = "F?GLT", [MMAF_UPDATING] = "F?GLT",
-		[MMAF_LEAVING] = "F?GLT", [MMAF_DONE] = "-----", [MMAF_FAILED] = "-----",
+		[MMAF_IDLE] = "RFFL-",     [MMAF_REGISTERING] = "F?GLT", [MMAF_CONFIRMING] = "F?GLT",
+		[MMAF_UPDATING] = "F?GLT", [MMAF_LEAVING] = "F?GLT",     [MMAF_DONE] = "-----",
+		[MMAF_FAILED] = "-----",
 	};
 
 	(void)state;
@@ -166,14 +177,20 @@ static void test_bad_answers(void **state)
 		{ MMAF_REGISTERING, 2001, "", PROV_MALFORMED, "understandable" },
 		{ MMAF_REGISTERING, 2001, "[]", PROV_MALFORMED, "understandable" },
 		{ MMAF_REGISTERING, 2001, REG_("r7", "20280101T000000", ""), PROV_MALFORMED, "KmID" },
-		{ MMAF_REGISTERING, 2001, REG_("r7", "20280101T000000", KMID("x@evil.example.com")), PROV_MALFORMED, "KmID" },
-		{ MMAF_REGISTERING, 2001, REG_("r7", "20200101T000000", KMID("x@maf.example.com")), PROV_EXPIRED, "et" },
-		{ MMAF_REGISTERING, 2001, REG_("a/b", "20280101T000000", KMID("x@maf.example.com")), PROV_MALFORMED, "ri" },
-		{ MMAF_REGISTERING, 2001, "{\"sec:mafClientReg\":{\"adminFQDN\":\"sp.example.com\"" KMID("x@maf.example.com") "}}", PROV_MALFORMED, "ri" },
+		{ MMAF_REGISTERING, 2001, REG_("r7", "20280101T000000", KMID("x@evil.example.com")),
+		  PROV_MALFORMED, "KmID" },
+		{ MMAF_REGISTERING, 2001, REG_("r7", "20200101T000000", KMID("x@maf.example.com")),
+		  PROV_EXPIRED, "et" },
+		{ MMAF_REGISTERING, 2001, REG_("a/b", "20280101T000000", KMID("x@maf.example.com")),
+		  PROV_MALFORMED, "ri" },
+		{ MMAF_REGISTERING, 2001,
+		  "{\"sec:mafClientReg\":{\"adminFQDN\":\"sp.example.com\"" KMID("x@maf.example.com") "}}",
+		  PROV_MALFORMED, "ri" },
 		{ MMAF_REGISTERING, 4106, "", PROV_NOT_AUTHENTICATED, "4106" },
 		{ MMAF_REGISTERING, 4117, "", PROV_REFUSED, "4117" },
 		{ MMAF_CONFIRMING, 4004, "", PROV_UNKNOWN, "NOT_FOUND" },
-		{ MMAF_CONFIRMING, 2000, REG_("r8", "20280101T000000", ""), PROV_MALFORMED, "another registration" },
+		{ MMAF_CONFIRMING, 2000, REG_("r8", "20280101T000000", ""), PROV_MALFORMED,
+		  "another registration" },
 		{ MMAF_CONFIRMING, 2001, REG, PROV_MALFORMED, "2001" },
 		{ MMAF_CONFIRMING, 5000, "", PROV_BUSY, "5000" },
 		{ MMAF_UPDATING, 2004, "{\"sec:mafClientReg\":{\"lbl\":[\"a\"]}}", PROV_MALFORMED, "et" },
@@ -185,15 +202,22 @@ static void test_bad_answers(void **state)
 		reach(cases[i].at);
 		answer(cases[i].rsc, cases[i].json);
 		assert_int_equal(mmaf_state(&m), MMAF_FAILED);
-		if (mmaf_failure(&m)->reason != cases[i].reason || !strstr(mmaf_failure(&m)->detail, cases[i].word))
-			fail_msg("case %zu: %s: %s", i, prov_reason_text(mmaf_failure(&m)->reason), mmaf_failure(&m)->detail);
+		if (mmaf_failure(&m)->reason != cases[i].reason ||
+		    !strstr(mmaf_failure(&m)->detail, cases[i].word))
+			fail_msg("case %zu: %s: %s", i, prov_reason_text(mmaf_failure(&m)->reason),
+				 mmaf_failure(&m)->detail);
 	}
 }
 
 static void test_bad_configuration(void **state)
 {
-	struct mmaf_config c = { .maf_fqdn = "maf.example.com", .base = "/MAFBase", .from = "/C1", .attempt = "a",
-	                         .admin_fqdn = "sp.example.com", .reg_id = "r" }, bad;
+	struct mmaf_config c = { .maf_fqdn = "maf.example.com",
+				 .base = "/MAFBase",
+				 .from = "/C1",
+				 .attempt = "a",
+				 .admin_fqdn = "sp.example.com",
+				 .reg_id = "r" },
+			   bad;
 	struct mst_diag d;
 
 	(void)state;
@@ -216,7 +240,9 @@ static void test_bad_configuration(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_transcripts), cmocka_unit_test(test_every_cell), cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_transcripts),
+		cmocka_unit_test(test_every_cell),
+		cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_bad_configuration),
 	};
 

@@ -15,18 +15,20 @@ struct envelope {
 };
 
 static const struct mst_field description_fields[] = {
-	MST_ROW(CMD_CLASS_ID, 1, INT, MST_F_REQUIRED, struct envelope_description, class_id, 0, INT32_MAX, "cmdClassID, 12.3.2.3"),
+	MST_ROW(CMD_CLASS_ID, 1, INT, MST_F_REQUIRED, struct envelope_description, class_id, 0, INT32_MAX,
+		"cmdClassID, 12.3.2.3"),
 };
 static const struct mst_msg description_msg = {
 	.what = "command description", .open = true, .size = sizeof(struct envelope_description),
 	.field = description_fields, .n = MST_COUNT(description_fields), .doc = "the class of a command",
 };
 static const struct mst_field envelope_fields[] = {
-	MST_ROW(CMD_ID, 1, STR, MST_F_REQUIRED, struct envelope, cmd_id, 1, MST_REG_ID_MAX - 1, "cmdID, 8.3.9.2"),
-	MST_ROW(CMD_DESCRIPTION, 2, OBJECT, MST_F_REQUIRED, struct envelope, description, 0, 0, "cmdDescription, 12.4.4",
-	        .sub = &description_msg),
-	MST_ROW(CMD_STATUS_CODE, 3, INT, MST_F_REQUIRED, struct envelope, status, MST_CMD_ISSUED, MST_CMD_REISSUED,
-	        "cmdStatusCode as a MEF sets it: 10 or 11"),
+	MST_ROW(CMD_ID, 1, STR, MST_F_REQUIRED, struct envelope, cmd_id, 1, MST_REG_ID_MAX - 1,
+		"cmdID, 8.3.9.2"),
+	MST_ROW(CMD_DESCRIPTION, 2, OBJECT, MST_F_REQUIRED, struct envelope, description, 0, 0,
+		"cmdDescription, 12.4.4", .sub = &description_msg),
+	MST_ROW(CMD_STATUS_CODE, 3, INT, MST_F_REQUIRED, struct envelope, status, MST_CMD_ISSUED,
+		MST_CMD_REISSUED, "cmdStatusCode as a MEF sets it: 10 or 11"),
 };
 static const struct mst_msg envelope_msg = {
 	.what = "command", .root = MST_N_MEF_CLIENT_CMD, .open = true, .size = sizeof(struct envelope),
@@ -35,18 +37,23 @@ static const struct mst_msg envelope_msg = {
 
 enum mmef_state mmef_retrieve_command(struct mmef *m, mst_ms now)
 {
-	if (!mst_dialog_ask(&m->dialog, MST_OP_RETRIEVE, m->base, m->result.reg_id, "/cmd", 0, NULL, NULL, now))
+	if (!mst_dialog_ask(&m->dialog, MST_OP_RETRIEVE, m->base, m->result.reg_id, "/cmd", 0, NULL, NULL,
+			    now))
 		return MMEF_FAILED;
 	return MMEF_COMMANDING;
 }
 
 static enum mmef_state report(struct mmef *m, struct mst_view cmd_id, int64_t status, mst_ms now)
 {
-	struct mst_client_cmd c = { .has = 1u << MST_CC_ID | 1u << MST_CC_STATUS, .cmd_id = cmd_id, .status_code = status };
+	struct mst_client_cmd c = { .has = 1u << MST_CC_ID | 1u << MST_CC_STATUS,
+				    .cmd_id = cmd_id,
+				    .status_code = status };
 
-	if (!mst_dialog_ask(&m->dialog, MST_OP_UPDATE, m->base, m->result.reg_id, "/cmd", 0, &mst_client_cmd_msg, &c, now))
+	if (!mst_dialog_ask(&m->dialog, MST_OP_UPDATE, m->base, m->result.reg_id, "/cmd", 0,
+			    &mst_client_cmd_msg, &c, now))
 		return MMEF_FAILED;
-	/* The envelope bounds the id, so it fits; 40 is an answer about the id, not the result of the command. */
+	/* The envelope bounds the id, so it fits; 40 is an answer about the id, not the result of the
+	 * command. */
 	if (status != MST_CMD_REPEATED) {
 		if (!mst_view_to_str(cmd_id, m->last_cmd, sizeof(m->last_cmd)))
 			return mmef_failed(m, PROV_MALFORMED, "the MEF's cmdID holds a NUL");
@@ -66,7 +73,8 @@ static int64_t no_more_duration(const struct mmef *m, const struct mst_response 
 		return -1;
 	if (!(c.description.has & 1u << MST_CD_ARGS) || !(c.description.args.has & 1u << MST_CA_NO_MORE))
 		return -1;
-	return c.description.args.no_more.retry_duration >= 0 ? c.description.args.no_more.retry_duration : -1;
+	return c.description.args.no_more.retry_duration >= 0 ? c.description.args.no_more.retry_duration
+							      : -1;
 }
 
 /* Rule 3: parse failure → give up or Retrieve again. We ask once more, then give up with the reason. */
@@ -76,8 +84,9 @@ static enum mmef_state unreadable(struct mmef *m, const struct mst_diag *why, ms
 		m->retrieved_again = true;
 		return mmef_retrieve_command(m, now);
 	}
-	(void)mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MEF's command is not understandable, twice: ", why->field,
-	                      *why->field ? ": " : "", why->text, NULL);
+	(void)mst_dialog_fail(&m->dialog, PROV_MALFORMED,
+			      "the MEF's command is not understandable, twice: ", why->field,
+			      *why->field ? ": " : "", why->text, NULL);
 	return MMEF_FAILED;
 }
 

@@ -7,10 +7,16 @@ typedef enum mmef_state handler(struct mmef *m, const struct mmef_input *in);
 const char *mmef_state_text(enum mmef_state s)
 {
 	static const char *const text[MMEF_STATE__COUNT] = {
-		[MMEF_IDLE] = "opening", [MMEF_REGISTERING] = "registering", [MMEF_COMMANDING] = "asking for commands",
-		[MMEF_REPORTING] = "reporting a command", [MMEF_CONFIGURING] = "fetching the configuration",
-		[MMEF_KEYING] = "registering the key", [MMEF_UPDATING] = "updating the registration",
-		[MMEF_LEAVING] = "de-registering", [MMEF_DONE] = "done", [MMEF_FAILED] = "failed",
+		[MMEF_IDLE] = "opening",
+		[MMEF_REGISTERING] = "registering",
+		[MMEF_COMMANDING] = "asking for commands",
+		[MMEF_REPORTING] = "reporting a command",
+		[MMEF_CONFIGURING] = "fetching the configuration",
+		[MMEF_KEYING] = "registering the key",
+		[MMEF_UPDATING] = "updating the registration",
+		[MMEF_LEAVING] = "de-registering",
+		[MMEF_DONE] = "done",
+		[MMEF_FAILED] = "failed",
 	};
 
 	return (unsigned)s < MMEF_STATE__COUNT ? text[s] : "?";
@@ -28,10 +34,13 @@ enum mmef_state mmef_failed(struct mmef *m, enum prov_reason r, const char *text
 static enum mmef_state ask_registration(struct mmef *m, mst_ms now)
 {
 	struct mst_client_reg r = {
-		.has = 1u << MST_CR_ET | 1u << MST_CR_ADMIN, .et = m->expires, .admin_fqdn = mst_view_str(m->admin_fqdn),
+		.has = 1u << MST_CR_ET | 1u << MST_CR_ADMIN,
+		.et = m->expires,
+		.admin_fqdn = mst_view_str(m->admin_fqdn),
 	};
 
-	if (!mst_dialog_ask(&m->dialog, MST_OP_CREATE, m->base, "", "", MST_TY_MEF_CLIENT_REG, &mst_mef_client_reg_msg, &r, now))
+	if (!mst_dialog_ask(&m->dialog, MST_OP_CREATE, m->base, "", "", MST_TY_MEF_CLIENT_REG,
+			    &mst_mef_client_reg_msg, &r, now))
 		return MMEF_FAILED;
 	return MMEF_REGISTERING;
 }
@@ -39,7 +48,8 @@ static enum mmef_state ask_registration(struct mmef *m, mst_ms now)
 /* 4.3.2: Configuration Retrieval */
 static enum mmef_state ask_configuration(struct mmef *m, mst_ms now)
 {
-	if (!mst_dialog_ask(&m->dialog, MST_OP_RETRIEVE, m->base, m->result.reg_id, "/cfg", 0, NULL, NULL, now))
+	if (!mst_dialog_ask(&m->dialog, MST_OP_RETRIEVE, m->base, m->result.reg_id, "/cfg", 0, NULL, NULL,
+			    now))
 		return MMEF_FAILED;
 	return MMEF_CONFIGURING;
 }
@@ -53,7 +63,8 @@ static enum mmef_state ask_key(struct mmef *m, mst_ms now)
 		.targets = { mst_view_str(m->target) }, .n_targets = 1,
 	};
 
-	if (!mst_dialog_ask(&m->dialog, MST_OP_CREATE, m->base, "", "", MST_TY_SYMM_KEY_REG, &mst_key_reg_msg, &k, now))
+	if (!mst_dialog_ask(&m->dialog, MST_OP_CREATE, m->base, "", "", MST_TY_SYMM_KEY_REG, &mst_key_reg_msg,
+			    &k, now))
 		return MMEF_FAILED;
 	return MMEF_KEYING;
 }
@@ -63,7 +74,8 @@ static enum mmef_state ask_update(struct mmef *m, mst_ms now)
 {
 	struct mst_client_reg r = { .has = 1u << MST_CR_ET, .et = m->expires };
 
-	if (!mst_dialog_ask(&m->dialog, MST_OP_UPDATE, m->base, m->result.reg_id, "", 0, &mst_mef_client_reg_msg, &r, now))
+	if (!mst_dialog_ask(&m->dialog, MST_OP_UPDATE, m->base, m->result.reg_id, "", 0,
+			    &mst_mef_client_reg_msg, &r, now))
 		return MMEF_FAILED;
 	return MMEF_UPDATING;
 }
@@ -178,7 +190,8 @@ static enum mmef_state on_configured(struct mmef *m, const struct mmef_input *in
 		return mmef_failed(m, PROV_MALFORMED, "a name in the MEF's configuration is too long");
 	if (m->result.maf_fqdn[0] &&
 	    !mst_id_equal(MST_ID_FQDN, mst_view_str(m->result.maf_fqdn), mst_view_str(m->target)))
-		return mmef_failed(m, PROV_REFUSED, "the MEF's configuration names another MAF than the instruction");
+		return mmef_failed(m, PROV_REFUSED,
+				   "the MEF's configuration names another MAF than the instruction");
 	if ((c.has & 1u << MST_CF_UNTIL) && c.subscription_until <= in->utc)
 		return mmef_failed(m, PROV_EXPIRED, "the subscription has ended");
 	/* The session is authenticated, so this is secure time: it judges the rest (lesson 15). */
@@ -212,7 +225,8 @@ static bool make_ke_id(struct mmef *m, struct mst_view answered)
 	struct mst_view rel, fqdn;
 	struct mst_writer w = mst_writer_of(m->result.ke_id, sizeof(m->result.ke_id));
 
-	if (!mst_key_id_make(m->rel, mst_view_str(m->mef_fqdn), own) || !mst_key_id_split(mst_view_str(own), &rel, &fqdn))
+	if (!mst_key_id_make(m->rel, mst_view_str(m->mef_fqdn), own) ||
+	    !mst_key_id_split(mst_view_str(own), &rel, &fqdn))
 		return false;
 	/* Spec 3.3: the id in the answer counts; hexBinary ids are compared without case (1.4). */
 	m->result.other_ke_id = !mst_view_eq_nocase(answered, rel);
@@ -265,7 +279,8 @@ static enum mmef_state on_updated(struct mmef *m, const struct mmef_input *in)
 static enum mmef_state on_left(struct mmef *m, const struct mmef_input *in)
 {
 	/* Not found is what we wanted too: a repeated de-registration whose answer was lost (lesson 11). */
-	if (in->answer->rsc == MST_RSC_NOT_FOUND && mst_dialog_answered(&m->dialog, in->answer, MST_RSC_NOT_FOUND))
+	if (in->answer->rsc == MST_RSC_NOT_FOUND &&
+	    mst_dialog_answered(&m->dialog, in->answer, MST_RSC_NOT_FOUND))
 		return MMEF_DONE;
 	return mst_dialog_answered(&m->dialog, in->answer, MST_RSC_DELETED) ? MMEF_DONE : MMEF_FAILED;
 }
@@ -284,7 +299,8 @@ static enum mmef_state on_timer(struct mmef *m, const struct mmef_input *in)
 {
 	if (in->now < m->dialog.deadline)
 		return m->state;
-	(void)mst_dialog_fail(&m->dialog, PROV_TIMEOUT, "no answer from the MEF while ", mmef_state_text(m->state), NULL);
+	(void)mst_dialog_fail(&m->dialog, PROV_TIMEOUT, "no answer from the MEF while ",
+			      mmef_state_text(m->state), NULL);
 	return MMEF_FAILED;
 }
 
@@ -298,7 +314,8 @@ static enum mmef_state ignore(struct mmef *m, const struct mmef_input *in)
 static enum mmef_state violated(struct mmef *m, const struct mmef_input *in)
 {
 	(void)in;
-	(void)mst_dialog_fail(&m->dialog, PROV_MALFORMED, "out of turn while ", mmef_state_text(m->state), NULL);
+	(void)mst_dialog_fail(&m->dialog, PROV_MALFORMED, "out of turn while ", mmef_state_text(m->state),
+			      NULL);
 	return MMEF_FAILED;
 }
 
@@ -364,8 +381,11 @@ static bool init_texts(struct mmef *m, const struct mmef_config *cfg, struct mst
 bool mmef_init(struct mmef *m, const struct mmef_config *cfg, struct mst_diag *d)
 {
 	const struct mst_quirks *q = cfg->quirks ? cfg->quirks : &mst_quirks_default;
-	struct mst_dialog_config dc = { .who = "MEF", .from = cfg->from, .attempt = cfg->attempt, .names = q->names,
-	                                .answer_ms = cfg->answer_ms };
+	struct mst_dialog_config dc = { .who = "MEF",
+					.from = cfg->from,
+					.attempt = cfg->attempt,
+					.names = q->names,
+					.answer_ms = cfg->answer_ms };
 
 	memset(m, 0, sizeof(*m));
 	m->job = cfg->job;
@@ -396,7 +416,10 @@ void mmef_feed(struct mmef *m, const struct mst_response *a, mst_ms now, mst_tim
 	bool early = m->dialog.to_send;
 
 	step(m, early ? MMEF_EV_GARBAGE : MMEF_EV_ANSWER,
-	     &(struct mmef_input){ .answer = a, .detail = "an answer before the request was sent", .now = now, .utc = utc });
+	     &(struct mmef_input){ .answer = a,
+				   .detail = "an answer before the request was sent",
+				   .now = now,
+				   .utc = utc });
 }
 
 void mmef_garbage(struct mmef *m, const char *detail, mst_ms now, mst_time utc)

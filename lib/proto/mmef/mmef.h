@@ -84,7 +84,7 @@ struct mmef_result {
 	struct mst_view anchors[4];
 	size_t n_anchors;
 	char ke_id[MST_ID_MAX];      /* KeID, made of the relative id that the MEF answered (spec 3.3) */
-	bool other_ke_id;            /* the MEF chose another relative id than the exporter gave: worth a log line */
+	bool other_ke_id; /* the MEF chose another relative id than the exporter gave: worth a log line */
 	mst_time key_until;
 	unsigned commands_refused;   /* classes answered with 41 */
 };
@@ -96,7 +96,6 @@ struct mmef {
 	char mef_fqdn[MST_ID_MAX], base[MST_ID_MAX], target[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
 	int64_t suid;
 	mst_time expires;
-	bool hex_lower;
 	uint8_t rel[16];             /* RelativeKeID of this session */
 	struct mst_key ke;
 	unsigned commands;           /* received in this session */

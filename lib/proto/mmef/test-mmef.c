@@ -3,34 +3,56 @@
 #include "proto/mmef/mmef.h"
 
 #define UTC 1800000000               /* 2027-01-15 */
-#define REG "{\"sec:mefClientReg\":{\"ty\":65001,\"ri\":\"reg-1\",\"rn\":\"reg-1\",\"pi\":\"MEFBase\",\"ct\":\"20270115T080000\"," \
-	"\"lt\":\"20270115T080000\",\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\",\"clientID\":\"urn:dev:ops:1-2-3\"," \
+#define REG                                                                                                  \
+	"{\"sec:mefClientReg\":{\"ty\":65001,\"ri\":\"reg-1\",\"rn\":\"reg-1\",\"pi\":\"MEFBase\",\"ct\":"   \
+	"\"20270115T080000\","                                                                               \
+	"\"lt\":\"20270115T080000\",\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\","            \
+	"\"clientID\":\"urn:dev:ops:1-2-3\","                                                                \
 	"\"ch\":[{\"nm\":\"cmd\",\"typ\":65004,\"val\":\"/MEFBase/reg-1/cmd\"}]}}"
-#define NO_MORE(id) "{\"sec:mefClientCmd\":{\"cmdID\":\"" id "\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0," \
+#define NO_MORE(id)                                                                                          \
+	"{\"sec:mefClientCmd\":{\"cmdID\":\"" id                                                             \
+	"\",\"cmdStatusCode\":10,\"cmdDescription\":{\"cmdClassID\":0,"                                      \
 	"\"cmdArgs\":{\"noMoreCmdArgs\":{\"retryDuration\":\"P1D\"}}}}}"
 #define CMD(id, status, cls, args) "{\"sec:mefClientCmd\":{\"cmdID\":\"" id "\",\"cmdStatusCode\":" status \
 	",\"cmdDescription\":{\"cmdClassID\":" cls ",\"cmdArgs\":" args "}}}"
-#define EST "{\"certProvCmdArgs\":{\"certProvProtocolID\":1,\"URI\":\"https://mef.example.com/est\",\"certSubjectType\":2," \
+#define EST                                                                                                  \
+	"{\"certProvCmdArgs\":{\"certProvProtocolID\":1,\"URI\":\"https://mef.example.com/"                  \
+	"est\",\"certSubjectType\":2,"                                                                       \
 	"\"certSubjectID\":\"//sp.example.com/C1\"}}"
-#define CFG "{\"sec:mefClientCfg\":{\"nodeID\":\"urn:dev:ops:1-2-3\",\"cseID\":\"//sp.example.com/C1\"," \
-	"\"registrarCSEID\":\"//sp.example.com/in\",\"registrarPoA\":[\"https://in.sp.example.com\"],\"mafFQDN\":\"maf.example.com\"," \
-	"\"mafURI\":\"https://maf.example.com:8444\",\"subscriptionUntil\":\"20271231T000000\",\"serverTime\":\"20270115T080001\"," \
+#define CFG                                                                                                  \
+	"{\"sec:mefClientCfg\":{\"nodeID\":\"urn:dev:ops:1-2-3\",\"cseID\":\"//sp.example.com/C1\","         \
+	"\"registrarCSEID\":\"//sp.example.com/in\",\"registrarPoA\":[\"https://"                            \
+	"in.sp.example.com\"],\"mafFQDN\":\"maf.example.com\","                                              \
+	"\"mafURI\":\"https://"                                                                              \
+	"maf.example.com:8444\",\"subscriptionUntil\":\"20271231T000000\",\"serverTime\":"                   \
+	"\"20270115T080001\","                                                                               \
 	"\"anchors\":[\"MA4AAAAAAAAAAAAAAAAAAA==\"]}}"
-#define KEY_(rel, et, src, admin, suid, target) "{\"sec:symmKeyReg\":{\"rn\":\"x\",\"relativeKeyID\":\"" rel "\",\"et\":\"" et \
-	"\",\"sourceClientID\":\"" src "\",\"adminFQDN\":\"" admin "\",\"SUID\":" suid ",\"targetIDs\":[\"" target "\"]}}"
+#define KEY_(rel, et, src, admin, suid, target)                                                              \
+	"{\"sec:symmKeyReg\":{\"rn\":\"x\",\"relativeKeyID\":\"" rel "\",\"et\":\"" et                       \
+	"\",\"sourceClientID\":\"" src "\",\"adminFQDN\":\"" admin "\",\"SUID\":" suid                       \
+	",\"targetIDs\":[\"" target "\"]}}"
 #define REL "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF"
 #define KEY KEY_(REL, "20270701T000000", "urn:dev:ops:1-2-3", "sp.example.com", "21", "maf.example.com")
 
-static const uint8_t rel[16] = { 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf };
+static const uint8_t rel[16] = { 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7,
+				 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf };
 static struct mmef m;
 static mst_ms now;
 
 static void start(enum mmef_job job)
 {
 	struct mmef_config c = {
-		.job = job, .mef_fqdn = "MEF.example.com", .base = "/MEFBase", .from = "urn:dev:ops:1-2-3",
-		.attempt = "00112233445566778899aabbccddeeff", .admin_fqdn = "sp.example.com", .target = "maf.example.com", .suid = 21,
-		.expires = UTC + 86400, .reg_id = "reg-1", .answer_ms = 5000,
+		.job = job,
+		.mef_fqdn = "MEF.example.com",
+		.base = "/MEFBase",
+		.from = "urn:dev:ops:1-2-3",
+		.attempt = "00112233445566778899aabbccddeeff",
+		.admin_fqdn = "sp.example.com",
+		.target = "maf.example.com",
+		.suid = 21,
+		.expires = UTC + 86400,
+		.reg_id = "reg-1",
+		.answer_ms = 5000,
 	};
 	struct mst_diag d = { 0 };
 
@@ -57,8 +79,12 @@ static const struct mst_request *sent(void)
 
 static void answer_with(int rsc, const char *json, int64_t retry_after)
 {
-	struct mst_response a = { .rsc = rsc, .rqi = m.dialog.out.rqi, .rvi = MST_VIEW_LIT("3"), .content = mst_view_str(json),
-	                          .media = MST_VIEW_LIT("application/json"), .retry_after = (int)retry_after };
+	struct mst_response a = { .rsc = rsc,
+				  .rqi = m.dialog.out.rqi,
+				  .rvi = MST_VIEW_LIT("3"),
+				  .content = mst_view_str(json),
+				  .media = MST_VIEW_LIT("application/json"),
+				  .retry_after = (int)retry_after };
 
 	now += 10;
 	mmef_feed(&m, &a, now, UTC);
@@ -128,7 +154,8 @@ static void test_enrol(void **state)
 	expect_view(q->rvi, "3");
 	expect_view(q->rqi, "00112233-1");
 	expect_view(q->vsi, "attempt=00112233445566778899aabbccddeeff");
-	expect_view(q->content, "{\"sec:mefClientReg\":{\"et\":\"20270116T080000\",\"adminFQDN\":\"sp.example.com\"}}");
+	expect_view(q->content,
+		    "{\"sec:mefClientReg\":{\"et\":\"20270116T080000\",\"adminFQDN\":\"sp.example.com\"}}");
 	answer_with(2001, REG, 0);
 	q = sent();
 	assert_int_equal(q->op, MST_OP_RETRIEVE);
@@ -141,8 +168,9 @@ static void test_enrol(void **state)
 	q = sent();
 	assert_int_equal(q->ty, MST_TY_SYMM_KEY_REG);
 	expect_view(q->rqi, "00112233-4");
-	expect_view(q->content, "{\"sec:symmKeyReg\":{\"et\":\"20270116T080000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21,"
-	            "\"targetIDs\":[\"maf.example.com\"]}}");
+	expect_view(q->content, "{\"sec:symmKeyReg\":{\"et\":\"20270116T080000\",\"adminFQDN\":\"sp.example."
+				"com\",\"SUID\":21,"
+				"\"targetIDs\":[\"maf.example.com\"]}}");
 	answer_with(2001, KEY, 0);
 	assert_int_equal(mmef_want(&m, &q), MMEF_WANT_NOTHING);
 	assert_int_equal(mmef_state(&m), MMEF_DONE);
@@ -170,18 +198,22 @@ static void test_granted_values_count(void **state)
 	(void)state;
 	reach(MMEF_IDLE);
 	open_session();
-	answer(2001, "{\"sec:mefClientReg\":{\"ri\":\"r\",\"et\":\"20280101T000000\",\"adminFQDN\":\"other.example.com\",\"clientID\":\"x\"}}");
+	answer(2001, "{\"sec:mefClientReg\":{\"ri\":\"r\",\"et\":\"20280101T000000\",\"adminFQDN\":\"other."
+		     "example.com\",\"clientID\":\"x\"}}");
 	answer(2000, NO_MORE("c-1"));
 	answer(2000, CFG);
 	assert_non_null(strstr((const char *)m.dialog.content, "other.example.com"));
-	answer(2001, KEY_("chosen-by-mef", "20270701T000000", "x", "other.example.com", "21", "MAF.example.com"));
+	answer(2001,
+	       KEY_("chosen-by-mef", "20270701T000000", "x", "other.example.com", "21", "MAF.example.com"));
 	assert_int_equal(mmef_state(&m), MMEF_DONE);
 	assert_true(m.result.other_ke_id);
 	assert_string_equal(m.result.ke_id, "chosen-by-mef@mef.example.com");
 	/* Lower-case hex is the same id (1.4). */
 	reach(MMEF_KEYING);
-	answer_with(2001, KEY_("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf", "20270701T000000", "//sp.example.com/C1", "sp.example.com", "21",
-	                       "maf.example.com"), 0);
+	answer_with(2001,
+		    KEY_("a0a1a2a3a4a5a6a7a8a9aaabacadaeaf", "20270701T000000", "//sp.example.com/C1",
+			 "sp.example.com", "21", "maf.example.com"),
+		    0);
 	assert_int_equal(mmef_state(&m), MMEF_DONE);
 	assert_false(m.result.other_ke_id);
 }
@@ -192,9 +224,10 @@ static void test_every_cell(void **state)
 {
 	static const char *const expect[MMEF_STATE__COUNT] = {
 		/*                     OPENED ANSWER GARBAGE LOST TIMER */
-		[MMEF_IDLE]        = "RFFL-", [MMEF_REGISTERING] = "F?GLT", [MMEF_COMMANDING] = "F?GLT", [MMEF_REPORTING] = "F?GLT",
-		[MMEF_CONFIGURING] = "F?GLT", [MMEF_KEYING]      = "F?GLT", [MMEF_UPDATING]   = "F?GLT", [MMEF_LEAVING]   = "F?GLT",
-		[MMEF_DONE]        = "-----", [MMEF_FAILED]      = "-----",
+		[MMEF_IDLE] = "RFFL-",      [MMEF_REGISTERING] = "F?GLT", [MMEF_COMMANDING] = "F?GLT",
+		[MMEF_REPORTING] = "F?GLT", [MMEF_CONFIGURING] = "F?GLT", [MMEF_KEYING] = "F?GLT",
+		[MMEF_UPDATING] = "F?GLT",  [MMEF_LEAVING] = "F?GLT",     [MMEF_DONE] = "-----",
+		[MMEF_FAILED] = "-----",
 	};
 
 	(void)state;
@@ -250,13 +283,21 @@ static void test_bad_answers(void **state)
 		{ MMEF_REGISTERING, 2000, REG, PROV_MALFORMED, "2000" },
 		{ MMEF_REGISTERING, 2001, "", PROV_MALFORMED, "understandable" },
 		{ MMEF_REGISTERING, 2001, REG "x", PROV_MALFORMED, "understandable" },
-		{ MMEF_REGISTERING, 2001, "{\"sec:mefClientReg\":{\"ri\":\"../x\",\"et\":\"20280101T000000\",\"adminFQDN\":\"a.example\",\"clientID\":\"x\"}}",
+		{ MMEF_REGISTERING, 2001,
+		  "{\"sec:mefClientReg\":{\"ri\":\"../"
+		  "x\",\"et\":\"20280101T000000\",\"adminFQDN\":\"a.example\",\"clientID\":\"x\"}}",
 		  PROV_MALFORMED, "ri" },
-		{ MMEF_REGISTERING, 2001, "{\"sec:mefClientReg\":{\"ri\":\"..\",\"et\":\"20280101T000000\",\"adminFQDN\":\"a.example\",\"clientID\":\"x\"}}",
+		{ MMEF_REGISTERING, 2001,
+		  "{\"sec:mefClientReg\":{\"ri\":\"..\",\"et\":\"20280101T000000\",\"adminFQDN\":\"a."
+		  "example\",\"clientID\":\"x\"}}",
 		  PROV_MALFORMED, "ri" },
-		{ MMEF_REGISTERING, 2001, "{\"sec:mefClientReg\":{\"ri\":\"r\",\"et\":\"20200101T000000\",\"adminFQDN\":\"a.example\",\"clientID\":\"x\"}}",
+		{ MMEF_REGISTERING, 2001,
+		  "{\"sec:mefClientReg\":{\"ri\":\"r\",\"et\":\"20200101T000000\",\"adminFQDN\":\"a."
+		  "example\",\"clientID\":\"x\"}}",
 		  PROV_EXPIRED, "et" },
-		{ MMEF_REGISTERING, 2001, "{\"sec:mefClientReg\":{\"ri\":\"r\",\"et\":\"20280101T000000\",\"adminFQDN\":\"a.example\"}}",
+		{ MMEF_REGISTERING, 2001,
+		  "{\"sec:mefClientReg\":{\"ri\":\"r\",\"et\":\"20280101T000000\",\"adminFQDN\":\"a."
+		  "example\"}}",
 		  PROV_MALFORMED, "clientID" },
 		{ MMEF_REGISTERING, 4128, "", PROV_REFUSED, "SUBSCRIPTION" },
 		{ MMEF_REGISTERING, 4106, "", PROV_NOT_AUTHENTICATED, "4106" },
@@ -264,16 +305,38 @@ static void test_bad_answers(void **state)
 		{ MMEF_REGISTERING, 5000, "", PROV_BUSY, "5000" },
 		{ MMEF_COMMANDING, 4004, "", PROV_UNKNOWN, "NOT_FOUND" },
 		{ MMEF_CONFIGURING, 4004, "", PROV_UNKNOWN, "NOT_FOUND" },
-		{ MMEF_CONFIGURING, 2000, "{\"sec:mefClientCfg\":{\"mafFQDN\":\"evil.example.com\"}}", PROV_REFUSED, "another MAF" },
-		{ MMEF_CONFIGURING, 2000, "{\"sec:mefClientCfg\":{\"subscriptionUntil\":\"20200101T000000\"}}", PROV_EXPIRED, "subscription" },
-		{ MMEF_CONFIGURING, 2000, "{\"sec:mefClientCfg\":{\"serverTime\":\"yesterday\"}}", PROV_MALFORMED, "serverTime" },
+		{ MMEF_CONFIGURING, 2000, "{\"sec:mefClientCfg\":{\"mafFQDN\":\"evil.example.com\"}}",
+		  PROV_REFUSED, "another MAF" },
+		{ MMEF_CONFIGURING, 2000,
+		  "{\"sec:mefClientCfg\":{\"subscriptionUntil\":\"20200101T000000\"}}", PROV_EXPIRED,
+		  "subscription" },
+		{ MMEF_CONFIGURING, 2000, "{\"sec:mefClientCfg\":{\"serverTime\":\"yesterday\"}}",
+		  PROV_MALFORMED, "serverTime" },
 		/* spec 4.4.5, row by row */
-		{ MMEF_KEYING, 2001, KEY_(REL, "20200101T000000", "urn:dev:ops:1-2-3", "sp.example.com", "21", "maf.example.com"), PROV_EXPIRED, "et" },
-		{ MMEF_KEYING, 2001, KEY_(REL, "20270701T000000", "urn:dev:ops:9-9-9", "sp.example.com", "21", "maf.example.com"), PROV_MALFORMED, "sourceClientID" },
-		{ MMEF_KEYING, 2001, KEY_(REL, "20270701T000000", "urn:dev:ops:1-2-3", "zz.example.com", "21", "maf.example.com"), PROV_MALFORMED, "adminFQDN" },
-		{ MMEF_KEYING, 2001, KEY_(REL, "20270701T000000", "urn:dev:ops:1-2-3", "sp.example.com", "22", "maf.example.com"), PROV_MALFORMED, "SUID" },
-		{ MMEF_KEYING, 2001, KEY_(REL, "20270701T000000", "urn:dev:ops:1-2-3", "sp.example.com", "21", "zaf.example.com"), PROV_MALFORMED, "targetIDs" },
-		{ MMEF_KEYING, 2001, KEY_("a@b", "20270701T000000", "urn:dev:ops:1-2-3", "sp.example.com", "21", "maf.example.com"), PROV_MALFORMED, "relativeKeyID" },
+		{ MMEF_KEYING, 2001,
+		  KEY_(REL, "20200101T000000", "urn:dev:ops:1-2-3", "sp.example.com", "21",
+		       "maf.example.com"),
+		  PROV_EXPIRED, "et" },
+		{ MMEF_KEYING, 2001,
+		  KEY_(REL, "20270701T000000", "urn:dev:ops:9-9-9", "sp.example.com", "21",
+		       "maf.example.com"),
+		  PROV_MALFORMED, "sourceClientID" },
+		{ MMEF_KEYING, 2001,
+		  KEY_(REL, "20270701T000000", "urn:dev:ops:1-2-3", "zz.example.com", "21",
+		       "maf.example.com"),
+		  PROV_MALFORMED, "adminFQDN" },
+		{ MMEF_KEYING, 2001,
+		  KEY_(REL, "20270701T000000", "urn:dev:ops:1-2-3", "sp.example.com", "22",
+		       "maf.example.com"),
+		  PROV_MALFORMED, "SUID" },
+		{ MMEF_KEYING, 2001,
+		  KEY_(REL, "20270701T000000", "urn:dev:ops:1-2-3", "sp.example.com", "21",
+		       "zaf.example.com"),
+		  PROV_MALFORMED, "targetIDs" },
+		{ MMEF_KEYING, 2001,
+		  KEY_("a@b", "20270701T000000", "urn:dev:ops:1-2-3", "sp.example.com", "21",
+		       "maf.example.com"),
+		  PROV_MALFORMED, "relativeKeyID" },
 		{ MMEF_KEYING, 4105, "", PROV_REFUSED, "4105" },
 		{ MMEF_UPDATING, 4004, "", PROV_UNKNOWN, "4004" },
 		{ MMEF_LEAVING, 4103, "", PROV_REFUSED, "4103" },
@@ -284,8 +347,10 @@ static void test_bad_answers(void **state)
 		reach(cases[i].at);
 		answer_with(cases[i].rsc, cases[i].json, 0);
 		assert_int_equal(mmef_state(&m), MMEF_FAILED);
-		if (mmef_failure(&m)->reason != cases[i].reason || !strstr(mmef_failure(&m)->detail, cases[i].word))
-			fail_msg("case %zu: %s: %s", i, prov_reason_text(mmef_failure(&m)->reason), mmef_failure(&m)->detail);
+		if (mmef_failure(&m)->reason != cases[i].reason ||
+		    !strstr(mmef_failure(&m)->detail, cases[i].word))
+			fail_msg("case %zu: %s: %s", i, prov_reason_text(mmef_failure(&m)->reason),
+				 mmef_failure(&m)->detail);
 		assert_int_equal(mmef_failure(&m)->rsc, cases[i].rsc);
 	}
 }
@@ -299,6 +364,11 @@ static void test_retry_after_and_wrong_rqi(void **state)
 	answer_with(5000, "", 17);
 	assert_int_equal(mmef_failure(&m)->reason, PROV_BUSY);
 	assert_true(mmef_failure(&m)->retry_after == 17);
+	/* Lesson 20: the peer's own words go into the reason, made harmless for a terminal. */
+	reach(MMEF_REGISTERING);
+	answer_with(4103, "{\"m2m:dbg\":\"subscription\\u001b[2J ended\"}", 0);
+	assert_string_equal(mmef_failure(&m)->detail,
+			    "the MEF answered 4103 ORIGINATOR_HAS_NO_PRIVILEGE: subscription?[2J ended");
 	reach(MMEF_REGISTERING);
 	mmef_feed(&m, &a, now, UTC);
 	assert_int_equal(mmef_failure(&m)->reason, PROV_MALFORMED);
@@ -312,14 +382,22 @@ static void test_retry_after_and_wrong_rqi(void **state)
 /* 7.1, client rules 3 to 7. */
 static void test_commands(void **state)
 {
-	static const struct { const char *json, *update; } refused[] = {
-		{ CMD("c-7", "10", "1", EST), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":41}}" },
-		{ CMD("c-7", "10", "2", "{\"devCfgCmdArgs\":{\"deviceConfigURI\":\"1:http://x.example\"}}"), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":41}}" },
-		{ CMD("c-7", "10", "3", "{\"MONodeCmdArgs\":{\"objectPath\":\"/a\",\"objectTypeID\":1}}"), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":41}}" },
-		{ CMD("c-7", "10", "77", "{\"futureArgs\":{}}"), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":41}}" },
-		{ CMD("c-7", "10", "0", "{\"noMoreCmdArgs\":{}}"), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":42}}" },
-		{ CMD("c-7", "10", "0", "{\"noMoreCmdArgs\":{\"retryDuration\":\"soon\"}}"), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":42}}" },
-		{ CMD("c-7", "10", "0", EST), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":42}}" },
+	static const struct { const char *json, *update;
+	} refused[] = {
+		{ CMD("c-7", "10", "1", EST),
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":41}}" },
+		{ CMD("c-7", "10", "2", "{\"devCfgCmdArgs\":{\"deviceConfigURI\":\"1:http://x.example\"}}"),
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":41}}" },
+		{ CMD("c-7", "10", "3", "{\"MONodeCmdArgs\":{\"objectPath\":\"/a\",\"objectTypeID\":1}}"),
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":41}}" },
+		{ CMD("c-7", "10", "77", "{\"futureArgs\":{}}"),
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":41}}" },
+		{ CMD("c-7", "10", "0", "{\"noMoreCmdArgs\":{}}"),
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":42}}" },
+		{ CMD("c-7", "10", "0", "{\"noMoreCmdArgs\":{\"retryDuration\":\"soon\"}}"),
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":42}}" },
+		{ CMD("c-7", "10", "0", EST),
+		  "{\"sec:mefClientCmd\":{\"cmdID\":\"c-7\",\"cmdStatusCode\":42}}" },
 	};
 
 	(void)state;
@@ -418,8 +496,13 @@ static void test_deadlines(void **state)
 
 static void test_bad_configuration(void **state)
 {
-	struct mmef_config c = { .mef_fqdn = "mef.example.com", .base = "/MEFBase", .from = "x", .attempt = "a",
-	                         .admin_fqdn = "sp.example.com", .target = "maf.example.com" }, bad;
+	struct mmef_config c = { .mef_fqdn = "mef.example.com",
+				 .base = "/MEFBase",
+				 .from = "x",
+				 .attempt = "a",
+				 .admin_fqdn = "sp.example.com",
+				 .target = "maf.example.com" },
+			   bad;
 	struct mst_diag d;
 
 	(void)state;
@@ -444,9 +527,15 @@ static void test_bad_configuration(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_enrol), cmocka_unit_test(test_granted_values_count), cmocka_unit_test(test_every_cell),
-		cmocka_unit_test(test_bad_answers), cmocka_unit_test(test_retry_after_and_wrong_rqi), cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_unreadable_and_endless_commands), cmocka_unit_test(test_other_jobs), cmocka_unit_test(test_deadlines),
+		cmocka_unit_test(test_enrol),
+		cmocka_unit_test(test_granted_values_count),
+		cmocka_unit_test(test_every_cell),
+		cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_retry_after_and_wrong_rqi),
+		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_unreadable_and_endless_commands),
+		cmocka_unit_test(test_other_jobs),
+		cmocka_unit_test(test_deadlines),
 		cmocka_unit_test(test_bad_configuration),
 	};
 
