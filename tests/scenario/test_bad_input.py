@@ -15,8 +15,7 @@ from support import MUSTER, run
 def inst(tmp_path_factory):
     from support import Installation
     it = Installation(tmp_path_factory.mktemp("bad") / "inst")
-    it.configure(replace={"profile = \"both\";\n};\n\nmaf": 'profile = "both";\n  limits = { body_octets = 65536; header = "2s"; '
-                                                           'body = "2s"; handshake = "3s"; };\n};\n\nmaf'})
+    it.configure(add='limits = { body_octets = 65536; header = "2s"; body = "2s"; handshake = "3s"; };\n')
     it.start()
     it.maker("acme")
     it.maker("owner")
