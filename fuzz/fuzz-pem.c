@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 		mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ out, len });
 		at2 = 0;
-		if (!w.ok || mst_pem_next(mst_written(&w), &at2, "CERTIFICATE", again, sizeof(again), &len2, &d) ||
+		if (!w.ok ||
+		    mst_pem_next(mst_written(&w), &at2, "CERTIFICATE", again, sizeof(again), &len2, &d) ||
 		    len2 != len || memcmp(out, again, len))
 			abort();
 	}

@@ -191,9 +191,12 @@ static bool node_ok(struct mst_view v)
 static const struct { int type; enum mst_id_kind kind; } credential_type[] = {
 	{ 10, MST_ID_KEY }, { 11, MST_ID_KEY }, { 12, MST_ID_KEY }, { 13, MST_ID_KEY }, { 14, MST_ID_KEY },
 	{ 15, MST_ID_KEY }, { 16, MST_ID_KEY },
-	{ 30, MST_ID_PUBLIC_KEY }, { 31, MST_ID_DEVICE }, { 32, MST_ID_CSE_ABS }, { 33, MST_ID_AE_ABS }, { 34, MST_ID_NODE },
-	{ 41, MST_ID_PUBLIC_KEY }, { 42, MST_ID_DEVICE }, { 43, MST_ID_CSE_ABS }, { 44, MST_ID_AE_ABS }, { 45, MST_ID_NODE },
-	{ 51, MST_ID_PUBLIC_KEY }, { 52, MST_ID_DEVICE }, { 53, MST_ID_CSE_ABS }, { 54, MST_ID_AE_ABS }, { 55, MST_ID_NODE },
+	{ 30, MST_ID_PUBLIC_KEY }, { 31, MST_ID_DEVICE }, { 32, MST_ID_CSE_ABS }, { 33, MST_ID_AE_ABS },
+	{ 34, MST_ID_NODE },
+	{ 41, MST_ID_PUBLIC_KEY }, { 42, MST_ID_DEVICE }, { 43, MST_ID_CSE_ABS }, { 44, MST_ID_AE_ABS },
+	{ 45, MST_ID_NODE },
+	{ 51, MST_ID_PUBLIC_KEY }, { 52, MST_ID_DEVICE }, { 53, MST_ID_CSE_ABS }, { 54, MST_ID_AE_ABS },
+	{ 55, MST_ID_NODE },
 };
 
 static enum mst_id_kind credential_kind(int type)
@@ -376,12 +379,14 @@ bool mst_credential_id_make(int type, struct mst_view value, char out[MST_ID_MAX
 static const struct { int suid; const char *text; } suid_row[] = {
 	{ 10, "pre-provisioned key shared with a MEF" }, { 11, "pre-provisioned key shared with a MAF" },
 	{ 12, "pre-provisioned key for SAEF" }, { 13, "pre-provisioned key for ESPrim" },
-	{ 14, "pre-provisioned key for ESData encryption" }, { 15, "pre-provisioned key for ESData signature" },
+	{ 14, "pre-provisioned key for ESData encryption" },
+	{ 15, "pre-provisioned key for ESData signature" },
 	{ 21, "provisioned key shared with a MAF" }, { 22, "provisioned key for SAEF" },
 	{ 23, "provisioned key for ESPrim" }, { 24, "provisioned key for ESData encryption" },
 	{ 25, "provisioned key for ESData signature" },
 	{ 32, "MAF-distributed key for SAEF" }, { 33, "MAF-distributed key for ESPrim" },
-	{ 34, "MAF-distributed key for ESData encryption" }, { 35, "MAF-distributed key for ESData signature" },
+	{ 34, "MAF-distributed key for ESData encryption" },
+	{ 35, "MAF-distributed key for ESData signature" },
 	{ 40, "certificate for a MEF" }, { 41, "certificate for a MAF" }, { 42, "certificate for SAEF" },
 	{ 43, "certificate for ESPrim" }, { 44, "certificate for ESData encryption" },
 	{ 45, "certificate for ESData signature" },

@@ -42,7 +42,7 @@ bool mst_id_equal(enum mst_id_kind k, struct mst_view a, struct mst_view b);
 
 /* Borrowed parts of a key identifier: relative part before, FQDN after the last `@`. */
 MST_MUST_CHECK bool mst_key_id_split(struct mst_view id, struct mst_view *ret_rel, struct mst_view *ret_fqdn);
-/* KeID and Key Identifier from exporter output (TS-0003 10.3.4, 10.3.5): upper-case hex "@" lower-case FQDN. */
+/* KeID and Key Identifier from exporter output (TS-0003 10.3.4, 10.3.5): hex "@" lower-case FQDN. */
 MST_MUST_CHECK bool mst_key_id_make(const uint8_t rel[16], struct mst_view fqdn, char out[MST_ID_MAX]);
 
 /* Credential-ID (spec 1.4): type 10..55 of sec:credIDTypeID, and the value after "-". */

@@ -41,15 +41,21 @@ struct mst_instruction {
 	uint16_t n_anchors;
 	struct mst_view pins[MST_PINS_MAX];         /* ni:///sha-256;… public key identifiers */
 	uint16_t n_pins;
+	struct mst_view label;          /* for people: "site 7, provider A"; optional */
 	/* bootstrap only */
 	struct mst_view target;         /* enrolment target: MAF-FQDN, absolute CSE-ID or AE-ID. Required */
-	int64_t suid;                   /* 21 or 22..25. Default 21 */
+	/* 21 (target: a MAF) or 22..25 (target: a CSE or AE). Readers fill in 21 */
+	int64_t suid;
 	struct mst_view admin_fqdn;     /* administrating stakeholder. Required */
 	struct mst_view maf_uri;        /* where the MAF listens when that is not https://<target>:443 */
 	mst_time expires;               /* enrolment expiry proposed; optional */
 	int64_t http_port, coap_port, websocket_port;   /* optional, 1..65535 */
-	struct mst_view label;          /* for people: "site 7, provider A"; optional */
 };
+/* Bits of `has`, in table order. */
+enum { MST_IN_KIND, MST_IN_METHOD, MST_IN_URI, MST_IN_ANCHORS, MST_IN_PINS, MST_IN_TARGET, MST_IN_SUID,
+	MST_IN_ADMIN,
+       MST_IN_MAF_URI, MST_IN_EXPIRES, MST_IN_HTTP_PORT, MST_IN_COAP_PORT, MST_IN_WEBSOCKET_PORT,
+       MST_IN_LABEL };
 
 struct mst_sequence {
 	uint32_t has;
@@ -59,16 +65,19 @@ struct mst_sequence {
 	struct mst_instruction instructions[MST_SEQ_MAX];
 	uint16_t n_instructions;
 };
+enum { MST_SQ_VERSION, MST_SQ_ID, MST_SQ_VALID_FROM, MST_SQ_VALID_UNTIL, MST_SQ_INSTRUCTIONS };
 extern const struct mst_msg mst_sequence_msg;
 
 /*
  * Read and validate a whole sequence, rules between fields included (method fits kind, target present
- * for bootstrap, …). Outcomes: enum mst_msg_outcome.
+ * for bootstrap, …). An arena of MST_SEQ_OCTETS is always enough. Outcomes: enum mst_msg_outcome.
  */
 MST_MUST_CHECK int mst_sequence_read_json(struct mst_view in, struct mst_arena *a,
                                           struct mst_sequence *ret_s, struct mst_diag *d);
 MST_MUST_CHECK int mst_sequence_read_cbor(struct mst_view in, struct mst_arena *a,
                                           struct mst_sequence *ret_s, struct mst_diag *d);
+/* The rules between fields alone, for a sequence made by hand; fills in SUID 21. */
+MST_MUST_CHECK int mst_sequence_check(struct mst_sequence *s, struct mst_diag *d);
 void mst_sequence_write_json(const struct mst_sequence *s, struct mst_writer *w);
 void mst_sequence_write_cbor(const struct mst_sequence *s, struct mst_writer *w);
 

@@ -9,7 +9,8 @@
  * stands there as it is, else into the caller's arena (unescaped, base64-decoded).
  *
  * Strict always: UTF-8, no duplicate member, no trailing octets, depth <= MST_MSG_DEPTH, integers only
- * where an integer is meant; unknown members are refused unless the table says `open`.
+ * where an integer is meant; unknown members are refused unless the table says `open`. CBOR is
+ * deterministic: integer keys ascending, definite lengths, shortest heads; it has no root member.
  */
 #ifndef MST_CODEC_MSG_H
 #define MST_CODEC_MSG_H
@@ -40,7 +41,8 @@ struct mst_enum_table { const char *what; const struct mst_enum_value *v; size_t
 struct mst_msg;
 
 #define MST_F_REQUIRED 1u
-#define MST_F_LIST 2u      /* array in the struct: `offset` is its first element, `count` its uint16_t length */
+/* array in the struct: `offset` is its first element, `count` its uint16_t length */
+#define MST_F_LIST 2u
 
 struct mst_field {
 	enum mst_name name;
@@ -62,7 +64,8 @@ struct mst_field {
 
 struct mst_msg {
 	const char *what;                 /* "instruction sequence"; used in errors and schema titles */
-	enum mst_name root;               /* resource root member ("sec:mefClientReg"), or MST_N_NONE: bare */
+	/* resource root member (MST_N_MEF_CLIENT_REG), or MST_N_NONE: bare */
+	enum mst_name root;
 	bool open;                        /* unknown members are skipped instead of refused */
 	size_t size;                      /* sizeof the struct */
 	const struct mst_field *field;
@@ -74,7 +77,7 @@ enum mst_msg_outcome {
 	MST_MSG_MALFORMED = 1,    /* not JSON / not CBOR */
 	MST_MSG_TRAILING,         /* octets after the end */
 	MST_MSG_DEPTH_EXCEEDED,
-	MST_MSG_TOO_LARGE,        /* text, list or arena larger than the limit */
+	MST_MSG_TOO_LARGE,        /* the whole message, or what it needs of the arena */
 	MST_MSG_DUPLICATE,        /* the same member twice */
 	MST_MSG_UNKNOWN_FIELD,
 	MST_MSG_MISSING,          /* a required member is absent */

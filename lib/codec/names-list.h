@@ -18,6 +18,8 @@
 	X(CT, "ct", "ct") X(LT, "lt", "lt") X(ET, "et", "et") X(LBL, "lbl", "lbl")  \
 	X(CH, "ch", "ch") X(NM, "nm", "nm") X(TYP, "typ", "typ") X(VAL, "val", "val") \
 	X(CSI, "csi", "csi") X(AEI, "aei", "aei") X(POA, "poa", "poa")              \
+	/* debugging information of a refusal, TS-0004 */                           \
+	X(DBG, "m2m:dbg", "m2m:dbg")                                                \
 	/* attributes of registrations and keys: spec 4.5, long names of TS-0003 */ \
 	X(ADMIN_FQDN, "adminFQDN", "adminFQDN") X(SUID, "SUID", "SUID")             \
 	X(TARGET_IDS, "targetIDs", "targetIDs") X(KEY_VALUE, "keyValue", "keyValue") \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "codec/checks.h"
 
 #define RQI_MAX 128u            /* limits of ours on what is echoed or stored */
 #define FROM_MAX 255u
@@ -41,7 +42,8 @@ struct mst_view mst_http_find(const struct mst_http_msg *m, const char *name)
 static const char *repeated_header(const struct mst_http_msg *m)
 {
 	static const char *const single[] = {
-		"X-M2M-Origin", "X-M2M-RI", "X-M2M-RVI", "X-M2M-RSC", "X-M2M-VSI", "Content-Type", "Content-Location",
+		"X-M2M-Origin", "X-M2M-RI", "X-M2M-RVI", "X-M2M-RSC", "X-M2M-VSI", "Content-Type",
+		"Content-Location",
 	};
 
 	for (size_t s = 0; s < MST_COUNT(single); s++) {
@@ -76,7 +78,8 @@ static struct media parse_media(struct mst_view v)
 
 	m.ok = mst_view_find(m.type, '/') < m.type.n && mst_printable_ascii(m.type) && m.type.n <= 64;
 	while (semi < v.n) {
-		struct mst_view rest = from(v, semi + 1), one = trim(mst_view_sub(rest, 0, mst_view_find(rest, ';')));
+		struct mst_view rest = from(v, semi + 1);
+		struct mst_view one = trim(mst_view_sub(rest, 0, mst_view_find(rest, ';')));
 
 		semi += 1 + mst_view_find(rest, ';');
 		if (!mst_view_eq_nocase(mst_view_sub(one, 0, 3), mst_view_str("ty=")))
@@ -91,7 +94,8 @@ static struct media parse_media(struct mst_view v)
 static bool media_known(struct mst_view type)
 {
 	static const char *const known[] = {
-		"application/json", "application/cbor", "application/vnd.onem2m-res+json", "application/vnd.onem2m-res+cbor",
+		"application/json", "application/cbor", "application/vnd.onem2m-res+json",
+		"application/vnd.onem2m-res+cbor",
 		"application/vnd.onem2m-ntfy+json", "application/vnd.onem2m-ntfy+cbor",
 	};
 
@@ -138,16 +142,20 @@ static int parse_to(struct mst_view target, struct mst_arena *scratch, struct ms
 	uint8_t *text;
 
 	if (!query_ok(from(path, mark + 1)))
-		return bad(ret_rsc, MST_RSC_NOT_IMPLEMENTED, d, "query", "only rt=3 and rcn=0..9 are understood");
+		return bad(ret_rsc, MST_RSC_NOT_IMPLEMENTED, d, "query",
+		           "only rt=3 and rcn=0..9 are understood");
 	path = mst_view_sub(path, 0, mark);
 	if (path.n == 0 || path.p[0] != '/' || mst_view_starts(path, "//"))
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To", "request target must be a path with one leading slash");
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To",
+		           "request target must be a path with one leading slash");
 	text = mst_arena_take(scratch, path.n);
 	if (!text || !mst_percent_decode(path, text, path.n, &n))
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To", text ? "bad percent-encoding" : "path too long");
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To",
+		           text ? "bad percent-encoding" : "path too long");
 	to = (struct mst_view){ text, n };
 	if (!mst_printable_ascii(to))
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To", "identifiers are printable ASCII without blanks");
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To",
+		           "identifiers are printable ASCII without blanks");
 	if (mst_view_starts(to, "/~/")) {
 		to = from(to, 2);
 	} else if (mst_view_starts(to, "/_/")) {
@@ -161,11 +169,13 @@ static int parse_to(struct mst_view target, struct mst_arena *scratch, struct ms
 }
 
 /* Method and resource type to operation (TS-0009 6.2.1); 0 or an outcome. */
-static int parse_op(const struct mst_http_msg *m, const struct media *media, enum mst_op *ret_op, int *ret_rsc,
+static int parse_op(const struct mst_http_msg *m, const struct media *media, enum mst_op *ret_op,
+                    int *ret_rsc,
                     struct mst_diag *d)
 {
 	static const struct { const char *method; enum mst_op op; } row[] = {
-		{ "GET", MST_OP_RETRIEVE }, { "PUT", MST_OP_UPDATE }, { "DELETE", MST_OP_DELETE }, { "POST", MST_OP_NOTIFY },
+		{ "GET", MST_OP_RETRIEVE }, { "PUT", MST_OP_UPDATE }, { "DELETE", MST_OP_DELETE },
+		{ "POST", MST_OP_NOTIFY },
 	};
 	enum mst_op op = MST_OP_NONE;
 
@@ -173,11 +183,13 @@ static int parse_op(const struct mst_http_msg *m, const struct media *media, enu
 		if (mst_view_eq_str(m->method, row[i].method))
 			op = row[i].op;
 	if (op == MST_OP_NONE)
-		return bad(ret_rsc, MST_RSC_OPERATION_NOT_ALLOWED, d, "method", "one of POST, GET, PUT, DELETE");
+		return bad(ret_rsc, MST_RSC_OPERATION_NOT_ALLOWED, d, "method",
+		           "one of POST, GET, PUT, DELETE");
 	if (op == MST_OP_NOTIFY && media->ty)
 		op = MST_OP_CREATE;
 	else if (media->ty)
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "Content-Type", "a resource type (ty) belongs to a Create only");
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "Content-Type",
+		           "a resource type (ty) belongs to a Create only");
 	if ((op == MST_OP_RETRIEVE || op == MST_OP_DELETE) && m->body.n)
 		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "content", "this operation carries no content");
 	if ((op == MST_OP_CREATE || op == MST_OP_UPDATE) && !m->body.n)
@@ -198,17 +210,21 @@ static int parse_params(const struct mst_http_msg *m, struct mst_request *q, int
 	q->vsi = trim(mst_http_find(m, "X-M2M-VSI"));
 	q->accept = trim(mst_http_find(m, "Accept"));
 	if (!q->rqi.n || q->rqi.n > RQI_MAX || !mst_printable_ascii(q->rqi))
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-RI", "a request identifier of 1 to 128 printable characters");
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-RI",
+		           "a request identifier of 1 to 128 printable characters");
 	if (q->from.n > FROM_MAX || !mst_printable_ascii(q->from))
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-Origin", "an identifier of up to 255 printable characters");
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-Origin",
+		           "an identifier of up to 255 printable characters");
 	if (!q->rvi.n)
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-RVI", "a release version indicator, 2a or 3");
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-RVI",
+		           "a release version indicator, 2a or 3");
 	for (size_t i = 0; i < MST_COUNT(release); i++)
 		known |= mst_view_eq_str(q->rvi, release[i]);
 	if (!known)
 		return bad(ret_rsc, MST_RSC_RELEASE_NOT_SUPPORTED, d, "X-M2M-RVI", "one of 2a, 3");
-	if (q->vsi.n > VSI_MAX)
-		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-VSI", "at most 256 characters");
+	/* it goes into events and logs */
+	if (q->vsi.n > VSI_MAX || !mst_check_label(q->vsi))
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "X-M2M-VSI", "at most 256 octets of text");
 	return 0;
 }
 
@@ -353,7 +369,8 @@ void mst_request_to_http(const struct mst_request *q, struct mst_view host, stru
 	const char *method = method_of(q->op);
 	bool sends = q->op == MST_OP_CREATE || q->op == MST_OP_UPDATE || q->op == MST_OP_NOTIFY;
 
-	if (!method || !q->rqi.n || !q->to.n || q->to.p[0] != '/' || (q->op == MST_OP_CREATE) != (q->ty > 0) ||
+	if (!method || !q->rqi.n || !q->to.n || q->to.p[0] != '/' ||
+	    (q->op == MST_OP_CREATE) != (q->ty > 0) ||
 	    (!sends && q->content.n)) {
 		w->ok = false;
 		return;

@@ -58,7 +58,8 @@ struct mst_view mst_http_find(const struct mst_http_msg *m, const char *name);
 
 struct mst_request {
 	enum mst_op op;
-	struct mst_view to;                   /* decoded path, "/MEFBase/reg-1"; `/~/`, `/_/` forms resolved */
+	/* decoded path, "/MEFBase/reg-1"; `/~/`, `/_/` forms resolved */
+	struct mst_view to;
 	struct mst_view from, rqi, rvi, vsi;
 	struct mst_view accept, media;        /* media type of the content, without parameters */
 	int ty;                               /* resource type on Create, 0 = none */

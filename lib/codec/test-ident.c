@@ -8,51 +8,77 @@
 #define L63 "a23456789012345678901234567890123456789012345678901234567890123"
 
 static const struct { enum mst_id_kind kind; const char *text; bool valid; } row[] = {
-	{ MST_ID_FQDN, "maf.example.com", true }, { MST_ID_FQDN, "MAF.Example.COM", true }, { MST_ID_FQDN, "localhost", true },
-	{ MST_ID_FQDN, "a-b.c1", true }, { MST_ID_FQDN, L63 ".com", true }, { MST_ID_FQDN, L63 "x.com", false },
-	{ MST_ID_FQDN, "", false }, { MST_ID_FQDN, ".com", false }, { MST_ID_FQDN, "a..b", false }, { MST_ID_FQDN, "a.", false },
+	{ MST_ID_FQDN, "maf.example.com", true }, { MST_ID_FQDN, "MAF.Example.COM", true },
+	{ MST_ID_FQDN, "localhost", true },
+	{ MST_ID_FQDN, "a-b.c1", true }, { MST_ID_FQDN, L63 ".com", true },
+	{ MST_ID_FQDN, L63 "x.com", false },
+	{ MST_ID_FQDN, "", false }, { MST_ID_FQDN, ".com", false }, { MST_ID_FQDN, "a..b", false },
+	{ MST_ID_FQDN, "a.", false },
 	{ MST_ID_FQDN, "-a.com", false }, { MST_ID_FQDN, "a-.com", false }, { MST_ID_FQDN, "a_b.com", false },
-	{ MST_ID_FQDN, "127.0.0.1", false }, { MST_ID_FQDN, "a.com:443", false }, { MST_ID_FQDN, "ex\xc3\xa4mple.com", false },
+	{ MST_ID_FQDN, "127.0.0.1", false }, { MST_ID_FQDN, "a.com:443", false },
+	{ MST_ID_FQDN, "ex\xc3\xa4mple.com", false },
 	{ MST_ID_FQDN, L63 "." L63 "." L63 "." L63, false },
-	{ MST_ID_SP, "//globalm2m.org", true }, { MST_ID_SP, "//globalm2m.org/", false }, { MST_ID_SP, "/globalm2m.org", false },
+	{ MST_ID_SP, "//globalm2m.org", true }, { MST_ID_SP, "//globalm2m.org/", false },
+	{ MST_ID_SP, "/globalm2m.org", false },
 	{ MST_ID_SP, "//", false },
-	{ MST_ID_CSE_REL, "/CSE090112", true }, { MST_ID_CSE_REL, "/a.b_c~d-e", true }, { MST_ID_CSE_REL, "/", false },
-	{ MST_ID_CSE_REL, "CSE090112", false }, { MST_ID_CSE_REL, "/CSE/1", false }, { MST_ID_CSE_REL, "/CSE 1", false },
+	{ MST_ID_CSE_REL, "/CSE090112", true }, { MST_ID_CSE_REL, "/a.b_c~d-e", true },
+	{ MST_ID_CSE_REL, "/", false },
+	{ MST_ID_CSE_REL, "CSE090112", false }, { MST_ID_CSE_REL, "/CSE/1", false },
+	{ MST_ID_CSE_REL, "/CSE 1", false },
 	{ MST_ID_CSE_REL, "//CSE", false }, { MST_ID_CSE_REL, "/CSE%31", false },
-	{ MST_ID_CSE_ABS, "//www.m2mprovider.com/C3219", true }, { MST_ID_CSE_ABS, "//www.m2mprovider.com", false },
+	{ MST_ID_CSE_ABS, "//www.m2mprovider.com/C3219", true },
+	{ MST_ID_CSE_ABS, "//www.m2mprovider.com", false },
 	{ MST_ID_CSE_ABS, "//www.m2mprovider.com/", false }, { MST_ID_CSE_ABS, "/C3219", false },
 	{ MST_ID_CSE_ABS, "//w_w/C3219", false }, { MST_ID_CSE_ABS, "//sp.example.com/a/b", false },
-	{ MST_ID_AE_STEM, "C190XX7T", true }, { MST_ID_AE_STEM, "S190XX7T", true }, { MST_ID_AE_STEM, "X190XX7T", false },
+	{ MST_ID_AE_STEM, "C190XX7T", true }, { MST_ID_AE_STEM, "S190XX7T", true },
+	{ MST_ID_AE_STEM, "X190XX7T", false },
 	{ MST_ID_AE_STEM, "C", false }, { MST_ID_AE_STEM, "C1/2", false }, { MST_ID_AE_STEM, "c190", false },
 	{ MST_ID_AE_REL, "/CSE090112/C190XX7T", true }, { MST_ID_AE_REL, "/S190XX7T", true },
-	{ MST_ID_AE_REL, "/C190XX7T", false }, { MST_ID_AE_REL, "/CSE090112/S190XX7T", false }, { MST_ID_AE_REL, "//S19", false },
+	{ MST_ID_AE_REL, "/C190XX7T", false }, { MST_ID_AE_REL, "/CSE090112/S190XX7T", false },
+	{ MST_ID_AE_REL, "//S19", false },
 	{ MST_ID_AE_REL, "/a/b/C1", false },
-	{ MST_ID_AE_ABS, "//m2m.things.com/S98821", true }, { MST_ID_AE_ABS, "//sp.example.com/CSE0001/C19", true },
-	{ MST_ID_AE_ABS, "//sp.example.com/C19", false }, { MST_ID_AE_ABS, "https://sp.example.com/S1", false },
-	{ MST_ID_NODE, "urn:gsma:imei:90420156-025763-0;svn=42", true }, { MST_ID_NODE, "urn:dev:ops:32473-Refrig-5002", true },
-	{ MST_ID_NODE, "x", true }, { MST_ID_NODE, "a b", false }, { MST_ID_NODE, "a\tb", false }, { MST_ID_NODE, "\xc3\xa4", false },
+	{ MST_ID_AE_ABS, "//m2m.things.com/S98821", true },
+	{ MST_ID_AE_ABS, "//sp.example.com/CSE0001/C19", true },
+	{ MST_ID_AE_ABS, "//sp.example.com/C19", false },
+	{ MST_ID_AE_ABS, "https://sp.example.com/S1", false },
+	{ MST_ID_NODE, "urn:gsma:imei:90420156-025763-0;svn=42", true },
+	{ MST_ID_NODE, "urn:dev:ops:32473-Refrig-5002", true },
+	{ MST_ID_NODE, "x", true }, { MST_ID_NODE, "a b", false }, { MST_ID_NODE, "a\tb", false },
+	{ MST_ID_NODE, "\xc3\xa4", false },
 	{ MST_ID_NODE, "", false },
 	{ MST_ID_DEVICE, "0.2.481.1.100.3030.10011", true }, { MST_ID_DEVICE, "2.999.1.2.3", true },
-	{ MST_ID_DEVICE, "3.1.1.2.3", false }, { MST_ID_DEVICE, "0.40.1.2.3", false }, { MST_ID_DEVICE, "1.39.1.2.3", true },
-	{ MST_ID_DEVICE, "0.2.481.01.1", false }, { MST_ID_DEVICE, "0.2.481.1", false }, { MST_ID_DEVICE, "0.2..1.1.1", false },
+	{ MST_ID_DEVICE, "3.1.1.2.3", false }, { MST_ID_DEVICE, "0.40.1.2.3", false },
+	{ MST_ID_DEVICE, "1.39.1.2.3", true },
+	{ MST_ID_DEVICE, "0.2.481.01.1", false }, { MST_ID_DEVICE, "0.2.481.1", false },
+	{ MST_ID_DEVICE, "0.2..1.1.1", false },
 	{ MST_ID_DEVICE, "0.2.481.1.1.", false }, { MST_ID_DEVICE, "0.2.a.1.1", false },
-	{ MST_ID_KEY, HEX32 "@mef.example.com", true }, { MST_ID_KEY, "thiskey@mymef.com", true }, { MST_ID_KEY, "a._-Z@x", true },
-	{ MST_ID_KEY, "@mymef.com", false }, { MST_ID_KEY, "thiskey@", false }, { MST_ID_KEY, "thiskey", false },
+	{ MST_ID_KEY, HEX32 "@mef.example.com", true }, { MST_ID_KEY, "thiskey@mymef.com", true },
+	{ MST_ID_KEY, "a._-Z@x", true },
+	{ MST_ID_KEY, "@mymef.com", false }, { MST_ID_KEY, "thiskey@", false },
+	{ MST_ID_KEY, "thiskey", false },
 	{ MST_ID_KEY, "a@b@c.com", false }, { MST_ID_KEY, "a/b@c.com", false },
-	{ MST_ID_REL_KEY, HEX32, true }, { MST_ID_REL_KEY, "a.b_c-D9", true }, { MST_ID_REL_KEY, "a@b", false }, { MST_ID_REL_KEY, "", false },
-	{ MST_ID_CREDENTIAL, "10-thiskey@mymef.com", true }, { MST_ID_CREDENTIAL, "11-k@maf.example.com", true },
-	{ MST_ID_CREDENTIAL, "32-//sp.example.com/CSE0001", true }, { MST_ID_CREDENTIAL, "34-urn:dev:ops:1", true },
+	{ MST_ID_REL_KEY, HEX32, true }, { MST_ID_REL_KEY, "a.b_c-D9", true },
+	{ MST_ID_REL_KEY, "a@b", false }, { MST_ID_REL_KEY, "", false },
+	{ MST_ID_CREDENTIAL, "10-thiskey@mymef.com", true },
+	{ MST_ID_CREDENTIAL, "11-k@maf.example.com", true },
+	{ MST_ID_CREDENTIAL, "32-//sp.example.com/CSE0001", true },
+	{ MST_ID_CREDENTIAL, "34-urn:dev:ops:1", true },
 	{ MST_ID_CREDENTIAL, "31-0.2.481.1.100.3030.10011", true }, { MST_ID_CREDENTIAL, "31-serial", false },
 	/* TS-0013 TD_M2M_SE_01's value, which no table allows: spec 1.4 */
-	{ MST_ID_CREDENTIAL, "00-test@onem2m.com", false }, { MST_ID_CREDENTIAL, "17-a@b", false }, { MST_ID_CREDENTIAL, "10-", false },
-	{ MST_ID_CREDENTIAL, "10thiskey@mymef.com", false }, { MST_ID_CREDENTIAL, "010-thiskey@mymef.com", false },
-	{ MST_ID_PUBLIC_KEY, "ni:///sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGk", true },     /* RFC 6920 8.1 */
-	{ MST_ID_PUBLIC_KEY, "ni:///sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGl", false },    /* spare bits */
+	{ MST_ID_CREDENTIAL, "00-test@onem2m.com", false }, { MST_ID_CREDENTIAL, "17-a@b", false },
+	{ MST_ID_CREDENTIAL, "10-", false },
+	{ MST_ID_CREDENTIAL, "10thiskey@mymef.com", false },
+	{ MST_ID_CREDENTIAL, "010-thiskey@mymef.com", false },
+	/* RFC 6920 8.1 */
+	{ MST_ID_PUBLIC_KEY, "ni:///sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGk", true },
+	/* spare bits */
+	{ MST_ID_PUBLIC_KEY, "ni:///sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGl", false },
 	{ MST_ID_PUBLIC_KEY, "ni:///sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGk=", false },
 	{ MST_ID_PUBLIC_KEY, "ni:///sha-256-120;f4OxZX_x_FO5LcGBSKHW", true },
 	{ MST_ID_PUBLIC_KEY, "ni:///sha-256-128;f4OxZX_x_FO5LcGBSKHWXQ", true },
 	{ MST_ID_PUBLIC_KEY, "ni:///sha-256-128;f4OxZX_x_FO5LcGBSKHWXR", false },
-	{ MST_ID_PUBLIC_KEY, "ni:///sha-256-32;f4OxZQ", false }, { MST_ID_PUBLIC_KEY, "ni://a/sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGk", false },
+	{ MST_ID_PUBLIC_KEY, "ni:///sha-256-32;f4OxZQ", false },
+	{ MST_ID_PUBLIC_KEY, "ni://a/sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGk", false },
 	{ MST_ID_NONE, "x", false },
 };
 
@@ -106,7 +132,8 @@ static void canonical_spelling(void **state)
 
 static void key_identifiers(void **state)
 {
-	static const uint8_t rel[16] = { 0x45, 0x8d, 0xef, 0x9e, 0xe9, 0xda, 0x81, 0x14, 0x7f, 0x62, 0x62, 0xcc, 0xdd, 0xd0, 0x49, 0x30 };
+	static const uint8_t rel[16] = { 0x45, 0x8d, 0xef, 0x9e, 0xe9, 0xda, 0x81, 0x14, 0x7f, 0x62, 0x62,
+		0xcc, 0xdd, 0xd0, 0x49, 0x30 };
 	char out[MST_ID_MAX];
 	struct mst_view a, b;
 	int type;
@@ -129,7 +156,8 @@ static void key_identifiers(void **state)
 
 static void usage_identifiers(void **state)
 {
-	static const int known[] = { 10, 11, 12, 13, 14, 15, 21, 22, 23, 24, 25, 32, 33, 34, 35, 40, 41, 42, 43, 44, 45 };
+	static const int known[] = { 10, 11, 12, 13, 14, 15, 21, 22, 23, 24, 25, 32, 33, 34, 35, 40, 41, 42,
+		43, 44, 45 };
 	size_t count = 0;
 
 	(void)state;
@@ -168,11 +196,16 @@ static void from_parameter(void **state)
 		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "CSE0001", false },
 		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "/cse0001", false },
 		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001", "", false },
-		{ MST_ID_AE_ABS, "//sp.example.com/S1", "S1", true }, { MST_ID_AE_ABS, "//sp.example.com/S1", "/S1", true },
-		{ MST_ID_AE_ABS, "//sp.example.com/CSE/C1", "C1", true }, { MST_ID_AE_ABS, "//sp.example.com/CSE/C1", "/CSE/C1", true },
-		{ MST_ID_AE_ABS, "//sp.example.com/CSE/C1", "/C1", false }, { MST_ID_AE_ABS, "//sp.example.com/S1", "S", false },
-		{ MST_ID_FQDN, "maf.example.com", "MAF.example.com", true }, { MST_ID_FQDN, "maf.example.com", "mef.example.com", false },
-		{ MST_ID_NODE, "urn:dev:ops:1", "urn:dev:ops:1", true }, { MST_ID_NODE, "urn:dev:ops:1", "urn:dev:ops:11", false },
+		{ MST_ID_AE_ABS, "//sp.example.com/S1", "S1", true },
+		{ MST_ID_AE_ABS, "//sp.example.com/S1", "/S1", true },
+		{ MST_ID_AE_ABS, "//sp.example.com/CSE/C1", "C1", true },
+		{ MST_ID_AE_ABS, "//sp.example.com/CSE/C1", "/CSE/C1", true },
+		{ MST_ID_AE_ABS, "//sp.example.com/CSE/C1", "/C1", false },
+		{ MST_ID_AE_ABS, "//sp.example.com/S1", "S", false },
+		{ MST_ID_FQDN, "maf.example.com", "MAF.example.com", true },
+		{ MST_ID_FQDN, "maf.example.com", "mef.example.com", false },
+		{ MST_ID_NODE, "urn:dev:ops:1", "urn:dev:ops:1", true },
+		{ MST_ID_NODE, "urn:dev:ops:1", "urn:dev:ops:11", false },
 		{ MST_ID_NODE, "urn:dev:ops:1", "urn:dev:OPS:1", false },
 		{ MST_ID_KEY, "k@maf.x", "k@maf.x", false }, { MST_ID_SP, "//sp.x", "//sp.x", false },
 	};
@@ -180,7 +213,8 @@ static void from_parameter(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(match); i++)
-		if (mst_from_matches(mst_view_str(match[i].from), match[i].kind, mst_view_str(match[i].abs)) != match[i].ok)
+		if (mst_from_matches(mst_view_str(match[i].from), match[i].kind,
+		                     mst_view_str(match[i].abs)) != match[i].ok)
 			fail_msg("row %zu: %s as %s", i, match[i].abs, match[i].from);
 	assert_true(mst_id_from_param(MST_ID_CSE_ABS, mst_view_str("//sp.x/CSE0001"), out));
 	assert_string_equal(out, "/CSE0001");
@@ -210,8 +244,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_takes_its_own_form_only), cmocka_unit_test(lengths_are_bounded),
-		cmocka_unit_test(canonical_spelling), cmocka_unit_test(key_identifiers), cmocka_unit_test(usage_identifiers),
-		cmocka_unit_test(public_names), cmocka_unit_test(from_parameter), cmocka_unit_test(names_and_quirks),
+		cmocka_unit_test(canonical_spelling), cmocka_unit_test(key_identifiers),
+			cmocka_unit_test(usage_identifiers),
+		cmocka_unit_test(public_names), cmocka_unit_test(from_parameter),
+			cmocka_unit_test(names_and_quirks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

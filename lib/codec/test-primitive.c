@@ -17,7 +17,8 @@ static struct mst_http_msg message(const char *text)
 		m.target = mst_view_sub(line, sp + 1, line.n);
 		m.target.n = mst_view_find(m.target, ' ');
 	}
-	for (in = mst_view_sub(in, line.n + 2, in.n); !mst_view_starts(in, "\r\n"); in = mst_view_sub(in, line.n + 2, in.n)) {
+	for (in = mst_view_sub(in, line.n + 2, in.n); !mst_view_starts(in, "\r\n"); in = mst_view_sub(in,
+		line.n + 2, in.n)) {
 		size_t colon;
 
 		line = mst_view_sub(in, 0, mst_view_find(in, '\r'));
@@ -56,8 +57,10 @@ static void registration_both_ways(void **state)
 	assert_int_equal(q.op, MST_OP_CREATE);
 	assert_int_equal(q.ty, 65001);
 	assert_true(mst_view_eq_str(q.to, "/MEFBase") && mst_view_eq_str(q.from, "/CSE0001"));
-	assert_true(mst_view_eq_str(q.rqi, "a1") && mst_view_eq_str(q.rvi, "3") && mst_view_eq_str(q.content, "{}"));
-	assert_true(mst_view_eq_str(q.media, "application/json") && mst_view_eq_str(q.accept, "application/json"));
+	assert_true(mst_view_eq_str(q.rqi, "a1") && mst_view_eq_str(q.rvi, "3") && mst_view_eq_str(q.content,
+		"{}"));
+	assert_true(mst_view_eq_str(q.media, "application/json") && mst_view_eq_str(q.accept,
+		"application/json"));
 	mst_request_to_http(&q, mst_view_str("mef.example.com"), &w);
 	assert_true(mst_view_eq_str(mst_written(&w), REG));
 }
@@ -70,7 +73,8 @@ static void target_forms(void **state)
 		{ "GET /A/b HTTP/1.1" HEAD "\r\n", "/A/b" },
 		{ "GET /~/CSE/A HTTP/1.1" HEAD "\r\n", "/CSE/A" },
 		{ "GET /_/sp.x/CSE/A HTTP/1.1" HEAD "\r\n", "//sp.x/CSE/A" },
-		{ "GET /fetchCredentials/A0%40mef.x/21 HTTP/1.1" HEAD "\r\n", "/fetchCredentials/A0@mef.x/21" },
+		{ "GET /fetchCredentials/A0%40mef.x/21 HTTP/1.1" HEAD "\r\n",
+		  "/fetchCredentials/A0@mef.x/21" },
 		{ "GET https://mef.x:8443/A?rcn=5&rt=3 HTTP/1.1" HEAD "\r\n", "/A" },
 	};
 	uint8_t buf[512];
@@ -86,7 +90,8 @@ static void target_forms(void **state)
 			fail_msg("row %zu", i);
 	}
 	for (size_t i = 2; i < 4; i++) {
-		struct mst_request q = { .op = MST_OP_RETRIEVE, .to = mst_view_str(row[i].to), .rqi = mst_view_str("1") };
+		struct mst_request q = { .op = MST_OP_RETRIEVE, .to = mst_view_str(row[i].to),
+			.rqi = mst_view_str("1") };
 		struct mst_writer w = mst_writer_of(buf, sizeof(buf));
 
 		mst_request_to_http(&q, mst_view_str("h"), &w);
@@ -112,7 +117,19 @@ static void operations(void **state)
 		assert_int_equal(from_text(row[i].request, &q, &rsc, NULL), 0);
 		assert_int_equal(q.op, row[i].op);
 	}
-	assert_string_equal(mst_op_text(MST_OP_UPDATE), "UPDATE");
+	for (int op = MST_OP_CREATE; op <= MST_OP_NOTIFY; op++) {
+		static const char *const text[] = { "", "CREATE", "RETRIEVE", "UPDATE", "DELETE", "NOTIFY" };
+		static const char *const method[] = { "", "POST /A H", "GET /A H", "PUT /A H", "DELETE /A H",
+			"POST /A H" };
+		struct mst_request q = { .op = (enum mst_op)op, .ty = op == MST_OP_CREATE,
+			.to = mst_view_str("/A"), .rqi = mst_view_str("1") };
+		uint8_t buf[128];
+		struct mst_writer w = mst_writer_of(buf, sizeof(buf));
+
+		assert_string_equal(mst_op_text((enum mst_op)op), text[op]);
+		mst_request_to_http(&q, mst_view_str("h"), &w);
+		assert_true(mst_view_starts(mst_written(&w), method[op]));
+	}
 	assert_string_equal(mst_op_text(MST_OP_NONE), "no operation");
 }
 
@@ -121,11 +138,16 @@ static void refusals_name_the_field(void **state)
 	static const struct { const char *request; int rsc; const char *field; } row[] = {
 		{ "PATCH /A HTTP/1.1" HEAD "\r\n", 4005, "method" },
 		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C\r\nX-M2M-RVI: 3\r\n\r\n", 4000, "X-M2M-RI" },
-		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C\r\nX-M2M-RI: a b\r\nX-M2M-RVI: 3\r\n\r\n", 4000, "X-M2M-RI" },
+		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C\r\nX-M2M-RI: a b\r\nX-M2M-RVI: 3\r\n\r\n", 4000,
+		  "X-M2M-RI" },
 		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C\r\nX-M2M-RI: a\r\n\r\n", 4000, "X-M2M-RVI" },
-		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C\r\nX-M2M-RI: a\r\nX-M2M-RVI: 9\r\n\r\n", 4001, "X-M2M-RVI" },
-		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C D\r\nX-M2M-RI: a\r\nX-M2M-RVI: 3\r\n\r\n", 4000, "X-M2M-Origin" },
+		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C\r\nX-M2M-RI: a\r\nX-M2M-RVI: 9\r\n\r\n", 4001,
+		  "X-M2M-RVI" },
+		{ "GET /A HTTP/1.1\r\nX-M2M-Origin: /C D\r\nX-M2M-RI: a\r\nX-M2M-RVI: 3\r\n\r\n", 4000,
+		  "X-M2M-Origin" },
 		{ "GET /A HTTP/1.1" HEAD "x-m2m-origin: /D\r\n\r\n", 4000, "X-M2M-Origin" },
+		{ "GET /A HTTP/1.1" HEAD "X-M2M-VSI: a\x1b[2J\r\n\r\n", 4000, "X-M2M-VSI" },
+		{ "GET /A HTTP/1.1" HEAD "X-M2M-VSI: \xff\r\n\r\n", 4000, "X-M2M-VSI" },
 		{ "GET /A?fu=1 HTTP/1.1" HEAD "\r\n", 5001, "query" },
 		{ "GET /A?rcn=55 HTTP/1.1" HEAD "\r\n", 5001, "query" },
 		{ "GET A HTTP/1.1" HEAD "\r\n", 4000, "To" },
@@ -136,11 +158,16 @@ static void refusals_name_the_field(void **state)
 		{ "GET https://a HTTP/1.1" HEAD "\r\n", 4000, "To" },
 		{ "GET /A HTTP/1.1" HEAD "\r\nbody", 4000, "content" },
 		{ "PUT /A HTTP/1.1" HEAD "Content-Type: application/json\r\n\r\n", 4000, "content" },
-		{ "PUT /A HTTP/1.1" HEAD "Content-Type: application/json; ty=1\r\n\r\n{}", 4000, "Content-Type" },
-		{ "POST /A HTTP/1.1" HEAD "Content-Type: application/json; ty=x\r\n\r\n{}", 4000, "Content-Type" },
-		{ "POST /A HTTP/1.1" HEAD "Content-Type: application/json; ty=1; ty=2\r\n\r\n{}", 4000, "Content-Type" },
-		{ "POST /A HTTP/1.1" HEAD "Content-Type: application/json; ty=0\r\n\r\n{}", 4000, "Content-Type" },
-		{ "POST /A HTTP/1.1" HEAD "Content-Type: application/xml; ty=1\r\n\r\n{}", 4015, "Content-Type" },
+		{ "PUT /A HTTP/1.1" HEAD "Content-Type: application/json; ty=1\r\n\r\n{}", 4000,
+		  "Content-Type" },
+		{ "POST /A HTTP/1.1" HEAD "Content-Type: application/json; ty=x\r\n\r\n{}", 4000,
+		  "Content-Type" },
+		{ "POST /A HTTP/1.1" HEAD "Content-Type: application/json; ty=1; ty=2\r\n\r\n{}", 4000,
+		  "Content-Type" },
+		{ "POST /A HTTP/1.1" HEAD "Content-Type: application/json; ty=0\r\n\r\n{}", 4000,
+		  "Content-Type" },
+		{ "POST /A HTTP/1.1" HEAD "Content-Type: application/xml; ty=1\r\n\r\n{}", 4015,
+		  "Content-Type" },
 		{ "POST /A HTTP/1.1" HEAD "\r\n{}", 4015, "Content-Type" },
 	};
 
@@ -213,7 +240,8 @@ static void retry_after_forms(void **state)
 
 static void nothing_is_smuggled_out(void **state)
 {
-	struct mst_request q = { .op = MST_OP_RETRIEVE, .to = mst_view_str("/A"), .rqi = mst_view_str("1\r\nX: y") };
+	struct mst_request q = { .op = MST_OP_RETRIEVE, .to = mst_view_str("/A"),
+		.rqi = mst_view_str("1\r\nX: y") };
 	struct mst_response a = { .rsc = 2000, .location = mst_view_str("/x\ny") };
 	uint8_t buf[512], tiny[40];
 	struct mst_writer w = mst_writer_of(buf, sizeof(buf)), v = mst_writer_of(buf, sizeof(buf));
@@ -239,9 +267,12 @@ static void nothing_is_smuggled_out(void **state)
 static void status_codes(void **state)
 {
 	static const struct { int rsc, http; } row[] = {
-		{ 1000, 202 }, { 2000, 200 }, { 2001, 201 }, { 2002, 200 }, { 2004, 200 }, { 4000, 400 }, { 4001, 501 },
-		{ 4004, 404 }, { 4005, 405 }, { 4008, 504 }, { 4015, 415 }, { 4102, 400 }, { 4103, 403 }, { 4105, 409 },
-		{ 4106, 403 }, { 4107, 403 }, { 4117, 403 }, { 5000, 500 }, { 5001, 501 }, { 5103, 404 }, { 5207, 406 },
+		{ 1000, 202 }, { 2000, 200 }, { 2001, 201 }, { 2002, 200 }, { 2004, 200 }, { 4000, 400 },
+		{ 4001, 501 },
+		{ 4004, 404 }, { 4005, 405 }, { 4008, 504 }, { 4015, 415 }, { 4102, 400 }, { 4103, 403 },
+		{ 4105, 409 },
+		{ 4106, 403 }, { 4107, 403 }, { 4117, 403 }, { 5000, 500 }, { 5001, 501 }, { 5103, 404 },
+		{ 5207, 406 },
 		{ 1234, 500 },
 	};
 
@@ -255,9 +286,12 @@ static void status_codes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(registration_both_ways), cmocka_unit_test(target_forms), cmocka_unit_test(operations),
-		cmocka_unit_test(refusals_name_the_field), cmocka_unit_test(answer_both_ways), cmocka_unit_test(answers_refused),
-		cmocka_unit_test(retry_after_forms), cmocka_unit_test(nothing_is_smuggled_out), cmocka_unit_test(status_codes),
+		cmocka_unit_test(registration_both_ways), cmocka_unit_test(target_forms),
+			cmocka_unit_test(operations),
+		cmocka_unit_test(refusals_name_the_field), cmocka_unit_test(answer_both_ways),
+			cmocka_unit_test(answers_refused),
+		cmocka_unit_test(retry_after_forms), cmocka_unit_test(nothing_is_smuggled_out),
+			cmocka_unit_test(status_codes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 #include "crypto/crypto.h"
 
-int mst_box_seal(struct mst_crypto *c, const uint8_t key[32], struct mst_view aad, struct mst_view in, struct mst_writer *w)
+int mst_box_seal(struct mst_crypto *c, const uint8_t key[32], struct mst_view aad, struct mst_view in,
+		 struct mst_writer *w)
 {
 	size_t before = w->n;
 	uint8_t *nonce, *body;

@@ -20,7 +20,8 @@ struct mst_crypto_ops {
 	/* All return 0 or a fault; open() also MST_CRYPTO_FORGED. */
 	int (*random)(struct mst_crypto *c, uint8_t *out, size_t n);
 	int (*sha256)(struct mst_crypto *c, struct mst_view msg, uint8_t out[MST_SHA256_LEN]);
-	int (*hmac_sha256)(struct mst_crypto *c, struct mst_view key, struct mst_view msg, uint8_t out[MST_SHA256_LEN]);
+	int (*hmac_sha256)(struct mst_crypto *c, struct mst_view key, struct mst_view msg,
+			   uint8_t out[MST_SHA256_LEN]);
 	/* AES-256-GCM. `out` has room for in.n + MST_AEAD_TAG (seal), in.n - MST_AEAD_TAG (open). */
 	int (*seal)(struct mst_crypto *c, const uint8_t key[32], const uint8_t nonce[MST_AEAD_NONCE],
 	            struct mst_view aad, struct mst_view in, uint8_t *out);

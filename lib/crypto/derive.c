@@ -15,7 +15,8 @@ void mst_export_split(uint8_t out[MST_EXPORT_LEN], uint8_t ret_rel[MST_REL_ID_LE
 {
 	/* TS-0003 10.3.1: 16 most significant octets the relative id, 32 least significant the key */
 	memcpy(ret_rel, out, MST_REL_ID_LEN);
-	(void)mst_key_set(ret_key, (struct mst_view){ out + MST_REL_ID_LEN, MST_EXPORT_LEN - MST_REL_ID_LEN });
+	(void)mst_key_set(ret_key,
+			  (struct mst_view){ out + MST_REL_ID_LEN, MST_EXPORT_LEN - MST_REL_ID_LEN });
 	mst_wipe(out, MST_EXPORT_LEN);
 }
 
@@ -44,17 +45,20 @@ static int derive(struct mst_crypto *c, const struct mst_key *ke, const char *la
 	return r;
 }
 
-int mst_derive_km(struct mst_crypto *c, const struct mst_key *ke, struct mst_view maf_fqdn, struct mst_key *ret_km)
+int mst_derive_km(struct mst_crypto *c, const struct mst_key *ke, struct mst_view maf_fqdn,
+		  struct mst_key *ret_km)
 {
 	return derive(c, ke, label_km, -1, maf_fqdn, ret_km);
 }
 
-int mst_derive_kpsa(struct mst_crypto *c, const struct mst_key *ke, struct mst_view other_id, struct mst_key *ret_kpsa)
+int mst_derive_kpsa(struct mst_crypto *c, const struct mst_key *ke, struct mst_view other_id,
+		    struct mst_key *ret_kpsa)
 {
 	return derive(c, ke, label_kpsa, -1, other_id, ret_kpsa);
 }
 
-int mst_derive_usage(struct mst_crypto *c, const struct mst_key *ke, int suid, struct mst_view target_fqdn, struct mst_key *ret_key)
+int mst_derive_usage(struct mst_crypto *c, const struct mst_key *ke, int suid, struct mst_view target_fqdn,
+		     struct mst_key *ret_key)
 {
 	if (suid < 0)
 		return MST_DERIVE_BAD_ID;
@@ -79,7 +83,8 @@ int mst_export_tls12(struct mst_crypto *c, struct mst_view master_secret, struct
 	while (!r && done < MST_EXPORT_LEN) {
 		size_t take = MST_EXPORT_LEN - done < sizeof(mac) ? MST_EXPORT_LEN - done : sizeof(mac);
 
-		r = c->ops->hmac_sha256(c, master_secret, (struct mst_view){ block, MST_SHA256_LEN + w.n }, mac);
+		r = c->ops->hmac_sha256(c, master_secret, (struct mst_view){ block, MST_SHA256_LEN + w.n },
+					mac);
 		if (r)
 			break;
 		memcpy(out + done, mac, take);

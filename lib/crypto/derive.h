@@ -18,13 +18,17 @@ void mst_export_split(uint8_t out[MST_EXPORT_LEN], uint8_t ret_rel[MST_REL_ID_LE
 /* HMAC-SHA-256(Ke, label || id). `id` must be ASCII and already normalised; else MST_DERIVE_BAD_ID. */
 enum mst_derive_outcome { MST_DERIVE_BAD_ID = 1 };
 /* 10.3.2: Km; id = MAF-FQDN */
-MST_MUST_CHECK int mst_derive_km(struct mst_crypto *c, const struct mst_key *ke, struct mst_view maf_fqdn, struct mst_key *ret_km);
+MST_MUST_CHECK int mst_derive_km(struct mst_crypto *c, const struct mst_key *ke, struct mst_view maf_fqdn,
+				 struct mst_key *ret_km);
 /* 10.3.3: Kpsa; id = absolute CSE-ID or AE-ID of the other end */
-MST_MUST_CHECK int mst_derive_kpsa(struct mst_crypto *c, const struct mst_key *ke, struct mst_view other_id, struct mst_key *ret_kpsa);
+MST_MUST_CHECK int mst_derive_kpsa(struct mst_crypto *c, const struct mst_key *ke, struct mst_view other_id,
+				   struct mst_key *ret_kpsa);
 /* 10.3.7: usage-constrained key; SUID as decimal ASCII digits, then the target's FQDN */
-MST_MUST_CHECK int mst_derive_usage(struct mst_crypto *c, const struct mst_key *ke, int suid, struct mst_view target_fqdn, struct mst_key *ret_key);
+MST_MUST_CHECK int mst_derive_usage(struct mst_crypto *c, const struct mst_key *ke, int suid,
+				    struct mst_view target_fqdn, struct mst_key *ret_key);
 /* RFC 5705 exporter for TLS 1.2, SHA-256 PRF, no context: oracle for tests of what the TLS library gives. */
-MST_MUST_CHECK int mst_export_tls12(struct mst_crypto *c, struct mst_view master_secret, struct mst_view client_random,
-                                    struct mst_view server_random, const char *label, uint8_t out[MST_EXPORT_LEN]);
+MST_MUST_CHECK int mst_export_tls12(struct mst_crypto *c, struct mst_view master_secret,
+				    struct mst_view client_random, struct mst_view server_random,
+				    const char *label, uint8_t out[MST_EXPORT_LEN]);
 
 #endif

@@ -70,7 +70,8 @@ static int ossl_sha256(struct mst_crypto *c, struct mst_view msg, uint8_t out[MS
 	return 0;
 }
 
-static int ossl_hmac(struct mst_crypto *c, struct mst_view key, struct mst_view msg, uint8_t out[MST_SHA256_LEN])
+static int ossl_hmac(struct mst_crypto *c, struct mst_view key, struct mst_view msg,
+		     uint8_t out[MST_SHA256_LEN])
 {
 	static const uint8_t nothing;
 	EVP_MAC_CTX *m;
@@ -82,8 +83,9 @@ static int ossl_hmac(struct mst_crypto *c, struct mst_view key, struct mst_view 
 	if (!m)
 		return MST_FAULT_CRYPTO;
 	/* a NULL key would mean "keep the one you have" */
-	ok = EVP_MAC_init(m, key.n ? key.p : &nothing, key.n, NULL) && (!msg.n || EVP_MAC_update(m, msg.p, msg.n)) &&
-	     EVP_MAC_final(m, out, &n, MST_SHA256_LEN) && n == MST_SHA256_LEN;
+	ok = EVP_MAC_init(m, key.n ? key.p : &nothing, key.n, NULL) &&
+	     (!msg.n || EVP_MAC_update(m, msg.p, msg.n)) && EVP_MAC_final(m, out, &n, MST_SHA256_LEN) &&
+	     n == MST_SHA256_LEN;
 	EVP_MAC_CTX_free(m);
 	return ok ? 0 : MST_FAULT_CRYPTO;
 }

@@ -72,8 +72,8 @@ static bool edge(struct mst_view line, const char *word, struct mst_view *ret_la
 }
 
 /* The lines of one block, after its BEGIN. Decodes into `out` when that is wanted, else only checks. */
-static int read_block(struct lines *l, struct mst_view label, bool wanted, uint8_t *out, size_t cap, size_t *ret_n,
-                      struct mst_diag *d)
+static int read_block(struct lines *l, struct mst_view label, bool wanted, uint8_t *out, size_t cap,
+		      size_t *ret_n, struct mst_diag *d)
 {
 	struct mst_view line, end;
 	size_t width = 0, n = 0, got;
@@ -90,9 +90,13 @@ static int read_block(struct lines *l, struct mst_view label, bool wanted, uint8
 			return 0;
 		}
 		if (mst_view_find(line, ':') < line.n)
-			return refuse(l, d, "encrypted keys and other headers are not read; use an unencrypted PKCS#8 key, mode 0600");
+			return refuse(l, d,
+				      "encrypted keys and other headers are not read; use an unencrypted "
+				      "PKCS#8 key, mode 0600");
 		if (last || line.n == 0 || line.n > LINE_MAX_IN || (width && line.n > width))
-			return refuse(l, d, "lines of a block are of one length, at most 76 characters; only the last may be shorter");
+			return refuse(l, d,
+				      "lines of a block are of one length, at most 76 characters; only the "
+				      "last may be shorter");
 		last = width && line.n < width;
 		width = width ? width : line.n;
 		if (!mst_base64_decode(line, octet, sizeof(octet), &got))
@@ -110,7 +114,8 @@ static int read_block(struct lines *l, struct mst_view label, bool wanted, uint8
 	return refuse(l, d, "file ends inside a block");
 }
 
-int mst_pem_next(struct mst_view pem, size_t *at, const char *label, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+int mst_pem_next(struct mst_view pem, size_t *at, const char *label, uint8_t *out, size_t cap, size_t *ret_n,
+		 struct mst_diag *d)
 {
 	struct lines l = { .in = pem };
 	struct mst_view line, found;

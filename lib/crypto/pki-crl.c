@@ -34,7 +34,8 @@ static bool set_reason(X509_REVOKED *entry, int reason)
 	if (reason < 0 || reason == 7 || reason > 10)
 		return false;
 	e = ASN1_ENUMERATED_new();
-	ok = e && ASN1_ENUMERATED_set(e, reason) && X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, e, 0, X509V3_ADD_DEFAULT) == 1;
+	ok = e && ASN1_ENUMERATED_set(e, reason) &&
+	     X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, e, 0, X509V3_ADD_DEFAULT) == 1;
 	ASN1_ENUMERATED_free(e);
 	return ok;
 }
@@ -69,8 +70,9 @@ static bool put_extensions(X509_CRL *crl, const X509 *issuer, int64_t number)
 	AUTHORITY_KEYID *aki = pki_aki(issuer);
 	ASN1_INTEGER *n = ASN1_INTEGER_new();
 	bool ok = n && number >= 0 && ASN1_INTEGER_set_int64(n, number) &&
-	          X509_CRL_add1_ext_i2d(crl, NID_crl_number, n, 0, X509V3_ADD_DEFAULT) == 1 &&
-	          (!aki || X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, aki, 0, X509V3_ADD_DEFAULT) == 1);
+		  X509_CRL_add1_ext_i2d(crl, NID_crl_number, n, 0, X509V3_ADD_DEFAULT) == 1 &&
+		  (!aki ||
+		   X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, aki, 0, X509V3_ADD_DEFAULT) == 1);
 
 	ASN1_INTEGER_free(n);
 	AUTHORITY_KEYID_free(aki);
@@ -93,14 +95,14 @@ static X509_CRL *new_list(void)
 	uint8_t der[80];
 	size_t n;
 
-	if (!pki_assemble((struct mst_view){ tbs, sizeof(tbs) }, (struct mst_view){ no_signature, sizeof(no_signature) },
-	                  der, sizeof(der), &n))
+	if (!pki_assemble((struct mst_view){ tbs, sizeof(tbs) },
+			  (struct mst_view){ no_signature, sizeof(no_signature) }, der, sizeof(der), &n))
 		return NULL;
 	return pki_crl((struct mst_view){ der, n });
 }
 
-static int fill(X509_CRL *crl, const X509 *ca, const struct mst_revoked *r, size_t n, int64_t number, mst_time now,
-                mst_time next_update)
+static int fill(X509_CRL *crl, const X509 *ca, const struct mst_revoked *r, size_t n, int64_t number,
+		mst_time now, mst_time next_update)
 {
 	if (!set_times(crl, now, next_update))
 		return MST_PKI_MALFORMED;
@@ -112,8 +114,9 @@ static int fill(X509_CRL *crl, const X509 *ca, const struct mst_revoked *r, size
 	return X509_CRL_sort(crl) ? 0 : MST_FAULT_CRYPTO;
 }
 
-int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der, const struct mst_revoked *r, size_t n,
-                  int64_t number, mst_time now, mst_time next_update, uint8_t *ret_der, size_t cap, size_t *ret_n)
+int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der, const struct mst_revoked *r,
+		  size_t n, int64_t number, mst_time now, mst_time next_update, uint8_t *ret_der, size_t cap,
+		  size_t *ret_n)
 {
 	X509 *ca = pki_x509(issuer_der);
 	X509_CRL *crl = NULL;
@@ -127,7 +130,8 @@ int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der, const s
 	if (!res) {
 		len = i2d_re_X509_CRL_tbs(crl, &tbs);
 		res = len > 0 ? pki_sign(signer, (struct mst_view){ tbs, (size_t)len }, X509_get0_pubkey(ca),
-		                         ret_der, cap < MST_CRL_MAX ? cap : MST_CRL_MAX, ret_n) : MST_FAULT_CRYPTO;
+					 ret_der, cap < MST_CRL_MAX ? cap : MST_CRL_MAX, ret_n)
+			      : MST_FAULT_CRYPTO;
 	}
 	OPENSSL_free(tbs);
 	X509_CRL_free(crl);

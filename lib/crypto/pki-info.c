@@ -46,7 +46,9 @@ bool pki_time_get(const ASN1_TIME *t, mst_time *ret_t)
 		ERR_clear_error();
 		return false;
 	}
-	c = (struct mst_civil){ tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec };
+	c =
+		(struct mst_civil){ tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+				    tm.tm_hour,        tm.tm_min,     tm.tm_sec };
 	x = mst_time_from_civil(&c);
 	*ret_t = x >= MST_TIME_MAX ? MST_NEVER : x;
 	return true;
@@ -79,7 +81,8 @@ static bool hash_spki(const X509 *x, uint8_t out[MST_SHA256_LEN])
 {
 	unsigned char *spki = NULL;
 	int n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &spki);
-	bool ok = n > 0 && !mst_crypto_openssl()->ops->sha256(mst_crypto_openssl(), (struct mst_view){ spki, (size_t)n }, out);
+	bool ok = n > 0 && !mst_crypto_openssl()->ops->sha256(mst_crypto_openssl(),
+							      (struct mst_view){ spki, (size_t)n }, out);
 
 	OPENSSL_free(spki);
 	return ok;
@@ -99,7 +102,8 @@ static int read_info(X509 *x, struct mst_view der, struct mst_cert_info *i, stru
 		return refuse(d, "version", "not an X.509 version 3 certificate");
 	if (flags & EXFLAG_INVALID)
 		return refuse(d, "extensions", "an extension cannot be read, or is there twice");
-	if (!pki_time_get(X509_get0_notBefore(x), &i->not_before) || !pki_time_get(X509_get0_notAfter(x), &i->not_after))
+	if (!pki_time_get(X509_get0_notBefore(x), &i->not_before) ||
+	    !pki_time_get(X509_get0_notAfter(x), &i->not_after))
 		return refuse(d, "validity", "not a time");
 	if (!serial_text(x, i->serial))
 		return refuse(d, "serialNumber", "negative or too long");
@@ -132,7 +136,8 @@ int mst_cert_info(struct mst_view der, struct mst_cert_info *ret_i, struct mst_d
 /* A stand-in for the signature, so that the library's own reader takes the to-be-signed part. */
 static const uint8_t no_signature[] = { 0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01 };
 
-int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t, struct mst_diag *d)
+int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t,
+		 struct mst_diag *d)
 {
 	struct mst_tbs_info t = { 0 };
 	static const struct mst_view sig = { no_signature, sizeof(no_signature) };

@@ -25,7 +25,8 @@ bool pki_time_put(ASN1_TIME *t, mst_time when);
 bool pki_time_get(const ASN1_TIME *t, mst_time *ret_t);
 
 /* SEQUENCE { tbs, ecdsa-with-SHA256, BIT STRING sig }. False when it does not fit. */
-MST_MUST_CHECK bool pki_assemble(struct mst_view tbs, struct mst_view sig, uint8_t *ret_der, size_t cap, size_t *ret_n);
+MST_MUST_CHECK bool pki_assemble(struct mst_view tbs, struct mst_view sig, uint8_t *ret_der, size_t cap,
+				 size_t *ret_n);
 /* Ask the signer, check its answer with the key that relying parties will use, assemble. */
 MST_MUST_CHECK int pki_sign(struct mst_signer *s, struct mst_view tbs, EVP_PKEY *check,
                             uint8_t *ret_der, size_t cap, size_t *ret_n);

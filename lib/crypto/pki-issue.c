@@ -46,14 +46,17 @@ static int set_serial(struct mst_crypto *c, X509 *x)
 
 static int set_subject(X509 *x, const struct mst_cert_spec *spec)
 {
-	struct mst_view cn = { (const uint8_t *)spec->common_name, strnlen(spec->common_name, sizeof(spec->common_name)) };
+	struct mst_view cn = { (const uint8_t *)spec->common_name,
+			       strnlen(spec->common_name, sizeof(spec->common_name)) };
 
 	if (cn.n > COMMON_NAME_MAX || !mst_utf8_valid(cn))
 		return MST_PKI_MALFORMED;
 	if (cn.n == 0)          /* then the alternative name is critical; a CA must be nameable */
 		return spec->role == MST_CERT_CA || spec->n_san == 0 ? MST_PKI_MALFORMED : 0;
-	return X509_NAME_add_entry_by_NID(X509_get_subject_name(x), NID_commonName, MBSTRING_UTF8, cn.p, (int)cn.n, -1, 0) ?
-	       0 : MST_FAULT_CRYPTO;
+	return X509_NAME_add_entry_by_NID(X509_get_subject_name(x), NID_commonName, MBSTRING_UTF8, cn.p,
+					  (int)cn.n, -1, 0)
+		       ? 0
+		       : MST_FAULT_CRYPTO;
 }
 
 static bool put_key_usage(X509 *x, bool ca)
@@ -62,7 +65,8 @@ static bool put_key_usage(X509 *x, bool ca)
 	bool ok = b && ASN1_BIT_STRING_set_bit(b, 0, 1);        /* digitalSignature: all flavours */
 
 	if (ok && ca)
-		ok = ASN1_BIT_STRING_set_bit(b, 5, 1) && ASN1_BIT_STRING_set_bit(b, 6, 1);      /* keyCertSign, cRLSign */
+		ok = ASN1_BIT_STRING_set_bit(b, 5, 1) &&
+		     ASN1_BIT_STRING_set_bit(b, 6, 1); /* keyCertSign, cRLSign */
 	ok = ok && put_ext(x, NID_key_usage, b, true);
 	ASN1_BIT_STRING_free(b);
 	return ok;
@@ -157,7 +161,8 @@ static int put_constraints(X509 *x, const struct mst_cert_spec *spec)
 
 	if (spec->role != MST_CERT_CA || spec->n_permitted_dns + spec->n_permitted_uri == 0)
 		return 0;
-	if (spec->n_permitted_dns > MST_COUNT(spec->permitted_dns) || spec->n_permitted_uri > MST_COUNT(spec->permitted_uri))
+	if (spec->n_permitted_dns > MST_COUNT(spec->permitted_dns) ||
+	    spec->n_permitted_uri > MST_COUNT(spec->permitted_uri))
 		return MST_PKI_NO_ROOM;
 	nc = NAME_CONSTRAINTS_new();
 	ok = nc && (nc->permittedSubtrees = sk_GENERAL_SUBTREE_new_null());
@@ -184,8 +189,9 @@ static bool put_key_id(X509 *x)
 	uint8_t hash[MST_SHA256_LEN];
 	ASN1_OCTET_STRING *id = ASN1_OCTET_STRING_new();
 	bool ok = id && key &&
-	          !mst_crypto_openssl()->ops->sha256(mst_crypto_openssl(), (struct mst_view){ key->data, (size_t)key->length }, hash) &&
-	          ASN1_OCTET_STRING_set(id, hash, 20) && put_ext(x, NID_subject_key_identifier, id, false);
+		  !mst_crypto_openssl()->ops->sha256(
+			  mst_crypto_openssl(), (struct mst_view){ key->data, (size_t)key->length }, hash) &&
+		  ASN1_OCTET_STRING_set(id, hash, 20) && put_ext(x, NID_subject_key_identifier, id, false);
 
 	ASN1_OCTET_STRING_free(id);
 	return ok;
@@ -193,7 +199,8 @@ static bool put_key_id(X509 *x)
 
 AUTHORITY_KEYID *pki_aki(const X509 *issuer)
 {
-	/* not X509_get0_subject_key_id(): that wants a finished certificate, and this may be the one in the making */
+	/* not X509_get0_subject_key_id(): that wants a finished certificate, and this may be the one in the
+	 * making */
 	ASN1_OCTET_STRING *id = X509_get_ext_d2i(issuer, NID_subject_key_identifier, NULL, NULL);
 	AUTHORITY_KEYID *a = id ? AUTHORITY_KEYID_new() : NULL;
 
@@ -219,8 +226,9 @@ static bool put_crl_uri(X509 *x, const char *uri)
 	DIST_POINT *p = DIST_POINT_new();
 	GENERAL_NAME *g = GENERAL_NAME_new();
 	ASN1_IA5STRING *s = ASN1_IA5STRING_new();
-	bool ok = list && p && g && s && ASN1_STRING_set(s, uri, -1) && (p->distpoint = DIST_POINT_NAME_new()) &&
-	          (p->distpoint->name.fullname = sk_GENERAL_NAME_new_null());
+	bool ok = list && p && g && s && ASN1_STRING_set(s, uri, -1) &&
+		  (p->distpoint = DIST_POINT_NAME_new()) &&
+		  (p->distpoint->name.fullname = sk_GENERAL_NAME_new_null());
 
 	if (ok) {
 		p->distpoint->type = 0;         /* fullName */
@@ -248,7 +256,8 @@ static int put_extensions(X509 *x, const X509 *issuer, const struct mst_cert_spe
 	int r;
 
 	if (!put_basic(x, spec) || !put_key_usage(x, spec->role == MST_CERT_CA) ||
-	    !put_extended_usage(x, spec->role) || !put_key_id(x) || !put_issuer_key_id(x, issuer ? issuer : x))
+	    !put_extended_usage(x, spec->role) || !put_key_id(x) ||
+	    !put_issuer_key_id(x, issuer ? issuer : x))
 		return MST_FAULT_CRYPTO;
 	r = put_names(x, spec);
 	if (!r)
@@ -260,7 +269,8 @@ static int put_extensions(X509 *x, const X509 *issuer, const struct mst_cert_spe
 	return r;
 }
 
-static int fill(struct mst_crypto *c, struct making *m, struct mst_view spki, const struct mst_cert_spec *spec)
+static int fill(struct mst_crypto *c, struct making *m, struct mst_view spki,
+		const struct mst_cert_spec *spec)
 {
 	const unsigned char *p = spki.p;
 	X509 *x = m->x = X509_new();
@@ -285,8 +295,9 @@ static int fill(struct mst_crypto *c, struct making *m, struct mst_view spki, co
 	return r ? r : put_extensions(x, m->issuer, spec);
 }
 
-int mst_cert_issue(struct mst_crypto *c, struct mst_signer *signer, struct mst_view issuer_der, struct mst_view spki,
-                   const struct mst_cert_spec *spec, uint8_t *ret_der, size_t cap, size_t *ret_n)
+int mst_cert_issue(struct mst_crypto *c, struct mst_signer *signer, struct mst_view issuer_der,
+		   struct mst_view spki, const struct mst_cert_spec *spec, uint8_t *ret_der, size_t cap,
+		   size_t *ret_n)
 {
 	MST_CLEANUP(making_deinit) struct making m = { 0 };
 	unsigned char *tbs = NULL;
@@ -303,8 +314,9 @@ int mst_cert_issue(struct mst_crypto *c, struct mst_signer *signer, struct mst_v
 	n = i2d_re_X509_tbs(m.x, &tbs);
 	if (n <= 0)
 		return MST_FAULT_CRYPTO;
-	r = pki_sign(signer, (struct mst_view){ tbs, (size_t)n }, m.issuer ? X509_get0_pubkey(m.issuer) : m.subject_key,
-	             ret_der, cap < MST_CERT_MAX ? cap : MST_CERT_MAX, ret_n);
+	r = pki_sign(signer, (struct mst_view){ tbs, (size_t)n },
+		     m.issuer ? X509_get0_pubkey(m.issuer) : m.subject_key, ret_der,
+		     cap < MST_CERT_MAX ? cap : MST_CERT_MAX, ret_n);
 	OPENSSL_free(tbs);
 	return r;
 }

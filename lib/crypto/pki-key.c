@@ -14,7 +14,8 @@ static const uint8_t p256_spki_head[] = {
 
 bool pki_spki_is_p256(struct mst_view spki)
 {
-	return spki.n == sizeof(p256_spki_head) + 64 && memcmp(spki.p, p256_spki_head, sizeof(p256_spki_head)) == 0;
+	return spki.n == sizeof(p256_spki_head) + 64 &&
+	       memcmp(spki.p, p256_spki_head, sizeof(p256_spki_head)) == 0;
 }
 
 static int give(struct mst_view v, uint8_t *out, size_t cap, size_t *ret_n)
@@ -32,7 +33,8 @@ static EVP_PKEY *generate(void)
 	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
 	EVP_PKEY *k = NULL;
 
-	if (!x || EVP_PKEY_keygen_init(x) <= 0 || EVP_PKEY_CTX_set_ec_paramgen_curve_nid(x, NID_X9_62_prime256v1) <= 0 ||
+	if (!x || EVP_PKEY_keygen_init(x) <= 0 ||
+	    EVP_PKEY_CTX_set_ec_paramgen_curve_nid(x, NID_X9_62_prime256v1) <= 0 ||
 	    EVP_PKEY_CTX_set_ec_param_enc(x, OPENSSL_EC_NAMED_CURVE) <= 0 || EVP_PKEY_keygen(x, &k) <= 0)
 		k = NULL;
 	EVP_PKEY_CTX_free(x);
@@ -106,7 +108,8 @@ int mst_cert_public(struct mst_view der, uint8_t *ret_spki, size_t cap, size_t *
 	return r;
 }
 
-static int local_sign(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n)
+static int local_sign(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap,
+		      size_t *ret_n)
 {
 	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(s->ctx, NULL);
 	size_t n = cap;

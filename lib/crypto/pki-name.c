@@ -82,7 +82,8 @@ int pki_names_put(GENERAL_NAMES *names, const struct mst_san *san)
 	if (san->kind == MST_ID_FQDN)
 		return put_ia5(names, GEN_DNS, "", id);
 	if (san->kind == MST_ID_CSE_ABS)
-		return mst_cse_public_name(mst_view_str(id), pub) ? put_ia5(names, GEN_DNS, "", pub) : MST_PKI_MALFORMED;
+		return mst_cse_public_name(mst_view_str(id), pub) ? put_ia5(names, GEN_DNS, "", pub)
+								  : MST_PKI_MALFORMED;
 	if (san->kind == MST_ID_AE_ABS)
 		return put_ia5(names, GEN_URI, "https:", id);
 	if (san->kind == MST_ID_NODE)
@@ -130,7 +131,8 @@ static int get_uri(struct mst_cert_info *i, struct mst_view v, struct mst_diag *
 		size_t n = strlen(scheme[s]);
 		struct mst_view rest = mst_view_sub(v, n, v.n);
 
-		if (mst_view_eq_nocase(mst_view_sub(v, 0, n), mst_view_str(scheme[s])) && mst_view_starts(rest, "//"))
+		if (mst_view_eq_nocase(mst_view_sub(v, 0, n), mst_view_str(scheme[s])) &&
+		    mst_view_starts(rest, "//"))
 			return mst_id_valid(MST_ID_AE_ABS, rest) ? add(i, MST_ID_AE_ABS, rest, d) : 0;
 	}
 	return 0;
@@ -179,7 +181,8 @@ int pki_names_get(const X509 *x, struct mst_cert_info *i, struct mst_diag *d)
 		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, k);
 
 		if (g->type == GEN_DNS || g->type == GEN_URI) {
-			struct mst_view v = { ASN1_STRING_get0_data(g->d.ia5), (size_t)ASN1_STRING_length(g->d.ia5) };
+			struct mst_view v = { ASN1_STRING_get0_data(g->d.ia5),
+					      (size_t)ASN1_STRING_length(g->d.ia5) };
 
 			r = g->type == GEN_DNS ? get_dns(i, v, d) : get_uri(i, v, d);
 		} else if (g->type == GEN_OTHERNAME) {

@@ -9,7 +9,9 @@
 #include "crypto/pki-internal.h"
 
 /* AlgorithmIdentifier { ecdsa-with-SHA256 }, RFC 5758 3.2: no parameters. */
-static const uint8_t ecdsa_sha256[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
+static const uint8_t ecdsa_sha256[] = {
+	0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02
+};
 
 static void put_header(struct mst_writer *w, uint8_t tag, size_t n)
 {
@@ -65,7 +67,8 @@ static bool verifies(EVP_PKEY *key, struct mst_view tbs, struct mst_view sig)
 	return ok;
 }
 
-int pki_sign(struct mst_signer *s, struct mst_view tbs, EVP_PKEY *check, uint8_t *ret_der, size_t cap, size_t *ret_n)
+int pki_sign(struct mst_signer *s, struct mst_view tbs, EVP_PKEY *check, uint8_t *ret_der, size_t cap,
+	     size_t *ret_n)
 {
 	struct mst_crypto *c = mst_crypto_openssl();
 	uint8_t digest[MST_SHA256_LEN], sig[128];

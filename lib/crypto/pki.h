@@ -16,7 +16,8 @@
 #define MST_PKEY_MAX 512
 #define MST_SANS_MAX 8
 
-/* Higher arc of the M2M Device IDs that we can put in a certificate: M2M Device Indication, TS-0001 annex H. */
+/* Higher arc of the M2M Device IDs that we can put in a certificate: M2M Device Indication, TS-0001 annex H.
+ */
 #define MST_DEVICE_ARC "0.2.481.1"
 /* type-id of an otherName that holds an M2M-Node-ID which is no URN. Ours: an arc under 2.25 (X.667). */
 #define MST_NODE_NAME_OID "2.25.206559023643541847535815525919499007281"
@@ -39,11 +40,11 @@ struct mst_cert_info {
 	bool is_ca;
 };
 enum mst_pki_outcome {
-	MST_PKI_MALFORMED = 1,               /* not what it should be; or (issuing) a name that cannot be certified */
-	MST_PKI_BAD_SIGNATURE,               /* the signer's key is not the issuer's */
-	MST_PKI_WEAK_KEY,                    /* not P-256 with an uncompressed point */
+	MST_PKI_MALFORMED = 1, /* not what it should be; or (issuing) a name that cannot be certified */
+	MST_PKI_BAD_SIGNATURE, /* the signer's key is not the issuer's */
+	MST_PKI_WEAK_KEY,      /* not P-256 with an uncompressed point */
 	MST_PKI_NO_ROOM,
-	MST_PKI_NOT_SIGNED,                  /* the signer refused */
+	MST_PKI_NOT_SIGNED, /* the signer refused */
 };
 
 /*
@@ -58,10 +59,16 @@ struct mst_tbs_info {
 	bool issued_by;                      /* its issuer is the subject of the certificate given */
 	struct mst_cert_info cert;           /* when it is not a revocation list; sha256 means nothing */
 };
-MST_MUST_CHECK int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t, struct mst_diag *d);
+MST_MUST_CHECK int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t,
+				struct mst_diag *d);
 
 /* What to certify. */
-enum mst_cert_role { MST_CERT_CA, MST_CERT_SERVER /* MEF, MAF: FQDN */, MST_CERT_CLIENT /* enrolee */, MST_CERT_BOTH };
+enum mst_cert_role {
+	MST_CERT_CA,
+	MST_CERT_SERVER /* MEF, MAF: FQDN */,
+	MST_CERT_CLIENT /* enrolee */,
+	MST_CERT_BOTH
+};
 struct mst_cert_spec {
 	enum mst_cert_role role;
 	char common_name[128];
@@ -80,7 +87,8 @@ struct mst_cert_spec {
  * One that wants to see what it signs (the keeper) sets sign_tbs, which then is used instead of sign.
  */
 struct mst_signer {
-	int (*sign)(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n);
+	int (*sign)(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap,
+		    size_t *ret_n);
 	void *ctx;
 	int (*sign_tbs)(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n);
 };
@@ -102,9 +110,9 @@ MST_MUST_CHECK int mst_cert_issue(struct mst_crypto *c, struct mst_signer *signe
                                   struct mst_view spki, const struct mst_cert_spec *spec,
                                   uint8_t *ret_der, size_t cap, size_t *ret_n);
 struct mst_revoked { char serial[64]; mst_time when; int reason; };     /* reason: RFC 5280 5.3.1; 0 none */
-MST_MUST_CHECK int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der, const struct mst_revoked *r,
-                                 size_t n, int64_t number, mst_time now, mst_time next_update,
-                                 uint8_t *ret_der, size_t cap, size_t *ret_n);
+MST_MUST_CHECK int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der,
+				 const struct mst_revoked *r, size_t n, int64_t number, mst_time now,
+				 mst_time next_update, uint8_t *ret_der, size_t cap, size_t *ret_n);
 
 /* PEM files for people: several certificates in one file. Positive: MST_PKI_MALFORMED with line in `d`. */
 void mst_pem_put(struct mst_writer *w, const char *label, struct mst_view der);

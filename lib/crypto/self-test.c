@@ -30,28 +30,36 @@ static bool is(const uint8_t *got, size_t n, const char *want)
 
 static const struct { const char *name, *msg, *want; } hashes[] = {
 	{ "SHA-256 of nothing", "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
-	{ "SHA-256 of \"abc\"", "616263", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+	{ "SHA-256 of \"abc\"", "616263",
+	  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
 	{ "SHA-256 of two blocks",
-	  "6162636462636465636465666465666765666768666768696768696a68696a6b696a6b6c6a6b6c6d6b6c6d6e6c6d6e6f6d6e6f706e6f7071",
+	  "6162636462636465636465666465666765666768666768696768696a68696a6b696a6b6c6a6b6c6d6b6c6d6e6c6d6e6f6d"
+	  "6e6f706e6f7071",
 	  "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
 };
 
 static const struct { const char *name, *key, *msg, *want; } macs[] = {
 	{ "HMAC-SHA-256, RFC 4231 case 1", "0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", "4869205468657265",
 	  "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
-	{ "HMAC-SHA-256, RFC 4231 case 2", "4a656665", "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
+	{ "HMAC-SHA-256, RFC 4231 case 2", "4a656665",
+	  "7768617420646f2079612077616e7420666f72206e6f7468696e673f",
 	  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
 	{ "HMAC-SHA-256, RFC 4231 case 3", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-	  "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
+	  "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+	  "dd",
 	  "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
 	{ "HMAC-SHA-256, RFC 4231 case 4", "0102030405060708090a0b0c0d0e0f10111213141516171819",
-	  "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
+	  "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"
+	  "cd",
 	  "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
 	{ "HMAC-SHA-256, RFC 4231 case 6",
-	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aa"
+	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aa"
 	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-	  "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b6579204669727374",
+	  "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b657920"
+	  "4669727374",
 	  "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
 };
 
@@ -115,7 +123,8 @@ static bool box_right(struct mst_crypto *c, size_t i)
 {
 	struct bytes key, nonce, aad, plain, sealed;
 	uint8_t out[BYTES_MAX];
-	struct mst_view a = hex(boxes[i].aad, &aad), p = hex(boxes[i].plain, &plain), s = hex(boxes[i].sealed, &sealed);
+	struct mst_view a = hex(boxes[i].aad, &aad), p = hex(boxes[i].plain, &plain),
+			s = hex(boxes[i].sealed, &sealed);
 
 	(void)hex(boxes[i].key, &key);
 	(void)hex(boxes[i].nonce, &nonce);
@@ -160,8 +169,9 @@ static int test_exports(struct mst_crypto *c, const char **ret_which)
 	memset(client, 0x22, sizeof(client));
 	memset(server, 0x33, sizeof(server));
 	for (size_t i = 0; i < MST_COUNT(exports); i++) {
-		int r = mst_export_tls12(c, (struct mst_view){ master, sizeof(master) }, (struct mst_view){ client, sizeof(client) },
-		                         (struct mst_view){ server, sizeof(server) }, exports[i].label, out);
+		int r = mst_export_tls12(c, (struct mst_view){ master, sizeof(master) },
+					 (struct mst_view){ client, sizeof(client) },
+					 (struct mst_view){ server, sizeof(server) }, exports[i].label, out);
 
 		if (!r)
 			mst_export_split(out, rel, &k);

@@ -45,7 +45,8 @@ static int lying_sha(struct mst_crypto *c, struct mst_view msg, uint8_t out[MST_
 	return r;
 }
 
-static int lying_hmac(struct mst_crypto *c, struct mst_view key, struct mst_view msg, uint8_t out[MST_SHA256_LEN])
+static int lying_hmac(struct mst_crypto *c, struct mst_view key, struct mst_view msg,
+		      uint8_t out[MST_SHA256_LEN])
 {
 	int r = real->ops->hmac_sha256(real, key, msg, out);
 
@@ -112,11 +113,15 @@ static void exporter_without_context_is_not_with_an_empty_one(void **state)
 	memset(server, 0x33, 32);
 	server[32] = server[33] = 0;       /* the length octets that an empty context would add */
 	(void)hex("c4f705f425060953a5bf9ea99c5432aa", wrong, sizeof(wrong));
-	assert_int_equal(mst_export_tls12(real, (struct mst_view){ master, 48 }, (struct mst_view){ client, 32 },
-	                                  (struct mst_view){ server, 34 }, MST_LABEL_BOOTSTRAP, out), 0);
+	assert_int_equal(mst_export_tls12(real, (struct mst_view){ master, 48 },
+					  (struct mst_view){ client, 32 }, (struct mst_view){ server, 34 },
+					  MST_LABEL_BOOTSTRAP, out),
+			 0);
 	assert_memory_equal(out, wrong, 16);
-	assert_int_equal(mst_export_tls12(real, (struct mst_view){ master, 48 }, (struct mst_view){ client, 32 },
-	                                  (struct mst_view){ server, 32 }, MST_LABEL_BOOTSTRAP, out), 0);
+	assert_int_equal(mst_export_tls12(real, (struct mst_view){ master, 48 },
+					  (struct mst_view){ client, 32 }, (struct mst_view){ server, 32 },
+					  MST_LABEL_BOOTSTRAP, out),
+			 0);
 	assert_memory_not_equal(out, wrong, 16);
 }
 
@@ -146,7 +151,8 @@ static void derivations_refuse_what_nfkc_could_change(void **state)
 	(void)state;
 	memset(longer, 'a', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	assert_int_equal(mst_derive_km(real, &ke, mst_view_str("m\xc3\xa4hre.example"), &k), MST_DERIVE_BAD_ID);
+	assert_int_equal(mst_derive_km(real, &ke, mst_view_str("m\xc3\xa4hre.example"), &k),
+			 MST_DERIVE_BAD_ID);
 	assert_int_equal(mst_derive_km(real, &ke, MST_VIEW_NONE, &k), MST_DERIVE_BAD_ID);
 	assert_int_equal(mst_derive_kpsa(real, &ke, mst_view_str("a b"), &k), MST_DERIVE_BAD_ID);
 	assert_int_equal(mst_derive_usage(real, &ke, 21, mst_view_str(longer), &k), MST_DERIVE_BAD_ID);
@@ -188,14 +194,19 @@ static void boxes_open_only_as_they_were_sealed(void **state)
 	assert_memory_equal(out, "hello", 5);
 	n = 99;
 	assert_int_equal(mst_box_open(real, other, aad, sealed, out, 5, &n), MST_CRYPTO_FORGED);
-	assert_int_equal(mst_box_open(real, key, MST_VIEW_LIT("other"), sealed, out, 5, &n), MST_CRYPTO_FORGED);
+	assert_int_equal(mst_box_open(real, key, MST_VIEW_LIT("other"), sealed, out, 5, &n),
+			 MST_CRYPTO_FORGED);
 	assert_int_equal(mst_box_open(real, key, aad, sealed, out, 4, &n), MST_FAULT_MEMORY);
 	for (size_t len = 0; len < sealed.n; len++)
-		assert_int_equal(mst_box_open(real, key, aad, mst_view_sub(sealed, 0, len), out, sizeof(out), &n), MST_CRYPTO_FORGED);
+		assert_int_equal(
+			mst_box_open(real, key, aad, mst_view_sub(sealed, 0, len), out, sizeof(out), &n),
+			MST_CRYPTO_FORGED);
 	for (size_t bit = 0; bit < sealed.n * 8; bit++) {
 		memcpy(cut, sealed.p, sealed.n);
 		cut[bit / 8] = (uint8_t)(cut[bit / 8] ^ 1u << bit % 8);
-		assert_int_equal(mst_box_open(real, key, aad, (struct mst_view){ cut, sealed.n }, out, sizeof(out), &n), MST_CRYPTO_FORGED);
+		assert_int_equal(mst_box_open(real, key, aad, (struct mst_view){ cut, sealed.n }, out,
+					      sizeof(out), &n),
+				 MST_CRYPTO_FORGED);
 	}
 	assert_int_equal(n, 99);
 }
@@ -217,12 +228,14 @@ static void a_box_without_room_leaves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known_answers), cmocka_unit_test(every_lie_is_noticed_and_named),
+		cmocka_unit_test(known_answers),
+		cmocka_unit_test(every_lie_is_noticed_and_named),
 		cmocka_unit_test(exporter_without_context_is_not_with_an_empty_one),
 		cmocka_unit_test(splitting_wipes_the_exporter_output),
 		cmocka_unit_test(derivations_refuse_what_nfkc_could_change),
 		cmocka_unit_test(usage_keys_differ_by_suid_and_target),
-		cmocka_unit_test(boxes_open_only_as_they_were_sealed), cmocka_unit_test(a_box_without_room_leaves_nothing),
+		cmocka_unit_test(boxes_open_only_as_they_were_sealed),
+		cmocka_unit_test(a_box_without_room_leaves_nothing),
 	};
 
 	real = mst_crypto_openssl();

@@ -24,7 +24,11 @@ static size_t n_ca_key;
 static int make_inputs(void **state)
 {
 	struct mst_crypto *c = mst_crypto_openssl();
-	struct mst_cert_spec s = { .role = MST_CERT_CA, .common_name = "CA", .not_before = NOW, .not_after = NOW + 1000, .path_len = -1 };
+	struct mst_cert_spec s = { .role = MST_CERT_CA,
+				   .common_name = "CA",
+				   .not_before = NOW,
+				   .not_after = NOW + 1000,
+				   .path_len = -1 };
 	struct mst_local_signer signer;
 	uint8_t spki[128], key[MST_PKEY_MAX];
 	size_t n_spki, n_key;
@@ -33,14 +37,20 @@ static int make_inputs(void **state)
 	assert_false(mst_ec_fast_installed());
 	assert_int_equal(mst_pkey_generate(ca_key, sizeof(ca_key), &n_ca_key), 0);
 	assert_int_equal(mst_local_signer_init(&signer, (struct mst_view){ ca_key, n_ca_key }), 0);
-	assert_int_equal(mst_pkey_public((struct mst_view){ ca_key, n_ca_key }, spki, sizeof(spki), &n_spki), 0);
-	assert_int_equal(mst_cert_issue(c, &signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n_spki }, &s, ca.b, sizeof(ca.b), &ca.n), 0);
+	assert_int_equal(mst_pkey_public((struct mst_view){ ca_key, n_ca_key }, spki, sizeof(spki), &n_spki),
+			 0);
+	assert_int_equal(mst_cert_issue(c, &signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n_spki },
+					&s, ca.b, sizeof(ca.b), &ca.n),
+			 0);
 	assert_int_equal(mst_pkey_generate(key, sizeof(key), &n_key), 0);
 	assert_int_equal(mst_pkey_public((struct mst_view){ key, n_key }, spki, sizeof(spki), &n_spki), 0);
 	s.role = MST_CERT_CLIENT;
 	s.n_san = 1;
 	s.san[0] = (struct mst_san){ MST_ID_NODE, "urn:dev:ops:1" };
-	assert_int_equal(mst_cert_issue(c, &signer.signer, (struct mst_view){ ca.b, ca.n }, (struct mst_view){ spki, n_spki }, &s, cert.b, sizeof(cert.b), &cert.n), 0);
+	assert_int_equal(mst_cert_issue(c, &signer.signer, (struct mst_view){ ca.b, ca.n },
+					(struct mst_view){ spki, n_spki }, &s, cert.b, sizeof(cert.b),
+					&cert.n),
+			 0);
 	mst_local_signer_deinit(&signer);
 	return 0;
 }
@@ -164,7 +174,8 @@ static void keys_made_and_signatures_given_both_ways_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_ways_judge_alike), cmocka_unit_test(keys_made_and_signatures_given_both_ways_fit),
+		cmocka_unit_test(both_ways_judge_alike),
+		cmocka_unit_test(keys_made_and_signatures_given_both_ways_fit),
 	};
 
 	return cmocka_run_group_tests(tests, make_inputs, NULL);

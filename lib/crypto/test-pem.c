@@ -20,12 +20,15 @@ static void what_is_written_is_read_again(void **state)
 		mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ der, len });
 		mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ der, 1 });
 		at = 0;
-		assert_int_equal(mst_pem_next(mst_written(&w), &at, "CERTIFICATE", out, sizeof(out), &n, NULL), 0);
+		assert_int_equal(
+			mst_pem_next(mst_written(&w), &at, "CERTIFICATE", out, sizeof(out), &n, NULL), 0);
 		assert_int_equal(n, len);
 		assert_memory_equal(out, der, len);
-		assert_int_equal(mst_pem_next(mst_written(&w), &at, "CERTIFICATE", out, sizeof(out), &n, NULL), 0);
+		assert_int_equal(
+			mst_pem_next(mst_written(&w), &at, "CERTIFICATE", out, sizeof(out), &n, NULL), 0);
 		assert_int_equal(n, 1);
-		assert_int_equal(mst_pem_next(mst_written(&w), &at, "CERTIFICATE", out, sizeof(out), &n, NULL), 0);
+		assert_int_equal(
+			mst_pem_next(mst_written(&w), &at, "CERTIFICATE", out, sizeof(out), &n, NULL), 0);
 		assert_int_equal(n, 0);
 		assert_int_equal(at, w.n);
 	}
@@ -43,7 +46,8 @@ static void errors_name_the_line(void **state)
 		{ "-----BEGIN A-----\nAAAAAAAA\nAAAA\nAAAA\n-----END A-----\n", "line 4", "one length" },
 		{ "-----BEGIN A-----\nAAAA\n\n-----END A-----\n", "line 3", "one length" },
 		{ "-----BEGIN A-----\n-----END A-----\n", "line 2", "empty" },
-		{ "-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\nAAAA\n-----END A-----\n", "line 2", "encrypted" },
+		{ "-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\nAAAA\n-----END A-----\n", "line 2",
+		  "encrypted" },
 		{ "-----END A-----\n", "line 1", "BEGIN" },
 		{ "-----BEGIN A----\nAAAA\n-----END A-----\n", "line 1", "BEGIN" },
 		{ "-----BEGIN A-----\nAAAA\n-----BEGIN A-----\n", "line 3", "END line" },
@@ -57,7 +61,8 @@ static void errors_name_the_line(void **state)
 		struct mst_diag d = { 0 };
 		size_t at = 0, n = 99;
 
-		assert_int_equal(mst_pem_next(mst_view_str(row[i].pem), &at, "A", out, sizeof(out), &n, &d), MST_PKI_MALFORMED);
+		assert_int_equal(mst_pem_next(mst_view_str(row[i].pem), &at, "A", out, sizeof(out), &n, &d),
+				 MST_PKI_MALFORMED);
 		assert_string_equal(d.field, row[i].line);
 		if (!strstr(d.text, row[i].text))
 			print_error("%zu: %s\n", i, d.text);
@@ -69,7 +74,8 @@ static void errors_name_the_line(void **state)
 
 static void lines_count_from_the_start_of_the_file_and_crlf_is_fine(void **state)
 {
-	static const char pem[] = "-----BEGIN A-----\r\nAAAA\r\n-----END A-----\r\n-----BEGIN A-----\r\n!\r\n";
+	static const char pem[] =
+		"-----BEGIN A-----\r\nAAAA\r\n-----END A-----\r\n-----BEGIN A-----\r\n!\r\n";
 	struct mst_diag d = { 0 };
 	size_t at = 0, n;
 	uint8_t out[16];
@@ -77,7 +83,8 @@ static void lines_count_from_the_start_of_the_file_and_crlf_is_fine(void **state
 	(void)state;
 	assert_int_equal(mst_pem_next(MST_VIEW_LIT(pem), &at, "A", out, sizeof(out), &n, &d), 0);
 	assert_int_equal(n, 3);
-	assert_int_equal(mst_pem_next(MST_VIEW_LIT(pem), &at, "A", out, sizeof(out), &n, &d), MST_PKI_MALFORMED);
+	assert_int_equal(mst_pem_next(MST_VIEW_LIT(pem), &at, "A", out, sizeof(out), &n, &d),
+			 MST_PKI_MALFORMED);
 	assert_string_equal(d.field, "line 5");
 }
 
@@ -90,15 +97,19 @@ static void nothing_in_the_file_is_not_an_error(void **state)
 	assert_int_equal(mst_pem_next(MST_VIEW_NONE, &at, "A", out, sizeof(out), &n, NULL), 0);
 	assert_int_equal(n, 0);
 	n = 99;
-	assert_int_equal(mst_pem_next(MST_VIEW_LIT("just text, no end of line"), &at, "A", out, sizeof(out), &n, NULL), 0);
+	assert_int_equal(
+		mst_pem_next(MST_VIEW_LIT("just text, no end of line"), &at, "A", out, sizeof(out), &n, NULL),
+		0);
 	assert_int_equal(n, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_written_is_read_again), cmocka_unit_test(errors_name_the_line),
-		cmocka_unit_test(lines_count_from_the_start_of_the_file_and_crlf_is_fine), cmocka_unit_test(nothing_in_the_file_is_not_an_error),
+		cmocka_unit_test(what_is_written_is_read_again),
+		cmocka_unit_test(errors_name_the_line),
+		cmocka_unit_test(lines_count_from_the_start_of_the_file_and_crlf_is_fine),
+		cmocka_unit_test(nothing_in_the_file_is_not_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,14 @@
 #define YEAR INT64_C(31536000)
 
 struct der { uint8_t b[MST_CERT_MAX]; size_t n; };
-struct party { uint8_t key[MST_PKEY_MAX]; size_t n_key; struct mst_local_signer signer; uint8_t spki[128]; size_t n_spki; struct der cert; };
+struct party {
+	uint8_t key[MST_PKEY_MAX];
+	size_t n_key;
+	struct mst_local_signer signer;
+	uint8_t spki[128];
+	size_t n_spki;
+	struct der cert;
+};
 
 static struct mst_crypto *c;
 static char dir[64];
@@ -27,12 +34,16 @@ static void make_key(struct party *p)
 {
 	assert_int_equal(mst_pkey_generate(p->key, sizeof(p->key), &p->n_key), 0);
 	assert_int_equal(mst_local_signer_init(&p->signer, (struct mst_view){ p->key, p->n_key }), 0);
-	assert_int_equal(mst_pkey_public((struct mst_view){ p->key, p->n_key }, p->spki, sizeof(p->spki), &p->n_spki), 0);
+	assert_int_equal(
+		mst_pkey_public((struct mst_view){ p->key, p->n_key }, p->spki, sizeof(p->spki), &p->n_spki),
+		0);
 }
 
 static struct mst_cert_spec spec_of(enum mst_cert_role role, const char *cn)
 {
-	struct mst_cert_spec s = { .role = role, .not_before = NOW - YEAR, .not_after = NOW + YEAR, .path_len = -1 };
+	struct mst_cert_spec s = {
+		.role = role, .not_before = NOW - YEAR, .not_after = NOW + YEAR, .path_len = -1
+	};
 
 	snprintf(s.common_name, sizeof(s.common_name), "%s", cn);
 	return s;
@@ -46,8 +57,8 @@ static void add_san(struct mst_cert_spec *s, enum mst_id_kind kind, const char *
 
 static int issue(struct party *p, const struct mst_cert_spec *s)
 {
-	return mst_cert_issue(c, &ca.signer.signer, view(&ca.cert), (struct mst_view){ p->spki, p->n_spki }, s,
-	                      p->cert.b, sizeof(p->cert.b), &p->cert.n);
+	return mst_cert_issue(c, &ca.signer.signer, view(&ca.cert), (struct mst_view){ p->spki, p->n_spki },
+			      s, p->cert.b, sizeof(p->cert.b), &p->cert.n);
 }
 
 static void write_pem(const char *name, const char *label, struct mst_view der)
@@ -111,8 +122,10 @@ static int set_up(void **state)
 	make_key(&ca);
 	s.permitted_dns[s.n_permitted_dns++] = "example.com";
 	s.path_len = 0;
-	assert_int_equal(mst_cert_issue(c, &ca.signer.signer, MST_VIEW_NONE, (struct mst_view){ ca.spki, ca.n_spki }, &s,
-	                                ca.cert.b, sizeof(ca.cert.b), &ca.cert.n), 0);
+	assert_int_equal(mst_cert_issue(c, &ca.signer.signer, MST_VIEW_NONE,
+					(struct mst_view){ ca.spki, ca.n_spki }, &s, ca.cert.b,
+					sizeof(ca.cert.b), &ca.cert.n),
+			 0);
 	write_pem("ca.pem", "CERTIFICATE", view(&ca.cert));
 	return 0;
 }
@@ -132,7 +145,8 @@ static void openssl_accepts_our_ca_and_its_constraints(void **state)
 	char out[8192];
 
 	(void)state;
-	assert_int_equal(OPENSSL(out, "verify", "-x509_strict", "-attime", AT, "-CAfile", "ca.pem", "ca.pem"), 0);
+	assert_int_equal(OPENSSL(out, "verify", "-x509_strict", "-attime", AT, "-CAfile", "ca.pem", "ca.pem"),
+			 0);
 	assert_int_equal(OPENSSL(out, "x509", "-in", "ca.pem", "-noout", "-text"), 0);
 	assert_non_null(strstr(out, "X509v3 Name Constraints: critical"));
 	assert_non_null(strstr(out, "DNS:example.com"));
@@ -147,10 +161,13 @@ static void every_flavour_is_written_and_read_back(void **state)
 	static const struct { enum mst_id_kind kind, back; const char *value, *want, *text; } row[] = {
 		{ MST_ID_FQDN, MST_ID_FQDN, "MEF.example.com", "mef.example.com", "DNS:mef.example.com" },
 		{ MST_ID_CSE_ABS, MST_ID_FQDN, "//sp.example.com/CSE0001", "cse0001.sp.example.com", "DNS:" },
-		{ MST_ID_AE_ABS, MST_ID_AE_ABS, "//SP.example.com/S98821", "//sp.example.com/S98821", "URI:https://sp.example.com/S98821" },
+		{ MST_ID_AE_ABS, MST_ID_AE_ABS, "//SP.example.com/S98821", "//sp.example.com/S98821",
+		  "URI:https://sp.example.com/S98821" },
 		{ MST_ID_NODE, MST_ID_NODE, "urn:dev:ops:00-1", "urn:dev:ops:00-1", "URI:urn:dev:ops:00-1" },
-		{ MST_ID_NODE, MST_ID_NODE, "plain-node-17", "plain-node-17", "othername: 2.25.206559023643541847535815525919499007281" },
-		{ MST_ID_DEVICE, MST_ID_DEVICE, "0.2.481.1.100.3030.10011", "0.2.481.1.100.3030.10011", "othername: 0.2.481.1" },
+		{ MST_ID_NODE, MST_ID_NODE, "plain-node-17", "plain-node-17",
+		  "othername: 2.25.206559023643541847535815525919499007281" },
+		{ MST_ID_DEVICE, MST_ID_DEVICE, "0.2.481.1.100.3030.10011", "0.2.481.1.100.3030.10011",
+		  "othername: 0.2.481.1" },
 	};
 	struct party p = { 0 };
 	char out[8192];
@@ -174,7 +191,9 @@ static void every_flavour_is_written_and_read_back(void **state)
 		assert_string_equal(info.subject, "CN=node");
 		assert_string_equal(info.issuer, "CN=Test maker CA");
 		write_pem("leaf.pem", "CERTIFICATE", view(&p.cert));
-		assert_int_equal(OPENSSL(out, "verify", "-x509_strict", "-purpose", "sslclient", "-attime", AT, "-CAfile", "ca.pem", "leaf.pem"), 0);
+		assert_int_equal(OPENSSL(out, "verify", "-x509_strict", "-purpose", "sslclient", "-attime",
+					 AT, "-CAfile", "ca.pem", "leaf.pem"),
+				 0);
 		assert_int_equal(OPENSSL(out, "x509", "-in", "leaf.pem", "-noout", "-text"), 0);
 		assert_non_null(strstr(out, row[i].text));
 		assert_non_null(strstr(out, "TLS Web Client Authentication"));
@@ -204,7 +223,8 @@ static void a_revoked_certificate_is_on_the_list(void **state)
 	static uint8_t crl[MST_CRL_MAX];
 	struct party good = { 0 }, bad = { 0 };
 	struct mst_cert_spec s = spec_of(MST_CERT_BOTH, "maf");
-	struct mst_revoked r[2] = { { .when = NOW - 10, .reason = 1 }, { .serial = "0123", .when = NOW - 20 } };
+	struct mst_revoked r[2] = { { .when = NOW - 10, .reason = 1 },
+				    { .serial = "0123", .when = NOW - 20 } };
 	struct mst_cert_info info;
 	char out[8192];
 	size_t n;
@@ -217,12 +237,18 @@ static void a_revoked_certificate_is_on_the_list(void **state)
 	assert_int_equal(issue(&bad, &s), 0);
 	assert_int_equal(mst_cert_info(view(&bad.cert), &info, NULL), 0);
 	memcpy(r[0].serial, info.serial, sizeof(r[0].serial));
-	assert_int_equal(mst_crl_issue(&ca.signer.signer, view(&ca.cert), r, 2, 7, NOW - 5, NOW + YEAR, crl, sizeof(crl), &n), 0);
+	assert_int_equal(mst_crl_issue(&ca.signer.signer, view(&ca.cert), r, 2, 7, NOW - 5, NOW + YEAR, crl,
+				       sizeof(crl), &n),
+			 0);
 	write_pem("crl.pem", "X509 CRL", (struct mst_view){ crl, n });
 	write_pem("good.pem", "CERTIFICATE", view(&good.cert));
 	write_pem("bad.pem", "CERTIFICATE", view(&bad.cert));
-	assert_int_equal(OPENSSL(out, "verify", "-crl_check", "-x509_strict", "-attime", AT, "-CAfile", "ca.pem", "-CRLfile", "crl.pem", "good.pem"), 0);
-	assert_int_not_equal(OPENSSL(out, "verify", "-crl_check", "-attime", AT, "-CAfile", "ca.pem", "-CRLfile", "crl.pem", "bad.pem"), 0);
+	assert_int_equal(OPENSSL(out, "verify", "-crl_check", "-x509_strict", "-attime", AT, "-CAfile",
+				 "ca.pem", "-CRLfile", "crl.pem", "good.pem"),
+			 0);
+	assert_int_not_equal(OPENSSL(out, "verify", "-crl_check", "-attime", AT, "-CAfile", "ca.pem",
+				     "-CRLfile", "crl.pem", "bad.pem"),
+			     0);
 	assert_non_null(strstr(out, "certificate revoked"));
 	assert_int_equal(OPENSSL(out, "crl", "-in", "crl.pem", "-noout", "-text"), 0);
 	assert_non_null(strstr(out, "Version 2 (0x1)"));
@@ -230,7 +256,9 @@ static void a_revoked_certificate_is_on_the_list(void **state)
 	assert_non_null(strstr(out, "Key Compromise"));
 	assert_non_null(strstr(out, "Serial Number: 0123"));
 	/* an empty one has no empty sequence of entries */
-	assert_int_equal(mst_crl_issue(&ca.signer.signer, view(&ca.cert), NULL, 0, 8, NOW - 5, NOW + YEAR, crl, sizeof(crl), &n), 0);
+	assert_int_equal(mst_crl_issue(&ca.signer.signer, view(&ca.cert), NULL, 0, 8, NOW - 5, NOW + YEAR,
+				       crl, sizeof(crl), &n),
+			 0);
 	write_pem("crl.pem", "X509 CRL", (struct mst_view){ crl, n });
 	assert_int_equal(OPENSSL(out, "crl", "-in", "crl.pem", "-noout", "-text"), 0);
 	assert_non_null(strstr(out, "No Revoked Certificates"));
@@ -242,23 +270,38 @@ static void bad_lists_are_refused(void **state)
 {
 	static uint8_t crl[MST_CRL_MAX];
 	static const struct mst_revoked row[] = {
-		{ "xyz", NOW, 0 }, { "", NOW, 0 }, { "123", NOW, 0 }, { "01", NOW, 7 }, { "01", NOW, 11 }, { "01", NOW, -1 }, { "01", -1, 0 },
+		{ "xyz", NOW, 0 }, { "", NOW, 0 },    { "123", NOW, 0 }, { "01", NOW, 7 },
+		{ "01", NOW, 11 }, { "01", NOW, -1 }, { "01", -1, 0 },
 	};
 	size_t n;
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(row); i++)
-		assert_int_equal(mst_crl_issue(&ca.signer.signer, view(&ca.cert), &row[i], 1, 1, NOW, NOW + 1, crl, sizeof(crl), &n), MST_PKI_MALFORMED);
-	assert_int_equal(mst_crl_issue(&ca.signer.signer, view(&ca.cert), NULL, 0, 1, NOW, NOW, crl, sizeof(crl), &n), MST_PKI_MALFORMED);
-	assert_int_equal(mst_crl_issue(&ca.signer.signer, MST_VIEW_LIT("no"), NULL, 0, 1, NOW, NOW + 1, crl, sizeof(crl), &n), MST_PKI_MALFORMED);
-	assert_int_equal(mst_crl_issue(&ca.signer.signer, view(&ca.cert), NULL, 0, 1, NOW, NOW + 1, crl, 40, &n), MST_PKI_NO_ROOM);
+		assert_int_equal(mst_crl_issue(&ca.signer.signer, view(&ca.cert), &row[i], 1, 1, NOW, NOW + 1,
+					       crl, sizeof(crl), &n),
+				 MST_PKI_MALFORMED);
+	assert_int_equal(
+		mst_crl_issue(&ca.signer.signer, view(&ca.cert), NULL, 0, 1, NOW, NOW, crl, sizeof(crl), &n),
+		MST_PKI_MALFORMED);
+	assert_int_equal(mst_crl_issue(&ca.signer.signer, MST_VIEW_LIT("no"), NULL, 0, 1, NOW, NOW + 1, crl,
+				       sizeof(crl), &n),
+			 MST_PKI_MALFORMED);
+	assert_int_equal(
+		mst_crl_issue(&ca.signer.signer, view(&ca.cert), NULL, 0, 1, NOW, NOW + 1, crl, 40, &n),
+		MST_PKI_NO_ROOM);
 }
 
 static void names_that_cannot_be_certified_are_refused(void **state)
 {
 	static const struct { enum mst_id_kind kind; const char *value; } row[] = {
-		{ MST_ID_FQDN, "*.example.com" }, { MST_ID_FQDN, "a b" }, { MST_ID_FQDN, "" }, { MST_ID_CSE_ABS, "//sp.example.com/CSE_1" },
-		{ MST_ID_DEVICE, "2.999.1.2.3" }, { MST_ID_KEY, "a@b.example" }, { MST_ID_NONE, "x" }, { MST_ID_AE_ABS, "/S1" },
+		{ MST_ID_FQDN, "*.example.com" },
+		{ MST_ID_FQDN, "a b" },
+		{ MST_ID_FQDN, "" },
+		{ MST_ID_CSE_ABS, "//sp.example.com/CSE_1" },
+		{ MST_ID_DEVICE, "2.999.1.2.3" },
+		{ MST_ID_KEY, "a@b.example" },
+		{ MST_ID_NONE, "x" },
+		{ MST_ID_AE_ABS, "/S1" },
 	};
 	struct party p = { 0 };
 
@@ -273,7 +316,8 @@ static void names_that_cannot_be_certified_are_refused(void **state)
 	mst_local_signer_deinit(&p.signer);
 }
 
-static int refuses(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n)
+static int refuses(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap,
+		   size_t *ret_n)
 {
 	(void)s, (void)digest, (void)out, (void)cap, (void)ret_n;
 	return 2;
@@ -307,17 +351,33 @@ static void bad_specifications_and_keys_are_refused(void **state)
 	t.permitted_dns[t.n_permitted_dns++] = "*.bad";
 	assert_int_equal(issue(&p, &t), MST_PKI_MALFORMED);
 	/* the signer's key is not the issuer's; the signer says no; no room */
-	assert_int_equal(mst_cert_issue(c, &p.signer.signer, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki }, &s, out.b, sizeof(out.b), &out.n), MST_PKI_BAD_SIGNATURE);
-	assert_int_equal(mst_cert_issue(c, &none, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki }, &s, out.b, sizeof(out.b), &out.n), MST_PKI_NOT_SIGNED);
-	assert_int_equal(mst_cert_issue(c, &ca.signer.signer, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki }, &s, out.b, 100, &out.n), MST_PKI_NO_ROOM);
+	assert_int_equal(mst_cert_issue(c, &p.signer.signer, view(&ca.cert),
+					(struct mst_view){ p.spki, p.n_spki }, &s, out.b, sizeof(out.b),
+					&out.n),
+			 MST_PKI_BAD_SIGNATURE);
+	assert_int_equal(mst_cert_issue(c, &none, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki }, &s,
+					out.b, sizeof(out.b), &out.n),
+			 MST_PKI_NOT_SIGNED);
+	assert_int_equal(mst_cert_issue(c, &ca.signer.signer, view(&ca.cert),
+					(struct mst_view){ p.spki, p.n_spki }, &s, out.b, 100, &out.n),
+			 MST_PKI_NO_ROOM);
 	/* a point that is not on the curve, and another length */
 	memcpy(point, p.spki, p.n_spki);
 	point[p.n_spki - 1] ^= 1;
-	assert_int_equal(mst_cert_issue(c, &ca.signer.signer, view(&ca.cert), (struct mst_view){ point, p.n_spki }, &s, out.b, sizeof(out.b), &out.n), MST_PKI_WEAK_KEY);
-	assert_int_equal(mst_cert_issue(c, &ca.signer.signer, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki - 1 }, &s, out.b, sizeof(out.b), &out.n), MST_PKI_WEAK_KEY);
+	assert_int_equal(mst_cert_issue(c, &ca.signer.signer, view(&ca.cert),
+					(struct mst_view){ point, p.n_spki }, &s, out.b, sizeof(out.b),
+					&out.n),
+			 MST_PKI_WEAK_KEY);
+	assert_int_equal(mst_cert_issue(c, &ca.signer.signer, view(&ca.cert),
+					(struct mst_view){ p.spki, p.n_spki - 1 }, &s, out.b, sizeof(out.b),
+					&out.n),
+			 MST_PKI_WEAK_KEY);
 	/* a leaf is no issuer */
 	assert_int_equal(issue(&p, &s), 0);
-	assert_int_equal(mst_cert_issue(c, &p.signer.signer, view(&p.cert), (struct mst_view){ p.spki, p.n_spki }, &s, out.b, sizeof(out.b), &out.n), MST_PKI_MALFORMED);
+	assert_int_equal(mst_cert_issue(c, &p.signer.signer, view(&p.cert),
+					(struct mst_view){ p.spki, p.n_spki }, &s, out.b, sizeof(out.b),
+					&out.n),
+			 MST_PKI_MALFORMED);
 	mst_local_signer_deinit(&p.signer);
 }
 
@@ -337,7 +397,8 @@ static void a_certificate_without_subject_and_without_end(void **state)
 	assert_int_equal(mst_cert_info(view(&p.cert), &info, NULL), 0);
 	assert_true(info.not_after == MST_NEVER);
 	write_pem("leaf.pem", "CERTIFICATE", view(&p.cert));
-	assert_int_equal(OPENSSL(out, "verify", "-x509_strict", "-attime", AT, "-CAfile", "ca.pem", "leaf.pem"), 0);
+	assert_int_equal(
+		OPENSSL(out, "verify", "-x509_strict", "-attime", AT, "-CAfile", "ca.pem", "leaf.pem"), 0);
 	assert_int_equal(OPENSSL(out, "x509", "-in", "leaf.pem", "-noout", "-text"), 0);
 	assert_non_null(strstr(out, "X509v3 Subject Alternative Name: critical"));
 	assert_non_null(strstr(out, "Dec 31 23:59:59 9999 GMT"));
@@ -377,7 +438,13 @@ static void serials_differ_and_hashes_are_those_of_the_command(void **state)
 /* What nobody of ours writes: made by the command, read by us. */
 static void names_of_strangers(void **state)
 {
-	static const struct { const char *san; int want; size_t n; enum mst_id_kind kind; const char *value; } row[] = {
+	static const struct {
+		const char *san;
+		int want;
+		size_t n;
+		enum mst_id_kind kind;
+		const char *value;
+	} row[] = {
 		{ "DNS:*.example.com", MST_PKI_MALFORMED, 0, MST_ID_NONE, "" },
 		{ "DNS:a.example.com,DNS:*.b.example.com", MST_PKI_MALFORMED, 0, MST_ID_NONE, "" },
 		{ "DNS:a_b.example.com", MST_PKI_MALFORMED, 0, MST_ID_NONE, "" },
@@ -387,13 +454,16 @@ static void names_of_strangers(void **state)
 		{ "URI://sp.example.com/S1", 0, 1, MST_ID_AE_ABS, "//sp.example.com/S1" },
 		{ "URI:https://sp.example.com/S1?x=1", 0, 0, MST_ID_NONE, "" },
 		{ "URI:ftp://sp.example.com/S1", 0, 0, MST_ID_NONE, "" },
-		{ "URI:urn:gsma:imei:90420156-025763-0;svn=42", 0, 1, MST_ID_NODE, "urn:gsma:imei:90420156-025763-0;svn=42" },
-		{ "otherName:0.2.481.1;UTF8:100.3030.10011", 0, 1, MST_ID_DEVICE, "0.2.481.1.100.3030.10011" },
+		{ "URI:urn:gsma:imei:90420156-025763-0;svn=42", 0, 1, MST_ID_NODE,
+		  "urn:gsma:imei:90420156-025763-0;svn=42" },
+		{ "otherName:0.2.481.1;UTF8:100.3030.10011", 0, 1, MST_ID_DEVICE,
+		  "0.2.481.1.100.3030.10011" },
 		{ "otherName:0.2.481.1;UTF8:100.x", MST_PKI_MALFORMED, 0, MST_ID_NONE, "" },
 		{ "otherName:0.2.481.1;IA5:100.3030.10011", MST_PKI_MALFORMED, 0, MST_ID_NONE, "" },
 		{ "otherName:1.2.3.4;UTF8:whatever", 0, 0, MST_ID_NONE, "" },
 		{ "email:a@example.com,IP:127.0.0.1", 0, 0, MST_ID_NONE, "" },
-		{ "DNS:a.de,DNS:b.de,DNS:c.de,DNS:d.de,DNS:e.de,DNS:f.de,DNS:g.de,DNS:h.de,DNS:i.de", MST_PKI_NO_ROOM, 0, MST_ID_NONE, "" },
+		{ "DNS:a.de,DNS:b.de,DNS:c.de,DNS:d.de,DNS:e.de,DNS:f.de,DNS:g.de,DNS:h.de,DNS:i.de",
+		  MST_PKI_NO_ROOM, 0, MST_ID_NONE, "" },
 	};
 	char out[8192], ext[300], path[128];
 
@@ -406,8 +476,11 @@ static void names_of_strangers(void **state)
 		int r;
 
 		snprintf(ext, sizeof(ext), "subjectAltName=%s", row[i].san);
-		assert_int_equal(OPENSSL(out, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "k.pem",
-		                         "-subj", "/CN=stranger", "-days", "1", "-outform", "DER", "-out", "s.der", "-addext", ext), 0);
+		assert_int_equal(OPENSSL(out, "req", "-x509", "-newkey", "ec", "-pkeyopt",
+					 "ec_paramgen_curve:P-256", "-nodes", "-keyout", "k.pem", "-subj",
+					 "/CN=stranger", "-days", "1", "-outform", "DER", "-out", "s.der",
+					 "-addext", ext),
+				 0);
 		snprintf(path, sizeof(path), "%s/s.der", dir);
 		f = fopen(path, "rb");
 		assert_non_null(f);
@@ -431,7 +504,8 @@ static void names_of_strangers(void **state)
 	}
 }
 
-/* The octets of one name are replaced in a good certificate: the signature breaks, the reader must not be fooled. */
+/* The octets of one name are replaced in a good certificate: the signature breaks, the reader must not be
+ * fooled. */
 static void an_embedded_nul_spoils_the_certificate(void **state)
 {
 	struct party p = { 0 };
@@ -463,7 +537,8 @@ static void truncated_extended_and_turned_octets_never_hurt(void **state)
 	add_san(&s, MST_ID_NODE, "urn:dev:ops:1");
 	assert_int_equal(issue(&p, &s), 0);
 	for (size_t n = 0; n < p.cert.n; n++)
-		assert_int_equal(mst_cert_info((struct mst_view){ p.cert.b, n }, &info, NULL), MST_PKI_MALFORMED);
+		assert_int_equal(mst_cert_info((struct mst_view){ p.cert.b, n }, &info, NULL),
+				 MST_PKI_MALFORMED);
 	d = p.cert;
 	d.b[d.n++] = 0;
 	assert_int_equal(mst_cert_info(view(&d), &info, NULL), MST_PKI_MALFORMED);
@@ -499,15 +574,20 @@ static void a_signer_can_see_what_it_signs(void **state)
 	(void)state;
 	make_key(&p);
 	add_san(&s, MST_ID_NODE, "urn:dev:ops:1");
-	assert_int_equal(mst_cert_issue(c, &signer, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki }, &s, p.cert.b, sizeof(p.cert.b), &p.cert.n), 0);
+	assert_int_equal(mst_cert_issue(c, &signer, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki }, &s,
+					p.cert.b, sizeof(p.cert.b), &p.cert.n),
+			 0);
 	assert_int_equal(seen.r, 0);
 	assert_true(seen.info.issued_by);
 	assert_false(seen.info.is_crl);
 	assert_false(seen.info.cert.is_ca);
 	assert_string_equal(seen.info.cert.san[0].value, "urn:dev:ops:1");
-	assert_int_equal(mst_cert_issue(c, &signer, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki }, &sub, p.cert.b, sizeof(p.cert.b), &p.cert.n), 0);
+	assert_int_equal(mst_cert_issue(c, &signer, view(&ca.cert), (struct mst_view){ p.spki, p.n_spki },
+					&sub, p.cert.b, sizeof(p.cert.b), &p.cert.n),
+			 0);
 	assert_true(seen.info.cert.is_ca);
-	assert_int_equal(mst_crl_issue(&signer, view(&ca.cert), NULL, 0, 1, NOW, NOW + 1, crl, sizeof(crl), &n), 0);
+	assert_int_equal(
+		mst_crl_issue(&signer, view(&ca.cert), NULL, 0, 1, NOW, NOW + 1, crl, sizeof(crl), &n), 0);
 	assert_int_equal(seen.r, 0);
 	assert_true(seen.info.is_crl && seen.info.issued_by);
 	assert_int_equal(mst_tbs_info(MST_VIEW_LIT("garbage"), view(&ca.cert), &t, NULL), MST_PKI_MALFORMED);
@@ -523,7 +603,8 @@ static void private_keys_are_refused_when_they_are_not_ours(void **state)
 
 	(void)state;
 	make_key(&p);
-	assert_int_equal(mst_pkey_public((struct mst_view){ p.key, p.n_key - 1 }, spki, sizeof(spki), &n), MST_PKI_MALFORMED);
+	assert_int_equal(mst_pkey_public((struct mst_view){ p.key, p.n_key - 1 }, spki, sizeof(spki), &n),
+			 MST_PKI_MALFORMED);
 	assert_int_equal(mst_pkey_public((struct mst_view){ p.key, p.n_key }, spki, 20, &n), MST_PKI_NO_ROOM);
 	assert_int_equal(mst_pkey_generate(small, sizeof(small), &n), MST_PKI_NO_ROOM);
 	assert_int_equal(mst_local_signer_init(&s, MST_VIEW_LIT("nothing")), MST_PKI_MALFORMED);
@@ -536,13 +617,20 @@ static void private_keys_are_refused_when_they_are_not_ours(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(openssl_accepts_our_ca_and_its_constraints), cmocka_unit_test(every_flavour_is_written_and_read_back),
-		cmocka_unit_test(the_issuers_constraints_hold), cmocka_unit_test(a_revoked_certificate_is_on_the_list),
-		cmocka_unit_test(bad_lists_are_refused), cmocka_unit_test(names_that_cannot_be_certified_are_refused),
-		cmocka_unit_test(bad_specifications_and_keys_are_refused), cmocka_unit_test(a_certificate_without_subject_and_without_end),
-		cmocka_unit_test(serials_differ_and_hashes_are_those_of_the_command), cmocka_unit_test(names_of_strangers),
-		cmocka_unit_test(an_embedded_nul_spoils_the_certificate), cmocka_unit_test(truncated_extended_and_turned_octets_never_hurt),
-		cmocka_unit_test(a_signer_can_see_what_it_signs), cmocka_unit_test(private_keys_are_refused_when_they_are_not_ours),
+		cmocka_unit_test(openssl_accepts_our_ca_and_its_constraints),
+		cmocka_unit_test(every_flavour_is_written_and_read_back),
+		cmocka_unit_test(the_issuers_constraints_hold),
+		cmocka_unit_test(a_revoked_certificate_is_on_the_list),
+		cmocka_unit_test(bad_lists_are_refused),
+		cmocka_unit_test(names_that_cannot_be_certified_are_refused),
+		cmocka_unit_test(bad_specifications_and_keys_are_refused),
+		cmocka_unit_test(a_certificate_without_subject_and_without_end),
+		cmocka_unit_test(serials_differ_and_hashes_are_those_of_the_command),
+		cmocka_unit_test(names_of_strangers),
+		cmocka_unit_test(an_embedded_nul_spoils_the_certificate),
+		cmocka_unit_test(truncated_extended_and_turned_octets_never_hurt),
+		cmocka_unit_test(a_signer_can_see_what_it_signs),
+		cmocka_unit_test(private_keys_are_refused_when_they_are_not_ours),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -45,8 +45,23 @@ struct mst_authorisation {
 
 enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
 
+/*
+ * What leaves and how (default deny; everything else is MST_KEEPER_DENIED):
+ *
+ *   purpose   release            derive, to purpose
+ *   KPM       as it is           -
+ *   KE        derived only       as it is or derived, to KEYREG or KM
+ *   KEYREG    as it is           as it is, to KEYREG
+ *   KM        as it is           as it is, to KM
+ *
+ * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
+ */
 enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL };
 
+/*
+ * Every operation: 0, an mst_keeper_outcome, or a fault; results are written on 0 only. DENIED comes before
+ * everything else: who may not ask learns nothing about the key.
+ */
 struct mst_keeper;
 struct mst_keeper_ops {
 	const char *name;
@@ -54,36 +69,53 @@ struct mst_keeper_ops {
 	int (*wrap)(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p,
 	            const char *key_id, struct mst_wrapped *ret_w);
 	/* A fresh random key of 32 octets, wrapped. */
-	int (*create)(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
+	int (*create)(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id,
+		      struct mst_wrapped *ret_w);
 	/* Wrapped key, or a key derived from it, sealed for channel `to`, for one use. */
 	int (*release)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
 	               enum mst_key_purpose p, const char *key_id, enum mst_derive_how how, int suid,
 	               const char *target, uint32_t to, struct mst_wrapped *ret_sealed);
 	/* Derive and wrap again under another purpose and id; nothing leaves. */
-	int (*derive)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id,
-	              enum mst_derive_how how, int suid, const char *target,
-	              enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w);
-	/* ECDSA P-256 signature (DER) by the CA key over the SHA-256 digest of `tbs`, a to-be-signed certificate
-	 * or revocation list, which the keeper parses before it signs. */
+	int (*derive)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p,
+		      const char *key_id, enum mst_derive_how how, int suid, const char *target,
+		      enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w);
+	/* ECDSA P-256 signature (DER) by the CA key over the SHA-256 digest of `tbs`, a to-be-signed
+	 * certificate or revocation list, which the keeper parses before it signs: issued by our CA, not a CA
+	 * itself, and its one alternative name (as mst_cert_info spells it) is the key_id of the
+	 * authorisation; for a revocation list that is MST_KEEPER_CRL. */
 	int (*sign)(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
 	            uint8_t *ret_sig, size_t cap, size_t *ret_n);
 	int (*ca_cert)(struct mst_keeper *k, uint8_t *ret_der, size_t cap, size_t *ret_n);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
+#define MST_KEEPER_CRL "crl"
 
 /*
  * In process: keys from `dir` (kek.key, ca.key wrapped by it, ca.pem). Locks its memory, marks itself
- * undumpable. mst_keeper_create_files() makes them once (`muster init`) and never overwrites.
+ * undumpable; a child of this process does not inherit it (the pages read as zero there), so open it in the
+ * process that uses it. mst_keeper_create_files() makes them once (`muster init`): all or none, and never
+ * over something: MST_KEEPER_DENIED when `dir` is there and not empty.
  */
-MST_MUST_CHECK int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k, struct mst_diag *d);
-MST_MUST_CHECK int mst_keeper_create_files(const char *dir, const char *ca_name, mst_time now, struct mst_crypto *c, struct mst_diag *d);
+MST_MUST_CHECK int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k,
+					 struct mst_diag *d);
+MST_MUST_CHECK int mst_keeper_create_files(const char *dir, const char *ca_name, mst_time now,
+					   struct mst_crypto *c, struct mst_diag *d);
+/* The same with permitted DNS subtrees for the CA (spec 2.5.4: CA certificates carry name constraints). */
+MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_name,
+					       const char *const *permitted_dns, size_t n_permitted,
+					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
+/* What a keeper has done since it was opened. */
+struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, refused; };
+struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /* Give the keeper the channel key of process `channel`. */
 MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32]);
 
-/* For the process at the other end of a channel: seal a key for the keeper, open one from it. */
+/* For the process at the other end of a channel: seal a key for the keeper, open one from it (0, FORGED). */
 struct mst_channel { uint32_t id; uint8_t key[32]; };
-MST_MUST_CHECK int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_key *k, struct mst_wrapped *ret_s);
-MST_MUST_CHECK int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c, const struct mst_wrapped *s, struct mst_key *ret_k);
+MST_MUST_CHECK int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c,
+				    const struct mst_key *k, struct mst_wrapped *ret_s);
+MST_MUST_CHECK int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c,
+				    const struct mst_wrapped *s, struct mst_key *ret_k);
 
 #endif

@@ -6,11 +6,12 @@
  *   cred-0, cred-1    a credential each (.a, .b)
  *   blob-NAME         small things (.a, .b)
  *
- * `slots` is the only truth about slots, so that promoting is one write of one file. A credential file that it
- * does not name is left over from a step that was cut off, and goes away at the next chance. `slots` is
+ * `slots` is the only truth about slots, so that promoting is one write of one file. A credential file that
+ * it does not name is left over from a step that was cut off, and goes away at the next chance. `slots` is
  * there from the first start on; when it is missing although other files are there, something was lost, and
  * that is never taken for a fresh start (lesson 16).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,8 +54,8 @@ static int read_slots(struct file_env *e, bool *ret_settled, struct mst_diag *d)
 	}
 	if (r)
 		return r;
-	if (v.n != 3 || v.p[0] != SLOTS_VERSION || (v.p[1] > 1 && v.p[1] != NO_FILE) || (v.p[2] > 1 && v.p[2] != NO_FILE) ||
-	    (v.p[1] == v.p[2] && v.p[1] != NO_FILE)) {
+	if (v.n != 3 || v.p[0] != SLOTS_VERSION || (v.p[1] > 1 && v.p[1] != NO_FILE) ||
+	    (v.p[2] > 1 && v.p[2] != NO_FILE) || (v.p[1] == v.p[2] && v.p[1] != NO_FILE)) {
 		mst_diag_set(d, 0, slots_name, "holds no record of slots that this version knows", NULL);
 		return MST_SECENV_CORRUPT;
 	}
@@ -82,12 +83,14 @@ static void settle(struct file_env *e)
 	if (!settled && write_slots(e, e->file[MST_SLOT_ACTIVE], e->file[MST_SLOT_PENDING], NULL))
 		return;
 	for (uint8_t i = 0; i < 2; i++)
-		if (e->file[MST_SLOT_ACTIVE] != i && e->file[MST_SLOT_PENDING] != i && sealed_exists(&e->s, cred_name[i]))
+		if (e->file[MST_SLOT_ACTIVE] != i && e->file[MST_SLOT_PENDING] != i &&
+		    sealed_exists(&e->s, cred_name[i]))
 			if (sealed_erase(&e->s, cred_name[i], NULL))
 				return;
 }
 
-static int file_load(struct mst_secenv *env, enum mst_slot slot, struct mst_root_cred *ret_c, struct mst_diag *d)
+static int file_load(struct mst_secenv *env, enum mst_slot slot, struct mst_root_cred *ret_c,
+		     struct mst_diag *d)
 {
 	struct file_env *e = of(env);
 	struct mst_view v;
@@ -103,14 +106,16 @@ static int file_load(struct mst_secenv *env, enum mst_slot slot, struct mst_root
 		r = MST_SECENV_CORRUPT;
 	}
 	if (!r && !mst_root_cred_decode(v, ret_c)) {
-		mst_diag_set(d, 0, cred_name[e->file[slot]], "holds no credential that this version knows", NULL);
+		mst_diag_set(d, 0, cred_name[e->file[slot]], "holds no credential that this version knows",
+			     NULL);
 		r = MST_SECENV_CORRUPT;
 	}
 	mst_wipe(e->s.plain, sizeof(e->s.plain));
 	return r;
 }
 
-static int file_store(struct mst_secenv *env, enum mst_slot slot, const struct mst_root_cred *c, struct mst_diag *d)
+static int file_store(struct mst_secenv *env, enum mst_slot slot, const struct mst_root_cred *c,
+		      struct mst_diag *d)
 {
 	struct file_env *e = of(env);
 	struct mst_writer w = mst_writer_of(e->cred, sizeof(e->cred));
@@ -181,13 +186,15 @@ static bool blob_file(const char *name, char out[SEALED_NAME_MAX])
 	size_t n = strnlen(name, 33);
 
 	for (size_t i = 0; i < n; i++)
-		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9') && name[i] != '-')
+		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= '0' && name[i] <= '9') &&
+		    name[i] != '-')
 			return false;
 	snprintf(out, SEALED_NAME_MAX, "blob-%.32s", name);
 	return n > 0 && n <= 32;
 }
 
-static int file_load_blob(struct mst_secenv *env, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+static int file_load_blob(struct mst_secenv *env, const char *name, uint8_t *out, size_t cap, size_t *ret_n,
+			  struct mst_diag *d)
 {
 	struct file_env *e = of(env);
 	char file[SEALED_NAME_MAX];
@@ -246,7 +253,8 @@ static int open_directory(struct file_env *e, const char *dir, struct mst_diag *
 		mst_diag_set(d, 0, dir, "others may write here; mode 0700 is right", NULL);
 		return MST_FAULT_CONFIG;
 	}
-	e->lock = e->s.port->open(e->s.port, e->s.dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	e->lock =
+		e->s.port->open(e->s.port, e->s.dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (e->lock < 0)
 		return secenv_os_outcome(d, dir);
 	if (flock(e->lock, LOCK_EX | LOCK_NB)) {
@@ -298,31 +306,53 @@ static int make_key(struct file_env *e, const char *key_file, struct mst_diag *d
 	fd = e->s.port->open(e->s.port, AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	if (fd < 0)
 		return secenv_os_outcome(d, key_file);
-	r = secenv_write_file(e->s.port, fd, slash ? slash + 1 : key_file, (struct mst_view){ e->s.key, sizeof(e->s.key) }, d);
+	r = secenv_write_file(e->s.port, fd, slash ? slash + 1 : key_file,
+			      (struct mst_view){ e->s.key, sizeof(e->s.key) }, d);
 	close(fd);
 	return r;
 }
 
-static bool any_file(const struct file_env *e)
+/* Is any sealed file here, whatever its name? Then this is no fresh start. */
+static int any_file(const struct file_env *e, bool *ret_any, struct mst_diag *d)
 {
-	return sealed_exists(&e->s, slots_name) || sealed_exists(&e->s, cred_name[0]) || sealed_exists(&e->s, cred_name[1]);
+	int fd = openat(e->s.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *f;
+
+	if (!list) {
+		if (fd >= 0)
+			close(fd);
+		return secenv_os_outcome(d, "directory of the secure environment");
+	}
+	*ret_any = false;
+	while ((f = readdir(list))) {
+		struct mst_view name = mst_view_str(f->d_name);
+
+		if (mst_view_ends(name, ".a") || mst_view_ends(name, ".b"))
+			*ret_any = true;
+	}
+	closedir(list);
+	return 0;
 }
 
 static int start(struct file_env *e, const char *dir, const char *key_file, struct mst_diag *d)
 {
 	int r = open_directory(e, dir, d);
+	bool any = false;
 
+	if (!r)
+		r = any_file(e, &any, d);
 	if (r)
 		return r;
 	r = read_key(e, key_file, d);
 	if (r == MST_SECENV_NONE) {
-		if (any_file(e)) {
+		if (any) {
 			mst_diag_set(d, 0, key_file, "missing, but there are files sealed with it", NULL);
 			return MST_SECENV_CORRUPT;
 		}
 		r = make_key(e, key_file, d);
 	}
-	if (!r && !any_file(e))
+	if (!r && !any)
 		r = write_slots(e, NO_FILE, NO_FILE, d);
 	if (!r)
 		settle(e);
@@ -350,7 +380,8 @@ int secenv_file_open_on(struct secenv_port *p, const char *dir, const char *key_
 	return 0;
 }
 
-int mst_secenv_file_open(const char *dir, const char *key_file, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d)
+int mst_secenv_file_open(const char *dir, const char *key_file, struct mst_crypto *c,
+			 struct mst_secenv **ret_s, struct mst_diag *d)
 {
 	return secenv_file_open_on(secenv_port_real(), dir, key_file, c, ret_s, d);
 }

@@ -93,7 +93,8 @@ int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct m
 		errno = e;
 		return r;
 	}
-	/* The new name is there; without this a power cut could still take it back. Never "full, nothing changed". */
+	/* The new name is there; without this a power cut could still take it back. Never "full, nothing
+	 * changed". */
 	if (p->fsync(p, dir)) {
 		(void)secenv_os_outcome(d, name);
 		return MST_FAULT_IO;

@@ -33,7 +33,8 @@ static void put_text(struct mst_writer *w, const char *s, size_t cap)
 
 int mst_root_cred_encode(const struct mst_root_cred *c, struct mst_writer *w)
 {
-	if (c->key.n > MST_KEY_MAX || c->ke.n > MST_KEY_MAX || c->n_registrar_poa > MST_COUNT(c->registrar_poa))
+	if (c->key.n > MST_KEY_MAX || c->ke.n > MST_KEY_MAX ||
+	    c->n_registrar_poa > MST_COUNT(c->registrar_poa))
 		return MST_FAULT_BUG;
 	mst_put_u16(w, VERSION);
 	mst_put_block16(w, mst_key_view(&c->key));

@@ -31,7 +31,8 @@ static ssize_t slurp(struct sealed *s, const char *file, int *ret_fault)
 
 	if (fd < 0) {
 		if (errno != ENOENT && errno != ELOOP)
-			*ret_fault = MST_FAULT_IO;      /* too many files, no permission, no disk: says nothing about the file */
+			*ret_fault = MST_FAULT_IO; /* too many files, no permission, no disk: says nothing
+						      about the file */
 		return errno == ENOENT ? -1 : -2;
 	}
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
@@ -60,7 +61,8 @@ static struct mst_view aad_of(struct mst_view head, const char *name, uint8_t *o
 }
 
 /* Open one generation; plain text into s->plain when it is good. */
-static int read_generation(struct sealed *s, const char *name, int gen, struct generation *ret_g, size_t *ret_n)
+static int read_generation(struct sealed *s, const char *name, int gen, struct generation *ret_g,
+			   size_t *ret_n)
 {
 	char file[SEALED_NAME_MAX + 8];
 	uint8_t aad[SEALED_HEAD + SEALED_NAME_MAX];
@@ -77,11 +79,13 @@ static int read_generation(struct sealed *s, const char *name, int gen, struct g
 	if (n < (ssize_t)SEALED_HEAD)
 		return 0;
 	r = mst_reader_of((struct mst_view){ s->file, (size_t)n });
-	if (!mst_view_eq(mst_read(&r, sizeof(magic)), (struct mst_view){ magic, sizeof(magic) }) || mst_read_u16(&r) != VERSION)
+	if (!mst_view_eq(mst_read(&r, sizeof(magic)), (struct mst_view){ magic, sizeof(magic) }) ||
+	    mst_read_u16(&r) != VERSION)
 		return 0;
 	ret_g->counter = mst_read_u64(&r);
-	fault = mst_box_open(s->c, s->key, aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, aad, sizeof(aad)),
-	                     (struct mst_view){ r.p, r.left }, s->plain, sizeof(s->plain), ret_n);
+	fault = mst_box_open(s->c, s->key,
+			     aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, aad, sizeof(aad)),
+			     (struct mst_view){ r.p, r.left }, s->plain, sizeof(s->plain), ret_n);
 	if (!fault)
 		ret_g->state = GOOD;
 	return fault < 0 ? fault : 0;
@@ -105,7 +109,8 @@ static int look(struct sealed *s, const char *name, struct generation g[GENS], i
 	return 0;
 }
 
-int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool *ret_settled, struct mst_diag *d)
+int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool *ret_settled,
+		struct mst_diag *d)
 {
 	struct generation g[GENS], again;
 	uint8_t hash[2][MST_SHA256_LEN];
@@ -160,7 +165,8 @@ int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct m
 	mst_put(&w, (struct mst_view){ magic, sizeof(magic) });
 	mst_put_u16(&w, VERSION);
 	mst_put_u64(&w, best < 0 ? 1 : g[best].counter + 1);
-	r = mst_box_seal(s->c, s->key, aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, aad, sizeof(aad)), v, &w);
+	r = mst_box_seal(s->c, s->key,
+			 aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, aad, sizeof(aad)), v, &w);
 	if (r)
 		return r;
 	gen_name(name, best == GEN_A ? GEN_B : GEN_A, file);

@@ -38,7 +38,8 @@ int secenv_os_outcome(struct mst_diag *d, const char *what);
 
 /* 0, MST_SECENV_NONE, MST_SECENV_CORRUPT. *ret_v is good until the next call. `settled`: both generations
  * are there and hold the same octets. */
-MST_MUST_CHECK int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool *ret_settled, struct mst_diag *d);
+MST_MUST_CHECK int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool *ret_settled,
+			       struct mst_diag *d);
 /* Durable when it returns 0; else MST_SECENV_FULL or a fault. */
 MST_MUST_CHECK int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d);
 /* Gone when it returns 0. */
@@ -46,10 +47,11 @@ MST_MUST_CHECK int sealed_erase(struct sealed *s, const char *name, struct mst_d
 bool sealed_exists(const struct sealed *s, const char *name);
 
 /* Write-new, fsync, rename, fsync(dir); `dir` is a directory's descriptor. */
-MST_MUST_CHECK int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct mst_view v, struct mst_diag *d);
+MST_MUST_CHECK int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct mst_view v,
+				     struct mst_diag *d);
 
 /* mst_secenv_file_open() on another port. */
-MST_MUST_CHECK int secenv_file_open_on(struct secenv_port *p, const char *dir, const char *key_file, struct mst_crypto *c,
-                                       struct mst_secenv **ret_s, struct mst_diag *d);
+MST_MUST_CHECK int secenv_file_open_on(struct secenv_port *p, const char *dir, const char *key_file,
+				       struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d);
 
 #endif

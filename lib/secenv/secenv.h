@@ -53,16 +53,19 @@ struct mst_secenv;
 struct mst_secenv_ops {
 	const char *name;
 	/* Root credentials. load: 0, NONE, CORRUPT. store: durable when it returns 0. */
-	int (*load)(struct mst_secenv *s, enum mst_slot slot, struct mst_root_cred *ret_c, struct mst_diag *d);
-	int (*store)(struct mst_secenv *s, enum mst_slot slot, const struct mst_root_cred *c, struct mst_diag *d);
+	int (*load)(struct mst_secenv *s, enum mst_slot slot, struct mst_root_cred *ret_c,
+		    struct mst_diag *d);
+	int (*store)(struct mst_secenv *s, enum mst_slot slot, const struct mst_root_cred *c,
+		     struct mst_diag *d);
 	/* The pending slot becomes the active one, in one atomic step; the old active one is erased. */
 	int (*promote)(struct mst_secenv *s, struct mst_diag *d);       /* also NONE: nothing is pending */
-	/* Gone is done. When the record of the slots itself is CORRUPT, erasing either slot starts anew with two
-	 * empty ones: the one way out, and a decision of the caller, never made here. */
+	/* Gone is done. When the record of the slots itself is CORRUPT, erasing either slot starts anew with
+	 * two empty ones: the one way out, and a decision of the caller, never made here. */
 	int (*erase)(struct mst_secenv *s, enum mst_slot slot, struct mst_diag *d);
 	/* Small durable blobs by name (engine progress, retry state, last known time). At most 64 KiB. A name
 	 * is 1 to 32 of a-z 0-9 and '-'; another one is MST_FAULT_BUG. load_blob: 0, NONE, CORRUPT. */
-	int (*load_blob)(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
+	int (*load_blob)(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n,
+			 struct mst_diag *d);
 	int (*store_blob)(struct mst_secenv *s, const char *name, struct mst_view v, struct mst_diag *d);
 	void (*close)(struct mst_secenv *s);
 };

@@ -110,7 +110,10 @@ static int faulty_unlink(struct secenv_port *p, int at, const char *name)
 
 static void start(struct faulty *f, enum mode mode)
 {
-	*f = (struct faulty){ .port = { faulty_open, faulty_write, faulty_fsync, faulty_rename, faulty_unlink }, .mode = mode, .last_fd = -1 };
+	*f = (struct faulty){ .port = { faulty_open, faulty_write, faulty_fsync, faulty_rename,
+					faulty_unlink },
+			      .mode = mode,
+			      .last_fd = -1 };
 }
 
 /* The environment on a disk that is well. */
@@ -184,12 +187,23 @@ static unsigned state_of(struct mst_secenv *s)
 	return holds(s, MST_SLOT_ACTIVE) * 10000 + holds(s, MST_SLOT_PENDING) * 100 + blob_of(s);
 }
 
-static int do_store_active(struct mst_secenv *s) { struct mst_root_cred k = cred(11); return s->ops->store(s, MST_SLOT_ACTIVE, &k, NULL); }
-static int do_store_pending(struct mst_secenv *s) { struct mst_root_cred k = cred(12); return s->ops->store(s, MST_SLOT_PENDING, &k, NULL); }
+static int do_store_active(struct mst_secenv *s)
+{
+	struct mst_root_cred k = cred(11);
+	return s->ops->store(s, MST_SLOT_ACTIVE, &k, NULL);
+}
+static int do_store_pending(struct mst_secenv *s)
+{
+	struct mst_root_cred k = cred(12);
+	return s->ops->store(s, MST_SLOT_PENDING, &k, NULL);
+}
 static int do_promote(struct mst_secenv *s) { return s->ops->promote(s, NULL); }
 static int do_erase_active(struct mst_secenv *s) { return s->ops->erase(s, MST_SLOT_ACTIVE, NULL); }
 static int do_erase_pending(struct mst_secenv *s) { return s->ops->erase(s, MST_SLOT_PENDING, NULL); }
-static int do_blob(struct mst_secenv *s) { return s->ops->store_blob(s, "progress", MST_VIEW_LIT("\x0d"), NULL); }
+static int do_blob(struct mst_secenv *s)
+{
+	return s->ops->store_blob(s, "progress", MST_VIEW_LIT("\x0d"), NULL);
+}
 
 static const struct { const char *name; int (*act)(struct mst_secenv *s); } acts[] = {
 	{ "store active", do_store_active }, { "store pending", do_store_pending }, { "promote", do_promote },
@@ -372,8 +386,10 @@ static void data_is_on_the_disk_before_its_name_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_failure_leaves_the_old_or_the_new_state), cmocka_unit_test(promotion_is_one_step),
-		cmocka_unit_test(a_first_start_that_is_cut_off_can_be_repeated), cmocka_unit_test(data_is_on_the_disk_before_its_name_is),
+		cmocka_unit_test(every_failure_leaves_the_old_or_the_new_state),
+		cmocka_unit_test(promotion_is_one_step),
+		cmocka_unit_test(a_first_start_that_is_cut_off_can_be_repeated),
+		cmocka_unit_test(data_is_on_the_disk_before_its_name_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,10 +186,12 @@ static void blobs(void **state)
 	assert_int_equal(s->ops->store_blob(s, "big", (struct mst_view){ big, SEALED_PLAIN_MAX }, NULL), 0);
 	assert_int_equal(s->ops->load_blob(s, "big", out, sizeof(out), &n, NULL), 0);
 	assert_int_equal(n, SEALED_PLAIN_MAX);
-	assert_int_equal(s->ops->store_blob(s, "big", (struct mst_view){ big, sizeof(big) }, NULL), MST_FAULT_BUG);
+	assert_int_equal(s->ops->store_blob(s, "big", (struct mst_view){ big, sizeof(big) }, NULL),
+			 MST_FAULT_BUG);
 	assert_int_equal(s->ops->store_blob(s, "../x", MST_VIEW_NONE, NULL), MST_FAULT_BUG);
 	assert_int_equal(s->ops->store_blob(s, "", MST_VIEW_NONE, NULL), MST_FAULT_BUG);
-	assert_int_equal(s->ops->store_blob(s, "a-name-of-thirty-three-characters", MST_VIEW_NONE, NULL), MST_FAULT_BUG);
+	assert_int_equal(s->ops->store_blob(s, "a-name-of-thirty-three-characters", MST_VIEW_NONE, NULL),
+			 MST_FAULT_BUG);
 	s->ops->close(s);
 }
 
@@ -268,6 +270,24 @@ static void a_damaged_record_of_slots_has_a_second_copy(void **state)
 	expect(s, MST_SLOT_ACTIVE, 0);
 	put(s, MST_SLOT_ACTIVE, 7);
 	expect(s, MST_SLOT_ACTIVE, 7);
+	s->ops->close(s);
+}
+
+/* lesson 16: not even when all that is left is a blob */
+static void what_is_left_over_is_no_fresh_start(void **state)
+{
+	struct mst_secenv *s = must_open();
+	struct mst_root_cred got;
+	char cmd[200];
+
+	(void)state;
+	put(s, MST_SLOT_ACTIVE, 1);
+	assert_int_equal(s->ops->store_blob(s, "progress", MST_VIEW_LIT("x"), NULL), 0);
+	s->ops->close(s);
+	snprintf(cmd, sizeof(cmd), "cd %s && rm slots.? cred-*", dir);
+	assert_int_equal(system(cmd), 0);
+	s = must_open();
+	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &got, NULL), MST_SECENV_CORRUPT);
 	s->ops->close(s);
 }
 
@@ -390,8 +410,9 @@ static void the_longest_credential_fits(void **state)
 	struct mst_root_cred a;
 	uint8_t buf[MST_ROOT_CRED_MAX];
 	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
-	char *const text[] = { a.key_id, a.ke_id, a.admin_fqdn, a.mef_fqdn, a.mef_uri, a.mef_reg_id, a.maf_fqdn, a.maf_uri,
-	                       a.maf_reg_id, a.node_id, a.cse_id, a.ae_id, a.registrar_cse_id };
+	char *const text[] = { a.key_id,     a.ke_id,    a.admin_fqdn,      a.mef_fqdn,   a.mef_uri,
+			       a.mef_reg_id, a.maf_fqdn, a.maf_uri,         a.maf_reg_id, a.node_id,
+			       a.cse_id,     a.ae_id,    a.registrar_cse_id };
 
 	(void)state;
 	memset(&a, 0, sizeof(a));
@@ -409,10 +430,18 @@ static void the_longest_credential_fits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(two_slots_promote_and_stay), T(the_old_credential_leaves_no_file), T(nothing_readable_on_disk), T(blobs),
-		T(two_agents_cannot_share), T(a_damaged_copy_gives_the_older_one_and_says_so),
-		T(a_damaged_record_of_slots_has_a_second_copy), T(every_turned_bit_and_every_cut_is_noticed),
-		T(files_cannot_change_places), T(the_key_file_is_looked_at), T(credentials_as_octets), T(the_longest_credential_fits),
+		T(two_slots_promote_and_stay),
+		T(the_old_credential_leaves_no_file),
+		T(nothing_readable_on_disk),
+		T(blobs),
+		T(two_agents_cannot_share),
+		T(a_damaged_copy_gives_the_older_one_and_says_so),
+		T(a_damaged_record_of_slots_has_a_second_copy),
+		T(every_turned_bit_and_every_cut_is_noticed),
+		T(what_is_left_over_is_no_fresh_start), T(files_cannot_change_places),
+		T(the_key_file_is_looked_at),
+		T(credentials_as_octets),
+		T(the_longest_credential_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

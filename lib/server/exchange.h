@@ -25,6 +25,10 @@ struct mst_exchange {
 	bool has_export;                  /* on Create: exporter output of this session under the role's label */
 	uint8_t export_id[16];
 	struct mst_wrapped export_key;    /* sealed by `channel` */
+	/* An explicit key in the content of a key registration (spec 4.4.1): the listener cuts the member out of
+	 * the content and passes the key sealed. The engine refuses content that still carries one. */
+	bool has_key_value;
+	struct mst_wrapped key_value;     /* sealed by `channel` */
 	char attempt[33];                 /* from X-M2M-VSI "attempt=…"; "" when absent */
 };
 
@@ -95,6 +99,10 @@ struct mst_role_conf {
 	int64_t retry_duration;           /* NO_MORE_COMMANDS */
 	struct mst_mef_link mef[8]; size_t n_mef;      /* MAF: which MEFs it asks */
 	char maf_fqdn[8][MST_ID_MAX]; size_t n_maf;    /* MEF: MAFs that may fetch (by FQDN certificate) */
+	/* MEF: SHA-256 of the anchor that the path of such a MAF must end at; all zero = any of the listener's. A
+	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
+	uint8_t maf_anchor[8][MST_SHA256_LEN];
+	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 
 struct mst_role_env {

@@ -7,7 +7,18 @@
  * Nothing is promised to a peer before commit has returned 0.
  *
  * Roles share the code, never each other's rows: registration, keyreg and credential take the role as the
- * first part of the key. Strings are NUL-terminated copies.
+ * first part of the key. Strings are NUL-terminated copies, compared octet by octet as given: whoever
+ * calls brings identifiers in their canonical spelling (mst_id_normalise).
+ *
+ * Faults: the database full gives MST_FAULT_SPACE, damaged MST_FAULT_CORRUPT, anything else that failed
+ * MST_FAULT_STORE; mst_store_error() has the words. When a fault has cost the whole group, every further
+ * call in it and its commit give the fault again, until mst_store_rollback(). A write outside a group is a
+ * group of its own. Marks nest once: a mark inside a mark is the deepest.
+ *
+ * A reference to a row that does not exist (a node's subscription, an identity's node, a keyreg's
+ * registration) gives MST_STORE_NONE. Lists come in the order of their key; `limit` 0 means all; an `each`
+ * that returns other than 0 ends the list, and the list returns that. `each` may read the store, and may
+ * write it too, but which of its own new rows the list then shows is not promised.
  */
 #ifndef MST_STORE_STORE_H
 #define MST_STORE_STORE_H
@@ -25,6 +36,8 @@ struct mst_store;
 MST_MUST_CHECK int mst_store_open(const char *url, struct mst_store **ret_s, struct mst_diag *d);
 struct mst_store *mst_store_close(struct mst_store *s);
 int mst_store_version(struct mst_store *s);                       /* number of the last migration */
+/* Words for the last fault, for the log: what the database said. "" when there was none. */
+const char *mst_store_error(struct mst_store *s);
 
 MST_MUST_CHECK int mst_store_begin(struct mst_store *s);
 MST_MUST_CHECK int mst_store_commit(struct mst_store *s);         /* durable when 0; a fault leaves nothing of the group */
@@ -32,7 +45,7 @@ void mst_store_rollback(struct mst_store *s);
 MST_MUST_CHECK int mst_store_mark(struct mst_store *s);
 MST_MUST_CHECK int mst_store_release(struct mst_store *s);
 void mst_store_undo(struct mst_store *s);
-/* Tests: fail the n-th write step from now (0 = off). */
+/* Tests: fail the n-th write step from now (0 = off). Steps are begin, commit, mark, release and each write. */
 void mst_store_fail_at(struct mst_store *s, unsigned n);
 
 /* --- provider's registry (admin role writes, mef and maf read) --- */
@@ -102,7 +115,10 @@ struct mst_registration {
 int mst_store_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r);   /* upsert by reg_id; EXISTS */
 int mst_store_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id, struct mst_registration *ret);
 int mst_store_reg_find(struct mst_store *s, enum mst_role role, const char *client_id, const char *admin_fqdn, struct mst_registration *ret);
-int mst_store_reg_delete(struct mst_store *s, enum mst_role role, const char *reg_id);              /* and its keyregs and credentials */
+/* And its keyregs and credentials: those whose `via` is the registration, and the one named by `key_id`. */
+int mst_store_reg_delete(struct mst_store *s, enum mst_role role, const char *reg_id);
+int mst_store_reg_of_node(struct mst_store *s, enum mst_role role, int64_t node,
+                          int (*each)(void *, const struct mst_registration *), void *arg);
 
 struct mst_keyreg {
 	char rel_key_id[MST_ID_MAX];      /* unique per role */
@@ -116,6 +132,7 @@ struct mst_keyreg {
 	uint64_t session;                 /* connection that made it, 0 = own key value */
 	mst_time created, modified, expires;
 };
+/* insert: EXISTS when the key is taken; update: NONE when there is no such row. So for credentials. */
 int mst_store_keyreg_put(struct mst_store *s, enum mst_role role, const struct mst_keyreg *r, bool insert);
 int mst_store_keyreg_get(struct mst_store *s, enum mst_role role, const char *rel_key_id, struct mst_keyreg *ret);
 int mst_store_keyreg_delete(struct mst_store *s, enum mst_role role, const char *rel_key_id);
@@ -135,7 +152,10 @@ struct mst_credential {
 int mst_store_cred_put(struct mst_store *s, enum mst_role role, const struct mst_credential *r, bool insert);
 int mst_store_cred_get(struct mst_store *s, enum mst_role role, const char *key_id, struct mst_credential *ret);
 int mst_store_cred_delete(struct mst_store *s, enum mst_role role, const char *key_id);
+/* Of one client, oldest first. */
 int mst_store_cred_list(struct mst_store *s, enum mst_role role, const char *client_id, int (*each)(void *, const struct mst_credential *), void *arg);
+int mst_store_cred_of_node(struct mst_store *s, enum mst_role role, int64_t node,
+                           int (*each)(void *, const struct mst_credential *), void *arg);
 
 /* Certificates that were revoked (for the CRL) and issued. */
 struct mst_cert_row { char serial[64]; char subject[MST_ID_MAX]; int64_t node; mst_time issued, expires, revoked; int reason; };
@@ -143,9 +163,16 @@ int mst_store_cert_put(struct mst_store *s, const struct mst_cert_row *r);
 int mst_store_cert_get(struct mst_store *s, const char *serial, struct mst_cert_row *ret);
 int mst_store_cert_list_revoked(struct mst_store *s, mst_time now, int (*each)(void *, const struct mst_cert_row *), void *arg);
 
-/* --- audit log: append-only, entries chain by hash --- */
+/*
+ * --- audit log: append-only, without gaps, entries chain by hash ---
+ *
+ * Canonical text of an entry: nine lines "name=value\n" in this order: seq, at, role, what, node, who,
+ * attempt, outcome, why. Numbers in decimal; texts percent-encoded (all but RFC 3986 unreserved), so no
+ * value can imitate a line. hash = SHA-256(hash of the entry before || text); before the first are 32
+ * zero octets.
+ */
 struct mst_event {
-	uint64_t seq;                     /* given by append */
+	uint64_t seq;                     /* given by append: 1, 2, 3 … */
 	mst_time when;
 	char role[12];
 	char what[40];                    /* "mef.registered", "handshake.failed", "node.revoked" */
@@ -154,12 +181,17 @@ struct mst_event {
 	char attempt[33];
 	int outcome;                      /* RSC, or 0 */
 	char why[256];
-	uint8_t hash[MST_SHA256_LEN];     /* SHA-256(previous hash || canonical text of this entry) */
+	uint8_t hash[MST_SHA256_LEN];
 };
 int mst_store_event_append(struct mst_store *s, struct mst_event *e);      /* sets seq, hash */
+/* NULL, "" and 0 in a filter mean any. Ascending by seq, those after `after`. */
 struct mst_event_filter { uint64_t after; int64_t node; const char *attempt, *what_prefix, *role; mst_time since; size_t limit; };
 int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f, int (*each)(void *, const struct mst_event *), void *arg);
-/* Walk the chain: 0, or MST_FAULT_CORRUPT with the first bad seq. */
+int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq);          /* number of the newest, 0 = none */
+/* Walk the chain: 0, or MST_FAULT_CORRUPT with the first bad seq. An end cut off under a running program is
+ * noticed by that program. */
 int mst_store_event_verify(struct mst_store *s, uint64_t *ret_bad);
+/* The same, with how many good entries it saw. Either pointer may be NULL. */
+int mst_store_event_check(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
 
 #endif

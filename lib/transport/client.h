@@ -45,8 +45,4 @@ const struct mst_peer *mst_client_peer(const struct mst_client *c);
 void mst_client_close(struct mst_client *c);
 struct mst_client *mst_client_free(struct mst_client *c);     /* allowed inside callbacks; no further callback */
 
-/* "https://host:port/path" → parts, each NUL-terminated. Default port 443. False when malformed. */
-struct mst_uri { char scheme[16]; char host[256]; uint16_t port; char path[512]; };
-MST_MUST_CHECK bool mst_uri_parse(struct mst_view v, struct mst_uri *ret_u);
-
 #endif

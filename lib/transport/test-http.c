@@ -289,38 +289,12 @@ static void responses(void **state)
 		}
 }
 
-static void uris(void **state)
-{
-	static const struct { const char *in, *scheme, *host; unsigned port; const char *path; } good[] = {
-		{ "https://mef.example.com", "https", "mef.example.com", 443, "/" },
-		{ "HTTPS://mef.example.com:8443/a/b?c=d", "https", "mef.example.com", 8443, "/a/b?c=d" },
-		{ "https://[2001:db8::1]:1/", "https", "2001:db8::1", 1, "/" },
-		{ "coaps://h", "coaps", "h", 443, "/" },
-	};
-	static const char *const bad[] = { "", "https", "https:", "https:/x", "https://", "https:///x", "https://a:", "https://a:0",
-		"https://a:65536", "https://a:+1", "https://a b", "https://u@h", "https://[::1", "https://[::1]x", "https://::1/",
-		"https://h#f", "https://h?q", "1https://h", "https://h\\x/", "https://h:8443:1/" };
-	struct mst_uri u;
-
-	(void)state;
-	for (size_t i = 0; i < MST_COUNT(good); i++) {
-		assert_true(mst_uri_parse(mst_view_str(good[i].in), &u));
-		assert_string_equal(u.scheme, good[i].scheme);
-		assert_string_equal(u.host, good[i].host);
-		assert_int_equal(u.port, good[i].port);
-		assert_string_equal(u.path, good[i].path);
-	}
-	for (size_t i = 0; i < MST_COUNT(bad); i++)
-		if (mst_uri_parse(mst_view_str(bad[i]), &u))
-			fail_msg("taken: %s", bad[i]);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_requests), cmocka_unit_test(trimmed_values), cmocka_unit_test(bad_requests),
 		cmocka_unit_test(limits_hold), cmocka_unit_test(stops_after_the_message), cmocka_unit_test(continue_and_eof),
-		cmocka_unit_test(responses), cmocka_unit_test(uris),
+		cmocka_unit_test(responses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

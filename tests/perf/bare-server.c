@@ -1,59 +1,44 @@
 /*
- * The pump alone: handshake, a request, an empty 200. What a role costs is measured against it. With -t the
- * answer tells what the server knows of the session (exporter, identity): other TLS programs are tested with it.
- * Listens on loopback only; says "port N" on its standard output; ends when its standard input does.
+ * bare-server: our own TLS pump with nothing behind it. Handshake, a whole request, an empty 200; no store, no keeper,
+ * no second process. What the daemon adds to this is the price of an enrolment.
  */
 #include <event2/event.h>
+#include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/text.h"
-#include "crypto/derive.h"
-#include "tests/perf/perf-util.h"
+#include "perf.h"
 #include "transport/server.h"
 
-struct state {
-	struct perf_tls tls;
+struct bare {
 	struct event_base *base;
-	bool tell;
+	struct mst_key psk;
+	unsigned failed;
 };
 
 static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
 {
-	struct state *s = owner;
-	const struct mst_peer *p = mst_conn_peer(c);
-	uint8_t out[MST_EXPORT_LEN], text[1024], body[512];
-	struct mst_writer b = mst_writer_of(body, sizeof(body)), w = mst_writer_of(text, sizeof(text));
-
+	(void)owner;
 	(void)m;
-	if (s->tell && mst_conn_export(c, MST_LABEL_BOOTSTRAP, out, sizeof(out)) == 0) {
-		mst_put_str(&b, "export ");
-		mst_put_hex(&b, (struct mst_view){ out, sizeof(out) });
-		mst_put_str(&b, "\nidentity ");
-		mst_put_str(&b, p->how == MST_AUTH_PSK ? p->psk_identity : p->cert.n_san ? p->cert.san[0].value : "?");
-		mst_put_str(&b, "\n");
-		mst_wipe(out, sizeof(out));
-	}
-	mst_put_str(&w, "HTTP/1.1 200 \r\nContent-Length: ");
-	mst_put_dec(&w, (int64_t)b.n);
-	mst_put_str(&w, mst_conn_keep_alive(c) ? "\r\n\r\n" : "\r\nConnection: close\r\n\r\n");
-	mst_put(&w, mst_written(&b));
-	mst_conn_answer(c, mst_written(&w), false);
+	mst_conn_answer(c, MST_VIEW_LIT("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), false);
 }
 
 static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 {
-	struct state *s = owner;
+	struct bare *b = owner;
 
-	mst_conn_psk(c, s->tls.psk.n && !strcmp(identity, s->tls.psk_identity) ? &s->tls.psk : NULL);
+	mst_conn_psk(c, strcmp(identity, PERF_PSK_IDENTITY) == 0 ? &b->psk : NULL);
 }
 
-static void on_failed(void *owner, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
+static void on_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
 {
-	(void)owner;
-	fprintf(stderr, "%s: %s: %s\n", p->address, mst_tls_end_text(why), detail);
+	struct bare *b = owner;
+
+	(void)peer;
+	if (b->failed++ < 5)
+		fprintf(stderr, "bare-server: %s: %s\n", mst_tls_end_text(why), detail ? detail : "");
 }
 
 static void on_close(void *owner, struct mst_conn *c, bool pending)
@@ -63,72 +48,121 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 	(void)pending;
 }
 
-static void on_stdin(evutil_socket_t fd, short what, void *arg)
+static void on_signal(evutil_socket_t n, short what, void *arg)
 {
-	char buf[64];
-
+	(void)n;
 	(void)what;
-	if (read(fd, buf, sizeof(buf)) <= 0)
-		event_base_loopbreak(((struct state *)arg)->base);
+	event_base_loopbreak(arg);
 }
 
-static const struct mst_server_ops ops = { on_request, on_psk, on_failed, on_close, NULL };
-
-static bool options(struct state *s, int argc, char **argv, const char **ret_listen)
+static size_t read_file(const char *path, uint8_t *out, size_t cap)
 {
-	int o;
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(out, 1, cap, f) : 0;
 
-	while ((o = getopt(argc, argv, "c:k:a:p:P:l:h:te")) > 0)
-		switch (o) {
-		case 'c': s->tls.config.chain_pem = perf_file(optarg); break;
-		case 'k': perf_key(&s->tls, optarg); break;
-		case 'a': perf_anchors(&s->tls, optarg); s->tls.config.require_client_cert = true; break;
-		case 'p': perf_psk(&s->tls, optarg); s->tls.config.allow_psk = true; break;
-		case 'P':
-			if (!perf_profile(&s->tls, optarg))
-				return false;
-			break;
-		case 'l': *ret_listen = optarg; break;
-		case 'h': s->tls.config.psk_hint = optarg; break;
-		case 't': s->tell = true; break;
-		case 'e': s->tls.config.require_ems = true; break;
-		default: return false;
-		}
-	return optind == argc;
+	if (f)
+		fclose(f);
+	return n < cap ? n : 0;
+}
+
+/* One block of a PEM file as DER; 0 when there is none. */
+static size_t read_pem(const char *path, const char *label, uint8_t *out, size_t cap)
+{
+	static uint8_t text[4 * MST_CERT_MAX];
+	size_t n = read_file(path, text, sizeof(text)), at = 0, size = 0;
+	struct mst_diag d = { 0 };
+
+	if (mst_pem_next((struct mst_view){ text, n }, &at, label, out, cap, &size, &d) != 0)
+		size = 0;
+	mst_wipe(text, sizeof(text));
+	return size;
+}
+
+static struct mst_tls_ctx *context(const char *cert, const char *anchor, const char *name, enum mst_tls_profile profile)
+{
+	static uint8_t chain[4 * MST_CERT_MAX], anchor_der[MST_CERT_MAX], key[MST_PKEY_MAX];
+	char path[4096];
+	const char *names[] = { name };
+	struct mst_view anchors[1];
+	struct mst_tls_config c = { .server = true, .profile = profile, .anchors = anchors, .require_sni = true, .names = names,
+	                            .n_names = 1, .allow_psk = true, .require_client_cert = true };
+	struct mst_tls_ctx *ctx = NULL;
+	struct mst_diag d = { 0 };
+
+	snprintf(path, sizeof(path), "%s.pem", cert);
+	c.chain_pem = (struct mst_view){ chain, read_file(path, chain, sizeof(chain)) };
+	snprintf(path, sizeof(path), "%s.key", cert);
+	c.key_pkcs8 = (struct mst_view){ key, read_pem(path, "PRIVATE KEY", key, sizeof(key)) };
+	anchors[0] = (struct mst_view){ anchor_der, read_pem(anchor, "CERTIFICATE", anchor_der, sizeof(anchor_der)) };
+	c.n_anchors = 1;
+	if (mst_tls_ctx_new(&c, &ctx, &d) != 0) {
+		fprintf(stderr, "bare-server: %s: %s\n", d.field, d.text);
+		ctx = NULL;
+	}
+	mst_wipe(key, sizeof(key));
+	return ctx;
+}
+
+static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
+{
+	static const struct mst_server_ops ops = { .on_request = on_request, .on_psk = on_psk, .on_handshake_failed = on_failed,
+	                                           .on_close = on_close };
+	struct bare b = { .base = event_base_new() };
+	struct event *term = evsignal_new(b.base, SIGTERM, on_signal, b.base);
+	struct timeval t = { (time_t)seconds, 0 };
+	struct mst_server_stats stats;
+	struct mst_server *s;
+	struct mst_diag d = { 0 };
+	uint16_t port;
+	int fd;
+
+	if (!mst_key_set(&b.psk, MST_VIEW_LIT(PERF_PSK_KEY)) || mst_listen(listen, false, &fd, &port, &d) < 0 ||
+	    mst_server_new(b.base, fd, ctx, &mst_server_limits_default, &ops, &b, &s) < 0) {
+		fprintf(stderr, "bare-server: %s %s\n", d.field, d.text);
+		return 3;
+	}
+	printf("{\"port\":%u}\n", port);
+	fflush(stdout);
+	event_add(term, NULL);
+	event_base_loopexit(b.base, &t);        /* bounded, whatever happens to the one who started it */
+	event_base_dispatch(b.base);
+	stats = mst_server_stats(s);
+	printf("{\"handshakes\":%llu,\"failures\":%llu,\"answers\":%llu}\n", (unsigned long long)stats.handshakes,
+	       (unsigned long long)stats.handshake_failures, (unsigned long long)stats.answers);
+	mst_server_free(s);
+	event_free(term);
+	event_base_free(b.base);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	static struct state s = { .tls.config = { .server = true, .profile = MST_TLS_BOTH } };
-	const char *where = "127.0.0.1:0";
-	struct mst_diag d = { 0 };
-	struct mst_server *server;
+	static const struct option options[] = { { "cert", 1, NULL, 'c' }, { "anchor", 1, NULL, 'a' }, { "name", 1, NULL, 'n' },
+	                                         { "listen", 1, NULL, 'l' }, { "seconds", 1, NULL, 's' }, { "profile", 1, NULL, 'p' }, { 0 } };
+	const char *cert = NULL, *anchor = NULL, *name = NULL, *listen = "127.0.0.1:0";
+	enum mst_tls_profile profile = MST_TLS_BOTH;
+	unsigned long seconds = 120;
 	struct mst_tls_ctx *ctx;
-	struct event *in;
-	uint16_t port;
-	int fd;
+	int o, r;
 
-	if (!options(&s, argc, argv, &where)) {
-		fprintf(stderr, "usage: bare-server [-c CHAIN -k KEY] [-a ANCHORS] [-p PSKFILE] [-P PROFILE] [-l ADDRESS] [-h HINT] [-t] [-e]\n");
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (o) {
+		case 'c': cert = optarg; break;
+		case 'a': anchor = optarg; break;
+		case 'n': name = optarg; break;
+		case 'l': listen = optarg; break;
+		case 's': seconds = strtoul(optarg, NULL, 10); break;
+		case 'p': profile = strcmp(optarg, "onem2m") == 0 ? MST_TLS_ONEM2M : MST_TLS_BOTH; break;
+		default: seconds = 0; break;
+		}
+	if (!cert || !anchor || !name || seconds == 0 || seconds > PERF_SECONDS_MAX) {
+		fputs("usage: bare-server --cert PREFIX --anchor FILE --name FQDN [--listen 127.0.0.1:0] [--profile both|onem2m]\n"
+		      "  [--seconds N]     PREFIX.pem and PREFIX.key\n", stderr);
 		return 2;
 	}
 	mst_ec_fast_install();
-	s.base = event_base_new();
-	ctx = perf_ctx(&s.tls);
-	if (!s.base || mst_listen(where, true, &fd, &port, &d) ||
-	    mst_server_new(s.base, fd, ctx, NULL, &ops, &s, &server)) {
-		fprintf(stderr, "%s: %s\n", d.field, d.text);
-		return 3;
-	}
+	ctx = context(cert, anchor, name, profile);
+	r = ctx ? serve(ctx, listen, (unsigned)seconds) : 3;
 	mst_tls_ctx_free(ctx);
-	printf("port %u\n", port);
-	fflush(stdout);
-	in = event_new(s.base, STDIN_FILENO, EV_READ | EV_PERSIST, on_stdin, &s);
-	event_add(in, NULL);
-	event_base_dispatch(s.base);
-	event_free(in);
-	mst_server_free(server);
-	event_base_free(s.base);
-	mst_key_wipe(&s.tls.psk);
-	return 0;
+	return r;
 }

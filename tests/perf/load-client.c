@@ -1,200 +1,194 @@
 /*
- * Load: N connections, C at a time, each handshakes, sends the script's requests one after the other, and
- * closes. Prints rate, latencies of whole connections and failures as JSON.
+ * load-client: COUNT sessions, CONCURRENCY at a time, each with its own certificate or key, every answer checked;
+ * then one JSON line. Always ends by itself. Used by tools/bench.
  */
-#include <event2/event.h>
-#include <stdio.h>
+#include <arpa/inet.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "tests/perf/perf-util.h"
-#include "transport/client.h"
+#include "crypto/pki.h"
+#include "load.h"
+#include "perf.h"
 
-#define SCRIPT_MAX 16
+static const char *const kinds[] = { [LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf" };
 
-struct slot { struct load *l; struct mst_client *c; double begun; unsigned at; bool ok; struct event *again; };
+static const char usage[] =
+	"usage: load-client --kind mtls|psk|mef|maf --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
+	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef)\n"
+	"  --ids FILE     what each node puts into From, a line each (mef)\n"
+	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf\n"
+	"  --admin FQDN --maf FQDN           adminFQDN and the key's target\n"
+	"  --count N --nodes N --first N     sessions; nodes taken in turn, from this one on\n"
+	"  --warmup N --concurrency N --seconds N --tls 1.2|1.3 --request\n";
 
-struct load {
-	struct perf_tls tls;
-	struct event_base *base;
-	struct mst_client_config to;
-	unsigned total, width, begun, ended, failed, bad_status, running;
-	struct mst_view script[SCRIPT_MAX];
-	unsigned n_script;
-	double *ms;
-	unsigned n_ms;
-	char why[300];
+static bool number(const char *text, unsigned max, unsigned *ret)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (!*text || *end || n > max)
+		return false;
+	*ret = (unsigned)n;
+	return true;
+}
+
+static bool address(const char *text, struct sockaddr_in *ret)
+{
+	char host[64];
+	const char *colon = strrchr(text, ':');
+	unsigned port;
+
+	if (!colon || (size_t)(colon - text) >= sizeof(host) || !number(colon + 1, 65535, &port))
+		return false;
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+	*ret = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	/* a load generator stays on this machine */
+	return inet_pton(AF_INET, host, &ret->sin_addr) == 1 && ntohl(ret->sin_addr.s_addr) >> 24 == 127;
+}
+
+static bool kind(const char *text, enum load_kind *ret)
+{
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(text, kinds[i]) == 0) {
+			*ret = (enum load_kind)i;
+			return true;
+		}
+	return false;
+}
+
+static bool tls(const char *text, unsigned *ret)
+{
+	*ret = strcmp(text, "1.2") == 0 ? 12 : 13;
+	return *ret == 12 || strcmp(text, "1.3") == 0;
+}
+
+enum word { O_KIND = 1, O_CONNECT, O_NAME, O_CA, O_CERTS, O_IDS, O_IN, O_OUT, O_ADMIN, O_MAF, O_COUNT, O_NODES, O_FIRST,
+              O_WARMUP, O_CONCURRENCY, O_SECONDS, O_TLS, O_REQUEST };
+static const struct option options[] = {
+	{ "kind", 1, NULL, O_KIND }, { "connect", 1, NULL, O_CONNECT }, { "server-name", 1, NULL, O_NAME },
+	{ "ca", 1, NULL, O_CA }, { "certs", 1, NULL, O_CERTS }, { "ids", 1, NULL, O_IDS }, { "keys-in", 1, NULL, O_IN },
+	{ "keys-out", 1, NULL, O_OUT }, { "admin", 1, NULL, O_ADMIN }, { "maf", 1, NULL, O_MAF },
+	{ "count", 1, NULL, O_COUNT }, { "nodes", 1, NULL, O_NODES }, { "first", 1, NULL, O_FIRST },
+	{ "warmup", 1, NULL, O_WARMUP }, { "concurrency", 1, NULL, O_CONCURRENCY }, { "seconds", 1, NULL, O_SECONDS },
+	{ "tls", 1, NULL, O_TLS }, { "request", 0, NULL, O_REQUEST }, { 0 },
 };
 
-static double now(void)
+static bool set(struct load *l, int option)
+{
+	switch ((enum word)option) {
+	case O_KIND: return kind(optarg, &l->kind);
+	case O_CONNECT: return address(optarg, &l->to);
+	case O_NAME: l->server_name = optarg; return true;
+	case O_CA: l->ca = optarg; return true;
+	case O_CERTS: l->certs = optarg; return true;
+	case O_IDS: l->ids = optarg; return true;
+	case O_IN: l->keys_in = optarg; return true;
+	case O_OUT: l->keys_out = optarg; return true;
+	case O_ADMIN: l->admin = optarg; return true;
+	case O_MAF: l->maf = optarg; return true;
+	case O_COUNT: return number(optarg, 1000000, &l->count) && l->count;
+	case O_NODES: return number(optarg, 100000, &l->nodes) && l->nodes;
+	case O_FIRST: return number(optarg, 100000, &l->first);
+	case O_WARMUP: return number(optarg, 100000, &l->warmup);
+	case O_CONCURRENCY: return number(optarg, 1000, &l->concurrency) && l->concurrency;
+	case O_SECONDS: return number(optarg, PERF_SECONDS_MAX, &l->seconds) && l->seconds;
+	case O_TLS: return tls(optarg, &l->tls);
+	case O_REQUEST: l->request = true; return true;
+	default: return false;
+	}
+}
+
+static bool complete(const struct load *l)
+{
+	if (!l->to.sin_port || !l->server_name || !l->count)
+		return false;
+	switch (l->kind) {
+	case LOAD_MTLS: return l->certs && l->ca;
+	case LOAD_MEF: return l->certs && l->ca && l->ids && l->admin && l->maf;
+	case LOAD_MAF: return l->keys_in && l->admin && l->maf;
+	case LOAD_PSK: return true;
+	default: return false;
+	}
+}
+
+static int up(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static double clock_seconds(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void on_open(void *owner, struct mst_client *c)
+static int measure(struct load *l)
 {
-	struct slot *s = owner;
+	double wall, cpu;
 
-	if (mst_client_send(c, s->l->script[0]))
-		mst_client_close(c);
-}
-
-static void on_response(void *owner, struct mst_client *c, const struct mst_http_msg *m)
-{
-	struct slot *s = owner;
-
-	if (m->status / 100 != 2)
-		s->l->bad_status++;
-	s->ok = ++s->at == s->l->n_script;
-	if (s->ok)
-		mst_client_close(c);
-	/* the session takes the next request when this callback is over */
-	else
-		event_active(s->again, EV_TIMEOUT, 0);
-}
-
-static void send_next(evutil_socket_t fd, short what, void *arg)
-{
-	struct slot *s = arg;
-
-	(void)fd;
-	(void)what;
-	if (s->c && mst_client_send(s->c, s->l->script[s->at]))
-		mst_client_close(s->c);
-}
-
-static void begin(struct slot *s);
-
-static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
-{
-	struct slot *s = owner;
-	struct load *l = s->l;
-
-	s->c = mst_client_free(c);
-	l->ended++;
-	l->running--;
-	if (s->ok) {
-		l->ms[l->n_ms++] = now() - s->begun;
-	} else {
-		l->failed++;
-		snprintf(l->why, sizeof(l->why), "%s: %s", mst_tls_end_text(why), detail);
+	if (l->warmup) {
+		load_run(l, 0, l->warmup);
+		if (l->failed)
+			return fprintf(stderr, "load-client: %u of %u failed while warming up\n", l->failed, l->warmup), 1;
 	}
-	if (l->begun < l->total)
-		begin(s);
-	else if (!l->running)
-		event_base_loopbreak(l->base);
-}
-
-static const struct mst_client_ops ops = { on_open, on_response, on_end };
-
-static void begin(struct slot *s)
-{
-	s->begun = now();
-	s->at = 0;
-	s->ok = false;
-	s->l->begun++;
-	s->l->running++;
-	if (mst_client_new(&s->l->to, &ops, s, &s->c)) {
-		fprintf(stderr, "cannot make a client\n");
-		exit(3);
-	}
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool options(struct load *l, int argc, char **argv)
-{
-	int o;
-
-	while ((o = getopt(argc, argv, "c:k:a:p:P:s:n:C:r:")) > 0)
-		switch (o) {
-		case 'c': l->tls.config.chain_pem = perf_file(optarg); break;
-		case 'k': perf_key(&l->tls, optarg); break;
-		case 'a': perf_anchors(&l->tls, optarg); break;
-		case 'p': perf_psk(&l->tls, optarg); break;
-		case 'P':
-			if (!perf_profile(&l->tls, optarg))
-				return false;
-			break;
-		case 's': l->to.server_name = optarg; break;
-		case 'n': l->total = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'C': l->width = (unsigned)strtoul(optarg, NULL, 10); break;
-		case 'r':
-			if (l->n_script == SCRIPT_MAX)
-				return false;
-			l->script[l->n_script++] = perf_file(optarg);
-			break;
-		default: return false;
-		}
-	if (optind + 1 != argc || !l->total || !l->width)
-		return false;
-	l->to.connect_to = argv[optind];
-	return true;
-}
-
-static void report(struct load *l, double spent)
-{
-	qsort(l->ms, l->n_ms, sizeof(*l->ms), by_size);
-	printf("{\"connections\":%u,\"failed\":%u,\"badStatus\":%u,\"seconds\":%.3f,\"perSecond\":%.1f,"
-	       "\"p50ms\":%.2f,\"p99ms\":%.2f,\"maxms\":%.2f}\n", l->ended, l->failed, l->bad_status, spent / 1e3,
-	       l->n_ms / (spent / 1e3), l->n_ms ? l->ms[l->n_ms / 2] : 0, l->n_ms ? l->ms[l->n_ms * 99 / 100] : 0,
-	       l->n_ms ? l->ms[l->n_ms - 1] : 0);
-	if (l->failed)
-		fprintf(stderr, "last failure: %s\n", l->why);
+	cpu = cpu_seconds();
+	wall = clock_seconds();
+	load_run(l, l->warmup, l->warmup + l->count);
+	wall = clock_seconds() - wall;
+	cpu = cpu_seconds() - cpu;
+	qsort(l->ms, l->done, sizeof(*l->ms), up);
+	printf("{\"kind\":\"%s\",\"count\":%u,\"failed\":%u,\"seconds\":%.4f,\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
+	       "\"client_cpu_seconds\":%.4f,\"client_cpu_share\":%.3f}\n", kinds[l->kind], l->count, l->failed, wall,
+	       l->done / wall, l->done ? l->ms[l->done / 2] : 0, l->done ? l->ms[l->done * 99 / 100] : 0, cpu, cpu / wall);
+	return l->failed ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
-	static struct load l = { .tls.config = { .profile = MST_TLS_BOTH }, .total = 1000, .width = 16,
-		.to = { .host = "server", .server_name = "mef.example.com", .limits = { 16384, 262144 } } };
-	static const char get[] = "GET / HTTP/1.1\r\nHost: server\r\n\r\n";
-	struct slot *slots;
-	double start;
+	static struct load l = { .kind = LOAD_MTLS, .tls = 13, .concurrency = 16, .seconds = 60, .nodes = 1 };
+	time_t until = time(NULL) + 30 * 86400;
+	struct tm tm;
+	int o, r = 3;
 
-	if (!options(&l, argc, argv)) {
-		fprintf(stderr, "usage: load-client [-c CHAIN -k KEY] [-a ANCHORS] [-p PSKFILE] [-P PROFILE] [-s NAME] [-n N] [-C C] "
-		        "[-r REQUESTFILE]... HOST:PORT\n");
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (!set(&l, o)) {
+			fputs(usage, stderr);
+			return 2;
+		}
+	if (optind != argc || !complete(&l)) {
+		fputs(usage, stderr);
 		return 2;
 	}
+	strftime(l.until, sizeof(l.until), "%Y%m%dT%H%M%S", gmtime_r(&until, &tm));
 	mst_ec_fast_install();
-	if (!l.n_script)
-		l.script[l.n_script++] = mst_view_str(get);
 	l.base = event_base_new();
-	l.to.base = l.base;
-	l.to.tls = perf_ctx(&l.tls);
-	if (l.tls.psk.n) {
-		l.to.psk = &l.tls.psk;
-		l.to.psk_identity = l.tls.psk_identity;
+	l.ms = calloc((size_t)l.count + l.warmup, sizeof(*l.ms));
+	l.ssl = load_context(&l);
+	if (l.base && l.ms && l.ssl && load_nodes(&l) == 0) {
+		r = measure(&l);
+		if (l.keys_out && load_keys_write(&l) < 0)
+			r = 3;
 	}
-	l.ms = calloc(l.total, sizeof(*l.ms));
-	slots = calloc(l.width, sizeof(*slots));
-	if (!l.base || !l.ms || !slots)
-		return 3;
-	start = now();
-	for (unsigned i = 0; i < l.width; i++) {
-		slots[i].l = &l;
-		slots[i].again = event_new(l.base, -1, 0, send_next, &slots[i]);
-		if (i < l.total)
-			begin(&slots[i]);
-	}
-	event_base_dispatch(l.base);
-	report(&l, now() - start);
-	for (unsigned i = 0; i < l.width; i++)
-		event_free(slots[i].again);
-	mst_tls_ctx_free(l.to.tls);
-	event_base_free(l.base);
-	mst_key_wipe(&l.tls.psk);
+	/* after a deadline sessions may still be open: they go with the process */
+	load_nodes_free(&l);
+	SSL_CTX_free(l.ssl);
 	free(l.ms);
-	free(slots);
-	return l.failed || l.bad_status ? 1 : 0;
+	if (l.base)
+		event_base_free(l.base);
+	return r;
 }

@@ -15,8 +15,13 @@
 #include "codec/instr.h"
 
 #define PROV_DEPTH_MAX 3                 /* discovery inside discovery inside discovery */
-#define PROV_REASONS_MAX 48              /* reasons kept for one run; later ones overwrite nothing, a counter tells */
-#define PROV_BLOB_MAX 65536              /* durable progress */
+#define PROV_REASONS_MAX 48              /* the first ones of a run are kept, the others counted */
+#define PROV_BLOB_MAX 65536              /* durable progress; what a secure environment keeps in one blob */
+#define PROV_SEQ_TOTAL 49152             /* octets of all sequences open at once (depth 0 to 3) */
+#define PROV_RESOURCES_MAX 32            /* resources that yield a sequence in one run … */
+#define PROV_RESOURCES_OCTETS 4096       /* … and their names together */
+#define PROV_SAVE_MS 30000               /* deadline of making progress durable (lesson 7) */
+#define PROV_RETRY_AFTER_MAX 604800      /* seconds; no peer can silence a device for longer than a week */
 
 /* Why an instruction (or a run) ended. Stable words for status, events and people. */
 enum prov_reason {
@@ -39,7 +44,7 @@ enum prov_reason {
 	PROV_INTERNAL,
 	PROV_REASON__COUNT
 };
-const char *prov_reason_text(enum prov_reason r);
+const char *prov_reason_text(enum prov_reason r); /* "unsupported", "not authenticated", …; never NULL */
 
 enum prov_state {
 	PROV_IDLE,               /* nothing to do (never triggered, or enrolled, or released) */
@@ -50,6 +55,7 @@ enum prov_state {
 	PROV_ENROLLED,
 	PROV_STATE__COUNT
 };
+const char *prov_state_text(enum prov_state s);         /* "idle", …; never NULL */
 
 enum prov_event {
 	PROV_EV_TRIGGER,         /* a sequence arrives */
@@ -73,7 +79,7 @@ enum prov_want {
 
 struct prov_report {             /* one per instruction tried */
 	uint8_t depth, index;
-	uint8_t kind, method;    /* enum mst_instr_kind, enum mst_method */
+	uint8_t kind, method;    /* enum mst_instr_kind, enum mst_method; 0, 0 = not about one instruction */
 	enum prov_reason reason;
 	mst_time when;
 	char resource[96];       /* its URI, cut */
@@ -91,32 +97,62 @@ struct prov_config {
 
 struct prov;                             /* fields in provisioning-state.h, for storage only; do not touch */
 size_t prov_size(void);                  /* octets of storage to give to prov_init, aligned for int64_t */
+/*
+ * The storage stays where it is: sequences are decoded in place. NULL when it is too small or not
+ * aligned, or when a time in `cfg` is not positive or backoff_first > backoff_max or that > UINT32_MAX ms.
+ */
 struct prov *prov_init(void *storage, size_t size, const struct prov_config *cfg);
+/* What the device can do changed (a SIM came or went). Counts from the next instruction on. */
+void prov_set_methods(struct prov *p, uint32_t methods);
 
 /*
  * Inputs. `now` is monotonic, `utc` is wall-clock (0 = unknown: then validity is not judged), `rnd` 32
- * random bits. All return 0, or a positive prov_reason when the input was refused and nothing changed.
+ * random bits. An input that has no meaning in the present state changes nothing: it came too late.
+ * A report about an effect must belong to the effect now wanted: compare prov_serial() when effects run
+ * in the background.
+ */
+/*
+ * Hand in a sequence. Replaces whatever runs, resets the backoff and starts at once, in every state.
+ * `attempt_id` is 32 hex digits. 0, or a positive prov_reason: refused, nothing changed.
  */
 MST_MUST_CHECK int prov_trigger(struct prov *p, struct mst_view sequence_cbor, const char *attempt_id,
                                 mst_ms now, mst_time utc, uint32_t rnd, struct mst_diag *d);
-MST_MUST_CHECK int prov_resume(struct prov *p, struct mst_view blob, mst_ms now, mst_time utc, uint32_t rnd, struct mst_diag *d);
+/*
+ * Go on after a power cut, from the last blob that was made durable, when nothing was triggered yet.
+ * 0, or a positive prov_reason: refused, the engine is as it was.
+ */
+MST_MUST_CHECK int prov_resume(struct prov *p, struct mst_view blob, mst_ms now, mst_time utc, uint32_t rnd,
+			       struct mst_diag *d);
 void prov_saved(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
 void prov_save_failed(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
-MST_MUST_CHECK int prov_discovered(struct prov *p, struct mst_view sequence_cbor, mst_ms now, mst_time utc, uint32_t rnd, struct mst_diag *d);
+/*
+ * The discovery yielded this. 0, or a positive prov_reason when the sequence is no good: then the
+ * discovery has failed with that reason and the engine has gone on; prov_failed() is not needed, and
+ * does nothing.
+ */
+MST_MUST_CHECK int prov_discovered(struct prov *p, struct mst_view sequence_cbor, mst_ms now, mst_time utc,
+				   uint32_t rnd, struct mst_diag *d);
 void prov_succeeded(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
-/* `retry_after` seconds, 0 = the peer gave none. */
-void prov_failed(struct prov *p, enum prov_reason r, const char *detail, int64_t retry_after, mst_ms now, mst_time utc, uint32_t rnd);
-void prov_tick(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
+/* `retry_after` seconds, 0 = the peer gave none. The longest of a run holds back the next run. */
+void prov_failed(struct prov *p, enum prov_reason r, const char *detail, int64_t retry_after, mst_ms now,
+		 mst_time utc, uint32_t rnd);
+void prov_tick(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);   /* nothing before the deadline */
+/*
+ * The service does not know the node's credential any more, or revoked it. Starts the last trigger's
+ * sequence again, under an attempt id of its own (last 8 digits from `rnd`). Only when enrolled.
+ */
 void prov_credential_lost(struct prov *p, mst_ms now, mst_time utc, uint32_t rnd);
 
 /* Questions. */
 enum prov_want prov_want(const struct prov *p);
+uint32_t prov_serial(const struct prov *p);                      /* changes with every thing wanted */
 enum prov_state prov_state(const struct prov *p);
 mst_ms prov_deadline(const struct prov *p);                      /* MST_NEVER = none */
 const struct mst_instruction *prov_current(const struct prov *p);/* while DISCOVER or BOOTSTRAP is wanted */
-struct mst_view prov_progress(const struct prov *p);             /* borrowed until the next input */
+struct mst_view prov_progress(const struct prov *p);             /* while SAVE is wanted, till the next input */
 const char *prov_attempt(const struct prov *p);                  /* attempt id of the running or last run */
 size_t prov_reports(const struct prov *p, const struct prov_report **ret_first);
+unsigned prov_reports_lost(const struct prov *p);                /* reports of this run that found no room */
 unsigned prov_runs(const struct prov *p);                        /* runs since the trigger, for the backoff */
 
 #endif

@@ -1,0 +1,26 @@
+/*
+ * Helper of test-schema.py, not a test by itself: decodes sequences from standard input, one JSON text a
+ * line, and prints outcome, field and text, one line each.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/instr.h"
+
+int main(void)
+{
+	static char line[2 * MST_SEQ_OCTETS];
+	static uint8_t octets[MST_SEQ_OCTETS];
+	static struct mst_sequence s;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		struct mst_arena a = mst_arena_of(octets, sizeof(octets));
+		struct mst_diag d = { 0 };
+		int o;
+
+		line[strcspn(line, "\n")] = '\0';
+		o = mst_sequence_read_json(mst_view_str(line), &a, &s, &d);
+		printf("%d\t%s\t%s\t%s\n", o, mst_msg_outcome_text(o), d.field, d.text);
+	}
+	return ferror(stdin) || ferror(stdout);
+}

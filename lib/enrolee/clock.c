@@ -1,0 +1,49 @@
+#include "enrolee/clock.h"
+
+void mst_clock_init(struct mst_clock *c, mst_time build, mst_time last, mst_ms now)
+{
+	*c = (struct mst_clock){ .known = last > build && last <= MST_TIME_MAX ? last : build, .at = now };
+}
+
+static mst_time elapsed(const struct mst_clock *c, mst_ms now)
+{
+	return c->known + (now > c->at ? (now - c->at) / 1000 : 0);
+}
+
+bool mst_clock_told(struct mst_clock *c, mst_time server, mst_ms now)
+{
+	/* After the first telling a later one may correct it either way; before, the floor holds. */
+	if (server > MST_TIME_MAX || server < (c->told ? 0 : c->known))
+		return false;
+	if (c->told && server < elapsed(c, now) - MST_CLOCK_AGREE)
+		return false;
+	*c = (struct mst_clock){ .known = server, .at = now, .told = true };
+	return true;
+}
+
+mst_time mst_clock_now(const struct mst_clock *c, mst_time wall, mst_ms now)
+{
+	mst_time t = elapsed(c, now);
+
+	if (wall < 0 || wall > MST_TIME_MAX)
+		return t;
+	if (!c->told)
+		return wall > t ? wall : t;
+	/* Told: the system's clock is believed where it agrees (it is finer, and runs through suspend). */
+	return wall > t - MST_CLOCK_AGREE && wall < t + MST_CLOCK_AGREE ? wall : t;
+}
+
+bool mst_clock_is_set(const struct mst_clock *c, mst_time wall, mst_ms now)
+{
+	return c->told || (wall >= elapsed(c, now) && wall <= MST_TIME_MAX);
+}
+
+mst_time mst_renew_at(mst_time obtained, mst_time not_after, uint32_t rnd)
+{
+	mst_time life = not_after > obtained ? not_after - obtained : 0;
+	mst_time tenth = life / 10;
+
+	if (not_after == MST_NEVER)
+		return MST_NEVER;
+	return obtained + 8 * tenth + (mst_time)(((uint64_t)tenth * rnd) >> 32);
+}

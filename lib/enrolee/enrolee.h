@@ -1,0 +1,175 @@
+/*
+ * The device composed from procedures (architecture 5.1): one bootstrap instruction from its first packet
+ * to a credential that has been used. PURE: the shell opens sessions, sends, saves; this decides.
+ *
+ *   MEF session (certificate)          register, commands, configuration, key registration
+ *   save pending slot                  Km under KeID: from here a power cut goes straight on to the MAF
+ *   MAF session (psk_identity = KeID)  register: the MAF assigns KmID
+ *   save pending slot                  Km under KmID: from here a power cut goes straight on to confirming
+ *   MAF session (psk_identity = KmID)  read the registration back: both sides have the same truth
+ *   save pending slot, promote         only now the old credential is replaced (lesson 4)
+ *
+ * Every arrow that is durable, or that a power cut may hit, is a point (enum enrolee_point); the shell
+ * logs them as they are reached, and tests cut the power there (lesson 14).
+ * The struct holds views into itself: do not move it after enrolee_start() or enrolee_resume().
+ */
+#ifndef MST_ENROLEE_ENROLEE_H
+#define MST_ENROLEE_ENROLEE_H
+
+#include "codec/instr.h"
+#include "enrolee/uri.h"
+#include "proto/mmaf/mmaf.h"
+#include "proto/mmef/mmef.h"
+#include "secenv/secenv.h"
+
+#define ENROLEE_ANCHORS_OCTETS 8704
+
+enum enrolee_state {
+	ENROLEE_IDLE,
+	ENROLEE_MEF,                 /* in, or opening, the session with the MEF */
+	ENROLEE_SAVING_KEY,
+	ENROLEE_MAF,                 /* session as KeID */
+	ENROLEE_SAVING_KMID,
+	ENROLEE_CONFIRMING,          /* session as KmID */
+	ENROLEE_SAVING_PROOF,
+	ENROLEE_PROMOTING,
+	ENROLEE_DONE,
+	ENROLEE_FAILED,
+	ENROLEE_STATE__COUNT
+};
+const char *enrolee_state_text(enum enrolee_state s);
+
+enum enrolee_event {
+	ENROLEE_EV_START,            /* an instruction, nothing pending that fits */
+	ENROLEE_EV_OPENED,
+	ENROLEE_EV_ANSWER,
+	ENROLEE_EV_GARBAGE,
+	ENROLEE_EV_LOST,
+	ENROLEE_EV_SAVED,
+	ENROLEE_EV_SAVE_FAILED,
+	ENROLEE_EV_TIMER,
+	ENROLEE_EVENT__COUNT
+};
+
+/* In order. The names are the agent's `crash_at` values and the arrows of its log. */
+enum enrolee_point {
+	ENROLEE_AT_NOTHING,
+	ENROLEE_AT_MEF_OPENED,
+	ENROLEE_AT_MEF_REGISTERED,
+	ENROLEE_AT_MEF_KEYED,
+	ENROLEE_AT_PENDING_SAVED,
+	ENROLEE_AT_MAF_OPENED,
+	ENROLEE_AT_MAF_REGISTERED,
+	ENROLEE_AT_KMID_SAVED,
+	ENROLEE_AT_MAF_REOPENED,
+	ENROLEE_AT_CONFIRMED,
+	ENROLEE_AT_PROOF_SAVED,
+	ENROLEE_AT_PROMOTED,
+	ENROLEE_POINT__COUNT
+};
+const char *enrolee_point_text(enum enrolee_point p);        /* "mef-registered"; "" for NOTHING */
+enum enrolee_point enrolee_point_of(const char *name); /* ENROLEE_AT_NOTHING when there is no such point */
+
+enum enrolee_want {
+	ENROLEE_WANT_NOTHING, /* ended, or never started */
+	ENROLEE_WANT_OPEN,    /* open enrolee_session(), then enrolee_opened() or enrolee_lost() */
+	ENROLEE_WANT_SEND,    /* send enrolee_request() in it, then enrolee_sent() */
+	ENROLEE_WANT_ANSWER,  /* wait: feed, lost, or tick at enrolee_deadline() */
+	ENROLEE_WANT_SAVE,    /* store enrolee_credential() in the pending slot, then saved or save_failed */
+	ENROLEE_WANT_PROMOTE, /* promote the pending slot, then saved or save_failed */
+};
+
+/* A session to open. A session of an earlier number is to be closed. Good until the next input. */
+struct enrolee_session {
+	unsigned number;             /* 0 = none */
+	bool psk;                    /* false: with our certificate, and the MEF's key is to be exported */
+	const char *host;            /* FQDN: to dial, for SNI, and for the server's certificate */
+	uint16_t port;
+	const char *psk_identity;
+	const struct mst_key *key;
+};
+
+struct enrolee_config {
+	struct mst_crypto *crypto;
+	const struct mst_quirks *quirks;
+	uint32_t methods;            /* bit (1 << method): what this device can do */
+	const char *from;            /* the identity in our certificate: X-M2M-Origin towards the MEF */
+	mst_ms open_ms, answer_ms;
+};
+
+struct enrolee {
+	struct enrolee_config cfg;
+	enum enrolee_state state;
+	enum enrolee_point point;
+	unsigned session;            /* number of the session wanted or open */
+	bool session_open;
+	bool has_instruction;        /* there is a way back to the MEF stage */
+	bool resumed; /* the MAF stage began from a slot: a refusal there goes back to the MEF once */
+	mst_ms open_deadline;
+	char attempt[33];
+	char from[MST_ID_MAX];
+	struct enrolee_uri mef, maf;
+	char mef_uri[MST_ID_MAX], maf_uri[MST_ID_MAX], target[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
+	int64_t suid;
+	mst_time expires;            /* proposed; 0 = as long as it is given */
+	struct mst_root_cred cred;
+	struct mst_failure failure;
+	union {
+		struct mmef mef;
+		struct mmaf maf;
+	} machine;
+	/* Of the MEF stage, for the shell: */
+	mst_time server_time;        /* 0 = not said */
+	int64_t retry_duration;      /* -1 = not said */
+	unsigned commands_refused;
+	bool other_ke_id;
+	uint8_t anchors[ENROLEE_ANCHORS_OCTETS];     /* of the configuration: u16 length, DER, … */
+	size_t anchors_n;
+};
+
+void enrolee_init(struct enrolee *e, const struct enrolee_config *cfg);
+void enrolee_deinit(struct enrolee *e);      /* wipes */
+
+/* Can this device carry the instruction out? False before any packet leaves, with field and reason (lesson
+ * 7). */
+MST_MUST_CHECK bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i,
+				     struct mst_diag *d);
+
+/*
+ * Carry out `i`. `pending` (may be NULL) is what the pending slot holds: when it belongs to the same MEF,
+ * target and stakeholder and has not ended, the procedure goes on from there; otherwise it begins anew.
+ * False: the instruction cannot be carried out (enrolee_supports()).
+ */
+MST_MUST_CHECK bool enrolee_start(struct enrolee *e, const struct mst_instruction *i, const char *attempt,
+				  const struct mst_root_cred *pending, mst_ms now, mst_time utc,
+				  struct mst_diag *d);
+/* Go on from a pending slot alone (power is back, no instruction at hand). False when nothing is left to do
+ * with it. */
+MST_MUST_CHECK bool enrolee_resume(struct enrolee *e, const struct mst_root_cred *pending, mst_ms now,
+				   mst_time utc);
+
+/* `exported`: the 48 octets of the MEF session's exporter; NULL in a PSK session. Wiped by the call. */
+void enrolee_opened(struct enrolee *e, uint8_t *exported, mst_ms now, mst_time utc);
+void enrolee_sent(struct enrolee *e);
+void enrolee_feed(struct enrolee *e, const struct mst_response *a, mst_ms now, mst_time utc);
+void enrolee_garbage(struct enrolee *e, const char *detail, mst_ms now, mst_time utc);
+void enrolee_lost(struct enrolee *e, enum prov_reason r, const char *detail, mst_ms now, mst_time utc);
+void enrolee_saved(struct enrolee *e, mst_ms now, mst_time utc);
+void enrolee_save_failed(struct enrolee *e, const char *detail, mst_ms now, mst_time utc);
+void enrolee_tick(struct enrolee *e, mst_ms now, mst_time utc);
+
+enum enrolee_want enrolee_want(const struct enrolee *e);
+enum enrolee_state enrolee_state(const struct enrolee *e);
+enum enrolee_point enrolee_point(const struct enrolee *e);       /* the last one reached */
+mst_ms enrolee_deadline(const struct enrolee *e);
+struct enrolee_session enrolee_session(const struct enrolee *e);
+const struct mst_request *enrolee_request(const struct enrolee *e);
+const struct mst_root_cred *enrolee_credential(const struct enrolee *e);
+const struct mst_failure *enrolee_failure(const struct enrolee *e);
+/* Trust anchors of the configuration, each a u16 length and DER; empty when there were none. Borrowed. */
+struct mst_view enrolee_anchors(const struct enrolee *e);
+
+/* X-M2M-Origin towards the MAF: what the MEF introduced us as; SP-relative CSE-ID when there is one. */
+MST_MUST_CHECK bool enrolee_maf_from(const struct mst_root_cred *c, char out[MST_ID_MAX]);
+
+#endif

@@ -1,0 +1,66 @@
+/* Instructions and slots: can it be done here, and does what is pending belong to it? */
+#include "enrolee/internal.h"
+
+#define SUID_MAF 21           /* spec 1.5: provisioned by RSPF, shared with a MAF */
+
+bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i, struct mst_diag *d)
+{
+	struct enrolee_uri u;
+
+	if (i->kind != MST_INSTR_BOOTSTRAP || i->method != MST_METHOD_CERT) {
+		mst_diag_set(d, 0, "method", "only bootstrap by certificate is built in", NULL);
+		return false;
+	}
+	if (!(cfg->methods & 1u << MST_METHOD_CERT)) {
+		mst_diag_set(d, 0, "method", "this device holds no certificate", NULL);
+		return false;
+	}
+	if (!enrolee_uri_parse(i->uri, &u)) {
+		mst_diag_set(d, 0, "uri",
+			     "not https://fqdn[:port][/path], which is what this device can reach", NULL);
+		return false;
+	}
+	if ((i->suid && i->suid != SUID_MAF) || !mst_id_valid(MST_ID_FQDN, i->target)) {
+		mst_diag_set(d, 0, "target", "only enrolment with a MAF (its FQDN, SUID 21) is built in",
+			     NULL);
+		return false;
+	}
+	if (!mst_id_valid(MST_ID_FQDN, i->admin_fqdn)) {
+		mst_diag_set(d, 0, "adminFQDN", "not an FQDN", NULL);
+		return false;
+	}
+	if (i->maf_uri.n && !enrolee_uri_parse(i->maf_uri, &u)) {
+		mst_diag_set(d, 0, "mafURI", "not https://fqdn[:port][/path]", NULL);
+		return false;
+	}
+	return true;
+}
+
+bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i, const char *attempt)
+{
+	e->suid = SUID_MAF;
+	e->expires = i->expires;
+	if (!enrolee_uri_parse(i->uri, &e->mef))
+		return false;
+	/* An explicit port in the instruction wins over the URI's (9.2.2.1: httpPort). */
+	if (i->http_port > 0 && i->http_port <= UINT16_MAX)
+		e->mef.port = (uint16_t)i->http_port;
+	return mst_view_to_str(i->uri, e->mef_uri, sizeof(e->mef_uri)) &&
+	       mst_view_to_str(i->maf_uri, e->maf_uri, sizeof(e->maf_uri)) &&
+	       mst_id_normalise(MST_ID_FQDN, i->target, e->target) &&
+	       mst_id_normalise(MST_ID_FQDN, i->admin_fqdn, e->admin_fqdn) &&
+	       mst_copy_text(e->attempt, sizeof(e->attempt), attempt) &&
+	       mst_copy_text(e->from, sizeof(e->from), e->cfg.from);
+}
+
+bool enrolee_usable(const struct mst_root_cred *p, mst_time utc)
+{
+	return p->key.n == MST_KEY_LEN && p->key_id[0] && p->not_after > utc;
+}
+
+bool enrolee_fits(const struct enrolee *e, const struct mst_root_cred *p)
+{
+	return p->suid == e->suid && mst_view_eq_str(mst_view_str(p->mef_fqdn), e->mef.host) &&
+	       mst_view_eq_str(mst_view_str(p->maf_fqdn), e->target) &&
+	       mst_id_equal(MST_ID_FQDN, mst_view_str(p->admin_fqdn), mst_view_str(e->admin_fqdn));
+}

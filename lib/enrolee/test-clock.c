@@ -1,0 +1,76 @@
+#include "tests/support/cm.h"
+
+#include "enrolee/clock.h"
+
+#define BUILD 1790000000
+
+/* Lesson 15: a clock at 1970 is no time; the floor is the build, or what was known before the cut. */
+static void test_floor(void **state)
+{
+	struct mst_clock c;
+
+	(void)state;
+	mst_clock_init(&c, BUILD, 0, 5000);
+	assert_false(mst_clock_is_set(&c, 3, 5000));
+	assert_true(mst_clock_now(&c, 3, 5000) == BUILD);
+	assert_true(mst_clock_now(&c, 3, 65000) == BUILD + 60);      /* it runs on */
+	assert_true(mst_clock_now(&c, -7, 5000) == BUILD);
+	mst_clock_init(&c, BUILD, BUILD + 1000, 0);
+	assert_true(mst_clock_now(&c, 3, 0) == BUILD + 1000);
+	assert_false(mst_clock_is_set(&c, BUILD, 0));                /* before what we knew already */
+	mst_clock_init(&c, BUILD, BUILD - 1000, 0);
+	assert_true(mst_clock_now(&c, 3, 0) == BUILD);
+	mst_clock_init(&c, BUILD, INT64_MAX, 0);                     /* a blob that makes no sense */
+	assert_true(mst_clock_now(&c, 3, 0) == BUILD);
+}
+
+static void test_wall_clock(void **state)
+{
+	struct mst_clock c;
+
+	(void)state;
+	mst_clock_init(&c, BUILD, 0, 0);
+	assert_true(mst_clock_is_set(&c, BUILD + 10, 0));
+	assert_true(mst_clock_now(&c, BUILD + 10, 0) == BUILD + 10);
+}
+
+static void test_told(void **state)
+{
+	struct mst_clock c;
+
+	(void)state;
+	mst_clock_init(&c, BUILD, 0, 0);
+	assert_false(mst_clock_told(&c, BUILD - 1, 0));              /* no peer turns time back */
+	assert_false(mst_clock_told(&c, MST_TIME_MAX + 1, 0));
+	assert_true(mst_clock_told(&c, BUILD + 5000, 0));
+	assert_true(mst_clock_is_set(&c, 3, 0));
+	/* the wall clock at 1970 is overruled … */
+	assert_true(mst_clock_now(&c, 3, 10000) == BUILD + 5010);
+	assert_true(mst_clock_now(&c, BUILD + 900000, 10000) == BUILD + 5010);   /* … and one far ahead */
+	assert_true(mst_clock_now(&c, BUILD + 5300, 10000) == BUILD + 5300); /* one that agrees is believed */
+	assert_false(mst_clock_told(&c, BUILD, 0));
+	assert_true(mst_clock_told(&c, BUILD + 4000, 0));            /* a small correction */
+}
+
+/* Lesson 18: 80 to 90 % of the life, spread by chance. */
+static void test_renewal(void **state)
+{
+	(void)state;
+	assert_true(mst_renew_at(1000, 11000, 0) == 9000);
+	assert_true(mst_renew_at(1000, 11000, UINT32_MAX) == 9999);
+	assert_true(mst_renew_at(1000, 11000, 1u << 31) == 9500);
+	assert_true(mst_renew_at(1000, 900, 77) == 1000);
+	assert_true(mst_renew_at(1000, MST_NEVER, 77) == MST_NEVER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_floor),
+		cmocka_unit_test(test_wall_clock),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_renewal),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

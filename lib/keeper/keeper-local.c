@@ -1,0 +1,367 @@
+/* The keeper in this process; the keeper process runs the same behind its link. */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "crypto/derive.h"
+#include "keeper/channel.h"
+#include "keeper/files.h"
+
+#define WRAP_VERSION 1
+static const char wrap_label[] = "muster keeper: wrapping 1";
+
+/* All of it in pages that are neither swapped nor dumped. */
+struct local {
+	struct mst_keeper k;
+	struct mst_crypto *c;
+	uint8_t wrap_key[KEK_LEN];
+	struct keeper_files files;
+	struct mst_channel channel[MST_CHANNELS_MAX];
+	size_t n_channels;
+	struct mst_keeper_counts counts;
+};
+
+static struct local *of(struct mst_keeper *k)
+{
+	return (struct local *)k;
+}
+
+static int refuse(struct local *l, enum mst_keeper_outcome why)
+{
+	l->counts.refused++;
+	return (int)why;
+}
+
+/* What may leave or be made into what: keeper.h has the table in words. */
+#define HOW(h) (1u << (h))
+#define DERIVED (HOW(MST_DERIVE_KM) | HOW(MST_DERIVE_KPSA) | HOW(MST_DERIVE_USAGE))
+static const struct { unsigned release, derive, into; } permits[] = {
+	[MST_PURPOSE_NONE] = { 0, 0, 0 },
+	[MST_PURPOSE_KPM] = { HOW(MST_DERIVE_NONE), 0, 0 },
+	[MST_PURPOSE_KE] = { DERIVED, DERIVED | HOW(MST_DERIVE_NONE),
+			     1u << MST_PURPOSE_KEYREG | 1u << MST_PURPOSE_KM },
+	[MST_PURPOSE_KEYREG] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KEYREG },
+	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM },
+};
+
+static bool purpose_known(enum mst_key_purpose p)
+{
+	return (unsigned)p > MST_PURPOSE_NONE && (unsigned)p < MST_COUNT(permits);
+}
+
+static bool id_usable(const char *id)
+{
+	return id && *id && strnlen(id, MST_ID_MAX) < MST_ID_MAX;
+}
+
+static bool how_in(unsigned set, enum mst_derive_how how)
+{
+	return (unsigned)how <= MST_DERIVE_USAGE && set & HOW(how);
+}
+
+static const struct mst_channel *channel_of(const struct local *l, uint32_t id)
+{
+	for (size_t i = 0; i < l->n_channels; i++)
+		if (l->channel[i].id == id)
+			return &l->channel[i];
+	return NULL;
+}
+
+static struct mst_view wrap_aad(enum mst_key_purpose p, const char *key_id, uint8_t *out, size_t cap)
+{
+	struct mst_writer w = mst_writer_of(out, cap);
+
+	mst_put_str(&w, "muster wrap");
+	mst_put_u8(&w, WRAP_VERSION);
+	mst_put_u8(&w, (uint8_t)p);
+	mst_put_str(&w, key_id);
+	return mst_written(&w);
+}
+
+static int wrap_key(struct local *l, const struct mst_key *k, enum mst_key_purpose p, const char *key_id,
+		    struct mst_wrapped *ret_w)
+{
+	struct mst_wrapped out = { .n = 0 };
+	struct mst_writer w = mst_writer_of(out.b, sizeof(out.b));
+	uint8_t aad[MST_ID_MAX + 16];
+	int r;
+
+	mst_put_u8(&w, WRAP_VERSION);
+	r = mst_box_seal(l->c, l->wrap_key, wrap_aad(p, key_id, aad, sizeof(aad)), mst_key_view(k), &w);
+	if (r)
+		return r;
+	out.n = (uint16_t)w.n;
+	*ret_w = out;
+	return 0;
+}
+
+static int unwrap_key(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p,
+		      const char *key_id, struct mst_key *ret_k)
+{
+	uint8_t aad[MST_ID_MAX + 16];
+	struct mst_key k = { .n = 0 };
+	int r;
+
+	if (w->n <= 1 + MST_BOX_OVERHEAD || w->n > 1 + MST_BOX_OVERHEAD + MST_KEY_MAX ||
+	    w->b[0] != WRAP_VERSION)
+		return MST_KEEPER_FORGED;
+	r = mst_box_open(l->c, l->wrap_key, wrap_aad(p, key_id, aad, sizeof(aad)),
+			 (struct mst_view){ w->b + 1, (size_t)w->n - 1 }, k.b, sizeof(k.b), &k.n);
+	if (!r)
+		*ret_k = k;
+	mst_key_wipe(&k);
+	return r > 0 ? MST_KEEPER_FORGED : r;
+}
+
+static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p,
+		      const char *key_id, struct mst_wrapped *ret_w)
+{
+	struct local *l = of(k);
+	const struct mst_channel *ch = channel_of(l, from);
+	struct mst_key key;
+	int r;
+
+	if (!purpose_known(p) || !id_usable(key_id))
+		return refuse(l, MST_KEEPER_DENIED);
+	if (!ch)
+		return refuse(l, MST_KEEPER_NO_CHANNEL);
+	r = channel_open(ch, CHANNEL_TO_KEEPER, l->c, sealed, &key);
+	if (r)
+		return r > 0 ? refuse(l, MST_KEEPER_FORGED) : r;
+	r = wrap_key(l, &key, p, key_id, ret_w);
+	mst_key_wipe(&key);
+	l->counts.wrapped += !r;
+	return r;
+}
+
+static int local_create(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id,
+			struct mst_wrapped *ret_w)
+{
+	struct local *l = of(k);
+	struct mst_key key = { .n = MST_KEY_LEN };
+	int r;
+
+	if (!purpose_known(p) || !id_usable(key_id))
+		return refuse(l, MST_KEEPER_DENIED);
+	r = l->c->ops->random(l->c, key.b, MST_KEY_LEN);
+	if (!r)
+		r = wrap_key(l, &key, p, key_id, ret_w);
+	mst_key_wipe(&key);
+	l->counts.created += !r;
+	return r;
+}
+
+/* In place. 0, DENIED for a target that no derivation takes, or a fault. */
+static int derive_key(struct local *l, struct mst_key *k, enum mst_derive_how how, int suid,
+		      const char *target)
+{
+	struct mst_key out = { .n = 0 };
+	int r = MST_FAULT_BUG;
+
+	switch (how) {
+	case MST_DERIVE_NONE: return 0;
+	case MST_DERIVE_KM: r = mst_derive_km(l->c, k, mst_view_str(target), &out); break;
+	case MST_DERIVE_KPSA: r = mst_derive_kpsa(l->c, k, mst_view_str(target), &out); break;
+	case MST_DERIVE_USAGE: r = mst_derive_usage(l->c, k, suid, mst_view_str(target), &out); break;
+	}
+	if (!r)
+		*k = out;
+	mst_key_wipe(&out);
+	return r > 0 ? MST_KEEPER_DENIED : r;
+}
+
+static bool authorised(const struct mst_authorisation *a, int what, const char *key_id)
+{
+	return a && (int)a->what == what && id_usable(a->key_id) && id_usable(a->to) &&
+	       strcmp(a->key_id, key_id) == 0;
+}
+
+static int local_release(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
+			 enum mst_key_purpose p, const char *key_id, enum mst_derive_how how, int suid,
+			 const char *target, uint32_t to, struct mst_wrapped *ret_sealed)
+{
+	struct local *l = of(k);
+	const struct mst_channel *ch = channel_of(l, to);
+	struct mst_key key = { .n = 0 };
+	int r;
+
+	if (!purpose_known(p) || !id_usable(key_id) || !authorised(a, MST_AUTH_RELEASE, key_id) ||
+	    !how_in(permits[p].release, how))
+		return refuse(l, MST_KEEPER_DENIED);
+	if (!ch)
+		return refuse(l, MST_KEEPER_NO_CHANNEL);
+	r = unwrap_key(l, w, p, key_id, &key);
+	if (!r)
+		r = derive_key(l, &key, how, suid, target);
+	if (!r)
+		r = channel_seal(ch, CHANNEL_FROM_KEEPER, l->c, &key, ret_sealed);
+	mst_key_wipe(&key);
+	l->counts.released += !r;
+	l->counts.refused += r > 0;
+	return r;
+}
+
+static int local_derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p,
+			const char *key_id, enum mst_derive_how how, int suid, const char *target,
+			enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w)
+{
+	struct local *l = of(k);
+	struct mst_key key = { .n = 0 };
+	int r;
+
+	if (!purpose_known(p) || !purpose_known(new_p) || !id_usable(key_id) || !id_usable(new_key_id) ||
+	    !how_in(permits[p].derive, how) || !(permits[p].into & 1u << new_p))
+		return refuse(l, MST_KEEPER_DENIED);
+	r = unwrap_key(l, w, p, key_id, &key);
+	if (!r)
+		r = derive_key(l, &key, how, suid, target);
+	if (!r)
+		r = wrap_key(l, &key, new_p, new_key_id, ret_w);
+	mst_key_wipe(&key);
+	l->counts.derived += !r;
+	l->counts.refused += r > 0;
+	return r;
+}
+
+/* Is this what was authorised? The to-be-signed part itself says, not the one who asks. */
+static bool may_sign(struct local *l, const struct mst_authorisation *a, struct mst_view tbs)
+{
+	struct mst_tbs_info t;
+
+	if (!a || a->what != MST_AUTH_SIGN || tbs.n > MST_TBS_MAX ||
+	    mst_tbs_info(tbs, (struct mst_view){ l->files.ca_der, l->files.n_ca_der }, &t, NULL) ||
+	    !t.issued_by)
+		return false;
+	if (t.is_crl)
+		return authorised(a, MST_AUTH_SIGN, MST_KEEPER_CRL);
+	return !t.cert.is_ca && t.cert.n_san == 1 && authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
+}
+
+static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
+		      uint8_t *ret_sig, size_t cap, size_t *ret_n)
+{
+	struct local *l = of(k);
+	struct mst_local_signer signer = { 0 };
+	uint8_t digest[MST_SHA256_LEN];
+	int r;
+
+	if (!may_sign(l, a, tbs))
+		return refuse(l, MST_KEEPER_DENIED);
+	r = l->c->ops->sha256(l->c, tbs, digest);
+	/* decoded for this one signature; between signatures the key is in the locked pages only */
+	if (!r && mst_local_signer_init(&signer, (struct mst_view){ l->files.ca_key, l->files.n_ca_key }))
+		r = MST_FAULT_CRYPTO;
+	if (!r)
+		r = signer.signer.sign(&signer.signer, digest, ret_sig, cap, ret_n);
+	mst_local_signer_deinit(&signer);
+	l->counts.signed_ += !r;
+	return r;
+}
+
+static int local_ca_cert(struct mst_keeper *k, uint8_t *ret_der, size_t cap, size_t *ret_n)
+{
+	struct local *l = of(k);
+
+	if (l->files.n_ca_der > cap)
+		return MST_FAULT_MEMORY;
+	memcpy(ret_der, l->files.ca_der, l->files.n_ca_der);
+	*ret_n = l->files.n_ca_der;
+	return 0;
+}
+
+static void local_close(struct mst_keeper *k)
+{
+	struct local *l = of(k);
+
+	mst_wipe(l, sizeof(*l));
+	(void)munmap(l, sizeof(*l));
+}
+
+static const struct mst_keeper_ops local_ops = {
+	.name = "local",
+	.wrap = local_wrap,
+	.create = local_create,
+	.release = local_release,
+	.derive = local_derive,
+	.sign = local_sign,
+	.ca_cert = local_ca_cert,
+	.close = local_close,
+};
+
+/* Pages for secrets; NULL with errno. */
+static struct local *take_pages(void)
+{
+	void *p =
+		mmap(NULL, sizeof(struct local), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	/* WIPEONFORK: no child that this process starts has the keys */
+	if (mlock(p, sizeof(struct local)) || madvise(p, sizeof(struct local), MADV_DONTDUMP) ||
+	    madvise(p, sizeof(struct local), MADV_WIPEONFORK)) {
+		int e = errno;
+
+		(void)munmap(p, sizeof(struct local));
+		errno = e;
+		return NULL;
+	}
+	return p;
+}
+
+int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k,
+			  struct mst_diag *d)
+{
+	struct local *l = take_pages();
+	int r;
+
+	if (!l) {
+		mst_diag_set(d, 0, dir, "cannot lock memory for keys (raise the limit of locked memory): ",
+			     strerror(errno), NULL);
+		return MST_FAULT_IO;
+	}
+#ifndef MST_SANITIZED   /* the leak checker has to look into its own process */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) {
+		mst_diag_set(d, 0, dir, "cannot forbid core dumps: ", strerror(errno), NULL);
+		local_close(&l->k);
+		return MST_FAULT_IO;
+	}
+#endif
+	r = keeper_files_read(dir, c, &l->files, d);
+	if (!r)
+		r = keeper_subkey(c, l->files.kek, wrap_label, l->wrap_key);
+	if (r) {
+		local_close(&l->k);
+		return r;
+	}
+	/* both keys that come from it are made: nothing needs it any more */
+	mst_wipe(l->files.kek, sizeof(l->files.kek));
+	l->k.ops = &local_ops;
+	l->c = c;
+	*ret_k = &l->k;
+	return 0;
+}
+
+int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32])
+{
+	struct local *l = of(k);
+	size_t i = 0;
+
+	if (k->ops != &local_ops)
+		return MST_FAULT_BUG;
+	while (i < l->n_channels && l->channel[i].id != channel)
+		i++;
+	if (i == MST_CHANNELS_MAX)
+		return MST_FAULT_MEMORY;
+	/* a process that was started again brings a new key; the old one is good no longer */
+	l->channel[i].id = channel;
+	memcpy(l->channel[i].key, key, sizeof(l->channel[i].key));
+	if (i == l->n_channels)
+		l->n_channels++;
+	return 0;
+}
+
+struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k)
+{
+	return ((const struct local *)k)->counts;
+}

@@ -1,0 +1,96 @@
+/*
+ * Admin API (doc/openapi.yaml): provider's registry and audit log over HTTP with JSON, on a local socket.
+ * Order of every request: may this peer ask → route → decode → load → decide (pure) → apply with its audit
+ * event in the same transaction → encode.
+ *
+ * The M2M-Sub-ID appears here and never towards nodes.
+ */
+#ifndef MST_ROLE_ADMIN_ADMIN_H
+#define MST_ROLE_ADMIN_ADMIN_H
+
+#include <jansson.h>
+
+#include "server/exchange.h"
+
+extern const struct mst_role_ops mst_role_admin;
+
+#define ADMIN_PARAMS_MAX     8
+#define ADMIN_IMPORT_MAX     1000
+#define ADMIN_PAGE           100
+#define ADMIN_PAGE_MAX       500
+#define ADMIN_IDENTITIES_MAX 8
+/* A page ends early when it is this long; well below MST_ANSWER_MAX. */
+#define ADMIN_ANSWER_FULL (180 * 1024)
+
+/* One request. */
+struct admin {
+	struct mst_role_env *env;
+	struct mst_answer *a;
+	char who[MST_ID_MAX];                     /* "uid 0": into every event */
+	char id[MST_ID_MAX];                      /* {id} of the path */
+	char param[ADMIN_PARAMS_MAX][MST_ID_MAX]; /* query, in the order of the route's names; "" = absent */
+	json_t *body;                             /* POST: an object */
+	const char *act;                          /* last word of the route */
+};
+
+/* Handlers answer in q->a; they return 0 or a fault. */
+struct admin_route {
+	enum mst_op op;
+	const char *path; /* "/v1/nodes/{id}/revoke" */
+	int (*handle)(struct admin *q);
+	const char *act;
+	const char *param[ADMIN_PARAMS_MAX];
+};
+extern const struct admin_route admin_routes[];
+extern const size_t admin_routes_n;
+
+/* Answers. admin_answer takes `j` over, NULL meaning no memory. */
+int admin_answer(struct admin *q, int rsc, json_t *j);
+int admin_refuse(struct admin *q, int rsc, const struct mst_diag *d);
+json_t *admin_error(const struct mst_diag *d);
+/* Into the audit log, in the transaction of the change. */
+int admin_event(struct admin *q, const char *what, int64_t node, const char *why);
+/* A number in the query: false, and `d` filled, when it is none. "" gives `none`. */
+bool admin_number(const char *name, const char *text, uint64_t none, uint64_t max, uint64_t *ret_x,
+		  struct mst_diag *d);
+
+int admin_node_add(struct admin *q);
+int admin_node_import(struct admin *q);
+int admin_node_list(struct admin *q);
+int admin_node_show(struct admin *q);
+int admin_node_act(struct admin *q);
+int admin_sub_add(struct admin *q);
+int admin_sub_list(struct admin *q);
+int admin_sub_show(struct admin *q);
+int admin_sub_act(struct admin *q);
+int admin_event_list(struct admin *q);
+int admin_event_verify(struct admin *q);
+int admin_status(struct admin *q);
+
+/* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
+int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
+/* Everything that the node could still authenticate with is over at env->now (revoke.c). */
+int admin_end_credentials(struct admin *q, const struct mst_node *n);
+
+/* decode.c: bodies to records. False with `d` naming the member and what would be right. */
+struct admin_node_input {
+	struct mst_node node;
+	struct mst_identity identity[ADMIN_IDENTITIES_MAX];
+	size_t n;
+};
+bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst_diag *d);
+bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
+bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
+bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d);
+
+/* encode.c: NULL when there is no memory. */
+json_t *admin_json_node(const struct mst_node *n);
+json_t *admin_json_sub(const struct mst_subscription *r);
+json_t *admin_json_identity(const struct mst_identity *r);
+json_t *admin_json_reg(enum mst_role role, const struct mst_registration *r);
+json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r);
+json_t *admin_json_event(const struct mst_event *e);
+json_t *admin_json_time(mst_time t);
+size_t admin_json_size(const json_t *j);
+
+#endif

@@ -1,0 +1,81 @@
+#include "role/admin/decide.h"
+
+#include "codec/primitive.h"
+
+static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field,
+				 const char *text)
+{
+	mst_diag_set(d, 0, field, text, NULL);
+	*ret_rsc = rsc;
+	return ADMIN_REFUSED;
+}
+
+static void set_text(char *out, size_t cap, const char *text)
+{
+	memset(out, 0, cap);
+	(void)mst_view_to_str(mst_view_sub(mst_view_str(text), 0, cap - 1), out, cap);
+}
+
+enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscription *sub, mst_time now,
+				     int *ret_rsc, struct mst_diag *d)
+{
+	if (n->sub_id[0] && !sub)
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "subscription",
+			      "there is no such subscription; add it first");
+	if (sub && sub->state == MST_SUB_ENDED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "subscription",
+			      "this subscription has ended; name another one");
+	n->state = MST_NODE_KNOWN;
+	set_text(n->reason, sizeof(n->reason), "added");
+	n->created = now;
+	n->changed = now;
+	return ADMIN_DONE;
+}
+
+enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason,
+					 mst_time now, int *ret_rsc, struct mst_diag *d)
+{
+	enum mst_node_state to = !strcmp(act, "revoke") ? MST_NODE_REVOKED : MST_NODE_RELEASED;
+
+	(void)ret_rsc;
+	(void)d;
+	if (n->state == to)
+		return ADMIN_UNCHANGED;
+	n->state = to;
+	set_text(n->reason, sizeof(n->reason), reason);
+	n->changed = now;
+	return ADMIN_DONE;
+}
+
+enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc,
+				    struct mst_diag *d)
+{
+	if (!r->not_before)
+		r->not_before = now;
+	if (r->not_after <= r->not_before)
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "notAfter", "expected a time after notBefore");
+	/* Without one of its own a key lives as long as the subscription at most. */
+	if (!r->key_lifetime)
+		r->key_lifetime = r->not_after - r->not_before;
+	r->state = MST_SUB_ACTIVE;
+	r->created = now;
+	r->changed = now;
+	return ADMIN_DONE;
+}
+
+enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
+					int *ret_rsc, struct mst_diag *d)
+{
+	enum mst_sub_state to = !strcmp(act, "suspend")  ? MST_SUB_SUSPENDED
+				: !strcmp(act, "resume") ? MST_SUB_ACTIVE
+							 : MST_SUB_ENDED;
+
+	if (r->state == to)
+		return ADMIN_UNCHANGED;
+	if (r->state == MST_SUB_ENDED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id",
+			      "this subscription has ended for good; add a new one");
+	r->state = to;
+	r->changed = now;
+	return ADMIN_DONE;
+}

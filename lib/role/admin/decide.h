@@ -1,0 +1,25 @@
+/* Decisions of the admin role: pure functions over records, request and time. */
+#ifndef MST_ROLE_ADMIN_DECIDE_H
+#define MST_ROLE_ADMIN_DECIDE_H
+
+#include "store/store.h"
+
+enum admin_verdict {
+	ADMIN_DONE,      /* apply what was filled in */
+	ADMIN_UNCHANGED, /* it is so already: a repeated request gets the same answer (lesson 10) */
+	ADMIN_REFUSED,   /* `d` says why; *ret_rsc is the status */
+};
+
+/* A new node; `sub` is its subscription's record, NULL when it names none. */
+enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscription *sub, mst_time now,
+				     int *ret_rsc, struct mst_diag *d);
+/* act: "revoke", "release" */
+enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason,
+					 mst_time now, int *ret_rsc, struct mst_diag *d);
+enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc,
+				    struct mst_diag *d);
+/* act: "suspend", "resume", "end" */
+enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
+					int *ret_rsc, struct mst_diag *d);
+
+#endif

@@ -1,0 +1,309 @@
+/* Bodies of the admin API: members by table, unknown ones refused, identifiers in canonical spelling. */
+#include "role/admin/admin.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "codec/ident.h"
+
+enum member_type { TEXT, IDENT, URI, TIME, SECONDS, LIST };
+struct member {
+	const char *name;
+	enum member_type type;
+	bool required;
+	enum mst_id_kind kind; /* IDENT */
+	size_t at, cap;
+};
+
+static bool wrong(struct mst_diag *d, const char *field, const char *expected)
+{
+	mst_diag_set(d, 0, field, "expected ", expected, NULL);
+	return false;
+}
+
+static struct mst_view text_of(const json_t *v)
+{
+	return (struct mst_view){ (const uint8_t *)json_string_value(v), json_string_length(v) };
+}
+
+static bool plain_text(struct mst_view v)
+{
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] < 0x20 || v.p[i] == 0x7f)
+			return false;
+	return mst_utf8_valid(v);
+}
+
+static bool take_text(const char *field, const json_t *v, char *out, size_t cap, struct mst_diag *d)
+{
+	char most[24];
+
+	if (json_is_string(v) && plain_text(text_of(v)) && mst_view_to_str(text_of(v), out, cap))
+		return true;
+	snprintf(most, sizeof(most), "%zu", cap - 1);
+	mst_diag_set(d, 0, field, "expected text of 1 to ", most, " octets without control characters", NULL);
+	return false;
+}
+
+static bool take_ident(const char *field, const json_t *v, enum mst_id_kind kind, char *out,
+		       struct mst_diag *d)
+{
+	static const struct {
+		enum mst_id_kind kind;
+		const char *example;
+	} examples[] = {
+		{ MST_ID_FQDN, "maf.example.com" },
+		{ MST_ID_CSE_ABS, "//sp.example.com/CSE0001" },
+		{ MST_ID_AE_ABS, "//sp.example.com/S98821" },
+		{ MST_ID_NODE, "urn:dev:ops:32473-sensor-1" },
+		{ MST_ID_DEVICE, "0.2.481.1.100.3030.10011" },
+	};
+	const char *example = "";
+
+	if (json_is_string(v) && mst_id_normalise(kind, text_of(v), out))
+		return true;
+	for (size_t i = 0; i < MST_COUNT(examples); i++)
+		if (examples[i].kind == kind)
+			example = examples[i].example;
+	mst_diag_set(d, 0, field, "expected a valid ", mst_id_kind_text(kind), ", like ", example, NULL);
+	return false;
+}
+
+static bool take_uri(const char *field, const json_t *v, char *out, struct mst_diag *d)
+{
+	struct mst_view t = json_is_string(v) ? text_of(v) : MST_VIEW_NONE;
+	size_t colon = mst_view_find(t, ':');
+
+	if (colon && mst_view_starts(mst_view_sub(t, colon, t.n), "://") && t.n > colon + 3 &&
+	    mst_printable_ascii(t) && mst_view_to_str(t, out, MST_ID_MAX))
+		return true;
+	return wrong(d, field, "a URI of at most 255 octets, like https://maf.example.com:8444");
+}
+
+static bool take_seconds(const char *field, const json_t *v, int64_t *ret, struct mst_diag *d)
+{
+	int64_t s = 0;
+
+	if (json_is_integer(v))
+		s = json_integer_value(v);
+	else if (!json_is_string(v) || !mst_parse_duration(text_of(v), &s))
+		s = 0;
+	if (s < 1 || s > MST_TIME_MAX)
+		return wrong(d, field, "seconds, at least 1, or a duration like P90D");
+	*ret = s;
+	return true;
+}
+
+static bool take(const struct member *m, const json_t *v, void *out, struct mst_diag *d)
+{
+	void *p = (uint8_t *)out + m->at;
+
+	switch (m->type) {
+	case TEXT:
+		return take_text(m->name, v, p, m->cap, d);
+	case IDENT:
+		return take_ident(m->name, v, m->kind, p, d);
+	case URI:
+		return take_uri(m->name, v, p, d);
+	case TIME:
+		if (json_is_string(v) && mst_parse_timestamp(text_of(v), p))
+			return true;
+		return wrong(d, m->name, "a UTC time like 20270131T235959");
+	case SECONDS:
+		return take_seconds(m->name, v, p, d);
+	case LIST:
+		return json_is_array(v) || wrong(d, m->name, "a list");
+	}
+	return false;
+}
+
+/* Only a name that is short and plain is said back. */
+static bool unknown_member(const char *name, const struct member *m, size_t n, struct mst_diag *d)
+{
+	char known[120] = "";
+	size_t at = 0, len = strlen(name);
+	bool plain = len < 32;
+
+	for (size_t i = 0; i < len; i++)
+		plain = plain && ((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
+				  (name[i] >= '0' && name[i] <= '9'));
+	for (size_t i = 0; i < n && at < sizeof(known); i++)
+		at += (size_t)snprintf(known + at, sizeof(known) - at, "%s%s", i ? ", " : "", m[i].name);
+	mst_diag_set(d, 0, plain ? name : "", "unknown member; known are ", known, NULL);
+	return false;
+}
+
+/* Empty text counts as absent: a table exported from a spreadsheet has every column. */
+static bool present(const json_t *v)
+{
+	return v && !json_is_null(v) && !(json_is_string(v) && json_string_length(v) == 0);
+}
+
+static bool members(const json_t *j, const struct member *m, size_t n, void *out, struct mst_diag *d)
+{
+	const char *name;
+	json_t *v;
+
+	if (!json_is_object(j))
+		return wrong(d, "", "a JSON object");
+	json_object_foreach((json_t *)j, name, v)
+	{
+		size_t i = 0;
+
+		while (i < n && strcmp(m[i].name, name))
+			i++;
+		if (i == n)
+			return unknown_member(name, m, n, d);
+	}
+	for (size_t i = 0; i < n; i++) {
+		v = json_object_get(j, m[i].name);
+		if (!present(v)) {
+			if (m[i].required)
+				return take(&m[i], NULL, out, d); /* fails, and says what is expected */
+			continue;
+		}
+		if (!take(&m[i], v, out, d))
+			return false;
+	}
+	return true;
+}
+
+#define AT(s, m) offsetof(s, m), sizeof(((s *)0)->m)
+
+struct identity_input {
+	char kind[16], value[MST_ID_MAX], anchor[2 * MST_SHA256_LEN + 1];
+};
+static const struct member identity_members[] = {
+	{ "kind", TEXT, true, 0, AT(struct identity_input, kind) },
+	{ "value", TEXT, true, 0, AT(struct identity_input, value) },
+	{ "anchor", TEXT, false, 0, AT(struct identity_input, anchor) },
+};
+static const struct {
+	const char *name;
+	enum mst_id_kind kind;
+} identity_kinds[] = {
+	{ "fqdn", MST_ID_FQDN },   { "node", MST_ID_NODE }, { "device", MST_ID_DEVICE },
+	{ "cse", MST_ID_CSE_ABS }, { "ae", MST_ID_AE_ABS },
+};
+
+static bool decode_identity(const json_t *j, struct mst_identity *ret, struct mst_diag *d)
+{
+	struct identity_input in = { .kind = "" };
+	size_t n = 0;
+
+	if (!members(j, identity_members, MST_COUNT(identity_members), &in, d))
+		return false;
+	for (size_t i = 0; i < MST_COUNT(identity_kinds); i++)
+		if (!strcmp(identity_kinds[i].name, in.kind))
+			ret->kind = identity_kinds[i].kind;
+	if (ret->kind == MST_ID_NONE)
+		return wrong(d, "kind", "one of fqdn, node, device, cse, ae");
+	if (!take_ident("value", json_object_get(j, "value"), ret->kind, ret->value, d))
+		return false;
+	if (in.anchor[0] && (!mst_hex_decode(mst_view_str(in.anchor), ret->anchor, sizeof(ret->anchor), &n) ||
+			     n != MST_SHA256_LEN))
+		return wrong(d, "anchor", "64 hex digits: SHA-256 of the trust anchor's certificate");
+	return true;
+}
+
+static bool decode_identities(const json_t *list, struct admin_node_input *ret, struct mst_diag *d)
+{
+	struct mst_diag inner = { 0 };
+	char field[60];
+	json_t *one;
+	size_t i;
+
+	if (json_array_size(list) < 1 || json_array_size(list) > ADMIN_IDENTITIES_MAX)
+		return wrong(d, "identities", "1 to 8 identities");
+	json_array_foreach(list, i, one)
+	{
+		if (!decode_identity(one, &ret->identity[i], &inner)) {
+			snprintf(field, sizeof(field), "identities[%zu]%s%.40s", i, inner.field[0] ? "." : "",
+				 inner.field);
+			mst_diag_set(d, 0, field, inner.text, NULL);
+			return false;
+		}
+		for (size_t k = 0; k < i; k++)
+			if (ret->identity[k].kind == ret->identity[i].kind &&
+			    !strcmp(ret->identity[k].value, ret->identity[i].value)) {
+				snprintf(field, sizeof(field), "identities[%zu]", i);
+				return wrong(d, field, "each name once");
+			}
+	}
+	ret->n = json_array_size(list);
+	return true;
+}
+
+#define N(m) AT(struct mst_node, m)
+static const struct member node_members[] = {
+	{ "nodeID", IDENT, true, MST_ID_NODE, N(node_id) },
+	{ "cseID", IDENT, false, MST_ID_CSE_ABS, N(cse_id) },
+	{ "aeID", IDENT, false, MST_ID_AE_ABS, N(ae_id) },
+	{ "subscription", IDENT, false, MST_ID_NODE, N(sub_id) },
+	{ "maker", TEXT, false, 0, N(maker) },
+	{ "model", TEXT, false, 0, N(model) },
+	{ "serial", TEXT, false, 0, N(serial) },
+	{ "batch", TEXT, false, 0, N(batch) },
+	{ "identities", LIST, false, 0, 0, 0 },
+};
+
+bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst_diag *d)
+{
+	const json_t *list;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!members(j, node_members, MST_COUNT(node_members), &ret->node, d))
+		return false;
+	list = json_object_get(j, "identities");
+	if (present(list))
+		return decode_identities(list, ret, d);
+	/* Known by its M2M-Node-ID when nothing else is said. */
+	ret->identity[0].kind = MST_ID_NODE;
+	memcpy(ret->identity[0].value, ret->node.node_id, sizeof(ret->node.node_id));
+	ret->n = 1;
+	return true;
+}
+
+#define S(m) AT(struct mst_subscription, m)
+static const struct member sub_members[] = {
+	/* M2M-Sub-ID: printable ASCII as an M2M-Node-ID; the provider's own name for it */
+	{ "id", IDENT, true, MST_ID_NODE, S(id) },
+	{ "spFQDN", IDENT, true, MST_ID_FQDN, S(sp_fqdn) },
+	{ "mafFQDN", IDENT, true, MST_ID_FQDN, S(maf_fqdn) },
+	{ "mafURI", URI, false, 0, S(maf_uri) },
+	{ "registrarCSE", IDENT, false, MST_ID_CSE_ABS, S(registrar_cse_id) },
+	{ "registrarPoA", URI, false, 0, S(registrar_poa) },
+	{ "notBefore", TIME, false, 0, S(not_before) },
+	{ "notAfter", TIME, true, 0, S(not_after) },
+	{ "keyLifetime", SECONDS, false, 0, S(key_lifetime) },
+};
+
+bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!members(j, sub_members, MST_COUNT(sub_members), ret, d))
+		return false;
+	if (!ret->maf_uri[0])
+		snprintf(ret->maf_uri, sizeof(ret->maf_uri), "https://%.246s", ret->maf_fqdn);
+	return true;
+}
+
+bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d)
+{
+	const struct member reason = { "reason", TEXT, required, 0, 0, 128 };
+
+	memset(ret, 0, 128);
+	return members(j, &reason, 1, ret, d);
+}
+
+bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)
+{
+	static const struct member rows = { "rows", LIST, true, 0, 0, 0 };
+
+	if (!members(j, &rows, 1, ret_rows, d))
+		return false;
+	*ret_rows = json_object_get(j, "rows");
+	return (json_array_size(*ret_rows) && json_array_size(*ret_rows) <= ADMIN_IMPORT_MAX) ||
+	       wrong(d, "rows", "1 to 1000 rows");
+}

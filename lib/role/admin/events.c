@@ -1,0 +1,135 @@
+/* /v1/events and /v1/status */
+#include <string.h>
+
+#include "role/admin/admin.h"
+
+enum { EV_AFTER, EV_NODE, EV_ATTEMPT, EV_WHAT, EV_ROLE, EV_SINCE, EV_LIMIT };
+
+struct event_page {
+	json_t *list;
+	size_t size, left;
+	uint64_t last;
+	bool more;
+};
+
+static int keep_event(void *arg, const struct mst_event *e)
+{
+	struct event_page *p = arg;
+	json_t *j;
+
+	if (!p->left || p->size > ADMIN_ANSWER_FULL) {
+		p->more = true;
+		return 1;
+	}
+	j = admin_json_event(e);
+	p->size += j ? admin_json_size(j) : 0;
+	p->left--;
+	p->last = e->seq;
+	return json_array_append_new(p->list, j) ? MST_FAULT_MEMORY : 0;
+}
+
+/* 0, or a fault; *ret_ok false with `d` when a parameter is wrong. A node that does not exist has no events.
+ */
+static int event_filter(struct admin *q, struct mst_event_filter *f, bool *ret_ok, struct mst_diag *d)
+{
+	struct mst_node n;
+	uint64_t limit = 0;
+	int r = 0;
+
+	*ret_ok = false;
+	*f = (struct mst_event_filter){ .attempt = q->param[EV_ATTEMPT],
+					.what_prefix = q->param[EV_WHAT],
+					.role = q->param[EV_ROLE] };
+	if (!admin_number("after", q->param[EV_AFTER], 0, INT64_MAX, &f->after, d) ||
+	    !admin_number("limit", q->param[EV_LIMIT], ADMIN_PAGE, ADMIN_PAGE_MAX, &limit, d))
+		return 0;
+	f->limit = (size_t)limit;
+	if (q->param[EV_SINCE][0] && !mst_parse_timestamp(mst_view_str(q->param[EV_SINCE]), &f->since)) {
+		mst_diag_set(d, 0, "since", "expected a UTC time like 20270131T235959", NULL);
+		return 0;
+	}
+	if (q->param[EV_NODE][0]) {
+		r = admin_find_node(q, q->param[EV_NODE], &n);
+		if (r == MST_STORE_NONE)
+			mst_diag_set(
+				d, 0, "node",
+				"there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number",
+				NULL);
+		if (r)
+			return r < 0 ? r : 0;
+		f->node = n.id;
+	}
+	*ret_ok = true;
+	return 0;
+}
+
+int admin_event_list(struct admin *q)
+{
+	struct event_page p = { 0 };
+	struct mst_event_filter f;
+	struct mst_diag d;
+	uint64_t newest;
+	bool ok;
+	int r = event_filter(q, &f, &ok, &d);
+
+	if (r)
+		return r;
+	if (!ok)
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	/* Before the list: what is written in between then comes with the next page. */
+	r = mst_store_event_last(q->env->store, &newest);
+	if (r)
+		return r;
+	p = (struct event_page){ .list = json_array(), .left = f.limit };
+	f.limit++;
+	r = mst_store_event_list(q->env->store, &f, keep_event, &p);
+	if (r < 0) {
+		json_decref(p.list);
+		return r;
+	}
+	/* Where to go on: behind this page, or when it was the last one behind everything that was looked at.
+	 */
+	return admin_answer(q, MST_RSC_OK,
+			    json_pack("{s:o, s:I}", "events", p.list, "last",
+				      (json_int_t)(p.more             ? p.last
+						   : newest > f.after ? newest
+								      : f.after)));
+}
+
+int admin_event_verify(struct admin *q)
+{
+	uint64_t entries, bad;
+	int r = mst_store_event_check(q->env->store, &entries, &bad);
+
+	if (r && r != MST_FAULT_CORRUPT)
+		return r;
+	if (r)
+		return admin_answer(q, MST_RSC_OK,
+				    json_pack("{s:b, s:I, s:I}", "ok", 0, "entries", (json_int_t)entries,
+					      "firstBad", (json_int_t)bad));
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:b, s:I}", "ok", 1, "entries", (json_int_t)entries));
+}
+
+int admin_status(struct admin *q)
+{
+	int64_t count[MST_NODE_RELEASED + 1];
+	json_t *nodes, *roles;
+	uint64_t last = 0;
+	int r = mst_store_node_count(q->env->store, count);
+
+	if (!r)
+		r = mst_store_event_last(q->env->store, &last);
+	if (r)
+		return r;
+	nodes = json_object();
+	roles = json_array();
+	for (int i = 0; i <= MST_NODE_RELEASED; i++)
+		(void)json_object_set_new(nodes, mst_node_state_name[i], json_integer(count[i]));
+	for (unsigned i = MST_ROLE_BBN; i < MST_ROLE__COUNT; i++)
+		if (q->env->conf && q->env->conf->roles_played & 1u << i)
+			(void)json_array_append_new(roles, json_string(mst_role_name[i]));
+	return admin_answer(q, MST_RSC_OK,
+			    json_pack("{s:s, s:o, s:o, s:o, s:i, s:I}", "version", MST_VERSION, "roles",
+				      roles, "nodes", nodes, "time", admin_json_time(q->env->now), "schema",
+				      mst_store_version(q->env->store), "lastEvent", (json_int_t)last));
+}

@@ -1,0 +1,312 @@
+/* /v1/nodes */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "role/admin/admin.h"
+#include "role/admin/decide.h"
+
+/* Which member is taken already. */
+static int say_taken(struct admin *q, const struct mst_node *n, int *ret_rsc, struct mst_diag *d)
+{
+	struct mst_node other;
+	int r = mst_store_node_find(q->env->store, n->node_id, &other);
+
+	if (r < 0)
+		return r;
+	*ret_rsc = MST_RSC_CONFLICT;
+	if (!r)
+		mst_diag_set(d, 0, "nodeID", "a node with this M2M-Node-ID exists already", NULL);
+	else
+		mst_diag_set(d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
+	return ADMIN_REFUSED;
+}
+
+static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc, struct mst_diag *d)
+{
+	char field[32];
+	int r = mst_store_node_insert(q->env->store, &in->node);
+
+	if (r == MST_STORE_EXISTS)
+		return say_taken(q, &in->node, ret_rsc, d);
+	for (size_t i = 0; i < in->n && !r; i++) {
+		in->identity[i].node = in->node.id;
+		r = mst_store_identity_put(q->env->store, &in->identity[i]);
+		if (r == MST_STORE_EXISTS) {
+			snprintf(field, sizeof(field), "identities[%zu]", i);
+			mst_diag_set(d, 0, field,
+				     "another node is known by this name; a name belongs to one node", NULL);
+			*ret_rsc = MST_RSC_CONFLICT;
+			return ADMIN_REFUSED;
+		}
+	}
+	if (!r)
+		r = admin_event(q, "node.added", in->node.id, in->node.node_id);
+	return r > 0 ? MST_FAULT_BUG : r;
+}
+
+/* 0, ADMIN_REFUSED (rsc and d filled; rows may have been written: undo), or a fault. */
+static int add(struct admin *q, const json_t *j, struct admin_node_input *in, int *ret_rsc,
+	       struct mst_diag *d)
+{
+	struct mst_subscription sub;
+	bool has_sub;
+	int r;
+
+	*ret_rsc = MST_RSC_BAD_REQUEST;
+	if (!admin_decode_node(j, in, d))
+		return ADMIN_REFUSED;
+	r = in->node.sub_id[0] ? mst_store_sub_get(q->env->store, in->node.sub_id, &sub) : MST_STORE_NONE;
+	if (r < 0)
+		return r;
+	has_sub = !r;
+	if (admin_decide_node(&in->node, has_sub ? &sub : NULL, q->env->now, ret_rsc, d) == ADMIN_REFUSED)
+		return ADMIN_REFUSED;
+	return apply_new(q, in, ret_rsc, d);
+}
+
+/* With a mark of its own, so that a refusal half way leaves nothing. */
+static int add_marked(struct admin *q, const json_t *j, struct admin_node_input *in, int *ret_rsc,
+		      struct mst_diag *d)
+{
+	int r = mst_store_mark(q->env->store);
+
+	if (r)
+		return r;
+	r = add(q, j, in, ret_rsc, d);
+	if (!r)
+		r = mst_store_release(q->env->store);
+	if (r)
+		mst_store_undo(q->env->store);
+	return r;
+}
+
+static int keep_identity(void *arg, const struct mst_identity *r)
+{
+	return json_array_append_new(arg, admin_json_identity(r)) ? MST_FAULT_MEMORY : 0;
+}
+
+struct listing {
+	json_t *list;
+	enum mst_role role;
+};
+
+static int keep_reg(void *arg, const struct mst_registration *r)
+{
+	struct listing *l = arg;
+
+	return json_array_append_new(l->list, admin_json_reg(l->role, r)) ? MST_FAULT_MEMORY : 0;
+}
+
+static int keep_cred(void *arg, const struct mst_credential *r)
+{
+	struct listing *l = arg;
+
+	return json_array_append_new(l->list, admin_json_cred(l->role, r)) ? MST_FAULT_MEMORY : 0;
+}
+
+/* The node with all that belongs to it. */
+static int answer_node(struct admin *q, int rsc, const struct mst_node *n)
+{
+	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	json_t *j = admin_json_node(n), *ids = json_array(), *regs = json_array(), *creds = json_array();
+	int r = mst_store_identity_list(q->env->store, n->id, keep_identity, ids);
+
+	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++) {
+		struct listing l = { regs, roles[i] };
+
+		r = mst_store_reg_of_node(q->env->store, roles[i], n->id, keep_reg, &l);
+		l.list = creds;
+		if (!r)
+			r = mst_store_cred_of_node(q->env->store, roles[i], n->id, keep_cred, &l);
+	}
+	if (json_object_set_new(j, "identities", ids) | json_object_set_new(j, "registrations", regs) |
+	    json_object_set_new(j, "credentials", creds))
+		r = r ? r : MST_FAULT_MEMORY;
+	if (r) {
+		json_decref(j);
+		return r;
+	}
+	return admin_answer(q, rsc, j);
+}
+
+int admin_node_add(struct admin *q)
+{
+	struct admin_node_input in;
+	struct mst_diag d = { 0 };
+	int rsc, r = add_marked(q, q->body, &in, &rsc, &d);
+
+	if (r < 0)
+		return r;
+	if (r)
+		return admin_refuse(q, rsc, &d);
+	snprintf(q->a->location, sizeof(q->a->location), "/v1/nodes/%lld", (long long)in.node.id);
+	return answer_node(q, MST_RSC_CREATED, &in.node);
+}
+
+/* Every row gets an answer; a bad one does not stop the good ones. */
+int admin_node_import(struct admin *q)
+{
+	struct admin_node_input in;
+	struct mst_diag d = { 0 };
+	json_t *rows, *row, *answers;
+	size_t i;
+
+	if (!admin_decode_rows(q->body, &rows, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	answers = json_array();
+	json_array_foreach(rows, i, row)
+	{
+		int rsc, r = add_marked(q, row, &in, &rsc, &d);
+		json_t *one;
+
+		d.text[r > 0 ? 130 : 0] = '\0'; /* 1000 answers fit into one */
+		one = r < 0 ? NULL
+		      : r   ? json_pack("{s:i, s:b, s:o}", "row", (int)i, "ok", 0, "error", admin_error(&d))
+			    : json_pack("{s:i, s:b, s:I}", "row", (int)i, "ok", 1, "id",
+					(json_int_t)in.node.id);
+		if (json_array_append_new(answers, one)) {
+			json_decref(answers);
+			return r < 0 ? r : MST_FAULT_MEMORY;
+		}
+	}
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:o}", "rows", answers));
+}
+
+enum { NODE_STATE, NODE_SUB, NODE_MAKER, NODE_AFTER, NODE_LIMIT };
+
+struct node_page {
+	json_t *list;
+	size_t size, left;
+	int64_t last;
+	bool more;
+};
+
+/* One more than asked for tells whether there is a next page. */
+static int keep_node(void *arg, const struct mst_node *n)
+{
+	struct node_page *p = arg;
+	json_t *j;
+
+	if (!p->left || p->size > ADMIN_ANSWER_FULL) {
+		p->more = true;
+		return 1;
+	}
+	j = admin_json_node(n);
+	p->size += j ? admin_json_size(j) : 0;
+	p->left--;
+	p->last = n->id;
+	return json_array_append_new(p->list, j) ? MST_FAULT_MEMORY : 0;
+}
+
+static bool node_filter(struct admin *q, struct mst_node_filter *f, struct mst_diag *d)
+{
+	uint64_t after = 0, limit = 0;
+
+	*f = (struct mst_node_filter){ .state = -1,
+				       .sub_id = q->param[NODE_SUB],
+				       .maker = q->param[NODE_MAKER] };
+	for (int i = 0; i <= MST_NODE_RELEASED; i++)
+		if (!strcmp(mst_node_state_name[i], q->param[NODE_STATE]))
+			f->state = i;
+	if (q->param[NODE_STATE][0] && f->state < 0) {
+		mst_diag_set(d, 0, "state",
+			     "expected one of known, briefed, enrolling, enrolled, expiring, suspended, "
+			     "revoked, released",
+			     NULL);
+		return false;
+	}
+	if (!admin_number("after", q->param[NODE_AFTER], 0, INT64_MAX, &after, d) ||
+	    !admin_number("limit", q->param[NODE_LIMIT], ADMIN_PAGE, ADMIN_PAGE_MAX, &limit, d))
+		return false;
+	f->after = (int64_t)after;
+	f->limit = (size_t)limit;
+	return true;
+}
+
+int admin_node_list(struct admin *q)
+{
+	struct mst_node_filter f;
+	struct node_page p = { 0 };
+	struct mst_diag d;
+	json_t *j;
+	int r;
+
+	if (!node_filter(q, &f, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	p = (struct node_page){ .list = json_array(), .left = f.limit };
+	f.limit++;
+	r = mst_store_node_list(q->env->store, &f, keep_node, &p);
+	if (r < 0) {
+		json_decref(p.list);
+		return r;
+	}
+	j = json_pack("{s:o}", "nodes", p.list);
+	if (p.more && json_object_set_new(j, "next", json_integer(p.last))) {
+		json_decref(j);
+		j = NULL;
+	}
+	return admin_answer(q, MST_RSC_OK, j);
+}
+
+int admin_find_node(struct admin *q, const char *id, struct mst_node *ret)
+{
+	char canonical[MST_ID_MAX];
+	uint64_t number;
+	int r = mst_store_node_find(q->env->store, id, ret);
+
+	if (r == MST_STORE_NONE && mst_id_normalise(MST_ID_CSE_ABS, mst_view_str(id), canonical))
+		r = mst_store_node_find(q->env->store, canonical, ret);
+	if (r == MST_STORE_NONE && mst_parse_dec(mst_view_str(id), INT64_MAX, &number))
+		r = mst_store_node_get(q->env->store, (int64_t)number, ret);
+	return r;
+}
+
+static int no_such_node(struct admin *q)
+{
+	struct mst_diag d;
+
+	mst_diag_set(&d, 0, "id",
+		     "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
+	return admin_refuse(q, MST_RSC_NOT_FOUND, &d);
+}
+
+int admin_node_show(struct admin *q)
+{
+	struct mst_node n;
+	int r = admin_find_node(q, q->id, &n);
+
+	return r < 0 ? r : r ? no_such_node(q) : answer_node(q, MST_RSC_OK, &n);
+}
+
+/* revoke, release */
+int admin_node_act(struct admin *q)
+{
+	struct mst_diag d = { 0 };
+	char reason[128];
+	struct mst_node n;
+	int rsc, r;
+
+	if (!admin_decode_reason(q->body, true, reason, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = admin_find_node(q, q->id, &n);
+	if (r)
+		return r < 0 ? r : no_such_node(q);
+	switch (admin_decide_node_act(&n, q->act, reason, q->env->now, &rsc, &d)) {
+	case ADMIN_REFUSED:
+		return admin_refuse(q, rsc, &d);
+	case ADMIN_UNCHANGED:
+		return answer_node(q, MST_RSC_OK, &n);
+	case ADMIN_DONE:
+		break;
+	}
+	r = mst_store_node_update(q->env->store, &n);
+	if (!r)
+		r = admin_end_credentials(q, &n);
+	if (!r)
+		r = admin_event(q, n.state == MST_NODE_REVOKED ? "node.revoked" : "node.released", n.id,
+				reason);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return answer_node(q, MST_RSC_OK, &n);
+}

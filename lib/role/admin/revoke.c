@@ -1,0 +1,159 @@
+/*
+ * A node that is revoked or released loses what it could still authenticate with, in the same transaction:
+ * credentials of MEF and MAF become revoked, registrations and registered keys end now. The rows stay, so
+ * that a later attempt with them is refused by name, not as unknown.
+ */
+#include <string.h>
+
+#include "role/admin/admin.h"
+
+#define BATCH 8
+
+/* Rows that still stand, a batch at a time: what a list shows is changed only after the list. */
+struct standing {
+	mst_time now;
+	size_t n;
+	union {
+		struct mst_credential cred[BATCH];
+		struct mst_registration reg[BATCH];
+		struct mst_keyreg keyreg[BATCH];
+	};
+};
+
+static int keep_cred(void *arg, const struct mst_credential *r)
+{
+	struct standing *s = arg;
+
+	if (r->state != MST_CRED_REVOKED)
+		s->cred[s->n++] = *r;
+	return s->n == BATCH;
+}
+
+static int keep_reg(void *arg, const struct mst_registration *r)
+{
+	struct standing *s = arg;
+
+	if (r->expires > s->now)
+		s->reg[s->n++] = *r;
+	return s->n == BATCH;
+}
+
+static int keep_keyreg(void *arg, const struct mst_keyreg *r)
+{
+	struct standing *s = arg;
+
+	if (r->expires > s->now)
+		s->keyreg[s->n++] = *r;
+	return s->n == BATCH;
+}
+
+/* By node when `client` is NULL. */
+static int end_creds(struct admin *q, enum mst_role role, int64_t node, const char *client)
+{
+	struct mst_store *st = q->env->store;
+	struct standing s;
+	int r;
+
+	do {
+		s = (struct standing){ .now = q->env->now };
+		r = client ? mst_store_cred_list(st, role, client, keep_cred, &s)
+			   : mst_store_cred_of_node(st, role, node, keep_cred, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.cred[i].state = MST_CRED_REVOKED;
+			r = mst_store_cred_put(st, role, &s.cred[i], false);
+		}
+	} while (r >= 0 && s.n == BATCH);
+	return r < 0 ? r : 0;
+}
+
+static int end_keyregs(struct admin *q, enum mst_role role, const char *reg_id)
+{
+	struct standing s;
+	int r;
+
+	do {
+		s = (struct standing){ .now = q->env->now };
+		r = mst_store_keyreg_list(q->env->store, role, reg_id, keep_keyreg, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++) {
+			s.keyreg[i].expires = s.keyreg[i].modified = q->env->now;
+			r = mst_store_keyreg_put(q->env->store, role, &s.keyreg[i], false);
+		}
+	} while (r >= 0 && s.n == BATCH);
+	return r < 0 ? r : 0;
+}
+
+static int end_reg(struct admin *q, enum mst_role role, struct mst_registration *g)
+{
+	int r;
+
+	g->expires = g->modified = q->env->now;
+	r = mst_store_reg_put(q->env->store, role, g);
+	return r < 0 ? r : end_keyregs(q, role, g->reg_id);
+}
+
+static int end_regs(struct admin *q, enum mst_role role, int64_t node)
+{
+	struct standing s;
+	int r;
+
+	do {
+		s = (struct standing){ .now = q->env->now };
+		r = mst_store_reg_of_node(q->env->store, role, node, keep_reg, &s);
+		for (size_t i = 0; i < s.n && r >= 0; i++)
+			r = end_reg(q, role, &s.reg[i]);
+	} while (r >= 0 && s.n == BATCH);
+	return r < 0 ? r : 0;
+}
+
+/* A role that runs where the registry was not at hand knows the client by name only. */
+static int end_by_name(struct admin *q, enum mst_role role, const char *client, const char *admin_fqdn)
+{
+	struct mst_registration g;
+	int r = end_creds(q, role, 0, client);
+
+	if (r || !*admin_fqdn)
+		return r;
+	r = mst_store_reg_find(q->env->store, role, client, admin_fqdn, &g);
+	if (!r && g.expires > q->env->now)
+		r = end_reg(q, role, &g);
+	return r < 0 ? r : 0;
+}
+
+struct names {
+	char name[ADMIN_IDENTITIES_MAX + 3][MST_ID_MAX];
+	size_t n;
+};
+
+static int keep_name(void *arg, const struct mst_identity *r)
+{
+	struct names *names = arg;
+
+	if (names->n < MST_COUNT(names->name))
+		memcpy(names->name[names->n++], r->value, sizeof(r->value));
+	return 0;
+}
+
+int admin_end_credentials(struct admin *q, const struct mst_node *n)
+{
+	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	const char *const own[] = { n->node_id, n->cse_id, n->ae_id };
+	struct mst_subscription sub = { .sp_fqdn = "" };
+	struct names names = { .n = 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < MST_COUNT(own); i++)
+		if (*own[i])
+			memcpy(names.name[names.n++], own[i], MST_ID_MAX);
+	if (n->sub_id[0])
+		r = mst_store_sub_get(q->env->store, n->sub_id, &sub);
+	if (r >= 0)
+		r = mst_store_identity_list(q->env->store, n->id, keep_name, &names);
+	for (size_t i = 0; i < MST_COUNT(roles) && r >= 0; i++) {
+		r = end_creds(q, roles[i], n->id, NULL);
+		if (!r)
+			r = end_regs(q, roles[i], n->id);
+		for (size_t k = 0; k < names.n && !r; k++)
+			r = end_by_name(q, roles[i], names.name[k], sub.sp_fqdn);
+	}
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,125 @@
+/* /v1/subscriptions */
+#include <stdio.h>
+#include <string.h>
+
+#include "role/admin/admin.h"
+#include "role/admin/decide.h"
+
+int admin_sub_add(struct admin *q)
+{
+	struct mst_subscription sub;
+	struct mst_diag d = { 0 };
+	int rsc = MST_RSC_BAD_REQUEST, r;
+
+	if (!admin_decode_sub(q->body, &sub, &d) ||
+	    admin_decide_sub(&sub, q->env->now, &rsc, &d) == ADMIN_REFUSED)
+		return admin_refuse(q, rsc, &d);
+	r = mst_store_sub_put(q->env->store, &sub, true);
+	if (r == MST_STORE_EXISTS) {
+		mst_diag_set(&d, 0, "id", "a subscription with this M2M-Sub-ID exists already", NULL);
+		return admin_refuse(q, MST_RSC_CONFLICT, &d);
+	}
+	if (!r)
+		r = admin_event(q, "subscription.added", 0, sub.id);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return admin_answer(q, MST_RSC_CREATED, admin_json_sub(&sub));
+}
+
+enum { SUB_AFTER, SUB_LIMIT };
+
+struct sub_page {
+	json_t *list;
+	size_t size, left;
+	char last[MST_ID_MAX];
+	bool more;
+};
+
+static int keep_sub(void *arg, const struct mst_subscription *r)
+{
+	struct sub_page *p = arg;
+	json_t *j;
+
+	if (!p->left || p->size > ADMIN_ANSWER_FULL) {
+		p->more = true;
+		return 1;
+	}
+	j = admin_json_sub(r);
+	p->size += j ? admin_json_size(j) : 0;
+	p->left--;
+	memcpy(p->last, r->id, sizeof(p->last));
+	return json_array_append_new(p->list, j) ? MST_FAULT_MEMORY : 0;
+}
+
+int admin_sub_list(struct admin *q)
+{
+	struct sub_page p = { 0 };
+	struct mst_diag d;
+	uint64_t limit;
+	json_t *j;
+	int r;
+
+	if (!admin_number("limit", q->param[SUB_LIMIT], ADMIN_PAGE, ADMIN_PAGE_MAX, &limit, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	p.list = json_array();
+	p.left = (size_t)limit;
+	r = mst_store_sub_list(q->env->store, q->param[SUB_AFTER], (size_t)limit + 1, keep_sub, &p);
+	if (r < 0) {
+		json_decref(p.list);
+		return r;
+	}
+	j = json_pack("{s:o}", "subscriptions", p.list);
+	if (p.more && json_object_set_new(j, "next", json_string(p.last))) {
+		json_decref(j);
+		j = NULL;
+	}
+	return admin_answer(q, MST_RSC_OK, j);
+}
+
+static int no_such_sub(struct admin *q)
+{
+	struct mst_diag d;
+
+	mst_diag_set(&d, 0, "id", "there is no such subscription; expected its M2M-Sub-ID", NULL);
+	return admin_refuse(q, MST_RSC_NOT_FOUND, &d);
+}
+
+int admin_sub_show(struct admin *q)
+{
+	struct mst_subscription sub;
+	int r = mst_store_sub_get(q->env->store, q->id, &sub);
+
+	return r < 0 ? r : r ? no_such_sub(q) : admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
+}
+
+/* suspend, resume, end: what it means for nodes is decided at their next request. */
+int admin_sub_act(struct admin *q)
+{
+	static const char *const what[] = { "subscription.resumed", "subscription.suspended",
+					    "subscription.ended" };
+	struct mst_subscription sub;
+	struct mst_diag d = { 0 };
+	char reason[128], why[256];
+	int rsc, r;
+
+	if (!admin_decode_reason(q->body, false, reason, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = mst_store_sub_get(q->env->store, q->id, &sub);
+	if (r)
+		return r < 0 ? r : no_such_sub(q);
+	switch (admin_decide_sub_act(&sub, q->act, q->env->now, &rsc, &d)) {
+	case ADMIN_REFUSED:
+		return admin_refuse(q, rsc, &d);
+	case ADMIN_UNCHANGED:
+		return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
+	case ADMIN_DONE:
+		break;
+	}
+	snprintf(why, sizeof(why), "%.120s%s%s", sub.id, reason[0] ? ": " : "", reason);
+	r = mst_store_sub_put(q->env->store, &sub, false);
+	if (!r)
+		r = admin_event(q, what[sub.state], 0, why);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
+}

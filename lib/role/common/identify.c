@@ -1,0 +1,243 @@
+#include "role/common/common.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * The channel's identity (lesson 25): the only place that turns what a handshake proved into a record, for every
+ * role. Certificate names are looked up exactly, one by one; a trust anchor that the record names must be the one
+ * that the path ended at; names that point to different nodes point to nobody.
+ */
+
+static bool zero(const uint8_t *p, size_t n)
+{
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < n; i++)
+		any |= p[i];
+	return !any;
+}
+
+static void bind(struct mst_who *w, enum mst_id_kind kind, const char *value)
+{
+	if (!value[0])
+		return;
+	for (size_t i = 0; i < w->n_name; i++)
+		if (w->name[i].kind == kind && !strcmp(w->name[i].value, value))
+			return;
+	if (w->n_name == MST_WHO_NAMES)
+		return;
+	w->name[w->n_name].kind = kind;
+	MST_STR_SET(w->name[w->n_name++].value, value);
+}
+
+static int bind_row(void *arg, const struct mst_identity *row)
+{
+	bind(arg, row->kind, row->value);
+	return 0;
+}
+
+static void nobody(struct mst_who *w, const char *why)
+{
+	char claim[MST_ID_MAX];
+
+	memcpy(claim, w->claim, sizeof(claim));
+	memset(w, 0, sizeof(*w));
+	memcpy(w->claim, claim, sizeof(claim));
+	MST_STR_SET(w->why, why);
+}
+
+/* A node of the registry with every identifier it may name in From, and its subscription. */
+static int load_node(struct mst_role_env *env, int64_t id, struct mst_who *w)
+{
+	int r = mst_store_node_get(env->store, id, &w->node);
+
+	if (r < 0)
+		return r;
+	if (r) {
+		nobody(w, "the identity's node is gone");
+		return 0;
+	}
+	w->kind = MST_WHO_NODE;
+	w->has_node = true;
+	MST_STR_SET(w->id, w->node.cse_id[0] ? w->node.cse_id : w->node.ae_id[0] ? w->node.ae_id : w->node.node_id);
+	bind(w, MST_ID_CSE_ABS, w->node.cse_id);
+	bind(w, MST_ID_AE_ABS, w->node.ae_id);
+	bind(w, MST_ID_NODE, w->node.node_id);
+	r = mst_store_identity_list(env->store, id, bind_row, w);
+	if (r < 0)
+		return r;
+	if (!w->node.sub_id[0])
+		return 0;
+	r = mst_store_sub_get(env->store, w->node.sub_id, &w->sub);
+	if (r < 0)
+		return r;
+	w->has_sub = r == 0;
+	return 0;
+}
+
+/* A CSE-ID certificate carries the CSE's public domain name (TS-0001 6.5.1.1): "CSE1.sp.example" is "//sp.example/CSE1". */
+static bool cse_of_public_name(const char *fqdn, char out[MST_ID_MAX])
+{
+	const char *dot = strchr(fqdn, '.');
+	int n;
+
+	if (!dot || dot == fqdn)
+		return false;
+	n = snprintf(out, MST_ID_MAX, "//%s/%.*s", dot + 1, (int)(dot - fqdn), fqdn);
+	return n > 0 && n < MST_ID_MAX && mst_id_valid(MST_ID_CSE_ABS, mst_view_str(out));
+}
+
+static int find_identity(struct mst_role_env *env, const struct mst_san *san, struct mst_identity *ret)
+{
+	char value[MST_ID_MAX], cse[MST_ID_MAX];
+	int r = MST_STORE_NONE;
+
+	if (!mst_id_normalise(san->kind, mst_view_str(san->value), value))
+		return MST_STORE_NONE;
+	r = mst_store_identity_get(env->store, san->kind, value, ret);
+	if (r == MST_STORE_NONE && san->kind == MST_ID_FQDN && cse_of_public_name(san->value, cse))
+		r = mst_store_identity_get(env->store, MST_ID_CSE_ABS, cse, ret);
+	return r;
+}
+
+static bool anchored(const uint8_t want[MST_SHA256_LEN], const struct mst_peer *p)
+{
+	return zero(want, MST_SHA256_LEN) || !memcmp(want, p->anchor_sha256, MST_SHA256_LEN);
+}
+
+/* Index of the configured MAF that the certificate names, or n_maf. */
+static size_t maf_of(const struct mst_role_conf *conf, const struct mst_peer *p)
+{
+	for (size_t i = 0; i < conf->n_maf; i++)
+		for (size_t j = 0; j < p->cert.n_san; j++)
+			if (p->cert.san[j].kind == MST_ID_FQDN &&
+			    mst_id_equal(MST_ID_FQDN, mst_view_str(p->cert.san[j].value), mst_view_str(conf->maf_fqdn[i])))
+				return i;
+	return conf->n_maf;
+}
+
+static int by_certificate(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+{
+	size_t maf = role == MST_ROLE_MEF ? maf_of(env->conf, p) : env->conf->n_maf;
+	bool other_anchor = false;
+	int64_t node = 0;
+
+	for (size_t i = 0; i < p->cert.n_san; i++) {
+		struct mst_identity row;
+		int r = find_identity(env, &p->cert.san[i], &row);
+
+		if (r < 0)
+			return r;
+		if (r)
+			continue;
+		if (!anchored(row.anchor, p)) {
+			other_anchor = true;
+			continue;
+		}
+		if (node && node != row.node) {
+			nobody(w, "the certificate names two nodes");
+			return 0;
+		}
+		node = row.node;
+	}
+	if (maf < env->conf->n_maf) {
+		if (node)
+			nobody(w, "the certificate names a node and a MAF");
+		else if (!anchored(env->conf->maf_anchor[maf], p))
+			nobody(w, "a MAF's name under another trust anchor");
+		else if (mst_id_normalise(MST_ID_FQDN, mst_view_str(env->conf->maf_fqdn[maf]), w->id)) {
+			w->kind = MST_WHO_MAF;
+			bind(w, MST_ID_FQDN, w->id);
+		}
+		return 0;
+	}
+	if (!node) {
+		nobody(w, other_anchor ? "the name is known, but under another trust anchor" :
+		       p->cert.n_san ? "no name in the certificate is known" : "the certificate holds no name");
+		return 0;
+	}
+	return load_node(env, node, w);
+}
+
+int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t node, struct mst_who *w)
+{
+	static const enum mst_id_kind kinds[] = { MST_ID_CSE_ABS, MST_ID_AE_ABS, MST_ID_FQDN, MST_ID_DEVICE, MST_ID_NODE };
+	int r;
+
+	memset(w, 0, sizeof(*w));
+	if (!node) {
+		struct mst_node found;
+
+		r = mst_store_node_find(env->store, client_id, &found);
+		if (r < 0)
+			return r;
+		node = r ? 0 : found.id;
+	}
+	if (node) {
+		r = load_node(env, node, w);
+		if (r < 0)
+			return r;
+	} else {
+		w->kind = MST_WHO_CLIENT;
+	}
+	if (w->kind == MST_WHO_NOBODY)
+		return 0;
+	MST_STR_SET(w->id, client_id);
+	for (size_t i = 0; i < MST_COUNT(kinds); i++)
+		if (mst_id_valid(kinds[i], mst_view_str(client_id)))
+			bind(w, kinds[i], client_id);
+	return 0;
+}
+
+/* MAF client by its key: it is whom the MEF named when it gave the key (8.8.2.3). */
+static int by_key(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+{
+	struct mst_credential cred;
+	char id[MST_ID_MAX];
+	int r;
+
+	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id)) {
+		nobody(w, "the PSK identity is no key identifier");
+		return 0;
+	}
+	r = mst_store_cred_get(env->store, role, id, &cred);
+	if (r < 0)
+		return r;
+	if (r || cred.state == MST_CRED_REVOKED || cred.expires <= env->now) {
+		nobody(w, r ? "the session's key is gone" : cred.expires <= env->now ? "the session's key has expired" :
+		       "the session's key is revoked");
+		return 0;
+	}
+	r = mst_role_client(env, cred.client_id, cred.node, w);
+	if (r < 0)
+		return r;
+	MST_STR_SET(w->claim, p->psk_identity);
+	w->has_cred = w->kind != MST_WHO_NOBODY;
+	w->cred = cred;
+	return 0;
+}
+
+int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+{
+	memset(w, 0, sizeof(*w));
+	switch (p->how) {
+	case MST_AUTH_CERT:
+		MST_STR_SET(w->claim, p->cert.n_san ? p->cert.san[0].value : p->cert.subject);
+		return by_certificate(env, role, p, w);
+	case MST_AUTH_PSK:
+		MST_STR_SET(w->claim, p->psk_identity);
+		if (role == MST_ROLE_MAF)
+			return by_key(env, role, p, w);
+		nobody(w, "pre-shared keys are not taken by this role");
+		return 0;
+	case MST_AUTH_ANONYMOUS:
+		nobody(w, "not authenticated");
+		return 0;
+	case MST_AUTH_RAW_KEY:
+	case MST_AUTH_LOCAL:
+		break;
+	}
+	nobody(w, "this kind of authentication is not taken by this role");
+	return 0;
+}

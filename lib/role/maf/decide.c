@@ -1,0 +1,310 @@
+#include "role/maf/decide.h"
+
+#include <string.h>
+
+#include "role/authorise.h"
+
+#define BIT(i) (1u << (i))
+
+static bool fqdn_part(const char *key_id, struct mst_view *ret)
+{
+	struct mst_view rel;
+
+	return mst_key_id_split(mst_view_str(key_id), &rel, ret);
+}
+
+bool mst_maf_is_enrolment(const char *key_id, const struct mst_role_conf *conf)
+{
+	struct mst_view fqdn;
+
+	return fqdn_part(key_id, &fqdn) && !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(conf->fqdn));
+}
+
+/* --- handshakes --- */
+
+void mst_maf_release(const struct mst_credential *cred, struct mst_release *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->wanted = true;
+	ret->key = cred->key;
+	ret->purpose = MST_PURPOSE_KM;
+	MST_STR_SET(ret->key_id, cred->key_id);
+	ret->how = MST_DERIVE_NONE;
+	ret->authorisation = mst_authorise_release(cred->key_id, cred->client_id);
+}
+
+static const struct mst_mef_link *mef_of(const struct mst_role_conf *conf, struct mst_view fqdn)
+{
+	for (size_t i = 0; i < conf->n_mef; i++)
+		if (mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(conf->mef[i].fqdn)))
+			return &conf->mef[i];
+	return NULL;
+}
+
+static bool fill_fetch(const char *key_id, const struct mst_mef_link *mef, const struct mst_role_conf *conf, struct mst_fetch *f)
+{
+	struct mst_writer w = mst_writer_of(f->path, sizeof(f->path));
+	struct mst_view rel, fqdn;
+
+	if (!mst_key_id_split(mst_view_str(key_id), &rel, &fqdn))
+		return false;
+	MST_STR_SET(f->uri, mef->uri);
+	MST_STR_SET(f->server_name, mef->fqdn);
+	MST_STR_SET(f->connect_to, mef->connect_to);
+	MST_STR_SET(f->from, conf->fqdn);
+	f->registered = mef->quirks.km == MST_KM_REGISTERED;
+	if (f->registered) {
+		/* key retrieval 8.3.5.2.8 under the customary base (spec 4.5) */
+		mst_put_str(&w, "/MEFBase/");
+		mst_put_percent(&w, rel);
+	} else {
+		mst_put_str(&w, "/fetchCredentials/");
+		mst_put_percent(&w, mst_view_str(key_id));
+		mst_put_str(&w, "/21");
+	}
+	mst_put_nul(&w);
+	return w.ok;
+}
+
+void mst_maf_decide_lookup(const char *key_id, const struct mst_credential *cred, const struct mst_who *owner,
+                           const struct mst_role_conf *conf, mst_time now, struct mst_maf_lookup *ret)
+{
+	const struct mst_mef_link *mef;
+	const char *why = NULL;
+	struct mst_view fqdn;
+
+	memset(ret, 0, sizeof(*ret));
+	if (cred && cred->state == MST_CRED_REVOKED)
+		why = "the key is revoked: it was replaced, or its client de-registered";
+	else if (cred && cred->expires <= now)
+		why = "the key has expired";
+	else if (cred && cred->purpose != MST_PURPOSE_KM)
+		why = "the key is not for this use";
+	else if (cred && mst_decide_standing(owner, now, &why) == 0)
+		why = NULL;
+	if (cred && !why) {
+		mst_maf_release(cred, &ret->release);
+		return;
+	}
+	ret->outcome = MST_PSK_UNKNOWN;
+	if (!why && !fqdn_part(key_id, &fqdn))
+		why = "the identity is no key identifier";
+	else if (!why && mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(conf->fqdn)))
+		why = "unknown key identifier of this MAF";
+	if (why) {
+		MST_STR_SET(ret->why, why);
+		return;
+	}
+	/* 8.3.2.1: the part after the @ names the MEF to ask; only one that we were told to trust */
+	mef = mef_of(conf, fqdn);
+	if (mef && fill_fetch(key_id, mef, conf, &ret->fetch))
+		ret->outcome = MST_PSK_FETCH;
+	else
+		MST_STR_SET(ret->why, "the key identifier names no MEF that is configured here");
+}
+
+static const char *const fetch_end[] = {
+	[MST_FETCH_OK] = "given",
+	[MST_FETCH_UNKNOWN] = "the MEF does not know the key",
+	[MST_FETCH_REFUSED] = "the MEF refused",
+	[MST_FETCH_UNREACHABLE] = "the MEF is not reachable",
+	[MST_FETCH_UNTRUSTED] = "the MEF could not prove who it is",
+	[MST_FETCH_MALFORMED] = "the MEF's answer is malformed",
+	[MST_FETCH_BUSY] = "too many requests to the MEF are waiting",
+};
+
+bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *got, const struct mst_who *owner,
+                            const struct mst_role_conf *conf, mst_time now, struct mst_credential *ret_cred,
+                            char ret_why[200])
+{
+	struct mst_writer w = mst_writer_of(ret_why, 200);
+	struct mst_credential c = { .purpose = MST_PURPOSE_KM, .state = MST_CRED_PENDING, .created = now };
+	const char *why = NULL;
+	struct mst_view fqdn;
+
+	if (got->end != MST_FETCH_OK) {
+		mst_put_str(&w, (unsigned)got->end < MST_COUNT(fetch_end) ? fetch_end[got->end] : "the MEF gave no key");
+		mst_put_str(&w, got->detail[0] ? ": " : "");
+		mst_put(&w, mst_view_sub(mst_view_str(got->detail), 0, 150));
+		mst_put_nul(&w);
+		return false;
+	}
+	if (!fqdn_part(key_id, &fqdn) || !mef_of(conf, fqdn))
+		why = "the key identifier names no MEF that is configured here";
+	else if (!got->enrolee_id[0] || !mst_printable_ascii(mst_view_str(got->enrolee_id)))
+		why = "the MEF named no enrolee";
+	else if (got->lifetime <= now)
+		why = "the MEF gave a key that has expired";
+	else if (!got->key.n)
+		why = "the MEF's answer held no key";
+	else
+		(void)mst_decide_standing(owner, now, &why);
+	if (why) {
+		mst_str_set(ret_why, 200, why);
+		return false;
+	}
+	MST_STR_SET(c.key_id, key_id);
+	MST_STR_SET(c.client_id, got->enrolee_id);
+	(void)mst_view_to_str(fqdn, c.via, sizeof(c.via));
+	c.node = owner->has_node ? owner->node.id : 0;
+	c.expires = got->lifetime;
+	if (owner->has_sub && owner->sub.not_after < c.expires)
+		c.expires = owner->sub.not_after;
+	*ret_cred = c;
+	return true;
+}
+
+/* --- registrations --- */
+
+/*
+ * In a session authenticated with a KeID: assign the KmID that replaces it (TS-0003 8.8.2.3), the same one however
+ * often it is asked for (lesson 10). Km stays the key that the MEF gave; only its name changes.
+ */
+static void assign(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                   const struct mst_role_conf *conf, mst_time now, const struct mst_chance *chance, struct mst_verdict *v)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	const char *again = NULL;
+	size_t pending = 0;
+	char rel[33];
+
+	for (size_t i = 0; i < r->n_other; i++)
+		if (r->other[i].state != MST_CRED_REVOKED && !strcmp(r->other[i].via, w->cred.key_id))
+			again = r->other[i].key_id;
+	v->show |= BIT(MST_CR_KMID);
+	v->put_reg = true;
+	mst_decide_step(v, w, c, "maf-enrol", now);
+	if (again) {
+		MST_STR_SET(v->reg.key_id, again);
+		MST_STR_SET(v->why, "the same KmID again");
+		return;
+	}
+	for (size_t i = 0; i < 16; i++) {
+		rel[2 * i] = hex[chance->b[16 + i] >> 4];
+		rel[2 * i + 1] = hex[chance->b[16 + i] & 15];
+	}
+	rel[32] = 0;
+	if (!mst_key_id_join(rel, conf->fqdn, v->cred.key_id)) {
+		mst_refuse(v, MST_RSC_INTERNAL, "", "a KmID does not fit");
+		return;
+	}
+	v->put_cred = v->insert_cred = true;
+	v->wrap_cred = MST_WRAP_AGAIN;
+	v->cred.purpose = MST_PURPOSE_KM;
+	MST_STR_SET(v->cred.client_id, w->id);
+	MST_STR_SET(v->cred.via, w->cred.key_id);
+	v->cred.node = w->cred.node;
+	v->cred.state = MST_CRED_PENDING;
+	v->cred.created = now;
+	v->cred.expires = w->cred.expires;      /* TS-0003 10.7 */
+	MST_STR_SET(v->reg.key_id, v->cred.key_id);
+	MST_STR_SET(v->why, "KmID assigned");
+	/* KmIDs that were assigned and never used: one may stay, of an attempt that goes on beside this one */
+	for (size_t i = r->n_other; i-- > 0;) {
+		const struct mst_cred_brief *b = &r->other[i];
+
+		if (b->state == MST_CRED_PENDING && !mst_maf_is_enrolment(b->key_id, conf) && ++pending > 1)
+			mst_decide_drop(v, b->key_id);
+	}
+}
+
+/*
+ * A request succeeded in a session of a KmID that was only assigned so far: the client has it. Now, and not
+ * before, what it replaces goes (lesson 4): the KeID, the KmID in use, older ones never used.
+ */
+static void first_use(const struct mst_who *w, const struct mst_records *r, const struct mst_role_conf *conf, mst_time now,
+                      struct mst_verdict *v)
+{
+	v->activate = true;
+	v->active = w->cred;
+	v->active.state = MST_CRED_ACTIVE;
+	v->active.last_used = now;
+	for (size_t i = 0; i < r->n_other; i++) {
+		const struct mst_cred_brief *b = &r->other[i];
+
+		if (!strcmp(b->key_id, w->cred.key_id) || b->created > w->cred.created)
+			continue;
+		if (b->state == MST_CRED_ACTIVE && !mst_maf_is_enrolment(b->key_id, conf))
+			MST_STR_SET(v->revoke, b->key_id);
+		else if (b->created < w->cred.created || !strcmp(b->key_id, w->cred.via))
+			mst_decide_drop(v, b->key_id);
+	}
+	if (w->has_node && !v->put_node) {
+		v->put_node = true;
+		v->node = w->node;
+		v->node.last_seen = now;
+	}
+	if (v->put_node)
+		MST_STR_SET(v->node.last_step, "maf-active");
+}
+
+static void end_registration(const struct mst_who *w, const struct mst_records *r, struct mst_verdict *v)
+{
+	if (r->reg.key_id[0])
+		mst_decide_drop(v, r->reg.key_id);
+	for (size_t i = 0; i < r->n_other; i++)
+		if (!strcmp(r->other[i].via, w->cred.key_id) || !strcmp(r->other[i].key_id, w->cred.via) ||
+		    (!strcmp(r->other[i].key_id, w->cred.key_id) && strcmp(r->other[i].key_id, r->reg.key_id)))
+			mst_decide_drop(v, r->other[i].key_id);
+}
+
+static void config(const struct mst_who *w, const struct mst_records *r, mst_time now, struct mst_verdict *v)
+{
+	if (!mst_decide_own_reg(w, r, now, v))
+		return;
+	v->rsc = MST_RSC_OK;
+	v->body = MST_BODY_CFG;
+}
+
+static void decide_call(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                        const struct mst_role_conf *conf, mst_time now, const struct mst_chance *chance, struct mst_verdict *v)
+{
+	bool enrolment = w->has_cred && mst_maf_is_enrolment(w->cred.key_id, conf);
+
+	switch (c->what) {
+	case MST_CALL_REGISTER:
+		mst_decide_register(c, w, r, conf, now, chance, v);
+		if (v->rsc != MST_RSC_CREATED)
+			return;
+		if (enrolment)
+			assign(c, w, r, conf, now, chance, v);
+		else if (w->has_cred)
+			MST_STR_SET(v->reg.key_id, w->cred.key_id);
+		return;
+	case MST_CALL_REG_GET: mst_decide_reg_get(c, w, r, now, v); return;
+	case MST_CALL_REG_SET:
+		mst_decide_reg_set(c, w, r, conf, now, v);
+		/* 8.8.2.5: an update is also a way to a new Km */
+		if (v->rsc == MST_RSC_UPDATED && enrolment)
+			assign(c, w, r, conf, now, chance, v);
+		return;
+	case MST_CALL_REG_DELETE:
+		mst_decide_reg_delete(c, w, r, now, v);
+		if (v->rsc == MST_RSC_DELETED && w->has_cred)
+			end_registration(w, r, v);
+		return;
+	case MST_CALL_CFG_GET: config(w, r, now, v); return;
+	case MST_CALL_KEY_REGISTER: mst_decide_key_register(c, w, r, conf, now, chance, v); return;
+	case MST_CALL_KEY_GET: mst_decide_key_get(c, w, r, conf, now, v); return;
+	case MST_CALL_KEY_SET: mst_decide_key_set(c, w, r, conf, now, v); return;
+	case MST_CALL_KEY_DELETE: mst_decide_key_delete(c, w, r, now, v); return;
+	case MST_CALL_CMD_GET:
+	case MST_CALL_CMD_SET:
+	case MST_CALL_FETCH:
+	case MST_CALL_NONE:
+	case MST_CALL__COUNT:
+		break;
+	}
+	mst_refuse(v, MST_RSC_OPERATION_NOT_ALLOWED, "no such operation here", NULL);
+}
+
+void mst_maf_decide(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                    const struct mst_role_conf *conf, mst_time now, const struct mst_chance *chance, struct mst_verdict *v)
+{
+	if (!mst_decide_admit(w, c, now, v))
+		return;
+	decide_call(c, w, r, conf, now, chance, v);
+	if (v->rsc < MST_RSC_BAD_REQUEST && c->what != MST_CALL_REG_DELETE && w->has_cred &&
+	    w->cred.state == MST_CRED_PENDING && !mst_maf_is_enrolment(w->cred.key_id, conf))
+		first_use(w, r, conf, now, v);
+}

@@ -1,0 +1,159 @@
+/* The MAF (TS-0003 8.8): enrolment with a KeID, handshakes with a KmID, registrations. */
+#include "crypto/derive.h"
+#include "role/maf/decide.h"
+
+#include <string.h>
+
+static const struct mst_role_twin twin = {
+	.role = MST_ROLE_MAF,
+	.reg_msg = &mst_maf_client_reg_msg,
+	.cfg_msg = &mst_maf_client_cfg_msg,
+	.reg_ty = MST_TY_MAF_CLIENT_REG,
+	.decide = mst_maf_decide,
+};
+
+static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
+{
+	return mst_role_handle(&twin, env, x, a);
+}
+
+static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
+{
+	return mst_role_handshake_failed(env, MST_ROLE_MAF, p, why, detail);
+}
+
+static int unknown(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_who *owner, const char *why)
+{
+	int r = mst_role_event(env, MST_ROLE_MAF, "psk-refused", owner, q->identity[0] ? q->identity : q->address, "", 0, why, NULL);
+
+	return r ? r : MST_PSK_UNKNOWN;
+}
+
+static int released(struct mst_role_env *env, const struct mst_who *owner, const char *what, const char *why,
+                    struct mst_psk_answer *a)
+{
+	/* an event for each key that leaves the keeper, as for those that leave in an answer */
+	return mst_role_event(env, MST_ROLE_MAF, what, owner, a->release.key_id, "", 0, why, &a->release.authorisation.event);
+}
+
+static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
+{
+	struct mst_maf_lookup found;
+	struct mst_credential cred;
+	struct mst_who owner = { 0 };
+	char id[MST_ID_MAX];
+	int r, known;
+
+	memset(a, 0, sizeof(*a));
+	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(q->identity), id))
+		return unknown(env, q, NULL, "the identity is no key identifier");
+	known = mst_store_cred_get(env->store, MST_ROLE_MAF, id, &cred);
+	if (known < 0)
+		return known;
+	if (known == 0) {
+		r = mst_role_client(env, cred.client_id, cred.node, &owner);
+		if (r)
+			return r;
+	}
+	mst_maf_decide_lookup(id, known == 0 ? &cred : NULL, &owner, env->conf, env->now, &found);
+	a->release = found.release;
+	a->fetch = found.fetch;
+	if (found.outcome == MST_PSK_UNKNOWN)
+		return unknown(env, q, &owner, found.why);
+	return found.outcome;
+}
+
+/* Too many keys that were fetched and never came to a KmID: the two newest stay. */
+struct prune {
+	char id[2][MST_ID_MAX];
+	mst_time created[2];
+	char drop[MST_ID_MAX];
+	const struct mst_role_conf *conf;
+};
+
+static int prune(void *arg, const struct mst_credential *c)
+{
+	struct prune *p = arg;
+	size_t oldest;
+
+	if (c->state != MST_CRED_PENDING || !mst_maf_is_enrolment(c->key_id, p->conf))
+		return 0;
+	for (size_t i = 0; i < 2; i++)
+		if (!p->id[i][0]) {
+			MST_STR_SET(p->id[i], c->key_id);
+			p->created[i] = c->created;
+			return 0;
+		}
+	oldest = p->created[1] < p->created[0];
+	if (c->created < p->created[oldest]) {
+		MST_STR_SET(p->drop, c->key_id);
+		return 0;
+	}
+	MST_STR_SET(p->drop, p->id[oldest]);
+	MST_STR_SET(p->id[oldest], c->key_id);
+	p->created[oldest] = c->created;
+	return 0;
+}
+
+static int keep(struct mst_role_env *env, const struct mst_fetch_result *got, struct mst_credential *cred)
+{
+	struct prune p = { .conf = env->conf };
+	struct mst_keeper *k = env->keeper;
+	int r = k->ops->wrap(k, got->channel, (struct mst_view){ got->key.b, got->key.n }, cred->purpose, cred->key_id, &cred->key);
+
+	if (r)
+		return r;
+	r = mst_store_cred_put(env->store, MST_ROLE_MAF, cred, true);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	r = mst_store_cred_list(env->store, MST_ROLE_MAF, cred->client_id, prune, &p);
+	if (r < 0 || !p.drop[0])
+		return r < 0 ? r : 0;
+	r = mst_store_cred_delete(env->store, MST_ROLE_MAF, p.drop);
+	return r < 0 ? r : 0;
+}
+
+static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *got, struct mst_psk_answer *a)
+{
+	struct mst_credential cred, had;
+	struct mst_who owner = { .kind = MST_WHO_CLIENT };
+	char id[MST_ID_MAX], why[200] = "";
+	int r;
+
+	memset(a, 0, sizeof(*a));
+	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(q->identity), id))
+		return unknown(env, q, NULL, "the identity is no key identifier");
+	if (got->end == MST_FETCH_OK) {
+		r = mst_role_client(env, got->enrolee_id, 0, &owner);
+		if (r)
+			return r;
+	}
+	if (!mst_maf_decide_fetched(id, got, &owner, env->conf, env->now, &cred, why))
+		return unknown(env, q, &owner, why);
+	r = mst_store_cred_get(env->store, MST_ROLE_MAF, id, &had);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		/* a second handshake with the same KeID asked meanwhile: its answer is kept already (lesson 13) */
+		return psk_lookup(env, q, a);
+	r = keep(env, got, &cred);
+	if (r > 0)
+		return unknown(env, q, &owner, r == MST_KEEPER_FORGED ? "the seal of the fetched key does not verify" :
+		               "the keeper does not take the fetched key");
+	if (r)
+		return r;
+	mst_maf_release(&cred, &a->release);
+	return released(env, &owner, "fetched", "the MEF gave the key of an enrolee", a);
+}
+
+const struct mst_role_ops mst_role_maf = {
+	.role = MST_ROLE_MAF,
+	.export_label = MST_LABEL_CONNECTION,    /* TS-0003 10.3.5 */
+	.primitives = true,
+	.client_cert_required = false,
+	.psk = true,
+	.handle = handle,
+	.psk_lookup = psk_lookup,
+	.fetched = fetched,
+	.handshake_failed = handshake_failed,
+};

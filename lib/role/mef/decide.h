@@ -1,0 +1,18 @@
+/* Decisions of the MEF. PURE: functions of their arguments, writing only the verdict. */
+#ifndef MST_ROLE_MEF_DECIDE_H
+#define MST_ROLE_MEF_DECIDE_H
+
+#include "role/common/common.h"
+
+void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                    const struct mst_role_conf *conf, mst_time now, const struct mst_chance *chance, struct mst_verdict *v);
+/* /fetchCredentials/<KeID>/<SUID>: spec 2.7.1. */
+void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                          const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v);
+/* Command Retrieve and Command Update: 8.3.9; only NO_MORE_COMMANDS so far. */
+void mst_mef_decide_command(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                            const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v);
+void mst_mef_decide_config(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now,
+                           struct mst_verdict *v);
+
+#endif

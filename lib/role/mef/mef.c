@@ -1,0 +1,33 @@
+/* The MEF (TS-0003 8.3): certificate RSPF so far. */
+#include "crypto/derive.h"
+#include "role/mef/decide.h"
+
+static const struct mst_role_twin twin = {
+	.role = MST_ROLE_MEF,
+	.reg_msg = &mst_mef_client_reg_msg,
+	.cfg_msg = &mst_mef_client_cfg_msg,
+	.reg_ty = MST_TY_MEF_CLIENT_REG,
+	.commands = true,
+	.fetch = true,
+	.decide = mst_mef_decide,
+};
+
+static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
+{
+	return mst_role_handle(&twin, env, x, a);
+}
+
+static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
+{
+	return mst_role_handshake_failed(env, MST_ROLE_MEF, p, why, detail);
+}
+
+const struct mst_role_ops mst_role_mef = {
+	.role = MST_ROLE_MEF,
+	.export_label = MST_LABEL_BOOTSTRAP,     /* spec 3.2: for registered keys as well */
+	.primitives = true,
+	.client_cert_required = true,
+	.psk = false,
+	.handle = handle,
+	.handshake_failed = handshake_failed,
+};

@@ -1,0 +1,218 @@
+/* The MAF's decisions on plain structs, and default deny over both roles. */
+#include "role/test-world.h"
+
+static void maf_enrolment(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	maf_world(&o, MST_CALL_REGISTER, true);
+	assert_int_equal(run(&o), 2001);
+	assert_string_equal(o.v.cred.key_id, "5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A@maf.example.com");
+	assert_string_equal(o.v.cred.via, KEID);
+	assert_int_equal(o.v.wrap_cred, MST_WRAP_AGAIN);
+	assert_int_equal(o.v.cred.expires, NOW + 30 * DAY);     /* TS-0003 10.7 */
+	assert_int_equal(o.v.reg.expires, NOW + 30 * DAY);
+	assert_true(o.v.show & BIT(MST_CR_KMID));
+	assert_string_equal(o.v.reg.key_id, o.v.cred.key_id);
+	assert_false(o.v.activate);     /* a KeID session proves nothing about the KmID */
+
+	/* the answer was lost; again in a session of the same KeID: the same KmID (lesson 10) */
+	add_other(&o, o.v.cred.key_id, KEID, MST_CRED_PENDING, NOW);
+	o.r.has_reg = true;
+	o.r.reg = o.v.reg;
+	memset(o.chance.b, 0x11, sizeof(o.chance.b));
+	assert_int_equal(run(&o), 2001);
+	assert_string_equal(o.v.reg.key_id, "5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A5A@maf.example.com");
+	assert_false(o.v.put_cred);
+
+	/* update in a KeID session is also a way to a KmID: 8.8.2.5 */
+	maf_world(&o, MST_CALL_REG_SET, true);
+	assert_int_equal(run(&o), 2004);
+	assert_true(o.v.show & BIT(MST_CR_KMID));
+	assert_true(o.v.insert_cred);
+}
+
+static void maf_first_use(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	maf_world(&o, MST_CALL_REG_GET, false);
+	add_other(&o, "AA@maf.example.com", "x@mef.example.com", MST_CRED_REVOKED, NOW - 900);
+	add_other(&o, "BB@maf.example.com", "y@mef.example.com", MST_CRED_ACTIVE, NOW - 800);
+	add_other(&o, "CC@maf.example.com", "z@mef.example.com", MST_CRED_PENDING, NOW - 700);
+	add_other(&o, KEID, "mef.example.com", MST_CRED_PENDING, NOW - 100);
+	add_other(&o, KMID, KEID, MST_CRED_PENDING, NOW - 100);
+	add_other(&o, "DD@maf.example.com", "w@mef.example.com", MST_CRED_PENDING, NOW - 50);
+	assert_int_equal(run(&o), 2000);
+	assert_true(o.v.activate);
+	assert_string_equal(o.v.active.key_id, KMID);
+	assert_int_equal(o.v.active.state, MST_CRED_ACTIVE);
+	assert_string_equal(o.v.revoke, "BB@maf.example.com");
+	assert_int_equal(o.v.n_drop, 3);
+	assert_string_equal(o.v.drop[0], "AA@maf.example.com");
+	assert_string_equal(o.v.drop[1], "CC@maf.example.com");
+	assert_string_equal(o.v.drop[2], KEID);
+
+	/* already active: nothing to do; refused: nothing happens (lesson 4) */
+	o.w.cred.state = MST_CRED_ACTIVE;
+	assert_int_equal(run(&o), 2000);
+	assert_false(o.v.activate);
+	o.w.cred.state = MST_CRED_PENDING;
+	o.r.has_reg = false;
+	assert_int_equal(run(&o), 4004);
+	assert_true(no_effect(&o.v));
+}
+
+static void maf_lookup(void **state)
+{
+	static struct mst_maf_lookup l;
+	static struct world o;
+	struct mst_credential c;
+
+	(void)state;
+	maf_world(&o, MST_CALL_REG_GET, false);
+	c = o.w.cred;
+	mst_maf_decide_lookup(KMID, &c, &o.w, &o.conf, NOW, &l);
+	assert_int_equal(l.outcome, 0);
+	assert_true(l.release.wanted && l.release.authorisation.what == MST_AUTH_RELEASE);
+	assert_string_equal(l.release.key_id, KMID);
+
+	/* the operator is told them apart, the peer is not */
+	c.state = MST_CRED_REVOKED;
+	mst_maf_decide_lookup(KMID, &c, &o.w, &o.conf, NOW, &l);
+	assert_int_equal(l.outcome, MST_PSK_UNKNOWN);
+	assert_non_null(strstr(l.why, "revoked"));
+	assert_false(l.release.wanted);
+	c = o.w.cred;
+	mst_maf_decide_lookup(KMID, &c, &o.w, &o.conf, c.expires, &l);
+	assert_int_equal(l.outcome, MST_PSK_UNKNOWN);
+	assert_non_null(strstr(l.why, "expired"));
+	o.w.node.state = MST_NODE_SUSPENDED;
+	mst_maf_decide_lookup(KMID, &c, &o.w, &o.conf, NOW, &l);
+	assert_int_equal(l.outcome, MST_PSK_UNKNOWN);
+	assert_non_null(strstr(l.why, "suspended"));
+	mst_maf_decide_lookup(KMID, NULL, NULL, &o.conf, NOW, &l);
+	assert_int_equal(l.outcome, MST_PSK_UNKNOWN);
+	assert_non_null(strstr(l.why, "unknown"));
+	mst_maf_decide_lookup("AA@mef.evil.example", NULL, NULL, &o.conf, NOW, &l);
+	assert_int_equal(l.outcome, MST_PSK_UNKNOWN);
+	assert_non_null(strstr(l.why, "no MEF"));
+
+	mst_maf_decide_lookup(KEID, NULL, NULL, &o.conf, NOW, &l);
+	assert_int_equal(l.outcome, MST_PSK_FETCH);
+	assert_string_equal(l.fetch.path, "/fetchCredentials/" REL "%40mef.example.com/21");
+	assert_string_equal(l.fetch.from, "maf.example.com");
+	assert_string_equal(l.fetch.server_name, "mef.example.com");
+	o.conf.mef[0].quirks.km = MST_KM_REGISTERED;
+	mst_maf_decide_lookup(KEID, NULL, NULL, &o.conf, NOW, &l);
+	assert_true(l.outcome == MST_PSK_FETCH && l.fetch.registered);
+	assert_string_equal(l.fetch.path, "/MEFBase/" REL);
+}
+
+static void maf_fetched(void **state)
+{
+	static struct mst_fetch_result got;
+	static struct world o;
+	struct mst_credential c;
+	char why[200];
+
+	(void)state;
+	maf_world(&o, MST_CALL_REG_GET, true);
+	got.end = MST_FETCH_OK;
+	got.lifetime = NOW + 9;
+	got.key.n = 60;
+	MST_STR_SET(got.enrolee_id, "//sp.example.com/CSE0001");
+	assert_true(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	assert_string_equal(c.client_id, "//sp.example.com/CSE0001");
+	assert_string_equal(c.via, "mef.example.com");
+	assert_int_equal(c.expires, NOW + 9);
+	assert_int_equal(c.state, MST_CRED_PENDING);
+
+	got.lifetime = NOW;
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	got.lifetime = NOW + 9;
+	got.enrolee_id[0] = 0;
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	MST_STR_SET(got.enrolee_id, "//sp.example.com/CSE0001");
+	o.w.node.state = MST_NODE_REVOKED;
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	assert_non_null(strstr(why, "revoked"));
+	o.w.node.state = MST_NODE_KNOWN;
+	got.end = MST_FETCH_UNREACHABLE;
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	assert_non_null(strstr(why, "not reachable"));
+	got.end = MST_FETCH_OK;
+	assert_false(mst_maf_decide_fetched("A@other.example.com", &got, &o.w, &o.conf, NOW, &c, why));
+}
+
+/* --- default deny: every operation, both roles, every kind of caller --- */
+
+static bool may_release(enum mst_role role, enum mst_call_what what, enum mst_who_kind kind)
+{
+	return (role == MST_ROLE_MEF && what == MST_CALL_FETCH && kind == MST_WHO_MAF) ||
+	       (role == MST_ROLE_MEF && what == MST_CALL_KEY_GET && kind == MST_WHO_MAF) ||
+	       (what == MST_CALL_KEY_GET && (kind == MST_WHO_NODE || (role == MST_ROLE_MAF && kind == MST_WHO_CLIENT)));
+}
+
+static void default_deny(void **state)
+{
+	static struct world o;
+	unsigned released = 0;
+
+	(void)state;
+	for (int role = 0; role < 2; role++)
+		for (int what = 0; what < MST_CALL__COUNT; what++)
+			for (int kind = MST_WHO_NOBODY; kind <= MST_WHO_CLIENT; kind++) {
+				enum mst_role as = role ? MST_ROLE_MAF : MST_ROLE_MEF;
+
+				if (role)
+					maf_world(&o, (enum mst_call_what)what, false);
+				else
+					mef_world(&o, (enum mst_call_what)what);
+				/* the most generous records: everything there, and the caller listed */
+				mst_str_set(o.r.keyreg.targets, sizeof(o.r.keyreg.targets), "maf.example.com\n//sp.example.com/CSE0001");
+				if (kind == MST_WHO_MAF)
+					maf_who(&o.w);
+				else
+					node_who(&o.w);
+				o.w.kind = (enum mst_who_kind)kind;
+				o.c.from = V(kind == MST_WHO_MAF ? "maf.example.com" : "/CSE0001");
+				run(&o);
+				if (o.v.release.wanted || o.v.release.authorisation.what != MST_AUTH_NOTHING) {
+					if (!may_release(as, (enum mst_call_what)what, (enum mst_who_kind)kind))
+						fail_msg("role %d call %d kind %d released a key", role, what, kind);
+					released++;
+				}
+				if (kind == MST_WHO_NOBODY)
+					assert_true(o.v.rsc == 4103 && no_effect(&o.v));
+				assert_true(o.v.rsc > 0);
+			}
+	/* fetch by a MAF; retrieval by a listed target: MAF or node at the MEF, node or client at the MAF */
+	assert_int_equal(released, 5);
+}
+
+static void target_names(void **state)
+{
+	char out[MST_ID_MAX];
+
+	(void)state;
+	assert_true(mst_target_fqdn("MAF.example.com", out));
+	assert_string_equal(out, "maf.example.com");
+	assert_true(mst_target_fqdn("//sp.example.com/CSE0001", out));
+	assert_string_equal(out, "CSE0001.sp.example.com");
+	assert_true(mst_target_fqdn("//sp.example.com/CSE1/C19", out));
+	assert_string_equal(out, "C19.CSE1.sp.example.com");
+	assert_false(mst_target_fqdn("urn:dev:ops:1", out));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(maf_enrolment), cmocka_unit_test(maf_first_use), cmocka_unit_test(maf_lookup),
+		cmocka_unit_test(maf_fetched), cmocka_unit_test(default_deny), cmocka_unit_test(target_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

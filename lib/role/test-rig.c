@@ -1,0 +1,466 @@
+#include "role/test-rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+#define MEF "mef.example.com"
+#define MAF "maf.example.com"
+#define SET(array, text) snprintf(array, sizeof(array), "%s", text)
+
+/* --- keeper double: "ciphertext" = tag, binding, key --- */
+
+static struct rig *the_rig;
+
+static uint32_t fnv(const char *s)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *s; s++)
+		h = (h ^ (uint8_t)*s) * 16777619u;
+	return h;
+}
+
+static void box(struct mst_wrapped *w, uint8_t tag, uint32_t bind, const uint8_t key[32])
+{
+	w->b[0] = tag;
+	memcpy(w->b + 1, &bind, 4);
+	memcpy(w->b + 5, key, 32);
+	w->b[37] = (uint8_t)(tag ^ key[0] ^ bind);
+	w->n = 38;
+}
+
+static bool unbox(struct mst_view v, uint8_t tag, uint32_t bind, uint8_t key[32])
+{
+	uint32_t b;
+
+	if (v.n != 38 || v.p[0] != tag)
+		return false;
+	memcpy(&b, v.p + 1, 4);
+	memcpy(key, v.p + 5, 32);
+	return b == bind && v.p[37] == (uint8_t)(tag ^ key[0] ^ bind);
+}
+
+struct mst_wrapped rig_seal(uint8_t fill)
+{
+	struct mst_wrapped w = { 0 };
+	uint8_t key[32];
+
+	memset(key, fill, sizeof(key));
+	box(&w, 'S', RIG_CHANNEL, key);
+	return w;
+}
+
+static uint32_t binding(enum mst_key_purpose p, const char *key_id)
+{
+	return fnv(key_id) + (uint32_t)p * 7919u;
+}
+
+static int k_wrap(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p, const char *key_id,
+                  struct mst_wrapped *ret)
+{
+	uint8_t key[32];
+
+	(void)k;
+	if (!unbox(sealed, 'S', from, key))
+		return MST_KEEPER_FORGED;
+	the_rig->wraps++;
+	box(ret, 'W', binding(p, key_id), key);
+	return 0;
+}
+
+/* Not HMAC: a test only has to see which derivation it was. */
+static void derived(uint8_t key[32], enum mst_derive_how how, int suid, const char *target)
+{
+	uint32_t h = how == MST_DERIVE_NONE ? 0 : fnv(target) + (uint32_t)suid * 31u + (uint32_t)how;
+
+	for (size_t i = 0; i < 32; i++)
+		key[i] ^= (uint8_t)(h >> (8 * (i % 4)));
+}
+
+static int k_release(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, enum mst_key_purpose p,
+                     const char *key_id, enum mst_derive_how how, int suid, const char *target, uint32_t to, struct mst_wrapped *ret)
+{
+	uint8_t key[32];
+
+	(void)k;
+	/* Ke lets out derived keys only, all others only themselves */
+	if (a->what != MST_AUTH_RELEASE || strcmp(a->key_id, key_id) || !a->to[0] ||
+	    (p == MST_PURPOSE_KE) == (how == MST_DERIVE_NONE))
+		return MST_KEEPER_DENIED;
+	if (!unbox((struct mst_view){ w->b, w->n }, 'W', binding(p, key_id), key))
+		return MST_KEEPER_FORGED;
+	derived(key, how, suid, target);
+	box(ret, 'S', to, key);
+	return 0;
+}
+
+static int k_derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id,
+                    enum mst_derive_how how, int suid, const char *target, enum mst_key_purpose new_p, const char *new_key_id,
+                    struct mst_wrapped *ret)
+{
+	uint8_t key[32];
+
+	(void)k;
+	if (!unbox((struct mst_view){ w->b, w->n }, 'W', binding(p, key_id), key))
+		return MST_KEEPER_FORGED;
+	derived(key, how, suid, target);
+	box(ret, 'W', binding(new_p, new_key_id), key);
+	return 0;
+}
+
+static int k_ca_cert(struct mst_keeper *k, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	(void)k;
+	if (cap < 64)
+		return MST_FAULT_BUG;
+	memset(out, 0x30, 64);
+	*ret_n = 64;
+	return 0;
+}
+
+static const struct mst_keeper_ops keeper_ops = {
+	.name = "double", .wrap = k_wrap, .release = k_release, .derive = k_derive, .ca_cert = k_ca_cert,
+};
+static struct mst_keeper keeper_double = { &keeper_ops };
+
+/* --- crypto double: only random is asked for, and must differ each time --- */
+
+static int c_random(struct mst_crypto *c, uint8_t *out, size_t n)
+{
+	static uint8_t next;
+
+	(void)c;
+	memset(out, ++next, n);
+	return 0;
+}
+
+static const struct mst_crypto_ops crypto_ops = { .name = "double", .random = c_random };
+static struct mst_crypto crypto_double = { &crypto_ops };
+
+/* --- the installation --- */
+
+static void put_registry(struct rig *r)
+{
+	struct mst_subscription s = { .not_before = RIG_NOW - RIG_DAY, .not_after = RIG_NOW + 300 * RIG_DAY, .key_lifetime = 200 * RIG_DAY };
+	struct mst_node n = { .state = MST_NODE_KNOWN, .created = RIG_NOW };
+	struct mst_identity i = { .kind = MST_ID_NODE, .value = RIG_NODE };
+
+	SET(s.id, "sub-secret");
+	SET(s.sp_fqdn, "sp.example.com");
+	SET(s.maf_fqdn, MAF);
+	SET(s.maf_uri, "https://" MAF ":8444");
+	SET(s.registrar_cse_id, "//sp.example.com/IN1");
+	SET(s.registrar_poa, "https://in.sp.example.com");
+	SET(n.node_id, RIG_NODE);
+	SET(n.cse_id, RIG_CSE);
+	SET(n.sub_id, s.id);
+	assert_int_equal(mst_store_begin(r->store), 0);
+	assert_int_equal(mst_store_sub_put(r->store, &s, true), 0);
+	assert_int_equal(mst_store_node_insert(r->store, &n), 0);
+	i.node = r->node = n.id;
+	assert_int_equal(mst_store_identity_put(r->store, &i), 0);
+	assert_int_equal(mst_store_commit(r->store), 0);
+}
+
+void rig_up(struct rig *r)
+{
+	struct mst_diag d = { 0 };
+
+	memset(r, 0, sizeof(*r));
+	the_rig = r;
+	r->now = RIG_NOW;
+	r->keeper = &keeper_double;
+	r->crypto = &crypto_double;
+	snprintf(r->dir, sizeof(r->dir), "%s/mst-role-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	assert_non_null(mkdtemp(r->dir));
+	snprintf(r->url, sizeof(r->url), "sqlite:%s/muster.db", r->dir);
+	assert_int_equal(mst_store_open(r->url, &r->store, &d), 0);
+	SET(r->mef_conf.fqdn, MEF);
+	SET(r->mef_conf.base, "/MEFBase");
+	r->mef_conf.quirks = mst_quirks_default;
+	r->mef_conf.reg_lifetime = 365 * RIG_DAY;
+	r->mef_conf.retry_duration = RIG_DAY;
+	r->mef_conf.n_maf = 1;
+	SET(r->mef_conf.maf_fqdn[0], MAF);
+	SET(r->maf_conf.fqdn, MAF);
+	SET(r->maf_conf.base, "/MAFBase");
+	r->maf_conf.quirks = mst_quirks_default;
+	r->maf_conf.reg_lifetime = 365 * RIG_DAY;
+	r->maf_conf.n_mef = 1;
+	SET(r->maf_conf.mef[0].fqdn, MEF);
+	SET(r->maf_conf.mef[0].uri, "https://" MEF ":8443");
+	r->maf_conf.mef[0].quirks = mst_quirks_default;
+	put_registry(r);
+}
+
+void rig_down(struct rig *r)
+{
+	char path[300];
+	static const char *const suffix[] = { "", "-wal", "-shm", "-journal" };
+
+	r->store = mst_store_close(r->store);
+	for (size_t i = 0; i < MST_COUNT(suffix); i++) {
+		snprintf(path, sizeof(path), "%s/muster.db%s", r->dir, suffix[i]);
+		unlink(path);
+	}
+	assert_int_equal(rmdir(r->dir), 0);
+}
+
+struct mst_role_env rig_env(struct rig *r, enum mst_role role)
+{
+	return (struct mst_role_env){ r->store, r->keeper, r->crypto, role == MST_ROLE_MEF ? &r->mef_conf : &r->maf_conf, r->now };
+}
+
+void rig_id(uint8_t fill, const char *fqdn, char out[MST_ID_MAX])
+{
+	uint8_t id[16];
+
+	memset(id, fill, sizeof(id));
+	assert_true(mst_key_id_make(id, mst_view_str(fqdn), out));
+}
+
+void rig_peer_cert(struct rig *r, enum mst_id_kind kind, const char *name)
+{
+	memset(&r->x, 0, sizeof(r->x));
+	r->x.peer.how = MST_AUTH_CERT;
+	SET(r->x.peer.address, "[::1]:4711");
+	if (!name)
+		return;
+	r->x.peer.cert.san[0].kind = kind;
+	SET(r->x.peer.cert.san[0].value, name);
+	r->x.peer.cert.n_san = 1;
+}
+
+void rig_peer_psk(struct rig *r, const char *identity)
+{
+	memset(&r->x, 0, sizeof(r->x));
+	r->x.peer.how = MST_AUTH_PSK;
+	SET(r->x.peer.address, "[::1]:4712");
+	SET(r->x.peer.psk_identity, identity);
+}
+
+/* What the engine and the listener do after the commit with a release. */
+static void hand_over(struct rig *r, const struct mst_role_env *env)
+{
+	const struct mst_release *l = &r->a.release;
+	struct mst_wrapped sealed;
+
+	r->has_handed = false;
+	if (!l->wanted)
+		return;
+	r->releases++;
+	if (r->keeper != &keeper_double)
+		return;         /* the test hands over itself */
+	assert_int_equal(env->keeper->ops->release(env->keeper, &l->authorisation, &l->key, l->purpose, l->key_id, l->how, l->suid,
+	                                           l->target, RIG_CHANNEL, &sealed), 0);
+	assert_true(unbox((struct mst_view){ sealed.b, sealed.n }, 'S', RIG_CHANNEL, r->handed));
+	r->has_handed = true;
+}
+
+int rig_handle(struct rig *r, enum mst_role role)
+{
+	struct mst_role_env env = rig_env(r, role);
+	int e;
+
+	memset(&r->a, 0, sizeof(r->a));
+	r->a.content = mst_writer_of(r->content, sizeof(r->content));
+	e = mst_store_begin(r->store);
+	if (e)
+		return e;
+	e = mst_store_mark(r->store);
+	if (e) {
+		mst_store_rollback(r->store);
+		return e;
+	}
+	e = (role == MST_ROLE_MEF ? &mst_role_mef : &mst_role_maf)->handle(&env, &r->x, &r->a);
+	if (e < 0) {
+		mst_store_undo(r->store);
+		mst_store_rollback(r->store);
+		return e;
+	}
+	assert_int_equal(e, 0);
+	e = mst_store_release(r->store);
+	if (!e)
+		e = mst_store_commit(r->store);
+	if (e) {
+		mst_store_rollback(r->store);
+		return e;
+	}
+	assert_true(r->a.content.ok);
+	memcpy(r->text, r->content, r->a.content.n);
+	r->text[r->a.content.n] = 0;
+	hand_over(r, &env);
+	return r->a.rsc;
+}
+
+int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, const char *from, int ty,
+           uint8_t fill, const char *content)
+{
+	struct mst_exchange *x = &r->x;
+
+	x->role = role;
+	x->channel = RIG_CHANNEL;
+	SET(x->attempt, "0123456789abcdef0123456789abcdef");
+	x->request = (struct mst_request){
+		.op = op, .to = mst_view_str(to), .from = mst_view_str(from), .rqi = mst_view_str("r1"), .rvi = mst_view_str("3"),
+		.ty = ty, .content = mst_view_str(content),
+	};
+	if (content)
+		x->request.media = mst_view_str("application/json");
+	x->has_export = fill != 0;
+	memset(x->export_id, fill, sizeof(x->export_id));
+	x->export_key = fill ? rig_seal(fill) : (struct mst_wrapped){ 0 };
+	x->session = fill;
+	return rig_handle(r, role);
+}
+
+static int in_group(struct rig *r, int e)
+{
+	if (e < 0) {
+		mst_store_rollback(r->store);
+		return e;
+	}
+	assert_int_equal(mst_store_commit(r->store), 0);
+	return e;
+}
+
+static struct mst_psk_ask ask(const char *identity)
+{
+	struct mst_psk_ask q = { .role = MST_ROLE_MAF, .channel = RIG_CHANNEL };
+
+	SET(q.identity, identity);
+	SET(q.address, "[::1]:4712");
+	return q;
+}
+
+int rig_lookup(struct rig *r, const char *identity, struct mst_psk_answer *a)
+{
+	struct mst_role_env env = rig_env(r, MST_ROLE_MAF);
+	struct mst_psk_ask q = ask(identity);
+
+	assert_int_equal(mst_store_begin(r->store), 0);
+	return in_group(r, mst_role_maf.psk_lookup(&env, &q, a));
+}
+
+int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a)
+{
+	struct mst_role_env env = rig_env(r, MST_ROLE_MAF);
+	struct mst_psk_ask q = ask(identity);
+
+	assert_int_equal(mst_store_begin(r->store), 0);
+	return in_group(r, mst_role_maf.fetched(&env, &q, got, a));
+}
+
+/* --- looking --- */
+
+static int put_cred(void *arg, const struct mst_credential *c)
+{
+	struct mst_writer *w = arg;
+	const char *part[] = { "cred ", c->key_id, " ", c->client_id, " ", c->via, " " };
+
+	for (size_t i = 0; i < MST_COUNT(part); i++)
+		mst_put_str(w, part[i]);
+	mst_put_dec(w, (int64_t)c->state);
+	mst_put_u8(w, ' ');
+	mst_put_dec(w, c->expires);
+	mst_put_u8(w, '\n');
+	return 0;
+}
+
+static int put_keyreg(void *arg, const struct mst_keyreg *k)
+{
+	struct mst_writer *w = arg;
+	const char *part[] = { "keyreg ", k->rel_key_id, " ", k->targets, " ", k->labels, " " };
+
+	for (size_t i = 0; i < MST_COUNT(part); i++)
+		mst_put_str(w, part[i]);
+	mst_put_dec(w, k->expires);
+	mst_put_u8(w, '\n');
+	return 0;
+}
+
+static void put_reg(struct rig *r, enum mst_role role, struct mst_writer *w)
+{
+	static const char *const clients[] = { RIG_CSE, RIG_NODE, "//sp.example.com/CSE0002", MAF };
+	struct mst_registration g;
+
+	for (size_t i = 0; i < MST_COUNT(clients); i++) {
+		assert_true(mst_store_cred_list(r->store, role, clients[i], put_cred, w) >= 0);
+		if (mst_store_reg_find(r->store, role, clients[i], "sp.example.com", &g))
+			continue;
+		mst_put_str(w, g.reg_id);
+		mst_put_u8(w, ' ');
+		mst_put_str(w, g.key_id);
+		mst_put_u8(w, ' ');
+		mst_put_str(w, g.labels);
+		mst_put_str(w, g.last_cmd);
+		mst_put_dec(w, g.expires);
+		mst_put_u8(w, ' ');
+		mst_put_dec(w, g.modified);
+		mst_put_u8(w, '\n');
+		assert_true(mst_store_keyreg_list(r->store, role, g.reg_id, put_keyreg, w) >= 0);
+	}
+}
+
+static int put_node(void *arg, const struct mst_node *n)
+{
+	struct mst_writer *w = arg;
+
+	mst_put_str(w, n->node_id);
+	mst_put_u8(w, ' ');
+	mst_put_dec(w, (int64_t)n->state);
+	mst_put_u8(w, ' ');
+	mst_put_str(w, n->last_step);
+	mst_put_dec(w, n->last_seen);
+	mst_put_u8(w, '\n');
+	return 0;
+}
+
+void rig_fingerprint(struct rig *r, char *out, size_t cap)
+{
+	struct mst_writer w = mst_writer_of(out, cap);
+	struct mst_node_filter all = { .state = -1, .limit = 100 };
+
+	assert_true(mst_store_node_list(r->store, &all, put_node, &w) >= 0);
+	put_reg(r, MST_ROLE_MEF, &w);
+	put_reg(r, MST_ROLE_MAF, &w);
+	mst_put_nul(&w);
+	assert_true(w.ok);
+}
+
+static int keep_event(void *arg, const struct mst_event *e)
+{
+	*(struct mst_event *)arg = *e;
+	return 0;
+}
+
+bool rig_last_event(struct rig *r, struct mst_event *ret)
+{
+	struct mst_event_filter f = { .limit = 100000 };
+
+	memset(ret, 0, sizeof(*ret));
+	assert_true(mst_store_event_list(r->store, &f, keep_event, ret) >= 0);
+	return ret->seq != 0;
+}
+
+const char *rig_member(struct rig *r, const char *name, char *out, size_t cap)
+{
+	char pattern[64];
+	const char *p, *end;
+
+	out[0] = 0;
+	snprintf(pattern, sizeof(pattern), "\"%s\":\"", name);
+	p = strstr(r->text, pattern);
+	if (!p)
+		return out;
+	p += strlen(pattern);
+	end = strchr(p, '"');
+	if (!end || (size_t)(end - p) >= cap)
+		return out;
+	memcpy(out, p, (size_t)(end - p));
+	out[end - p] = 0;
+	return out;
+}

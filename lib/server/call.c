@@ -1,0 +1,129 @@
+/* A blocking question and answer over a socketpair, with a deadline. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/link.h"
+
+struct mst_call { int fd, timeout_ms; uint64_t id; bool dead; uint8_t buf[MST_FRAME_HEAD + 16384]; };
+
+int mst_call_new(int fd, int timeout_ms, struct mst_call **ret)
+{
+	struct mst_call *c = calloc(1, sizeof(*c));
+	int flags = fcntl(fd, F_GETFL);
+
+	if (!c)
+		return MST_FAULT_MEMORY;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+		free(c);
+		return MST_FAULT_IO;
+	}
+	c->fd = fd;
+	c->timeout_ms = timeout_ms;
+	*ret = c;
+	return 0;
+}
+
+struct mst_call *mst_call_free(struct mst_call *c)
+{
+	if (c) {
+		close(c->fd);
+		mst_wipe(c->buf, sizeof(c->buf));
+		free(c);
+	}
+	return NULL;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int wait_for(const struct mst_call *c, short what, int64_t deadline)
+{
+	for (;;) {
+		struct pollfd p = { c->fd, what, 0 };
+		int64_t left = deadline - now_ms();
+		int r = left > 0 ? poll(&p, 1, (int)left) : 0;
+
+		if (r > 0)
+			return 0;
+		if (r == 0)
+			return MST_FAULT_IO;
+		if (errno != EINTR)
+			return MST_FAULT_IO;
+	}
+}
+
+static int move(struct mst_call *c, bool out, uint8_t *p, size_t n, int64_t deadline)
+{
+	while (n) {
+		ssize_t k = out ? send(c->fd, p, n, MSG_NOSIGNAL) : recv(c->fd, p, n, 0);
+
+		if (k > 0) {
+			p += k;
+			n -= (size_t)k;
+		} else if (k == 0) {
+			return MST_FAULT_CLOSED;
+		} else if (errno == EAGAIN || errno == EINTR) {
+			int r = wait_for(c, out ? POLLOUT : POLLIN, deadline);
+
+			if (r)
+				return r;
+		} else {
+			return errno == EPIPE || errno == ECONNRESET ? MST_FAULT_CLOSED : MST_FAULT_IO;
+		}
+	}
+	return 0;
+}
+
+static int exchange(struct mst_call *c, struct mst_view question, uint8_t *answer, size_t cap, size_t *ret_n)
+{
+	int64_t deadline = now_ms() + c->timeout_ms;
+	struct mst_writer w = mst_writer_of(c->buf, sizeof(c->buf));
+	struct mst_frame f;
+	size_t used, n;
+	int r;
+
+	mst_frame_put(&w, MST_FRAME_KEEPER_CALL, ++c->id, question);
+	if (!w.ok)
+		return MST_FAULT_BUG;
+	r = move(c, true, c->buf, w.n, deadline);
+	if (!r)
+		r = move(c, false, c->buf, 4, deadline);
+	if (r)
+		return r;
+	n = (size_t)c->buf[0] << 24 | (size_t)c->buf[1] << 16 | (size_t)c->buf[2] << 8 | c->buf[3];
+	if (n < MST_FRAME_HEAD - 4 || n > sizeof(c->buf) - 4)
+		return MST_FAULT_BUG;
+	r = move(c, false, c->buf + 4, n, deadline);
+	if (r)
+		return r;
+	if (mst_frame_get((struct mst_view){ c->buf, n + 4 }, n, &f, &used) ||
+	    !mst_permitted(MST_PROC_KEEPER, MST_PROC_ENGINE, f.type, MST_PHASE_RUNNING) || f.id != c->id || f.payload.n > cap)
+		return MST_FAULT_BUG;
+	if (f.payload.n)
+		memcpy(answer, f.payload.p, f.payload.n);
+	*ret_n = f.payload.n;
+	return 0;
+}
+
+int mst_call(struct mst_call *c, struct mst_view question, uint8_t *answer, size_t cap, size_t *ret_n)
+{
+	int r;
+
+	if (!c || c->dead)
+		return MST_FAULT_CLOSED;
+	r = exchange(c, question, answer, cap, ret_n);
+	/* after any fault question and answer may no longer pair up */
+	c->dead = r < 0;
+	return r;
+}

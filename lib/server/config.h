@@ -1,0 +1,103 @@
+/*
+ * The configuration of musterd: one table says what every setting is called, its type, default, limits and
+ * meaning (config-table.c). Reader, `--check`, `--print-config`, the example file and the manual's list are
+ * all made from it, so they cannot disagree.
+ *
+ * Syntax is libconfig's. Every error is reported, not only the first, as
+ *     file:line: field: what is wrong; what would be right
+ */
+#ifndef MST_SERVER_CONFIG_H
+#define MST_SERVER_CONFIG_H
+
+#include "base/attr.h"
+#include "base/fault.h"
+#include "base/writer.h"
+#include "server/exchange.h"
+
+#define MST_CONF_PATH 512
+#define MST_CONF_ADDR 160
+#define MST_CONF_LISTEN 8
+#define MST_CONF_PATHS 16
+
+enum mst_conf_processes { MST_CONF_SPLIT, MST_CONF_SINGLE };
+enum mst_conf_log_format { MST_CONF_LOG_TEXT, MST_CONF_LOG_JSON };
+
+struct mst_conf_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; };
+
+/* One group per role; members that a role has no row for stay empty. */
+struct mst_conf_role {
+	bool present;
+	char fqdn[MST_ID_MAX];
+	char base[64];
+	char listen[MST_CONF_LISTEN][MST_CONF_ADDR];
+	size_t n_listen;
+	char certificate[MST_CONF_PATH], key[MST_CONF_PATH];
+	char client_anchors[MST_CONF_PATHS][MST_CONF_PATH];
+	size_t n_client_anchors;
+	char peer_anchors[MST_CONF_PATHS][MST_CONF_PATH];     /* maf: mef_anchors */
+	size_t n_peer_anchors;
+	char crls[MST_CONF_PATHS][MST_CONF_PATH];
+	size_t n_crls;
+	bool require_crl;
+	int64_t profile;                  /* enum mst_tls_profile */
+	int64_t registration_lifetime;
+	int64_t retry_duration;
+	char mafs[8][MST_ID_MAX];
+	size_t n_mafs;
+	char maf_anchor[MST_CONF_PATH];
+	struct mst_conf_link mefs[8];
+	size_t n_mefs;
+};
+
+struct mst_conf_limits {
+	int64_t connections, handshakes, requests, queue, group, fetches;
+	int64_t header_octets, body_octets;
+	int64_t handshake, header, body, idle, answer, write, fetch, drain;     /* seconds */
+};
+
+struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
+
+struct mst_conf {
+	char file[MST_CONF_PATH], dir[MST_CONF_PATH];
+	int64_t processes;
+	int64_t listeners;
+	char store[MST_CONF_PATH], keeper[MST_CONF_PATH], run[MST_CONF_PATH];
+	int64_t log_format, log_level;
+	char metrics[MST_CONF_ADDR];
+	bool sandbox;
+	struct mst_conf_limits limits;
+	struct mst_conf_role mef, maf, admin;
+	struct mst_conf_test test;
+};
+
+/* One whole line per error, without a newline. */
+struct mst_conf_report {
+	void (*line)(void *arg, const char *text);
+	void *arg;
+	unsigned errors;
+};
+
+/*
+ * Read `text`, which stands (or stood) in `file`. Relative paths become absolute against the file's
+ * directory. 0, or MST_FAULT_CONFIG after everything wrong was reported; *ret_c (heap) only on 0.
+ */
+MST_MUST_CHECK int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r, struct mst_conf **ret_c);
+/* The same from disk; *ret_text (heap, may be NULL) receives the text, which the children are sent. */
+MST_MUST_CHECK int mst_conf_load(const char *file, struct mst_conf_report *r, struct mst_conf **ret_c, char **ret_text);
+struct mst_conf *mst_conf_free(struct mst_conf *c);
+
+/* NULL when the role is not configured. */
+const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role);
+void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret);
+/* First setting that differs and that a running daemon cannot take over; NULL when a reload is enough. */
+const char *mst_conf_needs_restart(const struct mst_conf *was, const struct mst_conf *is);
+
+/* Generated texts. `c` NULL prints the annotated example with the table's sample values. */
+void mst_conf_print(const struct mst_conf *c, struct mst_writer *w);
+void mst_conf_manual(struct mst_writer *w);       /* option list in scdoc */
+
+/* "365d", "1h", "90s", "2w"; plain digits are seconds. */
+MST_MUST_CHECK bool mst_conf_duration(const char *text, int64_t *ret_seconds);
+void mst_conf_put_duration(struct mst_writer *w, int64_t seconds);
+
+#endif

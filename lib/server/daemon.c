@@ -1,0 +1,129 @@
+/* Manners of a daemon: pid file, service manager, listening sockets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "server/supervisor-internal.h"
+#include "transport/server.h"
+
+int daemon_pid_file(const char *run, struct mst_diag *d, int *ret_fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[MST_CONF_PATH + 16], text[24];
+	int fd, n;
+
+	if (mkdir(run, 0700) && errno != EEXIST) {
+		mst_diag_set(d, 0, "run", run, ": ", strerror(errno), "; a directory that may be written is wanted", NULL);
+		return MST_FAULT_CONFIG;
+	}
+	snprintf(path, sizeof(path), "%s/musterd.pid", run);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		mst_diag_set(d, 0, "run", path, ": ", strerror(errno), NULL);
+		return MST_FAULT_CONFIG;
+	}
+	if (fcntl(fd, F_SETLK, &lock)) {
+		mst_diag_set(d, 0, "run", path, " is locked; another musterd runs with this configuration", NULL);
+		close(fd);
+		return MST_FAULT_CONFIG;
+	}
+	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) || write(fd, text, (size_t)n) != n) {
+		mst_diag_set(d, 0, "run", path, ": ", strerror(errno), NULL);
+		close(fd);
+		return MST_FAULT_CONFIG;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* The service manager's protocol: one datagram to the socket it named. */
+void daemon_notify(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	size_t n = path ? strlen(path) : 0;
+	int fd;
+
+	if (!n || n >= sizeof(a.sun_path) || (path[0] != '/' && path[0] != '@'))
+		return;
+	memcpy(a.sun_path, path, n);
+	if (a.sun_path[0] == '@')
+		a.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&a,
+	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0) {
+		/* nobody listens: nothing to be done about it */
+	}
+	close(fd);
+}
+
+/* Every listener of a role gets its own socket on each address (SO_REUSEPORT); a port 0 is chosen once. */
+static int role_sockets(struct supervisor *s, enum mst_role role, const struct mst_conf_role *r, struct mst_diag *d)
+{
+	for (size_t a = 0; a < r->n_listen; a++) {
+		char address[MST_CONF_ADDR + 8];
+
+		snprintf(address, sizeof(address), "%s", r->listen[a]);
+		for (size_t i = 0; i < s->n; i++) {
+			struct child *c = &s->child[i];
+			uint16_t port = 0;
+			char *colon;
+			int rc;
+
+			if (c->kind != MST_PROC_LISTENER || c->role != (role == MST_ROLE_ADMIN ? MST_ROLE_NONE : role))
+				continue;
+			rc = mst_listen(address, role != MST_ROLE_ADMIN, &c->socket[c->n_sockets], &port, d);
+			if (rc)
+				return rc;
+			c->n_sockets++;
+			colon = strrchr(address, ':');
+			if (port)
+				snprintf(colon, sizeof(address) - (size_t)(colon - address), ":%u", port);
+		}
+		snprintf(s->endpoints + strlen(s->endpoints), sizeof(s->endpoints) - strlen(s->endpoints), " %s=%s",
+		         mst_role_name[role], address);
+	}
+	return 0;
+}
+
+int daemon_sockets(struct supervisor *s, struct mst_diag *d)
+{
+	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_ADMIN };
+	uint16_t port = 0;
+	int r;
+
+	for (size_t i = 0; i < MST_COUNT(roles); i++) {
+		const struct mst_conf_role *c = mst_conf_role(s->conf, roles[i]);
+
+		r = c ? role_sockets(s, roles[i], c, d) : 0;
+		if (r)
+			return r;
+	}
+	for (size_t i = 0; i < s->n && s->conf->metrics[0]; i++) {
+		struct child *c = &s->child[i];
+		const char *colon = strrchr(s->conf->metrics, ':');
+
+		if (c->kind != MST_PROC_LISTENER || c->role != MST_ROLE_NONE)
+			continue;
+		r = mst_listen(s->conf->metrics, false, &c->socket[c->n_sockets], &port, d);
+		if (r)
+			return r;
+		c->n_sockets++;
+		c->metrics_socket = true;
+		if (port)
+			snprintf(s->endpoints + strlen(s->endpoints), sizeof(s->endpoints) - strlen(s->endpoints), " metrics=%.*s:%u",
+			         (int)(colon - s->conf->metrics), s->conf->metrics, port);
+		break;
+	}
+	return 0;
+}

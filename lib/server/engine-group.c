@@ -1,0 +1,316 @@
+/*
+ * One group: every decision in one transaction, one fsync, then the answers (architecture 5.2, 5.3).
+ * A decision that fails is undone alone; a commit that fails leaves nothing, and then each decision gets
+ * its own transaction, so that one that cannot be stored does not take the others with it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/engine-internal.h"
+
+static struct mst_role_env env_of(struct engine *e, enum mst_role role)
+{
+	return (struct mst_role_env){ .store = e->store, .keeper = e->keeper, .crypto = e->u.crypto,
+		.conf = e->role_conf[role], .now = (mst_time)time(NULL) };
+}
+
+/* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin. */
+static const struct mst_role_ops *role_of(struct engine *e, const struct work *w, enum mst_role claimed)
+{
+	const struct engine_client *c = &e->client[w->client];
+	enum mst_role may = c->who.role == MST_ROLE_NONE ? MST_ROLE_ADMIN : c->who.role;
+
+	return claimed == may ? mst_unit_role(&e->u, claimed) : NULL;
+}
+
+/* Not decodable, or not its own role: the process is not to be trusted any more. */
+static int violation(struct engine *e, struct work *w, const char *what)
+{
+	struct mst_link *l = engine_link(e, w->client, w->gen);
+
+	e->u.m.v[MST_M_VIOLATIONS]++;
+	mst_log(&e->u.log, MST_LOG_ERROR, "a message that is not permitted; link dropped", "what", what, NULL);
+	if (l)
+		e->client[w->client].l = mst_link_free(l);
+	return MST_FAULT_BUG;
+}
+
+static int keep_content(struct work *w, const struct mst_writer *c)
+{
+	free(w->content);
+	w->content = malloc(c->n ? c->n : 1);
+	if (!w->content)
+		return MST_FAULT_MEMORY;
+	if (c->n)
+		memcpy(w->content, c->p, c->n);
+	w->answer.content = (struct mst_view){ w->content, c->n };
+	return 0;
+}
+
+static int decide_exchange(struct engine *e, struct work *w)
+{
+	struct mst_answer a = { .content = mst_writer_of(e->scratch, MST_ANSWER_MAX) };
+	const struct mst_role_ops *role;
+	struct mst_role_env env;
+	struct mst_exchange x;
+	int r;
+
+	if (!mst_get_exchange((struct mst_view){ w->b, w->n }, &x) || !(role = role_of(e, w, x.role)))
+		return violation(e, w, "exchange");
+	x.channel = e->client[w->client].who.channel;
+	env = env_of(e, role->role);
+	r = role->handle(&env, &x, &a);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	if (!a.content.ok || a.release.at > a.content.n)
+		return MST_FAULT_MEMORY;
+	w->answer.rsc = a.rsc;
+	w->answer.retry_after = a.retry_after;
+	w->answer.close = a.close;
+	w->answer.at = (uint32_t)a.release.at;
+	w->release = a.release;
+	memcpy(w->answer.location, a.location, sizeof(w->answer.location));
+	if (a.media)
+		strncpy(w->answer.media, a.media, sizeof(w->answer.media) - 1);
+	return keep_content(w, &a.content);
+}
+
+static int decide_psk(struct engine *e, struct work *w)
+{
+	const struct mst_role_ops *role;
+	struct mst_psk_answer a = { 0 };
+	struct mst_role_env env;
+	struct mst_psk_ask q;
+	int r;
+
+	if (!mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q) || !(role = role_of(e, w, q.role)) || !role->psk_lookup)
+		return violation(e, w, "psk-ask");
+	q.channel = e->client[w->client].who.channel;
+	env = env_of(e, role->role);
+	r = role->psk_lookup(&env, &q, &a);
+	if (r < 0)
+		return r;
+	w->outcome = r;
+	w->release = a.release;
+	w->fetch = a.fetch;
+	return 0;
+}
+
+static int decide_fetched(struct engine *e, struct work *w)
+{
+	struct pending_fetch *p = engine_fetch_find(e, w->id);
+	const struct mst_role_ops *role = p ? mst_unit_role(&e->u, p->ask.role) : NULL;
+	struct mst_psk_answer a = { 0 };
+	struct mst_fetch_result f;
+	struct mst_role_env env;
+	int r;
+
+	if (!p || !role || !role->fetched)
+		return MST_FAULT_BUG;
+	if (!mst_get_fetch_result((struct mst_view){ w->b, w->n }, &f))
+		return violation(e, w, "fetch-result");
+	f.channel = w->client < ENGINE_CLIENTS ? e->client[w->client].who.channel : 0;
+	if (f.end != MST_FETCH_OK) {
+		e->u.m.v[MST_M_FETCHES_FAILED]++;
+		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give a key", "identity", p->ask.identity,
+		        "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
+	}
+	env = env_of(e, role->role);
+	r = role->fetched(&env, &p->ask, &f, &a);
+	if (r < 0)
+		return r;
+	w->outcome = r;
+	w->release = a.release;
+	return 0;
+}
+
+static int decide_handshake(struct engine *e, struct work *w)
+{
+	struct mst_handshake_failed h;
+	const struct mst_role_ops *role;
+	struct mst_role_env env;
+
+	if (!mst_get_handshake_failed((struct mst_view){ w->b, w->n }, &h) || !(role = role_of(e, w, h.role)))
+		return violation(e, w, "handshake-failed");
+	if (!role->handshake_failed)
+		return 0;
+	env = env_of(e, role->role);
+	return role->handshake_failed(&env, &h.peer, h.why, h.detail);
+}
+
+static int decide(struct engine *e, struct work *w)
+{
+	switch (w->kind) {
+	case WORK_EXCHANGE: return decide_exchange(e, w);
+	case WORK_PSK: return decide_psk(e, w);
+	case WORK_HANDSHAKE: return decide_handshake(e, w);
+	case WORK_FETCHED: return decide_fetched(e, w);
+	}
+	return MST_FAULT_BUG;
+}
+
+static void failed(struct engine *e, struct work *w, int fault)
+{
+	w->failed = true;
+	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", mst_fault_text(fault), NULL);
+}
+
+/* 0 when the group is durable. Every failed member is marked; the others were released. */
+static int transact(struct engine *e, struct work **w, size_t n)
+{
+	int r = mst_store_begin(e->store);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		r = mst_store_mark(e->store);
+		if (r)
+			break;
+		w[i]->failed = false;
+		r = decide(e, w[i]);
+		mst_crash_pass(&e->u.crash, MST_CRASH_DECIDED);
+		if (r) {
+			mst_store_undo(e->store);
+			failed(e, w[i], r);
+			r = 0;
+		} else if ((r = mst_store_release(e->store))) {
+			break;
+		}
+	}
+	if (r) {
+		mst_store_rollback(e->store);
+		return r;
+	}
+	mst_crash_pass(&e->u.crash, MST_CRASH_COMMIT_BEFORE);
+	r = mst_store_commit(e->store);
+	if (!r)
+		mst_crash_pass(&e->u.crash, MST_CRASH_COMMIT_AFTER);
+	return r;
+}
+
+static void transact_all(struct engine *e, struct work **w, size_t n)
+{
+	int r = transact(e, w, n);
+
+	if (!r) {
+		e->u.m.v[MST_M_COMMITS]++;
+		e->u.m.v[MST_M_DECISIONS] += n;
+		mst_metrics_observe(&e->u.m, MST_H_GROUP_SIZE, (double)n);
+		return;
+	}
+	e->u.m.v[MST_M_COMMITS_FAILED]++;
+	mst_log(&e->u.log, MST_LOG_ERROR, n > 1 ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
+	        "fault", mst_fault_text(r), NULL);
+	if (n == 1) {
+		w[0]->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		transact_all(e, &w[i], 1);
+}
+
+/* --- after the commit --- */
+
+static int release_to(struct engine *e, const struct mst_release *r, uint32_t channel, struct mst_wrapped *ret)
+{
+	int rc;
+
+	mst_crash_pass(&e->u.crash, MST_CRASH_RELEASE_BEFORE);
+	rc = e->keeper->ops->release(e->keeper, &r->authorisation, &r->key, r->purpose, r->key_id, r->how, r->suid, r->target,
+	                             channel, ret);
+	e->u.m.v[rc ? MST_M_KEEPER_REFUSED : MST_M_KEEPER_CALLS]++;
+	if (rc)
+		mst_log(&e->u.log, MST_LOG_ERROR, "the keeper did not release a key", "key", r->key_id, "why",
+		        rc < 0 ? mst_fault_text(rc) : rc == MST_KEEPER_FORGED ? "forged" :
+		        rc == MST_KEEPER_DENIED ? "denied" : "no channel", NULL);
+	return rc;
+}
+
+static void send_answer(struct engine *e, struct work *w)
+{
+	struct mst_link *l = engine_link(e, w->client, w->gen);
+	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
+
+	if (!l)
+		return;
+	if (!w->failed && w->release.wanted) {
+		if (release_to(e, &w->release, e->client[w->client].who.channel, &w->answer.key))
+			w->failed = true;
+		w->answer.has_key = !w->failed;
+	}
+	if (w->failed) {
+		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson 11) */
+		w->answer = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
+	}
+	e->u.m.v[w->answer.rsc < 4000 ? MST_M_ANSWERS_OK : w->answer.rsc < 5000 ? MST_M_ANSWERS_REFUSED : MST_M_ANSWERS_FAILED]++;
+	mst_put_answer(&out, &w->answer);
+	(void)!mst_link_send(l, MST_FRAME_ANSWER, w->id, mst_written(&out));
+}
+
+static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id, const struct mst_release *r)
+{
+	struct mst_link *l = engine_link(e, client, gen);
+	uint8_t b[MST_WRAPPED_MAX + 8];
+	struct mst_writer out = mst_writer_of(b, sizeof(b));
+	struct mst_wrapped k = { 0 };
+
+	if (!l)
+		return;
+	e->u.m.v[MST_M_PSK_ASKS]++;
+	if (!r)
+		e->u.m.v[MST_M_PSK_UNKNOWN]++;
+	else if (release_to(e, r, e->client[client].who.channel, &k))
+		return;          /* our own trouble is not "unknown": the handshake's deadline ends it (lesson 6) */
+	mst_put_psk_answer(&out, &k);
+	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
+}
+
+static void after_psk(struct engine *e, struct work *w)
+{
+	struct mst_psk_ask q;
+
+	if (w->failed)
+		return;
+	if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
+		engine_fetch_start(e, w, &q);
+	else
+		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release);
+}
+
+static void after_fetched(struct engine *e, struct work *w)
+{
+	struct pending_fetch *p = engine_fetch_find(e, w->id);
+
+	if (!p)
+		return;
+	for (struct waiter *t = p->waiters; t && !w->failed; t = t->next)
+		send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release);
+	engine_fetch_end(e, p);
+}
+
+void engine_group(struct engine *e, struct work **w, size_t n)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++) {        /* whose asker is gone need not be decided */
+		if (w[i]->kind != WORK_FETCHED && !engine_link(e, w[i]->client, w[i]->gen))
+			w[i]->failed = true;
+		else
+			k++;
+	}
+	if (k == n)
+		transact_all(e, w, n);
+	else
+		for (size_t i = 0; i < n; i++)
+			if (!w[i]->failed)
+				transact_all(e, &w[i], 1);
+	for (size_t i = 0; i < n; i++) {
+		switch (w[i]->kind) {
+		case WORK_EXCHANGE: send_answer(e, w[i]); break;
+		case WORK_PSK: after_psk(e, w[i]); break;
+		case WORK_FETCHED: after_fetched(e, w[i]); break;
+		case WORK_HANDSHAKE: break;
+		}
+	}
+}

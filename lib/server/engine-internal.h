@@ -1,0 +1,70 @@
+/* Between engine.c (links, queue, fetches) and engine-group.c (decisions, transaction, answers). */
+#ifndef MST_SERVER_ENGINE_INTERNAL_H
+#define MST_SERVER_ENGINE_INTERNAL_H
+
+#include "server/unit.h"
+
+#define ENGINE_CLIENTS 64
+
+enum work_kind { WORK_EXCHANGE, WORK_PSK, WORK_HANDSHAKE, WORK_FETCHED };
+
+/* A listener or the connector. `gen` tells a restarted one from its predecessor in the same place. */
+struct engine_client { struct mst_link *l; struct mst_link_frame who; uint32_t gen; };
+
+struct work {
+	struct work *next;
+	enum work_kind kind;
+	unsigned client;
+	uint32_t gen;
+	uint64_t id;
+	/* what the decision gave */
+	bool failed;
+	int outcome;                      /* PSK, FETCHED: 0 or enum mst_psk_outcome */
+	struct mst_answer_frame answer;   /* content points into `content` */
+	uint8_t *content;
+	struct mst_release release;
+	struct mst_fetch fetch;           /* PSK with MST_PSK_FETCH */
+	size_t n;
+	uint8_t b[];                      /* the payload as it came */
+};
+
+struct waiter { struct waiter *next; unsigned client; uint32_t gen; uint64_t id; };
+
+/* One key asked from another server, for every handshake that waits for the same identity. */
+struct pending_fetch {
+	struct pending_fetch *next;
+	uint64_t id;
+	struct mst_psk_ask ask;           /* of the first waiter */
+	struct waiter *waiters;
+	mst_ms deadline;
+	bool answered;                    /* its result is in the queue */
+};
+
+struct engine {
+	struct mst_unit u;                /* first */
+	struct mst_store *store;
+	struct mst_keeper *keeper;
+	struct mst_call *call;            /* to the keeper process; NULL when it is in this one */
+	bool own_keeper;
+	struct mst_role_conf *role_conf[MST_ROLE__COUNT];
+	struct engine_client client[ENGINE_CLIENTS];
+	uint32_t next_gen;
+	struct work *head, **tail;
+	size_t queued;
+	struct event *turn;
+	struct pending_fetch *fetches;
+	size_t n_fetches;
+	uint64_t next_fetch;
+	uint8_t *scratch;                 /* MST_ANSWER_MAX: a role writes its answer here */
+	uint8_t *out;                     /* MST_FRAME_MAX: a frame's payload */
+};
+
+/* Decide, commit, answer: the whole group, whatever happens. */
+void engine_group(struct engine *e, struct work **w, size_t n);
+struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen);
+struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id);
+/* A handshake waits for the key of `w`'s fetch. */
+void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q);
+void engine_fetch_end(struct engine *e, struct pending_fetch *p);
+
+#endif

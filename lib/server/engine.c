@@ -1,0 +1,426 @@
+/*
+ * The engine: everything that arrived since its last turn is decided in one store transaction
+ * (engine-group.c). Links have priority 0 in the loop and the turn 1, so a turn begins only when nothing
+ * more can be read: the group grows with the load by itself.
+ */
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/pki.h"
+#include "keeper/keeper-wire.h"
+#include "server/engine-internal.h"
+
+#define KEEPER_MS 5000
+
+struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen)
+{
+	return client < ENGINE_CLIENTS && e->client[client].gen == gen ? e->client[client].l : NULL;
+}
+
+static void wake(struct engine *e)
+{
+	if (e->head && e->u.started)
+		event_active(e->turn, EV_TIMEOUT, 1);
+}
+
+static bool enqueue(struct engine *e, enum work_kind kind, unsigned client, uint64_t id, struct mst_view payload)
+{
+	struct work *w;
+
+	if (kind != WORK_FETCHED && e->queued >= (size_t)e->u.conf->limits.queue)
+		return false;
+	w = calloc(1, sizeof(*w) + payload.n);
+	if (!w)
+		return false;
+	w->kind = kind;
+	w->client = client;
+	w->gen = client < ENGINE_CLIENTS ? e->client[client].gen : 0;
+	w->id = id;
+	w->n = payload.n;
+	if (payload.n)
+		memcpy(w->b, payload.p, payload.n);
+	*e->tail = w;
+	e->tail = &w->next;
+	e->queued++;
+	wake(e);
+	return true;
+}
+
+static struct work *dequeue(struct engine *e)
+{
+	struct work *w = e->head;
+
+	if (w) {
+		e->head = w->next;
+		if (!e->head)
+			e->tail = &e->head;
+		e->queued--;
+	}
+	return w;
+}
+
+static void work_free(struct work *w)
+{
+	if (w->content)
+		free(w->content);
+	mst_wipe(w->b, w->n);
+	free(w);
+}
+
+static void finish_drain(struct engine *e)
+{
+	if (e->u.draining && !e->head && !e->fetches)
+		mst_unit_done(&e->u);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct engine *e = arg;
+	struct work *group[4096];
+	size_t n = 0, most = (size_t)e->u.conf->limits.group;
+
+	(void)fd;
+	(void)what;
+	while (n < most && n < MST_COUNT(group) && e->head)
+		group[n++] = dequeue(e);
+	if (n)
+		engine_group(e, group, n);
+	for (size_t i = 0; i < n; i++)
+		work_free(group[i]);
+	wake(e);
+	finish_drain(e);
+}
+
+/* --- keys that other servers must be asked for --- */
+
+struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id)
+{
+	struct pending_fetch *p = e->fetches;
+
+	while (p && p->id != id)
+		p = p->next;
+	return p;
+}
+
+static bool add_waiter(struct pending_fetch *p, const struct work *w)
+{
+	struct waiter *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return false;
+	*t = (struct waiter){ p->waiters, w->client, w->gen, w->id };
+	p->waiters = t;
+	return true;
+}
+
+static struct mst_link *connector(struct engine *e)
+{
+	for (size_t i = 0; i < ENGINE_CLIENTS; i++)
+		if (e->client[i].l && e->client[i].who.peer == MST_PROC_CONNECTOR)
+			return e->client[i].l;
+	return NULL;
+}
+
+/* An end that the connector did not give: it is gone, full, or silent. */
+static void fetch_give_up(struct engine *e, struct pending_fetch *p, enum mst_fetch_end end, const char *detail)
+{
+	struct mst_fetch_result r = { .end = end };
+	struct mst_writer w = mst_writer_of(e->out, MST_FRAME_MAX);
+
+	if (p->answered)
+		return;
+	snprintf(r.detail, sizeof(r.detail), "%s", detail);
+	mst_put_fetch_result(&w, &r);
+	p->answered = enqueue(e, WORK_FETCHED, ENGINE_CLIENTS, p->id, mst_written(&w));
+}
+
+void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q)
+{
+	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
+	struct pending_fetch *p = e->fetches;
+	struct mst_link *l = connector(e);
+
+	/* two handshakes for one identity ask once: lesson 13 */
+	while (p && (p->answered || p->ask.role != q->role || strcmp(p->ask.identity, q->identity)))
+		p = p->next;
+	if (p) {
+		(void)add_waiter(p, w);
+		return;
+	}
+	p = e->n_fetches < (size_t)e->u.conf->limits.fetches ? calloc(1, sizeof(*p)) : NULL;
+	if (!p || !add_waiter(p, w)) {
+		free(p);
+		return;          /* the handshake's own deadline ends it: busy is not "unknown" (lesson 6) */
+	}
+	p->ask = *q;
+	p->id = ++e->next_fetch;
+	p->deadline = mst_now_ms() + (e->u.conf->limits.fetch + 1) * 1000;
+	p->next = e->fetches;
+	e->fetches = p;
+	e->n_fetches++;
+	e->u.m.v[MST_M_FETCHES]++;
+	mst_put_fetch(&out, &w->fetch);
+	if (!out.ok || !l || mst_link_send(l, MST_FRAME_FETCH, p->id, mst_written(&out)))
+		fetch_give_up(e, p, MST_FETCH_BUSY, "no connector to ask with");
+}
+
+void engine_fetch_end(struct engine *e, struct pending_fetch *p)
+{
+	struct pending_fetch **at = &e->fetches;
+
+	while (*at && *at != p)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = p->next;
+	e->n_fetches--;
+	for (struct waiter *t = p->waiters, *next; t; t = next) {
+		next = t->next;
+		free(t);
+	}
+	free(p);
+}
+
+static void fetches_all(struct engine *e, mst_ms now, enum mst_fetch_end end, const char *detail)
+{
+	for (struct pending_fetch *p = e->fetches; p; p = p->next)
+		if (now >= p->deadline)
+			fetch_give_up(e, p, end, detail);
+}
+
+/* --- links --- */
+
+static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
+{
+	struct engine *e = owner;
+	struct pending_fetch *p;
+	uint8_t wait[4] = { 0, 0, 0, 1 };
+	unsigned i = 0;
+
+	(void)fd;
+	while (i < ENGINE_CLIENTS && e->client[i].l != l)
+		i++;
+	switch ((int)f->type) {
+	case MST_FRAME_EXCHANGE:
+		if (!enqueue(e, WORK_EXCHANGE, i, f->id, f->payload)) {
+			e->u.m.v[MST_M_BUSY]++;
+			(void)!mst_link_send(l, MST_FRAME_BUSY, f->id, (struct mst_view){ wait, 4 });
+		}
+		break;
+	case MST_FRAME_PSK_ASK:
+		(void)enqueue(e, WORK_PSK, i, f->id, f->payload);     /* full: the handshake's deadline ends it */
+		break;
+	case MST_FRAME_HANDSHAKE_FAILED:
+		(void)enqueue(e, WORK_HANDSHAKE, i, 0, f->payload);
+		break;
+	case MST_FRAME_FETCH_RESULT:
+		p = engine_fetch_find(e, f->id);
+		if (p && !p->answered)
+			p->answered = enqueue(e, WORK_FETCHED, i, f->id, f->payload);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_down(void *owner, struct mst_link *l, const char *why)
+{
+	struct engine *e = owner;
+
+	for (size_t i = 0; i < ENGINE_CLIENTS; i++) {
+		struct engine_client *c = &e->client[i];
+
+		if (c->l != l)
+			continue;
+		mst_log(&e->u.log, MST_LOG_INFO, "a process is gone", "peer", mst_process_name[c->who.peer], "why", why, NULL);
+		c->l = NULL;
+		if (c->who.peer == MST_PROC_CONNECTOR)
+			fetches_all(e, MST_NEVER, MST_FETCH_BUSY, "the connector was restarted");
+	}
+	(void)mst_link_free(l);
+}
+
+static const struct mst_link_ops ops = { on_frame, on_down };
+
+static int call_keeper(void *arg, struct mst_view question, uint8_t *answer, size_t cap, size_t *ret_n)
+{
+	struct engine *e = arg;
+
+	return mst_call(e->call, question, answer, cap, ret_n);
+}
+
+static int attach_keeper(struct engine *e, int fd)
+{
+	struct mst_keeper_caller caller = { call_keeper, e };
+	struct mst_call *c;
+	int r = mst_call_new(fd, KEEPER_MS, &c);
+
+	if (r) {
+		close(fd);
+		return r;
+	}
+	e->call = mst_call_free(e->call);
+	e->call = c;
+	if (e->keeper)
+		return 0;
+	e->own_keeper = true;
+	return mst_keeper_remote_new(&caller, &e->keeper);
+}
+
+static int engine_attach(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *l, int fd)
+{
+	struct engine *e = (struct engine *)(void *)u;
+
+	if (!l)
+		return who->peer == MST_PROC_KEEPER ? attach_keeper(e, fd) : MST_FAULT_BUG;
+	for (size_t i = 0; i < ENGINE_CLIENTS; i++)
+		if (!e->client[i].l) {
+			e->client[i] = (struct engine_client){ l, *who, ++e->next_gen };
+			mst_link_owner(l, &ops, e);
+			return 0;
+		}
+	(void)mst_link_free(l);
+	return MST_FAULT_MEMORY;
+}
+
+void mst_engine_keeper(struct mst_unit *engine, struct mst_keeper *k)
+{
+	((struct engine *)(void *)engine)->keeper = k;
+}
+
+/* --- life --- */
+
+/* The anchor that a MAF's certificate path must end at; all zero for "any". */
+static int maf_anchor(struct engine *e, struct mst_role_conf *rc, struct mst_diag *d)
+{
+	const struct mst_conf_role *r = mst_conf_role(e->u.conf, MST_ROLE_MEF);
+	uint8_t pem[16384], der[MST_CERT_MAX];
+	struct mst_cert_info info;
+	size_t n, at = 0, k = 0;
+	FILE *f;
+
+	if (!r || !r->maf_anchor[0])
+		return 0;
+	f = fopen(r->maf_anchor, "rbe");
+	n = f ? fread(pem, 1, sizeof(pem), f) : 0;
+	if (f)
+		fclose(f);
+	if (!n || mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) || !k ||
+	    mst_cert_info((struct mst_view){ der, k }, &info, d)) {
+		mst_diag_set(d, 0, "mef.maf_anchor", r->maf_anchor, ": no certificate; a PEM file is wanted", NULL);
+		return MST_FAULT_CONFIG;
+	}
+	for (size_t i = 0; i < rc->n_maf; i++)
+		memcpy(rc->maf_anchor[i], info.sha256, sizeof(info.sha256));
+	return 0;
+}
+
+static int take_roles(struct engine *e, struct mst_diag *d)
+{
+	for (mst_role_table t = e->u.roles; *t; t++) {
+		struct mst_role_conf *rc = calloc(1, sizeof(*rc));
+		int r;
+
+		if (!rc)
+			return MST_FAULT_MEMORY;
+		mst_conf_role_conf(e->u.conf, (*t)->role, rc);
+		r = (*t)->role == MST_ROLE_MEF ? maf_anchor(e, rc, d) : 0;
+		if (r) {
+			free(rc);
+			return r;
+		}
+		free(e->role_conf[(*t)->role]);
+		e->role_conf[(*t)->role] = rc;
+	}
+	return 0;
+}
+
+static int engine_start(struct mst_unit *u, struct mst_diag *d)
+{
+	struct engine *e = (struct engine *)(void *)u;
+	const char *which = "";
+	int r;
+
+	e->tail = e->head ? e->tail : &e->head;
+	r = mst_crypto_self_test(u->crypto, &which);
+	if (r) {
+		mst_diag_set(d, 0, "self test", which, ": the crypto library gives a wrong answer", NULL);
+		return r;
+	}
+	if (!e->keeper) {
+		mst_diag_set(d, 0, "keeper", "no link to the keeper", NULL);
+		return MST_FAULT_BUG;
+	}
+	e->scratch = malloc(MST_ANSWER_MAX);
+	e->turn = event_new(u->base, -1, 0, on_turn, e);
+	if (!e->scratch || !e->turn)
+		return MST_FAULT_MEMORY;
+	event_priority_set(e->turn, 1);
+	r = take_roles(e, d);
+	r = r ? r : mst_store_open(u->conf->store, &e->store, d);
+	if (!r && e->head)
+		event_active(e->turn, EV_TIMEOUT, 1);
+	return r;
+}
+
+static int engine_reload(struct mst_unit *u, struct mst_diag *d)
+{
+	return take_roles((struct engine *)(void *)u, d);
+}
+
+static void engine_tick(struct mst_unit *u)
+{
+	struct engine *e = (struct engine *)(void *)u;
+
+	u->m.v[MST_M_QUEUE] = e->queued;
+	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
+}
+
+static void engine_drain(struct mst_unit *u)
+{
+	finish_drain((struct engine *)(void *)u);
+}
+
+static void engine_stop(struct mst_unit *u)
+{
+	struct engine *e = (struct engine *)(void *)u;
+	struct work *w;
+
+	while ((w = dequeue(e)))
+		work_free(w);
+	while (e->fetches)
+		engine_fetch_end(e, e->fetches);
+	for (size_t i = 0; i < ENGINE_CLIENTS; i++)
+		(void)mst_link_free(e->client[i].l);
+	for (size_t i = 0; i < MST_ROLE__COUNT; i++)
+		free(e->role_conf[i]);
+	if (e->turn)
+		event_free(e->turn);
+	if (e->own_keeper)
+		e->keeper->ops->close(e->keeper);
+	e->call = mst_call_free(e->call);
+	if (e->store)
+		mst_store_close(e->store);
+	free(e->scratch);
+	free(e->out);
+}
+
+static int engine_attach_first(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *l, int fd)
+{
+	struct engine *e = (struct engine *)(void *)u;
+
+	if (!e->tail)
+		e->tail = &e->head;
+	if (!e->out && !(e->out = malloc(MST_FRAME_MAX)))
+		return MST_FAULT_MEMORY;
+	return engine_attach(u, who, l, fd);
+}
+
+const struct mst_unit_ops mst_engine_unit = {
+	.kind = MST_PROC_ENGINE, .size = sizeof(struct engine), .raw_peer = MST_PROC_KEEPER,
+	.start = engine_start, .reload = engine_reload, .attach = engine_attach_first, .drain = engine_drain,
+	.tick = engine_tick, .stop = engine_stop,
+};

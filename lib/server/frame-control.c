@@ -1,0 +1,77 @@
+/* Payloads of the supervisor's messages. */
+#include <string.h>
+
+#include "server/frame-internal.h"
+#include "server/frame.h"
+
+void mst_put_conf(struct mst_writer *w, const struct mst_conf_frame *c)
+{
+	mst_put_text16(w, c->file);
+	mst_put_block32(w, c->text);
+}
+
+bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	memset(ret_c, 0, sizeof(*ret_c));
+	mst_get_text16(&r, ret_c->file, sizeof(ret_c->file));
+	ret_c->text = mst_read_block32(&r);
+	return mst_read_end(&r) && (!ret_c->text.n || !memchr(ret_c->text.p, 0, ret_c->text.n));
+}
+
+void mst_put_link(struct mst_writer *w, const struct mst_link_frame *l)
+{
+	mst_put_u8(w, (uint8_t)l->peer);
+	mst_put_u8(w, (uint8_t)l->role);
+	mst_put_u32(w, l->channel);
+}
+
+bool mst_get_link(struct mst_view v, struct mst_link_frame *ret_l)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	memset(ret_l, 0, sizeof(*ret_l));
+	ret_l->peer = (enum mst_process)mst_get_enum(&r, MST_PROC__COUNT);
+	ret_l->role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
+	ret_l->channel = mst_read_u32(&r);
+	return mst_read_end(&r) && ret_l->peer != MST_PROC_SUPERVISOR;
+}
+
+void mst_put_channel(struct mst_writer *w, const struct mst_channel *c)
+{
+	mst_put_u32(w, c->id);
+	mst_put(w, (struct mst_view){ c->key, sizeof(c->key) });
+}
+
+bool mst_get_channel(struct mst_view v, struct mst_channel *ret_c)
+{
+	struct mst_reader r = mst_reader_of(v);
+	struct mst_view key;
+
+	memset(ret_c, 0, sizeof(*ret_c));
+	ret_c->id = mst_read_u32(&r);
+	key = mst_read(&r, sizeof(ret_c->key));
+	if (!mst_read_end(&r))
+		return false;
+	memcpy(ret_c->key, key.p, sizeof(ret_c->key));
+	return true;
+}
+
+void mst_put_health(struct mst_writer *w, const struct mst_health_frame *h)
+{
+	mst_put_u8(w, h->ready);
+	mst_put_u8(w, h->draining);
+	mst_put_block32(w, h->text);
+}
+
+bool mst_get_health(struct mst_view v, struct mst_health_frame *ret_h)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	memset(ret_h, 0, sizeof(*ret_h));
+	ret_h->ready = mst_get_enum(&r, 2) == 1;
+	ret_h->draining = mst_get_enum(&r, 2) == 1;
+	ret_h->text = mst_read_block32(&r);
+	return mst_read_end(&r);
+}

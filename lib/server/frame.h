@@ -1,0 +1,109 @@
+/*
+ * What one process says to another (architecture 5.3): length-prefixed frames, decoded by the base
+ * readers as strictly as anything that comes from outside, and fuzzed.
+ *
+ *     u32 length of what follows | u8 type | u64 id | payload
+ *
+ * `id` pairs an answer with its question; 0 where nothing is answered.
+ */
+#ifndef MST_SERVER_FRAME_H
+#define MST_SERVER_FRAME_H
+
+#include "server/exchange.h"
+
+#define MST_FRAME_HEAD 13
+#define MST_FRAME_MAX (640 * 1024)              /* between listener, engine, connector, keeper */
+#define MST_FRAME_CONTROL_MAX (8 * 1024 * 1024) /* from the supervisor: certificates and revocation lists */
+
+enum mst_process { MST_PROC_SUPERVISOR, MST_PROC_LISTENER, MST_PROC_CONNECTOR, MST_PROC_ENGINE, MST_PROC_KEEPER, MST_PROC__COUNT };
+extern const char *const mst_process_name[MST_PROC__COUNT];
+
+enum mst_frame_type {
+	MST_FRAME_NONE,
+	/* supervisor → all */
+	MST_FRAME_CONF,             /* file name and text of the configuration */
+	MST_FRAME_MATERIAL,         /* certificates, key, anchors, lists of one role */
+	MST_FRAME_CHANNEL,          /* id and key of a sealing channel */
+	MST_FRAME_LINK,             /* a socket to another process, with who is there */
+	MST_FRAME_START,            /* everything was said: open the store, listen, … */
+	MST_FRAME_RELOAD,           /* take over the new CONF and MATERIAL */
+	MST_FRAME_DRAIN,            /* finish what is outstanding, then end */
+	MST_FRAME_HEALTH,           /* to the local listener: ready or not, and the metrics' text */
+	/* all → supervisor */
+	MST_FRAME_READY,
+	MST_FRAME_FAILED,           /* why START or RELOAD failed, for people */
+	MST_FRAME_METRICS,
+	/* listener ↔ engine */
+	MST_FRAME_EXCHANGE,
+	MST_FRAME_ANSWER,
+	MST_FRAME_BUSY,             /* in place of an answer: u32 seconds */
+	MST_FRAME_PSK_ASK,
+	MST_FRAME_PSK_ANSWER,
+	MST_FRAME_HANDSHAKE_FAILED,
+	/* engine ↔ connector */
+	MST_FRAME_FETCH,
+	MST_FRAME_FETCH_RESULT,
+	/* engine ↔ keeper */
+	MST_FRAME_KEEPER_CALL,
+	MST_FRAME_KEEPER_ANSWER,
+	MST_FRAME__COUNT
+};
+extern const char *const mst_frame_name[MST_FRAME__COUNT];
+
+struct mst_frame { enum mst_frame_type type; uint64_t id; struct mst_view payload; };
+
+void mst_frame_put(struct mst_writer *w, enum mst_frame_type type, uint64_t id, struct mst_view payload);
+enum mst_frame_outcome { MST_FRAME_MORE = 1, MST_FRAME_BAD };
+/* First frame in `in`; *ret_used says how long it is. Views into `in`. BAD: unknown type or a length that
+ * nothing permits; the link is of no use any more. */
+MST_MUST_CHECK int mst_frame_get(struct mst_view in, size_t max, struct mst_frame *ret_f, size_t *ret_used);
+
+/* --- payloads. get: false when malformed; views borrowed from the payload. --- */
+
+void mst_put_exchange(struct mst_writer *w, const struct mst_exchange *x);
+MST_MUST_CHECK bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x);
+
+/* An answer as it travels: the released key already sealed for the listener. */
+struct mst_answer_frame {
+	int rsc;
+	int retry_after;
+	bool close;
+	char media[64];                   /* "" = application/json */
+	char location[MST_ID_MAX * 2];
+	bool has_key;
+	struct mst_wrapped key;
+	uint32_t at;                      /* <= content.n */
+	struct mst_view content;
+};
+void mst_put_answer(struct mst_writer *w, const struct mst_answer_frame *a);
+MST_MUST_CHECK bool mst_get_answer(struct mst_view v, struct mst_answer_frame *ret_a);
+
+void mst_put_psk_ask(struct mst_writer *w, const struct mst_psk_ask *q);
+MST_MUST_CHECK bool mst_get_psk_ask(struct mst_view v, struct mst_psk_ask *ret_q);
+/* key.n = 0: unknown. */
+void mst_put_psk_answer(struct mst_writer *w, const struct mst_wrapped *key);
+MST_MUST_CHECK bool mst_get_psk_answer(struct mst_view v, struct mst_wrapped *ret_key);
+
+struct mst_handshake_failed { enum mst_role role; enum mst_tls_end why; struct mst_peer peer; char detail[160]; };
+void mst_put_handshake_failed(struct mst_writer *w, const struct mst_handshake_failed *h);
+MST_MUST_CHECK bool mst_get_handshake_failed(struct mst_view v, struct mst_handshake_failed *ret_h);
+
+void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f);
+MST_MUST_CHECK bool mst_get_fetch(struct mst_view v, struct mst_fetch *ret_f);
+void mst_put_fetch_result(struct mst_writer *w, const struct mst_fetch_result *r);
+MST_MUST_CHECK bool mst_get_fetch_result(struct mst_view v, struct mst_fetch_result *ret_r);
+
+/* Supervisor's own. */
+struct mst_conf_frame { char file[512]; struct mst_view text; };
+void mst_put_conf(struct mst_writer *w, const struct mst_conf_frame *c);
+MST_MUST_CHECK bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c);
+struct mst_link_frame { enum mst_process peer; enum mst_role role; uint32_t channel; };
+void mst_put_link(struct mst_writer *w, const struct mst_link_frame *l);
+MST_MUST_CHECK bool mst_get_link(struct mst_view v, struct mst_link_frame *ret_l);
+void mst_put_channel(struct mst_writer *w, const struct mst_channel *c);
+MST_MUST_CHECK bool mst_get_channel(struct mst_view v, struct mst_channel *ret_c);
+struct mst_health_frame { bool ready, draining; struct mst_view text; };
+void mst_put_health(struct mst_writer *w, const struct mst_health_frame *h);
+MST_MUST_CHECK bool mst_get_health(struct mst_view v, struct mst_health_frame *ret_h);
+
+#endif

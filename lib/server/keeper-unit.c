@@ -1,0 +1,102 @@
+/* The keeper process: keeper-local.c behind the frame decoder. */
+#include <string.h>
+
+#include "keeper/keeper-wire.h"
+#include "server/unit.h"
+
+struct keeper_unit {
+	struct mst_unit u;                /* first */
+	struct mst_keeper *keeper;
+	struct mst_link *engine;
+};
+
+static int open_keys(struct keeper_unit *k, struct mst_diag *d)
+{
+	if (k->keeper)
+		return 0;
+	return k->u.conf ? mst_keeper_local_open(k->u.conf->keeper, k->u.crypto, &k->keeper, d) : MST_FAULT_BUG;
+}
+
+static int keeper_start(struct mst_unit *u, struct mst_diag *d)
+{
+	const char *which = "";
+	int r = mst_crypto_self_test(u->crypto, &which);
+
+	if (r) {
+		mst_diag_set(d, 0, "self test", which, ": the crypto library gives a wrong answer", NULL);
+		return r;
+	}
+	return open_keys((struct keeper_unit *)(void *)u, d);
+}
+
+/* May come before START: the keys of the processes that were started earlier. */
+static void keeper_channel(struct mst_unit *u, const struct mst_channel *c)
+{
+	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
+	struct mst_diag d = { 0 };
+
+	if (open_keys(k, &d) || mst_keeper_local_channel(k->keeper, c->id, c->key))
+		mst_log(&u->log, MST_LOG_ERROR, "a channel was not taken", "why", d.text, NULL);
+}
+
+static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
+{
+	struct keeper_unit *k = owner;
+	uint8_t b[MST_KEEPER_WIRE_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	(void)fd;
+	if (!k->u.started)
+		mst_put_u32(&w, (uint32_t)MST_FAULT_CLOSED), mst_put_u16(&w, 0);
+	else if (mst_keeper_serve(k->keeper, f->payload, &w))
+		k->u.m.v[MST_M_KEEPER_CALLS]++;
+	else {
+		k->u.m.v[MST_M_KEEPER_REFUSED]++;
+		mst_log(&k->u.log, MST_LOG_ERROR, "a malformed call", NULL);
+	}
+	(void)!mst_link_send(l, MST_FRAME_KEEPER_ANSWER, f->id, mst_written(&w));
+	mst_wipe(b, sizeof(b));
+}
+
+static void on_down(void *owner, struct mst_link *l, const char *why)
+{
+	struct keeper_unit *k = owner;
+
+	(void)why;
+	if (k->engine == l)
+		k->engine = NULL;
+	(void)mst_link_free(l);
+}
+
+static const struct mst_link_ops ops = { on_frame, on_down };
+
+static int keeper_attach(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *l, int fd)
+{
+	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
+
+	if (who->peer != MST_PROC_ENGINE || fd >= 0)
+		return MST_FAULT_BUG;
+	(void)mst_link_free(k->engine);
+	k->engine = l;
+	mst_link_owner(l, &ops, k);
+	return 0;
+}
+
+static void keeper_drain(struct mst_unit *u)
+{
+	mst_unit_done(u);
+}
+
+static void keeper_stop(struct mst_unit *u)
+{
+	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
+
+	k->engine = mst_link_free(k->engine);
+	if (k->keeper)
+		k->keeper->ops->close(k->keeper);
+}
+
+const struct mst_unit_ops mst_keeper_unit = {
+	.kind = MST_PROC_KEEPER, .size = sizeof(struct keeper_unit), .start = keeper_start, .attach = keeper_attach,
+	.channel = keeper_channel, .drain = keeper_drain, .stop = keeper_stop,
+};

@@ -1,0 +1,417 @@
+/*
+ * Requests in, answers out. Primitives through the codec for mef and maf, a plain mapping for admin, and
+ * the three pages of the metrics endpoint.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "codec/resources.h"
+#include "crypto/derive.h"
+#include "server/listener-internal.h"
+
+#define FAILURES_A_SECOND 20.0
+#define FAILURES_BURST 100.0
+
+/* --- answers --- */
+
+void listener_busy(struct mst_conn *c, unsigned seconds)
+{
+	char b[160];
+	int n = snprintf(b, sizeof(b), "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n",
+	                 seconds, mst_conn_keep_alive(c) ? "" : "Connection: close\r\n");
+
+	mst_conn_answer(c, (struct mst_view){ (const uint8_t *)b, (size_t)n }, !mst_conn_keep_alive(c));
+}
+
+static const char *status_text(int s)
+{
+	switch (s) {
+	case 200: return "OK";
+	case 201: return "Created";
+	case 400: return "Bad Request";
+	case 403: return "Forbidden";
+	case 404: return "Not Found";
+	case 405: return "Method Not Allowed";
+	case 409: return "Conflict";
+	case 413: return "Content Too Large";
+	case 503: return "Service Unavailable";
+	default: return s < 300 ? "OK" : s < 500 ? "Refused" : "Internal Server Error";
+	}
+}
+
+static void put_plain(struct mst_writer *w, int status, const char *media, struct mst_view body, int retry, bool keep)
+{
+	char head[320];
+
+	snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+	         status, status_text(status), media, body.n);
+	mst_put_str(w, head);
+	if (retry) {
+		snprintf(head, sizeof(head), "Retry-After: %d\r\n", retry);
+		mst_put_str(w, head);
+	}
+	mst_put_str(w, keep ? "\r\n" : "Connection: close\r\n\r\n");
+	mst_put(w, body);
+}
+
+static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content, bool keep)
+{
+	struct mst_response r = { .rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after };
+
+	if (content.n)
+		r.media = mst_view_str(a->media[0] ? a->media : "application/json");
+	r.location = mst_view_str(a->location);
+	mst_response_to_http(&r, keep, w);
+}
+
+/* The released key's base64 text goes into the content where the role left its place. */
+static bool splice(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *w)
+{
+	struct mst_key k = { 0 };
+	bool good;
+
+	mst_put(w, mst_view_sub(a->content, 0, a->at));
+	good = mst_channel_open(&l->u.channel, l->u.crypto, &a->key, &k) == 0;
+	if (good)
+		mst_put_base64(w, mst_key_view(&k));
+	mst_key_wipe(&k);
+	mst_put(w, mst_view_sub(a->content, a->at, a->content.n));
+	return good;
+}
+
+void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a)
+{
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
+	struct mst_writer body = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
+	struct mst_view content = a->content;
+	struct mst_conn *c = s->conn;
+	bool keep;
+
+	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
+	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
+	if (!c) {
+		slot_free(l, s);
+		return;
+	}
+	if (a->has_key) {
+		if (!splice(l, a, &body) || !body.ok) {
+			mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
+			*a = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
+			body = mst_writer_of(body.p, body.cap);
+		}
+		content = mst_written(&body);
+	}
+	keep = mst_conn_keep_alive(c) && !a->close;
+	if (s->role->primitives)
+		put_primitive(&w, s, a, content, keep);
+	else
+		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc, a->media[0] ? a->media : "application/json", content,
+		          a->retry_after, keep);
+	if (!w.ok)
+		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role", mst_role_name[s->role->role], NULL);
+	slot_free(l, s);
+	if (w.ok)
+		mst_conn_answer(c, mst_written(&w), !keep);
+	else
+		listener_busy(c, 5);
+	mst_wipe(body.p, body.n);
+	mst_wipe(w.p, w.n);
+	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_AFTER);
+}
+
+void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const char *text)
+{
+	char debug[256];
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX), d = mst_writer_of(debug, sizeof(debug));
+	struct mst_answer_frame a = { .rsc = rsc };
+	bool keep = mst_conn_keep_alive(c);
+
+	mst_put_str(&d, "{\"m2m:dbg\":\"");
+	for (const char *p = text; *p && d.n < 200; p++)
+		mst_put_u8(&d, *p == '"' || *p == '\\' || *p < 0x20 || *p > 0x7e ? '\'' : (uint8_t)*p);
+	mst_put_str(&d, "\"}");
+	put_primitive(&w, s, &a, mst_written(&d), keep);
+	mst_conn_answer(c, mst_written(&w), !keep);
+}
+
+/* --- requests --- */
+
+/* X-M2M-VSI: `attempt=<32 hex digits>` joins one attempt's events on both sides (ours). */
+static void take_attempt(struct mst_view vsi, char out[33])
+{
+	static const char key[] = "attempt=";
+
+	out[0] = '\0';
+	for (size_t i = 0; i + sizeof(key) - 1 + 32 <= vsi.n; i++) {
+		struct mst_view v = mst_view_sub(vsi, i, sizeof(key) - 1 + 32);
+		uint8_t bin[16];
+		size_t n;
+
+		if ((i && vsi.p[i - 1] != ' ' && vsi.p[i - 1] != ';' && vsi.p[i - 1] != ',') || !mst_view_starts(v, key))
+			continue;
+		v = mst_view_sub(v, sizeof(key) - 1, 32);
+		if (mst_hex_decode(v, bin, sizeof(bin), &n))
+			(void)mst_view_to_str(v, out, 33);
+		return;
+	}
+}
+
+/* Enrolment Key Generation (TS-0003 10.3.4): id and key of this session, the key sealed at once. */
+static int take_export(struct listener *l, struct mst_conn *c, const char *label, struct mst_exchange *x)
+{
+	uint8_t out[MST_EXPORT_LEN];
+	struct mst_key k = { 0 };
+	int r = mst_conn_export(c, label, out, sizeof(out));
+
+	if (!r) {
+		mst_export_split(out, x->export_id, &k);
+		r = mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->export_key);
+		x->has_export = r == 0;
+	}
+	mst_key_wipe(&k);
+	mst_wipe(out, sizeof(out));
+	return r;
+}
+
+static bool holds_key_value(struct mst_view content)
+{
+	const char *name = mst_name(MST_N_KEY_VALUE, MST_PROFILE_LONG);
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i + n <= content.n; i++)
+		if (!memcmp(content.p + i, name, n))
+			return true;
+	return false;
+}
+
+/*
+ * An explicit key in a key registration (spec 4.4.1) is cut out here and goes on sealed, for the engine
+ * sees no key in clear. Content that names the member and cannot be read is refused here: 0, or an RSC.
+ */
+static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer *rewritten)
+{
+	uint8_t scratch[8192];
+	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_key_reg reg;
+	struct mst_key k = { 0 };
+	struct mst_diag d = { 0 };
+	int r = 0;
+
+	if (!holds_key_value(x->request.content))
+		return 0;
+	if (mst_msg_read_json(&mst_key_reg_msg, MST_PROFILE_LONG, x->request.content, &a, &reg, &d)) {
+		mst_wipe(scratch, sizeof(scratch));
+		return MST_RSC_BAD_REQUEST;
+	}
+	if (reg.has & (1u << MST_KR_KEY)) {
+		if (!mst_key_set(&k, reg.key_value))
+			r = MST_RSC_BAD_REQUEST;
+		else if (mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->key_value))
+			r = MST_RSC_INTERNAL;
+		x->has_key_value = !r;
+		reg.has &= ~(1u << MST_KR_KEY);
+		mst_msg_write_json(&mst_key_reg_msg, MST_PROFILE_LONG, &reg, rewritten);
+		x->request.content = mst_written(rewritten);
+		if (!rewritten->ok)
+			r = MST_RSC_INTERNAL;
+	}
+	mst_key_wipe(&k);
+	mst_wipe(scratch, sizeof(scratch));
+	return r;
+}
+
+/* Admin: the method is the operation, `to` the target as it stands, the query beside it. */
+static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x)
+{
+	static const struct { const char *method; enum mst_op op; } ops[] = {
+		{ "GET", MST_OP_RETRIEVE }, { "POST", MST_OP_CREATE }, { "PUT", MST_OP_UPDATE }, { "DELETE", MST_OP_DELETE },
+	};
+	size_t q = mst_view_find(m->target, '?');
+
+	for (size_t i = 0; i < MST_COUNT(ops); i++)
+		if (mst_view_eq_str(m->method, ops[i].method))
+			x->request.op = ops[i].op;
+	if (x->request.op == MST_OP_NONE)
+		return 405;
+	x->request.to = m->target;
+	x->http_query = mst_view_sub(m->target, q + 1, m->target.n);
+	x->request.media = mst_http_find(m, "Content-Type");
+	x->request.content = m->body;
+	return 0;
+}
+
+static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m, struct mst_arena *a,
+                             struct mst_exchange *x, struct mst_writer *rewritten, struct mst_diag *d)
+{
+	int rsc = MST_RSC_BAD_REQUEST, r;
+
+	s->rqi = mst_http_find(m, "X-M2M-RI");
+	s->rvi = mst_http_find(m, "X-M2M-RVI");
+	if (mst_request_from_http(m, a, &x->request, &rsc, d))
+		return rsc;
+	s->rqi = x->request.rqi;
+	s->rvi = x->request.rvi;
+	take_attempt(x->request.vsi, x->attempt);
+	r = cut_key(l, x, rewritten);
+	if (r) {
+		mst_diag_set(d, 0, "keyValue", "the key registration cannot be read", NULL);
+		return r;
+	}
+	if (s->role->export_label && x->request.op == MST_OP_CREATE && x->peer.how != MST_AUTH_LOCAL &&
+	    take_export(l, s->conn, s->role->export_label, x)) {
+		mst_diag_set(d, 0, "", "the session's key cannot be exported", NULL);
+		return MST_RSC_INTERNAL;
+	}
+	return 0;
+}
+
+static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
+{
+	struct endpoint *e = owner;
+	struct listener *l = e->l;
+	struct slot *s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
+	struct mst_writer rewritten = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
+	struct mst_exchange x = { .role = e->role->role, .channel = l->u.channel.id, .session = mst_conn_id(c),
+		.peer = *mst_conn_peer(c) };
+	uint8_t scratch[4096];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_diag d = { 0 };
+	int rsc;
+
+	if (!s) {
+		l->u.m.v[MST_M_BUSY]++;
+		listener_busy(c, 1);
+		return;
+	}
+	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
+	s->role = e->role;
+	rsc = e->role->primitives ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(m, &x);
+	if (rsc) {
+		struct slot copy = *s;
+		struct mst_answer_frame a = { .rsc = rsc };
+
+		if (!e->role->primitives) {
+			listener_answer(l, s, &a);
+			return;
+		}
+		slot_free(l, s);
+		listener_refuse(l, c, &copy, rsc, d.text);
+		return;
+	}
+	mst_put_exchange(&w, &x);
+	if (!w.ok || mst_link_send(l->engine, MST_FRAME_EXCHANGE, slot_id(l, s), mst_written(&w))) {
+		l->u.m.v[MST_M_BUSY]++;
+		slot_free(l, s);
+		listener_busy(c, 1);
+	}
+	mst_wipe(w.p, w.n);
+	if (rewritten.n)
+		mst_wipe(rewritten.p, rewritten.n);
+}
+
+static void on_psk(void *owner, struct mst_conn *c, const char *identity)
+{
+	struct endpoint *e = owner;
+	struct listener *l = e->l;
+	struct slot *s = slot_take(l, SLOT_PSK, c);
+	size_t n = strlen(identity);
+
+	if (!s)
+		return;          /* too many: the handshake's deadline ends it; busy is not "unknown" (lesson 6) */
+	if (!n || n >= sizeof(s->ask.identity)) {
+		slot_free(l, s);
+		mst_conn_psk(c, NULL);
+		return;
+	}
+	s->ask.role = e->role->role;
+	s->ask.channel = l->u.channel.id;
+	memcpy(s->ask.identity, identity, n + 1);
+	memcpy(s->ask.address, mst_conn_peer(c)->address, sizeof(s->ask.address));
+	(void)listener_send_psk(l, s);
+}
+
+/* For the operator's events; bounded, so that a scanner cannot fill the audit log. */
+static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
+{
+	struct endpoint *e = owner;
+	struct listener *l = e->l;
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
+	struct mst_handshake_failed h = { .role = e->role->role, .why = why, .peer = *peer };
+	mst_ms now = mst_now_ms();
+
+	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why", mst_tls_end_text(why),
+	        "detail", detail, "sni", peer->sni, "identity", peer->psk_identity, NULL);
+	l->tokens += (double)(now - l->tokens_at) / 1000 * FAILURES_A_SECOND;
+	l->tokens_at = now;
+	if (l->tokens > FAILURES_BURST)
+		l->tokens = FAILURES_BURST;
+	if (l->tokens < 1 || !l->engine)
+		return;
+	l->tokens -= 1;
+	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");
+	mst_put_handshake_failed(&w, &h);
+	if (w.ok)
+		(void)!mst_link_send(l->engine, MST_FRAME_HANDSHAKE_FAILED, 0, mst_written(&w));
+}
+
+static void on_close(void *owner, struct mst_conn *c, bool pending)
+{
+	struct slot *s = mst_conn_data(c);
+	struct endpoint *e = owner;
+
+	(void)pending;
+	if (!s)
+		return;
+	s->conn = NULL;
+	if (!e->l->engine)       /* nobody will answer any more */
+		slot_free(e->l, s);
+}
+
+const struct mst_server_ops listener_role_ops = {
+	.on_request = on_request, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+};
+const struct mst_server_ops listener_psk_ops = {
+	.on_request = on_request, .on_psk = on_psk, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+};
+
+/* --- metrics --- */
+
+static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
+{
+	struct endpoint *e = owner;
+	struct listener *l = e->l;
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
+	bool keep = mst_conn_keep_alive(c), get = mst_view_eq_str(m->method, "GET");
+
+	if (get && mst_view_eq_str(m->target, "/metrics"))
+		put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8", (struct mst_view){ l->text, l->n_text }, 0, keep);
+	else if (get && mst_view_eq_str(m->target, "/healthz"))
+		put_plain(&w, 200, "text/plain", MST_VIEW_LIT("alive\n"), 0, keep);
+	else if (get && mst_view_eq_str(m->target, "/readyz"))
+		put_plain(&w, l->ready ? 200 : 503, "text/plain", l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"),
+		          l->ready ? 0 : 1, keep);
+	else
+		put_plain(&w, get ? 404 : 405, "text/plain", MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);
+	mst_conn_answer(c, mst_written(&w), !keep);
+}
+
+static void metrics_close(void *owner, struct mst_conn *c, bool pending)
+{
+	(void)owner;
+	(void)c;
+	(void)pending;
+}
+
+static void metrics_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
+{
+	(void)owner;
+	(void)peer;
+	(void)why;
+	(void)detail;
+}
+
+const struct mst_server_ops listener_metrics_ops = {
+	.on_request = on_page, .on_close = metrics_close, .on_handshake_failed = metrics_failed,
+};

@@ -1,0 +1,60 @@
+/* Between listener.c (life, engine's answers) and listener-http.c (requests, mapping). */
+#ifndef MST_SERVER_LISTENER_INTERNAL_H
+#define MST_SERVER_LISTENER_INTERNAL_H
+
+#include "server/unit.h"
+#include "transport/server.h"
+
+enum slot_kind { SLOT_FREE, SLOT_REQUEST, SLOT_PSK };
+
+/* Something the engine owes an answer for. Its number on the wire is gen << 32 | index. */
+struct slot {
+	enum slot_kind kind;
+	uint32_t gen;
+	int next_free;
+	struct mst_conn *conn;            /* NULL: closed meanwhile */
+	const struct mst_role_ops *role;
+	mst_ms since;
+	struct mst_view rqi, rvi;         /* borrowed from the request: good until it is answered */
+	struct mst_psk_ask ask;           /* PSK: asked again when the engine was restarted */
+};
+
+struct endpoint {
+	struct listener *l;
+	const struct mst_role_ops *role;  /* NULL: metrics */
+	struct mst_server *server;
+};
+
+struct listener {
+	struct mst_unit u;                /* first */
+	struct mst_link *engine;
+	struct mst_tls_ctx *tls;
+	struct endpoint endpoint[MST_UNIT_SOCKETS];
+	size_t n_endpoints;
+	struct slot *slot;
+	size_t n_slots, used;
+	int first_free;
+	uint32_t next_gen;
+	uint8_t *out;                     /* MST_FRAME_MAX: frames and HTTP messages are built here */
+	uint8_t *text;                    /* metrics' text */
+	size_t n_text;
+	bool ready, unready_draining;
+	struct event *poll;               /* while draining */
+	double tokens;                    /* handshake failures that may still be reported this second */
+	mst_ms tokens_at;
+};
+
+extern const struct mst_server_ops listener_role_ops, listener_psk_ops, listener_metrics_ops;
+
+struct slot *slot_take(struct listener *l, enum slot_kind kind, struct mst_conn *c);
+void slot_free(struct listener *l, struct slot *s);
+uint64_t slot_id(const struct listener *l, const struct slot *s);
+bool listener_send_psk(struct listener *l, struct slot *s);
+
+/* Answers. */
+void listener_busy(struct mst_conn *c, unsigned seconds);
+void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a);
+/* Refused here, before the engine. */
+void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const char *text);
+
+#endif

@@ -1,0 +1,351 @@
+/*
+ * The listener: TLS and HTTP on one side, the engine on the other. It holds its role's TLS key and the
+ * channel key under which it seals what it exports; no long-term key, no record.
+ */
+#include "server/listener-internal.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+/* --- slots --- */
+
+struct slot *slot_take(struct listener *l, enum slot_kind kind, struct mst_conn *c)
+{
+	struct slot *s;
+
+	if (l->first_free < 0)
+		return NULL;
+	s = &l->slot[l->first_free];
+	l->first_free = s->next_free;
+	*s = (struct slot){ .kind = kind, .gen = ++l->next_gen, .conn = c, .since = mst_now_ms() };
+	l->used++;
+	mst_conn_set_data(c, s);
+	return s;
+}
+
+void slot_free(struct listener *l, struct slot *s)
+{
+	if (s->conn)
+		mst_conn_set_data(s->conn, NULL);
+	memset(s, 0, sizeof(*s));
+	s->next_free = l->first_free;
+	l->first_free = (int)(s - l->slot);
+	l->used--;
+}
+
+uint64_t slot_id(const struct listener *l, const struct slot *s)
+{
+	return (uint64_t)s->gen << 32 | (uint64_t)(s - l->slot);
+}
+
+static struct slot *slot_find(struct listener *l, uint64_t id, enum slot_kind kind)
+{
+	size_t i = (size_t)(id & 0xffffffff);
+
+	if (i >= l->n_slots || l->slot[i].gen != (uint32_t)(id >> 32) || l->slot[i].kind != kind)
+		return NULL;
+	return &l->slot[i];
+}
+
+/* --- the engine --- */
+
+bool listener_send_psk(struct listener *l, struct slot *s)
+{
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
+
+	mst_put_psk_ask(&w, &s->ask);
+	return l->engine && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w));
+}
+
+static void answered_psk(struct listener *l, const struct mst_frame *f)
+{
+	struct slot *s = slot_find(l, f->id, SLOT_PSK);
+	struct mst_wrapped sealed;
+	struct mst_key k = { 0 };
+	struct mst_conn *c;
+	int r = 0;
+
+	if (!s || !mst_get_psk_answer(f->payload, &sealed))
+		return;
+	c = s->conn;
+	slot_free(l, s);
+	if (!c)
+		return;
+	if (sealed.n)
+		r = mst_channel_open(&l->u.channel, l->u.crypto, &sealed, &k);
+	if (r)
+		mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
+	mst_crash_pass(&l->u.crash, MST_CRASH_PSK_BEFORE);
+	mst_conn_psk(c, sealed.n && !r ? &k : NULL);
+	mst_key_wipe(&k);
+}
+
+static void on_frame(void *owner, struct mst_link *link, const struct mst_frame *f, int fd)
+{
+	struct listener *l = owner;
+	struct mst_answer_frame a;
+	struct slot *s;
+
+	(void)link;
+	(void)fd;
+	if (f->type == MST_FRAME_PSK_ANSWER) {
+		answered_psk(l, f);
+		return;
+	}
+	s = slot_find(l, f->id, SLOT_REQUEST);
+	if (!s)
+		return;
+	if (f->type == MST_FRAME_BUSY || !mst_get_answer(f->payload, &a)) {
+		struct mst_conn *c = s->conn;
+
+		slot_free(l, s);
+		if (c)
+			listener_busy(c, 1);
+		return;
+	}
+	listener_answer(l, s, &a);
+}
+
+/* The engine is gone. Requests are refused with 503, for they may or may not have been decided, and a
+ * repetition gets the same answer (lesson 11). Handshakes stay suspended and ask the next engine. */
+static void on_down(void *owner, struct mst_link *link, const char *why)
+{
+	struct listener *l = owner;
+
+	if (l->engine == link)
+		l->engine = NULL;
+	(void)mst_link_free(link);
+	mst_log(&l->u.log, MST_LOG_WARNING, "the engine is gone", "why", why, NULL);
+	for (size_t i = 0; i < l->n_slots; i++) {
+		struct slot *s = &l->slot[i];
+		struct mst_conn *c = s->conn;
+
+		if (s->kind == SLOT_FREE || (s->kind == SLOT_PSK && c))
+			continue;
+		slot_free(l, s);
+		if (c)
+			listener_busy(c, 2);
+	}
+}
+
+static const struct mst_link_ops ops = { on_frame, on_down };
+
+static int listener_attach(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *link, int fd)
+{
+	struct listener *l = (struct listener *)(void *)u;
+
+	if (who->peer != MST_PROC_ENGINE || fd >= 0)
+		return MST_FAULT_BUG;
+	if (l->engine)
+		on_down(l, l->engine, "replaced");
+	l->engine = link;
+	mst_link_owner(link, &ops, l);
+	for (size_t i = 0; i < l->n_slots; i++)
+		if (l->slot[i].kind == SLOT_PSK)
+			(void)listener_send_psk(l, &l->slot[i]);
+	return 0;
+}
+
+/* --- life --- */
+
+static int make_tls(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d, struct mst_tls_ctx **ret)
+{
+	const struct mst_conf_role *r = mst_conf_role(l->u.conf, role->role);
+	const struct mst_material *m = mst_unit_material(&l->u, role->role);
+	const char *names[1];
+	struct mst_tls_config c = { .server = true, .require_client_cert = role->client_cert_required, .allow_psk = role->psk,
+		.require_sni = true, .names = names, .n_names = 1 };
+
+	if (!r || !m)
+		return MST_FAULT_BUG;
+	names[0] = r->fqdn;
+	c.profile = (enum mst_tls_profile)r->profile;
+	c.chain_pem = m->chain_pem;
+	c.key_pkcs8 = m->key_pkcs8;
+	c.anchors = m->anchor;
+	c.n_anchors = m->n_anchors;
+	c.crls = m->crl;
+	c.n_crls = m->n_crls;
+	c.require_crl = r->require_crl;
+	return mst_tls_ctx_new(&c, ret, d);
+}
+
+static struct mst_server_limits limits_of(const struct mst_conf *c)
+{
+	struct mst_server_limits s = mst_server_limits_default;
+
+	s.connections = (unsigned)c->limits.connections;
+	s.handshakes = (unsigned)c->limits.handshakes;
+	s.requests = (unsigned)c->limits.requests;
+	s.http.header_octets = (size_t)c->limits.header_octets;
+	s.http.body_octets = (size_t)c->limits.body_octets;
+	s.handshake_ms = c->limits.handshake * 1000;
+	s.header_ms = c->limits.header * 1000;
+	s.body_ms = c->limits.body * 1000;
+	s.idle_ms = c->limits.idle * 1000;
+	s.answer_ms = c->limits.answer * 1000;
+	s.write_ms = c->limits.write * 1000;
+	return s;
+}
+
+static int open_endpoints(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d)
+{
+	struct mst_server_limits lim = limits_of(l->u.conf);
+
+	for (size_t i = 0; i < l->u.n_sockets; i++) {
+		struct endpoint *e = &l->endpoint[l->n_endpoints];
+		bool metrics = l->u.metrics_socket && i + 1 == l->u.n_sockets;
+		int r;
+
+		*e = (struct endpoint){ .l = l, .role = metrics ? NULL : role };
+		r = mst_server_new(l->u.base, l->u.socket[i], metrics ? NULL : l->tls, &lim,
+		                   metrics ? &listener_metrics_ops : role && role->psk ? &listener_psk_ops : &listener_role_ops,
+		                   e, &e->server);
+		if (r) {
+			mst_diag_set(d, 0, "listen", "an endpoint cannot be opened", NULL);
+			return r;
+		}
+		l->u.socket[i] = -1;
+		l->n_endpoints++;
+	}
+	return 0;
+}
+
+static int listener_start(struct mst_unit *u, struct mst_diag *d)
+{
+	struct listener *l = (struct listener *)(void *)u;
+	bool local = u->role == MST_ROLE_NONE;
+	const struct mst_role_ops *role = mst_unit_role(u, local ? MST_ROLE_ADMIN : u->role);
+	int r;
+
+	if (!role && !local) {
+		mst_diag_set(d, 0, mst_role_name[u->role], "this build cannot play that role", NULL);
+		return MST_FAULT_CONFIG;
+	}
+	/* a handshake and a request of the same connection never wait at the same time, but both limits count */
+	l->n_slots = (size_t)(u->conf->limits.requests + u->conf->limits.handshakes);
+	l->slot = calloc(l->n_slots, sizeof(*l->slot));
+	l->out = malloc(MST_FRAME_MAX);
+	if (!l->slot || !l->out)
+		return MST_FAULT_MEMORY;
+	for (size_t i = 0; i < l->n_slots; i++)
+		l->slot[i].next_free = i + 1 < l->n_slots ? (int)i + 1 : -1;
+	l->first_free = 0;
+	if (!local) {
+		mst_ec_fast_install();
+		r = make_tls(l, role, d, &l->tls);
+		if (r)
+			return r;
+	}
+	return open_endpoints(l, role, d);
+}
+
+static int listener_reload(struct mst_unit *u, struct mst_diag *d)
+{
+	struct listener *l = (struct listener *)(void *)u;
+	struct mst_tls_ctx *tls;
+	int r;
+
+	if (!l->tls)
+		return 0;
+	r = make_tls(l, mst_unit_role(u, u->role), d, &tls);
+	if (r)
+		return r;
+	for (size_t i = 0; i < l->n_endpoints; i++)
+		mst_server_reload(l->endpoint[i].server, tls);
+	mst_tls_ctx_free(l->tls);
+	l->tls = tls;
+	return 0;
+}
+
+static void on_poll(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+	unsigned open = 0;
+
+	(void)fd;
+	(void)what;
+	for (size_t i = 0; i < l->n_endpoints; i++)
+		if (l->endpoint[i].role)
+			open += mst_server_open(l->endpoint[i].server);
+	if (!open)
+		mst_unit_done(&l->u);
+}
+
+static void listener_drain(struct mst_unit *u)
+{
+	struct listener *l = (struct listener *)(void *)u;
+	struct timeval t = { 0, 20000 };
+
+	for (size_t i = 0; i < l->n_endpoints; i++)
+		if (l->endpoint[i].role)
+			mst_server_drain(l->endpoint[i].server);
+	l->poll = event_new(u->base, -1, EV_PERSIST, on_poll, l);
+	if (l->poll)
+		event_add(l->poll, &t);
+	else
+		mst_unit_done(u);
+}
+
+static void listener_tick(struct mst_unit *u)
+{
+	struct listener *l = (struct listener *)(void *)u;
+	uint64_t *v = u->m.v;
+
+	v[MST_M_ACCEPTED] = v[MST_M_REFUSED] = v[MST_M_HANDSHAKES] = v[MST_M_HANDSHAKES_FAILED] = v[MST_M_REQUESTS] = v[MST_M_OPEN] = 0;
+	for (size_t i = 0; i < l->n_endpoints; i++) {
+		struct mst_server_stats s = mst_server_stats(l->endpoint[i].server);
+
+		v[MST_M_ACCEPTED] += s.accepted;
+		v[MST_M_REFUSED] += s.refused;
+		v[MST_M_HANDSHAKES] += s.handshakes;
+		v[MST_M_HANDSHAKES_FAILED] += s.handshake_failures;
+		v[MST_M_REQUESTS] += s.requests;
+		v[MST_M_OPEN] += s.open;
+	}
+}
+
+static void listener_health(struct mst_unit *u, const struct mst_health_frame *h)
+{
+	struct listener *l = (struct listener *)(void *)u;
+	uint8_t *text = malloc(h->text.n + 1);
+
+	l->ready = h->ready && !h->draining;
+	if (!text)
+		return;
+	if (h->text.n)
+		memcpy(text, h->text.p, h->text.n);
+	free(l->text);
+	l->text = text;
+	l->n_text = h->text.n;
+}
+
+static void listener_stop(struct mst_unit *u)
+{
+	struct listener *l = (struct listener *)(void *)u;
+
+	for (size_t i = 0; i < l->n_endpoints; i++)
+		(void)mst_server_free(l->endpoint[i].server);
+	for (size_t i = 0; i < u->n_sockets; i++)
+		if (u->socket[i] >= 0)
+			close(u->socket[i]);
+	if (l->poll)
+		event_free(l->poll);
+	if (l->tls)
+		mst_tls_ctx_free(l->tls);
+	(void)mst_link_free(l->engine);
+	if (l->out)
+		mst_wipe(l->out, MST_FRAME_MAX);
+	free(l->out);
+	free(l->slot);
+	free(l->text);
+}
+
+const struct mst_unit_ops mst_listener_unit = {
+	.kind = MST_PROC_LISTENER, .size = sizeof(struct listener), .start = listener_start, .reload = listener_reload,
+	.attach = listener_attach, .drain = listener_drain, .tick = listener_tick, .health = listener_health, .stop = listener_stop,
+};

@@ -1,0 +1,234 @@
+#include "server/material.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "crypto/pki.h"
+#include "server/frame-internal.h"
+
+#define FILE_OCTETS (4 * 1024 * 1024)
+
+struct load { struct mst_writer *w; struct mst_diag *d; const char *field; size_t count, max; };
+
+static int refuse(struct load *l, const char *path, const char *why, const char *remedy)
+{
+	mst_diag_set(l->d, 0, l->field, path, ": ", why, "; ", remedy, NULL);
+	return MST_FAULT_CONFIG;
+}
+
+static int slurp(struct load *l, const char *path, uint8_t **ret_p, size_t *ret_n)
+{
+	FILE *f = fopen(path, "rbe");
+	uint8_t *p;
+	size_t n;
+
+	if (!f)
+		return refuse(l, path, strerror(errno), "give a file that exists and may be read");
+	p = malloc(FILE_OCTETS + 1);
+	n = p ? fread(p, 1, FILE_OCTETS + 1, f) : 0;
+	fclose(f);
+	if (!p)
+		return MST_FAULT_MEMORY;
+	if (!n || n > FILE_OCTETS) {
+		free(p);
+		return refuse(l, path, n ? "too large" : "empty or unreadable", "a file of at most 4 MiB is wanted");
+	}
+	*ret_p = p;
+	*ret_n = n;
+	return 0;
+}
+
+/* All blocks of a PEM file, or the one of a DER file, as block32 entries. */
+static int put_blocks(struct load *l, const char *path, const char *label)
+{
+	uint8_t *p, *der;
+	size_t n, at = 0, k = 0;
+	int r = slurp(l, path, &p, &n);
+
+	if (r)
+		return r;
+	if (p[0] == 0x30) {
+		mst_put_block32(l->w, (struct mst_view){ p, n });
+		l->count++;
+		free(p);
+		return l->count > l->max ? refuse(l, path, "too many", "fewer entries") : 0;
+	}
+	der = malloc(n);
+	for (size_t found = 0; der && !r; found++) {
+		struct mst_diag d = { 0 };
+
+		if (mst_pem_next((struct mst_view){ p, n }, &at, label, der, n, &k, &d))
+			r = refuse(l, path, "broken PEM", d.text);
+		else if (!k && !found)
+			r = refuse(l, path, "holds nothing of that kind", label);
+		else if (!k)
+			break;
+		else if (++l->count > l->max)
+			r = refuse(l, path, "too many", "fewer entries");
+		else
+			mst_put_block32(l->w, (struct mst_view){ der, k });
+	}
+	r = der ? r : MST_FAULT_MEMORY;
+	free(der);
+	free(p);
+	return r;
+}
+
+static int only_files(const struct dirent *e)
+{
+	return e->d_name[0] != '.';
+}
+
+static int put_path(struct load *l, const char *path, const char *label)
+{
+	struct dirent **e;
+	struct stat st;
+	char name[1024];
+	int n, r = 0;
+
+	if (stat(path, &st))
+		return refuse(l, path, strerror(errno), "give a file or a directory that exists");
+	if (!S_ISDIR(st.st_mode))
+		return put_blocks(l, path, label);
+	n = scandir(path, &e, only_files, alphasort);
+	if (n < 0)
+		return refuse(l, path, strerror(errno), "give a directory that may be read");
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%s/%s", path, e[i]->d_name);
+		if (!r)
+			r = put_blocks(l, name, label);
+		free(e[i]);
+	}
+	free(e);
+	return r;
+}
+
+static int put_paths(struct load *l, const char (*path)[MST_CONF_PATH], size_t n, const char *label, size_t max)
+{
+	size_t at = l->w->n;
+	uint8_t *count = mst_put_space(l->w, 2);
+	int r = 0;
+
+	l->count = 0;
+	l->max = max;
+	for (size_t i = 0; i < n && !r; i++)
+		r = put_path(l, path[i], label);
+	if (!r && count && l->w->ok) {
+		l->w->p[at] = (uint8_t)(l->count >> 8);
+		l->w->p[at + 1] = (uint8_t)l->count;
+	}
+	return r;
+}
+
+static int put_key(struct load *l, const char *path)
+{
+	uint8_t *p, der[MST_PKEY_MAX];
+	struct mst_diag d = { 0 };
+	struct stat st;
+	size_t n, at = 0, k = 0;
+	int r;
+
+	if (!stat(path, &st) && (st.st_mode & 077))
+		return refuse(l, path, "may be read by others", "chmod 600 it");
+	r = slurp(l, path, &p, &n);
+	if (r)
+		return r;
+	if (mst_pem_next((struct mst_view){ p, n }, &at, "PRIVATE KEY", der, sizeof(der), &k, &d) || !k)
+		r = refuse(l, path, "holds no unencrypted PKCS#8 key", "a PEM block PRIVATE KEY is wanted");
+	else
+		mst_put_block32(l->w, (struct mst_view){ der, k });
+	mst_wipe(der, sizeof(der));
+	mst_wipe(p, n);
+	free(p);
+	return r;
+}
+
+static int put_chain(struct load *l, const char *path)
+{
+	uint8_t *p;
+	size_t n;
+	int r = slurp(l, path, &p, &n);
+
+	if (r)
+		return r;
+	if (p[0] == 0x30)
+		r = refuse(l, path, "is DER", "PEM is wanted");
+	else
+		mst_put_block32(l->w, (struct mst_view){ p, n });
+	free(p);
+	return r;
+}
+
+int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward, struct mst_writer *w, struct mst_diag *d)
+{
+	const struct mst_conf_role *r = mst_conf_role(c, role);
+	char field[64];
+	struct load l = { .w = w, .d = d, .field = field };
+	int rc;
+
+	if (!r)
+		return MST_FAULT_BUG;
+	mst_put_u8(w, (uint8_t)role);
+	snprintf(field, sizeof(field), "%s.certificate", mst_role_name[role]);
+	rc = put_chain(&l, r->certificate);
+	snprintf(field, sizeof(field), "%s.key", mst_role_name[role]);
+	rc = rc ? rc : put_key(&l, r->key);
+	snprintf(field, sizeof(field), "%s.%s", mst_role_name[role], outward ? "mef_anchors" : "client_anchors");
+	if (!rc && outward)
+		rc = put_paths(&l, r->peer_anchors, r->n_peer_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	else if (!rc)
+		rc = put_paths(&l, r->client_anchors, r->n_client_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	snprintf(field, sizeof(field), "%s.crls", mst_role_name[role]);
+	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
+	if (!rc && !w->ok)
+		rc = refuse(&l, field, "certificates and lists are too large together", "split or prune them");
+	return rc;
+}
+
+static size_t get_list(struct mst_reader *r, struct mst_view *v, size_t max)
+{
+	size_t n = mst_read_u16(r);
+
+	if (n > max) {
+		r->ok = false;
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		v[i] = mst_read_block32(r);
+	return n;
+}
+
+bool mst_material_decode(struct mst_view v, struct mst_material *ret_m)
+{
+	struct mst_material m = { .octets = malloc(v.n ? v.n : 1), .n_octets = v.n };
+	struct mst_reader r;
+
+	if (!m.octets)
+		return false;
+	if (v.n)
+		memcpy(m.octets, v.p, v.n);
+	r = mst_reader_of((struct mst_view){ m.octets, v.n });
+	m.role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
+	m.chain_pem = mst_read_block32(&r);
+	m.key_pkcs8 = mst_read_block32(&r);
+	m.n_anchors = get_list(&r, m.anchor, MST_MATERIAL_ANCHORS);
+	m.n_crls = get_list(&r, m.crl, MST_MATERIAL_CRLS);
+	if (!mst_read_end(&r)) {
+		mst_material_deinit(&m);
+		return false;
+	}
+	*ret_m = m;
+	return true;
+}
+
+void mst_material_deinit(struct mst_material *m)
+{
+	if (m->octets)
+		mst_wipe(m->octets, m->n_octets);
+	free(m->octets);
+	memset(m, 0, sizeof(*m));
+}

@@ -1,0 +1,32 @@
+/*
+ * Certificates, key, trust anchors and revocation lists of one role, read by the supervisor and sent to the
+ * processes that speak TLS: those open no files.
+ */
+#ifndef MST_SERVER_MATERIAL_H
+#define MST_SERVER_MATERIAL_H
+
+#include "server/config.h"
+
+#define MST_MATERIAL_ANCHORS 64
+#define MST_MATERIAL_CRLS 64
+
+struct mst_material {
+	enum mst_role role;
+	uint8_t *octets;                  /* everything below points into this; wiped and freed together */
+	size_t n_octets;
+	struct mst_view chain_pem, key_pkcs8;
+	struct mst_view anchor[MST_MATERIAL_ANCHORS], crl[MST_MATERIAL_CRLS];
+	size_t n_anchors, n_crls;
+};
+
+/*
+ * Read what the role's settings name and encode it as the payload of a MATERIAL frame into `w`.
+ * `outward`: for the connector, with the anchors for the peers it dials. 0, or MST_FAULT_CONFIG with `d`
+ * naming the setting and the file.
+ */
+MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward, struct mst_writer *w, struct mst_diag *d);
+/* Takes a copy. False when malformed. */
+MST_MUST_CHECK bool mst_material_decode(struct mst_view v, struct mst_material *ret_m);
+void mst_material_deinit(struct mst_material *m);
+
+#endif

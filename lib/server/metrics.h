@@ -1,0 +1,58 @@
+/*
+ * Counters, gauges and histograms of one process, as one table; they travel to the supervisor as a frame
+ * and are written as Prometheus text, one sample per process.
+ */
+#ifndef MST_SERVER_METRICS_H
+#define MST_SERVER_METRICS_H
+
+#include "base/attr.h"
+#include "base/writer.h"
+
+/* X(ENUM, "name", "type", "help") */
+#define MST_METRICS(X) \
+	X(ACCEPTED, "muster_connections_total", "counter", "connections accepted") \
+	X(REFUSED, "muster_connections_refused_total", "counter", "connections closed at once because there were too many") \
+	X(OPEN, "muster_connections_open", "gauge", "connections open now") \
+	X(HANDSHAKES, "muster_handshakes_total", "counter", "TLS handshakes that ended well") \
+	X(HANDSHAKES_FAILED, "muster_handshakes_failed_total", "counter", "TLS handshakes that failed") \
+	X(REQUESTS, "muster_requests_total", "counter", "requests that arrived whole") \
+	X(ANSWERS_OK, "muster_answers_ok_total", "counter", "answers with a 2xxx response status code") \
+	X(ANSWERS_REFUSED, "muster_answers_refused_total", "counter", "answers with a 4xxx response status code") \
+	X(ANSWERS_FAILED, "muster_answers_failed_total", "counter", "answers with a 5xxx response status code") \
+	X(BUSY, "muster_busy_total", "counter", "requests answered with 503 because of load") \
+	X(PSK_ASKS, "muster_psk_lookups_total", "counter", "pre-shared keys asked for by handshakes") \
+	X(PSK_UNKNOWN, "muster_psk_unknown_total", "counter", "pre-shared keys that are unknown, revoked or expired") \
+	X(QUEUE, "muster_engine_queue", "gauge", "decisions that wait in the engine") \
+	X(COMMITS, "muster_commits_total", "counter", "store transactions committed") \
+	X(COMMITS_FAILED, "muster_commits_failed_total", "counter", "store transactions that failed") \
+	X(DECISIONS, "muster_decisions_total", "counter", "decisions committed") \
+	X(FETCHES, "muster_fetches_total", "counter", "keys asked from other servers") \
+	X(FETCHES_FAILED, "muster_fetches_failed_total", "counter", "keys that another server did not give") \
+	X(KEEPER_CALLS, "muster_keeper_calls_total", "counter", "calls that the keeper answered") \
+	X(KEEPER_REFUSED, "muster_keeper_refused_total", "counter", "calls that the keeper refused") \
+	X(VIOLATIONS, "muster_permit_violations_total", "counter", "frames between processes that were not permitted") \
+	X(RESTARTS, "muster_process_restarts_total", "counter", "processes started again")
+
+#define MST_METRIC_ENUM(id, n, t, h) MST_M_##id,
+enum mst_metric { MST_METRICS(MST_METRIC_ENUM) MST_M__COUNT };
+#undef MST_METRIC_ENUM
+
+/* Seconds from the arrival of a request to its answer, as a listener sees it; and decisions per commit. */
+enum mst_histogram_id { MST_H_REQUEST_SECONDS, MST_H_GROUP_SIZE, MST_H__COUNT };
+#define MST_BUCKETS 14
+struct mst_histogram { uint64_t bucket[MST_BUCKETS], count; double sum; };
+
+struct mst_metrics {
+	uint64_t v[MST_M__COUNT];
+	struct mst_histogram h[MST_H__COUNT];
+};
+void mst_metrics_observe(struct mst_metrics *m, enum mst_histogram_id id, double value);
+
+void mst_metrics_encode(const struct mst_metrics *m, struct mst_writer *w);
+/* False when malformed; *ret_m written only on true. */
+MST_MUST_CHECK bool mst_metrics_decode(struct mst_view v, struct mst_metrics *ret_m);
+
+struct mst_metrics_row { const char *process; const struct mst_metrics *m; };
+void mst_metrics_text(const struct mst_metrics_row *row, size_t n, struct mst_writer *w);
+
+#endif

@@ -1,0 +1,60 @@
+/* Between supervisor.c (life of children), supervisor-spawn.c (starting one) and daemon.c (system manners). */
+#ifndef MST_SERVER_SUPERVISOR_INTERNAL_H
+#define MST_SERVER_SUPERVISOR_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "server/supervisor.h"
+
+#define CHILDREN_MAX 48
+
+enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_DRAINING, CHILD_ENDED };
+
+struct supervisor;
+struct child {
+	struct supervisor *s;
+	enum mst_process kind;
+	enum mst_role role;
+	char name[32];
+	uint32_t channel;                 /* 0: seals nothing */
+	int socket[MST_UNIT_SOCKETS];     /* ours; the process has duplicates, so that nobody is refused in between */
+	size_t n_sockets;
+	bool metrics_socket;
+	enum child_state state;
+	pid_t pid;                        /* split */
+	struct mst_unit *unit;            /* single */
+	struct mst_link *control;
+	struct event *again;
+	mst_ms since;
+	unsigned failures;
+	bool reload_pending;
+	struct mst_metrics m;
+};
+
+struct supervisor {
+	const struct mst_supervisor_setup *setup;
+	struct event_base *base;
+	struct event *signals[4], *second, *deadline;
+	struct mst_log log;
+	struct mst_conf *conf;
+	char *text;
+	struct child child[CHILDREN_MAX];
+	size_t n;
+	struct mst_keeper *keeper;        /* single */
+	struct mst_metrics m;
+	bool ready, stopping;
+	int stage, status, pid_fd;
+	char endpoints[1024];             /* " mef=127.0.0.1:8443 …" */
+};
+
+/* supervisor-spawn.c */
+int child_spawn(struct child *c);
+int child_tell_conf(struct child *c);                 /* CONF and MATERIAL */
+extern const struct mst_link_ops supervisor_control_ops;
+
+/* daemon.c */
+int daemon_pid_file(const char *run, struct mst_diag *d, int *ret_fd);
+void daemon_notify(const char *text);
+int daemon_sockets(struct supervisor *s, struct mst_diag *d);     /* listening sockets of every child */
+
+#endif

@@ -1,0 +1,243 @@
+/* Starting one child: a process by re-execution, or a unit in this process; then all it must be told. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/supervisor-internal.h"
+
+static bool single(const struct supervisor *s)
+{
+	return s->conf->processes == MST_CONF_SINGLE;
+}
+
+/* In the new process: control becomes fd 3, the listening sockets follow, everything else closes itself. */
+static void become(struct child *c, int control, pid_t parent)
+{
+	char kind[40], name[48], role[24], sockets[24];
+	char *argv[] = { (char[]){ "musterd" }, kind, name, role, sockets,
+	                 c->metrics_socket ? (char[]){ "--metrics-socket" } : NULL, NULL };
+	int high[MST_UNIT_SOCKETS + 1];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(3);
+	snprintf(kind, sizeof(kind), "--process=%s", mst_process_name[c->kind]);
+	snprintf(name, sizeof(name), "--name=%s", c->name);
+	snprintf(role, sizeof(role), "--role=%s", c->role ? mst_role_name[c->role] : "none");
+	snprintf(sockets, sizeof(sockets), "--sockets=%zu", c->n_sockets);
+	/* first out of the way, then into place: dup2() also drops close-on-exec */
+	high[0] = fcntl(control, F_DUPFD_CLOEXEC, 200);
+	for (size_t i = 0; i < c->n_sockets; i++)
+		high[i + 1] = fcntl(c->socket[i], F_DUPFD_CLOEXEC, 200);
+	for (size_t i = 0; i <= c->n_sockets; i++)
+		if (high[i] < 0 || dup2(high[i], 3 + (int)i) < 0)
+			_exit(3);
+	execv("/proc/self/exe", argv);
+	_exit(3);
+}
+
+static int spawn_process(struct child *c)
+{
+	struct mst_link_config lc = { .base = c->s->base, .self = MST_PROC_SUPERVISOR, .peer = c->kind,
+		.frame_max = MST_FRAME_CONTROL_MAX, .queue_max = 4 * MST_FRAME_CONTROL_MAX, .log = &c->s->log,
+		.violations = &c->s->m.v[MST_M_VIOLATIONS] };
+	pid_t parent = getpid();
+	int fd[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
+		return MST_FAULT_IO;
+	c->pid = fork();
+	if (c->pid == 0)
+		become(c, fd[1], parent);
+	close(fd[1]);
+	if (c->pid < 0) {
+		close(fd[0]);
+		return MST_FAULT_IO;
+	}
+	r = mst_link_socket(&lc, fd[0], &supervisor_control_ops, c, &c->control);
+	if (r)
+		close(fd[0]);
+	return r;
+}
+
+static int spawn_unit(struct child *c)
+{
+	static const struct mst_unit_ops *const all[MST_PROC__COUNT] = {
+		[MST_PROC_LISTENER] = &mst_listener_unit, [MST_PROC_CONNECTOR] = &mst_connector_unit,
+		[MST_PROC_ENGINE] = &mst_engine_unit,
+	};
+	struct supervisor *s = c->s;
+	struct mst_link_config a = { .base = s->base, .self = MST_PROC_SUPERVISOR, .peer = c->kind,
+		.frame_max = MST_FRAME_CONTROL_MAX, .queue_max = 4 * MST_FRAME_CONTROL_MAX, .log = &s->log }, b = a;
+	struct mst_unit_setup u = { .base = s->base, .crypto = s->setup->crypto, .roles = s->setup->roles, .name = c->name,
+		.role = c->role, .n_sockets = c->n_sockets, .metrics_socket = c->metrics_socket };
+	int sockets[MST_UNIT_SOCKETS], r;
+	struct mst_link *end;
+
+	b.self = c->kind;
+	b.peer = MST_PROC_SUPERVISOR;
+	for (size_t i = 0; i < c->n_sockets; i++)
+		if ((sockets[i] = fcntl(c->socket[i], F_DUPFD_CLOEXEC, 3)) < 0)
+			return MST_FAULT_IO;
+	u.socket = sockets;
+	r = mst_link_memory(&a, &b, &c->control, &end);
+	if (r)
+		return r;
+	mst_link_owner(c->control, &supervisor_control_ops, c);
+	r = mst_unit_new(all[c->kind], &u, end, &c->unit);
+	if (!r && c->kind == MST_PROC_ENGINE)
+		mst_engine_keeper(c->unit, s->keeper);
+	return r;
+}
+
+static int tell_material(struct child *c, struct mst_writer *w)
+{
+	enum mst_role role = c->kind == MST_PROC_CONNECTOR ? MST_ROLE_MAF : c->role;
+	struct mst_diag d = { 0 };
+	int r;
+
+	w->n = 0;
+	w->ok = true;
+	r = mst_material_load(c->s->conf, role, c->kind == MST_PROC_CONNECTOR, w, &d);
+	if (r) {
+		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why", d.text, NULL);
+		return r;
+	}
+	return mst_link_send(c->control, MST_FRAME_MATERIAL, 0, mst_written(w)) ? MST_FAULT_IO : 0;
+}
+
+int child_tell_conf(struct child *c)
+{
+	size_t cap = MST_FRAME_CONTROL_MAX - 64;
+	struct mst_conf_frame f = { .text = mst_view_str(c->s->text) };
+	uint8_t *b = malloc(cap);
+	struct mst_writer w = mst_writer_of(b, cap);
+	bool outward;
+	int r;
+
+	if (!b)
+		return MST_FAULT_MEMORY;
+	snprintf(f.file, sizeof(f.file), "%s", c->s->conf->file);
+	mst_put_conf(&w, &f);
+	r = mst_link_send(c->control, MST_FRAME_CONF, 0, mst_written(&w)) ? MST_FAULT_IO : 0;
+	outward = c->kind == MST_PROC_CONNECTOR && c->s->conf->maf.present && c->s->conf->maf.n_peer_anchors;
+	if (!r && (outward || (c->kind == MST_PROC_LISTENER && c->role != MST_ROLE_NONE)))
+		r = tell_material(c, &w);
+	mst_wipe(b, w.n);
+	free(b);
+	return r;
+}
+
+static bool up(const struct child *c)
+{
+	return c->state == CHILD_STARTING || c->state == CHILD_READY || c->state == CHILD_DRAINING;
+}
+
+static struct child *keeper_child(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->child[i].kind == MST_PROC_KEEPER && up(&s->child[i]))
+			return &s->child[i];
+	return NULL;
+}
+
+/* A fresh key for one process and the keeper; kept by nobody else. */
+static int tell_channel(struct child *c)
+{
+	struct mst_crypto *crypto = c->s->setup->crypto;
+	struct child *k = keeper_child(c->s);
+	struct mst_channel ch = { .id = c->channel };
+	uint8_t b[64];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	int r = crypto->ops->random(crypto, ch.key, sizeof(ch.key));
+
+	mst_put_channel(&w, &ch);
+	if (!r && single(c->s))
+		r = mst_keeper_local_channel(c->s->keeper, ch.id, ch.key);
+	else if (!r && k && mst_link_send(k->control, MST_FRAME_CHANNEL, 0, mst_written(&w)))
+		r = MST_FAULT_IO;
+	if (!r && mst_link_send(c->control, MST_FRAME_CHANNEL, 0, mst_written(&w)))
+		r = MST_FAULT_IO;
+	mst_wipe(b, sizeof(b));
+	mst_wipe(&ch, sizeof(ch));
+	return r;
+}
+
+static int tell_link(struct child *to, const struct child *who, int fd)
+{
+	struct mst_link_frame f = { .peer = who->kind, .role = who->role, .channel = who->channel };
+	uint8_t b[16];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_link(&w, &f);
+	return mst_link_send_fd(to->control, MST_FRAME_LINK, 0, mst_written(&w), fd) ? MST_FAULT_IO : 0;
+}
+
+static int join(struct child *a, struct child *b)
+{
+	int fd[2], r;
+
+	if (single(a->s)) {
+		struct mst_link_frame fa = { b->kind, b->role, b->channel }, fb = { a->kind, a->role, a->channel };
+		struct mst_link_config ca = mst_unit_link(a->unit, b->kind), cb = mst_unit_link(b->unit, a->kind);
+		struct mst_link *la, *lb;
+
+		r = mst_link_memory(&ca, &cb, &la, &lb);
+		if (r)
+			return r;
+		r = mst_unit_attach(a->unit, &fa, la);
+		return r ? r : mst_unit_attach(b->unit, &fb, lb);
+	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
+		return MST_FAULT_IO;
+	r = tell_link(a, b, fd[0]);
+	r = r ? r : tell_link(b, a, fd[1]);
+	close(fd[0]);
+	close(fd[1]);
+	return r;
+}
+
+/* Who talks to whom: everybody with the engine. */
+static int join_all(struct child *c)
+{
+	for (size_t i = 0; i < c->s->n; i++) {
+		struct child *o = &c->s->child[i];
+		int r;
+
+		if (o == c || !up(o) || (c->kind == MST_PROC_ENGINE) == (o->kind == MST_PROC_ENGINE))
+			continue;
+		r = join(c, o);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int child_spawn(struct child *c)
+{
+	int r;
+
+	memset(&c->m, 0, sizeof(c->m));
+	c->reload_pending = false;
+	r = single(c->s) ? spawn_unit(c) : spawn_process(c);
+	if (r)
+		return r;
+	c->since = mst_now_ms();
+	c->state = CHILD_STARTING;
+	r = child_tell_conf(c);
+	if (!r && c->channel)
+		r = tell_channel(c);
+	for (size_t i = 0; i < c->s->n && !r && c->kind == MST_PROC_KEEPER; i++)
+		if (c->s->child[i].channel && up(&c->s->child[i]))
+			r = tell_channel(&c->s->child[i]);         /* a new keeper knows no old channel key */
+	r = r ? r : join_all(c);
+	if (!r && mst_link_send(c->control, MST_FRAME_START, 0, MST_VIEW_NONE))
+		r = MST_FAULT_IO;
+	return r;
+}

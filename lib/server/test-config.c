@@ -1,0 +1,283 @@
+/* The configuration table: every kind of error, all of them at once, and the generated texts. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/cm.h"
+
+#include "server/config-table.h"
+
+static char said[8192];
+
+static void note(void *arg, const char *text)
+{
+	(void)arg;
+	strncat(said, text, sizeof(said) - strlen(said) - 1);
+	strncat(said, "\n", sizeof(said) - strlen(said) - 1);
+}
+
+static struct mst_conf *read_text(const char *text)
+{
+	struct mst_conf_report r = { .line = note };
+	struct mst_conf *c = NULL;
+	int rc;
+
+	said[0] = '\0';
+	rc = mst_conf_read("/etc/muster/musterd.conf", text, &r, &c);
+	assert_int_equal(rc, c ? 0 : MST_FAULT_CONFIG);
+	assert_int_equal(r.errors == 0, c != NULL);
+	return c;
+}
+
+#define MEF "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:0\"]; certificate = \"a.pem\"; key = \"a.key\"; client_anchors = [\"x/\"]; };\n"
+#define ADMIN "admin = { listen = [\"unix:run/admin.sock\"]; };\n"
+
+static void defaults(void **state)
+{
+	struct mst_conf *c = read_text(MEF ADMIN);
+	struct mst_role_conf rc;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(c->processes, MST_CONF_SPLIT);
+	assert_int_equal(c->listeners, 2);
+	assert_string_equal(c->store, "sqlite:/etc/muster/store/muster.db");
+	assert_string_equal(c->keeper, "/etc/muster/keeper");
+	assert_string_equal(c->mef.certificate, "/etc/muster/a.pem");
+	assert_string_equal(c->mef.client_anchors[0], "/etc/muster/x/");
+	assert_string_equal(c->admin.listen[0], "unix:/etc/muster/run/admin.sock");
+	assert_string_equal(c->mef.base, "/MEFBase");
+	assert_int_equal(c->mef.profile, MST_TLS_BOTH);
+	assert_int_equal(c->mef.registration_lifetime, 365 * 86400);
+	assert_int_equal(c->limits.group, 128);
+	assert_true(c->sandbox);
+	assert_null(mst_conf_role(c, MST_ROLE_MAF));
+	mst_conf_role_conf(c, MST_ROLE_MEF, &rc);
+	assert_string_equal(rc.fqdn, "mef.example.com");
+	assert_int_equal(rc.retry_duration, 86400);
+	mst_conf_free(c);
+}
+
+static void lists_and_groups(void **state)
+{
+	struct mst_conf *c = read_text(
+		"processes = \"single\";\nmaf = { fqdn = \"maf.example.com\"; listen = [\"127.0.0.1:1\", \"[::1]:2\"]; certificate = \"/c\"; key = \"/k\";\n"
+		"mef_anchors = [\"ca.pem\"]; registration_lifetime = \"2w\";\n"
+		"mefs = ( { fqdn = \"a.example.com\"; uri = \"https://a.example.com\"; }, { fqdn = \"b.example.com\"; uri = \"https://b.example.com:9\"; connect_to = \"127.0.0.1:9\"; } ); };");
+	struct mst_role_conf rc;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(c->processes, MST_CONF_SINGLE);
+	assert_int_equal(c->maf.n_listen, 2);
+	assert_string_equal(c->maf.listen[1], "[::1]:2");
+	mst_conf_role_conf(c, MST_ROLE_MAF, &rc);
+	assert_int_equal(rc.n_mef, 2);
+	assert_string_equal(rc.mef[1].fqdn, "b.example.com");
+	assert_string_equal(rc.mef[1].connect_to, "127.0.0.1:9");
+	assert_string_equal(rc.mef[0].connect_to, "");
+	assert_int_equal(rc.reg_lifetime, 14 * 86400);
+	mst_conf_free(c);
+}
+
+/* One wrong thing each; the line, the field and what would be right must be named. */
+static const struct { const char *text, *want; } wrong[] = {
+	{ "listners = 3;\n" ADMIN, ":1: listners: unknown setting; did you mean \"listeners\"?" },
+	{ "zzzzzzzz = 3;\n" ADMIN, ":1: zzzzzzzz: unknown setting; see musterd.conf(5)" },
+	{ "log = { levle = \"info\"; };\n" ADMIN, ":1: log.levle: unknown setting; did you mean \"level\"?" },
+	{ "listeners = 0;\n" ADMIN, ":1: listeners: 0 is out of range; 1 to 16" },
+	{ "listeners = \"2\";\n" ADMIN, ":1: listeners: is a text; a whole number is wanted" },
+	{ "sandbox = 1;\n" ADMIN, ":1: sandbox: is a number; true or false without quotes is wanted" },
+	{ "\n\nprocesses = \"many\";\n" ADMIN, ":3: processes: unknown value \"many\"; one of split, single" },
+	{ "store = \"mysql:x\";\n" ADMIN, ":1: store: \"mysql:x\" will not do; sqlite: and a file name" },
+	{ "store = 7;\n" ADMIN, ":1: store: is a number; a text in double quotes is wanted" },
+	{ "keeper = \"\";\n" ADMIN, ":1: keeper: \"\" will not do; it may not be empty" },
+	{ "log = 3;\n" ADMIN, ":1: log: is a number; a group { … } is wanted" },
+	{ "limits = { idle = \"1 hour\"; };\n" ADMIN, ":1: limits.idle: is no duration; seconds, or a text like" },
+	{ "limits = { idle = \"800d\"; };\n" ADMIN, ":1: limits.idle: 69120000 is out of range; 1s to 1d" },
+	{ "limits = { fetch = 30; handshake = 20; };\n" ADMIN, "limits.fetch: is not shorter than limits.handshake" },
+	{ "metrics = \"0.0.0.0:9464\";\n" ADMIN, "metrics: \"0.0.0.0:9464\" is not a loopback address" },
+	{ "metrics = \"9464\";\n" ADMIN, ":1: metrics: \"9464\" will not do; an address like" },
+	{ "admin = { listen = [\"127.0.0.1:1\"]; };", "admin.listen: \"127.0.0.1:1\" would be reachable from the network" },
+	{ "admin = { listen = []; };", "admin.listen: is empty; at least one entry is needed" },
+	{ "admin = { };", "admin.listen: is missing" },
+	{ "admin = { listen = \"unix:x\"; };", "admin.listen: is a text; an array of texts" },
+	{ "admin = { listen = [\"::1:80\"]; };", "admin.listen[0]: \"::1:80\" will not do" },
+	{ "", "no role is configured" },
+	{ "mef = { fqdn = \"MEF.example.com\"; listen = [\"127.0.0.1:0\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; };",
+	  "mef.fqdn: \"MEF.example.com\" will not do; a fully qualified domain name in lower case" },
+	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"unix:x\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; };",
+	  "mef.listen: \"unix:/etc/muster/x\" is local; TLS endpoints need host:port" },
+	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\", \"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; };",
+	  "mef.listen: \"127.0.0.1:1\" stands there twice" },
+	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; };", "mef.client_anchors: is empty" },
+	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; key = \"b\"; client_anchors = [\"c\"]; };", "mef.certificate: is missing; own certificate" },
+	{ "mef = { base = \"x\"; fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; key = \"b\"; certificate = \"a\"; client_anchors = [\"c\"]; };",
+	  "mef.base: \"x\" is no path" },
+	{ "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:1\"]; key = \"b\"; certificate = \"a\"; mefs = ( 3 ); };",
+	  "maf.mefs[0]: is a number; a group" },
+	{ "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:1\"]; key = \"b\"; certificate = \"a\"; mefs = ( { fqdn = \"a.b\"; uri = \"http://x\"; } ); };",
+	  "maf.mefs.uri: \"http://x\" will not do; a URI that begins with https://" },
+	{ "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:1\"]; key = \"b\"; certificate = \"a\"; mefs = ( { fqdn = \"a.b\"; uri = \"https://x\"; } ); };",
+	  "maf.mef_anchors: is empty" },
+	{ ADMIN "test = { crash_at = \"lunch\"; };", "test.crash_at: unknown point \"lunch\"" },
+	{ ADMIN "  @include \"x\"\n", ":2: @include: is not allowed" },
+	{ "a = ;\n", ":1: syntax error" },
+	{ ADMIN ADMIN, ":2: duplicate setting name" },
+};
+
+static void each_error(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(wrong); i++) {
+		struct mst_conf *c = read_text(wrong[i].text);
+
+		if (c || !strstr(said, wrong[i].want))
+			fail_msg("row %zu: wanted \"%s\", got \"%s\"", i, wrong[i].want, said);
+		assert_ptr_equal(strstr(said, "/etc/muster/musterd.conf"), said);
+	}
+}
+
+static void all_errors_at_once(void **state)
+{
+	(void)state;
+	assert_null(read_text("listeners = 99;\nsandbox = 3;\nnonsense = 1;\nlog = { level = \"loud\"; };\n"));
+	assert_non_null(strstr(said, ":1: listeners"));
+	assert_non_null(strstr(said, ":2: sandbox"));
+	assert_non_null(strstr(said, ":3: nonsense"));
+	assert_non_null(strstr(said, ":4: log.level"));
+}
+
+static void too_many(void **state)
+{
+	char text[512] = "admin = { listen = [";
+
+	(void)state;
+	for (int i = 0; i < MST_CONF_LISTEN + 1; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\"unix:%d\"", i ? ", " : "", i);
+	strcat(text, "]; };");
+	assert_null(read_text(text));
+	assert_non_null(strstr(said, "9 entries are too many; at most 8"));
+}
+
+static void durations(void **state)
+{
+	static const struct { const char *t; int64_t s; } good[] = {
+		{ "0", 0 }, { "90", 90 }, { "90s", 90 }, { "15m", 900 }, { "12h", 43200 }, { "365d", 31536000 }, { "4w", 2419200 },
+	};
+	static const char *const bad[] = { "", "d", "-1", "1.5h", "1y", "01", "1 d", "99999999999d" };
+	int64_t s;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(good); i++) {
+		assert_true(mst_conf_duration(good[i].t, &s));
+		assert_int_equal(s, good[i].s);
+	}
+	for (size_t i = 0; i < MST_COUNT(bad); i++)
+		assert_false(mst_conf_duration(bad[i], &s));
+}
+
+static void restart_fields(void **state)
+{
+	struct mst_conf *a = read_text(MEF ADMIN), *b = read_text("log = { level = \"debug\"; };\n" MEF ADMIN),
+	                *c = read_text("listeners = 3;\n" MEF ADMIN), *d = read_text(MEF);
+
+	(void)state;
+	assert_null(mst_conf_needs_restart(a, a));
+	assert_null(mst_conf_needs_restart(a, b));
+	assert_string_equal(mst_conf_needs_restart(a, c), "listeners");
+	assert_string_equal(mst_conf_needs_restart(a, d), "admin");
+	mst_conf_free(a);
+	mst_conf_free(b);
+	mst_conf_free(c);
+	mst_conf_free(d);
+}
+
+static char text[64 * 1024], file[64 * 1024];
+
+static void slurp(const char *name)
+{
+	char path[1024];
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("MST_SOURCE"), name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	n = fread(file, 1, sizeof(file) - 1, f);
+	file[n] = '\0';
+	fclose(f);
+}
+
+static void printed(const struct mst_conf *c, void (*manual)(struct mst_writer *))
+{
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+
+	if (manual)
+		manual(&w);
+	else
+		mst_conf_print(c, &w);
+	mst_put_nul(&w);
+	assert_true(w.ok);
+}
+
+static void example_is_current(void **state)
+{
+	struct mst_conf *c;
+
+	(void)state;
+	printed(NULL, NULL);
+	slurp("conf/musterd.conf.example");
+	assert_string_equal(file, text);
+	c = read_text(text);
+	if (!c)
+		fail_msg("%s", said);
+	mst_conf_free(c);
+}
+
+static void manual_is_current(void **state)
+{
+	(void)state;
+	printed(NULL, mst_conf_manual);
+	slurp("man/musterd.conf.5.scd");
+	assert_non_null(strstr(file, text));
+}
+
+static void print_reads_back(void **state)
+{
+	struct mst_conf *c, *d;
+
+	(void)state;
+	printed(NULL, NULL);
+	c = read_text(text);
+	assert_non_null(c);
+	printed(c, NULL);
+	d = read_text(text);
+	if (!d)
+		fail_msg("%s", said);
+	assert_memory_equal(c, d, sizeof(*c));
+	mst_conf_free(c);
+	mst_conf_free(d);
+}
+
+static void missing_file(void **state)
+{
+	struct mst_conf_report r = { .line = note };
+	struct mst_conf *c = NULL;
+
+	(void)state;
+	said[0] = '\0';
+	assert_int_equal(mst_conf_load("/nonexistent/musterd.conf", &r, &c, NULL), MST_FAULT_CONFIG);
+	assert_non_null(strstr(said, "cannot be read (No such file or directory)"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(each_error),
+		cmocka_unit_test(all_errors_at_once), cmocka_unit_test(too_many), cmocka_unit_test(durations),
+		cmocka_unit_test(restart_fields), cmocka_unit_test(example_is_current), cmocka_unit_test(manual_is_current),
+		cmocka_unit_test(print_reads_back), cmocka_unit_test(missing_file),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,89 @@
+/*
+ * What a database must be able to do: one member for each function of store.h, same meaning. A second
+ * database is another table of these and one line in store.c.
+ */
+#ifndef MST_STORE_OPS_H
+#define MST_STORE_OPS_H
+
+#include "store/store.h"
+
+struct mst_store_ops {
+	struct mst_store *(*close)(struct mst_store *s);
+	int (*version)(struct mst_store *s);
+	const char *(*error)(struct mst_store *s);
+	int (*begin)(struct mst_store *s);
+	int (*commit)(struct mst_store *s);
+	void (*rollback)(struct mst_store *s);
+	int (*mark)(struct mst_store *s);
+	int (*release)(struct mst_store *s);
+	void (*undo)(struct mst_store *s);
+	void (*fail_at)(struct mst_store *s, unsigned n);
+
+	int (*sub_put)(struct mst_store *s, const struct mst_subscription *r, bool insert);
+	int (*sub_get)(struct mst_store *s, const char *id, struct mst_subscription *ret);
+	int (*sub_list)(struct mst_store *s, const char *after, size_t limit,
+			int (*each)(void *, const struct mst_subscription *), void *arg);
+
+	int (*node_insert)(struct mst_store *s, struct mst_node *r);
+	int (*node_update)(struct mst_store *s, const struct mst_node *r);
+	int (*node_get)(struct mst_store *s, int64_t id, struct mst_node *ret);
+	int (*node_find)(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
+	int (*node_list)(struct mst_store *s, const struct mst_node_filter *f,
+			 int (*each)(void *, const struct mst_node *), void *arg);
+	int (*node_count)(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
+
+	int (*identity_put)(struct mst_store *s, const struct mst_identity *r);
+	int (*identity_get)(struct mst_store *s, enum mst_id_kind kind, const char *value,
+			    struct mst_identity *ret);
+	int (*identity_list)(struct mst_store *s, int64_t node,
+			     int (*each)(void *, const struct mst_identity *), void *arg);
+
+	int (*reg_put)(struct mst_store *s, enum mst_role role, const struct mst_registration *r);
+	int (*reg_get)(struct mst_store *s, enum mst_role role, const char *reg_id,
+		       struct mst_registration *ret);
+	int (*reg_find)(struct mst_store *s, enum mst_role role, const char *client_id,
+			const char *admin_fqdn, struct mst_registration *ret);
+	int (*reg_delete)(struct mst_store *s, enum mst_role role, const char *reg_id);
+	int (*reg_of_node)(struct mst_store *s, enum mst_role role, int64_t node,
+			   int (*each)(void *, const struct mst_registration *), void *arg);
+
+	int (*keyreg_put)(struct mst_store *s, enum mst_role role, const struct mst_keyreg *r, bool insert);
+	int (*keyreg_get)(struct mst_store *s, enum mst_role role, const char *rel_key_id,
+			  struct mst_keyreg *ret);
+	int (*keyreg_delete)(struct mst_store *s, enum mst_role role, const char *rel_key_id);
+	int (*keyreg_list)(struct mst_store *s, enum mst_role role, const char *reg_id,
+			   int (*each)(void *, const struct mst_keyreg *), void *arg);
+
+	int (*cred_put)(struct mst_store *s, enum mst_role role, const struct mst_credential *r, bool insert);
+	int (*cred_get)(struct mst_store *s, enum mst_role role, const char *key_id,
+			struct mst_credential *ret);
+	int (*cred_delete)(struct mst_store *s, enum mst_role role, const char *key_id);
+	int (*cred_list)(struct mst_store *s, enum mst_role role, const char *client_id,
+			 int (*each)(void *, const struct mst_credential *), void *arg);
+	int (*cred_of_node)(struct mst_store *s, enum mst_role role, int64_t node,
+			    int (*each)(void *, const struct mst_credential *), void *arg);
+
+	int (*cert_put)(struct mst_store *s, const struct mst_cert_row *r);
+	int (*cert_get)(struct mst_store *s, const char *serial, struct mst_cert_row *ret);
+	int (*cert_list_revoked)(struct mst_store *s, mst_time now,
+				 int (*each)(void *, const struct mst_cert_row *), void *arg);
+
+	int (*event_append)(struct mst_store *s, struct mst_event *e);
+	int (*event_list)(struct mst_store *s, const struct mst_event_filter *f,
+			  int (*each)(void *, const struct mst_event *), void *arg);
+	int (*event_last)(struct mst_store *s, uint64_t *ret_seq);
+	int (*event_verify)(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
+};
+
+struct mst_store {
+	const struct mst_store_ops *ops;
+}; /* first member of every backend */
+
+/* Backends; `rest` is what follows "name:" in the URL. */
+int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst_diag *d);
+
+/* Hash of an entry: SHA-256(prev || canonical text), see store.h. Shared by all databases. */
+int mst_event_hash(const uint8_t prev[MST_SHA256_LEN], const struct mst_event *e,
+		   uint8_t ret_hash[MST_SHA256_LEN]);
+
+#endif

@@ -1,0 +1,145 @@
+/* SQLite: the audit log. The database refuses gaps, changes and deletions (sql/sqlite/0001). */
+#include "store/sqlite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define EVENT_COLS "seq, at, role, what, node, who, attempt, outcome, why, hash"
+#define E(t, m)    SQ_COL(t, struct mst_event, m)
+static const struct sq_col event_cols[] = {
+	E(SQ_I64, seq),  E(SQ_I64, when),     E(SQ_TEXT, role),   E(SQ_TEXT, what), E(SQ_ID_OR_NULL, node),
+	E(SQ_TEXT, who), E(SQ_TEXT, attempt), E(SQ_INT, outcome), E(SQ_TEXT, why),  E(SQ_HASH, hash),
+};
+static const struct sq_col head_cols[] = { SQ_COL(SQ_I64, struct sq_head, seq),
+					   SQ_COL(SQ_HASH, struct sq_head, hash) };
+
+static int read_head(struct sq *q, struct sq_head *ret)
+{
+	int r = sq_one(q, SQ_EVENT_LAST,
+		       "SELECT seq, hash FROM event WHERE seq = (SELECT max(seq) FROM event)", NULL, 0,
+		       SQ_COLS(head_cols), ret);
+
+	if (r != MST_STORE_NONE)
+		return r;
+	*ret = (struct sq_head){ 0 };
+	return 0;
+}
+
+int sq_event_reload(struct sq *q)
+{
+	return read_head(q, &q->head);
+}
+
+static int append(struct sq *q, struct mst_event *e)
+{
+	struct mst_event row = *e;
+	int r;
+
+	row.seq = q->head.seq + 1;
+	r = mst_event_hash(q->head.hash, &row, row.hash);
+	if (!r)
+		r = sq_put(q, SQ_EVENT_APPEND,
+			   "INSERT INTO event (" EVENT_COLS
+			   ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+			   NULL, 0, SQ_COLS(event_cols), &row);
+	if (r)
+		return r > 0 ? MST_FAULT_BUG : r;
+	q->head.seq = row.seq;
+	memcpy(q->head.hash, row.hash, sizeof(row.hash));
+	*e = row;
+	return 0;
+}
+
+int sq_event_append(struct mst_store *s, struct mst_event *e)
+{
+	struct sq *q = sq_of(s);
+	struct mst_event row = *e;
+	int r;
+
+	if (q->in_group)
+		return append(q, e);
+	/* On its own it is a group of one: the end of the chain must be read under the lock. */
+	r = sq_begin(s);
+	if (r)
+		return r;
+	r = append(q, &row);
+	if (r) {
+		sq_rollback(s);
+		return r;
+	}
+	r = sq_commit(s);
+	if (!r)
+		*e = row;
+	return r;
+}
+
+/* Only filters that are asked for stand in the text, so that their index can serve. */
+int sq_event_list(struct mst_store *s, const struct mst_event_filter *f,
+		  int (*each)(void *, const struct mst_event *), void *arg)
+{
+	bool attempt = f->attempt && *f->attempt, what = f->what_prefix && *f->what_prefix,
+	     role = f->role && *f->role;
+	struct sq_arg arg_of[7] = { SQ_I(f->after), SQ_I(sq_limit(f->limit)) };
+	size_t n = 2;
+	char sql[700];
+	struct mst_event row;
+	struct sq_iter it;
+	int at = snprintf(sql, sizeof(sql), "SELECT " EVENT_COLS " FROM event WHERE seq > ?1");
+	int r;
+
+#define WHERE(on, text, value)                                                                               \
+	if (on) {                                                                                            \
+		arg_of[n++] = (struct sq_arg)value;                                                          \
+		at += snprintf(sql + at, sizeof(sql) - (size_t)at, text, (int)n);                            \
+	}
+	WHERE(f->node, " AND node = ?%d AND node IS NOT NULL", SQ_I(f->node))
+	WHERE(attempt, " AND attempt = ?%d AND attempt <> ''", SQ_S(f->attempt))
+	WHERE(role, " AND role = ?%d", SQ_S(f->role))
+	WHERE(what, " AND substr(what, 1, length(?%1$d)) = ?%1$d", SQ_S(f->what_prefix))
+	WHERE(f->since, " AND at >= ?%d", SQ_I(f->since))
+#undef WHERE
+	snprintf(sql + at, sizeof(sql) - (size_t)at, " ORDER BY seq LIMIT ?2");
+	r = sq_iter_open(&it, sq_of(s), SQ_NO_SLOT, sql, arg_of, n);
+	while (!r && sq_iter_next(&it, SQ_COLS(event_cols), &row))
+		r = each(arg, &row);
+	return sq_iter_close(&it, r);
+}
+
+int sq_event_last(struct mst_store *s, uint64_t *ret_seq)
+{
+	struct sq_head head;
+	int r = read_head(sq_of(s), &head);
+
+	if (!r)
+		*ret_seq = head.seq;
+	return r;
+}
+
+int sq_event_verify(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad)
+{
+	struct sq *q = sq_of(s);
+	struct sq_head at = { 0 };
+	uint8_t hash[MST_SHA256_LEN];
+	struct mst_event row;
+	struct sq_iter it;
+	int r = sq_iter_open(&it, q, SQ_EVENT_WALK, "SELECT " EVENT_COLS " FROM event ORDER BY seq", NULL, 0);
+
+	while (!r && sq_iter_next(&it, SQ_COLS(event_cols), &row)) {
+		r = mst_event_hash(at.hash, &row, hash);
+		if (!r && (row.seq != at.seq + 1 || memcmp(hash, row.hash, sizeof(hash))))
+			r = sq_corrupt(q, "audit log: hash or number of an entry");
+		if (r)
+			break;
+		at.seq = row.seq;
+		memcpy(at.hash, hash, sizeof(hash));
+	}
+	r = sq_iter_close(&it, r);
+	/* What this program has seen must still be there; another may have written more. */
+	if (!r && at.seq < q->head.seq)
+		r = sq_corrupt(q, "audit log: its end is missing");
+	if (r == MST_FAULT_CORRUPT)
+		*ret_bad = at.seq + 1;
+	if (r >= 0 || r == MST_FAULT_CORRUPT)
+		*ret_entries = at.seq;
+	return r;
+}

@@ -1,0 +1,228 @@
+/*
+ * Inside of the SQLite backend: statements by slot, rows by column tables, faults. SQL stands next to
+ * the code that binds it, in the file of its table family.
+ */
+#ifndef MST_STORE_SQLITE_H
+#define MST_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "store/ops.h"
+
+/* One prepared statement each, made when first used. */
+enum sq_slot {
+	SQ_NO_SLOT, /* prepared for one use */
+	SQ_BEGIN,
+	SQ_COMMIT,
+	SQ_ROLLBACK,
+	SQ_MARK,
+	SQ_MARK_2,
+	SQ_RELEASE,
+	SQ_RELEASE_2,
+	SQ_UNDO,
+	SQ_UNDO_2,
+	SQ_SUB_INSERT,
+	SQ_SUB_UPDATE,
+	SQ_SUB_GET,
+	SQ_SUB_LIST,
+	SQ_NODE_INSERT,
+	SQ_NODE_UPDATE,
+	SQ_NODE_GET,
+	SQ_NODE_BY_NODE_ID,
+	SQ_NODE_BY_CSE_ID,
+	SQ_NODE_COUNT,
+	SQ_IDENTITY_PUT,
+	SQ_IDENTITY_GET,
+	SQ_IDENTITY_LIST,
+	SQ_REG_PUT,
+	SQ_REG_GET,
+	SQ_REG_FIND,
+	SQ_REG_DELETE,
+	SQ_REG_OF_NODE,
+	SQ_KEYREG_INSERT,
+	SQ_KEYREG_UPDATE,
+	SQ_KEYREG_GET,
+	SQ_KEYREG_DELETE,
+	SQ_KEYREG_LIST,
+	SQ_CRED_INSERT,
+	SQ_CRED_UPDATE,
+	SQ_CRED_GET,
+	SQ_CRED_DELETE,
+	SQ_CRED_LIST,
+	SQ_CRED_OF_NODE,
+	SQ_CERT_PUT,
+	SQ_CERT_GET,
+	SQ_CERT_REVOKED,
+	SQ_EVENT_APPEND,
+	SQ_EVENT_LAST,
+	SQ_EVENT_WALK,
+	SQ__COUNT
+};
+
+#define SQ_DEPTH 2 /* marks inside each other */
+
+/* End of the audit chain. */
+struct sq_head {
+	uint64_t seq;
+	uint8_t hash[MST_SHA256_LEN];
+};
+
+struct sq {
+	struct mst_store base;
+	sqlite3 *db;
+	sqlite3_stmt *stmt[SQ__COUNT];
+	bool in_group;
+	int lost; /* the fault that has cost the whole group, or 0 */
+	unsigned depth;
+	struct sq_head head, saved[1 + SQ_DEPTH]; /* at begin, at each mark */
+	unsigned fail_at;
+	char error[200];
+};
+
+/* What a column holds and where it goes in the C struct. */
+enum sq_type {
+	SQ_TEXT,         /* char[cap] */
+	SQ_TEXT_OR_NULL, /* the same, "" is NULL */
+	SQ_ENUM,         /* int or enum, 0..cap */
+	SQ_INT,          /* int */
+	SQ_I64,          /* int64_t, uint64_t */
+	SQ_ID_OR_NULL,   /* int64_t, 0 is NULL */
+	SQ_BOOL,
+	SQ_HASH,    /* uint8_t[32] */
+	SQ_WRAPPED, /* struct mst_wrapped */
+};
+struct sq_col {
+	enum sq_type type;
+	size_t at, cap;
+};
+#define SQ_COL(t, s, m)                                                                                      \
+	{                                                                                                    \
+		t, offsetof(s, m), sizeof(((s *)0)->m)                                                       \
+	}
+#define SQ_COL_MAX(s, m, most)                                                                               \
+	{                                                                                                    \
+		SQ_ENUM, offsetof(s, m), most                                                                \
+	}
+
+/* A parameter: text, or a number. */
+struct sq_arg {
+	const char *s;
+	int64_t i;
+};
+#define SQ_S(x)                                                                                              \
+	{                                                                                                    \
+		.s = (x)                                                                                     \
+	}
+#define SQ_I(x)                                                                                              \
+	{                                                                                                    \
+		.i = (int64_t)(x)                                                                            \
+	}
+#define SQ_ARGS(...)                                                                                         \
+	(const struct sq_arg[]){ __VA_ARGS__ },                                                              \
+		sizeof((const struct sq_arg[]){ __VA_ARGS__ }) / sizeof(struct sq_arg)
+#define SQ_COLS(c) (c), sizeof(c) / sizeof((c)[0])
+
+static inline struct sq *sq_of(struct mst_store *s)
+{
+	return (struct sq *)s;
+}
+
+/* Remember the words, and say which fault a result code is. */
+int sq_fault(struct sq *q, int rc);
+/* A fault of our own finding: the row does not check. */
+int sq_corrupt(struct sq *q, const char *what);
+/* The injected fault, or the one that has cost the group; 0 to go on. */
+int sq_may_write(struct sq *q);
+
+/*
+ * Write: `lead` is bound first, then the columns of `row`. 0, MST_STORE_EXISTS (a key is taken),
+ * MST_STORE_NONE (nothing was changed, or a referenced row is absent), or a fault.
+ */
+int sq_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead,
+	   const struct sq_col *col, size_t n_col, const void *row);
+/* A statement without columns to bind: delete, begin, commit. */
+int sq_run(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg);
+/* One row, or MST_STORE_NONE. `ret` is written only when the row checks. */
+int sq_one(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg,
+	   const struct sq_col *col, size_t n_col, void *ret);
+
+/*
+ * Many rows:
+ *     r = sq_iter_open(&it, …);
+ *     while (!r && sq_iter_next(&it, cols, n, &row))
+ *             r = each(arg, &row);
+ *     return sq_iter_close(&it, r);
+ */
+struct sq_iter {
+	struct sq *q;
+	sqlite3_stmt *st;
+	bool own;
+	int fault;
+};
+int sq_iter_open(struct sq_iter *it, struct sq *q, enum sq_slot slot, const char *sql,
+		 const struct sq_arg *arg, size_t n_arg);
+bool sq_iter_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *ret);
+int sq_iter_close(struct sq_iter *it, int r);
+
+static inline int64_t sq_limit(size_t limit)
+{
+	return limit && limit < (size_t)INT64_MAX ? (int64_t)limit : -1;
+}
+
+/* Table families. */
+int sq_sub_put(struct mst_store *s, const struct mst_subscription *r, bool insert);
+int sq_sub_get(struct mst_store *s, const char *id, struct mst_subscription *ret);
+int sq_sub_list(struct mst_store *s, const char *after, size_t limit,
+		int (*each)(void *, const struct mst_subscription *), void *arg);
+int sq_node_insert(struct mst_store *s, struct mst_node *r);
+int sq_node_update(struct mst_store *s, const struct mst_node *r);
+int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
+int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret);
+int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
+		 int (*each)(void *, const struct mst_node *), void *arg);
+int sq_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
+int sq_identity_put(struct mst_store *s, const struct mst_identity *r);
+int sq_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
+int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *),
+		     void *arg);
+
+int sq_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r);
+int sq_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id, struct mst_registration *ret);
+int sq_reg_find(struct mst_store *s, enum mst_role role, const char *client_id, const char *admin_fqdn,
+		struct mst_registration *ret);
+int sq_reg_delete(struct mst_store *s, enum mst_role role, const char *reg_id);
+int sq_reg_of_node(struct mst_store *s, enum mst_role role, int64_t node,
+		   int (*each)(void *, const struct mst_registration *), void *arg);
+int sq_keyreg_put(struct mst_store *s, enum mst_role role, const struct mst_keyreg *r, bool insert);
+int sq_keyreg_get(struct mst_store *s, enum mst_role role, const char *rel_key_id, struct mst_keyreg *ret);
+int sq_keyreg_delete(struct mst_store *s, enum mst_role role, const char *rel_key_id);
+int sq_keyreg_list(struct mst_store *s, enum mst_role role, const char *reg_id,
+		   int (*each)(void *, const struct mst_keyreg *), void *arg);
+int sq_cred_put(struct mst_store *s, enum mst_role role, const struct mst_credential *r, bool insert);
+int sq_cred_get(struct mst_store *s, enum mst_role role, const char *key_id, struct mst_credential *ret);
+int sq_cred_delete(struct mst_store *s, enum mst_role role, const char *key_id);
+int sq_cred_list(struct mst_store *s, enum mst_role role, const char *client_id,
+		 int (*each)(void *, const struct mst_credential *), void *arg);
+int sq_cred_of_node(struct mst_store *s, enum mst_role role, int64_t node,
+		    int (*each)(void *, const struct mst_credential *), void *arg);
+int sq_cert_put(struct mst_store *s, const struct mst_cert_row *r);
+int sq_cert_get(struct mst_store *s, const char *serial, struct mst_cert_row *ret);
+int sq_cert_list_revoked(struct mst_store *s, mst_time now, int (*each)(void *, const struct mst_cert_row *),
+			 void *arg);
+
+int sq_event_reload(struct sq *q); /* end of the chain from the table */
+int sq_event_append(struct mst_store *s, struct mst_event *e);
+int sq_event_list(struct mst_store *s, const struct mst_event_filter *f,
+		  int (*each)(void *, const struct mst_event *), void *arg);
+int sq_event_last(struct mst_store *s, uint64_t *ret_seq);
+int sq_event_verify(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
+
+/* Bring the schema up to date and compare it with what the migrations make (sqlite-schema.c). */
+int sq_schema(struct sq *q, struct mst_diag *d);
+int sq_schema_version(struct sq *q);
+
+int sq_begin(struct mst_store *s);
+int sq_commit(struct mst_store *s);
+void sq_rollback(struct mst_store *s);
+
+#endif

@@ -1,0 +1,279 @@
+/* The store's face: names, choice of the database by URL, and one line a function. */
+#include "store/ops.h"
+
+#include <string.h>
+
+const char *const mst_role_name[MST_ROLE__COUNT] = {
+	[MST_ROLE_NONE] = "none",   [MST_ROLE_BBN] = "bbn",         [MST_ROLE_MEF] = "mef",
+	[MST_ROLE_MAF] = "maf",     [MST_ROLE_BSF] = "bsf",         [MST_ROLE_HSS] = "hss",
+	[MST_ROLE_ADMIN] = "admin", [MST_ROLE_GATEWAY] = "gateway",
+};
+const char *const mst_sub_state_name[] = { "active", "suspended", "ended" };
+const char *const mst_node_state_name[] = {
+	"known", "briefed", "enrolling", "enrolled", "expiring", "suspended", "revoked", "released",
+};
+
+static const struct {
+	const char *scheme;
+	int (*open)(const char *rest, struct mst_store **ret_s, struct mst_diag *d);
+} backends[] = {
+	{ "sqlite:", mst_store_sqlite_open },
+};
+
+int mst_store_open(const char *url, struct mst_store **ret_s, struct mst_diag *d)
+{
+	struct mst_diag none;
+
+	d = d ? d : &none;
+	mst_diag_set(d, 0, "", "", NULL);
+	*ret_s = NULL;
+	for (size_t i = 0; i < MST_COUNT(backends); i++) {
+		size_t n = strlen(backends[i].scheme);
+
+		if (!strncmp(url, backends[i].scheme, n) && url[n])
+			return backends[i].open(url + n, ret_s, d);
+	}
+	mst_diag_set(d, 0, "store", "unknown store \"", url, "\"; expected sqlite:PATH", NULL);
+	return MST_FAULT_CONFIG;
+}
+
+struct mst_store *mst_store_close(struct mst_store *s)
+{
+	return s ? s->ops->close(s) : NULL;
+}
+
+int mst_store_event_verify(struct mst_store *s, uint64_t *ret_bad)
+{
+	return mst_store_event_check(s, NULL, ret_bad);
+}
+
+int mst_store_event_check(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad)
+{
+	uint64_t entries = 0, bad = 0;
+	int r = s->ops->event_verify(s, &entries, &bad);
+
+	if (ret_entries)
+		*ret_entries = entries;
+	if (ret_bad)
+		*ret_bad = bad;
+	return r;
+}
+
+int mst_store_version(struct mst_store *s)
+{
+	return s->ops->version(s);
+}
+
+const char *mst_store_error(struct mst_store *s)
+{
+	return s->ops->error(s);
+}
+
+int mst_store_begin(struct mst_store *s)
+{
+	return s->ops->begin(s);
+}
+
+int mst_store_commit(struct mst_store *s)
+{
+	return s->ops->commit(s);
+}
+
+void mst_store_rollback(struct mst_store *s)
+{
+	s->ops->rollback(s);
+}
+
+int mst_store_mark(struct mst_store *s)
+{
+	return s->ops->mark(s);
+}
+
+int mst_store_release(struct mst_store *s)
+{
+	return s->ops->release(s);
+}
+
+void mst_store_undo(struct mst_store *s)
+{
+	s->ops->undo(s);
+}
+
+void mst_store_fail_at(struct mst_store *s, unsigned n)
+{
+	s->ops->fail_at(s, n);
+}
+
+int mst_store_sub_put(struct mst_store *s, const struct mst_subscription *r, bool insert)
+{
+	return s->ops->sub_put(s, r, insert);
+}
+
+int mst_store_sub_get(struct mst_store *s, const char *id, struct mst_subscription *ret)
+{
+	return s->ops->sub_get(s, id, ret);
+}
+
+int mst_store_sub_list(struct mst_store *s, const char *after, size_t limit,
+		       int (*each)(void *, const struct mst_subscription *), void *arg)
+{
+	return s->ops->sub_list(s, after, limit, each, arg);
+}
+
+int mst_store_node_insert(struct mst_store *s, struct mst_node *r)
+{
+	return s->ops->node_insert(s, r);
+}
+
+int mst_store_node_update(struct mst_store *s, const struct mst_node *r)
+{
+	return s->ops->node_update(s, r);
+}
+
+int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
+{
+	return s->ops->node_get(s, id, ret);
+}
+
+int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret)
+{
+	return s->ops->node_find(s, node_or_cse_id, ret);
+}
+
+int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f,
+			int (*each)(void *, const struct mst_node *), void *arg)
+{
+	return s->ops->node_list(s, f, each, arg);
+}
+
+int mst_store_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1])
+{
+	return s->ops->node_count(s, ret_by_state);
+}
+
+int mst_store_identity_put(struct mst_store *s, const struct mst_identity *r)
+{
+	return s->ops->identity_put(s, r);
+}
+
+int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value,
+			   struct mst_identity *ret)
+{
+	return s->ops->identity_get(s, kind, value, ret);
+}
+
+int mst_store_identity_list(struct mst_store *s, int64_t node,
+			    int (*each)(void *, const struct mst_identity *), void *arg)
+{
+	return s->ops->identity_list(s, node, each, arg);
+}
+
+int mst_store_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r)
+{
+	return s->ops->reg_put(s, role, r);
+}
+
+int mst_store_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id,
+		      struct mst_registration *ret)
+{
+	return s->ops->reg_get(s, role, reg_id, ret);
+}
+
+int mst_store_reg_find(struct mst_store *s, enum mst_role role, const char *client_id, const char *admin_fqdn,
+		       struct mst_registration *ret)
+{
+	return s->ops->reg_find(s, role, client_id, admin_fqdn, ret);
+}
+
+int mst_store_reg_delete(struct mst_store *s, enum mst_role role, const char *reg_id)
+{
+	return s->ops->reg_delete(s, role, reg_id);
+}
+
+int mst_store_reg_of_node(struct mst_store *s, enum mst_role role, int64_t node,
+			  int (*each)(void *, const struct mst_registration *), void *arg)
+{
+	return s->ops->reg_of_node(s, role, node, each, arg);
+}
+
+int mst_store_keyreg_put(struct mst_store *s, enum mst_role role, const struct mst_keyreg *r, bool insert)
+{
+	return s->ops->keyreg_put(s, role, r, insert);
+}
+
+int mst_store_keyreg_get(struct mst_store *s, enum mst_role role, const char *rel_key_id,
+			 struct mst_keyreg *ret)
+{
+	return s->ops->keyreg_get(s, role, rel_key_id, ret);
+}
+
+int mst_store_keyreg_delete(struct mst_store *s, enum mst_role role, const char *rel_key_id)
+{
+	return s->ops->keyreg_delete(s, role, rel_key_id);
+}
+
+int mst_store_keyreg_list(struct mst_store *s, enum mst_role role, const char *reg_id,
+			  int (*each)(void *, const struct mst_keyreg *), void *arg)
+{
+	return s->ops->keyreg_list(s, role, reg_id, each, arg);
+}
+
+int mst_store_cred_put(struct mst_store *s, enum mst_role role, const struct mst_credential *r, bool insert)
+{
+	return s->ops->cred_put(s, role, r, insert);
+}
+
+int mst_store_cred_get(struct mst_store *s, enum mst_role role, const char *key_id,
+		       struct mst_credential *ret)
+{
+	return s->ops->cred_get(s, role, key_id, ret);
+}
+
+int mst_store_cred_delete(struct mst_store *s, enum mst_role role, const char *key_id)
+{
+	return s->ops->cred_delete(s, role, key_id);
+}
+
+int mst_store_cred_list(struct mst_store *s, enum mst_role role, const char *client_id,
+			int (*each)(void *, const struct mst_credential *), void *arg)
+{
+	return s->ops->cred_list(s, role, client_id, each, arg);
+}
+
+int mst_store_cred_of_node(struct mst_store *s, enum mst_role role, int64_t node,
+			   int (*each)(void *, const struct mst_credential *), void *arg)
+{
+	return s->ops->cred_of_node(s, role, node, each, arg);
+}
+
+int mst_store_cert_put(struct mst_store *s, const struct mst_cert_row *r)
+{
+	return s->ops->cert_put(s, r);
+}
+
+int mst_store_cert_get(struct mst_store *s, const char *serial, struct mst_cert_row *ret)
+{
+	return s->ops->cert_get(s, serial, ret);
+}
+
+int mst_store_cert_list_revoked(struct mst_store *s, mst_time now,
+				int (*each)(void *, const struct mst_cert_row *), void *arg)
+{
+	return s->ops->cert_list_revoked(s, now, each, arg);
+}
+
+int mst_store_event_append(struct mst_store *s, struct mst_event *e)
+{
+	return s->ops->event_append(s, e);
+}
+
+int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f,
+			 int (*each)(void *, const struct mst_event *), void *arg)
+{
+	return s->ops->event_list(s, f, each, arg);
+}
+
+int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq)
+{
+	return s->ops->event_last(s, ret_seq);
+}

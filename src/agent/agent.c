@@ -1,0 +1,617 @@
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "muster/version.h"
+
+#define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
+
+/* Time and chance ------------------------------------------------------------------------------------ */
+
+mst_ms agent_now(void)
+{
+	struct timespec t = { 0 };
+
+	clock_gettime(CLOCK_BOOTTIME, &t);   /* runs on through suspend */
+	return (mst_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+mst_time agent_utc(const struct agent *a)
+{
+	return mst_clock_now(&a->clock, (mst_time)time(NULL), agent_now());
+}
+
+mst_time agent_utc_or_0(const struct agent *a)
+{
+	return mst_clock_is_set(&a->clock, (mst_time)time(NULL), agent_now()) ? agent_utc(a) : 0;
+}
+
+uint32_t agent_random(struct agent *a)
+{
+	uint32_t x = 0;
+
+	/* Only jitter hangs on it: without it the wait is the shortest one. */
+	if (a->crypto->ops->random(a->crypto, (uint8_t *)&x, sizeof(x)))
+		agent_log(a, AGENT_ERROR, "no-randomness", NULL);
+	return x;
+}
+
+static void load_clock(struct agent *a)
+{
+	uint8_t b[8];
+	struct mst_diag d = { 0 };
+	mst_time last = 0;
+	size_t n = 0;
+
+	if (a->env->ops->load_blob(a->env, "clock", b, sizeof(b), &n, &d) == 0 && n == sizeof(b)) {
+		struct mst_reader r = mst_reader_of((struct mst_view){ b, n });
+
+		last = (mst_time)mst_read_u64(&r);
+	}
+	mst_clock_init(&a->clock, MST_BUILD_TIME, last, agent_now());
+}
+
+static void save_clock(struct agent *a)
+{
+	uint8_t b[8];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	struct mst_diag d = { 0 };
+
+	mst_put_u64(&w, (uint64_t)agent_utc(a));
+	if (a->env->ops->store_blob(a->env, "clock", mst_written(&w), &d))
+		agent_log(a, AGENT_WARN, "clock-not-saved", "why", d.text, NULL);
+}
+
+void agent_learn_time(struct agent *a, mst_time server)
+{
+	if (a->clock.told && a->clock.known == server)
+		return;
+	if (mst_clock_told(&a->clock, server, agent_now()))
+		save_clock(a);
+	else
+		agent_log(a, AGENT_WARN, "server-time-refused", "why",
+			  "it lies before the time that is known already", NULL);
+}
+
+/* Triggers ------------------------------------------------------------------------------------------- */
+
+static bool make_attempt(struct agent *a, char out[33])
+{
+	struct mst_writer w = mst_writer_of(out, 33);
+	uint8_t b[16];
+
+	if (a->crypto->ops->random(a->crypto, b, sizeof(b)))
+		return false;
+	mst_put_hex(&w, (struct mst_view){ b, sizeof(b) });
+	mst_put_nul(&w);
+	mst_ascii_lower(out);
+	return w.ok;
+}
+
+int agent_trigger(struct agent *a, struct mst_view cbor, struct mst_diag *d)
+{
+	char attempt[33];
+	int r;
+
+	if (!make_attempt(a, attempt))
+		return PROV_INTERNAL;
+	r = prov_trigger(a->prov, cbor, attempt, agent_now(), agent_utc_or_0(a), agent_random(a), d);
+	if (r)
+		return r;
+	/* For a renewal when the file is gone; what is not kept is only missed then. */
+	if (a->env->ops->store_blob(a->env, "sequence", cbor, NULL))
+		agent_log(a, AGENT_WARN, "sequence-not-kept", NULL);
+	agent_point(a, "triggered");
+	return 0;
+}
+
+int agent_trigger_file(struct agent *a, struct mst_diag *d)
+{
+	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
+	size_t n = 0;
+	int r = MST_FAULT_MEMORY;
+
+	if (!cbor)
+		return r;
+	if (a->cfg.bootstrap[0])
+		r = agent_read_sequence(a->cfg.bootstrap, true, cbor, MST_SEQ_OCTETS, &n, d);
+	else
+		r = a->env->ops->load_blob(a->env, "sequence", cbor, MST_SEQ_OCTETS, &n, d);
+	r = r ? PROV_EMPTY : agent_trigger(a, (struct mst_view){ cbor, n }, d);
+	free(cbor);
+	return r;
+}
+
+static void trigger_or_say(struct agent *a, const char *why)
+{
+	struct mst_diag d = { 0 };
+	int r = agent_trigger_file(a, &d);
+
+	if (r)
+		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "field", d.field, "text", d.text,
+			  NULL);
+	else
+		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);
+}
+
+/* Life with a credential ----------------------------------------------------------------------------- */
+
+static void enrolled_now(struct agent *a)
+{
+	a->renew_at = mst_renew_at(a->active.obtained, a->active.not_after, agent_random(a));
+	a->check_at = agent_now() + a->cfg.check_every * 1000;
+	a->check_refusals = 0;
+}
+
+void agent_finished(struct agent *a, bool done, enum prov_reason r)
+{
+	if (done) {
+		enrolled_now(a);
+		return;
+	}
+	/* Refused for good: the slot must not stand in the way of a fresh start (lesson 3). */
+	if (r == PROV_UNKNOWN || r == PROV_NOT_AUTHENTICATED) {
+		a->has_pending = false;
+		mst_root_cred_wipe(&a->pending);
+		if (a->env->ops->erase(a->env, MST_SLOT_PENDING, NULL))
+			agent_log(a, AGENT_WARN, "pending-not-erased", NULL);
+	}
+	if (a->has_active)
+		enrolled_now(a);
+	else
+		trigger_or_say(a, "boot");
+}
+
+void agent_lost_credential(struct agent *a, const char *why)
+{
+	agent_log(a, AGENT_WARN, "credential-lost", "why", why, "key", a->active.key_id, NULL);
+	/* The slot stays: should the answer have been wrong, nothing is lost until a new one is proven. */
+	if (prov_state(a->prov) == PROV_ENROLLED)
+		prov_credential_lost(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
+	else
+		trigger_or_say(a, "credential-lost");
+}
+
+enum agent_mode agent_mode(const struct agent *a)
+{
+	switch (prov_state(a->prov)) {
+	case PROV_SAVING:
+	case PROV_DISCOVERING:
+	case PROV_BOOTSTRAPPING: return AGENT_BUSY;
+	case PROV_WAITING: return AGENT_WAITING;
+	case PROV_IDLE:
+	case PROV_ENROLLED:
+	case PROV_STATE__COUNT: break;
+	}
+	if (a->errand != AGENT_NO_ERRAND)
+		return AGENT_BUSY;
+	if (a->has_active && a->active.not_after > agent_utc(a))
+		return AGENT_ENROLLED;
+	return a->active_damaged ? AGENT_DAMAGED : AGENT_EMPTY;
+}
+
+/* Engine --------------------------------------------------------------------------------------------- */
+
+static void save_progress(struct agent *a)
+{
+	struct mst_diag d = { 0 };
+	int r = a->env->ops->store_blob(a->env, "progress", prov_progress(a->prov), &d);
+
+	if (r) {
+		agent_log(a, AGENT_ERROR, "progress-not-saved", "why", r > 0 ? d.text : mst_fault_text(r),
+			  NULL);
+		prov_save_failed(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
+		return;
+	}
+	agent_point(a, "progress-saved");
+	prov_saved(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
+}
+
+static void failed_discovery(struct agent *a, enum prov_reason r, const char *detail)
+{
+	prov_failed(a->prov, r, detail, 0, agent_now(), agent_utc_or_0(a), agent_random(a));
+}
+
+/* The only discovery of this build: a file whose owner we trust (architecture 3.4). */
+static void discover(struct agent *a, const struct mst_instruction *i)
+{
+	char path[AGENT_PATH_MAX];
+	struct mst_diag d = { 0 };
+	uint8_t *cbor;
+	size_t n = 0;
+	int r;
+
+	if (i->method != MST_METHOD_FILE || !mst_view_to_str(i->uri, path, sizeof(path)) || path[0] != '/') {
+		failed_discovery(a, PROV_UNSUPPORTED, "discovery here is \"file\" with an absolute path");
+		return;
+	}
+	cbor = malloc(MST_SEQ_OCTETS);
+	r = cbor ? agent_read_sequence(path, true, cbor, MST_SEQ_OCTETS, &n, &d) : MST_FAULT_MEMORY;
+	if (r < 0)
+		failed_discovery(a, PROV_INTERNAL, mst_fault_text(r));
+	else if (r)
+		failed_discovery(a, PROV_UNREACHABLE, d.text);
+	else if (prov_discovered(a->prov, (struct mst_view){ cbor, n }, agent_now(), agent_utc_or_0(a),
+				 agent_random(a), &d))
+		agent_log(a, AGENT_WARN, "discovery-useless", "file", path, "field", d.field, "text", d.text,
+			  NULL);
+	free(cbor);
+}
+
+static void log_reports(struct agent *a)
+{
+	const struct prov_report *r;
+	size_t n = prov_reports(a->prov, &r);
+
+	for (size_t i = 0; i < n; i++)
+		agent_log(a, AGENT_WARN, "reason", "resource", r[i].resource, "reason",
+			  prov_reason_text(r[i].reason), "detail", r[i].detail, "remedy",
+			  status_remedy(r[i].reason), NULL);
+}
+
+static void stop(struct agent *a, int code)
+{
+	a->stop = true;
+	a->exit_code = code;
+	event_base_loopbreak(a->base);
+}
+
+/* The engine came to rest in a state: what does that mean for the rest of us? */
+static void settled(struct agent *a)
+{
+	enum prov_state s = prov_state(a->prov);
+
+	if (s == a->seen_state)
+		return;
+	a->seen_state = s;
+	if (s == PROV_ENROLLED)
+		enrolled_now(a);
+	if (s == PROV_WAITING) {
+		log_reports(a);
+		if (a->once)
+			stop(a, 1);
+	}
+}
+
+/* With --once: is there anything left to wait for? */
+static void maybe_done(struct agent *a)
+{
+	enum agent_mode m = agent_mode(a);
+
+	if (!a->once || a->stop || m == AGENT_BUSY || m == AGENT_WAITING)
+		return;
+	stop(a, m == AGENT_ENROLLED ? 0 : 1);
+}
+
+/* True when something was done. */
+static bool engine_step(struct agent *a)
+{
+	if (a->errand == AGENT_RUN &&
+	    (prov_want(a->prov) != PROV_WANT_BOOTSTRAP || prov_serial(a->prov) != a->serial)) {
+		errand_drop(a);                  /* the engine gave up on it, or a trigger replaced it */
+		return true;
+	}
+	switch (prov_want(a->prov)) {
+	case PROV_WANT_SAVE:
+		save_progress(a);
+		return true;
+	case PROV_WANT_DISCOVER:
+		discover(a, prov_current(a->prov));
+		return true;
+	case PROV_WANT_BOOTSTRAP:
+		if (a->errand == AGENT_RUN)
+			return false;
+		check_drop(a);
+		if (a->has_active && !strcmp(a->active.attempt, prov_attempt(a->prov)))
+			/* The power went between promoting and telling the engine: this attempt has its
+			 * credential. */
+			prov_succeeded(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
+		else
+			errand_start(a, prov_current(a->prov));
+		return true;
+	case PROV_WANT_NOTHING:
+		break;
+	}
+	return false;
+}
+
+static void timers(struct agent *a)
+{
+	mst_ms now = agent_now();
+
+	if (a->errand != AGENT_NO_ERRAND && now >= enrolee_deadline(a->enrolee))
+		enrolee_tick(a->enrolee, now, agent_utc(a));
+	if (a->check && now >= mmaf_deadline(a->check))
+		mmaf_tick(a->check, now, agent_utc(a));
+	if (now >= prov_deadline(a->prov))
+		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
+	if (agent_mode(a) != AGENT_ENROLLED || a->once)
+		return;
+	if (agent_utc(a) >= a->renew_at) {
+		a->renew_at = agent_utc(a) + RENEW_RETRY_S;
+		trigger_or_say(a, "renewal");
+	} else if (!a->check && now >= a->check_at) {
+		check_start(a);
+	}
+}
+
+static void arm(struct agent *a)
+{
+	mst_ms now = agent_now(), at = now + 3600 * 1000;
+	struct timeval tv;
+
+#define SOONER(t) do { mst_ms t_ = (t); if (t_ < at) at = t_; } while (0)
+	if (a->errand != AGENT_NO_ERRAND)
+		SOONER(enrolee_deadline(a->enrolee));
+	if (a->check)
+		SOONER(mmaf_deadline(a->check));
+	SOONER(prov_deadline(a->prov));
+	if (agent_mode(a) == AGENT_ENROLLED) {
+		mst_time left = a->renew_at - agent_utc(a);
+
+		SOONER(a->check_at);
+		if (left < 3600)
+			SOONER(now + (left > 0 ? left : 0) * 1000);
+	}
+#undef SOONER
+	at = at > now ? at - now : 1;
+	tv = (struct timeval){ .tv_sec = at / 1000, .tv_usec = (at % 1000) * 1000 };
+	evtimer_add(a->timer, &tv);
+}
+
+void agent_turn(struct agent *a)
+{
+	/* Bounded: the engine reaches rest after at most its instructions; a bug must not spin. */
+	for (unsigned i = 0; i < 10000 && !a->stop; i++) {
+		if (a->errand != AGENT_NO_ERRAND)
+			errand_drive(a);
+		if (!engine_step(a) &&
+		    (a->errand == AGENT_NO_ERRAND || enrolee_want(a->enrolee) == ENROLEE_WANT_ANSWER ||
+		     enrolee_want(a->enrolee) == ENROLEE_WANT_OPEN))
+			break;
+	}
+	settled(a);
+	maybe_done(a);
+	if (!a->stop)
+		arm(a);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	timers(arg);
+	agent_turn(arg);
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *a = arg;
+
+	(void)fd;
+	(void)what;
+	agent_log(a, AGENT_INFO, "stopping", NULL);
+	stop(a, a->once ? 1 : 0);
+}
+
+/* Start and end -------------------------------------------------------------------------------------- */
+
+static int take_lock(struct agent *a)
+{
+	char path[AGENT_PATH_MAX + 16];
+
+	if (mkdir(a->cfg.run, 0700) && errno != EEXIST) {
+		agent_log(a, AGENT_ERROR, "run-directory", "path", a->cfg.run, "why", strerror(errno), NULL);
+		return MST_FAULT_CONFIG;
+	}
+	snprintf(path, sizeof(path), "%s/agent.lock", a->cfg.run);
+	a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (a->lock_fd < 0 || flock(a->lock_fd, LOCK_EX | LOCK_NB)) {
+		agent_log(a, AGENT_ERROR, "locked", "path", path, "why",
+			  a->lock_fd >= 0 && errno == EWOULDBLOCK ? "another agent runs on this state"
+								  : strerror(errno),
+			  NULL);
+		return MST_FAULT_CONFIG;
+	}
+	return 0;
+}
+
+/* One slot: present, absent, or damaged. Damaged is never treated as absent (lesson 16). */
+static int load_slot(struct agent *a, enum mst_slot slot, struct mst_root_cred *c, bool *has, bool *damaged)
+{
+	struct mst_diag d = { 0 };
+	int r = a->env->ops->load(a->env, slot, c, &d);
+
+	*has = r == 0;
+	*damaged = r == MST_SECENV_CORRUPT || r == MST_FAULT_CORRUPT;
+	if (*damaged)
+		agent_log(a, AGENT_ERROR, "slot-damaged", "slot",
+			  slot == MST_SLOT_ACTIVE ? "active" : "pending", "text", d.text, NULL);
+	if (r == 0 || r == MST_SECENV_NONE || *damaged)
+		return 0;
+	agent_log(a, AGENT_ERROR, "slot-unreadable", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+	return r < 0 ? r : MST_FAULT_IO;
+}
+
+static int open_store(struct agent *a)
+{
+	struct mst_diag d = { 0 };
+	int r = mst_secenv_file_open(a->cfg.state, a->cfg.key_file, a->crypto, &a->env, &d);
+
+	if (r) {
+		agent_log(a, AGENT_ERROR, "secure-environment", "path", a->cfg.state, "field", d.field, "why",
+		          r > 0 ? d.text : mst_fault_text(r), NULL);
+		return r < 0 ? r : MST_FAULT_CONFIG;
+	}
+	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
+	if (!r)
+		r = load_slot(a, MST_SLOT_PENDING, &a->pending, &a->has_pending, &a->pending_damaged);
+	if (!r)
+		load_clock(a);
+	return r;
+}
+
+static int open_engine(struct agent *a)
+{
+	struct prov_config c = {
+		.methods = 1u << MST_METHOD_CERT | 1u << MST_METHOD_FILE,
+		.backoff_first = a->cfg.backoff_first * 1000,
+		.backoff_max = a->cfg.backoff_max * 1000,
+		.discover_ms = 60000,
+		/* Four sessions and a dozen answers, each with a deadline of its own. */
+		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000,
+	};
+
+	a->prov_storage = calloc(1, prov_size());
+	a->enrolee = calloc(1, sizeof(*a->enrolee));
+	if (!a->prov_storage || !a->enrolee)
+		return MST_FAULT_MEMORY;
+	(void)mlock(a->enrolee, sizeof(*a->enrolee));
+	a->prov = prov_init(a->prov_storage, prov_size(), &c);
+	return a->prov ? 0 : MST_FAULT_BUG;
+}
+
+static int open_loop(struct agent *a)
+{
+	a->base = event_base_new();
+	a->timer = a->base ? evtimer_new(a->base, on_timer, a) : NULL;
+	a->on_term = a->base ? evsignal_new(a->base, SIGTERM, on_signal, a) : NULL;
+	a->on_int = a->base ? evsignal_new(a->base, SIGINT, on_signal, a) : NULL;
+	if (!a->timer || !a->on_term || !a->on_int || event_add(a->on_term, NULL) ||
+	    event_add(a->on_int, NULL))
+		return MST_FAULT_MEMORY;
+	return 0;
+}
+
+int agent_open(struct agent *a)
+{
+	const char *which = NULL;
+	struct mst_diag d = { 0 };
+	int r = mst_crypto_self_test(a->crypto, &which);
+
+	if (r) {
+		agent_log(a, AGENT_ERROR, "self-test", "failed", which, NULL);
+		return r;
+	}
+	r = take_lock(a);
+	if (!r)
+		r = open_store(a);
+	if (!r)
+		r = open_engine(a);
+	if (!r)
+		r = open_loop(a);
+	if (r)
+		return r;
+	/* Without an initial credential a node that is enrolled still runs (lesson 2); it cannot renew. */
+	r = agent_load_identity(a, &d);
+	if (r)
+		agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "initial-credential", "path", d.field,
+			  "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+	if (r && !a->has_active)
+		return MST_FAULT_CONFIG;
+	r = session_tls_psk(a, &a->tls_psk, &d);
+	if (r) {
+		agent_log(a, AGENT_ERROR, "tls", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+		return MST_FAULT_CRYPTO;
+	}
+	return control_open(a);
+}
+
+/* What to do with the power back: go on where it was cut, else what the slots say, else the boot trigger. */
+static void boot(struct agent *a)
+{
+	uint8_t *blob = malloc(PROV_BLOB_MAX);
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+	bool going = false;
+
+	if (blob && a->env->ops->load_blob(a->env, "progress", blob, PROV_BLOB_MAX, &n, &d) == 0)
+		going = prov_resume(a->prov, (struct mst_view){ blob, n }, agent_now(), agent_utc_or_0(a),
+				    agent_random(a), &d) == 0;
+	free(blob);
+	a->seen_state = prov_state(a->prov);
+	if (a->has_active)
+		enrolled_now(a);
+	if (going && (a->seen_state == PROV_SAVING || a->seen_state == PROV_DISCOVERING ||
+		      a->seen_state == PROV_BOOTSTRAPPING)) {
+		agent_log(a, AGENT_INFO, "resuming", "attempt", prov_attempt(a->prov), NULL);
+	} else if (a->has_pending) {
+		errand_finish_pending(a);
+	} else if (agent_mode(a) == AGENT_ENROLLED) {
+		agent_log(a, AGENT_INFO, "enrolled-already", "key", a->active.key_id, "maf",
+			  a->active.maf_fqdn, NULL);
+	} else if (a->active_damaged) {
+		agent_log(a, AGENT_ERROR, "damaged", "remedy",
+			  "restore the state directory, or run: muster-agent trigger", NULL);
+	} else if (a->once || prov_state(a->prov) != PROV_WAITING) {
+		trigger_or_say(a, "boot");
+	}
+	agent_turn(a);
+}
+
+int agent_run(struct agent *a)
+{
+	boot(a);
+	if (!a->stop)
+		event_base_dispatch(a->base);
+	save_clock(a);
+	return a->exit_code;
+}
+
+struct agent *agent_new(const struct agent_config *cfg, bool once)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	(void)mlock(a, sizeof(*a)); /* keys are in here: not into swap, where the limits allow it */
+	a->cfg = *cfg;
+	a->once = once;
+	a->lock_fd = -1;
+	a->crypto = mst_crypto_openssl();
+	return a;
+}
+
+struct agent *agent_free(struct agent *a)
+{
+	if (!a)
+		return NULL;
+	if (a->enrolee)
+		errand_drop(a);
+	check_drop(a);
+	control_close(a);
+	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
+	if (a->env)
+		a->env->ops->close(a->env);
+	for (size_t i = 0; i < a->n_anchors; i++)
+		free(a->anchor[i]);
+	free(a->chain_pem);
+	free(a->prov_storage);
+	free(a->enrolee);
+	if (a->timer)
+		event_free(a->timer);
+	if (a->on_term)
+		event_free(a->on_term);
+	if (a->on_int)
+		event_free(a->on_int);
+	if (a->base)
+		event_base_free(a->base);
+	if (a->lock_fd >= 0)
+		close(a->lock_fd);
+	mst_wipe(a, sizeof(*a));
+	free(a);
+	return NULL;
+}
+

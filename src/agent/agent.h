@@ -1,0 +1,164 @@
+/*
+ * muster-agent: the enrolee on Linux (architecture 2). The shell around three pure machines:
+ *
+ *   lib/proto/provisioning   which instruction next, when again
+ *   lib/enrolee              one instruction, from first packet to promoted credential
+ *   lib/proto/mmaf           the check of a credential in use
+ *
+ * Everything here is wiring: sessions, files, timers, sockets, texts. One event loop, no thread.
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include <jansson.h>
+
+#include "agent/config.h"
+#include "enrolee/clock.h"
+#include "enrolee/enrolee.h"
+#include "proto/provisioning/provisioning.h"
+#include "secenv/secenv.h"
+#include "transport/client.h"
+
+struct event;
+struct event_base;
+struct agent_control;
+
+enum agent_mode {
+	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
+	AGENT_BUSY,                  /* a run is going on */
+	AGENT_WAITING,               /* all instructions failed; the backoff runs */
+	AGENT_ENROLLED,
+	AGENT_DAMAGED,               /* the credential store does not check; a person decides (lesson 16) */
+	AGENT_MODE__COUNT
+};
+
+/* What the running enrolee, if any, belongs to. */
+enum agent_errand { AGENT_NO_ERRAND, AGENT_RUN /* of the engine */, AGENT_FINISH /* a pending slot alone */ };
+
+struct agent {
+	struct agent_config cfg;
+	struct event_base *base;
+	struct event *timer, *on_term, *on_int;
+	bool once, stop;
+	int exit_code;
+
+	struct mst_crypto *crypto;
+	struct mst_secenv *env;
+	struct mst_clock clock;
+	struct mst_tls_ctx *tls_psk;
+
+	/* Initial credential. */
+	char *chain_pem;
+	size_t chain_n;
+	uint8_t pkcs8[MST_PKEY_MAX];
+	size_t pkcs8_n;
+	uint8_t *anchor[16];
+	struct mst_view anchors[16];
+	size_t n_anchors;
+	char from[MST_ID_MAX];
+
+	/* Root credentials; keys in them, so wiped at the end. */
+	struct mst_root_cred active, pending;
+	bool has_active, has_pending, active_damaged, pending_damaged;
+	mst_time renew_at;
+	mst_ms check_at;
+	unsigned check_refusals;     /* in a row */
+	char check_text[MST_DIALOG_DETAIL + 32];
+
+	void *prov_storage;
+	struct prov *prov;
+	enum prov_state seen_state;
+	uint32_t serial;             /* of the thing wanted that the errand serves */
+
+	struct enrolee *enrolee;
+	enum agent_errand errand;
+	enum enrolee_point seen_point;
+	struct mst_client *client;
+	struct mst_tls_ctx *tls_mef;
+	unsigned session;            /* number of the open (or opening) session */
+
+	struct mmaf *check;          /* a running check, or NULL */
+	struct mst_client *check_client;
+
+	struct agent_control *control;
+	int lock_fd;
+};
+
+/* agent.c */
+struct agent *agent_new(const struct agent_config *cfg, bool once);
+struct agent *agent_free(struct agent *a);
+/* Opens everything that must be there; 0 or a fault, explained in the log. */
+MST_MUST_CHECK int agent_open(struct agent *a);
+int agent_run(struct agent *a);                      /* exit code */
+/* Hand in a sequence (CBOR). 0 or a positive prov_reason with `d`. */
+MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, struct mst_diag *d);
+MST_MUST_CHECK int agent_trigger_file(struct agent *a, struct mst_diag *d);
+enum agent_mode agent_mode(const struct agent *a);
+/* Do what is wanted until everything waits; then set the timer. Every callback ends with it. */
+void agent_turn(struct agent *a);
+mst_ms agent_now(void);
+mst_time agent_utc(const struct agent *a);           /* best knowledge */
+mst_time agent_utc_or_0(const struct agent *a);      /* 0 while it is only a lower bound */
+uint32_t agent_random(struct agent *a);
+void agent_learn_time(struct agent *a, mst_time server);
+/* An errand for a pending slot alone has ended. */
+void agent_finished(struct agent *a, bool done, enum prov_reason r);
+void agent_lost_credential(struct agent *a, const char *why);
+
+/* errand.c: carries enrolee's wants out */
+void errand_start(struct agent *a, const struct mst_instruction *i);
+void errand_finish_pending(struct agent *a);
+void errand_drive(struct agent *a);                  /* until it waits or has ended */
+void errand_drop(struct agent *a);                   /* superseded: close and forget */
+
+/* session.c */
+MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+				const struct mst_key *psk, const char *psk_identity,
+				const struct mst_client_ops *ops, struct mst_client **ret);
+MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
+				   struct mst_diag *d);
+MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
+enum prov_reason session_reason(enum mst_tls_end why);
+void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail);
+MST_MUST_CHECK int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a,
+				  struct mst_diag *d);
+bool session_send(struct mst_client *c, const struct mst_request *q, const char *host);
+
+/* check.c: is the credential in use still known? */
+void check_start(struct agent *a);
+void check_drop(struct agent *a);
+
+/* files.c */
+MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
+				   struct mst_diag *d);
+MST_MUST_CHECK int agent_load_identity(struct agent *a, struct mst_diag *d);
+/* A sequence file (JSON or CBOR) to CBOR; `trusted`: only root's or our own, and nobody else may write it. */
+MST_MUST_CHECK int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap,
+				       size_t *ret_n, struct mst_diag *d);
+MST_MUST_CHECK int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n,
+					  struct mst_diag *d);
+
+/* control.c, ctl.c */
+MST_MUST_CHECK int control_open(struct agent *a);
+void control_close(struct agent *a);
+int ctl_status(const struct agent_config *cfg, bool json);
+int ctl_trigger(const struct agent_config *cfg, const char *what);
+
+/* status.c */
+json_t *status_json(const struct agent *a);
+json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at);
+void status_print(FILE *out, const json_t *status);
+void status_print_reasons(FILE *out, const json_t *status);
+const char *status_remedy(enum prov_reason r);
+const char *status_words(enum prov_reason r);
+
+/* log.c: event, then name, value, …, NULL */
+void agent_log(const struct agent *a, enum agent_log_level level, const char *event, ...)
+	__attribute__((sentinel));
+
+/* point.c */
+bool agent_point_known(const char *name);
+/* A durable point was reached: log it; with crash_at set to it, die as in a power cut. */
+void agent_point(const struct agent *a, const char *name);
+
+#endif

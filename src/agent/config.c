@@ -1,0 +1,252 @@
+#include "agent/config.h"
+
+#include <libconfig.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "transport/tls.h"
+
+enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT };
+
+static const char *const formats[] = { "text", "json", NULL };
+static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
+
+/* The whole configuration on one screen. Paths are relative to the file; "" = not set. */
+static const struct item {
+	const char *name;
+	enum type type;
+	size_t offset, size;
+	const char *preset;
+	int64_t least, most;                 /* SECONDS */
+	const char *const *choices;
+} items[] = {
+#define TEXT(n, m, t, d)                                                                                     \
+	{                                                                                                    \
+		n, t, offsetof(struct agent_config, m), sizeof(((struct agent_config *)0)->m), d, 0, 0, NULL \
+	}
+#define NUMBER(n, m, d, lo, hi) { n, T_SECONDS, offsetof(struct agent_config, m), 0, d, lo, hi, NULL }
+#define CHOICE(n, m, d, list) { n, T_CHOICE, offsetof(struct agent_config, m), 0, d, 0, 0, list }
+	TEXT("state", state, T_PATH, "state"),
+	TEXT("key_file", key_file, T_PATH, "state.key"),
+	TEXT("certificate", certificate, T_PATH, "node.pem"),
+	TEXT("key", key, T_PATH, "node.key"),
+	TEXT("anchors", anchors, T_PATH, "anchors.pem"),
+	TEXT("bootstrap", bootstrap, T_PATH, ""),
+	TEXT("run", run, T_PATH, "run"),
+	TEXT("node_id", node_id, T_TEXT, ""),
+	NUMBER("backoff_first", backoff_first, "5s", 1, 86400),
+	NUMBER("backoff_max", backoff_max, "1h", 1, 604800),
+	NUMBER("check_every", check_every, "1d", 1, 31536000),
+	NUMBER("open_timeout", open_timeout, "30s", 1, 600),
+	NUMBER("answer_timeout", answer_timeout, "30s", 1, 600),
+	CHOICE("tls_profile", tls_profile, "both", profiles),
+	CHOICE("log.format", log_format, "text", formats),
+	CHOICE("log.level", log_level, "info", levels),
+	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
+	TEXT("crash_at", crash_at, T_POINT, ""),
+#undef TEXT
+#undef NUMBER
+#undef CHOICE
+};
+
+struct reading {
+	struct agent_config *c;
+	const char *dir;                     /* of the file, with a slash, or "" */
+	FILE *err;
+	int errors;
+};
+
+static void complain(struct reading *r, const config_setting_t *s, const char *name, const char *text)
+{
+	const char *file = s && config_setting_source_file(s) ? config_setting_source_file(s) : r->c->file;
+
+	fprintf(r->err, "%s:%u: %s: %s\n", file, s ? (unsigned)config_setting_source_line(s) : 1, name, text);
+	r->errors++;
+}
+
+/* "90s", "5m", "1h", "7d". */
+static bool parse_seconds(const char *s, int64_t *ret)
+{
+	static const struct {
+		char suffix;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char *end = NULL;
+	unsigned long n;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	n = strtoul(s, &end, 10);
+	for (size_t i = 0; i < MST_COUNT(units); i++) {
+		if (*end == units[i].suffix && !end[1] && n < 100000000) {
+			*ret = (int64_t)n * units[i].seconds;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void set_text(struct reading *r, const struct item *it, const config_setting_t *s, const char *v)
+{
+	char *out = (char *)r->c + it->offset;
+	bool relative = it->type == T_PATH && *v && *v != '/';
+	int n = snprintf(out, it->size, "%s%s", relative ? r->dir : "", v);
+
+	if (n < 0 || (size_t)n >= it->size)
+		complain(r, s, it->name, "too long");
+	else if (it->type == T_POINT && *v && !agent_point_known(v))
+		complain(r, s, it->name, "no such point; the man page lists them");
+}
+
+static void set_value(struct reading *r, const struct item *it, const config_setting_t *s, const char *v)
+{
+	int64_t *number = (int64_t *)(void *)((char *)r->c + it->offset);
+	char text[128];
+	int64_t x;
+
+	switch (it->type) {
+	case T_TEXT:
+	case T_PATH:
+	case T_POINT:
+		set_text(r, it, s, v);
+		return;
+	case T_SECONDS:
+		if (!parse_seconds(v, &x)) {
+			complain(r, s, it->name, "not a duration like \"90s\", \"5m\", \"1h\" or \"7d\"");
+		} else if (x < it->least || x > it->most) {
+			snprintf(text, sizeof(text), "must be %lld to %lld seconds", (long long)it->least,
+				 (long long)it->most);
+			complain(r, s, it->name, text);
+		} else {
+			*number = x;
+		}
+		return;
+	case T_CHOICE:
+		for (x = 0; it->choices[x]; x++) {
+			if (!strcmp(v, it->choices[x])) {
+				*number = x;
+				return;
+			}
+		}
+		snprintf(text, sizeof(text), "unknown value \"%.40s\"; one of %s, %s%s%s", v, it->choices[0],
+			 it->choices[1], it->choices[2] ? ", " : "", it->choices[2] ? it->choices[2] : "");
+		complain(r, s, it->name, text);
+		return;
+	}
+}
+
+static void read_routes(struct reading *r, config_setting_t *list)
+{
+	struct agent_config *c = r->c;
+
+	if (!config_setting_is_list(list)) {
+		complain(r, list, "connect_to",
+			 "must be a list: ( { name = \"host:port\"; address = \"host:port\"; } )");
+		return;
+	}
+	for (unsigned i = 0; i < (unsigned)config_setting_length(list); i++) {
+		config_setting_t *e = config_setting_get_elem(list, i);
+		const char *name = NULL, *address = NULL;
+		struct agent_route *route = &c->route[c->n_routes];
+
+		if (c->n_routes == AGENT_ROUTES_MAX) {
+			complain(r, e, "connect_to", "more than 16 entries");
+			return;
+		}
+		if (!config_setting_is_group(e) || config_setting_length(e) != 2 ||
+		    !config_setting_lookup_string(e, "name", &name) ||
+		    !config_setting_lookup_string(e, "address", &address) || !strrchr(name, ':') ||
+		    !strrchr(address, ':')) {
+			complain(r, e, "connect_to", "an entry has name and address, both \"host:port\"");
+			continue;
+		}
+		if ((size_t)snprintf(route->name, sizeof(route->name), "%s", name) >= sizeof(route->name) ||
+		    (size_t)snprintf(route->address, sizeof(route->address), "%s", address) >=
+			    sizeof(route->address))
+			complain(r, e, "connect_to", "too long");
+		c->n_routes++;
+	}
+}
+
+static const struct item *find_item(const char *name)
+{
+	for (size_t i = 0; i < MST_COUNT(items); i++) {
+		if (!strcmp(items[i].name, name))
+			return &items[i];
+	}
+	return NULL;
+}
+
+/* Every setting in the file must be in the table: a misspelt one is an error, not a default. */
+static void read_group(struct reading *r, config_setting_t *group, const char *prefix)
+{
+	for (unsigned i = 0; i < (unsigned)config_setting_length(group); i++) {
+		config_setting_t *s = config_setting_get_elem(group, i);
+		const char *v = config_setting_get_string(s);
+		const struct item *it;
+		char name[128];
+
+		snprintf(name, sizeof(name), "%s%s", prefix, config_setting_name(s));
+		it = find_item(name);
+		if (!*prefix && !strcmp(name, "log") && config_setting_is_group(s))
+			read_group(r, s, "log.");
+		else if (!strcmp(name, "connect_to"))
+			read_routes(r, s);
+		else if (!it)
+			complain(r, s, name, "unknown setting");
+		else if (!v)
+			complain(r, s, name, "must be a text in quotes");
+		else
+			set_value(r, it, s, v);
+	}
+}
+
+int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
+{
+	struct agent_config *c = calloc(1, sizeof(*c));
+	char dir[AGENT_PATH_MAX] = "";
+	struct reading r = { .c = c, .dir = dir, .err = err };
+	const char *slash = strrchr(file, '/');
+	config_t cfg;
+
+	if (!c)
+		return MST_FAULT_MEMORY;
+	if ((size_t)snprintf(c->file, sizeof(c->file), "%s", file) >= sizeof(c->file)) {
+		fprintf(err, "%s: the file's name is too long\n", file);
+		free(c);
+		return MST_FAULT_CONFIG;
+	}
+	if (slash)
+		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - file + 1), file);
+	for (size_t i = 0; i < MST_COUNT(items); i++)
+		set_value(&r, &items[i], NULL, items[i].preset);
+	config_init(&cfg);
+	if (config_read_file(&cfg, file) != CONFIG_TRUE) {
+		fprintf(err, "%s:%d: %s\n", config_error_file(&cfg) ? config_error_file(&cfg) : file,
+			config_error_line(&cfg), config_error_text(&cfg));
+		r.errors++;
+	} else {
+		read_group(&r, config_root_setting(&cfg), "");
+	}
+	if (!r.errors && c->backoff_first > c->backoff_max)
+		complain(&r, config_lookup(&cfg, "backoff_max"), "backoff_max", "is less than backoff_first");
+	if (!r.errors)
+		*ret_c = *c;
+	config_destroy(&cfg);
+	free(c);
+	return r.errors ? MST_FAULT_CONFIG : 0;
+}
+
+const char *agent_config_route(const struct agent_config *c, const char *host, uint16_t port)
+{
+	char name[AGENT_PATH_MAX];
+
+	snprintf(name, sizeof(name), "%s:%u", host, port);
+	for (size_t i = 0; i < c->n_routes; i++) {
+		if (!strcasecmp(c->route[i].name, name))
+			return c->route[i].address;
+	}
+	return NULL;
+}

@@ -1,0 +1,208 @@
+/*
+ * The local socket run/agent.sock: one JSON object a line in, one out. Only root and the agent's own user
+ * are listened to, by the kernel's word (SO_PEERCRED), not by the file's rights alone.
+ *
+ *   {"op":"status"}                      → the status object
+ *   {"op":"trigger"}                     → the configured instructions, again
+ *   {"op":"trigger","sequence":{…}}      → these instructions
+ */
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define LINE_MAX_OCTETS (2 * MST_SEQ_OCTETS)
+#define PEERS_MAX 8
+#define PEER_IDLE_S 30
+
+struct agent_control {
+	struct event *ev;
+	int fd;
+	struct bufferevent *peer[PEERS_MAX];
+	char path[108];
+};
+
+static void forget(struct agent *a, struct bufferevent *b)
+{
+	for (size_t i = 0; i < PEERS_MAX; i++) {
+		if (a->control->peer[i] == b)
+			a->control->peer[i] = NULL;
+	}
+	bufferevent_free(b);
+}
+
+static json_t *refusal(const char *field, const char *text)
+{
+	json_t *o = json_pack("{s:b, s:{s:s, s:s}}", "ok", false, "error", "field", field, "text", text);
+
+	return o ? o : json_pack("{s:b}", "ok", false);
+}
+
+static json_t *do_trigger(struct agent *a, const json_t *q)
+{
+	json_t *sequence = json_object_get(q, "sequence");
+	char *text = sequence ? json_dumps(sequence, JSON_COMPACT) : NULL;
+	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+	json_t *answer;
+	int r;
+
+	if (sequence && text && cbor) {
+		r = agent_sequence_to_cbor(mst_view_str(text), cbor, MST_SEQ_OCTETS, &n, &d);
+		if (!r)
+			r = agent_trigger(a, (struct mst_view){ cbor, n }, &d);
+	} else {
+		r = sequence ? MST_FAULT_MEMORY : agent_trigger_file(a, &d);
+	}
+	free(text);
+	free(cbor);
+	if (r)
+		answer = refusal(d.field, d.text[0] ? d.text
+					  : r > 0   ? prov_reason_text((enum prov_reason)r)
+						    : mst_fault_text(r));
+	else
+		answer = json_pack("{s:b, s:s}", "ok", true, "attempt", prov_attempt(a->prov));
+	if (!r)
+		agent_log(a, AGENT_INFO, "triggered", "by", "control", "attempt", prov_attempt(a->prov),
+			  NULL);
+	return answer;
+}
+
+static json_t *answer_to(struct agent *a, const char *line)
+{
+	json_error_t e;
+	json_t *q = json_loads(line, JSON_REJECT_DUPLICATES, &e), *answer;
+	const char *op = json_string_value(json_object_get(q, "op"));
+
+	if (!q)
+		answer = refusal("", e.text);
+	else if (op && !strcmp(op, "status"))
+		answer = status_json(a);
+	else if (op && !strcmp(op, "trigger"))
+		answer = do_trigger(a, q);
+	else
+		answer = refusal("op", "one of status, trigger");
+	json_decref(q);
+	return answer;
+}
+
+static void on_line(struct bufferevent *b, void *arg)
+{
+	struct evbuffer *in = bufferevent_get_input(b);
+	struct agent *a = arg;
+	json_t *answer;
+	char *line, *text;
+
+	while ((line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF)) != NULL) {
+		answer = answer_to(a, line);
+		text = json_dumps(answer, JSON_COMPACT);
+		bufferevent_write(b, text ? text : "{}", text ? strlen(text) : 2);
+		bufferevent_write(b, "\n", 1);
+		free(text);
+		free(line);
+		json_decref(answer);
+	}
+	if (evbuffer_get_length(in) >= LINE_MAX_OCTETS)
+		forget(a, b);
+	agent_turn(a);
+}
+
+static void on_gone(struct bufferevent *b, short what, void *arg)
+{
+	(void)what;
+	forget(arg, b);
+}
+
+static bool may_speak(int fd)
+{
+	struct ucred c;
+	socklen_t n = sizeof(c);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) == 0 && (c.uid == 0 || c.uid == geteuid());
+}
+
+static void on_peer(evutil_socket_t listener, short what, void *arg)
+{
+	static const struct timeval idle = { .tv_sec = PEER_IDLE_S };
+	struct agent *a = arg;
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct bufferevent *b;
+	size_t i;
+
+	(void)what;
+	if (fd < 0)
+		return;
+	for (i = 0; i < PEERS_MAX && a->control->peer[i]; i++)
+		;
+	b = i < PEERS_MAX && may_speak(fd) ? bufferevent_socket_new(a->base, fd, BEV_OPT_CLOSE_ON_FREE)
+					   : NULL;
+	if (!b) {
+		close(fd);
+		return;
+	}
+	a->control->peer[i] = b;
+	bufferevent_setcb(b, on_line, NULL, on_gone, a);
+	bufferevent_setwatermark(b, EV_READ, 0, LINE_MAX_OCTETS);
+	bufferevent_set_timeouts(b, &idle, &idle);
+	bufferevent_enable(b, EV_READ | EV_WRITE);
+}
+
+int control_open(struct agent *a)
+{
+	struct agent_control *c = calloc(1, sizeof(*c));
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	mode_t old;
+
+	if (!c)
+		return MST_FAULT_MEMORY;
+	a->control = c;
+	c->fd = -1;
+	if ((size_t)snprintf(un.sun_path, sizeof(un.sun_path), "%s/agent.sock", a->cfg.run) >=
+	    sizeof(un.sun_path)) {
+		agent_log(a, AGENT_ERROR, "control", "path", a->cfg.run, "why",
+			  "the run directory's name is too long for a socket", NULL);
+		return MST_FAULT_CONFIG;
+	}
+	/* The lock is ours, so what lies there is left over from an agent that was killed. */
+	unlink(un.sun_path);
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	old = umask(0177);
+	if (c->fd < 0 || bind(c->fd, (struct sockaddr *)&un, sizeof(un)) || listen(c->fd, 8)) {
+		umask(old);
+		agent_log(a, AGENT_ERROR, "control", "path", un.sun_path, "why", strerror(errno), NULL);
+		return MST_FAULT_IO;
+	}
+	umask(old);
+	memcpy(c->path, un.sun_path, sizeof(c->path));
+	c->ev = event_new(a->base, c->fd, EV_READ | EV_PERSIST, on_peer, a);
+	return c->ev && !event_add(c->ev, NULL) ? 0 : MST_FAULT_MEMORY;
+}
+
+void control_close(struct agent *a)
+{
+	struct agent_control *c = a->control;
+
+	if (!c)
+		return;
+	for (size_t i = 0; i < PEERS_MAX; i++) {
+		if (c->peer[i])
+			bufferevent_free(c->peer[i]);
+	}
+	if (c->ev)
+		event_free(c->ev);
+	if (c->fd >= 0)
+		close(c->fd);
+	if (c->path[0])
+		unlink(c->path);
+	free(c);
+	a->control = NULL;
+}

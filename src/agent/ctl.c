@@ -1,0 +1,189 @@
+/* The other end of run/agent.sock: `muster-agent status` and `muster-agent trigger`. */
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3 };
+
+static int dial(const struct agent_config *cfg)
+{
+	static const struct timeval limit = { .tv_sec = 10 };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	int fd;
+
+	if ((size_t)snprintf(un.sun_path, sizeof(un.sun_path), "%s/agent.sock", cfg->run) >=
+	    sizeof(un.sun_path))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static bool send_line(int fd, json_t *q)
+{
+	char *text = json_dumps(q, JSON_COMPACT);
+	size_t n = text ? strlen(text) : 0, at = 0;
+	bool ok = text != NULL;
+
+	if (text)
+		text[n++] = '\n';                /* in place of the NUL */
+	while (ok && at < n) {
+		ssize_t w = send(fd, text + at, n - at, MSG_NOSIGNAL);
+
+		ok = w > 0;
+		at += ok ? (size_t)w : 0;
+	}
+	free(text);
+	return ok;
+}
+
+static json_t *ask(int fd, json_t *q)
+{
+	json_error_t e;
+	json_t *answer = NULL;
+	FILE *f = NULL;
+
+	if (send_line(fd, q)) {
+		f = fdopen(fd, "r");
+		answer = f ? json_loadf(f, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &e) : NULL;
+	}
+	if (f)
+		fclose(f);
+	else
+		close(fd);
+	json_decref(q);
+	return answer;
+}
+
+/* Without a running agent the slots still tell what there is. */
+static json_t *status_from_slots(const struct agent_config *cfg)
+{
+	struct mst_root_cred *c = calloc(2, sizeof(*c));
+	struct mst_secenv *env = NULL;
+	struct mst_diag d = { 0 };
+	json_t *o = NULL;
+	int r = c ? mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d)
+		  : MST_FAULT_MEMORY;
+	int active = r, pending = r;
+
+	if (r) {
+		fprintf(stderr, "%s: %s\n", cfg->state, r > 0 ? d.text : mst_fault_text(r));
+	} else {
+		active = env->ops->load(env, MST_SLOT_ACTIVE, &c[0], &d);
+		pending = env->ops->load(env, MST_SLOT_PENDING, &c[1], &d);
+		o = json_pack("{s:b, s:s}", "running", false, "state",
+			      active == 0                 ? "enrolled"
+			      : active == MST_SECENV_NONE ? "not-enrolled"
+							  : "damaged");
+		json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
+		json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
+		env->ops->close(env);
+	}
+	if (c)
+		mst_wipe(c, 2 * sizeof(*c));
+	free(c);
+	return o;
+}
+
+int ctl_status(const struct agent_config *cfg, bool json)
+{
+	int fd = dial(cfg);
+	json_t *s = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "status")) : status_from_slots(cfg);
+	bool enrolled;
+
+	if (!s)
+		return EXIT_FAULT;
+	enrolled = json_is_object(json_object_get(s, "credential"));
+	if (json) {
+		json_dumpf(s, stdout, JSON_INDENT(2));
+		fputc('\n', stdout);
+	} else {
+		status_print(stdout, s);
+	}
+	json_decref(s);
+	return enrolled ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/* A file is read here, with the caller's rights; a URI becomes one discovery instruction. */
+static json_t *sequence_of(const char *what)
+{
+	uint8_t *cbor = malloc(MST_SEQ_OCTETS), *text = malloc(2 * MST_SEQ_OCTETS),
+		*scratch = malloc(2 * MST_SEQ_OCTETS);
+	struct mst_sequence *s = calloc(1, sizeof(*s));
+	struct mst_arena arena = mst_arena_of(scratch, 2 * MST_SEQ_OCTETS);
+	struct mst_writer w = mst_writer_of(text, 2 * MST_SEQ_OCTETS);
+	struct mst_diag d = { 0 };
+	json_t *o = NULL;
+	size_t n = 0;
+	int r = MST_FAULT_MEMORY;
+
+	if (cbor && text && scratch && s) {
+		r = agent_read_sequence(what, false, cbor, MST_SEQ_OCTETS, &n, &d);
+		if (!r)
+			r = mst_sequence_read_cbor((struct mst_view){ cbor, n }, &arena, s, &d);
+	}
+	if (r) {
+		fprintf(stderr, "%s: %s%s%s\n", what, d.field, d.field[0] ? ": " : "",
+			r > 0 ? d.text : mst_fault_text(r));
+	} else {
+		mst_sequence_write_json(s, &w);
+		o = w.ok ? json_loadb((const char *)w.p, w.n, 0, NULL) : NULL;
+	}
+	free(cbor);
+	free(text);
+	free(scratch);
+	free(s);
+	return o;
+}
+
+int ctl_trigger(const struct agent_config *cfg, const char *what)
+{
+	json_t *q = json_pack("{s:s}", "op", "trigger"), *answer, *sequence = NULL;
+	int fd, code = EXIT_FAULT;
+
+	if (what && strstr(what, "://"))
+		sequence = json_pack("{s:i, s:[{s:s, s:s, s:s}]}", "version", 1, "instructions", "kind",
+				     "discovery", "method", "bbn", "uri", what);
+	else if (what)
+		sequence = sequence_of(what);
+	if (what && !sequence) {
+		json_decref(q);
+		return EXIT_REFUSED;
+	}
+	if (sequence)
+		json_object_set_new(q, "sequence", sequence);
+	fd = dial(cfg);
+	if (fd < 0) {
+		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run,
+			strerror(errno));
+		json_decref(q);
+		return EXIT_FAULT;
+	}
+	answer = ask(fd, q);
+	if (json_is_true(json_object_get(answer, "ok"))) {
+		printf("triggered, attempt %s\n", json_string_value(json_object_get(answer, "attempt")));
+		code = EXIT_DONE;
+	} else if (answer) {
+		json_t *e = json_object_get(answer, "error");
+		const char *field = json_string_value(json_object_get(e, "field")),
+			   *text = json_string_value(json_object_get(e, "text"));
+
+		fprintf(stderr, "refused: %s%s%s\n", field ? field : "", field && *field ? ": " : "",
+			text ? text : "");
+		code = EXIT_REFUSED;
+	}
+	json_decref(answer);
+	return code;
+}

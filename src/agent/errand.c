@@ -1,0 +1,268 @@
+/* One errand: carries out what lib/enrolee wants, and tells the engine (or the slot logic) how it ended. */
+#include "agent/agent.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "crypto/derive.h"
+
+static void close_session(struct agent *a)
+{
+	a->client = mst_client_free(a->client);
+}
+
+void errand_drop(struct agent *a)
+{
+	close_session(a);
+	a->tls_mef = mst_tls_ctx_free(a->tls_mef);
+	a->session = 0;
+	a->errand = AGENT_NO_ERRAND;
+	a->seen_point = ENROLEE_AT_NOTHING;
+	enrolee_deinit(a->enrolee);
+}
+
+static void begin(struct agent *a, enum agent_errand errand)
+{
+	struct enrolee_config c = {
+		.crypto = a->crypto, .methods = 1u << MST_METHOD_CERT, .from = a->from,
+		.open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000,
+	};
+
+	errand_drop(a);
+	a->errand = errand;
+	enrolee_init(a->enrolee, &c);
+}
+
+/* The way a run's errand ends without success. The slot keeps what it has: a later run goes on from it. */
+static void run_failed(struct agent *a, enum prov_reason r, const char *detail, int64_t retry_after)
+{
+	agent_log(a, AGENT_WARN, "instruction-failed", "reason", prov_reason_text(r), "detail", detail,
+		  "attempt", prov_attempt(a->prov), NULL);
+	errand_drop(a);
+	prov_failed(a->prov, r, detail, retry_after, agent_now(), agent_utc_or_0(a), agent_random(a));
+}
+
+void errand_start(struct agent *a, const struct mst_instruction *i)
+{
+	struct mst_diag d = { 0 };
+	int r;
+
+	begin(a, AGENT_RUN);
+	a->serial = prov_serial(a->prov);
+	r = session_tls_mef(a, i, &a->tls_mef, &d);
+	if (r) {
+		run_failed(a, r > 0 ? PROV_MALFORMED : PROV_INTERNAL, r > 0 ? d.text : mst_fault_text(r), 0);
+		return;
+	}
+	if (!enrolee_start(a->enrolee, i, prov_attempt(a->prov), a->has_pending ? &a->pending : NULL,
+			   agent_now(), agent_utc(a), &d)) {
+		char text[sizeof(d.field) + sizeof(d.text) + 4];
+
+		snprintf(text, sizeof(text), "%s: %s", d.field, d.text);
+		run_failed(a, PROV_UNSUPPORTED, text, 0);
+	}
+}
+
+void errand_finish_pending(struct agent *a)
+{
+	begin(a, AGENT_FINISH);
+	agent_log(a, AGENT_INFO, "finishing", "key", a->pending.key_id, "attempt", a->pending.attempt, NULL);
+	if (!enrolee_resume(a->enrolee, &a->pending, agent_now(), agent_utc(a))) {
+		agent_log(a, AGENT_INFO, "pending-dropped", "why", "it has ended", NULL);
+		a->has_pending = false;
+		errand_drop(a);
+	}
+}
+
+/* Session callbacks ---------------------------------------------------------------------------------- */
+
+static void on_open(void *owner, struct mst_client *c)
+{
+	uint8_t exported[MST_EXPORT_LEN];
+	struct agent *a = owner;
+	bool psk = enrolee_session(a->enrolee).psk;
+
+	if (!psk && mst_client_export(c, MST_LABEL_BOOTSTRAP, exported, sizeof(exported)) != 0) {
+		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
+			     agent_now(), agent_utc(a));
+	} else {
+		enrolee_opened(a->enrolee, psk ? NULL : exported, agent_now(), agent_utc(a));
+	}
+	mst_wipe(exported, sizeof(exported));
+	agent_turn(a);
+}
+
+static void on_response(void *owner, struct mst_client *c, const struct mst_http_msg *m)
+{
+	struct agent *a = owner;
+	struct mst_response answer;
+	struct mst_diag d = { 0 };
+
+	(void)c;
+	if (session_answer(m, &answer, &d) == 0)
+		enrolee_feed(a->enrolee, &answer, agent_now(), agent_utc(a));
+	else
+		enrolee_garbage(a->enrolee, d.text, agent_now(), agent_utc(a));
+	agent_turn(a);
+}
+
+static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
+{
+	struct agent *a = owner;
+	char text[MST_DIALOG_DETAIL];
+
+	(void)c;
+	session_detail(text, sizeof(text), why, detail);
+	close_session(a);
+	enrolee_lost(a->enrolee, session_reason(why), text, agent_now(), agent_utc(a));
+	agent_turn(a);
+}
+
+static const struct mst_client_ops session_ops = { on_open, on_response, on_end };
+
+/* Wants ---------------------------------------------------------------------------------------------- */
+
+static void open_wanted(struct agent *a)
+{
+	struct enrolee_session s = enrolee_session(a->enrolee);
+	int r;
+
+	close_session(a);
+	a->session = s.number;
+	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity",
+		  s.psk ? s.psk_identity : "certificate", NULL);
+	r = session_open(a, s.host, s.port, s.psk ? a->tls_psk : a->tls_mef, s.key, s.psk_identity,
+			 &session_ops, &a->client);
+	if (r)
+		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));
+}
+
+static void send_wanted(struct agent *a)
+{
+	const struct mst_request *q = enrolee_request(a->enrolee);
+
+	if (a->client && session_send(a->client, q, enrolee_session(a->enrolee).host))
+		enrolee_sent(a->enrolee);
+	else
+		enrolee_lost(a->enrolee, PROV_INTERNAL, "the request could not be sent", agent_now(),
+			     agent_utc(a));
+}
+
+/* The anchors that came with the configuration, for those who talk to the registrar: u16 length, DER, … */
+static int save_anchors(struct agent *a, struct mst_diag *d)
+{
+	struct mst_view v = enrolee_anchors(a->enrolee);
+
+	return v.n ? a->env->ops->store_blob(a->env, "anchors", v, d) : 0;
+}
+
+static void save_wanted(struct agent *a)
+{
+	uint64_t generation =
+		a->active.generation > a->pending.generation ? a->active.generation : a->pending.generation;
+	struct mst_diag d = { 0 };
+	int r;
+
+	close_session(a);
+	a->pending = *enrolee_credential(a->enrolee);
+	a->pending.generation = generation + 1;
+	a->has_pending = true;
+	r = save_anchors(a, &d);
+	if (!r)
+		r = a->env->ops->store(a->env, MST_SLOT_PENDING, &a->pending, &d);
+	if (r)
+		enrolee_save_failed(a->enrolee, r > 0 ? d.text : mst_fault_text(r), agent_now(),
+				    agent_utc(a));
+	else
+		enrolee_saved(a->enrolee, agent_now(), agent_utc(a));
+}
+
+static void promote_wanted(struct agent *a)
+{
+	struct mst_diag d = { 0 };
+	int r;
+
+	close_session(a);
+	r = a->env->ops->promote(a->env, &d);
+	if (r) {
+		enrolee_save_failed(a->enrolee, r > 0 ? d.text : mst_fault_text(r), agent_now(),
+				    agent_utc(a));
+		return;
+	}
+	mst_root_cred_wipe(&a->active);
+	a->active = a->pending;
+	a->has_active = true;
+	a->active_damaged = a->has_pending = false;
+	mst_root_cred_wipe(&a->pending);
+	enrolee_saved(a->enrolee, agent_now(), agent_utc(a));
+}
+
+static void ended(struct agent *a)
+{
+	struct mst_failure f = *enrolee_failure(a->enrolee);
+	bool done = enrolee_state(a->enrolee) == ENROLEE_DONE;
+	enum agent_errand errand = a->errand;
+
+	if (a->enrolee->commands_refused)
+		agent_log(a, AGENT_WARN, "command-refused", "why",
+			  "the MEF gave a command of a class that is not built in", NULL);
+	if (a->enrolee->other_ke_id)
+		agent_log(a, AGENT_WARN, "other-key-id", "key", a->enrolee->cred.ke_id, NULL);
+	if (errand == AGENT_RUN && !done) {
+		run_failed(a, f.reason, f.detail, f.retry_after);
+		return;
+	}
+	errand_drop(a);
+	if (done)
+		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,
+			  "cse", a->active.cse_id, "attempt", a->active.attempt, NULL);
+	else
+		agent_log(a, AGENT_WARN, "finishing-failed", "reason", prov_reason_text(f.reason), "detail",
+			  f.detail, NULL);
+	if (errand == AGENT_RUN)
+		prov_succeeded(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
+	else
+		agent_finished(a, done, f.reason);
+}
+
+static void note_point(struct agent *a)
+{
+	enum enrolee_point p = enrolee_point(a->enrolee);
+
+	if (p == a->seen_point)
+		return;
+	a->seen_point = p;
+	if (a->enrolee->server_time)
+		agent_learn_time(a, a->enrolee->server_time);
+	if (p != ENROLEE_AT_NOTHING)
+		agent_point(a, enrolee_point_text(p));
+}
+
+void errand_drive(struct agent *a)
+{
+	for (;;) {
+		note_point(a);
+		switch (enrolee_want(a->enrolee)) {
+		case ENROLEE_WANT_OPEN:
+			if (a->session == enrolee_session(a->enrolee).number)
+				return;
+			open_wanted(a);
+			break;
+		case ENROLEE_WANT_SEND:
+			send_wanted(a);
+			break;
+		case ENROLEE_WANT_SAVE:
+			save_wanted(a);
+			break;
+		case ENROLEE_WANT_PROMOTE:
+			promote_wanted(a);
+			break;
+		case ENROLEE_WANT_ANSWER:
+			return;
+		case ENROLEE_WANT_NOTHING:
+			ended(a);
+			return;
+		}
+	}
+}

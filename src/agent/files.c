@@ -1,0 +1,266 @@
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/secret.h"
+
+enum { NOT_READ = 1 };
+
+static int refuse(struct mst_diag *d, const char *path, const char *text)
+{
+	mst_diag_set(d, 0, path, text, NULL);
+	return NOT_READ;
+}
+
+/* Only what root or we ourselves put there, and nobody else can change, may tell a node whom to join. */
+static const char *distrust(const struct stat *st)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return "belongs to neither root nor the agent's user";
+	if (st->st_mode & (S_IWGRP | S_IWOTH))
+		return "can be written by others; chmod go-w";
+	return NULL;
+}
+
+static int read_all(int fd, size_t max, uint8_t **ret_p, size_t *ret_n)
+{
+	uint8_t *p = malloc(max + 1);
+	size_t n = 0;
+	ssize_t r;
+
+	if (!p)
+		return MST_FAULT_MEMORY;
+	while ((r = read(fd, p + n, max + 1 - n)) != 0) {
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			break;
+		n += (size_t)r;
+		if (n > max)
+			break;
+	}
+	if (r == 0) {
+		p[n] = '\0';
+		*ret_p = p;
+		*ret_n = n;
+		return 0;
+	}
+	mst_wipe(p, n < max + 1 ? n : max + 1);
+	free(p);
+	return n > max ? MST_FAULT_SPACE : MST_FAULT_IO;
+}
+
+int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
+		    struct mst_diag *d)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	const char *why;
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return refuse(d, path, strerror(errno));
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return refuse(d, path, "not a regular file");
+	}
+	why = trusted ? distrust(&st) : NULL;
+	if (why) {
+		close(fd);
+		return refuse(d, path, why);
+	}
+	r = read_all(fd, max, ret_p, ret_n);
+	if (r == MST_FAULT_SPACE)
+		r = refuse(d, path, "too large");
+	else if (r == MST_FAULT_IO)
+		r = refuse(d, path, strerror(errno));
+	close(fd);
+	return r;
+}
+
+/* Initial credential --------------------------------------------------------------------------------- */
+
+static int load_anchors(struct agent *a, struct mst_diag *d)
+{
+	uint8_t *pem, der[MST_CERT_MAX];
+	size_t n, at = 0, der_n = 0;
+	int r = agent_read_file(a->cfg.anchors, 1u << 20, true, &pem, &n, d);
+
+	if (r)
+		return r;
+	for (;;) {
+		r = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &der_n,
+				 d);
+		if (r || !der_n)
+			break;
+		if (a->n_anchors == MST_COUNT(a->anchor)) {
+			r = refuse(d, a->cfg.anchors, "more than 16 certificates");
+			break;
+		}
+		a->anchor[a->n_anchors] = malloc(der_n);
+		if (!a->anchor[a->n_anchors]) {
+			r = MST_FAULT_MEMORY;
+			break;
+		}
+		memcpy(a->anchor[a->n_anchors], der, der_n);
+		a->anchors[a->n_anchors] = (struct mst_view){ a->anchor[a->n_anchors], der_n };
+		a->n_anchors++;
+	}
+	free(pem);
+	return r;
+}
+
+static int load_key(struct agent *a, struct mst_diag *d)
+{
+	size_t n, at = 0;
+	uint8_t *pem;
+	int r = agent_read_file(a->cfg.key, 65536, false, &pem, &n, d);
+
+	if (r)
+		return r;
+	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", a->pkcs8, sizeof(a->pkcs8),
+			 &a->pkcs8_n, d);
+	if (!r && !a->pkcs8_n)
+		r = refuse(d, a->cfg.key, "holds no PKCS#8 key (-----BEGIN PRIVATE KEY-----)");
+	mst_wipe(pem, n);
+	free(pem);
+	return r;
+}
+
+/* Who our certificate says we are: the most telling name in it (spec 2.5.4). */
+static bool own_name(const struct mst_cert_info *i, char out[MST_ID_MAX])
+{
+	static const enum mst_id_kind order[] = { MST_ID_NODE, MST_ID_DEVICE, MST_ID_CSE_ABS, MST_ID_AE_ABS,
+						  MST_ID_FQDN };
+
+	for (size_t k = 0; k < MST_COUNT(order); k++) {
+		for (size_t s = 0; s < i->n_san; s++) {
+			if (i->san[s].kind == order[k])
+				return mst_copy_text(out, MST_ID_MAX, i->san[s].value);
+		}
+	}
+	return false;
+}
+
+static int load_chain(struct agent *a, struct mst_diag *d)
+{
+	uint8_t *pem, der[MST_CERT_MAX];
+	size_t n, at = 0, der_n = 0;
+	struct mst_cert_info *info = NULL;
+	int r = agent_read_file(a->cfg.certificate, 65536, false, &pem, &n, d);
+
+	if (r)
+		return r;
+	a->chain_pem = (char *)pem;
+	a->chain_n = n;
+	r = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &der_n, d);
+	if (!r && !der_n)
+		r = refuse(d, a->cfg.certificate, "holds no certificate");
+	if (r)
+		return r;
+	info = calloc(1, sizeof(*info));
+	if (!info)
+		return MST_FAULT_MEMORY;
+	r = mst_cert_info((struct mst_view){ der, der_n }, info, d);
+	if (!r && a->cfg.node_id[0])
+		memcpy(a->from, a->cfg.node_id, sizeof(a->from));
+	else if (!r && !own_name(info, a->from))
+		r = refuse(d, a->cfg.certificate,
+			   "names neither node, device, CSE, AE nor host; set node_id");
+	free(info);
+	return r;
+}
+
+int agent_load_identity(struct agent *a, struct mst_diag *d)
+{
+	int r = load_chain(a, d);
+
+	if (!r)
+		r = load_key(a, d);
+	if (!r)
+		r = load_anchors(a, d);
+	return r;
+}
+
+/* Sequences ------------------------------------------------------------------------------------------ */
+
+int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+{
+	struct mst_writer w = mst_writer_of(out, cap);
+	struct mst_sequence *s = calloc(1, sizeof(*s));
+	uint8_t *scratch = malloc(2 * MST_SEQ_OCTETS);
+	struct mst_arena arena = mst_arena_of(scratch, 2 * MST_SEQ_OCTETS);
+	size_t at = 0;
+	int r = MST_FAULT_MEMORY;
+
+	if (!s || !scratch)
+		goto out;
+	while (at < in.n && (in.p[at] == ' ' || in.p[at] == '\n' || in.p[at] == '\r' || in.p[at] == '\t'))
+		at++;
+	/* No CBOR sequence begins with '{' (it would be a text string of 27 octets). */
+	if (at < in.n && in.p[at] == '{')
+		r = mst_sequence_read_json(in, &arena, s, d);
+	else
+		r = mst_sequence_read_cbor(in, &arena, s, d);
+	if (r)
+		goto out;
+	mst_sequence_write_cbor(s, &w);
+	r = w.ok ? 0 : refuse(d, "", "the sequence is too large");
+	if (!r)
+		*ret_n = w.n;
+out:
+	free(scratch);
+	free(s);
+	return r;
+}
+
+int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap, size_t *ret_n,
+			struct mst_diag *d)
+{
+	uint8_t *p;
+	size_t n;
+	int r = agent_read_file(path, 2 * MST_SEQ_OCTETS, trusted, &p, &n, d);
+
+	if (r)
+		return r;
+	r = agent_sequence_to_cbor((struct mst_view){ p, n }, out, cap, ret_n, d);
+	free(p);
+	return r;
+}
+
+int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
+{
+	struct agent *a = calloc(1, sizeof(*a));
+	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+	int r = MST_FAULT_MEMORY;
+
+	if (!a || !cbor)
+		goto out;
+	a->cfg = *c;
+	r = agent_load_identity(a, &d);
+	if (!r && c->bootstrap[0])
+		r = agent_read_sequence(c->bootstrap, true, cbor, MST_SEQ_OCTETS, &n, &d);
+	if (r)
+		fprintf(err, "%s: %s%s%s\n", c->file, d.field, d.field[0] ? ": " : "",
+			r > 0 ? d.text : mst_fault_text(r));
+	else
+		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from,
+			a->n_anchors, a->n_anchors == 1 ? "" : "s");
+out:
+	for (size_t i = 0; a && i < a->n_anchors; i++)
+		free(a->anchor[i]);
+	if (a) {
+		free(a->chain_pem);
+		mst_wipe(a, sizeof(*a));
+	}
+	free(a);
+	free(cbor);
+	return r ? MST_FAULT_CONFIG : 0;
+}

@@ -1,0 +1,97 @@
+#include "agent/agent.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const level_text[] = { "error", "warn", "info", "debug" };
+
+static void stamp(char *out, size_t cap)
+{
+	time_t t = time(NULL);
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || !strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		snprintf(out, cap, "-");
+}
+
+/* Values are texts of peers as well: what is not printable is shown as '?', so a line stays a line. */
+static void put_plain(FILE *f, const char *v)
+{
+	bool quote = !*v || strpbrk(v, " \"=") != NULL;
+
+	if (quote)
+		fputc('"', f);
+	for (; *v; v++)
+		fputc((unsigned char)*v < 0x20 || *v == 0x7f || *v == '"' ? '?' : *v, f);
+	if (quote)
+		fputc('"', f);
+}
+
+static void log_text(enum agent_log_level level, const char *when, const char *event, va_list ap)
+{
+	const char *name;
+
+	fprintf(stderr, "%s %s %s", when, level_text[level], event);
+	while ((name = va_arg(ap, const char *)) != NULL) {
+		const char *v = va_arg(ap, const char *);
+
+		fprintf(stderr, " %s=", name);
+		put_plain(stderr, v ? v : "");
+	}
+	fputc('\n', stderr);
+}
+
+static void log_json(enum agent_log_level level, const char *when, const char *event, va_list ap)
+{
+	json_t *o = json_pack("{s:s, s:s, s:s}", "time", when, "level", level_text[level], "event", event);
+	const char *name;
+	char *line;
+
+	while ((name = va_arg(ap, const char *)) != NULL) {
+		const char *v = va_arg(ap, const char *);
+		json_t *s = json_string(v ? v : "");
+
+		json_object_set_new(o, name, s ? s : json_string("?"));     /* not UTF-8 */
+	}
+	line = json_dumps(o, JSON_COMPACT);
+	fprintf(stderr, "%s\n", line ? line : "{}");
+	free(line);
+	json_decref(o);
+}
+
+void agent_log(const struct agent *a, enum agent_log_level level, const char *event, ...)
+{
+	char when[32];
+	va_list ap;
+
+	if (level > (enum agent_log_level)a->cfg.log_level)
+		return;
+	stamp(when, sizeof(when));
+	va_start(ap, event);
+	if (a->cfg.log_format == AGENT_LOG_JSON)
+		log_json(level, when, event, ap);
+	else
+		log_text(level, when, event, ap);
+	va_end(ap);
+}
+
+/* Points of the shell itself; the others are the enrolee's. */
+#define POINT_PROGRESS "progress-saved"
+#define POINT_TRIGGERED "triggered"
+
+bool agent_point_known(const char *name)
+{
+	return enrolee_point_of(name) != ENROLEE_AT_NOTHING || !strcmp(name, POINT_PROGRESS) ||
+	       !strcmp(name, POINT_TRIGGERED);
+}
+
+void agent_point(const struct agent *a, const char *name)
+{
+	agent_log(a, AGENT_INFO, "reached", "point", name, "attempt", prov_attempt(a->prov), NULL);
+	if (!strcmp(a->cfg.crash_at, name))
+		kill(getpid(), SIGKILL);
+}

@@ -1,0 +1,147 @@
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "agent/agent.h"
+#include "muster/version.h"
+
+#define DEFAULT_CONFIG "/etc/muster/muster-agent.conf"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
+
+struct options {
+	const char *file;
+	bool check, once, json;
+	const char *what;
+};
+
+static int cmd_run(const struct agent_config *cfg, const struct options *o)
+{
+	struct agent *a = agent_new(cfg, o->once);
+	int r = a ? agent_open(a) : MST_FAULT_MEMORY, code = EXIT_FAULT;
+	json_t *s;
+
+	if (!r)
+		code = agent_run(a);
+	/* With --once a person is watching: say it in their words, beside the log. */
+	if (!r && o->once) {
+		s = status_json(a);
+		if (code == EXIT_DONE)
+			status_print(stdout, s);
+		else
+			status_print_reasons(stderr, s);
+		json_decref(s);
+	}
+	agent_free(a);
+	return r == MST_FAULT_CONFIG ? EXIT_REFUSED : code;
+}
+
+static int cmd_status(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_status(cfg, o->json);
+}
+
+static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_trigger(cfg, o->what);
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct agent_config *cfg, const struct options *o);
+	int operands;                        /* at most */
+	const char *help;
+} commands[] = {
+	{ "run", cmd_run, 0, "run [--once]         be the agent; --once: until enrolled (0) or failed (1)" },
+	{ "status", cmd_status, 0,
+	  "status [--json]      what it does, what it has, and why something failed" },
+	{ "trigger", cmd_trigger, 1,
+	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
+};
+
+static void usage(FILE *f)
+{
+	fprintf(f, "usage: muster-agent [-c FILE] COMMAND\n       muster-agent [-c FILE] --check\n\n");
+	for (size_t i = 0; i < MST_COUNT(commands); i++)
+		fprintf(f, "  %s\n", commands[i].help);
+	fprintf(f,
+		"\n  -c FILE   configuration (default %s)\n  --check   read configuration and the files it "
+		"names, and say what is wrong\n"
+		"  --version\n",
+		DEFAULT_CONFIG);
+}
+
+/* Keys are in this memory: no core, no debugger of others, nothing inherited. */
+static void harden(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < MST_COUNT(commands); i++) {
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int parse(int argc, char **argv, struct options *o, const struct command **ret_c)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "once", no_argument, NULL, 'o' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c': o->file = optarg; break;
+		case 'k': o->check = true; break;
+		case 'o': o->once = true; break;
+		case 'j': o->json = true; break;
+		case 'h': usage(stdout); return -1;
+		case 'v': printf("muster-agent %s\n", MST_VERSION); return -1;
+		default: return EXIT_USAGE;
+		}
+	}
+	if (o->check && optind == argc)
+		return 0;
+	*ret_c = optind < argc ? find(argv[optind]) : NULL;
+	if (!*ret_c || argc - optind - 1 > (*ret_c)->operands) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	o->what = argv[optind + 1];
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .file = DEFAULT_CONFIG };
+	const struct command *c = NULL;
+	static struct agent_config cfg;
+	int r = parse(argc, argv, &o, &c);
+
+	if (r)
+		return r < 0 ? EXIT_DONE : r;
+	harden();
+	if (agent_config_read(o.file, &cfg, stderr))
+		return EXIT_REFUSED;
+	if (o.check)
+		return agent_config_check(&cfg, stdout, stderr) ? EXIT_REFUSED : EXIT_DONE;
+	return c->run(&cfg, &o);
+}

@@ -1,0 +1,129 @@
+/* Sessions with a MEF or a MAF: trust settings, dialling, and the words for how they end. */
+#include "agent/agent.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+/* TLS judges validity by what we know of the time; 0 while that is nothing but a floor (lesson 15). */
+static mst_time tls_now(void *arg)
+{
+	return agent_utc_or_0(arg);
+}
+
+int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
+		    struct mst_diag *d)
+{
+	bool own = i && i->n_anchors;
+	struct mst_tls_config c = {
+		.profile = (enum mst_tls_profile)a->cfg.tls_profile,
+		.require_ems = true,
+		.chain_pem = { (const uint8_t *)a->chain_pem, a->chain_n },
+		.key_pkcs8 = { a->pkcs8, a->pkcs8_n },
+		/* An instruction's anchors replace ours: it says who authenticates that peer
+		   (architecture 3.1). */
+		.anchors = own ? i->anchors : a->anchors,
+		.n_anchors = own ? i->n_anchors : a->n_anchors,
+		.now = tls_now,
+		.now_arg = a,
+		.clock_floor = agent_utc(a),
+	};
+
+	return mst_tls_ctx_new(&c, ret, d);
+}
+
+int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d)
+{
+	struct mst_tls_config c = {
+		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = true,
+		.now = tls_now, .now_arg = a, .clock_floor = agent_utc(a),
+	};
+
+	return mst_tls_ctx_new(&c, ret, d);
+}
+
+int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+		 const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
+		 struct mst_client **ret)
+{
+	struct mst_client_config c = {
+		.base = a->base,
+		.tls = tls,
+		.host = host,
+		.port = port,
+		.server_name = host,
+		.connect_to = agent_config_route(&a->cfg, host, port),
+		.psk = psk,
+		.psk_identity = psk_identity,
+		.limits = { .header_octets = 16384, .body_octets = 65536 },
+		.connect_ms = a->cfg.open_timeout * 1000,
+		.handshake_ms = a->cfg.open_timeout * 1000,
+		.answer_ms = a->cfg.answer_timeout * 1000,
+	};
+
+	return mst_client_new(&c, ops, a, ret);
+}
+
+/*
+ * How a session ended, as a reason. What we could not verify is "untrusted"; what the peer did not take
+ * of ours is "not authenticated"; only an answer inside a session can say "unknown" (lesson 6).
+ */
+enum prov_reason session_reason(enum mst_tls_end why)
+{
+	switch (why) {
+	case MST_TLS_OPEN: return PROV_INTERNAL;
+	case MST_TLS_CLOSED:
+	case MST_TLS_TRUNCATED:
+	case MST_TLS_UNREACHABLE:
+	case MST_TLS_NAME_UNKNOWN: return PROV_UNREACHABLE;
+	case MST_TLS_TIMEOUT: return PROV_TIMEOUT;
+	case MST_TLS_NO_COMMON_SUITE: return PROV_UNSUPPORTED;
+	case MST_TLS_NO_CERTIFICATE: return PROV_NOT_AUTHENTICATED;
+	case MST_TLS_UNTRUSTED:
+	case MST_TLS_EXPIRED:
+	case MST_TLS_NOT_YET_VALID:
+	case MST_TLS_REVOKED:
+	case MST_TLS_CRL_STALE:
+	case MST_TLS_BAD_CERTIFICATE:
+	case MST_TLS_WRONG_NAME: return PROV_UNTRUSTED;
+	case MST_TLS_NO_SNI: return PROV_INTERNAL;
+	case MST_TLS_PSK_REFUSED:
+	case MST_TLS_ALERT: return PROV_NOT_AUTHENTICATED;
+	case MST_TLS_PROTOCOL: return PROV_MALFORMED;
+	case MST_TLS_BUSY: return PROV_BUSY;
+	}
+	return PROV_INTERNAL;
+}
+
+void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail)
+{
+	snprintf(out, cap, "%s%s%s", mst_tls_end_text(why), detail && *detail ? ": " : "",
+		 detail ? detail : "");
+}
+
+bool session_send(struct mst_client *c, const struct mst_request *q, const char *host)
+{
+	uint8_t octets[MST_DIALOG_CONTENT + MST_DIALOG_PATH + 2048];
+	struct mst_writer w = mst_writer_of(octets, sizeof(octets));
+	bool ok;
+
+	mst_request_to_http(q, mst_view_str(host), &w);
+	ok = w.ok && mst_client_send(c, mst_written(&w)) == 0;
+	mst_wipe(octets, sizeof(octets));
+	return ok;
+}
+
+/* An answer, or what stands for one: a server that is full says 503 (429) before it has looked at the
+ * primitive. */
+int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d)
+{
+	uint64_t seconds = 0;
+	int r = mst_response_from_http(m, ret_a, d);
+
+	if (r <= 0 || (m->status != 503 && m->status != 429))
+		return r;
+	if (!mst_parse_dec(mst_http_find(m, "Retry-After"), 86400, &seconds))
+		seconds = 0;
+	*ret_a = (struct mst_response){ .rsc = MST_RSC_INTERNAL, .retry_after = (int)seconds };
+	return 0;
+}

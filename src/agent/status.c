@@ -1,0 +1,184 @@
+/* What a person gets to see: the same object as JSON and as text. Ids, times and reasons; never keys. */
+#include "agent/agent.h"
+
+#include <string.h>
+
+#include "muster/version.h"
+
+static const struct { const char *words, *remedy;
+} reasons[PROV_REASON__COUNT] = {
+	[PROV_OK] = { "succeeded", "" },
+	[PROV_UNSUPPORTED] = { "this device cannot do that",
+			       "give it an instruction with method \"cert\" and an https URI" },
+	[PROV_UNREACHABLE] = { "the server could not be reached",
+			       "check network, name resolution and port; it is tried again" },
+	[PROV_TIMEOUT] = { "the server did not answer in time",
+			   "check the network and the server's load; it is tried again" },
+	[PROV_UNTRUSTED] = { "the server could not prove who it is",
+			     "check the trust anchors, the server's certificate and its name" },
+	[PROV_NOT_AUTHENTICATED] = { "the server did not accept this device's credential",
+				     "check that this certificate's maker and names are registered with the "
+				     "provider" },
+	[PROV_REFUSED] = { "the provider refused",
+			   "ask the provider: subscription, suspension or revocation" },
+	[PROV_UNKNOWN] = { "the provider does not know this device",
+			   "have the device registered with the provider" },
+	[PROV_BUSY] = { "the server is busy", "wait; it is tried again" },
+	[PROV_MALFORMED] = { "the answer could not be understood",
+			     "check versions of both ends; report it with the attempt id" },
+	[PROV_EXPIRED] = { "something has ended",
+			   "get new instructions, or renew the certificate or subscription" },
+	[PROV_NOT_YET_VALID] = { "it is not valid yet", "check this device's clock" },
+	[PROV_TOO_DEEP] = { "too many redirections", "correct the instructions" },
+	[PROV_LOOP] = { "the instructions go in a circle", "correct the instructions" },
+	[PROV_EMPTY] = { "there was nothing to try", "give instructions: muster-agent trigger FILE" },
+	[PROV_STORAGE] = { "progress could not be saved", "check space and rights of the state directory" },
+	[PROV_INTERNAL] = { "the agent failed inside", "report it with the attempt id and the log" },
+};
+
+const char *status_words(enum prov_reason r)
+{
+	return (unsigned)r < PROV_REASON__COUNT && reasons[r].words ? reasons[r].words : "?";
+}
+
+const char *status_remedy(enum prov_reason r)
+{
+	return (unsigned)r < PROV_REASON__COUNT && reasons[r].remedy ? reasons[r].remedy : "";
+}
+
+static json_t *time_json(mst_time t)
+{
+	char text[32];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+
+	if (t < 0 || t > MST_TIME_MAX)
+		return json_null();
+	mst_put_timestamp(&w, t);
+	mst_put_nul(&w);
+	return w.ok ? json_string(text) : json_null();
+}
+
+json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at)
+{
+	json_t *poa = json_array();
+
+	for (size_t i = 0; i < c->n_registrar_poa; i++)
+		json_array_append_new(poa, json_string(c->registrar_poa[i]));
+	return json_pack("{s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}",
+			 "keyID", c->key_id, "confirmed", c->confirmed, "generation",
+			 (json_int_t)c->generation, "nodeID", c->node_id, "cseID", c->cse_id, "aeID",
+			 c->ae_id, "adminFQDN", c->admin_fqdn, "mef", c->mef_uri, "maf", c->maf_uri,
+			 "registrarCSEID", c->registrar_cse_id, "registrarPoA", poa, "obtained",
+			 time_json(c->obtained), "notAfter", time_json(c->not_after), "renewAt",
+			 renew_at ? time_json(renew_at) : json_null(), "attempt", c->attempt);
+}
+
+/* Texts of peers are cut to fit, perhaps in the middle of a character. */
+static json_t *text_json(const char *s)
+{
+	json_t *t = json_string(s);
+
+	return t ? t : json_string("(not printable)");
+}
+
+static json_t *reports_json(const struct agent *a)
+{
+	const struct prov_report *r = NULL;
+	size_t n = prov_reports(a->prov, &r);
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(
+			out,
+			json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:o}", "resource", text_json(r[i].resource),
+				  "method", mst_enum_text(&mst_method_table, r[i].method), "reason",
+				  prov_reason_text(r[i].reason), "words", status_words(r[i].reason), "detail",
+				  text_json(r[i].detail), "remedy", status_remedy(r[i].reason), "when",
+				  time_json(r[i].when)));
+	return out;
+}
+
+static const char *mode_text(enum agent_mode m)
+{
+	static const char *const text[AGENT_MODE__COUNT] = {
+		[AGENT_EMPTY] = "not-enrolled", [AGENT_BUSY] = "bootstrapping", [AGENT_WAITING] = "waiting",
+		[AGENT_ENROLLED] = "enrolled", [AGENT_DAMAGED] = "damaged",
+	};
+
+	return text[m];
+}
+
+json_t *status_json(const struct agent *a)
+{
+	enum agent_mode m = agent_mode(a);
+	mst_ms next = prov_deadline(a->prov);
+	json_t *o = json_pack(
+		"{s:s, s:b, s:s, s:s, s:s, s:I, s:o, s:o, s:b, s:o}", "version", MST_VERSION, "running", true,
+		"state", mode_text(m), "attempt", prov_attempt(a->prov), "step",
+		a->errand != AGENT_NO_ERRAND ? enrolee_state_text(enrolee_state(a->enrolee)) : "", "runs",
+		(json_int_t)prov_runs(a->prov), "reports", reports_json(a), "time", time_json(agent_utc(a)),
+		"timeIsSet", agent_utc_or_0(a) != 0, "lastCheck", text_json(a->check_text));
+
+	json_object_set_new(o, "credential",
+			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
+	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
+	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?
+	                    json_integer(next > agent_now() ? (next - agent_now()) / 1000 : 0) : json_null());
+	return o;
+}
+
+static const char *text_of(const json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return s && *s ? s : "-";
+}
+
+static void print_credential(FILE *out, const char *what, const json_t *c)
+{
+	if (!json_is_object(c))
+		return;
+	fprintf(out,
+		"%s\n  key         %s (%s)\n  node        %s\n  CSE-ID      %s\n  MAF         %s\n  "
+		"registrar   %s\n"
+		"  obtained    %s\n  ends        %s\n  generation  %lld\n",
+		what, text_of(c, "keyID"),
+		json_is_true(json_object_get(c, "confirmed")) ? "confirmed" : "not yet confirmed",
+		text_of(c, "nodeID"), text_of(c, "cseID"), text_of(c, "maf"), text_of(c, "registrarCSEID"),
+		text_of(c, "obtained"), text_of(c, "notAfter"),
+		(long long)json_integer_value(json_object_get(c, "generation")));
+}
+
+void status_print_reasons(FILE *out, const json_t *status)
+{
+	json_t *r;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "reports"), i, r) {
+		fprintf(out, "%s: %s", text_of(r, "resource"), text_of(r, "words"));
+		if (strcmp(text_of(r, "detail"), "-"))
+			fprintf(out, " (%s)", text_of(r, "detail"));
+		fputc('\n', out);
+		if (strcmp(text_of(r, "remedy"), "-"))
+			fprintf(out, "  what to do: %s\n", text_of(r, "remedy"));
+	}
+}
+
+void status_print(FILE *out, const json_t *s)
+{
+	json_t *next = json_object_get(s, "nextTry");
+
+	fprintf(out, "state         %s%s\n", text_of(s, "state"),
+		json_is_true(json_object_get(s, "running")) ? "" : " (agent not running)");
+	if (strcmp(text_of(s, "step"), "-"))
+		fprintf(out, "step          %s\n", text_of(s, "step"));
+	if (strcmp(text_of(s, "attempt"), "-"))
+		fprintf(out, "attempt       %s\n", text_of(s, "attempt"));
+	if (json_is_integer(next))
+		fprintf(out, "next try in   %llds\n", (long long)json_integer_value(next));
+	if (strcmp(text_of(s, "lastCheck"), "-"))
+		fprintf(out, "last check    %s\n", text_of(s, "lastCheck"));
+	print_credential(out, "credential", json_object_get(s, "credential"));
+	print_credential(out, "being obtained", json_object_get(s, "pending"));
+	status_print_reasons(out, s);
+}

@@ -1,0 +1,492 @@
+/*
+ * The agent, whole: the real program against a provider in this process (test-mock.h). Each case starts
+ * muster-agent, serves it until it ends or something has happened, and looks at what is true afterwards.
+ */
+#include "tests/support/cm.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/test-mock.h"
+#include "base/text.h"
+#include "enrolee/enrolee.h"
+
+#define DEADLINE_S 30
+
+static const char *program;
+static struct mock *m;
+static char out_path[192], err_path[192];
+
+static void read_text(const char *path, char *out, size_t cap)
+{
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(out, 1, cap - 1, f) : 0;
+
+	out[n] = '\0';
+	if (f)
+		fclose(f);
+}
+
+static pid_t start_agent(const char *conf, const char *a1, const char *a2)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600),
+		    e = open(err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+		dup2(o, 1);
+		dup2(e, 2);
+		execl(program, program, "-c", conf, a1, a2, (char *)NULL);
+		_exit(127);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+/* Serves until the program has ended; its wait status. A program that hangs fails the test with its log. */
+static int serve_until_exit(pid_t pid)
+{
+	static const struct timeval step = { .tv_usec = 20000 };
+	struct timespec begin, t;
+	int status;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		event_base_loopexit(m->base, &step);
+		event_base_dispatch(m->base);
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		if (t.tv_sec - begin.tv_sec > DEADLINE_S) {
+			char log[8192];
+
+			kill(pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			read_text(err_path, log, sizeof(log));
+			fail_msg("the agent did not end: %s", log);
+		}
+	}
+	return status;
+}
+
+static int run(const char *conf, const char *a1, const char *a2)
+{
+	int status = serve_until_exit(start_agent(conf, a1, a2));
+
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void expect_exit(int got, int want)
+{
+	char log[8192];
+
+	if (got == want)
+		return;
+	read_text(err_path, log, sizeof(log));
+	fail_msg("exit %d instead of %d; log: %s", got, want, log);
+}
+
+static json_t *status_of(const char *conf)
+{
+	json_t *s;
+
+	(void)run(conf, "status", "--json");
+	s = json_load_file(out_path, 0, NULL);
+	assert_non_null(s);
+	return s;
+}
+
+static const char *text(const json_t *s, const char *object, const char *name)
+{
+	const char *t = json_string_value(json_object_get(json_object_get(s, object), name));
+
+	return t ? t : "";
+}
+
+/* Both sides have the same truth: the agent's active slot is what the MAF saw confirmed. */
+static void expect_enrolled(const char *conf)
+{
+	json_t *s = status_of(conf);
+	const struct mock_key *k = mock_find(m, text(s, "credential", "keyID"));
+
+	assert_non_null(k);
+	assert_true(k->confirmed);
+	assert_true(json_is_true(json_object_get(json_object_get(s, "credential"), "confirmed")));
+	assert_string_equal(text(s, "credential", "cseID"), "//sp.example.com/C1");
+	assert_true(json_is_null(json_object_get(s, "pending")));
+	json_decref(s);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	m = mock_new();
+	snprintf(out_path, sizeof(out_path), "%s/out", m->dir);
+	snprintf(err_path, sizeof(err_path), "%s/err", m->dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	mock_free(m);
+	return 0;
+}
+
+/* Enrols; then starts without any network (lesson 2); shows ids and never keys (architecture 6). */
+static void test_enrol_and_live_without_network(void **state)
+{
+	const char *conf = mock_config(m, "a", mock_instruction(m), "");
+	char output[16384];
+	unsigned before;
+	uint8_t b64[128];
+	struct mst_writer w;
+
+	(void)state;
+	m->command = true;
+	expect_exit(run(conf, "--check", NULL), 0);
+	expect_exit(run(conf, "status", NULL), 1);
+	expect_exit(run(conf, "run", "--once"), 0);
+	expect_enrolled(conf);
+	assert_string_equal(m->from[0], "urn:dev:ops:32473-1-2");
+	assert_string_equal(m->from[1], "/C1");
+	assert_int_equal(strncmp(m->vsi, "attempt=", 8), 0);
+	assert_int_equal(m->reported_41, 1);         /* 7.1: a class that is not built in */
+	before = m->mef_requests + m->maf_requests;
+	mock_down(m);
+	expect_exit(run(conf, "run", "--once"), 0);
+	mock_up(m);
+	assert_int_equal(m->mef_requests + m->maf_requests, before);
+	(void)run(conf, "status", "--json");
+	read_text(out_path, output, sizeof(output));
+	w = mst_writer_of(b64, sizeof(b64));
+	mst_put_base64(&w, mst_key_view(&m->key[0].km));
+	mst_put_nul(&w);
+	assert_null(strstr(output, (char *)b64));
+	w = mst_writer_of(b64, sizeof(b64));
+	mst_put_hex(&w, mst_key_view(&m->key[0].km));
+	mst_put_nul(&w);
+	assert_null(strcasestr(output, (char *)b64));
+}
+
+/* Lesson 14: the power goes at every point; the next start ends enrolled, with one truth. */
+static void test_power_cut_at_every_point(void **state)
+{
+	(void)state;
+	for (int p = -1; p < ENROLEE_POINT__COUNT; p++) {
+		const char *point = p < 0    ? "triggered"
+				    : p == 0 ? "progress-saved"
+					     : enrolee_point_text((enum enrolee_point)p);
+		char name[16], extra[64];
+		unsigned mef_before;
+		const char *conf;
+
+		snprintf(name, sizeof(name), "cut%d", p + 1);
+		snprintf(extra, sizeof(extra), "crash_at = \"%s\";\n", point);
+		conf = mock_config(m, name, mock_instruction(m), extra);
+		expect_exit(run(conf, "run", "--once"), -SIGKILL);
+		conf = mock_config(m, name, mock_instruction(m), "");
+		mef_before = m->mef_requests;
+		expect_exit(run(conf, "run", "--once"), 0);
+		expect_enrolled(conf);
+		/* From the pending slot on, the MEF is not needed any more. */
+		if (p >= ENROLEE_AT_PENDING_SAVED && m->mef_requests != mef_before) {
+			char log[8192];
+
+			read_text(err_path, log, sizeof(log));
+			fail_msg("%s: the MEF was asked again: %s", point, log);
+		}
+	}
+}
+
+/* Fallback: the first instructions fail for different reasons, the last succeeds (architecture 3.2). */
+static void test_fallback(void **state)
+{
+	const char *conf;
+	char list[2048], log[16384];
+
+	(void)state;
+	snprintf(list, sizeof(list),
+		 "{\"kind\":\"bootstrap\",\"method\":\"psk\",\"uri\":\"https://"
+		 "mef.example.com:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
+		 "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://"
+		 "localhost.invalid:1\",\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"},"
+		 "%s",
+		 mock_instruction(m));
+	conf = mock_config(m, "f", list, "");
+	expect_exit(run(conf, "run", "--once"), 0);
+	read_text(err_path, log, sizeof(log));
+	if (!strstr(log, "reason=unreachable"))
+		fail_msg("%s", log);
+	expect_enrolled(conf);
+}
+
+/* Every reason is kept, in plain words with a remedy; the exit status says refused. */
+static void test_refused(void **state)
+{
+	const char *conf = mock_config(m, "r", mock_instruction(m), "");
+	char log[16384];
+
+	(void)state;
+	m->mef_refuses = MST_RSC_SUBSCRIPTION_NOT_ESTABLISHED;
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, log, sizeof(log));
+	assert_non_null(strstr(log, "the provider refused"));
+	assert_non_null(strstr(log, "4128"));
+	assert_non_null(strstr(log, "what to do: "));
+	/* Lesson 3: a refusal is no state; as soon as it is lifted the same node gets in. */
+	m->mef_refuses = 0;
+	expect_exit(run(conf, "run", "--once"), 0);
+	expect_enrolled(conf);
+}
+
+/* A discovery instruction is replaced by what its file yields (architecture 3.2). */
+static void test_discovery_by_file(void **state)
+{
+	const char *conf;
+	char list[1024];
+
+	(void)state;
+	(void)mock_config(m, "inner", mock_instruction(m), "");
+	snprintf(list, sizeof(list),
+		 "{\"kind\":\"discovery\",\"method\":\"file\",\"uri\":\"%s/nowhere.json\"},"
+		 "{\"kind\":\"discovery\",\"method\":\"file\",\"uri\":\"%s/inner.json\"}",
+		 m->dir, m->dir);
+	conf = mock_config(m, "outer", list, "");
+	expect_exit(run(conf, "run", "--once"), 0);
+	expect_enrolled(conf);
+}
+
+static void test_untrusted(void **state)
+{
+	const char *conf = mock_config(m, "u", mock_instruction(m), "anchors = \"other.pem\";\n");
+	char log[16384];
+
+	(void)state;
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, log, sizeof(log));
+	assert_non_null(strstr(log, "could not prove who it is"));
+	assert_int_equal(m->mef_requests, 0);
+}
+
+static void test_configuration_errors(void **state)
+{
+	static const struct { const char *extra, *word; } bad[] = {
+		{ "backoff_first = \"soon\";\n", "backoff_first: not a duration" },
+		{ "backoff_max = \"1s\";\n", "backoff_max: is less" },
+		{ "colour = \"red\";\n", "colour: unknown setting" },
+		{ "log = { format = \"xml\"; };\n", "log.format: unknown value \"xml\"; one of text, json" },
+		{ "crash_at = \"lunch\";\n", "crash_at: no such point" },
+		{ "node_id = 7;\n", "node_id: must be a text" },
+		{ "open_timeout = \"1d\";\n", "open_timeout: must be 1 to 600" },
+		{ "node_id = \n", "syntax error" },
+	};
+	char log[4096];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(bad); i++) {
+		const char *conf = mock_config(m, "c", mock_instruction(m), bad[i].extra);
+
+		expect_exit(run(conf, "run", "--once"), 1);
+		read_text(err_path, log, sizeof(log));
+		if (!strstr(log, bad[i].word) || !strstr(log, "c.conf:"))
+			fail_msg("case %zu: %s", i, log);
+	}
+	/* Instructions that others may write are not believed. */
+	{
+		const char *conf = mock_config(m, "w", mock_instruction(m), "");
+		char path[192];
+
+		snprintf(path, sizeof(path), "%s/w.json", m->dir);
+		assert_int_equal(chmod(path, 0666), 0);
+		expect_exit(run(conf, "--check", NULL), 1);
+		read_text(err_path, log, sizeof(log));
+		assert_non_null(strstr(log, "can be written by others"));
+	}
+}
+
+/* Wait until `word` stands in the running agent's log. */
+static void serve_until(pid_t pid, const char *word)
+{
+	static const struct timeval step = { .tv_usec = 20000 };
+	char log[32768];
+
+	for (int i = 0; i < DEADLINE_S * 50; i++) {
+		event_base_loopexit(m->base, &step);
+		event_base_dispatch(m->base);
+		read_text(err_path, log, sizeof(log));
+		if (strstr(log, word))
+			return;
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	fail_msg("never said %s: %s", word, log);
+}
+
+static void expect_clean_stop(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	expect_exit(WEXITSTATUS(serve_until_exit(pid)), 0);
+}
+
+/* The daemon: enrols at boot, answers on its socket, is triggered by hand, stops cleanly. */
+static void test_daemon(void **state)
+{
+	const char *conf = mock_config(m, "s", mock_instruction(m), "");
+	char saved_err[192];
+	json_t *s;
+	pid_t pid;
+
+	(void)state;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "enrolled");
+	memcpy(saved_err, err_path, sizeof(saved_err));
+	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+	s = status_of(conf);
+	assert_true(json_is_true(json_object_get(s, "running")));
+	assert_string_equal(json_string_value(json_object_get(s, "state")), "enrolled");
+	json_decref(s);
+	/* A second agent on the same state is refused, the first is not disturbed. */
+	expect_exit(run(conf, "run", "--once"), 1);
+	expect_exit(run(conf, "trigger", NULL), 0);
+	memcpy(err_path, saved_err, sizeof(saved_err));
+	serve_until(pid, "key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+	assert_int_equal(m->n_keys, 2);
+}
+
+/* Lesson 18 and issue: renewed before the end, from what was kept, without anybody's help. */
+static void test_renewal(void **state)
+{
+	const char *conf = mock_config(m, "n", mock_instruction(m), "");
+	pid_t pid;
+
+	(void)state;
+	m->key_seconds = 10;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "key=km-0@");
+	m->key_seconds = 0;
+	serve_until(pid, "key=km-1@");
+	serve_until(pid, "by=renewal");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+}
+
+/* Lesson 4: while a new credential is obtained the old one stays, wherever the power goes; never zero. */
+static void test_power_cut_with_an_old_credential(void **state)
+{
+	(void)state;
+	for (int p = ENROLEE_AT_MEF_OPENED; p < ENROLEE_POINT__COUNT; p++) {
+		char name[16], extra[64];
+		const char *conf;
+		json_t *s;
+		pid_t pid;
+
+		snprintf(name, sizeof(name), "old%d", p);
+		conf = mock_config(m, name, mock_instruction(m), "");
+		expect_exit(run(conf, "run", "--once"), 0);
+		snprintf(extra, sizeof(extra), "crash_at = \"%s\";\n",
+			 enrolee_point_text((enum enrolee_point)p));
+		conf = mock_config(m, name, mock_instruction(m), extra);
+		pid = start_agent(conf, "run", NULL);
+		serve_until(pid, "enrolled-already");
+		snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+		expect_exit(run(conf, "trigger", NULL), 0);
+		snprintf(err_path, sizeof(err_path), "%s/err", m->dir);
+		expect_exit(-WTERMSIG(serve_until_exit(pid)), -SIGKILL);
+		s = status_of(conf);
+		assert_non_null(mock_find(m, text(s, "credential", "keyID")));
+		json_decref(s);
+		conf = mock_config(m, name, mock_instruction(m), "");
+		expect_exit(run(conf, "run", "--once"), 0);
+		expect_enrolled(conf);
+		/* It is the new one. */
+		s = status_of(conf);
+		assert_ptr_equal(mock_find(m, text(s, "credential", "keyID")), &m->key[m->n_keys - 1]);
+		json_decref(s);
+	}
+}
+
+/* Lesson 16: a damaged slot is not an empty one; a person's trigger is a decision. */
+static void test_damaged_store(void **state)
+{
+	const char *conf = mock_config(m, "d", mock_instruction(m), "");
+	char command[512], log[16384];
+	unsigned before;
+	pid_t pid;
+
+	(void)state;
+	expect_exit(run(conf, "run", "--once"), 0);
+	before = m->mef_requests;
+	/* Both generations of the active slot, in the middle. */
+	snprintf(command, sizeof(command),
+		 "for f in '%s'/d-state/cred-*; do printf XXXXXXXX | dd of=\"$f\" bs=1 seek=40 conv=notrunc "
+		 "2>/dev/null; done",
+		 m->dir);
+	assert_int_equal(system(command), 0);
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, log, sizeof(log));
+	assert_non_null(strstr(log, "damaged"));
+	assert_int_equal(m->mef_requests, before);
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "damaged remedy");
+	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+	expect_exit(run(conf, "trigger", NULL), 0);
+	snprintf(err_path, sizeof(err_path), "%s/err", m->dir);
+	serve_until(pid, "key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+}
+
+/* Lessons 5 and 6: unreachable and busy leave the credential alone; "not found" leads back to bootstrap. */
+static void test_credential_lost(void **state)
+{
+	const char *conf = mock_config(m, "l", mock_instruction(m), "check_every = \"1s\";\n");
+	pid_t pid;
+
+	(void)state;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "result=good");
+	m->maf_forgets = MST_RSC_INTERNAL;
+	serve_until(pid, "result=\"busy");
+	assert_int_equal(m->n_keys, 1);
+	m->maf_forgets = MST_RSC_NOT_FOUND;
+	serve_until(pid, "credential-lost");
+	m->maf_forgets = 0;
+	serve_until(pid, "key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_enrol_and_live_without_network, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_power_cut_at_every_point, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fallback, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_untrusted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_store, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_configuration_errors, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_credential_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_discovery_by_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_power_cut_with_an_old_credential, setup, teardown),
+	};
+
+	if (argc < 2)
+		return 2;
+	program = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

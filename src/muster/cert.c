@@ -1,0 +1,163 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cert.h"
+#include "muster.h"
+
+#define PEM_MAX 16384
+
+int cert_write_pem(const char *path, const char *label, struct mst_view der, unsigned mode)
+{
+	uint8_t pem[PEM_MAX];
+	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
+	int r;
+
+	mst_pem_put(&w, label, der);
+	r = w.ok ? write_file(path, pem, w.n, mode) : -1;
+	mst_wipe(pem, sizeof(pem));
+	return r < 0 ? EXIT_FAULT : EXIT_DONE;
+}
+
+static int read_pem(const char *path, const char *label, uint8_t *ret, size_t cap, size_t *ret_n)
+{
+	size_t size = 0, at = 0;
+	char *text = read_file(path, &size);
+	struct mst_diag d = { 0 };
+	int r;
+
+	if (!text)
+		return EXIT_FAULT;
+	r = mst_pem_next((struct mst_view){ (uint8_t *)text, size }, &at, label, ret, cap, ret_n, &d);
+	mst_wipe(text, size);
+	free(text);
+	if (r != 0 || *ret_n == 0) {
+		complain("%s holds no good %s%s%s", path, label, d.text[0] ? ": " : "", d.text);
+		return EXIT_REFUSED;
+	}
+	return EXIT_DONE;
+}
+
+int cert_read(const char *path, uint8_t *ret_der, size_t cap, size_t *ret_n)
+{
+	return read_pem(path, "CERTIFICATE", ret_der, cap, ret_n);
+}
+
+static void ca_paths(const char *dir, const char *name, char cert[4096], char key[4096])
+{
+	char file[512];
+
+	snprintf(file, sizeof(file), "%s.pem", name);
+	path_join(cert, 4096, dir, file);
+	snprintf(file, sizeof(file), "%s.key", name);
+	path_join(key, 4096, dir, file);
+}
+
+int ca_create(const char *dir, const char *name, const char *common_name, int64_t days, const char *permitted_dns)
+{
+	struct mst_cert_spec spec = { .role = MST_CERT_CA, .path_len = -1 };
+	struct mst_local_signer signer = { 0 };
+	uint8_t pkcs8[MST_PKEY_MAX], spki[256], der[MST_CERT_MAX];
+	char cert_path[4096], key_path[4096];
+	size_t n_key = 0, n_spki = 0, n = 0;
+	int r = EXIT_FAULT;
+
+	ca_paths(dir, name, cert_path, key_path);
+	if (access(cert_path, F_OK) == 0 || access(key_path, F_OK) == 0) {
+		complain("%s is there already; a CA is never overwritten", cert_path);
+		return EXIT_REFUSED;
+	}
+	snprintf(spec.common_name, sizeof(spec.common_name), "%s", common_name);
+	spec.not_before = wall_clock() - 60;
+	spec.not_after = spec.not_before + days * 86400;
+	if (permitted_dns)
+		spec.permitted_dns[spec.n_permitted_dns++] = permitted_dns;
+	if (mst_pkey_generate(pkcs8, sizeof(pkcs8), &n_key) == 0 &&
+	    mst_pkey_public((struct mst_view){ pkcs8, n_key }, spki, sizeof(spki), &n_spki) == 0 &&
+	    mst_local_signer_init(&signer, (struct mst_view){ pkcs8, n_key }) == 0 &&
+	    mst_cert_issue(mst_crypto_openssl(), &signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n_spki }, &spec, der,
+	                   sizeof(der), &n) == 0)
+		r = EXIT_DONE;
+	else
+		complain("the CA could not be made");
+	if (r == EXIT_DONE)
+		r = cert_write_pem(key_path, "PRIVATE KEY", (struct mst_view){ pkcs8, n_key }, 0600);
+	if (r == EXIT_DONE)
+		r = cert_write_pem(cert_path, "CERTIFICATE", (struct mst_view){ der, n }, 0644);
+	mst_local_signer_deinit(&signer);
+	mst_wipe(pkcs8, sizeof(pkcs8));
+	return r;
+}
+
+int ca_open(struct ca *ca, const char *dir, const char *name)
+{
+	uint8_t pkcs8[MST_PKEY_MAX];
+	char key_path[4096];
+	size_t n_key = 0;
+	int r;
+
+	*ca = (struct ca){ 0 };
+	ca_paths(dir, name, ca->cert_path, key_path);
+	r = cert_read(ca->cert_path, ca->der, sizeof(ca->der), &ca->n);
+	if (r != EXIT_DONE)
+		return r;
+	r = read_pem(key_path, "PRIVATE KEY", pkcs8, sizeof(pkcs8), &n_key);
+	if (r == EXIT_DONE && mst_local_signer_init(&ca->signer, (struct mst_view){ pkcs8, n_key }) != 0) {
+		complain("%s holds no usable P-256 key", key_path);
+		r = EXIT_REFUSED;
+	}
+	mst_wipe(pkcs8, sizeof(pkcs8));
+	return r;
+}
+
+void ca_close(struct ca *ca)
+{
+	mst_local_signer_deinit(&ca->signer);
+}
+
+/* PREFIX.pem: the leaf first, then its issuer, as TLS wants a chain. */
+static int write_chain(const char *prefix, struct mst_view leaf, struct mst_view issuer)
+{
+	uint8_t pem[PEM_MAX];
+	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
+	char path[4096];
+
+	mst_pem_put(&w, "CERTIFICATE", leaf);
+	mst_pem_put(&w, "CERTIFICATE", issuer);
+	snprintf(path, sizeof(path), "%s.pem", prefix);
+	return w.ok && write_file(path, pem, w.n, 0644) == 0 ? EXIT_DONE : EXIT_FAULT;
+}
+
+int issue_files(issue_fn *issue, void *arg, struct mst_view issuer, const struct mst_cert_spec *spec, const char *prefix)
+{
+	uint8_t pkcs8[MST_PKEY_MAX], spki[256], der[MST_CERT_MAX];
+	size_t n_key = 0, n_spki = 0, n = 0;
+	char path[4096];
+	int r = EXIT_FAULT;
+
+	if (mst_pkey_generate(pkcs8, sizeof(pkcs8), &n_key) == 0 &&
+	    mst_pkey_public((struct mst_view){ pkcs8, n_key }, spki, sizeof(spki), &n_spki) == 0 &&
+	    issue(arg, (struct mst_view){ spki, n_spki }, spec, der, sizeof(der), &n) == 0) {
+		snprintf(path, sizeof(path), "%s.key", prefix);
+		r = cert_write_pem(path, "PRIVATE KEY", (struct mst_view){ pkcs8, n_key }, 0600);
+		if (r == EXIT_DONE)
+			r = write_chain(prefix, (struct mst_view){ der, n }, issuer);
+	} else {
+		complain("the certificate for %s could not be issued", spec->common_name);
+	}
+	mst_wipe(pkcs8, sizeof(pkcs8));
+	return r;
+}
+
+static int issue_by_ca(void *arg, struct mst_view spki, const struct mst_cert_spec *spec, uint8_t *ret_der, size_t cap, size_t *ret_n)
+{
+	struct ca *ca = arg;
+
+	return mst_cert_issue(mst_crypto_openssl(), &ca->signer.signer, (struct mst_view){ ca->der, ca->n }, spki, spec, ret_der, cap,
+	                      ret_n);
+}
+
+int ca_issue_files(struct ca *ca, const struct mst_cert_spec *spec, const char *prefix)
+{
+	return issue_files(issue_by_ca, ca, (struct mst_view){ ca->der, ca->n }, spec, prefix);
+}

@@ -1,0 +1,265 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "cert.h"
+#include "muster.h"
+
+#define REVOKED_MAX 4096
+
+static bool days_from(const char *text, int64_t *ret_days)
+{
+	char *end;
+	long long n = strtoll(text, &end, 10);
+
+	if (n <= 0 || n > 36500 || (*end && strcmp(end, "d") != 0))
+		return false;
+	*ret_days = n;
+	return true;
+}
+
+static int cert_ca(struct muster *m, int argc, char **argv)
+{
+	const char *cn = NULL, *days_text = "3650", *permitted = NULL;
+	const struct opt opts[] = { { "cn", &cn, NULL }, { "days", &days_text, NULL }, { "permit-dns", &permitted, NULL } };
+	int64_t days;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || !days_from(days_text, &days))
+		return usage_error(NULL, argc == 1 ? "--days is 1 to 36500" : "give one name: it becomes NAME.pem and NAME.key");
+	r = ca_create(".", argv[0], cn ? cn : argv[0], days, permitted);
+	if (r == EXIT_DONE && !m->json)
+		say("made %s.pem and %s.key (keep the key secret)", argv[0], argv[0]);
+	return r;
+}
+
+/* The names that a client certificate may carry: spec 2.5.4. */
+static const struct { const char *option; enum mst_id_kind kind; } flavour[] = {
+	{ "fqdn", MST_ID_FQDN }, { "node-id", MST_ID_NODE }, { "device", MST_ID_DEVICE },
+	{ "cse-id", MST_ID_CSE_ABS }, { "ae-id", MST_ID_AE_ABS },
+};
+
+static int cert_issue(struct muster *m, int argc, char **argv)
+{
+	const char *value[MST_COUNT(flavour)] = { 0 }, *ca_name = NULL, *cn = NULL, *days_text = "365", *out = NULL, *after = NULL;
+	bool expired = false;
+	struct opt opts[MST_COUNT(flavour) + 6];
+	struct mst_cert_spec spec = { .role = MST_CERT_CLIENT };
+	struct ca ca;
+	size_t n = 0;
+	int64_t days;
+	int r;
+
+	for (; n < MST_COUNT(flavour); n++)
+		opts[n] = (struct opt){ flavour[n].option, &value[n], NULL };
+	opts[n++] = (struct opt){ "ca", &ca_name, NULL };
+	opts[n++] = (struct opt){ "cn", &cn, NULL };
+	opts[n++] = (struct opt){ "days", &days_text, NULL };
+	opts[n++] = (struct opt){ "out", &out, NULL };
+	opts[n++] = (struct opt){ "not-before", &after, NULL };
+	opts[n++] = (struct opt){ "expired", NULL, &expired };
+	argc = take_options(NULL, argc, argv, opts, n);
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 0 || !ca_name || !out || !days_from(days_text, &days))
+		return usage_error(NULL, "--ca NAME, --out PREFIX and at least one name (--node-id URN …) are needed");
+	for (size_t i = 0; i < MST_COUNT(flavour); i++) {
+		struct mst_san *san = &spec.san[spec.n_san];
+
+		if (!value[i])
+			continue;
+		if (!mst_id_normalise(flavour[i].kind, mst_view_str(value[i]), san->value))
+			return usage_error(NULL, "--%s: \"%s\" is not a well-formed %s", flavour[i].option, value[i],
+			                   mst_id_kind_text(flavour[i].kind));
+		san->kind = flavour[i].kind;
+		spec.n_san++;
+	}
+	if (spec.n_san == 0)
+		return usage_error(NULL, "give at least one name: --node-id, --device, --cse-id, --ae-id or --fqdn");
+	snprintf(spec.common_name, sizeof(spec.common_name), "%.120s", cn ? cn : spec.san[0].value);
+	spec.not_before = wall_clock() - 60;
+	if (after && !mst_parse_timestamp(mst_view_str(after), &spec.not_before))
+		return usage_error(NULL, "--not-before is YYYYMMDDThhmmss (UTC)");
+	if (expired)             /* for tests of refusals: ended a day ago */
+		spec.not_before -= (days + 1) * 86400;
+	spec.not_after = spec.not_before + days * 86400;
+	r = ca_open(&ca, ".", ca_name);
+	if (r != EXIT_DONE)
+		return r;
+	r = ca_issue_files(&ca, &spec, out);
+	ca_close(&ca);
+	if (r == EXIT_DONE && !m->json)
+		say("made %s.pem and %s.key", out, out);
+	return r;
+}
+
+static json_t *info_json(const struct mst_cert_info *i)
+{
+	char hex[2 * MST_SHA256_LEN + 1], from[16], until[16];
+	struct mst_writer w = mst_writer_of(hex, sizeof(hex));
+	json_t *names = json_array();
+
+	mst_put_hex(&w, (struct mst_view){ i->sha256, sizeof(i->sha256) });
+	mst_put_nul(&w);
+	timestamp_text(i->not_before, from);
+	timestamp_text(i->not_after, until);
+	for (size_t k = 0; k < i->n_san; k++)
+		json_array_append_new(names, json_pack("{s:s,s:s}", "kind", mst_id_kind_text(i->san[k].kind), "value", i->san[k].value));
+	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o}", "subject", i->subject, "issuer", i->issuer, "serial", i->serial, "sha256",
+	                 hex, "notBefore", from, "notAfter", until, "ca", (int)i->is_ca, "names", names);
+}
+
+static int cert_show(struct muster *m, int argc, char **argv)
+{
+	static struct mst_cert_info info;
+	uint8_t der[MST_CERT_MAX];
+	struct mst_diag d = { 0 };
+	json_t *j, *value;
+	const char *key;
+	size_t n = 0;
+	int r;
+
+	if (argc != 1)
+		return usage_error(NULL, "give one certificate file (PEM)");
+	r = cert_read(argv[0], der, sizeof(der), &n);
+	if (r != EXIT_DONE)
+		return r;
+	r = mst_cert_info((struct mst_view){ der, n }, &info, &d);
+	if (r != 0) {
+		complain("%s: %s", argv[0], r > 0 ? d.text : mst_fault_text(r));
+		return r > 0 ? EXIT_REFUSED : EXIT_FAULT;
+	}
+	j = info_json(&info);
+	if (m->json)
+		return print_json(j);
+	json_object_foreach(j, key, value) {
+		if (json_is_string(value))
+			say("%-10s %s", key, human_time(json_string_value(value)));
+	}
+	for (size_t k = 0; k < info.n_san; k++)
+		say("%-10s %s (%s)", "name", info.san[k].value, mst_id_kind_text(info.san[k].kind));
+	json_decref(j);
+	return EXIT_DONE;
+}
+
+/* CA-NAME.revoked: one line a certificate, "SERIAL TIMESTAMP". The list is made from it. */
+static size_t read_revoked(const char *ca_name, struct mst_revoked *list)
+{
+	char path[600], line[256];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s.revoked", ca_name);
+	f = fopen(path, "re");
+	while (f && n < REVOKED_MAX && fgets(line, sizeof(line), f)) {
+		char *blank = strchr(line, ' ');
+
+		if (!blank || blank - line >= (ptrdiff_t)sizeof(list[n].serial))
+			continue;
+		*blank = '\0';
+		blank[1 + strcspn(blank + 1, "\n")] = '\0';
+		list[n] = (struct mst_revoked){ .reason = 0 };
+		snprintf(list[n].serial, sizeof(list[n].serial), "%.*s", (int)sizeof(list[n].serial) - 1, line);
+		n += mst_parse_timestamp(mst_view_str(blank + 1), &list[n].when);
+	}
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static int make_crl(const char *ca_name, const char *out, int64_t days)
+{
+	static struct mst_revoked list[REVOKED_MAX];
+	static uint8_t der[1 << 18], pem[1 << 19];
+	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
+	size_t n = read_revoked(ca_name, list), size = 0;
+	struct ca ca;
+	int r = ca_open(&ca, ".", ca_name);
+
+	if (r != EXIT_DONE)
+		return r;
+	r = mst_crl_issue(&ca.signer.signer, (struct mst_view){ ca.der, ca.n }, list, n, wall_clock(), wall_clock() - 60,
+	                  wall_clock() + days * 86400, der, sizeof(der), &size);
+	ca_close(&ca);
+	if (r != 0) {
+		complain("the revocation list could not be made");
+		return EXIT_FAULT;
+	}
+	mst_pem_put(&w, "X509 CRL", (struct mst_view){ der, size });
+	if (!w.ok || write_file(out, pem, w.n, 0644) < 0)
+		return EXIT_FAULT;
+	return EXIT_DONE;
+}
+
+static int cert_crl(struct muster *m, int argc, char **argv)
+{
+	const char *ca_name = NULL, *out = NULL, *days_text = "30";
+	const struct opt opts[] = { { "ca", &ca_name, NULL }, { "out", &out, NULL }, { "days", &days_text, NULL } };
+	int64_t days;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 0 || !ca_name || !out || !days_from(days_text, &days))
+		return usage_error(NULL, "--ca NAME and --out FILE are needed");
+	r = make_crl(ca_name, out, days);
+	if (r == EXIT_DONE && !m->json)
+		say("made %s", out);
+	return r;
+}
+
+static int cert_revoke(struct muster *m, int argc, char **argv)
+{
+	const char *ca_name = NULL, *out = NULL;
+	const struct opt opts[] = { { "ca", &ca_name, NULL }, { "out", &out, NULL } };
+	static struct mst_cert_info info;
+	uint8_t der[MST_CERT_MAX];
+	char path[600], when[16];
+	size_t n = 0;
+	FILE *f;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || !ca_name || !out)
+		return usage_error(NULL, "give the certificate, --ca NAME and --out FILE for the new list");
+	r = cert_read(argv[0], der, sizeof(der), &n);
+	if (r == EXIT_DONE && mst_cert_info((struct mst_view){ der, n }, &info, NULL) != 0) {
+		complain("%s is no certificate of ours", argv[0]);
+		r = EXIT_REFUSED;
+	}
+	if (r != EXIT_DONE)
+		return r;
+	snprintf(path, sizeof(path), "%s.revoked", ca_name);
+	f = fopen(path, "ae");
+	timestamp_text(wall_clock(), when);
+	if (!f || fprintf(f, "%s %s\n", info.serial, when) < 0 || fclose(f) != 0) {
+		complain("cannot write %s", path);
+		return EXIT_FAULT;
+	}
+	r = make_crl(ca_name, out, 30);
+	if (r == EXIT_DONE && !m->json)
+		say("revoked %s; give %s to every verifier", info.serial, out);
+	return r;
+}
+
+int cmd_cert(struct muster *m, int argc, char **argv)
+{
+	static const struct command table[] = {
+		{ "ca", cert_ca, "NAME [--cn TEXT] [--days N] [--permit-dns DOMAIN]", "a maker's or owner's CA: NAME.pem, NAME.key" },
+		{ "issue", cert_issue,
+		  "--ca NAME --out PREFIX (--node-id URN|--device OID|--cse-id ID|--ae-id ID|--fqdn NAME)… [--cn TEXT] [--days N] "
+		  "[--not-before TIME] [--expired]", "a node's key and certificate: PREFIX.key, PREFIX.pem" },
+		{ "show", cert_show, "FILE", "what a certificate says" },
+		{ "revoke", cert_revoke, "FILE --ca NAME --out CRL", "revoke it and make a new list" },
+		{ "crl", cert_crl, "--ca NAME --out CRL [--days N]", "make the revocation list anew" },
+	};
+
+	return run_command(m, table, MST_COUNT(table), "muster cert", argc, argv);
+}

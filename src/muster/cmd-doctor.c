@@ -1,0 +1,174 @@
+/*
+ * `muster doctor`: each prerequisite is looked at, and what is absent comes with what to do about it
+ * (lesson 23). It changes nothing.
+ */
+#include <errno.h>
+#include <libconfig.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cert.h"
+#include "muster.h"
+#include "muster/version.h"
+
+struct doctor {
+	struct muster *m;
+	config_t conf;
+	json_t *found;
+	unsigned bad;
+};
+
+static void finding(struct doctor *d, bool good, const char *what, const char *detail, const char *remedy)
+{
+	struct muster *m = d->m;
+
+	d->bad += !good;
+	json_array_append_new(d->found, json_pack("{s:s,s:b,s:s,s:s}", "check", what, "ok", (int)good, "detail", detail, "remedy",
+	                                          good ? "" : remedy));
+	if (m->json)
+		return;
+	say("%s%s%s %s%s%s", ink(m, good ? GREEN : RED), good ? "ok  " : "BAD ", ink(m, PLAIN), what, *detail ? ": " : "", detail);
+	if (!good)
+		say("     %s", remedy);
+}
+
+static bool check_config(struct doctor *d)
+{
+	char path[4096], text[512];
+
+	path_join(path, sizeof(path), d->m->dir, "musterd.conf");
+	if (config_read_file(&d->conf, path) == CONFIG_TRUE) {
+		finding(d, true, "configuration", path, "");
+		return true;
+	}
+	if (config_error_type(&d->conf) == CONFIG_ERR_FILE_IO)
+		snprintf(text, sizeof(text), "%.400s: %s", path, strerror(errno));
+	else
+		snprintf(text, sizeof(text), "%.300s:%d: %s", path, config_error_line(&d->conf), config_error_text(&d->conf));
+	finding(d, false, "configuration", text, "give the installation with -C DIR, or make one: muster init DIR");
+	return false;
+}
+
+static void check_secret_file(struct doctor *d, const char *name, const char *what)
+{
+	char path[4096], text[4200];
+	struct stat st;
+
+	path_join(path, sizeof(path), d->m->dir, name);
+	if (stat(path, &st) < 0) {
+		snprintf(text, sizeof(text), "%.4000s: %s", path, strerror(errno));
+		finding(d, false, what, text, "it is made by muster init; restore it from your backup, it cannot be made again");
+	} else if (st.st_mode & 077) {
+		snprintf(text, sizeof(text), "%.4000s may be read by others (mode %o)", path, (unsigned)st.st_mode & 0777);
+		finding(d, false, what, text, "chmod 600 it, and think about who may have read it");
+	} else {
+		finding(d, true, what, path, "");
+	}
+}
+
+static void check_certificate(struct doctor *d, const char *name, const char *what)
+{
+	static struct mst_cert_info info;
+	char path[4096], text[400], until[16];
+	uint8_t der[MST_CERT_MAX];
+	size_t n = 0;
+	int64_t left;
+
+	path_join(path, sizeof(path), d->m->dir, name);
+	if (access(path, R_OK) < 0 || cert_read(path, der, sizeof(der), &n) != EXIT_DONE ||
+	    mst_cert_info((struct mst_view){ der, n }, &info, NULL) != 0) {
+		finding(d, false, what, path, "the file is absent or holds no certificate of our profile");
+		return;
+	}
+	timestamp_text(info.not_after, until);
+	left = info.not_after - wall_clock();
+	snprintf(text, sizeof(text), "%.200s, good until %s", info.n_san ? info.san[0].value : info.subject, human_time(until));
+	finding(d, left > 30 * 86400, what, text, left > 0 ? "it ends within 30 days; issue a new one and reload musterd (SIGHUP)"
+	                                                  : "it has ended; issue a new one and reload musterd (SIGHUP)");
+}
+
+static void check_port(struct doctor *d, const char *role)
+{
+	const config_setting_t *list;
+	char path[64], host[256], text[300];
+	const char *address, *colon;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *ai = NULL;
+	int fd = -1, r = -1;
+
+	snprintf(path, sizeof(path), "%s.listen", role);
+	list = config_lookup(&d->conf, path);
+	address = list ? config_setting_get_string_elem(list, 0) : NULL;
+	colon = address ? strrchr(address, ':') : NULL;
+	if (!colon || (size_t)(colon - address) >= sizeof(host))
+		return;
+	snprintf(host, sizeof(host), "%.*s", (int)(colon - address - (*address == '[' ? 2 : 0)), address + (*address == '['));
+	if (getaddrinfo(host, colon + 1, &hints, &ai) == 0) {
+		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		r = fd >= 0 ? connect(fd, ai->ai_addr, ai->ai_addrlen) : -1;
+		freeaddrinfo(ai);
+	}
+	snprintf(text, sizeof(text), "%s on %.200s", role, address);
+	finding(d, r == 0, "listener", text, "nothing answers there; is musterd running? musterd -c musterd.conf");
+	if (fd >= 0)
+		close(fd);
+}
+
+static void check_api(struct doctor *d)
+{
+	json_t *answer = NULL;
+	char text[200];
+	int r;
+
+	if (access(d->m->socket, F_OK) < 0) {
+		finding(d, false, "admin API", d->m->socket, "no socket there; is musterd running? musterd -c musterd.conf");
+		return;
+	}
+	r = api_ask(d->m, "GET", "/v1/status", NULL, &answer);
+	snprintf(text, sizeof(text), "version %s", r == EXIT_DONE ? text_of(answer, "version") : "unknown");
+	finding(d, r == EXIT_DONE, "admin API", text, "the daemon does not answer; its log says why");
+	json_decref(answer);
+	answer = NULL;
+	if (r != EXIT_DONE)
+		return;
+	r = api_ask(d->m, "GET", "/v1/events/verify", NULL, &answer);
+	finding(d, r == EXIT_DONE && json_is_true(json_object_get(answer, "ok")), "audit log", "hash chain",
+	        "an entry was changed after it was written; compare with your backup: muster events verify");
+	json_decref(answer);
+}
+
+int cmd_doctor(struct muster *m, int argc, char **argv)
+{
+	struct doctor d = { .m = m, .found = json_array() };
+	unsigned bad;
+
+	(void)argv;
+	if (argc)
+		return usage_error(NULL, "takes no argument");
+	config_init(&d.conf);
+	finding(&d, wall_clock() > MST_BUILD_TIME, "clock", wall_clock() > MST_BUILD_TIME ? "" : "it shows a time before this program was built",
+	        "set the clock; certificates cannot be judged without it");
+	if (check_config(&d)) {
+		check_secret_file(&d, "keeper/kek.key", "key-encryption key");
+		check_secret_file(&d, "keeper/ca.key", "CA key");
+		check_secret_file(&d, "tls/mef.key", "MEF key");
+		check_secret_file(&d, "tls/maf.key", "MAF key");
+		check_certificate(&d, "keeper/ca.pem", "CA certificate");
+		check_certificate(&d, "tls/mef.pem", "MEF certificate");
+		check_certificate(&d, "tls/maf.pem", "MAF certificate");
+		check_port(&d, "mef");
+		check_port(&d, "maf");
+		check_api(&d);
+	}
+	config_destroy(&d.conf);
+	bad = d.bad;
+	if (m->json)
+		print_json(d.found);
+	else {
+		json_decref(d.found);
+		say(bad ? "%u to mend" : "nothing to mend", bad);
+	}
+	return bad ? EXIT_REFUSED : EXIT_DONE;
+}

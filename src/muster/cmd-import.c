@@ -1,0 +1,251 @@
+/*
+ * Import of nodes from CSV (RFC 4180) or JSON, in pages, with an answer for each row. A bad row never
+ * stops a good one; the exit status tells whether any was refused.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "csv.h"
+#include "muster.h"
+
+#define PAGE 500
+
+struct import {
+	struct muster *m;
+	struct api *api;
+	FILE *answers;                   /* CSV: row,ok,error */
+	json_t *page;
+	size_t first;                    /* row number of the page's first row */
+	size_t done, good, bad, all;
+	size_t shown;
+};
+
+static const char *const columns[] = { "nodeID", "cseID", "aeID", "subscription", "maker", "model", "serial", "batch", "identity", "anchor" };
+
+static void answer_row(struct import *im, size_t row, const char *error)
+{
+	if (error)
+		im->bad++;
+	else
+		im->good++;
+	if (im->answers) {
+		fprintf(im->answers, "%zu,%s,", row, error ? "no" : "yes");
+		csv_put(im->answers, error ? error : "");
+		fputc('\n', im->answers);
+	} else if (error && im->shown++ < 20) {
+		complain("row %zu: %s", row, error);
+	}
+}
+
+static int flush_page(struct import *im)
+{
+	size_t n = json_array_size(im->page), i;
+	json_t *answer = NULL, *rows, *one;
+	int status = 0;
+
+	if (n == 0)
+		return EXIT_DONE;
+	if (api_call(im->api, "POST", "/v1/nodes/import", json_pack("{s:o}", "rows", im->page), &status, &answer) < 0) {
+		im->page = json_array();
+		complain("stopped before row %zu; rows before it are in, rows after it are not", im->first);
+		return EXIT_FAULT;
+	}
+	im->page = json_array();
+	if (status != 200) {
+		int r = api_explain(status, answer);
+
+		json_decref(answer);
+		return r;
+	}
+	rows = json_object_get(answer, "rows");
+	json_array_foreach(rows, i, one) {
+		const json_t *error = json_object_get(one, "error");
+		char text[512];
+
+		snprintf(text, sizeof(text), "%s: %s", text_of(error, "field"), text_of(error, "text"));
+		answer_row(im, im->first + i, json_is_true(json_object_get(one, "ok")) ? NULL : text);
+	}
+	im->first += n;
+	im->done += n;
+	json_decref(answer);
+	progress(im->m, "import", im->done, im->all);
+	return EXIT_DONE;
+}
+
+static int add_row(struct import *im, json_t *row)
+{
+	json_array_append_new(im->page, row);
+	return json_array_size(im->page) == PAGE ? flush_page(im) : EXIT_DONE;
+}
+
+/* One CSV record to the API's node; identity is "kind:value", several separated by blanks. */
+static json_t *row_from(char **cell, size_t n, const int *column_of)
+{
+	json_t *row = json_object(), *ids = NULL;
+	const char *anchor = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *key = columns[column_of[i]];
+
+		if (!*cell[i])
+			continue;
+		if (strcmp(key, "anchor") == 0) {
+			anchor = cell[i];
+		} else if (strcmp(key, "identity") != 0) {
+			json_object_set_new(row, key, json_string(cell[i]));
+		} else {
+			char *save = NULL;
+
+			ids = json_array();
+			for (char *p = strtok_r(cell[i], " ", &save); p; p = strtok_r(NULL, " ", &save)) {
+				char *colon = strchr(p, ':');
+
+				json_array_append_new(ids, json_pack("{s:s%,s:s}", "kind", p, colon ? (size_t)(colon - p) : 0,
+				                                     "value", colon ? colon + 1 : p));
+			}
+		}
+	}
+	if (anchor && !ids)
+		ids = json_pack("[{s:s,s:s}]", "kind", "node", "value", text_of(row, "nodeID"));
+	for (size_t i = 0; anchor && i < json_array_size(ids); i++)
+		json_object_set_new(json_array_get(ids, i), "anchor", json_string(anchor));
+	if (ids)
+		json_object_set_new(row, "identities", ids);
+	return row;
+}
+
+static int read_head(const char *path, struct csv *c, int column_of[CSV_COLUMNS], size_t *ret_n)
+{
+	size_t n = csv_next(c);
+
+	if (n == 0) {
+		complain("%s: the file is empty; its first line must name the columns: nodeID,cseID,subscription,maker,…", path);
+		return EXIT_REFUSED;
+	}
+	for (size_t i = 0; i < n; i++) {
+		column_of[i] = -1;
+		for (size_t k = 0; k < MST_COUNT(columns); k++)
+			if (strcmp(c->cell[i], columns[k]) == 0)
+				column_of[i] = (int)k;
+		if (column_of[i] < 0) {
+			complain("%s:1: unknown column \"%s\"; one of nodeID, cseID, aeID, subscription, maker, model, serial, batch, "
+			         "identity, anchor", path, c->cell[i]);
+			return EXIT_REFUSED;
+		}
+	}
+	*ret_n = n;
+	return EXIT_DONE;
+}
+
+static int import_csv(struct import *im, const char *path, char *text, size_t size)
+{
+	struct csv c;
+	int column_of[CSV_COLUMNS], r;
+	size_t n, columns_wanted;
+
+	csv_start(&c, text, size);
+	r = read_head(path, &c, column_of, &columns_wanted);
+	if (r != EXIT_DONE)
+		return r;
+	im->all = csv_count(&c);
+	while (r == EXIT_DONE && (n = csv_next(&c)) > 0) {
+		char error[128];
+
+		if (!c.error && n == columns_wanted) {
+			r = add_row(im, row_from(c.cell, n, column_of));
+			continue;
+		}
+		/* keep the order of the answers: what waits goes first */
+		r = flush_page(im);
+		if (c.error)
+			snprintf(error, sizeof(error), "line %zu: %s", c.line, c.error);
+		else
+			snprintf(error, sizeof(error), "line %zu: %zu cells, the head has %zu", c.line, n, columns_wanted);
+		answer_row(im, im->first++, error);
+		im->done++;
+	}
+	return r == EXIT_DONE ? flush_page(im) : r;
+}
+
+static int import_json(struct import *im, const char *path, const char *text, size_t size)
+{
+	json_error_t where;
+	json_t *all = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where), *row;
+	size_t i;
+	int r = EXIT_DONE;
+
+	if (!json_is_array(all)) {
+		complain("%s:%d: %s; an array of nodes is wanted", path, all ? 1 : where.line, all ? "not an array" : where.text);
+		json_decref(all);
+		return EXIT_REFUSED;
+	}
+	im->all = json_array_size(all);
+	json_array_foreach(all, i, row) {
+		r = add_row(im, json_incref(row));
+		if (r != EXIT_DONE)
+			break;
+	}
+	json_decref(all);
+	return r == EXIT_DONE ? flush_page(im) : r;
+}
+
+static int finish(struct import *im, int r)
+{
+	if (im->answers && fclose(im->answers) != 0) {
+		complain("the answers could not be written: %s", strerror(errno));
+		r = EXIT_FAULT;
+	}
+	if (im->shown > 20)
+		complain("and %zu more refused rows; --answers FILE writes an answer for each", im->shown - 20);
+	if (im->m->json)
+		print_json(json_pack("{s:I,s:I,s:I}", "rows", (json_int_t)im->done, "added", (json_int_t)im->good, "refused",
+		                     (json_int_t)im->bad));
+	else
+		say("%zu rows: %zu added, %zu refused", im->done, im->good, im->bad);
+	if (r == EXIT_DONE && im->bad)
+		r = EXIT_REFUSED;
+	return r;
+}
+
+int node_import(struct muster *m, int argc, char **argv)
+{
+	const char *answers = NULL;
+	const struct opt opts[] = { { "answers", &answers, NULL } };
+	struct import im = { .m = m, .first = 1 };
+	size_t size = 0, skip;
+	char *text;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1)
+		return usage_error(NULL, "give one file, or - for standard input");
+	text = read_file(argv[0], &size);
+	if (!text)
+		return EXIT_FAULT;
+	im.api = api_open(m);
+	if (!im.api) {
+		free(text);
+		return EXIT_FAULT;
+	}
+	if (answers) {
+		im.answers = fopen(answers, "we");
+		if (!im.answers) {
+			complain("cannot write %s: %s", answers, strerror(errno));
+			free(text);
+			api_close(im.api);
+			return EXIT_FAULT;
+		}
+		fputs("row,ok,error\n", im.answers);
+	}
+	im.page = json_array();
+	skip = strspn(text, " \t\r\n");
+	r = text[skip] == '[' || text[skip] == '{' ? import_json(&im, argv[0], text, size) : import_csv(&im, argv[0], text, size);
+	r = finish(&im, r);
+	json_decref(im.page);
+	api_close(im.api);
+	free(text);
+	return r;
+}

@@ -1,0 +1,193 @@
+/*
+ * `muster init`: a complete local installation in one directory. Nothing that exists is overwritten: the
+ * keeper's keys are made once, and a second init of the same directory is refused.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cert.h"
+#include "install.h"
+#include "keeper/keeper.h"
+#include "muster.h"
+
+#define SERVER_DAYS 825
+
+static const char *const directories[] = { "", "tls", "anchors", "crls", "store", "run" };
+
+struct keeper_issuer {
+	struct mst_keeper *keeper;
+	struct mst_view issuer;
+	const char *subject;
+};
+
+/* The operator at the console is the authority here: init runs before there is any role that could decide. */
+static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	struct keeper_issuer *k = s->ctx;
+	struct mst_authorisation leave = { .what = MST_AUTH_SIGN };
+
+	snprintf(leave.key_id, sizeof(leave.key_id), "%s", k->subject);
+	snprintf(leave.to, sizeof(leave.to), "muster init");
+	return k->keeper->ops->sign(k->keeper, &leave, tbs, out, cap, ret_n);
+}
+
+static int issue_by_keeper(void *arg, struct mst_view spki, const struct mst_cert_spec *spec, uint8_t *ret_der, size_t cap, size_t *ret_n)
+{
+	struct keeper_issuer *k = arg;
+	struct mst_signer signer = { .ctx = k, .sign_tbs = sign_by_keeper };
+
+	return mst_cert_issue(mst_crypto_openssl(), &signer, k->issuer, spki, spec, ret_der, cap, ret_n);
+}
+
+static int issue_server(struct keeper_issuer *k, const char *fqdn, const char *prefix)
+{
+	struct mst_cert_spec spec = { .role = MST_CERT_BOTH, .n_san = 1 };
+
+	snprintf(spec.common_name, sizeof(spec.common_name), "%.120s", fqdn);
+	spec.san[0].kind = MST_ID_FQDN;
+	snprintf(spec.san[0].value, sizeof(spec.san[0].value), "%s", fqdn);
+	spec.not_before = wall_clock() - 60;
+	spec.not_after = spec.not_before + (int64_t)SERVER_DAYS * 86400;
+	k->subject = spec.common_name;
+	return issue_files(issue_by_keeper, k, k->issuer, &spec, prefix);
+}
+
+static int make_keys(const struct install *in)
+{
+	/* CA certificates carry name constraints: TS-0003 8.1.2.2 */
+	const char *const permitted[] = { in->sp, in->mef, in->maf };
+	char keeper_dir[4096], prefix[4096];
+	static uint8_t ca[MST_CERT_MAX];
+	struct keeper_issuer k = { 0 };
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+	int r;
+
+	path_join(keeper_dir, sizeof(keeper_dir), in->dir, "keeper");
+	r = mst_keeper_create_files_for(keeper_dir, in->sp, permitted, MST_COUNT(permitted), wall_clock(), mst_crypto_openssl(), &d);
+	if (r == 0)
+		r = mst_keeper_local_open(keeper_dir, mst_crypto_openssl(), &k.keeper, &d);
+	if (r != 0) {
+		complain("the keeper's keys: %s", d.text[0] ? d.text : mst_fault_text(r));
+		return EXIT_FAULT;
+	}
+	r = k.keeper->ops->ca_cert(k.keeper, ca, sizeof(ca), &n) == 0 ? EXIT_DONE : EXIT_FAULT;
+	k.issuer = (struct mst_view){ ca, n };
+	if (r == EXIT_DONE)
+		r = issue_server(&k, in->mef, path_join(prefix, sizeof(prefix), in->dir, "tls/mef"));
+	if (r == EXIT_DONE)
+		r = issue_server(&k, in->maf, path_join(prefix, sizeof(prefix), in->dir, "tls/maf"));
+	k.keeper->ops->close(k.keeper);
+	return r;
+}
+
+static int write_config(const struct install *in)
+{
+	char path[4096], text[8192];
+	int n = snprintf(text, sizeof(text),
+		"# Made by muster init. `musterd --check -c musterd.conf` looks at it; musterd.conf(5) explains it.\n"
+		"processes = \"%s\";\n"
+		"listeners = %d;\n"
+		"store = \"sqlite:store/muster.db\";\n"
+		"keeper = \"keeper\";\n"
+		"run = \"run\";\n"
+		"log = { format = \"text\"; level = \"info\"; };\n"
+		"metrics = \"%s\";\n\n"
+		"mef = {\n"
+		"  fqdn = \"%s\";\n"
+		"  listen = [\"%s:%u\"];\n"
+		"  certificate = \"tls/mef.pem\";\n"
+		"  key = \"tls/mef.key\";\n"
+		"  client_anchors = [\"anchors/\", \"keeper/ca.pem\"];\n"
+		"  crls = [\"crls/\"];\n"
+		"  profile = \"both\";\n"
+		"  mafs = [\"%s\"];\n"
+		"  maf_anchor = \"keeper/ca.pem\";  # a maker's CA must not be able to name a MAF\n"
+		"};\n\n"
+		"maf = {\n"
+		"  fqdn = \"%s\";\n"
+		"  listen = [\"%s:%u\"];\n"
+		"  certificate = \"tls/maf.pem\";\n"
+		"  key = \"tls/maf.key\";\n"
+		"  profile = \"both\";\n"
+		"  mef_anchors = [\"keeper/ca.pem\"];\n"
+		"  mefs = ( { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; } );\n"
+		"};\n\n"
+		"admin = { listen = [\"unix:run/admin.sock\"]; };\n",
+		in->processes, in->listeners, in->metrics, in->mef, in->address, in->mef_port, in->maf, in->maf, in->address,
+		in->maf_port, in->mef, in->mef, in->mef_port, in->address, in->mef_port);
+
+	if (n < 0 || (size_t)n >= sizeof(text)) {
+		complain("a name is too long");
+		return EXIT_USAGE;
+	}
+	return write_file(path_join(path, sizeof(path), in->dir, "musterd.conf"), text, (size_t)n, 0600) == 0 ? EXIT_DONE : EXIT_FAULT;
+}
+
+int install_make(const struct install *in)
+{
+	char path[4096];
+	int r = EXIT_DONE;
+
+	if (access(path_join(path, sizeof(path), in->dir, "musterd.conf"), F_OK) == 0) {
+		complain("%s is there already: this is an installation; init never overwrites one", path);
+		return EXIT_REFUSED;
+	}
+	for (size_t i = 0; i < MST_COUNT(directories); i++)
+		if (make_dir(path_join(path, sizeof(path), in->dir, directories[i])) < 0)
+			return EXIT_FAULT;
+	r = make_keys(in);
+	/* the configuration comes last: where it stands, everything before it stands too */
+	return r == EXIT_DONE ? write_config(in) : r;
+}
+
+static bool port_from(const char *text, unsigned *ret_port)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	*ret_port = (unsigned)n;
+	return *text && !*end && n >= 1 && n <= 65535;
+}
+
+int cmd_init(struct muster *m, int argc, char **argv)
+{
+	const char *sp = "sp.example.com", *mef = NULL, *maf = NULL, *mef_port = "8443", *maf_port = "8444", *address = "127.0.0.1",
+	           *processes = "split", *metrics = "";
+	const struct opt opts[] = { { "sp", &sp, NULL }, { "mef", &mef, NULL }, { "maf", &maf, NULL }, { "mef-port", &mef_port, NULL },
+		                    { "maf-port", &maf_port, NULL }, { "address", &address, NULL },
+		                    { "processes", &processes, NULL }, { "metrics", &metrics, NULL } };
+	struct install in = { .listeners = 2 };
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1)
+		return usage_error(NULL, "give one directory");
+	in.dir = argv[0];
+	in.address = address;
+	in.processes = processes;
+	in.metrics = metrics;
+	if (!port_from(mef_port, &in.mef_port) || !port_from(maf_port, &in.maf_port))
+		return usage_error(NULL, "a port is 1 to 65535");
+	if (strcmp(processes, "split") != 0 && strcmp(processes, "single") != 0)
+		return usage_error(NULL, "--processes is split or single");
+	if (!mst_id_normalise(MST_ID_FQDN, mst_view_str(sp), in.sp))
+		return usage_error(NULL, "--sp: \"%s\" is not an FQDN", sp);
+	snprintf(in.mef, sizeof(in.mef), "mef.%.240s", in.sp);
+	snprintf(in.maf, sizeof(in.maf), "maf.%.240s", in.sp);
+	if ((mef && !mst_id_normalise(MST_ID_FQDN, mst_view_str(mef), in.mef)) ||
+	    (maf && !mst_id_normalise(MST_ID_FQDN, mst_view_str(maf), in.maf)))
+		return usage_error(NULL, "--mef and --maf are FQDNs");
+	r = install_make(&in);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(json_pack("{s:s,s:s,s:s,s:s}", "dir", in.dir, "sp", in.sp, "mef", in.mef, "maf", in.maf));
+	say("made an installation in %s: provider %s, MEF %s on port %u, MAF %s on port %u", in.dir, in.sp, in.mef, in.mef_port, in.maf,
+	    in.maf_port);
+	say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in.dir, in.dir);
+	return EXIT_DONE;
+}

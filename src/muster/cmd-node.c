@@ -1,0 +1,230 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "muster.h"
+
+static const char *const id_columns[] = { "nodeID", "cseID", "subscription", "maker", "state", "reason" };
+
+/* "--identity fqdn=node1.example.com" and "--identity device=0.2.481.1.100.1.7@<anchor sha-256 in hex>" */
+static json_t *identity_from(const char *text)
+{
+	const char *eq = strchr(text, '='), *at = strrchr(text, '@');
+	json_t *j;
+
+	if (!eq)
+		return NULL;
+	if (at && strlen(at + 1) != 64)
+		at = NULL;
+	j = json_pack("{s:s%,s:s%}", "kind", text, (size_t)(eq - text), "value", eq + 1,
+	              at ? (size_t)(at - eq - 1) : strlen(eq + 1));
+	if (j && at)
+		json_object_set_new(j, "anchor", json_string(at + 1));
+	return j;
+}
+
+static int node_add(struct muster *m, int argc, char **argv)
+{
+	const char *field[8] = { 0 }, *identity = NULL;
+	static const char *const key[] = { "cseID", "aeID", "subscription", "maker", "model", "serial", "batch" };
+	const struct opt opts[] = {
+		{ "cse-id", &field[0], NULL }, { "ae-id", &field[1], NULL }, { "subscription", &field[2], NULL },
+		{ "maker", &field[3], NULL }, { "model", &field[4], NULL }, { "serial", &field[5], NULL },
+		{ "batch", &field[6], NULL }, { "identity", &identity, NULL },
+	};
+	json_t *body, *answer = NULL;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1)
+		return usage_error(NULL, "give one M2M-Node-ID");
+	body = json_pack("{s:s}", "nodeID", argv[0]);
+	for (size_t i = 0; i < MST_COUNT(key); i++)
+		if (field[i])
+			json_object_set_new(body, key[i], json_string(field[i]));
+	if (identity) {
+		json_t *one = identity_from(identity);
+
+		if (!one) {
+			json_decref(body);
+			return usage_error(NULL, "--identity wants KIND=VALUE, for example node=urn:dev:ops:1");
+		}
+		json_object_set_new(body, "identities", json_pack("[o]", one));
+	}
+	r = api_ask(m, "POST", "/v1/nodes", body, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("added %s", argv[0]);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static void add_rows(struct table *t, const json_t *nodes)
+{
+	size_t i;
+	json_t *node;
+
+	json_array_foreach(nodes, i, node) {
+		const char *cell[MST_COUNT(id_columns)];
+
+		for (size_t c = 0; c < MST_COUNT(id_columns); c++)
+			cell[c] = text_of(node, id_columns[c]);
+		table_row(t, MST_COUNT(id_columns), cell);
+	}
+}
+
+/* All pages up to `limit` rows, so that a pipe gets the whole fleet. */
+static int node_list(struct muster *m, int argc, char **argv)
+{
+	const char *state = "", *sub = "", *maker = "", *limit = "1000000";
+	const struct opt opts[] = { { "state", &state, NULL }, { "subscription", &sub, NULL }, { "maker", &maker, NULL },
+		                    { "limit", &limit, NULL } };
+	static const char *const head[] = { "NODE", "CSE-ID", "SUBSCRIPTION", "MAKER", "STATE", "REASON" };
+	json_t *all = json_array();
+	struct table t = { 0 };
+	json_int_t after = 0;
+	unsigned long left;
+	char *end;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	left = strtoul(limit, &end, 10);
+	if (argc != 0 || *end) {
+		json_decref(all);
+		return argc < 0 ? EXIT_USAGE : usage_error(NULL, "unexpected argument %s", argc ? argv[0] : limit);
+	}
+	while (left) {
+		unsigned long page = left < 500 ? left : 500;
+		json_t *answer = NULL, *nodes;
+		char path[1024];
+		int r;
+
+		snprintf(path, sizeof(path), "/v1/nodes?limit=%lu&after=%lld%s%s%s%s%s%s", page, (long long)after,
+		         *state ? "&state=" : "", percent(state), *sub ? "&subscription=" : "", percent(sub),
+		         *maker ? "&maker=" : "", percent(maker));
+		r = api_ask(m, "GET", path, NULL, &answer);
+		if (r != EXIT_DONE) {
+			json_decref(all);
+			return r;
+		}
+		nodes = json_object_get(answer, "nodes");
+		left -= json_array_size(nodes) < left ? json_array_size(nodes) : left;
+		json_array_extend(all, nodes);
+		after = json_integer_value(json_object_get(answer, "next"));
+		json_decref(answer);
+		if (!after)
+			break;
+	}
+	if (m->json)
+		return print_json(all);
+	if (json_array_size(all) == 0) {
+		say("no node%s. Add one with: muster node add NODE-ID --subscription ID", *state || *sub || *maker ? " like that" : " yet");
+	} else {
+		table_row(&t, MST_COUNT(head), head);
+		add_rows(&t, all);
+		table_print(m, &t);
+	}
+	json_decref(all);
+	return EXIT_DONE;
+}
+
+static void print_members(const json_t *object, const char *indent)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) {
+		if (json_is_string(value) && *json_string_value(value))
+			say("%s%-14s %s", indent, key, human_time(json_string_value(value)));
+		else if (json_is_integer(value))
+			say("%s%-14s %lld", indent, key, (long long)json_integer_value(value));
+	}
+}
+
+static void print_lists(const json_t *object)
+{
+	const char *key;
+	json_t *value, *one;
+	size_t i;
+
+	json_object_foreach((json_t *)object, key, value) {
+		if (!json_is_array(value))
+			continue;
+		json_array_foreach(value, i, one) {
+			say("%s:", key);
+			print_members(one, "  ");
+		}
+	}
+}
+
+static int node_show(struct muster *m, int argc, char **argv)
+{
+	json_t *answer = NULL;
+	char path[1200];
+	int r;
+
+	if (argc != 1)
+		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
+	snprintf(path, sizeof(path), "/v1/nodes/%s", percent(argv[0]));
+	r = api_ask(m, "GET", path, NULL, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	print_members(answer, "");
+	print_lists(answer);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int node_act(struct muster *m, int argc, char **argv, const char *act, const char *done)
+{
+	const char *reason = NULL;
+	const struct opt opts[] = { { "reason", &reason, NULL } };
+	json_t *answer = NULL;
+	char path[1200];
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || !reason)
+		return usage_error(NULL, "give one node and --reason TEXT (it goes into the audit log)");
+	snprintf(path, sizeof(path), "/v1/nodes/%s/%s", percent(argv[0]), act);
+	r = api_ask(m, "POST", path, json_pack("{s:s}", "reason", reason), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("%s %s", done, argv[0]);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int node_revoke(struct muster *m, int argc, char **argv)
+{
+	return node_act(m, argc, argv, "revoke", "revoked");
+}
+
+static int node_release(struct muster *m, int argc, char **argv)
+{
+	return node_act(m, argc, argv, "release", "released");
+}
+
+int cmd_node(struct muster *m, int argc, char **argv)
+{
+	static const struct command table[] = {
+		{ "add", node_add,
+		  "NODE-ID [--cse-id ID] [--ae-id ID] [--subscription ID] [--maker M] [--model M] [--serial S] [--batch B] "
+		  "[--identity KIND=VALUE[@ANCHOR]]", "make a node known" },
+		{ "import", node_import, "FILE.csv|FILE.json|- [--answers FILE]", "make many nodes known; every row gets an answer" },
+		{ "list", node_list, "[--state S] [--subscription ID] [--maker M] [--limit N]", "the fleet" },
+		{ "show", node_show, "NODE", "one node: state, names, registrations, credentials (never keys)" },
+		{ "revoke", node_revoke, "NODE --reason TEXT", "its credentials are dead at MEF and MAF from now on" },
+		{ "release", node_release, "NODE --reason TEXT", "let it go: free to join another provider" },
+	};
+
+	return run_command(m, table, MST_COUNT(table), "muster node", argc, argv);
+}

@@ -1,0 +1,186 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "muster.h"
+
+static const char *const state_acts[] = { "suspend", "resume", "end" };
+
+/* A date: m2m:timestamp, or "+90d" from now (d, h, m, s). */
+static bool date_from(const char *text, char out[16])
+{
+	mst_time t;
+	long long n;
+	char unit;
+
+	if (text[0] == '+') {
+		static const struct { char unit; long long s; } units[] = { { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
+		char *end;
+
+		n = strtoll(text + 1, &end, 10);
+		unit = *end;
+		for (size_t i = 0; n >= 0 && end > text + 1 && i < MST_COUNT(units); i++) {
+			if (unit == units[i].unit && end[1] == '\0' && n < 400000LL * 86400 / units[i].s) {
+				timestamp_text(wall_clock() + n * units[i].s, out);
+				return true;
+			}
+		}
+		return false;
+	}
+	if (!mst_parse_timestamp(mst_view_str(text), &t))
+		return false;
+	timestamp_text(t, out);
+	return true;
+}
+
+static int subscription_add(struct muster *m, int argc, char **argv)
+{
+	const char *sp = NULL, *maf = NULL, *maf_uri = NULL, *registrar = NULL, *poa = NULL, *from = "+0s", *until = NULL,
+	           *lifetime = NULL;
+	const struct opt opts[] = { { "sp", &sp, NULL }, { "maf", &maf, NULL }, { "maf-uri", &maf_uri, NULL },
+		                    { "registrar", &registrar, NULL }, { "poa", &poa, NULL }, { "from", &from, NULL },
+		                    { "until", &until, NULL }, { "key-lifetime", &lifetime, NULL } };
+	json_t *body, *answer = NULL;
+	char not_before[16], not_after[16];
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || !sp || !maf || !until)
+		return usage_error(NULL, "a subscription needs its ID, --sp FQDN, --maf FQDN and --until DATE");
+	if (!date_from(from, not_before) || !date_from(until, not_after))
+		return usage_error(NULL, "a date is YYYYMMDDThhmmss (UTC), or +90d, +12h, +30m from now");
+	body = json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", argv[0], "spFQDN", sp, "mafFQDN", maf, "notBefore", not_before, "notAfter",
+	                 not_after);
+	if (maf_uri)
+		json_object_set_new(body, "mafURI", json_string(maf_uri));
+	if (registrar)
+		json_object_set_new(body, "registrarCSE", json_string(registrar));
+	if (poa)
+		json_object_set_new(body, "registrarPoA", json_string(poa));
+	if (lifetime) {
+		char *end;
+		long long days = strtoll(lifetime, &end, 10);
+
+		if (days <= 0 || (*end && strcmp(end, "d") != 0)) {
+			json_decref(body);
+			return usage_error(NULL, "--key-lifetime is a number of days, for example 90d");
+		}
+		json_object_set_new(body, "keyLifetime", json_integer(days * 86400));
+	}
+	r = api_ask(m, "POST", "/v1/subscriptions", body, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("added subscription %s, valid from %s until %s", argv[0], human_time(not_before), human_time(not_after));
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int subscription_list(struct muster *m, int argc, char **argv)
+{
+	static const char *const head[] = { "SUBSCRIPTION", "PROVIDER", "MAF", "STATE", "FROM", "UNTIL" };
+	json_t *answer = NULL, *list, *one;
+	struct table t = { 0 };
+	size_t i;
+	int r;
+
+	(void)argv;
+	if (argc)
+		return usage_error(NULL, "takes no argument");
+	r = api_ask(m, "GET", "/v1/subscriptions", NULL, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	list = json_object_get(answer, "subscriptions");
+	if (json_array_size(list) == 0)
+		say("no subscription yet. Add one with: muster subscription add ID --sp FQDN --maf FQDN --until +365d");
+	else
+		table_row(&t, MST_COUNT(head), head);
+	json_array_foreach(list, i, one) {
+		const char *cell[] = { text_of(one, "id"), text_of(one, "spFQDN"), text_of(one, "mafFQDN"), text_of(one, "state"),
+			               human_time(text_of(one, "notBefore")), human_time(text_of(one, "notAfter")) };
+
+		table_row(&t, MST_COUNT(cell), cell);
+	}
+	table_print(m, &t);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int subscription_show(struct muster *m, int argc, char **argv)
+{
+	json_t *answer = NULL, *value;
+	const char *key;
+	char path[1200];
+	int r;
+
+	if (argc != 1)
+		return usage_error(NULL, "give one subscription");
+	snprintf(path, sizeof(path), "/v1/subscriptions/%s", percent(argv[0]));
+	r = api_ask(m, "GET", path, NULL, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	json_object_foreach(answer, key, value) {
+		if (json_is_string(value))
+			say("%-14s %s", key, human_time(json_string_value(value)));
+		else if (json_is_integer(value))
+			say("%-14s %lld", key, (long long)json_integer_value(value));
+	}
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int subscription_act(struct muster *m, int argc, char **argv, const char *act)
+{
+	json_t *answer = NULL;
+	char path[1200];
+	int r;
+
+	if (argc != 1)
+		return usage_error(NULL, "give one subscription");
+	snprintf(path, sizeof(path), "/v1/subscriptions/%s/%s", percent(argv[0]), act);
+	r = api_ask(m, "POST", path, json_object(), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("subscription %s is now %s", argv[0], text_of(answer, "state"));
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int subscription_suspend(struct muster *m, int argc, char **argv)
+{
+	return subscription_act(m, argc, argv, state_acts[0]);
+}
+
+static int subscription_resume(struct muster *m, int argc, char **argv)
+{
+	return subscription_act(m, argc, argv, state_acts[1]);
+}
+
+static int subscription_end(struct muster *m, int argc, char **argv)
+{
+	return subscription_act(m, argc, argv, state_acts[2]);
+}
+
+int cmd_subscription(struct muster *m, int argc, char **argv)
+{
+	static const struct command table[] = {
+		{ "add", subscription_add,
+		  "ID --sp FQDN --maf FQDN --until DATE [--from DATE] [--maf-uri URI] [--registrar CSE-ID] [--poa URI] "
+		  "[--key-lifetime DAYS]", "a new M2M service subscription; its validity bounds every key" },
+		{ "list", subscription_list, "", "all subscriptions" },
+		{ "show", subscription_show, "ID", "one subscription" },
+		{ "suspend", subscription_suspend, "ID", "no enrolment and no key until it is resumed" },
+		{ "resume", subscription_resume, "ID", "lift a suspension" },
+		{ "end", subscription_end, "ID", "end it for good" },
+	};
+
+	return run_command(m, table, MST_COUNT(table), "muster subscription", argc, argv);
+}

@@ -1,0 +1,198 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "demo.h"
+
+#define READY_MS 30000
+#define AT_ONCE 8
+
+extern char **environ;
+
+/* Beside this program, in the build tree's places, or on the PATH. */
+static bool find_program(const char *name, const char *bin, const char *tree, char out[4096])
+{
+	char self[4096], *dir;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (bin) {
+		path_join(out, 4096, bin, name);
+		return access(out, X_OK) == 0;
+	}
+	self[n > 0 ? n : 0] = '\0';
+	dir = dirname(self);
+	if (access(path_join(out, 4096, dir, name), X_OK) == 0)
+		return true;
+	snprintf(out, 4096, "%.3800s/../%s/%s", dir, tree, name);
+	return access(out, X_OK) == 0;
+}
+
+int demo_find_programs(struct demo *d, const char *bin)
+{
+	if (find_program("musterd", bin, "musterd", d->musterd) && find_program("muster-agent", bin, "agent", d->agent))
+		return EXIT_DONE;
+	complain("musterd or muster-agent is not beside this program; give their directory with --bin");
+	return EXIT_FAULT;
+}
+
+unsigned demo_free_port(void)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t n = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	unsigned port = 0;
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && getsockname(fd, (struct sockaddr *)&sa, &n) == 0)
+		port = ntohs(sa.sin_port);
+	if (fd >= 0)
+		close(fd);
+	return port;
+}
+
+/* Start a program with both outputs in `log`. */
+static pid_t spawn(const char *program, const char *const argv[], char *const env[], const char *log)
+{
+	posix_spawn_file_actions_t fa;
+	pid_t pid = -1;
+	int r;
+
+	posix_spawn_file_actions_init(&fa);
+	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	posix_spawn_file_actions_adddup2(&fa, STDOUT_FILENO, STDERR_FILENO);
+	/* posix_spawn takes char * for history's sake; it writes to none of them */
+	r = posix_spawn(&pid, program, &fa, NULL, (char *const *)(uintptr_t)argv, env);
+	posix_spawn_file_actions_destroy(&fa);
+	if (r == 0)
+		return pid;
+	complain("cannot start %s: %s", program, strerror(r));
+	return -1;
+}
+
+/* The daemon says READY=1 to the socket named in NOTIFY_SOCKET, as it does to systemd. */
+static int ready_socket(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(sa.sun_path)) {
+		complain("the directory's name is too long for a socket; use a shorter --dir");
+		return -1;
+	}
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return fd;
+	complain("cannot listen on %s: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int wait_ready(struct demo *d, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char text[512];
+
+	for (;;) {
+		ssize_t n;
+		int r = poll(&p, 1, READY_MS);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		n = r > 0 ? recv(fd, text, sizeof(text) - 1, 0) : -1;
+		if (n < 0)
+			break;
+		text[n] = '\0';
+		if (strstr(text, "READY=1"))
+			return EXIT_DONE;
+	}
+	complain("musterd did not come up; its log: %s/musterd.log", d->dir);
+	return EXIT_FAULT;
+}
+
+int demo_start(struct demo *d)
+{
+	char conf[4096], log[4096], ready[4096], variable[4200], path[256];
+	const char *const argv[] = { d->musterd, "-c", conf, NULL };
+	char *const env[] = { variable, path, NULL };
+	int fd, r;
+
+	path_join(conf, sizeof(conf), d->dir, "musterd.conf");
+	path_join(log, sizeof(log), d->dir, "musterd.log");
+	path_join(ready, sizeof(ready), d->dir, "ready.sock");
+	snprintf(variable, sizeof(variable), "NOTIFY_SOCKET=%s", ready);
+	snprintf(path, sizeof(path), "PATH=/usr/bin:/bin");
+	fd = ready_socket(ready);
+	if (fd < 0)
+		return EXIT_FAULT;
+	d->daemon = spawn(d->musterd, argv, env, log);
+	r = d->daemon > 0 ? wait_ready(d, fd) : EXIT_FAULT;
+	close(fd);
+	unlink(ready);
+	return r;
+}
+
+void demo_stop(struct demo *d)
+{
+	if (d->daemon <= 0)
+		return;
+	kill(d->daemon, SIGTERM);
+	while (waitpid(d->daemon, NULL, 0) < 0 && errno == EINTR)
+		;
+	d->daemon = 0;
+}
+
+static pid_t start_agent(struct demo *d, size_t number)
+{
+	char dir[4096], conf[4096], log[4096];
+	const char *const argv[] = { d->agent, "-c", conf, "run", "--once", NULL };
+
+	demo_node_dir(d, number, dir);
+	path_join(conf, sizeof(conf), dir, "muster-agent.conf");
+	path_join(log, sizeof(log), dir, "agent.log");
+	return spawn(d->agent, argv, environ, log);
+}
+
+/* A few at a time, as many as there are cores to serve them. */
+int demo_enrol(struct demo *d)
+{
+	size_t next = 1, running = 0, done = 0;
+
+	while (done < d->nodes) {
+		int status;
+		pid_t pid;
+
+		while (next <= d->nodes && running < AT_ONCE) {
+			if (start_agent(d, next++) < 0)
+				return EXIT_FAULT;
+			running++;
+		}
+		pid = waitpid(-1, &status, 0);
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid < 0 || pid == d->daemon) {
+			complain("musterd ended; its log: %s/musterd.log", d->dir);
+			d->daemon = 0;
+			return EXIT_FAULT;
+		}
+		running--;
+		done++;
+		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE)
+			d->enrolled++;
+		else
+			d->refused++;
+		progress(d->m, "enrolling", done, d->nodes);
+	}
+	return EXIT_DONE;
+}

@@ -1,0 +1,186 @@
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "muster.h"
+#include "muster/version.h"
+
+static const struct command commands[] = {
+	{ "init", cmd_init, "DIR [--sp FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--processes split|single]",
+	  "make a complete local installation: CA, roles, store, configuration" },
+	{ "node", cmd_node, "add|import|list|show|revoke|release …", "the nodes of the fleet" },
+	{ "subscription", cmd_subscription, "add|list|show|suspend|resume|end …", "M2M service subscriptions" },
+	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
+	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--since TIME] [--limit N] | verify",
+	  "what happened: who, what, why" },
+	{ "status", cmd_status, "[--wait SECONDS]", "the installation at a glance" },
+	{ "doctor", cmd_doctor, "", "look for what is missing or wrong, and say what to do" },
+	{ "demo", cmd_demo, "[--nodes N] [--dir DIR] [--bin DIR] [--keep]", "a whole installation enrols a fleet on this machine" },
+};
+
+static void help(void)
+{
+	say("usage: muster [-C DIR] [--socket PATH] [--json] COMMAND …\n");
+	for (size_t i = 0; i < MST_COUNT(commands); i++)
+		say("  %-13s %s", commands[i].name, commands[i].help);
+	say("\n  -C DIR         the installation (default: the current directory)");
+	say("  --socket PATH  the admin socket (default: DIR/run/admin.sock)");
+	say("  --json         answers as JSON");
+	say("\n`muster COMMAND --help` tells more. Exit status: 0 done, 1 refused, 2 usage, 3 fault.");
+}
+
+static void print_command(const char *prefix, const struct command *c, FILE *to)
+{
+	fprintf(to, "usage: %s %s%s%s\n", prefix, c->name, *c->usage ? " " : "", c->usage);
+}
+
+static const struct command *running;
+static const char *running_prefix = "muster";
+
+int usage_error(const struct command *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	c = c ? c : running;
+	fprintf(stderr, "%s%s%s: ", running_prefix, c ? " " : "", c ? c->name : "");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	if (c)
+		print_command(running_prefix, c, stderr);
+	return EXIT_USAGE;
+}
+
+static const struct command *find_command(const struct command *table, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+int run_command(struct muster *m, const struct command *table, size_t n, const char *prefix, int argc, char **argv)
+{
+	const struct command *c = argc ? find_command(table, n, argv[0]) : NULL;
+	bool wants_help = argc && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "help") == 0);
+
+	if (!c) {
+		if (!wants_help)
+			fprintf(stderr, argc ? "%s: there is no command \"%s\" here\n" : "%s: a command is missing\n", prefix,
+			        argc ? argv[0] : "");
+		for (size_t i = 0; i < n; i++)
+			fprintf(wants_help ? stdout : stderr, "  %s %s %s\n      %s\n", prefix, table[i].name, table[i].usage,
+			        table[i].help);
+		return wants_help ? EXIT_DONE : EXIT_USAGE;
+	}
+	running = c;
+	running_prefix = prefix;
+	if (argc > 1 && strcmp(argv[1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert) {
+		print_command(prefix, c, stdout);
+		say("%s", c->help);
+		return EXIT_DONE;
+	}
+	return c->run(m, argc - 1, argv + 1);
+}
+
+int take_options(const struct command *c, int argc, char **argv, const struct opt *opts, size_t n)
+{
+	int kept = 0;
+	bool ended = false;
+
+	for (int i = 0; i < argc; i++) {
+		const struct opt *o = NULL;
+
+		if (ended || strncmp(argv[i], "--", 2) != 0) {
+			argv[kept++] = argv[i];
+			continue;
+		}
+		if (argv[i][2] == '\0') {
+			ended = true;
+			continue;
+		}
+		for (size_t j = 0; j < n && !o; j++)
+			if (strcmp(opts[j].name, argv[i] + 2) == 0)
+				o = &opts[j];
+		if (!o) {
+			usage_error(c, "unknown option %s", argv[i]);
+			return -1;
+		}
+		if (o->flag) {
+			*o->flag = true;
+			continue;
+		}
+		if (i + 1 == argc) {
+			usage_error(c, "the option %s needs a value", argv[i]);
+			return -1;
+		}
+		*o->value = argv[++i];
+	}
+	return kept;
+}
+
+/* Global options may stand anywhere before the command's own. */
+static int global_options(struct muster *m, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { "socket", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+C:hV", options, NULL)) != -1) {
+		switch (c) {
+		case 'C': m->dir = optarg; break;
+		case 'j': m->json = true; break;
+		case 's': snprintf(m->socket, sizeof(m->socket), "%s", optarg); break;
+		case 'h': help(); return -EXIT_DONE - 1;
+		case 'V': say("muster %s", MST_VERSION); return -EXIT_DONE - 1;
+		default: fprintf(stderr, "muster: see muster --help\n"); return -EXIT_USAGE - 1;
+		}
+	}
+	return optind;
+}
+
+/* --json is welcome after the command too: people type it last. */
+static int take_trailing_json(struct muster *m, int argc, char **argv)
+{
+	int kept = 0;
+
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			m->json = true;
+		else
+			argv[kept++] = argv[i];
+	}
+	return kept;
+}
+
+int main(int argc, char **argv)
+{
+	struct muster m = { .dir = "." };
+	const char *failed = NULL;
+	int first;
+
+	signal(SIGPIPE, SIG_IGN);
+	m.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	m.terminal = isatty(STDERR_FILENO);
+	first = global_options(&m, argc, argv);
+	if (first < 0)
+		return -first - 1;
+	if (first == argc) {
+		help();
+		return EXIT_USAGE;
+	}
+	if (mst_crypto_self_test(mst_crypto_openssl(), &failed) != 0) {
+		complain("the crypto self-test failed at \"%s\"; nothing was done", failed ? failed : "?");
+		return EXIT_FAULT;
+	}
+	if (!*m.socket)
+		path_join(m.socket, sizeof(m.socket), m.dir, "run/admin.sock");
+	argc = take_trailing_json(&m, argc - first, argv + first);
+	return run_command(&m, commands, MST_COUNT(commands), "muster", argc, argv + first);
+}

@@ -1,0 +1,101 @@
+/*
+ * `muster`, the one command for people: a table of commands, one file each. Everything that touches a
+ * running installation goes through the admin API; init and cert work on files.
+ *
+ * Exit status: 0 done, 1 refused (the answer was no), 2 usage, 3 fault.
+ */
+#ifndef MUSTER_MUSTER_H
+#define MUSTER_MUSTER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/attr.h"
+#include "base/time.h"
+#include "base/view.h"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
+
+struct muster {
+	const char *dir;         /* the installation: -C DIR, default "." */
+	char socket[4096];       /* admin socket; default DIR/run/admin.sock */
+	bool json;
+	bool colour;             /* stdout is a terminal and NO_COLOR is not set */
+	bool terminal;           /* stderr is a terminal: progress may redraw its line */
+};
+
+struct command {
+	const char *name;
+	int (*run)(struct muster *m, int argc, char **argv);
+	const char *usage;       /* arguments, one form a line */
+	const char *help;        /* one line */
+};
+/* Find `argv[0]` in `table` and run it; explains itself otherwise. `prefix` is what was typed before. */
+int run_command(struct muster *m, const struct command *table, size_t n, const char *prefix, int argc, char **argv);
+/* "muster node: the option --cse-id needs a value" and the usage line; returns EXIT_USAGE. */
+int usage_error(const struct command *c, const char *fmt, ...) MST_PRINTF(2, 3);
+
+/* --- commands --- */
+int cmd_init(struct muster *m, int argc, char **argv);
+int cmd_node(struct muster *m, int argc, char **argv);
+int cmd_subscription(struct muster *m, int argc, char **argv);
+int cmd_cert(struct muster *m, int argc, char **argv);
+int cmd_events(struct muster *m, int argc, char **argv);
+int cmd_status(struct muster *m, int argc, char **argv);
+int cmd_doctor(struct muster *m, int argc, char **argv);
+int cmd_demo(struct muster *m, int argc, char **argv);
+int node_import(struct muster *m, int argc, char **argv);
+
+/* --- options: one small parser for all commands --- */
+struct opt { const char *name; const char **value; bool *flag; };       /* "--name VALUE", or a flag */
+/* Takes the options of `opts` out of argv; what is left are the positional arguments (count returned), or -1
+ * after having explained the mistake. "--" ends the options. */
+int take_options(const struct command *c, int argc, char **argv, const struct opt *opts, size_t n);
+
+/* --- output --- */
+void say(const char *fmt, ...) MST_PRINTF(1, 2);                        /* stdout, a line */
+void complain(const char *fmt, ...) MST_PRINTF(1, 2);                   /* stderr: "muster: …" */
+int print_json(json_t *j);                                              /* takes j; EXIT_DONE */
+enum colour { PLAIN, RED, GREEN, YELLOW, DIM, BOLD };
+const char *ink(const struct muster *m, enum colour c);                 /* "" when colours are off */
+/* A table: rows of cells, columns as wide as needed. Cells are copied. */
+struct table { size_t columns, rows; char **cell; };
+void table_row(struct table *t, size_t columns, const char *const *cell);
+void table_print(const struct muster *m, struct table *t);              /* prints and frees; row 0 is the head */
+/* Progress on stderr, redrawn on a terminal, every tenth otherwise. */
+void progress(const struct muster *m, const char *what, size_t done, size_t all);
+const char *text_of(const json_t *object, const char *key);             /* "" when absent or no string */
+/* "20261121T214500" as "2026-11-21 21:45:00"; other text unchanged. Static ring of buffers. */
+const char *human_time(const char *timestamp);
+void timestamp_text(mst_time t, char out[16]);
+mst_time wall_clock(void);
+
+/* --- admin API over the unix socket --- */
+struct api;
+/* Connects; NULL after having explained what is wrong and what to do. */
+struct api *api_open(const struct muster *m);
+struct api *api_close(struct api *a);
+/*
+ * One exchange. `body` may be NULL; it is taken. 0: *ret_body (may be NULL for none) to be json_decref'ed by the caller and
+ * *ret_status; negative: explained already.
+ */
+int api_call(struct api *a, const char *method, const char *path, json_t *body, int *ret_status, json_t **ret_body);
+/* The same for simple commands: opens, calls, explains refusals. EXIT_DONE with *ret_body, else an exit status. */
+int api_ask(const struct muster *m, const char *method, const char *path, json_t *body, json_t **ret_body);
+/* Does the daemon answer? Says nothing. *ret_body is its status. */
+bool api_probe(const struct muster *m, json_t **ret_body);
+/* Explains an error answer: "muster: refused (409): cseID: …"; returns EXIT_REFUSED. */
+int api_explain(int status, const json_t *body);
+/* Percent-encoded into a static ring of buffers; "" when too long. */
+const char *percent(const char *s);
+
+/* --- files --- */
+/* Whole file; malloc'ed, NUL-terminated; NULL after having explained. "-" is stdin. */
+char *read_file(const char *path, size_t *ret_n);
+/* Write-new, fsync, rename; explains failure. 0 or -1. */
+int write_file(const char *path, const void *p, size_t n, unsigned mode);
+int make_dir(const char *path);                                         /* 0700, existing is fine; 0 or -1 */
+char *path_join(char *out, size_t cap, const char *dir, const char *name);   /* aborts when too long */
+
+#endif

@@ -1,0 +1,160 @@
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "muster.h"
+
+void say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("muster: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+int print_json(json_t *j)
+{
+	json_dumpf(j, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(j);
+	return EXIT_DONE;
+}
+
+const char *ink(const struct muster *m, enum colour c)
+{
+	static const char *const code[] = {
+		[PLAIN] = "\033[0m", [RED] = "\033[31m", [GREEN] = "\033[32m", [YELLOW] = "\033[33m", [DIM] = "\033[2m",
+		[BOLD] = "\033[1m",
+	};
+
+	return m->colour ? code[c] : "";
+}
+
+void table_row(struct table *t, size_t columns, const char *const *cell)
+{
+	t->columns = columns;
+	t->cell = realloc(t->cell, (t->rows + 1) * columns * sizeof(*t->cell));
+	if (!t->cell)
+		abort();
+	for (size_t i = 0; i < columns; i++)
+		t->cell[t->rows * columns + i] = strdup(cell[i] ? cell[i] : "");
+	t->rows++;
+}
+
+/* Columns on a terminal: code points, not octets. */
+static size_t width_of(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+void table_print(const struct muster *m, struct table *t)
+{
+	for (size_t r = 0; r < t->rows; r++) {
+		fputs(r == 0 ? ink(m, BOLD) : "", stdout);
+		for (size_t c = 0; c < t->columns; c++) {
+			const char *cell = t->cell[r * t->columns + c];
+			size_t widest = 0;
+
+			for (size_t i = 0; i < t->rows; i++) {
+				size_t w = width_of(t->cell[i * t->columns + c]);
+
+				widest = w > widest ? w : widest;
+			}
+			if (c + 1 < t->columns)
+				printf("%s%*s", cell, (int)(widest - width_of(cell) + 2), "");
+			else
+				fputs(cell, stdout);
+		}
+		fputs(r == 0 ? ink(m, PLAIN) : "", stdout);
+		putchar('\n');
+	}
+	for (size_t i = 0; i < t->rows * t->columns; i++)
+		free(t->cell[i]);
+	free(t->cell);
+	*t = (struct table){ 0 };
+}
+
+void progress(const struct muster *m, const char *what, size_t done, size_t all)
+{
+	enum { WIDTH = 30 };
+	char bar[WIDTH + 1];
+	size_t full = all ? done * WIDTH / all : WIDTH;
+
+	if (m->json)
+		return;
+	if (!m->terminal) {
+		if (all && (done == all || done % (all / 10 ? all / 10 : 1) == 0))
+			fprintf(stderr, "%s: %zu of %zu\n", what, done, all);
+		return;
+	}
+	for (size_t i = 0; i < WIDTH; i++)
+		bar[i] = i < full ? '#' : '.';
+	bar[WIDTH] = '\0';
+	fprintf(stderr, "\r%s [%s] %zu of %zu%s", what, bar, done, all, done == all ? "\n" : "");
+	fflush(stderr);
+}
+
+const char *text_of(const json_t *object, const char *key)
+{
+	const char *s = json_string_value(json_object_get(object, key));
+
+	return s ? s : "";
+}
+
+const char *human_time(const char *timestamp)
+{
+	static char ring[8][24];
+	static unsigned next;
+	char *out = ring[next++ % 8];
+	mst_time t;
+
+	if (!mst_parse_timestamp(mst_view_str(timestamp), &t))
+		return timestamp;
+	snprintf(out, sizeof(ring[0]), "%.4s-%.2s-%.2s %.2s:%.2s:%.2s", timestamp, timestamp + 4, timestamp + 6, timestamp + 9,
+	         timestamp + 11, timestamp + 13);
+	return out;
+}
+
+void timestamp_text(mst_time t, char out[16])
+{
+	struct mst_writer w = mst_writer_of(out, 16);
+
+	mst_put_timestamp(&w, t);
+	mst_put_nul(&w);
+}
+
+mst_time wall_clock(void)
+{
+	return (mst_time)time(NULL);
+}
+
+const char *percent(const char *s)
+{
+	static char ring[4][1024];
+	static unsigned next;
+	char *out = ring[next++ % 4];
+	struct mst_writer w = mst_writer_of(out, sizeof(ring[0]));
+
+	mst_put_percent(&w, mst_view_str(s));
+	mst_put_nul(&w);
+	return w.ok ? out : "";
+}

@@ -1,0 +1,86 @@
+#include "tests/support/cm.h"
+
+#include "base/attr.h"
+#include "csv.h"
+
+static void expect(struct csv *c, size_t n, const char *const *cell)
+{
+	assert_int_equal(csv_next(c), n);
+	assert_null(c->error);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(c->cell[i], cell[i]);
+}
+
+static void plain_and_quoted(void **state)
+{
+	char text[] = "\xef\xbb\xbf" "a,b,c\r\n\n\"x,1\",\"say \"\"hi\"\"\",\r\n,\"two\nlines\",z";
+	struct csv c;
+
+	(void)state;
+	csv_start(&c, text, strlen(text));
+	assert_int_equal(csv_count(&c), 3);
+	expect(&c, 3, (const char *const[]){ "a", "b", "c" });
+	assert_int_equal(c.line, 1);
+	expect(&c, 3, (const char *const[]){ "x,1", "say \"hi\"", "" });
+	assert_int_equal(c.line, 3);
+	expect(&c, 3, (const char *const[]){ "", "two\nlines", "z" });
+	assert_int_equal(csv_next(&c), 0);
+}
+
+static void a_bad_record_does_not_spoil_the_next(void **state)
+{
+	char text[] = "a\"b,c\nd,e\n\"f\"g,h\ni,j\n\"open,k\n";
+	struct csv c;
+
+	(void)state;
+	csv_start(&c, text, strlen(text));
+	assert_true(csv_next(&c) > 0 && c.error);
+	expect(&c, 2, (const char *const[]){ "d", "e" });
+	assert_true(csv_next(&c) > 0 && c.error);
+	assert_int_equal(c.line, 3);
+	expect(&c, 2, (const char *const[]){ "i", "j" });
+	assert_true(csv_next(&c) > 0 && c.error);
+	assert_int_equal(csv_next(&c), 0);
+}
+
+static void too_many_cells(void **state)
+{
+	char text[200];
+	struct csv c;
+
+	(void)state;
+	memset(text, ',', 100);
+	memcpy(text + 100, "\nx\n", 4);
+	csv_start(&c, text, 103);
+	assert_true(csv_next(&c) > 0);
+	assert_non_null(c.error);
+	expect(&c, 1, (const char *const[]){ "x" });
+}
+
+static void written_cells_read_back(void **state)
+{
+	static const char *const cell[] = { "", "plain", "a,b", "\"", "line\nline" };
+	char text[256] = "";
+	struct csv c;
+	FILE *f = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(cell); i++) {
+		if (i)
+			fputc(',', f);
+		csv_put(f, cell[i]);
+	}
+	fclose(f);
+	csv_start(&c, text, strlen(text));
+	expect(&c, MST_COUNT(cell), cell);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain_and_quoted), cmocka_unit_test(a_bad_record_does_not_spoil_the_next),
+		cmocka_unit_test(too_many_cells), cmocka_unit_test(written_cells_read_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

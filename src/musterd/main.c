@@ -1,0 +1,143 @@
+/* musterd: the infrastructure's daemon. Wiring only: which roles there are, and what the command line says. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "muster/version.h"
+#include "role/admin/admin.h"
+#include "role/role.h"
+#include "server/supervisor.h"
+
+static const struct mst_role_ops *const roles[] = { &mst_role_mef, &mst_role_maf, &mst_role_admin, NULL };
+
+enum what { RUN, CHECK, PRINT, CHILD };
+struct options {
+	enum what what;
+	const char *file;
+	/* of a child, given by the supervisor */
+	enum mst_process kind;
+	enum mst_role role;
+	const char *name;
+	size_t sockets;
+	bool metrics_socket;
+};
+
+static const char usage[] =
+	"usage: musterd [-c FILE] [--check | --print-config]\n"
+	"\n"
+	"  -c, --config FILE   configuration (default /etc/muster/musterd.conf)\n"
+	"      --check         read the configuration, say what is wrong, end\n"
+	"      --print-config  print the configuration in effect, defaults included, end\n"
+	"      --version       print the version, end\n"
+	"      --help          print this, end\n"
+	"\n"
+	"SIGHUP reads configuration, certificates and revocation lists again; SIGTERM drains and ends.\n"
+	"See musterd(8) and musterd.conf(5).\n";
+
+enum { OPT_CHECK = 256, OPT_PRINT, OPT_VERSION, OPT_HELP, OPT_PROCESS, OPT_NAME, OPT_ROLE, OPT_SOCKETS, OPT_METRICS };
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, OPT_CHECK },
+	{ "print-config", no_argument, NULL, OPT_PRINT }, { "version", no_argument, NULL, OPT_VERSION },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "process", required_argument, NULL, OPT_PROCESS }, { "name", required_argument, NULL, OPT_NAME },
+	{ "role", required_argument, NULL, OPT_ROLE }, { "sockets", required_argument, NULL, OPT_SOCKETS },
+	{ "metrics-socket", no_argument, NULL, OPT_METRICS },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool child_option(struct options *o, int opt, const char *arg)
+{
+	int i = 0;
+
+	switch (opt) {
+	case OPT_PROCESS:
+		while (i < MST_PROC__COUNT && strcmp(mst_process_name[i], arg))
+			i++;
+		o->kind = (enum mst_process)i;
+		o->what = CHILD;
+		return i > MST_PROC_SUPERVISOR && i < MST_PROC__COUNT;
+	case OPT_NAME:
+		o->name = arg;
+		return true;
+	case OPT_ROLE:
+		for (i = MST_ROLE_NONE + 1; i < MST_ROLE__COUNT; i++)
+			if (!strcmp(mst_role_name[i], arg))
+				o->role = (enum mst_role)i;
+		return o->role != MST_ROLE_NONE || !strcmp(arg, "none");
+	case OPT_SOCKETS:
+		o->sockets = (size_t)strtoul(arg, NULL, 10);
+		return o->sockets <= MST_UNIT_SOCKETS;
+	case OPT_METRICS:
+		o->metrics_socket = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* 0: go on; else the exit status + 1. */
+static int parse(struct options *o, int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "c:", options, NULL)) != -1)
+		switch (opt) {
+		case 'c': o->file = optarg; break;
+		case OPT_CHECK: o->what = CHECK; break;
+		case OPT_PRINT: o->what = PRINT; break;
+		case OPT_VERSION: printf("musterd %s\n", MST_VERSION); return 1;
+		case OPT_HELP: fputs(usage, stdout); return 1;
+		default:
+			if (!child_option(o, opt, optarg)) {
+				fputs(usage, stderr);
+				return 3;
+			}
+		}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "musterd: unexpected argument \"%s\"\n%s", argv[optind], usage);
+	return 3;
+}
+
+static void say(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", text);
+}
+
+static int look_at_config(const struct options *o)
+{
+	struct mst_conf_report r = { .line = say };
+	static char text[256 * 1024];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+	struct mst_conf *c;
+
+	if (mst_conf_load(o->file, &r, &c, NULL)) {
+		fprintf(stderr, "%s: %u error%s\n", o->file, r.errors, r.errors == 1 ? "" : "s");
+		return 2;
+	}
+	if (o->what == PRINT)
+		mst_conf_print(c, &w);
+	else
+		mst_put_str(&w, "good\n");
+	mst_conf_free(c);
+	return !w.ok || fwrite(text, 1, w.n, stdout) != w.n || fflush(stdout) ? 3 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .file = "/etc/muster/musterd.conf", .name = "child" };
+	struct mst_supervisor_setup s = { .roles = roles, .crypto = mst_crypto_openssl(), .ready_fd = STDOUT_FILENO };
+	int r = parse(&o, argc, argv);
+
+	if (r)
+		return r - 1;
+	if (o.what == CHILD)
+		return mst_unit_main(o.kind, o.role, o.name, o.sockets, o.metrics_socket, roles, s.crypto);
+	if (o.what != RUN)
+		return look_at_config(&o);
+	s.conf_file = o.file;
+	return mst_supervise(&s);
+}

@@ -1,0 +1,375 @@
+#!/usr/bin/python3
+"""The real musterd, its processes and signals: start, service, restarts, reload, drain, power cut.
+
+Usage: test-musterd.py MUSTERD TEST-LAY (split|single). Prints TAP. Waits for events, never for time.
+"""
+import base64, hashlib, hmac, http.client, json, os, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, time
+
+MUSTERD, LAY, MODE = sys.argv[1:4]
+DEADLINE = 20
+NODE = "urn:dev:ops:test-1"
+REG = '{"sec:mefClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
+
+
+def until(what, check, deadline=DEADLINE):
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        got = check()
+        if got:
+            return got
+        time.sleep(0.02)          # polling an event of another process; the deadline above bounds it
+    raise AssertionError("not in time: " + what)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Installation:
+    def __init__(self, extra="", mode=MODE):
+        self.dir = tempfile.mkdtemp(prefix="musterd-")
+        subprocess.run([LAY, self.dir], check=True, timeout=30)
+        self.mef_port, self.extra, self.mode = free_port(), extra, mode
+        self.conf, self.proc, self.err = self.dir + "/musterd.conf", None, self.dir + "/err"
+        self.write_conf()
+
+    def write_conf(self, add=""):
+        with open(self.conf, "w") as f:
+            f.write('processes = "%s"; metrics = "127.0.0.1:0"; log = { level = "debug"; format = "json"; };\n'
+                    'mef = { fqdn = "mef.example.com"; listen = ["127.0.0.1:%d"]; certificate = "tls/mef.pem"; key = "tls/mef.key";'
+                    ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; };\n'
+                    'maf = { fqdn = "maf.example.com"; listen = ["127.0.0.1:0"]; certificate = "tls/maf.pem"; key = "tls/maf.key";'
+                    ' client_anchors = ["anchors/"]; mef_anchors = ["anchors/"];'
+                    ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "127.0.0.1:%d"; } ); };\n'
+                    'admin = { listen = ["unix:run/admin.sock"]; };\n%s\n%s\n'
+                    % (self.mode, self.mef_port, self.mef_port, self.mef_port, self.extra, add))
+
+    def start(self):
+        self.proc = subprocess.Popen([MUSTERD, "-c", self.conf], stdout=subprocess.PIPE, stderr=open(self.err, "ab"))
+        line = self.proc.stdout.readline().decode()
+        assert line.startswith("ready pid=%d " % self.proc.pid), (line, self.log())
+        self.at = dict(w.split("=", 1) for w in line.split()[1:])
+        return self
+
+    def log(self):
+        with open(self.err, errors="replace") as f:
+            return f.read()
+
+    def children(self):
+        try:
+            with open("/proc/%d/task/%d/children" % (self.proc.pid, self.proc.pid)) as f:
+                pids = [int(p) for p in f.read().split()]
+        except FileNotFoundError:
+            return {}
+        out = {}
+        for p in pids:
+            try:
+                with open("/proc/%d/cmdline" % p, "rb") as f:
+                    m = re.search(rb"--name=([^\0]+)", f.read())
+                if m:
+                    out[m.group(1).decode()] = p
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return out
+
+    def stop(self, sig=signal.SIGTERM):
+        self.proc.send_signal(sig)
+        return self.proc.wait(timeout=DEADLINE)
+
+    def admin(self, method, path, body=None):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(DEADLINE)
+        s.connect(self.dir + "/run/admin.sock")
+        c = http.client.HTTPConnection("localhost")
+        c.sock = s
+        c.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
+        r = c.getresponse()
+        text = r.read()
+        c.close()
+        return r.status, json.loads(text) if text else None
+
+    def page(self, path):
+        host, port = self.at["metrics"].rsplit(":", 1)
+        c = http.client.HTTPConnection(host, int(port), timeout=DEADLINE)
+        c.request("GET", path)
+        r = c.getresponse()
+        text = r.read().decode()
+        c.close()
+        return r.status, text
+
+    def tls(self, cert="node.pem", key="node.key"):
+        ctx = ssl.create_default_context(cafile=self.dir + "/anchors/ca.pem")
+        if cert:
+            ctx.load_cert_chain(self.dir + "/" + cert, self.dir + "/" + key)
+        raw = socket.create_connection(("127.0.0.1", self.mef_port), timeout=DEADLINE)
+        return ctx.wrap_socket(raw, server_hostname="mef.example.com")
+
+    def request(self):
+        return ("POST /MEFBase HTTP/1.1\r\nHost: mef.example.com\r\nX-M2M-Origin: %s\r\nX-M2M-RI: r1\r\nX-M2M-RVI: 3\r\n"
+                "X-M2M-VSI: attempt=0123456789abcdef0123456789abcdef\r\nContent-Type: application/json;ty=65001\r\n"
+                "Accept: application/json\r\nContent-Length: %d\r\n\r\n%s" % (NODE, len(REG), REG)).encode()
+
+    def register(self):
+        with self.tls() as s:
+            s.sendall(self.request())
+            return read_answer(s)
+
+    def provision(self):
+        st, b = self.admin("POST", "/v1/subscriptions", {"id": "sub-1", "spFQDN": "sp.example.com", "mafFQDN": "maf.example.com",
+                           "mafURI": "https://maf.example.com:8444", "registrarCSE": "//sp.example.com/IN-CSE",
+                           "registrarPoA": "https://cse.example.com", "notBefore": "20200101T000000", "notAfter": "20350101T000000",
+                           "keyLifetime": 31536000})
+        assert st == 201, (st, b)
+        st, b = self.admin("POST", "/v1/nodes", {"nodeID": NODE, "cseID": "//sp.example.com/CSE0001", "subscription": "sub-1"})
+        assert st == 201, (st, b)
+
+    def remove(self):
+        if self.proc and self.proc.poll() is None:
+            self.proc.kill()
+            self.proc.wait()
+        shutil.rmtree(self.dir)
+
+
+def read_answer(s):
+    r = http.client.HTTPResponse(s)
+    r.begin()
+    return r.status, r.getheader("X-M2M-RSC"), r.read().decode()
+
+
+def gone(pids):
+    def dead(p):
+        try:
+            with open("/proc/%d/stat" % p) as f:
+                return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+    return all(dead(p) for p in pids)
+
+
+def test_service(i):
+    i.start()
+    i.provision()
+    st, b = i.admin("GET", "/v1/status")
+    assert st == 200 and b["nodes"]["known"] == 1, (st, b)
+    st, rsc, body = i.register()
+    assert (st, rsc) == (201, "2001"), (st, rsc, body, i.log())
+    again = i.register()
+    assert json.loads(again[2])["sec:mefClientReg"]["ri"] == json.loads(body)["sec:mefClientReg"]["ri"], "lesson 11"
+    st, b = i.admin("GET", "/v1/events?limit=50&attempt=0123456789abcdef0123456789abcdef")
+    assert st == 200 and b["events"], b
+    assert i.admin("GET", "/v1/nowhere")[0] == 404
+    assert i.admin("PATCH", "/v1/nodes")[0] == 405
+    until("ready page", lambda: i.page("/readyz")[0] == 200)
+    assert i.page("/healthz")[0] == 200 and i.page("/x")[0] == 404
+    until("requests counted", lambda: re.search(r'muster_requests_total\{process="listener-mef-\d"\} [12]', i.page("/metrics")[1]))
+    until("commits counted", lambda: re.search(r'muster_commits_total\{process="engine"\} [1-9]', i.page("/metrics")[1]))
+    # no client certificate: refused in the handshake, and the operator sees it
+    try:
+        with i.tls(cert=None) as s:
+            s.sendall(i.request())
+            s.recv(1)
+            raise AssertionError("served without a certificate")
+    except (ssl.SSLError, ConnectionError):
+        pass
+    until("event", lambda: "handshake" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]["events"]))
+    for line in i.log().splitlines():
+        json.loads(line)
+
+
+def exporter_session(i):
+    """Registration over openssl s_client, whose exporter gives Ke as the node would have it (TS-0003 10.3.4)."""
+    reg = i.request().decode()
+    key = '{"sec:symmKeyReg":{"et":"20300101T000000","adminFQDN":"sp.example.com","SUID":21,"targetIDs":["maf.example.com"]}}'
+    reg2 = ("POST /MEFBase HTTP/1.1\r\nHost: mef.example.com\r\nX-M2M-Origin: %s\r\nX-M2M-RI: r2\r\nX-M2M-RVI: 3\r\n"
+            "Content-Type: application/json;ty=65003\r\nAccept: application/json\r\nContent-Length: %d\r\n"
+            "Connection: close\r\n\r\n%s" % (NODE, len(key), key))
+    p = subprocess.Popen(["openssl", "s_client", "-connect", "127.0.0.1:%d" % i.mef_port, "-servername", "mef.example.com",
+                          "-cert", i.dir + "/node.pem", "-key", i.dir + "/node.key", "-CAfile", i.dir + "/anchors/ca.pem",
+                          "-keymatexport", "EXPORTER-oneM2M-Bootstrap", "-keymatexportlen", "48", "-ign_eof", "-tls1_2"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    out = p.communicate((reg + reg2).encode(), timeout=DEADLINE)[0].decode(errors="replace")
+    m = re.search(r"Keying material: ([0-9A-F]{96})", out)
+    assert m and out.count("X-M2M-RSC: 2001") == 2, out
+    material = bytes.fromhex(m.group(1))
+    return material[:16].hex().upper() + "@mef.example.com", material[16:]
+
+
+def psk_answer(i, identity, key, path="/MAFBase"):
+    body = '{"sec:mafClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
+    req = ("POST %s HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: /CSE0001\r\nX-M2M-RI: r3\r\nX-M2M-RVI: 3\r\n"
+           "Content-Type: application/json;ty=65002\r\nAccept: application/json\r\nContent-Length: %d\r\n"
+           "Connection: close\r\n\r\n%s" % (path, len(body), body))
+    p = subprocess.Popen(["openssl", "s_client", "-connect", i.at["maf"], "-servername", "maf.example.com", "-psk", key.hex(),
+                          "-psk_identity", identity, "-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256:ECDHE-PSK-AES128-CBC-SHA256",
+                          "-ign_eof", "-quiet"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return p.communicate(req.encode(), timeout=DEADLINE)[0].decode(errors="replace")
+
+
+def test_maf_fetches(i):
+    """A MAF handshake is suspended while the connector fetches Km from the MEF: the whole way round."""
+    i.start()
+    i.provision()
+    identity, ke = exporter_session(i)
+    # usage-constrained key (10.3.7): the derivation is this project's choice of spec 3.4.3
+    km = hmac.new(ke, b"oneM2M Enrolment Key to Usage-Constrained Symmetric Key derivation" + b"21" + b"maf.example.com",
+                  hashlib.sha256).digest()
+    out = psk_answer(i, identity, km)
+    assert "X-M2M-RSC: 2001" in out and "assignedSymmKeyID" in out, (out, i.log()[-3000:])
+    # an unknown identity and a wrong key look alike
+    a = psk_answer(i, "00" * 16 + "@mef.example.com", km)
+    b = psk_answer(i, identity, b"\1" * 32)
+    assert "2001" not in a + b
+    assert [l for l in a.splitlines() if "alert" in l][0].split(":", 1)[1] == [l for l in b.splitlines() if "alert" in l][0].split(":", 1)[1], (a, b)
+
+
+def test_restarts(i):
+    i.start()
+    i.provision()
+    for name in ("listener-mef-0", "listener-mef-1", "engine", "keeper", "connector", "listener-local"):
+        before = i.children()
+        os.kill(before[name], signal.SIGKILL)
+        until(name + " again", lambda: i.children().get(name, before[name]) != before[name])
+        until("ready again after " + name, lambda: i.page("/readyz")[0] == 200 if i.children().get("listener-local") else False)
+        st, rsc, body = until("service after " + name, lambda: (lambda a: a if a[0] == 201 else None)(i.register()))
+        assert rsc == "2001"
+    until("restarts counted", lambda: 'muster_process_restarts_total{process="supervisor"} 6' in i.page("/metrics")[1])
+    zombies = [p for p in i.children().values() if gone([p])]
+    assert not zombies, zombies
+
+
+def test_reload(i):
+    i.start()
+    i.provision()
+    with i.tls() as s:
+        old = hashlib.sha256(s.getpeercert(True)).hexdigest()
+    i.write_conf("nonsense = 1;")
+    i.proc.send_signal(signal.SIGHUP)
+    until("refusal", lambda: "not reloaded; the old configuration stays" in i.log() and "nonsense: unknown setting" in i.log())
+    i.write_conf("listeners = 5;")
+    i.proc.send_signal(signal.SIGHUP)
+    until("restart wanted", lambda: "needs a restart" in i.log())
+    assert i.register()[0] == 201
+    i.write_conf()
+    shutil.copy(i.dir + "/tls/other.pem", i.dir + "/tls/mef.pem")
+    os.rename(i.dir + "/tls/other.key", i.dir + "/tls/mef.key")
+    i.proc.send_signal(signal.SIGHUP)
+
+    def fresh():
+        with i.tls() as s:
+            return hashlib.sha256(s.getpeercert(True)).hexdigest() != old
+    until("the new certificate", fresh)
+    assert i.register()[0] == 201
+    os.unlink(i.dir + "/tls/mef.pem")
+    i.proc.send_signal(signal.SIGHUP)
+    until("missing certificate", lambda: "tls/mef.pem: No such file" in i.log())
+    assert i.register()[0] == 201
+
+
+def test_drain(i):
+    """SIGTERM: what has begun is finished, then nothing is left over."""
+    i.start()
+    i.provision()
+    pids = list(i.children().values())
+    s = i.tls()
+    req = i.request()
+    head, body = req.split(b"\r\n\r\n", 1)
+    s.sendall(head + b"\r\nExpect: 100-continue\r\n\r\n")
+    assert s.recv(100).startswith(b"HTTP/1.1 100"), "the head has been read"
+    i.proc.send_signal(signal.SIGTERM)
+    until("draining", lambda: "draining" in i.log())
+    s.sendall(body)
+    st, rsc, body = read_answer(s)
+    assert (st, rsc) == (201, "2001"), (st, body)
+    s.close()
+    assert i.proc.wait(timeout=DEADLINE) == 0
+    until("nobody left", lambda: gone(pids))
+    assert not os.path.exists(i.dir + "/run/admin.sock")
+    i.start()                            # and durable
+    assert i.admin("GET", "/v1/nodes")[1]["nodes"]
+    assert i.stop() == 0
+
+
+def test_killed(i):
+    i.start()
+    pids = list(i.children().values())
+    assert i.stop(signal.SIGKILL) == -signal.SIGKILL
+    until("nobody left", lambda: gone(pids))
+    i.start()
+    other = subprocess.run([MUSTERD, "-c", i.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+    assert other.returncode == 3 and b"another musterd runs" in other.stderr, other
+    assert i.stop(signal.SIGINT) == 0
+
+
+def test_power_cut(i):
+    i.extra = 'test = { crash_at = "commit-after"; crash_after = 3; };'
+    i.write_conf()
+    i.start()
+    pids = list(i.children().values())
+    i.provision()                        # two commits
+    try:
+        answer = i.register()
+        assert answer[0] == 503, answer  # or the listener outlived the engine for a moment
+    except (ssl.SSLError, ConnectionError, http.client.HTTPException):
+        pass
+    assert i.proc.wait(timeout=DEADLINE) == -signal.SIGKILL
+    until("nobody left", lambda: gone(pids))
+    i.extra = ""
+    i.write_conf()
+    i.start()
+    assert i.register()[0] == 201        # the repeated request gets its answer: lesson 11
+    assert i.stop() == 0
+
+
+def test_bad_start(i):
+    def run():
+        return subprocess.run([MUSTERD, "-c", i.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+    os.chmod(i.dir + "/tls/mef.key", 0o644)
+    p = run()
+    assert p.returncode == 3 and b"may be read by others" in p.stderr and not p.stdout, p
+    os.chmod(i.dir + "/tls/mef.key", 0o600)
+    shutil.copy(i.dir + "/tls/maf.pem", i.dir + "/tls/mef.pem")       # does not fit the key
+    p = run()
+    assert p.returncode == 3 and not p.stdout, p
+    i.write_conf("x = 1;")
+    p = run()
+    assert p.returncode == 2 and b"x: unknown setting" in p.stderr, p
+
+
+def test_command_line(i):
+    def run(*a):
+        return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+    assert run("--check", "-c", i.conf).stdout == b"good\n"
+    p = run("--print-config", "-c", i.conf)
+    assert p.returncode == 0 and b'fqdn = "mef.example.com"' in p.stdout
+    i.write_conf("listners = 2;")
+    p = run("--check", "-c", i.conf)
+    assert p.returncode == 2 and b'did you mean "listeners"?' in p.stderr and b"1 error" in p.stderr
+    assert run("--version").stdout.startswith(b"musterd ")
+    assert run("--help").returncode == 0 and run("--nonsense").returncode == 2 and run("x").returncode == 2
+
+
+def main():
+    tests = [test_service, test_maf_fetches, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
+    if MODE == "split":
+        tests.insert(2, test_restarts)
+    print("1..%d" % len(tests), flush=True)
+    bad = 0
+    for n, t in enumerate(tests, 1):
+        i = Installation()
+        try:
+            t(i)
+            print("ok %d - %s" % (n, t.__name__), flush=True)
+        except Exception as e:           # each test is reported, then the next one runs
+            bad = 1
+            print("not ok %d - %s" % (n, t.__name__), flush=True)
+            import traceback
+            for l in (traceback.format_exc() + (i.log()[-6000:] if os.path.exists(i.err) else "")).splitlines():
+                print("# " + l, flush=True)
+        finally:
+            i.remove()
+    return bad
+
+
+sys.exit(main())

@@ -1,0 +1,43 @@
+/*
+ * Contract of the store: one suite for every database. A program gets a URL prefix ("sqlite:") and makes
+ * each test's store in a directory of its own; a second database is one more line in meson.build.
+ */
+#ifndef TESTS_CONTRACT_CONTRACT_H
+#define TESTS_CONTRACT_CONTRACT_H
+
+#include "tests/support/cm.h"
+
+#include "store/store.h"
+
+struct fix {
+	struct mst_store *s;
+	char dir[64], url[160], path[128];
+};
+
+extern const char *contract_prefix; /* "sqlite:" */
+
+int contract_set_up(void **state);
+int contract_tear_down(void **state);
+void contract_reopen(struct fix *f);
+/* A path that no test has used before; the caller removes the directory with contract_tear_down(). */
+struct fix *contract_new(void);
+
+/* Rows with every member set, told apart by `i`. */
+struct mst_subscription make_sub(int i);
+struct mst_node make_node(int i);
+struct mst_registration make_reg(int i);
+struct mst_keyreg make_keyreg(int i, int reg);
+struct mst_credential make_cred(int i);
+struct mst_cert_row make_cert(int i);
+struct mst_event make_event(int i);
+
+/*
+ * One decision that touches every table, for node `i`. Returns the first fault. Whether it is there, and
+ * whole: 1 all of it, 0 nothing of it; anything between fails the test.
+ */
+int write_decision(struct mst_store *s, int i);
+int read_decision(struct mst_store *s, int i);
+/* Things that hold at any time: the audit chain, the counters. Returns how many nodes there are. */
+int64_t check_invariants(struct mst_store *s);
+
+#endif

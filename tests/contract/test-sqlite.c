@@ -1,0 +1,607 @@
+/* What is particular to SQLite: accidents at each write and sync, damaged and foreign files, query plans,
+ * size. */
+#include "contract.h"
+#include "faulty-vfs.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/sqlite.h"
+
+static int group_of_one(struct mst_store *s, int i)
+{
+	int r = mst_store_begin(s);
+
+	if (r)
+		return r;
+	r = write_decision(s, i);
+	if (!r)
+		return mst_store_commit(s);
+	mst_store_rollback(s);
+	return r;
+}
+
+/* The medium is full or fails at the n-th write or sync: the fault is told, the group is gone as a whole, the
+ * store can be used again, also by the next program. */
+static void accident_at_each_write(enum accident what, int fault)
+{
+	int r = 1;
+
+	for (unsigned n = 1; r; n++) {
+		struct fix *f = contract_new();
+		void *st = f;
+
+		assert_true(n < 200);
+		assert_int_equal(mst_store_open(f->url, &f->s, NULL), 0);
+		assert_int_equal(group_of_one(f->s, 1), 0);
+		faulty_vfs_arm(what, n);
+		r = group_of_one(f->s, 2);
+		faulty_vfs_arm(ACCIDENT_NONE, 0);
+		assert_true(r == 0 || r == fault);
+		if (r)
+			assert_true(strlen(mst_store_error(f->s)) > 0);
+		assert_int_equal(read_decision(f->s, 2), !r);
+		assert_int_equal(check_invariants(f->s), r ? 1 : 2);
+		contract_reopen(f);
+		assert_int_equal(read_decision(f->s, 2), !r);
+		assert_int_equal(group_of_one(f->s, 3), 0);
+		assert_int_equal(check_invariants(f->s), r ? 2 : 3);
+		contract_tear_down(&st);
+	}
+}
+
+static void disk_full(void **state)
+{
+	(void)state;
+	accident_at_each_write(ACCIDENT_FULL, MST_FAULT_SPACE);
+}
+
+static void medium_fails(void **state)
+{
+	(void)state;
+	accident_at_each_write(ACCIDENT_IO, MST_FAULT_STORE);
+}
+
+/* A group that is larger than the cache spills into the log before commit; full then costs the whole group,
+ * and nothing later in it may be written on its own. */
+static void full_in_the_middle_of_a_group(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	int r = 0, i;
+
+	assert_int_equal(sqlite3_exec(sq_of(s)->db, "PRAGMA cache_size = 5", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(mst_store_begin(s), 0);
+	faulty_vfs_arm(ACCIDENT_FULL, 1);
+	for (i = 1; i < 200 && !r; i++)
+		r = write_decision(s, i);
+	assert_int_equal(r, MST_FAULT_SPACE);
+	faulty_vfs_arm(ACCIDENT_NONE, 0);
+	mst_store_undo(s);
+	if (sq_of(s)->lost) {
+		struct mst_event e = make_event(1);
+
+		assert_int_equal(mst_store_event_append(s, &e), MST_FAULT_SPACE);
+		assert_int_equal(mst_store_mark(s), MST_FAULT_SPACE);
+		assert_int_equal(mst_store_node_get(s, 1, &(struct mst_node){ 0 }), MST_FAULT_SPACE);
+	}
+	mst_store_rollback(s);
+	assert_int_equal(check_invariants(s), 0);
+	assert_int_equal(group_of_one(s, 1), 0);
+	assert_int_equal(check_invariants(s), 1);
+}
+
+/* A commit is durable by one sync, for one decision or for many; without a commit nothing is synced. */
+static void one_sync_a_group(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+
+	for (int n = 1; n <= 10; n += 9) {
+		faulty_vfs_arm(ACCIDENT_NONE, 0);
+		assert_int_equal(mst_store_begin(s), 0);
+		for (int i = 0; i < n; i++)
+			assert_int_equal(write_decision(s, 100 * n + i), 0);
+		assert_int_equal(faulty_vfs_syncs(), 0);
+		assert_int_equal(mst_store_commit(s), 0);
+		assert_int_equal(faulty_vfs_syncs(), 1);
+	}
+}
+
+/* The process dies at each write and sync of its first three groups, also in the middle of a write. */
+static void killed_at_each_write(void **state)
+{
+	int alive = 0;
+
+	(void)state;
+	for (unsigned n = 1; !alive; n++) {
+		struct fix *f = contract_new();
+		void *st = f;
+		int fd[2], said = 0, i, status;
+		pid_t pid;
+
+		assert_true(n < 1000);
+		assert_int_equal(pipe(fd), 0);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (!pid) {
+			struct mst_store *s;
+
+			faulty_vfs_arm(n % 2 ? ACCIDENT_KILL : ACCIDENT_KILL_HALF, n / 2 + 1);
+			if (mst_store_open(f->url, &s, NULL))
+				_exit(1);
+			for (i = 1; i <= 3; i++)
+				if (group_of_one(s, i) || write(fd[1], &i, sizeof(i)) != sizeof(i))
+					_exit(2);
+			mst_store_close(s);
+			_exit(0);
+		}
+		close(fd[1]);
+		while (read(fd[0], &i, sizeof(i)) == sizeof(i))
+			said = i;
+		close(fd[0]);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		alive = WIFEXITED(status);
+		assert_true(!alive || WEXITSTATUS(status) == 0);
+		assert_int_equal(mst_store_open(f->url, &f->s, NULL), 0);
+		for (i = 1; i <= said; i++)
+			assert_int_equal(read_decision(f->s, i), 1);
+		assert_int_equal(check_invariants(f->s), said + read_decision(f->s, said + 1));
+		assert_int_equal(group_of_one(f->s, 100), 0);
+		contract_tear_down(&st);
+	}
+}
+
+static void overwrite(const char *path, off_t at, const void *p, size_t n)
+{
+	int fd = open(path, O_RDWR);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, p, n, at), (ssize_t)n);
+	close(fd);
+}
+
+static void expect_refused(struct fix *f, int fault, const char *word)
+{
+	struct stat before, after;
+	struct mst_store *s = NULL;
+	struct mst_diag d;
+
+	assert_int_equal(stat(f->path, &before), 0);
+	assert_int_equal(mst_store_open(f->url, &s, &d), fault);
+	assert_null(s);
+	print_message("# %s\n", d.text);
+	assert_non_null(strstr(d.text, word));
+	/* left as it is */
+	assert_int_equal(stat(f->path, &after), 0);
+	assert_int_equal(before.st_size, after.st_size);
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
+static void sql(struct fix *f, const char *text)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void damaged_files(void **state)
+{
+	struct fix *f = *state;
+	char junk[4096];
+
+	memset(junk, 0xa5, sizeof(junk));
+	assert_int_equal(group_of_one(f->s, 1), 0);
+	f->s = mst_store_close(f->s);
+	overwrite(f->path, 0, junk, 16);
+	expect_refused(f, MST_FAULT_CORRUPT, "damaged");
+	overwrite(f->path, 0, "SQLite format 3", 16);
+	contract_reopen(f);
+	f->s = mst_store_close(f->s);
+	overwrite(f->path, 100, junk, 3000); /* page of the schema */
+	expect_refused(f, MST_FAULT_CORRUPT, "damaged");
+}
+
+static void damaged_page_of_rows(void **state)
+{
+	struct fix *f = *state;
+	struct mst_node got;
+	struct stat st;
+	char junk[4096];
+	int r = 0;
+
+	for (int i = 1; i <= 50; i++)
+		assert_int_equal(group_of_one(f->s, i), 0);
+	f->s = mst_store_close(f->s);
+	memset(junk, 0xa5, sizeof(junk));
+	assert_int_equal(stat(f->path, &st), 0);
+	/* all pages but the first few, which hold the schema */
+	for (off_t at = 16 * 4096; at < st.st_size; at += 4096)
+		overwrite(f->path, at, junk, sizeof(junk));
+	if (!mst_store_open(f->url, &f->s, NULL))
+		for (int i = 1; i <= 50 && !r; i++)
+			r = mst_store_node_find(f->s, make_node(i).node_id, &got);
+	else
+		r = MST_FAULT_CORRUPT;
+	assert_int_equal(r, MST_FAULT_CORRUPT); /* never "no such node" */
+}
+
+static void cut_off_file(void **state)
+{
+	struct fix *f = *state;
+	char wal[200];
+	int fd;
+
+	f->s = mst_store_close(f->s);
+	assert_int_equal(truncate(f->path, 0), 0);
+	snprintf(wal, sizeof(wal), "%s-wal", f->path);
+	fd = open(wal, O_CREAT | O_WRONLY, 0600);
+	assert_int_equal(write(fd, "x", 1), 1);
+	close(fd);
+	expect_refused(f, MST_FAULT_CORRUPT, "cut off");
+}
+
+static void foreign_and_newer_schemas(void **state)
+{
+	struct fix *f = *state;
+
+	assert_int_equal(mst_store_version(f->s), 1);
+	f->s = mst_store_close(f->s);
+	sql(f, "INSERT INTO schema_version VALUES (9999, 'of tomorrow')");
+	expect_refused(f, MST_FAULT_CONFIG, "schema 9999");
+	sql(f, "DELETE FROM schema_version WHERE number = 9999; DROP TRIGGER event_never_deleted");
+	expect_refused(f, MST_FAULT_CORRUPT, "event_never_deleted");
+	sql(f, "CREATE TRIGGER event_never_deleted BEFORE DELETE ON event BEGIN SELECT 1; END");
+	expect_refused(f, MST_FAULT_CORRUPT, "event_never_deleted");
+	sql(f, "PRAGMA application_id = 4711");
+	expect_refused(f, MST_FAULT_CONFIG, "another program");
+}
+
+static void database_of_another_program(void **state)
+{
+	struct fix *f = contract_new();
+	void *st = f;
+
+	(void)state;
+	sql(f, "CREATE TABLE notes (text TEXT)");
+	expect_refused(f, MST_FAULT_CONFIG, "another program");
+	contract_tear_down(&st);
+}
+
+static void column_added_by_hand(void **state)
+{
+	struct fix *f = *state;
+
+	f->s = mst_store_close(f->s);
+	sql(f, "ALTER TABLE node ADD COLUMN mine TEXT");
+	expect_refused(f, MST_FAULT_CORRUPT, "\"node\"");
+}
+
+static void only_the_owner_reads_it(void **state)
+{
+	struct fix *f = *state;
+	struct stat st;
+
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+/* The audit log refuses what SQL can be asked; what another program changes in the file is found. */
+static void audit_log_only_grows(void **state)
+{
+	struct fix *f = *state;
+	static const char *const refused[] = {
+		"UPDATE event SET why = 'other' WHERE seq = 2",
+		"DELETE FROM event WHERE seq = 3",
+		"DELETE FROM event",
+		"INSERT OR REPLACE INTO event SELECT 2, at, role, what, node, who, attempt, outcome, "
+		"'other', hash FROM event WHERE seq = 2",
+		"INSERT INTO event SELECT 9, at, role, what, node, who, attempt, outcome, why, hash FROM "
+		"event WHERE seq = 2",
+	};
+	uint64_t entries = 0, bad = 0;
+
+	for (int i = 1; i <= 5; i++) {
+		struct mst_event e = make_event(i);
+
+		assert_int_equal(mst_store_event_append(f->s, &e), 0);
+	}
+	for (size_t i = 0; i < MST_COUNT(refused); i++)
+		assert_int_equal(sqlite3_exec(sq_of(f->s)->db, refused[i], NULL, NULL, NULL),
+				 SQLITE_CONSTRAINT_TRIGGER);
+	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), 0);
+	assert_int_equal(entries, 5);
+	sql(f, "DROP TRIGGER event_never_changed; UPDATE event SET why = 'other' WHERE seq = 4");
+	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), MST_FAULT_CORRUPT);
+	assert_int_equal(entries, 3);
+	assert_int_equal(bad, 4);
+	sql(f, "DROP TRIGGER event_never_deleted; DELETE FROM event WHERE seq > 2");
+	assert_int_equal(mst_store_event_check(f->s, &entries, &bad),
+			 MST_FAULT_CORRUPT); /* the end is missing */
+	assert_int_equal(bad, 3);
+}
+
+/* A stored value that does not fit is a fault, not another value. */
+static void rows_that_do_not_check(void **state)
+{
+	struct fix *f = *state;
+	static const char *const change[] = {
+		"UPDATE node SET maker = printf('%.*c', 64, 'x')",
+		"UPDATE node SET maker = 'a' || char(0) || 'b'",
+		"UPDATE node SET state = 8",
+		"UPDATE credential SET key = zeroblob(161)",
+		"UPDATE credential SET purpose = 5",
+	};
+	struct mst_node node;
+	struct mst_credential cred;
+
+	for (size_t i = 0; i < MST_COUNT(change); i++) {
+		int n = (int)i + 1, bad;
+
+		assert_int_equal(group_of_one(f->s, n), 0);
+		(void)sqlite3_exec(sq_of(f->s)->db, "PRAGMA ignore_check_constraints = ON", NULL, NULL, NULL);
+		assert_int_equal(sqlite3_exec(sq_of(f->s)->db, change[i], NULL, NULL, NULL), SQLITE_OK);
+		bad = mst_store_node_find(f->s, make_node(n).node_id, &node);
+		bad = bad ? bad : mst_store_cred_get(f->s, MST_ROLE_MEF, make_cred(n).key_id, &cred);
+		assert_int_equal(bad, MST_FAULT_CORRUPT);
+		assert_non_null(strstr(mst_store_error(f->s), "does not check"));
+		(void)sqlite3_exec(sq_of(f->s)->db,
+				   "UPDATE node SET maker = '', state = 0; UPDATE credential SET purpose = "
+				   "1, key = zeroblob(1)",
+				   NULL, NULL, NULL);
+	}
+}
+
+/* --- query plans: nothing that is asked by key walks a table --- */
+
+struct plans {
+	char sql[96][1024];
+	size_t n;
+};
+
+static int remember(unsigned what, void *arg, void *st, void *x)
+{
+	struct plans *p = arg;
+	const char *text = sqlite3_sql(st);
+
+	(void)what;
+	(void)x;
+	for (size_t i = 0; i < p->n; i++)
+		if (!strcmp(p->sql[i], text))
+			return 0;
+	assert_true(p->n < MST_COUNT(p->sql) && strlen(text) < sizeof(p->sql[0]));
+	strcpy(p->sql[p->n++], text);
+	return 0;
+}
+
+static int no_sub(void *a, const struct mst_subscription *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_node(void *a, const struct mst_node *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_identity(void *a, const struct mst_identity *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_reg(void *a, const struct mst_registration *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_keyreg(void *a, const struct mst_keyreg *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_cred(void *a, const struct mst_credential *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_cert(void *a, const struct mst_cert_row *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_event(void *a, const struct mst_event *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+
+static void use_everything(struct mst_store *s)
+{
+	struct mst_subscription sub = make_sub(1);
+	struct mst_keyreg keyreg = make_keyreg(1, 1);
+	struct mst_credential cred = make_cred(1);
+	struct mst_registration reg;
+	struct mst_node node;
+	struct mst_cert_row cert;
+	struct mst_identity id;
+	int64_t n[MST_NODE_RELEASED + 1];
+	uint64_t last;
+
+	assert_int_equal(group_of_one(s, 1), 0);
+	assert_int_equal(read_decision(s, 1), 1);
+	assert_int_equal(mst_store_sub_put(s, &sub, false), 0);
+	assert_int_equal(mst_store_sub_list(s, NULL, 5, no_sub, NULL), 0);
+	assert_int_equal(mst_store_node_get(s, 1, &node), 0);
+	assert_int_equal(mst_store_node_find(s, node.cse_id, &node), 0);
+	for (int i = 0; i < 8; i++) {
+		struct mst_node_filter f = { i & 1 ? 0 : -1, i & 2 ? "sub-0001" : NULL,
+					     i & 4 ? "maker-1" : NULL, 0, 5 };
+
+		assert_int_equal(mst_store_node_list(s, &f, no_node, NULL), 0);
+	}
+	assert_int_equal(mst_store_node_count(s, n), 0);
+	assert_int_equal(mst_store_identity_get(s, MST_ID_NODE, node.node_id, &id), 0);
+	assert_int_equal(mst_store_identity_list(s, 1, no_identity, NULL), 0);
+	assert_int_equal(mst_store_reg_find(s, MST_ROLE_MEF, "client-1", "admin1.example.com", &reg), 0);
+	assert_int_equal(mst_store_reg_of_node(s, MST_ROLE_MEF, 1001, no_reg, NULL), 0);
+	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &keyreg, false), 0);
+	assert_int_equal(mst_store_keyreg_list(s, MST_ROLE_MEF, "reg-0001", no_keyreg, NULL), 0);
+	assert_int_equal(mst_store_keyreg_delete(s, MST_ROLE_MEF, keyreg.rel_key_id), 0);
+	assert_int_equal(mst_store_cred_put(s, MST_ROLE_MEF, &cred, false), 0);
+	assert_int_equal(mst_store_cred_list(s, MST_ROLE_MEF, "client-1", no_cred, NULL), 0);
+	assert_int_equal(mst_store_cred_of_node(s, MST_ROLE_MEF, 1001, no_cred, NULL), 0);
+	assert_int_equal(mst_store_cred_delete(s, MST_ROLE_MEF, cred.key_id), 0);
+	assert_int_equal(mst_store_reg_delete(s, MST_ROLE_MEF, "reg-0001"), 0);
+	assert_int_equal(mst_store_cert_get(s, make_cert(1).serial, &cert), 0);
+	assert_int_equal(mst_store_cert_list_revoked(s, 5, no_cert, NULL), 0);
+	for (int i = 0; i < 4; i++) {
+		struct mst_event_filter f = { .after = 1,
+					      .node = i & 1,
+					      .attempt = i & 2 ? "a" : NULL,
+					      .what_prefix = "m",
+					      .limit = 5 };
+
+		assert_int_equal(mst_store_event_list(s, &f, no_event, NULL), 0);
+	}
+	assert_int_equal(mst_store_event_last(s, &last), 0);
+}
+
+static int judge_plan(void *arg, int n, char **value, char **name)
+{
+	(void)name;
+	/* the eight counters are read as a whole on purpose */
+	if (n == 4 && strstr(value[3], "SCAN") && strcmp(value[3], "SCAN node_count"))
+		fail_msg("%s: %s", (char *)arg, value[3]);
+	if (n == 4 && strstr(value[3], "TEMP B-TREE"))
+		fail_msg("%s sorts: %s", (char *)arg, value[3]);
+	return 0;
+}
+
+static void keyed_access_only(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	sqlite3 *db = sq_of(s)->db;
+	static struct plans plans;
+	static const char *const inside[] = {
+		/* statements of triggers and cascades */
+		"DELETE FROM credential WHERE role = 1 AND via = 'x' AND via <> ''",
+		"DELETE FROM credential WHERE role = 1 AND key_id = 'x'",
+		"DELETE FROM keyreg WHERE role = 1 AND reg_id = 'x'",
+		"UPDATE node_count SET n = n + 1 WHERE state = 1",
+		"SELECT coalesce(max(seq), 0) + 1 FROM event",
+	};
+	char text[1100];
+	size_t explained = 0;
+
+	sqlite3_trace_v2(db, SQLITE_TRACE_STMT, remember, &plans);
+	use_everything(s);
+	sqlite3_trace_v2(db, 0, NULL, NULL);
+	for (size_t i = 0; i < plans.n + MST_COUNT(inside); i++) {
+		const char *one = i < plans.n ? plans.sql[i] : inside[i - plans.n];
+
+		if (!strncmp(one, "BEGIN", 5) || !strcmp(one, "COMMIT") || strstr(one, "SAVEPOINT") ||
+		    !strncmp(one, "RELEASE", 7))
+			continue;
+		snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", one);
+		assert_int_equal(sqlite3_exec(db, text, judge_plan, text, NULL), SQLITE_OK);
+		explained++;
+	}
+	assert_true(explained > 45);
+}
+
+/* 100,000 nodes: memory stays within the cache's bound, and opening reads as many pages as for an empty
+ * store. */
+static void large_fleet(void **state)
+{
+	struct fix *f = *state;
+	int small = 0, large = 0, high;
+	int64_t n[MST_NODE_RELEASED + 1];
+	struct mst_node got;
+
+	contract_reopen(f);
+	sqlite3_db_status(sq_of(f->s)->db, SQLITE_DBSTATUS_CACHE_MISS, &small, &high, 0);
+	(void)sqlite3_memory_highwater(1);
+	for (int i = 0; i < 100000; i++) {
+		struct mst_node a = make_node(i);
+		struct mst_identity id = { .kind = MST_ID_NODE };
+
+		memcpy(id.value, a.node_id, sizeof(id.value));
+		if (i % 1000 == 0)
+			assert_int_equal(mst_store_begin(f->s), 0);
+		assert_int_equal(mst_store_node_insert(f->s, &a), 0);
+		id.node = a.id;
+		assert_int_equal(mst_store_identity_put(f->s, &id), 0);
+		if (i % 1000 == 999)
+			assert_int_equal(mst_store_commit(f->s), 0);
+	}
+	print_message("# most memory in SQLite: %lld octets\n", (long long)sqlite3_memory_highwater(0));
+	assert_true(sqlite3_memory_highwater(0) < 10 * 1024 * 1024);
+	contract_reopen(f);
+	sqlite3_db_status(sq_of(f->s)->db, SQLITE_DBSTATUS_CACHE_MISS, &large, &high, 0);
+	print_message("# pages read by opening: %d empty, %d with 100,000 nodes\n", small, large);
+	assert_true(large <= small + 2);
+	assert_int_equal(mst_store_node_count(f->s, n), 0);
+	assert_int_equal(n[MST_NODE_KNOWN], 100000);
+	assert_int_equal(mst_store_node_find(f->s, make_node(77777).cse_id, &got), 0);
+	assert_int_equal(check_invariants(f->s), 100000);
+}
+
+/* Another program that does not let go gives a clear refusal at begin, after the busy time. */
+static void busy_is_told(void **state)
+{
+	struct fix *f = *state;
+	struct mst_store *s = NULL;
+	struct mst_diag d;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_busy_timeout(sq_of(f->s)->db, 20);
+	assert_int_equal(mst_store_begin(f->s), MST_FAULT_STORE);
+	assert_non_null(strstr(mst_store_error(f->s), "locked"));
+	assert_int_equal(mst_store_open(f->url, &s, &d), MST_FAULT_STORE);
+	assert_non_null(strstr(d.text, "in use by another program"));
+	assert_int_equal(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(group_of_one(f->s, 1), 0);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(disk_full),
+		cmocka_unit_test(medium_fails),
+		T(full_in_the_middle_of_a_group),
+		T(one_sync_a_group),
+		cmocka_unit_test(killed_at_each_write),
+		T(damaged_files),
+		T(damaged_page_of_rows),
+		T(cut_off_file),
+		T(foreign_and_newer_schemas),
+		cmocka_unit_test(database_of_another_program),
+		T(column_added_by_hand),
+		T(only_the_owner_reads_it),
+		T(audit_log_only_grows),
+		T(rows_that_do_not_check),
+		T(keyed_access_only),
+		T(large_fleet),
+		T(busy_is_told),
+	};
+
+	faulty_vfs_install();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

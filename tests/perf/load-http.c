@@ -1,0 +1,106 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "load.h"
+
+static size_t post(const struct load *l, const struct load_node *n, unsigned step, const char *base, int ty,
+                   const char *body, char *out, size_t cap)
+{
+	int size = snprintf(out, cap,
+		"POST %s HTTP/1.1\r\nHost: %s\r\nX-M2M-Origin: %s\r\nX-M2M-RI: b%u\r\nX-M2M-RVI: 3\r\n"
+		"Content-Type: application/json; ty=%d\r\nAccept: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		base, l->server_name, n->id, step, ty, strlen(body), body);
+
+	return size > 0 && (size_t)size < cap ? (size_t)size : 0;
+}
+
+/* Spec 4.5 shows the messages. */
+size_t load_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap)
+{
+	char body[512];
+	bool mef = l->kind == LOAD_MEF;
+
+	if (l->kind == LOAD_MTLS || l->kind == LOAD_PSK) {
+		if (!l->request || step > 0)
+			return 0;
+		return (size_t)snprintf(out, cap, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", l->server_name);
+	}
+	if (step == 0) {
+		snprintf(body, sizeof(body), "{\"sec:%sClientReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\"}}", mef ? "mef" : "maf",
+		         l->until, l->admin);
+		return post(l, n, step, mef ? "/MEFBase" : "/MAFBase", mef ? 65001 : 65002, body, out, cap);
+	}
+	if (!mef || step > 1)
+		return 0;
+	snprintf(body, sizeof(body), "{\"sec:symmKeyReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\",\"SUID\":21,\"targetIDs\":[\"%s\"]}}",
+	         l->until, l->admin, l->maf);
+	return post(l, n, step, "/MEFBase", 65003, body, out, cap);
+}
+
+static const char *find(const char *in, size_t n, const char *what)
+{
+	return memmem(in, n, what, strlen(what));
+}
+
+static enum load_answer bad(char why[160], const char *what, const char *in, size_t n)
+{
+	const char *rsc = find(in, n, "X-M2M-RSC: "), *body = find(in, n, "\r\n\r\n");
+
+	snprintf(why, 160, "%s: %.12s %.15s %.90s", what, n > 12 ? in : "", rsc ? rsc : "", body ? body + 4 : "");
+	return LOAD_BAD;
+}
+
+/* The key that the MEF registered is the one that this session exported: its identifier says so. */
+static bool our_key(const struct load_node *n, const char *body, size_t size)
+{
+	char member[64];
+
+	snprintf(member, sizeof(member), "\"relativeKeyID\":\"%.32s\"", n->key_id);
+	return n->ke.n && find(body, size, member);
+}
+
+/* assignedSymmKeyID = KmID, 32 hex digits and the MAF's name. */
+static bool assigned(const struct load *l, const char *body, size_t size)
+{
+	static const char member[] = "\"assignedSymmKeyID\":\"";
+	const char *p = find(body, size, member), *end;
+	size_t name = strlen(l->maf);
+
+	if (!p)
+		return false;
+	p += sizeof(member) - 1;
+	end = memchr(p, '"', size - (size_t)(p - body));
+	return end && (size_t)(end - p) == 32 + 1 + name && strspn(p, "0123456789ABCDEFabcdef") == 32 && p[32] == '@' &&
+	       memcmp(p + 33, l->maf, name) == 0;
+}
+
+enum load_answer load_check(const struct load *l, const struct load_node *n, unsigned step, const char *in, size_t size,
+                            char why[160])
+{
+	const char *body = find(in, size, "\r\n\r\n"), *p;
+	size_t head, length;
+
+	if (!body)
+		return LOAD_MORE;
+	body += 4;
+	head = (size_t)(body - in);
+	p = find(in, head, "Content-Length: ");
+	if (!p)
+		return bad(why, "no length in the answer", in, size);
+	length = strtoul(p + strlen("Content-Length: "), NULL, 10);
+	if (size < head + length)
+		return LOAD_MORE;
+	if (size > head + length)
+		return bad(why, "octets after the answer", in, size);
+	if (l->kind == LOAD_MTLS || l->kind == LOAD_PSK)
+		return strncmp(in, "HTTP/1.1 200", 12) == 0 ? LOAD_GOOD : bad(why, "not 200", in, size);
+	if (strncmp(in, "HTTP/1.1 201", 12) != 0 || !find(in, head, "X-M2M-RSC: 2001\r\n"))
+		return bad(why, "not created", in, size);
+	if (step == 0 && !find(body, length, "\"ri\":\""))
+		return bad(why, "no registration id", in, size);
+	if (l->kind == LOAD_MEF && step == 1 && !our_key(n, body, length))
+		return bad(why, "not the key of this session", in, size);
+	if (l->kind == LOAD_MAF && !assigned(l, body, length))
+		return bad(why, "no KmID of this MAF", in, size);
+	return LOAD_GOOD;
+}

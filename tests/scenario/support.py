@@ -1,0 +1,204 @@
+"""A real installation and real nodes for the scenarios: daemons started for real, on loopback, in a
+directory of the test's own. Everything waits for events with a deadline; nothing sleeps.
+"""
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+BUILD = pathlib.Path(os.environ.get("MST_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+MUSTER = str(BUILD / "src/muster/muster")
+MUSTERD = str(BUILD / "src/musterd/musterd")
+AGENT = str(BUILD / "src/agent/muster-agent")
+START_SECONDS = 30
+RUN_SECONDS = 60
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def run(*args, cwd=None, check=True, timeout=RUN_SECONDS, env=None, stdin=None):
+    done = subprocess.run([str(a) for a in args], cwd=cwd, capture_output=True, text=True, timeout=timeout, env=env, input=stdin)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{args} ended with {done.returncode}\nstdout: {done.stdout}\nstderr: {done.stderr}")
+    return done
+
+
+class Installation:
+    """`muster init` and `musterd`, as an operator would."""
+
+    def __init__(self, path, processes="split", sp="sp.example.com"):
+        self.dir = pathlib.Path(path)
+        self.sp = sp
+        self.mef, self.maf = f"mef.{sp}", f"maf.{sp}"
+        self.mef_port, self.maf_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.process = None
+        run(MUSTER, "init", self.dir, "--sp", sp, "--mef-port", self.mef_port, "--maf-port", self.maf_port,
+            "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}")
+        self.config = self.dir / "musterd.conf"
+        self.plain_config = self.config.read_text()
+        self.log = self.dir / "musterd.log"
+        # CAs that the MEF trusts from the start; a later one needs a reload
+        for name in ("acme", "globex", "owner"):
+            self.maker(name)
+
+    def configure(self, **changes):
+        """Replace the configuration's text: add=… appends, or old=new pairs through `replace`."""
+        text = self.plain_config
+        for old, new in changes.get("replace", {}).items():
+            assert old in text, old
+            text = text.replace(old, new)
+        self.config.write_text(text + changes.get("add", ""))
+
+    def start(self):
+        notify = str(self.dir / "notify.sock")
+        if os.path.exists(notify):
+            os.unlink(notify)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            ready.bind(notify)
+            ready.settimeout(START_SECONDS)
+            with open(self.log, "ab") as log:
+                self.process = subprocess.Popen([MUSTERD, "-c", str(self.config)], stdout=log, stderr=log,
+                                                env={**os.environ, "NOTIFY_SOCKET": notify})
+            try:
+                while b"READY=1" not in ready.recv(4096):
+                    pass
+            except socket.timeout:
+                self.process.poll()
+                raise AssertionError(f"musterd is not ready ({self.process.returncode}):\n{self.log_text()}") from None
+        return self
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(START_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(START_SECONDS)
+                raise AssertionError(f"musterd did not stop:\n{self.log_text()}") from None
+        status = self.process.returncode if self.process else 0
+        self.process = None
+        return status
+
+    def log_text(self):
+        return self.log.read_text(errors="replace")[-6000:] if self.log.exists() else ""
+
+    def muster(self, *args, check=True, **more):
+        return run(MUSTER, "-C", self.dir, *args, check=check, **more)
+
+    def ask(self, *args):
+        return json.loads(self.muster("--json", *args).stdout)
+
+    def events(self, *args):
+        return [json.loads(line) for line in self.muster("--json", "events", *args).stdout.splitlines()]
+
+    def wait_event(self, what, seconds=RUN_SECONDS, **match):
+        """Follow the log until an event of that kind comes whose members match."""
+        follow = subprocess.Popen([MUSTER, "-C", str(self.dir), "--json", "events", "--follow", "--what", what],
+                                  stdout=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + seconds
+        try:
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([follow.stdout], [], [], left)[0]:
+                    raise AssertionError(f"no event {what} {match} within {seconds} s; events: {self.events()[-10:]}")
+                event = json.loads(follow.stdout.readline())
+                if all(event.get(k) == v for k, v in match.items()):
+                    return event
+        finally:
+            follow.kill()
+            follow.wait(RUN_SECONDS)
+            follow.stdout.close()
+
+    def children(self):
+        """pid by process kind, read from the children's command lines."""
+        kinds = {}
+        for pid in os.listdir("/proc"):
+            if not pid.isdigit():
+                continue
+            try:
+                stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+                if int(stat.rsplit(")", 1)[1].split()[1]) != self.process.pid:
+                    continue
+                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            for word in words:
+                if word.startswith(b"--process="):
+                    kinds.setdefault(word.split(b"=")[1].decode(), []).append(int(pid))
+        return kinds
+
+    # --- what an operator prepares ---
+    def maker(self, name):
+        """A maker's CA whose nodes the MEF accepts; its directory has NAME.pem, NAME.key."""
+        makers = self.dir / "makers"
+        makers.mkdir(exist_ok=True)
+        if (makers / f"{name}.pem").exists():
+            return makers
+        run(MUSTER, "cert", "ca", name, cwd=makers)
+        shutil.copy(makers / f"{name}.pem", self.dir / "anchors" / f"{name}.pem")
+        return makers
+
+    def subscription(self, name="sub-1", until="+365d", **more):
+        extra = [word for k, v in more.items() for word in (f"--{k.replace('_', '-')}", v)]
+        self.muster("subscription", "add", name, "--sp", self.sp, "--maf", self.maf, "--maf-uri",
+                    f"https://{self.maf}:{self.maf_port}", "--until", until, "--registrar", f"//{self.sp}/IN-CSE",
+                    "--poa", f"https://in.{self.sp}", *extra)
+        return name
+
+    def node(self, number, maker="acme", subscription="sub-1", known=True, **more):
+        return Node(self, number, maker, subscription, known, **more)
+
+    def instruction(self, **changes):
+        """A bootstrap instruction with the certificate method for this installation; None removes a member."""
+        one = {"kind": "bootstrap", "method": "cert", "uri": f"https://{self.mef}:{self.mef_port}", "target": self.maf,
+               "SUID": 21, "adminFQDN": self.sp, "mafURI": f"https://{self.maf}:{self.maf_port}", **changes}
+        return {k: v for k, v in one.items() if v is not None}
+
+
+class Node:
+    """A device with a maker's certificate and `muster-agent`."""
+
+    def __init__(self, inst, number, maker, subscription, known, names=None, issue=(), identities=()):
+        self.inst = inst
+        self.id = f"urn:dev:ops:00004C-{maker}-{number:06d}"
+        self.cse_id = f"//{inst.sp}/CSE{number:06d}"
+        self.dir = inst.dir / "nodes" / f"{maker}-{number:06d}"
+        self.dir.mkdir(parents=True)
+        names = names or ("--node-id", self.id)
+        run(MUSTER, "cert", "issue", "--ca", maker, "--out", self.dir / "node", *names, *issue, cwd=inst.dir / "makers")
+        shutil.copy(inst.dir / "keeper/ca.pem", self.dir / "anchors.pem")
+        if known:
+            extra = [word for i in identities for word in ("--identity", i)]
+            inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--maker", maker, *extra)
+        self.instruct(inst.instruction())
+        self.configure()
+
+    def instruct(self, *instructions):
+        (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
+
+    def configure(self, add=""):
+        dial = "".join(f'  {{ name = "{name}:{port}"; address = "127.0.0.1:{port}"; }},\n' for name, port in
+                       ((self.inst.mef, self.inst.mef_port), (self.inst.maf, self.inst.maf_port)))
+        (self.dir / "muster-agent.conf").write_text(
+            'state = "state";\nkey_file = "state.key";\ncertificate = "node.pem";\nkey = "node.key";\nanchors = "anchors.pem";\n'
+            'bootstrap = "instructions.json";\nrun = "run";\nbackoff_first = "1s";\nbackoff_max = "2s";\n'
+            f'log = {{ format = "text"; level = "debug"; }};\nconnect_to = (\n{dial.rstrip().rstrip(",")}\n);\n{add}')
+
+    def agent(self, *args, check=False, timeout=RUN_SECONDS, env=None):
+        return run(AGENT, "-c", self.dir / "muster-agent.conf", *args, check=check, timeout=timeout, env=env)
+
+    def run_once(self, **more):
+        return self.agent("run", "--once", **more)
+
+    def status(self):
+        return json.loads(self.agent("status", "--json", check=True).stdout)

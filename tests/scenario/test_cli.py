@@ -1,0 +1,143 @@
+"""Story: an operator at the keyboard. Every command does what its help says, in text and in JSON, and every
+mistake is answered with what to do.
+"""
+import csv
+import json
+import re
+import subprocess
+
+import pytest
+
+from support import AGENT, MUSTER, MUSTERD, Installation, run
+
+
+@pytest.fixture(scope="module")
+def inst(tmp_path_factory):
+    it = Installation(tmp_path_factory.mktemp("cli") / "inst", processes="single")
+    it.start()
+    it.maker("acme")
+    it.subscription()
+    yield it
+    it.stop()
+
+
+@pytest.mark.parametrize("program", [MUSTER, MUSTERD, AGENT])
+def test_help_and_version(program):
+    assert "usage" in run(program, "--help").stdout
+    assert re.search(r"\d+\.\d+\.\d+", run(program, "--version").stdout)
+    assert run(program, "--nonsense", check=False).returncode == 2
+
+
+def test_every_command_explains_itself():
+    commands = re.findall(r"^  ([a-z]+) +\S", run(MUSTER, "--help").stdout, re.M)
+    assert {"init", "node", "subscription", "cert", "events", "status", "doctor", "demo"} <= set(commands)
+    for name in commands:
+        done = run(MUSTER, name, "--help")
+        assert name in done.stdout, name
+
+
+def test_init_never_overwrites(inst):
+    before = inst.plain_config
+    done = run(MUSTER, "init", inst.dir, check=False)
+    assert done.returncode == 1 and "never overwrites" in done.stderr
+    assert inst.config.read_text() == before
+
+
+def test_the_configuration_that_init_makes_is_good(inst):
+    run(MUSTERD, "-c", inst.config, "--check")
+
+
+def test_import_answers_every_row(inst, tmp_path):
+    rows = tmp_path / "nodes.csv"
+    rows.write_text("nodeID,cseID,subscription,maker\n"
+                    "urn:dev:ops:1,//sp.example.com/A1,sub-1,acme\n"
+                    "urn:dev:ops:1,//sp.example.com/A2,sub-1,acme\n"
+                    "urn:dev:ops:2,not an id,sub-1,acme\n"
+                    "urn:dev:ops:3,//sp.example.com/A3,no-such,acme\n"
+                    "urn:dev:ops:4\n"
+                    'urn:dev:ops:5,//sp.example.com/A5,sub-1,"ac,me"\n')
+    answers = tmp_path / "answers.csv"
+    done = inst.muster("node", "import", rows, "--answers", answers, check=False)
+    assert done.returncode == 1
+    got = list(csv.DictReader(answers.open()))
+    assert [(int(r["row"]), r["ok"]) for r in got] == [(1, "yes"), (2, "no"), (3, "no"), (4, "no"), (5, "no"), (6, "yes")]
+    assert "cseID" in got[2]["error"] and "subscription" in got[3]["error"] and "cells" in got[4]["error"]
+    assert inst.ask("node", "show", "urn:dev:ops:5")["maker"] == "ac,me"
+
+
+def test_import_of_json_and_an_unknown_column(inst, tmp_path):
+    good = tmp_path / "nodes.json"
+    good.write_text(json.dumps([{"nodeID": f"urn:dev:json:{i}", "subscription": "sub-1"} for i in range(7)]))
+    assert "7 added" in inst.muster("node", "import", good).stdout
+    bad = tmp_path / "bad.csv"
+    bad.write_text("nodeID,colour\nurn:dev:ops:9,red\n")
+    done = inst.muster("node", "import", bad, check=False)
+    assert done.returncode == 1 and "bad.csv:1" in done.stderr and "colour" in done.stderr
+
+
+def test_import_of_a_hundred_thousand(inst, tmp_path):
+    rows = tmp_path / "many.csv"
+    with rows.open("w") as f:
+        f.write("nodeID,cseID,subscription,maker\n")
+        for i in range(100_000):
+            f.write(f"urn:dev:many:{i:06d},//sp.example.com/M{i:06d},sub-1,globex\n")
+    done = inst.muster("node", "import", rows, timeout=280)
+    assert "100000 added" in done.stdout
+    assert "100000 of 100000" in done.stderr, "progress is shown"
+    first = inst.ask("node", "list", "--maker", "globex", "--limit", "3")
+    assert [n["nodeID"] for n in first] == [f"urn:dev:many:{i:06d}" for i in range(3)]
+
+
+def test_lists_and_filters(inst):
+    inst.muster("node", "add", "urn:dev:list:1", "--subscription", "sub-1", "--maker", "initech")
+    text = inst.muster("node", "list", "--maker", "initech").stdout
+    assert "urn:dev:list:1" in text and "\033[" not in text, "no colours in a pipe"
+    assert [n["nodeID"] for n in inst.ask("node", "list", "--maker", "initech")] == ["urn:dev:list:1"]
+    assert inst.ask("node", "list", "--state", "revoked", "--maker", "initech") == []
+
+
+@pytest.mark.parametrize("words,status,text", [
+    (["node"], 2, "missing"), (["nodes"], 2, "no command"), (["node", "add"], 2, "M2M-Node-ID"),
+    (["node", "add", "x", "--cse-id"], 2, "needs a value"), (["node", "add", "urn:dev:x", "--colour", "red"], 2, "--colour"),
+    (["node", "show", "urn:dev:nobody"], 1, "404"), (["node", "revoke", "urn:dev:x"], 2, "--reason"),
+    (["node", "add", "urn:dev:x", "--cse-id", "no id"], 1, "cseID"), (["subscription", "show", "nope"], 1, "404"),
+    (["subscription", "add", "s", "--sp", "a.b", "--maf", "c.d", "--until", "soon"], 2, "YYYYMMDD"),
+    (["events", "--limit", "many"], 2, "many"), (["cert", "show", "/nonexistent"], 3, "cannot read"),
+])
+def test_mistakes_are_answered(inst, words, status, text):
+    done = inst.muster(*words, check=False)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    assert text in done.stderr, done.stderr
+
+
+def test_no_daemon_is_told_with_the_remedy(tmp_path):
+    done = run(MUSTER, "-C", tmp_path, "status", check=False)
+    assert done.returncode == 3 and "musterd -c" in done.stderr
+
+
+def test_doctor(inst, tmp_path):
+    findings = inst.ask("doctor")
+    assert all(f["ok"] for f in findings), [f for f in findings if not f["ok"]]
+    done = run(MUSTER, "-C", tmp_path, "doctor", check=False)
+    assert done.returncode == 1 and "muster init" in done.stdout
+
+
+def test_events_follow_wakes_for_a_new_event(inst):
+    follow = subprocess.Popen([MUSTER, "-C", str(inst.dir), "--json", "events", "--follow", "--what", "node.added"],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        inst.muster("node", "add", "urn:dev:follow:1")
+        for line in follow.stdout:
+            if "urn:dev:follow:1" in line:
+                break
+    finally:
+        follow.kill()
+        follow.wait(20)
+        follow.stdout.close()
+
+
+def test_metrics_and_health(inst):
+    def get(path):
+        return run("curl", "-sf", f"http://127.0.0.1:{inst.metrics_port}{path}").stdout
+    assert "muster_" in get("/metrics")
+    assert get("/healthz") and get("/readyz")

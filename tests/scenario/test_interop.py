@@ -1,0 +1,146 @@
+"""Story: strangers. curl, openssl s_client and gnutls-cli run Mmef and Mmaf operations against the daemon,
+and the exporter value that OpenSSL's own tool computes is the one that the MEF uses.
+"""
+import base64
+import hashlib
+import hmac
+import json
+import re
+import subprocess
+
+import pytest
+
+from support import RUN_SECONDS, Installation, run
+
+
+@pytest.fixture(scope="module")
+def inst(tmp_path_factory):
+    it = Installation(tmp_path_factory.mktemp("interop") / "inst")
+    it.start()
+    it.maker("acme")
+    it.subscription()
+    yield it
+    it.stop()
+
+
+def primitive(method, path, node, body=None, ty=None, close=True):
+    data = json.dumps(body) if body is not None else ""
+    kind = f"Content-Type: application/json;ty={ty}\r\n" if ty else "Content-Type: application/json\r\n" if body else ""
+    return (f"{method} {path} HTTP/1.1\r\nHost: mef\r\nX-M2M-Origin: {node.id}\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 3\r\n{kind}"
+            f"Content-Length: {len(data)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n{data}")
+
+
+def registration(inst):
+    return {"sec:mefClientReg": {"et": "20990101T000000", "adminFQDN": inst.sp}}
+
+
+def key_registration(inst):
+    return {"sec:symmKeyReg": {"et": "20990101T000000", "adminFQDN": inst.sp, "SUID": 21, "targetIDs": [inst.maf]}}
+
+
+def test_curl_runs_every_registration_operation(inst):
+    node = inst.node(1)
+    origin = f"https://{inst.mef}:{inst.mef_port}"
+
+    def curl(method, path, body=None, ty=None):
+        words = ["curl", "-sS", "-i", "--resolve", f"{inst.mef}:{inst.mef_port}:127.0.0.1", "--cacert", inst.dir / "keeper/ca.pem",
+                 "--cert", node.dir / "node.pem", "--key", node.dir / "node.key", "-X", method, "-H", f"X-M2M-Origin: {node.id}",
+                 "-H", "X-M2M-RI: c1", "-H", "X-M2M-RVI: 3", "-H", "Accept: application/json"]
+        if body is not None:
+            words += ["-H", "Content-Type: application/json" + (f"; ty={ty}" if ty else ""), "-d", json.dumps(body)]
+        head, _, content = run(*words, origin + path).stdout.replace("\r\n", "\n").partition("\n\n")
+        rsc = int(re.search(r"^X-M2M-RSC: (\d+)$", head, re.M | re.I).group(1))
+        assert re.search(r"^X-M2M-RI: c1$", head, re.M | re.I), "the request id is echoed"
+        return rsc, next(iter(json.loads(content).values())) if content.strip() else None
+
+    rsc, made = curl("POST", "/MEFBase", registration(inst), 65001)
+    assert rsc == 2001 and made["adminFQDN"] == inst.sp
+    path = f"/MEFBase/{made['ri']}"
+    assert curl("GET", path)[0] == 2000
+    rsc, command = curl("GET", path + "/cmd")
+    assert rsc == 2000 and command["cmdDescription"]["cmdClassID"] == 0, command
+    rsc, configuration = curl("GET", path + "/cfg")
+    assert rsc == 2000 and json.dumps(configuration).find(inst.maf) > 0
+    assert curl("PUT", path, {"sec:mefClientReg": {"lbl": ["site:7"]}})[0] == 2004
+    assert curl("PUT", path, {"sec:mefClientReg": {}})[0] == 4000, "an update needs one of its members"
+    assert curl("DELETE", path)[0] == 2002
+    assert curl("GET", path)[0] == 4004
+
+
+def s_client(inst, node, text, version):
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{inst.mef_port}", "-servername", inst.mef, version,
+               "-cert", str(node.dir / "node.pem"), "-key", str(node.dir / "node.key"), "-CAfile", str(inst.dir / "keeper/ca.pem"),
+               "-verify_return_error", "-keymatexport", "EXPORTER-oneM2M-Bootstrap", "-keymatexportlen", "48", "-ign_eof"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=RUN_SECONDS).stdout
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_the_exporter_of_openssl_is_ours(inst, version):
+    """TS-0003 10.3.1: the first 16 octets are the RelativeKeyID that the MEF answers; the rest is Ke, from which
+    the key that a MAF is given follows (10.3.7)."""
+    node = inst.node(2 if version == "-tls1_2" else 3)
+    text = primitive("POST", "/MEFBase", node, registration(inst), 65001, close=False) + \
+        primitive("POST", "/MEFBase", node, key_registration(inst), 65003)
+    out = s_client(inst, node, text, version)
+    exported = re.search(r"Keying material: ([0-9A-F]{96})", out)
+    assert exported, out
+    relative = re.search(r'"relativeKeyID":"([0-9A-F]+)"', out)
+    assert relative and relative.group(1) == exported.group(1)[:32], out
+    # the MAF, played by curl with the MAF's certificate, is given the key that follows from that Ke
+    ke = bytes.fromhex(exported.group(1)[32:])
+    expected = hmac.new(ke, b"oneM2M Enrolment Key to Usage-Constrained Symmetric Key derivation" + b"21" + inst.maf.encode(),
+                        hashlib.sha256).digest()
+    got = run("curl", "-sS", "--resolve", f"{inst.mef}:{inst.mef_port}:127.0.0.1", "--cacert", inst.dir / "keeper/ca.pem",
+              "--cert", inst.dir / "tls/maf.pem", "--key", inst.dir / "tls/maf.key", "-H", f"X-M2M-Origin: {inst.maf}",
+              "-H", "X-M2M-RI: m", "-H", "X-M2M-RVI: 3",
+              f"https://{inst.mef}:{inst.mef_port}/fetchCredentials/{relative.group(1)}%40{inst.mef}/21").stdout
+    assert base64.b64decode(json.loads(got)["credential"]) == expected
+
+
+def test_a_foreign_enrolee_reaches_the_maf(inst):
+    """openssl as enrolee: certificate at the MEF, its own HMAC, then TLS-PSK with KeID at the MAF (suspended there while
+    the MAF fetches Km), and KmID afterwards."""
+    node = inst.node(4)
+    text = primitive("POST", "/MEFBase", node, registration(inst), 65001, close=False) + \
+        primitive("POST", "/MEFBase", node, key_registration(inst), 65003)
+    exported = re.search(r"Keying material: ([0-9A-F]{96})", s_client(inst, node, text, "-tls1_2")).group(1)
+    km = hmac.new(bytes.fromhex(exported[32:]), b"oneM2M Enrolment Key to Usage-Constrained Symmetric Key derivation" +
+                  b"21" + inst.maf.encode(), hashlib.sha256).hexdigest()
+
+    def psk(identity, cipher, text):
+        return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{inst.maf_port}", "-servername", inst.maf, "-tls1_2",
+                               "-psk_identity", identity, "-psk", km, "-cipher", cipher, "-ign_eof"],
+                              input=text, capture_output=True, text=True, timeout=RUN_SECONDS).stdout
+
+    body = {"sec:mafClientReg": {"et": "20990101T000000", "adminFQDN": inst.sp}}
+    out = psk(f"{exported[:32]}@{inst.mef}", "PSK-AES128-CBC-SHA256",
+              primitive("POST", "/MAFBase", node, body, 65002).replace(node.id, node.cse_id[len(inst.sp) + 2:]))
+    km_id = re.search(r'"assignedSymmKeyID":"([^"]+)"', out)
+    assert km_id, out + inst.log_text()
+    record = re.search(r'"ri":"([^"]+)"', out).group(1)
+    out = psk(km_id.group(1), "ECDHE-PSK-CHACHA20-POLY1305:PSK-AES128-CBC-SHA256",
+              primitive("GET", f"/MAFBase/{record}", node).replace(node.id, node.cse_id[len(inst.sp) + 2:]))
+    assert "X-M2M-RSC: 2000" in out, out
+
+
+def test_gnutls_speaks_to_the_mef(inst):
+    node = inst.node(5)
+    done = subprocess.run(["gnutls-cli", "--port", str(inst.mef_port), "--x509cafile", str(inst.dir / "keeper/ca.pem"),
+                           "--x509certfile", str(node.dir / "node.pem"), "--x509keyfile", str(node.dir / "node.key"),
+                           "--sni-hostname", inst.mef, "--verify-hostname", inst.mef, "127.0.0.1"],
+                          input=primitive("POST", "/MEFBase", node, registration(inst), 65001), capture_output=True, text=True,
+                          timeout=RUN_SECONDS)
+    assert re.search(r"X-M2M-RSC: 2001", done.stdout), done.stdout + done.stderr
+
+
+def test_gnutls_speaks_to_the_maf_with_the_mandatory_suite(inst):
+    node = inst.node(6)
+    assert node.run_once().returncode == 0
+    # an identity nobody has, with the only mandatory PSK suite: the refusal does not say which was wrong
+    done = subprocess.run(["gnutls-cli", "--port", str(inst.maf_port), "--pskusername", f"{'0' * 32}@{inst.maf}", "--pskkey", "00" * 32,
+                           "--priority", "NONE:+VERS-TLS1.2:+AES-128-CBC:+PSK:+SHA256:+SIGN-ALL:+COMP-NULL:+MAC-ALL:+GROUP-ALL",
+                           "--sni-hostname", inst.maf, "127.0.0.1"],
+                          input="", capture_output=True, text=True, timeout=RUN_SECONDS)
+    assert done.returncode != 0
+    event = inst.wait_event("maf.handshake-failed")
+    assert "unknown" in event["why"], "the operator is told what the peer is not (lesson 21)"
