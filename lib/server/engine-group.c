@@ -31,7 +31,8 @@ static int violation(struct engine *e, struct work *w, const char *what)
 	struct mst_link *l = engine_link(e, w->client, w->gen);
 
 	e->u.m.v[MST_M_VIOLATIONS]++;
-	mst_log(&e->u.log, MST_LOG_ERROR, "a message that is not permitted; link dropped", "what", what, NULL);
+	mst_log(&e->u.log, MST_LOG_ERROR, "a message that is not permitted; link dropped", "what", what,
+		NULL);
 	if (l)
 		e->client[w->client].l = mst_link_free(l);
 	return MST_FAULT_BUG;
@@ -85,7 +86,8 @@ static int decide_psk(struct engine *e, struct work *w)
 	struct mst_psk_ask q;
 	int r;
 
-	if (!mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q) || !(role = role_of(e, w, q.role)) || !role->psk_lookup)
+	if (!mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q) || !(role = role_of(e, w, q.role)) ||
+	    !role->psk_lookup)
 		return violation(e, w, "psk-ask");
 	q.channel = e->client[w->client].who.channel;
 	env = env_of(e, role->role);
@@ -114,8 +116,8 @@ static int decide_fetched(struct engine *e, struct work *w)
 	f.channel = w->client < ENGINE_CLIENTS ? e->client[w->client].who.channel : 0;
 	if (f.end != MST_FETCH_OK) {
 		e->u.m.v[MST_M_FETCHES_FAILED]++;
-		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give a key", "identity", p->ask.identity,
-		        "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
+		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give a key", "identity",
+			p->ask.identity, "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
 	}
 	env = env_of(e, role->role);
 	r = role->fetched(&env, &p->ask, &f, &a);
@@ -254,8 +256,9 @@ static void transact_all(struct engine *e, struct work **w, size_t n)
 		return;
 	}
 	e->u.m.v[MST_M_COMMITS_FAILED]++;
-	mst_log(&e->u.log, MST_LOG_ERROR, n > 1 ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
-	        "fault", mst_fault_text(r), NULL);
+	mst_log(&e->u.log, MST_LOG_ERROR,
+		n > 1 ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
+		"fault", mst_fault_text(r), NULL);
 	if (n == 1) {
 		failed(e, w[0], r);
 		count_lost(e, w, 1);
@@ -267,13 +270,14 @@ static void transact_all(struct engine *e, struct work **w, size_t n)
 
 /* --- after the commit --- */
 
-static int release_to(struct engine *e, const struct mst_release *r, uint32_t channel, struct mst_wrapped *ret)
+static int release_to(struct engine *e, const struct mst_release *r, uint32_t channel,
+		      struct mst_wrapped *ret)
 {
 	int rc;
 
 	mst_crash_pass(&e->u.crash, MST_CRASH_RELEASE_BEFORE);
-	rc = e->keeper->ops->release(e->keeper, &r->authorisation, &r->key, r->purpose, r->key_id, r->how, r->suid, r->target,
-	                             channel, ret);
+	rc = e->keeper->ops->release(e->keeper, &r->authorisation, &r->key, r->purpose, r->key_id, r->how,
+				     r->suid, r->target, channel, ret);
 	e->u.m.v[rc ? MST_M_KEEPER_REFUSED : MST_M_KEEPER_CALLS]++;
 	if (rc)
 		mst_log(&e->u.log, MST_LOG_ERROR, "the keeper did not release a key", "key", r->key_id, "why",
@@ -295,15 +299,19 @@ static void send_answer(struct engine *e, struct work *w)
 		w->answer.has_key = !w->failed;
 	}
 	if (w->failed) {
-		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson 11) */
+		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson
+		 * 11) */
 		w->answer = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
 	}
-	e->u.m.v[w->answer.rsc < 4000 ? MST_M_ANSWERS_OK : w->answer.rsc < 5000 ? MST_M_ANSWERS_REFUSED : MST_M_ANSWERS_FAILED]++;
+	e->u.m.v[w->answer.rsc < 4000   ? MST_M_ANSWERS_OK
+		 : w->answer.rsc < 5000 ? MST_M_ANSWERS_REFUSED
+					: MST_M_ANSWERS_FAILED]++;
 	mst_put_answer(&out, &w->answer);
 	(void)!mst_link_send(l, MST_FRAME_ANSWER, w->id, mst_written(&out));
 }
 
-static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id, const struct mst_release *r)
+static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id,
+		     const struct mst_release *r)
 {
 	struct mst_link *l = engine_link(e, client, gen);
 	uint8_t b[MST_WRAPPED_MAX + 8];
@@ -316,7 +324,7 @@ static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 	if (!r)
 		e->u.m.v[MST_M_PSK_UNKNOWN]++;
 	else if (release_to(e, r, e->client[client].who.channel, &k))
-		return;          /* our own trouble is not "unknown": the handshake's deadline ends it (lesson 6) */
+		return; /* our own trouble is not "unknown": the handshake's deadline ends it (lesson 6) */
 	mst_put_psk_answer(&out, &k);
 	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }

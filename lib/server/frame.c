@@ -5,15 +5,19 @@
 
 #include "server/frame-internal.h"
 
-const char *const mst_process_name[MST_PROC__COUNT] = { "supervisor", "listener", "connector", "engine", "keeper" };
+const char *const mst_process_name[MST_PROC__COUNT] = { "supervisor", "listener", "connector", "engine",
+							"keeper" };
 
 const char *const mst_frame_name[MST_FRAME__COUNT] = {
-	"none", "conf", "material", "channel", "link", "start", "reload", "drain", "health", "ready", "failed", "metrics",
-	"exchange", "answer", "busy", "psk-ask", "psk-answer", "handshake-failed", "refused", "fetch",
-	"fetch-result", "keeper-call", "keeper-answer",
+	"none",     "conf",         "material",    "channel",       "link",       "start",
+	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
+	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
+	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
+	"refused",
 };
 
-const char *const mst_fetch_end_name[] = { "ok", "unknown", "refused", "unreachable", "untrusted", "malformed", "busy" };
+const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
+					   "untrusted", "malformed", "busy" };
 
 void mst_frame_put(struct mst_writer *w, enum mst_frame_type type, uint64_t id, struct mst_view payload)
 {
@@ -229,7 +233,8 @@ bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
 	get_wrapped(&r, &ret_x->key_value);
 	get_attempt(&r, ret_x->attempt);
 	return mst_read_end(&r) && ty <= INT32_MAX && ret_x->role != MST_ROLE_NONE &&
-	       ret_x->has_export == (ret_x->export_key.n > 0) && ret_x->has_key_value == (ret_x->key_value.n > 0);
+	       ret_x->has_export == (ret_x->export_key.n > 0) &&
+	       ret_x->has_key_value == (ret_x->key_value.n > 0);
 }
 
 void mst_put_answer(struct mst_writer *w, const struct mst_answer_frame *a)

@@ -40,13 +40,14 @@ enum mst_frame_type {
 	MST_FRAME_PSK_ASK,
 	MST_FRAME_PSK_ANSWER,
 	MST_FRAME_HANDSHAKE_FAILED,
-	MST_FRAME_REFUSED,          /* a request that the listener refused by itself */
 	/* engine ↔ connector */
 	MST_FRAME_FETCH,
 	MST_FRAME_FETCH_RESULT,
 	/* engine ↔ keeper */
 	MST_FRAME_KEEPER_CALL,
 	MST_FRAME_KEEPER_ANSWER,
+	/* listener → engine, to tell the operator (added last: the numbers stand in the corpus) */
+	MST_FRAME_REFUSED,
 	MST_FRAME__COUNT
 };
 extern const char *const mst_frame_name[MST_FRAME__COUNT];

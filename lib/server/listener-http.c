@@ -54,8 +54,9 @@ static void tell_refused(struct listener *l, const struct mst_role_ops *role, co
 void listener_busy(struct mst_conn *c, unsigned seconds)
 {
 	char b[160];
-	int n = snprintf(b, sizeof(b), "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n",
-	                 seconds, mst_conn_keep_alive(c) ? "" : "Connection: close\r\n");
+	int n = snprintf(b, sizeof(b),
+			 "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n",
+			 seconds, mst_conn_keep_alive(c) ? "" : "Connection: close\r\n");
 
 	mst_conn_answer(c, (struct mst_view){ (const uint8_t *)b, (size_t)n }, !mst_conn_keep_alive(c));
 }
@@ -76,12 +77,14 @@ static const char *status_text(int s)
 	}
 }
 
-static void put_plain(struct mst_writer *w, int status, const char *media, struct mst_view body, int retry, bool keep)
+static void put_plain(struct mst_writer *w, int status, const char *media, struct mst_view body, int retry,
+		      bool keep)
 {
 	char head[320];
 
-	snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-	         status, status_text(status), media, body.n);
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+		 status, status_text(status), media, body.n);
 	mst_put_str(w, head);
 	if (retry) {
 		snprintf(head, sizeof(head), "Retry-After: %d\r\n", retry);
@@ -91,9 +94,12 @@ static void put_plain(struct mst_writer *w, int status, const char *media, struc
 	mst_put(w, body);
 }
 
-static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content, bool keep)
+static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a,
+			  struct mst_view content, bool keep)
 {
-	struct mst_response r = { .rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after };
+	struct mst_response r = {
+		.rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after
+	};
 
 	if (content.n)
 		r.media = mst_view_str(a->media[0] ? a->media : "application/json");
@@ -142,10 +148,11 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 	if (s->role->primitives)
 		put_primitive(&w, s, a, content, keep);
 	else
-		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc, a->media[0] ? a->media : "application/json", content,
-		          a->retry_after, keep);
+		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
+			  a->media[0] ? a->media : "application/json", content, a->retry_after, keep);
 	if (!w.ok)
-		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role", mst_role_name[s->role->role], NULL);
+		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role",
+			mst_role_name[s->role->role], NULL);
 	slot_free(l, s);
 	if (w.ok)
 		mst_conn_answer(c, mst_written(&w), !keep);
@@ -184,7 +191,8 @@ static void take_attempt(struct mst_view vsi, char out[33])
 		uint8_t bin[16];
 		size_t n;
 
-		if ((i && vsi.p[i - 1] != ' ' && vsi.p[i - 1] != ';' && vsi.p[i - 1] != ',') || !mst_view_starts(v, key))
+		if ((i && vsi.p[i - 1] != ' ' && vsi.p[i - 1] != ';' && vsi.p[i - 1] != ',') ||
+		    !mst_view_starts(v, key))
 			continue;
 		v = mst_view_sub(v, sizeof(key) - 1, 32);
 		if (mst_hex_decode(v, bin, sizeof(bin), &n))
@@ -260,8 +268,12 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 /* Admin: the method is the operation, `to` the target as it stands, the query beside it. */
 static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x)
 {
-	static const struct { const char *method; enum mst_op op; } ops[] = {
-		{ "GET", MST_OP_RETRIEVE }, { "POST", MST_OP_CREATE }, { "PUT", MST_OP_UPDATE }, { "DELETE", MST_OP_DELETE },
+	static const struct { const char *method; enum mst_op op;
+	} ops[] = {
+		{ "GET", MST_OP_RETRIEVE },
+		{ "POST", MST_OP_CREATE },
+		{ "PUT", MST_OP_UPDATE },
+		{ "DELETE", MST_OP_DELETE },
 	};
 	size_t q = mst_view_find(m->target, '?');
 
@@ -277,8 +289,9 @@ static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x)
 	return 0;
 }
 
-static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m, struct mst_arena *a,
-                             struct mst_exchange *x, struct mst_writer *rewritten, struct mst_diag *d)
+static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m,
+			     struct mst_arena *a, struct mst_exchange *x, struct mst_writer *rewritten,
+			     struct mst_diag *d)
 {
 	int rsc = MST_RSC_BAD_REQUEST, r;
 
@@ -309,8 +322,10 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	struct slot *s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
 	struct mst_writer rewritten = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
-	struct mst_exchange x = { .role = e->role->role, .channel = l->u.channel.id, .session = mst_conn_id(c),
-		.peer = *mst_conn_peer(c) };
+	struct mst_exchange x = { .role = e->role->role,
+				  .channel = l->u.channel.id,
+				  .session = mst_conn_id(c),
+				  .peer = *mst_conn_peer(c) };
 	uint8_t scratch[4096];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
 	struct mst_diag d = { 0 };
@@ -324,7 +339,8 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	}
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
-	rsc = e->role->primitives ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(m, &x);
+	rsc = e->role->primitives ? primitive_request(l, s, m, &arena, &x, &rewritten, &d)
+				  : plain_request(m, &x);
 	if (rsc) {
 		struct slot copy = *s;
 		struct mst_answer_frame a = { .rsc = rsc };
@@ -358,7 +374,7 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	size_t n = strlen(identity);
 
 	if (!s)
-		return;          /* too many: the handshake's deadline ends it; busy is not "unknown" (lesson 6) */
+		return; /* too many: the handshake's deadline ends it; busy is not "unknown" (lesson 6) */
 	if (!n || n >= sizeof(s->ask.identity)) {
 		slot_free(l, s);
 		mst_conn_psk(c, NULL);
@@ -379,7 +395,8 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 		tell_refused(e->l, e->role, c, "", status, why);
 }
 
-static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
+static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why,
+				const char *detail)
 {
 	struct endpoint *e = owner;
 	struct listener *l = e->l;
@@ -427,14 +444,17 @@ static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *
 	bool keep = mst_conn_keep_alive(c), get = mst_view_eq_str(m->method, "GET");
 
 	if (get && mst_view_eq_str(m->target, "/metrics"))
-		put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8", (struct mst_view){ l->text, l->n_text }, 0, keep);
+		put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8",
+			  (struct mst_view){ l->text, l->n_text }, 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/healthz"))
 		put_plain(&w, 200, "text/plain", MST_VIEW_LIT("alive\n"), 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/readyz"))
-		put_plain(&w, l->ready ? 200 : 503, "text/plain", l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"),
-		          l->ready ? 0 : 1, keep);
+		put_plain(&w, l->ready ? 200 : 503, "text/plain",
+			  l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"), l->ready ? 0 : 1,
+			  keep);
 	else
-		put_plain(&w, get ? 404 : 405, "text/plain", MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);
+		put_plain(&w, get ? 404 : 405, "text/plain",
+			  MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
 }
 

@@ -39,7 +39,8 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 
 bool mst_permitted(enum mst_process from, enum mst_process to, enum mst_frame_type type, enum mst_phase phase)
 {
-	if (from >= MST_PROC__COUNT || to >= MST_PROC__COUNT || type >= MST_FRAME__COUNT || phase >= MST_PHASE__COUNT)
+	if (from >= MST_PROC__COUNT || to >= MST_PROC__COUNT || type >= MST_FRAME__COUNT ||
+	    phase >= MST_PHASE__COUNT)
 		return false;
 	return (permit[type].from & (1u << from)) && (permit[type].to & (1u << to)) &&
 	       (permit[type].phases & (1u << phase));
