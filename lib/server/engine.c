@@ -218,6 +218,9 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 	case MST_FRAME_HANDSHAKE_FAILED:
 		(void)enqueue(e, WORK_HANDSHAKE, i, 0, f->payload);
 		break;
+	case MST_FRAME_REFUSED:
+		(void)enqueue(e, WORK_REFUSED, i, 0, f->payload);
+		break;
 	case MST_FRAME_FETCH_RESULT:
 		p = engine_fetch_find(e, f->id);
 		if (p && !p->answered)

@@ -13,6 +13,7 @@ const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
+	"refused",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
@@ -321,6 +322,28 @@ bool mst_get_handshake_failed(struct mst_view v, struct mst_handshake_failed *re
 	get_peer(&r, &ret_h->peer);
 	mst_get_text16(&r, ret_h->detail, sizeof(ret_h->detail));
 	return mst_read_end(&r) && ret_h->role != MST_ROLE_NONE;
+}
+
+void mst_put_refused(struct mst_writer *w, const struct mst_refused *f)
+{
+	mst_put_u8(w, (uint8_t)f->role);
+	mst_put_u32(w, (uint32_t)f->status);
+	put_peer(w, &f->peer);
+	mst_put_text16(w, f->attempt);
+	mst_put_text16(w, f->why);
+}
+
+bool mst_get_refused(struct mst_view v, struct mst_refused *ret_f)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	memset(ret_f, 0, sizeof(*ret_f));
+	ret_f->role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
+	ret_f->status = (int)(mst_read_u32(&r) & 0xffff);
+	get_peer(&r, &ret_f->peer);
+	get_attempt(&r, ret_f->attempt);
+	mst_get_text16(&r, ret_f->why, sizeof(ret_f->why));
+	return mst_read_end(&r) && ret_f->role != MST_ROLE_NONE;
 }
 
 void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f)

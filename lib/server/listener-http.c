@@ -3,6 +3,7 @@
  * the three pages of the metrics endpoint.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -12,6 +13,41 @@
 
 #define FAILURES_A_SECOND 20.0
 #define FAILURES_BURST 100.0
+
+/* --- what the operator is told; bounded, so that a scanner cannot fill the audit log --- */
+
+static bool may_tell(struct listener *l)
+{
+	mst_ms now = mst_now_ms();
+
+	l->tokens += (double)(now - l->tokens_at) / 1000 * FAILURES_A_SECOND;
+	l->tokens_at = now;
+	if (l->tokens > FAILURES_BURST)
+		l->tokens = FAILURES_BURST;
+	if (l->tokens < 1 || !l->engine)
+		return false;
+	l->tokens -= 1;
+	return true;
+}
+
+static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c, const char *attempt,
+                         int status, const char *why)
+{
+	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
+	size_t cap = MST_ID_MAX * 32;
+	uint8_t *b = may_tell(l) ? malloc(cap) : NULL;
+	struct mst_writer w = mst_writer_of(b, b ? cap : 0);
+
+	mst_log(&l->u.log, MST_LOG_INFO, "a request was refused", "peer", f.peer.address, "why", why, NULL);
+	if (!b)
+		return;
+	snprintf(f.attempt, sizeof(f.attempt), "%s", attempt);
+	snprintf(f.why, sizeof(f.why), "%.*s", (int)sizeof(f.why) - 1, why);
+	mst_put_refused(&w, &f);
+	if (w.ok)
+		(void)!mst_link_send(l->engine, MST_FRAME_REFUSED, 0, mst_written(&w));
+	free(b);
+}
 
 /* --- answers --- */
 
@@ -293,6 +329,7 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	uint8_t scratch[4096];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
 	struct mst_diag d = { 0 };
+	char why[sizeof(d.field) + sizeof(d.text) + 4];
 	int rsc;
 
 	if (!s) {
@@ -313,7 +350,9 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 			return;
 		}
 		slot_free(l, s);
-		listener_refuse(l, c, &copy, rsc, d.text);
+		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
+		tell_refused(l, copy.role, c, x.attempt, rsc, why);
+		listener_refuse(l, c, &copy, rsc, why);
 		return;
 	}
 	mst_put_exchange(&w, &x);
@@ -348,7 +387,14 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	(void)listener_send_psk(l, s);
 }
 
-/* For the operator's events; bounded, so that a scanner cannot fill the audit log. */
+static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
+{
+	struct endpoint *e = owner;
+
+	if (e->role->primitives)
+		tell_refused(e->l, e->role, c, "", status, why);
+}
+
 static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why,
 				const char *detail)
 {
@@ -356,18 +402,11 @@ static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum m
 	struct listener *l = e->l;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
 	struct mst_handshake_failed h = { .role = e->role->role, .why = why, .peer = *peer };
-	mst_ms now = mst_now_ms();
 
-	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why",
-		mst_tls_end_text(why), "detail", detail, "sni", peer->sni, "identity", peer->psk_identity,
-		NULL);
-	l->tokens += (double)(now - l->tokens_at) / 1000 * FAILURES_A_SECOND;
-	l->tokens_at = now;
-	if (l->tokens > FAILURES_BURST)
-		l->tokens = FAILURES_BURST;
-	if (l->tokens < 1 || !l->engine)
+	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why", mst_tls_end_text(why),
+	        "detail", detail, "sni", peer->sni, "identity", peer->psk_identity, NULL);
+	if (!may_tell(l))
 		return;
-	l->tokens -= 1;
 	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");
 	mst_put_handshake_failed(&w, &h);
 	if (w.ok)
@@ -388,13 +427,11 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 }
 
 const struct mst_server_ops listener_role_ops = {
-	.on_request = on_request, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+	.on_request = on_request, .on_handshake_failed = on_handshake_failed, .on_close = on_close, .on_refused = on_refused,
 };
 const struct mst_server_ops listener_psk_ops = {
-	.on_request = on_request,
-	.on_psk = on_psk,
-	.on_handshake_failed = on_handshake_failed,
-	.on_close = on_close,
+	.on_request = on_request, .on_psk = on_psk, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+	.on_refused = on_refused,
 };
 
 /* --- metrics --- */
