@@ -38,6 +38,7 @@ static void payload(const struct mst_frame *f)
 	case MST_FRAME_PSK_ASK: AGAIN(struct mst_psk_ask, mst_get_psk_ask, mst_put_psk_ask); break;
 	case MST_FRAME_PSK_ANSWER: AGAIN(struct mst_wrapped, mst_get_psk_answer, mst_put_psk_answer); break;
 	case MST_FRAME_HANDSHAKE_FAILED: AGAIN(struct mst_handshake_failed, mst_get_handshake_failed, mst_put_handshake_failed); break;
+	case MST_FRAME_REFUSED: AGAIN(struct mst_refused, mst_get_refused, mst_put_refused); break;
 	case MST_FRAME_FETCH: AGAIN(struct mst_fetch, mst_get_fetch, mst_put_fetch); break;
 	case MST_FRAME_FETCH_RESULT: AGAIN(struct mst_fetch_result, mst_get_fetch_result, mst_put_fetch_result); break;
 	case MST_FRAME_METRICS: (void)!mst_metrics_decode(f->payload, &m); break;

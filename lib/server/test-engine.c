@@ -152,10 +152,14 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 static void on_down(void *owner, struct mst_link *l, const char *why)
 {
 	(void)why;
+	(void)owner;
 	if (l == t.listener)
 		t.listener = NULL;
+	if (l == t.control)
+		t.control = NULL;
+	if (l == t.connector)
+		t.connector = NULL;
 	(void)mst_link_free(l);
-	(void)owner;
 }
 
 static const struct mst_link_ops ops = { on_frame, on_down };

@@ -33,6 +33,7 @@ class Installation:
         subprocess.run([LAY, self.dir], check=True, timeout=30)
         self.mef_port, self.extra, self.mode = free_port(), extra, mode
         self.conf, self.proc, self.err = self.dir + "/musterd.conf", None, self.dir + "/err"
+        open(self.err, "w").close()
         self.write_conf()
 
     def write_conf(self, add=""):
@@ -41,8 +42,8 @@ class Installation:
                     'mef = { fqdn = "mef.example.com"; listen = ["127.0.0.1:%d"]; certificate = "tls/mef.pem"; key = "tls/mef.key";'
                     ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; };\n'
                     'maf = { fqdn = "maf.example.com"; listen = ["127.0.0.1:0"]; certificate = "tls/maf.pem"; key = "tls/maf.key";'
-                    ' client_anchors = ["anchors/"]; mef_anchors = ["anchors/"];'
-                    ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "127.0.0.1:%d"; } ); };\n'
+                    ' client_anchors = []; mef_anchors = ["anchors/"];'
+                    ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "localhost:%d"; } ); };\n'
                     'admin = { listen = ["unix:run/admin.sock"]; };\n%s\n%s\n'
                     % (self.mode, self.mef_port, self.mef_port, self.mef_port, self.extra, add))
 
@@ -360,6 +361,7 @@ def main():
         i = Installation()
         try:
             t(i)
+            assert "Sanitizer" not in i.log() and "not permitted" not in i.log(), "see the log"
             print("ok %d - %s" % (n, t.__name__), flush=True)
         except Exception as e:           # each test is reported, then the next one runs
             bad = 1

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-SERVER = sys.argv[1]
+SERVER = os.path.abspath(sys.argv[1])
 LABEL = "EXPORTER-oneM2M-Bootstrap"
 IDENTITY = "0123456789ABCDEF@mef.example.com"
 REQUEST = b"GET / HTTP/1.1\r\nHost: mef.example.com\r\nConnection: close\r\n\r\n"
