@@ -77,6 +77,11 @@ struct agent {
 	struct mst_tls_ctx *tls_mef;
 	unsigned session;            /* number of the open (or opening) session */
 
+	json_t *record;              /* of the last run (record.c) */
+	mst_ms record_base;          /* its steps count from here */
+	bool record_dirty;
+	enum enrolee_step doing;
+
 	struct mmaf *check;          /* a running check, or NULL */
 	struct mst_client *check_client;
 
@@ -90,9 +95,9 @@ struct agent *agent_free(struct agent *a);
 /* Opens everything that must be there; 0 or a fault, explained in the log. */
 MST_MUST_CHECK int agent_open(struct agent *a);
 int agent_run(struct agent *a);                      /* exit code */
-/* Hand in a sequence (CBOR). 0 or a positive prov_reason with `d`. */
-MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, struct mst_diag *d);
-MST_MUST_CHECK int agent_trigger_file(struct agent *a, struct mst_diag *d);
+/* Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. */
+MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d);
+MST_MUST_CHECK int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d);
 enum agent_mode agent_mode(const struct agent *a);
 /* Do what is wanted until everything waits; then set the timer. Every callback ends with it. */
 void agent_turn(struct agent *a);
@@ -144,7 +149,23 @@ void control_close(struct agent *a);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 
+/* record.c: the last run, durable */
+void record_load(struct agent *a);
+json_t *record_read(struct mst_secenv *env);         /* an empty one when there is none */
+void record_begin(struct agent *a, const char *attempt, const char *trigger);
+void record_follow(struct agent *a, const char *trigger);    /* begin, when the engine began another run */
+void record_step(struct agent *a);
+/* The engine's report of that index failed at that step. */
+void record_failed(struct agent *a, size_t report, enum enrolee_step step);
+/* A report of our own, for an errand that the engine knows nothing of. */
+void record_report(struct agent *a, const char *resource, enum prov_reason reason, const char *detail,
+		   enum enrolee_step step);
+void record_save(struct agent *a);
+void record_into(json_t *status, const json_t *record);
+
 /* status.c */
+json_t *status_time(mst_time t);                     /* null when it is none */
+json_t *status_text(const char *s);
 json_t *status_json(const struct agent *a);
 json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at);
 void status_print(FILE *out, const json_t *status);

@@ -59,9 +59,9 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	if (sequence && text && cbor) {
 		r = agent_sequence_to_cbor(mst_view_str(text), cbor, MST_SEQ_OCTETS, &n, &d);
 		if (!r)
-			r = agent_trigger(a, (struct mst_view){ cbor, n }, &d);
+			r = agent_trigger(a, (struct mst_view){ cbor, n }, "control", &d);
 	} else {
-		r = sequence ? MST_FAULT_MEMORY : agent_trigger_file(a, &d);
+		r = sequence ? MST_FAULT_MEMORY : agent_trigger_file(a, "control", &d);
 	}
 	free(text);
 	free(cbor);
