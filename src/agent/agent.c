@@ -343,7 +343,7 @@ static void timers(struct agent *a)
 		mmaf_tick(a->check, now, agent_utc(a));
 	if (now >= prov_deadline(a->prov))
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
-	if (agent_mode(a) != AGENT_ENROLLED || a->once)
+	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
 		return;
 	if (agent_utc(a) >= a->renew_at) {
 		a->renew_at = agent_utc(a) + RENEW_RETRY_S;
@@ -364,7 +364,7 @@ static void arm(struct agent *a)
 	if (a->check)
 		SOONER(mmaf_deadline(a->check));
 	SOONER(prov_deadline(a->prov));
-	if (agent_mode(a) == AGENT_ENROLLED) {
+	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
 
 		SOONER(a->check_at);
@@ -387,6 +387,11 @@ void agent_turn(struct agent *a)
 		    (a->errand == AGENT_NO_ERRAND || enrolee_want(a->enrolee) == ENROLEE_WANT_ANSWER ||
 		     enrolee_want(a->enrolee) == ENROLEE_WANT_OPEN))
 			break;
+	}
+	if (a->only_check) {
+		if (!a->stop)
+			arm(a);
+		return;
 	}
 	settled(a);
 	if (a->record_dirty && a->errand == AGENT_NO_ERRAND && prov_want(a->prov) == PROV_WANT_NOTHING)
@@ -585,6 +590,32 @@ int agent_run(struct agent *a)
 	return a->exit_code;
 }
 
+void agent_told(struct agent *a, json_t *verdict)
+{
+	control_told(a, verdict);
+	if (!a->only_check) {
+		json_decref(verdict);
+		return;
+	}
+	json_decref(a->verdict);
+	a->verdict = verdict;
+	stop(a, 0);
+}
+
+json_t *agent_check(struct agent *a)
+{
+	json_t *at_once;
+
+	a->only_check = true;
+	at_once = check_ask(a);
+	if (at_once)
+		return at_once;
+	agent_turn(a);
+	if (!a->stop)
+		event_base_dispatch(a->base);
+	return json_incref(a->verdict);
+}
+
 struct agent *agent_new(const struct agent_config *cfg, bool once)
 {
 	struct agent *a = calloc(1, sizeof(*a));
@@ -605,8 +636,10 @@ struct agent *agent_free(struct agent *a)
 		return NULL;
 	if (a->enrolee)
 		errand_drop(a);
+	a->check_asked = false;
 	check_drop(a);
 	control_close(a);
+	json_decref(a->verdict);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
 	if (a->env)
 		a->env->ops->close(a->env);

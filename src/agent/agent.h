@@ -40,6 +40,7 @@ struct agent {
 	struct event_base *base;
 	struct event *timer, *on_term, *on_int;
 	bool once, stop;
+	bool only_check;             /* one check of the credential, nothing else */
 	int exit_code;
 
 	struct mst_crypto *crypto;
@@ -84,6 +85,9 @@ struct agent {
 
 	struct mmaf *check;          /* a running check, or NULL */
 	struct mst_client *check_client;
+	bool check_asked;            /* by a person: told, not acted on */
+
+	json_t *verdict;             /* only_check: what came of it */
 
 	struct agent_control *control;
 	int lock_fd;
@@ -95,6 +99,9 @@ struct agent *agent_free(struct agent *a);
 /* Opens everything that must be there; 0 or a fault, explained in the log. */
 MST_MUST_CHECK int agent_open(struct agent *a);
 int agent_run(struct agent *a);                      /* exit code */
+/* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
+json_t *agent_check(struct agent *a);
+void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
 /* Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. */
 MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d);
 MST_MUST_CHECK int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d);
@@ -132,6 +139,9 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
 /* check.c: is the credential in use still known? */
 void check_start(struct agent *a);
 void check_drop(struct agent *a);
+/* Somebody asks: try it now, change nothing. NULL: wait for check_told(); else the answer at once. */
+json_t *check_ask(struct agent *a);
+json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const char *detail);
 
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
@@ -146,7 +156,10 @@ MST_MUST_CHECK int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size
 /* control.c, ctl.c */
 MST_MUST_CHECK int control_open(struct agent *a);
 void control_close(struct agent *a);
+/* To all who asked for a check. */
+void control_told(struct agent *a, const json_t *verdict);
 int ctl_status(const struct agent_config *cfg, bool json);
+int ctl_check(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 
 /* record.c: the last run, durable */
@@ -179,6 +192,7 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 
 /* point.c */
 bool agent_point_known(const char *name);
+void agent_point_list(FILE *out);
 /* A durable point was reached: log it; with crash_at set to it, die as in a power cut. */
 void agent_point(const struct agent *a, const char *name);
 

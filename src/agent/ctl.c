@@ -13,9 +13,9 @@
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3 };
 
-static int dial(const struct agent_config *cfg)
+static int dial(const struct agent_config *cfg, time_t seconds)
 {
-	static const struct timeval limit = { .tv_sec = 10 };
+	const struct timeval limit = { .tv_sec = seconds };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -123,7 +123,7 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 
 int ctl_status(const struct agent_config *cfg, bool json)
 {
-	int fd = dial(cfg);
+	int fd = dial(cfg, 10);
 	json_t *s = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "status")) : status_from_slots(cfg);
 
 	if (!s)
@@ -137,6 +137,44 @@ int ctl_status(const struct agent_config *cfg, bool json)
 	json_decref(s);
 	/* An answer, not a verdict: whoever wants one asks `check`, or reads "state". */
 	return EXIT_DONE;
+}
+
+/* Without a running agent this process opens the store and asks the MAF itself. */
+static json_t *check_alone(const struct agent_config *cfg)
+{
+	struct agent *a;
+	json_t *v = NULL;
+
+	if (access(cfg->state, F_OK) && errno == ENOENT)
+		return check_verdict(&(struct mst_root_cred){ 0 }, PROV_EMPTY, "");
+	a = agent_new(cfg, true);
+	if (a && agent_open(a) == 0)
+		v = agent_check(a);
+	agent_free(a);
+	return v;
+}
+
+int ctl_check(const struct agent_config *cfg, bool json)
+{
+	/* As long as the agent may take for it: a session and an answer. */
+	int fd = dial(cfg, (time_t)(cfg->open_timeout + cfg->answer_timeout + 5)), code;
+	json_t *v = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
+	const char *detail = json_string_value(json_object_get(v, "detail")),
+		   *key = json_string_value(json_object_get(v, "keyID"));
+
+	if (!v)
+		return EXIT_FAULT;
+	code = json_is_true(json_object_get(v, "ok")) ? EXIT_DONE : EXIT_REFUSED;
+	if (json) {
+		json_dumpf(v, stdout, JSON_INDENT(2));
+		fputc('\n', stdout);
+	} else {
+		fprintf(code ? stderr : stdout, "%s%s%s: %s%s%s%s\n", key && *key ? key : "", key && *key ? ": " : "",
+			json_string_value(json_object_get(v, "result")), json_string_value(json_object_get(v, "words")),
+			detail && *detail ? " (" : "", detail ? detail : "", detail && *detail ? ")" : "");
+	}
+	json_decref(v);
+	return code;
 }
 
 /* A file is read here, with the caller's rights; a URI becomes one discovery instruction. */
@@ -187,7 +225,7 @@ int ctl_trigger(const struct agent_config *cfg, const char *what)
 	}
 	if (sequence)
 		json_object_set_new(q, "sequence", sequence);
-	fd = dial(cfg);
+	fd = dial(cfg, 10);
 	if (fd < 0) {
 		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run,
 			strerror(errno));

@@ -534,6 +534,51 @@ static void test_credential_lost(void **state)
 	expect_enrolled(conf);
 }
 
+static void expect_verdict(const char *conf, int code, const char *result)
+{
+	char *keep = strdup(err_path);
+	json_t *v;
+
+	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+	expect_exit(run(conf, "check", "--json"), code);
+	v = json_load_file(out_path, 0, NULL);
+	assert_non_null(v);
+	assert_string_equal(json_string_value(json_object_get(v, "result")), result);
+	json_decref(v);
+	snprintf(err_path, sizeof(err_path), "%s", keep);
+	free(keep);
+}
+
+/* Lesson 6: good, lost and unreachable are three answers; asking changes nothing, whatever the answer. */
+static void test_check(void **state)
+{
+	const char *conf = mock_config(m, "k", mock_instruction(m), "");
+	pid_t pid;
+
+	(void)state;
+	expect_verdict(conf, 1, "none");
+	expect_exit(run(conf, "run", "--once"), 0);
+	for (int running = 0; running < 2; running++) {
+		pid = running ? start_agent(conf, "run", NULL) : 0;
+		if (running)
+			serve_until(pid, "enrolled-already");
+		expect_verdict(conf, 0, "good");
+		for (int i = 0; i < 4; i++) {
+			m->maf_forgets = MST_RSC_NOT_FOUND;
+			expect_verdict(conf, 1, "lost");
+		}
+		m->maf_forgets = 0;
+		mock_down(m);
+		expect_verdict(conf, 1, "unclear");
+		mock_up(m);
+		expect_verdict(conf, 0, "good");
+		if (running)
+			expect_clean_stop(pid);
+		assert_int_equal(m->n_keys, 1);
+		expect_enrolled(conf);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +592,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_configuration_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_credential_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discovery_by_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cut_with_an_old_credential, setup, teardown),
