@@ -86,8 +86,9 @@ enum prov_reason session_reason(enum mst_tls_end why)
 	case MST_TLS_REVOKED:
 	case MST_TLS_CRL_STALE:
 	case MST_TLS_BAD_CERTIFICATE:
-	case MST_TLS_WRONG_NAME: return PROV_UNTRUSTED;
-	case MST_TLS_NO_SNI: return PROV_INTERNAL;
+	case MST_TLS_WRONG_NAME:
+	case MST_TLS_NO_SNI: /* who answers there serves another name: not the one we mean */
+		return PROV_UNTRUSTED;
 	case MST_TLS_PSK_REFUSED:
 	case MST_TLS_ALERT: return PROV_NOT_AUTHENTICATED;
 	case MST_TLS_PROTOCOL: return PROV_MALFORMED;
