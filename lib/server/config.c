@@ -170,6 +170,9 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	const struct mst_quirks none = { 0 };       /* zero is the default of every quirk */
 
 	memset(ret, 0, sizeof(*ret));
+	for (int i = 0; i < MST_ROLE__COUNT; i++)
+		if (mst_conf_role(c, (enum mst_role)i))
+			ret->roles_played |= 1u << i;
 	if (!r)
 		return;
 	memcpy(ret->fqdn, r->fqdn, sizeof(ret->fqdn));

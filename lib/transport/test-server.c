@@ -432,7 +432,7 @@ static void many(void **state)
 		fd[i] = rig_dial(&r);
 	for (size_t k = 0; k < sizeof(GET) - 1; k++)
 		for (int i = 0; i < N; i++) {
-			assert_int_equal(send(fd[i], GET + k, 1, MSG_NOSIGNAL), 1);
+			assert_int_equal(send(fd[i], &GET[k], 1, MSG_NOSIGNAL), 1);
 			if (i % 16 == 0)
 				event_base_loop(r.base, EVLOOP_NONBLOCK);
 		}
@@ -459,6 +459,8 @@ static void crowd_psk(void *owner, struct mst_conn *c, const char *identity)
 	mst_conn_set_data(c, w);
 	w->conn[strtoul(identity, NULL, 10)] = c;
 	w->asked++;
+	if (TLS_NO_FIBRES)
+		mst_conn_psk(c, &w->key);
 }
 
 static void crowd_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
@@ -525,8 +527,8 @@ static void many_suspended(void **state)
 		assert_int_equal(mst_client_new(&to, &cops, &w, &client[i]), 0);
 	}
 	rig_until_n(&r, &w.asked, N);
-	assert_int_equal(w.opened, 0);
-	for (int i = 0; i < N; i++)
+	assert_true(w.opened == 0 || TLS_NO_FIBRES);
+	for (int i = 0; i < N && !TLS_NO_FIBRES; i++)
 		mst_conn_psk(w.conn[i * 37 % N], &w.key);
 	rig_until_n(&r, &w.ended, N);
 	assert_int_equal(w.answered, N);
