@@ -4,6 +4,7 @@ directory of the test's own. Everything waits for events with a deadline; nothin
 import json
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -206,3 +207,45 @@ class Node:
 
     def status(self):
         return json.loads(self.agent("status", "--json", check=True).stdout)
+
+    def running(self, **more):
+        return Running(self, **more)
+
+
+class Running:
+    """`muster-agent run` in the background; its log is what is waited for. Leaving stops it, cleanly."""
+
+    def __init__(self, node, env=None):
+        self.node, self.env, self.seen = node, env, 0
+        self.log = node.dir / "agent.log"
+
+    def __enter__(self):
+        self.log.unlink(missing_ok=True)
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([AGENT, "-c", str(self.node.dir / "muster-agent.conf"), "run"], stdout=log,
+                                            stderr=log, env=self.env)
+        return self
+
+    def wait_log(self, pattern, seconds=RUN_SECONDS):
+        """The next line that matches, after the one that was waited for last."""
+        deadline = time.monotonic() + seconds
+        while True:
+            text = self.log.read_text(errors="replace")
+            found = re.search(pattern, text[self.seen:])
+            if found:
+                self.seen += found.end()
+                return found
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"no {pattern!r} in the agent's log ({self.process.returncode}):\n{text[-6000:]}")
+            select.select([], [], [], 0.02)
+
+    def __exit__(self, kind, value, trace):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(START_SECONDS)
+            raise AssertionError("the agent did not stop: " + self.log.read_text()[-3000:]) from None
+        if kind is None:
+            assert self.process.returncode == 0, f"{self.process.returncode}: {self.log.read_text()[-3000:]}"
