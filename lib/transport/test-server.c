@@ -410,7 +410,7 @@ static void many(void **state)
 		fd[i] = rig_dial(&r);
 	for (size_t k = 0; k < sizeof(GET) - 1; k++)
 		for (int i = 0; i < N; i++) {
-			assert_int_equal(send(fd[i], GET + k, 1, MSG_NOSIGNAL), 1);
+			assert_int_equal(send(fd[i], &GET[k], 1, MSG_NOSIGNAL), 1);
 			if (i % 16 == 0)
 				event_base_loop(r.base, EVLOOP_NONBLOCK);
 		}

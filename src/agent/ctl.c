@@ -76,7 +76,7 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 	json_t *o = NULL;
 	int r = c ? mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d)
 		  : MST_FAULT_MEMORY;
-	int active = r, pending = r;
+	int active, pending;
 
 	if (r) {
 		fprintf(stderr, "%s: %s\n", cfg->state, r > 0 ? d.text : mst_fault_text(r));
