@@ -77,7 +77,7 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 	};
 	struct mst_diag d = { 0 };
 
-	if (!enrolee_uri_parse(mst_view_str(c->maf_uri), &e->maf))
+	if (!enrolee_peer_of(mst_view_str(c->maf_uri), &e->maf))
 		return failed(e, PROV_MALFORMED, "the MAF's URI is not https://fqdn[:port][/path]");
 	mc.base = e->maf.path[0] ? e->maf.path : MAF_BASE;
 	if (!enrolee_maf_from(c, from))

@@ -17,7 +17,6 @@
 #define MST_ENROLEE_ENROLEE_H
 
 #include "codec/instr.h"
-#include "enrolee/uri.h"
 #include "proto/mmaf/mmaf.h"
 #include "proto/mmef/mmef.h"
 #include "secenv/secenv.h"
@@ -50,6 +49,16 @@ enum enrolee_event {
 	ENROLEE_EV_TIMER,
 	ENROLEE_EVENT__COUNT
 };
+
+/* Whom a URI names, and where it is dialled. */
+struct enrolee_peer {
+	char host[MST_ID_MAX];       /* lower case */
+	uint16_t port;               /* 443 when not said (spec 8.6) */
+	char path[MST_ID_MAX];       /* without a trailing slash; "" when there is none */
+};
+/* "https://fqdn[:port][/path]". False for another scheme, an IP literal or a query: none of them names a
+ * peer that a certificate or a KeID could prove. */
+MST_MUST_CHECK bool enrolee_peer_of(struct mst_view uri, struct enrolee_peer *ret_p);
 
 /* In order. The names are the agent's `crash_at` values and the arrows of its log. */
 enum enrolee_point {
@@ -108,7 +117,7 @@ struct enrolee {
 	mst_ms open_deadline;
 	char attempt[33];
 	char from[MST_ID_MAX];
-	struct enrolee_uri mef, maf;
+	struct enrolee_peer mef, maf;
 	char mef_uri[MST_ID_MAX], maf_uri[MST_ID_MAX], target[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
 	int64_t suid;
 	mst_time expires;            /* proposed; 0 = as long as it is given */

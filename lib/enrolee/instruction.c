@@ -1,11 +1,29 @@
 /* Instructions and slots: can it be done here, and does what is pending belong to it? */
+#include "codec/uri.h"
 #include "enrolee/internal.h"
 
 #define SUID_MAF 21           /* spec 1.5: provisioned by RSPF, shared with a MAF */
 
+bool enrolee_peer_of(struct mst_view uri, struct enrolee_peer *ret_p)
+{
+	struct mst_uri_parts u;
+	struct enrolee_peer p;
+
+	if (!mst_uri_split(uri, &u) || !mst_uri_scheme_in(&u, "https") || u.host_kind != MST_URI_FQDN ||
+	    mst_view_find(u.path, '?') < u.path.n)
+		return false;
+	while (u.path.n && u.path.p[u.path.n - 1] == '/')
+		u.path.n--;
+	p.port = u.port;
+	if (!mst_id_normalise(MST_ID_FQDN, u.host, p.host) || !mst_view_to_str(u.path, p.path, sizeof(p.path)))
+		return false;
+	*ret_p = p;
+	return true;
+}
+
 bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i, struct mst_diag *d)
 {
-	struct enrolee_uri u;
+	struct enrolee_peer u;
 
 	if (i->kind != MST_INSTR_BOOTSTRAP || i->method != MST_METHOD_CERT) {
 		mst_diag_set(d, 0, "method", "only bootstrap by certificate is built in", NULL);
@@ -15,7 +33,7 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 		mst_diag_set(d, 0, "method", "this device holds no certificate", NULL);
 		return false;
 	}
-	if (!enrolee_uri_parse(i->uri, &u)) {
+	if (!enrolee_peer_of(i->uri, &u)) {
 		mst_diag_set(d, 0, "uri",
 			     "not https://fqdn[:port][/path], which is what this device can reach", NULL);
 		return false;
@@ -29,7 +47,7 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 		mst_diag_set(d, 0, "adminFQDN", "not an FQDN", NULL);
 		return false;
 	}
-	if (i->maf_uri.n && !enrolee_uri_parse(i->maf_uri, &u)) {
+	if (i->maf_uri.n && !enrolee_peer_of(i->maf_uri, &u)) {
 		mst_diag_set(d, 0, "mafURI", "not https://fqdn[:port][/path]", NULL);
 		return false;
 	}
@@ -40,7 +58,7 @@ bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i
 {
 	e->suid = SUID_MAF;
 	e->expires = i->expires;
-	if (!enrolee_uri_parse(i->uri, &e->mef))
+	if (!enrolee_peer_of(i->uri, &e->mef))
 		return false;
 	/* An explicit port in the instruction wins over the URI's (9.2.2.1: httpPort). */
 	if (i->http_port > 0 && i->http_port <= UINT16_MAX)

@@ -376,9 +376,12 @@ static void test_points_have_names(void **state)
 	assert_int_equal(enrolee_point_of(""), ENROLEE_AT_NOTHING);
 }
 
-static void test_uri(void **state)
+static void test_peer(void **state)
 {
 	static const char *const bad[] = { "",
+					   "HTTPS://mef.example.com",
+					   "coaps://mef.example.com",
+					   "https://127.0.0.1",
 					   "https://",
 					   "http://mef.example.com",
 					   "https://user@mef.example.com",
@@ -389,18 +392,18 @@ static void test_uri(void **state)
 					   "https://mef.example.com/a b",
 					   "https://[::1]/",
 					   "https://mef_x.example.com" };
-	struct enrolee_uri u;
+	struct enrolee_peer u;
 
 	(void)state;
-	assert_true(enrolee_uri_parse(MST_VIEW_LIT("HTTPS://MEF.Example.com"), &u));
+	assert_true(enrolee_peer_of(MST_VIEW_LIT("https://MEF.Example.com"), &u));
 	assert_string_equal(u.host, "mef.example.com");
 	assert_int_equal(u.port, 443);
 	assert_string_equal(u.path, "");
-	assert_true(enrolee_uri_parse(MST_VIEW_LIT("https://mef.example.com:8443/a/b/"), &u));
+	assert_true(enrolee_peer_of(MST_VIEW_LIT("https://mef.example.com:8443/a/b/"), &u));
 	assert_int_equal(u.port, 8443);
 	assert_string_equal(u.path, "/a/b");
 	for (size_t i = 0; i < MST_COUNT(bad); i++) {
-		if (enrolee_uri_parse(mst_view_str(bad[i]), &u))
+		if (enrolee_peer_of(mst_view_str(bad[i]), &u))
 			fail_msg("taken: %s", bad[i]);
 	}
 }
@@ -415,7 +418,7 @@ int main(void)
 		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_every_cell),
 		cmocka_unit_test(test_points_have_names),
-		cmocka_unit_test(test_uri),
+		cmocka_unit_test(test_peer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

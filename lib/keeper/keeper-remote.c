@@ -93,7 +93,8 @@ static int ask(struct mst_keeper *k, const struct mst_writer *q, uint8_t *out, s
 	r = mst_reader_of((struct mst_view){ buf, n });
 	rc = (int)(int32_t)mst_read_u32(&r);
 	v = mst_read_block16(&r);
-	if (!mst_read_end(&r) || (rc && v.n) || v.n > cap || rc > MST_KEEPER_NO_CHANNEL || rc < MST_FAULT_CLOSED)
+	if (!mst_read_end(&r) || (rc && v.n) || v.n > cap || rc > MST_KEEPER_NO_CHANNEL ||
+	    rc < MST_FAULT_CLOSED)
 		return MST_FAULT_BUG;
 	if (rc)
 		return rc;
@@ -130,7 +131,8 @@ static int remote_wrap(struct mst_keeper *k, uint32_t from, struct mst_view seal
 	return ask_wrapped(k, &w, ret_w);
 }
 
-static int remote_create(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w)
+static int remote_create(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id,
+			 struct mst_wrapped *ret_w)
 {
 	uint8_t b[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
@@ -141,9 +143,10 @@ static int remote_create(struct mst_keeper *k, enum mst_key_purpose p, const cha
 	return ask_wrapped(k, &w, ret_w);
 }
 
-static int remote_release(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *wr,
-                          enum mst_key_purpose p, const char *key_id, enum mst_derive_how how, int suid,
-                          const char *target, uint32_t to, struct mst_wrapped *ret_sealed)
+static int remote_release(struct mst_keeper *k, const struct mst_authorisation *a,
+			  const struct mst_wrapped *wr, enum mst_key_purpose p, const char *key_id,
+			  enum mst_derive_how how, int suid, const char *target, uint32_t to,
+			  struct mst_wrapped *ret_sealed)
 {
 	uint8_t b[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
@@ -160,9 +163,9 @@ static int remote_release(struct mst_keeper *k, const struct mst_authorisation *
 	return suid < 0 || suid > 255 ? MST_FAULT_BUG : ask_wrapped(k, &w, ret_sealed);
 }
 
-static int remote_derive(struct mst_keeper *k, const struct mst_wrapped *wr, enum mst_key_purpose p, const char *key_id,
-                         enum mst_derive_how how, int suid, const char *target, enum mst_key_purpose new_p,
-                         const char *new_key_id, struct mst_wrapped *ret_w)
+static int remote_derive(struct mst_keeper *k, const struct mst_wrapped *wr, enum mst_key_purpose p,
+			 const char *key_id, enum mst_derive_how how, int suid, const char *target,
+			 enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w)
 {
 	uint8_t b[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
@@ -179,8 +182,8 @@ static int remote_derive(struct mst_keeper *k, const struct mst_wrapped *wr, enu
 	return suid < 0 || suid > 255 ? MST_FAULT_BUG : ask_wrapped(k, &w, ret_w);
 }
 
-static int remote_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs, uint8_t *ret_sig,
-                       size_t cap, size_t *ret_n)
+static int remote_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
+		       uint8_t *ret_sig, size_t cap, size_t *ret_n)
 {
 	uint8_t b[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));

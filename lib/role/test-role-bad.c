@@ -301,6 +301,14 @@ static void handshakes(void **state)
 	assert_non_null(strstr(e.why, RIG_NODE));
 	assert_non_null(strstr(e.why, "expired"));
 
+	/* what a listener refused by itself is an event too, under the node's name */
+	assert_int_equal(mst_role_mef.refused(&env, &r.x.peer, "", 413, "body: too long\x01"), 0);
+	assert_true(rig_last_event(&r, &e));
+	assert_string_equal(e.what, "mef.refused");
+	assert_int_equal(e.outcome, 413);
+	assert_non_null(strstr(e.why, "body: too long?"));
+	assert_non_null(strstr(e.why, "[::1]:4712"));
+
 	/* every refused lookup is an event; the outcome is the same for all of them */
 	assert_int_equal(rig_lookup(&r, "00112233445566778899AABBCCDDEEFF@maf.example.com", &a), MST_PSK_UNKNOWN);
 	assert_true(rig_last_event(&r, &e));

@@ -108,7 +108,8 @@ static int exchange(struct mst_call *c, struct mst_view question, uint8_t *answe
 	if (r)
 		return r;
 	if (mst_frame_get((struct mst_view){ c->buf, n + 4 }, n, &f, &used) ||
-	    !mst_permitted(MST_PROC_KEEPER, MST_PROC_ENGINE, f.type, MST_PHASE_RUNNING) || f.id != c->id || f.payload.n > cap)
+	    !mst_permitted(MST_PROC_KEEPER, MST_PROC_ENGINE, f.type, MST_PHASE_RUNNING) || f.id != c->id ||
+	    f.payload.n > cap)
 		return MST_FAULT_BUG;
 	if (f.payload.n)
 		memcpy(answer, f.payload.p, f.payload.n);

@@ -164,9 +164,12 @@ static void put_group(struct mst_writer *w, const char *base, const char *prefix
 void mst_conf_print(const struct mst_conf *c, struct mst_writer *w)
 {
 	if (!c)
-		mst_put_str(w, "// Configuration of musterd, with every setting. Generated from the table in\n"
-		               "// lib/server/config-table.c; values are the defaults, or samples where there is none.\n"
-		               "// Relative paths are relative to the directory of this file. See musterd.conf(5).\n");
+		mst_put_str(w,
+			    "// Configuration of musterd, with every setting. Generated from the table in\n"
+			    "// lib/server/config-table.c; values are the defaults, or samples where there "
+			    "is none.\n"
+			    "// Relative paths are relative to the directory of this file. See "
+			    "musterd.conf(5).\n");
 	put_group(w, (const char *)c, "", 0);
 }
 
@@ -204,7 +207,8 @@ void mst_conf_manual(struct mst_writer *w)
 				put_manual_text(w, it->choices[k]);
 			}
 		else if (it->type == MST_CONF_T_COUNT) {
-			snprintf(num, sizeof(num), " %lld to %lld", (long long)it->least, (long long)it->most);
+			snprintf(num, sizeof(num), " %lld to %lld", (long long)it->least,
+				 (long long)it->most);
 			mst_put_str(w, num);
 		} else if (it->type == MST_CONF_T_SECONDS) {
 			mst_put_str(w, " A duration, ");
@@ -212,7 +216,8 @@ void mst_conf_manual(struct mst_writer *w)
 			mst_put_str(w, " to ");
 			mst_conf_put_duration(w, it->most);
 		}
-		if (it->type == MST_CONF_T_CHOICE || it->type == MST_CONF_T_COUNT || it->type == MST_CONF_T_SECONDS)
+		if (it->type == MST_CONF_T_CHOICE || it->type == MST_CONF_T_COUNT ||
+		    it->type == MST_CONF_T_SECONDS)
 			mst_put_str(w, ".");
 		if (it->def) {
 			mst_put_str(w, " Default: ");

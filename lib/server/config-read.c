@@ -14,7 +14,8 @@ struct walk {
 	const char *file;
 };
 
-void mst_conf_wrong(struct mst_conf_report *r, const char *file, unsigned line, const char *field, const char *fmt, ...)
+void mst_conf_wrong(struct mst_conf_report *r, const char *file, unsigned line, const char *field,
+		    const char *fmt, ...)
 {
 	char what[400], text[MST_CONF_PATH + 600];
 	va_list ap;
@@ -199,7 +200,8 @@ static bool store_text(struct walk *w, const config_setting_t *s, const struct m
 		fits = put_path(w, out, it->cap < 5 + 108 ? it->cap : 5 + 108, "unix:", v + 5);
 	else if (it->type == MST_CONF_T_FQDN && !good_fqdn(v))
 		want = "a fully qualified domain name in lower case, like mef.example.com";
-	else if (it->type == MST_CONF_T_URI && (strncmp(v, "https://", 8) || !v[8] || !mst_printable_ascii(mst_view_str(v))))
+	else if (it->type == MST_CONF_T_URI &&
+		 (strncmp(v, "https://", 8) || !v[8] || !mst_printable_ascii(mst_view_str(v))))
 		want = "a URI that begins with https://";
 	else if (it->type == MST_CONF_T_STORE && (strncmp(v, "sqlite:", 7) || !v[7]))
 		want = "sqlite: and a file name, like sqlite:store/muster.db";
@@ -210,7 +212,8 @@ static bool store_text(struct walk *w, const config_setting_t *s, const struct m
 	if (want)
 		WRONG(w, s, field, "\"%.100s\" will not do; %s", v, want);
 	else if (!fits)
-		WRONG(w, s, field, "too long; at most %zu characters, the directory of this file included", it->cap - 1);
+		WRONG(w, s, field, "too long; at most %zu characters, the directory of this file included",
+		      it->cap - 1);
 	return !want && fits;
 }
 
@@ -273,13 +276,16 @@ static void read_scalar(struct walk *w, const config_setting_t *s, const struct 
 		if (s && !number)
 			WRONG(w, s, field, "is %s; a whole number is wanted", type_text(s));
 		else
-			store_number(w, s, it, field, s ? config_setting_get_int64(s) : strtoll(it->def, NULL, 10),
-			             (int64_t *)(void *)out);
+			store_number(w, s, it, field,
+				     s ? config_setting_get_int64(s) : strtoll(it->def, NULL, 10),
+				     (int64_t *)(void *)out);
 	} else if (it->type == MST_CONF_T_SECONDS) {
 		if (number)
 			n = config_setting_get_int64(s);
 		else if (!text || !mst_conf_duration(text, &n)) {
-			WRONG(w, s, field, "is no duration; seconds, or a text like \"90s\", \"15m\", \"12h\", \"365d\", \"4w\" is wanted");
+			WRONG(w, s, field,
+			      "is no duration; seconds, or a text like \"90s\", \"15m\", \"12h\", \"365d\", "
+			      "\"4w\" is wanted");
 			return;
 		}
 		store_number(w, s, it, field, n, (int64_t *)(void *)out);
@@ -292,7 +298,8 @@ static void read_scalar(struct walk *w, const config_setting_t *s, const struct 
 	}
 }
 
-static void read_group(struct walk *w, const config_setting_t *g, const char *prefix, char *base, bool needed);
+static void read_group(struct walk *w, const config_setting_t *g, const char *prefix, char *base,
+		       bool needed);
 
 static void read_list(struct walk *w, const config_setting_t *s, const struct mst_conf_item *it, char *base)
 {
@@ -404,7 +411,8 @@ static void set_place(struct mst_conf *c, const char *file)
 	if (full[0] == '/')
 		snprintf(c->dir, sizeof(c->dir), "%.*s", (int)(slash - full), full);
 	else
-		snprintf(c->dir, sizeof(c->dir), "%.400s/%.*s", cwd, slash ? (int)(slash - full) : 1, slash ? full : ".");
+		snprintf(c->dir, sizeof(c->dir), "%.400s/%.*s", cwd, slash ? (int)(slash - full) : 1,
+			 slash ? full : ".");
 	free(real);
 }
 
@@ -423,8 +431,8 @@ int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r,
 	if (has_include(text, &line)) {
 		mst_conf_wrong(r, file, line, "@include", "is not allowed; put all settings into this file");
 	} else if (config_read_string(&cfg, text) != CONFIG_TRUE) {
-		mst_conf_wrong(r, file, (unsigned)config_error_line(&cfg), "", "%s; the syntax is that of libconfig: name = value;",
-		               config_error_text(&cfg));
+		mst_conf_wrong(r, file, (unsigned)config_error_line(&cfg), "",
+			       "%s; the syntax is that of libconfig: name = value;", config_error_text(&cfg));
 	} else {
 		read_group(&w, config_root_setting(&cfg), "", (char *)c, true);
 		if (!r->errors)

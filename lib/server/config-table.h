@@ -7,16 +7,16 @@
 enum mst_conf_type {
 	MST_CONF_T_TEXT,
 	MST_CONF_T_PATH,
-	MST_CONF_T_ADDRESS,      /* host:port, [v6]:port, unix:path */
+	MST_CONF_T_ADDRESS, /* host:port, [v6]:port, unix:path */
 	MST_CONF_T_FQDN,
 	MST_CONF_T_URI,
-	MST_CONF_T_STORE,        /* "sqlite:path" */
+	MST_CONF_T_STORE, /* "sqlite:path" */
 	MST_CONF_T_SECONDS,
 	MST_CONF_T_COUNT,
 	MST_CONF_T_BOOL,
 	MST_CONF_T_CHOICE,
-	MST_CONF_T_GROUP,        /* bool `present` at offset */
-	MST_CONF_T_GROUPS,       /* list of groups: rows with this key as prefix are relative to one element */
+	MST_CONF_T_GROUP,  /* bool `present` at offset */
+	MST_CONF_T_GROUPS, /* list of groups: rows with this key as prefix are relative to one element */
 };
 #define MST_CONF_LIST 1u
 #define MST_CONF_NEEDED 2u       /* must be given when its group is; without a group: always */

@@ -55,7 +55,8 @@ void mst_conf_put_duration(struct mst_writer *w, int64_t seconds)
 
 static bool loopback(const char *a)
 {
-	return !strncmp(a, "127.", 4) || !strncmp(a, "[::1]:", 6) || !strncmp(a, "unix:", 5) || !strncmp(a, "localhost:", 10);
+	return !strncmp(a, "127.", 4) || !strncmp(a, "[::1]:", 6) || !strncmp(a, "unix:", 5) ||
+	       !strncmp(a, "localhost:", 10);
 }
 
 static void listen_rules(const struct mst_conf_role *r, const char *role, bool local, const char *file,
@@ -68,36 +69,50 @@ static void listen_rules(const struct mst_conf_role *r, const char *role, bool l
 		bool is_unix = !strncmp(r->listen[i], "unix:", 5);
 
 		if (local && !is_unix)
-			mst_conf_wrong(rep, file, 0, field, "\"%s\" would be reachable from the network; only unix:path is allowed", r->listen[i]);
+			mst_conf_wrong(
+				rep, file, 0, field,
+				"\"%s\" would be reachable from the network; only unix:path is allowed",
+				r->listen[i]);
 		if (!local && is_unix)
-			mst_conf_wrong(rep, file, 0, field, "\"%s\" is local; TLS endpoints need host:port", r->listen[i]);
+			mst_conf_wrong(rep, file, 0, field, "\"%s\" is local; TLS endpoints need host:port",
+				       r->listen[i]);
 		for (size_t j = 0; j < i; j++)
-			if (!strcmp(r->listen[i], r->listen[j]) && !mst_view_ends(mst_view_str(r->listen[i]), ":0"))
-				mst_conf_wrong(rep, file, 0, field, "\"%s\" stands there twice; once is enough", r->listen[i]);
+			if (!strcmp(r->listen[i], r->listen[j]) &&
+			    !mst_view_ends(mst_view_str(r->listen[i]), ":0"))
+				mst_conf_wrong(rep, file, 0, field,
+					       "\"%s\" stands there twice; once is enough", r->listen[i]);
 	}
 }
 
 void mst_conf_rules(const struct mst_conf *c, const char *file, struct mst_conf_report *r)
 {
 	if (!c->mef.present && !c->maf.present && !c->admin.present)
-		mst_conf_wrong(r, file, 0, "", "no role is configured; give at least one of the groups mef, maf, admin");
+		mst_conf_wrong(r, file, 0, "",
+			       "no role is configured; give at least one of the groups mef, maf, admin");
 	if (*c->metrics && !loopback(c->metrics))
-		mst_conf_wrong(r, file, 0, "metrics", "\"%s\" is not a loopback address; 127.0.0.1:port, [::1]:port or \"\"", c->metrics);
+		mst_conf_wrong(r, file, 0, "metrics",
+			       "\"%s\" is not a loopback address; 127.0.0.1:port, [::1]:port or \"\"",
+			       c->metrics);
 	listen_rules(&c->mef, "mef", false, file, r);
 	listen_rules(&c->maf, "maf", false, file, r);
 	listen_rules(&c->admin, "admin", true, file, r);
 	if (c->mef.present && !c->mef.n_client_anchors)
-		mst_conf_wrong(r, file, 0, "mef.client_anchors", "is empty, so no node could be trusted; name the makers' and owner's anchors");
+		mst_conf_wrong(r, file, 0, "mef.client_anchors",
+			       "is empty, so no node could be trusted; name the makers' and owner's anchors");
 	if (c->maf.n_mefs && !c->maf.n_peer_anchors)
-		mst_conf_wrong(r, file, 0, "maf.mef_anchors", "is empty, so no MEF could be trusted; name the anchors of the MEFs' certificates");
+		mst_conf_wrong(
+			r, file, 0, "maf.mef_anchors",
+			"is empty, so no MEF could be trusted; name the anchors of the MEFs' certificates");
 	if (c->mef.present && c->mef.base[0] != '/')
 		mst_conf_wrong(r, file, 0, "mef.base", "\"%s\" is no path; it begins with /", c->mef.base);
 	if (c->maf.present && c->maf.base[0] != '/')
 		mst_conf_wrong(r, file, 0, "maf.base", "\"%s\" is no path; it begins with /", c->maf.base);
 	if (mst_crash_find(c->test.crash_at) == MST_CRASH__COUNT)
-		mst_conf_wrong(r, file, 0, "test.crash_at", "unknown point \"%s\"; see the table in lib/server/crash.c", c->test.crash_at);
+		mst_conf_wrong(r, file, 0, "test.crash_at",
+			       "unknown point \"%s\"; see the table in lib/server/crash.c", c->test.crash_at);
 	if (c->limits.fetch >= c->limits.handshake)
-		mst_conf_wrong(r, file, 0, "limits.fetch", "is not shorter than limits.handshake, which waits for it; make it shorter");
+		mst_conf_wrong(r, file, 0, "limits.fetch",
+			       "is not shorter than limits.handshake, which waits for it; make it shorter");
 }
 
 int mst_conf_load(const char *file, struct mst_conf_report *r, struct mst_conf **ret_c, char **ret_text)
@@ -109,7 +124,8 @@ int mst_conf_load(const char *file, struct mst_conf_report *r, struct mst_conf *
 
 	r->errors = 0;
 	if (!f) {
-		mst_conf_wrong(r, file, 0, "", "cannot be read (%s); give the right file with -c", strerror(errno));
+		mst_conf_wrong(r, file, 0, "", "cannot be read (%s); give the right file with -c",
+			       strerror(errno));
 		return MST_FAULT_CONFIG;
 	}
 	text = malloc(CONF_OCTETS + 1);
@@ -119,7 +135,9 @@ int mst_conf_load(const char *file, struct mst_conf_report *r, struct mst_conf *
 	if (!text)
 		return MST_FAULT_MEMORY;
 	if (rc || n > CONF_OCTETS || memchr(text, 0, n)) {
-		mst_conf_wrong(r, file, 0, "", "is not a configuration; a text file of at most %d octets is wanted", CONF_OCTETS);
+		mst_conf_wrong(r, file, 0, "",
+			       "is not a configuration; a text file of at most %d octets is wanted",
+			       CONF_OCTETS);
 		free(text);
 		return MST_FAULT_CONFIG;
 	}
@@ -152,6 +170,9 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	const struct mst_quirks none = { 0 };       /* zero is the default of every quirk */
 
 	memset(ret, 0, sizeof(*ret));
+	for (int i = 0; i < MST_ROLE__COUNT; i++)
+		if (mst_conf_role(c, (enum mst_role)i))
+			ret->roles_played |= 1u << i;
 	if (!r)
 		return;
 	memcpy(ret->fqdn, r->fqdn, sizeof(ret->fqdn));

@@ -81,9 +81,11 @@ struct mst_conf_report {
  * Read `text`, which stands (or stood) in `file`. Relative paths become absolute against the file's
  * directory. 0, or MST_FAULT_CONFIG after everything wrong was reported; *ret_c (heap) only on 0.
  */
-MST_MUST_CHECK int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r, struct mst_conf **ret_c);
+MST_MUST_CHECK int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r,
+				 struct mst_conf **ret_c);
 /* The same from disk; *ret_text (heap, may be NULL) receives the text, which the children are sent. */
-MST_MUST_CHECK int mst_conf_load(const char *file, struct mst_conf_report *r, struct mst_conf **ret_c, char **ret_text);
+MST_MUST_CHECK int mst_conf_load(const char *file, struct mst_conf_report *r, struct mst_conf **ret_c,
+				 char **ret_text);
 struct mst_conf *mst_conf_free(struct mst_conf *c);
 
 /* NULL when the role is not configured. */

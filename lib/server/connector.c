@@ -24,7 +24,7 @@ struct session {
 	char uri[512], server_name[MST_ID_MAX], connect_to[128];
 	char host[MST_ID_MAX];            /* of the URI */
 	uint16_t port;
-	bool open, used;                  /* used: it has answered before, so it may simply have been closed since */
+	bool open, used; /* used: it has answered before, so it may simply have been closed since */
 	struct job *job;
 	mst_ms since;
 };
@@ -48,8 +48,9 @@ static void report(struct connector *c, struct job *j, struct mst_fetch_result *
 	r->channel = c->u.channel.id;
 	c->u.m.v[MST_M_FETCHES]++;
 	c->u.m.v[MST_M_FETCHES_FAILED] += r->end != MST_FETCH_OK;
-	mst_log(&c->u.log, r->end == MST_FETCH_OK ? MST_LOG_DEBUG : MST_LOG_WARNING, "fetch", "server", j->f.server_name,
-	        "end", mst_fetch_end_name[r->end], "detail", r->detail, "attempt", j->f.attempt, NULL);
+	mst_log(&c->u.log, r->end == MST_FETCH_OK ? MST_LOG_DEBUG : MST_LOG_WARNING, "fetch", "server",
+		j->f.server_name, "end", mst_fetch_end_name[r->end], "detail", r->detail, "attempt",
+		j->f.attempt, NULL);
 	mst_put_fetch_result(&w, r);
 	mst_crash_pass(&c->u.crash, MST_CRASH_FETCH_AFTER);
 	if (c->engine)
@@ -86,7 +87,8 @@ static enum mst_fetch_end end_of_rsc(int rsc)
 }
 
 /* The content of an answer: the key, sealed at once. */
-static enum mst_fetch_end take_key(struct connector *c, const struct job *j, struct mst_view content, struct mst_fetch_result *r)
+static enum mst_fetch_end take_key(struct connector *c, const struct job *j, struct mst_view content,
+				   struct mst_fetch_result *r)
 {
 	uint8_t scratch[8192];
 	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
@@ -113,9 +115,10 @@ static enum mst_fetch_end take_key(struct connector *c, const struct job *j, str
 		snprintf(r->detail, sizeof(r->detail), "%.60s: %.90s", d.field, d.text);
 	else if (!j->f.registered && !f.status)
 		end = MST_FETCH_UNKNOWN;
-	else if (!mst_view_to_str(enrolee, r->enrolee_id, sizeof(r->enrolee_id)) || credential.n < MST_KEY_LEN ||
-	         !mst_key_set(&key, credential))
-		snprintf(r->detail, sizeof(r->detail), "no key of at least %d octets in the answer", MST_KEY_LEN);
+	else if (!mst_view_to_str(enrolee, r->enrolee_id, sizeof(r->enrolee_id)) ||
+		 credential.n < MST_KEY_LEN || !mst_key_set(&key, credential))
+		snprintf(r->detail, sizeof(r->detail), "no key of at least %d octets in the answer",
+			 MST_KEY_LEN);
 	else if (mst_channel_seal(&c->u.channel, c->u.crypto, &key, &r->key))
 		end = MST_FETCH_BUSY;
 	else
@@ -161,8 +164,15 @@ static enum mst_fetch_end end_of_tls(enum mst_tls_end e)
 	case MST_TLS_OPEN: case MST_TLS_CLOSED: case MST_TLS_TRUNCATED: case MST_TLS_UNREACHABLE:
 	case MST_TLS_NAME_UNKNOWN: case MST_TLS_TIMEOUT:
 		return MST_FETCH_UNREACHABLE;
-	case MST_TLS_UNTRUSTED: case MST_TLS_EXPIRED: case MST_TLS_NOT_YET_VALID: case MST_TLS_REVOKED: case MST_TLS_CRL_STALE:
-	case MST_TLS_BAD_CERTIFICATE: case MST_TLS_WRONG_NAME: case MST_TLS_NO_CERTIFICATE: case MST_TLS_NO_SNI:
+	case MST_TLS_UNTRUSTED:
+	case MST_TLS_EXPIRED:
+	case MST_TLS_NOT_YET_VALID:
+	case MST_TLS_REVOKED:
+	case MST_TLS_CRL_STALE:
+	case MST_TLS_BAD_CERTIFICATE:
+	case MST_TLS_WRONG_NAME:
+	case MST_TLS_NO_CERTIFICATE:
+	case MST_TLS_NO_SNI:
 		return MST_FETCH_UNTRUSTED;
 	case MST_TLS_ALERT: case MST_TLS_PSK_REFUSED: case MST_TLS_NO_COMMON_SUITE:
 		return MST_FETCH_REFUSED;
@@ -184,7 +194,8 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 
 	(void)client;
 	s->job = NULL;
-	snprintf(text, sizeof(text), "%s%s%s", mst_tls_end_text(why), detail && *detail ? ": " : "", detail ? detail : "");
+	snprintf(text, sizeof(text), "%s%s%s", mst_tls_end_text(why), detail && *detail ? ": " : "",
+		 detail ? detail : "");
 	session_free(s);
 	if (j && was_used && !j->retried && end_of_tls(why) == MST_FETCH_UNREACHABLE) {
 		/* a kept session that the server has closed in the meantime; GET may be repeated */
@@ -205,7 +216,9 @@ static int send_job(struct session *s)
 	uint8_t b[4096], path[512];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	char rqi[32], vsi[64], host[300];
-	struct mst_request q = { .op = MST_OP_RETRIEVE, .rvi = MST_VIEW_LIT("3"), .accept = MST_VIEW_LIT("application/json") };
+	struct mst_request q = { .op = MST_OP_RETRIEVE,
+				 .rvi = MST_VIEW_LIT("3"),
+				 .accept = MST_VIEW_LIT("application/json") };
 	size_t n = 0;
 
 	snprintf(rqi, sizeof(rqi), "f%llu", (unsigned long long)++c->next_rqi);
@@ -263,7 +276,8 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 	memcpy(s->uri, f->uri, sizeof(s->uri));
 	memcpy(s->server_name, f->server_name, sizeof(s->server_name));
 	memcpy(s->connect_to, f->connect_to, sizeof(s->connect_to));
-	if (!mst_uri_split(mst_view_str(f->uri), &parts) || !mst_view_to_str(parts.host, s->host, sizeof(s->host))) {
+	if (!mst_uri_split(mst_view_str(f->uri), &parts) ||
+	    !mst_view_to_str(parts.host, s->host, sizeof(s->host))) {
 		free(s);
 		return NULL;
 	}
@@ -282,7 +296,8 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 
 static bool same_server(const struct session *s, const struct mst_fetch *f)
 {
-	return !strcmp(s->uri, f->uri) && !strcmp(s->server_name, f->server_name) && !strcmp(s->connect_to, f->connect_to);
+	return !strcmp(s->uri, f->uri) && !strcmp(s->server_name, f->server_name) &&
+	       !strcmp(s->connect_to, f->connect_to);
 }
 
 /* Give `j` to a session; false when it must wait for one. */
@@ -309,7 +324,8 @@ static bool place(struct connector *c, struct job *j)
 	if (s)
 		s->job = j;
 	else if (!count)
-		report_end(c, j, MST_FETCH_UNREACHABLE, "the server's URI is malformed, or there are too many sessions");
+		report_end(c, j, MST_FETCH_UNREACHABLE,
+			   "the server's URI is malformed, or there are too many sessions");
 	return s || !count;
 }
 
@@ -346,7 +362,8 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		return;
 	}
 	if (!c->tls) {
-		report_end(c, j, MST_FETCH_UNTRUSTED, "no trust anchors for other servers: set maf.mef_anchors");
+		report_end(c, j, MST_FETCH_UNTRUSTED,
+			   "no trust anchors for other servers: set maf.mef_anchors");
 		return;
 	}
 	*c->tail = j;
@@ -490,6 +507,12 @@ static void connector_stop(struct mst_unit *u)
 }
 
 const struct mst_unit_ops mst_connector_unit = {
-	.kind = MST_PROC_CONNECTOR, .size = sizeof(struct connector), .start = connector_start, .reload = connector_reload,
-	.attach = connector_attach, .drain = connector_drain, .tick = connector_tick, .stop = connector_stop,
+	.kind = MST_PROC_CONNECTOR,
+	.size = sizeof(struct connector),
+	.start = connector_start,
+	.reload = connector_reload,
+	.attach = connector_attach,
+	.drain = connector_drain,
+	.tick = connector_tick,
+	.stop = connector_stop,
 };

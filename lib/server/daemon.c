@@ -20,7 +20,8 @@ int daemon_pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 	int fd, n;
 
 	if (mkdir(run, 0700) && errno != EEXIST) {
-		mst_diag_set(d, 0, "run", run, ": ", strerror(errno), "; a directory that may be written is wanted", NULL);
+		mst_diag_set(d, 0, "run", run, ": ", strerror(errno),
+			     "; a directory that may be written is wanted", NULL);
 		return MST_FAULT_CONFIG;
 	}
 	snprintf(path, sizeof(path), "%s/musterd.pid", run);
@@ -30,7 +31,8 @@ int daemon_pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 		return MST_FAULT_CONFIG;
 	}
 	if (fcntl(fd, F_SETLK, &lock)) {
-		mst_diag_set(d, 0, "run", path, " is locked; another musterd runs with this configuration", NULL);
+		mst_diag_set(d, 0, "run", path, " is locked; another musterd runs with this configuration",
+			     NULL);
 		close(fd);
 		return MST_FAULT_CONFIG;
 	}
@@ -68,7 +70,8 @@ void daemon_notify(const char *text)
 }
 
 /* Every listener of a role gets its own socket on each address (SO_REUSEPORT); a port 0 is chosen once. */
-static int role_sockets(struct supervisor *s, enum mst_role role, const struct mst_conf_role *r, struct mst_diag *d)
+static int role_sockets(struct supervisor *s, enum mst_role role, const struct mst_conf_role *r,
+			struct mst_diag *d)
 {
 	for (size_t a = 0; a < r->n_listen; a++) {
 		char address[MST_CONF_ADDR + 8];
@@ -80,7 +83,8 @@ static int role_sockets(struct supervisor *s, enum mst_role role, const struct m
 			char *colon;
 			int rc;
 
-			if (c->kind != MST_PROC_LISTENER || c->role != (role == MST_ROLE_ADMIN ? MST_ROLE_NONE : role))
+			if (c->kind != MST_PROC_LISTENER ||
+			    c->role != (role == MST_ROLE_ADMIN ? MST_ROLE_NONE : role))
 				continue;
 			rc = mst_listen(address, role != MST_ROLE_ADMIN, &c->socket[c->n_sockets], &port, d);
 			if (rc)
@@ -90,8 +94,8 @@ static int role_sockets(struct supervisor *s, enum mst_role role, const struct m
 			if (port)
 				snprintf(colon, sizeof(address) - (size_t)(colon - address), ":%u", port);
 		}
-		snprintf(s->endpoints + strlen(s->endpoints), sizeof(s->endpoints) - strlen(s->endpoints), " %s=%s",
-		         mst_role_name[role], address);
+		snprintf(s->endpoints + strlen(s->endpoints), sizeof(s->endpoints) - strlen(s->endpoints),
+			 " %s=%s", mst_role_name[role], address);
 	}
 	return 0;
 }
@@ -121,8 +125,9 @@ int daemon_sockets(struct supervisor *s, struct mst_diag *d)
 		c->n_sockets++;
 		c->metrics_socket = true;
 		if (port)
-			snprintf(s->endpoints + strlen(s->endpoints), sizeof(s->endpoints) - strlen(s->endpoints), " metrics=%.*s:%u",
-			         (int)(colon - s->conf->metrics), s->conf->metrics, port);
+			snprintf(s->endpoints + strlen(s->endpoints),
+				 sizeof(s->endpoints) - strlen(s->endpoints), " metrics=%.*s:%u",
+				 (int)(colon - s->conf->metrics), s->conf->metrics, port);
 		break;
 	}
 	return 0;

@@ -3,6 +3,7 @@
  * A decision that fails is undone alone; a commit that fails leaves nothing, and then each decision gets
  * its own transaction, so that one that cannot be stored does not take the others with it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,7 +31,8 @@ static int violation(struct engine *e, struct work *w, const char *what)
 	struct mst_link *l = engine_link(e, w->client, w->gen);
 
 	e->u.m.v[MST_M_VIOLATIONS]++;
-	mst_log(&e->u.log, MST_LOG_ERROR, "a message that is not permitted; link dropped", "what", what, NULL);
+	mst_log(&e->u.log, MST_LOG_ERROR, "a message that is not permitted; link dropped", "what", what,
+		NULL);
 	if (l)
 		e->client[w->client].l = mst_link_free(l);
 	return MST_FAULT_BUG;
@@ -84,7 +86,8 @@ static int decide_psk(struct engine *e, struct work *w)
 	struct mst_psk_ask q;
 	int r;
 
-	if (!mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q) || !(role = role_of(e, w, q.role)) || !role->psk_lookup)
+	if (!mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q) || !(role = role_of(e, w, q.role)) ||
+	    !role->psk_lookup)
 		return violation(e, w, "psk-ask");
 	q.channel = e->client[w->client].who.channel;
 	env = env_of(e, role->role);
@@ -113,8 +116,8 @@ static int decide_fetched(struct engine *e, struct work *w)
 	f.channel = w->client < ENGINE_CLIENTS ? e->client[w->client].who.channel : 0;
 	if (f.end != MST_FETCH_OK) {
 		e->u.m.v[MST_M_FETCHES_FAILED]++;
-		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give a key", "identity", p->ask.identity,
-		        "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
+		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give a key", "identity",
+			p->ask.identity, "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
 	}
 	env = env_of(e, role->role);
 	r = role->fetched(&env, &p->ask, &f, &a);
@@ -139,30 +142,80 @@ static int decide_handshake(struct engine *e, struct work *w)
 	return role->handshake_failed(&env, &h.peer, h.why, h.detail);
 }
 
+/* Nothing to decide, only to be told: the listener has answered already. */
+static int decide_refused(struct engine *e, struct work *w)
+{
+	const struct mst_role_ops *role;
+	struct mst_role_env env;
+	struct mst_refused f;
+
+	if (!mst_get_refused((struct mst_view){ w->b, w->n }, &f) || !(role = role_of(e, w, f.role)))
+		return violation(e, w, "refused");
+	if (!role->refused)
+		return 0;
+	env = env_of(e, role->role);
+	return role->refused(&env, &f.peer, f.attempt, f.status, f.why);
+}
+
 static int decide(struct engine *e, struct work *w)
 {
 	switch (w->kind) {
 	case WORK_EXCHANGE: return decide_exchange(e, w);
 	case WORK_PSK: return decide_psk(e, w);
 	case WORK_HANDSHAKE: return decide_handshake(e, w);
+	case WORK_REFUSED: return decide_refused(e, w);
 	case WORK_FETCHED: return decide_fetched(e, w);
 	}
 	return MST_FAULT_BUG;
 }
 
+/*
+ * A failure cannot always be told where it happens, a full disk least of all: what could not be decided is
+ * counted, and the operator's event goes into the first group that can be stored again.
+ */
+static void count_lost(struct engine *e, struct work **w, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (w[i]->failed && !e->lost++)
+			e->lost_since = (mst_time)time(NULL);
+}
+
+static int tell_lost(struct engine *e)
+{
+	struct mst_event v = { .when = (mst_time)time(NULL), .outcome = MST_RSC_INTERNAL, .role = "server",
+		.what = "server.decisions-lost", .who = "engine" };
+	char since[16];
+	struct mst_writer w = mst_writer_of(since, sizeof(since));
+
+	mst_put_timestamp(&w, e->lost_since);
+	mst_put_nul(&w);
+	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost, w.ok ? since : "-",
+	         e->lost_why);
+	return mst_store_event_append(e->store, &v);
+}
+
 static void failed(struct engine *e, struct work *w, int fault)
 {
+	bool stores = fault == MST_FAULT_STORE || fault == MST_FAULT_SPACE || fault == MST_FAULT_CORRUPT;
+
 	w->failed = true;
-	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", mst_fault_text(fault), NULL);
+	snprintf(e->lost_why, sizeof(e->lost_why), "%s%s%s", mst_fault_text(fault), stores ? ": " : "",
+	         stores ? mst_store_error(e->store) : "");
+	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", e->lost_why, NULL);
 }
 
 /* 0 when the group is durable. Every failed member is marked; the others were released. */
 static int transact(struct engine *e, struct work **w, size_t n)
 {
 	int r = mst_store_begin(e->store);
+	unsigned told = e->lost;
 
-	if (r)
+	if (!r && told)
+		r = tell_lost(e);
+	if (r) {
+		mst_store_rollback(e->store);
 		return r;
+	}
 	for (size_t i = 0; i < n; i++) {
 		r = mst_store_mark(e->store);
 		if (r)
@@ -184,9 +237,11 @@ static int transact(struct engine *e, struct work **w, size_t n)
 	}
 	mst_crash_pass(&e->u.crash, MST_CRASH_COMMIT_BEFORE);
 	r = mst_store_commit(e->store);
-	if (!r)
-		mst_crash_pass(&e->u.crash, MST_CRASH_COMMIT_AFTER);
-	return r;
+	if (r)
+		return r;
+	mst_crash_pass(&e->u.crash, MST_CRASH_COMMIT_AFTER);
+	e->lost -= told;
+	return 0;
 }
 
 static void transact_all(struct engine *e, struct work **w, size_t n)
@@ -197,13 +252,16 @@ static void transact_all(struct engine *e, struct work **w, size_t n)
 		e->u.m.v[MST_M_COMMITS]++;
 		e->u.m.v[MST_M_DECISIONS] += n;
 		mst_metrics_observe(&e->u.m, MST_H_GROUP_SIZE, (double)n);
+		count_lost(e, w, n);
 		return;
 	}
 	e->u.m.v[MST_M_COMMITS_FAILED]++;
-	mst_log(&e->u.log, MST_LOG_ERROR, n > 1 ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
-	        "fault", mst_fault_text(r), NULL);
+	mst_log(&e->u.log, MST_LOG_ERROR,
+		n > 1 ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
+		"fault", mst_fault_text(r), NULL);
 	if (n == 1) {
-		w[0]->failed = true;
+		failed(e, w[0], r);
+		count_lost(e, w, 1);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -212,13 +270,14 @@ static void transact_all(struct engine *e, struct work **w, size_t n)
 
 /* --- after the commit --- */
 
-static int release_to(struct engine *e, const struct mst_release *r, uint32_t channel, struct mst_wrapped *ret)
+static int release_to(struct engine *e, const struct mst_release *r, uint32_t channel,
+		      struct mst_wrapped *ret)
 {
 	int rc;
 
 	mst_crash_pass(&e->u.crash, MST_CRASH_RELEASE_BEFORE);
-	rc = e->keeper->ops->release(e->keeper, &r->authorisation, &r->key, r->purpose, r->key_id, r->how, r->suid, r->target,
-	                             channel, ret);
+	rc = e->keeper->ops->release(e->keeper, &r->authorisation, &r->key, r->purpose, r->key_id, r->how,
+				     r->suid, r->target, channel, ret);
 	e->u.m.v[rc ? MST_M_KEEPER_REFUSED : MST_M_KEEPER_CALLS]++;
 	if (rc)
 		mst_log(&e->u.log, MST_LOG_ERROR, "the keeper did not release a key", "key", r->key_id, "why",
@@ -240,15 +299,19 @@ static void send_answer(struct engine *e, struct work *w)
 		w->answer.has_key = !w->failed;
 	}
 	if (w->failed) {
-		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson 11) */
+		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson
+		 * 11) */
 		w->answer = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
 	}
-	e->u.m.v[w->answer.rsc < 4000 ? MST_M_ANSWERS_OK : w->answer.rsc < 5000 ? MST_M_ANSWERS_REFUSED : MST_M_ANSWERS_FAILED]++;
+	e->u.m.v[w->answer.rsc < 4000   ? MST_M_ANSWERS_OK
+		 : w->answer.rsc < 5000 ? MST_M_ANSWERS_REFUSED
+					: MST_M_ANSWERS_FAILED]++;
 	mst_put_answer(&out, &w->answer);
 	(void)!mst_link_send(l, MST_FRAME_ANSWER, w->id, mst_written(&out));
 }
 
-static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id, const struct mst_release *r)
+static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id,
+		     const struct mst_release *r)
 {
 	struct mst_link *l = engine_link(e, client, gen);
 	uint8_t b[MST_WRAPPED_MAX + 8];
@@ -261,7 +324,7 @@ static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 	if (!r)
 		e->u.m.v[MST_M_PSK_UNKNOWN]++;
 	else if (release_to(e, r, e->client[client].who.channel, &k))
-		return;          /* our own trouble is not "unknown": the handshake's deadline ends it (lesson 6) */
+		return; /* our own trouble is not "unknown": the handshake's deadline ends it (lesson 6) */
 	mst_put_psk_answer(&out, &k);
 	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }
@@ -310,7 +373,8 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 		case WORK_EXCHANGE: send_answer(e, w[i]); break;
 		case WORK_PSK: after_psk(e, w[i]); break;
 		case WORK_FETCHED: after_fetched(e, w[i]); break;
-		case WORK_HANDSHAKE: break;
+		case WORK_HANDSHAKE:
+		case WORK_REFUSED: break;
 		}
 	}
 }

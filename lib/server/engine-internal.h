@@ -6,7 +6,7 @@
 
 #define ENGINE_CLIENTS 64
 
-enum work_kind { WORK_EXCHANGE, WORK_PSK, WORK_HANDSHAKE, WORK_FETCHED };
+enum work_kind { WORK_EXCHANGE, WORK_PSK, WORK_HANDSHAKE, WORK_REFUSED, WORK_FETCHED };
 
 /* A listener or the connector. `gen` tells a restarted one from its predecessor in the same place. */
 struct engine_client { struct mst_link *l; struct mst_link_frame who; uint32_t gen; };
@@ -55,6 +55,9 @@ struct engine {
 	struct pending_fetch *fetches;
 	size_t n_fetches;
 	uint64_t next_fetch;
+	unsigned lost;                    /* decisions that failed and that the audit log does not tell of yet */
+	mst_time lost_since;
+	char lost_why[160];
 	uint8_t *scratch;                 /* MST_ANSWER_MAX: a role writes its answer here */
 	uint8_t *out;                     /* MST_FRAME_MAX: a frame's payload */
 };

@@ -26,7 +26,8 @@ static void wake(struct engine *e)
 		event_active(e->turn, EV_TIMEOUT, 1);
 }
 
-static bool enqueue(struct engine *e, enum work_kind kind, unsigned client, uint64_t id, struct mst_view payload)
+static bool enqueue(struct engine *e, enum work_kind kind, unsigned client, uint64_t id,
+		    struct mst_view payload)
 {
 	struct work *w;
 
@@ -125,7 +126,8 @@ static struct mst_link *connector(struct engine *e)
 }
 
 /* An end that the connector did not give: it is gone, full, or silent. */
-static void fetch_give_up(struct engine *e, struct pending_fetch *p, enum mst_fetch_end end, const char *detail)
+static void fetch_give_up(struct engine *e, struct pending_fetch *p, enum mst_fetch_end end,
+			  const char *detail)
 {
 	struct mst_fetch_result r = { .end = end };
 	struct mst_writer w = mst_writer_of(e->out, MST_FRAME_MAX);
@@ -211,10 +213,13 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		}
 		break;
 	case MST_FRAME_PSK_ASK:
-		(void)enqueue(e, WORK_PSK, i, f->id, f->payload);     /* full: the handshake's deadline ends it */
+		(void)enqueue(e, WORK_PSK, i, f->id, f->payload); /* full: the handshake's deadline ends it */
 		break;
 	case MST_FRAME_HANDSHAKE_FAILED:
 		(void)enqueue(e, WORK_HANDSHAKE, i, 0, f->payload);
+		break;
+	case MST_FRAME_REFUSED:
+		(void)enqueue(e, WORK_REFUSED, i, 0, f->payload);
 		break;
 	case MST_FRAME_FETCH_RESULT:
 		p = engine_fetch_find(e, f->id);
@@ -235,7 +240,8 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 
 		if (c->l != l)
 			continue;
-		mst_log(&e->u.log, MST_LOG_INFO, "a process is gone", "peer", mst_process_name[c->who.peer], "why", why, NULL);
+		mst_log(&e->u.log, MST_LOG_INFO, "a process is gone", "peer", mst_process_name[c->who.peer],
+			"why", why, NULL);
 		c->l = NULL;
 		if (c->who.peer == MST_PROC_CONNECTOR)
 			fetches_all(e, MST_NEVER, MST_FETCH_BUSY, "the connector was restarted");
@@ -308,9 +314,10 @@ static int maf_anchor(struct engine *e, struct mst_role_conf *rc, struct mst_dia
 	n = f ? fread(pem, 1, sizeof(pem), f) : 0;
 	if (f)
 		fclose(f);
-	if (!n || mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) || !k ||
-	    mst_cert_info((struct mst_view){ der, k }, &info, d)) {
-		mst_diag_set(d, 0, "mef.maf_anchor", r->maf_anchor, ": no certificate; a PEM file is wanted", NULL);
+	if (!n || mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) ||
+	    !k || mst_cert_info((struct mst_view){ der, k }, &info, d)) {
+		mst_diag_set(d, 0, "mef.maf_anchor", r->maf_anchor, ": no certificate; a PEM file is wanted",
+			     NULL);
 		return MST_FAULT_CONFIG;
 	}
 	for (size_t i = 0; i < rc->n_maf; i++)
@@ -408,7 +415,8 @@ static void engine_stop(struct mst_unit *u)
 	free(e->out);
 }
 
-static int engine_attach_first(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *l, int fd)
+static int engine_attach_first(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *l,
+			       int fd)
 {
 	struct engine *e = (struct engine *)(void *)u;
 

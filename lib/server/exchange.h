@@ -126,6 +126,9 @@ struct mst_role_ops {
 	int (*fetched)(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *r, struct mst_psk_answer *a);
 	/* A handshake failed at a listener of this role: write the operator's event. */
 	int (*handshake_failed)(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail);
+	/* A listener refused a request by itself, with this status (an RSC, an HTTP status, or 0 when it broke off):
+	 * write the operator's event. */
+	int (*refused)(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why);
 };
 
 #endif

@@ -5,15 +5,19 @@
 
 #include "server/frame-internal.h"
 
-const char *const mst_process_name[MST_PROC__COUNT] = { "supervisor", "listener", "connector", "engine", "keeper" };
+const char *const mst_process_name[MST_PROC__COUNT] = { "supervisor", "listener", "connector", "engine",
+							"keeper" };
 
 const char *const mst_frame_name[MST_FRAME__COUNT] = {
-	"none", "conf", "material", "channel", "link", "start", "reload", "drain", "health", "ready", "failed", "metrics",
-	"exchange", "answer", "busy", "psk-ask", "psk-answer", "handshake-failed", "fetch", "fetch-result",
-	"keeper-call", "keeper-answer",
+	"none",     "conf",         "material",    "channel",       "link",       "start",
+	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
+	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
+	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
+	"refused",
 };
 
-const char *const mst_fetch_end_name[] = { "ok", "unknown", "refused", "unreachable", "untrusted", "malformed", "busy" };
+const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
+					   "untrusted", "malformed", "busy" };
 
 void mst_frame_put(struct mst_writer *w, enum mst_frame_type type, uint64_t id, struct mst_view payload)
 {
@@ -229,7 +233,8 @@ bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
 	get_wrapped(&r, &ret_x->key_value);
 	get_attempt(&r, ret_x->attempt);
 	return mst_read_end(&r) && ty <= INT32_MAX && ret_x->role != MST_ROLE_NONE &&
-	       ret_x->has_export == (ret_x->export_key.n > 0) && ret_x->has_key_value == (ret_x->key_value.n > 0);
+	       ret_x->has_export == (ret_x->export_key.n > 0) &&
+	       ret_x->has_key_value == (ret_x->key_value.n > 0);
 }
 
 void mst_put_answer(struct mst_writer *w, const struct mst_answer_frame *a)
@@ -317,6 +322,28 @@ bool mst_get_handshake_failed(struct mst_view v, struct mst_handshake_failed *re
 	get_peer(&r, &ret_h->peer);
 	mst_get_text16(&r, ret_h->detail, sizeof(ret_h->detail));
 	return mst_read_end(&r) && ret_h->role != MST_ROLE_NONE;
+}
+
+void mst_put_refused(struct mst_writer *w, const struct mst_refused *f)
+{
+	mst_put_u8(w, (uint8_t)f->role);
+	mst_put_u32(w, (uint32_t)f->status);
+	put_peer(w, &f->peer);
+	mst_put_text16(w, f->attempt);
+	mst_put_text16(w, f->why);
+}
+
+bool mst_get_refused(struct mst_view v, struct mst_refused *ret_f)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	memset(ret_f, 0, sizeof(*ret_f));
+	ret_f->role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
+	ret_f->status = (int)(mst_read_u32(&r) & 0xffff);
+	get_peer(&r, &ret_f->peer);
+	get_attempt(&r, ret_f->attempt);
+	mst_get_text16(&r, ret_f->why, sizeof(ret_f->why));
+	return mst_read_end(&r) && ret_f->role != MST_ROLE_NONE;
 }
 
 void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f)

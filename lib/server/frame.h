@@ -46,6 +46,8 @@ enum mst_frame_type {
 	/* engine ↔ keeper */
 	MST_FRAME_KEEPER_CALL,
 	MST_FRAME_KEEPER_ANSWER,
+	/* listener → engine, to tell the operator (added last: the numbers stand in the corpus) */
+	MST_FRAME_REFUSED,
 	MST_FRAME__COUNT
 };
 extern const char *const mst_frame_name[MST_FRAME__COUNT];
@@ -87,6 +89,10 @@ MST_MUST_CHECK bool mst_get_psk_answer(struct mst_view v, struct mst_wrapped *re
 struct mst_handshake_failed { enum mst_role role; enum mst_tls_end why; struct mst_peer peer; char detail[160]; };
 void mst_put_handshake_failed(struct mst_writer *w, const struct mst_handshake_failed *h);
 MST_MUST_CHECK bool mst_get_handshake_failed(struct mst_view v, struct mst_handshake_failed *ret_h);
+
+struct mst_refused { enum mst_role role; int status; struct mst_peer peer; char attempt[33]; char why[256]; };
+void mst_put_refused(struct mst_writer *w, const struct mst_refused *f);
+MST_MUST_CHECK bool mst_get_refused(struct mst_view v, struct mst_refused *ret_f);
 
 void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f);
 MST_MUST_CHECK bool mst_get_fetch(struct mst_view v, struct mst_fetch *ret_f);

@@ -14,7 +14,8 @@ static int open_keys(struct keeper_unit *k, struct mst_diag *d)
 {
 	if (k->keeper)
 		return 0;
-	return k->u.conf ? mst_keeper_local_open(k->u.conf->keeper, k->u.crypto, &k->keeper, d) : MST_FAULT_BUG;
+	return k->u.conf ? mst_keeper_local_open(k->u.conf->keeper, k->u.crypto, &k->keeper, d)
+			 : MST_FAULT_BUG;
 }
 
 static int keeper_start(struct mst_unit *u, struct mst_diag *d)
@@ -97,6 +98,11 @@ static void keeper_stop(struct mst_unit *u)
 }
 
 const struct mst_unit_ops mst_keeper_unit = {
-	.kind = MST_PROC_KEEPER, .size = sizeof(struct keeper_unit), .start = keeper_start, .attach = keeper_attach,
-	.channel = keeper_channel, .drain = keeper_drain, .stop = keeper_stop,
+	.kind = MST_PROC_KEEPER,
+	.size = sizeof(struct keeper_unit),
+	.start = keeper_start,
+	.attach = keeper_attach,
+	.channel = keeper_channel,
+	.drain = keeper_drain,
+	.stop = keeper_stop,
 };

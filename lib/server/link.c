@@ -85,7 +85,8 @@ static void violate(struct mst_link *l, const char *what, enum mst_frame_type t)
 		(*l->c.violations)++;
 	if (l->c.log)
 		mst_log(l->c.log, MST_LOG_ERROR, "a frame that is not permitted; link dropped", "what", what,
-		        "frame", t < MST_FRAME__COUNT ? mst_frame_name[t] : "?", "peer", mst_process_name[l->c.peer], NULL);
+			"frame", t < MST_FRAME__COUNT ? mst_frame_name[t] : "?", "peer",
+			mst_process_name[l->c.peer], NULL);
 	go_down(l, what);
 }
 
@@ -128,7 +129,8 @@ static void take_frames(struct mst_link *l)
 	for (;;) {
 		struct mst_frame f;
 		size_t used;
-		int r = mst_frame_get((struct mst_view){ l->in + at, l->in_n - at }, l->c.frame_max, &f, &used);
+		int r = mst_frame_get((struct mst_view){ l->in + at, l->in_n - at }, l->c.frame_max, &f,
+				      &used);
 
 		if (r == MST_FRAME_BAD)
 			violate(l, "no frame", MST_FRAME__COUNT);
@@ -142,7 +144,7 @@ static void take_frames(struct mst_link *l)
 		return;
 	if (at) {
 		memmove(l->in, l->in + at, l->in_n - at);
-		mst_wipe(l->in + (l->in_n - at), at);        /* sealed keys only, and the channel keys of CHANNEL */
+		mst_wipe(l->in + (l->in_n - at), at); /* sealed keys only, and the channel keys of CHANNEL */
 		l->in_n -= at;
 	}
 }
@@ -196,7 +198,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	struct mst_link *l = arg;
 	union { char b[CMSG_SPACE(sizeof(int) * FDS_MAX)]; struct cmsghdr align; } ctl;
 	struct iovec v;
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl.b, .msg_controllen = sizeof(ctl.b) };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl.b, .msg_controllen = sizeof(ctl.b)
+	};
 	ssize_t n;
 
 	(void)what;
@@ -318,7 +322,8 @@ static struct mst_link *make(const struct mst_link_config *c, int fd)
 	l->fd = fd;
 	l->tail = &l->head;
 	l->down_event = event_new(c->base, -1, 0, on_down_event, l);
-	l->read_event = event_new(c->base, fd, fd < 0 ? 0 : EV_READ | EV_PERSIST, fd < 0 ? on_queued : on_readable, l);
+	l->read_event = event_new(c->base, fd, fd < 0 ? 0 : EV_READ | EV_PERSIST,
+				  fd < 0 ? on_queued : on_readable, l);
 	if (fd >= 0)
 		l->write_event = event_new(c->base, fd, EV_WRITE, on_writable, l);
 	if (!l->down_event || !l->read_event || (fd >= 0 && !l->write_event)) {
@@ -331,7 +336,8 @@ static struct mst_link *make(const struct mst_link_config *c, int fd)
 	return l;
 }
 
-int mst_link_socket(const struct mst_link_config *c, int fd, const struct mst_link_ops *ops, void *owner, struct mst_link **ret_l)
+int mst_link_socket(const struct mst_link_config *c, int fd, const struct mst_link_ops *ops, void *owner,
+		    struct mst_link **ret_l)
 {
 	int flags = fcntl(fd, F_GETFL);
 	struct mst_link *l;
@@ -347,7 +353,8 @@ int mst_link_socket(const struct mst_link_config *c, int fd, const struct mst_li
 	return 0;
 }
 
-int mst_link_memory(const struct mst_link_config *a, const struct mst_link_config *b, struct mst_link **ret_a, struct mst_link **ret_b)
+int mst_link_memory(const struct mst_link_config *a, const struct mst_link_config *b, struct mst_link **ret_a,
+		    struct mst_link **ret_b)
 {
 	struct mst_link *x = make(a, -1), *y = make(b, -1);
 
@@ -369,7 +376,8 @@ void mst_link_owner(struct mst_link *l, const struct mst_link_ops *ops, void *ow
 	l->owner = owner;
 }
 
-int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id, struct mst_view payload, int fd)
+int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id, struct mst_view payload,
+		     int fd)
 {
 	size_t n = MST_FRAME_HEAD + payload.n;
 	struct mst_writer w;

@@ -35,16 +35,18 @@ struct mst_link_config {
 enum mst_link_outcome { MST_LINK_FULL = 1, MST_LINK_FORBIDDEN };
 
 /* `fd`: one end of a stream socketpair; taken over. */
-MST_MUST_CHECK int mst_link_socket(const struct mst_link_config *c, int fd, const struct mst_link_ops *ops, void *owner,
-                                   struct mst_link **ret_l);
+MST_MUST_CHECK int mst_link_socket(const struct mst_link_config *c, int fd, const struct mst_link_ops *ops,
+				   void *owner, struct mst_link **ret_l);
 /* Two ends in memory. The second is described by its own configuration. */
 MST_MUST_CHECK int mst_link_memory(const struct mst_link_config *a, const struct mst_link_config *b,
                                    struct mst_link **ret_a, struct mst_link **ret_b);
 void mst_link_owner(struct mst_link *l, const struct mst_link_ops *ops, void *owner);
 
 /* Queue a frame. `fd` >= 0 goes along as a duplicate; the caller keeps (and closes) its own. */
-MST_MUST_CHECK int mst_link_send(struct mst_link *l, enum mst_frame_type type, uint64_t id, struct mst_view payload);
-MST_MUST_CHECK int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id, struct mst_view payload, int fd);
+MST_MUST_CHECK int mst_link_send(struct mst_link *l, enum mst_frame_type type, uint64_t id,
+				 struct mst_view payload);
+MST_MUST_CHECK int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id,
+				    struct mst_view payload, int fd);
 void mst_link_phase(struct mst_link *l, enum mst_phase p);
 enum mst_phase mst_link_get_phase(const struct mst_link *l);
 enum mst_process mst_link_peer(const struct mst_link *l);
@@ -56,7 +58,8 @@ struct mst_link *mst_link_free(struct mst_link *l);   /* allowed inside its call
 struct mst_call;
 MST_MUST_CHECK int mst_call_new(int fd, int timeout_ms, struct mst_call **ret);
 /* 0, or MST_FAULT_CLOSED / MST_FAULT_IO; after a fault the call link is dead. */
-MST_MUST_CHECK int mst_call(struct mst_call *c, struct mst_view question, uint8_t *answer, size_t cap, size_t *ret_n);
+MST_MUST_CHECK int mst_call(struct mst_call *c, struct mst_view question, uint8_t *answer, size_t cap,
+			    size_t *ret_n);
 struct mst_call *mst_call_free(struct mst_call *c);
 
 #endif

@@ -3,6 +3,7 @@
  * the three pages of the metrics endpoint.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -13,13 +14,49 @@
 #define FAILURES_A_SECOND 20.0
 #define FAILURES_BURST 100.0
 
+/* --- what the operator is told; bounded, so that a scanner cannot fill the audit log --- */
+
+static bool may_tell(struct listener *l)
+{
+	mst_ms now = mst_now_ms();
+
+	l->tokens += (double)(now - l->tokens_at) / 1000 * FAILURES_A_SECOND;
+	l->tokens_at = now;
+	if (l->tokens > FAILURES_BURST)
+		l->tokens = FAILURES_BURST;
+	if (l->tokens < 1 || !l->engine)
+		return false;
+	l->tokens -= 1;
+	return true;
+}
+
+static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c, const char *attempt,
+                         int status, const char *why)
+{
+	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
+	size_t cap = MST_ID_MAX * 32;
+	uint8_t *b = may_tell(l) ? malloc(cap) : NULL;
+	struct mst_writer w = mst_writer_of(b, b ? cap : 0);
+
+	mst_log(&l->u.log, MST_LOG_INFO, "a request was refused", "peer", f.peer.address, "why", why, NULL);
+	if (!b)
+		return;
+	snprintf(f.attempt, sizeof(f.attempt), "%s", attempt);
+	snprintf(f.why, sizeof(f.why), "%.*s", (int)sizeof(f.why) - 1, why);
+	mst_put_refused(&w, &f);
+	if (w.ok)
+		(void)!mst_link_send(l->engine, MST_FRAME_REFUSED, 0, mst_written(&w));
+	free(b);
+}
+
 /* --- answers --- */
 
 void listener_busy(struct mst_conn *c, unsigned seconds)
 {
 	char b[160];
-	int n = snprintf(b, sizeof(b), "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n",
-	                 seconds, mst_conn_keep_alive(c) ? "" : "Connection: close\r\n");
+	int n = snprintf(b, sizeof(b),
+			 "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n",
+			 seconds, mst_conn_keep_alive(c) ? "" : "Connection: close\r\n");
 
 	mst_conn_answer(c, (struct mst_view){ (const uint8_t *)b, (size_t)n }, !mst_conn_keep_alive(c));
 }
@@ -40,12 +77,14 @@ static const char *status_text(int s)
 	}
 }
 
-static void put_plain(struct mst_writer *w, int status, const char *media, struct mst_view body, int retry, bool keep)
+static void put_plain(struct mst_writer *w, int status, const char *media, struct mst_view body, int retry,
+		      bool keep)
 {
 	char head[320];
 
-	snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-	         status, status_text(status), media, body.n);
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+		 status, status_text(status), media, body.n);
 	mst_put_str(w, head);
 	if (retry) {
 		snprintf(head, sizeof(head), "Retry-After: %d\r\n", retry);
@@ -55,9 +94,12 @@ static void put_plain(struct mst_writer *w, int status, const char *media, struc
 	mst_put(w, body);
 }
 
-static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content, bool keep)
+static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a,
+			  struct mst_view content, bool keep)
 {
-	struct mst_response r = { .rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after };
+	struct mst_response r = {
+		.rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after
+	};
 
 	if (content.n)
 		r.media = mst_view_str(a->media[0] ? a->media : "application/json");
@@ -106,10 +148,11 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 	if (s->role->primitives)
 		put_primitive(&w, s, a, content, keep);
 	else
-		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc, a->media[0] ? a->media : "application/json", content,
-		          a->retry_after, keep);
+		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
+			  a->media[0] ? a->media : "application/json", content, a->retry_after, keep);
 	if (!w.ok)
-		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role", mst_role_name[s->role->role], NULL);
+		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role",
+			mst_role_name[s->role->role], NULL);
 	slot_free(l, s);
 	if (w.ok)
 		mst_conn_answer(c, mst_written(&w), !keep);
@@ -148,7 +191,8 @@ static void take_attempt(struct mst_view vsi, char out[33])
 		uint8_t bin[16];
 		size_t n;
 
-		if ((i && vsi.p[i - 1] != ' ' && vsi.p[i - 1] != ';' && vsi.p[i - 1] != ',') || !mst_view_starts(v, key))
+		if ((i && vsi.p[i - 1] != ' ' && vsi.p[i - 1] != ';' && vsi.p[i - 1] != ',') ||
+		    !mst_view_starts(v, key))
 			continue;
 		v = mst_view_sub(v, sizeof(key) - 1, 32);
 		if (mst_hex_decode(v, bin, sizeof(bin), &n))
@@ -224,8 +268,12 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 /* Admin: the method is the operation, `to` the target as it stands, the query beside it. */
 static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x)
 {
-	static const struct { const char *method; enum mst_op op; } ops[] = {
-		{ "GET", MST_OP_RETRIEVE }, { "POST", MST_OP_CREATE }, { "PUT", MST_OP_UPDATE }, { "DELETE", MST_OP_DELETE },
+	static const struct { const char *method; enum mst_op op;
+	} ops[] = {
+		{ "GET", MST_OP_RETRIEVE },
+		{ "POST", MST_OP_CREATE },
+		{ "PUT", MST_OP_UPDATE },
+		{ "DELETE", MST_OP_DELETE },
 	};
 	size_t q = mst_view_find(m->target, '?');
 
@@ -241,8 +289,9 @@ static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x)
 	return 0;
 }
 
-static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m, struct mst_arena *a,
-                             struct mst_exchange *x, struct mst_writer *rewritten, struct mst_diag *d)
+static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m,
+			     struct mst_arena *a, struct mst_exchange *x, struct mst_writer *rewritten,
+			     struct mst_diag *d)
 {
 	int rsc = MST_RSC_BAD_REQUEST, r;
 
@@ -273,11 +322,14 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	struct slot *s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
 	struct mst_writer rewritten = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
-	struct mst_exchange x = { .role = e->role->role, .channel = l->u.channel.id, .session = mst_conn_id(c),
-		.peer = *mst_conn_peer(c) };
+	struct mst_exchange x = { .role = e->role->role,
+				  .channel = l->u.channel.id,
+				  .session = mst_conn_id(c),
+				  .peer = *mst_conn_peer(c) };
 	uint8_t scratch[4096];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
 	struct mst_diag d = { 0 };
+	char why[sizeof(d.field) + sizeof(d.text) + 4];
 	int rsc;
 
 	if (!s) {
@@ -287,7 +339,8 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	}
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
-	rsc = e->role->primitives ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(m, &x);
+	rsc = e->role->primitives ? primitive_request(l, s, m, &arena, &x, &rewritten, &d)
+				  : plain_request(m, &x);
 	if (rsc) {
 		struct slot copy = *s;
 		struct mst_answer_frame a = { .rsc = rsc };
@@ -297,7 +350,9 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 			return;
 		}
 		slot_free(l, s);
-		listener_refuse(l, c, &copy, rsc, d.text);
+		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
+		tell_refused(l, copy.role, c, x.attempt, rsc, why);
+		listener_refuse(l, c, &copy, rsc, why);
 		return;
 	}
 	mst_put_exchange(&w, &x);
@@ -319,7 +374,7 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	size_t n = strlen(identity);
 
 	if (!s)
-		return;          /* too many: the handshake's deadline ends it; busy is not "unknown" (lesson 6) */
+		return; /* too many: the handshake's deadline ends it; busy is not "unknown" (lesson 6) */
 	if (!n || n >= sizeof(s->ask.identity)) {
 		slot_free(l, s);
 		mst_conn_psk(c, NULL);
@@ -332,24 +387,26 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	(void)listener_send_psk(l, s);
 }
 
-/* For the operator's events; bounded, so that a scanner cannot fill the audit log. */
-static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
+static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
+{
+	struct endpoint *e = owner;
+
+	if (e->role->primitives)
+		tell_refused(e->l, e->role, c, "", status, why);
+}
+
+static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why,
+				const char *detail)
 {
 	struct endpoint *e = owner;
 	struct listener *l = e->l;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
 	struct mst_handshake_failed h = { .role = e->role->role, .why = why, .peer = *peer };
-	mst_ms now = mst_now_ms();
 
 	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why", mst_tls_end_text(why),
 	        "detail", detail, "sni", peer->sni, "identity", peer->psk_identity, NULL);
-	l->tokens += (double)(now - l->tokens_at) / 1000 * FAILURES_A_SECOND;
-	l->tokens_at = now;
-	if (l->tokens > FAILURES_BURST)
-		l->tokens = FAILURES_BURST;
-	if (l->tokens < 1 || !l->engine)
+	if (!may_tell(l))
 		return;
-	l->tokens -= 1;
 	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");
 	mst_put_handshake_failed(&w, &h);
 	if (w.ok)
@@ -370,10 +427,11 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 }
 
 const struct mst_server_ops listener_role_ops = {
-	.on_request = on_request, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+	.on_request = on_request, .on_handshake_failed = on_handshake_failed, .on_close = on_close, .on_refused = on_refused,
 };
 const struct mst_server_ops listener_psk_ops = {
 	.on_request = on_request, .on_psk = on_psk, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+	.on_refused = on_refused,
 };
 
 /* --- metrics --- */
@@ -386,14 +444,17 @@ static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *
 	bool keep = mst_conn_keep_alive(c), get = mst_view_eq_str(m->method, "GET");
 
 	if (get && mst_view_eq_str(m->target, "/metrics"))
-		put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8", (struct mst_view){ l->text, l->n_text }, 0, keep);
+		put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8",
+			  (struct mst_view){ l->text, l->n_text }, 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/healthz"))
 		put_plain(&w, 200, "text/plain", MST_VIEW_LIT("alive\n"), 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/readyz"))
-		put_plain(&w, l->ready ? 200 : 503, "text/plain", l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"),
-		          l->ready ? 0 : 1, keep);
+		put_plain(&w, l->ready ? 200 : 503, "text/plain",
+			  l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"), l->ready ? 0 : 1,
+			  keep);
 	else
-		put_plain(&w, get ? 404 : 405, "text/plain", MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);
+		put_plain(&w, get ? 404 : 405, "text/plain",
+			  MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
 }
 

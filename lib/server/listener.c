@@ -134,7 +134,8 @@ static void on_down(void *owner, struct mst_link *link, const char *why)
 
 static const struct mst_link_ops ops = { on_frame, on_down };
 
-static int listener_attach(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *link, int fd)
+static int listener_attach(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *link,
+			   int fd)
 {
 	struct listener *l = (struct listener *)(void *)u;
 
@@ -152,13 +153,18 @@ static int listener_attach(struct mst_unit *u, const struct mst_link_frame *who,
 
 /* --- life --- */
 
-static int make_tls(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d, struct mst_tls_ctx **ret)
+static int make_tls(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d,
+		    struct mst_tls_ctx **ret)
 {
 	const struct mst_conf_role *r = mst_conf_role(l->u.conf, role->role);
 	const struct mst_material *m = mst_unit_material(&l->u, role->role);
 	const char *names[1];
-	struct mst_tls_config c = { .server = true, .require_client_cert = role->client_cert_required, .allow_psk = role->psk,
-		.require_sni = true, .names = names, .n_names = 1 };
+	struct mst_tls_config c = { .server = true,
+				    .require_client_cert = role->client_cert_required,
+				    .allow_psk = role->psk,
+				    .require_sni = true,
+				    .names = names,
+				    .n_names = 1 };
 
 	if (!r || !m)
 		return MST_FAULT_BUG;
@@ -203,8 +209,10 @@ static int open_endpoints(struct listener *l, const struct mst_role_ops *role, s
 
 		*e = (struct endpoint){ .l = l, .role = metrics ? NULL : role };
 		r = mst_server_new(l->u.base, l->u.socket[i], metrics ? NULL : l->tls, &lim,
-		                   metrics ? &listener_metrics_ops : role && role->psk ? &listener_psk_ops : &listener_role_ops,
-		                   e, &e->server);
+				   metrics             ? &listener_metrics_ops
+				   : role && role->psk ? &listener_psk_ops
+						       : &listener_role_ops,
+				   e, &e->server);
 		if (r) {
 			mst_diag_set(d, 0, "listen", "an endpoint cannot be opened", NULL);
 			return r;
@@ -226,7 +234,8 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 		mst_diag_set(d, 0, mst_role_name[u->role], "this build cannot play that role", NULL);
 		return MST_FAULT_CONFIG;
 	}
-	/* a handshake and a request of the same connection never wait at the same time, but both limits count */
+	/* a handshake and a request of the same connection never wait at the same time, but both limits count
+	 */
 	l->n_slots = (size_t)(u->conf->limits.requests + u->conf->limits.handshakes);
 	l->slot = calloc(l->n_slots, sizeof(*l->slot));
 	l->out = malloc(MST_FRAME_MAX);
@@ -296,7 +305,8 @@ static void listener_tick(struct mst_unit *u)
 	struct listener *l = (struct listener *)(void *)u;
 	uint64_t *v = u->m.v;
 
-	v[MST_M_ACCEPTED] = v[MST_M_REFUSED] = v[MST_M_HANDSHAKES] = v[MST_M_HANDSHAKES_FAILED] = v[MST_M_REQUESTS] = v[MST_M_OPEN] = 0;
+	v[MST_M_ACCEPTED] = v[MST_M_REFUSED] = v[MST_M_HANDSHAKES] = v[MST_M_HANDSHAKES_FAILED] =
+		v[MST_M_REQUESTS] = v[MST_M_OPEN] = 0;
 	for (size_t i = 0; i < l->n_endpoints; i++) {
 		struct mst_server_stats s = mst_server_stats(l->endpoint[i].server);
 
@@ -346,6 +356,13 @@ static void listener_stop(struct mst_unit *u)
 }
 
 const struct mst_unit_ops mst_listener_unit = {
-	.kind = MST_PROC_LISTENER, .size = sizeof(struct listener), .start = listener_start, .reload = listener_reload,
-	.attach = listener_attach, .drain = listener_drain, .tick = listener_tick, .health = listener_health, .stop = listener_stop,
+	.kind = MST_PROC_LISTENER,
+	.size = sizeof(struct listener),
+	.start = listener_start,
+	.reload = listener_reload,
+	.attach = listener_attach,
+	.drain = listener_drain,
+	.tick = listener_tick,
+	.health = listener_health,
+	.stop = listener_stop,
 };

@@ -30,8 +30,8 @@ static void put_time(struct mst_writer *w, int64_t when)
 	char text[48];
 
 	mst_civil_from_time(when / 1000000000, &c);
-	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day, c.hour, c.minute,
-	         c.second, (int)(when / 1000000 % 1000));
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day, c.hour,
+		 c.minute, c.second, (int)(when / 1000000 % 1000));
 	mst_put_str(w, text);
 }
 

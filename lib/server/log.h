@@ -21,7 +21,8 @@ struct mst_log {
 struct mst_log mst_log_of(int fd, bool json, enum mst_log_level level, const char *process);
 /* `what` is a constant sentence; then key, value pairs of strings, ended by NULL. Pairs with an empty or
  * NULL value are left out. */
-void mst_log(const struct mst_log *l, enum mst_log_level level, const char *what, ...) __attribute__((sentinel));
+void mst_log(const struct mst_log *l, enum mst_log_level level, const char *what, ...)
+	__attribute__((sentinel));
 /* The line itself, for tests: `when` in nanoseconds since 1970. */
 struct mst_log_pair { const char *key, *value; };
 void mst_log_line(const struct mst_log *l, int64_t when, enum mst_log_level level, const char *what,

@@ -35,7 +35,8 @@ static int slurp(struct load *l, const char *path, uint8_t **ret_p, size_t *ret_
 		return MST_FAULT_MEMORY;
 	if (!n || n > FILE_OCTETS) {
 		free(p);
-		return refuse(l, path, n ? "too large" : "empty or unreadable", "a file of at most 4 MiB is wanted");
+		return refuse(l, path, n ? "too large" : "empty or unreadable",
+			      "a file of at most 4 MiB is wanted");
 	}
 	*ret_p = p;
 	*ret_n = n;
@@ -107,7 +108,8 @@ static int put_path(struct load *l, const char *path, const char *label)
 	return r;
 }
 
-static int put_paths(struct load *l, const char (*path)[MST_CONF_PATH], size_t n, const char *label, size_t max)
+static int put_paths(struct load *l, const char (*path)[MST_CONF_PATH], size_t n, const char *label,
+		     size_t max)
 {
 	size_t at = l->w->n;
 	uint8_t *count = mst_put_space(l->w, 2);
@@ -163,7 +165,8 @@ static int put_chain(struct load *l, const char *path)
 	return r;
 }
 
-int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward, struct mst_writer *w, struct mst_diag *d)
+int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward, struct mst_writer *w,
+		      struct mst_diag *d)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
 	char field[64];
@@ -177,15 +180,18 @@ int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward
 	rc = put_chain(&l, r->certificate);
 	snprintf(field, sizeof(field), "%s.key", mst_role_name[role]);
 	rc = rc ? rc : put_key(&l, r->key);
-	snprintf(field, sizeof(field), "%s.%s", mst_role_name[role], outward ? "mef_anchors" : "client_anchors");
+	snprintf(field, sizeof(field), "%s.%s", mst_role_name[role],
+		 outward ? "mef_anchors" : "client_anchors");
 	if (!rc && outward)
 		rc = put_paths(&l, r->peer_anchors, r->n_peer_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	else if (!rc)
-		rc = put_paths(&l, r->client_anchors, r->n_client_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+		rc = put_paths(&l, r->client_anchors, r->n_client_anchors, "CERTIFICATE",
+			       MST_MATERIAL_ANCHORS);
 	snprintf(field, sizeof(field), "%s.crls", mst_role_name[role]);
 	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
 	if (!rc && !w->ok)
-		rc = refuse(&l, field, "certificates and lists are too large together", "split or prune them");
+		rc = refuse(&l, field, "certificates and lists are too large together",
+			    "split or prune them");
 	return rc;
 }
 

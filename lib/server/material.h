@@ -24,7 +24,8 @@ struct mst_material {
  * `outward`: for the connector, with the anchors for the peers it dials. 0, or MST_FAULT_CONFIG with `d`
  * naming the setting and the file.
  */
-MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward, struct mst_writer *w, struct mst_diag *d);
+MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward,
+				     struct mst_writer *w, struct mst_diag *d);
 /* Takes a copy. False when malformed. */
 MST_MUST_CHECK bool mst_material_decode(struct mst_view v, struct mst_material *ret_m);
 void mst_material_deinit(struct mst_material *m);

@@ -65,8 +65,8 @@ static void put_histogram(const struct mst_metrics_row *row, size_t n, size_t id
 {
 	char line[256];
 
-	snprintf(line, sizeof(line), "# HELP %s %s\n# TYPE %s histogram\n", histogram[id].name, histogram[id].help,
-	         histogram[id].name);
+	snprintf(line, sizeof(line), "# HELP %s %s\n# TYPE %s histogram\n", histogram[id].name,
+		 histogram[id].help, histogram[id].name);
 	mst_put_str(w, line);
 	for (size_t i = 0; i < n; i++) {
 		const struct mst_histogram *h = &row[i].m->h[id];
@@ -76,14 +76,17 @@ static void put_histogram(const struct mst_metrics_row *row, size_t n, size_t id
 			continue;
 		for (size_t b = 0; b < MST_BUCKETS; b++) {
 			sum += h->bucket[b];
-			snprintf(line, sizeof(line), "%s_bucket{process=\"%s\",le=\"%g\"} %llu\n", histogram[id].name,
-			         row[i].process, histogram[id].le[b], (unsigned long long)sum);
+			snprintf(line, sizeof(line), "%s_bucket{process=\"%s\",le=\"%g\"} %llu\n",
+				 histogram[id].name, row[i].process, histogram[id].le[b],
+				 (unsigned long long)sum);
 			mst_put_str(w, line);
 		}
-		snprintf(line, sizeof(line), "%s_bucket{process=\"%s\",le=\"+Inf\"} %llu\n%s_sum{process=\"%s\"} %.6f\n"
-		         "%s_count{process=\"%s\"} %llu\n", histogram[id].name, row[i].process, (unsigned long long)h->count,
-		         histogram[id].name, row[i].process, h->sum, histogram[id].name, row[i].process,
-		         (unsigned long long)h->count);
+		snprintf(line, sizeof(line),
+			 "%s_bucket{process=\"%s\",le=\"+Inf\"} %llu\n%s_sum{process=\"%s\"} %.6f\n"
+			 "%s_count{process=\"%s\"} %llu\n",
+			 histogram[id].name, row[i].process, (unsigned long long)h->count, histogram[id].name,
+			 row[i].process, h->sum, histogram[id].name, row[i].process,
+			 (unsigned long long)h->count);
 		mst_put_str(w, line);
 	}
 }
@@ -93,12 +96,12 @@ void mst_metrics_text(const struct mst_metrics_row *row, size_t n, struct mst_wr
 	char line[256];
 
 	for (size_t k = 0; k < MST_M__COUNT; k++) {
-		snprintf(line, sizeof(line), "# HELP %s %s\n# TYPE %s %s\n", metric[k].name, metric[k].help, metric[k].name,
-		         metric[k].type);
+		snprintf(line, sizeof(line), "# HELP %s %s\n# TYPE %s %s\n", metric[k].name, metric[k].help,
+			 metric[k].name, metric[k].type);
 		mst_put_str(w, line);
 		for (size_t i = 0; i < n; i++) {
-			snprintf(line, sizeof(line), "%s{process=\"%s\"} %llu\n", metric[k].name, row[i].process,
-			         (unsigned long long)row[i].m->v[k]);
+			snprintf(line, sizeof(line), "%s{process=\"%s\"} %llu\n", metric[k].name,
+				 row[i].process, (unsigned long long)row[i].m->v[k]);
 			mst_put_str(w, line);
 		}
 	}

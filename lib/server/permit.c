@@ -30,6 +30,7 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_PSK_ASK]          = { LIS,   ENG,             R | D },
 	[MST_FRAME_PSK_ANSWER]       = { ENG,   LIS,             R | D },
 	[MST_FRAME_HANDSHAKE_FAILED] = { LIS,   ENG,             R | D },
+	[MST_FRAME_REFUSED]          = { LIS,   ENG,             R | D },
 	[MST_FRAME_FETCH]            = { ENG,   CON,             R | D },
 	[MST_FRAME_FETCH_RESULT]     = { CON,   ENG,             R | D },
 	[MST_FRAME_KEEPER_CALL]      = { ENG,   KEE,             R | D },
@@ -38,7 +39,8 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 
 bool mst_permitted(enum mst_process from, enum mst_process to, enum mst_frame_type type, enum mst_phase phase)
 {
-	if (from >= MST_PROC__COUNT || to >= MST_PROC__COUNT || type >= MST_FRAME__COUNT || phase >= MST_PHASE__COUNT)
+	if (from >= MST_PROC__COUNT || to >= MST_PROC__COUNT || type >= MST_FRAME__COUNT ||
+	    phase >= MST_PHASE__COUNT)
 		return false;
 	return (permit[type].from & (1u << from)) && (permit[type].to & (1u << to)) &&
 	       (permit[type].phases & (1u << phase));

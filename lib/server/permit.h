@@ -14,6 +14,7 @@ enum mst_phase {
 	MST_PHASE__COUNT
 };
 
-bool mst_permitted(enum mst_process from, enum mst_process to, enum mst_frame_type type, enum mst_phase phase);
+bool mst_permitted(enum mst_process from, enum mst_process to, enum mst_frame_type type,
+		   enum mst_phase phase);
 
 #endif

@@ -13,7 +13,8 @@ static int apply(const struct mst_sandbox_ask *a)
 	struct rlimit none = { 0, 0 };
 
 	(void)a;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &none) ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return MST_FAULT_IO;
 	return 0;
 }

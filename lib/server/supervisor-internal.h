@@ -1,4 +1,5 @@
-/* Between supervisor.c (life of children), supervisor-spawn.c (starting one) and daemon.c (system manners). */
+/* Between supervisor.c (life of children), supervisor-spawn.c (starting one) and daemon.c (system manners).
+ */
 #ifndef MST_SERVER_SUPERVISOR_INTERNAL_H
 #define MST_SERVER_SUPERVISOR_INTERNAL_H
 
@@ -17,7 +18,8 @@ struct child {
 	enum mst_role role;
 	char name[32];
 	uint32_t channel;                 /* 0: seals nothing */
-	int socket[MST_UNIT_SOCKETS];     /* ours; the process has duplicates, so that nobody is refused in between */
+	int socket[MST_UNIT_SOCKETS];     /* ours; the process has duplicates, so that nobody is refused in
+					     between */
 	size_t n_sockets;
 	bool metrics_socket;
 	enum child_state state;

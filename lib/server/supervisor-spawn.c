@@ -72,10 +72,20 @@ static int spawn_unit(struct child *c)
 		[MST_PROC_ENGINE] = &mst_engine_unit,
 	};
 	struct supervisor *s = c->s;
-	struct mst_link_config a = { .base = s->base, .self = MST_PROC_SUPERVISOR, .peer = c->kind,
-		.frame_max = MST_FRAME_CONTROL_MAX, .queue_max = 4 * MST_FRAME_CONTROL_MAX, .log = &s->log }, b = a;
-	struct mst_unit_setup u = { .base = s->base, .crypto = s->setup->crypto, .roles = s->setup->roles, .name = c->name,
-		.role = c->role, .n_sockets = c->n_sockets, .metrics_socket = c->metrics_socket };
+	struct mst_link_config a = { .base = s->base,
+				     .self = MST_PROC_SUPERVISOR,
+				     .peer = c->kind,
+				     .frame_max = MST_FRAME_CONTROL_MAX,
+				     .queue_max = 4 * MST_FRAME_CONTROL_MAX,
+				     .log = &s->log },
+			       b = a;
+	struct mst_unit_setup u = { .base = s->base,
+				    .crypto = s->setup->crypto,
+				    .roles = s->setup->roles,
+				    .name = c->name,
+				    .role = c->role,
+				    .n_sockets = c->n_sockets,
+				    .metrics_socket = c->metrics_socket };
 	int sockets[MST_UNIT_SOCKETS], r;
 	struct mst_link *end;
 
@@ -105,7 +115,8 @@ static int tell_material(struct child *c, struct mst_writer *w)
 	w->ok = true;
 	r = mst_material_load(c->s->conf, role, c->kind == MST_PROC_CONNECTOR, w, &d);
 	if (r) {
-		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why", d.text, NULL);
+		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
+			d.text, NULL);
 		return r;
 	}
 	return mst_link_send(c->control, MST_FRAME_MATERIAL, 0, mst_written(w)) ? MST_FAULT_IO : 0;
@@ -183,8 +194,10 @@ static int join(struct child *a, struct child *b)
 	int fd[2], r;
 
 	if (single(a->s)) {
-		struct mst_link_frame fa = { b->kind, b->role, b->channel }, fb = { a->kind, a->role, a->channel };
-		struct mst_link_config ca = mst_unit_link(a->unit, b->kind), cb = mst_unit_link(b->unit, a->kind);
+		struct mst_link_frame fa = { b->kind, b->role, b->channel },
+				      fb = { a->kind, a->role, a->channel };
+		struct mst_link_config ca = mst_unit_link(a->unit, b->kind),
+				       cb = mst_unit_link(b->unit, a->kind);
 		struct mst_link *la, *lb;
 
 		r = mst_link_memory(&ca, &cb, &la, &lb);

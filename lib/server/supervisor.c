@@ -100,7 +100,8 @@ static void restart_later(struct child *c)
 	c->s->m.v[MST_M_RESTARTS]++;
 	wait = wait > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : wait;
 	snprintf(text, sizeof(text), "%lld ms", (long long)wait);
-	mst_log(&c->s->log, MST_LOG_WARNING, "a process ended and is started again", "process", c->name, "in", text, NULL);
+	mst_log(&c->s->log, MST_LOG_WARNING, "a process ended and is started again", "process", c->name, "in",
+		text, NULL);
 	if (!c->again)
 		c->again = event_new(c->s->base, -1, 0, on_again, c);
 	t = (struct timeval){ wait / 1000, wait % 1000 * 1000 };
@@ -233,8 +234,8 @@ static void reap(struct supervisor *s)
 				power_cut(s);
 			snprintf(text, sizeof(text), "%s %d", WIFSIGNALED(status) ? "signal" : "status",
 			         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-			mst_log(&s->log, s->stopping ? MST_LOG_DEBUG : MST_LOG_WARNING, "a process has ended", "process", c->name,
-			        "with", text, NULL);
+			mst_log(&s->log, s->stopping ? MST_LOG_DEBUG : MST_LOG_WARNING, "a process has ended",
+				"process", c->name, "with", text, NULL);
 			if (c->control)
 				mst_link_flush(c->control);
 			child_gone(c);
@@ -339,7 +340,8 @@ static int try_material(struct supervisor *s, const struct mst_conf *c)
 				continue;
 			r = mst_material_load(c, roles[i], outward, &w, &d);
 			if (r)
-				mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why", d.text, NULL);
+				mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting",
+					d.field, "why", d.text, NULL);
 			mst_wipe(b, w.n);
 		}
 	free(b);
@@ -355,9 +357,12 @@ static void reload(struct supervisor *s)
 
 	if (s->stopping)
 		return;
-	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) || (fixed = mst_conf_needs_restart(s->conf, c)) || try_material(s, c)) {
-		mst_log(&s->log, MST_LOG_ERROR, fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
-		                                      : "not reloaded; the old configuration stays", "setting", fixed, NULL);
+	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) ||
+	    (fixed = mst_conf_needs_restart(s->conf, c)) || try_material(s, c)) {
+		mst_log(&s->log, MST_LOG_ERROR,
+			fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
+			      : "not reloaded; the old configuration stays",
+			"setting", fixed, NULL);
 		mst_conf_free(c);
 		free(text);
 		return;
@@ -372,8 +377,11 @@ static void reload(struct supervisor *s)
 
 		if (k->state == CHILD_STARTING)
 			k->reload_pending = true;
-		else if (k->state == CHILD_READY && (child_tell_conf(k) || mst_link_send(k->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE)))
-			mst_log(&s->log, MST_LOG_ERROR, "a process did not take the configuration", "process", k->name, NULL);
+		else if (k->state == CHILD_READY &&
+			 (child_tell_conf(k) ||
+			  mst_link_send(k->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE)))
+			mst_log(&s->log, MST_LOG_ERROR, "a process did not take the configuration", "process",
+				k->name, NULL);
 	}
 	mst_log(&s->log, MST_LOG_INFO, "reloaded", NULL);
 }
@@ -448,14 +456,16 @@ static int start(struct supervisor *s)
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
 		r = mst_keeper_local_open(s->conf->keeper, s->setup->crypto, &s->keeper, &d);
 	if (r) {
-		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "setting", d.field, "why", d.text[0] ? d.text : mst_fault_text(r), NULL);
+		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "setting", d.field, "why",
+			d.text[0] ? d.text : mst_fault_text(r), NULL);
 		return r;
 	}
 	(void)mst_sandbox_limits.apply(&none);
 	for (size_t i = 0; i < s->n; i++) {
 		r = child_spawn(&s->child[i]);
 		if (r) {
-			mst_log(&s->log, MST_LOG_ERROR, "a process cannot be started", "process", s->child[i].name, "why", mst_fault_text(r), NULL);
+			mst_log(&s->log, MST_LOG_ERROR, "a process cannot be started", "process",
+				s->child[i].name, "why", mst_fault_text(r), NULL);
 			return r;
 		}
 	}
@@ -505,7 +515,8 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	s->pid_fd = -1;
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
-	if (s->base && !event_base_priority_init(s->base, 3) && !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
+	if (s->base && !event_base_priority_init(s->base, 3) &&
+	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
 		if (!try_material(s, s->conf) && !start(s))

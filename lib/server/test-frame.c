@@ -140,6 +140,7 @@ static void small_ones(void **state)
 	struct mst_psk_ask q = { MST_ROLE_MAF, 2, "id@maf.example.com", "127.0.0.1:1" }, q2;
 	struct mst_wrapped k = { { 5, 6 }, 2 }, k2;
 	struct mst_handshake_failed h = { .role = MST_ROLE_MEF, .why = MST_TLS_EXPIRED, .detail = "x" }, h2;
+	struct mst_refused x = { .role = MST_ROLE_MAF, .status = 4102, .attempt = "0123456789abcdef0123456789abcdef", .why = "y" }, x2;
 	struct mst_fetch f = { "https://m", "m", "", "/fetchCredentials/x/21", "maf", true, "" }, f2;
 	struct mst_fetch_result r = { .end = MST_FETCH_OK, .rsc = 2000, .key = { { 1 }, 1 }, .channel = 4, .enrolee_id = "e",
 		.lifetime = -1 }, r2;
@@ -160,6 +161,8 @@ static void small_ones(void **state)
 	assert_true(k2.n == 2 && k2.b[1] == 6);
 	TRIP(mst_put_handshake_failed, mst_get_handshake_failed, h, h2);
 	assert_int_equal(h2.why, MST_TLS_EXPIRED);
+	TRIP(mst_put_refused, mst_get_refused, x, x2);
+	assert_true(x2.status == 4102 && !strcmp(x2.attempt, x.attempt) && !strcmp(x2.why, "y"));
 	TRIP(mst_put_fetch, mst_get_fetch, f, f2);
 	assert_string_equal(f2.path, f.path);
 	TRIP(mst_put_fetch_result, mst_get_fetch_result, r, r2);

@@ -42,7 +42,7 @@ static void issue(const char *name, enum mst_cert_role role, enum mst_id_kind ki
 		.not_after = time(NULL) + 30 * DAY, .path_len = -1 };
 	uint8_t key[MST_PKEY_MAX], spki[512], der[MST_CERT_MAX];
 	struct mst_local_signer s;
-	size_t key_n, spki_n, n = 0;
+	size_t key_n = 0, spki_n = 0, n = 0;
 
 	snprintf(spec.common_name, sizeof(spec.common_name), "%s", value ? value : "test CA");
 	if (value) {

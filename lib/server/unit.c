@@ -37,8 +37,13 @@ const struct mst_material *mst_unit_material(const struct mst_unit *u, enum mst_
 
 struct mst_link_config mst_unit_link(struct mst_unit *u, enum mst_process peer)
 {
-	return (struct mst_link_config){ .base = u->base, .self = u->ops->kind, .peer = peer, .frame_max = MST_FRAME_MAX,
-		.queue_max = 32 * MST_FRAME_MAX, .log = &u->log, .violations = &u->m.v[MST_M_VIOLATIONS] };
+	return (struct mst_link_config){ .base = u->base,
+					 .self = u->ops->kind,
+					 .peer = peer,
+					 .frame_max = MST_FRAME_MAX,
+					 .queue_max = 32 * MST_FRAME_MAX,
+					 .log = &u->log,
+					 .violations = &u->m.v[MST_M_VIOLATIONS] };
 }
 
 static void leave_with(struct mst_unit *u, int status)
@@ -47,6 +52,8 @@ static void leave_with(struct mst_unit *u, int status)
 	u->done = true;
 	if (u->own_process)
 		event_base_loopbreak(u->base);
+	else if (status)
+		u->control = mst_link_free(u->control); /* the supervisor sees it as it would a process */
 }
 
 static void fail(struct mst_unit *u, const char *what, const struct mst_diag *d)
@@ -190,7 +197,8 @@ static int confine(struct mst_unit *u)
 	} else if (a.kind == MST_PROC_CONNECTOR) {
 		path[a.n++] = (struct mst_sandbox_path){ "/etc", false };
 		path[a.n++] = (struct mst_sandbox_path){ "/run/systemd/resolve", false };
-		path[a.n++] = (struct mst_sandbox_path){ "/usr/lib", false };      /* modules of the name service */
+		path[a.n++] =
+			(struct mst_sandbox_path){ "/usr/lib", false }; /* modules of the name service */
 		path[a.n++] = (struct mst_sandbox_path){ "/lib", false };
 	}
 	for (size_t i = 0; mst_sandbox_all[i]; i++) {
@@ -201,7 +209,8 @@ static int confine(struct mst_unit *u)
 		r = mst_sandbox_all[i]->apply(&a);
 		if (r < 0)
 			return r;
-		mst_log(&u->log, MST_LOG_DEBUG, r ? "sandbox: not on this system" : "sandbox", "mechanism", mst_sandbox_all[i]->name, NULL);
+		mst_log(&u->log, MST_LOG_DEBUG, r ? "sandbox: not on this system" : "sandbox", "mechanism",
+			mst_sandbox_all[i]->name, NULL);
 	}
 	return 0;
 }
@@ -212,7 +221,8 @@ static void start(struct mst_unit *u)
 	int r = u->conf ? u->ops->start(u, &d) : MST_FAULT_BUG;
 
 	if (!r && confine(u)) {
-		mst_diag_set(&d, 0, "sandbox", "could not be applied; set sandbox = false to run without", NULL);
+		mst_diag_set(&d, 0, "sandbox", "could not be applied; set sandbox = false to run without",
+			     NULL);
 		r = MST_FAULT_IO;
 	}
 	if (r) {
@@ -263,7 +273,7 @@ void mst_unit_done(struct mst_unit *u)
 	send_metrics(u);
 	leave_with(u, 0);
 	if (!u->own_process)
-		u->control = mst_link_free(u->control);      /* the supervisor sees it as it would a process */
+		u->control = mst_link_free(u->control); /* the supervisor sees it as it would a process */
 }
 
 static int take_channel(struct mst_unit *u, struct mst_view payload)
@@ -322,7 +332,8 @@ static void on_control_down(void *owner, struct mst_link *l, const char *why)
 
 static const struct mst_link_ops control_ops = { on_control, on_control_down };
 
-int mst_unit_new(const struct mst_unit_ops *ops, const struct mst_unit_setup *s, struct mst_link *control, struct mst_unit **ret_u)
+int mst_unit_new(const struct mst_unit_ops *ops, const struct mst_unit_setup *s, struct mst_link *control,
+		 struct mst_unit **ret_u)
 {
 	struct mst_unit *u = calloc(1, ops->size);
 	struct timeval second = { 1, 0 };
@@ -368,8 +379,8 @@ struct mst_unit *mst_unit_free(struct mst_unit *u)
 	return NULL;
 }
 
-int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, size_t n_sockets, bool metrics_socket,
-                  mst_role_table roles, struct mst_crypto *crypto)
+int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, size_t n_sockets,
+		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto)
 {
 	static const struct mst_unit_ops *const all[MST_PROC__COUNT] = {
 		[MST_PROC_LISTENER] = &mst_listener_unit, [MST_PROC_CONNECTOR] = &mst_connector_unit,
@@ -379,8 +390,15 @@ int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, s
 	struct mst_link_config lc = { .base = base, .self = kind, .peer = MST_PROC_SUPERVISOR,
 		.frame_max = MST_FRAME_CONTROL_MAX, .queue_max = 2 * MST_FRAME_CONTROL_MAX };
 	int sockets[MST_UNIT_SOCKETS];
-	struct mst_unit_setup s = { .base = base, .crypto = crypto, .roles = roles, .name = name, .role = role,
-		.socket = sockets, .n_sockets = n_sockets, .metrics_socket = metrics_socket, .own_process = true };
+	struct mst_unit_setup s = { .base = base,
+				    .crypto = crypto,
+				    .roles = roles,
+				    .name = name,
+				    .role = role,
+				    .socket = sockets,
+				    .n_sockets = n_sockets,
+				    .metrics_socket = metrics_socket,
+				    .own_process = true };
 	struct mst_link *control;
 	struct mst_unit *u;
 	int status = 3;

@@ -27,14 +27,15 @@ struct mst_unit_ops {
 	size_t size;                                              /* of the whole struct, unit first */
 	int (*start)(struct mst_unit *u, struct mst_diag *d);      /* 0, or a fault that `d` explains */
 	int (*reload)(struct mst_unit *u, struct mst_diag *d);
-	/* A link to another process. `fd` >= 0 instead of `l`: the unit asked for it as it is (see raw_peer). */
+	/* A link to another process. `fd` >= 0 instead of `l`: the unit asked for it as it is (see raw_peer).
+	 */
 	int (*attach)(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *l, int fd);
-	void (*drain)(struct mst_unit *u);                         /* calls mst_unit_done() when all is finished */
+	void (*drain)(struct mst_unit *u); /* calls mst_unit_done() when all is finished */
 	void (*tick)(struct mst_unit *u);                          /* each second: fill in gauges */
 	void (*health)(struct mst_unit *u, const struct mst_health_frame *h);
 	void (*channel)(struct mst_unit *u, const struct mst_channel *c);
 	void (*stop)(struct mst_unit *u);                          /* free everything; the base still runs */
-	enum mst_process raw_peer;                                /* links to this kind are given as sockets */
+	enum mst_process raw_peer; /* links to this kind are given as sockets */
 };
 extern const struct mst_unit_ops mst_listener_unit, mst_connector_unit, mst_engine_unit, mst_keeper_unit;
 
@@ -72,8 +73,8 @@ struct mst_unit_setup {
 	bool metrics_socket, own_process;
 };
 /* `control`: the unit's end of the link from the supervisor, taken over. */
-MST_MUST_CHECK int mst_unit_new(const struct mst_unit_ops *ops, const struct mst_unit_setup *s, struct mst_link *control,
-                                struct mst_unit **ret_u);
+MST_MUST_CHECK int mst_unit_new(const struct mst_unit_ops *ops, const struct mst_unit_setup *s,
+				struct mst_link *control, struct mst_unit **ret_u);
 struct mst_unit *mst_unit_free(struct mst_unit *u);
 void mst_unit_done(struct mst_unit *u);           /* drained: end the process */
 /* `processes = single`: a link made in memory. */
@@ -89,7 +90,7 @@ void mst_engine_keeper(struct mst_unit *engine, struct mst_keeper *k);
 
 /* The whole life of a child: `name` and role from its arguments, the control socket is fd 3, listening
  * sockets follow. Returns the exit status. */
-int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, size_t n_sockets, bool metrics_socket,
-                  mst_role_table roles, struct mst_crypto *crypto);
+int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, size_t n_sockets,
+		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto);
 
 #endif

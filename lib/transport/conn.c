@@ -173,6 +173,17 @@ static bool answer_ourselves(struct mst_conn *c, int status, const char *extra, 
 	return true;
 }
 
+/* Whoever sends what cannot be a request is somebody that the owner should hear of. */
+static void tell_refused(struct mst_conn *c, int status, const struct mst_diag *d)
+{
+	char why[sizeof(d->field) + sizeof(d->text) + 4];
+
+	if (!c->s->ops->on_refused)
+		return;
+	snprintf(why, sizeof(why), "%s%s%s", d->field, d->field[0] ? ": " : "", d->text);
+	c->s->ops->on_refused(c->s->owner, c, status, why);
+}
+
 static bool request_ready(struct mst_conn *c)
 {
 	struct mst_server *s = c->s;
@@ -231,6 +242,7 @@ static bool feed(struct mst_conn *c, struct mst_view in)
 	r = mst_http_parser_feed(c->http, in, &used, &status, &d);
 	if (r == MST_HTTP_BAD) {
 		c->close_after = true;
+		tell_refused(c, status, &d);
 		return answer_ourselves(c, status, "", &d);
 	}
 	if (!keep_left(c, mst_view_sub(in, used, in.n))) {
@@ -254,6 +266,7 @@ static bool feed(struct mst_conn *c, struct mst_view in)
 static bool step_reading(struct mst_conn *c)
 {
 	uint8_t *left = c->left;
+	struct mst_diag d = { 0 };
 	enum tls_io io;
 	size_t n;
 	bool more;
@@ -276,6 +289,10 @@ static bool step_reading(struct mst_conn *c)
 	if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
 		want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
 		return false;
+	}
+	if (!mst_http_idle(c->http)) {
+		mst_diag_set(&d, 0, "request", "broke off; the peer ended the connection", (const char *)NULL);
+		tell_refused(c, 0, &d);
 	}
 	begin_close(c);
 	return true;
@@ -405,6 +422,7 @@ static void time_out(struct mst_conn *c)
 			return;
 		}
 		mst_diag_set(&d, 0, "request", "not complete in time", (const char *)NULL);
+		tell_refused(c, 408, &d);
 		answer_ourselves(c, 408, "", &d);
 		return;
 	case CONN_WAITING:

@@ -35,6 +35,8 @@ struct mst_server_ops {
 	/* The connection is going away; forget it. `pending`: a request was not yet answered. */
 	void (*on_close)(void *owner, struct mst_conn *c, bool pending);
 	void (*on_handshake_done)(void *owner, struct mst_conn *c);     /* may be NULL */
+	/* A request that never reached on_request was refused with this HTTP status, or broke off (0). May be NULL. */
+	void (*on_refused)(void *owner, struct mst_conn *c, int status, const char *why);
 };
 
 /* `fd`: a listening socket (non-blocking), taken over. `tls` NULL: plain HTTP, for unix sockets and loopback metrics. */

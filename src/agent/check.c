@@ -111,7 +111,7 @@ void check_start(struct agent *a)
 {
 	const struct mst_root_cred *c = &a->active;
 	char from[MST_ID_MAX] = "";
-	struct enrolee_uri uri;
+	struct enrolee_peer uri;
 	struct mmaf_config mc = {
 		.job = MMAF_JOB_CONFIRM,
 		.maf_fqdn = c->maf_fqdn,
@@ -123,7 +123,7 @@ void check_start(struct agent *a)
 	struct mst_diag d = { 0 };
 
 	a->check_at = agent_now() + a->cfg.check_every * 1000;
-	if (!enrolee_uri_parse(mst_view_str(c->maf_uri), &uri) || !enrolee_maf_from(c, from))
+	if (!enrolee_peer_of(mst_view_str(c->maf_uri), &uri) || !enrolee_maf_from(c, from))
 		return;
 	mc.base = uri.path[0] ? uri.path : "/MAFBase";
 	a->check = calloc(1, sizeof(*a->check));

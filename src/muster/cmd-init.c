@@ -55,6 +55,8 @@ static int issue_server(struct keeper_issuer *k, const char *fqdn, const char *p
 
 static int make_keys(const struct install *in)
 {
+	/* CA certificates carry name constraints: TS-0003 8.1.2.2 */
+	const char *const permitted[] = { in->sp, in->mef, in->maf };
 	char keeper_dir[4096], prefix[4096];
 	static uint8_t ca[MST_CERT_MAX];
 	struct keeper_issuer k = { 0 };
@@ -63,7 +65,7 @@ static int make_keys(const struct install *in)
 	int r;
 
 	path_join(keeper_dir, sizeof(keeper_dir), in->dir, "keeper");
-	r = mst_keeper_create_files(keeper_dir, in->sp, wall_clock(), mst_crypto_openssl(), &d);
+	r = mst_keeper_create_files_for(keeper_dir, in->sp, permitted, MST_COUNT(permitted), wall_clock(), mst_crypto_openssl(), &d);
 	if (r == 0)
 		r = mst_keeper_local_open(keeper_dir, mst_crypto_openssl(), &k.keeper, &d);
 	if (r != 0) {
@@ -101,6 +103,7 @@ static int write_config(const struct install *in)
 		"  crls = [\"crls/\"];\n"
 		"  profile = \"both\";\n"
 		"  mafs = [\"%s\"];\n"
+		"  maf_anchor = \"keeper/ca.pem\";  # a maker's CA must not be able to name a MAF\n"
 		"};\n\n"
 		"maf = {\n"
 		"  fqdn = \"%s\";\n"

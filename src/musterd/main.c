@@ -1,4 +1,5 @@
-/* musterd: the infrastructure's daemon. Wiring only: which roles there are, and what the command line says. */
+/* musterd: the infrastructure's daemon. Wiring only: which roles there are, and what the command line says.
+ */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,17 @@ static const char usage[] =
 	"SIGHUP reads configuration, certificates and revocation lists again; SIGTERM drains and ends.\n"
 	"See musterd(8) and musterd.conf(5).\n";
 
-enum { OPT_CHECK = 256, OPT_PRINT, OPT_VERSION, OPT_HELP, OPT_PROCESS, OPT_NAME, OPT_ROLE, OPT_SOCKETS, OPT_METRICS };
+enum {
+	OPT_CHECK = 256,
+	OPT_PRINT,
+	OPT_VERSION,
+	OPT_HELP,
+	OPT_PROCESS,
+	OPT_NAME,
+	OPT_ROLE,
+	OPT_SOCKETS,
+	OPT_METRICS
+};
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, OPT_CHECK },
 	{ "print-config", no_argument, NULL, OPT_PRINT }, { "version", no_argument, NULL, OPT_VERSION },
@@ -129,7 +140,9 @@ static int look_at_config(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = { .file = "/etc/muster/musterd.conf", .name = "child" };
-	struct mst_supervisor_setup s = { .roles = roles, .crypto = mst_crypto_openssl(), .ready_fd = STDOUT_FILENO };
+	struct mst_supervisor_setup s = { .roles = roles,
+					  .crypto = mst_crypto_openssl(),
+					  .ready_fd = STDOUT_FILENO };
 	int r = parse(&o, argc, argv);
 
 	if (r)

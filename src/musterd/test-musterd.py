@@ -33,6 +33,7 @@ class Installation:
         subprocess.run([LAY, self.dir], check=True, timeout=30)
         self.mef_port, self.extra, self.mode = free_port(), extra, mode
         self.conf, self.proc, self.err = self.dir + "/musterd.conf", None, self.dir + "/err"
+        open(self.err, "w").close()
         self.write_conf()
 
     def write_conf(self, add=""):
@@ -41,8 +42,8 @@ class Installation:
                     'mef = { fqdn = "mef.example.com"; listen = ["127.0.0.1:%d"]; certificate = "tls/mef.pem"; key = "tls/mef.key";'
                     ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; };\n'
                     'maf = { fqdn = "maf.example.com"; listen = ["127.0.0.1:0"]; certificate = "tls/maf.pem"; key = "tls/maf.key";'
-                    ' client_anchors = ["anchors/"]; mef_anchors = ["anchors/"];'
-                    ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "127.0.0.1:%d"; } ); };\n'
+                    ' client_anchors = []; mef_anchors = ["anchors/"];'
+                    ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "localhost:%d"; } ); };\n'
                     'admin = { listen = ["unix:run/admin.sock"]; };\n%s\n%s\n'
                     % (self.mode, self.mef_port, self.mef_port, self.mef_port, self.extra, add))
 
@@ -152,7 +153,7 @@ def test_service(i):
     i.start()
     i.provision()
     st, b = i.admin("GET", "/v1/status")
-    assert st == 200 and "mef" in json.dumps(b), (st, b)
+    assert st == 200 and b["nodes"]["known"] == 1, (st, b)
     st, rsc, body = i.register()
     assert (st, rsc) == (201, "2001"), (st, rsc, body, i.log())
     again = i.register()
@@ -173,7 +174,7 @@ def test_service(i):
             raise AssertionError("served without a certificate")
     except (ssl.SSLError, ConnectionError):
         pass
-    until("event", lambda: "handshake" in json.dumps(i.admin("GET", "/v1/events?what=handshake&limit=50")[1]["events"]))
+    until("event", lambda: "handshake" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]["events"]))
     for line in i.log().splitlines():
         json.loads(line)
 
@@ -213,26 +214,15 @@ def test_maf_fetches(i):
     i.provision()
     identity, ke = exporter_session(i)
     # usage-constrained key (10.3.7): the derivation is this project's choice of spec 3.4.3
-    km = hmac.new(ke, b"oneM2M usage-constrained key derivation" + b"21" + b"maf.example.com", hashlib.sha256).digest()
-    for label in labels():
-        km = hmac.new(ke, label, hashlib.sha256).digest()
-        out = psk_answer(i, identity, km)
-        if "X-M2M-RSC: 2001" in out:
-            break
+    km = hmac.new(ke, b"oneM2M Enrolment Key to Usage-Constrained Symmetric Key derivation" + b"21" + b"maf.example.com",
+                  hashlib.sha256).digest()
+    out = psk_answer(i, identity, km)
     assert "X-M2M-RSC: 2001" in out and "assignedSymmKeyID" in out, (out, i.log()[-3000:])
     # an unknown identity and a wrong key look alike
     a = psk_answer(i, "00" * 16 + "@mef.example.com", km)
     b = psk_answer(i, identity, b"\1" * 32)
     assert "2001" not in a + b
     assert [l for l in a.splitlines() if "alert" in l][0].split(":", 1)[1] == [l for l in b.splitlines() if "alert" in l][0].split(":", 1)[1], (a, b)
-
-
-def labels():
-    with open(os.path.join(os.environ["MST_SOURCE"], "lib/crypto/derive.c")) as f:
-        text = f.read()
-    for l in re.findall(r'"([^"\n]{8,})"', text):
-        yield l.encode() + b"21" + b"maf.example.com"
-        yield l.encode() + b"maf.example.com"
 
 
 def test_restarts(i):
@@ -285,11 +275,12 @@ def test_drain(i):
     pids = list(i.children().values())
     s = i.tls()
     req = i.request()
-    s.sendall(req[:-20])
-    i.admin("GET", "/v1/status")       # the head has surely been read by now or will be before the drain's end
+    head, body = req.split(b"\r\n\r\n", 1)
+    s.sendall(head + b"\r\nExpect: 100-continue\r\n\r\n")
+    assert s.recv(100).startswith(b"HTTP/1.1 100"), "the head has been read"
     i.proc.send_signal(signal.SIGTERM)
     until("draining", lambda: "draining" in i.log())
-    s.sendall(req[-20:])
+    s.sendall(body)
     st, rsc, body = read_answer(s)
     assert (st, rsc) == (201, "2001"), (st, body)
     s.close()
@@ -320,7 +311,7 @@ def test_power_cut(i):
     i.provision()                        # two commits
     try:
         answer = i.register()
-        raise AssertionError("answered: %r" % (answer,))
+        assert answer[0] == 503, answer  # or the listener outlived the engine for a moment
     except (ssl.SSLError, ConnectionError, http.client.HTTPException):
         pass
     assert i.proc.wait(timeout=DEADLINE) == -signal.SIGKILL
@@ -370,6 +361,7 @@ def main():
         i = Installation()
         try:
             t(i)
+            assert "Sanitizer" not in i.log() and "not permitted" not in i.log(), "see the log"
             print("ok %d - %s" % (n, t.__name__), flush=True)
         except Exception as e:           # each test is reported, then the next one runs
             bad = 1

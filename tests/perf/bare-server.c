@@ -78,14 +78,14 @@ static size_t read_pem(const char *path, const char *label, uint8_t *out, size_t
 	return size;
 }
 
-static struct mst_tls_ctx *context(const char *cert, const char *anchor, const char *name, enum mst_tls_profile profile)
+static struct mst_tls_ctx *context(const char *cert, const char *anchor, const char *name, bool psk)
 {
 	static uint8_t chain[4 * MST_CERT_MAX], anchor_der[MST_CERT_MAX], key[MST_PKEY_MAX];
 	char path[4096];
 	const char *names[] = { name };
 	struct mst_view anchors[1];
-	struct mst_tls_config c = { .server = true, .profile = profile, .anchors = anchors, .require_sni = true, .names = names,
-	                            .n_names = 1, .allow_psk = true, .require_client_cert = true };
+	struct mst_tls_config c = { .server = true, .profile = MST_TLS_BOTH, .anchors = anchors, .require_sni = true, .names = names,
+	                            .n_names = 1, .allow_psk = psk, .require_client_cert = true };
 	struct mst_tls_ctx *ctx = NULL;
 	struct mst_diag d = { 0 };
 
@@ -138,9 +138,9 @@ static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "cert", 1, NULL, 'c' }, { "anchor", 1, NULL, 'a' }, { "name", 1, NULL, 'n' },
-	                                         { "listen", 1, NULL, 'l' }, { "seconds", 1, NULL, 's' }, { "profile", 1, NULL, 'p' }, { 0 } };
+	                                         { "listen", 1, NULL, 'l' }, { "seconds", 1, NULL, 's' }, { "psk", 0, NULL, 'p' }, { 0 } };
 	const char *cert = NULL, *anchor = NULL, *name = NULL, *listen = "127.0.0.1:0";
-	enum mst_tls_profile profile = MST_TLS_BOTH;
+	bool psk = false;
 	unsigned long seconds = 120;
 	struct mst_tls_ctx *ctx;
 	int o, r;
@@ -152,16 +152,16 @@ int main(int argc, char **argv)
 		case 'n': name = optarg; break;
 		case 'l': listen = optarg; break;
 		case 's': seconds = strtoul(optarg, NULL, 10); break;
-		case 'p': profile = strcmp(optarg, "onem2m") == 0 ? MST_TLS_ONEM2M : MST_TLS_BOTH; break;
+		case 'p': psk = true; break;
 		default: seconds = 0; break;
 		}
 	if (!cert || !anchor || !name || seconds == 0 || seconds > PERF_SECONDS_MAX) {
-		fputs("usage: bare-server --cert PREFIX --anchor FILE --name FQDN [--listen 127.0.0.1:0] [--profile both|onem2m]\n"
+		fputs("usage: bare-server --cert PREFIX --anchor FILE --name FQDN [--listen 127.0.0.1:0] [--psk]\n"
 		      "  [--seconds N]     PREFIX.pem and PREFIX.key\n", stderr);
 		return 2;
 	}
 	mst_ec_fast_install();
-	ctx = context(cert, anchor, name, profile);
+	ctx = context(cert, anchor, name, psk);
 	r = ctx ? serve(ctx, listen, (unsigned)seconds) : 3;
 	mst_tls_ctx_free(ctx);
 	return r;

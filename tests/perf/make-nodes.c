@@ -1,6 +1,7 @@
 /*
  * make-nodes: a maker's CA and COUNT node certificates as tools/bench needs them, in one process: anchor.pem,
- * node-%05u.pem and .key, ids.txt (M2M-Node-IDs), server.pem and .key for the bare servers.
+ * node-%05u.pem and .key, ids.txt (M2M-Node-IDs); and server.pem and .key for the bare servers, of another CA
+ * (server-ca.pem): a server that trusts its own issuer would, as the library comes, verify itself each time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,12 +41,13 @@ static int put_pem(const struct maker *m, const char *name, const char *label, s
 	return ok ? 0 : -1;
 }
 
-static int make_ca(struct maker *m)
+static int make_ca(struct maker *m, const char *name, const char *file)
 {
-	struct mst_cert_spec spec = { .role = MST_CERT_CA, .common_name = "bench maker", .path_len = -1 };
+	struct mst_cert_spec spec = { .role = MST_CERT_CA, .path_len = -1 };
 	uint8_t spki[MST_PKEY_MAX];
 	size_t n_spki;
 
+	snprintf(spec.common_name, sizeof(spec.common_name), "%s", name);
 	spec.not_before = time(NULL) - 60;
 	spec.not_after = spec.not_before + 30 * 86400;
 	if (mst_pkey_generate(m->key, sizeof(m->key), &m->n_key) != 0 ||
@@ -55,7 +57,7 @@ static int make_ca(struct maker *m)
 	if (mst_cert_issue(mst_crypto_openssl(), &m->signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n_spki }, &spec,
 	                   m->der, sizeof(m->der), &m->n) != 0)
 		return -1;
-	return put_pem(m, "anchor.pem", "CERTIFICATE", (struct mst_view){ m->der, m->n }, 0644);
+	return put_pem(m, file, "CERTIFICATE", (struct mst_view){ m->der, m->n }, 0644);
 }
 
 static int make_one(struct maker *m, const char *file, enum mst_cert_role role, enum mst_id_kind kind, const char *value)
@@ -107,7 +109,7 @@ static int make_nodes(struct maker *m, unsigned count)
 
 int main(int argc, char **argv)
 {
-	static struct maker m;
+	static struct maker m, server;
 	unsigned long count = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
 	int r;
 
@@ -115,15 +117,19 @@ int main(int argc, char **argv)
 		fputs("usage: make-nodes DIR COUNT SERVER_NAME\n", stderr);
 		return 2;
 	}
-	m.dir = argv[1];
+	m.dir = server.dir = argv[1];
 	mst_ec_fast_install();
-	r = make_ca(&m);
+	r = make_ca(&m, "bench maker", "anchor.pem");
 	if (r == 0)
-		r = make_one(&m, "server", MST_CERT_SERVER, MST_ID_FQDN, argv[3]);
+		r = make_ca(&server, "bench servers", "server-ca.pem");
+	if (r == 0)
+		r = make_one(&server, "server", MST_CERT_SERVER, MST_ID_FQDN, argv[3]);
 	if (r == 0)
 		r = make_nodes(&m, (unsigned)count);
 	mst_local_signer_deinit(&m.signer);
+	mst_local_signer_deinit(&server.signer);
 	mst_wipe(m.key, sizeof(m.key));
+	mst_wipe(server.key, sizeof(server.key));
 	if (r < 0)
 		fputs("make-nodes: failed\n", stderr);
 	return r == 0 ? 0 : 3;

@@ -136,6 +136,10 @@ def test_events_follow_wakes_for_a_new_event(inst):
         follow.stdout.close()
 
 
+def test_status_names_the_roles(inst):
+    assert inst.ask("status")["roles"] == ["mef", "maf", "admin"]
+
+
 def test_metrics_and_health(inst):
     def get(path):
         return run("curl", "-sf", f"http://127.0.0.1:{inst.metrics_port}{path}").stdout

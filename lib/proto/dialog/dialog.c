@@ -174,9 +174,39 @@ void mst_dialog_sent(struct mst_dialog *d)
 	d->to_send = false;
 }
 
+/* The short text for people that a refusal may carry. */
+struct refusal {
+	uint32_t has;
+	struct mst_view text;
+};
+static const struct mst_field refusal_fields[] = {
+	MST_ROW(DBG, 1, STR, 0, struct refusal, text, 1, 256, "why, in the peer's words"),
+};
+static const struct mst_msg refusal_msg = {
+	.what = "refusal", .open = true, .size = sizeof(struct refusal),
+	.field = refusal_fields, .n = MST_COUNT(refusal_fields), .doc = "content of an answer that refuses",
+};
+
+/* Into `out`, with what is not printable as '?': it goes into logs and terminals. "" when there is none. */
+static void read_refusal(const struct mst_dialog *d, const struct mst_response *a,
+			 char out[MST_DIALOG_DETAIL])
+{
+	uint8_t scratch[512];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct refusal r;
+	size_t n = 0;
+
+	out[0] = '\0';
+	if (!a->content.n || mst_msg_read_json(&refusal_msg, d->names, a->content, &arena, &r, NULL) != 0)
+		return;
+	for (; n < r.text.n && n + 1 < MST_DIALOG_DETAIL; n++)
+		out[n] = r.text.p[n] < 0x20 || r.text.p[n] > 0x7e ? '?' : (char)r.text.p[n];
+	out[n] = '\0';
+}
+
 bool mst_dialog_answered(struct mst_dialog *d, const struct mst_response *a, int want)
 {
-	char code[24];
+	char code[24], words[MST_DIALOG_DETAIL];
 	struct mst_writer w = mst_writer_of(code, sizeof(code));
 
 	d->outstanding = d->to_send = false;
@@ -191,9 +221,10 @@ bool mst_dialog_answered(struct mst_dialog *d, const struct mst_response *a, int
 		return true;
 	mst_put_dec(&w, a->rsc);
 	mst_put_nul(&w);
-	return mst_dialog_fail(d,
-			       a->retry_after > 0 && a->rsc >= 5000 ? PROV_BUSY : mst_reason_of_rsc(a->rsc),
-			       "the ", d->who, " answered ", code, " ", mst_rsc_text(a->rsc), NULL);
+	read_refusal(d, a, words);
+	return mst_dialog_fail(
+		d, a->retry_after > 0 && a->rsc >= 5000 ? PROV_BUSY : mst_reason_of_rsc(a->rsc), "the ",
+		d->who, " answered ", code, " ", mst_rsc_text(a->rsc), *words ? ": " : "", words, NULL);
 }
 
 bool mst_dialog_read(struct mst_dialog *d, const struct mst_response *a, const struct mst_msg *m,

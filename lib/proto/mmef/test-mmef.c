@@ -364,6 +364,11 @@ static void test_retry_after_and_wrong_rqi(void **state)
 	answer_with(5000, "", 17);
 	assert_int_equal(mmef_failure(&m)->reason, PROV_BUSY);
 	assert_true(mmef_failure(&m)->retry_after == 17);
+	/* Lesson 20: the peer's own words go into the reason, made harmless for a terminal. */
+	reach(MMEF_REGISTERING);
+	answer_with(4103, "{\"m2m:dbg\":\"subscription\\u001b[2J ended\"}", 0);
+	assert_string_equal(mmef_failure(&m)->detail,
+			    "the MEF answered 4103 ORIGINATOR_HAS_NO_PRIVILEGE: subscription?[2J ended");
 	reach(MMEF_REGISTERING);
 	mmef_feed(&m, &a, now, UTC);
 	assert_int_equal(mmef_failure(&m)->reason, PROV_MALFORMED);

@@ -214,3 +214,16 @@ int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, cons
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%s", i ? ", " : "; names ", p->cert.san[i].value);
 	return mst_role_event(env, role, "handshake-failed", NULL, who[0] ? who : p->address, "", 0, text, NULL);
 }
+
+int mst_role_refused(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, const char *attempt, int status,
+                     const char *why)
+{
+	static _Thread_local struct mst_who w;
+	char text[300];
+	int r = mst_role_identify(env, role, p, &w);
+
+	if (r)
+		return r;
+	snprintf(text, sizeof(text), "request: %s from %s", why, p->address);
+	return mst_role_event(env, role, "refused", &w, w.id[0] ? w.id : w.claim[0] ? w.claim : p->address, attempt, status, text, NULL);
+}

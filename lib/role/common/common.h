@@ -250,5 +250,7 @@ MST_MUST_CHECK int mst_role_event(struct mst_role_env *env, enum mst_role role, 
                                   const char *who, const char *attempt, int rsc, const char *why, uint64_t *ret_seq);
 MST_MUST_CHECK int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,
                                              enum mst_tls_end why, const char *detail);
+MST_MUST_CHECK int mst_role_refused(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, const char *attempt,
+                                    int status, const char *why);
 
 #endif

@@ -22,6 +22,11 @@ static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, 
 	return mst_role_handshake_failed(env, MST_ROLE_MAF, p, why, detail);
 }
 
+static int refused(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why)
+{
+	return mst_role_refused(env, MST_ROLE_MAF, p, attempt, status, why);
+}
+
 static int unknown(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_who *owner, const char *why)
 {
 	int r = mst_role_event(env, MST_ROLE_MAF, "psk-refused", owner, q->identity[0] ? q->identity : q->address, "", 0, why, NULL);
@@ -156,4 +161,5 @@ const struct mst_role_ops mst_role_maf = {
 	.psk_lookup = psk_lookup,
 	.fetched = fetched,
 	.handshake_failed = handshake_failed,
+	.refused = refused,
 };

@@ -22,6 +22,11 @@ static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, 
 	return mst_role_handshake_failed(env, MST_ROLE_MEF, p, why, detail);
 }
 
+static int refused(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why)
+{
+	return mst_role_refused(env, MST_ROLE_MEF, p, attempt, status, why);
+}
+
 const struct mst_role_ops mst_role_mef = {
 	.role = MST_ROLE_MEF,
 	.export_label = MST_LABEL_BOOTSTRAP,     /* spec 3.2: for registered keys as well */
@@ -30,4 +35,5 @@ const struct mst_role_ops mst_role_mef = {
 	.psk = false,
 	.handle = handle,
 	.handshake_failed = handshake_failed,
+	.refused = refused,
 };

@@ -1,0 +1,81 @@
+/* The keeper's decoder over a keeper that checks what reaches it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "keeper/keeper-wire.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+static int give(const char *id, struct mst_wrapped *ret)
+{
+	if (strlen(id) >= MST_ID_MAX)
+		abort();
+	memset(ret, 0, sizeof(*ret));
+	ret->n = 32;
+	return 0;
+}
+
+static int wrap(struct mst_keeper *k, uint32_t from, struct mst_view s, enum mst_key_purpose p, const char *id, struct mst_wrapped *ret)
+{
+	(void)k;
+	(void)from;
+	(void)s;
+	if (p == MST_PURPOSE_NONE || p > MST_PURPOSE_KM)
+		abort();
+	return give(id, ret);
+}
+
+static int create(struct mst_keeper *k, enum mst_key_purpose p, const char *id, struct mst_wrapped *ret)
+{
+	return wrap(k, 0, MST_VIEW_NONE, p, id, ret);
+}
+
+static int release(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, enum mst_key_purpose p,
+                   const char *id, enum mst_derive_how how, int suid, const char *target, uint32_t to, struct mst_wrapped *ret)
+{
+	(void)to;
+	if (w->n > MST_WRAPPED_MAX || a->what > MST_AUTH_SIGN || how > MST_DERIVE_USAGE || suid < 0 || strlen(target) >= MST_ID_MAX)
+		abort();
+	return wrap(k, 0, MST_VIEW_NONE, p, id, ret);
+}
+
+static int derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *id, enum mst_derive_how how,
+                  int suid, const char *target, enum mst_key_purpose np, const char *nid, struct mst_wrapped *ret)
+{
+	(void)suid;
+	if (w->n > MST_WRAPPED_MAX || how > MST_DERIVE_USAGE || strlen(target) >= MST_ID_MAX || wrap(k, 0, MST_VIEW_NONE, np, nid, ret))
+		abort();
+	return wrap(k, 0, MST_VIEW_NONE, p, id, ret);
+}
+
+static int sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs, uint8_t *sig, size_t cap, size_t *ret_n)
+{
+	(void)k;
+	if (a->what > MST_AUTH_SIGN || !tbs.n || tbs.n > MST_TBS_MAX || cap < 72)
+		abort();
+	memset(sig, 0, 72);
+	*ret_n = 72;
+	return 0;
+}
+
+static int ca_cert(struct mst_keeper *k, uint8_t *der, size_t cap, size_t *ret_n)
+{
+	(void)k;
+	(void)cap;
+	der[0] = 0x30;
+	*ret_n = 1;
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, derive, sign, ca_cert, NULL };
+	struct mst_keeper k = { &ops };
+	uint8_t out[MST_KEEPER_WIRE_MAX];
+	struct mst_writer w = mst_writer_of(out, sizeof(out));
+
+	(void)mst_keeper_serve(&k, (struct mst_view){ p, n }, &w);
+	if (!w.ok || w.n < 6)
+		abort();
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* The keeper across octets: every call arrives as it was made, every result comes back, garbage is denied. */
+#include "tests/support/cm.h"
+
+#include <stdio.h>
+
+#include "keeper/keeper-wire.h"
+
+static struct { char call[16], id[MST_ID_MAX], target[MST_ID_MAX]; uint32_t n; int suid, rc; uint64_t event; } seen;
+
+static int give(const char *call, const char *id, struct mst_wrapped *ret)
+{
+	strcpy(seen.call, call);
+	snprintf(seen.id, sizeof(seen.id), "%s", id);
+	*ret = (struct mst_wrapped){ { 1, 2, 3 }, 3 };
+	return seen.rc;
+}
+
+static int wrap(struct mst_keeper *k, uint32_t from, struct mst_view s, enum mst_key_purpose p, const char *id, struct mst_wrapped *ret)
+{
+	(void)k;
+	(void)p;
+	seen.n = from + (uint32_t)s.n;
+	return give("wrap", id, ret);
+}
+
+static int create(struct mst_keeper *k, enum mst_key_purpose p, const char *id, struct mst_wrapped *ret)
+{
+	(void)k;
+	seen.n = p;
+	return give("create", id, ret);
+}
+
+static int release(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, enum mst_key_purpose p,
+                   const char *id, enum mst_derive_how how, int suid, const char *target, uint32_t to, struct mst_wrapped *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_RELEASE && how == MST_DERIVE_USAGE && p == MST_PURPOSE_KE && w->n == 2);
+	assert_string_equal(a->to, "somebody");
+	seen.event = a->event;
+	seen.suid = suid;
+	seen.n = to;
+	strcpy(seen.target, target);
+	return give("release", id, ret);
+}
+
+static int derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *id, enum mst_derive_how how,
+                  int suid, const char *target, enum mst_key_purpose np, const char *nid, struct mst_wrapped *ret)
+{
+	(void)k;
+	(void)w;
+	(void)how;
+	assert_true(p == MST_PURPOSE_KE && np == MST_PURPOSE_KM);
+	assert_string_equal(nid, "new");
+	seen.suid = suid;
+	strcpy(seen.target, target);
+	return give("derive", id, ret);
+}
+
+static int sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs, uint8_t *sig, size_t cap, size_t *ret_n)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_SIGN && cap >= 72);
+	seen.n = (uint32_t)tbs.n;
+	memset(sig, 9, 70);
+	*ret_n = 70;
+	return seen.rc;
+}
+
+static int ca_cert(struct mst_keeper *k, uint8_t *der, size_t cap, size_t *ret_n)
+{
+	(void)k;
+	assert_true(cap >= 2000);
+	memset(der, 8, 2000);
+	*ret_n = 2000;
+	return 0;
+}
+
+static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, derive, sign, ca_cert, NULL };
+static struct mst_keeper local = { &local_ops };
+static int broken;
+
+static int carry(void *arg, struct mst_view q, uint8_t *answer, size_t cap, size_t *ret_n)
+{
+	struct mst_writer w = mst_writer_of(answer, cap);
+
+	(void)arg;
+	if (broken < 0)
+		return broken;
+	(void)mst_keeper_serve(&local, q, &w);
+	assert_true(w.ok);
+	*ret_n = w.n - (size_t)broken;
+	return 0;
+}
+
+static void calls(void **state)
+{
+	const struct mst_keeper_caller caller = { carry, NULL };
+	struct mst_authorisation rel = { MST_AUTH_RELEASE, "id", "somebody", 77 }, sig = { MST_AUTH_SIGN, "s", "t", 1 };
+	struct mst_wrapped w = { { 4, 5 }, 2 }, out = { { 0 }, 0 };
+	static uint8_t big[4096];
+	struct mst_keeper *k;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(mst_keeper_remote_new(&caller, &k), 0);
+	assert_int_equal(k->ops->wrap(k, 100, MST_VIEW_LIT("sealed"), MST_PURPOSE_KE, "w-id", &out), 0);
+	assert_true(seen.n == 106 && out.n == 3 && !strcmp(seen.id, "w-id"));
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c-id", &out), 0);
+	assert_true(seen.n == MST_PURPOSE_KM && !strcmp(seen.call, "create"));
+	assert_int_equal(k->ops->release(k, &rel, &w, MST_PURPOSE_KE, "r-id", MST_DERIVE_USAGE, 21, "maf.example.com", 6, &out), 0);
+	assert_true(seen.event == 77 && seen.suid == 21 && seen.n == 6 && !strcmp(seen.target, "maf.example.com"));
+	assert_int_equal(k->ops->derive(k, &w, MST_PURPOSE_KE, "d-id", MST_DERIVE_KM, 22, "x", MST_PURPOSE_KM, "new", &out), 0);
+	assert_true(seen.suid == 22 && !strcmp(seen.call, "derive"));
+	assert_int_equal(k->ops->sign(k, &sig, (struct mst_view){ big, MST_TBS_MAX }, big, 80, &n), 0);
+	assert_true(seen.n == MST_TBS_MAX && n == 70);
+	assert_int_equal(k->ops->sign(k, &sig, MST_VIEW_LIT("x"), big, 72, &n), 0);
+	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), 0);
+	assert_int_equal(n, 2000);
+	/* outcomes and faults come through; nothing is written then */
+	out.n = 0;
+	seen.rc = MST_KEEPER_DENIED;
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c", &out), MST_KEEPER_DENIED);
+	seen.rc = MST_FAULT_CRYPTO;
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c", &out), MST_FAULT_CRYPTO);
+	seen.rc = 0;
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_NONE, "c", &out), MST_KEEPER_DENIED);
+	broken = MST_FAULT_CLOSED;
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c", &out), MST_FAULT_CLOSED);
+	broken = 1;                       /* an octet is missing */
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c", &out), MST_FAULT_BUG);
+	broken = 0;
+	assert_int_equal(out.n, 0);
+	k->ops->close(k);
+}
+
+static void garbage(void **state)
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX];
+
+	(void)state;
+	for (unsigned op = 0; op < 256; op++)
+		for (size_t n = 0; n < 4; n++) {
+			uint8_t q[4] = { (uint8_t)op, 0xff, 0xff, 0xff };
+			struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+			if (op == 6 && n == 1)
+				continue;         /* ca_cert is complete with its one octet */
+			assert_false(mst_keeper_serve(&local, (struct mst_view){ q, n }, &w));
+			assert_true(w.n == 6 && b[3] == MST_KEEPER_DENIED);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(calls), cmocka_unit_test(garbage) };
+
+	return cmocka_run_group_tests_name("keeper-remote", tests, NULL, NULL);
+}
