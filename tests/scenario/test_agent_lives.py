@@ -58,9 +58,9 @@ def test_servers_that_are_away_change_nothing(installation):
         assert node.status()["state"] == "enrolled"
 
 
-def test_a_revoked_node_tries_to_come_back_and_may_when_released(installation):
-    """Lessons 5 and 3: a clear refusal leads to bootstrap by itself; that is refused for as long as the provider
-    says so, and nobody has to touch the node afterwards."""
+def test_a_suspended_node_comes_back_by_itself(installation):
+    """Lesson 5: while the subscription is suspended MAF and MEF both refuse; afterwards nobody has to touch the
+    node. The old credential is kept until there is a new one (lesson 4)."""
     installation.maker("acme")
     installation.subscription()
     node = installation.node(1)
@@ -68,15 +68,41 @@ def test_a_revoked_node_tries_to_come_back_and_may_when_released(installation):
     with node.running() as agent:
         key = enrolled(agent)
         agent.wait_log("checked .*result=good")
+        installation.muster("subscription", "suspend", "sub-1")
+        agent.wait_log("credential-lost")
+        agent.wait_log("instruction-failed reason=refused step=mef.register.*4128")
+        assert node.status()["credential"]["keyID"] == key, "kept until there is another"
+        installation.muster("subscription", "resume", "sub-1")
+        again = enrolled(agent)
+        assert node.agent("check").returncode == 0
+        assert active_at_maf(installation, node) == [again]
+
+
+def test_a_revoked_node_asks_again_and_is_refused(installation):
+    """Lesson 5: a clear answer leads to bootstrap by itself; there the provider's word counts. The node keeps
+    asking, more and more seldom, and says why it is not in."""
+    installation.maker("acme")
+    installation.subscription()
+    node = installation.node(1)
+    node.configure(add='check_every = "1s";\n')
+    with node.running() as agent:
+        enrolled(agent)
+        agent.wait_log("checked .*result=good")
         installation.muster("node", "revoke", node.id, "--reason", "stolen from a van")
         agent.wait_log("credential-lost")
-        agent.wait_log("instruction-failed reason=refused step=mef.register")
-        agent.wait_log("instruction-failed reason=refused step=mef.register")
+        for _ in range(2):
+            agent.wait_log("instruction-failed reason=refused step=mef.register")
         status = node.status()
         assert status["state"] in ("waiting", "bootstrapping"), status
         assert active_at_maf(installation, node) == []
-        installation.muster("node", "release", node.id, "--reason", "found again")
-        again = enrolled(agent)
-        assert again != key
-        assert node.agent("check").returncode == 0
-        assert active_at_maf(installation, node) == [again]
+    # the same after a restart, and the status says why without a running agent
+    with node.running() as agent:
+        agent.wait_log("instruction-failed reason=refused step=mef.register")
+    status = node.status()
+    assert [r["reason"] for r in status["reports"]] == ["refused"], status
+    assert status["reports"][0]["step"] == "mef.register"
+    attempt = status["attempt"]
+    assert attempt == attempt.lower()
+    refused = installation.events("--attempt", attempt)
+    assert refused and {e["what"] for e in refused} == {"mef.refused"}, refused
+    assert "revoked" in refused[-1]["why"], refused
