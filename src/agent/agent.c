@@ -141,8 +141,8 @@ static void trigger_or_say(struct agent *a, const char *why)
 	int r = agent_trigger_file(a, why, &d);
 
 	if (r)
-		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "field", d.field, "text", d.text,
-			  NULL);
+		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "file", a->cfg.bootstrap, "field", d.field,
+			  "text", d.text, NULL);
 	else
 		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);
 }

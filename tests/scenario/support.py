@@ -42,6 +42,7 @@ class Installation:
         self.mef, self.maf = f"mef.{sp}", f"maf.{sp}"
         self.mef_port, self.maf_port, self.metrics_port = free_port(), free_port(), free_port()
         self.process = None
+        self.wrap = []          # what musterd is started by: a namespace of its own, limits
         run(MUSTER, "init", self.dir, "--sp", sp, "--mef-port", self.mef_port, "--maf-port", self.maf_port,
             "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}")
         self.config = self.dir / "musterd.conf"
@@ -65,16 +66,17 @@ class Installation:
             os.unlink(notify)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind(notify)
-            ready.settimeout(START_SECONDS)
+            ready.settimeout(0.2)
             with open(self.log, "ab") as log:
-                self.process = subprocess.Popen([MUSTERD, "-c", str(self.config)], stdout=log, stderr=log,
+                self.process = subprocess.Popen([*self.wrap, MUSTERD, "-c", str(self.config)], stdout=log, stderr=log,
                                                 env={**os.environ, "NOTIFY_SOCKET": notify})
-            try:
-                while b"READY=1" not in ready.recv(4096):
-                    pass
-            except socket.timeout:
-                self.process.poll()
-                raise AssertionError(f"musterd is not ready ({self.process.returncode}):\n{self.log_text()}") from None
+            deadline, said = time.monotonic() + START_SECONDS, b""
+            while b"READY=1" not in said:
+                try:
+                    said = ready.recv(4096)
+                except socket.timeout:
+                    if self.process.poll() is not None or time.monotonic() > deadline:
+                        raise AssertionError(f"musterd is not ready ({self.process.returncode}):\n{self.log_text()}") from None
         return self
 
     def stop(self):
@@ -187,9 +189,11 @@ class Node:
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
 
-    def configure(self, add=""):
+    def configure(self, add="", ports=()):
+        """`ports`: more ports of the MEF's name, of those who say they are it."""
         dial = "".join(f'  {{ name = "{name}:{port}"; address = "127.0.0.1:{port}"; }},\n' for name, port in
-                       ((self.inst.mef, self.inst.mef_port), (self.inst.maf, self.inst.maf_port)))
+                       ((self.inst.mef, self.inst.mef_port), (self.inst.maf, self.inst.maf_port),
+                        *((self.inst.mef, p) for p in ports)))
         (self.dir / "muster-agent.conf").write_text(
             'state = "state";\nkey_file = "state.key";\ncertificate = "node.pem";\nkey = "node.key";\nanchors = "anchors.pem";\n'
             'bootstrap = "instructions.json";\nrun = "run";\nbackoff_first = "1s";\nbackoff_max = "2s";\n'
