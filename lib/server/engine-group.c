@@ -180,28 +180,24 @@ static void count_lost(struct engine *e, struct work **w, size_t n)
 			e->lost_since = (mst_time)time(NULL);
 }
 
-static int tell_lost(struct engine *e, unsigned *told)
+/* In a transaction of its own: what only reads must not fail for want of room for this. */
+static void tell_lost(struct engine *e)
 {
 	struct mst_event v = { .when = (mst_time)time(NULL), .outcome = MST_RSC_INTERNAL, .role = "server",
-		.what = "server.decisions-lost", .who = "engine" };
+			       .what = "server.decisions-lost", .who = "engine" };
 	char since[16];
 	struct mst_writer w = mst_writer_of(since, sizeof(since));
-	int r;
 
 	mst_put_timestamp(&w, e->lost_since);
 	mst_put_nul(&w);
-	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost, w.ok ? since : "-",
-	         e->lost_why);
-	/* what only reads must not fail for want of room for this */
-	r = mst_store_mark(e->store);
-	if (r)
-		return r;
-	r = mst_store_event_append(e->store, &v);
-	if (!r)
-		return mst_store_release(e->store);
-	mst_store_undo(e->store);
-	*told = 0;
-	return 0;
+	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost,
+		 w.ok ? since : "-", e->lost_why);
+	if (mst_store_begin(e->store))
+		return;
+	if (mst_store_event_append(e->store, &v) || mst_store_commit(e->store))
+		mst_store_rollback(e->store);
+	else
+		e->lost = 0;
 }
 
 static void failed(struct engine *e, struct work *w, int fault)
@@ -218,14 +214,9 @@ static void failed(struct engine *e, struct work *w, int fault)
 static int transact(struct engine *e, struct work **w, size_t n)
 {
 	int r = mst_store_begin(e->store);
-	unsigned told = e->lost;
 
-	if (!r && told)
-		r = tell_lost(e, &told);
-	if (r) {
-		mst_store_rollback(e->store);
+	if (r)
 		return r;
-	}
 	for (size_t i = 0; i < n; i++) {
 		r = mst_store_mark(e->store);
 		if (r)
@@ -250,7 +241,6 @@ static int transact(struct engine *e, struct work **w, size_t n)
 	if (r)
 		return r;
 	mst_crash_pass(&e->u.crash, MST_CRASH_COMMIT_AFTER);
-	e->lost -= told;
 	return 0;
 }
 
@@ -381,6 +371,8 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 {
 	size_t k = 0;
 
+	if (e->lost)
+		tell_lost(e);
 	for (size_t i = 0; i < n; i++) {        /* whose asker is gone need not be decided */
 		if (w[i]->kind != WORK_FETCHED && !engine_link(e, w[i]->client, w[i]->gen))
 			w[i]->failed = true;
