@@ -9,7 +9,7 @@
 
 #define TOKEN .check = mst_check_token, .expects = MST_EXPECTS_TOKEN
 #define FQDN .check = mst_check_fqdn, .expects = MST_EXPECTS_FQDN
-#define FIELDS(rows) .field = rows, .n = MST_COUNT(rows)
+#define FIELDS(rows) .field = (rows), .n = MST_COUNT(rows)
 /* keys of our own in a client's hands (spec 4.4.1 Key Value) are never shorter than 128 bits */
 #define KEY_MIN 16
 

@@ -412,7 +412,7 @@ static void test_steps(void **state)
 	enrolee_saved(&e, now, UTC);
 	expect_step("maf.activated");
 	opened();
-	expect_step("maf.retrieve");
+	expect_step("maf.registration");
 	answer(2000, MAF_REG);
 	expect_step("node.save");
 	enrolee_saved(&e, now, UTC);

@@ -53,7 +53,7 @@ static const struct { const char *text, *words; } steps[ENROLEE_STEP__COUNT] = {
 	[ENROLEE_STEP_MAF_OPEN] = { "maf.open", "opening the session with the MAF, by the new key" },
 	[ENROLEE_STEP_MAF_REGISTER] = { "maf.register", "registering with the MAF" },
 	[ENROLEE_STEP_MAF_REOPEN] = { "maf.activated", "using the credential for the first time" },
-	[ENROLEE_STEP_MAF_RETRIEVE] = { "maf.retrieve", "reading the registration back from the MAF" },
+	[ENROLEE_STEP_MAF_RETRIEVE] = { "maf.registration", "reading the registration back from the MAF" },
 	[ENROLEE_STEP_PROMOTE] = { "node.promote", "replacing the old credential" },
 };
 

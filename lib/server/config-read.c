@@ -192,8 +192,6 @@ static bool store_text(struct walk *w, const config_setting_t *s, const struct m
 	}
 	if (!*v)
 		want = "it may not be empty";
-	else if (it->type == MST_CONF_T_TEXT)
-		fits = put_text(out, it->cap, v, "", "");
 	else if (it->type == MST_CONF_T_PATH)
 		fits = put_path(w, out, it->cap, "", v);
 	else if (it->type == MST_CONF_T_ADDRESS && !good_address(v))

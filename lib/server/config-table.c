@@ -14,7 +14,7 @@ static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL 
 	.count = offsetof(struct mst_conf, n), .max = MST_COUNT(((struct mst_conf *)0)->m)
 #define MUST (MST_CONF_NEEDED | MST_CONF_FIXED)
 #define ELEM(S, m) .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m)
-#define RANGE(lo, hi) .least = lo, .most = hi
+#define RANGE(lo, hi) .least = (lo), .most = (hi)
 #define DAY INT64_C(86400)
 
 const struct mst_conf_item mst_conf_items[] = {

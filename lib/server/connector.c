@@ -93,7 +93,7 @@ static enum mst_fetch_end take_key(struct connector *c, const struct job *j, str
 	uint8_t scratch[8192];
 	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
 	enum mst_fetch_end end = MST_FETCH_MALFORMED;
-	struct mst_view credential = MST_VIEW_NONE, enrolee = MST_VIEW_NONE;
+	struct mst_view credential, enrolee;
 	struct mst_fetched f = { 0 };
 	struct mst_key_reg k = { 0 };
 	struct mst_diag d = { 0 };

@@ -19,9 +19,8 @@ static bool single(const struct supervisor *s)
 /* In the new process: control becomes fd 3, the listening sockets follow, everything else closes itself. */
 static void become(struct child *c, int control, pid_t parent)
 {
-	char kind[40], name[48], role[24], sockets[24];
-	char *argv[] = { (char[]){ "musterd" }, kind, name, role, sockets,
-	                 c->metrics_socket ? (char[]){ "--metrics-socket" } : NULL, NULL };
+	char self[] = "musterd", kind[40], name[48], role[24], sockets[24], metrics[] = "--metrics-socket";
+	char *argv[] = { self, kind, name, role, sockets, c->metrics_socket ? metrics : NULL, NULL };
 	int high[MST_UNIT_SOCKETS + 1];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

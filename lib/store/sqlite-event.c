@@ -87,6 +87,7 @@ int sq_event_list(struct mst_store *s, const struct mst_event_filter *f,
 	int at = snprintf(sql, sizeof(sql), "SELECT " EVENT_COLS " FROM event WHERE seq > ?1");
 	int r;
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): `value` is an initialiser in braces */
 #define WHERE(on, text, value)                                                                               \
 	if (on) {                                                                                            \
 		arg_of[n++] = (struct sq_arg)value;                                                          \

@@ -139,8 +139,8 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 int sq_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead,
 	   const struct sq_col *col, size_t n_col, const void *row)
 {
-	sqlite3_stmt *st;
-	bool own;
+	sqlite3_stmt *st = NULL;
+	bool own = false;
 	int rc, r = sq_may_write(q);
 
 	if (!r)

@@ -22,7 +22,7 @@ static const struct {
 
 int mst_store_open(const char *url, struct mst_store **ret_s, struct mst_diag *d)
 {
-	struct mst_diag none;
+	struct mst_diag none = { 0 };
 
 	d = d ? d : &none;
 	mst_diag_set(d, 0, "", "", NULL);

@@ -400,11 +400,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	c->running = true;
-	if (c->state == CONNECTING && next_address(c, MST_TLS_UNREACHABLE, "no answer in time"))
+	if ((c->state == CONNECTING && next_address(c, MST_TLS_UNREACHABLE, "no answer in time")) ||
+	    (c->state == HANDSHAKE && next_address(c, MST_TLS_TIMEOUT, "handshake not finished in time"))) {
 		run(c);
-	else if (c->state == HANDSHAKE && next_address(c, MST_TLS_TIMEOUT, "handshake not finished in time"))
-		run(c);
-	else {
+	} else {
 		if (c->state != ENDED)
 			(void)end(c, MST_TLS_TIMEOUT, c->state == RESOLVING ? "name not resolved in time" :
 			          "no whole response in time");

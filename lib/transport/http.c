@@ -156,6 +156,7 @@ static unsigned count(const struct mst_http_parser *p, const char *name, struct 
 /* RFC 9112 3.2: exactly one, and nothing but a host and a port in it. */
 static int check_host(struct mst_http_parser *p)
 {
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]~%";
 	struct mst_view host;
 	unsigned n = count(p, "host", &host);
 
@@ -164,7 +165,7 @@ static int check_host(struct mst_http_parser *p)
 	if (host.n == 0 || host.n > 300)
 		return bad(p, 400, "Host", "want host or host:port");
 	for (size_t i = 0; i < host.n; i++)
-		if (!memchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]~%", host.p[i], 70))
+		if (!memchr(allowed, host.p[i], sizeof(allowed) - 1))
 			return bad(p, 400, "Host", "octet not allowed; want host or host:port");
 	return 0;
 }

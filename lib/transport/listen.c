@@ -128,7 +128,11 @@ int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_p
 	freeaddrinfo(list);
 	if (r)
 		return refuse(d, address, "cannot listen", r);
-	(void)getsockname(fd, (struct sockaddr *)&a, &n);
+	if (getsockname(fd, (struct sockaddr *)&a, &n)) {
+		r = errno;
+		close(fd);
+		return refuse(d, address, "cannot listen", r);
+	}
 	*ret_port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port :
 	                                            ((struct sockaddr_in *)&a)->sin_port);
 	*ret_fd = fd;

@@ -106,7 +106,7 @@ static int add_anchors(SSL_CTX *ssl, const struct mst_tls_config *cfg, struct ms
 
 static int add_crls(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
 {
-	c->crl = calloc(cfg->n_crls ? cfg->n_crls : 1, sizeof(*c->crl));
+	c->crl = calloc(cfg->n_crls ? cfg->n_crls : 1, sizeof(c->crl[0]));   /* NOLINT(bugprone-sizeof-expression): an array of pointers */
 	if (!c->crl)
 		return MST_FAULT_MEMORY;
 	for (size_t i = 0; i < cfg->n_crls; i++) {

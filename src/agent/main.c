@@ -75,9 +75,9 @@ static void usage(FILE *f)
 	for (size_t i = 0; i < MST_COUNT(commands); i++)
 		fprintf(f, "  %s\n", commands[i].help);
 	fprintf(f,
-		"\n  -c FILE   configuration (default %s)\n  --check   read configuration and the files it "
+		"\n  -c, --config FILE   configuration (default %s)\n  --check             read configuration and the files it "
 		"names, and say what is wrong\n"
-		"  --version\n",
+		"  --help, --version\n",
 		DEFAULT_CONFIG);
 }
 

@@ -240,7 +240,7 @@ static void test_record(void **state)
 {
 	static const char *const arrows[] = { "mef.open", "mef.register", "mef.command", "mef.config",
 					      "mef.key-register", "node.save", "maf.open", "maf.register",
-					      "node.save", "maf.activated", "maf.retrieve", "node.save",
+					      "node.save", "maf.activated", "maf.registration", "node.save",
 					      "node.promote" };
 	const char *conf = mock_config(m, "rec", mock_instruction(m), "");
 	json_t *s = status_of(conf), *steps, *reports;

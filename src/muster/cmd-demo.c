@@ -130,13 +130,16 @@ int cmd_demo(struct muster *m, int argc, char **argv)
 	const char *nodes = "200", *dir = NULL, *bin = NULL;
 	bool keep = false;
 	const struct opt opts[] = { { "nodes", &nodes, NULL }, { "dir", &dir, NULL }, { "bin", &bin, NULL }, { "keep", NULL, &keep } };
-	struct demo *d = calloc(1, sizeof(*d));
+	struct demo *d;
 	char *end;
 	int r;
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
-	if (argc < 0 || !d)
+	if (argc < 0)
 		return EXIT_USAGE;
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return EXIT_FAULT;
 	d->m = m;
 	d->nodes = strtoul(nodes, &end, 10);
 	if (argc || *end || d->nodes < 2 || d->nodes > 99999) {

@@ -17,8 +17,6 @@
 #define READY_MS 30000
 #define AT_ONCE 8
 
-extern char **environ;
-
 /* Beside this program, in the build tree's places, or on the PATH. */
 static bool find_program(const char *name, const char *bin, const char *tree, char out[4096])
 {

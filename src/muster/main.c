@@ -9,12 +9,13 @@
 #include "muster/version.h"
 
 static const struct command commands[] = {
-	{ "init", cmd_init, "DIR [--sp FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--processes split|single]",
+	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--processes split|single] "
+	  "[--metrics ADDR]",
 	  "make a complete local installation: CA, roles, store, configuration" },
 	{ "node", cmd_node, "add|import|list|show|revoke|release …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|suspend|resume|end …", "M2M service subscriptions" },
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
-	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--since TIME] [--limit N] | verify",
+	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since TIME] [--limit N] | verify",
 	  "what happened: who, what, why" },
 	{ "status", cmd_status, "[--wait SECONDS]", "the installation at a glance" },
 	{ "doctor", cmd_doctor, "", "look for what is missing or wrong, and say what to do" },
@@ -29,6 +30,7 @@ static void help(void)
 	say("\n  -C DIR         the installation (default: the current directory)");
 	say("  --socket PATH  the admin socket (default: DIR/run/admin.sock)");
 	say("  --json         answers as JSON");
+	say("  --help, --version");
 	say("\n`muster COMMAND --help` tells more. Exit status: 0 done, 1 refused, 2 usage, 3 fault.");
 }
 
@@ -79,7 +81,7 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	}
 	running = c;
 	running_prefix = prefix;
-	if (argc > 1 && strcmp(argv[1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert) {
+	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;

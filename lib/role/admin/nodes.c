@@ -134,7 +134,7 @@ int admin_node_add(struct admin *q)
 {
 	struct admin_node_input in;
 	struct mst_diag d = { 0 };
-	int rsc, r = add_marked(q, q->body, &in, &rsc, &d);
+	int rsc = MST_RSC_INTERNAL, r = add_marked(q, q->body, &in, &rsc, &d);
 
 	if (r < 0)
 		return r;

@@ -28,7 +28,8 @@ static void bind(struct mst_who *w, enum mst_id_kind kind, const char *value)
 	if (w->n_name == MST_WHO_NAMES)
 		return;
 	w->name[w->n_name].kind = kind;
-	MST_STR_SET(w->name[w->n_name++].value, value);
+	MST_STR_SET(w->name[w->n_name].value, value);
+	w->n_name++;
 }
 
 static int bind_row(void *arg, const struct mst_identity *row)

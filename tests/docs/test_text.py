@@ -1,0 +1,159 @@
+"""Nothing that is written down is untrue: names of files, options, versions, manual pages."""
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from support import AGENT, BUILD, MUSTER, MUSTERD, run
+
+SOURCE = pathlib.Path(os.environ.get("MST_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+PAGES = sorted(p.name.removesuffix(".scd") for p in (SOURCE / "man").glob("*.scd"))
+PROSE = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
+OPTION = re.compile(r"(?<![\w-])(--?[a-zA-Z][a-z-]*)")
+
+
+def page_text(page):
+    """A manual page without scdoc's marks."""
+    text = (SOURCE / "man" / f"{page}.scd").read_text()
+    return text.replace("\\", "").replace("*", "").replace("++\n", "\n")
+
+
+def section(page, title):
+    return re.search(rf"^# {title}\n(.*?)(?=^# |\Z)", page_text(page), re.M | re.S).group(1)
+
+
+def terms(page, title):
+    """The entries of a section: its lines that are not indented and are followed by one that is."""
+    return re.findall(r"^(?!\t)(\S.*)\n(?=\t)", section(page, title), re.M)
+
+
+def options(text):
+    return set(OPTION.findall(re.sub(r"_[^_\s]+_", "X", text)))
+
+
+def usage(*command):
+    return run(*command, "--help").stdout
+
+
+def leaves():
+    """Every command of muster with its usage line, as its help tells them."""
+    for name in re.findall(r"^  ([a-z]+) ", usage(MUSTER), re.M):
+        said = usage(MUSTER, name)
+        group = re.findall(r"^  muster (\S+ \S+) ?(.*)$", said, re.M)
+        yield from group or [(name, re.match(rf"usage: muster {name} ?(.*)", said).group(1))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_manual_page_has_no_warning(page, tmp_path):
+    env = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "100"}
+    source = (SOURCE / "man" / f"{page}.scd").read_text()
+    built = run("scdoc", stdin=source, env=env)
+    assert not built.stderr
+    assert built.stdout == (BUILD / "man" / page).read_text(), "the page in the build tree is another one"
+    shown = run("man", "--warnings", "-E", "UTF-8", "-l", str(BUILD / "man" / page), env=env)
+    assert not shown.stderr
+    assert "NAME" in shown.stdout and "SEE ALSO" in shown.stdout
+
+
+def test_pages_refer_to_pages_that_exist():
+    for page in PAGES:
+        for name, number in re.findall(r"\b(muster[a-z.-]*)\((\d)\)", page_text(page)):
+            assert f"{name}.{number}" in PAGES, f"{page} refers to {name}({number})"
+
+
+def test_every_page_is_built():
+    assert {f"{p}" for p in PAGES} == {"muster.1", "muster-agent.1", "musterd.8", "musterd.conf.5"}
+    assert all((BUILD / "man" / p).exists() for p in PAGES)
+
+
+def test_muster_commands_stand_in_the_page_and_in_help():
+    said = dict(leaves())
+    # "subscription list, show ID, end ID": several commands in one entry
+    written = {}
+    for entry in terms("muster.1", "COMMANDS"):
+        first, *more = entry.split(", ")
+        words = re.match(r"[a-z]+( [a-z]+)?(?= |$)", first).group(0)
+        written[words] = first
+        for other in more:
+            written[f"{words.split()[0]} {other.split()[0]}"] = other
+    verify = written.pop("events verify")
+    assert "verify" in said["events"] and not options(verify)
+    assert set(written) == set(said)
+    for name, entry in written.items():
+        assert options(entry) == options(said[name]), f"muster {name}: page {entry!r}, help {said[name]!r}"
+
+
+def test_muster_general_options():
+    assert {w for t in terms("muster.1", "OPTIONS") for w in options(t)} == options(usage(MUSTER))
+
+
+def test_every_command_explains_itself():
+    for name, _ in leaves():
+        assert usage(MUSTER, *name.split()).startswith(f"usage: muster {name}")
+    assert usage(MUSTER, "events", "verify").startswith("usage: muster events")
+
+
+def test_musterd_options():
+    said = options(usage(MUSTERD))
+    assert {w for t in terms("musterd.8", "OPTIONS") for w in options(t)} == said
+    assert options(section("musterd.8", "SYNOPSIS")) <= said
+
+
+def test_agent_options():
+    said = options(usage(AGENT))
+    entries = terms("muster-agent.1", "COMMANDS") + terms("muster-agent.1", "OPTIONS")
+    assert {w for t in entries for w in options(t)} == said
+    assert options(section("muster-agent.1", "SYNOPSIS")) <= said
+
+
+@pytest.mark.parametrize("program", [MUSTER, MUSTERD, AGENT])
+def test_documented_options_work(program):
+    version = re.search(r"version: '([^']+)'", (SOURCE / "meson.build").read_text()).group(1)
+    assert run(program, "--version").stdout == f"{pathlib.Path(program).name} {version}\n"
+    assert run(program, "--no-such-option", check=False).returncode == 2
+
+
+def test_every_setting_of_musterd_is_explained(tmp_path):
+    run(MUSTER, "init", tmp_path / "i", "--sp", "sp.example.com")
+    said = run(MUSTERD, "-c", tmp_path / "i/musterd.conf", "--print-config").stdout
+    groups, names = [], set()
+    for line in said.splitlines():
+        got = re.match(r"\s*(\w+) = (.*)$", line)
+        if got:
+            names.add(".".join([*groups, got.group(1)]))
+            if got.group(2).endswith("{"):
+                groups.append(got.group(1))
+        elif line.strip().startswith("}") and groups and "(" not in line:
+            groups.pop()
+    assert {"mef.fqdn", "log.level", "admin.listen"} <= names
+    page = page_text("musterd.conf.5")
+    missing = [n for n in names if not re.search(rf"^{re.escape(n)}\b", page, re.M)]
+    assert not missing
+
+
+def test_changelog_has_this_version():
+    version = re.search(r"version: '([^']+)'", (SOURCE / "meson.build").read_text()).group(1)
+    first = re.search(r"^## (\S+)", (SOURCE / "CHANGELOG.md").read_text(), re.M).group(1)
+    assert first == version
+
+
+@pytest.mark.parametrize("name", PROSE)
+def test_named_files_exist(name):
+    text = (SOURCE / name).read_text()
+    targets = {t.split("#")[0] for t in re.findall(r"\]\(([^)]+)\)", text) if "://" not in t}
+    targets |= {t for t in re.findall(r"`([^`\s]+)`", text) if re.match(r"(lib|src|doc|tools|tests|fuzz|sql|conf|man|include)/", t)}
+    for target in filter(None, targets):
+        several = re.match(r"(.*)\{(.*)\}(.*)", target)
+        for one in [several[1] + m + several[3] for m in several[2].split(",")] if several else [target]:
+            assert list(SOURCE.glob(one)), f"{name} names {one}"
+
+
+@pytest.mark.parametrize("name", PROSE)
+def test_named_make_targets_exist(name):
+    rules = set(re.findall(r"^([a-z]+):", (SOURCE / "Makefile").read_text(), re.M))
+    said = set(re.findall(r"(?:^|`)make ([a-z]+)", (SOURCE / name).read_text(), re.M))
+    assert said <= rules
+    listed = set(re.findall(r"make ([a-z]+)", run("make", "-s", "-C", SOURCE, "help").stdout))
+    assert listed <= rules
