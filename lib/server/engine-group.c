@@ -338,8 +338,10 @@ static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 	e->u.m.v[MST_M_PSK_ASKS]++;
 	if (!r)
 		e->u.m.v[MST_M_PSK_UNKNOWN]++;
-	else if (release_to(e, r, e->client[client].who.channel, &k))
-		return; /* our own trouble is not "unknown": the handshake's deadline ends it (lesson 6) */
+	else if (release_to(e, r, e->client[client].who.channel, &k)) {
+		engine_psk_busy(e, client, gen, id);
+		return;
+	}
 	mst_put_psk_answer(&out, &k);
 	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }
@@ -348,9 +350,9 @@ static void after_psk(struct engine *e, struct work *w)
 {
 	struct mst_psk_ask q;
 
-	if (w->failed)
-		return;
-	if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
+	if (w->failed || w->outcome == MST_PSK_BUSY)
+		engine_psk_busy(e, w->client, w->gen, w->id);
+	else if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
 		engine_fetch_start(e, w, &q);
 	else
 		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release);
@@ -362,8 +364,12 @@ static void after_fetched(struct engine *e, struct work *w)
 
 	if (!p)
 		return;
-	for (struct waiter *t = p->waiters; t && !w->failed; t = t->next)
-		send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release);
+	for (struct waiter *t = p->waiters; t; t = t->next) {
+		if (w->failed || w->outcome == MST_PSK_BUSY)
+			engine_psk_busy(e, t->client, t->gen, t->id);
+		else
+			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release);
+	}
 	engine_fetch_end(e, p);
 }
 
