@@ -79,6 +79,27 @@ enum enrolee_point {
 const char *enrolee_point_text(enum enrolee_point p);        /* "mef-registered"; "" for NOTHING */
 enum enrolee_point enrolee_point_of(const char *name); /* ENROLEE_AT_NOTHING when there is no such point */
 
+/* What is going on just now: an arrow of the picture, or work at home. The names are those of the events that
+ * the servers write for the same arrow, so the two can be laid side by side. */
+enum enrolee_step {
+	ENROLEE_STEP_NONE,
+	ENROLEE_STEP_MEF_OPEN,
+	ENROLEE_STEP_MEF_REGISTER,
+	ENROLEE_STEP_MEF_COMMAND,
+	ENROLEE_STEP_MEF_CONFIG,
+	ENROLEE_STEP_MEF_KEY,
+	ENROLEE_STEP_SAVE,
+	ENROLEE_STEP_MAF_OPEN,       /* TLS as KeID: the MAF fetches the key meanwhile */
+	ENROLEE_STEP_MAF_REGISTER,
+	ENROLEE_STEP_MAF_REOPEN,     /* TLS as KmID */
+	ENROLEE_STEP_MAF_RETRIEVE,
+	ENROLEE_STEP_PROMOTE,
+	ENROLEE_STEP__COUNT
+};
+const char *enrolee_step_text(enum enrolee_step s);   /* "mef.register"; "" for NONE */
+const char *enrolee_step_words(enum enrolee_step s);  /* "registering with the MEF", for people */
+enum enrolee_step enrolee_step_of(const char *name);  /* NONE when there is no such step */
+
 enum enrolee_want {
 	ENROLEE_WANT_NOTHING, /* ended, or never started */
 	ENROLEE_WANT_OPEN,    /* open enrolee_session(), then enrolee_opened() or enrolee_lost() */
@@ -170,6 +191,7 @@ void enrolee_tick(struct enrolee *e, mst_ms now, mst_time utc);
 enum enrolee_want enrolee_want(const struct enrolee *e);
 enum enrolee_state enrolee_state(const struct enrolee *e);
 enum enrolee_point enrolee_point(const struct enrolee *e);       /* the last one reached */
+enum enrolee_step enrolee_step(const struct enrolee *e);         /* NONE when idle or ended */
 mst_ms enrolee_deadline(const struct enrolee *e);
 struct enrolee_session enrolee_session(const struct enrolee *e);
 const struct mst_request *enrolee_request(const struct enrolee *e);

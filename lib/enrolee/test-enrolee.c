@@ -376,6 +376,51 @@ static void test_points_have_names(void **state)
 	assert_int_equal(enrolee_point_of(""), ENROLEE_AT_NOTHING);
 }
 
+static void expect_step(const char *name)
+{
+	assert_string_equal(enrolee_step_text(enrolee_step(&e)), name);
+}
+
+/* Every arrow has its name while it is under way: what a failing run is told by (lesson 20). */
+static void test_steps(void **state)
+{
+	(void)state;
+	for (int s = ENROLEE_STEP_NONE + 1; s < ENROLEE_STEP__COUNT; s++) {
+		assert_int_equal(enrolee_step_of(enrolee_step_text((enum enrolee_step)s)), s);
+		assert_true(enrolee_step_words((enum enrolee_step)s)[0]);
+	}
+	assert_int_equal(enrolee_step_of("mef.lunch"), ENROLEE_STEP_NONE);
+	reach(ENROLEE_IDLE);
+	expect_step("");
+	assert_true(start(&instruction, NULL));
+	expect_step("mef.open");
+	opened();
+	expect_step("mef.register");
+	answer(2001, MEF_REG);
+	expect_step("mef.command");
+	answer(2000, NO_MORE);
+	expect_step("mef.config");
+	answer(2000, CFG);
+	expect_step("mef.key-register");
+	answer(2001, KEY);
+	expect_step("node.save");
+	enrolee_saved(&e, now, UTC);
+	expect_step("maf.open");
+	opened();
+	expect_step("maf.register");
+	answer(2001, MAF_REG);
+	enrolee_saved(&e, now, UTC);
+	expect_step("maf.activated");
+	opened();
+	expect_step("maf.registration");
+	answer(2000, MAF_REG);
+	expect_step("node.save");
+	enrolee_saved(&e, now, UTC);
+	expect_step("node.promote");
+	enrolee_saved(&e, now, UTC);
+	expect_step("");
+}
+
 static void test_peer(void **state)
 {
 	static const char *const bad[] = { "",
@@ -418,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_unsupported),
 		cmocka_unit_test(test_every_cell),
 		cmocka_unit_test(test_points_have_names),
+		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_peer),
 	};
 

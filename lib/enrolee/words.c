@@ -42,6 +42,75 @@ enum enrolee_point enrolee_point_of(const char *name)
 	return ENROLEE_AT_NOTHING;
 }
 
+static const struct { const char *text, *words; } steps[ENROLEE_STEP__COUNT] = {
+	[ENROLEE_STEP_NONE] = { "", "" },
+	[ENROLEE_STEP_MEF_OPEN] = { "mef.open", "opening the session with the MEF, by certificate" },
+	[ENROLEE_STEP_MEF_REGISTER] = { "mef.register", "registering with the MEF" },
+	[ENROLEE_STEP_MEF_COMMAND] = { "mef.command", "asking the MEF for commands" },
+	[ENROLEE_STEP_MEF_CONFIG] = { "mef.config", "asking the MEF for the configuration" },
+	[ENROLEE_STEP_MEF_KEY] = { "mef.key-register", "registering the key at the MEF" },
+	[ENROLEE_STEP_SAVE] = { "node.save", "saving what was learnt" },
+	[ENROLEE_STEP_MAF_OPEN] = { "maf.open", "opening the session with the MAF, by the new key" },
+	[ENROLEE_STEP_MAF_REGISTER] = { "maf.register", "registering with the MAF" },
+	[ENROLEE_STEP_MAF_REOPEN] = { "maf.activated", "using the credential for the first time" },
+	[ENROLEE_STEP_MAF_RETRIEVE] = { "maf.registration", "reading the registration back from the MAF" },
+	[ENROLEE_STEP_PROMOTE] = { "node.promote", "replacing the old credential" },
+};
+
+const char *enrolee_step_text(enum enrolee_step s)
+{
+	return (unsigned)s < ENROLEE_STEP__COUNT ? steps[s].text : "?";
+}
+
+const char *enrolee_step_words(enum enrolee_step s)
+{
+	return (unsigned)s < ENROLEE_STEP__COUNT ? steps[s].words : "?";
+}
+
+enum enrolee_step enrolee_step_of(const char *name)
+{
+	for (unsigned s = ENROLEE_STEP_NONE + 1; s < ENROLEE_STEP__COUNT; s++) {
+		if (mst_view_eq_str(mst_view_str(name), steps[s].text))
+			return (enum enrolee_step)s;
+	}
+	return ENROLEE_STEP_NONE;
+}
+
+static enum enrolee_step mef_step(enum mmef_state s)
+{
+	static const enum enrolee_step step[MMEF_STATE__COUNT] = {
+		[MMEF_REGISTERING] = ENROLEE_STEP_MEF_REGISTER, [MMEF_COMMANDING] = ENROLEE_STEP_MEF_COMMAND,
+		[MMEF_REPORTING] = ENROLEE_STEP_MEF_COMMAND, [MMEF_CONFIGURING] = ENROLEE_STEP_MEF_CONFIG,
+		[MMEF_KEYING] = ENROLEE_STEP_MEF_KEY,
+	};
+
+	return (unsigned)s < MMEF_STATE__COUNT ? step[s] : ENROLEE_STEP_NONE;
+}
+
+enum enrolee_step enrolee_step(const struct enrolee *e)
+{
+	switch (e->state) {
+	case ENROLEE_MEF:
+		return e->session_open ? mef_step(mmef_state(&e->machine.mef)) : ENROLEE_STEP_MEF_OPEN;
+	case ENROLEE_MAF:
+		return e->session_open ? ENROLEE_STEP_MAF_REGISTER : ENROLEE_STEP_MAF_OPEN;
+	case ENROLEE_CONFIRMING:
+		return e->session_open ? ENROLEE_STEP_MAF_RETRIEVE : ENROLEE_STEP_MAF_REOPEN;
+	case ENROLEE_SAVING_KEY:
+	case ENROLEE_SAVING_KMID:
+	case ENROLEE_SAVING_PROOF:
+		return ENROLEE_STEP_SAVE;
+	case ENROLEE_PROMOTING:
+		return ENROLEE_STEP_PROMOTE;
+	case ENROLEE_IDLE:
+	case ENROLEE_DONE:
+	case ENROLEE_FAILED:
+	case ENROLEE_STATE__COUNT:
+		break;
+	}
+	return ENROLEE_STEP_NONE;
+}
+
 const struct mst_request *enrolee_request(const struct enrolee *e)
 {
 	if (e->state == ENROLEE_MEF)

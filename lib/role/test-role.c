@@ -134,6 +134,11 @@ static void whole_enrolment(void **state)
 	assert_int_equal(r.releases, 0);
 	assert_int_equal(rig_lookup(&r, keid, &a), MST_PSK_FETCH);
 	assert_int_equal(fetch(0xa1), 2000);
+	/* the log says whose key went out, not only to whom */
+	assert_true(rig_last_event(&r, &e));
+	assert_string_equal(e.what, "mef.fetch");
+	assert_int_equal(e.node, r.node);
+	assert_non_null(strstr(e.why, keid));
 	assert_int_equal(r.releases, 1);
 	assert_memory_equal(r.text + r.a.release.at - 1, "\"\"", 2);    /* where the listener writes the key */
 	assert_non_null(strstr(r.text, "\"status\":true"));

@@ -180,18 +180,28 @@ static void count_lost(struct engine *e, struct work **w, size_t n)
 			e->lost_since = (mst_time)time(NULL);
 }
 
-static int tell_lost(struct engine *e)
+static int tell_lost(struct engine *e, unsigned *told)
 {
 	struct mst_event v = { .when = (mst_time)time(NULL), .outcome = MST_RSC_INTERNAL, .role = "server",
 		.what = "server.decisions-lost", .who = "engine" };
 	char since[16];
 	struct mst_writer w = mst_writer_of(since, sizeof(since));
+	int r;
 
 	mst_put_timestamp(&w, e->lost_since);
 	mst_put_nul(&w);
 	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost, w.ok ? since : "-",
 	         e->lost_why);
-	return mst_store_event_append(e->store, &v);
+	/* what only reads must not fail for want of room for this */
+	r = mst_store_mark(e->store);
+	if (r)
+		return r;
+	r = mst_store_event_append(e->store, &v);
+	if (!r)
+		return mst_store_release(e->store);
+	mst_store_undo(e->store);
+	*told = 0;
+	return 0;
 }
 
 static void failed(struct engine *e, struct work *w, int fault)
@@ -211,7 +221,7 @@ static int transact(struct engine *e, struct work **w, size_t n)
 	unsigned told = e->lost;
 
 	if (!r && told)
-		r = tell_lost(e);
+		r = tell_lost(e, &told);
 	if (r) {
 		mst_store_rollback(e->store);
 		return r;
@@ -286,8 +296,21 @@ static int release_to(struct engine *e, const struct mst_release *r, uint32_t ch
 	return rc;
 }
 
+/* A peer learns that something failed; the operator's own commands say what. */
+static struct mst_view words_for_operator(const struct engine *e, char *text, size_t cap)
+{
+	struct mst_writer w = mst_writer_of(text, cap);
+
+	mst_put_str(&w, "{\"error\":{\"field\":\"\",\"text\":\"not carried out, nothing was changed: ");
+	for (const char *p = e->lost_why; *p; p++)
+		mst_put_u8(&w, *p == '"' || *p == '\\' || *p < 0x20 || *p > 0x7e ? '\'' : (uint8_t)*p);
+	mst_put_str(&w, "\"}}");
+	return w.ok ? mst_written(&w) : MST_VIEW_NONE;
+}
+
 static void send_answer(struct engine *e, struct work *w)
 {
+	char text[320];
 	struct mst_link *l = engine_link(e, w->client, w->gen);
 	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
 
@@ -302,6 +325,8 @@ static void send_answer(struct engine *e, struct work *w)
 		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson
 		 * 11) */
 		w->answer = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
+		if (e->client[w->client].who.role == MST_ROLE_NONE)
+			w->answer.content = words_for_operator(e, text, sizeof(text));
 	}
 	e->u.m.v[w->answer.rsc < 4000   ? MST_M_ANSWERS_OK
 		 : w->answer.rsc < 5000 ? MST_M_ANSWERS_REFUSED

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "crypto/pki.h"
 #include "keeper/keeper-wire.h"
 #include "server/engine-internal.h"
 
@@ -299,46 +298,16 @@ void mst_engine_keeper(struct mst_unit *engine, struct mst_keeper *k)
 
 /* --- life --- */
 
-/* The anchor that a MAF's certificate path must end at; all zero for "any". */
-static int maf_anchor(struct engine *e, struct mst_role_conf *rc, struct mst_diag *d)
-{
-	const struct mst_conf_role *r = mst_conf_role(e->u.conf, MST_ROLE_MEF);
-	uint8_t pem[16384], der[MST_CERT_MAX];
-	struct mst_cert_info info;
-	size_t n, at = 0, k = 0;
-	FILE *f;
-
-	if (!r || !r->maf_anchor[0])
-		return 0;
-	f = fopen(r->maf_anchor, "rbe");
-	n = f ? fread(pem, 1, sizeof(pem), f) : 0;
-	if (f)
-		fclose(f);
-	if (!n || mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) ||
-	    !k || mst_cert_info((struct mst_view){ der, k }, &info, d)) {
-		mst_diag_set(d, 0, "mef.maf_anchor", r->maf_anchor, ": no certificate; a PEM file is wanted",
-			     NULL);
-		return MST_FAULT_CONFIG;
-	}
-	for (size_t i = 0; i < rc->n_maf; i++)
-		memcpy(rc->maf_anchor[i], info.sha256, sizeof(info.sha256));
-	return 0;
-}
-
-static int take_roles(struct engine *e, struct mst_diag *d)
+static int take_roles(struct engine *e)
 {
 	for (mst_role_table t = e->u.roles; *t; t++) {
 		struct mst_role_conf *rc = calloc(1, sizeof(*rc));
-		int r;
 
 		if (!rc)
 			return MST_FAULT_MEMORY;
 		mst_conf_role_conf(e->u.conf, (*t)->role, rc);
-		r = (*t)->role == MST_ROLE_MEF ? maf_anchor(e, rc, d) : 0;
-		if (r) {
-			free(rc);
-			return r;
-		}
+		for (size_t i = 0; i < rc->n_maf; i++)
+			memcpy(rc->maf_anchor[i], e->u.maf_anchor, sizeof(rc->maf_anchor[i]));
 		free(e->role_conf[(*t)->role]);
 		e->role_conf[(*t)->role] = rc;
 	}
@@ -366,7 +335,7 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 	if (!e->scratch || !e->turn)
 		return MST_FAULT_MEMORY;
 	event_priority_set(e->turn, 1);
-	r = take_roles(e, d);
+	r = take_roles(e);
 	r = r ? r : mst_store_open(u->conf->store, &e->store, d);
 	if (!r && e->head)
 		event_active(e->turn, EV_TIMEOUT, 1);
@@ -375,7 +344,8 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 
 static int engine_reload(struct mst_unit *u, struct mst_diag *d)
 {
-	return take_roles((struct engine *)(void *)u, d);
+	(void)d;
+	return take_roles((struct engine *)(void *)u);
 }
 
 static void engine_tick(struct mst_unit *u)

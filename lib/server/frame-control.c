@@ -8,15 +8,20 @@ void mst_put_conf(struct mst_writer *w, const struct mst_conf_frame *c)
 {
 	mst_put_text16(w, c->file);
 	mst_put_block32(w, c->text);
+	mst_put(w, (struct mst_view){ c->maf_anchor, sizeof(c->maf_anchor) });
 }
 
 bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c)
 {
 	struct mst_reader r = mst_reader_of(v);
+	struct mst_view anchor;
 
 	memset(ret_c, 0, sizeof(*ret_c));
 	mst_get_text16(&r, ret_c->file, sizeof(ret_c->file));
 	ret_c->text = mst_read_block32(&r);
+	anchor = mst_read(&r, sizeof(ret_c->maf_anchor));
+	if (anchor.n == sizeof(ret_c->maf_anchor))
+		memcpy(ret_c->maf_anchor, anchor.p, anchor.n);
 	return mst_read_end(&r) && (!ret_c->text.n || !memchr(ret_c->text.p, 0, ret_c->text.n));
 }
 

@@ -238,3 +238,27 @@ void mst_material_deinit(struct mst_material *m)
 	free(m->octets);
 	memset(m, 0, sizeof(*m));
 }
+
+int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA256_LEN], struct mst_diag *d)
+{
+	const char *path = c->mef.present ? c->mef.maf_anchor : "";
+	uint8_t pem[16384], der[MST_CERT_MAX];
+	struct mst_cert_info info;
+	size_t n, at = 0, k = 0;
+	FILE *f;
+
+	memset(ret_sha256, 0, MST_SHA256_LEN);
+	if (!path[0])
+		return 0;
+	f = fopen(path, "rbe");
+	n = f ? fread(pem, 1, sizeof(pem), f) : 0;
+	if (f)
+		fclose(f);
+	if (!n || mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) || !k ||
+	    mst_cert_info((struct mst_view){ der, k }, &info, d)) {
+		mst_diag_set(d, 0, "mef.maf_anchor", path, ": no certificate; a PEM file is wanted", NULL);
+		return MST_FAULT_CONFIG;
+	}
+	memcpy(ret_sha256, info.sha256, MST_SHA256_LEN);
+	return 0;
+}

@@ -126,6 +126,7 @@ int child_tell_conf(struct child *c)
 {
 	size_t cap = MST_FRAME_CONTROL_MAX - 64;
 	struct mst_conf_frame f = { .text = mst_view_str(c->s->text) };
+	struct mst_diag d = { 0 };
 	uint8_t *b = malloc(cap);
 	struct mst_writer w = mst_writer_of(b, cap);
 	bool outward;
@@ -134,8 +135,11 @@ int child_tell_conf(struct child *c)
 	if (!b)
 		return MST_FAULT_MEMORY;
 	snprintf(f.file, sizeof(f.file), "%s", c->s->conf->file);
+	r = mst_material_maf_anchor(c->s->conf, f.maf_anchor, &d);
+	if (r)
+		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why", d.text, NULL);
 	mst_put_conf(&w, &f);
-	r = mst_link_send(c->control, MST_FRAME_CONF, 0, mst_written(&w)) ? MST_FAULT_IO : 0;
+	r = r ? r : mst_link_send(c->control, MST_FRAME_CONF, 0, mst_written(&w)) ? MST_FAULT_IO : 0;
 	outward = c->kind == MST_PROC_CONNECTOR && c->s->conf->maf.present && c->s->conf->maf.n_peer_anchors;
 	if (!r && (outward || (c->kind == MST_PROC_LISTENER && c->role != MST_ROLE_NONE)))
 		r = tell_material(c, &w);

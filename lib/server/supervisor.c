@@ -327,9 +327,13 @@ static int try_material(struct supervisor *s, const struct mst_conf *c)
 {
 	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
 	size_t cap = MST_FRAME_CONTROL_MAX - 64;
-	uint8_t *b = malloc(cap);
-	int r = b ? 0 : MST_FAULT_MEMORY;
+	uint8_t *b = malloc(cap), anchor[MST_SHA256_LEN];
+	struct mst_diag anchor_d = { 0 };
+	int r = b ? mst_material_maf_anchor(c, anchor, &anchor_d) : MST_FAULT_MEMORY;
 
+	if (r)
+		mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", anchor_d.field, "why",
+			anchor_d.text, NULL);
 	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++)
 		for (int outward = 0; outward < 2 && !r; outward++) {
 			struct mst_writer w = mst_writer_of(b, cap);

@@ -75,6 +75,8 @@ static void end_from_alert(struct tls_session *t, int alert)
 		tls_session_end(t, MST_TLS_PSK_REFUSED, "alert: %s", text);
 	else if (alert == SSL_AD_PROTOCOL_VERSION)
 		tls_session_end(t, MST_TLS_NO_COMMON_SUITE, "alert: %s", text);
+	else if (alert == SSL_AD_UNRECOGNIZED_NAME)
+		tls_session_end(t, MST_TLS_NO_SNI, "alert: %s", text);
 	else if (alert == TLS13_AD_CERTIFICATE_REQUIRED)
 		tls_session_end(t, MST_TLS_NO_CERTIFICATE, "alert: %s", text);
 	else

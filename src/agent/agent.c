@@ -100,7 +100,7 @@ static bool make_attempt(struct agent *a, char out[33])
 	return w.ok;
 }
 
-int agent_trigger(struct agent *a, struct mst_view cbor, struct mst_diag *d)
+int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d)
 {
 	char attempt[33];
 	int r;
@@ -110,6 +110,7 @@ int agent_trigger(struct agent *a, struct mst_view cbor, struct mst_diag *d)
 	r = prov_trigger(a->prov, cbor, attempt, agent_now(), agent_utc_or_0(a), agent_random(a), d);
 	if (r)
 		return r;
+	record_begin(a, attempt, by);
 	/* For a renewal when the file is gone; what is not kept is only missed then. */
 	if (a->env->ops->store_blob(a->env, "sequence", cbor, NULL))
 		agent_log(a, AGENT_WARN, "sequence-not-kept", NULL);
@@ -117,7 +118,7 @@ int agent_trigger(struct agent *a, struct mst_view cbor, struct mst_diag *d)
 	return 0;
 }
 
-int agent_trigger_file(struct agent *a, struct mst_diag *d)
+int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d)
 {
 	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
 	size_t n = 0;
@@ -129,7 +130,7 @@ int agent_trigger_file(struct agent *a, struct mst_diag *d)
 		r = agent_read_sequence(a->cfg.bootstrap, true, cbor, MST_SEQ_OCTETS, &n, d);
 	else
 		r = a->env->ops->load_blob(a->env, "sequence", cbor, MST_SEQ_OCTETS, &n, d);
-	r = r ? PROV_EMPTY : agent_trigger(a, (struct mst_view){ cbor, n }, d);
+	r = r ? PROV_EMPTY : agent_trigger(a, (struct mst_view){ cbor, n }, by, d);
 	free(cbor);
 	return r;
 }
@@ -137,11 +138,11 @@ int agent_trigger_file(struct agent *a, struct mst_diag *d)
 static void trigger_or_say(struct agent *a, const char *why)
 {
 	struct mst_diag d = { 0 };
-	int r = agent_trigger_file(a, &d);
+	int r = agent_trigger_file(a, why, &d);
 
 	if (r)
-		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "field", d.field, "text", d.text,
-			  NULL);
+		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "file", a->cfg.bootstrap, "field", d.field,
+			  "text", d.text, NULL);
 	else
 		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);
 }
@@ -178,10 +179,12 @@ void agent_lost_credential(struct agent *a, const char *why)
 {
 	agent_log(a, AGENT_WARN, "credential-lost", "why", why, "key", a->active.key_id, NULL);
 	/* The slot stays: should the answer have been wrong, nothing is lost until a new one is proven. */
-	if (prov_state(a->prov) == PROV_ENROLLED)
+	if (prov_state(a->prov) == PROV_ENROLLED) {
 		prov_credential_lost(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
-	else
+		record_follow(a, "credential-lost");
+	} else {
 		trigger_or_say(a, "credential-lost");
+	}
 }
 
 enum agent_mode agent_mode(const struct agent *a)
@@ -207,8 +210,11 @@ enum agent_mode agent_mode(const struct agent *a)
 static void save_progress(struct agent *a)
 {
 	struct mst_diag d = { 0 };
-	int r = a->env->ops->store_blob(a->env, "progress", prov_progress(a->prov), &d);
+	int r;
 
+	record_follow(a, "retry");
+	record_save(a);
+	r = a->env->ops->store_blob(a->env, "progress", prov_progress(a->prov), &d);
 	if (r) {
 		agent_log(a, AGENT_ERROR, "progress-not-saved", "why", r > 0 ? d.text : mst_fault_text(r),
 			  NULL);
@@ -337,7 +343,7 @@ static void timers(struct agent *a)
 		mmaf_tick(a->check, now, agent_utc(a));
 	if (now >= prov_deadline(a->prov))
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
-	if (agent_mode(a) != AGENT_ENROLLED || a->once)
+	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
 		return;
 	if (agent_utc(a) >= a->renew_at) {
 		a->renew_at = agent_utc(a) + RENEW_RETRY_S;
@@ -358,7 +364,7 @@ static void arm(struct agent *a)
 	if (a->check)
 		SOONER(mmaf_deadline(a->check));
 	SOONER(prov_deadline(a->prov));
-	if (agent_mode(a) == AGENT_ENROLLED) {
+	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
 
 		SOONER(a->check_at);
@@ -382,7 +388,14 @@ void agent_turn(struct agent *a)
 		     enrolee_want(a->enrolee) == ENROLEE_WANT_OPEN))
 			break;
 	}
+	if (a->only_check) {
+		if (!a->stop)
+			arm(a);
+		return;
+	}
 	settled(a);
+	if (a->record_dirty && a->errand == AGENT_NO_ERRAND && prov_want(a->prov) == PROV_WANT_NOTHING)
+		record_save(a);
 	maybe_done(a);
 	if (!a->stop)
 		arm(a);
@@ -458,8 +471,10 @@ static int open_store(struct agent *a)
 	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
 	if (!r)
 		r = load_slot(a, MST_SLOT_PENDING, &a->pending, &a->has_pending, &a->pending_damaged);
-	if (!r)
+	if (!r) {
 		load_clock(a);
+		record_load(a);
+	}
 	return r;
 }
 
@@ -566,8 +581,39 @@ int agent_run(struct agent *a)
 	boot(a);
 	if (!a->stop)
 		event_base_dispatch(a->base);
-	save_clock(a);
+	/* Only what an authenticated server told is worth keeping: a clock that was far ahead for once would
+	 * else be a floor for ever, and every certificate expired (lessons 3, 15). */
+	if (a->clock.told)
+		save_clock(a);
+	if (a->record_dirty)
+		record_save(a);
 	return a->exit_code;
+}
+
+void agent_told(struct agent *a, json_t *verdict)
+{
+	control_told(a, verdict);
+	if (!a->only_check) {
+		json_decref(verdict);
+		return;
+	}
+	json_decref(a->verdict);
+	a->verdict = verdict;
+	stop(a, 0);
+}
+
+json_t *agent_check(struct agent *a)
+{
+	json_t *at_once;
+
+	a->only_check = true;
+	at_once = check_ask(a);
+	if (at_once)
+		return at_once;
+	agent_turn(a);
+	if (!a->stop)
+		event_base_dispatch(a->base);
+	return json_incref(a->verdict);
 }
 
 struct agent *agent_new(const struct agent_config *cfg, bool once)
@@ -590,14 +636,17 @@ struct agent *agent_free(struct agent *a)
 		return NULL;
 	if (a->enrolee)
 		errand_drop(a);
+	a->check_asked = false;
 	check_drop(a);
 	control_close(a);
+	json_decref(a->verdict);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
 	if (a->env)
 		a->env->ops->close(a->env);
 	for (size_t i = 0; i < a->n_anchors; i++)
 		free(a->anchor[i]);
 	free(a->chain_pem);
+	json_decref(a->record);
 	free(a->prov_storage);
 	free(a->enrolee);
 	if (a->timer)

@@ -40,6 +40,7 @@ struct agent {
 	struct event_base *base;
 	struct event *timer, *on_term, *on_int;
 	bool once, stop;
+	bool only_check;             /* one check of the credential, nothing else */
 	int exit_code;
 
 	struct mst_crypto *crypto;
@@ -77,8 +78,16 @@ struct agent {
 	struct mst_tls_ctx *tls_mef;
 	unsigned session;            /* number of the open (or opening) session */
 
+	json_t *record;              /* of the last run (record.c) */
+	mst_ms record_base;          /* its steps count from here */
+	bool record_dirty;
+	enum enrolee_step doing;
+
 	struct mmaf *check;          /* a running check, or NULL */
 	struct mst_client *check_client;
+	bool check_asked;            /* by a person: told, not acted on */
+
+	json_t *verdict;             /* only_check: what came of it */
 
 	struct agent_control *control;
 	int lock_fd;
@@ -90,9 +99,12 @@ struct agent *agent_free(struct agent *a);
 /* Opens everything that must be there; 0 or a fault, explained in the log. */
 MST_MUST_CHECK int agent_open(struct agent *a);
 int agent_run(struct agent *a);                      /* exit code */
-/* Hand in a sequence (CBOR). 0 or a positive prov_reason with `d`. */
-MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, struct mst_diag *d);
-MST_MUST_CHECK int agent_trigger_file(struct agent *a, struct mst_diag *d);
+/* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
+json_t *agent_check(struct agent *a);
+void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
+/* Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. */
+MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d);
+MST_MUST_CHECK int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d);
 enum agent_mode agent_mode(const struct agent *a);
 /* Do what is wanted until everything waits; then set the timer. Every callback ends with it. */
 void agent_turn(struct agent *a);
@@ -127,6 +139,9 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
 /* check.c: is the credential in use still known? */
 void check_start(struct agent *a);
 void check_drop(struct agent *a);
+/* Somebody asks: try it now, change nothing. NULL: wait for check_told(); else the answer at once. */
+json_t *check_ask(struct agent *a);
+json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const char *detail);
 
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
@@ -141,10 +156,29 @@ MST_MUST_CHECK int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size
 /* control.c, ctl.c */
 MST_MUST_CHECK int control_open(struct agent *a);
 void control_close(struct agent *a);
+/* To all who asked for a check. */
+void control_told(struct agent *a, const json_t *verdict);
 int ctl_status(const struct agent_config *cfg, bool json);
+int ctl_check(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 
+/* record.c: the last run, durable */
+void record_load(struct agent *a);
+json_t *record_read(struct mst_secenv *env);         /* an empty one when there is none */
+void record_begin(struct agent *a, const char *attempt, const char *trigger);
+void record_follow(struct agent *a, const char *trigger);    /* begin, when the engine began another run */
+void record_step(struct agent *a);
+/* The engine's report of that index failed at that step. */
+void record_failed(struct agent *a, size_t report, enum enrolee_step step);
+/* A report of our own, for an errand that the engine knows nothing of. */
+void record_report(struct agent *a, const char *resource, enum prov_reason reason, const char *detail,
+		   enum enrolee_step step);
+void record_save(struct agent *a);
+void record_into(json_t *status, const json_t *record);
+
 /* status.c */
+json_t *status_time(mst_time t);                     /* null when it is none */
+json_t *status_text(const char *s);
 json_t *status_json(const struct agent *a);
 json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at);
 void status_print(FILE *out, const json_t *status);
@@ -158,6 +192,7 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 
 /* point.c */
 bool agent_point_known(const char *name);
+void agent_point_list(FILE *out);
 /* A durable point was reached: log it; with crash_at set to it, die as in a power cut. */
 void agent_point(const struct agent *a, const char *name);
 

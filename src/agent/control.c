@@ -5,6 +5,7 @@
  *   {"op":"status"}                      → the status object
  *   {"op":"trigger"}                     → the configured instructions, again
  *   {"op":"trigger","sequence":{…}}      → these instructions
+ *   {"op":"check"}                       → is the credential still good? The answer comes when the MAF's did.
  */
 #include "agent/agent.h"
 
@@ -27,14 +28,17 @@ struct agent_control {
 	struct event *ev;
 	int fd;
 	struct bufferevent *peer[PEERS_MAX];
+	bool waits[PEERS_MAX];               /* for the end of a check */
 	char path[108];
 };
 
 static void forget(struct agent *a, struct bufferevent *b)
 {
 	for (size_t i = 0; i < PEERS_MAX; i++) {
-		if (a->control->peer[i] == b)
+		if (a->control->peer[i] == b) {
 			a->control->peer[i] = NULL;
+			a->control->waits[i] = false;
+		}
 	}
 	bufferevent_free(b);
 }
@@ -59,9 +63,9 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	if (sequence && text && cbor) {
 		r = agent_sequence_to_cbor(mst_view_str(text), cbor, MST_SEQ_OCTETS, &n, &d);
 		if (!r)
-			r = agent_trigger(a, (struct mst_view){ cbor, n }, &d);
+			r = agent_trigger(a, (struct mst_view){ cbor, n }, "control", &d);
 	} else {
-		r = sequence ? MST_FAULT_MEMORY : agent_trigger_file(a, &d);
+		r = sequence ? MST_FAULT_MEMORY : agent_trigger_file(a, "control", &d);
 	}
 	free(text);
 	free(cbor);
@@ -77,7 +81,17 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	return answer;
 }
 
-static json_t *answer_to(struct agent *a, const char *line)
+static json_t *do_check(struct agent *a, const struct bufferevent *b)
+{
+	json_t *answer = check_ask(a);
+
+	for (size_t i = 0; !answer && i < PEERS_MAX; i++)
+		a->control->waits[i] |= a->control->peer[i] == b;
+	return answer;
+}
+
+/* NULL: later. */
+static json_t *answer_to(struct agent *a, const struct bufferevent *b, const char *line)
 {
 	json_error_t e;
 	json_t *q = json_loads(line, JSON_REJECT_DUPLICATES, &e), *answer;
@@ -89,10 +103,30 @@ static json_t *answer_to(struct agent *a, const char *line)
 		answer = status_json(a);
 	else if (op && !strcmp(op, "trigger"))
 		answer = do_trigger(a, q);
+	else if (op && !strcmp(op, "check"))
+		answer = do_check(a, b);
 	else
-		answer = refusal("op", "one of status, trigger");
+		answer = refusal("op", "one of status, trigger, check");
 	json_decref(q);
 	return answer;
+}
+
+static void send_answer(struct bufferevent *b, const json_t *answer)
+{
+	char *text = json_dumps(answer, JSON_COMPACT);
+
+	bufferevent_write(b, text ? text : "{}", text ? strlen(text) : 2);
+	bufferevent_write(b, "\n", 1);
+	free(text);
+}
+
+void control_told(struct agent *a, const json_t *verdict)
+{
+	for (size_t i = 0; a->control && i < PEERS_MAX; i++) {
+		if (a->control->waits[i])
+			send_answer(a->control->peer[i], verdict);
+		a->control->waits[i] = false;
+	}
 }
 
 static void on_line(struct bufferevent *b, void *arg)
@@ -100,14 +134,12 @@ static void on_line(struct bufferevent *b, void *arg)
 	struct evbuffer *in = bufferevent_get_input(b);
 	struct agent *a = arg;
 	json_t *answer;
-	char *line, *text;
+	char *line;
 
 	while ((line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF)) != NULL) {
-		answer = answer_to(a, line);
-		text = json_dumps(answer, JSON_COMPACT);
-		bufferevent_write(b, text ? text : "{}", text ? strlen(text) : 2);
-		bufferevent_write(b, "\n", 1);
-		free(text);
+		answer = answer_to(a, b, line);
+		if (answer)
+			send_answer(b, answer);
 		free(line);
 		json_decref(answer);
 	}

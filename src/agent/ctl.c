@@ -9,11 +9,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "muster/version.h"
+
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3 };
 
-static int dial(const struct agent_config *cfg)
+static int dial(const struct agent_config *cfg, time_t seconds)
 {
-	static const struct timeval limit = { .tv_sec = 10 };
+	const struct timeval limit = { .tv_sec = seconds };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -67,28 +69,50 @@ static json_t *ask(int fd, json_t *q)
 	return answer;
 }
 
+static json_t *status_of_nothing(void)
+{
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:n, s:n}", "version", MST_VERSION,
+			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
+			 "reports", "steps", "credential", "pending");
+}
+
+static json_t *slots_json(struct mst_secenv *env, struct mst_root_cred c[2])
+{
+	struct mst_diag d = { 0 };
+	int active = env->ops->load(env, MST_SLOT_ACTIVE, &c[0], &d);
+	int pending = env->ops->load(env, MST_SLOT_PENDING, &c[1], &d);
+	json_t *record = record_read(env), *o;
+
+	o = json_pack("{s:s, s:b, s:s}", "version", MST_VERSION, "running", false, "state",
+		      active == 0                 ? "enrolled"
+		      : active == MST_SECENV_NONE ? "not-enrolled"
+						  : "damaged");
+	record_into(o, record);
+	json_decref(record);
+	json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
+	json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
+	return o;
+}
+
 /* Without a running agent the slots still tell what there is. */
 static json_t *status_from_slots(const struct agent_config *cfg)
 {
-	struct mst_root_cred *c = calloc(2, sizeof(*c));
+	struct mst_root_cred *c;
 	struct mst_secenv *env = NULL;
 	struct mst_diag d = { 0 };
 	json_t *o = NULL;
-	int r = c ? mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d)
-		  : MST_FAULT_MEMORY;
-	int active, pending;
+	int r;
 
+	/* A question makes no state directory. */
+	if (access(cfg->state, F_OK) && errno == ENOENT)
+		return status_of_nothing();
+	c = calloc(2, sizeof(*c));
+	r = c ? mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d)
+	      : MST_FAULT_MEMORY;
 	if (r) {
 		fprintf(stderr, "%s: %s\n", cfg->state, r > 0 ? d.text : mst_fault_text(r));
 	} else {
-		active = env->ops->load(env, MST_SLOT_ACTIVE, &c[0], &d);
-		pending = env->ops->load(env, MST_SLOT_PENDING, &c[1], &d);
-		o = json_pack("{s:b, s:s}", "running", false, "state",
-			      active == 0                 ? "enrolled"
-			      : active == MST_SECENV_NONE ? "not-enrolled"
-							  : "damaged");
-		json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
-		json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
+		o = slots_json(env, c);
 		env->ops->close(env);
 	}
 	if (c)
@@ -99,13 +123,11 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 
 int ctl_status(const struct agent_config *cfg, bool json)
 {
-	int fd = dial(cfg);
+	int fd = dial(cfg, 10);
 	json_t *s = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "status")) : status_from_slots(cfg);
-	bool enrolled;
 
 	if (!s)
 		return EXIT_FAULT;
-	enrolled = json_is_object(json_object_get(s, "credential"));
 	if (json) {
 		json_dumpf(s, stdout, JSON_INDENT(2));
 		fputc('\n', stdout);
@@ -113,7 +135,46 @@ int ctl_status(const struct agent_config *cfg, bool json)
 		status_print(stdout, s);
 	}
 	json_decref(s);
-	return enrolled ? EXIT_DONE : EXIT_REFUSED;
+	/* An answer, not a verdict: whoever wants one asks `check`, or reads "state". */
+	return EXIT_DONE;
+}
+
+/* Without a running agent this process opens the store and asks the MAF itself. */
+static json_t *check_alone(const struct agent_config *cfg)
+{
+	struct agent *a;
+	json_t *v = NULL;
+
+	if (access(cfg->state, F_OK) && errno == ENOENT)
+		return check_verdict(&(struct mst_root_cred){ 0 }, PROV_EMPTY, "");
+	a = agent_new(cfg, true);
+	if (a && agent_open(a) == 0)
+		v = agent_check(a);
+	agent_free(a);
+	return v;
+}
+
+int ctl_check(const struct agent_config *cfg, bool json)
+{
+	/* As long as the agent may take for it: a session and an answer. */
+	int fd = dial(cfg, (time_t)(cfg->open_timeout + cfg->answer_timeout + 5)), code;
+	json_t *v = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
+	const char *detail = json_string_value(json_object_get(v, "detail")),
+		   *key = json_string_value(json_object_get(v, "keyID"));
+
+	if (!v)
+		return EXIT_FAULT;
+	code = json_is_true(json_object_get(v, "ok")) ? EXIT_DONE : EXIT_REFUSED;
+	if (json) {
+		json_dumpf(v, stdout, JSON_INDENT(2));
+		fputc('\n', stdout);
+	} else {
+		fprintf(code ? stderr : stdout, "%s%s%s: %s%s%s%s\n", key && *key ? key : "", key && *key ? ": " : "",
+			json_string_value(json_object_get(v, "result")), json_string_value(json_object_get(v, "words")),
+			detail && *detail ? " (" : "", detail ? detail : "", detail && *detail ? ")" : "");
+	}
+	json_decref(v);
+	return code;
 }
 
 /* A file is read here, with the caller's rights; a URI becomes one discovery instruction. */
@@ -164,7 +225,7 @@ int ctl_trigger(const struct agent_config *cfg, const char *what)
 	}
 	if (sequence)
 		json_object_set_new(q, "sequence", sequence);
-	fd = dial(cfg);
+	fd = dial(cfg, 10);
 	if (fd < 0) {
 		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run,
 			strerror(errno));

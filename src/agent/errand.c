@@ -31,16 +31,22 @@ static void begin(struct agent *a, enum agent_errand errand)
 
 	errand_drop(a);
 	a->errand = errand;
+	a->doing = ENROLEE_STEP_NONE;
 	enrolee_init(a->enrolee, &c);
 }
 
 /* The way a run's errand ends without success. The slot keeps what it has: a later run goes on from it. */
 static void run_failed(struct agent *a, enum prov_reason r, const char *detail, int64_t retry_after)
 {
-	agent_log(a, AGENT_WARN, "instruction-failed", "reason", prov_reason_text(r), "detail", detail,
-		  "attempt", prov_attempt(a->prov), NULL);
+	const struct prov_report *all;
+	size_t report = prov_reports(a->prov, &all);
+	enum enrolee_step step = a->doing;
+
+	agent_log(a, AGENT_WARN, "instruction-failed", "reason", prov_reason_text(r), "step",
+		  enrolee_step_text(step), "detail", detail, "attempt", prov_attempt(a->prov), NULL);
 	errand_drop(a);
 	prov_failed(a->prov, r, detail, retry_after, agent_now(), agent_utc_or_0(a), agent_random(a));
+	record_failed(a, report, step);
 }
 
 void errand_start(struct agent *a, const struct mst_instruction *i)
@@ -67,6 +73,8 @@ void errand_start(struct agent *a, const struct mst_instruction *i)
 void errand_finish_pending(struct agent *a)
 {
 	begin(a, AGENT_FINISH);
+	if (strcmp(a->pending.attempt, json_string_value(json_object_get(a->record, "attempt"))))
+		record_begin(a, a->pending.attempt, "pending-slot");
 	agent_log(a, AGENT_INFO, "finishing", "key", a->pending.key_id, "attempt", a->pending.attempt, NULL);
 	if (!enrolee_resume(a->enrolee, &a->pending, agent_now(), agent_utc(a))) {
 		agent_log(a, AGENT_INFO, "pending-dropped", "why", "it has ended", NULL);
@@ -213,6 +221,9 @@ static void ended(struct agent *a)
 		run_failed(a, f.reason, f.detail, f.retry_after);
 		return;
 	}
+	if (errand == AGENT_FINISH)
+		record_report(a, done ? a->active.maf_uri : a->pending.maf_uri, done ? PROV_OK : f.reason,
+			      done ? "" : f.detail, done ? ENROLEE_STEP_NONE : a->doing);
 	errand_drop(a);
 	if (done)
 		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,
@@ -230,6 +241,7 @@ static void note_point(struct agent *a)
 {
 	enum enrolee_point p = enrolee_point(a->enrolee);
 
+	record_step(a);
 	if (p == a->seen_point)
 		return;
 	a->seen_point = p;

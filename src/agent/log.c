@@ -83,10 +83,23 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 #define POINT_PROGRESS "progress-saved"
 #define POINT_TRIGGERED "triggered"
 
+static const char *const own_points[] = { POINT_TRIGGERED, POINT_PROGRESS };
+
+void agent_point_list(FILE *out)
+{
+	for (size_t i = 0; i < MST_COUNT(own_points); i++)
+		fprintf(out, "%s\n", own_points[i]);
+	for (int p = ENROLEE_AT_NOTHING + 1; p < ENROLEE_POINT__COUNT; p++)
+		fprintf(out, "%s\n", enrolee_point_text((enum enrolee_point)p));
+}
+
 bool agent_point_known(const char *name)
 {
-	return enrolee_point_of(name) != ENROLEE_AT_NOTHING || !strcmp(name, POINT_PROGRESS) ||
-	       !strcmp(name, POINT_TRIGGERED);
+	for (size_t i = 0; i < MST_COUNT(own_points); i++) {
+		if (!strcmp(name, own_points[i]))
+			return true;
+	}
+	return enrolee_point_of(name) != ENROLEE_AT_NOTHING;
 }
 
 void agent_point(const struct agent *a, const char *name)

@@ -44,6 +44,11 @@ static int cmd_status(const struct agent_config *cfg, const struct options *o)
 	return ctl_status(cfg, o->json);
 }
 
+static int cmd_check(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_check(cfg, o->json);
+}
+
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
 	return ctl_trigger(cfg, o->what);
@@ -58,6 +63,8 @@ static const struct command {
 	{ "run", cmd_run, 0, "run [--once]         be the agent; --once: until enrolled (0) or failed (1)" },
 	{ "status", cmd_status, 0,
 	  "status [--json]      what it does, what it has, and why something failed" },
+	{ "check", cmd_check, 0,
+	  "check [--json]       use the credential at the MAF once, change nothing: 0 good, 1 not" },
 	{ "trigger", cmd_trigger, 1,
 	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
 };
@@ -100,6 +107,7 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, 'k' },
 		{ "once", no_argument, NULL, 'o' },
+		{ "crash-points", no_argument, NULL, 'p' },      /* for tests of power cuts; not in the help */
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
@@ -112,6 +120,7 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'c': o->file = optarg; break;
 		case 'k': o->check = true; break;
 		case 'o': o->once = true; break;
+		case 'p': agent_point_list(stdout); return -1;
 		case 'j': o->json = true; break;
 		case 'h': usage(stdout); return -1;
 		case 'v': printf("muster-agent %s\n", MST_VERSION); return -1;

@@ -79,14 +79,16 @@ enum prov_reason session_reason(enum mst_tls_end why)
 	case MST_TLS_TIMEOUT: return PROV_TIMEOUT;
 	case MST_TLS_NO_COMMON_SUITE: return PROV_UNSUPPORTED;
 	case MST_TLS_NO_CERTIFICATE: return PROV_NOT_AUTHENTICATED;
+	/* As likely our clock as their certificate: a reason of its own, so that the remedy names it. */
+	case MST_TLS_EXPIRED: return PROV_EXPIRED;
+	case MST_TLS_NOT_YET_VALID: return PROV_NOT_YET_VALID;
 	case MST_TLS_UNTRUSTED:
-	case MST_TLS_EXPIRED:
-	case MST_TLS_NOT_YET_VALID:
 	case MST_TLS_REVOKED:
 	case MST_TLS_CRL_STALE:
 	case MST_TLS_BAD_CERTIFICATE:
-	case MST_TLS_WRONG_NAME: return PROV_UNTRUSTED;
-	case MST_TLS_NO_SNI: return PROV_INTERNAL;
+	case MST_TLS_WRONG_NAME:
+	case MST_TLS_NO_SNI: /* who answers there serves another name: not the one we mean */
+		return PROV_UNTRUSTED;
 	case MST_TLS_PSK_REFUSED:
 	case MST_TLS_ALERT: return PROV_NOT_AUTHENTICATED;
 	case MST_TLS_PROTOCOL: return PROV_MALFORMED;

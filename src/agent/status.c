@@ -26,8 +26,9 @@ static const struct { const char *words, *remedy;
 	[PROV_BUSY] = { "the server is busy", "wait; it is tried again" },
 	[PROV_MALFORMED] = { "the answer could not be understood",
 			     "check versions of both ends; report it with the attempt id" },
-	[PROV_EXPIRED] = { "something has ended",
-			   "get new instructions, or renew the certificate or subscription" },
+	[PROV_EXPIRED] = { "something has expired",
+			   "check this device's clock; if it is right, get new instructions, or renew the "
+			   "certificate or subscription" },
 	[PROV_NOT_YET_VALID] = { "it is not valid yet", "check this device's clock" },
 	[PROV_TOO_DEEP] = { "too many redirections", "correct the instructions" },
 	[PROV_LOOP] = { "the instructions go in a circle", "correct the instructions" },
@@ -46,7 +47,7 @@ const char *status_remedy(enum prov_reason r)
 	return (unsigned)r < PROV_REASON__COUNT && reasons[r].remedy ? reasons[r].remedy : "";
 }
 
-static json_t *time_json(mst_time t)
+json_t *status_time(mst_time t)
 {
 	char text[32];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
@@ -64,38 +65,22 @@ json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at)
 
 	for (size_t i = 0; i < c->n_registrar_poa; i++)
 		json_array_append_new(poa, json_string(c->registrar_poa[i]));
-	return json_pack("{s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}",
+	return json_pack("{s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}",
 			 "keyID", c->key_id, "confirmed", c->confirmed, "generation",
 			 (json_int_t)c->generation, "nodeID", c->node_id, "cseID", c->cse_id, "aeID",
-			 c->ae_id, "adminFQDN", c->admin_fqdn, "mef", c->mef_uri, "maf", c->maf_uri,
+			 c->ae_id, "adminFQDN", c->admin_fqdn, "mefFQDN", c->mef_fqdn, "mef", c->mef_uri,
+			 "mafFQDN", c->maf_fqdn, "maf", c->maf_uri,
 			 "registrarCSEID", c->registrar_cse_id, "registrarPoA", poa, "obtained",
-			 time_json(c->obtained), "notAfter", time_json(c->not_after), "renewAt",
-			 renew_at ? time_json(renew_at) : json_null(), "attempt", c->attempt);
+			 status_time(c->obtained), "notAfter", status_time(c->not_after), "renewAt",
+			 renew_at ? status_time(renew_at) : json_null(), "attempt", c->attempt);
 }
 
 /* Texts of peers are cut to fit, perhaps in the middle of a character. */
-static json_t *text_json(const char *s)
+json_t *status_text(const char *s)
 {
 	json_t *t = json_string(s);
 
 	return t ? t : json_string("(not printable)");
-}
-
-static json_t *reports_json(const struct agent *a)
-{
-	const struct prov_report *r = NULL;
-	size_t n = prov_reports(a->prov, &r);
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(
-			out,
-			json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:o}", "resource", text_json(r[i].resource),
-				  "method", mst_enum_text(&mst_method_table, r[i].method), "reason",
-				  prov_reason_text(r[i].reason), "words", status_words(r[i].reason), "detail",
-				  text_json(r[i].detail), "remedy", status_remedy(r[i].reason), "when",
-				  time_json(r[i].when)));
-	return out;
 }
 
 static const char *mode_text(enum agent_mode m)
@@ -113,12 +98,13 @@ json_t *status_json(const struct agent *a)
 	enum agent_mode m = agent_mode(a);
 	mst_ms next = prov_deadline(a->prov);
 	json_t *o = json_pack(
-		"{s:s, s:b, s:s, s:s, s:s, s:I, s:o, s:o, s:b, s:o}", "version", MST_VERSION, "running", true,
-		"state", mode_text(m), "attempt", prov_attempt(a->prov), "step",
+		"{s:s, s:b, s:s, s:s, s:I, s:o, s:b, s:o}", "version", MST_VERSION, "running", true, "state",
+		mode_text(m), "step",
 		a->errand != AGENT_NO_ERRAND ? enrolee_state_text(enrolee_state(a->enrolee)) : "", "runs",
-		(json_int_t)prov_runs(a->prov), "reports", reports_json(a), "time", time_json(agent_utc(a)),
-		"timeIsSet", agent_utc_or_0(a) != 0, "lastCheck", text_json(a->check_text));
+		(json_int_t)prov_runs(a->prov), "time", status_time(agent_utc(a)), "timeIsSet",
+		agent_utc_or_0(a) != 0, "lastCheck", status_text(a->check_text));
 
+	record_into(o, a->record);
 	json_object_set_new(o, "credential",
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
@@ -155,13 +141,28 @@ void status_print_reasons(FILE *out, const json_t *status)
 	size_t i;
 
 	json_array_foreach(json_object_get(status, "reports"), i, r) {
+		const char *step = enrolee_step_words(enrolee_step_of(text_of(r, "step")));
+
 		fprintf(out, "%s: %s", text_of(r, "resource"), text_of(r, "words"));
+		if (*step)
+			fprintf(out, ", while %s", step);
 		if (strcmp(text_of(r, "detail"), "-"))
 			fprintf(out, " (%s)", text_of(r, "detail"));
 		fputc('\n', out);
 		if (strcmp(text_of(r, "remedy"), "-"))
 			fprintf(out, "  what to do: %s\n", text_of(r, "remedy"));
 	}
+}
+
+static void print_steps(FILE *out, const json_t *steps)
+{
+	json_t *s;
+	size_t i;
+
+	json_array_foreach((json_t *)steps, i, s)
+		fprintf(out, "%-13s %6lld ms  %s\n", i ? "" : "steps",
+			(long long)json_integer_value(json_object_get(s, "ms")),
+			enrolee_step_words(enrolee_step_of(text_of(s, "arrow"))));
 }
 
 void status_print(FILE *out, const json_t *s)
@@ -173,7 +174,9 @@ void status_print(FILE *out, const json_t *s)
 	if (strcmp(text_of(s, "step"), "-"))
 		fprintf(out, "step          %s\n", text_of(s, "step"));
 	if (strcmp(text_of(s, "attempt"), "-"))
-		fprintf(out, "attempt       %s\n", text_of(s, "attempt"));
+		fprintf(out, "last run      attempt %s, begun %s (%s)\n", text_of(s, "attempt"),
+			text_of(s, "when"), text_of(s, "trigger"));
+	print_steps(out, json_object_get(s, "steps"));
 	if (json_is_integer(next))
 		fprintf(out, "next try in   %llds\n", (long long)json_integer_value(next));
 	if (strcmp(text_of(s, "lastCheck"), "-"))

@@ -154,7 +154,7 @@ static void test_enrol_and_live_without_network(void **state)
 	(void)state;
 	m->command = true;
 	expect_exit(run(conf, "--check", NULL), 0);
-	expect_exit(run(conf, "status", NULL), 1);
+	expect_exit(run(conf, "status", NULL), 0);   /* an answer, not a verdict */
 	expect_exit(run(conf, "run", "--once"), 0);
 	expect_enrolled(conf);
 	assert_string_equal(m->from[0], "urn:dev:ops:32473-1-2");
@@ -228,6 +228,72 @@ static void test_fallback(void **state)
 	if (!strstr(log, "reason=unreachable"))
 		fail_msg("%s", log);
 	expect_enrolled(conf);
+}
+
+static const char *step_of(const json_t *report)
+{
+	return json_string_value(json_object_get(report, "step"));
+}
+
+/* Lesson 20: what was done when, which arrow failed and why, is told afterwards, by anybody who asks. */
+static void test_record(void **state)
+{
+	static const char *const arrows[] = { "mef.open", "mef.register", "mef.command", "mef.config",
+					      "mef.key-register", "node.save", "maf.open", "maf.register",
+					      "node.save", "maf.activated", "maf.registration", "node.save",
+					      "node.promote" };
+	const char *conf = mock_config(m, "rec", mock_instruction(m), "");
+	json_t *s = status_of(conf), *steps, *reports;
+	json_int_t last = 0;
+	char path[192], attempt[33], log[8192];
+
+	(void)state;
+	/* Nothing yet: the same members, and no state directory for having asked. */
+	assert_string_equal(json_string_value(json_object_get(s, "state")), "not-enrolled");
+	assert_string_equal(json_string_value(json_object_get(s, "attempt")), "");
+	assert_true(json_is_array(json_object_get(s, "reports")) && json_is_array(json_object_get(s, "steps")));
+	assert_true(json_is_null(json_object_get(s, "credential")));
+	json_decref(s);
+	snprintf(path, sizeof(path), "%s/rec-state", m->dir);
+	assert_int_equal(access(path, F_OK), -1);
+
+	m->mef_refuses = MST_RSC_SUBSCRIPTION_NOT_ESTABLISHED;
+	expect_exit(run(conf, "run", "--once"), 1);
+	s = status_of(conf);
+	reports = json_object_get(s, "reports");
+	assert_int_equal(json_array_size(reports), 1);
+	assert_string_equal(step_of(json_array_get(reports, 0)), "mef.register");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(reports, 0), "reason")), "refused");
+	assert_int_equal(json_array_size(json_object_get(s, "steps")), 1);
+	assert_string_equal(json_string_value(json_object_get(s, "trigger")), "boot");
+	snprintf(attempt, sizeof(attempt), "%s", json_string_value(json_object_get(s, "attempt")));
+	assert_int_equal(strlen(attempt), 32);
+	json_decref(s);
+	expect_exit(run(conf, "status", NULL), 0);
+	read_text(out_path, log, sizeof(log));
+	assert_non_null(strstr(log, "the provider refused, while registering with the MEF"));
+
+	m->mef_refuses = 0;
+	expect_exit(run(conf, "run", "--once"), 0);
+	s = status_of(conf);
+	assert_string_not_equal(json_string_value(json_object_get(s, "attempt")), attempt);
+	assert_string_equal(json_string_value(json_object_get(s, "attempt")), m->vsi + 8);
+	reports = json_object_get(s, "reports");
+	assert_int_equal(json_array_size(reports), 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(reports, 0), "reason")), "ok");
+	steps = json_object_get(s, "steps");
+	assert_int_equal(json_array_size(steps), MST_COUNT(arrows));
+	for (size_t i = 0; i < MST_COUNT(arrows); i++) {
+		json_t *one = json_array_get(steps, i);
+		json_int_t ms = json_integer_value(json_object_get(one, "ms"));
+
+		assert_string_equal(json_string_value(json_object_get(one, "arrow")), arrows[i]);
+		assert_true(ms >= last && ms < DEADLINE_S * 1000);
+		last = ms;
+	}
+	assert_string_equal(text(s, "credential", "mafFQDN"), "maf.example.com");
+	assert_string_equal(text(s, "credential", "mefFQDN"), "mef.example.com");
+	json_decref(s);
 }
 
 /* Every reason is kept, in plain words with a remedy; the exit status says refused. */
@@ -468,18 +534,65 @@ static void test_credential_lost(void **state)
 	expect_enrolled(conf);
 }
 
+static void expect_verdict(const char *conf, int code, const char *result)
+{
+	char *keep = strdup(err_path);
+	json_t *v;
+
+	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+	expect_exit(run(conf, "check", "--json"), code);
+	v = json_load_file(out_path, 0, NULL);
+	assert_non_null(v);
+	assert_string_equal(json_string_value(json_object_get(v, "result")), result);
+	json_decref(v);
+	snprintf(err_path, sizeof(err_path), "%s", keep);
+	free(keep);
+}
+
+/* Lesson 6: good, lost and unreachable are three answers; asking changes nothing, whatever the answer. */
+static void test_check(void **state)
+{
+	const char *conf = mock_config(m, "k", mock_instruction(m), "");
+	pid_t pid;
+
+	(void)state;
+	expect_verdict(conf, 1, "none");
+	expect_exit(run(conf, "run", "--once"), 0);
+	for (int running = 0; running < 2; running++) {
+		pid = running ? start_agent(conf, "run", NULL) : 0;
+		if (running)
+			serve_until(pid, "enrolled-already");
+		expect_verdict(conf, 0, "good");
+		for (int i = 0; i < 4; i++) {
+			m->maf_forgets = MST_RSC_NOT_FOUND;
+			expect_verdict(conf, 1, "lost");
+		}
+		m->maf_forgets = 0;
+		mock_down(m);
+		expect_verdict(conf, 1, "unclear");
+		mock_up(m);
+		expect_verdict(conf, 0, "good");
+		if (running)
+			expect_clean_stop(pid);
+		assert_int_equal(m->n_keys, 1);
+		expect_enrolled(conf);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_enrol_and_live_without_network, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cut_at_every_point, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fallback, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_untrusted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_store, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_credential_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discovery_by_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cut_with_an_old_credential, setup, teardown),

@@ -9,6 +9,7 @@
 #include "muster/version.h"
 #include "role/admin/admin.h"
 #include "role/role.h"
+#include "server/crash.h"
 #include "server/supervisor.h"
 
 static const struct mst_role_ops *const roles[] = { &mst_role_mef, &mst_role_maf, &mst_role_admin, NULL };
@@ -46,7 +47,8 @@ enum {
 	OPT_NAME,
 	OPT_ROLE,
 	OPT_SOCKETS,
-	OPT_METRICS
+	OPT_METRICS,
+	OPT_POINTS
 };
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, OPT_CHECK },
@@ -54,7 +56,7 @@ static const struct option options[] = {
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "process", required_argument, NULL, OPT_PROCESS }, { "name", required_argument, NULL, OPT_NAME },
 	{ "role", required_argument, NULL, OPT_ROLE }, { "sockets", required_argument, NULL, OPT_SOCKETS },
-	{ "metrics-socket", no_argument, NULL, OPT_METRICS },
+	{ "metrics-socket", no_argument, NULL, OPT_METRICS }, { "crash-points", no_argument, NULL, OPT_POINTS },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -88,6 +90,13 @@ static bool child_option(struct options *o, int opt, const char *arg)
 	}
 }
 
+/* For the power-cut scenario, so that it can forget none. */
+static void list_points(void)
+{
+	for (int i = MST_CRASH_NEVER + 1; i < MST_CRASH__COUNT; i++)
+		puts(mst_crash_name[i]);
+}
+
 /* 0: go on; else the exit status + 1. */
 static int parse(struct options *o, int argc, char **argv)
 {
@@ -99,6 +108,7 @@ static int parse(struct options *o, int argc, char **argv)
 		case OPT_CHECK: o->what = CHECK; break;
 		case OPT_PRINT: o->what = PRINT; break;
 		case OPT_VERSION: printf("musterd %s\n", MST_VERSION); return 1;
+		case OPT_POINTS: list_points(); return 1;
 		case OPT_HELP: fputs(usage, stdout); return 1;
 		default:
 			if (!child_option(o, opt, optarg)) {

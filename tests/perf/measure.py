@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import re
-import resource
 import select
 import socket
 import subprocess
@@ -64,18 +63,18 @@ def tree(pid):
 
 
 def cpu_seconds(pids):
-    """utime + stime of all, from /proc/PID/stat."""
-    total = 0
+    """(utime, stime) in seconds by process, from /proc/PID/stat."""
+    found = {}
     for pid in pids:
         fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICK
+        found[pid] = int(fields[11]) / TICK, int(fields[12]) / TICK
+    return found
 
 
 def name_of(pid):
     words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     names = [w.split(b"=", 1)[1].decode() for w in words if w.startswith(b"--name=")]
-    return names[0] if names else "supervisor"
+    return names[0] if names else "supervisor" if words[0].endswith(b"musterd") else os.path.basename(words[0].decode())
 
 
 def memory(pids):
@@ -151,12 +150,12 @@ class Tools:
             raise Failed("bare-server does not start")
         return process, json.loads(line)["port"]
 
-    def s_server(self, cpus, tls="1.3"):
+    def s_server(self, cpus, tls="1.3", prefix=()):
         """The library's own server: mutual TLS and nothing else; one session after the other, as it does."""
         port = free_port()
         with pinned_to(cpus):
             process = subprocess.Popen(
-                ["timeout", str(SERVER_SECONDS), "openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert",
+                ["timeout", str(SERVER_SECONDS), *prefix, "openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert",
                  self.certs / "server.pem", "-key", self.certs / "server.key", "-CAfile", self.certs / "anchor.pem", "-Verify", "1",
                  "-verify_return_error", "-quiet", "-www", "-num_tickets", "0", "-no_ticket", "-curves", "X25519:P-256",
                  "-sigalgs", "ECDSA+SHA256", "-ciphersuites", "TLS_AES_128_GCM_SHA256", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -197,10 +196,13 @@ class Tools:
 
 
 def timed(run, pids, count):
-    """Run a load and add what it cost the server."""
+    """Run a load and add what it cost the server: milliseconds of processor time for each operation."""
     before = cpu_seconds(pids)
     answer = run()
-    answer["server_cpu_ms"] = (cpu_seconds(pids) - before) * 1e3 / count
+    spent = {pid: [(x - y) * 1e3 / count for x, y in zip(after, before[pid])] for pid, after in cpu_seconds(pids).items()}
+    answer["server_user_ms"] = sum(u for u, _ in spent.values())
+    answer["server_cpu_ms"] = sum(u + s for u, s in spent.values())
+    answer["server_cpu_ms_by_process"] = {name_of(pid): sum(v) for pid, v in spent.items()}
     return answer
 
 
@@ -237,11 +239,6 @@ def per_operation(few, many, n):
     for how in ("inclusive", "self", "object"):
         answer[how] = {k: (v - few[how][k]) / n for k, v in many[how].items()}
     return answer
-
-
-def own_cpu():
-    u = resource.getrusage(resource.RUSAGE_SELF)
-    return u.ru_utime + u.ru_stime
 
 
 def say(*words):

@@ -4,6 +4,7 @@ directory of the test's own. Everything waits for events with a deadline; nothin
 import json
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -41,6 +42,7 @@ class Installation:
         self.mef, self.maf = f"mef.{sp}", f"maf.{sp}"
         self.mef_port, self.maf_port, self.metrics_port = free_port(), free_port(), free_port()
         self.process = None
+        self.wrap = []          # what musterd is started by: a namespace of its own, limits
         run(MUSTER, "init", self.dir, "--sp", sp, "--mef-port", self.mef_port, "--maf-port", self.maf_port,
             "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}")
         self.config = self.dir / "musterd.conf"
@@ -64,16 +66,17 @@ class Installation:
             os.unlink(notify)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind(notify)
-            ready.settimeout(START_SECONDS)
+            ready.settimeout(0.2)
             with open(self.log, "ab") as log:
-                self.process = subprocess.Popen([MUSTERD, "-c", str(self.config)], stdout=log, stderr=log,
+                self.process = subprocess.Popen([*self.wrap, MUSTERD, "-c", str(self.config)], stdout=log, stderr=log,
                                                 env={**os.environ, "NOTIFY_SOCKET": notify})
-            try:
-                while b"READY=1" not in ready.recv(4096):
-                    pass
-            except socket.timeout:
-                self.process.poll()
-                raise AssertionError(f"musterd is not ready ({self.process.returncode}):\n{self.log_text()}") from None
+            deadline, said = time.monotonic() + START_SECONDS, b""
+            while b"READY=1" not in said:
+                try:
+                    said = ready.recv(4096)
+                except socket.timeout:
+                    if self.process.poll() is not None or time.monotonic() > deadline:
+                        raise AssertionError(f"musterd is not ready ({self.process.returncode}):\n{self.log_text()}") from None
         return self
 
     def stop(self):
@@ -186,9 +189,11 @@ class Node:
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
 
-    def configure(self, add=""):
+    def configure(self, add="", ports=()):
+        """`ports`: more ports of the MEF's name, of those who say they are it."""
         dial = "".join(f'  {{ name = "{name}:{port}"; address = "127.0.0.1:{port}"; }},\n' for name, port in
-                       ((self.inst.mef, self.inst.mef_port), (self.inst.maf, self.inst.maf_port)))
+                       ((self.inst.mef, self.inst.mef_port), (self.inst.maf, self.inst.maf_port),
+                        *((self.inst.mef, p) for p in ports)))
         (self.dir / "muster-agent.conf").write_text(
             'state = "state";\nkey_file = "state.key";\ncertificate = "node.pem";\nkey = "node.key";\nanchors = "anchors.pem";\n'
             'bootstrap = "instructions.json";\nrun = "run";\nbackoff_first = "1s";\nbackoff_max = "2s";\n'
@@ -202,3 +207,45 @@ class Node:
 
     def status(self):
         return json.loads(self.agent("status", "--json", check=True).stdout)
+
+    def running(self, **more):
+        return Running(self, **more)
+
+
+class Running:
+    """`muster-agent run` in the background; its log is what is waited for. Leaving stops it, cleanly."""
+
+    def __init__(self, node, env=None):
+        self.node, self.env, self.seen = node, env, 0
+        self.log = node.dir / "agent.log"
+
+    def __enter__(self):
+        self.log.unlink(missing_ok=True)
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([AGENT, "-c", str(self.node.dir / "muster-agent.conf"), "run"], stdout=log,
+                                            stderr=log, env=self.env)
+        return self
+
+    def wait_log(self, pattern, seconds=RUN_SECONDS):
+        """The next line that matches, after the one that was waited for last."""
+        deadline = time.monotonic() + seconds
+        while True:
+            text = self.log.read_text(errors="replace")
+            found = re.search(pattern, text[self.seen:])
+            if found:
+                self.seen += found.end()
+                return found
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"no {pattern!r} in the agent's log ({self.process.returncode}):\n{text[-6000:]}")
+            select.select([], [], [], 0.02)
+
+    def __exit__(self, kind, value, trace):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(START_SECONDS)
+            raise AssertionError("the agent did not stop: " + self.log.read_text()[-3000:]) from None
+        if kind is None:
+            assert self.process.returncode == 0, f"{self.process.returncode}: {self.log.read_text()[-3000:]}"

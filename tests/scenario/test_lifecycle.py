@@ -36,7 +36,9 @@ def test_a_clock_far_ahead_is_told(installation):
     node = installation.node(1)
     done = node.run_once(env=at("@2090-01-01 00:00:00"))
     assert done.returncode == 1
-    assert "expired" in done.stderr, done.stderr
+    assert "expired" in done.stderr and "clock" in done.stderr, done.stderr
+    assert [r["reason"] for r in node.status()["reports"]] == ["expired"]
+    # lesson 3: that the clock was wrong once is no state
     assert node.run_once().returncode == 0
 
 
@@ -71,8 +73,15 @@ def test_a_revoked_node_is_out_at_mef_and_maf(installation):
     assert shown["state"] == "revoked" and shown["reason"] == "stolen from a van"
     assert all(c["state"] == "revoked" for c in shown["credentials"]), shown
     # its root credential is refused by the MAF, and a new enrolment by the MEF
-    done = node.agent("run", "--once", "--confirm")
-    assert done.returncode == 1, done.stderr
+    done = node.agent("check")
+    assert done.returncode == 1 and "lost" in done.stderr, done.stderr
+    node.instruct(installation.instruction(label="again"))
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        assert node.agent("trigger").returncode == 0
+        agent.wait_log("instruction-failed")
+    reports = node.status()["reports"]
+    assert [r["reason"] for r in reports] == ["refused"], reports
 
 
 def test_repeated_enrolment_keeps_one_registration(installation):
@@ -80,9 +89,20 @@ def test_repeated_enrolment_keeps_one_registration(installation):
     installation.maker("acme")
     installation.subscription()
     node = installation.node(1)
-    for _ in range(3):
-        assert node.agent("trigger", str(node.dir / "instructions.json")).returncode in (0, 1)
-        assert node.run_once().returncode == 0
+    assert node.run_once().returncode == 0
+    keys = [node.status()["credential"]["keyID"]]
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        for generation in range(3):
+            done = node.agent("trigger", str(node.dir / "instructions.json"), check=True)
+            attempt = done.stdout.split()[-1]
+            agent.wait_log(rf" enrolled .*attempt={attempt}")
+            status = node.status()
+            assert status["attempt"] == attempt and status["trigger"] == "control"
+            assert [r["reason"] for r in status["reports"]] == ["ok"]
+            keys.append(status["credential"]["keyID"])
+    assert len(set(keys)) == 4, "each enrolment makes a key of its own"
+    assert node.agent("check").returncode == 0
     shown = installation.ask("node", "show", node.id)
     assert len([r for r in shown["registrations"] if r["role"] == "mef"]) == 1
     assert len([c for c in shown["credentials"] if c["role"] == "maf" and c["state"] == "active"]) == 1

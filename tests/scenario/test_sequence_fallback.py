@@ -35,7 +35,8 @@ def test_all_fail_and_every_reason_is_kept(installation):
     assert done.returncode == 1
     reports = node.status()["reports"]
     assert [r["reason"] for r in reports] == ["unreachable", "unsupported", "refused"], reports
-    assert all(r["text"] for r in reports)
+    assert all(r["words"] and r["remedy"] for r in reports), reports
+    assert [r.get("step") for r in reports] == ["mef.open", None, "mef.register"], reports
 
 
 def test_a_later_success_is_possible_after_a_rejection(installation):

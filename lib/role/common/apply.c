@@ -12,10 +12,10 @@ static void clean(char *s)
 			*s = '?';
 }
 
-int mst_role_event(struct mst_role_env *env, enum mst_role role, const char *what, const struct mst_who *w,
-                   const char *who, const char *attempt, int rsc, const char *why, uint64_t *ret_seq)
+static int put_event(struct mst_role_env *env, enum mst_role role, const char *what, int64_t node, const char *who,
+                     const char *attempt, int rsc, const char *why, uint64_t *ret_seq)
 {
-	struct mst_event e = { .when = env->now, .outcome = rsc, .node = w && w->has_node ? w->node.id : 0 };
+	struct mst_event e = { .when = env->now, .outcome = rsc, .node = node };
 	int r;
 
 	snprintf(e.role, sizeof(e.role), "%s", mst_role_name[role]);
@@ -32,6 +32,12 @@ int mst_role_event(struct mst_role_env *env, enum mst_role role, const char *wha
 	if (ret_seq)
 		*ret_seq = e.seq;
 	return 0;
+}
+
+int mst_role_event(struct mst_role_env *env, enum mst_role role, const char *what, const struct mst_who *w,
+                   const char *who, const char *attempt, int rsc, const char *why, uint64_t *ret_seq)
+{
+	return put_event(env, role, what, w && w->has_node ? w->node.id : 0, who, attempt, rsc, why, ret_seq);
 }
 
 static int must(int r)
@@ -183,7 +189,9 @@ int mst_role_apply(const struct mst_role_twin *t, struct mst_role_env *env, cons
 		return r;
 	snprintf(what, sizeof(what), "%s", refused ? "refused" : v->what);
 	snprintf(why, sizeof(why), "%s%s%s", refused ? v->what : "", refused ? ": " : "", v->why);
-	r = mst_role_event(env, t->role, what, w, who, x->attempt, v->rsc, why, &v->release.authorisation.event);
+	/* about whom: the enrolee whose key a MAF fetched, not the MAF */
+	r = put_event(env, t->role, what, !refused && v->put_node ? v->node.id : w->has_node ? w->node.id : 0, who, x->attempt,
+	              v->rsc, why, &v->release.authorisation.event);
 	if (!r && !refused && v->activate)
 		r = mst_role_event(env, t->role, "activated", w, v->active.key_id, x->attempt, v->rsc,
 		                   v->revoke[0] ? "first use; the key before it is revoked" : "first use", NULL);

@@ -124,6 +124,7 @@ void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, con
 	out->authorisation = mst_authorise_release(out->key_id, w->id);
 
 	v->rsc = MST_RSC_OK;
+	MST_STR_SET(v->why, out->key_id);
 	v->body = MST_BODY_FETCHED;
 	MST_STR_SET(v->enrolee, r->cred.client_id);
 	v->lifetime = mst_decide_expiry(&r->owner, conf, r->cred.expires, now);

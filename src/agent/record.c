@@ -1,0 +1,182 @@
+/*
+ * The last run, to be told afterwards: which attempt, why it began, what became of every instruction, and
+ * when each arrow ended (lesson 20). Kept in the secure environment beside the slots, written together with
+ * the engine's progress, and bounded: it says what happened last, it is no log.
+ */
+#include "agent/agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOB "last-run"
+#define BLOB_MAX 60000
+#define STEPS_MAX 96
+
+static json_t *fresh(const char *attempt, const char *trigger, mst_time when, unsigned run)
+{
+	return json_pack("{s:s, s:s, s:o, s:i, s:[], s:[]}", "attempt", attempt, "trigger", trigger, "when",
+			 status_time(when), "run", (int)(run & INT32_MAX), "reports", "steps");
+}
+
+/* Sealed by us; still, a record of another shape (a later version's) is no reason to stumble. */
+static bool good(const json_t *o)
+{
+	return json_is_string(json_object_get(o, "attempt")) && json_is_string(json_object_get(o, "trigger")) &&
+	       json_is_array(json_object_get(o, "reports")) && json_is_array(json_object_get(o, "steps"));
+}
+
+json_t *record_read(struct mst_secenv *env)
+{
+	char *text = malloc(BLOB_MAX);
+	struct mst_diag d = { 0 };
+	json_t *o = NULL;
+	size_t n = 0;
+
+	if (text && env->ops->load_blob(env, BLOB, (uint8_t *)text, BLOB_MAX, &n, &d) == 0)
+		o = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	free(text);
+	if (good(o))
+		return o;
+	json_decref(o);
+	return fresh("", "", -1, 0);
+}
+
+/* Time goes on where the last arrow left it: what lies between is not known after a reboot. */
+void record_load(struct agent *a)
+{
+	const json_t *steps;
+	size_t n;
+
+	a->record = record_read(a->env);
+	steps = json_object_get(a->record, "steps");
+	n = json_array_size(steps);
+	a->record_base = agent_now();
+	if (n)
+		a->record_base -= json_integer_value(json_object_get(json_array_get(steps, n - 1), "ms"));
+}
+
+void record_begin(struct agent *a, const char *attempt, const char *trigger)
+{
+	json_decref(a->record);
+	a->record = fresh(attempt, trigger, agent_utc(a), prov_runs(a->prov));
+	a->record_base = agent_now();
+	a->record_dirty = true;
+}
+
+static bool of_this_run(const struct agent *a)
+{
+	const char *attempt = json_string_value(json_object_get(a->record, "attempt"));
+
+	return attempt && !strcmp(attempt, prov_attempt(a->prov)) &&
+	       json_integer_value(json_object_get(a->record, "run")) == (prov_runs(a->prov) & INT32_MAX);
+}
+
+void record_follow(struct agent *a, const char *trigger)
+{
+	if (!of_this_run(a))
+		record_begin(a, prov_attempt(a->prov), trigger);
+}
+
+static json_t *report_json(const struct prov_report *r)
+{
+	return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:o}", "resource", status_text(r->resource), "method",
+			 mst_enum_text(&mst_method_table, r->method), "reason", prov_reason_text(r->reason),
+			 "words", status_words(r->reason), "detail", status_text(r->detail), "remedy",
+			 status_remedy(r->reason), "when", status_time(r->when));
+}
+
+/* What the engine reports is only added to within a run; the step is what we know beyond it. */
+static void take_reports(struct agent *a)
+{
+	json_t *old = json_object_get(a->record, "reports"), *all = json_array(), *step;
+	const struct prov_report *r = NULL;
+	size_t n = prov_reports(a->prov, &r);
+
+	if (!of_this_run(a) || n < json_array_size(old)) {
+		json_decref(all);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		json_t *one = report_json(&r[i]);
+
+		step = json_object_get(json_array_get(old, i), "step");
+		if (step)
+			json_object_set(one, "step", step);
+		json_array_append_new(all, one);
+	}
+	json_object_set_new(a->record, "reports", all);
+}
+
+void record_step(struct agent *a)
+{
+	json_t *steps = json_object_get(a->record, "steps");
+	enum enrolee_step now = enrolee_step(a->enrolee), before = a->doing;
+
+	if (now == before)
+		return;
+	/* Ended without success: `doing` stays, it is the arrow that failed. */
+	if (now == ENROLEE_STEP_NONE && enrolee_state(a->enrolee) != ENROLEE_DONE)
+		return;
+	a->doing = now;
+	if (before == ENROLEE_STEP_NONE || json_array_size(steps) >= STEPS_MAX)
+		return;
+	json_array_append_new(steps, json_pack("{s:s, s:I}", "arrow", enrolee_step_text(before), "ms",
+					       (json_int_t)(agent_now() - a->record_base)));
+	a->record_dirty = true;
+}
+
+void record_failed(struct agent *a, size_t report, enum enrolee_step step)
+{
+	json_t *one;
+
+	take_reports(a);
+	one = json_array_get(json_object_get(a->record, "reports"), report);
+	if (one && step != ENROLEE_STEP_NONE)
+		json_object_set_new(one, "step", json_string(enrolee_step_text(step)));
+	a->record_dirty = true;
+}
+
+void record_report(struct agent *a, const char *resource, enum prov_reason reason, const char *detail,
+		   enum enrolee_step step)
+{
+	struct prov_report r = { .method = MST_METHOD_CERT, .reason = reason, .when = agent_utc(a) };
+	json_t *all = json_object_get(a->record, "reports"), *one;
+
+	snprintf(r.resource, sizeof(r.resource), "%.*s", (int)sizeof(r.resource) - 1, resource);
+	snprintf(r.detail, sizeof(r.detail), "%.*s", (int)sizeof(r.detail) - 1, detail);
+	one = report_json(&r);
+	if (step != ENROLEE_STEP_NONE)
+		json_object_set_new(one, "step", json_string(enrolee_step_text(step)));
+	if (json_array_size(all) >= PROV_REASONS_MAX)
+		json_array_remove(all, 0);
+	json_array_append_new(all, one);
+	a->record_dirty = true;
+}
+
+void record_save(struct agent *a)
+{
+	struct mst_diag d = { 0 };
+	char *text;
+	int r;
+
+	take_reports(a);
+	while ((text = json_dumps(a->record, JSON_COMPACT)) != NULL && strlen(text) > BLOB_MAX) {
+		free(text);
+		json_array_remove(json_object_get(a->record, "reports"), 0);
+	}
+	r = text ? a->env->ops->store_blob(a->env, BLOB, mst_view_str(text), &d) : MST_FAULT_MEMORY;
+	free(text);
+	/* Nothing hangs on it: a node enrols without being able to tell the tale. */
+	if (r)
+		agent_log(a, AGENT_WARN, "record-not-saved", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+	a->record_dirty = false;
+}
+
+void record_into(json_t *status, const json_t *record)
+{
+	static const char *const members[] = { "attempt", "trigger", "when", "reports", "steps" };
+
+	for (size_t i = 0; i < MST_COUNT(members); i++)
+		json_object_set_new(status, members[i],
+				    json_deep_copy(json_object_get(record, members[i])));
+}

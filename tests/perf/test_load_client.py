@@ -1,0 +1,95 @@
+"""The load client counts what failed: a rate is worth nothing when refusals pass for answers."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import measure  # noqa: E402
+
+BUILD = pathlib.Path(os.environ["MST_BUILD"])
+CPUS = os.sched_getaffinity(0)
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory):
+    made = measure.Tools(BUILD, tmp_path_factory.mktemp("perf"))
+    made.make_nodes(5)
+    return made
+
+
+@pytest.fixture(scope="module")
+def mtls_port(tools):
+    process, port = tools.bare(CPUS)
+    yield port
+    measure.end(process)
+
+
+@pytest.fixture(scope="module")
+def psk_port(tools):
+    process, port = tools.bare(CPUS, "--psk")
+    yield port
+    measure.end(process)
+
+
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
+@pytest.mark.parametrize("more", [(), ("--request",)])
+def test_every_session_is_counted(tools, mtls_port, psk_port, tls, more):
+    for answer in (tools.mtls(mtls_port, CPUS, 20, *more, nodes=5, tls=tls), tools.psk(psk_port, CPUS, 20, *more, tls=tls)):
+        assert answer["count"] == 20 and answer["failed"] == 0 and answer["rate"] > 0
+        assert 0 < answer["p50_ms"] <= answer["p99_ms"]
+
+
+def client(tools, *args):
+    done = subprocess.run([tools.bin / "load-client", *map(str, args)], capture_output=True, text=True, timeout=60)
+    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+def mtls(tools, port, **other):
+    words = {"ca": tools.certs / "server-ca.pem", "certs": tools.certs, "server-name": tools.bare_name, **other}
+    return client(tools, "--kind", "mtls", "--connect", f"127.0.0.1:{port}", "--count", 4, "--nodes", 4,
+                  *[w for k, v in words.items() for w in (f"--{k}", v)])
+
+
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
+def test_a_server_that_is_not_who_it_should_be_is_a_failure(tools, mtls_port, tls):
+    status, answer, said = mtls(tools, mtls_port, ca=tools.certs / "anchor.pem", tls=tls)
+    assert (status, answer["failed"], answer["rate"]) == (1, 4, 0) and "certificate verify failed" in said
+    status, answer, said = mtls(tools, mtls_port, **{"server-name": "other.example.com"}, tls=tls)
+    assert (status, answer["failed"]) == (1, 4)
+
+
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
+@pytest.mark.parametrize("more", [(), ("--request",)])
+def test_a_refused_certificate_is_a_failure(tools, mtls_port, tmp_path, tls, more):
+    """In TLS 1.3 the refusal comes after the client's own part of the handshake has gone well."""
+    others = measure.Tools(BUILD, tmp_path)
+    others.make_nodes(1)
+    status, answer, said = client(tools, "--kind", "mtls", "--connect", f"127.0.0.1:{mtls_port}", "--server-name", tools.bare_name,
+                                  "--ca", tools.certs / "server-ca.pem", "--certs", others.certs, "--count", 3, "--tls", tls, *more)
+    assert (status, answer["failed"], answer["rate"]) == (1, 3, 0)
+    assert "alert" in said
+
+
+def test_an_answer_that_is_no_enrolment_is_a_failure(tools, mtls_port):
+    """An empty 200 is good for the bare kind and for nothing else."""
+    status, answer, said = client(tools, "--kind", "mef", "--connect", f"127.0.0.1:{mtls_port}", "--server-name", tools.bare_name,
+                                  "--ca", tools.certs / "server-ca.pem", "--certs", tools.certs, "--ids", tools.certs / "ids.txt",
+                                  "--admin", "sp.example.com", "--maf", "maf.example.com", "--count", 2)
+    assert (status, answer["failed"]) == (1, 2) and "not created" in said
+
+
+def test_nobody_there_is_a_failure(tools):
+    status, answer, said = mtls(tools, measure.free_port())
+    assert (status, answer["failed"]) == (1, 4) and "refused" in said
+
+
+@pytest.mark.parametrize("args", [(), ("--kind", "other"), ("--kind", "psk", "--connect", "192.0.2.1:1", "--server-name", "x", "--count", "1"),
+                                  ("--kind", "psk", "--connect", "127.0.0.1:1", "--server-name", "x", "--count", "-1"),
+                                  ("--kind", "psk", "--connect", "127.0.0.1:1", "--server-name", "x", "--count", "1", "--tls", "1.1")])
+def test_wrong_usage(tools, args):
+    status, answer, said = client(tools, *args)
+    assert status == 2 and answer is None and "usage" in said
