@@ -307,7 +307,7 @@ static void handshakes(void **state)
 	assert_string_equal(e.what, "mef.refused");
 	assert_int_equal(e.outcome, 413);
 	assert_non_null(strstr(e.why, "body: too long?"));
-	assert_non_null(strstr(e.why, "[::1]:4712"));
+	assert_non_null(strstr(e.why, "[::1]:4711"));
 
 	/* every refused lookup is an event; the outcome is the same for all of them */
 	assert_int_equal(rig_lookup(&r, "00112233445566778899AABBCCDDEEFF@maf.example.com", &a), MST_PSK_UNKNOWN);
