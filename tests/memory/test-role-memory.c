@@ -77,7 +77,8 @@ static unsigned long sweep(size_t which)
 		if (rsc != request[which].good) {
 			if (rsc >= 0 && rsc < MST_RSC_INTERNAL && rsc != MST_PSK_UNKNOWN)
 				fail_msg("%s: allocation %lu: %d is no answer to a lack of memory", request[which].name, n, rsc);
-			assert_string_equal(before, after);
+			if (strcmp(before, after))
+				fail_msg("%s: allocation %lu: %d, but it was written", request[which].name, n, rsc);
 			refused++;
 			rsc = request[which].go();
 		}

@@ -1,6 +1,7 @@
 #include "tests/support/failmalloc.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -21,6 +22,7 @@ static atomic_bool armed;
 static atomic_long outstanding;
 static struct range { uintptr_t from, to; } spared[16];
 static unsigned n_spared;
+static bool trace;
 
 static bool is_spared(void *caller)
 {
@@ -39,6 +41,13 @@ static bool fails(void *caller)
 	n = atomic_fetch_add(&count, 1) + 1;
 	if (n != atomic_load(&fail_at))
 		return false;
+	if (trace) {
+		void *frame[32];
+
+		atomic_store(&armed, false);
+		backtrace_symbols_fd(frame, backtrace(frame, 32), STDERR_FILENO);
+		atomic_store(&armed, true);
+	}
 	errno = ENOMEM;
 	return true;
 }
@@ -128,6 +137,7 @@ __attribute__((constructor)) static void from_environment(void)
 		snprintf(name, sizeof(name), "%.*s", (int)n, list);
 		dl_iterate_phdr(spare, name);
 	}
+	trace = getenv("MST_FAIL_TRACE");
 	if (at)
 		failmalloc_arm(strtoul(at, NULL, 10));
 }
