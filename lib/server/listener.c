@@ -183,6 +183,7 @@ static int make_tls(struct listener *l, const struct mst_role_ops *role, struct 
 				    .require_client_cert = role->client_cert_required,
 				    .allow_psk = role->psk,
 				    .require_sni = true,
+				    .require_ems = true,       /* the exporter's key is of this session only */
 				    .names = names,
 				    .n_names = 1 };
 
@@ -209,6 +210,9 @@ static struct mst_server_limits limits_of(const struct mst_conf *c)
 	s.requests = (unsigned)c->limits.requests;
 	s.http.header_octets = (size_t)c->limits.header_octets;
 	s.http.body_octets = (size_t)c->limits.body_octets;
+	s.held_octets = (size_t)c->limits.bodies;
+	s.hello_ms = c->limits.hello * 1000;
+	s.session_ms = c->limits.session * 1000;
 	s.handshake_ms = c->limits.handshake * 1000;
 	s.header_ms = c->limits.header * 1000;
 	s.body_ms = c->limits.body * 1000;

@@ -257,6 +257,34 @@ def test_slots(i):
             assert s.recv(100)[:1] == b"\x15", "an alert at once, no silence"
 
 
+def s_client(i, endpoint, name, *args, text=b"", **env):
+    p = subprocess.Popen(["openssl", "s_client", "-connect", endpoint, "-servername", name, "-CAfile", i.dir + "/anchors/ca.pem",
+                          "-ign_eof", *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         env=dict(os.environ, **env))
+    return p.communicate(text, timeout=DEADLINE)[0].decode(errors="replace")
+
+
+def test_strict_sessions(i):
+    """Nobody is served as nobody, and no session whose exporter another session could share (RFC 7627)."""
+    i.start()
+    i.provision()
+    with open(i.dir + "/ems.cnf", "w") as f:
+        f.write("openssl_conf=o\n[o]\nssl_conf=s\n[s]\nsystem_default=d\n[d]\nOptions=-ExtendedMasterSecret\n")
+    node = ["-cert", i.dir + "/node.pem", "-key", i.dir + "/node.key", "-tls1_2"]
+    mef = "127.0.0.1:%d" % i.mef_port
+    text = i.request().replace(b"Accept:", b"Connection: close\r\nAccept:")
+    assert "X-M2M-RSC: 2001" in s_client(i, mef, "mef.example.com", *node, text=text)
+    out = s_client(i, mef, "mef.example.com", *node, text=text, OPENSSL_CONF=i.dir + "/ems.cnf")
+    assert "X-M2M-RSC" not in out and "Extended master secret: no" in out, out
+    until("the end is named", lambda: "extended master secret" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]))
+    for version in ("-tls1_2", "-tls1_3"):
+        text = b"GET /MAFBase/x HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: //a/b\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 3\r\n\r\n"
+        out = s_client(i, i.at["maf"], "maf.example.com", version, text=text)
+        assert "HTTP/1.1" not in out, out
+    until("both are told", lambda: len([l for l in i.log().splitlines()
+                                        if "handshake failed" in l and "listener-maf" in l and "certificate" in l]) >= 2)
+
+
 def psk_answer(i, identity, key, path="/MAFBase"):
     body = '{"sec:mafClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
     req = ("POST %s HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: /CSE0001\r\nX-M2M-RI: r3\r\nX-M2M-RVI: 3\r\n"
@@ -414,7 +442,7 @@ def test_command_line(i):
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_slots, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
+    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
