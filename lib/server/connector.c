@@ -418,22 +418,9 @@ static int connector_attach(struct mst_unit *u, const struct mst_link_frame *who
 
 static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx **ret)
 {
-	const struct mst_conf_role *r = mst_conf_role(c->u.conf, MST_ROLE_MAF);
 	const struct mst_material *m = mst_unit_material(&c->u, MST_ROLE_MAF);
-	struct mst_tls_config t = { 0 };
 
-	if (!r || !m)
-		return MST_FAULT_BUG;
-	t.profile = (enum mst_tls_profile)r->profile;
-	t.chain_pem = m->chain_pem;
-	t.key_pkcs8 = m->key_pkcs8;
-	t.anchors = m->anchor;
-	t.n_anchors = m->n_anchors;
-	t.crls = m->crl;
-	t.n_crls = m->n_crls;
-	t.require_crl = r->require_crl;
-	t.require_ems = true;
-	return mst_tls_ctx_new(&t, ret, d);
+	return m ? mst_material_tls(c->u.conf, m, NULL, false, ret, d) : MST_FAULT_BUG;
 }
 
 static int connector_start(struct mst_unit *u, struct mst_diag *d)

@@ -241,6 +241,7 @@ int child_spawn(struct child *c)
 
 	memset(&c->m, 0, sizeof(c->m));
 	c->reload_pending = false;
+	c->reloads = 0;
 	r = single(c->s) ? spawn_unit(c) : spawn_process(c);
 	if (r)
 		return r;

@@ -245,6 +245,11 @@ void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls)
 	}
 }
 
+void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l)
+{
+	s->limits = *l;
+}
+
 static void stop_accepting(struct mst_server *s)
 {
 	s->draining = true;

@@ -48,6 +48,7 @@ MST_MUST_CHECK int mst_server_new(struct event_base *base, int fd, struct mst_tl
                                   struct mst_server **ret);
 void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);   /* for new connections; others end after
                                                                           * what is going on */
+void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l);    /* from the next step of each connection */
 void mst_server_drain(struct mst_server *s);        /* stop accepting; idle connections close, busy ones finish */
 unsigned mst_server_open(const struct mst_server *s);
 struct mst_server *mst_server_free(struct mst_server *s);                /* drops everything at once */

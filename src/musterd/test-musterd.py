@@ -33,6 +33,7 @@ class Installation:
         subprocess.run([LAY, self.dir], check=True, timeout=30)
         self.mef_port, self.extra, self.mode = free_port(), extra, mode
         self.listeners, self.mef_at = 2, self.mef_port
+        self.maf_anchor, self.lifetime = "", "3650d"
         self.conf, self.proc, self.err = self.dir + "/musterd.conf", None, self.dir + "/err"
         open(self.err, "w").close()
         self.write_conf()
@@ -41,12 +42,12 @@ class Installation:
         with open(self.conf, "w") as f:
             f.write('processes = "%s"; listeners = %d; metrics = "127.0.0.1:0"; log = { level = "debug"; format = "json"; };\n'
                     'mef = { fqdn = "mef.example.com"; listen = ["127.0.0.1:%d"]; certificate = "tls/mef.pem"; key = "tls/mef.key";'
-                    ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; };\n'
+                    ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; maf_anchor = "%s"; registration_lifetime = "%s"; };\n'
                     'maf = { fqdn = "maf.example.com"; listen = ["127.0.0.1:0"]; certificate = "tls/maf.pem"; key = "tls/maf.key";'
                     ' client_anchors = []; mef_anchors = ["anchors/"];'
                     ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "localhost:%d"; } ); };\n'
                     'admin = { listen = ["unix:run/admin.sock"]; };\n%s\n%s\n'
-                    % (self.mode, self.listeners, self.mef_port, self.mef_port, self.mef_at, self.extra, add))
+                    % (self.mode, self.listeners, self.mef_port, self.maf_anchor, self.lifetime, self.mef_port, self.mef_at, self.extra, add))
 
     def start(self):
         self.proc = subprocess.Popen([MUSTERD, "-c", self.conf], stdout=subprocess.PIPE, stderr=open(self.err, "ab"))
@@ -328,6 +329,12 @@ def test_restarts(i):
     assert not zombies, zombies
 
 
+def years(answer):
+    assert answer[0] == 201, answer
+    return int(json.loads(answer[2])["sec:mefClientReg"]["et"][:4]) - time.gmtime().tm_year + \
+        (int(json.loads(answer[2])["sec:mefClientReg"]["et"][4:6]) - time.gmtime().tm_mon) / 12
+
+
 def test_reload(i):
     i.start()
     i.provision()
@@ -336,6 +343,18 @@ def test_reload(i):
     i.write_conf("nonsense = 1;")
     i.proc.send_signal(signal.SIGHUP)
     until("refusal", lambda: "not reloaded; the old configuration stays" in i.log() and "nonsense: unknown setting" in i.log())
+    os.rename(i.dir + "/tls/mef.key", i.dir + "/tls/mef.key.kept")
+    shutil.copy(i.dir + "/tls/other.key", i.dir + "/tls/mef.key")
+    os.chmod(i.dir + "/tls/mef.key", 0o600)
+    i.maf_anchor, i.lifetime = "anchors/ca.pem", "30d"
+    i.write_conf()
+    i.proc.send_signal(signal.SIGHUP)
+    until("a key that does not fit", lambda: i.log().count("not reloaded; the old configuration stays") == 2)
+    assert years(i.register()) > 0.5 and '"message":"reloaded"' not in i.log(), "and nothing has changed"
+    os.rename(i.dir + "/tls/mef.key.kept", i.dir + "/tls/mef.key")
+    i.proc.send_signal(signal.SIGHUP)
+    until("all have taken it over", lambda: '"message":"reloaded"' in i.log())
+    assert years(i.register()) < 0.5, "the engine too, which opens no file any more"
     i.listeners = 5
     i.write_conf()
     i.proc.send_signal(signal.SIGHUP)
