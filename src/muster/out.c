@@ -147,14 +147,41 @@ mst_time wall_clock(void)
 	return (mst_time)time(NULL);
 }
 
-const char *percent(const char *s)
+struct mst_writer path_start(char *out, size_t cap, const char *fixed)
 {
-	static char ring[8][1024];       /* events filters by five of them in one line */
-	static unsigned next;
-	char *out = ring[next++ % MST_COUNT(ring)];
-	struct mst_writer w = mst_writer_of(out, sizeof(ring[0]));
+	struct mst_writer w = mst_writer_of(out, cap);
 
-	mst_put_percent(&w, mst_view_str(s));
-	mst_put_nul(&w);
-	return w.ok ? out : "";
+	mst_put_str(&w, fixed);
+	return w;
+}
+
+void path_piece(struct mst_writer *w, const char *id)
+{
+	mst_put_percent(w, mst_view_str(id));
+}
+
+void path_query(struct mst_writer *w, const char *key, const char *value)
+{
+	if (!*value)
+		return;
+	mst_put_u8(w, mst_view_find((struct mst_view){ w->p, w->n }, '?') == w->n ? '?' : '&');
+	mst_put_str(w, key);
+	mst_put_u8(w, '=');
+	mst_put_percent(w, mst_view_str(value));
+}
+
+void path_query_number(struct mst_writer *w, const char *key, int64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)value);
+	path_query(w, key, text);
+}
+
+const char *path_end(struct mst_writer *w)
+{
+	mst_put_nul(w);
+	if (!w->ok && w->cap)
+		w->p[0] = 0;
+	return (const char *)w->p;
 }
