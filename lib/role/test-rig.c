@@ -319,12 +319,11 @@ int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, co
 
 static int in_group(struct rig *r, int e)
 {
-	if (e < 0) {
+	int c = e < 0 ? e : mst_store_commit(r->store);
+
+	if (c)
 		mst_store_rollback(r->store);
-		return e;
-	}
-	assert_int_equal(mst_store_commit(r->store), 0);
-	return e;
+	return c ? c : e;
 }
 
 static struct mst_psk_ask ask(const char *identity)
@@ -340,18 +339,18 @@ int rig_lookup(struct rig *r, const char *identity, struct mst_psk_answer *a)
 {
 	struct mst_role_env env = rig_env(r, MST_ROLE_MAF);
 	struct mst_psk_ask q = ask(identity);
+	int e = mst_store_begin(r->store);
 
-	assert_int_equal(mst_store_begin(r->store), 0);
-	return in_group(r, mst_role_maf.psk_lookup(&env, &q, a));
+	return e ? e : in_group(r, mst_role_maf.psk_lookup(&env, &q, a));
 }
 
 int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a)
 {
 	struct mst_role_env env = rig_env(r, MST_ROLE_MAF);
 	struct mst_psk_ask q = ask(identity);
+	int e = mst_store_begin(r->store);
 
-	assert_int_equal(mst_store_begin(r->store), 0);
-	return in_group(r, mst_role_maf.fetched(&env, &q, got, a));
+	return e ? e : in_group(r, mst_role_maf.fetched(&env, &q, got, a));
 }
 
 /* --- looking --- */

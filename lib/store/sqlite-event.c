@@ -87,12 +87,13 @@ int sq_event_list(struct mst_store *s, const struct mst_event_filter *f,
 	int at = snprintf(sql, sizeof(sql), "SELECT " EVENT_COLS " FROM event WHERE seq > ?1");
 	int r;
 
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): `value` is an initialiser in braces */
+/* NOLINTBEGIN(bugprone-macro-parentheses): `value` is an initialiser in braces */
 #define WHERE(on, text, value)                                                                               \
 	if (on) {                                                                                            \
 		arg_of[n++] = (struct sq_arg)value;                                                          \
 		at += snprintf(sql + at, sizeof(sql) - (size_t)at, text, (int)n);                            \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 	WHERE(f->node, " AND node = ?%d AND node IS NOT NULL", SQ_I(f->node))
 	WHERE(attempt, " AND attempt = ?%d AND attempt <> ''", SQ_S(f->attempt))
 	WHERE(role, " AND role = ?%d", SQ_S(f->role))

@@ -104,7 +104,7 @@ static int listen_one(const struct addrinfo *ai, bool reuseport, int *ret_fd)
 int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d)
 {
 	struct addrinfo hint = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *list;
-	struct sockaddr_storage a;
+	union { struct sockaddr sa; struct sockaddr_in in; struct sockaddr_in6 in6; } a = { .in6.sin6_port = 0 };
 	socklen_t n = sizeof(a);
 	char host[256], service[8];
 	uint16_t port;
@@ -128,13 +128,12 @@ int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_p
 	freeaddrinfo(list);
 	if (r)
 		return refuse(d, address, "cannot listen", r);
-	if (getsockname(fd, (struct sockaddr *)&a, &n)) {
+	if (getsockname(fd, &a.sa, &n)) {
 		r = errno;
 		close(fd);
 		return refuse(d, address, "cannot listen", r);
 	}
-	*ret_port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port :
-	                                            ((struct sockaddr_in *)&a)->sin_port);
+	*ret_port = ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
 	*ret_fd = fd;
 	return 0;
 }

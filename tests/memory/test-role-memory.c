@@ -1,0 +1,105 @@
+/*
+ * Every allocation of one request fails in turn, from the first to the last: the MEF and the MAF over a real store
+ * answer or fault, nothing is half done, and the same request afterwards succeeds.
+ */
+#include "role/test-rig.h"
+#include "tests/support/failmalloc.h"
+
+#include <stdio.h>
+
+#define REG(ty) "{\"sec:" ty "\":{\"et\":\"20280101T000000\",\"lbl\":[\"site:7\"],\"adminFQDN\":\"sp.example.com\"}}"
+#define KEY_REG "{\"sec:symmKeyReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21," \
+                "\"targetIDs\":[\"maf.example.com\"]}}"
+#define KEYID "21212121212121212121212121212121@mef.example.com"
+
+static struct rig r;
+
+static int mef_register(void)
+{
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	return rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0x21, REG("mefClientReg"));
+}
+
+static int key_register(void)
+{
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	return rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", "/CSE0001", MST_TY_SYMM_KEY_REG, 0x21, KEY_REG);
+}
+
+static int fetch(void)
+{
+	rig_peer_cert(&r, MST_ID_FQDN, "maf.example.com");
+	return rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/fetchCredentials/" KEYID "/21", "maf.example.com", 0, 0, NULL);
+}
+
+static int fetched(void)
+{
+	struct mst_fetch_result got = { .end = MST_FETCH_OK, .channel = RIG_CHANNEL, .key = rig_seal(0x33), .lifetime = RIG_NOW + 90 * RIG_DAY };
+	struct mst_psk_answer a;
+
+	snprintf(got.enrolee_id, sizeof(got.enrolee_id), "%s", RIG_CSE);
+	rig_peer_psk(&r, KEYID);
+	return rig_fetched(&r, KEYID, &got, &a);
+}
+
+static int maf_register(void)
+{
+	rig_peer_psk(&r, KEYID);
+	return rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0001", MST_TY_MAF_CLIENT_REG, 0, REG("mafClientReg"));
+}
+
+/* The way of a node, request by request; each is tried with each of its allocations failing. */
+static const struct { const char *name; int (*go)(void); int good; } request[] = {
+	{ "mef.register", mef_register, MST_RSC_CREATED },
+	{ "key.register", key_register, MST_RSC_CREATED },
+	{ "fetch", fetch, MST_RSC_OK },
+	{ "fetched", fetched, 0 },
+	{ "maf.register", maf_register, MST_RSC_CREATED },
+};
+
+static unsigned long sweep(size_t which)
+{
+	static char before[65536], after[65536];
+	unsigned long n = 0, refused = 0;
+	bool reached = true;
+
+	while (reached) {
+		int rsc;
+
+		rig_up(&r);
+		for (size_t i = 0; i < which; i++)
+			assert_int_equal(request[i].go(), request[i].good);
+		rig_fingerprint(&r, before, sizeof(before));
+		failmalloc_arm(++n);
+		rsc = request[which].go();
+		reached = failmalloc_disarm();
+		rig_fingerprint(&r, after, sizeof(after));
+		if (rsc != request[which].good) {
+			if (rsc >= 0 && rsc < MST_RSC_INTERNAL && rsc != MST_PSK_UNKNOWN)
+				fail_msg("%s: allocation %lu: %d is no answer to a lack of memory", request[which].name, n, rsc);
+			if (strcmp(before, after))
+				fail_msg("%s: allocation %lu: %d, but it was written", request[which].name, n, rsc);
+			refused++;
+			rsc = request[which].go();
+		}
+		if (rsc != request[which].good)
+			fail_msg("%s: after allocation %lu had failed: %d", request[which].name, n, rsc);
+		rig_down(&r);
+	}
+	assert_true(refused > 0);
+	return n;
+}
+
+static void every_allocation(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(request); i++)
+		print_message("# %s: %lu allocations\n", request[i].name, sweep(i) - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(every_allocation) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

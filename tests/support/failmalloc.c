@@ -1,0 +1,160 @@
+#include "tests/support/failmalloc.h"
+
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* glibc's own, under the names that it exports for this. */
+void *__libc_malloc(size_t n);
+void *__libc_calloc(size_t n, size_t m);
+void *__libc_realloc(void *p, size_t n);
+void __libc_free(void *p);
+
+static atomic_ulong count, fail_at;
+static atomic_bool armed;
+static atomic_long outstanding;
+static struct range { uintptr_t from, to; } spared[16];
+static unsigned n_spared;
+static bool trace;
+
+static bool is_spared(void *caller)
+{
+	for (unsigned i = 0; i < n_spared; i++)
+		if ((uintptr_t)caller >= spared[i].from && (uintptr_t)caller < spared[i].to)
+			return true;
+	return false;
+}
+
+static bool fails(void *caller)
+{
+	unsigned long n;
+
+	if (!atomic_load(&armed) || is_spared(caller))
+		return false;
+	n = atomic_fetch_add(&count, 1) + 1;
+	if (n != atomic_load(&fail_at))
+		return false;
+	if (trace) {
+		void *frame[32];
+
+		atomic_store(&armed, false);
+		backtrace_symbols_fd(frame, backtrace(frame, 32), STDERR_FILENO);
+		atomic_store(&armed, true);
+	}
+	errno = ENOMEM;
+	return true;
+}
+
+void *malloc(size_t n)
+{
+	void *p = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(n);
+
+	atomic_fetch_add(&outstanding, p ? 1 : 0);
+	return p;
+}
+
+void *calloc(size_t n, size_t m)
+{
+	void *p = fails(__builtin_return_address(0)) ? NULL : __libc_calloc(n, m);
+
+	atomic_fetch_add(&outstanding, p ? 1 : 0);
+	return p;
+}
+
+void *realloc(void *old, size_t n)
+{
+	void *p = fails(__builtin_return_address(0)) ? NULL : __libc_realloc(old, n);
+
+	if (!old && p)
+		atomic_fetch_add(&outstanding, 1);
+	else if (old && !n && !p)
+		atomic_fetch_sub(&outstanding, 1);
+	return p;
+}
+
+/* By itself, so that the caller counts and not the C library. */
+char *strdup(const char *s)
+{
+	size_t n = strlen(s) + 1;
+	char *p = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(n);
+
+	atomic_fetch_add(&outstanding, p ? 1 : 0);
+	return p ? memcpy(p, s, n) : NULL;
+}
+
+void free(void *p)
+{
+	atomic_fetch_sub(&outstanding, p ? 1 : 0);
+	__libc_free(p);
+}
+
+void failmalloc_arm(unsigned long n)
+{
+	atomic_store(&count, 0);
+	atomic_store(&fail_at, n);
+	atomic_store(&armed, true);
+}
+
+bool failmalloc_disarm(void)
+{
+	atomic_store(&armed, false);
+	return atomic_load(&count) >= atomic_load(&fail_at);
+}
+
+long failmalloc_outstanding(void)
+{
+	return atomic_load(&outstanding);
+}
+
+static int spare(struct dl_phdr_info *o, size_t n, void *name)
+{
+	(void)n;
+	if (!o->dlpi_name || !strstr(o->dlpi_name, name))
+		return 0;
+	for (unsigned i = 0; i < o->dlpi_phnum && n_spared < sizeof(spared) / sizeof(spared[0]); i++)
+		if (o->dlpi_phdr[i].p_type == PT_LOAD) {
+			spared[n_spared].from = o->dlpi_addr + o->dlpi_phdr[i].p_vaddr;
+			spared[n_spared].to = spared[n_spared].from + o->dlpi_phdr[i].p_memsz;
+			n_spared++;
+		}
+	return 0;
+}
+
+__attribute__((constructor)) static void from_environment(void)
+{
+	const char *at = getenv("MST_FAIL_AT"), *list = getenv("MST_FAIL_SPARE");
+	char name[64];
+
+	for (size_t n; list && *list; list += n + (list[n] == ' ')) {
+		n = strcspn(list, " ");
+		snprintf(name, sizeof(name), "%.*s", (int)n, list);
+		dl_iterate_phdr(spare, name);
+	}
+	trace = getenv("MST_FAIL_TRACE");
+	if (at)
+		failmalloc_arm(strtoul(at, NULL, 10));
+}
+
+__attribute__((destructor)) static void report(void)
+{
+	const char *to = getenv("MST_FAIL_REPORT");
+	char text[32];
+	int fd, n;
+
+	if (!to)
+		return;
+	n = snprintf(text, sizeof(text), "%lu\n", atomic_load(&count));
+	fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return;
+	if (write(fd, text, (size_t)n) != n)
+		_exit(99);
+	close(fd);
+}

@@ -1,0 +1,20 @@
+/*
+ * Makes one allocation fail, counted from the moment it is armed. Linked into a test it stands before the C
+ * library's for everything in the process; as a preloaded library it arms itself from the environment:
+ *   MST_FAIL_AT=N        the N-th allocation fails (0: none, count only)
+ *   MST_FAIL_SPARE=LIBS  not allocations that these shared libraries make (parts of file names)
+ *   MST_FAIL_TRACE=1     say on standard error who asked for the one that fails
+ *   MST_FAIL_REPORT=FILE at the end: how many allocations there were
+ */
+#ifndef TESTS_SUPPORT_FAILMALLOC_H
+#define TESTS_SUPPORT_FAILMALLOC_H
+
+#include <stdbool.h>
+
+void failmalloc_arm(unsigned long n);
+/* Ends it; true when the allocation has been reached. */
+bool failmalloc_disarm(void);
+/* What is allocated and not freed. */
+long failmalloc_outstanding(void);
+
+#endif
