@@ -306,8 +306,14 @@ static void handshakes(void **state)
 	assert_true(rig_last_event(&r, &e));
 	assert_string_equal(e.what, "mef.refused");
 	assert_int_equal(e.outcome, 413);
-	assert_non_null(strstr(e.why, "body: too long?"));
-	assert_non_null(strstr(e.why, "[::1]:4711"));
+	assert_non_null(strstr(e.why, "body: too long? from "));
+	assert_string_equal(e.who, RIG_CSE);
+
+	/* lesson 6: a MEF that cannot be asked says nothing about the key */
+	got.end = MST_FETCH_UNREACHABLE;
+	assert_int_equal(rig_fetched(&r, "22222222222222222222222222222222@mef.example.com", &got, &a), MST_PSK_BUSY);
+	got.end = MST_FETCH_UNKNOWN;
+	assert_int_equal(rig_fetched(&r, "22222222222222222222222222222222@mef.example.com", &got, &a), MST_PSK_UNKNOWN);
 
 	/* every refused lookup is an event; the outcome is the same for all of them */
 	assert_int_equal(rig_lookup(&r, "00112233445566778899AABBCCDDEEFF@maf.example.com", &a), MST_PSK_UNKNOWN);

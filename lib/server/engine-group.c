@@ -180,28 +180,24 @@ static void count_lost(struct engine *e, struct work **w, size_t n)
 			e->lost_since = (mst_time)time(NULL);
 }
 
-static int tell_lost(struct engine *e, unsigned *told)
+/* In a transaction of its own: what only reads must not fail for want of room for this. */
+static void tell_lost(struct engine *e)
 {
 	struct mst_event v = { .when = (mst_time)time(NULL), .outcome = MST_RSC_INTERNAL, .role = "server",
-		.what = "server.decisions-lost", .who = "engine" };
+			       .what = "server.decisions-lost", .who = "engine" };
 	char since[16];
 	struct mst_writer w = mst_writer_of(since, sizeof(since));
-	int r;
 
 	mst_put_timestamp(&w, e->lost_since);
 	mst_put_nul(&w);
-	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost, w.ok ? since : "-",
-	         e->lost_why);
-	/* what only reads must not fail for want of room for this */
-	r = mst_store_mark(e->store);
-	if (r)
-		return r;
-	r = mst_store_event_append(e->store, &v);
-	if (!r)
-		return mst_store_release(e->store);
-	mst_store_undo(e->store);
-	*told = 0;
-	return 0;
+	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost,
+		 w.ok ? since : "-", e->lost_why);
+	if (mst_store_begin(e->store))
+		return;
+	if (mst_store_event_append(e->store, &v) || mst_store_commit(e->store))
+		mst_store_rollback(e->store);
+	else
+		e->lost = 0;
 }
 
 static void failed(struct engine *e, struct work *w, int fault)
@@ -218,14 +214,9 @@ static void failed(struct engine *e, struct work *w, int fault)
 static int transact(struct engine *e, struct work **w, size_t n)
 {
 	int r = mst_store_begin(e->store);
-	unsigned told = e->lost;
 
-	if (!r && told)
-		r = tell_lost(e, &told);
-	if (r) {
-		mst_store_rollback(e->store);
+	if (r)
 		return r;
-	}
 	for (size_t i = 0; i < n; i++) {
 		r = mst_store_mark(e->store);
 		if (r)
@@ -250,7 +241,6 @@ static int transact(struct engine *e, struct work **w, size_t n)
 	if (r)
 		return r;
 	mst_crash_pass(&e->u.crash, MST_CRASH_COMMIT_AFTER);
-	e->lost -= told;
 	return 0;
 }
 
@@ -348,8 +338,10 @@ static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 	e->u.m.v[MST_M_PSK_ASKS]++;
 	if (!r)
 		e->u.m.v[MST_M_PSK_UNKNOWN]++;
-	else if (release_to(e, r, e->client[client].who.channel, &k))
-		return; /* our own trouble is not "unknown": the handshake's deadline ends it (lesson 6) */
+	else if (release_to(e, r, e->client[client].who.channel, &k)) {
+		engine_psk_busy(e, client, gen, id);
+		return;
+	}
 	mst_put_psk_answer(&out, &k);
 	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }
@@ -358,9 +350,9 @@ static void after_psk(struct engine *e, struct work *w)
 {
 	struct mst_psk_ask q;
 
-	if (w->failed)
-		return;
-	if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
+	if (w->failed || w->outcome == MST_PSK_BUSY)
+		engine_psk_busy(e, w->client, w->gen, w->id);
+	else if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
 		engine_fetch_start(e, w, &q);
 	else
 		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release);
@@ -372,8 +364,12 @@ static void after_fetched(struct engine *e, struct work *w)
 
 	if (!p)
 		return;
-	for (struct waiter *t = p->waiters; t && !w->failed; t = t->next)
-		send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release);
+	for (struct waiter *t = p->waiters; t; t = t->next) {
+		if (w->failed || w->outcome == MST_PSK_BUSY)
+			engine_psk_busy(e, t->client, t->gen, t->id);
+		else
+			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release);
+	}
 	engine_fetch_end(e, p);
 }
 
@@ -381,6 +377,8 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 {
 	size_t k = 0;
 
+	if (e->lost)
+		tell_lost(e);
 	for (size_t i = 0; i < n; i++) {        /* whose asker is gone need not be decided */
 		if (w[i]->kind != WORK_FETCHED && !engine_link(e, w[i]->client, w[i]->gen))
 			w[i]->failed = true;

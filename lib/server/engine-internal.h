@@ -68,6 +68,8 @@ struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen);
 struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id);
 /* A handshake waits for the key of `w`'s fetch. */
 void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q);
+/* A handshake cannot be given its key for a reason of ours; "unknown" would be a verdict (lesson 6). */
+void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
 
 #endif

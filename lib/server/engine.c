@@ -138,6 +138,16 @@ static void fetch_give_up(struct engine *e, struct pending_fetch *p, enum mst_fe
 	p->answered = enqueue(e, WORK_FETCHED, ENGINE_CLIENTS, p->id, mst_written(&w));
 }
 
+void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
+{
+	static const uint8_t wait[4] = { 0, 0, 0, 1 };
+	struct mst_link *l = engine_link(e, client, gen);
+
+	e->u.m.v[MST_M_BUSY]++;
+	if (l)
+		(void)!mst_link_send(l, MST_FRAME_BUSY, id, (struct mst_view){ wait, 4 });
+}
+
 void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q)
 {
 	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
@@ -148,13 +158,15 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 	while (p && (p->answered || p->ask.role != q->role || strcmp(p->ask.identity, q->identity)))
 		p = p->next;
 	if (p) {
-		(void)add_waiter(p, w);
+		if (!add_waiter(p, w))
+			engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
 	}
 	p = e->n_fetches < (size_t)e->u.conf->limits.fetches ? calloc(1, sizeof(*p)) : NULL;
 	if (!p || !add_waiter(p, w)) {
 		free(p);
-		return;          /* the handshake's own deadline ends it: busy is not "unknown" (lesson 6) */
+		engine_psk_busy(e, w->client, w->gen, w->id);
+		return;
 	}
 	p->ask = *q;
 	p->id = ++e->next_fetch;
@@ -212,7 +224,8 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		}
 		break;
 	case MST_FRAME_PSK_ASK:
-		(void)enqueue(e, WORK_PSK, i, f->id, f->payload); /* full: the handshake's deadline ends it */
+		if (!enqueue(e, WORK_PSK, i, f->id, f->payload))
+			(void)!mst_link_send(l, MST_FRAME_BUSY, f->id, (struct mst_view){ wait, 4 });
 		break;
 	case MST_FRAME_HANDSHAKE_FAILED:
 		(void)enqueue(e, WORK_HANDSHAKE, i, 0, f->payload);

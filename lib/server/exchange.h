@@ -60,6 +60,7 @@ struct mst_answer {
 struct mst_psk_ask { enum mst_role role; uint32_t channel; char identity[MST_ID_MAX]; char address[64]; };
 enum mst_psk_outcome {
 	MST_PSK_UNKNOWN = 1,              /* unknown, revoked, expired: the peer sees no difference */
+	MST_PSK_BUSY,                     /* nobody can say now: the handshake ends without a verdict (lesson 6) */
 	MST_PSK_FETCH,                    /* ask another server first: `fetch` is filled; then .fetched() */
 };
 /* An outward request that the connector makes. */
@@ -122,7 +123,7 @@ struct mst_role_ops {
 	/* Fill *a; always 0 or a fault: every refusal is an answer. */
 	int (*handle)(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a);
 	int (*psk_lookup)(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a);
-	/* The connector has answered a MST_PSK_FETCH: 0 (release filled) or MST_PSK_UNKNOWN. */
+	/* The connector has answered a MST_PSK_FETCH: 0 (release filled), MST_PSK_UNKNOWN or MST_PSK_BUSY. */
 	int (*fetched)(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *r, struct mst_psk_answer *a);
 	/* A handshake failed at a listener of this role: write the operator's event. */
 	int (*handshake_failed)(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail);

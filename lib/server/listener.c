@@ -96,6 +96,15 @@ static void on_frame(void *owner, struct mst_link *link, const struct mst_frame 
 		answered_psk(l, f);
 		return;
 	}
+	s = f->type == MST_FRAME_BUSY ? slot_find(l, f->id, SLOT_PSK) : NULL;
+	if (s) {
+		struct mst_conn *c = s->conn;
+
+		slot_free(l, s);
+		if (c)
+			mst_conn_busy(c, "the key could not be looked up or released");
+		return;
+	}
 	s = slot_find(l, f->id, SLOT_REQUEST);
 	if (!s)
 		return;

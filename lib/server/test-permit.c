@@ -19,7 +19,8 @@ static const char *const allowed[] = {
 	"listener>supervisor failed SRD", "connector>supervisor failed SRD", "engine>supervisor failed SRD", "keeper>supervisor failed SRD",
 	"listener>supervisor metrics RD", "connector>supervisor metrics RD", "engine>supervisor metrics RD", "keeper>supervisor metrics RD",
 	"listener>engine exchange RD", "engine>listener answer RD", "engine>listener busy RD", "listener>engine psk-ask RD",
-	"engine>listener psk-answer RD", "listener>engine handshake-failed RD", "listener>engine refused RD",
+	"engine>listener psk-answer RD", "listener>engine handshake-failed RD",
+	"listener>engine refused RD",
 	"engine>connector fetch RD", "connector>engine fetch-result RD",
 	"engine>keeper keeper-call RD", "keeper>engine keeper-answer RD",
 };

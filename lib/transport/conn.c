@@ -548,6 +548,14 @@ void mst_conn_psk(struct mst_conn *c, const struct mst_key *k)
 	wake(c);
 }
 
+void mst_conn_busy(struct mst_conn *c, const char *detail)
+{
+	if (c->state != CONN_SUSPENDED)
+		return;
+	tls_session_end(&c->t, MST_TLS_BUSY, "%s", detail);
+	deadline(c, 0);         /* what ends a handshake that waited too long ends this one now */
+}
+
 void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
 {
 	if (c->state != CONN_WAITING)

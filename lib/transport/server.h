@@ -59,6 +59,9 @@ MST_MUST_CHECK int mst_conn_export(struct mst_conn *c, const char *label, uint8_
 /* Resume a suspended handshake: with the key, or NULL for "unknown identity", which then fails exactly as a
  * wrong key does (a random key is used). */
 void mst_conn_psk(struct mst_conn *c, const struct mst_key *k);
+/* Give up a suspended handshake for a reason of our own: the connection ends without a verdict on the key, and
+ * on_handshake_failed is told MST_TLS_BUSY with this text. */
+void mst_conn_busy(struct mst_conn *c, const char *detail);
 /* Answer the outstanding request with whole HTTP octets (copied). `close` ends the connection after it. */
 void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close);
 bool mst_conn_keep_alive(const struct mst_conn *c);

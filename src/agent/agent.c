@@ -209,7 +209,9 @@ enum agent_mode agent_mode(const struct agent *a)
 
 static void save_progress(struct agent *a)
 {
+	const struct prov_report *reports;
 	struct mst_diag d = { 0 };
+	size_t n;
 	int r;
 
 	record_follow(a, "retry");
@@ -219,6 +221,9 @@ static void save_progress(struct agent *a)
 		agent_log(a, AGENT_ERROR, "progress-not-saved", "why", r > 0 ? d.text : mst_fault_text(r),
 			  NULL);
 		prov_save_failed(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
+		/* The disk has no room for the record either; who asks now is still told. */
+		n = prov_reports(a->prov, &reports);
+		record_failed(a, n ? n - 1 : 0, ENROLEE_STEP_SAVE);
 		return;
 	}
 	agent_point(a, "progress-saved");

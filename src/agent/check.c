@@ -35,7 +35,7 @@ json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const c
 		words = "the MAF does not know the registration any more";
 	} else if (r == PROV_NOT_AUTHENTICATED) {
 		result = "lost";
-		words = "the MAF does not accept it: unknown there, or revoked";
+		words = "the MAF does not accept it: unknown there, revoked, or suspended";
 	} else if (r == PROV_EMPTY) {
 		result = "none";
 		words = "this node has no credential";

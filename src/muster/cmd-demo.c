@@ -37,28 +37,14 @@ static int prepare(struct demo *d, const char *dir)
 	return EXIT_DONE;
 }
 
-static void tell_refusal(struct demo *d)
-{
-	char id[128], path[700];
-	json_t *answer = NULL, *e;
-	size_t i;
-
-	demo_node_id(d, d->clone, id);
-	snprintf(path, sizeof(path), "/v1/events?limit=200&what=%s", percent("mef.refused"));
-	if (api_ask(&d->inside, "GET", path, NULL, &answer) != EXIT_DONE)
-		return;
-	say("\n%sRefused on purpose:%s %s", ink(d->m, BOLD), ink(d->m, PLAIN), id);
-	json_array_foreach(json_object_get(answer, "events"), i, e)
-		say("  %s%s%s %s: %s", ink(d->m, RED), text_of(e, "what"), ink(d->m, PLAIN), text_of(e, "who"), text_of(e, "why"));
-	json_decref(answer);
-}
-
 static void tell_result(struct demo *d, double seconds)
 {
 	say("\n%s%zu of %zu nodes enrolled, %zu refused, in %.1f s%s", ink(d->m, BOLD), d->enrolled, d->nodes, d->refused, seconds,
 	    ink(d->m, PLAIN));
 	cmd_status(&d->inside, 0, NULL);
-	tell_refusal(d);
+	demo_refused(d);
+	putchar('\n');
+	demo_picture(d, d->clone);
 	putchar('\n');
 	demo_picture(d, d->clone == 1 ? 2 : 1);
 }

@@ -32,6 +32,21 @@ static bool date_from(const char *text, char out[16])
 	return true;
 }
 
+/* "90d", "12h", "30m", "60s"; a bare number is days. 0: none of these. */
+static json_int_t duration(const char *text)
+{
+	static const struct { const char *unit; json_int_t seconds; } units[] = {
+		{ "", 86400 }, { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 },
+	};
+	char *end;
+	long long n = strtoll(text, &end, 10);
+
+	for (size_t i = 0; i < MST_COUNT(units); i++)
+		if (n > 0 && n < 1000000000 && strcmp(end, units[i].unit) == 0)
+			return n * units[i].seconds;
+	return 0;
+}
+
 static int subscription_add(struct muster *m, int argc, char **argv)
 {
 	const char *sp = NULL, *maf = NULL, *maf_uri = NULL, *registrar = NULL, *poa = NULL, *from = "+0s", *until = NULL,
@@ -59,14 +74,13 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 	if (poa)
 		json_object_set_new(body, "registrarPoA", json_string(poa));
 	if (lifetime) {
-		char *end;
-		long long days = strtoll(lifetime, &end, 10);
+		json_int_t seconds = duration(lifetime);
 
-		if (days <= 0 || (*end && strcmp(end, "d") != 0)) {
+		if (!seconds) {
 			json_decref(body);
-			return usage_error(NULL, "--key-lifetime is a number of days, for example 90d");
+			return usage_error(NULL, "--key-lifetime is a duration, for example 90d, 12h, 30m or 60s");
 		}
-		json_object_set_new(body, "keyLifetime", json_integer(days * 86400));
+		json_object_set_new(body, "keyLifetime", json_integer(seconds));
 	}
 	r = api_ask(m, "POST", "/v1/subscriptions", body, &answer);
 	if (r != EXIT_DONE)
@@ -174,7 +188,7 @@ int cmd_subscription(struct muster *m, int argc, char **argv)
 	static const struct command table[] = {
 		{ "add", subscription_add,
 		  "ID --sp FQDN --maf FQDN --until DATE [--from DATE] [--maf-uri URI] [--registrar CSE-ID] [--poa URI] "
-		  "[--key-lifetime DAYS]", "a new M2M service subscription; its validity bounds every key" },
+		  "[--key-lifetime 90d]", "a new M2M service subscription; its validity bounds every key" },
 		{ "list", subscription_list, "", "all subscriptions" },
 		{ "show", subscription_show, "ID", "one subscription" },
 		{ "suspend", subscription_suspend, "ID", "no enrolment and no key until it is resumed" },

@@ -36,5 +36,7 @@ int demo_enrol(struct demo *d);          /* every node's agent, once */
 
 /* demo-picture.c: the arrows of one attempt as a sequence picture. */
 int demo_picture(struct demo *d, size_t number);
+/* The clone, as the operator and as the node itself see it. */
+int demo_refused(struct demo *d);
 
 #endif

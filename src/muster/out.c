@@ -162,9 +162,9 @@ mst_time wall_clock(void)
 
 const char *percent(const char *s)
 {
-	static char ring[4][1024];
+	static char ring[8][1024];       /* events filters by five of them in one line */
 	static unsigned next;
-	char *out = ring[next++ % 4];
+	char *out = ring[next++ % MST_COUNT(ring)];
 	struct mst_writer w = mst_writer_of(out, sizeof(ring[0]));
 
 	mst_put_percent(&w, mst_view_str(s));

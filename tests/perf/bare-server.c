@@ -1,6 +1,6 @@
 /*
- * bare-server: our own TLS pump with nothing behind it. Handshake, a whole request, an empty 200; no store, no keeper,
- * no second process. What the daemon adds to this is the price of an enrolment.
+ * bare-server: our own TLS pump with nothing behind it. Handshake, a whole request, an empty 200; no store,
+ * no keeper, no second process. What the daemon adds to this is the price of an enrolment.
  */
 #include <event2/event.h>
 #include <getopt.h>
@@ -84,8 +84,14 @@ static struct mst_tls_ctx *context(const char *cert, const char *anchor, const c
 	char path[4096];
 	const char *names[] = { name };
 	struct mst_view anchors[1];
-	struct mst_tls_config c = { .server = true, .profile = MST_TLS_BOTH, .anchors = anchors, .require_sni = true, .names = names,
-	                            .n_names = 1, .allow_psk = psk, .require_client_cert = true };
+	struct mst_tls_config c = { .server = true,
+				    .profile = MST_TLS_BOTH,
+				    .anchors = anchors,
+				    .require_sni = true,
+				    .names = names,
+				    .n_names = 1,
+				    .allow_psk = psk,
+				    .require_client_cert = true };
 	struct mst_tls_ctx *ctx = NULL;
 	struct mst_diag d = { 0 };
 
@@ -93,7 +99,8 @@ static struct mst_tls_ctx *context(const char *cert, const char *anchor, const c
 	c.chain_pem = (struct mst_view){ chain, read_file(path, chain, sizeof(chain)) };
 	snprintf(path, sizeof(path), "%s.key", cert);
 	c.key_pkcs8 = (struct mst_view){ key, read_pem(path, "PRIVATE KEY", key, sizeof(key)) };
-	anchors[0] = (struct mst_view){ anchor_der, read_pem(anchor, "CERTIFICATE", anchor_der, sizeof(anchor_der)) };
+	anchors[0] = (struct mst_view){ anchor_der,
+					read_pem(anchor, "CERTIFICATE", anchor_der, sizeof(anchor_der)) };
 	c.n_anchors = 1;
 	if (mst_tls_ctx_new(&c, &ctx, &d) != 0) {
 		fprintf(stderr, "bare-server: %s: %s\n", d.field, d.text);
@@ -105,8 +112,10 @@ static struct mst_tls_ctx *context(const char *cert, const char *anchor, const c
 
 static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
 {
-	static const struct mst_server_ops ops = { .on_request = on_request, .on_psk = on_psk, .on_handshake_failed = on_failed,
-	                                           .on_close = on_close };
+	static const struct mst_server_ops ops = { .on_request = on_request,
+						   .on_psk = on_psk,
+						   .on_handshake_failed = on_failed,
+						   .on_close = on_close };
 	struct bare b = { .base = event_base_new() };
 	struct event *term = evsignal_new(b.base, SIGTERM, on_signal, b.base);
 	struct timeval t = { (time_t)seconds, 0 };
@@ -116,7 +125,8 @@ static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
 	uint16_t port;
 	int fd;
 
-	if (!mst_key_set(&b.psk, MST_VIEW_LIT(PERF_PSK_KEY)) || mst_listen(listen, false, &fd, &port, &d) < 0 ||
+	if (!mst_key_set(&b.psk, MST_VIEW_LIT(PERF_PSK_KEY)) ||
+	    mst_listen(listen, false, &fd, &port, &d) < 0 ||
 	    mst_server_new(b.base, fd, ctx, &mst_server_limits_default, &ops, &b, &s) < 0) {
 		fprintf(stderr, "bare-server: %s %s\n", d.field, d.text);
 		return 3;
@@ -124,11 +134,12 @@ static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
 	printf("{\"port\":%u}\n", port);
 	fflush(stdout);
 	event_add(term, NULL);
-	event_base_loopexit(b.base, &t);        /* bounded, whatever happens to the one who started it */
+	event_base_loopexit(b.base, &t); /* bounded, whatever happens to the one who started it */
 	event_base_dispatch(b.base);
 	stats = mst_server_stats(s);
-	printf("{\"handshakes\":%llu,\"failures\":%llu,\"answers\":%llu}\n", (unsigned long long)stats.handshakes,
-	       (unsigned long long)stats.handshake_failures, (unsigned long long)stats.answers);
+	printf("{\"handshakes\":%llu,\"failures\":%llu,\"answers\":%llu}\n",
+	       (unsigned long long)stats.handshakes, (unsigned long long)stats.handshake_failures,
+	       (unsigned long long)stats.answers);
 	mst_server_free(s);
 	event_free(term);
 	event_base_free(b.base);
@@ -137,8 +148,13 @@ static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "cert", 1, NULL, 'c' }, { "anchor", 1, NULL, 'a' }, { "name", 1, NULL, 'n' },
-	                                         { "listen", 1, NULL, 'l' }, { "seconds", 1, NULL, 's' }, { "psk", 0, NULL, 'p' }, { 0 } };
+	static const struct option options[] = { { "cert", 1, NULL, 'c' },
+						 { "anchor", 1, NULL, 'a' },
+						 { "name", 1, NULL, 'n' },
+						 { "listen", 1, NULL, 'l' },
+						 { "seconds", 1, NULL, 's' },
+						 { "psk", 0, NULL, 'p' },
+						 { 0 } };
 	const char *cert = NULL, *anchor = NULL, *name = NULL, *listen = "127.0.0.1:0";
 	bool psk = false;
 	unsigned long seconds = 120;
@@ -147,17 +163,33 @@ int main(int argc, char **argv)
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (o) {
-		case 'c': cert = optarg; break;
-		case 'a': anchor = optarg; break;
-		case 'n': name = optarg; break;
-		case 'l': listen = optarg; break;
-		case 's': seconds = strtoul(optarg, NULL, 10); break;
-		case 'p': psk = true; break;
-		default: seconds = 0; break;
+		case 'c':
+			cert = optarg;
+			break;
+		case 'a':
+			anchor = optarg;
+			break;
+		case 'n':
+			name = optarg;
+			break;
+		case 'l':
+			listen = optarg;
+			break;
+		case 's':
+			seconds = strtoul(optarg, NULL, 10);
+			break;
+		case 'p':
+			psk = true;
+			break;
+		default:
+			seconds = 0;
+			break;
 		}
 	if (!cert || !anchor || !name || seconds == 0 || seconds > PERF_SECONDS_MAX) {
-		fputs("usage: bare-server --cert PREFIX --anchor FILE --name FQDN [--listen 127.0.0.1:0] [--psk]\n"
-		      "  [--seconds N]     PREFIX.pem and PREFIX.key\n", stderr);
+		fputs("usage: bare-server --cert PREFIX --anchor FILE --name FQDN [--listen 127.0.0.1:0] "
+		      "[--psk]\n"
+		      "  [--seconds N]     PREFIX.pem and PREFIX.key\n",
+		      stderr);
 		return 2;
 	}
 	mst_ec_fast_install();

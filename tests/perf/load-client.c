@@ -1,9 +1,10 @@
 /*
- * load-client: COUNT sessions, CONCURRENCY at a time, each with its own certificate or key, every answer checked;
- * then one JSON line. Always ends by itself. Used by tools/bench.
+ * load-client: COUNT sessions, CONCURRENCY at a time, each with its own certificate or key, every answer
+ * checked; then one JSON line. Always ends by itself. Used by tools/bench.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -13,7 +14,9 @@
 #include "load.h"
 #include "perf.h"
 
-static const char *const kinds[] = { [LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf" };
+static const char *const kinds[] = {
+	[LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf"
+};
 
 static const char usage[] =
 	"usage: load-client --kind mtls|psk|mef|maf --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
@@ -65,40 +68,87 @@ static bool tls(const char *text, unsigned *ret)
 	return *ret == 12 || strcmp(text, "1.3") == 0;
 }
 
-enum word { O_KIND = 1, O_CONNECT, O_NAME, O_CA, O_CERTS, O_IDS, O_IN, O_OUT, O_ADMIN, O_MAF, O_COUNT, O_NODES, O_FIRST,
-              O_WARMUP, O_CONCURRENCY, O_SECONDS, O_TLS, O_REQUEST };
-static const struct option options[] = {
-	{ "kind", 1, NULL, O_KIND }, { "connect", 1, NULL, O_CONNECT }, { "server-name", 1, NULL, O_NAME },
-	{ "ca", 1, NULL, O_CA }, { "certs", 1, NULL, O_CERTS }, { "ids", 1, NULL, O_IDS }, { "keys-in", 1, NULL, O_IN },
-	{ "keys-out", 1, NULL, O_OUT }, { "admin", 1, NULL, O_ADMIN }, { "maf", 1, NULL, O_MAF },
-	{ "count", 1, NULL, O_COUNT }, { "nodes", 1, NULL, O_NODES }, { "first", 1, NULL, O_FIRST },
-	{ "warmup", 1, NULL, O_WARMUP }, { "concurrency", 1, NULL, O_CONCURRENCY }, { "seconds", 1, NULL, O_SECONDS },
-	{ "tls", 1, NULL, O_TLS }, { "request", 0, NULL, O_REQUEST }, { 0 },
-};
-
-static bool set(struct load *l, int option)
+static bool set_kind(struct load *l)
 {
-	switch ((enum word)option) {
-	case O_KIND: return kind(optarg, &l->kind);
-	case O_CONNECT: return address(optarg, &l->to);
-	case O_NAME: l->server_name = optarg; return true;
-	case O_CA: l->ca = optarg; return true;
-	case O_CERTS: l->certs = optarg; return true;
-	case O_IDS: l->ids = optarg; return true;
-	case O_IN: l->keys_in = optarg; return true;
-	case O_OUT: l->keys_out = optarg; return true;
-	case O_ADMIN: l->admin = optarg; return true;
-	case O_MAF: l->maf = optarg; return true;
-	case O_COUNT: return number(optarg, 1000000, &l->count) && l->count;
-	case O_NODES: return number(optarg, 100000, &l->nodes) && l->nodes;
-	case O_FIRST: return number(optarg, 100000, &l->first);
-	case O_WARMUP: return number(optarg, 100000, &l->warmup);
-	case O_CONCURRENCY: return number(optarg, 1000, &l->concurrency) && l->concurrency;
-	case O_SECONDS: return number(optarg, PERF_SECONDS_MAX, &l->seconds) && l->seconds;
-	case O_TLS: return tls(optarg, &l->tls);
-	case O_REQUEST: l->request = true; return true;
-	default: return false;
+	return kind(optarg, &l->kind);
+}
+
+static bool set_to(struct load *l)
+{
+	return address(optarg, &l->to);
+}
+
+static bool set_tls(struct load *l)
+{
+	return tls(optarg, &l->tls);
+}
+
+static bool set_request(struct load *l)
+{
+	l->request = true;
+	return true;
+}
+
+/* clang-format off */
+#define TEXT(name, member) { name, NULL, offsetof(struct load, member), 0, 0 }
+#define NUMBER(name, member, least, most) { name, NULL, offsetof(struct load, member), least, most }
+/* clang-format on */
+
+static const struct word {
+	const char *name;
+	bool (*set)(struct load *l); /* NULL: a text, or a number where `most` says so */
+	size_t offset;
+	unsigned least, most;
+} words[] = {
+	{ "kind", set_kind, 0, 0, 0 },
+	{ "connect", set_to, 0, 0, 0 },
+	{ "tls", set_tls, 0, 0, 0 },
+	{ "request", set_request, 0, 0, 0 },
+	TEXT("server-name", server_name),
+	TEXT("ca", ca),
+	TEXT("certs", certs),
+	TEXT("ids", ids),
+	TEXT("keys-in", keys_in),
+	TEXT("keys-out", keys_out),
+	TEXT("admin", admin),
+	TEXT("maf", maf),
+	NUMBER("count", count, 1, 1000000),
+	NUMBER("nodes", nodes, 1, 100000),
+	NUMBER("first", first, 0, 100000),
+	NUMBER("warmup", warmup, 0, 100000),
+	NUMBER("concurrency", concurrency, 1, 1000),
+	NUMBER("seconds", seconds, 1, PERF_SECONDS_MAX),
+};
+#define N_WORDS (sizeof(words) / sizeof(words[0]))
+
+static bool set(struct load *l, const struct word *w)
+{
+	char *at = (char *)l + w->offset;
+	unsigned n;
+
+	if (w->set)
+		return w->set(l);
+	if (!w->most) {
+		memcpy(at, &optarg, sizeof(optarg));
+		return true;
 	}
+	if (!number(optarg, w->most, &n) || n < w->least)
+		return false;
+	memcpy(at, &n, sizeof(n));
+	return true;
+}
+
+static bool take(struct load *l, int argc, char **argv)
+{
+	struct option options[N_WORDS + 1] = { 0 };
+	int o;
+
+	for (size_t i = 0; i < N_WORDS; i++)
+		options[i] = (struct option){ words[i].name, words[i].set != set_request, NULL, (int)i + 1 };
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (o < 1 || o > (int)N_WORDS || !set(l, &words[o - 1]))
+			return false;
+	return optind == argc;
 }
 
 static bool complete(const struct load *l)
@@ -106,11 +156,16 @@ static bool complete(const struct load *l)
 	if (!l->to.sin_port || !l->server_name || !l->count)
 		return false;
 	switch (l->kind) {
-	case LOAD_MTLS: return l->certs && l->ca;
-	case LOAD_MEF: return l->certs && l->ca && l->ids && l->admin && l->maf;
-	case LOAD_MAF: return l->keys_in && l->admin && l->maf;
-	case LOAD_PSK: return true;
-	default: return false;
+	case LOAD_MTLS:
+		return l->certs && l->ca;
+	case LOAD_MEF:
+		return l->certs && l->ca && l->ids && l->admin && l->maf;
+	case LOAD_MAF:
+		return l->keys_in && l->admin && l->maf;
+	case LOAD_PSK:
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -126,7 +181,8 @@ static double cpu_seconds(void)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static double clock_seconds(void)
@@ -144,7 +200,9 @@ static int measure(struct load *l)
 	if (l->warmup) {
 		load_run(l, 0, l->warmup);
 		if (l->failed)
-			return fprintf(stderr, "load-client: %u of %u failed while warming up\n", l->failed, l->warmup), 1;
+			return fprintf(stderr, "load-client: %u of %u failed while warming up\n", l->failed,
+				       l->warmup),
+			       1;
 	}
 	cpu = cpu_seconds();
 	wall = clock_seconds();
@@ -152,9 +210,11 @@ static int measure(struct load *l)
 	wall = clock_seconds() - wall;
 	cpu = cpu_seconds() - cpu;
 	qsort(l->ms, l->done, sizeof(*l->ms), up);
-	printf("{\"kind\":\"%s\",\"count\":%u,\"failed\":%u,\"seconds\":%.4f,\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,"
-	       "\"client_cpu_seconds\":%.4f,\"client_cpu_share\":%.3f}\n", kinds[l->kind], l->count, l->failed, wall,
-	       l->done / wall, l->done ? l->ms[l->done / 2] : 0, l->done ? l->ms[l->done * 99 / 100] : 0, cpu, cpu / wall);
+	printf("{\"kind\":\"%s\",\"count\":%u,\"failed\":%u,\"seconds\":%.4f,\"rate\":%.1f,\"p50_ms\":%.3f,"
+	       "\"p99_ms\":%.3f,"
+	       "\"client_cpu_seconds\":%.4f,\"client_cpu_share\":%.3f}\n",
+	       kinds[l->kind], l->count, l->failed, wall, l->done / wall, l->done ? l->ms[l->done / 2] : 0,
+	       l->done ? l->ms[l->done * 99 / 100] : 0, cpu, cpu / wall);
 	return l->failed ? 1 : 0;
 }
 
@@ -163,14 +223,9 @@ int main(int argc, char **argv)
 	static struct load l = { .kind = LOAD_MTLS, .tls = 13, .concurrency = 16, .seconds = 60, .nodes = 1 };
 	time_t until = time(NULL) + 30 * 86400;
 	struct tm tm;
-	int o, r = 3;
+	int r = 3;
 
-	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
-		if (!set(&l, o)) {
-			fputs(usage, stderr);
-			return 2;
-		}
-	if (optind != argc || !complete(&l)) {
+	if (!take(&l, argc, argv) || !complete(&l)) {
 		fputs(usage, stderr);
 		return 2;
 	}

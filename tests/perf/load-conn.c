@@ -81,7 +81,8 @@ static bool wait_or_leave(struct conn *c, int r, const char *text)
 	if (e == SSL_ERROR_SSL)
 		snprintf(why, sizeof(why), "%s: %s", text, ERR_reason_error_string(ERR_peek_error()));
 	else
-		snprintf(why, sizeof(why), "%s: %s", text, e == SSL_ERROR_SYSCALL && errno ? strerror(errno) : "closed by the server");
+		snprintf(why, sizeof(why), "%s: %s", text,
+			 e == SSL_ERROR_SYSCALL && errno ? strerror(errno) : "closed by the server");
 	ERR_clear_error();
 	leave(c, why);
 	return false;
@@ -115,7 +116,7 @@ static bool next_step(struct conn *c)
 		return true;
 	SSL_shutdown(c->ssl);
 	if (c->step == 0)
-		return true;            /* nothing was answered yet: the server's own end tells whether it was content */
+		return true; /* nothing was answered yet: the server's own end tells whether it was content */
 	leave(c, NULL);
 	return false;
 }
@@ -187,7 +188,8 @@ static bool wait_for_end(struct conn *c)
 	e = r > 0 ? SSL_ERROR_NONE : SSL_get_error(c->ssl, r);
 	if (e == SSL_ERROR_WANT_READ)
 		return wait_or_leave(c, r, "end");
-	if (e == SSL_ERROR_ZERO_RETURN || (e == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
+	if (e == SSL_ERROR_ZERO_RETURN ||
+	    (e == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING)) {
 		ERR_clear_error();
 		leave(c, NULL);
 		return false;

@@ -4,11 +4,13 @@
 #include "load.h"
 
 static size_t post(const struct load *l, const struct load_node *n, unsigned step, const char *base, int ty,
-                   const char *body, char *out, size_t cap)
+		   const char *body, char *out, size_t cap)
 {
-	int size = snprintf(out, cap,
+	int size = snprintf(
+		out, cap,
 		"POST %s HTTP/1.1\r\nHost: %s\r\nX-M2M-Origin: %s\r\nX-M2M-RI: b%u\r\nX-M2M-RVI: 3\r\n"
-		"Content-Type: application/json; ty=%d\r\nAccept: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		"Content-Type: application/json; ty=%d\r\nAccept: application/json\r\nContent-Length: "
+		"%zu\r\n\r\n%s",
 		base, l->server_name, n->id, step, ty, strlen(body), body);
 
 	return size > 0 && (size_t)size < cap ? (size_t)size : 0;
@@ -26,14 +28,16 @@ size_t load_request(const struct load *l, const struct load_node *n, unsigned st
 		return (size_t)snprintf(out, cap, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", l->server_name);
 	}
 	if (step == 0) {
-		snprintf(body, sizeof(body), "{\"sec:%sClientReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\"}}", mef ? "mef" : "maf",
-		         l->until, l->admin);
+		snprintf(body, sizeof(body), "{\"sec:%sClientReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\"}}",
+			 mef ? "mef" : "maf", l->until, l->admin);
 		return post(l, n, step, mef ? "/MEFBase" : "/MAFBase", mef ? 65001 : 65002, body, out, cap);
 	}
 	if (!mef || step > 1)
 		return 0;
-	snprintf(body, sizeof(body), "{\"sec:symmKeyReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\",\"SUID\":21,\"targetIDs\":[\"%s\"]}}",
-	         l->until, l->admin, l->maf);
+	snprintf(body, sizeof(body),
+		 "{\"sec:symmKeyReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\",\"SUID\":21,\"targetIDs\":[\"%s\"]}"
+		 "}",
+		 l->until, l->admin, l->maf);
 	return post(l, n, step, "/MEFBase", 65003, body, out, cap);
 }
 
@@ -46,7 +50,8 @@ static enum load_answer bad(char why[160], const char *what, const char *in, siz
 {
 	const char *rsc = find(in, n, "X-M2M-RSC: "), *body = find(in, n, "\r\n\r\n");
 
-	snprintf(why, 160, "%s: %.12s %.15s %.90s", what, n > 12 ? in : "", rsc ? rsc : "", body ? body + 4 : "");
+	snprintf(why, 160, "%s: %.12s %.15s %.90s", what, n > 12 ? in : "", rsc ? rsc : "",
+		 body ? body + 4 : "");
 	return LOAD_BAD;
 }
 
@@ -70,12 +75,12 @@ static bool assigned(const struct load *l, const char *body, size_t size)
 		return false;
 	p += sizeof(member) - 1;
 	end = memchr(p, '"', size - (size_t)(p - body));
-	return end && (size_t)(end - p) == 32 + 1 + name && strspn(p, "0123456789ABCDEFabcdef") == 32 && p[32] == '@' &&
-	       memcmp(p + 33, l->maf, name) == 0;
+	return end && (size_t)(end - p) == 32 + 1 + name && strspn(p, "0123456789ABCDEFabcdef") == 32 &&
+	       p[32] == '@' && memcmp(p + 33, l->maf, name) == 0;
 }
 
-enum load_answer load_check(const struct load *l, const struct load_node *n, unsigned step, const char *in, size_t size,
-                            char why[160])
+enum load_answer load_check(const struct load *l, const struct load_node *n, unsigned step, const char *in,
+			    size_t size, char why[160])
 {
 	const char *body = find(in, size, "\r\n\r\n"), *p;
 	size_t head, length;

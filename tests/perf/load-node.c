@@ -71,7 +71,8 @@ static int read_ids(struct load *l)
 /* "KeID hex(Ke) id" a line, in the order of the nodes. */
 static int read_key(struct load_node *n, char *line)
 {
-	char *save = NULL, *id = strtok_r(line, " ", &save), *hex = strtok_r(NULL, " ", &save), *node = strtok_r(NULL, " ", &save);
+	char *save = NULL, *id = strtok_r(line, " ", &save), *hex = strtok_r(NULL, " ", &save),
+	     *node = strtok_r(NULL, " ", &save);
 
 	if (!id || !hex || !node || strlen(hex) != 2 * MST_KEY_LEN)
 		return -1;
@@ -95,7 +96,8 @@ static int read_keys(struct load *l)
 	if (!f)
 		fprintf(stderr, "load-client: %s: %s\n", l->keys_in, strerror(errno));
 	for (unsigned i = 0; r == 0 && i < l->first + l->nodes; i++)
-		if (!next_line(f, line, sizeof(line), l->keys_in) || (i >= l->first && read_key(&l->node[i - l->first], line) < 0))
+		if (!next_line(f, line, sizeof(line), l->keys_in) ||
+		    (i >= l->first && read_key(&l->node[i - l->first], line) < 0))
 			r = -1;
 	if (f)
 		fclose(f);

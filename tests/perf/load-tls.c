@@ -13,7 +13,8 @@ static struct load_node *node_of(SSL *ssl)
 	return SSL_get_ex_data(ssl, node_index);
 }
 
-/* The whole check once; then the same octets are as good as they were a moment ago. Keeps the client light. */
+/* The whole check once; then the same octets are as good as they were a moment ago. Keeps the client light.
+ */
 static int verify_cb(X509_STORE_CTX *x, void *arg)
 {
 	struct load *l = arg;
@@ -21,14 +22,16 @@ static int verify_cb(X509_STORE_CTX *x, void *arg)
 
 	if (l->server_cert && X509_cmp(l->server_cert, leaf) == 0)
 		return 1;
-	if (l->server_cert || X509_verify_cert(x) != 1 || X509_check_host(leaf, l->server_name, 0, 0, NULL) != 1)
+	if (l->server_cert || X509_verify_cert(x) != 1 ||
+	    X509_check_host(leaf, l->server_name, 0, 0, NULL) != 1)
 		return 0;
 	X509_up_ref(leaf);
 	l->server_cert = leaf;
 	return 1;
 }
 
-/* Bare kinds use the fixed key; a node that enrolled uses Km = usage-constrained key of its Ke (spec 3.4.3). */
+/* Bare kinds use the fixed key; a node that enrolled uses Km = usage-constrained key of its Ke (spec 3.4.3).
+ */
 static size_t psk_of(SSL *ssl, unsigned char out[MST_KEY_LEN], const char **ret_identity)
 {
 	const struct load *l = SSL_get_ex_data(ssl, load_index);
@@ -48,7 +51,8 @@ static size_t psk_of(SSL *ssl, unsigned char out[MST_KEY_LEN], const char **ret_
 	return MST_KEY_LEN;
 }
 
-static unsigned psk_12(SSL *ssl, const char *hint, char *identity, unsigned max_identity, unsigned char *psk, unsigned max)
+static unsigned psk_12(SSL *ssl, const char *hint, char *identity, unsigned max_identity, unsigned char *psk,
+		       unsigned max)
 {
 	unsigned char key[MST_KEY_LEN];
 	const char *id;
@@ -100,8 +104,8 @@ static bool set_up(struct load *l, SSL_CTX *c)
 	if (psk && l->tls == 13)
 		SSL_CTX_set_psk_use_session_callback(c, psk_13);
 	return SSL_CTX_set_min_proto_version(c, version) && SSL_CTX_set_max_proto_version(c, version) &&
-	       SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256") && SSL_CTX_set1_groups_list(c, "X25519:P-256") &&
-	       SSL_CTX_set1_sigalgs_list(c, "ECDSA+SHA256") &&
+	       SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256") &&
+	       SSL_CTX_set1_groups_list(c, "X25519:P-256") && SSL_CTX_set1_sigalgs_list(c, "ECDSA+SHA256") &&
 	       SSL_CTX_set_cipher_list(c, psk ? "PSK-AES128-CBC-SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256") &&
 	       (!l->ca || SSL_CTX_load_verify_file(c, l->ca));
 }

@@ -1,6 +1,6 @@
 /*
- * The load client: many sessions at once against one server, every answer checked. On purpose it shares no TLS and
- * no message code with the daemon that it measures: OpenSSL and libevent directly, requests as text.
+ * The load client: many sessions at once against one server, every answer checked. On purpose it shares no
+ * TLS and no message code with the daemon that it measures: OpenSSL and libevent directly, requests as text.
  */
 #ifndef PERF_LOAD_H
 #define PERF_LOAD_H
@@ -18,10 +18,10 @@ enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF };
 
 /* One node: its certificate, or the key that it enrolled before. */
 struct load_node {
-	char id[256];                           /* what goes into From */
+	char id[256]; /* what goes into From */
 	X509 *cert;
 	EVP_PKEY *pkey;
-	char key_id[256];                       /* KeID, written by kind mef and used by kind maf */
+	char key_id[256]; /* KeID, written by kind mef and used by kind maf */
 	struct mst_key ke;
 };
 
@@ -30,13 +30,13 @@ struct load {
 	enum load_kind kind;
 	struct sockaddr_in to;
 	const char *server_name, *ca, *certs, *ids, *admin, *maf, *keys_in, *keys_out;
-	unsigned tls;                           /* 12 or 13 */
+	unsigned tls; /* 12 or 13 */
 	unsigned count, warmup, nodes, first, concurrency, seconds;
-	bool request;                           /* bare kinds: ask for "/" too, and check the 200 */
+	bool request; /* bare kinds: ask for "/" too, and check the 200 */
 	/* at work */
 	struct event_base *base;
 	SSL_CTX *ssl;
-	X509 *server_cert;                      /* verified once; every further session must show the very same */
+	X509 *server_cert; /* verified once; every further session must show the very same */
 	struct load_node *node;
 	char until[16];                         /* et of what is created */
 	unsigned next, end, open, done, failed; /* jobs of this run */
@@ -56,8 +56,8 @@ int load_session(struct load *l, SSL *ssl, struct load_node *n);
 /* load-http.c: the request of a step, 0 when there is none left; and the check of its answer. */
 size_t load_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap);
 enum load_answer { LOAD_MORE, LOAD_GOOD, LOAD_BAD };
-enum load_answer load_check(const struct load *l, const struct load_node *n, unsigned step, const char *in, size_t size,
-                            char why[160]);
+enum load_answer load_check(const struct load *l, const struct load_node *n, unsigned step, const char *in,
+			    size_t size, char why[160]);
 
 /* load-conn.c: run jobs [from, to) with the wanted concurrency. */
 void load_run(struct load *l, unsigned from, unsigned to);

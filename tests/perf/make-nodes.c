@@ -21,7 +21,8 @@ struct maker {
 	struct mst_local_signer signer;
 };
 
-static int put_pem(const struct maker *m, const char *name, const char *label, struct mst_view der, mode_t mode)
+static int put_pem(const struct maker *m, const char *name, const char *label, struct mst_view der,
+		   mode_t mode)
 {
 	char path[4096];
 	uint8_t text[2 * MST_CERT_MAX];
@@ -54,15 +55,18 @@ static int make_ca(struct maker *m, const char *name, const char *file)
 	    mst_pkey_public((struct mst_view){ m->key, m->n_key }, spki, sizeof(spki), &n_spki) != 0 ||
 	    mst_local_signer_init(&m->signer, (struct mst_view){ m->key, m->n_key }) != 0)
 		return -1;
-	if (mst_cert_issue(mst_crypto_openssl(), &m->signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n_spki }, &spec,
-	                   m->der, sizeof(m->der), &m->n) != 0)
+	if (mst_cert_issue(mst_crypto_openssl(), &m->signer.signer, MST_VIEW_NONE,
+			   (struct mst_view){ spki, n_spki }, &spec, m->der, sizeof(m->der), &m->n) != 0)
 		return -1;
 	return put_pem(m, file, "CERTIFICATE", (struct mst_view){ m->der, m->n }, 0644);
 }
 
-static int make_one(struct maker *m, const char *file, enum mst_cert_role role, enum mst_id_kind kind, const char *value)
+static int make_one(struct maker *m, const char *file, enum mst_cert_role role, enum mst_id_kind kind,
+		    const char *value)
 {
-	struct mst_cert_spec spec = { .role = role, .common_name = "bench", .n_san = 1, .san = { { .kind = kind } } };
+	struct mst_cert_spec spec = {
+		.role = role, .common_name = "bench", .n_san = 1, .san = { { .kind = kind } }
+	};
 	uint8_t key[MST_PKEY_MAX], spki[MST_PKEY_MAX], der[MST_CERT_MAX];
 	size_t n_key, n_spki, n;
 	char name[64];
@@ -75,7 +79,7 @@ static int make_one(struct maker *m, const char *file, enum mst_cert_role role, 
 		return -1;
 	if (mst_pkey_public((struct mst_view){ key, n_key }, spki, sizeof(spki), &n_spki) == 0 &&
 	    mst_cert_issue(mst_crypto_openssl(), &m->signer.signer, (struct mst_view){ m->der, m->n },
-	                   (struct mst_view){ spki, n_spki }, &spec, der, sizeof(der), &n) == 0) {
+			   (struct mst_view){ spki, n_spki }, &spec, der, sizeof(der), &n) == 0) {
 		snprintf(name, sizeof(name), "%s.pem", file);
 		r = put_pem(m, name, "CERTIFICATE", (struct mst_view){ der, n }, 0644);
 		snprintf(name, sizeof(name), "%s.key", file);

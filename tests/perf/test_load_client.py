@@ -87,9 +87,11 @@ def test_nobody_there_is_a_failure(tools):
     assert (status, answer["failed"]) == (1, 4) and "refused" in said
 
 
-@pytest.mark.parametrize("args", [(), ("--kind", "other"), ("--kind", "psk", "--connect", "192.0.2.1:1", "--server-name", "x", "--count", "1"),
-                                  ("--kind", "psk", "--connect", "127.0.0.1:1", "--server-name", "x", "--count", "-1"),
-                                  ("--kind", "psk", "--connect", "127.0.0.1:1", "--server-name", "x", "--count", "1", "--tls", "1.1")])
+NEARLY = ("--kind", "psk", "--server-name", "x", "--connect")
+
+
+@pytest.mark.parametrize("args", [(), ("--kind", "other"), (*NEARLY, "192.0.2.1:1", "--count", "1"), (*NEARLY, "127.0.0.1:1", "--count", "-1"),
+                                  (*NEARLY, "127.0.0.1:1", "--count", "0"), (*NEARLY, "127.0.0.1:1", "--count", "1", "--tls", "1.1")])
 def test_wrong_usage(tools, args):
     status, answer, said = client(tools, *args)
     assert status == 2 and answer is None and "usage" in said

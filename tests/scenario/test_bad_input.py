@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from stranger import Client, Impostor, content, nothing_changes, rows, told
+from stranger import TELL_SECONDS, Client, Impostor, content, nothing_changes, rows, told
 from support import AGENT, MUSTER, RUN_SECONDS, Installation, run
 
 COUNT = iter(range(100, 10000))
@@ -157,7 +157,7 @@ def test_the_node_refuses_an_impostor(inst, node, tmp_path, what):
         node.configure(ports=[it.port])
         with nothing_changes(inst):
             done = node.run_once()
-        assert done.returncode == 1 and reasons(done) == ["untrusted"], done.stderr
+        assert done.returncode == 1 and reasons(done) == ["expired" if what == "expired" else "untrusted"], done.stderr
         assert words in done.stderr and "what to do" in done.stderr, done.stderr
         assert it.calls == 1 and it.heard == b"", "called, and told nothing"
 
@@ -413,8 +413,9 @@ def test_the_servers_disk_is_full(tmp_path):
         assert refused.returncode != 0 and refused.stderr, "the operator's own command says that it failed"
         assert inst.ask("node", "show", second.id) == shown, "reading goes on; nothing half done"
         cramped.room()
-        with told(inst, "server.decisions-lost", "full", outcome=5000):
-            assert second.run_once().returncode == 0
+        assert second.run_once().returncode == 0
+        lost = inst.wait_event("server.decisions-lost", TELL_SECONDS)
+        assert lost["outcome"] == 5000 and "full" in lost["why"] and "nothing of them remains" in lost["why"], lost
         assert "whole" in inst.muster("events", "verify").stdout
         assert inst.ask("node", "show", second.id)["state"] == "enrolled"
         assert "full" in inst.log_text(), "and the log had it at once"
@@ -435,10 +436,10 @@ def test_the_nodes_disk_is_full(inst, node):
         cramped.fill()
         with nothing_changes(inst):
             node.agent("trigger")
-            wait_log(node, "progress-not-saved|reason=storage")
+            wait_log(node, "No space left")
+            wait_log(node, "reason=storage")
             now = status(node)
         assert now["credential"]["keyID"] == old
-        wait_log(node, "No space left")
         assert [r["reason"] for r in now["reports"]] == ["storage"], now
         assert "space" in now["reports"][0]["remedy"]
         cramped.room()

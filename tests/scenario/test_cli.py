@@ -145,3 +145,23 @@ def test_metrics_and_health(inst):
         return run("curl", "-sf", f"http://127.0.0.1:{inst.metrics_port}{path}").stdout
     assert "muster_" in get("/metrics")
     assert get("/healthz") and get("/readyz")
+
+
+def test_the_demo_shows_what_happened(tmp_path):
+    """Lesson 20: the arrows of one node with their times, and a refusal as both ends see it."""
+    text = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout
+    assert "3 of 4 nodes enrolled, 1 refused" in text
+    assert "the operator sees: mef.refused register: the name is known, but under another trust anchor" in text
+    assert "the node says:     the provider refused, at mef.register" in text
+    arrows = ["TLS by certificate", "register", "anything to do?", "who am I", "Ke may make a key", "TLS by key, called KeID",
+              "whose is KeID?", "Km, the node's name", "the key is right", "register: the MAF gives KmID",
+              "TLS by key, called KmID", "read the registration back", "new credential in use"]
+    at = text.index("KmID ", text.rindex("attempt"))
+    picture = text[text.rindex("attempt"):]
+    places = [picture.index(a) for a in arrows]
+    assert places == sorted(places), picture
+    assert at and "╌" not in picture, "an arrow that only one end knows of: " + picture
+    times = [int(ms) for ms in re.findall(r"(\d+) ms ", picture)]
+    assert len(times) >= 13 and times == sorted(times), picture
+    lines = [line for line in picture.splitlines() if "│" in line]
+    assert {len(line) for line in lines} == {78}, "the lines of life are straight: " + picture

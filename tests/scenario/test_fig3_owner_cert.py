@@ -33,9 +33,22 @@ def test_the_attempt_ties_the_arrows_together(installation):
     assert node.run_once().returncode == 0
     attempt = node.status()["attempt"]
     what = [e["what"] for e in installation.events("--attempt", attempt)]
-    for arrow in ("mef.register", "mef.config", "mef.key-register", "mef.fetch", "maf.register"):
-        assert arrow in what, what
-    assert what.index("mef.register") < what.index("mef.fetch") < what.index("maf.register")
+    mine = ["mef.register", "mef.command", "mef.config", "mef.key-register", "maf.register", "maf.registration",
+            "maf.activated"]
+    assert what == mine, what
+    # the MAF's fetch is under way before the node can name its attempt there: it is tied by node and KeID
+    events = installation.events("--node", node.id)
+    fetch = next(e for e in events if e["what"] == "mef.fetch")
+    fetched = next(e for e in events if e["what"] == "maf.fetched")
+    assert fetch["why"] == fetched["who"] and fetched["who"].endswith("@" + installation.mef)
+    what = [e["what"] for e in events]
+    assert what.index("mef.key-register") < what.index("mef.fetch") < what.index("maf.fetched") < what.index("maf.register")
+    # the node's own record has the same arrows in the same order, each with its time
+    steps = node.status()["steps"]
+    assert [s["arrow"] for s in steps if s["arrow"] in mine] == [
+        "mef.register", "mef.command", "mef.config", "mef.key-register", "maf.register", "maf.activated",
+        "maf.registration"]
+    assert [s["ms"] for s in steps] == sorted(s["ms"] for s in steps)
 
 
 def test_once_enrolled_no_bootstrap_server_is_needed(installation):

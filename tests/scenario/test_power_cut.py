@@ -1,49 +1,88 @@
 """Story: the power goes at any point, on either side. A node ends enrolled, or cleanly refused, or retrying
 with a reason; never with two truths: what the node holds is what the MAF holds (lessons 4, 10, 11, 14).
 """
+import concurrent.futures
+import json
 import os
 import re
 import signal
+import subprocess
+import time
 
 import pytest
 
-from support import AGENT, MUSTERD, RUN_SECONDS, START_SECONDS, run
+from support import AGENT, MUSTERD, RUN_SECONDS, START_SECONDS, Installation, run
+
+COUNT = iter(range(1, 100000))
+PASSAGES = (1, 2, 3, 6)
+TRIES = 4
 
 
 def points_of(program):
     """The names of the crash points, from the program's own table: none can be forgotten here."""
-    text = run(program, "--crash-points").stdout
-    names = text.split()
-    assert len(names) >= 3, text
+    names = run(program, "--crash-points").stdout.split()
+    assert len(names) >= 3, names
     return names
 
 
-def one_truth(installation, node):
-    """The credential in the node's active slot is the one live credential that the MAF has for it."""
-    mine = node.status()["credential"]["keyID"]
-    theirs = [c for c in installation.ask("node", "show", node.id)["credentials"]
-              if c["role"] == "maf" and c["state"] == "active"]
-    assert [c["keyID"] for c in theirs] == [mine], (mine, theirs)
+AGENT_POINTS = points_of(AGENT)
+SERVER_POINTS = points_of(MUSTERD)
 
 
-def prepared(installation):
-    installation.maker("acme")
-    installation.subscription()
+def status(node):
+    return json.loads(node.agent("status", "--json").stdout)
+
+
+def key_of(node):
+    return status(node)["credential"]["keyID"]
+
+
+def at_the_maf(inst, node):
+    return {c["keyID"]: c["state"] for c in inst.ask("node", "show", node.id)["credentials"] if c["role"] == "maf"}
+
+
+def one_truth(inst, node):
+    """The credential in the node's active slot is the one live credential that the MAF has for it, and works."""
+    shown, theirs = status(node), at_the_maf(inst, node)
+    assert shown["state"] == "enrolled" and not shown["pending"], shown
+    assert [k for k, state in theirs.items() if state == "active"] == [shown["credential"]["keyID"]], (shown, theirs)
+
+
+def works(node):
+    """A handshake with the MAF under the credential in the active slot."""
+    return node.agent("check").returncode == 0
+
+
+def store_is_whole(inst):
+    """The database itself, and the chain of the audit log."""
+    done = run("sqlite3", inst.dir / "store/muster.db", "PRAGMA integrity_check; PRAGMA foreign_key_check;")
+    assert done.stdout.strip() == "ok", done.stdout
+    assert "whole" in inst.muster("events", "verify").stdout
+
+
+def enrol(node, inst, tries=TRIES):
+    """A node whose attempt was cut asks again, as its backoff would have it do."""
+    for _ in range(tries):
+        done = node.run_once()
+        if done.returncode == 0:
+            return
+    raise AssertionError(f"{node.id} is not enrolled after {tries} tries: {done.stderr}{inst.log_text()}")
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    from support import Installation
     inst = Installation(tmp_path_factory.mktemp("cut") / "inst")
     inst.start()
-    prepared(inst)
+    inst.subscription()
     yield inst
     inst.stop()
 
 
-@pytest.mark.parametrize("number,point", list(enumerate(points_of(AGENT), 1)), ids=lambda x: str(x))
-def test_agent_killed_at_every_durable_point(shared, number, point):
-    node = shared.node(number)
+# --- the node's power ---
+
+@pytest.mark.parametrize("point", AGENT_POINTS)
+def test_agent_killed_at_every_durable_point(shared, point):
+    node = shared.node(next(COUNT))
     node.configure(add=f'crash_at = "{point}";\n')
     cut = node.run_once()
     assert cut.returncode == -signal.SIGKILL, f"{point} was never reached: {cut.stderr}"
@@ -52,94 +91,175 @@ def test_agent_killed_at_every_durable_point(shared, number, point):
     assert done.returncode == 0, f"after {point}: {done.stderr}{shared.log_text()}"
     one_truth(shared, node)
     # and once more: an enrolled node stays as it is
-    before = node.status()["credential"]["keyID"]
+    before = key_of(node)
+    assert node.run_once().returncode == 0 and works(node)
+    assert key_of(node) == before
+    one_truth(shared, node)
+
+
+@pytest.mark.parametrize("point", AGENT_POINTS)
+def test_agent_killed_while_it_replaces_a_credential(shared, point):
+    """Lesson 4: the credential in use is given up only for one that has been used."""
+    node = shared.node(next(COUNT))
     assert node.run_once().returncode == 0
-    assert node.status()["credential"]["keyID"] == before
-
-
-@pytest.mark.parametrize("point", points_of(MUSTERD))
-@pytest.mark.parametrize("after", [1, 3, 5, 7])
-def test_engine_killed_around_its_commits(split, point, after):
-    """The engine decides for MEF and MAF alike; it dies at its after-th commit and is restarted."""
-    split.configure(add=f'test = {{ crash_at = "{point}"; crash_after = {after}; }};\n')
-    split.start()
-    # the preparation itself may be hit: an operator repeats a command whose answer was lost
-    for step in (lambda: split.maker("acme"), split.subscription, lambda: setattr(split, "one", split.node(1))):
-        repeat(split, step)
-    node = split.one
-    for _ in range(6):
-        done = node.run_once()
-        if done.returncode == 0:
-            break
-        wait_for_engine(split)
-    assert done.returncode == 0, f"{point} after {after}: {done.stderr}{split.log_text()}"
-    one_truth(split, node)
-    assert "whole" in split.muster("events", "verify").stdout
-
-
-def repeat(installation, step):
-    for _ in range(4):
-        try:
-            step()
-            return
-        except (AssertionError, FileExistsError) as error:
-            if re.search(r"there already|exists|taken|\(409\)", str(error)):
-                if "node" in str(error):
-                    node_dir = next((installation.dir / "nodes").iterdir())
-                    adopt(installation, node_dir)
-                return
-            wait_for_engine(installation)
-    raise AssertionError("an operator's command failed four times")
-
-
-def adopt(installation, node_dir):
-    """The node was added, only the answer got lost: go on with its directory."""
-    from support import Node
-    node = Node.__new__(Node)
-    node.inst, node.dir = installation, node_dir
-    node.id = "urn:dev:ops:00004C-acme-000001"
-    node.cse_id = f"//{installation.sp}/CSE000001"
-    node.instruct(installation.instruction())
-    if not (node_dir / "anchors.pem").exists():
-        (node_dir / "anchors.pem").write_text((installation.dir / "keeper/ca.pem").read_text())
+    old = key_of(node)
+    node.configure(add=f'crash_at = "{point}";\n')
+    with subprocess.Popen([AGENT, "-c", str(node.dir / "muster-agent.conf"), "run"], stderr=subprocess.PIPE, text=True) as agent:
+        assert any("enrolled-already" in line for line in agent.stderr), "it starts with what it has"
+        node.agent("trigger")
+        agent.stderr.read()
+        assert agent.wait(RUN_SECONDS) == -signal.SIGKILL, f"{point} was never reached"
     node.configure()
-    installation.one = node
+    if point not in ("confirmed", "proof-saved", "promoted"):
+        assert key_of(node) == old and at_the_maf(shared, node)[old] == "active"
+        assert works(node), f"the old credential does not work after {point}: {shared.log_text()}"
+    enrol(node, shared, tries=1)
+    one_truth(shared, node)
+    assert works(node)
+    enrol(node, shared, tries=1)
+    one_truth(shared, node)
 
 
-def wait_for_engine(installation):
-    """The supervisor restarts what died; the daemon answers again within the deadline."""
-    done = installation.muster("status", "--wait", START_SECONDS, check=False, timeout=RUN_SECONDS)
-    assert done.returncode == 0, f"the engine did not come back:\n{installation.log_text()}"
+# --- the servers' power ---
+
+@pytest.fixture(scope="module", params=["split", "single"])
+def daemon(request, tmp_path_factory):
+    """A prepared installation that does not run; one listener for each role, so that passages can be counted."""
+    inst = Installation(tmp_path_factory.mktemp(f"power-{request.param}") / "inst", processes=request.param)
+    inst.one_listener = re.sub(r"(?m)^listeners = \d+;", "listeners = 1;", inst.plain_config)
+    inst.config.write_text(inst.one_listener)
+    inst.start()
+    inst.subscription()
+    inst.stop()
+    yield inst
+    inst.stop()
 
 
-@pytest.mark.parametrize("kind", ["listener", "connector", "keeper", "engine"])
-def test_a_killed_process_comes_back(split, kind):
-    split.start()
-    prepared(split)
-    for pid in split.children()[kind]:
-        os.kill(pid, signal.SIGKILL)
-    wait_for_engine(split)
-    node = split.node(1)
-    for _ in range(5):
-        done = node.run_once()
-        if done.returncode == 0:
-            break
-        wait_for_engine(split)
-    assert done.returncode == 0, done.stderr + split.log_text()
-    one_truth(split, node)
+@pytest.mark.parametrize("point", SERVER_POINTS)
+def test_daemon_killed_at_every_durable_point(daemon, point):
+    """MEF, MAF and all that serves them lose their power at the n-th passage of a point."""
+    daemon.config.write_text(daemon.one_listener)
+    daemon.start()
+    nodes = [daemon.node(next(COUNT)) for _ in PASSAGES for _ in range(2)]
+    daemon.stop()
+    for i, passage in enumerate(PASSAGES):
+        pair = nodes[2 * i:2 * i + 2]
+        cut_while(daemon, pair, point, passage)
+        daemon.config.write_text(daemon.one_listener)
+        daemon.start()
+        for node in pair:
+            enrol(node, daemon)
+            one_truth(daemon, node)
+        store_is_whole(daemon)
+        daemon.stop()
 
 
-def test_the_whole_daemon_killed_and_started_again(split):
-    split.start()
-    prepared(split)
-    first = split.node(1)
+def cut_while(inst, nodes, point, passage):
+    """Run nodes until the daemon has died of it; a node that is enrolled already is told to enrol again."""
+    inst.config.write_text(inst.one_listener + f'test = {{ crash_at = "{point}"; crash_after = {passage}; }};\n')
+    inst.start()
+    for k in range(4 * passage):
+        node = nodes[k % len(nodes)]
+        if status(node)["credential"]:
+            again(node)
+        else:
+            node.run_once()
+        if dead(inst):
+            return
+    raise AssertionError(f"{point} was not passed {passage} times: {inst.log_text()}")
+
+
+def dead(inst):
+    """The kernel tells the supervisor of a child's death a moment after the peer sees its socket close."""
+    try:
+        code = inst.process.wait(0.2)
+    except subprocess.TimeoutExpired:
+        return False
+    assert code == -signal.SIGKILL, (code, inst.log_text())
+    inst.process = None
+    return True
+
+
+def again(node):
+    """An enrolled node is told by a person to enrol once more, and does until it has or its server is gone."""
+    command = [AGENT, "-c", str(node.dir / "muster-agent.conf"), "run"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as agent:
+        assert any("enrolled-already" in line for line in agent.stderr)
+        node.agent("trigger")
+        for line in agent.stderr:
+            if " enrolled " in line or "instruction-failed" in line:
+                break
+        agent.terminate()
+        agent.stderr.read()
+        agent.wait(RUN_SECONDS)
+
+
+def test_a_running_agent_gets_there_by_itself(daemon):
+    """Nobody helps: the daemon dies in the middle, comes back, and the agent's backoff does the rest."""
+    daemon.config.write_text(daemon.one_listener)
+    daemon.start()
+    node = daemon.node(next(COUNT))
+    daemon.stop()
+    daemon.config.write_text(daemon.one_listener + 'test = { crash_at = "commit-after"; crash_after = 5; };\n')
+    daemon.start()
+    command = [AGENT, "-c", str(node.dir / "muster-agent.conf"), "run"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as agent:
+        try:
+            assert any("instruction-failed" in line for line in agent.stderr)
+            assert daemon.process.wait(RUN_SECONDS) == -signal.SIGKILL
+            daemon.config.write_text(daemon.one_listener)
+            daemon.start()
+            assert any(" enrolled " in line for line in agent.stderr)
+        finally:
+            agent.terminate()
+            agent.stderr.read()
+            agent.wait(RUN_SECONDS)
+    one_truth(daemon, node)
+    store_is_whole(daemon)
+    daemon.stop()
+
+
+# --- one process of many ---
+
+@pytest.mark.parametrize("kind", ["listener", "connector", "engine", "keeper"])
+def test_a_killed_process_comes_back(shared, kind):
+    """Killed in the middle of the work of eight nodes: some fail then, all are enrolled afterwards."""
+    nodes = [shared.node(next(COUNT)) for _ in range(8)]
+    before = shared.children()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(n.run_once) for n in nodes]
+        next(concurrent.futures.as_completed(running)).result()
+        for pid in before[kind]:
+            os.kill(pid, signal.SIGKILL)
+        concurrent.futures.wait(running)
+        wait_ready(shared, before)
+        for done in pool.map(lambda n: enrol(n, shared), nodes):
+            assert done is None
+    for node in nodes:
+        one_truth(shared, node)
+    after = shared.children()
+    assert {k: len(p) for k, p in after.items()} == {k: len(p) for k, p in before.items()}
+    assert not set(before[kind]) & set(after[kind])
+    assert all(before[k] == after[k] for k in before if k != kind), "the others live on"
+    store_is_whole(shared)
+
+
+def wait_ready(inst, before):
+    deadline = time.monotonic() + START_SECONDS
+    while {k: len(p) for k, p in inst.children().items()} != {k: len(p) for k, p in before.items()}:
+        assert time.monotonic() < deadline, inst.log_text()
+    assert inst.muster("status", "--wait", START_SECONDS, check=False, timeout=RUN_SECONDS).returncode == 0, inst.log_text()
+
+
+def test_the_whole_daemon_killed_and_started_again(shared):
+    first, second = shared.node(next(COUNT)), shared.node(next(COUNT))
     assert first.run_once().returncode == 0
-    split.process.kill()
-    split.process.wait(RUN_SECONDS)
-    split.start()
-    second = split.node(2)
+    shared.process.kill()
+    shared.process.wait(RUN_SECONDS)
+    shared.start()
     done = second.run_once()
-    assert done.returncode == 0, done.stderr + split.log_text()
-    assert first.agent("run", "--once", "--confirm").returncode == 0
-    one_truth(split, first)
-    one_truth(split, second)
+    assert done.returncode == 0, done.stderr + shared.log_text()
+    assert works(first), "a credential from before the cut"
+    one_truth(shared, first)
+    one_truth(shared, second)
+    store_is_whole(shared)

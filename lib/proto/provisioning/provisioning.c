@@ -140,6 +140,7 @@ static int on_credential_lost(struct prov *p, struct prov_input *in)
 			 (uint8_t)in->rnd };
 
 	mst_put_hex(&w, (struct mst_view){ r, sizeof(r) });
+	mst_ascii_lower(p->attempt + PROV_ATTEMPT - 8);
 	p->runs = 0;
 	return prov_start_run(p, in);
 }

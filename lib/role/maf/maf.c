@@ -133,8 +133,11 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 		if (r)
 			return r;
 	}
-	if (!mst_maf_decide_fetched(id, got, &owner, env->conf, env->now, &cred, why))
-		return unknown(env, q, &owner, why);
+	if (!mst_maf_decide_fetched(id, got, &owner, env->conf, env->now, &cred, why)) {
+		r = unknown(env, q, &owner, why);
+		/* the MEF could not be asked: that says nothing about the key (lesson 6) */
+		return r == MST_PSK_UNKNOWN && (got->end == MST_FETCH_UNREACHABLE || got->end == MST_FETCH_BUSY) ? MST_PSK_BUSY : r;
+	}
 	r = mst_store_cred_get(env->store, MST_ROLE_MAF, id, &had);
 	if (r < 0)
 		return r;

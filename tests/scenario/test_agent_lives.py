@@ -1,0 +1,108 @@
+"""Story: the agent runs for a long time, and things change around it: the credential's end comes nearer, the
+provider's servers are away for a while, the provider revokes the node.
+"""
+
+
+def enrolled(agent):
+    return agent.wait_log(r" enrolled key=(\S+)").group(1)
+
+
+def active_at_maf(installation, node):
+    return [c["keyID"] for c in installation.ask("node", "show", node.id)["credentials"]
+            if c["role"] == "maf" and c["state"] == "active"]
+
+
+def test_the_credential_is_renewed_before_it_ends(installation):
+    """Lessons 9 and 4: nobody has to come; the old credential is in use until the new one has been proven."""
+    installation.maker("acme")
+    installation.subscription(key_lifetime="15s")
+    node = installation.node(1)
+    with node.running() as agent:
+        first = enrolled(agent)
+        old = node.status()["credential"]
+        assert old["keyID"] == first
+        agent.wait_log("triggered by=renewal")
+        second = enrolled(agent)
+        status = node.status()
+        assert second != first and status["credential"]["keyID"] == second
+        assert status["state"] == "enrolled" and status["trigger"] == "renewal"
+        assert old["renewAt"] <= status["credential"]["obtained"] < old["notAfter"], (old, status["credential"])
+        assert node.agent("check").returncode == 0
+        assert active_at_maf(installation, node) == [second]
+
+
+def test_servers_that_are_away_change_nothing(installation):
+    """Lessons 2 and 6: unreachable is not unknown. The node stays enrolled, and is found good again later."""
+    installation.maker("acme")
+    installation.subscription()
+    node = installation.node(1)
+    node.configure(add='check_every = "1s";\n')
+    with node.running() as agent:
+        key = enrolled(agent)
+        agent.wait_log("checked .*result=good")
+        installation.stop()
+        for _ in range(4):
+            agent.wait_log('checked .*result="?unreachable')
+        assert node.status()["state"] == "enrolled"
+        asked = node.agent("check")
+        assert asked.returncode == 1 and "unclear" in asked.stderr, asked.stderr
+        installation.start()
+        agent.wait_log("checked .*result=good")
+        assert node.agent("check").returncode == 0
+    assert node.status()["credential"]["keyID"] == key
+    assert "credential-lost" not in agent.log.read_text()
+    # and a start without any server, as after a power cut of the whole site
+    installation.stop()
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        assert node.status()["state"] == "enrolled"
+
+
+def test_a_suspended_node_comes_back_by_itself(installation):
+    """Lesson 5: while the subscription is suspended MAF and MEF both refuse; afterwards nobody has to touch the
+    node. The old credential is kept until there is a new one (lesson 4)."""
+    installation.maker("acme")
+    installation.subscription()
+    node = installation.node(1)
+    node.configure(add='check_every = "1s";\n')
+    with node.running() as agent:
+        key = enrolled(agent)
+        agent.wait_log("checked .*result=good")
+        installation.muster("subscription", "suspend", "sub-1")
+        agent.wait_log("credential-lost")
+        agent.wait_log("instruction-failed reason=refused step=mef.register.*4128")
+        assert node.status()["credential"]["keyID"] == key, "kept until there is another"
+        installation.muster("subscription", "resume", "sub-1")
+        again = enrolled(agent)
+        assert node.agent("check").returncode == 0
+        assert active_at_maf(installation, node) == [again]
+
+
+def test_a_revoked_node_asks_again_and_is_refused(installation):
+    """Lesson 5: a clear answer leads to bootstrap by itself; there the provider's word counts. The node keeps
+    asking, more and more seldom, and says why it is not in."""
+    installation.maker("acme")
+    installation.subscription()
+    node = installation.node(1)
+    node.configure(add='check_every = "1s";\n')
+    with node.running() as agent:
+        enrolled(agent)
+        agent.wait_log("checked .*result=good")
+        installation.muster("node", "revoke", node.id, "--reason", "stolen from a van")
+        agent.wait_log("credential-lost")
+        for _ in range(2):
+            agent.wait_log("instruction-failed reason=refused step=mef.register")
+        status = node.status()
+        assert status["state"] in ("waiting", "bootstrapping"), status
+        assert active_at_maf(installation, node) == []
+    # the same after a restart, and the status says why without a running agent
+    with node.running() as agent:
+        agent.wait_log("instruction-failed reason=refused step=mef.register")
+    status = node.status()
+    assert [r["reason"] for r in status["reports"]] == ["refused"], status
+    assert status["reports"][0]["step"] == "mef.register"
+    attempt = status["attempt"]
+    assert attempt == attempt.lower()
+    refused = installation.events("--attempt", attempt)
+    assert refused and {e["what"] for e in refused} == {"mef.refused"}, refused
+    assert "revoked" in refused[-1]["why"], refused
