@@ -56,6 +56,8 @@ int take_options(const struct command *c, int argc, char **argv, const struct op
 /* --- output --- */
 void say(const char *fmt, ...) MST_PRINTF(1, 2);                        /* stdout, a line */
 void complain(const char *fmt, ...) MST_PRINTF(1, 2);                   /* stderr: "muster: …" */
+/* Says so and ends the program with EXIT_FAULT: only where nothing is half done. */
+_Noreturn void out_of_memory(void);
 int print_json(json_t *j);                                              /* takes j; EXIT_DONE */
 enum colour { PLAIN, RED, GREEN, YELLOW, DIM, BOLD };
 const char *ink(const struct muster *m, enum colour c);                 /* "" when colours are off */

@@ -27,8 +27,16 @@ void complain(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+void out_of_memory(void)
+{
+	complain("out of memory; nothing was done after that");
+	exit(EXIT_FAULT);
+}
+
 int print_json(json_t *j)
 {
+	if (!j)
+		out_of_memory();
 	json_dumpf(j, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(j);
@@ -50,9 +58,14 @@ void table_row(struct table *t, size_t columns, const char *const *cell)
 	t->columns = columns;
 	t->cell = realloc(t->cell, (t->rows + 1) * columns * sizeof(*t->cell));
 	if (!t->cell)
-		abort();
-	for (size_t i = 0; i < columns; i++)
-		t->cell[t->rows * columns + i] = strdup(cell[i] ? cell[i] : "");
+		out_of_memory();
+	for (size_t i = 0; i < columns; i++) {
+		char *copy = strdup(cell[i] ? cell[i] : "");
+
+		if (!copy)
+			out_of_memory();
+		t->cell[t->rows * columns + i] = copy;
+	}
 	t->rows++;
 }
 
