@@ -132,10 +132,6 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
 	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
-	if (!c) {
-		slot_free(l, s);
-		return;
-	}
 	if (a->has_key) {
 		if (!splice(l, a, &body) || !body.ok) {
 			mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
@@ -373,8 +369,10 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	struct slot *s = slot_take(l, SLOT_PSK, c);
 	size_t n = strlen(identity);
 
-	if (!s)
-		return; /* too many: the handshake's deadline ends it; busy is not "unknown" (lesson 6) */
+	if (!s) {
+		mst_conn_busy(c, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
+		return;
+	}
 	if (!n || n >= sizeof(s->ask.identity)) {
 		slot_free(l, s);
 		mst_conn_psk(c, NULL);
@@ -384,7 +382,7 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	s->ask.channel = l->u.channel.id;
 	memcpy(s->ask.identity, identity, n + 1);
 	memcpy(s->ask.address, mst_conn_peer(c)->address, sizeof(s->ask.address));
-	(void)listener_send_psk(l, s);
+	listener_ask_psk(l, s);
 }
 
 static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
@@ -420,10 +418,7 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 	struct endpoint *e = owner;
 
 	(void)pending;
-	if (!s)
-		return;
-	s->conn = NULL;
-	if (!e->l->engine)       /* nobody will answer any more */
+	if (s)          /* an answer that comes later finds another generation there */
 		slot_free(e->l, s);
 }
 
