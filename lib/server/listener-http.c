@@ -30,8 +30,8 @@ static bool may_tell(struct listener *l)
 	return true;
 }
 
-static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c, const char *attempt,
-                         int status, const char *why)
+static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c,
+			 const char *attempt, int status, const char *why)
 {
 	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
 	size_t cap = MST_ID_MAX * 32;
@@ -401,8 +401,9 @@ static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum m
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
 	struct mst_handshake_failed h = { .role = e->role->role, .why = why, .peer = *peer };
 
-	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why", mst_tls_end_text(why),
-	        "detail", detail, "sni", peer->sni, "identity", peer->psk_identity, NULL);
+	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why",
+		mst_tls_end_text(why), "detail", detail, "sni", peer->sni, "identity", peer->psk_identity,
+		NULL);
 	if (!may_tell(l))
 		return;
 	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");
@@ -422,10 +423,16 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 }
 
 const struct mst_server_ops listener_role_ops = {
-	.on_request = on_request, .on_handshake_failed = on_handshake_failed, .on_close = on_close, .on_refused = on_refused,
+	.on_request = on_request,
+	.on_handshake_failed = on_handshake_failed,
+	.on_close = on_close,
+	.on_refused = on_refused,
 };
 const struct mst_server_ops listener_psk_ops = {
-	.on_request = on_request, .on_psk = on_psk, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+	.on_request = on_request,
+	.on_psk = on_psk,
+	.on_handshake_failed = on_handshake_failed,
+	.on_close = on_close,
 	.on_refused = on_refused,
 };
 
