@@ -254,7 +254,8 @@ int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA
 	n = f ? fread(pem, 1, sizeof(pem), f) : 0;
 	if (f)
 		fclose(f);
-	if (!n || mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) || !k ||
+	if (!n ||
+	    mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) || !k ||
 	    mst_cert_info((struct mst_view){ der, k }, &info, d)) {
 		mst_diag_set(d, 0, "mef.maf_anchor", path, ": no certificate; a PEM file is wanted", NULL);
 		return MST_FAULT_CONFIG;

@@ -26,7 +26,8 @@ struct mst_material {
  */
 MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward,
 				     struct mst_writer *w, struct mst_diag *d);
-/* SHA-256 of the certificate that mef.maf_anchor names; all zero when it names none. 0 or MST_FAULT_CONFIG. */
+/* SHA-256 of the certificate that mef.maf_anchor names; all zero when it names none. 0 or
+ * MST_FAULT_CONFIG. */
 MST_MUST_CHECK int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA256_LEN],
 					   struct mst_diag *d);
 /* Takes a copy. False when malformed. */

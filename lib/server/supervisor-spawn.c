@@ -137,7 +137,8 @@ int child_tell_conf(struct child *c)
 	snprintf(f.file, sizeof(f.file), "%s", c->s->conf->file);
 	r = mst_material_maf_anchor(c->s->conf, f.maf_anchor, &d);
 	if (r)
-		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why", d.text, NULL);
+		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
+			d.text, NULL);
 	mst_put_conf(&w, &f);
 	r = r ? r : mst_link_send(c->control, MST_FRAME_CONF, 0, mst_written(&w)) ? MST_FAULT_IO : 0;
 	outward = c->kind == MST_PROC_CONNECTOR && c->s->conf->maf.present && c->s->conf->maf.n_peer_anchors;

@@ -36,6 +36,15 @@ static bool ready_now(const struct supervisor *s)
 	return true;
 }
 
+/* Somebody who is ready and has no room serves nobody: whoever spreads the load should know. */
+static bool room_now(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->child[i].m.v[MST_M_FULL])
+			return false;
+	return true;
+}
+
 /* --- metrics and health --- */
 
 static void tell_health(struct supervisor *s)
@@ -44,7 +53,7 @@ static void tell_health(struct supervisor *s)
 	static uint8_t frame[200 * 1024];
 	struct mst_metrics_row row[CHILDREN_MAX + 1];
 	struct mst_writer t = mst_writer_of(text, sizeof(text)), w = mst_writer_of(frame, sizeof(frame));
-	struct mst_health_frame h = { .ready = ready_now(s), .draining = s->stopping };
+	struct mst_health_frame h = { .ready = ready_now(s) && room_now(s), .draining = s->stopping };
 	size_t n = 0;
 
 	row[n++] = (struct mst_metrics_row){ "supervisor", &s->m };

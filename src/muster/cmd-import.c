@@ -9,13 +9,16 @@
 #include "csv.h"
 #include "muster.h"
 
-#define PAGE 500
+#define PAGE_ROWS 500
+#define PAGE_OCTETS 200000          /* the API takes 262144 */
+#define ROW_MAX 4096
 
 struct import {
 	struct muster *m;
 	struct api *api;
 	FILE *answers;                   /* CSV: row,ok,error */
 	json_t *page;
+	size_t page_octets;
 	size_t first;                    /* row number of the page's first row */
 	size_t done, good, bad, all;
 	size_t shown;
@@ -44,6 +47,7 @@ static int flush_page(struct import *im)
 	json_t *answer = NULL, *rows, *one;
 	int status = 0;
 
+	im->page_octets = 0;
 	if (n == 0)
 		return EXIT_DONE;
 	if (api_call(im->api, "POST", "/v1/nodes/import", json_pack("{s:o}", "rows", im->page), &status, &answer) < 0) {
@@ -63,7 +67,8 @@ static int flush_page(struct import *im)
 		const json_t *error = json_object_get(one, "error");
 		char text[512];
 
-		snprintf(text, sizeof(text), "%s: %s", text_of(error, "field"), text_of(error, "text"));
+		snprintf(text, sizeof(text), "%s%s%s", text_of(error, "field"), *text_of(error, "field") ? ": " : "",
+		         text_of(error, "text"));
 		answer_row(im, im->first + i, json_is_true(json_object_get(one, "ok")) ? NULL : text);
 	}
 	im->first += n;
@@ -73,10 +78,28 @@ static int flush_page(struct import *im)
 	return EXIT_DONE;
 }
 
+/* A row that no node needs would make the whole page too long: refused here, by itself. */
 static int add_row(struct import *im, json_t *row)
 {
+	char *text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
+	size_t n = text ? strlen(text) : 0;
+	int r;
+
+	free(text);
+	if (n == 0 || n > ROW_MAX) {
+		json_decref(row);
+		r = flush_page(im);
+		answer_row(im, im->first++, n ? "the row is longer than 4096 octets" : "the row holds no valid UTF-8 text");
+		im->done++;
+		return r;
+	}
+	if (im->page_octets + n > PAGE_OCTETS && (r = flush_page(im)) != EXIT_DONE) {
+		json_decref(row);
+		return r;
+	}
 	json_array_append_new(im->page, row);
-	return json_array_size(im->page) == PAGE ? flush_page(im) : EXIT_DONE;
+	im->page_octets += n;
+	return json_array_size(im->page) == PAGE_ROWS ? flush_page(im) : EXIT_DONE;
 }
 
 /* One CSV record to the API's node; identity is "kind:value", several separated by blanks. */
@@ -128,6 +151,12 @@ static int read_head(const char *path, struct csv *c, int column_of[CSV_COLUMNS]
 		for (size_t k = 0; k < MST_COUNT(columns); k++)
 			if (strcmp(c->cell[i], columns[k]) == 0)
 				column_of[i] = (int)k;
+		for (size_t k = 0; k < i; k++) {
+			if (column_of[k] == column_of[i] && column_of[i] >= 0) {
+				complain("%s:1: the column \"%s\" stands there twice", path, c->cell[i]);
+				return EXIT_REFUSED;
+			}
+		}
 		if (column_of[i] < 0) {
 			complain("%s:1: unknown column \"%s\"; one of nodeID, cseID, aeID, subscription, maker, model, serial, batch, "
 			         "identity, anchor", path, c->cell[i]);

@@ -98,13 +98,17 @@ static int node_list(struct muster *m, int argc, char **argv)
 	while (left) {
 		unsigned long page = left < 500 ? left : 500;
 		json_t *answer = NULL, *nodes;
-		char path[1024];
+		struct mst_writer w;
+		char path[4096];
 		int r;
 
-		snprintf(path, sizeof(path), "/v1/nodes?limit=%lu&after=%lld%s%s%s%s%s%s", page, (long long)after,
-		         *state ? "&state=" : "", percent(state), *sub ? "&subscription=" : "", percent(sub),
-		         *maker ? "&maker=" : "", percent(maker));
-		r = api_ask(m, "GET", path, NULL, &answer);
+		w = path_start(path, sizeof(path), "/v1/nodes");
+		path_query_number(&w, "limit", (int64_t)page);
+		path_query_number(&w, "after", after);
+		path_query(&w, "state", state);
+		path_query(&w, "subscription", sub);
+		path_query(&w, "maker", maker);
+		r = api_ask(m, "GET", path_end(&w), NULL, &answer);
 		if (r != EXIT_DONE) {
 			json_decref(all);
 			return r;
@@ -162,13 +166,15 @@ static void print_lists(const json_t *object)
 static int node_show(struct muster *m, int argc, char **argv)
 {
 	json_t *answer = NULL;
+	struct mst_writer w;
 	char path[1200];
 	int r;
 
 	if (argc != 1)
 		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
-	snprintf(path, sizeof(path), "/v1/nodes/%s", percent(argv[0]));
-	r = api_ask(m, "GET", path, NULL, &answer);
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
@@ -184,6 +190,7 @@ static int node_act(struct muster *m, int argc, char **argv, const char *act, co
 	const char *reason = NULL;
 	const struct opt opts[] = { { "reason", &reason, NULL } };
 	json_t *answer = NULL;
+	struct mst_writer w;
 	char path[1200];
 	int r;
 
@@ -192,8 +199,11 @@ static int node_act(struct muster *m, int argc, char **argv, const char *act, co
 		return EXIT_USAGE;
 	if (argc != 1 || !reason)
 		return usage_error(NULL, "give one node and --reason TEXT (it goes into the audit log)");
-	snprintf(path, sizeof(path), "/v1/nodes/%s/%s", percent(argv[0]), act);
-	r = api_ask(m, "POST", path, json_pack("{s:s}", "reason", reason), &answer);
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/");
+	mst_put_str(&w, act);
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "reason", reason), &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
