@@ -486,6 +486,24 @@ def test_bad_start(i):
     assert p.returncode == 2 and b"x: unknown setting" in p.stderr, p
 
 
+def test_address_taken(i):
+    """SO_REUSEPORT would let two installations share one port and each other's connections."""
+    i.start()
+    other = Installation()
+    try:
+        other.mef_port = i.mef_port
+        other.write_conf()
+        p = subprocess.run([MUSTERD, "-c", other.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+        assert p.returncode == 3 and not p.stdout, p
+        assert b"127.0.0.1:%d" % i.mef_port in p.stderr and b"another process listens there" in p.stderr, p
+        assert b"choose another port" in p.stderr, p
+    finally:
+        other.remove()
+    assert i.stop() == 0
+    i.start()                            # its own past connections are no obstacle
+    assert i.stop() == 0
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -500,7 +518,9 @@ def test_command_line(i):
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
+    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked,
+             test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
+    tests += [test_address_taken]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
