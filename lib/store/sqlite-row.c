@@ -202,7 +202,9 @@ static bool col_checks(sqlite3_stmt *st, int at, const struct sq_col *c)
 static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row)
 {
 	void *p = (uint8_t *)row + c->at;
-	size_t n = (size_t)sqlite3_column_bytes(st, at);
+	bool octets = c->type == SQ_TEXT || c->type == SQ_TEXT_OR_NULL || c->type == SQ_WRAPPED;
+	/* of a number it would make a text first, and swallow that there was no memory for it */
+	size_t n = octets ? (size_t)sqlite3_column_bytes(st, at) : 0;
 	struct mst_wrapped *w = p;
 
 	switch (c->type) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "csv.h"
+#include "cert.h"
 #include "muster.h"
 
 #define PAGE 500
@@ -15,6 +16,7 @@ struct import {
 	struct muster *m;
 	struct api *api;
 	FILE *answers;                   /* CSV: row,ok,error */
+	char anchor[2 * MST_SHA256_LEN + 1];     /* of rows that name none; "" = none */
 	json_t *page;
 	size_t first;                    /* row number of the page's first row */
 	size_t done, good, bad, all;
@@ -75,6 +77,8 @@ static int flush_page(struct import *im)
 
 static int add_row(struct import *im, json_t *row)
 {
+	if (im->anchor[0] && json_is_object(row) && !json_object_get(row, "anchor"))
+		json_object_set_new(row, "anchor", json_string(im->anchor));
 	json_array_append_new(im->page, row);
 	return json_array_size(im->page) == PAGE ? flush_page(im) : EXIT_DONE;
 }
@@ -83,16 +87,13 @@ static int add_row(struct import *im, json_t *row)
 static json_t *row_from(char **cell, size_t n, const int *column_of)
 {
 	json_t *row = json_object(), *ids = NULL;
-	const char *anchor = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		const char *key = columns[column_of[i]];
 
 		if (!*cell[i])
 			continue;
-		if (strcmp(key, "anchor") == 0) {
-			anchor = cell[i];
-		} else if (strcmp(key, "identity") != 0) {
+		if (strcmp(key, "identity") != 0) {
 			json_object_set_new(row, key, json_string(cell[i]));
 		} else {
 			char *save = NULL;
@@ -106,10 +107,6 @@ static json_t *row_from(char **cell, size_t n, const int *column_of)
 			}
 		}
 	}
-	if (anchor && !ids)
-		ids = json_pack("[{s:s,s:s}]", "kind", "node", "value", text_of(row, "nodeID"));
-	for (size_t i = 0; anchor && i < json_array_size(ids); i++)
-		json_object_set_new(json_array_get(ids, i), "anchor", json_string(anchor));
 	if (ids)
 		json_object_set_new(row, "identities", ids);
 	return row;
@@ -210,8 +207,8 @@ static int finish(struct import *im, int r)
 
 int node_import(struct muster *m, int argc, char **argv)
 {
-	const char *answers = NULL;
-	const struct opt opts[] = { { "answers", &answers, NULL } };
+	const char *answers = NULL, *anchor = NULL;
+	const struct opt opts[] = { { "answers", &answers, NULL }, { "anchor", &anchor, NULL } };
 	struct import im = { .m = m, .first = 1 };
 	size_t size = 0, skip;
 	char *text;
@@ -222,6 +219,8 @@ int node_import(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc != 1)
 		return usage_error(NULL, "give one file, or - for standard input");
+	if (anchor && !anchor_text(anchor, im.anchor))
+		return EXIT_USAGE;
 	text = read_file(argv[0], &size);
 	if (!text)
 		return EXIT_FAULT;
