@@ -35,6 +35,7 @@ struct mst_store_ops {
 	int (*identity_put)(struct mst_store *s, const struct mst_identity *r);
 	int (*identity_get)(struct mst_store *s, enum mst_id_kind kind, const char *value,
 			    struct mst_identity *ret);
+	int (*identity_count_wild)(struct mst_store *s, int64_t *ret_n);
 	int (*identity_list)(struct mst_store *s, int64_t node,
 			     int (*each)(void *, const struct mst_identity *), void *arg);
 

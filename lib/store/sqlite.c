@@ -184,6 +184,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.identity_put = sq_identity_put,
 	.identity_get = sq_identity_get,
 	.identity_list = sq_identity_list,
+	.identity_count_wild = sq_identity_count_wild,
 	.reg_put = sq_reg_put,
 	.reg_get = sq_reg_get,
 	.reg_find = sq_reg_find,

@@ -34,6 +34,7 @@ enum sq_slot {
 	SQ_IDENTITY_PUT,
 	SQ_IDENTITY_GET,
 	SQ_IDENTITY_LIST,
+	SQ_IDENTITY_WILD,
 	SQ_REG_PUT,
 	SQ_REG_GET,
 	SQ_REG_FIND,
@@ -183,6 +184,7 @@ int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 int sq_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
 int sq_identity_put(struct mst_store *s, const struct mst_identity *r);
 int sq_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
+int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *),
 		     void *arg);
 
