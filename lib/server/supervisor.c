@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/check.h"
 #include "server/sandbox.h"
 #include "server/supervisor-internal.h"
 
@@ -331,36 +332,6 @@ static void take_log(struct supervisor *s)
 	s->log.level = (enum mst_log_level)s->conf->log_level;
 }
 
-/* Certificates are tried before anybody is told, so that a broken file changes nothing. */
-static int try_material(struct supervisor *s, const struct mst_conf *c)
-{
-	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
-	size_t cap = MST_FRAME_CONTROL_MAX - 64;
-	uint8_t *b = malloc(cap), anchor[MST_SHA256_LEN];
-	struct mst_diag anchor_d = { 0 };
-	int r = b ? mst_material_maf_anchor(c, anchor, &anchor_d) : MST_FAULT_MEMORY;
-
-	if (r)
-		mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", anchor_d.field, "why",
-			anchor_d.text, NULL);
-	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++)
-		for (int outward = 0; outward < 2 && !r; outward++) {
-			struct mst_writer w = mst_writer_of(b, cap);
-			const struct mst_conf_role *role = mst_conf_role(c, roles[i]);
-			struct mst_diag d = { 0 };
-
-			if (!role || (outward && !role->n_peer_anchors))
-				continue;
-			r = mst_material_load(c, roles[i], outward, &w, &d);
-			if (r)
-				mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting",
-					d.field, "why", d.text, NULL);
-			mst_wipe(b, w.n);
-		}
-	free(b);
-	return r;
-}
-
 static void reload(struct supervisor *s)
 {
 	struct mst_conf_report rep = { .line = say_wrong, .arg = s };
@@ -371,7 +342,7 @@ static void reload(struct supervisor *s)
 	if (s->stopping)
 		return;
 	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) ||
-	    (fixed = mst_conf_needs_restart(s->conf, c)) || try_material(s, c)) {
+	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, &rep)) {
 		mst_log(&s->log, MST_LOG_ERROR,
 			fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
 			      : "not reloaded; the old configuration stays",
@@ -532,7 +503,7 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
-		if (!try_material(s, s->conf) && !start(s))
+		if (!mst_check_installation(s->conf, &rep) && !start(s))
 			event_base_dispatch(s->base);
 		status = s->status;
 		finish(s);

@@ -418,6 +418,49 @@ def test_address_taken(i):
     assert i.stop() == 0
 
 
+# What is done to a good installation, and what --check, a start and a reload must say to it.
+WRONG = [
+    (lambda d: shutil.copy(d + "/tls/other.key", d + "/tls/mef.key"), "mef.key: ", "is not the key of "),
+    (lambda d: [shutil.copy(d + "/tls/maf." + e, d + "/tls/mef." + e) for e in ("pem", "key")],
+     "mef.certificate: ", "names maf.example.com, not mef.example.com"),
+    (lambda d: os.unlink(d + "/anchors/ca.pem"), "mef.client_anchors: ", "nobody could be trusted"),
+    (lambda d: shutil.copy(d + "/node.pem", d + "/crls/x.pem"), "mef.crls: ", "/crls/x.pem: holds no revocation list"),
+    (lambda d: open(d + "/crls/x.der", "wb").write(ssl.PEM_cert_to_DER_cert(open(d + "/node.pem").read())),
+     "mef.crls: ", "/crls/x.der: not a DER revocation list"),
+    (lambda d: open(d + "/anchors/x.der", "wb").write(b"0\x82nothing"), "mef.client_anchors: ", "/anchors/x.der: not a DER certificate"),
+    (lambda d: os.rename(d + "/keeper", d + "/gone"), "keeper: ", "/keeper: No such file or directory; `muster init` makes one"),
+    (lambda d: os.unlink(d + "/keeper/kek.key"), "keeper: ", "/keeper/kek.key: No such file or directory"),
+    (lambda d: os.chmod(d + "/keeper/kek.key", 0o644), "keeper: ", "may be read by others; chmod 600 it"),
+    (lambda d: os.rename(d + "/store", d + "/gone"), "store: ", "/store: No such file or directory; mkdir -m 700 it"),
+    (lambda d: os.chmod(d + "/store", 0o777), "store: ", "/store: everybody may write here; chmod 700 it"),
+    (lambda d: os.chmod(d + "/run", 0o777), "run: ", "/run: everybody may write here"),
+]
+
+
+def test_check(i):
+    """--check looks at what the configuration names, and a start refuses the same things."""
+    good = i.dir + "-good"
+    shutil.copytree(i.dir, good)
+    try:
+        for spoil, field, want in WRONG:
+            shutil.rmtree(i.dir)
+            shutil.copytree(good, i.dir)
+            i.write_conf()
+            with open(i.conf) as f:
+                text = f.read().replace(' mafs =', ' crls = ["crls/"]; mafs =')
+            with open(i.conf, "w") as f:
+                f.write(text)
+            p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+            assert (p.returncode, p.stdout, p.stderr) == (0, b"good\n", b""), p
+            spoil(i.dir)
+            for args, status in (["--check"], 2), ([], 3):
+                p = subprocess.run([MUSTERD, "-c", i.conf, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+                said = p.stderr.decode().replace("\\/", "/")
+                assert p.returncode == status and not p.stdout and field in said and want in said, (args, field, want, p)
+    finally:
+        shutil.rmtree(good)
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -433,7 +476,7 @@ def test_command_line(i):
 
 def main():
     tests = [test_service, test_maf_fetches, test_slots, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
-    tests += [test_address_taken]
+    tests += [test_address_taken, test_check]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
