@@ -435,7 +435,7 @@ static int start(struct supervisor *s)
 	s->second = event_new(s->base, -1, EV_PERSIST, on_second, s);
 	event_add(s->second, &second);
 	plan(s);
-	r = daemon_pid_file(s->conf->run, &d, &s->pid_fd);
+	r = daemon_locks(s, &d);
 	r = r ? r : daemon_sockets(s, &d);
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
 		r = mst_keeper_local_open(s->conf->keeper, s->setup->crypto, &s->keeper, &d);
@@ -458,6 +458,7 @@ static int start(struct supervisor *s)
 
 static void finish(struct supervisor *s)
 {
+	const int locks[] = { s->pid_fd, s->store_fd, s->keeper_fd };
 	int status;
 
 	for (size_t i = s->n; i-- > 0; ) {          /* listeners before the engine */
@@ -483,8 +484,9 @@ static void finish(struct supervisor *s)
 		event_free(s->second);
 	if (s->deadline)
 		event_free(s->deadline);
-	if (s->pid_fd >= 0)
-		close(s->pid_fd);
+	for (size_t i = 0; i < MST_COUNT(locks); i++)
+		if (locks[i] >= 0)
+			close(locks[i]);
 }
 
 int mst_supervise(const struct mst_supervisor_setup *setup)
@@ -496,7 +498,7 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	if (!s)
 		return 3;
 	s->setup = setup;
-	s->pid_fd = -1;
+	s->pid_fd = s->store_fd = s->keeper_fd = -1;
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
 	if (s->base && !event_base_priority_init(s->base, 3) &&

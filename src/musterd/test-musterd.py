@@ -461,6 +461,28 @@ def test_check(i):
         shutil.rmtree(good)
 
 
+def test_one_owner(i):
+    """Two daemons on one store, or on one keeper, are refused: run/ alone does not tell."""
+    i.start()
+    other = Installation()
+    try:
+        for name in ("store", "keeper"):
+            other.extra = 'store = "sqlite:%s/store/muster.db";' % i.dir if name == "store" else 'keeper = "%s/keeper";' % i.dir
+            other.write_conf()
+            p = subprocess.run([MUSTERD, "-c", other.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+            assert p.returncode == 3 and not p.stdout, p
+            assert b"is locked: another musterd" in p.stderr and i.dir.encode() in p.stderr.replace(b"\\/", b"/"), p
+        other.extra = ""
+        other.write_conf()
+        other.start()
+        assert other.stop() == 0
+    finally:
+        other.remove()
+    assert i.stop(signal.SIGKILL) == -signal.SIGKILL
+    i.start()                            # no lock outlives its holder
+    assert i.stop() == 0
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -476,7 +498,7 @@ def test_command_line(i):
 
 def main():
     tests = [test_service, test_maf_fetches, test_slots, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
-    tests += [test_address_taken, test_check]
+    tests += [test_address_taken, test_check, test_one_owner]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
