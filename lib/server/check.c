@@ -11,8 +11,9 @@
 #include "server/config-internal.h"
 #include "server/frame.h"
 #include "server/material.h"
+#include "server/privilege.h"
 
-struct look { const struct mst_conf *c; struct mst_conf_report *r; };
+struct look { const struct mst_conf *c; struct mst_conf_report *r; mst_role_table roles; struct mst_privilege as; };
 #define WRONG(l, field, ...) mst_conf_wrong((l)->r, (l)->c->file, 0, field, __VA_ARGS__)
 
 /* --- directories --- */
@@ -27,6 +28,9 @@ static bool directory(const struct look *l, const char *field, const char *path,
 		WRONG(l, field, "%s: is no directory; %s", path, remedy);
 	else if (st.st_mode & S_IWOTH)
 		WRONG(l, field, "%s: everybody may write here; chmod 700 it", path);
+	else if (l->as.drop && strcmp(field, "run") && st.st_uid != l->as.uid)
+		WRONG(l, field, "%s: does not belong to %s, who is to use it; chown -R %s it", path, l->c->user,
+		      l->c->user);
 	else
 		return true;
 	return false;
@@ -47,6 +51,8 @@ static void keeper_files(const struct look *l)
 		snprintf(path, sizeof(path), "%s/%s", dir, file[i].name);
 		if (stat(path, &st))
 			WRONG(l, "keeper", "%s: %s; `muster init` makes it", path, strerror(errno));
+		else if (l->as.drop && st.st_uid != l->as.uid)
+			WRONG(l, "keeper", "%s: does not belong to %s; chown it", path, l->c->user);
 		else if (!S_ISREG(st.st_mode) || st.st_mode & file[i].not)
 			WRONG(l, "keeper", "%s: may be %s by others; chmod %s it", path,
 			      file[i].not == 077 ? "read" : "written", file[i].not == 077 ? "600" : "644");
@@ -82,6 +88,18 @@ static void run_place(const struct look *l)
 
 /* --- certificates --- */
 
+/* In one process with everything else the key is read, and at a reload read again, by that user. */
+static void readable(const struct look *l, const char *role, const struct mst_conf_role *r)
+{
+	char field[64];
+	struct stat st;
+
+	snprintf(field, sizeof(field), "%s.key", role);
+	if (l->as.drop && l->c->processes == MST_CONF_SINGLE && !stat(r->key, &st) && st.st_uid != l->as.uid)
+		WRONG(l, field, "%s: does not belong to %s, who reads it when processes = \"single\"; chown it",
+		      r->key, l->c->user);
+}
+
 static void fits(const struct look *l, const char *role, const struct mst_conf_role *r,
 		 const struct mst_material *m)
 {
@@ -111,21 +129,16 @@ static void fits(const struct look *l, const char *role, const struct mst_conf_r
 }
 
 /* The library has the last word: what it refuses here it would refuse in every process. */
-static void usable(const struct look *l, const char *role, const struct mst_conf_role *r,
-		   const struct mst_material *m, bool outward)
+static void usable(const struct look *l, const struct mst_material *m, bool outward)
 {
-	const char *names[] = { r->fqdn };
-	struct mst_tls_config t = { .server = !outward, .profile = (enum mst_tls_profile)r->profile,
-		.chain_pem = m->chain_pem, .key_pkcs8 = m->key_pkcs8, .anchors = m->anchor,
-		.n_anchors = m->n_anchors, .crls = m->crl, .n_crls = m->n_crls, .synchronous_psk = true,
-		.names = names, .n_names = 1 };
 	struct mst_tls_ctx *ctx = NULL;
 	struct mst_diag d = { 0 };
 	char field[160];
 
-	if (mst_tls_ctx_new(&t, &ctx, &d)) {
-		snprintf(field, sizeof(field), "%s.%s", role, d.field);
+	if (mst_material_tls(l->c, m, outward ? NULL : mst_role_of(l->roles, m->role), true, &ctx, &d)) {
+		snprintf(field, sizeof(field), "%s.%s", mst_role_name[m->role], d.field);
 		WRONG(l, field, "%s", d.text[0] ? d.text : "refused by the TLS library");
+		return;
 	}
 	mst_tls_ctx_free(ctx);
 }
@@ -161,19 +174,21 @@ static void certificates(const struct look *l, enum mst_role which, bool outward
 	else if (!mst_material_decode(mst_written(&w), &m))
 		WRONG(l, role, "certificates and lists cannot be used together");
 	else {
-		if (!outward)
+		if (!outward) {
 			fits(l, role, r, &m);
+			readable(l, role, r);
+		}
 		trusts(l, role, r, &m, outward);
 		if (l->r->errors == before)
-			usable(l, role, r, &m, outward);
+			usable(l, &m, outward);
 		mst_material_deinit(&m);
 	}
 	mst_wipe(b, w.n);
 }
 
-int mst_check_installation(const struct mst_conf *c, struct mst_conf_report *r)
+int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struct mst_conf_report *r)
 {
-	const struct look l = { c, r };
+	struct look l = { .c = c, .r = r, .roles = roles };
 	size_t cap = MST_FRAME_CONTROL_MAX - 64;
 	uint8_t *b = malloc(cap), anchor[MST_SHA256_LEN];
 	struct mst_diag d = { 0 };
@@ -181,6 +196,8 @@ int mst_check_installation(const struct mst_conf *c, struct mst_conf_report *r)
 	if (!b)
 		return MST_FAULT_MEMORY;
 	r->errors = 0;
+	if (mst_privilege_find(c->user, &l.as))
+		WRONG(&l, "user", "%s is nobody here, or root itself; an ordinary account is wanted", c->user);
 	store_place(&l);
 	keeper_files(&l);
 	run_place(&l);

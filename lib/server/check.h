@@ -5,9 +5,10 @@
 #ifndef MST_SERVER_CHECK_H
 #define MST_SERVER_CHECK_H
 
-#include "server/config.h"
+#include "server/unit.h"
 
 /* 0, or MST_FAULT_CONFIG after everything wrong was reported with its setting. */
-MST_MUST_CHECK int mst_check_installation(const struct mst_conf *c, struct mst_conf_report *r);
+MST_MUST_CHECK int mst_check_installation(const struct mst_conf *c, mst_role_table roles,
+					  struct mst_conf_report *r);
 
 #endif

@@ -161,6 +161,11 @@ static int role_sockets(struct supervisor *s, enum mst_role role, const struct m
 			if (rc)
 				return rc;
 			c->n_sockets++;
+			if (role == MST_ROLE_ADMIN && s->privilege.drop &&
+			    lchown(address + strlen("unix:"), s->privilege.uid, s->privilege.gid)) {
+				mst_diag_set(d, 0, "admin.listen", address, ": ", strerrordesc_np(errno), NULL);
+				return MST_FAULT_IO;
+			}
 			colon = strrchr(address, ':');
 			if (port)
 				snprintf(colon, sizeof(address) - (size_t)(colon - address), ":%u", port);

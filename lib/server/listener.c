@@ -176,28 +176,9 @@ static int listener_attach(struct mst_unit *u, const struct mst_link_frame *who,
 static int make_tls(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d,
 		    struct mst_tls_ctx **ret)
 {
-	const struct mst_conf_role *r = mst_conf_role(l->u.conf, role->role);
 	const struct mst_material *m = mst_unit_material(&l->u, role->role);
-	const char *names[1];
-	struct mst_tls_config c = { .server = true,
-				    .require_client_cert = role->client_cert_required,
-				    .allow_psk = role->psk,
-				    .require_sni = true,
-				    .names = names,
-				    .n_names = 1 };
 
-	if (!r || !m)
-		return MST_FAULT_BUG;
-	names[0] = r->fqdn;
-	c.profile = (enum mst_tls_profile)r->profile;
-	c.chain_pem = m->chain_pem;
-	c.key_pkcs8 = m->key_pkcs8;
-	c.anchors = m->anchor;
-	c.n_anchors = m->n_anchors;
-	c.crls = m->crl;
-	c.n_crls = m->n_crls;
-	c.require_crl = r->require_crl;
-	return mst_tls_ctx_new(&c, ret, d);
+	return m ? mst_material_tls(l->u.conf, m, role, false, ret, d) : MST_FAULT_BUG;
 }
 
 static struct mst_server_limits limits_of(const struct mst_conf *c)
@@ -209,6 +190,9 @@ static struct mst_server_limits limits_of(const struct mst_conf *c)
 	s.requests = (unsigned)c->limits.requests;
 	s.http.header_octets = (size_t)c->limits.header_octets;
 	s.http.body_octets = (size_t)c->limits.body_octets;
+	s.held_octets = (size_t)c->limits.bodies;
+	s.hello_ms = c->limits.hello * 1000;
+	s.session_ms = c->limits.session * 1000;
 	s.handshake_ms = c->limits.handshake * 1000;
 	s.header_ms = c->limits.header * 1000;
 	s.body_ms = c->limits.body * 1000;
@@ -273,16 +257,22 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 static int listener_reload(struct mst_unit *u, struct mst_diag *d)
 {
 	struct listener *l = (struct listener *)(void *)u;
+	struct mst_server_limits lim = limits_of(u->conf);
 	struct mst_tls_ctx *tls;
 	int r;
 
-	if (!l->tls)
+	if (!l->tls) {
+		for (size_t i = 0; i < l->n_endpoints; i++)
+			mst_server_set_limits(l->endpoint[i].server, &lim);
 		return 0;
+	}
 	r = make_tls(l, mst_unit_role(u, u->role), d, &tls);
 	if (r)
 		return r;
-	for (size_t i = 0; i < l->n_endpoints; i++)
+	for (size_t i = 0; i < l->n_endpoints; i++) {
+		mst_server_set_limits(l->endpoint[i].server, &lim);
 		mst_server_reload(l->endpoint[i].server, tls);
+	}
 	mst_tls_ctx_free(l->tls);
 	l->tls = tls;
 	return 0;

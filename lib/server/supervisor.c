@@ -127,6 +127,8 @@ static void child_gone(struct child *c)
 
 	c->control = mst_link_free(c->control);
 	c->pid = 0;
+	c->reload_pending = false;
+	c->reloads = 0;                 /* whoever comes next begins with what is to be taken over */
 	if (s->stopping) {
 		c->state = CHILD_ENDED;
 		advance(s);
@@ -159,15 +161,48 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* "Reloaded" is a promise about every process, so each must have said so. */
+static void reload_progress(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->child[i].reloads || s->child[i].reload_pending)
+			return;
+	if (s->reloading)
+		mst_log(&s->log, MST_LOG_INFO, "reloaded", NULL);
+	s->reloading = false;
+}
+
+static void tell_reload(struct child *c)
+{
+	if (child_tell_conf(c) || mst_link_send(c->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE))
+		mst_log(&c->s->log, MST_LOG_ERROR, "a process did not take the configuration", "process", c->name, NULL);
+	else
+		c->reloads++;
+}
+
+/* It may have taken over a part: a new process starts from the whole. What files can cause was tried before. */
+static void reload_failed(struct child *c)
+{
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+	else
+		c->reloads--;
+}
+
 static void took_ready(struct child *c)
 {
+	if (c->state == CHILD_READY) {
+		if (c->reloads)
+			c->reloads--;
+		reload_progress(c->s);
+		return;
+	}
 	mst_link_phase(c->control, c->state == CHILD_DRAINING ? MST_PHASE_DRAINING : MST_PHASE_RUNNING);
 	if (c->state == CHILD_STARTING)
 		c->state = CHILD_READY;
 	if (c->reload_pending) {
 		c->reload_pending = false;
-		if (!child_tell_conf(c))
-			(void)!mst_link_send(c->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE);
+		tell_reload(c);
 	}
 	if (ready_now(c->s)) {
 		if (!c->s->ready)
@@ -176,6 +211,7 @@ static void took_ready(struct child *c)
 			mst_log(&c->s->log, MST_LOG_INFO, "ready again", "process", c->name, NULL);
 		tell_health(c->s);
 	}
+	reload_progress(c->s);
 }
 
 static void on_control(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
@@ -197,6 +233,8 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 		if (!mst_view_to_str(mst_view_sub(f->payload, 0, sizeof(text) - 1), text, sizeof(text)))
 			break;
 		mst_log(&c->s->log, MST_LOG_ERROR, "a process failed", "process", c->name, "why", text, NULL);
+		if (c->reloads && c->state == CHILD_READY)
+			reload_failed(c);
 		break;
 	default:
 		break;
@@ -342,7 +380,7 @@ static void reload(struct supervisor *s)
 	if (s->stopping)
 		return;
 	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) ||
-	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, &rep)) {
+	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, s->setup->roles, &rep)) {
 		mst_log(&s->log, MST_LOG_ERROR,
 			fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
 			      : "not reloaded; the old configuration stays",
@@ -361,13 +399,11 @@ static void reload(struct supervisor *s)
 
 		if (k->state == CHILD_STARTING)
 			k->reload_pending = true;
-		else if (k->state == CHILD_READY &&
-			 (child_tell_conf(k) ||
-			  mst_link_send(k->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE)))
-			mst_log(&s->log, MST_LOG_ERROR, "a process did not take the configuration", "process",
-				k->name, NULL);
+		else if (k->state == CHILD_READY)
+			tell_reload(k);
 	}
-	mst_log(&s->log, MST_LOG_INFO, "reloaded", NULL);
+	s->reloading = true;
+	reload_progress(s);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -419,6 +455,23 @@ static void plan(struct supervisor *s)
 		(void)add(s, MST_PROC_LISTENER, MST_ROLE_NONE, "listener-local");
 }
 
+/* The addresses are bound: from here nobody needs to be root but the supervisor, and that for files only. */
+static int become_somebody(struct supervisor *s, struct mst_diag *d)
+{
+	int r = 0;
+
+	if (s->privilege.drop)
+		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
+		                                            mst_privilege_reduce();
+	else if (!geteuid())
+		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one",
+			NULL);
+	if (r)
+		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
+			     "capabilities, or as that user", NULL);
+	return r;
+}
+
 static int start(struct supervisor *s)
 {
 	static const int sig[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
@@ -435,8 +488,10 @@ static int start(struct supervisor *s)
 	s->second = event_new(s->base, -1, EV_PERSIST, on_second, s);
 	event_add(s->second, &second);
 	plan(s);
-	r = daemon_locks(s, &d);
+	r = mst_privilege_find(s->conf->user, &s->privilege);
+	r = r ? r : daemon_locks(s, &d);
 	r = r ? r : daemon_sockets(s, &d);
+	r = r ? r : become_somebody(s, &d);
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
 		r = mst_keeper_local_open(s->conf->keeper, s->setup->crypto, &s->keeper, &d);
 	if (r) {
@@ -505,7 +560,7 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
-		if (!mst_check_installation(s->conf, &rep) && !start(s))
+		if (!mst_check_installation(s->conf, setup->roles, &rep) && !start(s))
 			event_base_dispatch(s->base);
 		status = s->status;
 		finish(s);

@@ -135,7 +135,7 @@ static int check(const struct mst_conf *c, struct mst_conf_report *r)
 	struct mst_keeper *k = NULL;
 	struct mst_diag d = { 0 };
 
-	if (mst_check_installation(c, r))
+	if (mst_check_installation(c, roles, r))
 		return MST_FAULT_CONFIG;
 	if (mst_keeper_local_open(c->keeper, mst_crypto_openssl(), &k, &d)) {
 		fprintf(stderr, "%s: keeper: %s/%s: %s\n", c->file, c->keeper, d.field, d.text);

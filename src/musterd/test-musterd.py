@@ -3,7 +3,7 @@
 
 Usage: test-musterd.py MUSTERD TEST-LAY (split|single). Prints TAP. Waits for events, never for time.
 """
-import base64, hashlib, hmac, http.client, json, os, re, shutil, signal, socket, ssl, struct, subprocess, sys, tempfile, time
+import base64, hashlib, hmac, http.client, json, os, pwd, re, shutil, signal, socket, ssl, struct, subprocess, sys, tempfile, time
 
 MUSTERD, LAY, MODE = sys.argv[1:4]
 DEADLINE = 20
@@ -33,6 +33,7 @@ class Installation:
         subprocess.run([LAY, self.dir], check=True, timeout=30)
         self.mef_port, self.extra, self.mode = free_port(), extra, mode
         self.listeners, self.mef_at = 2, self.mef_port
+        self.maf_anchor, self.lifetime = "", "3650d"
         self.conf, self.proc, self.err = self.dir + "/musterd.conf", None, self.dir + "/err"
         open(self.err, "w").close()
         self.write_conf()
@@ -41,12 +42,12 @@ class Installation:
         with open(self.conf, "w") as f:
             f.write('processes = "%s"; listeners = %d; metrics = "127.0.0.1:0"; log = { level = "debug"; format = "json"; };\n'
                     'mef = { fqdn = "mef.example.com"; listen = ["127.0.0.1:%d"]; certificate = "tls/mef.pem"; key = "tls/mef.key";'
-                    ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; };\n'
+                    ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; maf_anchor = "%s"; registration_lifetime = "%s"; };\n'
                     'maf = { fqdn = "maf.example.com"; listen = ["127.0.0.1:0"]; certificate = "tls/maf.pem"; key = "tls/maf.key";'
                     ' client_anchors = []; mef_anchors = ["anchors/"];'
                     ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "localhost:%d"; } ); };\n'
                     'admin = { listen = ["unix:run/admin.sock"]; };\n%s\n%s\n'
-                    % (self.mode, self.listeners, self.mef_port, self.mef_port, self.mef_at, self.extra, add))
+                    % (self.mode, self.listeners, self.mef_port, self.maf_anchor, self.lifetime, self.mef_port, self.mef_at, self.extra, add))
 
     def start(self):
         self.proc = subprocess.Popen([MUSTERD, "-c", self.conf], stdout=subprocess.PIPE, stderr=open(self.err, "ab"))
@@ -257,6 +258,34 @@ def test_slots(i):
             assert s.recv(100)[:1] == b"\x15", "an alert at once, no silence"
 
 
+def s_client(i, endpoint, name, *args, text=b"", **env):
+    p = subprocess.Popen(["openssl", "s_client", "-connect", endpoint, "-servername", name, "-CAfile", i.dir + "/anchors/ca.pem",
+                          "-ign_eof", *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         env=dict(os.environ, **env))
+    return p.communicate(text, timeout=DEADLINE)[0].decode(errors="replace")
+
+
+def test_strict_sessions(i):
+    """Nobody is served as nobody, and no session whose exporter another session could share (RFC 7627)."""
+    i.start()
+    i.provision()
+    with open(i.dir + "/ems.cnf", "w") as f:
+        f.write("openssl_conf=o\n[o]\nssl_conf=s\n[s]\nsystem_default=d\n[d]\nOptions=-ExtendedMasterSecret\n")
+    node = ["-cert", i.dir + "/node.pem", "-key", i.dir + "/node.key", "-tls1_2"]
+    mef = "127.0.0.1:%d" % i.mef_port
+    text = i.request().replace(b"Accept:", b"Connection: close\r\nAccept:")
+    assert "X-M2M-RSC: 2001" in s_client(i, mef, "mef.example.com", *node, text=text)
+    out = s_client(i, mef, "mef.example.com", *node, text=text, OPENSSL_CONF=i.dir + "/ems.cnf")
+    assert "X-M2M-RSC" not in out and "Extended master secret: no" in out, out
+    until("the end is named", lambda: "extended master secret" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]))
+    for version in ("-tls1_2", "-tls1_3"):
+        text = b"GET /MAFBase/x HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: //a/b\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 3\r\n\r\n"
+        out = s_client(i, i.at["maf"], "maf.example.com", version, text=text)
+        assert "HTTP/1.1" not in out, out
+    until("both are told", lambda: len([l for l in i.log().splitlines()
+                                        if "handshake failed" in l and "listener-maf" in l and "certificate" in l]) >= 2)
+
+
 def psk_answer(i, identity, key, path="/MAFBase"):
     body = '{"sec:mafClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
     req = ("POST %s HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: /CSE0001\r\nX-M2M-RI: r3\r\nX-M2M-RVI: 3\r\n"
@@ -300,6 +329,12 @@ def test_restarts(i):
     assert not zombies, zombies
 
 
+def years(answer):
+    assert answer[0] == 201, answer
+    return int(json.loads(answer[2])["sec:mefClientReg"]["et"][:4]) - time.gmtime().tm_year + \
+        (int(json.loads(answer[2])["sec:mefClientReg"]["et"][4:6]) - time.gmtime().tm_mon) / 12
+
+
 def test_reload(i):
     i.start()
     i.provision()
@@ -308,6 +343,18 @@ def test_reload(i):
     i.write_conf("nonsense = 1;")
     i.proc.send_signal(signal.SIGHUP)
     until("refusal", lambda: "not reloaded; the old configuration stays" in i.log() and "nonsense: unknown setting" in i.log())
+    os.rename(i.dir + "/tls/mef.key", i.dir + "/tls/mef.key.kept")
+    shutil.copy(i.dir + "/tls/other.key", i.dir + "/tls/mef.key")
+    os.chmod(i.dir + "/tls/mef.key", 0o600)
+    i.maf_anchor, i.lifetime = "anchors/ca.pem", "30d"
+    i.write_conf()
+    i.proc.send_signal(signal.SIGHUP)
+    until("a key that does not fit", lambda: i.log().count("not reloaded; the old configuration stays") == 2)
+    assert years(i.register()) > 0.5 and '"message":"reloaded"' not in i.log(), "and nothing has changed"
+    os.rename(i.dir + "/tls/mef.key.kept", i.dir + "/tls/mef.key")
+    i.proc.send_signal(signal.SIGHUP)
+    until("all have taken it over", lambda: '"message":"reloaded"' in i.log())
+    assert years(i.register()) < 0.5, "the engine too, which opens no file any more"
     i.listeners = 5
     i.write_conf()
     i.proc.send_signal(signal.SIGHUP)
@@ -483,6 +530,67 @@ def test_one_owner(i):
     assert i.stop() == 0
 
 
+def proc_status(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(l.rstrip("\n").split(":\t", 1) for l in f if ":\t" in l)
+
+
+def test_environment(i):
+    """A process gets what it needs, not what somebody exported in the shell that started the daemon."""
+    os.environ["MUSTER_TEST_SECRET"] = "s3cret"
+    try:
+        i.start()
+    finally:
+        del os.environ["MUSTER_TEST_SECRET"]
+    with open("/proc/%d/environ" % i.proc.pid, "rb") as f:
+        assert b"s3cret" in f.read()
+    for name, pid in i.children().items():
+        with open("/proc/%d/environ" % pid, "rb") as f:
+            names = {e.split(b"=")[0].decode() for e in f.read().split(b"\0") if e}
+        assert names <= {"PATH", "TZ", "LANG", "LC_ALL", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}, (name, names)
+
+
+def test_user(i):
+    """Started as root, the processes that hear peers run as somebody else; an ordinary user is who he is."""
+    root = os.geteuid() == 0
+    i.start()
+    i.stop()
+    assert ("runs as root; give user" in i.log()) == root, i.log()
+    i.extra = 'user = "nobody";'
+    i.write_conf()
+    if root:
+        p = subprocess.run([MUSTERD, "-c", i.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+        assert p.returncode == 3 and b"chown -R nobody" in p.stderr, p
+        nobody = pwd.getpwnam("nobody")
+        os.chmod(i.dir, 0o755)
+        for name in ("store", "keeper") + (("tls", "anchors", "run") if MODE == "single" else ()):
+            for at, _, files in os.walk(i.dir + "/" + name):
+                for n in [at] + [at + "/" + f for f in files]:
+                    os.chown(n, nobody.pw_uid, nobody.pw_gid)
+    i.start()
+    i.provision()
+    assert i.register()[0] == 201
+    for name, pid in i.children().items():
+        st = proc_status(pid)
+        want = str(nobody.pw_uid if root else os.geteuid())
+        assert set(st["Uid"].split()) == {want}, (name, st)
+        if root:
+            assert set(st["Gid"].split()) | set(st["Groups"].split()) == {str(nobody.pw_gid)}, (name, st)
+            assert {st[c] for c in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}, (name, st)
+    if root and MODE == "split":
+        caps = int(proc_status(i.proc.pid)["CapEff"], 16)
+        assert not caps & (1 << 21 | 1 << 12 | 1 << 19), "no CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SYS_PTRACE: %x" % caps
+        i.proc.send_signal(signal.SIGHUP)
+        until("reload", lambda: '"reloaded"' in i.log())
+    elif root:
+        assert set(proc_status(i.proc.pid)["Uid"].split()) == {str(nobody.pw_uid)}
+    assert i.stop() == 0
+    i.extra = 'user = "no-such-user";'
+    i.write_conf()
+    p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+    assert p.returncode == 2 and b"user: no-such-user is nobody here" in p.stderr, p
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -497,8 +605,8 @@ def test_command_line(i):
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_slots, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
-    tests += [test_address_taken, test_check, test_one_owner]
+    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
+    tests += [test_address_taken, test_check, test_one_owner, test_environment, test_user]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
