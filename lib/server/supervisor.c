@@ -41,7 +41,7 @@ static bool ready_now(const struct supervisor *s)
 static bool room_now(const struct supervisor *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->child[i].m.v[MST_M_FULL])
+		if (s->child[i].m.v[MST_M_FULL] || s->child[i].m.v[MST_M_STORE_GONE])
 			return false;
 	return true;
 }
@@ -137,6 +137,12 @@ static void child_gone(struct child *c)
 	c->state = CHILD_DOWN;
 	if (first || s->conf->processes == MST_CONF_SINGLE) {
 		mst_log(&s->log, MST_LOG_ERROR, "cannot run", "process", c->name, NULL);
+		give_up(s, 3);
+		return;
+	}
+	if (c->kind == MST_PROC_ENGINE && access(strchr(s->conf->store, ':') + 1, F_OK)) {
+		mst_log(&s->log, MST_LOG_ERROR, "not started again: it would begin with an empty store; bring the "
+			"files back from the backup", "store", s->conf->store, NULL);
 		give_up(s, 3);
 		return;
 	}

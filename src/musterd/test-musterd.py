@@ -591,6 +591,29 @@ def test_user(i):
     assert p.returncode == 2 and b"user: no-such-user is nobody here" in p.stderr, p
 
 
+def test_store_removed(i):
+    """rm store/* under a running daemon: said, not ready, and nothing is acknowledged that nobody could find again."""
+    i.start()
+    i.provision()
+    assert i.register()[0] == 201
+    until("ready", lambda: i.page("/readyz")[0] == 200)
+    for name in os.listdir(i.dir + "/store"):
+        os.unlink(i.dir + "/store/" + name)
+    st, rsc, _ = i.register()
+    assert st in (500, 503) and rsc in (None, "5000"), (st, rsc)
+    st, body = i.admin("POST", "/v1/nodes", {"nodeID": "urn:dev:ops:test-2"})
+    assert st == 500 and "was removed or replaced" in body["error"]["text"], (st, body)
+    until("not ready", lambda: i.page("/readyz")[0] == 503)
+    assert "the store is gone" in i.log() and i.dir + "/store/muster.db" in i.log().replace("\\/", "/")
+    assert i.page("/healthz")[0] == 200
+    if MODE == "split":                  # an engine that starts again would begin with an empty store
+        os.kill(i.children()["engine"], signal.SIGKILL)
+        assert i.proc.wait(timeout=DEADLINE) == 3
+        assert "not started again" in i.log() and not os.path.exists(i.dir + "/store/muster.db")
+    else:
+        assert i.stop() == 0
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -606,7 +629,7 @@ def test_command_line(i):
 
 def main():
     tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
-    tests += [test_address_taken, test_check, test_one_owner, test_environment, test_user]
+    tests += [test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
