@@ -405,11 +405,23 @@ static int engine_reload(struct mst_unit *u, struct mst_diag *d)
 	return take_roles((struct engine *)(void *)u);
 }
 
+/* The supervisor takes readiness from the gauge; the log has it once. */
+static void look_at_store(struct engine *e)
+{
+	bool gone = mst_store_present(e->store) != 0;
+
+	if (gone && !e->u.m.v[MST_M_STORE_GONE])
+		mst_log(&e->u.log, MST_LOG_ERROR, "the store is gone; nothing is decided any more", "why",
+			mst_store_error(e->store), NULL);
+	e->u.m.v[MST_M_STORE_GONE] = gone;
+}
+
 static void engine_tick(struct mst_unit *u)
 {
 	struct engine *e = (struct engine *)(void *)u;
 
 	u->m.v[MST_M_QUEUE] = e->queued;
+	look_at_store(e);
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
 }

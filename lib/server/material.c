@@ -43,6 +43,24 @@ static int slurp(struct load *l, const char *path, uint8_t **ret_p, size_t *ret_
 	return 0;
 }
 
+/* The TLS library must be able to read it; else the file is named here, where it is known. */
+static int put_block(struct load *l, const char *path, const char *label, struct mst_view der)
+{
+	bool crl = !strcmp(label, "X509 CRL");
+	struct mst_tls_config t = { .anchors = &der, .n_anchors = !crl, .crls = &der, .n_crls = crl };
+	struct mst_tls_ctx *ctx = NULL;
+	struct mst_diag d = { 0 };
+
+	if (mst_tls_ctx_new(&t, &ctx, &d))
+		return refuse(l, path, d.text[0] ? d.text : "cannot be read",
+			      crl ? "only revocation lists belong there" : "only certificates belong there");
+	mst_tls_ctx_free(ctx);
+	if (++l->count > l->max)
+		return refuse(l, path, "too many", "fewer entries");
+	mst_put_block32(l->w, der);
+	return 0;
+}
+
 /* All blocks of a PEM file, or the one of a DER file, as block32 entries. */
 static int put_blocks(struct load *l, const char *path, const char *label)
 {
@@ -53,10 +71,9 @@ static int put_blocks(struct load *l, const char *path, const char *label)
 	if (r)
 		return r;
 	if (p[0] == 0x30) {
-		mst_put_block32(l->w, (struct mst_view){ p, n });
-		l->count++;
+		r = put_block(l, path, label, (struct mst_view){ p, n });
 		free(p);
-		return l->count > l->max ? refuse(l, path, "too many", "fewer entries") : 0;
+		return r;
 	}
 	der = malloc(n);
 	for (size_t found = 0; der && !r; found++) {
@@ -65,13 +82,13 @@ static int put_blocks(struct load *l, const char *path, const char *label)
 		if (mst_pem_next((struct mst_view){ p, n }, &at, label, der, n, &k, &d))
 			r = refuse(l, path, "broken PEM", d.text);
 		else if (!k && !found)
-			r = refuse(l, path, "holds nothing of that kind", label);
+			r = refuse(l, path, !strcmp(label, "X509 CRL") ? "holds no revocation list"
+								  : "holds no certificate",
+				   "move it away; DER or PEM blocks of that kind are wanted");
 		else if (!k)
 			break;
-		else if (++l->count > l->max)
-			r = refuse(l, path, "too many", "fewer entries");
 		else
-			mst_put_block32(l->w, (struct mst_view){ der, k });
+			r = put_block(l, path, label, (struct mst_view){ der, k });
 	}
 	r = der ? r : MST_FAULT_MEMORY;
 	free(der);
@@ -99,7 +116,7 @@ static int put_path(struct load *l, const char *path, const char *label)
 	if (n < 0)
 		return refuse(l, path, strerror(errno), "give a directory that may be read");
 	for (int i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "%s/%s", path, e[i]->d_name);
+		snprintf(name, sizeof(name), "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", e[i]->d_name);
 		if (!r)
 			r = put_blocks(l, name, label);
 		free(e[i]);

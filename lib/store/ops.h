@@ -11,6 +11,7 @@ struct mst_store_ops {
 	struct mst_store *(*close)(struct mst_store *s);
 	int (*version)(struct mst_store *s);
 	const char *(*error)(struct mst_store *s);
+	int (*present)(struct mst_store *s);
 	int (*begin)(struct mst_store *s);
 	int (*commit)(struct mst_store *s);
 	void (*rollback)(struct mst_store *s);

@@ -6,6 +6,7 @@
 #define MST_STORE_SQLITE_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "store/ops.h"
 
@@ -77,6 +78,8 @@ struct sq {
 	unsigned depth;
 	struct sq_head head, saved[1 + SQ_DEPTH]; /* at begin, at each mark */
 	unsigned fail_at;
+	dev_t dev; /* the database file as it was opened, and its log once there is one */
+	ino_t file, wal;
 	char error[200];
 };
 

@@ -73,6 +73,11 @@ const char *mst_store_error(struct mst_store *s)
 	return s->ops->error(s);
 }
 
+int mst_store_present(struct mst_store *s)
+{
+	return s->ops->present(s);
+}
+
 int mst_store_begin(struct mst_store *s)
 {
 	return s->ops->begin(s);

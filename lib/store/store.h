@@ -38,6 +38,8 @@ struct mst_store *mst_store_close(struct mst_store *s);
 int mst_store_version(struct mst_store *s);                       /* number of the last migration */
 /* Words for the last fault, for the log: what the database said. "" when there was none. */
 const char *mst_store_error(struct mst_store *s);
+/* Are the files still where they were opened? 0, or MST_FAULT_STORE with words. begin and commit look, too. */
+MST_MUST_CHECK int mst_store_present(struct mst_store *s);
 
 MST_MUST_CHECK int mst_store_begin(struct mst_store *s);
 MST_MUST_CHECK int mst_store_commit(struct mst_store *s);         /* durable when 0; a fault leaves nothing of the group */
