@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/pki-x509.h"
 #include "transport/tls-int.h"
 
 void tls_session_end(struct tls_session *t, enum mst_tls_end e, const char *fmt, ...)
@@ -69,17 +70,8 @@ int tls_session_use_psk(struct tls_session *t, const char *identity, const struc
 
 bool tls_read_names(struct tls_session *t)
 {
-	unsigned char *der = NULL;
-	int n, r;
-
-	if (t->names_read || !t->leaf)
-		return t->names_read;
-	n = i2d_X509(t->leaf, &der);
-	if (n <= 0)
-		return false;
-	r = mst_cert_info((struct mst_view){ der, (size_t)n }, &t->peer.cert, NULL);
-	OPENSSL_free(der);
-	t->names_read = r == 0;
+	if (!t->names_read && t->leaf)
+		t->names_read = mst_cert_info_x509(t->leaf, &t->peer.cert, NULL) == 0;
 	return t->names_read;
 }
 
