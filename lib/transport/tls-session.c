@@ -38,6 +38,9 @@ int tls_session_init(struct tls_session *t, int fd, struct mst_tls_ctx *ctx)
 		SSL_set_connect_state(t->ssl);
 	if (ctx->server && ctx->allow_psk && !ctx->synchronous_psk)
 		SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
+	/* Buffers are given back while a connection idles (finish() says so). During the handshake that would be
+	 * 17 KiB wiped, freed and taken again for each record. */
+	SSL_clear_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
 	return 0;
 }
 
@@ -103,6 +106,7 @@ static enum tls_io finish(struct tls_session *t)
 {
 	/* the fibre is needed for the handshake only */
 	SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
+	SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
 	settle_identity(t);
 	if (t->ctx->require_ems && SSL_version(t->ssl) == TLS1_2_VERSION && SSL_get_extms_support(t->ssl) != 1)
 		tls_session_end(t, MST_TLS_PROTOCOL, "the peer lacks the extended master secret (RFC 7627)");
