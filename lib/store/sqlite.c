@@ -208,6 +208,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.sub_list = sq_sub_list,
 	.node_insert = sq_node_insert,
 	.node_update = sq_node_update,
+	.node_touch = sq_node_touch,
 	.node_get = sq_node_get,
 	.node_find = sq_node_find,
 	.node_list = sq_node_list,

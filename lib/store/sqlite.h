@@ -28,6 +28,8 @@ enum sq_slot {
 	SQ_SUB_LIST,
 	SQ_NODE_INSERT,
 	SQ_NODE_UPDATE,
+	SQ_NODE_SEEN,
+	SQ_NODE_MOVED,
 	SQ_NODE_GET,
 	SQ_NODE_BY_NODE_ID,
 	SQ_NODE_BY_CSE_ID,
@@ -180,6 +182,7 @@ int sq_sub_list(struct mst_store *s, const char *after, size_t limit,
 		int (*each)(void *, const struct mst_subscription *), void *arg);
 int sq_node_insert(struct mst_store *s, struct mst_node *r);
 int sq_node_update(struct mst_store *s, const struct mst_node *r);
+int sq_node_touch(struct mst_store *s, const struct mst_node *r);
 int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret);
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,

@@ -139,6 +139,11 @@ int mst_store_node_update(struct mst_store *s, const struct mst_node *r)
 	return s->ops->node_update(s, r);
 }
 
+int mst_store_node_touch(struct mst_store *s, const struct mst_node *r)
+{
+	return s->ops->node_touch(s, r);
+}
+
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
 {
 	return s->ops->node_get(s, id, ret);

@@ -88,6 +88,9 @@ struct mst_node {
 };
 int mst_store_node_insert(struct mst_store *s, struct mst_node *r);           /* sets r->id; EXISTS */
 int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
+/* Only what the node's own doing changes: state, reason, changed, last_seen, attempt, last_step. Who it is stays
+ * as stored, whatever *r says. */
+int mst_store_node_touch(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
 struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; };
