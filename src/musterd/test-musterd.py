@@ -257,9 +257,9 @@ def test_outward_trust(i):
             asked = s.recv(4096)
             assert asked.startswith(b"GET /fetchCredentials/") and b"Host: mef.example.com:" in asked, asked
             if reload:
-                done = i.log().count('"message":"reloaded"')
+                done = i.log().count('"process":"supervisor","message":"reloaded"')
                 i.proc.send_signal(signal.SIGHUP)
-                until("reloaded", lambda: i.log().count('"message":"reloaded"') > done)
+                until("reloaded", lambda: i.log().count('"process":"supervisor","message":"reloaded"') > done)
             rqi = re.search(rb"X-M2M-RI: (\S+)", asked).group(1)
             s.sendall(b"HTTP/1.1 404 Not Found\r\nX-M2M-RSC: 4004\r\nX-M2M-RVI: 3\r\nX-M2M-RI: " + rqi + b"\r\nContent-Length: 0\r\n\r\n")
             waiting.settimeout(DEADLINE)
@@ -425,10 +425,10 @@ def test_reload(i):
     i.write_conf()
     i.proc.send_signal(signal.SIGHUP)
     until("a key that does not fit", lambda: i.log().count("not reloaded; the old configuration stays") == 2)
-    assert years(i.register()) > 0.5 and '"message":"reloaded"' not in i.log(), "and nothing has changed"
+    assert years(i.register()) > 0.5 and '"process":"supervisor","message":"reloaded"' not in i.log(), "and nothing has changed"
     os.rename(i.dir + "/tls/mef.key.kept", i.dir + "/tls/mef.key")
     i.proc.send_signal(signal.SIGHUP)
-    until("all have taken it over", lambda: '"message":"reloaded"' in i.log())
+    until("all have taken it over", lambda: '"process":"supervisor","message":"reloaded"' in i.log())
     assert years(i.register()) < 0.5, "the engine too, which opens no file any more"
     i.listeners = 5
     i.write_conf()
