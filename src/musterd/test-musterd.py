@@ -235,6 +235,42 @@ def stranger(fqdn="maf.example.com"):
     return os.urandom(16).hex().upper() + "@" + fqdn
 
 
+def test_outward_trust(i):
+    """A session to a MEF that was opened under old certificates and lists ends with the answer that was under way."""
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(i.dir + "/tls/mef.pem", i.dir + "/tls/mef.key")
+    ctx.load_verify_locations(i.dir + "/anchors/ca.pem")
+    ctx.verify_mode = ssl.CERT_REQUIRED
+    with socket.socket() as mef:
+        mef.bind(("127.0.0.1", 0))
+        mef.listen(8)
+        mef.settimeout(DEADLINE)
+        i.mef_at = mef.getsockname()[1]
+        i.write_conf()
+        i.start()
+        s = None
+        for reload in (False, True, True):
+            waiting = psk_begin(i, stranger("mef.example.com"))
+            if not s:
+                s = ctx.wrap_socket(mef.accept()[0], server_side=True)
+                s.settimeout(DEADLINE)
+            asked = s.recv(4096)
+            assert asked.startswith(b"GET /fetchCredentials/") and b"Host: mef.example.com:" in asked, asked
+            if reload:
+                done = i.log().count('"process":"supervisor","message":"reloaded"')
+                i.proc.send_signal(signal.SIGHUP)
+                until("reloaded", lambda: i.log().count('"process":"supervisor","message":"reloaded"') > done)
+            rqi = re.search(rb"X-M2M-RI: (\S+)", asked).group(1)
+            s.sendall(b"HTTP/1.1 404 Not Found\r\nX-M2M-RSC: 4004\r\nX-M2M-RVI: 3\r\nX-M2M-RI: " + rqi + b"\r\nContent-Length: 0\r\n\r\n")
+            waiting.settimeout(DEADLINE)
+            assert waiting.recv(100)[:1] == b"\x15", "the answer counts"
+            waiting.close()
+            if reload:
+                assert s.recv(100) == b"", "and then it is over"
+                s.close()
+                s = None
+
+
 def test_slots(i):
     """Handshakes that wait for a key and go away leave nothing behind, and do not take the requests' room."""
     with socket.socket() as hole:        # a MEF that accepts and never says a word
@@ -389,10 +425,10 @@ def test_reload(i):
     i.write_conf()
     i.proc.send_signal(signal.SIGHUP)
     until("a key that does not fit", lambda: i.log().count("not reloaded; the old configuration stays") == 2)
-    assert years(i.register()) > 0.5 and '"message":"reloaded"' not in i.log(), "and nothing has changed"
+    assert years(i.register()) > 0.5 and '"process":"supervisor","message":"reloaded"' not in i.log(), "and nothing has changed"
     os.rename(i.dir + "/tls/mef.key.kept", i.dir + "/tls/mef.key")
     i.proc.send_signal(signal.SIGHUP)
-    until("all have taken it over", lambda: '"message":"reloaded"' in i.log())
+    until("all have taken it over", lambda: '"process":"supervisor","message":"reloaded"' in i.log())
     assert years(i.register()) < 0.5, "the engine too, which opens no file any more"
     i.listeners = 5
     i.write_conf()
@@ -667,7 +703,7 @@ def test_command_line(i):
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked,
+    tests = [test_service, test_maf_fetches, test_outward_trust, test_slots, test_strict_sessions, test_what_is_asked,
              test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line,
              test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed]
     if MODE == "split":
