@@ -51,7 +51,8 @@ struct mst_conf_role {
 
 struct mst_conf_limits {
 	int64_t connections, handshakes, requests, queue, group, fetches;
-	int64_t header_octets, body_octets;
+	int64_t header_octets, body_octets, bodies;
+	int64_t hello, session;                       /* seconds, as the others: */
 	int64_t handshake, header, body, idle, answer, write, fetch, drain;     /* seconds */
 };
 

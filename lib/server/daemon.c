@@ -69,19 +69,37 @@ void daemon_notify(const char *text)
 	close(fd);
 }
 
+/*
+ * With SO_REUSEPORT the kernel lets any process of the same user in beside us and shares connections out
+ * among all: a second daemon on the address would take a part of them. A socket without the option cannot
+ * be bound where anybody listens, so it is tried first.
+ */
+static int alone_on(const char *address, struct mst_diag *d)
+{
+	uint16_t port;
+	int fd, r = mst_listen(address, false, &fd, &port, d);
+
+	if (!r)
+		close(fd);
+	return r;
+}
+
 /* Every listener of a role gets its own socket on each address (SO_REUSEPORT); a port 0 is chosen once. */
 static int role_sockets(struct supervisor *s, enum mst_role role, const struct mst_conf_role *r,
 			struct mst_diag *d)
 {
 	for (size_t a = 0; a < r->n_listen; a++) {
 		char address[MST_CONF_ADDR + 8];
+		int rc;
 
 		snprintf(address, sizeof(address), "%s", r->listen[a]);
+		rc = role == MST_ROLE_ADMIN ? 0 : alone_on(address, d);
+		if (rc)
+			return rc;
 		for (size_t i = 0; i < s->n; i++) {
 			struct child *c = &s->child[i];
 			uint16_t port = 0;
 			char *colon;
-			int rc;
 
 			if (c->kind != MST_PROC_LISTENER ||
 			    c->role != (role == MST_ROLE_ADMIN ? MST_ROLE_NONE : role))

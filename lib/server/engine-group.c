@@ -207,7 +207,8 @@ static void failed(struct engine *e, struct work *w, int fault)
 	w->failed = true;
 	snprintf(e->lost_why, sizeof(e->lost_why), "%s%s%s", mst_fault_text(fault), stores ? ": " : "",
 	         stores ? mst_store_error(e->store) : "");
-	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", e->lost_why, NULL);
+	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", e->lost_why,
+		NULL);
 }
 
 /* 0 when the group is durable. Every failed member is marked; the others were released. */

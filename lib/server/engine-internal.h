@@ -55,7 +55,7 @@ struct engine {
 	struct pending_fetch *fetches;
 	size_t n_fetches;
 	uint64_t next_fetch;
-	unsigned lost;                    /* decisions that failed and that the audit log does not tell of yet */
+	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
 	uint8_t *scratch;                 /* MST_ANSWER_MAX: a role writes its answer here */

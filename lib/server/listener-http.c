@@ -30,8 +30,8 @@ static bool may_tell(struct listener *l)
 	return true;
 }
 
-static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c, const char *attempt,
-                         int status, const char *why)
+static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c,
+			 const char *attempt, int status, const char *why)
 {
 	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
 	size_t cap = MST_ID_MAX * 32;
@@ -132,10 +132,6 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
 	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
-	if (!c) {
-		slot_free(l, s);
-		return;
-	}
 	if (a->has_key) {
 		if (!splice(l, a, &body) || !body.ok) {
 			mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
@@ -373,8 +369,10 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	struct slot *s = slot_take(l, SLOT_PSK, c);
 	size_t n = strlen(identity);
 
-	if (!s)
-		return; /* too many: the handshake's deadline ends it; busy is not "unknown" (lesson 6) */
+	if (!s) {
+		mst_conn_busy(c, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
+		return;
+	}
 	if (!n || n >= sizeof(s->ask.identity)) {
 		slot_free(l, s);
 		mst_conn_psk(c, NULL);
@@ -384,7 +382,7 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	s->ask.channel = l->u.channel.id;
 	memcpy(s->ask.identity, identity, n + 1);
 	memcpy(s->ask.address, mst_conn_peer(c)->address, sizeof(s->ask.address));
-	(void)listener_send_psk(l, s);
+	listener_ask_psk(l, s);
 }
 
 static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
@@ -403,8 +401,9 @@ static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum m
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
 	struct mst_handshake_failed h = { .role = e->role->role, .why = why, .peer = *peer };
 
-	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why", mst_tls_end_text(why),
-	        "detail", detail, "sni", peer->sni, "identity", peer->psk_identity, NULL);
+	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why",
+		mst_tls_end_text(why), "detail", detail, "sni", peer->sni, "identity", peer->psk_identity,
+		NULL);
 	if (!may_tell(l))
 		return;
 	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");
@@ -419,18 +418,21 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 	struct endpoint *e = owner;
 
 	(void)pending;
-	if (!s)
-		return;
-	s->conn = NULL;
-	if (!e->l->engine)       /* nobody will answer any more */
+	if (s)          /* an answer that comes later finds another generation there */
 		slot_free(e->l, s);
 }
 
 const struct mst_server_ops listener_role_ops = {
-	.on_request = on_request, .on_handshake_failed = on_handshake_failed, .on_close = on_close, .on_refused = on_refused,
+	.on_request = on_request,
+	.on_handshake_failed = on_handshake_failed,
+	.on_close = on_close,
+	.on_refused = on_refused,
 };
 const struct mst_server_ops listener_psk_ops = {
-	.on_request = on_request, .on_psk = on_psk, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+	.on_request = on_request,
+	.on_psk = on_psk,
+	.on_handshake_failed = on_handshake_failed,
+	.on_close = on_close,
 	.on_refused = on_refused,
 };
 

@@ -254,7 +254,8 @@ int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA
 	n = f ? fread(pem, 1, sizeof(pem), f) : 0;
 	if (f)
 		fclose(f);
-	if (!n || mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) || !k ||
+	if (!n ||
+	    mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) || !k ||
 	    mst_cert_info((struct mst_view){ der, k }, &info, d)) {
 		mst_diag_set(d, 0, "mef.maf_anchor", path, ": no certificate; a PEM file is wanted", NULL);
 		return MST_FAULT_CONFIG;
@@ -318,4 +319,33 @@ int mst_material_makers(const struct mst_conf *c, struct mst_makers *ret_m, stru
 	if (!r)
 		*ret_m = m;
 	return r;
+}
+
+int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops, bool trial,
+		     struct mst_tls_ctx **ret, struct mst_diag *d)
+{
+	const struct mst_conf_role *r = mst_conf_role(c, m->role);
+	const char *names[1];
+	struct mst_tls_config t = { .names = names,
+				    .require_ems = true };     /* the exporter's key is of one session only */
+
+	if (!r)
+		return MST_FAULT_BUG;
+	if (ops) {
+		names[0] = r->fqdn;
+		t.n_names = 1;
+		t.server = t.require_sni = true;
+		t.require_client_cert = ops->client_cert_required;
+		t.allow_psk = ops->psk;
+		t.synchronous_psk = trial;
+	}
+	t.profile = (enum mst_tls_profile)r->profile;
+	t.chain_pem = m->chain_pem;
+	t.key_pkcs8 = m->key_pkcs8;
+	t.anchors = m->anchor;
+	t.n_anchors = m->n_anchors;
+	t.crls = m->crl;
+	t.n_crls = m->n_crls;
+	t.require_crl = r->require_crl;
+	return mst_tls_ctx_new(&t, ret, d);
 }

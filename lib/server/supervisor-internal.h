@@ -29,7 +29,8 @@ struct child {
 	struct event *again;
 	mst_ms since;
 	unsigned failures;
-	bool reload_pending;
+	bool reload_pending;              /* to be told when it is ready */
+	unsigned reloads;                 /* told, and not yet taken over */
 	struct mst_metrics m;
 };
 
@@ -44,7 +45,7 @@ struct supervisor {
 	size_t n;
 	struct mst_keeper *keeper;        /* single */
 	struct mst_metrics m;
-	bool ready, stopping;
+	bool ready, stopping, reloading;
 	int stage, status, pid_fd;
 	char endpoints[1024];             /* " mef=127.0.0.1:8443 …" */
 };

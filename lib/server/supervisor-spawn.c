@@ -139,7 +139,8 @@ int child_tell_conf(struct child *c)
 	if (!r && c->kind == MST_PROC_ENGINE)
 		r = mst_material_makers(c->s->conf, &f.makers, &d);
 	if (r)
-		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why", d.text, NULL);
+		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
+			d.text, NULL);
 	mst_put_conf(&w, &f);
 	r = r ? r : mst_link_send(c->control, MST_FRAME_CONF, 0, mst_written(&w)) ? MST_FAULT_IO : 0;
 	outward = c->kind == MST_PROC_CONNECTOR && c->s->conf->maf.present && c->s->conf->maf.n_peer_anchors;
@@ -243,6 +244,7 @@ int child_spawn(struct child *c)
 
 	memset(&c->m, 0, sizeof(c->m));
 	c->reload_pending = false;
+	c->reloads = 0;
 	r = single(c->s) ? spawn_unit(c) : spawn_process(c);
 	if (r)
 		return r;

@@ -36,6 +36,15 @@ static bool ready_now(const struct supervisor *s)
 	return true;
 }
 
+/* Somebody who is ready and has no room serves nobody: whoever spreads the load should know. */
+static bool room_now(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->child[i].m.v[MST_M_FULL])
+			return false;
+	return true;
+}
+
 /* --- metrics and health --- */
 
 static void tell_health(struct supervisor *s)
@@ -44,7 +53,7 @@ static void tell_health(struct supervisor *s)
 	static uint8_t frame[200 * 1024];
 	struct mst_metrics_row row[CHILDREN_MAX + 1];
 	struct mst_writer t = mst_writer_of(text, sizeof(text)), w = mst_writer_of(frame, sizeof(frame));
-	struct mst_health_frame h = { .ready = ready_now(s), .draining = s->stopping };
+	struct mst_health_frame h = { .ready = ready_now(s) && room_now(s), .draining = s->stopping };
 	size_t n = 0;
 
 	row[n++] = (struct mst_metrics_row){ "supervisor", &s->m };
@@ -117,6 +126,8 @@ static void child_gone(struct child *c)
 
 	c->control = mst_link_free(c->control);
 	c->pid = 0;
+	c->reload_pending = false;
+	c->reloads = 0;                 /* whoever comes next begins with what is to be taken over */
 	if (s->stopping) {
 		c->state = CHILD_ENDED;
 		advance(s);
@@ -149,15 +160,48 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* "Reloaded" is a promise about every process, so each must have said so. */
+static void reload_progress(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->child[i].reloads || s->child[i].reload_pending)
+			return;
+	if (s->reloading)
+		mst_log(&s->log, MST_LOG_INFO, "reloaded", NULL);
+	s->reloading = false;
+}
+
+static void tell_reload(struct child *c)
+{
+	if (child_tell_conf(c) || mst_link_send(c->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE))
+		mst_log(&c->s->log, MST_LOG_ERROR, "a process did not take the configuration", "process", c->name, NULL);
+	else
+		c->reloads++;
+}
+
+/* It may have taken over a part: a new process starts from the whole. What files can cause was tried before. */
+static void reload_failed(struct child *c)
+{
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+	else
+		c->reloads--;
+}
+
 static void took_ready(struct child *c)
 {
+	if (c->state == CHILD_READY) {
+		if (c->reloads)
+			c->reloads--;
+		reload_progress(c->s);
+		return;
+	}
 	mst_link_phase(c->control, c->state == CHILD_DRAINING ? MST_PHASE_DRAINING : MST_PHASE_RUNNING);
 	if (c->state == CHILD_STARTING)
 		c->state = CHILD_READY;
 	if (c->reload_pending) {
 		c->reload_pending = false;
-		if (!child_tell_conf(c))
-			(void)!mst_link_send(c->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE);
+		tell_reload(c);
 	}
 	if (ready_now(c->s)) {
 		if (!c->s->ready)
@@ -166,6 +210,7 @@ static void took_ready(struct child *c)
 			mst_log(&c->s->log, MST_LOG_INFO, "ready again", "process", c->name, NULL);
 		tell_health(c->s);
 	}
+	reload_progress(c->s);
 }
 
 static void on_control(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
@@ -187,6 +232,8 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 		if (!mst_view_to_str(mst_view_sub(f->payload, 0, sizeof(text) - 1), text, sizeof(text)))
 			break;
 		mst_log(&c->s->log, MST_LOG_ERROR, "a process failed", "process", c->name, "why", text, NULL);
+		if (c->reloads && c->state == CHILD_READY)
+			reload_failed(c);
 		break;
 	default:
 		break;
@@ -322,6 +369,22 @@ static void take_log(struct supervisor *s)
 	s->log.level = (enum mst_log_level)s->conf->log_level;
 }
 
+/* Would the process that speaks TLS take it? */
+static int try_tls(struct supervisor *s, const struct mst_conf *c, struct mst_view payload, bool outward, struct mst_diag *d)
+{
+	struct mst_material m;
+	struct mst_tls_ctx *tls;
+	int r;
+
+	if (!mst_material_decode(payload, &m))
+		return MST_FAULT_MEMORY;
+	r = mst_material_tls(c, &m, outward ? NULL : mst_role_of(s->setup->roles, m.role), true, &tls, d);
+	if (!r)
+		mst_tls_ctx_free(tls);
+	mst_material_deinit(&m);
+	return r;
+}
+
 /* Certificates are tried before anybody is told, so that a broken file changes nothing. */
 static int try_material(struct supervisor *s, const struct mst_conf *c)
 {
@@ -343,6 +406,7 @@ static int try_material(struct supervisor *s, const struct mst_conf *c)
 			if (!role || (outward && !role->n_peer_anchors))
 				continue;
 			r = mst_material_load(c, roles[i], outward, &w, &d);
+			r = r ? r : try_tls(s, c, mst_written(&w), outward, &d);
 			if (r)
 				mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting",
 					d.field, "why", d.text, NULL);
@@ -381,13 +445,11 @@ static void reload(struct supervisor *s)
 
 		if (k->state == CHILD_STARTING)
 			k->reload_pending = true;
-		else if (k->state == CHILD_READY &&
-			 (child_tell_conf(k) ||
-			  mst_link_send(k->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE)))
-			mst_log(&s->log, MST_LOG_ERROR, "a process did not take the configuration", "process",
-				k->name, NULL);
+		else if (k->state == CHILD_READY)
+			tell_reload(k);
 	}
-	mst_log(&s->log, MST_LOG_INFO, "reloaded", NULL);
+	s->reloading = true;
+	reload_progress(s);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)

@@ -30,6 +30,14 @@ static int outcome_of(struct sq *q, int rc)
 	}
 }
 
+/* SQLite ends a transaction by itself when it runs out of memory or space, even while it only reads: what was
+ * written next would be outside of it, and stay. */
+static void look_for_end(struct sq *q, int fault)
+{
+	if (q->in_group && !q->lost && sqlite3_get_autocommit(q->db))
+		q->lost = fault;
+}
+
 int sq_fault(struct sq *q, int rc)
 {
 	int r = outcome_of(q, rc);
@@ -38,9 +46,7 @@ int sq_fault(struct sq *q, int rc)
 		return r;
 	snprintf(q->error, sizeof(q->error), "%s (SQLite result %d)",
 		 q->db ? sqlite3_errmsg(q->db) : sqlite3_errstr(rc), rc);
-	/* Some errors end the whole transaction; going on would write outside of it. */
-	if (q->in_group && sqlite3_get_autocommit(q->db))
-		q->lost = r;
+	look_for_end(q, r);
 	return r;
 }
 
@@ -83,7 +89,7 @@ static int take(struct sq *q, enum sq_slot slot, const char *sql, sqlite3_stmt *
 	return 0;
 }
 
-static void give_back(sqlite3_stmt *st, bool own)
+static void give_back(struct sq *q, sqlite3_stmt *st, bool own)
 {
 	if (own) {
 		sqlite3_finalize(st);
@@ -91,6 +97,7 @@ static void give_back(sqlite3_stmt *st, bool own)
 		sqlite3_reset(st);
 		sqlite3_clear_bindings(st);
 	}
+	look_for_end(q, MST_FAULT_MEMORY);
 }
 
 static int bind_args(sqlite3_stmt *st, const struct sq_arg *arg, size_t n)
@@ -156,7 +163,7 @@ int sq_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg
 		r = sqlite3_stmt_readonly(st) || sqlite3_changes(q->db) ? 0 : MST_STORE_NONE;
 	else
 		r = sq_fault(q, rc == SQLITE_ROW ? SQLITE_MISUSE : rc);
-	give_back(st, own);
+	give_back(q, st, own);
 	return r;
 }
 
@@ -202,17 +209,18 @@ static bool col_checks(sqlite3_stmt *st, int at, const struct sq_col *c)
 static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row)
 {
 	void *p = (uint8_t *)row + c->at;
-	bool octets = c->type == SQ_TEXT || c->type == SQ_TEXT_OR_NULL || c->type == SQ_WRAPPED;
-	/* of a number it would make a text first, and swallow that there was no memory for it */
-	size_t n = octets ? (size_t)sqlite3_column_bytes(st, at) : 0;
 	struct mst_wrapped *w = p;
+	const void *text;
+	size_t n;
 
 	switch (c->type) {
 	case SQ_TEXT_OR_NULL:
 	case SQ_TEXT:
 		memset(p, 0, c->cap);
-		if (n)
-			memcpy(p, sqlite3_column_text(st, at), n);
+		text = sqlite3_column_text(st, at);
+		n = (size_t)sqlite3_column_bytes(st, at);
+		if (text && n)
+			memcpy(p, text, n);
 		break;
 	case SQ_ENUM:
 	case SQ_INT:
@@ -230,6 +238,7 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 		break;
 	case SQ_WRAPPED:
 		memset(w, 0, sizeof(*w));
+		n = (size_t)sqlite3_column_bytes(st, at);
 		if (n)
 			memcpy(w->b, sqlite3_column_blob(st, at), n);
 		w->n = (uint16_t)n;
@@ -252,6 +261,12 @@ int sq_iter_open(struct sq_iter *it, struct sq *q, enum sq_slot slot, const char
 	return rc == SQLITE_OK ? 0 : sq_fault(q, rc);
 }
 
+/* Reading a column may want memory; the row is not whole then. */
+static bool no_memory(struct sq *q)
+{
+	return sqlite3_errcode(q->db) == SQLITE_NOMEM && sq_fault(q, SQLITE_NOMEM);
+}
+
 bool sq_iter_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *ret)
 {
 	int rc = sqlite3_step(it->st);
@@ -264,18 +279,21 @@ bool sq_iter_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, vo
 	}
 	for (size_t i = 0; i < n_col; i++)
 		if (!col_checks(it->st, (int)i, &col[i])) {
-			it->fault = sq_corrupt(it->q, sqlite3_column_name(it->st, (int)i));
+			it->fault = no_memory(it->q) ? MST_FAULT_MEMORY
+						     : sq_corrupt(it->q, sqlite3_column_name(it->st, (int)i));
 			return false;
 		}
 	for (size_t i = 0; i < n_col; i++)
 		col_copy(it->st, (int)i, &col[i], ret);
-	return true;
+	if (no_memory(it->q))
+		it->fault = MST_FAULT_MEMORY;
+	return !it->fault;
 }
 
 int sq_iter_close(struct sq_iter *it, int r)
 {
 	if (it->st)
-		give_back(it->st, it->own);
+		give_back(it->q, it->st, it->own);
 	return r ? r : it->fault;
 }
 

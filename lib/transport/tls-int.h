@@ -76,6 +76,7 @@ struct tls_session {
 	/* server, PSK */
 	void (*ask)(void *arg, const char *identity);   /* only where a handshake cannot be suspended */
 	void *ask_arg;
+	bool hello;                             /* a whole ClientHello has come */
 	bool psk_on, psk_asked, psk_waiting, psk_answered, psk_known, suspended;
 	struct mst_key psk;
 	/* client */

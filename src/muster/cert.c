@@ -144,7 +144,8 @@ int issue_files(issue_fn *issue, void *arg, struct mst_view issuer, const struct
 		if (r == EXIT_DONE)
 			r = write_chain(prefix, (struct mst_view){ der, n }, issuer);
 	} else {
-		complain("the certificate for %s could not be issued", spec->common_name);
+		complain("the certificate for %s could not be issued: its dates or names do not fit its issuer's (look at both with "
+		         "muster cert show, and at the clock)", spec->common_name);
 	}
 	mst_wipe(pkcs8, sizeof(pkcs8));
 	return r;

@@ -10,7 +10,9 @@
 #include "cert.h"
 #include "muster.h"
 
-#define PAGE 500
+#define PAGE_ROWS 500
+#define PAGE_OCTETS 200000          /* the API takes 262144 */
+#define ROW_MAX 4096
 
 struct import {
 	struct muster *m;
@@ -18,6 +20,7 @@ struct import {
 	FILE *answers;                   /* CSV: row,ok,error */
 	char anchor[2 * MST_SHA256_LEN + 1];     /* of rows that name none; "" = none */
 	json_t *page;
+	size_t page_octets;
 	size_t first;                    /* row number of the page's first row */
 	size_t done, good, bad, all;
 	size_t shown;
@@ -46,6 +49,7 @@ static int flush_page(struct import *im)
 	json_t *answer = NULL, *rows, *one;
 	int status = 0;
 
+	im->page_octets = 0;
 	if (n == 0)
 		return EXIT_DONE;
 	if (api_call(im->api, "POST", "/v1/nodes/import", json_pack("{s:o}", "rows", im->page), &status, &answer) < 0) {
@@ -65,7 +69,8 @@ static int flush_page(struct import *im)
 		const json_t *error = json_object_get(one, "error");
 		char text[512];
 
-		snprintf(text, sizeof(text), "%s: %s", text_of(error, "field"), text_of(error, "text"));
+		snprintf(text, sizeof(text), "%s%s%s", text_of(error, "field"), *text_of(error, "field") ? ": " : "",
+		         text_of(error, "text"));
 		answer_row(im, im->first + i, json_is_true(json_object_get(one, "ok")) ? NULL : text);
 	}
 	im->first += n;
@@ -75,12 +80,32 @@ static int flush_page(struct import *im)
 	return EXIT_DONE;
 }
 
+/* A row that no node needs would make the whole page too long: refused here, by itself. */
 static int add_row(struct import *im, json_t *row)
 {
+	char *text;
+	size_t n;
+	int r;
+
 	if (im->anchor[0] && json_is_object(row) && !json_object_get(row, "anchor"))
 		json_object_set_new(row, "anchor", json_string(im->anchor));
+	text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
+	n = text ? strlen(text) : 0;
+	free(text);
+	if (n == 0 || n > ROW_MAX) {
+		json_decref(row);
+		r = flush_page(im);
+		answer_row(im, im->first++, n ? "the row is longer than 4096 octets" : "the row holds no valid UTF-8 text");
+		im->done++;
+		return r;
+	}
+	if (im->page_octets + n > PAGE_OCTETS && (r = flush_page(im)) != EXIT_DONE) {
+		json_decref(row);
+		return r;
+	}
 	json_array_append_new(im->page, row);
-	return json_array_size(im->page) == PAGE ? flush_page(im) : EXIT_DONE;
+	im->page_octets += n;
+	return json_array_size(im->page) == PAGE_ROWS ? flush_page(im) : EXIT_DONE;
 }
 
 /* One CSV record to the API's node; identity is "kind:value", several separated by blanks. */
@@ -125,6 +150,12 @@ static int read_head(const char *path, struct csv *c, int column_of[CSV_COLUMNS]
 		for (size_t k = 0; k < MST_COUNT(columns); k++)
 			if (strcmp(c->cell[i], columns[k]) == 0)
 				column_of[i] = (int)k;
+		for (size_t k = 0; k < i; k++) {
+			if (column_of[k] == column_of[i] && column_of[i] >= 0) {
+				complain("%s:1: the column \"%s\" stands there twice", path, c->cell[i]);
+				return EXIT_REFUSED;
+			}
+		}
 		if (column_of[i] < 0) {
 			complain("%s:1: unknown column \"%s\"; one of nodeID, cseID, aeID, subscription, maker, model, serial, batch, "
 			         "identity, anchor", path, c->cell[i]);

@@ -105,13 +105,17 @@ static int node_list(struct muster *m, int argc, char **argv)
 	while (left) {
 		unsigned long page = left < 500 ? left : 500;
 		json_t *answer = NULL, *nodes;
-		char path[1024];
+		struct mst_writer w;
+		char path[4096];
 		int r;
 
-		snprintf(path, sizeof(path), "/v1/nodes?limit=%lu&after=%lld%s%s%s%s%s%s", page, (long long)after,
-		         *state ? "&state=" : "", percent(state), *sub ? "&subscription=" : "", percent(sub),
-		         *maker ? "&maker=" : "", percent(maker));
-		r = api_ask(m, "GET", path, NULL, &answer);
+		w = path_start(path, sizeof(path), "/v1/nodes");
+		path_query_number(&w, "limit", (int64_t)page);
+		path_query_number(&w, "after", after);
+		path_query(&w, "state", state);
+		path_query(&w, "subscription", sub);
+		path_query(&w, "maker", maker);
+		r = api_ask(m, "GET", path_end(&w), NULL, &answer);
 		if (r != EXIT_DONE) {
 			json_decref(all);
 			return r;
@@ -144,7 +148,7 @@ static void print_members(const json_t *object, const char *indent)
 
 	json_object_foreach((json_t *)object, key, value) {
 		if (json_is_string(value) && *json_string_value(value))
-			say("%s%-14s %s", indent, key, human_time(json_string_value(value)));
+			say("%s%-14s %s", indent, key, human_time(shown(json_string_value(value))));
 		else if (json_is_integer(value))
 			say("%s%-14s %lld", indent, key, (long long)json_integer_value(value));
 	}
@@ -169,13 +173,15 @@ static void print_lists(const json_t *object)
 static int node_show(struct muster *m, int argc, char **argv)
 {
 	json_t *answer = NULL;
+	struct mst_writer w;
 	char path[1200];
 	int r;
 
 	if (argc != 1)
 		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
-	snprintf(path, sizeof(path), "/v1/nodes/%s", percent(argv[0]));
-	r = api_ask(m, "GET", path, NULL, &answer);
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
@@ -191,6 +197,7 @@ static int node_act(struct muster *m, int argc, char **argv, const char *act, co
 	const char *reason = NULL;
 	const struct opt opts[] = { { "reason", &reason, NULL } };
 	json_t *answer = NULL;
+	struct mst_writer w;
 	char path[1200];
 	int r;
 
@@ -199,8 +206,11 @@ static int node_act(struct muster *m, int argc, char **argv, const char *act, co
 		return EXIT_USAGE;
 	if (argc != 1 || !reason)
 		return usage_error(NULL, "give one node and --reason TEXT (it goes into the audit log)");
-	snprintf(path, sizeof(path), "/v1/nodes/%s/%s", percent(argv[0]), act);
-	r = api_ask(m, "POST", path, json_pack("{s:s}", "reason", reason), &answer);
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/");
+	mst_put_str(&w, act);
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "reason", reason), &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
@@ -216,6 +226,7 @@ static int node_bind(struct muster *m, int argc, char **argv)
 	const struct opt opts[] = { { "anchor", &anchor, NULL } };
 	char path[1200], hash[2 * MST_SHA256_LEN + 1];
 	json_t *answer = NULL;
+	struct mst_writer w;
 	int r;
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
@@ -225,8 +236,10 @@ static int node_bind(struct muster *m, int argc, char **argv)
 		return usage_error(NULL, "give one node and --anchor FILE.pem (its maker's CA), its SHA-256 in hex, or any");
 	if (!anchor_text(anchor, hash))
 		return EXIT_USAGE;
-	snprintf(path, sizeof(path), "/v1/nodes/%s/bind", percent(argv[0]));
-	r = api_ask(m, "POST", path, json_pack("{s:s}", "anchor", hash), &answer);
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/bind");
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "anchor", hash), &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)

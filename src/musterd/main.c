@@ -134,8 +134,13 @@ static int look_at_config(const struct options *o)
 	static char text[256 * 1024];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	struct mst_conf *c;
+	int e = mst_conf_load(o->file, &r, &c, NULL);
 
-	if (mst_conf_load(o->file, &r, &c, NULL)) {
+	if (e == MST_FAULT_MEMORY) {
+		fprintf(stderr, "%s: out of memory\n", o->file);
+		return 3;
+	}
+	if (e) {
 		fprintf(stderr, "%s: %u error%s\n", o->file, r.errors, r.errors == 1 ? "" : "s");
 		return 2;
 	}

@@ -12,10 +12,13 @@ static void die(const char *what, const char *why)
 	exit(2);
 }
 
+/* Files of the command line: they stay until the end. */
 struct mst_view perf_file(const char *path)
 {
+	static uint8_t room[8][65536];
+	static unsigned used;
 	FILE *f = fopen(path, "rb");
-	uint8_t *p = malloc(65536);
+	uint8_t *p = used < MST_COUNT(room) ? room[used++] : NULL;
 	size_t n;
 
 	if (!f || !p)
@@ -42,7 +45,9 @@ void perf_psk(struct perf_tls *t, const char *path)
 
 static struct mst_view block(const char *path, struct mst_view pem, size_t *at, const char *label, size_t cap)
 {
-	uint8_t *p = malloc(cap);
+	static uint8_t room[20][MST_CERT_MAX];
+	static unsigned used;
+	uint8_t *p = used < MST_COUNT(room) && cap <= sizeof(room[0]) ? room[used++] : NULL;
 	size_t n = 0;
 
 	if (!p || mst_pem_next(pem, at, label, p, cap, &n, NULL))

@@ -129,6 +129,21 @@ def reload(inst):
         assert time.monotonic() < deadline, inst.log_text()
 
 
+def test_a_reload_that_cannot_be_is_told_and_changes_nothing(inst, node):
+    anchor = inst.dir / "keeper/ca.pem"
+    seen, octets = inst.log.stat().st_size, anchor.read_bytes()
+    anchor.write_bytes(b"not a certificate")
+    try:
+        inst.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + RUN_SECONDS
+        while "not reloaded; the old configuration stays" not in inst.log.read_text(errors="replace")[seen:]:
+            assert time.monotonic() < deadline, inst.log_text()
+        assert re.search(r"ca\.pem: no certificate", inst.log.read_text(errors="replace")[seen:])
+    finally:
+        anchor.write_bytes(octets)
+    assert node.run_once().returncode == 0
+
+
 def test_slow_handshake(inst):
     with told(inst, "mef.handshake-failed", "timed out"), nothing_changes(inst):
         with socket.create_connection(("127.0.0.1", inst.mef_port), timeout=20) as s:

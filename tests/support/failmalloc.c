@@ -1,6 +1,7 @@
 #include "tests/support/failmalloc.h"
 
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -21,6 +22,7 @@ static atomic_bool armed;
 static atomic_long outstanding;
 static struct range { uintptr_t from, to; } spared[16];
 static unsigned n_spared;
+static bool trace;
 
 static bool is_spared(void *caller)
 {
@@ -39,6 +41,13 @@ static bool fails(void *caller)
 	n = atomic_fetch_add(&count, 1) + 1;
 	if (n != atomic_load(&fail_at))
 		return false;
+	if (trace) {
+		void *frame[32];
+
+		atomic_store(&armed, false);
+		backtrace_symbols_fd(frame, backtrace(frame, 32), STDERR_FILENO);
+		atomic_store(&armed, true);
+	}
 	errno = ENOMEM;
 	return true;
 }
@@ -70,14 +79,25 @@ void *realloc(void *old, size_t n)
 	return p;
 }
 
-/* By itself, so that the caller counts and not the C library. */
-char *strdup(const char *s)
+static char *copy(const char *s, void *caller)
 {
 	size_t n = strlen(s) + 1;
-	char *p = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(n);
+	char *p = fails(caller) ? NULL : __libc_malloc(n);
 
 	atomic_fetch_add(&outstanding, p ? 1 : 0);
 	return p ? memcpy(p, s, n) : NULL;
+}
+
+/* By themselves, so that the caller counts and not the C library; the second is what some headers make of it. */
+char *strdup(const char *s)
+{
+	return copy(s, __builtin_return_address(0));
+}
+
+char *__strdup(const char *s);
+char *__strdup(const char *s)
+{
+	return copy(s, __builtin_return_address(0));
 }
 
 void free(void *p)
@@ -128,6 +148,7 @@ __attribute__((constructor)) static void from_environment(void)
 		snprintf(name, sizeof(name), "%.*s", (int)n, list);
 		dl_iterate_phdr(spare, name);
 	}
+	trace = getenv("MST_FAIL_TRACE");
 	if (at)
 		failmalloc_arm(strtoul(at, NULL, 10));
 }

@@ -3,6 +3,7 @@
  * library's for everything in the process; as a preloaded library it arms itself from the environment:
  *   MST_FAIL_AT=N        the N-th allocation fails (0: none, count only)
  *   MST_FAIL_SPARE=LIBS  not allocations that these shared libraries make (parts of file names)
+ *   MST_FAIL_TRACE=1     say on standard error who asked for the one that fails
  *   MST_FAIL_REPORT=FILE at the end: how many allocations there were
  */
 #ifndef TESTS_SUPPORT_FAILMALLOC_H
