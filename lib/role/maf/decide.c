@@ -219,14 +219,13 @@ static void first_use(const struct mst_who *w, const struct mst_records *r, cons
 	v->active = w->cred;
 	v->active.state = MST_CRED_ACTIVE;
 	v->active.last_used = now;
-	for (size_t i = 0; i < r->n_other; i++) {
+	/* oldest first, in the order in which they were made: seconds would not tell those of one burst apart */
+	for (size_t i = 0; i < r->n_other && strcmp(r->other[i].key_id, w->cred.key_id); i++) {
 		const struct mst_cred_brief *b = &r->other[i];
 
-		if (!strcmp(b->key_id, w->cred.key_id) || b->created > w->cred.created)
-			continue;
 		if (b->state == MST_CRED_ACTIVE && !mst_maf_is_enrolment(b->key_id, conf))
 			MST_STR_SET(v->revoke, b->key_id);
-		else if (b->created < w->cred.created || !strcmp(b->key_id, w->cred.via))
+		else
 			mst_decide_drop(v, b->key_id);
 	}
 	if (w->has_node && !v->put_node) {
