@@ -138,7 +138,7 @@ static int apply_keys(struct mst_role_env *env, enum mst_role role, const struct
 		r = revoke_cred(env, role, v->revoke);
 	if (!r && v->put_cred)
 		r = must(mst_store_cred_put(env->store, role, &v->cred, v->insert_cred));
-	if (!r && v->activate)
+	if (!r && (v->activate || v->used))
 		r = must(mst_store_cred_put(env->store, role, &v->active, false));
 	if (!r && v->delete_keyreg) {
 		r = mst_store_keyreg_delete(env->store, role, v->keyreg.rel_key_id);
