@@ -28,6 +28,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "directory of the keeper: key-encryption key and CA" },
 	{ "run", MST_CONF_T_PATH, MST_CONF_FIXED, "run", NULL, STR(run),
 	  .help = "directory for the pid file and sockets" },
+	{ "user", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(user),
+	  .help = "started as root: who the processes become once the addresses are bound; owns store and keeper" },
 	{ "log", MST_CONF_T_GROUP, .help = "messages on standard error" },
 	{ "log.format", MST_CONF_T_CHOICE, 0, "text", NULL, AT(log_format), .choices = format_choices,
 	  .help = "one line of text, or one JSON object, a message" },

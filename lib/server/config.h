@@ -63,6 +63,7 @@ struct mst_conf {
 	int64_t processes;
 	int64_t listeners;
 	char store[MST_CONF_PATH], keeper[MST_CONF_PATH], run[MST_CONF_PATH];
+	char user[64];
 	int64_t log_format, log_level;
 	char metrics[MST_CONF_ADDR];
 	bool sandbox;

@@ -16,16 +16,33 @@ static bool single(const struct supervisor *s)
 	return s->conf->processes == MST_CONF_SINGLE;
 }
 
+/* What a process may know of the environment that the daemon was started in: nothing that names a secret. */
+static const char *const passed[] = {
+	"PATH=", "TZ=", "LANG=", "LC_ALL=",
+#ifdef MST_SANITIZED
+	"ASAN_OPTIONS=", "LSAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=",
+#endif
+};
+
+static void environment(const char **ret_env)
+{
+	size_t n = 0;
+
+	for (char **e = environ; *e; e++)
+		for (size_t i = 0; i < MST_COUNT(passed); i++)
+			if (n < MST_COUNT(passed) && !strncmp(*e, passed[i], strlen(passed[i])))
+				ret_env[n++] = *e;
+	ret_env[n] = NULL;
+}
+
 /* In the new process: control becomes fd 3, the listening sockets follow, everything else closes itself. */
 static void become(struct child *c, int control, pid_t parent)
 {
 	char self[] = "musterd", kind[40], name[48], role[24], sockets[24], metrics[] = "--metrics-socket";
+	const char *env[MST_COUNT(passed) + 1];
 	char *argv[] = { self, kind, name, role, sockets, c->metrics_socket ? metrics : NULL, NULL };
 	int high[MST_UNIT_SOCKETS + 1];
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(3);
 	snprintf(kind, sizeof(kind), "--process=%s", mst_process_name[c->kind]);
 	snprintf(name, sizeof(name), "--name=%s", c->name);
 	snprintf(role, sizeof(role), "--role=%s", c->role ? mst_role_name[c->role] : "none");
@@ -37,7 +54,13 @@ static void become(struct child *c, int control, pid_t parent)
 	for (size_t i = 0; i <= c->n_sockets; i++)
 		if (high[i] < 0 || dup2(high[i], 3 + (int)i) < 0)
 			_exit(3);
-	execv("/proc/self/exe", argv);
+	if (mst_privilege_drop(&c->s->privilege))
+		_exit(3);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a change of the user would have undone it */
+	if (getppid() != parent)
+		_exit(3);
+	environment(env);
+	execve("/proc/self/exe", argv, (char *const *)(uintptr_t)env);
 	_exit(3);
 }
 

@@ -97,6 +97,20 @@ int sq_node_update(struct mst_store *s, const struct mst_node *r)
 		      NULL, 0, SQ_COLS(node_cols), r);
 }
 
+/* A column that is named in an UPDATE costs its indices and references, whether or not it changes. */
+int sq_node_touch(struct mst_store *s, const struct mst_node *r)
+{
+	static const char seen[] = "UPDATE node SET reason = ?11, changed = ?13, last_seen = ?14, attempt = ?15, "
+				   "last_step = ?16 WHERE id = ?1 AND state = ?10";
+	static const char moved[] = "UPDATE node SET state = ?10, reason = ?11, changed = ?13, last_seen = ?14, "
+				    "attempt = ?15, last_step = ?16 WHERE id = ?1";
+	int rc = sq_put(sq_of(s), SQ_NODE_SEEN, seen, NULL, 0, SQ_COLS(node_cols), r);
+
+	if (rc != MST_STORE_NONE)
+		return rc;
+	return sq_put(sq_of(s), SQ_NODE_MOVED, moved, NULL, 0, SQ_COLS(node_cols), r);
+}
+
 int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
 {
 	return sq_one(sq_of(s), SQ_NODE_GET, "SELECT " NODE_COLS " FROM node WHERE id = ?1",

@@ -6,6 +6,7 @@
 #define MST_STORE_SQLITE_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "store/ops.h"
 
@@ -27,6 +28,8 @@ enum sq_slot {
 	SQ_SUB_LIST,
 	SQ_NODE_INSERT,
 	SQ_NODE_UPDATE,
+	SQ_NODE_SEEN,
+	SQ_NODE_MOVED,
 	SQ_NODE_GET,
 	SQ_NODE_BY_NODE_ID,
 	SQ_NODE_BY_CSE_ID,
@@ -77,6 +80,8 @@ struct sq {
 	unsigned depth;
 	struct sq_head head, saved[1 + SQ_DEPTH]; /* at begin, at each mark */
 	unsigned fail_at;
+	dev_t dev; /* the database file as it was opened, and its log once there is one */
+	ino_t file, wal;
 	char error[200];
 };
 
@@ -177,6 +182,7 @@ int sq_sub_list(struct mst_store *s, const char *after, size_t limit,
 		int (*each)(void *, const struct mst_subscription *), void *arg);
 int sq_node_insert(struct mst_store *s, struct mst_node *r);
 int sq_node_update(struct mst_store *s, const struct mst_node *r);
+int sq_node_touch(struct mst_store *s, const struct mst_node *r);
 int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret);
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,

@@ -73,6 +73,11 @@ const char *mst_store_error(struct mst_store *s)
 	return s->ops->error(s);
 }
 
+int mst_store_present(struct mst_store *s)
+{
+	return s->ops->present(s);
+}
+
 int mst_store_begin(struct mst_store *s)
 {
 	return s->ops->begin(s);
@@ -132,6 +137,11 @@ int mst_store_node_insert(struct mst_store *s, struct mst_node *r)
 int mst_store_node_update(struct mst_store *s, const struct mst_node *r)
 {
 	return s->ops->node_update(s, r);
+}
+
+int mst_store_node_touch(struct mst_store *s, const struct mst_node *r)
+{
+	return s->ops->node_touch(s, r);
 }
 
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)

@@ -38,6 +38,8 @@ struct mst_store *mst_store_close(struct mst_store *s);
 int mst_store_version(struct mst_store *s);                       /* number of the last migration */
 /* Words for the last fault, for the log: what the database said. "" when there was none. */
 const char *mst_store_error(struct mst_store *s);
+/* Are the files still where they were opened? 0, or MST_FAULT_STORE with words. begin and commit look, too. */
+MST_MUST_CHECK int mst_store_present(struct mst_store *s);
 
 MST_MUST_CHECK int mst_store_begin(struct mst_store *s);
 MST_MUST_CHECK int mst_store_commit(struct mst_store *s);         /* durable when 0; a fault leaves nothing of the group */
@@ -86,6 +88,9 @@ struct mst_node {
 };
 int mst_store_node_insert(struct mst_store *s, struct mst_node *r);           /* sets r->id; EXISTS */
 int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
+/* Only what the node's own doing changes: state, reason, changed, last_seen, attempt, last_step. Who it is stays
+ * as stored, whatever *r says. */
+int mst_store_node_touch(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
 struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; };

@@ -226,7 +226,9 @@ static int finish(struct import *im, int r)
 	}
 	if (im->shown > 20)
 		complain("and %zu more refused rows; --answers FILE writes an answer for each", im->shown - 20);
-	if (im->m->json)
+	if (im->m->quiet)
+		;                /* whoever runs the import tells about it */
+	else if (im->m->json)
 		print_json(json_pack("{s:I,s:I,s:I}", "rows", (json_int_t)im->done, "added", (json_int_t)im->good, "refused",
 		                     (json_int_t)im->bad));
 	else

@@ -3,7 +3,7 @@
 
 Usage: test-musterd.py MUSTERD TEST-LAY (split|single). Prints TAP. Waits for events, never for time.
 """
-import base64, hashlib, hmac, http.client, json, os, re, shutil, signal, socket, ssl, struct, subprocess, sys, tempfile, time
+import base64, hashlib, hmac, http.client, json, os, pwd, re, shutil, signal, socket, ssl, struct, subprocess, sys, tempfile, time
 
 MUSTERD, LAY, MODE = sys.argv[1:4]
 DEADLINE = 20
@@ -286,6 +286,45 @@ def test_strict_sessions(i):
                                         if "handshake failed" in l and "listener-maf" in l and "certificate" in l]) >= 2)
 
 
+def test_what_is_asked(i):
+    """Requests for another name, header splitting by the request identifier, keys outside of key registrations."""
+    i.start()
+    i.provision()
+
+    def ask(target="/MEFBase", host="mef.example.com", rqi="r1", ty=65001, body=REG, method="POST"):
+        kind = ("application/json;ty=%d" % ty) if ty else "application/json"
+        with i.tls() as s:
+            s.sendall(("%s %s HTTP/1.1\r\nHost: %s\r\nX-M2M-Origin: %s\r\nX-M2M-RI: %s\r\nX-M2M-RVI: 3\r\nContent-Type: %s\r\n"
+                       "Content-Length: %d\r\n\r\n%s" % (method, target, host, NODE, rqi, kind, len(body), body)).encode("latin-1"))
+            r = http.client.HTTPResponse(s)
+            r.begin()
+            return r.status, r.getheader("X-M2M-RSC"), r.getheader("X-M2M-RI"), r.read().decode("latin-1")
+    for host in ("mef.example.com", "MEF.example.com:8443"):
+        assert ask(host=host)[1] == "2001"
+    for host in ("maf.example.com", "mef.example.com.evil.org", "mef.example.com:x", "127.0.0.1"):
+        assert ask(host=host)[:3] == (400, "4000", "r1"), host
+    assert ask("https://mef.example.com:8443/MEFBase")[1] == "2001"
+    assert ask("https://evil.org/MEFBase")[1] == "4000"
+    assert ask("https://evil.org@mef.example.com/MEFBase")[1] == "4000"
+    st, rsc, rqi, body = ask(rqi="r\xe9\x80")
+    assert (st, rsc) == (400, "4000") and not rqi, (rqi, body)
+    # a text of that name is no key
+    ri = json.loads(ask()[3])["sec:mefClientReg"]["ri"]
+    answer = ask(body=REG.replace('"et"', '"lbl":["keyValue","key\\u0056alue"],"et"'))
+    assert answer[1] == "2001", answer
+    # however it is written, a key goes on sealed only
+    key = ('{"sec:symmKeyReg":{"et":"20300101T000000","adminFQDN":"sp.example.com","SUID":22,"targetIDs":["//sp.example.com/CSE1"],'
+           '"%s":"' + base64.b64encode(b"k" * 32).decode() + '"}}')
+    for name in ("keyValue", "key\\u0056alue", "\\u006beyValue"):
+        answer = ask(body=key % name, ty=65003)
+        assert answer[1] == "2001", (name, answer)
+    for name in ("keyValue", "key\\u0056alue"):
+        for body, ty in ((REG.replace('"et"', '"%s":"AAAA","et"' % name), 65001), ((key % name)[:-1], 65003), ('{"x":{"%s":1}}' % name, 65003)):
+            answer = ask(body=body, ty=ty)
+            assert answer[1] == "4000" and "keyValue" in answer[3], (body, answer)
+    assert ask("/MEFBase/" + ri.rsplit("/", 1)[-1], method="PUT", ty=0, body='{"sec:mefClientReg":{"%s":"AAAA"}}' % "key\\u0056alue")[1] == "4000"
+
+
 def psk_answer(i, identity, key, path="/MAFBase"):
     body = '{"sec:mafClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
     req = ("POST %s HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: /CSE0001\r\nX-M2M-RI: r3\r\nX-M2M-RVI: 3\r\n"
@@ -465,6 +504,155 @@ def test_address_taken(i):
     assert i.stop() == 0
 
 
+# What is done to a good installation, and what --check, a start and a reload must say to it.
+WRONG = [
+    (lambda d: shutil.copy(d + "/tls/other.key", d + "/tls/mef.key"), "mef.key: ", "is not the key of "),
+    (lambda d: [shutil.copy(d + "/tls/maf." + e, d + "/tls/mef." + e) for e in ("pem", "key")],
+     "mef.certificate: ", "names maf.example.com, not mef.example.com"),
+    (lambda d: os.unlink(d + "/anchors/ca.pem"), "mef.client_anchors: ", "nobody could be trusted"),
+    (lambda d: shutil.copy(d + "/node.pem", d + "/crls/x.pem"), "mef.crls: ", "/crls/x.pem: holds no revocation list"),
+    (lambda d: open(d + "/crls/x.der", "wb").write(ssl.PEM_cert_to_DER_cert(open(d + "/node.pem").read())),
+     "mef.crls: ", "/crls/x.der: not a DER revocation list"),
+    (lambda d: open(d + "/anchors/x.der", "wb").write(b"0\x82nothing"), "mef.client_anchors: ", "/anchors/x.der: not a DER certificate"),
+    (lambda d: os.rename(d + "/keeper", d + "/gone"), "keeper: ", "/keeper: No such file or directory; `muster init` makes one"),
+    (lambda d: os.unlink(d + "/keeper/kek.key"), "keeper: ", "/keeper/kek.key: No such file or directory"),
+    (lambda d: os.chmod(d + "/keeper/kek.key", 0o644), "keeper: ", "may be read by others; chmod 600 it"),
+    (lambda d: os.rename(d + "/store", d + "/gone"), "store: ", "/store: No such file or directory; mkdir -m 700 it"),
+    (lambda d: os.chmod(d + "/store", 0o777), "store: ", "/store: everybody may write here; chmod 700 it"),
+    (lambda d: os.chmod(d + "/run", 0o777), "run: ", "/run: everybody may write here"),
+]
+
+
+def test_check(i):
+    """--check looks at what the configuration names, and a start refuses the same things."""
+    good = i.dir + "-good"
+    shutil.copytree(i.dir, good)
+    try:
+        for spoil, field, want in WRONG:
+            shutil.rmtree(i.dir)
+            shutil.copytree(good, i.dir)
+            i.write_conf()
+            with open(i.conf) as f:
+                text = f.read().replace(' mafs =', ' crls = ["crls/"]; mafs =')
+            with open(i.conf, "w") as f:
+                f.write(text)
+            p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+            assert (p.returncode, p.stdout, p.stderr) == (0, b"good\n", b""), p
+            spoil(i.dir)
+            for args, status in (["--check"], 2), ([], 3):
+                p = subprocess.run([MUSTERD, "-c", i.conf, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+                said = p.stderr.decode().replace("\\/", "/")
+                assert p.returncode == status and not p.stdout and field in said and want in said, (args, field, want, p)
+    finally:
+        shutil.rmtree(good)
+
+
+def test_one_owner(i):
+    """Two daemons on one store, or on one keeper, are refused: run/ alone does not tell."""
+    i.start()
+    other = Installation()
+    try:
+        for name in ("store", "keeper"):
+            other.extra = 'store = "sqlite:%s/store/muster.db";' % i.dir if name == "store" else 'keeper = "%s/keeper";' % i.dir
+            other.write_conf()
+            p = subprocess.run([MUSTERD, "-c", other.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+            assert p.returncode == 3 and not p.stdout, p
+            assert b"is locked: another musterd" in p.stderr and i.dir.encode() in p.stderr.replace(b"\\/", b"/"), p
+        other.extra = ""
+        other.write_conf()
+        other.start()
+        assert other.stop() == 0
+    finally:
+        other.remove()
+    assert i.stop(signal.SIGKILL) == -signal.SIGKILL
+    i.start()                            # no lock outlives its holder
+    assert i.stop() == 0
+
+
+def proc_status(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(l.rstrip("\n").split(":\t", 1) for l in f if ":\t" in l)
+
+
+def test_environment(i):
+    """A process gets what it needs, not what somebody exported in the shell that started the daemon."""
+    os.environ["MUSTER_TEST_SECRET"] = "s3cret"
+    try:
+        i.start()
+    finally:
+        del os.environ["MUSTER_TEST_SECRET"]
+    with open("/proc/%d/environ" % i.proc.pid, "rb") as f:
+        assert b"s3cret" in f.read()
+    for name, pid in i.children().items():
+        with open("/proc/%d/environ" % pid, "rb") as f:
+            names = {e.split(b"=")[0].decode() for e in f.read().split(b"\0") if e}
+        assert names <= {"PATH", "TZ", "LANG", "LC_ALL", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}, (name, names)
+
+
+def test_user(i):
+    """Started as root, the processes that hear peers run as somebody else; an ordinary user is who he is."""
+    root = os.geteuid() == 0
+    i.start()
+    i.stop()
+    assert ("runs as root; give user" in i.log()) == root, i.log()
+    i.extra = 'user = "nobody";'
+    i.write_conf()
+    if root:
+        p = subprocess.run([MUSTERD, "-c", i.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+        assert p.returncode == 3 and b"chown -R nobody" in p.stderr, p
+        nobody = pwd.getpwnam("nobody")
+        os.chmod(i.dir, 0o755)
+        for name in ("store", "keeper") + (("tls", "anchors", "run") if MODE == "single" else ()):
+            for at, _, files in os.walk(i.dir + "/" + name):
+                for n in [at] + [at + "/" + f for f in files]:
+                    os.chown(n, nobody.pw_uid, nobody.pw_gid)
+    i.start()
+    i.provision()
+    assert i.register()[0] == 201
+    for name, pid in i.children().items():
+        st = proc_status(pid)
+        want = str(nobody.pw_uid if root else os.geteuid())
+        assert set(st["Uid"].split()) == {want}, (name, st)
+        if root:
+            assert set(st["Gid"].split()) | set(st["Groups"].split()) == {str(nobody.pw_gid)}, (name, st)
+            assert {st[c] for c in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}, (name, st)
+    if root and MODE == "split":
+        caps = int(proc_status(i.proc.pid)["CapEff"], 16)
+        assert not caps & (1 << 21 | 1 << 12 | 1 << 19), "no CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SYS_PTRACE: %x" % caps
+        i.proc.send_signal(signal.SIGHUP)
+        until("reload", lambda: '"reloaded"' in i.log())
+    elif root:
+        assert set(proc_status(i.proc.pid)["Uid"].split()) == {str(nobody.pw_uid)}
+    assert i.stop() == 0
+    i.extra = 'user = "no-such-user";'
+    i.write_conf()
+    p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+    assert p.returncode == 2 and b"user: no-such-user is nobody here" in p.stderr, p
+
+
+def test_store_removed(i):
+    """rm store/* under a running daemon: said, not ready, and nothing is acknowledged that nobody could find again."""
+    i.start()
+    i.provision()
+    assert i.register()[0] == 201
+    until("ready", lambda: i.page("/readyz")[0] == 200)
+    for name in os.listdir(i.dir + "/store"):
+        os.unlink(i.dir + "/store/" + name)
+    st, rsc, _ = i.register()
+    assert st in (500, 503) and rsc in (None, "5000"), (st, rsc)
+    st, body = i.admin("POST", "/v1/nodes", {"nodeID": "urn:dev:ops:test-2"})
+    assert st == 500 and "was removed or replaced" in body["error"]["text"], (st, body)
+    until("not ready", lambda: i.page("/readyz")[0] == 503)
+    assert "the store is gone" in i.log() and i.dir + "/store/muster.db" in i.log().replace("\\/", "/")
+    assert i.page("/healthz")[0] == 200
+    if MODE == "split":                  # an engine that starts again would begin with an empty store
+        os.kill(i.children()["engine"], signal.SIGKILL)
+        assert i.proc.wait(timeout=DEADLINE) == 3
+        assert "not started again" in i.log() and not os.path.exists(i.dir + "/store/muster.db")
+    else:
+        assert i.stop() == 0
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -479,8 +667,9 @@ def test_command_line(i):
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
-    tests += [test_address_taken]
+    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked,
+             test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line,
+             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
