@@ -251,6 +251,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		memcpy(ret->mef[i].connect_to, r->mefs[i].connect_to, sizeof(ret->mef[i].connect_to));
 		ret->mef[i].quirks = none;
 	}
+	ret->maf_elsewhere = !c->maf.present;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));
 }
