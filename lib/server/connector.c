@@ -227,7 +227,7 @@ static int send_job(struct session *s)
 
 	snprintf(rqi, sizeof(rqi), "f%llu", (unsigned long long)++c->next_rqi);
 	snprintf(vsi, sizeof(vsi), "attempt=%s", s->job->f.attempt);
-	snprintf(host, sizeof(host), "%.250s:%u", s->host, s->port);
+	snprintf(host, sizeof(host), "%.250s:%u", s->server_name, s->port);
 	if (!mst_percent_decode(mst_view_str(s->job->f.path), path, sizeof(path), &n))
 		return MST_FAULT_BUG;
 	q.to = (struct mst_view){ path, n };

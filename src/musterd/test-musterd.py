@@ -286,6 +286,45 @@ def test_strict_sessions(i):
                                         if "handshake failed" in l and "listener-maf" in l and "certificate" in l]) >= 2)
 
 
+def test_what_is_asked(i):
+    """Requests for another name, header splitting by the request identifier, keys outside of key registrations."""
+    i.start()
+    i.provision()
+
+    def ask(target="/MEFBase", host="mef.example.com", rqi="r1", ty=65001, body=REG, method="POST"):
+        kind = ("application/json;ty=%d" % ty) if ty else "application/json"
+        with i.tls() as s:
+            s.sendall(("%s %s HTTP/1.1\r\nHost: %s\r\nX-M2M-Origin: %s\r\nX-M2M-RI: %s\r\nX-M2M-RVI: 3\r\nContent-Type: %s\r\n"
+                       "Content-Length: %d\r\n\r\n%s" % (method, target, host, NODE, rqi, kind, len(body), body)).encode("latin-1"))
+            r = http.client.HTTPResponse(s)
+            r.begin()
+            return r.status, r.getheader("X-M2M-RSC"), r.getheader("X-M2M-RI"), r.read().decode("latin-1")
+    for host in ("mef.example.com", "MEF.example.com:8443"):
+        assert ask(host=host)[1] == "2001"
+    for host in ("maf.example.com", "mef.example.com.evil.org", "mef.example.com:x", "127.0.0.1"):
+        assert ask(host=host)[:3] == (400, "4000", "r1"), host
+    assert ask("https://mef.example.com:8443/MEFBase")[1] == "2001"
+    assert ask("https://evil.org/MEFBase")[1] == "4000"
+    assert ask("https://evil.org@mef.example.com/MEFBase")[1] == "4000"
+    st, rsc, rqi, body = ask(rqi="r\xe9\x80")
+    assert (st, rsc) == (400, "4000") and not rqi, (rqi, body)
+    # a text of that name is no key
+    ri = json.loads(ask()[3])["sec:mefClientReg"]["ri"]
+    answer = ask(body=REG.replace('"et"', '"lbl":["keyValue","key\\u0056alue"],"et"'))
+    assert answer[1] == "2001", answer
+    # however it is written, a key goes on sealed only
+    key = ('{"sec:symmKeyReg":{"et":"20300101T000000","adminFQDN":"sp.example.com","SUID":22,"targetIDs":["//sp.example.com/CSE1"],'
+           '"%s":"' + base64.b64encode(b"k" * 32).decode() + '"}}')
+    for name in ("keyValue", "key\\u0056alue", "\\u006beyValue"):
+        answer = ask(body=key % name, ty=65003)
+        assert answer[1] == "2001", (name, answer)
+    for name in ("keyValue", "key\\u0056alue"):
+        for body, ty in ((REG.replace('"et"', '"%s":"AAAA","et"' % name), 65001), ((key % name)[:-1], 65003), ('{"x":{"%s":1}}' % name, 65003)):
+            answer = ask(body=body, ty=ty)
+            assert answer[1] == "4000" and "keyValue" in answer[3], (body, answer)
+    assert ask("/MEFBase/" + ri.rsplit("/", 1)[-1], method="PUT", ty=0, body='{"sec:mefClientReg":{"%s":"AAAA"}}' % "key\\u0056alue")[1] == "4000"
+
+
 def psk_answer(i, identity, key, path="/MAFBase"):
     body = '{"sec:mafClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
     req = ("POST %s HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: /CSE0001\r\nX-M2M-RI: r3\r\nX-M2M-RVI: 3\r\n"
@@ -628,7 +667,8 @@ def test_command_line(i):
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
+    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked,
+             test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
     tests += [test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed]
     if MODE == "split":
         tests.insert(2, test_restarts)

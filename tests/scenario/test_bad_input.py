@@ -318,7 +318,7 @@ def test_operation_not_allowed(inst, node):
 # --- HTTP and the connection ---
 
 def head_of(length, node):
-    return (f"POST /MEFBase HTTP/1.1\r\nHost: mef\r\nContent-Type: application/json; ty=65001\r\nX-M2M-Origin: {node.id}\r\n"
+    return (f"POST /MEFBase HTTP/1.1\r\nHost: mef.sp.example.com\r\nContent-Type: application/json; ty=65001\r\nX-M2M-Origin: {node.id}\r\n"
             f"X-M2M-RI: 1\r\nX-M2M-RVI: 3\r\nContent-Length: {length}\r\n\r\n").encode()
 
 
@@ -355,7 +355,7 @@ def test_slow_client_is_cut_off(inst, node, where):
 
 def test_half_closed_connection_still_gets_its_answer(inst, node):
     with nothing_changes(inst), Client(inst, node.dir / "node", ciphers="ECDHE-ECDSA-AES128-GCM-SHA256") as client:
-        client.sock.sendall(f"GET /MEFBase/none HTTP/1.1\r\nHost: mef\r\nX-M2M-Origin: {node.id}\r\nX-M2M-RI: 1\r\n"
+        client.sock.sendall(f"GET /MEFBase/none HTTP/1.1\r\nHost: mef.sp.example.com\r\nX-M2M-Origin: {node.id}\r\nX-M2M-RI: 1\r\n"
                             "X-M2M-RVI: 3\r\n\r\n".encode())
         socket.socket.shutdown(client.sock, socket.SHUT_WR)
         assert client.answer()[0] == 404
