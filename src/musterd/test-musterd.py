@@ -653,6 +653,31 @@ def test_store_removed(i):
         assert i.stop() == 0
 
 
+def test_quirks(i):
+    """Each switch changes what the daemon does; without it nothing of that happens (test_service, test_maf_fetches)."""
+    def again(old, new):
+        with open(i.conf) as f:
+            text = f.read()
+        assert old in text
+        with open(i.conf, "w") as f:
+            f.write(text.replace(old, new))
+        if i.proc:
+            i.proc.send_signal(signal.SIGHUP)
+            until("reload", lambda: '"supervisor","message":"reloaded"' in i.log())
+    again(' mafs =', ' quirks = { repeat_conflicts = true; km = "registered"; }; mafs =')
+    again('connect_to = "localhost:%d"; }' % i.mef_port, 'connect_to = "localhost:%d"; quirks = { km = "registered"; }; }' % i.mef_port)
+    i.start()
+    i.provision()
+    identity, ke = exporter_session(i)
+    out = psk_answer(i, identity, ke)    # the registered key itself
+    assert "X-M2M-RSC: 2001" in out, (out, i.log()[-3000:])
+    st, rsc, body = i.register()
+    assert rsc == "4117", (st, rsc, body)
+    again('repeat_conflicts = true;', '')
+    assert i.register()[1] == "2001"
+    assert i.stop() == 0
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -669,7 +694,7 @@ def test_command_line(i):
 def main():
     tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked,
              test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
-    tests += [test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed]
+    tests += [test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed, test_quirks]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
