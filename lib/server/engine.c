@@ -364,6 +364,7 @@ static int take_roles(struct engine *e)
 		mst_conf_role_conf(e->u.conf, (*t)->role, rc);
 		for (size_t i = 0; i < rc->n_maf; i++)
 			memcpy(rc->maf_anchor[i], e->u.maf_anchor, sizeof(rc->maf_anchor[i]));
+		rc->makers = e->u.makers;
 		free(e->role_conf[(*t)->role]);
 		e->role_conf[(*t)->role] = rc;
 	}

@@ -309,3 +309,60 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 	t.require_crl = r->require_crl;
 	return mst_tls_ctx_new(&t, ret, d);
 }
+
+static void add_maker(struct mst_makers *m, const uint8_t own[MST_SHA256_LEN], const uint8_t sha256[MST_SHA256_LEN])
+{
+	if (m->n == MST_MAKERS_MAX || !memcmp(own, sha256, MST_SHA256_LEN))
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		if (!memcmp(m->sha256[i], sha256, MST_SHA256_LEN))
+			return;
+	memcpy(m->sha256[m->n++], sha256, MST_SHA256_LEN);
+}
+
+/* Client anchors of one role, its own certificate's CA left out. */
+static int makers_of(const struct mst_conf *c, enum mst_role role, struct mst_writer *w, const uint8_t own[MST_SHA256_LEN],
+		     struct mst_makers *m, struct mst_diag *d)
+{
+	const struct mst_conf_role *conf = mst_conf_role(c, role);
+	char field[64];
+	struct load l = { .w = w, .d = d, .field = field };
+	struct mst_reader r;
+	int rc;
+
+	if (!conf)
+		return 0;
+	snprintf(field, sizeof(field), "%s.client_anchors", mst_role_name[role]);
+	w->n = 0;
+	rc = put_paths(&l, conf->client_anchors, conf->n_client_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	if (!rc && !w->ok)
+		rc = refuse(&l, field, "certificates are too large together", "split or prune them");
+	if (rc)
+		return rc;
+	r = mst_reader_of(mst_written(w));
+	for (size_t n = mst_read_u16(&r); n && r.ok; n--) {
+		struct mst_cert_info info;
+
+		/* one that is no certificate of ours is said by the listener, which cannot start with it */
+		if (!mst_cert_info(mst_read_block32(&r), &info, d))
+			add_maker(m, own, info.sha256);
+	}
+	return 0;
+}
+
+int mst_material_makers(const struct mst_conf *c, struct mst_makers *ret_m, struct mst_diag *d)
+{
+	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	size_t cap = 256 * 1024;
+	uint8_t *b = malloc(cap), own[MST_SHA256_LEN];
+	struct mst_writer w = mst_writer_of(b, cap);
+	struct mst_makers m = { 0 };
+	int r = b ? mst_material_maf_anchor(c, own, d) : MST_FAULT_MEMORY;
+
+	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++)
+		r = makers_of(c, roles[i], &w, own, &m, d);
+	free(b);
+	if (!r)
+		*ret_m = m;
+	return r;
+}

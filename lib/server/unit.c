@@ -124,6 +124,7 @@ static int take_conf(struct mst_unit *u, struct mst_view payload)
 	if (r)
 		return r;
 	memcpy(u->maf_anchor, f.maf_anchor, sizeof(u->maf_anchor));
+	u->makers = f.makers;
 	if (u->started) {
 		mst_conf_free(u->conf_next);
 		u->conf_next = c;

@@ -21,6 +21,7 @@ struct muster {
 	const char *dir;         /* the installation: -C DIR, default "." */
 	char socket[4096];       /* admin socket; default DIR/run/admin.sock */
 	bool json;
+	bool quiet;              /* a command inside another one: only mistakes are said */
 	bool colour;             /* stdout is a terminal and NO_COLOR is not set */
 	bool terminal;           /* stderr is a terminal: progress may redraw its line */
 };

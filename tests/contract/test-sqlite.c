@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/migration.h"
 #include "store/sqlite.h"
 
 static int group_of_one(struct mst_store *s, int i)
@@ -285,7 +286,7 @@ static void foreign_and_newer_schemas(void **state)
 {
 	struct fix *f = *state;
 
-	assert_int_equal(mst_store_version(f->s), 1);
+	assert_int_equal(mst_store_version(f->s), mst_sqlite_migrations_n);
 	f->s = mst_store_close(f->s);
 	sql(f, "INSERT INTO schema_version VALUES (9999, 'of tomorrow')");
 	expect_refused(f, MST_FAULT_CONFIG, "schema 9999");

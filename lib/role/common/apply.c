@@ -160,7 +160,7 @@ static int apply_effect(struct mst_role_env *env, enum mst_role role, const stru
 	if (!r)
 		r = apply_keys(env, role, v);
 	if (!r && v->put_node)
-		r = must(mst_store_node_update(env->store, &v->node));
+		r = must(mst_store_node_touch(env->store, &v->node));
 	return r;
 }
 
