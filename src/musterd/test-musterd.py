@@ -689,6 +689,59 @@ def test_store_removed(i):
         assert i.stop() == 0
 
 
+def test_quirks(i):
+    """Each switch changes what the daemon does; without it nothing of that happens (test_service, test_maf_fetches)."""
+    def again(old, new):
+        with open(i.conf) as f:
+            text = f.read()
+        assert old in text
+        with open(i.conf, "w") as f:
+            f.write(text.replace(old, new))
+        if i.proc:
+            i.proc.send_signal(signal.SIGHUP)
+            until("reload", lambda: '"supervisor","message":"reloaded"' in i.log())
+    again(' mafs =', ' quirks = { repeat_conflicts = true; km = "registered"; }; mafs =')
+    again('connect_to = "localhost:%d"; }' % i.mef_port, 'connect_to = "localhost:%d"; quirks = { km = "registered"; }; }' % i.mef_port)
+    i.start()
+    i.provision()
+    identity, ke = exporter_session(i)
+    out = psk_answer(i, identity, ke)    # the registered key itself
+    assert "X-M2M-RSC: 2001" in out, (out, i.log()[-3000:])
+    st, rsc, body = i.register()
+    assert rsc == "4117", (st, rsc, body)
+    again('repeat_conflicts = true;', '')
+    assert i.register()[1] == "2001"
+    assert i.stop() == 0
+
+
+def test_refusals(i):
+    """What never reaches a role is refused in that role's format all the same."""
+    i.start()
+    head = "POST %s HTTP/1.1\r\nHost: mef.example.com\r\n%s\r\n"
+    for extra, status in ("Content-Length: 99999999\r\n", 413), ("Transfer-Encoding: gzip\r\n", None), ("", 411), ("Content-Length: x\r\n", 400):
+        for mef in True, False:
+            if mef:
+                s = i.tls()
+            else:
+                s = socket.socket(socket.AF_UNIX)
+                s.connect(i.dir + "/run/admin.sock")
+            with s:
+                s.settimeout(DEADLINE)
+                s.sendall((head % ("/MEFBase" if mef else "/v1/nodes", extra)).encode())
+                r = http.client.HTTPResponse(s)
+                r.begin()
+                body = json.loads(r.read())
+                assert (r.status == status or not status and r.status >= 400) and r.getheader("Content-Type") == "application/json", (r.status, body)
+                said = body["m2m:dbg"] if mef else body["error"]["text"] + body["error"]["field"]
+                assert said, body
+    st, body = i.admin("PATCH", "/v1/nodes")
+    assert st == 405 and body == {"error": {"field": "method", "text": "one of GET, POST, PUT, DELETE is wanted"}}, body
+    with i.tls() as s:                   # decoded by the listener, refused there
+        s.sendall(b"POST /MEFBase HTTP/1.1\r\nHost: mef.example.com\r\nContent-Length: 0\r\n\r\n")
+        st, rsc, body = read_answer(s)
+        assert rsc and json.loads(body)["m2m:dbg"], (st, rsc, body)
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -705,7 +758,8 @@ def test_command_line(i):
 def main():
     tests = [test_service, test_maf_fetches, test_outward_trust, test_slots, test_strict_sessions, test_what_is_asked,
              test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line,
-             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed]
+             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed,
+             test_quirks, test_refusals]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
