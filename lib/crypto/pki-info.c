@@ -55,16 +55,17 @@ bool pki_time_get(const ASN1_TIME *t, mst_time *ret_t)
 	return true;
 }
 
-/* For people: RFC 2253 order, control characters escaped; cut when it does not fit. */
-static void name_text(const X509_NAME *n, char *out, size_t cap)
+/* For people: RFC 2253 order, control characters escaped; cut when it does not fit, empty when it cannot be told.
+ * False when memory was short. */
+static bool name_text(const X509_NAME *n, char *out, size_t cap)
 {
 	BIO *b = BIO_new(BIO_s_mem());
-	int len = 0;
+	bool ok = b && X509_NAME_print_ex(b, n, 0, XN_FLAG_RFC2253) >= 0;
+	int len = ok ? BIO_read(b, out, (int)cap - 1) : 0;
 
-	if (b && X509_NAME_print_ex(b, n, 0, XN_FLAG_RFC2253) >= 0)
-		len = BIO_read(b, out, (int)cap - 1);
 	out[len > 0 ? len : 0] = '\0';
 	BIO_free(b);
+	return ok || (b && ERR_GET_REASON(ERR_peek_last_error()) != ERR_R_MALLOC_FAILURE);
 }
 
 static bool serial_text(const X509 *x, char out[64])
@@ -110,8 +111,9 @@ static int read_info(X509 *x, struct mst_cert_info *i, struct mst_diag *d)
 		return refuse(d, "validity", "not a time");
 	if (!serial_text(x, i->serial))
 		return refuse(d, "serialNumber", "negative or too long");
-	name_text(X509_get_subject_name(x), i->subject, sizeof(i->subject));
-	name_text(X509_get_issuer_name(x), i->issuer, sizeof(i->issuer));
+	if (!name_text(X509_get_subject_name(x), i->subject, sizeof(i->subject)) ||
+	    !name_text(X509_get_issuer_name(x), i->issuer, sizeof(i->issuer)))
+		return MST_FAULT_MEMORY;
 	i->is_ca = (flags & EXFLAG_CA) != 0;
 	if (!hash_spki(x, i->spki_sha256))
 		return refuse(d, "subjectPublicKeyInfo", "cannot be read");

@@ -40,7 +40,7 @@ static const char *type_text(const config_setting_t *s)
 	switch (config_setting_type(s)) {
 	case CONFIG_TYPE_INT:
 	case CONFIG_TYPE_INT64: return "a number";
-	case CONFIG_TYPE_FLOAT: return "a broken number";
+	case CONFIG_TYPE_FLOAT: return "a number with a fraction";
 	case CONFIG_TYPE_STRING: return "a text";
 	case CONFIG_TYPE_BOOL: return "true or false";
 	case CONFIG_TYPE_ARRAY: return "an array";
@@ -100,11 +100,11 @@ static unsigned distance(const char *a, const char *b)
 	return row[m];
 }
 
-static void unknown(struct walk *w, const config_setting_t *s, const char *prefix, const char *name)
+static void unknown(struct walk *w, const config_setting_t *s, const char *prefix, const char *field,
+		    const char *name)
 {
 	const char *best = NULL;
 	unsigned least = 4;
-	char field[160];
 
 	for (size_t i = 0; i < mst_conf_n_items; i++) {
 		const char *m = member_of(mst_conf_items[i].key, prefix);
@@ -115,7 +115,6 @@ static void unknown(struct walk *w, const config_setting_t *s, const char *prefi
 			best = m;
 		}
 	}
-	snprintf(field, sizeof(field), "%s%s%s", prefix, *prefix ? "." : "", name);
 	if (best)
 		WRONG(w, s, field, "unknown setting; did you mean \"%s\"?", best);
 	else
@@ -298,70 +297,88 @@ static void read_scalar(struct walk *w, const config_setting_t *s, const struct 
 	}
 }
 
-static void read_group(struct walk *w, const config_setting_t *g, const char *prefix, char *base,
-		       bool needed);
+/* What a person looks for; cut short where nobody would read on. */
+static void full_name(char *out, size_t cap, const char *a, const char *b, const char *c)
+{
+	struct mst_writer w = mst_writer_of(out, cap - 1);
 
-static void read_list(struct walk *w, const config_setting_t *s, const struct mst_conf_item *it, char *base)
+	mst_put_str(&w, a);
+	mst_put_str(&w, b);
+	mst_put_str(&w, c);
+	out[w.n] = '\0';
+}
+
+/* `prefix` is the table's, "maf.mefs"; `shown` what a person looks for, "maf.mefs[1]". */
+static void read_group(struct walk *w, const config_setting_t *g, const char *prefix, const char *shown,
+		       char *base, bool needed);
+
+static void read_list(struct walk *w, const config_setting_t *s, const struct mst_conf_item *it,
+		      const char *shown, char *base)
 {
 	size_t *n = (size_t *)(void *)(base + it->count);
 	int have = config_setting_length(s);
-	char field[160];
+	char field[260], index[16];
 
 	if (!config_setting_is_aggregate(s) || config_setting_is_group(s)) {
-		WRONG(w, s, it->key, "is %s; %s is wanted", type_text(s), it->type == MST_CONF_T_GROUPS ?
+		WRONG(w, s, shown, "is %s; %s is wanted", type_text(s), it->type == MST_CONF_T_GROUPS ?
 		      "a list of groups ( { … } )" : "an array of texts [ \"…\" ]");
 		return;
 	}
 	if ((size_t)have > it->max) {
-		WRONG(w, s, it->key, "%d entries are too many; at most %zu", have, it->max);
+		WRONG(w, s, shown, "%d entries are too many; at most %zu", have, it->max);
 		return;
 	}
 	if (!have && (it->flags & MST_CONF_NEEDED))
-		WRONG(w, s, it->key, "is empty; at least one entry is needed");
+		WRONG(w, s, shown, "is empty; at least one entry is needed");
 	for (int i = 0; i < have; i++) {
 		const config_setting_t *e = config_setting_get_elem(s, (unsigned)i);
 
-		snprintf(field, sizeof(field), "%s[%d]", it->key, i);
+		snprintf(index, sizeof(index), "[%d]", i);
+		full_name(field, sizeof(field), shown, index, "");
 		if (it->type != MST_CONF_T_GROUPS)
 			read_scalar(w, e, it, field, base + it->offset + it->cap * *n);
 		else if (!config_setting_is_group(e))
 			WRONG(w, e, field, "is %s; a group { … } is wanted", type_text(e));
 		else
-			read_group(w, e, it->key, base + it->offset + it->stride * *n, true);
+			read_group(w, e, it->key, field, base + it->offset + it->stride * *n, true);
 		(*n)++;
 	}
 }
 
-static void read_item(struct walk *w, const config_setting_t *s, const struct mst_conf_item *it, char *base)
+static void read_item(struct walk *w, const config_setting_t *s, const struct mst_conf_item *it,
+		      const char *shown, char *base)
 {
 	if (it->type == MST_CONF_T_GROUP) {
 		if (!config_setting_is_group(s)) {
-			WRONG(w, s, it->key, "is %s; a group { … } is wanted", type_text(s));
+			WRONG(w, s, shown, "is %s; a group { … } is wanted", type_text(s));
 			return;
 		}
 		if (it->offset)
 			*(bool *)(base + it->offset) = true;
-		read_group(w, s, it->key, base, true);
+		read_group(w, s, it->key, shown, base, true);
 	} else if ((it->flags & MST_CONF_LIST) || it->type == MST_CONF_T_GROUPS) {
-		read_list(w, s, it, base);
+		read_list(w, s, it, shown, base);
 	} else {
-		read_scalar(w, s, it, it->key, base + it->offset);
+		read_scalar(w, s, it, shown, base + it->offset);
 	}
 }
 
 /* All members of one group: those given, then defaults for the rest. `g` NULL: the group is absent. */
-static void read_group(struct walk *w, const config_setting_t *g, const char *prefix, char *base, bool needed)
+static void read_group(struct walk *w, const config_setting_t *g, const char *prefix, const char *shown,
+		       char *base, bool needed)
 {
 	int n = g ? config_setting_length(g) : 0;
+	char field[260];
 
 	for (int i = 0; i < n; i++) {
 		const config_setting_t *s = config_setting_get_elem(g, (unsigned)i);
 		const struct mst_conf_item *it = find(prefix, config_setting_name(s));
 
+		full_name(field, sizeof(field), shown, *shown ? "." : "", config_setting_name(s));
 		if (it)
-			read_item(w, s, it, base);
+			read_item(w, s, it, field, base);
 		else
-			unknown(w, s, prefix, config_setting_name(s));
+			unknown(w, s, prefix, field, config_setting_name(s));
 	}
 	for (size_t i = 0; i < mst_conf_n_items; i++) {
 		const struct mst_conf_item *it = &mst_conf_items[i];
@@ -369,13 +386,38 @@ static void read_group(struct walk *w, const config_setting_t *g, const char *pr
 
 		if (!name || (g && config_setting_get_member(g, name)))
 			continue;
+		full_name(field, sizeof(field), shown, *shown ? "." : "", name);
 		if (it->type == MST_CONF_T_GROUP)
-			read_group(w, NULL, it->key, base, false);
+			read_group(w, NULL, it->key, field, base, false);
 		else if (it->flags & MST_CONF_NEEDED && needed)
-			WRONG(w, g, it->key, "is missing; %s", it->help);
+			WRONG(w, g, field, "is missing; %s", it->help);
 		else if (it->def)
-			read_scalar(w, NULL, it, it->key, base + it->offset);
+			read_scalar(w, NULL, it, field, base + it->offset);
 	}
+}
+
+/* The library's path has a dot before an index: "maf.mefs.[1].fqdn". */
+static unsigned line_of(const void *text, const char *field)
+{
+	char path[260];
+	size_t n = 0;
+
+	for (const char *p = field; *p && n + 2 < sizeof(path); p++) {
+		if (*p == '[')
+			path[n++] = '.';
+		path[n++] = *p;
+	}
+	path[n] = '\0';
+	while (n) {
+		const config_setting_t *s = config_lookup(text, path);
+
+		if (s)
+			return config_setting_source_line(s);
+		while (n && path[n] != '.')
+			n--;
+		path[n] = '\0';
+	}
+	return 0;
 }
 
 /* An include would be read by the supervisor only and would not be there for its children. */
@@ -434,9 +476,9 @@ int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r,
 		mst_conf_wrong(r, file, (unsigned)config_error_line(&cfg), "",
 			       "%s; the syntax is that of libconfig: name = value;", config_error_text(&cfg));
 	} else {
-		read_group(&w, config_root_setting(&cfg), "", (char *)c, true);
+		read_group(&w, config_root_setting(&cfg), "", "", (char *)c, true);
 		if (!r->errors)
-			mst_conf_rules(c, file, r);
+			mst_conf_rules(c, file, line_of, &cfg, r);
 	}
 	config_destroy(&cfg);
 	if (r->errors) {

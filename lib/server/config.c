@@ -1,6 +1,7 @@
 /* What is done with settings once they are read: rules between them, the roles' structs, reload. */
 #include "server/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,66 +54,129 @@ void mst_conf_put_duration(struct mst_writer *w, int64_t seconds)
 	}
 }
 
+/* By its number: what a name stands for, another file says. */
 static bool loopback(const char *a)
 {
-	return !strncmp(a, "127.", 4) || !strncmp(a, "[::1]:", 6) || !strncmp(a, "unix:", 5) ||
-	       !strncmp(a, "localhost:", 10);
+	const char *colon = strrchr(a, ':');
+	struct in_addr in;
+	char host[32];
+
+	if (!strncmp(a, "[::1]:", 6) || !strncmp(a, "unix:", 5))
+		return true;
+	snprintf(host, sizeof(host), "%.*s", colon ? (int)(colon - a) : 0, a);
+	return inet_pton(AF_INET, host, &in) == 1 && ntohl(in.s_addr) >> 24 == 127;
 }
 
-static void listen_rules(const struct mst_conf_role *r, const char *role, bool local, const char *file,
-                         struct mst_conf_report *rep)
+/* What a rule needs to say where it was broken. */
+struct rules {
+	const struct mst_conf *c;
+	const char *file;
+	mst_conf_line line;
+	const void *text;
+	struct mst_conf_report *r;
+};
+#define BROKEN(k, field, ...) \
+	mst_conf_wrong((k)->r, (k)->file, (k)->line((k)->text, field), field, __VA_ARGS__)
+
+static bool port_is_free_choice(const char *address)
+{
+	return mst_view_ends(mst_view_str(address), ":0");
+}
+
+/* Is `address` one of the first `n` of that role? Or of any role that stands before it? */
+static const char *seen_before(const struct mst_conf *c, const char *role, const char *address, size_t n)
+{
+	static const char *const name[] = { "mef", "maf", "admin" };
+	const struct mst_conf_role *const r[] = { &c->mef, &c->maf, &c->admin };
+
+	for (size_t i = 0; i < MST_COUNT(r); i++) {
+		bool same = !strcmp(name[i], role);
+
+		for (size_t j = 0; j < (same ? n : r[i]->n_listen); j++)
+			if (!strcmp(r[i]->listen[j], address))
+				return name[i];
+		if (same)
+			break;
+	}
+	return NULL;
+}
+
+static void listen_rules(const struct rules *k, const struct mst_conf_role *r, const char *role, bool local)
 {
 	char field[64];
 
-	snprintf(field, sizeof(field), "%s.listen", role);
 	for (size_t i = 0; i < r->n_listen; i++) {
 		bool is_unix = !strncmp(r->listen[i], "unix:", 5);
+		const char *twin = port_is_free_choice(r->listen[i]) ?
+			NULL : seen_before(k->c, role, r->listen[i], i);
 
+		snprintf(field, sizeof(field), "%s.listen[%zu]", role, i);
 		if (local && !is_unix)
-			mst_conf_wrong(
-				rep, file, 0, field,
-				"\"%s\" would be reachable from the network; only unix:path is allowed",
-				r->listen[i]);
+			BROKEN(k, field, "\"%s\" would be reachable from the network; only unix:path is allowed",
+			       r->listen[i]);
 		if (!local && is_unix)
-			mst_conf_wrong(rep, file, 0, field, "\"%s\" is local; TLS endpoints need host:port",
-				       r->listen[i]);
-		for (size_t j = 0; j < i; j++)
-			if (!strcmp(r->listen[i], r->listen[j]) &&
-			    !mst_view_ends(mst_view_str(r->listen[i]), ":0"))
-				mst_conf_wrong(rep, file, 0, field,
-					       "\"%s\" stands there twice; once is enough", r->listen[i]);
+			BROKEN(k, field, "\"%s\" is local; TLS endpoints need host:port", r->listen[i]);
+		if (twin && !strcmp(twin, role))
+			BROKEN(k, field, "\"%s\" stands there twice; once is enough", r->listen[i]);
+		else if (twin)
+			BROKEN(k, field, "\"%s\" is an address of the role %s already; give each role its own",
+			       r->listen[i], twin);
 	}
 }
 
-void mst_conf_rules(const struct mst_conf *c, const char *file, struct mst_conf_report *r)
+static void metrics_rules(const struct rules *k)
 {
+	const char *a = k->c->metrics, *twin;
+
+	if (!*a)
+		return;
+	if (!loopback(a))
+		BROKEN(k, "metrics", "\"%s\" is not a loopback address; 127.0.0.1:port, [::1]:port or \"\"", a);
+	twin = port_is_free_choice(a) ? NULL : seen_before(k->c, "metrics", a, 0);
+	if (twin)
+		BROKEN(k, "metrics", "\"%s\" is an address of the role %s already; give it its own", a, twin);
+}
+
+static void role_rules(const struct rules *k, const struct mst_conf_role *r, const char *role)
+{
+	char field[64];
+
+	listen_rules(k, r, role, r == &k->c->admin);
+	snprintf(field, sizeof(field), "%s.base", role);
+	if (r->present && r != &k->c->admin && r->base[0] != '/')
+		BROKEN(k, field, "\"%s\" is no path; it begins with /", r->base);
+	for (size_t i = 0; i < r->n_mefs; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(r->mefs[i].fqdn, r->mefs[j].fqdn)) {
+				snprintf(field, sizeof(field), "%s.mefs[%zu].fqdn", role, i);
+				BROKEN(k, field, "\"%s\" stands there twice; one entry for each MEF",
+				       r->mefs[i].fqdn);
+			}
+}
+
+void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line line, const void *text,
+		    struct mst_conf_report *r)
+{
+	const struct rules k = { c, file, line, text, r };
+
 	if (!c->mef.present && !c->maf.present && !c->admin.present)
-		mst_conf_wrong(r, file, 0, "",
-			       "no role is configured; give at least one of the groups mef, maf, admin");
-	if (*c->metrics && !loopback(c->metrics))
-		mst_conf_wrong(r, file, 0, "metrics",
-			       "\"%s\" is not a loopback address; 127.0.0.1:port, [::1]:port or \"\"",
-			       c->metrics);
-	listen_rules(&c->mef, "mef", false, file, r);
-	listen_rules(&c->maf, "maf", false, file, r);
-	listen_rules(&c->admin, "admin", true, file, r);
+		BROKEN(&k, "", "no role is configured; give at least one of the groups mef, maf, admin");
+	metrics_rules(&k);
+	role_rules(&k, &c->mef, "mef");
+	role_rules(&k, &c->maf, "maf");
+	role_rules(&k, &c->admin, "admin");
 	if (c->mef.present && !c->mef.n_client_anchors)
-		mst_conf_wrong(r, file, 0, "mef.client_anchors",
-			       "is empty, so no node could be trusted; name the makers' and owner's anchors");
+		BROKEN(&k, "mef.client_anchors",
+		       "is empty, so no node could be trusted; name the makers' and owner's anchors");
 	if (c->maf.n_mefs && !c->maf.n_peer_anchors)
-		mst_conf_wrong(
-			r, file, 0, "maf.mef_anchors",
-			"is empty, so no MEF could be trusted; name the anchors of the MEFs' certificates");
-	if (c->mef.present && c->mef.base[0] != '/')
-		mst_conf_wrong(r, file, 0, "mef.base", "\"%s\" is no path; it begins with /", c->mef.base);
-	if (c->maf.present && c->maf.base[0] != '/')
-		mst_conf_wrong(r, file, 0, "maf.base", "\"%s\" is no path; it begins with /", c->maf.base);
+		BROKEN(&k, "maf.mef_anchors",
+		       "is empty, so no MEF could be trusted; name the anchors of the MEFs' certificates");
 	if (mst_crash_find(c->test.crash_at) == MST_CRASH__COUNT)
-		mst_conf_wrong(r, file, 0, "test.crash_at",
-			       "unknown point \"%s\"; see the table in lib/server/crash.c", c->test.crash_at);
+		BROKEN(&k, "test.crash_at", "unknown point \"%s\"; see the table in lib/server/crash.c",
+		       c->test.crash_at);
 	if (c->limits.fetch >= c->limits.handshake)
-		mst_conf_wrong(r, file, 0, "limits.fetch",
-			       "is not shorter than limits.handshake, which waits for it; make it shorter");
+		BROKEN(&k, "limits.fetch",
+		       "is not shorter than limits.handshake, which waits for it; make it shorter");
 }
 
 int mst_conf_load(const char *file, struct mst_conf_report *r, struct mst_conf **ret_c, char **ret_text)

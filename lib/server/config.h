@@ -51,7 +51,8 @@ struct mst_conf_role {
 
 struct mst_conf_limits {
 	int64_t connections, handshakes, requests, queue, group, fetches;
-	int64_t header_octets, body_octets;
+	int64_t header_octets, body_octets, bodies;
+	int64_t hello, session;                       /* seconds, as the others: */
 	int64_t handshake, header, body, idle, answer, write, fetch, drain;     /* seconds */
 };
 
@@ -62,6 +63,7 @@ struct mst_conf {
 	int64_t processes;
 	int64_t listeners;
 	char store[MST_CONF_PATH], keeper[MST_CONF_PATH], run[MST_CONF_PATH];
+	char user[64];
 	int64_t log_format, log_level;
 	char metrics[MST_CONF_ADDR];
 	bool sandbox;

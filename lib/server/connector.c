@@ -24,6 +24,7 @@ struct session {
 	char uri[512], server_name[MST_ID_MAX], connect_to[128];
 	char host[MST_ID_MAX];            /* of the URI */
 	uint16_t port;
+	unsigned epoch;                   /* of the trust that it was opened with */
 	bool open, used; /* used: it has answered before, so it may simply have been closed since */
 	struct job *job;
 	mst_ms since;
@@ -36,6 +37,7 @@ struct connector {
 	struct session *session[SESSIONS_MAX];
 	struct job *head, **tail;
 	uint64_t next_rqi;
+	unsigned epoch;
 };
 
 static void pump(struct connector *c);
@@ -155,6 +157,8 @@ static void on_response(void *owner, struct mst_client *client, const struct mst
 	if (r.end != MST_FETCH_OK)
 		r.enrolee_id[0] = '\0';
 	report(c, j, &r);
+	if (s->epoch != c->epoch)              /* old trust ends with the answer that was under way */
+		session_free(s);
 	pump(c);
 }
 
@@ -223,7 +227,7 @@ static int send_job(struct session *s)
 
 	snprintf(rqi, sizeof(rqi), "f%llu", (unsigned long long)++c->next_rqi);
 	snprintf(vsi, sizeof(vsi), "attempt=%s", s->job->f.attempt);
-	snprintf(host, sizeof(host), "%.250s:%u", s->host, s->port);
+	snprintf(host, sizeof(host), "%.250s:%u", s->server_name, s->port);
 	if (!mst_percent_decode(mst_view_str(s->job->f.path), path, sizeof(path), &n))
 		return MST_FAULT_BUG;
 	q.to = (struct mst_view){ path, n };
@@ -272,6 +276,7 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 	if (!s)
 		return NULL;
 	s->c = c;
+	s->epoch = c->epoch;
 	s->since = mst_now_ms();
 	memcpy(s->uri, f->uri, sizeof(s->uri));
 	memcpy(s->server_name, f->server_name, sizeof(s->server_name));
@@ -308,7 +313,7 @@ static bool place(struct connector *c, struct job *j)
 
 	for (size_t i = 0; i < SESSIONS_MAX; i++) {
 		s = c->session[i];
-		if (!s || !same_server(s, &j->f))
+		if (!s || s->epoch != c->epoch || !same_server(s, &j->f))
 			continue;
 		count++;
 		if (!s->open || s->job)
@@ -413,21 +418,9 @@ static int connector_attach(struct mst_unit *u, const struct mst_link_frame *who
 
 static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx **ret)
 {
-	const struct mst_conf_role *r = mst_conf_role(c->u.conf, MST_ROLE_MAF);
 	const struct mst_material *m = mst_unit_material(&c->u, MST_ROLE_MAF);
-	struct mst_tls_config t = { 0 };
 
-	if (!r || !m)
-		return MST_FAULT_BUG;
-	t.profile = (enum mst_tls_profile)r->profile;
-	t.chain_pem = m->chain_pem;
-	t.key_pkcs8 = m->key_pkcs8;
-	t.anchors = m->anchor;
-	t.n_anchors = m->n_anchors;
-	t.crls = m->crl;
-	t.n_crls = m->n_crls;
-	t.require_crl = r->require_crl;
-	return mst_tls_ctx_new(&t, ret, d);
+	return m ? mst_material_tls(c->u.conf, m, NULL, false, ret, d) : MST_FAULT_BUG;
 }
 
 static int connector_start(struct mst_unit *u, struct mst_diag *d)
@@ -455,6 +448,7 @@ static int connector_reload(struct mst_unit *u, struct mst_diag *d)
 	if (c->tls)
 		mst_tls_ctx_free(c->tls);
 	c->tls = tls;
+	c->epoch++;
 	for (size_t i = 0; i < SESSIONS_MAX; i++)       /* old trust must not live on in kept sessions */
 		if (c->session[i] && !c->session[i]->job)
 			session_free(c->session[i]);

@@ -1,7 +1,8 @@
 /*
  * One group: every decision in one transaction, one fsync, then the answers (architecture 5.2, 5.3).
  * A decision that fails is undone alone; a commit that fails leaves nothing, and then each decision gets
- * its own transaction, so that one that cannot be stored does not take the others with it.
+ * its own transaction, so that one that cannot be stored does not take the others with it. A store that is
+ * full or locked fails the whole group at once: trying each alone would wait as often as there are members.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,49 @@
 #include <time.h>
 
 #include "server/engine-internal.h"
+
+/* A decision that only refuses, and whose event nobody has room for: undone, and it stands. */
+#define UNTOLD 1
+
+bool engine_may_tell(struct engine *e, enum mst_role role)
+{
+	mst_ms now = mst_now_ms();
+
+	e->tokens = e->tokens_at ? e->tokens + (double)(now - e->tokens_at) / 1000 * REFUSALS_A_SECOND : REFUSALS_BURST;
+	e->tokens_at = now;
+	if (e->tokens > REFUSALS_BURST)
+		e->tokens = REFUSALS_BURST;
+	if (e->tokens < 1) {
+		e->untold[role]++;
+		return false;
+	}
+	e->tokens -= 1;
+	return true;
+}
+
+void engine_tell_untold(struct engine *e)
+{
+	mst_ms now = mst_now_ms();
+
+	if (e->untold_at && now - e->untold_at < REFUSALS_TOLD_MS)
+		return;
+	for (int i = 0; i < MST_ROLE__COUNT; i++) {
+		struct mst_event v = { .when = (mst_time)time(NULL), .who = "engine" };
+
+		if (!e->untold[i])
+			continue;
+		e->untold_at = now;
+		snprintf(v.role, sizeof(v.role), "%s", mst_role_name[i]);
+		snprintf(v.what, sizeof(v.what), "%s.psk-refused", mst_role_name[i]);
+		snprintf(v.why, sizeof(v.why), "%u more handshakes with keys that are not known; not told one by one", e->untold[i]);
+		if (mst_store_begin(e->store))
+			return;
+		if (mst_store_event_append(e->store, &v) || mst_store_commit(e->store))
+			mst_store_rollback(e->store);
+		else
+			e->untold[i] = 0;
+	}
+}
 
 static struct mst_role_env env_of(struct engine *e, enum mst_role role)
 {
@@ -97,7 +141,7 @@ static int decide_psk(struct engine *e, struct work *w)
 	w->outcome = r;
 	w->release = a.release;
 	w->fetch = a.fetch;
-	return 0;
+	return r == MST_PSK_UNKNOWN && !engine_may_tell(e, role->role) ? UNTOLD : 0;
 }
 
 static int decide_fetched(struct engine *e, struct work *w)
@@ -125,7 +169,8 @@ static int decide_fetched(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
-	return 0;
+	w->unknown_there = f.end == MST_FETCH_UNKNOWN;
+	return r && !engine_may_tell(e, role->role) ? UNTOLD : 0;
 }
 
 static int decide_handshake(struct engine *e, struct work *w)
@@ -207,7 +252,14 @@ static void failed(struct engine *e, struct work *w, int fault)
 	w->failed = true;
 	snprintf(e->lost_why, sizeof(e->lost_why), "%s%s%s", mst_fault_text(fault), stores ? ": " : "",
 	         stores ? mst_store_error(e->store) : "");
-	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", e->lost_why, NULL);
+	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", e->lost_why,
+		NULL);
+}
+
+/* Full, locked, unreadable: nothing that another decision could do better. */
+static bool of_the_store(int fault)
+{
+	return fault == MST_FAULT_STORE || fault == MST_FAULT_SPACE;
 }
 
 /* 0 when the group is durable. Every failed member is marked; the others were released. */
@@ -224,7 +276,12 @@ static int transact(struct engine *e, struct work **w, size_t n)
 		w[i]->failed = false;
 		r = decide(e, w[i]);
 		mst_crash_pass(&e->u.crash, MST_CRASH_DECIDED);
-		if (r) {
+		if (r == UNTOLD) {
+			mst_store_undo(e->store);
+			r = 0;
+		} else if (of_the_store(r)) {
+			break;
+		} else if (r) {
 			mst_store_undo(e->store);
 			failed(e, w[i], r);
 			r = 0;
@@ -257,11 +314,13 @@ static void transact_all(struct engine *e, struct work **w, size_t n)
 	}
 	e->u.m.v[MST_M_COMMITS_FAILED]++;
 	mst_log(&e->u.log, MST_LOG_ERROR,
-		n > 1 ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
+		n > 1 && !of_the_store(r) ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
 		"fault", mst_fault_text(r), NULL);
-	if (n == 1) {
+	if (n == 1 || of_the_store(r)) {
 		failed(e, w[0], r);
-		count_lost(e, w, 1);
+		for (size_t i = 1; i < n; i++)
+			w[i]->failed = true;
+		count_lost(e, w, n);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -346,6 +405,11 @@ static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }
 
+void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
+{
+	send_psk(e, client, gen, id, NULL);
+}
+
 static void after_psk(struct engine *e, struct work *w)
 {
 	struct mst_psk_ask q;
@@ -364,6 +428,8 @@ static void after_fetched(struct engine *e, struct work *w)
 
 	if (!p)
 		return;
+	if (!w->failed && w->unknown_there)
+		engine_remember_unknown(e, &p->ask);
 	for (struct waiter *t = p->waiters; t; t = t->next) {
 		if (w->failed || w->outcome == MST_PSK_BUSY)
 			engine_psk_busy(e, t->client, t->gen, t->id);

@@ -6,6 +6,16 @@
 
 #define ENGINE_CLIENTS 64
 
+/* Refused handshakes that get an event of their own: whoever guesses identities must not fill the audit log. */
+#define REFUSALS_A_SECOND 5.0
+#define REFUSALS_BURST 100.0
+#define REFUSALS_TOLD_MS 5000       /* and how often the number of the others is told */
+
+/* Keys that another server does not know, for a moment and in memory only (lesson 3). */
+#define UNKNOWN_MAX 256             /* a power of two */
+#define UNKNOWN_MS 3000
+struct engine_unknown { enum mst_role role; char identity[MST_ID_MAX]; mst_ms until; };
+
 enum work_kind { WORK_EXCHANGE, WORK_PSK, WORK_HANDSHAKE, WORK_REFUSED, WORK_FETCHED };
 
 /* A listener or the connector. `gen` tells a restarted one from its predecessor in the same place. */
@@ -19,6 +29,7 @@ struct work {
 	uint64_t id;
 	/* what the decision gave */
 	bool failed;
+	bool unknown_there;               /* FETCHED: the other server does not know the key */
 	int outcome;                      /* PSK, FETCHED: 0 or enum mst_psk_outcome */
 	struct mst_answer_frame answer;   /* content points into `content` */
 	uint8_t *content;
@@ -36,6 +47,7 @@ struct pending_fetch {
 	uint64_t id;
 	struct mst_psk_ask ask;           /* of the first waiter */
 	struct waiter *waiters;
+	char server[MST_ID_MAX];          /* who is asked */
 	mst_ms deadline;
 	bool answered;                    /* its result is in the queue */
 };
@@ -55,7 +67,11 @@ struct engine {
 	struct pending_fetch *fetches;
 	size_t n_fetches;
 	uint64_t next_fetch;
-	unsigned lost;                    /* decisions that failed and that the audit log does not tell of yet */
+	struct engine_unknown unknown[UNKNOWN_MAX];
+	double tokens;                    /* refused handshakes that may still be told one by one */
+	mst_ms tokens_at, untold_at;
+	unsigned untold[MST_ROLE__COUNT]; /* that were not */
+	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
 	uint8_t *scratch;                 /* MST_ANSWER_MAX: a role writes its answer here */
@@ -70,6 +86,13 @@ struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id);
 void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q);
 /* A handshake cannot be given its key for a reason of ours; "unknown" would be a verdict (lesson 6). */
 void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
+/* It is unknown, or is to look so. */
+void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
+void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q);
+/* May this refused handshake have an event of its own? If not it is counted. */
+bool engine_may_tell(struct engine *e, enum mst_role role);
+/* An event for those that were counted. */
+void engine_tell_untold(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
 
 #endif

@@ -148,12 +148,54 @@ void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 		(void)!mst_link_send(l, MST_FRAME_BUSY, id, (struct mst_view){ wait, 4 });
 }
 
+static struct engine_unknown *unknown_place(struct engine *e, const struct mst_psk_ask *q)
+{
+	uint32_t h = 2166136261u + (uint32_t)q->role;
+
+	for (const char *p = q->identity; *p; p++)
+		h = (h ^ (uint8_t)*p) * 16777619u;
+	return &e->unknown[(h ^ h >> 16) & (UNKNOWN_MAX - 1)];
+}
+
+void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q)
+{
+	struct engine_unknown *u = unknown_place(e, q);
+
+	u->role = q->role;
+	memcpy(u->identity, q->identity, sizeof(u->identity));
+	u->until = mst_now_ms() + UNKNOWN_MS;
+}
+
+static bool known_unknown(struct engine *e, const struct mst_psk_ask *q)
+{
+	const struct engine_unknown *u = unknown_place(e, q);
+
+	return u->until > mst_now_ms() && u->role == q->role && !strcmp(u->identity, q->identity);
+}
+
+/* One server that is slow or that strangers name must not take the places of the others. */
+static bool has_place(const struct engine *e, const struct mst_psk_ask *q, const struct mst_fetch *f)
+{
+	const struct mst_role_conf *rc = e->role_conf[q->role];
+	size_t most = (size_t)e->u.conf->limits.fetches, of_it = 0;
+	size_t share = rc && rc->n_mef > 1 ? most / rc->n_mef : most;
+
+	for (const struct pending_fetch *p = e->fetches; p; p = p->next)
+		of_it += !strcmp(p->server, f->server_name);
+	return e->n_fetches < most && of_it < (share ? share : 1);
+}
+
 void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q)
 {
 	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
 	struct pending_fetch *p = e->fetches;
 	struct mst_link *l = connector(e);
 
+	if (known_unknown(e, q)) {
+		e->untold[q->role]++;
+		engine_psk_unknown(e, w->client, w->gen, w->id);
+		return;
+	}
 	/* two handshakes for one identity ask once: lesson 13 */
 	while (p && (p->answered || p->ask.role != q->role || strcmp(p->ask.identity, q->identity)))
 		p = p->next;
@@ -162,13 +204,14 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 			engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
 	}
-	p = e->n_fetches < (size_t)e->u.conf->limits.fetches ? calloc(1, sizeof(*p)) : NULL;
+	p = has_place(e, q, &w->fetch) ? calloc(1, sizeof(*p)) : NULL;
 	if (!p || !add_waiter(p, w)) {
 		free(p);
 		engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
 	}
 	p->ask = *q;
+	memcpy(p->server, w->fetch.server_name, sizeof(p->server));
 	p->id = ++e->next_fetch;
 	p->deadline = mst_now_ms() + (e->u.conf->limits.fetch + 1) * 1000;
 	p->next = e->fetches;
@@ -321,6 +364,7 @@ static int take_roles(struct engine *e)
 		mst_conf_role_conf(e->u.conf, (*t)->role, rc);
 		for (size_t i = 0; i < rc->n_maf; i++)
 			memcpy(rc->maf_anchor[i], e->u.maf_anchor, sizeof(rc->maf_anchor[i]));
+		rc->makers = e->u.makers;
 		free(e->role_conf[(*t)->role]);
 		e->role_conf[(*t)->role] = rc;
 	}
@@ -361,12 +405,25 @@ static int engine_reload(struct mst_unit *u, struct mst_diag *d)
 	return take_roles((struct engine *)(void *)u);
 }
 
+/* The supervisor takes readiness from the gauge; the log has it once. */
+static void look_at_store(struct engine *e)
+{
+	bool gone = mst_store_present(e->store) != 0;
+
+	if (gone && !e->u.m.v[MST_M_STORE_GONE])
+		mst_log(&e->u.log, MST_LOG_ERROR, "the store is gone; nothing is decided any more", "why",
+			mst_store_error(e->store), NULL);
+	e->u.m.v[MST_M_STORE_GONE] = gone;
+}
+
 static void engine_tick(struct mst_unit *u)
 {
 	struct engine *e = (struct engine *)(void *)u;
 
 	u->m.v[MST_M_QUEUE] = e->queued;
+	look_at_store(e);
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
+	engine_tell_untold(e);
 }
 
 static void engine_drain(struct mst_unit *u)

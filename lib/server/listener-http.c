@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "codec/json.h"
 #include "codec/resources.h"
 #include "crypto/derive.h"
 #include "server/listener-internal.h"
@@ -30,8 +31,8 @@ static bool may_tell(struct listener *l)
 	return true;
 }
 
-static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c, const char *attempt,
-                         int status, const char *why)
+static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c,
+			 const char *attempt, int status, const char *why)
 {
 	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
 	size_t cap = MST_ID_MAX * 32;
@@ -132,10 +133,6 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
 	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
-	if (!c) {
-		slot_free(l, s);
-		return;
-	}
 	if (a->has_key) {
 		if (!splice(l, a, &body) || !body.ok) {
 			mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
@@ -218,42 +215,60 @@ static int take_export(struct listener *l, struct mst_conn *c, const char *label
 	return r;
 }
 
-static bool holds_key_value(struct mst_view content)
+enum key_place { NO_KEY, KEY_MEMBER, NOT_READABLE };
+
+/*
+ * Is there a member of that name, however it is escaped and wherever it stands? A text of that name is none.
+ * What is no JSON is not the engine's to see either when it could hide one.
+ */
+static enum key_place find_key(struct mst_view content, struct mst_arena *a)
 {
 	const char *name = mst_name(MST_N_KEY_VALUE, MST_PROFILE_LONG);
+	struct mst_json j = mst_json_of(content, a);
 	size_t n = strlen(name);
+	enum mst_json_token t;
 
-	for (size_t i = 0; i + n <= content.n; i++)
-		if (!memcmp(content.p + i, name, n))
-			return true;
-	return false;
+	while ((t = mst_json_next(&j)) != MST_JSON_END && t != MST_JSON_ERROR)
+		if (t == MST_JSON_NAME && mst_view_eq_str(j.text, name))
+			return KEY_MEMBER;
+	for (size_t i = 0; t == MST_JSON_ERROR && i < content.n; i++)
+		if (content.p[i] == '\\' || (i + n <= content.n && !memcmp(content.p + i, name, n)))
+			return NOT_READABLE;
+	return NO_KEY;
+}
+
+static bool may_carry_key(const struct mst_request *q)
+{
+	return (q->op == MST_OP_CREATE && q->ty == MST_TY_SYMM_KEY_REG) || q->op == MST_OP_UPDATE;
 }
 
 /*
  * An explicit key in a key registration (spec 4.4.1) is cut out here and goes on sealed, for the engine
- * sees no key in clear. Content that names the member and cannot be read is refused here: 0, or an RSC.
+ * sees no key in clear. Content that has the member elsewhere, or that cannot be read, is refused here: 0, or
+ * an RSC.
  */
 static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer *rewritten)
 {
 	uint8_t scratch[8192];
 	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
+	enum key_place place = x->request.content.n ? find_key(x->request.content, &a) : NO_KEY;
 	struct mst_key_reg reg;
 	struct mst_key k = { 0 };
 	struct mst_diag d = { 0 };
 	int r = 0;
 
-	if (!holds_key_value(x->request.content))
-		return 0;
-	if (mst_msg_read_json(&mst_key_reg_msg, MST_PROFILE_LONG, x->request.content, &a, &reg, &d)) {
-		mst_wipe(scratch, sizeof(scratch));
-		return MST_RSC_BAD_REQUEST;
-	}
-	if (reg.has & (1u << MST_KR_KEY)) {
-		if (!mst_key_set(&k, reg.key_value))
+	if (place != NO_KEY) {
+		a = mst_arena_of(scratch, sizeof(scratch));
+		if (place == NOT_READABLE || !may_carry_key(&x->request) ||
+		    mst_msg_read_json(&mst_key_reg_msg, MST_PROFILE_LONG, x->request.content, &a, &reg, &d))
+			r = MST_RSC_BAD_REQUEST;
+		else if (!mst_key_set(&k, reg.key_value))
 			r = MST_RSC_BAD_REQUEST;
 		else if (mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->key_value))
 			r = MST_RSC_INTERNAL;
-		x->has_key_value = !r;
+	}
+	if (place != NO_KEY && !r) {
+		x->has_key_value = true;
 		reg.has &= ~(1u << MST_KR_KEY);
 		mst_msg_write_json(&mst_key_reg_msg, MST_PROFILE_LONG, &reg, rewritten);
 		x->request.content = mst_written(rewritten);
@@ -263,6 +278,41 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 	mst_key_wipe(&k);
 	mst_wipe(scratch, sizeof(scratch));
 	return r;
+}
+
+/* "mef.example.com" or "mef.example.com:8443" (RFC 9110 7.2) */
+static bool names_us(struct mst_view authority, const char *fqdn)
+{
+	size_t colon = mst_view_find(authority, ':');
+	struct mst_view port = mst_view_sub(authority, colon + (colon < authority.n), authority.n);
+
+	for (size_t i = 0; i < port.n; i++)
+		if (port.p[i] < '0' || port.p[i] > '9')
+			return false;
+	return port.n <= 5 && mst_view_eq_nocase(mst_view_sub(authority, 0, colon), mst_view_str(fqdn));
+}
+
+/* What is asked of somebody else is not answered here, whatever name the handshake was for. */
+static bool is_for_us(struct listener *l, const struct slot *s, const struct mst_http_msg *m)
+{
+	const struct mst_conf_role *r = mst_conf_role(l->u.conf, s->role->role);
+	struct mst_view t = m->target;
+	size_t at = mst_view_starts(t, "https://") ? 8 : mst_view_starts(t, "http://") ? 7 : 0;
+
+	if (!r || !names_us(mst_http_find(m, "Host"), r->fqdn))
+		return false;
+	if (!at)
+		return true;
+	t = mst_view_sub(t, at, t.n);
+	return names_us(mst_view_sub(t, 0, mst_view_find(t, '/')), r->fqdn);
+}
+
+/* For the answer to a request that could not be read: nothing that a header must not hold. */
+static struct mst_view echo(const struct mst_http_msg *m, const char *name)
+{
+	struct mst_view v = mst_http_find(m, name);
+
+	return v.n <= 128 && mst_printable_ascii(v) ? v : MST_VIEW_NONE;
 }
 
 /* Admin: the method is the operation, `to` the target as it stands, the query beside it. */
@@ -295,8 +345,12 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 {
 	int rsc = MST_RSC_BAD_REQUEST, r;
 
-	s->rqi = mst_http_find(m, "X-M2M-RI");
-	s->rvi = mst_http_find(m, "X-M2M-RVI");
+	s->rqi = echo(m, "X-M2M-RI");
+	s->rvi = echo(m, "X-M2M-RVI");
+	if (!is_for_us(l, s, m)) {
+		mst_diag_set(d, 0, "Host", "is not served here; the FQDN of the URI is wanted", NULL);
+		return MST_RSC_BAD_REQUEST;
+	}
 	if (mst_request_from_http(m, a, &x->request, &rsc, d))
 		return rsc;
 	s->rqi = x->request.rqi;
@@ -304,7 +358,7 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 	take_attempt(x->request.vsi, x->attempt);
 	r = cut_key(l, x, rewritten);
 	if (r) {
-		mst_diag_set(d, 0, "keyValue", "the key registration cannot be read", NULL);
+		mst_diag_set(d, 0, "keyValue", "is a member of a key registration only, and that must be readable", NULL);
 		return r;
 	}
 	if (s->role->export_label && x->request.op == MST_OP_CREATE && x->peer.how != MST_AUTH_LOCAL &&
@@ -373,8 +427,10 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	struct slot *s = slot_take(l, SLOT_PSK, c);
 	size_t n = strlen(identity);
 
-	if (!s)
-		return; /* too many: the handshake's deadline ends it; busy is not "unknown" (lesson 6) */
+	if (!s) {
+		mst_conn_busy(c, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
+		return;
+	}
 	if (!n || n >= sizeof(s->ask.identity)) {
 		slot_free(l, s);
 		mst_conn_psk(c, NULL);
@@ -384,7 +440,7 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	s->ask.channel = l->u.channel.id;
 	memcpy(s->ask.identity, identity, n + 1);
 	memcpy(s->ask.address, mst_conn_peer(c)->address, sizeof(s->ask.address));
-	(void)listener_send_psk(l, s);
+	listener_ask_psk(l, s);
 }
 
 static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
@@ -403,8 +459,9 @@ static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum m
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
 	struct mst_handshake_failed h = { .role = e->role->role, .why = why, .peer = *peer };
 
-	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why", mst_tls_end_text(why),
-	        "detail", detail, "sni", peer->sni, "identity", peer->psk_identity, NULL);
+	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why",
+		mst_tls_end_text(why), "detail", detail, "sni", peer->sni, "identity", peer->psk_identity,
+		NULL);
 	if (!may_tell(l))
 		return;
 	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");
@@ -419,18 +476,21 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 	struct endpoint *e = owner;
 
 	(void)pending;
-	if (!s)
-		return;
-	s->conn = NULL;
-	if (!e->l->engine)       /* nobody will answer any more */
+	if (s)          /* an answer that comes later finds another generation there */
 		slot_free(e->l, s);
 }
 
 const struct mst_server_ops listener_role_ops = {
-	.on_request = on_request, .on_handshake_failed = on_handshake_failed, .on_close = on_close, .on_refused = on_refused,
+	.on_request = on_request,
+	.on_handshake_failed = on_handshake_failed,
+	.on_close = on_close,
+	.on_refused = on_refused,
 };
 const struct mst_server_ops listener_psk_ops = {
-	.on_request = on_request, .on_psk = on_psk, .on_handshake_failed = on_handshake_failed, .on_close = on_close,
+	.on_request = on_request,
+	.on_psk = on_psk,
+	.on_handshake_failed = on_handshake_failed,
+	.on_close = on_close,
 	.on_refused = on_refused,
 };
 

@@ -5,14 +5,14 @@
 #include "server/unit.h"
 #include "transport/server.h"
 
-enum slot_kind { SLOT_FREE, SLOT_REQUEST, SLOT_PSK };
+enum slot_kind { SLOT_FREE, SLOT_REQUEST, SLOT_PSK, SLOT__COUNT };
 
 /* Something the engine owes an answer for. Its number on the wire is gen << 32 | index. */
 struct slot {
 	enum slot_kind kind;
 	uint32_t gen;
 	int next_free;
-	struct mst_conn *conn;            /* NULL: closed meanwhile */
+	struct mst_conn *conn;
 	const struct mst_role_ops *role;
 	mst_ms since;
 	struct mst_view rqi, rvi;         /* borrowed from the request: good until it is answered */
@@ -31,9 +31,10 @@ struct listener {
 	struct mst_tls_ctx *tls;
 	struct endpoint endpoint[MST_UNIT_SOCKETS];
 	size_t n_endpoints;
+	/* requests first, then suspended handshakes: neither takes the other's room */
 	struct slot *slot;
-	size_t n_slots, used;
-	int first_free;
+	size_t n_slots, used[SLOT__COUNT];
+	int first_free[SLOT__COUNT];
 	uint32_t next_gen;
 	uint8_t *out;                     /* MST_FRAME_MAX: frames and HTTP messages are built here */
 	uint8_t *text;                    /* metrics' text */
@@ -49,7 +50,7 @@ extern const struct mst_server_ops listener_role_ops, listener_psk_ops, listener
 struct slot *slot_take(struct listener *l, enum slot_kind kind, struct mst_conn *c);
 void slot_free(struct listener *l, struct slot *s);
 uint64_t slot_id(const struct listener *l, const struct slot *s);
-bool listener_send_psk(struct listener *l, struct slot *s);
+void listener_ask_psk(struct listener *l, struct slot *s);
 
 /* Answers. */
 void listener_busy(struct mst_conn *c, unsigned seconds);

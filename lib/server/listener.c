@@ -17,24 +17,33 @@ struct slot *slot_take(struct listener *l, enum slot_kind kind, struct mst_conn 
 {
 	struct slot *s;
 
-	if (l->first_free < 0)
+	if (l->first_free[kind] < 0)
 		return NULL;
-	s = &l->slot[l->first_free];
-	l->first_free = s->next_free;
+	s = &l->slot[l->first_free[kind]];
+	l->first_free[kind] = s->next_free;
 	*s = (struct slot){ .kind = kind, .gen = ++l->next_gen, .conn = c, .since = mst_now_ms() };
-	l->used++;
+	l->used[kind]++;
 	mst_conn_set_data(c, s);
 	return s;
 }
 
 void slot_free(struct listener *l, struct slot *s)
 {
+	enum slot_kind kind = s->kind;
+
 	if (s->conn)
 		mst_conn_set_data(s->conn, NULL);
 	memset(s, 0, sizeof(*s));
-	s->next_free = l->first_free;
-	l->first_free = (int)(s - l->slot);
-	l->used--;
+	s->next_free = l->first_free[kind];
+	l->first_free[kind] = (int)(s - l->slot);
+	l->used[kind]--;
+}
+
+static void chain_slots(struct listener *l, enum slot_kind kind, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		l->slot[i].next_free = i + 1 < to ? (int)i + 1 : -1;
+	l->first_free[kind] = from < to ? (int)from : -1;
 }
 
 uint64_t slot_id(const struct listener *l, const struct slot *s)
@@ -53,12 +62,19 @@ static struct slot *slot_find(struct listener *l, uint64_t id, enum slot_kind ki
 
 /* --- the engine --- */
 
-bool listener_send_psk(struct listener *l, struct slot *s)
+/* Without an engine the question waits for the next one; what cannot be asked now ends now. */
+void listener_ask_psk(struct listener *l, struct slot *s)
 {
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
+	struct mst_conn *c = s->conn;
 
+	if (!l->engine)
+		return;
 	mst_put_psk_ask(&w, &s->ask);
-	return l->engine && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w));
+	if (w.ok && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w)))
+		return;
+	slot_free(l, s);
+	mst_conn_busy(c, "the engine cannot be asked for the key");
 }
 
 static void answered_psk(struct listener *l, const struct mst_frame *f)
@@ -73,8 +89,6 @@ static void answered_psk(struct listener *l, const struct mst_frame *f)
 		return;
 	c = s->conn;
 	slot_free(l, s);
-	if (!c)
-		return;
 	if (sealed.n)
 		r = mst_channel_open(&l->u.channel, l->u.crypto, &sealed, &k);
 	if (r)
@@ -101,8 +115,7 @@ static void on_frame(void *owner, struct mst_link *link, const struct mst_frame 
 		struct mst_conn *c = s->conn;
 
 		slot_free(l, s);
-		if (c)
-			mst_conn_busy(c, "the key could not be looked up or released");
+		mst_conn_busy(c, "the key could not be looked up or released");
 		return;
 	}
 	s = slot_find(l, f->id, SLOT_REQUEST);
@@ -112,8 +125,7 @@ static void on_frame(void *owner, struct mst_link *link, const struct mst_frame 
 		struct mst_conn *c = s->conn;
 
 		slot_free(l, s);
-		if (c)
-			listener_busy(c, 1);
+		listener_busy(c, 1);
 		return;
 	}
 	listener_answer(l, s, &a);
@@ -133,11 +145,10 @@ static void on_down(void *owner, struct mst_link *link, const char *why)
 		struct slot *s = &l->slot[i];
 		struct mst_conn *c = s->conn;
 
-		if (s->kind == SLOT_FREE || (s->kind == SLOT_PSK && c))
+		if (s->kind != SLOT_REQUEST)
 			continue;
 		slot_free(l, s);
-		if (c)
-			listener_busy(c, 2);
+		listener_busy(c, 2);
 	}
 }
 
@@ -156,7 +167,7 @@ static int listener_attach(struct mst_unit *u, const struct mst_link_frame *who,
 	mst_link_owner(link, &ops, l);
 	for (size_t i = 0; i < l->n_slots; i++)
 		if (l->slot[i].kind == SLOT_PSK)
-			(void)listener_send_psk(l, &l->slot[i]);
+			listener_ask_psk(l, &l->slot[i]);
 	return 0;
 }
 
@@ -165,28 +176,9 @@ static int listener_attach(struct mst_unit *u, const struct mst_link_frame *who,
 static int make_tls(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d,
 		    struct mst_tls_ctx **ret)
 {
-	const struct mst_conf_role *r = mst_conf_role(l->u.conf, role->role);
 	const struct mst_material *m = mst_unit_material(&l->u, role->role);
-	const char *names[1];
-	struct mst_tls_config c = { .server = true,
-				    .require_client_cert = role->client_cert_required,
-				    .allow_psk = role->psk,
-				    .require_sni = true,
-				    .names = names,
-				    .n_names = 1 };
 
-	if (!r || !m)
-		return MST_FAULT_BUG;
-	names[0] = r->fqdn;
-	c.profile = (enum mst_tls_profile)r->profile;
-	c.chain_pem = m->chain_pem;
-	c.key_pkcs8 = m->key_pkcs8;
-	c.anchors = m->anchor;
-	c.n_anchors = m->n_anchors;
-	c.crls = m->crl;
-	c.n_crls = m->n_crls;
-	c.require_crl = r->require_crl;
-	return mst_tls_ctx_new(&c, ret, d);
+	return m ? mst_material_tls(l->u.conf, m, role, false, ret, d) : MST_FAULT_BUG;
 }
 
 static struct mst_server_limits limits_of(const struct mst_conf *c)
@@ -198,6 +190,9 @@ static struct mst_server_limits limits_of(const struct mst_conf *c)
 	s.requests = (unsigned)c->limits.requests;
 	s.http.header_octets = (size_t)c->limits.header_octets;
 	s.http.body_octets = (size_t)c->limits.body_octets;
+	s.held_octets = (size_t)c->limits.bodies;
+	s.hello_ms = c->limits.hello * 1000;
+	s.session_ms = c->limits.session * 1000;
 	s.handshake_ms = c->limits.handshake * 1000;
 	s.header_ms = c->limits.header * 1000;
 	s.body_ms = c->limits.body * 1000;
@@ -243,16 +238,13 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 		mst_diag_set(d, 0, mst_role_name[u->role], "this build cannot play that role", NULL);
 		return MST_FAULT_CONFIG;
 	}
-	/* a handshake and a request of the same connection never wait at the same time, but both limits count
-	 */
 	l->n_slots = (size_t)(u->conf->limits.requests + u->conf->limits.handshakes);
 	l->slot = calloc(l->n_slots, sizeof(*l->slot));
 	l->out = malloc(MST_FRAME_MAX);
 	if (!l->slot || !l->out)
 		return MST_FAULT_MEMORY;
-	for (size_t i = 0; i < l->n_slots; i++)
-		l->slot[i].next_free = i + 1 < l->n_slots ? (int)i + 1 : -1;
-	l->first_free = 0;
+	chain_slots(l, SLOT_REQUEST, 0, (size_t)u->conf->limits.requests);
+	chain_slots(l, SLOT_PSK, (size_t)u->conf->limits.requests, l->n_slots);
 	if (!local) {
 		mst_ec_fast_install();
 		r = make_tls(l, role, d, &l->tls);
@@ -265,16 +257,22 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 static int listener_reload(struct mst_unit *u, struct mst_diag *d)
 {
 	struct listener *l = (struct listener *)(void *)u;
+	struct mst_server_limits lim = limits_of(u->conf);
 	struct mst_tls_ctx *tls;
 	int r;
 
-	if (!l->tls)
+	if (!l->tls) {
+		for (size_t i = 0; i < l->n_endpoints; i++)
+			mst_server_set_limits(l->endpoint[i].server, &lim);
 		return 0;
+	}
 	r = make_tls(l, mst_unit_role(u, u->role), d, &tls);
 	if (r)
 		return r;
-	for (size_t i = 0; i < l->n_endpoints; i++)
+	for (size_t i = 0; i < l->n_endpoints; i++) {
+		mst_server_set_limits(l->endpoint[i].server, &lim);
 		mst_server_reload(l->endpoint[i].server, tls);
+	}
 	mst_tls_ctx_free(l->tls);
 	l->tls = tls;
 	return 0;
@@ -326,6 +324,8 @@ static void listener_tick(struct mst_unit *u)
 		v[MST_M_REQUESTS] += s.requests;
 		v[MST_M_OPEN] += s.open;
 	}
+	v[MST_M_WAITING] = l->used[SLOT_REQUEST] + l->used[SLOT_PSK];
+	v[MST_M_FULL] = l->slot && (l->first_free[SLOT_REQUEST] < 0 || l->first_free[SLOT_PSK] < 0);
 }
 
 static void listener_health(struct mst_unit *u, const struct mst_health_frame *h)

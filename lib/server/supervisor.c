@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/check.h"
 #include "server/sandbox.h"
 #include "server/supervisor-internal.h"
 
@@ -36,6 +37,15 @@ static bool ready_now(const struct supervisor *s)
 	return true;
 }
 
+/* Somebody who is ready and has no room serves nobody: whoever spreads the load should know. */
+static bool room_now(const struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->child[i].m.v[MST_M_FULL] || s->child[i].m.v[MST_M_STORE_GONE])
+			return false;
+	return true;
+}
+
 /* --- metrics and health --- */
 
 static void tell_health(struct supervisor *s)
@@ -44,7 +54,7 @@ static void tell_health(struct supervisor *s)
 	static uint8_t frame[200 * 1024];
 	struct mst_metrics_row row[CHILDREN_MAX + 1];
 	struct mst_writer t = mst_writer_of(text, sizeof(text)), w = mst_writer_of(frame, sizeof(frame));
-	struct mst_health_frame h = { .ready = ready_now(s), .draining = s->stopping };
+	struct mst_health_frame h = { .ready = ready_now(s) && room_now(s), .draining = s->stopping };
 	size_t n = 0;
 
 	row[n++] = (struct mst_metrics_row){ "supervisor", &s->m };
@@ -117,6 +127,8 @@ static void child_gone(struct child *c)
 
 	c->control = mst_link_free(c->control);
 	c->pid = 0;
+	c->reload_pending = false;
+	c->reloads = 0;                 /* whoever comes next begins with what is to be taken over */
 	if (s->stopping) {
 		c->state = CHILD_ENDED;
 		advance(s);
@@ -125,6 +137,12 @@ static void child_gone(struct child *c)
 	c->state = CHILD_DOWN;
 	if (first || s->conf->processes == MST_CONF_SINGLE) {
 		mst_log(&s->log, MST_LOG_ERROR, "cannot run", "process", c->name, NULL);
+		give_up(s, 3);
+		return;
+	}
+	if (c->kind == MST_PROC_ENGINE && access(strchr(s->conf->store, ':') + 1, F_OK)) {
+		mst_log(&s->log, MST_LOG_ERROR, "not started again: it would begin with an empty store; bring the "
+			"files back from the backup", "store", s->conf->store, NULL);
 		give_up(s, 3);
 		return;
 	}
@@ -149,15 +167,48 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+/* "Reloaded" is a promise about every process, so each must have said so. */
+static void reload_progress(struct supervisor *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->child[i].reloads || s->child[i].reload_pending)
+			return;
+	if (s->reloading)
+		mst_log(&s->log, MST_LOG_INFO, "reloaded", NULL);
+	s->reloading = false;
+}
+
+static void tell_reload(struct child *c)
+{
+	if (child_tell_conf(c) || mst_link_send(c->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE))
+		mst_log(&c->s->log, MST_LOG_ERROR, "a process did not take the configuration", "process", c->name, NULL);
+	else
+		c->reloads++;
+}
+
+/* It may have taken over a part: a new process starts from the whole. What files can cause was tried before. */
+static void reload_failed(struct child *c)
+{
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+	else
+		c->reloads--;
+}
+
 static void took_ready(struct child *c)
 {
+	if (c->state == CHILD_READY) {
+		if (c->reloads)
+			c->reloads--;
+		reload_progress(c->s);
+		return;
+	}
 	mst_link_phase(c->control, c->state == CHILD_DRAINING ? MST_PHASE_DRAINING : MST_PHASE_RUNNING);
 	if (c->state == CHILD_STARTING)
 		c->state = CHILD_READY;
 	if (c->reload_pending) {
 		c->reload_pending = false;
-		if (!child_tell_conf(c))
-			(void)!mst_link_send(c->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE);
+		tell_reload(c);
 	}
 	if (ready_now(c->s)) {
 		if (!c->s->ready)
@@ -166,6 +217,7 @@ static void took_ready(struct child *c)
 			mst_log(&c->s->log, MST_LOG_INFO, "ready again", "process", c->name, NULL);
 		tell_health(c->s);
 	}
+	reload_progress(c->s);
 }
 
 static void on_control(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
@@ -187,6 +239,8 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 		if (!mst_view_to_str(mst_view_sub(f->payload, 0, sizeof(text) - 1), text, sizeof(text)))
 			break;
 		mst_log(&c->s->log, MST_LOG_ERROR, "a process failed", "process", c->name, "why", text, NULL);
+		if (c->reloads && c->state == CHILD_READY)
+			reload_failed(c);
 		break;
 	default:
 		break;
@@ -322,36 +376,6 @@ static void take_log(struct supervisor *s)
 	s->log.level = (enum mst_log_level)s->conf->log_level;
 }
 
-/* Certificates are tried before anybody is told, so that a broken file changes nothing. */
-static int try_material(struct supervisor *s, const struct mst_conf *c)
-{
-	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
-	size_t cap = MST_FRAME_CONTROL_MAX - 64;
-	uint8_t *b = malloc(cap), anchor[MST_SHA256_LEN];
-	struct mst_diag anchor_d = { 0 };
-	int r = b ? mst_material_maf_anchor(c, anchor, &anchor_d) : MST_FAULT_MEMORY;
-
-	if (r)
-		mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", anchor_d.field, "why",
-			anchor_d.text, NULL);
-	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++)
-		for (int outward = 0; outward < 2 && !r; outward++) {
-			struct mst_writer w = mst_writer_of(b, cap);
-			const struct mst_conf_role *role = mst_conf_role(c, roles[i]);
-			struct mst_diag d = { 0 };
-
-			if (!role || (outward && !role->n_peer_anchors))
-				continue;
-			r = mst_material_load(c, roles[i], outward, &w, &d);
-			if (r)
-				mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting",
-					d.field, "why", d.text, NULL);
-			mst_wipe(b, w.n);
-		}
-	free(b);
-	return r;
-}
-
 static void reload(struct supervisor *s)
 {
 	struct mst_conf_report rep = { .line = say_wrong, .arg = s };
@@ -362,7 +386,7 @@ static void reload(struct supervisor *s)
 	if (s->stopping)
 		return;
 	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) ||
-	    (fixed = mst_conf_needs_restart(s->conf, c)) || try_material(s, c)) {
+	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, s->setup->roles, &rep)) {
 		mst_log(&s->log, MST_LOG_ERROR,
 			fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
 			      : "not reloaded; the old configuration stays",
@@ -381,13 +405,11 @@ static void reload(struct supervisor *s)
 
 		if (k->state == CHILD_STARTING)
 			k->reload_pending = true;
-		else if (k->state == CHILD_READY &&
-			 (child_tell_conf(k) ||
-			  mst_link_send(k->control, MST_FRAME_RELOAD, 0, MST_VIEW_NONE)))
-			mst_log(&s->log, MST_LOG_ERROR, "a process did not take the configuration", "process",
-				k->name, NULL);
+		else if (k->state == CHILD_READY)
+			tell_reload(k);
 	}
-	mst_log(&s->log, MST_LOG_INFO, "reloaded", NULL);
+	s->reloading = true;
+	reload_progress(s);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -439,6 +461,23 @@ static void plan(struct supervisor *s)
 		(void)add(s, MST_PROC_LISTENER, MST_ROLE_NONE, "listener-local");
 }
 
+/* The addresses are bound: from here nobody needs to be root but the supervisor, and that for files only. */
+static int become_somebody(struct supervisor *s, struct mst_diag *d)
+{
+	int r = 0;
+
+	if (s->privilege.drop)
+		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
+		                                            mst_privilege_reduce();
+	else if (!geteuid())
+		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one",
+			NULL);
+	if (r)
+		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
+			     "capabilities, or as that user", NULL);
+	return r;
+}
+
 static int start(struct supervisor *s)
 {
 	static const int sig[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
@@ -455,8 +494,10 @@ static int start(struct supervisor *s)
 	s->second = event_new(s->base, -1, EV_PERSIST, on_second, s);
 	event_add(s->second, &second);
 	plan(s);
-	r = daemon_pid_file(s->conf->run, &d, &s->pid_fd);
+	r = mst_privilege_find(s->conf->user, &s->privilege);
+	r = r ? r : daemon_locks(s, &d);
 	r = r ? r : daemon_sockets(s, &d);
+	r = r ? r : become_somebody(s, &d);
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
 		r = mst_keeper_local_open(s->conf->keeper, s->setup->crypto, &s->keeper, &d);
 	if (r) {
@@ -478,6 +519,7 @@ static int start(struct supervisor *s)
 
 static void finish(struct supervisor *s)
 {
+	const int locks[] = { s->pid_fd, s->store_fd, s->keeper_fd };
 	int status;
 
 	for (size_t i = s->n; i-- > 0; ) {          /* listeners before the engine */
@@ -503,8 +545,9 @@ static void finish(struct supervisor *s)
 		event_free(s->second);
 	if (s->deadline)
 		event_free(s->deadline);
-	if (s->pid_fd >= 0)
-		close(s->pid_fd);
+	for (size_t i = 0; i < MST_COUNT(locks); i++)
+		if (locks[i] >= 0)
+			close(locks[i]);
 }
 
 int mst_supervise(const struct mst_supervisor_setup *setup)
@@ -516,14 +559,14 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	if (!s)
 		return 3;
 	s->setup = setup;
-	s->pid_fd = -1;
+	s->pid_fd = s->store_fd = s->keeper_fd = -1;
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
 	if (s->base && !event_base_priority_init(s->base, 3) &&
 	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
-		if (!try_material(s, s->conf) && !start(s))
+		if (!mst_check_installation(s->conf, setup->roles, &rep) && !start(s))
 			event_base_dispatch(s->base);
 		status = s->status;
 		finish(s);

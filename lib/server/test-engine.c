@@ -10,7 +10,7 @@
 
 #include "tests/support/cm.h"
 
-#include "server/unit.h"
+#include "server/engine-internal.h"
 
 #define CHANNEL 5
 
@@ -74,6 +74,7 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 		return r;
 	if (!strncmp(q->identity, "fetch", 5)) {
 		snprintf(a->fetch.path, sizeof(a->fetch.path), "/fetchCredentials/%s/21", q->identity);
+		snprintf(a->fetch.server_name, sizeof(a->fetch.server_name), "%c", q->identity[5]);
 		return MST_PSK_FETCH;
 	}
 	a->release.wanted = true;
@@ -189,7 +190,7 @@ static int up(void **state)
 	struct mst_link_config a, b;
 	struct mst_unit_setup s = { .crypto = mst_crypto_openssl(), .roles = roles, .name = "engine" };
 	struct mst_conf_frame f = { .text = MST_VIEW_LIT(
-		"store = \"sqlite:muster.db\"; limits = { queue = 200; group = 64; fetch = 5; };\n"
+		"store = \"sqlite:muster.db\"; limits = { queue = 200; group = 64; fetch = 5; fetches = 8; };\n"
 		"log = { level = \"error\"; };\n"
 		"mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:0\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; };") };
 	uint8_t buf[1024];
@@ -407,10 +408,103 @@ static void fetch_collapses(void **state)
 	assert_int_equal(t.psk_known, 2);
 	ask_psk(3, "fetch-a");
 	turn();
-	assert_int_equal(t.fetches, 2);                 /* nothing negative or positive is cached: lesson 3 */
+	assert_int_equal(t.fetches, 2);
 	answer_fetch(MST_FETCH_UNKNOWN);
 	assert_int_equal(t.psk_unknown, 1);
 	assert_int_equal(events("unknown"), 1);
+}
+
+/* Remembered for a moment and in memory only: lesson 3 */
+static void unknown_for_a_moment(void **state)
+{
+	struct engine *e = (struct engine *)(void *)t.engine;
+
+	(void)state;
+	ask_psk(1, "fetch-c");
+	turn();
+	answer_fetch(MST_FETCH_UNKNOWN);
+	assert_int_equal(t.psk_unknown, 1);
+	ask_psk(2, "fetch-c");
+	turn();
+	assert_int_equal(t.fetches, 1);
+	assert_int_equal(t.psk_unknown, 2);
+	ask_psk(3, "fetch-d");
+	turn();
+	assert_int_equal(t.fetches, 2);
+	answer_fetch(MST_FETCH_UNREACHABLE);            /* is no verdict */
+	for (size_t i = 0; i < UNKNOWN_MAX; i++)
+		e->unknown[i].until -= e->unknown[i].until ? UNKNOWN_MS : 0;
+	ask_psk(4, "fetch-c");
+	ask_psk(5, "fetch-d");
+	turn();
+	assert_int_equal(t.fetches, 4);
+}
+
+/* One server's keys are asked for by many: another's still find a place, and the rest is told "busy" at once. */
+static void fetches_are_shared_out(void **state)
+{
+	struct engine *e = (struct engine *)(void *)t.engine;
+	char id[16];
+
+	(void)state;
+	e->role_conf[MST_ROLE_MEF]->n_mef = 2;
+	for (unsigned i = 0; i < 10; i++) {
+		snprintf(id, sizeof(id), "fetchA-%u", i);
+		ask_psk(i, id);
+	}
+	turn();
+	assert_int_equal(t.fetches, 4);
+	assert_int_equal(t.busy, 6);
+	ask_psk(10, "fetchB");
+	turn();
+	assert_int_equal(t.fetches, 5);
+	assert_int_equal(t.psk_unknown, 0);             /* busy is not unknown: lesson 6 */
+}
+
+static int find_more(void *arg, const struct mst_event *e)
+{
+	return sscanf(e->why, "%u more", (unsigned *)arg) == 1 ? 0 : MST_FAULT_BUG;
+}
+
+/* Somebody guesses identities: the audit log tells of some one by one, and of how many there were. */
+static void guesses_are_counted(void **state)
+{
+	struct mst_event_filter f = { .what_prefix = "mef.psk-refused", .limit = 10 };
+	unsigned more = 0, told;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++) {
+		ask_psk(i, "stranger");
+		if (i % 100 == 99)
+			turn();
+	}
+	assert_int_equal(t.psk_unknown, 1000);
+	told = events("psk");
+	assert_true(told >= 90 && told < 200);
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(mst_store_event_list(t.fail_store, &f, find_more, &more), 0);
+	assert_int_equal(told + more, 1000);
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(events("mef.psk-refused"), 1);
+	ask(1, "/good", MST_ROLE_MEF);                  /* what is no guess is not touched */
+	turn();
+	assert_int_equal(t.rsc[1], MST_RSC_OK);
+	assert_int_equal(events("/good"), 1);
+}
+
+/* A locked or full store is asked once for a group, not once for each of its members. */
+static void store_is_busy(void **state)
+{
+	(void)state;
+	t.fail_at = 3;
+	for (unsigned i = 1; i <= 64; i++)
+		ask(i, "/good", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.answers, 64);
+	assert_int_equal(t.engine->m.v[MST_M_COMMITS_FAILED], 1);
+	for (unsigned i = 1; i <= 64; i++)
+		assert_int_equal(t.rsc[i], MST_RSC_INTERNAL);
+	assert_int_equal(events("/good"), 0);
 }
 
 static void connector_goes(void **state)
@@ -439,7 +533,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
-		T(psk), T(fetch_collapses), T(connector_goes), T(drains),
+		T(psk), T(fetch_collapses), T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
+		T(store_is_busy), T(connector_goes), T(drains),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

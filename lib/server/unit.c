@@ -19,12 +19,17 @@ mst_ms mst_now_ms(void)
 	return (mst_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-const struct mst_role_ops *mst_unit_role(const struct mst_unit *u, enum mst_role role)
+const struct mst_role_ops *mst_role_of(mst_role_table roles, enum mst_role role)
 {
-	for (mst_role_table r = u->roles; *r; r++)
+	for (mst_role_table r = roles; *r; r++)
 		if ((*r)->role == role)
 			return *r;
 	return NULL;
+}
+
+const struct mst_role_ops *mst_unit_role(const struct mst_unit *u, enum mst_role role)
+{
+	return mst_role_of(u->roles, role);
 }
 
 const struct mst_material *mst_unit_material(const struct mst_unit *u, enum mst_role role)
@@ -119,6 +124,7 @@ static int take_conf(struct mst_unit *u, struct mst_view payload)
 	if (r)
 		return r;
 	memcpy(u->maf_anchor, f.maf_anchor, sizeof(u->maf_anchor));
+	u->makers = f.makers;
 	if (u->started) {
 		mst_conf_free(u->conf_next);
 		u->conf_next = c;
@@ -252,7 +258,7 @@ static void reload(struct mst_unit *u)
 	if (r)
 		fail(u, "reload", &d);      /* and goes on with what it had */
 	else
-		mst_log(&u->log, MST_LOG_DEBUG, "reloaded", NULL);
+		(void)!mst_link_send(u->control, MST_FRAME_READY, 0, MST_VIEW_NONE);
 }
 
 static void drain(struct mst_unit *u)

@@ -50,6 +50,7 @@ struct mst_unit {
 	struct event *second;
 	struct mst_conf *conf, *conf_next;
 	uint8_t maf_anchor[MST_SHA256_LEN]; /* of mef.maf_anchor; all zero: any */
+	struct mst_makers makers;
 	struct mst_material material[MST_UNIT_MATERIALS];
 	size_t n_materials;
 	struct mst_channel channel;
@@ -82,6 +83,7 @@ void mst_unit_done(struct mst_unit *u);           /* drained: end the process */
 MST_MUST_CHECK int mst_unit_attach(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *l);
 /* Configuration for links that the unit opens. */
 struct mst_link_config mst_unit_link(struct mst_unit *u, enum mst_process peer);
+const struct mst_role_ops *mst_role_of(mst_role_table roles, enum mst_role role);
 const struct mst_role_ops *mst_unit_role(const struct mst_unit *u, enum mst_role role);
 const struct mst_material *mst_unit_material(const struct mst_unit *u, enum mst_role role);
 mst_ms mst_now_ms(void);

@@ -11,6 +11,7 @@ struct mst_store_ops {
 	struct mst_store *(*close)(struct mst_store *s);
 	int (*version)(struct mst_store *s);
 	const char *(*error)(struct mst_store *s);
+	int (*present)(struct mst_store *s);
 	int (*begin)(struct mst_store *s);
 	int (*commit)(struct mst_store *s);
 	void (*rollback)(struct mst_store *s);
@@ -36,6 +37,7 @@ struct mst_store_ops {
 	int (*identity_put)(struct mst_store *s, const struct mst_identity *r);
 	int (*identity_get)(struct mst_store *s, enum mst_id_kind kind, const char *value,
 			    struct mst_identity *ret);
+	int (*identity_count_wild)(struct mst_store *s, int64_t *ret_n);
 	int (*identity_list)(struct mst_store *s, int64_t node,
 			     int (*each)(void *, const struct mst_identity *), void *arg);
 

@@ -224,3 +224,19 @@ int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, cons
 		r = each(arg, &row);
 	return sq_iter_close(&it, r);
 }
+
+int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n)
+{
+	static const struct sq_col cols[] = { SQ_COL(SQ_INT, struct count_row, state), SQ_COL(SQ_I64, struct count_row, n) };
+	struct count_row row;
+	/* the words of the index's own condition, so that it serves */
+	int r = sq_one(sq_of(s), SQ_IDENTITY_WILD,
+		       "SELECT 0, count(*) FROM identity WHERE anchor IN"
+		       " (x'0000000000000000000000000000000000000000000000000000000000000000',"
+		       " x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')",
+		       NULL, 0, SQ_COLS(cols), &row);
+
+	if (!r)
+		*ret_n = row.n;
+	return r > 0 ? MST_FAULT_BUG : r;
+}

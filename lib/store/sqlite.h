@@ -6,6 +6,7 @@
 #define MST_STORE_SQLITE_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "store/ops.h"
 
@@ -36,6 +37,7 @@ enum sq_slot {
 	SQ_IDENTITY_PUT,
 	SQ_IDENTITY_GET,
 	SQ_IDENTITY_LIST,
+	SQ_IDENTITY_WILD,
 	SQ_REG_PUT,
 	SQ_REG_GET,
 	SQ_REG_FIND,
@@ -78,6 +80,8 @@ struct sq {
 	unsigned depth;
 	struct sq_head head, saved[1 + SQ_DEPTH]; /* at begin, at each mark */
 	unsigned fail_at;
+	dev_t dev; /* the database file as it was opened, and its log once there is one */
+	ino_t file, wal;
 	char error[200];
 };
 
@@ -186,6 +190,7 @@ int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 int sq_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
 int sq_identity_put(struct mst_store *s, const struct mst_identity *r);
 int sq_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
+int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *),
 		     void *arg);
 

@@ -19,12 +19,19 @@
 static uint64_t last_id;
 
 static void run(struct mst_conn *c);
+static bool fail_handshake(struct mst_conn *c);
 
 static void on_io(evutil_socket_t fd, short what, void *arg)
 {
+	struct mst_conn *c = arg;
+
 	(void)fd;
-	(void)what;
-	run(arg);
+	if ((what & EV_CLOSED) && c->state == CONN_SUSPENDED) {
+		c->running = true;
+		tls_session_end(&c->t, MST_TLS_TRUNCATED, "the peer left while its key was looked for");
+		fail_handshake(c);
+	}
+	run(c);
 }
 
 static void want(struct mst_conn *c, short what)
@@ -64,8 +71,10 @@ static void deadline(struct mst_conn *c, mst_ms ms)
 
 static void end_handshake_count(struct mst_conn *c)
 {
-	if (c->handshaking)
+	if (c->handshaking) {
 		c->s->handshaking--;
+		c->s->share[c->origin]--;
+	}
 	c->handshaking = false;
 }
 
@@ -118,10 +127,23 @@ static bool begin_reading(struct mst_conn *c)
 	return true;
 }
 
+/* Who has said what it wants gets the time that a handshake with a key fetch may take. */
+static void hello_came(struct mst_conn *c)
+{
+	if (c->greeted || !c->t.hello)
+		return;
+	c->greeted = true;
+	deadline(c, c->s->limits.handshake_ms);
+}
+
 static bool step_handshake(struct mst_conn *c)
 {
 	switch (tls_handshake(&c->t)) {
 	case TLS_DONE:
+		if (c->t.ctx != c->s->tls && c->t.peer.how == MST_AUTH_CERT) {
+			tls_session_end(&c->t, MST_TLS_BUSY, "the settings changed during the handshake");
+			return fail_handshake(c);
+		}
 		end_handshake_count(c);
 		c->s->stats.handshakes += c->t.ssl != NULL;
 		c->known = true;
@@ -130,13 +152,16 @@ static bool step_handshake(struct mst_conn *c)
 			c->s->ops->on_handshake_done(c->s->owner, c);
 		return true;
 	case TLS_WANT_READ:
+		hello_came(c);
 		want(c, EV_READ);
 		return false;
 	case TLS_WANT_WRITE:
+		hello_came(c);
 		want(c, EV_WRITE);
 		return false;
 	case TLS_WANT_KEY:
-		want(c, 0);
+		hello_came(c);
+		want(c, EV_CLOSED);     /* nothing is read, but who has left needs no key */
 		c->state = CONN_SUSPENDED;
 		c->known = true;
 		c->s->ops->on_psk(c->s->owner, c, c->t.peer.psk_identity);
@@ -233,6 +258,13 @@ static void move_deadline(struct mst_conn *c)
 	}
 }
 
+/* What all connections together hold of bodies that are not yet answered is bounded too. */
+static void hold(struct mst_conn *c, size_t n)
+{
+	c->s->held = c->s->held - c->held + n;
+	c->held = n;
+}
+
 static bool feed(struct mst_conn *c, struct mst_view in)
 {
 	struct mst_diag d = { 0 };
@@ -240,6 +272,12 @@ static bool feed(struct mst_conn *c, struct mst_view in)
 	size_t used;
 
 	r = mst_http_parser_feed(c->http, in, &used, &status, &d);
+	hold(c, mst_http_body_held(c->http));
+	if (r != MST_HTTP_BAD && c->s->held > c->s->limits.held_octets) {
+		c->close_after = true;
+		c->s->stats.refused++;
+		return answer_ourselves(c, 503, "Retry-After: 1\r\n", NULL);
+	}
 	if (r == MST_HTTP_BAD) {
 		c->close_after = true;
 		tell_refused(c, status, &d);
@@ -306,6 +344,12 @@ static void drop_out(struct mst_conn *c)
 	c->out_n = c->out_at = 0;
 }
 
+/* Its certificate was judged by settings (lists of revoked ones, anchors) that have been replaced, or long ago. */
+static bool outlived(const struct mst_conn *c)
+{
+	return c->t.ctx != c->s->tls || (c->t.ctx && server_clock() - c->since > c->s->limits.session_ms);
+}
+
 static bool step_writing(struct mst_conn *c)
 {
 	while (c->out_at < c->out_n) {
@@ -329,11 +373,12 @@ static bool step_writing(struct mst_conn *c)
 		deadline(c, c->s->limits.body_ms);
 		return true;
 	}
-	if (c->close_after || c->s->draining) {
+	if (c->close_after || c->s->draining || outlived(c)) {
 		begin_close(c);
 		return true;
 	}
 	mst_http_parser_next(c->http);
+	hold(c, 0);
 	c->continued = false;
 	return begin_reading(c);
 }
@@ -388,6 +433,7 @@ static void conn_free(struct mst_conn *c)
 	if (c->next)
 		c->next->link = c->link;
 	s->stats.open--;
+	s->held -= c->held;
 	mst_wipe(c, sizeof(*c));
 	free(c);
 	server_room(s);
@@ -474,6 +520,7 @@ int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn 
 	}
 	c->s = s;
 	c->id = ++last_id;
+	c->since = server_clock();
 	snprintf(c->t.peer.address, sizeof(c->t.peer.address), "%s", address);
 	c->t.psk_on = s->ops->on_psk != NULL;
 	c->t.ask = ask_now;
@@ -492,10 +539,15 @@ int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn 
 
 void conn_start(struct mst_conn *c)
 {
+	const struct mst_server_limits *l = &c->s->limits;
+
 	c->state = CONN_HANDSHAKE;
 	c->handshaking = c->t.ssl != NULL;
-	c->s->handshaking += c->handshaking;
-	deadline(c, c->s->limits.handshake_ms);
+	if (c->handshaking) {
+		c->s->handshaking++;
+		c->s->share[c->origin]++;
+	}
+	deadline(c, c->handshaking && l->hello_ms < l->handshake_ms ? l->hello_ms : l->handshake_ms);
 	run(c);
 }
 
@@ -579,5 +631,5 @@ void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
 
 bool mst_conn_keep_alive(const struct mst_conn *c)
 {
-	return mst_http_keep_alive(c->http) && !c->s->draining;
+	return mst_http_keep_alive(c->http) && !c->s->draining && !outlived(c);
 }

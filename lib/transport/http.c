@@ -435,6 +435,11 @@ bool mst_http_idle(const struct mst_http_parser *p)
 	return p->phase == HEAD && p->scan.total == 0;
 }
 
+size_t mst_http_body_held(const struct mst_http_parser *p)
+{
+	return p->body.n;
+}
+
 bool mst_http_in_body(const struct mst_http_parser *p)
 {
 	return p->headers_done && p->phase != COMPLETE && p->phase != BROKEN;

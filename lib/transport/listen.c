@@ -41,10 +41,21 @@ bool address_split(const char *address, char *host, size_t cap, uint16_t *ret_po
 	return true;
 }
 
+static const char *remedy(int code)
+{
+	switch (code) {
+	case EADDRINUSE: return "; another process listens there: stop it, or choose another port or path";
+	case EACCES: return "; ports below 1024 need root or CAP_NET_BIND_SERVICE, a path needs a writable directory";
+	case EADDRNOTAVAIL: return "; no interface of this host has that address";
+	case ENOENT: return "; its directory must exist";
+	default: return "";
+	}
+}
+
 static int refuse(struct mst_diag *d, const char *address, const char *what, int code)
 {
 	mst_diag_set(d, 0, address, what, ": ", code ? strerrordesc_np(code) : "want host:port, [v6]:port or unix:/path",
-	             (const char *)NULL);
+	             remedy(code), (const char *)NULL);
 	errno = code;
 	return code ? MST_FAULT_IO : MST_FAULT_CONFIG;
 }

@@ -8,6 +8,7 @@
 #include "transport/server.h"
 #include "transport/tls-int.h"
 
+#define SHARES 1024                     /* a power of two */
 #define CONN_READ_MAX 16384             /* one TLS record */
 
 struct mst_server {
@@ -21,6 +22,9 @@ struct mst_server {
 	bool draining, local;
 	struct mst_conn *conns;
 	unsigned handshaking, outstanding;
+	unsigned share[SHARES];         /* handshakes that run, by their peer's address (hashed with `seed`) */
+	uint64_t seed;
+	size_t held;                    /* octets of bodies in all connections */
 	struct mst_server_stats stats;
 	mst_ms busy_said;               /* the last time that refusals were reported, and how many since */
 	unsigned busy;
@@ -51,7 +55,10 @@ struct mst_conn {
 	size_t left_n;
 	uint8_t *out;
 	size_t out_n, out_at, drained;
-	bool running, known, pending, close_after, interim, continued, was_idle, in_body, handshaking;
+	mst_ms since;
+	size_t held;
+	unsigned origin;                /* in `share` */
+	bool greeted, running, known, pending, close_after, interim, continued, was_idle, in_body, handshaking;
 };
 
 /* Takes the accepted `fd` over. 0 or a fault. */
@@ -60,6 +67,8 @@ void conn_start(struct mst_conn *c);
 /* Drain: close when idle, else after what is going on. */
 void conn_drain(struct mst_conn *c);
 void conn_drop(struct mst_conn *c);
+/* Monotonic, milliseconds. */
+mst_ms server_clock(void);
 /* A connection has ended: there is room again. */
 void server_room(struct mst_server *s);
 

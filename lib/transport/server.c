@@ -1,6 +1,7 @@
 #include "transport/server.h"
 
 #include <errno.h>
+#include <event2/util.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -20,11 +21,12 @@
 const struct mst_server_limits mst_server_limits_default = {
 	.connections = 4096, .handshakes = 512, .requests = 1024,
 	.http = { .header_octets = 16 * 1024, .body_octets = 256 * 1024 },
+	.held_octets = 16 * 1024 * 1024, .hello_ms = 5000, .session_ms = 3600 * 1000,
 	.handshake_ms = 15000, .header_ms = 10000, .body_ms = 20000, .idle_ms = 60000, .answer_ms = 30000,
 	.write_ms = 20000,
 };
 
-static mst_ms monotonic(void)
+mst_ms server_clock(void)
 {
 	struct timespec t;
 
@@ -37,7 +39,7 @@ static void report_busy(struct mst_server *s, const char *address, const char *w
 {
 	struct mst_peer *peer;
 	char detail[TLS_DETAIL_MAX];
-	mst_ms now = monotonic();
+	mst_ms now = server_clock();
 
 	s->stats.refused++;
 	s->busy++;
@@ -65,19 +67,70 @@ static void refuse(struct mst_server *s, int fd, const char *address, const char
 	report_busy(s, address, what);
 }
 
+/* Peers are told apart by address without port; an IPv6 host has a whole /64. */
+static unsigned origin_of(const struct mst_server *s, const struct sockaddr_storage *a)
+{
+	uint64_t h = s->seed, v = 0;
+	uint32_t v4;
+
+	if (a->ss_family == AF_INET) {
+		memcpy(&v4, &((const struct sockaddr_in *)(const void *)a)->sin_addr, sizeof(v4));
+		v = v4;
+	} else if (a->ss_family == AF_INET6) {
+		memcpy(&v, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, sizeof(v));
+	}
+	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (unsigned)(h >> 40) & (SHARES - 1);
+}
+
+/*
+ * Every place is taken. Who has sent nothing yet gives way first, the oldest before the others; then who sits
+ * at an address that has more than its share. An address with its share gets no more from others.
+ */
+static struct mst_conn *who_gives_way(struct mst_server *s, unsigned origin)
+{
+	unsigned fair = s->limits.handshakes / 4;
+	bool greedy = s->share[origin] >= (fair ? fair : 1);
+	struct mst_conn *silent = NULL, *much = NULL;
+
+	for (struct mst_conn *c = s->conns; c; c = c->next) {      /* newest first */
+		if (!c->handshaking || c->running || (greedy && c->origin != origin))
+			continue;
+		if (!c->greeted)
+			silent = c;
+		else if (!greedy && s->share[c->origin] > fair)
+			much = c;
+	}
+	return silent ? silent : much;
+}
+
+static bool make_room(struct mst_server *s, unsigned origin)
+{
+	struct mst_conn *c = s->tls ? who_gives_way(s, origin) : NULL;
+
+	if (!c)
+		return false;
+	s->stats.handshake_failures++;
+	report_busy(s, c->t.peer.address, "an unfinished handshake gave way to a new one");
+	conn_drop(c);
+	return true;
+}
+
 static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a)
 {
 	struct mst_conn *c;
+	unsigned origin = origin_of(s, a);
 	char address[64];
 	int on = 1;
 
 	address_text(a, address, sizeof(address));
 	s->stats.accepted++;
-	if (s->stats.open >= s->limits.connections) {
+	if (s->stats.open >= s->limits.connections && !make_room(s, origin)) {
 		refuse(s, fd, address, "too many connections");
 		return;
 	}
-	if (s->tls && s->handshaking >= s->limits.handshakes) {
+	if (s->tls && s->handshaking >= s->limits.handshakes && !make_room(s, origin)) {
 		refuse(s, fd, address, "too many handshakes");
 		return;
 	}
@@ -96,6 +149,7 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 			c->t.peer.uid = u.uid;
 		}
 	}
+	c->origin = origin;
 	conn_start(c);
 }
 
@@ -161,6 +215,7 @@ int mst_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls, con
 	(void)signal(SIGPIPE, SIG_IGN);
 	s->base = base;
 	s->fd = fd;
+	evutil_secure_rng_get_bytes(&s->seed, sizeof(s->seed));
 	s->tls = tls ? tls_ctx_ref(tls) : NULL;
 	s->limits = l ? *l : mst_server_limits_default;
 	s->ops = ops;
@@ -183,6 +238,16 @@ void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls)
 		return;
 	s->tls = tls_ctx_ref(tls);
 	mst_tls_ctx_free(old);
+	/* a certificate that has been revoked must not live on in a kept session (TS-0003 8.1.2.5) */
+	for (struct mst_conn *c = s->conns, *next; c; c = next) {
+		next = c->next;
+		conn_drain(c);
+	}
+}
+
+void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l)
+{
+	s->limits = *l;
 }
 
 static void stop_accepting(struct mst_server *s)

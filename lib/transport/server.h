@@ -19,6 +19,9 @@ struct mst_server_limits {
 	unsigned handshakes;         /* running at the same time */
 	unsigned requests;           /* outstanding with the owner: beyond 503 + Retry-After */
 	struct mst_http_limits http;
+	size_t held_octets;          /* of bodies, in all connections together: beyond 503 + Retry-After */
+	mst_ms hello_ms;             /* until the first message of a handshake is complete */
+	mst_ms session_ms;           /* the longest that a connection is kept */
 	mst_ms handshake_ms, header_ms, body_ms, idle_ms, answer_ms, write_ms;
 };
 extern const struct mst_server_limits mst_server_limits_default;
@@ -43,7 +46,9 @@ struct mst_server_ops {
 MST_MUST_CHECK int mst_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls,
                                   const struct mst_server_limits *l, const struct mst_server_ops *ops, void *owner,
                                   struct mst_server **ret);
-void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);   /* for new connections */
+void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);   /* for new connections; others end after
+                                                                          * what is going on */
+void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l);    /* from the next step of each connection */
 void mst_server_drain(struct mst_server *s);        /* stop accepting; idle connections close, busy ones finish */
 unsigned mst_server_open(const struct mst_server *s);
 struct mst_server *mst_server_free(struct mst_server *s);                /* drops everything at once */

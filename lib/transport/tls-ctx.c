@@ -155,6 +155,16 @@ static int sni_cb(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+static int hello_cb(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_session *t = SSL_get_app_data(ssl);
+
+	(void)alert;
+	(void)arg;
+	t->hello = true;
+	return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 static int set_suites(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 {
 	char list[512];
@@ -179,6 +189,7 @@ static void set_server(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 	else if (cfg->n_anchors)
 		verify = SSL_VERIFY_PEER;
 	SSL_CTX_set_verify(c->ssl, verify, NULL);
+	SSL_CTX_set_client_hello_cb(c->ssl, hello_cb, NULL);
 	SSL_CTX_set_tlsext_servername_callback(c->ssl, sni_cb);
 	SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
 	if (!cfg->allow_psk)

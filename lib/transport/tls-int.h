@@ -77,6 +77,7 @@ struct tls_session {
 	/* server, PSK */
 	void (*ask)(void *arg, const char *identity);   /* only where a handshake cannot be suspended */
 	void *ask_arg;
+	bool hello;                             /* a whole ClientHello has come */
 	bool psk_on, psk_asked, psk_waiting, psk_answered, psk_known, suspended;
 	struct mst_key psk;
 	/* The export that was asked for last: every Create of a session wants the same one. Beside the library's

@@ -63,7 +63,7 @@ static int no_excuse(int ok, X509_STORE_CTX *x)
 	return ok;
 }
 
-/* Spec 2.5.4: P-256, keyUsage present with digitalSignature. */
+/* Spec 2.5.4: P-256, keyUsage present with digitalSignature, an end entity. */
 static int check_profile(struct tls_session *t, X509_STORE_CTX *x, X509 *leaf)
 {
 	EVP_PKEY *k = X509_get0_pubkey(leaf);
@@ -75,6 +75,8 @@ static int check_profile(struct tls_session *t, X509_STORE_CTX *x, X509 *leaf)
 		return no(t, x, X509_V_ERR_EE_KEY_TOO_SMALL, leaf, "key is not on the curve P-256");
 	if (usage == UINT32_MAX || !(usage & KU_DIGITAL_SIGNATURE))
 		return no(t, x, X509_V_ERR_INVALID_PURPOSE, leaf, "keyUsage lacks digitalSignature");
+	if (X509_get_extension_flags(leaf) & EXFLAG_CA)
+		return no(t, x, X509_V_ERR_INVALID_PURPOSE, leaf, "a CA's certificate is nobody's identity");
 	return 1;
 }
 

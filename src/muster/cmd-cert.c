@@ -108,7 +108,9 @@ static json_t *info_json(const struct mst_cert_info *i)
 	timestamp_text(i->not_before, from);
 	timestamp_text(i->not_after, until);
 	for (size_t k = 0; k < i->n_san; k++)
-		json_array_append_new(names, json_pack("{s:s,s:s}", "kind", mst_id_kind_text(i->san[k].kind), "value", i->san[k].value));
+		if (json_array_append_new(names, json_pack("{s:s,s:s}", "kind", mst_id_kind_text(i->san[k].kind), "value",
+		                                           i->san[k].value)))
+			out_of_memory();
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o}", "subject", i->subject, "issuer", i->issuer, "serial", i->serial, "sha256",
 	                 hex, "notBefore", from, "notAfter", until, "ca", (int)i->is_ca, "names", names);
 }
@@ -134,6 +136,8 @@ static int cert_show(struct muster *m, int argc, char **argv)
 		return r > 0 ? EXIT_REFUSED : EXIT_FAULT;
 	}
 	j = info_json(&info);
+	if (!j)
+		out_of_memory();
 	if (m->json)
 		return print_json(j);
 	json_object_foreach(j, key, value) {

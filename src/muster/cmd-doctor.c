@@ -4,9 +4,8 @@
  */
 #include <errno.h>
 #include <libconfig.h>
-#include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,30 +89,57 @@ static void check_certificate(struct doctor *d, const char *name, const char *wh
 	                                                  : "it has ended; issue a new one and reload musterd (SIGHUP)");
 }
 
+/* Is anything listening on that TCP port? Asked of the kernel: a probe would be a failed handshake in the log. */
+static bool port_listens(unsigned port)
+{
+	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6" };
+	bool found = false;
+	char line[512];
+
+	for (size_t i = 0; i < MST_COUNT(tables) && !found; i++) {
+		FILE *f = fopen(tables[i], "re");
+
+		while (f && !found && fgets(line, sizeof(line), f)) {
+			/* "  0: 0100007F:20FB 00000000:0000 0A …": local address, remote address, state 0A = listening */
+			char *colon = strchr(line, ':'), *port_at = colon ? strchr(colon + 1, ':') : NULL;
+			char *state = port_at ? strchr(port_at, ' ') : NULL;
+
+			state = state ? strchr(state + 1, ' ') : NULL;
+			found = state && strtoul(port_at + 1, NULL, 16) == port && strtoul(state + 1, NULL, 16) == 0x0a;
+		}
+		if (f)
+			fclose(f);
+	}
+	return found;
+}
+
 static void check_port(struct doctor *d, const char *role)
 {
 	const config_setting_t *list;
-	char path[64], host[256], text[300];
 	const char *address, *colon;
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *ai = NULL;
-	int fd = -1, r = -1;
+	char path[64], text[300];
 
 	snprintf(path, sizeof(path), "%s.listen", role);
 	list = config_lookup(&d->conf, path);
 	address = list ? config_setting_get_string_elem(list, 0) : NULL;
 	colon = address ? strrchr(address, ':') : NULL;
-	if (!colon || (size_t)(colon - address) >= sizeof(host))
+	if (!colon)
 		return;
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - address - (*address == '[' ? 2 : 0)), address + (*address == '['));
-	if (getaddrinfo(host, colon + 1, &hints, &ai) == 0) {
-		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		r = fd >= 0 ? connect(fd, ai->ai_addr, ai->ai_addrlen) : -1;
-		freeaddrinfo(ai);
-	}
 	snprintf(text, sizeof(text), "%s on %.200s", role, address);
-	finding(d, r == 0, "listener", text, "nothing answers there; is musterd running? musterd -c musterd.conf");
-	if (fd >= 0)
-		close(fd);
+	finding(d, port_listens((unsigned)strtoul(colon + 1, NULL, 10)), "listener", text,
+	        "nothing listens there; is musterd running? musterd -c musterd.conf");
+}
+
+/* Where several makers are trusted, each of them can sign a name that is bound to none. */
+static void check_names(struct doctor *d, const json_t *status)
+{
+	long long makers = json_integer_value(json_object_get(status, "makers"));
+	long long wild = json_integer_value(json_object_get(status, "unboundNames"));
+	char text[120];
+
+	snprintf(text, sizeof(text), "%lld of the nodes' names are bound to no trust anchor; %lld makers' CAs are trusted", wild, makers);
+	finding(d, wild == 0 || makers <= 1, "names", text,
+	        "every maker's CA could sign them; bind each to its own: muster node bind NODE --anchor FILE");
 }
 
 static void check_api(struct doctor *d)
@@ -129,6 +155,8 @@ static void check_api(struct doctor *d)
 	r = api_ask(d->m, "GET", "/v1/status", NULL, &answer);
 	snprintf(text, sizeof(text), "version %s", r == EXIT_DONE ? text_of(answer, "version") : "unknown");
 	finding(d, r == EXIT_DONE, "admin API", text, "the daemon does not answer; its log says why");
+	if (r == EXIT_DONE)
+		check_names(d, answer);
 	json_decref(answer);
 	answer = NULL;
 	if (r != EXIT_DONE)

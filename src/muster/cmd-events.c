@@ -58,17 +58,48 @@ static int verify(struct muster *m)
 	return ok ? EXIT_DONE : EXIT_REFUSED;
 }
 
-/* One page after *after; how many were printed, or -1 after having explained. */
-static long page(struct muster *m, struct api *a, const char *filter, unsigned long limit, json_int_t *after)
+/* What is asked for, and the newest that were found so far: a ring of as many as are wanted. */
+struct look {
+	struct muster *m;
+	struct api *api;
+	const char *node, *attempt, *what, *role;
+	char since[16];
+	json_int_t after;
+	json_t **newest;
+	size_t wanted, found;
+	bool live;                       /* print each at once: the past is through */
+};
+
+static void take(struct look *l, json_t *e)
+{
+	json_t **slot = &l->newest[l->found++ % l->wanted];
+
+	if (l->live) {
+		print_event(l->m, e);
+		return;
+	}
+	json_decref(*slot);
+	*slot = json_incref(e);
+}
+
+/* One page; how many it held, or -1 after having explained. */
+static long page(struct look *l)
 {
 	json_t *answer = NULL, *list, *e;
-	char path[2048];
+	struct mst_writer w;
+	char path[4096];
 	int status = 0;
-	long n = 0;
+	long n;
 	size_t i;
 
-	snprintf(path, sizeof(path), "/v1/events?after=%lld&limit=%lu%s", (long long)*after, limit < 500 ? limit : 500, filter);
-	if (api_call(a, "GET", path, NULL, &status, &answer) < 0)
+	w = path_start(path, sizeof(path), "/v1/events?limit=500");
+	path_query_number(&w, "after", l->after);
+	path_query(&w, "node", l->node);
+	path_query(&w, "attempt", l->attempt);
+	path_query(&w, "what", l->what);
+	path_query(&w, "role", l->role);
+	path_query(&w, "since", l->since);
+	if (api_call(l->api, "GET", path_end(&w), NULL, &status, &answer) < 0)
 		return -1;
 	if (status != 200) {
 		api_explain(status, answer);
@@ -76,59 +107,76 @@ static long page(struct muster *m, struct api *a, const char *filter, unsigned l
 		return -1;
 	}
 	list = json_object_get(answer, "events");
+	n = (long)json_array_size(list);
 	json_array_foreach(list, i, e) {
-		print_event(m, e);
-		*after = json_integer_value(json_object_get(e, "seq"));
-		n++;
+		take(l, e);
+		l->after = json_integer_value(json_object_get(e, "seq"));
 	}
 	fflush(stdout);
 	json_decref(answer);
 	return n;
 }
 
+static void print_newest(struct look *l)
+{
+	size_t first = l->found > l->wanted ? l->found - l->wanted : 0;
+
+	for (size_t i = first; i < l->found; i++)
+		print_event(l->m, l->newest[i % l->wanted]);
+	fflush(stdout);
+	for (size_t i = 0; i < l->wanted; i++)
+		json_decref(l->newest[i]);
+	memset(l->newest, 0, l->wanted * sizeof(json_t *));
+}
+
+static int look_at_events(struct look *l, bool follow)
+{
+	long n;
+
+	while ((n = page(l)) > 0 && !stopped)
+		;
+	print_newest(l);
+	l->live = true;
+	while (follow && n >= 0 && !stopped) {
+		poll(NULL, 0, 250);      /* look again soon; a signal ends the wait */
+		n = page(l);
+	}
+	return n < 0 ? EXIT_FAULT : EXIT_DONE;
+}
+
 int cmd_events(struct muster *m, int argc, char **argv)
 {
-	const char *node = "", *attempt = "", *what = "", *role = "", *since = "", *limit = "1000000";
+	const char *since = NULL, *limit = "1000";
+	struct look l = { .m = m, .node = "", .attempt = "", .what = "", .role = "" };
 	bool follow = false;
-	const struct opt opts[] = { { "node", &node, NULL }, { "attempt", &attempt, NULL }, { "what", &what, NULL },
-		                    { "role", &role, NULL }, { "since", &since, NULL }, { "limit", &limit, NULL },
+	const struct opt opts[] = { { "node", &l.node, NULL }, { "attempt", &l.attempt, NULL }, { "what", &l.what, NULL },
+		                    { "role", &l.role, NULL }, { "since", &since, NULL }, { "limit", &limit, NULL },
 		                    { "follow", NULL, &follow } };
-	unsigned long left;
-	json_int_t after = 0;
-	char filter[1500], *end;
-	struct api *a;
+	char *end;
+	int r;
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;
 	if (argc == 1 && strcmp(argv[0], "verify") == 0)
 		return verify(m);
-	left = strtoul(limit, &end, 10);
-	if (argc || *end)
-		return usage_error(NULL, "unexpected argument %s", argc ? argv[0] : limit);
-	snprintf(filter, sizeof(filter), "%s%s%s%s%s%s%s%s%s%s", *node ? "&node=" : "", percent(node), *attempt ? "&attempt=" : "",
-	         percent(attempt), *what ? "&what=" : "", percent(what), *role ? "&role=" : "", percent(role),
-	         *since ? "&since=" : "", percent(since));
-	a = api_open(m);
-	if (!a)
+	l.wanted = strtoul(limit, &end, 10);
+	if (argc || *end || !l.wanted || l.wanted > 1000000)
+		return usage_error(NULL, argc ? "unexpected argument %s" : "--limit is 1 to 1000000, not %s", argc ? argv[0] : limit);
+	if (since && !date_from(since, l.since))
+		return usage_error(NULL, "--since: " DATE_HELP);
+	l.newest = calloc(l.wanted, sizeof(json_t *));
+	l.api = l.newest ? api_open(m) : NULL;
+	if (!l.api) {
+		free(l.newest);
 		return EXIT_FAULT;
+	}
 	signal(SIGINT, stop);
 	signal(SIGTERM, stop);
-	while (!stopped && left) {
-		long n = page(m, a, filter, left, &after);
-
-		if (n < 0) {
-			api_close(a);
-			return EXIT_FAULT;
-		}
-		left -= (unsigned long)n;
-		if (n == 0 && !follow)
-			break;
-		if (n == 0)
-			poll(NULL, 0, 250);      /* following: look again soon; a signal ends the wait */
-	}
-	api_close(a);
-	return EXIT_DONE;
+	r = look_at_events(&l, follow);
+	api_close(l.api);
+	free(l.newest);
+	return r;
 }
 
 /* --wait: for scripts that have just started the daemon. */

@@ -7,15 +7,20 @@
 #include <string.h>
 
 #include "csv.h"
+#include "cert.h"
 #include "muster.h"
 
-#define PAGE 500
+#define PAGE_ROWS 500
+#define PAGE_OCTETS 200000          /* the API takes 262144 */
+#define ROW_MAX 4096
 
 struct import {
 	struct muster *m;
 	struct api *api;
 	FILE *answers;                   /* CSV: row,ok,error */
+	char anchor[2 * MST_SHA256_LEN + 1];     /* of rows that name none; "" = none */
 	json_t *page;
+	size_t page_octets;
 	size_t first;                    /* row number of the page's first row */
 	size_t done, good, bad, all;
 	size_t shown;
@@ -44,6 +49,7 @@ static int flush_page(struct import *im)
 	json_t *answer = NULL, *rows, *one;
 	int status = 0;
 
+	im->page_octets = 0;
 	if (n == 0)
 		return EXIT_DONE;
 	if (api_call(im->api, "POST", "/v1/nodes/import", json_pack("{s:o}", "rows", im->page), &status, &answer) < 0) {
@@ -63,7 +69,8 @@ static int flush_page(struct import *im)
 		const json_t *error = json_object_get(one, "error");
 		char text[512];
 
-		snprintf(text, sizeof(text), "%s: %s", text_of(error, "field"), text_of(error, "text"));
+		snprintf(text, sizeof(text), "%s%s%s", text_of(error, "field"), *text_of(error, "field") ? ": " : "",
+		         text_of(error, "text"));
 		answer_row(im, im->first + i, json_is_true(json_object_get(one, "ok")) ? NULL : text);
 	}
 	im->first += n;
@@ -73,26 +80,45 @@ static int flush_page(struct import *im)
 	return EXIT_DONE;
 }
 
+/* A row that no node needs would make the whole page too long: refused here, by itself. */
 static int add_row(struct import *im, json_t *row)
 {
+	char *text;
+	size_t n;
+	int r;
+
+	if (im->anchor[0] && json_is_object(row) && !json_object_get(row, "anchor"))
+		json_object_set_new(row, "anchor", json_string(im->anchor));
+	text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
+	n = text ? strlen(text) : 0;
+	free(text);
+	if (n == 0 || n > ROW_MAX) {
+		json_decref(row);
+		r = flush_page(im);
+		answer_row(im, im->first++, n ? "the row is longer than 4096 octets" : "the row holds no valid UTF-8 text");
+		im->done++;
+		return r;
+	}
+	if (im->page_octets + n > PAGE_OCTETS && (r = flush_page(im)) != EXIT_DONE) {
+		json_decref(row);
+		return r;
+	}
 	json_array_append_new(im->page, row);
-	return json_array_size(im->page) == PAGE ? flush_page(im) : EXIT_DONE;
+	im->page_octets += n;
+	return json_array_size(im->page) == PAGE_ROWS ? flush_page(im) : EXIT_DONE;
 }
 
 /* One CSV record to the API's node; identity is "kind:value", several separated by blanks. */
 static json_t *row_from(char **cell, size_t n, const int *column_of)
 {
 	json_t *row = json_object(), *ids = NULL;
-	const char *anchor = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		const char *key = columns[column_of[i]];
 
 		if (!*cell[i])
 			continue;
-		if (strcmp(key, "anchor") == 0) {
-			anchor = cell[i];
-		} else if (strcmp(key, "identity") != 0) {
+		if (strcmp(key, "identity") != 0) {
 			json_object_set_new(row, key, json_string(cell[i]));
 		} else {
 			char *save = NULL;
@@ -106,10 +132,6 @@ static json_t *row_from(char **cell, size_t n, const int *column_of)
 			}
 		}
 	}
-	if (anchor && !ids)
-		ids = json_pack("[{s:s,s:s}]", "kind", "node", "value", text_of(row, "nodeID"));
-	for (size_t i = 0; anchor && i < json_array_size(ids); i++)
-		json_object_set_new(json_array_get(ids, i), "anchor", json_string(anchor));
 	if (ids)
 		json_object_set_new(row, "identities", ids);
 	return row;
@@ -128,6 +150,12 @@ static int read_head(const char *path, struct csv *c, int column_of[CSV_COLUMNS]
 		for (size_t k = 0; k < MST_COUNT(columns); k++)
 			if (strcmp(c->cell[i], columns[k]) == 0)
 				column_of[i] = (int)k;
+		for (size_t k = 0; k < i; k++) {
+			if (column_of[k] == column_of[i] && column_of[i] >= 0) {
+				complain("%s:1: the column \"%s\" stands there twice", path, c->cell[i]);
+				return EXIT_REFUSED;
+			}
+		}
 		if (column_of[i] < 0) {
 			complain("%s:1: unknown column \"%s\"; one of nodeID, cseID, aeID, subscription, maker, model, serial, batch, "
 			         "identity, anchor", path, c->cell[i]);
@@ -198,7 +226,9 @@ static int finish(struct import *im, int r)
 	}
 	if (im->shown > 20)
 		complain("and %zu more refused rows; --answers FILE writes an answer for each", im->shown - 20);
-	if (im->m->json)
+	if (im->m->quiet)
+		;                /* whoever runs the import tells about it */
+	else if (im->m->json)
 		print_json(json_pack("{s:I,s:I,s:I}", "rows", (json_int_t)im->done, "added", (json_int_t)im->good, "refused",
 		                     (json_int_t)im->bad));
 	else
@@ -210,8 +240,8 @@ static int finish(struct import *im, int r)
 
 int node_import(struct muster *m, int argc, char **argv)
 {
-	const char *answers = NULL;
-	const struct opt opts[] = { { "answers", &answers, NULL } };
+	const char *answers = NULL, *anchor = NULL;
+	const struct opt opts[] = { { "answers", &answers, NULL }, { "anchor", &anchor, NULL } };
 	struct import im = { .m = m, .first = 1 };
 	size_t size = 0, skip;
 	char *text;
@@ -222,6 +252,8 @@ int node_import(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc != 1)
 		return usage_error(NULL, "give one file, or - for standard input");
+	if (anchor && !anchor_text(anchor, im.anchor))
+		return EXIT_USAGE;
 	text = read_file(argv[0], &size);
 	if (!text)
 		return EXIT_FAULT;

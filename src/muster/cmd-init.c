@@ -2,14 +2,19 @@
  * `muster init`: a complete local installation in one directory. Nothing that exists is overwritten: the
  * keeper's keys are made once, and a second init of the same directory is refused.
  */
+#include <errno.h>
+#include <ftw.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cert.h"
 #include "install.h"
 #include "keeper/keeper.h"
 #include "muster.h"
+#include "muster/version.h"
 
 #define SERVER_DAYS 825
 
@@ -84,8 +89,11 @@ static int make_keys(const struct install *in)
 
 static int write_config(const struct install *in)
 {
-	char path[4096], text[8192];
-	int n = snprintf(text, sizeof(text),
+	char path[4096], text[8192], host[80];
+	int n;
+
+	snprintf(host, sizeof(host), strchr(in->address, ':') ? "[%.70s]" : "%.70s", in->address);
+	n = snprintf(text, sizeof(text),
 		"# Made by muster init. `musterd --check -c musterd.conf` looks at it; musterd.conf(5) explains it.\n"
 		"processes = \"%s\";\n"
 		"listeners = %d;\n"
@@ -115,8 +123,8 @@ static int write_config(const struct install *in)
 		"  mefs = ( { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; } );\n"
 		"};\n\n"
 		"admin = { listen = [\"unix:run/admin.sock\"]; };\n",
-		in->processes, in->listeners, in->metrics, in->mef, in->address, in->mef_port, in->maf, in->maf, in->address,
-		in->maf_port, in->mef, in->mef, in->mef_port, in->address, in->mef_port);
+		in->processes, in->listeners, in->metrics, in->mef, host, in->mef_port, in->maf, in->maf, host, in->maf_port, in->mef, in->mef,
+		in->mef_port, host, in->mef_port);
 
 	if (n < 0 || (size_t)n >= sizeof(text)) {
 		complain("a name is too long");
@@ -125,21 +133,66 @@ static int write_config(const struct install *in)
 	return write_file(path_join(path, sizeof(path), in->dir, "musterd.conf"), text, (size_t)n, 0600) == 0 ? EXIT_DONE : EXIT_FAULT;
 }
 
-int install_make(const struct install *in)
+static int fill(const struct install *in)
 {
 	char path[4096];
-	int r = EXIT_DONE;
+	int r;
 
-	if (access(path_join(path, sizeof(path), in->dir, "musterd.conf"), F_OK) == 0) {
-		complain("%s is there already: this is an installation; init never overwrites one", path);
-		return EXIT_REFUSED;
-	}
 	for (size_t i = 0; i < MST_COUNT(directories); i++)
 		if (make_dir(path_join(path, sizeof(path), in->dir, directories[i])) < 0)
 			return EXIT_FAULT;
 	r = make_keys(in);
-	/* the configuration comes last: where it stands, everything before it stands too */
 	return r == EXIT_DONE ? write_config(in) : r;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+/* Everything is made beside the place and moved there whole: a failure leaves nothing half made behind. */
+int install_make(const struct install *in)
+{
+	struct install beside = *in;
+	char path[4096], building[4096];
+	int r;
+
+	if (wall_clock() < MST_BUILD_TIME - 86400) {
+		complain("the clock shows a time before this program was built; set it first: the CA's validity starts now");
+		return EXIT_REFUSED;
+	}
+	if (access(path_join(path, sizeof(path), in->dir, "musterd.conf"), F_OK) == 0) {
+		complain("%s is there already: this is an installation; init never overwrites one", path);
+		return EXIT_REFUSED;
+	}
+	if (rmdir(in->dir) < 0 && errno != ENOENT) {
+		complain("%s: %s; init wants a new or empty directory", in->dir, strerror(errno));
+		return EXIT_REFUSED;
+	}
+	snprintf(building, sizeof(building), "%.4000s.making", in->dir);
+	beside.dir = building;
+	r = fill(&beside);
+	if (r == EXIT_DONE && rename(building, in->dir) < 0) {
+		complain("cannot move %s to %s: %s", building, in->dir, strerror(errno));
+		r = EXIT_FAULT;
+	}
+	if (r != EXIT_DONE)
+		nftw(building, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return r;
+}
+
+/* An address to listen on: numeric, IPv4 or IPv6. */
+static bool address_good(const char *text)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *ai = NULL;
+	bool good = getaddrinfo(text, NULL, &hints, &ai) == 0;
+
+	if (ai)
+		freeaddrinfo(ai);
+	return good;
 }
 
 static bool port_from(const char *text, unsigned *ret_port)
@@ -172,6 +225,10 @@ int cmd_init(struct muster *m, int argc, char **argv)
 	in.metrics = metrics;
 	if (!port_from(mef_port, &in.mef_port) || !port_from(maf_port, &in.maf_port))
 		return usage_error(NULL, "a port is 1 to 65535");
+	if (in.mef_port == in.maf_port)
+		return usage_error(NULL, "MEF and MAF need a port each");
+	if (!address_good(address))
+		return usage_error(NULL, "--address: \"%s\" is no numeric IPv4 or IPv6 address", address);
 	if (strcmp(processes, "split") != 0 && strcmp(processes, "single") != 0)
 		return usage_error(NULL, "--processes is split or single");
 	if (!mst_id_normalise(MST_ID_FQDN, mst_view_str(sp), in.sp))

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cert.h"
 #include "muster.h"
 
 static const char *const id_columns[] = { "nodeID", "cseID", "subscription", "maker", "state", "reason" };
@@ -24,12 +25,14 @@ static json_t *identity_from(const char *text)
 
 static int node_add(struct muster *m, int argc, char **argv)
 {
-	const char *field[8] = { 0 }, *identity = NULL;
+	const char *field[8] = { 0 }, *identity = NULL, *anchor = NULL;
+	char hash[2 * MST_SHA256_LEN + 1];
 	static const char *const key[] = { "cseID", "aeID", "subscription", "maker", "model", "serial", "batch" };
 	const struct opt opts[] = {
 		{ "cse-id", &field[0], NULL }, { "ae-id", &field[1], NULL }, { "subscription", &field[2], NULL },
 		{ "maker", &field[3], NULL }, { "model", &field[4], NULL }, { "serial", &field[5], NULL },
 		{ "batch", &field[6], NULL }, { "identity", &identity, NULL },
+		{ "anchor", &anchor, NULL },
 	};
 	json_t *body, *answer = NULL;
 	int r;
@@ -39,7 +42,11 @@ static int node_add(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc != 1)
 		return usage_error(NULL, "give one M2M-Node-ID");
+	if (anchor && !anchor_text(anchor, hash))
+		return EXIT_USAGE;
 	body = json_pack("{s:s}", "nodeID", argv[0]);
+	if (anchor)
+		json_object_set_new(body, "anchor", json_string(hash));
 	for (size_t i = 0; i < MST_COUNT(key); i++)
 		if (field[i])
 			json_object_set_new(body, key[i], json_string(field[i]));
@@ -98,13 +105,17 @@ static int node_list(struct muster *m, int argc, char **argv)
 	while (left) {
 		unsigned long page = left < 500 ? left : 500;
 		json_t *answer = NULL, *nodes;
-		char path[1024];
+		struct mst_writer w;
+		char path[4096];
 		int r;
 
-		snprintf(path, sizeof(path), "/v1/nodes?limit=%lu&after=%lld%s%s%s%s%s%s", page, (long long)after,
-		         *state ? "&state=" : "", percent(state), *sub ? "&subscription=" : "", percent(sub),
-		         *maker ? "&maker=" : "", percent(maker));
-		r = api_ask(m, "GET", path, NULL, &answer);
+		w = path_start(path, sizeof(path), "/v1/nodes");
+		path_query_number(&w, "limit", (int64_t)page);
+		path_query_number(&w, "after", after);
+		path_query(&w, "state", state);
+		path_query(&w, "subscription", sub);
+		path_query(&w, "maker", maker);
+		r = api_ask(m, "GET", path_end(&w), NULL, &answer);
 		if (r != EXIT_DONE) {
 			json_decref(all);
 			return r;
@@ -162,13 +173,15 @@ static void print_lists(const json_t *object)
 static int node_show(struct muster *m, int argc, char **argv)
 {
 	json_t *answer = NULL;
+	struct mst_writer w;
 	char path[1200];
 	int r;
 
 	if (argc != 1)
 		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
-	snprintf(path, sizeof(path), "/v1/nodes/%s", percent(argv[0]));
-	r = api_ask(m, "GET", path, NULL, &answer);
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
@@ -184,6 +197,7 @@ static int node_act(struct muster *m, int argc, char **argv, const char *act, co
 	const char *reason = NULL;
 	const struct opt opts[] = { { "reason", &reason, NULL } };
 	json_t *answer = NULL;
+	struct mst_writer w;
 	char path[1200];
 	int r;
 
@@ -192,13 +206,45 @@ static int node_act(struct muster *m, int argc, char **argv, const char *act, co
 		return EXIT_USAGE;
 	if (argc != 1 || !reason)
 		return usage_error(NULL, "give one node and --reason TEXT (it goes into the audit log)");
-	snprintf(path, sizeof(path), "/v1/nodes/%s/%s", percent(argv[0]), act);
-	r = api_ask(m, "POST", path, json_pack("{s:s}", "reason", reason), &answer);
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/");
+	mst_put_str(&w, act);
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "reason", reason), &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
 		return print_json(answer);
 	say("%s %s", done, argv[0]);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int node_bind(struct muster *m, int argc, char **argv)
+{
+	const char *anchor = NULL;
+	const struct opt opts[] = { { "anchor", &anchor, NULL } };
+	char path[1200], hash[2 * MST_SHA256_LEN + 1];
+	json_t *answer = NULL;
+	struct mst_writer w;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || !anchor)
+		return usage_error(NULL, "give one node and --anchor FILE.pem (its maker's CA), its SHA-256 in hex, or any");
+	if (!anchor_text(anchor, hash))
+		return EXIT_USAGE;
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/bind");
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "anchor", hash), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("bound %s", argv[0]);
 	json_decref(answer);
 	return EXIT_DONE;
 }
@@ -218,8 +264,9 @@ int cmd_node(struct muster *m, int argc, char **argv)
 	static const struct command table[] = {
 		{ "add", node_add,
 		  "NODE-ID [--cse-id ID] [--ae-id ID] [--subscription ID] [--maker M] [--model M] [--serial S] [--batch B] "
-		  "[--identity KIND=VALUE[@ANCHOR]]", "make a node known" },
-		{ "import", node_import, "FILE.csv|FILE.json|- [--answers FILE]", "make many nodes known; every row gets an answer" },
+		  "[--identity KIND=VALUE[@ANCHOR]] [--anchor FILE.pem|SHA256|any]", "make a node known" },
+		{ "import", node_import, "FILE.csv|FILE.json|- [--anchor FILE.pem|SHA256|any] [--answers FILE]", "make many nodes known; every row gets an answer" },
+		{ "bind", node_bind, "NODE --anchor FILE.pem|SHA256|any", "its names are good under that CA only" },
 		{ "list", node_list, "[--state S] [--subscription ID] [--maker M] [--limit N]", "the fleet" },
 		{ "show", node_show, "NODE", "one node: state, names, registrations, credentials (never keys)" },
 		{ "revoke", node_revoke, "NODE --reason TEXT", "its credentials are dead at MEF and MAF from now on" },

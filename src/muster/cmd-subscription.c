@@ -1,36 +1,11 @@
+#include <libconfig.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "muster.h"
 
 static const char *const state_acts[] = { "suspend", "resume", "end" };
-
-/* A date: m2m:timestamp, or "+90d" from now (d, h, m, s). */
-static bool date_from(const char *text, char out[16])
-{
-	mst_time t;
-	long long n;
-	char unit;
-
-	if (text[0] == '+') {
-		static const struct { char unit; long long s; } units[] = { { 'd', 86400 }, { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
-		char *end;
-
-		n = strtoll(text + 1, &end, 10);
-		unit = *end;
-		for (size_t i = 0; n >= 0 && end > text + 1 && i < MST_COUNT(units); i++) {
-			if (unit == units[i].unit && end[1] == '\0' && n < 400000LL * 86400 / units[i].s) {
-				timestamp_text(wall_clock() + n * units[i].s, out);
-				return true;
-			}
-		}
-		return false;
-	}
-	if (!mst_parse_timestamp(mst_view_str(text), &t))
-		return false;
-	timestamp_text(t, out);
-	return true;
-}
 
 /* "90d", "12h", "30m", "60s"; a bare number is days. 0: none of these. */
 static json_int_t duration(const char *text)
@@ -47,6 +22,29 @@ static json_int_t duration(const char *text)
 	return 0;
 }
 
+/* Where this installation's own MAF listens, when `maf` is that one: "https://maf.example.com:8444". */
+static bool own_maf_uri(const struct muster *m, const char *maf, char *out, size_t cap)
+{
+	const char *fqdn = NULL, *address, *colon;
+	const config_setting_t *listen;
+	bool own = false;
+	char path[4096];
+	config_t conf;
+
+	config_init(&conf);
+	if (access(path_join(path, sizeof(path), m->dir, "musterd.conf"), R_OK) == 0 && config_read_file(&conf, path) == CONFIG_TRUE) {
+		config_lookup_string(&conf, "maf.fqdn", &fqdn);
+		listen = config_lookup(&conf, "maf.listen");
+		address = listen ? config_setting_get_string_elem(listen, 0) : NULL;
+		colon = address ? strrchr(address, ':') : NULL;
+		own = fqdn && colon && strcmp(fqdn, maf) == 0;
+		if (own)
+			snprintf(out, cap, "https://%s:%s", fqdn, colon + 1);
+	}
+	config_destroy(&conf);
+	return own;
+}
+
 static int subscription_add(struct muster *m, int argc, char **argv)
 {
 	const char *sp = NULL, *maf = NULL, *maf_uri = NULL, *registrar = NULL, *poa = NULL, *from = "+0s", *until = NULL,
@@ -55,7 +53,7 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 		                    { "registrar", &registrar, NULL }, { "poa", &poa, NULL }, { "from", &from, NULL },
 		                    { "until", &until, NULL }, { "key-lifetime", &lifetime, NULL } };
 	json_t *body, *answer = NULL;
-	char not_before[16], not_after[16];
+	char not_before[16], not_after[16], own_uri[600];
 	int r;
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
@@ -64,9 +62,14 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 	if (argc != 1 || !sp || !maf || !until)
 		return usage_error(NULL, "a subscription needs its ID, --sp FQDN, --maf FQDN and --until DATE");
 	if (!date_from(from, not_before) || !date_from(until, not_after))
-		return usage_error(NULL, "a date is YYYYMMDDThhmmss (UTC), or +90d, +12h, +30m from now");
+		return usage_error(NULL, DATE_HELP);
 	body = json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", argv[0], "spFQDN", sp, "mafFQDN", maf, "notBefore", not_before, "notAfter",
 	                 not_after);
+	if (!maf_uri && own_maf_uri(m, maf, own_uri, sizeof(own_uri)))
+		maf_uri = own_uri;
+	if (!maf_uri && !m->json)
+		say("note: %s is not this installation's MAF; nodes will look for it at https://%s (port 443); --maf-uri says otherwise",
+		    maf, maf);
 	if (maf_uri)
 		json_object_set_new(body, "mafURI", json_string(maf_uri));
 	if (registrar)
@@ -127,14 +130,16 @@ static int subscription_list(struct muster *m, int argc, char **argv)
 static int subscription_show(struct muster *m, int argc, char **argv)
 {
 	json_t *answer = NULL, *value;
+	struct mst_writer w;
 	const char *key;
 	char path[1200];
 	int r;
 
 	if (argc != 1)
 		return usage_error(NULL, "give one subscription");
-	snprintf(path, sizeof(path), "/v1/subscriptions/%s", percent(argv[0]));
-	r = api_ask(m, "GET", path, NULL, &answer);
+	w = path_start(path, sizeof(path), "/v1/subscriptions/");
+	path_piece(&w, argv[0]);
+	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
@@ -152,13 +157,17 @@ static int subscription_show(struct muster *m, int argc, char **argv)
 static int subscription_act(struct muster *m, int argc, char **argv, const char *act)
 {
 	json_t *answer = NULL;
+	struct mst_writer w;
 	char path[1200];
 	int r;
 
 	if (argc != 1)
 		return usage_error(NULL, "give one subscription");
-	snprintf(path, sizeof(path), "/v1/subscriptions/%s/%s", percent(argv[0]), act);
-	r = api_ask(m, "POST", path, json_object(), &answer);
+	w = path_start(path, sizeof(path), "/v1/subscriptions/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/");
+	mst_put_str(&w, act);
+	r = api_ask(m, "POST", path_end(&w), json_object(), &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)

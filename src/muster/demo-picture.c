@@ -207,7 +207,8 @@ static json_t *agent_status(const struct demo *d, size_t number)
 
 static int look(const struct demo *d, size_t number, struct picture *p)
 {
-	char path[512], id[128];
+	struct mst_writer w;
+	char path[1024], id[128];
 
 	*p = (struct picture){ .m = d->m, .status = agent_status(d, number) };
 	p->attempt = text_of(p->status, "attempt");
@@ -217,11 +218,9 @@ static int look(const struct demo *d, size_t number, struct picture *p)
 	}
 	demo_node_id(d, number, id);
 	/* a node that was refused is nobody yet: its events are found by the attempt */
-	if (number == d->clone)
-		snprintf(path, sizeof(path), "/v1/events?limit=200&attempt=%s", percent(p->attempt));
-	else
-		snprintf(path, sizeof(path), "/v1/events?limit=200&node=%s", percent(id));
-	return api_ask(&d->inside, "GET", path, NULL, &p->events);
+	w = path_start(path, sizeof(path), "/v1/events?limit=200");
+	path_query(&w, number == d->clone ? "attempt" : "node", number == d->clone ? p->attempt : id);
+	return api_ask(&d->inside, "GET", path_end(&w), NULL, &p->events);
 }
 
 int demo_picture(struct demo *d, size_t number)

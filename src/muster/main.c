@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static const struct command commands[] = {
 	{ "node", cmd_node, "add|import|list|show|revoke|release …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|suspend|resume|end …", "M2M service subscriptions" },
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
-	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since TIME] [--limit N] | verify",
+	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify",
 	  "what happened: who, what, why" },
 	{ "status", cmd_status, "[--wait SECONDS]", "the installation at a glance" },
 	{ "doctor", cmd_doctor, "", "look for what is missing or wrong, and say what to do" },
@@ -165,7 +166,7 @@ int main(int argc, char **argv)
 {
 	struct muster m = { .dir = "." };
 	const char *failed = NULL;
-	int first;
+	int first, r;
 
 	signal(SIGPIPE, SIG_IGN);
 	m.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
@@ -184,5 +185,11 @@ int main(int argc, char **argv)
 	if (!*m.socket)
 		path_join(m.socket, sizeof(m.socket), m.dir, "run/admin.sock");
 	argc = take_trailing_json(&m, argc - first, argv + first);
-	return run_command(&m, commands, MST_COUNT(commands), "muster", argc, argv + first);
+	r = run_command(&m, commands, MST_COUNT(commands), "muster", argc, argv + first);
+	/* a full disk under the answer: who reads it must not take half for the whole */
+	if (fflush(stdout) || ferror(stdout)) {
+		complain("the answer could not be written: %s", strerror(errno));
+		return EXIT_FAULT;
+	}
+	return r;
 }

@@ -13,7 +13,7 @@
 
 #include "base/attr.h"
 #include "base/time.h"
-#include "base/view.h"
+#include "base/writer.h"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
@@ -21,6 +21,7 @@ struct muster {
 	const char *dir;         /* the installation: -C DIR, default "." */
 	char socket[4096];       /* admin socket; default DIR/run/admin.sock */
 	bool json;
+	bool quiet;              /* a command inside another one: only mistakes are said */
 	bool colour;             /* stdout is a terminal and NO_COLOR is not set */
 	bool terminal;           /* stderr is a terminal: progress may redraw its line */
 };
@@ -56,6 +57,8 @@ int take_options(const struct command *c, int argc, char **argv, const struct op
 /* --- output --- */
 void say(const char *fmt, ...) MST_PRINTF(1, 2);                        /* stdout, a line */
 void complain(const char *fmt, ...) MST_PRINTF(1, 2);                   /* stderr: "muster: …" */
+/* Says so and ends the program with EXIT_FAULT: only where nothing is half done. */
+_Noreturn void out_of_memory(void);
 int print_json(json_t *j);                                              /* takes j; EXIT_DONE */
 enum colour { PLAIN, RED, GREEN, YELLOW, DIM, BOLD };
 const char *ink(const struct muster *m, enum colour c);                 /* "" when colours are off */
@@ -70,6 +73,9 @@ const char *text_of(const json_t *object, const char *key);             /* "" wh
 const char *human_time(const char *timestamp);
 void timestamp_text(mst_time t, char out[16]);
 mst_time wall_clock(void);
+/* A moment as people write it: 20261121T214500, 2026-11-21, "2026-11-21 21:45:00", +90d, -12h (d h m s, from now). */
+bool date_from(const char *text, char out[16]);
+#define DATE_HELP "a date is 2026-11-21, 20261121T214500 (UTC), or from now: +90d, -12h, +30m, +10s"
 
 /* --- admin API over the unix socket --- */
 struct api;
@@ -87,8 +93,13 @@ int api_ask(const struct muster *m, const char *method, const char *path, json_t
 bool api_probe(const struct muster *m, json_t **ret_body);
 /* Explains an error answer: "muster: refused (409): cseID: …"; returns EXIT_REFUSED. */
 int api_explain(int status, const json_t *body);
-/* Percent-encoded into a static ring of buffers; "" when too long. */
-const char *percent(const char *s);
+/* Path pieces, percent-encoded: "/v1/nodes/" + id + "/revoke". `out` is "" when it does not fit. */
+struct mst_writer path_start(char *out, size_t cap, const char *fixed);
+void path_piece(struct mst_writer *w, const char *id);
+/* "?key=value", "&key=value"; nothing for an empty value. */
+void path_query(struct mst_writer *w, const char *key, const char *value);
+void path_query_number(struct mst_writer *w, const char *key, int64_t value);
+const char *path_end(struct mst_writer *w);                             /* NUL-terminates; "" after an overflow */
 
 /* --- files --- */
 /* Whole file; malloc'ed, NUL-terminated; NULL after having explained. "-" is stdin. */

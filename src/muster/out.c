@@ -27,8 +27,16 @@ void complain(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+void out_of_memory(void)
+{
+	complain("out of memory; nothing was done after that");
+	exit(EXIT_FAULT);
+}
+
 int print_json(json_t *j)
 {
+	if (!j)
+		out_of_memory();
 	json_dumpf(j, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(j);
@@ -50,9 +58,14 @@ void table_row(struct table *t, size_t columns, const char *const *cell)
 	t->columns = columns;
 	t->cell = realloc(t->cell, (t->rows + 1) * columns * sizeof(*t->cell));
 	if (!t->cell)
-		abort();
-	for (size_t i = 0; i < columns; i++)
-		t->cell[t->rows * columns + i] = strdup(cell[i] ? cell[i] : "");
+		out_of_memory();
+	for (size_t i = 0; i < columns; i++) {
+		char *copy = strdup(cell[i] ? cell[i] : "");
+
+		if (!copy)
+			out_of_memory();
+		t->cell[t->rows * columns + i] = copy;
+	}
 	t->rows++;
 }
 
@@ -147,14 +160,41 @@ mst_time wall_clock(void)
 	return (mst_time)time(NULL);
 }
 
-const char *percent(const char *s)
+struct mst_writer path_start(char *out, size_t cap, const char *fixed)
 {
-	static char ring[8][1024];       /* events filters by five of them in one line */
-	static unsigned next;
-	char *out = ring[next++ % MST_COUNT(ring)];
-	struct mst_writer w = mst_writer_of(out, sizeof(ring[0]));
+	struct mst_writer w = mst_writer_of(out, cap);
 
-	mst_put_percent(&w, mst_view_str(s));
-	mst_put_nul(&w);
-	return w.ok ? out : "";
+	mst_put_str(&w, fixed);
+	return w;
+}
+
+void path_piece(struct mst_writer *w, const char *id)
+{
+	mst_put_percent(w, mst_view_str(id));
+}
+
+void path_query(struct mst_writer *w, const char *key, const char *value)
+{
+	if (!*value)
+		return;
+	mst_put_u8(w, mst_view_find((struct mst_view){ w->p, w->n }, '?') == w->n ? '?' : '&');
+	mst_put_str(w, key);
+	mst_put_u8(w, '=');
+	mst_put_percent(w, mst_view_str(value));
+}
+
+void path_query_number(struct mst_writer *w, const char *key, int64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)value);
+	path_query(w, key, text);
+}
+
+const char *path_end(struct mst_writer *w)
+{
+	mst_put_nul(w);
+	if (!w->ok && w->cap)
+		w->p[0] = 0;
+	return (const char *)w->p;
 }

@@ -3,7 +3,7 @@
 
 Usage: test-musterd.py MUSTERD TEST-LAY (split|single). Prints TAP. Waits for events, never for time.
 """
-import base64, hashlib, hmac, http.client, json, os, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, time
+import base64, hashlib, hmac, http.client, json, os, pwd, re, shutil, signal, socket, ssl, struct, subprocess, sys, tempfile, time
 
 MUSTERD, LAY, MODE = sys.argv[1:4]
 DEADLINE = 20
@@ -32,20 +32,22 @@ class Installation:
         self.dir = tempfile.mkdtemp(prefix="musterd-")
         subprocess.run([LAY, self.dir], check=True, timeout=30)
         self.mef_port, self.extra, self.mode = free_port(), extra, mode
+        self.listeners, self.mef_at = 2, self.mef_port
+        self.maf_anchor, self.lifetime = "", "3650d"
         self.conf, self.proc, self.err = self.dir + "/musterd.conf", None, self.dir + "/err"
         open(self.err, "w").close()
         self.write_conf()
 
     def write_conf(self, add=""):
         with open(self.conf, "w") as f:
-            f.write('processes = "%s"; metrics = "127.0.0.1:0"; log = { level = "debug"; format = "json"; };\n'
+            f.write('processes = "%s"; listeners = %d; metrics = "127.0.0.1:0"; log = { level = "debug"; format = "json"; };\n'
                     'mef = { fqdn = "mef.example.com"; listen = ["127.0.0.1:%d"]; certificate = "tls/mef.pem"; key = "tls/mef.key";'
-                    ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; };\n'
+                    ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; maf_anchor = "%s"; registration_lifetime = "%s"; };\n'
                     'maf = { fqdn = "maf.example.com"; listen = ["127.0.0.1:0"]; certificate = "tls/maf.pem"; key = "tls/maf.key";'
                     ' client_anchors = []; mef_anchors = ["anchors/"];'
                     ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "localhost:%d"; } ); };\n'
                     'admin = { listen = ["unix:run/admin.sock"]; };\n%s\n%s\n'
-                    % (self.mode, self.mef_port, self.mef_port, self.mef_port, self.extra, add))
+                    % (self.mode, self.listeners, self.mef_port, self.maf_anchor, self.lifetime, self.mef_port, self.mef_at, self.extra, add))
 
     def start(self):
         self.proc = subprocess.Popen([MUSTERD, "-c", self.conf], stdout=subprocess.PIPE, stderr=open(self.err, "ab"))
@@ -197,6 +199,132 @@ def exporter_session(i):
     return material[:16].hex().upper() + "@mef.example.com", material[16:]
 
 
+def record(kind, body):
+    return bytes([kind]) + b"\x03\x03" + struct.pack(">H", len(body)) + body
+
+
+def message(kind, body):
+    return bytes([kind]) + len(body).to_bytes(3, "big") + body
+
+
+def client_hello(name, ems=True):
+    n = name.encode()
+    names = struct.pack(">HBH", len(n) + 3, 0, len(n)) + n
+    ext = struct.pack(">HH", 0, len(names)) + names + (struct.pack(">HH", 0x17, 0) if ems else b"")
+    return record(22, message(1, b"\x03\x03" + os.urandom(32) + b"\0" + struct.pack(">HH", 2, 0x00AE) + b"\x01\0" +
+                              struct.pack(">H", len(ext)) + ext))
+
+
+def psk_begin(i, identity, finish=True, source="127.0.0.1"):
+    """A TLS-PSK handshake (TLS_PSK_WITH_AES_128_CBC_SHA256) by hand, up to the identity; `finish` with nonsense."""
+    host, port = i.at["maf"].rsplit(":", 1)
+    s = socket.create_connection((host, int(port)), timeout=DEADLINE, source_address=(source, 0))
+    s.sendall(client_hello("maf.example.com"))
+    buf = b""
+    while message(14, b"") not in buf:
+        got = s.recv(4096)
+        assert got, "the server ended the handshake"
+        buf += got
+    s.sendall(record(22, message(16, struct.pack(">H", len(identity)) + identity.encode())))
+    if finish:
+        s.sendall(record(20, b"\1") + record(22, os.urandom(80)))
+    return s
+
+
+def stranger(fqdn="maf.example.com"):
+    return os.urandom(16).hex().upper() + "@" + fqdn
+
+
+def test_slots(i):
+    """Handshakes that wait for a key and go away leave nothing behind, and do not take the requests' room."""
+    with socket.socket() as hole:        # a MEF that accepts and never says a word
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(64)
+        i.listeners, i.mef_at = 1, hole.getsockname()[1]
+        i.extra = "limits = { requests = 1; handshakes = 4; fetch = 50; handshake = 60; };"
+        i.write_conf()
+        i.start()
+        i.provision()
+        for turn in range(3):
+            waiting = [psk_begin(i, stranger("mef.example.com"), finish=False) for _ in range(4)]
+            until("all wait", lambda: 'muster_engine_asked{process="listener-maf-0"} 4' in i.page("/metrics")[1])
+            until("not ready while full", lambda: i.page("/readyz")[0] == 503)
+            for s in waiting:
+                s.close()
+            until("none waits", lambda: 'muster_engine_asked{process="listener-maf-0"} 0' in i.page("/metrics")[1])
+        until("ready again", lambda: i.page("/readyz")[0] == 200)
+        with psk_begin(i, stranger()) as s:
+            s.settimeout(5)
+            assert s.recv(100)[:1] == b"\x15", "an alert at once, no silence"
+
+
+def s_client(i, endpoint, name, *args, text=b"", **env):
+    p = subprocess.Popen(["openssl", "s_client", "-connect", endpoint, "-servername", name, "-CAfile", i.dir + "/anchors/ca.pem",
+                          "-ign_eof", *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         env=dict(os.environ, **env))
+    return p.communicate(text, timeout=DEADLINE)[0].decode(errors="replace")
+
+
+def test_strict_sessions(i):
+    """Nobody is served as nobody, and no session whose exporter another session could share (RFC 7627)."""
+    i.start()
+    i.provision()
+    with open(i.dir + "/ems.cnf", "w") as f:
+        f.write("openssl_conf=o\n[o]\nssl_conf=s\n[s]\nsystem_default=d\n[d]\nOptions=-ExtendedMasterSecret\n")
+    node = ["-cert", i.dir + "/node.pem", "-key", i.dir + "/node.key", "-tls1_2"]
+    mef = "127.0.0.1:%d" % i.mef_port
+    text = i.request().replace(b"Accept:", b"Connection: close\r\nAccept:")
+    assert "X-M2M-RSC: 2001" in s_client(i, mef, "mef.example.com", *node, text=text)
+    out = s_client(i, mef, "mef.example.com", *node, text=text, OPENSSL_CONF=i.dir + "/ems.cnf")
+    assert "X-M2M-RSC" not in out and "Extended master secret: no" in out, out
+    until("the end is named", lambda: "extended master secret" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]))
+    for version in ("-tls1_2", "-tls1_3"):
+        text = b"GET /MAFBase/x HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: //a/b\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 3\r\n\r\n"
+        out = s_client(i, i.at["maf"], "maf.example.com", version, text=text)
+        assert "HTTP/1.1" not in out, out
+    until("both are told", lambda: len([l for l in i.log().splitlines()
+                                        if "handshake failed" in l and "listener-maf" in l and "certificate" in l]) >= 2)
+
+
+def test_what_is_asked(i):
+    """Requests for another name, header splitting by the request identifier, keys outside of key registrations."""
+    i.start()
+    i.provision()
+
+    def ask(target="/MEFBase", host="mef.example.com", rqi="r1", ty=65001, body=REG, method="POST"):
+        kind = ("application/json;ty=%d" % ty) if ty else "application/json"
+        with i.tls() as s:
+            s.sendall(("%s %s HTTP/1.1\r\nHost: %s\r\nX-M2M-Origin: %s\r\nX-M2M-RI: %s\r\nX-M2M-RVI: 3\r\nContent-Type: %s\r\n"
+                       "Content-Length: %d\r\n\r\n%s" % (method, target, host, NODE, rqi, kind, len(body), body)).encode("latin-1"))
+            r = http.client.HTTPResponse(s)
+            r.begin()
+            return r.status, r.getheader("X-M2M-RSC"), r.getheader("X-M2M-RI"), r.read().decode("latin-1")
+    for host in ("mef.example.com", "MEF.example.com:8443"):
+        assert ask(host=host)[1] == "2001"
+    for host in ("maf.example.com", "mef.example.com.evil.org", "mef.example.com:x", "127.0.0.1"):
+        assert ask(host=host)[:3] == (400, "4000", "r1"), host
+    assert ask("https://mef.example.com:8443/MEFBase")[1] == "2001"
+    assert ask("https://evil.org/MEFBase")[1] == "4000"
+    assert ask("https://evil.org@mef.example.com/MEFBase")[1] == "4000"
+    st, rsc, rqi, body = ask(rqi="r\xe9\x80")
+    assert (st, rsc) == (400, "4000") and not rqi, (rqi, body)
+    # a text of that name is no key
+    ri = json.loads(ask()[3])["sec:mefClientReg"]["ri"]
+    answer = ask(body=REG.replace('"et"', '"lbl":["keyValue","key\\u0056alue"],"et"'))
+    assert answer[1] == "2001", answer
+    # however it is written, a key goes on sealed only
+    key = ('{"sec:symmKeyReg":{"et":"20300101T000000","adminFQDN":"sp.example.com","SUID":22,"targetIDs":["//sp.example.com/CSE1"],'
+           '"%s":"' + base64.b64encode(b"k" * 32).decode() + '"}}')
+    for name in ("keyValue", "key\\u0056alue", "\\u006beyValue"):
+        answer = ask(body=key % name, ty=65003)
+        assert answer[1] == "2001", (name, answer)
+    for name in ("keyValue", "key\\u0056alue"):
+        for body, ty in ((REG.replace('"et"', '"%s":"AAAA","et"' % name), 65001), ((key % name)[:-1], 65003), ('{"x":{"%s":1}}' % name, 65003)):
+            answer = ask(body=body, ty=ty)
+            assert answer[1] == "4000" and "keyValue" in answer[3], (body, answer)
+    assert ask("/MEFBase/" + ri.rsplit("/", 1)[-1], method="PUT", ty=0, body='{"sec:mefClientReg":{"%s":"AAAA"}}' % "key\\u0056alue")[1] == "4000"
+
+
 def psk_answer(i, identity, key, path="/MAFBase"):
     body = '{"sec:mafClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
     req = ("POST %s HTTP/1.1\r\nHost: maf.example.com\r\nX-M2M-Origin: /CSE0001\r\nX-M2M-RI: r3\r\nX-M2M-RVI: 3\r\n"
@@ -240,6 +368,12 @@ def test_restarts(i):
     assert not zombies, zombies
 
 
+def years(answer):
+    assert answer[0] == 201, answer
+    return int(json.loads(answer[2])["sec:mefClientReg"]["et"][:4]) - time.gmtime().tm_year + \
+        (int(json.loads(answer[2])["sec:mefClientReg"]["et"][4:6]) - time.gmtime().tm_mon) / 12
+
+
 def test_reload(i):
     i.start()
     i.provision()
@@ -248,9 +382,23 @@ def test_reload(i):
     i.write_conf("nonsense = 1;")
     i.proc.send_signal(signal.SIGHUP)
     until("refusal", lambda: "not reloaded; the old configuration stays" in i.log() and "nonsense: unknown setting" in i.log())
-    i.write_conf("listeners = 5;")
+    os.rename(i.dir + "/tls/mef.key", i.dir + "/tls/mef.key.kept")
+    shutil.copy(i.dir + "/tls/other.key", i.dir + "/tls/mef.key")
+    os.chmod(i.dir + "/tls/mef.key", 0o600)
+    i.maf_anchor, i.lifetime = "anchors/ca.pem", "30d"
+    i.write_conf()
+    i.proc.send_signal(signal.SIGHUP)
+    until("a key that does not fit", lambda: i.log().count("not reloaded; the old configuration stays") == 2)
+    assert years(i.register()) > 0.5 and '"message":"reloaded"' not in i.log(), "and nothing has changed"
+    os.rename(i.dir + "/tls/mef.key.kept", i.dir + "/tls/mef.key")
+    i.proc.send_signal(signal.SIGHUP)
+    until("all have taken it over", lambda: '"message":"reloaded"' in i.log())
+    assert years(i.register()) < 0.5, "the engine too, which opens no file any more"
+    i.listeners = 5
+    i.write_conf()
     i.proc.send_signal(signal.SIGHUP)
     until("restart wanted", lambda: "needs a restart" in i.log())
+    i.listeners = 2
     assert i.register()[0] == 201
     i.write_conf()
     shutil.copy(i.dir + "/tls/other.pem", i.dir + "/tls/mef.pem")
@@ -338,6 +486,173 @@ def test_bad_start(i):
     assert p.returncode == 2 and b"x: unknown setting" in p.stderr, p
 
 
+def test_address_taken(i):
+    """SO_REUSEPORT would let two installations share one port and each other's connections."""
+    i.start()
+    other = Installation()
+    try:
+        other.mef_port = i.mef_port
+        other.write_conf()
+        p = subprocess.run([MUSTERD, "-c", other.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+        assert p.returncode == 3 and not p.stdout, p
+        assert b"127.0.0.1:%d" % i.mef_port in p.stderr and b"another process listens there" in p.stderr, p
+        assert b"choose another port" in p.stderr, p
+    finally:
+        other.remove()
+    assert i.stop() == 0
+    i.start()                            # its own past connections are no obstacle
+    assert i.stop() == 0
+
+
+# What is done to a good installation, and what --check, a start and a reload must say to it.
+WRONG = [
+    (lambda d: shutil.copy(d + "/tls/other.key", d + "/tls/mef.key"), "mef.key: ", "is not the key of "),
+    (lambda d: [shutil.copy(d + "/tls/maf." + e, d + "/tls/mef." + e) for e in ("pem", "key")],
+     "mef.certificate: ", "names maf.example.com, not mef.example.com"),
+    (lambda d: os.unlink(d + "/anchors/ca.pem"), "mef.client_anchors: ", "nobody could be trusted"),
+    (lambda d: shutil.copy(d + "/node.pem", d + "/crls/x.pem"), "mef.crls: ", "/crls/x.pem: holds no revocation list"),
+    (lambda d: open(d + "/crls/x.der", "wb").write(ssl.PEM_cert_to_DER_cert(open(d + "/node.pem").read())),
+     "mef.crls: ", "/crls/x.der: not a DER revocation list"),
+    (lambda d: open(d + "/anchors/x.der", "wb").write(b"0\x82nothing"), "mef.client_anchors: ", "/anchors/x.der: not a DER certificate"),
+    (lambda d: os.rename(d + "/keeper", d + "/gone"), "keeper: ", "/keeper: No such file or directory; `muster init` makes one"),
+    (lambda d: os.unlink(d + "/keeper/kek.key"), "keeper: ", "/keeper/kek.key: No such file or directory"),
+    (lambda d: os.chmod(d + "/keeper/kek.key", 0o644), "keeper: ", "may be read by others; chmod 600 it"),
+    (lambda d: os.rename(d + "/store", d + "/gone"), "store: ", "/store: No such file or directory; mkdir -m 700 it"),
+    (lambda d: os.chmod(d + "/store", 0o777), "store: ", "/store: everybody may write here; chmod 700 it"),
+    (lambda d: os.chmod(d + "/run", 0o777), "run: ", "/run: everybody may write here"),
+]
+
+
+def test_check(i):
+    """--check looks at what the configuration names, and a start refuses the same things."""
+    good = i.dir + "-good"
+    shutil.copytree(i.dir, good)
+    try:
+        for spoil, field, want in WRONG:
+            shutil.rmtree(i.dir)
+            shutil.copytree(good, i.dir)
+            i.write_conf()
+            with open(i.conf) as f:
+                text = f.read().replace(' mafs =', ' crls = ["crls/"]; mafs =')
+            with open(i.conf, "w") as f:
+                f.write(text)
+            p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+            assert (p.returncode, p.stdout, p.stderr) == (0, b"good\n", b""), p
+            spoil(i.dir)
+            for args, status in (["--check"], 2), ([], 3):
+                p = subprocess.run([MUSTERD, "-c", i.conf, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+                said = p.stderr.decode().replace("\\/", "/")
+                assert p.returncode == status and not p.stdout and field in said and want in said, (args, field, want, p)
+    finally:
+        shutil.rmtree(good)
+
+
+def test_one_owner(i):
+    """Two daemons on one store, or on one keeper, are refused: run/ alone does not tell."""
+    i.start()
+    other = Installation()
+    try:
+        for name in ("store", "keeper"):
+            other.extra = 'store = "sqlite:%s/store/muster.db";' % i.dir if name == "store" else 'keeper = "%s/keeper";' % i.dir
+            other.write_conf()
+            p = subprocess.run([MUSTERD, "-c", other.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+            assert p.returncode == 3 and not p.stdout, p
+            assert b"is locked: another musterd" in p.stderr and i.dir.encode() in p.stderr.replace(b"\\/", b"/"), p
+        other.extra = ""
+        other.write_conf()
+        other.start()
+        assert other.stop() == 0
+    finally:
+        other.remove()
+    assert i.stop(signal.SIGKILL) == -signal.SIGKILL
+    i.start()                            # no lock outlives its holder
+    assert i.stop() == 0
+
+
+def proc_status(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(l.rstrip("\n").split(":\t", 1) for l in f if ":\t" in l)
+
+
+def test_environment(i):
+    """A process gets what it needs, not what somebody exported in the shell that started the daemon."""
+    os.environ["MUSTER_TEST_SECRET"] = "s3cret"
+    try:
+        i.start()
+    finally:
+        del os.environ["MUSTER_TEST_SECRET"]
+    with open("/proc/%d/environ" % i.proc.pid, "rb") as f:
+        assert b"s3cret" in f.read()
+    for name, pid in i.children().items():
+        with open("/proc/%d/environ" % pid, "rb") as f:
+            names = {e.split(b"=")[0].decode() for e in f.read().split(b"\0") if e}
+        assert names <= {"PATH", "TZ", "LANG", "LC_ALL", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}, (name, names)
+
+
+def test_user(i):
+    """Started as root, the processes that hear peers run as somebody else; an ordinary user is who he is."""
+    root = os.geteuid() == 0
+    i.start()
+    i.stop()
+    assert ("runs as root; give user" in i.log()) == root, i.log()
+    i.extra = 'user = "nobody";'
+    i.write_conf()
+    if root:
+        p = subprocess.run([MUSTERD, "-c", i.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+        assert p.returncode == 3 and b"chown -R nobody" in p.stderr, p
+        nobody = pwd.getpwnam("nobody")
+        os.chmod(i.dir, 0o755)
+        for name in ("store", "keeper") + (("tls", "anchors", "run") if MODE == "single" else ()):
+            for at, _, files in os.walk(i.dir + "/" + name):
+                for n in [at] + [at + "/" + f for f in files]:
+                    os.chown(n, nobody.pw_uid, nobody.pw_gid)
+    i.start()
+    i.provision()
+    assert i.register()[0] == 201
+    for name, pid in i.children().items():
+        st = proc_status(pid)
+        want = str(nobody.pw_uid if root else os.geteuid())
+        assert set(st["Uid"].split()) == {want}, (name, st)
+        if root:
+            assert set(st["Gid"].split()) | set(st["Groups"].split()) == {str(nobody.pw_gid)}, (name, st)
+            assert {st[c] for c in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}, (name, st)
+    if root and MODE == "split":
+        caps = int(proc_status(i.proc.pid)["CapEff"], 16)
+        assert not caps & (1 << 21 | 1 << 12 | 1 << 19), "no CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SYS_PTRACE: %x" % caps
+        i.proc.send_signal(signal.SIGHUP)
+        until("reload", lambda: '"reloaded"' in i.log())
+    elif root:
+        assert set(proc_status(i.proc.pid)["Uid"].split()) == {str(nobody.pw_uid)}
+    assert i.stop() == 0
+    i.extra = 'user = "no-such-user";'
+    i.write_conf()
+    p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+    assert p.returncode == 2 and b"user: no-such-user is nobody here" in p.stderr, p
+
+
+def test_store_removed(i):
+    """rm store/* under a running daemon: said, not ready, and nothing is acknowledged that nobody could find again."""
+    i.start()
+    i.provision()
+    assert i.register()[0] == 201
+    until("ready", lambda: i.page("/readyz")[0] == 200)
+    for name in os.listdir(i.dir + "/store"):
+        os.unlink(i.dir + "/store/" + name)
+    st, rsc, _ = i.register()
+    assert st in (500, 503) and rsc in (None, "5000"), (st, rsc)
+    st, body = i.admin("POST", "/v1/nodes", {"nodeID": "urn:dev:ops:test-2"})
+    assert st == 500 and "was removed or replaced" in body["error"]["text"], (st, body)
+    until("not ready", lambda: i.page("/readyz")[0] == 503)
+    assert "the store is gone" in i.log() and i.dir + "/store/muster.db" in i.log().replace("\\/", "/")
+    assert i.page("/healthz")[0] == 200
+    if MODE == "split":                  # an engine that starts again would begin with an empty store
+        os.kill(i.children()["engine"], signal.SIGKILL)
+        assert i.proc.wait(timeout=DEADLINE) == 3
+        assert "not started again" in i.log() and not os.path.exists(i.dir + "/store/muster.db")
+    else:
+        assert i.stop() == 0
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -352,12 +667,17 @@ def test_command_line(i):
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
+    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked,
+             test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line,
+             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)
     bad = 0
+    only = os.environ.get("MST_ONLY", "")
     for n, t in enumerate(tests, 1):
+        if only and t.__name__ not in only.split(","):
+            continue
         i = Installation()
         try:
             t(i)

@@ -26,7 +26,7 @@ class Client:
         if ciphers:
             context.maximum_version = ssl.TLSVersion.TLSv1_2
             context.set_ciphers(ciphers)
-        name = inst.mef if role == "mef" else inst.maf
+        name = self.name = inst.mef if role == "mef" else inst.maf
         raw = socket.create_connection(("127.0.0.1", port or (inst.mef_port if role == "mef" else inst.maf_port)), timeout=20)
         try:
             self.sock = context.wrap_socket(raw, server_hostname=name if sni is True else (sni or None))
@@ -57,7 +57,7 @@ class Client:
         return int(lines[0].split()[1]), headers, body
 
     def request(self, method, path, origin, body=None, ty=None, **change):
-        headers = {"Host": "mef", "X-M2M-Origin": origin, "X-M2M-RI": "r1", "X-M2M-RVI": "3", "Accept": "application/json"}
+        headers = {"Host": self.name, "X-M2M-Origin": origin, "X-M2M-RI": "r1", "X-M2M-RVI": "3", "Accept": "application/json"}
         data = b""
         if body is not None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()

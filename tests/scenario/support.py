@@ -20,6 +20,14 @@ START_SECONDS = 30
 RUN_SECONDS = 60
 
 
+FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+
+
+def at(moment):
+    """The environment of a program that lives at another moment; timers run as ever."""
+    return {**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME": moment, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -182,7 +190,8 @@ class Node:
         shutil.copy(inst.dir / "keeper/ca.pem", self.dir / "anchors.pem")
         if known:
             extra = [word for i in identities for word in ("--identity", i)]
-            inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--maker", maker, *extra)
+            inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--maker", maker,
+                        "--anchor", inst.dir / "makers" / f"{maker}.pem", *extra)
         self.instruct(inst.instruction())
         self.configure()
 

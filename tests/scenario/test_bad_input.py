@@ -129,6 +129,21 @@ def reload(inst):
         assert time.monotonic() < deadline, inst.log_text()
 
 
+def test_a_reload_that_cannot_be_is_told_and_changes_nothing(inst, node):
+    anchor = inst.dir / "keeper/ca.pem"
+    seen, octets = inst.log.stat().st_size, anchor.read_bytes()
+    anchor.write_bytes(b"not a certificate")
+    try:
+        inst.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + RUN_SECONDS
+        while "not reloaded; the old configuration stays" not in inst.log.read_text(errors="replace")[seen:]:
+            assert time.monotonic() < deadline, inst.log_text()
+        assert re.search(r"ca\.pem: no certificate", inst.log.read_text(errors="replace")[seen:])
+    finally:
+        anchor.write_bytes(octets)
+    assert node.run_once().returncode == 0
+
+
 def test_slow_handshake(inst):
     with told(inst, "mef.handshake-failed", "timed out"), nothing_changes(inst):
         with socket.create_connection(("127.0.0.1", inst.mef_port), timeout=20) as s:
@@ -303,7 +318,7 @@ def test_operation_not_allowed(inst, node):
 # --- HTTP and the connection ---
 
 def head_of(length, node):
-    return (f"POST /MEFBase HTTP/1.1\r\nHost: mef\r\nContent-Type: application/json; ty=65001\r\nX-M2M-Origin: {node.id}\r\n"
+    return (f"POST /MEFBase HTTP/1.1\r\nHost: mef.sp.example.com\r\nContent-Type: application/json; ty=65001\r\nX-M2M-Origin: {node.id}\r\n"
             f"X-M2M-RI: 1\r\nX-M2M-RVI: 3\r\nContent-Length: {length}\r\n\r\n").encode()
 
 
@@ -340,7 +355,7 @@ def test_slow_client_is_cut_off(inst, node, where):
 
 def test_half_closed_connection_still_gets_its_answer(inst, node):
     with nothing_changes(inst), Client(inst, node.dir / "node", ciphers="ECDHE-ECDSA-AES128-GCM-SHA256") as client:
-        client.sock.sendall(f"GET /MEFBase/none HTTP/1.1\r\nHost: mef\r\nX-M2M-Origin: {node.id}\r\nX-M2M-RI: 1\r\n"
+        client.sock.sendall(f"GET /MEFBase/none HTTP/1.1\r\nHost: mef.sp.example.com\r\nX-M2M-Origin: {node.id}\r\nX-M2M-RI: 1\r\n"
                             "X-M2M-RVI: 3\r\n\r\n".encode())
         socket.socket.shutdown(client.sock, socket.SHUT_WR)
         assert client.answer()[0] == 404
@@ -409,7 +424,7 @@ def test_the_servers_disk_is_full(tmp_path):
                 assert (headers["x-m2m-rsc"], status) == ("5000", 500) and int(headers["retry-after"]) > 0, headers
         done = second.run_once()
         assert done.returncode == 1 and set(reasons(done)) <= {"busy", "internal"}, done.stderr
-        refused = inst.muster("node", "add", "urn:dev:ops:later", check=False)
+        refused = inst.muster("node", "add", "urn:dev:ops:later", "--anchor", "any", check=False)
         assert refused.returncode != 0 and refused.stderr, "the operator's own command says that it failed"
         assert inst.ask("node", "show", second.id) == shown, "reading goes on; nothing half done"
         cramped.room()

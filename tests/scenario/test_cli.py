@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from support import AGENT, MUSTER, MUSTERD, Installation, run
+from support import AGENT, MUSTER, MUSTERD, Installation, at, run
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_import_answers_every_row(inst, tmp_path):
                     "urn:dev:ops:4\n"
                     'urn:dev:ops:5,//sp.example.com/A5,sub-1,"ac,me"\n')
     answers = tmp_path / "answers.csv"
-    done = inst.muster("node", "import", rows, "--answers", answers, check=False)
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/acme.pem", "--answers", answers, check=False)
     assert done.returncode == 1
     got = list(csv.DictReader(answers.open()))
     assert [(int(r["row"]), r["ok"]) for r in got] == [(1, "yes"), (2, "no"), (3, "no"), (4, "no"), (5, "no"), (6, "yes")]
@@ -68,10 +68,10 @@ def test_import_answers_every_row(inst, tmp_path):
 def test_import_of_json_and_an_unknown_column(inst, tmp_path):
     good = tmp_path / "nodes.json"
     good.write_text(json.dumps([{"nodeID": f"urn:dev:json:{i}", "subscription": "sub-1"} for i in range(7)]))
-    assert "7 added" in inst.muster("node", "import", good).stdout
+    assert "7 added" in inst.muster("node", "import", good, "--anchor", inst.dir / "makers/acme.pem").stdout
     bad = tmp_path / "bad.csv"
     bad.write_text("nodeID,colour\nurn:dev:ops:9,red\n")
-    done = inst.muster("node", "import", bad, check=False)
+    done = inst.muster("node", "import", bad, "--anchor", "any", check=False)
     assert done.returncode == 1 and "bad.csv:1" in done.stderr and "colour" in done.stderr
 
 
@@ -81,7 +81,7 @@ def test_import_of_a_hundred_thousand(inst, tmp_path):
         f.write("nodeID,cseID,subscription,maker\n")
         for i in range(100_000):
             f.write(f"urn:dev:many:{i:06d},//sp.example.com/M{i:06d},sub-1,globex\n")
-    done = inst.muster("node", "import", rows, timeout=280)
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/globex.pem", timeout=280)
     assert "100000 added" in done.stdout
     assert "100000 of 100000" in done.stderr, "progress is shown"
     first = inst.ask("node", "list", "--maker", "globex", "--limit", "3")
@@ -89,7 +89,7 @@ def test_import_of_a_hundred_thousand(inst, tmp_path):
 
 
 def test_lists_and_filters(inst):
-    inst.muster("node", "add", "urn:dev:list:1", "--subscription", "sub-1", "--maker", "initech")
+    inst.muster("node", "add", "urn:dev:list:1", "--subscription", "sub-1", "--maker", "initech", "--anchor", inst.dir / "makers/acme.pem")
     text = inst.muster("node", "list", "--maker", "initech").stdout
     assert "urn:dev:list:1" in text and "\033[" not in text, "no colours in a pipe"
     assert [n["nodeID"] for n in inst.ask("node", "list", "--maker", "initech")] == ["urn:dev:list:1"]
@@ -101,7 +101,7 @@ def test_lists_and_filters(inst):
     (["node", "add", "x", "--cse-id"], 2, "needs a value"), (["node", "add", "urn:dev:x", "--colour", "red"], 2, "--colour"),
     (["node", "show", "urn:dev:nobody"], 1, "404"), (["node", "revoke", "urn:dev:x"], 2, "--reason"),
     (["node", "add", "urn:dev:x", "--cse-id", "no id"], 1, "cseID"), (["subscription", "show", "nope"], 1, "404"),
-    (["subscription", "add", "s", "--sp", "a.b", "--maf", "c.d", "--until", "soon"], 2, "YYYYMMDD"),
+    (["subscription", "add", "s", "--sp", "a.b", "--maf", "c.d", "--until", "soon"], 2, "a date is"),
     (["events", "--limit", "many"], 2, "many"), (["cert", "show", "/nonexistent"], 3, "cannot read"),
 ])
 def test_mistakes_are_answered(inst, words, status, text):
@@ -126,7 +126,7 @@ def test_events_follow_wakes_for_a_new_event(inst):
     follow = subprocess.Popen([MUSTER, "-C", str(inst.dir), "--json", "events", "--follow", "--what", "node.added"],
                               stdout=subprocess.PIPE, text=True)
     try:
-        inst.muster("node", "add", "urn:dev:follow:1")
+        inst.muster("node", "add", "urn:dev:follow:1", "--anchor", inst.dir / "makers/acme.pem")
         for line in follow.stdout:
             if "urn:dev:follow:1" in line:
                 break
@@ -134,6 +134,62 @@ def test_events_follow_wakes_for_a_new_event(inst):
         follow.kill()
         follow.wait(20)
         follow.stdout.close()
+
+
+def test_events_by_every_filter(inst):
+    inst.muster("node", "add", "urn:dev:filter:1", "--maker", "hooli")
+    inst.muster("node", "add", "urn:dev:filter:2", "--maker", "hooli")
+    mine = inst.events("--node", "urn:dev:filter:1")
+    assert [e["what"] for e in mine] == ["node.added"] and "filter:1" in json.dumps(mine)
+    assert inst.events("--since", "+1d") == []
+    assert len(inst.events("--since", "-1d", "--what", "node.added", "--role", "admin", "--node", "urn:dev:filter:2")) == 1
+    everything = inst.events("--limit", "1000000")
+    assert inst.events("--limit", "3") == everything[-3:], "the newest are shown"
+
+
+def test_import_survives_a_monstrous_row(inst, tmp_path):
+    rows = tmp_path / "big.csv"
+    rows.write_text("nodeID,subscription,model\n" + "".join(f"urn:dev:big:{i},sub-1,m\n" for i in range(300)) +
+                    f"urn:dev:big:monster,sub-1,{'x' * 300_000}\n" + "".join(f"urn:dev:big:{i},sub-1,m\n" for i in range(300, 600)))
+    done = inst.muster("node", "import", rows, check=False)
+    assert done.returncode == 1 and "600 added, 1 refused" in done.stdout, done.stdout
+    assert "row 301" in done.stderr
+
+
+def test_import_with_a_column_twice(inst, tmp_path):
+    rows = tmp_path / "twice.csv"
+    rows.write_text("nodeID,nodeID\nurn:dev:x:7,urn:dev:x:8\n")
+    done = inst.muster("node", "import", rows, check=False)
+    assert done.returncode == 1 and "twice" in done.stderr
+
+
+def test_init_leaves_nothing_half_made(tmp_path):
+    place = tmp_path / "new"
+    assert run(MUSTER, "init", place, "--address", "nonsense", check=False).returncode == 2
+    assert run(MUSTER, "init", place, "--mef-port", "1000", "--maf-port", "1000", check=False).returncode == 2
+    early = run(MUSTER, "init", place, check=False, env=at("@1970-01-01 00:00:10"))
+    assert early.returncode == 1 and "clock" in early.stderr, early.stderr
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "something").write_text("mine")
+    assert run(MUSTER, "init", tmp_path / "full", check=False).returncode == 1
+    run(MUSTER, "init", place, "--address", "::1")
+    run(MUSTERD, "-c", place / "musterd.conf", "--check")
+
+
+def test_subscription_knows_this_installations_maf(inst):
+    inst.muster("subscription", "add", "own-maf", "--sp", inst.sp, "--maf", inst.maf, "--until", "2099-01-01")
+    shown = inst.ask("subscription", "show", "own-maf")
+    assert shown["mafURI"] == f"https://{inst.maf}:{inst.maf_port}"
+    assert shown["notAfter"] == "20990101T000000"
+    assert "not this installation's MAF" in inst.muster("subscription", "add", "foreign-maf", "--sp", inst.sp, "--maf",
+                                                        "maf.elsewhere.example", "--until", "+1d").stdout
+
+
+def test_doctor_leaves_no_trace(inst):
+    before = inst.events("--limit", "1")
+    inst.muster("doctor")
+    assert inst.events("--limit", "1") == before
 
 
 def test_status_names_the_roles(inst):

@@ -3,17 +3,9 @@ several nodes at once.
 """
 import concurrent.futures
 import datetime
-import os
-import pathlib
 import subprocess
 
-from support import AGENT, RUN_SECONDS
-
-FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-
-
-def at(moment):
-    return {**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME": moment, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+from support import AGENT, RUN_SECONDS, at
 
 
 def when(timestamp):

@@ -79,14 +79,25 @@ void *realloc(void *old, size_t n)
 	return p;
 }
 
-/* By itself, so that the caller counts and not the C library. */
-char *strdup(const char *s)
+static char *copy(const char *s, void *caller)
 {
 	size_t n = strlen(s) + 1;
-	char *p = fails(__builtin_return_address(0)) ? NULL : __libc_malloc(n);
+	char *p = fails(caller) ? NULL : __libc_malloc(n);
 
 	atomic_fetch_add(&outstanding, p ? 1 : 0);
 	return p ? memcpy(p, s, n) : NULL;
+}
+
+/* By themselves, so that the caller counts and not the C library; the second is what some headers make of it. */
+char *strdup(const char *s)
+{
+	return copy(s, __builtin_return_address(0));
+}
+
+char *__strdup(const char *s);
+char *__strdup(const char *s)
+{
+	return copy(s, __builtin_return_address(0));
 }
 
 void free(void *p)

@@ -1,0 +1,278 @@
+/* Who gets a place when there are not enough, and how long a place may be kept. */
+#include "tests/support/cm.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport/server-int.h"
+#include "transport/test-rig.h"
+
+
+
+/* A silent peer at 127.0.0.<last>. */
+static int dial_from(struct rig *r, unsigned last)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
+			   from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 | last) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	rig_turn(r);
+	return fd;
+}
+
+/* Silence is ended soon, although a handshake that waits for a key may take long. */
+static void silent_peer(void **state)
+{
+	struct rig r;
+	int fd;
+
+	(void)state;
+	rig_init(&r);
+	r.limits.handshake_ms = 600 * 1000;
+	r.limits.hello_ms = 50;
+	rig_start(&r);
+	fd = rig_dial(&r);
+	rig_until(&r, &r.failed);
+	assert_int_equal(r.server_end, MST_TLS_TIMEOUT);
+	close(fd);
+	if (!TLS_NO_FIBRES) {
+		r.hold_psk = true;
+		r.limits.hello_ms = 50;
+		r.client_to.psk = &r.key;
+		r.client_to.psk_identity = r.identity;
+		rig_connect(&r);
+		rig_until(&r, &r.psk_asked);
+		for (int i = 0; i < 10; i++) {          /* past the first deadline: it has said hello */
+			struct timeval t = { 0, 10000 };
+
+			event_base_loopexit(r.base, &t);
+			event_base_dispatch(r.base);
+		}
+		assert_int_equal(r.failed, 1);
+		mst_conn_psk(r.conn, &r.key);
+		rig_until(&r, &r.responses);
+	}
+	rig_deinit(&r);
+}
+
+/* All places are taken by those who say nothing: the oldest of them gives way. */
+static void silent_crowd(void **state)
+{
+	struct rig r;
+	int fd[12];
+
+	(void)state;
+	rig_init(&r);
+	r.limits.handshakes = 4;
+	r.limits.hello_ms = r.limits.handshake_ms = 600 * 1000;
+	rig_start(&r);
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		fd[i] = dial_from(&r, 1 + i % 3);
+	assert_int_equal(r.server->handshaking, 4);
+	rig_connect(&r);
+	rig_until(&r, &r.responses);
+	assert_int_equal(r.status, 200);
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		close(fd[i]);
+	rig_deinit(&r);
+}
+
+/* One address holds every place with handshakes that wait for keys: another address still gets one of them. */
+static void fair_share(void **state)
+{
+	static const struct mst_client_ops cops = { 0 };
+	struct mst_client *client[4];
+	struct rig r;
+	int other, mine;
+
+	(void)state;
+	if (TLS_NO_FIBRES)
+		return;
+	rig_init(&r);
+	r.limits.handshakes = 4;
+	r.hold_psk = true;
+	rig_start(&r);
+	assert_int_equal(mst_tls_ctx_new(&r.client_config, &r.client_to.tls, NULL), 0);
+	r.client_to.psk = &r.key;
+	r.client_to.psk_identity = r.identity;
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(mst_client_new(&r.client_to, &cops, &r, &client[i]), 0);
+	rig_until_n(&r, &r.psk_asked, 4);
+	other = dial_from(&r, 2);
+	assert_int_equal(r.closed, 1);
+	assert_int_equal(r.server->handshaking, 4);
+	assert_int_equal(r.server_end, MST_TLS_BUSY);
+	/* the greedy one gets nothing back */
+	mine = dial_from(&r, 1);
+	assert_int_equal(r.closed, 1);
+	assert_int_equal(mst_server_stats(r.server).refused, 2);
+	for (unsigned i = 0; i < 4; i++)
+		mst_client_free(client[i]);
+	close(mine);
+	close(other);
+	rig_deinit(&r);
+}
+
+/* Its key is being looked for, and the peer leaves: nobody waits any more. */
+static void suspended_leaves(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	if (TLS_NO_FIBRES)
+		return;
+	rig_init(&r);
+	r.hold_psk = true;
+	r.client_to.psk = &r.key;
+	r.client_to.psk_identity = r.identity;
+	rig_start(&r);
+	rig_connect(&r);
+	rig_until(&r, &r.psk_asked);
+	r.client = mst_client_free(r.client);
+	rig_until(&r, &r.closed);
+	assert_int_equal(r.server_end, MST_TLS_TRUNCATED);
+	assert_int_equal(mst_server_open(r.server), 0);
+	rig_deinit(&r);
+}
+
+static void new_trust(struct rig *r)
+{
+	struct mst_tls_ctx *ctx;
+
+	assert_int_equal(mst_tls_ctx_new(&r->server_config, &ctx, NULL), 0);
+	mst_server_reload(r->server, ctx);
+	mst_tls_ctx_free(ctx);
+}
+
+/* A certificate is revoked while its session is open: it asks nothing more in it. */
+static void revoked_in_session(void **state)
+{
+	static uint8_t octets[2048];
+	struct mst_view crl = { octets, rig_crl(octets, sizeof(octets), &rig_pki()->root, &rig_pki()->client, -10, 1000) };
+
+	(void)state;
+	for (int busy = 0; busy < 2; busy++) {
+		struct rig r;
+
+		rig_init(&r);
+		r.hold_answer = busy;
+		rig_start(&r);
+		rig_connect(&r);
+		rig_until(&r, busy ? &r.requests : &r.responses);
+		r.server_config.crls = &crl;
+		r.server_config.n_crls = 1;
+		new_trust(&r);
+		if (busy) {                     /* what was under way is answered, and then it is over */
+			assert_false(mst_conn_keep_alive(r.conn));
+			mst_conn_answer(r.conn, mst_view_str(r.answer), false);
+			rig_until(&r, &r.responses);
+		}
+		rig_until(&r, &r.ended);
+		assert_int_equal(r.client_end, MST_TLS_CLOSED);
+		assert_int_equal(r.requests, 1);
+		rig_connect(&r);
+		rig_until(&r, &r.failed);
+		assert_int_equal(r.server_end, MST_TLS_REVOKED);
+		rig_deinit(&r);
+	}
+}
+
+static void old_session(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.limits.session_ms = -1;
+	rig_start(&r);
+	rig_connect(&r);
+	rig_until(&r, &r.ended);
+	assert_int_equal(r.responses, 1);
+	assert_int_equal(r.client_end, MST_TLS_CLOSED);
+	rig_deinit(&r);
+}
+
+static void put(int fd, const char *s)
+{
+	assert_int_equal(send(fd, s, strlen(s), MSG_NOSIGNAL), strlen(s));
+}
+
+/* Each body is short enough, all of them together are not. */
+static void bodies_together(void **state)
+{
+	char part[701], got[200] = "";
+	struct rig r;
+	int fd[3];
+
+	(void)state;
+	rig_init(&r);
+	memset(&r.server_config, 0, sizeof(r.server_config));
+	r.limits.held_octets = 1500;
+	rig_start(&r);
+	memset(part, 'x', 700);
+	part[700] = '\0';
+	for (int i = 0; i < 3; i++) {
+		fd[i] = rig_dial(&r);
+		put(fd[i], "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
+		put(fd[i], part);
+		rig_turn(&r);
+	}
+	for (int k = 0; k < 1000 && recv(fd[2], got, sizeof(got) - 1, MSG_DONTWAIT) <= 0; k++)
+		event_base_loop(r.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	if (strncmp(got, "HTTP/1.1 503 \r\nRetry-After: 1\r\n", 31))
+		fail_msg("got \"%s\"", got);
+	close(fd[2]);
+	/* and the room is given back: with the two that were in time as with the refused one */
+	part[100] = '\0';
+	put(fd[0], part);
+	put(fd[1], part);
+	rig_until_n(&r, &r.requests, 2);
+	rig_turn(&r);
+	assert_int_equal(r.server->held, 0);
+	close(fd[0]);
+	close(fd[1]);
+	rig_deinit(&r);
+}
+
+/* A CA's own certificate is nobody's identity, though a path to an anchor exists. */
+static void ca_as_client(void **state)
+{
+	struct rig_cert *ca = calloc(1, sizeof(*ca));
+	struct rig r;
+
+	(void)state;
+	assert_non_null(ca);
+	rig_ca(ca, "maker's sub-CA", &rig_pki()->root);
+	rig_init(&r);
+	r.client_config.chain_pem = mst_view_str(ca->pem);
+	r.client_config.key_pkcs8 = rig_key(ca);
+	rig_start(&r);
+	rig_connect(&r);
+	rig_until(&r, &r.failed);
+	assert_int_equal(r.server_end, MST_TLS_BAD_CERTIFICATE);
+	assert_int_equal(r.requests, 0);
+	rig_deinit(&r);
+	free(ca);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(silent_peer),
+		cmocka_unit_test(silent_crowd),
+		cmocka_unit_test(fair_share),
+		cmocka_unit_test(suspended_leaves),
+		cmocka_unit_test(revoked_in_session),
+		cmocka_unit_test(old_session),
+		cmocka_unit_test(bodies_together),
+		cmocka_unit_test(ca_as_client),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
