@@ -350,7 +350,9 @@ static void key_registration(void **state)
 	assert_int_equal(run(&o), 2001);
 	assert_string_equal(o.v.keyreg.rel_key_id, REL);
 	assert_string_equal(o.v.keyreg.targets, "maf.example.com");
-	assert_true(o.v.keyreg.exporter && o.v.wrap_keyreg == MST_WRAP_EXPORT);
+	/* Ke is kept once: the key registration of a MAF refers to the credential */
+	assert_true(o.v.keyreg.exporter && o.v.wrap_keyreg == MST_WRAP_NONE);
+	assert_int_equal(o.v.keyreg.key.n, 0);
 	assert_false(o.v.put_cred);                                    /* Ke of this session is kept already */
 	assert_int_equal(o.v.keyreg.expires, NOW + 20 * DAY);          /* no longer than Ke: TS-0003 10.7 */
 	assert_false(o.v.show & BIT(MST_KR_KEY));                      /* never in this answer: 8.3.5.2.7 */
@@ -368,6 +370,17 @@ static void key_registration(void **state)
 	assert_int_equal(run(&o), 2001);
 	assert_true(o.v.insert_cred && o.v.put_reg);
 	assert_string_equal(o.v.reg.key_id, KEID);
+
+	/* a copy of its own where another use than the MAF's, or the quirk, gives it a life of its own */
+	mef_world(&o, MST_CALL_KEY_REGISTER);
+	o.c.key.suid = 22;
+	o.c.key.targets[0] = V("//sp.example.com/CSE1");
+	assert_int_equal(run(&o), 2001);
+	assert_int_equal(o.v.wrap_keyreg, MST_WRAP_EXPORT);
+	mef_world(&o, MST_CALL_KEY_REGISTER);
+	o.conf.quirks.km = MST_KM_REGISTERED;
+	assert_int_equal(run(&o), 2001);
+	assert_int_equal(o.v.wrap_keyreg, MST_WRAP_EXPORT);
 
 	/* an explicit key, sealed: an id of ours, no exporter */
 	mef_world(&o, MST_CALL_KEY_REGISTER);
@@ -399,6 +412,20 @@ static void key_release(void **state)
 	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KE);
 	assert_true(o.v.put_node && o.v.node.state == MST_NODE_KNOWN && o.v.cred.state == MST_CRED_PENDING);
 	assert_false(o.v.show & BIT(MST_KR_TARGETS));
+	/* the key of the registration: its own, or else the credential's, while that is good */
+	memset(&o.r.keyreg.key, 0, sizeof(o.r.keyreg.key));
+	o.r.cred.key.n = 61;
+	memset(o.r.cred.key.b, 0xc4, 61);
+	assert_int_equal(run(&o), 2000);
+	assert_memory_equal(&o.v.release.key, &o.r.cred.key, sizeof(o.r.cred.key));
+	o.r.cred.state = MST_CRED_REVOKED;
+	assert_int_equal(run(&o), 4004);
+	assert_false(o.v.release.wanted);
+	mef_world(&o, MST_CALL_KEY_GET);
+	o.r.keyreg.key.n = 60;
+	memset(o.r.keyreg.key.b, 0x4b, 60);
+	assert_int_equal(run(&o), 2000);
+	assert_memory_equal(&o.v.release.key, &o.r.keyreg.key, sizeof(o.r.keyreg.key));
 	o.conf.quirks.km = MST_KM_REGISTERED;
 	assert_int_equal(run(&o), 2000);
 	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KEYREG);
