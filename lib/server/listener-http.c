@@ -487,7 +487,7 @@ static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum m
 
 	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why",
 		mst_tls_end_text(why), "detail", detail, "sni", peer->sni, "identity", peer->psk_identity,
-		NULL);
+		"remedy", mst_tls_end_remedy(why), NULL);
 	if (!may_tell(l))
 		return;
 	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");

@@ -176,6 +176,7 @@ def test_service(i):
             raise AssertionError("served without a certificate")
     except (ssl.SSLError, ConnectionError):
         pass
+    assert '"remedy":"' in [l for l in i.log().splitlines() if "handshake failed" in l][0]
     until("event", lambda: "handshake" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]["events"]))
     for line in i.log().splitlines():
         json.loads(line)
@@ -471,6 +472,8 @@ def test_drain(i):
     assert i.proc.wait(timeout=DEADLINE) == 0
     until("nobody left", lambda: gone(pids))
     assert not os.path.exists(i.dir + "/run/admin.sock")
+    loud = [json.loads(l)["message"] for l in i.log().splitlines() if '"level":"debug"' not in l]
+    assert not [m for m in loud if "is gone" in m], loud
     i.start()                            # and durable
     assert i.admin("GET", "/v1/nodes")[1]["nodes"]
     assert i.stop() == 0
@@ -752,6 +755,8 @@ def test_command_line(i):
     p = run("--check", "-c", i.conf)
     assert p.returncode == 2 and b'did you mean "listeners"?' in p.stderr and b"1 error" in p.stderr
     assert run("--version").stdout.startswith(b"musterd ")
+    p = run("--process=keeper")          # by hand: no supervisor at the other end of fd 3
+    assert p.returncode == 2 and b"start it without" in p.stderr, p
     assert run("--help").returncode == 0 and run("--nonsense").returncode == 2 and run("x").returncode == 2
 
 
