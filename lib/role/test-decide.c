@@ -436,6 +436,24 @@ static void key_release(void **state)
 	assert_int_equal(o.v.release.how, MST_DERIVE_NONE);
 }
 
+/* A key registration lives no longer than its client registration, and no longer than Ke did. */
+static void key_bounds(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	mef_world(&o, MST_CALL_KEY_SET);
+	o.c.key.et = NOW + 100 * DAY;
+	assert_int_equal(run(&o), 2004);
+	assert_int_equal(o.v.keyreg.expires, NOW + 20 * DAY);           /* Ke's */
+	o.r.has_cred = false;
+	assert_int_equal(run(&o), 2004);
+	assert_int_equal(o.v.keyreg.expires, NOW + 5 * DAY);            /* Ke is gone: what was granted with it */
+	o.r.reg.expires = NOW;
+	assert_int_equal(run(&o), 4004);
+	assert_true(no_effect(&o.v));
+}
+
 static void fetch_release(void **state)
 {
 	static struct world o;
@@ -449,7 +467,7 @@ static void fetch_release(void **state)
 	assert_string_equal(o.v.release.target, "maf.example.com");
 	assert_string_equal(o.v.enrolee, "//sp.example.com/CSE0001");
 	assert_int_equal(o.v.lifetime, NOW + 20 * DAY);
-	/* decision 0004: that a MAF asks says nothing about the node; unless nothing more will be heard */
+	/* decision 0005: that a MAF asks says nothing about the node; unless nothing more will be heard */
 	assert_int_equal(o.v.node.state, MST_NODE_KNOWN);
 	assert_int_equal(o.v.cred.state, MST_CRED_PENDING);
 	assert_int_equal(o.v.n_drop, 0);
@@ -509,7 +527,7 @@ int main(void)
 		cmocka_unit_test(mef_refusals), cmocka_unit_test(register_new), cmocka_unit_test(expiry),
 		cmocka_unit_test(register_again), cmocka_unit_test(old_enrolment_keys_go), cmocka_unit_test(keep_enrolled),
 		cmocka_unit_test(update_echoes), cmocka_unit_test(key_registration), cmocka_unit_test(key_release),
-		cmocka_unit_test(fetch_release), cmocka_unit_test(commands),
+		cmocka_unit_test(fetch_release), cmocka_unit_test(key_bounds), cmocka_unit_test(commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
