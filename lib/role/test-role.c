@@ -339,6 +339,27 @@ static void a_dropped_ke_is_gone(void **state)
 	assert_int_equal(mst_store_keyreg_get(r.store, MST_ROLE_MEF, id, &k), MST_STORE_NONE);
 }
 
+/* Each MEF vouches for its own clients only. */
+static void another_mef_takes_nobody_over(void **state)
+{
+	struct mst_fetch_result got = given(9);
+	struct mst_psk_answer a;
+	struct mst_event e;
+	char keid[MST_ID_MAX], kmid[MST_ID_MAX], maf_reg[128];
+
+	(void)state;
+	r.maf_conf.mef[1] = r.maf_conf.mef[0];
+	snprintf(r.maf_conf.mef[1].fqdn, sizeof(r.maf_conf.mef[1].fqdn), "mef.example.net");
+	r.maf_conf.n_mef = 2;
+	enrol(0xa1, kmid, maf_reg);
+	rig_id(9, "mef.example.net", keid);
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), MST_PSK_UNKNOWN);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "another MEF"));
+	rig_id(8, "mef.example.com", keid);
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
+}
+
 static void forged_seal(void **state)
 {
 	static char before[8192], after[8192];
@@ -548,7 +569,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(whole_enrolment), T(lost_answers), T(two_at_once), T(bounded_keys), T(a_fetch_proves_nothing), T(a_dropped_ke_is_gone), T(forged_seal), T(store_failures),
+		T(whole_enrolment), T(lost_answers), T(two_at_once), T(bounded_keys), T(a_fetch_proves_nothing), T(a_dropped_ke_is_gone), T(another_mef_takes_nobody_over), T(forged_seal), T(store_failures),
 		T(expired_maf_registration), T(deregistration), T(maf_keys), T(mef_keys),
 	};
 
