@@ -120,10 +120,13 @@ static void on_response(void *owner, struct mst_client *c, const struct mst_http
 static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
 {
 	struct agent *a = owner;
-	char text[MST_DIALOG_DETAIL];
+	char text[MST_DIALOG_DETAIL], end[MST_DIALOG_DETAIL];
 
 	(void)c;
-	session_detail(text, sizeof(text), why, detail);
+	/* The instruction names the MEF only; who failed may be the MAF that it led to. */
+	session_detail(end, sizeof(end), why, detail);
+	snprintf(text, sizeof(text), "at %.80s (%s): %.90s", enrolee_session(a->enrolee).host,
+		 enrolee_step_text(enrolee_step(a->enrolee)), end);
 	close_session(a);
 	if (why == MST_TLS_EXPIRED)
 		agent_doubt_time(a);
