@@ -73,8 +73,8 @@ fuzz: setup
 cov: setup
 	[ -f build-cov/build.ninja ] || $(MESON) setup build-cov -Db_coverage=true -Dbuildtype=debug
 	$(NINJA) -j$(JOBS) -C build-cov
-	$(MESON) test -C build-cov $(TESTFLAGS)
-	gcovr --root . --filter lib/ --filter src/ --exclude '.*test-.*' --html-details build-cov/coverage.html --txt-summary --print-summary build-cov
+	$(MESON) test -C build-cov $(TESTFLAGS) --suite unit --suite fuzz
+	gcovr --root . --filter lib/ --filter src/ --exclude '.*test-.*' --html-details build-cov/coverage.html --print-summary build-cov
 
 release: setup
 	[ -f build-release/build.ninja ] || $(MESON) setup build-release --buildtype=release -Db_lto=false -Db_ndebug=false

@@ -299,8 +299,9 @@ static void old_enrolment_keys_go(void **state)
 	add_other(&o, "02@mef.example.com", "reg-1", MST_CRED_PENDING, NOW - 4);
 	add_other(&o, "03@mef.example.com", "reg-2", MST_CRED_PENDING, NOW - 8);
 	assert_int_equal(run(&o), 2001);
-	assert_int_equal(o.v.n_drop, 1);
+	assert_int_equal(o.v.n_drop, 2);
 	assert_string_equal(o.v.drop[0], "01@mef.example.com");
+	assert_string_equal(o.v.drop[1], "00@mef.example.com");
 }
 
 static void keep_enrolled(void **state)
@@ -409,7 +410,7 @@ static void key_release(void **state)
 	assert_int_equal(o.v.release.how, MST_DERIVE_USAGE);           /* lesson 26: never Ke itself */
 	assert_string_equal(o.v.release.target, "maf.example.com");
 	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KE);
-	assert_true(o.v.put_node && o.v.node.state == MST_NODE_ENROLLED && o.v.cred.state == MST_CRED_ACTIVE);
+	assert_true(o.v.put_node && o.v.node.state == MST_NODE_KNOWN && o.v.cred.state == MST_CRED_PENDING);
 	assert_false(o.v.show & BIT(MST_KR_TARGETS));
 	/* the key of the registration: its own, or else the credential's, while that is good */
 	memset(&o.r.keyreg.key, 0, sizeof(o.r.keyreg.key));
@@ -448,8 +449,14 @@ static void fetch_release(void **state)
 	assert_string_equal(o.v.release.target, "maf.example.com");
 	assert_string_equal(o.v.enrolee, "//sp.example.com/CSE0001");
 	assert_int_equal(o.v.lifetime, NOW + 20 * DAY);
+	/* decision 0004: that a MAF asks says nothing about the node; unless nothing more will be heard */
+	assert_int_equal(o.v.node.state, MST_NODE_KNOWN);
+	assert_int_equal(o.v.cred.state, MST_CRED_PENDING);
+	assert_int_equal(o.v.n_drop, 0);
+	o.conf.maf_elsewhere = true;
+	assert_int_equal(run(&o), 2000);
 	assert_int_equal(o.v.node.state, MST_NODE_ENROLLED);
-	assert_int_equal(o.v.cred.state, MST_CRED_ACTIVE);
+	o.conf.maf_elsewhere = false;
 	/* the answer may be lost: the same again (lesson 10) */
 	o.r.cred = o.v.cred;
 	o.r.owner.node = o.v.node;

@@ -295,8 +295,10 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 
 		if (c->l != l)
 			continue;
-		mst_log(&e->u.log, MST_LOG_INFO, "a process is gone", "peer", mst_process_name[c->who.peer],
-			"why", why, NULL);
+		/* one that ended, orderly or not, is the supervisor's to tell; here only what it cannot know */
+		mst_log(&e->u.log, strcmp(why, "closed") ? MST_LOG_WARNING : MST_LOG_DEBUG, "a process is gone",
+			"peer", mst_process_name[c->who.peer], "role", mst_role_name[c->who.role], "why", why,
+			NULL);
 		c->l = NULL;
 		if (c->who.peer == MST_PROC_CONNECTOR)
 			fetches_all(e, MST_NEVER, MST_FETCH_BUSY, "the connector was restarted");

@@ -110,6 +110,7 @@ struct mst_role_conf {
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
 	struct mst_makers makers;
+	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 

@@ -55,6 +55,7 @@ bool mst_get_link(struct mst_view v, struct mst_link_frame *ret_l)
 void mst_put_channel(struct mst_writer *w, const struct mst_channel *c)
 {
 	mst_put_u32(w, c->id);
+	mst_put_u8(w, (uint8_t)c->duties);
 	mst_put(w, (struct mst_view){ c->key, sizeof(c->key) });
 }
 
@@ -65,6 +66,7 @@ bool mst_get_channel(struct mst_view v, struct mst_channel *ret_c)
 
 	memset(ret_c, 0, sizeof(*ret_c));
 	ret_c->id = mst_read_u32(&r);
+	ret_c->duties = (unsigned)mst_get_enum(&r, MST_DUTY__ALL + 1);
 	key = mst_read(&r, sizeof(ret_c->key));
 	if (!mst_read_end(&r))
 		return false;

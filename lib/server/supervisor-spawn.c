@@ -187,19 +187,26 @@ static struct child *keeper_child(struct supervisor *s)
 	return NULL;
 }
 
+static unsigned duties_of(const struct child *c)
+{
+	if (c->kind == MST_PROC_CONNECTOR)
+		return MST_DUTY_CONNECTOR;
+	return c->role == MST_ROLE_MEF ? MST_DUTY_MEF : c->role == MST_ROLE_MAF ? MST_DUTY_MAF : 0;
+}
+
 /* A fresh key for one process and the keeper; kept by nobody else. */
 static int tell_channel(struct child *c)
 {
 	struct mst_crypto *crypto = c->s->setup->crypto;
 	struct child *k = keeper_child(c->s);
-	struct mst_channel ch = { .id = c->channel };
+	struct mst_channel ch = { .id = c->channel, .duties = duties_of(c) };
 	uint8_t b[64];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	int r = crypto->ops->random(crypto, ch.key, sizeof(ch.key));
 
 	mst_put_channel(&w, &ch);
 	if (!r && single(c->s))
-		r = mst_keeper_local_channel(c->s->keeper, ch.id, ch.key);
+		r = mst_keeper_local_channel(c->s->keeper, ch.id, ch.key, ch.duties);
 	else if (!r && k && mst_link_send(k->control, MST_FRAME_CHANNEL, 0, mst_written(&w)))
 		r = MST_FAULT_IO;
 	if (!r && mst_link_send(c->control, MST_FRAME_CHANNEL, 0, mst_written(&w)))

@@ -90,7 +90,9 @@ static void on_open(void *owner, struct mst_client *c)
 	uint8_t exported[MST_EXPORT_LEN];
 	struct agent *a = owner;
 	bool psk = enrolee_session(a->enrolee).psk;
+	const struct mst_peer *peer = mst_client_peer(c);
 
+	a->server_not_after = !psk && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
 	if (!psk && mst_client_export(c, MST_LABEL_BOOTSTRAP, exported, sizeof(exported)) != 0) {
 		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
 			     agent_now(), agent_utc(a));
@@ -123,6 +125,8 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 	(void)c;
 	session_detail(text, sizeof(text), why, detail);
 	close_session(a);
+	if (why == MST_TLS_EXPIRED)
+		agent_doubt_time(a);
 	enrolee_lost(a->enrolee, session_reason(why), text, agent_now(), agent_utc(a));
 	agent_turn(a);
 }

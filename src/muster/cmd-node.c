@@ -148,7 +148,7 @@ static void print_members(const json_t *object, const char *indent)
 
 	json_object_foreach((json_t *)object, key, value) {
 		if (json_is_string(value) && *json_string_value(value))
-			say("%s%-14s %s", indent, key, human_time(json_string_value(value)));
+			say("%s%-14s %s", indent, key, human_time(shown(json_string_value(value))));
 		else if (json_is_integer(value))
 			say("%s%-14s %lld", indent, key, (long long)json_integer_value(value));
 	}

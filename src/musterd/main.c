@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "muster/version.h"
@@ -177,6 +178,15 @@ static int look_at_config(const struct options *o)
 	return !w.ok || fwrite(text, 1, w.n, stdout) != w.n || fflush(stdout) ? 3 : 0;
 }
 
+/* A process is started by its supervisor only: the other end of fd 3 is its parent's. */
+static bool started_by_parent(void)
+{
+	struct ucred who = { 0 };
+	socklen_t n = sizeof(who);
+
+	return !getsockopt(3, SOL_SOCKET, SO_PEERCRED, &who, &n) && who.pid > 0 && who.pid == getppid();
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .file = "/etc/muster/musterd.conf", .name = "child" };
@@ -187,6 +197,10 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r - 1;
+	if (o.what == CHILD && !started_by_parent()) {
+		fputs("musterd: --process is for musterd itself, which starts its processes; start it without\n", stderr);
+		return 2;
+	}
 	if (o.what == CHILD)
 		return mst_unit_main(o.kind, o.role, o.name, o.sockets, o.metrics_socket, roles, s.crypto);
 	if (o.what != RUN)

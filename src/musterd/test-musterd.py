@@ -176,6 +176,7 @@ def test_service(i):
             raise AssertionError("served without a certificate")
     except (ssl.SSLError, ConnectionError):
         pass
+    assert '"remedy":"' in [l for l in i.log().splitlines() if "handshake failed" in l][0]
     until("event", lambda: "handshake" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]["events"]))
     for line in i.log().splitlines():
         json.loads(line)
@@ -233,6 +234,42 @@ def psk_begin(i, identity, finish=True, source="127.0.0.1"):
 
 def stranger(fqdn="maf.example.com"):
     return os.urandom(16).hex().upper() + "@" + fqdn
+
+
+def test_outward_trust(i):
+    """A session to a MEF that was opened under old certificates and lists ends with the answer that was under way."""
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(i.dir + "/tls/mef.pem", i.dir + "/tls/mef.key")
+    ctx.load_verify_locations(i.dir + "/anchors/ca.pem")
+    ctx.verify_mode = ssl.CERT_REQUIRED
+    with socket.socket() as mef:
+        mef.bind(("127.0.0.1", 0))
+        mef.listen(8)
+        mef.settimeout(DEADLINE)
+        i.mef_at = mef.getsockname()[1]
+        i.write_conf()
+        i.start()
+        s = None
+        for reload in (False, True, True):
+            waiting = psk_begin(i, stranger("mef.example.com"))
+            if not s:
+                s = ctx.wrap_socket(mef.accept()[0], server_side=True)
+                s.settimeout(DEADLINE)
+            asked = s.recv(4096)
+            assert asked.startswith(b"GET /fetchCredentials/") and b"Host: mef.example.com:" in asked, asked
+            if reload:
+                done = i.log().count('"process":"supervisor","message":"reloaded"')
+                i.proc.send_signal(signal.SIGHUP)
+                until("reloaded", lambda: i.log().count('"process":"supervisor","message":"reloaded"') > done)
+            rqi = re.search(rb"X-M2M-RI: (\S+)", asked).group(1)
+            s.sendall(b"HTTP/1.1 404 Not Found\r\nX-M2M-RSC: 4004\r\nX-M2M-RVI: 3\r\nX-M2M-RI: " + rqi + b"\r\nContent-Length: 0\r\n\r\n")
+            waiting.settimeout(DEADLINE)
+            assert waiting.recv(100)[:1] == b"\x15", "the answer counts"
+            waiting.close()
+            if reload:
+                assert s.recv(100) == b"", "and then it is over"
+                s.close()
+                s = None
 
 
 def test_slots(i):
@@ -389,10 +426,10 @@ def test_reload(i):
     i.write_conf()
     i.proc.send_signal(signal.SIGHUP)
     until("a key that does not fit", lambda: i.log().count("not reloaded; the old configuration stays") == 2)
-    assert years(i.register()) > 0.5 and '"message":"reloaded"' not in i.log(), "and nothing has changed"
+    assert years(i.register()) > 0.5 and '"process":"supervisor","message":"reloaded"' not in i.log(), "and nothing has changed"
     os.rename(i.dir + "/tls/mef.key.kept", i.dir + "/tls/mef.key")
     i.proc.send_signal(signal.SIGHUP)
-    until("all have taken it over", lambda: '"message":"reloaded"' in i.log())
+    until("all have taken it over", lambda: '"process":"supervisor","message":"reloaded"' in i.log())
     assert years(i.register()) < 0.5, "the engine too, which opens no file any more"
     i.listeners = 5
     i.write_conf()
@@ -435,6 +472,8 @@ def test_drain(i):
     assert i.proc.wait(timeout=DEADLINE) == 0
     until("nobody left", lambda: gone(pids))
     assert not os.path.exists(i.dir + "/run/admin.sock")
+    loud = [json.loads(l)["message"] for l in i.log().splitlines() if '"level":"debug"' not in l]
+    assert not [m for m in loud if "is gone" in m], loud
     i.start()                            # and durable
     assert i.admin("GET", "/v1/nodes")[1]["nodes"]
     assert i.stop() == 0
@@ -653,6 +692,59 @@ def test_store_removed(i):
         assert i.stop() == 0
 
 
+def test_quirks(i):
+    """Each switch changes what the daemon does; without it nothing of that happens (test_service, test_maf_fetches)."""
+    def again(old, new):
+        with open(i.conf) as f:
+            text = f.read()
+        assert old in text
+        with open(i.conf, "w") as f:
+            f.write(text.replace(old, new))
+        if i.proc:
+            i.proc.send_signal(signal.SIGHUP)
+            until("reload", lambda: '"supervisor","message":"reloaded"' in i.log())
+    again(' mafs =', ' quirks = { repeat_conflicts = true; km = "registered"; }; mafs =')
+    again('connect_to = "localhost:%d"; }' % i.mef_port, 'connect_to = "localhost:%d"; quirks = { km = "registered"; }; }' % i.mef_port)
+    i.start()
+    i.provision()
+    identity, ke = exporter_session(i)
+    out = psk_answer(i, identity, ke)    # the registered key itself
+    assert "X-M2M-RSC: 2001" in out, (out, i.log()[-3000:])
+    st, rsc, body = i.register()
+    assert rsc == "4117", (st, rsc, body)
+    again('repeat_conflicts = true;', '')
+    assert i.register()[1] == "2001"
+    assert i.stop() == 0
+
+
+def test_refusals(i):
+    """What never reaches a role is refused in that role's format all the same."""
+    i.start()
+    head = "POST %s HTTP/1.1\r\nHost: mef.example.com\r\n%s\r\n"
+    for extra, status in ("Content-Length: 99999999\r\n", 413), ("Transfer-Encoding: gzip\r\n", None), ("", 411), ("Content-Length: x\r\n", 400):
+        for mef in True, False:
+            if mef:
+                s = i.tls()
+            else:
+                s = socket.socket(socket.AF_UNIX)
+                s.connect(i.dir + "/run/admin.sock")
+            with s:
+                s.settimeout(DEADLINE)
+                s.sendall((head % ("/MEFBase" if mef else "/v1/nodes", extra)).encode())
+                r = http.client.HTTPResponse(s)
+                r.begin()
+                body = json.loads(r.read())
+                assert (r.status == status or not status and r.status >= 400) and r.getheader("Content-Type") == "application/json", (r.status, body)
+                said = body["m2m:dbg"] if mef else body["error"]["text"] + body["error"]["field"]
+                assert said, body
+    st, body = i.admin("PATCH", "/v1/nodes")
+    assert st == 405 and body == {"error": {"field": "method", "text": "one of GET, POST, PUT, DELETE is wanted"}}, body
+    with i.tls() as s:                   # decoded by the listener, refused there
+        s.sendall(b"POST /MEFBase HTTP/1.1\r\nHost: mef.example.com\r\nContent-Length: 0\r\n\r\n")
+        st, rsc, body = read_answer(s)
+        assert rsc and json.loads(body)["m2m:dbg"], (st, rsc, body)
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -663,13 +755,16 @@ def test_command_line(i):
     p = run("--check", "-c", i.conf)
     assert p.returncode == 2 and b'did you mean "listeners"?' in p.stderr and b"1 error" in p.stderr
     assert run("--version").stdout.startswith(b"musterd ")
+    p = run("--process=keeper")          # by hand: no supervisor at the other end of fd 3
+    assert p.returncode == 2 and b"start it without" in p.stderr, p
     assert run("--help").returncode == 0 and run("--nonsense").returncode == 2 and run("x").returncode == 2
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked,
+    tests = [test_service, test_maf_fetches, test_outward_trust, test_slots, test_strict_sessions, test_what_is_asked,
              test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line,
-             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed]
+             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed,
+             test_quirks, test_refusals]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)

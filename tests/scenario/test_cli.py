@@ -137,8 +137,8 @@ def test_events_follow_wakes_for_a_new_event(inst):
 
 
 def test_events_by_every_filter(inst):
-    inst.muster("node", "add", "urn:dev:filter:1", "--maker", "hooli")
-    inst.muster("node", "add", "urn:dev:filter:2", "--maker", "hooli")
+    inst.muster("node", "add", "urn:dev:filter:1", "--maker", "hooli", "--anchor", inst.dir / "makers/acme.pem")
+    inst.muster("node", "add", "urn:dev:filter:2", "--maker", "hooli", "--anchor", inst.dir / "makers/acme.pem")
     mine = inst.events("--node", "urn:dev:filter:1")
     assert [e["what"] for e in mine] == ["node.added"] and "filter:1" in json.dumps(mine)
     assert inst.events("--since", "+1d") == []
@@ -151,7 +151,7 @@ def test_import_survives_a_monstrous_row(inst, tmp_path):
     rows = tmp_path / "big.csv"
     rows.write_text("nodeID,subscription,model\n" + "".join(f"urn:dev:big:{i},sub-1,m\n" for i in range(300)) +
                     f"urn:dev:big:monster,sub-1,{'x' * 300_000}\n" + "".join(f"urn:dev:big:{i},sub-1,m\n" for i in range(300, 600)))
-    done = inst.muster("node", "import", rows, check=False)
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/acme.pem", check=False)
     assert done.returncode == 1 and "600 added, 1 refused" in done.stdout, done.stdout
     assert "row 301" in done.stderr
 

@@ -27,12 +27,13 @@ static struct mst_view text_of(const json_t *v)
 	return (struct mst_view){ (const uint8_t *)json_string_value(v), json_string_length(v) };
 }
 
+/*
+ * Text that a terminal and a log show as it is: no control characters (C0, DEL, C1), no line or paragraph
+ * separators, nothing that turns the direction of what stands beside it.
+ */
 static bool plain_text(struct mst_view v)
 {
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] < 0x20 || v.p[i] == 0x7f)
-			return false;
-	return mst_utf8_valid(v);
+	return mst_utf8_valid(v) && mst_text_plain(v);
 }
 
 static bool take_text(const char *field, const json_t *v, char *out, size_t cap, struct mst_diag *d)

@@ -161,6 +161,9 @@ static const struct row rows[] = {
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"subscription\":\"nothing\"}", 4000,
 	  "\"field\":\"subscription\"", 0 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"maker\":\"a\\u0007b\"}", 4000, "\"field\":\"maker\"", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"maker\":\"a\\u009b2Jb\"}", 4000, "\"field\":\"maker\"", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"model\":\"a\\u202eb\"}", 4000, "\"field\":\"model\"", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"serial\":\"a\\u2028b\"}", 4000, "\"field\":\"serial\"", 0 },
 	{ C, "/v1/nodes",
 	  "{\"nodeID\":\"urn:d\",\"serial\":"
 	  "\"1234567890123456789012345678901234567890123456789012345678901234\"}",

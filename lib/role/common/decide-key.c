@@ -324,6 +324,10 @@ static bool own_keyreg(const struct mst_who *w, const struct mst_records *r, mst
 		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not its owner", "the key registration belongs to another client");
 		return false;
 	}
+	if (r->reg.expires <= now) {
+		mst_refuse(v, MST_RSC_NOT_FOUND, "no such key", "the client registration that it belongs to has expired");
+		return false;
+	}
 	return true;
 }
 
@@ -354,9 +358,11 @@ void mst_decide_key_set(const struct mst_call *c, const struct mst_who *w, const
 		return;
 	if (q->has & BIT(MST_KR_ET)) {
 		v->keyreg.expires = mst_decide_expiry(w, conf, q->et, now);
-		/* nothing derived outlives Ke (TS-0003 10.7) */
+		/* nothing derived outlives Ke (TS-0003 10.7); without Ke at hand its bound is the one there is */
 		if (r->has_cred && r->cred.expires < v->keyreg.expires)
 			v->keyreg.expires = r->cred.expires;
+		else if (!r->has_cred && c->role == MST_ROLE_MEF && r->keyreg.exporter && r->keyreg.expires < v->keyreg.expires)
+			v->keyreg.expires = r->keyreg.expires;
 	}
 	v->keyreg.modified = now;
 	v->put_keyreg = true;
