@@ -467,7 +467,7 @@ static void fetch_release(void **state)
 	assert_string_equal(o.v.release.target, "maf.example.com");
 	assert_string_equal(o.v.enrolee, "//sp.example.com/CSE0001");
 	assert_int_equal(o.v.lifetime, NOW + 20 * DAY);
-	/* decision 0005: that a MAF asks says nothing about the node; unless nothing more will be heard */
+	/* decision 0004: that a MAF asks says nothing about the node; unless nothing more will be heard */
 	assert_int_equal(o.v.node.state, MST_NODE_KNOWN);
 	assert_int_equal(o.v.cred.state, MST_CRED_PENDING);
 	assert_int_equal(o.v.n_drop, 0);

@@ -281,7 +281,7 @@ static void bounded_keys(void **state)
 	assert_in_range(creds, 1, 8);
 }
 
-/* Who knows a KeID, but not its key, makes the MAF fetch: that moves no state and costs the node no key (decision 0005). */
+/* Who knows a KeID, but not its key, makes the MAF fetch: that moves no state and costs the node no key (decision 0004). */
 static void a_fetch_proves_nothing(void **state)
 {
 	struct mst_psk_answer a;

@@ -75,7 +75,7 @@ static bool fetch_refused(const struct mst_call *c, const struct mst_who *w, con
 /*
  * The MAF has the key: by fetch or, with the same effect, by retrieval of the registered key. It asks as soon as
  * anybody names the KeID in a handshake, which proves nothing about the node: no key goes, no key counts as used, and
- * the node is enrolled only when our MAF has seen it use the key (doc/decisions/0005). Of a MAF elsewhere nothing more
+ * the node is enrolled only when our MAF has seen it use the key (doc/decisions/0004). Of a MAF elsewhere nothing more
  * will ever be heard here.
  */
 static void handed_to_maf(const struct mst_records *r, const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
