@@ -80,6 +80,19 @@ static void utf8(void **state)
 		assert_false(mst_utf8_valid(mst_view_str(bad[i])));
 }
 
+static void plain(void **state)
+{
+	static const char *const good[] = { "", "Pumpe 7 \xc3\xbc\xc2\xa0", "\xd9\x85", "\xe2\x80\xa7", "\xe2\x81\xa5", "\xf0\x9f\x94\x91" };
+	static const char *const bad[] = { "\x1b[2J", "\x7f", "\xc2\x9b" "2J", "\xc2\x80", "\xe2\x80\xa8", "\xe2\x80\xa9", "a\xe2\x80\xae",
+		"\xe2\x80\xaa", "\xe2\x81\xa6", "\xe2\x81\xa9", "\xd8\x9c", "\xe2\x80\x8f", "\xff" };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(good); i++)
+		assert_true(mst_text_plain(mst_view_str(good[i])));
+	for (size_t i = 0; i < MST_COUNT(bad); i++)
+		assert_false(mst_text_plain(mst_view_str(bad[i])));
+}
+
 static void decimal(void **state)
 {
 	uint64_t x = 7;
@@ -99,7 +112,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(base64_known_answers), cmocka_unit_test(base64_refuses_what_it_would_not_write),
-		cmocka_unit_test(hex_both_cases), cmocka_unit_test(percent_round_trip), cmocka_unit_test(utf8),
+		cmocka_unit_test(hex_both_cases), cmocka_unit_test(percent_round_trip), cmocka_unit_test(utf8), cmocka_unit_test(plain),
 		cmocka_unit_test(decimal),
 	};
 

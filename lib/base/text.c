@@ -173,6 +173,32 @@ bool mst_utf8_valid(struct mst_view v)
 	return true;
 }
 
+size_t mst_plain_step(const uint8_t *p, size_t left)
+{
+	size_t n = utf8_step(p, left);
+
+	if (n == 1)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	if (n == 2)
+		return p[0] == 0xc2 && p[1] < 0xa0 ? 0 :                       /* U+0080 to U+009F */
+		       p[0] == 0xd8 && p[1] == 0x9c ? 0 : 2;                   /* U+061C */
+	if (n == 3 && p[0] == 0xe2 && p[1] == 0x80)
+		return (p[2] >= 0xa8 && p[2] <= 0xae) || p[2] == 0x8e || p[2] == 0x8f ? 0 : 3;  /* U+2028 to U+202E, U+200E, U+200F */
+	if (n == 3 && p[0] == 0xe2 && p[1] == 0x81)
+		return p[2] >= 0xa6 && p[2] <= 0xa9 ? 0 : 3;                   /* U+2066 to U+2069 */
+	return n;
+}
+
+bool mst_text_plain(struct mst_view v)
+{
+	for (size_t i = 0, step; i < v.n; i += step) {
+		step = mst_plain_step(v.p + i, v.n - i);
+		if (!step)
+			return false;
+	}
+	return true;
+}
+
 bool mst_printable_ascii(struct mst_view v)
 {
 	for (size_t i = 0; i < v.n; i++)

@@ -20,6 +20,13 @@ MST_MUST_CHECK bool mst_percent_decode(struct mst_view in, uint8_t *out, size_t 
 
 /* Well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. */
 bool mst_utf8_valid(struct mst_view v);
+/*
+ * How many octets of the text at `p` a terminal and a reader take for what they are: 0 when there stands a control
+ * character (C0, DEL, C1), a line or paragraph separator, a character that turns the writing direction (so that a
+ * line reads as another one), or no UTF-8.
+ */
+size_t mst_plain_step(const uint8_t *p, size_t left);
+bool mst_text_plain(struct mst_view v);
 /* Only octets 0x21..0x7e. */
 bool mst_printable_ascii(struct mst_view v);
 /* Unsigned decimal without sign, blanks or superfluous leading zero. False when malformed or > max. */

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "crypto/pki-internal.h"
+#include "crypto/pki-x509.h"
 
 X509 *pki_x509(struct mst_view der)
 {
@@ -89,13 +90,15 @@ static bool hash_spki(const X509 *x, uint8_t out[MST_SHA256_LEN])
 	return ok;
 }
 
+#define TOO_LONG "not one DER certificate of at most 4096 octets"
+
 static int refuse(struct mst_diag *d, const char *field, const char *why)
 {
 	mst_diag_set(d, 0, field, why, NULL);
 	return MST_PKI_MALFORMED;
 }
 
-static int read_info(X509 *x, struct mst_view der, struct mst_cert_info *i, struct mst_diag *d)
+static int read_info(X509 *x, struct mst_cert_info *i, struct mst_diag *d)
 {
 	uint32_t flags = X509_get_extension_flags(x);
 
@@ -114,8 +117,6 @@ static int read_info(X509 *x, struct mst_view der, struct mst_cert_info *i, stru
 	i->is_ca = (flags & EXFLAG_CA) != 0;
 	if (!hash_spki(x, i->spki_sha256))
 		return refuse(d, "subjectPublicKeyInfo", "cannot be read");
-	if (mst_crypto_openssl()->ops->sha256(mst_crypto_openssl(), der, i->sha256))
-		return MST_FAULT_CRYPTO;
 	return pki_names_get(x, i, d);
 }
 
@@ -126,9 +127,31 @@ int mst_cert_info(struct mst_view der, struct mst_cert_info *ret_i, struct mst_d
 	int r;
 
 	if (!x)
-		return refuse(d, "certificate", "not one DER certificate of at most 4096 octets");
-	r = read_info(x, der, &i, d);
+		return refuse(d, "certificate", TOO_LONG);
+	r = mst_crypto_openssl()->ops->sha256(mst_crypto_openssl(), der, i.sha256) ? MST_FAULT_CRYPTO : 0;
+	r = r ? r : read_info(x, &i, d);
 	X509_free(x);
+	ERR_clear_error();
+	if (!r)
+		*ret_i = i;
+	return r;
+}
+
+int mst_cert_info_x509(X509 *x, struct mst_cert_info *ret_i, struct mst_diag *d)
+{
+	struct mst_cert_info i = { 0 };
+	unsigned char *der = NULL;
+	int n = i2d_X509(x, &der), r;
+
+	if (n <= 0 || n > MST_CERT_MAX) {
+		OPENSSL_free(der);
+		ERR_clear_error();
+		return refuse(d, "certificate", TOO_LONG);
+	}
+	r = mst_crypto_openssl()->ops->sha256(mst_crypto_openssl(), (struct mst_view){ der, (size_t)n }, i.sha256) ?
+	    MST_FAULT_CRYPTO : 0;
+	OPENSSL_free(der);
+	r = r ? r : read_info(x, &i, d);
 	ERR_clear_error();
 	if (!r)
 		*ret_i = i;

@@ -2,7 +2,8 @@
 
 void mst_clock_init(struct mst_clock *c, mst_time build, mst_time last, mst_ms now)
 {
-	*c = (struct mst_clock){ .known = last > build && last <= MST_TIME_MAX ? last : build, .at = now };
+	*c = (struct mst_clock){ .floor = build, .ceiling = build + MST_CLOCK_BEYOND, .at = now };
+	c->known = last > c->floor && last <= c->ceiling ? last : build;
 }
 
 static mst_time elapsed(const struct mst_clock *c, mst_ms now)
@@ -10,15 +11,29 @@ static mst_time elapsed(const struct mst_clock *c, mst_ms now)
 	return c->known + (now > c->at ? (now - c->at) / 1000 : 0);
 }
 
-bool mst_clock_told(struct mst_clock *c, mst_time server, mst_ms now)
+bool mst_clock_told(struct mst_clock *c, mst_time server, mst_time not_after, mst_ms now)
 {
-	/* After the first telling a later one may correct it either way; before, the floor holds. */
-	if (server > MST_TIME_MAX || server < (c->told ? 0 : c->known))
+	if (server < c->floor || server > c->ceiling || server > not_after)
 		return false;
-	if (c->told && server < elapsed(c, now) - MST_CLOCK_AGREE)
-		return false;
-	*c = (struct mst_clock){ .known = server, .at = now, .told = true };
+	c->known = server;
+	c->at = now;
+	c->told = true;
 	return true;
+}
+
+bool mst_clock_doubt(struct mst_clock *c, mst_ms now)
+{
+	bool knew = c->told || c->known > c->floor;
+
+	c->known = c->floor;
+	c->at = now;
+	c->told = false;
+	return knew;
+}
+
+mst_time mst_clock_kept(const struct mst_clock *c, mst_ms now)
+{
+	return elapsed(c, now);
 }
 
 mst_time mst_clock_now(const struct mst_clock *c, mst_time wall, mst_ms now)

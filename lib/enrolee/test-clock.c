@@ -3,6 +3,8 @@
 #include "enrolee/clock.h"
 
 #define BUILD 1790000000
+#define END   (BUILD + 365 * 86400)
+#define Y2099 INT64_C(4070908800)
 
 /* Lesson 15: a clock at 1970 is no time; the floor is the build, or what was known before the cut. */
 static void test_floor(void **state)
@@ -40,16 +42,46 @@ static void test_told(void **state)
 
 	(void)state;
 	mst_clock_init(&c, BUILD, 0, 0);
-	assert_false(mst_clock_told(&c, BUILD - 1, 0));              /* no peer turns time back */
-	assert_false(mst_clock_told(&c, MST_TIME_MAX + 1, 0));
-	assert_true(mst_clock_told(&c, BUILD + 5000, 0));
+	assert_false(mst_clock_told(&c, BUILD - 1, END, 0));         /* before the program was made */
+	assert_false(mst_clock_told(&c, MST_TIME_MAX + 1, MST_NEVER, 0));
+	assert_false(mst_clock_told(&c, END + 1, END, 0));           /* by a certificate that had ended then */
+	assert_false(mst_clock_told(&c, Y2099, MST_NEVER, 0));
+	assert_false(mst_clock_is_set(&c, 3, 0));
+	assert_true(mst_clock_told(&c, BUILD + 5000, END, 0));
 	assert_true(mst_clock_is_set(&c, 3, 0));
 	/* the wall clock at 1970 is overruled … */
 	assert_true(mst_clock_now(&c, 3, 10000) == BUILD + 5010);
 	assert_true(mst_clock_now(&c, BUILD + 900000, 10000) == BUILD + 5010);   /* … and one far ahead */
 	assert_true(mst_clock_now(&c, BUILD + 5300, 10000) == BUILD + 5300); /* one that agrees is believed */
-	assert_false(mst_clock_told(&c, BUILD, 0));
-	assert_true(mst_clock_told(&c, BUILD + 4000, 0));            /* a small correction */
+	assert_true(mst_clock_kept(&c, 10000) == BUILD + 5010);      /* but never kept */
+}
+
+/* Lesson 15: whatever was told wrong, the device finds back by itself, in this life and after the next start. */
+static void test_told_wrong(void **state)
+{
+	struct mst_clock c;
+
+	(void)state;
+	mst_clock_init(&c, BUILD, 0, 0);
+	assert_true(mst_clock_told(&c, BUILD + 300 * 86400, END, 0));
+	assert_true(mst_clock_told(&c, BUILD + 86400, END, 0));      /* corrected downwards */
+	assert_true(mst_clock_now(&c, 3, 1000) == BUILD + 86401);
+	assert_false(mst_clock_told(&c, BUILD - 1, END, 0));
+	/* kept over a restart with the wall at 1970 */
+	mst_clock_init(&c, BUILD, BUILD + 300 * 86400, 0);
+	assert_true(mst_clock_now(&c, 3, 0) == BUILD + 300 * 86400);
+	assert_true(mst_clock_told(&c, BUILD + 86400, END, 0));
+	assert_true(mst_clock_kept(&c, 0) == BUILD + 86400);
+	/* by then every certificate seems to have ended, so nobody can tell: the time is doubted */
+	mst_clock_init(&c, BUILD, BUILD + 300 * 86400, 0);
+	assert_true(mst_clock_doubt(&c, 5000));
+	assert_true(mst_clock_now(&c, 3, 5000) == BUILD);
+	assert_false(mst_clock_is_set(&c, 3, 5000));
+	assert_true(mst_clock_kept(&c, 6000) == BUILD + 1);
+	mst_clock_init(&c, BUILD, 0, 0);
+	assert_false(mst_clock_doubt(&c, 0));
+	mst_clock_init(&c, BUILD, Y2099, 0);                         /* a blob from before there was a limit */
+	assert_true(mst_clock_now(&c, 3, 0) == BUILD);
 }
 
 /* Lesson 18: 80 to 90 % of the life, spread by chance. */
@@ -69,6 +101,7 @@ int main(void)
 		cmocka_unit_test(test_floor),
 		cmocka_unit_test(test_wall_clock),
 		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_told_wrong),
 		cmocka_unit_test(test_renewal),
 	};
 

@@ -45,6 +45,15 @@ static const struct { unsigned release, derive, into; } permits[] = {
 	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM },
 };
 
+/* Which way a purpose's keys go: duties that may give one in, and that may get one. */
+static const struct { unsigned in, out; } ways[] = {
+	[MST_PURPOSE_NONE] = { 0, 0 },
+	[MST_PURPOSE_KPM] = { MST_DUTY_MEF, MST_DUTY_MEF },
+	[MST_PURPOSE_KE] = { MST_DUTY_MEF, MST_DUTY_MEF },
+	[MST_PURPOSE_KEYREG] = { MST_DUTY_MEF | MST_DUTY_MAF, MST_DUTY_MEF | MST_DUTY_MAF },
+	[MST_PURPOSE_KM] = { MST_DUTY_CONNECTOR, MST_DUTY_MAF },
+};
+
 static bool purpose_known(enum mst_key_purpose p)
 {
 	return (unsigned)p > MST_PURPOSE_NONE && (unsigned)p < MST_COUNT(permits);
@@ -126,6 +135,8 @@ static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view seale
 		return refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
 		return refuse(l, MST_KEEPER_NO_CHANNEL);
+	if (!(ways[p].in & ch->duties))
+		return refuse(l, MST_KEEPER_DENIED);
 	r = channel_open(ch, CHANNEL_TO_KEEPER, l->c, sealed, &key);
 	if (r)
 		return r > 0 ? refuse(l, MST_KEEPER_FORGED) : r;
@@ -191,6 +202,8 @@ static int local_release(struct mst_keeper *k, const struct mst_authorisation *a
 		return refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
 		return refuse(l, MST_KEEPER_NO_CHANNEL);
+	if (!(ways[p].out & ch->duties))
+		return refuse(l, MST_KEEPER_DENIED);
 	r = unwrap_key(l, w, p, key_id, &key);
 	if (!r)
 		r = derive_key(l, &key, how, suid, target);
@@ -342,7 +355,7 @@ int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keep
 	return 0;
 }
 
-int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32])
+int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties)
 {
 	struct local *l = of(k);
 	size_t i = 0;
@@ -355,6 +368,7 @@ int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8
 		return MST_FAULT_MEMORY;
 	/* a process that was started again brings a new key; the old one is good no longer */
 	l->channel[i].id = channel;
+	l->channel[i].duties = duties;
 	memcpy(l->channel[i].key, key, sizeof(l->channel[i].key));
 	if (i == l->n_channels)
 		l->n_channels++;

@@ -108,11 +108,21 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 /* What a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
+/*
+ * What the process at the other end of a channel does, a set; told by the supervisor, never by the engine. A key
+ * goes only where its purpose is served (everything else is DENIED), so that an engine that has been taken over
+ * cannot have keys sealed for a process that has nothing to do with them:
+ *
+ *   MEF listener   gives in KE, KEYREG, KPM   gets what is derived from KE, KEYREG, KPM
+ *   MAF listener   gives in KEYREG            gets KM, KEYREG
+ *   connector      gives in KM                gets nothing
+ */
+enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY__ALL = 7 };
 /* Give the keeper the channel key of process `channel`. */
-MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32]);
+MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties);
 
 /* For the process at the other end of a channel: seal a key for the keeper, open one from it (0, FORGED). */
-struct mst_channel { uint32_t id; uint8_t key[32]; };
+struct mst_channel { uint32_t id; uint8_t key[32]; unsigned duties; /* enum mst_duty; for the keeper */ };
 MST_MUST_CHECK int mst_channel_seal(const struct mst_channel *ch, struct mst_crypto *c,
 				    const struct mst_key *k, struct mst_wrapped *ret_s);
 MST_MUST_CHECK int mst_channel_open(const struct mst_channel *ch, struct mst_crypto *c,

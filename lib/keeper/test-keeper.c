@@ -30,8 +30,8 @@ static int open_keeper(void **state)
 	assert_int_equal(mst_keeper_local_open(dir, c, &k, NULL), 0);
 	assert_int_equal(c->ops->random(c, ch1.key, sizeof(ch1.key)), 0);
 	assert_int_equal(c->ops->random(c, ch2.key, sizeof(ch2.key)), 0);
-	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key), 0);
-	assert_int_equal(mst_keeper_local_channel(k, 2, ch2.key), 0);
+	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY__ALL), 0);
+	assert_int_equal(mst_keeper_local_channel(k, 2, ch2.key, MST_DUTY__ALL), 0);
 	return 0;
 }
 
@@ -298,7 +298,7 @@ static void created_keys_differ_and_outlive_the_keeper(void **state)
 		assert_int_equal(k->ops->create(k, MST_PURPOSE_KEYREG, "id", &w[i]), 0);
 	k->ops->close(k);
 	assert_int_equal(mst_keeper_local_open(dir, c, &k, NULL), 0);
-	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key), 0);
+	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY__ALL), 0);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(k->ops->release(k, &a, &w[i], MST_PURPOSE_KEYREG, "id", MST_DERIVE_NONE, 0,
 						 NULL, 1, &s),
@@ -308,13 +308,42 @@ static void created_keys_differ_and_outlive_the_keeper(void **state)
 	}
 	assert_memory_not_equal(got[0].b, got[1].b, 32);
 	/* a restarted process has a new key; what was sealed for the old one is nothing any more */
-	assert_int_equal(mst_keeper_local_channel(k, 1, ch2.key), 0);
+	assert_int_equal(mst_keeper_local_channel(k, 1, ch2.key, MST_DUTY__ALL), 0);
 	assert_int_equal(
 		k->ops->release(k, &a, &w[0], MST_PURPOSE_KEYREG, "id", MST_DERIVE_NONE, 0, NULL, 1, &s), 0);
 	assert_int_equal(mst_channel_open(&ch1, c, &s, &got[0]), MST_KEEPER_FORGED);
 	for (uint32_t id = 10; id < 10 + MST_CHANNELS_MAX - 1; id++)
-		assert_int_equal(mst_keeper_local_channel(k, id, ch1.key), 0);
-	assert_int_equal(mst_keeper_local_channel(k, 9, ch1.key), MST_FAULT_MEMORY);
+		assert_int_equal(mst_keeper_local_channel(k, id, ch1.key, MST_DUTY__ALL), 0);
+	assert_int_equal(mst_keeper_local_channel(k, 9, ch1.key, MST_DUTY__ALL), MST_FAULT_MEMORY);
+}
+
+/* The whole product of purpose and duty: what an engine that was taken over could ask for. */
+static void keys_go_where_they_are_used(void **state)
+{
+	static const struct { enum mst_key_purpose p; enum mst_derive_how how; const char *gives, *gets; } row[] = {
+		{ MST_PURPOSE_KPM, MST_DERIVE_NONE, "1", "1" },
+		{ MST_PURPOSE_KE, MST_DERIVE_USAGE, "1", "1" },
+		{ MST_PURPOSE_KEYREG, MST_DERIVE_NONE, "12", "12" },
+		{ MST_PURPOSE_KM, MST_DERIVE_NONE, "4", "2" },
+	};
+	struct mst_authorisation a = leave("id");
+	struct mst_key key = key_of(3);
+	struct mst_wrapped s, w, out;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++)
+		for (unsigned duty = 0; duty <= 4; duty = duty ? 2 * duty : 1) {
+			char is = (char)('0' + duty);
+
+			assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY__ALL), 0);
+			w = wrapped(row[i].p, "id", 3);
+			assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, duty), 0);
+			assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
+			assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), row[i].p, "id", &out),
+					 strchr(row[i].gives, is) ? 0 : MST_KEEPER_DENIED);
+			assert_int_equal(k->ops->release(k, &a, &w, row[i].p, "id", row[i].how, 21, "maf.example.com", 1, &out),
+					 strchr(row[i].gets, is) ? 0 : MST_KEEPER_DENIED);
+		}
 }
 
 /* A signer whose private key is in the keeper. */
@@ -520,6 +549,7 @@ int main(void)
 		T(what_may_leave_and_what_may_become_what),
 		T(nothing_leaves_without_leave),
 		T(wrong_ids_channels_and_octets),
+		T(keys_go_where_they_are_used),
 		T(created_keys_differ_and_outlive_the_keeper),
 		T(the_ca_key_signs_only_what_was_authorised),
 		T(lists_and_strange_octets),

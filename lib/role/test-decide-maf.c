@@ -55,6 +55,12 @@ static void maf_first_use(void **state)
 	assert_string_equal(o.v.drop[1], "CC@maf.example.com");
 	assert_string_equal(o.v.drop[2], KEID);
 
+	assert_int_equal(o.v.node.state, MST_NODE_ENROLLED);
+	/* in one second: the order in which they were made decides */
+	for (size_t i = 0; i < o.r.n_other; i++)
+		o.r.other[i].created = o.w.cred.created;
+	assert_int_equal(run(&o), 2000);
+	assert_string_equal(o.v.revoke, "BB@maf.example.com");
 	/* already active: nothing to do; refused: nothing happens (lesson 4) */
 	o.w.cred.state = MST_CRED_ACTIVE;
 	assert_int_equal(run(&o), 2000);

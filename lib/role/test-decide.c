@@ -299,8 +299,9 @@ static void old_enrolment_keys_go(void **state)
 	add_other(&o, "02@mef.example.com", "reg-1", MST_CRED_PENDING, NOW - 4);
 	add_other(&o, "03@mef.example.com", "reg-2", MST_CRED_PENDING, NOW - 8);
 	assert_int_equal(run(&o), 2001);
-	assert_int_equal(o.v.n_drop, 1);
+	assert_int_equal(o.v.n_drop, 2);
 	assert_string_equal(o.v.drop[0], "01@mef.example.com");
+	assert_string_equal(o.v.drop[1], "00@mef.example.com");
 }
 
 static void keep_enrolled(void **state)
@@ -349,7 +350,9 @@ static void key_registration(void **state)
 	assert_int_equal(run(&o), 2001);
 	assert_string_equal(o.v.keyreg.rel_key_id, REL);
 	assert_string_equal(o.v.keyreg.targets, "maf.example.com");
-	assert_true(o.v.keyreg.exporter && o.v.wrap_keyreg == MST_WRAP_EXPORT);
+	/* Ke is kept once: the key registration of a MAF refers to the credential */
+	assert_true(o.v.keyreg.exporter && o.v.wrap_keyreg == MST_WRAP_NONE);
+	assert_int_equal(o.v.keyreg.key.n, 0);
 	assert_false(o.v.put_cred);                                    /* Ke of this session is kept already */
 	assert_int_equal(o.v.keyreg.expires, NOW + 20 * DAY);          /* no longer than Ke: TS-0003 10.7 */
 	assert_false(o.v.show & BIT(MST_KR_KEY));                      /* never in this answer: 8.3.5.2.7 */
@@ -367,6 +370,17 @@ static void key_registration(void **state)
 	assert_int_equal(run(&o), 2001);
 	assert_true(o.v.insert_cred && o.v.put_reg);
 	assert_string_equal(o.v.reg.key_id, KEID);
+
+	/* a copy of its own where another use than the MAF's, or the quirk, gives it a life of its own */
+	mef_world(&o, MST_CALL_KEY_REGISTER);
+	o.c.key.suid = 22;
+	o.c.key.targets[0] = V("//sp.example.com/CSE1");
+	assert_int_equal(run(&o), 2001);
+	assert_int_equal(o.v.wrap_keyreg, MST_WRAP_EXPORT);
+	mef_world(&o, MST_CALL_KEY_REGISTER);
+	o.conf.quirks.km = MST_KM_REGISTERED;
+	assert_int_equal(run(&o), 2001);
+	assert_int_equal(o.v.wrap_keyreg, MST_WRAP_EXPORT);
 
 	/* an explicit key, sealed: an id of ours, no exporter */
 	mef_world(&o, MST_CALL_KEY_REGISTER);
@@ -396,8 +410,22 @@ static void key_release(void **state)
 	assert_int_equal(o.v.release.how, MST_DERIVE_USAGE);           /* lesson 26: never Ke itself */
 	assert_string_equal(o.v.release.target, "maf.example.com");
 	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KE);
-	assert_true(o.v.put_node && o.v.node.state == MST_NODE_ENROLLED && o.v.cred.state == MST_CRED_ACTIVE);
+	assert_true(o.v.put_node && o.v.node.state == MST_NODE_KNOWN && o.v.cred.state == MST_CRED_PENDING);
 	assert_false(o.v.show & BIT(MST_KR_TARGETS));
+	/* the key of the registration: its own, or else the credential's, while that is good */
+	memset(&o.r.keyreg.key, 0, sizeof(o.r.keyreg.key));
+	o.r.cred.key.n = 61;
+	memset(o.r.cred.key.b, 0xc4, 61);
+	assert_int_equal(run(&o), 2000);
+	assert_memory_equal(&o.v.release.key, &o.r.cred.key, sizeof(o.r.cred.key));
+	o.r.cred.state = MST_CRED_REVOKED;
+	assert_int_equal(run(&o), 4004);
+	assert_false(o.v.release.wanted);
+	mef_world(&o, MST_CALL_KEY_GET);
+	o.r.keyreg.key.n = 60;
+	memset(o.r.keyreg.key.b, 0x4b, 60);
+	assert_int_equal(run(&o), 2000);
+	assert_memory_equal(&o.v.release.key, &o.r.keyreg.key, sizeof(o.r.keyreg.key));
 	o.conf.quirks.km = MST_KM_REGISTERED;
 	assert_int_equal(run(&o), 2000);
 	assert_int_equal(o.v.release.purpose, MST_PURPOSE_KEYREG);
@@ -406,6 +434,24 @@ static void key_release(void **state)
 	o.conf.quirks.km = MST_KM_USAGE_CONSTRAINED;
 	assert_int_equal(run(&o), 2000);
 	assert_int_equal(o.v.release.how, MST_DERIVE_NONE);
+}
+
+/* A key registration lives no longer than its client registration, and no longer than Ke did. */
+static void key_bounds(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	mef_world(&o, MST_CALL_KEY_SET);
+	o.c.key.et = NOW + 100 * DAY;
+	assert_int_equal(run(&o), 2004);
+	assert_int_equal(o.v.keyreg.expires, NOW + 20 * DAY);           /* Ke's */
+	o.r.has_cred = false;
+	assert_int_equal(run(&o), 2004);
+	assert_int_equal(o.v.keyreg.expires, NOW + 5 * DAY);            /* Ke is gone: what was granted with it */
+	o.r.reg.expires = NOW;
+	assert_int_equal(run(&o), 4004);
+	assert_true(no_effect(&o.v));
 }
 
 static void fetch_release(void **state)
@@ -421,8 +467,14 @@ static void fetch_release(void **state)
 	assert_string_equal(o.v.release.target, "maf.example.com");
 	assert_string_equal(o.v.enrolee, "//sp.example.com/CSE0001");
 	assert_int_equal(o.v.lifetime, NOW + 20 * DAY);
+	/* decision 0004: that a MAF asks says nothing about the node; unless nothing more will be heard */
+	assert_int_equal(o.v.node.state, MST_NODE_KNOWN);
+	assert_int_equal(o.v.cred.state, MST_CRED_PENDING);
+	assert_int_equal(o.v.n_drop, 0);
+	o.conf.maf_elsewhere = true;
+	assert_int_equal(run(&o), 2000);
 	assert_int_equal(o.v.node.state, MST_NODE_ENROLLED);
-	assert_int_equal(o.v.cred.state, MST_CRED_ACTIVE);
+	o.conf.maf_elsewhere = false;
 	/* the answer may be lost: the same again (lesson 10) */
 	o.r.cred = o.v.cred;
 	o.r.owner.node = o.v.node;
@@ -475,7 +527,7 @@ int main(void)
 		cmocka_unit_test(mef_refusals), cmocka_unit_test(register_new), cmocka_unit_test(expiry),
 		cmocka_unit_test(register_again), cmocka_unit_test(old_enrolment_keys_go), cmocka_unit_test(keep_enrolled),
 		cmocka_unit_test(update_echoes), cmocka_unit_test(key_registration), cmocka_unit_test(key_release),
-		cmocka_unit_test(fetch_release), cmocka_unit_test(commands),
+		cmocka_unit_test(fetch_release), cmocka_unit_test(key_bounds), cmocka_unit_test(commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,6 +202,53 @@ static void identities_that_work(void **state)
 	assert_int_equal(mef_register(RIG_NODE), 2001);
 }
 
+static void bind_to(const uint8_t anchor[MST_SHA256_LEN])
+{
+	struct mst_identity i = { .kind = MST_ID_NODE, .value = RIG_NODE, .node = r.node };
+
+	memcpy(i.anchor, anchor, sizeof(i.anchor));
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_identity_put(r.store, &i), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+/* Lesson 25: any maker's CA can sign any name, so among several a name counts under the one it is bound to. */
+static void a_maker_cannot_name_anothers_node(void **state)
+{
+	static const uint8_t acme[MST_SHA256_LEN] = { 7 }, globex[MST_SHA256_LEN] = { 8 }, none[MST_SHA256_LEN];
+	static char before[8192];
+	struct mst_event e;
+
+	(void)state;
+	memcpy(r.mef_conf.makers.sha256[0], acme, sizeof(acme));
+	r.mef_conf.makers.n = 1;
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	memcpy(r.x.peer.anchor_sha256, acme, sizeof(acme));
+	assert_int_equal(mef_register(RIG_NODE), 2001);      /* bound to none, but nobody else is there */
+	fill++;
+	memcpy(r.mef_conf.makers.sha256[1], globex, sizeof(globex));
+	r.mef_conf.makers.n = 2;
+	rig_fingerprint(&r, before, sizeof(before));
+	memcpy(r.x.peer.anchor_sha256, globex, sizeof(globex));
+	assert_int_equal(mef_register(RIG_NODE), 4103);
+	nothing_changed(before, "mef.refused");
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "muster node bind"));
+	bind_to(acme);
+	rig_fingerprint(&r, before, sizeof(before));
+	assert_int_equal(mef_register(RIG_NODE), 4103);
+	nothing_changed(before, "mef.refused");
+	memcpy(r.x.peer.anchor_sha256, acme, sizeof(acme));
+	assert_int_equal(mef_register(RIG_NODE), 2001);
+	fill++;
+	bind_to(mst_anchor_any);                             /* only when somebody said so */
+	memcpy(r.x.peer.anchor_sha256, globex, sizeof(globex));
+	assert_int_equal(mef_register(RIG_NODE), 2001);
+	fill++;
+	bind_to(none);
+	assert_int_equal(mef_register(RIG_NODE), 4103);
+}
+
 /* A MAF's name in a certificate of another CA gives nothing when the configuration names the anchor. */
 static void maf_anchor(void **state)
 {
@@ -436,7 +483,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(bytes), T(headers), T(key_in_clear), T(identities), T(identities_that_work), T(maf_anchor), T(standing),
+		T(bytes), T(headers), T(key_in_clear), T(identities), T(identities_that_work), T(a_maker_cannot_name_anothers_node), T(maf_anchor), T(standing),
 		T(handshakes), T(default_deny),
 	};
 

@@ -15,6 +15,7 @@ enum { CH_MEF = 1, CH_MAF, CH_CONNECTOR, CH_ALL };
 
 static struct rig r;
 static struct mst_channel channel[CH_ALL];
+static const unsigned duty[CH_ALL] = { [CH_MEF] = MST_DUTY_MEF, [CH_MAF] = MST_DUTY_MAF, [CH_CONNECTOR] = MST_DUTY_CONNECTOR };
 static struct mst_key ke;               /* the exporter's output: node and MEF listener have it */
 static char keeper_dir[160];
 
@@ -35,7 +36,7 @@ static int up(void **state)
 	for (uint32_t i = CH_MEF; i < CH_ALL; i++) {
 		channel[i].id = i;
 		assert_int_equal(r.crypto->ops->random(r.crypto, channel[i].key, sizeof(channel[i].key)), 0);
-		assert_int_equal(mst_keeper_local_channel(r.keeper, i, channel[i].key), 0);
+		assert_int_equal(mst_keeper_local_channel(r.keeper, i, channel[i].key, duty[i]), 0);
 	}
 	ke.n = MST_KEY_LEN;
 	return r.crypto->ops->random(r.crypto, ke.b, ke.n);
@@ -198,7 +199,8 @@ static void tampering(void **state)
 	l = r.a.release;
 	l.purpose = MST_PURPOSE_KM;
 	l.how = MST_DERIVE_NONE;
-	assert_int_equal(hand_over(&l, CH_MEF, &k), MST_KEEPER_FORGED);
+	assert_int_equal(hand_over(&l, CH_MEF, &k), MST_KEEPER_DENIED);
+	assert_int_equal(hand_over(&l, CH_MAF, &k), MST_KEEPER_FORGED);
 	l = r.a.release;
 	l.key_id[0] ^= 1;
 	l.authorisation.key_id[0] ^= 1;

@@ -144,7 +144,7 @@ static void whole_enrolment(void **state)
 	assert_non_null(strstr(r.text, "\"status\":true"));
 	assert_non_null(strstr(r.text, "\"enroleeID\":\"//sp.example.com/CSE0001\""));
 	assert_true(r.handed[0] != 0xa1 || r.handed[1] != 0xa1);        /* not Ke: lesson 26 */
-	assert_int_equal(node_state(), MST_NODE_ENROLLED);
+	assert_int_equal(node_state(), MST_NODE_ENROLLING);
 
 	enrol(0xa2, kmid, maf_reg);             /* a second attempt of the same node, from the start */
 	assert_int_equal(rig_lookup(&r, kmid, &a), 0);
@@ -279,6 +279,85 @@ static void bounded_keys(void **state)
 	for (const char *p = before; (p = strstr(p, "cred ")); p++)
 		creds++;
 	assert_in_range(creds, 1, 8);
+}
+
+/* Who knows a KeID, but not its key, makes the MAF fetch: that moves no state and costs the node no key (decision 0004). */
+static void a_fetch_proves_nothing(void **state)
+{
+	struct mst_psk_answer a;
+	struct mst_credential c;
+	char reg[128], keid[4][MST_ID_MAX], kmid[MST_ID_MAX], maf_reg[128];
+
+	(void)state;
+	for (uint8_t i = 1; i <= 3; i++) {
+		struct mst_fetch_result got = given(i);
+
+		rig_id(i, "mef.example.com", keid[i]);
+		assert_int_equal(mef_register(i, reg), 2001);
+		assert_int_equal(key_register(i), 2001);
+		assert_int_equal(fetch(i), 2000);
+		assert_int_equal(rig_fetched(&r, keid[i], &got, &a), 0);
+		assert_int_equal(node_state(), MST_NODE_ENROLLING);
+		assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MEF, keid[i], &c), 0);
+		assert_int_equal(c.state, MST_CRED_PENDING);
+		if (i != 1)
+			continue;
+		/* the node itself proves the first one */
+		assert_int_equal(maf_register(keid[1], kmid, maf_reg), 2001);
+		assert_int_equal(node_state(), MST_NODE_ENROLLING);
+		assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, keid[1], &c), 0);
+		assert_int_equal(c.state, MST_CRED_ACTIVE);
+	}
+	/* the ones that were only fetched are two at most, and it still stands */
+	assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, keid[1], &c), 0);
+	assert_int_equal(mst_store_cred_get(r.store, MST_ROLE_MAF, keid[3], &c), 0);
+	assert_int_equal(c.state, MST_CRED_PENDING);
+	rig_peer_psk(&r, kmid);
+	assert_int_equal(rig_do(&r, MST_ROLE_MAF, MST_OP_RETRIEVE, maf_reg, "/CSE0001", 0, 0, NULL), 2000);
+	assert_int_equal(node_state(), MST_NODE_ENROLLED);
+}
+
+/* Ke that is dropped lives on under no other name, whatever it was registered for. */
+static void a_dropped_ke_is_gone(void **state)
+{
+	struct mst_keyreg k;
+	char reg[128], id[MST_ID_MAX];
+	struct mst_view rel, fqdn;
+
+	(void)state;
+	assert_int_equal(mef_register(1, reg), 2001);
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", "/CSE0001", MST_TY_SYMM_KEY_REG, 1,
+	                        "{\"sec:symmKeyReg\":{\"et\":\"20270301T000000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":22,"
+	                        "\"targetIDs\":[\"//sp.example.com/CSE2\"]}}"), 2001);
+	rig_id(1, "mef.example.com", id);
+	assert_true(mst_key_id_split(mst_view_str(id), &rel, &fqdn));
+	id[rel.n] = 0;
+	assert_int_equal(mst_store_keyreg_get(r.store, MST_ROLE_MEF, id, &k), 0);
+	for (uint8_t i = 2; i < 6; i++)
+		assert_int_equal(mef_register(i, reg), 2001);
+	assert_int_equal(mst_store_keyreg_get(r.store, MST_ROLE_MEF, id, &k), MST_STORE_NONE);
+}
+
+/* Each MEF vouches for its own clients only. */
+static void another_mef_takes_nobody_over(void **state)
+{
+	struct mst_fetch_result got = given(9);
+	struct mst_psk_answer a;
+	struct mst_event e;
+	char keid[MST_ID_MAX], kmid[MST_ID_MAX], maf_reg[128];
+
+	(void)state;
+	r.maf_conf.mef[1] = r.maf_conf.mef[0];
+	snprintf(r.maf_conf.mef[1].fqdn, sizeof(r.maf_conf.mef[1].fqdn), "mef.example.net");
+	r.maf_conf.n_mef = 2;
+	enrol(0xa1, kmid, maf_reg);
+	rig_id(9, "mef.example.net", keid);
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), MST_PSK_UNKNOWN);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "another MEF"));
+	rig_id(8, "mef.example.com", keid);
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
 }
 
 static void forged_seal(void **state)
@@ -490,7 +569,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
-		T(whole_enrolment), T(lost_answers), T(two_at_once), T(bounded_keys), T(forged_seal), T(store_failures),
+		T(whole_enrolment), T(lost_answers), T(two_at_once), T(bounded_keys), T(a_fetch_proves_nothing), T(a_dropped_ke_is_gone), T(another_mef_takes_nobody_over), T(forged_seal), T(store_failures),
 		T(expired_maf_registration), T(deregistration), T(maf_keys), T(mef_keys),
 	};
 

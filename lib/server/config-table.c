@@ -8,6 +8,8 @@ static const char *const format_choices[] = { "text", "json", NULL };
 static const char *const level_choices[] = { "error", "warning", "info", "debug", NULL };
 static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL };   /* enum mst_tls_profile */
 
+static const char *const km_choices[] = { "usage", "master", "registered", NULL };      /* struct mst_quirks: km */
+
 #define AT(m) .offset = offsetof(struct mst_conf, m)
 #define STR(m) AT(m), .cap = sizeof(((struct mst_conf *)0)->m)
 #define LST(more, m, n) .flags = MST_CONF_LIST | (more), AT(m), .cap = sizeof(((struct mst_conf *)0)->m[0]), \
@@ -28,6 +30,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "directory of the keeper: key-encryption key and CA" },
 	{ "run", MST_CONF_T_PATH, MST_CONF_FIXED, "run", NULL, STR(run),
 	  .help = "directory for the pid file and sockets" },
+	{ "user", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(user),
+	  .help = "started as root: who the processes become once the addresses are bound; owns store and keeper" },
 	{ "log", MST_CONF_T_GROUP, .help = "messages on standard error" },
 	{ "log.format", MST_CONF_T_CHOICE, 0, "text", NULL, AT(log_format), .choices = format_choices,
 	  .help = "one line of text, or one JSON object, a message" },
@@ -105,6 +109,11 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "longest registration" },
 	{ "mef.retry_duration", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(1, 365 * DAY), AT(mef.retry_duration),
 	  .help = "when a client without commands asks again" },
+	{ "mef.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
+	{ "mef.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, AT(mef.quirks.km), .choices = km_choices,
+	  .help = "key given to a MAF for SUID 21: usage-constrained (10.3.7), master, or the registered one itself" },
+	{ "mef.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.quirks.repeat_conflicts),
+	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 
 	{ "maf", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(maf.present), .help = "M2M Authentication Function (TS-0003 8.8)" },
 	{ "maf.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "maf.example.com", STR(maf.fqdn),
@@ -136,8 +145,14 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "where it is" },
 	{ "maf.mefs.connect_to", MST_CONF_T_ADDRESS, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_link, connect_to),
 	  .help = "dial this address instead of resolving the name; the name check stays" },
+	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
+	{ "maf.mefs.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, ELEM(struct mst_conf_link, quirks.km), .choices = km_choices,
+	  .help = "registered: asks for the registered key (8.3.5.2.8); else for a credential (8.3.9)" },
 	{ "maf.mef_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.peer_anchors, maf.n_peer_anchors),
 	  .help = "trust anchors for MEFs" },
+	{ "maf.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
+	{ "maf.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.quirks.repeat_conflicts),
+	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 
 	{ "admin", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(admin.present), .help = "operator's interface" },
 	{ "admin.listen", MST_CONF_T_ADDRESS, .sample = "unix:run/admin.sock", LST(MUST, admin.listen, admin.n_listen),

@@ -228,10 +228,19 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 	return r && r->present ? r : NULL;
 }
 
+/* Only what changes something is a setting: the columns of names are alike until TS-0032 is at hand. */
+static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
+{
+	struct mst_quirks q = mst_quirks_default;
+
+	q.km = (__typeof__(q.km))c->km;
+	q.repeat_conflicts = c->repeat_conflicts;
+	return q;
+}
+
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
-	const struct mst_quirks none = { 0 };       /* zero is the default of every quirk */
 
 	memset(ret, 0, sizeof(*ret));
 	for (int i = 0; i < MST_ROLE__COUNT; i++)
@@ -241,7 +250,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		return;
 	memcpy(ret->fqdn, r->fqdn, sizeof(ret->fqdn));
 	memcpy(ret->base, r->base, sizeof(ret->base));
-	ret->quirks = none;
+	ret->quirks = quirks_of(&r->quirks);
 	ret->reg_lifetime = r->registration_lifetime;
 	ret->retry_duration = r->retry_duration;
 	ret->n_mef = r->n_mefs;
@@ -249,8 +258,9 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		memcpy(ret->mef[i].fqdn, r->mefs[i].fqdn, sizeof(ret->mef[i].fqdn));
 		memcpy(ret->mef[i].uri, r->mefs[i].uri, sizeof(ret->mef[i].uri));
 		memcpy(ret->mef[i].connect_to, r->mefs[i].connect_to, sizeof(ret->mef[i].connect_to));
-		ret->mef[i].quirks = none;
+		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
+	ret->maf_elsewhere = !c->maf.present;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));
 }

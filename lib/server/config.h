@@ -22,7 +22,9 @@
 enum mst_conf_processes { MST_CONF_SPLIT, MST_CONF_SINGLE };
 enum mst_conf_log_format { MST_CONF_LOG_TEXT, MST_CONF_LOG_JSON };
 
-struct mst_conf_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; };
+/* Ours: which reading of the standard a peer wants (codec/quirks.h). Zero is the default of each. */
+struct mst_conf_quirks { int64_t km; bool repeat_conflicts; };
+struct mst_conf_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; struct mst_conf_quirks quirks; };
 
 /* One group per role; members that a role has no row for stay empty. */
 struct mst_conf_role {
@@ -45,6 +47,7 @@ struct mst_conf_role {
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
 	char maf_anchor[MST_CONF_PATH];
+	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
 };
@@ -63,6 +66,7 @@ struct mst_conf {
 	int64_t processes;
 	int64_t listeners;
 	char store[MST_CONF_PATH], keeper[MST_CONF_PATH], run[MST_CONF_PATH];
+	char user[64];
 	int64_t log_format, log_level;
 	char metrics[MST_CONF_ADDR];
 	bool sandbox;

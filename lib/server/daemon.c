@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,7 +14,7 @@
 #include "server/supervisor-internal.h"
 #include "transport/server.h"
 
-int daemon_pid_file(const char *run, struct mst_diag *d, int *ret_fd)
+static int pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[MST_CONF_PATH + 16], text[24];
@@ -44,6 +45,58 @@ int daemon_pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+static int locked(struct mst_diag *d, const char *field, const char *path, const char *why)
+{
+	mst_diag_set(d, 0, field, path, *why == ' ' ? "" : ": ", why, NULL);
+	return MST_FAULT_CONFIG;
+}
+
+/*
+ * One engine writes the records: a second one would decide from what it read before (architecture 5.3),
+ * and SQLite's own locks last for a transaction only. The lock stands beside the database, for that one's
+ * are the library's. Held until this process ends, and in no child.
+ */
+static int lock_store(const char *store, struct mst_diag *d, int *ret_fd)
+{
+	char path[MST_CONF_PATH + 8];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.lock", strchr(store, ':') + 1);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return locked(d, "store", path, strerrordesc_np(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		return locked(d, "store", path, " is locked: another musterd keeps its records there; stop it, "
+			      "or give each its own store");
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static int lock_keeper(const char *dir, struct mst_diag *d, int *ret_fd)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return locked(d, "keeper", dir, strerrordesc_np(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		close(fd);
+		return locked(d, "keeper", dir, " is locked: another musterd uses these keys; stop it, or make "
+			      "each its own installation");
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int daemon_locks(struct supervisor *s, struct mst_diag *d)
+{
+	int r = pid_file(s->conf->run, d, &s->pid_fd);
+
+	r = r ? r : lock_store(s->conf->store, d, &s->store_fd);
+	return r ? r : lock_keeper(s->conf->keeper, d, &s->keeper_fd);
 }
 
 /* The service manager's protocol: one datagram to the socket it named. */
@@ -108,6 +161,11 @@ static int role_sockets(struct supervisor *s, enum mst_role role, const struct m
 			if (rc)
 				return rc;
 			c->n_sockets++;
+			if (role == MST_ROLE_ADMIN && s->privilege.drop &&
+			    lchown(address + strlen("unix:"), s->privilege.uid, s->privilege.gid)) {
+				mst_diag_set(d, 0, "admin.listen", address, ": ", strerrordesc_np(errno), NULL);
+				return MST_FAULT_IO;
+			}
 			colon = strrchr(address, ':');
 			if (port)
 				snprintf(colon, sizeof(address) - (size_t)(colon - address), ":%u", port);

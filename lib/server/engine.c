@@ -295,8 +295,10 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 
 		if (c->l != l)
 			continue;
-		mst_log(&e->u.log, MST_LOG_INFO, "a process is gone", "peer", mst_process_name[c->who.peer],
-			"why", why, NULL);
+		/* one that ended, orderly or not, is the supervisor's to tell; here only what it cannot know */
+		mst_log(&e->u.log, strcmp(why, "closed") ? MST_LOG_WARNING : MST_LOG_DEBUG, "a process is gone",
+			"peer", mst_process_name[c->who.peer], "role", mst_role_name[c->who.role], "why", why,
+			NULL);
 		c->l = NULL;
 		if (c->who.peer == MST_PROC_CONNECTOR)
 			fetches_all(e, MST_NEVER, MST_FETCH_BUSY, "the connector was restarted");
@@ -364,6 +366,7 @@ static int take_roles(struct engine *e)
 		mst_conf_role_conf(e->u.conf, (*t)->role, rc);
 		for (size_t i = 0; i < rc->n_maf; i++)
 			memcpy(rc->maf_anchor[i], e->u.maf_anchor, sizeof(rc->maf_anchor[i]));
+		rc->makers = e->u.makers;
 		free(e->role_conf[(*t)->role]);
 		e->role_conf[(*t)->role] = rc;
 	}
@@ -404,11 +407,23 @@ static int engine_reload(struct mst_unit *u, struct mst_diag *d)
 	return take_roles((struct engine *)(void *)u);
 }
 
+/* The supervisor takes readiness from the gauge; the log has it once. */
+static void look_at_store(struct engine *e)
+{
+	bool gone = mst_store_present(e->store) != 0;
+
+	if (gone && !e->u.m.v[MST_M_STORE_GONE])
+		mst_log(&e->u.log, MST_LOG_ERROR, "the store is gone; nothing is decided any more", "why",
+			mst_store_error(e->store), NULL);
+	e->u.m.v[MST_M_STORE_GONE] = gone;
+}
+
 static void engine_tick(struct mst_unit *u)
 {
 	struct engine *e = (struct engine *)(void *)u;
 
 	u->m.v[MST_M_QUEUE] = e->queued;
+	look_at_store(e);
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
 }

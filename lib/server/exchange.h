@@ -92,6 +92,12 @@ struct mst_psk_answer {
 
 /* Per-role settings, built from the configuration. */
 struct mst_mef_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; struct mst_quirks quirks; };
+/*
+ * The makers' anchors: SHA-256 of every client anchor but the provider's own (mef.maf_anchor). Each of these CAs could
+ * sign any name, so with more than one of them a name is good only under the anchor that it is bound to.
+ */
+#define MST_MAKERS_MAX 64
+struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; };
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -103,6 +109,8 @@ struct mst_role_conf {
 	/* MEF: SHA-256 of the anchor that the path of such a MAF must end at; all zero = any of the listener's. A
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
+	struct mst_makers makers;
+	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 

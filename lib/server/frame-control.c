@@ -9,6 +9,9 @@ void mst_put_conf(struct mst_writer *w, const struct mst_conf_frame *c)
 	mst_put_text16(w, c->file);
 	mst_put_block32(w, c->text);
 	mst_put(w, (struct mst_view){ c->maf_anchor, sizeof(c->maf_anchor) });
+	mst_put_u8(w, (uint8_t)c->makers.n);
+	for (size_t i = 0; i < c->makers.n; i++)
+		mst_put(w, (struct mst_view){ c->makers.sha256[i], MST_SHA256_LEN });
 }
 
 bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c)
@@ -22,6 +25,12 @@ bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c)
 	anchor = mst_read(&r, sizeof(ret_c->maf_anchor));
 	if (anchor.n == sizeof(ret_c->maf_anchor))
 		memcpy(ret_c->maf_anchor, anchor.p, anchor.n);
+	ret_c->makers.n = (size_t)mst_get_enum(&r, MST_MAKERS_MAX + 1);
+	for (size_t i = 0; i < ret_c->makers.n; i++) {
+		anchor = mst_read(&r, MST_SHA256_LEN);
+		if (anchor.n == MST_SHA256_LEN)
+			memcpy(ret_c->makers.sha256[i], anchor.p, MST_SHA256_LEN);
+	}
 	return mst_read_end(&r) && (!ret_c->text.n || !memchr(ret_c->text.p, 0, ret_c->text.n));
 }
 
@@ -46,6 +55,7 @@ bool mst_get_link(struct mst_view v, struct mst_link_frame *ret_l)
 void mst_put_channel(struct mst_writer *w, const struct mst_channel *c)
 {
 	mst_put_u32(w, c->id);
+	mst_put_u8(w, (uint8_t)c->duties);
 	mst_put(w, (struct mst_view){ c->key, sizeof(c->key) });
 }
 
@@ -56,6 +66,7 @@ bool mst_get_channel(struct mst_view v, struct mst_channel *ret_c)
 
 	memset(ret_c, 0, sizeof(*ret_c));
 	ret_c->id = mst_read_u32(&r);
+	ret_c->duties = (unsigned)mst_get_enum(&r, MST_DUTY__ALL + 1);
 	key = mst_read(&r, sizeof(ret_c->key));
 	if (!mst_read_end(&r))
 		return false;

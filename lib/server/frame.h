@@ -100,7 +100,12 @@ void mst_put_fetch_result(struct mst_writer *w, const struct mst_fetch_result *r
 MST_MUST_CHECK bool mst_get_fetch_result(struct mst_view v, struct mst_fetch_result *ret_r);
 
 /* Supervisor's own. */
-struct mst_conf_frame { char file[512]; struct mst_view text; uint8_t maf_anchor[MST_SHA256_LEN]; };
+struct mst_conf_frame {
+	char file[512];
+	struct mst_view text;
+	uint8_t maf_anchor[MST_SHA256_LEN];
+	struct mst_makers makers;
+};
 void mst_put_conf(struct mst_writer *w, const struct mst_conf_frame *c);
 MST_MUST_CHECK bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c);
 struct mst_link_frame { enum mst_process peer; enum mst_role role; uint32_t channel; };

@@ -36,7 +36,7 @@ static void keeper_channel(struct mst_unit *u, const struct mst_channel *c)
 	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
 	struct mst_diag d = { 0 };
 
-	if (open_keys(k, &d) || mst_keeper_local_channel(k->keeper, c->id, c->key))
+	if (open_keys(k, &d) || mst_keeper_local_channel(k->keeper, c->id, c->key, c->duties))
 		mst_log(&u->log, MST_LOG_ERROR, "a channel was not taken", "why", d.text, NULL);
 }
 

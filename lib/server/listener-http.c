@@ -72,6 +72,7 @@ static const char *status_text(int s)
 	case 404: return "Not Found";
 	case 405: return "Method Not Allowed";
 	case 409: return "Conflict";
+	case 411: return "Length Required";
 	case 413: return "Content Too Large";
 	case 503: return "Service Unavailable";
 	default: return s < 300 ? "OK" : s < 500 ? "Refused" : "Internal Server Error";
@@ -160,18 +161,37 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_AFTER);
 }
 
-void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const char *text)
+/* Printable, and without what JSON would read as its own. */
+static void put_words(struct mst_writer *w, const char *text)
 {
-	char debug[256];
-	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX), d = mst_writer_of(debug, sizeof(debug));
+	for (size_t n = 0; *text && n < 200; text++, n++)
+		mst_put_u8(w, *text == '"' || *text == '\\' || *text < 0x20 || *text > 0x7e ? '\'' : (uint8_t)*text);
+}
+
+/* What a role itself would have written: m2m:dbg for primitives, the operator's error object otherwise. */
+static void put_refusal(const struct mst_role_ops *role, const char *field, const char *text, struct mst_writer *w)
+{
+	mst_put_str(w, "{\"");
+	mst_put_str(w, role->primitives ? mst_name(MST_N_DBG, MST_PROFILE_LONG) : "error\":{\"field");
+	mst_put_str(w, "\":\"");
+	put_words(w, field);
+	mst_put_str(w, !role->primitives ? "\",\"text\":\"" : field[0] ? ": " : "");
+	put_words(w, text);
+	mst_put_str(w, role->primitives ? "\"}" : "\"}}");
+}
+
+void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const struct mst_diag *why)
+{
+	char body[512];
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX), b = mst_writer_of(body, sizeof(body));
 	struct mst_answer_frame a = { .rsc = rsc };
 	bool keep = mst_conn_keep_alive(c);
 
-	mst_put_str(&d, "{\"m2m:dbg\":\"");
-	for (const char *p = text; *p && d.n < 200; p++)
-		mst_put_u8(&d, *p == '"' || *p == '\\' || *p < 0x20 || *p > 0x7e ? '\'' : (uint8_t)*p);
-	mst_put_str(&d, "\"}");
-	put_primitive(&w, s, &a, mst_written(&d), keep);
+	put_refusal(s->role, why->field, why->text, &b);
+	if (s->role->primitives)
+		put_primitive(&w, s, &a, mst_written(&b), keep);
+	else
+		put_plain(&w, rsc, "application/json", mst_written(&b), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
 }
 
@@ -316,7 +336,7 @@ static struct mst_view echo(const struct mst_http_msg *m, const char *name)
 }
 
 /* Admin: the method is the operation, `to` the target as it stands, the query beside it. */
-static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x)
+static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x, struct mst_diag *d)
 {
 	static const struct { const char *method; enum mst_op op;
 	} ops[] = {
@@ -330,8 +350,10 @@ static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x)
 	for (size_t i = 0; i < MST_COUNT(ops); i++)
 		if (mst_view_eq_str(m->method, ops[i].method))
 			x->request.op = ops[i].op;
-	if (x->request.op == MST_OP_NONE)
+	if (x->request.op == MST_OP_NONE) {
+		mst_diag_set(d, 0, "method", "one of GET, POST, PUT, DELETE is wanted", NULL);
 		return 405;
+	}
 	x->request.to = m->target;
 	x->http_query = mst_view_sub(m->target, q + 1, m->target.n);
 	x->request.media = mst_http_find(m, "Content-Type");
@@ -394,19 +416,15 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
 	rsc = e->role->primitives ? primitive_request(l, s, m, &arena, &x, &rewritten, &d)
-				  : plain_request(m, &x);
+				  : plain_request(m, &x, &d);
 	if (rsc) {
 		struct slot copy = *s;
-		struct mst_answer_frame a = { .rsc = rsc };
 
-		if (!e->role->primitives) {
-			listener_answer(l, s, &a);
-			return;
-		}
 		slot_free(l, s);
 		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
-		tell_refused(l, copy.role, c, x.attempt, rsc, why);
-		listener_refuse(l, c, &copy, rsc, why);
+		if (copy.role->primitives)
+			tell_refused(l, copy.role, c, x.attempt, rsc, why);
+		listener_refuse(l, c, &copy, rsc, &d);
 		return;
 	}
 	mst_put_exchange(&w, &x);
@@ -451,6 +469,14 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 		tell_refused(e->l, e->role, c, "", status, why);
 }
 
+static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)
+{
+	struct endpoint *e = owner;
+
+	put_refusal(e->role, d->field, d->text, w);
+	return "application/json";
+}
+
 static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why,
 				const char *detail)
 {
@@ -461,7 +487,7 @@ static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum m
 
 	mst_log(&l->u.log, MST_LOG_INFO, "handshake failed", "peer", peer->address, "why",
 		mst_tls_end_text(why), "detail", detail, "sni", peer->sni, "identity", peer->psk_identity,
-		NULL);
+		"remedy", mst_tls_end_remedy(why), NULL);
 	if (!may_tell(l))
 		return;
 	snprintf(h.detail, sizeof(h.detail), "%s", detail ? detail : "");
@@ -485,6 +511,7 @@ const struct mst_server_ops listener_role_ops = {
 	.on_handshake_failed = on_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,
+	.refusal = refusal,
 };
 const struct mst_server_ops listener_psk_ops = {
 	.on_request = on_request,
@@ -492,6 +519,7 @@ const struct mst_server_ops listener_psk_ops = {
 	.on_handshake_failed = on_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,
+	.refusal = refusal,
 };
 
 /* --- metrics --- */

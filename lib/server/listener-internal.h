@@ -56,6 +56,6 @@ void listener_ask_psk(struct listener *l, struct slot *s);
 void listener_busy(struct mst_conn *c, unsigned seconds);
 void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a);
 /* Refused here, before the engine. */
-void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const char *text);
+void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const struct mst_diag *why);
 
 #endif

@@ -39,22 +39,23 @@ static void put_time(struct mst_writer *w, int64_t when)
 static void put_quoted(struct mst_writer *w, const char *s)
 {
 	size_t n = strnlen(s, VALUE_MAX);
-	bool utf8 = mst_utf8_valid((struct mst_view){ (const uint8_t *)s, n });
 	char esc[8];
 
 	mst_put_str(w, "\"");
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
+	for (size_t i = 0, step; i < n; i += step) {
+		const uint8_t *p = (const uint8_t *)s + i;
 
-		if (c == '"' || c == '\\') {
-			mst_put_str(w, "\\");
-			mst_put_u8(w, c);
-		} else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8)) {
-			snprintf(esc, sizeof(esc), "\\u%04x", c);
+		step = mst_plain_step(p, n - i);
+		if (!step) {
+			/* octet by octet: what stands there need not be a character at all */
+			snprintf(esc, sizeof(esc), "\\u%04x", *p);
 			mst_put_str(w, esc);
-		} else {
-			mst_put_u8(w, c);
+			step = 1;
+			continue;
 		}
+		if (*p == '"' || *p == '\\')
+			mst_put_str(w, "\\");
+		mst_put(w, (struct mst_view){ p, step });
 	}
 	mst_put_str(w, "\"");
 }

@@ -43,6 +43,24 @@ static int slurp(struct load *l, const char *path, uint8_t **ret_p, size_t *ret_
 	return 0;
 }
 
+/* The TLS library must be able to read it; else the file is named here, where it is known. */
+static int put_block(struct load *l, const char *path, const char *label, struct mst_view der)
+{
+	bool crl = !strcmp(label, "X509 CRL");
+	struct mst_tls_config t = { .anchors = &der, .n_anchors = !crl, .crls = &der, .n_crls = crl };
+	struct mst_tls_ctx *ctx = NULL;
+	struct mst_diag d = { 0 };
+
+	if (mst_tls_ctx_new(&t, &ctx, &d))
+		return refuse(l, path, d.text[0] ? d.text : "cannot be read",
+			      crl ? "only revocation lists belong there" : "only certificates belong there");
+	mst_tls_ctx_free(ctx);
+	if (++l->count > l->max)
+		return refuse(l, path, "too many", "fewer entries");
+	mst_put_block32(l->w, der);
+	return 0;
+}
+
 /* All blocks of a PEM file, or the one of a DER file, as block32 entries. */
 static int put_blocks(struct load *l, const char *path, const char *label)
 {
@@ -53,10 +71,9 @@ static int put_blocks(struct load *l, const char *path, const char *label)
 	if (r)
 		return r;
 	if (p[0] == 0x30) {
-		mst_put_block32(l->w, (struct mst_view){ p, n });
-		l->count++;
+		r = put_block(l, path, label, (struct mst_view){ p, n });
 		free(p);
-		return l->count > l->max ? refuse(l, path, "too many", "fewer entries") : 0;
+		return r;
 	}
 	der = malloc(n);
 	for (size_t found = 0; der && !r; found++) {
@@ -65,13 +82,13 @@ static int put_blocks(struct load *l, const char *path, const char *label)
 		if (mst_pem_next((struct mst_view){ p, n }, &at, label, der, n, &k, &d))
 			r = refuse(l, path, "broken PEM", d.text);
 		else if (!k && !found)
-			r = refuse(l, path, "holds nothing of that kind", label);
+			r = refuse(l, path, !strcmp(label, "X509 CRL") ? "holds no revocation list"
+								  : "holds no certificate",
+				   "move it away; DER or PEM blocks of that kind are wanted");
 		else if (!k)
 			break;
-		else if (++l->count > l->max)
-			r = refuse(l, path, "too many", "fewer entries");
 		else
-			mst_put_block32(l->w, (struct mst_view){ der, k });
+			r = put_block(l, path, label, (struct mst_view){ der, k });
 	}
 	r = der ? r : MST_FAULT_MEMORY;
 	free(der);
@@ -99,7 +116,7 @@ static int put_path(struct load *l, const char *path, const char *label)
 	if (n < 0)
 		return refuse(l, path, strerror(errno), "give a directory that may be read");
 	for (int i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "%s/%s", path, e[i]->d_name);
+		snprintf(name, sizeof(name), "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", e[i]->d_name);
 		if (!r)
 			r = put_blocks(l, name, label);
 		free(e[i]);
@@ -291,4 +308,61 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 	t.n_crls = m->n_crls;
 	t.require_crl = r->require_crl;
 	return mst_tls_ctx_new(&t, ret, d);
+}
+
+static void add_maker(struct mst_makers *m, const uint8_t own[MST_SHA256_LEN], const uint8_t sha256[MST_SHA256_LEN])
+{
+	if (m->n == MST_MAKERS_MAX || !memcmp(own, sha256, MST_SHA256_LEN))
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		if (!memcmp(m->sha256[i], sha256, MST_SHA256_LEN))
+			return;
+	memcpy(m->sha256[m->n++], sha256, MST_SHA256_LEN);
+}
+
+/* Client anchors of one role, its own certificate's CA left out. */
+static int makers_of(const struct mst_conf *c, enum mst_role role, struct mst_writer *w, const uint8_t own[MST_SHA256_LEN],
+		     struct mst_makers *m, struct mst_diag *d)
+{
+	const struct mst_conf_role *conf = mst_conf_role(c, role);
+	char field[64];
+	struct load l = { .w = w, .d = d, .field = field };
+	struct mst_reader r;
+	int rc;
+
+	if (!conf)
+		return 0;
+	snprintf(field, sizeof(field), "%s.client_anchors", mst_role_name[role]);
+	w->n = 0;
+	rc = put_paths(&l, conf->client_anchors, conf->n_client_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	if (!rc && !w->ok)
+		rc = refuse(&l, field, "certificates are too large together", "split or prune them");
+	if (rc)
+		return rc;
+	r = mst_reader_of(mst_written(w));
+	for (size_t n = mst_read_u16(&r); n && r.ok; n--) {
+		struct mst_cert_info info;
+
+		/* one that is no certificate of ours is said by the listener, which cannot start with it */
+		if (!mst_cert_info(mst_read_block32(&r), &info, d))
+			add_maker(m, own, info.sha256);
+	}
+	return 0;
+}
+
+int mst_material_makers(const struct mst_conf *c, struct mst_makers *ret_m, struct mst_diag *d)
+{
+	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	size_t cap = 256 * 1024;
+	uint8_t *b = malloc(cap), own[MST_SHA256_LEN];
+	struct mst_writer w = mst_writer_of(b, cap);
+	struct mst_makers m = { 0 };
+	int r = b ? mst_material_maf_anchor(c, own, d) : MST_FAULT_MEMORY;
+
+	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++)
+		r = makers_of(c, roles[i], &w, own, &m, d);
+	free(b);
+	if (!r)
+		*ret_m = m;
+	return r;
 }

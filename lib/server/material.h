@@ -30,6 +30,8 @@ MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role rol
  * MST_FAULT_CONFIG. */
 MST_MUST_CHECK int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA256_LEN],
 					   struct mst_diag *d);
+/* The makers' anchors of the installation: see struct mst_makers. 0 or MST_FAULT_CONFIG. */
+MST_MUST_CHECK int mst_material_makers(const struct mst_conf *c, struct mst_makers *ret_m, struct mst_diag *d);
 /* Takes a copy. False when malformed. */
 MST_MUST_CHECK bool mst_material_decode(struct mst_view v, struct mst_material *ret_m);
 void mst_material_deinit(struct mst_material *m);

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "server/privilege.h"
 #include "server/supervisor.h"
 
 #define CHILDREN_MAX 48
@@ -45,8 +46,9 @@ struct supervisor {
 	size_t n;
 	struct mst_keeper *keeper;        /* single */
 	struct mst_metrics m;
+	struct mst_privilege privilege;
 	bool ready, stopping, reloading;
-	int stage, status, pid_fd;
+	int stage, status, pid_fd, store_fd, keeper_fd;
 	char endpoints[1024];             /* " mef=127.0.0.1:8443 …" */
 };
 
@@ -56,7 +58,7 @@ int child_tell_conf(struct child *c);                 /* CONF and MATERIAL */
 extern const struct mst_link_ops supervisor_control_ops;
 
 /* daemon.c */
-int daemon_pid_file(const char *run, struct mst_diag *d, int *ret_fd);
+int daemon_locks(struct supervisor *s, struct mst_diag *d);      /* of run, store and keeper directory */
 void daemon_notify(const char *text);
 int daemon_sockets(struct supervisor *s, struct mst_diag *d);     /* listening sockets of every child */
 

@@ -16,16 +16,33 @@ static bool single(const struct supervisor *s)
 	return s->conf->processes == MST_CONF_SINGLE;
 }
 
+/* What a process may know of the environment that the daemon was started in: nothing that names a secret. */
+static const char *const passed[] = {
+	"PATH=", "TZ=", "LANG=", "LC_ALL=",
+#ifdef MST_SANITIZED
+	"ASAN_OPTIONS=", "LSAN_OPTIONS=", "UBSAN_OPTIONS=", "TSAN_OPTIONS=",
+#endif
+};
+
+static void environment(const char **ret_env)
+{
+	size_t n = 0;
+
+	for (char **e = environ; *e; e++)
+		for (size_t i = 0; i < MST_COUNT(passed); i++)
+			if (n < MST_COUNT(passed) && !strncmp(*e, passed[i], strlen(passed[i])))
+				ret_env[n++] = *e;
+	ret_env[n] = NULL;
+}
+
 /* In the new process: control becomes fd 3, the listening sockets follow, everything else closes itself. */
 static void become(struct child *c, int control, pid_t parent)
 {
 	char self[] = "musterd", kind[40], name[48], role[24], sockets[24], metrics[] = "--metrics-socket";
+	const char *env[MST_COUNT(passed) + 1];
 	char *argv[] = { self, kind, name, role, sockets, c->metrics_socket ? metrics : NULL, NULL };
 	int high[MST_UNIT_SOCKETS + 1];
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(3);
 	snprintf(kind, sizeof(kind), "--process=%s", mst_process_name[c->kind]);
 	snprintf(name, sizeof(name), "--name=%s", c->name);
 	snprintf(role, sizeof(role), "--role=%s", c->role ? mst_role_name[c->role] : "none");
@@ -37,7 +54,13 @@ static void become(struct child *c, int control, pid_t parent)
 	for (size_t i = 0; i <= c->n_sockets; i++)
 		if (high[i] < 0 || dup2(high[i], 3 + (int)i) < 0)
 			_exit(3);
-	execv("/proc/self/exe", argv);
+	if (mst_privilege_drop(&c->s->privilege))
+		_exit(3);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a change of the user would have undone it */
+	if (getppid() != parent)
+		_exit(3);
+	environment(env);
+	execve("/proc/self/exe", argv, (char *const *)(uintptr_t)env);
 	_exit(3);
 }
 
@@ -136,6 +159,8 @@ int child_tell_conf(struct child *c)
 		return MST_FAULT_MEMORY;
 	snprintf(f.file, sizeof(f.file), "%s", c->s->conf->file);
 	r = mst_material_maf_anchor(c->s->conf, f.maf_anchor, &d);
+	if (!r && c->kind == MST_PROC_ENGINE)
+		r = mst_material_makers(c->s->conf, &f.makers, &d);
 	if (r)
 		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
 			d.text, NULL);
@@ -162,19 +187,26 @@ static struct child *keeper_child(struct supervisor *s)
 	return NULL;
 }
 
+static unsigned duties_of(const struct child *c)
+{
+	if (c->kind == MST_PROC_CONNECTOR)
+		return MST_DUTY_CONNECTOR;
+	return c->role == MST_ROLE_MEF ? MST_DUTY_MEF : c->role == MST_ROLE_MAF ? MST_DUTY_MAF : 0;
+}
+
 /* A fresh key for one process and the keeper; kept by nobody else. */
 static int tell_channel(struct child *c)
 {
 	struct mst_crypto *crypto = c->s->setup->crypto;
 	struct child *k = keeper_child(c->s);
-	struct mst_channel ch = { .id = c->channel };
+	struct mst_channel ch = { .id = c->channel, .duties = duties_of(c) };
 	uint8_t b[64];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	int r = crypto->ops->random(crypto, ch.key, sizeof(ch.key));
 
 	mst_put_channel(&w, &ch);
 	if (!r && single(c->s))
-		r = mst_keeper_local_channel(c->s->keeper, ch.id, ch.key);
+		r = mst_keeper_local_channel(c->s->keeper, ch.id, ch.key, ch.duties);
 	else if (!r && k && mst_link_send(k->control, MST_FRAME_CHANNEL, 0, mst_written(&w)))
 		r = MST_FAULT_IO;
 	if (!r && mst_link_send(c->control, MST_FRAME_CHANNEL, 0, mst_written(&w)))

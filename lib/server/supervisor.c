@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/check.h"
 #include "server/sandbox.h"
 #include "server/supervisor-internal.h"
 
@@ -40,7 +41,7 @@ static bool ready_now(const struct supervisor *s)
 static bool room_now(const struct supervisor *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->child[i].m.v[MST_M_FULL])
+		if (s->child[i].m.v[MST_M_FULL] || s->child[i].m.v[MST_M_STORE_GONE])
 			return false;
 	return true;
 }
@@ -136,6 +137,12 @@ static void child_gone(struct child *c)
 	c->state = CHILD_DOWN;
 	if (first || s->conf->processes == MST_CONF_SINGLE) {
 		mst_log(&s->log, MST_LOG_ERROR, "cannot run", "process", c->name, NULL);
+		give_up(s, 3);
+		return;
+	}
+	if (c->kind == MST_PROC_ENGINE && access(strchr(s->conf->store, ':') + 1, F_OK)) {
+		mst_log(&s->log, MST_LOG_ERROR, "not started again: it would begin with an empty store; bring the "
+			"files back from the backup", "store", s->conf->store, NULL);
 		give_up(s, 3);
 		return;
 	}
@@ -369,53 +376,6 @@ static void take_log(struct supervisor *s)
 	s->log.level = (enum mst_log_level)s->conf->log_level;
 }
 
-/* Would the process that speaks TLS take it? */
-static int try_tls(struct supervisor *s, const struct mst_conf *c, struct mst_view payload, bool outward, struct mst_diag *d)
-{
-	struct mst_material m;
-	struct mst_tls_ctx *tls;
-	int r;
-
-	if (!mst_material_decode(payload, &m))
-		return MST_FAULT_MEMORY;
-	r = mst_material_tls(c, &m, outward ? NULL : mst_role_of(s->setup->roles, m.role), true, &tls, d);
-	if (!r)
-		mst_tls_ctx_free(tls);
-	mst_material_deinit(&m);
-	return r;
-}
-
-/* Certificates are tried before anybody is told, so that a broken file changes nothing. */
-static int try_material(struct supervisor *s, const struct mst_conf *c)
-{
-	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
-	size_t cap = MST_FRAME_CONTROL_MAX - 64;
-	uint8_t *b = malloc(cap), anchor[MST_SHA256_LEN];
-	struct mst_diag anchor_d = { 0 };
-	int r = b ? mst_material_maf_anchor(c, anchor, &anchor_d) : MST_FAULT_MEMORY;
-
-	if (r)
-		mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", anchor_d.field, "why",
-			anchor_d.text, NULL);
-	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++)
-		for (int outward = 0; outward < 2 && !r; outward++) {
-			struct mst_writer w = mst_writer_of(b, cap);
-			const struct mst_conf_role *role = mst_conf_role(c, roles[i]);
-			struct mst_diag d = { 0 };
-
-			if (!role || (outward && !role->n_peer_anchors))
-				continue;
-			r = mst_material_load(c, roles[i], outward, &w, &d);
-			r = r ? r : try_tls(s, c, mst_written(&w), outward, &d);
-			if (r)
-				mst_log(&s->log, MST_LOG_ERROR, "certificates cannot be used", "setting",
-					d.field, "why", d.text, NULL);
-			mst_wipe(b, w.n);
-		}
-	free(b);
-	return r;
-}
-
 static void reload(struct supervisor *s)
 {
 	struct mst_conf_report rep = { .line = say_wrong, .arg = s };
@@ -426,7 +386,7 @@ static void reload(struct supervisor *s)
 	if (s->stopping)
 		return;
 	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) ||
-	    (fixed = mst_conf_needs_restart(s->conf, c)) || try_material(s, c)) {
+	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, s->setup->roles, &rep)) {
 		mst_log(&s->log, MST_LOG_ERROR,
 			fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
 			      : "not reloaded; the old configuration stays",
@@ -501,6 +461,23 @@ static void plan(struct supervisor *s)
 		(void)add(s, MST_PROC_LISTENER, MST_ROLE_NONE, "listener-local");
 }
 
+/* The addresses are bound: from here nobody needs to be root but the supervisor, and that for files only. */
+static int become_somebody(struct supervisor *s, struct mst_diag *d)
+{
+	int r = 0;
+
+	if (s->privilege.drop)
+		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
+		                                            mst_privilege_reduce();
+	else if (!geteuid())
+		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one",
+			NULL);
+	if (r)
+		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
+			     "capabilities, or as that user", NULL);
+	return r;
+}
+
 static int start(struct supervisor *s)
 {
 	static const int sig[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
@@ -517,8 +494,10 @@ static int start(struct supervisor *s)
 	s->second = event_new(s->base, -1, EV_PERSIST, on_second, s);
 	event_add(s->second, &second);
 	plan(s);
-	r = daemon_pid_file(s->conf->run, &d, &s->pid_fd);
+	r = mst_privilege_find(s->conf->user, &s->privilege);
+	r = r ? r : daemon_locks(s, &d);
 	r = r ? r : daemon_sockets(s, &d);
+	r = r ? r : become_somebody(s, &d);
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
 		r = mst_keeper_local_open(s->conf->keeper, s->setup->crypto, &s->keeper, &d);
 	if (r) {
@@ -540,6 +519,7 @@ static int start(struct supervisor *s)
 
 static void finish(struct supervisor *s)
 {
+	const int locks[] = { s->pid_fd, s->store_fd, s->keeper_fd };
 	int status;
 
 	for (size_t i = s->n; i-- > 0; ) {          /* listeners before the engine */
@@ -565,8 +545,9 @@ static void finish(struct supervisor *s)
 		event_free(s->second);
 	if (s->deadline)
 		event_free(s->deadline);
-	if (s->pid_fd >= 0)
-		close(s->pid_fd);
+	for (size_t i = 0; i < MST_COUNT(locks); i++)
+		if (locks[i] >= 0)
+			close(locks[i]);
 }
 
 int mst_supervise(const struct mst_supervisor_setup *setup)
@@ -578,14 +559,14 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	if (!s)
 		return 3;
 	s->setup = setup;
-	s->pid_fd = -1;
+	s->pid_fd = s->store_fd = s->keeper_fd = -1;
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
 	if (s->base && !event_base_priority_init(s->base, 3) &&
 	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
-		if (!try_material(s, s->conf) && !start(s))
+		if (!mst_check_installation(s->conf, setup->roles, &rep) && !start(s))
 			event_base_dispatch(s->base);
 		status = s->status;
 		finish(s);

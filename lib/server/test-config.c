@@ -80,6 +80,32 @@ static void lists_and_groups(void **state)
 	mst_conf_free(c);
 }
 
+/* Ours, and each of them reaches the role that acts on it. */
+static void quirks(void **state)
+{
+	struct mst_conf *c = read_text(
+		"mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"x\"];\n"
+		"quirks = { km = \"master\"; repeat_conflicts = true; }; };\n"
+		MAF "mef_anchors = [\"c\"]; quirks = { repeat_conflicts = true; }; mefs = (\n"
+		"{ fqdn = \"a.b\"; uri = \"https://x\"; }, { fqdn = \"a.c\"; uri = \"https://y\"; quirks = { km = \"registered\"; }; } ); };");
+	struct mst_role_conf rc;
+
+	(void)state;
+	if (!c)
+		fail_msg("%s", said);
+	mst_conf_role_conf(c, MST_ROLE_MEF, &rc);
+	assert_int_equal(rc.quirks.km, MST_KM_MASTER);
+	assert_true(rc.quirks.repeat_conflicts);
+	mst_conf_role_conf(c, MST_ROLE_MAF, &rc);
+	assert_int_equal(rc.quirks.km, MST_KM_USAGE_CONSTRAINED);
+	assert_true(rc.quirks.repeat_conflicts);
+	assert_int_equal(rc.mef[0].quirks.km, MST_KM_USAGE_CONSTRAINED);
+	assert_int_equal(rc.mef[1].quirks.km, MST_KM_REGISTERED);
+	mst_conf_free(c);
+	assert_null(read_text(MEF "maf = {\n quirks = { km = \"master\"; }; };"));
+	assert_non_null(strstr(said, ":3: maf.quirks.km: unknown setting"));
+}
+
 /* One wrong thing each; the line, the field and what would be right must be named. */
 static const struct { const char *text, *want; } wrong[] = {
 	{ "listners = 3;\n" ADMIN, ":1: listners: unknown setting; did you mean \"listeners\"?" },
@@ -288,7 +314,7 @@ static void missing_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(each_error),
+		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(quirks), cmocka_unit_test(each_error),
 		cmocka_unit_test(all_errors_at_once), cmocka_unit_test(too_many), cmocka_unit_test(durations),
 		cmocka_unit_test(restart_fields), cmocka_unit_test(example_is_current), cmocka_unit_test(manual_is_current),
 		cmocka_unit_test(print_reads_back), cmocka_unit_test(missing_file),

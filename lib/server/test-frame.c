@@ -145,7 +145,7 @@ static void small_ones(void **state)
 	struct mst_fetch_result r = { .end = MST_FETCH_OK, .rsc = 2000, .key = { { 1 }, 1 }, .channel = 4, .enrolee_id = "e",
 		.lifetime = -1 }, r2;
 	struct mst_link_frame l = { MST_PROC_LISTENER, MST_ROLE_MEF, 3 }, l2;
-	struct mst_channel c = { 7, { 1 } }, c2;
+	struct mst_channel c = { 7, { 1 }, MST_DUTY_MAF }, c2;
 	struct mst_health_frame he = { true, false, MST_VIEW_LIT("t") }, he2;
 	struct mst_conf_frame cf = { "/etc/x", MST_VIEW_LIT("a = 1;") }, cf2;
 

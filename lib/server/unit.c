@@ -124,6 +124,7 @@ static int take_conf(struct mst_unit *u, struct mst_view payload)
 	if (r)
 		return r;
 	memcpy(u->maf_anchor, f.maf_anchor, sizeof(u->maf_anchor));
+	u->makers = f.makers;
 	if (u->started) {
 		mst_conf_free(u->conf_next);
 		u->conf_next = c;
@@ -254,10 +255,12 @@ static void reload(struct mst_unit *u)
 		take_log(u);
 	}
 	r = u->ops->reload ? u->ops->reload(u, &d) : 0;
-	if (r)
+	if (r) {
 		fail(u, "reload", &d);      /* and goes on with what it had */
-	else
-		(void)!mst_link_send(u->control, MST_FRAME_READY, 0, MST_VIEW_NONE);
+		return;
+	}
+	mst_log(&u->log, MST_LOG_DEBUG, "reloaded", NULL);
+	(void)!mst_link_send(u->control, MST_FRAME_READY, 0, MST_VIEW_NONE);
 }
 
 static void drain(struct mst_unit *u)

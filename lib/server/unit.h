@@ -50,6 +50,7 @@ struct mst_unit {
 	struct event *second;
 	struct mst_conf *conf, *conf_next;
 	uint8_t maf_anchor[MST_SHA256_LEN]; /* of mef.maf_anchor; all zero: any */
+	struct mst_makers makers;
 	struct mst_material material[MST_UNIT_MATERIALS];
 	size_t n_materials;
 	struct mst_channel channel;

@@ -11,6 +11,7 @@ struct mst_store_ops {
 	struct mst_store *(*close)(struct mst_store *s);
 	int (*version)(struct mst_store *s);
 	const char *(*error)(struct mst_store *s);
+	int (*present)(struct mst_store *s);
 	int (*begin)(struct mst_store *s);
 	int (*commit)(struct mst_store *s);
 	void (*rollback)(struct mst_store *s);
@@ -26,6 +27,7 @@ struct mst_store_ops {
 
 	int (*node_insert)(struct mst_store *s, struct mst_node *r);
 	int (*node_update)(struct mst_store *s, const struct mst_node *r);
+	int (*node_touch)(struct mst_store *s, const struct mst_node *r);
 	int (*node_get)(struct mst_store *s, int64_t id, struct mst_node *ret);
 	int (*node_find)(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
 	int (*node_list)(struct mst_store *s, const struct mst_node_filter *f,
@@ -35,6 +37,7 @@ struct mst_store_ops {
 	int (*identity_put)(struct mst_store *s, const struct mst_identity *r);
 	int (*identity_get)(struct mst_store *s, enum mst_id_kind kind, const char *value,
 			    struct mst_identity *ret);
+	int (*identity_count_wild)(struct mst_store *s, int64_t *ret_n);
 	int (*identity_list)(struct mst_store *s, int64_t node,
 			     int (*each)(void *, const struct mst_identity *), void *arg);
 

@@ -97,6 +97,20 @@ int sq_node_update(struct mst_store *s, const struct mst_node *r)
 		      NULL, 0, SQ_COLS(node_cols), r);
 }
 
+/* A column that is named in an UPDATE costs its indices and references, whether or not it changes. */
+int sq_node_touch(struct mst_store *s, const struct mst_node *r)
+{
+	static const char seen[] = "UPDATE node SET reason = ?11, changed = ?13, last_seen = ?14, attempt = ?15, "
+				   "last_step = ?16 WHERE id = ?1 AND state = ?10";
+	static const char moved[] = "UPDATE node SET state = ?10, reason = ?11, changed = ?13, last_seen = ?14, "
+				    "attempt = ?15, last_step = ?16 WHERE id = ?1";
+	int rc = sq_put(sq_of(s), SQ_NODE_SEEN, seen, NULL, 0, SQ_COLS(node_cols), r);
+
+	if (rc != MST_STORE_NONE)
+		return rc;
+	return sq_put(sq_of(s), SQ_NODE_MOVED, moved, NULL, 0, SQ_COLS(node_cols), r);
+}
+
 int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
 {
 	return sq_one(sq_of(s), SQ_NODE_GET, "SELECT " NODE_COLS " FROM node WHERE id = ?1",
@@ -209,4 +223,20 @@ int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, cons
 	while (!r && sq_iter_next(&it, SQ_COLS(identity_cols), &row))
 		r = each(arg, &row);
 	return sq_iter_close(&it, r);
+}
+
+int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n)
+{
+	static const struct sq_col cols[] = { SQ_COL(SQ_INT, struct count_row, state), SQ_COL(SQ_I64, struct count_row, n) };
+	struct count_row row;
+	/* the words of the index's own condition, so that it serves */
+	int r = sq_one(sq_of(s), SQ_IDENTITY_WILD,
+		       "SELECT 0, count(*) FROM identity WHERE anchor IN"
+		       " (x'0000000000000000000000000000000000000000000000000000000000000000',"
+		       " x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')",
+		       NULL, 0, SQ_COLS(cols), &row);
+
+	if (!r)
+		*ret_n = row.n;
+	return r > 0 ? MST_FAULT_BUG : r;
 }

@@ -25,6 +25,33 @@ static void forget(struct sq *q)
 	q->depth = 0;
 }
 
+/*
+ * An open file outlives its name: SQLite would go on committing into files that nobody can find again. The
+ * names must still lead to what was opened.
+ */
+static int sq_present(struct mst_store *s)
+{
+	struct sq *q = sq_of(s);
+	const char *path = sqlite3_db_filename(q->db, "main");
+	char wal[4096];
+	struct stat st;
+	bool same = path && !stat(path, &st) && st.st_ino == q->file && st.st_dev == q->dev;
+
+	snprintf(wal, sizeof(wal), "%s-wal", path ? path : "");
+	if (same && !stat(wal, &st)) {
+		if (!q->wal)
+			q->wal = st.st_ino;
+		same = st.st_ino == q->wal;
+	} else if (q->wal) {
+		same = false;
+	}
+	if (same)
+		return 0;
+	snprintf(q->error, sizeof(q->error), "%.80s was removed or replaced under the running program; stop it, bring "
+		 "the files back from the backup, start again", path ? path : "");
+	return MST_FAULT_STORE;
+}
+
 int sq_begin(struct mst_store *s)
 {
 	struct sq *q = sq_of(s);
@@ -32,6 +59,9 @@ int sq_begin(struct mst_store *s)
 
 	if (q->in_group)
 		return MST_FAULT_BUG;
+	r = sq_present(s);
+	if (r)
+		return r;
 	/* Immediate: waiting for another writer happens here, where nothing has been decided yet. */
 	r = run_control(q, SQ_BEGIN, "BEGIN IMMEDIATE");
 	if (r)
@@ -78,7 +108,7 @@ int sq_commit(struct mst_store *s)
 		return r;
 	}
 	forget(q);
-	return 0;
+	return sq_present(s);   /* durable only where somebody will find it */
 }
 
 static int sq_mark(struct mst_store *s)
@@ -165,6 +195,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.close = sq_close,
 	.version = sq_version,
 	.error = sq_error,
+	.present = sq_present,
 	.begin = sq_begin,
 	.commit = sq_commit,
 	.rollback = sq_rollback,
@@ -177,6 +208,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.sub_list = sq_sub_list,
 	.node_insert = sq_node_insert,
 	.node_update = sq_node_update,
+	.node_touch = sq_node_touch,
 	.node_get = sq_node_get,
 	.node_find = sq_node_find,
 	.node_list = sq_node_list,
@@ -184,6 +216,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.identity_put = sq_identity_put,
 	.identity_get = sq_identity_get,
 	.identity_list = sq_identity_list,
+	.identity_count_wild = sq_identity_count_wild,
 	.reg_put = sq_reg_put,
 	.reg_get = sq_reg_get,
 	.reg_find = sq_reg_find,
@@ -273,6 +306,7 @@ static void explain(struct sq *q, const char *path, int r, struct mst_diag *d)
 
 int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst_diag *d)
 {
+	struct stat st;
 	struct sq *q;
 	int rc, r = prepare_file(rest, d);
 
@@ -284,6 +318,10 @@ int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst
 	q->base.ops = &sqlite_ops;
 	rc = sqlite3_open_v2(rest, &q->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	r = rc == SQLITE_OK ? set_up(q) : sq_fault(q, rc);
+	if (!r && !stat(rest, &st)) {
+		q->dev = st.st_dev;
+		q->file = st.st_ino;
+	}
 	if (!r)
 		r = sq_schema(q, d);
 	if (!r)

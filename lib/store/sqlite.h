@@ -6,6 +6,7 @@
 #define MST_STORE_SQLITE_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "store/ops.h"
 
@@ -27,6 +28,8 @@ enum sq_slot {
 	SQ_SUB_LIST,
 	SQ_NODE_INSERT,
 	SQ_NODE_UPDATE,
+	SQ_NODE_SEEN,
+	SQ_NODE_MOVED,
 	SQ_NODE_GET,
 	SQ_NODE_BY_NODE_ID,
 	SQ_NODE_BY_CSE_ID,
@@ -34,6 +37,7 @@ enum sq_slot {
 	SQ_IDENTITY_PUT,
 	SQ_IDENTITY_GET,
 	SQ_IDENTITY_LIST,
+	SQ_IDENTITY_WILD,
 	SQ_REG_PUT,
 	SQ_REG_GET,
 	SQ_REG_FIND,
@@ -76,6 +80,8 @@ struct sq {
 	unsigned depth;
 	struct sq_head head, saved[1 + SQ_DEPTH]; /* at begin, at each mark */
 	unsigned fail_at;
+	dev_t dev; /* the database file as it was opened, and its log once there is one */
+	ino_t file, wal;
 	char error[200];
 };
 
@@ -176,6 +182,7 @@ int sq_sub_list(struct mst_store *s, const char *after, size_t limit,
 		int (*each)(void *, const struct mst_subscription *), void *arg);
 int sq_node_insert(struct mst_store *s, struct mst_node *r);
 int sq_node_update(struct mst_store *s, const struct mst_node *r);
+int sq_node_touch(struct mst_store *s, const struct mst_node *r);
 int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret);
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
@@ -183,6 +190,7 @@ int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 int sq_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
 int sq_identity_put(struct mst_store *s, const struct mst_identity *r);
 int sq_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
+int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *),
 		     void *arg);
 

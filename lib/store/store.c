@@ -8,6 +8,10 @@ const char *const mst_role_name[MST_ROLE__COUNT] = {
 	[MST_ROLE_MAF] = "maf",     [MST_ROLE_BSF] = "bsf",         [MST_ROLE_HSS] = "hss",
 	[MST_ROLE_ADMIN] = "admin", [MST_ROLE_GATEWAY] = "gateway",
 };
+const uint8_t mst_anchor_any[MST_SHA256_LEN] = {
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+};
 const char *const mst_sub_state_name[] = { "active", "suspended", "ended" };
 const char *const mst_node_state_name[] = {
 	"known", "briefed", "enrolling", "enrolled", "expiring", "suspended", "revoked", "released",
@@ -67,6 +71,11 @@ int mst_store_version(struct mst_store *s)
 const char *mst_store_error(struct mst_store *s)
 {
 	return s->ops->error(s);
+}
+
+int mst_store_present(struct mst_store *s)
+{
+	return s->ops->present(s);
 }
 
 int mst_store_begin(struct mst_store *s)
@@ -130,6 +139,11 @@ int mst_store_node_update(struct mst_store *s, const struct mst_node *r)
 	return s->ops->node_update(s, r);
 }
 
+int mst_store_node_touch(struct mst_store *s, const struct mst_node *r)
+{
+	return s->ops->node_touch(s, r);
+}
+
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
 {
 	return s->ops->node_get(s, id, ret);
@@ -160,6 +174,11 @@ int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const cha
 			   struct mst_identity *ret)
 {
 	return s->ops->identity_get(s, kind, value, ret);
+}
+
+int mst_store_identity_count_wild(struct mst_store *s, int64_t *ret_n)
+{
+	return s->ops->identity_count_wild(s, ret_n);
 }
 
 int mst_store_identity_list(struct mst_store *s, int64_t node,

@@ -38,6 +38,8 @@ struct mst_store *mst_store_close(struct mst_store *s);
 int mst_store_version(struct mst_store *s);                       /* number of the last migration */
 /* Words for the last fault, for the log: what the database said. "" when there was none. */
 const char *mst_store_error(struct mst_store *s);
+/* Are the files still where they were opened? 0, or MST_FAULT_STORE with words. begin and commit look, too. */
+MST_MUST_CHECK int mst_store_present(struct mst_store *s);
 
 MST_MUST_CHECK int mst_store_begin(struct mst_store *s);
 MST_MUST_CHECK int mst_store_commit(struct mst_store *s);         /* durable when 0; a fault leaves nothing of the group */
@@ -86,17 +88,23 @@ struct mst_node {
 };
 int mst_store_node_insert(struct mst_store *s, struct mst_node *r);           /* sets r->id; EXISTS */
 int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
+/* Only what the node's own doing changes: state, reason, changed, last_seen, attempt, last_step. Who it is stays
+ * as stored, whatever *r says. */
+int mst_store_node_touch(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
 struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; };
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, int (*each)(void *, const struct mst_node *), void *arg);
 int mst_store_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);   /* kept as counters, O(1) */
 
-/* By which authenticated names a node is known: exact match of (kind, value); `anchor` all zero = any anchor
- * configured at the listener, else the path must have ended there. */
+/* By which authenticated names a node is known: exact match of (kind, value). The path must have ended at `anchor`;
+ * mst_anchor_any = at any one configured; all zero = bound to none (rows from before 0002): good with one maker only. */
+extern const uint8_t mst_anchor_any[MST_SHA256_LEN];
 struct mst_identity { enum mst_id_kind kind; char value[MST_ID_MAX]; uint8_t anchor[MST_SHA256_LEN]; int64_t node; };
 int mst_store_identity_put(struct mst_store *s, const struct mst_identity *r);      /* EXISTS when it names another node */
 int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
+/* Names that are good under any anchor, or bound to none. */
+int mst_store_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int mst_store_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *), void *arg);
 
 /* --- per role --- */

@@ -178,13 +178,24 @@ static bool step_handshake(struct mst_conn *c)
 /* Answer without the owner: a refusal of the transport itself. */
 static bool answer_ourselves(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d)
 {
-	char text[320], head[512];
-	int n = 0, m;
+	char text[512], head[768];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+	const char *media = "text/plain";
+	int m;
 
-	if (d && d->text[0])
-		n = snprintf(text, sizeof(text), "%s%s%s\n", d->field, d->field[0] ? ": " : "", d->text);
-	m = snprintf(head, sizeof(head), "HTTP/1.1 %d \r\n%s%sContent-Length: %d\r\n%s\r\n%.*s", status, extra,
-	             n ? "Content-Type: text/plain\r\n" : "", n, c->close_after ? "Connection: close\r\n" : "", n, text);
+	if (d && d->text[0] && c->s->ops->refusal) {
+		media = c->s->ops->refusal(c->s->owner, d, &w);
+	} else if (d && d->text[0]) {
+		mst_put_str(&w, d->field);
+		mst_put_str(&w, d->field[0] ? ": " : "");
+		mst_put_str(&w, d->text);
+		mst_put_str(&w, "\n");
+	}
+	if (!w.ok)
+		w.n = 0;
+	m = snprintf(head, sizeof(head), "HTTP/1.1 %d \r\n%s%s%s%sContent-Length: %zu\r\n%s\r\n%.*s", status, extra,
+	             w.n ? "Content-Type: " : "", w.n ? media : "", w.n ? "\r\n" : "", w.n,
+	             c->close_after ? "Connection: close\r\n" : "", (int)w.n, text);
 	c->out = malloc((size_t)m);
 	if (!c->out) {
 		begin_close(c);

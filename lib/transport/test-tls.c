@@ -162,6 +162,42 @@ static void client_certificates(void **state)
 	}
 }
 
+/* What is sent is the chain file: an issuer that happens to be among one's own anchors is not added to it. */
+static void the_chain_file_is_the_chain(void **state)
+{
+	struct rig_cert *mid = calloc(1, sizeof(*mid)), *leaf = calloc(1, sizeof(*leaf));
+	struct mst_view anchors[2], chain, alone;
+
+	(void)state;
+	assert_non_null(mid);
+	assert_non_null(leaf);
+	rig_ca(mid, "Between", &rig_pki()->root);
+	rig_cert(leaf, mid, MST_CERT_CLIENT, MST_ID_NODE, "urn:dev:x", -10, 1000);
+	chain = mst_view_str(leaf->pem);
+	alone = mst_view_sub(chain, 0, (size_t)(strstr(leaf->pem + 1, "-----BEGIN") - leaf->pem));
+	anchors[0] = rig_der(&rig_pki()->root);
+	anchors[1] = rig_der(mid);
+	for (int whole = 0; whole < 2; whole++) {
+		struct rig r;
+
+		rig_init(&r);
+		r.client_config.anchors = anchors;
+		r.client_config.n_anchors = 2;
+		r.client_config.chain_pem = whole ? chain : alone;
+		r.client_config.key_pkcs8 = rig_key(leaf);
+		if (!whole) {
+			expect_failure(&r, MST_TLS_UNTRUSTED, MST_TLS_ALERT);
+			continue;
+		}
+		rig_start(&r);
+		rig_connect(&r);
+		rig_until(&r, &r.responses);
+		rig_deinit(&r);
+	}
+	free(mid);
+	free(leaf);
+}
+
 static void server_certificates(void **state)
 {
 	(void)state;
@@ -551,6 +587,7 @@ int main(void)
 		cmocka_unit_test(mutual),
 		cmocka_unit_test(psk_suspended),
 		cmocka_unit_test(client_certificates),
+		cmocka_unit_test(the_chain_file_is_the_chain),
 		cmocka_unit_test(server_certificates),
 		cmocka_unit_test(revocation),
 		cmocka_unit_test(no_certificate),

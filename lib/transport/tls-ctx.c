@@ -204,8 +204,10 @@ static int set_policy(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, s
 	                            SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_clear_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_LEGACY_SERVER_CONNECT |
 	                              SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+	/* NO_AUTO_CHAIN: what is sent is the chain file and nothing else. Otherwise the library looks for the path
+	 * of our own certificate among the anchors, and verifies it, in every handshake. */
 	SSL_CTX_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-	                         SSL_MODE_RELEASE_BUFFERS);
+	                         SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_session_cache_mode(c->ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(c->ssl, 0);
 	SSL_CTX_set_max_cert_list(c->ssl, 32 * 1024);

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "transport/tls.h"
 
+#define TLS_EXPORT_KEPT 48
 #define TLS_DETAIL_MAX 192
 /* Suspended handshakes at one time and thread; each holds a fibre's stack. */
 #define TLS_JOBS_MAX 1024
@@ -79,6 +80,11 @@ struct tls_session {
 	bool hello;                             /* a whole ClientHello has come */
 	bool psk_on, psk_asked, psk_waiting, psk_answered, psk_known, suspended;
 	struct mst_key psk;
+	/* The export that was asked for last: every Create of a session wants the same one. Beside the library's
+	 * own secret, from which it comes, and wiped with the session. */
+	const char *exported_label;             /* borrowed: labels are constants */
+	size_t n_exported;
+	uint8_t exported[TLS_EXPORT_KEPT];
 	/* client */
 	const char *psk_identity;               /* these are borrowed from the client */
 	const char *expect_name;

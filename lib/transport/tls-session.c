@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/pki-x509.h"
 #include "transport/tls-int.h"
 
 void tls_session_end(struct tls_session *t, enum mst_tls_end e, const char *fmt, ...)
@@ -37,6 +38,9 @@ int tls_session_init(struct tls_session *t, int fd, struct mst_tls_ctx *ctx)
 		SSL_set_connect_state(t->ssl);
 	if (ctx->server && ctx->allow_psk && !ctx->synchronous_psk)
 		SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
+	/* Buffers are given back while a connection idles (finish() says so). During the handshake that would be
+	 * 17 KiB wiped, freed and taken again for each record. */
+	SSL_clear_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
 	return 0;
 }
 
@@ -69,17 +73,8 @@ int tls_session_use_psk(struct tls_session *t, const char *identity, const struc
 
 bool tls_read_names(struct tls_session *t)
 {
-	unsigned char *der = NULL;
-	int n, r;
-
-	if (t->names_read || !t->leaf)
-		return t->names_read;
-	n = i2d_X509(t->leaf, &der);
-	if (n <= 0)
-		return false;
-	r = mst_cert_info((struct mst_view){ der, (size_t)n }, &t->peer.cert, NULL);
-	OPENSSL_free(der);
-	t->names_read = r == 0;
+	if (!t->names_read && t->leaf)
+		t->names_read = mst_cert_info_x509(t->leaf, &t->peer.cert, NULL) == 0;
 	return t->names_read;
 }
 
@@ -111,6 +106,7 @@ static enum tls_io finish(struct tls_session *t)
 {
 	/* the fibre is needed for the handshake only */
 	SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
+	SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
 	settle_identity(t);
 	if (t->ctx->require_ems && SSL_version(t->ssl) == TLS1_2_VERSION && SSL_get_extms_support(t->ssl) != 1)
 		tls_session_end(t, MST_TLS_PROTOCOL, "the peer lacks the extended master secret (RFC 7627)");
@@ -256,10 +252,19 @@ int tls_export(struct tls_session *t, const char *label, uint8_t *out, size_t n)
 {
 	if (!t->ssl || !SSL_is_init_finished(t->ssl))
 		return MST_FAULT_BUG;
+	if (t->exported_label && t->n_exported == n && !strcmp(t->exported_label, label)) {
+		memcpy(out, t->exported, n);
+		return 0;
+	}
 	/* RFC 5705 without context: oneM2M names none (TS-0003 10.3.1) */
 	if (SSL_export_keying_material(t->ssl, out, n, label, strlen(label), NULL, 0, 0) != 1) {
 		mst_wipe(out, n);
 		return MST_FAULT_CRYPTO;
+	}
+	if (n <= sizeof(t->exported)) {
+		memcpy(t->exported, out, n);
+		t->n_exported = n;
+		t->exported_label = label;
 	}
 	return 0;
 }

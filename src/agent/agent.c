@@ -69,7 +69,7 @@ static void save_clock(struct agent *a)
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	struct mst_diag d = { 0 };
 
-	mst_put_u64(&w, (uint64_t)agent_utc(a));
+	mst_put_u64(&w, (uint64_t)mst_clock_kept(&a->clock, agent_now()));
 	if (a->env->ops->store_blob(a->env, "clock", mst_written(&w), &d))
 		agent_log(a, AGENT_WARN, "clock-not-saved", "why", d.text, NULL);
 }
@@ -78,11 +78,20 @@ void agent_learn_time(struct agent *a, mst_time server)
 {
 	if (a->clock.told && a->clock.known == server)
 		return;
-	if (mst_clock_told(&a->clock, server, agent_now()))
+	if (mst_clock_told(&a->clock, server, a->server_not_after, agent_now()))
 		save_clock(a);
 	else
 		agent_log(a, AGENT_WARN, "server-time-refused", "why",
-			  "it lies before the time that is known already", NULL);
+			  "it lies before this program was built, or after its certificate's end", NULL);
+}
+
+void agent_doubt_time(struct agent *a)
+{
+	if (!mst_clock_doubt(&a->clock, agent_now()))
+		return;
+	agent_log(a, AGENT_WARN, "clock-doubted", "why",
+		  "a server's certificate seems to have ended; the time that was told before is forgotten", NULL);
+	save_clock(a);
 }
 
 /* Triggers ------------------------------------------------------------------------------------------- */

@@ -46,6 +46,7 @@ struct agent {
 	struct mst_crypto *crypto;
 	struct mst_secenv *env;
 	struct mst_clock clock;
+	mst_time server_not_after;   /* end of the certificate of the session that is open */
 	struct mst_tls_ctx *tls_psk;
 
 	/* Initial credential. */
@@ -113,6 +114,8 @@ mst_time agent_utc(const struct agent *a);           /* best knowledge */
 mst_time agent_utc_or_0(const struct agent *a);      /* 0 while it is only a lower bound */
 uint32_t agent_random(struct agent *a);
 void agent_learn_time(struct agent *a, mst_time server);
+/* A server's certificate seems to have ended: is it our time that is wrong? */
+void agent_doubt_time(struct agent *a);
 /* An errand for a pending slot alone has ended. */
 void agent_finished(struct agent *a, bool done, enum prov_reason r);
 void agent_lost_credential(struct agent *a, const char *why);

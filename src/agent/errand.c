@@ -90,7 +90,9 @@ static void on_open(void *owner, struct mst_client *c)
 	uint8_t exported[MST_EXPORT_LEN];
 	struct agent *a = owner;
 	bool psk = enrolee_session(a->enrolee).psk;
+	const struct mst_peer *peer = mst_client_peer(c);
 
+	a->server_not_after = !psk && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
 	if (!psk && mst_client_export(c, MST_LABEL_BOOTSTRAP, exported, sizeof(exported)) != 0) {
 		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
 			     agent_now(), agent_utc(a));
@@ -118,11 +120,16 @@ static void on_response(void *owner, struct mst_client *c, const struct mst_http
 static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
 {
 	struct agent *a = owner;
-	char text[MST_DIALOG_DETAIL];
+	char text[MST_DIALOG_DETAIL], end[MST_DIALOG_DETAIL];
 
 	(void)c;
-	session_detail(text, sizeof(text), why, detail);
+	/* The instruction names the MEF only; who failed may be the MAF that it led to. */
+	session_detail(end, sizeof(end), why, detail);
+	snprintf(text, sizeof(text), "at %.80s (%s): %.90s", enrolee_session(a->enrolee).host,
+		 enrolee_step_text(enrolee_step(a->enrolee)), end);
 	close_session(a);
+	if (why == MST_TLS_EXPIRED)
+		agent_doubt_time(a);
 	enrolee_lost(a->enrolee, session_reason(why), text, agent_now(), agent_utc(a));
 	agent_turn(a);
 }

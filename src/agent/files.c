@@ -27,6 +27,16 @@ static const char *distrust(const struct stat *st)
 	return NULL;
 }
 
+/* The initial credential's key is this node: nobody else's eyes, nobody else's file (as musterd asks of its own). */
+static const char *distrust_key(const struct stat *st)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return "belongs to neither root nor the agent's user";
+	if (st->st_mode & (S_IRWXG | S_IRWXO))
+		return "may be read or changed by others; chmod 600";
+	return NULL;
+}
+
 static int read_all(int fd, size_t max, uint8_t **ret_p, size_t *ret_n)
 {
 	uint8_t *p = malloc(max + 1);
@@ -55,8 +65,8 @@ static int read_all(int fd, size_t max, uint8_t **ret_p, size_t *ret_n)
 	return n > max ? MST_FAULT_SPACE : MST_FAULT_IO;
 }
 
-int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
-		    struct mst_diag *d)
+static int read_file(const char *path, size_t max, const char *(*doubt)(const struct stat *), uint8_t **ret_p,
+		     size_t *ret_n, struct mst_diag *d)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	const char *why;
@@ -69,7 +79,7 @@ int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p,
 		close(fd);
 		return refuse(d, path, "not a regular file");
 	}
-	why = trusted ? distrust(&st) : NULL;
+	why = doubt ? doubt(&st) : NULL;
 	if (why) {
 		close(fd);
 		return refuse(d, path, why);
@@ -81,6 +91,12 @@ int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p,
 		r = refuse(d, path, strerror(errno));
 	close(fd);
 	return r;
+}
+
+int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
+		    struct mst_diag *d)
+{
+	return read_file(path, max, trusted ? distrust : NULL, ret_p, ret_n, d);
 }
 
 /* Initial credential --------------------------------------------------------------------------------- */
@@ -119,7 +135,7 @@ static int load_key(struct agent *a, struct mst_diag *d)
 {
 	size_t n, at = 0;
 	uint8_t *pem;
-	int r = agent_read_file(a->cfg.key, 65536, false, &pem, &n, d);
+	int r = read_file(a->cfg.key, 65536, distrust_key, &pem, &n, d);
 
 	if (r)
 		return r;

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cert.h"
 #include "muster.h"
 
@@ -161,4 +162,26 @@ static int issue_by_ca(void *arg, struct mst_view spki, const struct mst_cert_sp
 int ca_issue_files(struct ca *ca, const struct mst_cert_spec *spec, const char *prefix)
 {
 	return issue_files(issue_by_ca, ca, (struct mst_view){ ca->der, ca->n }, spec, prefix);
+}
+
+bool anchor_text(const char *given, char out[2 * MST_SHA256_LEN + 1])
+{
+	static struct mst_cert_info info;
+	struct mst_writer w = mst_writer_of(out, 2 * MST_SHA256_LEN + 1);
+	uint8_t der[MST_CERT_MAX];
+	size_t n = 0;
+
+	if (strcmp(given, "any") == 0 || (strlen(given) == 64 && strspn(given, "0123456789abcdefABCDEF") == 64)) {
+		memcpy(out, given, strlen(given) + 1);
+		return true;
+	}
+	if (cert_read(given, der, sizeof(der), &n) != EXIT_DONE)
+		return false;
+	if (mst_cert_info((struct mst_view){ der, n }, &info, NULL) != 0) {
+		complain("%s: holds no certificate of our profile", given);
+		return false;
+	}
+	mst_put_hex(&w, (struct mst_view){ info.sha256, sizeof(info.sha256) });
+	mst_put_nul(&w);
+	return true;
 }

@@ -33,6 +33,7 @@ static int prepare(struct demo *d, const char *dir)
 	d->in.maf_port = demo_free_port();
 	d->inside = *d->m;
 	d->inside.dir = d->dir;
+	d->inside.quiet = d->m->json;
 	path_join(d->inside.socket, sizeof(d->inside.socket), d->dir, "run/admin.sock");
 	return EXIT_DONE;
 }
@@ -72,10 +73,12 @@ static int play(struct demo *d)
 	double seconds;
 	int r;
 
-	say("An installation in %s: MEF on port %u, MAF on port %u, provider %s", d->dir, d->in.mef_port, d->in.maf_port, d->in.sp);
+	if (!d->m->json)
+		say("An installation in %s: MEF on port %u, MAF on port %u, provider %s", d->dir, d->in.mef_port, d->in.maf_port, d->in.sp);
 	if ((r = install_make(&d->in)) != EXIT_DONE || (r = demo_makers(d)) != EXIT_DONE || (r = demo_start(d)) != EXIT_DONE)
 		return r;
-	say("musterd is up. %zu nodes of two makers become known, each name bound to its maker's CA:", d->nodes);
+	if (!d->m->json)
+		say("musterd is up. %zu nodes of two makers become known, each name bound to its maker's CA:", d->nodes);
 	if ((r = demo_known(d)) != EXIT_DONE || (r = demo_build(d)) != EXIT_DONE)
 		return r;
 	clock_gettime(CLOCK_MONOTONIC, &start);

@@ -130,6 +130,18 @@ static void check_port(struct doctor *d, const char *role)
 	        "nothing listens there; is musterd running? musterd -c musterd.conf");
 }
 
+/* Where several makers are trusted, each of them can sign a name that is bound to none. */
+static void check_names(struct doctor *d, const json_t *status)
+{
+	long long makers = json_integer_value(json_object_get(status, "makers"));
+	long long wild = json_integer_value(json_object_get(status, "unboundNames"));
+	char text[120];
+
+	snprintf(text, sizeof(text), "%lld of the nodes' names are bound to no trust anchor; %lld makers' CAs are trusted", wild, makers);
+	finding(d, wild == 0 || makers <= 1, "names", text,
+	        "every maker's CA could sign them; bind each to its own: muster node bind NODE --anchor FILE");
+}
+
 static void check_api(struct doctor *d)
 {
 	json_t *answer = NULL;
@@ -143,6 +155,8 @@ static void check_api(struct doctor *d)
 	r = api_ask(d->m, "GET", "/v1/status", NULL, &answer);
 	snprintf(text, sizeof(text), "version %s", r == EXIT_DONE ? text_of(answer, "version") : "unknown");
 	finding(d, r == EXIT_DONE, "admin API", text, "the daemon does not answer; its log says why");
+	if (r == EXIT_DONE)
+		check_names(d, answer);
 	json_decref(answer);
 	answer = NULL;
 	if (r != EXIT_DONE)

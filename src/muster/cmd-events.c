@@ -24,14 +24,14 @@ static void print_event(const struct muster *m, const json_t *e)
 		putchar('\n');
 		return;
 	}
-	printf("%s%s%s %-5s %s%-22s%s %s", ink(m, DIM), human_time(text_of(e, "when")), ink(m, PLAIN), text_of(e, "role"),
-	       ink(m, bad ? RED : GREEN), what, ink(m, PLAIN), text_of(e, "who"));
+	printf("%s%s%s %-5s %s%-22s%s %s", ink(m, DIM), human_time(text_of(e, "when")), ink(m, PLAIN), shown(text_of(e, "role")),
+	       ink(m, bad ? RED : GREEN), shown(what), ink(m, PLAIN), shown(text_of(e, "who")));
 	if (outcome)
 		printf(" %lld", (long long)outcome);
 	if (*text_of(e, "why"))
-		printf(" (%s)", text_of(e, "why"));
+		printf(" (%s)", shown(text_of(e, "why")));
 	if (*text_of(e, "attempt"))
-		printf(" %s[%.8s]%s", ink(m, DIM), text_of(e, "attempt"), ink(m, PLAIN));
+		printf(" %s[%.8s]%s", ink(m, DIM), shown(text_of(e, "attempt")), ink(m, PLAIN));
 	putchar('\n');
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "csv.h"
+#include "cert.h"
 #include "muster.h"
 
 #define PAGE_ROWS 500
@@ -17,6 +18,7 @@ struct import {
 	struct muster *m;
 	struct api *api;
 	FILE *answers;                   /* CSV: row,ok,error */
+	char anchor[2 * MST_SHA256_LEN + 1];     /* of rows that name none; "" = none */
 	json_t *page;
 	size_t page_octets;
 	size_t first;                    /* row number of the page's first row */
@@ -81,10 +83,14 @@ static int flush_page(struct import *im)
 /* A row that no node needs would make the whole page too long: refused here, by itself. */
 static int add_row(struct import *im, json_t *row)
 {
-	char *text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
-	size_t n = text ? strlen(text) : 0;
+	char *text;
+	size_t n;
 	int r;
 
+	if (im->anchor[0] && json_is_object(row) && !json_object_get(row, "anchor"))
+		json_object_set_new(row, "anchor", json_string(im->anchor));
+	text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
+	n = text ? strlen(text) : 0;
 	free(text);
 	if (n == 0 || n > ROW_MAX) {
 		json_decref(row);
@@ -106,16 +112,13 @@ static int add_row(struct import *im, json_t *row)
 static json_t *row_from(char **cell, size_t n, const int *column_of)
 {
 	json_t *row = json_object(), *ids = NULL;
-	const char *anchor = NULL;
 
 	for (size_t i = 0; i < n; i++) {
 		const char *key = columns[column_of[i]];
 
 		if (!*cell[i])
 			continue;
-		if (strcmp(key, "anchor") == 0) {
-			anchor = cell[i];
-		} else if (strcmp(key, "identity") != 0) {
+		if (strcmp(key, "identity") != 0) {
 			json_object_set_new(row, key, json_string(cell[i]));
 		} else {
 			char *save = NULL;
@@ -129,10 +132,6 @@ static json_t *row_from(char **cell, size_t n, const int *column_of)
 			}
 		}
 	}
-	if (anchor && !ids)
-		ids = json_pack("[{s:s,s:s}]", "kind", "node", "value", text_of(row, "nodeID"));
-	for (size_t i = 0; anchor && i < json_array_size(ids); i++)
-		json_object_set_new(json_array_get(ids, i), "anchor", json_string(anchor));
 	if (ids)
 		json_object_set_new(row, "identities", ids);
 	return row;
@@ -227,7 +226,9 @@ static int finish(struct import *im, int r)
 	}
 	if (im->shown > 20)
 		complain("and %zu more refused rows; --answers FILE writes an answer for each", im->shown - 20);
-	if (im->m->json)
+	if (im->m->quiet)
+		;                /* whoever runs the import tells about it */
+	else if (im->m->json)
 		print_json(json_pack("{s:I,s:I,s:I}", "rows", (json_int_t)im->done, "added", (json_int_t)im->good, "refused",
 		                     (json_int_t)im->bad));
 	else
@@ -239,8 +240,8 @@ static int finish(struct import *im, int r)
 
 int node_import(struct muster *m, int argc, char **argv)
 {
-	const char *answers = NULL;
-	const struct opt opts[] = { { "answers", &answers, NULL } };
+	const char *answers = NULL, *anchor = NULL;
+	const struct opt opts[] = { { "answers", &answers, NULL }, { "anchor", &anchor, NULL } };
 	struct import im = { .m = m, .first = 1 };
 	size_t size = 0, skip;
 	char *text;
@@ -251,6 +252,8 @@ int node_import(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc != 1)
 		return usage_error(NULL, "give one file, or - for standard input");
+	if (anchor && !anchor_text(anchor, im.anchor))
+		return EXIT_USAGE;
 	text = read_file(argv[0], &size);
 	if (!text)
 		return EXIT_FAULT;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cert.h"
 #include "muster.h"
 
 static const char *const id_columns[] = { "nodeID", "cseID", "subscription", "maker", "state", "reason" };
@@ -24,12 +25,14 @@ static json_t *identity_from(const char *text)
 
 static int node_add(struct muster *m, int argc, char **argv)
 {
-	const char *field[8] = { 0 }, *identity = NULL;
+	const char *field[8] = { 0 }, *identity = NULL, *anchor = NULL;
+	char hash[2 * MST_SHA256_LEN + 1];
 	static const char *const key[] = { "cseID", "aeID", "subscription", "maker", "model", "serial", "batch" };
 	const struct opt opts[] = {
 		{ "cse-id", &field[0], NULL }, { "ae-id", &field[1], NULL }, { "subscription", &field[2], NULL },
 		{ "maker", &field[3], NULL }, { "model", &field[4], NULL }, { "serial", &field[5], NULL },
 		{ "batch", &field[6], NULL }, { "identity", &identity, NULL },
+		{ "anchor", &anchor, NULL },
 	};
 	json_t *body, *answer = NULL;
 	int r;
@@ -39,7 +42,11 @@ static int node_add(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc != 1)
 		return usage_error(NULL, "give one M2M-Node-ID");
+	if (anchor && !anchor_text(anchor, hash))
+		return EXIT_USAGE;
 	body = json_pack("{s:s}", "nodeID", argv[0]);
+	if (anchor)
+		json_object_set_new(body, "anchor", json_string(hash));
 	for (size_t i = 0; i < MST_COUNT(key); i++)
 		if (field[i])
 			json_object_set_new(body, key[i], json_string(field[i]));
@@ -141,7 +148,7 @@ static void print_members(const json_t *object, const char *indent)
 
 	json_object_foreach((json_t *)object, key, value) {
 		if (json_is_string(value) && *json_string_value(value))
-			say("%s%-14s %s", indent, key, human_time(json_string_value(value)));
+			say("%s%-14s %s", indent, key, human_time(shown(json_string_value(value))));
 		else if (json_is_integer(value))
 			say("%s%-14s %lld", indent, key, (long long)json_integer_value(value));
 	}
@@ -213,6 +220,35 @@ static int node_act(struct muster *m, int argc, char **argv, const char *act, co
 	return EXIT_DONE;
 }
 
+static int node_bind(struct muster *m, int argc, char **argv)
+{
+	const char *anchor = NULL;
+	const struct opt opts[] = { { "anchor", &anchor, NULL } };
+	char path[1200], hash[2 * MST_SHA256_LEN + 1];
+	json_t *answer = NULL;
+	struct mst_writer w;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || !anchor)
+		return usage_error(NULL, "give one node and --anchor FILE.pem (its maker's CA), its SHA-256 in hex, or any");
+	if (!anchor_text(anchor, hash))
+		return EXIT_USAGE;
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/bind");
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "anchor", hash), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("bound %s", argv[0]);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
 static int node_revoke(struct muster *m, int argc, char **argv)
 {
 	return node_act(m, argc, argv, "revoke", "revoked");
@@ -228,8 +264,9 @@ int cmd_node(struct muster *m, int argc, char **argv)
 	static const struct command table[] = {
 		{ "add", node_add,
 		  "NODE-ID [--cse-id ID] [--ae-id ID] [--subscription ID] [--maker M] [--model M] [--serial S] [--batch B] "
-		  "[--identity KIND=VALUE[@ANCHOR]]", "make a node known" },
-		{ "import", node_import, "FILE.csv|FILE.json|- [--answers FILE]", "make many nodes known; every row gets an answer" },
+		  "[--identity KIND=VALUE[@ANCHOR]] [--anchor FILE.pem|SHA256|any]", "make a node known" },
+		{ "import", node_import, "FILE.csv|FILE.json|- [--anchor FILE.pem|SHA256|any] [--answers FILE]", "make many nodes known; every row gets an answer" },
+		{ "bind", node_bind, "NODE --anchor FILE.pem|SHA256|any", "its names are good under that CA only" },
 		{ "list", node_list, "[--state S] [--subscription ID] [--maker M] [--limit N]", "the fleet" },
 		{ "show", node_show, "NODE", "one node: state, names, registrations, credentials (never keys)" },
 		{ "revoke", node_revoke, "NODE --reason TEXT", "its credentials are dead at MEF and MAF from now on" },

@@ -21,6 +21,7 @@ struct muster {
 	const char *dir;         /* the installation: -C DIR, default "." */
 	char socket[4096];       /* admin socket; default DIR/run/admin.sock */
 	bool json;
+	bool quiet;              /* a command inside another one: only mistakes are said */
 	bool colour;             /* stdout is a terminal and NO_COLOR is not set */
 	bool terminal;           /* stderr is a terminal: progress may redraw its line */
 };
@@ -61,6 +62,8 @@ _Noreturn void out_of_memory(void);
 int print_json(json_t *j);                                              /* takes j; EXIT_DONE */
 enum colour { PLAIN, RED, GREEN, YELLOW, DIM, BOLD };
 const char *ink(const struct muster *m, enum colour c);                 /* "" when colours are off */
+/* Control characters and the like as \xNN: for texts that others wrote. */
+const char *shown(const char *s);
 /* A table: rows of cells, columns as wide as needed. Cells are copied. */
 struct table { size_t columns, rows; char **cell; };
 void table_row(struct table *t, size_t columns, const char *const *cell);

@@ -53,6 +53,28 @@ const char *ink(const struct muster *m, enum colour c)
 	return m->colour ? code[c] : "";
 }
 
+/* What came from a peer or a registry may stand on a terminal, but not steer it. Static ring of buffers. */
+const char *shown(const char *s)
+{
+	static char ring[16][1200];
+	static unsigned at;
+	char *out = ring[at++ % MST_COUNT(ring)];
+	size_t n = strlen(s), k = 0;
+
+	for (size_t i = 0, step; i < n && k + 8 < sizeof(ring[0]); i += step) {
+		step = mst_plain_step((const uint8_t *)s + i, n - i);
+		if (step) {
+			memcpy(out + k, s + i, step);
+			k += step;
+		} else {
+			k += (size_t)snprintf(out + k, 8, "\\x%02x", (unsigned char)s[i]);
+			step = 1;
+		}
+	}
+	out[k] = 0;
+	return out;
+}
+
 void table_row(struct table *t, size_t columns, const char *const *cell)
 {
 	t->columns = columns;
@@ -60,7 +82,7 @@ void table_row(struct table *t, size_t columns, const char *const *cell)
 	if (!t->cell)
 		out_of_memory();
 	for (size_t i = 0; i < columns; i++) {
-		char *copy = strdup(cell[i] ? cell[i] : "");
+		char *copy = strdup(shown(cell[i] ? cell[i] : ""));
 
 		if (!copy)
 			out_of_memory();

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "muster/version.h"
 #include "role/admin/admin.h"
 #include "role/role.h"
+#include "server/check.h"
 #include "server/crash.h"
 #include "server/supervisor.h"
 
@@ -30,7 +32,7 @@ static const char usage[] =
 	"usage: musterd [-c FILE] [--check | --print-config]\n"
 	"\n"
 	"  -c, --config FILE   configuration (default /etc/muster/musterd.conf)\n"
-	"      --check         read the configuration, say what is wrong, end\n"
+	"      --check         read the configuration and what it names, say what is wrong, end\n"
 	"      --print-config  print the configuration in effect, defaults included, end\n"
 	"      --version       print the version, end\n"
 	"      --help          print this, end\n"
@@ -128,6 +130,23 @@ static void say(void *arg, const char *text)
 	fprintf(stderr, "%s\n", text);
 }
 
+/* What only a look inside can tell, the keeper's keys: at a start the keeper process does that itself. */
+static int check(const struct mst_conf *c, struct mst_conf_report *r)
+{
+	struct mst_keeper *k = NULL;
+	struct mst_diag d = { 0 };
+
+	if (mst_check_installation(c, roles, r))
+		return MST_FAULT_CONFIG;
+	if (mst_keeper_local_open(c->keeper, mst_crypto_openssl(), &k, &d)) {
+		fprintf(stderr, "%s: keeper: %s/%s: %s\n", c->file, c->keeper, d.field, d.text);
+		r->errors++;
+		return MST_FAULT_CONFIG;
+	}
+	k->ops->close(k);
+	return 0;
+}
+
 static int look_at_config(const struct options *o)
 {
 	struct mst_conf_report r = { .line = say };
@@ -135,6 +154,7 @@ static int look_at_config(const struct options *o)
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	struct mst_conf *c;
 	int e = mst_conf_load(o->file, &r, &c, NULL);
+	int status = 0;
 
 	if (e == MST_FAULT_MEMORY) {
 		fprintf(stderr, "%s: out of memory\n", o->file);
@@ -146,10 +166,25 @@ static int look_at_config(const struct options *o)
 	}
 	if (o->what == PRINT)
 		mst_conf_print(c, &w);
+	else if (check(c, &r))
+		status = 2;
 	else
 		mst_put_str(&w, "good\n");
 	mst_conf_free(c);
+	if (status) {
+		fprintf(stderr, "%s: %u error%s\n", o->file, r.errors, r.errors == 1 ? "" : "s");
+		return status;
+	}
 	return !w.ok || fwrite(text, 1, w.n, stdout) != w.n || fflush(stdout) ? 3 : 0;
+}
+
+/* A process is started by its supervisor only: the other end of fd 3 is its parent's. */
+static bool started_by_parent(void)
+{
+	struct ucred who = { 0 };
+	socklen_t n = sizeof(who);
+
+	return !getsockopt(3, SOL_SOCKET, SO_PEERCRED, &who, &n) && who.pid > 0 && who.pid == getppid();
 }
 
 int main(int argc, char **argv)
@@ -162,6 +197,10 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r - 1;
+	if (o.what == CHILD && !started_by_parent()) {
+		fputs("musterd: --process is for musterd itself, which starts its processes; start it without\n", stderr);
+		return 2;
+	}
 	if (o.what == CHILD)
 		return mst_unit_main(o.kind, o.role, o.name, o.sockets, o.metrics_socket, roles, s.crypto);
 	if (o.what != RUN)

@@ -3,7 +3,7 @@
 
 Usage: test-musterd.py MUSTERD TEST-LAY (split|single). Prints TAP. Waits for events, never for time.
 """
-import base64, hashlib, hmac, http.client, json, os, re, shutil, signal, socket, ssl, struct, subprocess, sys, tempfile, time
+import base64, hashlib, hmac, http.client, json, os, pwd, re, shutil, signal, socket, ssl, struct, subprocess, sys, tempfile, time
 
 MUSTERD, LAY, MODE = sys.argv[1:4]
 DEADLINE = 20
@@ -176,6 +176,7 @@ def test_service(i):
             raise AssertionError("served without a certificate")
     except (ssl.SSLError, ConnectionError):
         pass
+    assert '"remedy":"' in [l for l in i.log().splitlines() if "handshake failed" in l][0]
     until("event", lambda: "handshake" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]["events"]))
     for line in i.log().splitlines():
         json.loads(line)
@@ -233,6 +234,42 @@ def psk_begin(i, identity, finish=True, source="127.0.0.1"):
 
 def stranger(fqdn="maf.example.com"):
     return os.urandom(16).hex().upper() + "@" + fqdn
+
+
+def test_outward_trust(i):
+    """A session to a MEF that was opened under old certificates and lists ends with the answer that was under way."""
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(i.dir + "/tls/mef.pem", i.dir + "/tls/mef.key")
+    ctx.load_verify_locations(i.dir + "/anchors/ca.pem")
+    ctx.verify_mode = ssl.CERT_REQUIRED
+    with socket.socket() as mef:
+        mef.bind(("127.0.0.1", 0))
+        mef.listen(8)
+        mef.settimeout(DEADLINE)
+        i.mef_at = mef.getsockname()[1]
+        i.write_conf()
+        i.start()
+        s = None
+        for reload in (False, True, True):
+            waiting = psk_begin(i, stranger("mef.example.com"))
+            if not s:
+                s = ctx.wrap_socket(mef.accept()[0], server_side=True)
+                s.settimeout(DEADLINE)
+            asked = s.recv(4096)
+            assert asked.startswith(b"GET /fetchCredentials/") and b"Host: mef.example.com:" in asked, asked
+            if reload:
+                done = i.log().count('"process":"supervisor","message":"reloaded"')
+                i.proc.send_signal(signal.SIGHUP)
+                until("reloaded", lambda: i.log().count('"process":"supervisor","message":"reloaded"') > done)
+            rqi = re.search(rb"X-M2M-RI: (\S+)", asked).group(1)
+            s.sendall(b"HTTP/1.1 404 Not Found\r\nX-M2M-RSC: 4004\r\nX-M2M-RVI: 3\r\nX-M2M-RI: " + rqi + b"\r\nContent-Length: 0\r\n\r\n")
+            waiting.settimeout(DEADLINE)
+            assert waiting.recv(100)[:1] == b"\x15", "the answer counts"
+            waiting.close()
+            if reload:
+                assert s.recv(100) == b"", "and then it is over"
+                s.close()
+                s = None
 
 
 def test_slots(i):
@@ -389,10 +426,10 @@ def test_reload(i):
     i.write_conf()
     i.proc.send_signal(signal.SIGHUP)
     until("a key that does not fit", lambda: i.log().count("not reloaded; the old configuration stays") == 2)
-    assert years(i.register()) > 0.5 and '"message":"reloaded"' not in i.log(), "and nothing has changed"
+    assert years(i.register()) > 0.5 and '"process":"supervisor","message":"reloaded"' not in i.log(), "and nothing has changed"
     os.rename(i.dir + "/tls/mef.key.kept", i.dir + "/tls/mef.key")
     i.proc.send_signal(signal.SIGHUP)
-    until("all have taken it over", lambda: '"message":"reloaded"' in i.log())
+    until("all have taken it over", lambda: '"process":"supervisor","message":"reloaded"' in i.log())
     assert years(i.register()) < 0.5, "the engine too, which opens no file any more"
     i.listeners = 5
     i.write_conf()
@@ -435,6 +472,8 @@ def test_drain(i):
     assert i.proc.wait(timeout=DEADLINE) == 0
     until("nobody left", lambda: gone(pids))
     assert not os.path.exists(i.dir + "/run/admin.sock")
+    loud = [json.loads(l)["message"] for l in i.log().splitlines() if '"level":"debug"' not in l]
+    assert not [m for m in loud if "is gone" in m], loud
     i.start()                            # and durable
     assert i.admin("GET", "/v1/nodes")[1]["nodes"]
     assert i.stop() == 0
@@ -504,6 +543,208 @@ def test_address_taken(i):
     assert i.stop() == 0
 
 
+# What is done to a good installation, and what --check, a start and a reload must say to it.
+WRONG = [
+    (lambda d: shutil.copy(d + "/tls/other.key", d + "/tls/mef.key"), "mef.key: ", "is not the key of "),
+    (lambda d: [shutil.copy(d + "/tls/maf." + e, d + "/tls/mef." + e) for e in ("pem", "key")],
+     "mef.certificate: ", "names maf.example.com, not mef.example.com"),
+    (lambda d: os.unlink(d + "/anchors/ca.pem"), "mef.client_anchors: ", "nobody could be trusted"),
+    (lambda d: shutil.copy(d + "/node.pem", d + "/crls/x.pem"), "mef.crls: ", "/crls/x.pem: holds no revocation list"),
+    (lambda d: open(d + "/crls/x.der", "wb").write(ssl.PEM_cert_to_DER_cert(open(d + "/node.pem").read())),
+     "mef.crls: ", "/crls/x.der: not a DER revocation list"),
+    (lambda d: open(d + "/anchors/x.der", "wb").write(b"0\x82nothing"), "mef.client_anchors: ", "/anchors/x.der: not a DER certificate"),
+    (lambda d: os.rename(d + "/keeper", d + "/gone"), "keeper: ", "/keeper: No such file or directory; `muster init` makes one"),
+    (lambda d: os.unlink(d + "/keeper/kek.key"), "keeper: ", "/keeper/kek.key: No such file or directory"),
+    (lambda d: os.chmod(d + "/keeper/kek.key", 0o644), "keeper: ", "may be read by others; chmod 600 it"),
+    (lambda d: os.rename(d + "/store", d + "/gone"), "store: ", "/store: No such file or directory; mkdir -m 700 it"),
+    (lambda d: os.chmod(d + "/store", 0o777), "store: ", "/store: everybody may write here; chmod 700 it"),
+    (lambda d: os.chmod(d + "/run", 0o777), "run: ", "/run: everybody may write here"),
+]
+
+
+def test_check(i):
+    """--check looks at what the configuration names, and a start refuses the same things."""
+    good = i.dir + "-good"
+    shutil.copytree(i.dir, good)
+    try:
+        for spoil, field, want in WRONG:
+            shutil.rmtree(i.dir)
+            shutil.copytree(good, i.dir)
+            i.write_conf()
+            with open(i.conf) as f:
+                text = f.read().replace(' mafs =', ' crls = ["crls/"]; mafs =')
+            with open(i.conf, "w") as f:
+                f.write(text)
+            p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+            assert (p.returncode, p.stdout, p.stderr) == (0, b"good\n", b""), p
+            spoil(i.dir)
+            for args, status in (["--check"], 2), ([], 3):
+                p = subprocess.run([MUSTERD, "-c", i.conf, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+                said = p.stderr.decode().replace("\\/", "/")
+                assert p.returncode == status and not p.stdout and field in said and want in said, (args, field, want, p)
+    finally:
+        shutil.rmtree(good)
+
+
+def test_one_owner(i):
+    """Two daemons on one store, or on one keeper, are refused: run/ alone does not tell."""
+    i.start()
+    other = Installation()
+    try:
+        for name in ("store", "keeper"):
+            other.extra = 'store = "sqlite:%s/store/muster.db";' % i.dir if name == "store" else 'keeper = "%s/keeper";' % i.dir
+            other.write_conf()
+            p = subprocess.run([MUSTERD, "-c", other.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+            assert p.returncode == 3 and not p.stdout, p
+            assert b"is locked: another musterd" in p.stderr and i.dir.encode() in p.stderr.replace(b"\\/", b"/"), p
+        other.extra = ""
+        other.write_conf()
+        other.start()
+        assert other.stop() == 0
+    finally:
+        other.remove()
+    assert i.stop(signal.SIGKILL) == -signal.SIGKILL
+    i.start()                            # no lock outlives its holder
+    assert i.stop() == 0
+
+
+def proc_status(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(l.rstrip("\n").split(":\t", 1) for l in f if ":\t" in l)
+
+
+def test_environment(i):
+    """A process gets what it needs, not what somebody exported in the shell that started the daemon."""
+    os.environ["MUSTER_TEST_SECRET"] = "s3cret"
+    try:
+        i.start()
+    finally:
+        del os.environ["MUSTER_TEST_SECRET"]
+    with open("/proc/%d/environ" % i.proc.pid, "rb") as f:
+        assert b"s3cret" in f.read()
+    for name, pid in i.children().items():
+        with open("/proc/%d/environ" % pid, "rb") as f:
+            names = {e.split(b"=")[0].decode() for e in f.read().split(b"\0") if e}
+        assert names <= {"PATH", "TZ", "LANG", "LC_ALL", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}, (name, names)
+
+
+def test_user(i):
+    """Started as root, the processes that hear peers run as somebody else; an ordinary user is who he is."""
+    root = os.geteuid() == 0
+    i.start()
+    i.stop()
+    assert ("runs as root; give user" in i.log()) == root, i.log()
+    i.extra = 'user = "nobody";'
+    i.write_conf()
+    if root:
+        p = subprocess.run([MUSTERD, "-c", i.conf], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+        assert p.returncode == 3 and b"chown -R nobody" in p.stderr, p
+        nobody = pwd.getpwnam("nobody")
+        os.chmod(i.dir, 0o755)
+        for name in ("store", "keeper") + (("tls", "anchors", "run") if MODE == "single" else ()):
+            for at, _, files in os.walk(i.dir + "/" + name):
+                for n in [at] + [at + "/" + f for f in files]:
+                    os.chown(n, nobody.pw_uid, nobody.pw_gid)
+    i.start()
+    i.provision()
+    assert i.register()[0] == 201
+    for name, pid in i.children().items():
+        st = proc_status(pid)
+        want = str(nobody.pw_uid if root else os.geteuid())
+        assert set(st["Uid"].split()) == {want}, (name, st)
+        if root:
+            assert set(st["Gid"].split()) | set(st["Groups"].split()) == {str(nobody.pw_gid)}, (name, st)
+            assert {st[c] for c in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}, (name, st)
+    if root and MODE == "split":
+        caps = int(proc_status(i.proc.pid)["CapEff"], 16)
+        assert not caps & (1 << 21 | 1 << 12 | 1 << 19), "no CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_SYS_PTRACE: %x" % caps
+        i.proc.send_signal(signal.SIGHUP)
+        until("reload", lambda: '"reloaded"' in i.log())
+    elif root:
+        assert set(proc_status(i.proc.pid)["Uid"].split()) == {str(nobody.pw_uid)}
+    assert i.stop() == 0
+    i.extra = 'user = "no-such-user";'
+    i.write_conf()
+    p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
+    assert p.returncode == 2 and b"user: no-such-user is nobody here" in p.stderr, p
+
+
+def test_store_removed(i):
+    """rm store/* under a running daemon: said, not ready, and nothing is acknowledged that nobody could find again."""
+    i.start()
+    i.provision()
+    assert i.register()[0] == 201
+    until("ready", lambda: i.page("/readyz")[0] == 200)
+    for name in os.listdir(i.dir + "/store"):
+        os.unlink(i.dir + "/store/" + name)
+    st, rsc, _ = i.register()
+    assert st in (500, 503) and rsc in (None, "5000"), (st, rsc)
+    st, body = i.admin("POST", "/v1/nodes", {"nodeID": "urn:dev:ops:test-2"})
+    assert st == 500 and "was removed or replaced" in body["error"]["text"], (st, body)
+    until("not ready", lambda: i.page("/readyz")[0] == 503)
+    assert "the store is gone" in i.log() and i.dir + "/store/muster.db" in i.log().replace("\\/", "/")
+    assert i.page("/healthz")[0] == 200
+    if MODE == "split":                  # an engine that starts again would begin with an empty store
+        os.kill(i.children()["engine"], signal.SIGKILL)
+        assert i.proc.wait(timeout=DEADLINE) == 3
+        assert "not started again" in i.log() and not os.path.exists(i.dir + "/store/muster.db")
+    else:
+        assert i.stop() == 0
+
+
+def test_quirks(i):
+    """Each switch changes what the daemon does; without it nothing of that happens (test_service, test_maf_fetches)."""
+    def again(old, new):
+        with open(i.conf) as f:
+            text = f.read()
+        assert old in text
+        with open(i.conf, "w") as f:
+            f.write(text.replace(old, new))
+        if i.proc:
+            i.proc.send_signal(signal.SIGHUP)
+            until("reload", lambda: '"supervisor","message":"reloaded"' in i.log())
+    again(' mafs =', ' quirks = { repeat_conflicts = true; km = "registered"; }; mafs =')
+    again('connect_to = "localhost:%d"; }' % i.mef_port, 'connect_to = "localhost:%d"; quirks = { km = "registered"; }; }' % i.mef_port)
+    i.start()
+    i.provision()
+    identity, ke = exporter_session(i)
+    out = psk_answer(i, identity, ke)    # the registered key itself
+    assert "X-M2M-RSC: 2001" in out, (out, i.log()[-3000:])
+    st, rsc, body = i.register()
+    assert rsc == "4117", (st, rsc, body)
+    again('repeat_conflicts = true;', '')
+    assert i.register()[1] == "2001"
+    assert i.stop() == 0
+
+
+def test_refusals(i):
+    """What never reaches a role is refused in that role's format all the same."""
+    i.start()
+    head = "POST %s HTTP/1.1\r\nHost: mef.example.com\r\n%s\r\n"
+    for extra, status in ("Content-Length: 99999999\r\n", 413), ("Transfer-Encoding: gzip\r\n", None), ("", 411), ("Content-Length: x\r\n", 400):
+        for mef in True, False:
+            if mef:
+                s = i.tls()
+            else:
+                s = socket.socket(socket.AF_UNIX)
+                s.connect(i.dir + "/run/admin.sock")
+            with s:
+                s.settimeout(DEADLINE)
+                s.sendall((head % ("/MEFBase" if mef else "/v1/nodes", extra)).encode())
+                r = http.client.HTTPResponse(s)
+                r.begin()
+                body = json.loads(r.read())
+                assert (r.status == status or not status and r.status >= 400) and r.getheader("Content-Type") == "application/json", (r.status, body)
+                said = body["m2m:dbg"] if mef else body["error"]["text"] + body["error"]["field"]
+                assert said, body
+    st, body = i.admin("PATCH", "/v1/nodes")
+    assert st == 405 and body == {"error": {"field": "method", "text": "one of GET, POST, PUT, DELETE is wanted"}}, body
+    with i.tls() as s:                   # decoded by the listener, refused there
+        s.sendall(b"POST /MEFBase HTTP/1.1\r\nHost: mef.example.com\r\nContent-Length: 0\r\n\r\n")
+        st, rsc, body = read_answer(s)
+        assert rsc and json.loads(body)["m2m:dbg"], (st, rsc, body)
+
+
 def test_command_line(i):
     def run(*a):
         return subprocess.run([MUSTERD, *a], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE)
@@ -514,13 +755,16 @@ def test_command_line(i):
     p = run("--check", "-c", i.conf)
     assert p.returncode == 2 and b'did you mean "listeners"?' in p.stderr and b"1 error" in p.stderr
     assert run("--version").stdout.startswith(b"musterd ")
+    p = run("--process=keeper")          # by hand: no supervisor at the other end of fd 3
+    assert p.returncode == 2 and b"start it without" in p.stderr, p
     assert run("--help").returncode == 0 and run("--nonsense").returncode == 2 and run("x").returncode == 2
 
 
 def main():
-    tests = [test_service, test_maf_fetches, test_slots, test_strict_sessions, test_what_is_asked,
-             test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line]
-    tests += [test_address_taken]
+    tests = [test_service, test_maf_fetches, test_outward_trust, test_slots, test_strict_sessions, test_what_is_asked,
+             test_reload, test_drain, test_killed, test_power_cut, test_bad_start, test_command_line,
+             test_address_taken, test_check, test_one_owner, test_environment, test_user, test_store_removed,
+             test_quirks, test_refusals]
     if MODE == "split":
         tests.insert(2, test_restarts)
     print("1..%d" % len(tests), flush=True)

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/migration.h"
 #include "store/sqlite.h"
 
 static int group_of_one(struct mst_store *s, int i)
@@ -51,6 +52,41 @@ static void accident_at_each_write(enum accident what, int fault)
 		assert_int_equal(read_decision(f->s, 2), !r);
 		assert_int_equal(group_of_one(f->s, 3), 0);
 		assert_int_equal(check_invariants(f->s), r ? 2 : 3);
+		contract_tear_down(&st);
+	}
+}
+
+/* rm store/muster.db*, or another file put in its place: nothing is acknowledged any more. */
+static void removed_or_replaced(void **state)
+{
+	static const char *const suffix[] = { "", "-wal" };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct fix *f = contract_new();
+		char path[600], aside[640];
+		void *st = f;
+		FILE *other;
+
+		assert_int_equal(mst_store_open(f->url, &f->s, NULL), 0);
+		assert_int_equal(group_of_one(f->s, 1), 0);
+		assert_int_equal(mst_store_present(f->s), 0);
+		snprintf(path, sizeof(path), "%s%s", strchr(f->url, ':') + 1, suffix[i % 2]);
+		snprintf(aside, sizeof(aside), "%s.aside", path);
+		assert_int_equal(mst_store_begin(f->s), 0);
+		assert_int_equal(write_decision(f->s, 2), 0);
+		assert_int_equal(rename(path, aside), 0);
+		if (i >= 2) {
+			other = fopen(path, "w");
+			assert_non_null(other);
+			assert_int_equal(fclose(other), 0);
+		}
+		assert_int_equal(mst_store_commit(f->s), MST_FAULT_STORE);
+		assert_non_null(strstr(mst_store_error(f->s), "was removed or replaced"));
+		assert_int_equal(mst_store_present(f->s), MST_FAULT_STORE);
+		assert_int_equal(group_of_one(f->s, 3), MST_FAULT_STORE);
+		assert_int_equal(rename(aside, path), 0);        /* and it is found again */
+		assert_int_equal(group_of_one(f->s, 4), 0);
 		contract_tear_down(&st);
 	}
 }
@@ -250,7 +286,7 @@ static void foreign_and_newer_schemas(void **state)
 {
 	struct fix *f = *state;
 
-	assert_int_equal(mst_store_version(f->s), 1);
+	assert_int_equal(mst_store_version(f->s), mst_sqlite_migrations_n);
 	f->s = mst_store_close(f->s);
 	sql(f, "INSERT INTO schema_version VALUES (9999, 'of tomorrow')");
 	expect_refused(f, MST_FAULT_CONFIG, "schema 9999");
@@ -583,6 +619,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(removed_or_replaced),
 		cmocka_unit_test(disk_full),
 		cmocka_unit_test(medium_fails),
 		T(full_in_the_middle_of_a_group),

@@ -140,6 +140,47 @@ static void node_rows(void **state)
 	assert_int_equal(check_invariants(s), 3);
 }
 
+/* What a node does is written without touching who it is, and the counters follow its state. */
+static void node_life(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	struct mst_subscription sub = make_sub(1);
+	struct mst_node a = make_node(1), other = make_node(2), want, got;
+	int64_t n[MST_NODE_RELEASED + 1];
+
+	memcpy(a.sub_id, sub.id, sizeof(sub.id));
+	memset(other.cse_id, 0, sizeof(other.cse_id));
+	assert_int_equal(mst_store_sub_put(s, &sub, true), 0);
+	assert_int_equal(mst_store_node_insert(s, &a), 0);
+	assert_int_equal(mst_store_node_insert(s, &other), 0);
+	for (int move = 0; move < 2; move++) {
+		want = a;
+		want.changed += 10;
+		want.last_seen = want.changed + move;
+		want.state = move ? MST_NODE_ENROLLING : a.state;
+		memset(want.reason, 0, sizeof(want.reason));
+		memcpy(want.reason, "because", 7);
+		memset(want.attempt, 'f', sizeof(want.attempt) - 1);
+		memset(want.last_step, 0, sizeof(want.last_step));
+		memcpy(want.last_step, "mef-register", 12);
+		got = want;
+		memset(got.sub_id, 0, sizeof(got.sub_id)); /* none of these is written */
+		memcpy(got.node_id, other.node_id, sizeof(got.node_id));
+		memset(got.maker, 'x', 3);
+		got.created++;
+		assert_int_equal(mst_store_node_touch(s, &got), 0);
+		assert_int_equal(mst_store_node_get(s, a.id, &got), 0);
+		SAME(want, got);
+	}
+	assert_int_equal(mst_store_node_get(s, other.id, &got), 0);
+	SAME(other, got);
+	assert_int_equal(mst_store_node_count(s, n), 0);
+	assert_int_equal(n[MST_NODE_ENROLLING], 1);
+	want.id = 999;
+	assert_int_equal(mst_store_node_touch(s, &want), MST_STORE_NONE);
+	assert_int_equal(check_invariants(s), 2);
+}
+
 static void node_filters(void **state)
 {
 	struct mst_store *s = ((struct fix *)*state)->s;
@@ -620,6 +661,7 @@ int main(int argc, char **argv)
 		T(sub_rows),
 		T(sub_pages),
 		T(node_rows),
+		T(node_life),
 		T(node_filters),
 		T(identities),
 		T(registrations),

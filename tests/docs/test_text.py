@@ -51,9 +51,9 @@ def test_manual_page_has_no_warning(page, tmp_path):
     source = (SOURCE / "man" / f"{page}.scd").read_text()
     built = run("scdoc", stdin=source, env=env)
     assert not built.stderr
-    # the day on which it was made stands in it
-    ours, theirs = (re.sub(r"\d{4}-\d\d-\d\d", "", t) for t in (built.stdout, (BUILD / "man" / page).read_text()))
-    assert ours == theirs, "the page in the build tree is another one"
+    # a page carries the day of its making; that one may be another
+    undated = [re.sub(r'"\d{4}-\d\d-\d\d"', '""', text) for text in (built.stdout, (BUILD / "man" / page).read_text())]
+    assert undated[0] == undated[1], "the page in the build tree is another one"
     shown = run("man", "--warnings", "-E", "UTF-8", "-l", str(BUILD / "man" / page), env=env)
     assert not shown.stderr
     assert "NAME" in shown.stdout and "SEE ALSO" in shown.stdout

@@ -190,7 +190,8 @@ class Node:
         shutil.copy(inst.dir / "keeper/ca.pem", self.dir / "anchors.pem")
         if known:
             extra = [word for i in identities for word in ("--identity", i)]
-            inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--maker", maker, *extra)
+            inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--maker", maker,
+                        "--anchor", inst.dir / "makers" / f"{maker}.pem", *extra)
         self.instruct(inst.instruction())
         self.configure()
 

@@ -106,3 +106,14 @@ def test_a_revoked_node_asks_again_and_is_refused(installation):
     refused = installation.events("--attempt", attempt)
     assert refused and {e["what"] for e in refused} == {"mef.refused"}, refused
     assert "revoked" in refused[-1]["why"], refused
+
+
+def test_a_private_key_for_everybody_is_refused(installation):
+    """The initial credential is the node: the agent does not start with a key that others can read."""
+    installation.maker("acme")
+    node = installation.node(1, known=False)
+    key = node.dir / "node.key"
+    assert node.agent("--check").returncode == 0
+    key.chmod(0o640)
+    refused = node.agent("--check")
+    assert refused.returncode != 0 and "chmod 600" in refused.stderr, refused

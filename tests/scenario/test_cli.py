@@ -57,7 +57,7 @@ def test_import_answers_every_row(inst, tmp_path):
                     "urn:dev:ops:4\n"
                     'urn:dev:ops:5,//sp.example.com/A5,sub-1,"ac,me"\n')
     answers = tmp_path / "answers.csv"
-    done = inst.muster("node", "import", rows, "--answers", answers, check=False)
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/acme.pem", "--answers", answers, check=False)
     assert done.returncode == 1
     got = list(csv.DictReader(answers.open()))
     assert [(int(r["row"]), r["ok"]) for r in got] == [(1, "yes"), (2, "no"), (3, "no"), (4, "no"), (5, "no"), (6, "yes")]
@@ -68,10 +68,10 @@ def test_import_answers_every_row(inst, tmp_path):
 def test_import_of_json_and_an_unknown_column(inst, tmp_path):
     good = tmp_path / "nodes.json"
     good.write_text(json.dumps([{"nodeID": f"urn:dev:json:{i}", "subscription": "sub-1"} for i in range(7)]))
-    assert "7 added" in inst.muster("node", "import", good).stdout
+    assert "7 added" in inst.muster("node", "import", good, "--anchor", inst.dir / "makers/acme.pem").stdout
     bad = tmp_path / "bad.csv"
     bad.write_text("nodeID,colour\nurn:dev:ops:9,red\n")
-    done = inst.muster("node", "import", bad, check=False)
+    done = inst.muster("node", "import", bad, "--anchor", "any", check=False)
     assert done.returncode == 1 and "bad.csv:1" in done.stderr and "colour" in done.stderr
 
 
@@ -81,7 +81,7 @@ def test_import_of_a_hundred_thousand(inst, tmp_path):
         f.write("nodeID,cseID,subscription,maker\n")
         for i in range(100_000):
             f.write(f"urn:dev:many:{i:06d},//sp.example.com/M{i:06d},sub-1,globex\n")
-    done = inst.muster("node", "import", rows, timeout=280)
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/globex.pem", timeout=280)
     assert "100000 added" in done.stdout
     assert "100000 of 100000" in done.stderr, "progress is shown"
     first = inst.ask("node", "list", "--maker", "globex", "--limit", "3")
@@ -89,7 +89,7 @@ def test_import_of_a_hundred_thousand(inst, tmp_path):
 
 
 def test_lists_and_filters(inst):
-    inst.muster("node", "add", "urn:dev:list:1", "--subscription", "sub-1", "--maker", "initech")
+    inst.muster("node", "add", "urn:dev:list:1", "--subscription", "sub-1", "--maker", "initech", "--anchor", inst.dir / "makers/acme.pem")
     text = inst.muster("node", "list", "--maker", "initech").stdout
     assert "urn:dev:list:1" in text and "\033[" not in text, "no colours in a pipe"
     assert [n["nodeID"] for n in inst.ask("node", "list", "--maker", "initech")] == ["urn:dev:list:1"]
@@ -126,7 +126,7 @@ def test_events_follow_wakes_for_a_new_event(inst):
     follow = subprocess.Popen([MUSTER, "-C", str(inst.dir), "--json", "events", "--follow", "--what", "node.added"],
                               stdout=subprocess.PIPE, text=True)
     try:
-        inst.muster("node", "add", "urn:dev:follow:1")
+        inst.muster("node", "add", "urn:dev:follow:1", "--anchor", inst.dir / "makers/acme.pem")
         for line in follow.stdout:
             if "urn:dev:follow:1" in line:
                 break
@@ -137,8 +137,8 @@ def test_events_follow_wakes_for_a_new_event(inst):
 
 
 def test_events_by_every_filter(inst):
-    inst.muster("node", "add", "urn:dev:filter:1", "--maker", "hooli")
-    inst.muster("node", "add", "urn:dev:filter:2", "--maker", "hooli")
+    inst.muster("node", "add", "urn:dev:filter:1", "--maker", "hooli", "--anchor", inst.dir / "makers/acme.pem")
+    inst.muster("node", "add", "urn:dev:filter:2", "--maker", "hooli", "--anchor", inst.dir / "makers/acme.pem")
     mine = inst.events("--node", "urn:dev:filter:1")
     assert [e["what"] for e in mine] == ["node.added"] and "filter:1" in json.dumps(mine)
     assert inst.events("--since", "+1d") == []
@@ -151,7 +151,7 @@ def test_import_survives_a_monstrous_row(inst, tmp_path):
     rows = tmp_path / "big.csv"
     rows.write_text("nodeID,subscription,model\n" + "".join(f"urn:dev:big:{i},sub-1,m\n" for i in range(300)) +
                     f"urn:dev:big:monster,sub-1,{'x' * 300_000}\n" + "".join(f"urn:dev:big:{i},sub-1,m\n" for i in range(300, 600)))
-    done = inst.muster("node", "import", rows, check=False)
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/acme.pem", check=False)
     assert done.returncode == 1 and "600 added, 1 refused" in done.stdout, done.stdout
     assert "row 301" in done.stderr
 

@@ -45,7 +45,7 @@ def test_device_certificate_names_hardware(installation):
     device = "0.2.481.1.100.3030.10011"
     node = installation.node(3, known=False, names=("--device", device))
     installation.muster("node", "add", node.id, "--cse-id", node.cse_id, "--subscription", "sub-1",
-                        "--identity", f"device={device}")
+                        "--identity", f"device={device}", "--anchor", installation.dir / "makers/acme.pem")
     done = node.run_once()
     assert done.returncode == 0, done.stderr + installation.log_text()
     assert node.status()["credential"]["nodeID"] == node.id, "the provider tells the node its M2M-Node-ID"

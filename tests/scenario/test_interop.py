@@ -25,8 +25,9 @@ def inst(tmp_path_factory):
 
 def primitive(method, path, node, body=None, ty=None, close=True):
     data = json.dumps(body) if body is not None else ""
+    host = ("maf" if path.startswith("/MAFBase") else "mef") + ".sp.example.com"
     kind = f"Content-Type: application/json;ty={ty}\r\n" if ty else "Content-Type: application/json\r\n" if body else ""
-    return (f"{method} {path} HTTP/1.1\r\nHost: mef.sp.example.com\r\nX-M2M-Origin: {node.id}\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 3\r\n{kind}"
+    return (f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nX-M2M-Origin: {node.id}\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 3\r\n{kind}"
             f"Content-Length: {len(data)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n{data}")
 
 

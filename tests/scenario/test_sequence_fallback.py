@@ -45,6 +45,7 @@ def test_a_later_success_is_possible_after_a_rejection(installation):
     installation.subscription()
     node = installation.node(1, known=False)
     assert node.run_once().returncode == 1
-    installation.muster("node", "add", node.id, "--cse-id", node.cse_id, "--subscription", "sub-1")
+    installation.muster("node", "add", node.id, "--cse-id", node.cse_id, "--subscription", "sub-1",
+                        "--anchor", installation.dir / "makers/acme.pem")
     done = node.run_once()
     assert done.returncode == 0, done.stderr + installation.log_text()

@@ -59,6 +59,7 @@ int admin_node_import(struct admin *q);
 int admin_node_list(struct admin *q);
 int admin_node_show(struct admin *q);
 int admin_node_act(struct admin *q);
+int admin_node_bind(struct admin *q);
 int admin_sub_add(struct admin *q);
 int admin_sub_list(struct admin *q);
 int admin_sub_show(struct admin *q);
@@ -75,9 +76,13 @@ int admin_end_credentials(struct admin *q, const struct mst_node *n);
 /* decode.c: bodies to records. False with `d` naming the member and what would be right. */
 struct admin_node_input {
 	struct mst_node node;
+	char anchor[2 * MST_SHA256_LEN + 1];      /* of every name that brings none of its own */
 	struct mst_identity identity[ADMIN_IDENTITIES_MAX];
 	size_t n;
 };
+/* "any", or 64 hex digits. */
+bool admin_decode_anchor(const char *field, const char *text, uint8_t ret[MST_SHA256_LEN], struct mst_diag *d);
+bool admin_decode_bind(const json_t *j, uint8_t ret[MST_SHA256_LEN], struct mst_diag *d);
 bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);

@@ -27,12 +27,13 @@ static struct mst_view text_of(const json_t *v)
 	return (struct mst_view){ (const uint8_t *)json_string_value(v), json_string_length(v) };
 }
 
+/*
+ * Text that a terminal and a log show as it is: no control characters (C0, DEL, C1), no line or paragraph
+ * separators, nothing that turns the direction of what stands beside it.
+ */
 static bool plain_text(struct mst_view v)
 {
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] < 0x20 || v.p[i] == 0x7f)
-			return false;
-	return mst_utf8_valid(v);
+	return mst_utf8_valid(v) && mst_text_plain(v);
 }
 
 static bool take_text(const char *field, const json_t *v, char *out, size_t cap, struct mst_diag *d)
@@ -187,10 +188,26 @@ static const struct {
 	{ "cse", MST_ID_CSE_ABS }, { "ae", MST_ID_AE_ABS },
 };
 
+bool admin_decode_anchor(const char *field, const char *text, uint8_t ret[MST_SHA256_LEN], struct mst_diag *d)
+{
+	uint8_t hash[MST_SHA256_LEN];
+	size_t n = 0;
+
+	if (!strcmp(text, "any")) {
+		memcpy(ret, mst_anchor_any, MST_SHA256_LEN);
+		return true;
+	}
+	/* all zero means "bound to none" in a row, which nobody can ask for */
+	if (!mst_hex_decode(mst_view_str(text), hash, sizeof(hash), &n) || n != MST_SHA256_LEN ||
+	    strspn(text, "0") == strlen(text))
+		return wrong(d, field, "64 hex digits, SHA-256 of the trust anchor's certificate, or \"any\"");
+	memcpy(ret, hash, MST_SHA256_LEN);
+	return true;
+}
+
 static bool decode_identity(const json_t *j, struct mst_identity *ret, struct mst_diag *d)
 {
 	struct identity_input in = { .kind = "" };
-	size_t n = 0;
 
 	if (!members(j, identity_members, MST_COUNT(identity_members), &in, d))
 		return false;
@@ -201,10 +218,7 @@ static bool decode_identity(const json_t *j, struct mst_identity *ret, struct ms
 		return wrong(d, "kind", "one of fqdn, node, device, cse, ae");
 	if (!take_ident("value", json_object_get(j, "value"), ret->kind, ret->value, d))
 		return false;
-	if (in.anchor[0] && (!mst_hex_decode(mst_view_str(in.anchor), ret->anchor, sizeof(ret->anchor), &n) ||
-			     n != MST_SHA256_LEN))
-		return wrong(d, "anchor", "64 hex digits: SHA-256 of the trust anchor's certificate");
-	return true;
+	return !in.anchor[0] || admin_decode_anchor("anchor", in.anchor, ret->anchor, d);
 }
 
 static bool decode_identities(const json_t *list, struct admin_node_input *ret, struct mst_diag *d)
@@ -235,7 +249,7 @@ static bool decode_identities(const json_t *list, struct admin_node_input *ret, 
 	return true;
 }
 
-#define N(m) AT(struct mst_node, m)
+#define N(m) AT(struct admin_node_input, node.m)
 static const struct member node_members[] = {
 	{ "nodeID", IDENT, true, MST_ID_NODE, N(node_id) },
 	{ "cseID", IDENT, false, MST_ID_CSE_ABS, N(cse_id) },
@@ -245,24 +259,46 @@ static const struct member node_members[] = {
 	{ "model", TEXT, false, 0, N(model) },
 	{ "serial", TEXT, false, 0, N(serial) },
 	{ "batch", TEXT, false, 0, N(batch) },
+	{ "anchor", TEXT, false, 0, AT(struct admin_node_input, anchor) },
 	{ "identities", LIST, false, 0, 0, 0 },
 };
 
+/* What the node's member "anchor" says goes for all of its names that say nothing. */
+static bool decode_names(const json_t *j, struct admin_node_input *ret, struct mst_diag *d)
+{
+	static const uint8_t none[MST_SHA256_LEN];
+	const json_t *list = json_object_get(j, "identities");
+	uint8_t anchor[MST_SHA256_LEN] = { 0 };
+
+	if (ret->anchor[0] && !admin_decode_anchor("anchor", ret->anchor, anchor, d))
+		return false;
+	if (present(list)) {
+		if (!decode_identities(list, ret, d))
+			return false;
+	} else {
+		/* Known by its M2M-Node-ID when nothing else is said. */
+		ret->identity[0].kind = MST_ID_NODE;
+		memcpy(ret->identity[0].value, ret->node.node_id, sizeof(ret->node.node_id));
+		ret->n = 1;
+	}
+	for (size_t i = 0; i < ret->n; i++)
+		if (!memcmp(ret->identity[i].anchor, none, sizeof(none)))
+			memcpy(ret->identity[i].anchor, anchor, sizeof(anchor));
+	return true;
+}
+
 bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst_diag *d)
 {
-	const json_t *list;
-
 	memset(ret, 0, sizeof(*ret));
-	if (!members(j, node_members, MST_COUNT(node_members), &ret->node, d))
-		return false;
-	list = json_object_get(j, "identities");
-	if (present(list))
-		return decode_identities(list, ret, d);
-	/* Known by its M2M-Node-ID when nothing else is said. */
-	ret->identity[0].kind = MST_ID_NODE;
-	memcpy(ret->identity[0].value, ret->node.node_id, sizeof(ret->node.node_id));
-	ret->n = 1;
-	return true;
+	return members(j, node_members, MST_COUNT(node_members), ret, d) && decode_names(j, ret, d);
+}
+
+bool admin_decode_bind(const json_t *j, uint8_t ret[MST_SHA256_LEN], struct mst_diag *d)
+{
+	static const struct member bind = { "anchor", TEXT, true, 0, 0, 2 * MST_SHA256_LEN + 1 };
+	char text[2 * MST_SHA256_LEN + 1] = "";
+
+	return members(j, &bind, 1, text, d) && admin_decode_anchor("anchor", text, ret, d);
 }
 
 #define S(m) AT(struct mst_subscription, m)

@@ -127,7 +127,7 @@ json_t *admin_json_identity(const struct mst_identity *r)
 		{ MST_ID_FQDN, "fqdn" },   { MST_ID_NODE, "node" }, { MST_ID_DEVICE, "device" },
 		{ MST_ID_CSE_ABS, "cse" }, { MST_ID_AE_ABS, "ae" },
 	};
-	static const uint8_t any[MST_SHA256_LEN];
+	static const uint8_t none[MST_SHA256_LEN];
 	struct object o = begin();
 	const char *kind = mst_id_kind_text(r->kind);
 	char hex[2 * MST_SHA256_LEN + 1];
@@ -138,7 +138,9 @@ json_t *admin_json_identity(const struct mst_identity *r)
 			kind = kinds[i].name;
 	put_text(&o, "kind", kind);
 	put_text(&o, "value", r->value);
-	if (memcmp(any, r->anchor, sizeof(any))) {
+	if (!memcmp(mst_anchor_any, r->anchor, sizeof(none))) {
+		put_text(&o, "anchor", "any");
+	} else if (memcmp(none, r->anchor, sizeof(none))) {
 		mst_put_hex(&w, (struct mst_view){ r->anchor, sizeof(r->anchor) });
 		mst_put_nul(&w);
 		mst_ascii_lower(hex);

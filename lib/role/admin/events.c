@@ -115,10 +115,13 @@ int admin_status(struct admin *q)
 	int64_t count[MST_NODE_RELEASED + 1];
 	json_t *nodes, *roles;
 	uint64_t last = 0;
+	int64_t wild = 0;
 	int r = mst_store_node_count(q->env->store, count);
 
 	if (!r)
 		r = mst_store_event_last(q->env->store, &last);
+	if (!r)
+		r = mst_store_identity_count_wild(q->env->store, &wild);
 	if (r)
 		return r;
 	nodes = json_object();
@@ -129,7 +132,9 @@ int admin_status(struct admin *q)
 		if (q->env->conf && q->env->conf->roles_played & 1u << i)
 			(void)json_array_append_new(roles, json_string(mst_role_name[i]));
 	return admin_answer(q, MST_RSC_OK,
-			    json_pack("{s:s, s:o, s:o, s:o, s:i, s:I}", "version", MST_VERSION, "roles",
+			    json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:I, s:I}", "version", MST_VERSION, "roles",
 				      roles, "nodes", nodes, "time", admin_json_time(q->env->now), "schema",
-				      mst_store_version(q->env->store), "lastEvent", (json_int_t)last));
+				      mst_store_version(q->env->store), "lastEvent", (json_int_t)last,
+				      "makers", (json_int_t)(q->env->conf ? q->env->conf->makers.n : 0),
+				      "unboundNames", (json_int_t)wild));
 }

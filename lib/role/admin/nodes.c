@@ -45,6 +45,28 @@ static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc,
 	return r > 0 ? MST_FAULT_BUG : r;
 }
 
+/*
+ * A name has to be bound to a trust anchor. Without a word from the operator it is the maker's, when there is
+ * one maker only: written down now, so that a maker who comes later cannot claim it.
+ */
+static bool bind_names(const struct mst_role_conf *conf, struct admin_node_input *in, struct mst_diag *d)
+{
+	static const uint8_t none[MST_SHA256_LEN];
+
+	for (size_t i = 0; i < in->n; i++) {
+		if (memcmp(in->identity[i].anchor, none, sizeof(none)))
+			continue;
+		if (!conf || conf->makers.n != 1) {
+			mst_diag_set(d, 0, "anchor", conf && conf->makers.n ?
+				     "which of the makers' CAs signs this node? expected" : "no maker's CA is trusted yet; expected",
+				     " 64 hex digits, SHA-256 of that CA's certificate (muster: --anchor FILE), or \"any\"", NULL);
+			return false;
+		}
+		memcpy(in->identity[i].anchor, conf->makers.sha256[0], MST_SHA256_LEN);
+	}
+	return true;
+}
+
 /* 0, ADMIN_REFUSED (rsc and d filled; rows may have been written: undo), or a fault. */
 static int add(struct admin *q, const json_t *j, struct admin_node_input *in, int *ret_rsc,
 	       struct mst_diag *d)
@@ -54,7 +76,7 @@ static int add(struct admin *q, const json_t *j, struct admin_node_input *in, in
 	int r;
 
 	*ret_rsc = MST_RSC_BAD_REQUEST;
-	if (!admin_decode_node(j, in, d))
+	if (!admin_decode_node(j, in, d) || !bind_names(q->env->conf, in, d))
 		return ADMIN_REFUSED;
 	r = in->node.sub_id[0] ? mst_store_sub_get(q->env->store, in->node.sub_id, &sub) : MST_STORE_NONE;
 	if (r < 0)
@@ -306,6 +328,53 @@ int admin_node_act(struct admin *q)
 	if (!r)
 		r = admin_event(q, n.state == MST_NODE_REVOKED ? "node.revoked" : "node.released", n.id,
 				reason);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return answer_node(q, MST_RSC_OK, &n);
+}
+
+struct binding {
+	struct mst_identity row[ADMIN_IDENTITIES_MAX];
+	size_t n;
+};
+
+static int keep_binding(void *arg, const struct mst_identity *r)
+{
+	struct binding *b = arg;
+
+	if (b->n == ADMIN_IDENTITIES_MAX)
+		return MST_FAULT_BUG;
+	b->row[b->n++] = *r;
+	return 0;
+}
+
+/* All names of a node to one trust anchor: when its maker has a new CA, or when nobody had said which. */
+int admin_node_bind(struct admin *q)
+{
+	struct binding b = { .n = 0 };
+	uint8_t anchor[MST_SHA256_LEN];
+	struct mst_diag d = { 0 };
+	char why[100] = "any trust anchor";
+	struct mst_writer w = mst_writer_of(why, sizeof(why));
+	struct mst_node n;
+	int r;
+
+	if (!admin_decode_bind(q->body, anchor, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = admin_find_node(q, q->id, &n);
+	if (r)
+		return r < 0 ? r : no_such_node(q);
+	r = mst_store_identity_list(q->env->store, n.id, keep_binding, &b);
+	for (size_t i = 0; i < b.n && !r; i++) {
+		memcpy(b.row[i].anchor, anchor, sizeof(anchor));
+		r = mst_store_identity_put(q->env->store, &b.row[i]);
+	}
+	if (memcmp(anchor, mst_anchor_any, sizeof(anchor))) {
+		mst_put_hex(&w, (struct mst_view){ anchor, sizeof(anchor) });
+		mst_put_nul(&w);
+	}
+	if (!r)
+		r = admin_event(q, "node.bound", n.id, why);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	return answer_node(q, MST_RSC_OK, &n);

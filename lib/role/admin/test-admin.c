@@ -85,6 +85,8 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(url, sizeof(url), "sqlite:%s/t.db", f->dir);
 	assert_int_equal(mst_store_open(url, &f->s, NULL), 0);
+	f->conf.makers.n = 1;
+	memset(f->conf.makers.sha256[0], 0xab, MST_SHA256_LEN);
 	f->conf.roles_played = 1u << MST_ROLE_MEF | 1u << MST_ROLE_ADMIN;
 	must(f, MST_OP_CREATE, "/v1/subscriptions", SUB, 2001);
 	must(f, MST_OP_CREATE, "/v1/nodes",
@@ -133,7 +135,7 @@ struct row {
 static const struct row rows[] = {
 	/* nodes */
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:b\"}", 2001,
-	  "\"identities\":[{\"kind\":\"node\",\"value\":\"urn:b\"}]", 1 },
+	  "\"identities\":[{\"kind\":\"node\",\"value\":\"urn:b\",\"anchor\":\"abababab", 1 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:c\",\"cseID\":\"\",\"batch\":null}", 2001, "\"state\":\"known\"",
 	  1 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:b\"}", 4105, "\"field\":\"nodeID\"", 0 },
@@ -159,6 +161,9 @@ static const struct row rows[] = {
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"subscription\":\"nothing\"}", 4000,
 	  "\"field\":\"subscription\"", 0 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"maker\":\"a\\u0007b\"}", 4000, "\"field\":\"maker\"", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"maker\":\"a\\u009b2Jb\"}", 4000, "\"field\":\"maker\"", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"model\":\"a\\u202eb\"}", 4000, "\"field\":\"model\"", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"serial\":\"a\\u2028b\"}", 4000, "\"field\":\"serial\"", 0 },
 	{ C, "/v1/nodes",
 	  "{\"nodeID\":\"urn:d\",\"serial\":"
 	  "\"1234567890123456789012345678901234567890123456789012345678901234\"}",
@@ -591,6 +596,38 @@ static void long_events(void **state)
 	assert_int_equal(seen, 600);
 }
 
+/* Among several makers' CAs nobody guesses which one may sign a node's name. */
+static void a_name_is_bound_to_a_maker(void **state)
+{
+	static const char two[] = "{\"nodeID\":\"urn:n\",\"anchor\":\"" ANCHOR "\",\"identities\":[{\"kind\":\"node\",\"value\":\"urn:n\"},"
+				  "{\"kind\":\"fqdn\",\"value\":\"n.example.com\",\"anchor\":\"any\"}]}";
+	struct fix *f = *state;
+	struct mst_identity i;
+	int64_t wild = -1;
+
+	f->conf.makers.n = 0;
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:m\"}", 4000);
+	f->conf.makers.n = 2;
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:m\"}", 4000);
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:m\",\"anchor\":\"acme\"}", 4000);
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:m\",\"anchor\":\"0000000000000000000000000000000000000000000000000000000000000000\"}", 4000);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_NODE, "urn:m", &i), MST_STORE_NONE);
+	must(f, MST_OP_CREATE, "/v1/nodes", two, 2001);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_NODE, "urn:n", &i), 0);
+	assert_int_equal(i.anchor[1], 0x11);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_FQDN, "n.example.com", &i), 0);
+	assert_memory_equal(i.anchor, mst_anchor_any, sizeof(i.anchor));
+	assert_int_equal(mst_store_identity_count_wild(f->s, &wild), 0);
+	assert_int_equal(wild, 1);
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3An/bind", "{}", 4000);
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Anone/bind", "{\"anchor\":\"any\"}", 4004);
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3An/bind", "{\"anchor\":\"" ANCHOR "\"}", 2000);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_FQDN, "n.example.com", &i), 0);
+	assert_int_equal(i.anchor[1], 0x11);
+	assert_int_equal(mst_store_identity_count_wild(f->s, &wild), 0);
+	assert_int_equal(wild, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -602,6 +639,7 @@ int main(void)
 		T(import_with_a_fault),
 		T(paging_and_following),
 		T(long_events),
+		T(a_name_is_bound_to_a_maker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static int drop_reg(struct mst_role_env *env, enum mst_role role, const struct m
 	return must(mst_store_reg_delete(env->store, role, v->drop_reg));
 }
 
-/* A credential of a MEF goes with the key registration for a MAF that was made from it. */
+/* A credential of a MEF goes with whatever was registered from it: Ke must not live on under another name. */
 static int drop_cred(struct mst_role_env *env, enum mst_role role, const char *key_id)
 {
 	struct mst_view rel, fqdn;
@@ -112,7 +112,7 @@ static int drop_cred(struct mst_role_env *env, enum mst_role role, const char *k
 	if (!mst_key_id_split(mst_view_str(key_id), &rel, &fqdn) || !mst_view_to_str(rel, text, sizeof(text)))
 		return 0;
 	r = mst_store_keyreg_get(env->store, role, text, &k);
-	if (r == 0 && k.suid == 21)
+	if (r == 0 && k.exporter)
 		r = mst_store_keyreg_delete(env->store, role, text);
 	return r < 0 ? r : 0;
 }
@@ -138,7 +138,7 @@ static int apply_keys(struct mst_role_env *env, enum mst_role role, const struct
 		r = revoke_cred(env, role, v->revoke);
 	if (!r && v->put_cred)
 		r = must(mst_store_cred_put(env->store, role, &v->cred, v->insert_cred));
-	if (!r && v->activate)
+	if (!r && (v->activate || v->used))
 		r = must(mst_store_cred_put(env->store, role, &v->active, false));
 	if (!r && v->delete_keyreg) {
 		r = mst_store_keyreg_delete(env->store, role, v->keyreg.rel_key_id);
@@ -160,7 +160,7 @@ static int apply_effect(struct mst_role_env *env, enum mst_role role, const stru
 	if (!r)
 		r = apply_keys(env, role, v);
 	if (!r && v->put_node)
-		r = must(mst_store_node_update(env->store, &v->node));
+		r = must(mst_store_node_touch(env->store, &v->node));
 	return r;
 }
 

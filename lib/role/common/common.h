@@ -140,6 +140,7 @@ struct mst_verdict {
 	bool put_cred, insert_cred;
 	struct mst_credential cred;
 	bool activate;                   /* the session's credential has been used: architecture 3.5 */
+	bool used;                       /* the same, for a key that only leads to another: no event, nothing replaced */
 	struct mst_credential active;
 	char drop[MST_DROPS][MST_ID_MAX];    /* credentials that go */
 	size_t n_drop;

@@ -168,9 +168,15 @@ static void random_rel_key(const struct mst_chance *chance, char out[33])
 	out[32] = 0;
 }
 
+/* A key registration for a MAF, by the key that enrolled: the credential of the same identifier holds the key. */
+static bool refers_to_cred(const struct mst_role_conf *conf, enum mst_role role, const struct mst_keyreg *k)
+{
+	return k->suid == 21 && mst_decide_keyreg_purpose(conf, role, k) == MST_PURPOSE_KE;
+}
+
 /* The key of the session itself: once per session, as it never changes in one (spec 3.2). */
-static bool exporter_key(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now,
-                         struct mst_verdict *v)
+static bool exporter_key(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                         const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
 {
 	struct mst_keyreg *k = &v->keyreg;
 
@@ -186,7 +192,8 @@ static bool exporter_key(const struct mst_call *c, const struct mst_who *w, cons
 	MST_STR_SET(k->rel_key_id, c->rel_key);
 	k->exporter = true;
 	k->session = c->session;
-	v->wrap_keyreg = MST_WRAP_EXPORT;
+	/* Ke is there already as the credential, and a MAF's key registration goes with it: no second copy */
+	v->wrap_keyreg = refers_to_cred(conf, c->role, k) ? MST_WRAP_NONE : MST_WRAP_EXPORT;
 	if (c->role != MST_ROLE_MEF)
 		return true;
 	if (!mst_decide_session_key(c, w, r, r->reg.reg_id, k->expires, now, v))
@@ -227,7 +234,7 @@ void mst_decide_key_register(const struct mst_call *c, const struct mst_who *w, 
 		random_rel_key(chance, rel);
 		MST_STR_SET(k->rel_key_id, rel);
 		v->wrap_keyreg = MST_WRAP_KEY_VALUE;
-	} else if (!exporter_key(c, w, r, now, v) || !shareable(conf, c->role, k, v)) {
+	} else if (!exporter_key(c, w, r, conf, now, v) || !shareable(conf, c->role, k, v)) {
 		return;
 	}
 	v->put_keyreg = v->insert_keyreg = true;
@@ -267,6 +274,7 @@ void mst_decide_key_get(const struct mst_call *c, const struct mst_who *w, const
 {
 	const struct mst_keyreg *k = &r->keyreg;
 	struct mst_release *out = &v->release;
+	bool refers = c->role == MST_ROLE_MEF && k->exporter && !k->key.n;
 	const char *why = "", *as;
 	int rsc;
 
@@ -288,8 +296,12 @@ void mst_decide_key_get(const struct mst_call *c, const struct mst_who *w, const
 		mst_refuse(v, MST_RSC_NOT_IMPLEMENTED, "no FQDN form of the target", NULL);
 		return;
 	}
+	if (refers && (!r->has_cred || r->cred.state == MST_CRED_REVOKED)) {
+		mst_refuse(v, MST_RSC_NOT_FOUND, "no such key", "the credential that holds the key is gone or revoked");
+		return;
+	}
 	out->wanted = true;
-	out->key = k->key;
+	out->key = refers ? r->cred.key : k->key;
 	out->purpose = mst_decide_keyreg_purpose(conf, c->role, k);
 	out->suid = k->suid;
 	if (!mst_key_id_join(k->rel_key_id, conf->fqdn, out->key_id)) {
@@ -310,6 +322,10 @@ static bool own_keyreg(const struct mst_who *w, const struct mst_records *r, mst
 		return false;
 	if (!r->has_reg || (w->has_node ? r->reg.node != w->node.id : strcmp(r->keyreg.client_id, w->id) != 0)) {
 		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not its owner", "the key registration belongs to another client");
+		return false;
+	}
+	if (r->reg.expires <= now) {
+		mst_refuse(v, MST_RSC_NOT_FOUND, "no such key", "the client registration that it belongs to has expired");
 		return false;
 	}
 	return true;
@@ -342,9 +358,11 @@ void mst_decide_key_set(const struct mst_call *c, const struct mst_who *w, const
 		return;
 	if (q->has & BIT(MST_KR_ET)) {
 		v->keyreg.expires = mst_decide_expiry(w, conf, q->et, now);
-		/* nothing derived outlives Ke (TS-0003 10.7) */
+		/* nothing derived outlives Ke (TS-0003 10.7); without Ke at hand its bound is the one there is */
 		if (r->has_cred && r->cred.expires < v->keyreg.expires)
 			v->keyreg.expires = r->cred.expires;
+		else if (!r->has_cred && c->role == MST_ROLE_MEF && r->keyreg.exporter && r->keyreg.expires < v->keyreg.expires)
+			v->keyreg.expires = r->keyreg.expires;
 	}
 	v->keyreg.modified = now;
 	v->put_keyreg = true;

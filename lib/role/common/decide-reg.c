@@ -149,11 +149,11 @@ bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, c
 	v->cred.state = MST_CRED_PENDING;
 	v->cred.created = now;
 	v->cred.expires = expires;
-	/* newest first: besides the new one, one more that was never fetched may stay (a second try that races) */
+	/* newest first: besides the new one, one more may stay (a second try that races) */
 	for (size_t i = r->n_other; i-- > 0;) {
 		const struct mst_cred_brief *b = &r->other[i];
 
-		if (b->purpose == MST_PURPOSE_KE && b->state == MST_CRED_PENDING && !strcmp(b->via, reg_id) && ++pending > 1)
+		if (b->purpose == MST_PURPOSE_KE && b->state != MST_CRED_REVOKED && !strcmp(b->via, reg_id) && ++pending > 1)
 			mst_decide_drop(v, b->key_id);
 	}
 	return true;

@@ -107,6 +107,27 @@ static bool anchored(const uint8_t want[MST_SHA256_LEN], const struct mst_peer *
 	return zero(want, MST_SHA256_LEN) || !memcmp(want, p->anchor_sha256, MST_SHA256_LEN);
 }
 
+/*
+ * Every maker's CA could sign the name of any other maker's node: a name counts under the anchor that the operator
+ * bound it to, or where he said "any". A name bound to nothing counts only while there is nothing to confuse.
+ */
+static bool bound(const struct mst_identity *row, const struct mst_role_conf *conf, const struct mst_peer *p, const char **ret_why)
+{
+	if (!memcmp(row->anchor, mst_anchor_any, MST_SHA256_LEN))
+		return true;
+	if (zero(row->anchor, MST_SHA256_LEN)) {
+		if (conf->makers.n <= 1)
+			return true;
+		*ret_why = "the name is bound to no trust anchor, and there are several: bind it to its maker's CA with "
+		           "muster node bind NODE --anchor FILE";
+		return false;
+	}
+	if (!memcmp(row->anchor, p->anchor_sha256, MST_SHA256_LEN))
+		return true;
+	*ret_why = "the name is known, but under another trust anchor";
+	return false;
+}
+
 /* Index of the configured MAF that the certificate names, or n_maf. */
 static size_t maf_of(const struct mst_role_conf *conf, const struct mst_peer *p)
 {
@@ -121,7 +142,7 @@ static size_t maf_of(const struct mst_role_conf *conf, const struct mst_peer *p)
 static int by_certificate(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	size_t maf = role == MST_ROLE_MEF ? maf_of(env->conf, p) : env->conf->n_maf;
-	bool other_anchor = false;
+	const char *unbound = NULL;
 	int64_t node = 0;
 
 	for (size_t i = 0; i < p->cert.n_san; i++) {
@@ -132,10 +153,8 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 			return r;
 		if (r)
 			continue;
-		if (!anchored(row.anchor, p)) {
-			other_anchor = true;
+		if (!bound(&row, env->conf, p, &unbound))
 			continue;
-		}
 		if (node && node != row.node) {
 			nobody(w, "the certificate names two nodes");
 			return 0;
@@ -154,7 +173,7 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 		return 0;
 	}
 	if (!node) {
-		nobody(w, other_anchor ? "the name is known, but under another trust anchor" :
+		nobody(w, unbound ? unbound :
 		       p->cert.n_san ? "no name in the certificate is known" : "the certificate holds no name");
 		return 0;
 	}

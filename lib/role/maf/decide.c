@@ -199,6 +199,17 @@ static void assign(const struct mst_call *c, const struct mst_who *w, const stru
 	v->cred.expires = w->cred.expires;      /* TS-0003 10.7 */
 	MST_STR_SET(v->reg.key_id, v->cred.key_id);
 	MST_STR_SET(v->why, "KmID assigned");
+	/* it has authenticated: fetched keys that nobody proves to have cannot push it out any more (maf.c: prune) */
+	if (w->cred.state == MST_CRED_PENDING) {
+		v->used = true;
+		v->active = w->cred;
+		v->active.state = MST_CRED_ACTIVE;
+		v->active.last_used = now;
+	}
+	for (size_t i = r->n_other, seen = 0; i-- > 0;)
+		if (r->other[i].state == MST_CRED_ACTIVE && mst_maf_is_enrolment(r->other[i].key_id, conf) &&
+		    strcmp(r->other[i].key_id, w->cred.key_id) && ++seen > 1)
+			mst_decide_drop(v, r->other[i].key_id);
 	/* KmIDs that were assigned and never used: one may stay, of an attempt that goes on beside this one */
 	for (size_t i = r->n_other; i-- > 0;) {
 		const struct mst_cred_brief *b = &r->other[i];
@@ -219,14 +230,13 @@ static void first_use(const struct mst_who *w, const struct mst_records *r, cons
 	v->active = w->cred;
 	v->active.state = MST_CRED_ACTIVE;
 	v->active.last_used = now;
-	for (size_t i = 0; i < r->n_other; i++) {
+	/* oldest first, in the order in which they were made: seconds would not tell those of one burst apart */
+	for (size_t i = 0; i < r->n_other && strcmp(r->other[i].key_id, w->cred.key_id); i++) {
 		const struct mst_cred_brief *b = &r->other[i];
 
-		if (!strcmp(b->key_id, w->cred.key_id) || b->created > w->cred.created)
-			continue;
 		if (b->state == MST_CRED_ACTIVE && !mst_maf_is_enrolment(b->key_id, conf))
 			MST_STR_SET(v->revoke, b->key_id);
-		else if (b->created < w->cred.created || !strcmp(b->key_id, w->cred.via))
+		else
 			mst_decide_drop(v, b->key_id);
 	}
 	if (w->has_node && !v->put_node) {
@@ -234,8 +244,24 @@ static void first_use(const struct mst_who *w, const struct mst_records *r, cons
 		v->node = w->node;
 		v->node.last_seen = now;
 	}
-	if (v->put_node)
-		MST_STR_SET(v->node.last_step, "maf-active");
+	if (!v->put_node)
+		return;
+	MST_STR_SET(v->node.last_step, "maf-active");
+	switch (v->node.state) {
+	case MST_NODE_KNOWN:
+	case MST_NODE_BRIEFED:
+	case MST_NODE_ENROLLING:
+	case MST_NODE_EXPIRING:
+		v->node.state = MST_NODE_ENROLLED;
+		v->node.changed = now;
+		MST_STR_SET(v->node.reason, "it uses the key of its MAF");
+		break;
+	case MST_NODE_ENROLLED:
+	case MST_NODE_SUSPENDED:
+	case MST_NODE_REVOKED:
+	case MST_NODE_RELEASED:
+		break;
+	}
 }
 
 static void end_registration(const struct mst_who *w, const struct mst_records *r, struct mst_verdict *v)

@@ -118,11 +118,49 @@ static int keep(struct mst_role_env *env, const struct mst_fetch_result *got, st
 	return r < 0 ? r : 0;
 }
 
+/* Does the client hold a key that another MEF vouched for? */
+struct elsewhere {
+	struct mst_view fqdn;
+	mst_time now;
+	bool found;
+};
+
+static int of_another_mef(void *arg, const struct mst_credential *c)
+{
+	struct elsewhere *e = arg;
+	struct mst_view rel, fqdn;
+
+	/* a KmID came to be through the KeID that it replaces */
+	if (c->state == MST_CRED_REVOKED || c->expires <= e->now)
+		return 0;
+	if (!mst_key_id_split(mst_view_str(c->via), &rel, &fqdn) && !mst_key_id_split(mst_view_str(c->key_id), &rel, &fqdn))
+		return 0;
+	e->found = e->found || !mst_id_equal(MST_ID_FQDN, fqdn, e->fqdn);
+	return 0;
+}
+
+/*
+ * A MEF vouches for its own clients. Among several, one must not give a key for a client of another: the MAF would
+ * take whoever has that key for the client.
+ */
+static int of_this_mef(struct mst_role_env *env, const struct mst_credential *cred, bool *ret_yes)
+{
+	struct elsewhere e = { .now = env->now };
+	struct mst_view rel;
+	int r = 0;
+
+	if (env->conf->n_mef > 1 && mst_key_id_split(mst_view_str(cred->key_id), &rel, &e.fqdn))
+		r = mst_store_cred_list(env->store, MST_ROLE_MAF, cred->client_id, of_another_mef, &e);
+	*ret_yes = !e.found;
+	return r < 0 ? r : 0;
+}
+
 static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *got, struct mst_psk_answer *a)
 {
 	struct mst_credential cred, had;
 	struct mst_who owner = { .kind = MST_WHO_CLIENT };
 	char id[MST_ID_MAX], why[200] = "";
+	bool own;
 	int r;
 
 	memset(a, 0, sizeof(*a));
@@ -144,6 +182,11 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	if (r == 0)
 		/* a second handshake with the same KeID asked meanwhile: its answer is kept already (lesson 13) */
 		return psk_lookup(env, q, a);
+	r = of_this_mef(env, &cred, &own);
+	if (r)
+		return r;
+	if (!own)
+		return unknown(env, q, &owner, "the client's key came from another MEF; revoke it before this one may give another");
 	r = keep(env, got, &cred);
 	if (r > 0)
 		return unknown(env, q, &owner, r == MST_KEEPER_FORGED ? "the seal of the fetched key does not verify" :

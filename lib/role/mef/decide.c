@@ -72,30 +72,31 @@ static bool fetch_refused(const struct mst_call *c, const struct mst_who *w, con
 	return true;
 }
 
-/* The MAF has the key: by fetch or, with the same effect, by retrieval of the registered key. */
-static void handed_to_maf(const struct mst_records *r, mst_time now, struct mst_verdict *v)
+/*
+ * The MAF has the key: by fetch or, with the same effect, by retrieval of the registered key. It asks as soon as
+ * anybody names the KeID in a handshake, which proves nothing about the node: no key goes, no key counts as used, and
+ * the node is enrolled only when our MAF has seen it use the key (doc/decisions/0004). Of a MAF elsewhere nothing more
+ * will ever be heard here.
+ */
+static void handed_to_maf(const struct mst_records *r, const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
 {
 	if (r->has_cred) {
-		/* used, but good for the same MAF again: the answer may be lost (lesson 10) */
 		v->put_cred = true;
 		v->cred = r->cred;
-		v->cred.state = MST_CRED_ACTIVE;
 		v->cred.last_used = now;
 	}
-	for (size_t i = 0; i < r->n_other; i++)
-		if (r->has_cred && r->other[i].state == MST_CRED_ACTIVE && r->other[i].created < r->cred.created &&
-		    !strcmp(r->other[i].via, r->cred.via))
-			mst_decide_drop(v, r->other[i].key_id);
 	if (!r->owner.has_node)
 		return;
 	v->put_node = true;
 	v->node = r->owner.node;
+	if (v->node.state == MST_NODE_ENROLLED)
+		return;
 	MST_STR_SET(v->node.last_step, "mef-fetch");
-	if (v->node.state != MST_NODE_ENROLLED) {
-		v->node.state = MST_NODE_ENROLLED;
-		v->node.changed = now;
-		MST_STR_SET(v->node.reason, "its MAF fetched the key");
-	}
+	if (!conf->maf_elsewhere)
+		return;
+	v->node.state = MST_NODE_ENROLLED;
+	v->node.changed = now;
+	MST_STR_SET(v->node.reason, "its MAF fetched the key");
 }
 
 void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
@@ -128,7 +129,7 @@ void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, con
 	v->body = MST_BODY_FETCHED;
 	MST_STR_SET(v->enrolee, r->cred.client_id);
 	v->lifetime = mst_decide_expiry(&r->owner, conf, r->cred.expires, now);
-	handed_to_maf(r, now, v);
+	handed_to_maf(r, conf, now, v);
 }
 
 /* What a client may report: 12.3.2.4. 10 and 11 are the MEF's own. */
@@ -228,7 +229,7 @@ void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const str
 	case MST_CALL_KEY_GET:
 		mst_decide_key_get(c, w, r, conf, now, v);
 		if (v->rsc == MST_RSC_OK && w->kind == MST_WHO_MAF && r->keyreg.suid == 21)
-			handed_to_maf(r, now, v);
+			handed_to_maf(r, conf, now, v);
 		return;
 	case MST_CALL_KEY_SET: mst_decide_key_set(c, w, r, conf, now, v); return;
 	case MST_CALL_KEY_DELETE: mst_decide_key_delete(c, w, r, now, v); return;

@@ -1,0 +1,211 @@
+/* Files and directories of an installation, looked at before anything depends on them. */
+#include "server/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "crypto/pki.h"
+#include "server/config-internal.h"
+#include "server/frame.h"
+#include "server/material.h"
+#include "server/privilege.h"
+
+struct look { const struct mst_conf *c; struct mst_conf_report *r; mst_role_table roles; struct mst_privilege as; };
+#define WRONG(l, field, ...) mst_conf_wrong((l)->r, (l)->c->file, 0, field, __VA_ARGS__)
+
+/* --- directories --- */
+
+static bool directory(const struct look *l, const char *field, const char *path, const char *remedy)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		WRONG(l, field, "%s: %s; %s", path, strerror(errno), remedy);
+	else if (!S_ISDIR(st.st_mode))
+		WRONG(l, field, "%s: is no directory; %s", path, remedy);
+	else if (st.st_mode & S_IWOTH)
+		WRONG(l, field, "%s: everybody may write here; chmod 700 it", path);
+	else if (l->as.drop && strcmp(field, "run") && st.st_uid != l->as.uid)
+		WRONG(l, field, "%s: does not belong to %s, who is to use it; chown -R %s it", path, l->c->user,
+		      l->c->user);
+	else
+		return true;
+	return false;
+}
+
+static void keeper_files(const struct look *l)
+{
+	static const struct { const char *name; mode_t not; } file[] = {
+		{ "kek.key", 077 }, { "ca.key", 077 }, { "ca.pem", 022 },
+	};
+	const char *dir = l->c->keeper;
+	char path[MST_CONF_PATH + 16];
+	struct stat st;
+
+	if (!directory(l, "keeper", dir, "`muster init` makes one; a lost one comes back from the backup only"))
+		return;
+	for (size_t i = 0; i < MST_COUNT(file); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, file[i].name);
+		if (stat(path, &st))
+			WRONG(l, "keeper", "%s: %s; `muster init` makes it", path, strerror(errno));
+		else if (l->as.drop && st.st_uid != l->as.uid)
+			WRONG(l, "keeper", "%s: does not belong to %s; chown it", path, l->c->user);
+		else if (!S_ISREG(st.st_mode) || st.st_mode & file[i].not)
+			WRONG(l, "keeper", "%s: may be %s by others; chmod %s it", path,
+			      file[i].not == 077 ? "read" : "written", file[i].not == 077 ? "600" : "644");
+	}
+}
+
+static void store_place(const struct look *l)
+{
+	const char *path = strchr(l->c->store, ':') + 1;
+	char dir[MST_CONF_PATH];
+	struct stat st;
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (!directory(l, "store", slash ? dir : ".", "mkdir -m 700 it; the records are kept there"))
+		return;
+	if (!stat(path, &st) && (!S_ISREG(st.st_mode) || st.st_mode & 022))
+		WRONG(l, "store", "%s: is no file of ours alone; chmod 600 it", path);
+}
+
+/* It is made at the start when it is not there. */
+static void run_place(const struct look *l)
+{
+	struct stat st;
+
+	if (stat(l->c->run, &st) && errno == ENOENT)
+		return;
+	(void)directory(l, "run", l->c->run, "a directory that may be written is wanted");
+}
+
+/* --- certificates --- */
+
+/* In one process with everything else the key is read, and at a reload read again, by that user. */
+static void readable(const struct look *l, const char *role, const struct mst_conf_role *r)
+{
+	char field[64];
+	struct stat st;
+
+	snprintf(field, sizeof(field), "%s.key", role);
+	if (l->as.drop && l->c->processes == MST_CONF_SINGLE && !stat(r->key, &st) && st.st_uid != l->as.uid)
+		WRONG(l, field, "%s: does not belong to %s, who reads it when processes = \"single\"; chown it",
+		      r->key, l->c->user);
+}
+
+static void fits(const struct look *l, const char *role, const struct mst_conf_role *r,
+		 const struct mst_material *m)
+{
+	uint8_t der[MST_CERT_MAX], cert_spki[1024], key_spki[1024];
+	size_t at = 0, n = 0, nc = 0, nk = 0;
+	struct mst_cert_info info;
+	struct mst_diag d = { 0 };
+	char field[64];
+
+	snprintf(field, sizeof(field), "%s.certificate", role);
+	if (mst_pem_next(m->chain_pem, &at, "CERTIFICATE", der, sizeof(der), &n, &d) || !n ||
+	    mst_cert_info((struct mst_view){ der, n }, &info, &d)) {
+		WRONG(l, field, "%s: cannot be used (%s); PEM, own certificate first, is wanted", r->certificate,
+		      d.text[0] ? d.text : "no certificate in it");
+		return;
+	}
+	if (!mst_cert_names(&info, MST_ID_FQDN, r->fqdn))
+		WRONG(l, field, "%s: names %s, not %s; a certificate with exactly this DNS name is wanted",
+		      r->certificate, info.n_san ? info.san[0].value : "nobody", r->fqdn);
+	if (!mst_cert_public((struct mst_view){ der, n }, cert_spki, sizeof(cert_spki), &nc) &&
+	    (mst_pkey_public(m->key_pkcs8, key_spki, sizeof(key_spki), &nk) || nc != nk ||
+	     memcmp(cert_spki, key_spki, nc))) {
+		snprintf(field, sizeof(field), "%s.key", role);
+		WRONG(l, field, "%s: is not the key of %s; give the two that belong together", r->key,
+		      r->certificate);
+	}
+}
+
+/* The library has the last word: what it refuses here it would refuse in every process. */
+static void usable(const struct look *l, const struct mst_material *m, bool outward)
+{
+	struct mst_tls_ctx *ctx = NULL;
+	struct mst_diag d = { 0 };
+	char field[160];
+
+	if (mst_material_tls(l->c, m, outward ? NULL : mst_role_of(l->roles, m->role), true, &ctx, &d)) {
+		snprintf(field, sizeof(field), "%s.%s", mst_role_name[m->role], d.field);
+		WRONG(l, field, "%s", d.text[0] ? d.text : "refused by the TLS library");
+		return;
+	}
+	mst_tls_ctx_free(ctx);
+}
+
+static void trusts(const struct look *l, const char *role, const struct mst_conf_role *r,
+		   const struct mst_material *m, bool outward)
+{
+	char field[64];
+
+	snprintf(field, sizeof(field), "%s.%s", role, outward ? "mef_anchors" : "client_anchors");
+	if (!m->n_anchors && (outward || !strcmp(role, "mef")))
+		WRONG(l, field, "no certificate in any of them, so nobody could be trusted; put PEM or DER "
+		      "files into %s", outward ? r->peer_anchors[0] : r->client_anchors[0]);
+	snprintf(field, sizeof(field), "%s.crls", role);
+	if (!outward && r->require_crl && !m->n_crls)
+		WRONG(l, field, "no list in any of them, but %s.require_crl is set, so everybody would be "
+		      "refused; put the issuers' lists there", role);
+}
+
+static void certificates(const struct look *l, enum mst_role which, bool outward, uint8_t *b, size_t cap)
+{
+	const struct mst_conf_role *r = mst_conf_role(l->c, which);
+	struct mst_writer w = mst_writer_of(b, cap);
+	const char *role = mst_role_name[which];
+	struct mst_diag d = { 0 };
+	struct mst_material m;
+	unsigned before = l->r->errors;
+
+	if (!r || (outward && !r->n_peer_anchors))
+		return;
+	if (mst_material_load(l->c, which, outward, &w, &d))
+		WRONG(l, d.field, "%s", d.text);
+	else if (!mst_material_decode(mst_written(&w), &m))
+		WRONG(l, role, "certificates and lists cannot be used together");
+	else {
+		if (!outward) {
+			fits(l, role, r, &m);
+			readable(l, role, r);
+		}
+		trusts(l, role, r, &m, outward);
+		if (l->r->errors == before)
+			usable(l, &m, outward);
+		mst_material_deinit(&m);
+	}
+	mst_wipe(b, w.n);
+}
+
+int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struct mst_conf_report *r)
+{
+	struct look l = { .c = c, .r = r, .roles = roles };
+	size_t cap = MST_FRAME_CONTROL_MAX - 64;
+	uint8_t *b = malloc(cap), anchor[MST_SHA256_LEN];
+	struct mst_diag d = { 0 };
+
+	if (!b)
+		return MST_FAULT_MEMORY;
+	r->errors = 0;
+	if (mst_privilege_find(c->user, &l.as))
+		WRONG(&l, "user", "%s is nobody here, or root itself; an ordinary account is wanted", c->user);
+	store_place(&l);
+	keeper_files(&l);
+	run_place(&l);
+	certificates(&l, MST_ROLE_MEF, false, b, cap);
+	certificates(&l, MST_ROLE_MAF, false, b, cap);
+	certificates(&l, MST_ROLE_MAF, true, b, cap);
+	if (mst_material_maf_anchor(c, anchor, &d))
+		WRONG(&l, d.field, "%s", d.text);
+	free(b);
+	return r->errors ? MST_FAULT_CONFIG : 0;
+}
