@@ -10,6 +10,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static char dir[] = "/tmp/mst-fuzz-XXXXXX";
+
+/* The store notices when its files go while it is open, so they go at the end. */
+static void remove_store(void)
+{
+	static const char *const part[] = { "", "-wal", "-shm" };
+	char path[64];
+
+	for (size_t i = 0; i < MST_COUNT(part); i++) {
+		snprintf(path, sizeof(path), "%s/f.db%s", dir, part[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+static struct mst_store *open_store(void)
+{
+	struct mst_store *s;
+	char path[64];
+
+	if (!mkdtemp(dir) || atexit(remove_store))
+		abort();
+	snprintf(path, sizeof(path), "sqlite:%s/f.db", dir);
+	if (mst_store_open(path, &s, NULL))
+		abort();
+	return s;
+}
+
 /* First line: "P path?query" or "G path?query"; the rest is the body. Nothing is ever committed. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -22,22 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mst_answer a = { .content = mst_writer_of(room, sizeof(room)) };
 	json_t *j;
 
-	if (!s) {
-		static const char *const part[] = { "", "-wal", "-shm" };
-		char dir[] = "/tmp/mst-fuzz-XXXXXX", path[64];
-
-		if (!mkdtemp(dir))
-			abort();
-		snprintf(path, sizeof(path), "sqlite:%s/f.db", dir);
-		if (mst_store_open(path, &s, NULL))
-			abort();
-		/* its only user keeps it open: nothing stays behind */
-		for (size_t i = 0; i < MST_COUNT(part); i++) {
-			snprintf(path, sizeof(path), "%s/f.db%s", dir, part[i]);
-			unlink(path);
-		}
-		rmdir(dir);
-	}
+	if (!s)
+		s = open_store();
 	if (size < 2)
 		return 0;
 	env.store = s;

@@ -336,14 +336,16 @@ void mst_put_refused(struct mst_writer *w, const struct mst_refused *f)
 bool mst_get_refused(struct mst_view v, struct mst_refused *ret_f)
 {
 	struct mst_reader r = mst_reader_of(v);
+	uint32_t status;
 
 	memset(ret_f, 0, sizeof(*ret_f));
 	ret_f->role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
-	ret_f->status = (int)(mst_read_u32(&r) & 0xffff);
+	status = mst_read_u32(&r);
+	ret_f->status = (int)(status & 0xffff);
 	get_peer(&r, &ret_f->peer);
 	get_attempt(&r, ret_f->attempt);
 	mst_get_text16(&r, ret_f->why, sizeof(ret_f->why));
-	return mst_read_end(&r) && ret_f->role != MST_ROLE_NONE;
+	return mst_read_end(&r) && ret_f->role != MST_ROLE_NONE && status <= 999;       /* HTTP */
 }
 
 void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f)
