@@ -345,7 +345,7 @@ bool mst_get_refused(struct mst_view v, struct mst_refused *ret_f)
 	get_peer(&r, &ret_f->peer);
 	get_attempt(&r, ret_f->attempt);
 	mst_get_text16(&r, ret_f->why, sizeof(ret_f->why));
-	return mst_read_end(&r) && ret_f->role != MST_ROLE_NONE && status <= 999;       /* HTTP */
+	return mst_read_end(&r) && ret_f->role != MST_ROLE_NONE && status <= 9999; /* an RSC, or one of HTTP */
 }
 
 void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f)
