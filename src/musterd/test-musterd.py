@@ -176,7 +176,8 @@ def test_service(i):
             raise AssertionError("served without a certificate")
     except (ssl.SSLError, ConnectionError):
         pass
-    assert '"remedy":"' in [l for l in i.log().splitlines() if "handshake failed" in l][0]
+    told = until("log line", lambda: next((l for l in i.log().splitlines() if "handshake failed" in l), None))
+    assert '"remedy":"' in told
     until("event", lambda: "handshake" in json.dumps(i.admin("GET", "/v1/events?limit=100")[1]["events"]))
     for line in i.log().splitlines():
         json.loads(line)
