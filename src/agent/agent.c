@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/discover.h"
 #include "base/text.h"
 #include "muster/version.h"
 
@@ -239,37 +240,6 @@ static void save_progress(struct agent *a)
 	prov_saved(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
 }
 
-static void failed_discovery(struct agent *a, enum prov_reason r, const char *detail)
-{
-	prov_failed(a->prov, r, detail, 0, agent_now(), agent_utc_or_0(a), agent_random(a));
-}
-
-/* The only discovery of this build: a file whose owner we trust (architecture 3.4). */
-static void discover(struct agent *a, const struct mst_instruction *i)
-{
-	char path[AGENT_PATH_MAX];
-	struct mst_diag d = { 0 };
-	uint8_t *cbor;
-	size_t n = 0;
-	int r;
-
-	if (i->method != MST_METHOD_FILE || !mst_view_to_str(i->uri, path, sizeof(path)) || path[0] != '/') {
-		failed_discovery(a, PROV_UNSUPPORTED, "discovery here is \"file\" with an absolute path");
-		return;
-	}
-	cbor = malloc(MST_SEQ_OCTETS);
-	r = cbor ? agent_read_sequence(path, true, cbor, MST_SEQ_OCTETS, &n, &d) : MST_FAULT_MEMORY;
-	if (r < 0)
-		failed_discovery(a, PROV_INTERNAL, mst_fault_text(r));
-	else if (r)
-		failed_discovery(a, PROV_UNREACHABLE, d.text);
-	else if (prov_discovered(a->prov, (struct mst_view){ cbor, n }, agent_now(), agent_utc_or_0(a),
-				 agent_random(a), &d))
-		agent_log(a, AGENT_WARN, "discovery-useless", "file", path, "field", d.field, "text", d.text,
-			  NULL);
-	free(cbor);
-}
-
 static void log_reports(struct agent *a)
 {
 	const struct prov_report *r;
@@ -323,12 +293,19 @@ static bool engine_step(struct agent *a)
 		errand_drop(a);                  /* the engine gave up on it, or a trigger replaced it */
 		return true;
 	}
+	if (a->discovery &&
+	    (prov_want(a->prov) != PROV_WANT_DISCOVER || prov_serial(a->prov) != a->discovery_serial)) {
+		discover_drop(a);
+		return true;
+	}
 	switch (prov_want(a->prov)) {
 	case PROV_WANT_SAVE:
 		save_progress(a);
 		return true;
 	case PROV_WANT_DISCOVER:
-		discover(a, prov_current(a->prov));
+		if (a->discovery)
+			return false;
+		discover_start(a, prov_current(a->prov));
 		return true;
 	case PROV_WANT_BOOTSTRAP:
 		if (a->errand == AGENT_RUN)
@@ -495,7 +472,7 @@ static int open_store(struct agent *a)
 static int open_engine(struct agent *a)
 {
 	struct prov_config c = {
-		.methods = 1u << MST_METHOD_CERT | 1u << MST_METHOD_FILE,
+		.methods = UINT32_C(1) << MST_METHOD_CERT | discover_methods(a),
 		.backoff_first = a->cfg.backoff_first * 1000,
 		.backoff_max = a->cfg.backoff_max * 1000,
 		.discover_ms = 60000,
@@ -650,6 +627,7 @@ struct agent *agent_free(struct agent *a)
 		return NULL;
 	if (a->enrolee)
 		errand_drop(a);
+	discover_drop(a);
 	a->check_asked = false;
 	check_drop(a);
 	control_close(a);

@@ -22,6 +22,7 @@
 struct event;
 struct event_base;
 struct agent_control;
+struct agent_discovery;
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -71,6 +72,9 @@ struct agent {
 	struct prov *prov;
 	enum prov_state seen_state;
 	uint32_t serial;             /* of the thing wanted that the errand serves */
+
+	const struct agent_discovery *discovery;     /* the one that runs, or NULL */
+	uint32_t discovery_serial;   /* of the thing wanted that it serves */
 
 	struct enrolee *enrolee;
 	enum agent_errand errand;
