@@ -63,6 +63,18 @@
 	X(KIND, "kind", "kind") X(METHOD, "method", "method") X(URI, "uri", "uri")  \
 	X(PINS, "pins", "pins") X(TARGET, "target", "target") X(EXPIRES, "expires", "expires") \
 	X(HTTP_PORT, "httpPort", "httpPort") X(COAP_PORT, "coapPort", "coapPort")   \
-	X(WEBSOCKET_PORT, "websocketPort", "websocketPort") X(LABEL, "label", "label")
+	X(WEBSOCKET_PORT, "websocketPort", "websocketPort") X(LABEL, "label", "label") \
+	/* briefing: ours (architecture 3.4) */                                     \
+	X(ATTEMPT, "attempt", "attempt") X(DEVICE_ID, "deviceID", "deviceID") X(IMSI, "imsi", "imsi") \
+	X(MAKER, "maker", "maker") X(MODEL, "model", "model") X(SERIAL, "serial", "serial") \
+	X(BATCH, "batch", "batch") X(FIRMWARE, "firmware", "firmware")              \
+	X(METHODS, "methods", "methods") X(TRANSPORTS, "transports", "transports")  \
+	X(LOCATION, "location", "location") X(FAILURES, "failures", "failures")     \
+	X(LATITUDE, "latitude", "latitude") X(LONGITUDE, "longitude", "longitude")  \
+	X(ACCURACY, "accuracy", "accuracy") X(CELL, "cell", "cell") X(SITE, "site", "site") \
+	X(RESOURCE, "resource", "resource") X(REASON, "reason", "reason") X(STEP, "step", "step") \
+	X(DETAIL, "detail", "detail") X(WHEN, "when", "when") X(SEQUENCE, "sequence", "sequence") \
+	X(WHY, "why", "why") X(TEXT, "text", "text") X(DONE, "done", "done")        \
+	X(ENROLLED, "enrolled", "enrolled")
 
 #endif
