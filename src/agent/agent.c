@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/discover.h"
+#include "agent/lan.h"
 #include "base/text.h"
 #include "muster/version.h"
 
@@ -618,7 +618,8 @@ struct agent *agent_new(const struct agent_config *cfg, bool once)
 	a->once = once;
 	a->lock_fd = -1;
 	a->crypto = mst_crypto_openssl();
-	return a;
+	a->lan = calloc(LAN_FOUND_MAX, sizeof(*a->lan));
+	return a->lan ? a : agent_free(a);
 }
 
 struct agent *agent_free(struct agent *a)
@@ -638,6 +639,7 @@ struct agent *agent_free(struct agent *a)
 	for (size_t i = 0; i < a->n_anchors; i++)
 		free(a->anchor[i]);
 	free(a->chain_pem);
+	free(a->lan);
 	json_decref(a->record);
 	free(a->prov_storage);
 	free(a->enrolee);

@@ -23,6 +23,7 @@ struct event;
 struct event_base;
 struct agent_control;
 struct agent_discovery;
+struct lan_found;
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -75,6 +76,8 @@ struct agent {
 
 	const struct agent_discovery *discovery;     /* the one that runs, or NULL */
 	uint32_t discovery_serial;   /* of the thing wanted that it serves */
+	void *discovery_work;        /* the method's own */
+	struct lan_found *lan;       /* what the LAN said last, LAN_FOUND_MAX of them (lan.h) */
 
 	struct enrolee *enrolee;
 	enum agent_errand errand;
