@@ -120,6 +120,7 @@ int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct 
 	r = prov_trigger(a->prov, cbor, attempt, agent_now(), agent_utc_or_0(a), agent_random(a), d);
 	if (r)
 		return r;
+	a->run_moot = false;
 	record_begin(a, attempt, by);
 	/* For a renewal when the file is gone; what is not kept is only missed then. */
 	if (a->env->ops->store_blob(a->env, "sequence", cbor, NULL))
@@ -169,11 +170,16 @@ static void enrolled_now(struct agent *a)
 void agent_finished(struct agent *a, bool done, enum prov_reason r)
 {
 	if (done) {
+		a->run_moot = a->finishing_first && prov_state(a->prov) == PROV_WAITING;
 		enrolled_now(a);
 		return;
 	}
-	/* Refused for good: the slot must not stand in the way of a fresh start (lesson 3). */
-	if (r == PROV_UNKNOWN || r == PROV_NOT_AUTHENTICATED) {
+	/*
+	 * The MAF said "unknown" inside the session: the slot must not stand in the way of a fresh start (lesson 3).
+	 * A refused handshake is nobody's word (architecture 6.2) and takes no slot away; the next run tries it, and
+	 * goes to the MEF when it is refused again.
+	 */
+	if (r == PROV_UNKNOWN) {
 		a->has_pending = false;
 		mst_root_cred_wipe(&a->pending);
 		if (a->env->ops->erase(a->env, MST_SLOT_PENDING, NULL))
@@ -185,15 +191,16 @@ void agent_finished(struct agent *a, bool done, enum prov_reason r)
 		trigger_or_say(a, "boot");
 }
 
-void agent_lost_credential(struct agent *a, const char *why)
+void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why)
 {
-	agent_log(a, AGENT_WARN, "credential-lost", "why", why, "key", a->active.key_id, NULL);
+	agent_log(a, AGENT_WARN, trigger, "why", why, "key", a->active.key_id, NULL);
+	a->run_moot = false;
 	/* The slot stays: should the answer have been wrong, nothing is lost until a new one is proven. */
 	if (prov_state(a->prov) == PROV_ENROLLED) {
 		prov_credential_lost(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
-		record_follow(a, "credential-lost");
+		record_follow(a, trigger);
 	} else {
-		trigger_or_say(a, "credential-lost");
+		trigger_or_say(a, trigger);
 	}
 }
 
@@ -311,12 +318,13 @@ static bool engine_step(struct agent *a)
 		if (a->errand == AGENT_RUN)
 			return false;
 		check_drop(a);
-		if (a->has_active && !strcmp(a->active.attempt, prov_attempt(a->prov)))
+		if (a->has_active && (a->run_moot || !strcmp(a->active.attempt, prov_attempt(a->prov))))
 			/* The power went between promoting and telling the engine: this attempt has its
-			 * credential. */
+			 * credential. Or an older attempt's slot came good while this one waited. */
 			prov_succeeded(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
 		else
 			errand_start(a, prov_current(a->prov));
+		a->run_moot = false;
 		return true;
 	case PROV_WANT_NOTHING:
 		break;
@@ -330,8 +338,7 @@ static void timers(struct agent *a)
 
 	if (a->errand != AGENT_NO_ERRAND && now >= enrolee_deadline(a->enrolee))
 		enrolee_tick(a->enrolee, now, agent_utc(a));
-	if (a->check && now >= mmaf_deadline(a->check))
-		mmaf_tick(a->check, now, agent_utc(a));
+	check_tick(a);
 	if (now >= prov_deadline(a->prov))
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
 	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
@@ -339,7 +346,7 @@ static void timers(struct agent *a)
 	if (agent_utc(a) >= a->renew_at) {
 		a->renew_at = agent_utc(a) + RENEW_RETRY_S;
 		trigger_or_say(a, "renewal");
-	} else if (!a->check && now >= a->check_at) {
+	} else if (!check_running(a) && now >= a->check_at) {
 		check_start(a);
 	}
 }
@@ -352,8 +359,7 @@ static void arm(struct agent *a)
 #define SOONER(t) do { mst_ms t_ = (t); if (t_ < at) at = t_; } while (0)
 	if (a->errand != AGENT_NO_ERRAND)
 		SOONER(enrolee_deadline(a->enrolee));
-	if (a->check)
-		SOONER(mmaf_deadline(a->check));
+	SOONER(check_deadline(a));
 	SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);

@@ -156,8 +156,8 @@ static json_t *check_alone(const struct agent_config *cfg)
 
 int ctl_check(const struct agent_config *cfg, bool json)
 {
-	/* As long as the agent may take for it: a session and an answer. */
-	int fd = dial(cfg, (time_t)(cfg->open_timeout + cfg->answer_timeout + 5)), code;
+	/* As long as the agent may take for it: a session and an answer, at the MAF and perhaps at the MEF. */
+	int fd = dial(cfg, (time_t)(2 * (cfg->open_timeout + cfg->answer_timeout) + 5)), code;
 	json_t *v = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
 	const char *detail = json_string_value(json_object_get(v, "detail")),
 		   *key = json_string_value(json_object_get(v, "keyID"));

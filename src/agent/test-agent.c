@@ -2,145 +2,18 @@
  * The agent, whole: the real program against a provider in this process (test-mock.h). Each case starts
  * muster-agent, serves it until it ends or something has happened, and looks at what is true afterwards.
  */
-#include "tests/support/cm.h"
+#include "agent/test-run.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "agent/test-mock.h"
 #include "base/text.h"
 #include "enrolee/enrolee.h"
-
-#define DEADLINE_S 30
-
-static const char *program;
-static struct mock *m;
-static char out_path[192], err_path[192];
-
-static void read_text(const char *path, char *out, size_t cap)
-{
-	FILE *f = fopen(path, "r");
-	size_t n = f ? fread(out, 1, cap - 1, f) : 0;
-
-	out[n] = '\0';
-	if (f)
-		fclose(f);
-}
-
-static pid_t start_agent(const char *conf, const char *a1, const char *a2)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600),
-		    e = open(err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-		dup2(o, 1);
-		dup2(e, 2);
-		execl(program, program, "-c", conf, a1, a2, (char *)NULL);
-		_exit(127);
-	}
-	assert_true(pid > 0);
-	return pid;
-}
-
-/* Serves until the program has ended; its wait status. A program that hangs fails the test with its log. */
-static int serve_until_exit(pid_t pid)
-{
-	static const struct timeval step = { .tv_usec = 20000 };
-	struct timespec begin, t;
-	int status;
-
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		event_base_loopexit(m->base, &step);
-		event_base_dispatch(m->base);
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		if (t.tv_sec - begin.tv_sec > DEADLINE_S) {
-			char log[8192];
-
-			kill(pid, SIGKILL);
-			waitpid(pid, &status, 0);
-			read_text(err_path, log, sizeof(log));
-			fail_msg("the agent did not end: %s", log);
-		}
-	}
-	return status;
-}
-
-static int run(const char *conf, const char *a1, const char *a2)
-{
-	int status = serve_until_exit(start_agent(conf, a1, a2));
-
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void expect_exit(int got, int want)
-{
-	char log[8192];
-
-	if (got == want)
-		return;
-	read_text(err_path, log, sizeof(log));
-	fail_msg("exit %d instead of %d; log: %s", got, want, log);
-}
-
-static json_t *status_of(const char *conf)
-{
-	json_t *s;
-
-	(void)run(conf, "status", "--json");
-	s = json_load_file(out_path, 0, NULL);
-	assert_non_null(s);
-	return s;
-}
-
-static const char *text(const json_t *s, const char *object, const char *name)
-{
-	const char *t = json_string_value(json_object_get(json_object_get(s, object), name));
-
-	return t ? t : "";
-}
-
-/* Both sides have the same truth: the agent's active slot is what the MAF saw confirmed. */
-static void expect_enrolled(const char *conf)
-{
-	json_t *s = status_of(conf);
-	const struct mock_key *k = mock_find(m, text(s, "credential", "keyID"));
-
-	assert_non_null(k);
-	assert_true(k->confirmed);
-	assert_true(json_is_true(json_object_get(json_object_get(s, "credential"), "confirmed")));
-	assert_string_equal(text(s, "credential", "cseID"), "//sp.example.com/C1");
-	assert_true(json_is_null(json_object_get(s, "pending")));
-	json_decref(s);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	m = mock_new();
-	snprintf(out_path, sizeof(out_path), "%s/out", m->dir);
-	snprintf(err_path, sizeof(err_path), "%s/err", m->dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	mock_free(m);
-	return 0;
-}
 
 /* Enrols; then starts without any network (lesson 2); shows ids and never keys (architecture 6). */
 static void test_enrol_and_live_without_network(void **state)
@@ -380,30 +253,6 @@ static void test_configuration_errors(void **state)
 	}
 }
 
-/* Wait until `word` stands in the running agent's log. */
-static void serve_until(pid_t pid, const char *word)
-{
-	static const struct timeval step = { .tv_usec = 20000 };
-	char log[32768];
-
-	for (int i = 0; i < DEADLINE_S * 50; i++) {
-		event_base_loopexit(m->base, &step);
-		event_base_dispatch(m->base);
-		read_text(err_path, log, sizeof(log));
-		if (strstr(log, word))
-			return;
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	fail_msg("never said %s: %s", word, log);
-}
-
-static void expect_clean_stop(pid_t pid)
-{
-	assert_int_equal(kill(pid, SIGTERM), 0);
-	expect_exit(WEXITSTATUS(serve_until_exit(pid)), 0);
-}
-
 /* The daemon: enrols at boot, answers on its socket, is triggered by hand, stops cleanly. */
 static void test_daemon(void **state)
 {
@@ -514,71 +363,6 @@ static void test_damaged_store(void **state)
 	expect_enrolled(conf);
 }
 
-/* Lessons 5 and 6: unreachable and busy leave the credential alone; "not found" leads back to bootstrap. */
-static void test_credential_lost(void **state)
-{
-	const char *conf = mock_config(m, "l", mock_instruction(m), "check_every = \"1s\";\n");
-	pid_t pid;
-
-	(void)state;
-	pid = start_agent(conf, "run", NULL);
-	serve_until(pid, "result=good");
-	m->maf_forgets = MST_RSC_INTERNAL;
-	serve_until(pid, "result=\"busy");
-	assert_int_equal(m->n_keys, 1);
-	m->maf_forgets = MST_RSC_NOT_FOUND;
-	serve_until(pid, "credential-lost");
-	m->maf_forgets = 0;
-	serve_until(pid, "key=km-1@");
-	expect_clean_stop(pid);
-	expect_enrolled(conf);
-}
-
-static void expect_verdict(const char *conf, int code, const char *result)
-{
-	char *keep = strdup(err_path);
-	json_t *v;
-
-	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
-	expect_exit(run(conf, "check", "--json"), code);
-	v = json_load_file(out_path, 0, NULL);
-	assert_non_null(v);
-	assert_string_equal(json_string_value(json_object_get(v, "result")), result);
-	json_decref(v);
-	snprintf(err_path, sizeof(err_path), "%s", keep);
-	free(keep);
-}
-
-/* Lesson 6: good, lost and unreachable are three answers; asking changes nothing, whatever the answer. */
-static void test_check(void **state)
-{
-	const char *conf = mock_config(m, "k", mock_instruction(m), "");
-	pid_t pid;
-
-	(void)state;
-	expect_verdict(conf, 1, "none");
-	expect_exit(run(conf, "run", "--once"), 0);
-	for (int running = 0; running < 2; running++) {
-		pid = running ? start_agent(conf, "run", NULL) : 0;
-		if (running)
-			serve_until(pid, "enrolled-already");
-		expect_verdict(conf, 0, "good");
-		for (int i = 0; i < 4; i++) {
-			m->maf_forgets = MST_RSC_NOT_FOUND;
-			expect_verdict(conf, 1, "lost");
-		}
-		m->maf_forgets = 0;
-		mock_down(m);
-		expect_verdict(conf, 1, "unclear");
-		mock_up(m);
-		expect_verdict(conf, 0, "good");
-		if (running)
-			expect_clean_stop(pid);
-		assert_int_equal(m->n_keys, 1);
-		expect_enrolled(conf);
-	}
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,8 +375,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_damaged_store, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_credential_lost, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discovery_by_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cut_with_an_old_credential, setup, teardown),
