@@ -144,6 +144,10 @@ int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d)
 		r = a->env->ops->load_blob(a->env, "sequence", cbor, MST_SEQ_OCTETS, &n, d);
 	r = r ? PROV_EMPTY : agent_trigger(a, (struct mst_view){ cbor, n }, by, d);
 	free(cbor);
+	if (r && a->cfg.bootstrap[0])
+		agent_name_file(d, a->cfg.bootstrap, r);
+	else if (r && !d->text[0])
+		mst_diag_set(d, 0, "bootstrap", "not set in the configuration, and no instructions are kept", NULL);
 	return r;
 }
 
@@ -153,8 +157,8 @@ static void trigger_or_say(struct agent *a, const char *why)
 	int r = agent_trigger_file(a, why, &d);
 
 	if (r)
-		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "file", a->cfg.bootstrap, "field", d.field,
-			  "text", d.text, NULL);
+		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "file", d.field, "why", d.text, "remedy",
+			  "correct the file, or run: muster-agent trigger FILE", NULL);
 	else
 		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);
 }
@@ -442,33 +446,43 @@ static int take_lock(struct agent *a)
 /* One slot: present, absent, or damaged. Damaged is never treated as absent (lesson 16). */
 static int load_slot(struct agent *a, enum mst_slot slot, struct mst_root_cred *c, bool *has, bool *damaged)
 {
+	char text[AGENT_PATH_MAX + 192];
 	struct mst_diag d = { 0 };
 	int r = a->env->ops->load(a->env, slot, c, &d);
 
 	*has = r == 0;
 	*damaged = r == MST_SECENV_CORRUPT || r == MST_FAULT_CORRUPT;
-	if (*damaged)
-		agent_log(a, AGENT_ERROR, "slot-damaged", "slot",
-			  slot == MST_SLOT_ACTIVE ? "active" : "pending", "text", d.text, NULL);
-	if (r == 0 || r == MST_SECENV_NONE || *damaged)
+	if (*damaged) {
+		/* What hangs on the active one is told, not on the pending one. */
+		if (!a->damage)
+			a->damage = status_damage(&a->cfg, slot, &d, r);
 		return 0;
-	agent_log(a, AGENT_ERROR, "slot-unreadable", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+	}
+	if (r == 0 || r == MST_SECENV_NONE)
+		return 0;
+	agent_store_words(&a->cfg, &d, r, text, sizeof(text));
+	agent_log(a, AGENT_ERROR, "slot-unreadable", "why", text, "remedy", agent_store_remedy(r), NULL);
 	return r < 0 ? r : MST_FAULT_IO;
 }
 
 static int open_store(struct agent *a)
 {
+	char text[AGENT_PATH_MAX + 192];
 	struct mst_diag d = { 0 };
 	int r = mst_secenv_file_open(a->cfg.state, a->cfg.key_file, a->crypto, &a->env, &d);
 
 	if (r) {
-		agent_log(a, AGENT_ERROR, "secure-environment", "path", a->cfg.state, "field", d.field, "why",
-		          r > 0 ? d.text : mst_fault_text(r), NULL);
+		agent_store_words(&a->cfg, &d, r, text, sizeof(text));
+		agent_log(a, AGENT_ERROR, "secure-environment", "why", text, "remedy", agent_store_remedy(r), NULL);
 		return r < 0 ? r : MST_FAULT_CONFIG;
 	}
 	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
 	if (!r)
 		r = load_slot(a, MST_SLOT_PENDING, &a->pending, &a->has_pending, &a->pending_damaged);
+	if (a->damage)
+		agent_log(a, AGENT_ERROR, "damaged", "remedy", json_string_value(json_object_get(a->damage, "remedy")),
+			  "slot", json_string_value(json_object_get(a->damage, "slot")), "why",
+			  json_string_value(json_object_get(a->damage, "text")), NULL);
 	if (!r) {
 		load_clock(a);
 		record_load(a);
@@ -510,6 +524,7 @@ static int open_loop(struct agent *a)
 
 int agent_open(struct agent *a)
 {
+	char words[AGENT_PATH_MAX + 288];
 	const char *which = NULL;
 	struct mst_diag d = { 0 };
 	int r = mst_crypto_self_test(a->crypto, &which);
@@ -528,10 +543,10 @@ int agent_open(struct agent *a)
 	if (r)
 		return r;
 	/* Without an initial credential a node that is enrolled still runs (lesson 2); it cannot renew. */
-	r = agent_load_identity(a, &d);
+	r = agent_load_identity(a, &which, &d);
 	if (r)
-		agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "initial-credential", "path", d.field,
-			  "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+		agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "initial-credential", "why",
+			  agent_file_words(words, sizeof(words), which, &d, r), NULL);
 	if (r && !a->has_active)
 		return MST_FAULT_CONFIG;
 	r = session_tls_psk(a, &a->tls_psk, &d);
@@ -567,8 +582,7 @@ static void boot(struct agent *a)
 		agent_log(a, AGENT_INFO, "enrolled-already", "key", a->active.key_id, "maf",
 			  a->active.maf_fqdn, NULL);
 	} else if (a->active_damaged) {
-		agent_log(a, AGENT_ERROR, "damaged", "remedy",
-			  "restore the state directory, or run: muster-agent trigger", NULL);
+		/* Told when it was found; a person decides (lesson 16). */
 	} else if (a->once || prov_state(a->prov) != PROV_WAITING) {
 		trigger_or_say(a, "boot");
 	}
@@ -642,6 +656,7 @@ struct agent *agent_free(struct agent *a)
 	page_close(a);
 	control_close(a);
 	json_decref(a->verdict);
+	json_decref(a->damage);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
 	if (a->env)
 		a->env->ops->close(a->env);

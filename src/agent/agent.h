@@ -66,6 +66,7 @@ struct agent {
 	/* Root credentials; keys in them, so wiped at the end. */
 	struct mst_root_cred active, pending;
 	bool has_active, has_pending, active_damaged, pending_damaged;
+	json_t *damage;              /* of a slot, for people: slot, text, remedy; NULL when there is none */
 	bool finishing_first;        /* the pending slot being finished is all there is */
 	bool run_moot;               /* it gave a credential while a run waited that was to get one */
 	mst_time renew_at;
@@ -189,7 +190,15 @@ json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const c
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
 				   struct mst_diag *d);
-MST_MUST_CHECK int agent_load_identity(struct agent *a, struct mst_diag *d);
+/* `ret_path`: the file that `d` speaks of. */
+MST_MUST_CHECK int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d);
+/* "path: field: text", each once. Of what the functions here refuse (`d` names no path by itself). */
+const char *agent_file_words(char *out, size_t cap, const char *path, const struct mst_diag *d, int r);
+/* The same as a diag for others: the field is the path, the text says where in it and what. */
+void agent_name_file(struct mst_diag *d, const char *path, int r);
+/* "path: text" of what the secure environment refused, and what to do about that. */
+void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d, int r, char *out, size_t cap);
+const char *agent_store_remedy(int r);
 /* A sequence file (JSON or CBOR) to CBOR; `trusted`: only root's or our own, and nobody else may write it. */
 MST_MUST_CHECK int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap,
 				       size_t *ret_n, struct mst_diag *d);
@@ -224,6 +233,7 @@ void record_into(json_t *status, const json_t *record);
 json_t *status_time(mst_time t);                     /* null when it is none */
 json_t *status_text(const char *s);
 json_t *status_json(const struct agent *a);
+json_t *status_damage(const struct agent_config *cfg, enum mst_slot slot, const struct mst_diag *d, int r);
 json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at);
 void status_print(FILE *out, const json_t *status);
 void status_print_reasons(FILE *out, const json_t *status);

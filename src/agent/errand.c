@@ -211,7 +211,9 @@ static void promote_wanted(struct agent *a)
 	mst_root_cred_wipe(&a->active);
 	a->active = a->pending;
 	a->has_active = true;
-	a->active_damaged = a->has_pending = false;
+	a->active_damaged = a->pending_damaged = a->has_pending = false;
+	json_decref(a->damage);
+	a->damage = NULL;
 	mst_root_cred_wipe(&a->pending);
 	enrolee_saved(a->enrolee, agent_now(), agent_utc(a));
 }

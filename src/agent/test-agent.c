@@ -336,9 +336,10 @@ static void test_power_cut_with_an_old_credential(void **state)
 static void test_damaged_store(void **state)
 {
 	const char *conf = mock_config(m, "d", mock_instruction(m), "");
-	char command[512], log[16384];
+	char command[512], log[16384], file[192];
 	unsigned before;
 	pid_t pid;
+	json_t *s;
 
 	(void)state;
 	expect_exit(run(conf, "run", "--once"), 0);
@@ -351,8 +352,17 @@ static void test_damaged_store(void **state)
 	assert_int_equal(system(command), 0);
 	expect_exit(run(conf, "run", "--once"), 1);
 	read_text(err_path, log, sizeof(log));
-	assert_non_null(strstr(log, "damaged"));
+	/* What is wrong, in which file, what to do: in the log and beside it for who started it. */
+	snprintf(file, sizeof(file), "%s/d-state/cred-", m->dir);
+	assert_non_null(strstr(log, "damaged remedy=\"put a copy of the state directory back"));
+	assert_non_null(strstr(log, file));
+	assert_non_null(strstr(log, ": damaged, and there is no older copy that is whole\n  what to do: put a copy"));
 	assert_int_equal(m->mef_requests, before);
+	expect_exit(run(conf, "status", NULL), 0);
+	read_text(out_path, log, sizeof(log));
+	assert_non_null(strstr(log, "state         damaged"));
+	assert_non_null(strstr(log, file));
+	assert_non_null(strstr(log, "what to do: put a copy of the state directory back"));
 	pid = start_agent(conf, "run", NULL);
 	serve_until(pid, "damaged remedy");
 	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
@@ -361,6 +371,92 @@ static void test_damaged_store(void **state)
 	serve_until(pid, "key=km-1@");
 	expect_clean_stop(pid);
 	expect_enrolled(conf);
+	s = status_of(conf);
+	assert_true(json_is_null(json_object_get(s, "damage")));
+	json_decref(s);
+}
+
+/* How often does the text name it? */
+static unsigned names(const char *log, const char *what)
+{
+	unsigned n = 0;
+
+	for (; (log = strstr(log, what)); log++)
+		n++;
+	return n;
+}
+
+/* The key file is gone while what it sealed is there: that file is named, by everybody who looks. */
+static void test_missing_key_file(void **state)
+{
+	const char *conf = mock_config(m, "nokey", mock_instruction(m), "");
+	char path[192], log[8192];
+
+	(void)state;
+	expect_exit(run(conf, "run", "--once"), 0);
+	snprintf(path, sizeof(path), "%s/nokey.key", m->dir);
+	assert_int_equal(unlink(path), 0);
+	for (int i = 0; i < 2; i++) {
+		expect_exit(i ? run(conf, "status", NULL) : run(conf, "run", "--once"), i ? 3 : 1);
+		read_text(err_path, log, sizeof(log));
+		if (!strstr(log, "nokey.key: missing, but there are files sealed with it") ||
+		    !strstr(log, "put the file back from a copy") || names(log, path) != 1)
+			fail_msg("%d: %s", i, log);
+	}
+	/* nothing was made anew */
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* A file's name stands once in what is said about it, and always. */
+static void test_files_are_named_once(void **state)
+{
+	static const struct { const char *json, *word; } bad[] = {
+		{ NULL, "No such file" },
+		{ "{", "" },
+		{ "{\"version\":1,\"instructions\":[{\"kind\":\"bootstrap\",\"method\":\"pks\",\"uri\":\"https://a\"}]}",
+		  "instructions[0].method: " },
+	};
+	const char *conf = mock_config(m, "once", mock_instruction(m), "");
+	char json[192], other[192], log[8192];
+
+	(void)state;
+	snprintf(json, sizeof(json), "%s/once.json", m->dir);
+	snprintf(other, sizeof(other), "%s/other.json", m->dir);
+	for (size_t i = 0; i < MST_COUNT(bad); i++) {
+		for (int how = 0; how < 3; how++) {
+			const char *path = how == 2 ? other : json;
+			FILE *f;
+
+			unlink(json);
+			unlink(other);
+			f = bad[i].json ? fopen(path, "w") : NULL;
+			if (f) {
+				assert_true(fputs(bad[i].json, f) >= 0 && fchmod(fileno(f), 0600) == 0);
+				fclose(f);
+			}
+			expect_exit(how == 0   ? run(conf, "--check", NULL)
+				    : how == 1 ? run(conf, "run", "--once")
+					       : run(conf, "trigger", other),
+				    1);
+			read_text(err_path, log, sizeof(log));
+			if (names(log, path) != 1 || !strstr(log, bad[i].word))
+				fail_msg("case %zu, way %d: %s", i, how, log);
+		}
+	}
+	/* A discovery that leads to a file that is not there: the report names it, its detail does not again. */
+	snprintf(log, sizeof(log), "{\"kind\":\"discovery\",\"method\":\"file\",\"uri\":\"%s/nowhere.json\"}", m->dir);
+	conf = mock_config(m, "disc", log, "");
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, log, sizeof(log));
+	assert_non_null(strstr(log, "nowhere.json: the server could not be reached (No such file or directory)"));
+	/* So with the initial credential. */
+	snprintf(json, sizeof(json), "%s/node.pem", m->dir);
+	conf = mock_config(m, "cert", mock_instruction(m), "");
+	assert_int_equal(unlink(json), 0);
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, log, sizeof(log));
+	if (names(log, json) != 1 || !strstr(log, "No such file"))
+		fail_msg("%s", log);
 }
 
 int main(int argc, char **argv)
@@ -373,6 +469,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_untrusted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_store, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_key_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_files_are_named_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discovery_by_file, setup, teardown),
