@@ -200,7 +200,7 @@ int cmd_status(struct muster *m, int argc, char **argv)
 	const char *seconds = NULL;
 	const struct opt opts[] = { { "wait", &seconds, NULL } };
 	json_t *answer = NULL, *nodes, *n;
-	const char *state;
+	const char *state, *oldest;
 	json_int_t all = 0;
 	char *end = NULL;
 	int r;
@@ -225,6 +225,10 @@ int cmd_status(struct muster *m, int argc, char **argv)
 		all += json_integer_value(n);
 	}
 	say("  %-10s %lld", "nodes", (long long)all);
+	oldest = text_of(answer, "oldestEvent");
+	say("  %-10s %lld%s%s", "events", (long long)json_integer_value(json_object_get(answer, "events")),
+	    *oldest ? " since " : "", *oldest ? human_time(oldest) : "");
+	say("  %-10s %.1f MiB", "store", (double)json_integer_value(json_object_get(answer, "storeOctets")) / (1 << 20));
 	json_decref(answer);
 	return EXIT_DONE;
 }
