@@ -66,6 +66,7 @@ static int event_filter(struct admin *q, struct mst_event_filter *f, bool *ret_o
 int admin_event_list(struct admin *q)
 {
 	struct event_page p = { 0 };
+	struct mst_event_anchor anchor;
 	struct mst_event_filter f;
 	struct mst_diag d;
 	uint64_t newest;
@@ -78,6 +79,8 @@ int admin_event_list(struct admin *q)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	/* Before the list: what is written in between then comes with the next page. */
 	r = mst_store_event_last(q->env->store, &newest);
+	if (!r)
+		r = mst_store_event_anchor(q->env->store, &anchor);
 	if (r)
 		return r;
 	p = (struct event_page){ .list = json_array(), .left = f.limit };
@@ -90,7 +93,7 @@ int admin_event_list(struct admin *q)
 	/* Where to go on: behind this page, or when it was the last one behind everything that was looked at.
 	 */
 	return admin_answer(q, MST_RSC_OK,
-			    json_pack("{s:o, s:I}", "events", p.list, "last",
+			    json_pack("{s:o, s:o, s:I}", "anchor", admin_json_anchor(&anchor), "events", p.list, "last",
 				      (json_int_t)(p.more             ? p.last
 						   : newest > f.after ? newest
 								      : f.after)));
