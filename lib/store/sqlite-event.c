@@ -222,9 +222,9 @@ int sq_event_span(struct mst_store *s, struct mst_event_span *ret)
 	return r;
 }
 
-/* How far the beginning may go: *ret_upto is the anchor as it was when nothing may. */
+/* How far the beginning may go: *ret_end is the anchor as it was when nothing may. */
 static int find_beginning(struct sq *q, const struct mst_event_anchor *from, const struct mst_event_limit *k,
-			  struct sq_head *ret_upto)
+			  struct sq_head *ret_end)
 {
 	uint64_t surplus = k->most && q->head.seq - from->seq > k->most ? q->head.seq - k->most : 0;
 	uint64_t end = q->head.seq - from->seq > k->chunk ? from->seq + k->chunk : q->head.seq - 1;
@@ -233,7 +233,7 @@ static int find_beginning(struct sq *q, const struct mst_event_anchor *from, con
 	struct sq_iter it;
 	int r;
 
-	*ret_upto = at;
+	*ret_end = at;
 	if (q->head.seq <= from->seq + 1)
 		return 0;
 	r = walk(&it, q, &at);
@@ -244,33 +244,33 @@ static int find_beginning(struct sq *q, const struct mst_event_anchor *from, con
 	}
 	r = sq_iter_close(&it, r);
 	if (!r)
-		*ret_upto = at;
+		*ret_end = at;
 	return r;
 }
 
 static int give_up(struct sq *q, const struct mst_event_limit *k, struct mst_event *told)
 {
 	struct mst_event_anchor anchor;
-	struct sq_head upto;
+	struct sq_head gone;
 	uint64_t n;
 	int r = sq_event_anchor(&q->base, &anchor);
 
 	if (!r)
-		r = find_beginning(q, &anchor, k, &upto);
+		r = find_beginning(q, &anchor, k, &gone);
 	if (r)
 		return r;
-	n = upto.seq - anchor.seq;
+	n = gone.seq - anchor.seq;
 	if (!n)
 		return MST_STORE_NONE;
-	anchor = (struct mst_event_anchor){ .seq = upto.seq, .told = q->head.seq + 1 };
-	memcpy(anchor.hash, upto.hash, sizeof(anchor.hash));
+	anchor = (struct mst_event_anchor){ .seq = gone.seq, .told = q->head.seq + 1 };
+	memcpy(anchor.hash, gone.hash, sizeof(anchor.hash));
 	mst_event_shortened(&anchor, n, k->now, told);
 	r = append(q, told);
 	if (!r)
 		r = sq_put(q, SQ_NO_SLOT, "UPDATE event_anchor SET seq = ?1, hash = ?2, told = ?3 WHERE id = 1",
 			   NULL, 0, SQ_COLS(anchor_cols), &anchor);
 	if (!r)
-		r = sq_run(q, SQ_NO_SLOT, "DELETE FROM event WHERE seq <= ?1", SQ_ARGS(SQ_I(upto.seq)));
+		r = sq_run(q, SQ_NO_SLOT, "DELETE FROM event WHERE seq <= ?1", SQ_ARGS(SQ_I(gone.seq)));
 	return r > 0 ? MST_FAULT_BUG : r;
 }
 
