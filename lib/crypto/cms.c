@@ -303,6 +303,25 @@ int mst_cms_open(struct mst_view cms, const struct mst_cms_trust *t, uint8_t *ou
 	return 0;
 }
 
+size_t mst_cms_certs(struct mst_view cms, uint8_t *storage, size_t cap, struct mst_view *ret_certs, size_t max)
+{
+	MST_CLEANUP(opening_deinit) struct opening o = { 0 };
+	size_t n = 0, used = 0;
+
+	if (read_envelope(cms, &o, NULL))
+		return 0;
+	for (int i = 0; i < sk_X509_num(o.certs) && n < max; i++) {
+		unsigned char *p = storage + used;
+		int size = i2d_X509(sk_X509_value(o.certs, i), NULL);
+
+		if (size <= 0 || (size_t)size > cap - used)
+			break;
+		ret_certs[n++] = (struct mst_view){ p, (size_t)size };
+		used += (size_t)i2d_X509(sk_X509_value(o.certs, i), &p);
+	}
+	return n;
+}
+
 /* Making --------------------------------------------------------------------------------------------- */
 
 struct making {

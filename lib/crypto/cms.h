@@ -54,6 +54,12 @@ MST_MUST_CHECK int mst_cms_open(struct mst_view cms, const struct mst_cms_trust 
 				struct mst_cms_signer *ret_s, struct mst_diag *d);
 
 /*
+ * The certificates inside, unverified: so that a person can look at an envelope whose signer nobody vouches for. As
+ * many as fit; returns how many views were filled, into `storage`. 0 also when it cannot be read.
+ */
+size_t mst_cms_certs(struct mst_view cms, uint8_t *storage, size_t cap, struct mst_view *ret_certs, size_t max);
+
+/*
  * Make one. certs[0] is the signer's, the others are put in beside it (the path, without the anchor). 0,
  * MST_CMS_MALFORMED (key or certificate unusable, or not of one pair), MST_CMS_WRONG_PURPOSE,
  * MST_CMS_OVERSIZED.
