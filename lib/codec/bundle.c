@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "codec/cbor.h"
 #include "codec/checks.h"
+#include "codec/json.h"
 #include "codec/walk.h"
 
 #define LABEL .check = mst_check_label, .expects = MST_EXPECTS_LABEL
@@ -79,13 +81,29 @@ static int read_with(int (*read)(struct mst_view in, struct mst_arena *a, void *
 	return o;
 }
 
+/* What nests too deep stands where something else belongs, too; who must find the mistake is helped by the former. */
+static int too_deep(struct mst_diag *d)
+{
+	mst_diag_set(d, 0, "", "nested deeper than 8 levels", NULL);
+	return MST_MSG_DEPTH_EXCEEDED;
+}
+
 static int as_json(struct mst_view in, struct mst_arena *a, void *b, struct mst_diag *d)
 {
+	struct mst_arena scratch = *a;
+	struct mst_json j = mst_json_of(in, &scratch);
+
+	if (!mst_json_skip(&j, mst_json_next(&j)) && j.error == MST_MSG_DEPTH_EXCEEDED)
+		return too_deep(d);
 	return mst_msg_read_json(&mst_bundle_msg, MST_PROFILE_LONG, in, a, b, d);
 }
 
 static int as_cbor(struct mst_view in, struct mst_arena *a, void *b, struct mst_diag *d)
 {
+	struct mst_cbor c = mst_cbor_of(in);
+
+	if (!mst_cbor_skip(&c, mst_cbor_next(&c), MST_MSG_DEPTH) && c.error == MST_MSG_DEPTH_EXCEEDED)
+		return too_deep(d);
 	return mst_msg_read_cbor(&mst_bundle_msg, in, a, b, d);
 }
 

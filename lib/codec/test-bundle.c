@@ -92,7 +92,9 @@ static void too_much_is_too_much(void **state)
 	assert_int_equal(mst_bundle_read((struct mst_view){ big, 200 }, &a, &bundle, &diag), MST_MSG_MALFORMED);
 	memset(big, '[', sizeof(big));
 	memcpy(big, "{\"nodes\":", 9);
-	assert_int_equal(mst_bundle_read((struct mst_view){ big, 200 }, &a, &bundle, &diag), MST_MSG_WRONG_TYPE);
+	assert_int_equal(mst_bundle_read((struct mst_view){ big, 200 }, &a, &bundle, &diag), MST_MSG_DEPTH_EXCEEDED);
+	memset(big, 0x81, 200);
+	assert_int_equal(mst_bundle_read((struct mst_view){ big, 200 }, &a, &bundle, &diag), MST_MSG_DEPTH_EXCEEDED);
 }
 
 static void who_it_is_for(void **state)
