@@ -198,8 +198,10 @@ static int keep(struct agent *a, struct used *row, const struct used *now, struc
 	if (!row)
 		return refuse(d, BUNDLE_NOT_KEPT, "", "16 other signers are remembered already");
 	*row = *now;
-	if (save_used(a))
+	if (save_used(a)) {
+		agent_point(a, "bundle-noted");
 		return 0;
+	}
 	memcpy(a->bundles->used, before, sizeof(before));
 	a->bundles->n_used = n;
 	return refuse(d, BUNDLE_NOT_KEPT, "", "that it is used could not be made durable");

@@ -4,6 +4,7 @@ technician sees, and the next good one is served (lessons 10, 15, 16).
 """
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, run
 
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 COUNT = iter(range(1, 10000))
 CMS_MAX = 49152
 
@@ -22,12 +24,12 @@ def inst(tmp_path_factory):
     it.start()
     it.subscription()
     makers = it.dir / "makers"
-    for name in ("thief",):
-        run(MUSTER, "cert", "ca", name, cwd=makers)
+    run(MUSTER, "cert", "ca", "thief", cwd=makers)
     signer(makers, "owner", "workshop")
     signer(makers, "owner", "old", "--expired")
     signer(makers, "thief", "thief-signer")
     run(MUSTER, "cert", "issue", "--ca", "owner", "--fqdn", "mef.sp.example.com", "--out", "tls", cwd=makers)
+    run(MUSTER, "cert", "issue", "--ca", "owner", "--node-id", "urn:dev:ops:00004C-owner-1", "--out", "node", cwd=makers)
     yield it
     it.stop()
 
@@ -110,7 +112,7 @@ def test_from_the_workshop_to_the_node(inst, stick):
         status = stick.node.status()
         assert status["state"] == "enrolled" and status["trigger"] == "bundle" and status["attempt"] == attempt
         assert status["bundle"]["outcome"] == "accepted" and "workshop" in status["bundle"]["signer"]
-    assert "mef.registered" in {e["what"] for e in inst.events("--attempt", attempt)} or inst.events("--attempt", attempt)
+    assert {e["role"] for e in inst.events("--attempt", attempt)} >= {"mef", "maf"}
 
 
 def put_link(stick):
@@ -136,7 +138,7 @@ BAD = {
     "signer-untrusted": [("somebody else's CA", lambda s: s.make(by="thief-signer"))],
     "signer-expired": [("an old certificate", lambda s: s.make(by="old"))],
     "wrong-purpose": [("a server's certificate", lambda s: s.sign(s.content(), by="tls")),
-                      ("the node's own", lambda s: s.sign(s.content(), by="tls"))],
+                      ("a node's certificate", lambda s: s.sign(s.content(), by="node"))],
     "expired": [("a year too late", lambda s: s.make("--from", "20250101T000000", until="20260101T000000"))],
     "not-yet-valid": [("too early", lambda s: s.make("--from", "20980101T000000", until="20990101T000000"))],
     "other-node": [("another node", lambda s: s.make(to=("--for", "urn:dev:ops:00004C-acme-999999"))),
@@ -185,6 +187,7 @@ def test_used_once(inst, stick):
     twin = stick.make("--number", "20", "--label", "twin", out=stick.node.dir / "twin")
     good = stick.make("--number", "30", out=stick.node.dir / "good")
     with stick.node.running() as agent:
+        agent.wait_log("no-instructions")
         shutil.copy(newer, stick.file)
         assert stick.trigger().returncode == 0
         agent.wait_log("reason resource=")
@@ -205,28 +208,28 @@ def test_used_once(inst, stick):
         stick.accepted(agent)
 
 
-def test_a_cut_of_the_power_burns_no_bundle(stick):
-    """Killed after the bundle was noted as used and before its run was durable (lesson 10)."""
+@pytest.mark.parametrize("point", ["bundle-noted", "triggered", "progress-saved"])
+def test_a_cut_of_the_power_burns_no_bundle(stick, point):
+    """Killed after the bundle was noted as used, and before or after its run was durable (lesson 10)."""
     config = stick.node.dir / "muster-agent.conf"
     plain = config.read_text()
-    config.write_text(plain + 'crash_at = "triggered";\n')
-    stick.make()
-    log = stick.node.dir / "agent.log"
-    with open(log, "wb") as out:
-        agent = subprocess.Popen([AGENT, "-c", str(config), "run"], stdout=out, stderr=out)
-    try:
-        running = stick.node.running()
-        running.process = agent
-        running.wait_log("no-instructions")
+    config.write_text(plain + f'crash_at = "{point}";\n')
+    stick.make("--number", "10")
+    with subprocess.Popen([AGENT, "-c", str(config), "run"], stderr=subprocess.PIPE, text=True) as agent:
+        assert any("no-instructions" in line for line in agent.stderr)
         stick.trigger()
-        assert agent.wait(RUN_SECONDS) == -signal.SIGKILL
-    finally:
-        agent.kill()
-        agent.wait(RUN_SECONDS)
+        agent.stderr.read()
+        assert agent.wait(RUN_SECONDS) == -signal.SIGKILL, f"{point} was never reached"
     config.write_text(plain)
     with stick.node.running() as agent:
-        agent.wait_log("no-instructions")
-        stick.accepted(agent)
+        if point == "bundle-noted":
+            agent.wait_log("no-instructions")
+            stick.accepted(agent)
+        else:
+            agent.wait_log("enrolled key=")         # by itself: the run was begun
+        stick.refused("replayed", 1)
+        stick.make("--number", "9")
+        stick.refused("replayed", 2)
 
 
 def test_without_anchors_nobody_is_believed(inst):
@@ -291,10 +294,44 @@ def test_what_is_put_in_is_found_when_it_is_mounted(stick):
         agent.wait_log("enrolled key=")
 
 
-def test_units_and_rule_are_sound():
-    """As far as it can be checked without a running systemd."""
-    conf = BUILD / "conf"
-    verify = subprocess.run(["systemd-analyze", "verify", "--man=no", str(conf / "muster-medium@.service")], capture_output=True,
-                            text=True, timeout=RUN_SECONDS, check=False)
-    said = [line for line in verify.stderr.splitlines() if "muster-medium" in line and "is not executable" not in line]
-    assert not said, verify.stderr
+# --- what the system is given to run it: as far as that can be checked without a running systemd ---
+
+def test_the_unit_is_sound(tmp_path):
+    """With the program that was built in place of the one that will be installed."""
+    text = (BUILD / "conf/muster-medium@.service").read_text()
+    command = next(line for line in text.splitlines() if line.startswith("ExecStart="))
+    assert command.endswith("/muster-agent trigger --media --device /dev/%I --wait 60")
+    unit = tmp_path / "muster-medium@.service"
+    unit.write_text(text.replace(command.split()[0], f"ExecStart={AGENT}"))
+    done = run("systemd-analyze", "verify", "--man=no", unit)
+    assert not done.stderr, done.stderr
+
+
+UDEV = """set -e
+mount -t tmpfs none /mnt
+for n in null zero urandom; do touch /mnt/$n; mount --bind /dev/$n /mnt/$n; done
+mount --move /mnt /dev
+mount -t tmpfs none /run
+mkdir -p /run/udev/rules.d
+cp "$1" /run/udev/rules.d/70-muster-medium.rules
+echo "$2" >/run/udev/rules.d/00-device.rules
+for device in /sys/class/block/*; do break; done
+udevadm test --action="$3" "$device"
+"""
+
+
+@pytest.mark.parametrize("properties, action, wanted", [
+    ('ENV{ID_FS_USAGE}="filesystem", ENV{ID_BUS}="usb"', "add", True),
+    ('ENV{ID_FS_USAGE}="filesystem", ENV{ID_DRIVE_FLASH_SD}="1"', "change", True),
+    ('ENV{ID_FS_USAGE}="filesystem", ENV{ID_BUS}="usb"', "remove", False),
+    ('ENV{ID_FS_USAGE}="crypto", ENV{ID_BUS}="usb"', "add", False),
+    ('ENV{ID_FS_USAGE}="filesystem", ENV{ID_BUS}="ata"', "add", False),
+])
+def test_the_rule_wants_the_unit(properties, action, wanted):
+    """udev itself reads the rule, in a namespace whose /dev and /run are its own, for a device dressed up as a stick."""
+    rule = SOURCE / "conf/udev/70-muster-medium.rules"
+    done = run("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", UDEV, "udev", rule, properties, action)
+    assert "ID_FS_USAGE=" in done.stdout, done
+    assert ("SYSTEMD_WANTS=muster-medium@" in done.stdout) == wanted, done.stdout
+    assert "$" not in done.stdout.partition("SYSTEMD_WANTS=")[2].partition("\n")[0]
+    assert "70-muster-medium" not in done.stderr.replace("Reading rules file: /run/udev/rules.d/70-muster-medium.rules", ""), done.stderr
