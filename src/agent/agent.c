@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #include "agent/bundle.h"
-#include "agent/discover.h"
+#include "agent/lan.h"
+#include "agent/page.h"
 #include "base/text.h"
 #include "muster/version.h"
 
@@ -543,7 +544,8 @@ int agent_open(struct agent *a)
 		agent_log(a, AGENT_ERROR, "tls", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 		return MST_FAULT_CRYPTO;
 	}
-	return control_open(a);
+	r = control_open(a);
+	return r ? r : page_open(a);
 }
 
 /* What to do with the power back: go on where it was cut, else what the slots say, else the boot trigger. */
@@ -630,7 +632,8 @@ struct agent *agent_new(const struct agent_config *cfg, bool once)
 	a->once = once;
 	a->lock_fd = -1;
 	a->crypto = mst_crypto_openssl();
-	return a;
+	a->lan = calloc(LAN_FOUND_MAX, sizeof(*a->lan));
+	return a->lan ? a : agent_free(a);
 }
 
 struct agent *agent_free(struct agent *a)
@@ -642,6 +645,7 @@ struct agent *agent_free(struct agent *a)
 	discover_drop(a);
 	a->check_asked = false;
 	check_drop(a);
+	page_close(a);
 	control_close(a);
 	bundle_unload(a);
 	json_decref(a->verdict);
@@ -651,6 +655,7 @@ struct agent *agent_free(struct agent *a)
 	for (size_t i = 0; i < a->n_anchors; i++)
 		free(a->anchor[i]);
 	free(a->chain_pem);
+	free(a->lan);
 	json_decref(a->record);
 	free(a->prov_storage);
 	free(a->enrolee);

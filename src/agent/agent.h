@@ -23,7 +23,9 @@ struct event;
 struct event_base;
 struct agent_bundles;
 struct agent_control;
+struct agent_page;
 struct agent_discovery;
+struct lan_found;
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -77,6 +79,8 @@ struct agent {
 
 	const struct agent_discovery *discovery;     /* the one that runs, or NULL */
 	uint32_t discovery_serial;   /* of the thing wanted that it serves */
+	void *discovery_work;        /* the method's own */
+	struct lan_found *lan;       /* what the LAN said last, LAN_FOUND_MAX of them (lan.h) */
 
 	struct enrolee *enrolee;
 	enum agent_errand errand;
@@ -99,6 +103,7 @@ struct agent {
 	json_t *verdict;             /* only_check: what came of it */
 
 	struct agent_control *control;
+	struct agent_page *page;     /* NULL: none */
 	int lock_fd;
 };
 
@@ -181,6 +186,7 @@ int ctl_dial(const struct agent_config *cfg, time_t seconds);
 json_t *ctl_ask(int fd, json_t *q);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
+int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 /* Hand in the bundle of a medium, of that device (NULL: of any); wait that many seconds for one to be mounted. */
 int ctl_trigger_media(const struct agent_config *cfg, const char *device, int64_t wait_s);

@@ -8,8 +8,10 @@
  *   {"op":"trigger","file":"…","bundle":"BASE64"}          → a signed bundle; `file` is for people
  *   {"op":"trigger","file":"…","refused":"oversized","detail":"…"} → one that could not even be handed in
  *   {"op":"check"}                       → is the credential still good? The answer comes when the MAF's did.
+ *   {"op":"page"}                        → a one-time code for the local page (page.h)
  */
 #include "agent/bundle.h"
+#include "agent/page.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -149,8 +151,10 @@ static json_t *answer_to(struct agent *a, const struct bufferevent *b, const cha
 							: do_trigger(a, q);
 	else if (op && !strcmp(op, "check"))
 		answer = do_check(a, b);
+	else if (op && !strcmp(op, "page"))
+		answer = page_code(a);
 	else
-		answer = refusal("op", "one of status, trigger, check");
+		answer = refusal("op", "one of status, trigger, check, page");
 	json_decref(q);
 	return answer;
 }

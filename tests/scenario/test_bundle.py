@@ -298,7 +298,7 @@ def test_what_is_put_in_is_found_when_it_is_mounted(stick):
 
 def test_the_unit_is_sound(tmp_path):
     """With the program that was built in place of the one that will be installed."""
-    text = (BUILD / "conf/muster-medium@.service").read_text()
+    text = (BUILD / "conf/systemd/muster-medium@.service").read_text()
     command = next(line for line in text.splitlines() if line.startswith("ExecStart="))
     assert command.endswith("/muster-agent trigger --media --device /dev/%I --wait 60")
     unit = tmp_path / "muster-medium@.service"
