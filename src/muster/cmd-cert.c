@@ -263,8 +263,8 @@ int cmd_cert(struct muster *m, int argc, char **argv)
 	static const struct command table[] = {
 		{ "ca", cert_ca, "NAME [--cn TEXT] [--days N] [--permit-dns DOMAIN]", "a maker's or owner's CA: NAME.pem, NAME.key" },
 		{ "issue", cert_issue,
-		  "--ca NAME --out PREFIX (--node-id URN|--device OID|--cse-id ID|--ae-id ID|--fqdn NAME)… [--cn TEXT] [--days N] "
-		  "[--not-before TIME] [--expired] | --ca NAME --out PREFIX --bundle-signer --cn TEXT [--days N]",
+		  "--ca NAME --out PREFIX (--node-id URN|--device OID|--cse-id ID|--ae-id ID|--fqdn NAME|--bundle-signer)… [--cn TEXT] [--days N] "
+		  "[--not-before TIME] [--expired]",
 		  "a node's key and certificate, or a bundle signer's: PREFIX.key, PREFIX.pem" },
 		{ "show", cert_show, "FILE", "what a certificate says" },
 		{ "revoke", cert_revoke, "FILE --ca NAME --out CRL", "revoke it and make a new list" },
