@@ -84,7 +84,8 @@ class Stick:
         status = self.node.status()
         assert status["bundle"]["outcome"] == outcome and status["bundle"]["file"] == str(self.file), status["bundle"]
         assert status["bundle"]["remedy"] and status["bundle"]["detail"] and status["bundle"]["refused"] == count
-        assert {k: status[k] for k in ("state", "attempt", "trigger")} == {k: before[k] for k in ("state", "attempt", "trigger")}
+        # the state may go on by itself meanwhile: a run of before waits and tries again
+        assert (status["attempt"], status["trigger"]) == (before["attempt"], before["trigger"])
         text = self.node.agent("status", check=True).stdout
         assert status["bundle"]["words"] in text and status["bundle"]["remedy"] in text
 
