@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/bundle.h"
 #include "agent/lan.h"
 #include "agent/page.h"
 #include "base/text.h"
@@ -98,7 +99,7 @@ void agent_doubt_time(struct agent *a)
 
 /* Triggers ------------------------------------------------------------------------------------------- */
 
-static bool make_attempt(struct agent *a, char out[33])
+bool agent_make_attempt(struct agent *a, char out[33])
 {
 	struct mst_writer w = mst_writer_of(out, 33);
 	uint8_t b[16];
@@ -114,14 +115,19 @@ static bool make_attempt(struct agent *a, char out[33])
 int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d)
 {
 	char attempt[33];
-	int r;
 
-	if (!make_attempt(a, attempt))
-		return PROV_INTERNAL;
-	r = prov_trigger(a->prov, cbor, attempt, agent_now(), agent_utc_or_0(a), agent_random(a), d);
+	return agent_make_attempt(a, attempt) ? agent_trigger_as(a, cbor, attempt, by, d) : PROV_INTERNAL;
+}
+
+int agent_trigger_as(struct agent *a, struct mst_view cbor, const char *attempt, const char *by, struct mst_diag *d)
+{
+	int r = prov_trigger(a->prov, cbor, attempt, agent_now(), agent_utc_or_0(a), agent_random(a), d);
+
 	if (r)
 		return r;
 	a->run_moot = false;
+	a->seen_state = prov_state(a->prov);
+	bundle_ended(a, attempt);        /* what earlier ones began is replaced */
 	record_begin(a, attempt, by);
 	/* For a renewal when the file is gone; what is not kept is only missed then. */
 	if (a->env->ops->store_blob(a->env, "sequence", cbor, NULL))
@@ -275,11 +281,15 @@ static void settled(struct agent *a)
 {
 	enum prov_state s = prov_state(a->prov);
 
-	if (s == a->seen_state)
+	/* a run may begin and end within one turn: then the state alone shows nothing */
+	if (s == a->seen_state && prov_runs(a->prov) == a->seen_runs)
 		return;
 	a->seen_state = s;
-	if (s == PROV_ENROLLED)
+	a->seen_runs = prov_runs(a->prov);
+	if (s == PROV_ENROLLED) {
 		enrolled_now(a);
+		bundle_ended(a, "");
+	}
 	if (s == PROV_WAITING) {
 		log_reports(a);
 		if (a->once)
@@ -486,6 +496,7 @@ static int open_store(struct agent *a)
 	if (!r) {
 		load_clock(a);
 		record_load(a);
+		r = bundle_load(a);
 	}
 	return r;
 }
@@ -571,6 +582,7 @@ static void boot(struct agent *a)
 				    agent_random(a), &d) == 0;
 	free(blob);
 	a->seen_state = prov_state(a->prov);
+	a->seen_runs = prov_runs(a->prov);
 	if (a->has_active)
 		enrolled_now(a);
 	if (going && (a->seen_state == PROV_SAVING || a->seen_state == PROV_DISCOVERING ||
@@ -655,6 +667,7 @@ struct agent *agent_free(struct agent *a)
 	check_drop(a);
 	page_close(a);
 	control_close(a);
+	bundle_unload(a);
 	json_decref(a->verdict);
 	json_decref(a->damage);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
