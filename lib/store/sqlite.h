@@ -57,6 +57,16 @@ enum sq_slot {
 	SQ_CERT_PUT,
 	SQ_CERT_GET,
 	SQ_CERT_REVOKED,
+	SQ_PLACE_PUT,
+	SQ_PLACE_GET,
+	SQ_PLACE_DELETE,
+	SQ_BRIEFING_PUT,
+	SQ_BRIEFING_GET,
+	SQ_BRIEFING_FIND,
+	SQ_BRIEFING_LIST,
+	SQ_BRIEFING_LIST_NODE,
+	SQ_BRIEFING_EXPIRE,
+	SQ_BRIEFING_CROWD,
 	SQ_EVENT_APPEND,
 	SQ_EVENT_LAST,
 	SQ_EVENT_WALK,
@@ -96,6 +106,7 @@ enum sq_type {
 	SQ_BOOL,
 	SQ_HASH,    /* uint8_t[32] */
 	SQ_WRAPPED, /* struct mst_wrapped */
+	SQ_OCTETS,  /* struct { uint16_t n; uint8_t b[cap - 2]; } */
 };
 struct sq_col {
 	enum sq_type type;
@@ -217,6 +228,17 @@ int sq_cert_put(struct mst_store *s, const struct mst_cert_row *r);
 int sq_cert_get(struct mst_store *s, const char *serial, struct mst_cert_row *ret);
 int sq_cert_list_revoked(struct mst_store *s, mst_time now, int (*each)(void *, const struct mst_cert_row *),
 			 void *arg);
+
+int sq_place_put(struct mst_store *s, const struct mst_place *r);
+int sq_place_get(struct mst_store *s, int64_t node, struct mst_place *ret);
+int sq_place_delete(struct mst_store *s, int64_t node);
+int sq_briefing_put(struct mst_store *s, const struct mst_briefing *r);
+int sq_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret);
+int sq_briefing_find(struct mst_store *s, const char *who, const char *attempt, const uint8_t ask[MST_SHA256_LEN],
+		     struct mst_briefing *ret);
+int sq_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
+		     int (*each)(void *, const struct mst_briefing *), void *arg);
+int sq_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
 
 int sq_event_reload(struct sq *q); /* end of the chain from the table */
 int sq_event_append(struct mst_store *s, struct mst_event *e);

@@ -12,6 +12,7 @@ const uint8_t mst_anchor_any[MST_SHA256_LEN] = {
 	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 };
+const char *const mst_briefing_state_name[] = { "open", "enrolled", "failed" };
 const char *const mst_sub_state_name[] = { "active", "suspended", "ended" };
 const char *const mst_node_state_name[] = {
 	"known", "briefed", "enrolling", "enrolled", "expiring", "suspended", "revoked", "released",
@@ -295,4 +296,46 @@ int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f,
 int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq)
 {
 	return s->ops->event_last(s, ret_seq);
+}
+
+int mst_store_place_put(struct mst_store *s, const struct mst_place *r)
+{
+	return s->ops->place_put(s, r);
+}
+
+int mst_store_place_get(struct mst_store *s, int64_t node, struct mst_place *ret)
+{
+	return s->ops->place_get(s, node, ret);
+}
+
+int mst_store_place_delete(struct mst_store *s, int64_t node)
+{
+	return s->ops->place_delete(s, node);
+}
+
+int mst_store_briefing_put(struct mst_store *s, const struct mst_briefing *r)
+{
+	return s->ops->briefing_put(s, r);
+}
+
+int mst_store_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret)
+{
+	return s->ops->briefing_get(s, id, ret);
+}
+
+int mst_store_briefing_find(struct mst_store *s, const char *who, const char *attempt,
+			    const uint8_t ask[MST_SHA256_LEN], struct mst_briefing *ret)
+{
+	return s->ops->briefing_find(s, who, attempt, ask, ret);
+}
+
+int mst_store_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
+			    int (*each)(void *, const struct mst_briefing *), void *arg)
+{
+	return s->ops->briefing_list(s, f, each, arg);
+}
+
+int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before)
+{
+	return s->ops->briefing_prune(s, who, most, before);
 }
