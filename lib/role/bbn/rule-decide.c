@@ -24,7 +24,7 @@ uint64_t rs_key_grid(uint64_t cell)
 struct search {
 	const struct mst_rule_set *s;
 	struct rs_facts x;
-	bool stranger;      /* did not authenticate: public rules only */
+	bool stranger;      /* did not authenticate, or nobody knows it: public rules only */
 	bool would;         /* another rule holds for who it says it is */
 	size_t best;        /* n: none yet */
 };
@@ -102,7 +102,7 @@ static void try_places(struct search *q)
 
 static void search_start(struct search *q, const struct mst_rule_set *s, const struct mst_rule_facts *f)
 {
-	*q = (struct search){ .s = s, .best = s->n, .stranger = f->auth == MST_RULE_AUTH_NONE };
+	*q = (struct search){ .s = s, .best = s->n, .stranger = f->auth == MST_RULE_AUTH_NONE || f->unknown };
 	rs_prepare(f, &q->x);
 }
 
