@@ -23,8 +23,8 @@
 #ifndef MST_STORE_STORE_H
 #define MST_STORE_STORE_H
 
-#include "codec/briefing.h"
 #include "codec/ident.h"
+#include "codec/rule.h"
 #include "keeper/keeper.h"
 
 enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE__COUNT };
@@ -188,7 +188,6 @@ int mst_store_place_get(struct mst_store *s, int64_t node, struct mst_place *ret
 int mst_store_place_delete(struct mst_store *s, int64_t node);                /* NONE when there was none */
 
 /* What a node asked, and what it was told; unique by id and by (who, attempt, ask). */
-#define MST_FACTS_OCTETS (MST_BRIEF_OCTETS + 2048)
 struct mst_facts_octets { uint16_t n; uint8_t b[MST_FACTS_OCTETS]; };
 struct mst_answer_octets { uint16_t n; uint8_t b[MST_SEQ_OCTETS]; };
 enum mst_briefing_state { MST_BRIEFING_OPEN, MST_BRIEFING_ENROLLED, MST_BRIEFING_FAILED };
@@ -213,6 +212,7 @@ struct mst_briefing {
 	char target[MST_ID_MAX];          /* enrolled: with whom */
 };
 int mst_store_briefing_put(struct mst_store *s, const struct mst_briefing *r);       /* upsert by id; EXISTS: question taken */
+int mst_store_briefing_delete(struct mst_store *s, const char *id);
 int mst_store_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret);
 int mst_store_briefing_find(struct mst_store *s, const char *who, const char *attempt, const uint8_t ask[MST_SHA256_LEN],
                             struct mst_briefing *ret);
