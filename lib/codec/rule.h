@@ -18,7 +18,7 @@
 #include "codec/briefing.h"
 
 #define MST_RULE_NAME_MAX 64
-#define MST_RULE_OCTETS 24576           /* largest encoded rule */
+#define MST_RULE_OCTETS 12288           /* largest encoded rule: what it says fits into a sequence, as JSON too */
 #define MST_RULE_LIST_MAX 16
 #define MST_RULE_POINTS_MAX 64
 #define MST_RULE_INSTRUCTIONS_MAX MST_SEQ_MAX

@@ -54,7 +54,7 @@ MST_MUST_CHECK int mst_rule_decide_linear(const struct mst_rule_set *set, const 
 
 /*
  * What the rule says to this node: instructions that it can do (method and transport), in the owner's order or the
- * node's, completed from its subscription, valid from facts->now for the rule's time. `id` (the briefing's) becomes the
+ * node's, completed from its subscription, valid until facts->now and the rule's time. `id` (the briefing's) becomes the
  * sequence's. Views live in the arena (MST_RULE_OCTETS + 4096 is enough), in `m`, `f` and `id`.
  * 0, MST_RULE_DENIED, MST_RULE_NO_METHOD, MST_RULE_NO_SUBSCRIPTION (with *ret_rule read and words in `d`); a fault.
  */
