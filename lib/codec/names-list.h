@@ -94,6 +94,6 @@
 	X(DEVICE_PROVEN, "deviceProven", "deviceProven") X(IMSI_PROVEN, "imsiProven", "imsiProven") \
 	X(ISSUER, "issuer", "issuer") X(ISSUER_NAME, "issuerName", "issuerName")    \
 	X(SUBSCRIPTION, "subscription", "subscription") X(SP, "sp", "sp") X(MAF, "maf", "maf") \
-	X(PLACE, "place", "place")
+	X(PLACE, "place", "place") X(UNKNOWN_NODE, "unknownNode", "unknownNode")
 
 #endif

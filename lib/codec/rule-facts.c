@@ -37,6 +37,7 @@ static const struct mst_field facts_row[] = {
 	MST_ROW_LIST(FAILURES, 24, OBJECT, 0, S, failures, n_failures, 0, MST_BRIEF_FAILURES_MAX, 0, 0,
 		     "what has failed before", .sub = &mst_brief_failure_msg),
 	MST_ROW(ATTEMPT, 25, STR, 0, S, attempt, 1, 32, "attempt id", LABEL),
+	MST_ROW(UNKNOWN_NODE, 26, BOOL, 0, S, unknown, 0, 0, "it proved who it is, but nobody has made it known"),
 };
 #undef S
 const struct mst_msg mst_rule_facts_msg = { .what = "facts", .size = sizeof(struct mst_rule_facts), .field = facts_row,

@@ -151,11 +151,12 @@ struct mst_rule_facts {
 	struct mst_brief_failure failures[MST_BRIEF_FAILURES_MAX];
 	uint16_t n_failures;
 	struct mst_view attempt;
+	bool unknown;                   /* it proved who it is, but nobody has made it known: public rules only */
 };
 enum { MST_FA_NOW, MST_FA_AUTH, MST_FA_NODE, MST_FA_DEVICE, MST_FA_IMSI, MST_FA_NODE_PROVEN, MST_FA_DEVICE_PROVEN,
        MST_FA_IMSI_PROVEN, MST_FA_ISSUER, MST_FA_ISSUER_NAME, MST_FA_MAKER, MST_FA_MODEL, MST_FA_SERIAL, MST_FA_BATCH,
        MST_FA_FIRMWARE, MST_FA_SUBSCRIPTION, MST_FA_SP, MST_FA_MAF, MST_FA_MAF_URI, MST_FA_PLACE, MST_FA_LOCATION,
-       MST_FA_METHODS, MST_FA_TRANSPORTS, MST_FA_FAILURES, MST_FA_ATTEMPT };
+       MST_FA_METHODS, MST_FA_TRANSPORTS, MST_FA_FAILURES, MST_FA_ATTEMPT, MST_FA_UNKNOWN };
 /* Absent members are as if unknown. Arena and octets: MST_FACTS_OCTETS. Who fills one in by hand sets views, numbers
  * and `has` of what it gives; mst_rule_facts_mark() sets `has` by what is not empty (now and auth always). */
 extern const struct mst_msg mst_rule_facts_msg;

@@ -47,6 +47,9 @@ struct bbn_verdict {
 	const char *what;               /* last word of the event */
 	char say[200];                  /* to the peer */
 	char text[256];                 /* to the operator */
+	struct mst_rule_facts facts;    /* BRIEF: what the rules were asked about … */
+	struct mst_rule rule;           /* … the one that matched … */
+	struct mst_sequence sequence;   /* … and what it says to this node */
 	bool mute;                      /* nothing new: no event */
 	bool again;                     /* the answer is the one that stands in the records */
 	/* effect */

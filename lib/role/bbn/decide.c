@@ -6,17 +6,22 @@
 
 #define BIT(i) (1u << (i))
 
-void bbn_refuse(struct bbn_verdict *v, int rsc, int why, const char *say, const char *text)
+static void say_no(struct bbn_verdict *v, int rsc, int why, const char *say, const char *text)
 {
-	const char *what = v->what;
-
-	/* no bad request changes state: whatever was decided before is gone */
-	memset(v, 0, sizeof(*v));
-	v->what = what;
 	v->rsc = rsc;
 	v->why = why;
 	MST_STR_SET(v->say, say);
 	MST_STR_SET(v->text, text && text[0] ? text : say);
+}
+
+void bbn_refuse(struct bbn_verdict *v, int rsc, int why, const char *say, const char *text)
+{
+	/* no bad request changes state: whatever was decided before is gone */
+	v->put_briefing = v->put_node = v->mute = v->again = v->ended = false;
+	v->tell_from = v->tell_to = 0;
+	v->drop[0] = 0;
+	v->retry = 0;
+	say_no(v, rsc, why, say, text);
 }
 
 void bbn_whose(const struct mst_who *w, const struct mst_peer *p, char out[MST_ID_MAX])
@@ -190,8 +195,8 @@ static bool repeated(const struct bbn_records *r, mst_time now)
 }
 
 /* The operator can judge it again by other rules: `muster rule replay`. */
-static void remember(const struct bbn_call *c, const struct bbn_records *r, const struct mst_who *w, const struct mst_rule_facts *f,
-		     const struct mst_chance *chance, mst_time now, struct bbn_verdict *v)
+static void remember(const struct bbn_call *c, const struct bbn_records *r, const struct mst_who *w, const struct mst_chance *chance,
+		     mst_time now, struct bbn_verdict *v)
 {
 	struct mst_briefing *b = &v->briefing;
 	struct mst_writer o = mst_writer_of(b->facts.b, sizeof(b->facts.b));
@@ -209,15 +214,14 @@ static void remember(const struct bbn_call *c, const struct bbn_records *r, cons
 	memcpy(b->ask, c->sha256, sizeof(b->ask));
 	b->at = b->until = now;
 	b->rules_version = r->rules_version;
-	mst_rule_facts_write_cbor(f, &o);
+	mst_rule_facts_write_cbor(&v->facts, &o);
 	b->facts.n = (uint16_t)(o.ok ? o.n : 0);
 	v->put_briefing = r->who[0] != 0;
 }
 
-static void no_answer(const struct mst_role_conf *conf, int outcome, const struct mst_rule_facts *f, const struct mst_rule *rule,
-		      const struct mst_diag *d, struct bbn_verdict *v)
+/* Without instructions. What was asked is remembered all the same: the operator makes a rule and replays it. */
+static void no_answer(const struct mst_role_conf *conf, int outcome, const struct mst_diag *d, struct bbn_verdict *v)
 {
-	struct bbn_verdict keep = { .put_briefing = v->put_briefing };
 	static const struct { int outcome, rsc, why; const char *say; } rows[] = {
 		{ MST_RULE_NONE, MST_RSC_NOT_FOUND, MST_BRIEF_NO_RULE, "no instructions for this node yet" },
 		{ MST_RULE_NONE_PUBLIC, MST_RSC_NO_PRIVILEGE, MST_BRIEF_NOT_AUTHENTICATED, "not for those who do not prove who they are" },
@@ -225,22 +229,29 @@ static void no_answer(const struct mst_role_conf *conf, int outcome, const struc
 		{ MST_RULE_NO_METHOD, MST_RSC_CONFLICT, MST_BRIEF_NO_METHOD, "none of the allowed methods is one that this node can do" },
 		{ MST_RULE_NO_SUBSCRIPTION, MST_RSC_NO_PRIVILEGE, MST_BRIEF_NOT_ACTIVE, "no valid subscription" },
 	};
-	struct mst_briefing b = v->briefing;
-	char drop[33], deny[200] = "";
+	char deny[sizeof(v->say)] = "";
+	struct mst_writer t = mst_writer_of(v->text, sizeof(v->text) - 1);
 
-	MST_STR_SET(drop, v->drop);
 	if (outcome == MST_RULE_DENIED)
-		(void)mst_view_to_str(mst_view_sub(rule->then.deny, 0, sizeof(deny) - 1), deny, sizeof(deny));
+		(void)mst_view_to_str(mst_view_sub(v->rule.then.deny, 0, sizeof(deny) - 1), deny, sizeof(deny));
 	for (size_t i = 0; i < MST_COUNT(rows); i++)
 		if (rows[i].outcome == outcome)
-			bbn_refuse(v, rows[i].rsc, rows[i].why, deny[0] ? deny : rows[i].say, d->text);
-	if (outcome == MST_RULE_NONE_PUBLIC && f->unknown)
-		bbn_refuse(v, MST_RSC_NO_PRIVILEGE, MST_BRIEF_UNKNOWN_NODE, "not known here", "nobody has made it known, and no public rule is for it");
+			say_no(v, rows[i].rsc, rows[i].why, deny[0] ? deny : rows[i].say, d->text);
+	if (v->facts.unknown && (outcome == MST_RULE_NONE || outcome == MST_RULE_NONE_PUBLIC))
+		say_no(v, MST_RSC_NO_PRIVILEGE, MST_BRIEF_UNKNOWN_NODE, "not known here",
+		       "nobody has made it known, and no public rule holds for it");
+	if (v->briefing.rule[0]) {
+		char words[sizeof(v->text)];
+
+		memcpy(words, v->text, sizeof(words));
+		mst_put_str(&t, "rule ");
+		mst_put_str(&t, v->briefing.rule);
+		mst_put_str(&t, ": ");
+		mst_put(&t, mst_view_sub(mst_view_str(words), 0, t.cap - t.n));
+		v->text[t.n] = 0;
+	}
 	v->retry = (int)conf->retry_duration;
-	b.outcome = v->why;
-	v->put_briefing = keep.put_briefing;
-	v->briefing = b;
-	MST_STR_SET(v->drop, drop);
+	v->briefing.outcome = v->why;
 }
 
 static void brief_node(const struct mst_who *w, const struct bbn_call *c, mst_time now, struct bbn_verdict *v)
@@ -260,47 +271,50 @@ static void brief_node(const struct mst_who *w, const struct bbn_call *c, mst_ti
 	}
 }
 
+/* What the rules say: 0 and v->sequence, or an outcome. */
+static int consult(const struct bbn_records *r, struct mst_arena *a, struct bbn_verdict *v, struct mst_diag *d)
+{
+	struct mst_briefing *b = &v->briefing;
+	struct mst_rule_match m = { 0 };
+	int out = r->rules ? mst_rule_decide(r->rules, &v->facts, &m) : MST_RULE_NONE;
+
+	if (out)
+		return out;
+	(void)mst_view_to_str(mst_view_sub(m.name, 0, sizeof(b->rule) - 1), b->rule, sizeof(b->rule));
+	return mst_rule_answer(&m, &v->facts, mst_view_str(b->id), a, &v->rule, &v->sequence, d);
+}
+
 static void ask(const struct bbn_call *c, const struct mst_who *w, const struct bbn_records *r, const struct mst_role_conf *conf,
 		mst_time now, const struct mst_chance *chance, struct mst_arena *a, struct bbn_verdict *v)
 {
-	struct mst_rule_match m = { 0 };
-	struct mst_rule_facts f;
-	struct mst_rule rule;
-	struct mst_sequence s;
+	struct mst_briefing *b = &v->briefing;
+	struct mst_writer o = mst_writer_of(b->answer.b, sizeof(b->answer.b)), t = mst_writer_of(v->text, sizeof(v->text) - 1);
 	struct mst_diag d = { 0 };
-	struct mst_writer o, t = mst_writer_of(v->text, sizeof(v->text) - 1);
 	int out;
 
-	bbn_facts(c, w, r, now, &f);
-	remember(c, r, w, &f, chance, now, v);
-	out = r->rules ? mst_rule_decide(r->rules, &f, &m) : MST_RULE_NONE;
-	if (!out) {
-		(void)mst_view_to_str(mst_view_sub(m.name, 0, sizeof(v->briefing.rule) - 1), v->briefing.rule, sizeof(v->briefing.rule));
-		out = mst_rule_answer(&m, &f, mst_view_str(v->briefing.id), a, &rule, &s, &d);
-	}
-	if (out < 0) {
-		bbn_refuse(v, MST_RSC_INTERNAL, MST_BRIEF_BUSY, "", "the rule that matched cannot be read");
+	bbn_facts(c, w, r, now, &v->facts);
+	remember(c, r, w, chance, now, v);
+	out = consult(r, a, v, &d);
+	if (out > 0) {
+		no_answer(conf, out, &d, v);
 		return;
 	}
-	if (out) {
-		no_answer(conf, out, &f, &rule, &d, v);
+	if (!out && !(v->rule.then.has & BIT(MST_RT_VALID_FOR)) && conf->validity > 0)
+		v->sequence.valid_until = now + conf->validity;
+	if (!out)
+		mst_sequence_write_cbor(&v->sequence, &o);
+	if (out || !o.ok) {
+		bbn_refuse(v, MST_RSC_INTERNAL, MST_BRIEF_BUSY, "try again later", out ? "the rule that matched cannot be read" :
+			   "the instructions of the rule are too long together");
 		return;
 	}
-	if (!(rule.then.has & BIT(MST_RT_VALID_FOR)) && conf->validity > 0)
-		s.valid_until = now + conf->validity;
-	o = mst_writer_of(v->briefing.answer.b, sizeof(v->briefing.answer.b));
-	mst_sequence_write_cbor(&s, &o);
-	if (!o.ok) {
-		bbn_refuse(v, MST_RSC_INTERNAL, MST_BRIEF_BUSY, "", "the instructions of the rule are too long together");
-		return;
-	}
-	v->briefing.answer.n = (uint16_t)o.n;
-	v->briefing.until = s.valid_until;
+	b->answer.n = (uint16_t)o.n;
+	b->until = v->sequence.valid_until;
 	v->rsc = MST_RSC_OK;
 	mst_put_str(&t, "rule ");
-	mst_put_str(&t, v->briefing.rule);
+	mst_put_str(&t, b->rule);
 	mst_put_str(&t, ", briefing ");
-	mst_put_str(&t, v->briefing.id);
+	mst_put_str(&t, b->id);
 	mst_put_nul(&t);
 	brief_node(w, c, now, v);
 }
@@ -313,11 +327,11 @@ static void brief(const struct bbn_call *c, const struct mst_who *w, const struc
 
 	if (bad) {
 		char text[96];
+		struct mst_writer m = mst_writer_of(text, sizeof(text));
 
-		t = mst_writer_of(text, sizeof(text));
-		mst_put_str(&t, bad);
-		mst_put_str(&t, ": what it says of itself is not what it proved or what its record says");
-		mst_put_nul(&t);
+		mst_put_str(&m, bad);
+		mst_put_str(&m, ": what it says of itself is not what it proved or what its record says");
+		mst_put_nul(&m);
 		bbn_refuse(v, MST_RSC_NO_PRIVILEGE, MST_BRIEF_MISMATCH, "what you say of yourself is not what you proved", text);
 		return;
 	}
