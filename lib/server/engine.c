@@ -192,7 +192,7 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 	struct mst_link *l = connector(e);
 
 	if (known_unknown(e, q)) {
-		e->untold[q->role]++;
+		e->untold[UNTOLD_PSK][q->role]++;
 		engine_psk_unknown(e, w->client, w->gen, w->id);
 		return;
 	}
