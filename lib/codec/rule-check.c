@@ -137,6 +137,8 @@ static int check_then(const struct mst_rule_then *t, struct mst_diag *d)
 			     "either instructions, or deny with a text, expected");
 	if (deny && (HAS(t, MST_RT_VALID_FOR) || HAS(t, MST_RT_ORDER)))
 		return wrong(d, MST_MSG_INVALID, "then", "validFor and order belong to instructions, not to deny");
+	if (HAS(t, MST_RT_VALID_FOR) && (t->valid_for < 60 || t->valid_for > INT64_C(315360000)))
+		return wrong(d, MST_MSG_OUT_OF_RANGE, "then.validFor", "from 60 seconds (PT60S) to ten years expected");
 	return deny ? 0 : check_instructions(t, d);
 }
 

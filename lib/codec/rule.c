@@ -136,7 +136,8 @@ static const struct mst_field then_row[] = {
 	MST_ROW_LIST(INSTRUCTIONS, 2, OBJECT, 0, S, instructions, n_instructions, 1, MST_RULE_INSTRUCTIONS_MAX, 0, 0,
 		     "what to do; target, adminFQDN and mafURI are the subscription's where absent",
 		     .sub = &mst_instruction_msg),
-	MST_ROW(VALID_FOR, 3, DURATION, 0, S, valid_for, 60, 315360000, "for so long; a day when absent"),
+	MST_ROW(VALID_FOR, 3, DURATION, 0, S, valid_for, 0, 0,
+		"for so long: 60 seconds to ten years; a day when absent"),
 	MST_ROW(ORDER, 4, ENUM, 0, S, order, 0, 0, "in whose order; the owner's when absent", .values = &order_table),
 };
 #undef S

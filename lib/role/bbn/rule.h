@@ -55,7 +55,7 @@ MST_MUST_CHECK int mst_rule_decide_linear(const struct mst_rule_set *set, const 
 /*
  * What the rule says to this node: instructions that it can do (method and transport), in the owner's order or the
  * node's, completed from its subscription, valid until facts->now and the rule's time. `id` (the briefing's) becomes the
- * sequence's. Views live in the arena (MST_RULE_OCTETS + 4096 is enough), in `m`, `f` and `id`.
+ * sequence's. Views live in the arena (MST_RULE_OCTETS is enough), in `m`, `f` and `id`.
  * 0, MST_RULE_DENIED, MST_RULE_NO_METHOD, MST_RULE_NO_SUBSCRIPTION (with *ret_rule read and words in `d`); a fault.
  */
 MST_MUST_CHECK int mst_rule_answer(const struct mst_rule_match *m, const struct mst_rule_facts *f, struct mst_view id,
@@ -63,10 +63,11 @@ MST_MUST_CHECK int mst_rule_answer(const struct mst_rule_match *m, const struct 
 				   struct mst_diag *d);
 /* The same for a rule that was read already. */
 MST_MUST_CHECK int mst_rule_apply(const struct mst_rule *rule, const struct mst_rule_facts *f, struct mst_view id,
-				  struct mst_arena *a, struct mst_sequence *ret_s, struct mst_diag *d);
+				  struct mst_sequence *ret_s, struct mst_diag *d);
 
 /* --- words --- */
 
+#define MST_RULE_WORDS_MAX 512
 struct mst_rule_verdict {
 	size_t place;
 	struct mst_view name;
