@@ -102,7 +102,7 @@ static void try_places(struct search *q)
 
 static void search_start(struct search *q, const struct mst_rule_set *s, const struct mst_rule_facts *f)
 {
-	*q = (struct search){ .s = s, .best = s->n, .stranger = f->auth == MST_RULE_AUTH_NONE };
+	*q = (struct search){ .s = s, .best = s->n, .stranger = f->auth == MST_RULE_AUTH_NONE || f->unknown };
 	rs_prepare(f, &q->x);
 }
 

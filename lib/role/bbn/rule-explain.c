@@ -255,6 +255,10 @@ static bool explain_one(struct words *w, const struct mst_rule_set *s, const str
 		say(w, "no: the node did not authenticate, and the rule is not public");
 		return false;
 	}
+	if (!r->open && x->f->unknown) {
+		say(w, "no: nobody has made the node known, and the rule is not public");
+		return false;
+	}
 	for (unsigned c = 0; c < RS_CONDS; c++)
 		if ((r->conds >> c & 1) && !rs_holds(s, r, x, (enum rs_cond)c)) {
 			say(w, "no: ");
