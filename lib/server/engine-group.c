@@ -70,7 +70,7 @@ void engine_tell_untold(struct engine *e)
 static struct mst_role_env env_of(struct engine *e, enum mst_role role)
 {
 	return (struct mst_role_env){ .store = e->store, .keeper = e->keeper, .crypto = e->u.crypto,
-		.conf = e->role_conf[role], .now = (mst_time)time(NULL) };
+		.conf = e->role_conf[role], .now = (mst_time)time(NULL), .state = &e->role_state[role] };
 }
 
 /* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin. */

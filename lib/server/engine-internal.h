@@ -72,6 +72,7 @@ struct engine {
 	struct engine_unknown unknown[UNKNOWN_MAX];
 	double tokens;                    /* refused handshakes that may still be told one by one */
 	mst_ms tokens_at, untold_at;
+	void *role_state[MST_ROLE__COUNT];
 	unsigned untold[UNTOLD__COUNT][MST_ROLE__COUNT]; /* that were not */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;

@@ -124,6 +124,7 @@ struct mst_role_env {
 	struct mst_crypto *crypto;
 	const struct mst_role_conf *conf;
 	mst_time now;
+	void **state;                     /* what the role keeps in memory between requests; see forget */
 };
 
 struct mst_role_ops {
@@ -144,6 +145,8 @@ struct mst_role_ops {
 	/* A listener refused a request by itself, with this status (an RSC, an HTTP status, or 0 when it broke off):
 	 * write the operator's event. */
 	int (*refused)(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why);
+	/* Free *env.state, which is not NULL; may be NULL. */
+	void (*forget)(void *state);
 };
 
 #endif

@@ -86,4 +86,5 @@ const struct mst_role_ops mst_role_bbn = {
 	.psk_lookup = psk_lookup,
 	.handshake_failed = handshake_failed,
 	.refused = refused,
+	.forget = bbn_forget,
 };
