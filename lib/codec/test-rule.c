@@ -148,7 +148,7 @@ static void facts_round_trip(void **state)
 		"\"issuer\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\",\"maker\":\"acme\",\"maf\":\"maf.example.com\","
 		"\"place\":{\"latitude\":1,\"longitude\":2,\"site\":\"n\"},\"location\":{\"cell\":\"262-01-1-2\"},"
 		"\"methods\":[\"psk\",\"bbn\"],\"failures\":[{\"reason\":\"refused\"}],"
-		"\"attempt\":\"00000000000000000000000000000000\"}";
+		"\"attempt\":\"00000000000000000000000000000000\",\"unknownNode\":true}";
 	uint8_t out[sizeof(text) + 10], json[sizeof(text) + 10];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));
 	struct mst_arena a = mst_arena_of(octets, sizeof(octets));

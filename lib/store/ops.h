@@ -83,6 +83,17 @@ struct mst_store_ops {
 			     int (*each)(void *, const struct mst_briefing *), void *arg);
 	int (*briefing_prune)(struct mst_store *s, const char *who, size_t most, mst_time before);
 
+	int (*rules_version)(struct mst_store *s, struct mst_rules_version *ret);
+	int (*rules_next)(struct mst_store *s, struct mst_rules_version *v);
+	int (*rules_versions)(struct mst_store *s, int64_t before, size_t limit,
+			      int (*each)(void *, const struct mst_rules_version *), void *arg);
+	int (*rules_prune)(struct mst_store *s, int64_t oldest);
+	int (*rule_put)(struct mst_store *s, const struct mst_rule_row *row);
+	int (*rule_end)(struct mst_store *s, const char *name, int64_t version);
+	int (*rule_get)(struct mst_store *s, const char *name, struct mst_rule_row *ret);
+	int (*rule_list)(struct mst_store *s, int64_t version, int64_t after, size_t limit,
+			 int (*each)(void *, const struct mst_rule_row *), void *arg);
+
 	int (*event_append)(struct mst_store *s, struct mst_event *e);
 	int (*event_list)(struct mst_store *s, const struct mst_event_filter *f,
 			  int (*each)(void *, const struct mst_event *), void *arg);

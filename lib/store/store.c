@@ -282,6 +282,48 @@ int mst_store_cert_list_revoked(struct mst_store *s, mst_time now,
 	return s->ops->cert_list_revoked(s, now, each, arg);
 }
 
+int mst_store_rules_version(struct mst_store *s, struct mst_rules_version *ret)
+{
+	return s->ops->rules_version(s, ret);
+}
+
+int mst_store_rules_next(struct mst_store *s, struct mst_rules_version *v)
+{
+	return s->ops->rules_next(s, v);
+}
+
+int mst_store_rules_versions(struct mst_store *s, int64_t before, size_t limit,
+			     int (*each)(void *, const struct mst_rules_version *), void *arg)
+{
+	return s->ops->rules_versions(s, before, limit, each, arg);
+}
+
+int mst_store_rules_prune(struct mst_store *s, int64_t oldest)
+{
+	return s->ops->rules_prune(s, oldest);
+}
+
+int mst_store_rule_put(struct mst_store *s, const struct mst_rule_row *row)
+{
+	return s->ops->rule_put(s, row);
+}
+
+int mst_store_rule_end(struct mst_store *s, const char *name, int64_t version)
+{
+	return s->ops->rule_end(s, name, version);
+}
+
+int mst_store_rule_get(struct mst_store *s, const char *name, struct mst_rule_row *ret)
+{
+	return s->ops->rule_get(s, name, ret);
+}
+
+int mst_store_rule_list(struct mst_store *s, int64_t version, int64_t after, size_t limit,
+			int (*each)(void *, const struct mst_rule_row *), void *arg)
+{
+	return s->ops->rule_list(s, version, after, limit, each, arg);
+}
+
 int mst_store_event_append(struct mst_store *s, struct mst_event *e)
 {
 	return s->ops->event_append(s, e);

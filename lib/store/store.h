@@ -223,6 +223,41 @@ int mst_store_briefing_list(struct mst_store *s, const struct mst_briefing_filte
 /* Bounded growth (lesson 17): of `who` only the `most` newest stay, and a few of those older than `before` go, whose ever. */
 int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
 
+/* --- owner's rules (admin writes, bbn reads) --- */
+
+/*
+ * Each change makes a new version of the set, within the group that makes it: mst_store_rules_next() gives the number,
+ * then rules end and are put with it. Nothing is changed in place, so earlier versions can be listed until pruned.
+ */
+struct mst_rules_version {
+	int64_t version;                  /* 1, 2, 3 …; 0: there has never been a rule */
+	uint64_t tick;                    /* of this store's handle: the same version with the same tick is the same set, also
+	                                   * when a group that had changed it was rolled back */
+	mst_time at;
+	char who[MST_ID_MAX];
+	char what[256];                   /* in words */
+};
+struct mst_rule_octets { uint16_t n; uint8_t b[MST_RULE_OCTETS]; };
+struct mst_rule_row {
+	char name[MST_RULE_NAME_MAX + 1]; /* unique among those that stand */
+	int64_t place;                    /* order, unique likewise; > 0; gaps are left for what comes between */
+	int64_t since, until;             /* versions; until 0: it stands now */
+	struct mst_rule_octets cbor;
+};
+int mst_store_rules_version(struct mst_store *s, struct mst_rules_version *ret);     /* the newest; 0 or a fault */
+int mst_store_rules_next(struct mst_store *s, struct mst_rules_version *v);          /* sets v->version */
+/* Newest first, those before `before` (0: all). */
+int mst_store_rules_versions(struct mst_store *s, int64_t before, size_t limit,
+                             int (*each)(void *, const struct mst_rules_version *), void *arg);
+/* Forget versions before `oldest`. */
+int mst_store_rules_prune(struct mst_store *s, int64_t oldest);
+int mst_store_rule_put(struct mst_store *s, const struct mst_rule_row *row);         /* EXISTS: name or place is taken */
+int mst_store_rule_end(struct mst_store *s, const char *name, int64_t version);      /* NONE */
+int mst_store_rule_get(struct mst_store *s, const char *name, struct mst_rule_row *ret);     /* that stands now; NONE */
+/* As of a version (0: now), in order, those whose place is after `after`. */
+int mst_store_rule_list(struct mst_store *s, int64_t version, int64_t after, size_t limit,
+                        int (*each)(void *, const struct mst_rule_row *), void *arg);
+
 /*
  * --- audit log: append-only, without gaps, entries chain by hash ---
  *

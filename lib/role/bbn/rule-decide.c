@@ -24,7 +24,7 @@ uint64_t rs_key_grid(uint64_t cell)
 struct search {
 	const struct mst_rule_set *s;
 	struct rs_facts x;
-	bool stranger;      /* did not authenticate: public rules only */
+	bool stranger;      /* did not authenticate, or nobody knows it: public rules only */
 	bool would;         /* another rule holds for who it says it is */
 	size_t best;        /* n: none yet */
 };

@@ -256,7 +256,7 @@ static bool explain_one(struct words *w, const struct mst_rule_set *s, const str
 		return false;
 	}
 	if (!r->open && x->f->unknown) {
-		say(w, "no: nobody has made the node known, and the rule is not public");
+		say(w, "no: nobody has made this node known, and the rule is not public");
 		return false;
 	}
 	for (unsigned c = 0; c < RS_CONDS; c++)

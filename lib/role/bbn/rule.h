@@ -9,7 +9,7 @@
  * First match wins. An index finds the few rules that can hold at all, so ten thousand rules cost little more than ten;
  * what it finds equals what trying one rule after the other would (a test holds both against each other).
  *
- * A rule that is not `public` never serves a node that did not authenticate.
+ * A rule that is not `public` never serves a node that did not authenticate, nor one that nobody has made known.
  */
 #ifndef MST_ROLE_BBN_RULE_H
 #define MST_ROLE_BBN_RULE_H
@@ -40,7 +40,7 @@ struct mst_rule_match {
 };
 enum mst_rule_outcome {
 	MST_RULE_NONE = 1,              /* no rule holds: MST_BRIEF_NO_RULE */
-	MST_RULE_NONE_PUBLIC,           /* a rule would hold, had the node authenticated: MST_BRIEF_NOT_AUTHENTICATED */
+	MST_RULE_NONE_PUBLIC,           /* a rule would hold, had the node authenticated (or been made known): MST_BRIEF_NOT_AUTHENTICATED */
 	MST_RULE_DENIED,                /* answer: the rule refuses; its text is in rule->then.deny */
 	MST_RULE_NO_METHOD,             /* answer: the node can do nothing of what the rule says */
 	MST_RULE_NO_SUBSCRIPTION,       /* answer: the rule leaves the target to a subscription, and the node has none */

@@ -149,6 +149,8 @@ static const struct {
 	{ "", "", "\"authentication\":\"none\"", 2, "the rule is not public" },
 	{ "", "\"makers\":[\"acme\"]", "\"authentication\":\"none\"", 1, "not public" },
 	{ "", "\"nodePrefixes\":[\"urn:\"],\"authentication\":[\"cert\"]", "\"authentication\":\"none\",\"nodeID\":\"urn:x\"", 2, "not public" },
+	{ "", "", "\"unknownNode\":true", 2, "nobody has made this node known" },
+	{ "\"public\":true,", "", "\"unknownNode\":true", 0, "every node" },
 	{ "\"public\":true,", "", "\"authentication\":\"none\"", 0, "every node" },
 	{ "\"public\":true,", "\"imsiPrefixes\":[\"26201\"],\"stated\":true", "\"authentication\":\"none\",\"imsi\":\"262011\"", 0, "26201*" },
 	{ "\"public\":true,", "\"imsiPrefixes\":[\"26201\"]", "\"authentication\":\"none\",\"imsi\":\"262011\"", 1, "not proven" },
@@ -328,6 +330,7 @@ static void any_facts(struct mst_rule_facts *f)
 	f->batch = any_text(false);
 	f->subscription = any(2) ? any_text(false) : MST_VIEW_NONE;
 	f->node_id = any_text(false);
+	f->unknown = !any(8);
 	f->node_proven = any(2);
 	f->device_id = mst_view_str(ids[any(5)]);
 	f->device_proven = any(2);
