@@ -141,6 +141,11 @@ static const struct mst_enum_value why_value[] = {
 };
 static const struct mst_enum_table why_table = { "refusal", why_value, MST_COUNT(why_value) };
 
+const char *mst_brief_why_text(int why)
+{
+	return mst_enum_text(&why_table, why);
+}
+
 #define S struct mst_brief_refusal
 static const struct mst_field refusal_row[] = {
 	MST_ROW(VERSION, 1, INT, MST_F_REQUIRED, S, version, 1, 1, "version of this format"),

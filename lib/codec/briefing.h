@@ -84,6 +84,7 @@ enum mst_brief_why {
 	MST_BRIEF_MALFORMED,
 	MST_BRIEF_BUSY,
 };
+const char *mst_brief_why_text(int why);        /* "no-rule" */
 struct mst_brief_refusal {
 	uint32_t has;
 	int64_t version;

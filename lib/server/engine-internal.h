@@ -11,6 +11,8 @@
 #define REFUSALS_BURST 100.0
 #define REFUSALS_TOLD_MS 5000       /* and how often the number of the others is told */
 
+enum engine_untold { UNTOLD_PSK, UNTOLD_STRANGERS, UNTOLD__COUNT };
+
 /* Keys that another server does not know, for a moment and in memory only (lesson 3). */
 #define UNKNOWN_MAX 256             /* a power of two */
 #define UNKNOWN_MS 3000
@@ -70,7 +72,8 @@ struct engine {
 	struct engine_unknown unknown[UNKNOWN_MAX];
 	double tokens;                    /* refused handshakes that may still be told one by one */
 	mst_ms tokens_at, untold_at;
-	unsigned untold[MST_ROLE__COUNT]; /* that were not */
+	void *role_state[MST_ROLE__COUNT];
+	unsigned untold[UNTOLD__COUNT][MST_ROLE__COUNT]; /* that were not */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
@@ -90,7 +93,7 @@ void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
 void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q);
 /* May this refused handshake have an event of its own? If not it is counted. */
-bool engine_may_tell(struct engine *e, enum mst_role role);
+bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold what);
 /* An event for those that were counted. */
 void engine_tell_untold(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);

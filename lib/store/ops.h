@@ -75,6 +75,7 @@ struct mst_store_ops {
 	int (*place_get)(struct mst_store *s, int64_t node, struct mst_place *ret);
 	int (*place_delete)(struct mst_store *s, int64_t node);
 	int (*briefing_put)(struct mst_store *s, const struct mst_briefing *r);
+	int (*briefing_delete)(struct mst_store *s, const char *id);
 	int (*briefing_get)(struct mst_store *s, const char *id, struct mst_briefing *ret);
 	int (*briefing_find)(struct mst_store *s, const char *who, const char *attempt,
 			     const uint8_t ask[MST_SHA256_LEN], struct mst_briefing *ret);

@@ -71,6 +71,11 @@ int sq_briefing_put(struct mst_store *s, const struct mst_briefing *r)
 		      NULL, 0, SQ_COLS(briefing_cols), r);
 }
 
+int sq_briefing_delete(struct mst_store *s, const char *id)
+{
+	return sq_run(sq_of(s), SQ_BRIEFING_DELETE, "DELETE FROM briefing WHERE id = ?1", SQ_ARGS(SQ_S(id)));
+}
+
 int sq_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret)
 {
 	return sq_one(sq_of(s), SQ_BRIEFING_GET, "SELECT " BRIEFING_COLS " FROM briefing WHERE id = ?1",

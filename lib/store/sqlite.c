@@ -241,6 +241,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.place_get = sq_place_get,
 	.place_delete = sq_place_delete,
 	.briefing_put = sq_briefing_put,
+	.briefing_delete = sq_briefing_delete,
 	.briefing_get = sq_briefing_get,
 	.briefing_find = sq_briefing_find,
 	.briefing_list = sq_briefing_list,

@@ -61,6 +61,7 @@ enum sq_slot {
 	SQ_PLACE_GET,
 	SQ_PLACE_DELETE,
 	SQ_BRIEFING_PUT,
+	SQ_BRIEFING_DELETE,
 	SQ_BRIEFING_GET,
 	SQ_BRIEFING_FIND,
 	SQ_BRIEFING_LIST,
@@ -245,6 +246,7 @@ int sq_place_put(struct mst_store *s, const struct mst_place *r);
 int sq_place_get(struct mst_store *s, int64_t node, struct mst_place *ret);
 int sq_place_delete(struct mst_store *s, int64_t node);
 int sq_briefing_put(struct mst_store *s, const struct mst_briefing *r);
+int sq_briefing_delete(struct mst_store *s, const char *id);
 int sq_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret);
 int sq_briefing_find(struct mst_store *s, const char *who, const char *attempt, const uint8_t ask[MST_SHA256_LEN],
 		     struct mst_briefing *ret);

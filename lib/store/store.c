@@ -360,6 +360,11 @@ int mst_store_briefing_put(struct mst_store *s, const struct mst_briefing *r)
 	return s->ops->briefing_put(s, r);
 }
 
+int mst_store_briefing_delete(struct mst_store *s, const char *id)
+{
+	return s->ops->briefing_delete(s, id);
+}
+
 int mst_store_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret)
 {
 	return s->ops->briefing_get(s, id, ret);

@@ -212,6 +212,7 @@ struct mst_briefing {
 	char target[MST_ID_MAX];          /* enrolled: with whom */
 };
 int mst_store_briefing_put(struct mst_store *s, const struct mst_briefing *r);       /* upsert by id; EXISTS: question taken */
+int mst_store_briefing_delete(struct mst_store *s, const char *id);
 int mst_store_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret);
 int mst_store_briefing_find(struct mst_store *s, const char *who, const char *attempt, const uint8_t ask[MST_SHA256_LEN],
                             struct mst_briefing *ret);

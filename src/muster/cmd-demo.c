@@ -31,6 +31,7 @@ static int prepare(struct demo *d, const char *dir)
 		                  .sp = "sp.example.com", .mef = "mef.sp.example.com", .maf = "maf.sp.example.com" };
 	d->in.mef_port = demo_free_port();
 	d->in.maf_port = demo_free_port();
+	d->in.bbn_port = demo_free_port();
 	d->inside = *d->m;
 	d->inside.dir = d->dir;
 	d->inside.quiet = d->m->json;

@@ -24,6 +24,9 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_CREATE, "/v1/nodes/{id}/revoke", admin_node_act, "revoke", { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/release", admin_node_act, "release", { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/bind", admin_node_bind, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/place", admin_node_place, NULL, { NULL } },
+	{ MST_OP_DELETE, "/v1/nodes/{id}/place", admin_node_unplace, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/secret", admin_node_secret, NULL, { "identity" } },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}", admin_node_show, NULL, { NULL } },
 	{ MST_OP_CREATE, "/v1/subscriptions", admin_sub_add, NULL, { NULL } },
 	{ MST_OP_RETRIEVE, "/v1/subscriptions", admin_sub_list, NULL, { "after", "limit" } },
@@ -239,7 +242,7 @@ static int serve(struct admin *q, const struct mst_exchange *x)
 
 static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
 {
-	struct admin q = { .env = env, .a = a };
+	struct admin q = { .env = env, .a = a, .x = x };
 	struct mst_diag d;
 	int r;
 
