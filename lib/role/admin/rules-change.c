@@ -25,16 +25,20 @@ static int start_change(struct admin *q, const char *event, const char *name, co
 	int r;
 
 	memcpy(v.who, q->who, sizeof(v.who));
-	snprintf(v.what, sizeof(v.what), "%s%s%s%s%s", event, *name ? " " : "", name, *words ? ": " : "", words);
+	snprintf(v.what, sizeof(v.what), "%s %s%s%s", event, name, *name && *words ? ": " : "", words);
 	for (n = strlen(v.what); n && !mst_utf8_valid(mst_view_str(v.what)); v.what[--n] = '\0')
 		;
 	r = mst_store_rules_next(q->env->store, &v);
 	if (!r)
-		r = admin_event(q, event, 0, v.what + strlen(event) + (v.what[strlen(event)] ? 1 : 0));
-	if (!r && v.version > ADMIN_RULE_VERSIONS)
-		r = mst_store_rules_prune(q->env->store, v.version - ADMIN_RULE_VERSIONS + 1);
+		r = admin_event(q, event, 0, v.what + strlen(event) + 1);
 	*ret_version = v.version;
 	return r > 0 ? MST_FAULT_BUG : r;
+}
+
+/* At the end of a change: growth is bounded (lesson 17). */
+static int forget_old(struct admin *q, int64_t version)
+{
+	return version > ADMIN_RULE_VERSIONS ? mst_store_rules_prune(q->env->store, version - ADMIN_RULE_VERSIONS + 1) : 0;
 }
 
 struct renumber {
@@ -116,6 +120,8 @@ static int add(struct admin *q, struct admin_rule *in, struct admin_order *o)
 	r = start_change(q, "rule.added", in->name, "", &version);
 	if (!r)
 		r = put_at(q, o, slot, version, in->name, &in->cbor);
+	if (!r)
+		r = forget_old(q, version);
 	return r ? r : answer_rule(q, MST_RSC_CREATED, version, slot, &in->cbor);
 }
 
@@ -233,6 +239,8 @@ static int replace(struct admin *q, const char *event, const char *words, const 
 	snprintf(row.name, sizeof(row.name), "%s", name);
 	if (!r)
 		r = mst_store_rule_put(q->env->store, &row);
+	if (!r)
+		r = forget_old(q, version);
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	return answer_rule(q, MST_RSC_OK, version, at, cbor);
@@ -352,6 +360,8 @@ static int move(struct admin *q, const struct mst_rules_version *v, const struct
 		r = mst_store_rule_end(q->env->store, row->name, version);
 	if (!r)
 		r = put_at(q, o, slot, version, row->name, &row->cbor);
+	if (!r)
+		r = forget_old(q, version);
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	return answer_rule(q, MST_RSC_OK, version, slot, &row->cbor);
@@ -390,6 +400,8 @@ int admin_rule_delete(struct admin *q)
 	r = start_change(q, "rule.deleted", row.name, "", &version);
 	if (!r)
 		r = mst_store_rule_end(q->env->store, row.name, version);
+	if (!r)
+		r = forget_old(q, version);
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s}", "set", (json_int_t)version, "deleted", row.name));
@@ -444,6 +456,8 @@ static int go_back(struct admin *q, int64_t to)
 		r = mst_store_rule_end(q->env->store, o.e[i].name, k.version);
 	if (!r)
 		r = mst_store_rule_list(q->env->store, to, 0, 0, put_back, &k);
+	if (!r)
+		r = forget_old(q, k.version);
 	admin_order_free(&o);
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;

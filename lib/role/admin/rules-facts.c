@@ -51,6 +51,18 @@ static int keep_identity(void *arg, const struct mst_identity *i)
 	return 0;
 }
 
+static void issuer_says(struct admin *q, struct admin_facts *k)
+{
+	const struct mst_makers *m = q->env->conf ? &q->env->conf->makers : NULL;
+
+	if (!k->has_issuer || k->facts.auth != MST_RULE_AUTH_CERT || k->facts.issuer.n)
+		return;
+	k->facts.issuer = (struct mst_view){ k->issuer, sizeof(k->issuer) };
+	for (size_t i = 0; m && i < m->n; i++)
+		if (!memcmp(m->sha256[i], k->issuer, sizeof(k->issuer)))
+			k->facts.issuer_name = mst_view_str(m->subject[i]);
+}
+
 static void registry_says(struct admin_facts *k)
 {
 	struct mst_rule_facts *f = &k->facts;
@@ -63,8 +75,6 @@ static void registry_says(struct admin_facts *k)
 		f->device_id = mst_view_str(k->device);
 		f->device_proven = f->node_proven;
 	}
-	if (k->has_issuer && f->auth == MST_RULE_AUTH_CERT && !f->issuer.n)
-		f->issuer = (struct mst_view){ k->issuer, sizeof(k->issuer) };
 	if (n->maker[0])
 		f->maker = mst_view_str(n->maker);
 	if (n->model[0])
@@ -106,9 +116,11 @@ static int load_node(struct admin *q, const char *id, struct admin_facts *k)
 		r = found(mst_store_sub_get(q->env->store, k->node.sub_id, &k->sub), &k->has_sub);
 	if (!r)
 		r = found(mst_store_place_get(q->env->store, k->node.id, &k->place), &k->has_place);
-	if (!r)
-		registry_says(k);
-	return r;
+	if (r)
+		return r;
+	registry_says(k);
+	issuer_says(q, k);
+	return 0;
 }
 
 json_t *admin_facts_json(const struct mst_rule_facts *f)
