@@ -19,35 +19,12 @@ static char before[65536], after[65536];
 
 static void put_rule(const char *json, int64_t place)
 {
-	static struct mst_rule rule;
-	static struct mst_rule_row row;
-	static uint8_t room[MST_RULE_OCTETS];
-	struct mst_arena a = mst_arena_of(room, sizeof(room));
-	struct mst_rules_version v = { .at = RIG_NOW };
-	struct mst_writer w = mst_writer_of(row.cbor.b, sizeof(row.cbor.b));
-	struct mst_diag d = { 0 };
-
-	if (mst_rule_read_json(mst_view_str(json), &a, &rule, &d))
-		fail_msg("%s: %s", d.field, d.text);
-	assert_int_equal(mst_store_begin(g.store), 0);
-	assert_int_equal(mst_store_rules_next(g.store, &v), 0);
-	mst_rule_write_cbor(&rule, &w);
-	row.cbor.n = (uint16_t)w.n;
-	row.place = place;
-	row.since = v.version;
-	row.until = 0;
-	assert_true(mst_view_to_str(rule.name, row.name, sizeof(row.name)));
-	assert_int_equal(mst_store_rule_put(g.store, &row), 0);
-	assert_int_equal(mst_store_commit(g.store), 0);
+	rig_rule(&g, json, place);
 }
 
 static int ask_as(enum mst_op op, const char *to, const char *media, const char *accept, struct mst_view content)
 {
-	g.x.role = MST_ROLE_BBN;
-	g.x.channel = RIG_CHANNEL;
-	g.x.request = (struct mst_request){ .op = op, .to = mst_view_str(to), .media = mst_view_str(media),
-					    .accept = mst_view_str(accept), .content = content };
-	return rig_handle(&g, MST_ROLE_BBN);
+	return rig_brief(&g, op, to, media, accept, content);
 }
 
 static int ask(const char *content)
