@@ -332,6 +332,39 @@ int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, co
 	return rig_handle(r, role);
 }
 
+void rig_rule(struct rig *r, const char *json, int64_t place)
+{
+	static struct mst_rule rule;
+	static struct mst_rule_row row;
+	static uint8_t room[MST_RULE_OCTETS];
+	struct mst_arena a = mst_arena_of(room, sizeof(room));
+	struct mst_rules_version v = { .at = RIG_NOW };
+	struct mst_writer w = mst_writer_of(row.cbor.b, sizeof(row.cbor.b));
+	struct mst_diag d = { 0 };
+
+	if (mst_rule_read_json(mst_view_str(json), &a, &rule, &d))
+		fail_msg("%s: %s", d.field, d.text);
+	assert_int_equal(mst_store_begin(r->store), 0);
+	assert_int_equal(mst_store_rules_next(r->store, &v), 0);
+	mst_rule_write_cbor(&rule, &w);
+	row.cbor.n = (uint16_t)w.n;
+	row.place = place;
+	row.since = v.version;
+	row.until = 0;
+	assert_true(mst_view_to_str(rule.name, row.name, sizeof(row.name)));
+	assert_int_equal(mst_store_rule_put(r->store, &row), 0);
+	assert_int_equal(mst_store_commit(r->store), 0);
+}
+
+int rig_brief(struct rig *r, enum mst_op op, const char *to, const char *media, const char *accept, struct mst_view content)
+{
+	r->x.role = MST_ROLE_BBN;
+	r->x.channel = RIG_CHANNEL;
+	r->x.request = (struct mst_request){ .op = op, .to = mst_view_str(to), .media = mst_view_str(media),
+					     .accept = mst_view_str(accept), .content = content };
+	return rig_handle(r, MST_ROLE_BBN);
+}
+
 static int in_group(struct rig *r, int e)
 {
 	int c = e < 0 ? e : mst_store_commit(r->store);

@@ -54,6 +54,11 @@ int rig_lookup_at(struct rig *r, enum mst_role role, const char *identity, struc
 int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a);
 void rig_id(uint8_t fill, const char *fqdn, char out[MST_ID_MAX]);
 
+/* One of the owner's rules, at this place. */
+void rig_rule(struct rig *r, const char *json, int64_t place);
+/* A question or a report to the briefing node from r->x.peer. */
+int rig_brief(struct rig *r, enum mst_op op, const char *to, const char *media, const char *accept, struct mst_view content);
+
 /* Everything durable but the audit log, as text; for "nothing changed". */
 void rig_fingerprint(struct rig *r, char *out, size_t cap);
 /* The last event; false when there is none. */

@@ -134,7 +134,7 @@ static int decide_exchange(struct engine *e, struct work *w)
 		strncpy(w->answer.media, a.media, sizeof(w->answer.media) - 1);
 	r = keep_content(w, &a.content);
 	/* a stranger's request leaves nothing but its event, and that only while there is room (decision 0010) */
-	return !r && x.peer.how == MST_AUTH_ANONYMOUS && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
+	return !r && role->network && x.peer.how == MST_AUTH_ANONYMOUS && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_psk(struct engine *e, struct work *w)

@@ -364,7 +364,7 @@ static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct m
 	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
 		text.n--;
 	if (text.n > 2 && text.p[0] == '"' && text.p[text.n - 1] == '"')
-		text = mst_view_sub(text, 1, text.n - 1);       /* as a JSON string */
+		text = mst_view_sub(text, 1, text.n - 2);       /* as a JSON string */
 	if (!mst_hex_decode(text, k.b, sizeof(k.b), &k.n) || k.n < 16) {
 		mst_diag_set(d, 0, "content", "expected a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else", NULL);
 		status = 400;

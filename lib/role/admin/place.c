@@ -80,7 +80,7 @@ static int tell_place(struct admin *q, const struct mst_node *n, const char *wha
 
 int admin_node_place(struct admin *q)
 {
-	struct mst_place p, had;
+	struct mst_place p, had = { 0 };
 	struct mst_diag d = { 0 };
 	struct mst_node n;
 	int r;

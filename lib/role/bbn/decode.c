@@ -107,9 +107,9 @@ static bool find_place(const struct mst_role_conf *conf, struct mst_view to, str
 	if (!rest.n)
 		return true;
 	c->what = BBN_REPORT;
-	return rest.n == 1 + 32 + 7 && rest.p[0] == '/' && hex32(mst_view_sub(rest, 1, 33)) &&
+	return rest.n == 1 + 32 + 7 && rest.p[0] == '/' && hex32(mst_view_sub(rest, 1, 32)) &&
 	       mst_view_eq_str(mst_view_sub(rest, 33, rest.n), "/report") &&
-	       mst_view_to_str(mst_view_sub(rest, 1, 33), c->id, sizeof(c->id));
+	       mst_view_to_str(mst_view_sub(rest, 1, 32), c->id, sizeof(c->id));
 }
 
 static int content_refused(struct bbn_verdict *v, int outcome, const struct mst_diag *d)
