@@ -13,6 +13,10 @@
 
 enum engine_untold { UNTOLD_PSK, UNTOLD_STRANGERS, UNTOLD__COUNT };
 
+/* The beginning of the audit log is given up in pieces, one a tick, each a transaction of its own (lesson 17). */
+#define AUDIT_PIECE 1000
+#define AUDIT_LOOK_MS (3600 * 1000)
+
 /* Keys that another server does not know, for a moment and in memory only (lesson 3). */
 #define UNKNOWN_MAX 256             /* a power of two */
 #define UNKNOWN_MS 3000
@@ -74,6 +78,7 @@ struct engine {
 	mst_ms tokens_at, untold_at;
 	void *role_state[MST_ROLE__COUNT];
 	unsigned untold[UNTOLD__COUNT][MST_ROLE__COUNT]; /* that were not */
+	mst_ms audit_at;                  /* when the length of the audit log is looked at next */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
@@ -96,6 +101,8 @@ void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q);
 bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold what);
 /* An event for those that were counted. */
 void engine_tell_untold(struct engine *e);
+/* Retention of the audit log, each tick: a piece of its beginning when that is due (engine-audit.c). */
+void engine_keep_audit(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
 
 #endif

@@ -116,6 +116,7 @@ json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r);
 json_t *admin_json_place(const struct mst_place *r);
 json_t *admin_json_briefing(const struct mst_briefing *r);
 json_t *admin_json_event(const struct mst_event *e);
+json_t *admin_json_anchor(const struct mst_event_anchor *a);
 json_t *admin_json_time(mst_time t);
 size_t admin_json_size(const json_t *j);
 
