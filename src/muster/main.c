@@ -15,6 +15,8 @@ static const struct command commands[] = {
 	  "make a complete local installation: CA, roles, store, configuration" },
 	{ "node", cmd_node, "add|import|list|show|revoke|release …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|suspend|resume|end …", "M2M service subscriptions" },
+	{ "rule", cmd_rule, "add|edit|move|list|show|enable|disable|delete|check|try|replay|history|rollback …",
+	  "which nodes get which instructions" },
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify [FILE...] | export --out FILE [--after N]",
 	  "what happened: who, what, why" },
@@ -83,7 +85,7 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	}
 	running = c;
 	running_prefix = prefix;
-	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert) {
+	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_rule && c->run != cmd_cert) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;
