@@ -76,9 +76,9 @@ struct engine {
 	struct engine_unknown unknown[UNKNOWN_MAX];
 	double tokens;                    /* refused handshakes that may still be told one by one */
 	mst_ms tokens_at, untold_at;
-	mst_ms audit_at;                  /* when the length of the audit log is looked at next */
 	void *role_state[MST_ROLE__COUNT];
 	unsigned untold[UNTOLD__COUNT][MST_ROLE__COUNT]; /* that were not */
+	mst_ms audit_at;                  /* when the length of the audit log is looked at next */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];

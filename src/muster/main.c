@@ -10,7 +10,7 @@
 #include "muster/version.h"
 
 static const struct command commands[] = {
-	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--processes split|single] "
+	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
 	  "[--metrics ADDR]",
 	  "make a complete local installation: CA, roles, store, configuration" },
 	{ "node", cmd_node, "add|import|list|show|revoke|release …", "the nodes of the fleet" },

@@ -180,6 +180,29 @@ json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r)
 	return done(&o);
 }
 
+static void put_hex(struct object *o, const char *name, struct mst_view v)
+{
+	char hex[2 * MST_ID_MAX + 1];
+	struct mst_writer w = mst_writer_of(hex, sizeof(hex));
+
+	mst_put_hex(&w, v);
+	mst_put_nul(&w);
+	mst_ascii_lower(hex);
+	put_text(o, name, w.ok ? hex : "");
+}
+
+static void put_hash(struct object *o, const uint8_t hash[MST_SHA256_LEN])
+{
+	put_hex(o, "hash", (struct mst_view){ hash, MST_SHA256_LEN });
+}
+
+/* A text with question marks in it is not what was hashed: its octets stand beside it. */
+static void put_octets(struct object *o, const char *name, const char *s)
+{
+	if (!mst_utf8_valid(mst_view_str(s)))
+		put_hex(o, name, mst_view_str(s));
+}
+
 json_t *admin_json_place(const struct mst_place *r)
 {
 	struct object o = begin();
@@ -213,29 +236,6 @@ json_t *admin_json_briefing(const struct mst_briefing *r)
 	put_optional(&o, "reported", r->reported);
 	put_optional(&o, "target", r->target);
 	return done(&o);
-}
-
-static void put_hex(struct object *o, const char *name, struct mst_view v)
-{
-	char hex[2 * MST_ID_MAX + 1];
-	struct mst_writer w = mst_writer_of(hex, sizeof(hex));
-
-	mst_put_hex(&w, v);
-	mst_put_nul(&w);
-	mst_ascii_lower(hex);
-	put_text(o, name, w.ok ? hex : "");
-}
-
-static void put_hash(struct object *o, const uint8_t hash[MST_SHA256_LEN])
-{
-	put_hex(o, "hash", (struct mst_view){ hash, MST_SHA256_LEN });
-}
-
-/* A text with question marks in it is not what was hashed: its octets stand beside it. */
-static void put_octets(struct object *o, const char *name, const char *s)
-{
-	if (!mst_utf8_valid(mst_view_str(s)))
-		put_hex(o, name, mst_view_str(s));
 }
 
 json_t *admin_json_event(const struct mst_event *e)
