@@ -1,6 +1,9 @@
 """Story: an owner makes rules, sees what they would do to a node and to what was asked before, and only then lets them.
 """
 import json
+import os
+import pathlib
+import re
 
 import pytest
 
@@ -153,6 +156,16 @@ def test_mistakes_are_answered(inst, words, status, says):
     before = inst.ask("rule", "list")["set"]
     refused(inst, *words, status=status, says=says)
     assert inst.ask("rule", "list")["set"] == before
+
+
+def test_the_rule_of_the_manual_page(inst, tmp_path):
+    page = (pathlib.Path(os.environ["MST_SOURCE"]) / "man/muster.1.scd").read_text()
+    example, = re.findall(r"^```\n(.*?)^```", page.split("# RULES")[1], re.M | re.S)
+    file = tmp_path / "rule.json"
+    file.write_text(example)
+    inst.muster("rule", "add", "harbour", "--file", file)
+    assert inst.ask("rule", "show", "harbour")["rule"] == json.loads(example)
+    inst.muster("rule", "delete", "harbour")
 
 
 def test_a_file_that_is_none(inst, tmp_path):
