@@ -79,7 +79,7 @@ static const struct {
 	{ "{}", MST_MSG_MISSING, "name", "" },
 	{ "{\"name\":\"a\"}", MST_MSG_MISSING, "then", "" },
 	{ "{\"name\":\"a b\"," THEN "}", MST_MSG_INVALID, "name", "without blanks" },
-	{ "{\"name\":\"a\",\"nmae\":1," THEN "}", MST_MSG_UNKNOWN_FIELD, "nmae", "" },
+	{ "{\"name\":\"a\",\"colour\":1," THEN "}", MST_MSG_UNKNOWN_FIELD, "colour", "" },
 	{ DO(""), MST_MSG_MISSING, "then", "either instructions, or deny" },
 	{ DO("\"deny\":\"x\",\"validFor\":\"PT1H\""), MST_MSG_INVALID, "then", "belong to instructions" },
 	{ DO("\"deny\":\"x\",\"instructions\":[{\"kind\":\"discovery\",\"method\":\"dhcp\",\"uri\":\"x\"}]"), MST_MSG_INVALID, "then", "either" },

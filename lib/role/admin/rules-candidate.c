@@ -24,7 +24,8 @@ static bool push(struct admin_candidate *c, size_t slot, struct mst_view cbor)
 	if (cbor.n)
 		memcpy(copy, cbor.p, cbor.n);
 	memmove(c->cbor + slot + 1, c->cbor + slot, (c->n - slot) * sizeof(*c->cbor));
-	c->cbor[slot] = (struct mst_view){ copy, cbor.n };
+	c->cbor[slot].p = copy;
+	c->cbor[slot].n = cbor.n;
 	c->n++;
 	return true;
 }

@@ -464,7 +464,7 @@ int mst_rule_set_build(const struct mst_view *cbor, size_t n, struct mst_rule_se
 	}
 	free(b);
 	if (r)
-		s = mst_rule_set_free(s);
+		mst_rule_set_free(s);
 	else
 		*ret_set = s;
 	if (ret_bad)

@@ -131,7 +131,7 @@ static struct geo_box all_round(int64_t south, int64_t north)
 struct geo_box geo_circle_box(int64_t latitude, int64_t longitude, int64_t radius)
 {
 	double reach = (double)radius / RADIUS / UNIT, s, c, width;
-	int64_t r = (int64_t)reach + SLACK, pole = 90 * MST_DEGREE, most;
+	int64_t r = (int64_t)reach + SLACK, pole = 90 * MST_DEGREE, half_turn = GEO_TURN / 2, most;
 	struct geo_box b = { between(latitude - r, -pole, pole), between(latitude + r, -pole, pole), 0, 0 };
 
 	most = latitude < 0 ? -(latitude - r) : latitude + r;
@@ -140,7 +140,7 @@ struct geo_box geo_circle_box(int64_t latitude, int64_t longitude, int64_t radiu
 	/* no way of this length gets further round than it would along the circle's most polar parallel */
 	sin_cos(most, &s, &c);
 	width = (double)r / c;
-	if (width >= (double)(GEO_TURN / 2 - SLACK))
+	if (width >= (double)(half_turn - SLACK))
 		return all_round(b.south, b.north);
 	b.west = longitude - (int64_t)width - SLACK;
 	b.width = 2 * ((int64_t)width + SLACK);
