@@ -78,9 +78,16 @@ static int tell_place(struct admin *q, const struct mst_node *n, const char *wha
 	return admin_event(q, what, n->id, why);
 }
 
+/* By the same person, whenever. */
+static bool same_place(const struct mst_place *a, const struct mst_place *b)
+{
+	return a->has == b->has && a->latitude == b->latitude && a->longitude == b->longitude && a->accuracy == b->accuracy &&
+	       !strcmp(a->cell, b->cell) && !strcmp(a->site, b->site) && !strcmp(a->who, b->who);
+}
+
 int admin_node_place(struct admin *q)
 {
-	struct mst_place p, had = { 0 };
+	struct mst_place p, had;
 	struct mst_diag d = { 0 };
 	struct mst_node n;
 	int r;
@@ -96,14 +103,8 @@ int admin_node_place(struct admin *q)
 	p.node = n.id;
 	p.at = q->env->now;
 	memcpy(p.who, q->who, sizeof(p.who));
-	if (r == 0) {
-		/* said again: nothing changes (lesson 10) */
-		struct mst_place same = p;
-
-		same.at = had.at;
-		if (!memcmp(&same, &had, sizeof(same)))
-			return admin_answer_node(q, MST_RSC_OK, &n);
-	}
+	if (r == 0 && same_place(&p, &had))     /* said again: nothing changes (lesson 10) */
+		return admin_answer_node(q, MST_RSC_OK, &n);
 	r = mst_store_place_put(q->env->store, &p);
 	if (!r)
 		r = tell_place(q, &n, "node.placed", &p);

@@ -23,7 +23,7 @@ static int judge(struct mst_role_env *env, const struct mst_exchange *x, struct 
 	return r;
 }
 
-static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *ans)
+static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *answer)
 {
 	static _Thread_local struct work k;     /* too much for a stack; nothing of it outlives the call */
 	struct mst_arena a = mst_arena_of(k.scratch, sizeof(k.scratch));
@@ -37,7 +37,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	r = r ? 0 : judge(env, x, &k, &a);
 	if (!r)
 		r = bbn_apply(env, x, &k.call, &k.who, &k.verdict);
-	return r ? r : bbn_encode(env, &k.call, &k.verdict, &k.records, &a, ans);
+	return r ? r : bbn_encode(env, &k.call, &k.verdict, &k.records, &a, answer);
 }
 
 static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)

@@ -86,7 +86,7 @@ MST_MUST_CHECK int bbn_load(struct mst_role_env *env, const struct mst_exchange 
 MST_MUST_CHECK int bbn_apply(struct mst_role_env *env, const struct mst_exchange *x, const struct bbn_call *c,
 			     const struct mst_who *w, struct bbn_verdict *v);
 MST_MUST_CHECK int bbn_encode(struct mst_role_env *env, const struct bbn_call *c, const struct bbn_verdict *v,
-			      const struct bbn_records *r, struct mst_arena *a, struct mst_answer *ans);
+			      const struct bbn_records *r, struct mst_arena *a, struct mst_answer *answer);
 /* The rules as they stand in the store; kept between requests and built anew when they have changed. */
 void bbn_forget(void *state);
 MST_MUST_CHECK int bbn_rules(struct mst_role_env *env, const struct mst_rule_set **ret_set, int64_t *ret_version);

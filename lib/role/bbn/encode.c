@@ -46,18 +46,18 @@ static int put_answer(const struct bbn_call *c, const struct mst_briefing *b, ms
 }
 
 int bbn_encode(struct mst_role_env *env, const struct bbn_call *c, const struct bbn_verdict *v, const struct bbn_records *r,
-	       struct mst_arena *arena, struct mst_answer *a)
+	       struct mst_arena *a, struct mst_answer *answer)
 {
 	int e = 0;
 
-	a->rsc = v->rsc;
-	a->retry_after = v->retry;
-	a->content.n = 0;
+	answer->rsc = v->rsc;
+	answer->retry_after = v->retry;
+	answer->content.n = 0;
 	if (v->why)
-		put_refusal(c, v, env->now, a);
+		put_refusal(c, v, env->now, answer);
 	else if (c->what == BBN_BRIEF)
-		e = put_answer(c, v->again ? &r->briefing : &v->briefing, env->now, arena, a);
+		e = put_answer(c, v->again ? &r->briefing : &v->briefing, env->now, a, answer);
 	if (e)
 		return e;
-	return a->content.ok ? 0 : MST_FAULT_MEMORY;
+	return answer->content.ok ? 0 : MST_FAULT_MEMORY;
 }
