@@ -77,6 +77,25 @@
 	X(RESOURCE, "resource", "resource") X(REASON, "reason", "reason") X(STEP, "step", "step") \
 	X(DETAIL, "detail", "detail") X(WHEN, "when", "when") X(SEQUENCE, "sequence", "sequence") \
 	X(WHY, "why", "why") X(TEXT, "text", "text") X(DONE, "done", "done")        \
-	X(ENROLLED, "enrolled", "enrolled")
+	X(ENROLLED, "enrolled", "enrolled")                                         \
+	/* owner's rules and their facts: ours (architecture 3.4) */                \
+	X(NAME, "name", "name") X(NOTE, "note", "note") X(DISABLED, "disabled", "disabled") \
+	X(PUBLIC, "public", "public") X(THEN, "then", "then") X(DENY, "deny", "deny") \
+	X(VALID_FOR, "validFor", "validFor") X(ORDER, "order", "order")             \
+	X(CIRCLE, "circle", "circle") X(RADIUS, "radius", "radius") X(POLYGON, "polygon", "polygon") \
+	X(MAX_ACCURACY, "maxAccuracy", "maxAccuracy") X(PLACE_FROM, "placeFrom", "placeFrom") \
+	X(SITES, "sites", "sites") X(CELLS, "cells", "cells") X(ISSUERS, "issuers", "issuers") \
+	X(SERIALS, "serials", "serials") X(FROM, "from", "from") X(TO, "to", "to")  \
+	X(NODE_PREFIXES, "nodePrefixes", "nodePrefixes")                            \
+	X(DEVICE_PREFIXES, "devicePrefixes", "devicePrefixes")                      \
+	X(IMSI_PREFIXES, "imsiPrefixes", "imsiPrefixes") X(STATED, "stated", "stated") \
+	X(MAKERS, "makers", "makers") X(MODELS, "models", "models") X(BATCHES, "batches", "batches") \
+	X(SUBSCRIPTIONS, "subscriptions", "subscriptions") X(FAILED, "failed", "failed") \
+	X(AUTHENTICATION, "authentication", "authentication")                       \
+	X(NOW, "now", "now") X(NODE_PROVEN, "nodeProven", "nodeProven")             \
+	X(DEVICE_PROVEN, "deviceProven", "deviceProven") X(IMSI_PROVEN, "imsiProven", "imsiProven") \
+	X(ISSUER, "issuer", "issuer") X(ISSUER_NAME, "issuerName", "issuerName")    \
+	X(SUBSCRIPTION, "subscription", "subscription") X(SP, "sp", "sp") X(MAF, "maf", "maf") \
+	X(PLACE, "place", "place") X(UNKNOWN_NODE, "unknownNode", "unknownNode")
 
 #endif
