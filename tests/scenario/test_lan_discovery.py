@@ -5,13 +5,11 @@ import json
 import os
 import pathlib
 import re
-import select
-import time
 
 import pytest
 
 from lan import Lan
-from support import AGENT, Installation, run
+from support import AGENT, Installation, run, until
 
 
 @pytest.fixture
@@ -213,10 +211,9 @@ def test_musterd_tells_of_itself(lan, tmp_path):
         assert f"https://bbn.{inst.sp}:{port}/briefing" in tried(status), inst.log_text()
     finally:
         assert inst.stop() == 0
-    deadline, left = time.monotonic() + 30, "owner"
-    while "owner" in left:                      # a goodbye is kept for a second (RFC 6762 10.1)
-        left = run(*node.inside("avahi-browse", "-tp", "_muster-bbn._tcp"), env=node.env).stdout
-        assert time.monotonic() < deadline, left
+    # a goodbye is kept for a second (RFC 6762 10.1)
+    until("the LAN has forgotten", lambda: "owner" not in run(*node.inside("avahi-browse", "-tp", "_muster-bbn._tcp"),
+                                                              env=node.env).stdout)
 
 
 def test_musterd_serves_without_avahi(tmp_path):
@@ -225,10 +222,7 @@ def test_musterd_serves_without_avahi(tmp_path):
     inst.wrap = ["env", f"DBUS_SYSTEM_BUS_ADDRESS=unix:path={tmp_path}/no-bus"]
     inst.start()
     try:
-        deadline = time.monotonic() + 30
-        while "not told on the LAN" not in inst.log_text():
-            assert time.monotonic() < deadline, inst.log_text()
-            select.select([], [], [], 0.02)
+        until("the log says so", lambda: "not told on the LAN" in inst.log_text(), context=inst.log_text)
         assert inst.muster("status").returncode == 0
     finally:
         assert inst.stop() == 0
