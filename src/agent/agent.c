@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/lan.h"
+#include "agent/page.h"
 #include "base/text.h"
 #include "muster/version.h"
 
@@ -532,7 +533,8 @@ int agent_open(struct agent *a)
 		agent_log(a, AGENT_ERROR, "tls", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 		return MST_FAULT_CRYPTO;
 	}
-	return control_open(a);
+	r = control_open(a);
+	return r ? r : page_open(a);
 }
 
 /* What to do with the power back: go on where it was cut, else what the slots say, else the boot trigger. */
@@ -631,6 +633,7 @@ struct agent *agent_free(struct agent *a)
 	discover_drop(a);
 	a->check_asked = false;
 	check_drop(a);
+	page_close(a);
 	control_close(a);
 	json_decref(a->verdict);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);

@@ -22,6 +22,7 @@
 struct event;
 struct event_base;
 struct agent_control;
+struct agent_page;
 struct agent_discovery;
 struct lan_found;
 
@@ -98,6 +99,7 @@ struct agent {
 	json_t *verdict;             /* only_check: what came of it */
 
 	struct agent_control *control;
+	struct agent_page *page;     /* NULL: none */
 	int lock_fd;
 };
 
@@ -170,6 +172,7 @@ void control_close(struct agent *a);
 void control_told(struct agent *a, const json_t *verdict);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
+int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 
 /* record.c: the last run, durable */

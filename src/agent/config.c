@@ -36,6 +36,7 @@ static const struct item {
 	TEXT("bootstrap", bootstrap, T_PATH, ""),
 	TEXT("run", run, T_PATH, "run"),
 	TEXT("node_id", node_id, T_TEXT, ""),
+	TEXT("page", page, T_TEXT, ""),
 	TEXT("lan_names", lan_names, T_TEXT, ""),
 	TEXT("dns_server", dns_server, T_TEXT, ""),
 	NUMBER("backoff_first", backoff_first, "5s", 1, 86400),
