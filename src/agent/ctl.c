@@ -13,7 +13,7 @@
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3 };
 
-static int dial(const struct agent_config *cfg, time_t seconds)
+int ctl_dial(const struct agent_config *cfg, time_t seconds)
 {
 	const struct timeval limit = { .tv_sec = seconds };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -51,7 +51,7 @@ static bool send_line(int fd, json_t *q)
 	return ok;
 }
 
-static json_t *ask(int fd, json_t *q)
+json_t *ctl_ask(int fd, json_t *q)
 {
 	json_error_t e;
 	json_t *answer = NULL;
@@ -71,9 +71,9 @@ static json_t *ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(void)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:n, s:n}", "version", MST_VERSION,
 			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
-			 "reports", "steps", "credential", "pending");
+			 "reports", "steps", "attempts", "credential", "pending");
 }
 
 static json_t *slots_json(struct mst_secenv *env, struct mst_root_cred c[2])
@@ -123,8 +123,8 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 
 int ctl_status(const struct agent_config *cfg, bool json)
 {
-	int fd = dial(cfg, 10);
-	json_t *s = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "status")) : status_from_slots(cfg);
+	int fd = ctl_dial(cfg, 10);
+	json_t *s = fd >= 0 ? ctl_ask(fd, json_pack("{s:s}", "op", "status")) : status_from_slots(cfg);
 
 	if (!s)
 		return EXIT_FAULT;
@@ -157,8 +157,8 @@ static json_t *check_alone(const struct agent_config *cfg)
 int ctl_check(const struct agent_config *cfg, bool json)
 {
 	/* As long as the agent may take for it: a session and an answer. */
-	int fd = dial(cfg, (time_t)(cfg->open_timeout + cfg->answer_timeout + 5)), code;
-	json_t *v = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
+	int fd = ctl_dial(cfg, (time_t)(cfg->open_timeout + cfg->answer_timeout + 5)), code;
+	json_t *v = fd >= 0 ? ctl_ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
 	const char *detail = json_string_value(json_object_get(v, "detail")),
 		   *key = json_string_value(json_object_get(v, "keyID"));
 
@@ -180,14 +180,14 @@ int ctl_check(const struct agent_config *cfg, bool json)
 int ctl_page(const struct agent_config *cfg, bool json)
 {
 	json_t *q = json_pack("{s:s}", "op", "page"), *answer, *e;
-	int fd = dial(cfg, 10), code = EXIT_REFUSED;
+	int fd = ctl_dial(cfg, 10), code = EXIT_REFUSED;
 
 	if (fd < 0) {
 		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run, strerror(errno));
 		json_decref(q);
 		return EXIT_FAULT;
 	}
-	answer = ask(fd, q);
+	answer = ctl_ask(fd, q);
 	e = json_object_get(answer, "error");
 	if (json && answer) {
 		json_dumpf(answer, stdout, JSON_COMPACT);
@@ -260,14 +260,14 @@ int ctl_trigger(const struct agent_config *cfg, const char *what)
 	}
 	if (sequence)
 		json_object_set_new(q, "sequence", sequence);
-	fd = dial(cfg, 10);
+	fd = ctl_dial(cfg, 10);
 	if (fd < 0) {
 		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run,
 			strerror(errno));
 		json_decref(q);
 		return EXIT_FAULT;
 	}
-	answer = ask(fd, q);
+	answer = ctl_ask(fd, q);
 	if (json_is_true(json_object_get(answer, "ok"))) {
 		printf("triggered, attempt %s\n", json_string_value(json_object_get(answer, "attempt")));
 		code = EXIT_DONE;

@@ -16,6 +16,8 @@ struct options {
 	const char *file;
 	bool check, once, json;
 	const char *what;
+	const char *at, *site;               /* place */
+	bool clear;
 };
 
 static int cmd_run(const struct agent_config *cfg, const struct options *o)
@@ -54,6 +56,11 @@ static int cmd_page(const struct agent_config *cfg, const struct options *o)
 	return ctl_page(cfg, o->json);
 }
 
+static int cmd_place(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_place(cfg, o->at, o->site, o->clear, o->json);
+}
+
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
 	return ctl_trigger(cfg, o->what);
@@ -72,6 +79,9 @@ static const struct command {
 	  "check [--json]       use the credential at the MAF once, change nothing: 0 good, 1 not" },
 	{ "page", cmd_page, 0,
 	  "page [--json]        a one-time code for the local page, and its address" },
+	{ "place", cmd_place, 0,
+	  "place [--at LAT,LON[,METRES]] [--site SITE] | --clear | [--json]\n"
+	  "                       where this node is; without options: what is known of it" },
 	{ "trigger", cmd_trigger, 1,
 	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
 };
@@ -116,6 +126,9 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "once", no_argument, NULL, 'o' },
 		{ "crash-points", no_argument, NULL, 'p' },      /* for tests of power cuts; not in the help */
 		{ "json", no_argument, NULL, 'j' },
+		{ "at", required_argument, NULL, 'A' },
+		{ "site", required_argument, NULL, 'S' },
+		{ "clear", no_argument, NULL, 'C' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
@@ -129,6 +142,9 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'o': o->once = true; break;
 		case 'p': agent_point_list(stdout); return -1;
 		case 'j': o->json = true; break;
+		case 'A': o->at = optarg; break;
+		case 'S': o->site = optarg; break;
+		case 'C': o->clear = true; break;
 		case 'h': usage(stdout); return -1;
 		case 'v': printf("muster-agent %s\n", MST_VERSION); return -1;
 		default: return EXIT_USAGE;
@@ -142,6 +158,10 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
+	if ((o->at || o->site || o->clear) && ((*ret_c)->run != cmd_place || (o->clear && (o->at || o->site)))) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
 	return 0;
 }
 

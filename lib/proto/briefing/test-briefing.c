@@ -61,7 +61,7 @@ static void the_request(void **state)
 				   "Accept: application/json\r\nContent-Length: 77\r\n\r\n"
 				   "{\"version\":1,\"attempt\":\"" ATTEMPT "\",\"methods\":[\"cert\"]}";
 	static const char head[] = "POST /briefing/b%2F7/report HTTP/1.1\r\nHost: bbn.example.com\r\nContent-Type: application/cbor\r\n"
-				   "Accept: application/cbor\r\nContent-Length: 41\r\n\r\n\xa4\x01\x01\x02\x78\x20";
+				   "Accept: application/cbor\r\nContent-Length: 42\r\n\r\n\xa4\x01\x01\x02\x78\x20";
 	static uint8_t out[BRIEFING_REQUEST];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));
 
@@ -83,7 +83,7 @@ static void the_request(void **state)
 	briefing_opened(&b, ++now);
 	w = mst_writer_of(out, sizeof(out));
 	briefing_request(&b, &w);
-	assert_true(w.ok && w.n == sizeof(head) - 1 + 41 - 6);
+	assert_true(w.ok && w.n == sizeof(head) - 1 + 42 - 6);
 	assert_memory_equal(out, head, sizeof(head) - 1);
 }
 
