@@ -36,6 +36,7 @@ struct agent_tell {
 	struct told told[TOLD_MAX];
 	size_t n;
 	/* how far the engine had come when it was looked at last */
+	char seen[40];               /* its attempt */
 	unsigned runs;
 	size_t reports;
 	bool ended, final_owed;
@@ -338,10 +339,11 @@ static void look(struct agent_tell *t)
 	const struct prov_report *r;
 	size_t n = prov_reports(a->prov, &r);
 	enum prov_state s = prov_state(a->prov);
-	bool ended = s == PROV_ENROLLED || s == PROV_WAITING, new_run = t->runs != prov_runs(a->prov);
+	bool ended = s == PROV_ENROLLED || s == PROV_WAITING, new_run = t->runs != prov_runs(a->prov) || strcmp(t->seen, prov_attempt(a->prov));
 	struct owners o;
 
 	if (new_run) {
+		snprintf(t->seen, sizeof(t->seen), "%s", prov_attempt(a->prov));
 		t->runs = prov_runs(a->prov);
 		t->reports = 0;
 		t->ended = false;
@@ -376,7 +378,6 @@ void tell_follow(struct agent *a)
 	if (t->attempt[0] && strcmp(t->attempt, prov_attempt(a->prov))) {
 		forget(t);
 		t->attempt[0] = '\0';
-		t->runs = 0;
 	}
 	look(t);
 	pump(t);

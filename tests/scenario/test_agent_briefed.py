@@ -4,6 +4,7 @@ one that shares no code with ours; MEF and MAF are real.
 import datetime
 import json
 import re
+import socket
 
 import pytest
 
@@ -20,7 +21,7 @@ def world(split):
 
 
 def briefer(inst, name, script, **more):
-    return Briefer(inst.dir / f"bbn-{name.split('.')[0]}", name, script, makers=(inst.maker_pem,), **more)
+    return Briefer(inst.dir / f"bbn-{name}", name, script, makers=(inst.maker_pem,), **more)
 
 
 def reasons(node):
@@ -214,6 +215,7 @@ def test_reports_wait_for_nobody(world):
     bbn = briefer(world, "bbn.owner.example.com", lambda q: [world.instruction()])
 
     def gone(q):
+        bbn.listening.shutdown(socket.SHUT_RDWR)
         bbn.listening.close()
         return [world.instruction()]
 
@@ -293,7 +295,6 @@ def test_one_run_for_many_triggers(world):
         node.instruct(hole, bbn.instruction())
         dial(node, bbn, add='open_timeout = "600s";\n')
         conf = node.dir / "muster-agent.conf"
-        import socket
         with socket.create_server(("127.0.0.1", 0)) as silent:      # takes connections, says nothing
             conf.write_text(conf.read_text().replace("connect_to = (\n", f'connect_to = (\n  {{ name = "{world.mef}:1"; address = '
                                                      f'"127.0.0.1:{silent.getsockname()[1]}"; }},\n'))
