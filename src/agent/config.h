@@ -40,7 +40,7 @@ struct agent_config {
 	char page[128];                      /* address of the local page; "" = none */
 	char lan_names[AGENT_PATH_MAX];      /* names that the LAN may tell of, patterns; "" = every one */
 	char dns_server[128];                /* "address:port, …" instead of the system's */
-	int64_t backoff_first, backoff_max, check_every, open_timeout, answer_timeout;   /* seconds */
+	int64_t backoff_first, backoff_max, check_every, reenrol_after, open_timeout, answer_timeout;   /* seconds */
 	int64_t log_format, log_level;
 	/* what a briefing node is told (facts.c) */
 	char maker[64], model[64], serial[64], batch[64], firmware[64];
