@@ -1,19 +1,23 @@
 /*
- * Helper of test-schema.py, not a test by itself: decodes messages from standard input, one JSON text a
- * line, and prints outcome, field and text, one line each.
+ * Helper of test-schema.py and test-rule-schema.py, not a test by itself: decodes messages of the kind that
+ * the argument names (an instruction sequence without one) from standard input, one JSON text a line, and prints outcome, field and text, one line each.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "codec/briefing.h"
+#include "codec/bundle.h"
+#include "codec/rule.h"
 
-static uint8_t octets[4 * MST_SEQ_OCTETS];
+static uint8_t octets[MST_BUNDLE_OCTETS + 4 * MST_SEQ_OCTETS];
 static union {
 	struct mst_sequence sequence;
 	struct mst_brief_ask ask;
 	struct mst_brief_answer answer;
 	struct mst_brief_refusal refusal;
 	struct mst_brief_report report;
+	struct mst_bundle bundle;
+	struct mst_rule rule;
 } any;
 
 static int table(const struct mst_msg *m, struct mst_view v, struct mst_diag *d)
@@ -56,9 +60,23 @@ static int report(struct mst_view v, struct mst_diag *d)
 	return o ? o : mst_brief_report_check(&any.report, d);
 }
 
+static int bundle(struct mst_view v, struct mst_diag *d)
+{
+	struct mst_arena a = mst_arena_of(octets, sizeof(octets));
+
+	return mst_bundle_read_json(v, &a, &any.bundle, d);
+}
+
+static int rule(struct mst_view v, struct mst_diag *d)
+{
+	struct mst_arena a = mst_arena_of(octets, sizeof(octets));
+
+	return mst_rule_read_json(v, &a, &any.rule, d);
+}
+
 static const struct { const char *name; int (*read)(struct mst_view v, struct mst_diag *d); } readers[] = {
 	{ "instruction-sequence", sequence }, { "briefing-request", ask }, { "briefing", answer },
-	{ "briefing-refusal", refusal }, { "briefing-report", report },
+	{ "briefing-refusal", refusal }, { "briefing-report", report }, { "bundle", bundle }, { "rule", rule },
 };
 
 int main(int argc, char **argv)
@@ -66,7 +84,7 @@ int main(int argc, char **argv)
 	static char line[2 * MST_SEQ_OCTETS];
 	size_t i = 0;
 
-	while (i < MST_COUNT(readers) && (argc != 2 || strcmp(readers[i].name, argv[1]) != 0))
+	while (i < MST_COUNT(readers) && strcmp(readers[i].name, argc > 1 ? argv[1] : readers[0].name) != 0)
 		i++;
 	if (i == MST_COUNT(readers))
 		return 2;

@@ -84,6 +84,28 @@ DECODER_ONLY = [
     seq(BOOT, validFrom="20270101T000000", validUntil="20260101T000000"), seq(but(BOOT, label="a\u0007")),
 ]
 
+
+def bun(**more):
+    return {"version": 1, "id": "b-1", "number": 7, "validUntil": "20270101T000000", "any": True, "sequence": seq(BOOT), **more}
+
+
+NODE = "urn:dev:ops:00004C-acme-000001"
+FOR_NODE = but(bun(), drop=["any"], nodes=[NODE])
+BUNDLE_VALID = [
+    bun(), bun(validFrom="20260101T000000", label="site 7"), FOR_NODE, but(FOR_NODE, nodes=[NODE] * 64), bun(number=2**53 - 1),
+    but(bun(), drop=["any"], batch="7"), but(bun(), drop=["any"], maker="acme", model="pump", batch="7"),
+]
+BUNDLE_INVALID = [
+    [], {}, seq(BOOT), *[but(bun(), drop=[k]) for k in bun()], bun(nodes=[NODE]), bun(batch="7"), but(FOR_NODE, maker="acme"),
+    bun(any=False), bun(any=1), bun(number=0), bun(number=2**53), bun(number=1.5), bun(id=""), bun(id="x" * 65), bun(version=2),
+    but(FOR_NODE, nodes=[]), but(FOR_NODE, nodes=[NODE] * 65), bun(sequence=seq()), bun(sequence=[]), bun(more=1),
+    bun(sequence=seq(but(BOOT, method="bbn"))), bun(validUntil="2027-01-01"), but(bun(), drop=["any"], batch=""),
+]
+BUNDLE_DECODER_ONLY = [
+    bun(validFrom="20270101T000000"), but(FOR_NODE, nodes=["a b"]), bun(id="a b"), bun(label="a\u0007"),
+    bun(sequence=seq(but(BOOT, uri="https://127.0.0.1"))),
+]
+
 ATTEMPT = "00112233445566778899aabbccddeeff"
 ASK = {"version": 1, "attempt": ATTEMPT, "methods": ["cert", "bbn"]}
 FULL_ASK = {**ASK, "nodeID": "urn:dev:ops:32473-1-2", "deviceID": "0.2.481.1.100.3030.10011", "imsi": "262011234567890",
@@ -103,6 +125,7 @@ def at(**place):
 
 TABLES = {
     "instruction-sequence": (VALID, INVALID, DECODER_ONLY),
+    "bundle": (BUNDLE_VALID, BUNDLE_INVALID, BUNDLE_DECODER_ONLY),
     "briefing-request": (
         [ASK, FULL_ASK, at(), at(latitude=0, longitude=0), at(latitude=900000000, longitude=1800000000, accuracy=0), at(site="x"),
          at(cell="1-2-3-4"), {**ASK, "failures": []}, {**ASK, "failures": FULL_ASK["failures"] * 16}],
@@ -113,7 +136,8 @@ TABLES = {
          at(latitude=0, longitude=0, accuracy=-1), at(latitude=1.5, longitude=0), at(site=""), at(site="x" * 65), at(more=1),
          {**ASK, "failures": FULL_ASK["failures"] * 17}, {**ASK, "failures": [{"method": "cert"}]},
          {**ASK, "failures": [{"reason": "x" * 33}]}],
-        [{**ASK, "attempt": ATTEMPT.upper()}, {**ASK, "attempt": ATTEMPT[1:]}, {**ASK, "imsi": "12345"}, {**ASK, "imsi": "12345x"}, {**ASK, "transports": ["http"]}, {**ASK, "nodeID": "a b"},
+        [{**ASK, "attempt": ATTEMPT.upper()}, {**ASK, "attempt": ATTEMPT[1:]}, {**ASK, "imsi": "12345"}, {**ASK, "imsi": "12345x"},
+         {**ASK, "transports": ["http"]}, {**ASK, "nodeID": "a b"},
          {**ASK, "deviceID": "1.x"}, at(cell="262-01-4711"), at(cell="262-01-4711-1-1"), {**ASK, "maker": "a\u0007"},
          {**ASK, "maker": "a\u202eb"}, {**ASK, "maker": "a\u0000"}, {**ASK, "maker": "\u00f6" * 32}]),
     "briefing": (

@@ -8,7 +8,7 @@
 #include "server/privilege.h"
 #include "server/supervisor.h"
 
-#define CHILDREN_MAX 48
+#define CHILDREN_MAX 64
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_DRAINING, CHILD_ENDED };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/briefing.h"
+#include "agent/bundle.h"
 #include "agent/lan.h"
 #include "agent/page.h"
 #include "agent/place.h"
@@ -23,7 +24,7 @@
 
 /* Triggers ------------------------------------------------------------------------------------------- */
 
-static bool make_attempt(struct agent *a, char out[33])
+bool agent_make_attempt(struct agent *a, char out[33])
 {
 	struct mst_writer w = mst_writer_of(out, 33);
 	uint8_t b[16];
@@ -55,17 +56,26 @@ int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct 
 {
 	uint8_t sha[MST_SHA256_LEN];
 	char attempt[33];
-	int r;
 
-	if (!make_attempt(a, attempt) || a->crypto->ops->sha256(a->crypto, cbor, sha))
+	if (!agent_make_attempt(a, attempt) || a->crypto->ops->sha256(a->crypto, cbor, sha))
 		return PROV_INTERNAL;
-	if (joins(a, sha, by))
-		return 0;
+	return joins(a, sha, by) ? 0 : agent_trigger_as(a, cbor, attempt, by, d);
+}
+
+int agent_trigger_as(struct agent *a, struct mst_view cbor, const char *attempt, const char *by, struct mst_diag *d)
+{
+	uint8_t sha[MST_SHA256_LEN];
+	int r = a->crypto->ops->sha256(a->crypto, cbor, sha);
+
+	if (r)
+		return PROV_INTERNAL;
 	r = prov_trigger(a->prov, cbor, attempt, agent_now(), agent_utc_or_0(a), agent_random(a), d);
 	if (r)
 		return r;
 	memcpy(a->sequence_sha, sha, sizeof(sha));
 	a->run_moot = false;
+	a->seen_state = prov_state(a->prov);
+	bundle_ended(a, attempt);        /* what earlier ones began is replaced */
 	record_begin(a, attempt, by);
 	/* For a renewal when the file is gone; what is not kept is only missed then. */
 	if (a->env->ops->store_blob(a->env, "sequence", cbor, NULL))
@@ -219,11 +229,15 @@ static void settled(struct agent *a)
 {
 	enum prov_state s = prov_state(a->prov);
 
-	if (s == a->seen_state)
+	/* a run may begin and end within one turn: then the state alone shows nothing */
+	if (s == a->seen_state && prov_runs(a->prov) == a->seen_runs)
 		return;
 	a->seen_state = s;
-	if (s == PROV_ENROLLED)
+	a->seen_runs = prov_runs(a->prov);
+	if (s == PROV_ENROLLED) {
 		enrolled_now(a);
+		bundle_ended(a, "");
+	}
 	if (s == PROV_WAITING) {
 		log_reports(a);
 		a->failed_once = a->once;
@@ -436,6 +450,7 @@ static int open_store(struct agent *a)
 		agent_load_clock(a);
 		record_load(a);
 		place_load(a->env, &a->place);
+		r = bundle_load(a);
 	}
 	return r;
 }
@@ -530,6 +545,7 @@ static void boot(struct agent *a)
 		memset(a->sequence_sha, 0, sizeof(a->sequence_sha));
 	free(blob);
 	a->seen_state = prov_state(a->prov);
+	a->seen_runs = prov_runs(a->prov);
 	if (a->has_active)
 		enrolled_now(a);
 	if (going && (a->seen_state == PROV_SAVING || a->seen_state == PROV_DISCOVERING ||
@@ -615,6 +631,7 @@ struct agent *agent_free(struct agent *a)
 	check_drop(a);
 	page_close(a);
 	control_close(a);
+	bundle_unload(a);
 	json_decref(a->verdict);
 	json_decref(a->damage);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);

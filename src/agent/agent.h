@@ -22,6 +22,7 @@
 struct event;
 struct event_base;
 struct agent_ask;
+struct agent_bundles;
 struct agent_control;
 struct agent_page;
 struct agent_discovery;
@@ -84,6 +85,7 @@ struct agent {
 	void *prov_storage;
 	struct prov *prov;
 	enum prov_state seen_state;
+	unsigned seen_runs;
 	uint32_t serial;             /* of the thing wanted that the errand serves */
 
 	const struct agent_discovery *discovery;     /* the one that runs, or NULL */
@@ -99,6 +101,7 @@ struct agent {
 	unsigned session;            /* number of the open (or opening) session */
 
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
+	struct agent_bundles *bundles;               /* bundle.c */
 
 	json_t *record;              /* of the last run (record.c) */
 	mst_ms record_base;          /* its steps count from here */
@@ -131,6 +134,10 @@ void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes t
  * is going on (policy.h): prov_attempt() is the one that serves it.
  */
 MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d);
+bool agent_make_attempt(struct agent *a, char out[33]);
+/* The same under an attempt id that was made before. */
+MST_MUST_CHECK int agent_trigger_as(struct agent *a, struct mst_view cbor, const char *attempt, const char *by,
+				    struct mst_diag *d);
 MST_MUST_CHECK int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d);
 enum agent_mode agent_mode(const struct agent *a);
 /* Do what is wanted until everything waits; then set the timer. Every callback ends with it. */
@@ -214,25 +221,31 @@ void agent_name_file(struct mst_diag *d, const char *path, int r);
 /* "path: text" of what the secure environment refused, and what to do about that. */
 void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d, int r, char *out, size_t cap);
 const char *agent_store_remedy(int r);
+/* A PEM file of at most 16 certificates into `store`, to be freed also after a failure, and views of them. */
+MST_MUST_CHECK int agent_load_anchors(const char *path, uint8_t *store[16], struct mst_view view[16], size_t *n,
+				      struct mst_diag *d);
 /* A sequence file (JSON or CBOR) to CBOR; `trusted`: only root's or our own, and nobody else may write it. */
 MST_MUST_CHECK int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap,
 				       size_t *ret_n, struct mst_diag *d);
 MST_MUST_CHECK int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n,
 					  struct mst_diag *d);
 
-/* control.c, ctl.c */
+/* control.c, ctl.c, ctl-trigger.c */
 MST_MUST_CHECK int control_open(struct agent *a);
 void control_close(struct agent *a);
 /* To all who asked for a check. */
 void control_told(struct agent *a, const json_t *verdict);
+/* Connects; -1 with errno. Then one question; takes `q`, closes `fd`; NULL: no answer. */
+int ctl_dial(const struct agent_config *cfg, time_t seconds);
+json_t *ctl_ask(int fd, json_t *q);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
-int ctl_dial(const struct agent_config *cfg, time_t seconds);        /* -1: nobody is there */
-json_t *ctl_ask(int fd, json_t *q);                  /* takes both */
 /* `at`, `site`: NULL = not said. All of them unset: show what is known. */
 int ctl_place(const struct agent_config *cfg, const char *at, const char *site, bool clear, bool json);
 int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
+/* Hand in the bundle of a medium, of that device (NULL: of any); wait that many seconds for one to be mounted. */
+int ctl_trigger_media(const struct agent_config *cfg, const char *device, int64_t wait_s);
 
 /* record.c: the last run, durable */
 void record_load(struct agent *a);

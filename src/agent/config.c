@@ -47,6 +47,7 @@ static const struct item {
 	TEXT("psk_identity", psk_identity, T_LABEL, ""),
 	TEXT("psk_file", psk_file, T_PATH, ""),
 	CHOICE("briefing_format", briefing_format, "cbor", brief_formats),
+	TEXT("bundle_anchors", bundle_anchors, T_PATH, ""),
 	TEXT("page", page, T_TEXT, ""),
 	TEXT("lan_names", lan_names, T_TEXT, ""),
 	TEXT("dns_server", dns_server, T_TEXT, ""),
@@ -241,6 +242,29 @@ static void read_location(struct reading *r, config_setting_t *group)
 		complain(r, group, "location", d.text);
 }
 
+/* One text, or a list of texts; absolute paths, which may be patterns. */
+static void read_media(struct reading *r, const config_setting_t *s)
+{
+	struct agent_config *c = r->c;
+	bool one = config_setting_type(s) == CONFIG_TYPE_STRING;
+	unsigned n = one ? 1 : (unsigned)config_setting_length(s);
+
+	if (!one && !config_setting_is_list(s) && !config_setting_is_array(s)) {
+		complain(r, s, "media", "must be a list of directories: [ \"/media/*\", \"/run/media/*/*\" ]");
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const char *v = one ? config_setting_get_string(s) : config_setting_get_string_elem(s, (int)i);
+
+		if (c->n_media == AGENT_MEDIA_MAX)
+			complain(r, s, "media", "more than 8 entries");
+		else if (!v || v[0] != '/' || strlen(v) >= AGENT_PATH_MAX)
+			complain(r, s, "media", "an entry is an absolute directory in quotes, or a pattern like \"/media/*\"");
+		else
+			snprintf(c->media[c->n_media++], AGENT_PATH_MAX, "%s", v);
+	}
+}
+
 static const struct item *find_item(const char *name)
 {
 	for (size_t i = 0; i < MST_COUNT(items); i++) {
@@ -267,6 +291,8 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 			read_routes(r, s);
 		else if (!strcmp(name, "location"))
 			read_location(r, s);
+		else if (!strcmp(name, "media"))
+			read_media(r, s);
 		else if (!it)
 			complain(r, s, name, "unknown setting");
 		else if (!v)

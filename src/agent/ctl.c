@@ -1,4 +1,4 @@
-/* The other end of run/agent.sock: `muster-agent status` and `muster-agent trigger`. */
+/* The other end of run/agent.sock: `muster-agent status` and `muster-agent check`. */
 #include "agent/agent.h"
 
 #include <errno.h>
@@ -73,7 +73,7 @@ static json_t *status_of_nothing(void)
 {
 	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
-			 "reports", "steps", "attempts", "credential", "pending", "damage");
+			 "reports", "steps", "attempts", "bundle", "credential", "pending", "damage");
 }
 
 static bool damaged(int r)
@@ -93,6 +93,7 @@ static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env
 		      : active == MST_SECENV_NONE ? "not-enrolled"
 						  : "damaged");
 	record_into(o, record);
+	json_object_set_new(o, "bundle", json_null());       /* told by a running agent only */
 	json_decref(record);
 	json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
 	json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
@@ -217,78 +218,6 @@ int ctl_page(const struct agent_config *cfg, bool json)
 	} else if (answer && !json) {
 		fprintf(stderr, "refused: %s %s\n", json_string_value(json_object_get(e, "field")),
 			json_string_value(json_object_get(e, "text")));
-	}
-	json_decref(answer);
-	return code;
-}
-
-/* A file is read here, with the caller's rights; a URI becomes one discovery instruction. */
-static json_t *sequence_of(const char *what)
-{
-	uint8_t *cbor = malloc(MST_SEQ_OCTETS), *text = malloc(2 * MST_SEQ_OCTETS),
-		*scratch = malloc(2 * MST_SEQ_OCTETS);
-	struct mst_sequence *s = calloc(1, sizeof(*s));
-	struct mst_arena arena = mst_arena_of(scratch, 2 * MST_SEQ_OCTETS);
-	struct mst_writer w = mst_writer_of(text, 2 * MST_SEQ_OCTETS);
-	char words[2 * AGENT_PATH_MAX];
-	struct mst_diag d = { 0 };
-	json_t *o = NULL;
-	size_t n = 0;
-	int r = MST_FAULT_MEMORY;
-
-	if (cbor && text && scratch && s) {
-		r = agent_read_sequence(what, false, cbor, MST_SEQ_OCTETS, &n, &d);
-		if (!r)
-			r = mst_sequence_read_cbor((struct mst_view){ cbor, n }, &arena, s, &d);
-	}
-	if (r) {
-		fprintf(stderr, "%s\n", agent_file_words(words, sizeof(words), what, &d, r));
-	} else {
-		mst_sequence_write_json(s, &w);
-		o = w.ok ? json_loadb((const char *)w.p, w.n, 0, NULL) : NULL;
-	}
-	free(cbor);
-	free(text);
-	free(scratch);
-	free(s);
-	return o;
-}
-
-int ctl_trigger(const struct agent_config *cfg, const char *what)
-{
-	json_t *q = json_pack("{s:s}", "op", "trigger"), *answer, *sequence = NULL;
-	int fd, code = EXIT_FAULT;
-
-	if (what && strstr(what, "://"))
-		sequence = json_pack("{s:i, s:[{s:s, s:s, s:s}]}", "version", 1, "instructions", "kind",
-				     "discovery", "method", "bbn", "uri", what);
-	else if (what)
-		sequence = sequence_of(what);
-	if (what && !sequence) {
-		json_decref(q);
-		return EXIT_REFUSED;
-	}
-	if (sequence)
-		json_object_set_new(q, "sequence", sequence);
-	fd = ctl_dial(cfg, 10);
-	if (fd < 0) {
-		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run,
-			strerror(errno));
-		json_decref(q);
-		return EXIT_FAULT;
-	}
-	answer = ctl_ask(fd, q);
-	if (json_is_true(json_object_get(answer, "ok"))) {
-		printf("triggered, attempt %s\n", json_string_value(json_object_get(answer, "attempt")));
-		code = EXIT_DONE;
-	} else if (answer) {
-		json_t *e = json_object_get(answer, "error");
-		const char *field = json_string_value(json_object_get(e, "field")),
-			   *text = json_string_value(json_object_get(e, "text"));
-
-		fprintf(stderr, "refused: %s%s%s\n", field ? field : "", field && *field ? ": " : "",
-			text ? text : "");
-		code = EXIT_REFUSED;
 	}
 	json_decref(answer);
 	return code;

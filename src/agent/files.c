@@ -158,31 +158,31 @@ int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p,
 
 /* Initial credential --------------------------------------------------------------------------------- */
 
-static int load_anchors(struct agent *a, struct mst_diag *d)
+int agent_load_anchors(const char *path, uint8_t *store[16], struct mst_view view[16], size_t *n, struct mst_diag *d)
 {
 	uint8_t *pem, der[MST_CERT_MAX];
-	size_t n, at = 0, der_n = 0;
-	int r = agent_read_file(a->cfg.anchors, 1u << 20, true, &pem, &n, d);
+	size_t size, at = 0, der_n = 0;
+	int r = agent_read_file(path, 1u << 20, true, &pem, &size, d);
 
 	if (r)
 		return r;
 	for (;;) {
-		r = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &der_n,
+		r = mst_pem_next((struct mst_view){ pem, size }, &at, "CERTIFICATE", der, sizeof(der), &der_n,
 				 d);
 		if (r || !der_n)
 			break;
-		if (a->n_anchors == MST_COUNT(a->anchor)) {
+		if (*n == 16) {
 			r = refuse(d, "more than 16 certificates");
 			break;
 		}
-		a->anchor[a->n_anchors] = malloc(der_n);
-		if (!a->anchor[a->n_anchors]) {
+		store[*n] = malloc(der_n);
+		if (!store[*n]) {
 			r = MST_FAULT_MEMORY;
 			break;
 		}
-		memcpy(a->anchor[a->n_anchors], der, der_n);
-		a->anchors[a->n_anchors] = (struct mst_view){ a->anchor[a->n_anchors], der_n };
-		a->n_anchors++;
+		memcpy(store[*n], der, der_n);
+		view[*n] = (struct mst_view){ store[*n], der_n };
+		(*n)++;
 	}
 	free(pem);
 	return r;
@@ -282,7 +282,7 @@ int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag 
 	if (!r && born_without_certificate(a)) {
 		memcpy(a->from, a->cfg.node_id, sizeof(a->from));
 		*ret_path = a->cfg.anchors;
-		return load_anchors(a, d);
+		return agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
 	}
 	if (!r) {
 		*ret_path = a->cfg.certificate;
@@ -294,7 +294,7 @@ int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag 
 	}
 	if (!r) {
 		*ret_path = a->cfg.anchors;
-		r = load_anchors(a, d);
+		r = agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
 	}
 	return r;
 }
@@ -345,6 +345,20 @@ int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap
 	return r;
 }
 
+static int check_bundle_anchors(const struct agent_config *c, struct mst_diag *d)
+{
+	uint8_t *store[16] = { 0 };
+	struct mst_view view[16];
+	size_t n = 0;
+	int r = agent_load_anchors(c->bundle_anchors, store, view, &n, d);
+
+	if (!r && !n)
+		r = refuse(d, "holds no certificate");
+	for (size_t i = 0; i < n; i++)
+		free(store[i]);
+	return r;
+}
+
 int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 {
 	struct agent *a = calloc(1, sizeof(*a));
@@ -359,6 +373,10 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 		goto out;
 	a->cfg = *c;
 	r = agent_load_identity(a, &path, &d);
+	if (!r && c->bundle_anchors[0]) {
+		path = c->bundle_anchors;
+		r = check_bundle_anchors(c, &d);
+	}
 	if (!r && c->bootstrap[0]) {
 		path = c->bootstrap;
 		r = agent_read_sequence(path, true, cbor, MST_SEQ_OCTETS, &n, &d);

@@ -1,5 +1,6 @@
 /* What a person gets to see: the same object as JSON and as text. Ids, times and reasons; never keys. */
 #include "agent/place.h"
+#include "agent/bundle.h"
 
 #include <string.h>
 
@@ -119,6 +120,7 @@ json_t *status_json(const struct agent *a)
 
 	record_into(o, a->record);
 	json_object_set_new(o, "place", place_json(&place));
+	json_object_set_new(o, "bundle", bundle_status(a));
 	json_object_set_new(o, "credential",
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
@@ -200,6 +202,7 @@ void status_print(FILE *out, const json_t *s)
 		fprintf(out, "next try in   %llds\n", (long long)json_integer_value(next));
 	if (strcmp(text_of(s, "lastCheck"), "-"))
 		fprintf(out, "last check    %s\n", text_of(s, "lastCheck"));
+	bundle_print(out, s);
 	print_credential(out, "credential", json_object_get(s, "credential"));
 	print_credential(out, "being obtained", json_object_get(s, "pending"));
 	status_print_reasons(out, s);
