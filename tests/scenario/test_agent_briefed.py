@@ -1,7 +1,6 @@
 """Story: a node asks a briefing node whom to join (architecture 3.4), and tells it how that went. The briefing node is
 one that shares no code with ours; MEF and MAF are real.
 """
-import datetime
 import json
 import re
 import socket
@@ -9,7 +8,7 @@ import socket
 import pytest
 
 from briefer import Briefer, dial, stamp
-from support import at, free_port
+from support import free_port, run
 
 
 @pytest.fixture
@@ -357,3 +356,63 @@ def test_configuration(world):
         node.configure(add='psk_identity = "a@b.example.com";\npsk_file = "psk.hex";\n')
         done = node.agent("--check")
         assert done.returncode == (1 if words else 0) and words in done.stderr, (content, done.stderr)
+
+
+def add_rule(inst, name, **more):
+    rule = {"name": name, "then": {"instructions": [
+        {"kind": "bootstrap", "method": "cert", "uri": f"https://{inst.mef}:{inst.mef_port}"}]}, **more}
+    done = run("curl", "-sS", "--unix-socket", inst.dir / "run/admin.sock", "-H", "Content-Type: application/json",
+               "--data-binary", json.dumps({"rule": rule}), "-w", "\n%{http_code}", "http://admin/v1/rules").stdout
+    assert done.splitlines()[-1] == "201", done
+
+
+class Real:
+    """The briefing node of musterd, as `dial` wants it."""
+
+    def __init__(self, inst):
+        self.name, self.port = inst.bbn, inst.bbn_port
+
+    def instruction(self):
+        return {"kind": "discovery", "method": "bbn", "uri": f"https://{self.name}:{self.port}"}
+
+
+def test_by_musterd(world):
+    """The owner's rule chooses by the technician's place; one attempt id ties briefing, MEF and MAF together."""
+    add_rule(world, "north", when={"sites": ["north"]})
+    node, bbn = world.node(1), Real(world)
+    node.instruct(bbn.instruction())
+    dial(node, bbn)
+    assert node.run_once().returncode == 1
+    assert reasons(node) == [("bbn", "refused")]
+    node.agent("place", "--site", "north", check=True)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + world.log_text()
+    what = [e["what"] for e in world.events("--attempt", node.status()["attempt"])]
+    assert [w for w in what if w == "bbn.briefed"] and [w for w in what if w.startswith("mef.")], what
+    shown = world.ask("node", "show", node.id)["briefings"][0]
+    assert (shown["state"], shown["target"], shown["rule"]) == ("enrolled", world.maf, "north"), shown
+
+
+@pytest.mark.parametrize("profile", ["onem2m", "modern"])
+def test_by_musterd_with_the_makers_secret(world, profile):
+    """A node that was born with a secret: it is told what to do, and cannot do it without a certificate; the owner sees that."""
+    secret = "00112233445566778899aabbccddeeff"
+    add_rule(world, "all")
+    node, bbn = world.node(1), Real(world)
+    said = world.muster("--json", "node", "secret", node.id, "--file", "-", stdin=secret + "\n").stdout
+    identity = json.loads(said)["identity"]
+    for name in ("node.pem", "node.key"):
+        (node.dir / name).unlink()
+    (node.dir / "psk.hex").write_text(secret + "\n")
+    (node.dir / "psk.hex").chmod(0o600)
+    hole = {"kind": "bootstrap", "method": "cert", "uri": f"https://{world.mef}:{world.mef_port}", "target": world.maf, "adminFQDN": world.sp}
+    node.instruct(bbn.instruction(), hole)
+    add = f'psk_identity = "{identity}";\npsk_file = "psk.hex";\ntls_profile = "{profile}";\nmethods = "cert bbn";\n'
+    dial(node, bbn, add=add)
+    assert node.run_once().returncode == 1
+    assert reasons(node) == [("bbn", "refused"), ("cert", "unsupported")], node.status()["reports"]
+    assert "allows can this node do" in node.status()["reports"][0]["detail"], node.status()["reports"]
+    # a wrong secret looks like an unknown one
+    (node.dir / "psk.hex").write_text("ff" * 16)
+    assert node.run_once().returncode == 1
+    assert reasons(node)[0] == ("bbn", "not authenticated"), node.status()["reports"]
