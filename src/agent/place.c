@@ -110,7 +110,7 @@ void place_location(const struct agent_place *p, struct mst_location *ret_l)
 static bool take(struct mst_view cbor, struct agent_place *ret_p, struct mst_diag *d)
 {
 	struct mst_arena a = mst_arena_of(NULL, 0);
-	struct agent_place p = { 0 };
+	struct agent_place p;
 	struct mst_location l;
 
 	if (mst_msg_read_cbor(&mst_location_msg, cbor, &a, &l, d) || mst_location_check(&l, d))
