@@ -45,6 +45,7 @@ struct mst_conf_role {
 	int64_t registration_lifetime;
 	int64_t retry_duration;
 	bool strangers;                   /* bbn */
+	char publish[64];                 /* bbn: name on the LAN; "" = not told */
 	int64_t validity, keep;           /* bbn */
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
