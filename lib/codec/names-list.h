@@ -75,6 +75,11 @@
 	X(RESOURCE, "resource", "resource") X(REASON, "reason", "reason") X(STEP, "step", "step") \
 	X(DETAIL, "detail", "detail") X(WHEN, "when", "when") X(SEQUENCE, "sequence", "sequence") \
 	X(WHY, "why", "why") X(TEXT, "text", "text") X(DONE, "done", "done")        \
-	X(ENROLLED, "enrolled", "enrolled")
+	X(ENROLLED, "enrolled", "enrolled")                                         \
+	/* pushed triggers: ours; the device trigger's payload: TS-0004 8.2.6 */    \
+	X(NODE, "node", "node") X(KEY, "key", "key") X(COUNTER, "counter", "counter") \
+	X(ISSUED, "issued", "issued") X(WINDOW, "window", "window") X(WHAT, "what", "what") \
+	X(INSTRUCTION, "instruction", "instruction") X(PAYLOAD, "payload", "payload") \
+	X(TGP, "m2m:tgp", "m2m:tgp") X(TPE, "tpe", "tpe") X(TIA, "tia", "tia") X(TIPA, "tipa", "tipa")
 
 #endif
