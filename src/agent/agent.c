@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/discover.h"
+#include "agent/door.h"
 #include "base/text.h"
 #include "muster/version.h"
 
@@ -569,6 +570,12 @@ static void boot(struct agent *a)
 
 int agent_run(struct agent *a)
 {
+	int r = a->once ? 0 : door_open(a);
+
+	if (r) {
+		agent_log(a, AGENT_ERROR, "not-started", "why", mst_fault_text(r), NULL);
+		return 3;
+	}
 	boot(a);
 	if (!a->stop)
 		event_base_dispatch(a->base);
@@ -631,6 +638,7 @@ struct agent *agent_free(struct agent *a)
 	a->check_asked = false;
 	check_drop(a);
 	control_close(a);
+	door_close(a);
 	json_decref(a->verdict);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
 	if (a->env)

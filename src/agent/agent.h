@@ -23,6 +23,7 @@ struct event;
 struct event_base;
 struct agent_control;
 struct agent_discovery;
+struct agent_door;
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -95,6 +96,7 @@ struct agent {
 	json_t *verdict;             /* only_check: what came of it */
 
 	struct agent_control *control;
+	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
 	int lock_fd;
 };
 
@@ -168,6 +170,8 @@ void control_told(struct agent *a, const json_t *verdict);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
+/* A message that somebody else received, for the door: a file, or "-". */
+int ctl_push(const struct agent_config *cfg, const char *file, const char *source);
 
 /* record.c: the last run, durable */
 void record_load(struct agent *a);

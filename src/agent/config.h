@@ -16,6 +16,9 @@
 enum agent_log_format { AGENT_LOG_TEXT, AGENT_LOG_JSON };
 enum agent_log_level { AGENT_ERROR, AGENT_WARN, AGENT_INFO, AGENT_DEBUG };
 
+/* Whence device triggers of oneM2M are taken: within a frame that proves itself, or from local helpers as well. */
+enum agent_onem2m { AGENT_ONEM2M_FRAMED, AGENT_ONEM2M_PUSH };
+
 struct agent_route {
 	char name[AGENT_PATH_MAX];           /* "mef.example.com:8443" */
 	char address[AGENT_PATH_MAX];        /* "127.0.0.1:8443" */
@@ -30,6 +33,12 @@ struct agent_config {
 	int64_t backoff_first, backoff_max, check_every, open_timeout, answer_timeout;   /* seconds */
 	int64_t log_format, log_level;
 	int64_t tls_profile;
+	/* pushed triggers (door.h) */
+	char trigger_listen[AGENT_PATH_MAX];         /* UDP: "127.0.0.1:5686"; "" = none */
+	char trigger_socket[AGENT_PATH_MAX];         /* local datagrams; "" = none */
+	char trigger_signers[AGENT_PATH_MAX];        /* certificates whose keys may sign triggers; "" = none */
+	char trigger_bus[AGENT_PATH_MAX];            /* D-Bus address; "" = the system's */
+	int64_t trigger_onem2m, trigger_mm;
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;

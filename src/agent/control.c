@@ -5,9 +5,10 @@
  *   {"op":"status"}                      → the status object
  *   {"op":"trigger"}                     → the configured instructions, again
  *   {"op":"trigger","sequence":{…}}      → these instructions
+ *   {"op":"push","source":"sms","data":"…"} → what a helper received, in base64, to the door for pushed triggers
  *   {"op":"check"}                       → is the credential still good? The answer comes when the MAF's did.
  */
-#include "agent/agent.h"
+#include "agent/door.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -19,6 +20,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/text.h"
 
 #define LINE_MAX_OCTETS (2 * MST_SEQ_OCTETS)
 #define PEERS_MAX 8
@@ -81,6 +84,28 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	return answer;
 }
 
+static json_t *do_push(struct agent *a, const json_t *q)
+{
+	const char *source = json_string_value(json_object_get(q, "source")),
+		   *data = json_string_value(json_object_get(q, "data"));
+	uint8_t octets[MST_DEVICE_TRIGGER_MAX + 1];
+	enum trigger_source s = TRIGGER_PUSH;
+	struct mst_diag d = { 0 };
+	enum trigger_verdict v;
+	size_t n = 0;
+
+	/* a datagram is what came as one: whoever speaks here cannot say that */
+	if (source && (!trigger_source_of(source, &s) || s == TRIGGER_DATAGRAM))
+		return refusal("source", "one of sms, mm, push");
+	if (!data || !mst_base64_decode(mst_view_str(data), octets, sizeof(octets), &n))
+		return refusal("data", "expected the message in base64, at most 512 octets");
+	v = door_push(a, (struct mst_view){ octets, n }, s, &d);
+	if (!v)
+		return json_pack("{s:b, s:s}", "ok", true, "attempt", prov_attempt(a->prov));
+	return json_pack("{s:b, s:{s:s, s:o}, s:s}", "ok", false, "error", "field", trigger_verdict_text(v), "text",
+			 status_text(d.text[0] ? d.text : trigger_verdict_words(v)), "reason", trigger_verdict_text(v));
+}
+
 static json_t *do_check(struct agent *a, const struct bufferevent *b)
 {
 	json_t *answer = check_ask(a);
@@ -103,10 +128,12 @@ static json_t *answer_to(struct agent *a, const struct bufferevent *b, const cha
 		answer = status_json(a);
 	else if (op && !strcmp(op, "trigger"))
 		answer = do_trigger(a, q);
+	else if (op && !strcmp(op, "push"))
+		answer = do_push(a, q);
 	else if (op && !strcmp(op, "check"))
 		answer = do_check(a, b);
 	else
-		answer = refusal("op", "one of status, trigger, check");
+		answer = refusal("op", "one of status, trigger, push, check");
 	json_decref(q);
 	return answer;
 }

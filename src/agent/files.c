@@ -1,4 +1,4 @@
-#include "agent/agent.h"
+#include "agent/door.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -263,6 +263,8 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 	r = agent_load_identity(a, &d);
 	if (!r && c->bootstrap[0])
 		r = agent_read_sequence(c->bootstrap, true, cbor, MST_SEQ_OCTETS, &n, &d);
+	if (!r)
+		r = door_check(c, &d);
 	if (r)
 		fprintf(err, "%s: %s%s%s\n", c->file, d.field, d.field[0] ? ": " : "",
 			r > 0 ? d.text : mst_fault_text(r));

@@ -15,7 +15,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 struct options {
 	const char *file;
 	bool check, once, json;
-	const char *what;
+	const char *what, *push, *source;
 };
 
 static int cmd_run(const struct agent_config *cfg, const struct options *o)
@@ -51,7 +51,7 @@ static int cmd_check(const struct agent_config *cfg, const struct options *o)
 
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
-	return ctl_trigger(cfg, o->what);
+	return o->push ? ctl_push(cfg, o->push, o->source) : ctl_trigger(cfg, o->what);
 }
 
 static const struct command {
@@ -66,7 +66,9 @@ static const struct command {
 	{ "check", cmd_check, 0,
 	  "check [--json]       use the credential at the MAF once, change nothing: 0 good, 1 not" },
 	{ "trigger", cmd_trigger, 1,
-	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
+	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions\n"
+	  "  trigger --push FILE|- [--source sms|mm|push]\n"
+	  "                       a message that was received: followed when it is a good trigger" },
 };
 
 static void usage(FILE *f)
@@ -109,6 +111,8 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "once", no_argument, NULL, 'o' },
 		{ "crash-points", no_argument, NULL, 'p' },      /* for tests of power cuts; not in the help */
 		{ "json", no_argument, NULL, 'j' },
+		{ "push", required_argument, NULL, 'P' },
+		{ "source", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
@@ -122,6 +126,8 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'o': o->once = true; break;
 		case 'p': agent_point_list(stdout); return -1;
 		case 'j': o->json = true; break;
+		case 'P': o->push = optarg; break;
+		case 's': o->source = optarg; break;
 		case 'h': usage(stdout); return -1;
 		case 'v': printf("muster-agent %s\n", MST_VERSION); return -1;
 		default: return EXIT_USAGE;
@@ -135,6 +141,10 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
+	if ((o->push || o->source) && ((*ret_c)->run != cmd_trigger || o->what || !o->push)) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
 	return 0;
 }
 

@@ -363,7 +363,7 @@ static enum trigger_verdict take_bare(struct trigger *t, struct mst_view payload
 	return TRIGGER_ACCEPTED;
 }
 
-void trigger_note(struct trigger *t, enum trigger_source s, enum trigger_verdict v, const char *detail, mst_time utc)
+static void note(struct trigger *t, enum trigger_source s, enum trigger_verdict v, const char *detail, mst_time utc)
 {
 	struct trigger_refusal *l = &t->last[t->next_last];
 
@@ -375,6 +375,12 @@ void trigger_note(struct trigger *t, enum trigger_source s, enum trigger_verdict
 			      sizeof(l->detail));
 	t->next_last = (t->next_last + 1) % TRIGGER_LAST_MAX;
 	t->n_last += t->n_last < TRIGGER_LAST_MAX;
+}
+
+void trigger_failed(struct trigger *t, enum trigger_source s, enum trigger_verdict why, const char *detail, mst_time utc)
+{
+	t->count[TRIGGER_ACCEPTED] -= t->count[TRIGGER_ACCEPTED] > 0;
+	note(t, s, why, detail, utc);
 }
 
 enum trigger_verdict trigger_take(struct trigger *t, struct mst_view in, enum trigger_source s, mst_ms now, mst_time utc,
@@ -391,6 +397,6 @@ enum trigger_verdict trigger_take(struct trigger *t, struct mst_view in, enum tr
 		v = take_bare(t, octets, s, now, ret_o);
 	else
 		v = r ? of_outcome(r) : take_framed(t, octets, s, now, utc, ret_o, &d);
-	trigger_note(t, s, v, d.text, utc);
+	note(t, s, v, d.text, utc);
 	return v;
 }

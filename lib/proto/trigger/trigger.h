@@ -132,8 +132,8 @@ struct trigger_order {
 /* `utc` 0 = not known. */
 enum trigger_verdict trigger_take(struct trigger *t, struct mst_view in, enum trigger_source s, mst_ms now, mst_time utc,
 				  struct trigger_order *ret_o);
-/* What came of an accepted one when it could not be followed: counted as that, too. */
-void trigger_note(struct trigger *t, enum trigger_source s, enum trigger_verdict v, const char *detail, mst_time utc);
+/* It was accepted, but could not be followed: counted as this instead. */
+void trigger_failed(struct trigger *t, enum trigger_source s, enum trigger_verdict why, const char *detail, mst_time utc);
 
 /*
  * A device trigger (spec 7.4) becomes one instruction, for a MEF that an instruction of `known` names already:
