@@ -246,12 +246,14 @@ int mst_trigger_unwrap(struct mst_view in, uint8_t out[MST_TRIGGER_MAX], struct 
 	}
 	if (in.n && in.p[0] >> 5 == 5)
 		return in.n > MST_TRIGGER_MAX ? MST_TRIGGER_TOO_LARGE : 0;
+	if (text.n > (MST_TRIGGER_MAX + 2) / 3 * 4 + strlen(MST_TRIGGER_TEXT_PREFIX)) {
+		mst_diag_set(d, MST_TRIGGER_MAX, "", "more than 140 octets", NULL);
+		return MST_TRIGGER_TOO_LARGE;
+	}
 	if (!mst_view_starts(text, MST_TRIGGER_TEXT_PREFIX)) {
 		mst_diag_set(d, 0, "", "expected a trigger's octets, \"m1:\" and base64, or a device trigger", NULL);
-		return in.n > MST_DEVICE_TRIGGER_MAX ? MST_TRIGGER_TOO_LARGE : MST_TRIGGER_MALFORMED;
+		return MST_TRIGGER_MALFORMED;
 	}
-	if (text.n > (MST_TRIGGER_MAX + 2) / 3 * 4 + strlen(MST_TRIGGER_TEXT_PREFIX))
-		return MST_TRIGGER_TOO_LARGE;
 	code = mst_view_sub(text, strlen(MST_TRIGGER_TEXT_PREFIX), text.n);
 	if (!mst_base64_decode(code, out, MST_TRIGGER_MAX, &n)) {
 		mst_diag_set(d, strlen(MST_TRIGGER_TEXT_PREFIX), "", "expected base64", NULL);

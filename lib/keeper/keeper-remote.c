@@ -61,6 +61,7 @@ static void get_authorisation(struct mst_reader *r, struct mst_authorisation *a)
 	switch (get_small(r, last)) {
 	case MST_AUTH_RELEASE: a->what = MST_AUTH_RELEASE; break;
 	case MST_AUTH_SIGN: a->what = MST_AUTH_SIGN; break;
+	case MST_AUTH_TRIGGER: a->what = MST_AUTH_TRIGGER; break;
 	default: a->what = MST_AUTH_NOTHING; break;
 	}
 	get_text(r, a->key_id, sizeof(a->key_id));

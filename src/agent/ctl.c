@@ -74,9 +74,9 @@ static json_t *ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(void)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
-			 "reports", "steps", "credential", "pending");
+			 "reports", "steps", "credential", "pending", "pushed");
 }
 
 static json_t *slots_json(struct mst_secenv *env, struct mst_root_cred c[2])
@@ -93,6 +93,7 @@ static json_t *slots_json(struct mst_secenv *env, struct mst_root_cred c[2])
 	record_into(o, record);
 	json_decref(record);
 	json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
+	json_object_set_new(o, "pushed", json_null());
 	json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
 	return o;
 }

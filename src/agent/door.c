@@ -14,8 +14,8 @@ static const struct trigger_config limits = {
 
 static int load_signers(const char *path, struct agent_door *door, struct mst_diag *d)
 {
-	uint8_t *pem, der[MST_CERT_MAX];
-	size_t n, at = 0, der_n = 0;
+	uint8_t *pem = NULL, der[MST_CERT_MAX];
+	size_t n = 0, at = 0, der_n = 0;
 	int r = agent_read_file(path, 65536, true, &pem, &n, d);
 
 	while (!r) {
