@@ -22,8 +22,10 @@
 struct event;
 struct event_base;
 struct agent_control;
+struct agent_page;
 struct agent_discovery;
 struct agent_door;
+struct lan_found;
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -76,6 +78,8 @@ struct agent {
 
 	const struct agent_discovery *discovery;     /* the one that runs, or NULL */
 	uint32_t discovery_serial;   /* of the thing wanted that it serves */
+	void *discovery_work;        /* the method's own */
+	struct lan_found *lan;       /* what the LAN said last, LAN_FOUND_MAX of them (lan.h) */
 
 	struct enrolee *enrolee;
 	enum agent_errand errand;
@@ -97,6 +101,7 @@ struct agent {
 
 	struct agent_control *control;
 	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
+	struct agent_page *page;     /* NULL: none */
 	int lock_fd;
 };
 
@@ -169,6 +174,7 @@ void control_close(struct agent *a);
 void control_told(struct agent *a, const json_t *verdict);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
+int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 /* A message that somebody else received, for the door: a file, or "-". */
 int ctl_push(const struct agent_config *cfg, const char *file, const char *source);

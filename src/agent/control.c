@@ -7,8 +7,10 @@
  *   {"op":"trigger","sequence":{…}}      → these instructions
  *   {"op":"push","source":"sms","data":"…"} → what a helper received, in base64, to the door for pushed triggers
  *   {"op":"check"}                       → is the credential still good? The answer comes when the MAF's did.
+ *   {"op":"page"}                        → a one-time code for the local page (page.h)
  */
 #include "agent/door.h"
+#include "agent/page.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -132,8 +134,10 @@ static json_t *answer_to(struct agent *a, const struct bufferevent *b, const cha
 		answer = do_push(a, q);
 	else if (op && !strcmp(op, "check"))
 		answer = do_check(a, b);
+	else if (op && !strcmp(op, "page"))
+		answer = page_code(a);
 	else
-		answer = refusal("op", "one of status, trigger, push, check");
+		answer = refusal("op", "one of status, trigger, push, check, page");
 	json_decref(q);
 	return answer;
 }

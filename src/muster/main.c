@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	  "[--signer PREFIX] [--via print|sms|datagram] [--to +NUMBER|HOST:PORT]", "tell a node to dial out now" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify",
 	  "what happened: who, what, why" },
+	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },
 	{ "status", cmd_status, "[--wait SECONDS]", "the installation at a glance" },
 	{ "doctor", cmd_doctor, "", "look for what is missing or wrong, and say what to do" },
 	{ "demo", cmd_demo, "[--nodes N] [--dir DIR] [--bin DIR] [--keep]", "a whole installation enrols a fleet on this machine" },

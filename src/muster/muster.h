@@ -46,6 +46,7 @@ int cmd_trigger(struct muster *m, int argc, char **argv);
 int cmd_events(struct muster *m, int argc, char **argv);
 int cmd_status(struct muster *m, int argc, char **argv);
 int cmd_doctor(struct muster *m, int argc, char **argv);
+int cmd_qr(struct muster *m, int argc, char **argv);
 int cmd_demo(struct muster *m, int argc, char **argv);
 int node_import(struct muster *m, int argc, char **argv);
 
