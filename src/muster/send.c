@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -197,6 +198,18 @@ void sms_way_wipe(struct sms_way *w)
 
 /* gammu ------------------------------------------------------------------------------------------------------ */
 
+/* The time in the name is when it is to be sent at the earliest; gammu-smsd reads it as local time. */
+static void outbox_name(const struct sms_way *w, const char *number, const char *unique, char *out, size_t cap)
+{
+	time_t now = (time_t)wall_clock();
+	char when[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&now, &tm))
+		strftime(when, sizeof(when), "%Y%m%d_%H%M%S", &tm);
+	snprintf(out, cap, "%s/OUTC%s_00_%s_%.6s.txt", w->outbox, when, number, unique);
+}
+
 /* Written beside under a name that gammu-smsd does not look at, then renamed: it never sees half a message. */
 static int into_outbox(const struct sms_way *w, const char *number, const char *text_form)
 {
@@ -211,7 +224,7 @@ static int into_outbox(const struct sms_way *w, const char *number, const char *
 		complain("%s: %s", w->outbox, strerror(errno));
 		return EXIT_FAULT;
 	}
-	snprintf(name, sizeof(name), "%s/OUTC%s_%.6s.txt", w->outbox, number, tmp + strlen(tmp) - 6);
+	outbox_name(w, number, tmp + strlen(tmp) - 6, name, sizeof(name));
 	/* gammu-smsd may be another user's; what is in it is going to be sent over the air */
 	ok = write(fd, text_form, n) == (ssize_t)n && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
 	ok = close(fd) == 0 && ok && rename(tmp, name) == 0;
