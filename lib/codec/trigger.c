@@ -114,6 +114,8 @@ int mst_trigger_sequence(const struct mst_trigger *t, struct mst_arena *a, struc
 	memset(ret_s, 0, sizeof(*ret_s));
 	if (!text)
 		return malformed(d, MST_N_URI, "too long");
+	if (!strcmp(mst_enum_text(&method_table, si->method), "?"))
+		return malformed(d, MST_N_METHOD, "one of psk, cert, gba, bbn, bsf");
 	memcpy(text, "https://", 8);
 	memcpy(text + 8, si->uri.p, si->uri.n);
 	ret_s->has = 1u << MST_SQ_VERSION | 1u << MST_SQ_INSTRUCTIONS;

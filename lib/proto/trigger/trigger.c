@@ -132,7 +132,7 @@ static size_t kept_of(const struct trigger *t, const struct trigger_key *k)
 static bool in_use(const struct trigger *t, size_t kept)
 {
 	for (size_t i = 0; i < t->n_keys; i++) {
-		if (memcmp(t->key[i].id, t->kept[kept].id, MST_SHA256_LEN) == 0)
+		if (kept_of(t, &t->key[i]) == kept)
 			return true;
 	}
 	return false;
