@@ -42,6 +42,12 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "sandbox", MST_CONF_T_BOOL, MST_CONF_FIXED, "true", NULL, AT(sandbox),
 	  .help = "Landlock and seccomp for every process, where the kernel has them" },
 
+	{ "audit", MST_CONF_T_GROUP, .help = "how much of the audit log is kept; looked at each hour, and after a reload" },
+	{ "audit.keep", MST_CONF_T_SECONDS, 0, "400d", NULL, RANGE(0, 36500 * DAY), AT(audit.keep),
+	  .help = "entries older than this are removed, from the beginning on; 0s = kept for ever" },
+	{ "audit.max_events", MST_CONF_T_COUNT, 0, "10000000", NULL, RANGE(0, INT64_C(1000000000000)), AT(audit.max_events),
+	  .help = "and of the others only so many, about 400 octets each, are kept; 0 = any number" },
+
 	{ "limits", MST_CONF_T_GROUP, .help = "beyond these a peer is refused early and cheaply" },
 	{ "limits.connections", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 1000000), AT(limits.connections),
 	  .help = "open connections of one listener process" },

@@ -59,6 +59,8 @@ struct mst_conf_limits {
 	int64_t handshake, header, body, idle, answer, write, fetch, drain;     /* seconds */
 };
 
+struct mst_conf_audit { int64_t keep /* seconds */, max_events; };     /* 0: without end */
+
 struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
 
 struct mst_conf {
@@ -70,6 +72,7 @@ struct mst_conf {
 	int64_t log_format, log_level;
 	char metrics[MST_CONF_ADDR];
 	bool sandbox;
+	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
 	struct mst_conf_role mef, maf, admin;
 	struct mst_conf_test test;

@@ -2,6 +2,7 @@
 
 #include <event2/event.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/time.h>
 
@@ -86,13 +87,15 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 static void timeout_update(AvahiTimeout *t, const struct timeval *at)
 {
 	struct timeval now, left = { 0, 0 };
+	int64_t us;
 
 	event_del(t->e);
 	if (!at)
 		return;
 	gettimeofday(&now, NULL);
-	if (timercmp(at, &now, >))
-		timersub(at, &now, &left);
+	us = (int64_t)(at->tv_sec - now.tv_sec) * 1000000 + (at->tv_usec - now.tv_usec);
+	if (us > 0)
+		left = (struct timeval){ .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
 	event_add(t->e, &left);
 }
 

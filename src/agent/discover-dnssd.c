@@ -27,6 +27,7 @@ struct dnssd {
 	AvahiClient *client;
 	AvahiServiceBrowser *browser;
 	struct event *end;
+	mst_ms end_at;                       /* 0 = not yet set */
 	bool coaps;
 	unsigned resolving, seen;
 	char why[96];
@@ -37,17 +38,12 @@ struct dnssd {
 /* Avahi does not like to be freed from inside its callbacks: the end comes from the loop. */
 static void end_in(struct dnssd *s, int ms)
 {
-	struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
-	struct timeval left;
+	const struct timeval tv = { ms / 1000, (ms % 1000) * 1000 };
+	mst_ms at = agent_now() + ms;
 
-	if (event_pending(s->end, EV_TIMEOUT, &left)) {
-		struct timeval now, until;
-
-		event_base_gettimeofday_cached(event_get_base(s->end), &now);
-		timeradd(&now, &tv, &until);
-		if (timercmp(&left, &until, <))
-			return;              /* it ends sooner already */
-	}
+	if (s->end_at && s->end_at < at)
+		return;                      /* it ends sooner already */
+	s->end_at = at;
 	evtimer_add(s->end, &tv);
 }
 

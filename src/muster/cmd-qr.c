@@ -78,8 +78,10 @@ static int write_svg(const QRcode *q, const char *path)
 	int side = q->width + 2 * QUIET, r;
 	size_t n;
 
-	if (!svg)
-		out_of_memory();
+	if (!svg) {
+		complain("out of memory");
+		return EXIT_FAULT;
+	}
 	n = (size_t)snprintf(svg, cap, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" shape-rendering=\"crispEdges\">"
 			     "<rect width=\"%d\" height=\"%d\" fill=\"#fff\"/><path d=\"", side, side, side, side);
 	for (int y = 0; y < q->width; y++)

@@ -3,12 +3,10 @@ Root makes the namespaces (CI and this project's tests run as root; `ip netns` n
 """
 import os
 import pathlib
-import select
 import signal
 import subprocess
-import time
 
-from support import START_SECONDS, run
+from support import START_SECONDS, run, until
 
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -68,11 +66,16 @@ class Host:
         with open(path, "wb") as out:
             p = subprocess.Popen(self.inside(*args), stdout=out, stderr=out, env=self.env, cwd=self.dir)
         self.processes.append(p)
-        deadline = time.monotonic() + START_SECONDS
-        while ready and ready not in path.read_text(errors="replace"):
-            if p.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"{args} is not ready ({p.returncode}): {path.read_text(errors='replace')[-3000:]}")
-            select.select([], [], [], 0.02)
+
+        def said():
+            return path.read_text(errors="replace")
+
+        def is_ready():
+            ended = p.poll() is not None
+            assert ready in said() or not ended, f"{args} ended with {p.returncode}: {said()[-3000:]}"
+            return ready in said()
+        if ready:
+            until(f"{args} is ready", is_ready, START_SECONDS, lambda: said()[-3000:])
         return p
 
     def bus(self):

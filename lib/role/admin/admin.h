@@ -109,6 +109,7 @@ json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r);
 json_t *admin_json_event(const struct mst_event *e);
 /* "number", "triggered" into a node's object; 0 or a fault. */
 int admin_put_reach(json_t *node, const struct mst_reach *r);
+json_t *admin_json_anchor(const struct mst_event_anchor *a);
 json_t *admin_json_time(mst_time t);
 size_t admin_json_size(const json_t *j);
 
