@@ -110,21 +110,22 @@ int mst_trigger_sequence(const struct mst_trigger *t, struct mst_arena *a, struc
 	const struct mst_trigger_instruction *si = &t->instruction;
 	struct mst_instruction *i = &ret_s->instructions[0];
 	uint8_t *text = mst_arena_take(a, si->uri.n + 8);
+	struct mst_writer w = mst_writer_of(text, text ? si->uri.n + 8 : 0);
 
 	memset(ret_s, 0, sizeof(*ret_s));
 	if (!text)
 		return malformed(d, MST_N_URI, "too long");
 	if (!strcmp(mst_enum_text(&method_table, si->method), "?"))
 		return malformed(d, MST_N_METHOD, "one of psk, cert, gba, bbn, bsf");
-	memcpy(text, "https://", 8);
-	memcpy(text + 8, si->uri.p, si->uri.n);
+	mst_put_str(&w, "https://");
+	mst_put(&w, si->uri);
 	ret_s->has = 1u << MST_SQ_VERSION | 1u << MST_SQ_INSTRUCTIONS;
 	ret_s->version = 1;
 	ret_s->n_instructions = 1;
 	i->has = 1u << MST_IN_KIND | 1u << MST_IN_METHOD | 1u << MST_IN_URI;
 	i->kind = si->method < MST_METHOD_FILE ? MST_INSTR_BOOTSTRAP : MST_INSTR_DISCOVERY;
 	i->method = si->method;
-	i->uri = (struct mst_view){ text, si->uri.n + 8 };
+	i->uri = mst_written(&w);
 	if (si->has >> MST_TI_TARGET & 1) {
 		i->has |= 1u << MST_IN_TARGET;
 		i->target = si->target;

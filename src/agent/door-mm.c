@@ -192,8 +192,11 @@ static int on_objects(sd_bus_message *a, void *arg, sd_bus_error *e)
 			if (!strcmp(interface, MESSAGING))
 				list_messages(m, path);
 		}
-		if (sd_bus_message_exit_container(a) < 0 || sd_bus_message_exit_container(a) < 0)
-			return 0;
+		/* the interfaces, then the pair of object and interfaces */
+		for (int i = 0; i < 2; i++) {
+			if (sd_bus_message_exit_container(a) < 0)
+				return 0;
+		}
 	}
 	return 0;
 }
