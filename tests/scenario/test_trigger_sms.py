@@ -3,32 +3,19 @@ with gammu's dummy phone at both ends, Kannel with its fake message centre.
 """
 import pathlib
 import re
-import select
 import signal
 import socket
 import subprocess
-import time
 import urllib.parse
 
 import pytest
 
-from support import AGENT, RUN_SECONDS, START_SECONDS, free_port
+from support import AGENT, RUN_SECONDS, START_SECONDS, free_port, until
 from trigger_support import enrolled_node, make, wait_refused
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 NUMBER = "+491701234567"
 FAKESMSC = "/usr/lib/kannel/test/fakesmsc"
-
-
-def wait_for(what, seconds=RUN_SECONDS, why=""):
-    deadline = time.monotonic() + seconds
-    while True:
-        got = what()
-        if got:
-            return got
-        if time.monotonic() > deadline:
-            raise AssertionError(why() if callable(why) else why)
-        select.select([], [], [], 0.05)
 
 
 class Program:
@@ -77,14 +64,15 @@ class Smsd:
         """A message arrives in the phone, as its network would put it there."""
         body = text.encode("utf-16-be") if text else octets
         new = self.dir / "phone/sms/1" / f".{name}"
-        new.write_text("[SMSBackup000]\nPDU = Deliver\nDateTime = 20261128T064013Z\nState = UnRead\nNumber = \"+49800\"\n"
-                       f"Text00 = {body.hex().upper()}\nCoding = {'Default_No_Compression' if text else '8bit'}\nFolder = 1\n"
+        new.write_text("[SMSBackup000]\nPDU = Deliver\nDateTime = 20261128T064013Z\nState = UnRead\n"
+                       "Number = \"+49800\"\n" f"Text00 = {body.hex().upper()}\nCoding = {'Default_No_Compression' if text else '8bit'}\nFolder = 1\n"
                        f"Length = {len(text or octets)}\nClass = -1\n")
         new.rename(new.with_name(name))
 
     def wait_sent(self):
         """The text of the message that the phone has sent."""
-        found = wait_for(lambda: [p for p in (self.dir / "sent").iterdir() if p.is_file()], why=lambda: (self.dir / "smsd.log").read_text()[-3000:])
+        found = until("a message that was sent", lambda: [p for p in (self.dir / "sent").iterdir() if p.is_file()], RUN_SECONDS,
+                      lambda: (self.dir / "smsd.log").read_text()[-3000:])
         return found[0]
 
 
@@ -178,7 +166,7 @@ class Kannel:
             program = Program(self.dir / f"{name}.log", *args)
             ends.append(program)
             if port:
-                wait_for(lambda: self.listens(port), why=program.text)
+                until(f"{name} listens", lambda: self.listens(port), START_SECONDS, program.text)
             return program
 
         begin("bearerbox", self.smsc, "/usr/sbin/bearerbox", "-v", "0", self.conf)
@@ -192,7 +180,8 @@ class Kannel:
         return re.findall(r"(?:received|got) message [^<]*<\S+ (\S+) (text|data) ([^>]*)>", self.centre.text(), re.I)
 
     def wait_received(self):
-        return wait_for(self.received, why=lambda: self.centre.text() + (self.dir / "smsbox.log").read_text()[-3000:])[-1]
+        return until("a message at the centre", self.received, RUN_SECONDS,
+                     lambda: self.centre.text() + (self.dir / "smsbox.log").read_text()[-3000:])[-1]
 
 
 @pytest.mark.parametrize("form", ["text", "binary"])

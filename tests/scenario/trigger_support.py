@@ -1,11 +1,9 @@
 """What the scenarios of pushed triggers share."""
 import base64
 import json
-import select
 import socket
-import time
 
-from support import RUN_SECONDS, free_port
+from support import RUN_SECONDS, until
 
 
 def free_udp_port():
@@ -40,15 +38,14 @@ def pushed(node):
 
 
 def wait_pushed(node, good, seconds=RUN_SECONDS):
-    """Poll the door's counters: nobody answers a datagram."""
-    deadline = time.monotonic() + seconds
-    while True:
-        now = pushed(node)
-        if now is not None and good(now):
-            return now
-        if time.monotonic() > deadline:
-            raise AssertionError(json.dumps(now, indent=1))
-        select.select([], [], [], 0.02)
+    """Look at the door's counters until they are as wanted: nobody answers a datagram."""
+    seen = []
+
+    def look():
+        seen[:] = [pushed(node)]
+        return seen[0] if seen[0] is not None and good(seen[0]) else None
+
+    return until("counters of the door", look, seconds, lambda: json.dumps(seen, indent=1))
 
 
 def wait_refused(node, reason, count=1):
@@ -64,7 +61,3 @@ def enrolled_node(installation, number=1, *settings, **more):
     done = node.run_once()
     assert done.returncode == 0, done.stderr + installation.log_text()
     return node, address
-
-
-def free_tcp_port():
-    return free_port()
