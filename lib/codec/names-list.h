@@ -64,6 +64,8 @@
 	X(PINS, "pins", "pins") X(TARGET, "target", "target") X(EXPIRES, "expires", "expires") \
 	X(HTTP_PORT, "httpPort", "httpPort") X(COAP_PORT, "coapPort", "coapPort")   \
 	X(WEBSOCKET_PORT, "websocketPort", "websocketPort") X(LABEL, "label", "label") \
+	/* bundles: ours (architecture 3.4) */                                      \
+	X(NUMBER, "number", "number") X(NODES, "nodes", "nodes") X(ANY, "any", "any") \
 	/* briefing: ours (architecture 3.4) */                                     \
 	X(ATTEMPT, "attempt", "attempt") X(DEVICE_ID, "deviceID", "deviceID") X(IMSI, "imsi", "imsi") \
 	X(MAKER, "maker", "maker") X(MODEL, "model", "model") X(SERIAL, "serial", "serial") \

@@ -24,21 +24,21 @@ static int load_signers(const char *path, struct agent_door *door, struct mst_di
 			break;
 		/* one key is left for the root credential */
 		if (door->n_signers == TRIGGER_KEYS_MAX - 1) {
-			mst_diag_set(d, 0, path, "more than 7 certificates", NULL);
+			mst_diag_set(d, 0, "", "more than 7 certificates", NULL);
 			r = 1;
 			break;
 		}
 		r = mst_cert_public((struct mst_view){ der, der_n }, door->signer[door->n_signers],
 				    sizeof(door->signer[0]), &door->signer_n[door->n_signers]);
 		if (r > 0 || (!r && door->signer_n[door->n_signers] > sizeof(door->trigger.key[0].spki))) {
-			mst_diag_set(d, 0, path, "a signer's certificate must have a P-256 key", NULL);
+			mst_diag_set(d, 0, "", "a signer's certificate must have a P-256 key", NULL);
 			r = 1;
 			break;
 		}
 		door->n_signers += !r;
 	}
 	if (!r && !door->n_signers) {
-		mst_diag_set(d, 0, path, "holds no certificate", NULL);
+		mst_diag_set(d, 0, "", "holds no certificate", NULL);
 		r = 1;
 	}
 	free(pem);
@@ -88,6 +88,8 @@ int door_open(struct agent *a)
 	struct mst_diag d = { 0 };
 	int r = 0;
 
+	if (a->once)
+		return 0;
 	a->door = calloc(1, sizeof(*a->door));
 	if (!a->door)
 		return MST_FAULT_MEMORY;
@@ -103,7 +105,7 @@ int door_open(struct agent *a)
 	if (!r && a->cfg.trigger_mm)
 		r = door_mm_open(a, &a->door->mm);
 	if (r)
-		agent_log(a, AGENT_ERROR, "door", "field", d.field, "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+		agent_log(a, AGENT_ERROR, "door", "signers", a->cfg.trigger_signers, "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 	return r > 0 ? MST_FAULT_CONFIG : r;
 }
 

@@ -26,9 +26,6 @@ struct agent_door {
 	struct door_mm *mm;
 };
 
-/* Opens what the configuration says; 0 or a fault, explained in the log. */
-MST_MUST_CHECK int door_open(struct agent *a);
-void door_close(struct agent *a);
 /* What configuration names and cannot be used; for --check. */
 MST_MUST_CHECK int door_check(const struct agent_config *c, struct mst_diag *d);
 /* Judge and follow. `d` gets what is to be said to whoever handed it in locally. Ends with agent_turn() by the caller. */

@@ -83,10 +83,10 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 #define POINT_PROGRESS "progress-saved"
 #define POINT_TRIGGERED "triggered"
 #define POINT_TRIGGER_KEPT "trigger-kept"     /* a pushed one: its counter is durable, its effect is to come */
+#define POINT_BUNDLE "bundle-noted"
 
-static const char *const own_points[] = { POINT_TRIGGERED, POINT_PROGRESS };
+static const char *const own_points[] = { POINT_BUNDLE, POINT_TRIGGER_KEPT, POINT_TRIGGERED, POINT_PROGRESS };
 
-/* Those that every run passes: the tests of power cuts go through all of them. A pushed trigger's has a test of its own. */
 void agent_point_list(FILE *out)
 {
 	for (size_t i = 0; i < MST_COUNT(own_points); i++)
@@ -101,7 +101,7 @@ bool agent_point_known(const char *name)
 		if (!strcmp(name, own_points[i]))
 			return true;
 	}
-	return !strcmp(name, POINT_TRIGGER_KEPT) || enrolee_point_of(name) != ENROLEE_AT_NOTHING;
+	return enrolee_point_of(name) != ENROLEE_AT_NOTHING;
 }
 
 void agent_point(const struct agent *a, const char *name)

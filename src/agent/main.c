@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "agent/agent.h"
+#include "base/text.h"
 #include "muster/version.h"
 
 #define DEFAULT_CONFIG "/etc/muster/muster-agent.conf"
@@ -14,8 +15,9 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
 struct options {
 	const char *file;
-	bool check, once, json;
-	const char *what, *push, *source;
+	bool check, once, json, media;
+	uint64_t wait_s;             /* for a medium */
+	const char *what, *device, *push, *source;
 };
 
 static int cmd_run(const struct agent_config *cfg, const struct options *o)
@@ -56,7 +58,9 @@ static int cmd_page(const struct agent_config *cfg, const struct options *o)
 
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
-	return o->push ? ctl_push(cfg, o->push, o->source) : ctl_trigger(cfg, o->what);
+	if (o->push)
+		return ctl_push(cfg, o->push, o->source);
+	return o->media ? ctl_trigger_media(cfg, o->device, (int64_t)o->wait_s) : ctl_trigger(cfg, o->what);
 }
 
 static const struct command {
@@ -73,7 +77,9 @@ static const struct command {
 	{ "page", cmd_page, 0,
 	  "page [--json]        a one-time code for the local page, and its address" },
 	{ "trigger", cmd_trigger, 1,
-	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions\n"
+	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions; FILE may be a signed bundle\n"
+	  "  trigger --media [--device DEV] [--wait SECONDS]\n"
+	  "                       bootstrap now, with the signed bundle on a mounted medium\n"
 	  "  trigger --push FILE|- [--source sms|mm|push]\n"
 	  "                       a message that was received: followed when it is a good trigger" },
 };
@@ -120,6 +126,9 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "json", no_argument, NULL, 'j' },
 		{ "push", required_argument, NULL, 'P' },
 		{ "source", required_argument, NULL, 's' },
+		{ "media", no_argument, NULL, 'm' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "wait", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
@@ -135,6 +144,13 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'j': o->json = true; break;
 		case 'P': o->push = optarg; break;
 		case 's': o->source = optarg; break;
+		case 'm': o->media = true; break;
+		case 'd': o->device = optarg; break;
+		case 'w':
+			if (mst_parse_dec(mst_view_str(optarg), 3600, &o->wait_s))
+				break;
+			fprintf(stderr, "--wait: 0 to 3600 seconds\n");
+			return EXIT_USAGE;
 		case 'h': usage(stdout); return -1;
 		case 'v': printf("muster-agent %s\n", MST_VERSION); return -1;
 		default: return EXIT_USAGE;
@@ -148,7 +164,8 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
-	if ((o->push || o->source) && ((*ret_c)->run != cmd_trigger || o->what || !o->push)) {
+	if (((o->push || o->source) && ((*ret_c)->run != cmd_trigger || o->what || !o->push || o->media)) ||
+	    ((o->device || o->wait_s) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}

@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{ "trigger", cmd_trigger,
 	  "NODE [--what run|renew|check] [--instruction METHOD=URI [--target FQDN --admin-fqdn FQDN]] [--payload FILE] [--window 12h] "
 	  "[--signer PREFIX] [--via print|sms|datagram] [--to +NUMBER|HOST:PORT]", "tell a node to dial out now" },
+	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify [FILE...] | export --out FILE [--after N]",
 	  "what happened: who, what, why" },
 	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },
@@ -86,7 +87,8 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	}
 	running = c;
 	running_prefix = prefix;
-	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert) {
+	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
+	    c->run != cmd_bundle) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;

@@ -43,6 +43,7 @@ int cmd_node(struct muster *m, int argc, char **argv);
 int cmd_subscription(struct muster *m, int argc, char **argv);
 int cmd_cert(struct muster *m, int argc, char **argv);
 int cmd_trigger(struct muster *m, int argc, char **argv);
+int cmd_bundle(struct muster *m, int argc, char **argv);
 int cmd_events(struct muster *m, int argc, char **argv);
 int cmd_status(struct muster *m, int argc, char **argv);
 int cmd_doctor(struct muster *m, int argc, char **argv);
