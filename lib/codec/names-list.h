@@ -82,6 +82,25 @@
 	X(NODE, "node", "node") X(KEY, "key", "key") X(COUNTER, "counter", "counter") \
 	X(ISSUED, "issued", "issued") X(WINDOW, "window", "window") X(WHAT, "what", "what") \
 	X(INSTRUCTION, "instruction", "instruction") X(PAYLOAD, "payload", "payload") \
-	X(TGP, "m2m:tgp", "m2m:tgp") X(TPE, "tpe", "tpe") X(TIA, "tia", "tia") X(TIPA, "tipa", "tipa")
+	X(TGP, "m2m:tgp", "m2m:tgp") X(TPE, "tpe", "tpe") X(TIA, "tia", "tia") X(TIPA, "tipa", "tipa") \
+	/* owner's rules and their facts: ours (architecture 3.4) */                \
+	X(NAME, "name", "name") X(NOTE, "note", "note") X(DISABLED, "disabled", "disabled") \
+	X(PUBLIC, "public", "public") X(THEN, "then", "then") X(DENY, "deny", "deny") \
+	X(VALID_FOR, "validFor", "validFor") X(ORDER, "order", "order")             \
+	X(CIRCLE, "circle", "circle") X(RADIUS, "radius", "radius") X(POLYGON, "polygon", "polygon") \
+	X(MAX_ACCURACY, "maxAccuracy", "maxAccuracy") X(PLACE_FROM, "placeFrom", "placeFrom") \
+	X(SITES, "sites", "sites") X(CELLS, "cells", "cells") X(ISSUERS, "issuers", "issuers") \
+	X(SERIALS, "serials", "serials") X(FROM, "from", "from") X(TO, "to", "to")  \
+	X(NODE_PREFIXES, "nodePrefixes", "nodePrefixes")                            \
+	X(DEVICE_PREFIXES, "devicePrefixes", "devicePrefixes")                      \
+	X(IMSI_PREFIXES, "imsiPrefixes", "imsiPrefixes") X(STATED, "stated", "stated") \
+	X(MAKERS, "makers", "makers") X(MODELS, "models", "models") X(BATCHES, "batches", "batches") \
+	X(SUBSCRIPTIONS, "subscriptions", "subscriptions") X(FAILED, "failed", "failed") \
+	X(AUTHENTICATION, "authentication", "authentication")                       \
+	X(NOW, "now", "now") X(NODE_PROVEN, "nodeProven", "nodeProven")             \
+	X(DEVICE_PROVEN, "deviceProven", "deviceProven") X(IMSI_PROVEN, "imsiProven", "imsiProven") \
+	X(ISSUER, "issuer", "issuer") X(ISSUER_NAME, "issuerName", "issuerName")    \
+	X(SUBSCRIPTION, "subscription", "subscription") X(SP, "sp", "sp") X(MAF, "maf", "maf") \
+	X(PLACE, "place", "place") X(UNKNOWN_NODE, "unknownNode", "unknownNode")
 
 #endif

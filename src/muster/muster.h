@@ -41,6 +41,7 @@ int usage_error(const struct command *c, const char *fmt, ...) MST_PRINTF(2, 3);
 int cmd_init(struct muster *m, int argc, char **argv);
 int cmd_node(struct muster *m, int argc, char **argv);
 int cmd_subscription(struct muster *m, int argc, char **argv);
+int cmd_rule(struct muster *m, int argc, char **argv);
 int cmd_cert(struct muster *m, int argc, char **argv);
 int cmd_trigger(struct muster *m, int argc, char **argv);
 int cmd_bundle(struct muster *m, int argc, char **argv);
