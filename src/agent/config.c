@@ -13,6 +13,8 @@ enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT, T_LABEL, T_METHODS };
 static const char *const brief_formats[] = { "cbor", "json", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const onem2m[] = { "framed", "push", NULL };
+static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
 
 /* The whole configuration on one screen. Paths are relative to the file; "" = not set. */
@@ -60,6 +62,12 @@ static const struct item {
 	CHOICE("tls_profile", tls_profile, "both", profiles),
 	CHOICE("log.format", log_format, "text", formats),
 	CHOICE("log.level", log_level, "info", levels),
+	TEXT("trigger.listen", trigger_listen, T_TEXT, ""),
+	TEXT("trigger.socket", trigger_socket, T_PATH, ""),
+	TEXT("trigger.signers", trigger_signers, T_PATH, ""),
+	CHOICE("trigger.onem2m", trigger_onem2m, "framed", onem2m),
+	CHOICE("trigger.modem_manager", trigger_mm, "off", switches),
+	TEXT("trigger.bus", trigger_bus, T_TEXT, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
 	TEXT("crash_at", crash_at, T_POINT, ""),
 #undef TEXT
@@ -287,6 +295,8 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 		it = find_item(name);
 		if (!*prefix && !strcmp(name, "log") && config_setting_is_group(s))
 			read_group(r, s, "log.");
+		else if (!*prefix && !strcmp(name, "trigger") && config_setting_is_group(s))
+			read_group(r, s, "trigger.");
 		else if (!strcmp(name, "connect_to"))
 			read_routes(r, s);
 		else if (!strcmp(name, "location"))

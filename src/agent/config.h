@@ -27,6 +27,9 @@ struct agent_place {
 	char cell[49], site[65];
 };
 
+/* Whence device triggers of oneM2M are taken: within a frame that proves itself, or from local helpers as well. */
+enum agent_onem2m { AGENT_ONEM2M_FRAMED, AGENT_ONEM2M_PUSH };
+
 struct agent_route {
 	char name[AGENT_PATH_MAX];           /* "mef.example.com:8443" */
 	char address[AGENT_PATH_MAX];        /* "127.0.0.1:8443" */
@@ -53,6 +56,12 @@ struct agent_config {
 	char psk_identity[MST_ID_MAX], psk_file[AGENT_PATH_MAX];
 	int64_t briefing_format;             /* enum agent_brief_format */
 	int64_t tls_profile;
+	/* pushed triggers (door.h) */
+	char trigger_listen[AGENT_PATH_MAX];         /* UDP: "127.0.0.1:5686"; "" = none */
+	char trigger_socket[AGENT_PATH_MAX];         /* local datagrams; "" = none */
+	char trigger_signers[AGENT_PATH_MAX];        /* certificates whose keys may sign triggers; "" = none */
+	char trigger_bus[AGENT_PATH_MAX];            /* D-Bus address; "" = the system's */
+	int64_t trigger_onem2m, trigger_mm;
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;

@@ -1,6 +1,7 @@
 #include "role/admin/decide.h"
 
 #include "codec/primitive.h"
+#include "role/authorise.h"
 
 static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field,
 				 const char *text)
@@ -77,5 +78,32 @@ enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *
 			      "this subscription has ended for good; add a new one");
 	r->state = to;
 	r->changed = now;
+	return ADMIN_DONE;
+}
+
+bool admin_trigger_key(const struct mst_credential *c, mst_time now)
+{
+	return (c->purpose == MST_PURPOSE_KM || c->purpose == MST_PURPOSE_KPM) && c->state == MST_CRED_ACTIVE && c->key.n &&
+	       (!c->expires || c->expires > now);
+}
+
+enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, const struct mst_credential *cred,
+					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,
+					struct mst_diag *d)
+{
+	memset(ret_v, 0, sizeof(*ret_v));
+	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node was revoked or released; it is not called back");
+	if (!signed_ && !cred)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id",
+			      "no key of this node is in use here that a trigger could be made with; sign it (muster trigger "
+			      "--signer)");
+	ret_v->counter = last + 1 > (uint64_t)now ? last + 1 : (uint64_t)now;
+	if (ret_v->counter > (uint64_t)MST_TRIGGER_COUNTER_MAX)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node's counter is used up");
+	if (!signed_) {
+		memcpy(ret_v->key_id, cred->key_id, sizeof(ret_v->key_id));
+		ret_v->authorisation = mst_authorise_trigger(cred->key_id, n->node_id);
+	}
 	return ADMIN_DONE;
 }

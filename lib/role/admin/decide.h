@@ -22,4 +22,15 @@ enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, in
 enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
 					int *ret_rsc, struct mst_diag *d);
 
+/* Can a trigger be authenticated with it now? A root credential that is in use, or a maker's secret. */
+bool admin_trigger_key(const struct mst_credential *c, mst_time now);
+/*
+ * A trigger for the node. The counter is larger than any before and begins as the time of day, so that a store that was
+ * restored from a backup does not fall behind its nodes. `cred` NULL: there is none; `signed_`: somebody else signs.
+ */
+struct admin_trigger_verdict { char key_id[MST_ID_MAX]; uint64_t counter; struct mst_authorisation authorisation; };
+enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, const struct mst_credential *cred,
+					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,
+					struct mst_diag *d);
+
 #endif
