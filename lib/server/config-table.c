@@ -16,6 +16,8 @@ static const char *const km_choices[] = { "usage", "master", "registered", NULL 
 	.count = offsetof(struct mst_conf, n), .max = MST_COUNT(((struct mst_conf *)0)->m)
 #define MUST (MST_CONF_NEEDED | MST_CONF_FIXED)
 #define ELEM(S, m) .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m)
+#define ELEM_LST(S, m, n) .flags = MST_CONF_LIST, .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m[0]), \
+	.count = offsetof(S, n), .max = MST_COUNT(((S *)0)->m)
 #define RANGE(lo, hi) .least = (lo), .most = (hi)
 #define DAY INT64_C(86400)
 
@@ -145,6 +147,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "where it is" },
 	{ "maf.mefs.connect_to", MST_CONF_T_ADDRESS, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_link, connect_to),
 	  .help = "dial this address instead of resolving the name; the name check stays" },
+	{ "maf.mefs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_link, sps, n_sps),
+	  .help = "service providers whose clients it may vouch for, as in //sp.example.com/CSE01; needed with more than "
+		  "one MEF, empty with one: any" },
 	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
 	{ "maf.mefs.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, ELEM(struct mst_conf_link, quirks.km), .choices = km_choices,
 	  .help = "registered: asks for the registered key (8.3.5.2.8); else for a credential (8.3.9)" },

@@ -24,7 +24,12 @@ enum mst_conf_log_format { MST_CONF_LOG_TEXT, MST_CONF_LOG_JSON };
 
 /* Ours: which reading of the standard a peer wants (codec/quirks.h). Zero is the default of each. */
 struct mst_conf_quirks { int64_t km; bool repeat_conflicts; };
-struct mst_conf_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; struct mst_conf_quirks quirks; };
+struct mst_conf_link {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	char sps[MST_MEF_SPS][MST_ID_MAX];
+	size_t n_sps;
+	struct mst_conf_quirks quirks;
+};
 
 /* One group per role; members that a role has no row for stay empty. */
 struct mst_conf_role {

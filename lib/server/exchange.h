@@ -91,7 +91,14 @@ struct mst_psk_answer {
 };
 
 /* Per-role settings, built from the configuration. */
-struct mst_mef_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; struct mst_quirks quirks; };
+#define MST_MEF_SPS 16
+struct mst_mef_link {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	/* Whose clients it may vouch for: FQDNs of M2M-SP-IDs (TS-0001 7.2.2). None: any, for the only MEF. */
+	char sp[MST_MEF_SPS][MST_ID_MAX];
+	size_t n_sp;
+	struct mst_quirks quirks;
+};
 /*
  * The makers' anchors: SHA-256 of every client anchor but the provider's own (mef.maf_anchor). Each of these CAs could
  * sign any name, so with more than one of them a name is good only under the anchor that it is bound to.
