@@ -46,6 +46,9 @@ struct mst_conf_role {
 	char crls[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_crls;
 	bool require_crl;
+	char crl_issuers[MST_CONF_PATHS][MST_CONF_PATH];      /* require_crl_of */
+	size_t n_crl_issuers;
+	bool require_peer_crl;                                /* maf: require_mef_crl */
 	int64_t profile;                  /* enum mst_tls_profile */
 	int64_t registration_lifetime;
 	int64_t retry_duration;
@@ -75,6 +78,7 @@ struct mst_conf {
 	int64_t log_format, log_level;
 	char metrics[MST_CONF_ADDR];
 	bool sandbox;
+	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_limits limits;
 	struct mst_conf_role mef, maf, admin;
 	struct mst_conf_test test;

@@ -54,6 +54,7 @@ struct mst_answer {
 	char location[MST_ID_MAX * 2];
 	struct mst_release release;
 	bool close;                       /* end the connection after it */
+	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
 };
 
 /* A PSK handshake asks for a key. */
@@ -74,7 +75,8 @@ struct mst_fetch {
 	char attempt[33];
 };
 enum mst_fetch_end { MST_FETCH_OK, MST_FETCH_UNKNOWN /* 4004 */, MST_FETCH_REFUSED /* 4103 … */, MST_FETCH_UNREACHABLE,
-                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY };
+                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY,
+                     MST_FETCH_REVOKED /* its certificate */, MST_FETCH_LIST_STALE /* no current list to see that in */, MST_FETCH__COUNT };
 extern const char *const mst_fetch_end_name[];
 struct mst_fetch_result {
 	enum mst_fetch_end end;
@@ -129,6 +131,9 @@ struct mst_role_env {
 	mst_time now;
 };
 
+/* A revocation list of our CA to be made: number and lifetime given, the rest written. */
+struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; size_t cap, n; };
+
 struct mst_role_ops {
 	enum mst_role role;
 	const char *export_label;         /* listeners export under it on Create; NULL = never */
@@ -145,6 +150,8 @@ struct mst_role_ops {
 	/* A listener refused a request by itself, with this status (an RSC, an HTTP status, or 0 when it broke off):
 	 * write the operator's event. */
 	int (*refused)(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why);
+	/* Have the keeper sign a revocation list of what the store says is revoked. 0 or a fault. */
+	int (*list)(struct mst_role_env *env, struct mst_list *l);
 };
 
 #endif

@@ -111,7 +111,15 @@ static const char *const fetch_end[] = {
 	[MST_FETCH_UNTRUSTED] = "the MEF could not prove who it is",
 	[MST_FETCH_MALFORMED] = "the MEF's answer is malformed",
 	[MST_FETCH_BUSY] = "too many requests to the MEF are waiting",
+	[MST_FETCH_REVOKED] = "the MEF's certificate is revoked",
+	[MST_FETCH_LIST_STALE] = "no current revocation list to judge the MEF's certificate by (maf.require_mef_crl)",
 };
+
+/* TS-0003 8.1.2.5: whoever receives a MEF's certificate shall check its status. What comes of it is an event of its own. */
+static const char *fetch_event(enum mst_fetch_end end)
+{
+	return end == MST_FETCH_REVOKED ? "mef-revoked" : end == MST_FETCH_LIST_STALE ? "mef-list-stale" : "psk-refused";
+}
 
 /*
  * Whose client is it? An absolute CSE-ID or AE-ID begins with the M2M-SP-ID (TS-0001 7.2); any other name belongs to no
@@ -140,7 +148,7 @@ bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *g
 	const char *why = NULL;
 	struct mst_view fqdn;
 
-	*ret_event = "psk-refused";
+	*ret_event = fetch_event(got->end);
 	if (got->end != MST_FETCH_OK) {
 		mst_put_str(&w, (unsigned)got->end < MST_COUNT(fetch_end) ? fetch_end[got->end] : "the MEF gave no key");
 		mst_put_str(&w, got->detail[0] ? ": " : "");

@@ -181,7 +181,8 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	if (!mst_maf_decide_fetched(id, got, &owner, env->conf, env->now, &cred, &what, why)) {
 		r = refusal(env, q, &owner, what, why);
 		/* the MEF could not be asked: that says nothing about the key (lesson 6) */
-		return r == MST_PSK_UNKNOWN && (got->end == MST_FETCH_UNREACHABLE || got->end == MST_FETCH_BUSY) ? MST_PSK_BUSY : r;
+		return r == MST_PSK_UNKNOWN && (got->end == MST_FETCH_UNREACHABLE || got->end == MST_FETCH_BUSY ||
+		       got->end == MST_FETCH_LIST_STALE) ? MST_PSK_BUSY : r;
 	}
 	r = mst_store_cred_get(env->store, MST_ROLE_MAF, id, &had);
 	if (r < 0)
