@@ -99,7 +99,8 @@ def test_an_expired_list_is_refused_in_its_own_words(installation):
     node = inst.node(1)
     until("a list that is good for seconds", lambda: (ends(inst) - datetime.datetime.now(datetime.timezone.utc)).days < 1)
     restart(inst, replace={OWN: ""})       # nobody renews it now
-    until("it ends", lambda: ends(inst) < datetime.datetime.now(datetime.timezone.utc))
+    # good to the end of that second
+    until("it ends", lambda: ends(inst) + datetime.timedelta(seconds=1) <= datetime.datetime.now(datetime.timezone.utc))
     assert node.run_once().returncode == 1
     event = inst.wait_event("maf.mef-list-stale")
     assert "revocation list is out of date" in event["why"] and "maf.require_mef_crl" in event["why"], event
