@@ -134,6 +134,6 @@ MST_MUST_CHECK int mst_pem_next(struct mst_view pem, size_t *at, const char *lab
 /* The way around OpenSSL 3.0's decoder (dependencies.md 1): install the in-process copy of the EC method.
  * Once per process, before the first TLS context; idempotent. */
 void mst_ec_fast_install(void);
-bool mst_ec_fast_installed(void);
+bool mst_ec_fast_installed(void);      /* for tests */
 
 #endif

@@ -105,7 +105,7 @@ MST_MUST_CHECK int mst_keeper_create_files(const char *dir, const char *ca_name,
 MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_name,
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
-/* What a keeper has done since it was opened. */
+/* For tests: what a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /*

@@ -67,6 +67,8 @@ struct mst_conf_limits {
 	int64_t handshake, header, body, idle, answer, write, fetch, drain;     /* seconds */
 };
 
+struct mst_conf_audit { int64_t keep /* seconds */, max_events; };     /* 0: without end */
+
 struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
 
 struct mst_conf {
@@ -79,6 +81,7 @@ struct mst_conf {
 	char metrics[MST_CONF_ADDR];
 	bool sandbox;
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
+	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
 	struct mst_conf_role mef, maf, admin;
 	struct mst_conf_test test;

@@ -11,6 +11,10 @@
 #define REFUSALS_BURST 100.0
 #define REFUSALS_TOLD_MS 5000       /* and how often the number of the others is told */
 
+/* The beginning of the audit log is given up in pieces, one a tick, each a transaction of its own (lesson 17). */
+#define AUDIT_PIECE 1000
+#define AUDIT_LOOK_MS (3600 * 1000)
+
 /* Keys that another server does not know, for a moment and in memory only (lesson 3). */
 #define UNKNOWN_MAX 256             /* a power of two */
 #define UNKNOWN_MS 3000
@@ -71,6 +75,7 @@ struct engine {
 	struct engine_unknown unknown[UNKNOWN_MAX];
 	double tokens;                    /* refused handshakes that may still be told one by one */
 	mst_ms tokens_at, untold_at;
+	mst_ms audit_at;                  /* when the length of the audit log is looked at next */
 	unsigned untold[MST_ROLE__COUNT]; /* that were not */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
@@ -96,6 +101,8 @@ void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q);
 bool engine_may_tell(struct engine *e, enum mst_role role);
 /* An event for those that were counted. */
 void engine_tell_untold(struct engine *e);
+/* Retention of the audit log, each tick: a piece of its beginning when that is due (engine-audit.c). */
+void engine_keep_audit(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
 /* engine-crl.c: a new revocation list, if it is time for one; and at the start, whether it is because of the store. */
 void engine_crl(struct engine *e);

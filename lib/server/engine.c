@@ -421,8 +421,11 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 
 static int engine_reload(struct mst_unit *u, struct mst_diag *d)
 {
+	struct engine *e = (struct engine *)(void *)u;
+
 	(void)d;
-	return take_roles((struct engine *)(void *)u);
+	e->audit_at = 0;
+	return take_roles(e);
 }
 
 /* The supervisor takes readiness from the gauge; the log has it once. */
@@ -445,6 +448,7 @@ static void engine_tick(struct mst_unit *u)
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
 	engine_crl(e);
+	engine_keep_audit(e);
 }
 
 static void engine_drain(struct mst_unit *u)

@@ -427,16 +427,6 @@ void mst_link_phase(struct mst_link *l, enum mst_phase p)
 	l->phase = p;
 }
 
-enum mst_phase mst_link_get_phase(const struct mst_link *l)
-{
-	return l->phase;
-}
-
-enum mst_process mst_link_peer(const struct mst_link *l)
-{
-	return l->c.peer;
-}
-
 size_t mst_link_queued(const struct mst_link *l)
 {
 	return l->queued;

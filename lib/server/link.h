@@ -48,9 +48,7 @@ MST_MUST_CHECK int mst_link_send(struct mst_link *l, enum mst_frame_type type, u
 MST_MUST_CHECK int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id,
 				    struct mst_view payload, int fd);
 void mst_link_phase(struct mst_link *l, enum mst_phase p);
-enum mst_phase mst_link_get_phase(const struct mst_link *l);
-enum mst_process mst_link_peer(const struct mst_link *l);
-size_t mst_link_queued(const struct mst_link *l);     /* octets not yet taken by the other end */
+size_t mst_link_queued(const struct mst_link *l);     /* for tests: octets not yet taken by the other end */
 void mst_link_flush(struct mst_link *l);              /* try to send what waits, at once */
 struct mst_link *mst_link_free(struct mst_link *l);   /* allowed inside its callbacks; NULL is fine */
 

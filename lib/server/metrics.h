@@ -25,6 +25,8 @@
 	X(WAITING, "muster_engine_asked", "gauge", "requests and handshakes of a listener that wait for the engine") \
 	X(FULL, "muster_listener_full", "gauge", "1 while a listener has no room for another waiting request or handshake") \
 	X(STORE_GONE, "muster_store_gone", "gauge", "1 when the store's files were removed or replaced") \
+	X(AUDIT_EVENTS, "muster_audit_events", "gauge", "entries in the audit log") \
+	X(STORE_OCTETS, "muster_store_octets", "gauge", "octets of the store") \
 	X(QUEUE, "muster_engine_queue", "gauge", "decisions that wait in the engine") \
 	X(COMMITS, "muster_commits_total", "counter", "store transactions committed") \
 	X(COMMITS_FAILED, "muster_commits_failed_total", "counter", "store transactions that failed") \

@@ -492,6 +492,79 @@ static void guesses_are_counted(void **state)
 	assert_int_equal(events("/good"), 1);
 }
 
+static int find_shortened(void *arg, const struct mst_event *e)
+{
+	*(struct mst_event *)arg = *e;
+	return 0;
+}
+
+static void append_old(unsigned n, mst_time when)
+{
+	assert_int_equal(mst_store_begin(t.fail_store), 0);
+	for (unsigned i = 0; i < n; i++) {
+		struct mst_event e = { .when = when, .role = "mef", .what = "old" };
+
+		assert_int_equal(mst_store_event_append(t.fail_store, &e), 0);
+	}
+	assert_int_equal(mst_store_commit(t.fail_store), 0);
+}
+
+/* The audit log's beginning goes piece by piece, when a look at it is due; what is left verifies. */
+static void audit_log_is_shortened(void **state)
+{
+	struct engine *e = (struct engine *)(void *)t.engine;
+	struct mst_conf *conf = (struct mst_conf *)t.engine->conf;
+	struct mst_event_filter f = { .what_prefix = "audit.", .limit = 10 };
+	mst_time now = (mst_time)time(NULL);
+	struct mst_event told;
+
+	(void)state;
+	ask(1, "/good", MST_ROLE_MEF);
+	turn();
+	conf->audit = (struct mst_conf_audit){ 0 };
+	append_old(AUDIT_PIECE + 50, now - 3000);
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(events("audit."), 0);          /* for ever */
+	assert_int_equal(t.engine->m.v[MST_M_AUDIT_EVENTS], AUDIT_PIECE + 51);
+	assert_true(t.engine->m.v[MST_M_STORE_OCTETS] > 4096);
+	conf->audit.keep = 60;
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(events("audit."), 0);          /* it was looked at, and a reload has not come */
+	assert_int_equal(t.engine->ops->reload(t.engine, &(struct mst_diag){ 0 }), 0);
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(events("audit."), 0);          /* the newest is old itself: is it the clock? */
+	assert_int_equal(events("/good"), 1);           /* and the first one is young */
+	conf->audit.max_events = AUDIT_PIECE + 50;
+	e->audit_at = 0;
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(events("/good"), 0);
+	ask(1, "/good", MST_ROLE_MEF);
+	turn();
+	for (unsigned pieces = 2; pieces <= 3; pieces++) {
+		t.engine->ops->tick(t.engine);
+		assert_int_equal(events("audit."), pieces);
+	}
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(events("audit."), 3);
+	assert_int_equal(events("old"), 0);
+	assert_int_equal(mst_store_event_list(t.fail_store, &f, find_shortened, &told), 0);
+	assert_non_null(strstr(told.why, "removed up to 1051, hash "));
+	assert_int_equal(mst_store_event_verify(t.fail_store, &(uint64_t){ 0 }), 0);
+	/* full: it is told in the log and tried again in an hour, and nothing else suffers */
+	append_old(10, now - 3000);
+	ask(2, "/good", MST_ROLE_MEF);
+	turn();
+	e->audit_at = 0;
+	conf->audit.max_events = 2;
+	mst_store_fail_at(e->store, 2);
+	t.engine->ops->tick(t.engine);
+	assert_true(e->audit_at > mst_now_ms());
+	assert_int_equal(events("audit."), 3);
+	ask(3, "/good", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.rsc[3], MST_RSC_OK);
+}
+
 /* A locked or full store is asked once for a group, not once for each of its members. */
 static void store_is_busy(void **state)
 {
@@ -534,7 +607,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
 		T(psk), T(fetch_collapses), T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
-		T(store_is_busy), T(connector_goes), T(drains),
+		T(audit_log_is_shortened), T(store_is_busy), T(connector_goes), T(drains),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

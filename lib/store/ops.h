@@ -76,6 +76,9 @@ struct mst_store_ops {
 			  int (*each)(void *, const struct mst_event *), void *arg);
 	int (*event_last)(struct mst_store *s, uint64_t *ret_seq);
 	int (*event_verify)(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
+	int (*event_anchor)(struct mst_store *s, struct mst_event_anchor *ret);
+	int (*event_span)(struct mst_store *s, struct mst_event_span *ret);
+	int (*event_shorten)(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told);
 };
 
 struct mst_store {
@@ -85,8 +88,7 @@ struct mst_store {
 /* Backends; `rest` is what follows "name:" in the URL. */
 int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst_diag *d);
 
-/* Hash of an entry: SHA-256(prev || canonical text), see store.h. Shared by all databases. */
-int mst_event_hash(const uint8_t prev[MST_SHA256_LEN], const struct mst_event *e,
-		   uint8_t ret_hash[MST_SHA256_LEN]);
+/* The entry that tells that `n` entries up to the anchor are removed. Shared by all databases, as the hash. */
+void mst_event_shortened(const struct mst_event_anchor *a, uint64_t n, mst_time now, struct mst_event *ret);
 
 #endif

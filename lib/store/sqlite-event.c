@@ -1,4 +1,4 @@
-/* SQLite: the audit log. The database refuses gaps, changes and deletions (sql/sqlite/0001). */
+/* SQLite: the audit log. The database refuses gaps and changes, and deletions behind the anchor (sql/sqlite). */
 #include "store/sqlite.h"
 
 #include <stdio.h>
@@ -117,31 +117,177 @@ int sq_event_last(struct mst_store *s, uint64_t *ret_seq)
 	return r;
 }
 
+static const struct sq_col anchor_cols[] = { SQ_COL(SQ_I64, struct mst_event_anchor, seq),
+					     SQ_COL(SQ_HASH, struct mst_event_anchor, hash),
+					     SQ_COL(SQ_I64, struct mst_event_anchor, told) };
+
+int sq_event_anchor(struct mst_store *s, struct mst_event_anchor *ret)
+{
+	struct sq *q = sq_of(s);
+	int r = sq_one(q, SQ_EVENT_ANCHOR, "SELECT seq, hash, told FROM event_anchor WHERE id = 1", NULL, 0,
+		       SQ_COLS(anchor_cols), ret);
+
+	return r == MST_STORE_NONE ? sq_corrupt(q, "audit log: its anchor is missing") : r;
+}
+
+/* Does the entry follow on that one? *at becomes the entry. */
+static int follow(struct sq *q, struct sq_head *at, const struct mst_event *row)
+{
+	uint8_t hash[MST_SHA256_LEN];
+	int r = mst_event_hash(at->hash, row, hash);
+
+	if (!r && (row->seq != at->seq + 1 || memcmp(hash, row->hash, sizeof(hash))))
+		r = sq_corrupt(q, "audit log: hash or number of an entry");
+	if (r)
+		return r;
+	at->seq = row->seq;
+	memcpy(at->hash, hash, sizeof(hash));
+	return 0;
+}
+
+static struct sq_head head_of(const struct mst_event_anchor *a)
+{
+	struct sq_head h = { .seq = a->seq };
+
+	memcpy(h.hash, a->hash, sizeof(h.hash));
+	return h;
+}
+
+static int walk(struct sq_iter *it, struct sq *q, const struct sq_head *from)
+{
+	return sq_iter_open(it, q, SQ_EVENT_WALK,
+			    "SELECT " EVENT_COLS " FROM event WHERE seq > ?1 ORDER BY seq",
+			    SQ_ARGS(SQ_I(from->seq)));
+}
+
 int sq_event_verify(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad)
 {
 	struct sq *q = sq_of(s);
-	struct sq_head at = { 0 };
-	uint8_t hash[MST_SHA256_LEN];
+	struct mst_event_anchor anchor;
 	struct mst_event row;
 	struct sq_iter it;
-	int r = sq_iter_open(&it, q, SQ_EVENT_WALK, "SELECT " EVENT_COLS " FROM event ORDER BY seq", NULL, 0);
+	struct sq_head at;
+	bool told;
+	int r = sq_event_anchor(s, &anchor);
 
+	if (r)
+		return r;
+	at = head_of(&anchor);
+	told = !anchor.seq;
+	r = walk(&it, q, &at);
 	while (!r && sq_iter_next(&it, SQ_COLS(event_cols), &row)) {
-		r = mst_event_hash(at.hash, &row, hash);
-		if (!r && (row.seq != at.seq + 1 || memcmp(hash, row.hash, sizeof(hash))))
-			r = sq_corrupt(q, "audit log: hash or number of an entry");
-		if (r)
-			break;
-		at.seq = row.seq;
-		memcpy(at.hash, hash, sizeof(hash));
+		r = follow(q, &at, &row);
+		if (!r && row.seq == anchor.told) {
+			told = mst_event_tells(&row, &anchor);
+			if (!told)
+				r = sq_corrupt(q, "audit log: its beginning is missing, and no entry tells so");
+		}
 	}
 	r = sq_iter_close(&it, r);
 	/* What this program has seen must still be there; another may have written more. */
-	if (!r && at.seq < q->head.seq)
+	if (!r && (at.seq < q->head.seq || !told))
 		r = sq_corrupt(q, "audit log: its end is missing");
 	if (r == MST_FAULT_CORRUPT)
 		*ret_bad = at.seq + 1;
 	if (r >= 0 || r == MST_FAULT_CORRUPT)
-		*ret_entries = at.seq;
+		*ret_entries = at.seq - anchor.seq;
+	return r;
+}
+
+static const struct sq_col span_cols[] = { SQ_COL(SQ_I64, struct mst_event_span, first),
+					   SQ_COL(SQ_I64, struct mst_event_span, oldest) };
+static const struct sq_col last_cols[] = { SQ_COL(SQ_I64, struct mst_event_span, last),
+					   SQ_COL(SQ_I64, struct mst_event_span, newest) };
+static const struct sq_col octets_col[] = { SQ_COL(SQ_I64, struct mst_event_span, octets) };
+static const struct sq_col page_col[] = { { SQ_I64, 0, 0 } };
+
+int sq_event_span(struct mst_store *s, struct mst_event_span *ret)
+{
+	struct mst_event_span span = { 0 };
+	uint64_t page = 0;
+	struct sq *q = sq_of(s);
+	int r = sq_one(q, SQ_EVENT_OLDEST, "SELECT seq, at FROM event WHERE seq = (SELECT min(seq) FROM event)", NULL, 0,
+		       SQ_COLS(span_cols), &span);
+
+	if (!r)
+		r = sq_one(q, SQ_NO_SLOT, "SELECT seq, at FROM event WHERE seq = (SELECT max(seq) FROM event)", NULL, 0,
+			   SQ_COLS(last_cols), &span);
+	if (r >= 0)
+		r = sq_one(q, SQ_NO_SLOT, "PRAGMA page_count", NULL, 0, SQ_COLS(octets_col), &span);
+	if (!r)
+		r = sq_one(q, SQ_NO_SLOT, "PRAGMA page_size", NULL, 0, SQ_COLS(page_col), &page);
+	span.octets *= page;
+	if (!r)
+		*ret = span;
+	return r;
+}
+
+/* How far the beginning may go: *ret_end is the anchor as it was when nothing may. */
+static int find_beginning(struct sq *q, const struct mst_event_anchor *from, const struct mst_event_limit *k,
+			  struct sq_head *ret_end)
+{
+	uint64_t surplus = k->most && q->head.seq - from->seq > k->most ? q->head.seq - k->most : 0;
+	uint64_t end = q->head.seq - from->seq > k->chunk ? from->seq + k->chunk : q->head.seq - 1;
+	struct sq_head at = head_of(from);
+	struct mst_event row;
+	struct sq_iter it;
+	int r;
+
+	*ret_end = at;
+	if (q->head.seq <= from->seq + 1)
+		return 0;
+	r = walk(&it, q, &at);
+	while (!r && at.seq < end && sq_iter_next(&it, SQ_COLS(event_cols), &row)) {
+		if (row.seq > surplus && row.when >= k->before)
+			break;
+		r = follow(q, &at, &row);
+	}
+	r = sq_iter_close(&it, r);
+	if (!r)
+		*ret_end = at;
+	return r;
+}
+
+static int give_up(struct sq *q, const struct mst_event_limit *k, struct mst_event *told)
+{
+	struct mst_event_anchor anchor;
+	struct sq_head gone;
+	uint64_t n;
+	int r = sq_event_anchor(&q->base, &anchor);
+
+	if (!r)
+		r = find_beginning(q, &anchor, k, &gone);
+	if (r)
+		return r;
+	n = gone.seq - anchor.seq;
+	if (!n)
+		return MST_STORE_NONE;
+	anchor = (struct mst_event_anchor){ .seq = gone.seq, .told = q->head.seq + 1 };
+	memcpy(anchor.hash, gone.hash, sizeof(anchor.hash));
+	mst_event_shortened(&anchor, n, k->now, told);
+	r = append(q, told);
+	if (!r)
+		r = sq_put(q, SQ_NO_SLOT, "UPDATE event_anchor SET seq = ?1, hash = ?2, told = ?3 WHERE id = 1",
+			   NULL, 0, SQ_COLS(anchor_cols), &anchor);
+	if (!r)
+		r = sq_run(q, SQ_NO_SLOT, "DELETE FROM event WHERE seq <= ?1", SQ_ARGS(SQ_I(gone.seq)));
+	return r > 0 ? MST_FAULT_BUG : r;
+}
+
+int sq_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told)
+{
+	struct mst_event told;
+	int r = sq_begin(s);
+
+	if (r)
+		return r;
+	r = give_up(sq_of(s), k, &told);
+	if (r) {
+		sq_rollback(s);
+		return r;
+	}
+	r = sq_commit(s);
+	if (!r)
+		*ret_told = told;
 	return r;
 }

@@ -238,6 +238,9 @@ static const struct mst_store_ops sqlite_ops = {
 	.event_list = sq_event_list,
 	.event_last = sq_event_last,
 	.event_verify = sq_event_verify,
+	.event_anchor = sq_event_anchor,
+	.event_span = sq_event_span,
+	.event_shorten = sq_event_shorten,
 };
 
 /*

@@ -60,6 +60,8 @@ enum sq_slot {
 	SQ_EVENT_APPEND,
 	SQ_EVENT_LAST,
 	SQ_EVENT_WALK,
+	SQ_EVENT_ANCHOR,
+	SQ_EVENT_OLDEST,
 	SQ__COUNT
 };
 
@@ -224,6 +226,9 @@ int sq_event_list(struct mst_store *s, const struct mst_event_filter *f,
 		  int (*each)(void *, const struct mst_event *), void *arg);
 int sq_event_last(struct mst_store *s, uint64_t *ret_seq);
 int sq_event_verify(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
+int sq_event_anchor(struct mst_store *s, struct mst_event_anchor *ret);
+int sq_event_span(struct mst_store *s, struct mst_event_span *ret);
+int sq_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told);
 
 /* Bring the schema up to date and compare it with what the migrations make (sqlite-schema.c). */
 int sq_schema(struct sq *q, struct mst_diag *d);

@@ -296,3 +296,18 @@ int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq)
 {
 	return s->ops->event_last(s, ret_seq);
 }
+
+int mst_store_event_anchor(struct mst_store *s, struct mst_event_anchor *ret)
+{
+	return s->ops->event_anchor(s, ret);
+}
+
+int mst_store_event_span(struct mst_store *s, struct mst_event_span *ret)
+{
+	return s->ops->event_span(s, ret);
+}
+
+int mst_store_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told)
+{
+	return s->ops->event_shorten(s, k, ret_told);
+}

@@ -172,7 +172,7 @@ int mst_store_cert_get(struct mst_store *s, const char *serial, struct mst_cert_
 int mst_store_cert_list_revoked(struct mst_store *s, mst_time now, int (*each)(void *, const struct mst_cert_row *), void *arg);
 
 /*
- * --- audit log: append-only, without gaps, entries chain by hash ---
+ * --- audit log: append-only, without gaps, entries chain by hash; only its beginning can be given up ---
  *
  * Canonical text of an entry: nine lines "name=value\n" in this order: seq, at, role, what, node, who,
  * attempt, outcome, why. Numbers in decimal; texts percent-encoded (all but RFC 3986 unreserved), so no
@@ -196,10 +196,33 @@ int mst_store_event_append(struct mst_store *s, struct mst_event *e);      /* se
 struct mst_event_filter { uint64_t after; int64_t node; const char *attempt, *what_prefix, *role; mst_time since; size_t limit; };
 int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f, int (*each)(void *, const struct mst_event *), void *arg);
 int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq);          /* number of the newest, 0 = none */
-/* Walk the chain: 0, or MST_FAULT_CORRUPT with the first bad seq. An end cut off under a running program is
- * noticed by that program. */
+/* Walk the chain from its anchor: 0, or MST_FAULT_CORRUPT with the first bad seq. An end cut off under a running
+ * program is noticed by that program; a beginning that is absent must be told by an entry that is there. */
 int mst_store_event_verify(struct mst_store *s, uint64_t *ret_bad);
 /* The same, with how many good entries it saw. Either pointer may be NULL. */
 int mst_store_event_check(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
+/* hash = SHA-256(prev || canonical text of *e), whose own `hash` is not read: for whoever verifies a copy. */
+MST_MUST_CHECK int mst_event_hash(const uint8_t prev[MST_SHA256_LEN], const struct mst_event *e,
+                                  uint8_t ret_hash[MST_SHA256_LEN]);
+
+/*
+ * Retention (lesson 17). The anchor is the last entry that was removed: the chain is verified from its hash on.
+ * Removing, moving the anchor and the entry that tells so (`told`: "audit.shortened") are one group, so at every
+ * moment either the entries are there or another one says which they were.
+ */
+struct mst_event_anchor { uint64_t seq /* 0: nothing was ever removed */; uint8_t hash[MST_SHA256_LEN]; uint64_t told; };
+MST_MUST_CHECK int mst_store_event_anchor(struct mst_store *s, struct mst_event_anchor *ret);
+/* Are these the words of an entry that tells of that anchor? For whoever verifies a copy. */
+bool mst_event_tells(const struct mst_event *e, const struct mst_event_anchor *a);
+struct mst_event_span { uint64_t first, last /* 0, 0: empty */; mst_time oldest, newest; uint64_t octets /* of the whole store */; };
+MST_MUST_CHECK int mst_store_event_span(struct mst_store *s, struct mst_event_span *ret);
+/*
+ * Give up a beginning of the log: entries that are older than `before` (0 = none for age) up to the first that is
+ * not, or that are more than the newest `most` (0 = any number may stay); at most `chunk` in one call, and never the
+ * newest. MST_STORE_NONE when there are none. Each is verified first: what does not fit its hash is evidence,
+ * MST_FAULT_CORRUPT, and stays. `now` is the time of the entry that tells; *ret_told receives it. Not inside a group.
+ */
+struct mst_event_limit { mst_time before, now; uint64_t most; size_t chunk; };
+MST_MUST_CHECK int mst_store_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told);
 
 #endif

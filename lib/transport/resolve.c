@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,12 +22,28 @@ struct lookup {
 	int code;
 };
 
+/*
+ * RFC 6761 6.3: these names are this machine, whatever a hosts file or a name server says, and no name server is
+ * asked. So a machine without /etc/hosts has them, too.
+ */
+static bool is_local(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t n = strlen(host);
+
+	n -= n && host[n - 1] == '.';
+	if (n < sizeof(name) - 1 || strncasecmp(host + n - (sizeof(name) - 1), name, sizeof(name) - 1) != 0)
+		return false;
+	return n == sizeof(name) - 1 || host[n - sizeof(name)] == '.';
+}
+
 static struct addrinfo *find(const char *host, const char *service, int flags, int *ret_code)
 {
 	struct addrinfo hint = { .ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC, .ai_flags = flags | AI_NUMERICSERV };
 	struct addrinfo *list = NULL;
 
-	*ret_code = getaddrinfo(host, service, &hint, &list);
+	/* without a host: the loopback addresses */
+	*ret_code = getaddrinfo(is_local(host) ? NULL : host, service, &hint, &list);
 	return *ret_code ? NULL : list;
 }
 

@@ -1,6 +1,6 @@
 /*
  * A name's addresses, found by a thread of its own, so that a slow resolver never stops the loop. The loop
- * learns it through a pipe. A look-up that nobody waits for any more ends by itself.
+ * learns it through a pipe. "localhost", and names below it, are the loopback addresses (RFC 6761 6.3). A look-up that nobody waits for any more ends by itself.
  */
 #ifndef MST_TRANSPORT_RESOLVE_H
 #define MST_TRANSPORT_RESOLVE_H

@@ -86,7 +86,7 @@ struct mst_tls_config {
 MST_MUST_CHECK int mst_tls_ctx_new(const struct mst_tls_config *c, struct mst_tls_ctx **ret, struct mst_diag *d);
 /* Reference-counted by servers, clients and live connections. To be freed in the thread that made it. */
 struct mst_tls_ctx *mst_tls_ctx_free(struct mst_tls_ctx *c);
-/* How often a path was known good already; for tests and metrics. */
+/* For tests: how often a path was known good already. */
 uint64_t mst_tls_ctx_verdict_hits(const struct mst_tls_ctx *c);
 
 /* Does any name of the certificate equal `value` of flavour `kind` exactly (spec 2.5.4)? */

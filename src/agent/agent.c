@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/discover.h"
+#include "agent/lan.h"
+#include "agent/page.h"
 #include "base/text.h"
 #include "muster/version.h"
 
@@ -532,7 +533,8 @@ int agent_open(struct agent *a)
 		agent_log(a, AGENT_ERROR, "tls", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 		return MST_FAULT_CRYPTO;
 	}
-	return control_open(a);
+	r = control_open(a);
+	return r ? r : page_open(a);
 }
 
 /* What to do with the power back: go on where it was cut, else what the slots say, else the boot trigger. */
@@ -618,7 +620,8 @@ struct agent *agent_new(const struct agent_config *cfg, bool once)
 	a->once = once;
 	a->lock_fd = -1;
 	a->crypto = mst_crypto_openssl();
-	return a;
+	a->lan = calloc(LAN_FOUND_MAX, sizeof(*a->lan));
+	return a->lan ? a : agent_free(a);
 }
 
 struct agent *agent_free(struct agent *a)
@@ -630,6 +633,7 @@ struct agent *agent_free(struct agent *a)
 	discover_drop(a);
 	a->check_asked = false;
 	check_drop(a);
+	page_close(a);
 	control_close(a);
 	json_decref(a->verdict);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
@@ -638,6 +642,7 @@ struct agent *agent_free(struct agent *a)
 	for (size_t i = 0; i < a->n_anchors; i++)
 		free(a->anchor[i]);
 	free(a->chain_pem);
+	free(a->lan);
 	json_decref(a->record);
 	free(a->prov_storage);
 	free(a->enrolee);

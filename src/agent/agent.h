@@ -22,7 +22,9 @@
 struct event;
 struct event_base;
 struct agent_control;
+struct agent_page;
 struct agent_discovery;
+struct lan_found;
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -75,6 +77,8 @@ struct agent {
 
 	const struct agent_discovery *discovery;     /* the one that runs, or NULL */
 	uint32_t discovery_serial;   /* of the thing wanted that it serves */
+	void *discovery_work;        /* the method's own */
+	struct lan_found *lan;       /* what the LAN said last, LAN_FOUND_MAX of them (lan.h) */
 
 	struct enrolee *enrolee;
 	enum agent_errand errand;
@@ -95,6 +99,7 @@ struct agent {
 	json_t *verdict;             /* only_check: what came of it */
 
 	struct agent_control *control;
+	struct agent_page *page;     /* NULL: none */
 	int lock_fd;
 };
 
@@ -167,6 +172,7 @@ void control_close(struct agent *a);
 void control_told(struct agent *a, const json_t *verdict);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
+int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 
 /* record.c: the last run, durable */

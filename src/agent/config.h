@@ -27,6 +27,9 @@ struct agent_config {
 	char certificate[AGENT_PATH_MAX], key[AGENT_PATH_MAX], anchors[AGENT_PATH_MAX];
 	char bootstrap[AGENT_PATH_MAX], run[AGENT_PATH_MAX];
 	char node_id[MST_ID_MAX];
+	char page[128];                      /* address of the local page; "" = none */
+	char lan_names[AGENT_PATH_MAX];      /* names that the LAN may tell of, patterns; "" = every one */
+	char dns_server[128];                /* "address:port, …" instead of the system's */
 	int64_t backoff_first, backoff_max, check_every, open_timeout, answer_timeout;   /* seconds */
 	int64_t log_format, log_level;
 	int64_t tls_profile;

@@ -6,8 +6,9 @@
  *   {"op":"trigger"}                     → the configured instructions, again
  *   {"op":"trigger","sequence":{…}}      → these instructions
  *   {"op":"check"}                       → is the credential still good? The answer comes when the MAF's did.
+ *   {"op":"page"}                        → a one-time code for the local page (page.h)
  */
-#include "agent/agent.h"
+#include "agent/page.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -105,8 +106,10 @@ static json_t *answer_to(struct agent *a, const struct bufferevent *b, const cha
 		answer = do_trigger(a, q);
 	else if (op && !strcmp(op, "check"))
 		answer = do_check(a, b);
+	else if (op && !strcmp(op, "page"))
+		answer = page_code(a);
 	else
-		answer = refusal("op", "one of status, trigger, check");
+		answer = refusal("op", "one of status, trigger, check, page");
 	json_decref(q);
 	return answer;
 }

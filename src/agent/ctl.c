@@ -177,6 +177,41 @@ int ctl_check(const struct agent_config *cfg, bool json)
 	return code;
 }
 
+int ctl_page(const struct agent_config *cfg, bool json)
+{
+	json_t *q = json_pack("{s:s}", "op", "page"), *answer, *e;
+	int fd = dial(cfg, 10), code = EXIT_REFUSED;
+
+	if (fd < 0) {
+		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run, strerror(errno));
+		json_decref(q);
+		return EXIT_FAULT;
+	}
+	answer = ask(fd, q);
+	e = json_object_get(answer, "error");
+	if (json && answer) {
+		json_dumpf(answer, stdout, JSON_COMPACT);
+		fputc('\n', stdout);
+	}
+	if (json_is_true(json_object_get(answer, "ok"))) {
+		const char *certificate = json_string_value(json_object_get(answer, "certificate"));
+
+		code = EXIT_DONE;
+		if (!json)
+			printf("page     %s\ncode     %s  (once, within %lld minutes)\n",
+			       json_string_value(json_object_get(answer, "url")), json_string_value(json_object_get(answer, "code")),
+			       (long long)json_integer_value(json_object_get(answer, "seconds")) / 60);
+		if (!json && certificate && *certificate)
+			printf("SHA-256  %s\n         the browser does not know this certificate; this is what it should show\n",
+			       certificate);
+	} else if (answer && !json) {
+		fprintf(stderr, "refused: %s %s\n", json_string_value(json_object_get(e, "field")),
+			json_string_value(json_object_get(e, "text")));
+	}
+	json_decref(answer);
+	return code;
+}
+
 /* A file is read here, with the caller's rights; a URI becomes one discovery instruction. */
 static json_t *sequence_of(const char *what)
 {

@@ -1,6 +1,10 @@
 #include "agent/discover.h"
 
-static const struct agent_discovery *const methods[] = { &agent_discover_file };
+#include "agent/lan.h"
+
+static const struct agent_discovery *const methods[] = {
+	&agent_discover_file, &agent_discover_dnssd, &agent_discover_dnssrv, &agent_discover_dhcp,
+};
 
 uint32_t discover_methods(const struct agent *a)
 {
@@ -51,6 +55,8 @@ void discover_yield(struct agent *a, struct mst_view cbor, const char *from)
 
 void discover_failed(struct agent *a, enum prov_reason r, const char *detail, int64_t retry_after)
 {
+	if (wanted(a))
+		lan_forget(a, prov_current(a->prov)->uri);
 	if (wanted(a))
 		prov_failed(a->prov, r, detail, retry_after, agent_now(), agent_utc_or_0(a), agent_random(a));
 	discover_drop(a);

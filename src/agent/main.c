@@ -49,6 +49,11 @@ static int cmd_check(const struct agent_config *cfg, const struct options *o)
 	return ctl_check(cfg, o->json);
 }
 
+static int cmd_page(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_page(cfg, o->json);
+}
+
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
 	return ctl_trigger(cfg, o->what);
@@ -65,6 +70,8 @@ static const struct command {
 	  "status [--json]      what it does, what it has, and why something failed" },
 	{ "check", cmd_check, 0,
 	  "check [--json]       use the credential at the MAF once, change nothing: 0 good, 1 not" },
+	{ "page", cmd_page, 0,
+	  "page [--json]        a one-time code for the local page, and its address" },
 	{ "trigger", cmd_trigger, 1,
 	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/lan.h"
 #include "base/text.h"
 
 /* TLS judges validity by what we know of the time; 0 while that is nothing but a floor (lesson 15). */
@@ -46,13 +47,14 @@ int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tl
 		 const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
 		 struct mst_client **ret)
 {
+	const char *route = agent_config_route(&a->cfg, host, port);
 	struct mst_client_config c = {
 		.base = a->base,
 		.tls = tls,
 		.host = host,
 		.port = port,
 		.server_name = host,
-		.connect_to = agent_config_route(&a->cfg, host, port),
+		.connect_to = route ? route : lan_route(a, host, port),
 		.psk = psk,
 		.psk_identity = psk_identity,
 		.limits = { .header_octets = 16384, .body_octets = 65536 },

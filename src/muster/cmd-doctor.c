@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cert.h"
@@ -135,6 +136,23 @@ static void check_names(struct doctor *d, const json_t *status)
 	        "every maker's CA could sign them; bind each to its own: muster node bind NODE --anchor FILE");
 }
 
+/* How much there is, and how much room the file system of the store has for more. */
+static void check_room(struct doctor *d, const json_t *status)
+{
+	long long events = json_integer_value(json_object_get(status, "events"));
+	double mib = (double)json_integer_value(json_object_get(status, "storeOctets")) / (1 << 20), free_mib;
+	char path[4096], text[160];
+	struct statvfs v;
+
+	path_join(path, sizeof(path), d->m->dir, "store");
+	if (statvfs(path, &v) < 0)
+		return;                 /* the store is elsewhere, and so is its room */
+	free_mib = (double)v.f_bavail * (double)v.f_frsize / (1 << 20);
+	snprintf(text, sizeof(text), "store %.1f MiB with %lld events in the audit log, %.0f MiB free", mib, events, free_mib);
+	doctor_finding(d, free_mib > 64 && free_mib > mib / 10, "room", text,
+	        "make room, or let musterd keep less of the audit log: audit.keep, audit.max_events");
+}
+
 static void check_api(struct doctor *d)
 {
 	json_t *answer = NULL;
@@ -148,8 +166,10 @@ static void check_api(struct doctor *d)
 	r = api_ask(d->m, "GET", "/v1/status", NULL, &answer);
 	snprintf(text, sizeof(text), "version %s", r == EXIT_DONE ? text_of(answer, "version") : "unknown");
 	doctor_finding(d, r == EXIT_DONE, "admin API", text, "the daemon does not answer; its log says why");
-	if (r == EXIT_DONE)
+	if (r == EXIT_DONE) {
 		check_names(d, answer);
+		check_room(d, answer);
+	}
 	json_decref(answer);
 	answer = NULL;
 	if (r != EXIT_DONE)

@@ -155,11 +155,13 @@ int cmd_events(struct muster *m, int argc, char **argv)
 	char *end;
 	int r;
 
+	if (argc && strcmp(argv[0], "export") == 0)
+		return events_export(m, argc - 1, argv + 1);
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;
-	if (argc == 1 && strcmp(argv[0], "verify") == 0)
-		return verify(m);
+	if (argc && strcmp(argv[0], "verify") == 0)
+		return argc == 1 ? verify(m) : events_verify_files(m, argc - 1, argv + 1);
 	l.wanted = strtoul(limit, &end, 10);
 	if (argc || *end || !l.wanted || l.wanted > 1000000)
 		return usage_error(NULL, argc ? "unexpected argument %s" : "--limit is 1 to 1000000, not %s", argc ? argv[0] : limit);
@@ -200,7 +202,7 @@ int cmd_status(struct muster *m, int argc, char **argv)
 	const char *seconds = NULL;
 	const struct opt opts[] = { { "wait", &seconds, NULL } };
 	json_t *answer = NULL, *nodes, *n;
-	const char *state;
+	const char *state, *oldest;
 	json_int_t all = 0;
 	char *end = NULL;
 	int r;
@@ -225,6 +227,10 @@ int cmd_status(struct muster *m, int argc, char **argv)
 		all += json_integer_value(n);
 	}
 	say("  %-10s %lld", "nodes", (long long)all);
+	oldest = text_of(answer, "oldestEvent");
+	say("  %-10s %lld%s%s", "events", (long long)json_integer_value(json_object_get(answer, "events")),
+	    *oldest ? " since " : "", *oldest ? human_time(oldest) : "");
+	say("  %-10s %.1f MiB", "store", (double)json_integer_value(json_object_get(answer, "storeOctets")) / (1 << 20));
 	json_decref(answer);
 	return EXIT_DONE;
 }

@@ -45,7 +45,11 @@ int cmd_cert(struct muster *m, int argc, char **argv);
 int cmd_events(struct muster *m, int argc, char **argv);
 int cmd_status(struct muster *m, int argc, char **argv);
 int cmd_doctor(struct muster *m, int argc, char **argv);
+int cmd_qr(struct muster *m, int argc, char **argv);
 int cmd_demo(struct muster *m, int argc, char **argv);
+/* `muster events export`; `muster events verify FILE…` without an installation (cmd-audit.c). */
+int events_export(struct muster *m, int argc, char **argv);
+int events_verify_files(struct muster *m, int n, char **path);
 int node_import(struct muster *m, int argc, char **argv);
 
 /* --- options: one small parser for all commands --- */

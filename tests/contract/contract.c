@@ -206,6 +206,19 @@ int write_decision(struct mst_store *s, int i)
 	return r ? r : mst_store_release(s);
 }
 
+int group_of_one(struct mst_store *s, int i)
+{
+	int r = mst_store_begin(s);
+
+	if (r)
+		return r;
+	r = write_decision(s, i);
+	if (!r)
+		return mst_store_commit(s);
+	mst_store_rollback(s);
+	return r;
+}
+
 static int count_event(void *arg, const struct mst_event *e)
 {
 	(void)e;

@@ -37,6 +37,8 @@ struct mst_event make_event(int i);
  */
 int write_decision(struct mst_store *s, int i);
 int read_decision(struct mst_store *s, int i);
+/* A group with that one decision. */
+int group_of_one(struct mst_store *s, int i);
 /* Things that hold at any time: the audit chain, the counters. Returns how many nodes there are. */
 int64_t check_invariants(struct mst_store *s);
 

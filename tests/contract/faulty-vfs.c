@@ -1,5 +1,7 @@
 #include "faulty-vfs.h"
 
+#include "tests/support/cm.h"
+
 #include <signal.h>
 #include <sqlite3.h>
 #include <stddef.h>
@@ -161,4 +163,13 @@ void faulty_vfs_arm(enum accident what, unsigned n)
 unsigned faulty_vfs_syncs(void)
 {
 	return plan.syncs;
+}
+
+void by_other_hands(const char *path, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
 }

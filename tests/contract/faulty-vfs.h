@@ -16,4 +16,7 @@ void faulty_vfs_arm(enum accident what, unsigned n);
 /* Syncs counted since armed. */
 unsigned faulty_vfs_syncs(void);
 
+/* Another program does this to the database file. */
+void by_other_hands(const char *path, const char *sql);
+
 #endif

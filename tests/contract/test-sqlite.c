@@ -14,19 +14,6 @@
 #include "store/migration.h"
 #include "store/sqlite.h"
 
-static int group_of_one(struct mst_store *s, int i)
-{
-	int r = mst_store_begin(s);
-
-	if (r)
-		return r;
-	r = write_decision(s, i);
-	if (!r)
-		return mst_store_commit(s);
-	mst_store_rollback(s);
-	return r;
-}
-
 /* The medium is full or fails at the n-th write or sync: the fault is told, the group is gone as a whole, the
  * store can be used again, also by the next program. */
 static void accident_at_each_write(enum accident what, int fault)
@@ -217,15 +204,6 @@ static void expect_refused(struct fix *f, int fault, const char *word)
 	assert_int_equal(before.st_ino, after.st_ino);
 }
 
-static void sql(struct fix *f, const char *text)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
 static void damaged_files(void **state)
 {
 	struct fix *f = *state;
@@ -288,13 +266,13 @@ static void foreign_and_newer_schemas(void **state)
 
 	assert_int_equal(mst_store_version(f->s), mst_sqlite_migrations_n);
 	f->s = mst_store_close(f->s);
-	sql(f, "INSERT INTO schema_version VALUES (9999, 'of tomorrow')");
+	by_other_hands(f->path, "INSERT INTO schema_version VALUES (9999, 'of tomorrow')");
 	expect_refused(f, MST_FAULT_CONFIG, "schema 9999");
-	sql(f, "DELETE FROM schema_version WHERE number = 9999; DROP TRIGGER event_never_deleted");
+	by_other_hands(f->path, "DELETE FROM schema_version WHERE number = 9999; DROP TRIGGER event_never_deleted");
 	expect_refused(f, MST_FAULT_CORRUPT, "event_never_deleted");
-	sql(f, "CREATE TRIGGER event_never_deleted BEFORE DELETE ON event BEGIN SELECT 1; END");
+	by_other_hands(f->path, "CREATE TRIGGER event_never_deleted BEFORE DELETE ON event BEGIN SELECT 1; END");
 	expect_refused(f, MST_FAULT_CORRUPT, "event_never_deleted");
-	sql(f, "PRAGMA application_id = 4711");
+	by_other_hands(f->path, "PRAGMA application_id = 4711");
 	expect_refused(f, MST_FAULT_CONFIG, "another program");
 }
 
@@ -304,7 +282,7 @@ static void database_of_another_program(void **state)
 	void *st = f;
 
 	(void)state;
-	sql(f, "CREATE TABLE notes (text TEXT)");
+	by_other_hands(f->path, "CREATE TABLE notes (text TEXT)");
 	expect_refused(f, MST_FAULT_CONFIG, "another program");
 	contract_tear_down(&st);
 }
@@ -314,7 +292,7 @@ static void column_added_by_hand(void **state)
 	struct fix *f = *state;
 
 	f->s = mst_store_close(f->s);
-	sql(f, "ALTER TABLE node ADD COLUMN mine TEXT");
+	by_other_hands(f->path, "ALTER TABLE node ADD COLUMN mine TEXT");
 	expect_refused(f, MST_FAULT_CORRUPT, "\"node\"");
 }
 
@@ -325,41 +303,6 @@ static void only_the_owner_reads_it(void **state)
 
 	assert_int_equal(stat(f->path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-}
-
-/* The audit log refuses what SQL can be asked; what another program changes in the file is found. */
-static void audit_log_only_grows(void **state)
-{
-	struct fix *f = *state;
-	static const char *const refused[] = {
-		"UPDATE event SET why = 'other' WHERE seq = 2",
-		"DELETE FROM event WHERE seq = 3",
-		"DELETE FROM event",
-		"INSERT OR REPLACE INTO event SELECT 2, at, role, what, node, who, attempt, outcome, "
-		"'other', hash FROM event WHERE seq = 2",
-		"INSERT INTO event SELECT 9, at, role, what, node, who, attempt, outcome, why, hash FROM "
-		"event WHERE seq = 2",
-	};
-	uint64_t entries = 0, bad = 0;
-
-	for (int i = 1; i <= 5; i++) {
-		struct mst_event e = make_event(i);
-
-		assert_int_equal(mst_store_event_append(f->s, &e), 0);
-	}
-	for (size_t i = 0; i < MST_COUNT(refused); i++)
-		assert_int_equal(sqlite3_exec(sq_of(f->s)->db, refused[i], NULL, NULL, NULL),
-				 SQLITE_CONSTRAINT_TRIGGER);
-	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), 0);
-	assert_int_equal(entries, 5);
-	sql(f, "DROP TRIGGER event_never_changed; UPDATE event SET why = 'other' WHERE seq = 4");
-	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), MST_FAULT_CORRUPT);
-	assert_int_equal(entries, 3);
-	assert_int_equal(bad, 4);
-	sql(f, "DROP TRIGGER event_never_deleted; DELETE FROM event WHERE seq > 2");
-	assert_int_equal(mst_store_event_check(f->s, &entries, &bad),
-			 MST_FAULT_CORRUPT); /* the end is missing */
-	assert_int_equal(bad, 3);
 }
 
 /* A stored value that does not fit is a fault, not another value. */
@@ -475,6 +418,9 @@ static void use_everything(struct mst_store *s)
 	struct mst_identity id;
 	int64_t n[MST_NODE_RELEASED + 1];
 	uint64_t last;
+	struct mst_event_limit shorten = { .most = 1, .chunk = 2 };
+	struct mst_event_span span;
+	struct mst_event told;
 
 	assert_int_equal(group_of_one(s, 1), 0);
 	assert_int_equal(read_decision(s, 1), 1);
@@ -513,6 +459,11 @@ static void use_everything(struct mst_store *s)
 		assert_int_equal(mst_store_event_list(s, &f, no_event, NULL), 0);
 	}
 	assert_int_equal(mst_store_event_last(s, &last), 0);
+	assert_int_equal(mst_store_event_span(s, &span), 0);
+	for (int i = 2; i < 5; i++)
+		assert_int_equal(group_of_one(s, i), 0);
+	assert_int_equal(mst_store_event_shorten(s, &shorten, &told), 0);
+	assert_int_equal(mst_store_event_verify(s, &last), 0);
 }
 
 static int judge_plan(void *arg, int n, char **value, char **name)
@@ -632,7 +583,6 @@ int main(void)
 		cmocka_unit_test(database_of_another_program),
 		T(column_added_by_hand),
 		T(only_the_owner_reads_it),
-		T(audit_log_only_grows),
 		T(rows_that_do_not_check),
 		T(keyed_access_only),
 		T(large_fleet),

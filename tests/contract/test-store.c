@@ -1,4 +1,4 @@
-/* What every database must do: rows, keys, lists, groups, marks, the audit log. */
+/* What every database must do: rows, keys, lists, groups, marks. */
 #include "contract.h"
 
 #include <stdio.h>
@@ -63,10 +63,6 @@ static int keep_cred(void *arg, const struct mst_credential *r)
 static int keep_cert(void *arg, const struct mst_cert_row *r)
 {
 	return keep(arg, r->serial);
-}
-static int keep_event(void *arg, const struct mst_event *r)
-{
-	return keep(arg, r->what);
 }
 
 static void sub_pages(void **state)
@@ -410,85 +406,6 @@ static void certificates(void **state)
 	assert_int_equal(ids.n, 3);
 }
 
-static void events(void **state)
-{
-	struct fix *f = *state;
-	static const struct {
-		struct mst_event_filter f;
-		int n;
-		const char *first;
-	} row[] = {
-		{ { 0 }, 10, "mef.registered" },
-		{ { .after = 4, .limit = 3 }, 3, "mef.registered" },
-		{ { .node = 3 }, 1, "mef.registered" },
-		{ { .attempt = "00000000000000000000000000000002" }, 2, "maf.enrolled" },
-		{ { .what_prefix = "maf." }, 5, "maf.enrolled" },
-		{ { .what_prefix = "maf.enrolled.x" }, 0, "" },
-		{ { .what_prefix = "m_f%" }, 0, "" },
-		{ { .role = "mef", .after = 1 }, 4, "mef.registered" },
-		{ { .since = 1700000009 }, 2, "mef.registered" },
-		{ { .node = 4,
-		    .attempt = "00000000000000000000000000000002",
-		    .what_prefix = "maf",
-		    .role = "maf",
-		    .since = 1 },
-		  1,
-		  "maf.enrolled" },
-		{ { .after = 10 }, 0, "" },
-	};
-	uint64_t last = 7, entries, bad;
-
-	assert_int_equal(mst_store_event_last(f->s, &last), 0);
-	assert_int_equal(last, 0);
-	for (int i = 1; i <= 10; i++) {
-		struct mst_event e = make_event(i);
-
-		assert_int_equal(mst_store_event_append(f->s, &e), 0);
-		assert_int_equal(e.seq, i);
-	}
-	for (size_t i = 0; i < MST_COUNT(row); i++) {
-		struct ids ids = { .n = 0 };
-
-		print_message("# event filter %zu\n", i);
-		assert_int_equal(mst_store_event_list(f->s, &row[i].f, keep_event, &ids), 0);
-		assert_int_equal(ids.n, row[i].n);
-		assert_string_equal(ids.id[0], row[i].first);
-	}
-	/* the chain goes on over a restart */
-	contract_reopen(f);
-	{
-		struct mst_event e = make_event(11);
-
-		assert_int_equal(mst_store_event_append(f->s, &e), 0);
-		assert_int_equal(e.seq, 11);
-	}
-	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), 0);
-	assert_int_equal(entries, 11);
-}
-
-/* Known answer of the documented canonical text: computed with another program (sha256sum of 32 zero octets
- * and the nine lines). */
-static void event_hash_known_answer(void **state)
-{
-	struct mst_store *s = ((struct fix *)*state)->s;
-	struct mst_event e = { .when = 1795212591,
-			       .role = "mef",
-			       .what = "mef.registered",
-			       .node = 7,
-			       .who = "//sp.example.com/a b",
-			       .attempt = "0123456789abcdef0123456789abcdef",
-			       .outcome = 2001,
-			       .why = "x=1\ny" };
-	static const uint8_t expected[MST_SHA256_LEN] = {
-		0x50, 0x94, 0x79, 0x33, 0x36, 0x1f, 0x65, 0xb3, 0xfc, 0x65, 0x5e,
-		0xc1, 0x15, 0xe1, 0xdf, 0xff, 0xf5, 0xa0, 0xe5, 0x9d, 0xa9, 0x49,
-		0x21, 0x41, 0xd5, 0x1b, 0x29, 0xea, 0x8b, 0x9c, 0xab, 0xcd,
-	};
-
-	assert_int_equal(mst_store_event_append(s, &e), 0);
-	assert_memory_equal(e.hash, expected, sizeof(expected));
-}
-
 static void groups(void **state)
 {
 	struct fix *f = *state;
@@ -669,8 +586,6 @@ int main(int argc, char **argv)
 		T(credentials),
 		T(registration_takes_its_keys),
 		T(certificates),
-		T(events),
-		T(event_hash_known_answer),
 		T(groups),
 		T(marks),
 		T(failure_sweep),

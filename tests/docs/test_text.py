@@ -80,8 +80,7 @@ def test_muster_commands_stand_in_the_page_and_in_help():
         written[words] = first
         for other in more:
             written[f"{words.split()[0]} {other.split()[0]}"] = other
-    verify = written.pop("events verify")
-    assert "verify" in said["events"] and not options(verify)
+    said["events"], said["events verify"], said["events export"] = said["events"].split(" | ")
     assert set(written) == set(said)
     for name, entry in written.items():
         assert options(entry) == options(said[name]), f"muster {name}: page {entry!r}, help {said[name]!r}"

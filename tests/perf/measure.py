@@ -6,11 +6,12 @@ import json
 import os
 import pathlib
 import re
-import select
 import socket
 import subprocess
 import sys
-import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from waiting import free_port, until  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
 SERVER_SECONDS = 600                    # after that a server that was forgotten ends by itself
@@ -97,22 +98,13 @@ def switches(pids):
             for p in pids}
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def wait_port(port, process, seconds=30):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
+    def listens():
         if process.poll() is not None:
-            break
-        select.select([], [], [], 0.02)
-    raise Failed(f"{process.args[0]} does not listen")
+            raise Failed(f"{process.args[0]} has ended")
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+    until(f"{process.args[0]} listens", listens, seconds)
 
 
 def end(process):

@@ -7,9 +7,8 @@ import socket
 import sqlite3
 import ssl
 import threading
-import time
 
-from support import RUN_SECONDS, run
+from support import RUN_SECONDS, run, until
 
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 TELL_SECONDS = 20
@@ -112,13 +111,12 @@ def told(inst, what, *words, **match):
     """The operator gets an event of that kind whose text has the words."""
     last = max((e["seq"] for e in inst.events()), default=0)
     yield
-    deadline = time.monotonic() + TELL_SECONDS
-    while True:
-        new = [e for e in inst.events() if e["seq"] > last]
-        if any(e["what"] == what and all(w in e["why"] for w in words) and all(e.get(k) == v for k, v in match.items())
-               for e in new):
-            return
-        assert time.monotonic() < deadline, (what, words, match, new, inst.log_text()[-1500:])
+
+    def new():
+        return [e for e in inst.events() if e["seq"] > last]
+    until(f"{what} {words} {match}", lambda: any(e["what"] == what and all(w in e["why"] for w in words) and
+                                                 all(e.get(k) == v for k, v in match.items()) for e in new()),
+          TELL_SECONDS, lambda: f"{new()} {inst.log_text()[-1500:]}")
 
 
 class Impostor:

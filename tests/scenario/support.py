@@ -10,7 +10,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from waiting import free_port, until  # noqa: E402 the path comes first; the tests have both from here
 
 BUILD = pathlib.Path(os.environ.get("MST_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 MUSTER = str(BUILD / "src/muster/muster")
@@ -26,12 +30,6 @@ FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 def at(moment):
     """The environment of a program that lives at another moment; timers run as ever."""
     return {**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME": moment, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def run(*args, cwd=None, check=True, timeout=RUN_SECONDS, env=None, stdin=None):
@@ -237,16 +235,17 @@ class Running:
 
     def wait_log(self, pattern, seconds=RUN_SECONDS):
         """The next line that matches, after the one that was waited for last."""
-        deadline = time.monotonic() + seconds
-        while True:
-            text = self.log.read_text(errors="replace")
-            found = re.search(pattern, text[self.seen:])
-            if found:
-                self.seen += found.end()
-                return found
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"no {pattern!r} in the agent's log ({self.process.returncode}):\n{text[-6000:]}")
-            select.select([], [], [], 0.02)
+        def look():
+            ended = self.process.poll() is not None         # before the last look: what it said while it ended counts
+            found = re.search(pattern, self.log.read_text(errors="replace")[self.seen:])
+            assert found or not ended, self.what_was(pattern)
+            return found
+        found = until(f"{pattern!r} in the agent's log", look, seconds, lambda: self.what_was(pattern))
+        self.seen += found.end()
+        return found
+
+    def what_was(self, pattern):
+        return f"no {pattern!r} in the agent's log ({self.process.returncode}):\n{self.log.read_text(errors='replace')[-6000:]}"
 
     def __exit__(self, kind, value, trace):
         self.process.send_signal(signal.SIGTERM)

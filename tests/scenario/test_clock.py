@@ -1,7 +1,7 @@
 """Story: clocks that are wrong must not lock a node out (lesson 15). The programs live at another moment through
 libfaketime, which does not get along with the sanitizers' runtime: this file runs in the ordinary builds.
 """
-from support import at
+from support import FAKETIME, Installation, at, until
 
 
 def test_a_clock_at_1970_locks_nobody_out(installation):
@@ -24,3 +24,24 @@ def test_a_clock_far_ahead_is_told(installation):
     assert [r["reason"] for r in node.status()["reports"]] == ["expired"]
     # lesson 3: that the clock was wrong once is no state
     assert node.run_once().returncode == 0
+
+
+def test_old_entries_of_the_audit_log_go(tmp_path):
+    """A daemon that ran 500 days ago; today the default of 400 days counts, but not before something new was written."""
+    one = Installation(tmp_path / "inst", processes="single")       # its processes do not hand the preload on
+    one.wrap = ["env", f"LD_PRELOAD={FAKETIME}", "FAKETIME=-500d", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+    one.start()
+    one.subscription()
+    old = one.ask("status")
+    assert old["firstEvent"] == 1 and old["events"] > 0
+    one.stop()
+    one.wrap = []
+    one.start()
+    assert one.ask("status")["firstEvent"] == 1, "the clock may be what is wrong"
+    one.subscription("sub-2")
+    one.stop()
+    one.start()
+    now = until("shortened", lambda: (lambda s: s if s["firstEvent"] > old["lastEvent"] else None)(one.ask("status")), context=one.log_text)
+    assert now["oldestEvent"][:4] >= old["time"][:4] and [e["what"] for e in one.events()][-1] == "audit.shortened", one.events()
+    assert "is whole" in one.muster("events", "verify").stdout
+    one.stop()

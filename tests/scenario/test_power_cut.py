@@ -7,11 +7,10 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
-from support import AGENT, MUSTERD, RUN_SECONDS, START_SECONDS, Installation, run
+from support import AGENT, MUSTERD, RUN_SECONDS, START_SECONDS, Installation, run, until
 
 COUNT = iter(range(1, 100000))
 # A sanitized build looks for other faults than the ordinary one, and is slow: every point there too, fewer passages.
@@ -246,9 +245,8 @@ def test_a_killed_process_comes_back(shared, kind):
 
 
 def wait_ready(inst, before):
-    deadline = time.monotonic() + START_SECONDS
-    while {k: len(p) for k, p in inst.children().items()} != {k: len(p) for k, p in before.items()}:
-        assert time.monotonic() < deadline, inst.log_text()
+    until("all are there again", lambda: {k: len(p) for k, p in inst.children().items()} == {k: len(p) for k, p in before.items()},
+          START_SECONDS, inst.log_text)
     assert inst.muster("status", "--wait", START_SECONDS, check=False, timeout=RUN_SECONDS).returncode == 0, inst.log_text()
 
 

@@ -85,9 +85,36 @@ bool mst_dialog_fail(struct mst_dialog *d, enum prov_reason r, const char *piece
 		join(d->failure.detail, sizeof(d->failure.detail), piece, ap);
 		va_end(ap);
 	}
+	mst_dialog_rest(d);
+	return false;
+}
+
+void mst_dialog_rest(struct mst_dialog *d)
+{
 	d->to_send = d->outstanding = false;
 	d->deadline = MST_NEVER;
-	return false;
+}
+
+bool mst_dialog_lost(struct mst_dialog *d, enum prov_reason r, const char *detail)
+{
+	return mst_dialog_fail(d, r == PROV_OK ? PROV_UNREACHABLE : r, detail, NULL);
+}
+
+/* The session cannot be trusted to be in step any more. */
+bool mst_dialog_out_of_turn(struct mst_dialog *d, const char *doing)
+{
+	return mst_dialog_fail(d, PROV_MALFORMED, "out of turn while ", doing, NULL);
+}
+
+bool mst_dialog_in_time(struct mst_dialog *d, mst_ms now, const char *doing)
+{
+	return now < d->deadline ||
+	       mst_dialog_fail(d, PROV_TIMEOUT, "no answer from the ", d->who, " while ", doing, NULL);
+}
+
+bool mst_dialog_left(struct mst_dialog *d, const struct mst_response *a)
+{
+	return mst_dialog_answered(d, a, a->rsc == MST_RSC_NOT_FOUND ? MST_RSC_NOT_FOUND : MST_RSC_DELETED);
 }
 
 bool mst_dialog_init(struct mst_dialog *d, const struct mst_dialog_config *cfg)
@@ -101,12 +128,6 @@ bool mst_dialog_init(struct mst_dialog *d, const struct mst_dialog_config *cfg)
 	mst_put_nul(&w);
 	return w.ok && mst_copy_text(d->who, sizeof(d->who), cfg->who) &&
 	       mst_copy_text(d->from, sizeof(d->from), cfg->from);
-}
-
-void mst_dialog_deinit(struct mst_dialog *d)
-{
-	mst_wipe(d, sizeof(*d));
-	d->deadline = MST_NEVER;
 }
 
 /* rqi: unique per attempt and request, so that both ends' logs can be laid beside each other. */
@@ -209,8 +230,7 @@ bool mst_dialog_answered(struct mst_dialog *d, const struct mst_response *a, int
 	char code[24], words[MST_DIALOG_DETAIL];
 	struct mst_writer w = mst_writer_of(code, sizeof(code));
 
-	d->outstanding = d->to_send = false;
-	d->deadline = MST_NEVER;
+	mst_dialog_rest(d);
 	mst_wipe(d->content, sizeof(d->content));
 	d->failure.rsc = a->rsc;
 	d->failure.retry_after = a->retry_after > 0 ? a->retry_after : 0;

@@ -50,8 +50,6 @@ struct mst_dialog {
 
 /* False when a text does not fit. */
 MST_MUST_CHECK bool mst_dialog_init(struct mst_dialog *d, const struct mst_dialog_config *cfg);
-/* Wipes: a content may have held a key. */
-void mst_dialog_deinit(struct mst_dialog *d);
 
 /* Queue a request to base + "/" + id + tail (id and tail may be ""). `msg` NULL: no content. False, with
  * the failure noted, when it does not fit. */
@@ -73,6 +71,19 @@ MST_MUST_CHECK bool mst_dialog_read(struct mst_dialog *d, const struct mst_respo
 /* Note a failure; the first one stays. Pieces are joined; always returns false. */
 bool mst_dialog_fail(struct mst_dialog *d, enum prov_reason r, const char *piece, ...)
 	__attribute__((sentinel));
+
+/*
+ * Ends that every procedure shares; `doing` is what it was about, for people. Each notes the failure and returns
+ * false, unless it says otherwise.
+ */
+bool mst_dialog_lost(struct mst_dialog *d, enum prov_reason r, const char *detail);  /* PROV_OK: not reachable */
+bool mst_dialog_out_of_turn(struct mst_dialog *d, const char *doing);
+/* True while the answer is not overdue. */
+MST_MUST_CHECK bool mst_dialog_in_time(struct mst_dialog *d, mst_ms now, const char *doing);
+/* The answer to a de-registration. Not found is what we wanted too: a repeated one whose answer was lost (lesson 11). */
+MST_MUST_CHECK bool mst_dialog_left(struct mst_dialog *d, const struct mst_response *a);
+/* Nothing is asked or waited for any more. */
+void mst_dialog_rest(struct mst_dialog *d);
 
 /* What an RSC that is not success means for the node. */
 enum prov_reason mst_reason_of_rsc(int rsc);

@@ -142,15 +142,13 @@ static enum mmaf_state on_updated(struct mmaf *m, const struct input *in)
 
 static enum mmaf_state on_left(struct mmaf *m, const struct input *in)
 {
-	/* Not found is what we wanted too: a repeated de-registration whose answer was lost (lesson 11). */
-	int want = in->answer->rsc == MST_RSC_NOT_FOUND ? MST_RSC_NOT_FOUND : MST_RSC_DELETED;
-
-	return mst_dialog_answered(&m->dialog, in->answer, want) ? MMAF_DONE : MMAF_FAILED;
+	return mst_dialog_left(&m->dialog, in->answer) ? MMAF_DONE : MMAF_FAILED;
 }
 
 static enum mmaf_state on_lost(struct mmaf *m, const struct input *in)
 {
-	return failed(m, in->reason == PROV_OK ? PROV_UNREACHABLE : in->reason, in->detail);
+	(void)mst_dialog_lost(&m->dialog, in->reason, in->detail);
+	return MMAF_FAILED;
 }
 
 static enum mmaf_state on_garbage(struct mmaf *m, const struct input *in)
@@ -160,11 +158,7 @@ static enum mmaf_state on_garbage(struct mmaf *m, const struct input *in)
 
 static enum mmaf_state on_timer(struct mmaf *m, const struct input *in)
 {
-	if (in->now < m->dialog.deadline)
-		return m->state;
-	(void)mst_dialog_fail(&m->dialog, PROV_TIMEOUT, "no answer from the MAF while ",
-			      mmaf_state_text(m->state), NULL);
-	return MMAF_FAILED;
+	return mst_dialog_in_time(&m->dialog, in->now, mmaf_state_text(m->state)) ? m->state : MMAF_FAILED;
 }
 
 static enum mmaf_state ignore(struct mmaf *m, const struct input *in)
@@ -176,8 +170,7 @@ static enum mmaf_state ignore(struct mmaf *m, const struct input *in)
 static enum mmaf_state violated(struct mmaf *m, const struct input *in)
 {
 	(void)in;
-	(void)mst_dialog_fail(&m->dialog, PROV_MALFORMED, "out of turn while ", mmaf_state_text(m->state),
-			      NULL);
+	(void)mst_dialog_out_of_turn(&m->dialog, mmaf_state_text(m->state));
 	return MMAF_FAILED;
 }
 
@@ -196,10 +189,8 @@ static handler *const table[MMAF_STATE__COUNT][MMAF_EVENT__COUNT] = {
 static void step(struct mmaf *m, enum mmaf_event ev, const struct input *in)
 {
 	m->state = table[m->state][ev](m, in);
-	if (m->state == MMAF_DONE || m->state == MMAF_FAILED) {
-		m->dialog.to_send = m->dialog.outstanding = false;
-		m->dialog.deadline = MST_NEVER;
-	}
+	if (m->state == MMAF_DONE || m->state == MMAF_FAILED)
+		mst_dialog_rest(&m->dialog);
 }
 
 bool mmaf_init(struct mmaf *m, const struct mmaf_config *cfg, struct mst_diag *d)

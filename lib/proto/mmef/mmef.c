@@ -278,16 +278,13 @@ static enum mmef_state on_updated(struct mmef *m, const struct mmef_input *in)
 
 static enum mmef_state on_left(struct mmef *m, const struct mmef_input *in)
 {
-	/* Not found is what we wanted too: a repeated de-registration whose answer was lost (lesson 11). */
-	if (in->answer->rsc == MST_RSC_NOT_FOUND &&
-	    mst_dialog_answered(&m->dialog, in->answer, MST_RSC_NOT_FOUND))
-		return MMEF_DONE;
-	return mst_dialog_answered(&m->dialog, in->answer, MST_RSC_DELETED) ? MMEF_DONE : MMEF_FAILED;
+	return mst_dialog_left(&m->dialog, in->answer) ? MMEF_DONE : MMEF_FAILED;
 }
 
 static enum mmef_state on_lost(struct mmef *m, const struct mmef_input *in)
 {
-	return mmef_failed(m, in->reason == PROV_OK ? PROV_UNREACHABLE : in->reason, in->detail);
+	(void)mst_dialog_lost(&m->dialog, in->reason, in->detail);
+	return MMEF_FAILED;
 }
 
 static enum mmef_state on_garbage(struct mmef *m, const struct mmef_input *in)
@@ -297,11 +294,7 @@ static enum mmef_state on_garbage(struct mmef *m, const struct mmef_input *in)
 
 static enum mmef_state on_timer(struct mmef *m, const struct mmef_input *in)
 {
-	if (in->now < m->dialog.deadline)
-		return m->state;
-	(void)mst_dialog_fail(&m->dialog, PROV_TIMEOUT, "no answer from the MEF while ",
-			      mmef_state_text(m->state), NULL);
-	return MMEF_FAILED;
+	return mst_dialog_in_time(&m->dialog, in->now, mmef_state_text(m->state)) ? m->state : MMEF_FAILED;
 }
 
 static enum mmef_state ignore(struct mmef *m, const struct mmef_input *in)
@@ -314,8 +307,7 @@ static enum mmef_state ignore(struct mmef *m, const struct mmef_input *in)
 static enum mmef_state violated(struct mmef *m, const struct mmef_input *in)
 {
 	(void)in;
-	(void)mst_dialog_fail(&m->dialog, PROV_MALFORMED, "out of turn while ", mmef_state_text(m->state),
-			      NULL);
+	(void)mst_dialog_out_of_turn(&m->dialog, mmef_state_text(m->state));
 	return MMEF_FAILED;
 }
 
@@ -338,10 +330,8 @@ static handler *const table[MMEF_STATE__COUNT][MMEF_EVENT__COUNT] = {
 static void step(struct mmef *m, enum mmef_event ev, const struct mmef_input *in)
 {
 	m->state = table[m->state][ev](m, in);
-	if (m->state == MMEF_DONE || m->state == MMEF_FAILED) {
-		m->dialog.to_send = m->dialog.outstanding = false;
-		m->dialog.deadline = MST_NEVER;
-	}
+	if (m->state == MMEF_DONE || m->state == MMEF_FAILED)
+		mst_dialog_rest(&m->dialog);
 	if (m->state == MMEF_FAILED)
 		mst_key_wipe(&m->ke);
 }

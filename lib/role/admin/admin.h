@@ -100,6 +100,7 @@ json_t *admin_json_identity(const struct mst_identity *r);
 json_t *admin_json_reg(enum mst_role role, const struct mst_registration *r);
 json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r);
 json_t *admin_json_event(const struct mst_event *e);
+json_t *admin_json_anchor(const struct mst_event_anchor *a);
 json_t *admin_json_time(mst_time t);
 size_t admin_json_size(const json_t *j);
 

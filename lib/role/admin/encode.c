@@ -180,15 +180,33 @@ json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r)
 	return done(&o);
 }
 
+static void put_hex(struct object *o, const char *name, struct mst_view v)
+{
+	char hex[2 * MST_ID_MAX + 1];
+	struct mst_writer w = mst_writer_of(hex, sizeof(hex));
+
+	mst_put_hex(&w, v);
+	mst_put_nul(&w);
+	mst_ascii_lower(hex);
+	put_text(o, name, w.ok ? hex : "");
+}
+
+static void put_hash(struct object *o, const uint8_t hash[MST_SHA256_LEN])
+{
+	put_hex(o, "hash", (struct mst_view){ hash, MST_SHA256_LEN });
+}
+
+/* A text with question marks in it is not what was hashed: its octets stand beside it. */
+static void put_octets(struct object *o, const char *name, const char *s)
+{
+	if (!mst_utf8_valid(mst_view_str(s)))
+		put_hex(o, name, mst_view_str(s));
+}
+
 json_t *admin_json_event(const struct mst_event *e)
 {
 	struct object o = begin();
-	char hex[2 * MST_SHA256_LEN + 1];
-	struct mst_writer w = mst_writer_of(hex, sizeof(hex));
 
-	mst_put_hex(&w, (struct mst_view){ e->hash, sizeof(e->hash) });
-	mst_put_nul(&w);
-	mst_ascii_lower(hex);
 	put(&o, "seq", json_integer((json_int_t)e->seq));
 	put_time(&o, "when", e->when);
 	put_text(&o, "role", e->role);
@@ -200,7 +218,20 @@ json_t *admin_json_event(const struct mst_event *e)
 	if (e->outcome)
 		put(&o, "outcome", json_integer(e->outcome));
 	put_optional(&o, "why", e->why);
-	put_text(&o, "hash", hex);
+	put_octets(&o, "whoOctets", e->who);
+	put_octets(&o, "whyOctets", e->why);
+	put_hash(&o, e->hash);
+	return done(&o);
+}
+
+json_t *admin_json_anchor(const struct mst_event_anchor *a)
+{
+	struct object o = begin();
+
+	put(&o, "seq", json_integer((json_int_t)a->seq));
+	put_hash(&o, a->hash);
+	if (a->told)
+		put(&o, "told", json_integer((json_int_t)a->told));
 	return done(&o);
 }
 

@@ -66,6 +66,7 @@ static int event_filter(struct admin *q, struct mst_event_filter *f, bool *ret_o
 int admin_event_list(struct admin *q)
 {
 	struct event_page p = { 0 };
+	struct mst_event_anchor anchor;
 	struct mst_event_filter f;
 	struct mst_diag d;
 	uint64_t newest;
@@ -78,6 +79,8 @@ int admin_event_list(struct admin *q)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	/* Before the list: what is written in between then comes with the next page. */
 	r = mst_store_event_last(q->env->store, &newest);
+	if (!r)
+		r = mst_store_event_anchor(q->env->store, &anchor);
 	if (r)
 		return r;
 	p = (struct event_page){ .list = json_array(), .left = f.limit };
@@ -90,7 +93,7 @@ int admin_event_list(struct admin *q)
 	/* Where to go on: behind this page, or when it was the last one behind everything that was looked at.
 	 */
 	return admin_answer(q, MST_RSC_OK,
-			    json_pack("{s:o, s:I}", "events", p.list, "last",
+			    json_pack("{s:o, s:o, s:I}", "anchor", admin_json_anchor(&anchor), "events", p.list, "last",
 				      (json_int_t)(p.more             ? p.last
 						   : newest > f.after ? newest
 								      : f.after)));
@@ -114,12 +117,12 @@ int admin_status(struct admin *q)
 {
 	int64_t count[MST_NODE_RELEASED + 1];
 	json_t *nodes, *roles;
-	uint64_t last = 0;
+	struct mst_event_span log;
 	int64_t wild = 0;
 	int r = mst_store_node_count(q->env->store, count);
 
 	if (!r)
-		r = mst_store_event_last(q->env->store, &last);
+		r = mst_store_event_span(q->env->store, &log);
 	if (!r)
 		r = mst_store_identity_count_wild(q->env->store, &wild);
 	if (r)
@@ -132,9 +135,12 @@ int admin_status(struct admin *q)
 		if (q->env->conf && q->env->conf->roles_played & 1u << i)
 			(void)json_array_append_new(roles, json_string(mst_role_name[i]));
 	return admin_answer(q, MST_RSC_OK,
-			    json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:I, s:I}", "version", MST_VERSION, "roles",
-				      roles, "nodes", nodes, "time", admin_json_time(q->env->now), "schema",
-				      mst_store_version(q->env->store), "lastEvent", (json_int_t)last,
-				      "makers", (json_int_t)(q->env->conf ? q->env->conf->makers.n : 0),
+			    json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:I, s:I, s:o*, s:I, s:I, s:I}", "version",
+				      MST_VERSION, "roles", roles, "nodes", nodes, "time",
+				      admin_json_time(q->env->now), "schema", mst_store_version(q->env->store),
+				      "lastEvent", (json_int_t)log.last, "firstEvent", (json_int_t)log.first,
+				      "events", (json_int_t)(log.last ? log.last - log.first + 1 : 0), "oldestEvent",
+				      log.oldest > 0 ? admin_json_time(log.oldest) : NULL, "storeOctets",
+				      (json_int_t)log.octets, "makers", (json_int_t)(q->env->conf ? q->env->conf->makers.n : 0),
 				      "unboundNames", (json_int_t)wild));
 }

@@ -293,13 +293,13 @@ static const struct row rows[] = {
 	  "\"field\":\"subscription\"", 0 },
 	/* events and status */
 	{ R, "/v1/events?limit=1", "", 2000,
-	  "{\"events\":[{\"seq\":1,\"when\":\"20261120T220951\",\"role\":\"admin\",\"what\":\"subscription."
+	  "\"events\":[{\"seq\":1,\"when\":\"20261120T220951\",\"role\":\"admin\",\"what\":\"subscription."
 	  "added\",\"who\":\"uid ",
 	  0 },
 	{ R, "/v1/events?limit=1", "", 2000, "\"last\":1}", 0 },
 	{ R, "/v1/events?node=urn%3Aa&what=node.re&role=admin&since=20261120T220951&after=1", "", 2000,
 	  "\"what\":\"node.revoked\",\"node\":1", 0 },
-	{ R, "/v1/events?attempt=none", "", 2000, "{\"events\":[],\"last\":", 0 },
+	{ R, "/v1/events?attempt=none", "", 2000, "\"events\":[],\"last\":", 0 },
 	{ R, "/v1/events?node=none", "", 4000, "\"field\":\"node\"", 0 },
 	{ R, "/v1/events?since=yesterday", "", 4000, "\"field\":\"since\"", 0 },
 	{ R, "/v1/events?after=x", "", 4000, "\"field\":\"after\"", 0 },
@@ -573,7 +573,8 @@ static void long_events(void **state)
 	struct fix *f = *state;
 	json_int_t after = 2, seen = 0;
 	char target[64];
-	json_t *j;
+	json_t *j, *one;
+	size_t at;
 	int rsc;
 
 	for (int i = 0; i < 600; i++) {
@@ -589,7 +590,15 @@ static void long_events(void **state)
 		j = call(f, MST_OP_RETRIEVE, target, "", &rsc);
 		assert_non_null(j);
 		assert_true(json_array_size(json_object_get(j, "events")) > 0);
-		seen += (json_int_t)json_array_size(json_object_get(j, "events"));
+		json_array_foreach(json_object_get(j, "events"), at, one) {
+			const char *octets = json_string_value(json_object_get(one, "whoOctets"));
+
+			/* a copy can be verified only with what was hashed */
+			assert_true(octets ? *json_string_value(json_object_get(one, "who")) == '?' &&
+						     strspn(octets, "f") == 2 * (MST_ID_MAX - 1) && !octets[2 * (MST_ID_MAX - 1)]
+					   : *json_string_value(json_object_get(one, "who")) == '\x01');
+			seen++;
+		}
 		after = json_integer_value(json_object_get(j, "last"));
 		json_decref(j);
 	}

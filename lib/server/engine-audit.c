@@ -1,0 +1,55 @@
+/* Retention of the audit log (musterd.conf: audit). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "server/engine-internal.h"
+
+/*
+ * Age counts from the newest entry when the clock is ahead of it: a clock that jumps to a far year must not empty a
+ * log to which nothing was added since.
+ */
+static mst_time oldest_kept(const struct mst_conf_audit *a, const struct mst_event_span *span, mst_time now)
+{
+	mst_time from = span->newest < now ? span->newest : now;
+
+	return a->keep && from > a->keep ? from - a->keep : 0;
+}
+
+static void tell(struct engine *e, int r, const struct mst_event *told)
+{
+	char seq[24];
+
+	snprintf(seq, sizeof(seq), "%" PRIu64, told->seq);
+	if (!r)
+		mst_log(&e->u.log, MST_LOG_INFO, "the audit log was shortened", "event", seq, "why", told->why, NULL);
+	else if (r == MST_FAULT_CORRUPT)
+		mst_log(&e->u.log, MST_LOG_ERROR,
+			"the audit log is not shortened: its oldest entries do not fit their hashes", "why",
+			mst_store_error(e->store), "remedy", "muster events verify; keep the store as it is, as evidence", NULL);
+	else if (r < 0)
+		mst_log(&e->u.log, MST_LOG_ERROR, "the audit log could not be shortened; tried again later", "why",
+			mst_store_error(e->store), NULL);
+}
+
+void engine_keep_audit(struct engine *e)
+{
+	const struct mst_conf_audit *a = &e->u.conf->audit;
+	struct mst_event_limit k = { .now = (mst_time)time(NULL), .chunk = AUDIT_PIECE };
+	struct mst_event_span span;
+	struct mst_event told = { 0 };
+	int r = mst_store_event_span(e->store, &span);
+
+	if (r < 0)
+		return;
+	e->u.m.v[MST_M_AUDIT_EVENTS] = span.last ? span.last - span.first + 1 : 0;
+	e->u.m.v[MST_M_STORE_OCTETS] = span.octets;
+	if (mst_now_ms() < e->audit_at)
+		return;
+	k.before = oldest_kept(a, &span, k.now);
+	k.most = (uint64_t)a->max_events;
+	r = k.before || k.most ? mst_store_event_shorten(e->store, &k, &told) : MST_STORE_NONE;
+	tell(e, r, &told);
+	if (r)
+		e->audit_at = mst_now_ms() + AUDIT_LOOK_MS;
+}

@@ -1,0 +1,114 @@
+'use strict';
+// The technician's page of one device. Everything that the device says is put in as text, never as markup.
+const $ = (id) => document.getElementById(id);
+const STATE = {
+  'enrolled': ['In service', 'good'], 'bootstrapping': ['Joining …', ''], 'waiting': ['Not in service: will try again', 'bad'],
+  'not-enrolled': ['Not in service', 'bad'], 'damaged': ['Its stored credential is damaged', 'bad'],
+};
+const CREDENTIAL = [['nodeID', 'Node'], ['cseID', 'CSE-ID'], ['mafFQDN', 'Service'], ['notAfter', 'Until']];
+let timer = 0;
+
+function say(text) { $('message').textContent = text || ''; }
+
+async function ask(method, path, body) {
+  const answer = await fetch(path, {
+    method, credentials: 'same-origin', cache: 'no-store',
+    headers: body === undefined ? {} : { 'Content-Type': 'application/json' },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await answer.text();
+  const value = text ? JSON.parse(text) : {};
+  if (answer.status === 401) inside(false);
+  if (!answer.ok) throw new Error([value.error && value.error.field, value.error && value.error.text].filter(Boolean).join(': ') || `refused (${answer.status})`);
+  return value;
+}
+
+function inside(yes) {
+  $('login').hidden = yes;
+  $('inside').hidden = !yes;
+  clearTimeout(timer);
+  if (yes) refresh();
+}
+
+function item(head, more) {
+  const li = document.createElement('li');
+  li.append(head);
+  for (const line of more.filter(Boolean)) {
+    const span = document.createElement('span');
+    span.className = 'what';
+    span.textContent = line;
+    li.append(span);
+  }
+  return li;
+}
+
+function show(s) {
+  const [words, kind] = STATE[s.state] || [s.state, ''];
+  $('state').textContent = words;
+  $('state').className = kind;
+  $('next').textContent = Number.isInteger(s.nextTry) ? `Next try in ${s.nextTry} seconds.` : '';
+  $('device').textContent = s.credential ? s.credential.nodeID : '';
+  $('reports').replaceChildren(...(s.reports || []).filter((r) => r.reason !== 'ok').map((r) =>
+    item(`${r.resource}: ${r.words}`, [r.step && `at the step ${r.step}`, r.detail, r.remedy && `What to do: ${r.remedy}`])));
+  $('steps').replaceChildren(...(s.state === 'bootstrapping' ? s.steps || [] : []).map((x) => item(x.arrow, [])));
+  $('credential').replaceChildren(...(s.credential ? CREDENTIAL : []).filter(([k]) => s.credential[k]).flatMap(([k, name]) => {
+    const dt = document.createElement('dt');
+    const dd = document.createElement('dd');
+    dt.textContent = name;
+    dd.textContent = s.credential[k];
+    return [dt, dd];
+  }));
+}
+
+async function refresh() {
+  try {
+    show(await ask('GET', 'status'));
+    timer = setTimeout(refresh, 2000);
+  } catch (e) {
+    say(e.message);
+    if (!$('inside').hidden) timer = setTimeout(refresh, 5000);
+  }
+}
+
+async function trigger(body) {
+  say('');
+  try {
+    await ask('POST', 'trigger', body);
+    $('text').value = '';
+    clearTimeout(timer);
+    await refresh();
+  } catch (e) { say(e.message); }
+}
+
+$('login').addEventListener('submit', async (e) => {
+  e.preventDefault();
+  say('');
+  try {
+    await ask('POST', 'session', { code: $('code').value });
+    inside(true);
+    if (location.hash.startsWith('#MUSTER:')) $('text').value = location.hash.slice(1);
+  } catch (x) { say(x.message); }
+  $('code').value = '';
+});
+$('join').addEventListener('submit', (e) => {
+  e.preventDefault();
+  const text = $('text').value.trim();
+  if (text) trigger({ text }); else say('Enter a name, an address or instructions.');
+});
+$('again').addEventListener('submit', (e) => { e.preventDefault(); trigger({}); });
+
+// A phone's own camera opens a QR code that holds this page's address and #MUSTER:…; where the browser can read codes
+// itself, a photo will do as well.
+if ('BarcodeDetector' in window) {
+  $('scan').hidden = false;
+  $('photo').addEventListener('change', async () => {
+    try {
+      const codes = await new BarcodeDetector({ formats: ['qr_code'] }).detect(await createImageBitmap($('photo').files[0]));
+      if (!codes.length) throw new Error('There is no QR code in the photo.');
+      const text = codes[0].rawValue;
+      $('text').value = text.includes('#MUSTER:') ? text.slice(text.indexOf('#') + 1) : text;
+    } catch (e) { say(e.message); }
+    $('photo').value = '';
+  });
+}
+ask('GET', 'status').then((s) => { inside(true); show(s); }).catch(() => inside(false));

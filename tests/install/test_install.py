@@ -1,0 +1,110 @@
+"""What `make install` lays down, in a root of its own: units that systemd understands and finds tight enough."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenario"))
+from support import AGENT, Installation  # noqa: E402  (the path comes first)
+
+BUILD = pathlib.Path(os.environ["MST_BUILD"])
+EXPOSURE = 2.0                  # systemd-analyze's own measure, 0 best to 10
+
+
+def run(*args, **more):
+    return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=120, **more)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    where = tmp_path_factory.mktemp("root")
+    done = run("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", where)
+    assert done.returncode == 0, done.stderr
+    # what the units lean on, from this machine
+    (where / "bin").mkdir(exist_ok=True)
+    shutil.copy("/bin/kill", where / "bin/kill")
+    for name in ("usr/lib/systemd/system", "lib/systemd/system"):
+        if pathlib.Path("/", name).is_dir():
+            shutil.copytree(pathlib.Path("/", name), where / name, symlinks=True, dirs_exist_ok=True)
+    return where
+
+
+def unit(root, name):
+    return next(root.rglob(f"lib/systemd/system/{name}"))
+
+
+@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service"])
+def test_systemd_understands_the_unit(root, name):
+    done = run("systemd-analyze", "verify", f"--root={root}", "--man=no", name)
+    ours = [line for line in (done.stdout + done.stderr).splitlines() if name in line]
+    assert not ours, ours
+
+
+@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service"])
+def test_the_unit_is_tight(root, name):
+    done = run("systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={int(EXPOSURE * 10)}", unit(root, name))
+    overall = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert overall and float(overall.group(1)) <= EXPOSURE, done.stdout[-3000:] + done.stderr
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service"])
+def test_the_unit_names_what_is_installed(root, name):
+    text = unit(root, name).read_text()
+    assert "@" not in re.sub(r"@(system-service|privileged|resources)\b", "", text), "a value was not filled in"
+    for program in re.findall(r"^Exec\w+=(\S+)", text, re.M):
+        if "/" in program:
+            assert (root / program.lstrip("/")).is_file(), program
+
+
+def test_the_users_are_made(root):
+    done = run("systemd-sysusers", f"--root={root}", "--dry-run", next(root.rglob("sysusers.d/muster.conf")))
+    said = done.stdout + done.stderr
+    assert done.returncode == 0 and "muster-agent" in said and "'muster'" in said.replace('"', "'"), said
+
+
+def allowed(root, name):
+    """System calls that the unit's filter lets through, groups resolved by systemd itself."""
+    calls = set()
+    for line in re.findall(r"^SystemCallFilter=(.*)", unit(root, name).read_text(), re.M):
+        names = set()
+        for word in line.lstrip("~").split():
+            names |= resolve(word) if word.startswith("@") else {word}
+        calls = calls - names if line.startswith("~") else calls | names
+    return calls
+
+
+def resolve(group):
+    shown = run("systemd-analyze", "syscall-filter", "--no-pager", group).stdout
+    words = [w for line in shown.splitlines() for w in line.split("#")[0].split()]
+    return {call for w in words[1:] for call in (resolve(w) if w.startswith("@") else {w})} if words else set()
+
+
+def traced(path):
+    """Those that were really made; one that our own filter refused or that an ended process left half is none."""
+    calls = set()
+    for line in path.read_text(errors="replace").splitlines():
+        made = re.match(r"\d+ +(?:<\.\.\. )?([a-z0-9_]+)(?:\(| resumed)", line)
+        if made:
+            calls.add(made.group(1))
+    return calls - {"restart_syscall"}
+
+
+def test_the_filters_let_a_whole_enrolment_through(root, tmp_path):
+    inst = Installation(tmp_path / "inst")
+    inst.wrap = ["strace", "-D", "-f", "-qq", "-o", str(tmp_path / "musterd.strace")]
+    inst.start()
+    inst.subscription()
+    node = inst.node(1)
+    done = run("strace", "-f", "-qq", "-o", tmp_path / "agent.strace", AGENT, "-c", node.dir / "muster-agent.conf", "run", "--once")
+    assert done.returncode == 0, done.stderr
+    inst.stop()
+    for program, name in (("musterd", "musterd.service"), ("agent", "muster-agent.service")):
+        made = traced(tmp_path / f"{program}.strace")
+        assert {"epoll_wait", "mmap"} & made, made
+        made -= {"fchown"}          # SQLite, of files that root makes; the units run as nobody special
+        assert not made - allowed(root, name), (name, sorted(made - allowed(root, name)))

@@ -1,0 +1,190 @@
+"""Discovery on the LAN (architecture 3.4): the real daemons, each host in a network namespace of its own.
+What the LAN says is where, never whom to trust: it becomes `bbn` instructions without anchors.
+"""
+import json
+import os
+import pathlib
+
+import pytest
+
+from lan import Lan
+from support import AGENT, Installation, run
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """Only its CA and its makers: nobody has to serve for these tests."""
+    return Installation(tmp_path / "inst")
+
+
+@pytest.fixture
+def lan(tmp_path):
+    with Lan(tmp_path / "lan", ("node", "owner", "liar")) as made:
+        yield made
+
+
+def discover(installation, lan, method, uri, add=""):
+    """The agent on host `node`, once; its status."""
+    node = installation.node(1, known=False)
+    node.instruct({"kind": "discovery", "method": method, "uri": uri})
+    node.configure(add)
+    host = lan["node"]
+    done = run(*host.inside(AGENT, "-c", node.dir / "muster-agent.conf", "run", "--once"), check=False, env=host.env)
+    return done, json.loads(node.agent("status", "--json", check=True).stdout)
+
+
+def tried(status):
+    """Briefing nodes, in the order in which they had their turn."""
+    return [r["resource"] for r in status["reports"] if "://" in r["resource"]]
+
+
+def ended(status):
+    return [(r["resource"], r["reason"]) for r in status["reports"]]
+
+
+def test_dns_sd_yields_where(installation, lan):
+    for name in ("node", "owner"):
+        lan[name].avahi()
+    lan["owner"].publish("owner's briefing", "_muster-bbn._tcp", 8445, "fqdn=bbn.owner.example.com", "path=/briefing")
+    done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local")
+    assert tried(status), done.stderr
+    assert set(tried(status)) == {"https://bbn.owner.example.com:8445/briefing"}
+    # with the address that was said, and with the name resolved: an address that lies costs one try
+    assert len(tried(status)) == 2
+
+
+def test_the_coap_variant_is_browsed_too(installation, lan):
+    for name in ("node", "owner"):
+        lan[name].avahi()
+    lan["owner"].publish("owner's briefing", "_muster-bbn._udp", 5684, "fqdn=bbn.owner.example.com")
+    _, status = discover(installation, lan, "dns-sd", "_muster-bbn._udp")
+    assert set(tried(status)) == {"coaps://bbn.owner.example.com"}
+    assert {r for where, r in ended(status) if "://" in where} == {"unsupported"}, \
+        "this build has no CoAPS, and says so before any packet leaves"
+
+
+def test_a_liar_cannot_hide_the_owner(installation, lan):
+    """Useless answers are left out with their reason; the names that the owner expects are kept, whatever the liar says."""
+    for name in ("node", "owner", "liar"):
+        lan[name].avahi()
+    lan["owner"].publish("owner's briefing", "_muster-bbn._tcp", 8445, "fqdn=bbn.owner.example.com")
+    for i in range(12):
+        lan["liar"].publish(f"a{i}", "_muster-bbn._tcp", 1000 + i, f"fqdn=bbn{i}.evil.example.net")
+    lan["liar"].publish("no name", "_muster-bbn._tcp", 99)                       # liar.local: no certificate has it
+    lan["liar"].publish("odd path", "_muster-bbn._tcp", 98, "fqdn=bbn.owner.example.com", "path=relative\x1b[2J")
+    done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local", 'lan_names = "*.example.com";\n')
+    assert set(tried(status)) <= {"https://bbn.owner.example.com:8445"}
+    assert "lan-name-refused" in done.stderr or "lan-answer-useless" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_without_a_daemon_the_reason_says_so(installation, lan):
+    lan["node"].bus()
+    done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local")
+    assert done.returncode == 1
+    assert any("avahi-daemon" in r["detail"] and r["reason"] == "unreachable" for r in status["reports"]), status["reports"]
+
+
+def test_nobody_answers(installation, lan):
+    lan["node"].avahi()
+    _, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local")
+    assert ended(status) == [("_muster-bbn._tcp.local", "empty")]
+
+
+def test_dns_srv_by_priority(installation, lan):
+    owner = lan["owner"]
+    owner.start("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--port=53", f"--listen-address={owner.address}",
+                "--bind-interfaces", "--conf-file=/dev/null", "--pid-file=",
+                "--srv-host=_muster-bbn._tcp.example.com,second.example.com,8446,20",
+                "--srv-host=_muster-bbn._tcp.example.com,first.example.com,8445,10",
+                "--srv-host=_gone._tcp.example.com", log="dnsmasq.log", ready="started")
+    add = f'dns_server = "{owner.address}";\n'
+    _, status = discover(installation, lan, "dns-srv", "_muster-bbn._tcp.example.com", add)
+    assert tried(status) == ["https://first.example.com:8445", "https://second.example.com:8446"]
+
+
+def test_dns_srv_that_is_decidedly_not_there(installation, lan):
+    owner = lan["owner"]
+    owner.start("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--port=53", f"--listen-address={owner.address}",
+                "--bind-interfaces", "--conf-file=/dev/null", "--pid-file=", "--srv-host=_gone._tcp.example.com",
+                "--local=/example.com/", log="dnsmasq.log", ready="started")
+    add = f'dns_server = "{owner.address}";\n'
+    _, status = discover(installation, lan, "dns-srv", "_gone._tcp.example.com", add)
+    assert ended(status) == [("_gone._tcp.example.com", "empty")]
+
+
+def test_a_name_server_that_is_silent(installation, lan):
+    _, status = discover(installation, lan, "dns-srv", "_muster-bbn._tcp.example.com", 'dns_server = "10.77.0.2";\n')
+    assert ended(status) == [("_muster-bbn._tcp.example.com", "unreachable")]
+
+
+HOOKS = pathlib.Path(__file__).resolve().parents[2] / "conf/dhcp"
+
+
+def test_a_dhcp_option_through_dhclient(installation, lan):
+    """A real DHCP server and the real client with our hook: the text that it writes is what the agent reads."""
+    node, owner = lan["node"], lan["owner"]
+    owner.start("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--port=0", "--conf-file=/dev/null", "--pid-file=",
+                "--interface=eth0", "--bind-interfaces", "--dhcp-range=10.77.0.50,10.77.0.60,1h", "--leasefile-ro",
+                "--dhcp-option-force=224,bbn.owner.example.com:8445", log="dhcp.log", ready="DHCP, IP range")
+    (node.dir / "dhclient.conf").write_text("option muster-bbn code 224 = text;\nrequest subnet-mask, muster-bbn;\n")
+    # Debian's own script would touch the machine's resolv.conf; this one only calls our hook, as its directory would
+    script = node.dir / "script"
+    script.write_text(f"#!/bin/sh\n. {HOOKS}/muster-dhclient-hook\n")
+    script.chmod(0o755)
+    made = installation.node(1, known=False)
+    client = node.start("dhclient", "-4", "-d", "-cf", node.dir / "dhclient.conf", "-lf", node.dir / "leases", "-pf",
+                        node.dir / "pid", "-sf", script, "-e", f"MUSTER_RUN={made.dir / 'run'}", "eth0", log="dhclient.log",
+                        ready="bound to")
+    assert client.poll() is None
+    made.instruct({"kind": "discovery", "method": "dhcp", "uri": "eth0"})
+    run(*node.inside(AGENT, "-c", made.dir / "muster-agent.conf", "run", "--once"), check=False)
+    status = json.loads(made.agent("status", "--json", check=True).stdout)
+    assert tried(status) == ["https://bbn.owner.example.com:8445"]
+
+
+def networkd(tmp_path, lease):
+    (tmp_path / "leases").mkdir(exist_ok=True)
+    (tmp_path / "leases/7").write_text(lease)
+    run(HOOKS / "muster-networkd-hook", env={"IFACE": "eth7", "MUSTER_RUN": str(tmp_path), "MUSTER_IFINDEX": "7",
+                                             "MUSTER_LEASES": str(tmp_path / "leases"), "PATH": os.environ["PATH"]})
+    path = tmp_path / "dhcp/eth7"
+    return path.read_text() if path.exists() else None
+
+
+def test_a_dhcp_option_through_networkd(tmp_path):
+    """The lease file as systemd-networkd writes it; a lease without the option takes back what an earlier one said."""
+    assert networkd(tmp_path, f"ADDRESS=10.0.0.2\nOPTION_224={b'bbn.owner.example.com'.hex()}\n") == "bbn.owner.example.com\n"
+    assert networkd(tmp_path, "ADDRESS=10.0.0.2\n") is None
+    assert networkd(tmp_path, "OPTION_224=zz\n") is None
+
+
+@pytest.mark.parametrize("text", ["", "two words", "http://bbn.example.com", "192.0.2.1", "https://u@bbn.example.com/",
+                                  "x" * 400 + ".example.com", "bbn..example.com", "https://bbn.example.com/\x1b[2J"])
+def test_a_dhcp_option_that_is_no_name(installation, text):
+    node = installation.node(1, known=False)
+    (node.dir / "run/dhcp").mkdir(parents=True)
+    (node.dir / "run/dhcp/eth0").write_text(text + "\nbbn.owner.example.com\n")
+    node.instruct({"kind": "discovery", "method": "dhcp", "uri": "any"})
+    done = node.run_once()
+    assert tried(node.status()) == ["https://bbn.owner.example.com"], "the next line is still served"
+    assert text == "" or "dhcp-option-malformed" in done.stderr
+
+
+def test_nobody_else_may_write_the_option(installation):
+    node = installation.node(1, known=False)
+    (node.dir / "run/dhcp").mkdir(parents=True)
+    (node.dir / "run/dhcp/eth0").write_text("bbn.owner.example.com\n")
+    (node.dir / "run/dhcp/eth0").chmod(0o666)
+    node.instruct({"kind": "discovery", "method": "dhcp", "uri": "eth0"})
+    done = node.run_once()
+    assert not tried(node.status())
+    assert "can be written by others" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../etc", ".hidden", "a-name-of-20-octets."])
+def test_no_interface_name(installation, name):
+    node = installation.node(1, known=False)
+    node.instruct({"kind": "discovery", "method": "dhcp", "uri": name})
+    node.run_once()
+    assert ended(node.status()) == [(name, "malformed")]

@@ -1,0 +1,254 @@
+"""The agent's local page (architecture 3.3): in a real browser with a phone's screen, and by curl as a stranger would."""
+import base64
+import json
+import re
+
+import cbor2
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from browser import WIDTH, phone
+from support import AGENT, MUSTER, RUN_SECONDS, Installation, free_port, run
+
+
+@pytest.fixture
+def installation(tmp_path):
+    inst = Installation(tmp_path / "inst", processes="single")
+    inst.start()
+    inst.subscription()
+    yield inst
+    inst.stop()
+
+
+@pytest.fixture
+def node(installation):
+    """A node that was told nothing, with its page on loopback."""
+    made = installation.node(1)
+    (made.dir / "instructions.json").unlink()
+    made.page = free_port()
+    made.configure(f'page = "127.0.0.1:{made.page}";\n')
+    with made.running() as agent:
+        agent.wait_log("page-listens")
+        yield made
+
+
+@pytest.fixture
+def browser(tmp_path):
+    driver = phone(tmp_path / "profile")
+    yield driver
+    severe = [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "the server responded with a status" not in e["message"]]
+    driver.quit()
+    assert not severe, severe
+
+
+def code(node):
+    return json.loads(node.agent("page", "--json", check=True).stdout)
+
+
+def wait(browser, what):
+    return WebDriverWait(browser, RUN_SECONDS, poll_frequency=0.05).until(what)
+
+
+def text(browser, name):
+    return browser.find_element(By.ID, name).text
+
+
+def enter(browser, node, fragment=""):
+    told = code(node)
+    browser.get(told["url"] + fragment)
+    wait(browser, lambda b: b.find_element(By.ID, "login").is_displayed())
+    browser.find_element(By.ID, "code").send_keys(told["code"].lower())
+    browser.find_element(By.CSS_SELECTOR, "#login button").click()
+    wait(browser, lambda b: text(b, "state") != "")
+
+
+def start(browser, words):
+    field = browser.find_element(By.ID, "text")
+    browser.execute_script("arguments[0].value = arguments[1]", field, words)
+    browser.find_element(By.CSS_SELECTOR, "#join button").click()
+
+
+def fits(browser):
+    return browser.execute_script("return document.scrollingElement.scrollWidth") <= WIDTH
+
+
+def test_a_technician_joins_a_device(browser, installation, node):
+    """First a name that leads nowhere, told in plain words with what to do; then the instructions themselves."""
+    enter(browser, node)
+    assert text(browser, "state") == "Not in service"
+    assert fits(browser)
+    start(browser, json.dumps({"version": 1, "instructions": [installation.instruction(uri=f"https://{installation.mef}:1")]}))
+    wait(browser, lambda b: "What to do:" in text(b, "reports"))
+    assert "mef.open" in text(browser, "reports")
+    assert fits(browser)
+    start(browser, json.dumps({"version": 1, "instructions": [installation.instruction()]}))
+    wait(browser, lambda b: text(b, "state") == "In service")
+    assert node.id in text(browser, "credential") and installation.maf in text(browser, "credential")
+    assert fits(browser)
+    assert node.status()["trigger"] == "page"
+
+
+def test_a_scanned_code_carries_the_instructions(browser, installation, node, tmp_path):
+    """What `muster qr` draws, read by another program than ours, opens the page with the instructions in it."""
+    (node.dir / "scan.json").write_text(json.dumps({"version": 1, "instructions": [installation.instruction()]}))
+    url = f"http://127.0.0.1:{node.page}/"
+    drawn = run(MUSTER, "qr", node.dir / "scan.json", "--page", url).stdout
+    scanned = scan(drawn, tmp_path)
+    assert scanned == f"{url}#MUSTER:{encoded(installation)}"
+    enter(browser, node, scanned[len(url):])
+    assert browser.find_element(By.ID, "text").get_attribute("value").startswith("MUSTER:")
+    browser.find_element(By.CSS_SELECTOR, "#join button").click()
+    wait(browser, lambda b: text(b, "state") == "In service")
+
+
+def scan(drawn, tmp_path):
+    """The terminal's picture as pixels, light as drawn, four for each module; zbarimg reads it."""
+    rows = []
+    for line in drawn.splitlines():
+        for half in ("▀█", "▄█"):
+            rows.append(" ".join("255" if c in half else "0" for c in line for _ in range(4)))
+    (tmp_path / "qr.pgm").write_text(f"P2\n{4 * len(drawn.splitlines()[0])} {4 * len(rows)}\n255\n" +
+                                     "\n".join(r for r in rows for _ in range(4)) + "\n")
+    return run("zbarimg", "--quiet", "--raw", tmp_path / "qr.pgm").stdout.strip()
+
+
+def test_a_printed_code(browser, installation, node, tmp_path):
+    (node.dir / "scan.json").write_text(json.dumps({"version": 1, "instructions": [installation.instruction()]}))
+    run(MUSTER, "qr", node.dir / "scan.json", "--svg", tmp_path / "qr.svg")
+    browser.get(f"file://{tmp_path}/qr.svg")
+    browser.save_screenshot(str(tmp_path / "qr.png"))
+    assert run("zbarimg", "--quiet", "--raw", tmp_path / "qr.png").stdout.strip() == "MUSTER:" + encoded(installation)
+
+
+def test_what_is_no_sequence_gives_no_code(tmp_path):
+    (tmp_path / "bad.json").write_text('{"version": 1, "instructions": [{"kind": "bootstrap", "method": "magic", "uri": "x"}]}')
+    done = run(MUSTER, "qr", tmp_path / "bad.json", check=False)
+    assert done.returncode == 1 and "bad.json: instructions[0].method" in done.stderr
+    anchor = base64.b64encode(bytes([0x30, 0x82, 0x07, 0x00]) + bytes(0x700)).decode()
+    (tmp_path / "big.json").write_text(json.dumps({"version": 1, "instructions": [
+        {"kind": "discovery", "method": "bbn", "uri": "https://bbn.example.com", "anchors": [anchor] * 2}]}))
+    done = run(MUSTER, "qr", tmp_path / "big.json", check=False)
+    assert done.returncode == 1 and "more than a QR code can hold" in done.stderr
+
+
+def encoded(installation):
+    """The sequence in CBOR by another library than ours; the keys are those of doc/schema."""
+    i = installation.instruction()
+    one = {1: 1, 2: 2, 3: i["uri"], 6: i["target"], 7: 21, 8: i["adminFQDN"], 9: i["mafURI"]}
+    return base64.urlsafe_b64encode(cbor2.dumps({1: 1, 5: [one]})).decode().rstrip("=")
+
+
+def test_a_photo_where_the_browser_reads_codes(browser, installation, node, tmp_path):
+    """Chromium on this machine has no BarcodeDetector; the page's use of one is what is tested."""
+    words = "https://192.0.2.1/#MUSTER:" + encoded(installation)
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source":
+        f"window.BarcodeDetector = class {{ async detect() {{ return [{{ rawValue: {json.dumps(words)} }}]; }} }};"})
+    enter(browser, node)
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="))
+    browser.find_element(By.ID, "photo").send_keys(str(photo))
+    wait(browser, lambda b: b.find_element(By.ID, "text").get_attribute("value").startswith("MUSTER:"))
+
+
+def test_what_is_wrong_is_said_and_the_next_is_served(browser, installation, node):
+    enter(browser, node)
+    for words, said in (("not a name!", "neither a name"), ("{\"version\":2}", "version"), ("MUSTER:%%%", "base64url"),
+                        ("http://bbn.example.com/", "neither a name"), ("MUSTER:AAAA", "")):
+        start(browser, words)
+        wait(browser, lambda b: text(b, "message") != "" and said in text(b, "message"))
+        assert text(browser, "state") == "Not in service"
+    start(browser, json.dumps({"version": 1, "instructions": [installation.instruction()]}))
+    wait(browser, lambda b: text(b, "state") == "In service")
+
+
+def test_texts_of_strangers_are_no_markup(browser, node):
+    enter(browser, node)
+    start(browser, json.dumps({"version": 1, "instructions": [
+        {"kind": "discovery", "method": "file", "uri": "/nowhere/<img src=x onerror=document.title='owned'>"}]}))
+    wait(browser, lambda b: "<img" in text(b, "reports"))
+    assert browser.title == "muster: this device"
+
+
+# --- by hand, as strangers do ---
+
+def curl(node, path, *args, method="GET"):
+    done = run("curl", "-sS", "-i", "-X", method, *args, f"http://127.0.0.1:{node.page}{path}")
+    head, _, body = done.stdout.partition("\n\n" if "\r\n\r\n" not in done.stdout else "\r\n\r\n")
+    return int(head.split()[1]), head, body
+
+
+JSON = ("-H", "Content-Type: application/json")
+
+
+def session(node):
+    status, head, _ = curl(node, "/session", *JSON, "-d", json.dumps({"code": code(node)["code"]}), method="POST")
+    assert status == 204, head
+    cookie = re.search(r"Set-Cookie: (muster=[0-9A-F]{32}); HttpOnly; SameSite=Strict", head, re.I)
+    return ("-H", f"Cookie: {cookie.group(1)}")
+
+
+def test_nothing_without_the_code(node):
+    assert curl(node, "/status")[0] == 401
+    assert curl(node, "/trigger", *JSON, "-d", "{}", method="POST")[0] == 401
+    assert curl(node, "/status", "-H", "Cookie: muster=" + "0" * 32)[0] == 401
+    assert curl(node, "/")[0] == 200
+    assert "attempt" not in node.status() or not node.status()["attempt"]
+
+
+def test_a_code_is_good_once_and_guesses_are_few(node):
+    good = code(node)["code"]
+    body = json.dumps({"code": good})
+    assert curl(node, "/session", *JSON, "-d", body, method="POST")[0] == 204
+    status, _, said = curl(node, "/session", *JSON, "-d", body, method="POST")
+    assert status == 403 and "muster-agent page" in said
+    good = code(node)["code"]
+    wrong = json.dumps({"code": "0" * 8 if good != "0" * 8 else "1" * 8})
+    assert [curl(node, "/session", *JSON, "-d", wrong, method="POST")[0] for _ in range(5)] == [403] * 5
+    assert curl(node, "/session", *JSON, "-d", json.dumps({"code": good}), method="POST")[0] == 403, "guessed too often"
+    assert session(node), "and a new one is served"
+
+
+def test_other_sites_cannot_use_the_technicians_browser(node):
+    cookie = session(node)
+    assert curl(node, "/status", *cookie)[0] == 200
+    assert curl(node, "/status", *cookie, "-H", "Host: evil.example.com")[0] == 421
+    assert curl(node, "/trigger", *cookie, "-H", "Content-Type: text/plain", "-d", "{}", method="POST")[0] == 415
+    _, head, _ = curl(node, "/")
+    assert "default-src 'none'" in head and "frame-ancestors 'none'" in head and "nosniff" in head
+    assert curl(node, "/nothing", *cookie)[0] == 404
+
+
+@pytest.mark.parametrize("body, status", [("{", 400), ("[]", 400), ("{\"text\":\"\"}", 400), ("{\"text\":7}", 400),
+                                          ("{\"a\":1,\"a\":2}", 400), ("{\"text\":\"" + "x" * 40000 + "\"}", 413)])
+def test_bad_bodies_change_nothing(node, tmp_path, body, status):
+    cookie = session(node)
+    (tmp_path / "body").write_text(body)
+    assert curl(node, "/trigger", *cookie, *JSON, "--data-binary", f"@{tmp_path}/body", method="POST")[0] == status
+    assert not node.status().get("attempt")
+
+
+def test_elsewhere_than_on_loopback_it_is_https(installation):
+    """With a key of this run: the fingerprint that the command shows is what the browser sees."""
+    made = installation.node(2)
+    made.page = free_port()
+    made.configure(f'page = "0.0.0.0:{made.page}";\n')
+    with made.running() as agent:
+        agent.wait_log("page-listens")
+        told = code(made)
+        assert told["url"].startswith("https://")
+        shown = run("openssl", "s_client", "-connect", f"127.0.0.1:{made.page}", "-servername", "x.local", stdin="")
+        pem = re.search("-----BEGIN.*END CERTIFICATE-----", shown.stdout, re.S).group()
+        print_ = run("openssl", "x509", "-noout", "-fingerprint", "-sha256", stdin=pem)
+        assert told["certificate"] in print_.stdout
+        assert run("curl", "-sSk", f"https://127.0.0.1:{made.page}/").stdout.startswith("<!doctype html>")
+
+
+def test_without_the_setting_there_is_no_page(installation):
+    made = installation.node(3)
+    with made.running() as agent:
+        agent.wait_log("triggered")
+        done = made.agent("page")
+        assert done.returncode == 1 and "page = " in done.stderr
+    done = run(AGENT, "-c", made.dir / "muster-agent.conf", "page", check=False)
+    assert done.returncode == 3 and "is the agent running" in done.stderr
