@@ -6,20 +6,11 @@ import datetime
 import json
 import os
 import re
-import select
 import signal
-import time
 
-from support import MUSTER, RUN_SECONDS, run
+from support import MUSTER, run, until
 
 OWN = 'crl = { file = "crls/ca.crl"; lifetime = "7d"; };'
-
-
-def until(what, check):
-    deadline = time.monotonic() + RUN_SECONDS
-    while not check():
-        assert time.monotonic() < deadline, what
-        select.select([], [], [], 0.02)      # polling another process; the deadline bounds it
 
 
 def listed(inst, *what):
