@@ -9,6 +9,9 @@ static const char *const level_choices[] = { "error", "warning", "info", "debug"
 static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL };   /* enum mst_tls_profile */
 
 static const char *const km_choices[] = { "usage", "master", "registered", NULL };      /* struct mst_quirks: km */
+static const char *const names_choices[] = { "long", "ts0032", NULL };                  /* enum mst_profile */
+static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
+static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
 #define AT(m) .offset = offsetof(struct mst_conf, m)
 #define STR(m) AT(m), .cap = sizeof(((struct mst_conf *)0)->m)
@@ -129,6 +132,12 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
 	{ "mef.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, AT(mef.quirks.km), .choices = km_choices,
 	  .help = "key given to a MAF for SUID 21: usage-constrained (10.3.7), master, or the registered one itself" },
+	{ "mef.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, AT(mef.quirks.names), .choices = names_choices,
+	  .help = "names on the wire; until the text of TS-0032 is at hand both columns are the same, so that this changes nothing yet" },
+	{ "mef.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, AT(mef.quirks.hex), .choices = hex_choices,
+	  .help = "case of key identifiers that are sent (hexBinary, TS-0003 10.3.4); both are taken" },
+	{ "mef.quirks.mef_label", MST_CONF_T_CHOICE, 0, "bootstrap", NULL, AT(mef.quirks.mef_label), .choices = label_choices,
+	  .help = "exporter label of a key registration at the MEF (TS-0003 10.3.1 names both); its clients must have the same" },
 	{ "mef.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.quirks.repeat_conflicts),
 	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 
@@ -172,9 +181,17 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
 	{ "maf.mefs.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, ELEM(struct mst_conf_link, quirks.km), .choices = km_choices,
 	  .help = "registered: asks for the registered key (8.3.5.2.8); else for a credential (8.3.9)" },
+	{ "maf.mefs.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, ELEM(struct mst_conf_link, quirks.names), .choices = names_choices,
+	  .help = "as for the MEF, towards that one" },
+	{ "maf.mefs.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, ELEM(struct mst_conf_link, quirks.hex), .choices = hex_choices,
+	  .help = "as for the MEF, towards that one" },
 	{ "maf.mef_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.peer_anchors, maf.n_peer_anchors),
 	  .help = "trust anchors for MEFs" },
 	{ "maf.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
+	{ "maf.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, AT(maf.quirks.names), .choices = names_choices,
+	  .help = "as for the MEF, towards clients" },
+	{ "maf.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, AT(maf.quirks.hex), .choices = hex_choices,
+	  .help = "as for the MEF, towards clients" },
 	{ "maf.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.quirks.repeat_conflicts),
 	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 

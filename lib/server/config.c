@@ -235,12 +235,14 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 	return r && r->present ? r : NULL;
 }
 
-/* Only what changes something is a setting: the columns of names are alike until TS-0032 is at hand. */
 static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 {
 	struct mst_quirks q = mst_quirks_default;
 
 	q.km = (__typeof__(q.km))c->km;
+	q.names = (enum mst_profile)c->names;
+	q.hex_lower = c->hex != 0;
+	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
 	q.repeat_conflicts = c->repeat_conflicts;
 	return q;
 }

@@ -71,6 +71,7 @@ struct mst_fetch {
 	char connect_to[128];             /* optional */
 	char path[512];                   /* "/fetchCredentials/<KeID>/21", percent-encoded */
 	char from[MST_ID_MAX];            /* X-M2M-Origin */
+	enum mst_profile names;           /* as that server has them */
 	bool registered;                  /* key retrieval (symmKeyReg) instead of fetchCredentials */
 	char attempt[33];
 };

@@ -89,9 +89,9 @@ static void quirks(void **state)
 {
 	struct mst_conf *c = read_text(
 		"mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"x\"];\n"
-		"quirks = { km = \"master\"; repeat_conflicts = true; }; };\n"
+		"quirks = { km = \"master\"; names = \"ts0032\"; hex = \"lower\"; mef_label = \"connection\"; repeat_conflicts = true; }; };\n"
 		MAF "mef_anchors = [\"c\"]; quirks = { repeat_conflicts = true; }; mefs = (\n"
-		"{ fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; }, { fqdn = \"a.c\"; uri = \"https://y\"; sps = [\"p.r\"]; quirks = { km = \"registered\"; }; } ); };");
+		"{ fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; }, { fqdn = \"a.c\"; uri = \"https://y\"; sps = [\"p.r\"]; quirks = { km = \"registered\"; hex = \"lower\"; }; } ); };");
 	struct mst_role_conf rc;
 
 	(void)state;
@@ -99,12 +99,15 @@ static void quirks(void **state)
 		fail_msg("%s", said);
 	mst_conf_role_conf(c, MST_ROLE_MEF, &rc);
 	assert_int_equal(rc.quirks.km, MST_KM_MASTER);
+	assert_true(rc.quirks.names == MST_PROFILE_TS0032 && rc.quirks.hex_lower && rc.quirks.mef_label == MST_MEF_LABEL_CONNECTION);
 	assert_true(rc.quirks.repeat_conflicts);
 	mst_conf_role_conf(c, MST_ROLE_MAF, &rc);
 	assert_int_equal(rc.quirks.km, MST_KM_USAGE_CONSTRAINED);
 	assert_true(rc.quirks.repeat_conflicts);
 	assert_int_equal(rc.mef[0].quirks.km, MST_KM_USAGE_CONSTRAINED);
 	assert_int_equal(rc.mef[1].quirks.km, MST_KM_REGISTERED);
+	assert_true(rc.mef[1].quirks.hex_lower && !rc.mef[0].quirks.hex_lower && !rc.quirks.hex_lower);
+	assert_int_equal(rc.quirks.mef_label, MST_MEF_LABEL_BOOTSTRAP);
 	mst_conf_free(c);
 	assert_null(read_text(MEF "maf = {\n quirks = { km = \"master\"; }; };"));
 	assert_non_null(strstr(said, ":3: maf.quirks.km: unknown setting"));

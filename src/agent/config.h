@@ -33,6 +33,7 @@ struct agent_config {
 	int64_t backoff_first, backoff_max, check_every, open_timeout, answer_timeout;   /* seconds */
 	int64_t log_format, log_level;
 	int64_t tls_profile;
+	int64_t names, hex, mef_label;       /* quirks */
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;
@@ -42,6 +43,8 @@ struct agent_config {
 MST_MUST_CHECK int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err);
 /* Do the files that it names make sense? 0, or MST_FAULT_CONFIG after having explained. */
 MST_MUST_CHECK int agent_config_check(const struct agent_config *c, FILE *out, FILE *err);
+/* As this node's MEF and MAF read the standard. */
+struct mst_quirks agent_config_quirks(const struct agent_config *c);
 /* Address to dial for "host:port", or NULL. */
 const char *agent_config_route(const struct agent_config *c, const char *host, uint16_t port);
 
