@@ -86,7 +86,7 @@ static const struct mst_field failure_row[] = {
 	MST_ROW(WHEN, 6, TIME, 0, S, when, 0, 0, "when, by the node's clock"),
 };
 #undef S
-static const struct mst_msg failure_msg = {
+const struct mst_msg mst_brief_failure_msg = {
 	.what = "failure", .size = sizeof(struct mst_brief_failure), .field = failure_row,
 	.n = MST_COUNT(failure_row), .doc = "One instruction that failed.",
 };
@@ -112,7 +112,7 @@ static const struct mst_field ask_row[] = {
 		     .expects = "https, coaps or wss"),
 	MST_ROW(LOCATION, 13, OBJECT, 0, S, location, 0, 0, "where it is", .sub = &mst_location_msg),
 	MST_ROW_LIST(FAILURES, 14, OBJECT, 0, S, failures, n_failures, 0, MST_BRIEF_FAILURES_MAX, 0, 0,
-		     "what has failed before", .sub = &failure_msg),
+		     "what has failed before", .sub = &mst_brief_failure_msg),
 };
 #undef S
 const struct mst_msg mst_brief_ask_msg = {
@@ -141,6 +141,11 @@ static const struct mst_enum_value why_value[] = {
 };
 static const struct mst_enum_table why_table = { "refusal", why_value, MST_COUNT(why_value) };
 
+const char *mst_brief_why_text(int why)
+{
+	return mst_enum_text(&why_table, why);
+}
+
 #define S struct mst_brief_refusal
 static const struct mst_field refusal_row[] = {
 	MST_ROW(VERSION, 1, INT, MST_F_REQUIRED, S, version, 1, 1, "version of this format"),
@@ -162,7 +167,7 @@ static const struct mst_field report_row[] = {
 	MST_ROW(ENROLLED, 4, BOOL, MST_F_REQUIRED, S, enrolled, 0, 0, "with success"),
 	MST_ROW(TARGET, 5, STR, 0, S, target, 1, 255, "enrolment target that succeeded", LABEL),
 	MST_ROW_LIST(FAILURES, 6, OBJECT, 0, S, failures, n_failures, 0, MST_BRIEF_FAILURES_MAX, 0, 0,
-		     "what failed in this run so far", .sub = &failure_msg),
+		     "what failed in this run so far", .sub = &mst_brief_failure_msg),
 };
 #undef S
 const struct mst_msg mst_brief_report_msg = {

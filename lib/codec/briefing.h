@@ -44,6 +44,7 @@ struct mst_brief_failure {
 	mst_time when;
 };
 enum { MST_BF_RESOURCE, MST_BF_METHOD, MST_BF_REASON, MST_BF_STEP, MST_BF_DETAIL, MST_BF_WHEN };
+extern const struct mst_msg mst_brief_failure_msg;
 
 struct mst_brief_ask {
 	uint32_t has;
@@ -83,6 +84,7 @@ enum mst_brief_why {
 	MST_BRIEF_MALFORMED,
 	MST_BRIEF_BUSY,
 };
+const char *mst_brief_why_text(int why);        /* "no-rule" */
 struct mst_brief_refusal {
 	uint32_t has;
 	int64_t version;

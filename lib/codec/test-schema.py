@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The committed JSON Schema is the table's, and it judges samples as the decoder does.
 
-usage: test-schema.py GEN_SCHEMA TEST_DECODE SCHEMA_FILE DICT_FILE...
+usage: test-schema.py GEN_SCHEMA TEST_DECODE SCHEMA_DIRECTORY DICT_FILE...
 """
 import copy
 import json
@@ -10,7 +10,7 @@ import sys
 
 import jsonschema
 
-gen, decode, schema_file, *dict_files = sys.argv[1:]
+gen, decode, schema_dir, *dict_files = sys.argv[1:]
 failed = 0
 count = 0
 
@@ -22,13 +22,13 @@ def check(ok, name):
     print(f"{'ok' if ok else 'not ok'} {count} - {name}")
 
 
-def generated(what):
-    return subprocess.run([gen, what], check=True, capture_output=True, timeout=30).stdout
+def generated(*what):
+    return subprocess.run([gen, *what], check=True, capture_output=True, timeout=30).stdout
 
 
-def outcomes(samples):
+def outcomes(samples, *kind):
     text = "".join(json.dumps(s) + "\n" for s in samples)
-    out = subprocess.run([decode], input=text, check=True, capture_output=True, text=True, timeout=30).stdout
+    out = subprocess.run([decode, *kind], input=text, check=True, capture_output=True, text=True, timeout=30).stdout
     return [line.split("\t") for line in out.splitlines()]
 
 
@@ -84,24 +84,55 @@ DECODER_ONLY = [
     seq(BOOT, validFrom="20270101T000000", validUntil="20260101T000000"), seq(but(BOOT, label="a\u0007")),
 ]
 
-committed = open(schema_file, "rb").read()
-check(generated("schema") == committed, "committed schema is what the table gives")
+
+
+def bun(**more):
+    return {"version": 1, "id": "b-1", "number": 7, "validUntil": "20270101T000000", "any": True, "sequence": seq(BOOT), **more}
+
+
+NODE = "urn:dev:ops:00004C-acme-000001"
+FOR_NODE = but(bun(), drop=["any"], nodes=[NODE])
+BUNDLE_VALID = [
+    bun(), bun(validFrom="20260101T000000", label="site 7"), FOR_NODE, but(FOR_NODE, nodes=[NODE] * 64), bun(number=2**53 - 1),
+    but(bun(), drop=["any"], batch="7"), but(bun(), drop=["any"], maker="acme", model="pump", batch="7"),
+]
+BUNDLE_INVALID = [
+    [], {}, seq(BOOT), *[but(bun(), drop=[k]) for k in bun()], bun(nodes=[NODE]), bun(batch="7"), but(FOR_NODE, maker="acme"),
+    bun(any=False), bun(any=1), bun(number=0), bun(number=2**53), bun(number=1.5), bun(id=""), bun(id="x" * 65), bun(version=2),
+    but(FOR_NODE, nodes=[]), but(FOR_NODE, nodes=[NODE] * 65), bun(sequence=seq()), bun(sequence=[]), bun(more=1),
+    bun(sequence=seq(but(BOOT, method="bbn"))), bun(validUntil="2027-01-01"), but(bun(), drop=["any"], batch=""),
+]
+BUNDLE_DECODER_ONLY = [
+    bun(validFrom="20270101T000000"), but(FOR_NODE, nodes=["a b"]), bun(id="a b"), bun(label="a\u0007"),
+    bun(sequence=seq(but(BOOT, uri="https://127.0.0.1"))),
+]
+
 words = generated("dict")
 for name in dict_files:
     check(open(name, "rb").read() == words, f"committed dictionary {name.rsplit('/', 1)[1]} is what the tables give")
-schema = json.loads(committed)
-jsonschema.Draft202012Validator.check_schema(schema)
-judge = jsonschema.Draft202012Validator(schema)
 
-for title, samples, by_schema, by_us in (("valid", VALID, True, True), ("invalid", INVALID, False, False),
-                                         ("beyond a schema", DECODER_ONLY, True, False)):
-    ours = outcomes(samples)
-    check(len(ours) == len(samples), f"{title}: one outcome a sample")
-    for i, (sample, (code, text, field, why)) in enumerate(zip(samples, ours)):
-        said = judge.is_valid(sample)
-        check(said == by_schema and (code == "0") == by_us,
-              f"{title} {i}: schema {'takes' if said else 'refuses'} it, decoder says {text} {field}: {why}")
-        if not by_us:
-            check(bool(why), f"{title} {i}: explained")
+
+def judged(name, kind, groups):
+    committed = open(f"{schema_dir}/{name}.schema.json", "rb").read()
+    check(generated("schema", name) == committed, f"committed schema of {name} is what the table gives")
+    schema = json.loads(committed)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    judge = jsonschema.Draft202012Validator(schema)
+    for title, samples, by_schema, by_us in groups:
+        title = f"{name}, {title}"
+        ours = outcomes(samples, *kind)
+        check(len(ours) == len(samples), f"{title}: one outcome a sample")
+        for i, (sample, (code, text, field, why)) in enumerate(zip(samples, ours)):
+            said = judge.is_valid(sample)
+            check(said == by_schema and (code == "0") == by_us,
+                  f"{title} {i}: schema {'takes' if said else 'refuses'} it, decoder says {text} {field}: {why}")
+            if not by_us:
+                check(bool(why), f"{title} {i}: explained")
+
+
+judged("instruction-sequence", [], (("valid", VALID, True, True), ("invalid", INVALID, False, False),
+                                    ("beyond a schema", DECODER_ONLY, True, False)))
+judged("bundle", ["bundle"], (("valid", BUNDLE_VALID, True, True), ("invalid", BUNDLE_INVALID, False, False),
+                              ("beyond a schema", BUNDLE_DECODER_ONLY, True, False)))
 print(f"1..{count}")
 sys.exit(failed != 0)

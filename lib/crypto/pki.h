@@ -67,7 +67,8 @@ enum mst_cert_role {
 	MST_CERT_CA,
 	MST_CERT_SERVER /* MEF, MAF: FQDN */,
 	MST_CERT_CLIENT /* enrolee */,
-	MST_CERT_BOTH
+	MST_CERT_BOTH,
+	MST_CERT_BUNDLE /* signs bundles of instructions (cms.h); needs no name but the common one */
 };
 struct mst_cert_spec {
 	enum mst_cert_role role;

@@ -114,10 +114,12 @@ struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
  * cannot have keys sealed for a process that has nothing to do with them:
  *
  *   MEF listener   gives in KE, KEYREG, KPM   gets what is derived from KE, KEYREG, KPM
+ *   BBN listener   gives in nothing           gets KPM
+ *   local listener gives in KPM               gets nothing
  *   MAF listener   gives in KEYREG            gets KM, KEYREG
  *   connector      gives in KM                gets nothing
  */
-enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY__ALL = 7 };
+enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY__ALL = 31 };
 /* Give the keeper the channel key of process `channel`. */
 MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties);
 

@@ -318,6 +318,31 @@ static void standing(void **state)
 	nothing_changed(before, "mef.refused");
 }
 
+/* A key for the client of a provider that this MEF does not vouch for: nothing of it is kept, and the operator is told. */
+static void vouching(void **state)
+{
+	struct mst_fetch_result got = { .end = MST_FETCH_OK, .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY, .enrolee_id = RIG_CSE };
+	static const char keid[] = "22222222222222222222222222222222@mef.example.com";
+	struct mst_psk_answer a;
+	struct mst_event e;
+
+	(void)state;
+	got.key = rig_seal(0x22);
+	memcpy(r.maf_conf.mef[0].sp[0], "other.example.com", sizeof("other.example.com"));
+	r.maf_conf.mef[0].n_sp = 1;
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), MST_PSK_UNKNOWN);
+	assert_false(a.release.wanted);
+	assert_true(rig_last_event(&r, &e));
+	assert_string_equal(e.what, "maf.vouch-refused");
+	assert_non_null(strstr(e.why, RIG_CSE));
+	assert_int_equal(rig_lookup(&r, keid, &a), MST_PSK_FETCH);
+	/* listed, the same is taken */
+	memcpy(r.maf_conf.mef[0].sp[0], "sp.example.com", sizeof("sp.example.com"));
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
+	assert_true(a.release.wanted);
+	r.maf_conf.mef[0].n_sp = 0;
+}
+
 static void handshakes(void **state)
 {
 	struct mst_fetch_result got = { .end = MST_FETCH_OK, .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY, .enrolee_id = RIG_CSE };
@@ -333,6 +358,8 @@ static void handshakes(void **state)
 	assert_true(rig_last_event(&r, &e));
 	assert_string_equal(e.what, "maf.handshake-failed");
 	assert_non_null(strstr(e.why, "identity unknown"));
+	/* lesson 20: and what to do about it stands beside it */
+	assert_non_null(strstr(e.why, "; what to do: check key identity and key at both ends"));
 	got.key = rig_seal(0x21);
 	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
 	assert_int_equal(mst_role_maf.handshake_failed(&env, &r.x.peer, MST_TLS_PSK_REFUSED, ""), 0);
@@ -341,12 +368,24 @@ static void handshakes(void **state)
 	assert_non_null(strstr(e.why, "[::1]:4712"));
 	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
 	env = rig_env(&r, MST_ROLE_MEF);
+	/* what a stranger chose to call itself does not push the remedy out */
+	for (r.x.peer.cert.n_san = 0; r.x.peer.cert.n_san < 3; r.x.peer.cert.n_san++) {
+		r.x.peer.cert.san[r.x.peer.cert.n_san].kind = MST_ID_FQDN;
+		memset(r.x.peer.cert.san[r.x.peer.cert.n_san].value, 'x', MST_ID_MAX - 1);
+		r.x.peer.cert.san[r.x.peer.cert.n_san].value[MST_ID_MAX - 1] = 0;
+	}
+	assert_int_equal(mst_role_mef.handshake_failed(&env, &r.x.peer, MST_TLS_UNTRUSTED, "self-signed"), 0);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "certificate not trusted: self-signed"));
+	assert_non_null(strstr(e.why, "; what to do: add the issuer's certificate to the anchors"));
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
 	assert_int_equal(mst_role_mef.handshake_failed(&env, &r.x.peer, MST_TLS_EXPIRED, "not after 2020"), 0);
 	assert_true(rig_last_event(&r, &e));
 	assert_string_equal(e.what, "mef.handshake-failed");
 	assert_string_equal(e.who, RIG_NODE);
 	assert_non_null(strstr(e.why, RIG_NODE));
 	assert_non_null(strstr(e.why, "expired"));
+	assert_non_null(strstr(e.why, "; what to do: renew the certificate; check the clock"));
 
 	/* what a listener refused by itself is an event too, under the node's name */
 	assert_int_equal(mst_role_mef.refused(&env, &r.x.peer, "", 413, "body: too long\x01"), 0);
@@ -361,18 +400,6 @@ static void handshakes(void **state)
 	assert_int_equal(rig_fetched(&r, "22222222222222222222222222222222@mef.example.com", &got, &a), MST_PSK_BUSY);
 	got.end = MST_FETCH_UNKNOWN;
 	assert_int_equal(rig_fetched(&r, "22222222222222222222222222222222@mef.example.com", &got, &a), MST_PSK_UNKNOWN);
-
-	/* a key for the client of a provider that this MEF does not vouch for: nothing of it is kept */
-	got.end = MST_FETCH_OK;
-	memcpy(r.maf_conf.mef[0].sp[0], "other.example.com", sizeof("other.example.com"));
-	r.maf_conf.mef[0].n_sp = 1;
-	assert_int_equal(rig_fetched(&r, "22222222222222222222222222222222@mef.example.com", &got, &a), MST_PSK_UNKNOWN);
-	assert_false(a.release.wanted);
-	assert_true(rig_last_event(&r, &e));
-	assert_string_equal(e.what, "maf.vouch-refused");
-	assert_non_null(strstr(e.why, RIG_CSE));
-	r.maf_conf.mef[0].n_sp = 0;
-	assert_int_equal(rig_lookup(&r, "22222222222222222222222222222222@mef.example.com", &a), MST_PSK_FETCH);
 
 	/* every refused lookup is an event; the outcome is the same for all of them */
 	assert_int_equal(rig_lookup(&r, "00112233445566778899AABBCCDDEEFF@maf.example.com", &a), MST_PSK_UNKNOWN);
@@ -496,7 +523,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
 		T(bytes), T(headers), T(key_in_clear), T(identities), T(identities_that_work), T(a_maker_cannot_name_anothers_node), T(maf_anchor), T(standing),
-		T(handshakes), T(default_deny),
+		T(handshakes), T(vouching), T(default_deny),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,9 @@ struct mst_conf_role {
 	int64_t profile;                  /* enum mst_tls_profile */
 	int64_t registration_lifetime;
 	int64_t retry_duration;
+	bool strangers;                   /* bbn */
+	char publish[64];                 /* bbn: name on the LAN; "" = not told */
+	int64_t validity, keep;           /* bbn */
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
 	char maf_anchor[MST_CONF_PATH];
@@ -83,7 +86,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
-	struct mst_conf_role mef, maf, admin;
+	struct mst_conf_role bbn, mef, maf, admin;
 	struct mst_conf_test test;
 };
 

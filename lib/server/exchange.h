@@ -107,7 +107,7 @@ struct mst_mef_link {
  * sign any name, so with more than one of them a name is good only under the anchor that it is bound to.
  */
 #define MST_MAKERS_MAX 64
-struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; };
+struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; char subject[MST_MAKERS_MAX][128]; };
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -121,6 +121,10 @@ struct mst_role_conf {
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
 	struct mst_makers makers;
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
+	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
+	int64_t validity;                 /* BBN: of instructions whose rule says nothing */
+	int64_t keep;                     /* BBN: how long briefings are remembered */
+	char bbn_fqdn[MST_ID_MAX];        /* admin: the briefing node's, for identities of nodes' secrets; "" = none here */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 
@@ -130,6 +134,7 @@ struct mst_role_env {
 	struct mst_crypto *crypto;
 	const struct mst_role_conf *conf;
 	mst_time now;
+	void **state;                     /* what the role keeps in memory between requests; see forget */
 };
 
 /* A revocation list of our CA to be made: number and lifetime given, the rest written. */
@@ -138,8 +143,10 @@ struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; 
 struct mst_role_ops {
 	enum mst_role role;
 	const char *export_label;         /* listeners export under it on Create; NULL = never */
-	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (admin) */
-	bool client_cert_required;
+	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (bbn, admin) */
+	bool network;                     /* plain HTTP, but for peers far away: Host is checked, refusals are told */
+	size_t content_max;               /* octets of a request's content, when less than limits.body_octets; 0 = that */
+	bool client_cert_required;        /* a briefing node with `strangers` asks for one and takes none as well */
 	bool psk;
 	/* Fill *a; always 0 or a fault: every refusal is an answer. */
 	int (*handle)(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a);
@@ -153,6 +160,8 @@ struct mst_role_ops {
 	int (*refused)(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why);
 	/* Have the keeper sign a revocation list of what the store says is revoked. 0 or a fault. */
 	int (*list)(struct mst_role_env *env, struct mst_list *l);
+	/* Free *env.state, which is not NULL; may be NULL. */
+	void (*forget)(void *state);
 };
 
 #endif

@@ -67,13 +67,16 @@ static const char *status_text(int s)
 	switch (s) {
 	case 200: return "OK";
 	case 201: return "Created";
+	case 204: return "No Content";
 	case 400: return "Bad Request";
 	case 403: return "Forbidden";
 	case 404: return "Not Found";
 	case 405: return "Method Not Allowed";
+	case 406: return "Not Acceptable";
 	case 409: return "Conflict";
 	case 411: return "Length Required";
 	case 413: return "Content Too Large";
+	case 415: return "Unsupported Media Type";
 	case 503: return "Service Unavailable";
 	default: return s < 300 ? "OK" : s < 500 ? "Refused" : "Internal Server Error";
 	}
@@ -84,16 +87,21 @@ static void put_plain(struct mst_writer *w, int status, const char *media, struc
 {
 	char head[320];
 
-	snprintf(head, sizeof(head),
-		 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-		 status, status_text(status), media, body.n);
+	/* a 204 has neither content nor a length of it: RFC 9110 8.6 */
+	if (status == 204)
+		snprintf(head, sizeof(head), "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n");
+	else
+		snprintf(head, sizeof(head),
+			 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+			 status, status_text(status), media, body.n);
 	mst_put_str(w, head);
 	if (retry) {
 		snprintf(head, sizeof(head), "Retry-After: %d\r\n", retry);
 		mst_put_str(w, head);
 	}
 	mst_put_str(w, keep ? "\r\n" : "Connection: close\r\n\r\n");
-	mst_put(w, body);
+	if (status != 204)
+		mst_put(w, body);
 }
 
 static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a,
@@ -176,10 +184,18 @@ static enum mst_profile names_of(const struct listener *l)
 	return r ? (enum mst_profile)r->quirks.names : MST_PROFILE_LONG;
 }
 
-/* What a role itself would have written: m2m:dbg for primitives, the operator's error object otherwise. */
+/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object. */
 static void put_refusal(const struct listener *l, const struct mst_role_ops *role, const char *field, const char *text,
                         struct mst_writer *w)
 {
+	if (role->network) {
+		mst_put_str(w, "{\"version\":1,\"why\":\"malformed\",\"text\":\"");
+		put_words(w, field);
+		mst_put_str(w, field[0] ? ": " : "");
+		put_words(w, text);
+		mst_put_str(w, "\"}");
+		return;
+	}
 	mst_put_str(w, "{\"");
 	mst_put_str(w, role->primitives ? mst_name(MST_N_DBG, names_of(l)) : "error\":{\"field");
 	mst_put_str(w, "\":\"");
@@ -351,8 +367,59 @@ static struct mst_view echo(const struct mst_http_msg *m, const char *name)
 	return v.n <= 128 && mst_printable_ascii(v) ? v : MST_VIEW_NONE;
 }
 
-/* Admin: the method is the operation, `to` the target as it stands, the query beside it. */
-static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x, struct mst_diag *d)
+/*
+ * The maker's secret of a node: the whole content, in hex, of which only the sealed octets go on. The engine sees none
+ * in clear, so whatever else stands there is refused here. 0, or a status.
+ */
+static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct mst_exchange *x, struct mst_diag *d)
+{
+	struct mst_view text = m->body;
+	struct mst_key k = { 0 };
+	int status = 0;
+
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
+	if (text.n > 2 && text.p[0] == '"' && text.p[text.n - 1] == '"')
+		text = mst_view_sub(text, 1, text.n - 2);       /* as a JSON string */
+	if (!mst_hex_decode(text, k.b, sizeof(k.b), &k.n) || k.n < 16) {
+		mst_diag_set(d, 0, "content", "expected a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else", NULL);
+		status = 400;
+	} else if (mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->key_value)) {
+		mst_diag_set(d, 0, "content", "the secret cannot be sealed", NULL);
+		status = 500;
+	}
+	x->has_key_value = status == 0;
+	x->request.content = MST_VIEW_NONE;
+	mst_key_wipe(&k);
+	return status;
+}
+
+/* What comes from far away: to whom, and how much. */
+static int network_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
+			   struct mst_diag *d)
+{
+	size_t at = mst_view_starts(m->target, "https://") ? 8 : mst_view_starts(m->target, "http://") ? 7 : 0;
+	struct mst_view to = mst_view_sub(m->target, at, m->target.n);
+
+	if (!is_for_us(l, s, m)) {
+		mst_diag_set(d, 0, "Host", "is not served here; the FQDN of the URI is wanted", NULL);
+		return 400;
+	}
+	if (m->body.n > s->role->content_max) {
+		char most[24];
+
+		snprintf(most, sizeof(most), "%zu", s->role->content_max);
+		mst_diag_set(d, 0, "content", "longer than ", most, " octets", NULL);
+		return 413;
+	}
+	x->request.to = at ? mst_view_sub(to, mst_view_find(to, '/'), to.n) : to;
+	x->request.accept = mst_http_find(m, "Accept");
+	return 0;
+}
+
+/* The method is the operation, `to` the target as it stands, the query beside it. */
+static int plain_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
+			 struct mst_diag *d)
 {
 	static const struct { const char *method; enum mst_op op;
 	} ops[] = {
@@ -374,7 +441,9 @@ static int plain_request(const struct mst_http_msg *m, struct mst_exchange *x, s
 	x->http_query = mst_view_sub(m->target, q + 1, m->target.n);
 	x->request.media = mst_http_find(m, "Content-Type");
 	x->request.content = m->body;
-	return 0;
+	if (s->role->network)
+		return network_request(l, s, m, x, d);
+	return x->request.op == MST_OP_CREATE && mst_view_ends(mst_view_sub(m->target, 0, q), "/secret") ? cut_secret(l, m, x, d) : 0;
 }
 
 static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m,
@@ -432,13 +501,13 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
 	rsc = e->role->primitives ? primitive_request(l, s, m, &arena, &x, &rewritten, &d)
-				  : plain_request(m, &x, &d);
+				  : plain_request(l, s, m, &x, &d);
 	if (rsc) {
 		struct slot copy = *s;
 
 		slot_free(l, s);
 		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
-		if (copy.role->primitives)
+		if (copy.role->primitives || copy.role->network)
 			tell_refused(l, copy.role, c, x.attempt, rsc, why);
 		listener_refuse(l, c, &copy, rsc, &d);
 		return;
@@ -481,7 +550,7 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 {
 	struct endpoint *e = owner;
 
-	if (e->role->primitives)
+	if (e->role->primitives || e->role->network)
 		tell_refused(e->l, e->role, c, "", status, why);
 }
 

@@ -71,6 +71,29 @@ struct mst_store_ops {
 	int (*cert_list_revoked)(struct mst_store *s, mst_time now,
 				 int (*each)(void *, const struct mst_cert_row *), void *arg);
 
+	int (*place_put)(struct mst_store *s, const struct mst_place *r);
+	int (*place_get)(struct mst_store *s, int64_t node, struct mst_place *ret);
+	int (*place_delete)(struct mst_store *s, int64_t node);
+	int (*briefing_put)(struct mst_store *s, const struct mst_briefing *r);
+	int (*briefing_delete)(struct mst_store *s, const char *id);
+	int (*briefing_get)(struct mst_store *s, const char *id, struct mst_briefing *ret);
+	int (*briefing_find)(struct mst_store *s, const char *who, const char *attempt,
+			     const uint8_t ask[MST_SHA256_LEN], struct mst_briefing *ret);
+	int (*briefing_list)(struct mst_store *s, const struct mst_briefing_filter *f,
+			     int (*each)(void *, const struct mst_briefing *), void *arg);
+	int (*briefing_prune)(struct mst_store *s, const char *who, size_t most, mst_time before);
+
+	int (*rules_version)(struct mst_store *s, struct mst_rules_version *ret);
+	int (*rules_next)(struct mst_store *s, struct mst_rules_version *v);
+	int (*rules_versions)(struct mst_store *s, int64_t before, size_t limit,
+			      int (*each)(void *, const struct mst_rules_version *), void *arg);
+	int (*rules_prune)(struct mst_store *s, int64_t oldest);
+	int (*rule_put)(struct mst_store *s, const struct mst_rule_row *row);
+	int (*rule_end)(struct mst_store *s, const char *name, int64_t version);
+	int (*rule_get)(struct mst_store *s, const char *name, struct mst_rule_row *ret);
+	int (*rule_list)(struct mst_store *s, int64_t version, int64_t after, size_t limit,
+			 int (*each)(void *, const struct mst_rule_row *), void *arg);
+
 	int (*event_append)(struct mst_store *s, struct mst_event *e);
 	int (*event_list)(struct mst_store *s, const struct mst_event_filter *f,
 			  int (*each)(void *, const struct mst_event *), void *arg);

@@ -139,6 +139,10 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 		if (w->n > sizeof(w->b))
 			return SQLITE_MISUSE;
 		return sqlite3_bind_blob(st, at, w->b, w->n, SQLITE_STATIC);
+	case SQ_OCTETS:
+		if (*(const uint16_t *)p > c->cap - sizeof(uint16_t))
+			return SQLITE_MISUSE;
+		return sqlite3_bind_blob(st, at, (const uint8_t *)p + sizeof(uint16_t), *(const uint16_t *)p, SQLITE_STATIC);
 	}
 	return SQLITE_MISUSE;
 }
@@ -202,6 +206,8 @@ static bool col_checks(sqlite3_stmt *st, int at, const struct sq_col *c)
 		return type == SQLITE_BLOB && sqlite3_column_bytes(st, at) == MST_SHA256_LEN;
 	case SQ_WRAPPED:
 		return type == SQLITE_BLOB && sqlite3_column_bytes(st, at) <= MST_WRAPPED_MAX;
+	case SQ_OCTETS:
+		return type == SQLITE_BLOB && (size_t)sqlite3_column_bytes(st, at) <= c->cap - sizeof(uint16_t);
 	}
 	return false;
 }
@@ -242,6 +248,13 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 		if (n)
 			memcpy(w->b, sqlite3_column_blob(st, at), n);
 		w->n = (uint16_t)n;
+		break;
+	case SQ_OCTETS:
+		memset(p, 0, c->cap);
+		n = (size_t)sqlite3_column_bytes(st, at);
+		if (n)
+			memcpy((uint8_t *)p + sizeof(uint16_t), sqlite3_column_blob(st, at), n);
+		*(uint16_t *)p = (uint16_t)n;
 		break;
 	}
 }

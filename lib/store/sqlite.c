@@ -20,6 +20,7 @@ static int run_control(struct sq *q, enum sq_slot slot, const char *sql)
 
 static void forget(struct sq *q)
 {
+	q->rules_dirty = false;
 	q->in_group = false;
 	q->lost = 0;
 	q->depth = 0;
@@ -92,6 +93,7 @@ void sq_rollback(struct mst_store *s)
 		q->fail_at = fail_at;
 	}
 	q->head = q->saved[0];
+	q->rules_tick += q->rules_dirty;
 	forget(q);
 }
 
@@ -155,6 +157,7 @@ static void sq_undo(struct mst_store *s)
 	q->fail_at = 0;
 	r = run_control(q, slot[q->depth - 1], sql[q->depth - 1]);
 	q->head = q->saved[q->depth];
+	q->rules_tick += q->rules_dirty;
 	if (!r)
 		r = sq_release(s);
 	q->fail_at = fail_at;
@@ -234,6 +237,23 @@ static const struct mst_store_ops sqlite_ops = {
 	.cert_put = sq_cert_put,
 	.cert_get = sq_cert_get,
 	.cert_list_revoked = sq_cert_list_revoked,
+	.place_put = sq_place_put,
+	.place_get = sq_place_get,
+	.place_delete = sq_place_delete,
+	.briefing_put = sq_briefing_put,
+	.briefing_delete = sq_briefing_delete,
+	.briefing_get = sq_briefing_get,
+	.briefing_find = sq_briefing_find,
+	.briefing_list = sq_briefing_list,
+	.briefing_prune = sq_briefing_prune,
+	.rules_version = sq_rules_version,
+	.rules_next = sq_rules_next,
+	.rules_versions = sq_rules_versions,
+	.rules_prune = sq_rules_prune,
+	.rule_put = sq_rule_put,
+	.rule_end = sq_rule_end,
+	.rule_get = sq_rule_get,
+	.rule_list = sq_rule_list,
 	.event_append = sq_event_append,
 	.event_list = sq_event_list,
 	.event_last = sq_event_last,

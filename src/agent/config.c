@@ -40,12 +40,17 @@ static const struct item {
 	TEXT("bootstrap", bootstrap, T_PATH, ""),
 	TEXT("run", run, T_PATH, "run"),
 	TEXT("node_id", node_id, T_TEXT, ""),
+	TEXT("maker", maker, T_TEXT, ""),
+	TEXT("model", model, T_TEXT, ""),
+	TEXT("batch", batch, T_TEXT, ""),
+	TEXT("bundle_anchors", bundle_anchors, T_PATH, ""),
 	TEXT("page", page, T_TEXT, ""),
 	TEXT("lan_names", lan_names, T_TEXT, ""),
 	TEXT("dns_server", dns_server, T_TEXT, ""),
 	NUMBER("backoff_first", backoff_first, "5s", 1, 86400),
 	NUMBER("backoff_max", backoff_max, "1h", 1, 604800),
 	NUMBER("check_every", check_every, "1d", 1, 31536000),
+	NUMBER("reenrol_after", reenrol_after, "1h", 1, 31536000),
 	NUMBER("open_timeout", open_timeout, "30s", 1, 600),
 	NUMBER("answer_timeout", answer_timeout, "30s", 1, 600),
 	CHOICE("tls_profile", tls_profile, "both", profiles),
@@ -180,6 +185,29 @@ static void read_routes(struct reading *r, config_setting_t *list)
 	}
 }
 
+/* One text, or a list of texts; absolute paths, which may be patterns. */
+static void read_media(struct reading *r, const config_setting_t *s)
+{
+	struct agent_config *c = r->c;
+	bool one = config_setting_type(s) == CONFIG_TYPE_STRING;
+	unsigned n = one ? 1 : (unsigned)config_setting_length(s);
+
+	if (!one && !config_setting_is_list(s) && !config_setting_is_array(s)) {
+		complain(r, s, "media", "must be a list of directories: [ \"/media/*\", \"/run/media/*/*\" ]");
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const char *v = one ? config_setting_get_string(s) : config_setting_get_string_elem(s, (int)i);
+
+		if (c->n_media == AGENT_MEDIA_MAX)
+			complain(r, s, "media", "more than 8 entries");
+		else if (!v || v[0] != '/' || strlen(v) >= AGENT_PATH_MAX)
+			complain(r, s, "media", "an entry is an absolute directory in quotes, or a pattern like \"/media/*\"");
+		else
+			snprintf(c->media[c->n_media++], AGENT_PATH_MAX, "%s", v);
+	}
+}
+
 static const struct item *find_item(const char *name)
 {
 	for (size_t i = 0; i < MST_COUNT(items); i++) {
@@ -206,6 +234,8 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 			read_group(r, s, "quirks.");
 		else if (!strcmp(name, "connect_to"))
 			read_routes(r, s);
+		else if (!strcmp(name, "media"))
+			read_media(r, s);
 		else if (!it)
 			complain(r, s, name, "unknown setting");
 		else if (!v)

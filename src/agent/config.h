@@ -12,6 +12,7 @@
 
 #define AGENT_PATH_MAX 512
 #define AGENT_ROUTES_MAX 16
+#define AGENT_MEDIA_MAX 8
 
 enum agent_log_format { AGENT_LOG_TEXT, AGENT_LOG_JSON };
 enum agent_log_level { AGENT_ERROR, AGENT_WARN, AGENT_INFO, AGENT_DEBUG };
@@ -27,10 +28,14 @@ struct agent_config {
 	char certificate[AGENT_PATH_MAX], key[AGENT_PATH_MAX], anchors[AGENT_PATH_MAX];
 	char bootstrap[AGENT_PATH_MAX], run[AGENT_PATH_MAX];
 	char node_id[MST_ID_MAX];
+	char maker[64], model[64], batch[64];
+	char bundle_anchors[AGENT_PATH_MAX];
+	char media[AGENT_MEDIA_MAX][AGENT_PATH_MAX];         /* directories, or patterns of such */
+	size_t n_media;
 	char page[128];                      /* address of the local page; "" = none */
 	char lan_names[AGENT_PATH_MAX];      /* names that the LAN may tell of, patterns; "" = every one */
 	char dns_server[128];                /* "address:port, …" instead of the system's */
-	int64_t backoff_first, backoff_max, check_every, open_timeout, answer_timeout;   /* seconds */
+	int64_t backoff_first, backoff_max, check_every, reenrol_after, open_timeout, answer_timeout;   /* seconds */
 	int64_t log_format, log_level;
 	int64_t tls_profile;
 	int64_t names, hex, mef_label;       /* quirks */

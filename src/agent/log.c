@@ -82,8 +82,9 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 /* Points of the shell itself; the others are the enrolee's. */
 #define POINT_PROGRESS "progress-saved"
 #define POINT_TRIGGERED "triggered"
+#define POINT_BUNDLE "bundle-noted"
 
-static const char *const own_points[] = { POINT_TRIGGERED, POINT_PROGRESS };
+static const char *const own_points[] = { POINT_BUNDLE, POINT_TRIGGERED, POINT_PROGRESS };
 
 void agent_point_list(FILE *out)
 {

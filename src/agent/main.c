@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "agent/agent.h"
+#include "base/text.h"
 #include "muster/version.h"
 
 #define DEFAULT_CONFIG "/etc/muster/muster-agent.conf"
@@ -14,8 +15,9 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
 struct options {
 	const char *file;
-	bool check, once, json;
-	const char *what;
+	bool check, once, json, media;
+	uint64_t wait_s;             /* for a medium */
+	const char *what, *device;
 };
 
 static int cmd_run(const struct agent_config *cfg, const struct options *o)
@@ -56,7 +58,7 @@ static int cmd_page(const struct agent_config *cfg, const struct options *o)
 
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
-	return ctl_trigger(cfg, o->what);
+	return o->media ? ctl_trigger_media(cfg, o->device, (int64_t)o->wait_s) : ctl_trigger(cfg, o->what);
 }
 
 static const struct command {
@@ -73,7 +75,9 @@ static const struct command {
 	{ "page", cmd_page, 0,
 	  "page [--json]        a one-time code for the local page, and its address" },
 	{ "trigger", cmd_trigger, 1,
-	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
+	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions; FILE may be a signed bundle\n"
+	  "  trigger --media [--device DEV] [--wait SECONDS]\n"
+	  "                       bootstrap now, with the signed bundle on a mounted medium" },
 };
 
 static void usage(FILE *f)
@@ -116,6 +120,9 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "once", no_argument, NULL, 'o' },
 		{ "crash-points", no_argument, NULL, 'p' },      /* for tests of power cuts; not in the help */
 		{ "json", no_argument, NULL, 'j' },
+		{ "media", no_argument, NULL, 'm' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "wait", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
@@ -129,6 +136,13 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'o': o->once = true; break;
 		case 'p': agent_point_list(stdout); return -1;
 		case 'j': o->json = true; break;
+		case 'm': o->media = true; break;
+		case 'd': o->device = optarg; break;
+		case 'w':
+			if (mst_parse_dec(mst_view_str(optarg), 3600, &o->wait_s))
+				break;
+			fprintf(stderr, "--wait: 0 to 3600 seconds\n");
+			return EXIT_USAGE;
 		case 'h': usage(stdout); return -1;
 		case 'v': printf("muster-agent %s\n", MST_VERSION); return -1;
 		default: return EXIT_USAGE;
@@ -142,6 +156,10 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
+	if (((o->device || o->wait_s) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
 	return 0;
 }
 

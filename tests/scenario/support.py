@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -45,12 +46,12 @@ class Installation:
     def __init__(self, path, processes="split", sp="sp.example.com"):
         self.dir = pathlib.Path(path)
         self.sp = sp
-        self.mef, self.maf = f"mef.{sp}", f"maf.{sp}"
-        self.mef_port, self.maf_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.mef, self.maf, self.bbn = f"mef.{sp}", f"maf.{sp}", f"bbn.{sp}"
+        self.mef_port, self.maf_port, self.bbn_port, self.metrics_port = (free_port() for _ in range(4))
         self.process = None
         self.wrap = []          # what musterd is started by: a namespace of its own, limits
         run(MUSTER, "init", self.dir, "--sp", sp, "--mef-port", self.mef_port, "--maf-port", self.maf_port,
-            "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}")
+            "--bbn-port", self.bbn_port, "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}")
         self.config = self.dir / "musterd.conf"
         self.plain_config = self.config.read_text()
         self.log = self.dir / "musterd.log"
@@ -113,7 +114,7 @@ class Installation:
     def wait_event(self, what, seconds=RUN_SECONDS, **match):
         """Follow the log until an event of that kind comes whose members match."""
         follow = subprocess.Popen([MUSTER, "-C", str(self.dir), "--json", "events", "--follow", "--what", what],
-                                  stdout=subprocess.PIPE, text=True)
+                                  stdout=subprocess.PIPE, bufsize=0)     # a line that was read ahead select cannot see
         deadline = time.monotonic() + seconds
         try:
             while True:
@@ -196,9 +197,10 @@ class Node:
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
 
-    def configure(self, add="", ports=()):
-        """`ports`: more ports of the MEF's name, of those who say they are it."""
-        dial = "".join(f'  {{ name = "{name}:{port}"; address = "127.0.0.1:{port}"; }},\n' for name, port in
+    def configure(self, add="", ports=(), instead=None):
+        """`ports`: more ports of the MEF's name, of those who say they are it. `instead`: where a port leads to."""
+        instead = instead or {}
+        dial = "".join(f'  {{ name = "{name}:{port}"; address = "127.0.0.1:{instead.get(port, port)}"; }},\n' for name, port in
                        ((self.inst.mef, self.inst.mef_port), (self.inst.maf, self.inst.maf_port),
                         *((self.inst.mef, p) for p in ports)))
         (self.dir / "muster-agent.conf").write_text(
@@ -257,3 +259,38 @@ class Running:
             raise AssertionError("the agent did not stop: " + self.log.read_text()[-3000:]) from None
         if kind is None:
             assert self.process.returncode == 0, f"{self.process.returncode}: {self.log.read_text()[-3000:]}"
+
+
+class AlertServer:
+    """Somebody on the path: answers every ClientHello with a fatal alert, and proves nothing."""
+
+    def __init__(self, alert=115):
+        self.alert, self.sent = alert, 0
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+        return self
+
+    def _serve(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            with peer:
+                peer.settimeout(START_SECONDS)
+                try:
+                    if peer.recv(65536):
+                        peer.sendall(bytes([21, 3, 3, 0, 2, 2, self.alert]))
+                        self.sent += 1
+                        peer.recv(65536)
+                except OSError:
+                    pass
+
+    def __exit__(self, kind, value, trace):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(START_SECONDS)

@@ -4,11 +4,12 @@ What the LAN says is where, never whom to trust: it becomes `bbn` instructions w
 import json
 import os
 import pathlib
+import re
 
 import pytest
 
 from lan import Lan
-from support import AGENT, Installation, run
+from support import AGENT, Installation, run, until
 
 
 @pytest.fixture
@@ -188,3 +189,40 @@ def test_no_interface_name(installation, name):
     node.instruct({"kind": "discovery", "method": "dhcp", "uri": name})
     node.run_once()
     assert ended(node.status()) == [(name, "malformed")]
+
+
+def test_musterd_tells_of_itself(lan, tmp_path):
+    """`bbn.publish`: while the daemon serves, the LAN knows; when it stops, no longer. The agent finds it."""
+    owner, node = lan["owner"], lan["node"]
+    for host in (owner, node):
+        host.avahi()
+    inst = Installation(tmp_path / "told")
+    text = inst.plain_config
+    assert "bbn = {" in text, "muster init makes a briefing node"
+    inst.config.write_text(text.replace("bbn = {", 'bbn = {\n    publish = "the owner\'s";', 1))
+    inst.wrap = owner.inside("env", f"DBUS_SYSTEM_BUS_ADDRESS={owner.env['DBUS_SYSTEM_BUS_ADDRESS']}")
+    inst.start()
+    try:
+        made = inst.node(1, known=False)
+        made.instruct({"kind": "discovery", "method": "dns-sd", "uri": "_muster-bbn._tcp.local"})
+        run(*node.inside(AGENT, "-c", made.dir / "muster-agent.conf", "run", "--once"), check=False, env=node.env)
+        status = json.loads(made.agent("status", "--json", check=True).stdout)
+        port = re.search(r"bbn=\S+?:(\d+)", inst.log_text()).group(1)
+        assert f"https://bbn.{inst.sp}:{port}/briefing" in tried(status), inst.log_text()
+    finally:
+        assert inst.stop() == 0
+    # a goodbye is kept for a second (RFC 6762 10.1)
+    until("the LAN has forgotten", lambda: "owner" not in run(*node.inside("avahi-browse", "-tp", "_muster-bbn._tcp"),
+                                                              env=node.env).stdout)
+
+
+def test_musterd_serves_without_avahi(tmp_path):
+    inst = Installation(tmp_path / "untold")
+    inst.config.write_text(inst.plain_config.replace("bbn = {", 'bbn = {\n    publish = "x";', 1))
+    inst.wrap = ["env", f"DBUS_SYSTEM_BUS_ADDRESS=unix:path={tmp_path}/no-bus"]
+    inst.start()
+    try:
+        until("the log says so", lambda: "not told on the LAN" in inst.log_text(), context=inst.log_text)
+        assert inst.muster("status").returncode == 0
+    finally:
+        assert inst.stop() == 0

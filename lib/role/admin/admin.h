@@ -26,6 +26,7 @@ extern const struct mst_role_ops mst_role_admin;
 struct admin {
 	struct mst_role_env *env;
 	struct mst_answer *a;
+	const struct mst_exchange *x;
 	char who[MST_ID_MAX];                     /* "uid 0": into every event */
 	char id[MST_ID_MAX];                      /* {id} of the path */
 	char param[ADMIN_PARAMS_MAX][MST_ID_MAX]; /* query, in the order of the route's names; "" = absent */
@@ -61,10 +62,25 @@ int admin_node_show(struct admin *q);
 int admin_node_act(struct admin *q);
 int admin_node_bind(struct admin *q);
 int admin_cert_revoke(struct admin *q);
+int admin_node_place(struct admin *q);
+int admin_node_unplace(struct admin *q);
+int admin_node_secret(struct admin *q);
 int admin_sub_add(struct admin *q);
 int admin_sub_list(struct admin *q);
 int admin_sub_show(struct admin *q);
 int admin_sub_act(struct admin *q);
+int admin_rule_add(struct admin *q);
+int admin_rule_list(struct admin *q);
+int admin_rule_show(struct admin *q);
+int admin_rule_edit(struct admin *q);
+int admin_rule_move(struct admin *q);
+int admin_rule_switch(struct admin *q);
+int admin_rule_delete(struct admin *q);
+int admin_rule_versions(struct admin *q);
+int admin_rule_rollback(struct admin *q);
+int admin_rule_check(struct admin *q);
+int admin_rule_try(struct admin *q);
+int admin_rule_replay(struct admin *q);
 int admin_event_list(struct admin *q);
 int admin_event_verify(struct admin *q);
 int admin_status(struct admin *q);
@@ -74,6 +90,9 @@ int admin_list(struct mst_role_env *env, struct mst_list *l);
 
 /* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
+int admin_no_such_node(struct admin *q);
+/* The node with all that belongs to it. */
+int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 /* Everything that the node could still authenticate with is over at env->now (revoke.c). */
 int admin_end_credentials(struct admin *q, const struct mst_node *n);
 
@@ -99,6 +118,8 @@ json_t *admin_json_sub(const struct mst_subscription *r);
 json_t *admin_json_identity(const struct mst_identity *r);
 json_t *admin_json_reg(enum mst_role role, const struct mst_registration *r);
 json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r);
+json_t *admin_json_place(const struct mst_place *r);
+json_t *admin_json_briefing(const struct mst_briefing *r);
 json_t *admin_json_event(const struct mst_event *e);
 json_t *admin_json_anchor(const struct mst_event_anchor *a);
 json_t *admin_json_time(mst_time t);

@@ -82,6 +82,8 @@ struct mst_who {
 	struct mst_node node;
 	struct mst_subscription sub;
 	struct mst_credential cred;      /* PSK session: the credential that authenticated it */
+	bool stranger;                   /* NOBODY: it has shown nothing at all */
+	bool clash;                      /* NOBODY: it names what is bound to somebody else, or two nodes */
 	char claim[MST_ID_MAX];          /* what the channel proved, for the operator */
 	char why[160];                   /* NOBODY: why, for the operator */
 };
