@@ -104,6 +104,16 @@ MST_MUST_CHECK int mst_local_signer_init(struct mst_local_signer *s, struct mst_
 void mst_local_signer_deinit(struct mst_local_signer *s);
 
 /*
+ * ECDSA P-256 with SHA-256 in its short form, r || s, of 64 octets (codec/trigger.h). Signing: any signer; a fault, or
+ * MST_PKI_NOT_SIGNED. Checking: 0, MST_PKI_BAD_SIGNATURE, MST_PKI_WEAK_KEY, MST_PKI_MALFORMED (no public key).
+ */
+#define MST_RAW_SIGNATURE 64
+MST_MUST_CHECK int mst_raw_sign(struct mst_crypto *c, struct mst_signer *s, struct mst_view message,
+				uint8_t ret_sig[MST_RAW_SIGNATURE]);
+MST_MUST_CHECK int mst_raw_verify(struct mst_crypto *c, struct mst_view spki, struct mst_view message,
+				  const uint8_t sig[MST_RAW_SIGNATURE]);
+
+/*
  * Issue: `issuer_der` empty = self-signed with `spki`'s own key as signer. Random 128-bit serial. The
  * signature is checked before it is given out. 0 or an mst_pki_outcome.
  */

@@ -24,6 +24,8 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_CREATE, "/v1/nodes/{id}/revoke", admin_node_act, "revoke", { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/release", admin_node_act, "release", { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/bind", admin_node_bind, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/number", admin_node_number, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/trigger", admin_node_trigger, NULL, { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/place", admin_node_place, NULL, { NULL } },
 	{ MST_OP_DELETE, "/v1/nodes/{id}/place", admin_node_unplace, NULL, { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/secret", admin_node_secret, NULL, { "identity" } },
