@@ -98,6 +98,7 @@ struct agent {
 	struct lan_found *lan;       /* what the LAN said last, LAN_FOUND_MAX of them (lan.h) */
 
 	struct enrolee *enrolee;
+	struct mst_quirks quirks;            /* of the errand under way */
 	enum agent_errand errand;
 	enum enrolee_point seen_point;
 	struct mst_client *client;

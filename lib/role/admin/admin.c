@@ -30,6 +30,7 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_DELETE, "/v1/nodes/{id}/place", admin_node_unplace, NULL, { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/secret", admin_node_secret, NULL, { "identity" } },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}", admin_node_show, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/certificates/revoke", admin_cert_revoke, NULL, { NULL } },
 	{ MST_OP_CREATE, "/v1/subscriptions", admin_sub_add, NULL, { NULL } },
 	{ MST_OP_RETRIEVE, "/v1/subscriptions", admin_sub_list, NULL, { "after", "limit" } },
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/suspend", admin_sub_act, "suspend", { NULL } },
@@ -267,4 +268,5 @@ const struct mst_role_ops mst_role_admin = {
 	.role = MST_ROLE_ADMIN,
 	.primitives = false,
 	.handle = handle,
+	.list = admin_list,
 };

@@ -61,6 +61,7 @@ int admin_node_list(struct admin *q);
 int admin_node_show(struct admin *q);
 int admin_node_act(struct admin *q);
 int admin_node_bind(struct admin *q);
+int admin_cert_revoke(struct admin *q);
 int admin_node_number(struct admin *q);
 int admin_node_trigger(struct admin *q);
 int admin_node_place(struct admin *q);
@@ -85,6 +86,9 @@ int admin_rule_replay(struct admin *q);
 int admin_event_list(struct admin *q);
 int admin_event_verify(struct admin *q);
 int admin_status(struct admin *q);
+
+/* certs.c: the list of our CA, for the engine. */
+int admin_list(struct mst_role_env *env, struct mst_list *l);
 
 /* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
@@ -117,6 +121,7 @@ struct admin_trigger_input {
 bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
+bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d);
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d);
 
 /* encode.c: NULL when there is no memory. */
