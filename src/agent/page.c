@@ -241,10 +241,13 @@ static void do_trigger(struct agent *a, struct mst_conn *c, const json_t *q)
 /* Where the phone is, there is the device: what a technician sets on the spot. */
 static void do_place(struct agent *a, struct mst_conn *c, const json_t *q)
 {
-	struct agent_place p = { 0 };
+	struct agent_place said = { 0 }, all;
 	struct mst_diag d = { 0 };
-	int r = place_from_json(q, &p, &d) ? agent_set_place(a, &p, &d) : PROV_MALFORMED;
+	int r = place_from_json(q, &said, &d) ? 0 : PROV_MALFORMED;
 
+	all = place_merged(&a->place, &said);        /* a site that was set before stays, where only a position is said */
+	if (!r)
+		r = agent_set_place(a, &all, &d);
 	if (r)
 		refuse(a, c, 400, d.field, d.text[0] ? d.text : r > 0 ? status_words((enum prov_reason)r) : mst_fault_text(r));
 	else
