@@ -3,6 +3,7 @@ mistake is answered with what to do.
 """
 import csv
 import json
+import os
 import re
 import subprocess
 
@@ -229,6 +230,28 @@ def test_init_refuses(tmp_path, words, says):
     done = run(MUSTER, "init", *words, check=False, cwd=tmp_path)
     assert done.returncode == 2 and says in done.stderr, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_certificate_never_overwrites_a_ca(tmp_path):
+    run(MUSTER, "cert", "ca", "acme", cwd=tmp_path)
+    before = (tmp_path / "acme.key").read_text()
+    issue = ["cert", "issue", "--ca", "acme", "--node-id", "urn:dev:ops:1", "--out"]
+    done = run(MUSTER, *issue, "acme", cwd=tmp_path, check=False)
+    assert done.returncode == 1 and "never overwritten" in done.stderr, done.stderr
+    assert (tmp_path / "acme.key").read_text() == before
+    run(MUSTER, *issue, "node", cwd=tmp_path)
+    first = (tmp_path / "node.pem").read_text()
+    run(MUSTER, *issue, "node", cwd=tmp_path)
+    assert (tmp_path / "node.pem").read_text() != first, "a node's certificate is renewed in its place"
+    done = run(MUSTER, *issue, "other", "--days", "0", cwd=tmp_path, check=False)
+    assert done.returncode == 2 and "--days is" in done.stderr
+
+
+def test_a_pipe_among_the_anchors_stops_nobody(tmp_path):
+    run(MUSTER, "init", tmp_path / "p")
+    os.mkfifo(tmp_path / "p" / "anchors" / "pipe.pem")
+    done = run(MUSTERD, "-c", tmp_path / "p" / "musterd.conf", "--check", check=False, timeout=20)
+    assert done.returncode == 2 and "pipe.pem: is no regular file" in done.stderr, done.stderr
 
 
 def test_subscription_knows_this_installations_maf(inst):
