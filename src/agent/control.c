@@ -8,10 +8,13 @@
  *   {"op":"trigger","file":"…","bundle":"BASE64"}          → a signed bundle; `file` is for people
  *   {"op":"trigger","file":"…","refused":"oversized","detail":"…"} → one that could not even be handed in
  *   {"op":"check"}                       → is the credential still good? The answer comes when the MAF's did.
+ *   {"op":"place"}                       → where the node is, as far as it knows
+ *   {"op":"place","location":{…}}        → it is there (members as in a briefing); {"op":"place","clear":true} → it is not
  *   {"op":"page"}                        → a one-time code for the local page (page.h)
  */
 #include "agent/bundle.h"
 #include "agent/page.h"
+#include "agent/place.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -125,6 +128,24 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	return answer;
 }
 
+static json_t *do_place(struct agent *a, const json_t *q)
+{
+	const json_t *location = json_object_get(q, "location");
+	bool clear = json_is_true(json_object_get(q, "clear"));
+	struct agent_place p = { 0 }, merged;
+	struct mst_diag d = { 0 };
+	int r = 0;
+
+	if (location && !clear && !place_from_json(location, &p, &d))
+		return refusal(d.field, d.text);
+	if (location || clear)
+		r = agent_set_place(a, clear ? NULL : &p, &d);
+	if (r)
+		return refusal(d.field, d.text[0] ? d.text : mst_fault_text(r));
+	merged = place_merged(&a->cfg.place, &a->place);
+	return json_pack("{s:b, s:o}", "ok", true, "location", place_json(&merged));
+}
+
 static json_t *do_check(struct agent *a, const struct bufferevent *b)
 {
 	json_t *answer = check_ask(a);
@@ -151,10 +172,12 @@ static json_t *answer_to(struct agent *a, const struct bufferevent *b, const cha
 							: do_trigger(a, q);
 	else if (op && !strcmp(op, "check"))
 		answer = do_check(a, b);
+	else if (op && !strcmp(op, "place"))
+		answer = do_place(a, q);
 	else if (op && !strcmp(op, "page"))
 		answer = page_code(a);
 	else
-		answer = refusal("op", "one of status, trigger, check, page");
+		answer = refusal("op", "one of status, trigger, check, place, page");
 	json_decref(q);
 	return answer;
 }

@@ -71,9 +71,9 @@ json_t *ctl_ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(void)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:n, s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
-			 "reports", "steps", "bundle", "credential", "pending", "damage");
+			 "reports", "steps", "attempts", "bundle", "credential", "pending", "damage");
 }
 
 static bool damaged(int r)

@@ -233,9 +233,11 @@ static void ended(struct agent *a)
 		run_failed(a, f.reason, f.detail, f.retry_after);
 		return;
 	}
-	if (errand == AGENT_FINISH)
+	if (errand == AGENT_FINISH) {
 		record_report(a, done ? a->active.maf_uri : a->pending.maf_uri, done ? PROV_OK : f.reason,
 			      done ? "" : f.detail, done ? ENROLEE_STEP_NONE : a->doing);
+		record_end(a, done ? "enrolled" : "failed");
+	}
 	errand_drop(a);
 	if (done)
 		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,
