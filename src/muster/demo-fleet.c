@@ -173,20 +173,20 @@ int demo_technician(struct demo *d)
 
 	for (size_t i = 1; r == EXIT_DONE && i <= d->nodes; i++) {
 		const struct demo_place *p = demo_place_of(i, NULL);
-		char id[128], at[80], lat[32], lon[32];
-		char *argv[6] = { (char[]){ "place" }, id, (char[]){ "--at" }, at, NULL };
+		char id[128], at[80], lat[32], lon[32], verb[] = "place", flag[8];
+		char *argv[] = { verb, id, flag, at, NULL };
 
 		if (!placed_by_hand(i))
 			continue;
 		demo_node_id(i, id);
 		where(i, p, lat, lon);
-		snprintf(at, sizeof(at), "%s,%s,20", lat, lon);
-		if (p->site) {
+		snprintf(flag, sizeof(flag), p->site ? "--site" : "--at");
+		if (p->site)
 			snprintf(at, sizeof(at), "%s", p->site);
-			argv[2] = (char[]){ "--site" };
-		}
+		else
+			snprintf(at, sizeof(at), "%s,%s,20", lat, lon);
 		if (i == d->drawn && !d->m->json)
-			say("%s$ muster -C %s node place %s %s %s%s", ink(d->m, DIM), h->name, id, argv[2], at, ink(d->m, PLAIN));
+			say("%s$ muster -C %s node place %s %s %s%s", ink(d->m, DIM), h->name, id, flag, at, ink(d->m, PLAIN));
 		r = cmd_node(&h->inside, 4, argv);
 	}
 	return r;

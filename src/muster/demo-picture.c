@@ -337,7 +337,7 @@ int demo_picture(struct demo *d, size_t number)
 	if (r == EXIT_DONE) {
 		const json_t *credential = json_object_get(p.status, "credential");
 
-		say("%s%s%s, attempt %.8s at all servers, milliseconds since it began:\n", ink(d->m, BOLD), id, ink(d->m, PLAIN), p.attempt);
+		say("%s%s%s, attempt %.8s, milliseconds since it began:\n", ink(d->m, BOLD), id, ink(d->m, PLAIN), p.attempt);
 		draw_all(&p);
 		if (json_is_object(credential))
 			say("\nKmID %s, good until %s", text_of(credential, "keyID"), human_time(text_of(credential, "notAfter")));
