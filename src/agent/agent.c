@@ -566,6 +566,8 @@ static void boot(struct agent *a)
 
 int agent_run(struct agent *a)
 {
+	if (door_open(a))
+		return 3;
 	boot(a);
 	if (!a->stop)
 		event_base_dispatch(a->base);
@@ -631,6 +633,7 @@ struct agent *agent_free(struct agent *a)
 	check_drop(a);
 	page_close(a);
 	control_close(a);
+	door_close(a);
 	bundle_unload(a);
 	json_decref(a->verdict);
 	json_decref(a->damage);

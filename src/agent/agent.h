@@ -27,6 +27,7 @@ struct agent_control;
 struct agent_page;
 struct agent_discovery;
 struct agent_tell;
+struct agent_door;
 struct lan_found;
 
 enum agent_mode {
@@ -94,6 +95,7 @@ struct agent {
 	struct lan_found *lan;       /* what the LAN said last, LAN_FOUND_MAX of them (lan.h) */
 
 	struct enrolee *enrolee;
+	struct mst_quirks quirks;            /* of the errand under way */
 	enum agent_errand errand;
 	enum enrolee_point seen_point;
 	struct mst_client *client;
@@ -116,6 +118,7 @@ struct agent {
 	json_t *verdict;             /* only_check: what came of it */
 
 	struct agent_control *control;
+	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
 	struct agent_page *page;     /* NULL: none */
 	int lock_fd;
 };
@@ -244,8 +247,14 @@ int ctl_check(const struct agent_config *cfg, bool json);
 int ctl_place(const struct agent_config *cfg, const char *at, const char *site, bool clear, bool json);
 int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
+/* A message that somebody else received, for the door: a file, or "-". */
+int ctl_push(const struct agent_config *cfg, const char *file, const char *source);
 /* Hand in the bundle of a medium, of that device (NULL: of any); wait that many seconds for one to be mounted. */
 int ctl_trigger_media(const struct agent_config *cfg, const char *device, int64_t wait_s);
+
+/* door.c, for pushed triggers. Opens what the configuration says, nothing with --once; 0 or a fault, explained in the log. */
+MST_MUST_CHECK int door_open(struct agent *a);
+void door_close(struct agent *a);
 
 /* record.c: the last run, durable */
 void record_load(struct agent *a);

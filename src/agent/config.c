@@ -13,6 +13,12 @@ enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT, T_LABEL, T_METHODS };
 static const char *const brief_formats[] = { "cbor", "json", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+/* In the order of codec/quirks.h. */
+static const char *const names[] = { "long", "ts0032", NULL };
+static const char *const hexes[] = { "upper", "lower", NULL };
+static const char *const labels[] = { "bootstrap", "connection", NULL };
+static const char *const onem2m[] = { "framed", "push", NULL };
+static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
 
 /* The whole configuration on one screen. Paths are relative to the file; "" = not set. */
@@ -58,8 +64,17 @@ static const struct item {
 	NUMBER("open_timeout", open_timeout, "30s", 1, 600),
 	NUMBER("answer_timeout", answer_timeout, "30s", 1, 600),
 	CHOICE("tls_profile", tls_profile, "both", profiles),
+	CHOICE("quirks.names", names, "long", names),
+	CHOICE("quirks.hex", hex, "upper", hexes),
+	CHOICE("quirks.mef_label", mef_label, "bootstrap", labels),
 	CHOICE("log.format", log_format, "text", formats),
 	CHOICE("log.level", log_level, "info", levels),
+	TEXT("trigger.listen", trigger_listen, T_TEXT, ""),
+	TEXT("trigger.socket", trigger_socket, T_PATH, ""),
+	TEXT("trigger.signers", trigger_signers, T_PATH, ""),
+	CHOICE("trigger.onem2m", trigger_onem2m, "framed", onem2m),
+	CHOICE("trigger.modem_manager", trigger_mm, "off", switches),
+	TEXT("trigger.bus", trigger_bus, T_TEXT, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
 	TEXT("crash_at", crash_at, T_POINT, ""),
 #undef TEXT
@@ -287,6 +302,10 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 		it = find_item(name);
 		if (!*prefix && !strcmp(name, "log") && config_setting_is_group(s))
 			read_group(r, s, "log.");
+		else if (!*prefix && !strcmp(name, "quirks") && config_setting_is_group(s))
+			read_group(r, s, "quirks.");
+		else if (!*prefix && !strcmp(name, "trigger") && config_setting_is_group(s))
+			read_group(r, s, "trigger.");
 		else if (!strcmp(name, "connect_to"))
 			read_routes(r, s);
 		else if (!strcmp(name, "location"))
@@ -338,6 +357,16 @@ int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
 	config_destroy(&cfg);
 	free(c);
 	return r.errors ? MST_FAULT_CONFIG : 0;
+}
+
+struct mst_quirks agent_config_quirks(const struct agent_config *c)
+{
+	struct mst_quirks q = mst_quirks_default;
+
+	q.names = (enum mst_profile)c->names;
+	q.hex_lower = c->hex != 0;
+	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
+	return q;
 }
 
 const char *agent_config_route(const struct agent_config *c, const char *host, uint16_t port)

@@ -27,6 +27,9 @@ struct agent_place {
 	char cell[49], site[65];
 };
 
+/* Whence device triggers of oneM2M are taken: within a frame that proves itself, or from local helpers as well. */
+enum agent_onem2m { AGENT_ONEM2M_FRAMED, AGENT_ONEM2M_PUSH };
+
 struct agent_route {
 	char name[AGENT_PATH_MAX];           /* "mef.example.com:8443" */
 	char address[AGENT_PATH_MAX];        /* "127.0.0.1:8443" */
@@ -53,6 +56,13 @@ struct agent_config {
 	char psk_identity[MST_ID_MAX], psk_file[AGENT_PATH_MAX];
 	int64_t briefing_format;             /* enum agent_brief_format */
 	int64_t tls_profile;
+	int64_t names, hex, mef_label;       /* quirks */
+	/* pushed triggers (door.h) */
+	char trigger_listen[AGENT_PATH_MAX];         /* UDP: "127.0.0.1:5686"; "" = none */
+	char trigger_socket[AGENT_PATH_MAX];         /* local datagrams; "" = none */
+	char trigger_signers[AGENT_PATH_MAX];        /* certificates whose keys may sign triggers; "" = none */
+	char trigger_bus[AGENT_PATH_MAX];            /* D-Bus address; "" = the system's */
+	int64_t trigger_onem2m, trigger_mm;
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;
@@ -62,6 +72,8 @@ struct agent_config {
 MST_MUST_CHECK int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err);
 /* Do the files that it names make sense? 0, or MST_FAULT_CONFIG after having explained. */
 MST_MUST_CHECK int agent_config_check(const struct agent_config *c, FILE *out, FILE *err);
+/* As this node's MEF and MAF read the standard. */
+struct mst_quirks agent_config_quirks(const struct agent_config *c);
 /* The next word of a list with blanks or commas between, as a method; false at the end. *ret_m 0: there is no such one. */
 MST_MUST_CHECK bool agent_config_method(const char **at, int *ret_m);
 /* Address to dial for "host:port", or NULL. */

@@ -1,4 +1,4 @@
-#include "agent/agent.h"
+#include "agent/door.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -380,6 +380,10 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 	if (!r && c->bootstrap[0]) {
 		path = c->bootstrap;
 		r = agent_read_sequence(path, true, cbor, MST_SEQ_OCTETS, &n, &d);
+	}
+	if (!r) {
+		path = c->trigger_signers[0] ? c->trigger_signers : c->file;
+		r = door_check(c, &d);
 	}
 	if (r)
 		fprintf(err, "%s: %s\n", c->file, agent_file_words(words, sizeof(words), path, &d, r));

@@ -17,7 +17,7 @@ struct options {
 	const char *file;
 	bool check, once, json, media, clear;
 	uint64_t wait_s;             /* for a medium */
-	const char *what, *device;
+	const char *what, *device, *push, *source;
 	const char *at, *site;               /* place */
 };
 
@@ -64,6 +64,8 @@ static int cmd_place(const struct agent_config *cfg, const struct options *o)
 
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
+	if (o->push)
+		return ctl_push(cfg, o->push, o->source);
 	return o->media ? ctl_trigger_media(cfg, o->device, (int64_t)o->wait_s) : ctl_trigger(cfg, o->what);
 }
 
@@ -86,7 +88,9 @@ static const struct command {
 	{ "trigger", cmd_trigger, 1,
 	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions; FILE may be a signed bundle\n"
 	  "  trigger --media [--device DEV] [--wait SECONDS]\n"
-	  "                       bootstrap now, with the signed bundle on a mounted medium" },
+	  "                       bootstrap now, with the signed bundle on a mounted medium\n"
+	  "  trigger --push FILE|- [--source sms|mm|push]\n"
+	  "                       a message that was received: followed when it is a good trigger" },
 };
 
 static void usage(FILE *f)
@@ -132,6 +136,8 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "at", required_argument, NULL, 'A' },
 		{ "site", required_argument, NULL, 'S' },
 		{ "clear", no_argument, NULL, 'C' },
+		{ "push", required_argument, NULL, 'P' },
+		{ "source", required_argument, NULL, 's' },
 		{ "media", no_argument, NULL, 'm' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "wait", required_argument, NULL, 'w' },
@@ -151,6 +157,8 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'A': o->at = optarg; break;
 		case 'S': o->site = optarg; break;
 		case 'C': o->clear = true; break;
+		case 'P': o->push = optarg; break;
+		case 's': o->source = optarg; break;
 		case 'm': o->media = true; break;
 		case 'd': o->device = optarg; break;
 		case 'w':
@@ -175,7 +183,8 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	if (((o->device || o->wait_s) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
+	if (((o->push || o->source) && ((*ret_c)->run != cmd_trigger || o->what || !o->push || o->media)) ||
+	    ((o->device || o->wait_s) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}

@@ -1,6 +1,7 @@
 /* What a person gets to see: the same object as JSON and as text. Ids, times and reasons; never keys. */
 #include "agent/place.h"
 #include "agent/bundle.h"
+#include "agent/door.h"
 
 #include <string.h>
 
@@ -124,6 +125,7 @@ json_t *status_json(const struct agent *a)
 	json_object_set_new(o, "credential",
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
+	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
 	json_object_set(o, "damage", a->damage ? a->damage : json_null());
 	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?
 	                    json_integer(next > agent_now() ? (next - agent_now()) / 1000 : 0) : json_null());
@@ -214,6 +216,7 @@ void status_print(FILE *out, const json_t *s)
 		fprintf(out, "next try in   %llds\n", (long long)json_integer_value(next));
 	if (strcmp(text_of(s, "lastCheck"), "-"))
 		fprintf(out, "last check    %s\n", text_of(s, "lastCheck"));
+	door_print(out, json_object_get(s, "pushed"));
 	bundle_print(out, s);
 	print_credential(out, "credential", json_object_get(s, "credential"));
 	print_credential(out, "being obtained", json_object_get(s, "pending"));
