@@ -42,6 +42,9 @@ enum agent_mode {
 /* What the running enrolee, if any, belongs to. */
 enum agent_errand { AGENT_NO_ERRAND, AGENT_RUN /* of the engine */, AGENT_FINISH /* a pending slot alone */ };
 
+/* Public keys that an instruction says its peer has (RFC 6920), as long as a session may need them. */
+struct session_pins { char text[MST_PINS_MAX][65]; struct mst_view v[MST_PINS_MAX]; size_t n; };
+
 struct agent {
 	struct agent_config cfg;
 	struct event_base *base;
@@ -100,6 +103,7 @@ struct agent {
 	enum enrolee_point seen_point;
 	struct mst_client *client;
 	struct mst_tls_ctx *tls_mef;
+	struct session_pins pins_mef;
 	unsigned session;            /* number of the open (or opening) session */
 
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
@@ -169,11 +173,13 @@ void errand_drive(struct agent *a);                  /* until it waits or has en
 void errand_drop(struct agent *a);                   /* superseded: close and forget */
 
 /* session.c */
+/* `pins`: keys that the peer may have instead of a certificate under an anchor; NULL = none. */
 MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-				const struct mst_key *psk, const char *psk_identity,
+				const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
 				const struct mst_client_ops *ops, struct mst_client **ret);
+/* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
-				   struct mst_diag *d);
+				   struct session_pins *ret_pins, struct mst_diag *d);
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
 enum prov_reason session_reason(enum mst_tls_end why);
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail);
@@ -187,7 +193,7 @@ MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i,
 			       struct mst_diag *d);
 /* The active credential's MEF, and the trust that its instruction gave it; 0, a secenv outcome or a fault. */
 MST_MUST_CHECK int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
-			       struct mst_diag *d);
+			       struct session_pins *ret_pins, struct mst_diag *d);
 
 /* ask.c: what the MEF says of this node, in an authenticated session. Ends in check_asked_mef(). */
 enum ask_answer {
