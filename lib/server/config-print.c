@@ -31,9 +31,11 @@ static void put_value(struct mst_writer *w, const struct mst_conf_item *it, cons
 {
 	if (it->type == MST_CONF_T_BOOL)
 		mst_put_str(w, *(const bool *)at ? "true" : "false");
-	else if (it->type == MST_CONF_T_COUNT)
+	else if (it->type == MST_CONF_T_COUNT) {
 		mst_put_dec(w, *(const int64_t *)(const void *)at);
-	else if (it->type == MST_CONF_T_CHOICE)
+		if (*(const int64_t *)(const void *)at > INT32_MAX)
+			mst_put_str(w, "L");         /* else libconfig would read it modulo 2^32 */
+	} else if (it->type == MST_CONF_T_CHOICE)
 		put_quoted(w, it->choices[*(const int64_t *)(const void *)at]);
 	else if (it->type == MST_CONF_T_SECONDS) {
 		mst_put_str(w, "\"");

@@ -35,7 +35,7 @@ static char *quoted_cell(struct csv *c)
 		}
 		*to++ = *c->p++;
 	}
-	if (c->p < c->end && *c->p != ',' && *c->p != '\n' && *c->p != '\r')
+	if (c->p < c->end && *c->p != ',' && *c->p != '\n' && !(*c->p == '\r' && (c->p + 1 == c->end || c->p[1] == '\n')))
 		c->error = "text after a closing quote";
 	*to = '\0';
 	return start;

@@ -75,10 +75,24 @@ static void written_cells_read_back(void **state)
 	expect(&c, MST_COUNT(cell), cell);
 }
 
+/* `"a"` CR `X`: the X was overwritten, and what followed it became a record of its own. */
+static void a_return_behind_a_quote_ends_no_record(void **state)
+{
+	char text[] = "\"a\"\rX,b\nc,d\n\"e\",\"f\"\r";
+	struct csv c;
+
+	(void)state;
+	csv_start(&c, text, strlen(text));
+	assert_true(csv_next(&c) > 0 && c.error);
+	expect(&c, 2, (const char *const[]){ "c", "d" });
+	expect(&c, 2, (const char *const[]){ "e", "f" });
+	assert_int_equal(csv_next(&c), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain_and_quoted), cmocka_unit_test(a_bad_record_does_not_spoil_the_next),
+		cmocka_unit_test(plain_and_quoted), cmocka_unit_test(a_bad_record_does_not_spoil_the_next), cmocka_unit_test(a_return_behind_a_quote_ends_no_record),
 		cmocka_unit_test(too_many_cells), cmocka_unit_test(written_cells_read_back),
 	};
 
