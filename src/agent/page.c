@@ -111,18 +111,21 @@ static struct page_session *begin_session(struct agent *a)
 
 static bool in_session(struct agent *a, const struct mst_http_msg *m)
 {
-	struct mst_view cookies = mst_http_find(m, "Cookie");
-	const uint8_t *at = memmem(cookies.p, cookies.n, COOKIE, strlen(COOKIE));
-	struct mst_view token;
+	struct mst_view token = { 0 };
 	bool good = false;
 
-	if (!at)
-		return false;
-	token = (struct mst_view){ at + strlen(COOKIE), cookies.n - (size_t)(at - cookies.p) - strlen(COOKIE) };
-	if (token.n < TOKEN_LEN)
-		return false;
-	token.n = TOKEN_LEN;
-	for (size_t i = 0; i < SESSIONS; i++) {
+	/* other services of this host share its cookies, whatever their port: ours is the one of exactly this name */
+	for (struct mst_view rest = mst_http_find(m, "Cookie"); rest.n && !token.n;) {
+		size_t end = mst_view_find(rest, ';');
+		struct mst_view one = mst_view_sub(rest, 0, end);
+
+		rest = mst_view_sub(rest, end + 1, rest.n);
+		while (one.n && one.p[0] == ' ')
+			one = mst_view_sub(one, 1, one.n);
+		if (mst_view_starts(one, COOKIE) && one.n == strlen(COOKIE) + TOKEN_LEN)
+			token = mst_view_sub(one, strlen(COOKIE), TOKEN_LEN);
+	}
+	for (size_t i = 0; token.n && i < SESSIONS; i++) {
 		struct page_session *s = &a->page->session[i];
 
 		if (s->until > agent_now() && mst_ct_equal(token, (struct mst_view){ (uint8_t *)s->token, TOKEN_LEN })) {
