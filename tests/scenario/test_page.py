@@ -272,6 +272,25 @@ def test_a_code_is_good_once_and_guesses_are_few(node):
     assert session(node), "and a new one is served"
 
 
+def test_a_stranger_who_guesses_does_not_lock_the_technician_out(node):
+    good = code(node)["code"]
+    wrong = json.dumps({"code": "0" * 8 if good != "0" * 8 else "1" * 8})
+
+    def guess(address, body=wrong):
+        return curl(node, "/session", "--interface", address, *JSON, "-d", body, method="POST")
+
+    said = [guess("127.0.0.2")[2] for _ in range(6)]
+    assert all("is not right" in s for s in said[:4]) and all("too often" in s for s in said[4:]), said
+    assert guess("127.0.0.2", json.dumps({"code": good}))[0] == 403, "also with the right one"
+    assert guess("127.0.0.1", json.dumps({"code": good}))[0] == 204
+    # many together use it up for everybody
+    good = code(node)["code"]
+    for last in range(2, 11):
+        assert guess(f"127.0.0.{last}", wrong)[0] == 403
+    assert guess("127.0.0.1", json.dumps({"code": good}))[0] == 403
+    assert session(node)
+
+
 def test_other_sites_cannot_use_the_technicians_browser(node):
     cookie = session(node)
     assert curl(node, "/status", *cookie)[0] == 200
