@@ -75,7 +75,7 @@ def test_a_liar_cannot_hide_the_owner(installation, lan):
     lan["liar"].publish("no name", "_muster-bbn._tcp", 99)                       # liar.local: no certificate has it
     lan["liar"].publish("odd path", "_muster-bbn._tcp", 98, "fqdn=bbn.owner.example.com", "path=relative\x1b[2J")
     done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local", 'lan_names = "*.example.com";\n')
-    assert set(tried(status)) <= {"https://bbn.owner.example.com:8445"}
+    assert set(tried(status)) == {"https://bbn.owner.example.com:8445"}, status["reports"]
     assert "lan-name-refused" in done.stderr or "lan-answer-useless" in done.stderr
     assert "\x1b" not in done.stderr
 
