@@ -108,6 +108,7 @@ struct agent {
 
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
 	struct agent_bundles *bundles;               /* bundle.c */
+	json_int_t bundles_told, pushed_told;        /* how many refusals a briefing node has heard of (facts.c) */
 
 	json_t *record;              /* of the last run (record.c) */
 	mst_ms record_base;          /* its steps count from here */
@@ -284,6 +285,8 @@ void record_report(struct agent *a, const char *resource, enum prov_reason reaso
 		   enum enrolee_step step);
 void record_save(struct agent *a);
 void record_into(json_t *status, const json_t *record);
+/* "stepWords" beside every "step" or "arrow" of these: the same for people. */
+void record_words(json_t *all, const char *member);
 
 /* history.c: the runs before the last one, bounded; a member of the record, a blob of its own */
 void history_load(struct mst_secenv *env, json_t *record);

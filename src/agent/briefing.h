@@ -15,6 +15,7 @@ struct facts {
 	struct facts_text text[MST_BRIEF_FAILURES_MAX];
 };
 void facts_ask(const struct agent *a, struct facts *ret_s);
+void facts_told(struct agent *a);            /* a briefing node has answered that */
 /* Those of `reports` (as in a record) that are failures, the last `max`. Views into `t`. Returns how many. */
 size_t facts_failures(const json_t *reports, struct facts_text *t, size_t n_t, struct mst_brief_failure *f, size_t max);
 

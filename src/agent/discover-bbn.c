@@ -33,6 +33,7 @@ static void briefed(struct bbn *w)
 	agent_log(a, AGENT_INFO, "briefed", "by", w->b.host, "briefing", w->b.id, "as", w->session.as, "attempt",
 		  prov_attempt(a->prov), NULL);
 	record_arrow(a, prov_attempt(a->prov), "bbn.ask", w->b.host);
+	facts_told(a);
 	tell_briefed(a, prov_current(a->prov), w->b.id);
 	agent_point(a, "briefed");
 	/* The instructions, with the anchors in them, count because the session proved who gave them. */

@@ -28,7 +28,7 @@ struct dnssd {
 	AvahiServiceBrowser *browser;
 	struct event *end;
 	mst_ms end_at;                       /* 0 = not yet set */
-	bool coaps;
+	bool coaps, unwanted;                /* somebody answered whose name lan_names leaves out */
 	unsigned resolving, seen;
 	char why[96];
 	size_t n;
@@ -76,6 +76,12 @@ static void take(struct dnssd *s, AvahiIfIndex on, const char *host, const Avahi
 	    !port || (path[0] && path[0] != '/') || !mst_text_plain(mst_view_str(path)) || strpbrk(path, " \"\\?#")) {
 		agent_log(s->a, AGENT_INFO, "lan-answer-useless", "name", fqdn, "why",
 			  "it has no name that a certificate could prove, no port, or no path", NULL);
+		return;
+	}
+	/* before it takes a place from others: an owner who said what names to expect is not hidden by a crowd of other ones */
+	if (!lan_wanted(s->a, fqdn)) {
+		agent_log(s->a, AGENT_WARN, "lan-name-refused", "name", fqdn, "from", "dns-sd", "why", "it is not among lan_names", NULL);
+		s->unwanted = true;
 		return;
 	}
 	avahi_address_snprint(at, sizeof(at), address);
@@ -166,6 +172,8 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 
 		memcpy(why, s->why, sizeof(why));
 		discover_failed(a, PROV_UNREACHABLE, why, 0);
+	} else if (!n && s->unwanted) {
+		discover_failed(a, PROV_EMPTY, "only names that are not among lan_names", 0);
 	} else {
 		lan_yield(a, found, n, "dns-sd");
 	}

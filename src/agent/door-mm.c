@@ -22,6 +22,7 @@
 struct door_mm {
 	struct agent *agent;
 	sd_bus *bus;                 /* NULL: no bus just now */
+	bool denied;                 /* ModemManager does not let us see messages */
 	struct event *io, *again;
 };
 
@@ -149,7 +150,15 @@ static int on_list(sd_bus_message *a, void *arg, sd_bus_error *e)
 	const char *sms;
 
 	(void)e;
-	if (sd_bus_message_is_method_error(a, NULL) || sd_bus_message_enter_container(a, 'a', "o") < 0)
+	if (sd_bus_message_is_method_error(a, NULL)) {
+		of->m->denied = true;
+		agent_log(of->m->agent, AGENT_WARN, "messages-not-listed", "modem", of->modem, "why",
+			  sd_bus_message_get_error(a)->message, "remedy",
+			  "let the agent's user do org.freedesktop.ModemManager1.Messaging (polkit)", NULL);
+		return 0;
+	}
+	of->m->denied = false;
+	if (sd_bus_message_enter_container(a, 'a', "o") < 0)
 		return 0;
 	while (sd_bus_message_read(a, "o", &sms) > 0)
 		read_message(of->m, of->modem, sms);
@@ -335,5 +344,9 @@ struct door_mm *door_mm_close(struct door_mm *m)
 
 const char *door_mm_state(const struct door_mm *m)
 {
-	return !m ? "off" : m->bus && sd_bus_is_ready(m->bus) > 0 ? "connected" : "no bus";
+	if (!m)
+		return "off";
+	if (!m->bus || sd_bus_is_ready(m->bus) <= 0)
+		return "no bus";
+	return m->denied ? "not allowed" : "connected";
 }

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "agent/briefing.h"
+#include "agent/bundle.h"
+#include "agent/door.h"
 #include "agent/place.h"
 #include "base/text.h"
 #include "proto/briefing/briefing.h"
@@ -85,11 +87,59 @@ size_t facts_failures(const json_t *reports, struct facts_text *t, size_t n_t, s
 	return n;
 }
 
+static json_int_t pushed_refused(const json_t *door)
+{
+	json_int_t sum = 0;
+	const char *why;
+	json_t *n;
+
+	json_object_foreach(json_object_get(door, "refused"), why, n)
+		sum += json_integer_value(n);
+	return sum;
+}
+
+static json_t *refusal(const char *resource, const char *method, const json_t *of, const char *reason)
+{
+	return json_pack("{s:o, s:s*, s:O*, s:O*, s:O*}", "resource", status_text(resource), "method", method, "reason",
+			 json_object_get(of, reason), "detail", json_object_get(of, "detail"), "when", json_object_get(of, "when"));
+}
+
+/* What nobody has heard of yet: the last bundle and the last pushed trigger that were refused. Their operator is not here. */
+static void add_refusals(const struct agent *a, json_t *all)
+{
+	json_t *bundle = bundle_status(a), *door = a->door ? door_status(a) : json_null();
+	const json_t *pushed = json_array_get(json_object_get(door, "last"), 0);
+	char resource[96];
+
+	if (json_integer_value(json_object_get(bundle, "refused")) > a->bundles_told &&
+	    strcmp(json_string_value(json_object_get(bundle, "outcome")), bundle_text(BUNDLE_ACCEPTED)) != 0) {
+		snprintf(resource, sizeof(resource), "bundle %.80s", json_string_value(json_object_get(bundle, "file")));
+		json_array_append_new(all, refusal(resource, mst_enum_text(&mst_method_table, MST_METHOD_FILE), bundle, "outcome"));
+	}
+	if (pushed && pushed_refused(door) > a->pushed_told) {
+		snprintf(resource, sizeof(resource), "trigger by %.20s", json_string_value(json_object_get(pushed, "source")));
+		json_array_append_new(all, refusal(resource, NULL, pushed, "reason"));
+	}
+	json_decref(bundle);
+	json_decref(door);
+}
+
+void facts_told(struct agent *a)
+{
+	json_t *bundle = bundle_status(a), *door = a->door ? door_status(a) : json_null();
+
+	a->bundles_told = json_integer_value(json_object_get(bundle, "refused"));
+	a->pushed_told = pushed_refused(door);
+	json_decref(bundle);
+	json_decref(door);
+}
+
 void facts_ask(const struct agent *a, struct facts *s)
 {
 	struct mst_brief_ask *q = &s->ask;
 	json_t *before = record_failures(a);
 
+	add_refusals(a, before);
 	memset(s, 0, sizeof(*s));
 	q->has = 1u << MST_BA_VERSION | 1u << MST_BA_ATTEMPT | 1u << MST_BA_METHODS;
 	q->version = 1;

@@ -113,6 +113,7 @@ static void explain(json_t *run)
 	json_t *r;
 	size_t i;
 
+	record_words(json_object_get(run, "reports"), "step");
 	json_array_foreach(json_object_get(run, "reports"), i, r) {
 		enum prov_reason why = reason_of(json_string_value(json_object_get(r, "reason")));
 

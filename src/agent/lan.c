@@ -49,7 +49,7 @@ bool lan_parse(struct mst_view text, struct lan_found *ret_f)
 }
 
 /* Setting `lan_names`: patterns with blanks between; none means every name. */
-static bool listened_to(const struct agent *a, const char *fqdn)
+bool lan_wanted(const struct agent *a, const char *fqdn)
 {
 	char list[AGENT_PATH_MAX], *save = NULL;
 
@@ -126,7 +126,7 @@ void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const char 
 	l->s.has = 1u << MST_SQ_VERSION | 1u << MST_SQ_INSTRUCTIONS;
 	l->s.version = 1;
 	for (size_t i = 0; i < n && kept < LAN_FOUND_MAX; i++) {
-		if (!listened_to(a, f[i].fqdn)) {
+		if (!lan_wanted(a, f[i].fqdn)) {
 			refused++;
 			agent_log(a, AGENT_WARN, "lan-name-refused", "name", f[i].fqdn, "from", from, "why",
 				  "it is not among lan_names", NULL);

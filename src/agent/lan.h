@@ -26,6 +26,8 @@ struct lan_found {
 MST_MUST_CHECK bool lan_service(struct mst_view name, char type[64], char domain[MST_ID_MAX], bool *ret_coaps);
 /* "bbn.example.com", "bbn.example.com:8445" or a URI, as people and DHCP servers write it. */
 MST_MUST_CHECK bool lan_parse(struct mst_view text, struct lan_found *ret_f);
+/* Setting lan_names: does the LAN's word for this name count? */
+bool lan_wanted(const struct agent *a, const char *fqdn);
 /* End the running discovery with what was found, in that order; with none of it usable it has failed. */
 void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const char *from);
 

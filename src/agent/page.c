@@ -12,7 +12,8 @@
 #include "transport/address.h"
 #include "transport/server.h"
 
-#define GUESSES 5                        /* then a new code is needed */
+#define GUESSES 5                        /* from one address; then a new code is needed there … */
+#define GUESSERS 8                       /* … and everywhere, when so many addresses guess: 40 guesses of 2^40 */
 #define SESSION_SECONDS 900              /* without a request */
 #define SESSIONS 4
 #define TOKEN_LEN 32                     /* hex digits */
@@ -29,7 +30,8 @@ struct agent_page {
 	char certificate[3 * MST_SHA256_LEN];    /* its SHA-256, for people */
 	char code[PAGE_CODE_LEN + 1];
 	mst_ms code_until;
-	unsigned guesses;
+	struct { char address[64]; unsigned wrong; } guesser[GUESSERS];
+	size_t n_guessers;
 	struct page_session session[SESSIONS];
 	uint8_t out[OUT_MAX];
 };
@@ -47,7 +49,7 @@ static bool fresh_code(struct agent *a)
 		return false;
 	for (size_t i = 0; i < sizeof(b); i++)
 		a->page->code[i] = letters[b[i] % 32];
-	a->page->guesses = 0;
+	a->page->n_guessers = 0;
 	a->page->code_until = agent_now() + PAGE_CODE_SECONDS * 1000;
 	mst_wipe(b, sizeof(b));
 	return true;
@@ -73,22 +75,56 @@ static void code_spelling(const char *typed, char out[PAGE_CODE_LEN + 1])
 	}
 }
 
-static bool code_is(struct agent_page *p, const char *typed)
+/* How often this address has guessed wrong; NULL when there is no room for one more. Its port says nothing. */
+static unsigned *wrong_from(struct agent_page *p, const struct mst_peer *peer)
 {
+	char host[sizeof(p->guesser[0].address)] = "";
+	uint16_t port;
+	size_t i = 0;
+
+	if (!address_split(peer->address, host, sizeof(host), &port))
+		host[0] = '\0';
+	while (i < p->n_guessers && strcmp(p->guesser[i].address, host) != 0)
+		i++;
+	if (i == GUESSERS)
+		return NULL;
+	if (i == p->n_guessers) {
+		memcpy(p->guesser[i].address, host, sizeof(host));
+		p->guesser[i].wrong = 0;
+		p->n_guessers++;
+	}
+	return &p->guesser[i].wrong;
+}
+
+/* Whoever guesses takes the code away from himself, not from the technician: not before many do it together. */
+static bool code_is(struct agent_page *p, const struct mst_peer *peer, const char *typed)
+{
+	unsigned *wrong = wrong_from(p, peer);
 	char spelt[PAGE_CODE_LEN + 1];
 	bool good;
 
-	if (!p->code[0] || agent_now() >= p->code_until) {
+	if (!p->code[0] || agent_now() >= p->code_until || !wrong) {
 		drop_code(p);
 		return false;
 	}
+	if (*wrong >= GUESSES)
+		return false;
 	code_spelling(typed, spelt);
 	good = mst_ct_equal((struct mst_view){ (uint8_t *)spelt, PAGE_CODE_LEN },
 			    (struct mst_view){ (uint8_t *)p->code, PAGE_CODE_LEN });
 	mst_wipe(spelt, sizeof(spelt));
-	if (good || ++p->guesses >= GUESSES)
+	if (good)
 		drop_code(p);
+	else
+		++*wrong;
 	return good;
+}
+
+static bool may_guess(struct agent_page *p, const struct mst_peer *peer)
+{
+	const unsigned *wrong = wrong_from(p, peer);
+
+	return p->code[0] && wrong && *wrong < GUESSES;
 }
 
 static struct page_session *begin_session(struct agent *a)
@@ -111,18 +147,21 @@ static struct page_session *begin_session(struct agent *a)
 
 static bool in_session(struct agent *a, const struct mst_http_msg *m)
 {
-	struct mst_view cookies = mst_http_find(m, "Cookie");
-	const uint8_t *at = memmem(cookies.p, cookies.n, COOKIE, strlen(COOKIE));
-	struct mst_view token;
+	struct mst_view token = { 0 };
 	bool good = false;
 
-	if (!at)
-		return false;
-	token = (struct mst_view){ at + strlen(COOKIE), cookies.n - (size_t)(at - cookies.p) - strlen(COOKIE) };
-	if (token.n < TOKEN_LEN)
-		return false;
-	token.n = TOKEN_LEN;
-	for (size_t i = 0; i < SESSIONS; i++) {
+	/* other services of this host share its cookies, whatever their port: ours is the one of exactly this name */
+	for (struct mst_view rest = mst_http_find(m, "Cookie"); rest.n && !token.n;) {
+		size_t end = mst_view_find(rest, ';');
+		struct mst_view one = mst_view_sub(rest, 0, end);
+
+		rest = mst_view_sub(rest, end + 1, rest.n);
+		while (one.n && one.p[0] == ' ')
+			one = mst_view_sub(one, 1, one.n);
+		if (mst_view_starts(one, COOKIE) && one.n == strlen(COOKIE) + TOKEN_LEN)
+			token = mst_view_sub(one, strlen(COOKIE), TOKEN_LEN);
+	}
+	for (size_t i = 0; token.n && i < SESSIONS; i++) {
 		struct page_session *s = &a->page->session[i];
 
 		if (s->until > agent_now() && mst_ct_equal(token, (struct mst_view){ (uint8_t *)s->token, TOKEN_LEN })) {
@@ -199,9 +238,9 @@ static void do_session(struct agent *a, struct mst_conn *c, const json_t *q)
 		refuse(a, c, 400, "code", "is missing");
 		return;
 	}
-	if (!code_is(a->page, code)) {
+	if (!code_is(a->page, mst_conn_peer(c), code)) {
 		agent_log(a, AGENT_WARN, "page-code-refused", "peer", mst_conn_peer(c)->address, NULL);
-		refuse(a, c, 403, "code", a->page->code[0] ? "is not right" :
+		refuse(a, c, 403, "code", may_guess(a->page, mst_conn_peer(c)) ? "is not right" :
 		       "is used up, too old or was guessed too often; muster-agent page on the device gives a new one");
 		return;
 	}

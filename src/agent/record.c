@@ -237,6 +237,19 @@ void record_save(struct agent *a)
 	a->record_dirty = false;
 }
 
+void record_words(json_t *all, const char *member)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(all, i, one) {
+		const char *step = json_string_value(json_object_get(one, member));
+
+		if (step)
+			json_object_set_new(one, "stepWords", json_string(enrolee_step_words(enrolee_step_of(step))));
+	}
+}
+
 void record_into(json_t *status, const json_t *record)
 {
 	static const char *const members[] = { "attempt", "trigger", "when", "reports", "steps" };
@@ -244,5 +257,7 @@ void record_into(json_t *status, const json_t *record)
 	for (size_t i = 0; i < MST_COUNT(members); i++)
 		json_object_set_new(status, members[i],
 				    json_deep_copy(json_object_get(record, members[i])));
+	record_words(json_object_get(status, "reports"), "step");
+	record_words(json_object_get(status, "steps"), "arrow");
 	json_object_set_new(status, "attempts", history_json(record));
 }

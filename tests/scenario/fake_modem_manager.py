@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """ModemManager as far as text messages go, on the bus named by its argument; org.freedesktop.ModemManager1's own names
 and signatures. Reads lines: "text WORDS", "data HEX", "receiving WORDS" (a message of which parts are missing), "quit";
-writes "ready", then "added PATH", "deleted PATH".
+with --denied it lists and deletes nothing, as the real one does without polkit's leave; writes "ready", then "added PATH", "deleted PATH".
 """
 import sys
 
@@ -13,6 +13,10 @@ from gi.repository import GLib
 MM = "org.freedesktop.ModemManager1"
 ROOT = "/org/freedesktop/ModemManager1"
 RECEIVING, RECEIVED = 2, 3
+
+
+class Denied(dbus.DBusException):
+    _dbus_error_name = MM + ".Error.Core.Unauthorized"
 
 
 def say(*words):
@@ -35,7 +39,7 @@ class Sms(dbus.service.Object):
 class Modem(dbus.service.Object):
     def __init__(self, bus):
         super().__init__(bus, ROOT + "/Modem/0")
-        self.bus, self.sms, self.made = bus, {}, 0
+        self.bus, self.sms, self.made, self.denied = bus, {}, 0, False
 
     def put(self, text="", data=b"", state=RECEIVED):
         path = f"{ROOT}/SMS/{self.made}"
@@ -50,6 +54,8 @@ class Modem(dbus.service.Object):
 
     @dbus.service.method(MM + ".Modem.Messaging", in_signature="", out_signature="ao")
     def List(self):
+        if self.denied:
+            raise Denied("PolicyKit authorization failed: not authorized for 'org.freedesktop.ModemManager1.Messaging'")
         return dbus.Array(self.sms, signature="o")
 
     @dbus.service.method(MM + ".Modem.Messaging", in_signature="o", out_signature="")
@@ -73,7 +79,10 @@ def main():
     modem = Modem(bus)
     manager = Manager(bus, ROOT)
     for line in sys.argv[2:]:
-        modem.put(text=line)
+        if line == "--denied":
+            modem.denied = True
+        else:
+            modem.put(text=line)
     name = dbus.service.BusName(MM, bus)
 
     def on_line(source, condition):

@@ -180,6 +180,32 @@ def test_each_bad_one_has_its_reason_and_the_next_good_one_is_served(stick):
         assert len(agent.log.read_text().split("bundle-refused")) - 1 == count
 
 
+def test_the_operator_hears_what_was_refused(inst):
+    """A bundle and a pushed trigger that a node has refused stand in the events of its next briefing, once."""
+    inst.muster("rule", "add", "heard", "--method", "cert", "--mef-uri", f"https://{inst.mef}:{inst.mef_port}")
+    stick = Stick(inst)
+    dial = f'  {{ name = "{inst.bbn}:{inst.bbn_port}"; address = "127.0.0.1:{inst.bbn_port}"; }},\n'
+    conf = stick.node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace("connect_to = (\n", "connect_to = (\n" + dial))
+    (stick.node.dir / "ask.json").write_text(json.dumps({"version": 1, "instructions": [
+        {"kind": "discovery", "method": "bbn", "uri": f"https://{inst.bbn}:{inst.bbn_port}"}, inst.instruction()]}))
+    stick.make(by="thief-signer")
+    (stick.node.dir / "message").write_bytes(b"no trigger")
+
+    def ask(agent):
+        attempt = stick.node.agent("trigger", stick.node.dir / "ask.json", check=True).stdout.split()[-1]
+        agent.wait_log(f" enrolled key=.*attempt={attempt}")
+        return [e["why"] for e in inst.events("--attempt", attempt) if e["what"] == "bbn.briefed"][0]
+
+    with stick.node.running() as agent:
+        agent.wait_log("no-instructions")
+        stick.refused("signer-untrusted", 1)
+        assert f"; before: bundle {str(stick.file)[:80]}: signer-untrusted" in ask(agent)
+        assert stick.node.agent("trigger", "--push", stick.node.dir / "message", "--source", "sms").returncode == 1
+        assert "; before: trigger by sms: malformed" in ask(agent)
+        assert "before:" not in ask(agent)
+
+
 def test_used_once(inst, stick):
     """The same again while its run goes on; not after that; never an older one, also after a restart."""
     nowhere = inst.instruction(uri="https://mef.sp.example.com:1")

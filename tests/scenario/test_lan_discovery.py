@@ -75,7 +75,7 @@ def test_a_liar_cannot_hide_the_owner(installation, lan):
     lan["liar"].publish("no name", "_muster-bbn._tcp", 99)                       # liar.local: no certificate has it
     lan["liar"].publish("odd path", "_muster-bbn._tcp", 98, "fqdn=bbn.owner.example.com", "path=relative\x1b[2J")
     done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local", 'lan_names = "*.example.com";\n')
-    assert set(tried(status)) <= {"https://bbn.owner.example.com:8445"}
+    assert set(tried(status)) == {"https://bbn.owner.example.com:8445"}, status["reports"]
     assert "lan-name-refused" in done.stderr or "lan-answer-useless" in done.stderr
     assert "\x1b" not in done.stderr
 
@@ -185,7 +185,8 @@ def test_a_dhcp_option_through_dhclient(installation, lan):
     script.chmod(0o755)
     made = installation.node(1, known=False)
     client = node.start("dhclient", "-4", "-d", "-cf", node.dir / "dhclient.conf", "-lf", node.dir / "leases", "-pf",
-                        node.dir / "pid", "-sf", script, "-e", f"MUSTER_RUN={made.dir / 'run'}", "eth0", log="dhclient.log",
+                        node.dir / "pid", "-sf", script, "-e", f"MUSTER_RUN={made.dir / 'run'}",
+                        "-e", f"MUSTER_DHCP_PUT={HOOKS}/muster-dhcp-put", "eth0", log="dhclient.log",
                         ready="bound to")
     assert client.poll() is None
     made.instruct({"kind": "discovery", "method": "dhcp", "uri": "eth0"})
@@ -197,7 +198,7 @@ def test_a_dhcp_option_through_dhclient(installation, lan):
 def networkd(tmp_path, lease):
     (tmp_path / "leases").mkdir(exist_ok=True)
     (tmp_path / "leases/7").write_text(lease)
-    run(HOOKS / "muster-networkd-hook", env={"IFACE": "eth7", "MUSTER_RUN": str(tmp_path), "MUSTER_IFINDEX": "7",
+    run(HOOKS / "muster-networkd-hook", env={"IFACE": "eth7", "MUSTER_RUN": str(tmp_path), "MUSTER_DHCP_PUT": HOOKS / "muster-dhcp-put", "MUSTER_IFINDEX": "7",
                                              "MUSTER_LEASES": str(tmp_path / "leases"), "PATH": os.environ["PATH"]})
     path = tmp_path / "dhcp/eth7"
     return path.read_text() if path.exists() else None
@@ -208,6 +209,30 @@ def test_a_dhcp_option_through_networkd(tmp_path):
     assert networkd(tmp_path, f"ADDRESS=10.0.0.2\nOPTION_224={b'bbn.owner.example.com'.hex()}\n") == "bbn.owner.example.com\n"
     assert networkd(tmp_path, "ADDRESS=10.0.0.2\n") is None
     assert networkd(tmp_path, "OPTION_224=zz\n") is None
+
+
+def test_root_writes_nothing_for_the_agents_user(tmp_path):
+    """The run directory is the agent's own. A link that this user has put there leads root nowhere; a good one is served."""
+    os.chmod(tmp_path, 0o755)
+    for parent in list(tmp_path.parents)[:3]:
+        os.chmod(parent, parent.stat().st_mode | 0o011)
+    run_dir, etc = tmp_path / "run", tmp_path / "etc"
+    for path in (run_dir, etc):
+        path.mkdir(mode=0o755)
+    os.chown(run_dir, 65534, 65534)
+    put = (HOOKS / "muster-dhcp-put", "eth0")
+    (run_dir / "dhcp").symlink_to(etc)
+    assert run(*put, "* * * * * root evil", env={**os.environ, "MUSTER_RUN": str(run_dir)}, check=False).returncode != 0
+    assert not list(etc.iterdir())
+    (run_dir / "dhcp").unlink()
+    run(*put, "bbn.owner.example.com", env={**os.environ, "MUSTER_RUN": str(run_dir)})
+    assert (run_dir / "dhcp/eth0").read_text() == "bbn.owner.example.com\n" and (run_dir / "dhcp/eth0").stat().st_uid == 65534
+    run(*put, env={**os.environ, "MUSTER_RUN": str(run_dir)})
+    assert not (run_dir / "dhcp/eth0").exists()
+    # before the agent's first start
+    run(*put, "bbn.owner.example.com", env={**os.environ, "MUSTER_RUN": str(tmp_path / "new")})
+    assert (tmp_path / "new/dhcp/eth0").read_text() == "bbn.owner.example.com\n"
+    assert run(HOOKS / "muster-dhcp-put", "../x", "t", env={**os.environ, "MUSTER_RUN": str(run_dir)}, check=False).returncode == 1
 
 
 @pytest.mark.parametrize("text", ["", "two words", "http://bbn.example.com", "192.0.2.1", "https://u@bbn.example.com/",

@@ -80,13 +80,44 @@ def test_a_technician_joins_a_device(browser, installation, node):
     assert fits(browser)
     start(browser, json.dumps({"version": 1, "instructions": [installation.instruction(uri=f"https://{installation.mef}:1")]}))
     wait(browser, lambda b: "What to do:" in text(b, "reports"))
-    assert "mef.open" in text(browser, "reports")
+    assert "while opening the session with the MEF" in text(browser, "reports")
     assert fits(browser)
     start(browser, json.dumps({"version": 1, "instructions": [installation.instruction()]}))
     wait(browser, lambda b: text(b, "state") == "In service")
     assert node.id in text(browser, "credential") and installation.maf in text(browser, "credential")
     assert fits(browser)
     assert node.status()["trigger"] == "page"
+
+
+def test_every_run_and_every_refusal_is_shown(browser, installation, node):
+    """Outcomes per attempt, and what came in and was not followed: a bundle and a pushed trigger, each with its reason."""
+    (node.dir / "stick.bundle").write_bytes(b"\x30\x03\x02\x01\x00")
+    assert "no-anchors" in node.agent("trigger", node.dir / "stick.bundle").stderr
+    (node.dir / "message").write_bytes(b"\xff" * 60)
+    assert node.agent("trigger", "--push", node.dir / "message", "--source", "sms").returncode == 1
+    enter(browser, node)
+    wait(browser, lambda b: "A trigger by sms: it is no trigger" in text(b, "refused"))
+    assert "stick.bundle cannot be judged: no signer is trusted here" in text(browser, "refused")
+    assert "What to do: set bundle_anchors" in text(browser, "refused")
+    assert not browser.find_element(By.ID, "runs-part").is_displayed()
+    for port, outcome in ((1, "Failed"), (installation.mef_port, "Succeeded")):
+        start(browser, json.dumps({"version": 1, "instructions": [installation.instruction(uri=f"https://{installation.mef}:{port}")]}))
+        wait(browser, lambda b, o=outcome: o in text(b, "runs"))
+    shown = [e.text for e in browser.find_elements(By.CSS_SELECTOR, "#runs > li")]
+    assert [s.split(",")[0] for s in shown][::len(shown) - 1] == ["Succeeded", "Failed"], shown
+    assert "begun by page" in shown[-1] and ":1: the server could not be reached, while opening the session with the MEF" in shown[-1]
+    assert all(re.search("attempt [0-9a-f]{32}", s) for s in shown), shown
+    assert fits(browser)
+
+
+def test_a_code_that_comes_when_the_page_is_open(browser, installation, node):
+    """The next code that is scanned, with the page still open, and with a new page of the same browser."""
+    enter(browser, node)
+    browser.execute_script("location.hash = arguments[0]", "#MUSTER:AAAA")
+    wait(browser, lambda b: b.find_element(By.ID, "text").get_attribute("value") == "MUSTER:AAAA")
+    browser.get("about:blank")
+    browser.get(f"http://127.0.0.1:{node.page}/#MUSTER:BBBB")
+    wait(browser, lambda b: b.find_element(By.ID, "text").get_attribute("value") == "MUSTER:BBBB")
 
 
 def test_a_scanned_code_carries_the_instructions(browser, installation, node, tmp_path):
@@ -220,6 +251,14 @@ def test_nothing_without_the_code(node):
     assert "attempt" not in node.status() or not node.status()["attempt"]
 
 
+def test_cookies_of_others_on_this_host_do_not_disturb(node):
+    ours = session(node)[1].removeprefix("Cookie: ")
+    for cookies in (f"xmuster={'1' * 32}; {ours}", f"muster=short;{ours}", f"a=b; {ours}; c=d"):
+        assert curl(node, "/status", "-H", f"Cookie: {cookies}")[0] == 200, cookies
+    for cookies in (f"x{ours}", ours + "0", ours[:-1]):
+        assert curl(node, "/status", "-H", f"Cookie: {cookies}")[0] == 401, cookies
+
+
 def test_a_code_is_good_once_and_guesses_are_few(node):
     good = code(node)["code"]
     body = json.dumps({"code": good})
@@ -231,6 +270,25 @@ def test_a_code_is_good_once_and_guesses_are_few(node):
     assert [curl(node, "/session", *JSON, "-d", wrong, method="POST")[0] for _ in range(5)] == [403] * 5
     assert curl(node, "/session", *JSON, "-d", json.dumps({"code": good}), method="POST")[0] == 403, "guessed too often"
     assert session(node), "and a new one is served"
+
+
+def test_a_stranger_who_guesses_does_not_lock_the_technician_out(node):
+    good = code(node)["code"]
+    wrong = json.dumps({"code": "0" * 8 if good != "0" * 8 else "1" * 8})
+
+    def guess(address, body=wrong):
+        return curl(node, "/session", "--interface", address, *JSON, "-d", body, method="POST")
+
+    said = [guess("127.0.0.2")[2] for _ in range(6)]
+    assert all("is not right" in s for s in said[:4]) and all("too often" in s for s in said[4:]), said
+    assert guess("127.0.0.2", json.dumps({"code": good}))[0] == 403, "also with the right one"
+    assert guess("127.0.0.1", json.dumps({"code": good}))[0] == 204
+    # many together use it up for everybody
+    good = code(node)["code"]
+    for last in range(2, 11):
+        assert guess(f"127.0.0.{last}", wrong)[0] == 403
+    assert guess("127.0.0.1", json.dumps({"code": good}))[0] == 403
+    assert session(node)
 
 
 def test_other_sites_cannot_use_the_technicians_browser(node):

@@ -49,7 +49,7 @@ class ModemManager:
         """`waiting`: texts that were received before anybody looked."""
         self.process = subprocess.Popen([sys.executable, str(HERE / "fake_modem_manager.py"), bus.address, *waiting],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.paths = [self.read("added") for _ in waiting]
+        self.paths = [self.read("added") for w in waiting if w != "--denied"]
         self.read("ready")
 
     def read(self, word):
@@ -133,3 +133,17 @@ def test_without_a_bus_and_with_a_modem_that_comes_later(split, bus):
         bus.stop()
         agent.wait_log("modem-manager why=")
         assert node.agent("check").returncode == 0
+
+
+def test_modem_manager_says_no(split, bus):
+    """Without polkit's leave there are no messages: told with the remedy, seen in the status, and the node is served."""
+    split.start()
+    node, _ = enrolled_node(split, 1, f'modem_manager = "on"; bus = "{bus.address}";', listen=False)
+    modem = ModemManager(bus, "--denied")
+    try:
+        with node.running() as agent:
+            agent.wait_log("messages-not-listed .*polkit")
+            assert pushed(node)["modemManager"] == "not allowed"
+            assert node.agent("check").returncode == 0
+    finally:
+        modem.stop()

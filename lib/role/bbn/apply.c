@@ -57,12 +57,26 @@ static int tell_failures(struct mst_role_env *env, const struct bbn_call *c, con
 	return tell(env, v->briefing.state == MST_BRIEFING_ENROLLED ? "enrolled" : "gave-up", w, who, c->attempt, 0, why);
 }
 
+/* The last thing that went wrong at the node before it asked, for who reads the events. */
+static void put_before(struct mst_writer *w, const struct bbn_call *c)
+{
+	const struct mst_brief_failure *f = c->ask.n_failures ? &c->ask.failures[c->ask.n_failures - 1] : NULL;
+
+	if (c->what != BBN_BRIEF || !f)
+		return;
+	mst_put_str(w, "; before: ");
+	mst_put(w, f->resource);
+	mst_put_str(w, f->resource.n ? ": " : "");
+	mst_put(w, f->reason);
+}
+
 int bbn_apply(struct mst_role_env *env, const struct mst_exchange *x, const struct bbn_call *c, const struct mst_who *w,
 	      struct bbn_verdict *v)
 {
 	const char *who = w->id[0] ? w->id : w->claim[0] ? w->claim : x->peer.address;
 	bool refused = v->why != 0;
-	char why[256];
+	char why[256], before[160] = "";
+	struct mst_writer b = mst_writer_of(before, sizeof(before) - 1);
 	int r = store(env, v);
 
 	if (r)
@@ -74,6 +88,8 @@ int bbn_apply(struct mst_role_env *env, const struct mst_exchange *x, const stru
 			return tell(env, "report", w, who, c->attempt, v->rsc, "under way");
 		return tell_failures(env, c, w, who, v);
 	}
-	snprintf(why, sizeof(why), "%s%s%.220s", refused ? v->what : "", refused ? ": " : "", v->text);
+	put_before(&b, c);
+	snprintf(why, sizeof(why), "%s%s%.*s%s", refused ? v->what : "", refused ? ": " : "",
+		 (int)(220 - (b.ok ? b.n : 0)), v->text, b.ok ? before : "");
 	return tell(env, refused ? "refused" : v->what, w, who, c->attempt, v->rsc, why);
 }

@@ -5,6 +5,7 @@ const STATE = {
   'enrolled': ['In service', 'good'], 'bootstrapping': ['Joining …', ''], 'waiting': ['Not in service: will try again', 'bad'],
   'not-enrolled': ['Not in service', 'bad'], 'damaged': ['Its stored credential is damaged', 'bad'],
 };
+const OUTCOME = { 'enrolled': 'Succeeded', 'failed': 'Failed', 'replaced': 'Given up for another one', 'running': 'Under way' };
 const CREDENTIAL = [['nodeID', 'Node'], ['cseID', 'CSE-ID'], ['mafFQDN', 'Service'], ['notAfter', 'Until']];
 let timer = 0;
 
@@ -23,11 +24,19 @@ async function ask(method, path, body) {
   return value;
 }
 
+// Instructions behind the page's address, as a phone's camera opens it: also when the page is open already.
+function scanned() {
+  if (!$('inside').hidden && location.hash.startsWith('#MUSTER:')) $('text').value = location.hash.slice(1);
+}
+
 function inside(yes) {
   $('login').hidden = yes;
   $('inside').hidden = !yes;
   clearTimeout(timer);
-  if (yes) refresh();
+  if (yes) {
+    scanned();
+    refresh();
+  }
 }
 
 function item(head, more) {
@@ -42,6 +51,28 @@ function item(head, more) {
   return li;
 }
 
+function when(text) { return text ? new Date(text).toLocaleString() : 'at an unknown time'; }
+
+function failure(r) { return `${r.resource}: ${r.words}${r.stepWords ? `, while ${r.stepWords}` : ''}${r.detail ? ` (${r.detail})` : ''}`; }
+
+function runs(all) {
+  return all.map((r) => item(`${OUTCOME[r.outcome] || r.outcome}, ${when(r.when)}`, [
+    `begun by ${[r.trigger, ...(r.joined || [])].join(', ')}`,
+    ...(r.reports || []).filter((x) => x.reason !== 'ok').map(failure), `attempt ${r.attempt}`]));
+}
+
+// What came in and was not followed: the last bundle, and messages that were no good trigger.
+function refused(s) {
+  const b = s.bundle;
+  const bundle = b && b.outcome !== 'accepted' ? [item(`The bundle ${b.file} ${b.words}`, [when(b.when), b.detail, b.remedy && `What to do: ${b.remedy}`])] : [];
+  return bundle.concat(((s.pushed && s.pushed.last) || []).map((p) => item(`A trigger by ${p.source}: ${p.words}`, [when(p.when), p.detail])));
+}
+
+function list(name, items) {
+  $(name).replaceChildren(...items);
+  $(`${name}-part`).hidden = !items.length;
+}
+
 function show(s) {
   const [words, kind] = STATE[s.state] || [s.state, ''];
   $('state').textContent = words;
@@ -50,8 +81,10 @@ function show(s) {
   $('next').textContent = Number.isInteger(s.nextTry) ? `Next try in ${s.nextTry} seconds.` : '';
   $('device').textContent = s.credential ? s.credential.nodeID : '';
   $('reports').replaceChildren(...(s.reports || []).filter((r) => r.reason !== 'ok').map((r) =>
-    item(`${r.resource}: ${r.words}`, [r.step && `at the step ${r.step}`, r.detail, r.remedy && `What to do: ${r.remedy}`])));
-  $('steps').replaceChildren(...(s.state === 'bootstrapping' ? s.steps || [] : []).map((x) => item(x.arrow, [])));
+    item(`${r.resource}: ${r.words}`, [r.stepWords && `while ${r.stepWords}`, r.detail, r.remedy && `What to do: ${r.remedy}`])));
+  $('steps').replaceChildren(...(s.state === 'bootstrapping' ? s.steps || [] : []).map((x) => item(x.stepWords || x.arrow, [])));
+  list('refused', refused(s));
+  list('runs', runs(s.attempts || []));
   $('credential').replaceChildren(...(s.credential ? CREDENTIAL : []).filter(([k]) => s.credential[k]).flatMap(([k, name]) => {
     const dt = document.createElement('dt');
     const dd = document.createElement('dd');
@@ -87,7 +120,6 @@ $('login').addEventListener('submit', async (e) => {
   try {
     await ask('POST', 'session', { code: $('code').value });
     inside(true);
-    if (location.hash.startsWith('#MUSTER:')) $('text').value = location.hash.slice(1);
   } catch (x) { say(x.message); }
   $('code').value = '';
 });
@@ -142,4 +174,5 @@ if ('BarcodeDetector' in window) {
     $('photo').value = '';
   });
 }
+window.addEventListener('hashchange', scanned);
 ask('GET', 'status').then((s) => { inside(true); show(s); }).catch(() => inside(false));
