@@ -145,7 +145,7 @@ def test_by_secret(installation):
     wrong = psk(inst, identity, "ff" * 16, ask_text())
     assert "HTTP/1.1" not in unknown.stdout + wrong.stdout
     assert alert_of(unknown) == alert_of(wrong) != "", (unknown.stderr, wrong.stderr)
-    assert "unknown" in inst.wait_event("bbn.psk-refused", who="nobody@" + inst.bbn)["why"]
+    assert "unknown" in inst.wait_event("bbn.handshake-failed", who="nobody@" + inst.bbn)["why"]
     assert "identity known, key wrong" in inst.wait_event("bbn.handshake-failed", who=identity)["why"]
 
     for bad in ("", "0011", "zz" * 16, "00" * 65, SECRET + "0", SECRET + " " + SECRET):
