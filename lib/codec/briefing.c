@@ -1,6 +1,7 @@
 /* Briefing: tables, and the rules between their fields. */
 #include "codec/briefing.h"
 
+#include "base/text.h"
 #include "codec/checks.h"
 #include "codec/ident.h"
 #include "codec/walk.h"
@@ -56,7 +57,8 @@ static bool check_transport(struct mst_view v)
 	return mst_view_eq_str(v, "https") || mst_view_eq_str(v, "coaps") || mst_view_eq_str(v, "wss");
 }
 
-#define LABEL .check = mst_check_label, .expects = MST_EXPECTS_LABEL
+/* Strangers write these and people read them: nothing that a terminal obeys, nothing that turns a line around. */
+#define LABEL .check = mst_text_plain, .expects = MST_EXPECTS_LABEL
 #define ATTEMPT .check = check_attempt, .expects = "32 lower-case hex digits"
 
 #define S struct mst_location
@@ -221,4 +223,17 @@ int mst_brief_answer_check(struct mst_brief_answer *m, struct mst_diag *d)
 	if (!(m->sequence.has >> MST_SQ_ID & 1))
 		return mst_walk_fail(&w, &id, 0, MST_MSG_MISSING, "a briefing has an id", NULL, NULL);
 	return mst_sequence_check(&m->sequence, d);
+}
+
+int mst_brief_report_check(const struct mst_brief_report *m, struct mst_diag *d)
+{
+	struct mst_walk w = { NULL, d, MST_PROFILE_LONG };
+	struct mst_path p = { NULL, mst_name(MST_N_ENROLLED, MST_PROFILE_LONG), 0 };
+
+	if (m->enrolled && !m->done)
+		return mst_walk_fail(&w, &p, 0, MST_MSG_INVALID, "a node that is enrolled is done", NULL, NULL);
+	p.name = mst_name(MST_N_TARGET, MST_PROFILE_LONG);
+	if ((m->has >> MST_BR_TARGET & 1) && !m->enrolled)
+		return mst_walk_fail(&w, &p, 0, MST_MSG_INVALID, "target of what? The node is not enrolled", NULL, NULL);
+	return 0;
 }

@@ -113,5 +113,7 @@ MST_MUST_CHECK int mst_brief_ask_check(const struct mst_brief_ask *m, struct mst
 MST_MUST_CHECK int mst_location_check(const struct mst_location *l, struct mst_diag *d);
 /* The answer's sequence must pass mst_sequence_check() and carry an id. */
 MST_MUST_CHECK int mst_brief_answer_check(struct mst_brief_answer *m, struct mst_diag *d);
+/* Only who is done is enrolled, only who is enrolled has a target. */
+MST_MUST_CHECK int mst_brief_report_check(const struct mst_brief_report *m, struct mst_diag *d);
 
 #endif

@@ -78,6 +78,11 @@
 	X(DETAIL, "detail", "detail") X(WHEN, "when", "when") X(SEQUENCE, "sequence", "sequence") \
 	X(WHY, "why", "why") X(TEXT, "text", "text") X(DONE, "done", "done")        \
 	X(ENROLLED, "enrolled", "enrolled")                                         \
+	/* pushed triggers: ours; the device trigger's payload: TS-0004 8.2.6 */    \
+	X(NODE, "node", "node") X(KEY, "key", "key") X(COUNTER, "counter", "counter") \
+	X(ISSUED, "issued", "issued") X(WINDOW, "window", "window") X(WHAT, "what", "what") \
+	X(INSTRUCTION, "instruction", "instruction") X(PAYLOAD, "payload", "payload") \
+	X(TGP, "m2m:tgp", "m2m:tgp") X(TPE, "tpe", "tpe") X(TIA, "tia", "tia") X(TIPA, "tipa", "tipa") \
 	/* owner's rules and their facts: ours (architecture 3.4) */                \
 	X(NAME, "name", "name") X(NOTE, "note", "note") X(DISABLED, "disabled", "disabled") \
 	X(PUBLIC, "public", "public") X(THEN, "then", "then") X(DENY, "deny", "deny") \

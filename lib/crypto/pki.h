@@ -104,6 +104,16 @@ MST_MUST_CHECK int mst_local_signer_init(struct mst_local_signer *s, struct mst_
 void mst_local_signer_deinit(struct mst_local_signer *s);
 
 /*
+ * ECDSA P-256 with SHA-256 in its short form, r || s, of 64 octets (codec/trigger.h). Signing: any signer; a fault, or
+ * MST_PKI_NOT_SIGNED. Checking: 0, MST_PKI_BAD_SIGNATURE, MST_PKI_WEAK_KEY, MST_PKI_MALFORMED (no public key).
+ */
+#define MST_RAW_SIGNATURE 64
+MST_MUST_CHECK int mst_raw_sign(struct mst_crypto *c, struct mst_signer *s, struct mst_view message,
+				uint8_t ret_sig[MST_RAW_SIGNATURE]);
+MST_MUST_CHECK int mst_raw_verify(struct mst_crypto *c, struct mst_view spki, struct mst_view message,
+				  const uint8_t sig[MST_RAW_SIGNATURE]);
+
+/*
  * Issue: `issuer_der` empty = self-signed with `spki`'s own key as signer. Random 128-bit serial. The
  * signature is checked before it is given out. 0 or an mst_pki_outcome.
  */
@@ -114,6 +124,17 @@ struct mst_revoked { char serial[64]; mst_time when; int reason; };     /* reaso
 MST_MUST_CHECK int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der,
 				 const struct mst_revoked *r, size_t n, int64_t number, mst_time now,
 				 mst_time next_update, uint8_t *ret_der, size_t cap, size_t *ret_n);
+
+/* What a revocation list says. 0 or MST_PKI_MALFORMED. */
+struct mst_crl_info {
+	bool signed_by;                      /* by the certificate given, which may sign lists */
+	int64_t number;                      /* -1: none */
+	mst_time this_update, next_update;   /* next_update 0: none */
+	size_t n;                            /* entries */
+};
+MST_MUST_CHECK int mst_crl_info(struct mst_view der, struct mst_view issuer_der, struct mst_crl_info *ret_i);
+/* Has the holder of `issuer_der` signed this certificate? False too when either cannot be read. */
+bool mst_cert_issued_by(struct mst_view der, struct mst_view issuer_der);
 
 /* PEM files for people: several certificates in one file. Positive: MST_PKI_MALFORMED with line in `d`. */
 void mst_pem_put(struct mst_writer *w, const char *label, struct mst_view der);

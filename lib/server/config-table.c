@@ -9,6 +9,9 @@ static const char *const level_choices[] = { "error", "warning", "info", "debug"
 static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL };   /* enum mst_tls_profile */
 
 static const char *const km_choices[] = { "usage", "master", "registered", NULL };      /* struct mst_quirks: km */
+static const char *const names_choices[] = { "long", "ts0032", NULL };                  /* enum mst_profile */
+static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
+static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
 #define AT(m) .offset = offsetof(struct mst_conf, m)
 #define STR(m) AT(m), .cap = sizeof(((struct mst_conf *)0)->m)
@@ -16,6 +19,8 @@ static const char *const km_choices[] = { "usage", "master", "registered", NULL 
 	.count = offsetof(struct mst_conf, n), .max = MST_COUNT(((struct mst_conf *)0)->m)
 #define MUST (MST_CONF_NEEDED | MST_CONF_FIXED)
 #define ELEM(S, m) .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m)
+#define ELEM_LST(S, m, n) .flags = MST_CONF_LIST, .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m[0]), \
+	.count = offsetof(S, n), .max = MST_COUNT(((S *)0)->m)
 #define RANGE(lo, hi) .least = (lo), .most = (hi)
 #define DAY INT64_C(86400)
 
@@ -41,6 +46,13 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "HTTP for /metrics /healthz /readyz, loopback addresses only; \"\" = off" },
 	{ "sandbox", MST_CONF_T_BOOL, MST_CONF_FIXED, "true", NULL, AT(sandbox),
 	  .help = "Landlock and seccomp for every process, where the kernel has them" },
+
+	{ "crl", MST_CONF_T_GROUP, .help = "revocation list of our own CA (the keeper's)" },
+	{ "crl.file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, "", NULL, STR(crl.file),
+	  .help = "file that it is written to, and taken over from, by musterd itself; best inside a directory of mef.crls and "
+		  "maf.crls. \"\" = none is made" },
+	{ "crl.lifetime", MST_CONF_T_SECONDS, 0, "7d", NULL, RANGE(4, 365 * DAY), AT(crl.lifetime),
+	  .help = "how long a list is good; a new one is made when half of it is over, and at once when a certificate is revoked" },
 
 	{ "audit", MST_CONF_T_GROUP, .help = "how much of the audit log is kept; looked at each hour, and after a reload" },
 	{ "audit.keep", MST_CONF_T_SECONDS, 0, "400d", NULL, RANGE(0, 36500 * DAY), AT(audit.keep),
@@ -103,6 +115,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "certificate revocation lists: files or directories" },
 	{ "bbn.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(bbn.require_crl),
 	  .help = "as for the MEF" },
+	{ "bbn.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, bbn.crl_issuers, bbn.n_crl_issuers),
+	  .help = "as for the MEF" },
 	{ "bbn.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(bbn.profile), .choices = profile_choices,
 	  .help = "as for the MEF" },
 	{ "bbn.base", MST_CONF_T_TEXT, 0, "/briefing", NULL, STR(bbn.base),
@@ -138,7 +152,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, mef.crls, mef.n_crls),
 	  .help = "certificate revocation lists: files or directories" },
 	{ "mef.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.require_crl),
-	  .help = "refuse certificates whose issuer has no current list here (TS-0003 8.1.2.5)" },
+	  .help = "refuse certificates whose issuer has no current list here (TS-0003 8.1.2.5), makers' CAs included" },
+	{ "mef.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, mef.crl_issuers, mef.n_crl_issuers),
+	  .help = "certificates of CAs whose current list is required, whatever require_crl says of the others" },
 	{ "mef.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(mef.profile), .choices = profile_choices,
 	  .help = "TLS: the suites of TS-0003 only, modern ones only, or both" },
 	{ "mef.base", MST_CONF_T_TEXT, 0, "/MEFBase", NULL, STR(mef.base),
@@ -154,6 +170,12 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
 	{ "mef.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, AT(mef.quirks.km), .choices = km_choices,
 	  .help = "key given to a MAF for SUID 21: usage-constrained (10.3.7), master, or the registered one itself" },
+	{ "mef.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, AT(mef.quirks.names), .choices = names_choices,
+	  .help = "names on the wire; until the text of TS-0032 is at hand both columns are the same, so that this changes nothing yet" },
+	{ "mef.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, AT(mef.quirks.hex), .choices = hex_choices,
+	  .help = "case of key identifiers that are sent (hexBinary, TS-0003 10.3.4); both are taken" },
+	{ "mef.quirks.mef_label", MST_CONF_T_CHOICE, 0, "bootstrap", NULL, AT(mef.quirks.mef_label), .choices = label_choices,
+	  .help = "exporter label of a key registration at the MEF (TS-0003 10.3.1 names both); its clients must have the same" },
 	{ "mef.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.quirks.repeat_conflicts),
 	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 
@@ -169,9 +191,13 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "maf.client_anchors", MST_CONF_T_PATH, .sample = "anchors/", LST(0, maf.client_anchors, maf.n_client_anchors),
 	  .help = "trust anchors for clients with certificates; empty: pre-shared keys only" },
 	{ "maf.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, maf.crls, maf.n_crls),
-	  .help = "certificate revocation lists: files or directories" },
+	  .help = "certificate revocation lists, for clients and MEFs: files or directories" },
 	{ "maf.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.require_crl),
+	  .help = "as for the MEF, for the clients' certificates" },
+	{ "maf.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.crl_issuers, maf.n_crl_issuers),
 	  .help = "as for the MEF" },
+	{ "maf.require_mef_crl", MST_CONF_T_BOOL, 0, "true", NULL, AT(maf.require_peer_crl),
+	  .help = "ask no MEF for a key whose issuer has no current list in crls (TS-0003 8.1.2.5: shall)" },
 	{ "maf.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(maf.profile), .choices = profile_choices,
 	  .help = "as for the MEF" },
 	{ "maf.base", MST_CONF_T_TEXT, 0, "/MAFBase", NULL, STR(maf.base),
@@ -187,12 +213,23 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "where it is" },
 	{ "maf.mefs.connect_to", MST_CONF_T_ADDRESS, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_link, connect_to),
 	  .help = "dial this address instead of resolving the name; the name check stays" },
+	{ "maf.mefs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_link, sps, n_sps),
+	  .help = "service providers whose clients it may vouch for, as in //sp.example.com/CSE01; needed with more than "
+		  "one MEF, empty with one: any" },
 	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
 	{ "maf.mefs.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, ELEM(struct mst_conf_link, quirks.km), .choices = km_choices,
 	  .help = "registered: asks for the registered key (8.3.5.2.8); else for a credential (8.3.9)" },
+	{ "maf.mefs.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, ELEM(struct mst_conf_link, quirks.names), .choices = names_choices,
+	  .help = "as for the MEF, towards that one" },
+	{ "maf.mefs.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, ELEM(struct mst_conf_link, quirks.hex), .choices = hex_choices,
+	  .help = "as for the MEF, towards that one" },
 	{ "maf.mef_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.peer_anchors, maf.n_peer_anchors),
 	  .help = "trust anchors for MEFs" },
 	{ "maf.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
+	{ "maf.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, AT(maf.quirks.names), .choices = names_choices,
+	  .help = "as for the MEF, towards clients" },
+	{ "maf.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, AT(maf.quirks.hex), .choices = hex_choices,
+	  .help = "as for the MEF, towards clients" },
 	{ "maf.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.quirks.repeat_conflicts),
 	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 

@@ -147,13 +147,20 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 		BROKEN(k, field, "\"%s\" is no path; it begins with /", r->base);
 	if (r == &k->c->bbn && r->present && mst_view_ends(mst_view_str(r->base), "/"))
 		BROKEN(k, field, "\"%s\" ends with /; briefings have paths below it, so give it without", r->base);
-	for (size_t i = 0; i < r->n_mefs; i++)
+	for (size_t i = 0; i < r->n_mefs; i++) {
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(r->mefs[i].fqdn, r->mefs[j].fqdn)) {
 				snprintf(field, sizeof(field), "%s.mefs[%zu].fqdn", role, i);
 				BROKEN(k, field, "\"%s\" stands there twice; one entry for each MEF",
 				       r->mefs[i].fqdn);
 			}
+		/* else each of them could give the key of a client of any other */
+		if (r->n_mefs > 1 && !r->mefs[i].n_sps) {
+			snprintf(field, sizeof(field), "%s.mefs[%zu].sps", role, i);
+			BROKEN(k, field, "is missing; with several MEFs each says whose clients it may vouch for, like "
+			       "sps = [ \"sp.example.com\" ]");
+		}
+	}
 }
 
 /* Each way to enrol can be switched off by itself (lesson 27), but not all of them. */
@@ -246,12 +253,14 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 	return (unsigned)role < MST_ROLE__COUNT && r[role] && r[role]->present ? r[role] : NULL;
 }
 
-/* Only what changes something is a setting: the columns of names are alike until TS-0032 is at hand. */
 static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 {
 	struct mst_quirks q = mst_quirks_default;
 
 	q.km = (__typeof__(q.km))c->km;
+	q.names = (enum mst_profile)c->names;
+	q.hex_lower = c->hex != 0;
+	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
 	q.repeat_conflicts = c->repeat_conflicts;
 	return q;
 }
@@ -276,6 +285,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		memcpy(ret->mef[i].fqdn, r->mefs[i].fqdn, sizeof(ret->mef[i].fqdn));
 		memcpy(ret->mef[i].uri, r->mefs[i].uri, sizeof(ret->mef[i].uri));
 		memcpy(ret->mef[i].connect_to, r->mefs[i].connect_to, sizeof(ret->mef[i].connect_to));
+		memcpy(ret->mef[i].sp, r->mefs[i].sps, sizeof(ret->mef[i].sp));
+		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
 	ret->strangers = r->strangers;

@@ -103,12 +103,12 @@ static enum mst_fetch_end take_key(struct connector *c, const struct job *j, str
 	bool read;
 
 	if (j->f.registered) {
-		read = !mst_msg_read_json(&mst_key_reg_msg, MST_PROFILE_LONG, content, &a, &k, &d);
+		read = !mst_msg_read_json(&mst_key_reg_msg, j->f.names, content, &a, &k, &d);
 		credential = k.key_value;
 		enrolee = k.source_client_id;
 		r->lifetime = k.has & (1u << MST_KR_ET) ? k.et : 0;
 	} else {
-		read = !mst_msg_read_json(&mst_fetched_msg, MST_PROFILE_LONG, content, &a, &f, &d);
+		read = !mst_msg_read_json(&mst_fetched_msg, j->f.names, content, &a, &f, &d);
 		credential = f.credential;
 		enrolee = f.enrolee_id;
 		r->lifetime = f.has & (1u << MST_FE_LIFETIME) ? f.lifetime : 0;
@@ -171,13 +171,15 @@ static enum mst_fetch_end end_of_tls(enum mst_tls_end e)
 	case MST_TLS_UNTRUSTED:
 	case MST_TLS_EXPIRED:
 	case MST_TLS_NOT_YET_VALID:
-	case MST_TLS_REVOKED:
-	case MST_TLS_CRL_STALE:
 	case MST_TLS_BAD_CERTIFICATE:
 	case MST_TLS_WRONG_NAME:
 	case MST_TLS_NO_CERTIFICATE:
 	case MST_TLS_NO_SNI:
 		return MST_FETCH_UNTRUSTED;
+	case MST_TLS_REVOKED:
+		return MST_FETCH_REVOKED;
+	case MST_TLS_CRL_STALE:
+		return MST_FETCH_LIST_STALE;
 	case MST_TLS_ALERT: case MST_TLS_PSK_REFUSED: case MST_TLS_NO_COMMON_SUITE:
 		return MST_FETCH_REFUSED;
 	case MST_TLS_PROTOCOL:

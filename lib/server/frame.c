@@ -13,11 +13,11 @@ const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
-	"refused",
+	"refused",  "crl",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
-					   "untrusted", "malformed", "busy" };
+					   "untrusted", "malformed", "busy", "revoked", "list-stale" };
 
 void mst_frame_put(struct mst_writer *w, enum mst_frame_type type, uint64_t id, struct mst_view payload)
 {
@@ -355,6 +355,7 @@ void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f)
 	mst_put_text16(w, f->connect_to);
 	mst_put_text16(w, f->path);
 	mst_put_text16(w, f->from);
+	mst_put_u8(w, (uint8_t)f->names);
 	mst_put_u8(w, f->registered);
 	mst_put_text16(w, f->attempt);
 }
@@ -369,6 +370,7 @@ bool mst_get_fetch(struct mst_view v, struct mst_fetch *ret_f)
 	mst_get_text16(&r, ret_f->connect_to, sizeof(ret_f->connect_to));
 	mst_get_text16(&r, ret_f->path, sizeof(ret_f->path));
 	mst_get_text16(&r, ret_f->from, sizeof(ret_f->from));
+	ret_f->names = (enum mst_profile)mst_get_enum(&r, MST_PROFILE__COUNT);
 	ret_f->registered = get_bool(&r);
 	get_attempt(&r, ret_f->attempt);
 	return mst_read_end(&r) && ret_f->path[0] == '/';
@@ -391,7 +393,7 @@ bool mst_get_fetch_result(struct mst_view v, struct mst_fetch_result *ret_r)
 	uint32_t rsc;
 
 	memset(ret_r, 0, sizeof(*ret_r));
-	ret_r->end = (enum mst_fetch_end)mst_get_enum(&r, MST_FETCH_BUSY + 1);
+	ret_r->end = (enum mst_fetch_end)mst_get_enum(&r, MST_FETCH__COUNT);
 	rsc = mst_read_u32(&r);
 	ret_r->rsc = (int)(rsc & 0xffff);
 	mst_get_text16(&r, ret_r->detail, sizeof(ret_r->detail));

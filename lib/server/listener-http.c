@@ -176,8 +176,17 @@ static void put_words(struct mst_writer *w, const char *text)
 		mst_put_u8(w, *text == '"' || *text == '\\' || *text < 0x20 || *text > 0x7e ? '\'' : (uint8_t)*text);
 }
 
+/* The quirks of the role that this process listens for; of the local one, which has none, the usual. */
+static enum mst_profile names_of(const struct listener *l)
+{
+	const struct mst_conf_role *r = mst_conf_role(l->u.conf, l->u.role);
+
+	return r ? (enum mst_profile)r->quirks.names : MST_PROFILE_LONG;
+}
+
 /* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object. */
-static void put_refusal(const struct mst_role_ops *role, const char *field, const char *text, struct mst_writer *w)
+static void put_refusal(const struct listener *l, const struct mst_role_ops *role, const char *field, const char *text,
+                        struct mst_writer *w)
 {
 	if (role->network) {
 		mst_put_str(w, "{\"version\":1,\"why\":\"malformed\",\"text\":\"");
@@ -188,7 +197,7 @@ static void put_refusal(const struct mst_role_ops *role, const char *field, cons
 		return;
 	}
 	mst_put_str(w, "{\"");
-	mst_put_str(w, role->primitives ? mst_name(MST_N_DBG, MST_PROFILE_LONG) : "error\":{\"field");
+	mst_put_str(w, role->primitives ? mst_name(MST_N_DBG, names_of(l)) : "error\":{\"field");
 	mst_put_str(w, "\":\"");
 	put_words(w, field);
 	mst_put_str(w, !role->primitives ? "\",\"text\":\"" : field[0] ? ": " : "");
@@ -203,7 +212,7 @@ void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *
 	struct mst_answer_frame a = { .rsc = rsc };
 	bool keep = mst_conn_keep_alive(c);
 
-	put_refusal(s->role, why->field, why->text, &b);
+	put_refusal(l, s->role, why->field, why->text, &b);
 	if (s->role->primitives)
 		put_primitive(&w, s, &a, mst_written(&b), keep);
 	else
@@ -234,6 +243,13 @@ static void take_attempt(struct mst_view vsi, char out[33])
 	}
 }
 
+/* TS-0003 10.3.1 ties one label to the MEF and the other to key registrations: spec 3.2, quirk mef_label. */
+static const char *label_of(const struct listener *l, const struct mst_role_ops *role)
+{
+	return role->role == MST_ROLE_MEF && l->u.conf->mef.quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION :
+	                                                                                                  role->export_label;
+}
+
 /* Enrolment Key Generation (TS-0003 10.3.4): id and key of this session, the key sealed at once. */
 static int take_export(struct listener *l, struct mst_conn *c, const char *label, struct mst_exchange *x)
 {
@@ -257,9 +273,9 @@ enum key_place { NO_KEY, KEY_MEMBER, NOT_READABLE };
  * Is there a member of that name, however it is escaped and wherever it stands? A text of that name is none.
  * What is no JSON is not the engine's to see either when it could hide one.
  */
-static enum key_place find_key(struct mst_view content, struct mst_arena *a)
+static enum key_place find_key(struct mst_view content, enum mst_profile names, struct mst_arena *a)
 {
-	const char *name = mst_name(MST_N_KEY_VALUE, MST_PROFILE_LONG);
+	const char *name = mst_name(MST_N_KEY_VALUE, names);
 	struct mst_json j = mst_json_of(content, a);
 	size_t n = strlen(name);
 	enum mst_json_token t;
@@ -287,7 +303,7 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 {
 	uint8_t scratch[8192];
 	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
-	enum key_place place = x->request.content.n ? find_key(x->request.content, &a) : NO_KEY;
+	enum key_place place = x->request.content.n ? find_key(x->request.content, names_of(l), &a) : NO_KEY;
 	struct mst_key_reg reg;
 	struct mst_key k = { 0 };
 	struct mst_diag d = { 0 };
@@ -296,7 +312,7 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 	if (place != NO_KEY) {
 		a = mst_arena_of(scratch, sizeof(scratch));
 		if (place == NOT_READABLE || !may_carry_key(&x->request) ||
-		    mst_msg_read_json(&mst_key_reg_msg, MST_PROFILE_LONG, x->request.content, &a, &reg, &d))
+		    mst_msg_read_json(&mst_key_reg_msg, names_of(l), x->request.content, &a, &reg, &d))
 			r = MST_RSC_BAD_REQUEST;
 		else if (!mst_key_set(&k, reg.key_value))
 			r = MST_RSC_BAD_REQUEST;
@@ -306,7 +322,7 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 	if (place != NO_KEY && !r) {
 		x->has_key_value = true;
 		reg.has &= ~(1u << MST_KR_KEY);
-		mst_msg_write_json(&mst_key_reg_msg, MST_PROFILE_LONG, &reg, rewritten);
+		mst_msg_write_json(&mst_key_reg_msg, names_of(l), &reg, rewritten);
 		x->request.content = mst_written(rewritten);
 		if (!rewritten->ok)
 			r = MST_RSC_INTERNAL;
@@ -453,7 +469,7 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 		return r;
 	}
 	if (s->role->export_label && x->request.op == MST_OP_CREATE && x->peer.how != MST_AUTH_LOCAL &&
-	    take_export(l, s->conn, s->role->export_label, x)) {
+	    take_export(l, s->conn, label_of(l, s->role), x)) {
 		mst_diag_set(d, 0, "", "the session's key cannot be exported", NULL);
 		return MST_RSC_INTERNAL;
 	}
@@ -542,7 +558,7 @@ static const char *refusal(void *owner, const struct mst_diag *d, struct mst_wri
 {
 	struct endpoint *e = owner;
 
-	put_refusal(e->role, d->field, d->text, w);
+	put_refusal(e->l, e->role, d->field, d->text, w);
 	return "application/json";
 }
 

@@ -22,7 +22,7 @@
 
 static uint16_t bound_port(const struct supervisor *s)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = { 0 };
 	socklen_t n = sizeof(a);
 
 	for (size_t i = 0; i < s->n; i++) {

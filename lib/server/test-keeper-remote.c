@@ -84,7 +84,17 @@ static int differs(struct mst_keeper *k, uint32_t from, struct mst_view sealed, 
 	return seen.rc;
 }
 
-static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, NULL };
+static int trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, enum mst_key_purpose p,
+                   const char *key_id, const char *node_id, struct mst_view body, uint8_t mac[MST_TRIGGER_MAC])
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_TRIGGER && w->n == 2 && p == MST_PURPOSE_KM && !strcmp(key_id, "t-id"));
+	assert_true(!strcmp(node_id, "urn:a") && mst_view_eq_str(body, "body"));
+	memset(mac, 6, MST_TRIGGER_MAC);
+	return seen.rc;
+}
+
+static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -106,7 +116,7 @@ static void calls(void **state)
 	const struct mst_keeper_caller caller = { carry, NULL };
 	struct mst_authorisation rel = { MST_AUTH_RELEASE, "id", "somebody", 77 }, sig = { MST_AUTH_SIGN, "s", "t", 1 };
 	struct mst_wrapped w = { { 4, 5 }, 2 }, out = { { 0 }, 0 };
-	static uint8_t big[4096];
+	static uint8_t big[MST_TBS_MAX];
 	struct mst_keeper *k;
 	size_t n = 0;
 
@@ -130,6 +140,9 @@ static void calls(void **state)
 	assert_int_equal(k->ops->sign(k, &sig, MST_VIEW_LIT("x"), big, 72, &n), 0);
 	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), 0);
 	assert_int_equal(n, 2000);
+	assert_int_equal(k->ops->trigger(k, &(struct mst_authorisation){ MST_AUTH_TRIGGER, "t-id", "urn:a", 0 }, &w, MST_PURPOSE_KM,
+					 "t-id", "urn:a", MST_VIEW_LIT("body"), big), 0);
+	assert_true(big[0] == 6 && big[MST_TRIGGER_MAC - 1] == 6);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;

@@ -41,6 +41,9 @@ struct mst_store_ops {
 	int (*identity_list)(struct mst_store *s, int64_t node,
 			     int (*each)(void *, const struct mst_identity *), void *arg);
 
+	int (*reach_put)(struct mst_store *s, const struct mst_reach *r);
+	int (*reach_get)(struct mst_store *s, int64_t node, struct mst_reach *ret);
+
 	int (*reg_put)(struct mst_store *s, enum mst_role role, const struct mst_registration *r);
 	int (*reg_get)(struct mst_store *s, enum mst_role role, const char *reg_id,
 		       struct mst_registration *ret);

@@ -38,6 +38,8 @@ enum sq_slot {
 	SQ_IDENTITY_GET,
 	SQ_IDENTITY_LIST,
 	SQ_IDENTITY_WILD,
+	SQ_REACH_PUT,
+	SQ_REACH_GET,
 	SQ_REG_PUT,
 	SQ_REG_GET,
 	SQ_REG_FIND,
@@ -219,6 +221,9 @@ int sq_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *valu
 int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *),
 		     void *arg);
+
+int sq_reach_put(struct mst_store *s, const struct mst_reach *r);
+int sq_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
 
 int sq_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r);
 int sq_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id, struct mst_registration *ret);

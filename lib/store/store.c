@@ -188,6 +188,16 @@ int mst_store_identity_list(struct mst_store *s, int64_t node,
 	return s->ops->identity_list(s, node, each, arg);
 }
 
+int mst_store_reach_put(struct mst_store *s, const struct mst_reach *r)
+{
+	return s->ops->reach_put(s, r);
+}
+
+int mst_store_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret)
+{
+	return s->ops->reach_get(s, node, ret);
+}
+
 int mst_store_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r)
 {
 	return s->ops->reg_put(s, role, r);

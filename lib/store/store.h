@@ -108,6 +108,12 @@ int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const cha
 int mst_store_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int mst_store_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *), void *arg);
 
+/* How a node is reached from outside: pushed triggers (codec/trigger.h). The counter of a node never goes back. */
+#define MST_NUMBER_MAX 24
+struct mst_reach { int64_t node; char number[MST_NUMBER_MAX] /* "+491701234567", may be "" */; uint64_t counter; mst_time triggered; };
+int mst_store_reach_put(struct mst_store *s, const struct mst_reach *r);            /* upsert; NONE: no such node */
+int mst_store_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
+
 /* --- per role --- */
 
 struct mst_registration {

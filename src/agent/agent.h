@@ -26,6 +26,8 @@ struct agent_bundles;
 struct agent_control;
 struct agent_page;
 struct agent_discovery;
+struct agent_tell;
+struct agent_door;
 struct lan_found;
 
 enum agent_mode {
@@ -45,6 +47,7 @@ struct agent {
 	struct event_base *base;
 	struct event *timer, *on_term, *on_int;
 	bool once, stop;
+	bool failed_once;            /* once: the run has failed; what is left is to tell it */
 	bool only_check;             /* one check of the credential, nothing else */
 	int exit_code;
 
@@ -63,6 +66,10 @@ struct agent {
 	struct mst_view anchors[16];
 	size_t n_anchors;
 	char from[MST_ID_MAX];
+	struct mst_key psk;          /* the maker's secret, for briefing nodes; n = 0: none */
+
+	struct agent_place place;    /* what was said on the spot (place.h) */
+	uint8_t sequence_sha[MST_SHA256_LEN];        /* of the instructions of the last trigger */
 
 	/* Root credentials; keys in them, so wiped at the end. */
 	struct mst_root_cred active, pending;
@@ -88,12 +95,14 @@ struct agent {
 	struct lan_found *lan;       /* what the LAN said last, LAN_FOUND_MAX of them (lan.h) */
 
 	struct enrolee *enrolee;
+	struct mst_quirks quirks;            /* of the errand under way */
 	enum agent_errand errand;
 	enum enrolee_point seen_point;
 	struct mst_client *client;
 	struct mst_tls_ctx *tls_mef;
 	unsigned session;            /* number of the open (or opening) session */
 
+	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
 	struct agent_bundles *bundles;               /* bundle.c */
 
 	json_t *record;              /* of the last run (record.c) */
@@ -109,6 +118,7 @@ struct agent {
 	json_t *verdict;             /* only_check: what came of it */
 
 	struct agent_control *control;
+	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
 	struct agent_page *page;     /* NULL: none */
 	int lock_fd;
 };
@@ -122,7 +132,10 @@ int agent_run(struct agent *a);                      /* exit code */
 /* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
 json_t *agent_check(struct agent *a);
 void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
-/* Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. */
+/*
+ * Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. It may join the run that
+ * is going on (policy.h): prov_attempt() is the one that serves it.
+ */
 MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d);
 bool agent_make_attempt(struct agent *a, char out[33]);
 /* The same under an attempt id that was made before. */
@@ -139,6 +152,10 @@ uint32_t agent_random(struct agent *a);
 void agent_learn_time(struct agent *a, mst_time server);
 /* A server's certificate seems to have ended: is it our time that is wrong? */
 void agent_doubt_time(struct agent *a);
+void agent_load_clock(struct agent *a);
+void agent_save_clock(struct agent *a);
+/* Where the node is, from now on and after a power cut; NULL: only what the settings say. 0, 1 with `d`, or a fault. */
+MST_MUST_CHECK int agent_set_place(struct agent *a, const struct agent_place *p, struct mst_diag *d);
 /* An errand for a pending slot alone has ended. */
 void agent_finished(struct agent *a, bool done, enum prov_reason r);
 /* The way back from "enrolled": the last sequence once more, as a run of its own named by `trigger`. The old slot
@@ -226,15 +243,29 @@ int ctl_dial(const struct agent_config *cfg, time_t seconds);
 json_t *ctl_ask(int fd, json_t *q);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
+/* `at`, `site`: NULL = not said. All of them unset: show what is known. */
+int ctl_place(const struct agent_config *cfg, const char *at, const char *site, bool clear, bool json);
 int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
+/* A message that somebody else received, for the door: a file, or "-". */
+int ctl_push(const struct agent_config *cfg, const char *file, const char *source);
 /* Hand in the bundle of a medium, of that device (NULL: of any); wait that many seconds for one to be mounted. */
 int ctl_trigger_media(const struct agent_config *cfg, const char *device, int64_t wait_s);
+
+/* door.c, for pushed triggers. Opens what the configuration says, nothing with --once; 0 or a fault, explained in the log. */
+MST_MUST_CHECK int door_open(struct agent *a);
+void door_close(struct agent *a);
 
 /* record.c: the last run, durable */
 void record_load(struct agent *a);
 json_t *record_read(struct mst_secenv *env);         /* an empty one when there is none */
 void record_begin(struct agent *a, const char *attempt, const char *trigger);
+void record_join(struct agent *a, const char *trigger);      /* another trigger, served by the same run */
+/* The engine came to rest in an end: say so, once. */
+void record_settle(struct agent *a);
+void record_end(struct agent *a, const char *outcome);
+void record_take(struct agent *a);                   /* what the engine has reported by now */
+json_t *record_failures(const struct agent *a);      /* of the last run when that failed, and of this one; to be freed */
 void record_follow(struct agent *a, const char *trigger);    /* begin, when the engine began another run */
 void record_step(struct agent *a);
 /* The engine's report of that index failed at that step. */
@@ -244,6 +275,14 @@ void record_report(struct agent *a, const char *resource, enum prov_reason reaso
 		   enum enrolee_step step);
 void record_save(struct agent *a);
 void record_into(json_t *status, const json_t *record);
+
+/* history.c: the runs before the last one, bounded; a member of the record, a blob of its own */
+void history_load(struct mst_secenv *env, json_t *record);
+void history_save(struct agent *a);
+/* `old` has made room for `record`. */
+void history_push(json_t *record, json_t *old);
+json_t *history_json(const json_t *record);          /* newest first, the record itself among them */
+void history_print(FILE *out, const json_t *status);
 
 /* status.c */
 json_t *status_time(mst_time t);                     /* null when it is none */

@@ -26,9 +26,10 @@ static void begin(struct agent *a, enum agent_errand errand)
 {
 	struct enrolee_config c = {
 		.crypto = a->crypto, .methods = 1u << MST_METHOD_CERT, .from = a->from,
-		.open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000,
+		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000,
 	};
 
+	a->quirks = agent_config_quirks(&a->cfg);
 	errand_drop(a);
 	a->errand = errand;
 	a->doing = ENROLEE_STEP_NONE;
@@ -92,9 +93,10 @@ static void on_open(void *owner, struct mst_client *c)
 	struct agent *a = owner;
 	bool psk = enrolee_session(a->enrolee).psk;
 	const struct mst_peer *peer = mst_client_peer(c);
+	const char *label = a->quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP;
 
 	a->server_not_after = !psk && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
-	if (!psk && mst_client_export(c, MST_LABEL_BOOTSTRAP, exported, sizeof(exported)) != 0) {
+	if (!psk && mst_client_export(c, label, exported, sizeof(exported)) != 0) {
 		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
 			     agent_now(), agent_utc(a));
 	} else {
@@ -233,9 +235,11 @@ static void ended(struct agent *a)
 		run_failed(a, f.reason, f.detail, f.retry_after);
 		return;
 	}
-	if (errand == AGENT_FINISH)
+	if (errand == AGENT_FINISH) {
 		record_report(a, done ? a->active.maf_uri : a->pending.maf_uri, done ? PROV_OK : f.reason,
 			      done ? "" : f.detail, done ? ENROLEE_STEP_NONE : a->doing);
+		record_end(a, done ? "enrolled" : "failed");
+	}
 	errand_drop(a);
 	if (done)
 		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,

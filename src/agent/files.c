@@ -1,4 +1,4 @@
-#include "agent/agent.h"
+#include "agent/door.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/text.h"
 
 enum { NOT_READ = 1 };
 
@@ -247,11 +248,46 @@ static int load_chain(struct agent *a, struct mst_diag *d)
 	return r;
 }
 
+/* 16 to 64 octets in hex, and nothing else; a line end may follow. */
+static int load_secret(struct agent *a, struct mst_diag *d)
+{
+	size_t n, text;
+	uint8_t *p;
+	int r = read_file(a->cfg.psk_file, 256, distrust_key, &p, &n, d);
+
+	if (r)
+		return r;
+	for (text = n; text && (p[text - 1] == '\n' || p[text - 1] == '\r');)
+		text--;
+	if (!mst_hex_decode((struct mst_view){ p, text }, a->psk.b, sizeof(a->psk.b), &a->psk.n) || a->psk.n < 16) {
+		mst_key_wipe(&a->psk);
+		r = refuse(d, "not a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else");
+	}
+	mst_wipe(p, n);
+	free(p);
+	return r;
+}
+
+/* A node may have been born with a secret instead of a certificate: enough for a briefing node. */
+static bool born_without_certificate(const struct agent *a)
+{
+	return a->psk.n && access(a->cfg.certificate, F_OK) && errno == ENOENT;
+}
+
 int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d)
 {
-	int r = load_chain(a, d);
+	int r = a->cfg.psk_file[0] ? load_secret(a, d) : 0;
 
-	*ret_path = a->cfg.certificate;
+	*ret_path = a->cfg.psk_file;
+	if (!r && born_without_certificate(a)) {
+		memcpy(a->from, a->cfg.node_id, sizeof(a->from));
+		*ret_path = a->cfg.anchors;
+		return agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
+	}
+	if (!r) {
+		*ret_path = a->cfg.certificate;
+		r = load_chain(a, d);
+	}
 	if (!r) {
 		*ret_path = a->cfg.key;
 		r = load_key(a, d);
@@ -345,10 +381,14 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 		path = c->bootstrap;
 		r = agent_read_sequence(path, true, cbor, MST_SEQ_OCTETS, &n, &d);
 	}
+	if (!r) {
+		path = c->trigger_signers[0] ? c->trigger_signers : c->file;
+		r = door_check(c, &d);
+	}
 	if (r)
 		fprintf(err, "%s: %s\n", c->file, agent_file_words(words, sizeof(words), path, &d, r));
 	else
-		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from,
+		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from[0] ? a->from : c->psk_identity,
 			a->n_anchors, a->n_anchors == 1 ? "" : "s");
 out:
 	for (size_t i = 0; a && i < a->n_anchors; i++)

@@ -15,9 +15,10 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
 struct options {
 	const char *file;
-	bool check, once, json, media;
+	bool check, once, json, media, clear;
 	uint64_t wait_s;             /* for a medium */
-	const char *what, *device;
+	const char *what, *device, *push, *source;
+	const char *at, *site;               /* place */
 };
 
 static int cmd_run(const struct agent_config *cfg, const struct options *o)
@@ -56,8 +57,15 @@ static int cmd_page(const struct agent_config *cfg, const struct options *o)
 	return ctl_page(cfg, o->json);
 }
 
+static int cmd_place(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_place(cfg, o->at, o->site, o->clear, o->json);
+}
+
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
+	if (o->push)
+		return ctl_push(cfg, o->push, o->source);
 	return o->media ? ctl_trigger_media(cfg, o->device, (int64_t)o->wait_s) : ctl_trigger(cfg, o->what);
 }
 
@@ -74,10 +82,15 @@ static const struct command {
 	  "check [--json]       use the credential at the MAF once, change nothing: 0 good, 1 not" },
 	{ "page", cmd_page, 0,
 	  "page [--json]        a one-time code for the local page, and its address" },
+	{ "place", cmd_place, 0,
+	  "place [--at LAT,LON[,METRES]] [--site SITE] | --clear | [--json]\n"
+	  "                       where this node is; without options: what is known of it" },
 	{ "trigger", cmd_trigger, 1,
 	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions; FILE may be a signed bundle\n"
 	  "  trigger --media [--device DEV] [--wait SECONDS]\n"
-	  "                       bootstrap now, with the signed bundle on a mounted medium" },
+	  "                       bootstrap now, with the signed bundle on a mounted medium\n"
+	  "  trigger --push FILE|- [--source sms|mm|push]\n"
+	  "                       a message that was received: followed when it is a good trigger" },
 };
 
 static void usage(FILE *f)
@@ -120,6 +133,11 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "once", no_argument, NULL, 'o' },
 		{ "crash-points", no_argument, NULL, 'p' },      /* for tests of power cuts; not in the help */
 		{ "json", no_argument, NULL, 'j' },
+		{ "at", required_argument, NULL, 'A' },
+		{ "site", required_argument, NULL, 'S' },
+		{ "clear", no_argument, NULL, 'C' },
+		{ "push", required_argument, NULL, 'P' },
+		{ "source", required_argument, NULL, 's' },
 		{ "media", no_argument, NULL, 'm' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "wait", required_argument, NULL, 'w' },
@@ -136,6 +154,11 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'o': o->once = true; break;
 		case 'p': agent_point_list(stdout); return -1;
 		case 'j': o->json = true; break;
+		case 'A': o->at = optarg; break;
+		case 'S': o->site = optarg; break;
+		case 'C': o->clear = true; break;
+		case 'P': o->push = optarg; break;
+		case 's': o->source = optarg; break;
 		case 'm': o->media = true; break;
 		case 'd': o->device = optarg; break;
 		case 'w':
@@ -156,7 +179,12 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
-	if (((o->device || o->wait_s) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
+	if ((o->at || o->site || o->clear) && ((*ret_c)->run != cmd_place || (o->clear && (o->at || o->site)))) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (((o->push || o->source) && ((*ret_c)->run != cmd_trigger || o->what || !o->push || o->media)) ||
+	    ((o->device || o->wait_s) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}

@@ -415,6 +415,31 @@ static int node_release(struct muster *m, int argc, char **argv)
 	return node_act(m, argc, argv, "release", "released");
 }
 
+static int node_number(struct muster *m, int argc, char **argv)
+{
+	json_t *answer = NULL;
+	struct mst_writer w;
+	char path[1200];
+	int r;
+
+	argc = take_options(NULL, argc, argv, NULL, 0);
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 2)
+		return usage_error(NULL, "give one node, and its number like +491701234567, or none");
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/number");
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "number", strcmp(argv[1], "none") ? argv[1] : ""), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("%s: %s", argv[0], *text_of(answer, "number") ? text_of(answer, "number") : "no number");
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
 int cmd_node(struct muster *m, int argc, char **argv)
 {
 	static const struct command table[] = {
@@ -423,6 +448,7 @@ int cmd_node(struct muster *m, int argc, char **argv)
 		  "[--identity KIND=VALUE[@ANCHOR]] [--anchor FILE.pem|SHA256|any]", "make a node known" },
 		{ "import", node_import, "FILE.csv|FILE.json|- [--anchor FILE.pem|SHA256|any] [--answers FILE]", "make many nodes known; every row gets an answer" },
 		{ "bind", node_bind, "NODE --anchor FILE.pem|SHA256|any", "its names are good under that CA only" },
+		{ "number", node_number, "NODE +NUMBER|none", "where its short messages go" },
 		{ "place", node_place, "NODE --at LAT,LON[,ACCURACY] [--site S] [--cell C] | NODE --clear", "where it stands, for the rules" },
 		{ "secret", node_secret, "NODE --file FILE|- [--identity KEY-ID]", "the secret that its maker gave it, in hex: it proves the node to the briefing node" },
 		{ "list", node_list, "[--state S] [--subscription ID] [--maker M] [--limit N]", "the fleet" },

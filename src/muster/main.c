@@ -13,11 +13,14 @@ static const struct command commands[] = {
 	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
 	  "[--metrics ADDR]",
 	  "make a complete local installation: CA, roles, store, configuration" },
-	{ "node", cmd_node, "add|import|list|show|revoke|release …", "the nodes of the fleet" },
+	{ "node", cmd_node, "add|import|number|list|show|revoke|release …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|suspend|resume|end …", "M2M service subscriptions" },
 	{ "rule", cmd_rule, "add|edit|move|list|show|enable|disable|delete|check|try|replay|history|rollback …",
 	  "which nodes get which instructions" },
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
+	{ "trigger", cmd_trigger,
+	  "NODE [--what run|renew|check] [--instruction METHOD=URI [--target FQDN --admin-fqdn FQDN]] [--payload FILE] [--window 12h] "
+	  "[--signer PREFIX] [--via print|sms|datagram] [--to +NUMBER|HOST:PORT]", "tell a node to dial out now" },
 	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify [FILE...] | export --out FILE [--after N]",
 	  "what happened: who, what, why" },

@@ -61,6 +61,9 @@ int admin_node_list(struct admin *q);
 int admin_node_show(struct admin *q);
 int admin_node_act(struct admin *q);
 int admin_node_bind(struct admin *q);
+int admin_cert_revoke(struct admin *q);
+int admin_node_number(struct admin *q);
+int admin_node_trigger(struct admin *q);
 int admin_node_place(struct admin *q);
 int admin_node_unplace(struct admin *q);
 int admin_node_secret(struct admin *q);
@@ -84,6 +87,9 @@ int admin_event_list(struct admin *q);
 int admin_event_verify(struct admin *q);
 int admin_status(struct admin *q);
 
+/* certs.c: the list of our CA, for the engine. */
+int admin_list(struct mst_role_env *env, struct mst_list *l);
+
 /* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
 int admin_no_such_node(struct admin *q);
@@ -103,8 +109,19 @@ struct admin_node_input {
 bool admin_decode_anchor(const char *field, const char *text, uint8_t ret[MST_SHA256_LEN], struct mst_diag *d);
 bool admin_decode_bind(const json_t *j, uint8_t ret[MST_SHA256_LEN], struct mst_diag *d);
 bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst_diag *d);
+bool admin_decode_number(const json_t *j, char ret[MST_NUMBER_MAX], struct mst_diag *d);
+struct admin_trigger_input {
+	int what, method;                         /* enum mst_trigger_what; enum mst_method, 0 = no instruction */
+	char what_text[16], method_text[8], uri[128], target[128], admin_fqdn[MST_ID_MAX], payload[MST_TRIGGER_MAX];
+	char signer[2 * MST_TRIGGER_HINT + 1];    /* hint of the public key, hex; "" = the node's own key */
+	uint8_t signer_hint[MST_TRIGGER_HINT];
+	int64_t window;
+	char via[16], to[64];                     /* for the audit log: how it is going to be sent */
+};
+bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
+bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d);
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d);
 
 /* encode.c: NULL when there is no memory. */
@@ -116,6 +133,8 @@ json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r);
 json_t *admin_json_place(const struct mst_place *r);
 json_t *admin_json_briefing(const struct mst_briefing *r);
 json_t *admin_json_event(const struct mst_event *e);
+/* "number", "triggered" into a node's object; 0 or a fault. */
+int admin_put_reach(json_t *node, const struct mst_reach *r);
 json_t *admin_json_anchor(const struct mst_event_anchor *a);
 json_t *admin_json_time(mst_time t);
 size_t admin_json_size(const json_t *j);

@@ -1,6 +1,9 @@
 #include "role/admin/decide.h"
 
 #include "codec/primitive.h"
+#include "role/authorise.h"
+
+#define SKEW 60                 /* seconds by which another host's clock may be behind */
 
 static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field,
 				 const char *text)
@@ -77,5 +80,54 @@ enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *
 			      "this subscription has ended for good; add a new one");
 	r->state = to;
 	r->changed = now;
+	return ADMIN_DONE;
+}
+
+enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_t listed, mst_time now, int *ret_rsc,
+				       struct mst_diag *d)
+{
+	if (r->revoked)
+		return ADMIN_UNCHANGED;
+	if (r->expires <= now)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "certificate", "it has expired; nobody accepts it anyway");
+	if (listed >= ADMIN_REVOKED_MAX)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "certificate", "the revocation list is full; it shrinks as revoked "
+			      "certificates expire");
+	r->revoked = now;
+	r->reason = reason;
+	return ADMIN_DONE;
+}
+
+struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l)
+{
+	l->made = now - SKEW;
+	l->until = now + l->lifetime;
+	return mst_authorise_sign(MST_KEEPER_CRL, "crl.file");
+}
+
+bool admin_trigger_key(const struct mst_credential *c, mst_time now)
+{
+	return (c->purpose == MST_PURPOSE_KM || c->purpose == MST_PURPOSE_KPM) && c->state == MST_CRED_ACTIVE && c->key.n &&
+	       (!c->expires || c->expires > now);
+}
+
+enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, const struct mst_credential *cred,
+					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,
+					struct mst_diag *d)
+{
+	memset(ret_v, 0, sizeof(*ret_v));
+	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node was revoked or released; it is not called back");
+	if (!signed_ && !cred)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id",
+			      "no key of this node is in use here that a trigger could be made with; sign it (muster trigger "
+			      "--signer)");
+	ret_v->counter = last + 1 > (uint64_t)now ? last + 1 : (uint64_t)now;
+	if (ret_v->counter > (uint64_t)MST_TRIGGER_COUNTER_MAX)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node's counter is used up");
+	if (!signed_) {
+		memcpy(ret_v->key_id, cred->key_id, sizeof(ret_v->key_id));
+		ret_v->authorisation = mst_authorise_trigger(cred->key_id, n->node_id);
+	}
 	return ADMIN_DONE;
 }

@@ -1,13 +1,15 @@
 /* Bodies of the admin API: members by table, unknown ones refused, identifiers in canonical spelling. */
 #include "role/admin/admin.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "codec/ident.h"
+#include "codec/trigger.h"
 
-enum member_type { TEXT, IDENT, URI, TIME, SECONDS, LIST };
+enum member_type { TEXT, IDENT, URI, TIME, SECONDS, LIST, PEM, REASON };
 struct member {
 	const char *name;
 	enum member_type type;
@@ -96,6 +98,17 @@ static bool take_seconds(const char *field, const json_t *v, int64_t *ret, struc
 	return true;
 }
 
+/* CRLReason of RFC 5280 5.3.1; 6 and 8 are for certificates that come back, which ours do not. */
+static bool take_reason(const char *field, const json_t *v, int *ret, struct mst_diag *d)
+{
+	json_int_t n = json_is_integer(v) ? json_integer_value(v) : -1;
+
+	if (n < 0 || n > 10 || n == 6 || n == 7 || n == 8)
+		return wrong(d, field, "a reason of RFC 5280 5.3.1: 0 to 5, 9 or 10");
+	*ret = (int)n;
+	return true;
+}
+
 static bool take(const struct member *m, const json_t *v, void *out, struct mst_diag *d)
 {
 	void *p = (uint8_t *)out + m->at;
@@ -115,6 +128,11 @@ static bool take(const struct member *m, const json_t *v, void *out, struct mst_
 		return take_seconds(m->name, v, p, d);
 	case LIST:
 		return json_is_array(v) || wrong(d, m->name, "a list");
+	case PEM:
+		*(struct mst_view *)p = json_is_string(v) ? text_of(v) : MST_VIEW_NONE;
+		return ((struct mst_view *)p)->n || wrong(d, m->name, "a certificate, PEM");
+	case REASON:
+		return take_reason(m->name, v, p, d);
 	}
 	return false;
 }
@@ -301,6 +319,72 @@ bool admin_decode_bind(const json_t *j, uint8_t ret[MST_SHA256_LEN], struct mst_
 	return members(j, &bind, 1, text, d) && admin_decode_anchor("anchor", text, ret, d);
 }
 
+/* "+", then 4 to 20 digits; "" takes it away. */
+bool admin_decode_number(const json_t *j, char ret[MST_NUMBER_MAX], struct mst_diag *d)
+{
+	static const struct member number = { "number", TEXT, false, 0, 0, MST_NUMBER_MAX };
+	size_t n;
+
+	memset(ret, 0, MST_NUMBER_MAX);
+	if (!members(j, &number, 1, ret, d))
+		return false;
+	n = strlen(ret);
+	if (!n || (ret[0] == '+' && n >= 5 && n <= 21 && strspn(ret + 1, "0123456789") == n - 1))
+		return true;
+	return wrong(d, "number", "an international number like +491701234567, or an empty text for none");
+}
+
+#define T(m) AT(struct admin_trigger_input, m)
+static const struct member trigger_members[] = {
+	{ "what", TEXT, true, 0, T(what_text) },
+	{ "window", SECONDS, false, 0, T(window) },
+	{ "method", TEXT, false, 0, T(method_text) },
+	{ "uri", TEXT, false, 0, T(uri) },
+	{ "target", TEXT, false, 0, T(target) },
+	{ "adminFQDN", IDENT, false, MST_ID_FQDN, T(admin_fqdn) },
+	{ "payload", TEXT, false, 0, T(payload) },
+	{ "signer", TEXT, false, 0, T(signer) },
+	{ "via", TEXT, false, 0, T(via) },
+	{ "to", TEXT, false, 0, T(to) },
+};
+
+/* The value of a text in the table; 0 when there is none. */
+static int value_of(const struct mst_enum_table *t, const char *text)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->v[i].text, text))
+			return t->v[i].value;
+	return 0;
+}
+
+bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d)
+{
+	size_t n = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->window = 12 * 3600;
+	if (!members(j, trigger_members, MST_COUNT(trigger_members), ret, d))
+		return false;
+	ret->what = value_of(&mst_trigger_what_table, ret->what_text);
+	if (!ret->what)
+		return wrong(d, "what", "one of run, renew, check, instruction, onem2m");
+	if (ret->window > MST_TRIGGER_WINDOW_MAX)
+		return wrong(d, "window", "at most 31 days");
+	if (ret->method_text[0]) {
+		ret->method = value_of(&mst_method_table, ret->method_text);
+		if (!ret->method)
+			return wrong(d, "method", "one of psk, cert, gba, bbn, bsf");
+	}
+	if (!strncmp(ret->uri, "https://", 8))
+		memmove(ret->uri, ret->uri + 8, strlen(ret->uri + 8) + 1);
+	if (!ret->method != !ret->uri[0])
+		return wrong(d, "uri", "method and uri together");
+	if (ret->signer[0] && (!mst_hex_decode(mst_view_str(ret->signer), ret->signer_hint, MST_TRIGGER_HINT, &n) ||
+			       n != MST_TRIGGER_HINT))
+		return wrong(d, "signer", "8 hex digits: the first octets of SHA-256 of the public key");
+	return true;
+}
+
 #define S(m) AT(struct mst_subscription, m)
 static const struct member sub_members[] = {
 	/* M2M-Sub-ID: printable ASCII as an M2M-Node-ID; the provider's own name for it */
@@ -331,6 +415,21 @@ bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct m
 
 	memset(ret, 0, 128);
 	return members(j, &reason, 1, ret, d);
+}
+
+bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d)
+{
+	struct cert { struct mst_view pem; int reason; } c = { .reason = 0 };
+	static const struct member cert_members[] = {
+		{ "certificate", PEM, true, 0, offsetof(struct cert, pem), 0 },
+		{ "reason", REASON, false, 0, offsetof(struct cert, reason), 0 },
+	};
+
+	if (!members(j, cert_members, MST_COUNT(cert_members), &c, d))
+		return false;
+	*ret_pem = c.pem;
+	*ret_reason = c.reason;
+	return true;
 }
 
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)

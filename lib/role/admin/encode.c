@@ -99,6 +99,17 @@ json_t *admin_json_node(const struct mst_node *n)
 	return done(&o);
 }
 
+int admin_put_reach(json_t *node, const struct mst_reach *r)
+{
+	struct object o = { node, node != NULL };
+
+	if (!node)
+		return MST_FAULT_MEMORY;
+	put_optional(&o, "number", r->number);
+	put_time(&o, "triggered", r->triggered);
+	return o.ok ? 0 : MST_FAULT_MEMORY;
+}
+
 json_t *admin_json_sub(const struct mst_subscription *r)
 {
 	struct object o = begin();

@@ -154,6 +154,15 @@ int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n)
 	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF };
 	json_t *j = admin_json_node(n), *ids = json_array(), *regs = json_array(), *creds = json_array();
 	int r = mst_store_identity_list(q->env->store, n->id, keep_identity, ids);
+	struct mst_reach reach;
+
+	if (!r) {
+		r = mst_store_reach_get(q->env->store, n->id, &reach);
+		if (!r)
+			r = admin_put_reach(j, &reach);
+		else if (r == MST_STORE_NONE)
+			r = 0;
+	}
 
 	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++) {
 		struct listing l = { regs, roles[i] };
