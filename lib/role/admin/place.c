@@ -237,7 +237,7 @@ int admin_node_secret(struct admin *q)
 	if (r)
 		return r < 0 ? r : admin_no_such_node(q);
 	if (!q->x->has_key_value)
-		return refuse_secret(q, MST_RSC_BAD_REQUEST, "body", "expected 32 to 128 hex digits");
+		return refuse_secret(q, MST_RSC_BAD_REQUEST, "body", "expected a secret of 16 to 64 octets with its check code");
 	if (!secret_identity(q, &n, id, &d))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	if (n.state == MST_NODE_REVOKED)
