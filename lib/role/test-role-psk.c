@@ -158,6 +158,24 @@ static void switches(void **state)
 	                        "maf.example.com", 0, 0, NULL), 2000);
 }
 
+/* Entered as a node without a certificate: no maker's CA can make one for it, and it has no other way in. */
+static void no_certificate(void **state)
+{
+	struct mst_identity i = { .kind = MST_ID_NODE, .value = RIG_NODE, .node = r.node };
+	struct mst_event e;
+
+	(void)state;
+	memcpy(i.anchor, mst_anchor_none, sizeof(i.anchor));
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_identity_put(r.store, &i), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0xa2, REG), MST_RSC_NO_PRIVILEGE);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "without a certificate"));
+	assert_int_equal(enrol(KPM_ID), 2001);
+}
+
 /* Lesson 26: not as a registered key either, by whichever way the node has authenticated. */
 static int register_value(enum mst_role role, uint8_t fill)
 {
@@ -212,7 +230,7 @@ static void suspended(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest tests[] = { T(enrolled), T(not_told_apart), T(switches), T(no_service_key), T(suspended) };
+	const struct CMUnitTest tests[] = { T(enrolled), T(not_told_apart), T(switches), T(no_certificate), T(no_service_key), T(suspended) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -259,7 +259,7 @@ static int node_bind(struct muster *m, int argc, char **argv)
 	if (argc < 0)
 		return EXIT_USAGE;
 	if (argc != 1 || !anchor)
-		return usage_error(NULL, "give one node and --anchor FILE.pem (its maker's CA), its SHA-256 in hex, or any");
+		return usage_error(NULL, "give one node and --anchor FILE.pem (its maker's CA), its SHA-256 in hex, any, or none (it has no certificate)");
 	if (!anchor_text(anchor, hash))
 		return EXIT_USAGE;
 	w = path_start(path, sizeof(path), "/v1/nodes/");
@@ -490,9 +490,11 @@ int cmd_node(struct muster *m, int argc, char **argv)
 	static const struct command table[] = {
 		{ "add", node_add,
 		  "NODE-ID [--cse-id ID] [--ae-id ID] [--subscription ID] [--maker M] [--model M] [--serial S] [--batch B] "
-		  "[--identity KIND=VALUE[@ANCHOR]] [--anchor FILE.pem|SHA256|any]", "make a node known" },
-		{ "import", node_import, "FILE.csv|FILE.json|- [--anchor FILE.pem|SHA256|any] [--answers FILE]", "make many nodes known; every row gets an answer" },
-		{ "bind", node_bind, "NODE --anchor FILE.pem|SHA256|any", "its names are good under that CA only" },
+		  "[--identity KIND=VALUE[@ANCHOR]] [--anchor FILE.pem|SHA256|any|none]", "make a node known" },
+		{ "import", node_import, "FILE.csv|FILE.json|- [--anchor FILE.pem|SHA256|any|none] [--answers FILE] "
+		  "[--password-file FILE | --certificate FILE.pem --key FILE.pem] [--secrets-only]",
+		  "make many nodes known, with makers' secrets from an encrypted file; every row gets an answer" },
+		{ "bind", node_bind, "NODE --anchor FILE.pem|SHA256|any|none", "its names are good under that CA only" },
 		{ "number", node_number, "NODE +NUMBER|none", "where its short messages go" },
 		{ "place", node_place, "NODE --at LAT,LON[,ACCURACY] [--site S] [--cell C] | NODE --clear", "where it stands, for the rules" },
 		{ "secret", node_secret, "NODE --file FILE|- | --new FILE [--identity KEY-ID]", "the secret that its maker gave it: it proves the node to MEF and briefing node" },

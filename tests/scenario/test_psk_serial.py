@@ -342,3 +342,110 @@ def cut_while(inst, nodes, point, passage):
         inst.process = None
         return
     raise AssertionError(f"{point} was not passed {passage} times: {inst.log_text()}")
+
+
+# --- a maker's list ---
+
+def encrypted(inst, text, *how, cipher="-aes-256-gcm", form="DER"):
+    out = inst.dir / f"list-{next(COUNT)}"
+    run("openssl", "cms", "-encrypt", cipher, "-binary", "-outform", form, "-out", out, *how, stdin=text)
+    return out
+
+
+def transport(inst, kind):
+    """What the operator gives to makers: a certificate for this alone."""
+    cert, key = inst.dir / f"transport-{kind}.pem", inst.dir / f"transport-{kind}.key"
+    if not cert.exists():
+        new = ("ec", "-pkeyopt", "ec_paramgen_curve:P-256") if kind == "ec" else ("rsa:2048",)
+        run("openssl", "req", "-x509", "-newkey", *new, "-nodes", "-subj", "/CN=secrets for sp", "-days", "30", "-keyout", key, "-out", cert)
+        key.chmod(0o600)
+    return cert, key
+
+
+def rows_of(inst, n, **more):
+    nodes = [(f"urn:dev:ops:00004C-list-{next(COUNT):06d}", os.urandom(32).hex()) for _ in range(n)]
+    head = "nodeID,cseID,subscription,kpmID,secret\n"
+    return nodes, head + "".join(f"{node},//{inst.sp}/L{node[-6:]},sub-1,,{secret_text(key)}\n" for node, key in nodes)
+
+
+@pytest.mark.parametrize("kind, cipher, form", [("ec", "-aes-256-gcm", "DER"), ("rsa", "-aes-256-cbc", "PEM"), ("password", "-aes-256-cbc", "DER")])
+def test_secrets_from_an_encrypted_list(shared, kind, cipher, form):
+    """Bulk import: in clear only inside the two ends; every node of the list proves itself afterwards."""
+    nodes, text = rows_of(shared, 5)
+    if kind == "password":
+        word = shared.dir / "password"
+        word.write_text("correct horse\n")
+        word.chmod(0o600)
+        made = encrypted(shared, text, "-pwri_password", "correct horse", cipher=cipher, form=form)
+        how = ("--password-file", word)
+    else:
+        cert, key = transport(shared, kind)
+        made = encrypted(shared, text, cert, cipher=cipher, form=form)
+        how = ("--certificate", cert, "--key", key)
+    said = shared.muster("node", "import", made, *how, "--anchor", "none")
+    assert "5 rows: 5 added, 0 refused" in said.stdout, said.stdout + said.stderr
+    for node, key in nodes[:2]:
+        identity = [c["keyID"] for c in shared.ask("node", "show", node)["credentials"] if c["purpose"] == "Kpm"][0]
+        assert identity == node.replace(":", "-") + "@" + shared.bbn
+        done = s_client(shared.mef_port, shared.mef, identity, key, f"POST /MEFBase HTTP/1.1\r\nHost: {shared.mef}\r\nX-M2M-RI: 1\r\nX-M2M-RVI: 3\r\n"
+                        f"Content-Type: application/json;ty=65001\r\nContent-Length: {len(json.dumps(registration(shared)))}\r\n"
+                        f"Connection: close\r\n\r\n{json.dumps(registration(shared))}", *SUITES["mandatory"])
+        assert "X-M2M-RSC: 2001" in done.stdout, done.stdout + shared.log_text()
+    everything = b"".join(p.read_bytes() for p in (shared.dir / "store").iterdir()) + shared.log.read_bytes() + said.stdout.encode() + said.stderr.encode()
+    for _, key in nodes:
+        for clear in (bytes.fromhex(key), key.encode(), key.upper().encode(), secret_text(key).encode()):
+            assert clear not in everything
+
+
+def test_a_list_with_mistakes(shared):
+    """A bad row stops no good one, says what is wrong without the secret, and leaves nothing of itself."""
+    cert, key = transport(shared, "ec")
+    how = ("--certificate", cert, "--key", key)
+    nodes, text = rows_of(shared, 4)
+    lines = text.splitlines()
+    good = secret_text(nodes[1][1])
+    lines[2] = lines[2].replace(good, good[:-1] + ("0" if good[-1] != "0" else "1"))
+    lines[3] = lines[3].replace(secret_text(nodes[2][1]), nodes[2][1])
+    lines[4] = lines[4].replace(",,", ",no identity,")
+    answers = shared.dir / "answers.csv"
+    done = shared.muster("node", "import", encrypted(shared, "\n".join(lines), cert), *how, "--anchor", "none", "--answers", answers, check=False)
+    assert done.returncode == 1 and "4 rows: 1 added, 3 refused" in done.stdout, done.stdout + done.stderr
+    said = answers.read_text().splitlines()
+    assert said[1] == "1,yes," and "check code" in said[2] and "no check code" in said[3] and "identity" in said[4], said
+    assert not any(k in answers.read_text() for _, k in nodes)
+    for node, _ in nodes[1:3]:
+        assert shared.muster("node", "show", node, check=False).returncode == 1, "no such node was made"
+    # the last one is there, without its secret: what was mended goes in by itself
+    lines = [lines[0], lines[4].replace("no identity", f"sn-4711@{shared.mef}")]
+    done = shared.muster("node", "import", encrypted(shared, "\n".join(lines), cert), *how, "--secrets-only")
+    assert "1 rows: 1 added" in done.stdout
+    assert [c["keyID"] for c in shared.ask("node", "show", nodes[3][0])["credentials"]] == [f"sn-4711@{shared.mef}"]
+
+
+def test_a_list_that_does_not_open(shared):
+    cert, key = transport(shared, "ec")
+    other, other_key = transport(shared, "rsa")
+    nodes, text = rows_of(shared, 2)
+    plain_list = shared.dir / "plain.csv"
+    plain_list.write_text(text)
+    made = encrypted(shared, text, cert)
+    broken = shared.dir / "broken"
+    octets = bytearray(made.read_bytes())
+    octets[-100] ^= 1
+    broken.write_bytes(octets)
+    loose = shared.dir / "loose.key"
+    loose.write_bytes(key.read_bytes())
+    loose.chmod(0o644)
+    signed = shared.dir / "signed"
+    run("openssl", "cms", "-sign", "-signer", cert, "-inkey", key, "-nodetach", "-binary", "-outform", "DER", "-out", signed, stdin=text)
+    pair = ("--certificate", cert, "--key", key)
+    for args, words in (((plain_list,), "encrypted file only"), ((plain_list, *pair), "is not encrypted"), ((made,), "is encrypted: give"),
+                        ((made, "--certificate", cert), "is encrypted: give"), ((made, "--certificate", other, "--key", key), "not of one pair"),
+                        ((made, "--certificate", other, "--key", other_key), "not encrypted to this certificate"),
+                        ((broken, *pair), "does not open"), ((signed, *pair), "none that is encrypted"),
+                        ((made, "--certificate", cert, "--key", loose), "others may read it"),
+                        ((made, "--password-file", shared.dir / "none"), "cannot read")):
+        done = shared.muster("node", "import", *args, check=False)
+        assert done.returncode != 0 and words in done.stderr, (args, done.stderr)
+    for node, _ in nodes:
+        assert shared.muster("node", "show", node, check=False).returncode == 1

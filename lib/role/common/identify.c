@@ -115,6 +115,10 @@ static bool bound(const struct mst_identity *row, const struct mst_role_conf *co
 {
 	if (!memcmp(row->anchor, mst_anchor_any, MST_SHA256_LEN))
 		return true;
+	if (!memcmp(row->anchor, mst_anchor_none, MST_SHA256_LEN)) {
+		*ret_why = "the name is known, but as one of a node without a certificate (muster node bind changes that)";
+		return false;
+	}
 	if (zero(row->anchor, MST_SHA256_LEN)) {
 		if (conf->makers.n <= 1)
 			return true;
