@@ -42,6 +42,9 @@ enum agent_mode {
 /* What the running enrolee, if any, belongs to. */
 enum agent_errand { AGENT_NO_ERRAND, AGENT_RUN /* of the engine */, AGENT_FINISH /* a pending slot alone */ };
 
+/* Public keys that an instruction says its peer has (RFC 6920), as long as a session may need them. */
+struct session_pins { char text[MST_PINS_MAX][65]; struct mst_view v[MST_PINS_MAX]; size_t n; };
+
 struct agent {
 	struct agent_config cfg;
 	struct event_base *base;
@@ -100,6 +103,7 @@ struct agent {
 	enum enrolee_point seen_point;
 	struct mst_client *client;
 	struct mst_tls_ctx *tls_mef;
+	struct session_pins pins_mef;
 	unsigned session;            /* number of the open (or opening) session */
 
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
@@ -169,11 +173,13 @@ void errand_drive(struct agent *a);                  /* until it waits or has en
 void errand_drop(struct agent *a);                   /* superseded: close and forget */
 
 /* session.c */
+/* `pins`: keys that the peer may have instead of a certificate under an anchor; NULL = none. */
 MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-				const struct mst_key *psk, const char *psk_identity,
+				const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
 				const struct mst_client_ops *ops, struct mst_client **ret);
+/* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
-				   struct mst_diag *d);
+				   struct session_pins *ret_pins, struct mst_diag *d);
 /* Bits (1 << method) of the bootstrap methods for which the initial credential is there. */
 uint32_t agent_bootstrap_methods(const struct agent *a);
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
@@ -190,7 +196,7 @@ MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i,
 /* The active credential's MEF, and the trust that its instruction gave it: *ret_tls, or NULL when the maker's secret
  * proves both ends. 0, a secenv outcome or a fault. */
 MST_MUST_CHECK int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
-			       struct mst_diag *d);
+			       struct session_pins *ret_pins, struct mst_diag *d);
 
 /* ask.c: what the MEF says of this node, in an authenticated session. Ends in check_asked_mef(). */
 enum ask_answer {
@@ -272,6 +278,9 @@ json_t *record_failures(const struct agent *a);      /* of the last run when tha
 void record_follow(struct agent *a, const char *trigger);    /* begin, when the engine began another run */
 void record_step(struct agent *a);
 /* The engine's report of that index failed at that step. */
+/* An arrow of the dialogue with a briefing node has ended well: "bbn.open", "bbn.ask", "bbn.report". Nothing when the record
+ * is of another attempt already. */
+void record_arrow(struct agent *a, const char *attempt, const char *arrow, const char *at);
 void record_failed(struct agent *a, size_t report, enum enrolee_step step);
 /* A report of our own, for an errand that the engine knows nothing of. */
 void record_report(struct agent *a, const char *resource, enum prov_reason reason, const char *detail,

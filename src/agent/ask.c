@@ -13,6 +13,7 @@ struct agent_ask {
 	struct mmef mef;
 	struct mst_client *client;
 	struct mst_tls_ctx *tls;
+	struct session_pins pins;
 	char host[MST_ID_MAX];
 };
 
@@ -112,8 +113,8 @@ static int open_session(struct agent *a, struct agent_ask *k, const struct enrol
 {
 	bool psk = !k->tls;
 
-	return session_open(a, mef->host, mef->port, psk ? a->tls_psk : k->tls, psk ? &a->psk : NULL,
-			    psk ? a->cfg.psk_identity : NULL, &ask_ops, &k->client);
+	return session_open(a, mef->host, mef->port, psk ? a->tls_psk : k->tls, psk ? NULL : &k->pins,
+			    psk ? &a->psk : NULL, psk ? a->cfg.psk_identity : NULL, &ask_ops, &k->client);
 }
 
 bool ask_start(struct agent *a, struct mst_diag *d)
@@ -136,7 +137,7 @@ bool ask_start(struct agent *a, struct mst_diag *d)
 		return false;
 	}
 	a->ask = k = calloc(1, sizeof(*k));
-	r = k ? origin_open(a, &mef, &k->tls, d) : MST_FAULT_MEMORY;
+	r = k ? origin_open(a, &mef, &k->tls, &k->pins, d) : MST_FAULT_MEMORY;
 	if (!r) {
 		memcpy(k->host, mef.host, sizeof(k->host));
 		mc.mef_fqdn = k->host;

@@ -137,6 +137,9 @@ static int take_keys(struct agent *a)
 		r = trigger_add_node(&door->trigger, a->active.node_id);
 	if (r >= 0 && a->has_active)
 		r = trigger_add_root(&door->trigger, &a->active.key, a->active.key_id);
+	/* before it is enrolled, and when its provider has gone: its maker's secret, as the briefing node knows it */
+	if (r >= 0 && a->psk.n)
+		r = trigger_add_root(&door->trigger, &a->psk, a->cfg.psk_identity);
 	for (size_t i = 0; i < door->n_signers && r >= 0; i++)
 		r = trigger_add_signer(&door->trigger, (struct mst_view){ door->signer[i], door->signer_n[i] });
 	if (r < 0)

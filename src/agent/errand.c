@@ -58,7 +58,7 @@ void errand_start(struct agent *a, const struct mst_instruction *i)
 	begin(a, AGENT_RUN);
 	a->serial = prov_serial(a->prov);
 	/* the key itself authenticates that peer: neither anchors nor the time count */
-	r = i->method == MST_METHOD_PSK ? 0 : session_tls_mef(a, i, &a->tls_mef, &d);
+	r = i->method == MST_METHOD_PSK ? 0 : session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
 	if (r) {
 		run_failed(a, r > 0 ? PROV_MALFORMED : PROV_INTERNAL, r > 0 ? d.text : mst_fault_text(r), 0);
 		return;
@@ -151,7 +151,7 @@ static void open_wanted(struct agent *a)
 	a->session = s.number;
 	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity",
 		  s.psk ? s.psk_identity : "certificate", NULL);
-	r = session_open(a, s.host, s.port, s.psk ? a->tls_psk : a->tls_mef, s.key, s.psk_identity,
+	r = session_open(a, s.host, s.port, s.psk ? a->tls_psk : a->tls_mef, s.psk ? NULL : &a->pins_mef, s.key, s.psk_identity,
 			 &session_ops, &a->client);
 	if (r)
 		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));

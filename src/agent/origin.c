@@ -62,21 +62,22 @@ int origin_keep(struct agent *a, const struct mst_instruction *i, const char *at
 }
 
 /* With which of our initial credentials, as far as it is still there. */
-static int trust(struct agent *a, int method, const struct mst_instruction *i, struct mst_tls_ctx **ret_tls, struct mst_diag *d)
+static int trust(struct agent *a, int method, const struct mst_instruction *i, struct mst_tls_ctx **ret_tls,
+		 struct session_pins *ret_pins, struct mst_diag *d)
 {
 	if (!(agent_bootstrap_methods(a) >> method & 1)) {
 		mst_diag_set(d, 0, "origin", "the credential that this node was enrolled with is gone", NULL);
 		return MST_SECENV_NONE;
 	}
 	if (method != MST_METHOD_PSK)
-		return session_tls_mef(a, i, ret_tls, d);
+		return session_tls_mef(a, i, ret_tls, ret_pins, d);
 	*ret_tls = NULL;
 	return 0;
 }
 
 /* What authenticates the MEF, from the sequence that was kept. */
 static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
-		     struct mst_diag *d)
+		     struct session_pins *ret_pins, struct mst_diag *d)
 {
 	struct mst_sequence *s = calloc(1, sizeof(*s));
 	uint8_t *scratch = malloc(MST_SEQ_OCTETS);
@@ -91,14 +92,15 @@ static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer 
 	if (!r) {
 		if (s->instructions[0].http_port > 0 && s->instructions[0].http_port <= UINT16_MAX)
 			ret_mef->port = (uint16_t)s->instructions[0].http_port;
-		r = trust(a, s->instructions[0].method, &s->instructions[0], ret_tls, d);
+		r = trust(a, s->instructions[0].method, &s->instructions[0], ret_tls, ret_pins, d);
 	}
 	free(scratch);
 	free(s);
 	return r;
 }
 
-int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls, struct mst_diag *d)
+int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+		       struct session_pins *ret_pins, struct mst_diag *d)
 {
 	uint8_t *b = malloc(ORIGIN_MAX);
 	struct mst_view cbor;
@@ -111,11 +113,11 @@ int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ct
 		r = one == MST_SECENV_NONE ? r : one;
 	}
 	if (!r) {
-		r = open_kept(a, cbor, ret_mef, ret_tls, d);
+		r = open_kept(a, cbor, ret_mef, ret_tls, ret_pins, d);
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
 		if (enrolee_peer_of(mst_view_str(a->active.mef_uri), ret_mef)) {
-			r = trust(a, a->pkcs8_n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_tls, d);
+			r = trust(a, a->pkcs8_n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_tls, ret_pins, d);
 		} else {
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);
 		}

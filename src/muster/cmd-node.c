@@ -358,9 +358,10 @@ static int node_place(struct muster *m, int argc, char **argv)
 	r = api_ask(m, clear ? "DELETE" : "POST", path_end(&w), body, &answer);
 	if (r != EXIT_DONE)
 		return r;
-	if (m->json)
+	if (m->json && !m->quiet)
 		return print_json(answer);
-	say(clear ? "%s has no place any more" : "placed %s", argv[0]);
+	if (!m->quiet)
+		say(clear ? "%s has no place any more" : "placed %s", argv[0]);
 	json_decref(answer);
 	return EXIT_DONE;
 }

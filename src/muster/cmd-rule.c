@@ -25,9 +25,11 @@ static int said(struct muster *m, json_t *answer, const char *what, const char *
 {
 	json_int_t at = json_integer_value(json_object_get(answer, "position"));
 
-	if (m->json)
+	if (m->json && !m->quiet)
 		return print_json(answer);
-	if (at)
+	if (m->quiet)
+		;                /* whoever runs it tells about it */
+	else if (at)
 		say("%s rule %s; it is number %lld of set %lld", what, shown(name), (long long)at,
 		    (long long)json_integer_value(json_object_get(answer, "set")));
 	else

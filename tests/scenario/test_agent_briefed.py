@@ -63,6 +63,30 @@ def test_server_is_proven_by_pin_or_by_own_anchors(world):
         assert len(bbn.asked) == 2
 
 
+def key_pin(pem):
+    spki = run("openssl", "x509", "-in", pem, "-noout", "-pubkey").stdout
+    digest = run("sh", "-c", "openssl pkey -pubin -in /dev/stdin -outform DER | openssl dgst -sha256 -binary | base64", stdin=spki).stdout
+    return "ni:///sha-256;" + digest.strip().rstrip("=").replace("+", "-").replace("/", "_")
+
+
+def test_the_mef_is_proven_by_the_pin_of_an_instruction(world):
+    """With pins alone nothing else counts: neither the node's own anchors, nor another key of the same CA."""
+    node = world.node(1)
+    (node.dir / "anchors.pem").write_text((world.dir / "makers/globex.pem").read_text())
+    node.instruct(world.instruction())
+    assert node.run_once().returncode == 1
+    assert reasons(node) == [("cert", "untrusted")], "its own anchors do not know this provider"
+    node.instruct(world.instruction(pins=[key_pin(world.dir / "tls/maf.pem")]))
+    assert node.run_once().returncode == 1
+    assert reasons(node) == [("cert", "untrusted")]
+    node.instruct(world.instruction(pins=[key_pin(world.dir / "tls/maf.pem"), key_pin(world.dir / "tls/mef.pem")]))
+    assert node.run_once().returncode == 0, node.status()["reports"]
+    other = world.node(2)
+    other.instruct(world.instruction(pins=[key_pin(world.dir / "tls/maf.pem")]))
+    assert other.run_once().returncode == 1
+    assert reasons(other) == [("cert", "untrusted")], "the pin replaces what the node would have trusted"
+
+
 def test_who_cannot_prove_its_name_is_told_nothing(world):
     with briefer(world, "bbn.owner.example.com", lambda q: [world.instruction()]) as bbn, \
          briefer(world, "other.owner.example.com", lambda q: [world.instruction()], cert_name="else.example.com") as other:

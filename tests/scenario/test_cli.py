@@ -208,20 +208,41 @@ def test_metrics_and_health(inst):
 
 
 def test_the_demo_shows_what_happened(tmp_path):
-    """Lesson 20: the arrows of one node with their times, and a refusal as both ends see it."""
-    text = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout
-    assert "3 of 4 nodes enrolled, 1 refused" in text
-    assert "the operator sees: mef.refused register: the name is known, but under another trust anchor" in text
-    assert "the node says:     the provider refused, at mef.register" in text
-    arrows = ["TLS by certificate", "register", "anything to do?", "who am I", "Ke may make a key", "TLS by key, called KeID",
-              "whose is KeID?", "Km, the node's name", "the key is right", "register: the MAF gives KmID",
-              "TLS by key, called KmID", "read the registration back", "new credential in use"]
-    at = text.index("KmID ", text.rindex("attempt"))
+    """Lesson 20: figures 2 and 3, the rule that matched in words, one node's arrows with their times, a refusal from both ends."""
+    text = run(MUSTER, "demo", "--nodes", "8", "--dir", tmp_path / "d", timeout=110).stdout
+    assert "7 of 8 nodes enrolled, 1 refused" in text
+    places = re.findall(r"^((?:north|south)-\w+) +(\S+) +(\d) +(\d) +(\d)$", text, re.M)
+    assert places == [("north-sites", "north.example.com", "2", "1", "1"), ("north-depot", "north.example.com", "2", "1", "1"),
+                      ("south-fields", "south.example.com", "2", "1", "1"), ("south-yard", "south.example.com", "1", "1", "0")], text
+    assert "the owner sees:    bbn.refused briefed: the name is known, but under another trust anchor" in text
+    assert "the node says:     the provider does not know this device, at https://bbn.owner.example.com:" in text
+    assert re.search(r"muster -C owner node place urn:dev:ops:00004C-acme-00001 --at 53\.\d+,9\.\d+,20\n", text), text
+    assert "rule north-depot (number 2) decides: instructions" in text
+    assert "1 north-sites: no: site is not known, wanted north*" in text
+    assert "2 north-depot: holds: place (from the registry)" in text
     picture = text[text.rindex("attempt"):]
-    places = [picture.index(a) for a in arrows]
-    assert places == sorted(places), picture
-    assert at and "╌" not in picture, "an arrow that only one end knows of: " + picture
+    dialogues = ["TLS, certificates", "whom do I join?", "rule lot-7", "owner's BBN, its CA", "TLS, certificates", "whom do I join?",
+                 "rule north-depot", "mef.north.example.com, its CA", "TLS by certificate", "register", "anything to do?", "who am I",
+                 "Ke may make a key", "TLS by key, called KeID", "KeID's Km", "Km, the node's name", "the key is right",
+                 "register: the MAF gives KmID", "TLS by key, called KmID", "read the registration back", "new credential used",
+                 "I am enrolled", "I am enrolled"]
+    at = 0
+    for words in dialogues:
+        at = picture.index(words, at) + len(words)
+    assert re.search(r"KmID [0-9A-F]+@maf\.north\.example\.com", picture)
+    assert "╌" not in picture, "an arrow that only one end knows of: " + picture
     times = [int(ms) for ms in re.findall(r"(\d+) ms ", picture)]
-    assert len(times) >= 13 and times == sorted(times), picture
+    assert len(times) >= 19 and times == sorted(times), picture
     lines = [line for line in picture.splitlines() if "│" in line]
-    assert {len(line) for line in lines} == {78}, "the lines of life are straight: " + picture
+    assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture
+
+
+def test_the_demo_as_data_and_its_bad_input(tmp_path):
+    said = json.loads(run(MUSTER, "--json", "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout)
+    assert (said["nodes"], said["enrolled"], said["refused"], said["misplaced"]) == (4, 3, 1, 0), said
+    assert sum(r["fig2"] + r["fig3"] for r in said["rules"]) == 3 and len(said["rules"]) == 4, said
+    again = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", check=False, timeout=110)
+    assert again.returncode == 1 and "never overwrites" in again.stderr, again
+    for bad in ("3", "x", "100000"):
+        refused = run(MUSTER, "demo", "--nodes", bad, check=False)
+        assert refused.returncode == 2 and "--nodes is 4 to 99999" in refused.stderr, refused

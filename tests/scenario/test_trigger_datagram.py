@@ -171,6 +171,26 @@ def test_a_signed_trigger_reaches_a_node_that_was_never_enrolled(installation):
         agent.wait_log(r" enrolled key=")
 
 
+def test_a_makers_secret_makes_a_trigger_good(installation):
+    """Never enrolled, and nobody's signature: node and briefing node share what the maker gave it."""
+    installation.subscription()
+    node = installation.node(1)
+    secret = "00112233445566778899aabbccddeeff"
+    identity = json.loads(installation.muster("--json", "node", "secret", node.id, "--file", "-", stdin=secret + "\n").stdout)["identity"]
+    (node.dir / "psk.hex").write_text(secret + "\n")
+    (node.dir / "psk.hex").chmod(0o600)
+    address = door(node, "", add=f'psk_identity = "{identity}";\npsk_file = "psk.hex";\n')
+    conf = node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace('backoff_first = "1s"', 'backoff_first = "1h"').replace('backoff_max = "2s"', 'backoff_max = "1h"'))
+    installation.stop()
+    with node.running() as agent:
+        agent.wait_log("instruction-failed reason=unreachable")
+        installation.start()
+        installation.muster("trigger", node.id, "--via", "datagram", "--to", address)
+        agent.wait_log("triggered by=datagram what=run")
+        agent.wait_log(r" enrolled key=")
+
+
 def test_an_instruction_in_a_trigger(installation):
     """One SMS carries where to go: MEF, MAF and stakeholder; whom to trust it cannot bring."""
     node, address = enrolled_node(installation)

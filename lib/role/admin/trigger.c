@@ -71,7 +71,7 @@ static int keep_usable(void *arg, const struct mst_credential *c)
 /* The credential that the node uses: what the MAF knows of it; before it is enrolled, its maker's secret. */
 static int find_key(struct admin *q, const struct mst_node *n, struct newest *w)
 {
-	static const enum mst_role roles[] = { MST_ROLE_MAF, MST_ROLE_MEF };
+	static const enum mst_role roles[] = { MST_ROLE_MAF, MST_ROLE_MEF, MST_ROLE_BBN };
 	int r = 0;
 
 	for (size_t i = 0; i < MST_COUNT(roles) && !r && !w->found; i++)

@@ -134,8 +134,8 @@ static int read_content(struct mst_view in, bool cbor, struct mst_arena *a, stru
 	struct mst_diag d = { 0 };
 	int r = cbor ? mst_msg_read_cbor(m, in, a, ret, &d) : mst_msg_read_json(m, MST_PROFILE_LONG, in, a, ret, &d);
 
-	if (!r && !report)
-		r = mst_brief_ask_check(&c->ask, &d);
+	if (!r)
+		r = report ? mst_brief_report_check(&c->report, &d) : mst_brief_ask_check(&c->ask, &d);
 	if (r)
 		return r < 0 ? r : content_refused(v, r, &d);
 	return mst_view_to_str(report ? c->report.attempt : c->ask.attempt, c->attempt, sizeof(c->attempt)) ? 0 : MST_FAULT_BUG;
