@@ -319,7 +319,7 @@ static int finish(struct import *im, int r)
 	if (im->m->quiet)
 		;                /* whoever runs the import tells about it */
 	else if (im->m->json)
-		print_json(json_pack("{s:I,s:I,s:I,s:I}", "rows", (json_int_t)(im->done + im->left), "added", (json_int_t)im->good,
+		print_json(json_pack("{s:I,s:I,s:I,s:I}", "rows", (json_int_t)im->done + (json_int_t)im->left, "added", (json_int_t)im->good,
 		                     "refused", (json_int_t)im->bad, "notCarriedOut", (json_int_t)im->left));
 	else
 		say(im->left ? "%zu rows: %zu added, %zu refused, %zu not carried out" : "%zu rows: %zu added, %zu refused",
