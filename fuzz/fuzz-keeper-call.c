@@ -48,6 +48,17 @@ static int derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_ke
 	return wrap(k, 0, MST_VIEW_NONE, p, id, ret);
 }
 
+static int differs(struct mst_keeper *k, uint32_t from, struct mst_view s, const struct mst_wrapped *w, enum mst_key_purpose p, const char *id)
+{
+	struct mst_wrapped none;
+
+	(void)from;
+	(void)s;
+	if (w->n > MST_WRAPPED_MAX)
+		abort();
+	return wrap(k, 0, MST_VIEW_NONE, p, id, &none);
+}
+
 static int sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs, uint8_t *sig, size_t cap, size_t *ret_n)
 {
 	(void)k;
@@ -80,7 +91,7 @@ static int trigger(struct mst_keeper *k, const struct mst_authorisation *a, cons
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, derive, sign, ca_cert, trigger, NULL };
+	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, differs, derive, sign, ca_cert, trigger, NULL };
 	struct mst_keeper k = { &ops };
 	uint8_t out[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));

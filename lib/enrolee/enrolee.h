@@ -2,7 +2,8 @@
  * The device composed from procedures (architecture 5.1): one bootstrap instruction from its first packet
  * to a credential that has been used. PURE: the shell opens sessions, sends, saves; this decides.
  *
- *   MEF session (certificate)          register, commands, configuration, key registration
+ *   MEF session (certificate, or KpmID and Kpm)
+ *                                      register, commands, configuration, key registration
  *   save pending slot                  Km under KeID: from here a power cut goes straight on to the MAF
  *   MAF session (psk_identity = KeID)  register: the MAF assigns KmID
  *   save pending slot                  Km under KmID: from here a power cut goes straight on to confirming
@@ -112,7 +113,8 @@ enum enrolee_want {
 /* A session to open. A session of an earlier number is to be closed. Good until the next input. */
 struct enrolee_session {
 	unsigned number;             /* 0 = none */
-	bool psk;                    /* false: with our certificate, and the MEF's key is to be exported */
+	bool psk;                    /* false: with our certificate */
+	bool exports;                /* with the MEF: its key is to be exported for enrolee_opened() */
 	const char *host;            /* FQDN: to dial, for SNI, and for the server's certificate */
 	uint16_t port;
 	const char *psk_identity;
@@ -123,7 +125,9 @@ struct enrolee_config {
 	struct mst_crypto *crypto;
 	const struct mst_quirks *quirks;
 	uint32_t methods;            /* bit (1 << method): what this device can do */
-	const char *from;            /* the identity in our certificate: X-M2M-Origin towards the MEF */
+	const char *from;            /* the identity that our credential proves: X-M2M-Origin towards the MEF; "" = what it calls us */
+	const char *kpm_id;          /* method psk; borrowed, as the key is */
+	const struct mst_key *kpm;
 	mst_ms open_ms, answer_ms;
 };
 
@@ -133,6 +137,7 @@ struct enrolee {
 	enum enrolee_point point;
 	unsigned session;            /* number of the session wanted or open */
 	bool session_open;
+	bool by_secret;              /* the instruction's method: psk, or cert */
 	bool has_instruction;        /* there is a way back to the MEF stage */
 	bool resumed; /* the MAF stage began from a slot: a refusal there goes back to the MEF once */
 	mst_ms open_deadline;
@@ -179,7 +184,7 @@ MST_MUST_CHECK bool enrolee_start(struct enrolee *e, const struct mst_instructio
 MST_MUST_CHECK bool enrolee_resume(struct enrolee *e, const struct mst_root_cred *pending, mst_ms now,
 				   mst_time utc);
 
-/* `exported`: the 48 octets of the MEF session's exporter; NULL in a PSK session. Wiped by the call. */
+/* `exported`: the 48 octets of the MEF session's exporter; NULL in a session with a MAF. Wiped by the call. */
 void enrolee_opened(struct enrolee *e, uint8_t *exported, mst_ms now, mst_time utc);
 void enrolee_sent(struct enrolee *e);
 void enrolee_feed(struct enrolee *e, const struct mst_response *a, mst_ms now, mst_time utc);

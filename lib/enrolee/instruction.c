@@ -25,12 +25,14 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 {
 	struct enrolee_peer u;
 
-	if (i->kind != MST_INSTR_BOOTSTRAP || i->method != MST_METHOD_CERT) {
-		mst_diag_set(d, 0, "method", "only bootstrap by certificate is built in", NULL);
+	bool psk = i->method == MST_METHOD_PSK;
+
+	if (i->kind != MST_INSTR_BOOTSTRAP || (!psk && i->method != MST_METHOD_CERT)) {
+		mst_diag_set(d, 0, "method", "only bootstrap by certificate (cert) and by the maker's secret (psk) is built in", NULL);
 		return false;
 	}
-	if (!(cfg->methods & 1u << MST_METHOD_CERT)) {
-		mst_diag_set(d, 0, "method", "this device holds no certificate", NULL);
+	if (!(cfg->methods & 1u << i->method) || (psk && (!cfg->kpm || !cfg->kpm->n || !cfg->kpm_id || !cfg->kpm_id[0]))) {
+		mst_diag_set(d, 0, "method", psk ? "this device holds no maker's secret" : "this device holds no certificate", NULL);
 		return false;
 	}
 	if (!enrolee_peer_of(i->uri, &u)) {
@@ -57,6 +59,7 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i, const char *attempt)
 {
 	e->suid = SUID_MAF;
+	e->by_secret = i->method == MST_METHOD_PSK;
 	e->expires = i->expires;
 	if (!enrolee_peer_of(i->uri, &e->mef))
 		return false;

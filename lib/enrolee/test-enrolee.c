@@ -61,7 +61,7 @@ static bool start(const struct mst_instruction *i, const struct mst_root_cred *p
 static void opened(void)
 {
 	uint8_t out[MST_EXPORT_LEN];
-	bool psk = enrolee_session(&e).psk;
+	bool psk = !enrolee_session(&e).exports;
 
 	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_OPEN);
 	for (unsigned i = 0; i < sizeof(out); i++)
@@ -453,9 +453,61 @@ static void test_peer(void **state)
 	}
 }
 
+/* The other way in (TS-0003 8.3.2.1): the maker's secret proves both ends; everything behind it is the same. */
+static void test_by_secret(void **state)
+{
+	static const struct mst_key kpm = { { 1, 2, 3 }, 32 }, none;
+	struct mst_instruction i = instruction;
+	struct enrolee_config c = config();
+	struct mst_root_cred pending;
+	struct enrolee_session s;
+	struct mst_diag d = { 0 };
+
+	(void)state;
+	i.method = MST_METHOD_PSK;
+	assert_false(enrolee_supports(&c, &i, &d));      /* lesson 7: before anything leaves */
+	assert_non_null(strstr(d.text, "holds no maker's secret"));
+	c.methods = 1u << MST_METHOD_PSK;
+	c.kpm_id = "n7@mef.example.com";
+	c.kpm = &none;
+	assert_false(enrolee_supports(&c, &i, &d));
+	c.kpm = &kpm;
+	assert_true(enrolee_supports(&c, &i, &d));
+	assert_false(enrolee_supports(&c, &instruction, &d));    /* lesson 27: one does not bring the other */
+	c.from = "";                                     /* a node that knows its secret only */
+	now = 1000;
+	enrolee_init(&e, &c);
+	assert_true(enrolee_start(&e, &i, ATTEMPT, NULL, now, UTC, &d));
+	s = enrolee_session(&e);
+	assert_true(s.psk && s.exports && s.key == &kpm);
+	assert_string_equal(s.psk_identity, "n7@mef.example.com");
+	assert_string_equal(s.host, "mef.example.com");
+	opened();
+	assert_int_equal(enrolee_request(&e)->from.n, 0);
+	answer(2001, MEF_REG);
+	assert_true(mst_view_eq_str(enrolee_request(&e)->from, "urn:dev:ops:1-2-3"));
+	answer(2000, NO_MORE);
+	answer(2000, CFG);
+	answer(2001, KEY);
+	pending = *enrolee_credential(&e);
+	assert_int_equal(pending.ke.n, MST_KEY_LEN);
+	assert_string_equal(pending.ke_id, KE_ID);
+	enrolee_saved(&e, now, UTC);
+	s = enrolee_session(&e);
+	assert_true(s.psk && !s.exports);
+	assert_string_equal(s.psk_identity, KE_ID);
+	/* with the power back the slot is gone on with, and a slot that the MAF does not know leads back, by the secret */
+	assert_true(enrolee_start(&e, &i, ATTEMPT, &pending, now, UTC, &d));
+	enrolee_lost(&e, PROV_NOT_AUTHENTICATED, "refused", now, UTC);
+	s = enrolee_session(&e);
+	assert_true(s.psk && s.exports);
+	enrolee_deinit(&e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_by_secret),
 		cmocka_unit_test(test_from_packet_to_promotion),
 		cmocka_unit_test(test_resume),
 		cmocka_unit_test(test_slot_that_does_not_fit),

@@ -171,8 +171,14 @@ struct enrolee_session enrolee_session(const struct enrolee *e)
 
 	if (e->state == ENROLEE_MEF) {
 		s = (struct enrolee_session){ .number = e->session,
+					      .psk = e->by_secret,
+					      .exports = true,
 					      .host = e->mef.host,
 					      .port = e->mef.port };
+		if (e->by_secret) {
+			s.psk_identity = e->cfg.kpm_id;
+			s.key = e->cfg.kpm;
+		}
 	} else if (e->state == ENROLEE_MAF || e->state == ENROLEE_CONFIRMING) {
 		/* The name is the MAF's identity; the URI says only where it listens. */
 		s = (struct enrolee_session){ .number = e->session,

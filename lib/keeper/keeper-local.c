@@ -215,6 +215,32 @@ static int local_release(struct mst_keeper *k, const struct mst_authorisation *a
 	return r;
 }
 
+static int local_differs(struct mst_keeper *k, uint32_t from, struct mst_view sealed, const struct mst_wrapped *w,
+			 enum mst_key_purpose p, const char *key_id)
+{
+	struct local *l = of(k);
+	const struct mst_channel *ch = channel_of(l, from);
+	struct mst_key a = { .n = 0 }, b = { .n = 0 };
+	int r;
+
+	if (p != MST_PURPOSE_KPM || !id_usable(key_id))
+		return refuse(l, MST_KEEPER_DENIED);
+	if (!ch)
+		return refuse(l, MST_KEEPER_NO_CHANNEL);
+	if (!(ways[MST_PURPOSE_KEYREG].in & ch->duties))
+		return refuse(l, MST_KEEPER_DENIED);
+	r = channel_open(ch, CHANNEL_TO_KEEPER, l->c, sealed, &a);
+	r = r > 0 ? MST_KEEPER_FORGED : r;
+	if (!r)
+		r = unwrap_key(l, w, p, key_id, &b);
+	if (!r && mst_ct_equal(mst_key_view(&a), mst_key_view(&b)))
+		r = MST_KEEPER_SAME;
+	mst_key_wipe(&a);
+	mst_key_wipe(&b);
+	l->counts.refused += r > 0;
+	return r;
+}
+
 static int local_derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p,
 			const char *key_id, enum mst_derive_how how, int suid, const char *target,
 			enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w)
@@ -332,6 +358,7 @@ static const struct mst_keeper_ops local_ops = {
 	.wrap = local_wrap,
 	.create = local_create,
 	.release = local_release,
+	.differs = local_differs,
 	.derive = local_derive,
 	.sign = local_sign,
 	.ca_cert = local_ca_cert,

@@ -4,7 +4,7 @@
 
 #include "keeper/keeper-wire.h"
 
-enum call { CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER };
+enum call { CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER, CALL_DIFFERS };
 
 static void put_text(struct mst_writer *w, const char *s)
 {
@@ -94,7 +94,7 @@ static int ask(struct mst_keeper *k, const struct mst_writer *q, uint8_t *out, s
 	r = mst_reader_of((struct mst_view){ buf, n });
 	rc = (int)(int32_t)mst_read_u32(&r);
 	v = mst_read_block16(&r);
-	if (!mst_read_end(&r) || (rc && v.n) || v.n > cap || rc > MST_KEEPER_NO_CHANNEL ||
+	if (!mst_read_end(&r) || (rc && v.n) || v.n > cap || rc > MST_KEEPER_SAME ||
 	    rc < MST_FAULT_CLOSED)
 		return MST_FAULT_BUG;
 	if (rc)
@@ -162,6 +162,22 @@ static int remote_release(struct mst_keeper *k, const struct mst_authorisation *
 	put_text(&w, target);
 	mst_put_u32(&w, to);
 	return suid < 0 || suid > 255 ? MST_FAULT_BUG : ask_wrapped(k, &w, ret_sealed);
+}
+
+static int remote_differs(struct mst_keeper *k, uint32_t from, struct mst_view sealed, const struct mst_wrapped *wr,
+                          enum mst_key_purpose p, const char *key_id)
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	size_t n;
+
+	mst_put_u8(&w, CALL_DIFFERS);
+	mst_put_u32(&w, from);
+	mst_put_block16(&w, sealed);
+	put_wrapped(&w, wr);
+	mst_put_u8(&w, (uint8_t)p);
+	put_text(&w, key_id);
+	return ask(k, &w, NULL, 0, &n);
 }
 
 static int remote_derive(struct mst_keeper *k, const struct mst_wrapped *wr, enum mst_key_purpose p,
@@ -235,7 +251,7 @@ static void remote_close(struct mst_keeper *k)
 
 static const struct mst_keeper_ops remote_ops = {
 	.name = "remote", .wrap = remote_wrap, .create = remote_create, .release = remote_release,
-	.derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
+	.differs = remote_differs, .derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
 	.close = remote_close,
 };
 
@@ -305,6 +321,23 @@ static bool serve_release(struct mst_keeper *k, struct mst_reader *r, struct ans
 	return true;
 }
 
+static bool serve_differs(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	uint32_t from = mst_read_u32(r);
+	struct mst_view sealed = mst_read_block16(r);
+	enum mst_key_purpose p;
+	char id[MST_ID_MAX];
+	struct mst_wrapped w;
+
+	get_wrapped(r, &w);
+	p = (enum mst_key_purpose)get_small(r, MST_PURPOSE_KM);
+	get_text(r, id, sizeof(id));
+	if (!mst_read_end(r) || p == MST_PURPOSE_NONE)
+		return false;
+	a->rc = k->ops->differs(k, from, sealed, &w, p, id);
+	return true;
+}
+
 static bool serve_sign(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
 {
 	struct mst_authorisation au;
@@ -358,6 +391,7 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_CREATE: good = serve_wrap(k, &r, &a, true); break;
 	case CALL_RELEASE: good = serve_release(k, &r, &a, false); break;
 	case CALL_DERIVE: good = serve_release(k, &r, &a, true); break;
+	case CALL_DIFFERS: good = serve_differs(k, &r, &a); break;
 	case CALL_SIGN: good = serve_sign(k, &r, &a); break;
 	case CALL_CA_CERT: good = serve_ca_cert(k, &r, &a); break;
 	case CALL_TRIGGER: good = serve_trigger(k, &r, &a); break;

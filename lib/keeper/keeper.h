@@ -57,7 +57,7 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
  *
  * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
  */
-enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL };
+enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME };
 
 /*
  * Every operation: 0, an mst_keeper_outcome, or a fault; results are written on 0 only. DENIED comes before
@@ -76,6 +76,10 @@ struct mst_keeper_ops {
 	int (*release)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
 	               enum mst_key_purpose p, const char *key_id, enum mst_derive_how how, int suid,
 	               const char *target, uint32_t to, struct mst_wrapped *ret_sealed);
+	/* Is the key that channel `from` sealed another one than this maker's secret (lesson 26)? 0, or
+	 * MST_KEEPER_SAME. For whoever may give in registered keys, and KPM only: nothing else is compared. */
+	int (*differs)(struct mst_keeper *k, uint32_t from, struct mst_view sealed, const struct mst_wrapped *w,
+		       enum mst_key_purpose p, const char *key_id);
 	/* Derive and wrap again under another purpose and id; nothing leaves. */
 	int (*derive)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p,
 		      const char *key_id, enum mst_derive_how how, int suid, const char *target,

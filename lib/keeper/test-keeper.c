@@ -346,6 +346,39 @@ static void keys_go_where_they_are_used(void **state)
 		}
 }
 
+/* Lesson 26: a service key that is the maker's secret is found, and nobody else can ask what equals what. */
+static void a_secret_is_no_service_key(void **state)
+{
+	static const enum mst_key_purpose others[] = { MST_PURPOSE_NONE, MST_PURPOSE_KE, MST_PURPOSE_KEYREG, MST_PURPOSE_KM };
+	struct mst_wrapped s, t, w;
+	struct mst_key key = key_of(3), other = key_of(4);
+
+	(void)state;
+	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY__ALL), 0);
+	w = wrapped(MST_PURPOSE_KPM, "kpm", 3);
+	assert_int_equal(mst_channel_seal(&ch1, c, &key, &s), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, &other, &t), 0);
+	for (unsigned duty = 1; duty <= MST_DUTY_ADMIN; duty *= 2) {
+		bool may = duty == MST_DUTY_MEF || duty == MST_DUTY_MAF;
+
+		assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, duty), 0);
+		assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KPM, "kpm"), may ? MST_KEEPER_SAME : MST_KEEPER_DENIED);
+		assert_int_equal(k->ops->differs(k, 1, sealed_view(&t), &w, MST_PURPOSE_KPM, "kpm"), may ? 0 : MST_KEEPER_DENIED);
+	}
+	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY__ALL), 0);
+	other = key_of(3);
+	other.n = 16;                     /* the beginning of it is another key */
+	assert_int_equal(mst_channel_seal(&ch1, c, &other, &t), 0);
+	assert_int_equal(k->ops->differs(k, 1, sealed_view(&t), &w, MST_PURPOSE_KPM, "kpm"), 0);
+	assert_int_equal(k->ops->differs(k, 99, sealed_view(&s), &w, MST_PURPOSE_KPM, "kpm"), MST_KEEPER_NO_CHANNEL);
+	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KPM, "else"), MST_KEEPER_FORGED);
+	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KPM, ""), MST_KEEPER_DENIED);
+	s.b[s.n - 1] ^= 1;
+	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KPM, "kpm"), MST_KEEPER_FORGED);
+	for (size_t i = 0; i < MST_COUNT(others); i++)
+		assert_int_equal(k->ops->differs(k, 1, sealed_view(&t), &w, others[i], "kpm"), MST_KEEPER_DENIED);
+}
+
 /* A signer whose private key is in the keeper. */
 struct by_keeper { const struct mst_authorisation *a; int r; };
 static int sign_tbs(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
@@ -550,6 +583,7 @@ int main(void)
 		T(nothing_leaves_without_leave),
 		T(wrong_ids_channels_and_octets),
 		T(keys_go_where_they_are_used),
+		T(a_secret_is_no_service_key),
 		T(created_keys_differ_and_outlive_the_keeper),
 		T(the_ca_key_signs_only_what_was_authorised),
 		T(lists_and_strange_octets),

@@ -71,6 +71,30 @@ static int k_wrap(struct mst_keeper *k, uint32_t from, struct mst_view sealed, e
 	return 0;
 }
 
+static int k_create(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret)
+{
+	uint8_t key[32];
+
+	(void)k;
+	memset(key, 0xcc, sizeof(key));
+	the_rig->created++;
+	box(ret, 'W', binding(p, key_id), key);
+	return 0;
+}
+
+static int k_differs(struct mst_keeper *k, uint32_t from, struct mst_view sealed, const struct mst_wrapped *w, enum mst_key_purpose p,
+                     const char *key_id)
+{
+	uint8_t a[32], b[32];
+
+	(void)k;
+	if (p != MST_PURPOSE_KPM)
+		return MST_KEEPER_DENIED;
+	if (!unbox(sealed, 'S', from, a) || !unbox((struct mst_view){ w->b, w->n }, 'W', binding(p, key_id), b))
+		return MST_KEEPER_FORGED;
+	return memcmp(a, b, sizeof(a)) ? 0 : MST_KEEPER_SAME;
+}
+
 /* Not HMAC: a test only has to see which derivation it was. */
 static void derived(uint8_t key[32], enum mst_derive_how how, int suid, const char *target)
 {
@@ -122,7 +146,7 @@ static int k_ca_cert(struct mst_keeper *k, uint8_t *out, size_t cap, size_t *ret
 }
 
 static const struct mst_keeper_ops keeper_ops = {
-	.name = "double", .wrap = k_wrap, .release = k_release, .derive = k_derive, .ca_cert = k_ca_cert,
+	.name = "double", .wrap = k_wrap, .create = k_create, .release = k_release, .differs = k_differs, .derive = k_derive, .ca_cert = k_ca_cert,
 };
 static struct mst_keeper keeper_double = { &keeper_ops };
 

@@ -31,7 +31,7 @@ struct rig {
 	char text[MST_ANSWER_MAX];            /* the answer as C string */
 	uint8_t handed[32];                   /* key that the last release carried */
 	bool has_handed;
-	unsigned releases, wraps;
+	unsigned releases, wraps, created;
 };
 
 void rig_up(struct rig *r);

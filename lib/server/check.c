@@ -150,7 +150,7 @@ static void trusts(const struct look *l, const char *role, const struct mst_conf
 	char field[64];
 
 	snprintf(field, sizeof(field), "%s.%s", role, outward ? "mef_anchors" : "client_anchors");
-	if (!m->n_anchors && (outward || !strcmp(role, "mef")))
+	if (!m->n_anchors && (outward || (!strcmp(role, "mef") && (r->node_certificates || r->n_mafs))))
 		WRONG(l, field, "no certificate in any of them, so nobody could be trusted; put PEM or DER "
 		      "files into %s", outward ? r->peer_anchors[0] : r->client_anchors[0]);
 	snprintf(field, sizeof(field), "%s.crls", role);

@@ -163,6 +163,22 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 	}
 }
 
+/* Each way to enrol can be switched off by itself (lesson 27), but not all of them. */
+static void mef_rules(const struct rules *k, const struct mst_conf_role *r)
+{
+	if (!r->present)
+		return;
+	if (!r->node_certificates && !r->psk)
+		BROKEN(k, "mef.psk", "is false, and mef.node_certificates too, so no node could enrol; set one of them to true");
+	if (r->n_client_anchors)
+		return;
+	if (r->node_certificates)
+		BROKEN(k, "mef.client_anchors", "is empty, so no node's certificate could be trusted; name the makers' and owner's "
+		       "anchors, or set mef.node_certificates to false");
+	else if (r->n_mafs)
+		BROKEN(k, "mef.client_anchors", "is empty, so no MAF could be trusted; name the anchors of the MAFs' certificates");
+}
+
 void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line line, const void *text,
 		    struct mst_conf_report *r)
 {
@@ -175,9 +191,7 @@ void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line li
 	role_rules(&k, &c->mef, "mef");
 	role_rules(&k, &c->maf, "maf");
 	role_rules(&k, &c->admin, "admin");
-	if (c->mef.present && !c->mef.n_client_anchors)
-		BROKEN(&k, "mef.client_anchors",
-		       "is empty, so no node could be trusted; name the makers' and owner's anchors");
+	mef_rules(&k, &c->mef);
 	if (c->maf.n_mefs && !c->maf.n_peer_anchors)
 		BROKEN(&k, "maf.mef_anchors",
 		       "is empty, so no MEF could be trusted; name the anchors of the MEFs' certificates");
@@ -276,9 +290,10 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
 	ret->strangers = r->strangers;
+	ret->no_node_certs = role == MST_ROLE_MEF && !r->node_certificates;
 	ret->validity = r->validity;
 	ret->keep = r->keep;
-	memcpy(ret->bbn_fqdn, c->bbn.fqdn, sizeof(ret->bbn_fqdn));
+	memcpy(ret->secret_fqdn, c->bbn.present ? c->bbn.fqdn : c->mef.fqdn, sizeof(ret->secret_fqdn));
 	ret->maf_elsewhere = !c->maf.present;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));

@@ -52,6 +52,8 @@ struct mst_conf_role {
 	int64_t profile;                  /* enum mst_tls_profile */
 	int64_t registration_lifetime;
 	int64_t retry_duration;
+	bool psk;                         /* bbn, mef: makers' secrets are taken */
+	bool node_certificates;           /* mef: nodes' certificates are taken */
 	bool strangers;                   /* bbn */
 	char publish[64];                 /* bbn: name on the LAN; "" = not told */
 	int64_t validity, keep;           /* bbn */

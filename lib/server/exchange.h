@@ -120,11 +120,12 @@ struct mst_role_conf {
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
 	struct mst_makers makers;
+	bool no_node_certs;               /* MEF: nodes prove themselves by their makers' secrets only */
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
-	char bbn_fqdn[MST_ID_MAX];        /* admin: the briefing node's, for identities of nodes' secrets; "" = none here */
+	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/resources.h"
+#include "codec/secret-text.h"
 #include "crypto/derive.h"
 #include "server/listener-internal.h"
 
@@ -368,7 +369,7 @@ static struct mst_view echo(const struct mst_http_msg *m, const char *name)
 }
 
 /*
- * The maker's secret of a node: the whole content, in hex, of which only the sealed octets go on. The engine sees none
+ * The maker's secret of a node: the whole content (codec/secret-text.h), of which only the sealed octets go on. The engine sees none
  * in clear, so whatever else stands there is refused here. 0, or a status.
  */
 static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct mst_exchange *x, struct mst_diag *d)
@@ -377,12 +378,9 @@ static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct m
 	struct mst_key k = { 0 };
 	int status = 0;
 
-	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-		text.n--;
 	if (text.n > 2 && text.p[0] == '"' && text.p[text.n - 1] == '"')
 		text = mst_view_sub(text, 1, text.n - 2);       /* as a JSON string */
-	if (!mst_hex_decode(text, k.b, sizeof(k.b), &k.n) || k.n < 16) {
-		mst_diag_set(d, 0, "content", "expected a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else", NULL);
+	if (mst_secret_read(text, &k, d)) {
 		status = 400;
 	} else if (mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->key_value)) {
 		mst_diag_set(d, 0, "content", "the secret cannot be sealed", NULL);

@@ -308,7 +308,8 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		t.n_names = 1;
 		t.server = t.require_sni = true;
 		t.require_client_cert = ops->client_cert_required && !r->strangers;
-		t.allow_psk = ops->psk;
+		/* a MAF's clients have nothing else to show */
+		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF);
 		t.synchronous_psk = trial;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;

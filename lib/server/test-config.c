@@ -86,6 +86,32 @@ static void lists_and_groups(void **state)
 
 #define BBN "bbn = { fqdn = \"bbn.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; "
 
+/* Lesson 27: each way to enrol by itself, and what an installation without a briefing node calls secrets. */
+static void ways_to_enrol(void **state)
+{
+#define BARE "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; "
+	static const struct { const char *text; bool psk, certs; } row[] = {
+		{ BARE "client_anchors = [\"c\"]; };", true, true },
+		{ BARE "client_anchors = [\"c\"]; psk = false; };", false, true },
+		{ BARE "client_anchors = [\"c\"]; node_certificates = false; mafs = [\"maf.example.com\"]; };", true, false },
+		{ BARE "node_certificates = false; };", true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct mst_conf *c = read_text(row[i].text);
+		struct mst_role_conf rc;
+
+		if (!c)
+			fail_msg("%s", said);
+		assert_int_equal(c->mef.psk, row[i].psk);
+		mst_conf_role_conf(c, MST_ROLE_MEF, &rc);
+		assert_int_equal(rc.no_node_certs, !row[i].certs);
+		assert_string_equal(rc.secret_fqdn, "mef.example.com");
+		mst_conf_free(c);
+	}
+}
+
 static void briefing_node(void **state)
 {
 	struct mst_conf *c = read_text(BBN "};");
@@ -109,7 +135,7 @@ static void briefing_node(void **state)
 	assert_int_equal(rc.validity, 7200);
 	assert_int_equal(rc.keep, 7 * 86400);
 	mst_conf_role_conf(c, MST_ROLE_ADMIN, &rc);
-	assert_string_equal(rc.bbn_fqdn, "bbn.example.com");
+	assert_string_equal(rc.secret_fqdn, "bbn.example.com");
 	mst_conf_free(c);
 	assert_null(read_text(BBN "base = \"/b/\"; };"));
 	assert_non_null(strstr(said, "bbn.base: \"/b/\" ends with /"));
@@ -178,7 +204,11 @@ static const struct { const char *text, *want; } wrong[] = {
 	  ":1: mef.listen[0]: \"unix:/etc/muster/x\" is local; TLS endpoints need host:port" },
 	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\", \"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; };",
 	  ":1: mef.listen[1]: \"127.0.0.1:1\" stands there twice" },
-	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; };", ":1: mef.client_anchors: is empty" },
+	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; };", ":1: mef.client_anchors: is empty, so no node's" },
+	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; node_certificates = false; mafs = [\"maf.example.com\"]; };",
+	  ":1: mef.client_anchors: is empty, so no MAF" },
+	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; node_certificates = false; psk = false; };",
+	  ":1: mef.psk: is false" },
 	{ "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; key = \"b\"; client_anchors = [\"c\"]; };", "mef.certificate: is missing; own certificate" },
 	{ "mef = { base = \"x\"; fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; key = \"b\"; certificate = \"a\"; client_anchors = [\"c\"]; };",
 	  ":1: mef.base: \"x\" is no path" },
@@ -368,7 +398,7 @@ static void missing_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(briefing_node),
+		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(ways_to_enrol), cmocka_unit_test(briefing_node),
 		cmocka_unit_test(quirks), cmocka_unit_test(each_error),
 		cmocka_unit_test(all_errors_at_once), cmocka_unit_test(too_many), cmocka_unit_test(durations),
 		cmocka_unit_test(restart_fields), cmocka_unit_test(example_is_current), cmocka_unit_test(manual_is_current),

@@ -75,6 +75,15 @@ static int ca_cert(struct mst_keeper *k, uint8_t *der, size_t cap, size_t *ret_n
 	return 0;
 }
 
+static int differs(struct mst_keeper *k, uint32_t from, struct mst_view sealed, const struct mst_wrapped *w, enum mst_key_purpose p,
+                   const char *id)
+{
+	(void)k;
+	assert_true(sealed.n == 6 && w->n == 2 && p == MST_PURPOSE_KPM && !strcmp(id, "s-id"));
+	seen.n = from;
+	return seen.rc;
+}
+
 static int trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, enum mst_key_purpose p,
                    const char *key_id, const char *node_id, struct mst_view body, uint8_t mac[MST_TRIGGER_MAC])
 {
@@ -85,7 +94,7 @@ static int trigger(struct mst_keeper *k, const struct mst_authorisation *a, cons
 	return seen.rc;
 }
 
-static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, derive, sign, ca_cert, trigger, NULL };
+static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -119,6 +128,11 @@ static void calls(void **state)
 	assert_true(seen.n == MST_PURPOSE_KM && !strcmp(seen.call, "create"));
 	assert_int_equal(k->ops->release(k, &rel, &w, MST_PURPOSE_KE, "r-id", MST_DERIVE_USAGE, 21, "maf.example.com", 6, &out), 0);
 	assert_true(seen.event == 77 && seen.suid == 21 && seen.n == 6 && !strcmp(seen.target, "maf.example.com"));
+	assert_int_equal(k->ops->differs(k, 100, MST_VIEW_LIT("sealed"), &w, MST_PURPOSE_KPM, "s-id"), 0);
+	assert_int_equal(seen.n, 100);
+	seen.rc = MST_KEEPER_SAME;
+	assert_int_equal(k->ops->differs(k, 100, MST_VIEW_LIT("sealed"), &w, MST_PURPOSE_KPM, "s-id"), MST_KEEPER_SAME);
+	seen.rc = 0;
 	assert_int_equal(k->ops->derive(k, &w, MST_PURPOSE_KE, "d-id", MST_DERIVE_KM, 22, "x", MST_PURPOSE_KM, "new", &out), 0);
 	assert_true(seen.suid == 22 && !strcmp(seen.call, "derive"));
 	assert_int_equal(k->ops->sign(k, &sig, (struct mst_view){ big, MST_TBS_MAX }, big, 80, &n), 0);

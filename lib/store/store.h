@@ -99,8 +99,8 @@ int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, in
 int mst_store_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);   /* kept as counters, O(1) */
 
 /* By which authenticated names a node is known: exact match of (kind, value). The path must have ended at `anchor`;
- * mst_anchor_any = at any one configured; all zero = bound to none (rows from before 0002): good with one maker only. */
-extern const uint8_t mst_anchor_any[MST_SHA256_LEN];
+ * mst_anchor_any = at any one configured; mst_anchor_none = at none: the node has no certificate; all zero = bound to none (rows from before 0002): good with one maker only. */
+extern const uint8_t mst_anchor_any[MST_SHA256_LEN], mst_anchor_none[MST_SHA256_LEN];
 struct mst_identity { enum mst_id_kind kind; char value[MST_ID_MAX]; uint8_t anchor[MST_SHA256_LEN]; int64_t node; };
 int mst_store_identity_put(struct mst_store *s, const struct mst_identity *r);      /* EXISTS when it names another node */
 int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);

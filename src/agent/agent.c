@@ -515,8 +515,7 @@ int agent_open(struct agent *a)
 			  agent_file_words(words, sizeof(words), which, &d, r), NULL);
 	if (r && !a->has_active)
 		return MST_FAULT_CONFIG;
-	if (a->pkcs8_n)
-		prov_set_methods(a->prov, UINT32_C(1) << MST_METHOD_CERT | discover_methods(a));
+	prov_set_methods(a->prov, agent_bootstrap_methods(a) | discover_methods(a));
 	r = session_tls_psk(a, &a->tls_psk, &d);
 	if (r) {
 		agent_log(a, AGENT_ERROR, "tls", "why", r > 0 ? d.text : mst_fault_text(r), NULL);

@@ -69,7 +69,7 @@ struct agent {
 	struct mst_view anchors[16];
 	size_t n_anchors;
 	char from[MST_ID_MAX];
-	struct mst_key psk;          /* the maker's secret, for briefing nodes; n = 0: none */
+	struct mst_key psk;          /* the maker's secret (Kpm); n = 0: none */
 
 	struct agent_place place;    /* what was said on the spot (place.h) */
 	uint8_t sequence_sha[MST_SHA256_LEN];        /* of the instructions of the last trigger */
@@ -181,6 +181,8 @@ MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port
 /* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
 				   struct session_pins *ret_pins, struct mst_diag *d);
+/* Bits (1 << method) of the bootstrap methods for which the initial credential is there. */
+uint32_t agent_bootstrap_methods(const struct agent *a);
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
 enum prov_reason session_reason(enum mst_tls_end why);
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail);
@@ -192,7 +194,8 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
  * stored; a fault or a secenv outcome. */
 MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i, const char *attempt,
 			       struct mst_diag *d);
-/* The active credential's MEF, and the trust that its instruction gave it; 0, a secenv outcome or a fault. */
+/* The active credential's MEF, and the trust that its instruction gave it: *ret_tls, or NULL when the maker's secret
+ * proves both ends. 0, a secenv outcome or a fault. */
 MST_MUST_CHECK int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 			       struct session_pins *ret_pins, struct mst_diag *d);
 

@@ -1,6 +1,6 @@
 /*
  * The question to the MEF, whose word counts: does it still know this node? Asked in a session with the node's
- * certificate, under the trust of the instruction that led to the credential (origin.c), by reading the node's own
+ * certificate or its maker's secret, under the trust of the instruction that led to the credential (origin.c), by reading the node's own
  * registration back (spec 4.5: 4004 when it is unknown). Only what is answered inside that session is an answer;
  * however a session ends without one, nothing is known (architecture 6.2, lessons 2 and 6).
  */
@@ -109,6 +109,14 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 
 static const struct mst_client_ops ask_ops = { on_open, on_response, on_end };
 
+static int open_session(struct agent *a, struct agent_ask *k, const struct enrolee_peer *mef)
+{
+	bool psk = !k->tls;
+
+	return session_open(a, mef->host, mef->port, psk ? a->tls_psk : k->tls, psk ? NULL : &k->pins,
+			    psk ? &a->psk : NULL, psk ? a->cfg.psk_identity : NULL, &ask_ops, &k->client);
+}
+
 bool ask_start(struct agent *a, struct mst_diag *d)
 {
 	const struct mst_root_cred *c = &a->active;
@@ -120,10 +128,11 @@ bool ask_start(struct agent *a, struct mst_diag *d)
 		.answer_ms = a->cfg.answer_timeout * 1000,
 	};
 	struct enrolee_peer mef;
+	char from[MST_ID_MAX];
 	struct agent_ask *k;
 	int r;
 
-	if (!a->pkcs8_n) {
+	if (!agent_bootstrap_methods(a)) {
 		mst_diag_set(d, 0, "", "this node holds no initial credential to ask the MEF with", NULL);
 		return false;
 	}
@@ -133,8 +142,9 @@ bool ask_start(struct agent *a, struct mst_diag *d)
 		memcpy(k->host, mef.host, sizeof(k->host));
 		mc.mef_fqdn = k->host;
 		mc.base = mef.path[0] ? mef.path : "/MEFBase";
-		r = mmef_init(&k->mef, &mc, d) ? session_open(a, mef.host, mef.port, k->tls, &k->pins, NULL, NULL, &ask_ops, &k->client)
-					       : MST_SECENV_CORRUPT;
+		if (!a->from[0] && enrolee_maf_from(c, from))
+			mc.from = from;
+		r = mmef_init(&k->mef, &mc, d) ? open_session(a, k, &mef) : MST_SECENV_CORRUPT;
 	}
 	if (!r)
 		return true;

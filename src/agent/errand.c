@@ -25,7 +25,7 @@ void errand_drop(struct agent *a)
 static void begin(struct agent *a, enum agent_errand errand)
 {
 	struct enrolee_config c = {
-		.crypto = a->crypto, .methods = 1u << MST_METHOD_CERT, .from = a->from,
+		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .from = a->from, .kpm_id = a->cfg.psk_identity, .kpm = &a->psk,
 		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000,
 	};
 
@@ -57,7 +57,8 @@ void errand_start(struct agent *a, const struct mst_instruction *i)
 
 	begin(a, AGENT_RUN);
 	a->serial = prov_serial(a->prov);
-	r = session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
+	/* the key itself authenticates that peer: neither anchors nor the time count */
+	r = i->method == MST_METHOD_PSK ? 0 : session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
 	if (r) {
 		run_failed(a, r > 0 ? PROV_MALFORMED : PROV_INTERNAL, r > 0 ? d.text : mst_fault_text(r), 0);
 		return;
@@ -91,16 +92,16 @@ static void on_open(void *owner, struct mst_client *c)
 {
 	uint8_t exported[MST_EXPORT_LEN];
 	struct agent *a = owner;
-	bool psk = enrolee_session(a->enrolee).psk;
+	bool exports = enrolee_session(a->enrolee).exports;
 	const struct mst_peer *peer = mst_client_peer(c);
 	const char *label = a->quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP;
 
-	a->server_not_after = !psk && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
-	if (!psk && mst_client_export(c, label, exported, sizeof(exported)) != 0) {
+	a->server_not_after = exports && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
+	if (exports && mst_client_export(c, label, exported, sizeof(exported)) != 0) {
 		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
 			     agent_now(), agent_utc(a));
 	} else {
-		enrolee_opened(a->enrolee, psk ? NULL : exported, agent_now(), agent_utc(a));
+		enrolee_opened(a->enrolee, exports ? exported : NULL, agent_now(), agent_utc(a));
 	}
 	mst_wipe(exported, sizeof(exported));
 	agent_turn(a);

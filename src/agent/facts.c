@@ -11,8 +11,8 @@
 
 static bool able(const struct agent *a, int method)
 {
-	if (method == MST_METHOD_CERT)
-		return a->chain_n && a->pkcs8_n;
+	if (method == MST_METHOD_CERT || method == MST_METHOD_PSK)
+		return agent_bootstrap_methods(a) >> method & 1;
 	return method >= MST_METHOD_FILE && (discover_methods(a) >> method & 1);
 }
 
@@ -25,7 +25,7 @@ static void add_method(const struct agent *a, struct mst_brief_ask *q, int metho
 /* In the order of the setting, else what proves most first. What is not built in or lacks its means is not offered. */
 static void put_methods(const struct agent *a, struct mst_brief_ask *q)
 {
-	static const int usual[] = { MST_METHOD_CERT, MST_METHOD_BBN, MST_METHOD_FILE, MST_METHOD_DNS_SRV, MST_METHOD_DNS_SD, MST_METHOD_DHCP };
+	static const int usual[] = { MST_METHOD_CERT, MST_METHOD_PSK, MST_METHOD_BBN, MST_METHOD_FILE, MST_METHOD_DNS_SRV, MST_METHOD_DNS_SD, MST_METHOD_DHCP };
 	const char *at = a->cfg.methods;
 	int m;
 

@@ -9,6 +9,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "codec/secret-text.h"
 
 enum { NOT_READ = 1 };
 
@@ -248,27 +249,24 @@ static int load_chain(struct agent *a, struct mst_diag *d)
 	return r;
 }
 
-/* 16 to 64 octets in hex, and nothing else; a line end may follow. */
+/* In the one encoding that there is for it. */
 static int load_secret(struct agent *a, struct mst_diag *d)
 {
-	size_t n, text;
+	struct mst_diag why = { 0 };
 	uint8_t *p;
-	int r = read_file(a->cfg.psk_file, 256, distrust_key, &p, &n, d);
+	size_t n;
+	int r = read_file(a->cfg.psk_file, 512, distrust_key, &p, &n, d);
 
 	if (r)
 		return r;
-	for (text = n; text && (p[text - 1] == '\n' || p[text - 1] == '\r');)
-		text--;
-	if (!mst_hex_decode((struct mst_view){ p, text }, a->psk.b, sizeof(a->psk.b), &a->psk.n) || a->psk.n < 16) {
-		mst_key_wipe(&a->psk);
-		r = refuse(d, "not a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else");
-	}
+	if (mst_secret_read((struct mst_view){ p, n }, &a->psk, &why))
+		r = refuse(d, why.text);
 	mst_wipe(p, n);
 	free(p);
 	return r;
 }
 
-/* A node may have been born with a secret instead of a certificate: enough for a briefing node. */
+/* A node may have been born with a secret instead of a certificate: enough for a briefing node and a MEF. */
 static bool born_without_certificate(const struct agent *a)
 {
 	return a->psk.n && access(a->cfg.certificate, F_OK) && errno == ENOENT;

@@ -61,6 +61,20 @@ int origin_keep(struct agent *a, const struct mst_instruction *i, const char *at
 	return r;
 }
 
+/* With which of our initial credentials, as far as it is still there. */
+static int trust(struct agent *a, int method, const struct mst_instruction *i, struct mst_tls_ctx **ret_tls,
+		 struct session_pins *ret_pins, struct mst_diag *d)
+{
+	if (!(agent_bootstrap_methods(a) >> method & 1)) {
+		mst_diag_set(d, 0, "origin", "the credential that this node was enrolled with is gone", NULL);
+		return MST_SECENV_NONE;
+	}
+	if (method != MST_METHOD_PSK)
+		return session_tls_mef(a, i, ret_tls, ret_pins, d);
+	*ret_tls = NULL;
+	return 0;
+}
+
 /* What authenticates the MEF, from the sequence that was kept. */
 static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 		     struct session_pins *ret_pins, struct mst_diag *d)
@@ -78,7 +92,7 @@ static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer 
 	if (!r) {
 		if (s->instructions[0].http_port > 0 && s->instructions[0].http_port <= UINT16_MAX)
 			ret_mef->port = (uint16_t)s->instructions[0].http_port;
-		r = session_tls_mef(a, &s->instructions[0], ret_tls, ret_pins, d);
+		r = trust(a, s->instructions[0].method, &s->instructions[0], ret_tls, ret_pins, d);
 	}
 	free(scratch);
 	free(s);
@@ -103,7 +117,7 @@ int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ct
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
 		if (enrolee_peer_of(mst_view_str(a->active.mef_uri), ret_mef)) {
-			r = session_tls_mef(a, NULL, ret_tls, ret_pins, d);
+			r = trust(a, a->pkcs8_n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_tls, ret_pins, d);
 		} else {
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);
 		}

@@ -40,6 +40,12 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 	return mst_tls_ctx_new(&c, ret, d);
 }
 
+uint32_t agent_bootstrap_methods(const struct agent *a)
+{
+	return (a->chain_n && a->pkcs8_n ? UINT32_C(1) << MST_METHOD_CERT : 0) |
+	       (a->psk.n && a->cfg.psk_identity[0] ? UINT32_C(1) << MST_METHOD_PSK : 0);
+}
+
 int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d)
 {
 	struct mst_tls_config c = {

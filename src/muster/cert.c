@@ -176,7 +176,7 @@ bool anchor_text(const char *given, char out[2 * MST_SHA256_LEN + 1])
 	uint8_t der[MST_CERT_MAX];
 	size_t n = 0;
 
-	if (strcmp(given, "any") == 0 || (strlen(given) == 64 && strspn(given, "0123456789abcdefABCDEF") == 64)) {
+	if (strcmp(given, "any") == 0 || strcmp(given, "none") == 0 || (strlen(given) == 64 && strspn(given, "0123456789abcdefABCDEF") == 64)) {
 		memcpy(out, given, strlen(given) + 1);
 		return true;
 	}

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "csv.h"
 #include "cert.h"
-#include "muster.h"
+#include "import.h"
 
 #define PAGE_ROWS 500
 #define PAGE_OCTETS 200000          /* the API takes 262144 */
@@ -19,14 +20,17 @@ struct import {
 	struct api *api;
 	FILE *answers;                   /* CSV: row,ok,error */
 	char anchor[2 * MST_SHA256_LEN + 1];     /* of rows that name none; "" = none */
+	bool encrypted;                  /* it was: rows may have secrets */
+	bool secrets_only;               /* of nodes that are known already */
 	json_t *page;
+	struct row_secret *secret;       /* PAGE_ROWS of them, one for each row of the page */
 	size_t page_octets;
 	size_t first;                    /* row number of the page's first row */
 	size_t done, good, bad, left, all;
 	size_t shown;
 };
 
-static const char *const columns[] = { "nodeID", "cseID", "aeID", "subscription", "maker", "model", "serial", "batch", "identity", "anchor" };
+static const char *const columns[] = { "nodeID", "cseID", "aeID", "subscription", "maker", "model", "serial", "batch", "identity", "anchor", "kpmID", "secret" };
 
 static void answer_row(struct import *im, size_t row, const char *error)
 {
@@ -43,12 +47,51 @@ static void answer_row(struct import *im, size_t row, const char *error)
 	}
 }
 
+/* The node is in; now its secret. A row whose secret did not get through is told from one that was refused. */
+static void flush_secret(struct import *im, size_t i, int *end)
+{
+	char error[600] = "";
+
+	if (im->secret[i].text[0] && *end == EXIT_DONE)
+		*end = import_put_secret(im->api, &im->secret[i], error, sizeof(error));
+	if (im->secret[i].text[0] && *end != EXIT_DONE)
+		snprintf(error, sizeof(error), "the node is in, its secret is not: nobody answers any more; import once more with --secrets-only");
+	answer_row(im, im->first + i, *error ? error : NULL);
+}
+
+static void end_page(struct import *im, size_t n)
+{
+	mst_wipe(im->secret, PAGE_ROWS * sizeof(*im->secret));
+	im->first += n;
+	im->done += n;
+	progress(im->m, "import", im->done, im->all);
+}
+
+static int flush_secrets(struct import *im)
+{
+	size_t n = json_array_size(im->page);
+	int r = EXIT_DONE;
+
+	for (size_t i = 0; i < n; i++) {
+		if (im->secret[i].text[0])
+			flush_secret(im, i, &r);
+		else
+			answer_row(im, im->first + i, "secret: is missing");
+	}
+	json_array_clear(im->page);
+	im->page_octets = 0;
+	end_page(im, n);
+	return r;
+}
+
 static int flush_page(struct import *im)
 {
 	size_t n = json_array_size(im->page), i;
 	json_t *answer = NULL, *rows, *one;
-	int status = 0;
+	int status = 0, end = EXIT_DONE;
 
+	if (n && im->secrets_only)
+		return flush_secrets(im);
 	im->page_octets = 0;
 	if (n == 0)
 		return EXIT_DONE;
@@ -68,24 +111,45 @@ static int flush_page(struct import *im)
 		const json_t *error = json_object_get(one, "error");
 		char text[512];
 
+		if (json_is_true(json_object_get(one, "ok"))) {
+			flush_secret(im, i, &end);
+			continue;
+		}
 		snprintf(text, sizeof(text), "%s%s%s", text_of(error, "field"), *text_of(error, "field") ? ": " : "",
 		         text_of(error, "text"));
-		answer_row(im, im->first + i, json_is_true(json_object_get(one, "ok")) ? NULL : text);
+		answer_row(im, im->first + i, text);
 	}
-	im->first += n;
-	im->done += n;
 	json_decref(answer);
-	progress(im->m, "import", im->done, im->all);
-	return EXIT_DONE;
+	end_page(im, n);
+	return end;
+}
+
+/* Refused before it is asked for; what waits goes first, so that the answers keep their order. */
+static int refuse_row(struct import *im, const char *error)
+{
+	int r = flush_page(im);
+
+	if (r != EXIT_DONE)
+		return r;
+	answer_row(im, im->first++, error);
+	im->done++;
+	return r;
 }
 
 /* A row that no node needs would make the whole page too long: refused here, by itself. */
 static int add_row(struct import *im, json_t *row)
 {
-	char *text;
+	struct row_secret secret;
+	const char *wrong;
+	char *text, error[400];
 	size_t n;
 	int r;
 
+	wrong = import_take_secret(row, im->encrypted, &secret, error, sizeof(error));
+	if (wrong) {
+		json_decref(row);
+		return refuse_row(im, wrong);
+	}
 	if (im->anchor[0] && json_is_object(row) && !json_object_get(row, "anchor"))
 		json_object_set_new(row, "anchor", json_string(im->anchor));
 	text = json_dumps(row, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -93,17 +157,16 @@ static int add_row(struct import *im, json_t *row)
 	free(text);
 	if (n == 0 || n > ROW_MAX) {
 		json_decref(row);
-		r = flush_page(im);
-		if (r != EXIT_DONE)
-			return r;
-		answer_row(im, im->first++, n ? "the row is longer than 4096 octets" : "the row holds no valid UTF-8 text");
-		im->done++;
-		return r;
+		mst_wipe(&secret, sizeof(secret));
+		return refuse_row(im, n ? "the row is longer than 4096 octets" : "the row holds no valid UTF-8 text");
 	}
 	if (im->page_octets + n > PAGE_OCTETS && (r = flush_page(im)) != EXIT_DONE) {
 		json_decref(row);
+		mst_wipe(&secret, sizeof(secret));
 		return r;
 	}
+	im->secret[json_array_size(im->page)] = secret;
+	mst_wipe(&secret, sizeof(secret));
 	json_array_append_new(im->page, row);
 	im->page_octets += n;
 	return json_array_size(im->page) == PAGE_ROWS ? flush_page(im) : EXIT_DONE;
@@ -165,7 +228,7 @@ static int read_head(const char *path, struct csv *c, int column_of[CSV_COLUMNS]
 		}
 		if (column_of[i] < 0) {
 			complain("%s:1: unknown column \"%s\"; one of nodeID, cseID, aeID, subscription, maker, model, serial, batch, "
-			         "identity, anchor", path, c->cell[i]);
+			         "identity, anchor, kpmID, secret", path, c->cell[i]);
 			return EXIT_REFUSED;
 		}
 	}
@@ -197,18 +260,13 @@ static int import_csv(struct import *im, const char *path, char *text, size_t si
 			}
 			json_decref(row);
 		}
-		/* keep the order of the answers: what waits goes first */
-		r = flush_page(im);
-		if (r != EXIT_DONE)
-			break;
 		if (c.error)
 			snprintf(error, sizeof(error), "line %zu: %s", c.line, c.error);
 		else if (no_text)
 			snprintf(error, sizeof(error), "line %zu: %s: no UTF-8 text; save the file as UTF-8", c.line, no_text);
 		else
 			snprintf(error, sizeof(error), "line %zu: %zu cells, the head has %zu", c.line, n, columns_wanted);
-		answer_row(im, im->first++, error);
-		im->done++;
+		r = refuse_row(im, error);
 	}
 	return r == EXIT_DONE ? flush_page(im) : r;
 }
@@ -261,7 +319,7 @@ static int finish(struct import *im, int r)
 	if (im->m->quiet)
 		;                /* whoever runs the import tells about it */
 	else if (im->m->json)
-		print_json(json_pack("{s:I,s:I,s:I,s:I}", "rows", (json_int_t)(im->done + im->left), "added", (json_int_t)im->good,
+		print_json(json_pack("{s:I,s:I,s:I,s:I}", "rows", (json_int_t)im->done + (json_int_t)im->left, "added", (json_int_t)im->good,
 		                     "refused", (json_int_t)im->bad, "notCarriedOut", (json_int_t)im->left));
 	else
 		say(im->left ? "%zu rows: %zu added, %zu refused, %zu not carried out" : "%zu rows: %zu added, %zu refused",
@@ -271,12 +329,48 @@ static int finish(struct import *im, int r)
 	return r;
 }
 
+static int import_text(struct import *im, const char *path, const char *answers, char *text, size_t size)
+{
+	size_t skip = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;      /* the mark that spreadsheets and editors put first */
+	int r;
+
+	skip += strspn(text + skip, " \t\r\n");
+	im->api = api_open(im->m);
+	if (!im->api)
+		return EXIT_FAULT;
+	if (answers) {
+		im->answers = fopen(answers, "we");
+		if (!im->answers) {
+			complain("cannot write %s: %s", answers, strerror(errno));
+			api_close(im->api);
+			return EXIT_FAULT;
+		}
+		fputs("row,ok,error\n", im->answers);
+	}
+	im->page = json_array();
+	im->secret = calloc(PAGE_ROWS, sizeof(*im->secret));
+	if (!im->page || !im->secret)
+		out_of_memory();
+	r = text[skip] == '[' || text[skip] == '{' ? import_json(im, path, text + skip, size - skip) :
+	    import_csv(im, path, text, size);
+	r = finish(im, r);
+	json_decref(im->page);
+	mst_wipe(im->secret, PAGE_ROWS * sizeof(*im->secret));
+	free(im->secret);
+	api_close(im->api);
+	return r;
+}
+
 int node_import(struct muster *m, int argc, char **argv)
 {
 	const char *answers = NULL, *anchor = NULL;
-	const struct opt opts[] = { { "answers", &answers, NULL }, { "anchor", &anchor, NULL } };
+	struct unlock how = { 0 };
 	struct import im = { .m = m, .first = 1 };
-	size_t size = 0, skip;
+	const struct opt opts[] = {
+		{ "answers", &answers, NULL }, { "anchor", &anchor, NULL }, { "password-file", &how.password_file, NULL },
+		{ "certificate", &how.certificate, NULL }, { "key", &how.key, NULL }, { "secrets-only", NULL, &im.secrets_only },
+	};
+	size_t size = 0;
 	char *text;
 	int r;
 
@@ -290,28 +384,10 @@ int node_import(struct muster *m, int argc, char **argv)
 	text = read_file(argv[0], &size);
 	if (!text)
 		return EXIT_FAULT;
-	im.api = api_open(m);
-	if (!im.api) {
-		free(text);
-		return EXIT_FAULT;
-	}
-	if (answers) {
-		im.answers = fopen(answers, "we");
-		if (!im.answers) {
-			complain("cannot write %s: %s", answers, strerror(errno));
-			free(text);
-			api_close(im.api);
-			return EXIT_FAULT;
-		}
-		fputs("row,ok,error\n", im.answers);
-	}
-	im.page = json_array();
-	skip = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;         /* the mark that spreadsheets and editors put first */
-	skip += strspn(text + skip, " \t\r\n");
-	r = text[skip] == '[' || text[skip] == '{' ? import_json(&im, argv[0], text + skip, size - skip) : import_csv(&im, argv[0], text, size);
-	r = finish(&im, r);
-	json_decref(im.page);
-	api_close(im.api);
+	r = import_unlock(argv[0], &how, &text, &size, &im.encrypted);
+	if (r == EXIT_DONE)
+		r = import_text(&im, argv[0], answers, text, size);
+	mst_wipe(text, size);
 	free(text);
 	return r;
 }

@@ -1,8 +1,12 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "codec/secret-text.h"
 #include "cert.h"
 #include "muster.h"
 
@@ -256,7 +260,7 @@ static int node_bind(struct muster *m, int argc, char **argv)
 	if (argc < 0)
 		return EXIT_USAGE;
 	if (argc != 1 || !anchor)
-		return usage_error(NULL, "give one node and --anchor FILE.pem (its maker's CA), its SHA-256 in hex, or any");
+		return usage_error(NULL, "give one node and --anchor FILE.pem (its maker's CA), its SHA-256 in hex, any, or none (it has no certificate)");
 	if (!anchor_text(anchor, hash))
 		return EXIT_USAGE;
 	w = path_start(path, sizeof(path), "/v1/nodes/");
@@ -363,36 +367,77 @@ static int node_place(struct muster *m, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* A JSON string, or NULL after having explained. */
+static json_t *secret_from(const char *file)
+{
+	struct mst_diag d = { 0 };
+	struct mst_key k;
+	json_t *text = NULL;
+	size_t n = 0;
+	char *p = read_file(file, &n);
+
+	if (!p)
+		return NULL;
+	if (mst_secret_read((struct mst_view){ (uint8_t *)p, n }, &k, &d)) {
+		complain("%s: %s %s", file, d.field, d.text);
+	} else {
+		while (n && strchr(" \t\r\n", p[n - 1]))
+			n--;
+		text = json_stringn(p, n);
+	}
+	mst_key_wipe(&k);
+	mst_wipe(p, n);
+	free(p);
+	return text;
+}
+
+/* One for a node that has none yet: to be brought to it, and to be gone here. */
+static json_t *make_secret(const char *file)
+{
+	struct mst_key k = { .n = MST_KEY_LEN };
+	char text[MST_SECRET_TEXT_MAX + 1];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+	json_t *body = NULL;
+
+	if (access(file, F_OK) == 0) {
+		complain("%s: is there already; give a file that is not", file);
+		return NULL;
+	}
+	if (getrandom(k.b, k.n, 0) != (ssize_t)k.n) {
+		complain("no random octets: %s", strerror(errno));
+		return NULL;
+	}
+	mst_secret_write(&k, &w);
+	if (w.ok)
+		body = json_stringn(text, w.n);
+	mst_put_str(&w, "\n");
+	if (!w.ok || write_file(file, text, w.n, 0600)) {
+		json_decref(body);
+		body = NULL;
+	}
+	mst_key_wipe(&k);
+	mst_wipe(text, sizeof(text));
+	return body;
+}
+
 /* From a file or standard input, never on the command line, which everybody on this machine can read. */
 static int node_secret(struct muster *m, int argc, char **argv)
 {
-	const char *file = NULL, *identity = "";
-	const struct opt opts[] = { { "file", &file, NULL }, { "identity", &identity, NULL } };
+	const char *file = NULL, *fresh = NULL, *identity = "";
+	const struct opt opts[] = { { "file", &file, NULL }, { "new", &fresh, NULL }, { "identity", &identity, NULL } };
 	json_t *answer = NULL, *body;
 	struct mst_writer w;
-	char path[2048], *text;
-	size_t n = 0;
+	char path[2048];
 	int r;
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;
-	if (argc != 1 || !file)
-		return usage_error(NULL, "give one node and --file FILE (or -): its secret, 16 to 64 octets in hex");
-	text = read_file(file, &n);
-	if (!text)
+	if (argc != 1 || !file == !fresh)
+		return usage_error(NULL, "give one node, and --file FILE (or -) with its secret or --new FILE to make one");
+	body = fresh ? make_secret(fresh) : secret_from(file);
+	if (!body)
 		return EXIT_USAGE;
-	while (n && strchr(" \t\r\n", text[n - 1]))
-		text[--n] = '\0';
-	if (n < 32 || n > 128 || n % 2 || strspn(text, "0123456789abcdefABCDEF") != n) {
-		mst_wipe(text, n);
-		free(text);
-		complain("%s: expected a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else", file);
-		return EXIT_USAGE;
-	}
-	body = json_string(text);
-	mst_wipe(text, n);
-	free(text);
 	w = path_start(path, sizeof(path), "/v1/nodes/");
 	path_piece(&w, argv[0]);
 	mst_put_str(&w, "/secret");
@@ -447,12 +492,14 @@ int cmd_node(struct muster *m, int argc, char **argv)
 	static const struct command table[] = {
 		{ "add", node_add,
 		  "NODE-ID [--cse-id ID] [--ae-id ID] [--subscription ID] [--maker M] [--model M] [--serial S] [--batch B] "
-		  "[--identity KIND=VALUE[@ANCHOR]] [--anchor FILE.pem|SHA256|any]", "make a node known" },
-		{ "import", node_import, "FILE.csv|FILE.json|- [--anchor FILE.pem|SHA256|any] [--answers FILE]", "make many nodes known; every row gets an answer" },
-		{ "bind", node_bind, "NODE --anchor FILE.pem|SHA256|any", "its names are good under that CA only" },
+		  "[--identity KIND=VALUE[@ANCHOR]] [--anchor FILE.pem|SHA256|any|none]", "make a node known" },
+		{ "import", node_import, "FILE.csv|FILE.json|- [--anchor FILE.pem|SHA256|any|none] [--answers FILE] "
+		  "[--password-file FILE | --certificate FILE.pem --key FILE.pem] [--secrets-only]",
+		  "make many nodes known, with makers' secrets from an encrypted file; every row gets an answer" },
+		{ "bind", node_bind, "NODE --anchor FILE.pem|SHA256|any|none", "its names are good under that CA only" },
 		{ "number", node_number, "NODE +NUMBER|none", "where its short messages go" },
 		{ "place", node_place, "NODE --at LAT,LON[,ACCURACY] [--site S] [--cell C] | NODE --clear", "where it stands, for the rules" },
-		{ "secret", node_secret, "NODE --file FILE|- [--identity KEY-ID]", "the secret that its maker gave it, in hex: it proves the node to the briefing node" },
+		{ "secret", node_secret, "NODE --file FILE|- | --new FILE [--identity KEY-ID]", "the secret that its maker gave it: it proves the node to MEF and briefing node" },
 		{ "list", node_list, "[--state S] [--subscription ID] [--maker M] [--limit N]", "the fleet" },
 		{ "show", node_show, "NODE", "one node: state, names, registrations, credentials (never keys)" },
 		{ "revoke", node_revoke, "NODE --reason TEXT", "its credentials are dead at MEF and MAF from now on" },

@@ -16,14 +16,14 @@
 
 static const char *const kinds[] = {
 	[LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf",
-	[LOAD_BBN] = "bbn", [LOAD_BBN_PSK] = "bbn-psk"
+	[LOAD_BBN] = "bbn", [LOAD_BBN_PSK] = "bbn-psk", [LOAD_MEF_PSK] = "mef-psk"
 };
 
 static const char usage[] =
-	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
+	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
 	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef, bbn)\n"
 	"  --ids FILE     what each node puts into From, a line each (mef)\n"
-	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf; secrets (bbn-psk)\n"
+	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf; secrets (bbn-psk, mef-psk)\n"
 	"  --admin FQDN --maf FQDN           adminFQDN and the key's target; a briefing's target\n"
 	"  --count N --nodes N --first N     sessions; nodes taken in turn, from this one on\n"
 	"  --warmup N --concurrency N --seconds N --tls 1.2|1.3 --request\n";
@@ -162,6 +162,7 @@ static bool complete(const struct load *l)
 	case LOAD_MEF:
 		return l->certs && l->ca && l->ids && l->admin && l->maf;
 	case LOAD_MAF:
+	case LOAD_MEF_PSK:
 		return l->keys_in && l->admin && l->maf;
 	case LOAD_BBN:
 		return l->certs && l->ca && l->maf;

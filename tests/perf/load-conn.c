@@ -130,7 +130,7 @@ static bool handshake(struct conn *c)
 	r = SSL_do_handshake(c->ssl);
 	if (r != 1)
 		return wait_or_leave(c, r, "handshake");
-	if (c->l->kind == LOAD_MEF && !export(c)) {
+	if ((c->l->kind == LOAD_MEF || c->l->kind == LOAD_MEF_PSK) && !export(c)) {
 		leave(c, "exporter");
 		return false;
 	}

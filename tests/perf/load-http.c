@@ -41,7 +41,7 @@ static size_t question(const struct load *l, char *out, size_t cap)
 size_t load_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap)
 {
 	char body[512];
-	bool mef = l->kind == LOAD_MEF;
+	bool mef = l->kind == LOAD_MEF || l->kind == LOAD_MEF_PSK;
 
 	if (l->kind == LOAD_MTLS || l->kind == LOAD_PSK) {
 		if (!l->request || step > 0)
@@ -139,7 +139,7 @@ enum load_answer load_check(const struct load *l, const struct load_node *n, uns
 		return bad(why, "not created", in, size);
 	if (step == 0 && !find(body, length, "\"ri\":\""))
 		return bad(why, "no registration id", in, size);
-	if (l->kind == LOAD_MEF && step == 1 && !our_key(n, body, length))
+	if ((l->kind == LOAD_MEF || l->kind == LOAD_MEF_PSK) && step == 1 && !our_key(n, body, length))
 		return bad(why, "not the key of this session", in, size);
 	if (l->kind == LOAD_MAF && !assigned(l, body, length))
 		return bad(why, "no KmID of this MAF", in, size);

@@ -84,6 +84,8 @@ static int read_key(struct load_node *n, char *line)
 		n->ke.b[i] = (uint8_t)strtoul(octet, NULL, 16);
 	}
 	n->ke.n = MST_KEY_LEN;
+	n->kpm = n->ke;
+	memcpy(n->kpm_id, n->key_id, sizeof(n->kpm_id));
 	return 0;
 }
 

@@ -14,7 +14,7 @@
 
 #include "crypto/derive.h"
 
-enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF, LOAD_BBN, LOAD_BBN_PSK };
+enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF, LOAD_BBN, LOAD_BBN_PSK, LOAD_MEF_PSK };
 
 /* One node: its certificate, or the key that it enrolled before. */
 struct load_node {
@@ -23,6 +23,8 @@ struct load_node {
 	EVP_PKEY *pkey;
 	char key_id[256]; /* KeID, written by kind mef and used by kind maf; or the name of the maker's secret */
 	struct mst_key ke;
+	struct mst_key kpm;         /* mef-psk: the maker's secret, which enrolling does not overwrite */
+	char kpm_id[256];
 };
 
 struct load {

@@ -182,6 +182,11 @@ class Tools:
         return self.load("mef", inst.mef_port, inst.mef, cpus, count, "--ca", inst.dir / "keeper/ca.pem", "--certs", self.certs,
                          "--ids", self.certs / "ids.txt", "--admin", inst.sp, "--maf", inst.maf, *more, **options)
 
+    def enrol_psk(self, inst, cpus, count, secrets, **options):
+        """The same enrolment by the maker's secret."""
+        return self.load("mef-psk", inst.mef_port, inst.mef, cpus, count, "--keys-in", secrets, "--admin", inst.sp, "--maf", inst.maf,
+                         **options)
+
     def enrol_maf(self, inst, cpus, count, keys, **options):
         return self.load("maf", inst.maf_port, inst.maf, cpus, count, "--keys-in", keys, "--admin", inst.sp, "--maf", inst.maf,
                          **options)

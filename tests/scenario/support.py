@@ -1,6 +1,7 @@
 """A real installation and real nodes for the scenarios: daemons started for real, on loopback, in a
 directory of the test's own. Everything waits for events with a deadline; nothing sleeps.
 """
+import binascii
 import json
 import os
 import pathlib
@@ -38,6 +39,13 @@ def run(*args, cwd=None, check=True, timeout=RUN_SECONDS, env=None, stdin=None):
     if check and done.returncode != 0:
         raise AssertionError(f"{args} ended with {done.returncode}\nstdout: {done.stdout}\nstderr: {done.stderr}")
     return done
+
+
+def secret_text(octets):
+    """A maker's secret (hex) as muster writes it: groups and a check code. The library's own arithmetic, not ours."""
+    raw = bytes.fromhex(octets)
+    digits = raw.hex().upper()
+    return "-".join(digits[i:i + 4] for i in range(0, len(digits), 4)) + f"={binascii.crc_hqx(raw, 0xFFFF):04X}"
 
 
 class Installation:

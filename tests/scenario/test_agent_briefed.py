@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from briefer import Briefer, dial, stamp
-from support import free_port, run
+from support import free_port, run, secret_text
 
 
 @pytest.fixture
@@ -377,8 +377,10 @@ def test_configuration(world):
         done = node.agent("--check")
         assert done.returncode == 1 and words in done.stderr, (text, done.stderr)
     secret = node.dir / "psk.hex"
-    for content, mode, words in (("00" * 15, 0o600, "16 to 64 octets"), ("00" * 65, 0o600, "16 to 64 octets"), ("zz" * 16, 0o600, "16 to 64 octets"),
-                                 ("00" * 16, 0o640, "read or changed by others"), ("00" * 16 + "\n", 0o600, "")):
+    for content, mode, words in ((secret_text("00" * 15), 0o600, "16 to 64 octets"), (secret_text("00" * 65), 0o600, "16 to 64 octets"),
+                                 ("zz" * 16, 0o600, "16 to 64 octets"), ("00" * 16, 0o600, "no check code"),
+                                 (secret_text("00" * 16)[:-1] + "1", 0o600, "does not fit its check code"),
+                                 (secret_text("00" * 16), 0o640, "read or changed by others"), (secret_text("00" * 16) + "\n", 0o600, "")):
         secret.write_text(content)
         secret.chmod(mode)
         node.configure(add='psk_identity = "a@b.example.com";\npsk_file = "psk.hex";\n')
@@ -427,11 +429,11 @@ def test_by_musterd_with_the_makers_secret(world, profile):
     secret = "00112233445566778899aabbccddeeff"
     add_rule(world, "all")
     node, bbn = world.node(1), Real(world)
-    said = world.muster("--json", "node", "secret", node.id, "--file", "-", stdin=secret + "\n").stdout
+    said = world.muster("--json", "node", "secret", node.id, "--file", "-", stdin=secret_text(secret) + "\n").stdout
     identity = json.loads(said)["identity"]
     for name in ("node.pem", "node.key"):
         (node.dir / name).unlink()
-    (node.dir / "psk.hex").write_text(secret + "\n")
+    (node.dir / "psk.hex").write_text(secret_text(secret) + "\n")
     (node.dir / "psk.hex").chmod(0o600)
     hole = {"kind": "bootstrap", "method": "cert", "uri": f"https://{world.mef}:{world.mef_port}", "target": world.maf, "adminFQDN": world.sp}
     node.instruct(bbn.instruction(), hole)
@@ -441,6 +443,6 @@ def test_by_musterd_with_the_makers_secret(world, profile):
     assert reasons(node) == [("bbn", "refused"), ("cert", "unsupported")], node.status()["reports"]
     assert "allows can this node do" in node.status()["reports"][0]["detail"], node.status()["reports"]
     # a wrong secret looks like an unknown one
-    (node.dir / "psk.hex").write_text("ff" * 16)
+    (node.dir / "psk.hex").write_text(secret_text("ff" * 16))
     assert node.run_once().returncode == 1
     assert reasons(node)[0] == ("bbn", "not authenticated"), node.status()["reports"]

@@ -1,6 +1,8 @@
 """Story: clocks that are wrong must not lock a node out (lesson 15). The programs live at another moment through
 libfaketime, which does not get along with the sanitizers' runtime: this file runs in the ordinary builds.
 """
+import json
+
 from briefer import Briefer, dial, stamp
 from support import FAKETIME, Installation, at, until
 
@@ -13,6 +15,26 @@ def test_a_clock_at_1970_locks_nobody_out(installation):
     done = node.run_once(env=at("@1970-01-01 00:00:10"))
     assert done.returncode == 0, done.stderr + installation.log_text()
     assert node.status()["state"] == "enrolled"
+
+
+def test_a_secret_needs_no_clock(installation):
+    """Lesson 15: with its maker's secret a node enrols whatever its clock says; the provider's time ends the credential."""
+    installation.subscription()
+    for number, moment in enumerate(("@1970-01-01 00:00:10", "@2035-01-01 00:00:00"), 1):
+        node = installation.node(number)
+        for name in ("node.pem", "node.key"):
+            (node.dir / name).unlink()
+        identity = json.loads(installation.muster("--json", "node", "secret", node.id, "--new", node.dir / "psk").stdout)["identity"]
+        node.instruct(installation.instruction(method="psk"))
+        node.configure(add=f'psk_identity = "{identity}";\npsk_file = "psk";\n')
+        done = node.run_once(env=at(moment))
+        if number == 1:
+            assert done.returncode == 0, done.stderr + installation.log_text()
+            assert node.status()["state"] == "enrolled"
+        else:
+            # the handshake is no matter of dates; what was given ended long ago by this clock, and that is told
+            assert done.returncode == 1 and node.status()["reports"][0]["reason"] == "expired", done.stderr
+            assert installation.ask("node", "show", node.id)["state"] == "enrolling"
 
 
 def test_a_clock_far_ahead_is_told(installation):

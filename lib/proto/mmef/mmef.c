@@ -139,6 +139,11 @@ static enum mmef_state on_registered(struct mmef *m, const struct mmef_input *in
 	    !mst_view_to_str(r.client_id, res->client_id, sizeof(res->client_id)) ||
 	    !mst_view_to_str(r.admin_fqdn, res->admin_fqdn, sizeof(res->admin_fqdn)))
 		return mmef_failed(m, PROV_MALFORMED, "a name in the MEF's registration is too long");
+	/* Who had no name of its own to say (TS-0004 8.2.2) says from now on what it was told. */
+	if (!m->dialog.from[0] && !mst_id_from_param(MST_ID_CSE_ABS, r.client_id, m->dialog.from) &&
+	    !mst_id_from_param(MST_ID_AE_ABS, r.client_id, m->dialog.from) &&
+	    !mst_copy_text(m->dialog.from, sizeof(m->dialog.from), res->client_id))
+		return mmef_failed(m, PROV_MALFORMED, "the clientID in the MEF's registration is too long");
 	res->reg_until = r.et;
 	/* Command Retrieve is mandatory after a registration, child reference or not (8.3.4.6). */
 	return mmef_retrieve_command(m, in->now);

@@ -60,7 +60,7 @@ struct mmef_config {
 	enum mmef_job job;
 	const char *mef_fqdn;
 	const char *base;            /* "/MEFBase" */
-	const char *from;            /* an identity that the session's credential proves */
+	const char *from;            /* an identity that the session's credential proves; "" = what the MEF will call us */
 	const char *attempt;
 	const char *admin_fqdn;      /* administrating stakeholder */
 	const char *target;          /* enrolment target: the MAF's FQDN */

@@ -218,10 +218,14 @@ bool admin_decode_anchor(const char *field, const char *text, uint8_t ret[MST_SH
 		memcpy(ret, mst_anchor_any, MST_SHA256_LEN);
 		return true;
 	}
+	if (!strcmp(text, "none")) {
+		memcpy(ret, mst_anchor_none, MST_SHA256_LEN);
+		return true;
+	}
 	/* all zero means "bound to none" in a row, which nobody can ask for */
 	if (!mst_hex_decode(mst_view_str(text), hash, sizeof(hash), &n) || n != MST_SHA256_LEN ||
 	    strspn(text, "0") == strlen(text))
-		return wrong(d, field, "64 hex digits, SHA-256 of the trust anchor's certificate, or \"any\"");
+		return wrong(d, field, "64 hex digits, SHA-256 of the trust anchor's certificate, \"any\", or \"none\" (it has no certificate)");
 	memcpy(ret, hash, MST_SHA256_LEN);
 	return true;
 }

@@ -151,6 +151,8 @@ json_t *admin_json_identity(const struct mst_identity *r)
 	put_text(&o, "value", r->value);
 	if (!memcmp(mst_anchor_any, r->anchor, sizeof(none))) {
 		put_text(&o, "anchor", "any");
+	} else if (!memcmp(mst_anchor_none, r->anchor, sizeof(none))) {
+		put_text(&o, "anchor", "none");
 	} else if (memcmp(none, r->anchor, sizeof(none))) {
 		mst_put_hex(&w, (struct mst_view){ r->anchor, sizeof(r->anchor) });
 		mst_put_nul(&w);

@@ -401,7 +401,9 @@ int admin_node_bind(struct admin *q)
 		memcpy(b.row[i].anchor, anchor, sizeof(anchor));
 		r = mst_store_identity_put(q->env->store, &b.row[i]);
 	}
-	if (memcmp(anchor, mst_anchor_any, sizeof(anchor))) {
+	if (!memcmp(anchor, mst_anchor_none, sizeof(anchor))) {
+		memcpy(why, "no certificate", sizeof("no certificate"));
+	} else if (memcmp(anchor, mst_anchor_any, sizeof(anchor))) {
 		mst_put_hex(&w, (struct mst_view){ anchor, sizeof(anchor) });
 		mst_put_nul(&w);
 	}

@@ -5,6 +5,7 @@
 #include "codec/briefing.h"
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
+#include "role/common/common.h"
 
 /* --- place --- */
 
@@ -139,7 +140,7 @@ int admin_node_unplace(struct admin *q)
 /* Without a word from the operator the identity is the M2M-Node-ID, with what may not stand there replaced. */
 static bool secret_identity(struct admin *q, const struct mst_node *n, char out[MST_ID_MAX], struct mst_diag *d)
 {
-	const char *fqdn = q->env->conf ? q->env->conf->bbn_fqdn : "", *given = q->param[0];
+	const char *fqdn = q->env->conf ? q->env->conf->secret_fqdn : "", *given = q->param[0];
 	char id[2 * MST_ID_MAX];
 	size_t at = strlen(n->node_id);
 
@@ -150,7 +151,7 @@ static bool secret_identity(struct admin *q, const struct mst_node *n, char out[
 		return false;
 	}
 	if (!fqdn[0]) {
-		mst_diag_set(d, 0, "identity", "no briefing node is configured (group bbn), so expected an identity, like "
+		mst_diag_set(d, 0, "identity", "neither a briefing node nor a MEF is configured here, so expected an identity, like "
 			     "node-7@bbn.example.com", NULL);
 		return false;
 	}
@@ -186,10 +187,10 @@ static int keep_old(void *arg, const struct mst_credential *c)
 static int drop_old(struct admin *q, int64_t node, const char *but)
 {
 	struct old_secrets o = { .but = but };
-	int r = mst_store_cred_of_node(q->env->store, MST_ROLE_BBN, node, keep_old, &o);
+	int r = mst_store_cred_of_node(q->env->store, MST_ROLE_SECRETS, node, keep_old, &o);
 
 	for (size_t i = 0; i < o.n && r >= 0; i++)
-		r = mst_store_cred_delete(q->env->store, MST_ROLE_BBN, o.id[i]);
+		r = mst_store_cred_delete(q->env->store, MST_ROLE_SECRETS, o.id[i]);
 	return r < 0 ? r : 0;
 }
 
@@ -215,7 +216,7 @@ static int store_secret(struct admin *q, const struct mst_node *n, const char *i
 	if (r > 0)
 		return refuse_secret(q, MST_RSC_INTERNAL, "", "the keeper does not take the secret; nothing was changed");
 	if (!r)
-		r = mst_store_cred_put(q->env->store, MST_ROLE_BBN, &c, insert);
+		r = mst_store_cred_put(q->env->store, MST_ROLE_SECRETS, &c, insert);
 	if (!r)
 		r = drop_old(q, n->id, id);
 	if (!r)
@@ -236,12 +237,12 @@ int admin_node_secret(struct admin *q)
 	if (r)
 		return r < 0 ? r : admin_no_such_node(q);
 	if (!q->x->has_key_value)
-		return refuse_secret(q, MST_RSC_BAD_REQUEST, "body", "expected 32 to 128 hex digits");
+		return refuse_secret(q, MST_RSC_BAD_REQUEST, "body", "expected a secret of 16 to 64 octets with its check code");
 	if (!secret_identity(q, &n, id, &d))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	if (n.state == MST_NODE_REVOKED)
 		return refuse_secret(q, MST_RSC_CONFLICT, "id", "the node is revoked; a secret would be of no use");
-	r = mst_store_cred_get(q->env->store, MST_ROLE_BBN, id, &had);
+	r = mst_store_cred_get(q->env->store, MST_ROLE_SECRETS, id, &had);
 	if (r < 0)
 		return r;
 	if (!r && had.node != n.id)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "role/admin/admin.h"
+#include "role/common/common.h"
 
 #define BATCH 8
 
@@ -157,6 +158,6 @@ int admin_end_credentials(struct admin *q, const struct mst_node *n)
 	}
 	/* one that was let go may still ask where to go now; one that is revoked shows its secret in vain */
 	if (r >= 0 && n->state == MST_NODE_REVOKED)
-		r = end_creds(q, MST_ROLE_BBN, n->id, NULL);
+		r = end_creds(q, MST_ROLE_SECRETS, n->id, NULL);
 	return r < 0 ? r : 0;
 }

@@ -44,7 +44,8 @@ static int keep_identity(void *arg, const struct mst_identity *i)
 
 	if (i->kind == MST_ID_DEVICE && !k->device[0])
 		memcpy(k->device, i->value, sizeof(k->device));
-	if (memcmp(i->anchor, none, sizeof(none)) && memcmp(i->anchor, mst_anchor_any, sizeof(none))) {
+	if (memcmp(i->anchor, none, sizeof(none)) && memcmp(i->anchor, mst_anchor_any, sizeof(none)) &&
+	    memcmp(i->anchor, mst_anchor_none, sizeof(none))) {
 		memcpy(k->issuer, i->anchor, sizeof(k->issuer));
 		k->has_issuer = true;
 	}

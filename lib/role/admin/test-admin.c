@@ -637,6 +637,12 @@ static void a_name_is_bound_to_a_maker(void **state)
 	assert_int_equal(i.anchor[1], 0x11);
 	assert_int_equal(mst_store_identity_count_wild(f->s, &wild), 0);
 	assert_int_equal(wild, 0);
+	/* a node that has a secret and no certificate: nobody's certificate names it */
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:s\",\"anchor\":\"none\"}", 2001);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_NODE, "urn:s", &i), 0);
+	assert_memory_equal(i.anchor, mst_anchor_none, sizeof(i.anchor));
+	assert_int_equal(mst_store_identity_count_wild(f->s, &wild), 0);
+	assert_int_equal(wild, 0);
 }
 
 int main(void)

@@ -42,28 +42,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 
 static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
 {
-	struct mst_peer p = { .how = MST_AUTH_PSK };
-	static _Thread_local struct mst_who owner;
-	struct mst_credential cred;
-	const char *why = "the identity is no key identifier";
-	char id[MST_ID_MAX];
-	int known = MST_STORE_NONE, r;
-
-	memset(a, 0, sizeof(*a));
-	memcpy(p.psk_identity, q->identity, sizeof(p.psk_identity));
-	r = mst_role_identify(env, MST_ROLE_BBN, &p, &owner);
-	if (r)
-		return r;
-	if (mst_id_normalise(MST_ID_KEY, mst_view_str(q->identity), id)) {
-		known = mst_store_cred_get(env->store, MST_ROLE_BBN, id, &cred);
-		if (known < 0)
-			return known;
-		if (bbn_decide_lookup(known ? NULL : &cred, &owner, env->now, &a->release, &why))
-			return 0;
-	}
-	/* the peer sees no difference to a wrong key (lesson 21) */
-	r = mst_role_event(env, MST_ROLE_BBN, "psk-refused", &owner, q->identity[0] ? q->identity : q->address, "", 0, why, NULL);
-	return r ? r : MST_PSK_UNKNOWN;
+	return mst_role_secret_lookup(env, MST_ROLE_BBN, q, a);
 }
 
 static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)

@@ -67,9 +67,6 @@ void bbn_decide(const struct bbn_call *c, const struct mst_who *w, const struct 
 		mst_time now, const struct mst_chance *chance, struct mst_arena *a, struct bbn_verdict *v);
 /* "" for a stranger: nothing is kept of it. */
 void bbn_whose(const struct mst_who *w, const struct mst_peer *p, char out[MST_ID_MAX]);
-/* May the secret of this node go to the handshake that names it? `why` says to the operator why not. */
-bool bbn_decide_lookup(const struct mst_credential *cred, const struct mst_who *owner, mst_time now, struct mst_release *ret,
-		       const char **ret_why);
 void bbn_refuse(struct bbn_verdict *v, int rsc, int why, const char *say, const char *text);
 /* What the rules are asked about. Views into everything given. */
 void bbn_facts(const struct bbn_call *c, const struct mst_who *w, const struct bbn_records *r, mst_time now,

@@ -39,31 +39,6 @@ void bbn_whose(const struct mst_who *w, const struct mst_peer *p, char out[MST_I
 	mst_put_nul(&b);
 }
 
-bool bbn_decide_lookup(const struct mst_credential *cred, const struct mst_who *owner, mst_time now, struct mst_release *ret,
-		       const char **ret_why)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (!cred || cred->purpose != MST_PURPOSE_KPM)
-		*ret_why = "the identity is unknown";
-	else if (cred->state == MST_CRED_REVOKED)
-		*ret_why = "the node's secret is revoked";
-	else if (cred->expires <= now)
-		*ret_why = "the node's secret has expired";
-	else if (owner->kind != MST_WHO_NODE)
-		*ret_why = "the secret's node is gone";
-	else {
-		ret->wanted = true;
-		ret->key = cred->key;
-		ret->purpose = MST_PURPOSE_KPM;
-		ret->how = MST_DERIVE_NONE;
-		MST_STR_SET(ret->key_id, cred->key_id);
-		MST_STR_SET(ret->target, owner->id);
-		ret->authorisation = mst_authorise_release(cred->key_id, owner->id);
-		return true;
-	}
-	return false;
-}
-
 /* --- who may be briefed --- */
 
 /* Suspended, revoked, or with a subscription that does not hold. One without any, or released: the rules decide. */

@@ -437,7 +437,7 @@ static void secrets(void **state)
 	const char *why = "";
 
 	(void)state;
-	assert_true(bbn_decide_lookup(&good, &owner, NOW, &r, &why));
+	assert_true(mst_decide_secret(&good, &owner, NOW, &r, &why));
 	assert_true(r.wanted);
 	assert_int_equal(r.authorisation.what, MST_AUTH_RELEASE);
 	assert_string_equal(r.authorisation.key_id, good.key_id);
@@ -447,12 +447,12 @@ static void secrets(void **state)
 	bad[1].state = MST_CRED_REVOKED;
 	bad[2].expires = NOW;
 	for (size_t i = 0; i < 3; i++) {
-		assert_false(bbn_decide_lookup(&bad[i], &owner, NOW, &r, &why));
+		assert_false(mst_decide_secret(&bad[i], &owner, NOW, &r, &why));
 		assert_false(r.wanted);
 		assert_int_equal(r.authorisation.what, MST_AUTH_NOTHING);
 	}
-	assert_false(bbn_decide_lookup(NULL, &owner, NOW, &r, &why));
-	assert_false(bbn_decide_lookup(&good, &nobody, NOW, &r, &why));
+	assert_false(mst_decide_secret(NULL, &owner, NOW, &r, &why));
+	assert_false(mst_decide_secret(&good, &nobody, NOW, &r, &why));
 }
 
 static int up(void **state)

@@ -278,6 +278,16 @@ static void strangers(void **state)
 	assert_string_equal(before, after);                     /* no unauthenticated byte changes durable state */
 }
 
+/* The listener's word, when a handshake with a key has failed. */
+static void failed(const char *identity, char text[640])
+{
+	struct mst_role_env env = rig_env(&g, MST_ROLE_BBN);
+
+	rig_peer_psk(&g, identity);
+	assert_int_equal(mst_role_bbn.handshake_failed(&env, &g.x.peer, MST_TLS_PSK_REFUSED, ""), 0);
+	say_event(text);
+}
+
 static void by_secret(void **state)
 {
 	struct mst_credential c = { .key_id = "sensor-7@bbn.example.com", .purpose = MST_PURPOSE_KPM, .state = MST_CRED_ACTIVE,
@@ -299,14 +309,17 @@ static void by_secret(void **state)
 
 	/* unknown, not an identifier, revoked: one outcome, and words for the operator alone */
 	assert_int_equal(rig_lookup_at(&g, MST_ROLE_BBN, "sensor-8@bbn.example.com", &a), MST_PSK_UNKNOWN);
-	say_event(text);
-	assert_non_null(strstr(text, "bbn.psk-refused sensor-8@bbn.example.com"));
+	failed("sensor-8@bbn.example.com", text);
+	assert_non_null(strstr(text, "bbn.handshake-failed sensor-8@bbn.example.com"));
+	assert_non_null(strstr(text, "identity unknown"));
+	failed(c.key_id, text);
+	assert_non_null(strstr(text, "identity known, key wrong"));
 	assert_int_equal(rig_lookup_at(&g, MST_ROLE_BBN, "nonsense", &a), MST_PSK_UNKNOWN);
 	c.state = MST_CRED_REVOKED;
 	assert_int_equal(mst_store_cred_put(g.store, MST_ROLE_BBN, &c, false), 0);
 	assert_int_equal(rig_lookup_at(&g, MST_ROLE_BBN, c.key_id, &a), MST_PSK_UNKNOWN);
 	assert_false(a.release.wanted);
-	say_event(text);
+	failed(c.key_id, text);
 	assert_non_null(strstr(text, "revoked"));
 	rig_peer_psk(&g, c.key_id);
 	assert_int_equal(ask(ASK(A2)), MST_RSC_NO_PRIVILEGE);

@@ -69,6 +69,26 @@ static int wrap(struct mst_role_env *env, const struct mst_exchange *x, const st
 	return MST_FAULT_BUG;
 }
 
+struct secrets { struct mst_role_env *env; const struct mst_exchange *x; };
+
+static int unlike_secret(void *arg, const struct mst_credential *c)
+{
+	struct secrets *s = arg;
+	struct mst_keeper *k = s->env->keeper;
+
+	if (c->purpose != MST_PURPOSE_KPM)
+		return 0;
+	return k->ops->differs(k, s->x->channel, wrapped_view(&s->x->key_value), &c->key, c->purpose, c->key_id);
+}
+
+/* Lesson 26: the secret a node was born with proves it to those who bring it into service, and is no service key. */
+static int no_secret(struct mst_role_env *env, const struct mst_exchange *x, const struct mst_who *w)
+{
+	struct secrets s = { env, x };
+
+	return w->has_node ? mst_store_cred_of_node(env->store, MST_ROLE_SECRETS, w->node.id, unlike_secret, &s) : 0;
+}
+
 static int wrap_keys(struct mst_role_env *env, enum mst_role role, const struct mst_exchange *x, const struct mst_who *w, struct mst_verdict *v)
 {
 	char key_id[MST_ID_MAX];
@@ -78,7 +98,9 @@ static int wrap_keys(struct mst_role_env *env, enum mst_role role, const struct 
 		return r;
 	if (!mst_key_id_join(v->keyreg.rel_key_id, env->conf->fqdn, key_id))
 		return MST_FAULT_BUG;
-	return wrap(env, x, w, v->wrap_keyreg, mst_decide_keyreg_purpose(env->conf, role, &v->keyreg), key_id, &v->keyreg.key);
+	if (v->wrap_keyreg == MST_WRAP_KEY_VALUE)
+		r = no_secret(env, x, w);
+	return r ? r : wrap(env, x, w, v->wrap_keyreg, mst_decide_keyreg_purpose(env->conf, role, &v->keyreg), key_id, &v->keyreg.key);
 }
 
 /* What hangs on a registration goes with it; when it is only replaced, a key assigned by it stays with the client. */
@@ -175,7 +197,12 @@ int mst_role_apply(const struct mst_role_twin *t, struct mst_role_env *env, cons
 	if (!refused) {
 		/* before anything is written, so that a forged seal leaves nothing behind */
 		r = wrap_keys(env, t->role, x, w, v);
-		if (r > 0) {
+		if (r == MST_KEEPER_SAME) {
+			mst_refuse(v, MST_RSC_BAD_REQUEST, "keyValue is not taken: a key of its own is wanted for each use",
+			           "keyValue is the secret that the node's maker gave it: nothing was stored");
+			refused = true;
+			r = 0;
+		} else if (r > 0) {
 			mst_refuse(v, MST_RSC_INTERNAL, "", r == MST_KEEPER_FORGED ?
 			           "the seal of the session's key does not verify: nothing was stored" :
 			           "the keeper does not take the session's key: nothing was stored");
@@ -198,26 +225,44 @@ int mst_role_apply(const struct mst_role_twin *t, struct mst_role_env *env, cons
 	return r;
 }
 
+/* Lesson 21: the operator learns which of the two it was, and why; the peer never does. */
+static int psk_hint(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, const char **ret)
+{
+	struct mst_release unused;
+	struct mst_credential c;
+	char id[MST_ID_MAX];
+	int r;
+
+	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
+		return 0;
+	r = role == MST_ROLE_MAF ? mst_store_cred_get(env->store, role, id, &c) :
+	    mst_role_secret_standing(env, role, p->psk_identity, &unused, ret);
+	if (r < 0)
+		return r;
+	if (!r)
+		*ret = "identity known, key wrong";
+	else if (role == MST_ROLE_MAF)
+		*ret = "identity unknown";
+	return 0;
+}
+
 int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,
                               enum mst_tls_end why, const char *detail)
 {
 	const char *who = p->how == MST_AUTH_PSK || p->psk_identity[0] ? p->psk_identity :
 	                  p->cert.n_san ? p->cert.san[0].value : p->cert.subject;
-	struct mst_credential c;
-	char id[MST_ID_MAX], text[256], remedy[128];
+	char text[256], remedy[128];
 	const char *hint = "";
 	size_t at;
 	int n;
 
-	/* lesson 21: the operator learns which of the two it was; the peer never does */
-	if (why == MST_TLS_PSK_REFUSED && mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id)) {
-		int r = mst_store_cred_get(env->store, role, id, &c);
+	if (why == MST_TLS_PSK_REFUSED) {
+		int r = psk_hint(env, role, p, &hint);
 
-		if (r < 0)
+		if (r)
 			return r;
-		hint = r ? "; identity unknown" : "; identity known, key wrong";
 	}
-	n = snprintf(text, sizeof(text), "%s%s%s%s from %s", mst_tls_end_text(why), hint, detail && detail[0] ? ": " : "",
+	n = snprintf(text, sizeof(text), "%s%s%s%s%s from %s", mst_tls_end_text(why), hint[0] ? "; " : "", hint, detail && detail[0] ? ": " : "",
 	             detail ? detail : "", p->address);
 	for (size_t i = 0; i < p->cert.n_san && n > 0 && (size_t)n < sizeof(text); i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%s", i ? ", " : "; names ", p->cert.san[i].value);

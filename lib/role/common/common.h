@@ -248,6 +248,19 @@ MST_MUST_CHECK int mst_role_apply(const struct mst_role_twin *t, struct mst_role
                                   const struct mst_who *w, struct mst_verdict *v);
 MST_MUST_CHECK int mst_role_encode(const struct mst_role_twin *t, const struct mst_role_conf *conf, const struct mst_records *r,
                                    mst_time now, const struct mst_who *w, const struct mst_verdict *v, struct mst_answer *a);
+/* --- secret.c: a maker's secret, for the roles that take one --- */
+/* KpmID and Kpm (spec 2.2): a node was born with one, so it is one row, whoever asks for it. */
+#define MST_ROLE_SECRETS MST_ROLE_BBN
+/* PURE: may the secret of this node go to the handshake that names it? `why` says to the operator why not. */
+bool mst_decide_secret(const struct mst_credential *cred, const struct mst_who *owner, mst_time now, struct mst_release *ret,
+                       const char **ret_why);
+/* 0, MST_PSK_UNKNOWN with the reason, or a fault. */
+MST_MUST_CHECK int mst_role_secret_standing(struct mst_role_env *env, enum mst_role role, const char *identity,
+                                            struct mst_release *ret, const char **ret_why);
+/* A role's psk_lookup. */
+MST_MUST_CHECK int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q,
+                                          struct mst_psk_answer *a);
+
 /* One line for the operator. */
 MST_MUST_CHECK int mst_role_event(struct mst_role_env *env, enum mst_role role, const char *what, const struct mst_who *w,
                                   const char *who, const char *attempt, int rsc, const char *why, uint64_t *ret_seq);

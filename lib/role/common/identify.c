@@ -115,6 +115,10 @@ static bool bound(const struct mst_identity *row, const struct mst_role_conf *co
 {
 	if (!memcmp(row->anchor, mst_anchor_any, MST_SHA256_LEN))
 		return true;
+	if (!memcmp(row->anchor, mst_anchor_none, MST_SHA256_LEN)) {
+		*ret_why = "the name is known, but as one of a node without a certificate (muster node bind changes that)";
+		return false;
+	}
 	if (zero(row->anchor, MST_SHA256_LEN)) {
 		if (conf->makers.n <= 1)
 			return true;
@@ -171,6 +175,10 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 			w->kind = MST_WHO_MAF;
 			bind(w, MST_ID_FQDN, w->id);
 		}
+		return 0;
+	}
+	if (node && role == MST_ROLE_MEF && env->conf->no_node_certs) {
+		nobody(w, "the MEF takes no certificates of nodes (mef.node_certificates)");
 		return 0;
 	}
 	if (!node) {
@@ -241,14 +249,14 @@ static int by_key(struct mst_role_env *env, enum mst_role role, const struct mst
 }
 
 /* A node by the secret that its maker gave it (KpmID and Kpm: spec 2.2), which the operator brought to its record. */
-static int by_secret(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+static int by_secret(struct mst_role_env *env, const struct mst_peer *p, struct mst_who *w)
 {
 	struct mst_credential cred;
 	char id[MST_ID_MAX];
 	int r = MST_STORE_NONE;
 
 	if (mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
-		r = mst_store_cred_get(env->store, role, id, &cred);
+		r = mst_store_cred_get(env->store, MST_ROLE_SECRETS, id, &cred);
 	if (r < 0)
 		return r;
 	if (r || cred.purpose != MST_PURPOSE_KPM || !cred.node || cred.state == MST_CRED_REVOKED || cred.expires <= env->now) {
@@ -259,8 +267,6 @@ static int by_secret(struct mst_role_env *env, enum mst_role role, const struct 
 	if (r)
 		return r;
 	MST_STR_SET(w->claim, p->psk_identity);
-	w->has_cred = w->kind != MST_WHO_NOBODY;
-	w->cred = cred;
 	return 0;
 }
 
@@ -275,8 +281,8 @@ int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct
 		MST_STR_SET(w->claim, p->psk_identity);
 		if (role == MST_ROLE_MAF)
 			return by_key(env, role, p, w);
-		if (role == MST_ROLE_BBN)
-			return by_secret(env, role, p, w);
+		if (role == MST_ROLE_BBN || role == MST_ROLE_MEF)
+			return by_secret(env, p, w);
 		nobody(w, "pre-shared keys are not taken by this role");
 		return 0;
 	case MST_AUTH_ANONYMOUS:

@@ -1,4 +1,4 @@
-/* The MEF (TS-0003 8.3): certificate RSPF so far. */
+/* The MEF (TS-0003 8.3): RSPF by certificate and by pre-provisioned symmetric key. */
 #include "crypto/derive.h"
 #include "role/mef/decide.h"
 
@@ -17,6 +17,11 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	return mst_role_handle(&twin, env, x, a);
 }
 
+static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
+{
+	return mst_role_secret_lookup(env, MST_ROLE_MEF, q, a);
+}
+
 static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
 {
 	return mst_role_handshake_failed(env, MST_ROLE_MEF, p, why, detail);
@@ -32,8 +37,9 @@ const struct mst_role_ops mst_role_mef = {
 	.export_label = MST_LABEL_BOOTSTRAP,     /* spec 3.2: for registered keys as well */
 	.primitives = true,
 	.client_cert_required = true,
-	.psk = false,
+	.psk = true,
 	.handle = handle,
+	.psk_lookup = psk_lookup,
 	.handshake_failed = handshake_failed,
 	.refused = refused,
 };

@@ -1,0 +1,236 @@
+/* Enrolment with the secret that a node's maker gave it (TS-0003 8.3.2.1), at the MEF as a listener sees it. */
+#include "role/test-rig.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "role/common/common.h"
+
+#define KPM_ID "sensor-7@mef.example.com"
+#define REG "{\"sec:mefClientReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\"}}"
+#define KEY "{\"sec:symmKeyReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21," \
+	    "\"targetIDs\":[\"maf.example.com\"]}}"
+#define VALUE "{\"sec:symmKeyReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":24," \
+	      "\"targetIDs\":[\"//sp.example.com/CSE0002\"]}}"
+
+static struct rig r;
+static char before[65536], after[65536];
+
+static void put_secret(enum mst_cred_state state, mst_time expires)
+{
+	struct mst_credential c = { .key_id = KPM_ID, .purpose = MST_PURPOSE_KPM, .state = state, .expires = expires,
+				    .client_id = RIG_CSE, .node = r.node };
+	struct mst_wrapped sealed = rig_seal(0x42);
+	struct mst_credential had;
+	bool there = mst_store_cred_get(r.store, MST_ROLE_SECRETS, KPM_ID, &had) == 0;
+
+	assert_int_equal(r.keeper->ops->wrap(r.keeper, RIG_CHANNEL, (struct mst_view){ sealed.b, sealed.n }, c.purpose, c.key_id, &c.key), 0);
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_cred_put(r.store, MST_ROLE_SECRETS, &c, !there), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+static int up(void **state)
+{
+	(void)state;
+	rig_up(&r);
+	put_secret(MST_CRED_ACTIVE, MST_NEVER);
+	return 0;
+}
+
+static int down(void **state)
+{
+	(void)state;
+	rig_down(&r);
+	return 0;
+}
+
+static int enrol(const char *identity)
+{
+	rig_peer_psk(&r, identity);
+	return rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0xa1, REG);
+}
+
+/* What the operator reads when a handshake with this identity has failed. */
+static const char *told(const char *identity)
+{
+	static struct mst_event e;
+	struct mst_role_env env = rig_env(&r, MST_ROLE_MEF);
+
+	rig_peer_psk(&r, identity);
+	assert_int_equal(mst_role_mef.handshake_failed(&env, &r.x.peer, MST_TLS_PSK_REFUSED, ""), 0);
+	assert_true(rig_last_event(&r, &e));
+	assert_string_equal(e.what, "mef.handshake-failed");
+	assert_string_equal(e.who, identity);
+	return e.why;
+}
+
+static void enrolled(void **state)
+{
+	char ri[64], reg[128], path[160];
+	struct mst_psk_answer a;
+	struct mst_node n;
+
+	(void)state;
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, "sensor-7@MEF.example.com", &a), 0);
+	assert_true(a.release.wanted);
+	assert_int_equal(a.release.purpose, MST_PURPOSE_KPM);
+	assert_string_equal(a.release.authorisation.key_id, KPM_ID);
+	assert_string_equal(a.release.authorisation.to, RIG_CSE);
+	assert_int_equal(enrol(KPM_ID), 2001);
+	assert_non_null(strstr(r.text, "\"clientID\":\"//sp.example.com/CSE0001\""));
+	snprintf(reg, sizeof(reg), "/MEFBase/%s", rig_member(&r, "ri", ri, sizeof(ri)));
+	snprintf(path, sizeof(path), "%s/cfg", reg);
+	rig_peer_psk(&r, KPM_ID);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), 2000);
+	assert_non_null(strstr(r.text, "\"mafFQDN\":\"maf.example.com\""));
+	rig_peer_psk(&r, KPM_ID);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", "/CSE0001", MST_TY_SYMM_KEY_REG, 0xa1, KEY), 2001);
+	/* the same registration however the node proves itself: by certificate it goes on where it is */
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, reg, "/CSE0001", 0, 0, NULL), 2000);
+	/* the key is Ke of the session, and the MAF gets one made from it */
+	rig_peer_cert(&r, MST_ID_FQDN, "maf.example.com");
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/fetchCredentials/A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1@mef.example.com/21",
+	                        "maf.example.com", 0, 0, NULL), 2000);
+	assert_true(r.has_handed);
+	assert_int_not_equal(r.handed[0], 0x42);
+	assert_int_equal(mst_store_node_get(r.store, r.node, &n), 0);
+	assert_int_equal(n.state, MST_NODE_ENROLLING);
+	/* lesson 25: who the channel says it is, not who From says */
+	rig_peer_psk(&r, KPM_ID);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, reg, "/CSE0009", 0, 0, NULL), MST_RSC_NOT_AUTHENTICATED);
+	/* and the secret is none of the MAF's keys */
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MAF, KPM_ID, &a), MST_PSK_FETCH);
+	assert_false(a.release.wanted);
+}
+
+/* Lesson 21: the peer learns nothing, not even from the work that was done; the operator learns all. */
+static void not_told_apart(void **state)
+{
+	struct mst_psk_answer a;
+	unsigned asked = r.created;
+	struct mst_event first, e;
+
+	(void)state;
+	assert_int_equal(enrol(KPM_ID), 2001);
+	assert_true(rig_last_event(&r, &first));
+	rig_fingerprint(&r, before, sizeof(before));
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, KPM_ID, &a), 0);
+	assert_true(a.release.wanted);                           /* one question to the keeper, after the lookup */
+	assert_int_equal(r.created, asked);
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, "sensor-8@mef.example.com", &a), MST_PSK_UNKNOWN);
+	assert_false(a.release.wanted);
+	assert_int_equal(r.created, asked + 1);                  /* and one here, in its place */
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, "no identifier", &a), MST_PSK_UNKNOWN);
+	assert_int_equal(r.created, asked + 2);
+	rig_fingerprint(&r, after, sizeof(after));
+	assert_string_equal(before, after);
+	assert_true(rig_last_event(&r, &e));
+	assert_int_equal(e.seq, first.seq);                      /* neither writes, so neither waits for the disk */
+
+	assert_non_null(strstr(told(KPM_ID), "identity known, key wrong"));
+	assert_non_null(strstr(told("sensor-8@mef.example.com"), "identity unknown"));
+	put_secret(MST_CRED_REVOKED, MST_NEVER);
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, KPM_ID, &a), MST_PSK_UNKNOWN);
+	assert_non_null(strstr(told(KPM_ID), "its secret is revoked"));
+	assert_int_equal(enrol(KPM_ID), MST_RSC_NO_PRIVILEGE);   /* a session that was open when it was revoked */
+	put_secret(MST_CRED_ACTIVE, RIG_NOW);
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, KPM_ID, &a), MST_PSK_UNKNOWN);
+	assert_non_null(strstr(told(KPM_ID), "its secret has expired"));
+}
+
+/* Lesson 27: each method by itself. */
+static void switches(void **state)
+{
+	struct mst_event e;
+
+	(void)state;
+	r.mef_conf.no_node_certs = true;
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0xa2, REG), MST_RSC_NO_PRIVILEGE);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "mef.node_certificates"));
+	assert_int_equal(enrol(KPM_ID), 2001);
+	/* MAFs have certificates all the same */
+	rig_peer_cert(&r, MST_ID_FQDN, "maf.example.com");
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/fetchCredentials/A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1A1@mef.example.com/21",
+	                        "maf.example.com", 0, 0, NULL), 2000);
+}
+
+/* Entered as a node without a certificate: no maker's CA can make one for it, and it has no other way in. */
+static void no_certificate(void **state)
+{
+	struct mst_identity i = { .kind = MST_ID_NODE, .value = RIG_NODE, .node = r.node };
+	struct mst_event e;
+
+	(void)state;
+	memcpy(i.anchor, mst_anchor_none, sizeof(i.anchor));
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_identity_put(r.store, &i), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", RIG_NODE, MST_TY_MEF_CLIENT_REG, 0xa2, REG), MST_RSC_NO_PRIVILEGE);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "without a certificate"));
+	assert_int_equal(enrol(KPM_ID), 2001);
+}
+
+/* Lesson 26: not as a registered key either, by whichever way the node has authenticated. */
+static int register_value(enum mst_role role, uint8_t fill)
+{
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	r.x.role = role;
+	r.x.channel = RIG_CHANNEL;
+	r.x.has_key_value = true;
+	r.x.key_value = rig_seal(fill);
+	r.x.request = (struct mst_request){ .op = MST_OP_CREATE, .to = mst_view_str("/MEFBase"), .from = mst_view_str("/CSE0001"),
+		.rqi = mst_view_str("r"), .rvi = mst_view_str("3"), .ty = MST_TY_SYMM_KEY_REG, .content = mst_view_str(VALUE),
+		.media = mst_view_str("application/json") };
+	return rig_handle(&r, role);
+}
+
+static void no_service_key(void **state)
+{
+	struct mst_event e;
+
+	(void)state;
+	assert_int_equal(enrol(KPM_ID), 2001);
+	rig_fingerprint(&r, before, sizeof(before));
+	assert_int_equal(register_value(MST_ROLE_MEF, 0x42), MST_RSC_BAD_REQUEST);
+	rig_fingerprint(&r, after, sizeof(after));
+	assert_string_equal(before, after);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "the secret that the node's maker gave it"));
+	assert_int_equal(register_value(MST_ROLE_MEF, 0x43), 2001);
+	/* one that is no longer good is still known to the maker */
+	put_secret(MST_CRED_REVOKED, MST_NEVER);
+	assert_int_equal(register_value(MST_ROLE_MEF, 0x42), MST_RSC_BAD_REQUEST);
+}
+
+/* A suspended subscription: the handshake tells nothing of it, the answer is that of every node. */
+static void suspended(void **state)
+{
+	struct mst_subscription s;
+	struct mst_psk_answer a;
+
+	(void)state;
+	assert_int_equal(mst_store_sub_get(r.store, "sub-secret", &s), 0);
+	s.state = MST_SUB_SUSPENDED;
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_sub_put(r.store, &s, false), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+	assert_int_equal(rig_lookup_at(&r, MST_ROLE_MEF, KPM_ID, &a), 0);
+	rig_fingerprint(&r, before, sizeof(before));
+	assert_int_equal(enrol(KPM_ID), MST_RSC_SUBSCRIPTION_NOT_ESTABLISHED);
+	rig_fingerprint(&r, after, sizeof(after));
+	assert_string_equal(before, after);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, up, down)
+	const struct CMUnitTest tests[] = { T(enrolled), T(not_told_apart), T(switches), T(no_certificate), T(no_service_key), T(suspended) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
