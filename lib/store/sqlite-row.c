@@ -105,8 +105,9 @@ static int bind_args(sqlite3_stmt *st, const struct sq_arg *arg, size_t n)
 	int rc = SQLITE_OK;
 
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
-		rc = arg[i].s ? sqlite3_bind_text(st, (int)i + 1, arg[i].s, -1, SQLITE_STATIC)
-			      : sqlite3_bind_int64(st, (int)i + 1, arg[i].i);
+		rc = arg[i].hash ? sqlite3_bind_blob(st, (int)i + 1, arg[i].hash, MST_SHA256_LEN, SQLITE_STATIC)
+		     : arg[i].s  ? sqlite3_bind_text(st, (int)i + 1, arg[i].s, -1, SQLITE_STATIC)
+				 : sqlite3_bind_int64(st, (int)i + 1, arg[i].i);
 	return rc;
 }
 
@@ -114,6 +115,7 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 {
 	const void *p = (const uint8_t *)row + c->at;
 	const struct mst_wrapped *w = p;
+	uint16_t n;
 
 	switch (c->type) {
 	case SQ_TEXT_OR_NULL:
@@ -139,6 +141,11 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 		if (w->n > sizeof(w->b))
 			return SQLITE_MISUSE;
 		return sqlite3_bind_blob(st, at, w->b, w->n, SQLITE_STATIC);
+	case SQ_OCTETS:
+		memcpy(&n, p, sizeof(n));
+		if (n + sizeof(n) > c->cap)
+			return SQLITE_MISUSE;
+		return sqlite3_bind_blob(st, at, (const uint8_t *)p + sizeof(n), n, SQLITE_STATIC);
 	}
 	return SQLITE_MISUSE;
 }
@@ -202,6 +209,8 @@ static bool col_checks(sqlite3_stmt *st, int at, const struct sq_col *c)
 		return type == SQLITE_BLOB && sqlite3_column_bytes(st, at) == MST_SHA256_LEN;
 	case SQ_WRAPPED:
 		return type == SQLITE_BLOB && sqlite3_column_bytes(st, at) <= MST_WRAPPED_MAX;
+	case SQ_OCTETS:
+		return type == SQLITE_BLOB && (size_t)sqlite3_column_bytes(st, at) + sizeof(uint16_t) <= c->cap;
 	}
 	return false;
 }
@@ -211,6 +220,7 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 	void *p = (uint8_t *)row + c->at;
 	struct mst_wrapped *w = p;
 	const void *text;
+	uint16_t len;
 	size_t n;
 
 	switch (c->type) {
@@ -242,6 +252,14 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 		if (n)
 			memcpy(w->b, sqlite3_column_blob(st, at), n);
 		w->n = (uint16_t)n;
+		break;
+	case SQ_OCTETS:
+		memset(p, 0, c->cap);
+		n = (size_t)sqlite3_column_bytes(st, at);
+		len = (uint16_t)n;
+		memcpy(p, &len, sizeof(len));
+		if (n)
+			memcpy((uint8_t *)p + sizeof(len), sqlite3_column_blob(st, at), n);
 		break;
 	}
 }
