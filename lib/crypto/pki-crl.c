@@ -139,3 +139,50 @@ int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der, const s
 	ERR_clear_error();
 	return res;
 }
+
+static bool may_sign_lists(X509 *ca)
+{
+	return X509_get_extension_flags(ca) & EXFLAG_CA && X509_get_key_usage(ca) & KU_CRL_SIGN;
+}
+
+static int read_info(X509_CRL *crl, X509 *ca, struct mst_crl_info *ret_i)
+{
+	struct mst_crl_info i = { .number = -1 };
+	ASN1_INTEGER *number = X509_CRL_get_ext_d2i(crl, NID_crl_number, NULL, NULL);
+	STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
+
+	if (number && !ASN1_INTEGER_get_int64(&i.number, number))
+		i.number = -1;
+	ASN1_INTEGER_free(number);
+	if (!pki_time_get(X509_CRL_get0_lastUpdate(crl), &i.this_update) ||
+	    (X509_CRL_get0_nextUpdate(crl) && !pki_time_get(X509_CRL_get0_nextUpdate(crl), &i.next_update)))
+		return MST_PKI_MALFORMED;
+	i.n = entries ? (size_t)sk_X509_REVOKED_num(entries) : 0;
+	i.signed_by = ca && may_sign_lists(ca) && !X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(ca)) &&
+		      X509_CRL_verify(crl, X509_get0_pubkey(ca)) == 1;
+	*ret_i = i;
+	return 0;
+}
+
+int mst_crl_info(struct mst_view der, struct mst_view issuer_der, struct mst_crl_info *ret_i)
+{
+	X509_CRL *crl = pki_crl(der);
+	X509 *ca = pki_x509(issuer_der);
+	int r = crl ? read_info(crl, ca, ret_i) : MST_PKI_MALFORMED;
+
+	X509_free(ca);
+	X509_CRL_free(crl);
+	ERR_clear_error();
+	return r;
+}
+
+bool mst_cert_issued_by(struct mst_view der, struct mst_view issuer_der)
+{
+	X509 *x = pki_x509(der), *ca = pki_x509(issuer_der);
+	bool yes = x && ca && X509_check_issued(ca, x) == X509_V_OK && X509_verify(x, X509_get0_pubkey(ca)) == 1;
+
+	X509_free(x);
+	X509_free(ca);
+	ERR_clear_error();
+	return yes;
+}

@@ -114,6 +114,17 @@ MST_MUST_CHECK int mst_crl_issue(struct mst_signer *signer, struct mst_view issu
 				 const struct mst_revoked *r, size_t n, int64_t number, mst_time now,
 				 mst_time next_update, uint8_t *ret_der, size_t cap, size_t *ret_n);
 
+/* What a revocation list says. 0 or MST_PKI_MALFORMED. */
+struct mst_crl_info {
+	bool signed_by;                      /* by the certificate given, which may sign lists */
+	int64_t number;                      /* -1: none */
+	mst_time this_update, next_update;   /* next_update 0: none */
+	size_t n;                            /* entries */
+};
+MST_MUST_CHECK int mst_crl_info(struct mst_view der, struct mst_view issuer_der, struct mst_crl_info *ret_i);
+/* Has the holder of `issuer_der` signed this certificate? False too when either cannot be read. */
+bool mst_cert_issued_by(struct mst_view der, struct mst_view issuer_der);
+
 /* PEM files for people: several certificates in one file. Positive: MST_PKI_MALFORMED with line in `d`. */
 void mst_pem_put(struct mst_writer *w, const char *label, struct mst_view der);
 /* Next block with that label at or after *at in `pem`; 0, or MST_PKI_MALFORMED; *ret_n = 0 at the end. */

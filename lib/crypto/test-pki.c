@@ -243,6 +243,7 @@ static void a_revoked_certificate_is_on_the_list(void **state)
 	struct mst_revoked r[2] = { { .when = NOW - 10, .reason = 1 },
 				    { .serial = "0123", .when = NOW - 20 } };
 	struct mst_cert_info info;
+	struct mst_crl_info said;
 	char out[8192];
 	size_t n;
 
@@ -279,6 +280,17 @@ static void a_revoked_certificate_is_on_the_list(void **state)
 	write_pem("crl.pem", "X509 CRL", (struct mst_view){ crl, n });
 	assert_int_equal(OPENSSL(out, "crl", "-in", "crl.pem", "-noout", "-text"), 0);
 	assert_non_null(strstr(out, "No Revoked Certificates"));
+	/* read back: what was put in, and whose word it is */
+	assert_int_equal(mst_crl_info((struct mst_view){ crl, n }, view(&ca.cert), &said), 0);
+	assert_true(said.signed_by && said.number == 8 && said.this_update == NOW - 5 && said.next_update == NOW + YEAR && !said.n);
+	assert_int_equal(mst_crl_info((struct mst_view){ crl, n }, view(&good.cert), &said), 0);
+	assert_false(said.signed_by);
+	crl[n - 1] ^= 1;
+	assert_true(mst_crl_info((struct mst_view){ crl, n }, view(&ca.cert), &said) || !said.signed_by);
+	assert_int_equal(mst_crl_info(view(&ca.cert), view(&ca.cert), &said), MST_PKI_MALFORMED);
+	assert_true(mst_cert_issued_by(view(&good.cert), view(&ca.cert)));
+	assert_false(mst_cert_issued_by(view(&good.cert), view(&bad.cert)));
+	assert_false(mst_cert_issued_by(MST_VIEW_NONE, view(&ca.cert)));
 	mst_local_signer_deinit(&good.signer);
 	mst_local_signer_deinit(&bad.signer);
 }

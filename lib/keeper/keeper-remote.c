@@ -185,7 +185,7 @@ static int remote_derive(struct mst_keeper *k, const struct mst_wrapped *wr, enu
 static int remote_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
 		       uint8_t *ret_sig, size_t cap, size_t *ret_n)
 {
-	uint8_t b[MST_KEEPER_WIRE_MAX];
+	uint8_t b[MST_KEEPER_SIGN_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 
 	mst_put_u8(&w, CALL_SIGN);

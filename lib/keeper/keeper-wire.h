@@ -7,7 +7,8 @@
 
 #include "keeper/keeper.h"
 
-#define MST_KEEPER_WIRE_MAX 8192
+#define MST_KEEPER_WIRE_MAX 8192             /* an answer, and every question but */
+#define MST_KEEPER_SIGN_MAX (MST_TBS_MAX + 1024)
 
 /* Carries one question to the keeper process and brings its answer, or a fault. */
 struct mst_keeper_caller {

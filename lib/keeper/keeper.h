@@ -19,7 +19,7 @@
 
 #define MST_WRAPPED_MAX 160          /* octets of any wrapped or sealed key */
 #define MST_CHANNELS_MAX 64
-#define MST_TBS_MAX 4096
+#define MST_TBS_MAX (48 * 1024)      /* a revocation list of about 1000 entries */
 
 struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 

@@ -122,6 +122,7 @@ static void maf_fetched(void **state)
 	static struct mst_fetch_result got;
 	static struct world o;
 	struct mst_credential c;
+	const char *what;
 	char why[200];
 
 	(void)state;
@@ -130,27 +131,69 @@ static void maf_fetched(void **state)
 	got.lifetime = NOW + 9;
 	got.key.n = 60;
 	MST_STR_SET(got.enrolee_id, "//sp.example.com/CSE0001");
-	assert_true(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	assert_true(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
 	assert_string_equal(c.client_id, "//sp.example.com/CSE0001");
 	assert_string_equal(c.via, "mef.example.com");
 	assert_int_equal(c.expires, NOW + 9);
 	assert_int_equal(c.state, MST_CRED_PENDING);
 
 	got.lifetime = NOW;
-	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
 	got.lifetime = NOW + 9;
 	got.enrolee_id[0] = 0;
-	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
 	MST_STR_SET(got.enrolee_id, "//sp.example.com/CSE0001");
 	o.w.node.state = MST_NODE_REVOKED;
-	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
 	assert_non_null(strstr(why, "revoked"));
 	o.w.node.state = MST_NODE_KNOWN;
 	got.end = MST_FETCH_UNREACHABLE;
-	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, why));
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
 	assert_non_null(strstr(why, "not reachable"));
 	got.end = MST_FETCH_OK;
-	assert_false(mst_maf_decide_fetched("A@other.example.com", &got, &o.w, &o.conf, NOW, &c, why));
+	assert_false(mst_maf_decide_fetched("A@other.example.com", &got, &o.w, &o.conf, NOW, &c, &what, why));
+}
+
+/* A MEF vouches for the clients of the providers that are listed for it, and for nobody else's. */
+static void maf_vouching(void **state)
+{
+	static const struct { const char *listed[2], *enrolee; bool good; } row[] = {
+		{ { NULL }, "//sp.example.com/CSE0001", true },
+		{ { NULL }, "urn:dev:ops:1", true },
+		{ { "sp.example.com" }, "//sp.example.com/CSE0001", true },
+		{ { "sp.example.com" }, "//SP.example.com/CSE0001", true },
+		{ { "other.example.com", "sp.example.com" }, "//sp.example.com/CSE1/C19", true },
+		{ { "other.example.com" }, "//sp.example.com/CSE0001", false },
+		{ { "example.com" }, "//sp.example.com/CSE0001", false },
+		{ { "sp.example.com" }, "//sp.example.com.evil.example/CSE0001", false },
+		{ { "sp.example.com" }, "//sp.example.comCSE0001", false },
+		{ { "sp.example.com" }, "/sp.example.com/CSE0001", false },
+		{ { "sp.example.com" }, "sp.example.com", false },
+		{ { "sp.example.com" }, "urn:dev:ops:1", false },
+		{ { "sp.example.com" }, "//", false },
+	};
+	static struct mst_fetch_result got;
+	static struct world o;
+	struct mst_credential c;
+	const char *what;
+	char why[200];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		maf_world(&o, MST_CALL_REG_GET, true);
+		got.end = MST_FETCH_OK;
+		got.lifetime = NOW + 9;
+		got.key.n = 60;
+		MST_STR_SET(got.enrolee_id, row[i].enrolee);
+		for (size_t k = 0; k < 2 && row[i].listed[k]; k++)
+			MST_STR_SET(o.conf.mef[0].sp[o.conf.mef[0].n_sp++], row[i].listed[k]);
+		if (mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why) != row[i].good)
+			fail_msg("%s listed, %s", row[i].listed[0], row[i].enrolee);
+		if (!row[i].good) {
+			assert_string_equal(what, "vouch-refused");
+			assert_non_null(strstr(why, "maf.mefs"));
+		}
+	}
 }
 
 /* --- default deny: every operation, both roles, every kind of caller --- */
@@ -217,7 +260,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(maf_enrolment), cmocka_unit_test(maf_first_use), cmocka_unit_test(maf_lookup),
-		cmocka_unit_test(maf_fetched), cmocka_unit_test(default_deny), cmocka_unit_test(target_names),
+		cmocka_unit_test(maf_fetched), cmocka_unit_test(maf_vouching), cmocka_unit_test(default_deny), cmocka_unit_test(target_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

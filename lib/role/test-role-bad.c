@@ -362,6 +362,18 @@ static void handshakes(void **state)
 	got.end = MST_FETCH_UNKNOWN;
 	assert_int_equal(rig_fetched(&r, "22222222222222222222222222222222@mef.example.com", &got, &a), MST_PSK_UNKNOWN);
 
+	/* a key for the client of a provider that this MEF does not vouch for: nothing of it is kept */
+	got.end = MST_FETCH_OK;
+	memcpy(r.maf_conf.mef[0].sp[0], "other.example.com", sizeof("other.example.com"));
+	r.maf_conf.mef[0].n_sp = 1;
+	assert_int_equal(rig_fetched(&r, "22222222222222222222222222222222@mef.example.com", &got, &a), MST_PSK_UNKNOWN);
+	assert_false(a.release.wanted);
+	assert_true(rig_last_event(&r, &e));
+	assert_string_equal(e.what, "maf.vouch-refused");
+	assert_non_null(strstr(e.why, RIG_CSE));
+	r.maf_conf.mef[0].n_sp = 0;
+	assert_int_equal(rig_lookup(&r, "22222222222222222222222222222222@mef.example.com", &a), MST_PSK_FETCH);
+
 	/* every refused lookup is an event; the outcome is the same for all of them */
 	assert_int_equal(rig_lookup(&r, "00112233445566778899AABBCCDDEEFF@maf.example.com", &a), MST_PSK_UNKNOWN);
 	assert_true(rig_last_event(&r, &e));

@@ -8,9 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "keeper/keeper-wire.h"
 #include "server/link.h"
 
-struct mst_call { int fd, timeout_ms; uint64_t id; bool dead; uint8_t buf[MST_FRAME_HEAD + 16384]; };
+struct mst_call { int fd, timeout_ms; uint64_t id; bool dead; uint8_t buf[MST_FRAME_HEAD + MST_KEEPER_SIGN_MAX]; };
 
 int mst_call_new(int fd, int timeout_ms, struct mst_call **ret)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "crypto/pki.h"
 #include "server/config-internal.h"
@@ -153,9 +154,37 @@ static void trusts(const struct look *l, const char *role, const struct mst_conf
 		WRONG(l, field, "no certificate in any of them, so nobody could be trusted; put PEM or DER "
 		      "files into %s", outward ? r->peer_anchors[0] : r->client_anchors[0]);
 	snprintf(field, sizeof(field), "%s.crls", role);
-	if (!outward && r->require_crl && !m->n_crls)
-		WRONG(l, field, "no list in any of them, but %s.require_crl is set, so everybody would be "
-		      "refused; put the issuers' lists there", role);
+	if (m->n_crls || l->c->crl.file[0])
+		return;
+	if (!outward && (r->require_crl || m->n_crl_issuers))
+		WRONG(l, field, "no list in any of them, but %s.require_crl%s is set, so everybody would be "
+		      "refused; put the issuers' lists there", role, r->require_crl ? "" : "_of");
+	if (outward && r->require_peer_crl)
+		WRONG(l, field, "no list in any of them, so no MEF would be asked (TS-0003 8.1.2.5); put the list of the "
+		      "MEFs' issuer there, or set %s.require_mef_crl = false", role);
+}
+
+/* The supervisor writes the list: as root, or as who it has become. */
+static void list_place(const struct look *l)
+{
+	char dir[MST_CONF_PATH];
+	struct stat st;
+	char *slash;
+
+	if (!l->c->crl.file[0])
+		return;
+	snprintf(dir, sizeof(dir), "%s", l->c->crl.file);
+	slash = strrchr(dir, '/');
+	*slash = '\0';
+	if (stat(dir, &st) || !S_ISDIR(st.st_mode))
+		WRONG(l, "crl.file", "%s: is no directory; mkdir -m 755 it", dir);
+	else if (st.st_mode & S_IWOTH)
+		WRONG(l, "crl.file", "%s: everybody may write here; chmod 755 it", dir);
+	else if (l->as.drop && l->c->processes == MST_CONF_SINGLE && st.st_uid != l->as.uid)
+		WRONG(l, "crl.file", "%s: does not belong to %s, who writes the list when processes = \"single\"; chown it", dir,
+		      l->c->user);
+	else if (!l->as.drop && access(dir, W_OK | X_OK))
+		WRONG(l, "crl.file", "%s: %s; chown it to the daemon's user", dir, strerror(errno));
 }
 
 static void certificates(const struct look *l, enum mst_role which, bool outward, uint8_t *b, size_t cap)
@@ -201,6 +230,7 @@ int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struc
 	store_place(&l);
 	keeper_files(&l);
 	run_place(&l);
+	list_place(&l);
 	certificates(&l, MST_ROLE_MEF, false, b, cap);
 	certificates(&l, MST_ROLE_MAF, false, b, cap);
 	certificates(&l, MST_ROLE_MAF, true, b, cap);

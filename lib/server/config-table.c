@@ -16,6 +16,8 @@ static const char *const km_choices[] = { "usage", "master", "registered", NULL 
 	.count = offsetof(struct mst_conf, n), .max = MST_COUNT(((struct mst_conf *)0)->m)
 #define MUST (MST_CONF_NEEDED | MST_CONF_FIXED)
 #define ELEM(S, m) .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m)
+#define ELEM_LST(S, m, n) .flags = MST_CONF_LIST, .offset = offsetof(S, m), .cap = sizeof(((S *)0)->m[0]), \
+	.count = offsetof(S, n), .max = MST_COUNT(((S *)0)->m)
 #define RANGE(lo, hi) .least = (lo), .most = (hi)
 #define DAY INT64_C(86400)
 
@@ -41,6 +43,13 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "HTTP for /metrics /healthz /readyz, loopback addresses only; \"\" = off" },
 	{ "sandbox", MST_CONF_T_BOOL, MST_CONF_FIXED, "true", NULL, AT(sandbox),
 	  .help = "Landlock and seccomp for every process, where the kernel has them" },
+
+	{ "crl", MST_CONF_T_GROUP, .help = "revocation list of our own CA (the keeper's)" },
+	{ "crl.file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, "", NULL, STR(crl.file),
+	  .help = "file that it is written to, and taken over from, by musterd itself; best inside a directory of mef.crls and "
+		  "maf.crls. \"\" = none is made" },
+	{ "crl.lifetime", MST_CONF_T_SECONDS, 0, "7d", NULL, RANGE(4, 365 * DAY), AT(crl.lifetime),
+	  .help = "how long a list is good; a new one is made when half of it is over, and at once when a certificate is revoked" },
 
 	{ "audit", MST_CONF_T_GROUP, .help = "how much of the audit log is kept; looked at each hour, and after a reload" },
 	{ "audit.keep", MST_CONF_T_SECONDS, 0, "400d", NULL, RANGE(0, 36500 * DAY), AT(audit.keep),
@@ -102,7 +111,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, mef.crls, mef.n_crls),
 	  .help = "certificate revocation lists: files or directories" },
 	{ "mef.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.require_crl),
-	  .help = "refuse certificates whose issuer has no current list here (TS-0003 8.1.2.5)" },
+	  .help = "refuse certificates whose issuer has no current list here (TS-0003 8.1.2.5), makers' CAs included" },
+	{ "mef.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, mef.crl_issuers, mef.n_crl_issuers),
+	  .help = "certificates of CAs whose current list is required, whatever require_crl says of the others" },
 	{ "mef.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(mef.profile), .choices = profile_choices,
 	  .help = "TLS: the suites of TS-0003 only, modern ones only, or both" },
 	{ "mef.base", MST_CONF_T_TEXT, 0, "/MEFBase", NULL, STR(mef.base),
@@ -133,9 +144,13 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "maf.client_anchors", MST_CONF_T_PATH, .sample = "anchors/", LST(0, maf.client_anchors, maf.n_client_anchors),
 	  .help = "trust anchors for clients with certificates; empty: pre-shared keys only" },
 	{ "maf.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, maf.crls, maf.n_crls),
-	  .help = "certificate revocation lists: files or directories" },
+	  .help = "certificate revocation lists, for clients and MEFs: files or directories" },
 	{ "maf.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.require_crl),
+	  .help = "as for the MEF, for the clients' certificates" },
+	{ "maf.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.crl_issuers, maf.n_crl_issuers),
 	  .help = "as for the MEF" },
+	{ "maf.require_mef_crl", MST_CONF_T_BOOL, 0, "true", NULL, AT(maf.require_peer_crl),
+	  .help = "ask no MEF for a key whose issuer has no current list in crls (TS-0003 8.1.2.5: shall)" },
 	{ "maf.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(maf.profile), .choices = profile_choices,
 	  .help = "as for the MEF" },
 	{ "maf.base", MST_CONF_T_TEXT, 0, "/MAFBase", NULL, STR(maf.base),
@@ -151,6 +166,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "where it is" },
 	{ "maf.mefs.connect_to", MST_CONF_T_ADDRESS, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_link, connect_to),
 	  .help = "dial this address instead of resolving the name; the name check stays" },
+	{ "maf.mefs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_link, sps, n_sps),
+	  .help = "service providers whose clients it may vouch for, as in //sp.example.com/CSE01; needed with more than "
+		  "one MEF, empty with one: any" },
 	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
 	{ "maf.mefs.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, ELEM(struct mst_conf_link, quirks.km), .choices = km_choices,
 	  .help = "registered: asks for the registered key (8.3.5.2.8); else for a credential (8.3.9)" },

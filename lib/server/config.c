@@ -145,13 +145,20 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 	snprintf(field, sizeof(field), "%s.base", role);
 	if (r->present && r != &k->c->admin && r->base[0] != '/')
 		BROKEN(k, field, "\"%s\" is no path; it begins with /", r->base);
-	for (size_t i = 0; i < r->n_mefs; i++)
+	for (size_t i = 0; i < r->n_mefs; i++) {
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(r->mefs[i].fqdn, r->mefs[j].fqdn)) {
 				snprintf(field, sizeof(field), "%s.mefs[%zu].fqdn", role, i);
 				BROKEN(k, field, "\"%s\" stands there twice; one entry for each MEF",
 				       r->mefs[i].fqdn);
 			}
+		/* else each of them could give the key of a client of any other */
+		if (r->n_mefs > 1 && !r->mefs[i].n_sps) {
+			snprintf(field, sizeof(field), "%s.mefs[%zu].sps", role, i);
+			BROKEN(k, field, "is missing; with several MEFs each says whose clients it may vouch for, like "
+			       "sps = [ \"sp.example.com\" ]");
+		}
+	}
 }
 
 void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line line, const void *text,
@@ -258,6 +265,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		memcpy(ret->mef[i].fqdn, r->mefs[i].fqdn, sizeof(ret->mef[i].fqdn));
 		memcpy(ret->mef[i].uri, r->mefs[i].uri, sizeof(ret->mef[i].uri));
 		memcpy(ret->mef[i].connect_to, r->mefs[i].connect_to, sizeof(ret->mef[i].connect_to));
+		memcpy(ret->mef[i].sp, r->mefs[i].sps, sizeof(ret->mef[i].sp));
+		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
 	ret->maf_elsewhere = !c->maf.present;

@@ -24,7 +24,12 @@ enum mst_conf_log_format { MST_CONF_LOG_TEXT, MST_CONF_LOG_JSON };
 
 /* Ours: which reading of the standard a peer wants (codec/quirks.h). Zero is the default of each. */
 struct mst_conf_quirks { int64_t km; bool repeat_conflicts; };
-struct mst_conf_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; struct mst_conf_quirks quirks; };
+struct mst_conf_link {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	char sps[MST_MEF_SPS][MST_ID_MAX];
+	size_t n_sps;
+	struct mst_conf_quirks quirks;
+};
 
 /* One group per role; members that a role has no row for stay empty. */
 struct mst_conf_role {
@@ -41,6 +46,9 @@ struct mst_conf_role {
 	char crls[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_crls;
 	bool require_crl;
+	char crl_issuers[MST_CONF_PATHS][MST_CONF_PATH];      /* require_crl_of */
+	size_t n_crl_issuers;
+	bool require_peer_crl;                                /* maf: require_mef_crl */
 	int64_t profile;                  /* enum mst_tls_profile */
 	int64_t registration_lifetime;
 	int64_t retry_duration;
@@ -72,6 +80,7 @@ struct mst_conf {
 	int64_t log_format, log_level;
 	char metrics[MST_CONF_ADDR];
 	bool sandbox;
+	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
 	struct mst_conf_role mef, maf, admin;

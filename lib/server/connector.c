@@ -171,13 +171,15 @@ static enum mst_fetch_end end_of_tls(enum mst_tls_end e)
 	case MST_TLS_UNTRUSTED:
 	case MST_TLS_EXPIRED:
 	case MST_TLS_NOT_YET_VALID:
-	case MST_TLS_REVOKED:
-	case MST_TLS_CRL_STALE:
 	case MST_TLS_BAD_CERTIFICATE:
 	case MST_TLS_WRONG_NAME:
 	case MST_TLS_NO_CERTIFICATE:
 	case MST_TLS_NO_SNI:
 		return MST_FETCH_UNTRUSTED;
+	case MST_TLS_REVOKED:
+		return MST_FETCH_REVOKED;
+	case MST_TLS_CRL_STALE:
+		return MST_FETCH_LIST_STALE;
 	case MST_TLS_ALERT: case MST_TLS_PSK_REFUSED: case MST_TLS_NO_COMMON_SUITE:
 		return MST_FETCH_REFUSED;
 	case MST_TLS_PROTOCOL:

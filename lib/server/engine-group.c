@@ -111,6 +111,7 @@ static int decide_exchange(struct engine *e, struct work *w)
 		return r < 0 ? r : MST_FAULT_BUG;
 	if (!a.content.ok || a.release.at > a.content.n)
 		return MST_FAULT_MEMORY;
+	w->revoked = a.revoked;
 	w->answer.rsc = a.rsc;
 	w->answer.retry_after = a.retry_after;
 	w->answer.close = a.close;
@@ -458,6 +459,7 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 			if (!w[i]->failed)
 				transact_all(e, &w[i], 1);
 	for (size_t i = 0; i < n; i++) {
+		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
 		switch (w[i]->kind) {
 		case WORK_EXCHANGE: send_answer(e, w[i]); break;
 		case WORK_PSK: after_psk(e, w[i]); break;

@@ -33,6 +33,7 @@ struct work {
 	uint64_t id;
 	/* what the decision gave */
 	bool failed;
+	bool revoked;                     /* EXCHANGE: the list of our CA has changed */
 	bool unknown_there;               /* FETCHED: the other server does not know the key */
 	int outcome;                      /* PSK, FETCHED: 0 or enum mst_psk_outcome */
 	struct mst_answer_frame answer;   /* content points into `content` */
@@ -79,6 +80,8 @@ struct engine {
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
+	bool crl_changed;                 /* a certificate was revoked since the last list */
+	mst_ms crl_again;                 /* not tried before, after a failure */
 	uint8_t *scratch;                 /* MST_ANSWER_MAX: a role writes its answer here */
 	uint8_t *out;                     /* MST_FRAME_MAX: a frame's payload */
 };
@@ -101,5 +104,8 @@ void engine_tell_untold(struct engine *e);
 /* Retention of the audit log, each tick: a piece of its beginning when that is due (engine-audit.c). */
 void engine_keep_audit(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
+/* engine-crl.c: a new revocation list, if it is time for one; and at the start, whether it is because of the store. */
+void engine_crl(struct engine *e);
+MST_MUST_CHECK int engine_crl_start(struct engine *e);
 
 #endif

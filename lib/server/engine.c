@@ -92,6 +92,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 		engine_group(e, group, n);
 	for (size_t i = 0; i < n; i++)
 		work_free(group[i]);
+	engine_crl(e);
 	wake(e);
 	finish_drain(e);
 }
@@ -412,7 +413,8 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 	yield_to_listeners(u);
 	r = take_roles(e);
 	r = r ? r : mst_store_open(u->conf->store, &e->store, d);
-	if (!r && e->head)
+	r = r ? r : engine_crl_start(e);
+	if (!r)
 		event_active(e->turn, EV_TIMEOUT, 1);
 	return r;
 }
@@ -445,6 +447,7 @@ static void engine_tick(struct mst_unit *u)
 	look_at_store(e);
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
+	engine_crl(e);
 	engine_keep_audit(e);
 }
 

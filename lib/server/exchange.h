@@ -54,6 +54,7 @@ struct mst_answer {
 	char location[MST_ID_MAX * 2];
 	struct mst_release release;
 	bool close;                       /* end the connection after it */
+	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
 };
 
 /* A PSK handshake asks for a key. */
@@ -74,7 +75,8 @@ struct mst_fetch {
 	char attempt[33];
 };
 enum mst_fetch_end { MST_FETCH_OK, MST_FETCH_UNKNOWN /* 4004 */, MST_FETCH_REFUSED /* 4103 … */, MST_FETCH_UNREACHABLE,
-                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY };
+                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY,
+                     MST_FETCH_REVOKED /* its certificate */, MST_FETCH_LIST_STALE /* no current list to see that in */, MST_FETCH__COUNT };
 extern const char *const mst_fetch_end_name[];
 struct mst_fetch_result {
 	enum mst_fetch_end end;
@@ -91,7 +93,14 @@ struct mst_psk_answer {
 };
 
 /* Per-role settings, built from the configuration. */
-struct mst_mef_link { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; struct mst_quirks quirks; };
+#define MST_MEF_SPS 16
+struct mst_mef_link {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	/* Whose clients it may vouch for: FQDNs of M2M-SP-IDs (TS-0001 7.2.2). None: any, for the only MEF. */
+	char sp[MST_MEF_SPS][MST_ID_MAX];
+	size_t n_sp;
+	struct mst_quirks quirks;
+};
 /*
  * The makers' anchors: SHA-256 of every client anchor but the provider's own (mef.maf_anchor). Each of these CAs could
  * sign any name, so with more than one of them a name is good only under the anchor that it is bound to.
@@ -122,6 +131,9 @@ struct mst_role_env {
 	mst_time now;
 };
 
+/* A revocation list of our CA to be made: number and lifetime given, the rest written. */
+struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; size_t cap, n; };
+
 struct mst_role_ops {
 	enum mst_role role;
 	const char *export_label;         /* listeners export under it on Create; NULL = never */
@@ -138,6 +150,8 @@ struct mst_role_ops {
 	/* A listener refused a request by itself, with this status (an RSC, an HTTP status, or 0 when it broke off):
 	 * write the operator's event. */
 	int (*refused)(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why);
+	/* Have the keeper sign a revocation list of what the store says is revoked. 0 or a fault. */
+	int (*list)(struct mst_role_env *env, struct mst_list *l);
 };
 
 #endif

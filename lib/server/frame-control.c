@@ -12,6 +12,9 @@ void mst_put_conf(struct mst_writer *w, const struct mst_conf_frame *c)
 	mst_put_u8(w, (uint8_t)c->makers.n);
 	for (size_t i = 0; i < c->makers.n; i++)
 		mst_put(w, (struct mst_view){ c->makers.sha256[i], MST_SHA256_LEN });
+	mst_put_u64(w, (uint64_t)c->crl_number);
+	mst_put_u64(w, (uint64_t)c->crl_made);
+	mst_put_u64(w, (uint64_t)c->crl_until);
 }
 
 bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c)
@@ -31,6 +34,9 @@ bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c)
 		if (anchor.n == MST_SHA256_LEN)
 			memcpy(ret_c->makers.sha256[i], anchor.p, MST_SHA256_LEN);
 	}
+	ret_c->crl_number = (int64_t)mst_read_u64(&r);
+	ret_c->crl_made = (mst_time)mst_read_u64(&r);
+	ret_c->crl_until = (mst_time)mst_read_u64(&r);
 	return mst_read_end(&r) && (!ret_c->text.n || !memchr(ret_c->text.p, 0, ret_c->text.n));
 }
 

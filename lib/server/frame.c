@@ -13,11 +13,11 @@ const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
-	"refused",
+	"refused",  "crl",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
-					   "untrusted", "malformed", "busy" };
+					   "untrusted", "malformed", "busy", "revoked", "list-stale" };
 
 void mst_frame_put(struct mst_writer *w, enum mst_frame_type type, uint64_t id, struct mst_view payload)
 {
@@ -391,7 +391,7 @@ bool mst_get_fetch_result(struct mst_view v, struct mst_fetch_result *ret_r)
 	uint32_t rsc;
 
 	memset(ret_r, 0, sizeof(*ret_r));
-	ret_r->end = (enum mst_fetch_end)mst_get_enum(&r, MST_FETCH_BUSY + 1);
+	ret_r->end = (enum mst_fetch_end)mst_get_enum(&r, MST_FETCH__COUNT);
 	rsc = mst_read_u32(&r);
 	ret_r->rsc = (int)(rsc & 0xffff);
 	mst_get_text16(&r, ret_r->detail, sizeof(ret_r->detail));

@@ -48,6 +48,7 @@ enum mst_frame_type {
 	MST_FRAME_KEEPER_ANSWER,
 	/* listener → engine, to tell the operator (added last: the numbers stand in the corpus) */
 	MST_FRAME_REFUSED,
+	MST_FRAME_CRL,              /* engine → supervisor: a revocation list of our CA, DER, to be written and taken over */
 	MST_FRAME__COUNT
 };
 extern const char *const mst_frame_name[MST_FRAME__COUNT];
@@ -105,6 +106,9 @@ struct mst_conf_frame {
 	struct mst_view text;
 	uint8_t maf_anchor[MST_SHA256_LEN];
 	struct mst_makers makers;
+	/* engine: the file of crl.file as it is; 0: none that is of use */
+	int64_t crl_number;
+	mst_time crl_made, crl_until;
 };
 void mst_put_conf(struct mst_writer *w, const struct mst_conf_frame *c);
 MST_MUST_CHECK bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c);

@@ -12,7 +12,8 @@
 
 #define FILE_OCTETS (4 * 1024 * 1024)
 
-struct load { struct mst_writer *w; struct mst_diag *d; const char *field; size_t count, max; };
+/* `own_list` may be absent yet: the engine has it made. */
+struct load { struct mst_writer *w; struct mst_diag *d; const char *field, *own_list; size_t count, max; };
 
 static int refuse(struct load *l, const char *path, const char *why, const char *remedy)
 {
@@ -108,8 +109,11 @@ static int put_path(struct load *l, const char *path, const char *label)
 	char name[1024];
 	int n, r = 0;
 
-	if (stat(path, &st))
+	if (stat(path, &st)) {
+		if (errno == ENOENT && l->own_list && !strcmp(path, l->own_list))
+			return 0;
 		return refuse(l, path, strerror(errno), "give a file or a directory that exists");
+	}
 	if (!S_ISDIR(st.st_mode))
 		return put_blocks(l, path, label);
 	n = scandir(path, &e, only_files, alphasort);
@@ -187,7 +191,7 @@ int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
 	char field[64];
-	struct load l = { .w = w, .d = d, .field = field };
+	struct load l = { .w = w, .d = d, .field = field, .own_list = c->crl.file };
 	int rc;
 
 	if (!r)
@@ -206,6 +210,8 @@ int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward
 			       MST_MATERIAL_ANCHORS);
 	snprintf(field, sizeof(field), "%s.crls", mst_role_name[role]);
 	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
+	snprintf(field, sizeof(field), "%s.require_crl_of", mst_role_name[role]);
+	rc = rc ? rc : put_paths(&l, r->crl_issuers, outward ? 0 : r->n_crl_issuers, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	if (!rc && !w->ok)
 		rc = refuse(&l, field, "certificates and lists are too large together",
 			    "split or prune them");
@@ -240,6 +246,7 @@ bool mst_material_decode(struct mst_view v, struct mst_material *ret_m)
 	m.key_pkcs8 = mst_read_block32(&r);
 	m.n_anchors = get_list(&r, m.anchor, MST_MATERIAL_ANCHORS);
 	m.n_crls = get_list(&r, m.crl, MST_MATERIAL_CRLS);
+	m.n_crl_issuers = get_list(&r, m.crl_issuer, MST_MATERIAL_ANCHORS);
 	if (!mst_read_end(&r)) {
 		mst_material_deinit(&m);
 		return false;
@@ -306,7 +313,9 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 	t.n_anchors = m->n_anchors;
 	t.crls = m->crl;
 	t.n_crls = m->n_crls;
-	t.require_crl = r->require_crl;
+	t.require_crl = ops ? r->require_crl : r->require_peer_crl;
+	t.crl_issuers = m->crl_issuer;
+	t.n_crl_issuers = m->n_crl_issuers;
 	return mst_tls_ctx_new(&t, ret, d);
 }
 

@@ -15,8 +15,8 @@ struct mst_material {
 	uint8_t *octets;                  /* everything below points into this; wiped and freed together */
 	size_t n_octets;
 	struct mst_view chain_pem, key_pkcs8;
-	struct mst_view anchor[MST_MATERIAL_ANCHORS], crl[MST_MATERIAL_CRLS];
-	size_t n_anchors, n_crls;
+	struct mst_view anchor[MST_MATERIAL_ANCHORS], crl[MST_MATERIAL_CRLS], crl_issuer[MST_MATERIAL_ANCHORS];
+	size_t n_anchors, n_crls, n_crl_issuers;
 };
 
 /*

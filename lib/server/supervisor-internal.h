@@ -49,8 +49,22 @@ struct supervisor {
 	struct mst_privilege privilege;
 	bool ready, stopping, reloading;
 	int stage, status, pid_fd, store_fd, keeper_fd;
+	uint8_t *crl;                     /* a list that is not written yet */
+	size_t n_crl;
+	bool crl_written;                 /* but not taken over */
+	mst_ms crl_again;
 	char endpoints[1024];             /* " mef=127.0.0.1:8443 …" */
 };
+
+/* supervisor.c */
+void supervisor_tell_reload(struct child *c);         /* now, or when it is ready */
+void supervisor_say_wrong(void *arg, const char *text);
+
+/* supervisor-crl.c */
+void crl_came(struct supervisor *s, struct mst_view der);         /* from the engine */
+void crl_second(struct supervisor *s);                            /* what did not succeed is tried again */
+void crl_state(const struct mst_conf *c, struct mst_conf_frame *f);
+void crl_free(struct supervisor *s);
 
 /* supervisor-spawn.c */
 int child_spawn(struct child *c);

@@ -161,6 +161,8 @@ int child_tell_conf(struct child *c)
 	r = mst_material_maf_anchor(c->s->conf, f.maf_anchor, &d);
 	if (!r && c->kind == MST_PROC_ENGINE)
 		r = mst_material_makers(c->s->conf, &f.makers, &d);
+	if (c->kind == MST_PROC_ENGINE)
+		crl_state(c->s->conf, &f);
 	if (r)
 		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
 			d.text, NULL);

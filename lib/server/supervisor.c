@@ -77,6 +77,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	tell_health(arg);
+	crl_second(arg);
 }
 
 static void say_ready(struct supervisor *s)
@@ -186,6 +187,14 @@ static void tell_reload(struct child *c)
 		c->reloads++;
 }
 
+void supervisor_tell_reload(struct child *c)
+{
+	if (c->state == CHILD_STARTING)
+		c->reload_pending = true;
+	else if (c->state == CHILD_READY)
+		tell_reload(c);
+}
+
 /* It may have taken over a part: a new process starts from the whole. What files can cause was tried before. */
 static void reload_failed(struct child *c)
 {
@@ -234,6 +243,9 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 	case MST_FRAME_METRICS:
 		if (!mst_metrics_decode(f->payload, &c->m))
 			mst_log(&c->s->log, MST_LOG_ERROR, "malformed metrics", "process", c->name, NULL);
+		break;
+	case MST_FRAME_CRL:
+		crl_came(c->s, f->payload);
 		break;
 	case MST_FRAME_FAILED:
 		if (!mst_view_to_str(mst_view_sub(f->payload, 0, sizeof(text) - 1), text, sizeof(text)))
@@ -363,7 +375,7 @@ static void stop(struct supervisor *s)
 
 /* --- configuration --- */
 
-static void say_wrong(void *arg, const char *text)
+void supervisor_say_wrong(void *arg, const char *text)
 {
 	struct supervisor *s = arg;
 
@@ -378,7 +390,7 @@ static void take_log(struct supervisor *s)
 
 static void reload(struct supervisor *s)
 {
-	struct mst_conf_report rep = { .line = say_wrong, .arg = s };
+	struct mst_conf_report rep = { .line = supervisor_say_wrong, .arg = s };
 	const char *fixed = NULL;
 	struct mst_conf *c = NULL;
 	char *text = NULL;
@@ -400,14 +412,8 @@ static void reload(struct supervisor *s)
 	s->conf = c;
 	s->text = text;
 	take_log(s);
-	for (size_t i = 0; i < s->n; i++) {
-		struct child *k = &s->child[i];
-
-		if (k->state == CHILD_STARTING)
-			k->reload_pending = true;
-		else if (k->state == CHILD_READY)
-			tell_reload(k);
-	}
+	for (size_t i = 0; i < s->n; i++)
+		supervisor_tell_reload(&s->child[i]);
 	s->reloading = true;
 	reload_progress(s);
 }
@@ -536,6 +542,7 @@ static void finish(struct supervisor *s)
 	}
 	for (size_t i = 0; i < s->conf->admin.n_listen && s->pid_fd >= 0; i++)
 		unlink(s->conf->admin.listen[i] + strlen("unix:"));
+	crl_free(s);
 	if (s->keeper)
 		s->keeper->ops->close(s->keeper);
 	for (size_t i = 0; i < MST_COUNT(s->signals); i++)
@@ -553,7 +560,7 @@ static void finish(struct supervisor *s)
 int mst_supervise(const struct mst_supervisor_setup *setup)
 {
 	struct supervisor *s = calloc(1, sizeof(*s));
-	struct mst_conf_report rep = { .line = say_wrong, .arg = s };
+	struct mst_conf_report rep = { .line = supervisor_say_wrong, .arg = s };
 	int status = 2;
 
 	if (!s)

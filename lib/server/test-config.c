@@ -63,7 +63,7 @@ static void lists_and_groups(void **state)
 	struct mst_conf *c = read_text(
 		"processes = \"single\";\nmaf = { fqdn = \"maf.example.com\"; listen = [\"127.0.0.1:1\", \"[::1]:2\"]; certificate = \"/c\"; key = \"/k\";\n"
 		"mef_anchors = [\"ca.pem\"]; registration_lifetime = \"2w\";\n"
-		"mefs = ( { fqdn = \"a.example.com\"; uri = \"https://a.example.com\"; }, { fqdn = \"b.example.com\"; uri = \"https://b.example.com:9\"; connect_to = \"127.0.0.1:9\"; } ); };");
+		"mefs = ( { fqdn = \"a.example.com\"; uri = \"https://a.example.com\"; sps = [\"sp.example.com\"]; }, { fqdn = \"b.example.com\"; uri = \"https://b.example.com:9\"; connect_to = \"127.0.0.1:9\"; sps = [\"x.example.com\", \"y.example.com\"]; } ); };");
 	struct mst_role_conf rc;
 
 	(void)state;
@@ -76,6 +76,10 @@ static void lists_and_groups(void **state)
 	assert_string_equal(rc.mef[1].fqdn, "b.example.com");
 	assert_string_equal(rc.mef[1].connect_to, "127.0.0.1:9");
 	assert_string_equal(rc.mef[0].connect_to, "");
+	assert_int_equal(rc.mef[0].n_sp, 1);
+	assert_string_equal(rc.mef[0].sp[0], "sp.example.com");
+	assert_int_equal(rc.mef[1].n_sp, 2);
+	assert_string_equal(rc.mef[1].sp[1], "y.example.com");
 	assert_int_equal(rc.reg_lifetime, 14 * 86400);
 	mst_conf_free(c);
 }
@@ -87,7 +91,7 @@ static void quirks(void **state)
 		"mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"x\"];\n"
 		"quirks = { km = \"master\"; repeat_conflicts = true; }; };\n"
 		MAF "mef_anchors = [\"c\"]; quirks = { repeat_conflicts = true; }; mefs = (\n"
-		"{ fqdn = \"a.b\"; uri = \"https://x\"; }, { fqdn = \"a.c\"; uri = \"https://y\"; quirks = { km = \"registered\"; }; } ); };");
+		"{ fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; }, { fqdn = \"a.c\"; uri = \"https://y\"; sps = [\"p.r\"]; quirks = { km = \"registered\"; }; } ); };");
 	struct mst_role_conf rc;
 
 	(void)state;
@@ -152,8 +156,14 @@ static const struct { const char *text, *want; } wrong[] = {
 	  ":2: maf.mefs[1].url: unknown setting; did you mean \"uri\"?" },
 	{ MAF "mefs = ( { fqdn = \"a.b\"; uri = \"https://x\"; },\n { fqdn = \"a.c\"; } ); };",
 	  ":2: maf.mefs[1].uri: is missing; where it is" },
-	{ MAF "mef_anchors = [\"c\"]; mefs = ( { fqdn = \"a.b\"; uri = \"https://x\"; },\n { fqdn = \"a.b\"; uri = \"https://y\"; } ); };",
+	{ MAF "mef_anchors = [\"c\"]; mefs = ( { fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; },\n"
+	  "{ fqdn = \"a.b\"; uri = \"https://y\"; sps = [\"p.q\"]; } ); };",
 	  ":2: maf.mefs[1].fqdn: \"a.b\" stands there twice" },
+	{ MAF "mef_anchors = [\"c\"]; mefs = ( { fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; },\n"
+	  "{ fqdn = \"a.c\"; uri = \"https://y\"; } ); };",
+	  ":2: maf.mefs[1].sps: is missing; with several MEFs each says whose clients it may vouch for" },
+	{ MAF "mef_anchors = [\"c\"]; mefs = ( { fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"P.q\"]; } ); };",
+	  ":1: maf.mefs[0].sps[0]: \"P.q\" will not do; a fully qualified domain name" },
 	{ MEF "\nmaf = { fqdn = \"m.example.com\"; key = \"b\"; certificate = \"a\";\n listen = [ \"127.0.0.1:3\",\n \"127.0.0.1:1\"]; };\n",
 	  ":5: maf.listen[1]: \"127.0.0.1:1\" is an address of the role mef already" },
 	{ MEF "\nmetrics = \"127.0.0.1:1\";", ":3: metrics: \"127.0.0.1:1\" is an address of the role mef already" },

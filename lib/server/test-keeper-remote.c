@@ -97,7 +97,7 @@ static void calls(void **state)
 	const struct mst_keeper_caller caller = { carry, NULL };
 	struct mst_authorisation rel = { MST_AUTH_RELEASE, "id", "somebody", 77 }, sig = { MST_AUTH_SIGN, "s", "t", 1 };
 	struct mst_wrapped w = { { 4, 5 }, 2 }, out = { { 0 }, 0 };
-	static uint8_t big[4096];
+	static uint8_t big[MST_TBS_MAX];
 	struct mst_keeper *k;
 	size_t n = 0;
 

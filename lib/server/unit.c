@@ -125,6 +125,9 @@ static int take_conf(struct mst_unit *u, struct mst_view payload)
 		return r;
 	memcpy(u->maf_anchor, f.maf_anchor, sizeof(u->maf_anchor));
 	u->makers = f.makers;
+	u->crl_number = f.crl_number;
+	u->crl_made = f.crl_made;
+	u->crl_until = f.crl_until;
 	if (u->started) {
 		mst_conf_free(u->conf_next);
 		u->conf_next = c;

@@ -51,6 +51,8 @@ struct mst_unit {
 	struct mst_conf *conf, *conf_next;
 	uint8_t maf_anchor[MST_SHA256_LEN]; /* of mef.maf_anchor; all zero: any */
 	struct mst_makers makers;
+	int64_t crl_number;                /* engine: the list that crl.file holds, or will; crl_made 0: none */
+	mst_time crl_made, crl_until;
 	struct mst_material material[MST_UNIT_MATERIALS];
 	size_t n_materials;
 	struct mst_channel channel;

@@ -222,7 +222,7 @@ static void server_certificates(void **state)
 /* Spec 2.5.6 */
 static void revocation(void **state)
 {
-	static const struct { bool require, revoked, other_issuer; mst_time from, until; enum mst_tls_end end; } row[] = {
+	static const struct { bool require, revoked, other_issuer; mst_time from, until; enum mst_tls_end end; int required_of; } row[] = {
 		{ false, false, false, -10, 1000, MST_TLS_OPEN },
 		{ true, false, false, -10, 1000, MST_TLS_OPEN },
 		{ false, true, false, -10, 1000, MST_TLS_REVOKED },
@@ -232,13 +232,18 @@ static void revocation(void **state)
 		{ false, true, false, -1000, -10, MST_TLS_REVOKED },       /* a stale list still counts */
 		{ true, false, true, -10, 1000, MST_TLS_CRL_STALE },        /* none of this issuer */
 		{ false, true, true, -10, 1000, MST_TLS_OPEN },             /* somebody else's word does not */
+		/* required of one CA by name: 1 of this one, 2 of another */
+		{ false, false, true, -10, 1000, MST_TLS_CRL_STALE, 1 },
+		{ false, false, false, -1000, -10, MST_TLS_CRL_STALE, 1 },
+		{ false, false, false, -10, 1000, MST_TLS_OPEN, 1 },
+		{ false, false, false, -1000, -10, MST_TLS_OPEN, 2 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
 		const struct rig_pki *p = rig_pki();
 		static uint8_t der[MST_CRL_MAX];
-		struct mst_view crl = { der, 0 };
+		struct mst_view crl = { der, 0 }, ca;
 		struct rig r;
 
 		rig_init(&r);
@@ -247,6 +252,9 @@ static void revocation(void **state)
 		r.server_config.crls = &crl;
 		r.server_config.n_crls = 1;
 		r.server_config.require_crl = row[i].require;
+		ca = rig_der(row[i].required_of == 2 ? &p->other_root : &p->root);
+		r.server_config.crl_issuers = &ca;
+		r.server_config.n_crl_issuers = row[i].required_of != 0;
 		if (row[i].end != MST_TLS_OPEN) {
 			expect_failure(&r, row[i].end, MST_TLS_ALERT);
 			continue;

@@ -260,6 +260,22 @@ static int check(const struct mst_tls_config *cfg, struct mst_diag *d)
 	return 0;
 }
 
+static int add_crl_issuers(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
+{
+	c->crl_issuer = calloc(cfg->n_crl_issuers ? cfg->n_crl_issuers : 1, sizeof(c->crl_issuer[0]));   /* NOLINT(bugprone-sizeof-expression): an array of pointers */
+	if (!c->crl_issuer)
+		return MST_FAULT_MEMORY;
+	for (size_t i = 0; i < cfg->n_crl_issuers; i++) {
+		const unsigned char *p = cfg->crl_issuers[i].p;
+
+		c->crl_issuer[i] = d2i_X509(NULL, &p, (long)cfg->crl_issuers[i].n);
+		if (!c->crl_issuer[i])
+			return refuse(d, "require_crl_of", "not a DER certificate");
+		c->n_crl_issuer++;
+	}
+	return 0;
+}
+
 static int fill(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
 {
 	int r = set_policy(c, cfg, d);
@@ -272,6 +288,8 @@ static int fill(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct 
 		r = add_anchors(c->ssl, cfg, d);
 	if (r == 0)
 		r = add_crls(c, cfg, d);
+	if (r == 0)
+		r = add_crl_issuers(c, cfg, d);
 	if (r == 0)
 		r = add_names(c, cfg, d);
 	return r;
@@ -325,6 +343,9 @@ struct mst_tls_ctx *mst_tls_ctx_free(struct mst_tls_ctx *c)
 	for (size_t i = 0; i < c->n_crl; i++)
 		X509_CRL_free(c->crl[i]);
 	free(c->crl);
+	for (size_t i = 0; i < c->n_crl_issuer; i++)
+		X509_free(c->crl_issuer[i]);
+	free(c->crl_issuer);
 	free(c->name);
 	free(c->verdict);
 	SSL_CTX_free(c->ssl);

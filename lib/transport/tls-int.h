@@ -41,6 +41,8 @@ struct mst_tls_ctx {
 	SSL_CTX *ssl;
 	X509_CRL **crl;
 	size_t n_crl;
+	X509 **crl_issuer;                      /* whose lists must be here */
+	size_t n_crl_issuer;
 	struct verdict *verdict;                /* TLS_VERDICTS of them, by leaf */
 	uint64_t verdict_hits;
 	char (*name)[MST_ID_MAX];

@@ -121,8 +121,18 @@ static int check_crls_of(struct tls_session *t, X509_STORE_CTX *x, X509 *cert, X
 	return 1;
 }
 
+/* By name and key, as the path has it: a CA may be there in more than one certificate. */
+static bool list_required(const struct mst_tls_ctx *c, X509 *issuer)
+{
+	for (size_t i = 0; i < c->n_crl_issuer; i++)
+		if (!X509_NAME_cmp(X509_get_subject_name(c->crl_issuer[i]), X509_get_subject_name(issuer)) &&
+		    EVP_PKEY_eq(X509_get0_pubkey(c->crl_issuer[i]), X509_get0_pubkey(issuer)) == 1)
+			return true;
+	return c->require_crl;
+}
+
 /*
- * Spec 2.5.6. A list that is here always counts: its entries even when it is stale. With require_crl the
+ * Spec 2.5.6. A list that is here always counts: its entries even when it is stale. Where one is required the
  * absence of a fresh one refuses.
  */
 static int check_crls(struct tls_session *t, X509_STORE_CTX *x, STACK_OF(X509) *chain, struct verdict *v)
@@ -133,7 +143,7 @@ static int check_crls(struct tls_session *t, X509_STORE_CTX *x, STACK_OF(X509) *
 
 		if (!check_crls_of(t, x, cert, issuer, &s))
 			return 0;
-		if (!t->ctx->require_crl)
+		if (!list_required(t->ctx, issuer))
 			continue;
 		if (!s.found)
 			return no(t, x, X509_V_ERR_UNABLE_TO_GET_CRL, issuer, "no revocation list of the issuer");

@@ -64,6 +64,8 @@ struct mst_tls_config {
 	                                           with require_crl a missing or stale list refuses: 2.5.6 */
 	size_t n_crls;
 	bool require_crl;
+	const struct mst_view *crl_issuers;     /* DER certificates of CAs for which it is required whatever require_crl says */
+	size_t n_crl_issuers;
 	bool require_client_cert;               /* server; PSK sessions are not asked for one */
 	bool allow_psk;
 	bool require_sni;                       /* server: refuse a ClientHello without, or with a name not in `names` */

@@ -217,10 +217,46 @@ static int cert_crl(struct muster *m, int argc, char **argv)
 	return r;
 }
 
+/* RFC 5280 5.3.1, those that an operator has. */
+static const struct { const char *name; int number; } reasons[] = {
+	{ "unspecified", 0 }, { "key-compromise", 1 }, { "affiliation-changed", 3 }, { "superseded", 4 }, { "ceased", 5 },
+};
+
+static int reason_from(const char *name)
+{
+	for (size_t i = 0; i < MST_COUNT(reasons); i++)
+		if (strcmp(reasons[i].name, name) == 0)
+			return reasons[i].number;
+	return -1;
+}
+
+/* One of the installation's own CA: the daemon has the keeper make the new list and takes it over by itself. */
+static int revoke_here(struct muster *m, const char *path, const char *reason)
+{
+	json_t *answer = NULL;
+	size_t n = 0;
+	char *pem;
+	int r;
+
+	if (reason_from(reason) < 0)
+		return usage_error(NULL, "--reason is unspecified, key-compromise, affiliation-changed, superseded or ceased");
+	pem = read_file(path, &n);
+	if (!pem)
+		return EXIT_FAULT;
+	r = api_ask(m, "POST", "/v1/certificates/revoke", json_pack("{s:s, s:i}", "certificate", pem, "reason", reason_from(reason)), &answer);
+	free(pem);
+	if (r == EXIT_DONE && m->json)
+		return print_json(answer);
+	if (r == EXIT_DONE)
+		say("revoked %s, serial %s; the new revocation list is being taken over", text_of(answer, "subject"), text_of(answer, "serial"));
+	json_decref(answer);
+	return r;
+}
+
 static int cert_revoke(struct muster *m, int argc, char **argv)
 {
-	const char *ca_name = NULL, *out = NULL;
-	const struct opt opts[] = { { "ca", &ca_name, NULL }, { "out", &out, NULL } };
+	const char *ca_name = NULL, *out = NULL, *reason = "unspecified";
+	const struct opt opts[] = { { "ca", &ca_name, NULL }, { "out", &out, NULL }, { "reason", &reason, NULL } };
 	static struct mst_cert_info info;
 	uint8_t der[MST_CERT_MAX];
 	char path[600], when[16];
@@ -231,8 +267,10 @@ static int cert_revoke(struct muster *m, int argc, char **argv)
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;
+	if (argc == 1 && !ca_name && !out)
+		return revoke_here(m, argv[0], reason);
 	if (argc != 1 || !ca_name || !out)
-		return usage_error(NULL, "give the certificate, --ca NAME and --out FILE for the new list");
+		return usage_error(NULL, "give the certificate; and when it is of a CA in files --ca NAME and --out FILE for the new list");
 	r = cert_read(argv[0], der, sizeof(der), &n);
 	if (r == EXIT_DONE && mst_cert_info((struct mst_view){ der, n }, &info, NULL) != 0) {
 		complain("%s is no certificate of ours", argv[0]);
@@ -261,7 +299,7 @@ int cmd_cert(struct muster *m, int argc, char **argv)
 		  "--ca NAME --out PREFIX (--node-id URN|--device OID|--cse-id ID|--ae-id ID|--fqdn NAME)… [--cn TEXT] [--days N] "
 		  "[--not-before TIME] [--expired]", "a node's key and certificate: PREFIX.key, PREFIX.pem" },
 		{ "show", cert_show, "FILE", "what a certificate says" },
-		{ "revoke", cert_revoke, "FILE --ca NAME --out CRL", "revoke it and make a new list" },
+		{ "revoke", cert_revoke, "FILE [--reason REASON] | FILE --ca NAME --out CRL", "revoke it and make a new list" },
 		{ "crl", cert_crl, "--ca NAME --out CRL [--days N]", "make the revocation list anew" },
 	};
 

@@ -3,7 +3,6 @@
  * (lesson 23). It changes nothing.
  */
 #include <errno.h>
-#include <libconfig.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,17 +10,11 @@
 #include <unistd.h>
 
 #include "cert.h"
+#include "doctor.h"
 #include "muster.h"
 #include "muster/version.h"
 
-struct doctor {
-	struct muster *m;
-	config_t conf;
-	json_t *found;
-	unsigned bad;
-};
-
-static void finding(struct doctor *d, bool good, const char *what, const char *detail, const char *remedy)
+void doctor_finding(struct doctor *d, bool good, const char *what, const char *detail, const char *remedy)
 {
 	struct muster *m = d->m;
 
@@ -41,14 +34,14 @@ static bool check_config(struct doctor *d)
 
 	path_join(path, sizeof(path), d->m->dir, "musterd.conf");
 	if (config_read_file(&d->conf, path) == CONFIG_TRUE) {
-		finding(d, true, "configuration", path, "");
+		doctor_finding(d, true, "configuration", path, "");
 		return true;
 	}
 	if (config_error_type(&d->conf) == CONFIG_ERR_FILE_IO)
 		snprintf(text, sizeof(text), "%.400s: %s", path, strerror(errno));
 	else
 		snprintf(text, sizeof(text), "%.300s:%d: %s", path, config_error_line(&d->conf), config_error_text(&d->conf));
-	finding(d, false, "configuration", text, "give the installation with -C DIR, or make one: muster init DIR");
+	doctor_finding(d, false, "configuration", text, "give the installation with -C DIR, or make one: muster init DIR");
 	return false;
 }
 
@@ -60,12 +53,12 @@ static void check_secret_file(struct doctor *d, const char *name, const char *wh
 	path_join(path, sizeof(path), d->m->dir, name);
 	if (stat(path, &st) < 0) {
 		snprintf(text, sizeof(text), "%.4000s: %s", path, strerror(errno));
-		finding(d, false, what, text, "it is made by muster init; restore it from your backup, it cannot be made again");
+		doctor_finding(d, false, what, text, "it is made by muster init; restore it from your backup, it cannot be made again");
 	} else if (st.st_mode & 077) {
 		snprintf(text, sizeof(text), "%.4000s may be read by others (mode %o)", path, (unsigned)st.st_mode & 0777);
-		finding(d, false, what, text, "chmod 600 it, and think about who may have read it");
+		doctor_finding(d, false, what, text, "chmod 600 it, and think about who may have read it");
 	} else {
-		finding(d, true, what, path, "");
+		doctor_finding(d, true, what, path, "");
 	}
 }
 
@@ -80,13 +73,13 @@ static void check_certificate(struct doctor *d, const char *name, const char *wh
 	path_join(path, sizeof(path), d->m->dir, name);
 	if (access(path, R_OK) < 0 || cert_read(path, der, sizeof(der), &n) != EXIT_DONE ||
 	    mst_cert_info((struct mst_view){ der, n }, &info, NULL) != 0) {
-		finding(d, false, what, path, "the file is absent or holds no certificate of our profile");
+		doctor_finding(d, false, what, path, "the file is absent or holds no certificate of our profile");
 		return;
 	}
 	timestamp_text(info.not_after, until);
 	left = info.not_after - wall_clock();
 	snprintf(text, sizeof(text), "%.200s, good until %s", info.n_san ? info.san[0].value : info.subject, human_time(until));
-	finding(d, left > 30 * 86400, what, text, left > 0 ? "it ends within 30 days; issue a new one and reload musterd (SIGHUP)"
+	doctor_finding(d, left > 30 * 86400, what, text, left > 0 ? "it ends within 30 days; issue a new one and reload musterd (SIGHUP)"
 	                                                  : "it has ended; issue a new one and reload musterd (SIGHUP)");
 }
 
@@ -127,7 +120,7 @@ static void check_port(struct doctor *d, const char *role)
 	if (!colon)
 		return;
 	snprintf(text, sizeof(text), "%s on %.200s", role, address);
-	finding(d, port_listens((unsigned)strtoul(colon + 1, NULL, 10)), "listener", text,
+	doctor_finding(d, port_listens((unsigned)strtoul(colon + 1, NULL, 10)), "listener", text,
 	        "nothing listens there; is musterd running? musterd -c musterd.conf");
 }
 
@@ -139,7 +132,7 @@ static void check_names(struct doctor *d, const json_t *status)
 	char text[120];
 
 	snprintf(text, sizeof(text), "%lld of the nodes' names are bound to no trust anchor; %lld makers' CAs are trusted", wild, makers);
-	finding(d, wild == 0 || makers <= 1, "names", text,
+	doctor_finding(d, wild == 0 || makers <= 1, "names", text,
 	        "every maker's CA could sign them; bind each to its own: muster node bind NODE --anchor FILE");
 }
 
@@ -156,7 +149,7 @@ static void check_room(struct doctor *d, const json_t *status)
 		return;                 /* the store is elsewhere, and so is its room */
 	free_mib = (double)v.f_bavail * (double)v.f_frsize / (1 << 20);
 	snprintf(text, sizeof(text), "store %.1f MiB with %lld events in the audit log, %.0f MiB free", mib, events, free_mib);
-	finding(d, free_mib > 64 && free_mib > mib / 10, "room", text,
+	doctor_finding(d, free_mib > 64 && free_mib > mib / 10, "room", text,
 	        "make room, or let musterd keep less of the audit log: audit.keep, audit.max_events");
 }
 
@@ -167,12 +160,12 @@ static void check_api(struct doctor *d)
 	int r;
 
 	if (access(d->m->socket, F_OK) < 0) {
-		finding(d, false, "admin API", d->m->socket, "no socket there; is musterd running? musterd -c musterd.conf");
+		doctor_finding(d, false, "admin API", d->m->socket, "no socket there; is musterd running? musterd -c musterd.conf");
 		return;
 	}
 	r = api_ask(d->m, "GET", "/v1/status", NULL, &answer);
 	snprintf(text, sizeof(text), "version %s", r == EXIT_DONE ? text_of(answer, "version") : "unknown");
-	finding(d, r == EXIT_DONE, "admin API", text, "the daemon does not answer; its log says why");
+	doctor_finding(d, r == EXIT_DONE, "admin API", text, "the daemon does not answer; its log says why");
 	if (r == EXIT_DONE) {
 		check_names(d, answer);
 		check_room(d, answer);
@@ -182,7 +175,7 @@ static void check_api(struct doctor *d)
 	if (r != EXIT_DONE)
 		return;
 	r = api_ask(d->m, "GET", "/v1/events/verify", NULL, &answer);
-	finding(d, r == EXIT_DONE && json_is_true(json_object_get(answer, "ok")), "audit log", "hash chain",
+	doctor_finding(d, r == EXIT_DONE && json_is_true(json_object_get(answer, "ok")), "audit log", "hash chain",
 	        "an entry was changed after it was written; compare with your backup: muster events verify");
 	json_decref(answer);
 }
@@ -196,7 +189,7 @@ int cmd_doctor(struct muster *m, int argc, char **argv)
 	if (argc)
 		return usage_error(NULL, "takes no argument");
 	config_init(&d.conf);
-	finding(&d, wall_clock() > MST_BUILD_TIME, "clock", wall_clock() > MST_BUILD_TIME ? "" : "it shows a time before this program was built",
+	doctor_finding(&d, wall_clock() > MST_BUILD_TIME, "clock", wall_clock() > MST_BUILD_TIME ? "" : "it shows a time before this program was built",
 	        "set the clock; certificates cannot be judged without it");
 	if (check_config(&d)) {
 		check_secret_file(&d, "keeper/kek.key", "key-encryption key");
@@ -206,6 +199,7 @@ int cmd_doctor(struct muster *m, int argc, char **argv)
 		check_certificate(&d, "keeper/ca.pem", "CA certificate");
 		check_certificate(&d, "tls/mef.pem", "MEF certificate");
 		check_certificate(&d, "tls/maf.pem", "MAF certificate");
+		doctor_lists(&d);
 		check_port(&d, "mef");
 		check_port(&d, "maf");
 		check_api(&d);

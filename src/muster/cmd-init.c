@@ -17,6 +17,7 @@
 #include "muster/version.h"
 
 #define SERVER_DAYS 825
+#define LIST_DAYS 7                    /* crl.lifetime of the configuration below */
 
 static const char *const directories[] = { "", "tls", "anchors", "crls", "store", "run" };
 
@@ -58,6 +59,22 @@ static int issue_server(struct keeper_issuer *k, const char *fqdn, const char *p
 	return issue_files(issue_by_keeper, k, k->issuer, &spec, prefix);
 }
 
+/* An empty list, so that there is one from the beginning (TS-0003 8.1.2.5); musterd makes those that follow. */
+static int issue_list(struct keeper_issuer *k, const char *path)
+{
+	static uint8_t der[4096];
+	struct mst_signer signer = { .ctx = k, .sign_tbs = sign_by_keeper };
+	mst_time now = wall_clock();
+	size_t n = 0;
+
+	k->subject = MST_KEEPER_CRL;
+	if (mst_crl_issue(&signer, k->issuer, NULL, 0, now, now - 60, now + (int64_t)LIST_DAYS * 86400, der, sizeof(der), &n) != 0) {
+		complain("the revocation list could not be made");
+		return EXIT_FAULT;
+	}
+	return cert_write_pem(path, "X509 CRL", (struct mst_view){ der, n }, 0644);
+}
+
 static int make_keys(const struct install *in)
 {
 	/* CA certificates carry name constraints: TS-0003 8.1.2.2 */
@@ -83,6 +100,8 @@ static int make_keys(const struct install *in)
 		r = issue_server(&k, in->mef, path_join(prefix, sizeof(prefix), in->dir, "tls/mef"));
 	if (r == EXIT_DONE)
 		r = issue_server(&k, in->maf, path_join(prefix, sizeof(prefix), in->dir, "tls/maf"));
+	if (r == EXIT_DONE)
+		r = issue_list(&k, path_join(prefix, sizeof(prefix), in->dir, "crls/ca.crl"));
 	k.keeper->ops->close(k.keeper);
 	return r;
 }
@@ -101,7 +120,8 @@ static int write_config(const struct install *in)
 		"keeper = \"keeper\";\n"
 		"run = \"run\";\n"
 		"log = { format = \"text\"; level = \"info\"; };\n"
-		"metrics = \"%s\";\n\n"
+		"metrics = \"%s\";\n"
+		"crl = { file = \"crls/ca.crl\"; lifetime = \"7d\"; };  # musterd renews it by itself\n\n"
 		"mef = {\n"
 		"  fqdn = \"%s\";\n"
 		"  listen = [\"%s:%u\"];\n"
@@ -109,6 +129,7 @@ static int write_config(const struct install *in)
 		"  key = \"tls/mef.key\";\n"
 		"  client_anchors = [\"anchors/\", \"keeper/ca.pem\"];\n"
 		"  crls = [\"crls/\"];\n"
+		"  require_crl_of = [\"keeper/ca.pem\"];  # of the makers' CAs only what they give\n"
 		"  profile = \"both\";\n"
 		"  mafs = [\"%s\"];\n"
 		"  maf_anchor = \"keeper/ca.pem\";  # a maker's CA must not be able to name a MAF\n"
@@ -120,6 +141,8 @@ static int write_config(const struct install *in)
 		"  key = \"tls/maf.key\";\n"
 		"  profile = \"both\";\n"
 		"  mef_anchors = [\"keeper/ca.pem\"];\n"
+		"  crls = [\"crls/\"];\n"
+		"  require_crl_of = [\"keeper/ca.pem\"];\n"
 		"  mefs = ( { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; } );\n"
 		"};\n\n"
 		"admin = { listen = [\"unix:run/admin.sock\"]; };\n",

@@ -34,7 +34,7 @@ class Installation:
                     'mef = { fqdn = "mef.example.com"; listen = ["127.0.0.1:%d"]; certificate = "tls/mef.pem"; key = "tls/mef.key";'
                     ' client_anchors = ["anchors/"]; mafs = ["maf.example.com"]; maf_anchor = "%s"; registration_lifetime = "%s"; };\n'
                     'maf = { fqdn = "maf.example.com"; listen = ["127.0.0.1:0"]; certificate = "tls/maf.pem"; key = "tls/maf.key";'
-                    ' client_anchors = []; mef_anchors = ["anchors/"];'
+                    ' client_anchors = []; mef_anchors = ["anchors/"]; require_mef_crl = false;'
                     ' mefs = ( { fqdn = "mef.example.com"; uri = "https://mef.example.com:%d"; connect_to = "%s:%d"; } ); };\n'
                     'admin = { listen = ["unix:run/admin.sock"]; };\n%s\n%s\n'
                     % (self.mode, self.listeners, self.mef_port, self.maf_anchor, self.lifetime, self.mef_port, self.mef_host, self.mef_at, self.extra, add))

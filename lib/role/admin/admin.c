@@ -25,6 +25,7 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_CREATE, "/v1/nodes/{id}/release", admin_node_act, "release", { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/bind", admin_node_bind, NULL, { NULL } },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}", admin_node_show, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/certificates/revoke", admin_cert_revoke, NULL, { NULL } },
 	{ MST_OP_CREATE, "/v1/subscriptions", admin_sub_add, NULL, { NULL } },
 	{ MST_OP_RETRIEVE, "/v1/subscriptions", admin_sub_list, NULL, { "after", "limit" } },
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/suspend", admin_sub_act, "suspend", { NULL } },
@@ -249,4 +250,5 @@ const struct mst_role_ops mst_role_admin = {
 	.role = MST_ROLE_ADMIN,
 	.primitives = false,
 	.handle = handle,
+	.list = admin_list,
 };

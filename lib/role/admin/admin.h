@@ -60,6 +60,7 @@ int admin_node_list(struct admin *q);
 int admin_node_show(struct admin *q);
 int admin_node_act(struct admin *q);
 int admin_node_bind(struct admin *q);
+int admin_cert_revoke(struct admin *q);
 int admin_sub_add(struct admin *q);
 int admin_sub_list(struct admin *q);
 int admin_sub_show(struct admin *q);
@@ -67,6 +68,9 @@ int admin_sub_act(struct admin *q);
 int admin_event_list(struct admin *q);
 int admin_event_verify(struct admin *q);
 int admin_status(struct admin *q);
+
+/* certs.c: the list of our CA, for the engine. */
+int admin_list(struct mst_role_env *env, struct mst_list *l);
 
 /* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
@@ -86,6 +90,7 @@ bool admin_decode_bind(const json_t *j, uint8_t ret[MST_SHA256_LEN], struct mst_
 bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
+bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d);
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d);
 
 /* encode.c: NULL when there is no memory. */

@@ -1,6 +1,9 @@
 #include "role/admin/decide.h"
 
 #include "codec/primitive.h"
+#include "role/authorise.h"
+
+#define SKEW 60                 /* seconds by which another host's clock may be behind */
 
 static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field,
 				 const char *text)
@@ -78,4 +81,26 @@ enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *
 	r->state = to;
 	r->changed = now;
 	return ADMIN_DONE;
+}
+
+enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_t listed, mst_time now, int *ret_rsc,
+				       struct mst_diag *d)
+{
+	if (r->revoked)
+		return ADMIN_UNCHANGED;
+	if (r->expires <= now)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "certificate", "it has expired; nobody accepts it anyway");
+	if (listed >= ADMIN_REVOKED_MAX)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "certificate", "the revocation list is full; it shrinks as revoked "
+			      "certificates expire");
+	r->revoked = now;
+	r->reason = reason;
+	return ADMIN_DONE;
+}
+
+struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l)
+{
+	l->made = now - SKEW;
+	l->until = now + l->lifetime;
+	return mst_authorise_sign(MST_KEEPER_CRL, "crl.file");
 }

@@ -2,7 +2,9 @@
 #ifndef MST_ROLE_ADMIN_DECIDE_H
 #define MST_ROLE_ADMIN_DECIDE_H
 
-#include "store/store.h"
+#include "server/exchange.h"
+
+#define ADMIN_REVOKED_MAX 900   /* certificates that are revoked and have not expired: MST_TBS_MAX holds them */
 
 enum admin_verdict {
 	ADMIN_DONE,      /* apply what was filled in */
@@ -21,5 +23,11 @@ enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, in
 /* act: "suspend", "resume", "end" */
 enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
 					int *ret_rsc, struct mst_diag *d);
+
+/* `r` is the certificate's record, revoked or not; `listed` how many are revoked now; `reason` of RFC 5280 5.3.1. */
+enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_t listed, mst_time now, int *ret_rsc,
+				       struct mst_diag *d);
+/* When the list says that it was made and how long it is good; and the keeper's leave to sign it. */
+struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l);
 
 #endif

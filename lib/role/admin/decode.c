@@ -1,13 +1,14 @@
 /* Bodies of the admin API: members by table, unknown ones refused, identifiers in canonical spelling. */
 #include "role/admin/admin.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "codec/ident.h"
 
-enum member_type { TEXT, IDENT, URI, TIME, SECONDS, LIST };
+enum member_type { TEXT, IDENT, URI, TIME, SECONDS, LIST, PEM, REASON };
 struct member {
 	const char *name;
 	enum member_type type;
@@ -96,6 +97,17 @@ static bool take_seconds(const char *field, const json_t *v, int64_t *ret, struc
 	return true;
 }
 
+/* CRLReason of RFC 5280 5.3.1; 6 and 8 are for certificates that come back, which ours do not. */
+static bool take_reason(const char *field, const json_t *v, int *ret, struct mst_diag *d)
+{
+	json_int_t n = json_is_integer(v) ? json_integer_value(v) : -1;
+
+	if (n < 0 || n > 10 || n == 6 || n == 7 || n == 8)
+		return wrong(d, field, "a reason of RFC 5280 5.3.1: 0 to 5, 9 or 10");
+	*ret = (int)n;
+	return true;
+}
+
 static bool take(const struct member *m, const json_t *v, void *out, struct mst_diag *d)
 {
 	void *p = (uint8_t *)out + m->at;
@@ -115,6 +127,11 @@ static bool take(const struct member *m, const json_t *v, void *out, struct mst_
 		return take_seconds(m->name, v, p, d);
 	case LIST:
 		return json_is_array(v) || wrong(d, m->name, "a list");
+	case PEM:
+		*(struct mst_view *)p = json_is_string(v) ? text_of(v) : MST_VIEW_NONE;
+		return ((struct mst_view *)p)->n || wrong(d, m->name, "a certificate, PEM");
+	case REASON:
+		return take_reason(m->name, v, p, d);
 	}
 	return false;
 }
@@ -331,6 +348,21 @@ bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct m
 
 	memset(ret, 0, 128);
 	return members(j, &reason, 1, ret, d);
+}
+
+bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d)
+{
+	struct cert { struct mst_view pem; int reason; } c = { .reason = 0 };
+	static const struct member cert_members[] = {
+		{ "certificate", PEM, true, 0, offsetof(struct cert, pem), 0 },
+		{ "reason", REASON, false, 0, offsetof(struct cert, reason), 0 },
+	};
+
+	if (!members(j, cert_members, MST_COUNT(cert_members), &c, d))
+		return false;
+	*ret_pem = c.pem;
+	*ret_reason = c.reason;
+	return true;
 }
 
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)

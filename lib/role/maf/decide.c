@@ -111,17 +111,44 @@ static const char *const fetch_end[] = {
 	[MST_FETCH_UNTRUSTED] = "the MEF could not prove who it is",
 	[MST_FETCH_MALFORMED] = "the MEF's answer is malformed",
 	[MST_FETCH_BUSY] = "too many requests to the MEF are waiting",
+	[MST_FETCH_REVOKED] = "the MEF's certificate is revoked",
+	[MST_FETCH_LIST_STALE] = "no current revocation list to judge the MEF's certificate by (maf.require_mef_crl)",
 };
+
+/* TS-0003 8.1.2.5: whoever receives a MEF's certificate shall check its status. What comes of it is an event of its own. */
+static const char *fetch_event(enum mst_fetch_end end)
+{
+	return end == MST_FETCH_REVOKED ? "mef-revoked" : end == MST_FETCH_LIST_STALE ? "mef-list-stale" : "psk-refused";
+}
+
+/*
+ * Whose client is it? An absolute CSE-ID or AE-ID begins with the M2M-SP-ID (TS-0001 7.2); any other name belongs to no
+ * provider that a list could name.
+ */
+static bool may_vouch(const struct mst_mef_link *mef, const char *enrolee)
+{
+	struct mst_view v = mst_view_str(enrolee), sp;
+	bool absolute = v.n > 2 && v.p[0] == '/' && v.p[1] == '/';
+
+	sp = mst_view_sub(v, 2, v.n);
+	sp = mst_view_sub(sp, 0, mst_view_find(sp, '/'));
+	for (size_t i = 0; i < mef->n_sp && absolute; i++)
+		if (mst_id_equal(MST_ID_FQDN, sp, mst_view_str(mef->sp[i])))
+			return true;
+	return !mef->n_sp;
+}
 
 bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *got, const struct mst_who *owner,
                             const struct mst_role_conf *conf, mst_time now, struct mst_credential *ret_cred,
-                            char ret_why[200])
+                            const char **ret_event, char ret_why[200])
 {
 	struct mst_writer w = mst_writer_of(ret_why, 200);
+	const struct mst_mef_link *mef = NULL;
 	struct mst_credential c = { .purpose = MST_PURPOSE_KM, .state = MST_CRED_PENDING, .created = now };
 	const char *why = NULL;
 	struct mst_view fqdn;
 
+	*ret_event = fetch_event(got->end);
 	if (got->end != MST_FETCH_OK) {
 		mst_put_str(&w, (unsigned)got->end < MST_COUNT(fetch_end) ? fetch_end[got->end] : "the MEF gave no key");
 		mst_put_str(&w, got->detail[0] ? ": " : "");
@@ -129,7 +156,9 @@ bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *g
 		mst_put_nul(&w);
 		return false;
 	}
-	if (!fqdn_part(key_id, &fqdn) || !mef_of(conf, fqdn))
+	if (fqdn_part(key_id, &fqdn))
+		mef = mef_of(conf, fqdn);
+	if (!mef)
 		why = "the key identifier names no MEF that is configured here";
 	else if (!got->enrolee_id[0] || !mst_printable_ascii(mst_view_str(got->enrolee_id)))
 		why = "the MEF named no enrolee";
@@ -141,6 +170,13 @@ bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *g
 		(void)mst_decide_standing(owner, now, &why);
 	if (why) {
 		mst_str_set(ret_why, 200, why);
+		return false;
+	}
+	if (!may_vouch(mef, got->enrolee_id)) {
+		*ret_event = "vouch-refused";
+		mst_put_str(&w, "of no provider in maf.mefs.sps of this MEF: ");
+		mst_put(&w, mst_view_sub(mst_view_str(got->enrolee_id), 0, 150));
+		mst_put_nul(&w);
 		return false;
 	}
 	MST_STR_SET(c.key_id, key_id);

@@ -16,10 +16,11 @@ struct mst_maf_lookup {
 };
 void mst_maf_decide_lookup(const char *key_id, const struct mst_credential *cred, const struct mst_who *owner,
                            const struct mst_role_conf *conf, mst_time now, struct mst_maf_lookup *ret);
-/* May what the MEF answered be kept as the credential KeID? True: *ret_cred is it, without its key. */
+/* May what the MEF answered be kept as the credential KeID? True: *ret_cred is it, without its key. False: the operator's
+ * event is maf.*ret_event and says `ret_why`. */
 bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *got, const struct mst_who *owner,
                             const struct mst_role_conf *conf, mst_time now, struct mst_credential *ret_cred,
-                            char ret_why[200]);
+                            const char **ret_event, char ret_why[200]);
 /* The PSK release of a stored credential, for the listener that waits. */
 void mst_maf_release(const struct mst_credential *cred, struct mst_release *ret);
 /* A KeID (of a MEF), in contrast to a KmID of this MAF. */

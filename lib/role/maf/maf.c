@@ -27,11 +27,17 @@ static int refused(struct mst_role_env *env, const struct mst_peer *p, const cha
 	return mst_role_refused(env, MST_ROLE_MAF, p, attempt, status, why);
 }
 
-static int unknown(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_who *owner, const char *why)
+static int refusal(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_who *owner, const char *what,
+                   const char *why)
 {
-	int r = mst_role_event(env, MST_ROLE_MAF, "psk-refused", owner, q->identity[0] ? q->identity : q->address, "", 0, why, NULL);
+	int r = mst_role_event(env, MST_ROLE_MAF, what, owner, q->identity[0] ? q->identity : q->address, "", 0, why, NULL);
 
 	return r ? r : MST_PSK_UNKNOWN;
+}
+
+static int unknown(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_who *owner, const char *why)
+{
+	return refusal(env, q, owner, "psk-refused", why);
 }
 
 static int released(struct mst_role_env *env, const struct mst_who *owner, const char *what, const char *why,
@@ -160,6 +166,7 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	struct mst_credential cred, had;
 	struct mst_who owner = { .kind = MST_WHO_CLIENT };
 	char id[MST_ID_MAX], why[200] = "";
+	const char *what;
 	bool own;
 	int r;
 
@@ -171,10 +178,11 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 		if (r)
 			return r;
 	}
-	if (!mst_maf_decide_fetched(id, got, &owner, env->conf, env->now, &cred, why)) {
-		r = unknown(env, q, &owner, why);
+	if (!mst_maf_decide_fetched(id, got, &owner, env->conf, env->now, &cred, &what, why)) {
+		r = refusal(env, q, &owner, what, why);
 		/* the MEF could not be asked: that says nothing about the key (lesson 6) */
-		return r == MST_PSK_UNKNOWN && (got->end == MST_FETCH_UNREACHABLE || got->end == MST_FETCH_BUSY) ? MST_PSK_BUSY : r;
+		return r == MST_PSK_UNKNOWN && (got->end == MST_FETCH_UNREACHABLE || got->end == MST_FETCH_BUSY ||
+		       got->end == MST_FETCH_LIST_STALE) ? MST_PSK_BUSY : r;
 	}
 	r = mst_store_cred_get(env->store, MST_ROLE_MAF, id, &had);
 	if (r < 0)
