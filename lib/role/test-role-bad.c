@@ -333,6 +333,8 @@ static void handshakes(void **state)
 	assert_true(rig_last_event(&r, &e));
 	assert_string_equal(e.what, "maf.handshake-failed");
 	assert_non_null(strstr(e.why, "identity unknown"));
+	/* lesson 20: and what to do about it stands beside it */
+	assert_non_null(strstr(e.why, "; what to do: check key identity and key at both ends"));
 	got.key = rig_seal(0x21);
 	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
 	assert_int_equal(mst_role_maf.handshake_failed(&env, &r.x.peer, MST_TLS_PSK_REFUSED, ""), 0);
@@ -341,12 +343,24 @@ static void handshakes(void **state)
 	assert_non_null(strstr(e.why, "[::1]:4712"));
 	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
 	env = rig_env(&r, MST_ROLE_MEF);
+	/* what a stranger chose to call itself does not push the remedy out */
+	for (r.x.peer.cert.n_san = 0; r.x.peer.cert.n_san < 3; r.x.peer.cert.n_san++) {
+		r.x.peer.cert.san[r.x.peer.cert.n_san].kind = MST_ID_FQDN;
+		memset(r.x.peer.cert.san[r.x.peer.cert.n_san].value, 'x', MST_ID_MAX - 1);
+		r.x.peer.cert.san[r.x.peer.cert.n_san].value[MST_ID_MAX - 1] = 0;
+	}
+	assert_int_equal(mst_role_mef.handshake_failed(&env, &r.x.peer, MST_TLS_UNTRUSTED, "self-signed"), 0);
+	assert_true(rig_last_event(&r, &e));
+	assert_non_null(strstr(e.why, "certificate not trusted: self-signed"));
+	assert_non_null(strstr(e.why, "; what to do: add the issuer's certificate to the anchors"));
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
 	assert_int_equal(mst_role_mef.handshake_failed(&env, &r.x.peer, MST_TLS_EXPIRED, "not after 2020"), 0);
 	assert_true(rig_last_event(&r, &e));
 	assert_string_equal(e.what, "mef.handshake-failed");
 	assert_string_equal(e.who, RIG_NODE);
 	assert_non_null(strstr(e.why, RIG_NODE));
 	assert_non_null(strstr(e.why, "expired"));
+	assert_non_null(strstr(e.why, "; what to do: renew the certificate; check the clock"));
 
 	/* what a listener refused by itself is an event too, under the node's name */
 	assert_int_equal(mst_role_mef.refused(&env, &r.x.peer, "", 413, "body: too long\x01"), 0);

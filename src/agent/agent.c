@@ -121,6 +121,7 @@ int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct 
 	r = prov_trigger(a->prov, cbor, attempt, agent_now(), agent_utc_or_0(a), agent_random(a), d);
 	if (r)
 		return r;
+	a->run_moot = false;
 	record_begin(a, attempt, by);
 	/* For a renewal when the file is gone; what is not kept is only missed then. */
 	if (a->env->ops->store_blob(a->env, "sequence", cbor, NULL))
@@ -143,6 +144,10 @@ int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d)
 		r = a->env->ops->load_blob(a->env, "sequence", cbor, MST_SEQ_OCTETS, &n, d);
 	r = r ? PROV_EMPTY : agent_trigger(a, (struct mst_view){ cbor, n }, by, d);
 	free(cbor);
+	if (r && a->cfg.bootstrap[0])
+		agent_name_file(d, a->cfg.bootstrap, r);
+	else if (r && !d->text[0])
+		mst_diag_set(d, 0, "bootstrap", "not set in the configuration, and no instructions are kept", NULL);
 	return r;
 }
 
@@ -152,8 +157,8 @@ static void trigger_or_say(struct agent *a, const char *why)
 	int r = agent_trigger_file(a, why, &d);
 
 	if (r)
-		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "file", a->cfg.bootstrap, "field", d.field,
-			  "text", d.text, NULL);
+		agent_log(a, AGENT_WARN, "no-instructions", "for", why, "file", d.field, "why", d.text, "remedy",
+			  "correct the file, or run: muster-agent trigger FILE", NULL);
 	else
 		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);
 }
@@ -170,11 +175,16 @@ static void enrolled_now(struct agent *a)
 void agent_finished(struct agent *a, bool done, enum prov_reason r)
 {
 	if (done) {
+		a->run_moot = a->finishing_first && prov_state(a->prov) == PROV_WAITING;
 		enrolled_now(a);
 		return;
 	}
-	/* Refused for good: the slot must not stand in the way of a fresh start (lesson 3). */
-	if (r == PROV_UNKNOWN || r == PROV_NOT_AUTHENTICATED) {
+	/*
+	 * The MAF said "unknown" inside the session: the slot must not stand in the way of a fresh start (lesson 3).
+	 * A refused handshake is nobody's word (architecture 6.2) and takes no slot away; the next run tries it, and
+	 * goes to the MEF when it is refused again.
+	 */
+	if (r == PROV_UNKNOWN) {
 		a->has_pending = false;
 		mst_root_cred_wipe(&a->pending);
 		if (a->env->ops->erase(a->env, MST_SLOT_PENDING, NULL))
@@ -186,15 +196,16 @@ void agent_finished(struct agent *a, bool done, enum prov_reason r)
 		trigger_or_say(a, "boot");
 }
 
-void agent_lost_credential(struct agent *a, const char *why)
+void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why)
 {
-	agent_log(a, AGENT_WARN, "credential-lost", "why", why, "key", a->active.key_id, NULL);
+	agent_log(a, AGENT_WARN, trigger, "why", why, "key", a->active.key_id, NULL);
+	a->run_moot = false;
 	/* The slot stays: should the answer have been wrong, nothing is lost until a new one is proven. */
 	if (prov_state(a->prov) == PROV_ENROLLED) {
 		prov_credential_lost(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
-		record_follow(a, "credential-lost");
+		record_follow(a, trigger);
 	} else {
-		trigger_or_say(a, "credential-lost");
+		trigger_or_say(a, trigger);
 	}
 }
 
@@ -312,12 +323,13 @@ static bool engine_step(struct agent *a)
 		if (a->errand == AGENT_RUN)
 			return false;
 		check_drop(a);
-		if (a->has_active && !strcmp(a->active.attempt, prov_attempt(a->prov)))
+		if (a->has_active && (a->run_moot || !strcmp(a->active.attempt, prov_attempt(a->prov))))
 			/* The power went between promoting and telling the engine: this attempt has its
-			 * credential. */
+			 * credential. Or an older attempt's slot came good while this one waited. */
 			prov_succeeded(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
 		else
 			errand_start(a, prov_current(a->prov));
+		a->run_moot = false;
 		return true;
 	case PROV_WANT_NOTHING:
 		break;
@@ -331,8 +343,7 @@ static void timers(struct agent *a)
 
 	if (a->errand != AGENT_NO_ERRAND && now >= enrolee_deadline(a->enrolee))
 		enrolee_tick(a->enrolee, now, agent_utc(a));
-	if (a->check && now >= mmaf_deadline(a->check))
-		mmaf_tick(a->check, now, agent_utc(a));
+	check_tick(a);
 	if (now >= prov_deadline(a->prov))
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
 	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
@@ -340,7 +351,7 @@ static void timers(struct agent *a)
 	if (agent_utc(a) >= a->renew_at) {
 		a->renew_at = agent_utc(a) + RENEW_RETRY_S;
 		trigger_or_say(a, "renewal");
-	} else if (!a->check && now >= a->check_at) {
+	} else if (!check_running(a) && now >= a->check_at) {
 		check_start(a);
 	}
 }
@@ -353,8 +364,7 @@ static void arm(struct agent *a)
 #define SOONER(t) do { mst_ms t_ = (t); if (t_ < at) at = t_; } while (0)
 	if (a->errand != AGENT_NO_ERRAND)
 		SOONER(enrolee_deadline(a->enrolee));
-	if (a->check)
-		SOONER(mmaf_deadline(a->check));
+	SOONER(check_deadline(a));
 	SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
@@ -436,33 +446,43 @@ static int take_lock(struct agent *a)
 /* One slot: present, absent, or damaged. Damaged is never treated as absent (lesson 16). */
 static int load_slot(struct agent *a, enum mst_slot slot, struct mst_root_cred *c, bool *has, bool *damaged)
 {
+	char text[AGENT_PATH_MAX + 192];
 	struct mst_diag d = { 0 };
 	int r = a->env->ops->load(a->env, slot, c, &d);
 
 	*has = r == 0;
 	*damaged = r == MST_SECENV_CORRUPT || r == MST_FAULT_CORRUPT;
-	if (*damaged)
-		agent_log(a, AGENT_ERROR, "slot-damaged", "slot",
-			  slot == MST_SLOT_ACTIVE ? "active" : "pending", "text", d.text, NULL);
-	if (r == 0 || r == MST_SECENV_NONE || *damaged)
+	if (*damaged) {
+		/* What hangs on the active one is told, not on the pending one. */
+		if (!a->damage)
+			a->damage = status_damage(&a->cfg, slot, &d, r);
 		return 0;
-	agent_log(a, AGENT_ERROR, "slot-unreadable", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+	}
+	if (r == 0 || r == MST_SECENV_NONE)
+		return 0;
+	agent_store_words(&a->cfg, &d, r, text, sizeof(text));
+	agent_log(a, AGENT_ERROR, "slot-unreadable", "why", text, "remedy", agent_store_remedy(r), NULL);
 	return r < 0 ? r : MST_FAULT_IO;
 }
 
 static int open_store(struct agent *a)
 {
+	char text[AGENT_PATH_MAX + 192];
 	struct mst_diag d = { 0 };
 	int r = mst_secenv_file_open(a->cfg.state, a->cfg.key_file, a->crypto, &a->env, &d);
 
 	if (r) {
-		agent_log(a, AGENT_ERROR, "secure-environment", "path", a->cfg.state, "field", d.field, "why",
-		          r > 0 ? d.text : mst_fault_text(r), NULL);
+		agent_store_words(&a->cfg, &d, r, text, sizeof(text));
+		agent_log(a, AGENT_ERROR, "secure-environment", "why", text, "remedy", agent_store_remedy(r), NULL);
 		return r < 0 ? r : MST_FAULT_CONFIG;
 	}
 	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
 	if (!r)
 		r = load_slot(a, MST_SLOT_PENDING, &a->pending, &a->has_pending, &a->pending_damaged);
+	if (a->damage)
+		agent_log(a, AGENT_ERROR, "damaged", "remedy", json_string_value(json_object_get(a->damage, "remedy")),
+			  "slot", json_string_value(json_object_get(a->damage, "slot")), "why",
+			  json_string_value(json_object_get(a->damage, "text")), NULL);
 	if (!r) {
 		load_clock(a);
 		record_load(a);
@@ -504,6 +524,7 @@ static int open_loop(struct agent *a)
 
 int agent_open(struct agent *a)
 {
+	char words[AGENT_PATH_MAX + 288];
 	const char *which = NULL;
 	struct mst_diag d = { 0 };
 	int r = mst_crypto_self_test(a->crypto, &which);
@@ -522,10 +543,10 @@ int agent_open(struct agent *a)
 	if (r)
 		return r;
 	/* Without an initial credential a node that is enrolled still runs (lesson 2); it cannot renew. */
-	r = agent_load_identity(a, &d);
+	r = agent_load_identity(a, &which, &d);
 	if (r)
-		agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "initial-credential", "path", d.field,
-			  "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+		agent_log(a, a->has_active ? AGENT_WARN : AGENT_ERROR, "initial-credential", "why",
+			  agent_file_words(words, sizeof(words), which, &d, r), NULL);
 	if (r && !a->has_active)
 		return MST_FAULT_CONFIG;
 	r = session_tls_psk(a, &a->tls_psk, &d);
@@ -561,8 +582,7 @@ static void boot(struct agent *a)
 		agent_log(a, AGENT_INFO, "enrolled-already", "key", a->active.key_id, "maf",
 			  a->active.maf_fqdn, NULL);
 	} else if (a->active_damaged) {
-		agent_log(a, AGENT_ERROR, "damaged", "remedy",
-			  "restore the state directory, or run: muster-agent trigger", NULL);
+		/* Told when it was found; a person decides (lesson 16). */
 	} else if (a->once || prov_state(a->prov) != PROV_WAITING) {
 		trigger_or_say(a, "boot");
 	}
@@ -636,6 +656,7 @@ struct agent *agent_free(struct agent *a)
 	page_close(a);
 	control_close(a);
 	json_decref(a->verdict);
+	json_decref(a->damage);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
 	if (a->env)
 		a->env->ops->close(a->env);

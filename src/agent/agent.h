@@ -21,6 +21,7 @@
 
 struct event;
 struct event_base;
+struct agent_ask;
 struct agent_control;
 struct agent_page;
 struct agent_discovery;
@@ -65,9 +66,13 @@ struct agent {
 	/* Root credentials; keys in them, so wiped at the end. */
 	struct mst_root_cred active, pending;
 	bool has_active, has_pending, active_damaged, pending_damaged;
+	json_t *damage;              /* of a slot, for people: slot, text, remedy; NULL when there is none */
+	bool finishing_first;        /* the pending slot being finished is all there is */
+	bool run_moot;               /* it gave a credential while a run waited that was to get one */
 	mst_time renew_at;
 	mst_ms check_at;
-	unsigned check_refusals;     /* in a row */
+	unsigned check_refusals;     /* by the MAF, since it was good last */
+	mst_ms refused_since;        /* the first of them; not kept over a restart (lesson 3) */
 	char check_text[MST_DIALOG_DETAIL + 32];
 
 	void *prov_storage;
@@ -93,6 +98,7 @@ struct agent {
 	enum enrolee_step doing;
 
 	struct mmaf *check;          /* a running check, or NULL */
+	struct agent_ask *ask;       /* a question to the MEF that follows it, or NULL (ask.c) */
 	struct mst_client *check_client;
 	bool check_asked;            /* by a person: told, not acted on */
 
@@ -127,7 +133,9 @@ void agent_learn_time(struct agent *a, mst_time server);
 void agent_doubt_time(struct agent *a);
 /* An errand for a pending slot alone has ended. */
 void agent_finished(struct agent *a, bool done, enum prov_reason r);
-void agent_lost_credential(struct agent *a, const char *why);
+/* The way back from "enrolled": the last sequence once more, as a run of its own named by `trigger`. The old slot
+ * survives it until a new credential has been used. */
+void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why);
 
 /* errand.c: carries enrolee's wants out */
 void errand_start(struct agent *a, const struct mst_instruction *i);
@@ -148,9 +156,33 @@ MST_MUST_CHECK int session_answer(const struct mst_http_msg *m, struct mst_respo
 				  struct mst_diag *d);
 bool session_send(struct mst_client *c, const struct mst_request *q, const char *host);
 
+/* origin.c: the instruction that led to a credential. Keep it, named by the attempt, before the pending slot is
+ * stored; a fault or a secenv outcome. */
+MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i, const char *attempt,
+			       struct mst_diag *d);
+/* The active credential's MEF, and the trust that its instruction gave it; 0, a secenv outcome or a fault. */
+MST_MUST_CHECK int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+			       struct mst_diag *d);
+
+/* ask.c: what the MEF says of this node, in an authenticated session. Ends in check_asked_mef(). */
+enum ask_answer {
+	ASK_UNCLEAR,                 /* unreachable, busy, untrusted, …: no answer */
+	ASK_KNOWN,
+	ASK_LOST,                    /* unknown or revoked */
+	ASK_REFUSED,                 /* another refusal: a suspended subscription, say */
+};
+MST_MUST_CHECK bool ask_start(struct agent *a, struct mst_diag *d);
+void ask_drop(struct agent *a);
+mst_ms ask_deadline(const struct agent *a);
+void ask_tick(struct agent *a);
+
 /* check.c: is the credential in use still known? */
 void check_start(struct agent *a);
 void check_drop(struct agent *a);
+bool check_running(const struct agent *a);
+mst_ms check_deadline(const struct agent *a);
+void check_tick(struct agent *a);
+void check_asked_mef(struct agent *a, enum ask_answer what, const struct mst_failure *f);
 /* Somebody asks: try it now, change nothing. NULL: wait for check_told(); else the answer at once. */
 json_t *check_ask(struct agent *a);
 json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const char *detail);
@@ -158,7 +190,15 @@ json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const c
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
 				   struct mst_diag *d);
-MST_MUST_CHECK int agent_load_identity(struct agent *a, struct mst_diag *d);
+/* `ret_path`: the file that `d` speaks of. */
+MST_MUST_CHECK int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d);
+/* "path: field: text", each once. Of what the functions here refuse (`d` names no path by itself). */
+const char *agent_file_words(char *out, size_t cap, const char *path, const struct mst_diag *d, int r);
+/* The same as a diag for others: the field is the path, the text says where in it and what. */
+void agent_name_file(struct mst_diag *d, const char *path, int r);
+/* "path: text" of what the secure environment refused, and what to do about that. */
+void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d, int r, char *out, size_t cap);
+const char *agent_store_remedy(int r);
 /* A sequence file (JSON or CBOR) to CBOR; `trusted`: only root's or our own, and nobody else may write it. */
 MST_MUST_CHECK int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap,
 				       size_t *ret_n, struct mst_diag *d);
@@ -193,6 +233,7 @@ void record_into(json_t *status, const json_t *record);
 json_t *status_time(mst_time t);                     /* null when it is none */
 json_t *status_text(const char *s);
 json_t *status_json(const struct agent *a);
+json_t *status_damage(const struct agent_config *cfg, enum mst_slot slot, const struct mst_diag *d, int r);
 json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at);
 void status_print(FILE *out, const json_t *status);
 void status_print_reasons(FILE *out, const json_t *status);

@@ -1,17 +1,18 @@
 /*
  * Is the credential in use still good? Now and then the registration is read back in a KmID session.
- * Only a definite answer sends the node back to bootstrap (lessons 5 and 6): the MAF saying "not found"
- * inside the authenticated session, or the MAF refusing the credential several times in a row. Anybody on
- * the path can forge one refused handshake; nobody can make "unreachable" look like one of these.
+ * Only an authenticated answer sends the node back to bootstrap (architecture 3.2.7, 6.2; lessons 5 and 6): the
+ * MAF saying "not found" inside the session, or the MEF not knowing the node any more. That the MAF refuses the
+ * handshake is nobody's word, as anybody on the path can forge the alert; several times in a row make the agent ask
+ * the MEF (ask.c). When the MEF knows the node and the MAF still refuses for long, the node enrols again.
  *
- * A person who asks (`muster-agent check`) is told the same three things apart, and nothing is changed.
+ * A person who asks (`muster-agent check`) is told the same things apart, and nothing is changed.
  */
 #include "agent/agent.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define REFUSALS_MEAN_LOST 3
+#define REFUSALS_TO_ASK 3
 #define AGAIN_MS (10 * 60 * 1000)
 
 static void close_check(struct agent *a)
@@ -23,29 +24,40 @@ static void close_check(struct agent *a)
 	a->check = NULL;
 }
 
+enum meaning { UNCLEAR, GOOD, LOST, REFUSED, NOTHING, MEF_KNOWS, MEF_LOST, MEF_REFUSES, UNPROVEN };
+
+static json_t *verdict(const struct mst_root_cred *c, enum meaning m, enum prov_reason r, const char *detail)
+{
+	static const struct { const char *result, *words; } means[] = {
+		[UNCLEAR] = { "unclear", "this says nothing about the credential; ask again later" },
+		[GOOD] = { "good", "the MAF authenticates this node with it" },
+		[LOST] = { "lost", "the MAF does not know the registration any more" },
+		[REFUSED] = { "refused", "the MAF knows it and refuses" },
+		[NOTHING] = { "none", "this node has no credential" },
+		[MEF_KNOWS] = { "refused", "the MAF, or somebody on the way to it, does not accept it, but the MEF knows "
+					   "this node: nothing is lost, the agent goes on trying" },
+		[MEF_LOST] = { "lost", "the MAF does not accept it, and the MEF does not know this node any more or has "
+				       "revoked it" },
+		[MEF_REFUSES] = { "refused", "the MAF does not accept it, and the MEF refuses: ask the provider about "
+					     "subscription or suspension" },
+		[UNPROVEN] = { "unclear", "the MAF, or somebody on the way to it, does not accept it, and the MEF gave no "
+					  "answer: this says nothing about the credential; ask again later" },
+	};
+
+	return json_pack("{s:b, s:s, s:s, s:s, s:o, s:s, s:s}", "ok", m == GOOD, "result", means[m].result, "reason",
+			 prov_reason_text(r), "words", means[m].words, "detail", status_text(detail), "keyID",
+			 c->key_id, "maf", c->maf_uri);
+}
+
 json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const char *detail)
 {
-	const char *result = "unclear", *words = "this says nothing about the credential; ask again later";
-
-	if (r == PROV_OK) {
-		result = "good";
-		words = "the MAF authenticates this node with it";
-	} else if (r == PROV_UNKNOWN) {
-		result = "lost";
-		words = "the MAF does not know the registration any more";
-	} else if (r == PROV_NOT_AUTHENTICATED) {
-		result = "lost";
-		words = "the MAF does not accept it: unknown there, revoked, or suspended";
-	} else if (r == PROV_EMPTY) {
-		result = "none";
-		words = "this node has no credential";
-	} else if (r == PROV_REFUSED) {
-		result = "refused";
-		words = "the MAF knows it and refuses";
-	}
-	return json_pack("{s:b, s:s, s:s, s:s, s:o, s:s, s:s}", "ok", r == PROV_OK, "result", result, "reason",
-			 prov_reason_text(r), "words", words, "detail", status_text(detail), "keyID",
-			 c->key_id, "maf", c->maf_uri);
+	return verdict(c,
+		       r == PROV_OK        ? GOOD
+		       : r == PROV_UNKNOWN ? LOST
+		       : r == PROV_EMPTY   ? NOTHING
+		       : r == PROV_REFUSED ? REFUSED
+					   : UNCLEAR,
+		       r, detail);
 }
 
 void check_drop(struct agent *a)
@@ -53,9 +65,68 @@ void check_drop(struct agent *a)
 	bool asked = a->check_asked;
 
 	close_check(a);
+	ask_drop(a);
 	a->check_asked = false;
 	if (asked)
 		agent_told(a, check_verdict(&a->active, PROV_BUSY, "a bootstrap began"));
+}
+
+/* More and more seldom while the MAF goes on refusing, and not the whole fleet at once (lesson 18). */
+static mst_ms wait_after(struct agent *a, unsigned refusals)
+{
+	mst_ms every = a->cfg.check_every * 1000, ceiling = AGAIN_MS;
+
+	for (unsigned i = REFUSALS_TO_ASK; i < refusals && ceiling < every; i++)
+		ceiling *= 2;
+	ceiling = ceiling < every ? ceiling : every;
+	return refusals <= REFUSALS_TO_ASK ? ceiling
+					   : 1000 + (mst_ms)((uint64_t)ceiling * agent_random(a) >> 32);
+}
+
+/* The MAF, or somebody in its place, does not take the credential. */
+static void refused(struct agent *a)
+{
+	if (!a->check_refusals++)
+		a->refused_since = agent_now();
+	a->check_at = agent_now() + wait_after(a, a->check_refusals);
+}
+
+static void ask_mef(struct agent *a)
+{
+	struct mst_diag d = { 0 };
+	struct mst_failure f = { .reason = PROV_UNREACHABLE };
+
+	if (ask_start(a, &d))
+		return;
+	snprintf(f.detail, sizeof(f.detail), "%s", d.text);
+	check_asked_mef(a, ASK_UNCLEAR, &f);
+}
+
+void check_asked_mef(struct agent *a, enum ask_answer what, const struct mst_failure *f)
+{
+	static const char *const word[] = { [ASK_UNCLEAR] = "unclear", [ASK_KNOWN] = "known", [ASK_LOST] = "lost",
+					    [ASK_REFUSED] = "refused" };
+	static const enum meaning means[] = { [ASK_UNCLEAR] = UNPROVEN, [ASK_KNOWN] = MEF_KNOWS,
+					      [ASK_LOST] = MEF_LOST, [ASK_REFUSED] = MEF_REFUSES };
+	static const char *const says[] = { [ASK_UNCLEAR] = "the MEF gave no answer", [ASK_KNOWN] = "the MEF knows this node",
+					    [ASK_LOST] = "the MEF does not know this node any more",
+					    [ASK_REFUSED] = "the MEF refuses for now" };
+
+	if (a->check_asked) {
+		a->check_asked = false;
+		agent_told(a, verdict(&a->active, means[what], what == ASK_KNOWN ? PROV_NOT_AUTHENTICATED : f->reason,
+				      f->detail));
+		return;
+	}
+	agent_log(a, AGENT_WARN, "asked-mef", "result", word[what], "detail", f->detail, "mef", a->active.mef_uri, NULL);
+	snprintf(a->check_text, sizeof(a->check_text), "refused by the MAF %u times; %s%s%.150s", a->check_refusals,
+		 says[what], f->detail[0] ? ": " : "", f->detail);
+	if (what == ASK_LOST)
+		agent_bootstrap_again(a, "credential-lost", "the MAF refuses the credential, and the MEF does not know "
+							    "this node any more or has revoked it");
+	else if (what == ASK_KNOWN && agent_now() - a->refused_since >= a->cfg.reenrol_after * 1000)
+		agent_bootstrap_again(a, "re-enrolment", "the MEF knows this node, but the MAF has refused its credential "
+							 "for longer than reenrol_after");
 }
 
 static void ended(struct agent *a)
@@ -65,9 +136,13 @@ static void ended(struct agent *a)
 	mst_ms every = a->cfg.check_every * 1000, again = every < AGAIN_MS ? every : AGAIN_MS;
 
 	close_check(a);
-	if (a->check_asked) {
+	if (a->check_asked && (good || f.reason != PROV_NOT_AUTHENTICATED)) {
 		a->check_asked = false;
 		agent_told(a, check_verdict(&a->active, good ? PROV_OK : f.reason, f.detail));
+		return;
+	}
+	if (a->check_asked) {
+		ask_mef(a);
 		return;
 	}
 	snprintf(a->check_text, sizeof(a->check_text), "%.24s%s%s",
@@ -75,11 +150,15 @@ static void ended(struct agent *a)
 	a->check_at = agent_now() + (good ? every : again);
 	agent_log(a, good ? AGENT_INFO : AGENT_WARN, "checked", "key", a->active.key_id, "result",
 		  a->check_text, NULL);
-	a->check_refusals = !good && f.reason == PROV_NOT_AUTHENTICATED ? a->check_refusals + 1 : 0;
+	if (good)
+		a->check_refusals = 0;
 	if (!good && f.reason == PROV_UNKNOWN)
-		agent_lost_credential(a, "the MAF does not know the registration any more");
-	else if (a->check_refusals >= REFUSALS_MEAN_LOST)
-		agent_lost_credential(a, "the MAF refused the credential three times in a row");
+		agent_bootstrap_again(a, "credential-lost", "the MAF does not know the registration any more");
+	if (good || f.reason != PROV_NOT_AUTHENTICATED)
+		return;          /* "unreachable" in between takes nothing back and adds nothing */
+	refused(a);
+	if (a->check_refusals >= REFUSALS_TO_ASK)
+		ask_mef(a);
 }
 
 static void drive(struct agent *a)
@@ -179,6 +258,30 @@ void check_start(struct agent *a)
 	(void)begin(a);
 }
 
+bool check_running(const struct agent *a)
+{
+	return a->check || a->ask;
+}
+
+mst_ms check_deadline(const struct agent *a)
+{
+	mst_ms mef = ask_deadline(a), maf = a->check ? mmaf_deadline(a->check) : MST_NEVER;
+
+	return mef < maf ? mef : maf;
+}
+
+void check_tick(struct agent *a)
+{
+	mst_ms now = agent_now();
+
+	if (now >= ask_deadline(a))
+		ask_tick(a);
+	if (!a->check || now < mmaf_deadline(a->check))
+		return;
+	mmaf_tick(a->check, now, agent_utc(a));
+	drive(a);
+}
+
 json_t *check_ask(struct agent *a)
 {
 	if (!a->has_active)
@@ -186,9 +289,9 @@ json_t *check_ask(struct agent *a)
 	if (a->errand != AGENT_NO_ERRAND)
 		return check_verdict(&a->active, PROV_BUSY, "a bootstrap is going on");
 	/* A check of the agent's own is under way: it is the asker's now, and the next one is soon. */
-	if (a->check && !a->check_asked)
+	if (check_running(a) && !a->check_asked)
 		a->check_at = agent_now() + 1000;
-	if (!a->check && !begin(a))
+	if (!check_running(a) && !begin(a))
 		return check_verdict(&a->active, PROV_INTERNAL, "the session could not be begun");
 	a->check_asked = true;
 	return NULL;

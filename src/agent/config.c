@@ -42,6 +42,7 @@ static const struct item {
 	NUMBER("backoff_first", backoff_first, "5s", 1, 86400),
 	NUMBER("backoff_max", backoff_max, "1h", 1, 604800),
 	NUMBER("check_every", check_every, "1d", 1, 31536000),
+	NUMBER("reenrol_after", reenrol_after, "1h", 1, 31536000),
 	NUMBER("open_timeout", open_timeout, "30s", 1, 600),
 	NUMBER("answer_timeout", answer_timeout, "30s", 1, 600),
 	CHOICE("tls_profile", tls_profile, "both", profiles),

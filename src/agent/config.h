@@ -30,7 +30,7 @@ struct agent_config {
 	char page[128];                      /* address of the local page; "" = none */
 	char lan_names[AGENT_PATH_MAX];      /* names that the LAN may tell of, patterns; "" = every one */
 	char dns_server[128];                /* "address:port, …" instead of the system's */
-	int64_t backoff_first, backoff_max, check_every, open_timeout, answer_timeout;   /* seconds */
+	int64_t backoff_first, backoff_max, check_every, reenrol_after, open_timeout, answer_timeout;   /* seconds */
 	int64_t log_format, log_level;
 	int64_t tls_profile;
 	char crash_at[32];

@@ -71,16 +71,21 @@ static json_t *ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(void)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
-			 "reports", "steps", "credential", "pending");
+			 "reports", "steps", "credential", "pending", "damage");
 }
 
-static json_t *slots_json(struct mst_secenv *env, struct mst_root_cred c[2])
+static bool damaged(int r)
 {
-	struct mst_diag d = { 0 };
-	int active = env->ops->load(env, MST_SLOT_ACTIVE, &c[0], &d);
-	int pending = env->ops->load(env, MST_SLOT_PENDING, &c[1], &d);
+	return r != 0 && r != MST_SECENV_NONE;
+}
+
+static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env, struct mst_root_cred c[2])
+{
+	struct mst_diag d[2] = { 0 };
+	int active = env->ops->load(env, MST_SLOT_ACTIVE, &c[0], &d[0]);
+	int pending = env->ops->load(env, MST_SLOT_PENDING, &c[1], &d[1]);
 	json_t *record = record_read(env), *o;
 
 	o = json_pack("{s:s, s:b, s:s}", "version", MST_VERSION, "running", false, "state",
@@ -91,12 +96,16 @@ static json_t *slots_json(struct mst_secenv *env, struct mst_root_cred c[2])
 	json_decref(record);
 	json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
 	json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
+	json_object_set_new(o, "damage", damaged(active)    ? status_damage(cfg, MST_SLOT_ACTIVE, &d[0], active)
+					 : damaged(pending) ? status_damage(cfg, MST_SLOT_PENDING, &d[1], pending)
+							    : json_null());
 	return o;
 }
 
 /* Without a running agent the slots still tell what there is. */
 static json_t *status_from_slots(const struct agent_config *cfg)
 {
+	char words[AGENT_PATH_MAX + 192];
 	struct mst_root_cred *c;
 	struct mst_secenv *env = NULL;
 	struct mst_diag d = { 0 };
@@ -110,9 +119,10 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 	r = c ? mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d)
 	      : MST_FAULT_MEMORY;
 	if (r) {
-		fprintf(stderr, "%s: %s\n", cfg->state, r > 0 ? d.text : mst_fault_text(r));
+		agent_store_words(cfg, &d, r, words, sizeof(words));
+		fprintf(stderr, "%s\n  what to do: %s\n", words, agent_store_remedy(r));
 	} else {
-		o = slots_json(env, c);
+		o = slots_json(cfg, env, c);
 		env->ops->close(env);
 	}
 	if (c)
@@ -156,8 +166,8 @@ static json_t *check_alone(const struct agent_config *cfg)
 
 int ctl_check(const struct agent_config *cfg, bool json)
 {
-	/* As long as the agent may take for it: a session and an answer. */
-	int fd = dial(cfg, (time_t)(cfg->open_timeout + cfg->answer_timeout + 5)), code;
+	/* As long as the agent may take for it: a session and an answer, at the MAF and perhaps at the MEF. */
+	int fd = dial(cfg, (time_t)(2 * (cfg->open_timeout + cfg->answer_timeout) + 5)), code;
 	json_t *v = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
 	const char *detail = json_string_value(json_object_get(v, "detail")),
 		   *key = json_string_value(json_object_get(v, "keyID"));
@@ -220,6 +230,7 @@ static json_t *sequence_of(const char *what)
 	struct mst_sequence *s = calloc(1, sizeof(*s));
 	struct mst_arena arena = mst_arena_of(scratch, 2 * MST_SEQ_OCTETS);
 	struct mst_writer w = mst_writer_of(text, 2 * MST_SEQ_OCTETS);
+	char words[2 * AGENT_PATH_MAX];
 	struct mst_diag d = { 0 };
 	json_t *o = NULL;
 	size_t n = 0;
@@ -231,8 +242,7 @@ static json_t *sequence_of(const char *what)
 			r = mst_sequence_read_cbor((struct mst_view){ cbor, n }, &arena, s, &d);
 	}
 	if (r) {
-		fprintf(stderr, "%s: %s%s%s\n", what, d.field, d.field[0] ? ": " : "",
-			r > 0 ? d.text : mst_fault_text(r));
+		fprintf(stderr, "%s\n", agent_file_words(words, sizeof(words), what, &d, r));
 	} else {
 		mst_sequence_write_json(s, &w);
 		o = w.ok ? json_loadb((const char *)w.p, w.n, 0, NULL) : NULL;

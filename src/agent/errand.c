@@ -73,6 +73,7 @@ void errand_start(struct agent *a, const struct mst_instruction *i)
 void errand_finish_pending(struct agent *a)
 {
 	begin(a, AGENT_FINISH);
+	a->finishing_first = !a->has_active;
 	if (strcmp(a->pending.attempt, json_string_value(json_object_get(a->record, "attempt"))))
 		record_begin(a, a->pending.attempt, "pending-slot");
 	agent_log(a, AGENT_INFO, "finishing", "key", a->pending.key_id, "attempt", a->pending.attempt, NULL);
@@ -184,6 +185,8 @@ static void save_wanted(struct agent *a)
 	a->pending.generation = generation + 1;
 	a->has_pending = true;
 	r = save_anchors(a, &d);
+	if (!r && a->errand == AGENT_RUN)
+		r = origin_keep(a, prov_current(a->prov), a->pending.attempt, &d);
 	if (!r)
 		r = a->env->ops->store(a->env, MST_SLOT_PENDING, &a->pending, &d);
 	if (r)
@@ -208,7 +211,9 @@ static void promote_wanted(struct agent *a)
 	mst_root_cred_wipe(&a->active);
 	a->active = a->pending;
 	a->has_active = true;
-	a->active_damaged = a->has_pending = false;
+	a->active_damaged = a->pending_damaged = a->has_pending = false;
+	json_decref(a->damage);
+	a->damage = NULL;
 	mst_root_cred_wipe(&a->pending);
 	enrolee_saved(a->enrolee, agent_now(), agent_utc(a));
 }

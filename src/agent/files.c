@@ -11,10 +11,66 @@
 
 enum { NOT_READ = 1 };
 
-static int refuse(struct mst_diag *d, const char *path, const char *text)
+/* About the file as a whole; whoever shows it names the file (agent_file_words). */
+static int refuse(struct mst_diag *d, const char *text)
 {
-	mst_diag_set(d, 0, path, text, NULL);
+	mst_diag_set(d, 0, "", text, NULL);
 	return NOT_READ;
+}
+
+const char *agent_file_words(char *out, size_t cap, const char *path, const struct mst_diag *d, int r)
+{
+	snprintf(out, cap, "%s: %s%s%s", path, d->field, d->field[0] ? ": " : "",
+		 d->text[0] ? d->text : r < 0 ? mst_fault_text(r) : "not usable");
+	return out;
+}
+
+void agent_name_file(struct mst_diag *d, const char *path, int r)
+{
+	const struct mst_diag in = *d;
+
+	mst_diag_set(d, in.offset, path, in.field, in.field[0] ? ": " : "",
+		     in.text[0] ? in.text : r < 0 ? mst_fault_text(r) : "not usable", NULL);
+}
+
+/* A diag's field holds less than a path may have: is this the path that was cut to fit? */
+static bool means(const struct mst_diag *d, const char *path)
+{
+	size_t n = strlen(d->field);
+
+	return !strcmp(d->field, path) || (n + 1 == sizeof(d->field) && !strncmp(d->field, path, n));
+}
+
+void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d, int r, char *out, size_t cap)
+{
+	const char *text = d->text[0] ? d->text : r < 0 ? mst_fault_text(r) : "not usable";
+
+	if (!d->field[0] || means(d, cfg->state))
+		snprintf(out, cap, "%s: %s", cfg->state, text);
+	else if (means(d, cfg->key_file))
+		snprintf(out, cap, "%s: %s", cfg->key_file, text);
+	else if (strchr(d->field, '/'))
+		snprintf(out, cap, "%s: %s", d->field, text);
+	else
+		snprintf(out, cap, "%s/%s: %s", cfg->state, d->field, text);
+}
+
+const char *agent_store_remedy(int r)
+{
+	switch (r) {
+	case MST_SECENV_CORRUPT:
+	case MST_FAULT_CORRUPT:
+		return "put the file back from a copy; without one this credential is gone: move the state directory away, "
+		       "and the node bootstraps anew";
+	case MST_SECENV_LOCKED:
+		return "another muster-agent has this state: ask that one, or stop it";
+	case MST_SECENV_FULL:
+		return "make room on the disk";
+	case MST_FAULT_CONFIG:
+		return "set the rights as said";
+	default:
+		return "check owner, rights and disk of the state directory and of the key file";
+	}
 }
 
 /* Only what root or we ourselves put there, and nobody else can change, may tell a node whom to join. */
@@ -74,21 +130,21 @@ static int read_file(const char *path, size_t max, const char *(*doubt)(const st
 	int r;
 
 	if (fd < 0)
-		return refuse(d, path, strerror(errno));
+		return refuse(d, strerror(errno));
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return refuse(d, path, "not a regular file");
+		return refuse(d, "not a regular file");
 	}
 	why = doubt ? doubt(&st) : NULL;
 	if (why) {
 		close(fd);
-		return refuse(d, path, why);
+		return refuse(d, why);
 	}
 	r = read_all(fd, max, ret_p, ret_n);
 	if (r == MST_FAULT_SPACE)
-		r = refuse(d, path, "too large");
+		r = refuse(d, "too large");
 	else if (r == MST_FAULT_IO)
-		r = refuse(d, path, strerror(errno));
+		r = refuse(d, strerror(errno));
 	close(fd);
 	return r;
 }
@@ -115,7 +171,7 @@ static int load_anchors(struct agent *a, struct mst_diag *d)
 		if (r || !der_n)
 			break;
 		if (a->n_anchors == MST_COUNT(a->anchor)) {
-			r = refuse(d, a->cfg.anchors, "more than 16 certificates");
+			r = refuse(d, "more than 16 certificates");
 			break;
 		}
 		a->anchor[a->n_anchors] = malloc(der_n);
@@ -142,7 +198,7 @@ static int load_key(struct agent *a, struct mst_diag *d)
 	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", a->pkcs8, sizeof(a->pkcs8),
 			 &a->pkcs8_n, d);
 	if (!r && !a->pkcs8_n)
-		r = refuse(d, a->cfg.key, "holds no PKCS#8 key (-----BEGIN PRIVATE KEY-----)");
+		r = refuse(d, "holds no PKCS#8 key (-----BEGIN PRIVATE KEY-----)");
 	mst_wipe(pem, n);
 	free(pem);
 	return r;
@@ -176,7 +232,7 @@ static int load_chain(struct agent *a, struct mst_diag *d)
 	a->chain_n = n;
 	r = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &der_n, d);
 	if (!r && !der_n)
-		r = refuse(d, a->cfg.certificate, "holds no certificate");
+		r = refuse(d, "holds no certificate");
 	if (r)
 		return r;
 	info = calloc(1, sizeof(*info));
@@ -186,20 +242,24 @@ static int load_chain(struct agent *a, struct mst_diag *d)
 	if (!r && a->cfg.node_id[0])
 		memcpy(a->from, a->cfg.node_id, sizeof(a->from));
 	else if (!r && !own_name(info, a->from))
-		r = refuse(d, a->cfg.certificate,
-			   "names neither node, device, CSE, AE nor host; set node_id");
+		r = refuse(d, "names neither node, device, CSE, AE nor host; set node_id");
 	free(info);
 	return r;
 }
 
-int agent_load_identity(struct agent *a, struct mst_diag *d)
+int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d)
 {
 	int r = load_chain(a, d);
 
-	if (!r)
+	*ret_path = a->cfg.certificate;
+	if (!r) {
+		*ret_path = a->cfg.key;
 		r = load_key(a, d);
-	if (!r)
+	}
+	if (!r) {
+		*ret_path = a->cfg.anchors;
 		r = load_anchors(a, d);
+	}
 	return r;
 }
 
@@ -226,7 +286,7 @@ int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t 
 	if (r)
 		goto out;
 	mst_sequence_write_cbor(s, &w);
-	r = w.ok ? 0 : refuse(d, "", "the sequence is too large");
+	r = w.ok ? 0 : refuse(d, "the sequence is too large");
 	if (!r)
 		*ret_n = w.n;
 out:
@@ -253,19 +313,22 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 {
 	struct agent *a = calloc(1, sizeof(*a));
 	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
+	char words[2 * AGENT_PATH_MAX];
 	struct mst_diag d = { 0 };
+	const char *path = "";
 	size_t n = 0;
 	int r = MST_FAULT_MEMORY;
 
 	if (!a || !cbor)
 		goto out;
 	a->cfg = *c;
-	r = agent_load_identity(a, &d);
-	if (!r && c->bootstrap[0])
-		r = agent_read_sequence(c->bootstrap, true, cbor, MST_SEQ_OCTETS, &n, &d);
+	r = agent_load_identity(a, &path, &d);
+	if (!r && c->bootstrap[0]) {
+		path = c->bootstrap;
+		r = agent_read_sequence(path, true, cbor, MST_SEQ_OCTETS, &n, &d);
+	}
 	if (r)
-		fprintf(err, "%s: %s%s%s\n", c->file, d.field, d.field[0] ? ": " : "",
-			r > 0 ? d.text : mst_fault_text(r));
+		fprintf(err, "%s: %s\n", c->file, agent_file_words(words, sizeof(words), path, &d, r));
 	else
 		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from,
 			a->n_anchors, a->n_anchors == 1 ? "" : "s");

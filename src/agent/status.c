@@ -83,6 +83,18 @@ json_t *status_text(const char *s)
 	return t ? t : json_string("(not printable)");
 }
 
+json_t *status_damage(const struct agent_config *cfg, enum mst_slot slot, const struct mst_diag *d, int r)
+{
+	char text[AGENT_PATH_MAX + 192];
+	bool active = slot == MST_SLOT_ACTIVE;
+
+	agent_store_words(cfg, d, r, text, sizeof(text));
+	return json_pack("{s:s, s:o, s:s}", "slot", active ? "active" : "pending", "text", status_text(text), "remedy",
+			 active ? "put a copy of the state directory back, or let the node bootstrap again: muster-agent "
+				  "trigger"
+				: "nothing at once: the next run makes a new one; look after the disk");
+}
+
 static const char *mode_text(enum agent_mode m)
 {
 	static const char *const text[AGENT_MODE__COUNT] = {
@@ -108,6 +120,7 @@ json_t *status_json(const struct agent *a)
 	json_object_set_new(o, "credential",
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
+	json_object_set(o, "damage", a->damage ? a->damage : json_null());
 	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?
 	                    json_integer(next > agent_now() ? (next - agent_now()) / 1000 : 0) : json_null());
 	return o;
@@ -137,9 +150,12 @@ static void print_credential(FILE *out, const char *what, const json_t *c)
 
 void status_print_reasons(FILE *out, const json_t *status)
 {
+	const json_t *damage = json_object_get(status, "damage");
 	json_t *r;
 	size_t i;
 
+	if (json_is_object(damage))
+		fprintf(out, "%s\n  what to do: %s\n", text_of(damage, "text"), text_of(damage, "remedy"));
 	json_array_foreach(json_object_get(status, "reports"), i, r) {
 		const char *step = enrolee_step_words(enrolee_step_of(text_of(r, "step")));
 

@@ -2,145 +2,18 @@
  * The agent, whole: the real program against a provider in this process (test-mock.h). Each case starts
  * muster-agent, serves it until it ends or something has happened, and looks at what is true afterwards.
  */
-#include "tests/support/cm.h"
+#include "agent/test-run.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "agent/test-mock.h"
 #include "base/text.h"
 #include "enrolee/enrolee.h"
-
-#define DEADLINE_S 30
-
-static const char *program;
-static struct mock *m;
-static char out_path[192], err_path[192];
-
-static void read_text(const char *path, char *out, size_t cap)
-{
-	FILE *f = fopen(path, "r");
-	size_t n = f ? fread(out, 1, cap - 1, f) : 0;
-
-	out[n] = '\0';
-	if (f)
-		fclose(f);
-}
-
-static pid_t start_agent(const char *conf, const char *a1, const char *a2)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600),
-		    e = open(err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-		dup2(o, 1);
-		dup2(e, 2);
-		execl(program, program, "-c", conf, a1, a2, (char *)NULL);
-		_exit(127);
-	}
-	assert_true(pid > 0);
-	return pid;
-}
-
-/* Serves until the program has ended; its wait status. A program that hangs fails the test with its log. */
-static int serve_until_exit(pid_t pid)
-{
-	static const struct timeval step = { .tv_usec = 20000 };
-	struct timespec begin, t;
-	int status;
-
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		event_base_loopexit(m->base, &step);
-		event_base_dispatch(m->base);
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		if (t.tv_sec - begin.tv_sec > DEADLINE_S) {
-			char log[8192];
-
-			kill(pid, SIGKILL);
-			waitpid(pid, &status, 0);
-			read_text(err_path, log, sizeof(log));
-			fail_msg("the agent did not end: %s", log);
-		}
-	}
-	return status;
-}
-
-static int run(const char *conf, const char *a1, const char *a2)
-{
-	int status = serve_until_exit(start_agent(conf, a1, a2));
-
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void expect_exit(int got, int want)
-{
-	char log[8192];
-
-	if (got == want)
-		return;
-	read_text(err_path, log, sizeof(log));
-	fail_msg("exit %d instead of %d; log: %s", got, want, log);
-}
-
-static json_t *status_of(const char *conf)
-{
-	json_t *s;
-
-	(void)run(conf, "status", "--json");
-	s = json_load_file(out_path, 0, NULL);
-	assert_non_null(s);
-	return s;
-}
-
-static const char *text(const json_t *s, const char *object, const char *name)
-{
-	const char *t = json_string_value(json_object_get(json_object_get(s, object), name));
-
-	return t ? t : "";
-}
-
-/* Both sides have the same truth: the agent's active slot is what the MAF saw confirmed. */
-static void expect_enrolled(const char *conf)
-{
-	json_t *s = status_of(conf);
-	const struct mock_key *k = mock_find(m, text(s, "credential", "keyID"));
-
-	assert_non_null(k);
-	assert_true(k->confirmed);
-	assert_true(json_is_true(json_object_get(json_object_get(s, "credential"), "confirmed")));
-	assert_string_equal(text(s, "credential", "cseID"), "//sp.example.com/C1");
-	assert_true(json_is_null(json_object_get(s, "pending")));
-	json_decref(s);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	m = mock_new();
-	snprintf(out_path, sizeof(out_path), "%s/out", m->dir);
-	snprintf(err_path, sizeof(err_path), "%s/err", m->dir);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	mock_free(m);
-	return 0;
-}
 
 /* Enrols; then starts without any network (lesson 2); shows ids and never keys (architecture 6). */
 static void test_enrol_and_live_without_network(void **state)
@@ -380,30 +253,6 @@ static void test_configuration_errors(void **state)
 	}
 }
 
-/* Wait until `word` stands in the running agent's log. */
-static void serve_until(pid_t pid, const char *word)
-{
-	static const struct timeval step = { .tv_usec = 20000 };
-	char log[32768];
-
-	for (int i = 0; i < DEADLINE_S * 50; i++) {
-		event_base_loopexit(m->base, &step);
-		event_base_dispatch(m->base);
-		read_text(err_path, log, sizeof(log));
-		if (strstr(log, word))
-			return;
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	fail_msg("never said %s: %s", word, log);
-}
-
-static void expect_clean_stop(pid_t pid)
-{
-	assert_int_equal(kill(pid, SIGTERM), 0);
-	expect_exit(WEXITSTATUS(serve_until_exit(pid)), 0);
-}
-
 /* The daemon: enrols at boot, answers on its socket, is triggered by hand, stops cleanly. */
 static void test_daemon(void **state)
 {
@@ -487,9 +336,10 @@ static void test_power_cut_with_an_old_credential(void **state)
 static void test_damaged_store(void **state)
 {
 	const char *conf = mock_config(m, "d", mock_instruction(m), "");
-	char command[512], log[16384];
+	char command[512], log[16384], file[192];
 	unsigned before;
 	pid_t pid;
+	json_t *s;
 
 	(void)state;
 	expect_exit(run(conf, "run", "--once"), 0);
@@ -502,8 +352,17 @@ static void test_damaged_store(void **state)
 	assert_int_equal(system(command), 0);
 	expect_exit(run(conf, "run", "--once"), 1);
 	read_text(err_path, log, sizeof(log));
-	assert_non_null(strstr(log, "damaged"));
+	/* What is wrong, in which file, what to do: in the log and beside it for who started it. */
+	snprintf(file, sizeof(file), "%s/d-state/cred-", m->dir);
+	assert_non_null(strstr(log, "damaged remedy=\"put a copy of the state directory back"));
+	assert_non_null(strstr(log, file));
+	assert_non_null(strstr(log, ": damaged, and there is no older copy that is whole\n  what to do: put a copy"));
 	assert_int_equal(m->mef_requests, before);
+	expect_exit(run(conf, "status", NULL), 0);
+	read_text(out_path, log, sizeof(log));
+	assert_non_null(strstr(log, "state         damaged"));
+	assert_non_null(strstr(log, file));
+	assert_non_null(strstr(log, "what to do: put a copy of the state directory back"));
 	pid = start_agent(conf, "run", NULL);
 	serve_until(pid, "damaged remedy");
 	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
@@ -512,71 +371,92 @@ static void test_damaged_store(void **state)
 	serve_until(pid, "key=km-1@");
 	expect_clean_stop(pid);
 	expect_enrolled(conf);
+	s = status_of(conf);
+	assert_true(json_is_null(json_object_get(s, "damage")));
+	json_decref(s);
 }
 
-/* Lessons 5 and 6: unreachable and busy leave the credential alone; "not found" leads back to bootstrap. */
-static void test_credential_lost(void **state)
+/* How often does the text name it? */
+static unsigned names(const char *log, const char *what)
 {
-	const char *conf = mock_config(m, "l", mock_instruction(m), "check_every = \"1s\";\n");
-	pid_t pid;
+	unsigned n = 0;
+
+	for (; (log = strstr(log, what)); log++)
+		n++;
+	return n;
+}
+
+/* The key file is gone while what it sealed is there: that file is named, by everybody who looks. */
+static void test_missing_key_file(void **state)
+{
+	const char *conf = mock_config(m, "nokey", mock_instruction(m), "");
+	char path[192], log[8192];
 
 	(void)state;
-	pid = start_agent(conf, "run", NULL);
-	serve_until(pid, "result=good");
-	m->maf_forgets = MST_RSC_INTERNAL;
-	serve_until(pid, "result=\"busy");
-	assert_int_equal(m->n_keys, 1);
-	m->maf_forgets = MST_RSC_NOT_FOUND;
-	serve_until(pid, "credential-lost");
-	m->maf_forgets = 0;
-	serve_until(pid, "key=km-1@");
-	expect_clean_stop(pid);
-	expect_enrolled(conf);
-}
-
-static void expect_verdict(const char *conf, int code, const char *result)
-{
-	char *keep = strdup(err_path);
-	json_t *v;
-
-	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
-	expect_exit(run(conf, "check", "--json"), code);
-	v = json_load_file(out_path, 0, NULL);
-	assert_non_null(v);
-	assert_string_equal(json_string_value(json_object_get(v, "result")), result);
-	json_decref(v);
-	snprintf(err_path, sizeof(err_path), "%s", keep);
-	free(keep);
-}
-
-/* Lesson 6: good, lost and unreachable are three answers; asking changes nothing, whatever the answer. */
-static void test_check(void **state)
-{
-	const char *conf = mock_config(m, "k", mock_instruction(m), "");
-	pid_t pid;
-
-	(void)state;
-	expect_verdict(conf, 1, "none");
 	expect_exit(run(conf, "run", "--once"), 0);
-	for (int running = 0; running < 2; running++) {
-		pid = running ? start_agent(conf, "run", NULL) : 0;
-		if (running)
-			serve_until(pid, "enrolled-already");
-		expect_verdict(conf, 0, "good");
-		for (int i = 0; i < 4; i++) {
-			m->maf_forgets = MST_RSC_NOT_FOUND;
-			expect_verdict(conf, 1, "lost");
-		}
-		m->maf_forgets = 0;
-		mock_down(m);
-		expect_verdict(conf, 1, "unclear");
-		mock_up(m);
-		expect_verdict(conf, 0, "good");
-		if (running)
-			expect_clean_stop(pid);
-		assert_int_equal(m->n_keys, 1);
-		expect_enrolled(conf);
+	snprintf(path, sizeof(path), "%s/nokey.key", m->dir);
+	assert_int_equal(unlink(path), 0);
+	for (int i = 0; i < 2; i++) {
+		expect_exit(i ? run(conf, "status", NULL) : run(conf, "run", "--once"), i ? 3 : 1);
+		read_text(err_path, log, sizeof(log));
+		if (!strstr(log, "nokey.key: missing, but there are files sealed with it") ||
+		    !strstr(log, "put the file back from a copy") || names(log, path) != 1)
+			fail_msg("%d: %s", i, log);
 	}
+	/* nothing was made anew */
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* A file's name stands once in what is said about it, and always. */
+static void test_files_are_named_once(void **state)
+{
+	static const struct { const char *json, *word; } bad[] = {
+		{ NULL, "No such file" },
+		{ "{", "" },
+		{ "{\"version\":1,\"instructions\":[{\"kind\":\"bootstrap\",\"method\":\"pks\",\"uri\":\"https://a\"}]}",
+		  "instructions[0].method: " },
+	};
+	const char *conf = mock_config(m, "once", mock_instruction(m), "");
+	char json[192], other[192], log[8192];
+
+	(void)state;
+	snprintf(json, sizeof(json), "%s/once.json", m->dir);
+	snprintf(other, sizeof(other), "%s/other.json", m->dir);
+	for (size_t i = 0; i < MST_COUNT(bad); i++) {
+		for (int how = 0; how < 3; how++) {
+			const char *path = how == 2 ? other : json;
+			FILE *f;
+
+			unlink(json);
+			unlink(other);
+			f = bad[i].json ? fopen(path, "w") : NULL;
+			if (f) {
+				assert_true(fputs(bad[i].json, f) >= 0 && fchmod(fileno(f), 0600) == 0);
+				fclose(f);
+			}
+			expect_exit(how == 0   ? run(conf, "--check", NULL)
+				    : how == 1 ? run(conf, "run", "--once")
+					       : run(conf, "trigger", other),
+				    1);
+			read_text(err_path, log, sizeof(log));
+			if (names(log, path) != 1 || !strstr(log, bad[i].word))
+				fail_msg("case %zu, way %d: %s", i, how, log);
+		}
+	}
+	/* A discovery that leads to a file that is not there: the report names it, its detail does not again. */
+	snprintf(log, sizeof(log), "{\"kind\":\"discovery\",\"method\":\"file\",\"uri\":\"%s/nowhere.json\"}", m->dir);
+	conf = mock_config(m, "disc", log, "");
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, log, sizeof(log));
+	assert_non_null(strstr(log, "nowhere.json: the server could not be reached (No such file or directory)"));
+	/* So with the initial credential. */
+	snprintf(json, sizeof(json), "%s/node.pem", m->dir);
+	conf = mock_config(m, "cert", mock_instruction(m), "");
+	assert_int_equal(unlink(json), 0);
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, log, sizeof(log));
+	if (names(log, json) != 1 || !strstr(log, "No such file"))
+		fail_msg("%s", log);
 }
 
 int main(int argc, char **argv)
@@ -589,10 +469,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_untrusted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_store, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_key_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_files_are_named_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_configuration_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_credential_lost, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_discovery_by_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renewal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cut_with_an_old_credential, setup, teardown),

@@ -1,6 +1,9 @@
 #include "agent/test-mock.h"
 
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/listener.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "codec/resources.h"
 
 #define CHECK(x)                                                                                             \
@@ -126,6 +130,18 @@ static void commands(struct mock *m, struct mst_conn *c, const struct mst_reques
 	}
 }
 
+/* Read back by the node itself (spec 4.5): unknown is 4004. */
+static void read_back(struct mock *m, struct mst_conn *c, const struct mst_request *q)
+{
+	m->asked++;
+	if (m->mef_forgets)
+		answer(c, q, m->mef_forgets, "");
+	else
+		answer(c, q, MST_RSC_OK,
+		       "{\"sec:mefClientReg\":{\"ri\":\"reg-1\",\"et\":\"20991231T000000\",\"adminFQDN\":\"sp."
+		       "example.com\",\"clientID\":\"//sp.example.com/C1\"}}");
+}
+
 static void on_mef(void *owner, struct mst_conn *c, const struct mst_http_msg *h)
 {
 	struct mock *m = owner;
@@ -143,6 +159,8 @@ static void on_mef(void *owner, struct mst_conn *c, const struct mst_http_msg *h
 		commands(m, c, &q);
 	else if (mst_view_eq_str(q.to, "/MEFBase/reg-1/cfg"))
 		configuration(m, c, &q);
+	else if (q.op == MST_OP_RETRIEVE && mst_view_eq_str(q.to, "/MEFBase/reg-1"))
+		read_back(m, c, &q);
 	else
 		answer(c, &q, MST_RSC_NOT_FOUND, "");
 }
@@ -303,16 +321,87 @@ static void serve(struct mock *m, struct mst_tls_ctx *tls, const struct mst_serv
 	CHECK(mst_server_new(m->base, fd, tls, &mst_server_limits_default, ops, m, ret) == 0);
 }
 
-void mock_up(struct mock *m)
+void mock_mef_up(struct mock *m)
 {
 	serve(m, m->mef_tls, &mef_ops, &m->mef_port, &m->mef);
+}
+
+void mock_mef_down(struct mock *m)
+{
+	m->mef = mst_server_free(m->mef);
+}
+
+void mock_up(struct mock *m)
+{
+	mock_mef_up(m);
 	serve(m, m->maf_tls, &maf_ops, &m->maf_port, &m->maf);
 }
 
 void mock_down(struct mock *m)
 {
-	m->mef = mst_server_free(m->mef);
+	mock_mef_down(m);
 	m->maf = mst_server_free(m->maf);
+}
+
+/* Somebody on the path ------------------------------------------------------------------------------- */
+
+/* Needs nothing but the path: an alert before the handshake's end is proven by nobody (RFC 8446 6, 5246 7.2). */
+static void on_hello(struct bufferevent *b, void *arg)
+{
+	struct mock *m = arg;
+	const uint8_t record[] = { 21, 3, 3, 0, 2, 2, m->alert };
+	struct evbuffer *in = bufferevent_get_input(b);
+
+	evbuffer_drain(in, evbuffer_get_length(in));
+	m->forged++;
+	CHECK(bufferevent_write(b, record, sizeof(record)) == 0);
+}
+
+static void on_caller(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, int n, void *arg)
+{
+	struct mock *m = arg;
+
+	(void)l;
+	(void)from;
+	(void)n;
+	if (m->forged_to)
+		bufferevent_free(m->forged_to);
+	m->forged_to = bufferevent_socket_new(m->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	CHECK(m->forged_to);
+	bufferevent_setcb(m->forged_to, on_hello, NULL, NULL, m);
+	CHECK(bufferevent_enable(m->forged_to, EV_READ | EV_WRITE) == 0);
+}
+
+static void end_forger(struct mock *m)
+{
+	if (m->forged_to)
+		bufferevent_free(m->forged_to);
+	if (m->forger)
+		evconnlistener_free(m->forger);
+	m->forged_to = NULL;
+	m->forger = NULL;
+}
+
+void mock_forge(struct mock *m, uint8_t alert)
+{
+	char address[64];
+	struct mst_diag d = { 0 };
+	int fd;
+
+	m->alert = alert;
+	if (m->forger)
+		return;
+	m->maf = mst_server_free(m->maf);
+	snprintf(address, sizeof(address), "127.0.0.1:%u", m->maf_port);
+	CHECK(mst_listen(address, true, &fd, &m->maf_port, &d) == 0);
+	m->forger = evconnlistener_new(m->base, on_caller, m, LEV_OPT_CLOSE_ON_FREE, 0, fd);
+	CHECK(m->forger);
+}
+
+void mock_honest(struct mock *m)
+{
+	end_forger(m);
+	serve(m, m->maf_tls, &maf_ops, &m->maf_port, &m->maf);
 }
 
 struct mock *mock_new(void)
@@ -349,6 +438,7 @@ void mock_free(struct mock *m)
 {
 	char command[256];
 
+	end_forger(m);
 	mock_down(m);
 	mst_tls_ctx_free(m->mef_tls);
 	mst_tls_ctx_free(m->maf_tls);
@@ -367,6 +457,22 @@ const char *mock_instruction(const struct mock *m)
 		 "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://mef.example.com:%u\","
 		 "\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"}",
 		 m->mef_port);
+	return json;
+}
+
+const char *mock_instruction_anchored(const struct mock *m)
+{
+	static char json[2048];
+	uint8_t b64[1500];
+	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
+
+	mst_put_base64(&w, (struct mst_view){ m->ca, m->ca_n });
+	mst_put_nul(&w);
+	CHECK(w.ok);
+	snprintf(json, sizeof(json),
+		 "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://mef.example.com:%u\","
+		 "\"anchors\":[\"%s\"],\"target\":\"maf.example.com\",\"adminFQDN\":\"sp.example.com\"}",
+		 m->mef_port, (const char *)b64);
 	return json;
 }
 

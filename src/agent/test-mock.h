@@ -12,6 +12,9 @@
 
 #define MOCK_KEYS 64
 
+struct bufferevent;
+struct evconnlistener;
+
 struct mock_key {
 	char ke_id[MST_ID_MAX], km_id[MST_ID_MAX];
 	struct mst_key km;
@@ -26,6 +29,9 @@ struct mock {
 	struct mst_local_signer ca_signer;
 	struct mst_tls_ctx *mef_tls, *maf_tls;
 	struct mst_server *mef, *maf;
+	struct evconnlistener *forger;       /* answers for the MAF (mock_forge) */
+	struct bufferevent *forged_to;       /* its last caller */
+	uint8_t alert;
 	uint16_t mef_port, maf_port;
 	struct mock_key key[MOCK_KEYS];
 	size_t n_keys;
@@ -33,10 +39,12 @@ struct mock {
 	char ke_id[MST_ID_MAX];
 	/* The script. */
 	int mef_refuses, maf_forgets;        /* an RSC to answer with instead; 0 = behave */
+	int mef_forgets;                     /* the same, when a registration is read back */
 	int key_seconds;                     /* lifetime of a registered key; 0 = for ever */
 	bool command;                        /* one CERT_PROV command before NO_MORE_COMMANDS */
 	bool commanded;
 	/* What happened. */
+	unsigned forged, asked;              /* alerts sent; registrations read back at the MEF */
 	unsigned mef_requests, maf_requests, reported_41, handshake_failures;
 	char from[2][MST_ID_MAX];            /* last X-M2M-Origin at MEF and MAF */
 	char vsi[64];
@@ -52,5 +60,13 @@ const char *mock_config(struct mock *m, const char *name, const char *instructio
 /* The usual instruction: our MEF, our MAF. */
 const char *mock_instruction(const struct mock *m);
 const struct mock_key *mock_find(const struct mock *m, const char *km_id);
+
+/* From now on somebody on the path answers for the MAF: every ClientHello gets that fatal alert, and no more. */
+void mock_forge(struct mock *m, uint8_t alert);
+void mock_honest(struct mock *m);    /* the MAF itself again */
+void mock_mef_up(struct mock *m);
+void mock_mef_down(struct mock *m);
+/* As mock_instruction(), with the CA among the instruction's own anchors. */
+const char *mock_instruction_anchored(const struct mock *m);
 
 #endif

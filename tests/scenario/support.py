@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -196,9 +197,10 @@ class Node:
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
 
-    def configure(self, add="", ports=()):
-        """`ports`: more ports of the MEF's name, of those who say they are it."""
-        dial = "".join(f'  {{ name = "{name}:{port}"; address = "127.0.0.1:{port}"; }},\n' for name, port in
+    def configure(self, add="", ports=(), instead=None):
+        """`ports`: more ports of the MEF's name, of those who say they are it. `instead`: where a port leads to."""
+        instead = instead or {}
+        dial = "".join(f'  {{ name = "{name}:{port}"; address = "127.0.0.1:{instead.get(port, port)}"; }},\n' for name, port in
                        ((self.inst.mef, self.inst.mef_port), (self.inst.maf, self.inst.maf_port),
                         *((self.inst.mef, p) for p in ports)))
         (self.dir / "muster-agent.conf").write_text(
@@ -257,3 +259,38 @@ class Running:
             raise AssertionError("the agent did not stop: " + self.log.read_text()[-3000:]) from None
         if kind is None:
             assert self.process.returncode == 0, f"{self.process.returncode}: {self.log.read_text()[-3000:]}"
+
+
+class AlertServer:
+    """Somebody on the path: answers every ClientHello with a fatal alert, and proves nothing."""
+
+    def __init__(self, alert=115):
+        self.alert, self.sent = alert, 0
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve)
+        self.thread.start()
+        return self
+
+    def _serve(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            with peer:
+                peer.settimeout(START_SECONDS)
+                try:
+                    if peer.recv(65536):
+                        peer.sendall(bytes([21, 3, 3, 0, 2, 2, self.alert]))
+                        self.sent += 1
+                        peer.recv(65536)
+                except OSError:
+                    pass
+
+    def __exit__(self, kind, value, trace):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(START_SECONDS)

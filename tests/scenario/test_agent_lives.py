@@ -1,6 +1,7 @@
 """Story: the agent runs for a long time, and things change around it: the credential's end comes nearer, the
 provider's servers are away for a while, the provider revokes the node.
 """
+from support import AlertServer
 
 
 def enrolled(agent):
@@ -59,8 +60,8 @@ def test_servers_that_are_away_change_nothing(installation):
 
 
 def test_a_suspended_node_comes_back_by_itself(installation):
-    """Lesson 5: while the subscription is suspended MAF and MEF both refuse; afterwards nobody has to touch the
-    node. The old credential is kept until there is a new one (lesson 4)."""
+    """Lessons 5 and 6: while the subscription is suspended MAF and MEF both refuse, and refused is not unknown: the
+    node keeps what it has. Afterwards nobody has to touch it."""
     installation.maker("acme")
     installation.subscription()
     node = installation.node(1)
@@ -69,13 +70,52 @@ def test_a_suspended_node_comes_back_by_itself(installation):
         key = enrolled(agent)
         agent.wait_log("checked .*result=good")
         installation.muster("subscription", "suspend", "sub-1")
-        agent.wait_log("credential-lost")
-        agent.wait_log("instruction-failed reason=refused step=mef.register.*4128")
-        assert node.status()["credential"]["keyID"] == key, "kept until there is another"
+        for _ in range(2):
+            agent.wait_log("asked-mef result=refused .*4128")
+        assert node.status()["credential"]["keyID"] == key
+        asked = node.agent("check")
+        assert asked.returncode == 1 and "refused" in asked.stderr and "subscription" in asked.stderr, asked.stderr
         installation.muster("subscription", "resume", "sub-1")
-        again = enrolled(agent)
+        agent.wait_log("checked .*result=good")
         assert node.agent("check").returncode == 0
-        assert active_at_maf(installation, node) == [again]
+        assert active_at_maf(installation, node) == [key]
+    assert "credential-lost" not in agent.log.read_text()
+
+
+ALERTS = {"unknown_psk_identity": 115, "handshake_failure": 40, "decrypt_error": 51, "access_denied": 49}
+
+
+def test_somebody_on_the_path_starts_no_bootstrap(installation):
+    """Architecture 6.2, lessons 2, 5 and 6: alerts before the handshake's end are proven by nobody. The node asks the
+    MEF, which knows it, and keeps its credential; when the provider revokes it, the MEF's word counts."""
+    installation.maker("acme")
+    installation.subscription()
+    node = installation.node(1)
+    impatient = 'check_every = "1s";\n'
+    node.configure(add=impatient)
+    with node.running() as agent:
+        key = enrolled(agent)
+        agent.wait_log("checked .*result=good")
+    with AlertServer() as forger:
+        node.configure(add=impatient, instead={installation.maf_port: forger.port})
+        with node.running() as agent:
+            for alert in ALERTS.values():
+                forger.alert = alert
+                agent.wait_log("asked-mef result=known")
+            assert forger.sent > len(ALERTS)
+            installation.stop()
+            for _ in range(2):
+                agent.wait_log("asked-mef result=unclear")
+            assert node.status()["state"] == "enrolled"
+            installation.start()
+            agent.wait_log("asked-mef result=known")
+            assert node.status()["credential"]["keyID"] == key
+            assert "credential-lost" not in agent.log.read_text()
+            assert active_at_maf(installation, node) == [key]
+            installation.muster("node", "revoke", node.id, "--reason", "stolen from a van")
+            agent.wait_log("asked-mef result=lost")
+            agent.wait_log("credential-lost")
+            agent.wait_log("instruction-failed reason=refused step=mef.register")
 
 
 def test_a_revoked_node_asks_again_and_is_refused(installation):

@@ -53,7 +53,7 @@ def certificate(inst, node, *how, ca="acme", name=None):
 
 def refused_handshake(inst, alert, why, *args, role="mef", **more):
     """The peer gets an alert and nothing else; the operator the reason."""
-    with told(inst, f"{role}.handshake-failed", why, "127.0.0.1:"), nothing_changes(inst):
+    with told(inst, f"{role}.handshake-failed", why, "127.0.0.1:", "what to do: "), nothing_changes(inst):
         with pytest.raises((ssl.SSLError, ConnectionError)) as said:
             with Client(inst, *args, role=role, **more) as client:
                 # TLS 1.3: the server's verdict on the client's certificate comes after our own Finished

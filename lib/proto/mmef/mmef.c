@@ -13,6 +13,7 @@ const char *mmef_state_text(enum mmef_state s)
 		[MMEF_REPORTING] = "reporting a command",
 		[MMEF_CONFIGURING] = "fetching the configuration",
 		[MMEF_KEYING] = "registering the key",
+		[MMEF_CONFIRMING] = "reading the registration back",
 		[MMEF_UPDATING] = "updating the registration",
 		[MMEF_LEAVING] = "de-registering",
 		[MMEF_DONE] = "done",
@@ -69,6 +70,14 @@ static enum mmef_state ask_key(struct mmef *m, mst_ms now)
 	return MMEF_KEYING;
 }
 
+/* RETRIEVE of our own registration: 4004 when it is unknown or has expired (4.5) */
+static enum mmef_state ask_record(struct mmef *m, mst_ms now)
+{
+	if (!mst_dialog_ask(&m->dialog, MST_OP_RETRIEVE, m->base, m->result.reg_id, "", 0, NULL, NULL, now))
+		return MMEF_FAILED;
+	return MMEF_CONFIRMING;
+}
+
 /* 4.3.3: at least one of expirationTime and labels; here the former */
 static enum mmef_state ask_update(struct mmef *m, mst_ms now)
 {
@@ -100,6 +109,7 @@ static enum mmef_state on_opened(struct mmef *m, const struct mmef_input *in)
 	switch (m->job) {
 	case MMEF_JOB_ENROL: return ask_registration(m, in->now);
 	case MMEF_JOB_COMMANDS: return mmef_retrieve_command(m, in->now);
+	case MMEF_JOB_CONFIRM: return ask_record(m, in->now);
 	case MMEF_JOB_UPDATE: return ask_update(m, in->now);
 	case MMEF_JOB_LEAVE: return ask_leave(m, in->now);
 	case MMEF_JOB__COUNT: break;
@@ -259,6 +269,22 @@ static enum mmef_state on_keyed(struct mmef *m, const struct mmef_input *in)
 	return MMEF_DONE;
 }
 
+static enum mmef_state on_confirmed(struct mmef *m, const struct mmef_input *in)
+{
+	struct mst_arena arena = mst_arena_of(m->text, sizeof(m->text));
+	struct mst_client_reg r;
+
+	if (!mst_dialog_answered(&m->dialog, in->answer, MST_RSC_OK) ||
+	    !mst_dialog_read(&m->dialog, in->answer, &mst_mef_client_reg_msg, &arena, &r))
+		return MMEF_FAILED;
+	if (!mst_view_eq_str(r.ri, m->result.reg_id))
+		return mmef_failed(m, PROV_MALFORMED, "the MEF answered with another registration (ri)");
+	if (!(r.has & 1u << MST_CR_ET))
+		return mmef_failed(m, PROV_MALFORMED, "the MEF's registration has no et");
+	m->result.reg_until = r.et;
+	return MMEF_DONE;
+}
+
 static enum mmef_state on_updated(struct mmef *m, const struct mmef_input *in)
 {
 	struct mst_arena arena = mst_arena_of(m->text, sizeof(m->text));
@@ -320,6 +346,7 @@ static handler *const table[MMEF_STATE__COUNT][MMEF_EVENT__COUNT] = {
 	[MMEF_REPORTING]    = { violated,  on_next_command, on_garbage, on_lost, on_timer },
 	[MMEF_CONFIGURING]  = { violated,  on_configured,   on_garbage, on_lost, on_timer },
 	[MMEF_KEYING]       = { violated,  on_keyed,        on_garbage, on_lost, on_timer },
+	[MMEF_CONFIRMING]   = { violated,  on_confirmed,    on_garbage, on_lost, on_timer },
 	[MMEF_UPDATING]     = { violated,  on_updated,      on_garbage, on_lost, on_timer },
 	[MMEF_LEAVING]      = { violated,  on_left,         on_garbage, on_lost, on_timer },
 	[MMEF_DONE]         = { ignore,    ignore,          ignore,     ignore,  ignore   },

@@ -5,6 +5,7 @@
  *
  *   ENROL     register → commands until NO_MORE_COMMANDS → configuration → key registration
  *   COMMANDS  commands only (retryDuration has run out: 7.1 class 0)
+ *   CONFIRM   the registration is read back: does the MEF still know us? Changes nothing there
  *   UPDATE    registration update: a new expirationTime (4.3.3)
  *   LEAVE     de-registration (4.3.4)
  *
@@ -20,7 +21,8 @@
 #define MMEF_COMMANDS_MAX 32         /* commands of one session; a MEF that never stops is a broken one */
 #define MMEF_CFG_OCTETS 12288        /* decoded text and anchors of a configuration */
 
-enum mmef_job { MMEF_JOB_ENROL, MMEF_JOB_COMMANDS, MMEF_JOB_UPDATE, MMEF_JOB_LEAVE, MMEF_JOB__COUNT };
+enum mmef_job { MMEF_JOB_ENROL, MMEF_JOB_COMMANDS, MMEF_JOB_CONFIRM, MMEF_JOB_UPDATE, MMEF_JOB_LEAVE,
+	MMEF_JOB__COUNT };
 
 enum mmef_state {
 	MMEF_IDLE,                   /* the session is to be opened */
@@ -29,6 +31,7 @@ enum mmef_state {
 	MMEF_REPORTING,              /* Command Update is out; its answer is the next command */
 	MMEF_CONFIGURING,
 	MMEF_KEYING,
+	MMEF_CONFIRMING,
 	MMEF_UPDATING,
 	MMEF_LEAVING,
 	MMEF_DONE,
@@ -63,7 +66,7 @@ struct mmef_config {
 	const char *target;          /* enrolment target: the MAF's FQDN */
 	int64_t suid;
 	mst_time expires;            /* proposed expirationTime */
-	const char *reg_id;          /* COMMANDS, UPDATE, LEAVE: the registration */
+	const char *reg_id;          /* all but ENROL: the registration */
 	const struct mst_quirks *quirks;
 	mst_ms answer_ms;
 };

@@ -99,11 +99,14 @@ static void answer(int rsc, const char *json)
 /* Brings a fresh machine into `s` by the shortest honest way; the request is sent. */
 static void reach(enum mmef_state s)
 {
-	start(s == MMEF_UPDATING ? MMEF_JOB_UPDATE : s == MMEF_LEAVING ? MMEF_JOB_LEAVE : MMEF_JOB_ENROL);
+	start(s == MMEF_UPDATING     ? MMEF_JOB_UPDATE
+	      : s == MMEF_LEAVING    ? MMEF_JOB_LEAVE
+	      : s == MMEF_CONFIRMING ? MMEF_JOB_CONFIRM
+				     : MMEF_JOB_ENROL);
 	if (s == MMEF_IDLE)
 		return;
 	open_session();
-	if (s == MMEF_REGISTERING || s == MMEF_UPDATING || s == MMEF_LEAVING)
+	if (s == MMEF_REGISTERING || s == MMEF_UPDATING || s == MMEF_LEAVING || s == MMEF_CONFIRMING)
 		goto out;
 	if (s == MMEF_FAILED) {
 		answer(4103, "");
@@ -218,6 +221,23 @@ static void test_granted_values_count(void **state)
 	assert_false(m.result.other_ke_id);
 }
 
+/* Does the MEF still know us (4.5)? One question about our own record, which registers no key. */
+static void test_confirm(void **state)
+{
+	const struct mst_request *q;
+
+	(void)state;
+	start(MMEF_JOB_CONFIRM);
+	mmef_opened(&m, NULL, NULL, now, UTC);
+	q = sent();
+	assert_int_equal(q->op, MST_OP_RETRIEVE);
+	expect_view(q->to, "/MEFBase/reg-1");
+	assert_int_equal(q->content.n, 0);
+	answer_with(2000, REG, 0);
+	assert_int_equal(mmef_state(&m), MMEF_DONE);
+	assert_true(m.result.reg_until == 1830297600);
+}
+
 /* Every (state, event) cell. '-' stays, 'F' fails with MALFORMED (out of turn), 'L' fails as lost, 'G' as
  * garbage, 'T' as timeout, 'R' becomes REGISTERING, '?' is driven by content and tested elsewhere. */
 static void test_every_cell(void **state)
@@ -226,6 +246,7 @@ static void test_every_cell(void **state)
 		/*                     OPENED ANSWER GARBAGE LOST TIMER */
 		[MMEF_IDLE] = "RFFL-",      [MMEF_REGISTERING] = "F?GLT", [MMEF_COMMANDING] = "F?GLT",
 		[MMEF_REPORTING] = "F?GLT", [MMEF_CONFIGURING] = "F?GLT", [MMEF_KEYING] = "F?GLT",
+		[MMEF_CONFIRMING] = "F?GLT",
 		[MMEF_UPDATING] = "F?GLT",  [MMEF_LEAVING] = "F?GLT",     [MMEF_DONE] = "-----",
 		[MMEF_FAILED] = "-----",
 	};
@@ -303,6 +324,14 @@ static void test_bad_answers(void **state)
 		{ MMEF_REGISTERING, 4106, "", PROV_NOT_AUTHENTICATED, "4106" },
 		{ MMEF_REGISTERING, 4000, "", PROV_MALFORMED, "BAD_REQUEST" },
 		{ MMEF_REGISTERING, 5000, "", PROV_BUSY, "5000" },
+		{ MMEF_CONFIRMING, 4004, "", PROV_UNKNOWN, "NOT_FOUND" },
+		{ MMEF_CONFIRMING, 4128, "", PROV_REFUSED, "4128" },
+		{ MMEF_CONFIRMING, 2001, REG, PROV_MALFORMED, "2001" },
+		{ MMEF_CONFIRMING, 2000, "", PROV_MALFORMED, "understandable" },
+		{ MMEF_CONFIRMING, 2000,
+		  "{\"sec:mefClientReg\":{\"ri\":\"reg-2\",\"et\":\"20280101T000000\"}}", PROV_MALFORMED,
+		  "another registration" },
+		{ MMEF_CONFIRMING, 2000, "{\"sec:mefClientReg\":{\"ri\":\"reg-1\"}}", PROV_MALFORMED, "no et" },
 		{ MMEF_COMMANDING, 4004, "", PROV_UNKNOWN, "NOT_FOUND" },
 		{ MMEF_CONFIGURING, 4004, "", PROV_UNKNOWN, "NOT_FOUND" },
 		{ MMEF_CONFIGURING, 2000, "{\"sec:mefClientCfg\":{\"mafFQDN\":\"evil.example.com\"}}",
@@ -528,6 +557,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enrol),
+		cmocka_unit_test(test_confirm),
 		cmocka_unit_test(test_granted_values_count),
 		cmocka_unit_test(test_every_cell),
 		cmocka_unit_test(test_bad_answers),

@@ -204,8 +204,9 @@ int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, cons
 	const char *who = p->how == MST_AUTH_PSK || p->psk_identity[0] ? p->psk_identity :
 	                  p->cert.n_san ? p->cert.san[0].value : p->cert.subject;
 	struct mst_credential c;
-	char id[MST_ID_MAX], text[256];
+	char id[MST_ID_MAX], text[256], remedy[128];
 	const char *hint = "";
+	size_t at;
 	int n;
 
 	/* lesson 21: the operator learns which of the two it was; the peer never does */
@@ -220,6 +221,10 @@ int mst_role_handshake_failed(struct mst_role_env *env, enum mst_role role, cons
 	             detail ? detail : "", p->address);
 	for (size_t i = 0; i < p->cert.n_san && n > 0 && (size_t)n < sizeof(text); i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%s", i ? ", " : "; names ", p->cert.san[i].value);
+	/* lesson 20: what to do stands where the operator looks; a peer's long names may not push it out */
+	snprintf(remedy, sizeof(remedy), "; what to do: %s", mst_tls_end_remedy(why));
+	at = n > 0 && (size_t)n + strlen(remedy) < sizeof(text) ? (size_t)n : sizeof(text) - 1 - strlen(remedy);
+	snprintf(text + at, sizeof(text) - at, "%s", remedy);
 	return mst_role_event(env, role, "handshake-failed", NULL, who[0] ? who : p->address, "", 0, text, NULL);
 }
 

@@ -1,0 +1,112 @@
+/*
+ * Where a credential came from: the bootstrap instruction that led to it, kept with the anchors, pins and
+ * address that authenticate its MEF, so that the MEF can be asked later when the instructions are long gone.
+ *
+ * Two blobs take turns, each naming the attempt that it belongs to: what is written for a pending slot never
+ * touches what belongs to the active one, and promoting a slot needs no write here.
+ */
+#include "agent/agent.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION 1
+#define ORIGIN_MAX (MST_SEQ_OCTETS + 64)
+
+static const char *const names[2] = { "origin-a", "origin-b" };
+
+/* 0: `name` holds the origin of that attempt, and `ret_rest` (into `b`) its sequence. Positive: it does not. */
+static int load(struct agent *a, const char *name, const char *attempt, uint8_t *b, struct mst_view *ret_rest,
+		struct mst_diag *d)
+{
+	struct mst_reader r;
+	struct mst_view whose;
+	size_t n = 0;
+	int rc = a->env->ops->load_blob(a->env, name, b, ORIGIN_MAX, &n, d);
+
+	if (rc)
+		return rc;
+	r = mst_reader_of((struct mst_view){ b, n });
+	if (mst_read_u8(&r) != VERSION)
+		return MST_SECENV_NONE;
+	whose = mst_read_block16(&r);
+	if (!r.ok || !mst_view_eq_str(whose, attempt))
+		return MST_SECENV_NONE;
+	*ret_rest = mst_view_sub((struct mst_view){ b, n }, 3 + whose.n, n);
+	return 0;
+}
+
+int origin_keep(struct agent *a, const struct mst_instruction *i, const char *attempt, struct mst_diag *d)
+{
+	struct mst_sequence *s = calloc(1, sizeof(*s));
+	uint8_t *b = malloc(ORIGIN_MAX);
+	struct mst_writer w = mst_writer_of(b, b ? ORIGIN_MAX : 0);
+	struct mst_view rest;
+	bool a_taken;
+	int r = MST_FAULT_MEMORY;
+
+	if (s && b) {
+		a_taken = a->has_active && load(a, names[0], a->active.attempt, b, &rest, NULL) == 0;
+		s->has = 1u << MST_SQ_VERSION | 1u << MST_SQ_INSTRUCTIONS;
+		s->version = 1;
+		s->instructions[0] = *i;
+		s->n_instructions = 1;
+		mst_put_u8(&w, VERSION);
+		mst_put_block16(&w, mst_view_str(attempt));
+		mst_sequence_write_cbor(s, &w);
+		r = w.ok ? a->env->ops->store_blob(a->env, names[a_taken], mst_written(&w), d) : MST_FAULT_BUG;
+	}
+	free(b);
+	free(s);
+	return r;
+}
+
+/* What authenticates the MEF, from the sequence that was kept. */
+static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+		     struct mst_diag *d)
+{
+	struct mst_sequence *s = calloc(1, sizeof(*s));
+	uint8_t *scratch = malloc(MST_SEQ_OCTETS);
+	struct mst_arena arena = mst_arena_of(scratch, scratch ? MST_SEQ_OCTETS : 0);
+	int r = s && scratch ? mst_sequence_read_cbor(cbor, &arena, s, d) : MST_FAULT_MEMORY;
+
+	if (!r && (!enrolee_peer_of(s->instructions[0].uri, ret_mef) ||
+		   strcmp(ret_mef->host, a->active.mef_fqdn) != 0)) {
+		mst_diag_set(d, 0, "origin", "the instruction that was kept names another MEF", NULL);
+		r = MST_SECENV_CORRUPT;
+	}
+	if (!r) {
+		if (s->instructions[0].http_port > 0 && s->instructions[0].http_port <= UINT16_MAX)
+			ret_mef->port = (uint16_t)s->instructions[0].http_port;
+		r = session_tls_mef(a, &s->instructions[0], ret_tls, d);
+	}
+	free(scratch);
+	free(s);
+	return r;
+}
+
+int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls, struct mst_diag *d)
+{
+	uint8_t *b = malloc(ORIGIN_MAX);
+	struct mst_view cbor;
+	int r = b ? MST_SECENV_NONE : MST_FAULT_MEMORY;
+
+	/* A damaged one is not an absent one (lesson 16): it may have been ours. */
+	for (size_t i = 0; b && i < MST_COUNT(names) && r; i++) {
+		int one = load(a, names[i], a->active.attempt, b, &cbor, d);
+
+		r = one == MST_SECENV_NONE ? r : one;
+	}
+	if (!r) {
+		r = open_kept(a, cbor, ret_mef, ret_tls, d);
+	} else if (r == MST_SECENV_NONE) {
+		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
+		if (enrolee_peer_of(mst_view_str(a->active.mef_uri), ret_mef)) {
+			r = session_tls_mef(a, NULL, ret_tls, d);
+		} else {
+			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);
+		}
+	}
+	free(b);
+	return r;
+}
