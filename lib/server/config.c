@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "codec/est.h"
 #include "server/config-internal.h"
 #include "server/crash.h"
 
@@ -245,6 +246,22 @@ static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 	return q;
 }
 
+static void est_of(const struct mst_conf_role *r, struct mst_role_conf *ret)
+{
+	const char *port = r->n_listen ? strrchr(r->listen[0], ':') : NULL;
+
+	ret->est.on = r->est;
+	ret->est.approval = r->est_approval;
+	ret->est.lifetime = r->est_lifetime;
+	ret->est.grace = r->est_grace;
+	ret->est.retry = r->est_retry;
+	if (r->est_uri[0])
+		memcpy(ret->est.uri, r->est_uri, sizeof(ret->est.uri));
+	else
+		snprintf(ret->est.uri, sizeof(ret->est.uri), "https://%.200s%.8s%s", r->fqdn,
+			 port && strcmp(port, ":443") && strcmp(port, ":0") ? port : "", MST_EST_PATH);
+}
+
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
@@ -269,6 +286,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
+	if (role == MST_ROLE_MEF)
+		est_of(r, ret);
 	ret->maf_elsewhere = !c->maf.present;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));

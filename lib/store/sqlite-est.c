@@ -163,10 +163,11 @@ int sq_command_get(struct mst_store *s, int64_t id, struct mst_command *ret)
 		      ret);
 }
 
-int sq_command_next(struct mst_store *s, int64_t node, struct mst_command *ret)
+int sq_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret)
 {
-	return sq_one(sq_of(s), SQ_COMMAND_NEXT, "SELECT " CMD_COLS " FROM command WHERE node = ?1 AND state = 0 ORDER BY id LIMIT 1",
-		      SQ_ARGS(SQ_I(node)), SQ_COLS(cmd_cols), ret);
+	return sq_one(sq_of(s), SQ_COMMAND_NEXT, "SELECT " CMD_COLS " FROM command WHERE node = ?1 AND (state = 0 OR (state = 1 AND NOT EXISTS"
+		      " (SELECT 1 FROM registration r WHERE r.role = ?2 AND r.reg_id = command.reg_id))) ORDER BY id LIMIT 1",
+		      SQ_ARGS(SQ_I(node), SQ_I(role)), SQ_COLS(cmd_cols), ret);
 }
 
 int sq_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret)

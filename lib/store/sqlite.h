@@ -261,7 +261,7 @@ int sq_challenge_get(struct mst_store *s, int64_t node, struct mst_challenge *re
 int sq_command_insert(struct mst_store *s, struct mst_command *r);
 int sq_command_update(struct mst_store *s, const struct mst_command *r);
 int sq_command_get(struct mst_store *s, int64_t id, struct mst_command *ret);
-int sq_command_next(struct mst_store *s, int64_t node, struct mst_command *ret);
+int sq_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
 int sq_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
 int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
 

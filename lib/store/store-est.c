@@ -87,9 +87,9 @@ int mst_store_command_get(struct mst_store *s, int64_t id, struct mst_command *r
 	return s->ops->command_get(s, id, ret);
 }
 
-int mst_store_command_next(struct mst_store *s, int64_t node, struct mst_command *ret)
+int mst_store_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret)
 {
-	return s->ops->command_next(s, node, ret);
+	return s->ops->command_next(s, role, node, ret);
 }
 
 int mst_store_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret)

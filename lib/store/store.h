@@ -227,8 +227,9 @@ struct mst_command {
 int mst_store_command_insert(struct mst_store *s, struct mst_command *r);            /* sets r->id; NONE without its node */
 int mst_store_command_update(struct mst_store *s, const struct mst_command *r);
 int mst_store_command_get(struct mst_store *s, int64_t id, struct mst_command *ret);
-/* The oldest of a node that is waiting; the newest that is issued under a registration. */
-int mst_store_command_next(struct mst_store *s, int64_t node, struct mst_command *ret);
+/* The oldest of a node that is to be issued: one that is waiting, or whose registration is gone. And the newest that is
+ * issued under a registration. */
+int mst_store_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
 int mst_store_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
 /* node 0: of all; those after id `after`. */
 int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit,

@@ -3,7 +3,35 @@
 
 #include <stdio.h>
 
-#define SAME(a, b) assert_memory_equal(&(a), &(b), sizeof(a))
+/* Member by member: what lies between them is nobody's. */
+static void same_command(const struct mst_command *a, const struct mst_command *b)
+{
+	assert_true(a->id == b->id && a->node == b->node && a->class_id == b->class_id && a->number == b->number &&
+		    a->kind == b->kind && a->state == b->state && a->status == b->status && a->created == b->created &&
+		    a->issued == b->issued && a->ended == b->ended);
+	assert_string_equal(a->uri, b->uri);
+	assert_string_equal(a->subject, b->subject);
+	assert_string_equal(a->reg_id, b->reg_id);
+	assert_string_equal(a->cmd_id, b->cmd_id);
+}
+
+static void same_request(const struct mst_certreq *a, const struct mst_certreq *b)
+{
+	assert_true(a->id == b->id && a->node == b->node && a->state == b->state && a->renewal == b->renewal && a->asked == b->asked &&
+		    a->decided == b->decided);
+	assert_memory_equal(a->csr_sha256, b->csr_sha256, sizeof(a->csr_sha256));
+	assert_string_equal(a->subject, b->subject);
+	assert_string_equal(a->serial, b->serial);
+	assert_string_equal(a->reason, b->reason);
+}
+
+static void same_octets(const struct mst_cert_der *a, const struct mst_cert_der *b)
+{
+	assert_string_equal(a->serial, b->serial);
+	assert_memory_equal(a->sha256, b->sha256, sizeof(a->sha256));
+	assert_int_equal(a->der.n, b->der.n);
+	assert_memory_equal(a->der.b, b->der.b, a->der.n);
+}
 
 static int64_t add_node(struct mst_store *s, int i)
 {
@@ -40,10 +68,10 @@ static void octets_of_certificates(void **state)
 	assert_int_equal(mst_store_cert_der_put(s, &a), 0);
 	assert_int_equal(mst_store_cert_der_put(s, &a), MST_STORE_EXISTS);
 	assert_int_equal(mst_store_cert_der_get(s, row.serial, &got), 0);
-	SAME(a, got);
+	same_octets(&a, &got);
 	memset(&got, 0, sizeof(got));
 	assert_int_equal(mst_store_cert_der_find(s, a.sha256, &got), 0);
-	SAME(a, got);
+	same_octets(&a, &got);
 	/* a revocation keeps the octets */
 	row.revoked = 9;
 	assert_int_equal(mst_store_cert_put(s, &row), 0);
@@ -67,7 +95,7 @@ static void requests(void **state)
 	assert_int_equal(mst_store_certreq_find(s, node, a.csr_sha256, &got), MST_STORE_NONE);
 	assert_int_equal(mst_store_certreq_insert(s, &a), 0);
 	assert_int_equal(mst_store_certreq_find(s, node, a.csr_sha256, &got), 0);
-	SAME(a, got);
+	same_request(&a, &got);
 	b = a;
 	assert_int_equal(mst_store_certreq_insert(s, &b), MST_STORE_EXISTS);
 	b.node = other;
@@ -81,7 +109,7 @@ static void requests(void **state)
 	a.decided = 17;
 	assert_int_equal(mst_store_certreq_update(s, &a), 0);
 	assert_int_equal(mst_store_certreq_get(s, a.id, &got), 0);
-	SAME(a, got);
+	same_request(&a, &got);
 	assert_int_equal(mst_store_certreq_list(s, MST_CERTREQ_PENDING, 0, 0, count_req, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(mst_store_certreq_list(s, -1, a.id, 0, count_req, &n), 0);
@@ -122,23 +150,31 @@ static void commands(void **state)
 	int64_t node = add_node(s, 1);
 	struct mst_command a = { .node = node, .class_id = 1, .number = 1, .uri = "https://m/", .kind = 2, .subject = "//sp/x",
 				 .created = 8 };
+	struct mst_registration reg = make_reg(1);
 	struct mst_command b = a, got;
 	int n = 0;
 
-	assert_int_equal(mst_store_command_next(s, node, &got), MST_STORE_NONE);
+	snprintf(reg.reg_id, sizeof(reg.reg_id), "reg-1");
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, &got), MST_STORE_NONE);
 	assert_int_equal(mst_store_command_insert(s, &a), 0);
 	assert_int_equal(mst_store_command_insert(s, &b), 0);
-	assert_int_equal(mst_store_command_next(s, node, &got), 0);
-	SAME(a, got);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, &got), 0);
+	same_command(&a, &got);
 	a.state = MST_COMMAND_ISSUED;
 	snprintf(a.reg_id, sizeof(a.reg_id), "reg-1");
 	snprintf(a.cmd_id, sizeof(a.cmd_id), "c-1");
 	a.issued = 9;
 	assert_int_equal(mst_store_command_update(s, &a), 0);
-	assert_int_equal(mst_store_command_next(s, node, &got), 0);
+	/* issued under a registration that there is not: it is to be issued anew */
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, &got), 0);
+	assert_int_equal(got.id, a.id);
+	assert_int_equal(mst_store_reg_put(s, MST_ROLE_MEF, &reg), 0);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, &got), 0);
 	assert_int_equal(got.id, b.id);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MAF, node, &got), 0);
+	assert_int_equal(got.id, a.id);
 	assert_int_equal(mst_store_command_issued(s, node, "reg-1", &got), 0);
-	SAME(a, got);
+	same_command(&a, &got);
 	assert_int_equal(mst_store_command_issued(s, node, "reg-2", &got), MST_STORE_NONE);
 	a.state = MST_COMMAND_ENDED;
 	a.status = 20;
@@ -146,7 +182,7 @@ static void commands(void **state)
 	assert_int_equal(mst_store_command_update(s, &a), 0);
 	assert_int_equal(mst_store_command_issued(s, node, "reg-1", &got), MST_STORE_NONE);
 	assert_int_equal(mst_store_command_get(s, a.id, &got), 0);
-	SAME(a, got);
+	same_command(&a, &got);
 	assert_int_equal(mst_store_command_list(s, 0, 0, 0, count_cmd, &n), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(mst_store_command_list(s, node, a.id, 0, count_cmd, &n), 0);
