@@ -286,8 +286,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
-	if (role == MST_ROLE_MEF)
-		est_of(r, ret);
+	if (c->mef.present)
+		est_of(&c->mef, ret);
 	ret->maf_elsewhere = !c->maf.present;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));

@@ -28,7 +28,7 @@ static int decode(const struct mst_exchange *x, struct est_call *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->op = mst_est_op_of(x->request.to);
-	c->method_fits = x->request.op == (mst_est_method[c->op][0] == 'G' ? MST_OP_RETRIEVE : MST_OP_CREATE);
+	c->method_fits = c->op == MST_EST_NONE || x->request.op == (mst_est_method[c->op][0] == 'G' ? MST_OP_RETRIEVE : MST_OP_CREATE);
 	if (c->method_fits && (c->op == MST_EST_ENROLL || c->op == MST_EST_REENROLL))
 		decode_csr(x, c);
 	return c->csr_end < 0 ? c->csr_end : 0;
