@@ -130,7 +130,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "certificates for nodes over EST (TS-0003 8.3.6.2) below /.well-known/est, issued by the keeper's CA" },
 	{ "mef.est_approval", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.est_approval),
 	  .help = "a first certificate waits for muster cert approve; renewals do not" },
-	{ "mef.est_lifetime", MST_CONF_T_SECONDS, 0, "90d", NULL, RANGE(60, 3650 * DAY), AT(mef.est_lifetime),
+	{ "mef.est_lifetime", MST_CONF_T_SECONDS, 0, "90d", NULL, RANGE(10, 3650 * DAY), AT(mef.est_lifetime),
 	  .help = "how long a certificate is good, at most until the subscription and the CA end" },
 	{ "mef.est_grace", MST_CONF_T_SECONDS, 0, "0s", NULL, RANGE(0, 3650 * DAY), AT(mef.est_grace),
 	  .help = "so long after its end a certificate may still be renewed, and nothing else; 0s = not at all" },

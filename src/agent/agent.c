@@ -292,7 +292,8 @@ static void maybe_done(struct agent *a)
 {
 	enum agent_mode m = agent_mode(a);
 
-	if (!a->once || a->stop || m == AGENT_BUSY || m == AGENT_WAITING)
+	/* what the MEF wants done at once belongs to the run */
+	if (!a->once || a->stop || m == AGENT_BUSY || m == AGENT_WAITING || a->visit || (m == AGENT_ENROLLED && visit_due(a)))
 		return;
 	stop(a, m == AGENT_ENROLLED ? 0 : 1);
 }
@@ -344,6 +345,8 @@ static void timers(struct agent *a)
 	if (a->errand != AGENT_NO_ERRAND && now >= enrolee_deadline(a->enrolee))
 		enrolee_tick(a->enrolee, now, agent_utc(a));
 	check_tick(a);
+	if (a->visit && now >= visit_deadline(a))
+		visit_tick(a);
 	if (now >= prov_deadline(a->prov))
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
 	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
@@ -365,6 +368,9 @@ static void arm(struct agent *a)
 	if (a->errand != AGENT_NO_ERRAND)
 		SOONER(enrolee_deadline(a->enrolee));
 	SOONER(check_deadline(a));
+	SOONER(visit_deadline(a));
+	if (!a->visit && a->own.renew_at - agent_utc(a) < 3600)
+		SOONER(now + (a->own.renew_at > agent_utc(a) ? a->own.renew_at - agent_utc(a) : 0) * 1000);
 	SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
@@ -396,6 +402,8 @@ void agent_turn(struct agent *a)
 		return;
 	}
 	settled(a);
+	if (!a->stop && !a->visit && agent_mode(a) == AGENT_ENROLLED && a->errand == AGENT_NO_ERRAND)
+		visit_start(a);
 	if (a->record_dirty && a->errand == AGENT_NO_ERRAND && prov_want(a->prov) == PROV_WANT_NOTHING)
 		record_save(a);
 	maybe_done(a);
@@ -485,6 +493,9 @@ static int open_store(struct agent *a)
 			  json_string_value(json_object_get(a->damage, "text")), NULL);
 	if (!r) {
 		load_clock(a);
+		own_load(a);
+		a->commands_every = a->cfg.check_every;
+		visit_soon(a, a->commands_every);
 		record_load(a);
 	}
 	return r;
@@ -651,6 +662,7 @@ struct agent *agent_free(struct agent *a)
 	if (a->enrolee)
 		errand_drop(a);
 	discover_drop(a);
+	visit_drop(a);
 	a->check_asked = false;
 	check_drop(a);
 	page_close(a);

@@ -11,6 +11,7 @@ enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT };
 
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
 
 /* The whole configuration on one screen. Paths are relative to the file; "" = not set. */
@@ -45,6 +46,7 @@ static const struct item {
 	NUMBER("reenrol_after", reenrol_after, "1h", 1, 31536000),
 	NUMBER("open_timeout", open_timeout, "30s", 1, 600),
 	NUMBER("answer_timeout", answer_timeout, "30s", 1, 600),
+	CHOICE("last_resort", last_resort, "yes", no_yes),
 	CHOICE("tls_profile", tls_profile, "both", profiles),
 	CHOICE("log.format", log_format, "text", formats),
 	CHOICE("log.level", log_level, "info", levels),

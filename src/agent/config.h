@@ -33,6 +33,7 @@ struct agent_config {
 	int64_t backoff_first, backoff_max, check_every, reenrol_after, open_timeout, answer_timeout;   /* seconds */
 	int64_t log_format, log_level;
 	int64_t tls_profile;
+	int64_t last_resort;                 /* the initial credential serves when the MEF's certificate does not */
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;

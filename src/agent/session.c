@@ -16,6 +16,9 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		    struct mst_diag *d)
 {
 	bool own = i && i->n_anchors;
+	const struct own_cert *cert = own_choice(a);
+	uint8_t pem[2 * MST_CERT_MAX];
+	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
 	struct mst_tls_config c = {
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile,
 		.require_ems = true,
@@ -30,7 +33,12 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		.clock_floor = agent_utc(a),
 	};
 
-	return mst_tls_ctx_new(&c, ret, d);
+	if (cert) {
+		mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ cert->der, cert->der_n });
+		c.chain_pem = mst_written(&w);
+		c.key_pkcs8 = (struct mst_view){ cert->pkcs8, cert->pkcs8_n };
+	}
+	return w.ok ? mst_tls_ctx_new(&c, ret, d) : MST_FAULT_BUG;
 }
 
 int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d)

@@ -7,7 +7,7 @@
 
 #include "role/authorise.h"
 
-#define SHORTEST 60            /* seconds; a certificate that ends sooner is no use */
+#define SHORTEST 5            /* seconds; a certificate that ends sooner is no use */
 
 static void refuse(struct est_verdict *v, int rsc, const char *say, const char *why)
 {
@@ -236,7 +236,7 @@ static void issue(const struct est_call *c, const struct mst_who *w, const struc
 	mst_time until = earlier(earlier(now + conf->est.lifetime, w->sub.not_after), r->ca_until);
 
 	if (until < now + SHORTEST) {
-		refuse(v, MST_RSC_SUBSCRIPTION_NOT_ESTABLISHED, "a certificate would end at once", "subscription or CA ends within a minute");
+		refuse(v, MST_RSC_SUBSCRIPTION_NOT_ESTABLISHED, "a certificate would end at once", "subscription or CA ends within seconds");
 		return;
 	}
 	if (r->live >= EST_LIVE_MAX) {
