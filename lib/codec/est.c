@@ -2,8 +2,6 @@
 
 #include "base/text.h"
 
-#define LINE 48                  /* octets of a line */
-
 const char *const mst_est_name[MST_EST__COUNT] = {
 	[MST_EST_NONE] = "none",
 	[MST_EST_CACERTS] = "cacerts",
@@ -48,10 +46,7 @@ bool mst_est_media_is(struct mst_view media, const char *name)
 
 void mst_est_put_base64(struct mst_writer *w, struct mst_view v)
 {
-	for (size_t at = 0; at < v.n; at += LINE) {
-		mst_put_base64(w, mst_view_sub(v, at, LINE));
-		mst_put_str(w, "\r\n");
-	}
+	mst_put_base64(w, v);
 }
 
 bool mst_est_get_base64(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n)

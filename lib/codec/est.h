@@ -33,7 +33,7 @@ extern const char *const mst_est_method[MST_EST__COUNT];   /* "POST" */
 enum mst_est_op mst_est_op_of(struct mst_view path);
 /* Is it a media type (parameters left aside) of that name? */
 bool mst_est_media_is(struct mst_view media, const char *name);
-/* Base64 in lines of 64 characters, as MIME has it. */
+/* Base64 in one piece: RFC 8951 3.1 asks for no lines, and there are readers that take none. */
 void mst_est_put_base64(struct mst_writer *w, struct mst_view v);
 /* What a peer sent as base64, in lines or not. False when it is none, or longer than `cap`. */
 MST_MUST_CHECK bool mst_est_get_base64(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n);

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from support import MUSTER, Installation, run
+from support import MUSTER, Installation, run, until
 
 
 class Est:
@@ -199,3 +199,43 @@ def test_a_session_by_tls13_and_split_processes(tmp_path):
     challenge, san = est.attributes()
     assert challenge and san == "DNS:cse000001.sp.example.com"
     assert inst.stop() == 0
+
+
+def test_strongswan_renews(inst):
+    """`pki --est` of strongSwan. It has no extended master secret in TLS 1.2, so it must be told to speak TLS 1.3."""
+    node = inst.node(1)
+    Est(inst, node).enrol()
+    again = Est(inst, node, "got.pem", "new.key")
+    challenge, san = again.attributes()
+    again.request(san, challenge, "newer.key")
+    (node.dir / "hosts").write_text(f"127.0.0.1 localhost {inst.mef}\n")
+    (node.dir / "strongswan.conf").write_text("libtls { version_max = 1.3 }\n")
+    # in a mount namespace of its own: it resolves names by itself
+    done = run("unshare", "-m", "sh", "-c", "mount --bind hosts /etc/hosts && exec pki --est --url "
+               f"https://{inst.mef}:{inst.mef_port} --in new.csr --cacert anchors.pem --cert got.pem --key new.key --outform pem",
+               cwd=node.dir, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "STRONGSWAN_CONF": str(node.dir / "strongswan.conf")})
+    (node.dir / "swan.pem").write_text(done.stdout)
+    assert serial(node.dir / "swan.pem") == inst.ask("cert", "list", node.id)["certificates"][-1]["serial"]
+    run("openssl", "verify", "-CAfile", node.dir / "anchors.pem", node.dir / "swan.pem")
+
+
+def test_an_expired_certificate_is_renewed_within_the_window_only(inst):
+    inst.configure(replace={"mef = {": 'mef = {\n  est_lifetime = "10s";\n  est_grace = "1h";'})
+    assert inst.stop() == 0
+    inst.start()
+    node = inst.node(1)
+    est = Est(inst, node)
+    cert, _, _ = est.enrol()
+    late = Est(inst, node, "got.pem", "new.key")
+    challenge, san = est.attributes()
+    der = late.request(san, challenge, "newer.key")
+    until("the certificate's end", lambda: run("openssl", "x509", "-in", cert, "-noout", "-checkend", "0", check=False).returncode)
+    assert late.curl("csrattrs")[0] == 403
+    assert late.post("simpleenroll", der)[0] == 403
+    status, _, body = late.post("simplereenroll", der)
+    assert status == 200, body
+    # without a window the handshake is refused
+    inst.configure(replace={"mef = {": 'mef = {\n  est_lifetime = "10s";'})
+    assert inst.stop() == 0
+    inst.start()
+    assert late.post("simplereenroll", der)[0] == 0 and "alert" in late.error
