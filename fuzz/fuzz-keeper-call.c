@@ -34,7 +34,7 @@ static int release(struct mst_keeper *k, const struct mst_authorisation *a, cons
                    const char *id, enum mst_derive_how how, int suid, const char *target, uint32_t to, struct mst_wrapped *ret)
 {
 	(void)to;
-	if (w->n > MST_WRAPPED_MAX || a->what > MST_AUTH_SIGN || how > MST_DERIVE_USAGE || suid < 0 || strlen(target) >= MST_ID_MAX)
+	if (w->n > MST_WRAPPED_MAX || a->what > MST_AUTH_TRIGGER || how > MST_DERIVE_USAGE || suid < 0 || strlen(target) >= MST_ID_MAX)
 		abort();
 	return wrap(k, 0, MST_VIEW_NONE, p, id, ret);
 }
@@ -51,7 +51,7 @@ static int derive(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_ke
 static int sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs, uint8_t *sig, size_t cap, size_t *ret_n)
 {
 	(void)k;
-	if (a->what > MST_AUTH_SIGN || !tbs.n || tbs.n > MST_TBS_MAX || cap < 72)
+	if (a->what > MST_AUTH_TRIGGER || !tbs.n || tbs.n > MST_TBS_MAX || cap < 72)
 		abort();
 	memset(sig, 0, 72);
 	*ret_n = 72;
@@ -67,9 +67,20 @@ static int ca_cert(struct mst_keeper *k, uint8_t *der, size_t cap, size_t *ret_n
 	return 0;
 }
 
+static int trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, enum mst_key_purpose p,
+                   const char *id, const char *node, struct mst_view body, uint8_t *mac)
+{
+	(void)k;
+	if (a->what > MST_AUTH_TRIGGER || w->n > MST_WRAPPED_MAX || p == MST_PURPOSE_NONE || p > MST_PURPOSE_KM ||
+	    strlen(id) >= MST_ID_MAX || strlen(node) >= MST_ID_MAX || !body.n || body.n > MST_TRIGGER_MAX)
+		abort();
+	memset(mac, 0, MST_TRIGGER_MAC);
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, derive, sign, ca_cert, NULL };
+	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, derive, sign, ca_cert, trigger, NULL };
 	struct mst_keeper k = { &ops };
 	uint8_t out[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));

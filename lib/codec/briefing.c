@@ -1,6 +1,7 @@
 /* Briefing: tables, and the rules between their fields. */
 #include "codec/briefing.h"
 
+#include "base/text.h"
 #include "codec/checks.h"
 #include "codec/ident.h"
 #include "codec/walk.h"
@@ -56,7 +57,8 @@ static bool check_transport(struct mst_view v)
 	return mst_view_eq_str(v, "https") || mst_view_eq_str(v, "coaps") || mst_view_eq_str(v, "wss");
 }
 
-#define LABEL .check = mst_check_label, .expects = MST_EXPECTS_LABEL
+/* Strangers write these and people read them: nothing that a terminal obeys, nothing that turns a line around. */
+#define LABEL .check = mst_text_plain, .expects = MST_EXPECTS_LABEL
 #define ATTEMPT .check = check_attempt, .expects = "32 lower-case hex digits"
 
 #define S struct mst_location
@@ -86,7 +88,7 @@ static const struct mst_field failure_row[] = {
 	MST_ROW(WHEN, 6, TIME, 0, S, when, 0, 0, "when, by the node's clock"),
 };
 #undef S
-static const struct mst_msg failure_msg = {
+const struct mst_msg mst_brief_failure_msg = {
 	.what = "failure", .size = sizeof(struct mst_brief_failure), .field = failure_row,
 	.n = MST_COUNT(failure_row), .doc = "One instruction that failed.",
 };
@@ -112,7 +114,7 @@ static const struct mst_field ask_row[] = {
 		     .expects = "https, coaps or wss"),
 	MST_ROW(LOCATION, 13, OBJECT, 0, S, location, 0, 0, "where it is", .sub = &mst_location_msg),
 	MST_ROW_LIST(FAILURES, 14, OBJECT, 0, S, failures, n_failures, 0, MST_BRIEF_FAILURES_MAX, 0, 0,
-		     "what has failed before", .sub = &failure_msg),
+		     "what has failed before", .sub = &mst_brief_failure_msg),
 };
 #undef S
 const struct mst_msg mst_brief_ask_msg = {
@@ -141,6 +143,11 @@ static const struct mst_enum_value why_value[] = {
 };
 static const struct mst_enum_table why_table = { "refusal", why_value, MST_COUNT(why_value) };
 
+const char *mst_brief_why_text(int why)
+{
+	return mst_enum_text(&why_table, why);
+}
+
 #define S struct mst_brief_refusal
 static const struct mst_field refusal_row[] = {
 	MST_ROW(VERSION, 1, INT, MST_F_REQUIRED, S, version, 1, 1, "version of this format"),
@@ -162,7 +169,7 @@ static const struct mst_field report_row[] = {
 	MST_ROW(ENROLLED, 4, BOOL, MST_F_REQUIRED, S, enrolled, 0, 0, "with success"),
 	MST_ROW(TARGET, 5, STR, 0, S, target, 1, 255, "enrolment target that succeeded", LABEL),
 	MST_ROW_LIST(FAILURES, 6, OBJECT, 0, S, failures, n_failures, 0, MST_BRIEF_FAILURES_MAX, 0, 0,
-		     "what failed in this run so far", .sub = &failure_msg),
+		     "what failed in this run so far", .sub = &mst_brief_failure_msg),
 };
 #undef S
 const struct mst_msg mst_brief_report_msg = {
@@ -216,4 +223,17 @@ int mst_brief_answer_check(struct mst_brief_answer *m, struct mst_diag *d)
 	if (!(m->sequence.has >> MST_SQ_ID & 1))
 		return mst_walk_fail(&w, &id, 0, MST_MSG_MISSING, "a briefing has an id", NULL, NULL);
 	return mst_sequence_check(&m->sequence, d);
+}
+
+int mst_brief_report_check(const struct mst_brief_report *m, struct mst_diag *d)
+{
+	struct mst_walk w = { NULL, d, MST_PROFILE_LONG };
+	struct mst_path p = { NULL, mst_name(MST_N_ENROLLED, MST_PROFILE_LONG), 0 };
+
+	if (m->enrolled && !m->done)
+		return mst_walk_fail(&w, &p, 0, MST_MSG_INVALID, "a node that is enrolled is done", NULL, NULL);
+	p.name = mst_name(MST_N_TARGET, MST_PROFILE_LONG);
+	if ((m->has >> MST_BR_TARGET & 1) && !m->enrolled)
+		return mst_walk_fail(&w, &p, 0, MST_MSG_INVALID, "target of what? The node is not enrolled", NULL, NULL);
+	return 0;
 }

@@ -44,6 +44,7 @@ struct mst_brief_failure {
 	mst_time when;
 };
 enum { MST_BF_RESOURCE, MST_BF_METHOD, MST_BF_REASON, MST_BF_STEP, MST_BF_DETAIL, MST_BF_WHEN };
+extern const struct mst_msg mst_brief_failure_msg;
 
 struct mst_brief_ask {
 	uint32_t has;
@@ -83,6 +84,7 @@ enum mst_brief_why {
 	MST_BRIEF_MALFORMED,
 	MST_BRIEF_BUSY,
 };
+const char *mst_brief_why_text(int why);        /* "no-rule" */
 struct mst_brief_refusal {
 	uint32_t has;
 	int64_t version;
@@ -111,5 +113,7 @@ MST_MUST_CHECK int mst_brief_ask_check(const struct mst_brief_ask *m, struct mst
 MST_MUST_CHECK int mst_location_check(const struct mst_location *l, struct mst_diag *d);
 /* The answer's sequence must pass mst_sequence_check() and carry an id. */
 MST_MUST_CHECK int mst_brief_answer_check(struct mst_brief_answer *m, struct mst_diag *d);
+/* Only who is done is enrolled, only who is enrolled has a target. */
+MST_MUST_CHECK int mst_brief_report_check(const struct mst_brief_report *m, struct mst_diag *d);
 
 #endif

@@ -363,6 +363,26 @@ bool mst_key_id_make(const uint8_t rel[16], struct mst_view fqdn, char out[MST_I
 	return finish(&w, out);
 }
 
+void mst_key_id_spell(const char *id, bool lower, char *out)
+{
+	struct mst_view v = mst_view_str(id);
+	size_t cut = last_at(v);
+	uint8_t raw[REL_HEX / 2];
+	size_t n;
+	bool hex;
+
+	if (cut >= v.n || v.p[cut] != '@')
+		cut = v.n;
+	hex = cut == REL_HEX && mst_hex_decode(mst_view_sub(v, 0, cut), raw, sizeof(raw), &n);
+	for (size_t i = 0; i <= v.n && i < MST_ID_MAX; i++) {
+		char ch = id[i];
+
+		if (hex && i < cut && (lower ? ch >= 'A' && ch <= 'F' : ch >= 'a' && ch <= 'f'))
+			ch = (char)(ch ^ 0x20);
+		out[i] = ch;
+	}
+}
+
 bool mst_credential_id_make(int type, struct mst_view value, char out[MST_ID_MAX])
 {
 	struct mst_writer w = mst_writer_of(out, MST_ID_MAX);

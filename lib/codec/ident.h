@@ -45,6 +45,10 @@ MST_MUST_CHECK bool mst_key_id_split(struct mst_view id, struct mst_view *ret_re
 /* KeID and Key Identifier from exporter output (TS-0003 10.3.4, 10.3.5): hex "@" lower-case FQDN. */
 MST_MUST_CHECK bool mst_key_id_make(const uint8_t rel[16], struct mst_view fqdn, char out[MST_ID_MAX]);
 
+/* The same id as a peer wants it: a hexBinary relative part in lower or upper case (quirk hex_lower, spec 1.4). `id`
+ * is a key identifier or only its relative part; out[MST_ID_MAX] may be `id`. */
+void mst_key_id_spell(const char *id, bool lower, char *out);
+
 /* Credential-ID (spec 1.4): type 10..55 of sec:credIDTypeID, and the value after "-". */
 MST_MUST_CHECK bool mst_credential_id_split(struct mst_view id, int *ret_type, struct mst_view *ret_value);
 MST_MUST_CHECK bool mst_credential_id_make(int type, struct mst_view value, char out[MST_ID_MAX]);

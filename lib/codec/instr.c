@@ -57,7 +57,7 @@ static const struct mst_field instruction_row[] = {
 	        .expects = MST_EXPECTS_LABEL),
 };
 #undef S
-static const struct mst_msg instruction_msg = {
+const struct mst_msg mst_instruction_msg = {
 	.what = "instruction", .size = sizeof(struct mst_instruction), .field = instruction_row,
 	.n = MST_COUNT(instruction_row), .doc = "One bootstrap or discovery to try.",
 };
@@ -71,7 +71,7 @@ static const struct mst_field sequence_row[] = {
 	MST_ROW(VALID_UNTIL, 4, TIME, 0, S, valid_until, 0, 0, "not to be used from then on"),
 	MST_ROW_LIST(INSTRUCTIONS, 5, OBJECT, MST_F_REQUIRED, S, instructions, n_instructions, 1, MST_SEQ_MAX,
 	             0, 0,
-	             "tried in order until one succeeds", .sub = &instruction_msg),
+	             "tried in order until one succeeds", .sub = &mst_instruction_msg),
 };
 #undef S
 const struct mst_msg mst_sequence_msg = {

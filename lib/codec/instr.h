@@ -66,6 +66,7 @@ struct mst_sequence {
 	uint16_t n_instructions;
 };
 enum { MST_SQ_VERSION, MST_SQ_ID, MST_SQ_VALID_FROM, MST_SQ_VALID_UNTIL, MST_SQ_INSTRUCTIONS };
+extern const struct mst_msg mst_instruction_msg;  /* the table alone: without the rules between its fields */
 extern const struct mst_msg mst_sequence_msg;
 
 /*

@@ -225,6 +225,32 @@ static void from_parameter(void **state)
 	assert_false(mst_id_from_param(MST_ID_KEY, mst_view_str("k@maf.x"), out));
 }
 
+/* A hexBinary relative part in the case that a peer wants; everything else stays as it is. */
+static void spelling(void **state)
+{
+	static const char up[] = "00112233445566778899AABBCCDDEEFF@mef.example.com", low[] = "00112233445566778899aabbccddeeff@mef.example.com";
+	static const struct { const char *id; bool lower; const char *want; } spelt[] = {
+		{ up, true, low }, { up, false, up }, { low, false, up }, { low, true, low },
+		{ "00112233445566778899AABBCCDDEEFF", true, "00112233445566778899aabbccddeeff" },
+		{ "My-Key.1@MEF.example.com", true, "My-Key.1@MEF.example.com" }, { "ABCD", true, "ABCD" }, { "", true, "" },
+		{ "00112233445566778899AABBCCDDEEFG@a.b", true, "00112233445566778899AABBCCDDEEFG@a.b" },
+	};
+	char out[MST_ID_MAX], a[MST_ID_MAX], b[MST_ID_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(spelt); i++) {
+		mst_key_id_spell(spelt[i].id, spelt[i].lower, out);
+		assert_string_equal(out, spelt[i].want);
+		mst_key_id_spell(out, spelt[i].lower, out);          /* in place */
+		assert_string_equal(out, spelt[i].want);
+		/* whatever the case, it is the same id */
+		if (mst_id_normalise(MST_ID_KEY, mst_view_str(spelt[i].id), a)) {
+			assert_true(mst_id_normalise(MST_ID_KEY, mst_view_str(out), b));
+			assert_string_equal(a, b);
+		}
+	}
+}
+
 static void names_and_quirks(void **state)
 {
 	(void)state;
@@ -247,7 +273,7 @@ int main(void)
 		cmocka_unit_test(canonical_spelling), cmocka_unit_test(key_identifiers),
 			cmocka_unit_test(usage_identifiers),
 		cmocka_unit_test(public_names), cmocka_unit_test(from_parameter),
-			cmocka_unit_test(names_and_quirks),
+			cmocka_unit_test(spelling), cmocka_unit_test(names_and_quirks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "codec/briefing.h"
 #include "codec/cbor.h"
 #include "codec/checks.h"
 #include "codec/instr.h"
@@ -15,7 +16,8 @@
 static const struct mst_msg *const table[] = {
 	&mst_sequence_msg, &mst_mef_client_reg_msg, &mst_maf_client_reg_msg, &mst_key_reg_msg,
 		&mst_fetched_msg,
-	&mst_client_cmd_msg, &mst_mef_client_cfg_msg, &mst_maf_client_cfg_msg,
+	&mst_client_cmd_msg, &mst_mef_client_cfg_msg, &mst_maf_client_cfg_msg, &mst_location_msg, &mst_brief_ask_msg,
+	&mst_brief_answer_msg, &mst_brief_refusal_msg, &mst_brief_report_msg,
 };
 
 /* Room for any message of the tables, aligned for all of them. */
@@ -26,6 +28,10 @@ union any {
 	struct mst_fetched f;
 	struct mst_client_cmd c;
 	struct mst_client_cfg g;
+	struct mst_brief_ask a;
+	struct mst_brief_answer w;
+	struct mst_brief_refusal x;
+	struct mst_brief_report p;
 };
 
 #define ROOM 65536
@@ -51,7 +57,8 @@ static uint8_t *octets(size_t n)
 }
 
 static const char *const sample[] = {
-	"maf.example.com", "//sp.example.com/CSE1", "//sp.example.com/S1", "urn:dev:ops:1",
+	"maf.example.com", "00112233445566778899aabbccddeeff", "0.2.481.1.100", "262011234567890", "262-01-4711-99", "https",
+		"//sp.example.com/CSE1", "//sp.example.com/S1", "urn:dev:ops:1",
 		"AB@maf.example.com", "AB_c.9-",
 	"https://a.example.com:1/x", "ni:///sha-256-120;f4OxZX_x_FO5LcGBSKHW", "K\xc3\xb6ln \"7\" \\ /",
 		"\xf0\x9f\x98\x80", "x",

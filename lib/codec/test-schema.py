@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The committed JSON Schema is the table's, and it judges samples as the decoder does.
+"""The committed JSON Schemas are the tables', and they judge samples as the decoders do.
 
-usage: test-schema.py GEN_SCHEMA TEST_DECODE SCHEMA_FILE DICT_FILE...
+usage: test-schema.py GEN_SCHEMA TEST_DECODE SCHEMA_DIRECTORY DICT_FILE...
 """
 import copy
 import json
@@ -10,7 +10,7 @@ import sys
 
 import jsonschema
 
-gen, decode, schema_file, *dict_files = sys.argv[1:]
+gen, decode, schema_dir, *dict_files = sys.argv[1:]
 failed = 0
 count = 0
 
@@ -22,13 +22,13 @@ def check(ok, name):
     print(f"{'ok' if ok else 'not ok'} {count} - {name}")
 
 
-def generated(what):
-    return subprocess.run([gen, what], check=True, capture_output=True, timeout=30).stdout
+def generated(*what):
+    return subprocess.run([gen, *what], check=True, capture_output=True, timeout=30).stdout
 
 
-def outcomes(samples):
+def outcomes(name, samples):
     text = "".join(json.dumps(s) + "\n" for s in samples)
-    out = subprocess.run([decode], input=text, check=True, capture_output=True, text=True, timeout=30).stdout
+    out = subprocess.run([decode, name], input=text, check=True, capture_output=True, text=True, timeout=30).stdout
     return [line.split("\t") for line in out.splitlines()]
 
 
@@ -84,24 +84,100 @@ DECODER_ONLY = [
     seq(BOOT, validFrom="20270101T000000", validUntil="20260101T000000"), seq(but(BOOT, label="a\u0007")),
 ]
 
-committed = open(schema_file, "rb").read()
-check(generated("schema") == committed, "committed schema is what the table gives")
+
+def bun(**more):
+    return {"version": 1, "id": "b-1", "number": 7, "validUntil": "20270101T000000", "any": True, "sequence": seq(BOOT), **more}
+
+
+NODE = "urn:dev:ops:00004C-acme-000001"
+FOR_NODE = but(bun(), drop=["any"], nodes=[NODE])
+BUNDLE_VALID = [
+    bun(), bun(validFrom="20260101T000000", label="site 7"), FOR_NODE, but(FOR_NODE, nodes=[NODE] * 64), bun(number=2**53 - 1),
+    but(bun(), drop=["any"], batch="7"), but(bun(), drop=["any"], maker="acme", model="pump", batch="7"),
+]
+BUNDLE_INVALID = [
+    [], {}, seq(BOOT), *[but(bun(), drop=[k]) for k in bun()], bun(nodes=[NODE]), bun(batch="7"), but(FOR_NODE, maker="acme"),
+    bun(any=False), bun(any=1), bun(number=0), bun(number=2**53), bun(number=1.5), bun(id=""), bun(id="x" * 65), bun(version=2),
+    but(FOR_NODE, nodes=[]), but(FOR_NODE, nodes=[NODE] * 65), bun(sequence=seq()), bun(sequence=[]), bun(more=1),
+    bun(sequence=seq(but(BOOT, method="bbn"))), bun(validUntil="2027-01-01"), but(bun(), drop=["any"], batch=""),
+]
+BUNDLE_DECODER_ONLY = [
+    bun(validFrom="20270101T000000"), but(FOR_NODE, nodes=["a b"]), bun(id="a b"), bun(label="a\u0007"),
+    bun(sequence=seq(but(BOOT, uri="https://127.0.0.1"))),
+]
+
+ATTEMPT = "00112233445566778899aabbccddeeff"
+ASK = {"version": 1, "attempt": ATTEMPT, "methods": ["cert", "bbn"]}
+FULL_ASK = {**ASK, "nodeID": "urn:dev:ops:32473-1-2", "deviceID": "0.2.481.1.100.3030.10011", "imsi": "262011234567890",
+            "maker": "Acme", "model": "Pump 7", "serial": "0042", "batch": "b-1", "firmware": "1.2.3", "transports": ["https", "coaps"],
+            "location": {"latitude": -337654321, "longitude": -1800000000, "accuracy": 20, "cell": "262-01-4711-1234567", "site": "K\u00f6ln"},
+            "failures": [{"resource": "https://mef.example.com", "method": "cert", "reason": "refused", "step": "mef.register",
+                          "detail": "4128", "when": "20260101T120000"}]}
+ANSWER = {"version": 1, "serverTime": "20260101T120000", "sequence": seq(BOOT, id="b-7")}
+REFUSAL = {"version": 1, "why": "no-rule"}
+REPORT = {"version": 1, "attempt": ATTEMPT, "done": False, "enrolled": False}
+LOCATION = FULL_ASK["location"]
+
+
+def at(**place):
+    return {**ASK, "location": place}
+
+
+TABLES = {
+    "instruction-sequence": (VALID, INVALID, DECODER_ONLY),
+    "bundle": (BUNDLE_VALID, BUNDLE_INVALID, BUNDLE_DECODER_ONLY),
+    "briefing-request": (
+        [ASK, FULL_ASK, at(), at(latitude=0, longitude=0), at(latitude=900000000, longitude=1800000000, accuracy=0), at(site="x"),
+         at(cell="1-2-3-4"), {**ASK, "failures": []}, {**ASK, "failures": FULL_ASK["failures"] * 16}],
+        [{}, [], *[but(ASK, drop=[k]) for k in ASK], {**ASK, "version": 2}, {**ASK, "more": 1}, {**ASK, "methods": []},
+         {**ASK, "methods": ["cert", "cert"]}, {**ASK, "methods": ["post"]}, {**ASK, "methods": "cert"}, {**ASK, "attempt": ATTEMPT + "0"},
+         {**ASK, "transports": []}, {**ASK, "maker": ""}, {**ASK, "maker": "x" * 64},
+         at(latitude=1), at(longitude=1), at(accuracy=1), at(latitude=900000001, longitude=0), at(latitude=0, longitude=-1800000001),
+         at(latitude=0, longitude=0, accuracy=-1), at(latitude=1.5, longitude=0), at(site=""), at(site="x" * 65), at(more=1),
+         {**ASK, "failures": FULL_ASK["failures"] * 17}, {**ASK, "failures": [{"method": "cert"}]},
+         {**ASK, "failures": [{"reason": "x" * 33}]}],
+        [{**ASK, "attempt": ATTEMPT.upper()}, {**ASK, "attempt": ATTEMPT[1:]}, {**ASK, "imsi": "12345"}, {**ASK, "imsi": "12345x"},
+         {**ASK, "transports": ["http"]}, {**ASK, "nodeID": "a b"},
+         {**ASK, "deviceID": "1.x"}, at(cell="262-01-4711"), at(cell="262-01-4711-1-1"), {**ASK, "maker": "a\u0007"},
+         {**ASK, "maker": "a\u202eb"}, {**ASK, "maker": "a\u0000"}, {**ASK, "maker": "\u00f6" * 32}]),
+    "briefing": (
+        [ANSWER, {**ANSWER, "sequence": seq(FIND, BOOT, id="b-8", validUntil="20270101T000000")}],
+        [{}, *[but(ANSWER, drop=[k]) for k in ANSWER], {**ANSWER, "sequence": seq(BOOT)}, {**ANSWER, "sequence": seq(id="b-7")},
+         {**ANSWER, "sequence": seq(but(BOOT, drop=["target"]), id="b-7")}, {**ANSWER, "serverTime": 5}, {**ANSWER, "more": 1}],
+        [{**ANSWER, "sequence": seq(but(BOOT, target="maf_1"), id="b-7")}]),
+    "briefing-refusal": (
+        [REFUSAL, *[{**REFUSAL, "why": w} for w in ("unknown-node", "not-authenticated", "mismatch", "not-active", "no-method",
+                                                    "malformed", "busy")],
+         {**REFUSAL, "text": "nobody made a rule", "serverTime": "20260101T120000"}],
+        [{}, *[but(REFUSAL, drop=[k]) for k in REFUSAL], {**REFUSAL, "why": "mood"}, {**REFUSAL, "text": "x" * 256}],
+        [{**REFUSAL, "text": "a\u001b[2J"}]),
+    "briefing-report": (
+        [REPORT, {**REPORT, "done": True}, {**REPORT, "done": True, "enrolled": True, "target": "maf.example.com"},
+         {**REPORT, "failures": FULL_ASK["failures"]}],
+        [{}, *[but(REPORT, drop=[k]) for k in REPORT], {**REPORT, "enrolled": True}, {**REPORT, "done": True, "target": "x"},
+         {**REPORT, "done": 1}, {**REPORT, "target": "x" * 256}],
+        [{**REPORT, "attempt": "g" * 32}]),
+}
+
 words = generated("dict")
 for name in dict_files:
     check(open(name, "rb").read() == words, f"committed dictionary {name.rsplit('/', 1)[1]} is what the tables give")
-schema = json.loads(committed)
-jsonschema.Draft202012Validator.check_schema(schema)
-judge = jsonschema.Draft202012Validator(schema)
-
-for title, samples, by_schema, by_us in (("valid", VALID, True, True), ("invalid", INVALID, False, False),
-                                         ("beyond a schema", DECODER_ONLY, True, False)):
-    ours = outcomes(samples)
-    check(len(ours) == len(samples), f"{title}: one outcome a sample")
-    for i, (sample, (code, text, field, why)) in enumerate(zip(samples, ours)):
-        said = judge.is_valid(sample)
-        check(said == by_schema and (code == "0") == by_us,
-              f"{title} {i}: schema {'takes' if said else 'refuses'} it, decoder says {text} {field}: {why}")
-        if not by_us:
-            check(bool(why), f"{title} {i}: explained")
+check(subprocess.run([gen, "schema", "mood"], capture_output=True, timeout=30).returncode == 2, "an unknown name is refused")
+for name, (valid, invalid, beyond) in TABLES.items():
+    committed = open(f"{schema_dir}/{name}.schema.json", "rb").read()
+    check(generated("schema", name) == committed, f"{name}: committed schema is what the table gives")
+    schema = json.loads(committed)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    judge = jsonschema.Draft202012Validator(schema)
+    for title, samples, by_schema, by_us in (("valid", valid, True, True), ("invalid", invalid, False, False),
+                                             ("beyond a schema", beyond, True, False)):
+        ours = outcomes(name, samples)
+        check(len(ours) == len(samples), f"{name}, {title}: one outcome a sample")
+        for i, (sample, (code, text, field, why)) in enumerate(zip(samples, ours)):
+            said = judge.is_valid(sample)
+            check(said == by_schema and (code == "0") == by_us,
+                  f"{name}, {title} {i}: schema {'takes' if said else 'refuses'} it, decoder says {text} {field}: {why}")
+            if not by_us:
+                check(bool(why), f"{name}, {title} {i}: explained")
 print(f"1..{count}")
 sys.exit(failed != 0)

@@ -9,6 +9,8 @@
 /* TS-0003 10.3.2, 10.3.3, 10.3.7: the octets of the label, no NUL, no length, no separator. */
 static const char label_km[] = "oneM2M Enrolment Key to Master Credential derivation";
 static const char label_kpsa[] = "oneM2M Enrolment Key to Provisioned Secure Connection Key derivation";
+/* Ours. */
+static const char label_trigger[] = "muster Root Credential to Trigger Key derivation";
 static const char label_usage[] = "oneM2M Enrolment Key to Usage-Constrained Symmetric Key derivation";
 
 void mst_export_split(uint8_t out[MST_EXPORT_LEN], uint8_t ret_rel[MST_REL_ID_LEN], struct mst_key *ret_key)
@@ -63,6 +65,34 @@ int mst_derive_usage(struct mst_crypto *c, const struct mst_key *ke, int suid, s
 	if (suid < 0)
 		return MST_DERIVE_BAD_ID;
 	return derive(c, ke, label_usage, suid, target_fqdn, ret_key);
+}
+
+int mst_derive_trigger(struct mst_crypto *c, const struct mst_key *root, struct mst_view key_id,
+		       struct mst_key *ret_key)
+{
+	return derive(c, root, label_trigger, -1, key_id, ret_key);
+}
+
+int mst_trigger_mac(struct mst_crypto *c, const struct mst_key *key, struct mst_view covered,
+		    uint8_t ret_mac[MST_TRIGGER_MAC])
+{
+	uint8_t mac[MST_SHA256_LEN];
+	int r = c->ops->hmac_sha256(c, mst_key_view(key), covered, mac);
+
+	if (!r)
+		memcpy(ret_mac, mac, MST_TRIGGER_MAC);
+	mst_wipe(mac, sizeof(mac));
+	return r;
+}
+
+int mst_trigger_hint(struct mst_crypto *c, struct mst_view of, uint8_t ret_hint[MST_TRIGGER_HINT])
+{
+	uint8_t digest[MST_SHA256_LEN];
+	int r = c->ops->sha256(c, of, digest);
+
+	if (!r)
+		memcpy(ret_hint, digest, MST_TRIGGER_HINT);
+	return r;
 }
 
 int mst_export_tls12(struct mst_crypto *c, struct mst_view master_secret, struct mst_view client_random,

@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 
 #include "base/text.h"
+#include "crypto/cms.h"
 #include "crypto/pki-internal.h"
 
 #define COMMON_NAME_MAX 64u     /* ub-common-name, RFC 5280 appendix A */
@@ -72,20 +73,40 @@ static bool put_key_usage(X509 *x, bool ca)
 	return ok;
 }
 
+static bool push_usage(EXTENDED_KEY_USAGE *e, enum mst_cert_role role)
+{
+	static const struct { const char *oid; enum mst_cert_role role[2]; } use[] = {
+		{ "1.3.6.1.5.5.7.3.1", { MST_CERT_SERVER, MST_CERT_BOTH } },
+		{ "1.3.6.1.5.5.7.3.2", { MST_CERT_CLIENT, MST_CERT_BOTH } },
+		{ MST_EKU_BUNDLE, { MST_CERT_BUNDLE, MST_CERT_BUNDLE } },
+	};
+
+	for (size_t i = 0; e && i < MST_COUNT(use); i++) {
+		ASN1_OBJECT *o;
+
+		if (role != use[i].role[0] && role != use[i].role[1])
+			continue;
+		o = OBJ_txt2obj(use[i].oid, 1);
+		if (!o || sk_ASN1_OBJECT_push(e, o) <= 0) {
+			ASN1_OBJECT_free(o);
+			return false;
+		}
+	}
+	return e != NULL;
+}
+
 static bool put_extended_usage(X509 *x, enum mst_cert_role role)
 {
 	EXTENDED_KEY_USAGE *e;
-	bool ok = true;
+	bool ok;
 
 	if (role == MST_CERT_CA)
 		return true;
 	e = sk_ASN1_OBJECT_new_null();
-	if (role != MST_CERT_CLIENT)
-		ok = e && sk_ASN1_OBJECT_push(e, OBJ_nid2obj(NID_server_auth)) > 0;
-	if (ok && role != MST_CERT_SERVER)
-		ok = e && sk_ASN1_OBJECT_push(e, OBJ_nid2obj(NID_client_auth)) > 0;
-	ok = ok && put_ext(x, NID_ext_key_usage, e, false);
-	sk_ASN1_OBJECT_free(e);         /* the entries are static objects */
+	ok = push_usage(e, role);
+	/* critical for a signer of bundles: who does not know that use must not take it for another one */
+	ok = ok && put_ext(x, NID_ext_key_usage, e, role == MST_CERT_BUNDLE);
+	sk_ASN1_OBJECT_pop_free(e, ASN1_OBJECT_free);
 	return ok;
 }
 
@@ -112,7 +133,7 @@ static int put_names(X509 *x, const struct mst_cert_spec *spec)
 	int r = 0;
 
 	if (spec->n_san == 0)
-		return spec->role == MST_CERT_CA ? 0 : MST_PKI_MALFORMED;
+		return spec->role == MST_CERT_CA || spec->role == MST_CERT_BUNDLE ? 0 : MST_PKI_MALFORMED;
 	if (spec->n_san > MST_SANS_MAX)
 		return MST_PKI_NO_ROOM;
 	names = sk_GENERAL_NAME_new_null();

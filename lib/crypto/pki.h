@@ -67,7 +67,8 @@ enum mst_cert_role {
 	MST_CERT_CA,
 	MST_CERT_SERVER /* MEF, MAF: FQDN */,
 	MST_CERT_CLIENT /* enrolee */,
-	MST_CERT_BOTH
+	MST_CERT_BOTH,
+	MST_CERT_BUNDLE /* signs bundles of instructions (cms.h); needs no name but the common one */
 };
 struct mst_cert_spec {
 	enum mst_cert_role role;
@@ -101,6 +102,16 @@ MST_MUST_CHECK int mst_cert_public(struct mst_view der, uint8_t *ret_spki, size_
 struct mst_local_signer { struct mst_signer signer; void *pkey; };
 MST_MUST_CHECK int mst_local_signer_init(struct mst_local_signer *s, struct mst_view pkcs8);
 void mst_local_signer_deinit(struct mst_local_signer *s);
+
+/*
+ * ECDSA P-256 with SHA-256 in its short form, r || s, of 64 octets (codec/trigger.h). Signing: any signer; a fault, or
+ * MST_PKI_NOT_SIGNED. Checking: 0, MST_PKI_BAD_SIGNATURE, MST_PKI_WEAK_KEY, MST_PKI_MALFORMED (no public key).
+ */
+#define MST_RAW_SIGNATURE 64
+MST_MUST_CHECK int mst_raw_sign(struct mst_crypto *c, struct mst_signer *s, struct mst_view message,
+				uint8_t ret_sig[MST_RAW_SIGNATURE]);
+MST_MUST_CHECK int mst_raw_verify(struct mst_crypto *c, struct mst_view spki, struct mst_view message,
+				  const uint8_t sig[MST_RAW_SIGNATURE]);
 
 /*
  * Issue: `issuer_der` empty = self-signed with `spki`'s own key as signer. Random 128-bit serial. The

@@ -79,7 +79,7 @@ static const struct { const char *name, *key, *nonce, *aad, *plain, *sealed; } b
 
 static const char test_ke[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-enum how { KM, KPSA, USAGE };
+enum how { KM, KPSA, USAGE, TRIGGER };
 static const struct { const char *name; enum how how; int suid; const char *id, *want; } derivations[] = {
 	{ "Km, TS-0003 10.3.2", KM, 0, "maf.example.com",
 	  "3055bf32dd9c95586aaffa2ae2e165dfeffd0803566e16bdd343171457da8a5e" },
@@ -89,6 +89,8 @@ static const struct { const char *name; enum how how; int suid; const char *id, 
 	  "f8610e4d1a428f72308e2941f53a1a0fdc1afa7b1dde3ec59fc52381dcbeb66a" },
 	{ "usage-constrained key, SUID 22, TS-0003 10.3.7", USAGE, 22, "CSE0001.sp.example.com",
 	  "856828aaff9a2325e019c0bee00bd4b6239516c5fb757c89d6ddd6a26cac8d6d" },
+	{ "key of pushed triggers (ours)", TRIGGER, 0, "0123ABCD@maf.example.com",
+	  "53e7c452a3afbf55c6cbb60b5873df33759d5fd55c6e939e17993e7ad103526c" },
 };
 
 static const struct { const char *name, *label, *rel, *key; } exports[] = {
@@ -151,6 +153,7 @@ static int test_derivations(struct mst_crypto *c, const char **ret_which)
 		case KM: r = mst_derive_km(c, &ke, id, &k); break;
 		case KPSA: r = mst_derive_kpsa(c, &ke, id, &k); break;
 		case USAGE: r = mst_derive_usage(c, &ke, derivations[i].suid, id, &k); break;
+		case TRIGGER: r = mst_derive_trigger(c, &ke, id, &k); break;
 		}
 		if (r || !is(k.b, k.n, derivations[i].want)) {
 			*ret_which = derivations[i].name;

@@ -81,6 +81,7 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 
 	if (!enrolee_peer_of(mst_view_str(c->maf_uri), &e->maf))
 		return failed(e, PROV_MALFORMED, "the MAF's URI is not https://fqdn[:port][/path]");
+	mst_key_id_spell(c->key_id, e->cfg.quirks && e->cfg.quirks->hex_lower, e->identity);
 	mc.base = e->maf.path[0] ? e->maf.path : MAF_BASE;
 	if (!enrolee_maf_from(c, from))
 		return failed(e, PROV_MALFORMED, "the MEF told us no identity to use with the MAF");

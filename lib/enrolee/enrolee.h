@@ -144,6 +144,7 @@ struct enrolee {
 	int64_t suid;
 	mst_time expires;            /* proposed; 0 = as long as it is given */
 	struct mst_root_cred cred;
+	char identity[MST_ID_MAX];   /* cred.key_id as the MAF is sent it */
 	struct mst_failure failure;
 	union {
 		struct mmef mef;

@@ -179,7 +179,7 @@ struct enrolee_session enrolee_session(const struct enrolee *e)
 					      .psk = true,
 					      .host = e->maf.host,
 					      .port = e->maf.port,
-					      .psk_identity = e->cred.key_id,
+					      .psk_identity = e->identity,
 					      .key = &e->cred.key };
 	}
 	return s;

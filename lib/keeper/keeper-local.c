@@ -36,19 +36,19 @@ static int refuse(struct local *l, enum mst_keeper_outcome why)
 /* What may leave or be made into what: keeper.h has the table in words. */
 #define HOW(h) (1u << (h))
 #define DERIVED (HOW(MST_DERIVE_KM) | HOW(MST_DERIVE_KPSA) | HOW(MST_DERIVE_USAGE))
-static const struct { unsigned release, derive, into; } permits[] = {
-	[MST_PURPOSE_NONE] = { 0, 0, 0 },
-	[MST_PURPOSE_KPM] = { HOW(MST_DERIVE_NONE), 0, 0 },
+static const struct { unsigned release, derive, into; bool trigger; } permits[] = {
+	[MST_PURPOSE_NONE] = { 0, 0, 0, false },
+	[MST_PURPOSE_KPM] = { HOW(MST_DERIVE_NONE), 0, 0, true },
 	[MST_PURPOSE_KE] = { DERIVED, DERIVED | HOW(MST_DERIVE_NONE),
-			     1u << MST_PURPOSE_KEYREG | 1u << MST_PURPOSE_KM },
-	[MST_PURPOSE_KEYREG] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KEYREG },
-	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM },
+			     1u << MST_PURPOSE_KEYREG | 1u << MST_PURPOSE_KM, false },
+	[MST_PURPOSE_KEYREG] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KEYREG, false },
+	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM, true },
 };
 
 /* Which way a purpose's keys go: duties that may give one in, and that may get one. */
 static const struct { unsigned in, out; } ways[] = {
 	[MST_PURPOSE_NONE] = { 0, 0 },
-	[MST_PURPOSE_KPM] = { MST_DUTY_MEF, MST_DUTY_MEF },
+	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN, MST_DUTY_MEF | MST_DUTY_BBN },
 	[MST_PURPOSE_KE] = { MST_DUTY_MEF, MST_DUTY_MEF },
 	[MST_PURPOSE_KEYREG] = { MST_DUTY_MEF | MST_DUTY_MAF, MST_DUTY_MEF | MST_DUTY_MAF },
 	[MST_PURPOSE_KM] = { MST_DUTY_CONNECTOR, MST_DUTY_MAF },
@@ -237,6 +237,42 @@ static int local_derive(struct mst_keeper *k, const struct mst_wrapped *w, enum 
 	return r;
 }
 
+/* Is this a trigger, to be checked with that key? The body itself says, not the one who asks. */
+static bool may_trigger(struct local *l, const char *key_id, struct mst_view body)
+{
+	uint8_t hint[MST_TRIGGER_HINT];
+	struct mst_trigger t;
+
+	return mst_trigger_read_body(body, &t, NULL) == 0 && mst_trigger_hint(l->c, mst_view_str(key_id), hint) == 0 &&
+	       mst_view_eq(t.key, (struct mst_view){ hint, sizeof(hint) });
+}
+
+static int local_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
+			 enum mst_key_purpose p, const char *key_id, const char *node_id, struct mst_view body,
+			 uint8_t ret_mac[MST_TRIGGER_MAC])
+{
+	struct local *l = of(k);
+	uint8_t cover[MST_TRIGGER_COVER_MAX];
+	struct mst_writer c = mst_writer_of(cover, sizeof(cover));
+	struct mst_key root = { .n = 0 }, key = { .n = 0 };
+	int r;
+
+	if (!purpose_known(p) || !permits[p].trigger || !id_usable(key_id) || !id_usable(node_id) ||
+	    !authorised(a, MST_AUTH_TRIGGER, key_id) || strcmp(a->to, node_id) != 0 || !may_trigger(l, key_id, body))
+		return refuse(l, MST_KEEPER_DENIED);
+	mst_trigger_cover(&c, mst_view_str(node_id), body);
+	r = c.ok ? unwrap_key(l, w, p, key_id, &root) : MST_FAULT_BUG;
+	if (!r)
+		r = mst_derive_trigger(l->c, &root, mst_view_str(key_id), &key);
+	if (!r)
+		r = mst_trigger_mac(l->c, &key, mst_written(&c), ret_mac);
+	mst_key_wipe(&root);
+	mst_key_wipe(&key);
+	l->counts.triggers += !r;
+	l->counts.refused += r > 0;
+	return r;
+}
+
 /* Is this what was authorised? The to-be-signed part itself says, not the one who asks. */
 static bool may_sign(struct local *l, const struct mst_authorisation *a, struct mst_view tbs)
 {
@@ -299,6 +335,7 @@ static const struct mst_keeper_ops local_ops = {
 	.derive = local_derive,
 	.sign = local_sign,
 	.ca_cert = local_ca_cert,
+	.trigger = local_trigger,
 	.close = local_close,
 };
 

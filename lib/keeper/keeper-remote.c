@@ -4,7 +4,7 @@
 
 #include "keeper/keeper-wire.h"
 
-enum call { CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT };
+enum call { CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER };
 
 static void put_text(struct mst_writer *w, const char *s)
 {
@@ -55,12 +55,13 @@ static void put_authorisation(struct mst_writer *w, const struct mst_authorisati
 
 static void get_authorisation(struct mst_reader *r, struct mst_authorisation *a)
 {
-	static const int last = MST_AUTH_SIGN;
+	static const int last = MST_AUTH_TRIGGER;
 
 	memset(a, 0, sizeof(*a));
 	switch (get_small(r, last)) {
 	case MST_AUTH_RELEASE: a->what = MST_AUTH_RELEASE; break;
 	case MST_AUTH_SIGN: a->what = MST_AUTH_SIGN; break;
+	case MST_AUTH_TRIGGER: a->what = MST_AUTH_TRIGGER; break;
 	default: a->what = MST_AUTH_NOTHING; break;
 	}
 	get_text(r, a->key_id, sizeof(a->key_id));
@@ -203,6 +204,30 @@ static int remote_ca_cert(struct mst_keeper *k, uint8_t *ret_der, size_t cap, si
 	return ask(k, &w, ret_der, cap, ret_n);
 }
 
+static int remote_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *wr,
+			  enum mst_key_purpose p, const char *key_id, const char *node_id, struct mst_view body,
+			  uint8_t ret_mac[MST_TRIGGER_MAC])
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX], mac[MST_TRIGGER_MAC];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_TRIGGER);
+	put_authorisation(&w, a);
+	put_wrapped(&w, wr);
+	mst_put_u8(&w, (uint8_t)p);
+	put_text(&w, key_id);
+	put_text(&w, node_id);
+	mst_put_block16(&w, body);
+	r = ask(k, &w, mac, sizeof(mac), &n);
+	if (!r && n != sizeof(mac))
+		r = MST_FAULT_BUG;
+	if (!r)
+		memcpy(ret_mac, mac, sizeof(mac));
+	return r;
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -210,7 +235,8 @@ static void remote_close(struct mst_keeper *k)
 
 static const struct mst_keeper_ops remote_ops = {
 	.name = "remote", .wrap = remote_wrap, .create = remote_create, .release = remote_release,
-	.derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .close = remote_close,
+	.derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
+	.close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)
@@ -300,6 +326,27 @@ static bool serve_ca_cert(struct mst_keeper *k, struct mst_reader *r, struct ans
 	return true;
 }
 
+static bool serve_trigger(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	char key_id[MST_ID_MAX], node_id[MST_ID_MAX];
+	struct mst_authorisation au;
+	enum mst_key_purpose p;
+	struct mst_wrapped w;
+	struct mst_view body;
+
+	get_authorisation(r, &au);
+	get_wrapped(r, &w);
+	p = (enum mst_key_purpose)get_small(r, MST_PURPOSE_KM);
+	get_text(r, key_id, sizeof(key_id));
+	get_text(r, node_id, sizeof(node_id));
+	body = mst_read_block16(r);
+	if (!mst_read_end(r) || p == MST_PURPOSE_NONE || !body.n || body.n > MST_TRIGGER_MAX)
+		return false;
+	a->rc = k->ops->trigger(k, &au, &w, p, key_id, node_id, body, a->b);
+	a->n = MST_TRIGGER_MAC;
+	return true;
+}
+
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
 {
 	struct mst_reader r = mst_reader_of(question);
@@ -313,6 +360,7 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_DERIVE: good = serve_release(k, &r, &a, true); break;
 	case CALL_SIGN: good = serve_sign(k, &r, &a); break;
 	case CALL_CA_CERT: good = serve_ca_cert(k, &r, &a); break;
+	case CALL_TRIGGER: good = serve_trigger(k, &r, &a); break;
 	default: break;
 	}
 	mst_put_u32(answer, (uint32_t)(int32_t)a.rc);

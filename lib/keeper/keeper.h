@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "base/time.h"
 #include "codec/ident.h"
+#include "codec/trigger.h"
 #include "crypto/crypto.h"
 
 #define MST_WRAPPED_MAX 160          /* octets of any wrapped or sealed key */
@@ -37,8 +38,8 @@ enum mst_key_purpose {
  * maker). The keeper checks that it fits the request and writes it into its own count of releases.
  */
 struct mst_authorisation {
-	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN } what;
-	char key_id[MST_ID_MAX];         /* RELEASE: which key; SIGN: subject */
+	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN, MST_AUTH_TRIGGER } what;
+	char key_id[MST_ID_MAX];         /* RELEASE, TRIGGER: which key; SIGN: subject */
 	char to[MST_ID_MAX];             /* authenticated identity that gets it */
 	uint64_t event;                  /* number of the audit event that records it */
 };
@@ -48,11 +49,11 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
 /*
  * What leaves and how (default deny; everything else is MST_KEEPER_DENIED):
  *
- *   purpose   release            derive, to purpose
- *   KPM       as it is           -
- *   KE        derived only       as it is or derived, to KEYREG or KM
- *   KEYREG    as it is           as it is, to KEYREG
- *   KM        as it is           as it is, to KM
+ *   purpose   release            derive, to purpose                         trigger
+ *   KPM       as it is           -                                          yes
+ *   KE        derived only       as it is or derived, to KEYREG or KM       no
+ *   KEYREG    as it is           as it is, to KEYREG                        no
+ *   KM        as it is           as it is, to KM                            yes
  *
  * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
  */
@@ -86,6 +87,12 @@ struct mst_keeper_ops {
 	int (*sign)(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
 	            uint8_t *ret_sig, size_t cap, size_t *ret_n);
 	int (*ca_cert)(struct mst_keeper *k, uint8_t *ret_der, size_t cap, size_t *ret_n);
+	/* MAC of a pushed trigger under the trigger key of a root credential (mst_derive_trigger). The keeper reads the
+	 * body before: it is a trigger, its key hint is that of `key_id`, and it is for the node that the authorisation
+	 * names, so that nothing else can ever be had under that key. */
+	int (*trigger)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
+		       enum mst_key_purpose p, const char *key_id, const char *node_id, struct mst_view body,
+		       uint8_t ret_mac[MST_TRIGGER_MAC]);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -106,7 +113,7 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
 /* For tests: what a keeper has done since it was opened. */
-struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, refused; };
+struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /*
  * What the process at the other end of a channel does, a set; told by the supervisor, never by the engine. A key
@@ -114,10 +121,12 @@ struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
  * cannot have keys sealed for a process that has nothing to do with them:
  *
  *   MEF listener   gives in KE, KEYREG, KPM   gets what is derived from KE, KEYREG, KPM
+ *   BBN listener   gives in nothing           gets KPM
+ *   local listener gives in KPM               gets nothing
  *   MAF listener   gives in KEYREG            gets KM, KEYREG
  *   connector      gives in KM                gets nothing
  */
-enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY__ALL = 7 };
+enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY__ALL = 31 };
 /* Give the keeper the channel key of process `channel`. */
 MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties);
 

@@ -28,4 +28,13 @@ static inline struct mst_authorisation mst_authorise_sign(const char *subject, c
 	return a;
 }
 
+static inline struct mst_authorisation mst_authorise_trigger(const char *key_id, const char *node_id)
+{
+	struct mst_authorisation a = { .what = MST_AUTH_TRIGGER };
+
+	strncpy(a.key_id, key_id, sizeof(a.key_id) - 1);
+	strncpy(a.to, node_id, sizeof(a.to) - 1);
+	return a;
+}
+
 #endif

@@ -71,6 +71,9 @@ static void maf_first_use(void **state)
 	assert_true(no_effect(&o.v));
 }
 
+/* 28 digits */
+#define REL_TAIL "212121212121212121212121212121"
+
 static void maf_lookup(void **state)
 {
 	static struct mst_maf_lookup l;
@@ -111,6 +114,12 @@ static void maf_lookup(void **state)
 	assert_string_equal(l.fetch.path, "/fetchCredentials/" REL "%40mef.example.com/21");
 	assert_string_equal(l.fetch.from, "maf.example.com");
 	assert_string_equal(l.fetch.server_name, "mef.example.com");
+	o.conf.mef[0].quirks.hex_lower = true;
+	o.conf.mef[0].quirks.names = MST_PROFILE_TS0032;
+	mst_maf_decide_lookup("0A" REL_TAIL "@mef.example.com", NULL, NULL, &o.conf, NOW, &l);
+	assert_string_equal(l.fetch.path, "/fetchCredentials/0a" REL_TAIL "%40mef.example.com/21");
+	assert_int_equal(l.fetch.names, MST_PROFILE_TS0032);
+	o.conf.mef[0].quirks.hex_lower = false;
 	o.conf.mef[0].quirks.km = MST_KM_REGISTERED;
 	mst_maf_decide_lookup(KEID, NULL, NULL, &o.conf, NOW, &l);
 	assert_true(l.outcome == MST_PSK_FETCH && l.fetch.registered);

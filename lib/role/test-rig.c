@@ -185,6 +185,11 @@ void rig_up(struct rig *r)
 	r->mef_conf.retry_duration = RIG_DAY;
 	r->mef_conf.n_maf = 1;
 	SET(r->mef_conf.maf_fqdn[0], MAF);
+	SET(r->bbn_conf.fqdn, "bbn.example.com");
+	SET(r->bbn_conf.base, "/briefing");
+	r->bbn_conf.retry_duration = 3600;
+	r->bbn_conf.validity = RIG_DAY;
+	r->bbn_conf.keep = 30 * RIG_DAY;
 	SET(r->maf_conf.fqdn, MAF);
 	SET(r->maf_conf.base, "/MAFBase");
 	r->maf_conf.quirks = mst_quirks_default;
@@ -196,11 +201,19 @@ void rig_up(struct rig *r)
 	put_registry(r);
 }
 
+static const struct mst_role_ops *ops_of(enum mst_role role)
+{
+	return role == MST_ROLE_MEF ? &mst_role_mef : role == MST_ROLE_MAF ? &mst_role_maf : &mst_role_bbn;
+}
+
 void rig_down(struct rig *r)
 {
 	char path[300];
 	static const char *const suffix[] = { "", "-wal", "-shm", "-journal" };
 
+	for (size_t i = 0; i < MST_COUNT(r->state); i++)
+		if (r->state[i])
+			ops_of((enum mst_role)i)->forget(r->state[i]);
 	r->store = mst_store_close(r->store);
 	for (size_t i = 0; i < MST_COUNT(suffix); i++) {
 		snprintf(path, sizeof(path), "%s/muster.db%s", r->dir, suffix[i]);
@@ -211,7 +224,9 @@ void rig_down(struct rig *r)
 
 struct mst_role_env rig_env(struct rig *r, enum mst_role role)
 {
-	return (struct mst_role_env){ r->store, r->keeper, r->crypto, role == MST_ROLE_MEF ? &r->mef_conf : &r->maf_conf, r->now };
+	const struct mst_role_conf *conf = role == MST_ROLE_MEF ? &r->mef_conf : role == MST_ROLE_MAF ? &r->maf_conf : &r->bbn_conf;
+
+	return (struct mst_role_env){ r->store, r->keeper, r->crypto, conf, r->now, &r->state[role] };
 }
 
 void rig_id(uint8_t fill, const char *fqdn, char out[MST_ID_MAX])
@@ -275,7 +290,7 @@ int rig_handle(struct rig *r, enum mst_role role)
 		mst_store_rollback(r->store);
 		return e;
 	}
-	e = (role == MST_ROLE_MEF ? &mst_role_mef : &mst_role_maf)->handle(&env, &r->x, &r->a);
+	e = ops_of(role)->handle(&env, &r->x, &r->a);
 	if (e < 0) {
 		mst_store_undo(r->store);
 		mst_store_rollback(r->store);
@@ -317,6 +332,39 @@ int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, co
 	return rig_handle(r, role);
 }
 
+void rig_rule(struct rig *r, const char *json, int64_t place)
+{
+	static struct mst_rule rule;
+	static struct mst_rule_row row;
+	static uint8_t room[MST_RULE_OCTETS];
+	struct mst_arena a = mst_arena_of(room, sizeof(room));
+	struct mst_rules_version v = { .at = RIG_NOW };
+	struct mst_writer w = mst_writer_of(row.cbor.b, sizeof(row.cbor.b));
+	struct mst_diag d = { 0 };
+
+	if (mst_rule_read_json(mst_view_str(json), &a, &rule, &d))
+		fail_msg("%s: %s", d.field, d.text);
+	assert_int_equal(mst_store_begin(r->store), 0);
+	assert_int_equal(mst_store_rules_next(r->store, &v), 0);
+	mst_rule_write_cbor(&rule, &w);
+	row.cbor.n = (uint16_t)w.n;
+	row.place = place;
+	row.since = v.version;
+	row.until = 0;
+	assert_true(mst_view_to_str(rule.name, row.name, sizeof(row.name)));
+	assert_int_equal(mst_store_rule_put(r->store, &row), 0);
+	assert_int_equal(mst_store_commit(r->store), 0);
+}
+
+int rig_brief(struct rig *r, enum mst_op op, const char *to, const char *media, const char *accept, struct mst_view content)
+{
+	r->x.role = MST_ROLE_BBN;
+	r->x.channel = RIG_CHANNEL;
+	r->x.request = (struct mst_request){ .op = op, .to = mst_view_str(to), .media = mst_view_str(media),
+					     .accept = mst_view_str(accept), .content = content };
+	return rig_handle(r, MST_ROLE_BBN);
+}
+
 static int in_group(struct rig *r, int e)
 {
 	int c = e < 0 ? e : mst_store_commit(r->store);
@@ -326,28 +374,33 @@ static int in_group(struct rig *r, int e)
 	return c ? c : e;
 }
 
-static struct mst_psk_ask ask(const char *identity)
+static struct mst_psk_ask ask(enum mst_role role, const char *identity)
 {
-	struct mst_psk_ask q = { .role = MST_ROLE_MAF, .channel = RIG_CHANNEL };
+	struct mst_psk_ask q = { .role = role, .channel = RIG_CHANNEL };
 
 	SET(q.identity, identity);
 	SET(q.address, "[::1]:4712");
 	return q;
 }
 
-int rig_lookup(struct rig *r, const char *identity, struct mst_psk_answer *a)
+int rig_lookup_at(struct rig *r, enum mst_role role, const char *identity, struct mst_psk_answer *a)
 {
-	struct mst_role_env env = rig_env(r, MST_ROLE_MAF);
-	struct mst_psk_ask q = ask(identity);
+	struct mst_role_env env = rig_env(r, role);
+	struct mst_psk_ask q = ask(role, identity);
 	int e = mst_store_begin(r->store);
 
-	return e ? e : in_group(r, mst_role_maf.psk_lookup(&env, &q, a));
+	return e ? e : in_group(r, ops_of(role)->psk_lookup(&env, &q, a));
+}
+
+int rig_lookup(struct rig *r, const char *identity, struct mst_psk_answer *a)
+{
+	return rig_lookup_at(r, MST_ROLE_MAF, identity, a);
 }
 
 int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a)
 {
 	struct mst_role_env env = rig_env(r, MST_ROLE_MAF);
-	struct mst_psk_ask q = ask(identity);
+	struct mst_psk_ask q = ask(MST_ROLE_MAF, identity);
 	int e = mst_store_begin(r->store);
 
 	return e ? e : in_group(r, mst_role_maf.fetched(&env, &q, got, a));
@@ -418,6 +471,20 @@ static int put_node(void *arg, const struct mst_node *n)
 	return 0;
 }
 
+static int put_briefing(void *arg, const struct mst_briefing *b)
+{
+	struct mst_writer *w = arg;
+	const char *part[] = { "briefing ", b->id, " ", b->who, " ", b->attempt, " ", b->rule, " ", b->reported, " ", b->target, " " };
+
+	for (size_t i = 0; i < MST_COUNT(part); i++)
+		mst_put_str(w, part[i]);
+	mst_put_dec(w, b->outcome);
+	mst_put_dec(w, (int64_t)b->state);
+	mst_put_dec(w, b->failures);
+	mst_put_u8(w, '\n');
+	return 0;
+}
+
 void rig_fingerprint(struct rig *r, char *out, size_t cap)
 {
 	struct mst_writer w = mst_writer_of(out, cap);
@@ -426,6 +493,7 @@ void rig_fingerprint(struct rig *r, char *out, size_t cap)
 	assert_true(mst_store_node_list(r->store, &all, put_node, &w) >= 0);
 	put_reg(r, MST_ROLE_MEF, &w);
 	put_reg(r, MST_ROLE_MAF, &w);
+	assert_true(mst_store_briefing_list(r->store, &(struct mst_briefing_filter){ 0 }, put_briefing, &w) >= 0);
 	mst_put_nul(&w);
 	assert_true(w.ok);
 }

@@ -21,7 +21,8 @@ struct rig {
 	struct mst_store *store;
 	struct mst_keeper *keeper;            /* the double, unless a test puts another */
 	struct mst_crypto *crypto;
-	struct mst_role_conf mef_conf, maf_conf;
+	struct mst_role_conf mef_conf, maf_conf, bbn_conf;
+	void *state[MST_ROLE__COUNT];
 	mst_time now;
 	int64_t node;
 	struct mst_exchange x;                /* last exchange */
@@ -49,8 +50,14 @@ int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, co
 /* Decide on r->x as it is. */
 int rig_handle(struct rig *r, enum mst_role role);
 int rig_lookup(struct rig *r, const char *identity, struct mst_psk_answer *a);
+int rig_lookup_at(struct rig *r, enum mst_role role, const char *identity, struct mst_psk_answer *a);
 int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a);
 void rig_id(uint8_t fill, const char *fqdn, char out[MST_ID_MAX]);
+
+/* One of the owner's rules, at this place. */
+void rig_rule(struct rig *r, const char *json, int64_t place);
+/* A question or a report to the briefing node from r->x.peer. */
+int rig_brief(struct rig *r, enum mst_op op, const char *to, const char *media, const char *accept, struct mst_view content);
 
 /* Everything durable but the audit log, as text; for "nothing changed". */
 void rig_fingerprint(struct rig *r, char *out, size_t cap);

@@ -231,6 +231,7 @@ int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struc
 	keeper_files(&l);
 	run_place(&l);
 	list_place(&l);
+	certificates(&l, MST_ROLE_BBN, false, b, cap);
 	certificates(&l, MST_ROLE_MEF, false, b, cap);
 	certificates(&l, MST_ROLE_MAF, false, b, cap);
 	certificates(&l, MST_ROLE_MAF, true, b, cap);

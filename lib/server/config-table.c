@@ -9,6 +9,9 @@ static const char *const level_choices[] = { "error", "warning", "info", "debug"
 static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL };   /* enum mst_tls_profile */
 
 static const char *const km_choices[] = { "usage", "master", "registered", NULL };      /* struct mst_quirks: km */
+static const char *const names_choices[] = { "long", "ts0032", NULL };                  /* enum mst_profile */
+static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
+static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
 #define AT(m) .offset = offsetof(struct mst_conf, m)
 #define STR(m) AT(m), .cap = sizeof(((struct mst_conf *)0)->m)
@@ -97,6 +100,38 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "limits.drain", MST_CONF_T_SECONDS, 0, "10s", NULL, RANGE(1, 600), AT(limits.drain),
 	  .help = "time for what is outstanding after SIGTERM" },
 
+	{ "bbn", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(bbn.present), .help = "Bootstrap Briefing Node: tells nodes where and how to enrol, by the owner's rules" },
+	{ "bbn.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "bbn.example.com", STR(bbn.fqdn),
+	  .help = "its name, in its certificate and in the identities of nodes' secrets" },
+	{ "bbn.listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:8445", LST(MUST, bbn.listen, bbn.n_listen),
+	  .help = "addresses; port 0 takes any free one" },
+	{ "bbn.certificate", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/bbn.pem", STR(bbn.certificate),
+	  .help = "own certificate and intermediates, PEM" },
+	{ "bbn.key", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/bbn.key", STR(bbn.key),
+	  .help = "its private key, PKCS#8 PEM" },
+	{ "bbn.client_anchors", MST_CONF_T_PATH, .sample = "anchors/", LST(0, bbn.client_anchors, bbn.n_client_anchors),
+	  .help = "trust anchors for nodes; empty: nodes with a secret only, and strangers when they are let in" },
+	{ "bbn.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, bbn.crls, bbn.n_crls),
+	  .help = "certificate revocation lists: files or directories" },
+	{ "bbn.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(bbn.require_crl),
+	  .help = "as for the MEF" },
+	{ "bbn.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, bbn.crl_issuers, bbn.n_crl_issuers),
+	  .help = "as for the MEF" },
+	{ "bbn.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(bbn.profile), .choices = profile_choices,
+	  .help = "as for the MEF" },
+	{ "bbn.base", MST_CONF_T_TEXT, 0, "/briefing", NULL, STR(bbn.base),
+	  .help = "path where questions are taken" },
+	{ "bbn.strangers", MST_CONF_T_BOOL, 0, "false", NULL, AT(bbn.strangers),
+	  .help = "take questions of nodes that show neither certificate nor key (a SIM only); public rules alone answer them" },
+	{ "bbn.publish", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(bbn.publish),
+	  .help = "name under which the Avahi daemon tells of it on the LAN (_muster-bbn._tcp); \"\" = it does not" },
+	{ "bbn.briefing_validity", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 3650 * DAY), AT(bbn.validity),
+	  .help = "how long instructions are good when their rule does not say" },
+	{ "bbn.retry_duration", MST_CONF_T_SECONDS, 0, "1h", NULL, RANGE(1, 365 * DAY), AT(bbn.retry_duration),
+	  .help = "when a node that no rule is for asks again" },
+	{ "bbn.keep", MST_CONF_T_SECONDS, 0, "30d", NULL, RANGE(60, 3650 * DAY), AT(bbn.keep),
+	  .help = "how long briefings are remembered, for reports and `muster rule replay`; 16 of a node at most" },
+
 	{ "mef", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(mef.present), .help = "M2M Enrolment Function (TS-0003 8.3)" },
 	{ "mef.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "mef.example.com", STR(mef.fqdn),
 	  .help = "MEF-FQDN: its identity, the name in its certificate, the second part of its key identifiers" },
@@ -141,6 +176,12 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
 	{ "mef.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, AT(mef.quirks.km), .choices = km_choices,
 	  .help = "key given to a MAF for SUID 21: usage-constrained (10.3.7), master, or the registered one itself" },
+	{ "mef.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, AT(mef.quirks.names), .choices = names_choices,
+	  .help = "names on the wire; until the text of TS-0032 is at hand both columns are the same, so that this changes nothing yet" },
+	{ "mef.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, AT(mef.quirks.hex), .choices = hex_choices,
+	  .help = "case of key identifiers that are sent (hexBinary, TS-0003 10.3.4); both are taken" },
+	{ "mef.quirks.mef_label", MST_CONF_T_CHOICE, 0, "bootstrap", NULL, AT(mef.quirks.mef_label), .choices = label_choices,
+	  .help = "exporter label of a key registration at the MEF (TS-0003 10.3.1 names both); its clients must have the same" },
 	{ "mef.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.quirks.repeat_conflicts),
 	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 
@@ -184,9 +225,17 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "maf.mefs.quirks", MST_CONF_T_GROUP, .help = "ours: as that MEF reads the standard" },
 	{ "maf.mefs.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, ELEM(struct mst_conf_link, quirks.km), .choices = km_choices,
 	  .help = "registered: asks for the registered key (8.3.5.2.8); else for a credential (8.3.9)" },
+	{ "maf.mefs.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, ELEM(struct mst_conf_link, quirks.names), .choices = names_choices,
+	  .help = "as for the MEF, towards that one" },
+	{ "maf.mefs.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, ELEM(struct mst_conf_link, quirks.hex), .choices = hex_choices,
+	  .help = "as for the MEF, towards that one" },
 	{ "maf.mef_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.peer_anchors, maf.n_peer_anchors),
 	  .help = "trust anchors for MEFs" },
 	{ "maf.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
+	{ "maf.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, AT(maf.quirks.names), .choices = names_choices,
+	  .help = "as for the MEF, towards clients" },
+	{ "maf.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, AT(maf.quirks.hex), .choices = hex_choices,
+	  .help = "as for the MEF, towards clients" },
 	{ "maf.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.quirks.repeat_conflicts),
 	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 

@@ -87,8 +87,8 @@ static bool port_is_free_choice(const char *address)
 /* Is `address` one of the first `n` of that role? Or of any role that stands before it? */
 static const char *seen_before(const struct mst_conf *c, const char *role, const char *address, size_t n)
 {
-	static const char *const name[] = { "mef", "maf", "admin" };
-	const struct mst_conf_role *const r[] = { &c->mef, &c->maf, &c->admin };
+	static const char *const name[] = { "bbn", "mef", "maf", "admin" };
+	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->admin };
 
 	for (size_t i = 0; i < MST_COUNT(r); i++) {
 		bool same = !strcmp(name[i], role);
@@ -146,6 +146,8 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 	snprintf(field, sizeof(field), "%s.base", role);
 	if (r->present && r != &k->c->admin && r->base[0] != '/')
 		BROKEN(k, field, "\"%s\" is no path; it begins with /", r->base);
+	if (r == &k->c->bbn && r->present && mst_view_ends(mst_view_str(r->base), "/"))
+		BROKEN(k, field, "\"%s\" ends with /; briefings have paths below it, so give it without", r->base);
 	for (size_t i = 0; i < r->n_mefs; i++) {
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(r->mefs[i].fqdn, r->mefs[j].fqdn)) {
@@ -167,9 +169,10 @@ void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line li
 {
 	const struct rules k = { c, file, line, text, r };
 
-	if (!c->mef.present && !c->maf.present && !c->admin.present)
-		BROKEN(&k, "", "no role is configured; give at least one of the groups mef, maf, admin");
+	if (!c->bbn.present && !c->mef.present && !c->maf.present && !c->admin.present)
+		BROKEN(&k, "", "no role is configured; give at least one of the groups bbn, mef, maf, admin");
 	metrics_rules(&k);
+	role_rules(&k, &c->bbn, "bbn");
 	role_rules(&k, &c->mef, "mef");
 	role_rules(&k, &c->maf, "maf");
 	role_rules(&k, &c->admin, "admin");
@@ -230,18 +233,21 @@ struct mst_conf *mst_conf_free(struct mst_conf *c)
 
 const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role)
 {
-	const struct mst_conf_role *r = role == MST_ROLE_MEF ? &c->mef : role == MST_ROLE_MAF ? &c->maf :
-	                                role == MST_ROLE_ADMIN ? &c->admin : NULL;
+	const struct mst_conf_role *const r[MST_ROLE__COUNT] = {
+		[MST_ROLE_BBN] = &c->bbn, [MST_ROLE_MEF] = &c->mef, [MST_ROLE_MAF] = &c->maf, [MST_ROLE_ADMIN] = &c->admin,
+	};
 
-	return r && r->present ? r : NULL;
+	return (unsigned)role < MST_ROLE__COUNT && r[role] && r[role]->present ? r[role] : NULL;
 }
 
-/* Only what changes something is a setting: the columns of names are alike until TS-0032 is at hand. */
 static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 {
 	struct mst_quirks q = mst_quirks_default;
 
 	q.km = (__typeof__(q.km))c->km;
+	q.names = (enum mst_profile)c->names;
+	q.hex_lower = c->hex != 0;
+	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
 	q.repeat_conflicts = c->repeat_conflicts;
 	return q;
 }
@@ -288,6 +294,10 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	}
 	if (c->mef.present)
 		est_of(&c->mef, ret);
+	ret->strangers = r->strangers;
+	ret->validity = r->validity;
+	ret->keep = r->keep;
+	memcpy(ret->bbn_fqdn, c->bbn.fqdn, sizeof(ret->bbn_fqdn));
 	ret->maf_elsewhere = !c->maf.present;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));

@@ -23,7 +23,7 @@ enum mst_conf_processes { MST_CONF_SPLIT, MST_CONF_SINGLE };
 enum mst_conf_log_format { MST_CONF_LOG_TEXT, MST_CONF_LOG_JSON };
 
 /* Ours: which reading of the standard a peer wants (codec/quirks.h). Zero is the default of each. */
-struct mst_conf_quirks { int64_t km; bool repeat_conflicts; };
+struct mst_conf_quirks { int64_t km, names, hex, mef_label; bool repeat_conflicts; };
 struct mst_conf_link {
 	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
 	char sps[MST_MEF_SPS][MST_ID_MAX];
@@ -52,6 +52,9 @@ struct mst_conf_role {
 	int64_t profile;                  /* enum mst_tls_profile */
 	int64_t registration_lifetime;
 	int64_t retry_duration;
+	bool strangers;                   /* bbn */
+	char publish[64];                 /* bbn: name on the LAN; "" = not told */
+	int64_t validity, keep;           /* bbn */
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
 	char maf_anchor[MST_CONF_PATH];
@@ -86,7 +89,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
-	struct mst_conf_role mef, maf, admin;
+	struct mst_conf_role bbn, mef, maf, admin;
 	struct mst_conf_test test;
 };
 

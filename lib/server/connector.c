@@ -103,12 +103,12 @@ static enum mst_fetch_end take_key(struct connector *c, const struct job *j, str
 	bool read;
 
 	if (j->f.registered) {
-		read = !mst_msg_read_json(&mst_key_reg_msg, MST_PROFILE_LONG, content, &a, &k, &d);
+		read = !mst_msg_read_json(&mst_key_reg_msg, j->f.names, content, &a, &k, &d);
 		credential = k.key_value;
 		enrolee = k.source_client_id;
 		r->lifetime = k.has & (1u << MST_KR_ET) ? k.et : 0;
 	} else {
-		read = !mst_msg_read_json(&mst_fetched_msg, MST_PROFILE_LONG, content, &a, &f, &d);
+		read = !mst_msg_read_json(&mst_fetched_msg, j->f.names, content, &a, &f, &d);
 		credential = f.credential;
 		enrolee = f.enrolee_id;
 		r->lifetime = f.has & (1u << MST_FE_LIFETIME) ? f.lifetime : 0;

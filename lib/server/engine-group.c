@@ -14,7 +14,7 @@
 /* A decision that only refuses, and whose event nobody has room for: undone, and it stands. */
 #define UNTOLD 1
 
-bool engine_may_tell(struct engine *e, enum mst_role role)
+bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold what)
 {
 	mst_ms now = mst_now_ms();
 
@@ -23,10 +23,31 @@ bool engine_may_tell(struct engine *e, enum mst_role role)
 	if (e->tokens > REFUSALS_BURST)
 		e->tokens = REFUSALS_BURST;
 	if (e->tokens < 1) {
-		e->untold[role]++;
+		e->untold[what][role]++;
 		return false;
 	}
 	e->tokens -= 1;
+	return true;
+}
+
+static const struct untold_words { const char *what, *why; } untold_words[UNTOLD__COUNT] = {
+	[UNTOLD_PSK] = { "psk-refused", "more handshakes with keys that are not known" },
+	[UNTOLD_STRANGERS] = { "strangers", "more requests of peers that have shown nothing" },
+};
+
+static bool tell_untold(struct engine *e, enum mst_role role, unsigned *n, const struct untold_words *words)
+{
+	struct mst_event v = { .when = (mst_time)time(NULL), .who = "engine" };
+
+	snprintf(v.role, sizeof(v.role), "%s", mst_role_name[role]);
+	snprintf(v.what, sizeof(v.what), "%s.%s", mst_role_name[role], words->what);
+	snprintf(v.why, sizeof(v.why), "%u %s; not told one by one", *n, words->why);
+	if (mst_store_begin(e->store))
+		return false;
+	if (mst_store_event_append(e->store, &v) || mst_store_commit(e->store))
+		mst_store_rollback(e->store);
+	else
+		*n = 0;
 	return true;
 }
 
@@ -36,28 +57,20 @@ void engine_tell_untold(struct engine *e)
 
 	if (e->untold_at && now - e->untold_at < REFUSALS_TOLD_MS)
 		return;
-	for (int i = 0; i < MST_ROLE__COUNT; i++) {
-		struct mst_event v = { .when = (mst_time)time(NULL), .who = "engine" };
-
-		if (!e->untold[i])
-			continue;
-		e->untold_at = now;
-		snprintf(v.role, sizeof(v.role), "%s", mst_role_name[i]);
-		snprintf(v.what, sizeof(v.what), "%s.psk-refused", mst_role_name[i]);
-		snprintf(v.why, sizeof(v.why), "%u more handshakes with keys that are not known; not told one by one", e->untold[i]);
-		if (mst_store_begin(e->store))
-			return;
-		if (mst_store_event_append(e->store, &v) || mst_store_commit(e->store))
-			mst_store_rollback(e->store);
-		else
-			e->untold[i] = 0;
-	}
+	for (int k = 0; k < UNTOLD__COUNT; k++)
+		for (int i = 0; i < MST_ROLE__COUNT; i++) {
+			if (!e->untold[k][i])
+				continue;
+			e->untold_at = now;
+			if (!tell_untold(e, (enum mst_role)i, &e->untold[k][i], &untold_words[k]))
+				return;
+		}
 }
 
 static struct mst_role_env env_of(struct engine *e, enum mst_role role)
 {
 	return (struct mst_role_env){ .store = e->store, .keeper = e->keeper, .crypto = e->u.crypto,
-		.conf = e->role_conf[role], .now = (mst_time)time(NULL) };
+		.conf = e->role_conf[role], .now = (mst_time)time(NULL), .state = &e->role_state[role] };
 }
 
 /* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin. */
@@ -120,7 +133,9 @@ static int decide_exchange(struct engine *e, struct work *w)
 	memcpy(w->answer.location, a.location, sizeof(w->answer.location));
 	if (a.media)
 		strncpy(w->answer.media, a.media, sizeof(w->answer.media) - 1);
-	return keep_content(w, &a.content);
+	r = keep_content(w, &a.content);
+	/* a stranger's request leaves nothing but its event, and that only while there is room (decision 0010) */
+	return !r && role->network && x.peer.how == MST_AUTH_ANONYMOUS && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_psk(struct engine *e, struct work *w)
@@ -142,7 +157,7 @@ static int decide_psk(struct engine *e, struct work *w)
 	w->outcome = r;
 	w->release = a.release;
 	w->fetch = a.fetch;
-	return r == MST_PSK_UNKNOWN && !engine_may_tell(e, role->role) ? UNTOLD : 0;
+	return r == MST_PSK_UNKNOWN && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
 }
 
 static int decide_fetched(struct engine *e, struct work *w)
@@ -171,7 +186,7 @@ static int decide_fetched(struct engine *e, struct work *w)
 	w->outcome = r;
 	w->release = a.release;
 	w->unknown_there = f.end == MST_FETCH_UNKNOWN;
-	return r && !engine_may_tell(e, role->role) ? UNTOLD : 0;
+	return r && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
 }
 
 static int decide_handshake(struct engine *e, struct work *w)
@@ -378,9 +393,10 @@ static void send_answer(struct engine *e, struct work *w)
 		if (e->client[w->client].who.role == MST_ROLE_NONE)
 			w->answer.content = words_for_operator(e, text, sizeof(text));
 	}
-	e->u.m.v[w->answer.rsc < 4000   ? MST_M_ANSWERS_OK
-		 : w->answer.rsc < 5000 ? MST_M_ANSWERS_REFUSED
-					: MST_M_ANSWERS_FAILED]++;
+	/* an RSC, or a status of HTTP: 4xx of either is a refusal */
+	e->u.m.v[w->answer.rsc < 400 || (w->answer.rsc >= 1000 && w->answer.rsc < 4000) ? MST_M_ANSWERS_OK
+		 : w->answer.rsc < 500 || (w->answer.rsc >= 1000 && w->answer.rsc < 5000) ? MST_M_ANSWERS_REFUSED
+		 : MST_M_ANSWERS_FAILED]++;
 	mst_put_answer(&out, &w->answer);
 	(void)!mst_link_send(l, MST_FRAME_ANSWER, w->id, mst_written(&out));
 }

@@ -11,6 +11,8 @@
 #define REFUSALS_BURST 100.0
 #define REFUSALS_TOLD_MS 5000       /* and how often the number of the others is told */
 
+enum engine_untold { UNTOLD_PSK, UNTOLD_STRANGERS, UNTOLD__COUNT };
+
 /* The beginning of the audit log is given up in pieces, one a tick, each a transaction of its own (lesson 17). */
 #define AUDIT_PIECE 1000
 #define AUDIT_LOOK_MS (3600 * 1000)
@@ -75,8 +77,9 @@ struct engine {
 	struct engine_unknown unknown[UNKNOWN_MAX];
 	double tokens;                    /* refused handshakes that may still be told one by one */
 	mst_ms tokens_at, untold_at;
+	void *role_state[MST_ROLE__COUNT];
+	unsigned untold[UNTOLD__COUNT][MST_ROLE__COUNT]; /* that were not */
 	mst_ms audit_at;                  /* when the length of the audit log is looked at next */
-	unsigned untold[MST_ROLE__COUNT]; /* that were not */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
@@ -98,7 +101,7 @@ void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
 void engine_remember_unknown(struct engine *e, const struct mst_psk_ask *q);
 /* May this refused handshake have an event of its own? If not it is counted. */
-bool engine_may_tell(struct engine *e, enum mst_role role);
+bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold what);
 /* An event for those that were counted. */
 void engine_tell_untold(struct engine *e);
 /* Retention of the audit log, each tick: a piece of its beginning when that is due (engine-audit.c). */

@@ -195,7 +195,7 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 	struct mst_link *l = connector(e);
 
 	if (known_unknown(e, q)) {
-		e->untold[q->role]++;
+		e->untold[UNTOLD_PSK][q->role]++;
 		engine_psk_unknown(e, w->client, w->gen, w->id);
 		return;
 	}
@@ -467,6 +467,9 @@ static void engine_stop(struct mst_unit *u)
 		engine_fetch_end(e, e->fetches);
 	for (size_t i = 0; i < ENGINE_CLIENTS; i++)
 		(void)mst_link_free(e->client[i].l);
+	for (mst_role_table t = u->roles; *t; t++)
+		if ((*t)->forget && e->role_state[(*t)->role])
+			(*t)->forget(e->role_state[(*t)->role]);
 	for (size_t i = 0; i < MST_ROLE__COUNT; i++)
 		free(e->role_conf[i]);
 	if (e->turn)

@@ -72,6 +72,7 @@ struct mst_fetch {
 	char connect_to[128];             /* optional */
 	char path[512];                   /* "/fetchCredentials/<KeID>/21", percent-encoded */
 	char from[MST_ID_MAX];            /* X-M2M-Origin */
+	enum mst_profile names;           /* as that server has them */
 	bool registered;                  /* key retrieval (symmKeyReg) instead of fetchCredentials */
 	char attempt[33];
 };
@@ -107,7 +108,7 @@ struct mst_mef_link {
  * sign any name, so with more than one of them a name is good only under the anchor that it is bound to.
  */
 #define MST_MAKERS_MAX 64
-struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; };
+struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; char subject[MST_MAKERS_MAX][128]; };
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -126,6 +127,10 @@ struct mst_role_conf {
 		char uri[MST_ID_MAX];     /* estBaseURI for CERT_PROV */
 	} est;
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
+	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
+	int64_t validity;                 /* BBN: of instructions whose rule says nothing */
+	int64_t keep;                     /* BBN: how long briefings are remembered */
+	char bbn_fqdn[MST_ID_MAX];        /* admin: the briefing node's, for identities of nodes' secrets; "" = none here */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 
@@ -135,6 +140,7 @@ struct mst_role_env {
 	struct mst_crypto *crypto;
 	const struct mst_role_conf *conf;
 	mst_time now;
+	void **state;                     /* what the role keeps in memory between requests; see forget */
 };
 
 /* A revocation list of our CA to be made: number and lifetime given, the rest written. */
@@ -143,9 +149,11 @@ struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; 
 struct mst_role_ops {
 	enum mst_role role;
 	const char *export_label;         /* listeners export under it on Create; NULL = never */
-	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (admin) */
+	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (bbn, admin) */
 	const char *plain_prefix;         /* below it primitives are not spoken: EST; NULL = nowhere */
-	bool client_cert_required;
+	bool network;                     /* plain HTTP, but for peers far away: Host is checked, refusals are told */
+	size_t content_max;               /* octets of a request's content, when less than limits.body_octets; 0 = that */
+	bool client_cert_required;        /* a briefing node with `strangers` asks for one and takes none as well */
 	bool psk;
 	/* Fill *a; always 0 or a fault: every refusal is an answer. */
 	int (*handle)(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a);
@@ -159,6 +167,8 @@ struct mst_role_ops {
 	int (*refused)(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why);
 	/* Have the keeper sign a revocation list of what the store says is revoked. 0 or a fault. */
 	int (*list)(struct mst_role_env *env, struct mst_list *l);
+	/* Free *env.state, which is not NULL; may be NULL. */
+	void (*forget)(void *state);
 };
 
 #endif

@@ -10,8 +10,10 @@ void mst_put_conf(struct mst_writer *w, const struct mst_conf_frame *c)
 	mst_put_block32(w, c->text);
 	mst_put(w, (struct mst_view){ c->maf_anchor, sizeof(c->maf_anchor) });
 	mst_put_u8(w, (uint8_t)c->makers.n);
-	for (size_t i = 0; i < c->makers.n; i++)
+	for (size_t i = 0; i < c->makers.n; i++) {
 		mst_put(w, (struct mst_view){ c->makers.sha256[i], MST_SHA256_LEN });
+		mst_put_text16(w, c->makers.subject[i]);
+	}
 	mst_put_u64(w, (uint64_t)c->crl_number);
 	mst_put_u64(w, (uint64_t)c->crl_made);
 	mst_put_u64(w, (uint64_t)c->crl_until);
@@ -33,6 +35,7 @@ bool mst_get_conf(struct mst_view v, struct mst_conf_frame *ret_c)
 		anchor = mst_read(&r, MST_SHA256_LEN);
 		if (anchor.n == MST_SHA256_LEN)
 			memcpy(ret_c->makers.sha256[i], anchor.p, MST_SHA256_LEN);
+		mst_get_text16(&r, ret_c->makers.subject[i], sizeof(ret_c->makers.subject[i]));
 	}
 	ret_c->crl_number = (int64_t)mst_read_u64(&r);
 	ret_c->crl_made = (mst_time)mst_read_u64(&r);

@@ -361,6 +361,7 @@ void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f)
 	mst_put_text16(w, f->connect_to);
 	mst_put_text16(w, f->path);
 	mst_put_text16(w, f->from);
+	mst_put_u8(w, (uint8_t)f->names);
 	mst_put_u8(w, f->registered);
 	mst_put_text16(w, f->attempt);
 }
@@ -375,6 +376,7 @@ bool mst_get_fetch(struct mst_view v, struct mst_fetch *ret_f)
 	mst_get_text16(&r, ret_f->connect_to, sizeof(ret_f->connect_to));
 	mst_get_text16(&r, ret_f->path, sizeof(ret_f->path));
 	mst_get_text16(&r, ret_f->from, sizeof(ret_f->from));
+	ret_f->names = (enum mst_profile)mst_get_enum(&r, MST_PROFILE__COUNT);
 	ret_f->registered = get_bool(&r);
 	get_attempt(&r, ret_f->attempt);
 	return mst_read_end(&r) && ret_f->path[0] == '/';

@@ -68,10 +68,12 @@ static const char *status_text(int s)
 	case 200: return "OK";
 	case 201: return "Created";
 	case 202: return "Accepted";
+	case 204: return "No Content";
 	case 400: return "Bad Request";
 	case 403: return "Forbidden";
 	case 404: return "Not Found";
 	case 405: return "Method Not Allowed";
+	case 406: return "Not Acceptable";
 	case 409: return "Conflict";
 	case 411: return "Length Required";
 	case 413: return "Content Too Large";
@@ -87,9 +89,13 @@ static void put_plain(struct mst_writer *w, int status, const char *media, struc
 {
 	char head[320];
 
-	snprintf(head, sizeof(head),
-		 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-		 status, status_text(status), media, body.n);
+	/* a 204 has neither content nor a length of it: RFC 9110 8.6 */
+	if (status == 204)
+		snprintf(head, sizeof(head), "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n");
+	else
+		snprintf(head, sizeof(head),
+			 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+			 status, status_text(status), media, body.n);
 	mst_put_str(w, head);
 	if (mst_view_starts(mst_view_str(media), "application/pkcs7-mime") || mst_view_starts(mst_view_str(media), "application/csrattrs"))
 		mst_put_str(w, "Content-Transfer-Encoding: base64\r\n");       /* RFC 7030 4.1.3; RFC 8951 no longer wants it */
@@ -98,7 +104,8 @@ static void put_plain(struct mst_writer *w, int status, const char *media, struc
 		mst_put_str(w, head);
 	}
 	mst_put_str(w, keep ? "\r\n" : "Connection: close\r\n\r\n");
-	mst_put(w, body);
+	if (status != 204)
+		mst_put(w, body);
 }
 
 static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a,
@@ -173,11 +180,28 @@ static void put_words(struct mst_writer *w, const char *text)
 		mst_put_u8(w, *text == '"' || *text == '\\' || *text < 0x20 || *text > 0x7e ? '\'' : (uint8_t)*text);
 }
 
-/* What a role itself would have written: m2m:dbg for primitives, the operator's error object otherwise. */
-static void put_refusal(const struct mst_role_ops *role, const char *field, const char *text, struct mst_writer *w)
+/* The quirks of the role that this process listens for; of the local one, which has none, the usual. */
+static enum mst_profile names_of(const struct listener *l)
 {
+	const struct mst_conf_role *r = mst_conf_role(l->u.conf, l->u.role);
+
+	return r ? (enum mst_profile)r->quirks.names : MST_PROFILE_LONG;
+}
+
+/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object. */
+static void put_refusal(const struct listener *l, const struct mst_role_ops *role, const char *field, const char *text,
+                        struct mst_writer *w)
+{
+	if (role->network) {
+		mst_put_str(w, "{\"version\":1,\"why\":\"malformed\",\"text\":\"");
+		put_words(w, field);
+		mst_put_str(w, field[0] ? ": " : "");
+		put_words(w, text);
+		mst_put_str(w, "\"}");
+		return;
+	}
 	mst_put_str(w, "{\"");
-	mst_put_str(w, role->primitives ? mst_name(MST_N_DBG, MST_PROFILE_LONG) : "error\":{\"field");
+	mst_put_str(w, role->primitives ? mst_name(MST_N_DBG, names_of(l)) : "error\":{\"field");
 	mst_put_str(w, "\":\"");
 	put_words(w, field);
 	mst_put_str(w, !role->primitives ? "\",\"text\":\"" : field[0] ? ": " : "");
@@ -192,7 +216,7 @@ void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *
 	struct mst_answer_frame a = { .rsc = rsc };
 	bool keep = mst_conn_keep_alive(c);
 
-	put_refusal(s->role, why->field, why->text, &b);
+	put_refusal(l, s->role, why->field, why->text, &b);
 	if (!s->plain)
 		put_primitive(&w, s, &a, mst_written(&b), keep);
 	else
@@ -223,6 +247,13 @@ static void take_attempt(struct mst_view vsi, char out[33])
 	}
 }
 
+/* TS-0003 10.3.1 ties one label to the MEF and the other to key registrations: spec 3.2, quirk mef_label. */
+static const char *label_of(const struct listener *l, const struct mst_role_ops *role)
+{
+	return role->role == MST_ROLE_MEF && l->u.conf->mef.quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION :
+	                                                                                                  role->export_label;
+}
+
 /* Enrolment Key Generation (TS-0003 10.3.4): id and key of this session, the key sealed at once. */
 static int take_export(struct listener *l, struct mst_conn *c, const char *label, struct mst_exchange *x)
 {
@@ -246,9 +277,9 @@ enum key_place { NO_KEY, KEY_MEMBER, NOT_READABLE };
  * Is there a member of that name, however it is escaped and wherever it stands? A text of that name is none.
  * What is no JSON is not the engine's to see either when it could hide one.
  */
-static enum key_place find_key(struct mst_view content, struct mst_arena *a)
+static enum key_place find_key(struct mst_view content, enum mst_profile names, struct mst_arena *a)
 {
-	const char *name = mst_name(MST_N_KEY_VALUE, MST_PROFILE_LONG);
+	const char *name = mst_name(MST_N_KEY_VALUE, names);
 	struct mst_json j = mst_json_of(content, a);
 	size_t n = strlen(name);
 	enum mst_json_token t;
@@ -276,7 +307,7 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 {
 	uint8_t scratch[8192];
 	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
-	enum key_place place = x->request.content.n ? find_key(x->request.content, &a) : NO_KEY;
+	enum key_place place = x->request.content.n ? find_key(x->request.content, names_of(l), &a) : NO_KEY;
 	struct mst_key_reg reg;
 	struct mst_key k = { 0 };
 	struct mst_diag d = { 0 };
@@ -285,7 +316,7 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 	if (place != NO_KEY) {
 		a = mst_arena_of(scratch, sizeof(scratch));
 		if (place == NOT_READABLE || !may_carry_key(&x->request) ||
-		    mst_msg_read_json(&mst_key_reg_msg, MST_PROFILE_LONG, x->request.content, &a, &reg, &d))
+		    mst_msg_read_json(&mst_key_reg_msg, names_of(l), x->request.content, &a, &reg, &d))
 			r = MST_RSC_BAD_REQUEST;
 		else if (!mst_key_set(&k, reg.key_value))
 			r = MST_RSC_BAD_REQUEST;
@@ -295,7 +326,7 @@ static int cut_key(struct listener *l, struct mst_exchange *x, struct mst_writer
 	if (place != NO_KEY && !r) {
 		x->has_key_value = true;
 		reg.has &= ~(1u << MST_KR_KEY);
-		mst_msg_write_json(&mst_key_reg_msg, MST_PROFILE_LONG, &reg, rewritten);
+		mst_msg_write_json(&mst_key_reg_msg, names_of(l), &reg, rewritten);
 		x->request.content = mst_written(rewritten);
 		if (!rewritten->ok)
 			r = MST_RSC_INTERNAL;
@@ -341,8 +372,58 @@ static struct mst_view echo(const struct mst_http_msg *m, const char *name)
 }
 
 /*
- * Admin, and below a role's plain_prefix: the method is the operation, `to` the target as it stands, the query beside
- * it.
+ * The maker's secret of a node: the whole content, in hex, of which only the sealed octets go on. The engine sees none
+ * in clear, so whatever else stands there is refused here. 0, or a status.
+ */
+static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct mst_exchange *x, struct mst_diag *d)
+{
+	struct mst_view text = m->body;
+	struct mst_key k = { 0 };
+	int status = 0;
+
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
+	if (text.n > 2 && text.p[0] == '"' && text.p[text.n - 1] == '"')
+		text = mst_view_sub(text, 1, text.n - 2);       /* as a JSON string */
+	if (!mst_hex_decode(text, k.b, sizeof(k.b), &k.n) || k.n < 16) {
+		mst_diag_set(d, 0, "content", "expected a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else", NULL);
+		status = 400;
+	} else if (mst_channel_seal(&l->u.channel, l->u.crypto, &k, &x->key_value)) {
+		mst_diag_set(d, 0, "content", "the secret cannot be sealed", NULL);
+		status = 500;
+	}
+	x->has_key_value = status == 0;
+	x->request.content = MST_VIEW_NONE;
+	mst_key_wipe(&k);
+	return status;
+}
+
+/* What comes from far away: to whom, and how much. */
+static int network_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
+			   struct mst_diag *d)
+{
+	size_t at = mst_view_starts(m->target, "https://") ? 8 : mst_view_starts(m->target, "http://") ? 7 : 0;
+	struct mst_view to = mst_view_sub(m->target, at, m->target.n);
+
+	if (!is_for_us(l, s, m)) {
+		mst_diag_set(d, 0, "Host", "is not served here; the FQDN of the URI is wanted", NULL);
+		return 400;
+	}
+	if (m->body.n > s->role->content_max) {
+		char most[24];
+
+		snprintf(most, sizeof(most), "%zu", s->role->content_max);
+		mst_diag_set(d, 0, "content", "longer than ", most, " octets", NULL);
+		return 413;
+	}
+	x->request.to = at ? mst_view_sub(to, mst_view_find(to, '/'), to.n) : to;
+	x->request.accept = mst_http_find(m, "Accept");
+	return 0;
+}
+
+/*
+ * Where primitives are not spoken (admin, briefing node, below a role's plain_prefix): the method is the operation, `to` the
+ * target as it stands, the query beside it.
  */
 static int plain_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
 			 struct mst_diag *d)
@@ -371,7 +452,9 @@ static int plain_request(struct listener *l, const struct slot *s, const struct 
 	x->http_query = mst_view_sub(m->target, q + 1, m->target.n);
 	x->request.media = mst_http_find(m, "Content-Type");
 	x->request.content = m->body;
-	return 0;
+	if (s->role->network)
+		return network_request(l, s, m, x, d);
+	return !s->role->primitives && x->request.op == MST_OP_CREATE && mst_view_ends(mst_view_sub(m->target, 0, q), "/secret") ? cut_secret(l, m, x, d) : 0;
 }
 
 static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m,
@@ -397,7 +480,7 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 		return r;
 	}
 	if (s->role->export_label && x->request.op == MST_OP_CREATE && x->peer.how != MST_AUTH_LOCAL &&
-	    take_export(l, s->conn, s->role->export_label, x)) {
+	    take_export(l, s->conn, label_of(l, s->role), x)) {
 		mst_diag_set(d, 0, "", "the session's key cannot be exported", NULL);
 		return MST_RSC_INTERNAL;
 	}
@@ -435,7 +518,7 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 
 		slot_free(l, s);
 		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
-		if (copy.role->primitives)
+		if (copy.role->primitives || copy.role->network)
 			tell_refused(l, copy.role, c, x.attempt, rsc, why);
 		listener_refuse(l, c, &copy, rsc, &d);
 		return;
@@ -478,7 +561,7 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 {
 	struct endpoint *e = owner;
 
-	if (e->role->primitives)
+	if (e->role->primitives || e->role->network)
 		tell_refused(e->l, e->role, c, "", status, why);
 }
 
@@ -486,7 +569,7 @@ static const char *refusal(void *owner, const struct mst_diag *d, struct mst_wri
 {
 	struct endpoint *e = owner;
 
-	put_refusal(e->role, d->field, d->text, w);
+	put_refusal(e->l, e->role, d->field, d->text, w);
 	return "application/json";
 }
 

@@ -302,7 +302,7 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		names[0] = r->fqdn;
 		t.n_names = 1;
 		t.server = t.require_sni = true;
-		t.require_client_cert = ops->client_cert_required;
+		t.require_client_cert = ops->client_cert_required && !r->strangers;
 		t.allow_psk = ops->psk;
 		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
 		t.synchronous_psk = trial;
@@ -320,13 +320,18 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 	return mst_tls_ctx_new(&t, ret, d);
 }
 
-static void add_maker(struct mst_makers *m, const uint8_t own[MST_SHA256_LEN], const uint8_t sha256[MST_SHA256_LEN])
+static void add_maker(struct mst_makers *m, const uint8_t own[MST_SHA256_LEN], const struct mst_cert_info *info)
 {
+	const uint8_t *sha256 = info->sha256;
+
 	if (m->n == MST_MAKERS_MAX || !memcmp(own, sha256, MST_SHA256_LEN))
 		return;
 	for (size_t i = 0; i < m->n; i++)
 		if (!memcmp(m->sha256[i], sha256, MST_SHA256_LEN))
 			return;
+	/* cut, a subject would be another's: then a rule can name this anchor by its hash only */
+	if (!mst_view_to_str(mst_view_str(info->subject), m->subject[m->n], sizeof(m->subject[m->n])))
+		m->subject[m->n][0] = '\0';
 	memcpy(m->sha256[m->n++], sha256, MST_SHA256_LEN);
 }
 
@@ -355,14 +360,14 @@ static int makers_of(const struct mst_conf *c, enum mst_role role, struct mst_wr
 
 		/* one that is no certificate of ours is said by the listener, which cannot start with it */
 		if (!mst_cert_info(mst_read_block32(&r), &info, d))
-			add_maker(m, own, info.sha256);
+			add_maker(m, own, &info);
 	}
 	return 0;
 }
 
 int mst_material_makers(const struct mst_conf *c, struct mst_makers *ret_m, struct mst_diag *d)
 {
-	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF };
 	size_t cap = 256 * 1024;
 	uint8_t *b = malloc(cap), own[MST_SHA256_LEN];
 	struct mst_writer w = mst_writer_of(b, cap);

@@ -8,7 +8,7 @@
 #include "server/privilege.h"
 #include "server/supervisor.h"
 
-#define CHILDREN_MAX 48
+#define CHILDREN_MAX 64
 
 enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_DRAINING, CHILD_ENDED };
 
@@ -53,6 +53,10 @@ struct supervisor {
 	size_t n_crl;
 	bool crl_written;                 /* but not taken over */
 	mst_ms crl_again;
+	pid_t publish_pid;                /* avahi-publish, 0 = not running */
+	struct event *publish_again;
+	mst_ms publish_since;
+	unsigned publish_failures;        /* in a row; the first is told */
 	char endpoints[1024];             /* " mef=127.0.0.1:8443 …" */
 };
 
@@ -70,6 +74,11 @@ void crl_free(struct supervisor *s);
 int child_spawn(struct child *c);
 int child_tell_conf(struct child *c);                 /* CONF and MATERIAL */
 extern const struct mst_link_ops supervisor_control_ops;
+
+/* publish.c: the briefing node on the LAN, by bbn.publish */
+void publish_start(struct supervisor *s);
+void publish_stop(struct supervisor *s);
+bool publish_ended(struct supervisor *s, pid_t pid, int status);    /* true: it was that one */
 
 /* daemon.c */
 int daemon_locks(struct supervisor *s, struct mst_diag *d);      /* of run, store and keeper directory */

@@ -191,9 +191,12 @@ static struct child *keeper_child(struct supervisor *s)
 
 static unsigned duties_of(const struct child *c)
 {
-	if (c->kind == MST_PROC_CONNECTOR)
-		return MST_DUTY_CONNECTOR;
-	return c->role == MST_ROLE_MEF ? MST_DUTY_MEF : c->role == MST_ROLE_MAF ? MST_DUTY_MAF : 0;
+	static const unsigned of_listener[MST_ROLE__COUNT] = {
+		[MST_ROLE_NONE] = MST_DUTY_ADMIN,      /* the local one */
+		[MST_ROLE_BBN] = MST_DUTY_BBN, [MST_ROLE_MEF] = MST_DUTY_MEF, [MST_ROLE_MAF] = MST_DUTY_MAF,
+	};
+
+	return c->kind == MST_PROC_CONNECTOR ? MST_DUTY_CONNECTOR : of_listener[c->role];
 }
 
 /* A fresh key for one process and the keeper; kept by nobody else. */

@@ -91,6 +91,7 @@ static void say_ready(struct supervisor *s)
 	if (s->setup->ready_fd >= 0 && write(s->setup->ready_fd, line, (size_t)n) < 0)
 		mst_log(&s->log, MST_LOG_WARNING, "nobody reads the readiness line", NULL);
 	daemon_notify("READY=1\n");
+	publish_start(s);
 }
 
 /* --- children --- */
@@ -288,7 +289,9 @@ static void reap(struct supervisor *s)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (publish_ended(s, pid, status))
+			continue;
 		for (size_t i = 0; i < s->n; i++) {
 			struct child *c = &s->child[i];
 			char text[32];
@@ -306,6 +309,7 @@ static void reap(struct supervisor *s)
 				mst_link_flush(c->control);
 			child_gone(c);
 		}
+	}
 }
 
 /* --- draining: listeners, then the engine, then what it needed --- */
@@ -363,6 +367,7 @@ static void stop(struct supervisor *s)
 	s->stage = 1;
 	mst_log(&s->log, MST_LOG_INFO, "draining", NULL);
 	daemon_notify("STOPPING=1\n");
+	publish_stop(s);
 	tell_health(s);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->child[i].state == CHILD_DOWN)
@@ -449,7 +454,7 @@ static struct child *add(struct supervisor *s, enum mst_process kind, enum mst_r
 
 static void plan(struct supervisor *s)
 {
-	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF };
 	bool one = s->conf->processes == MST_CONF_SINGLE;
 	char name[32];
 
@@ -528,6 +533,7 @@ static void finish(struct supervisor *s)
 	const int locks[] = { s->pid_fd, s->store_fd, s->keeper_fd };
 	int status;
 
+	publish_stop(s);
 	for (size_t i = s->n; i-- > 0; ) {          /* listeners before the engine */
 		struct child *c = &s->child[i];
 

@@ -84,14 +84,49 @@ static void lists_and_groups(void **state)
 	mst_conf_free(c);
 }
 
+#define BBN "bbn = { fqdn = \"bbn.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; "
+
+static void briefing_node(void **state)
+{
+	struct mst_conf *c = read_text(BBN "};");
+	struct mst_role_conf rc;
+
+	(void)state;
+	if (!c)
+		fail_msg("%s", said);
+	mst_conf_role_conf(c, MST_ROLE_BBN, &rc);
+	assert_string_equal(rc.base, "/briefing");
+	assert_false(rc.strangers);                      /* nobody is served as nobody, unless the operator says so */
+	assert_int_equal(rc.validity, 86400);
+	assert_int_equal(rc.retry_duration, 3600);
+	assert_int_equal(rc.keep, 30 * 86400);
+	mst_conf_free(c);
+	c = read_text(BBN "strangers = true; briefing_validity = \"2h\"; keep = \"7d\"; base = \"/b\"; }; admin = { listen = [\"unix:x\"]; };");
+	if (!c)
+		fail_msg("%s", said);
+	mst_conf_role_conf(c, MST_ROLE_BBN, &rc);
+	assert_true(rc.strangers);
+	assert_int_equal(rc.validity, 7200);
+	assert_int_equal(rc.keep, 7 * 86400);
+	mst_conf_role_conf(c, MST_ROLE_ADMIN, &rc);
+	assert_string_equal(rc.bbn_fqdn, "bbn.example.com");
+	mst_conf_free(c);
+	assert_null(read_text(BBN "base = \"/b/\"; };"));
+	assert_non_null(strstr(said, "bbn.base: \"/b/\" ends with /"));
+	assert_null(read_text(BBN "base = \"b\"; };"));
+	assert_non_null(strstr(said, "bbn.base: \"b\" is no path"));
+	assert_null(read_text(BBN "briefing_validity = \"1s\"; };"));
+	assert_non_null(strstr(said, "bbn.briefing_validity"));
+}
+
 /* Ours, and each of them reaches the role that acts on it. */
 static void quirks(void **state)
 {
 	struct mst_conf *c = read_text(
 		"mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"x\"];\n"
-		"quirks = { km = \"master\"; repeat_conflicts = true; }; };\n"
+		"quirks = { km = \"master\"; names = \"ts0032\"; hex = \"lower\"; mef_label = \"connection\"; repeat_conflicts = true; }; };\n"
 		MAF "mef_anchors = [\"c\"]; quirks = { repeat_conflicts = true; }; mefs = (\n"
-		"{ fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; }, { fqdn = \"a.c\"; uri = \"https://y\"; sps = [\"p.r\"]; quirks = { km = \"registered\"; }; } ); };");
+		"{ fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; }, { fqdn = \"a.c\"; uri = \"https://y\"; sps = [\"p.r\"]; quirks = { km = \"registered\"; hex = \"lower\"; }; } ); };");
 	struct mst_role_conf rc;
 
 	(void)state;
@@ -99,12 +134,15 @@ static void quirks(void **state)
 		fail_msg("%s", said);
 	mst_conf_role_conf(c, MST_ROLE_MEF, &rc);
 	assert_int_equal(rc.quirks.km, MST_KM_MASTER);
+	assert_true(rc.quirks.names == MST_PROFILE_TS0032 && rc.quirks.hex_lower && rc.quirks.mef_label == MST_MEF_LABEL_CONNECTION);
 	assert_true(rc.quirks.repeat_conflicts);
 	mst_conf_role_conf(c, MST_ROLE_MAF, &rc);
 	assert_int_equal(rc.quirks.km, MST_KM_USAGE_CONSTRAINED);
 	assert_true(rc.quirks.repeat_conflicts);
 	assert_int_equal(rc.mef[0].quirks.km, MST_KM_USAGE_CONSTRAINED);
 	assert_int_equal(rc.mef[1].quirks.km, MST_KM_REGISTERED);
+	assert_true(rc.mef[1].quirks.hex_lower && !rc.mef[0].quirks.hex_lower && !rc.quirks.hex_lower);
+	assert_int_equal(rc.quirks.mef_label, MST_MEF_LABEL_BOOTSTRAP);
 	mst_conf_free(c);
 	assert_null(read_text(MEF "maf = {\n quirks = { km = \"master\"; }; };"));
 	assert_non_null(strstr(said, ":3: maf.quirks.km: unknown setting"));
@@ -324,7 +362,8 @@ static void missing_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(quirks), cmocka_unit_test(each_error),
+		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(briefing_node),
+		cmocka_unit_test(quirks), cmocka_unit_test(each_error),
 		cmocka_unit_test(all_errors_at_once), cmocka_unit_test(too_many), cmocka_unit_test(durations),
 		cmocka_unit_test(restart_fields), cmocka_unit_test(example_is_current), cmocka_unit_test(manual_is_current),
 		cmocka_unit_test(print_reads_back), cmocka_unit_test(missing_file),

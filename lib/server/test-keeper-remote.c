@@ -75,7 +75,17 @@ static int ca_cert(struct mst_keeper *k, uint8_t *der, size_t cap, size_t *ret_n
 	return 0;
 }
 
-static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, derive, sign, ca_cert, NULL };
+static int trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, enum mst_key_purpose p,
+                   const char *key_id, const char *node_id, struct mst_view body, uint8_t mac[MST_TRIGGER_MAC])
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_TRIGGER && w->n == 2 && p == MST_PURPOSE_KM && !strcmp(key_id, "t-id"));
+	assert_true(!strcmp(node_id, "urn:a") && mst_view_eq_str(body, "body"));
+	memset(mac, 6, MST_TRIGGER_MAC);
+	return seen.rc;
+}
+
+static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, derive, sign, ca_cert, trigger, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -116,6 +126,9 @@ static void calls(void **state)
 	assert_int_equal(k->ops->sign(k, &sig, MST_VIEW_LIT("x"), big, 72, &n), 0);
 	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), 0);
 	assert_int_equal(n, 2000);
+	assert_int_equal(k->ops->trigger(k, &(struct mst_authorisation){ MST_AUTH_TRIGGER, "t-id", "urn:a", 0 }, &w, MST_PURPOSE_KM,
+					 "t-id", "urn:a", MST_VIEW_LIT("body"), big), 0);
+	assert_true(big[0] == 6 && big[MST_TRIGGER_MAC - 1] == 6);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;

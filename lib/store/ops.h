@@ -41,6 +41,9 @@ struct mst_store_ops {
 	int (*identity_list)(struct mst_store *s, int64_t node,
 			     int (*each)(void *, const struct mst_identity *), void *arg);
 
+	int (*reach_put)(struct mst_store *s, const struct mst_reach *r);
+	int (*reach_get)(struct mst_store *s, int64_t node, struct mst_reach *ret);
+
 	int (*reg_put)(struct mst_store *s, enum mst_role role, const struct mst_registration *r);
 	int (*reg_get)(struct mst_store *s, enum mst_role role, const char *reg_id,
 		       struct mst_registration *ret);
@@ -92,6 +95,29 @@ struct mst_store_ops {
 	int (*command_issued)(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
 	int (*command_list)(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *),
 			    void *arg);
+
+	int (*place_put)(struct mst_store *s, const struct mst_place *r);
+	int (*place_get)(struct mst_store *s, int64_t node, struct mst_place *ret);
+	int (*place_delete)(struct mst_store *s, int64_t node);
+	int (*briefing_put)(struct mst_store *s, const struct mst_briefing *r);
+	int (*briefing_delete)(struct mst_store *s, const char *id);
+	int (*briefing_get)(struct mst_store *s, const char *id, struct mst_briefing *ret);
+	int (*briefing_find)(struct mst_store *s, const char *who, const char *attempt,
+			     const uint8_t ask[MST_SHA256_LEN], struct mst_briefing *ret);
+	int (*briefing_list)(struct mst_store *s, const struct mst_briefing_filter *f,
+			     int (*each)(void *, const struct mst_briefing *), void *arg);
+	int (*briefing_prune)(struct mst_store *s, const char *who, size_t most, mst_time before);
+
+	int (*rules_version)(struct mst_store *s, struct mst_rules_version *ret);
+	int (*rules_next)(struct mst_store *s, struct mst_rules_version *v);
+	int (*rules_versions)(struct mst_store *s, int64_t before, size_t limit,
+			      int (*each)(void *, const struct mst_rules_version *), void *arg);
+	int (*rules_prune)(struct mst_store *s, int64_t oldest);
+	int (*rule_put)(struct mst_store *s, const struct mst_rule_row *row);
+	int (*rule_end)(struct mst_store *s, const char *name, int64_t version);
+	int (*rule_get)(struct mst_store *s, const char *name, struct mst_rule_row *ret);
+	int (*rule_list)(struct mst_store *s, int64_t version, int64_t after, size_t limit,
+			 int (*each)(void *, const struct mst_rule_row *), void *arg);
 
 	int (*event_append)(struct mst_store *s, struct mst_event *e);
 	int (*event_list)(struct mst_store *s, const struct mst_event_filter *f,

@@ -115,7 +115,6 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 {
 	const void *p = (const uint8_t *)row + c->at;
 	const struct mst_wrapped *w = p;
-	uint16_t n;
 
 	switch (c->type) {
 	case SQ_TEXT_OR_NULL:
@@ -142,10 +141,9 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 			return SQLITE_MISUSE;
 		return sqlite3_bind_blob(st, at, w->b, w->n, SQLITE_STATIC);
 	case SQ_OCTETS:
-		memcpy(&n, p, sizeof(n));
-		if (n + sizeof(n) > c->cap)
+		if (*(const uint16_t *)p > c->cap - sizeof(uint16_t))
 			return SQLITE_MISUSE;
-		return sqlite3_bind_blob(st, at, (const uint8_t *)p + sizeof(n), n, SQLITE_STATIC);
+		return sqlite3_bind_blob(st, at, (const uint8_t *)p + sizeof(uint16_t), *(const uint16_t *)p, SQLITE_STATIC);
 	}
 	return SQLITE_MISUSE;
 }
@@ -210,7 +208,7 @@ static bool col_checks(sqlite3_stmt *st, int at, const struct sq_col *c)
 	case SQ_WRAPPED:
 		return type == SQLITE_BLOB && sqlite3_column_bytes(st, at) <= MST_WRAPPED_MAX;
 	case SQ_OCTETS:
-		return type == SQLITE_BLOB && (size_t)sqlite3_column_bytes(st, at) + sizeof(uint16_t) <= c->cap;
+		return type == SQLITE_BLOB && (size_t)sqlite3_column_bytes(st, at) <= c->cap - sizeof(uint16_t);
 	}
 	return false;
 }
@@ -220,7 +218,6 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 	void *p = (uint8_t *)row + c->at;
 	struct mst_wrapped *w = p;
 	const void *text;
-	uint16_t len;
 	size_t n;
 
 	switch (c->type) {
@@ -256,10 +253,9 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 	case SQ_OCTETS:
 		memset(p, 0, c->cap);
 		n = (size_t)sqlite3_column_bytes(st, at);
-		len = (uint16_t)n;
-		memcpy(p, &len, sizeof(len));
 		if (n)
-			memcpy((uint8_t *)p + sizeof(len), sqlite3_column_blob(st, at), n);
+			memcpy((uint8_t *)p + sizeof(uint16_t), sqlite3_column_blob(st, at), n);
+		*(uint16_t *)p = (uint16_t)n;
 		break;
 	}
 }

@@ -20,6 +20,7 @@ static int run_control(struct sq *q, enum sq_slot slot, const char *sql)
 
 static void forget(struct sq *q)
 {
+	q->rules_dirty = false;
 	q->in_group = false;
 	q->lost = 0;
 	q->depth = 0;
@@ -92,6 +93,7 @@ void sq_rollback(struct mst_store *s)
 		q->fail_at = fail_at;
 	}
 	q->head = q->saved[0];
+	q->rules_tick += q->rules_dirty;
 	forget(q);
 }
 
@@ -155,6 +157,7 @@ static void sq_undo(struct mst_store *s)
 	q->fail_at = 0;
 	r = run_control(q, slot[q->depth - 1], sql[q->depth - 1]);
 	q->head = q->saved[q->depth];
+	q->rules_tick += q->rules_dirty;
 	if (!r)
 		r = sq_release(s);
 	q->fail_at = fail_at;
@@ -216,6 +219,8 @@ static const struct mst_store_ops sqlite_ops = {
 	.identity_put = sq_identity_put,
 	.identity_get = sq_identity_get,
 	.identity_list = sq_identity_list,
+	.reach_put = sq_reach_put,
+	.reach_get = sq_reach_get,
 	.identity_count_wild = sq_identity_count_wild,
 	.reg_put = sq_reg_put,
 	.reg_get = sq_reg_get,
@@ -253,6 +258,23 @@ static const struct mst_store_ops sqlite_ops = {
 	.command_next = sq_command_next,
 	.command_issued = sq_command_issued,
 	.command_list = sq_command_list,
+	.place_put = sq_place_put,
+	.place_get = sq_place_get,
+	.place_delete = sq_place_delete,
+	.briefing_put = sq_briefing_put,
+	.briefing_delete = sq_briefing_delete,
+	.briefing_get = sq_briefing_get,
+	.briefing_find = sq_briefing_find,
+	.briefing_list = sq_briefing_list,
+	.briefing_prune = sq_briefing_prune,
+	.rules_version = sq_rules_version,
+	.rules_next = sq_rules_next,
+	.rules_versions = sq_rules_versions,
+	.rules_prune = sq_rules_prune,
+	.rule_put = sq_rule_put,
+	.rule_end = sq_rule_end,
+	.rule_get = sq_rule_get,
+	.rule_list = sq_rule_list,
 	.event_append = sq_event_append,
 	.event_list = sq_event_list,
 	.event_last = sq_event_last,

@@ -38,6 +38,8 @@ enum sq_slot {
 	SQ_IDENTITY_GET,
 	SQ_IDENTITY_LIST,
 	SQ_IDENTITY_WILD,
+	SQ_REACH_PUT,
+	SQ_REACH_GET,
 	SQ_REG_PUT,
 	SQ_REG_GET,
 	SQ_REG_FIND,
@@ -76,6 +78,27 @@ enum sq_slot {
 	SQ_COMMAND_NEXT,
 	SQ_COMMAND_ISSUED,
 	SQ_COMMAND_LIST,
+	SQ_PLACE_PUT,
+	SQ_PLACE_GET,
+	SQ_PLACE_DELETE,
+	SQ_BRIEFING_PUT,
+	SQ_BRIEFING_DELETE,
+	SQ_BRIEFING_GET,
+	SQ_BRIEFING_FIND,
+	SQ_BRIEFING_LIST,
+	SQ_BRIEFING_LIST_NODE,
+	SQ_BRIEFING_EXPIRE,
+	SQ_BRIEFING_CROWD,
+	SQ_RULES_VERSION,
+	SQ_RULES_NEXT,
+	SQ_RULES_VERSIONS,
+	SQ_RULES_PRUNE,
+	SQ_RULES_FORGET,
+	SQ_RULE_PUT,
+	SQ_RULE_END,
+	SQ_RULE_GET,
+	SQ_RULE_LIST,
+	SQ_RULE_LIST_AT,
 	SQ_EVENT_APPEND,
 	SQ_EVENT_LAST,
 	SQ_EVENT_WALK,
@@ -101,6 +124,8 @@ struct sq {
 	unsigned depth;
 	struct sq_head head, saved[1 + SQ_DEPTH]; /* at begin, at each mark */
 	unsigned fail_at;
+	uint64_t rules_tick; /* counts changes of the rules here, and their undoing */
+	bool rules_dirty;    /* changed in this group */
 	dev_t dev; /* the database file as it was opened, and its log once there is one */
 	ino_t file, wal;
 	char error[200];
@@ -117,7 +142,7 @@ enum sq_type {
 	SQ_BOOL,
 	SQ_HASH,    /* uint8_t[32] */
 	SQ_WRAPPED, /* struct mst_wrapped */
-	SQ_OCTETS,  /* uint16_t, then as many of the octets behind it; cap is of both */
+	SQ_OCTETS,  /* struct { uint16_t n; uint8_t b[cap - 2]; } */
 };
 struct sq_col {
 	enum sq_type type;
@@ -221,6 +246,9 @@ int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *),
 		     void *arg);
 
+int sq_reach_put(struct mst_store *s, const struct mst_reach *r);
+int sq_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
+
 int sq_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r);
 int sq_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id, struct mst_registration *ret);
 int sq_reg_find(struct mst_store *s, enum mst_role role, const char *client_id, const char *admin_fqdn,
@@ -264,6 +292,29 @@ int sq_command_get(struct mst_store *s, int64_t id, struct mst_command *ret);
 int sq_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
 int sq_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
 int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
+
+int sq_place_put(struct mst_store *s, const struct mst_place *r);
+int sq_place_get(struct mst_store *s, int64_t node, struct mst_place *ret);
+int sq_place_delete(struct mst_store *s, int64_t node);
+int sq_briefing_put(struct mst_store *s, const struct mst_briefing *r);
+int sq_briefing_delete(struct mst_store *s, const char *id);
+int sq_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret);
+int sq_briefing_find(struct mst_store *s, const char *who, const char *attempt, const uint8_t ask[MST_SHA256_LEN],
+		     struct mst_briefing *ret);
+int sq_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
+		     int (*each)(void *, const struct mst_briefing *), void *arg);
+int sq_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
+
+int sq_rules_version(struct mst_store *s, struct mst_rules_version *ret);
+int sq_rules_next(struct mst_store *s, struct mst_rules_version *v);
+int sq_rules_versions(struct mst_store *s, int64_t before, size_t limit,
+		      int (*each)(void *, const struct mst_rules_version *), void *arg);
+int sq_rules_prune(struct mst_store *s, int64_t oldest);
+int sq_rule_put(struct mst_store *s, const struct mst_rule_row *row);
+int sq_rule_end(struct mst_store *s, const char *name, int64_t version);
+int sq_rule_get(struct mst_store *s, const char *name, struct mst_rule_row *ret);
+int sq_rule_list(struct mst_store *s, int64_t version, int64_t after, size_t limit,
+		 int (*each)(void *, const struct mst_rule_row *), void *arg);
 
 int sq_event_reload(struct sq *q); /* end of the chain from the table */
 int sq_event_append(struct mst_store *s, struct mst_event *e);

@@ -12,6 +12,7 @@ const uint8_t mst_anchor_any[MST_SHA256_LEN] = {
 	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 };
+const char *const mst_briefing_state_name[] = { "open", "enrolled", "failed" };
 const char *const mst_sub_state_name[] = { "active", "suspended", "ended" };
 const char *const mst_node_state_name[] = {
 	"known", "briefed", "enrolling", "enrolled", "expiring", "suspended", "revoked", "released",
@@ -187,6 +188,16 @@ int mst_store_identity_list(struct mst_store *s, int64_t node,
 	return s->ops->identity_list(s, node, each, arg);
 }
 
+int mst_store_reach_put(struct mst_store *s, const struct mst_reach *r)
+{
+	return s->ops->reach_put(s, r);
+}
+
+int mst_store_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret)
+{
+	return s->ops->reach_get(s, node, ret);
+}
+
 int mst_store_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r)
 {
 	return s->ops->reg_put(s, role, r);
@@ -281,6 +292,48 @@ int mst_store_cert_list_revoked(struct mst_store *s, mst_time now,
 	return s->ops->cert_list_revoked(s, now, each, arg);
 }
 
+int mst_store_rules_version(struct mst_store *s, struct mst_rules_version *ret)
+{
+	return s->ops->rules_version(s, ret);
+}
+
+int mst_store_rules_next(struct mst_store *s, struct mst_rules_version *v)
+{
+	return s->ops->rules_next(s, v);
+}
+
+int mst_store_rules_versions(struct mst_store *s, int64_t before, size_t limit,
+			     int (*each)(void *, const struct mst_rules_version *), void *arg)
+{
+	return s->ops->rules_versions(s, before, limit, each, arg);
+}
+
+int mst_store_rules_prune(struct mst_store *s, int64_t oldest)
+{
+	return s->ops->rules_prune(s, oldest);
+}
+
+int mst_store_rule_put(struct mst_store *s, const struct mst_rule_row *row)
+{
+	return s->ops->rule_put(s, row);
+}
+
+int mst_store_rule_end(struct mst_store *s, const char *name, int64_t version)
+{
+	return s->ops->rule_end(s, name, version);
+}
+
+int mst_store_rule_get(struct mst_store *s, const char *name, struct mst_rule_row *ret)
+{
+	return s->ops->rule_get(s, name, ret);
+}
+
+int mst_store_rule_list(struct mst_store *s, int64_t version, int64_t after, size_t limit,
+			int (*each)(void *, const struct mst_rule_row *), void *arg)
+{
+	return s->ops->rule_list(s, version, after, limit, each, arg);
+}
+
 int mst_store_event_append(struct mst_store *s, struct mst_event *e)
 {
 	return s->ops->event_append(s, e);
@@ -295,6 +348,53 @@ int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f,
 int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq)
 {
 	return s->ops->event_last(s, ret_seq);
+}
+
+int mst_store_place_put(struct mst_store *s, const struct mst_place *r)
+{
+	return s->ops->place_put(s, r);
+}
+
+int mst_store_place_get(struct mst_store *s, int64_t node, struct mst_place *ret)
+{
+	return s->ops->place_get(s, node, ret);
+}
+
+int mst_store_place_delete(struct mst_store *s, int64_t node)
+{
+	return s->ops->place_delete(s, node);
+}
+
+int mst_store_briefing_put(struct mst_store *s, const struct mst_briefing *r)
+{
+	return s->ops->briefing_put(s, r);
+}
+
+int mst_store_briefing_delete(struct mst_store *s, const char *id)
+{
+	return s->ops->briefing_delete(s, id);
+}
+
+int mst_store_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret)
+{
+	return s->ops->briefing_get(s, id, ret);
+}
+
+int mst_store_briefing_find(struct mst_store *s, const char *who, const char *attempt,
+			    const uint8_t ask[MST_SHA256_LEN], struct mst_briefing *ret)
+{
+	return s->ops->briefing_find(s, who, attempt, ask, ret);
+}
+
+int mst_store_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
+			    int (*each)(void *, const struct mst_briefing *), void *arg)
+{
+	return s->ops->briefing_list(s, f, each, arg);
+}
+
+int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before)
+{
+	return s->ops->briefing_prune(s, who, most, before);
 }
 
 int mst_store_event_anchor(struct mst_store *s, struct mst_event_anchor *ret)

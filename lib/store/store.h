@@ -24,6 +24,7 @@
 #define MST_STORE_STORE_H
 
 #include "codec/ident.h"
+#include "codec/rule.h"
 #include "keeper/keeper.h"
 
 enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE__COUNT };
@@ -106,6 +107,12 @@ int mst_store_identity_get(struct mst_store *s, enum mst_id_kind kind, const cha
 /* Names that are good under any anchor, or bound to none. */
 int mst_store_identity_count_wild(struct mst_store *s, int64_t *ret_n);
 int mst_store_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_identity *), void *arg);
+
+/* How a node is reached from outside: pushed triggers (codec/trigger.h). The counter of a node never goes back. */
+#define MST_NUMBER_MAX 24
+struct mst_reach { int64_t node; char number[MST_NUMBER_MAX] /* "+491701234567", may be "" */; uint64_t counter; mst_time triggered; };
+int mst_store_reach_put(struct mst_store *s, const struct mst_reach *r);            /* upsert; NONE: no such node */
+int mst_store_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
 
 /* --- per role --- */
 
@@ -234,6 +241,92 @@ int mst_store_command_issued(struct mst_store *s, int64_t node, const char *reg_
 /* node 0: of all; those after id `after`. */
 int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit,
                            int (*each)(void *, const struct mst_command *), void *arg);
+
+/* --- bbn --- */
+
+/* Where a node is, as people said it (architecture 3.4). What a node says of itself stays in its briefings. */
+struct mst_place {
+	int64_t node;
+	int has;                          /* bits MST_LO_… of codec/briefing.h */
+	int64_t latitude, longitude, accuracy;
+	char cell[49], site[65];
+	char who[MST_ID_MAX];             /* who said so */
+	mst_time at;
+};
+int mst_store_place_put(struct mst_store *s, const struct mst_place *r);      /* upsert; NONE: no such node */
+int mst_store_place_get(struct mst_store *s, int64_t node, struct mst_place *ret);
+int mst_store_place_delete(struct mst_store *s, int64_t node);                /* NONE when there was none */
+
+/* What a node asked, and what it was told; unique by id and by (who, attempt, ask). */
+struct mst_facts_octets { uint16_t n; uint8_t b[MST_FACTS_OCTETS]; };
+struct mst_answer_octets { uint16_t n; uint8_t b[MST_SEQ_OCTETS]; };
+enum mst_briefing_state { MST_BRIEFING_OPEN, MST_BRIEFING_ENROLLED, MST_BRIEFING_FAILED };
+extern const char *const mst_briefing_state_name[];
+struct mst_briefing {
+	char id[33];
+	int64_t node;                     /* 0: authenticated, but nobody of the registry */
+	char who[MST_ID_MAX];             /* whose it is: only who proves the same may report */
+	char attempt[33];
+	uint8_t ask[MST_SHA256_LEN];      /* of what was asked, in CBOR */
+	mst_time at, until;
+	char rule[65];                    /* id of the rule that matched; "" = none */
+	int64_t rules_version;
+	int outcome;                      /* 0 = instructions; else enum mst_brief_why */
+	struct mst_facts_octets facts;    /* CBOR: what the rules were asked about */
+	struct mst_answer_octets answer;  /* CBOR: the sequence */
+	char reported[33];                /* attempt that was reported on last */
+	enum mst_briefing_state state;    /* of that attempt */
+	int failures;                     /* of that attempt, told to the operator already */
+	int reports;                      /* that said something new, of all attempts */
+	mst_time report_at;
+	char target[MST_ID_MAX];          /* enrolled: with whom */
+};
+int mst_store_briefing_put(struct mst_store *s, const struct mst_briefing *r);       /* upsert by id; EXISTS: question taken */
+int mst_store_briefing_delete(struct mst_store *s, const char *id);
+int mst_store_briefing_get(struct mst_store *s, const char *id, struct mst_briefing *ret);
+int mst_store_briefing_find(struct mst_store *s, const char *who, const char *attempt, const uint8_t ask[MST_SHA256_LEN],
+                            struct mst_briefing *ret);
+/* Newest first. node 0 = any; since 0 = all. */
+struct mst_briefing_filter { int64_t node; mst_time since; size_t limit; };
+int mst_store_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
+                            int (*each)(void *, const struct mst_briefing *), void *arg);
+/* Bounded growth (lesson 17): of `who` only the `most` newest stay, and a few of those older than `before` go, whose ever. */
+int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
+
+/* --- owner's rules (admin writes, bbn reads) --- */
+
+/*
+ * Each change makes a new version of the set, within the group that makes it: mst_store_rules_next() gives the number,
+ * then rules end and are put with it. Nothing is changed in place, so earlier versions can be listed until pruned.
+ */
+struct mst_rules_version {
+	int64_t version;                  /* 1, 2, 3 …; 0: there has never been a rule */
+	uint64_t tick;                    /* of this store's handle: the same version with the same tick is the same set, also
+	                                   * when a group that had changed it was rolled back */
+	mst_time at;
+	char who[MST_ID_MAX];
+	char what[256];                   /* in words */
+};
+struct mst_rule_octets { uint16_t n; uint8_t b[MST_RULE_OCTETS]; };
+struct mst_rule_row {
+	char name[MST_RULE_NAME_MAX + 1]; /* unique among those that stand */
+	int64_t place;                    /* order, unique likewise; > 0; gaps are left for what comes between */
+	int64_t since, until;             /* versions; until 0: it stands now */
+	struct mst_rule_octets cbor;
+};
+int mst_store_rules_version(struct mst_store *s, struct mst_rules_version *ret);     /* the newest; 0 or a fault */
+int mst_store_rules_next(struct mst_store *s, struct mst_rules_version *v);          /* sets v->version */
+/* Newest first, those before `before` (0: all). */
+int mst_store_rules_versions(struct mst_store *s, int64_t before, size_t limit,
+                             int (*each)(void *, const struct mst_rules_version *), void *arg);
+/* Forget versions before `oldest`. */
+int mst_store_rules_prune(struct mst_store *s, int64_t oldest);
+int mst_store_rule_put(struct mst_store *s, const struct mst_rule_row *row);         /* EXISTS: name or place is taken */
+int mst_store_rule_end(struct mst_store *s, const char *name, int64_t version);      /* NONE */
+int mst_store_rule_get(struct mst_store *s, const char *name, struct mst_rule_row *ret);     /* that stands now; NONE */
+/* As of a version (0: now), in order, those whose place is after `after`. */
+int mst_store_rule_list(struct mst_store *s, int64_t version, int64_t after, size_t limit,
+                        int (*each)(void *, const struct mst_rule_row *), void *arg);
 
 /*
  * --- audit log: append-only, without gaps, entries chain by hash; only its beginning can be given up ---

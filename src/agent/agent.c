@@ -10,95 +10,21 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "agent/briefing.h"
+#include "agent/bundle.h"
 #include "agent/lan.h"
 #include "agent/page.h"
+#include "agent/place.h"
+#include "agent/policy.h"
 #include "base/text.h"
-#include "muster/version.h"
 
 #define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
 
-/* Time and chance ------------------------------------------------------------------------------------ */
-
-mst_ms agent_now(void)
-{
-	struct timespec t = { 0 };
-
-	clock_gettime(CLOCK_BOOTTIME, &t);   /* runs on through suspend */
-	return (mst_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-mst_time agent_utc(const struct agent *a)
-{
-	return mst_clock_now(&a->clock, (mst_time)time(NULL), agent_now());
-}
-
-mst_time agent_utc_or_0(const struct agent *a)
-{
-	return mst_clock_is_set(&a->clock, (mst_time)time(NULL), agent_now()) ? agent_utc(a) : 0;
-}
-
-uint32_t agent_random(struct agent *a)
-{
-	uint32_t x = 0;
-
-	/* Only jitter hangs on it: without it the wait is the shortest one. */
-	if (a->crypto->ops->random(a->crypto, (uint8_t *)&x, sizeof(x)))
-		agent_log(a, AGENT_ERROR, "no-randomness", NULL);
-	return x;
-}
-
-static void load_clock(struct agent *a)
-{
-	uint8_t b[8];
-	struct mst_diag d = { 0 };
-	mst_time last = 0;
-	size_t n = 0;
-
-	if (a->env->ops->load_blob(a->env, "clock", b, sizeof(b), &n, &d) == 0 && n == sizeof(b)) {
-		struct mst_reader r = mst_reader_of((struct mst_view){ b, n });
-
-		last = (mst_time)mst_read_u64(&r);
-	}
-	mst_clock_init(&a->clock, MST_BUILD_TIME, last, agent_now());
-}
-
-static void save_clock(struct agent *a)
-{
-	uint8_t b[8];
-	struct mst_writer w = mst_writer_of(b, sizeof(b));
-	struct mst_diag d = { 0 };
-
-	mst_put_u64(&w, (uint64_t)mst_clock_kept(&a->clock, agent_now()));
-	if (a->env->ops->store_blob(a->env, "clock", mst_written(&w), &d))
-		agent_log(a, AGENT_WARN, "clock-not-saved", "why", d.text, NULL);
-}
-
-void agent_learn_time(struct agent *a, mst_time server)
-{
-	if (a->clock.told && a->clock.known == server)
-		return;
-	if (mst_clock_told(&a->clock, server, a->server_not_after, agent_now()))
-		save_clock(a);
-	else
-		agent_log(a, AGENT_WARN, "server-time-refused", "why",
-			  "it lies before this program was built, or after its certificate's end", NULL);
-}
-
-void agent_doubt_time(struct agent *a)
-{
-	if (!mst_clock_doubt(&a->clock, agent_now()))
-		return;
-	agent_log(a, AGENT_WARN, "clock-doubted", "why",
-		  "a server's certificate seems to have ended; the time that was told before is forgotten", NULL);
-	save_clock(a);
-}
-
 /* Triggers ------------------------------------------------------------------------------------------- */
 
-static bool make_attempt(struct agent *a, char out[33])
+bool agent_make_attempt(struct agent *a, char out[33])
 {
 	struct mst_writer w = mst_writer_of(out, 33);
 	uint8_t b[16];
@@ -111,17 +37,45 @@ static bool make_attempt(struct agent *a, char out[33])
 	return w.ok;
 }
 
+/* Is what comes now served by what is going on already (policy.h)? `sha`: of the sequence. */
+static bool joins(struct agent *a, const uint8_t sha[MST_SHA256_LEN], const char *by)
+{
+	enum prov_want want = prov_want(a->prov);
+	enum policy_phase phase = want != PROV_WANT_NOTHING		 ? POLICY_RUNNING
+				  : prov_state(a->prov) == PROV_WAITING ? POLICY_WAITING
+									 : POLICY_RESTING;
+
+	if (policy_decide(phase, !memcmp(sha, a->sequence_sha, MST_SHA256_LEN), policy_source_of(by, a->once)) == POLICY_START)
+		return false;
+	record_join(a, by);
+	agent_log(a, AGENT_INFO, "joined", "by", by, "attempt", prov_attempt(a->prov), NULL);
+	return true;
+}
+
 int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d)
 {
+	uint8_t sha[MST_SHA256_LEN];
 	char attempt[33];
-	int r;
 
-	if (!make_attempt(a, attempt))
+	if (!agent_make_attempt(a, attempt) || a->crypto->ops->sha256(a->crypto, cbor, sha))
+		return PROV_INTERNAL;
+	return joins(a, sha, by) ? 0 : agent_trigger_as(a, cbor, attempt, by, d);
+}
+
+int agent_trigger_as(struct agent *a, struct mst_view cbor, const char *attempt, const char *by, struct mst_diag *d)
+{
+	uint8_t sha[MST_SHA256_LEN];
+	int r = a->crypto->ops->sha256(a->crypto, cbor, sha);
+
+	if (r)
 		return PROV_INTERNAL;
 	r = prov_trigger(a->prov, cbor, attempt, agent_now(), agent_utc_or_0(a), agent_random(a), d);
 	if (r)
 		return r;
+	memcpy(a->sequence_sha, sha, sizeof(sha));
 	a->run_moot = false;
+	a->seen_state = prov_state(a->prov);
+	bundle_ended(a, attempt);        /* what earlier ones began is replaced */
 	record_begin(a, attempt, by);
 	/* For a renewal when the file is gone; what is not kept is only missed then. */
 	if (a->env->ops->store_blob(a->env, "sequence", cbor, NULL))
@@ -275,15 +229,18 @@ static void settled(struct agent *a)
 {
 	enum prov_state s = prov_state(a->prov);
 
-	if (s == a->seen_state)
+	/* a run may begin and end within one turn: then the state alone shows nothing */
+	if (s == a->seen_state && prov_runs(a->prov) == a->seen_runs)
 		return;
 	a->seen_state = s;
-	if (s == PROV_ENROLLED)
+	a->seen_runs = prov_runs(a->prov);
+	if (s == PROV_ENROLLED) {
 		enrolled_now(a);
+		bundle_ended(a, "");
+	}
 	if (s == PROV_WAITING) {
 		log_reports(a);
-		if (a->once)
-			stop(a, 1);
+		a->failed_once = a->once;
 	}
 }
 
@@ -293,9 +250,13 @@ static void maybe_done(struct agent *a)
 	enum agent_mode m = agent_mode(a);
 
 	/* what the MEF wants done at once belongs to the run */
-	if (!a->once || a->stop || m == AGENT_BUSY || m == AGENT_WAITING || a->visit || (m == AGENT_ENROLLED && visit_due(a)))
+	if (!a->once || a->stop || m == AGENT_BUSY || m == AGENT_WAITING || a->visit ||
+	    (m == AGENT_ENROLLED && visit_due(a)) || tell_busy(a))
 		return;
-	stop(a, m == AGENT_ENROLLED ? 0 : 1);
+	if (a->failed_once)
+		stop(a, 1);
+	else if (m != AGENT_BUSY && m != AGENT_WAITING)
+		stop(a, m == AGENT_ENROLLED ? 0 : 1);
 }
 
 /* True when something was done. */
@@ -347,7 +308,7 @@ static void timers(struct agent *a)
 	check_tick(a);
 	if (a->visit && now >= visit_deadline(a))
 		visit_tick(a);
-	if (now >= prov_deadline(a->prov))
+	if (now >= prov_deadline(a->prov) && !a->failed_once)
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
 	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
 		return;
@@ -371,7 +332,8 @@ static void arm(struct agent *a)
 	SOONER(visit_deadline(a));
 	if (!a->visit && a->own.renew_at - agent_utc(a) < 3600)
 		SOONER(now + (a->own.renew_at > agent_utc(a) ? a->own.renew_at - agent_utc(a) : 0) * 1000);
-	SOONER(prov_deadline(a->prov));
+	if (!a->failed_once)
+		SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
 
@@ -404,6 +366,8 @@ void agent_turn(struct agent *a)
 	settled(a);
 	if (!a->stop && !a->visit && agent_mode(a) == AGENT_ENROLLED && a->errand == AGENT_NO_ERRAND)
 		visit_start(a);
+	record_settle(a);
+	tell_follow(a);
 	if (a->record_dirty && a->errand == AGENT_NO_ERRAND && prov_want(a->prov) == PROV_WANT_NOTHING)
 		record_save(a);
 	maybe_done(a);
@@ -492,11 +456,14 @@ static int open_store(struct agent *a)
 			  "slot", json_string_value(json_object_get(a->damage, "slot")), "why",
 			  json_string_value(json_object_get(a->damage, "text")), NULL);
 	if (!r) {
-		load_clock(a);
+		agent_load_clock(a);
 		own_load(a);
-		a->commands_every = a->cfg.check_every;
+		/* the MEF says how often; until it has, a day, or soon when something was left unfinished */
+		a->commands_every = a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there ? 10 : 86400;
 		visit_soon(a, a->commands_every);
 		record_load(a);
+		place_load(a->env, &a->place);
+		r = bundle_load(a);
 	}
 	return r;
 }
@@ -504,10 +471,11 @@ static int open_store(struct agent *a)
 static int open_engine(struct agent *a)
 {
 	struct prov_config c = {
-		.methods = UINT32_C(1) << MST_METHOD_CERT | discover_methods(a),
+		.methods = discover_methods(a),
 		.backoff_first = a->cfg.backoff_first * 1000,
 		.backoff_max = a->cfg.backoff_max * 1000,
-		.discover_ms = 60000,
+		/* a session and an answer, each with a deadline of its own */
+		.discover_ms = 30000 + (a->cfg.open_timeout + a->cfg.answer_timeout) * 1000,
 		/* Four sessions and a dozen answers, each with a deadline of its own. */
 		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000,
 	};
@@ -560,12 +528,16 @@ int agent_open(struct agent *a)
 			  agent_file_words(words, sizeof(words), which, &d, r), NULL);
 	if (r && !a->has_active)
 		return MST_FAULT_CONFIG;
+	if (a->pkcs8_n)
+		prov_set_methods(a->prov, UINT32_C(1) << MST_METHOD_CERT | discover_methods(a));
 	r = session_tls_psk(a, &a->tls_psk, &d);
 	if (r) {
 		agent_log(a, AGENT_ERROR, "tls", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 		return MST_FAULT_CRYPTO;
 	}
-	r = control_open(a);
+	r = tell_open(a);
+	if (!r)
+		r = control_open(a);
 	return r ? r : page_open(a);
 }
 
@@ -580,8 +552,13 @@ static void boot(struct agent *a)
 	if (blob && a->env->ops->load_blob(a->env, "progress", blob, PROV_BLOB_MAX, &n, &d) == 0)
 		going = prov_resume(a->prov, (struct mst_view){ blob, n }, agent_now(), agent_utc_or_0(a),
 				    agent_random(a), &d) == 0;
+	/* what it runs, so that the same can join it */
+	if (going && a->env->ops->load_blob(a->env, "sequence", blob, PROV_BLOB_MAX, &n, &d) == 0 &&
+	    a->crypto->ops->sha256(a->crypto, (struct mst_view){ blob, n }, a->sequence_sha))
+		memset(a->sequence_sha, 0, sizeof(a->sequence_sha));
 	free(blob);
 	a->seen_state = prov_state(a->prov);
+	a->seen_runs = prov_runs(a->prov);
 	if (a->has_active)
 		enrolled_now(a);
 	if (going && (a->seen_state == PROV_SAVING || a->seen_state == PROV_DISCOVERING ||
@@ -602,13 +579,15 @@ static void boot(struct agent *a)
 
 int agent_run(struct agent *a)
 {
+	if (door_open(a))
+		return 3;
 	boot(a);
 	if (!a->stop)
 		event_base_dispatch(a->base);
 	/* Only what an authenticated server told is worth keeping: a clock that was far ahead for once would
 	 * else be a floor for ever, and every certificate expired (lessons 3, 15). */
 	if (a->clock.told)
-		save_clock(a);
+		agent_save_clock(a);
 	if (a->record_dirty)
 		record_save(a);
 	return a->exit_code;
@@ -663,10 +642,13 @@ struct agent *agent_free(struct agent *a)
 		errand_drop(a);
 	discover_drop(a);
 	visit_drop(a);
+	tell_close(a);
 	a->check_asked = false;
 	check_drop(a);
 	page_close(a);
 	control_close(a);
+	door_close(a);
+	bundle_unload(a);
 	json_decref(a->verdict);
 	json_decref(a->damage);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);

@@ -23,9 +23,12 @@
 struct event;
 struct event_base;
 struct agent_ask;
+struct agent_bundles;
 struct agent_control;
 struct agent_page;
 struct agent_discovery;
+struct agent_tell;
+struct agent_door;
 struct lan_found;
 struct agent_visit;
 
@@ -41,11 +44,15 @@ enum agent_mode {
 /* What the running enrolee, if any, belongs to. */
 enum agent_errand { AGENT_NO_ERRAND, AGENT_RUN /* of the engine */, AGENT_FINISH /* a pending slot alone */ };
 
+/* Public keys that an instruction says its peer has (RFC 6920), as long as a session may need them. */
+struct session_pins { char text[MST_PINS_MAX][65]; struct mst_view v[MST_PINS_MAX]; size_t n; };
+
 struct agent {
 	struct agent_config cfg;
 	struct event_base *base;
 	struct event *timer, *on_term, *on_int;
 	bool once, stop;
+	bool failed_once;            /* once: the run has failed; what is left is to tell it */
 	bool only_check;             /* one check of the credential, nothing else */
 	int exit_code;
 
@@ -64,6 +71,10 @@ struct agent {
 	struct mst_view anchors[16];
 	size_t n_anchors;
 	char from[MST_ID_MAX];
+	struct mst_key psk;          /* the maker's secret, for briefing nodes; n = 0: none */
+
+	struct agent_place place;    /* what was said on the spot (place.h) */
+	uint8_t sequence_sha[MST_SHA256_LEN];        /* of the instructions of the last trigger */
 
 	/* Root credentials; keys in them, so wiped at the end. */
 	struct mst_root_cred active, pending;
@@ -80,6 +91,7 @@ struct agent {
 	void *prov_storage;
 	struct prov *prov;
 	enum prov_state seen_state;
+	unsigned seen_runs;
 	uint32_t serial;             /* of the thing wanted that the errand serves */
 
 	const struct agent_discovery *discovery;     /* the one that runs, or NULL */
@@ -88,11 +100,16 @@ struct agent {
 	struct lan_found *lan;       /* what the LAN said last, LAN_FOUND_MAX of them (lan.h) */
 
 	struct enrolee *enrolee;
+	struct mst_quirks quirks;            /* of the errand under way */
 	enum agent_errand errand;
 	enum enrolee_point seen_point;
 	struct mst_client *client;
 	struct mst_tls_ctx *tls_mef;
+	struct session_pins pins_mef;
 	unsigned session;            /* number of the open (or opening) session */
+
+	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
+	struct agent_bundles *bundles;               /* bundle.c */
 
 	json_t *record;              /* of the last run (record.c) */
 	mst_ms record_base;          /* its steps count from here */
@@ -114,6 +131,7 @@ struct agent {
 	unsigned proofs_failed;
 
 	struct agent_control *control;
+	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
 	struct agent_page *page;     /* NULL: none */
 	int lock_fd;
 };
@@ -127,8 +145,15 @@ int agent_run(struct agent *a);                      /* exit code */
 /* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
 json_t *agent_check(struct agent *a);
 void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
-/* Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. */
+/*
+ * Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. It may join the run that
+ * is going on (policy.h): prov_attempt() is the one that serves it.
+ */
 MST_MUST_CHECK int agent_trigger(struct agent *a, struct mst_view cbor, const char *by, struct mst_diag *d);
+bool agent_make_attempt(struct agent *a, char out[33]);
+/* The same under an attempt id that was made before. */
+MST_MUST_CHECK int agent_trigger_as(struct agent *a, struct mst_view cbor, const char *attempt, const char *by,
+				    struct mst_diag *d);
 MST_MUST_CHECK int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d);
 enum agent_mode agent_mode(const struct agent *a);
 /* Do what is wanted until everything waits; then set the timer. Every callback ends with it. */
@@ -140,6 +165,10 @@ uint32_t agent_random(struct agent *a);
 void agent_learn_time(struct agent *a, mst_time server);
 /* A server's certificate seems to have ended: is it our time that is wrong? */
 void agent_doubt_time(struct agent *a);
+void agent_load_clock(struct agent *a);
+void agent_save_clock(struct agent *a);
+/* Where the node is, from now on and after a power cut; NULL: only what the settings say. 0, 1 with `d`, or a fault. */
+MST_MUST_CHECK int agent_set_place(struct agent *a, const struct agent_place *p, struct mst_diag *d);
 /* An errand for a pending slot alone has ended. */
 void agent_finished(struct agent *a, bool done, enum prov_reason r);
 /* The way back from "enrolled": the last sequence once more, as a run of its own named by `trigger`. The old slot
@@ -153,11 +182,13 @@ void errand_drive(struct agent *a);                  /* until it waits or has en
 void errand_drop(struct agent *a);                   /* superseded: close and forget */
 
 /* session.c */
+/* `pins`: keys that the peer may have instead of a certificate under an anchor; NULL = none. */
 MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-				const struct mst_key *psk, const char *psk_identity,
+				const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
 				const struct mst_client_ops *ops, struct mst_client **ret);
+/* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
-				   struct mst_diag *d);
+				   struct session_pins *ret_pins, struct mst_diag *d);
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
 enum prov_reason session_reason(enum mst_tls_end why);
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail);
@@ -171,7 +202,7 @@ MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i,
 			       struct mst_diag *d);
 /* The active credential's MEF, and the trust that its instruction gave it; 0, a secenv outcome or a fault. */
 MST_MUST_CHECK int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
-			       struct mst_diag *d);
+			       struct session_pins *ret_pins, struct mst_diag *d);
 
 /* ask.c: what the MEF says of this node, in an authenticated session. Ends in check_asked_mef(). */
 enum ask_answer {
@@ -218,26 +249,48 @@ void agent_name_file(struct mst_diag *d, const char *path, int r);
 /* "path: text" of what the secure environment refused, and what to do about that. */
 void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d, int r, char *out, size_t cap);
 const char *agent_store_remedy(int r);
+/* A PEM file of at most 16 certificates into `store`, to be freed also after a failure, and views of them. */
+MST_MUST_CHECK int agent_load_anchors(const char *path, uint8_t *store[16], struct mst_view view[16], size_t *n,
+				      struct mst_diag *d);
 /* A sequence file (JSON or CBOR) to CBOR; `trusted`: only root's or our own, and nobody else may write it. */
 MST_MUST_CHECK int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap,
 				       size_t *ret_n, struct mst_diag *d);
 MST_MUST_CHECK int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n,
 					  struct mst_diag *d);
 
-/* control.c, ctl.c */
+/* control.c, ctl.c, ctl-trigger.c */
 MST_MUST_CHECK int control_open(struct agent *a);
 void control_close(struct agent *a);
 /* To all who asked for a check. */
 void control_told(struct agent *a, const json_t *verdict);
+/* Connects; -1 with errno. Then one question; takes `q`, closes `fd`; NULL: no answer. */
+int ctl_dial(const struct agent_config *cfg, time_t seconds);
+json_t *ctl_ask(int fd, json_t *q);
 int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
+/* `at`, `site`: NULL = not said. All of them unset: show what is known. */
+int ctl_place(const struct agent_config *cfg, const char *at, const char *site, bool clear, bool json);
 int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
+/* A message that somebody else received, for the door: a file, or "-". */
+int ctl_push(const struct agent_config *cfg, const char *file, const char *source);
+/* Hand in the bundle of a medium, of that device (NULL: of any); wait that many seconds for one to be mounted. */
+int ctl_trigger_media(const struct agent_config *cfg, const char *device, int64_t wait_s);
+
+/* door.c, for pushed triggers. Opens what the configuration says, nothing with --once; 0 or a fault, explained in the log. */
+MST_MUST_CHECK int door_open(struct agent *a);
+void door_close(struct agent *a);
 
 /* record.c: the last run, durable */
 void record_load(struct agent *a);
 json_t *record_read(struct mst_secenv *env);         /* an empty one when there is none */
 void record_begin(struct agent *a, const char *attempt, const char *trigger);
+void record_join(struct agent *a, const char *trigger);      /* another trigger, served by the same run */
+/* The engine came to rest in an end: say so, once. */
+void record_settle(struct agent *a);
+void record_end(struct agent *a, const char *outcome);
+void record_take(struct agent *a);                   /* what the engine has reported by now */
+json_t *record_failures(const struct agent *a);      /* of the last run when that failed, and of this one; to be freed */
 void record_follow(struct agent *a, const char *trigger);    /* begin, when the engine began another run */
 void record_step(struct agent *a);
 /* The engine's report of that index failed at that step. */
@@ -247,6 +300,14 @@ void record_report(struct agent *a, const char *resource, enum prov_reason reaso
 		   enum enrolee_step step);
 void record_save(struct agent *a);
 void record_into(json_t *status, const json_t *record);
+
+/* history.c: the runs before the last one, bounded; a member of the record, a blob of its own */
+void history_load(struct mst_secenv *env, json_t *record);
+void history_save(struct agent *a);
+/* `old` has made room for `record`. */
+void history_push(json_t *record, json_t *old);
+json_t *history_json(const json_t *record);          /* newest first, the record itself among them */
+void history_print(FILE *out, const json_t *status);
 
 /* status.c */
 json_t *status_time(mst_time t);                     /* null when it is none */

@@ -13,6 +13,7 @@ struct agent_ask {
 	struct mmef mef;
 	struct mst_client *client;
 	struct mst_tls_ctx *tls;
+	struct session_pins pins;
 	char host[MST_ID_MAX];
 };
 
@@ -128,12 +129,12 @@ bool ask_start(struct agent *a, struct mst_diag *d)
 		return false;
 	}
 	a->ask = k = calloc(1, sizeof(*k));
-	r = k ? origin_open(a, &mef, &k->tls, d) : MST_FAULT_MEMORY;
+	r = k ? origin_open(a, &mef, &k->tls, &k->pins, d) : MST_FAULT_MEMORY;
 	if (!r) {
 		memcpy(k->host, mef.host, sizeof(k->host));
 		mc.mef_fqdn = k->host;
 		mc.base = mef.path[0] ? mef.path : "/MEFBase";
-		r = mmef_init(&k->mef, &mc, d) ? session_open(a, mef.host, mef.port, k->tls, NULL, NULL, &ask_ops, &k->client)
+		r = mmef_init(&k->mef, &mc, d) ? session_open(a, mef.host, mef.port, k->tls, &k->pins, NULL, NULL, &ask_ops, &k->client)
 					       : MST_SECENV_CORRUPT;
 	}
 	if (!r)

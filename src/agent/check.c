@@ -244,7 +244,7 @@ static bool begin(struct agent *a)
 	a->check = calloc(1, sizeof(*a->check));
 	if (!a->check)
 		return false;
-	if (mmaf_init(a->check, &mc, &d) && session_open(a, maf.host, maf.port, a->tls_psk, &c->key, c->key_id,
+	if (mmaf_init(a->check, &mc, &d) && session_open(a, maf.host, maf.port, a->tls_psk, NULL, &c->key, c->key_id,
 							 &check_ops, &a->check_client) == 0)
 		return true;
 	agent_log(a, AGENT_WARN, "check-not-started", "text", d.text, NULL);

@@ -4,14 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/agent.h"
+#include "agent/place.h"
+#include "base/text.h"
 #include "transport/tls.h"
 
-enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT };
+enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT, T_LABEL, T_METHODS };
 
+static const char *const brief_formats[] = { "cbor", "json", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
+/* In the order of codec/quirks.h. */
+static const char *const names[] = { "long", "ts0032", NULL };
+static const char *const hexes[] = { "upper", "lower", NULL };
+static const char *const labels[] = { "bootstrap", "connection", NULL };
+static const char *const onem2m[] = { "framed", "push", NULL };
+static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
 
 /* The whole configuration on one screen. Paths are relative to the file; "" = not set. */
@@ -37,6 +45,16 @@ static const struct item {
 	TEXT("bootstrap", bootstrap, T_PATH, ""),
 	TEXT("run", run, T_PATH, "run"),
 	TEXT("node_id", node_id, T_TEXT, ""),
+	TEXT("maker", maker, T_LABEL, ""),
+	TEXT("model", model, T_LABEL, ""),
+	TEXT("serial", serial, T_LABEL, ""),
+	TEXT("batch", batch, T_LABEL, ""),
+	TEXT("firmware", firmware, T_LABEL, ""),
+	TEXT("methods", methods, T_METHODS, ""),
+	TEXT("psk_identity", psk_identity, T_LABEL, ""),
+	TEXT("psk_file", psk_file, T_PATH, ""),
+	CHOICE("briefing_format", briefing_format, "cbor", brief_formats),
+	TEXT("bundle_anchors", bundle_anchors, T_PATH, ""),
 	TEXT("page", page, T_TEXT, ""),
 	TEXT("lan_names", lan_names, T_TEXT, ""),
 	TEXT("dns_server", dns_server, T_TEXT, ""),
@@ -48,8 +66,17 @@ static const struct item {
 	NUMBER("answer_timeout", answer_timeout, "30s", 1, 600),
 	CHOICE("last_resort", last_resort, "yes", no_yes),
 	CHOICE("tls_profile", tls_profile, "both", profiles),
+	CHOICE("quirks.names", names, "long", names),
+	CHOICE("quirks.hex", hex, "upper", hexes),
+	CHOICE("quirks.mef_label", mef_label, "bootstrap", labels),
 	CHOICE("log.format", log_format, "text", formats),
 	CHOICE("log.level", log_level, "info", levels),
+	TEXT("trigger.listen", trigger_listen, T_TEXT, ""),
+	TEXT("trigger.socket", trigger_socket, T_PATH, ""),
+	TEXT("trigger.signers", trigger_signers, T_PATH, ""),
+	CHOICE("trigger.onem2m", trigger_onem2m, "framed", onem2m),
+	CHOICE("trigger.modem_manager", trigger_mm, "off", switches),
+	TEXT("trigger.bus", trigger_bus, T_TEXT, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
 	TEXT("crash_at", crash_at, T_POINT, ""),
 #undef TEXT
@@ -94,6 +121,32 @@ static bool parse_seconds(const char *s, int64_t *ret)
 	return false;
 }
 
+bool agent_config_method(const char **at, int *ret_m)
+{
+	const char *p = *at + strspn(*at, " ,");
+	size_t n = strcspn(p, " ,");
+
+	*at = p + n;
+	*ret_m = 0;
+	for (size_t i = 0; i < mst_method_table.n; i++)
+		if (strlen(mst_method_table.v[i].text) == n && !strncmp(p, mst_method_table.v[i].text, n))
+			*ret_m = mst_method_table.v[i].value;
+	return n > 0;
+}
+
+static bool methods_good(const char *v)
+{
+	uint32_t seen = 0;
+	int m;
+
+	while (agent_config_method(&v, &m)) {
+		if (!m || (seen >> m & 1))
+			return false;
+		seen |= UINT32_C(1) << m;
+	}
+	return true;
+}
+
 static void set_text(struct reading *r, const struct item *it, const config_setting_t *s, const char *v)
 {
 	char *out = (char *)r->c + it->offset;
@@ -104,6 +157,10 @@ static void set_text(struct reading *r, const struct item *it, const config_sett
 		complain(r, s, it->name, "too long");
 	else if (it->type == T_POINT && *v && !agent_point_known(v))
 		complain(r, s, it->name, "no such point; the man page lists them");
+	else if (it->type == T_LABEL && !mst_text_plain(mst_view_str(v)))
+		complain(r, s, it->name, "holds a control character");
+	else if (it->type == T_METHODS && !methods_good(v))
+		complain(r, s, it->name, "not a list like \"cert bbn\", each once, of psk, cert, gba, file, bbn, bsf, dns-sd, dns-srv, dhcp");
 }
 
 static void set_value(struct reading *r, const struct item *it, const config_setting_t *s, const char *v)
@@ -116,6 +173,8 @@ static void set_value(struct reading *r, const struct item *it, const config_set
 	case T_TEXT:
 	case T_PATH:
 	case T_POINT:
+	case T_LABEL:
+	case T_METHODS:
 		set_text(r, it, s, v);
 		return;
 	case T_SECONDS:
@@ -176,6 +235,53 @@ static void read_routes(struct reading *r, config_setting_t *list)
 	}
 }
 
+/* location = { latitude = "52.5200066"; longitude = "13.4049540"; accuracy = "20"; cell = "…"; site = "…"; } */
+static void read_location(struct reading *r, config_setting_t *group)
+{
+	struct mst_diag d = { 0 };
+	char name[64];
+
+	if (!config_setting_is_group(group)) {
+		complain(r, group, "location", "must be a group: { latitude = \"52.52\"; longitude = \"13.40\"; site = \"…\"; }");
+		return;
+	}
+	for (unsigned i = 0; i < (unsigned)config_setting_length(group); i++) {
+		config_setting_t *s = config_setting_get_elem(group, i);
+		const char *v = config_setting_get_string(s);
+
+		snprintf(name, sizeof(name), "location.%.40s", config_setting_name(s));
+		if (!v)
+			complain(r, s, name, "must be a text in quotes");
+		else if (!place_set(&r->c->place, config_setting_name(s), v, &d))
+			complain(r, s, name, d.text);
+	}
+	if (!r->errors && !place_good(&r->c->place, &d))
+		complain(r, group, "location", d.text);
+}
+
+/* One text, or a list of texts; absolute paths, which may be patterns. */
+static void read_media(struct reading *r, const config_setting_t *s)
+{
+	struct agent_config *c = r->c;
+	bool one = config_setting_type(s) == CONFIG_TYPE_STRING;
+	unsigned n = one ? 1 : (unsigned)config_setting_length(s);
+
+	if (!one && !config_setting_is_list(s) && !config_setting_is_array(s)) {
+		complain(r, s, "media", "must be a list of directories: [ \"/media/*\", \"/run/media/*/*\" ]");
+		return;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const char *v = one ? config_setting_get_string(s) : config_setting_get_string_elem(s, (int)i);
+
+		if (c->n_media == AGENT_MEDIA_MAX)
+			complain(r, s, "media", "more than 8 entries");
+		else if (!v || v[0] != '/' || strlen(v) >= AGENT_PATH_MAX)
+			complain(r, s, "media", "an entry is an absolute directory in quotes, or a pattern like \"/media/*\"");
+		else
+			snprintf(c->media[c->n_media++], AGENT_PATH_MAX, "%s", v);
+	}
+}
+
 static const struct item *find_item(const char *name)
 {
 	for (size_t i = 0; i < MST_COUNT(items); i++) {
@@ -198,8 +304,16 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 		it = find_item(name);
 		if (!*prefix && !strcmp(name, "log") && config_setting_is_group(s))
 			read_group(r, s, "log.");
+		else if (!*prefix && !strcmp(name, "quirks") && config_setting_is_group(s))
+			read_group(r, s, "quirks.");
+		else if (!*prefix && !strcmp(name, "trigger") && config_setting_is_group(s))
+			read_group(r, s, "trigger.");
 		else if (!strcmp(name, "connect_to"))
 			read_routes(r, s);
+		else if (!strcmp(name, "location"))
+			read_location(r, s);
+		else if (!strcmp(name, "media"))
+			read_media(r, s);
 		else if (!it)
 			complain(r, s, name, "unknown setting");
 		else if (!v)
@@ -238,11 +352,23 @@ int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
 	}
 	if (!r.errors && c->backoff_first > c->backoff_max)
 		complain(&r, config_lookup(&cfg, "backoff_max"), "backoff_max", "is less than backoff_first");
+	if (!r.errors && !c->psk_identity[0] != !c->psk_file[0])
+		complain(&r, NULL, c->psk_file[0] ? "psk_file" : "psk_identity", "psk_identity and psk_file belong together");
 	if (!r.errors)
 		*ret_c = *c;
 	config_destroy(&cfg);
 	free(c);
 	return r.errors ? MST_FAULT_CONFIG : 0;
+}
+
+struct mst_quirks agent_config_quirks(const struct agent_config *c)
+{
+	struct mst_quirks q = mst_quirks_default;
+
+	q.names = (enum mst_profile)c->names;
+	q.hex_lower = c->hex != 0;
+	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
+	return q;
 }
 
 const char *agent_config_route(const struct agent_config *c, const char *host, uint16_t port)

@@ -7,14 +7,28 @@
 
 #include <stdio.h>
 
+#include "codec/briefing.h"
 #include "codec/ident.h"
 #include "enrolee/enrolee.h"
 
 #define AGENT_PATH_MAX 512
 #define AGENT_ROUTES_MAX 16
+#define AGENT_MEDIA_MAX 8
 
 enum agent_log_format { AGENT_LOG_TEXT, AGENT_LOG_JSON };
 enum agent_log_level { AGENT_ERROR, AGENT_WARN, AGENT_INFO, AGENT_DEBUG };
+
+enum agent_brief_format { AGENT_BRIEF_CBOR, AGENT_BRIEF_JSON };
+
+/* Where the node is (struct mst_location in storage of its own); `has`: bits MST_LO_… */
+struct agent_place {
+	uint32_t has;
+	int64_t latitude, longitude, accuracy;
+	char cell[49], site[65];
+};
+
+/* Whence device triggers of oneM2M are taken: within a frame that proves itself, or from local helpers as well. */
+enum agent_onem2m { AGENT_ONEM2M_FRAMED, AGENT_ONEM2M_PUSH };
 
 struct agent_route {
 	char name[AGENT_PATH_MAX];           /* "mef.example.com:8443" */
@@ -27,13 +41,29 @@ struct agent_config {
 	char certificate[AGENT_PATH_MAX], key[AGENT_PATH_MAX], anchors[AGENT_PATH_MAX];
 	char bootstrap[AGENT_PATH_MAX], run[AGENT_PATH_MAX];
 	char node_id[MST_ID_MAX];
+	char bundle_anchors[AGENT_PATH_MAX];
+	char media[AGENT_MEDIA_MAX][AGENT_PATH_MAX];         /* directories, or patterns of such */
+	size_t n_media;
 	char page[128];                      /* address of the local page; "" = none */
 	char lan_names[AGENT_PATH_MAX];      /* names that the LAN may tell of, patterns; "" = every one */
 	char dns_server[128];                /* "address:port, …" instead of the system's */
 	int64_t backoff_first, backoff_max, check_every, reenrol_after, open_timeout, answer_timeout;   /* seconds */
 	int64_t log_format, log_level;
+	/* what a briefing node is told (facts.c) */
+	char maker[64], model[64], serial[64], batch[64], firmware[64];
+	char methods[128];                   /* in order of preference; "" = as built in */
+	struct agent_place place;
+	char psk_identity[MST_ID_MAX], psk_file[AGENT_PATH_MAX];
+	int64_t briefing_format;             /* enum agent_brief_format */
 	int64_t tls_profile;
 	int64_t last_resort;                 /* the initial credential serves when the MEF's certificate does not */
+	int64_t names, hex, mef_label;       /* quirks */
+	/* pushed triggers (door.h) */
+	char trigger_listen[AGENT_PATH_MAX];         /* UDP: "127.0.0.1:5686"; "" = none */
+	char trigger_socket[AGENT_PATH_MAX];         /* local datagrams; "" = none */
+	char trigger_signers[AGENT_PATH_MAX];        /* certificates whose keys may sign triggers; "" = none */
+	char trigger_bus[AGENT_PATH_MAX];            /* D-Bus address; "" = the system's */
+	int64_t trigger_onem2m, trigger_mm;
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;
@@ -43,6 +73,10 @@ struct agent_config {
 MST_MUST_CHECK int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err);
 /* Do the files that it names make sense? 0, or MST_FAULT_CONFIG after having explained. */
 MST_MUST_CHECK int agent_config_check(const struct agent_config *c, FILE *out, FILE *err);
+/* As this node's MEF and MAF read the standard. */
+struct mst_quirks agent_config_quirks(const struct agent_config *c);
+/* The next word of a list with blanks or commas between, as a method; false at the end. *ret_m 0: there is no such one. */
+MST_MUST_CHECK bool agent_config_method(const char **at, int *ret_m);
 /* Address to dial for "host:port", or NULL. */
 const char *agent_config_route(const struct agent_config *c, const char *host, uint16_t port);
 

@@ -5,10 +5,18 @@
  *   {"op":"status"}                      → the status object
  *   {"op":"trigger"}                     → the configured instructions, again
  *   {"op":"trigger","sequence":{…}}      → these instructions
+ *   {"op":"trigger","file":"…","bundle":"BASE64"}          → a signed bundle; `file` is for people
+ *   {"op":"trigger","file":"…","refused":"oversized","detail":"…"} → one that could not even be handed in
+ *   {"op":"push","source":"sms","data":"…"} → what a helper received, in base64, to the door for pushed triggers
  *   {"op":"check"}                       → is the credential still good? The answer comes when the MAF's did.
+ *   {"op":"place"}                       → where the node is, as far as it knows
+ *   {"op":"place","location":{…}}        → it is there (members as in a briefing); {"op":"place","clear":true} → it is not
  *   {"op":"page"}                        → a one-time code for the local page (page.h)
  */
+#include "agent/bundle.h"
+#include "agent/door.h"
 #include "agent/page.h"
+#include "agent/place.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -21,7 +29,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LINE_MAX_OCTETS (2 * MST_SEQ_OCTETS)
+#include "base/text.h"
+
+#define LINE_MAX_OCTETS (MST_CMS_MAX / 3 * 4 + 2048)
 #define PEERS_MAX 8
 #define PEER_IDLE_S 30
 
@@ -49,6 +59,44 @@ static json_t *refusal(const char *field, const char *text)
 	json_t *o = json_pack("{s:b, s:{s:s, s:s}}", "ok", false, "error", "field", field, "text", text);
 
 	return o ? o : json_pack("{s:b}", "ok", false);
+}
+
+static json_t *refused_bundle(struct agent *a, const json_t *q)
+{
+	const char *file = json_string_value(json_object_get(q, "file")), *text = json_string_value(json_object_get(q, "refused")),
+		   *detail = json_string_value(json_object_get(q, "detail"));
+	int outcome = text ? bundle_of_text(text) : -1;
+
+	if (outcome <= 0)
+		return refusal("refused", "not a word for what may become of a bundle");
+	bundle_refused(a, file ? file : "", outcome, detail ? detail : "");
+	return refusal("", bundle_text(outcome));
+}
+
+static json_t *do_bundle(struct agent *a, const json_t *q)
+{
+	const char *file = json_string_value(json_object_get(q, "file")), *base64 = json_string_value(json_object_get(q, "bundle"));
+	uint8_t *octets = malloc(MST_CMS_MAX);
+	struct mst_diag d = { 0 };
+	char text[sizeof(d.text) + 40];
+	size_t n = 0;
+	json_t *answer;
+	int r = octets ? 0 : MST_FAULT_MEMORY;
+
+	if (!r && (!base64 || !mst_base64_decode(mst_view_str(base64), octets, MST_CMS_MAX, &n))) {
+		free(octets);
+		return refusal("bundle", "not base64, or more than 49152 octets");
+	}
+	if (!r)
+		r = bundle_trigger(a, (struct mst_view){ octets, n }, file ? file : "", &d);
+	if (r) {
+		snprintf(text, sizeof(text), "%s: %s", bundle_text(r), r < 0 ? mst_fault_text(r) : d.text);
+		answer = refusal(d.field, text);
+	} else {
+		answer = json_pack("{s:b, s:s}", "ok", true, "attempt", prov_attempt(a->prov));
+	}
+	free(octets);
+	return answer;
 }
 
 static json_t *do_trigger(struct agent *a, const json_t *q)
@@ -82,6 +130,46 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	return answer;
 }
 
+static json_t *do_place(struct agent *a, const json_t *q)
+{
+	const json_t *location = json_object_get(q, "location");
+	bool clear = json_is_true(json_object_get(q, "clear"));
+	struct agent_place p = { 0 }, merged;
+	struct mst_diag d = { 0 };
+	int r = 0;
+
+	if (location && !clear && !place_from_json(location, &p, &d))
+		return refusal(d.field, d.text);
+	if (location || clear)
+		r = agent_set_place(a, clear ? NULL : &p, &d);
+	if (r)
+		return refusal(d.field, d.text[0] ? d.text : mst_fault_text(r));
+	merged = place_merged(&a->cfg.place, &a->place);
+	return json_pack("{s:b, s:o}", "ok", true, "location", place_json(&merged));
+}
+
+static json_t *do_push(struct agent *a, const json_t *q)
+{
+	const char *source = json_string_value(json_object_get(q, "source")),
+		   *data = json_string_value(json_object_get(q, "data"));
+	uint8_t octets[MST_DEVICE_TRIGGER_MAX + 1];
+	enum trigger_source s = TRIGGER_PUSH;
+	struct mst_diag d = { 0 };
+	enum trigger_verdict v;
+	size_t n = 0;
+
+	/* a datagram is what came as one: whoever speaks here cannot say that */
+	if (source && (!trigger_source_of(source, &s) || s == TRIGGER_DATAGRAM))
+		return refusal("source", "one of sms, mm, push");
+	if (!data || !mst_base64_decode(mst_view_str(data), octets, sizeof(octets), &n))
+		return refusal("data", "expected the message in base64, at most 512 octets");
+	v = door_push(a, (struct mst_view){ octets, n }, s, &d);
+	if (!v)
+		return json_pack("{s:b, s:s}", "ok", true, "attempt", prov_attempt(a->prov));
+	return json_pack("{s:b, s:{s:s, s:o}, s:s}", "ok", false, "error", "field", trigger_verdict_text(v), "text",
+			 status_text(d.text[0] ? d.text : trigger_verdict_words(v)), "reason", trigger_verdict_text(v));
+}
+
 static json_t *do_check(struct agent *a, const struct bufferevent *b)
 {
 	json_t *answer = check_ask(a);
@@ -103,13 +191,19 @@ static json_t *answer_to(struct agent *a, const struct bufferevent *b, const cha
 	else if (op && !strcmp(op, "status"))
 		answer = status_json(a);
 	else if (op && !strcmp(op, "trigger"))
-		answer = do_trigger(a, q);
+		answer = json_object_get(q, "refused")  ? refused_bundle(a, q)
+			 : json_object_get(q, "bundle") ? do_bundle(a, q)
+							: do_trigger(a, q);
+	else if (op && !strcmp(op, "push"))
+		answer = do_push(a, q);
 	else if (op && !strcmp(op, "check"))
 		answer = do_check(a, b);
+	else if (op && !strcmp(op, "place"))
+		answer = do_place(a, q);
 	else if (op && !strcmp(op, "page"))
 		answer = page_code(a);
 	else
-		answer = refusal("op", "one of status, trigger, check, page");
+		answer = refusal("op", "one of status, trigger, push, check, place, page");
 	json_decref(q);
 	return answer;
 }

@@ -1,4 +1,4 @@
-/* The other end of run/agent.sock: `muster-agent status` and `muster-agent trigger`. */
+/* The other end of run/agent.sock: `muster-agent status` and `muster-agent check`. */
 #include "agent/agent.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3 };
 
-static int dial(const struct agent_config *cfg, time_t seconds)
+int ctl_dial(const struct agent_config *cfg, time_t seconds)
 {
 	const struct timeval limit = { .tv_sec = seconds };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -51,7 +51,7 @@ static bool send_line(int fd, json_t *q)
 	return ok;
 }
 
-static json_t *ask(int fd, json_t *q)
+json_t *ctl_ask(int fd, json_t *q)
 {
 	json_error_t e;
 	json_t *answer = NULL;
@@ -71,9 +71,10 @@ static json_t *ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(void)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:n, s:n, s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
-			 "reports", "steps", "credential", "pending", "certificate", "damage");
+			 "reports", "steps", "attempts", "bundle", "credential", "pending", "certificate", "damage",
+			 "pushed");
 }
 
 static bool damaged(int r)
@@ -93,8 +94,10 @@ static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env
 		      : active == MST_SECENV_NONE ? "not-enrolled"
 						  : "damaged");
 	record_into(o, record);
+	json_object_set_new(o, "bundle", json_null());       /* told by a running agent only */
 	json_decref(record);
 	json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
+	json_object_set_new(o, "pushed", json_null());
 	json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
 	json_object_set_new(o, "certificate", own_status(env));
 	json_object_set_new(o, "damage", damaged(active)    ? status_damage(cfg, MST_SLOT_ACTIVE, &d[0], active)
@@ -134,8 +137,8 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 
 int ctl_status(const struct agent_config *cfg, bool json)
 {
-	int fd = dial(cfg, 10);
-	json_t *s = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "status")) : status_from_slots(cfg);
+	int fd = ctl_dial(cfg, 10);
+	json_t *s = fd >= 0 ? ctl_ask(fd, json_pack("{s:s}", "op", "status")) : status_from_slots(cfg);
 
 	if (!s)
 		return EXIT_FAULT;
@@ -168,8 +171,8 @@ static json_t *check_alone(const struct agent_config *cfg)
 int ctl_check(const struct agent_config *cfg, bool json)
 {
 	/* As long as the agent may take for it: a session and an answer, at the MAF and perhaps at the MEF. */
-	int fd = dial(cfg, (time_t)(2 * (cfg->open_timeout + cfg->answer_timeout) + 5)), code;
-	json_t *v = fd >= 0 ? ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
+	int fd = ctl_dial(cfg, (time_t)(2 * (cfg->open_timeout + cfg->answer_timeout) + 5)), code;
+	json_t *v = fd >= 0 ? ctl_ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
 	const char *detail = json_string_value(json_object_get(v, "detail")),
 		   *key = json_string_value(json_object_get(v, "keyID"));
 
@@ -191,14 +194,14 @@ int ctl_check(const struct agent_config *cfg, bool json)
 int ctl_page(const struct agent_config *cfg, bool json)
 {
 	json_t *q = json_pack("{s:s}", "op", "page"), *answer, *e;
-	int fd = dial(cfg, 10), code = EXIT_REFUSED;
+	int fd = ctl_dial(cfg, 10), code = EXIT_REFUSED;
 
 	if (fd < 0) {
 		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run, strerror(errno));
 		json_decref(q);
 		return EXIT_FAULT;
 	}
-	answer = ask(fd, q);
+	answer = ctl_ask(fd, q);
 	e = json_object_get(answer, "error");
 	if (json && answer) {
 		json_dumpf(answer, stdout, JSON_COMPACT);
@@ -218,78 +221,6 @@ int ctl_page(const struct agent_config *cfg, bool json)
 	} else if (answer && !json) {
 		fprintf(stderr, "refused: %s %s\n", json_string_value(json_object_get(e, "field")),
 			json_string_value(json_object_get(e, "text")));
-	}
-	json_decref(answer);
-	return code;
-}
-
-/* A file is read here, with the caller's rights; a URI becomes one discovery instruction. */
-static json_t *sequence_of(const char *what)
-{
-	uint8_t *cbor = malloc(MST_SEQ_OCTETS), *text = malloc(2 * MST_SEQ_OCTETS),
-		*scratch = malloc(2 * MST_SEQ_OCTETS);
-	struct mst_sequence *s = calloc(1, sizeof(*s));
-	struct mst_arena arena = mst_arena_of(scratch, 2 * MST_SEQ_OCTETS);
-	struct mst_writer w = mst_writer_of(text, 2 * MST_SEQ_OCTETS);
-	char words[2 * AGENT_PATH_MAX];
-	struct mst_diag d = { 0 };
-	json_t *o = NULL;
-	size_t n = 0;
-	int r = MST_FAULT_MEMORY;
-
-	if (cbor && text && scratch && s) {
-		r = agent_read_sequence(what, false, cbor, MST_SEQ_OCTETS, &n, &d);
-		if (!r)
-			r = mst_sequence_read_cbor((struct mst_view){ cbor, n }, &arena, s, &d);
-	}
-	if (r) {
-		fprintf(stderr, "%s\n", agent_file_words(words, sizeof(words), what, &d, r));
-	} else {
-		mst_sequence_write_json(s, &w);
-		o = w.ok ? json_loadb((const char *)w.p, w.n, 0, NULL) : NULL;
-	}
-	free(cbor);
-	free(text);
-	free(scratch);
-	free(s);
-	return o;
-}
-
-int ctl_trigger(const struct agent_config *cfg, const char *what)
-{
-	json_t *q = json_pack("{s:s}", "op", "trigger"), *answer, *sequence = NULL;
-	int fd, code = EXIT_FAULT;
-
-	if (what && strstr(what, "://"))
-		sequence = json_pack("{s:i, s:[{s:s, s:s, s:s}]}", "version", 1, "instructions", "kind",
-				     "discovery", "method", "bbn", "uri", what);
-	else if (what)
-		sequence = sequence_of(what);
-	if (what && !sequence) {
-		json_decref(q);
-		return EXIT_REFUSED;
-	}
-	if (sequence)
-		json_object_set_new(q, "sequence", sequence);
-	fd = dial(cfg, 10);
-	if (fd < 0) {
-		fprintf(stderr, "%s/agent.sock: %s; is the agent running? (muster-agent run)\n", cfg->run,
-			strerror(errno));
-		json_decref(q);
-		return EXIT_FAULT;
-	}
-	answer = ask(fd, q);
-	if (json_is_true(json_object_get(answer, "ok"))) {
-		printf("triggered, attempt %s\n", json_string_value(json_object_get(answer, "attempt")));
-		code = EXIT_DONE;
-	} else if (answer) {
-		json_t *e = json_object_get(answer, "error");
-		const char *field = json_string_value(json_object_get(e, "field")),
-			   *text = json_string_value(json_object_get(e, "text"));
-
-		fprintf(stderr, "refused: %s%s%s\n", field ? field : "", field && *field ? ": " : "",
-			text ? text : "");
-		code = EXIT_REFUSED;
 	}
 	json_decref(answer);
 	return code;

@@ -87,8 +87,9 @@ static void take(struct dnssd *s, AvahiIfIndex on, const char *host, const Avahi
 	snprintf(f.address, sizeof(f.address), address->proto == AVAHI_PROTO_INET6 ? "[%.45s%s%.15s]:%u" : "%.45s%s%.15s:%u",
 		 at, *zone ? "%" : "", zone, port);
 	for (size_t i = 0; i < s->n; i++)
-		if (!strcmp(s->found[i].fqdn, f.fqdn) && s->found[i].port == f.port && !strcmp(s->found[i].path, f.path))
-			return;              /* the same on another interface or by the other IP */
+		/* The same name at another address may be the same host by its other IP, or a liar: each has its turn. */
+		if (!strcmp(s->found[i].fqdn, f.fqdn) && !strcmp(s->found[i].address, f.address) && !strcmp(s->found[i].path, f.path))
+			return;
 	/* More answers than places: each has the same chance, however early it was. */
 	s->seen++;
 	if (s->n < LAN_FOUND_MAX)

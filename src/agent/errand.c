@@ -26,9 +26,10 @@ static void begin(struct agent *a, enum agent_errand errand)
 {
 	struct enrolee_config c = {
 		.crypto = a->crypto, .methods = 1u << MST_METHOD_CERT, .from = a->from,
-		.open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .cert_prov = true,
+		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .cert_prov = true,
 	};
 
+	a->quirks = agent_config_quirks(&a->cfg);
 	errand_drop(a);
 	a->errand = errand;
 	a->doing = ENROLEE_STEP_NONE;
@@ -56,7 +57,7 @@ void errand_start(struct agent *a, const struct mst_instruction *i)
 
 	begin(a, AGENT_RUN);
 	a->serial = prov_serial(a->prov);
-	r = session_tls_mef(a, i, &a->tls_mef, &d);
+	r = session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
 	if (r) {
 		run_failed(a, r > 0 ? PROV_MALFORMED : PROV_INTERNAL, r > 0 ? d.text : mst_fault_text(r), 0);
 		return;
@@ -92,9 +93,10 @@ static void on_open(void *owner, struct mst_client *c)
 	struct agent *a = owner;
 	bool psk = enrolee_session(a->enrolee).psk;
 	const struct mst_peer *peer = mst_client_peer(c);
+	const char *label = a->quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP;
 
 	a->server_not_after = !psk && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
-	if (!psk && mst_client_export(c, MST_LABEL_BOOTSTRAP, exported, sizeof(exported)) != 0) {
+	if (!psk && mst_client_export(c, label, exported, sizeof(exported)) != 0) {
 		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
 			     agent_now(), agent_utc(a));
 	} else {
@@ -150,7 +152,7 @@ static void open_wanted(struct agent *a)
 	a->session = s.number;
 	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity",
 		  s.psk ? s.psk_identity : "certificate", NULL);
-	r = session_open(a, s.host, s.port, s.psk ? a->tls_psk : a->tls_mef, s.key, s.psk_identity,
+	r = session_open(a, s.host, s.port, s.psk ? a->tls_psk : a->tls_mef, s.psk ? NULL : &a->pins_mef, s.key, s.psk_identity,
 			 &session_ops, &a->client);
 	if (r)
 		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));
@@ -235,9 +237,11 @@ static void ended(struct agent *a)
 		run_failed(a, f.reason, f.detail, f.retry_after);
 		return;
 	}
-	if (errand == AGENT_FINISH)
+	if (errand == AGENT_FINISH) {
 		record_report(a, done ? a->active.maf_uri : a->pending.maf_uri, done ? PROV_OK : f.reason,
 			      done ? "" : f.detail, done ? ENROLEE_STEP_NONE : a->doing);
+		record_end(a, done ? "enrolled" : "failed");
+	}
 	if (done)
 		visit_soon(a, a->enrolee->cert_prov_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
 	errand_drop(a);

@@ -1,4 +1,4 @@
-#include "agent/agent.h"
+#include "agent/door.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "base/text.h"
 
 enum { NOT_READ = 1 };
 
@@ -157,31 +158,31 @@ int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p,
 
 /* Initial credential --------------------------------------------------------------------------------- */
 
-static int load_anchors(struct agent *a, struct mst_diag *d)
+int agent_load_anchors(const char *path, uint8_t *store[16], struct mst_view view[16], size_t *n, struct mst_diag *d)
 {
 	uint8_t *pem, der[MST_CERT_MAX];
-	size_t n, at = 0, der_n = 0;
-	int r = agent_read_file(a->cfg.anchors, 1u << 20, true, &pem, &n, d);
+	size_t size, at = 0, der_n = 0;
+	int r = agent_read_file(path, 1u << 20, true, &pem, &size, d);
 
 	if (r)
 		return r;
 	for (;;) {
-		r = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &der_n,
+		r = mst_pem_next((struct mst_view){ pem, size }, &at, "CERTIFICATE", der, sizeof(der), &der_n,
 				 d);
 		if (r || !der_n)
 			break;
-		if (a->n_anchors == MST_COUNT(a->anchor)) {
+		if (*n == 16) {
 			r = refuse(d, "more than 16 certificates");
 			break;
 		}
-		a->anchor[a->n_anchors] = malloc(der_n);
-		if (!a->anchor[a->n_anchors]) {
+		store[*n] = malloc(der_n);
+		if (!store[*n]) {
 			r = MST_FAULT_MEMORY;
 			break;
 		}
-		memcpy(a->anchor[a->n_anchors], der, der_n);
-		a->anchors[a->n_anchors] = (struct mst_view){ a->anchor[a->n_anchors], der_n };
-		a->n_anchors++;
+		memcpy(store[*n], der, der_n);
+		view[*n] = (struct mst_view){ store[*n], der_n };
+		(*n)++;
 	}
 	free(pem);
 	return r;
@@ -247,18 +248,53 @@ static int load_chain(struct agent *a, struct mst_diag *d)
 	return r;
 }
 
+/* 16 to 64 octets in hex, and nothing else; a line end may follow. */
+static int load_secret(struct agent *a, struct mst_diag *d)
+{
+	size_t n, text;
+	uint8_t *p;
+	int r = read_file(a->cfg.psk_file, 256, distrust_key, &p, &n, d);
+
+	if (r)
+		return r;
+	for (text = n; text && (p[text - 1] == '\n' || p[text - 1] == '\r');)
+		text--;
+	if (!mst_hex_decode((struct mst_view){ p, text }, a->psk.b, sizeof(a->psk.b), &a->psk.n) || a->psk.n < 16) {
+		mst_key_wipe(&a->psk);
+		r = refuse(d, "not a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else");
+	}
+	mst_wipe(p, n);
+	free(p);
+	return r;
+}
+
+/* A node may have been born with a secret instead of a certificate: enough for a briefing node. */
+static bool born_without_certificate(const struct agent *a)
+{
+	return a->psk.n && access(a->cfg.certificate, F_OK) && errno == ENOENT;
+}
+
 int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d)
 {
-	int r = load_chain(a, d);
+	int r = a->cfg.psk_file[0] ? load_secret(a, d) : 0;
 
-	*ret_path = a->cfg.certificate;
+	*ret_path = a->cfg.psk_file;
+	if (!r && born_without_certificate(a)) {
+		memcpy(a->from, a->cfg.node_id, sizeof(a->from));
+		*ret_path = a->cfg.anchors;
+		return agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
+	}
+	if (!r) {
+		*ret_path = a->cfg.certificate;
+		r = load_chain(a, d);
+	}
 	if (!r) {
 		*ret_path = a->cfg.key;
 		r = load_key(a, d);
 	}
 	if (!r) {
 		*ret_path = a->cfg.anchors;
-		r = load_anchors(a, d);
+		r = agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
 	}
 	return r;
 }
@@ -309,6 +345,20 @@ int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap
 	return r;
 }
 
+static int check_bundle_anchors(const struct agent_config *c, struct mst_diag *d)
+{
+	uint8_t *store[16] = { 0 };
+	struct mst_view view[16];
+	size_t n = 0;
+	int r = agent_load_anchors(c->bundle_anchors, store, view, &n, d);
+
+	if (!r && !n)
+		r = refuse(d, "holds no certificate");
+	for (size_t i = 0; i < n; i++)
+		free(store[i]);
+	return r;
+}
+
 int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 {
 	struct agent *a = calloc(1, sizeof(*a));
@@ -323,14 +373,22 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 		goto out;
 	a->cfg = *c;
 	r = agent_load_identity(a, &path, &d);
+	if (!r && c->bundle_anchors[0]) {
+		path = c->bundle_anchors;
+		r = check_bundle_anchors(c, &d);
+	}
 	if (!r && c->bootstrap[0]) {
 		path = c->bootstrap;
 		r = agent_read_sequence(path, true, cbor, MST_SEQ_OCTETS, &n, &d);
 	}
+	if (!r) {
+		path = c->trigger_signers[0] ? c->trigger_signers : c->file;
+		r = door_check(c, &d);
+	}
 	if (r)
 		fprintf(err, "%s: %s\n", c->file, agent_file_words(words, sizeof(words), path, &d, r));
 	else
-		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from,
+		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from[0] ? a->from : c->psk_identity,
 			a->n_anchors, a->n_anchors == 1 ? "" : "s");
 out:
 	for (size_t i = 0; a && i < a->n_anchors; i++)

@@ -76,9 +76,13 @@ void lan_forget(struct agent *a, struct mst_view uri)
 
 	if (!mst_uri_split(uri, &u))
 		return;
-	for (size_t i = 0; i < LAN_FOUND_MAX; i++)
-		if (a->lan[i].port == u.port && mst_view_eq_nocase(u.host, mst_view_str(a->lan[i].fqdn)))
+	/* the one that lan_route() gave; the next try goes to the next */
+	for (size_t i = 0; i < LAN_FOUND_MAX; i++) {
+		if (a->lan[i].address[0] && a->lan[i].port == u.port && mst_view_eq_nocase(u.host, mst_view_str(a->lan[i].fqdn))) {
 			a->lan[i].address[0] = '\0';
+			return;
+		}
+	}
 }
 
 struct lan_list { char uri[MST_SEQ_MAX][512]; struct mst_sequence s; uint8_t cbor[MST_SEQ_OCTETS]; };
@@ -97,6 +101,14 @@ static void list_add(struct lan_list *l, const struct lan_found *f)
 		.kind = MST_INSTR_DISCOVERY, .method = MST_METHOD_BBN, .uri = mst_view_str(uri),
 	};
 	l->s.n_instructions++;
+}
+
+static bool named_before(const struct lan_found *f, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (f[i].port == f[n].port && !strcmp(f[i].fqdn, f[n].fqdn) && !strcmp(f[i].path, f[n].path))
+			return true;
+	return false;
 }
 
 void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const char *from)
@@ -122,10 +134,11 @@ void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const char 
 		}
 		a->lan[kept++] = f[i];
 		list_add(l, &f[i]);
-		/* The address is only what somebody said: should it lead nowhere, the name is resolved. */
-		if (f[i].address[0])
-			list_add(l, &f[i]);
 	}
+	/* Addresses are only what somebody said: should they lead nowhere, the name is resolved. */
+	for (size_t i = 0; i < kept; i++)
+		if (a->lan[i].address[0] && !named_before(a->lan, i))
+			list_add(l, &a->lan[i]);
 	w = mst_writer_of(l->cbor, sizeof(l->cbor));
 	if (!kept)
 		discover_failed(a, PROV_EMPTY, refused ? "only names that are not among lan_names" : "nobody answers there", 0);

@@ -82,8 +82,16 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 /* Points of the shell itself; the others are the enrolee's. */
 #define POINT_PROGRESS "progress-saved"
 #define POINT_TRIGGERED "triggered"
+#define POINT_TRIGGER_KEPT "trigger-kept"     /* a pushed one: its counter is durable, its effect is to come */
+#define POINT_BUNDLE "bundle-noted"
 
-static const char *const own_points[] = { POINT_TRIGGERED, POINT_PROGRESS };
+/* Of the dialogue with a briefing node: the question is out; the answer is understood, the engine has not seen it; a
+ * report was taken. */
+#define POINT_ASKED "briefing-asked"
+#define POINT_BRIEFED "briefed"
+#define POINT_REPORTED "briefing-reported"
+
+static const char *const own_points[] = { POINT_BUNDLE, POINT_TRIGGER_KEPT, POINT_TRIGGERED, POINT_PROGRESS, POINT_ASKED, POINT_BRIEFED, POINT_REPORTED };
 
 void agent_point_list(FILE *out)
 {

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "agent/agent.h"
+#include "base/text.h"
 #include "muster/version.h"
 
 #define DEFAULT_CONFIG "/etc/muster/muster-agent.conf"
@@ -14,8 +15,10 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
 struct options {
 	const char *file;
-	bool check, once, json;
-	const char *what;
+	bool check, once, json, media, clear;
+	uint64_t wait_s;             /* for a medium */
+	const char *what, *device, *push, *source;
+	const char *at, *site;               /* place */
 };
 
 static int cmd_run(const struct agent_config *cfg, const struct options *o)
@@ -54,9 +57,16 @@ static int cmd_page(const struct agent_config *cfg, const struct options *o)
 	return ctl_page(cfg, o->json);
 }
 
+static int cmd_place(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_place(cfg, o->at, o->site, o->clear, o->json);
+}
+
 static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 {
-	return ctl_trigger(cfg, o->what);
+	if (o->push)
+		return ctl_push(cfg, o->push, o->source);
+	return o->media ? ctl_trigger_media(cfg, o->device, (int64_t)o->wait_s) : ctl_trigger(cfg, o->what);
 }
 
 static const struct command {
@@ -72,8 +82,15 @@ static const struct command {
 	  "check [--json]       use the credential at the MAF once, change nothing: 0 good, 1 not" },
 	{ "page", cmd_page, 0,
 	  "page [--json]        a one-time code for the local page, and its address" },
+	{ "place", cmd_place, 0,
+	  "place [--at LAT,LON[,METRES]] [--site SITE] | --clear | [--json]\n"
+	  "                       where this node is; without options: what is known of it" },
 	{ "trigger", cmd_trigger, 1,
-	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions" },
+	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions; FILE may be a signed bundle\n"
+	  "  trigger --media [--device DEV] [--wait SECONDS]\n"
+	  "                       bootstrap now, with the signed bundle on a mounted medium\n"
+	  "  trigger --push FILE|- [--source sms|mm|push]\n"
+	  "                       a message that was received: followed when it is a good trigger" },
 };
 
 static void usage(FILE *f)
@@ -116,6 +133,14 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "once", no_argument, NULL, 'o' },
 		{ "crash-points", no_argument, NULL, 'p' },      /* for tests of power cuts; not in the help */
 		{ "json", no_argument, NULL, 'j' },
+		{ "at", required_argument, NULL, 'A' },
+		{ "site", required_argument, NULL, 'S' },
+		{ "clear", no_argument, NULL, 'C' },
+		{ "push", required_argument, NULL, 'P' },
+		{ "source", required_argument, NULL, 's' },
+		{ "media", no_argument, NULL, 'm' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "wait", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
@@ -129,6 +154,18 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'o': o->once = true; break;
 		case 'p': agent_point_list(stdout); return -1;
 		case 'j': o->json = true; break;
+		case 'A': o->at = optarg; break;
+		case 'S': o->site = optarg; break;
+		case 'C': o->clear = true; break;
+		case 'P': o->push = optarg; break;
+		case 's': o->source = optarg; break;
+		case 'm': o->media = true; break;
+		case 'd': o->device = optarg; break;
+		case 'w':
+			if (mst_parse_dec(mst_view_str(optarg), 3600, &o->wait_s))
+				break;
+			fprintf(stderr, "--wait: 0 to 3600 seconds\n");
+			return EXIT_USAGE;
 		case 'h': usage(stdout); return -1;
 		case 'v': printf("muster-agent %s\n", MST_VERSION); return -1;
 		default: return EXIT_USAGE;
@@ -142,6 +179,15 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
+	if ((o->at || o->site || o->clear) && ((*ret_c)->run != cmd_place || (o->clear && (o->at || o->site)))) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (((o->push || o->source) && ((*ret_c)->run != cmd_trigger || o->what || !o->push || o->media)) ||
+	    ((o->device || o->wait_s) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
 	return 0;
 }
 

@@ -63,7 +63,7 @@ int origin_keep(struct agent *a, const struct mst_instruction *i, const char *at
 
 /* What authenticates the MEF, from the sequence that was kept. */
 static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
-		     struct mst_diag *d)
+		     struct session_pins *ret_pins, struct mst_diag *d)
 {
 	struct mst_sequence *s = calloc(1, sizeof(*s));
 	uint8_t *scratch = malloc(MST_SEQ_OCTETS);
@@ -78,14 +78,15 @@ static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer 
 	if (!r) {
 		if (s->instructions[0].http_port > 0 && s->instructions[0].http_port <= UINT16_MAX)
 			ret_mef->port = (uint16_t)s->instructions[0].http_port;
-		r = session_tls_mef(a, &s->instructions[0], ret_tls, d);
+		r = session_tls_mef(a, &s->instructions[0], ret_tls, ret_pins, d);
 	}
 	free(scratch);
 	free(s);
 	return r;
 }
 
-int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls, struct mst_diag *d)
+int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+		       struct session_pins *ret_pins, struct mst_diag *d)
 {
 	uint8_t *b = malloc(ORIGIN_MAX);
 	struct mst_view cbor;
@@ -98,11 +99,11 @@ int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ct
 		r = one == MST_SECENV_NONE ? r : one;
 	}
 	if (!r) {
-		r = open_kept(a, cbor, ret_mef, ret_tls, d);
+		r = open_kept(a, cbor, ret_mef, ret_tls, ret_pins, d);
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
 		if (enrolee_peer_of(mst_view_str(a->active.mef_uri), ret_mef)) {
-			r = session_tls_mef(a, NULL, ret_tls, d);
+			r = session_tls_mef(a, NULL, ret_tls, ret_pins, d);
 		} else {
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);
 		}

@@ -1,5 +1,6 @@
 /* The local page's server, its one-time code and its sessions: page.h. */
 #include "agent/page.h"
+#include "agent/place.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,22 @@ static void do_trigger(struct agent *a, struct mst_conn *c, const json_t *q)
 	answer_json(a, c, 200, json_pack("{s:b, s:s}", "ok", 1, "attempt", prov_attempt(a->prov)));
 }
 
+/* Where the phone is, there is the device: what a technician sets on the spot. */
+static void do_place(struct agent *a, struct mst_conn *c, const json_t *q)
+{
+	struct agent_place said = { 0 }, all;
+	struct mst_diag d = { 0 };
+	int r = place_from_json(q, &said, &d) ? 0 : PROV_MALFORMED;
+
+	all = place_merged(&a->place, &said);        /* a site that was set before stays, where only a position is said */
+	if (!r)
+		r = agent_set_place(a, &all, &d);
+	if (r)
+		refuse(a, c, 400, d.field, d.text[0] ? d.text : r > 0 ? status_words((enum prov_reason)r) : mst_fault_text(r));
+	else
+		answer_json(a, c, 200, json_pack("{s:b}", "ok", 1));
+}
+
 /* What may be asked, and with what. */
 static const struct page_op {
 	const char *method, *path;
@@ -245,6 +262,7 @@ static const struct page_op {
 } ops[] = {
 	{ "POST", "/session", true, do_session },
 	{ "POST", "/trigger", false, do_trigger },
+	{ "POST", "/place", false, do_place },
 };
 
 static void run_op(struct agent *a, struct mst_conn *c, const struct page_op *op, const struct mst_http_msg *m)

@@ -8,6 +8,7 @@
  *   GET  /status                                     → status_json()
  *   POST /trigger   {} | {"text":"…"}                → {"ok":true,"attempt":"…"}; text: an FQDN, a URI, a sequence
  *                                                       in JSON, or "MUSTER:" and its CBOR in base64url (a QR code)
+ *   POST /place     {"latitude":…, "longitude":…, "accuracy":…, "site":"…"}, as in a briefing → {"ok":true}
  */
 #ifndef AGENT_PAGE_H
 #define AGENT_PAGE_H

@@ -11,6 +11,7 @@
 #define BLOB "last-run"
 #define BLOB_MAX 60000
 #define STEPS_MAX 96
+#define JOINED_MAX 8
 
 static json_t *fresh(const char *attempt, const char *trigger, mst_time when, unsigned run)
 {
@@ -35,10 +36,12 @@ json_t *record_read(struct mst_secenv *env)
 	if (text && env->ops->load_blob(env, BLOB, (uint8_t *)text, BLOB_MAX, &n, &d) == 0)
 		o = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
-	if (good(o))
-		return o;
-	json_decref(o);
-	return fresh("", "", -1, 0);
+	if (!good(o)) {
+		json_decref(o);
+		o = fresh("", "", -1, 0);
+	}
+	history_load(env, o);
+	return o;
 }
 
 /* Time goes on where the last arrow left it: what lies between is not known after a reboot. */
@@ -57,8 +60,11 @@ void record_load(struct agent *a)
 
 void record_begin(struct agent *a, const char *attempt, const char *trigger)
 {
-	json_decref(a->record);
+	json_t *old = a->record;
+
 	a->record = fresh(attempt, trigger, agent_utc(a), prov_runs(a->prov));
+	history_push(a->record, old);
+	json_decref(old);
 	a->record_base = agent_now();
 	a->record_dirty = true;
 }
@@ -69,6 +75,49 @@ static bool of_this_run(const struct agent *a)
 
 	return attempt && !strcmp(attempt, prov_attempt(a->prov)) &&
 	       json_integer_value(json_object_get(a->record, "run")) == (prov_runs(a->prov) & INT32_MAX);
+}
+
+void record_join(struct agent *a, const char *trigger)
+{
+	json_t *all = json_object_get(a->record, "joined");
+
+	if (!all) {
+		all = json_array();
+		json_object_set_new(a->record, "joined", all);
+	}
+	if (json_array_size(all) < JOINED_MAX)
+		json_array_append_new(all, json_string(trigger));
+	a->record_dirty = true;
+}
+
+void record_end(struct agent *a, const char *outcome)
+{
+	json_object_set_new(a->record, "outcome", json_string(outcome));
+	json_object_set_new(a->record, "ended", status_time(agent_utc(a)));
+	a->record_dirty = true;
+}
+
+void record_settle(struct agent *a)
+{
+	enum prov_state s = prov_state(a->prov);
+
+	if ((s == PROV_ENROLLED || s == PROV_WAITING) && of_this_run(a) && !json_object_get(a->record, "outcome"))
+		record_end(a, s == PROV_ENROLLED ? "enrolled" : "failed");
+}
+
+json_t *record_failures(const struct agent *a)
+{
+	const json_t *history = json_object_get(a->record, "history"), *last;
+	size_t n = json_array_size(history);
+	json_t *all = json_array();
+	const char *outcome;
+
+	last = n ? json_array_get(history, n - 1) : NULL;
+	outcome = json_string_value(json_object_get(last, "outcome"));
+	if (outcome && !strcmp(outcome, "failed"))
+		json_array_extend(all, json_object_get(last, "reports"));
+	json_array_extend(all, json_object_get(a->record, "reports"));
+	return all;
 }
 
 void record_follow(struct agent *a, const char *trigger)
@@ -86,7 +135,7 @@ static json_t *report_json(const struct prov_report *r)
 }
 
 /* What the engine reports is only added to within a run; the step is what we know beyond it. */
-static void take_reports(struct agent *a)
+void record_take(struct agent *a)
 {
 	json_t *old = json_object_get(a->record, "reports"), *all = json_array(), *step;
 	const struct prov_report *r = NULL;
@@ -129,7 +178,7 @@ void record_failed(struct agent *a, size_t report, enum enrolee_step step)
 {
 	json_t *one;
 
-	take_reports(a);
+	record_take(a);
 	one = json_array_get(json_object_get(a->record, "reports"), report);
 	if (one && step != ENROLEE_STEP_NONE)
 		json_object_set_new(one, "step", json_string(enrolee_step_text(step)));
@@ -156,10 +205,14 @@ void record_report(struct agent *a, const char *resource, enum prov_reason reaso
 void record_save(struct agent *a)
 {
 	struct mst_diag d = { 0 };
+	json_t *history;
 	char *text;
 	int r;
 
-	take_reports(a);
+	record_take(a);
+	history_save(a);
+	history = json_incref(json_object_get(a->record, "history"));
+	json_object_del(a->record, "history");
 	while ((text = json_dumps(a->record, JSON_COMPACT)) != NULL && strlen(text) > BLOB_MAX) {
 		free(text);
 		json_array_remove(json_object_get(a->record, "reports"), 0);
@@ -169,6 +222,7 @@ void record_save(struct agent *a)
 	/* Nothing hangs on it: a node enrols without being able to tell the tale. */
 	if (r)
 		agent_log(a, AGENT_WARN, "record-not-saved", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
+	json_object_set_new(a->record, "history", history ? history : json_array());
 	a->record_dirty = false;
 }
 
@@ -179,4 +233,5 @@ void record_into(json_t *status, const json_t *record)
 	for (size_t i = 0; i < MST_COUNT(members); i++)
 		json_object_set_new(status, members[i],
 				    json_deep_copy(json_object_get(record, members[i])));
+	json_object_set_new(status, "attempts", history_json(record));
 }

@@ -13,9 +13,9 @@ static mst_time tls_now(void *arg)
 }
 
 int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
-		    struct mst_diag *d)
+		    struct session_pins *ret_pins, struct mst_diag *d)
 {
-	bool own = i && i->n_anchors;
+	bool own = i && (i->n_anchors || i->n_pins);
 	const struct own_cert *cert = own_choice(a);
 	uint8_t pem[2 * MST_CERT_MAX];
 	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
@@ -24,7 +24,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		.require_ems = true,
 		.chain_pem = { (const uint8_t *)a->chain_pem, a->chain_n },
 		.key_pkcs8 = { a->pkcs8, a->pkcs8_n },
-		/* An instruction's anchors replace ours: it says who authenticates that peer
+		/* An instruction's anchors and pins replace ours: it says what authenticates that peer
 		   (architecture 3.1). */
 		.anchors = own ? i->anchors : a->anchors,
 		.n_anchors = own ? i->n_anchors : a->n_anchors,
@@ -37,6 +37,13 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ cert->der, cert->der_n });
 		c.chain_pem = mst_written(&w);
 		c.key_pkcs8 = (struct mst_view){ cert->pkcs8, cert->pkcs8_n };
+	}
+	memset(ret_pins, 0, sizeof(*ret_pins));
+	for (size_t n = 0; own && n < i->n_pins; n++) {
+		if (!mst_view_to_str(i->pins[n], ret_pins->text[n], sizeof(ret_pins->text[n])))
+			return MST_FAULT_BUG;                /* the decoder allows no longer ones */
+		ret_pins->v[n] = mst_view_str(ret_pins->text[n]);
+		ret_pins->n++;
 	}
 	return w.ok ? mst_tls_ctx_new(&c, ret, d) : MST_FAULT_BUG;
 }
@@ -52,7 +59,7 @@ int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *
 }
 
 int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-		 const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
+		 const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
 		 struct mst_client **ret)
 {
 	const char *route = agent_config_route(&a->cfg, host, port);
@@ -65,6 +72,8 @@ int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tl
 		.connect_to = route ? route : lan_route(a, host, port),
 		.psk = psk,
 		.psk_identity = psk_identity,
+		.pins = pins ? pins->v : NULL,
+		.n_pins = pins ? pins->n : 0,
 		.limits = { .header_octets = 16384, .body_octets = 65536 },
 		.connect_ms = a->cfg.open_timeout * 1000,
 		.handshake_ms = a->cfg.open_timeout * 1000,

@@ -1,5 +1,7 @@
 /* What a person gets to see: the same object as JSON and as text. Ids, times and reasons; never keys. */
-#include "agent/agent.h"
+#include "agent/place.h"
+#include "agent/bundle.h"
+#include "agent/door.h"
 
 #include <string.h>
 
@@ -109,6 +111,7 @@ json_t *status_json(const struct agent *a)
 {
 	enum agent_mode m = agent_mode(a);
 	mst_ms next = prov_deadline(a->prov);
+	struct agent_place place = place_merged(&a->cfg.place, &a->place);
 	json_t *o = json_pack(
 		"{s:s, s:b, s:s, s:s, s:I, s:o, s:b, s:o}", "version", MST_VERSION, "running", true, "state",
 		mode_text(m), "step",
@@ -117,10 +120,13 @@ json_t *status_json(const struct agent *a)
 		agent_utc_or_0(a) != 0, "lastCheck", status_text(a->check_text));
 
 	record_into(o, a->record);
+	json_object_set_new(o, "place", place_json(&place));
+	json_object_set_new(o, "bundle", bundle_status(a));
 	json_object_set_new(o, "credential",
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
 	json_object_set_new(o, "certificate", own_status(a->env));
+	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
 	json_object_set(o, "damage", a->damage ? a->damage : json_null());
 	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?
 	                    json_integer(next > agent_now() ? (next - agent_now()) / 1000 : 0) : json_null());
@@ -194,10 +200,13 @@ void status_print(FILE *out, const json_t *s)
 		fprintf(out, "last run      attempt %s, begun %s (%s)\n", text_of(s, "attempt"),
 			text_of(s, "when"), text_of(s, "trigger"));
 	print_steps(out, json_object_get(s, "steps"));
+	history_print(out, s);
 	if (json_is_integer(next))
 		fprintf(out, "next try in   %llds\n", (long long)json_integer_value(next));
 	if (strcmp(text_of(s, "lastCheck"), "-"))
 		fprintf(out, "last check    %s\n", text_of(s, "lastCheck"));
+	door_print(out, json_object_get(s, "pushed"));
+	bundle_print(out, s);
 	print_credential(out, "credential", json_object_get(s, "credential"));
 	print_credential(out, "being obtained", json_object_get(s, "pending"));
 	status_print_reasons(out, s);

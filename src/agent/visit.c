@@ -30,6 +30,7 @@ struct agent_visit {
 	struct est_port port;
 	struct mst_client *client;
 	struct mst_tls_ctx *tls;
+	struct session_pins pins;
 	char host[MST_ID_MAX];
 	uint16_t tcp;
 	uint8_t ca[MST_BAG_MAX];     /* what cacerts gave, in one piece */
@@ -402,7 +403,7 @@ static bool start(struct agent *a, enum visit_job job)
 
 	a->show = shown;
 	a->visit = v = calloc(1, sizeof(*v));
-	r = v ? origin_open(a, &mef, &v->tls, &d) : MST_FAULT_MEMORY;
+	r = v ? origin_open(a, &mef, &v->tls, &v->pins, &d) : MST_FAULT_MEMORY;
 	if (!r) {
 		v->job = job;
 		memcpy(v->host, mef.host, sizeof(v->host));
@@ -419,7 +420,7 @@ static bool start(struct agent *a, enum visit_job job)
 			ec.csr = (struct mst_view){ old->csr, old->csr_n };
 		v->mef_runs = job == VISIT_COMMANDS && mmef_init(&v->mef, &mc, &d);
 		v->est_runs = job != VISIT_COMMANDS && est_init(&v->est, &ec);
-		r = v->mef_runs || v->est_runs ? session_open(a, mef.host, mef.port, v->tls, NULL, NULL, &visit_ops, &v->client)
+		r = v->mef_runs || v->est_runs ? session_open(a, mef.host, mef.port, v->tls, &v->pins, NULL, NULL, &visit_ops, &v->client)
 					       : MST_FAULT_BUG;
 	}
 	if (!r)

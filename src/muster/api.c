@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "muster.h"
 #include "transport/http.h"
 
@@ -97,7 +98,7 @@ static int send_all(int fd, const char *p, size_t n)
 
 static int send_request(struct api *a, const char *method, const char *path, json_t *body)
 {
-	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	char *text = body ? json_dumps(body, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
 	size_t n = text ? strlen(text) : 0;
 	char head[2048];
 	int h, r;
@@ -112,6 +113,8 @@ static int send_request(struct api *a, const char *method, const char *path, jso
 	r = send_all(a->fd, head, (size_t)h);
 	if (r == 0 && n)
 		r = send_all(a->fd, text, n);
+	if (text)
+		mst_wipe(text, n);      /* it may be a node's secret */
 	free(text);
 	if (r < 0 && !a->quiet)
 		complain("the installation closed the connection: %s", strerror(errno));

@@ -44,6 +44,11 @@ int cert_read(const char *path, uint8_t *ret_der, size_t cap, size_t *ret_n)
 	return read_pem(path, "CERTIFICATE", ret_der, cap, ret_n);
 }
 
+int key_read(const char *path, uint8_t *ret_pkcs8, size_t cap, size_t *ret_n)
+{
+	return read_pem(path, "PRIVATE KEY", ret_pkcs8, cap, ret_n);
+}
+
 static void ca_paths(const char *dir, const char *name, char cert[4096], char key[4096])
 {
 	char file[512];
@@ -102,7 +107,7 @@ int ca_open(struct ca *ca, const char *dir, const char *name)
 	r = cert_read(ca->cert_path, ca->der, sizeof(ca->der), &ca->n);
 	if (r != EXIT_DONE)
 		return r;
-	r = read_pem(key_path, "PRIVATE KEY", pkcs8, sizeof(pkcs8), &n_key);
+	r = key_read(key_path, pkcs8, sizeof(pkcs8), &n_key);
 	if (r == EXIT_DONE && mst_local_signer_init(&ca->signer, (struct mst_view){ pkcs8, n_key }) != 0) {
 		complain("%s holds no usable P-256 key", key_path);
 		r = EXIT_REFUSED;

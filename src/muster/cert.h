@@ -26,6 +26,8 @@ typedef int issue_fn(void *arg, struct mst_view spki, const struct mst_cert_spec
 int issue_files(issue_fn *issue, void *arg, struct mst_view issuer, const struct mst_cert_spec *spec, const char *prefix);
 /* First certificate of a PEM file. */
 int cert_read(const char *path, uint8_t *ret_der, size_t cap, size_t *ret_n);
+/* A PKCS#8 key from a PEM file; wipe it. */
+int key_read(const char *path, uint8_t *ret_pkcs8, size_t cap, size_t *ret_n);
 /* A trust anchor as an operator names it: a certificate's file, its SHA-256 in hex, or "any". False: explained. */
 bool anchor_text(const char *given, char out[2 * MST_SHA256_LEN + 1]);
 int cert_write_pem(const char *path, const char *label, struct mst_view der, unsigned mode);

@@ -46,8 +46,8 @@ static const struct { const char *option; enum mst_id_kind kind; } flavour[] = {
 static int cert_issue(struct muster *m, int argc, char **argv)
 {
 	const char *value[MST_COUNT(flavour)] = { 0 }, *ca_name = NULL, *cn = NULL, *days_text = "365", *out = NULL, *after = NULL;
-	bool expired = false;
-	struct opt opts[MST_COUNT(flavour) + 6];
+	bool expired = false, bundle = false;
+	struct opt opts[MST_COUNT(flavour) + 7];
 	struct mst_cert_spec spec = { .role = MST_CERT_CLIENT };
 	struct ca ca;
 	size_t n = 0;
@@ -62,11 +62,12 @@ static int cert_issue(struct muster *m, int argc, char **argv)
 	opts[n++] = (struct opt){ "out", &out, NULL };
 	opts[n++] = (struct opt){ "not-before", &after, NULL };
 	opts[n++] = (struct opt){ "expired", NULL, &expired };
+	opts[n++] = (struct opt){ "bundle-signer", NULL, &bundle };
 	argc = take_options(NULL, argc, argv, opts, n);
 	if (argc < 0)
 		return EXIT_USAGE;
 	if (argc != 0 || !ca_name || !out || !days_from(days_text, &days))
-		return usage_error(NULL, "--ca NAME, --out PREFIX and at least one name (--node-id URN …) are needed");
+		return usage_error(NULL, "--ca NAME, --out PREFIX and at least one name (--node-id URN …), or --bundle-signer and --cn, are needed");
 	for (size_t i = 0; i < MST_COUNT(flavour); i++) {
 		struct mst_san *san = &spec.san[spec.n_san];
 
@@ -78,8 +79,12 @@ static int cert_issue(struct muster *m, int argc, char **argv)
 		san->kind = flavour[i].kind;
 		spec.n_san++;
 	}
-	if (spec.n_san == 0)
+	if (bundle && (spec.n_san || !cn))
+		return usage_error(NULL, "a signer of bundles has --cn TEXT and no other name: it is no node and no server");
+	if (!bundle && spec.n_san == 0)
 		return usage_error(NULL, "give at least one name: --node-id, --device, --cse-id, --ae-id or --fqdn");
+	if (bundle)
+		spec.role = MST_CERT_BUNDLE;
 	snprintf(spec.common_name, sizeof(spec.common_name), "%.120s", cn ? cn : spec.san[0].value);
 	spec.not_before = wall_clock() - 60;
 	if (after && !mst_parse_timestamp(mst_view_str(after), &spec.not_before))
@@ -298,8 +303,9 @@ int cmd_cert(struct muster *m, int argc, char **argv)
 	static const struct command table[] = {
 		{ "ca", cert_ca, "NAME [--cn TEXT] [--days N] [--permit-dns DOMAIN]", "a maker's or owner's CA: NAME.pem, NAME.key" },
 		{ "issue", cert_issue,
-		  "--ca NAME --out PREFIX (--node-id URN|--device OID|--cse-id ID|--ae-id ID|--fqdn NAME)… [--cn TEXT] [--days N] "
-		  "[--not-before TIME] [--expired]", "a node's key and certificate: PREFIX.key, PREFIX.pem" },
+		  "--ca NAME --out PREFIX (--node-id URN|--device OID|--cse-id ID|--ae-id ID|--fqdn NAME|--bundle-signer)… [--cn TEXT] [--days N] "
+		  "[--not-before TIME] [--expired]",
+		  "a node's key and certificate, or a bundle signer's: PREFIX.key, PREFIX.pem" },
 		{ "show", cert_show, "FILE", "what a certificate says" },
 		{ "revoke", cert_revoke, "FILE|SERIAL|NODE [--reason REASON] | FILE --ca NAME --out CRL",
 		  "revoke it (of a node: all of its) and make a new list" },

@@ -28,9 +28,11 @@ static int prepare(struct demo *d, const char *dir)
 		}
 	}
 	d->in = (struct install){ .dir = d->dir, .address = "127.0.0.1", .processes = "split", .metrics = "", .listeners = 2,
-		                  .sp = "sp.example.com", .mef = "mef.sp.example.com", .maf = "maf.sp.example.com" };
+		                  .sp = "sp.example.com", .mef = "mef.sp.example.com", .maf = "maf.sp.example.com",
+		                  .bbn = "bbn.sp.example.com" };
 	d->in.mef_port = demo_free_port();
 	d->in.maf_port = demo_free_port();
+	d->in.bbn_port = demo_free_port();
 	d->inside = *d->m;
 	d->inside.dir = d->dir;
 	d->inside.quiet = d->m->json;

@@ -196,12 +196,17 @@ int cmd_doctor(struct muster *m, int argc, char **argv)
 		check_secret_file(&d, "keeper/ca.key", "CA key");
 		check_secret_file(&d, "tls/mef.key", "MEF key");
 		check_secret_file(&d, "tls/maf.key", "MAF key");
+		if (config_lookup(&d.conf, "bbn"))
+			check_secret_file(&d, "tls/bbn.key", "briefing node's key");
 		check_certificate(&d, "keeper/ca.pem", "CA certificate");
 		check_certificate(&d, "tls/mef.pem", "MEF certificate");
 		check_certificate(&d, "tls/maf.pem", "MAF certificate");
 		doctor_lists(&d);
+		if (config_lookup(&d.conf, "bbn"))
+			check_certificate(&d, "tls/bbn.pem", "briefing node's certificate");
 		check_port(&d, "mef");
 		check_port(&d, "maf");
+		check_port(&d, "bbn");
 		check_api(&d);
 	}
 	config_destroy(&d.conf);

@@ -78,7 +78,7 @@ static int issue_list(struct keeper_issuer *k, const char *path)
 static int make_keys(const struct install *in)
 {
 	/* CA certificates carry name constraints: TS-0003 8.1.2.2 */
-	const char *const permitted[] = { in->sp, in->mef, in->maf };
+	const char *const permitted[] = { in->sp, in->mef, in->maf, in->bbn };
 	char keeper_dir[4096], prefix[4096];
 	static uint8_t ca[MST_CERT_MAX];
 	struct keeper_issuer k = { 0 };
@@ -101,6 +101,8 @@ static int make_keys(const struct install *in)
 	if (r == EXIT_DONE)
 		r = issue_server(&k, in->maf, path_join(prefix, sizeof(prefix), in->dir, "tls/maf"));
 	if (r == EXIT_DONE)
+		r = issue_server(&k, in->bbn, path_join(prefix, sizeof(prefix), in->dir, "tls/bbn"));
+	if (r == EXIT_DONE)
 		r = issue_list(&k, path_join(prefix, sizeof(prefix), in->dir, "crls/ca.crl"));
 	k.keeper->ops->close(k.keeper);
 	return r;
@@ -122,6 +124,16 @@ static int write_config(const struct install *in)
 		"log = { format = \"text\"; level = \"info\"; };\n"
 		"metrics = \"%s\";\n"
 		"crl = { file = \"crls/ca.crl\"; lifetime = \"7d\"; };  # musterd renews it by itself\n\n"
+		"bbn = {\n"
+		"  fqdn = \"%s\";\n"
+		"  listen = [\"%s:%u\"];\n"
+		"  certificate = \"tls/bbn.pem\";\n"
+		"  key = \"tls/bbn.key\";\n"
+		"  client_anchors = [\"anchors/\", \"keeper/ca.pem\"];\n"
+		"  crls = [\"crls/\"];\n"
+		"  require_crl_of = [\"keeper/ca.pem\"];\n"
+		"  profile = \"both\";\n"
+		"};\n\n"
 		"mef = {\n"
 		"  fqdn = \"%s\";\n"
 		"  listen = [\"%s:%u\"];\n"
@@ -146,7 +158,7 @@ static int write_config(const struct install *in)
 		"  mefs = ( { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; } );\n"
 		"};\n\n"
 		"admin = { listen = [\"unix:run/admin.sock\"]; };\n",
-		in->processes, in->listeners, in->metrics, in->mef, host, in->mef_port, in->maf, in->maf, host, in->maf_port, in->mef, in->mef,
+		in->processes, in->listeners, in->metrics, in->bbn, host, in->bbn_port, in->mef, host, in->mef_port, in->maf, in->maf, host, in->maf_port, in->mef, in->mef,
 		in->mef_port, host, in->mef_port);
 
 	if (n < 0 || (size_t)n >= sizeof(text)) {
@@ -229,10 +241,10 @@ static bool port_from(const char *text, unsigned *ret_port)
 
 int cmd_init(struct muster *m, int argc, char **argv)
 {
-	const char *sp = "sp.example.com", *mef = NULL, *maf = NULL, *mef_port = "8443", *maf_port = "8444", *address = "127.0.0.1",
+	const char *sp = "sp.example.com", *mef = NULL, *maf = NULL, *bbn = NULL, *mef_port = "8443", *maf_port = "8444", *bbn_port = "8445", *address = "127.0.0.1",
 	           *processes = "split", *metrics = "";
 	const struct opt opts[] = { { "sp", &sp, NULL }, { "mef", &mef, NULL }, { "maf", &maf, NULL }, { "mef-port", &mef_port, NULL },
-		                    { "maf-port", &maf_port, NULL }, { "address", &address, NULL },
+		                    { "maf-port", &maf_port, NULL }, { "bbn", &bbn, NULL }, { "bbn-port", &bbn_port, NULL }, { "address", &address, NULL },
 		                    { "processes", &processes, NULL }, { "metrics", &metrics, NULL } };
 	struct install in = { .listeners = 2 };
 	int r;
@@ -246,10 +258,10 @@ int cmd_init(struct muster *m, int argc, char **argv)
 	in.address = address;
 	in.processes = processes;
 	in.metrics = metrics;
-	if (!port_from(mef_port, &in.mef_port) || !port_from(maf_port, &in.maf_port))
+	if (!port_from(mef_port, &in.mef_port) || !port_from(maf_port, &in.maf_port) || !port_from(bbn_port, &in.bbn_port))
 		return usage_error(NULL, "a port is 1 to 65535");
-	if (in.mef_port == in.maf_port)
-		return usage_error(NULL, "MEF and MAF need a port each");
+	if (in.mef_port == in.maf_port || in.mef_port == in.bbn_port || in.maf_port == in.bbn_port)
+		return usage_error(NULL, "MEF, MAF and briefing node need a port each");
 	if (!address_good(address))
 		return usage_error(NULL, "--address: \"%s\" is no numeric IPv4 or IPv6 address", address);
 	if (strcmp(processes, "split") != 0 && strcmp(processes, "single") != 0)
@@ -258,16 +270,18 @@ int cmd_init(struct muster *m, int argc, char **argv)
 		return usage_error(NULL, "--sp: \"%s\" is not an FQDN", sp);
 	snprintf(in.mef, sizeof(in.mef), "mef.%.240s", in.sp);
 	snprintf(in.maf, sizeof(in.maf), "maf.%.240s", in.sp);
+	snprintf(in.bbn, sizeof(in.bbn), "bbn.%.240s", in.sp);
 	if ((mef && !mst_id_normalise(MST_ID_FQDN, mst_view_str(mef), in.mef)) ||
-	    (maf && !mst_id_normalise(MST_ID_FQDN, mst_view_str(maf), in.maf)))
-		return usage_error(NULL, "--mef and --maf are FQDNs");
+	    (maf && !mst_id_normalise(MST_ID_FQDN, mst_view_str(maf), in.maf)) ||
+	    (bbn && !mst_id_normalise(MST_ID_FQDN, mst_view_str(bbn), in.bbn)))
+		return usage_error(NULL, "--mef, --maf and --bbn are FQDNs");
 	r = install_make(&in);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
-		return print_json(json_pack("{s:s,s:s,s:s,s:s}", "dir", in.dir, "sp", in.sp, "mef", in.mef, "maf", in.maf));
-	say("made an installation in %s: provider %s, MEF %s on port %u, MAF %s on port %u", in.dir, in.sp, in.mef, in.mef_port, in.maf,
-	    in.maf_port);
+		return print_json(json_pack("{s:s,s:s,s:s,s:s,s:s}", "dir", in.dir, "sp", in.sp, "mef", in.mef, "maf", in.maf, "bbn", in.bbn));
+	say("made an installation in %s: provider %s, MEF %s on port %u, MAF %s on port %u, briefing node %s on port %u", in.dir, in.sp,
+	    in.mef, in.mef_port, in.maf, in.maf_port, in.bbn, in.bbn_port);
 	say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in.dir, in.dir);
 	return EXIT_DONE;
 }

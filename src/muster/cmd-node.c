@@ -1,6 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
+#include "base/text.h"
 #include "cert.h"
 #include "muster.h"
 
@@ -154,6 +156,24 @@ static void print_members(const json_t *object, const char *indent)
 	}
 }
 
+/* Degrees are whole numbers of 1e-7 on the wire. */
+static void print_place(const json_t *place)
+{
+	const json_t *lat = json_object_get(place, "latitude"), *lon = json_object_get(place, "longitude");
+	const json_t *accuracy = json_object_get(place, "accuracy");
+
+	say("place:");
+	if (lat)
+		say("  %-14s %.7f,%.7f", "at", (double)json_integer_value(lat) / 1e7, (double)json_integer_value(lon) / 1e7);
+	if (accuracy)
+		say("  %-14s %lld m", "accuracy", (long long)json_integer_value(accuracy));
+	if (*text_of(place, "site"))
+		say("  %-14s %s", "site", shown(text_of(place, "site")));
+	if (*text_of(place, "cell"))
+		say("  %-14s %s", "cell", shown(text_of(place, "cell")));
+	say("  %-14s %s, %s", "said by", shown(text_of(place, "who")), human_time(text_of(place, "at")));
+}
+
 static void print_lists(const json_t *object)
 {
 	const char *key;
@@ -187,6 +207,8 @@ static int node_show(struct muster *m, int argc, char **argv)
 	if (m->json)
 		return print_json(answer);
 	print_members(answer, "");
+	if (json_object_get(answer, "place"))
+		print_place(json_object_get(answer, "place"));
 	print_lists(answer);
 	json_decref(answer);
 	return EXIT_DONE;
@@ -249,6 +271,140 @@ static int node_bind(struct muster *m, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* Degrees as people write them, "52.5200066" → 525200066; no floating point, so no digit is lost. */
+static bool degrees_from(struct mst_view v, int64_t most, int64_t *ret)
+{
+	bool minus = v.n && v.p[0] == '-';
+	size_t dot;
+	uint64_t whole, part = 0;
+
+	if (minus)
+		v = mst_view_sub(v, 1, v.n);
+	dot = mst_view_find(v, '.');
+	if (!mst_parse_dec(mst_view_sub(v, 0, dot), 360, &whole))
+		return false;
+	if (dot < v.n) {
+		struct mst_view digits = mst_view_sub(v, dot + 1, v.n);
+
+		if (!digits.n || digits.n > 7 || !mst_parse_dec(digits, 9999999, &part))
+			return false;
+		for (size_t i = digits.n; i < 7; i++)
+			part *= 10;
+	}
+	*ret = (int64_t)(whole * 10000000 + part);
+	if (*ret > most * 10000000)
+		return false;
+	*ret = minus ? -*ret : *ret;
+	return true;
+}
+
+/* "LAT,LON" or "LAT,LON,ACCURACY" */
+static bool place_from(const char *text, json_t *body)
+{
+	struct mst_view part[4], rest = mst_view_str(text);
+	int64_t lat, lon;
+	uint64_t accuracy;
+	size_t n = 0;
+
+	while (n < 4) {
+		size_t end = mst_view_find(rest, ',');
+
+		part[n++] = mst_view_sub(rest, 0, end);
+		if (end == rest.n)
+			break;
+		rest = mst_view_sub(rest, end + 1, rest.n);
+	}
+	if ((n != 2 && n != 3) || !degrees_from(part[0], 90, &lat) || !degrees_from(part[1], 180, &lon) ||
+	    (n == 3 && !mst_parse_dec(part[2], 40000000, &accuracy)))
+		return false;
+	json_object_set_new(body, "latitude", json_integer(lat));
+	json_object_set_new(body, "longitude", json_integer(lon));
+	if (n == 3)
+		json_object_set_new(body, "accuracy", json_integer((json_int_t)accuracy));
+	return true;
+}
+
+static int node_place(struct muster *m, int argc, char **argv)
+{
+	const char *at = NULL, *site = NULL, *cell = NULL;
+	bool clear = false;
+	const struct opt opts[] = { { "at", &at, NULL }, { "site", &site, NULL }, { "cell", &cell, NULL }, { "clear", NULL, &clear } };
+	json_t *answer = NULL, *body;
+	struct mst_writer w;
+	char path[1200];
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || clear == (at || site || cell))
+		return usage_error(NULL, "give one node, and --at LAT,LON[,ACCURACY], --site S, --cell C, or --clear");
+	body = clear ? NULL : json_object();
+	if (at && !place_from(at, body)) {
+		json_decref(body);
+		return usage_error(NULL, "--at %s: expected degrees and metres, like 52.5200066,13.4049540,20", at);
+	}
+	if (site)
+		json_object_set_new(body, "site", json_string(site));
+	if (cell)
+		json_object_set_new(body, "cell", json_string(cell));
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/place");
+	r = api_ask(m, clear ? "DELETE" : "POST", path_end(&w), body, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say(clear ? "%s has no place any more" : "placed %s", argv[0]);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+/* From a file or standard input, never on the command line, which everybody on this machine can read. */
+static int node_secret(struct muster *m, int argc, char **argv)
+{
+	const char *file = NULL, *identity = "";
+	const struct opt opts[] = { { "file", &file, NULL }, { "identity", &identity, NULL } };
+	json_t *answer = NULL, *body;
+	struct mst_writer w;
+	char path[2048], *text;
+	size_t n = 0;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || !file)
+		return usage_error(NULL, "give one node and --file FILE (or -): its secret, 16 to 64 octets in hex");
+	text = read_file(file, &n);
+	if (!text)
+		return EXIT_USAGE;
+	while (n && strchr(" \t\r\n", text[n - 1]))
+		text[--n] = '\0';
+	if (n < 32 || n > 128 || n % 2 || strspn(text, "0123456789abcdefABCDEF") != n) {
+		mst_wipe(text, n);
+		free(text);
+		complain("%s: expected a secret of 16 to 64 octets: 32 to 128 hex digits and nothing else", file);
+		return EXIT_USAGE;
+	}
+	body = json_string(text);
+	mst_wipe(text, n);
+	free(text);
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/secret");
+	path_query(&w, "identity", identity);
+	r = api_ask(m, "POST", path_end(&w), body, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("the secret of %s is stored; its identity in handshakes is %s", argv[0], text_of(answer, "identity"));
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
 static int node_revoke(struct muster *m, int argc, char **argv)
 {
 	return node_act(m, argc, argv, "revoke", "revoked");
@@ -259,6 +415,31 @@ static int node_release(struct muster *m, int argc, char **argv)
 	return node_act(m, argc, argv, "release", "released");
 }
 
+static int node_number(struct muster *m, int argc, char **argv)
+{
+	json_t *answer = NULL;
+	struct mst_writer w;
+	char path[1200];
+	int r;
+
+	argc = take_options(NULL, argc, argv, NULL, 0);
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 2)
+		return usage_error(NULL, "give one node, and its number like +491701234567, or none");
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/number");
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "number", strcmp(argv[1], "none") ? argv[1] : ""), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("%s: %s", argv[0], *text_of(answer, "number") ? text_of(answer, "number") : "no number");
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
 int cmd_node(struct muster *m, int argc, char **argv)
 {
 	static const struct command table[] = {
@@ -267,6 +448,9 @@ int cmd_node(struct muster *m, int argc, char **argv)
 		  "[--identity KIND=VALUE[@ANCHOR]] [--anchor FILE.pem|SHA256|any]", "make a node known" },
 		{ "import", node_import, "FILE.csv|FILE.json|- [--anchor FILE.pem|SHA256|any] [--answers FILE]", "make many nodes known; every row gets an answer" },
 		{ "bind", node_bind, "NODE --anchor FILE.pem|SHA256|any", "its names are good under that CA only" },
+		{ "number", node_number, "NODE +NUMBER|none", "where its short messages go" },
+		{ "place", node_place, "NODE --at LAT,LON[,ACCURACY] [--site S] [--cell C] | NODE --clear", "where it stands, for the rules" },
+		{ "secret", node_secret, "NODE --file FILE|- [--identity KEY-ID]", "the secret that its maker gave it, in hex: it proves the node to the briefing node" },
 		{ "list", node_list, "[--state S] [--subscription ID] [--maker M] [--limit N]", "the fleet" },
 		{ "show", node_show, "NODE", "one node: state, names, registrations, credentials (never keys)" },
 		{ "revoke", node_revoke, "NODE --reason TEXT", "its credentials are dead at MEF and MAF from now on" },

@@ -7,21 +7,6 @@
 
 static const char *const state_acts[] = { "suspend", "resume", "end" };
 
-/* "90d", "12h", "30m", "60s"; a bare number is days. 0: none of these. */
-static json_int_t duration(const char *text)
-{
-	static const struct { const char *unit; json_int_t seconds; } units[] = {
-		{ "", 86400 }, { "d", 86400 }, { "h", 3600 }, { "m", 60 }, { "s", 1 },
-	};
-	char *end;
-	long long n = strtoll(text, &end, 10);
-
-	for (size_t i = 0; i < MST_COUNT(units); i++)
-		if (n > 0 && n < 1000000000 && strcmp(end, units[i].unit) == 0)
-			return n * units[i].seconds;
-	return 0;
-}
-
 /* Where this installation's own MAF listens, when `maf` is that one: "https://maf.example.com:8444". */
 static bool own_maf_uri(const struct muster *m, const char *maf, char *out, size_t cap)
 {
@@ -77,7 +62,7 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 	if (poa)
 		json_object_set_new(body, "registrarPoA", json_string(poa));
 	if (lifetime) {
-		json_int_t seconds = duration(lifetime);
+		json_int_t seconds = duration_from(lifetime);
 
 		if (!seconds) {
 			json_decref(body);

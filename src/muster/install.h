@@ -6,9 +6,9 @@
 
 struct install {
 	const char *dir;
-	char sp[MST_ID_MAX], mef[MST_ID_MAX], maf[MST_ID_MAX];
+	char sp[MST_ID_MAX], mef[MST_ID_MAX], maf[MST_ID_MAX], bbn[MST_ID_MAX];
 	const char *address;
-	unsigned mef_port, maf_port;
+	unsigned mef_port, maf_port, bbn_port;
 	const char *processes;
 	const char *metrics;             /* "" = off */
 	int listeners;

@@ -10,12 +10,18 @@
 #include "muster/version.h"
 
 static const struct command commands[] = {
-	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--processes split|single] "
+	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
 	  "[--metrics ADDR]",
 	  "make a complete local installation: CA, roles, store, configuration" },
-	{ "node", cmd_node, "add|import|list|show|revoke|release …", "the nodes of the fleet" },
+	{ "node", cmd_node, "add|import|number|list|show|revoke|release …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|suspend|resume|end …", "M2M service subscriptions" },
+	{ "rule", cmd_rule, "add|edit|move|list|show|enable|disable|delete|check|try|replay|history|rollback …",
+	  "which nodes get which instructions" },
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
+	{ "trigger", cmd_trigger,
+	  "NODE [--what run|renew|check] [--instruction METHOD=URI [--target FQDN --admin-fqdn FQDN]] [--payload FILE] [--window 12h] "
+	  "[--signer PREFIX] [--via print|sms|datagram] [--to +NUMBER|HOST:PORT]", "tell a node to dial out now" },
+	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify [FILE...] | export --out FILE [--after N]",
 	  "what happened: who, what, why" },
 	{ "command", cmd_command, "cert-prov|list …", "what the MEF tells nodes to do" },
@@ -84,7 +90,8 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	}
 	running = c;
 	running_prefix = prefix;
-	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert && c->run != cmd_command) {
+	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
+	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;

@@ -41,8 +41,11 @@ int usage_error(const struct command *c, const char *fmt, ...) MST_PRINTF(2, 3);
 int cmd_init(struct muster *m, int argc, char **argv);
 int cmd_node(struct muster *m, int argc, char **argv);
 int cmd_subscription(struct muster *m, int argc, char **argv);
+int cmd_rule(struct muster *m, int argc, char **argv);
 int cmd_cert(struct muster *m, int argc, char **argv);
 int cmd_command(struct muster *m, int argc, char **argv);
+int cmd_trigger(struct muster *m, int argc, char **argv);
+int cmd_bundle(struct muster *m, int argc, char **argv);
 int cmd_events(struct muster *m, int argc, char **argv);
 int cmd_status(struct muster *m, int argc, char **argv);
 int cmd_doctor(struct muster *m, int argc, char **argv);
@@ -88,6 +91,8 @@ void timestamp_text(mst_time t, char out[16]);
 mst_time wall_clock(void);
 /* A moment as people write it: 20261121T214500, 2026-11-21, "2026-11-21 21:45:00", +90d, -12h (d h m s, from now). */
 bool date_from(const char *text, char out[16]);
+/* "90d", "12h", "30m", "60s"; a bare number is days. 0: none of these. */
+json_int_t duration_from(const char *text);
 #define DATE_HELP "a date is 2026-11-21, 20261121T214500 (UTC), or from now: +90d, -12h, +30m, +10s"
 
 /* --- admin API over the unix socket --- */

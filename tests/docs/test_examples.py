@@ -15,11 +15,11 @@ import pytest
 from support import AGENT, BUILD, MUSTER, MUSTERD, START_SECONDS, free_port, run
 
 SOURCE = pathlib.Path(os.environ.get("MST_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
-PORTS = {name: free_port() for name in ("mef", "maf", "metrics")}
+PORTS = {name: free_port() for name in ("mef", "maf", "bbn", "metrics")}
 ADAPT = {
     # our own ports: others may run on this machine
     "muster init provider --sp sp.example.com":
-        "muster init provider --sp sp.example.com --mef-port {mef} --maf-port {maf} --metrics 127.0.0.1:{metrics}",
+        "muster init provider --sp sp.example.com --mef-port {mef} --maf-port {maf} --bbn-port {bbn} --metrics 127.0.0.1:{metrics}",
     # places that only root has
     "/etc/muster/": "{dir}/",
     "/var/lib/muster-agent/": "{dir}/",

@@ -37,14 +37,14 @@ def unit(root, name):
     return next(root.rglob(f"lib/systemd/system/{name}"))
 
 
-@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service"])
+@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service", "muster-medium@.service"])
 def test_systemd_understands_the_unit(root, name):
     done = run("systemd-analyze", "verify", f"--root={root}", "--man=no", name)
     ours = [line for line in (done.stdout + done.stderr).splitlines() if name in line]
     assert not ours, ours
 
 
-@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service"])
+@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service", "muster-medium@.service"])
 def test_the_unit_is_tight(root, name):
     done = run("systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={int(EXPOSURE * 10)}", unit(root, name))
     overall = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
@@ -52,7 +52,7 @@ def test_the_unit_is_tight(root, name):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service"])
+@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service", "muster-medium@.service"])
 def test_the_unit_names_what_is_installed(root, name):
     text = unit(root, name).read_text()
     assert "@" not in re.sub(r"@(system-service|privileged|resources)\b", "", text), "a value was not filled in"

@@ -1,6 +1,6 @@
 /*
- * Every allocation of one request fails in turn, from the first to the last: the MEF and the MAF over a real store
- * answer or fault, nothing is half done, and the same request afterwards succeeds.
+ * Every allocation of one request fails in turn, from the first to the last: briefing node, MEF and MAF over a real
+ * store answer or fault, nothing is half done, and the same request afterwards succeeds.
  */
 #include "role/test-rig.h"
 #include "tests/support/failmalloc.h"
@@ -50,8 +50,35 @@ static int maf_register(void)
 	return rig_do(&r, MST_ROLE_MAF, MST_OP_CREATE, "/MAFBase", "/CSE0001", MST_TY_MAF_CLIENT_REG, 0, REG("mafClientReg"));
 }
 
+#define ATTEMPT "0123456789abcdef0123456789abcdef"
+
+static char report_to[80];
+
+static int brief(void)
+{
+	char id[33];
+	int rsc;
+
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	rsc = rig_brief(&r, MST_OP_CREATE, "/briefing", "application/json", "",
+	                mst_view_str("{\"version\":1,\"attempt\":\"" ATTEMPT "\",\"methods\":[\"cert\"]}"));
+	if (rsc == MST_RSC_OK)
+		snprintf(report_to, sizeof(report_to), "/briefing/%s/report", rig_member(&r, "id", id, sizeof(id)));
+	return rsc;
+}
+
+static int brief_report(void)
+{
+	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+	return rig_brief(&r, MST_OP_CREATE, report_to, "application/json", "",
+	                 mst_view_str("{\"version\":1,\"attempt\":\"" ATTEMPT "\",\"done\":true,\"enrolled\":false,\"failures\":["
+	                              "{\"reason\":\"refused\"}]}"));
+}
+
 /* The way of a node, request by request; each is tried with each of its allocations failing. */
 static const struct { const char *name; int (*go)(void); int good; } request[] = {
+	{ "briefing", brief, MST_RSC_OK },
+	{ "briefing.report", brief_report, 204 },
 	{ "mef.register", mef_register, MST_RSC_CREATED },
 	{ "key.register", key_register, MST_RSC_CREATED },
 	{ "fetch", fetch, MST_RSC_OK },
@@ -70,6 +97,8 @@ static unsigned long sweep(size_t which)
 		int rsc;
 
 		rig_up(&r);
+		rig_rule(&r, "{\"name\":\"all\",\"then\":{\"instructions\":[{\"kind\":\"bootstrap\",\"method\":\"cert\","
+		             "\"uri\":\"https://mef.example.com\"}]}}", 10);
 		for (size_t i = 0; i < which; i++)
 			assert_int_equal(request[i].go(), request[i].good);
 		rig_fingerprint(&r, before, sizeof(before));

@@ -46,12 +46,12 @@ class Installation:
     def __init__(self, path, processes="split", sp="sp.example.com"):
         self.dir = pathlib.Path(path)
         self.sp = sp
-        self.mef, self.maf = f"mef.{sp}", f"maf.{sp}"
-        self.mef_port, self.maf_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.mef, self.maf, self.bbn = f"mef.{sp}", f"maf.{sp}", f"bbn.{sp}"
+        self.mef_port, self.maf_port, self.bbn_port, self.metrics_port = (free_port() for _ in range(4))
         self.process = None
         self.wrap = []          # what musterd is started by: a namespace of its own, limits
         run(MUSTER, "init", self.dir, "--sp", sp, "--mef-port", self.mef_port, "--maf-port", self.maf_port,
-            "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}")
+            "--bbn-port", self.bbn_port, "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}")
         self.config = self.dir / "musterd.conf"
         self.plain_config = self.config.read_text()
         self.log = self.dir / "musterd.log"
@@ -114,7 +114,7 @@ class Installation:
     def wait_event(self, what, seconds=RUN_SECONDS, **match):
         """Follow the log until an event of that kind comes whose members match."""
         follow = subprocess.Popen([MUSTER, "-C", str(self.dir), "--json", "events", "--follow", "--what", what],
-                                  stdout=subprocess.PIPE, text=True)
+                                  stdout=subprocess.PIPE, bufsize=0)     # a line that was read ahead select cannot see
         deadline = time.monotonic() + seconds
         try:
             while True:

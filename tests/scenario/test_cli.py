@@ -194,7 +194,7 @@ def test_doctor_leaves_no_trace(inst):
 
 def test_status_names_the_roles(inst):
     state = inst.ask("status")
-    assert state["roles"] == ["mef", "maf", "admin"]
+    assert state["roles"] == ["bbn", "mef", "maf", "admin"]
     assert state["firstEvent"] == 1 and state["events"] == state["lastEvent"] == inst.events("--limit", "1")[0]["seq"], state
     assert state["storeOctets"] > 4096 and state["oldestEvent"] <= state["time"], state
     assert "events" in inst.muster("status").stdout and "MiB free" in inst.muster("doctor").stdout

@@ -1,6 +1,7 @@
 """Story: clocks that are wrong must not lock a node out (lesson 15). The programs live at another moment through
 libfaketime, which does not get along with the sanitizers' runtime: this file runs in the ordinary builds.
 """
+from briefer import Briefer, dial, stamp
 from support import FAKETIME, Installation, at, until
 
 
@@ -45,3 +46,24 @@ def test_old_entries_of_the_audit_log_go(tmp_path):
     assert now["oldestEvent"][:4] >= old["time"][:4] and [e["what"] for e in one.events()][-1] == "audit.shortened", one.events()
     assert "is whole" in one.muster("events", "verify").stdout
     one.stop()
+
+
+def test_the_briefing_node_tells_the_time(installation):
+    """Lesson 15: a clock at 1970, instructions with a validity; the time of an authenticated briefing counts from then on."""
+    installation.subscription()
+    node = installation.node(1)
+    with Briefer(installation.dir / "bbn-clock", "bbn.owner.example.com", lambda q: [],
+                 makers=(installation.dir / "makers/acme.pem",)) as bbn:
+        node.instruct(bbn.instruction())
+        dial(node, bbn)
+        env = at("@1970-01-01 00:00:10")
+        # no instruction: refused as a whole, and so is its word about the time
+        assert node.run_once(env=env).returncode == 1
+        bbn.script = lambda q: [{**installation.instruction(), "uri": "https://bbn.invalid"}]
+        assert node.run_once(env=env).returncode == 1
+        # nothing but the briefing could have told it: no other server was reached
+        reports = node.status()["reports"]
+        assert [r["reason"] for r in reports] == ["ok", "unreachable"]
+        assert reports[-1]["when"][:4] == stamp()[:4], reports
+        bbn.script = lambda q: [installation.instruction()]
+        assert node.run_once(env=env).returncode == 0

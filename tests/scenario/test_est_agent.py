@@ -41,6 +41,7 @@ def test_a_command_leads_to_a_certificate_that_is_used(make):
     inst.muster("command", "cert-prov", node.id, "--subject", "node")
     before = len(inst.events("--what", "mef.certificate"))
     with node.running() as agent:
+        agent.wait_log("enrolled-already")
         node.agent("trigger", node.dir / "instructions.json", check=True)
         agent.wait_log("certificate-in-use")
     assert len(inst.events("--what", "mef.certificate")) == before + 1

@@ -162,6 +162,30 @@ def test_what_is_wrong_is_said_and_the_next_is_served(browser, installation, nod
     wait(browser, lambda b: text(b, "state") == "In service")
 
 
+def test_the_technician_says_where_it_is(browser, node):
+    """Figure 3's installation technician: by the site's label, and by the phone's own position."""
+    enter(browser, node)
+    assert "Nobody has said" in text(browser, "place")
+    browser.find_element(By.ID, "site").send_keys("north-7")
+    browser.find_element(By.CSS_SELECTOR, "#site-form button").click()
+    wait(browser, lambda b: "north-7" in text(b, "place"))
+    browser.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["geolocation"]})
+    browser.execute_cdp_cmd("Emulation.setGeolocationOverride", {"latitude": 52.52, "longitude": 13.405, "accuracy": 12})
+    browser.find_element(By.ID, "here").click()
+    wait(browser, lambda b: "52.52000, 13.40500 within 12 m" in text(b, "place"))
+    assert node.status()["place"] == {"latitude": 525200000, "longitude": 134050000, "accuracy": 12, "site": "north-7"}
+    assert fits(browser)
+
+
+@pytest.mark.parametrize("body, field", [({"latitude": 525200000}, "longitude"), ({"latitude": 9525200000, "longitude": 1}, "latitude"),
+                                         ({"planet": "mars"}, "planet"), ({"site": ""}, "site"), ({"site": "a\u202eb"}, "site")])
+def test_no_place_at_all(node, body, field):
+    cookie = session(node)
+    status, _, said = curl(node, "/place", *cookie, *JSON, "-d", json.dumps(body), method="POST")
+    assert status == 400 and field in said
+    assert not node.status()["place"]
+
+
 def test_texts_of_strangers_are_no_markup(browser, node):
     enter(browser, node)
     start(browser, json.dumps({"version": 1, "instructions": [

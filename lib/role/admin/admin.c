@@ -32,6 +32,11 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_CREATE, "/v1/nodes/{id}/revoke", admin_node_act, "revoke", { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/release", admin_node_act, "release", { NULL } },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/bind", admin_node_bind, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/number", admin_node_number, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/trigger", admin_node_trigger, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/place", admin_node_place, NULL, { NULL } },
+	{ MST_OP_DELETE, "/v1/nodes/{id}/place", admin_node_unplace, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/secret", admin_node_secret, NULL, { "identity" } },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}", admin_node_show, NULL, { NULL } },
 	{ MST_OP_CREATE, "/v1/certificates/revoke", admin_cert_revoke, NULL, { NULL } },
 	{ MST_OP_CREATE, "/v1/subscriptions", admin_sub_add, NULL, { NULL } },
@@ -40,6 +45,19 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/resume", admin_sub_act, "resume", { NULL } },
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/end", admin_sub_act, "end", { NULL } },
 	{ MST_OP_RETRIEVE, "/v1/subscriptions/{id}", admin_sub_show, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/rules", admin_rule_add, NULL, { NULL } },
+	{ MST_OP_RETRIEVE, "/v1/rules", admin_rule_list, NULL, { "set", "after", "limit" } },
+	{ MST_OP_CREATE, "/v1/rules/{id}/edit", admin_rule_edit, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/rules/{id}/move", admin_rule_move, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/rules/{id}/enable", admin_rule_switch, "enable", { NULL } },
+	{ MST_OP_CREATE, "/v1/rules/{id}/disable", admin_rule_switch, "disable", { NULL } },
+	{ MST_OP_CREATE, "/v1/rules/{id}/delete", admin_rule_delete, NULL, { NULL } },
+	{ MST_OP_RETRIEVE, "/v1/rules/{id}", admin_rule_show, NULL, { NULL } },
+	{ MST_OP_RETRIEVE, "/v1/rule-sets", admin_rule_versions, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/rule-rollback", admin_rule_rollback, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/rule-check", admin_rule_check, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/rule-try", admin_rule_try, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/rule-replay", admin_rule_replay, NULL, { NULL } },
 	{ MST_OP_RETRIEVE, "/v1/events", admin_event_list, NULL, EVENT_PARAMS },
 	{ MST_OP_RETRIEVE, "/v1/events/verify", admin_event_verify, NULL, { NULL } },
 	{ MST_OP_RETRIEVE, "/v1/status", admin_status, NULL, { NULL } },
@@ -235,7 +253,7 @@ static int serve(struct admin *q, const struct mst_exchange *x)
 
 static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
 {
-	struct admin q = { .env = env, .a = a };
+	struct admin q = { .env = env, .a = a, .x = x };
 	struct mst_diag d;
 	int r;
 

@@ -26,6 +26,7 @@ extern const struct mst_role_ops mst_role_admin;
 struct admin {
 	struct mst_role_env *env;
 	struct mst_answer *a;
+	const struct mst_exchange *x;
 	char who[MST_ID_MAX];                     /* "uid 0": into every event */
 	char id[MST_ID_MAX];                      /* {id} of the path */
 	char param[ADMIN_PARAMS_MAX][MST_ID_MAX]; /* query, in the order of the route's names; "" = absent */
@@ -61,6 +62,11 @@ int admin_node_show(struct admin *q);
 int admin_node_act(struct admin *q);
 int admin_node_bind(struct admin *q);
 int admin_cert_revoke(struct admin *q);
+int admin_node_number(struct admin *q);
+int admin_node_trigger(struct admin *q);
+int admin_node_place(struct admin *q);
+int admin_node_unplace(struct admin *q);
+int admin_node_secret(struct admin *q);
 int admin_sub_add(struct admin *q);
 int admin_sub_list(struct admin *q);
 int admin_sub_show(struct admin *q);
@@ -72,6 +78,18 @@ int admin_node_certs_revoke(struct admin *q);
 int admin_serial_revoke(struct admin *q);
 int admin_cert_prov(struct admin *q);
 int admin_command_list(struct admin *q);
+int admin_rule_add(struct admin *q);
+int admin_rule_list(struct admin *q);
+int admin_rule_show(struct admin *q);
+int admin_rule_edit(struct admin *q);
+int admin_rule_move(struct admin *q);
+int admin_rule_switch(struct admin *q);
+int admin_rule_delete(struct admin *q);
+int admin_rule_versions(struct admin *q);
+int admin_rule_rollback(struct admin *q);
+int admin_rule_check(struct admin *q);
+int admin_rule_try(struct admin *q);
+int admin_rule_replay(struct admin *q);
 int admin_event_list(struct admin *q);
 int admin_event_verify(struct admin *q);
 int admin_status(struct admin *q);
@@ -84,6 +102,9 @@ int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
 /* Put a certificate's record on the list (certs.c): 0 (also when it is there already); ADMIN_REFUSED with *ret_rsc and `d`; or
  * a fault. */
 int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int *ret_rsc, struct mst_diag *d);
+int admin_no_such_node(struct admin *q);
+/* The node with all that belongs to it. */
+int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 /* Everything that the node could still authenticate with is over at env->now (revoke.c). */
 int admin_end_credentials(struct admin *q, const struct mst_node *n);
 
@@ -98,6 +119,16 @@ struct admin_node_input {
 bool admin_decode_anchor(const char *field, const char *text, uint8_t ret[MST_SHA256_LEN], struct mst_diag *d);
 bool admin_decode_bind(const json_t *j, uint8_t ret[MST_SHA256_LEN], struct mst_diag *d);
 bool admin_decode_node(const json_t *j, struct admin_node_input *ret, struct mst_diag *d);
+bool admin_decode_number(const json_t *j, char ret[MST_NUMBER_MAX], struct mst_diag *d);
+struct admin_trigger_input {
+	int what, method;                         /* enum mst_trigger_what; enum mst_method, 0 = no instruction */
+	char what_text[16], method_text[8], uri[128], target[128], admin_fqdn[MST_ID_MAX], payload[MST_TRIGGER_MAX];
+	char signer[2 * MST_TRIGGER_HINT + 1];    /* hint of the public key, hex; "" = the node's own key */
+	uint8_t signer_hint[MST_TRIGGER_HINT];
+	int64_t window;
+	char via[16], to[64];                     /* for the audit log: how it is going to be sent */
+};
+bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
 bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d);
@@ -111,7 +142,11 @@ json_t *admin_json_sub(const struct mst_subscription *r);
 json_t *admin_json_identity(const struct mst_identity *r);
 json_t *admin_json_reg(enum mst_role role, const struct mst_registration *r);
 json_t *admin_json_cred(enum mst_role role, const struct mst_credential *r);
+json_t *admin_json_place(const struct mst_place *r);
+json_t *admin_json_briefing(const struct mst_briefing *r);
 json_t *admin_json_event(const struct mst_event *e);
+/* "number", "triggered" into a node's object; 0 or a fault. */
+int admin_put_reach(json_t *node, const struct mst_reach *r);
 json_t *admin_json_anchor(const struct mst_event_anchor *a);
 json_t *admin_json_cert(const struct mst_cert_row *r);
 json_t *admin_json_time(mst_time t);

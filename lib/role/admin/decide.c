@@ -104,3 +104,30 @@ struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l)
 	l->until = now + l->lifetime;
 	return mst_authorise_sign(MST_KEEPER_CRL, "crl.file");
 }
+
+bool admin_trigger_key(const struct mst_credential *c, mst_time now)
+{
+	return (c->purpose == MST_PURPOSE_KM || c->purpose == MST_PURPOSE_KPM) && c->state == MST_CRED_ACTIVE && c->key.n &&
+	       (!c->expires || c->expires > now);
+}
+
+enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, const struct mst_credential *cred,
+					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,
+					struct mst_diag *d)
+{
+	memset(ret_v, 0, sizeof(*ret_v));
+	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node was revoked or released; it is not called back");
+	if (!signed_ && !cred)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id",
+			      "no key of this node is in use here that a trigger could be made with; sign it (muster trigger "
+			      "--signer)");
+	ret_v->counter = last + 1 > (uint64_t)now ? last + 1 : (uint64_t)now;
+	if (ret_v->counter > (uint64_t)MST_TRIGGER_COUNTER_MAX)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node's counter is used up");
+	if (!signed_) {
+		memcpy(ret_v->key_id, cred->key_id, sizeof(ret_v->key_id));
+		ret_v->authorisation = mst_authorise_trigger(cred->key_id, n->node_id);
+	}
+	return ADMIN_DONE;
+}

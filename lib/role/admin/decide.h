@@ -36,4 +36,15 @@ enum admin_verdict admin_decide_cert_prov(const struct mst_node *n, const char *
 /* When the list says that it was made and how long it is good; and the keeper's leave to sign it. */
 struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l);
 
+/* Can a trigger be authenticated with it now? A root credential that is in use, or a maker's secret. */
+bool admin_trigger_key(const struct mst_credential *c, mst_time now);
+/*
+ * A trigger for the node. The counter is larger than any before and begins as the time of day, so that a store that was
+ * restored from a backup does not fall behind its nodes. `cred` NULL: there is none; `signed_`: somebody else signs.
+ */
+struct admin_trigger_verdict { char key_id[MST_ID_MAX]; uint64_t counter; struct mst_authorisation authorisation; };
+enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, const struct mst_credential *cred,
+					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,
+					struct mst_diag *d);
+
 #endif

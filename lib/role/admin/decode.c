@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "codec/ident.h"
+#include "codec/trigger.h"
 
 enum member_type { TEXT, IDENT, URI, TIME, SECONDS, LIST, PEM, REASON };
 struct member {
@@ -316,6 +317,72 @@ bool admin_decode_bind(const json_t *j, uint8_t ret[MST_SHA256_LEN], struct mst_
 	char text[2 * MST_SHA256_LEN + 1] = "";
 
 	return members(j, &bind, 1, text, d) && admin_decode_anchor("anchor", text, ret, d);
+}
+
+/* "+", then 4 to 20 digits; "" takes it away. */
+bool admin_decode_number(const json_t *j, char ret[MST_NUMBER_MAX], struct mst_diag *d)
+{
+	static const struct member number = { "number", TEXT, false, 0, 0, MST_NUMBER_MAX };
+	size_t n;
+
+	memset(ret, 0, MST_NUMBER_MAX);
+	if (!members(j, &number, 1, ret, d))
+		return false;
+	n = strlen(ret);
+	if (!n || (ret[0] == '+' && n >= 5 && n <= 21 && strspn(ret + 1, "0123456789") == n - 1))
+		return true;
+	return wrong(d, "number", "an international number like +491701234567, or an empty text for none");
+}
+
+#define T(m) AT(struct admin_trigger_input, m)
+static const struct member trigger_members[] = {
+	{ "what", TEXT, true, 0, T(what_text) },
+	{ "window", SECONDS, false, 0, T(window) },
+	{ "method", TEXT, false, 0, T(method_text) },
+	{ "uri", TEXT, false, 0, T(uri) },
+	{ "target", TEXT, false, 0, T(target) },
+	{ "adminFQDN", IDENT, false, MST_ID_FQDN, T(admin_fqdn) },
+	{ "payload", TEXT, false, 0, T(payload) },
+	{ "signer", TEXT, false, 0, T(signer) },
+	{ "via", TEXT, false, 0, T(via) },
+	{ "to", TEXT, false, 0, T(to) },
+};
+
+/* The value of a text in the table; 0 when there is none. */
+static int value_of(const struct mst_enum_table *t, const char *text)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->v[i].text, text))
+			return t->v[i].value;
+	return 0;
+}
+
+bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d)
+{
+	size_t n = 0;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->window = 12 * 3600;
+	if (!members(j, trigger_members, MST_COUNT(trigger_members), ret, d))
+		return false;
+	ret->what = value_of(&mst_trigger_what_table, ret->what_text);
+	if (!ret->what)
+		return wrong(d, "what", "one of run, renew, check, instruction, onem2m");
+	if (ret->window > MST_TRIGGER_WINDOW_MAX)
+		return wrong(d, "window", "at most 31 days");
+	if (ret->method_text[0]) {
+		ret->method = value_of(&mst_method_table, ret->method_text);
+		if (!ret->method)
+			return wrong(d, "method", "one of psk, cert, gba, bbn, bsf");
+	}
+	if (!strncmp(ret->uri, "https://", 8))
+		memmove(ret->uri, ret->uri + 8, strlen(ret->uri + 8) + 1);
+	if (!ret->method != !ret->uri[0])
+		return wrong(d, "uri", "method and uri together");
+	if (ret->signer[0] && (!mst_hex_decode(mst_view_str(ret->signer), ret->signer_hint, MST_TRIGGER_HINT, &n) ||
+			       n != MST_TRIGGER_HINT))
+		return wrong(d, "signer", "8 hex digits: the first octets of SHA-256 of the public key");
+	return true;
 }
 
 #define S(m) AT(struct mst_subscription, m)

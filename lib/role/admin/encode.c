@@ -99,6 +99,17 @@ json_t *admin_json_node(const struct mst_node *n)
 	return done(&o);
 }
 
+int admin_put_reach(json_t *node, const struct mst_reach *r)
+{
+	struct object o = { node, node != NULL };
+
+	if (!node)
+		return MST_FAULT_MEMORY;
+	put_optional(&o, "number", r->number);
+	put_time(&o, "triggered", r->triggered);
+	return o.ok ? 0 : MST_FAULT_MEMORY;
+}
+
 json_t *admin_json_sub(const struct mst_subscription *r)
 {
 	struct object o = begin();
@@ -201,6 +212,41 @@ static void put_octets(struct object *o, const char *name, const char *s)
 {
 	if (!mst_utf8_valid(mst_view_str(s)))
 		put_hex(o, name, mst_view_str(s));
+}
+
+json_t *admin_json_place(const struct mst_place *r)
+{
+	struct object o = begin();
+
+	if (r->has >> MST_LO_LATITUDE & 1) {
+		put(&o, "latitude", json_integer(r->latitude));
+		put(&o, "longitude", json_integer(r->longitude));
+	}
+	if (r->has >> MST_LO_ACCURACY & 1)
+		put(&o, "accuracy", json_integer(r->accuracy));
+	put_optional(&o, "site", r->site);
+	put_optional(&o, "cell", r->cell);
+	put_text(&o, "who", r->who);
+	put_time(&o, "at", r->at);
+	return done(&o);
+}
+
+json_t *admin_json_briefing(const struct mst_briefing *r)
+{
+	struct object o = begin();
+
+	put_text(&o, "id", r->id);
+	put_text(&o, "attempt", r->attempt);
+	put_time(&o, "at", r->at);
+	put_text(&o, "outcome", r->outcome ? mst_brief_why_text(r->outcome) : "instructions");
+	put_optional(&o, "rule", r->rule);
+	if (!r->outcome) {
+		put_time(&o, "until", r->until);
+		put_text(&o, "state", mst_briefing_state_name[r->state]);
+	}
+	put_optional(&o, "reported", r->reported);
+	put_optional(&o, "target", r->target);
+	return done(&o);
 }
 
 json_t *admin_json_event(const struct mst_event *e)

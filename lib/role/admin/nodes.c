@@ -127,12 +127,42 @@ static int keep_cred(void *arg, const struct mst_credential *r)
 	return json_array_append_new(l->list, admin_json_cred(l->role, r)) ? MST_FAULT_MEMORY : 0;
 }
 
-/* The node with all that belongs to it. */
-static int answer_node(struct admin *q, int rsc, const struct mst_node *n)
+static int keep_briefing(void *arg, const struct mst_briefing *r)
 {
-	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	return json_array_append_new(arg, admin_json_briefing(r)) ? MST_FAULT_MEMORY : 0;
+}
+
+/* Where it stands, and what it was told last. */
+static int add_briefings(struct admin *q, int64_t node, json_t *j)
+{
+	struct mst_briefing_filter f = { .node = node, .limit = 4 };
+	json_t *list = json_array();
+	struct mst_place p;
+	int r = mst_store_place_get(q->env->store, node, &p);
+
+	if (!r && json_object_set_new(j, "place", admin_json_place(&p)))
+		r = MST_FAULT_MEMORY;
+	if (r >= 0)
+		r = mst_store_briefing_list(q->env->store, &f, keep_briefing, list);
+	if (json_object_set_new(j, "briefings", list))
+		r = r ? r : MST_FAULT_MEMORY;
+	return r;
+}
+
+int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n)
+{
+	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF };
 	json_t *j = admin_json_node(n), *ids = json_array(), *regs = json_array(), *creds = json_array();
 	int r = mst_store_identity_list(q->env->store, n->id, keep_identity, ids);
+	struct mst_reach reach;
+
+	if (!r) {
+		r = mst_store_reach_get(q->env->store, n->id, &reach);
+		if (!r)
+			r = admin_put_reach(j, &reach);
+		else if (r == MST_STORE_NONE)
+			r = 0;
+	}
 
 	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++) {
 		struct listing l = { regs, roles[i] };
@@ -142,6 +172,8 @@ static int answer_node(struct admin *q, int rsc, const struct mst_node *n)
 		if (!r)
 			r = mst_store_cred_of_node(q->env->store, roles[i], n->id, keep_cred, &l);
 	}
+	if (!r)
+		r = add_briefings(q, n->id, j);
 	if (json_object_set_new(j, "identities", ids) | json_object_set_new(j, "registrations", regs) |
 	    json_object_set_new(j, "credentials", creds))
 		r = r ? r : MST_FAULT_MEMORY;
@@ -163,7 +195,7 @@ int admin_node_add(struct admin *q)
 	if (r)
 		return admin_refuse(q, rsc, &d);
 	snprintf(q->a->location, sizeof(q->a->location), "/v1/nodes/%lld", (long long)in.node.id);
-	return answer_node(q, MST_RSC_CREATED, &in.node);
+	return admin_answer_node(q, MST_RSC_CREATED, &in.node);
 }
 
 /* Every row gets an answer; a bad one does not stop the good ones. */
@@ -284,7 +316,7 @@ int admin_find_node(struct admin *q, const char *id, struct mst_node *ret)
 	return r;
 }
 
-static int no_such_node(struct admin *q)
+int admin_no_such_node(struct admin *q)
 {
 	struct mst_diag d;
 
@@ -298,7 +330,7 @@ int admin_node_show(struct admin *q)
 	struct mst_node n;
 	int r = admin_find_node(q, q->id, &n);
 
-	return r < 0 ? r : r ? no_such_node(q) : answer_node(q, MST_RSC_OK, &n);
+	return r < 0 ? r : r ? admin_no_such_node(q) : admin_answer_node(q, MST_RSC_OK, &n);
 }
 
 /* revoke, release */
@@ -313,12 +345,12 @@ int admin_node_act(struct admin *q)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	r = admin_find_node(q, q->id, &n);
 	if (r)
-		return r < 0 ? r : no_such_node(q);
+		return r < 0 ? r : admin_no_such_node(q);
 	switch (admin_decide_node_act(&n, q->act, reason, q->env->now, &rsc, &d)) {
 	case ADMIN_REFUSED:
 		return admin_refuse(q, rsc, &d);
 	case ADMIN_UNCHANGED:
-		return answer_node(q, MST_RSC_OK, &n);
+		return admin_answer_node(q, MST_RSC_OK, &n);
 	case ADMIN_DONE:
 		break;
 	}
@@ -330,7 +362,7 @@ int admin_node_act(struct admin *q)
 				reason);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
-	return answer_node(q, MST_RSC_OK, &n);
+	return admin_answer_node(q, MST_RSC_OK, &n);
 }
 
 struct binding {
@@ -363,7 +395,7 @@ int admin_node_bind(struct admin *q)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	r = admin_find_node(q, q->id, &n);
 	if (r)
-		return r < 0 ? r : no_such_node(q);
+		return r < 0 ? r : admin_no_such_node(q);
 	r = mst_store_identity_list(q->env->store, n.id, keep_binding, &b);
 	for (size_t i = 0; i < b.n && !r; i++) {
 		memcpy(b.row[i].anchor, anchor, sizeof(anchor));
@@ -377,5 +409,5 @@ int admin_node_bind(struct admin *q)
 		r = admin_event(q, "node.bound", n.id, why);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
-	return answer_node(q, MST_RSC_OK, &n);
+	return admin_answer_node(q, MST_RSC_OK, &n);
 }

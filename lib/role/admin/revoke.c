@@ -181,5 +181,8 @@ int admin_end_credentials(struct admin *q, const struct mst_node *n)
 		for (size_t k = 0; k < names.n && !r; k++)
 			r = end_by_name(q, roles[i], names.name[k], sub.sp_fqdn);
 	}
+	/* one that was let go may still ask where to go now; one that is revoked shows its secret in vain */
+	if (r >= 0 && n->state == MST_NODE_REVOKED)
+		r = end_creds(q, MST_ROLE_BBN, n->id, NULL);
 	return r < 0 ? r : 0;
 }

@@ -53,7 +53,7 @@ for path, item in api['paths'].items():
         if not any(code.startswith('2') for code in answers) or 'default' not in answers:
             wrong.append(f'{method} {path}: needs a 2xx answer and the default error')
         if (method == 'post') != ('requestBody' in operation):
-            wrong.append(f'{method} {path}: POST has a body, GET has none')
+            wrong.append(f'{method} {path}: POST has a body, GET and DELETE have none')
 wrong += [f'{m} {p} is served but not described' for p, m in routes.keys() - described.keys()]
 wrong += [f'{m} {p} is described but not served' for p, m in described.keys() - routes.keys()]
 wrong += [f'{m} {p}: query {described[(p, m)]} described, {routes[(p, m)]} served'

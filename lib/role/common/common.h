@@ -83,6 +83,8 @@ struct mst_who {
 	struct mst_subscription sub;
 	struct mst_credential cred;      /* PSK session: the credential that authenticated it */
 	char cert_serial[64];            /* the session showed a certificate that we issued */
+	bool stranger;                   /* NOBODY: it has shown nothing at all */
+	bool clash;                      /* NOBODY: it names what is bound to somebody else, or two nodes */
 	char claim[MST_ID_MAX];          /* what the channel proved, for the operator */
 	char why[160];                   /* NOBODY: why, for the operator */
 };

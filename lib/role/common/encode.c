@@ -15,14 +15,17 @@ static void encode_reg(const struct mst_role_twin *t, const struct mst_role_conf
                        struct mst_writer *w)
 {
 	const struct mst_registration *g = &v->reg;
+	char key_id[MST_ID_MAX];
 	char cmd[sizeof(conf->base) + sizeof(g->reg_id) + 8];
 	struct mst_client_reg c = {
 		.has = v->show, .ty = t->reg_ty, .ri = text(g->reg_id), .rn = text(g->reg_id),
 		.pi = text(conf->base[0] == '/' ? conf->base + 1 : conf->base),
 		.ct = g->created, .lt = g->modified, .et = g->expires,
-		.admin_fqdn = text(g->admin_fqdn), .client_id = text(g->client_id), .assigned_symm_key_id = text(g->key_id),
+		.admin_fqdn = text(g->admin_fqdn), .client_id = text(g->client_id),
 	};
 
+	mst_key_id_spell(g->key_id, conf->quirks.hex_lower, key_id);
+	c.assigned_symm_key_id = text(key_id);
 	c.n_lbl = (uint16_t)mst_lines_split(g->labels, c.lbl, MST_LABELS_MAX);
 	if (v->wait_command) {
 		/* the reference that makes the client retrieve its command: 8.3.4.6 */
@@ -36,10 +39,14 @@ static void encode_reg(const struct mst_role_twin *t, const struct mst_role_conf
 static void encode_key(const struct mst_role_conf *conf, const struct mst_verdict *v, struct mst_writer *w)
 {
 	const struct mst_keyreg *k = &v->keyreg;
+	char rel[MST_ID_MAX];
 	struct mst_key_reg c = {
-		.has = v->show, .rn = text(k->rel_key_id), .relative_key_id = text(k->rel_key_id), .et = k->expires,
-		.admin_fqdn = text(k->admin_fqdn), .suid = k->suid, .source_client_id = text(k->client_id),
+		.has = v->show, .et = k->expires, .admin_fqdn = text(k->admin_fqdn), .suid = k->suid,
+		.source_client_id = text(k->client_id),
 	};
+
+	mst_key_id_spell(k->rel_key_id, conf->quirks.hex_lower, rel);
+	c.rn = c.relative_key_id = text(rel);
 
 	c.n_lbl = (uint16_t)mst_lines_split(k->labels, c.lbl, MST_LABELS_MAX);
 	c.n_targets = (uint16_t)mst_lines_split(k->targets, c.targets, MST_TARGETS_MAX);

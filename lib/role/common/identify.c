@@ -186,6 +186,7 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 			continue;
 		if (node && node != row.node) {
 			nobody(w, "the certificate names two nodes");
+			w->clash = true;
 			return 0;
 		}
 		node = row.node;
@@ -204,6 +205,7 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 	if (!node) {
 		nobody(w, unbound ? unbound :
 		       p->cert.n_san ? "no name in the certificate is known" : "the certificate holds no name");
+		w->clash = unbound != NULL;
 		return 0;
 	}
 	return load_node(env, node, w);
@@ -267,6 +269,30 @@ static int by_key(struct mst_role_env *env, enum mst_role role, const struct mst
 	return 0;
 }
 
+/* A node by the secret that its maker gave it (KpmID and Kpm: spec 2.2), which the operator brought to its record. */
+static int by_secret(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+{
+	struct mst_credential cred;
+	char id[MST_ID_MAX];
+	int r = MST_STORE_NONE;
+
+	if (mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
+		r = mst_store_cred_get(env->store, role, id, &cred);
+	if (r < 0)
+		return r;
+	if (r || cred.purpose != MST_PURPOSE_KPM || !cred.node || cred.state == MST_CRED_REVOKED || cred.expires <= env->now) {
+		nobody(w, "the session's secret is gone");
+		return 0;
+	}
+	r = load_node(env, cred.node, w);
+	if (r)
+		return r;
+	MST_STR_SET(w->claim, p->psk_identity);
+	w->has_cred = w->kind != MST_WHO_NOBODY;
+	w->cred = cred;
+	return 0;
+}
+
 int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	int r = mst_role_identify_lapsed(env, role, p, w);
@@ -288,10 +314,13 @@ int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const
 		MST_STR_SET(w->claim, p->psk_identity);
 		if (role == MST_ROLE_MAF)
 			return by_key(env, role, p, w);
+		if (role == MST_ROLE_BBN)
+			return by_secret(env, role, p, w);
 		nobody(w, "pre-shared keys are not taken by this role");
 		return 0;
 	case MST_AUTH_ANONYMOUS:
 		nobody(w, "not authenticated");
+		w->stranger = true;
 		return 0;
 	case MST_AUTH_RAW_KEY:
 	case MST_AUTH_LOCAL:

@@ -45,21 +45,24 @@ static bool fill_fetch(const char *key_id, const struct mst_mef_link *mef, const
 {
 	struct mst_writer w = mst_writer_of(f->path, sizeof(f->path));
 	struct mst_view rel, fqdn;
+	char spelt[MST_ID_MAX];
 
-	if (!mst_key_id_split(mst_view_str(key_id), &rel, &fqdn))
+	mst_key_id_spell(key_id, mef->quirks.hex_lower, spelt);
+	if (!mst_key_id_split(mst_view_str(spelt), &rel, &fqdn))
 		return false;
 	MST_STR_SET(f->uri, mef->uri);
 	MST_STR_SET(f->server_name, mef->fqdn);
 	MST_STR_SET(f->connect_to, mef->connect_to);
 	MST_STR_SET(f->from, conf->fqdn);
 	f->registered = mef->quirks.km == MST_KM_REGISTERED;
+	f->names = mef->quirks.names;
 	if (f->registered) {
 		/* key retrieval 8.3.5.2.8 under the customary base (spec 4.5) */
 		mst_put_str(&w, "/MEFBase/");
 		mst_put_percent(&w, rel);
 	} else {
 		mst_put_str(&w, "/fetchCredentials/");
-		mst_put_percent(&w, mst_view_str(key_id));
+		mst_put_percent(&w, mst_view_str(spelt));
 		mst_put_str(&w, "/21");
 	}
 	mst_put_nul(&w);

@@ -46,6 +46,7 @@ function show(s) {
   const [words, kind] = STATE[s.state] || [s.state, ''];
   $('state').textContent = words;
   $('state').className = kind;
+  $('place').textContent = where(s.place);
   $('next').textContent = Number.isInteger(s.nextTry) ? `Next try in ${s.nextTry} seconds.` : '';
   $('device').textContent = s.credential ? s.credential.nodeID : '';
   $('reports').replaceChildren(...(s.reports || []).filter((r) => r.reason !== 'ok').map((r) =>
@@ -94,6 +95,36 @@ $('join').addEventListener('submit', (e) => {
   e.preventDefault();
   const text = $('text').value.trim();
   if (text) trigger({ text }); else say('Enter a name, an address or instructions.');
+});
+const DEGREE = 10000000;
+
+async function place(body) {
+  say('');
+  try {
+    await ask('POST', 'place', body);
+    clearTimeout(timer);
+    await refresh();
+  } catch (e) { say(e.message); }
+}
+
+function where(l) {
+  if (!l) return 'Nobody has said where this device is.';
+  const here = l.latitude === undefined ? '' : `${(l.latitude / DEGREE).toFixed(5)}, ${(l.longitude / DEGREE).toFixed(5)}` +
+    (l.accuracy === undefined ? '' : ` within ${l.accuracy} m`);
+  return [l.site, here, l.cell].filter(Boolean).join(' · ');
+}
+
+$('site-form').addEventListener('submit', (e) => {
+  e.preventDefault();
+  if ($('site').value.trim()) place({ site: $('site').value.trim() }); else say('Enter the label of the site.');
+});
+$('here').addEventListener('click', () => {
+  say('');
+  if (!navigator.geolocation) { say('This browser does not tell its position.'); return; }
+  navigator.geolocation.getCurrentPosition(({ coords }) => place({
+    latitude: Math.round(coords.latitude * DEGREE), longitude: Math.round(coords.longitude * DEGREE),
+    accuracy: Math.min(Math.round(coords.accuracy), 40000000),
+  }), (e) => say(`The phone does not tell where it is: ${e.message}`), { enableHighAccuracy: true, timeout: 30000 });
 });
 $('again').addEventListener('submit', (e) => { e.preventDefault(); trigger({}); });
 

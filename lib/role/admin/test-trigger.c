@@ -1,0 +1,221 @@
+/* Making triggers: who gets one, what is written down, what is refused; with the real keeper. */
+#include "tests/support/cm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "crypto/derive.h"
+#include "role/admin/admin.h"
+#include "role/admin/decide.h"
+
+#define NOW INT64_C(1795845926)
+#define KM_ID "0123ABCD@maf.example.com"
+
+static char dir[64];
+static struct mst_store *s;
+static struct mst_keeper *k;
+static struct mst_node node = { .node_id = "urn:a", .state = MST_NODE_ENROLLED };
+static uint8_t answer_room[MST_ANSWER_MAX];
+
+static json_t *call(const char *target, const char *body, mst_time now, int *ret_rsc)
+{
+	struct mst_role_env env = { .store = s, .keeper = k, .crypto = mst_crypto_openssl(), .now = now };
+	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = (uint32_t)geteuid() },
+				  .request = { .op = MST_OP_CREATE, .to = mst_view_str(target), .content = mst_view_str(body) } };
+	struct mst_answer a = { .content = mst_writer_of(answer_room, sizeof(answer_room)) };
+
+	assert_int_equal(mst_store_begin(s), 0);
+	assert_int_equal(mst_role_admin.handle(&env, &x, &a), 0);
+	assert_int_equal(mst_store_commit(s), 0);
+	*ret_rsc = a.rsc;
+	return json_loadb((const char *)a.content.p, a.content.n, 0, NULL);
+}
+
+static void put_key(mst_time expires, enum mst_cred_state state, mst_time created, const char *id, enum mst_key_purpose p)
+{
+	struct mst_credential c = { .purpose = p, .client_id = "urn:a", .node = node.id, .state = state, .created = created,
+				    .expires = expires };
+
+	snprintf(c.key_id, sizeof(c.key_id), "%s", id);
+	assert_int_equal(k->ops->create(k, p, id, &c.key), 0);
+	assert_int_equal(mst_store_cred_put(s, MST_ROLE_MAF, &c, true), 0);
+}
+
+static int set_up(void **state)
+{
+	char path[128];
+
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/mst-admin-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "sqlite:%s/t.db", dir);
+	assert_int_equal(mst_store_open(path, &s, NULL), 0);
+	snprintf(path, sizeof(path), "%s/keeper", dir);
+	assert_int_equal(mst_keeper_create_files(path, "muster test CA", NOW, mst_crypto_openssl(), NULL), 0);
+	assert_int_equal(mst_keeper_local_open(path, mst_crypto_openssl(), &k, NULL), 0);
+	node.state = MST_NODE_ENROLLED;
+	assert_int_equal(mst_store_node_insert(s, &node), 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	k->ops->close(k);
+	mst_store_close(s);
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	return system(cmd);
+}
+
+static void counters_only_grow(void **state)
+{
+	/* a clock that goes back, and one that was far ahead once */
+	static const struct { mst_time now; json_int_t counter; } cases[] = {
+		{ NOW, NOW }, { NOW, NOW + 1 }, { NOW - 86400, NOW + 2 }, { NOW + 10, NOW + 10 }, { NOW + 1000000, NOW + 1000000 },
+		{ NOW + 11, NOW + 1000001 },
+	};
+	struct mst_trigger t;
+	struct mst_reach reach;
+	uint8_t octets[MST_TRIGGER_MAX];
+	struct mst_view body, tag;
+	int rsc;
+
+	(void)state;
+	put_key(NOW + 90000000, MST_CRED_ACTIVE, NOW - 5, KM_ID, MST_PURPOSE_KM);
+	for (size_t i = 0; i < MST_COUNT(cases); i++) {
+		json_t *j = call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\"}", cases[i].now, &rsc);
+		size_t n = 0;
+
+		assert_int_equal(rsc, MST_RSC_CREATED);
+		assert_true(json_integer_value(json_object_get(j, "counter")) == cases[i].counter);
+		assert_string_equal(json_string_value(json_object_get(j, "keyID")), KM_ID);
+		assert_true(mst_base64_decode(mst_view_str(json_string_value(json_object_get(j, "trigger"))), octets, sizeof(octets), &n));
+		assert_int_equal(mst_trigger_read((struct mst_view){ octets, n }, &t, &body, &tag, NULL), 0);
+		assert_true(t.counter == cases[i].counter && t.issued == cases[i].now && tag.n == MST_TRIGGER_MAC);
+		json_decref(j);
+		assert_int_equal(mst_store_reach_get(s, node.id, &reach), 0);
+		assert_int_equal(reach.counter, cases[i].counter);
+		assert_int_equal(reach.triggered, cases[i].now);
+	}
+}
+
+static void the_key_in_use(void **state)
+{
+	int rsc;
+	json_t *j;
+
+	(void)state;
+	json_decref(call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\"}", NOW, &rsc));
+	assert_int_equal(rsc, MST_RSC_CONFLICT);
+	put_key(NOW + 100, MST_CRED_PENDING, NOW, "pending@maf.example.com", MST_PURPOSE_KM);
+	put_key(NOW - 1, MST_CRED_ACTIVE, NOW, "ended@maf.example.com", MST_PURPOSE_KM);
+	put_key(NOW + 100, MST_CRED_REVOKED, NOW, "revoked@maf.example.com", MST_PURPOSE_KM);
+	put_key(NOW + 100, MST_CRED_ACTIVE, NOW, "registered@maf.example.com", MST_PURPOSE_KEYREG);
+	json_decref(call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\"}", NOW, &rsc));
+	assert_int_equal(rsc, MST_RSC_CONFLICT);
+	put_key(NOW + 100, MST_CRED_ACTIVE, NOW - 9, "older@maf.example.com", MST_PURPOSE_KM);
+	put_key(NOW + 100, MST_CRED_ACTIVE, NOW - 3, KM_ID, MST_PURPOSE_KM);
+	j = call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\"}", NOW, &rsc);
+	assert_string_equal(json_string_value(json_object_get(j, "keyID")), KM_ID);
+	json_decref(j);
+	node.state = MST_NODE_REVOKED;
+	assert_int_equal(mst_store_node_update(s, &node), 0);
+	json_decref(call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\"}", NOW, &rsc));
+	assert_int_equal(rsc, MST_RSC_CONFLICT);
+}
+
+static void a_body_to_be_signed(void **state)
+{
+	struct mst_trigger t;
+	uint8_t octets[MST_TRIGGER_MAX];
+	size_t n = 0;
+	int rsc;
+	json_t *j = call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"check\",\"signer\":\"01020304\",\"window\":60}", NOW, &rsc);
+
+	(void)state;
+	assert_int_equal(rsc, MST_RSC_CREATED);
+	assert_null(json_object_get(j, "trigger"));
+	assert_true(mst_base64_decode(mst_view_str(json_string_value(json_object_get(j, "body"))), octets, sizeof(octets), &n));
+	assert_int_equal(mst_trigger_read_body((struct mst_view){ octets, n }, &t, NULL), 0);
+	assert_memory_equal(t.key.p, "\1\2\3\4", 4);
+	json_decref(j);
+}
+
+static void bad_requests_change_nothing(void **state)
+{
+	static const struct { const char *to, *body; int rsc; const char *part; } cases[] = {
+		{ "trigger", "{}", 4000, "what" },
+		{ "trigger", "{\"what\":\"dance\"}", 4000, "one of run" },
+		{ "trigger", "{\"what\":\"run\",\"window\":0}", 4000, "window" },
+		{ "trigger", "{\"what\":\"run\",\"window\":99999999}", 4000, "31 days" },
+		{ "trigger", "{\"what\":\"run\",\"method\":\"bbn\"}", 4000, "method and uri" },
+		{ "trigger", "{\"what\":\"run\",\"method\":\"bbn\",\"uri\":\"b.example.com\"}", 4000, "instruction" },
+		{ "trigger", "{\"what\":\"instruction\",\"method\":\"file\",\"uri\":\"/etc\"}", 4000, "one of psk" },
+		{ "trigger", "{\"what\":\"instruction\"}", 4000, "instruction" },
+		{ "trigger", "{\"what\":\"onem2m\"}", 4000, "payload" },
+		{ "trigger", "{\"what\":\"run\",\"signer\":\"01\"}", 4000, "8 hex digits" },
+		{ "trigger", "{\"what\":\"run\",\"colour\":\"red\"}", 4000, "unknown member" },
+		{ "number", "{\"number\":\"12345\"}", 4000, "international" },
+		{ "number", "{\"number\":\"+12a45\"}", 4000, "international" },
+	};
+	struct mst_reach reach;
+	uint64_t before, after;
+
+	(void)state;
+	put_key(NOW + 100, MST_CRED_ACTIVE, NOW, KM_ID, MST_PURPOSE_KM);
+	assert_int_equal(mst_store_event_last(s, &before), 0);
+	for (size_t i = 0; i < MST_COUNT(cases); i++) {
+		char path[64];
+		int rsc;
+		char *text;
+		json_t *j;
+
+		snprintf(path, sizeof(path), "/v1/nodes/urn%%3Aa/%s", cases[i].to);
+		j = call(path, cases[i].body, NOW, &rsc);
+		text = json_dumps(j, JSON_COMPACT);
+		if (rsc != cases[i].rsc || !strstr(text, cases[i].part))
+			fail_msg("%s: %d %s", cases[i].body, rsc, text);
+		free(text);
+		json_decref(j);
+	}
+	assert_int_equal(mst_store_event_last(s, &after), 0);
+	assert_int_equal(before, after);
+	assert_int_equal(mst_store_reach_get(s, node.id, &reach), MST_STORE_NONE);
+}
+
+static void numbers(void **state)
+{
+	struct mst_reach reach;
+	uint64_t before, after;
+	int rsc;
+
+	(void)state;
+	assert_int_equal(mst_store_event_last(s, &before), 0);
+	for (int i = 0; i < 2; i++)
+		json_decref(call("/v1/nodes/urn%3Aa/number", "{\"number\":\"+491701234567\"}", NOW, &rsc));
+	assert_int_equal(rsc, MST_RSC_OK);
+	assert_int_equal(mst_store_reach_get(s, node.id, &reach), 0);
+	assert_string_equal(reach.number, "+491701234567");
+	json_decref(call("/v1/nodes/urn%3Aa/number", "{\"number\":\"\"}", NOW, &rsc));
+	assert_int_equal(mst_store_reach_get(s, node.id, &reach), 0);
+	assert_string_equal(reach.number, "");
+	/* a repeated request changes nothing and writes nothing */
+	assert_int_equal(mst_store_event_last(s, &after), 0);
+	assert_int_equal(after, before + 2);
+	reach.node = 4711;
+	assert_int_equal(mst_store_reach_put(s, &reach), MST_STORE_NONE);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		T(counters_only_grow), T(the_key_in_use), T(a_body_to_be_signed), T(bad_requests_change_nothing), T(numbers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
