@@ -250,8 +250,7 @@ static void maybe_done(struct agent *a)
 	enum agent_mode m = agent_mode(a);
 
 	/* what the MEF wants done at once belongs to the run */
-	if (!a->once || a->stop || m == AGENT_BUSY || m == AGENT_WAITING || a->visit ||
-	    (m == AGENT_ENROLLED && visit_due(a)) || tell_busy(a))
+	if (!a->once || a->stop || tell_busy(a) || a->visit || (m == AGENT_ENROLLED && visit_due(a)))
 		return;
 	if (a->failed_once)
 		stop(a, 1);
