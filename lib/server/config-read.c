@@ -439,6 +439,54 @@ static bool has_include(const char *text, unsigned *ret_line)
 	return false;
 }
 
+/* Behind the comment or the text in quotes that begins at `p`; `p` itself when none does. */
+static const char *past_text(const char *p)
+{
+	if (*p == '"') {
+		for (p++; *p && *p != '"'; p++)
+			if (*p == '\\' && p[1])
+				p++;
+		return *p ? p + 1 : p;
+	}
+	if (*p == '#' || !strncmp(p, "//", 2))
+		return p + strcspn(p, "\n");
+	if (!strncmp(p, "/*", 2)) {
+		const char *end = strstr(p + 2, "*/");
+
+		return end ? end + 2 : p + strlen(p);
+	}
+	return p;
+}
+
+/* libconfig takes a whole number without L modulo 2^32: 4294967298 would be 2 and pass for good. */
+static bool has_wrapped_number(const char *text, unsigned *ret_line)
+{
+	const char *p = text;
+
+	while (*p) {
+		const char *past = past_text(p);
+		size_t word = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+*");
+		size_t sign = *p == '-' || *p == '+', digits = strspn(p + sign, "0123456789");
+
+		if (past != p) {
+			p = past;
+			continue;
+		}
+		if (digits && sign + digits == word) {
+			long long n = digits < 18 ? strtoll(p, NULL, 10) : INT64_MAX;
+
+			if (n > INT32_MAX || n < INT32_MIN) {
+				*ret_line = 1;
+				for (const char *q = text; q < p; q++)
+					*ret_line += *q == '\n';
+				return true;
+			}
+		}
+		p += word ? word : 1;
+	}
+	return false;
+}
+
 static void set_place(struct mst_conf *c, const char *file)
 {
 	const char *slash;
@@ -472,6 +520,8 @@ int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r,
 	config_init(&cfg);
 	if (has_include(text, &line)) {
 		mst_conf_wrong(r, file, line, "@include", "is not allowed; put all settings into this file");
+	} else if (has_wrapped_number(text, &line)) {
+		mst_conf_wrong(r, file, line, "", "a number beyond 2147483647; write an L behind a number as large as that");
 	} else if (config_read_string(&cfg, text) != CONFIG_TRUE) {
 		mst_conf_wrong(r, file, (unsigned)config_error_line(&cfg), "",
 			       "%s; the syntax is that of libconfig: name = value;", config_error_text(&cfg));

@@ -210,6 +210,11 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ "listeners = 2.5;\n" ADMIN, ":1: listeners: is a number with a fraction; a whole number is wanted" },
 	{ ADMIN "test = { crash_at = \"lunch\"; };", ":2: test.crash_at: unknown point \"lunch\"" },
 	{ ADMIN "  @include \"x\"\n", ":2: @include: is not allowed" },
+	{ "# 9999999999\nlog = { level = \"99999999999 \\\" 9999999999\"; };\n/* 9999999999 */ listeners = 4294967298;\n" ADMIN,
+	  ":3: a number beyond 2147483647; write an L" },
+	{ "listeners = -4294967294;\n" ADMIN, ":1: a number beyond 2147483647" },
+	{ "listeners = 99999999999999999999;\n" ADMIN, ":1: a number beyond 2147483647" },
+	{ "listeners = 4294967298L;\n" ADMIN, ":1: listeners: 4294967298 is out of range; 1 to 16" },
 	{ "a = ;\n", ":1: syntax error" },
 	{ ADMIN ADMIN, ":2: duplicate setting name" },
 };

@@ -141,7 +141,8 @@ static void small_ones(void **state)
 	struct mst_wrapped k = { { 5, 6 }, 2 }, k2;
 	struct mst_handshake_failed h = { .role = MST_ROLE_MEF, .why = MST_TLS_EXPIRED, .detail = "x" }, h2;
 	struct mst_refused x = { .role = MST_ROLE_MAF, .status = 4102, .attempt = "0123456789abcdef0123456789abcdef", .why = "y" }, x2;
-	struct mst_fetch f = { "https://m", "m", "", "/fetchCredentials/x/21", "maf", true, "" }, f2;
+	struct mst_fetch f = { .uri = "https://m", .server_name = "m", .path = "/fetchCredentials/x/21", .from = "maf",
+		.names = MST_PROFILE_TS0032, .registered = true }, f2;
 	struct mst_fetch_result r = { .end = MST_FETCH_OK, .rsc = 2000, .key = { { 1 }, 1 }, .channel = 4, .enrolee_id = "e",
 		.lifetime = -1 }, r2;
 	struct mst_link_frame l = { MST_PROC_LISTENER, MST_ROLE_MEF, 3 }, l2;

@@ -294,6 +294,9 @@ json_t *record_failures(const struct agent *a);      /* of the last run when tha
 void record_follow(struct agent *a, const char *trigger);    /* begin, when the engine began another run */
 void record_step(struct agent *a);
 /* The engine's report of that index failed at that step. */
+/* An arrow of the dialogue with a briefing node has ended well: "bbn.open", "bbn.ask", "bbn.report". Nothing when the record
+ * is of another attempt already. */
+void record_arrow(struct agent *a, const char *attempt, const char *arrow, const char *at);
 void record_failed(struct agent *a, size_t report, enum enrolee_step step);
 /* A report of our own, for an errand that the engine knows nothing of. */
 void record_report(struct agent *a, const char *resource, enum prov_reason reason, const char *detail,

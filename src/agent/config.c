@@ -1,8 +1,11 @@
 #include "agent/config.h"
 
+#include <errno.h>
 #include <libconfig.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/place.h"
 #include "base/text.h"
@@ -323,6 +326,18 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 	}
 }
 
+/* libconfig says "file I/O error" of all that follows here, and would wait for the other end of a pipe. */
+static const char *unreadable(const char *file)
+{
+	struct stat st;
+
+	if (stat(file, &st) < 0)
+		return strerror(errno);
+	if (!S_ISREG(st.st_mode))
+		return "is no regular file";
+	return access(file, R_OK) < 0 ? strerror(errno) : NULL;
+}
+
 int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
 {
 	struct agent_config *c = calloc(1, sizeof(*c));
@@ -343,7 +358,10 @@ int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
 	for (size_t i = 0; i < MST_COUNT(items); i++)
 		set_value(&r, &items[i], NULL, items[i].preset);
 	config_init(&cfg);
-	if (config_read_file(&cfg, file) != CONFIG_TRUE) {
+	if (unreadable(file)) {
+		fprintf(err, "%s: cannot be read (%s); give the right file with -c\n", file, unreadable(file));
+		r.errors++;
+	} else if (config_read_file(&cfg, file) != CONFIG_TRUE) {
 		fprintf(err, "%s:%d: %s\n", config_error_file(&cfg) ? config_error_file(&cfg) : file,
 			config_error_line(&cfg), config_error_text(&cfg));
 		r.errors++;

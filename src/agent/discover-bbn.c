@@ -32,6 +32,7 @@ static void briefed(struct bbn *w)
 
 	agent_log(a, AGENT_INFO, "briefed", "by", w->b.host, "briefing", w->b.id, "as", w->session.as, "attempt",
 		  prov_attempt(a->prov), NULL);
+	record_arrow(a, prov_attempt(a->prov), "bbn.ask", w->b.host);
 	tell_briefed(a, prov_current(a->prov), w->b.id);
 	agent_point(a, "briefed");
 	/* The instructions, with the anchors in them, count because the session proved who gave them. */
@@ -105,6 +106,7 @@ static void on_open(void *owner, struct mst_client *c)
 
 	/* No server is heard after its certificate's end: a bound for the time that it may tell. */
 	w->a->server_not_after = peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
+	record_arrow(w->a, prov_attempt(w->a->prov), "bbn.open", w->b.host);
 	briefing_opened(&w->b, agent_now());
 	go_on(w);
 }

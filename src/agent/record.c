@@ -174,6 +174,17 @@ void record_step(struct agent *a)
 	a->record_dirty = true;
 }
 
+void record_arrow(struct agent *a, const char *attempt, const char *arrow, const char *at)
+{
+	json_t *steps = json_object_get(a->record, "steps");
+
+	if (strcmp(attempt, json_string_value(json_object_get(a->record, "attempt"))) != 0 || json_array_size(steps) >= STEPS_MAX)
+		return;
+	json_array_append_new(steps, json_pack("{s:s, s:I, s:o}", "arrow", arrow, "ms", (json_int_t)(agent_now() - a->record_base), "at",
+					       status_text(at)));
+	a->record_dirty = true;
+}
+
 void record_failed(struct agent *a, size_t report, enum enrolee_step step)
 {
 	json_t *one;

@@ -177,15 +177,27 @@ void status_print_reasons(FILE *out, const json_t *status)
 	}
 }
 
+static const char *step_words(const char *arrow)
+{
+	static const struct { const char *arrow, *words; } briefing[] = {
+		{ "bbn.open", "opening a session with the briefing node" }, { "bbn.ask", "asking whom to enrol with" },
+		{ "bbn.report", "telling the briefing node how it went" },
+	};
+
+	for (size_t i = 0; i < MST_COUNT(briefing); i++)
+		if (!strcmp(briefing[i].arrow, arrow))
+			return briefing[i].words;
+	return enrolee_step_words(enrolee_step_of(arrow));
+}
+
 static void print_steps(FILE *out, const json_t *steps)
 {
 	json_t *s;
 	size_t i;
 
 	json_array_foreach((json_t *)steps, i, s)
-		fprintf(out, "%-13s %6lld ms  %s\n", i ? "" : "steps",
-			(long long)json_integer_value(json_object_get(s, "ms")),
-			enrolee_step_words(enrolee_step_of(text_of(s, "arrow"))));
+		fprintf(out, "%-13s %6lld ms  %s%s%s\n", i ? "" : "steps", (long long)json_integer_value(json_object_get(s, "ms")),
+			step_words(text_of(s, "arrow")), *text_of(s, "at") ? ": " : "", text_of(s, "at"));
 }
 
 void status_print(FILE *out, const json_t *s)

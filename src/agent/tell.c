@@ -174,6 +174,8 @@ static void over(struct agent_tell *t)
 	bool done = briefing_state(&t->b) == BRIEFING_DONE;
 
 	if (done)
+		record_arrow(a, t->attempt, "bbn.report", t->b.host);
+	if (done)
 		agent_log(a, AGENT_INFO, "briefing-told", "at", t->b.host, "briefing", t->told[t->at].id, "attempt", t->attempt, NULL);
 	else
 		agent_log(a, AGENT_WARN, "briefing-not-told", "at", t->b.host, "reason", prov_reason_text(f->reason), "detail",

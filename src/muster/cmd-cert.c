@@ -43,6 +43,23 @@ static const struct { const char *option; enum mst_id_kind kind; } flavour[] = {
 	{ "cse-id", MST_ID_CSE_ABS }, { "ae-id", MST_ID_AE_ABS },
 };
 
+/* A node's certificate is renewed in its place; under a CA's name it would destroy the CA's key. */
+static bool holds_ca(const char *prefix)
+{
+	struct mst_cert_info info;
+	uint8_t der[MST_CERT_MAX];
+	char path[4096];
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%.4000s.pem", prefix);
+	if (access(path, F_OK) < 0)
+		return false;
+	if (cert_read(path, der, sizeof(der), &n) == EXIT_DONE && mst_cert_info((struct mst_view){ der, n }, &info, NULL) == 0 && !info.is_ca)
+		return false;
+	complain("%s is there already and is no certificate of a node; it is never overwritten", path);
+	return true;
+}
+
 static int cert_issue(struct muster *m, int argc, char **argv)
 {
 	const char *value[MST_COUNT(flavour)] = { 0 }, *ca_name = NULL, *cn = NULL, *days_text = "365", *out = NULL, *after = NULL;
@@ -66,7 +83,9 @@ static int cert_issue(struct muster *m, int argc, char **argv)
 	argc = take_options(NULL, argc, argv, opts, n);
 	if (argc < 0)
 		return EXIT_USAGE;
-	if (argc != 0 || !ca_name || !out || !days_from(days_text, &days))
+	if (!days_from(days_text, &days))
+		return usage_error(NULL, "--days is 1 to 36500");
+	if (argc != 0 || !ca_name || !out)
 		return usage_error(NULL, "--ca NAME, --out PREFIX and at least one name (--node-id URN …), or --bundle-signer and --cn, are needed");
 	for (size_t i = 0; i < MST_COUNT(flavour); i++) {
 		struct mst_san *san = &spec.san[spec.n_san];
@@ -95,7 +114,7 @@ static int cert_issue(struct muster *m, int argc, char **argv)
 	r = ca_open(&ca, ".", ca_name);
 	if (r != EXIT_DONE)
 		return r;
-	r = ca_issue_files(&ca, &spec, out);
+	r = holds_ca(out) ? EXIT_REFUSED : ca_issue_files(&ca, &spec, out);
 	ca_close(&ca);
 	if (r == EXIT_DONE && !m->json)
 		say("made %s.pem and %s.key", out, out);
@@ -214,7 +233,9 @@ static int cert_crl(struct muster *m, int argc, char **argv)
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;
-	if (argc != 0 || !ca_name || !out || !days_from(days_text, &days))
+	if (!days_from(days_text, &days))
+		return usage_error(NULL, "--days is 1 to 36500");
+	if (argc != 0 || !ca_name || !out)
 		return usage_error(NULL, "--ca NAME and --out FILE are needed");
 	r = make_crl(ca_name, out, days);
 	if (r == EXIT_DONE && !m->json)

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,49 +15,70 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static int prepare(struct demo *d, const char *dir)
+static void tell_places(const struct demo *d)
 {
-	if (dir) {
-		snprintf(d->dir, sizeof(d->dir), "%s", dir);
-	} else {
-		snprintf(d->dir, sizeof(d->dir), "/tmp/muster-demo.XXXXXX");
-		if (!mkdtemp(d->dir)) {
-			complain("cannot make a directory in /tmp");
-			return EXIT_FAULT;
-		}
+	static const char *const head[] = { "RULE", "PROVIDER", "NODES", "FIG. 2", "FIG. 3" };
+	struct table t = { 0 };
+
+	table_row(&t, MST_COUNT(head), head);
+	for (size_t i = 0; i < DEMO_PLACES; i++) {
+		size_t at;
+		const struct demo_place *p = demo_place_of((i + DEMO_PLACES - 1) * 2, &at);
+		char all[24], makers[24], owners[24];
+		const char *cell[] = { p->rule, d->house[p->provider].in.sp, all, makers, owners };
+
+		snprintf(all, sizeof(all), "%zu", d->placed[at][0] + d->placed[at][1]);
+		snprintf(makers, sizeof(makers), "%zu", d->placed[at][0]);
+		snprintf(owners, sizeof(owners), "%zu", d->placed[at][1]);
+		table_row(&t, MST_COUNT(cell), cell);
 	}
-	d->in = (struct install){ .dir = d->dir, .address = "127.0.0.1", .processes = "split", .metrics = "", .listeners = 2,
-		                  .sp = "sp.example.com", .mef = "mef.sp.example.com", .maf = "maf.sp.example.com",
-		                  .bbn = "bbn.sp.example.com" };
-	d->in.mef_port = demo_free_port();
-	d->in.maf_port = demo_free_port();
-	d->in.bbn_port = demo_free_port();
-	d->inside = *d->m;
-	d->inside.dir = d->dir;
-	d->inside.quiet = d->m->json;
-	path_join(d->inside.socket, sizeof(d->inside.socket), d->dir, "run/admin.sock");
-	return EXIT_DONE;
+	table_print(d->m, &t);
 }
 
-static void tell_result(struct demo *d, double seconds)
+/* `muster rule try` of the node that is drawn. */
+static int tell_rule(struct demo *d)
 {
-	say("\n%s%zu of %zu nodes enrolled, %zu refused, in %.1f s%s", ink(d->m, BOLD), d->enrolled, d->nodes, d->refused, seconds,
-	    ink(d->m, PLAIN));
-	cmd_status(&d->inside, 0, NULL);
-	demo_refused(d);
-	putchar('\n');
-	demo_picture(d, d->clone);
-	putchar('\n');
-	demo_picture(d, d->clone == 1 ? 2 : 1);
+	char id[128];
+	char *argv[] = { (char[]){ "try" }, id, NULL };
+
+	demo_node_id(d->drawn, id);
+	say("\n%s$ muster -C %s rule try %s%s", ink(d->m, DIM), d->house[DEMO_OWNER].name, id, ink(d->m, PLAIN));
+	return cmd_rule(&d->house[DEMO_OWNER].inside, 2, argv);
 }
 
-/* Everything that the demo promises: all but the clone enrolled, and the clone refused. */
-static int verdict(const struct demo *d)
+static int tell_result(struct demo *d, double seconds)
 {
-	if (d->enrolled == d->nodes - 1 && d->refused == 1)
-		return EXIT_DONE;
-	complain("expected %zu enrolled and 1 refused; look into %s/nodes/*/agent.log and %s/musterd.log", d->nodes - 1, d->dir, d->dir);
-	return EXIT_REFUSED;
+	int r;
+
+	say("\n%s%zu of %zu nodes enrolled, %zu refused, in %.1f s%s; each is with the provider of its place, and with no other:\n",
+	    ink(d->m, BOLD), d->enrolled, d->nodes, d->refused, seconds, ink(d->m, PLAIN));
+	tell_places(d);
+	r = demo_refused(d);
+	putchar('\n');
+	if (r == EXIT_DONE)
+		r = demo_picture(d, d->clone);
+	if (r == EXIT_DONE)
+		r = tell_rule(d);
+	putchar('\n');
+	return r == EXIT_DONE ? demo_picture(d, d->drawn) : r;
+}
+
+static int tell_json(const struct demo *d, double seconds)
+{
+	json_t *rules = json_array();
+	char id[128];
+
+	for (size_t i = 0; i < DEMO_PLACES; i++) {
+		size_t at;
+		const struct demo_place *p = demo_place_of((i + DEMO_PLACES - 1) * 2, &at);
+
+		json_array_append_new(rules, json_pack("{s:s,s:s,s:I,s:I}", "rule", p->rule, "provider", d->house[p->provider].in.sp, "fig2",
+		                                       (json_int_t)d->placed[at][0], "fig3", (json_int_t)d->placed[at][1]));
+	}
+	demo_node_id(d->clone, id);
+	return print_json(json_pack("{s:I,s:I,s:I,s:I,s:o,s:s,s:f,s:s}", "nodes", (json_int_t)d->nodes, "enrolled", (json_int_t)d->enrolled,
+	                            "refused", (json_int_t)d->refused, "misplaced", (json_int_t)d->wrong, "rules", rules, "clone", id,
+	                            "seconds", seconds, "dir", d->dir));
 }
 
 static double since(const struct timespec *start)
@@ -69,6 +89,18 @@ static double since(const struct timespec *start)
 	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
+static void tell_world(const struct demo *d)
+{
+	const struct demo_house *h = d->house;
+
+	say("Four installations in %s:", d->dir);
+	say("  %-6s %s:%u, the maker's briefing node", h[DEMO_MAKER].name, h[DEMO_MAKER].in.bbn, h[DEMO_MAKER].in.bbn_port);
+	say("  %-6s %s:%u, the owner's briefing node", h[DEMO_OWNER].name, h[DEMO_OWNER].in.bbn, h[DEMO_OWNER].in.bbn_port);
+	for (size_t i = DEMO_NORTH; i <= DEMO_SOUTH; i++)
+		say("  %-6s provider %s: %s:%u, %s:%u", h[i].name, h[i].in.sp, h[i].in.mef, h[i].in.mef_port, h[i].in.maf, h[i].in.maf_port);
+	putchar('\n');
+}
+
 static int play(struct demo *d)
 {
 	struct timespec start;
@@ -76,38 +108,41 @@ static int play(struct demo *d)
 	int r;
 
 	if (!d->m->json)
-		say("An installation in %s: MEF on port %u, MAF on port %u, provider %s", d->dir, d->in.mef_port, d->in.maf_port, d->in.sp);
-	if ((r = install_make(&d->in)) != EXIT_DONE || (r = demo_makers(d)) != EXIT_DONE || (r = demo_start(d)) != EXIT_DONE)
+		tell_world(d);
+	if ((r = demo_install(d)) != EXIT_DONE || (r = demo_makers(d)) != EXIT_DONE || (r = demo_start(d)) != EXIT_DONE ||
+	    (r = demo_rules(d)) != EXIT_DONE || (r = demo_known(d)) != EXIT_DONE || (r = demo_technician(d)) != EXIT_DONE)
 		return r;
-	if (!d->m->json)
-		say("musterd is up. %zu nodes of two makers become known, each name bound to its maker's CA:", d->nodes);
-	if ((r = demo_known(d)) != EXIT_DONE || (r = demo_build(d)) != EXIT_DONE)
+	if (!d->m->json) {
+		say("\n%zu nodes. Half were sold with %s's certificates and ask its briefing node (fig. 2); the others", d->nodes, "acme");
+		say("have the owner's certificates and ask the owner's (fig. 3). None was told of any provider.");
+		fflush(stdout);
+	}
+	if ((r = demo_build(d)) != EXIT_DONE)
 		return r;
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	if ((r = demo_enrol(d)) != EXIT_DONE)
 		return r;
 	seconds = since(&start);
-	if (d->m->json) {
-		r = verdict(d);
-		print_json(json_pack("{s:I,s:I,s:I,s:f,s:s}", "nodes", (json_int_t)d->nodes, "enrolled", (json_int_t)d->enrolled, "refused",
-		                     (json_int_t)d->refused, "seconds", seconds, "dir", d->dir));
-		return r;
-	}
-	tell_result(d, seconds);
-	return verdict(d);
+	r = demo_check(d);
+	if (d->m->json)
+		return tell_json(d, seconds) == EXIT_DONE ? r : EXIT_FAULT;
+	return r == EXIT_DONE ? tell_result(d, seconds) : r;
 }
 
-/* --keep: the installation stays until somebody ends it. */
-static void keep_running(struct demo *d)
+/* --keep: the installations stay until somebody ends them. */
+static void keep_running(const struct demo *d)
 {
 	sigset_t set;
 	int sig;
 
-	say("\nThe installation is still running. Try, in another terminal:");
-	say("  muster -C %s node list", d->dir);
-	say("  muster -C %s events --follow", d->dir);
-	say("  muster -C %s doctor", d->dir);
-	say("Ctrl-C stops it; %s stays for you to look at.", d->dir);
+	if (!d->m->json) {
+		say("\nEverything is still running. Try, in another terminal:");
+		say("  muster -C %s rule list", d->house[DEMO_OWNER].dir);
+		say("  muster -C %s rule replay", d->house[DEMO_OWNER].dir);
+		say("  muster -C %s node list", d->house[DEMO_NORTH].dir);
+		say("  muster -C %s events --follow", d->house[DEMO_SOUTH].dir);
+		say("Ctrl-C stops it; %s stays for you to look at.", d->dir);
+	}
 	fflush(stdout);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
@@ -133,12 +168,13 @@ int cmd_demo(struct muster *m, int argc, char **argv)
 		return EXIT_FAULT;
 	d->m = m;
 	d->nodes = strtoul(nodes, &end, 10);
-	if (argc || *end || d->nodes < 2 || d->nodes > 99999) {
+	if (argc || *end || d->nodes < 4 || d->nodes > 99999) {
 		free(d);
-		return usage_error(NULL, argc ? "unexpected argument %s" : "--nodes is 2 to 99999", argc ? argv[0] : "");
+		return usage_error(NULL, argc ? "unexpected argument %s" : "--nodes is 4 to 99999", argc ? argv[0] : "");
 	}
-	d->clone = d->nodes / 2;
-	r = prepare(d, dir);
+	d->drawn = 1;                    /* of figure 2 */
+	d->clone = d->nodes / 4 * 2;     /* of figure 3 */
+	r = demo_prepare(d, dir);
 	if (r == EXIT_DONE)
 		r = demo_find_programs(d, bin);
 	if (r == EXIT_DONE)

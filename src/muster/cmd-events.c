@@ -82,7 +82,7 @@ static void take(struct look *l, json_t *e)
 	*slot = json_incref(e);
 }
 
-/* One page; how many it held, or -1 after having explained. */
+/* One page; how many it held, or -1 after having explained: a fault, or -2: refused. */
 static long page(struct look *l)
 {
 	json_t *answer = NULL, *list, *e;
@@ -104,7 +104,7 @@ static long page(struct look *l)
 	if (status != 200) {
 		api_explain(status, answer);
 		json_decref(answer);
-		return -1;
+		return status == 500 ? -1 : -2;
 	}
 	list = json_object_get(answer, "events");
 	n = (long)json_array_size(list);
@@ -141,7 +141,7 @@ static int look_at_events(struct look *l, bool follow)
 		poll(NULL, 0, 250);      /* look again soon; a signal ends the wait */
 		n = page(l);
 	}
-	return n < 0 ? EXIT_FAULT : EXIT_DONE;
+	return n == -2 ? EXIT_REFUSED : n < 0 ? EXIT_FAULT : EXIT_DONE;
 }
 
 int cmd_events(struct muster *m, int argc, char **argv)

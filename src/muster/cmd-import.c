@@ -22,7 +22,7 @@ struct import {
 	json_t *page;
 	size_t page_octets;
 	size_t first;                    /* row number of the page's first row */
-	size_t done, good, bad, all;
+	size_t done, good, bad, left, all;
 	size_t shown;
 };
 
@@ -54,7 +54,6 @@ static int flush_page(struct import *im)
 		return EXIT_DONE;
 	if (api_call(im->api, "POST", "/v1/nodes/import", json_pack("{s:o}", "rows", im->page), &status, &answer) < 0) {
 		im->page = json_array();
-		complain("stopped before row %zu; rows before it are in, rows after it are not", im->first);
 		return EXIT_FAULT;
 	}
 	im->page = json_array();
@@ -62,7 +61,7 @@ static int flush_page(struct import *im)
 		int r = api_explain(status, answer);
 
 		json_decref(answer);
-		return r;
+		return status == 500 ? EXIT_FAULT : r;
 	}
 	rows = json_object_get(answer, "rows");
 	json_array_foreach(rows, i, one) {
@@ -95,6 +94,8 @@ static int add_row(struct import *im, json_t *row)
 	if (n == 0 || n > ROW_MAX) {
 		json_decref(row);
 		r = flush_page(im);
+		if (r != EXIT_DONE)
+			return r;
 		answer_row(im, im->first++, n ? "the row is longer than 4096 octets" : "the row holds no valid UTF-8 text");
 		im->done++;
 		return r;
@@ -108,10 +109,12 @@ static int add_row(struct import *im, json_t *row)
 	return json_array_size(im->page) == PAGE_ROWS ? flush_page(im) : EXIT_DONE;
 }
 
-/* One CSV record to the API's node; identity is "kind:value", several separated by blanks. */
-static json_t *row_from(char **cell, size_t n, const int *column_of)
+/* One CSV record to the API's node; identity is "kind:value", several separated by blanks. A cell that is no UTF-8 has no
+ * place in JSON: the first such one is named in *ret_bad, and the row is none. */
+static json_t *row_from(char **cell, size_t n, const int *column_of, const char **ret_bad)
 {
 	json_t *row = json_object(), *ids = NULL;
+	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const char *key = columns[column_of[i]];
@@ -119,7 +122,7 @@ static json_t *row_from(char **cell, size_t n, const int *column_of)
 		if (!*cell[i])
 			continue;
 		if (strcmp(key, "identity") != 0) {
-			json_object_set_new(row, key, json_string(cell[i]));
+			r = json_object_set_new(row, key, json_string(cell[i]));
 		} else {
 			char *save = NULL;
 
@@ -127,9 +130,13 @@ static json_t *row_from(char **cell, size_t n, const int *column_of)
 			for (char *p = strtok_r(cell[i], " ", &save); p; p = strtok_r(NULL, " ", &save)) {
 				char *colon = strchr(p, ':');
 
-				json_array_append_new(ids, json_pack("{s:s%,s:s}", "kind", p, colon ? (size_t)(colon - p) : 0,
-				                                     "value", colon ? colon + 1 : p));
+				r |= json_array_append_new(ids, json_pack("{s:s%,s:s}", "kind", p, colon ? (size_t)(colon - p) : 0,
+				                                          "value", colon ? colon + 1 : p));
 			}
+		}
+		if (r) {
+			*ret_bad = key;
+			break;
 		}
 	}
 	if (ids)
@@ -178,16 +185,26 @@ static int import_csv(struct import *im, const char *path, char *text, size_t si
 		return r;
 	im->all = csv_count(&c);
 	while (r == EXIT_DONE && (n = csv_next(&c)) > 0) {
+		const char *no_text = NULL;
+		json_t *row = NULL;
 		char error[128];
 
 		if (!c.error && n == columns_wanted) {
-			r = add_row(im, row_from(c.cell, n, column_of));
-			continue;
+			row = row_from(c.cell, n, column_of, &no_text);
+			if (!no_text) {
+				r = add_row(im, row);
+				continue;
+			}
+			json_decref(row);
 		}
 		/* keep the order of the answers: what waits goes first */
 		r = flush_page(im);
+		if (r != EXIT_DONE)
+			break;
 		if (c.error)
 			snprintf(error, sizeof(error), "line %zu: %s", c.line, c.error);
+		else if (no_text)
+			snprintf(error, sizeof(error), "line %zu: %s: no UTF-8 text; save the file as UTF-8", c.line, no_text);
 		else
 			snprintf(error, sizeof(error), "line %zu: %zu cells, the head has %zu", c.line, n, columns_wanted);
 		answer_row(im, im->first++, error);
@@ -218,8 +235,23 @@ static int import_json(struct import *im, const char *path, const char *text, si
 	return r == EXIT_DONE ? flush_page(im) : r;
 }
 
+/* Stopped in the middle: each row that was not tried is told so, and can be sent again. */
+static void answer_the_rest(struct import *im)
+{
+	size_t from = im->first;
+
+	im->left = im->all >= from ? im->all - from + 1 : 0;
+	if (!im->left)
+		return;
+	complain("stopped before row %zu: it and what follows was not carried out, or not answered; import these rows again", from);
+	for (size_t row = from; im->answers && row <= im->all; row++)
+		fprintf(im->answers, "%zu,no,not carried out: stopped before row %zu\n", row, from);
+}
+
 static int finish(struct import *im, int r)
 {
+	if (r != EXIT_DONE)
+		answer_the_rest(im);
 	if (im->answers && fclose(im->answers) != 0) {
 		complain("the answers could not be written: %s", strerror(errno));
 		r = EXIT_FAULT;
@@ -229,10 +261,11 @@ static int finish(struct import *im, int r)
 	if (im->m->quiet)
 		;                /* whoever runs the import tells about it */
 	else if (im->m->json)
-		print_json(json_pack("{s:I,s:I,s:I}", "rows", (json_int_t)im->done, "added", (json_int_t)im->good, "refused",
-		                     (json_int_t)im->bad));
+		print_json(json_pack("{s:I,s:I,s:I,s:I}", "rows", (json_int_t)(im->done + im->left), "added", (json_int_t)im->good,
+		                     "refused", (json_int_t)im->bad, "notCarriedOut", (json_int_t)im->left));
 	else
-		say("%zu rows: %zu added, %zu refused", im->done, im->good, im->bad);
+		say(im->left ? "%zu rows: %zu added, %zu refused, %zu not carried out" : "%zu rows: %zu added, %zu refused",
+		    im->done + im->left, im->good, im->bad, im->left);
 	if (r == EXIT_DONE && im->bad)
 		r = EXIT_REFUSED;
 	return r;
@@ -273,8 +306,9 @@ int node_import(struct muster *m, int argc, char **argv)
 		fputs("row,ok,error\n", im.answers);
 	}
 	im.page = json_array();
-	skip = strspn(text, " \t\r\n");
-	r = text[skip] == '[' || text[skip] == '{' ? import_json(&im, argv[0], text, size) : import_csv(&im, argv[0], text, size);
+	skip = strncmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;         /* the mark that spreadsheets and editors put first */
+	skip += strspn(text + skip, " \t\r\n");
+	r = text[skip] == '[' || text[skip] == '{' ? import_json(&im, argv[0], text + skip, size - skip) : import_csv(&im, argv[0], text, size);
 	r = finish(&im, r);
 	json_decref(im.page);
 	api_close(im.api);

@@ -2,6 +2,7 @@
  * `muster init`: a complete local installation in one directory. Nothing that exists is overwritten: the
  * keeper's keys are made once, and a second init of the same directory is refused.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <netdb.h>
@@ -15,6 +16,7 @@
 #include "keeper/keeper.h"
 #include "muster.h"
 #include "muster/version.h"
+#include "transport/address.h"
 
 #define SERVER_DAYS 825
 #define LIST_DAYS 7                    /* crl.lifetime of the configuration below */
@@ -188,7 +190,29 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-/* Everything is made beside the place and moved there whole: a failure leaves nothing half made behind. */
+/* Not there, or an empty directory: rename(2) puts the new one in its place. */
+static bool place_free(const char *dir)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	int n = 0;
+
+	if (!d && errno == ENOENT && access(dir, F_OK) < 0 && readlink(dir, &(char){ 0 }, 1) < 0)
+		return true;
+	if (!d) {
+		complain("%s: %s; init wants a new or empty directory", dir, errno == ENOENT ? "a link to nowhere" : strerror(errno));
+		return false;
+	}
+	while ((e = readdir(d)))
+		n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+	closedir(d);
+	if (n)
+		complain("%s: is not empty; init wants a new or empty directory", dir);
+	return n == 0;
+}
+
+/* Everything is made beside the place, under a name that is nobody else's, and moved there whole: a failure leaves nothing
+ * half made behind, and of two at once one wins. */
 int install_make(const struct install *in)
 {
 	struct install beside = *in;
@@ -203,16 +227,18 @@ int install_make(const struct install *in)
 		complain("%s is there already: this is an installation; init never overwrites one", path);
 		return EXIT_REFUSED;
 	}
-	if (rmdir(in->dir) < 0 && errno != ENOENT) {
-		complain("%s: %s; init wants a new or empty directory", in->dir, strerror(errno));
+	if (!place_free(in->dir))
 		return EXIT_REFUSED;
+	snprintf(building, sizeof(building), "%.4000s.making-XXXXXX", in->dir);
+	if (!mkdtemp(building)) {
+		complain("cannot make the directory %s: %s", building, strerror(errno));
+		return EXIT_FAULT;
 	}
-	snprintf(building, sizeof(building), "%.4000s.making", in->dir);
 	beside.dir = building;
 	r = fill(&beside);
 	if (r == EXIT_DONE && rename(building, in->dir) < 0) {
-		complain("cannot move %s to %s: %s", building, in->dir, strerror(errno));
-		r = EXIT_FAULT;
+		r = errno == EEXIST || errno == ENOTEMPTY ? EXIT_REFUSED : EXIT_FAULT;
+		complain("%s: %s", in->dir, r == EXIT_REFUSED ? "something was put there meanwhile; init never overwrites" : strerror(errno));
 	}
 	if (r != EXIT_DONE)
 		nftw(building, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -228,6 +254,29 @@ static bool address_good(const char *text)
 	if (ai)
 		freeaddrinfo(ai);
 	return good;
+}
+
+/* As musterd takes `metrics`: numbers, and loopback only. */
+static bool metrics_good(const char *text)
+{
+	char host[256];
+	uint16_t port;
+
+	return !*text || ((strncmp(text, "127.", 4) == 0 || strncmp(text, "[::1]:", 6) == 0) &&
+	                  strspn(text, "0123456789.:[]") == strlen(text) && address_split(text, host, sizeof(host), &port));
+}
+
+/* Directories are typed with a slash at their end; "." cannot be moved into place. */
+static bool name_of(char *dir)
+{
+	size_t n = strlen(dir);
+	const char *last;
+
+	while (n > 1 && dir[n - 1] == '/')
+		dir[--n] = '\0';
+	last = strrchr(dir, '/');
+	last = last ? last + 1 : dir;
+	return *last && strcmp(last, ".") != 0 && strcmp(last, "..") != 0;
 }
 
 static bool port_from(const char *text, unsigned *ret_port)
@@ -254,6 +303,10 @@ int cmd_init(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	if (argc != 1)
 		return usage_error(NULL, "give one directory");
+	if (!name_of(argv[0]))
+		return usage_error(NULL, "\"%s\": give the directory by a name of its own, like provider; init makes it", argv[0]);
+	if (!metrics_good(metrics))
+		return usage_error(NULL, "--metrics: \"%s\" is no loopback address like 127.0.0.1:9464 or [::1]:9464", metrics);
 	in.dir = argv[0];
 	in.address = address;
 	in.processes = processes;

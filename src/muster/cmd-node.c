@@ -21,7 +21,7 @@ static json_t *identity_from(const char *text)
 	j = json_pack("{s:s%,s:s%}", "kind", text, (size_t)(eq - text), "value", eq + 1,
 	              at ? (size_t)(at - eq - 1) : strlen(eq + 1));
 	if (j && at)
-		json_object_set_new(j, "anchor", json_string(at + 1));
+		put_member(j, "anchor", at + 1);
 	return j;
 }
 
@@ -48,10 +48,10 @@ static int node_add(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	body = json_pack("{s:s}", "nodeID", argv[0]);
 	if (anchor)
-		json_object_set_new(body, "anchor", json_string(hash));
+		put_member(body, "anchor", hash);
 	for (size_t i = 0; i < MST_COUNT(key); i++)
 		if (field[i])
-			json_object_set_new(body, key[i], json_string(field[i]));
+			put_member(body, key[i], field[i]);
 	if (identity) {
 		json_t *one = identity_from(identity);
 
@@ -100,9 +100,10 @@ static int node_list(struct muster *m, int argc, char **argv)
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	left = strtoul(limit, &end, 10);
-	if (argc != 0 || *end) {
+	if (argc != 0 || *end || *limit < '0' || *limit > '9' || left < 1 || left > 1000000) {
 		json_decref(all);
-		return argc < 0 ? EXIT_USAGE : usage_error(NULL, "unexpected argument %s", argc ? argv[0] : limit);
+		return argc < 0 ? EXIT_USAGE
+		                : usage_error(NULL, argc ? "unexpected argument %s" : "--limit is 1 to 1000000, not %s", argc ? argv[0] : limit);
 	}
 	while (left) {
 		unsigned long page = left < 500 ? left : 500;
@@ -345,18 +346,19 @@ static int node_place(struct muster *m, int argc, char **argv)
 		return usage_error(NULL, "--at %s: expected degrees and metres, like 52.5200066,13.4049540,20", at);
 	}
 	if (site)
-		json_object_set_new(body, "site", json_string(site));
+		put_member(body, "site", site);
 	if (cell)
-		json_object_set_new(body, "cell", json_string(cell));
+		put_member(body, "cell", cell);
 	w = path_start(path, sizeof(path), "/v1/nodes/");
 	path_piece(&w, argv[0]);
 	mst_put_str(&w, "/place");
 	r = api_ask(m, clear ? "DELETE" : "POST", path_end(&w), body, &answer);
 	if (r != EXIT_DONE)
 		return r;
-	if (m->json)
+	if (m->json && !m->quiet)
 		return print_json(answer);
-	say(clear ? "%s has no place any more" : "placed %s", argv[0]);
+	if (!m->quiet)
+		say(clear ? "%s has no place any more" : "placed %s", argv[0]);
 	json_decref(answer);
 	return EXIT_DONE;
 }

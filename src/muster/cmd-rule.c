@@ -25,9 +25,11 @@ static int said(struct muster *m, json_t *answer, const char *what, const char *
 {
 	json_int_t at = json_integer_value(json_object_get(answer, "position"));
 
-	if (m->json)
+	if (m->json && !m->quiet)
 		return print_json(answer);
-	if (at)
+	if (m->quiet)
+		;                /* whoever runs it tells about it */
+	else if (at)
 		say("%s rule %s; it is number %lld of set %lld", what, shown(name), (long long)at,
 		    (long long)json_integer_value(json_object_get(answer, "set")));
 	else
@@ -60,7 +62,7 @@ static json_t *given_rule(const struct rule_flags *f, const char *name, json_int
 		rule = f->file ? json_incref(json_array_get(list, 0)) : json_object();
 		rule_flags_apply(f, rule);
 		if (name)
-			json_object_set_new(rule, "name", json_string(name));
+			put_member(rule, "name", name);
 	}
 	json_decref(list);
 	return rule;
@@ -468,7 +470,7 @@ static int rule_try(struct muster *m, int argc, char **argv)
 		return argc < 0 ? EXIT_USAGE : usage_error(NULL, "give a node, or --facts FILE, or both");
 	}
 	if (argc)
-		json_object_set_new(body, "node", json_string(argv[0]));
+		put_member(body, "node", argv[0]);
 	if ((t.facts && !add_facts(t.facts, body)) || !trial_body(&t, argc ? argc - 1 : 0, argv + 1, body)) {
 		json_decref(body);
 		return EXIT_REFUSED;
@@ -522,7 +524,7 @@ static int rule_replay(struct muster *m, int argc, char **argv)
 		return argc < 0 ? EXIT_USAGE : usage_error(NULL, t.facts ? "takes its facts from the record" : DATE_HELP);
 	}
 	if (t.since)
-		json_object_set_new(body, "since", json_string(since));
+		put_member(body, "since", since);
 	if (t.limit)
 		json_object_set_new(body, "limit", json_integer(strtoll(t.limit, NULL, 10)));
 	if (!trial_body(&t, argc, argv, body)) {

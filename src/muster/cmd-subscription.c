@@ -56,11 +56,11 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 		say("note: %s is not this installation's MAF; nodes will look for it at https://%s (port 443); --maf-uri says otherwise",
 		    maf, maf);
 	if (maf_uri)
-		json_object_set_new(body, "mafURI", json_string(maf_uri));
+		put_member(body, "mafURI", maf_uri);
 	if (registrar)
-		json_object_set_new(body, "registrarCSE", json_string(registrar));
+		put_member(body, "registrarCSE", registrar);
 	if (poa)
-		json_object_set_new(body, "registrarPoA", json_string(poa));
+		put_member(body, "registrarPoA", poa);
 	if (lifetime) {
 		json_int_t seconds = duration_from(lifetime);
 

@@ -69,7 +69,7 @@ static bool put_instruction(json_t *body, const char *text)
 	if (!eq || eq == text || !eq[1])
 		return false;
 	json_object_set_new(body, "method", json_stringn(text, (size_t)(eq - text)));
-	json_object_set_new(body, "uri", json_string(eq + 1));
+	put_member(body, "uri", eq + 1);
 	return true;
 }
 
@@ -80,7 +80,7 @@ static int body_of(const struct wanted *w, json_t *body)
 	char *payload;
 	size_t n;
 
-	json_object_set_new(body, "what", json_string(w->what));
+	put_member(body, "what", w->what);
 	if (w->window && !seconds)
 		return usage_error(NULL, "--window is a duration, for example 12h, 30m or 7d");
 	if (seconds)
@@ -88,9 +88,9 @@ static int body_of(const struct wanted *w, json_t *body)
 	if (w->instruction && !put_instruction(body, w->instruction))
 		return usage_error(NULL, "--instruction wants METHOD=URI, for example bbn=https://bbn.example.com");
 	if (w->target)
-		json_object_set_new(body, "target", json_string(w->target));
+		put_member(body, "target", w->target);
 	if (w->admin)
-		json_object_set_new(body, "adminFQDN", json_string(w->admin));
+		put_member(body, "adminFQDN", w->admin);
 	if (w->payload) {
 		payload = read_file(w->payload, &n);
 		if (!payload)
@@ -103,10 +103,10 @@ static int body_of(const struct wanted *w, json_t *body)
 	if (w->signs && !signer_hint(w, hint))
 		return EXIT_FAULT;
 	if (w->signs)
-		json_object_set_new(body, "signer", json_string(hint));
-	json_object_set_new(body, "via", json_string(w->via));
+		put_member(body, "signer", hint);
+	put_member(body, "via", w->via);
 	if (w->to)
-		json_object_set_new(body, "to", json_string(w->to));
+		put_member(body, "to", w->to);
 	return EXIT_DONE;
 }
 
@@ -155,10 +155,10 @@ static int print(struct muster *m, json_t *answer, const struct made *t)
 	mst_put_nul(&h);
 	if (m->json) {
 		json_object_del(answer, "body");
-		json_object_set_new(answer, "trigger", json_string(code));
+		put_member(answer, "trigger", code);
 		json_object_set_new(answer, "octets", json_integer((json_int_t)t->n));
 		if (*t->text)
-			json_object_set_new(answer, "text", json_string(t->text));
+			put_member(answer, "text", t->text);
 		return print_json(json_incref(answer));
 	}
 	if (*t->text)

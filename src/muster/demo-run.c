@@ -43,18 +43,26 @@ int demo_find_programs(struct demo *d, const char *bin)
 	return EXIT_FAULT;
 }
 
-unsigned demo_free_port(void)
+/* All at once, so that none is given twice. */
+bool demo_free_ports(unsigned *port, size_t n)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	socklen_t n = sizeof(sa);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	unsigned port = 0;
+	bool good = true;
+	int fd[64];
+	size_t k = 0;
 
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && getsockname(fd, (struct sockaddr *)&sa, &n) == 0)
-		port = ntohs(sa.sin_port);
-	if (fd >= 0)
-		close(fd);
-	return port;
+	for (; k < n && k < MST_COUNT(fd) && good; k++) {
+		struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+		socklen_t len = sizeof(sa);
+
+		fd[k] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		good = fd[k] >= 0 && bind(fd[k], (struct sockaddr *)&sa, sizeof(sa)) == 0 && getsockname(fd[k], (struct sockaddr *)&sa, &len) == 0;
+		port[k] = ntohs(sa.sin_port);
+	}
+	good = good && k == n;
+	while (k)
+		if (fd[--k] >= 0)
+			close(fd[k]);
+	return good;
 }
 
 /* Start a program with both outputs in `log`. */
@@ -97,7 +105,7 @@ static int ready_socket(const char *path)
 	return -1;
 }
 
-static int wait_ready(struct demo *d, int fd)
+static int wait_ready(const struct demo_house *h, int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char text[512];
@@ -115,40 +123,65 @@ static int wait_ready(struct demo *d, int fd)
 		if (strstr(text, "READY=1"))
 			return EXIT_DONE;
 	}
-	complain("musterd did not come up; its log: %s/musterd.log", d->dir);
+	complain("musterd did not come up; its log: %s/musterd.log", h->dir);
 	return EXIT_FAULT;
 }
 
-int demo_start(struct demo *d)
+static int start_house(const struct demo *d, struct demo_house *h)
 {
 	char conf[4096], log[4096], ready[4096], variable[4200], path[256];
 	const char *const argv[] = { d->musterd, "-c", conf, NULL };
 	char *const env[] = { variable, path, NULL };
 	int fd, r;
 
-	path_join(conf, sizeof(conf), d->dir, "musterd.conf");
-	path_join(log, sizeof(log), d->dir, "musterd.log");
-	path_join(ready, sizeof(ready), d->dir, "ready.sock");
+	path_join(conf, sizeof(conf), h->dir, "musterd.conf");
+	path_join(log, sizeof(log), h->dir, "musterd.log");
+	path_join(ready, sizeof(ready), h->dir, "ready.sock");
 	snprintf(variable, sizeof(variable), "NOTIFY_SOCKET=%s", ready);
 	snprintf(path, sizeof(path), "PATH=/usr/bin:/bin");
 	fd = ready_socket(ready);
 	if (fd < 0)
 		return EXIT_FAULT;
-	d->daemon = spawn(d->musterd, argv, env, log);
-	r = d->daemon > 0 ? wait_ready(d, fd) : EXIT_FAULT;
+	h->daemon = spawn(d->musterd, argv, env, log);
+	r = h->daemon > 0 ? wait_ready(h, fd) : EXIT_FAULT;
 	close(fd);
 	unlink(ready);
 	return r;
 }
 
+int demo_start(struct demo *d)
+{
+	int r = EXIT_DONE;
+
+	for (size_t i = 0; r == EXIT_DONE && i < DEMO_HOUSES; i++)
+		r = start_house(d, &d->house[i]);
+	return r;
+}
+
 void demo_stop(struct demo *d)
 {
-	if (d->daemon <= 0)
-		return;
-	kill(d->daemon, SIGTERM);
-	while (waitpid(d->daemon, NULL, 0) < 0 && errno == EINTR)
-		;
-	d->daemon = 0;
+	for (size_t i = 0; i < DEMO_HOUSES; i++)
+		if (d->house[i].daemon > 0)
+			kill(d->house[i].daemon, SIGTERM);
+	for (size_t i = 0; i < DEMO_HOUSES; i++) {
+		if (d->house[i].daemon > 0)
+			while (waitpid(d->house[i].daemon, NULL, 0) < 0 && errno == EINTR)
+				;
+		d->house[i].daemon = 0;
+	}
+}
+
+/* One of the daemons has ended: nobody stays to be waited for under its number. */
+static bool daemon_ended(struct demo *d, pid_t pid)
+{
+	for (size_t i = 0; i < DEMO_HOUSES; i++) {
+		if (d->house[i].daemon != pid)
+			continue;
+		complain("musterd ended; its log: %s/musterd.log", d->house[i].dir);
+		d->house[i].daemon = 0;
+		return true;
+	}
+	return false;
 }
 
 static pid_t start_agent(struct demo *d, size_t number)
@@ -179,11 +212,8 @@ int demo_enrol(struct demo *d)
 		pid = waitpid(-1, &status, 0);
 		if (pid < 0 && errno == EINTR)
 			continue;
-		if (pid < 0 || pid == d->daemon) {
-			complain("musterd ended; its log: %s/musterd.log", d->dir);
-			d->daemon = 0;
+		if (pid < 0 || daemon_ended(d, pid))
 			return EXIT_FAULT;
-		}
 		running--;
 		done++;
 		if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE)

@@ -1,4 +1,7 @@
-/* The parts of `muster demo`: a fleet of directories, agents run a few at a time, one node's arrows drawn. */
+/*
+ * The parts of `muster demo`: figures 2 and 3 of the seed document with a whole fleet. Four installations on loopback, a
+ * directory for each node, agents run a few at a time, the verdict, and one node's arrows drawn.
+ */
 #ifndef MUSTER_DEMO_H
 #define MUSTER_DEMO_H
 
@@ -7,32 +10,65 @@
 #include "install.h"
 #include "muster.h"
 
-struct demo {
-	struct muster *m;
-	struct muster inside;            /* the same, pointing at the demo's installation */
-	struct install in;
+/* Who runs an installation: a maker and the owner have briefing nodes, the providers MEF and MAF. */
+enum demo_who { DEMO_MAKER, DEMO_OWNER, DEMO_NORTH, DEMO_SOUTH, DEMO_HOUSES };
+
+struct demo_house {
+	const char *name;                /* its directory below the demo's */
 	char dir[4096];
-	char musterd[4096], agent[4096];
-	size_t nodes;
-	size_t clone;                    /* which node is refused on purpose: a known name from the wrong maker */
+	struct install in;
+	struct muster inside;            /* the command line, pointing at it */
 	pid_t daemon;
-	size_t enrolled, refused;
 };
 
-/* demo-fleet.c: makers, subscription, nodes. Exit status; each explains itself. */
-int demo_makers(struct demo *d);
-int demo_known(struct demo *d);          /* import into the installation */
+/* Where nodes stand, and what the owner's rules must make of that. */
+enum { DEMO_PLACES = 4 };
+struct demo_place {
+	const char *rule;
+	enum demo_who provider;
+	const char *site;                /* a label, or degrees: */
+	double latitude, longitude;
+};
+
+struct demo {
+	struct muster *m;
+	char dir[4096];
+	char musterd[4096], agent[4096];
+	struct demo_house house[DEMO_HOUSES];
+	size_t nodes;
+	size_t clone;                    /* which node is refused on purpose: a known name under another CA */
+	size_t drawn;                    /* whose arrows are drawn */
+	size_t enrolled, refused;        /* as the agents said */
+	size_t placed[DEMO_PLACES][2];   /* at the right provider by the right rule: of the maker's nodes, of the owner's */
+	size_t wrong;                    /* nodes elsewhere */
+};
+
+/* demo-world.c: installations and rules. Exit status; each explains itself. */
+int demo_prepare(struct demo *d, const char *dir);
+int demo_install(struct demo *d);
+int demo_rules(struct demo *d);
+
+/* demo-fleet.c: the nodes. Odd numbers are figure 2 (the maker's certificate), even ones figure 3 (the owner's). */
+int demo_makers(struct demo *d);         /* the CAs, trusted where they have to be */
+int demo_known(struct demo *d);          /* import into the installations */
 int demo_build(struct demo *d);          /* certificates and configurations of all nodes */
+int demo_technician(struct demo *d);     /* those nodes that do not know where they are */
 char *demo_node_dir(const struct demo *d, size_t number, char out[4096]);
-void demo_node_id(const struct demo *d, size_t number, char out[128]);
-const char *demo_maker(const struct demo *d, size_t number);
+void demo_node_id(size_t number, char out[128]);
+static inline bool demo_makers_node(size_t number) { return number % 2; }
+const struct demo_place *demo_place_of(size_t number, size_t *ret_at);
 
 /* demo-run.c */
 int demo_find_programs(struct demo *d, const char *bin);
-unsigned demo_free_port(void);
-int demo_start(struct demo *d);          /* musterd, until it says that it is ready */
+bool demo_free_ports(unsigned *port, size_t n);
+int demo_start(struct demo *d);          /* all daemons, until they say that they are ready */
 void demo_stop(struct demo *d);
 int demo_enrol(struct demo *d);          /* every node's agent, once */
+
+/* demo-check.c: is everybody where the rules send it? Looks at every node, at all servers. */
+int demo_check(struct demo *d);
+/* "/v1/nodes/…" */
+const char *demo_node_path(size_t number, char out[1200]);
 
 /* demo-picture.c: the arrows of one attempt as a sequence picture. */
 int demo_picture(struct demo *d, size_t number);

@@ -28,7 +28,7 @@ static const struct command commands[] = {
 	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },
 	{ "status", cmd_status, "[--wait SECONDS]", "the installation at a glance" },
 	{ "doctor", cmd_doctor, "", "look for what is missing or wrong, and say what to do" },
-	{ "demo", cmd_demo, "[--nodes N] [--dir DIR] [--bin DIR] [--keep]", "a whole installation enrols a fleet on this machine" },
+	{ "demo", cmd_demo, "[--nodes N] [--dir DIR] [--bin DIR] [--keep]", "briefing nodes, rules, two providers and a fleet of nodes, on this machine" },
 };
 
 static void help(void)

@@ -85,6 +85,9 @@ void table_print(const struct muster *m, struct table *t);              /* print
 /* Progress on stderr, redrawn on a terminal, every tenth otherwise. */
 void progress(const struct muster *m, const char *what, size_t done, size_t all);
 const char *text_of(const json_t *object, const char *key);             /* "" when absent or no string */
+/* What was given on the command line, into a body; ends the program with EXIT_USAGE when it is no UTF-8 text, which JSON
+ * cannot carry: left out silently it would be lost. */
+void put_member(json_t *object, const char *key, const char *value);
 /* "20261121T214500" as "2026-11-21 21:45:00"; other text unchanged. Static ring of buffers. */
 const char *human_time(const char *timestamp);
 void timestamp_text(mst_time t, char out[16]);

@@ -148,6 +148,17 @@ void progress(const struct muster *m, const char *what, size_t done, size_t all)
 	fflush(stderr);
 }
 
+void put_member(json_t *object, const char *key, const char *value)
+{
+	json_t *text = json_string(value);
+
+	if (!text) {
+		complain("%s: is no UTF-8 text", key);
+		exit(EXIT_USAGE);
+	}
+	json_object_set_new(object, key, text);
+}
+
 const char *text_of(const json_t *object, const char *key)
 {
 	const char *s = json_string_value(json_object_get(object, key));

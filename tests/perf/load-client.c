@@ -15,15 +15,16 @@
 #include "perf.h"
 
 static const char *const kinds[] = {
-	[LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf"
+	[LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf",
+	[LOAD_BBN] = "bbn", [LOAD_BBN_PSK] = "bbn-psk"
 };
 
 static const char usage[] =
-	"usage: load-client --kind mtls|psk|mef|maf --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
-	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef)\n"
+	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
+	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef, bbn)\n"
 	"  --ids FILE     what each node puts into From, a line each (mef)\n"
-	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf\n"
-	"  --admin FQDN --maf FQDN           adminFQDN and the key's target\n"
+	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf; secrets (bbn-psk)\n"
+	"  --admin FQDN --maf FQDN           adminFQDN and the key's target; a briefing's target\n"
 	"  --count N --nodes N --first N     sessions; nodes taken in turn, from this one on\n"
 	"  --warmup N --concurrency N --seconds N --tls 1.2|1.3 --request\n";
 
@@ -162,6 +163,10 @@ static bool complete(const struct load *l)
 		return l->certs && l->ca && l->ids && l->admin && l->maf;
 	case LOAD_MAF:
 		return l->keys_in && l->admin && l->maf;
+	case LOAD_BBN:
+		return l->certs && l->ca && l->maf;
+	case LOAD_BBN_PSK:
+		return l->keys_in && l->maf;
 	case LOAD_PSK:
 		return true;
 	default:

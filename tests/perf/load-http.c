@@ -1,3 +1,4 @@
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,27 @@ static size_t post(const struct load *l, const struct load_node *n, unsigned ste
 	return size > 0 && (size_t)size < cap ? (size_t)size : 0;
 }
 
-/* Spec 4.5 shows the messages. */
+/* A new attempt each time: the same one again would be answered from memory. */
+static size_t question(const struct load *l, char *out, size_t cap)
+{
+	unsigned char attempt[8];
+	char body[160];
+	int n;
+
+	if (RAND_bytes(attempt, sizeof(attempt)) != 1)
+		return 0;
+	n = snprintf(body, sizeof(body), "{\"version\":1,\"attempt\":\"");
+	for (size_t i = 0; i < 16; i++)
+		n += snprintf(body + n, sizeof(body) - (size_t)n, "%02x", attempt[i % 8]);
+	snprintf(body + n, sizeof(body) - (size_t)n, "\",\"methods\":[\"cert\",\"bbn\"]}");
+	n = snprintf(out, cap,
+		     "POST /briefing HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
+		     "Content-Length: %zu\r\n\r\n%s",
+		     l->server_name, strlen(body), body);
+	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
+}
+
+/* Spec 4.5 shows the messages; a briefing's is doc/schema/briefing.schema.json. */
 size_t load_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap)
 {
 	char body[512];
@@ -27,6 +48,8 @@ size_t load_request(const struct load *l, const struct load_node *n, unsigned st
 			return 0;
 		return (size_t)snprintf(out, cap, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", l->server_name);
 	}
+	if (l->kind == LOAD_BBN || l->kind == LOAD_BBN_PSK)
+		return step ? 0 : question(l, out, cap);
 	if (step == 0) {
 		snprintf(body, sizeof(body), "{\"sec:%sClientReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\"}}",
 			 mef ? "mef" : "maf", l->until, l->admin);
@@ -79,6 +102,17 @@ static bool assigned(const struct load *l, const char *body, size_t size)
 	       p[32] == '@' && memcmp(p + 33, l->maf, name) == 0;
 }
 
+/* Instructions that lead to this MAF, and nothing else, are an answer. */
+static enum load_answer check_briefing(const struct load *l, const char *in, size_t size, const char *body, size_t length, char why[160])
+{
+	char member[300];
+
+	snprintf(member, sizeof(member), "\"target\":\"%s\"", l->maf);
+	return strncmp(in, "HTTP/1.1 200", 12) == 0 && find(body, length, "\"instructions\":[{") && find(body, length, member) ?
+		       LOAD_GOOD :
+		       bad(why, "no briefing", in, size);
+}
+
 enum load_answer load_check(const struct load *l, const struct load_node *n, unsigned step, const char *in,
 			    size_t size, char why[160])
 {
@@ -99,6 +133,8 @@ enum load_answer load_check(const struct load *l, const struct load_node *n, uns
 		return bad(why, "octets after the answer", in, size);
 	if (l->kind == LOAD_MTLS || l->kind == LOAD_PSK)
 		return strncmp(in, "HTTP/1.1 200", 12) == 0 ? LOAD_GOOD : bad(why, "not 200", in, size);
+	if (l->kind == LOAD_BBN || l->kind == LOAD_BBN_PSK)
+		return check_briefing(l, in, size, body, length, why);
 	if (strncmp(in, "HTTP/1.1 201", 12) != 0 || !find(in, head, "X-M2M-RSC: 2001\r\n"))
 		return bad(why, "not created", in, size);
 	if (step == 0 && !find(body, length, "\"ri\":\""))

@@ -30,7 +30,7 @@ static int verify_cb(X509_STORE_CTX *x, void *arg)
 	return 1;
 }
 
-/* Bare kinds use the fixed key; a node that enrolled uses Km = usage-constrained key of its Ke (spec 3.4.3).
+/* Bare kinds use the fixed key; a briefing node is shown the maker's secret; a node that enrolled uses Km = usage-constrained key of its Ke (spec 3.4.3).
  */
 static size_t psk_of(SSL *ssl, unsigned char out[MST_KEY_LEN], const char **ret_identity)
 {
@@ -41,6 +41,11 @@ static size_t psk_of(SSL *ssl, unsigned char out[MST_KEY_LEN], const char **ret_
 	if (l->kind == LOAD_PSK) {
 		memcpy(out, PERF_PSK_KEY, MST_KEY_LEN);
 		*ret_identity = PERF_PSK_IDENTITY;
+		return MST_KEY_LEN;
+	}
+	if (l->kind == LOAD_BBN_PSK) {
+		memcpy(out, n->ke.b, MST_KEY_LEN);
+		*ret_identity = n->key_id;
 		return MST_KEY_LEN;
 	}
 	if (mst_derive_usage(mst_crypto_openssl(), &n->ke, 21, mst_view_str(l->maf), &km) != 0)
@@ -92,7 +97,7 @@ static int psk_13(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *
 
 static bool set_up(struct load *l, SSL_CTX *c)
 {
-	bool psk = l->kind == LOAD_PSK || l->kind == LOAD_MAF;
+	bool psk = l->kind == LOAD_PSK || l->kind == LOAD_MAF || l->kind == LOAD_BBN_PSK;
 	int version = l->tls == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
 
 	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);

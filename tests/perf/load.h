@@ -14,14 +14,14 @@
 
 #include "crypto/derive.h"
 
-enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF };
+enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF, LOAD_BBN, LOAD_BBN_PSK };
 
 /* One node: its certificate, or the key that it enrolled before. */
 struct load_node {
 	char id[256]; /* what goes into From */
 	X509 *cert;
 	EVP_PKEY *pkey;
-	char key_id[256]; /* KeID, written by kind mef and used by kind maf */
+	char key_id[256]; /* KeID, written by kind mef and used by kind maf; or the name of the maker's secret */
 	struct mst_key ke;
 };
 

@@ -186,6 +186,15 @@ class Tools:
         return self.load("maf", inst.maf_port, inst.maf, cpus, count, "--keys-in", keys, "--admin", inst.sp, "--maf", inst.maf,
                          **options)
 
+    def brief(self, inst, cpus, count, **options):
+        """Whom do I join? By certificate."""
+        return self.load("bbn", inst.bbn_port, inst.bbn, cpus, count, "--ca", inst.dir / "keeper/ca.pem", "--certs", self.certs, "--maf",
+                         inst.maf, **options)
+
+    def brief_psk(self, inst, cpus, count, secrets, **options):
+        """The same, by the maker's secret."""
+        return self.load("bbn-psk", inst.bbn_port, inst.bbn, cpus, count, "--keys-in", secrets, "--maf", inst.maf, **options)
+
 
 def timed(run, pids, count):
     """Run a load and add what it cost the server: milliseconds of processor time for each operation."""

@@ -82,6 +82,16 @@ def test_an_answer_that_is_no_enrolment_is_a_failure(tools, mtls_port):
     assert (status, answer["failed"]) == (1, 2) and "not created" in said
 
 
+def test_an_answer_that_is_no_briefing_is_a_failure(tools, mtls_port, psk_port, tmp_path):
+    status, answer, said = client(tools, "--kind", "bbn", "--connect", f"127.0.0.1:{mtls_port}", "--server-name", tools.bare_name,
+                                  "--ca", tools.certs / "server-ca.pem", "--certs", tools.certs, "--maf", "maf.example.com", "--count", 2)
+    assert (status, answer["failed"]) == (1, 2) and "no briefing" in said
+    (tmp_path / "secrets").write_text(f"somebody@example.com {'00' * 32} urn:dev:ops:x\n")
+    status, answer, said = client(tools, "--kind", "bbn-psk", "--connect", f"127.0.0.1:{psk_port}", "--server-name", tools.bare_name,
+                                  "--keys-in", tmp_path / "secrets", "--maf", "maf.example.com", "--count", 2)
+    assert (status, answer["failed"]) == (1, 2), said
+
+
 def test_nobody_there_is_a_failure(tools):
     status, answer, said = mtls(tools, measure.free_port())
     assert (status, answer["failed"]) == (1, 4) and "refused" in said

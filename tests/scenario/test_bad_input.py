@@ -423,6 +423,15 @@ def test_the_servers_disk_is_full(tmp_path):
         refused = inst.muster("node", "add", "urn:dev:ops:later", "--anchor", "any", check=False)
         assert refused.returncode != 0 and refused.stderr, "the operator's own command says that it failed"
         assert inst.ask("node", "show", second.id) == shown, "reading goes on; nothing half done"
+        many = tmp_path / "many.csv"
+        many.write_text("nodeID\n" + "".join(f"urn:dev:many:{i}\n" for i in range(1200)))
+        stopped = inst.muster("node", "import", many, "--anchor", "any", "--answers", tmp_path / "answers.csv", check=False)
+        assert stopped.returncode == 3 and "stopped before row" in stopped.stderr, stopped.stderr
+        assert "1200 rows" in stopped.stdout and "not carried out" in stopped.stdout, stopped.stdout
+        answers = [line.split(",")[:2] for line in (tmp_path / "answers.csv").read_text().splitlines()[1:]]
+        added = [word for _, word in answers].count("yes")
+        assert [int(row) for row, _ in answers] == list(range(1, 1201)) and added < 1200, "an answer for each row"
+        assert f"{added} added" in stopped.stdout
         cramped.room()
         assert second.run_once().returncode == 0
         lost = inst.wait_event("server.decisions-lost", TELL_SECONDS)
@@ -533,6 +542,14 @@ def test_bad_agent_configuration_names_file_line_and_field(node):
     done = node.agent("--check")
     assert done.returncode != 0
     assert re.search(r"muster-agent\.conf:\d+: backoff_firts", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("what,why", [("nowhere.conf", "No such file"), ("", "no regular file"), ("pipe", "no regular file")])
+def test_an_agent_configuration_that_is_no_file(node, what, why):
+    if what == "pipe":
+        os.mkfifo(node.dir / "pipe")
+    done = run(AGENT, "-c", node.dir / what, "--check", check=False, timeout=20)
+    assert done.returncode == 1 and why in done.stderr and "-c" in done.stderr, done.stderr
 
 
 def test_the_log_of_all_this_is_whole(inst):

@@ -3,6 +3,7 @@ mistake is answered with what to do.
 """
 import csv
 import json
+import os
 import re
 import subprocess
 
@@ -102,7 +103,10 @@ def test_lists_and_filters(inst):
     (["node", "show", "urn:dev:nobody"], 1, "404"), (["node", "revoke", "urn:dev:x"], 2, "--reason"),
     (["node", "add", "urn:dev:x", "--cse-id", "no id"], 1, "cseID"), (["subscription", "show", "nope"], 1, "404"),
     (["subscription", "add", "s", "--sp", "a.b", "--maf", "c.d", "--until", "soon"], 2, "a date is"),
-    (["events", "--limit", "many"], 2, "many"), (["cert", "show", "/nonexistent"], 3, "cannot read"),
+    (["events", "--limit", "many"], 2, "many"), (["events", "--node", "nobody"], 1, "no such node"),
+    (["node", "list", "--limit", "0"], 2, "1 to 1000000"), (["node", "list", "--limit", "-5"], 2, "1 to 1000000"),
+    (["node", "add", "urn:dev:x", "--subscription", "no id"], 1, "M2M-Sub-ID"),
+    (["subscription", "add", "no id", "--sp", "a.b", "--maf", "c.d", "--until", "+1d"], 1, "M2M-Sub-ID"), (["cert", "show", "/nonexistent"], 3, "cannot read"),
 ])
 def test_mistakes_are_answered(inst, words, status, text):
     done = inst.muster(*words, check=False)
@@ -156,6 +160,27 @@ def test_import_survives_a_monstrous_row(inst, tmp_path):
     assert "row 301" in done.stderr
 
 
+def test_import_loses_no_cell_silently(inst, tmp_path):
+    """A table saved as Latin-1: the row is refused, with its line and column; nothing is added without its cell."""
+    rows = tmp_path / "latin.csv"
+    rows.write_bytes(b"nodeID,maker,subscription\nurn:dev:utf:1,acme,sub-1\nurn:dev:utf:2,M\xfcller,sub-1\nurn:dev:utf:3,M\xc3\xbcller,sub-1\n"
+                     b"urn:dev:utf:4,acme,s\xfcb\n")
+    done = inst.muster("node", "import", rows, "--anchor", "any", check=False)
+    assert done.returncode == 1 and "4 rows: 2 added, 2 refused" in done.stdout, done.stdout
+    assert "row 2: line 3: maker: no UTF-8 text" in done.stderr and "row 4: line 5: subscription: no UTF-8" in done.stderr, done.stderr
+    assert [n["nodeID"] for n in inst.ask("node", "list", "--maker", "M\u00fcller")] == ["urn:dev:utf:3"]
+    added = subprocess.run([MUSTER, "-C", str(inst.dir), "node", "add", "urn:dev:utf:5", "--maker", b"M\xfcller", "--anchor", "any"],
+                           capture_output=True, timeout=60)
+    assert added.returncode == 2 and b"maker" in added.stderr, added
+    assert inst.muster("node", "show", "urn:dev:utf:5", check=False).returncode == 1
+
+
+def test_import_of_json_with_a_mark(inst, tmp_path):
+    marked = tmp_path / "marked.json"
+    marked.write_bytes(b"\xef\xbb\xbf[{\"nodeID\": \"urn:dev:mark:1\"}]")
+    assert "1 added" in inst.muster("node", "import", marked, "--anchor", "any").stdout
+
+
 def test_import_with_a_column_twice(inst, tmp_path):
     rows = tmp_path / "twice.csv"
     rows.write_text("nodeID,nodeID\nurn:dev:x:7,urn:dev:x:8\n")
@@ -175,6 +200,58 @@ def test_init_leaves_nothing_half_made(tmp_path):
     assert run(MUSTER, "init", tmp_path / "full", check=False).returncode == 1
     run(MUSTER, "init", place, "--address", "::1")
     run(MUSTERD, "-c", place / "musterd.conf", "--check")
+
+
+def test_init_takes_nobodys_place(tmp_path):
+    """Of many at once one wins; what lies beside the place is nobody's business of init."""
+    beside = tmp_path / "one.making"
+    beside.mkdir()
+    (beside / "precious").write_text("mine")
+    many = [subprocess.Popen([MUSTER, "init", tmp_path / "one"], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    ended = [(p.communicate(timeout=60)[1], p.returncode) for p in many]
+    assert sorted(code for _, code in ended) == [0, 1, 1, 1], ended
+    assert all("never overwrites" in text or "not empty" in text for text, code in ended if code), ended
+    run(MUSTERD, "-c", tmp_path / "one" / "musterd.conf", "--check")
+    assert (beside / "precious").read_text() == "mine"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["one", "one.making"], "nothing is left behind"
+
+
+def test_init_with_a_slash_at_the_end(tmp_path):
+    (tmp_path / "two").mkdir()
+    run(MUSTER, "init", f"{tmp_path}/two/")
+    run(MUSTERD, "-c", tmp_path / "two" / "musterd.conf", "--check")
+
+
+@pytest.mark.parametrize("words,says", [
+    (["."], "a name of its own"), ([""], "a name of its own"), (["new", "--metrics", "nonsense"], "--metrics"),
+    (["new", "--metrics", '127.0.0.1:80"; user="x'], "--metrics"),
+])
+def test_init_refuses(tmp_path, words, says):
+    done = run(MUSTER, "init", *words, check=False, cwd=tmp_path)
+    assert done.returncode == 2 and says in done.stderr, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_certificate_never_overwrites_a_ca(tmp_path):
+    run(MUSTER, "cert", "ca", "acme", cwd=tmp_path)
+    before = (tmp_path / "acme.key").read_text()
+    issue = ["cert", "issue", "--ca", "acme", "--node-id", "urn:dev:ops:1", "--out"]
+    done = run(MUSTER, *issue, "acme", cwd=tmp_path, check=False)
+    assert done.returncode == 1 and "never overwritten" in done.stderr, done.stderr
+    assert (tmp_path / "acme.key").read_text() == before
+    run(MUSTER, *issue, "node", cwd=tmp_path)
+    first = (tmp_path / "node.pem").read_text()
+    run(MUSTER, *issue, "node", cwd=tmp_path)
+    assert (tmp_path / "node.pem").read_text() != first, "a node's certificate is renewed in its place"
+    done = run(MUSTER, *issue, "other", "--days", "0", cwd=tmp_path, check=False)
+    assert done.returncode == 2 and "--days is" in done.stderr
+
+
+def test_a_pipe_among_the_anchors_stops_nobody(tmp_path):
+    run(MUSTER, "init", tmp_path / "p")
+    os.mkfifo(tmp_path / "p" / "anchors" / "pipe.pem")
+    done = run(MUSTERD, "-c", tmp_path / "p" / "musterd.conf", "--check", check=False, timeout=20)
+    assert done.returncode == 2 and "pipe.pem: is no regular file" in done.stderr, done.stderr
 
 
 def test_subscription_knows_this_installations_maf(inst):
@@ -208,20 +285,41 @@ def test_metrics_and_health(inst):
 
 
 def test_the_demo_shows_what_happened(tmp_path):
-    """Lesson 20: the arrows of one node with their times, and a refusal as both ends see it."""
-    text = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout
-    assert "3 of 4 nodes enrolled, 1 refused" in text
-    assert "the operator sees: mef.refused register: the name is known, but under another trust anchor" in text
-    assert "the node says:     the provider refused, at mef.register" in text
-    arrows = ["TLS by certificate", "register", "anything to do?", "who am I", "Ke may make a key", "TLS by key, called KeID",
-              "whose is KeID?", "Km, the node's name", "the key is right", "register: the MAF gives KmID",
-              "TLS by key, called KmID", "read the registration back", "new credential in use"]
-    at = text.index("KmID ", text.rindex("attempt"))
+    """Lesson 20: figures 2 and 3, the rule that matched in words, one node's arrows with their times, a refusal from both ends."""
+    text = run(MUSTER, "demo", "--nodes", "8", "--dir", tmp_path / "d", timeout=110).stdout
+    assert "7 of 8 nodes enrolled, 1 refused" in text
+    places = re.findall(r"^((?:north|south)-\w+) +(\S+) +(\d) +(\d) +(\d)$", text, re.M)
+    assert places == [("north-sites", "north.example.com", "2", "1", "1"), ("north-depot", "north.example.com", "2", "1", "1"),
+                      ("south-fields", "south.example.com", "2", "1", "1"), ("south-yard", "south.example.com", "1", "1", "0")], text
+    assert "the owner sees:    bbn.refused briefed: the name is known, but under another trust anchor" in text
+    assert "the node says:     the provider does not know this device, at https://bbn.owner.example.com:" in text
+    assert re.search(r"muster -C owner node place urn:dev:ops:00004C-acme-00001 --at 53\.\d+,9\.\d+,20\n", text), text
+    assert "rule north-depot (number 2) decides: instructions" in text
+    assert "1 north-sites: no: site is not known, wanted north*" in text
+    assert "2 north-depot: holds: place (from the registry)" in text
     picture = text[text.rindex("attempt"):]
-    places = [picture.index(a) for a in arrows]
-    assert places == sorted(places), picture
-    assert at and "╌" not in picture, "an arrow that only one end knows of: " + picture
+    dialogues = ["TLS, certificates", "whom do I join?", "rule lot-7", "owner's BBN, its CA", "TLS, certificates", "whom do I join?",
+                 "rule north-depot", "mef.north.example.com, its CA", "TLS by certificate", "register", "anything to do?", "who am I",
+                 "Ke may make a key", "TLS by key, called KeID", "KeID's Km", "Km, the node's name", "the key is right",
+                 "register: the MAF gives KmID", "TLS by key, called KmID", "read the registration back", "new credential used",
+                 "I am enrolled", "I am enrolled"]
+    at = 0
+    for words in dialogues:
+        at = picture.index(words, at) + len(words)
+    assert re.search(r"KmID [0-9A-F]+@maf\.north\.example\.com", picture)
+    assert "╌" not in picture, "an arrow that only one end knows of: " + picture
     times = [int(ms) for ms in re.findall(r"(\d+) ms ", picture)]
-    assert len(times) >= 13 and times == sorted(times), picture
+    assert len(times) >= 19 and times == sorted(times), picture
     lines = [line for line in picture.splitlines() if "│" in line]
-    assert {len(line) for line in lines} == {78}, "the lines of life are straight: " + picture
+    assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture
+
+
+def test_the_demo_as_data_and_its_bad_input(tmp_path):
+    said = json.loads(run(MUSTER, "--json", "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout)
+    assert (said["nodes"], said["enrolled"], said["refused"], said["misplaced"]) == (4, 3, 1, 0), said
+    assert sum(r["fig2"] + r["fig3"] for r in said["rules"]) == 3 and len(said["rules"]) == 4, said
+    again = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", check=False, timeout=110)
+    assert again.returncode == 1 and "never overwrites" in again.stderr, again
+    for bad in ("3", "x", "100000"):
+        refused = run(MUSTER, "demo", "--nodes", bad, check=False)
+        assert refused.returncode == 2 and "--nodes is 4 to 99999" in refused.stderr, refused

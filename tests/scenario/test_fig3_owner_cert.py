@@ -1,6 +1,62 @@
-"""Story (seed G, figure 3, as far as instructions from a file go): the owner installed certificates and the
-instructions on its nodes; a node is switched on, enrols at the MEF, and the MAF authenticates it with Km.
+"""Story (seed G, figure 3): the owner installed certificates and its briefing node's address on its nodes; a technician
+mounts a node and says where; the owner's rule chooses the provider; the node enrols at its MEF, and its MAF authenticates
+it with Km.
 """
+import pytest
+from figures import NORTH_SITE, SOUTH_PLACE, World
+
+
+@pytest.fixture
+def world(tmp_path):
+    w = World(tmp_path, processes="split")
+    yield w
+    w.stop()
+
+
+def test_the_place_decides_the_provider(world):
+    """Two sites, two providers that know every node: nothing but the owner's rule decides."""
+    nodes = [world.node(number, 3, settings=settings) for number, settings in (
+        (1, 'location = { site = "north-gate"; };\n'),
+        (2, 'location = { latitude = "48.2"; longitude = "11.6"; accuracy = "15"; };\n'), (3, ""))]
+    world.owner.muster("node", "place", nodes[2].id, *SOUTH_PLACE)
+    for node, provider, rule in zip(nodes, (world.north, world.south, world.south), ("north-sites", "south-fields", "south-fields")):
+        status = node.enrolled_with(provider)
+        assert node.reasons() == [("bbn", "ok"), ("cert", "ok")]
+        briefed, = [e for e in world.owner.events("--attempt", status["attempt"]) if e["what"] == "bbn.briefed"]
+        assert f"rule {rule}," in briefed["why"], briefed
+        words, tried = node.tried()
+        assert (tried["outcome"], tried["rule"]) == ("instructions", rule), tried
+        assert f"rule {rule} (number" in words and f"{rule}: holds: " in words and provider.mef in words, words
+    words, _ = nodes[2].tried()
+    assert "north-sites: no: site is not known, wanted north*" in words, words
+    assert "from the registry" in words, words
+    assert "3 the same, 0 different" in world.owner.muster("rule", "replay").stdout
+    assert "note:" not in words, "it has asked"
+
+
+def test_the_technician_is_waited_for_and_believed(world):
+    """Without a place: refused, and why. The technician's word goes before the node's own."""
+    node = world.node(1, 3)
+    assert node.run_once().returncode == 1
+    assert node.reasons() == [("bbn", "refused")]
+    refused = world.owner.events("--what", "bbn.refused")[-1]
+    assert refused["attempt"] == node.status()["attempt"] and "no instructions for this node yet" in refused["why"], refused
+    _, tried = node.tried()
+    assert tried["outcome"] != "instructions" and len(tried["verdicts"]) == 2, tried
+    node.agent("place", *SOUTH_PLACE, check=True)
+    world.owner.muster("node", "place", node.id, *NORTH_SITE)
+    node.enrolled_with(world.north)
+
+
+def test_a_clone_is_refused_by_the_owner(world):
+    """A known name in a certificate of somebody else who is trusted, for other nodes."""
+    node = world.node(1, 3, signer="acme")
+    world.owner.muster("node", "place", node.id, *NORTH_SITE)
+    assert node.run_once().returncode == 1
+    assert node.reasons() == [("bbn", "unknown")]
+    assert "another trust anchor" in world.owner.events("--what", "bbn.refused")[-1]["why"]
+    assert [inst.ask("node", "show", node.id)["state"] for inst in world.all[1:]] == ["known"] * 3
+
 
 
 def test_a_node_comes_out_with_a_root_credential(installation):

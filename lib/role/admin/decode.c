@@ -9,7 +9,7 @@
 #include "codec/ident.h"
 #include "codec/trigger.h"
 
-enum member_type { TEXT, IDENT, URI, TIME, SECONDS, LIST, PEM, REASON };
+enum member_type { TEXT, IDENT, SUB_ID, URI, TIME, SECONDS, LIST, PEM, REASON };
 struct member {
 	const char *name;
 	enum member_type type;
@@ -118,6 +118,9 @@ static bool take(const struct member *m, const json_t *v, void *out, struct mst_
 		return take_text(m->name, v, p, m->cap, d);
 	case IDENT:
 		return take_ident(m->name, v, m->kind, p, d);
+	case SUB_ID: /* M2M-Sub-ID: printable ASCII as an M2M-Node-ID; the provider's own name for it */
+		return (json_is_string(v) && mst_id_normalise(MST_ID_NODE, text_of(v), p)) ||
+		       wrong(d, m->name, "an M2M-Sub-ID, printable ASCII without blanks, like gold-2027");
 	case URI:
 		return take_uri(m->name, v, p, d);
 	case TIME:
@@ -272,7 +275,7 @@ static const struct member node_members[] = {
 	{ "nodeID", IDENT, true, MST_ID_NODE, N(node_id) },
 	{ "cseID", IDENT, false, MST_ID_CSE_ABS, N(cse_id) },
 	{ "aeID", IDENT, false, MST_ID_AE_ABS, N(ae_id) },
-	{ "subscription", IDENT, false, MST_ID_NODE, N(sub_id) },
+	{ "subscription", SUB_ID, false, 0, N(sub_id) },
 	{ "maker", TEXT, false, 0, N(maker) },
 	{ "model", TEXT, false, 0, N(model) },
 	{ "serial", TEXT, false, 0, N(serial) },
@@ -387,8 +390,7 @@ bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, stru
 
 #define S(m) AT(struct mst_subscription, m)
 static const struct member sub_members[] = {
-	/* M2M-Sub-ID: printable ASCII as an M2M-Node-ID; the provider's own name for it */
-	{ "id", IDENT, true, MST_ID_NODE, S(id) },
+	{ "id", SUB_ID, true, 0, S(id) },
 	{ "spFQDN", IDENT, true, MST_ID_FQDN, S(sp_fqdn) },
 	{ "mafFQDN", IDENT, true, MST_ID_FQDN, S(maf_fqdn) },
 	{ "mafURI", URI, false, 0, S(maf_uri) },

@@ -146,6 +146,8 @@ static const struct row rows[] = {
 	  "\"fqdn\",\"value\":\"a.EXAMPLE.com\"}]}",
 	  4105, "\"field\":\"identities[1]\"", 0 },
 	{ C, "/v1/nodes", "{}", 4000, "\"field\":\"nodeID\",\"text\":\"expected a valid M2M-Node-ID", 0 },
+	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\",\"subscription\":\"no id\"}", 4000,
+	  "\"field\":\"subscription\",\"text\":\"expected an M2M-Sub-ID", 0 },
 	{ C, "/v1/nodes", "", 4000, "\"field\":\"nodeID\"", 0 },
 	{ C, "/v1/nodes", "[]", 4000, "expected a JSON object", 0 },
 	{ C, "/v1/nodes", "{\"nodeID\":\"urn:d\"", 4000, "goes wrong at line 1", 0 },
