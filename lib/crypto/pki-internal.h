@@ -19,6 +19,9 @@ bool pki_spki_is_p256(struct mst_view spki);
 /* Names: into the SAN extension, and out of it. Both 0, MST_PKI_MALFORMED, MST_PKI_NO_ROOM or a fault. */
 MST_MUST_CHECK int pki_names_put(GENERAL_NAMES *names, const struct mst_san *san);
 MST_MUST_CHECK int pki_names_get(const X509 *x, struct mst_cert_info *i, struct mst_diag *d);
+MST_MUST_CHECK int pki_names_read(const GENERAL_NAMES *names, struct mst_cert_info *i, struct mst_diag *d);
+/* Extensions with that one alternative name, as an extensionRequest has them; the caller frees. */
+MST_MUST_CHECK int pki_name_extension(const struct mst_san *san, unsigned char **ret_der, size_t *ret_n);
 
 /* ASN.1 times; mst_time beyond 9999 is "no well-defined end", RFC 5280 4.1.2.5. */
 bool pki_time_put(ASN1_TIME *t, mst_time when);

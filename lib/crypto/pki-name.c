@@ -167,16 +167,10 @@ static int get_other(struct mst_cert_info *i, const OTHERNAME *o, struct mst_dia
 	return w.ok ? add(i, MST_ID_DEVICE, mst_written(&w), d) : refuse(d, "M2M Device ID too long");
 }
 
-int pki_names_get(const X509 *x, struct mst_cert_info *i, struct mst_diag *d)
+int pki_names_read(const GENERAL_NAMES *names, struct mst_cert_info *i, struct mst_diag *d)
 {
-	int crit = 0, r = 0;
-	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, &crit, NULL);
+	int r = 0;
 
-	if (!names) {
-		ERR_clear_error();
-		/* -1: there is none. -2: twice; 0 or 1: there is one and it cannot be read */
-		return crit == -1 ? 0 : refuse(d, "cannot be read, or there are two");
-	}
 	for (int k = 0; !r && k < sk_GENERAL_NAME_num(names); k++) {
 		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, k);
 
@@ -189,6 +183,20 @@ int pki_names_get(const X509 *x, struct mst_cert_info *i, struct mst_diag *d)
 			r = get_other(i, g->d.otherName, d);
 		}
 	}
+	return r;
+}
+
+int pki_names_get(const X509 *x, struct mst_cert_info *i, struct mst_diag *d)
+{
+	int crit = 0, r;
+	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, &crit, NULL);
+
+	if (!names) {
+		ERR_clear_error();
+		/* -1: there is none. -2: twice; 0 or 1: there is one and it cannot be read */
+		return crit == -1 ? 0 : refuse(d, "cannot be read, or there are two");
+	}
+	r = pki_names_read(names, i, d);
 	GENERAL_NAMES_free(names);
 	return r;
 }

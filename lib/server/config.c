@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "codec/est.h"
 #include "server/config-internal.h"
 #include "server/crash.h"
 
@@ -265,6 +266,22 @@ static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 	return q;
 }
 
+static void est_of(const struct mst_conf_role *r, struct mst_role_conf *ret)
+{
+	const char *port = r->n_listen ? strrchr(r->listen[0], ':') : NULL;
+
+	ret->est.on = r->est;
+	ret->est.approval = r->est_approval;
+	ret->est.lifetime = r->est_lifetime;
+	ret->est.grace = r->est_grace;
+	ret->est.retry = r->est_retry;
+	if (r->est_uri[0])
+		memcpy(ret->est.uri, r->est_uri, sizeof(ret->est.uri));
+	else
+		snprintf(ret->est.uri, sizeof(ret->est.uri), "https://%.200s%.8s%s", r->fqdn,
+			 port && strcmp(port, ":443") && strcmp(port, ":0") ? port : "", MST_EST_PATH);
+}
+
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
@@ -289,6 +306,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
+	if (c->mef.present)
+		est_of(&c->mef, ret);
 	ret->strangers = r->strangers;
 	ret->no_node_certs = role == MST_ROLE_MEF && !r->node_certificates;
 	ret->validity = r->validity;

@@ -60,6 +60,9 @@ struct mst_conf_role {
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
 	char maf_anchor[MST_CONF_PATH];
+	bool est, est_approval;
+	int64_t est_lifetime, est_grace, est_retry;           /* seconds */
+	char est_uri[MST_ID_MAX];
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;

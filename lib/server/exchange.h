@@ -20,7 +20,8 @@ struct mst_exchange {
 	uint32_t channel;                 /* process that carries it: where a released key is to be sealed for */
 	uint64_t session;                 /* connection */
 	struct mst_peer peer;
-	struct mst_request request;       /* admin: op from the method, `to` with its query string */
+	bool plain;                       /* no primitive but plain HTTP (below the role's plain_prefix; admin always) */
+	struct mst_request request;       /* admin, plain: op from the method, `to` with its query string */
 	struct mst_view http_query;       /* admin */
 	bool has_export;                  /* on Create: exporter output of this session under the role's label */
 	uint8_t export_id[16];
@@ -121,6 +122,11 @@ struct mst_role_conf {
 	uint8_t maf_anchor[8][MST_SHA256_LEN];
 	struct mst_makers makers;
 	bool no_node_certs;               /* MEF: nodes prove themselves by their makers' secrets only */
+	struct {                          /* MEF: certificate provisioning */
+		bool on, approval;
+		int64_t lifetime, grace, retry;
+		char uri[MST_ID_MAX];     /* estBaseURI for CERT_PROV */
+	} est;
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing */
@@ -145,6 +151,7 @@ struct mst_role_ops {
 	enum mst_role role;
 	const char *export_label;         /* listeners export under it on Create; NULL = never */
 	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (bbn, admin) */
+	const char *plain_prefix;         /* below it primitives are not spoken: EST; NULL = nowhere */
 	bool network;                     /* plain HTTP, but for peers far away: Host is checked, refusals are told */
 	size_t content_max;               /* octets of a request's content, when less than limits.body_octets; 0 = that */
 	bool client_cert_required;        /* a briefing node with `strangers` asks for one and takes none as well */

@@ -185,7 +185,7 @@ void mst_put_exchange(struct mst_writer *w, const struct mst_exchange *x)
 	mst_put_u32(w, x->channel);
 	mst_put_u64(w, x->session);
 	put_peer(w, &x->peer);
-	mst_put_u8(w, (uint8_t)x->request.op);
+	mst_put_u8(w, (uint8_t)(x->request.op | (x->plain ? 0x80 : 0)));
 	mst_put_block16(w, x->request.to);
 	mst_put_block16(w, x->request.from);
 	mst_put_block16(w, x->request.rqi);
@@ -208,13 +208,19 @@ bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
 {
 	struct mst_reader r = mst_reader_of(v);
 	uint32_t ty;
+	uint8_t op;
 
 	memset(ret_x, 0, sizeof(*ret_x));
 	ret_x->role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
 	ret_x->channel = mst_read_u32(&r);
 	ret_x->session = mst_read_u64(&r);
 	get_peer(&r, &ret_x->peer);
-	ret_x->request.op = (enum mst_op)mst_get_enum(&r, MST_OP_NOTIFY + 1);
+	op = mst_read_u8(&r);
+	ret_x->plain = op & 0x80;
+	op &= 0x7f;
+	if (op > MST_OP_NOTIFY)
+		r.ok = false;
+	ret_x->request.op = (enum mst_op)(r.ok ? op : 0);
 	ret_x->request.to = mst_read_block16(&r);
 	ret_x->request.from = mst_read_block16(&r);
 	ret_x->request.rqi = mst_read_block16(&r);

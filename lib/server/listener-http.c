@@ -68,6 +68,7 @@ static const char *status_text(int s)
 	switch (s) {
 	case 200: return "OK";
 	case 201: return "Created";
+	case 202: return "Accepted";
 	case 204: return "No Content";
 	case 400: return "Bad Request";
 	case 403: return "Forbidden";
@@ -78,6 +79,7 @@ static const char *status_text(int s)
 	case 411: return "Length Required";
 	case 413: return "Content Too Large";
 	case 415: return "Unsupported Media Type";
+	case 501: return "Not Implemented";
 	case 503: return "Service Unavailable";
 	default: return s < 300 ? "OK" : s < 500 ? "Refused" : "Internal Server Error";
 	}
@@ -96,6 +98,8 @@ static void put_plain(struct mst_writer *w, int status, const char *media, struc
 			 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
 			 status, status_text(status), media, body.n);
 	mst_put_str(w, head);
+	if (mst_view_starts(mst_view_str(media), "application/pkcs7-mime") || mst_view_starts(mst_view_str(media), "application/csrattrs"))
+		mst_put_str(w, "Content-Transfer-Encoding: base64\r\n");       /* RFC 7030 4.1.3; RFC 8951 no longer wants it */
 	if (retry) {
 		snprintf(head, sizeof(head), "Retry-After: %d\r\n", retry);
 		mst_put_str(w, head);
@@ -152,7 +156,7 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 		content = mst_written(&body);
 	}
 	keep = mst_conn_keep_alive(c) && !a->close;
-	if (s->role->primitives)
+	if (!s->plain)
 		put_primitive(&w, s, a, content, keep);
 	else
 		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
@@ -214,10 +218,10 @@ void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *
 	bool keep = mst_conn_keep_alive(c);
 
 	put_refusal(l, s->role, why->field, why->text, &b);
-	if (s->role->primitives)
+	if (!s->plain)
 		put_primitive(&w, s, &a, mst_written(&b), keep);
 	else
-		put_plain(&w, rsc, "application/json", mst_written(&b), 0, keep);
+		put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, "application/json", mst_written(&b), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
 }
 
@@ -415,7 +419,10 @@ static int network_request(struct listener *l, const struct slot *s, const struc
 	return 0;
 }
 
-/* The method is the operation, `to` the target as it stands, the query beside it. */
+/*
+ * Where primitives are not spoken (admin, briefing node, below a role's plain_prefix): the method is the operation, `to` the
+ * target as it stands, the query beside it.
+ */
 static int plain_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
 			 struct mst_diag *d)
 {
@@ -435,13 +442,17 @@ static int plain_request(struct listener *l, const struct slot *s, const struct 
 		mst_diag_set(d, 0, "method", "one of GET, POST, PUT, DELETE is wanted", NULL);
 		return 405;
 	}
+	if (s->role->primitives && !is_for_us(l, s, m)) {
+		mst_diag_set(d, 0, "Host", "is not served here; the FQDN of the URI is wanted", NULL);
+		return 400;
+	}
 	x->request.to = m->target;
 	x->http_query = mst_view_sub(m->target, q + 1, m->target.n);
 	x->request.media = mst_http_find(m, "Content-Type");
 	x->request.content = m->body;
 	if (s->role->network)
 		return network_request(l, s, m, x, d);
-	return x->request.op == MST_OP_CREATE && mst_view_ends(mst_view_sub(m->target, 0, q), "/secret") ? cut_secret(l, m, x, d) : 0;
+	return !s->role->primitives && x->request.op == MST_OP_CREATE && mst_view_ends(mst_view_sub(m->target, 0, q), "/secret") ? cut_secret(l, m, x, d) : 0;
 }
 
 static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m,
@@ -498,8 +509,8 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	}
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
-	rsc = e->role->primitives ? primitive_request(l, s, m, &arena, &x, &rewritten, &d)
-				  : plain_request(l, s, m, &x, &d);
+	s->plain = x.plain = !e->role->primitives || (e->role->plain_prefix && mst_view_starts(m->target, e->role->plain_prefix));
+	rsc = !s->plain ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(l, s, m, &x, &d);
 	if (rsc) {
 		struct slot copy = *s;
 

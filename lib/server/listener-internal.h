@@ -14,6 +14,7 @@ struct slot {
 	int next_free;
 	struct mst_conn *conn;
 	const struct mst_role_ops *role;
+	bool plain;                       /* no primitive */
 	mst_ms since;
 	struct mst_view rqi, rvi;         /* borrowed from the request: good until it is answered */
 	struct mst_psk_ask ask;           /* PSK: asked again when the engine was restarted */

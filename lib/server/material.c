@@ -310,6 +310,7 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		t.require_client_cert = ops->client_cert_required && !r->strangers;
 		/* a MAF's clients have nothing else to show */
 		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF);
+		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
 		t.synchronous_psk = trial;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;

@@ -74,6 +74,28 @@ struct mst_store_ops {
 	int (*cert_list_revoked)(struct mst_store *s, mst_time now,
 				 int (*each)(void *, const struct mst_cert_row *), void *arg);
 
+	int (*cert_der_put)(struct mst_store *s, const struct mst_cert_der *r);
+	int (*cert_der_get)(struct mst_store *s, const char *serial, struct mst_cert_der *ret);
+	int (*cert_der_find)(struct mst_store *s, const uint8_t sha256[MST_SHA256_LEN], struct mst_cert_der *ret);
+	int (*cert_of_node)(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_cert_row *), void *arg);
+	int (*cert_forget)(struct mst_store *s, int64_t node, mst_time before);
+	int (*certreq_insert)(struct mst_store *s, struct mst_certreq *r);
+	int (*certreq_update)(struct mst_store *s, const struct mst_certreq *r);
+	int (*certreq_get)(struct mst_store *s, int64_t id, struct mst_certreq *ret);
+	int (*certreq_find)(struct mst_store *s, int64_t node, const uint8_t csr_sha256[MST_SHA256_LEN], struct mst_certreq *ret);
+	int (*certreq_list)(struct mst_store *s, int state, int64_t after, size_t limit, int (*each)(void *, const struct mst_certreq *),
+			    void *arg);
+	int (*certreq_trim)(struct mst_store *s, int64_t node, size_t keep);
+	int (*challenge_put)(struct mst_store *s, const struct mst_challenge *r);
+	int (*challenge_get)(struct mst_store *s, int64_t node, struct mst_challenge *ret);
+	int (*command_insert)(struct mst_store *s, struct mst_command *r);
+	int (*command_update)(struct mst_store *s, const struct mst_command *r);
+	int (*command_get)(struct mst_store *s, int64_t id, struct mst_command *ret);
+	int (*command_next)(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
+	int (*command_issued)(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
+	int (*command_list)(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *),
+			    void *arg);
+
 	int (*place_put)(struct mst_store *s, const struct mst_place *r);
 	int (*place_get)(struct mst_store *s, int64_t node, struct mst_place *ret);
 	int (*place_delete)(struct mst_store *s, int64_t node);

@@ -222,3 +222,15 @@ int sq_cert_list_revoked(struct mst_store *s, mst_time now, int (*each)(void *, 
 		r = each(arg, &row);
 	return sq_iter_close(&it, r);
 }
+
+int sq_cert_of_node(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_cert_row *), void *arg)
+{
+	struct mst_cert_row row;
+	struct sq_iter it;
+	int r = sq_iter_open(&it, sq_of(s), SQ_CERT_OF_NODE,
+			     "SELECT " CERT_COLS " FROM certificate WHERE node = ?1 ORDER BY issued, rowid", SQ_ARGS(SQ_I(node)));
+
+	while (!r && sq_iter_next(&it, SQ_COLS(cert_cols), &row))
+		r = each(arg, &row);
+	return sq_iter_close(&it, r);
+}

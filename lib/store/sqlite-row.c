@@ -105,8 +105,9 @@ static int bind_args(sqlite3_stmt *st, const struct sq_arg *arg, size_t n)
 	int rc = SQLITE_OK;
 
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
-		rc = arg[i].s ? sqlite3_bind_text(st, (int)i + 1, arg[i].s, -1, SQLITE_STATIC)
-			      : sqlite3_bind_int64(st, (int)i + 1, arg[i].i);
+		rc = arg[i].hash ? sqlite3_bind_blob(st, (int)i + 1, arg[i].hash, MST_SHA256_LEN, SQLITE_STATIC)
+		     : arg[i].s  ? sqlite3_bind_text(st, (int)i + 1, arg[i].s, -1, SQLITE_STATIC)
+				 : sqlite3_bind_int64(st, (int)i + 1, arg[i].i);
 	return rc;
 }
 

@@ -59,6 +59,25 @@ enum sq_slot {
 	SQ_CERT_PUT,
 	SQ_CERT_GET,
 	SQ_CERT_REVOKED,
+	SQ_CERT_OF_NODE,
+	SQ_CERT_FORGET,
+	SQ_DER_PUT,
+	SQ_DER_GET,
+	SQ_DER_FIND,
+	SQ_CERTREQ_INSERT,
+	SQ_CERTREQ_UPDATE,
+	SQ_CERTREQ_GET,
+	SQ_CERTREQ_FIND,
+	SQ_CERTREQ_LIST,
+	SQ_CERTREQ_TRIM,
+	SQ_CHALLENGE_PUT,
+	SQ_CHALLENGE_GET,
+	SQ_COMMAND_INSERT,
+	SQ_COMMAND_UPDATE,
+	SQ_COMMAND_GET,
+	SQ_COMMAND_NEXT,
+	SQ_COMMAND_ISSUED,
+	SQ_COMMAND_LIST,
 	SQ_PLACE_PUT,
 	SQ_PLACE_GET,
 	SQ_PLACE_DELETE,
@@ -140,12 +159,17 @@ struct sq_col {
 
 /* A parameter: text, or a number. */
 struct sq_arg {
+	const uint8_t *hash; /* MST_SHA256_LEN octets */
 	const char *s;
 	int64_t i;
 };
 #define SQ_S(x)                                                                                              \
 	{                                                                                                    \
 		.s = (x)                                                                                     \
+	}
+#define SQ_H(x)                                                                                              \
+	{                                                                                                    \
+		.hash = (x)                                                                                  \
 	}
 #define SQ_I(x)                                                                                              \
 	{                                                                                                    \
@@ -248,6 +272,26 @@ int sq_cert_put(struct mst_store *s, const struct mst_cert_row *r);
 int sq_cert_get(struct mst_store *s, const char *serial, struct mst_cert_row *ret);
 int sq_cert_list_revoked(struct mst_store *s, mst_time now, int (*each)(void *, const struct mst_cert_row *),
 			 void *arg);
+
+int sq_cert_der_put(struct mst_store *s, const struct mst_cert_der *r);
+int sq_cert_der_get(struct mst_store *s, const char *serial, struct mst_cert_der *ret);
+int sq_cert_der_find(struct mst_store *s, const uint8_t sha256[MST_SHA256_LEN], struct mst_cert_der *ret);
+int sq_cert_of_node(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_cert_row *), void *arg);
+int sq_cert_forget(struct mst_store *s, int64_t node, mst_time before);
+int sq_certreq_insert(struct mst_store *s, struct mst_certreq *r);
+int sq_certreq_update(struct mst_store *s, const struct mst_certreq *r);
+int sq_certreq_get(struct mst_store *s, int64_t id, struct mst_certreq *ret);
+int sq_certreq_find(struct mst_store *s, int64_t node, const uint8_t csr_sha256[MST_SHA256_LEN], struct mst_certreq *ret);
+int sq_certreq_list(struct mst_store *s, int state, int64_t after, size_t limit, int (*each)(void *, const struct mst_certreq *), void *arg);
+int sq_certreq_trim(struct mst_store *s, int64_t node, size_t keep);
+int sq_challenge_put(struct mst_store *s, const struct mst_challenge *r);
+int sq_challenge_get(struct mst_store *s, int64_t node, struct mst_challenge *ret);
+int sq_command_insert(struct mst_store *s, struct mst_command *r);
+int sq_command_update(struct mst_store *s, const struct mst_command *r);
+int sq_command_get(struct mst_store *s, int64_t id, struct mst_command *ret);
+int sq_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
+int sq_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
+int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
 
 int sq_place_put(struct mst_store *s, const struct mst_place *r);
 int sq_place_get(struct mst_store *s, int64_t node, struct mst_place *ret);

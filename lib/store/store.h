@@ -178,6 +178,70 @@ int mst_store_cert_put(struct mst_store *s, const struct mst_cert_row *r);
 int mst_store_cert_get(struct mst_store *s, const char *serial, struct mst_cert_row *ret);
 int mst_store_cert_list_revoked(struct mst_store *s, mst_time now, int (*each)(void *, const struct mst_cert_row *), void *arg);
 
+/* Octets of those that we issued, so that a repeated request gets the same one (lesson 11), and a session that shows one
+ * is known by its hash. */
+#define MST_CERT_STORED_MAX 2048
+struct mst_cert_der { char serial[64]; uint8_t sha256[MST_SHA256_LEN]; struct { uint16_t n; uint8_t b[MST_CERT_STORED_MAX]; } der; };
+int mst_store_cert_der_put(struct mst_store *s, const struct mst_cert_der *r);       /* EXISTS; NONE without its certificate */
+int mst_store_cert_der_get(struct mst_store *s, const char *serial, struct mst_cert_der *ret);
+int mst_store_cert_der_find(struct mst_store *s, const uint8_t sha256[MST_SHA256_LEN], struct mst_cert_der *ret);
+int mst_store_cert_of_node(struct mst_store *s, int64_t node, int (*each)(void *, const struct mst_cert_row *), void *arg);
+/* Certificates of a node that ended before `before` are forgotten. */
+int mst_store_cert_forget(struct mst_store *s, int64_t node, mst_time before);
+
+enum mst_certreq_state { MST_CERTREQ_PENDING, MST_CERTREQ_APPROVED, MST_CERTREQ_REJECTED, MST_CERTREQ_ISSUED };
+extern const char *const mst_certreq_state_name[];
+struct mst_certreq {
+	int64_t id;                       /* ours; given by insert */
+	int64_t node;
+	uint8_t csr_sha256[MST_SHA256_LEN];      /* unique per node */
+	char subject[MST_ID_MAX];
+	enum mst_certreq_state state;
+	bool renewal;
+	char serial[64];                  /* ISSUED: of the certificate */
+	mst_time asked, decided;
+	char reason[128];
+};
+int mst_store_certreq_insert(struct mst_store *s, struct mst_certreq *r);            /* sets r->id; EXISTS */
+int mst_store_certreq_update(struct mst_store *s, const struct mst_certreq *r);
+int mst_store_certreq_get(struct mst_store *s, int64_t id, struct mst_certreq *ret);
+int mst_store_certreq_find(struct mst_store *s, int64_t node, const uint8_t csr_sha256[MST_SHA256_LEN], struct mst_certreq *ret);
+/* All of one state, or of any (-1), those after id `after`. */
+int mst_store_certreq_list(struct mst_store *s, int state, int64_t after, size_t limit,
+                           int (*each)(void *, const struct mst_certreq *), void *arg);
+/* Only the newest `keep` of a node stay. */
+int mst_store_certreq_trim(struct mst_store *s, int64_t node, size_t keep);
+
+struct mst_challenge { int64_t node; char value[65]; mst_time made; };
+int mst_store_challenge_put(struct mst_store *s, const struct mst_challenge *r);     /* upsert; NONE without its node */
+int mst_store_challenge_get(struct mst_store *s, int64_t node, struct mst_challenge *ret);
+
+enum mst_command_state { MST_COMMAND_WAITING, MST_COMMAND_ISSUED, MST_COMMAND_ENDED, MST_COMMAND_CANCELLED };
+extern const char *const mst_command_state_name[];
+/* A command for a node (TS-0003 8.3.9): class and its arguments as 12.4.5 and following have them. */
+struct mst_command {
+	int64_t id, node;
+	int class_id;                     /* enum mst_cmd_class */
+	int64_t number;                   /* CERT_PROV: certProvProtocolID */
+	char uri[MST_ID_MAX];
+	int64_t kind;                     /* CERT_PROV: certSubjectType */
+	char subject[MST_ID_MAX];         /* CERT_PROV: certSubjectID */
+	enum mst_command_state state;
+	char reg_id[64], cmd_id[32];      /* ISSUED: where and as what */
+	int64_t status;                   /* ENDED: cmdStatusCode of the client */
+	mst_time created, issued, ended;
+};
+int mst_store_command_insert(struct mst_store *s, struct mst_command *r);            /* sets r->id; NONE without its node */
+int mst_store_command_update(struct mst_store *s, const struct mst_command *r);
+int mst_store_command_get(struct mst_store *s, int64_t id, struct mst_command *ret);
+/* The oldest of a node that is to be issued: one that is waiting, or whose registration is gone. And the newest that is
+ * issued under a registration. */
+int mst_store_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
+int mst_store_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
+/* node 0: of all; those after id `after`. */
+int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit,
+                           int (*each)(void *, const struct mst_command *), void *arg);
+
 /* --- bbn --- */
 
 /* Where a node is, as people said it (architecture 3.4). What a node says of itself stays in its briefings. */

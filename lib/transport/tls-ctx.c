@@ -313,6 +313,7 @@ int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, 
 	c->allow_psk = cfg->allow_psk;
 	c->require_sni = cfg->require_sni;
 	c->require_ems = cfg->require_ems;
+	c->expired_grace = cfg->server ? cfg->expired_grace : 0;
 	c->synchronous_psk = cfg->synchronous_psk || TLS_NO_FIBRES;
 	c->now = cfg->now;
 	c->now_arg = cfg->now_arg;

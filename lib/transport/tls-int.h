@@ -47,6 +47,7 @@ struct mst_tls_ctx {
 	uint64_t verdict_hits;
 	char (*name)[MST_ID_MAX];
 	size_t n_names;
+	int64_t expired_grace;
 	bool server, require_crl, require_client_cert, allow_psk, require_sni, require_ems, synchronous_psk, fibres;
 	enum mst_tls_profile profile;
 	mst_time (*now)(void *arg);

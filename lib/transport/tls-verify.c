@@ -57,10 +57,21 @@ static int forgive_early(int ok, X509_STORE_CTX *x)
 	return ok || X509_STORE_CTX_get_error(x) == X509_V_ERR_CERT_NOT_YET_VALID;
 }
 
+/* A client's own certificate that ended a while ago, where that is permitted; nobody's else. */
+static bool lapsed(X509_STORE_CTX *x)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct tls_session *t = SSL_get_app_data(ssl);
+	mst_time now;
+
+	if (!t->ctx->expired_grace || X509_STORE_CTX_get_error_depth(x) != 0 || tls_judge_time(t->ctx, &now))
+		return false;
+	return now - time_of(X509_get0_notAfter(X509_STORE_CTX_get_current_cert(x))) <= t->ctx->expired_grace;
+}
+
 static int no_excuse(int ok, X509_STORE_CTX *x)
 {
-	(void)x;
-	return ok;
+	return ok || (X509_STORE_CTX_get_error(x) == X509_V_ERR_CERT_HAS_EXPIRED && lapsed(x));
 }
 
 /* Spec 2.5.4: P-256, keyUsage present with digitalSignature, an end entity. */
@@ -194,6 +205,8 @@ static int check_path(struct tls_session *t, X509_STORE_CTX *x, const uint8_t *s
 		mst_time from = time_of(X509_get0_notBefore(sk_X509_value(chain, i)));
 		mst_time until = time_of(X509_get0_notAfter(sk_X509_value(chain, i)));
 
+		if (i == 0)
+			until += t->ctx->expired_grace;
 		v.not_before = from > v.not_before ? from : v.not_before;
 		v.not_after = until < v.not_after ? until : v.not_after;
 	}

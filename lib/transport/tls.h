@@ -73,6 +73,9 @@ struct mst_tls_config {
 	bool resumption;                        /* false on Mmef/Mmaf; true is refused so far */
 	const char *psk_hint;
 	bool allow_raw_keys;                    /* RFC 7250 where the library can (not OpenSSL 3.0) */
+	/* Server: a client's certificate is taken so many seconds beyond its end. Whoever asks for this must look at
+	 * peer.cert.not_after. */
+	int64_t expired_grace;
 	bool require_ems;                       /* TLS 1.2: refuse a peer without RFC 7627, so that no other session
 	                                           can have the exporter's output; TLS 1.3 always binds it */
 	bool synchronous_psk;                   /* server: on_psk must answer at once; no handshake is suspended.

@@ -249,7 +249,8 @@ static void maybe_done(struct agent *a)
 {
 	enum agent_mode m = agent_mode(a);
 
-	if (!a->once || a->stop || tell_busy(a))
+	/* what the MEF wants done at once belongs to the run */
+	if (!a->once || a->stop || tell_busy(a) || a->visit || (m == AGENT_ENROLLED && visit_due(a)))
 		return;
 	if (a->failed_once)
 		stop(a, 1);
@@ -304,6 +305,8 @@ static void timers(struct agent *a)
 	if (a->errand != AGENT_NO_ERRAND && now >= enrolee_deadline(a->enrolee))
 		enrolee_tick(a->enrolee, now, agent_utc(a));
 	check_tick(a);
+	if (a->visit && now >= visit_deadline(a))
+		visit_tick(a);
 	if (now >= prov_deadline(a->prov) && !a->failed_once)
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
 	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
@@ -325,6 +328,9 @@ static void arm(struct agent *a)
 	if (a->errand != AGENT_NO_ERRAND)
 		SOONER(enrolee_deadline(a->enrolee));
 	SOONER(check_deadline(a));
+	SOONER(visit_deadline(a));
+	if (!a->visit && a->own.renew_at - agent_utc(a) < 3600)
+		SOONER(now + (a->own.renew_at > agent_utc(a) ? a->own.renew_at - agent_utc(a) : 0) * 1000);
 	if (!a->failed_once)
 		SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
@@ -357,6 +363,8 @@ void agent_turn(struct agent *a)
 		return;
 	}
 	settled(a);
+	if (!a->stop && !a->visit && agent_mode(a) == AGENT_ENROLLED && a->errand == AGENT_NO_ERRAND)
+		visit_start(a);
 	record_settle(a);
 	tell_follow(a);
 	if (a->record_dirty && a->errand == AGENT_NO_ERRAND && prov_want(a->prov) == PROV_WANT_NOTHING)
@@ -448,6 +456,10 @@ static int open_store(struct agent *a)
 			  json_string_value(json_object_get(a->damage, "text")), NULL);
 	if (!r) {
 		agent_load_clock(a);
+		own_load(a);
+		/* the MEF says how often; until it has, a day, or soon when something was left unfinished */
+		a->commands_every = a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there ? 10 : 86400;
+		visit_soon(a, a->commands_every);
 		record_load(a);
 		place_load(a->env, &a->place);
 		r = bundle_load(a);
@@ -627,6 +639,7 @@ struct agent *agent_free(struct agent *a)
 	if (a->enrolee)
 		errand_drop(a);
 	discover_drop(a);
+	visit_drop(a);
 	tell_close(a);
 	a->check_asked = false;
 	check_drop(a);

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "agent/config.h"
+#include "agent/own.h"
 #include "enrolee/clock.h"
 #include "enrolee/enrolee.h"
 #include "proto/provisioning/provisioning.h"
@@ -29,6 +30,7 @@ struct agent_discovery;
 struct agent_tell;
 struct agent_door;
 struct lan_found;
+struct agent_visit;
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -121,6 +123,13 @@ struct agent {
 	bool check_asked;            /* by a person: told, not acted on */
 
 	json_t *verdict;             /* only_check: what came of it */
+
+	struct agent_own own;        /* certificates that the MEF gave */
+	const struct own_cert *show; /* in the session that is being opened, whatever else would be shown */
+	struct agent_visit *visit;
+	mst_ms visit_at;
+	int64_t commands_every;      /* seconds; as the MEF says */
+	unsigned proofs_failed;
 
 	struct agent_control *control;
 	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
@@ -221,6 +230,16 @@ void check_asked_mef(struct agent *a, enum ask_answer what, const struct mst_fai
 /* Somebody asks: try it now, change nothing. NULL: wait for check_told(); else the answer at once. */
 json_t *check_ask(struct agent *a);
 json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const char *detail);
+
+/* visit.c: to the MEF, after the enrolment */
+bool visit_due(const struct agent *a);
+void visit_start(struct agent *a);
+void visit_soon(struct agent *a, int64_t seconds);
+void visit_drop(struct agent *a);
+mst_ms visit_deadline(const struct agent *a);
+void visit_tick(struct agent *a);
+/* A session with the MEF ended before anything was answered in it: was it our certificate? */
+void own_session_ended(struct agent *a, enum mst_tls_end why);
 
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,

@@ -53,6 +53,7 @@ static void drive(struct agent *a)
 		switch (mmef_want(&a->ask->mef, &q)) {
 		case MMEF_WANT_SESSION:
 		case MMEF_WANT_ANSWER:
+		case MMEF_WANT_EXECUTE:         /* never with a job that takes no commands */
 			return;
 		case MMEF_WANT_SEND:
 			if (session_send(a->ask->client, q, a->ask->host))

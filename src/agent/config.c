@@ -16,6 +16,7 @@ enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT, T_LABEL, T_METHODS };
 static const char *const brief_formats[] = { "cbor", "json", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const no_yes[] = { "no", "yes", NULL };
 /* In the order of codec/quirks.h. */
 static const char *const names[] = { "long", "ts0032", NULL };
 static const char *const hexes[] = { "upper", "lower", NULL };
@@ -66,6 +67,7 @@ static const struct item {
 	NUMBER("reenrol_after", reenrol_after, "1h", 1, 31536000),
 	NUMBER("open_timeout", open_timeout, "30s", 1, 600),
 	NUMBER("answer_timeout", answer_timeout, "30s", 1, 600),
+	CHOICE("last_resort", last_resort, "yes", no_yes),
 	CHOICE("tls_profile", tls_profile, "both", profiles),
 	CHOICE("quirks.names", names, "long", names),
 	CHOICE("quirks.hex", hex, "upper", hexes),

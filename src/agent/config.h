@@ -56,6 +56,7 @@ struct agent_config {
 	char psk_identity[MST_ID_MAX], psk_file[AGENT_PATH_MAX];
 	int64_t briefing_format;             /* enum agent_brief_format */
 	int64_t tls_profile;
+	int64_t last_resort;                 /* the initial credential serves when the MEF's certificate does not */
 	int64_t names, hex, mef_label;       /* quirks */
 	/* pushed triggers (door.h) */
 	char trigger_listen[AGENT_PATH_MAX];         /* UDP: "127.0.0.1:5686"; "" = none */

@@ -71,9 +71,9 @@ json_t *ctl_ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(void)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
-			 "reports", "steps", "attempts", "bundle", "credential", "pending", "damage",
+			 "reports", "steps", "attempts", "bundle", "credential", "pending", "certificate", "damage",
 			 "pushed");
 }
 
@@ -99,6 +99,7 @@ static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env
 	json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
 	json_object_set_new(o, "pushed", json_null());
 	json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
+	json_object_set_new(o, "certificate", own_status(env));
 	json_object_set_new(o, "damage", damaged(active)    ? status_damage(cfg, MST_SLOT_ACTIVE, &d[0], active)
 					 : damaged(pending) ? status_damage(cfg, MST_SLOT_PENDING, &d[1], pending)
 							    : json_null());

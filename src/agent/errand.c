@@ -26,7 +26,7 @@ static void begin(struct agent *a, enum agent_errand errand)
 {
 	struct enrolee_config c = {
 		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .from = a->from, .kpm_id = a->cfg.psk_identity, .kpm = &a->psk,
-		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000,
+		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .cert_prov = true,
 	};
 
 	a->quirks = agent_config_quirks(&a->cfg);
@@ -134,6 +134,8 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 	close_session(a);
 	if (why == MST_TLS_EXPIRED)
 		agent_doubt_time(a);
+	if (!enrolee_session(a->enrolee).psk && enrolee_point(a->enrolee) <= ENROLEE_AT_MEF_OPENED)
+		own_session_ended(a, why);
 	enrolee_lost(a->enrolee, session_reason(why), text, agent_now(), agent_utc(a));
 	agent_turn(a);
 }
@@ -241,6 +243,8 @@ static void ended(struct agent *a)
 			      done ? "" : f.detail, done ? ENROLEE_STEP_NONE : a->doing);
 		record_end(a, done ? "enrolled" : "failed");
 	}
+	if (done)
+		visit_soon(a, a->enrolee->cert_prov_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
 	errand_drop(a);
 	if (done)
 		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,

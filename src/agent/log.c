@@ -101,10 +101,17 @@ void agent_point_list(FILE *out)
 		fprintf(out, "%s\n", enrolee_point_text((enum enrolee_point)p));
 }
 
+/* Of certificate provisioning, which not every enrolment has. */
+static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted" };
+
 bool agent_point_known(const char *name)
 {
 	for (size_t i = 0; i < MST_COUNT(own_points); i++) {
 		if (!strcmp(name, own_points[i]))
+			return true;
+	}
+	for (size_t i = 0; i < MST_COUNT(cert_points); i++) {
+		if (!strcmp(name, cert_points[i]))
 			return true;
 	}
 	return enrolee_point_of(name) != ENROLEE_AT_NOTHING;

@@ -16,6 +16,9 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		    struct session_pins *ret_pins, struct mst_diag *d)
 {
 	bool own = i && (i->n_anchors || i->n_pins);
+	const struct own_cert *cert = own_choice(a);
+	uint8_t pem[2 * MST_CERT_MAX];
+	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
 	struct mst_tls_config c = {
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile,
 		.require_ems = true,
@@ -30,6 +33,11 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		.clock_floor = agent_utc(a),
 	};
 
+	if (cert) {
+		mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ cert->der, cert->der_n });
+		c.chain_pem = mst_written(&w);
+		c.key_pkcs8 = (struct mst_view){ cert->pkcs8, cert->pkcs8_n };
+	}
 	memset(ret_pins, 0, sizeof(*ret_pins));
 	for (size_t n = 0; own && n < i->n_pins; n++) {
 		if (!mst_view_to_str(i->pins[n], ret_pins->text[n], sizeof(ret_pins->text[n])))
@@ -37,7 +45,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		ret_pins->v[n] = mst_view_str(ret_pins->text[n]);
 		ret_pins->n++;
 	}
-	return mst_tls_ctx_new(&c, ret, d);
+	return w.ok ? mst_tls_ctx_new(&c, ret, d) : MST_FAULT_BUG;
 }
 
 uint32_t agent_bootstrap_methods(const struct agent *a)

@@ -266,6 +266,8 @@ static int revoke_here(struct muster *m, const char *path, const char *reason)
 
 	if (reason_from(reason) < 0)
 		return usage_error(NULL, "--reason is unspecified, key-compromise, affiliation-changed, superseded or ceased");
+	if (access(path, F_OK))
+		return cert_revoke_issued(m, path, reason_from(reason));
 	pem = read_file(path, &n);
 	if (!pem)
 		return EXIT_FAULT;
@@ -326,7 +328,12 @@ int cmd_cert(struct muster *m, int argc, char **argv)
 		  "[--not-before TIME] [--expired]",
 		  "a node's key and certificate, or a bundle signer's: PREFIX.key, PREFIX.pem" },
 		{ "show", cert_show, "FILE", "what a certificate says" },
-		{ "revoke", cert_revoke, "FILE [--reason REASON] | FILE --ca NAME --out CRL", "revoke it and make a new list" },
+		{ "revoke", cert_revoke, "FILE|SERIAL|NODE [--reason REASON] | FILE --ca NAME --out CRL",
+		  "revoke it (of a node: all of its) and make a new list" },
+		{ "list", cert_list, "NODE", "certificates that were issued to it over EST" },
+		{ "requests", cert_requests, "[--state pending|approved|rejected|issued|any]", "requests that wait for approval (mef.est_approval)" },
+		{ "approve", cert_approve, "REQUEST [--reason TEXT]", "the node gets its certificate when it asks again" },
+		{ "reject", cert_reject, "REQUEST --reason TEXT", "it does not" },
 		{ "crl", cert_crl, "--ca NAME --out CRL [--days N]", "make the revocation list anew" },
 	};
 

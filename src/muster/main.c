@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify [FILE...] | export --out FILE [--after N]",
 	  "what happened: who, what, why" },
+	{ "command", cmd_command, "cert-prov|list …", "what the MEF tells nodes to do" },
 	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },
 	{ "status", cmd_status, "[--wait SECONDS]", "the installation at a glance" },
 	{ "doctor", cmd_doctor, "", "look for what is missing or wrong, and say what to do" },
@@ -90,7 +91,7 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	running = c;
 	running_prefix = prefix;
 	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
-	    c->run != cmd_bundle && c->run != cmd_rule) {
+	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;

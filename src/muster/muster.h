@@ -43,6 +43,7 @@ int cmd_node(struct muster *m, int argc, char **argv);
 int cmd_subscription(struct muster *m, int argc, char **argv);
 int cmd_rule(struct muster *m, int argc, char **argv);
 int cmd_cert(struct muster *m, int argc, char **argv);
+int cmd_command(struct muster *m, int argc, char **argv);
 int cmd_trigger(struct muster *m, int argc, char **argv);
 int cmd_bundle(struct muster *m, int argc, char **argv);
 int cmd_events(struct muster *m, int argc, char **argv);
@@ -53,6 +54,12 @@ int cmd_demo(struct muster *m, int argc, char **argv);
 /* `muster events export`; `muster events verify FILE…` without an installation (cmd-audit.c). */
 int events_export(struct muster *m, int argc, char **argv);
 int events_verify_files(struct muster *m, int n, char **path);
+/* Of certificates that the installation issued (cmd-est.c). */
+int cert_requests(struct muster *m, int argc, char **argv);
+int cert_approve(struct muster *m, int argc, char **argv);
+int cert_reject(struct muster *m, int argc, char **argv);
+int cert_list(struct muster *m, int argc, char **argv);
+int cert_revoke_issued(struct muster *m, const char *what, int reason);
 int node_import(struct muster *m, int argc, char **argv);
 
 /* --- options: one small parser for all commands --- */

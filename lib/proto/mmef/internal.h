@@ -18,6 +18,7 @@ enum mmef_state mmef_failed(struct mmef *m, enum prov_reason r, const char *text
 /* Command Retrieve, and what to do with a command; both return the next state. MMEF_CONFIGURING means:
  * there are no more commands, go on. */
 enum mmef_state mmef_retrieve_command(struct mmef *m, mst_ms now);
+enum mmef_state mmef_report(struct mmef *m, struct mst_view cmd_id, int64_t status, mst_ms now);
 enum mmef_state mmef_on_command(struct mmef *m, const struct mmef_input *in, int want_rsc);
 
 #endif

@@ -10,6 +10,7 @@ const char *mmef_state_text(enum mmef_state s)
 		[MMEF_IDLE] = "opening",
 		[MMEF_REGISTERING] = "registering",
 		[MMEF_COMMANDING] = "asking for commands",
+		[MMEF_EXECUTING] = "carrying out a command",
 		[MMEF_REPORTING] = "reporting a command",
 		[MMEF_CONFIGURING] = "fetching the configuration",
 		[MMEF_KEYING] = "registering the key",
@@ -348,6 +349,7 @@ static handler *const table[MMEF_STATE__COUNT][MMEF_EVENT__COUNT] = {
 	[MMEF_IDLE]         = { on_opened, violated,        violated,   on_lost, ignore   },
 	[MMEF_REGISTERING]  = { violated,  on_registered,   on_garbage, on_lost, on_timer },
 	[MMEF_COMMANDING]   = { violated,  on_command,      on_garbage, on_lost, on_timer },
+	[MMEF_EXECUTING]    = { violated,  violated,        on_garbage, on_lost, ignore   },
 	[MMEF_REPORTING]    = { violated,  on_next_command, on_garbage, on_lost, on_timer },
 	[MMEF_CONFIGURING]  = { violated,  on_configured,   on_garbage, on_lost, on_timer },
 	[MMEF_KEYING]       = { violated,  on_keyed,        on_garbage, on_lost, on_timer },
@@ -413,6 +415,9 @@ bool mmef_init(struct mmef *m, const struct mmef_config *cfg, struct mst_diag *d
 	m->job = cfg->job;
 	m->suid = cfg->suid;
 	m->expires = cfg->expires;
+	m->can_cert_prov = cfg->cert_prov;
+	m->only_subject = cfg->only_subject;
+	m->port = cfg->port;
 	if (!mst_dialog_init(&m->dialog, &dc)) {
 		mst_diag_set(d, 0, "from", "too long", NULL);
 		return false;
@@ -459,6 +464,17 @@ void mmef_tick(struct mmef *m, mst_ms now, mst_time utc)
 	step(m, MMEF_EV_TIMER, &(struct mmef_input){ .now = now, .utc = utc });
 }
 
+void mmef_executed(struct mmef *m, int64_t status, int64_t again, mst_ms now)
+{
+	if (m->state != MMEF_EXECUTING)
+		return;
+	m->state = status ? mmef_report(m, mst_view_str(m->result.cert_prov.cmd_id), status, now) : MMEF_DONE;
+	if (!status) {
+		m->result.retry_duration = again;
+		mst_dialog_rest(&m->dialog);
+	}
+}
+
 void mmef_sent(struct mmef *m)
 {
 	mst_dialog_sent(&m->dialog);
@@ -472,6 +488,8 @@ enum mmef_want mmef_want(const struct mmef *m, const struct mst_request **ret_q)
 		return MMEF_WANT_SESSION;
 	if (m->state == MMEF_DONE || m->state == MMEF_FAILED)
 		return MMEF_WANT_NOTHING;
+	if (m->state == MMEF_EXECUTING)
+		return MMEF_WANT_EXECUTE;
 	if (!q)
 		return MMEF_WANT_ANSWER;
 	*ret_q = q;

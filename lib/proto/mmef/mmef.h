@@ -9,7 +9,8 @@
  *   UPDATE    registration update: a new expirationTime (4.3.3)
  *   LEAVE     de-registration (4.3.4)
  *
- * This build executes no command class: CERT_PROV, DEV_CFG and MO_NODE are answered with 41.
+ * Of the commands CERT_PROV is executed, by the shell, when the configuration says that it can be: in COMMANDS at once; in
+ * ENROL it is left for a visit of its own after the enrolment (the MEF issues it again). DEV_CFG and MO_NODE are answered with 41.
  * The struct holds views into itself: do not move it after mmef_init().
  */
 #ifndef MST_PROTO_MMEF_H
@@ -28,6 +29,7 @@ enum mmef_state {
 	MMEF_IDLE,                   /* the session is to be opened */
 	MMEF_REGISTERING,
 	MMEF_COMMANDING,             /* Command Retrieve is out */
+	MMEF_EXECUTING,              /* the shell carries a command out: mmef_executed() */
 	MMEF_REPORTING,              /* Command Update is out; its answer is the next command */
 	MMEF_CONFIGURING,
 	MMEF_KEYING,
@@ -53,6 +55,7 @@ enum mmef_want {
 	MMEF_WANT_SESSION,           /* open it, then mmef_opened() */
 	MMEF_WANT_SEND,              /* send the request, then mmef_sent() */
 	MMEF_WANT_ANSWER,            /* feed, or tick at mmef_deadline() */
+	MMEF_WANT_EXECUTE,           /* carry result.cert_prov out, then mmef_executed() */
 	MMEF_WANT_NOTHING,           /* ended: mmef_state() and mmef_failure() say how */
 };
 
@@ -67,8 +70,19 @@ struct mmef_config {
 	int64_t suid;
 	mst_time expires;            /* proposed expirationTime */
 	const char *reg_id;          /* all but ENROL: the registration */
+	bool cert_prov;              /* CERT_PROV can be executed, see above */
+	int64_t only_subject;        /* 0: a Node's client, certSubjectType of any kind; 2: a CSE's, 3: an AE's */
+	uint16_t port;               /* where the session is: EST is spoken in it */
 	const struct mst_quirks *quirks;
 	mst_ms answer_ms;
+};
+
+/* A CERT_PROV command that was found good (TS-0003 8.3.9.7). */
+struct mmef_cert_prov {
+	char cmd_id[MST_REG_ID_MAX];
+	char path[MST_ID_MAX];       /* of estBaseURI, without a trailing slash */
+	int64_t subject_type;
+	char subject_id[MST_ID_MAX];
 };
 
 /* What the node learnt. Texts are NUL-terminated; anchors are views into the machine. */
@@ -89,6 +103,8 @@ struct mmef_result {
 	char ke_id[MST_ID_MAX];      /* KeID, made of the relative id that the MEF answered (spec 3.3) */
 	bool other_ke_id; /* the MEF chose another relative id than the exporter gave: worth a log line */
 	mst_time key_until;
+	bool cert_prov_waits;        /* ENROL: a visit is due */
+	struct mmef_cert_prov cert_prov;
 	unsigned commands_refused;   /* classes answered with 41 */
 };
 
@@ -105,6 +121,9 @@ struct mmef {
 	bool retrieved_again;        /* rule 3: one second try after an unreadable command */
 	char last_cmd[MST_REG_ID_MAX];   /* rule 4: cmdID of the last Update, */
 	int64_t last_status;             /* and what it said */
+	bool can_cert_prov;
+	int64_t only_subject;
+	uint16_t port;
 	struct mmef_result result;
 	uint8_t text[MMEF_CFG_OCTETS];
 };
@@ -118,6 +137,8 @@ void mmef_opened(struct mmef *m, const uint8_t rel[16], const struct mst_key *ke
 void mmef_feed(struct mmef *m, const struct mst_response *a, mst_ms now, mst_time utc);
 void mmef_garbage(struct mmef *m, const char *detail, mst_ms now, mst_time utc);
 void mmef_lost(struct mmef *m, enum prov_reason r, const char *detail, mst_ms now, mst_time utc);
+/* The command was carried out, with this cmdStatusCode for the MEF; 0: not yet, ask again in `again` seconds. */
+void mmef_executed(struct mmef *m, int64_t status, int64_t again, mst_ms now);
 void mmef_tick(struct mmef *m, mst_ms now, mst_time utc);
 void mmef_sent(struct mmef *m);
 

@@ -1,5 +1,7 @@
 #include "tests/support/cm.h"
 
+#include <stdio.h>
+
 #include "proto/mmef/mmef.h"
 
 #define UTC 1800000000               /* 2027-01-15 */
@@ -38,6 +40,7 @@ static const uint8_t rel[16] = { 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7,
 				 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf };
 static struct mmef m;
 static mst_ms now;
+static bool able;                    /* to carry CERT_PROV out */
 
 static void start(enum mmef_job job)
 {
@@ -52,6 +55,8 @@ static void start(enum mmef_job job)
 		.suid = 21,
 		.expires = UTC + 86400,
 		.reg_id = "reg-1",
+		.cert_prov = able,
+		.port = 443,
 		.answer_ms = 5000,
 	};
 	struct mst_diag d = { 0 };
@@ -99,7 +104,9 @@ static void answer(int rsc, const char *json)
 /* Brings a fresh machine into `s` by the shortest honest way; the request is sent. */
 static void reach(enum mmef_state s)
 {
+	able = s == MMEF_EXECUTING;
 	start(s == MMEF_UPDATING     ? MMEF_JOB_UPDATE
+	      : s == MMEF_EXECUTING  ? MMEF_JOB_COMMANDS
 	      : s == MMEF_LEAVING    ? MMEF_JOB_LEAVE
 	      : s == MMEF_CONFIRMING ? MMEF_JOB_CONFIRM
 				     : MMEF_JOB_ENROL);
@@ -108,6 +115,12 @@ static void reach(enum mmef_state s)
 	open_session();
 	if (s == MMEF_REGISTERING || s == MMEF_UPDATING || s == MMEF_LEAVING || s == MMEF_CONFIRMING)
 		goto out;
+	if (s == MMEF_EXECUTING) {
+		answer(2000, CMD("c-1", "10", "1", EST));
+		able = false;
+		assert_int_equal(mmef_state(&m), s);
+		return;
+	}
 	if (s == MMEF_FAILED) {
 		answer(4103, "");
 		return;
@@ -245,6 +258,7 @@ static void test_every_cell(void **state)
 	static const char *const expect[MMEF_STATE__COUNT] = {
 		/*                     OPENED ANSWER GARBAGE LOST TIMER */
 		[MMEF_IDLE] = "RFFL-",      [MMEF_REGISTERING] = "F?GLT", [MMEF_COMMANDING] = "F?GLT",
+		[MMEF_EXECUTING] = "FFGL-",
 		[MMEF_REPORTING] = "F?GLT", [MMEF_CONFIGURING] = "F?GLT", [MMEF_KEYING] = "F?GLT",
 		[MMEF_CONFIRMING] = "F?GLT",
 		[MMEF_UPDATING] = "F?GLT",  [MMEF_LEAVING] = "F?GLT",     [MMEF_DONE] = "-----",
@@ -513,6 +527,8 @@ static void test_deadlines(void **state)
 {
 	(void)state;
 	for (int s = MMEF_REGISTERING; s <= MMEF_LEAVING; s++) {
+		if (s == MMEF_EXECUTING)        /* the shell's work has deadlines of its own */
+			continue;
 		reach((enum mmef_state)s);
 		assert_true(mmef_deadline(&m) == now + 5000);
 		mmef_tick(&m, now + 4999, UTC);
@@ -521,6 +537,67 @@ static void test_deadlines(void **state)
 		assert_int_equal(mmef_failure(&m)->reason, PROV_TIMEOUT);
 	}
 	test_enrol(NULL);
+}
+
+#define PROV(proto, uri, type, id) CMD("c-9", "10", "1", "{\"certProvCmdArgs\":{\"certProvProtocolID\":" proto ",\"URI\":\"" uri \
+	"\",\"certSubjectType\":" type ",\"certSubjectID\":\"" id "\"}}")
+
+/* TS-0003 8.3.9.7: what is checked before a CERT_PROV is carried out, and what is said of it. */
+static void test_cert_prov(void **state)
+{
+	static const struct { const char *json; int64_t status; } rows[] = {
+		{ PROV("2", "https://mef.example.com/est", "2", "//sp.example.com/C1"), 43 },
+		{ PROV("1", "https://other.example.com/est", "2", "//sp.example.com/C1"), 43 },
+		{ PROV("1", "http://mef.example.com/est", "2", "//sp.example.com/C1"), 43 },
+		{ PROV("1", "https://mef.example.com:8443/est", "2", "//sp.example.com/C1"), 43 },
+		{ PROV("1", "https://mef.example.com", "2", "//sp.example.com/C1"), 43 },
+		{ PROV("1", "https://mef.example.com/est?x", "2", "//sp.example.com/C1"), 43 },
+		{ PROV("1", "https://mef.example.com/est", "4", "//sp.example.com/C1"), 43 },
+		{ PROV("1", "https://mef.example.com/est", "2", "urn:dev:ops:1"), 43 },
+		{ PROV("1", "https://mef.example.com/est", "3", "//sp.example.com"), 43 },
+		{ CMD("c-9", "10", "1", "{\"certProvCmdArgs\":{\"certProvProtocolID\":1}}"), 42 },
+		{ CMD("c-9", "10", "1", "{\"noMoreCmdArgs\":{\"retryDuration\":\"P1D\"}}"), 42 },
+		{ PROV("1", "https://MEF.example.com:443/est/", "2", "//sp.example.com/C1"), 0 },
+		{ PROV("1", "https://mef.example.com/est", "1", "urn:dev:ops:1"), 0 },
+		{ PROV("1", "https://mef.example.com/est", "3", "//sp.example.com/S1"), 0 },
+	};
+	const struct mst_request *q = NULL;
+	char want[96];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		able = true;
+		start(MMEF_JOB_COMMANDS);
+		able = false;
+		mmef_opened(&m, NULL, NULL, now, UTC);
+		answer(2000, rows[i].json);
+		if (!rows[i].status) {
+			assert_int_equal(mmef_want(&m, &q), MMEF_WANT_EXECUTE);
+			assert_string_equal(m.result.cert_prov.path, "/est");
+			mmef_executed(&m, 20, 0, now);
+		}
+		snprintf(want, sizeof(want), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-9\",\"cmdStatusCode\":%d}}",
+			 rows[i].status ? (int)rows[i].status : 20);
+		expect_view(sent()->content, want);
+		answer_with(2004, NO_MORE("c-10"), 0);
+		assert_int_equal(mmef_state(&m), MMEF_DONE);
+	}
+	/* an operator has to approve: no report, so that it is issued again */
+	reach(MMEF_EXECUTING);
+	mmef_executed(&m, 0, 77, now);
+	assert_int_equal(mmef_state(&m), MMEF_DONE);
+	assert_int_equal(m.result.retry_duration, 77);
+	mmef_executed(&m, 20, 0, now);
+	assert_int_equal(mmef_state(&m), MMEF_DONE);
+	/* while enrolling it is left for later */
+	able = true;
+	start(MMEF_JOB_ENROL);
+	able = false;
+	open_session();
+	answer(2001, REG);
+	answer(2000, CMD("c-1", "11", "1", EST));
+	assert_int_equal(mmef_state(&m), MMEF_CONFIGURING);
+	assert_true(m.result.cert_prov_waits);
 }
 
 static void test_bad_configuration(void **state)
@@ -557,6 +634,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_enrol),
+		cmocka_unit_test(test_cert_prov),
 		cmocka_unit_test(test_confirm),
 		cmocka_unit_test(test_granted_values_count),
 		cmocka_unit_test(test_every_cell),

@@ -71,6 +71,13 @@ int admin_sub_add(struct admin *q);
 int admin_sub_list(struct admin *q);
 int admin_sub_show(struct admin *q);
 int admin_sub_act(struct admin *q);
+int admin_certreq_list(struct admin *q);
+int admin_certreq_act(struct admin *q);
+int admin_node_certs(struct admin *q);
+int admin_node_certs_revoke(struct admin *q);
+int admin_serial_revoke(struct admin *q);
+int admin_cert_prov(struct admin *q);
+int admin_command_list(struct admin *q);
 int admin_rule_add(struct admin *q);
 int admin_rule_list(struct admin *q);
 int admin_rule_show(struct admin *q);
@@ -92,6 +99,9 @@ int admin_list(struct mst_role_env *env, struct mst_list *l);
 
 /* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
+/* Put a certificate's record on the list (certs.c): 0 (also when it is there already); ADMIN_REFUSED with *ret_rsc and `d`; or
+ * a fault. */
+int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int *ret_rsc, struct mst_diag *d);
 int admin_no_such_node(struct admin *q);
 /* The node with all that belongs to it. */
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
@@ -122,6 +132,8 @@ bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, stru
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
 bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d);
+bool admin_decode_revoke(const json_t *j, int *ret_reason, struct mst_diag *d);
+bool admin_decode_cert_prov(const json_t *j, char ret_subject[16], char ret_uri[MST_ID_MAX], struct mst_diag *d);
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d);
 
 /* encode.c: NULL when there is no memory. */
@@ -136,6 +148,7 @@ json_t *admin_json_event(const struct mst_event *e);
 /* "number", "triggered" into a node's object; 0 or a fault. */
 int admin_put_reach(json_t *node, const struct mst_reach *r);
 json_t *admin_json_anchor(const struct mst_event_anchor *a);
+json_t *admin_json_cert(const struct mst_cert_row *r);
 json_t *admin_json_time(mst_time t);
 size_t admin_json_size(const json_t *j);
 

@@ -91,21 +91,41 @@ static bool read_cert(struct admin *q, struct mst_view pem, struct mst_cert_info
 	return false;
 }
 
-static int answer_cert(struct admin *q, const struct mst_cert_row *r)
+json_t *admin_json_cert(const struct mst_cert_row *r)
 {
-	return admin_answer(q, MST_RSC_OK, json_pack("{s:s, s:s, s:o, s:o, s:i}", "serial", r->serial, "subject", r->subject,
-						     "notAfter", admin_json_time(r->expires), "revoked", admin_json_time(r->revoked),
-						     "reason", r->reason));
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:i}", "serial", r->serial, "subject", r->subject, "issued", admin_json_time(r->issued),
+			 "notAfter", admin_json_time(r->expires), "revoked", r->revoked ? admin_json_time(r->revoked) : json_null(), "reason", r->reason);
+}
+
+int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int *ret_rsc, struct mst_diag *d)
+{
+	struct revoked count = { NULL, 0 };
+	char why[160];
+	int r = mst_store_cert_list_revoked(q->env->store, q->env->now, keep, &count);
+
+	if (r && count.n < ADMIN_REVOKED_MAX)
+		return r;
+	switch (admin_decide_revoke(row, reason, count.n, q->env->now, ret_rsc, d)) {
+	case ADMIN_REFUSED: return ADMIN_REFUSED;
+	case ADMIN_UNCHANGED: return 0;
+	case ADMIN_DONE: break;
+	}
+	snprintf(why, sizeof(why), "%.80s, serial %.64s", row->subject, row->serial);
+	r = mst_store_cert_put(q->env->store, row);
+	if (!r)
+		r = admin_event(q, "certificate.revoked", row->node, why);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	q->a->revoked = true;
+	return 0;
 }
 
 int admin_cert_revoke(struct admin *q)
 {
 	static struct mst_cert_info info;
 	struct mst_cert_row row = { .serial = "" };
-	struct revoked count = { NULL, 0 };
 	struct mst_diag d = { 0 };
 	struct mst_view pem;
-	char why[160];
 	int reason = 0, fault = 0, rsc = MST_RSC_BAD_REQUEST, r;
 
 	if (!admin_decode_cert(q->body, &pem, &reason, &d) || !read_cert(q, pem, &info, &fault, &d))
@@ -119,20 +139,6 @@ int admin_cert_revoke(struct admin *q)
 		row.issued = info.not_before;
 		row.expires = info.not_after;
 	}
-	r = mst_store_cert_list_revoked(q->env->store, q->env->now, keep, &count);
-	if (r && count.n < ADMIN_REVOKED_MAX)
-		return r;
-	switch (admin_decide_revoke(&row, reason, count.n, q->env->now, &rsc, &d)) {
-	case ADMIN_REFUSED: return admin_refuse(q, rsc, &d);
-	case ADMIN_UNCHANGED: return answer_cert(q, &row);
-	case ADMIN_DONE: break;
-	}
-	snprintf(why, sizeof(why), "%.80s, serial %.64s", row.subject, row.serial);
-	r = mst_store_cert_put(q->env->store, &row);
-	if (!r)
-		r = admin_event(q, "certificate.revoked", row.node, why);
-	if (r)
-		return r < 0 ? r : MST_FAULT_BUG;
-	q->a->revoked = true;
-	return answer_cert(q, &row);
+	r = admin_revoke_row(q, &row, reason, &rsc, &d);
+	return r < 0 ? r : r ? admin_refuse(q, rsc, &d) : admin_answer(q, MST_RSC_OK, admin_json_cert(&row));
 }

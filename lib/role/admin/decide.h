@@ -27,6 +27,12 @@ enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *
 /* `r` is the certificate's record, revoked or not; `listed` how many are revoked now; `reason` of RFC 5280 5.3.1. */
 enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_t listed, mst_time now, int *ret_rsc,
 				       struct mst_diag *d);
+/* A request for a certificate. act: "approve", "reject" */
+enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const char *act, const char *reason, mst_time now, int *ret_rsc,
+					struct mst_diag *d);
+/* A CERT_PROV command (TS-0003 12.3.2.5). `subject`: "node", "cse", "ae", or "" for the first that the node has. */
+enum admin_verdict admin_decide_cert_prov(const struct mst_node *n, const char *subject, const char *uri, mst_time now,
+					  struct mst_command *ret, int *ret_rsc, struct mst_diag *d);
 /* When the list says that it was made and how long it is good; and the keeper's leave to sign it. */
 struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l);
 

@@ -438,6 +438,28 @@ bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reaso
 	return true;
 }
 
+bool admin_decode_revoke(const json_t *j, int *ret_reason, struct mst_diag *d)
+{
+	static const struct member reason = { "reason", REASON, false, 0, 0, 0 };
+
+	return members(j, &reason, 1, ret_reason, d);
+}
+
+bool admin_decode_cert_prov(const json_t *j, char ret_subject[16], char ret_uri[MST_ID_MAX], struct mst_diag *d)
+{
+	struct args { char subject[16], uri[MST_ID_MAX]; } a = { .subject = "" };
+	static const struct member arg_members[] = {
+		{ "subject", TEXT, false, 0, offsetof(struct args, subject), sizeof(a.subject) },
+		{ "uri", URI, false, 0, offsetof(struct args, uri), sizeof(a.uri) },
+	};
+
+	if (!members(j, arg_members, MST_COUNT(arg_members), &a, d))
+		return false;
+	memcpy(ret_subject, a.subject, sizeof(a.subject));
+	memcpy(ret_uri, a.uri, sizeof(a.uri));
+	return true;
+}
+
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)
 {
 	static const struct member rows = { "rows", LIST, true, 0, 0, 0 };

@@ -134,6 +134,30 @@ static int keep_name(void *arg, const struct mst_identity *r)
 	return 0;
 }
 
+struct certs { struct mst_cert_row *row; size_t cap, n; mst_time now; };
+
+static int keep_cert(void *arg, const struct mst_cert_row *r)
+{
+	struct certs *c = arg;
+
+	if (!r->revoked && r->expires > c->now && c->n < c->cap)
+		c->row[c->n++] = *r;
+	return 0;
+}
+
+/* Certificates that we issued to it go on the list, as far as that has room: the node itself is refused in any case. */
+static int end_certs(struct admin *q, int64_t node)
+{
+	struct mst_cert_row row[16];
+	struct certs c = { row, MST_COUNT(row), 0, q->env->now };
+	struct mst_diag d = { 0 };
+	int rsc, r = mst_store_cert_of_node(q->env->store, node, keep_cert, &c);
+
+	for (size_t i = 0; i < c.n && r >= 0; i++)
+		r = admin_revoke_row(q, &row[i], 0, &rsc, &d);
+	return r < 0 ? r : 0;
+}
+
 int admin_end_credentials(struct admin *q, const struct mst_node *n)
 {
 	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
@@ -149,6 +173,8 @@ int admin_end_credentials(struct admin *q, const struct mst_node *n)
 		r = mst_store_sub_get(q->env->store, n->sub_id, &sub);
 	if (r >= 0)
 		r = mst_store_identity_list(q->env->store, n->id, keep_name, &names);
+	if (r >= 0)
+		r = end_certs(q, n->id);
 	for (size_t i = 0; i < MST_COUNT(roles) && r >= 0; i++) {
 		r = end_creds(q, roles[i], n->id, NULL);
 		if (!r)

@@ -181,6 +181,10 @@ static int apply_effect(struct mst_role_env *env, enum mst_role role, const stru
 		r = must(mst_store_reg_put(env->store, role, &v->reg));
 	if (!r)
 		r = apply_keys(env, role, v);
+	if (!r && v->put_out)
+		r = must(mst_store_command_update(env->store, &v->out));
+	if (!r && v->put_give)
+		r = must(mst_store_command_update(env->store, &v->give));
 	if (!r && v->put_node)
 		r = must(mst_store_node_touch(env->store, &v->node));
 	return r;

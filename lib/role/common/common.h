@@ -82,6 +82,7 @@ struct mst_who {
 	struct mst_node node;
 	struct mst_subscription sub;
 	struct mst_credential cred;      /* PSK session: the credential that authenticated it */
+	char cert_serial[64];            /* the session showed a certificate that we issued */
 	bool stranger;                   /* NOBODY: it has shown nothing at all */
 	bool clash;                      /* NOBODY: it names what is bound to somebody else, or two nodes */
 	char claim[MST_ID_MAX];          /* what the channel proved, for the operator */
@@ -104,6 +105,8 @@ struct mst_records {
 	struct mst_credential cred;      /* the session's (REGISTER, KEY_REGISTER), or the one asked for */
 	struct mst_cred_brief other[MST_OTHER_CREDS];  /* the client's credentials here, oldest first */
 	size_t n_other;
+	bool has_out, has_next;          /* MEF: a command issued under this registration, and the next one */
+	struct mst_command out, next;
 	size_t n_keyregs;                /* key registrations of this registration */
 	struct mst_who owner;            /* KEY_GET, FETCH: whose key it is */
 	struct mst_view ca;              /* DER of the CA that the configuration hands out; may be empty */
@@ -132,6 +135,8 @@ struct mst_verdict {
 	mst_time lifetime;               /* FETCHED */
 	char enrolee[MST_ID_MAX];
 	char cmd_id[32]; int cmd_status; int64_t retry;
+	bool gives;                      /* CMD: a command; otherwise NO_MORE_COMMANDS */
+	struct mst_command give;
 	/* effect; nothing is written unless rsc is a success */
 	char drop_reg[64];               /* delete this registration and all that hangs on it, first */
 	bool put_reg;
@@ -147,6 +152,8 @@ struct mst_verdict {
 	char drop[MST_DROPS][MST_ID_MAX];    /* credentials that go */
 	size_t n_drop;
 	char revoke[MST_ID_MAX];         /* the credential that was replaced */
+	bool put_out, put_give;          /* the command reported on; the one given now */
+	struct mst_command out;
 	bool put_node;
 	struct mst_node node;
 };
@@ -156,6 +163,9 @@ struct mst_verdict {
 /* Resolve what the handshake proved to a record. 0 or a fault; nobody is an answer too. */
 MST_MUST_CHECK int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,
                                      struct mst_who *ret);
+/* The same of a session whose certificate may have ended: what it is still good for is the caller's to decide. */
+MST_MUST_CHECK int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,
+                                            struct mst_who *ret);
 /* A client by its absolute identifier (whose key is it?), with node and subscription when known. */
 MST_MUST_CHECK int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t node, struct mst_who *ret);
 

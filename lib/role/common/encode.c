@@ -68,17 +68,37 @@ static void encode_fetched(const struct mst_role_conf *conf, const struct mst_ve
 	mst_msg_write_json(&mst_fetched_msg, conf->quirks.names, &c, w);
 }
 
+/* Arguments by class (TS-0003 12.4.5 and following). */
+static void command_args(const struct mst_command *m, struct mst_cmd_args *a)
+{
+	switch ((enum mst_cmd_class)m->class_id) {
+	case MST_CMD_CERT_PROV:
+		a->has = BIT(MST_CA_CERT_PROV);
+		a->cert_prov = (struct mst_cert_prov_args){ .has = 15, .protocol = m->number, .uri = text(m->uri),
+							    .subject_type = m->kind, .subject_id = text(m->subject) };
+		return;
+	case MST_CMD_NO_MORE:
+	case MST_CMD_DEV_CFG:
+	case MST_CMD_MO_NODE:
+		break;          /* no way to put one of these into the table yet */
+	}
+}
+
 static void encode_cmd(const struct mst_role_conf *conf, const struct mst_verdict *v, struct mst_writer *w)
 {
 	struct mst_client_cmd c = {
 		.has = BIT(MST_CC_ID) | BIT(MST_CC_DESCRIPTION) | BIT(MST_CC_STATUS),
 		.cmd_id = text(v->cmd_id), .status_code = v->cmd_status,
 		.description = {
-			.has = BIT(MST_CD_CLASS) | BIT(MST_CD_ARGS), .class_id = MST_CMD_NO_MORE,
+			.has = BIT(MST_CD_CLASS) | BIT(MST_CD_ARGS), .class_id = v->gives ? v->give.class_id : MST_CMD_NO_MORE,
 			.args = { .has = BIT(MST_CA_NO_MORE), .no_more = { .has = 1, .retry_duration = v->retry } },
 		},
 	};
 
+	if (v->gives) {
+		memset(&c.description.args, 0, sizeof(c.description.args));
+		command_args(&v->give, &c.description.args);
+	}
 	mst_msg_write_json(&mst_client_cmd_msg, conf->quirks.names, &c, w);
 }
 

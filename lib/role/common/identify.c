@@ -143,11 +143,40 @@ static size_t maf_of(const struct mst_role_conf *conf, const struct mst_peer *p)
 	return conf->n_maf;
 }
 
+/*
+ * A certificate that we issued over EST is known by its very octets, and so is its node: no name in it and no anchor
+ * needs to be looked at. MST_STORE_NONE when it is not one of those.
+ */
+static int by_issued(struct mst_role_env *env, const struct mst_peer *p, struct mst_who *w)
+{
+	struct mst_cert_der der;
+	struct mst_cert_row row;
+	int r = mst_store_cert_der_find(env->store, p->cert.sha256, &der);
+
+	if (!r)
+		r = mst_store_cert_get(env->store, der.serial, &row);
+	if (r)
+		return r;
+	if (row.revoked) {
+		/* the list says so too, as soon as the listeners have the new one */
+		nobody(w, "the certificate is revoked");
+		return 0;
+	}
+	r = load_node(env, row.node, w);
+	if (!r && w->kind == MST_WHO_NODE)
+		MST_STR_SET(w->cert_serial, row.serial);
+	return r;
+}
+
 static int by_certificate(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	size_t maf = role == MST_ROLE_MEF ? maf_of(env->conf, p) : env->conf->n_maf;
 	const char *unbound = NULL;
 	int64_t node = 0;
+	int issued = by_issued(env, p, w);
+
+	if (issued != MST_STORE_NONE)
+		return issued;
 
 	for (size_t i = 0; i < p->cert.n_san; i++) {
 		struct mst_identity row;
@@ -271,6 +300,16 @@ static int by_secret(struct mst_role_env *env, const struct mst_peer *p, struct 
 }
 
 int mst_role_identify(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
+{
+	int r = mst_role_identify_lapsed(env, role, p, w);
+
+	/* a listener lets one in for the sake of re-enrolment only (mef.est_grace) */
+	if (!r && p->how == MST_AUTH_CERT && p->cert.not_after && p->cert.not_after <= env->now)
+		nobody(w, "the certificate has expired");
+	return r;
+}
+
+int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	memset(w, 0, sizeof(*w));
 	switch (p->how) {

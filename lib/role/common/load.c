@@ -106,6 +106,13 @@ static int load_fetch(struct mst_role_env *env, const struct mst_call *c, struct
 	return e ? e : mst_store_cred_list(env->store, c->role, r->cred.client_id, add_other, r);
 }
 
+static int load_commands(struct mst_role_env *env, const struct mst_call *c, struct mst_records *r)
+{
+	int e = found(mst_store_command_issued(env->store, r->reg.node, r->reg.reg_id, &r->out), &r->has_out);
+
+	return e ? e : found(mst_store_command_next(env->store, c->role, r->reg.node, &r->next), &r->has_next);
+}
+
 int mst_role_load(const struct mst_role_twin *t, struct mst_role_env *env, const struct mst_call *c,
                   const struct mst_who *w, struct mst_records *r)
 {
@@ -127,9 +134,13 @@ int mst_role_load(const struct mst_role_twin *t, struct mst_role_env *env, const
 	case MST_CALL_REG_SET:
 	case MST_CALL_REG_DELETE:
 	case MST_CALL_CFG_GET:
+		e = found(mst_store_reg_get(env->store, c->role, c->id, &r->reg), &r->has_reg);
+		break;
 	case MST_CALL_CMD_GET:
 	case MST_CALL_CMD_SET:
 		e = found(mst_store_reg_get(env->store, c->role, c->id, &r->reg), &r->has_reg);
+		if (!e && r->has_reg && r->reg.node)
+			e = load_commands(env, c, r);
 		break;
 	case MST_CALL_KEY_GET:
 	case MST_CALL_KEY_SET:

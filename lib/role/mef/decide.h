@@ -9,7 +9,7 @@ void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const str
 /* /fetchCredentials/<KeID>/<SUID>: spec 2.7.1. */
 void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                           const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v);
-/* Command Retrieve and Command Update: 8.3.9; only NO_MORE_COMMANDS so far. */
+/* Command Retrieve and Command Update: 8.3.9. */
 void mst_mef_decide_command(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                             const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v);
 void mst_mef_decide_config(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now,

@@ -1,6 +1,7 @@
-/* The MEF (TS-0003 8.3): RSPF by certificate and by pre-provisioned symmetric key. */
+/* The MEF (TS-0003 8.3): RSPF by certificate and by pre-provisioned symmetric key; certificate provisioning. */
 #include "crypto/derive.h"
 #include "role/mef/decide.h"
+#include "role/mef/est.h"
 
 static const struct mst_role_twin twin = {
 	.role = MST_ROLE_MEF,
@@ -14,7 +15,7 @@ static const struct mst_role_twin twin = {
 
 static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
 {
-	return mst_role_handle(&twin, env, x, a);
+	return x->plain ? est_handle(env, x, a) : mst_role_handle(&twin, env, x, a);
 }
 
 static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
@@ -36,6 +37,7 @@ const struct mst_role_ops mst_role_mef = {
 	.role = MST_ROLE_MEF,
 	.export_label = MST_LABEL_BOOTSTRAP,     /* spec 3.2: for registered keys as well */
 	.primitives = true,
+	.plain_prefix = MST_EST_PATH "/",
 	.client_cert_required = true,
 	.psk = true,
 	.handle = handle,

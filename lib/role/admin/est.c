@@ -1,0 +1,297 @@
+/* Certificates over EST seen by the operator: requests that wait, what was issued; and commands for nodes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "codec/resources.h"
+#include "role/admin/admin.h"
+#include "role/admin/decide.h"
+
+/* What has not happened has no time. */
+static json_t *when(mst_time t)
+{
+	return t ? admin_json_time(t) : json_null();
+}
+
+static int no_such(struct admin *q, const char *text)
+{
+	struct mst_diag d;
+
+	mst_diag_set(&d, 0, "id", text, NULL);
+	return admin_refuse(q, MST_RSC_NOT_FOUND, &d);
+}
+
+static int no_node(struct admin *q)
+{
+	return no_such(q, "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number");
+}
+
+static json_t *node_name(struct admin *q, int64_t id)
+{
+	struct mst_node n;
+
+	return mst_store_node_get(q->env->store, id, &n) ? json_null() : json_string(n.node_id);
+}
+
+/* --- requests --- */
+
+static json_t *json_request(struct admin *q, const struct mst_certreq *r)
+{
+	return json_pack("{s:I, s:o, s:s, s:s, s:b, s:s, s:o, s:o, s:s}", "id", (json_int_t)r->id, "node", node_name(q, r->node),
+			 "subject", r->subject, "state", mst_certreq_state_name[r->state], "renewal", r->renewal, "serial", r->serial,
+			 "asked", admin_json_time(r->asked), "decided", when(r->decided), "reason", r->reason);
+}
+
+struct list { struct admin *q; json_t *j; size_t left; int64_t last; bool more; };
+
+static int keep_request(void *arg, const struct mst_certreq *r)
+{
+	struct list *l = arg;
+
+	if (!l->left--) {
+		l->more = true;
+		return 1;
+	}
+	l->last = r->id;
+	return json_array_append_new(l->j, json_request(l->q, r)) ? MST_FAULT_MEMORY : 0;
+}
+
+static int answer_list(struct admin *q, const char *name, struct list *l, int r)
+{
+	json_t *j;
+
+	if (r < 0) {
+		json_decref(l->j);
+		return r;
+	}
+	j = json_pack("{s:o}", name, l->j);
+	if (j && l->more && json_object_set_new(j, "next", json_integer(l->last))) {
+		json_decref(j);
+		j = NULL;
+	}
+	return admin_answer(q, MST_RSC_OK, j);
+}
+
+int admin_certreq_list(struct admin *q)
+{
+	enum { STATE, AFTER, LIMIT };
+	struct list l = { .q = q };
+	uint64_t after, limit;
+	struct mst_diag d;
+	int state = -1;
+
+	for (int i = 0; q->param[STATE][0] && i <= MST_CERTREQ_ISSUED; i++)
+		if (!strcmp(q->param[STATE], mst_certreq_state_name[i]))
+			state = i;
+	if (q->param[STATE][0] && state < 0) {
+		mst_diag_set(&d, 0, "state", "expected pending, approved, rejected or issued", NULL);
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	}
+	if (!admin_number("after", q->param[AFTER], 0, INT64_MAX, &after, &d) ||
+	    !admin_number("limit", q->param[LIMIT], ADMIN_PAGE, ADMIN_PAGE_MAX, &limit, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	l.j = json_array();
+	l.left = (size_t)limit;
+	return answer_list(q, "requests", &l, mst_store_certreq_list(q->env->store, state, (int64_t)after, (size_t)limit + 1,
+								     keep_request, &l));
+}
+
+/* approve, reject */
+int admin_certreq_act(struct admin *q)
+{
+	bool reject = !strcmp(q->act, "reject");
+	struct mst_diag d = { 0 };
+	struct mst_certreq r;
+	char reason[128], why[256];
+	uint64_t id;
+	int rsc, e;
+
+	if (!admin_decode_reason(q->body, reject, reason, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	if (!mst_parse_dec(mst_view_str(q->id), INT64_MAX, &id))
+		return no_such(q, "expected the number of a request");
+	e = mst_store_certreq_get(q->env->store, (int64_t)id, &r);
+	if (e)
+		return e < 0 ? e : no_such(q, "there is no such request");
+	switch (admin_decide_certreq(&r, q->act, reason, q->env->now, &rsc, &d)) {
+	case ADMIN_REFUSED: return admin_refuse(q, rsc, &d);
+	case ADMIN_UNCHANGED: return admin_answer(q, MST_RSC_OK, json_request(q, &r));
+	case ADMIN_DONE: break;
+	}
+	snprintf(why, sizeof(why), "request %lld, %.80s%s%.120s", (long long)r.id, r.subject, reason[0] ? ": " : "", reason);
+	e = mst_store_certreq_update(q->env->store, &r);
+	if (!e)
+		e = admin_event(q, reject ? "certificate.rejected" : "certificate.approved", r.node, why);
+	if (e)
+		return e < 0 ? e : MST_FAULT_BUG;
+	return admin_answer(q, MST_RSC_OK, json_request(q, &r));
+}
+
+/* --- certificates of a node --- */
+
+struct certs { struct mst_cert_row *row; size_t n, cap; };
+
+static int keep_cert(void *arg, const struct mst_cert_row *r)
+{
+	struct certs *c = arg;
+
+	if (c->n == c->cap) {
+		size_t cap = c->cap ? 2 * c->cap : 16;
+		struct mst_cert_row *more = realloc(c->row, cap * sizeof(*more));
+
+		if (!more)
+			return MST_FAULT_MEMORY;
+		c->row = more;
+		c->cap = cap;
+	}
+	c->row[c->n++] = *r;
+	return 0;
+}
+
+static int answer_certs(struct admin *q, const struct certs *c)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < c->n; i++)
+		if (json_array_append_new(list, admin_json_cert(&c->row[i]))) {
+			json_decref(list);
+			return MST_FAULT_MEMORY;
+		}
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:o}", "certificates", list));
+}
+
+int admin_node_certs(struct admin *q)
+{
+	struct certs c = { NULL, 0, 0 };
+	struct mst_node n;
+	int r = admin_find_node(q, q->id, &n);
+
+	if (r)
+		return r < 0 ? r : no_node(q);
+	r = mst_store_cert_of_node(q->env->store, n.id, keep_cert, &c);
+	if (!r)
+		r = answer_certs(q, &c);
+	free(c.row);
+	return r;
+}
+
+/* All that are good. Those that are revoked or over already stay as they are. */
+int admin_node_certs_revoke(struct admin *q)
+{
+	struct certs c = { NULL, 0, 0 }, done = { NULL, 0, 0 };
+	struct mst_diag d = { 0 };
+	struct mst_node n;
+	int reason = 0, rsc = 0, r;
+
+	if (!admin_decode_revoke(q->body, &reason, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = admin_find_node(q, q->id, &n);
+	if (r)
+		return r < 0 ? r : no_node(q);
+	r = mst_store_cert_of_node(q->env->store, n.id, keep_cert, &c);
+	for (size_t i = 0; i < c.n && !r; i++) {
+		if (c.row[i].revoked || c.row[i].expires <= q->env->now)
+			continue;
+		r = admin_revoke_row(q, &c.row[i], reason, &rsc, &d);
+		if (!r)
+			r = keep_cert(&done, &c.row[i]);
+	}
+	if (r > 0)      /* the list is full: nothing of all this stands */
+		r = done.n ? MST_FAULT_BUG : admin_refuse(q, rsc, &d);
+	else if (!r)
+		r = answer_certs(q, &done);
+	free(c.row);
+	free(done.row);
+	return r;
+}
+
+int admin_serial_revoke(struct admin *q)
+{
+	struct mst_cert_row row;
+	struct mst_diag d = { 0 };
+	int reason = 0, rsc = 0, r;
+
+	if (!admin_decode_revoke(q->body, &reason, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	for (char *p = q->id; *p; p++)
+		if (*p >= 'a' && *p <= 'f')
+			*p = (char)(*p - 'a' + 'A');
+	r = strlen(q->id) < sizeof(row.serial) ? mst_store_cert_get(q->env->store, q->id, &row) : MST_STORE_NONE;
+	if (r)
+		return r < 0 ? r : no_such(q, "no certificate with that serial number was issued or revoked here; give the certificate itself");
+	r = admin_revoke_row(q, &row, reason, &rsc, &d);
+	return r < 0 ? r : r ? admin_refuse(q, rsc, &d) : admin_answer(q, MST_RSC_OK, admin_json_cert(&row));
+}
+
+/* --- commands --- */
+
+static json_t *json_command(const struct mst_command *m)
+{
+	static const char *const kinds[] = { "", "node", "cse", "ae" };
+
+	return json_pack("{s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "id", (json_int_t)m->id, "class", m->class_id,
+			 "state", mst_command_state_name[m->state], "uri", m->uri, "subjectType", m->kind > 0 && m->kind < 4 ? kinds[m->kind] : "",
+			 "subject", m->subject, "cmdID", m->cmd_id, "status", (json_int_t)m->status, "created", admin_json_time(m->created),
+			 "issued", when(m->issued), "ended", when(m->ended));
+}
+
+int admin_cert_prov(struct admin *q)
+{
+	char subject[16] = "", uri[MST_ID_MAX] = "", why[256];
+	struct mst_diag d = { 0 };
+	struct mst_command m;
+	struct mst_node n;
+	int rsc, r;
+
+	if (!admin_decode_cert_prov(q->body, subject, uri, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = admin_find_node(q, q->id, &n);
+	if (r)
+		return r < 0 ? r : no_node(q);
+	switch (admin_decide_cert_prov(&n, subject, uri[0] ? uri : q->env->conf->est.uri, q->env->now, &m, &rsc, &d)) {
+	case ADMIN_REFUSED: return admin_refuse(q, rsc, &d);
+	case ADMIN_UNCHANGED:
+	case ADMIN_DONE: break;
+	}
+	snprintf(why, sizeof(why), "CERT_PROV, %.200s", m.subject);
+	r = mst_store_command_insert(q->env->store, &m);
+	if (!r)
+		r = admin_event(q, "command.added", n.id, why);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return admin_answer(q, MST_RSC_CREATED, json_command(&m));
+}
+
+static int keep_command(void *arg, const struct mst_command *m)
+{
+	struct list *l = arg;
+
+	if (!l->left--) {
+		l->more = true;
+		return 1;
+	}
+	l->last = m->id;
+	return json_array_append_new(l->j, json_command(m)) ? MST_FAULT_MEMORY : 0;
+}
+
+int admin_command_list(struct admin *q)
+{
+	enum { AFTER, LIMIT };
+	struct list l = { .q = q };
+	uint64_t after, limit;
+	struct mst_diag d;
+	struct mst_node n;
+	int r;
+
+	if (!admin_number("after", q->param[AFTER], 0, INT64_MAX, &after, &d) ||
+	    !admin_number("limit", q->param[LIMIT], ADMIN_PAGE, ADMIN_PAGE_MAX, &limit, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = admin_find_node(q, q->id, &n);
+	if (r)
+		return r < 0 ? r : no_node(q);
+	l.j = json_array();
+	l.left = (size_t)limit;
+	return answer_list(q, "commands", &l, mst_store_command_list(q->env->store, n.id, (int64_t)after, (size_t)limit + 1,
+								     keep_command, &l));
+}

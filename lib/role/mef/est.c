@@ -1,0 +1,317 @@
+#include "role/mef/est.h"
+
+#include <stdio.h>
+
+/* --- octets → call --- */
+
+static void decode_csr(const struct mst_exchange *x, struct est_call *c)
+{
+	uint8_t der[MST_CSR_MAX];
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+
+	c->media_fits = mst_est_media_is(x->request.media, MST_EST_PKCS10);
+	if (!c->media_fits)
+		return;
+	c->csr_end = MST_PKI_MALFORMED;
+	if (!x->request.content.n)
+		snprintf(c->csr_why, sizeof(c->csr_why), "there is no content; a PKCS #10 request in base64 is wanted");
+	else if (x->request.content.n > MST_EST_BODY_MAX || !mst_est_get_base64(x->request.content, der, sizeof(der), &n))
+		snprintf(c->csr_why, sizeof(c->csr_why), "the content is no base64 of at most 2048 octets");
+	else
+		c->csr_end = mst_csr_info((struct mst_view){ der, n }, &c->csr, &d);
+	if (d.field[0])
+		snprintf(c->csr_why, sizeof(c->csr_why), "%.40s: %.100s", d.field, d.text);
+}
+
+static int decode(const struct mst_exchange *x, struct est_call *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->op = mst_est_op_of(x->request.to);
+	c->method_fits = c->op == MST_EST_NONE || x->request.op == (mst_est_method[c->op][0] == 'G' ? MST_OP_RETRIEVE : MST_OP_CREATE);
+	if (c->method_fits && (c->op == MST_EST_ENROLL || c->op == MST_EST_REENROLL))
+		decode_csr(x, c);
+	return c->csr_end < 0 ? c->csr_end : 0;
+}
+
+/* --- call → records --- */
+
+static int found(int r, bool *ret)
+{
+	*ret = r == 0;
+	return r < 0 ? r : 0;
+}
+
+struct living { mst_time now; size_t n; };
+
+static int count_living(void *arg, const struct mst_cert_row *r)
+{
+	struct living *l = arg;
+
+	l->n += !r->revoked && r->expires > l->now;
+	return 0;
+}
+
+/* A CERT_PROV that the client works on, or that it will be given next. */
+static int keep_command(void *arg, const struct mst_command *m)
+{
+	struct est_records *r = arg;
+
+	if (m->class_id == MST_CMD_CERT_PROV && (m->state == MST_COMMAND_ISSUED || m->state == MST_COMMAND_WAITING) && !r->has_command) {
+		r->has_command = true;
+		r->command = *m;
+	}
+	return 0;
+}
+
+static int load_own(struct mst_role_env *env, const struct mst_who *w, const struct mst_exchange *x, struct est_records *r)
+{
+	struct mst_cert_der der;
+	int e;
+
+	if (!w->cert_serial[0] || !x->peer.cert.n_san)
+		return 0;
+	e = mst_store_cert_der_get(env->store, w->cert_serial, &der);
+	if (e)
+		return e < 0 ? e : 0;
+	r->has_own = true;
+	r->own_san = x->peer.cert.san[0];
+	r->own_until = x->peer.cert.not_after;
+	e = mst_cert_subject_sha256((struct mst_view){ der.der.b, der.der.n }, r->own_subject_sha256);
+	return e > 0 ? MST_FAULT_CORRUPT : e;
+}
+
+static int load_request(struct mst_role_env *env, const struct mst_who *w, const struct est_call *c, struct est_records *r)
+{
+	int e = found(mst_store_certreq_find(env->store, w->node.id, c->csr.sha256, &r->req), &r->has_req);
+
+	if (!e && r->has_req && r->req.state == MST_CERTREQ_ISSUED)
+		e = found(mst_store_cert_get(env->store, r->req.serial, &r->issued), &r->has_issued);
+	return e;
+}
+
+static int load(struct mst_role_env *env, const struct est_call *c, const struct mst_who *w, const struct mst_exchange *x,
+		struct mst_view ca, struct est_records *r)
+{
+	struct living l = { .now = env->now };
+	struct mst_cert_info info;
+	int e;
+
+	memset(r, 0, sizeof(*r));
+	if (w->kind != MST_WHO_NODE)
+		return 0;
+	e = load_own(env, w, x, r);
+	if (!e)
+		e = found(mst_store_challenge_get(env->store, w->node.id, &r->challenge), &r->has_challenge);
+	if (!e)
+		e = mst_store_command_list(env->store, w->node.id, 0, 0, keep_command, r);
+	if (!e)
+		e = mst_store_cert_of_node(env->store, w->node.id, count_living, &l);
+	r->live = l.n;
+	if (!e && (c->op == MST_EST_ENROLL || c->op == MST_EST_REENROLL) && !c->csr_end)
+		e = load_request(env, w, c, r);
+	if (!e && mst_cert_info(ca, &info, NULL) == 0)
+		r->ca_until = info.not_after;
+	return e;
+}
+
+/* --- verdict → store, and the certificate --- */
+
+struct by_keeper { struct mst_keeper *keeper; struct mst_authorisation *leave; };
+
+static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	struct by_keeper *k = s->ctx;
+
+	return k->keeper->ops->sign(k->keeper, k->leave, tbs, out, cap, ret_n);
+}
+
+static void refused_after_all(struct est_verdict *v, int rsc, const char *say, const char *why)
+{
+	const char *what = v->what;
+
+	memset(v, 0, sizeof(*v));
+	v->what = what;
+	v->rsc = rsc;
+	MST_STR_SET(v->say, say);
+	MST_STR_SET(v->why, why);
+}
+
+/* 0 with the certificate made and checked, or v has become a refusal; or a fault. */
+static int make(struct mst_role_env *env, const struct est_call *c, struct mst_view ca, struct est_verdict *v, struct mst_cert_der *ret)
+{
+	struct mst_cert_spec spec = { .role = MST_CERT_CLIENT, .n_san = 1, .not_before = env->now - 60, .not_after = v->until,
+				      .path_len = -1 };
+	struct by_keeper k = { env->keeper, &v->leave };
+	struct mst_signer signer = { .ctx = &k, .sign_tbs = sign_by_keeper };
+	struct mst_cert_info info;
+	struct mst_view der;
+	size_t n = 0;
+	int r;
+
+	spec.san[0] = v->san;
+	if (strlen(v->san.value) <= 64)        /* ub-common-name; for people, who look there first */
+		MST_STR_SET(spec.common_name, v->san.value);
+	r = mst_store_event_last(env->store, &v->leave.event);
+	v->leave.event++;
+	if (!r)
+		r = mst_cert_issue(env->crypto, &signer, ca, (struct mst_view){ c->csr.spki, c->csr.n_spki }, &spec, ret->der.b,
+				   sizeof(ret->der.b), &n);
+	if (r > 0) {
+		refused_after_all(v, MST_RSC_INTERNAL, "", "the keeper's CA did not make the certificate");
+		return 0;
+	}
+	ret->der.n = (uint16_t)n;
+	der = (struct mst_view){ ret->der.b, n };
+	r = r ? r : mst_cert_info(der, &info, NULL);
+	if (r)
+		return r > 0 ? MST_FAULT_BUG : r;
+	if (!mst_cert_fits(der, ca)) {
+		refused_after_all(v, MST_RSC_NOT_FOUND, "this CA cannot certify the name",
+				  "the name constraints of the keeper's CA do not permit the name (spec 2.5.4)");
+		return 0;
+	}
+	MST_STR_SET(ret->serial, info.serial);
+	memcpy(ret->sha256, info.sha256, sizeof(ret->sha256));
+	return 0;
+}
+
+static int must(int r)
+{
+	return r > 0 ? MST_FAULT_BUG : r;
+}
+
+static int put_issued(struct mst_role_env *env, const struct mst_who *w, struct est_verdict *v, const struct mst_cert_der *der)
+{
+	struct mst_cert_row row = { .node = w->node.id, .issued = env->now, .expires = v->until };
+	int r = mst_store_cert_forget(env->store, w->node.id, env->now - env->conf->est.grace);
+
+	MST_STR_SET(row.serial, der->serial);
+	MST_STR_SET(row.subject, v->san.value);
+	if (!r)
+		r = must(mst_store_cert_put(env->store, &row));
+	if (!r)
+		r = must(mst_store_cert_der_put(env->store, der));
+	MST_STR_SET(v->req.serial, der->serial);
+	snprintf(v->why, sizeof(v->why), "%.100s, serial %.64s", v->san.value, der->serial);
+	return r;
+}
+
+static int put_request(struct mst_role_env *env, const struct mst_who *w, struct est_verdict *v)
+{
+	int r = 0;
+
+	if (v->put_challenge)
+		r = must(mst_store_challenge_put(env->store, &v->challenge));
+	if (!r && v->insert_req) {
+		r = must(mst_store_certreq_insert(env->store, &v->req));
+		if (!r)
+			r = mst_store_certreq_trim(env->store, w->node.id, EST_REQUESTS_MAX);
+	}
+	if (!r && v->update_req)
+		r = must(mst_store_certreq_update(env->store, &v->req));
+	return r;
+}
+
+static int tell(struct mst_role_env *env, const struct mst_exchange *x, const struct mst_who *w, const struct est_verdict *v)
+{
+	bool refused = v->rsc >= MST_RSC_BAD_REQUEST;
+	char why[256];
+
+	snprintf(why, sizeof(why), "%s%s%s", refused ? v->what : "", refused ? ": " : "", v->why);
+	return mst_role_event(env, MST_ROLE_MEF, refused ? "refused" : v->body == EST_BODY_ISSUE ? "certificate" : v->what, w,
+			      w->id[0] ? w->id : w->claim[0] ? w->claim : x->peer.address, x->attempt, v->rsc, why, NULL);
+}
+
+static int apply(struct mst_role_env *env, const struct mst_exchange *x, const struct est_call *c, const struct mst_who *w,
+		 struct mst_view ca, struct est_verdict *v, struct mst_cert_der *der)
+{
+	int r = 0;
+
+	if (v->body == EST_BODY_ISSUE)
+		r = make(env, c, ca, v, der);
+	else if (v->body == EST_BODY_AGAIN)
+		r = must(mst_store_cert_der_get(env->store, v->req.serial, der));
+	if (!r && v->body == EST_BODY_ISSUE)
+		r = put_issued(env, w, v, der);
+	if (!r)
+		r = put_request(env, w, v);
+	return r ? r : tell(env, x, w, v);
+}
+
+/* --- verdict → octets --- */
+
+static int put_bag(struct mst_view cert, struct mst_answer *a)
+{
+	uint8_t der[MST_CERT_MAX + 512];
+	size_t n = 0;
+	int r = mst_bag_make(&cert, 1, der, sizeof(der), &n);
+
+	a->media = MST_EST_CERTS_ONLY;
+	mst_est_put_base64(&a->content, (struct mst_view){ der, n });
+	return must(r);
+}
+
+static int put_attrs(const struct est_verdict *v, struct mst_answer *a)
+{
+	struct mst_csr_attrs attrs = { .san = v->san, .has_san = true, .has_challenge = true };
+	uint8_t der[1024];
+	size_t n = 0;
+	int r;
+
+	MST_STR_SET(attrs.challenge, v->challenge.value);
+	r = mst_csr_attrs_make(&attrs, der, sizeof(der), &n);
+	a->media = MST_EST_CSRATTRS;
+	mst_est_put_base64(&a->content, (struct mst_view){ der, n });
+	return must(r);
+}
+
+static int encode(const struct est_verdict *v, struct mst_view ca, const struct mst_cert_der *der, struct mst_answer *a)
+{
+	a->rsc = v->rsc;
+	a->retry_after = v->retry_after;
+	a->content.n = 0;
+	switch (v->body) {
+	case EST_BODY_CACERTS: return put_bag(ca, a);
+	case EST_BODY_ATTRS: return put_attrs(v, a);
+	case EST_BODY_AGAIN:
+	case EST_BODY_ISSUE: return put_bag((struct mst_view){ der->der.b, der->der.n }, a);
+	case EST_BODY_WAIT:
+	case EST_BODY_NONE: break;
+	}
+	a->media = "text/plain";
+	mst_put_str(&a->content, v->body == EST_BODY_WAIT ? "the request waits for approval; ask again with the same request" : v->say);
+	mst_put_str(&a->content, "\n");
+	return a->content.ok ? 0 : MST_FAULT_MEMORY;
+}
+
+struct work {
+	struct est_call call;
+	struct mst_who who;
+	struct est_records records;
+	struct est_verdict verdict;
+	struct mst_chance chance;
+	struct mst_cert_der der;
+	uint8_t ca[MST_CERT_MAX];
+};
+
+int est_handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
+{
+	static _Thread_local struct work k;
+	struct mst_view ca = { k.ca, 0 };
+	int r = mst_role_identify_lapsed(env, MST_ROLE_MEF, &x->peer, &k.who);
+
+	if (!r)
+		r = decode(x, &k.call);
+	if (!r)
+		r = must(env->keeper->ops->ca_cert(env->keeper, k.ca, sizeof(k.ca), &ca.n));
+	if (!r)
+		r = load(env, &k.call, &k.who, x, ca, &k.records);
+	if (!r)
+		r = env->crypto->ops->random(env->crypto, k.chance.b, sizeof(k.chance.b));
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	est_decide(&k.call, &k.who, &k.records, env->conf, env->now, &k.chance, &k.verdict);
+	r = apply(env, x, &k.call, &k.who, ca, &k.verdict, &k.der);
+	return r ? r : encode(&k.verdict, ca, &k.der, a);
+}

@@ -1,0 +1,165 @@
+#include "agent/own.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+
+#define VERSION 1
+#define BLOB_MAX 8192
+
+static const char *const names[OWN__COUNT] = { "cert-active", "cert-pending", "cert-request" };
+
+void own_wipe(struct own_cert *c)
+{
+	mst_wipe(c, sizeof(*c));
+}
+
+static void put(const struct own_cert *c, struct mst_writer *w)
+{
+	mst_put_u8(w, VERSION);
+	mst_put_block16(w, (struct mst_view){ c->pkcs8, c->pkcs8_n });
+	mst_put_block16(w, (struct mst_view){ c->csr, c->csr_n });
+	mst_put_block16(w, (struct mst_view){ c->der, c->der_n });
+	mst_put_u8(w, (uint8_t)c->name.kind);
+	mst_put_block16(w, mst_view_str(c->name.value));
+	mst_put_block16(w, mst_view_str(c->cmd_id));
+	mst_put_u64(w, (uint64_t)c->obtained);
+	mst_put_u64(w, (uint64_t)c->not_after);
+}
+
+static void get_octets(struct mst_reader *r, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	struct mst_view v = mst_read_block16(r);
+
+	if (v.n > cap) {
+		r->ok = false;
+		return;
+	}
+	if (v.n)
+		memcpy(out, v.p, v.n);
+	*ret_n = v.n;
+}
+
+static bool get(struct mst_view v, struct own_cert *c)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	memset(c, 0, sizeof(*c));
+	if (mst_read_u8(&r) != VERSION)
+		return false;
+	get_octets(&r, c->pkcs8, sizeof(c->pkcs8), &c->pkcs8_n);
+	get_octets(&r, c->csr, sizeof(c->csr), &c->csr_n);
+	get_octets(&r, c->der, sizeof(c->der), &c->der_n);
+	c->name.kind = (enum mst_id_kind)mst_read_u8(&r);
+	if (!mst_view_to_str(mst_read_block16(&r), c->name.value, sizeof(c->name.value)) ||
+	    !mst_view_to_str(mst_read_block16(&r), c->cmd_id, sizeof(c->cmd_id)))
+		r.ok = false;
+	c->obtained = (mst_time)mst_read_u64(&r);
+	c->not_after = (mst_time)mst_read_u64(&r);
+	c->there = mst_read_end(&r) && c->pkcs8_n;
+	return c->there;
+}
+
+static void plan_renewal(struct agent *a)
+{
+	const struct own_cert *c = &a->own.slot[OWN_ACTIVE];
+
+	a->own.renew_at = c->there ? mst_renew_at(c->obtained, c->not_after, agent_random(a)) : MST_TIME_MAX;
+}
+
+json_t *own_status(struct mst_secenv *env)
+{
+	struct own_cert *c = calloc(1, sizeof(*c));
+	uint8_t *b = malloc(BLOB_MAX);
+	json_t *o = json_null();
+	size_t n = 0;
+
+	if (b && c && env->ops->load_blob(env, names[OWN_ACTIVE], b, BLOB_MAX, &n, NULL) == 0 && n && get((struct mst_view){ b, n }, c))
+		o = json_pack("{s:s, s:o, s:o}", "name", c->name.value, "obtained", status_time(c->obtained), "until", status_time(c->not_after));
+	if (c)
+		own_wipe(c);
+	if (b)
+		mst_wipe(b, BLOB_MAX);
+	free(c);
+	free(b);
+	return o;
+}
+
+void own_load(struct agent *a)
+{
+	uint8_t *b = malloc(BLOB_MAX);
+
+	for (int s = 0; b && s < OWN__COUNT; s++) {
+		struct mst_diag d = { 0 };
+		size_t n = 0;
+		int r = a->env->ops->load_blob(a->env, names[s], b, BLOB_MAX, &n, &d);
+
+		/* an empty blob is an empty slot */
+		if (r == MST_SECENV_NONE || (!r && !n))
+			continue;
+		if (r || !get((struct mst_view){ b, n }, &a->own.slot[s])) {
+			own_wipe(&a->own.slot[s]);
+			agent_log(a, AGENT_WARN, "certificate-slot", "name", names[s], "why", d.text[0] ? d.text : "cannot be read", NULL);
+		}
+		mst_wipe(b, n);
+	}
+	free(b);
+	plan_renewal(a);
+}
+
+int own_store(struct agent *a, enum own_slot s, struct mst_diag *d)
+{
+	uint8_t *b = malloc(BLOB_MAX);
+	struct mst_writer w = mst_writer_of(b, b ? BLOB_MAX : 0);
+	int r;
+
+	if (a->own.slot[s].there)
+		put(&a->own.slot[s], &w);
+	r = !b || !w.ok ? MST_FAULT_MEMORY : a->env->ops->store_blob(a->env, names[s], mst_written(&w), d);
+	if (b)
+		mst_wipe(b, BLOB_MAX);
+	free(b);
+	return r;
+}
+
+void own_forget(struct agent *a, enum own_slot s)
+{
+	struct mst_diag d = { 0 };
+
+	if (!a->own.slot[s].there)
+		return;
+	own_wipe(&a->own.slot[s]);
+	if (own_store(a, s, &d))
+		agent_log(a, AGENT_WARN, "certificate-slot", "name", names[s], "why", d.text, NULL);
+}
+
+int own_promote(struct agent *a, struct mst_diag *d)
+{
+	struct own_cert old = a->own.slot[OWN_ACTIVE];
+	int r;
+
+	a->own.slot[OWN_ACTIVE] = a->own.slot[OWN_PENDING];
+	/* the active one first: a power cut between the two leaves the same one in both */
+	r = own_store(a, OWN_ACTIVE, d);
+	if (r)
+		a->own.slot[OWN_ACTIVE] = old;
+	else
+		own_forget(a, OWN_PENDING);
+	own_wipe(&old);
+	a->own.refused = false;
+	plan_renewal(a);
+	return r;
+}
+
+const struct own_cert *own_choice(const struct agent *a)
+{
+	const struct own_cert *c = &a->own.slot[OWN_ACTIVE];
+
+	if (a->show)
+		return a->show;
+	/* over, or not taken: the initial credential, unless the operator wants none of that */
+	if (!c->there || (a->cfg.last_resort && (a->own.refused || c->not_after <= agent_utc(a))))
+		return NULL;
+	return c;
+}

@@ -1,0 +1,50 @@
+/*
+ * Certificates that an MEF gave to this node over EST (TS-0003 8.3.6). Two slots, as for root credentials: the old one
+ * stays until the new one has been used (lesson 4); and a request that waits for its answer, with its key. All of it lies
+ * sealed in the secure environment. The initial credential is never touched: it is the last resort (lesson 9).
+ */
+#ifndef AGENT_OWN_H
+#define AGENT_OWN_H
+
+#include <jansson.h>
+
+#include "base/time.h"
+#include "crypto/request.h"
+#include "proto/est/est.h"
+#include "secenv/secenv.h"
+
+struct own_cert {
+	bool there;
+	uint8_t pkcs8[MST_PKEY_MAX];
+	size_t pkcs8_n;
+	uint8_t csr[EST_CSR_OCTETS];     /* a request that waits */
+	size_t csr_n;
+	uint8_t der[MST_CERT_MAX];       /* a certificate */
+	size_t der_n;
+	struct est_name name;
+	char cmd_id[128];                /* of the CERT_PROV that it serves */
+	mst_time obtained, not_after;
+};
+enum own_slot { OWN_ACTIVE, OWN_PENDING, OWN_REQUEST, OWN__COUNT };
+
+struct agent_own {
+	struct own_cert slot[OWN__COUNT];
+	mst_time renew_at;
+	bool refused;                /* the active one was not taken in a handshake; only in memory (lesson 3) */
+};
+
+struct agent;
+/* What cannot be read is told and left alone: the initial credential does. */
+void own_load(struct agent *a);
+/* 0 when it is durable. */
+MST_MUST_CHECK int own_store(struct agent *a, enum own_slot s, struct mst_diag *d);
+void own_forget(struct agent *a, enum own_slot s);
+/* The pending one has been used: it is the active one from now on. */
+MST_MUST_CHECK int own_promote(struct agent *a, struct mst_diag *d);
+/* The certificate that a session with the MEF is to show; NULL: the initial one. */
+const struct own_cert *own_choice(const struct agent *a);
+void own_wipe(struct own_cert *c);
+/* Name and times of the active one, for people; null when there is none. */
+json_t *own_status(struct mst_secenv *env);
+
+#endif

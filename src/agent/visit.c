@@ -1,0 +1,488 @@
+/*
+ * Visits to the MEF after the enrolment: to ask for commands, to carry CERT_PROV out (TS-0003 8.3.9.7), to renew the
+ * certificate that came of it, and to show the new one for the first time. One at a time, each a session of its own.
+ *
+ *   COMMANDS  Command Retrieve; a CERT_PROV is carried out by EST inside the session; reported with 20, 100 or 101. A request
+ *             that waits for approval is not reported: the MEF issues the command again at the next visit
+ *   RENEW     simplereenroll in a session with the certificate that is to be renewed
+ *   ANEW      simpleenroll with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
+ *   PROVE     cacerts in a session with the new one; then it is the active one (lesson 4)
+ */
+#include "agent/agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define AGAIN_S 600                  /* a visit that failed is repeated after this, or at the next regular one */
+#define PROOFS_MAX 3                 /* refused proofs after which a new certificate is given up */
+
+enum visit_job { VISIT_COMMANDS, VISIT_RENEW, VISIT_ANEW, VISIT_PROVE };
+static const char *const job_name[] = { "commands", "renew", "anew", "prove" };
+
+struct agent_visit {
+	enum visit_job job;
+	struct mmef mef;             /* COMMANDS */
+	bool mef_runs, est_runs;
+	struct est est;
+	struct est_port port;
+	struct mst_client *client;
+	struct mst_tls_ctx *tls;
+	struct session_pins pins;
+	char host[MST_ID_MAX];
+	uint16_t tcp;
+	uint8_t ca[MST_BAG_MAX];     /* what cacerts gave, in one piece */
+	struct mst_bag bag;
+	bool refused;                /* our certificate was not taken: the next visit shows another one */
+	bool opened, answered;       /* answered: in TLS 1.3 a refused certificate shows after the opening only */
+};
+
+void visit_drop(struct agent *a)
+{
+	struct agent_visit *v = a->visit;
+
+	a->visit = NULL;
+	if (!v)
+		return;
+	mst_client_free(v->client);
+	mst_tls_ctx_free(v->tls);
+	if (v->mef_runs)
+		mmef_deinit(&v->mef);
+	mst_wipe(v, sizeof(*v));
+	free(v);
+}
+
+/* --- what EST needs keys and ASN.1 for --- */
+
+static const char *port_attrs(void *ctx, struct mst_view der, struct est_attrs *ret)
+{
+	struct mst_csr_attrs a;
+
+	(void)ctx;
+	if (mst_csr_attrs_read(der, &a))
+		return "not what RFC 7030 4.5.2 describes";
+	ret->has_name = a.has_san;
+	ret->name.kind = a.san.kind;
+	memcpy(ret->name.value, a.san.value, sizeof(ret->name.value));
+	ret->has_challenge = a.has_challenge;
+	memcpy(ret->challenge, a.challenge, sizeof(ret->challenge));
+	return NULL;
+}
+
+/* A cmdID is one of its registration only. */
+static void command_name(const struct agent *a, char out[128])
+{
+	snprintf(out, 128, "%.63s %.63s", a->active.mef_reg_id, a->visit->mef.result.cert_prov.cmd_id);
+}
+
+/* The key is made here and never leaves (lesson 28); it is durable before anybody signs anything for it. */
+static const char *port_csr(void *ctx, const struct est_name *name, const char *challenge, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	struct agent *a = ctx;
+	struct own_cert *c = &a->own.slot[OWN_REQUEST];
+	struct mst_san san = { .kind = name->kind };
+	struct mst_local_signer s = { 0 };
+	uint8_t spki[MST_SPKI_MAX];
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+	int r;
+
+	own_wipe(c);
+	memcpy(san.value, name->value, sizeof(san.value));
+	r = mst_pkey_generate(c->pkcs8, sizeof(c->pkcs8), &c->pkcs8_n);
+	if (!r)
+		r = mst_local_signer_init(&s, (struct mst_view){ c->pkcs8, c->pkcs8_n });
+	if (!r)
+		r = mst_pkey_public((struct mst_view){ c->pkcs8, c->pkcs8_n }, spki, sizeof(spki), &n);
+	if (!r)
+		r = mst_csr_make(&s.signer, (struct mst_view){ spki, n }, &san, *challenge ? challenge : NULL, c->csr, sizeof(c->csr), &c->csr_n);
+	mst_local_signer_deinit(&s);
+	if (r || c->csr_n > cap) {
+		own_wipe(c);
+		return "the crypto library failed";
+	}
+	c->name = *name;
+	if (a->visit->job == VISIT_COMMANDS)
+		command_name(a, c->cmd_id);
+	c->there = true;
+	if (own_store(a, OWN_REQUEST, &d)) {
+		own_wipe(c);
+		return "the key cannot be stored";
+	}
+	memcpy(out, c->csr, c->csr_n);
+	*ret_n = c->csr_n;
+	agent_point(a, "cert-requested");
+	return NULL;
+}
+
+static const char *port_ca(void *ctx, struct mst_view bag)
+{
+	struct agent_visit *v = ((struct agent *)ctx)->visit;
+
+	return mst_bag_read(bag, v->ca, sizeof(v->ca), &v->bag) ? "not a bag of certificates" : NULL;
+}
+
+static bool of_that_ca(const struct agent_visit *v, struct mst_view der)
+{
+	for (size_t i = 0; i < v->bag.n; i++)
+		if (mst_cert_fits(der, v->bag.cert[i]))
+			return true;
+	return false;
+}
+
+static const char *port_issued(void *ctx, struct mst_view bag)
+{
+	struct agent *a = ctx;
+	struct own_cert c = a->own.slot[OWN_REQUEST];
+	uint8_t out[MST_BAG_MAX], ours[MST_SPKI_MAX], theirs[MST_SPKI_MAX];
+	struct mst_cert_info info;
+	struct mst_diag d = { 0 };
+	struct mst_bag b;
+	const char *why = NULL;
+	size_t n = 0, m = 0;
+
+	if (mst_bag_read(bag, out, sizeof(out), &b) || b.cert[0].n > sizeof(c.der) || mst_cert_info(b.cert[0], &info, NULL))
+		why = "not a bag with one certificate";
+	else if (mst_pkey_public((struct mst_view){ c.pkcs8, c.pkcs8_n }, ours, sizeof(ours), &n) ||
+		 mst_cert_public(b.cert[0], theirs, sizeof(theirs), &m) || n != m || memcmp(ours, theirs, n))
+		why = "not for our key";
+	else if (!mst_cert_names(&info, c.name.kind, c.name.value))
+		why = "not for the name that was asked for";
+	else if (!of_that_ca(a->visit, b.cert[0]))
+		why = "not of the MEF's CA";
+	else if (info.not_after <= agent_utc(a))
+		why = "over already";
+	if (!why) {
+		memcpy(c.der, b.cert[0].p, c.der_n = b.cert[0].n);
+		c.csr_n = 0;
+		c.obtained = agent_utc(a);
+		c.not_after = info.not_after;
+		a->own.slot[OWN_PENDING] = c;
+		if (own_store(a, OWN_PENDING, &d)) {
+			own_wipe(&a->own.slot[OWN_PENDING]);
+			why = "it cannot be stored";
+		} else {
+			agent_point(a, "cert-saved");
+			own_forget(a, OWN_REQUEST);
+		}
+	}
+	own_wipe(&c);
+	return why;
+}
+
+/* --- driving --- */
+
+static bool begin_est(struct agent *a, enum est_job job, const char *path, const struct est_name *name, struct mst_view csr)
+{
+	struct agent_visit *v = a->visit;
+	char host[MST_ID_MAX + 8];
+	struct est_config c = { .job = job, .host = host, .base = path, .name = *name, .csr = csr, .port = &v->port,
+				.answer_ms = a->cfg.answer_timeout * 1000 };
+
+	snprintf(host, sizeof(host), v->tcp == 443 ? "%s" : "%s:%u", v->host, v->tcp);
+	v->port = (struct est_port){ a, port_attrs, port_csr, port_ca, port_issued };
+	v->est_runs = est_init(&v->est, &c);
+	if (v->est_runs)
+		est_opened(&v->est, agent_now());
+	return v->est_runs;
+}
+
+/* The MEF's command: carried out before, or to be carried out now. */
+static void execute(struct agent *a)
+{
+	const struct mmef_cert_prov *p = &a->visit->mef.result.cert_prov;
+	const struct own_cert *old = &a->own.slot[OWN_REQUEST];
+	struct mst_view csr = MST_VIEW_NONE;
+	struct est_name name;
+	char command[128];
+
+	command_name(a, command);
+	for (int s = OWN_ACTIVE; s <= OWN_PENDING; s++)
+		if (a->own.slot[s].there && !strcmp(a->own.slot[s].cmd_id, command)) {
+			/* our report was lost (rule 7 of the command channel) */
+			mmef_executed(&a->visit->mef, MST_CMD_OK, 0, agent_now());
+			return;
+		}
+	if (!est_name_of(p->subject_type, mst_view_str(p->subject_id), &name)) {
+		mmef_executed(&a->visit->mef, MST_CMD_UNACCEPTABLE, 0, agent_now());
+		return;
+	}
+	if (old->there && old->name.kind == name.kind && !strcmp(old->name.value, name.value))
+		csr = (struct mst_view){ old->csr, old->csr_n };
+	if (!begin_est(a, EST_JOB_ENROLL, p->path, &name, csr))
+		mmef_executed(&a->visit->mef, 101, 0, agent_now());
+}
+
+static void plan(struct agent *a, int64_t seconds)
+{
+	a->visit_at = agent_now() + (seconds < 1 ? 1 : seconds > 30 * 86400 ? 30 * 86400 : seconds) * 1000;
+}
+
+static void proven(struct agent *a, bool good, bool answered)
+{
+	struct mst_diag d = { 0 };
+
+	if (good) {
+		if (own_promote(a, &d))
+			agent_log(a, AGENT_ERROR, "certificate-not-promoted", "why", d.text, NULL);
+		else
+			agent_log(a, AGENT_INFO, "certificate-in-use", "name", a->own.slot[OWN_ACTIVE].name.value, NULL);
+		agent_point(a, "cert-promoted");
+		a->proofs_failed = 0;
+	} else if (answered || ++a->proofs_failed >= PROOFS_MAX) {
+		agent_log(a, AGENT_WARN, "certificate-given-up", "why", "the MEF does not take it; the one before it stays", NULL);
+		own_forget(a, OWN_PENDING);
+		a->proofs_failed = 0;
+	}
+}
+
+static void est_over(struct agent *a)
+{
+	struct agent_visit *v = a->visit;
+	bool done = v->est.state == EST_DONE, later = v->est.state == EST_LATER;
+
+	v->est_runs = false;
+	agent_log(a, done || later ? AGENT_INFO : AGENT_WARN, "est", "for", job_name[v->job], "end", est_state_text(v->est.state), "detail",
+		  v->est.detail, NULL);
+	if (v->est.state == EST_FAILED && v->job != VISIT_PROVE && !strncmp(v->est.detail, "the MEF refused: 4", 18))
+		own_forget(a, OWN_REQUEST);      /* this request leads nowhere: the next one is made anew (lesson 3) */
+	if (v->job == VISIT_PROVE)
+		proven(a, done, v->answered);
+	if (v->job == VISIT_COMMANDS)
+		mmef_executed(&v->mef, done ? MST_CMD_OK : later ? 0 : v->est.blame == EST_BLAME_CLIENT ? 101 : 100, v->est.retry_after,
+			      agent_now());
+}
+
+static void over(struct agent *a)
+{
+	struct agent_visit *v = a->visit;
+	bool good = v->job == VISIT_COMMANDS ? mmef_state(&v->mef) == MMEF_DONE : v->est.state == EST_DONE;
+	int64_t again = v->job == VISIT_COMMANDS && good ? v->mef.result.retry_duration :
+			v->est.state == EST_LATER ? v->est.retry_after : v->refused ? 1 : AGAIN_S;
+
+	if (v->job == VISIT_COMMANDS && !good)
+		agent_log(a, AGENT_WARN, "visit", "why", mmef_failure(&v->mef)->detail, NULL);
+	if ((v->job == VISIT_RENEW || v->job == VISIT_ANEW) && !good)
+		a->own.renew_at = agent_utc(a) + again;
+	if (v->job == VISIT_COMMANDS && good)
+		a->commands_every = again;
+	a->show = NULL;
+	visit_drop(a);
+	plan(a, good ? a->commands_every : again);
+	if (good && a->own.slot[OWN_PENDING].there)
+		a->visit_at = agent_now();
+}
+
+static void drive(struct agent *a)
+{
+	const struct mst_request *q = NULL;
+	struct agent_visit *v;
+
+	while ((v = a->visit) && v->opened) {
+		if (v->est_runs) {
+			struct mst_view out = est_request(&v->est);
+
+			if (est_ended(&v->est))
+				est_over(a);
+			else if (!out.n)
+				return;
+			else if (mst_client_send(v->client, out) == 0)
+				est_sent(&v->est);
+			else
+				est_lost(&v->est, "the request could not be sent", agent_now());
+			continue;
+		}
+		if (v->job != VISIT_COMMANDS) {
+			over(a);
+			return;
+		}
+		switch (mmef_want(&v->mef, &q)) {
+		case MMEF_WANT_SESSION:
+		case MMEF_WANT_ANSWER: return;
+		case MMEF_WANT_EXECUTE: execute(a); break;
+		case MMEF_WANT_SEND:
+			if (session_send(v->client, q, v->host))
+				mmef_sent(&v->mef);
+			else
+				mmef_lost(&v->mef, PROV_INTERNAL, "the request could not be sent", agent_now(), agent_utc(a));
+			break;
+		case MMEF_WANT_NOTHING: over(a); return;
+		}
+	}
+}
+
+static void on_open(void *owner, struct mst_client *c)
+{
+	struct agent *a = owner;
+	struct agent_visit *v = a->visit;
+
+	(void)c;
+	v->opened = true;
+	if (v->job == VISIT_COMMANDS)
+		mmef_opened(&v->mef, NULL, NULL, agent_now(), agent_utc(a));
+	else
+		est_opened(&v->est, agent_now());
+	drive(a);
+	agent_turn(a);
+}
+
+static void on_response(void *owner, struct mst_client *c, const struct mst_http_msg *m)
+{
+	struct agent *a = owner;
+	struct mst_response answer;
+	struct mst_diag d = { 0 };
+
+	(void)c;
+	a->visit->answered = true;
+	if (a->visit->est_runs)
+		est_feed(&a->visit->est, m, agent_now());
+	else if (a->visit->job != VISIT_COMMANDS)
+		est_lost(&a->visit->est, "an answer to nothing that was asked", agent_now());
+	else if (session_answer(m, &answer, &d) == 0)
+		mmef_feed(&a->visit->mef, &answer, agent_now(), agent_utc(a));
+	else
+		mmef_garbage(&a->visit->mef, d.text, agent_now(), agent_utc(a));
+	drive(a);
+	agent_turn(a);
+}
+
+static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
+{
+	struct agent *a = owner;
+	struct agent_visit *v = a->visit;
+	char text[MST_DIALOG_DETAIL];
+
+	(void)c;
+	session_detail(text, sizeof(text), why, detail);
+	agent_log(a, AGENT_DEBUG, "visit-ended", "for", job_name[v->job], "why", text, NULL);
+	if (why == MST_TLS_EXPIRED)
+		agent_doubt_time(a);
+	if (!v->answered)
+		own_session_ended(a, why);
+	if (v->est_runs || v->job != VISIT_COMMANDS)
+		est_lost(&v->est, text, agent_now());
+	if (v->job == VISIT_COMMANDS && !v->est_runs)
+		mmef_lost(&v->mef, session_reason(why), text, agent_now(), agent_utc(a));
+	if (v->job == VISIT_PROVE && !v->answered && session_reason(why) != PROV_NOT_AUTHENTICATED)
+		a->proofs_failed = 0;        /* unreachable is no verdict (lesson 6) */
+	v->opened = true;                    /* what is left needs no session */
+	drive(a);
+	agent_turn(a);
+}
+
+static const struct mst_client_ops visit_ops = { on_open, on_response, on_end };
+
+void own_session_ended(struct agent *a, enum mst_tls_end why)
+{
+	if (session_reason(why) != PROV_NOT_AUTHENTICATED || own_choice(a) != &a->own.slot[OWN_ACTIVE])
+		return;
+	a->own.refused = true;
+	if (a->visit)
+		a->visit->refused = a->cfg.last_resort;
+	agent_log(a, AGENT_WARN, "certificate-refused", "remedy", a->cfg.last_resort ? "the initial certificate is used instead" :
+		  "last_resort = \"no\" forbids the initial certificate; ask the operator", NULL);
+}
+
+static bool start(struct agent *a, enum visit_job job)
+{
+	static const char est_path[] = MST_EST_PATH;
+	const struct own_cert *shown = job == VISIT_RENEW ? &a->own.slot[OWN_ACTIVE] : job == VISIT_PROVE ? &a->own.slot[OWN_PENDING] : NULL;
+	static const enum est_job jobs[] = { EST_JOB_PROVE, EST_JOB_REENROLL, EST_JOB_ENROLL, EST_JOB_PROVE };
+	const struct own_cert *old = &a->own.slot[OWN_REQUEST];
+	struct mmef_config mc = { .job = MMEF_JOB_COMMANDS, .from = a->from, .attempt = a->active.attempt, .reg_id = a->active.mef_reg_id,
+				  .cert_prov = true, .answer_ms = a->cfg.answer_timeout * 1000 };
+	struct est_config ec = { .job = jobs[job], .base = est_path,
+				 .answer_ms = a->cfg.answer_timeout * 1000 };
+	char host[MST_ID_MAX + 8];
+	struct mst_diag d = { 0 };
+	struct enrolee_peer mef;
+	struct agent_visit *v;
+	int r;
+
+	a->show = shown;
+	a->visit = v = calloc(1, sizeof(*v));
+	r = v ? origin_open(a, &mef, &v->tls, &v->pins, &d) : MST_FAULT_MEMORY;
+	if (!r) {
+		v->job = job;
+		memcpy(v->host, mef.host, sizeof(v->host));
+		v->tcp = mef.port;
+		snprintf(host, sizeof(host), mef.port == 443 ? "%s" : "%s:%u", v->host, mef.port);
+		v->port = (struct est_port){ a, port_attrs, port_csr, port_ca, port_issued };
+		mc.mef_fqdn = v->host;
+		mc.base = mef.path[0] ? mef.path : "/MEFBase";
+		mc.port = mef.port;
+		ec.host = host;
+		ec.port = &v->port;
+		ec.name = a->own.slot[OWN_ACTIVE].name;
+		if ((job == VISIT_RENEW || job == VISIT_ANEW) && old->there && !strcmp(old->name.value, ec.name.value))
+			ec.csr = (struct mst_view){ old->csr, old->csr_n };
+		v->mef_runs = job == VISIT_COMMANDS && mmef_init(&v->mef, &mc, &d);
+		v->est_runs = job != VISIT_COMMANDS && est_init(&v->est, &ec);
+		r = v->mef_runs || v->est_runs ? session_open(a, mef.host, mef.port, v->tls, &v->pins, NULL, NULL, &visit_ops, &v->client)
+					       : MST_FAULT_BUG;
+	}
+	if (!r)
+		return true;
+	agent_log(a, AGENT_WARN, "visit", "for", job_name[job], "why", d.text[0] ? d.text : "it could not be begun", NULL);
+	a->show = NULL;
+	visit_drop(a);
+	plan(a, AGAIN_S);
+	return false;
+}
+
+static bool renewal_due(const struct agent *a)
+{
+	return a->own.slot[OWN_ACTIVE].there && agent_utc(a) >= a->own.renew_at;
+}
+
+bool visit_due(const struct agent *a)
+{
+	return a->has_active && a->active.mef_reg_id[0] && a->pkcs8_n && (renewal_due(a) || agent_now() >= a->visit_at);
+}
+
+void visit_start(struct agent *a)
+{
+	enum visit_job job = VISIT_COMMANDS;
+
+	if (a->visit || !visit_due(a))
+		return;
+	if (a->own.slot[OWN_PENDING].there && agent_now() >= a->visit_at)
+		job = VISIT_PROVE;
+	else if (renewal_due(a))
+		/* one that is over may still be renewed, where the MEF has a window; if not, the next time it is refused */
+		job = a->own.refused && a->cfg.last_resort ? VISIT_ANEW : VISIT_RENEW;
+	else if (a->own.slot[OWN_PENDING].there)
+		return;
+	(void)start(a, job);
+}
+
+mst_ms visit_deadline(const struct agent *a)
+{
+	mst_ms at;
+
+	if (!a->visit)
+		return a->visit_at;
+	at = a->visit->est_runs ? est_deadline(&a->visit->est) : MST_NEVER;
+	return a->visit->mef_runs && mmef_deadline(&a->visit->mef) < at ? mmef_deadline(&a->visit->mef) : at;
+}
+
+void visit_tick(struct agent *a)
+{
+	if (!a->visit)
+		return;
+	if (a->visit->est_runs)
+		est_tick(&a->visit->est, agent_now());
+	else if (a->visit->mef_runs)
+		mmef_tick(&a->visit->mef, agent_now(), agent_utc(a));
+	drive(a);
+}
+
+void visit_soon(struct agent *a, int64_t seconds)
+{
+	if (seconds)
+		plan(a, seconds);
+	else
+		a->visit_at = agent_now();
+}

@@ -1,0 +1,243 @@
+/* `muster cert` for what the installation issued over EST, and `muster command`. */
+
+#include <stdio.h>
+#include <ctype.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "muster.h"
+
+/* --- requests that wait --- */
+
+static int print_requests(const struct muster *m, const json_t *list)
+{
+	static const char *const head[] = { "request", "node", "name", "state", "asked", "serial" };
+	struct table t = { 0 };
+	const json_t *one;
+	char id[24];
+	size_t i;
+
+	table_row(&t, MST_COUNT(head), head);
+	json_array_foreach((json_t *)list, i, one) {
+		snprintf(id, sizeof(id), "%lld", (long long)json_integer_value(json_object_get(one, "id")));
+		table_row(&t, MST_COUNT(head), (const char *const[]){ id, text_of(one, "node"), text_of(one, "subject"), text_of(one, "state"),
+								      human_time(text_of(one, "asked")), text_of(one, "serial") });
+	}
+	table_print(m, &t);
+	return EXIT_DONE;
+}
+
+int cert_requests(struct muster *m, int argc, char **argv)
+{
+	const char *state = "pending";
+	const struct opt opts[] = { { "state", &state, NULL } };
+	json_t *answer = NULL;
+	struct mst_writer w;
+	char path[200];
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc)
+		return usage_error(NULL, "give no argument, or --state pending, approved, rejected, issued or any");
+	w = path_start(path, sizeof(path), "/v1/certificate-requests");
+	path_query(&w, "state", strcmp(state, "any") ? state : "");
+	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	r = print_requests(m, json_object_get(answer, "requests"));
+	json_decref(answer);
+	return r;
+}
+
+static int decide(struct muster *m, int argc, char **argv, const char *act, const char *done)
+{
+	const char *reason = NULL;
+	const struct opt opts[] = { { "reason", &reason, NULL } };
+	json_t *answer = NULL;
+	struct mst_writer w;
+	char path[200];
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || (!reason && !strcmp(act, "reject")))
+		return usage_error(NULL, "give the number of one request (muster cert requests)%s", strcmp(act, "reject") ? "" : " and --reason TEXT");
+	w = path_start(path, sizeof(path), "/v1/certificate-requests/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/");
+	mst_put_str(&w, act);
+	r = api_ask(m, "POST", path_end(&w), reason ? json_pack("{s:s}", "reason", reason) : json_object(), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("%s request %s of %s", done, argv[0], text_of(answer, "subject"));
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+int cert_approve(struct muster *m, int argc, char **argv)
+{
+	return decide(m, argc, argv, "approve", "approved");
+}
+
+int cert_reject(struct muster *m, int argc, char **argv)
+{
+	return decide(m, argc, argv, "reject", "rejected");
+}
+
+/* --- what was issued --- */
+
+static void print_certs(const struct muster *m, const json_t *list)
+{
+	static const char *const head[] = { "serial", "name", "issued", "until", "revoked" };
+	struct table t = { 0 };
+	const json_t *one;
+	size_t i;
+
+	table_row(&t, MST_COUNT(head), head);
+	json_array_foreach((json_t *)list, i, one)
+		table_row(&t, MST_COUNT(head), (const char *const[]){ text_of(one, "serial"), text_of(one, "subject"),
+								      human_time(text_of(one, "issued")), human_time(text_of(one, "notAfter")),
+								      human_time(text_of(one, "revoked")) });
+	table_print(m, &t);
+}
+
+int cert_list(struct muster *m, int argc, char **argv)
+{
+	json_t *answer = NULL;
+	struct mst_writer w;
+	char path[1200];
+	int r;
+
+	if (argc != 1)
+		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/certificates");
+	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	print_certs(m, json_object_get(answer, "certificates"));
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static bool is_serial(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (const char *p = s; *p; p++)
+		if (!isxdigit((unsigned char)*p))
+			return false;
+	return n >= 16 && n < 64;
+}
+
+/* Not a file: the serial number of one certificate, or a node with all of its. */
+int cert_revoke_issued(struct muster *m, const char *what, int reason)
+{
+	bool serial = is_serial(what);
+	json_t *answer = NULL;
+	struct mst_writer w;
+	char path[1200];
+	int r;
+
+	w = path_start(path, sizeof(path), serial ? "/v1/certificates/" : "/v1/nodes/");
+	path_piece(&w, what);
+	mst_put_str(&w, serial ? "/revoke" : "/certificates/revoke");
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:i}", "reason", reason), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	if (serial)
+		say("revoked %s, serial %s; the new revocation list is being taken over", text_of(answer, "subject"), text_of(answer, "serial"));
+	else
+		say("revoked %zu certificate(s) of %s; the new revocation list is being taken over",
+		    json_array_size(json_object_get(answer, "certificates")), what);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+/* --- commands --- */
+
+static int command_cert_prov(struct muster *m, int argc, char **argv)
+{
+	const char *subject = NULL, *uri = NULL;
+	const struct opt opts[] = { { "subject", &subject, NULL }, { "uri", &uri, NULL } };
+	json_t *answer = NULL, *body = json_object();
+	struct mst_writer w;
+	char path[1200];
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc != 1) {
+		json_decref(body);
+		return argc < 0 ? EXIT_USAGE : usage_error(NULL, "give one node");
+	}
+	if (subject)
+		json_object_set_new(body, "subject", json_string(subject));
+	if (uri)
+		json_object_set_new(body, "uri", json_string(uri));
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/commands/cert-prov");
+	r = api_ask(m, "POST", path_end(&w), body, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("command %lld waits: %s is to get a certificate for %s when it asks the MEF the next time",
+	    (long long)json_integer_value(json_object_get(answer, "id")), argv[0], text_of(answer, "subject"));
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static int command_list(struct muster *m, int argc, char **argv)
+{
+	static const char *const head[] = { "command", "state", "status", "name", "created", "ended" };
+	struct table t = { 0 };
+	json_t *answer = NULL, *one;
+	struct mst_writer w;
+	char path[1200], id[24], status[24];
+	size_t i;
+	int r;
+
+	if (argc != 1)
+		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/commands");
+	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	table_row(&t, MST_COUNT(head), head);
+	json_array_foreach(json_object_get(answer, "commands"), i, one) {
+		snprintf(id, sizeof(id), "%lld", (long long)json_integer_value(json_object_get(one, "id")));
+		snprintf(status, sizeof(status), "%lld", (long long)json_integer_value(json_object_get(one, "status")));
+		table_row(&t, MST_COUNT(head), (const char *const[]){ id, text_of(one, "state"), status, text_of(one, "subject"),
+								      human_time(text_of(one, "created")), human_time(text_of(one, "ended")) });
+	}
+	table_print(m, &t);
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+int cmd_command(struct muster *m, int argc, char **argv)
+{
+	static const struct command table[] = {
+		{ "cert-prov", command_cert_prov, "NODE [--subject node|cse|ae] [--uri URI]", "have it get a certificate over EST (CERT_PROV)" },
+		{ "list", command_list, "NODE", "its commands and what became of them" },
+	};
+
+	return run_command(m, table, MST_COUNT(table), "muster command", argc, argv);
+}

@@ -1,0 +1,115 @@
+"""A node that is told to get a certificate (CERT_PROV) gets it over EST, uses it, renews it, and survives power cuts."""
+import pytest
+
+from support import Installation, until
+
+
+@pytest.fixture(name="make")
+def makes(tmp_path):
+    made = []
+
+    def one(settings=""):
+        inst = Installation(tmp_path / "inst", "single")
+        inst.configure(replace={"mef = {": "mef = {\n" + settings})
+        made.append(inst.start())
+        inst.subscription()
+        return inst
+    yield one
+    for inst in made:
+        assert inst.stop() == 0, inst.log_text()
+
+
+def certificates(inst, node):
+    return inst.ask("cert", "list", node.id)["certificates"]
+
+
+def command(inst, node):
+    return inst.ask("command", "list", node.id)["commands"][-1]
+
+
+def test_a_command_leads_to_a_certificate_that_is_used(make):
+    inst = make()
+    node = inst.node(1)
+    assert inst.ask("command", "cert-prov", node.id)["subject"] == node.cse_id
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr
+    assert "certificate-in-use" in done.stderr, done.stderr
+    assert command(inst, node)["state"] == "ended" and command(inst, node)["status"] == 20, command(inst, node)
+    assert len(certificates(inst, node)) == 1
+    assert node.status()["certificate"]["name"] == "cse000001.sp.example.com"
+    # a second one, for the other name; the session that asks for it shows the first
+    inst.muster("command", "cert-prov", node.id, "--subject", "node")
+    before = len(inst.events("--what", "mef.certificate"))
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        node.agent("trigger", node.dir / "instructions.json", check=True)
+        agent.wait_log("certificate-in-use")
+    assert len(inst.events("--what", "mef.certificate")) == before + 1
+    assert node.status()["certificate"]["name"] == node.id
+    assert [c["subject"] for c in certificates(inst, node)] == ["cse000001.sp.example.com", node.id]
+
+
+def test_the_node_waits_for_the_operator(make):
+    inst = make('  est_approval = true;\n  est_retry = "1s";\n')
+    node = inst.node(1)
+    inst.muster("command", "cert-prov", node.id)
+    with node.running() as agent:
+        agent.wait_log("end=.*waiting for approval")
+        agent.wait_log("end=.*waiting for approval")
+        waiting = inst.ask("cert", "requests")["requests"]
+        assert len(waiting) == 1, waiting       # the same request, again and again
+        assert command(inst, node)["state"] == "issued"
+        inst.muster("cert", "approve", waiting[0]["id"])
+        agent.wait_log("certificate-in-use")
+    assert command(inst, node)["status"] == 20
+
+
+def test_a_rejected_request_is_reported(make):
+    inst = make('  est_approval = true;\n  est_retry = "1s";\n')
+    node = inst.node(1)
+    inst.muster("command", "cert-prov", node.id)
+    with node.running() as agent:
+        agent.wait_log("end=.*waiting for approval")
+        inst.muster("cert", "reject", inst.ask("cert", "requests")["requests"][0]["id"], "--reason", "no")
+        until("the command's end", lambda: command(inst, node)["state"] == "ended")
+    assert command(inst, node)["status"] == 100
+    assert node.status()["certificate"] is None
+
+
+def test_a_certificate_is_renewed_before_its_end(make):
+    inst = make('  est_lifetime = "15s";\n')
+    node = inst.node(1)
+    inst.muster("command", "cert-prov", node.id)
+    with node.running() as agent:
+        for _ in range(2):
+            agent.wait_log("certificate-in-use")
+    assert len(certificates(inst, node)) >= 2
+    assert inst.events("--what", "mef.refused") == []
+
+
+def test_the_initial_certificate_is_the_last_resort(make):
+    inst = make('  est_lifetime = "20s";\n  retry_duration = "1s";\n')
+    node = inst.node(1)
+    inst.muster("command", "cert-prov", node.id)
+    with node.running() as agent:
+        agent.wait_log("certificate-in-use")
+        inst.muster("cert", "revoke", node.id)
+        agent.wait_log("certificate-refused")
+        agent.wait_log("for=anew.*end=done")
+        agent.wait_log("certificate-in-use")
+    good = [c for c in certificates(inst, node) if c["revoked"] is None]
+    assert good and node.status()["certificate"]["name"] == "cse000001.sp.example.com"
+
+
+@pytest.mark.parametrize("point", ["cert-requested", "cert-saved", "cert-promoted"])
+def test_power_cut(make, point):
+    inst = make()
+    node = inst.node(1)
+    inst.muster("command", "cert-prov", node.id)
+    node.configure(add=f'crash_at = "{point}";\n')
+    assert node.run_once().returncode == -9
+    node.configure(add='check_every = "1s";\n')
+    with node.running():
+        until("the command's end", lambda: command(inst, node)["state"] == "ended" and node.status()["certificate"])
+    assert command(inst, node)["status"] == 20
+    assert len(certificates(inst, node)) == 1
