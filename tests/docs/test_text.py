@@ -76,7 +76,7 @@ def test_muster_commands_stand_in_the_page_and_in_help():
     written = {}
     for entry in terms("muster.1", "COMMANDS"):
         first, *more = entry.split(", ")
-        words = re.match(r"[a-z]+( [a-z]+)?(?= |$)", first).group(0)
+        words = re.match(r"[a-z]+( [a-z-]+)?(?= |$)", first).group(0)
         written[words] = first
         for other in more:
             written[f"{words.split()[0]} {other.split()[0]}"] = other

@@ -160,7 +160,7 @@ def test_mistakes_are_answered(inst, words, status, says):
 
 def test_the_rule_of_the_manual_page(inst, tmp_path):
     page = (pathlib.Path(os.environ["MST_SOURCE"]) / "man/muster.1.scd").read_text()
-    example, = re.findall(r"^```\n(.*?)^```", page.split("# RULES")[1], re.M | re.S)
+    example, = re.findall(r"^```\n(.*?)^```", page.split("# RULES")[1].split("\n# ")[0], re.M | re.S)
     file = tmp_path / "rule.json"
     file.write_text(example)
     inst.muster("rule", "add", "harbour", "--file", file)

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 
-from support import START_SECONDS, at
+from support import START_SECONDS, at, secret_text
 from trigger_support import door, enrolled_node, make, pushed, send, wait_pushed, wait_refused
 
 
@@ -176,8 +176,8 @@ def test_a_makers_secret_makes_a_trigger_good(installation):
     installation.subscription()
     node = installation.node(1)
     secret = "00112233445566778899aabbccddeeff"
-    identity = json.loads(installation.muster("--json", "node", "secret", node.id, "--file", "-", stdin=secret + "\n").stdout)["identity"]
-    (node.dir / "psk.hex").write_text(secret + "\n")
+    identity = json.loads(installation.muster("--json", "node", "secret", node.id, "--file", "-", stdin=secret_text(secret) + "\n").stdout)["identity"]
+    (node.dir / "psk.hex").write_text(secret_text(secret) + "\n")
     (node.dir / "psk.hex").chmod(0o600)
     address = door(node, "", add=f'psk_identity = "{identity}";\npsk_file = "psk.hex";\n')
     conf = node.dir / "muster-agent.conf"
