@@ -77,8 +77,11 @@ int mst_csr_attrs_make(const struct mst_csr_attrs *a, uint8_t *ret_der, size_t c
 	unsigned char *der = NULL;
 	int r = seq ? fill(seq, a) : MST_FAULT_MEMORY;
 
-	if (!r)
-		r = give(der, i2d_ASN1_SEQUENCE_ANY(seq, &der), ret_der, cap, ret_n);
+	if (!r) {
+		int len = i2d_ASN1_SEQUENCE_ANY(seq, &der);      /* sets der: not beside its use */
+
+		r = give(der, len, ret_der, cap, ret_n);
+	}
 	OPENSSL_free(der);
 	sk_ASN1_TYPE_pop_free(seq, ASN1_TYPE_free);
 	ERR_clear_error();
@@ -177,8 +180,11 @@ int mst_bag_make(const struct mst_view *cert, size_t n, uint8_t *ret_der, size_t
 		r = !x ? MST_PKI_MALFORMED : PKCS7_add_certificate(p7, x) ? 0 : MST_FAULT_MEMORY;
 		X509_free(x);
 	}
-	if (!r)
-		r = give(der, i2d_PKCS7(p7, &der), ret_der, cap, ret_n);
+	if (!r) {
+		int len = i2d_PKCS7(p7, &der);
+
+		r = give(der, len, ret_der, cap, ret_n);
+	}
 	OPENSSL_free(der);
 	PKCS7_free(p7);
 	ERR_clear_error();
