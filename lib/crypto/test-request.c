@@ -163,13 +163,15 @@ static void openssl_reads_our_requests(void **state)
 
 static int read_made(const char *command, struct mst_csr_info *ret, struct mst_diag *d)
 {
-	uint8_t der[8192];
+	uint8_t der[8192] = { 0 };
 	char out[4096];
+	size_t n;
 
 	memset(d, 0, sizeof(*d));
 	if (run(command, out, sizeof(out)))
 		fail_msg("%s: %s", command, out);
-	return mst_csr_info((struct mst_view){ der, get_file("b.csr", der, sizeof(der)) }, ret, d);
+	n = get_file("b.csr", der, sizeof(der));
+	return mst_csr_info((struct mst_view){ der, n }, ret, d);
 }
 
 #define EC "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout b.key -outform DER -out b.csr -subj /CN=x "
