@@ -7,9 +7,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/supp
 import waiting
 from waiting import free_port
 
-ASAN_ON_FIBRES = re.compile(r"==\d+==WARNING: ASan is ignoring requested __asan_handle_no_return.*\n"
-                            r"False positive error reports may follow\nFor details see .*\n")
-
+ASAN_ON_FIBRES = re.compile(r"^(==\d+==WARNING: ASan is ignoring requested __asan_handle_no_return.*|"
+                            r"False positive error reports may follow|For details see https://github.com/google/sanitizers.*)\n", re.M)
 
 MUSTERD, LAY, MODE = sys.argv[1:4]
 DEADLINE = 20
