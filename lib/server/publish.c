@@ -22,15 +22,16 @@
 
 static uint16_t bound_port(const struct supervisor *s)
 {
-	struct sockaddr_storage a = { 0 };
+	union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } a;
 	socklen_t n = sizeof(a);
 
+	memset(&a, 0, sizeof(a));
 	for (size_t i = 0; i < s->n; i++) {
 		const struct child *c = &s->child[i];
 
-		if (c->role != MST_ROLE_BBN || !c->n_sockets || getsockname(c->socket[0], (struct sockaddr *)&a, &n))
+		if (c->role != MST_ROLE_BBN || !c->n_sockets || getsockname(c->socket[0], &a.any, &n))
 			continue;
-		return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port);
+		return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 	}
 	return 0;
 }
