@@ -105,11 +105,12 @@ static void wait_again(struct dnssrv *s)
 {
 	struct timeval tv = { 1, 0 };
 	ares_socket_t fd[ARES_GETSOCK_MAXNUM];
-	int bits = ares_getsock(s->channel, fd, ARES_GETSOCK_MAXNUM);
+	unsigned bits = (unsigned)ares_getsock(s->channel, fd, ARES_GETSOCK_MAXNUM);
 
 	ares_timeout(s->channel, NULL, &tv);
 	for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-		int what = (ARES_GETSOCK_READABLE(bits, i) ? EV_READ : 0) | (ARES_GETSOCK_WRITABLE(bits, i) ? EV_WRITE : 0);
+		/* ARES_GETSOCK_WRITABLE shifts a signed 1 into the sign */
+		int what = (bits >> i & 1 ? EV_READ : 0) | (bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? EV_WRITE : 0);
 
 		if (s->io[i])
 			event_free(s->io[i]);
