@@ -2,6 +2,7 @@
 a T=0 or T=1 card. It stands behind pcscd by the vpcd reader, or behind AT+CSIM on a pseudo-terminal. Nothing in it is
 shared with the C under test. References: TS 102 221, TS 31.102, TS 33.220.
 """
+import ctypes
 import hashlib
 import re
 import socket
@@ -207,11 +208,32 @@ class Usim:
         return self.give(b"\xdb\x20" + aka.ks_naf(self.ks, self.rand, impi, naf_id))
 
 
-class VpcdCard:
-    """The card in the vpcd reader of a pcscd: connects to the reader's port and answers until closed."""
+def socket_in_network_of(pid):
+    """A socket belongs to the network in which it was made: a thread of its own goes there and makes it."""
+    made = []
 
-    def __init__(self, card, port, host="127.0.0.1"):
-        self.card, self.socket = card, socket.create_connection((host, port))
+    def make():
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open(f"/proc/{pid}/ns/net", "rb") as ns:
+            if libc.setns(ns.fileno(), 0):
+                made.append(OSError(ctypes.get_errno(), "setns"))
+                return
+        made.append(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    if isinstance(made[0], OSError):
+        raise made[0]
+    return made[0]
+
+
+class VpcdCard:
+    """The card in the vpcd reader of a pcscd: connects to the reader's port, in the network of process `inside`, and
+    answers until closed."""
+
+    def __init__(self, card, port, inside):
+        self.card, self.socket = card, socket_in_network_of(inside)
+        self.socket.connect(("127.0.0.1", port))
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 
