@@ -172,25 +172,34 @@ static void fetch_old(void)
 	OPENSSL_atexit(drop_old);
 }
 
-static int ossl_aes128(struct mst_crypto *c, const uint8_t key[16], const uint8_t *in, uint8_t *out, size_t blocks)
+static struct mst_aes *ossl_aes_new(struct mst_crypto *c, const uint8_t key[16])
 {
 	EVP_CIPHER_CTX *x;
-	int n = 0;
-	bool ok;
 
 	(void)c;
+	x = CRYPTO_THREAD_run_once(&old_once, fetch_old) && old.aes ? EVP_CIPHER_CTX_new() : NULL;
+	if (x && !EVP_EncryptInit_ex2(x, old.aes, key, NULL, NULL)) {
+		EVP_CIPHER_CTX_free(x);
+		x = NULL;
+	}
+	return (struct mst_aes *)x;
+}
+
+static int ossl_aes_run(struct mst_aes *a, const uint8_t *in, uint8_t *out, size_t blocks)
+{
+	int n = 0;
+
 	if (blocks > INT_MAX / MST_AES_BLOCK)
 		return MST_FAULT_MEMORY;
-	if (!CRYPTO_THREAD_run_once(&old_once, fetch_old) || !old.aes)
+	/* encryption holds no whole block back, so padding (which turning off costs more than a block) never comes into it */
+	if (!EVP_EncryptUpdate((EVP_CIPHER_CTX *)a, out, &n, in, (int)(blocks * MST_AES_BLOCK)) || (size_t)n != blocks * MST_AES_BLOCK)
 		return MST_FAULT_CRYPTO;
-	x = EVP_CIPHER_CTX_new();
-	if (!x)
-		return MST_FAULT_CRYPTO;
-	/* whole blocks without padding: all of them come out of the update, and nothing is left for a final */
-	ok = EVP_EncryptInit_ex2(x, old.aes, key, NULL, NULL) && EVP_CIPHER_CTX_set_padding(x, 0) &&
-	     EVP_EncryptUpdate(x, out, &n, in, (int)(blocks * MST_AES_BLOCK)) && (size_t)n == blocks * MST_AES_BLOCK;
-	EVP_CIPHER_CTX_free(x);         /* wipes the key schedule */
-	return ok ? 0 : MST_FAULT_CRYPTO;
+	return 0;
+}
+
+static void ossl_aes_free(struct mst_aes *a)
+{
+	EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)a);       /* wipes the key schedule */
 }
 
 static int ossl_old_hash(struct mst_crypto *c, enum mst_old_hash which, struct mst_view msg, uint8_t *out)
@@ -206,7 +215,8 @@ static int ossl_old_hash(struct mst_crypto *c, enum mst_old_hash which, struct m
 
 static const struct mst_crypto_ops ossl_ops = {
 	.name = "openssl", .random = ossl_random, .sha256 = ossl_sha256, .hmac_sha256 = ossl_hmac,
-	.seal = ossl_seal, .open = ossl_open, .aes128 = ossl_aes128, .old_hash = ossl_old_hash,
+	.seal = ossl_seal, .open = ossl_open, .aes_new = ossl_aes_new,
+	.aes_run = ossl_aes_run, .aes_free = ossl_aes_free, .old_hash = ossl_old_hash,
 };
 
 struct mst_crypto *mst_crypto_openssl(void)

@@ -62,21 +62,21 @@ static void hand_out(size_t i, const uint8_t b[BLOCK], struct aka_out *o)
 	}
 }
 
-int aka_milenage(struct mst_crypto *c, const struct aka_keys *k, const struct aka_input *in, unsigned want, struct aka_out *o)
+static int all_steps(struct mst_crypto *c, struct mst_aes *aes, const struct aka_keys *k, const struct aka_input *in, unsigned want,
+		     struct aka_out *o)
 {
-	uint8_t temp[BLOCK], b[5 * BLOCK];
+	uint8_t temp[BLOCK], b[MST_COUNT(step) * BLOCK];
 	size_t n = 0;
 	int r;
 
 	mix(temp, in->rnd, k->top);
-	r = c->ops->aes128(c, k->k, temp, temp, 1);
-	if (r)
-		return r;
-	/* everything else needs TEMP only: one call, so that the key is set up once */
-	for (size_t i = 0; i < MST_COUNT(step); i++)
+	r = c->ops->aes_run(aes, temp, temp, 1);
+	/* everything else needs TEMP only */
+	for (size_t i = 0; !r && i < MST_COUNT(step); i++)
 		if (step[i].for_want & want)
 			prepare(b + BLOCK * n++, i, temp, k->top, in);
-	r = c->ops->aes128(c, k->k, b, b, n);
+	if (!r)
+		r = c->ops->aes_run(aes, b, b, n);
 	n = 0;
 	for (size_t i = 0; !r && i < MST_COUNT(step); i++)
 		if (step[i].for_want & want) {
@@ -90,13 +90,24 @@ int aka_milenage(struct mst_crypto *c, const struct aka_keys *k, const struct ak
 	return r;
 }
 
+int aka_milenage(struct mst_crypto *c, const struct aka_keys *k, const struct aka_input *in, unsigned want, struct aka_out *o)
+{
+	struct mst_aes *aes = c->ops->aes_new(c, k->k);
+	int r = aes ? all_steps(c, aes, k, in, want, o) : MST_FAULT_CRYPTO;
+
+	c->ops->aes_free(aes);
+	return r;
+}
+
 int aka_milenage_opc(struct mst_crypto *c, const uint8_t k[16], const uint8_t op[16], uint8_t ret_opc[16])
 {
+	struct mst_aes *aes = c->ops->aes_new(c, k);
 	uint8_t e[BLOCK];
-	int r = c->ops->aes128(c, k, op, e, 1);
+	int r = aes ? c->ops->aes_run(aes, op, e, 1) : MST_FAULT_CRYPTO;
 
 	if (!r)
 		mix(ret_opc, e, op);
 	mst_wipe(e, sizeof(e));
+	c->ops->aes_free(aes);
 	return r;
 }

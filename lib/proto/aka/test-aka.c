@@ -419,29 +419,49 @@ static void short_res(void **state)
 /* --- start-up --- */
 
 static bool lying;
-static int lying_aes(struct mst_crypto *x, const uint8_t key[16], const uint8_t *in, uint8_t *out, size_t blocks)
-{
-	int r = c->ops->aes128(c, key, in, out, blocks);
 
+static struct mst_aes *lent_new(struct mst_crypto *x, const uint8_t key[16])
+{
 	(void)x;
+	return c->ops->aes_new(c, key);
+}
+
+static struct mst_aes *no_new(struct mst_crypto *x, const uint8_t key[16])
+{
+	(void)x;
+	(void)key;
+	return NULL;
+}
+
+static void lent_free(struct mst_aes *a)
+{
+	c->ops->aes_free(a);
+}
+
+static int lying_run(struct mst_aes *a, const uint8_t *in, uint8_t *out, size_t blocks)
+{
+	int r = c->ops->aes_run(a, in, out, blocks);
+
 	out[16 * blocks - 1] ^= lying;
 	return r;
 }
 
-static int broken_aes(struct mst_crypto *x, const uint8_t key[16], const uint8_t *in, uint8_t *out, size_t blocks)
+static int broken_run(struct mst_aes *a, const uint8_t *in, uint8_t *out, size_t blocks)
 {
-	(void)x;
-	(void)key;
+	(void)a;
 	(void)in;
 	(void)out;
 	(void)blocks;
 	return MST_FAULT_CRYPTO;
 }
 
+static const struct mst_crypto_ops liar_ops = { .name = "liar", .aes_new = lent_new, .aes_run = lying_run, .aes_free = lent_free },
+				   broken_ops = { .name = "broken", .aes_new = lent_new, .aes_run = broken_run, .aes_free = lent_free },
+				   absent_ops = { .name = "absent", .aes_new = no_new, .aes_run = broken_run, .aes_free = lent_free };
+
 static void known_answers(void **state)
 {
-	static const struct mst_crypto_ops liar = { .name = "liar", .aes128 = lying_aes }, broken = { .name = "broken", .aes128 = broken_aes };
-	struct mst_crypto l = { &liar }, b = { &broken };
+	struct mst_crypto l = { &liar_ops }, b = { &broken_ops }, none = { &absent_ops };
 	const char *which = "";
 
 	(void)state;
@@ -452,13 +472,13 @@ static void known_answers(void **state)
 	assert_int_equal(aka_self_test(&l, &which), MST_FAULT_CRYPTO);
 	assert_non_null(strstr(which, "AES-128"));
 	assert_int_equal(aka_self_test(&b, &which), MST_FAULT_CRYPTO);
+	assert_int_equal(aka_self_test(&none, &which), MST_FAULT_CRYPTO);
 }
 
 /* A fault of the library is passed up, and moves no counter. */
 static void faults_pass_through(void **state)
 {
-	static const struct mst_crypto_ops ops = { .name = "broken", .aes128 = broken_aes };
-	struct mst_crypto b = { &ops };
+	struct mst_crypto b = { &broken_ops }, none = { &absent_ops };
 	struct one s = set_up(&aka_test_set[0]);
 	struct aka_usim u = new_card(), before = u;
 	struct aka_vector v;
@@ -468,6 +488,8 @@ static void faults_pass_through(void **state)
 
 	(void)state;
 	assert_int_equal(aka_vector_make(&b, &s.k, s.rnd, 1, s.amf, &v), MST_FAULT_CRYPTO);
+	assert_int_equal(aka_vector_make(&none, &s.k, s.rnd, 1, s.amf, &v), MST_FAULT_CRYPTO);
+	assert_int_equal(aka_keys_derive_top(&none, &s.k, (struct mst_view){ s.rnd, 16 }), MST_FAULT_CRYPTO);
 	assert_int_equal(aka_auts_check(&b, &s.k, s.rnd, autn, &ms), MST_FAULT_CRYPTO);
 	assert_int_equal(aka_usim_run(&b, &s.k, &u, s.rnd, autn, &a), MST_FAULT_CRYPTO);
 	assert_memory_equal(&u, &before, sizeof(u));
