@@ -47,6 +47,33 @@ static bool take_attributes(X509_REQ *q, const unsigned char *p, long n)
 	return true;
 }
 
+/* By hand: the library's own signing of requests cannot work with the quick way to curves that this program installs. */
+static bool sign(X509_REQ *q, EVP_PKEY *key)
+{
+	unsigned char *tbs = NULL, digest[EVP_MAX_MD_SIZE], sig[128];
+	unsigned digest_n = 0;
+	size_t n = sizeof(sig);
+	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(key, NULL);
+	X509_ALGOR *alg = X509_ALGOR_new();
+	ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
+	int len = i2d_re_X509_REQ_tbs(q, &tbs);
+	bool ok = len > 0 && x && alg && bits && EVP_Digest(tbs, (size_t)len, digest, &digest_n, EVP_sha256(), NULL) == 1 &&
+		  EVP_PKEY_sign_init(x) > 0 && EVP_PKEY_sign(x, sig, &n, digest, digest_n) > 0 &&
+		  X509_ALGOR_set0(alg, OBJ_nid2obj(NID_ecdsa_with_SHA256), V_ASN1_UNDEF, NULL) && X509_REQ_set1_signature_algo(q, alg) &&
+		  ASN1_BIT_STRING_set(bits, sig, (int)n);
+
+	if (ok) {
+		bits->flags = (bits->flags & ~0x07L) | ASN1_STRING_FLAG_BITS_LEFT;      /* no unused bits */
+		X509_REQ_set0_signature(q, bits);
+		bits = NULL;
+	}
+	ASN1_BIT_STRING_free(bits);
+	X509_ALGOR_free(alg);
+	EVP_PKEY_CTX_free(x);
+	OPENSSL_free(tbs);
+	return ok;
+}
+
 /* With the node's own key: who measures the server need not make another one each time. A new signature makes it a new request. */
 static size_t request(const struct load *l, const struct load_node *n, char *out, size_t cap)
 {
@@ -55,7 +82,7 @@ static size_t request(const struct load *l, const struct load_node *n, char *out
 	X509_REQ *q = X509_REQ_new();
 	int len = 0, size = 0;
 
-	if (q && X509_REQ_set_pubkey(q, n->pkey) && take_attributes(q, n->attrs, (long)n->n_attrs) && X509_REQ_sign(q, n->pkey, EVP_sha256()) > 0)
+	if (q && X509_REQ_set_pubkey(q, n->pkey) && take_attributes(q, n->attrs, (long)n->n_attrs) && sign(q, n->pkey))
 		len = i2d_X509_REQ(q, &der);
 	if (len > 0 && len < 1500) {
 		size = EVP_EncodeBlock((unsigned char *)text, der, len);
