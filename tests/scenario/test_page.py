@@ -2,6 +2,7 @@
 import base64
 import json
 import re
+import socket
 
 import cbor2
 import pytest
@@ -296,6 +297,23 @@ def test_a_stranger_who_guesses_does_not_lock_the_technician_out(node):
         assert guess(f"127.0.0.{last}", wrong)[0] == 403
     assert guess("127.0.0.1", json.dumps({"code": good}))[0] == 403
     assert session(node)
+
+
+def test_idle_connections_do_not_hold_the_page(node):
+    """Twice as many as there are places, silent or in the middle of a request, from the technician's own address and from
+    others: he is served at once, before any of their deadlines."""
+    told, held = code(node), []
+    try:
+        for i in range(32):
+            s = socket.create_connection(("127.0.0.1", node.page), RUN_SECONDS, (f"127.0.0.{1 + i % 3}", 0))
+            held.append(s)
+            if i % 2:
+                s.sendall(b"POST /session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n\r\n")
+        assert curl(node, "/")[0] == 200
+        assert curl(node, "/session", *JSON, "-d", json.dumps({"code": told["code"]}), method="POST")[0] == 204
+    finally:
+        for s in held:
+            s.close()
 
 
 def test_other_sites_cannot_use_the_technicians_browser(node):
