@@ -63,6 +63,29 @@ static void worked_messages(void **state)
 	world_free(w);
 }
 
+/* RFC 3310 3.2: behind RAND and AUTN stands what the server likes; the text is echoed as it is. Quotes and qop as they come. */
+static void a_longer_nonce(void **state)
+{
+	static const char nonce[] = "I1U8vpY3qJ0hiuZNrke/NVXzKLQ1d7m5Sp/6w1Tfr7NzZXJ2ZXI=";
+	struct world *w = world_new();
+	struct gba_authorization a;
+	struct mst_diag d = { 0 };
+
+	(void)state;
+	start(w);
+	feed_text(&w->ue, &w->answer, "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nWWW-Authenticate: Digest realm=" BSF
+		  ", nonce=\"I1U8vpY3qJ0hiuZNrke/NVXzKLQ1d7m5Sp/6w1Tfr7NzZXJ2ZXI=\", algorithm=\"AKAv1-MD5\", qop=\"auth,auth-int\"\r\n\r\n");
+	assert_int_equal(w->ue.state, GBA_UE_CARD);
+	assert_true(aka_test_is(gba_ue_challenge(&w->ue).autn, 16, "55f328b43577b9b94a9ffac354dfafb3"));
+	gba_ue_card(&w->ue, GBA_CARD_OK, &set_1, cnonce, 0);
+	split(&w->request, gba_ue_request(&w->ue));
+	assert_int_equal(gba_authorization_read(mst_http_find(&w->request.m, "Authorization"), &a, &d), 0);
+	assert_true(mst_view_eq_str(a.nonce, nonce));
+	assert_int_equal(a.qop, GBA_QOP_AUTH_INT);
+	assert_false(a.has_opaque);
+	world_free(w);
+}
+
 enum at { AT_ASKING, AT_CARD, AT_ANSWERING, AT_RESYNCING };
 static const struct {
 	const char *what;
@@ -157,8 +180,8 @@ static void what_a_ue_does_not_take(void **state)
 static void an_authentic_body_that_is_none(void **state)
 {
 	static const char *const body[] = { "", "<x/>", "<!DOCTYPE a><BootstrappingInfo/>", "<BootstrappingInfo xmlns=\"uri:3gpp-gba\"><btid>x</btid></BootstrappingInfo>",
-		"<BootstrappingInfo xmlns=\"uri:3gpp-gba\"><btid>x@y</btid><lifetime>2030-01-01T00:00:00Z</lifetime><Extension>"
-		"<currenttime>2031-01-01T00:00:00Z</currenttime></Extension></BootstrappingInfo>" };
+		("<BootstrappingInfo xmlns=\"uri:3gpp-gba\"><btid>x@y</btid><lifetime>2030-01-01T00:00:00Z</lifetime><Extension>"
+		 "<currenttime>2031-01-01T00:00:00Z</currenttime></Extension></BootstrappingInfo>") };
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(body); i++) {
@@ -281,7 +304,7 @@ static void names_that_cannot_be_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {
-		cmocka_unit_test(worked_messages), cmocka_unit_test(what_a_ue_does_not_take), cmocka_unit_test(an_authentic_body_that_is_none),
+		cmocka_unit_test(worked_messages), cmocka_unit_test(a_longer_nonce), cmocka_unit_test(what_a_ue_does_not_take), cmocka_unit_test(an_authentic_body_that_is_none),
 		cmocka_unit_test(without_rspauth_by_configuration), cmocka_unit_test(time_and_clocks),
 		cmocka_unit_test(a_card_that_never_agrees), cmocka_unit_test(names_that_cannot_be_sent),
 	};
