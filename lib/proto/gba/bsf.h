@@ -7,7 +7,8 @@
  *   FIRST:     vector from the HSS → gba_run_open() → keep → gba_put_401()
  *   RESPONSE:  record of the nonce → gba_run_judge() → GBA_JUDGE_GRANTED: gba_session_open() → keep both → gba_put_200()
  *   RESYNC:    the same → GBA_JUDGE_RESYNC: RAND of the record and AUTS to the HSS → a new vector → gba_run_open() …
- *   ANONYMOUS, no record, or JUDGE_STALE:  the answer is a challenge again (or 401 without one): gba_put_refusal()
+ *   no record, or JUDGE_STALE: a vector and a challenge again, with stale
+ *   ANONYMOUS: there is nobody to ask the HSS for: gba_put_refusal(400)
  *
  * Each nonce is good for one answer. The very same answer again, while the record is kept, is answered as it was: a lost
  * answer must not cost a run (and tells nobody anything that did not go over the line in clear before).
@@ -74,7 +75,7 @@ MST_MUST_CHECK int gba_run_open(struct mst_crypto *c, const struct gba_run_confi
 
 enum gba_judgement {
 	GBA_JUDGE_GRANTED,
-	GBA_JUDGE_REPEATED,          /* the very same answer as before: the very same answer again */
+	GBA_JUDGE_REPEATED,          /* the very same answer as before: the same session again (the BSF's clock has moved) */
 	GBA_JUDGE_RESYNC,            /* `auts` goes to the HSS with the record's RAND */
 	GBA_JUDGE_WRONG,             /* RES is not the one: counts against the subscriber (lock-out is the role's) */
 	GBA_JUDGE_STALE,             /* used up, or too old: a new challenge with stale=true */

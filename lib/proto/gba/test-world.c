@@ -102,7 +102,7 @@ void bsf(struct world *w)
 	if (gba_ask_read(&w->request.m, BSF, &a, &status, &d)) {
 		gba_put_refusal(status, 0, d.text, &out);
 	} else if (a.kind == GBA_ASK_ANONYMOUS) {
-		gba_put_refusal(401, 0, "an identity is needed", &out);
+		gba_put_refusal(400, 0, "an identity is needed", &out);
 	} else if (a.kind == GBA_ASK_FIRST && a.with_tmpi && !mst_view_eq_str(a.auth.username, w->session.tmpi)) {
 		gba_put_refusal(403, 0, "unknown", &out);
 	} else if (a.kind == GBA_ASK_FIRST) {
