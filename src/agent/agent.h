@@ -253,6 +253,9 @@ void agent_name_file(struct mst_diag *d, const char *path, int r);
 /* "path: text" of what the secure environment refused, and what to do about that. */
 void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d, int r, char *out, size_t cap);
 const char *agent_store_remedy(int r);
+/* As mst_secenv_file_open(); while another has it, for seconds at most: commands look into it for a moment, and an agent
+ * that starts or asks then must not fail for that. */
+MST_MUST_CHECK int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d);
 /* A PEM file of at most 16 certificates into `store`, to be freed also after a failure, and views of them. */
 MST_MUST_CHECK int agent_load_anchors(const char *path, uint8_t *store[16], struct mst_view view[16], size_t *n,
 				      struct mst_diag *d);

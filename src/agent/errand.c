@@ -190,8 +190,11 @@ static void save_wanted(struct agent *a)
 	a->pending.generation = generation + 1;
 	a->has_pending = true;
 	r = save_anchors(a, &d);
-	if (!r && a->errand == AGENT_RUN)
+	if (!r && a->errand == AGENT_RUN) {
 		r = origin_keep(a, prov_current(a->prov), a->pending.attempt, &d);
+		if (!r)
+			agent_point(a, "origin-kept");
+	}
 	if (!r)
 		r = a->env->ops->store(a->env, MST_SLOT_PENDING, &a->pending, &d);
 	if (r)
