@@ -67,6 +67,9 @@ enum muster_reason {
 	MUSTER_NOT_YET_VALID,
 	MUSTER_STORAGE,              /* something could not be made durable, or could not be read back */
 	MUSTER_INTERNAL,             /* a port failed, or was used out of turn */
+	MUSTER_OVERSIZED,            /* more octets than an answer or a sequence may have */
+	MUSTER_UNKNOWN_METHOD,       /* an instruction with a method that does not exist */
+	MUSTER_WRONG_SERVICE,        /* the peer is who it should be, and not what was looked for */
 	MUSTER_REASON_COUNT_         /* grows */
 };
 const char *muster_reason_text(enum muster_reason r);      /* "not authenticated"; never NULL */

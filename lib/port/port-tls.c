@@ -27,6 +27,7 @@ static enum muster_reason reason_of(enum mst_tls_end why)
 	case MST_TLS_PSK_REFUSED:
 	case MST_TLS_ALERT: return MUSTER_NOT_AUTHENTICATED;
 	case MST_TLS_PROTOCOL: return MUSTER_MALFORMED;
+	case MST_TLS_TOO_LARGE: return MUSTER_OVERSIZED;
 	case MST_TLS_BUSY: return MUSTER_BUSY;
 	}
 	return MUSTER_INTERNAL;

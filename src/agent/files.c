@@ -341,7 +341,9 @@ int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t 
 	if (r)
 		goto out;
 	mst_sequence_write_cbor(s, &w);
-	r = w.ok ? 0 : refuse(d, "the sequence is too large");
+	r = w.ok ? 0 : MST_MSG_TOO_LARGE;
+	if (r)
+		(void)refuse(d, "the sequence is too large");
 	if (!r)
 		*ret_n = w.n;
 out:

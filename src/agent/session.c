@@ -122,6 +122,7 @@ enum prov_reason session_reason(enum mst_tls_end why)
 	case MST_TLS_PSK_REFUSED:
 	case MST_TLS_ALERT: return PROV_NOT_AUTHENTICATED;
 	case MST_TLS_PROTOCOL: return PROV_MALFORMED;
+	case MST_TLS_TOO_LARGE: return PROV_OVERSIZED;
 	case MST_TLS_BUSY: return PROV_BUSY;
 	}
 	return PROV_INTERNAL;

@@ -261,6 +261,28 @@ def test_a_certificate_never_overwrites_a_ca(tmp_path):
     assert done.returncode == 2 and "--days is" in done.stderr
 
 
+def test_a_list_overwrites_nothing_but_a_list(tmp_path):
+    """--out of `cert crl` and of `cert revoke`: another file stays as it is, and nothing is revoked on the way to that."""
+    run(MUSTER, "cert", "ca", "acme", cwd=tmp_path)
+    run(MUSTER, "cert", "issue", "--ca", "acme", "--node-id", "urn:dev:ops:1", "--out", "node", cwd=tmp_path)
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "dir").mkdir()
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    for out in ("acme.key", "acme.pem", "notes", "empty", "dir"):
+        for command in (("crl", "--ca", "acme"), ("revoke", "node.pem", "--ca", "acme")):
+            done = run(MUSTER, "cert", *command, "--out", out, cwd=tmp_path, check=False)
+            assert done.returncode == 1 and f"{out}: " in done.stderr and "no revocation list" in done.stderr, (out, done)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+    for _ in range(2):
+        run(MUSTER, "cert", "crl", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    run(MUSTER, "cert", "revoke", "node.pem", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    (tmp_path / "acme.crl").write_bytes(subprocess.run(["openssl", "crl", "-in", tmp_path / "acme.crl", "-outform", "DER"], check=True,
+                                                       capture_output=True).stdout)
+    run(MUSTER, "cert", "crl", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    assert "Serial Number" in run("openssl", "crl", "-in", tmp_path / "acme.crl", "-noout", "-text").stdout
+
+
 def test_a_pipe_among_the_anchors_stops_nobody(tmp_path):
     run(MUSTER, "init", tmp_path / "p")
     os.mkfifo(tmp_path / "p" / "anchors" / "pipe.pem")
