@@ -280,6 +280,10 @@ static void est_of(const struct mst_conf_role *r, struct mst_role_conf *ret)
 	else
 		snprintf(ret->est.uri, sizeof(ret->est.uri), "https://%.200s%.8s%s", r->fqdn,
 			 port && strcmp(port, ":443") && strcmp(port, ":0") ? port : "", MST_EST_PATH);
+	snprintf(ret->objects_uri, sizeof(ret->objects_uri), "https://%.160s%.8s%.63s/deviceConfig/", r->fqdn,
+		 port && strcmp(port, ":443") && strcmp(port, ":0") ? port : "", r->base);
+	ret->n_stakeholder = r->n_stakeholders;
+	memcpy(ret->stakeholder, r->stakeholders, sizeof(ret->stakeholder));
 }
 
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)

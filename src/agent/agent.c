@@ -457,6 +457,7 @@ static int open_store(struct agent *a)
 	if (!r) {
 		agent_load_clock(a);
 		own_load(a);
+		managed_load(a);
 		/* the MEF says how often; until it has, a day, or soon when something was left unfinished */
 		a->commands_every = a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there ? 10 : 86400;
 		visit_soon(a, a->commands_every);
@@ -654,6 +655,7 @@ struct agent *agent_free(struct agent *a)
 		a->env->ops->close(a->env);
 	for (size_t i = 0; i < a->n_anchors; i++)
 		free(a->anchor[i]);
+	managed_free(a);
 	free(a->chain_pem);
 	free(a->lan);
 	json_decref(a->record);

@@ -55,7 +55,7 @@ static void start(enum mmef_job job)
 		.suid = 21,
 		.expires = UTC + 86400,
 		.reg_id = "reg-1",
-		.cert_prov = able,
+		.classes = able ? UINT32_C(1) << MST_CMD_CERT_PROV : 0,
 		.port = 443,
 		.answer_ms = 5000,
 	};
@@ -597,7 +597,7 @@ static void test_cert_prov(void **state)
 	answer(2001, REG);
 	answer(2000, CMD("c-1", "11", "1", EST));
 	assert_int_equal(mmef_state(&m), MMEF_CONFIGURING);
-	assert_true(m.result.cert_prov_waits);
+	assert_true(m.result.command_waits);
 }
 
 static void test_bad_configuration(void **state)

@@ -147,9 +147,9 @@ static bool create_content_good(const struct mst_call *c, const struct mst_who *
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "adminFQDN is not an FQDN", NULL);
 	else if (q->et <= now)
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "et has passed", NULL);
-	else if (w->has_sub && !mst_id_equal(MST_ID_FQDN, mst_view_str(admin), mst_view_str(w->sub.sp_fqdn)))
+	else if (!mst_decide_stakeholder(conf, w, admin))
 		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not a client of that adminFQDN",
-		           "adminFQDN is not the provider of the node's subscription");
+		           "adminFQDN is neither the provider of the node's subscription nor one of mef.stakeholders");
 	else if (!mst_lines_join(q->lbl, q->n_lbl, v->keyreg.labels, sizeof(v->keyreg.labels)))
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "lbl is not a list of labels", NULL);
 	else
