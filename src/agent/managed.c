@@ -76,6 +76,8 @@ static void write_rest(const struct managed *m, struct mst_writer *w)
 	}
 	mst_put_block16(w, (struct mst_view){ m->objects, m->n_objects });
 	mst_put_u64(w, (uint64_t)m->objects_since);
+	mst_put_u8(w, m->unreported);
+	mst_put_u64(w, (uint64_t)m->every);
 }
 
 static void get_text(struct mst_reader *r, char *out, size_t cap)
@@ -158,6 +160,8 @@ static void read_rest(struct mst_reader *r, struct managed *m)
 	}
 	m->n_objects = get_octets(r, m->objects, sizeof(m->objects));
 	m->objects_since = (mst_time)mst_read_u64(r);
+	m->unreported = mst_read_u8(r) != 0;
+	m->every = (int64_t)mst_read_u64(r);
 }
 
 /* 0, a secenv outcome or a fault; an empty blob is nothing. */
@@ -187,17 +191,20 @@ static int read_blob(struct mst_secenv *env, struct managed *m, struct mst_diag 
 	return e == MST_SECENV_NONE ? 0 : e;
 }
 
-void managed_load(struct agent *a)
+int managed_load(struct agent *a)
 {
 	struct mst_diag d = { 0 };
 	int r;
 
 	managed_free(a);
 	a->managed = calloc(1, sizeof(*a->managed));
-	r = a->managed ? read_blob(a->env, a->managed, &d) : MST_FAULT_MEMORY;
+	if (!a->managed)
+		return MST_FAULT_MEMORY;
+	r = read_blob(a->env, a->managed, &d);
 	if (r)
 		agent_log(a, AGENT_WARN, "managed", "why", r > 0 ? d.text : mst_fault_text(r), "remedy",
 			  "the MEF's commands are waited for anew; the operator may give them again", NULL);
+	return 0;
 }
 
 struct managed *managed_stage(const struct agent *a)
@@ -290,6 +297,24 @@ void managed_put_result(struct managed *m, const struct managed_result *x)
 		m->n_results--;
 	}
 	m->result[m->n_results++] = *x;
+	m->unreported = true;
+}
+
+void managed_visited(struct agent *a, int64_t every)
+{
+	struct managed *next;
+	struct mst_diag d = { 0 };
+
+	every = every ? every : a->managed->every;
+	if (!a->managed->unreported && every == a->managed->every)
+		return;
+	next = managed_stage(a);
+	if (next) {
+		next->unreported = false;
+		next->every = every;
+	}
+	if (managed_commit(a, next, &d))
+		agent_log(a, AGENT_WARN, "managed", "why", d.text, NULL);
 }
 
 const struct managed_result *managed_last(const struct managed *m, const char *reg_id)

@@ -52,11 +52,13 @@ struct managed {
 	uint8_t objects[MST_OBJECTS_OCTETS];                /* of the last DEV_CFG, as it came */
 	size_t n_objects;
 	mst_time objects_since;
+	bool unreported;                                    /* the newest result may not have reached the MEF */
+	int64_t every;                                      /* seconds, as the MEF said last; 0: it was never visited */
 };
 
 struct agent;
-/* What cannot be read is told and counts as nothing: the MEF gives its commands again. */
-void managed_load(struct agent *a);
+/* What cannot be read is told and counts as nothing: the MEF gives its commands again. 0 or MST_FAULT_MEMORY. */
+MST_MUST_CHECK int managed_load(struct agent *a);
 void managed_free(struct agent *a);
 /* A copy to change, then to make durable: 0 and it counts from now on; else everything is as it was. Frees it. */
 struct managed *managed_stage(const struct agent *a);
@@ -69,6 +71,8 @@ bool managed_put_reg(struct managed *m, const struct managed_reg *x);
 void managed_put_result(struct managed *m, const struct managed_result *x);
 /* The last result under the registration; NULL: none. */
 const struct managed_result *managed_last(const struct managed *m, const char *reg_id);
+/* The MEF was visited and has all results; `every` 0: as before. Written only when it is news. */
+void managed_visited(struct agent *a, int64_t every);
 /* Decode a document of objects that was found good before; NULL when there is none. To be freed. */
 struct mst_objects *managed_objects(struct mst_view json, uint8_t **ret_room, bool from_mef, struct mst_diag *d);
 /* For `muster-agent status`. */

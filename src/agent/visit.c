@@ -327,6 +327,8 @@ static void over(struct agent *a)
 	if (v->job == VISIT_COMMANDS && good && again)
 		a->commands_every = again;
 	at_once = v->job == VISIT_COMMANDS && good && !again;
+	if (v->job == VISIT_COMMANDS && good)
+		managed_visited(a, again);
 	a->show = NULL;
 	visit_drop(a);
 	if (at_once)
