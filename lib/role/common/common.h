@@ -93,6 +93,8 @@ struct mst_who {
 /* --- what is known --- */
 
 #define MST_OTHER_CREDS 16
+/* A client that keeps registering must not fill the store (lesson 17). */
+#define MST_KEYREGS_MAX 32
 struct mst_cred_brief {
 	char key_id[MST_ID_MAX], via[MST_ID_MAX];
 	enum mst_key_purpose purpose;
@@ -112,6 +114,9 @@ struct mst_records {
 	bool has_objects;                /* OBJECTS_GET */
 	struct mst_device_config objects;
 	size_t n_keyregs;                /* key registrations of this registration */
+	/* those of them that live on a session's key and are for somebody else than a MAF: their relative ids */
+	char lasting[MST_KEYREGS_MAX][33];
+	size_t n_lasting;
 	struct mst_who owner;            /* KEY_GET, FETCH: whose key it is */
 	struct mst_view ca;              /* DER of the CA that the configuration hands out; may be empty */
 };

@@ -7,8 +7,6 @@
 #define BIT(i) (1u << (i))
 #define CREATE_MEMBERS (BIT(MST_KR_ET) | BIT(MST_KR_LBL) | BIT(MST_KR_ADMIN) | BIT(MST_KR_SUID) | BIT(MST_KR_TARGETS))
 #define UPDATE_MEMBERS (BIT(MST_KR_ET) | BIT(MST_KR_LBL) | BIT(MST_KR_TARGETS))
-/* A client that keeps registering must not fill the store (lesson 17). */
-#define KEYREGS_MAX 32
 
 enum mst_derive_how mst_decide_derivation(const struct mst_role_conf *conf, int suid)
 {
@@ -220,7 +218,7 @@ void mst_decide_key_register(const struct mst_call *c, const struct mst_who *w, 
 		return;
 	if (!mst_decide_own_reg(w, r, now, v))
 		return;
-	if (r->n_keyregs >= KEYREGS_MAX) {
+	if (r->n_keyregs >= MST_KEYREGS_MAX) {
 		mst_refuse(v, MST_RSC_CONFLICT, "too many key registrations", NULL);
 		return;
 	}

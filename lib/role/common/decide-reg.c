@@ -123,6 +123,15 @@ void mst_decide_register(const struct mst_call *c, const struct mst_who *w, cons
 	MST_STR_SET(v->why, live ? "the same record again" : "registered");
 }
 
+/* Is a key registered from it that somebody may yet ask for? It goes with its registration, not with the next session. */
+static bool lasts(const struct mst_records *r, const char *key_id)
+{
+	for (size_t i = 0; i < r->n_lasting; i++)
+		if (!strncmp(key_id, r->lasting[i], strlen(r->lasting[i])) && key_id[strlen(r->lasting[i])] == '@')
+			return true;
+	return false;
+}
+
 bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                             const char *reg_id, mst_time expires, mst_time now, struct mst_verdict *v)
 {
@@ -153,7 +162,8 @@ bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, c
 	for (size_t i = r->n_other; i-- > 0;) {
 		const struct mst_cred_brief *b = &r->other[i];
 
-		if (b->purpose == MST_PURPOSE_KE && b->state != MST_CRED_REVOKED && !strcmp(b->via, reg_id) && ++pending > 1)
+		if (b->purpose == MST_PURPOSE_KE && b->state != MST_CRED_REVOKED && !strcmp(b->via, reg_id) && !lasts(r, b->key_id) &&
+		    ++pending > 1)
 			mst_decide_drop(v, b->key_id);
 	}
 	return true;

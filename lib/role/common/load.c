@@ -27,8 +27,11 @@ static int add_other(void *arg, const struct mst_credential *c)
 
 static int count_keyreg(void *arg, const struct mst_keyreg *k)
 {
-	(void)k;
-	++*(size_t *)arg;
+	struct mst_records *r = arg;
+
+	r->n_keyregs++;
+	if (k->exporter && k->suid != 21 && r->n_lasting < MST_KEYREGS_MAX && strlen(k->rel_key_id) < sizeof(r->lasting[0]))
+		MST_STR_SET(r->lasting[r->n_lasting++], k->rel_key_id);
 	return 0;
 }
 
@@ -86,7 +89,7 @@ static int load_session(struct mst_role_env *env, const struct mst_call *c, stru
 			e = load_keyreg(env, c, c->rel_key, r);
 	}
 	if (!e && r->has_reg)
-		e = mst_store_keyreg_list(env->store, c->role, r->reg.reg_id, count_keyreg, &r->n_keyregs);
+		e = mst_store_keyreg_list(env->store, c->role, r->reg.reg_id, count_keyreg, r);
 	return e < 0 ? e : 0;
 }
 
