@@ -44,7 +44,7 @@ static bool suid_good(int64_t suid)
 
 static const struct mst_field object_row[] = {
 	MST_ROW(PATH, 1, STR, MST_F_REQUIRED, S, path, 1, 128, "where it stands (ours)", .check = path_good,
-		.expects = "segments of letters, digits, \".\", \"_\" and \"-\" with a slash between them"),
+		.expects = "segments of letters, digits, dot, underscore, hyphen, with a slash between them"),
 	MST_ROW(MGMT_DEFINITION, 2, INT, MST_F_REQUIRED, S, mgmt, 1020, 1026, "what it is (TS-0022 7.1.1)"),
 	MST_ROW(SUID, 3, INT, 0, S, suid, 10, 45, "what the credential is for (m2m:suid)"),
 	MST_ROW_LIST(TLS_CIPHERSUITES, 4, STR, 0, S, suites, n_suites, 1, MST_SUITES_MAX, 1, 64, "suites by their names",
