@@ -42,6 +42,7 @@ static void write_keys(const struct managed *m, struct mst_writer *w)
 		put_text(w, k->admin_fqdn);
 		mst_put_u64(w, (uint64_t)k->suid);
 		mst_put_u64(w, (uint64_t)k->until);
+		mst_put_u64(w, (uint64_t)k->renew_at);
 		mst_put_block16(w, (struct mst_view){ k->key.b, k->key.n });
 	}
 }
@@ -122,6 +123,7 @@ static void read_keys(struct mst_reader *r, struct managed *m)
 		TEXT(r, k->admin_fqdn);
 		k->suid = (int64_t)mst_read_u64(r);
 		k->until = (mst_time)mst_read_u64(r);
+		k->renew_at = (mst_time)mst_read_u64(r);
 		k->key.n = get_octets(r, k->key.b, sizeof(k->key.b));
 	}
 }
@@ -315,6 +317,23 @@ void managed_visited(struct agent *a, int64_t every)
 	}
 	if (managed_commit(a, next, &d))
 		agent_log(a, AGENT_WARN, "managed", "why", d.text, NULL);
+}
+
+struct managed_key *managed_next_key(const struct managed *m)
+{
+	const struct managed_key *first = NULL;
+
+	for (size_t i = 0; i < m->n_keys; i++)
+		if (!first || m->key[i].renew_at < first->renew_at)
+			first = &m->key[i];
+	return (struct managed_key *)(uintptr_t)first;
+}
+
+void managed_put_off(struct managed *m, mst_time now, mst_time until)
+{
+	for (size_t i = 0; i < m->n_keys; i++)
+		if (m->key[i].renew_at <= now)
+			m->key[i].renew_at = until;
 }
 
 const struct managed_result *managed_last(const struct managed *m, const char *reg_id)

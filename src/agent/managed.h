@@ -23,7 +23,7 @@ struct managed_key {
 	char id[MST_ID_MAX];             /* RelativeKeyID@FQDN */
 	char target[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
 	int64_t suid;
-	mst_time until;
+	mst_time until, renew_at;
 	struct mst_key key;
 };
 struct managed_anchor { char path[MANAGED_PATH]; uint8_t sha256[MST_SHA256_LEN]; size_t n; uint8_t der[MST_CERT_MAX]; };
@@ -69,6 +69,10 @@ bool managed_put_key(struct managed *m, const struct managed_key *k);
 bool managed_put_anchor(struct managed *m, const struct managed_anchor *x);
 bool managed_put_reg(struct managed *m, const struct managed_reg *x);
 void managed_put_result(struct managed *m, const struct managed_result *x);
+/* The key whose renewal is due first; NULL: there is none. */
+struct managed_key *managed_next_key(const struct managed *m);
+/* Renewals that are due are tried again then; in memory only. */
+void managed_put_off(struct managed *m, mst_time now, mst_time until);
 /* The last result under the registration; NULL: none. */
 const struct managed_result *managed_last(const struct managed *m, const char *reg_id);
 /* The MEF was visited and has all results; `every` 0: as before. Written only when it is news. */

@@ -87,9 +87,12 @@ static void end(struct agent *a, struct managed *next, int64_t status, const cha
 		snprintf(k->detail, sizeof(k->detail), "%.120s", detail);
 	next = next ? next : managed_stage(a);
 	fill_result(a, k, &x);
-	if (next)
+	if (next && k->cmd_id[0])
 		managed_put_result(next, &x);
-	if (managed_commit(a, next, &d)) {
+	if (!k->cmd_id[0] && status != MST_CMD_OK) {
+		/* a renewal: nothing to keep, and nobody to tell */
+		managed_drop(next);
+	} else if (managed_commit(a, next, &d)) {
 		/* nothing of it counts, and it says so; given again it would be tried again */
 		k->status = status == MST_CMD_OK ? (k->class_id == MST_CMD_DEV_CFG ? MST_CMD_CFG_CLIENT : MST_CMD_MO_FAILED) : status;
 		snprintf(k->detail, sizeof(k->detail), "not kept: %.100s", d.text);
@@ -143,58 +146,6 @@ static void configure(struct agent *a, struct mst_view document)
 		next->objects_since = agent_utc(a);
 	}
 	end(a, next, MST_CMD_OK, "");
-}
-
-/* --- what is there already --- */
-
-static bool has_key_named(const struct agent *a, const struct mst_object *x)
-{
-	if (x->has & 1u << MST_MO_KEY_VALUE)
-		return true;
-	if (a->has_active && mst_id_equal(MST_ID_KEY, x->symm_key_id, mst_view_str(a->active.key_id)))
-		return true;
-	if (a->psk.n && mst_id_equal(MST_ID_KEY, x->symm_key_id, mst_view_str(a->cfg.psk_identity)))
-		return true;
-	for (size_t i = 0; i < a->managed->n_keys; i++)
-		if (mst_id_equal(MST_ID_KEY, x->symm_key_id, mst_view_str(a->managed->key[i].id)) && a->managed->key[i].until > agent_utc(a))
-			return true;
-	return false;
-}
-
-static bool prints_as(const struct agent *a, struct mst_view der, struct mst_view hex)
-{
-	char text[2 * MST_SHA256_LEN + 1];
-	struct mst_writer w = mst_writer_of(text, sizeof(text));
-	uint8_t sha[MST_SHA256_LEN];
-
-	if (!der.n || a->crypto->ops->sha256(a->crypto, der, sha))
-		return false;
-	mst_put_hex(&w, (struct mst_view){ sha, sizeof(sha) });
-	return mst_view_eq_nocase(mst_written(&w), hex);
-}
-
-static bool has_cert(const struct agent *a, struct mst_view hex)
-{
-	const struct own_cert *own = &a->own.slot[OWN_ACTIVE];
-	uint8_t der[MST_CERT_MAX];
-	size_t at = 0, n = 0;
-
-	if (own->there && prints_as(a, (struct mst_view){ own->der, own->der_n }, hex))
-		return true;
-	return a->chain_n && a->pkcs8_n &&
-	       mst_pem_next((struct mst_view){ (const uint8_t *)a->chain_pem, a->chain_n }, &at, "CERTIFICATE", der, sizeof(der), &n, NULL) == 0 &&
-	       prints_as(a, (struct mst_view){ der, n }, hex);
-}
-
-static bool has_anchor(const struct agent *a, struct mst_view hex)
-{
-	for (size_t i = 0; i < a->n_anchors; i++)
-		if (prints_as(a, a->anchors[i], hex))
-			return true;
-	for (size_t i = 0; i < a->managed->n_anchors; i++)
-		if (prints_as(a, (struct mst_view){ a->managed->anchor[i].der, a->managed->anchor[i].n }, hex))
-			return true;
-	return false;
 }
 
 /* --- procedures --- */
@@ -310,6 +261,9 @@ static void keep_key(struct agent *a, bool maf)
 	struct managed *next = managed_stage(a);
 	bool ok;
 
+	x.renew_at = mst_renew_at(agent_utc(a), x.until, agent_random(a));
+	if (x.renew_at < agent_utc(a) + (x.until - agent_utc(a)) / 2 + 1)    /* a life of seconds has no tenths */
+		x.renew_at = agent_utc(a) + (x.until - agent_utc(a)) / 2 + 1;
 	snprintf(x.path, sizeof(x.path), "%s", k->what);
 	snprintf(x.id, sizeof(x.id), "%.120s@%.130s", k->proc.result.id, maf ? a->active.maf_fqdn : k->mef_host);
 	snprintf(x.target, sizeof(x.target), "%s", k->plan.target);
@@ -515,7 +469,7 @@ static void take_anchor(struct agent *a, const struct mst_http_msg *m)
 		why = "the server of the anchor has none there";
 	else if (!(x->n = anchor_der(m, x->der, sizeof(x->der))) || mst_cert_info((struct mst_view){ x->der, x->n }, &info, NULL))
 		why = "what the server gave is no certificate";
-	else if (!prints_as(a, (struct mst_view){ x->der, x->n }, k->plan.object->cert))
+	else if (!order_prints_as(a, (struct mst_view){ x->der, x->n }, k->plan.object->cert))
 		why = "the certificate that the server gave has another fingerprint";
 	else if (a->crypto->ops->sha256(a->crypto, (struct mst_view){ x->der, x->n }, x->sha256))
 		why = "the crypto library failed";
@@ -662,19 +616,19 @@ static void node(struct agent *a, const struct mmef_command *c)
 	}
 	switch (k->plan.act) {
 	case MMEF_ACT_LOCAL_KEY:
-		if (has_key_named(a, k->plan.object))
+		if (order_has_key_named(a, k->plan.object))
 			end(a, NULL, MST_CMD_OK, "the key is there");
 		else
 			failed(a, "there is no key of that identifier");
 		return;
 	case MMEF_ACT_LOCAL_CERT:
-		if (has_cert(a, k->plan.object->my_cert))
+		if (order_has_cert(a, k->plan.object->my_cert))
 			end(a, NULL, MST_CMD_OK, "the certificate is there");
 		else
 			failed(a, "there is no certificate of that fingerprint with its key");
 		return;
 	case MMEF_ACT_TRUST_ANCHOR:
-		if (has_anchor(a, k->plan.object->cert))
+		if (order_has_anchor(a, k->plan.object->cert))
 			end(a, NULL, MST_CMD_OK, "it was trusted already");
 		else
 			fetch_anchor(a);
@@ -708,4 +662,19 @@ void order_begin(struct agent *a, const struct mmef_command *c, const struct ord
 		configure(a, c->document);
 	else
 		node(a, c);
+}
+
+bool order_renew(struct agent *a, const struct order_mef *mef)
+{
+	struct managed_key *k = managed_next_key(a->managed);
+	struct mmef_command c = { .class_id = MST_CMD_MO_NODE, .object_type = 1, .specific = MMEF_SPECIFIC_GOOD };
+
+	if (!k || k->renew_at > agent_utc(a))
+		return false;
+	c.suid = k->suid;
+	snprintf(c.object_path, sizeof(c.object_path), "%s", k->path);
+	/* should it fail, it is tried again then, while there is anything to renew; durable is only what succeeded */
+	k->renew_at = k->until > agent_utc(a) ? agent_utc(a) + ORDER_AGAIN_S : MST_TIME_MAX;
+	order_begin(a, &c, mef);
+	return a->order != NULL;
 }

@@ -10,6 +10,8 @@
 #include "proto/mmef/object.h"
 #include "proto/procedure/procedure.h"
 
+#define ORDER_AGAIN_S 600             /* a renewal that failed */
+
 /* The visit's session. */
 struct order_mef {
 	const char *host;            /* MEF-FQDN */
@@ -31,6 +33,13 @@ void order_feed(struct agent *a, const struct mst_response *r);
 void order_lost(struct agent *a, const char *detail);
 mst_ms order_deadline(const struct agent *a);
 void order_tick(struct agent *a);
+/* order-local.c: is the key of an authenticationProfile here? A certificate (with its key), a trust anchor of that fingerprint? */
+bool order_has_key_named(const struct agent *a, const struct mst_object *x);
+bool order_has_cert(const struct agent *a, struct mst_view hex);
+bool order_has_anchor(const struct agent *a, struct mst_view hex);
+bool order_prints_as(const struct agent *a, struct mst_view der, struct mst_view hex);
+/* A key that is to be registered anew, as the profile says (2.6): as an order without a number. False: none is due. */
+bool order_renew(struct agent *a, const struct order_mef *mef);
 /* A command that was carried out elsewhere: into the list of results. */
 void order_note(struct agent *a, const char *cmd_id, int64_t class_id, const char *what, int64_t status, const char *detail);
 

@@ -35,7 +35,7 @@ struct agent_visit {
 	struct session_pins pins;
 	char host[MST_ID_MAX], base[MST_ID_MAX], from[MST_ID_MAX];
 	uint16_t tcp;
-	bool has_key;                /* the exporter's, not used up yet */
+	bool exported, has_key;      /* the session's key; it is not used up yet */
 	uint8_t rel[MST_REL_ID_LEN];
 	struct mst_key ke;
 	uint8_t ca[MST_BAG_MAX];     /* what cacerts gave, in one piece */
@@ -230,18 +230,20 @@ static void execute_cert_prov(struct agent *a)
 		executed(a, MST_CMD_CERT_CLIENT, 0, "the request could not be begun");
 }
 
+static struct order_mef session_of(const struct agent_visit *v)
+{
+	return (struct order_mef){ .host = v->host, .base = v->base, .from = v->from, .rel = v->has_key ? v->rel : NULL,
+				   .ke = v->has_key ? &v->ke : NULL };
+}
+
 static void execute(struct agent *a)
 {
 	struct agent_visit *v = a->visit;
-	struct order_mef mef = { .host = v->host, .base = v->base, .from = v->from };
+	struct order_mef mef = session_of(v);
 
 	if (v->mef.result.command.class_id == MST_CMD_CERT_PROV) {
 		execute_cert_prov(a);
 		return;
-	}
-	if (v->has_key) {
-		mef.rel = v->rel;
-		mef.ke = &v->ke;
 	}
 	order_begin(a, &v->mef.result.command, &mef);
 	if (!a->order)       /* no memory: given again */
@@ -259,6 +261,7 @@ static bool drive_order(struct agent *a)
 		if (order_used_key(a))
 			v->has_key = false;
 		order_drop(a);
+		/* a renewal comes after the commands: then there is nobody to report to, and this changes nothing */
 		mmef_executed(&v->mef, status, 0, agent_now());
 		return true;
 	}
@@ -329,6 +332,9 @@ static void over(struct agent *a)
 	at_once = v->job == VISIT_COMMANDS && good && !again;
 	if (v->job == VISIT_COMMANDS && good)
 		managed_visited(a, again);
+	/* a key is renewed in a session of a visit for commands; without one it waits like that visit */
+	if (v->job == VISIT_COMMANDS && (!good || !v->exported))
+		managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
 	a->show = NULL;
 	visit_drop(a);
 	if (at_once)
@@ -337,6 +343,14 @@ static void over(struct agent *a)
 		plan(a, good ? a->commands_every : again);
 	if (good && a->own.slot[OWN_PENDING].there)
 		a->visit_at = agent_now();
+}
+
+/* A key that MO_NODE had registered comes to its end: a new one, in this session while its own key has not been used. */
+static bool renew_key(struct agent *a)
+{
+	struct order_mef mef = session_of(a->visit);
+
+	return mmef_state(&a->visit->mef) == MMEF_DONE && a->visit->mef.result.retry_duration && a->visit->client && mef.rel && order_renew(a, &mef);
 }
 
 static void drive(struct agent *a)
@@ -377,7 +391,12 @@ static void drive(struct agent *a)
 			else
 				mmef_lost(&v->mef, PROV_INTERNAL, "the request could not be sent", agent_now(), agent_utc(a));
 			break;
-		case MMEF_WANT_NOTHING: over(a); return;
+		case MMEF_WANT_NOTHING:
+			if (!renew_key(a)) {
+				over(a);
+				return;
+			}
+			break;
 		}
 	}
 }
@@ -394,7 +413,7 @@ static void export_key(struct agent *a, struct mst_client *c)
 	struct agent_visit *v = a->visit;
 	uint8_t exported[MST_EXPORT_LEN];
 
-	v->has_key = mst_client_export(c, q.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP, exported,
+	v->has_key = v->exported = mst_client_export(c, q.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP, exported,
 				       sizeof(exported)) == 0;
 	if (v->has_key)
 		mst_export_split(exported, v->rel, &v->ke);
@@ -542,7 +561,15 @@ static bool start(struct agent *a, enum visit_job job)
 	a->show = NULL;
 	visit_drop(a);
 	plan(a, AGAIN_S);
+	managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
 	return false;
+}
+
+static mst_time key_due(const struct agent *a)
+{
+	const struct managed_key *k = managed_next_key(a->managed);
+
+	return k ? k->renew_at : MST_TIME_MAX;
 }
 
 static bool renewal_due(const struct agent *a)
@@ -552,7 +579,7 @@ static bool renewal_due(const struct agent *a)
 
 bool visit_due(const struct agent *a)
 {
-	return a->has_active && a->active.mef_reg_id[0] && agent_bootstrap_methods(a) && (renewal_due(a) || agent_now() >= a->visit_at);
+	return a->has_active && a->active.mef_reg_id[0] && agent_bootstrap_methods(a) && (renewal_due(a) || agent_utc(a) >= key_due(a) || agent_now() >= a->visit_at);
 }
 
 void visit_start(struct agent *a)
@@ -575,8 +602,12 @@ mst_ms visit_deadline(const struct agent *a)
 {
 	mst_ms at;
 
-	if (!a->visit)
-		return a->visit_at;
+	if (!a->visit) {
+		mst_time left = key_due(a) - agent_utc(a);
+
+		at = agent_now() + (left > 0 ? left : 0) * 1000;
+		return left < 86400 && a->has_active && at < a->visit_at ? at : a->visit_at;
+	}
 	at = a->visit->est_runs ? est_deadline(&a->visit->est) : order_deadline(a);
 	return a->visit->mef_runs && mmef_deadline(&a->visit->mef) < at ? mmef_deadline(&a->visit->mef) : at;
 }
