@@ -16,7 +16,7 @@
 #include "codec/resources.h"
 
 #define MST_OBJECTS_MAX 24
-#define MST_OBJECTS_OCTETS 16384     /* of a document in JSON */
+#define MST_OBJECTS_OCTETS 12288     /* of a document in JSON */
 #define MST_SUITES_MAX 8
 /* devMgmtID of such a document (TS-0003 12.3.2.2 ends at 4): GET of the URI in the session of Mmef. */
 #define MST_DEV_MGMT_OURS 128

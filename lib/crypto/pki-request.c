@@ -252,6 +252,29 @@ int mst_cert_subject_sha256(struct mst_view der, uint8_t ret[MST_SHA256_LEN])
 	return r;
 }
 
+int mst_cert_permitted(struct mst_view der, struct mst_view ca_der)
+{
+	X509 *x = pki_x509(der), *ca = pki_x509(ca_der);
+	NAME_CONSTRAINTS *nc = NULL;
+	int critical = -1, r = MST_FAULT_CRYPTO, verdict;
+
+	if (x && ca && X509_get_extension_flags(x) & EXFLAG_SET) {      /* asked for, they are read: the check needs them */
+		nc = X509_get_ext_d2i(ca, NID_name_constraints, &critical, NULL);
+		r = nc || critical == -1 ? 0 : MST_FAULT_CRYPTO;
+	}
+	if (nc) {
+		verdict = NAME_CONSTRAINTS_check(x, nc);
+		if (verdict == X509_V_OK)
+			verdict = NAME_CONSTRAINTS_check_CN(x, nc);
+		r = verdict == X509_V_OK ? 0 : verdict == X509_V_ERR_OUT_OF_MEM ? MST_FAULT_MEMORY : MST_PKI_MALFORMED;
+	}
+	NAME_CONSTRAINTS_free(nc);
+	X509_free(ca);
+	X509_free(x);
+	ERR_clear_error();
+	return r;
+}
+
 bool mst_cert_fits(struct mst_view der, struct mst_view ca_der)
 {
 	X509 *x = pki_x509(der), *ca = pki_x509(ca_der);

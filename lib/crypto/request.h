@@ -40,6 +40,9 @@ MST_MUST_CHECK int mst_csr_make(struct mst_signer *s, struct mst_view spki, cons
 
 /* What the subject of a certificate hashes to, to be compared with mst_csr_info.subject_sha256. */
 MST_MUST_CHECK int mst_cert_subject_sha256(struct mst_view der, uint8_t ret[MST_SHA256_LEN]);
+/* Do the name constraints of that CA let its certificates have these names (spec 2.5.4)? 0, MST_PKI_MALFORMED for no, or a fault.
+ * The signature is not looked at. */
+MST_MUST_CHECK int mst_cert_permitted(struct mst_view der, struct mst_view ca_der);
 /* Would a relying party accept it under that CA: signature, time of the CA, name constraints (spec 2.5.4)? */
 bool mst_cert_fits(struct mst_view der, struct mst_view ca_der);
 

@@ -27,7 +27,7 @@
 #include "codec/rule.h"
 #include "keeper/keeper.h"
 
-enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE__COUNT };
+enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE_OCSP, MST_ROLE__COUNT };
 extern const char *const mst_role_name[MST_ROLE__COUNT];
 
 enum mst_store_outcome { MST_STORE_NONE = 1 /* no such row */, MST_STORE_EXISTS /* key taken */ };
@@ -264,7 +264,7 @@ int mst_store_command_step_list(struct mst_store *s, int64_t command, int (*each
 				void *arg);
 
 /* Management objects for a node, as JSON (codec/managed.h). */
-#define MST_DEVICE_CONFIG_MAX 16384
+#define MST_DEVICE_CONFIG_MAX 12288
 struct mst_device_config { int64_t node; char admin_fqdn[MST_ID_MAX]; char content[MST_DEVICE_CONFIG_MAX]; mst_time changed; };
 int mst_store_device_config_put(struct mst_store *s, const struct mst_device_config *r);  /* upsert; NONE without its node */
 int mst_store_device_config_get(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);

@@ -127,7 +127,7 @@ static void configure(struct agent *a, struct mst_view document)
 	struct managed *next;
 
 	if (document.n > MST_OBJECTS_OCTETS) {
-		end(a, NULL, MST_CMD_CFG_SERVER, "the document is longer than 16384 octets");
+		end(a, NULL, MST_CMD_CFG_SERVER, "the document is longer than 12288 octets");
 		return;
 	}
 	k->objects = managed_objects(document, &k->room, true, &d);

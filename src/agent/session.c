@@ -117,6 +117,7 @@ enum prov_reason session_reason(enum mst_tls_end why)
 	case MST_TLS_PSK_REFUSED:
 	case MST_TLS_ALERT: return PROV_NOT_AUTHENTICATED;
 	case MST_TLS_PROTOCOL: return PROV_MALFORMED;
+	case MST_TLS_TOO_LARGE: return PROV_OVERSIZED;
 	case MST_TLS_BUSY: return PROV_BUSY;
 	}
 	return PROV_INTERNAL;
@@ -140,17 +141,7 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
 	return ok;
 }
 
-/* An answer, or what stands for one: a server that is full says 503 (429) before it has looked at the
- * primitive. */
 int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d)
 {
-	uint64_t seconds = 0;
-	int r = mst_response_from_http(m, ret_a, d);
-
-	if (r <= 0 || (m->status != 503 && m->status != 429))
-		return r;
-	if (!mst_parse_dec(mst_http_find(m, "Retry-After"), 86400, &seconds))
-		seconds = 0;
-	*ret_a = (struct mst_response){ .rsc = MST_RSC_INTERNAL, .retry_after = (int)seconds };
-	return 0;
+	return mst_answer_from_http(m, ret_a, d);
 }

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from support import MUSTERD, RUN_SECONDS, Installation, run, secret_text
+from support import MUSTERD, RUN_SECONDS, Installation, run, secret_text, until
 
 A1, A2 = "0123456789abcdef" * 2, "1" * 32
 SECRET = "00112233445566778899aabbccddeeff"
@@ -168,7 +168,20 @@ def test_strangers(split):
     inst.start()
     inst.subscription()
     node = inst.node(1)
+
+    def refused():
+        status, head, content = post(inst, "/briefing", ask_text())
+        said = json.loads(content)
+        said.pop("serverTime")
+        head.pop("date", None)
+        return status, head, said
+
+    nothing = refused()
     add_rule(inst, "all")
+    assert refused() == nothing, "whether there is a rule is none of its business"
+    assert nothing[0] == 403 and nothing[2]["why"] == "not-authenticated"
+    for words in ("no rule holds for it", "a rule that is not public would hold for it"):
+        until(words, lambda w=words: [e for e in inst.events("--what", "bbn.refused") if w in e["why"]], RUN_SECONDS)
     to = "https://owner.example.com/briefing"
     add_rule(inst, "sim", public=True, when={"models": ["sim-*"]},
              then={"instructions": [{"kind": "discovery", "method": "bbn", "uri": to}]})

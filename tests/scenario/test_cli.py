@@ -175,6 +175,20 @@ def test_import_loses_no_cell_silently(inst, tmp_path):
     assert inst.muster("node", "show", "urn:dev:utf:5", check=False).returncode == 1
 
 
+def test_import_with_a_stray_quote(inst, tmp_path):
+    """Its row is refused with the line; the others are counted and go in."""
+    rows = tmp_path / "stray.csv"
+    rows.write_text('nodeID,maker,subscription\nurn:dev:stray:1,acme,sub-1\nurn:dev:stray:2,6" pump,sub-1\nurn:dev:stray:3,acme,sub-1\n'
+                    'urn:dev:stray:4,acme,sub-1\n')
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/globex.pem", check=False)
+    assert done.returncode == 1 and "4 rows: 3 added, 1 refused" in done.stdout, done.stdout
+    assert "row 2: line 3: a quote" in done.stderr and "4 of 4" in done.stderr, done.stderr
+    rows.write_text('\nnodeID,"maker"x\nurn:dev:stray:9,acme\n')
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/globex.pem", check=False)
+    assert done.returncode == 1 and "stray.csv:2: text after a closing quote" in done.stderr, done.stderr
+    assert inst.muster("node", "show", "urn:dev:stray:9", check=False).returncode == 1
+
+
 def test_import_of_json_with_a_mark(inst, tmp_path):
     marked = tmp_path / "marked.json"
     marked.write_bytes(b"\xef\xbb\xbf[{\"nodeID\": \"urn:dev:mark:1\"}]")
@@ -245,6 +259,28 @@ def test_a_certificate_never_overwrites_a_ca(tmp_path):
     assert (tmp_path / "node.pem").read_text() != first, "a node's certificate is renewed in its place"
     done = run(MUSTER, *issue, "other", "--days", "0", cwd=tmp_path, check=False)
     assert done.returncode == 2 and "--days is" in done.stderr
+
+
+def test_a_list_overwrites_nothing_but_a_list(tmp_path):
+    """--out of `cert crl` and of `cert revoke`: another file stays as it is, and nothing is revoked on the way to that."""
+    run(MUSTER, "cert", "ca", "acme", cwd=tmp_path)
+    run(MUSTER, "cert", "issue", "--ca", "acme", "--node-id", "urn:dev:ops:1", "--out", "node", cwd=tmp_path)
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "dir").mkdir()
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    for out in ("acme.key", "acme.pem", "notes", "empty", "dir"):
+        for command in (("crl", "--ca", "acme"), ("revoke", "node.pem", "--ca", "acme")):
+            done = run(MUSTER, "cert", *command, "--out", out, cwd=tmp_path, check=False)
+            assert done.returncode == 1 and f"{out}: " in done.stderr and "no revocation list" in done.stderr, (out, done)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+    for _ in range(2):
+        run(MUSTER, "cert", "crl", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    run(MUSTER, "cert", "revoke", "node.pem", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    (tmp_path / "acme.crl").write_bytes(subprocess.run(["openssl", "crl", "-in", tmp_path / "acme.crl", "-outform", "DER"], check=True,
+                                                       capture_output=True).stdout)
+    run(MUSTER, "cert", "crl", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    assert "Serial Number" in run("openssl", "crl", "-in", tmp_path / "acme.crl", "-noout", "-text").stdout
 
 
 def test_a_pipe_among_the_anchors_stops_nobody(tmp_path):

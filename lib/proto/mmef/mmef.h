@@ -22,7 +22,7 @@
 
 #define MMEF_SERVES 4
 #define MMEF_COMMANDS_MAX 32         /* commands of one session; a MEF that never stops is a broken one */
-#define MMEF_CFG_OCTETS 16384        /* decoded text and anchors of a configuration; or a document of objects as it came */
+#define MMEF_CFG_OCTETS 12288        /* decoded text and anchors of a configuration; or a document of objects as it came */
 
 enum mmef_job { MMEF_JOB_ENROL, MMEF_JOB_COMMANDS, MMEF_JOB_CONFIRM, MMEF_JOB_UPDATE, MMEF_JOB_LEAVE,
 	MMEF_JOB__COUNT };

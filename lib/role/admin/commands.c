@@ -147,7 +147,7 @@ static bool make_document(const json_t *objects, char out[MST_DEVICE_CONFIG_MAX]
 		good = w.ok;
 	}
 	if (!good && !d->text[0])
-		mst_diag_set(d, 0, "objects", "longer than 16383 octets", NULL);
+		mst_diag_set(d, 0, "objects", "longer than 12287 octets", NULL);
 	json_decref(whole);
 	free(text);
 	free(o);

@@ -113,10 +113,11 @@ struct mst_records {
 	struct mst_command out, next;
 	bool has_objects;                /* OBJECTS_GET */
 	struct mst_device_config objects;
-	size_t n_keyregs;                /* key registrations of this registration */
 	/* those of them that live on a session's key and are for somebody else than a MAF: their relative ids */
 	char lasting[MST_KEYREGS_MAX][33];
 	size_t n_lasting;
+	size_t n_keyregs;                /* key registrations of this registration that have not ended */
+	char stale_keyreg[MST_ID_MAX];   /* one that has, "" when there is none */
 	struct mst_who owner;            /* KEY_GET, FETCH: whose key it is */
 	struct mst_view ca;              /* DER of the CA that the configuration hands out; may be empty */
 };
@@ -152,6 +153,7 @@ struct mst_verdict {
 	struct mst_registration reg;
 	bool put_keyreg, insert_keyreg, delete_keyreg;
 	struct mst_keyreg keyreg;
+	char stale_keyreg[MST_ID_MAX];   /* key registration that has ended and makes room */
 	enum mst_wrap wrap_cred, wrap_keyreg;    /* how cred.key and keyreg.key come to be */
 	bool put_cred, insert_cred;
 	struct mst_credential cred;
