@@ -78,6 +78,10 @@ static int give(struct muster *m, json_t *body, json_t *nodes, bool single, cons
 	if (r != EXIT_DONE)
 		return r;
 	list = json_object_get(answer, "commands");
+	if (m->quiet) {
+		json_decref(answer);
+		return EXIT_DONE;
+	}
 	if (m->json && single) {
 		json_t *one = json_incref(json_array_get(list, 0));
 
@@ -348,7 +352,8 @@ static int command_cancel(struct muster *m, int argc, char **argv)
 		if (m->json)
 			(void)print_json(answer);
 		else {
-			say("cancelled command %s%s", argv[i], *text_of(answer, "cmdID") ? "; the node had been given it, and may have begun" : "");
+			if (!m->quiet)
+				say("cancelled command %s%s", argv[i], *text_of(answer, "cmdID") ? "; the node had been given it, and may have begun" : "");
 			json_decref(answer);
 		}
 	}
