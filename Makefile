@@ -42,7 +42,7 @@ demo: build
 
 test: build
 	tools/check-purity $(BUILD)
-	$(MESON) test -C $(BUILD) $(TESTFLAGS)
+	tools/test-run $(BUILD) $(TESTFLAGS)
 
 check:
 	.ci/run
@@ -54,7 +54,7 @@ clang: setup
 asan: setup
 	[ -f build-asan/build.ninja ] || CC=clang $(MESON) setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-asan
-	$(MESON) test -C build-asan $(TESTFLAGS) --timeout-multiplier 3
+	tools/test-run build-asan $(TESTFLAGS) --timeout-multiplier 3
 
 # ThreadSanitizer does not follow OpenSSL's fibres, which the daemons need for a handshake that waits for a key:
 # tests with daemons are left to the other builds. Threads are in name resolution (transport, agent) and in
@@ -63,7 +63,7 @@ TSAN_WITHOUT = --no-suite daemon --no-suite scenario --no-suite docs --no-suite 
 tsan: setup
 	[ -f build-tsan/build.ninja ] || CC=clang $(MESON) setup build-tsan -Db_sanitize=thread -Db_lundef=false -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-tsan
-	$(MESON) test -C build-tsan $(TESTFLAGS) --timeout-multiplier 4 $(TSAN_WITHOUT)
+	tools/test-run build-tsan $(TESTFLAGS) --timeout-multiplier 4 $(TSAN_WITHOUT)
 
 fuzz: setup
 	[ -f build-fuzz/build.ninja ] || CC=clang $(MESON) setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false

@@ -161,6 +161,21 @@ int mst_cert_info_x509(X509 *x, struct mst_cert_info *ret_i, struct mst_diag *d)
 /* A stand-in for the signature, so that the library's own reader takes the to-be-signed part. */
 static const uint8_t no_signature[] = { 0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01 };
 
+/* Every extended usage counts, known to the library or not. True, too, when they cannot be read. */
+static bool other_usage(const X509 *x)
+{
+	EXTENDED_KEY_USAGE *e = X509_get_ext_d2i(x, NID_ext_key_usage, NULL, NULL);
+	bool other = !e;
+
+	for (int i = 0; e && i < sk_ASN1_OBJECT_num(e); i++) {
+		int nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(e, i));
+
+		other = other || (nid != NID_server_auth && nid != NID_client_auth);
+	}
+	EXTENDED_KEY_USAGE_free(e);
+	return other;
+}
+
 int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t,
 		 struct mst_diag *d)
 {
@@ -181,6 +196,7 @@ int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs
 	x = pki_x509((struct mst_view){ der, n });
 	if (x) {
 		issuer = X509_get_issuer_name(x);
+		t.other_usage = other_usage(x);
 		r = mst_cert_info((struct mst_view){ der, n }, &t.cert, d);
 	} else {
 		crl = pki_crl((struct mst_view){ der, n });

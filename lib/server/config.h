@@ -56,7 +56,8 @@ struct mst_conf_role {
 	bool node_certificates;           /* mef: nodes' certificates are taken */
 	bool strangers;                   /* bbn */
 	char publish[64];                 /* bbn: name on the LAN; "" = not told */
-	int64_t validity, keep;           /* bbn */
+	int64_t validity, keep;           /* bbn; validity: ocsp, too */
+	char uri[MST_ID_MAX];             /* ocsp */
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
 	char maf_anchor[MST_CONF_PATH];
@@ -91,7 +92,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
-	struct mst_conf_role bbn, mef, maf, admin;
+	struct mst_conf_role bbn, mef, maf, ocsp, admin;
 	struct mst_conf_test test;
 };
 

@@ -15,7 +15,7 @@ SERVER = os.path.abspath(sys.argv[1])
 LABEL = "EXPORTER-oneM2M-Bootstrap"
 IDENTITY = "0123456789ABCDEF@mef.example.com"
 REQUEST = b"GET / HTTP/1.1\r\nHost: mef.example.com\r\nConnection: close\r\n\r\n"
-DEADLINE = 20
+DEADLINE = 60
 
 
 def sh(*args, **kw):

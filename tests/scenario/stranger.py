@@ -11,7 +11,7 @@ import threading
 from support import RUN_SECONDS, run, until
 
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-TELL_SECONDS = 20
+TELL_SECONDS = 60
 
 
 class Client:

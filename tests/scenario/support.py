@@ -22,7 +22,7 @@ BUILD = pathlib.Path(os.environ.get("MST_BUILD", pathlib.Path(__file__).resolve(
 MUSTER = str(BUILD / "src/muster/muster")
 MUSTERD = str(BUILD / "src/musterd/musterd")
 AGENT = str(BUILD / "src/agent/muster-agent")
-START_SECONDS = 30
+START_SECONDS = 60
 RUN_SECONDS = 60
 
 

@@ -175,6 +175,20 @@ def test_import_loses_no_cell_silently(inst, tmp_path):
     assert inst.muster("node", "show", "urn:dev:utf:5", check=False).returncode == 1
 
 
+def test_import_with_a_stray_quote(inst, tmp_path):
+    """Its row is refused with the line; the others are counted and go in."""
+    rows = tmp_path / "stray.csv"
+    rows.write_text('nodeID,maker,subscription\nurn:dev:stray:1,acme,sub-1\nurn:dev:stray:2,6" pump,sub-1\nurn:dev:stray:3,acme,sub-1\n'
+                    'urn:dev:stray:4,acme,sub-1\n')
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/globex.pem", check=False)
+    assert done.returncode == 1 and "4 rows: 3 added, 1 refused" in done.stdout, done.stdout
+    assert "row 2: line 3: a quote" in done.stderr and "4 of 4" in done.stderr, done.stderr
+    rows.write_text('\nnodeID,"maker"x\nurn:dev:stray:9,acme\n')
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/globex.pem", check=False)
+    assert done.returncode == 1 and "stray.csv:2: text after a closing quote" in done.stderr, done.stderr
+    assert inst.muster("node", "show", "urn:dev:stray:9", check=False).returncode == 1
+
+
 def test_import_of_json_with_a_mark(inst, tmp_path):
     marked = tmp_path / "marked.json"
     marked.write_bytes(b"\xef\xbb\xbf[{\"nodeID\": \"urn:dev:mark:1\"}]")

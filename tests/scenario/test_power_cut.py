@@ -257,7 +257,7 @@ def test_a_killed_process_comes_back(shared, kind):
         for pid in before[kind]:
             os.kill(pid, signal.SIGKILL)
         concurrent.futures.wait(running)
-        wait_ready(shared, before)
+        wait_ready(shared, before, before[kind])
         for done in pool.map(lambda n: enrol(n, shared), nodes):
             assert done is None
     for node in nodes:
@@ -269,9 +269,12 @@ def test_a_killed_process_comes_back(shared, kind):
     store_is_whole(shared)
 
 
-def wait_ready(inst, before):
-    until("all are there again", lambda: {k: len(p) for k, p in inst.children().items()} == {k: len(p) for k, p in before.items()},
-          START_SECONDS, inst.log_text)
+def wait_ready(inst, before, gone):
+    def look():
+        now = inst.children()
+        return {k: len(p) for k, p in now.items()} == {k: len(p) for k, p in before.items()} and \
+            not set(gone) & {pid for pids in now.values() for pid in pids}
+    until("all are there again, and none that was killed", look, START_SECONDS, inst.log_text)
     assert inst.muster("status", "--wait", START_SECONDS, check=False, timeout=RUN_SECONDS).returncode == 0, inst.log_text()
 
 

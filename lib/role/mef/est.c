@@ -150,6 +150,7 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 	int r;
 
 	spec.san[0] = v->san;
+	spec.ocsp_uri = env->conf->est.ocsp[0] ? env->conf->est.ocsp : NULL;
 	if (strlen(v->san.value) <= 64)        /* ub-common-name; for people, who look there first */
 		MST_STR_SET(spec.common_name, v->san.value);
 	r = mst_store_event_last(env->store, &v->leave.event);
