@@ -101,8 +101,8 @@ void agent_point_list(FILE *out)
 		fprintf(out, "%s\n", enrolee_point_text((enum enrolee_point)p));
 }
 
-/* Of certificate provisioning, which not every enrolment has. */
-static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted" };
+/* Of certificate provisioning, which not every enrolment has, and of keys shared with others. */
+static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted", "key-registered", "key-kept" };
 
 bool agent_point_known(const char *name)
 {
