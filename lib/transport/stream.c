@@ -29,7 +29,7 @@ struct mst_stream {
 	enum state state;
 	struct event io, timer;
 	short want;
-	bool accepts, running, freed;
+	bool running, freed, greeted;
 	bool paused, eof, finish, finished, full;    /* full: the owner waits for room */
 	bool read_wants_write;
 	mst_ms connect_ms, handshake_ms;
@@ -207,8 +207,13 @@ static bool step_connecting(struct mst_stream *s)
 static bool step_handshake(struct mst_stream *s)
 {
 	struct timeval turn = { 0, TURN_MS * 1000 };
+	enum tls_io io = tls_handshake(&s->t);
 
-	switch (tls_handshake(&s->t)) {
+	if (s->t.hello && !s->greeted) {
+		s->greeted = true;
+		deadline(s, s->handshake_ms);
+	}
+	switch (io) {
 	case TLS_DONE:
 		s->state = OPEN;
 		mst_key_wipe(&s->psk);
@@ -478,12 +483,11 @@ int mst_stream_accept(const struct mst_stream_config *cfg, int fd, const struct 
 	if (getpeername(fd, (struct sockaddr *)&a, &n) == 0)
 		address_text(&a, s->t.peer.address, sizeof(s->t.peer.address));
 	keep_alive(fd);
-	s->accepts = true;
 	s->t.psk_on = true;
 	s->t.ask = ask_now;
 	s->t.ask_arg = s;
 	s->state = HANDSHAKE;
-	deadline(s, s->handshake_ms);
+	deadline(s, cfg->hello_ms ? cfg->hello_ms : 5000);
 	wake(s);
 	*ret = s;
 	return 0;
@@ -544,6 +548,11 @@ void mst_stream_pause(struct mst_stream *s, bool paused)
 {
 	s->paused = paused;
 	wake(s);
+}
+
+bool mst_stream_greeted(const struct mst_stream *s)
+{
+	return s->greeted;
 }
 
 const struct mst_peer *mst_stream_peer(const struct mst_stream *s)

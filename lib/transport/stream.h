@@ -33,6 +33,7 @@ struct mst_stream_config {
 	struct event_base *base;
 	struct mst_tls_ctx *tls;
 	mst_ms connect_ms, handshake_ms;     /* 0 = 10, 30 s; connect_ms counts for each address */
+	mst_ms hello_ms;                     /* accepting, until the peer's first message is complete; 0 = 5 s */
 	/* connecting */
 	const char *host;                    /* name or address; a name is sent as SNI */
 	uint16_t port;
@@ -59,6 +60,8 @@ size_t mst_stream_room(const struct mst_stream *s);
 void mst_stream_finish(struct mst_stream *s);                /* after what was written: good-bye; reading goes on */
 void mst_stream_pause(struct mst_stream *s, bool paused);    /* stop and go on reading */
 
+/* Accepting: has the peer said what it wants? Who has not is the first to give way. */
+bool mst_stream_greeted(const struct mst_stream *s);
 const struct mst_peer *mst_stream_peer(const struct mst_stream *s);
 const char *mst_stream_suite(const struct mst_stream *s);    /* "PSK-AES128-CBC-SHA256", OpenSSL's name; "" before it is open */
 const char *mst_stream_version(const struct mst_stream *s);  /* "TLSv1.2" */

@@ -29,6 +29,7 @@ struct link_peer {
 	struct link_ask *ask;                /* its key */
 	struct event *answered;
 	char identity[MST_ID_MAX], who[MST_ID_MAX], credential[MST_ID_MAX];
+	uint64_t number;                     /* counts up: who has waited longest? */
 	enum saef_outcome outcome;           /* of the key; GOING_ON: nobody has asked yet */
 	bool opened;
 };
@@ -43,7 +44,7 @@ struct link {
 	struct link_peer *open;              /* the one */
 	uint8_t buf[OUT_MAX];
 	size_t buf_n;
-	uint64_t sent, received;
+	uint64_t sent, received, peers;
 	bool peer_done, out_closed, ended, reused, retry;
 	int listener, code;
 };
@@ -533,26 +534,41 @@ static void b_ended(void *owner, struct mst_stream *s, enum mst_tls_end why, con
 
 static const struct mst_stream_ops b_ops = { b_psk, b_opened, on_data, on_eof, on_room, b_ended };
 
+/* Where there is none, who has sent nothing gives way, the one that has waited longest first. */
+static struct link_peer *free_place(struct link *l)
+{
+	struct link_peer *silent = NULL;
+
+	for (size_t i = 0; i < LINK_HANDSHAKES_MAX; i++) {
+		struct link_peer *p = &l->peer[i];
+
+		if (!p->s)
+			return p;
+		if (!mst_stream_greeted(p->s) && (!silent || p->number < silent->number))
+			silent = p;
+	}
+	if (silent)
+		peer_drop(silent);
+	return silent;
+}
+
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
 	struct link *l = arg;
 	struct mst_stream_config c = { .base = l->base, .tls = l->tls,
 				       .handshake_ms = 2 * (l->cfg->open_timeout + l->cfg->answer_timeout) * 1000 };
 	int k = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	size_t i = 0;
+	struct link_peer *p = k < 0 ? NULL : free_place(l);
 
 	(void)what;
-	if (k < 0)
-		return;
-	while (i < LINK_HANDSHAKES_MAX && l->peer[i].s)
-		i++;
-	if (i == LINK_HANDSHAKES_MAX) {
-		close(k);                    /* silent ones hold the places, until their deadline: it tries again */
+	if (!p) {
+		if (k >= 0)
+			close(k);            /* every place has a handshake that goes on: it tries again */
 		return;
 	}
-	l->peer[i] = (struct link_peer){ .l = l };
-	if (mst_stream_accept(&c, k, &b_ops, &l->peer[i], &l->peer[i].s))
-		l->peer[i].s = NULL;
+	*p = (struct link_peer){ .l = l, .number = ++l->peers };
+	if (mst_stream_accept(&c, k, &b_ops, p, &p->s))
+		p->s = NULL;
 }
 
 static void on_late(evutil_socket_t fd, short what, void *arg)
