@@ -5,6 +5,7 @@ operator of the node that was called reads a word for it, and the caller learns 
 import hashlib
 import json
 import os
+import pathlib
 import re
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import threading
 
 import pytest
 
-from support import AGENT, RUN_SECONDS, Installation, run, until
+from support import AGENT, RUN_SECONDS, Installation, free_port, run, until
 
 COUNT = iter(range(1, 100000))
 SUITE = "PSK-AES128-CBC-SHA256"
@@ -180,6 +181,28 @@ def test_profiles_and_running_agents(inst, of_a, of_b, version):
             assert bytes(caller.out) == b"from it"
         # to the agent itself, as an application would: the keys that it keeps
         assert key(a, "list")["keys"][0]["keyID"] == opened["identity"]
+
+
+def test_the_manual_page(inst, pair, tmp_path):
+    """Its example, word by word, but for names and the port."""
+    a, b = pair
+    page = (pathlib.Path(os.environ.get("MST_SOURCE", pathlib.Path(__file__).resolve().parents[2])) / "man/muster-agent.1.scd").read_text()
+    block = re.search(r"^# BETWEEN NODES\n.*?^```\n(.*?)^```", page, re.M | re.S)[1]
+    port = free_port()
+    for said, done in (("a.conf", a.dir / "muster-agent.conf"), ("b.conf", b.dir / "muster-agent.conf"), ("//sp.example.com/CSE2", b.cse_id),
+                       ("//sp.example.com/CSE1", a.cse_id), ("gateway.example.com:7443", f"127.0.0.1:{port}"),
+                       ("0.0.0.0:7443", f"127.0.0.1:{port}"), ("muster-agent -c", f"{AGENT} -c")):
+        assert said in block, said
+        block = block.replace(said, str(done))
+    register, connects, accepts = block.splitlines()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/readings").write_text("21.5\n")
+    run("sh", "-c", register)
+    with Process("sh", "-c", accepts, cwd=tmp_path) as called:
+        called.wait_err("listening address=127.0.0.1:")
+        run("sh", "-c", connects, cwd=tmp_path / "a")
+        called.end()
+    assert (tmp_path / "readings").read_text() == "21.5\n"
 
 
 # --- foreign ends ---
