@@ -32,6 +32,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "base/text.h"
 
 #define LINE_MAX_OCTETS (MST_CMS_MAX / 3 * 4 + 2048)
@@ -220,6 +221,8 @@ static void send_answer(struct bufferevent *b, const json_t *answer)
 
 	bufferevent_write(b, text ? text : "{}", text ? strlen(text) : 2);
 	bufferevent_write(b, "\n", 1);
+	if (text)
+		mst_wipe(text, strlen(text));        /* it may hold a key (keys.h) */
 	free(text);
 }
 

@@ -191,6 +191,7 @@ static void on_eof(void *owner, struct mst_stream *s)
 
 	(void)s;
 	l->peer_done = true;
+	say(l, "peer-ended", NULL);
 	if (!l->buf_n)
 		close_out(l);
 }

@@ -1,11 +1,14 @@
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "agent/link.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "muster/version.h"
 
@@ -150,6 +153,14 @@ static void usage(FILE *f)
 		DEFAULT_CONFIG);
 }
 
+/* Keys that are shared with others pass through JSON texts (keys.h). */
+static void wipe_and_free(void *p)
+{
+	if (p)
+		mst_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
 /* Keys are in this memory: no core, no debugger of others, nothing inherited. */
 static void harden(void)
 {
@@ -159,6 +170,7 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(malloc, wipe_and_free);
 }
 
 static const struct command *find(const char *name)

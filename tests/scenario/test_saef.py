@@ -229,6 +229,7 @@ def test_a_foreign_caller(inst, pair, tool, version):
         called.wait_out(b"hello from afar\n").write(b"hello to you\n")
         caller.wait_out(b"hello to you\n")
         caller.process.stdin.close()
+        called.wait_event("peer-ended")
         called.end()
         assert called.wait_event("closed")["how"] == "good-bye"
 
