@@ -555,8 +555,10 @@ void keys_close(struct agent *a)
 {
 	if (!a->keys)
 		return;
-	while (a->keys->job)
-		job_free(a->keys->job);
+	for (struct key_job *j = a->keys->job, *next; j; j = next) {
+		next = j->next;
+		job_free(j);
+	}
 	mst_wipe(a->keys, sizeof(*a->keys));
 	free(a->keys);
 	a->keys = NULL;
