@@ -37,8 +37,14 @@ $(BUILD)/build.ninja: | setup
 build: setup $(BUILD)/build.ninja
 	$(NINJA) -j$(JOBS) -C $(BUILD)
 
-demo: build
-	tools/demo $(BUILD) $(FLAGS)
+# Only what is shown, in a build of its own when there is none yet: neither the tests nor what they need.
+DEMO_BUILD = $(if $(wildcard $(BUILD)/build.ninja),$(BUILD),build-demo)
+DEMO_PROGRAMS = src/muster/muster src/musterd/musterd src/agent/muster-agent
+demo:
+	@tools/setup build
+	[ -f $(DEMO_BUILD)/build.ninja ] || $(MESON) setup $(DEMO_BUILD) -Dwerror=true -Dtests=false
+	$(NINJA) -j$(JOBS) -C $(DEMO_BUILD) $(DEMO_PROGRAMS)
+	tools/demo $(DEMO_BUILD) $(FLAGS)
 
 test: build
 	tools/check-purity $(BUILD)
@@ -97,4 +103,4 @@ install: build
 	$(MESON) install -C $(BUILD) $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:
-	rm -rf build build-clang build-asan build-tsan build-fuzz build-cov build-release
+	rm -rf build build-demo build-clang build-asan build-tsan build-fuzz build-cov build-release

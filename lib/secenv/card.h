@@ -14,6 +14,8 @@
 #include "base/diag.h"
 #include "base/secret.h"
 #include "codec/uicc.h"
+#include "proto/aka/aka.h"
+#include "secenv/secenv.h"
 
 enum mst_card_outcome {
 	MST_CARD_NO_READER = 1,  /* no reader or modem, or the service that has it does not run */
@@ -56,6 +58,24 @@ bool mst_card_pcsc_reader(size_t at, char *out, size_t cap);
  */
 MST_MUST_CHECK int mst_card_at_open(const char *device, unsigned speed, unsigned timeout_ms, struct mst_card_port **ret_p,
                                     struct mst_diag *d);
+
+/*
+ * A USIM (and with `impi` an ISIM) in software, for laboratories and demonstrations: the same commands, and the same
+ * code, as a card. K and OPc are copied and lie in this process's memory, so this is no secure environment of a product.
+ * What a card keeps (counters, Ks and EF_GBABP) is kept in `secenv` as the blob "usim", before an answer leaves.
+ * Outcomes: MST_CARD_NO_CARD (the blob is damaged or of other keys' making; `d` says what to do), MST_CARD_ODD (names or keys
+ * that a card cannot have).
+ */
+struct mst_card_software {
+	const char *imsi;                    /* 6 to 15 digits */
+	int mnc_digits;                      /* 2 or 3 */
+	const char *impi;                    /* NULL: no ISIM */
+	const struct aka_keys *keys;
+	bool gba;                            /* does GBA itself (GBA_U) */
+	struct mst_secenv *secenv;           /* not owned; used until close */
+};
+MST_MUST_CHECK int mst_card_software_open(const struct mst_card_software *s, struct mst_crypto *c, struct mst_card_port **ret_p,
+                                          struct mst_diag *d);
 
 enum mst_card_app { MST_CARD_ANY, MST_CARD_USIM, MST_CARD_ISIM };    /* ANY: the ISIM when there is one, else the USIM */
 

@@ -29,6 +29,7 @@ static struct mst_conf *read_text(const char *text)
 }
 
 #define MEF "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a.pem\"; key = \"a.key\"; client_anchors = [\"x/\"]; };\n"
+#define OCSP "ocsp = { fqdn = \"ocsp.example.com\"; "
 #define MAF "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:2\"]; key = \"b\"; certificate = \"a\"; "
 #define ADMIN "admin = { listen = [\"unix:run/admin.sock\"]; };\n"
 
@@ -248,6 +249,13 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ "listeners = -4294967294;\n" ADMIN, ":1: a number beyond 2147483647" },
 	{ "listeners = 99999999999999999999;\n" ADMIN, ":1: a number beyond 2147483647" },
 	{ "listeners = 4294967298L;\n" ADMIN, ":1: listeners: 4294967298 is out of range; 1 to 16" },
+	{ OCSP "listen = [\"127.0.0.1:1\"]; uri = \"https://ocsp.example.com\"; };", ":1: ocsp.uri: \"https://ocsp.example.com\" will not do" },
+	{ OCSP "listen = [\"127.0.0.1:1\"]; uri = \"http://\"; };", ":1: ocsp.uri: \"http://\" will not do" },
+	{ OCSP "listen = [\"127.0.0.1:0\"]; };", "ocsp.uri: is missing, and ocsp.listen[0] takes any port" },
+	{ OCSP "listen = [\"127.0.0.1:1\"]; validity = \"16d\"; };", ":1: ocsp.validity: 1382400 is out of range" },
+	{ OCSP "listen = [\"127.0.0.1:1\"]; base = \"x\"; };", ":1: ocsp.base: \"x\" is no path" },
+	{ "ocsp = { listen = [\"127.0.0.1:1\"]; };", "ocsp.fqdn: is missing; its name" },
+	{ MEF "\nocsp = { fqdn = \"ocsp.example.com\"; listen = [\"127.0.0.1:1\"]; };", ":3: ocsp.listen[0]: \"127.0.0.1:1\" is an address of the role mef already" },
 	{ "a = ;\n", ":1: syntax error" },
 	{ ADMIN ADMIN, ":2: duplicate setting name" },
 };

@@ -244,6 +244,9 @@ def test_reload(i):
     i.write_conf("nonsense = 1;")
     i.proc.send_signal(signal.SIGHUP)
     until("refusal", lambda: "not reloaded; the old configuration stays" in i.log() and "nonsense: unknown setting" in i.log())
+    told = until("the operator's event", lambda: i.admin("GET", "/v1/events?what=server.reload-failed")[1]["events"])
+    assert len(told) == 1 and told[0]["who"] == "supervisor" and told[0]["role"] == "server", told
+    assert "the old configuration stays" in told[0]["why"] and "musterd.conf:" in told[0]["why"] and "nonsense: unknown setting" in told[0]["why"], told
     os.rename(i.dir + "/tls/mef.key", i.dir + "/tls/mef.key.kept")
     shutil.copy(i.dir + "/tls/other.key", i.dir + "/tls/mef.key")
     os.chmod(i.dir + "/tls/mef.key", 0o600)
@@ -260,6 +263,7 @@ def test_reload(i):
     i.write_conf()
     i.proc.send_signal(signal.SIGHUP)
     until("restart wanted", lambda: "needs a restart" in i.log())
+    until("and told", lambda: any("listeners: needs a restart" in e["why"] for e in i.admin("GET", "/v1/events?what=server.reload-failed")[1]["events"]))
     i.listeners = 2
     assert i.register()[0] == 201
     i.write_conf()

@@ -108,7 +108,7 @@ def test_who_cannot_prove_its_name_is_told_nothing(world):
 
 REFUSALS = [
     (404, "no-rule", "refused"), (403, "unknown-node", "unknown"), (403, "not-authenticated", "not authenticated"),
-    (403, "mismatch", "not authenticated"), (403, "not-active", "refused"), (409, "no-method", "refused"), (400, "malformed", "malformed"),
+    (403, "mismatch", "not authenticated"), (403, "not-active", "refused"), (409, "no-method", "refused"), (400, "malformed", "refused"),
     (503, "busy", "busy"),
 ]
 
@@ -149,18 +149,21 @@ def test_answers_that_are_none(world):
     good = world.instruction()
     rows = [
         ("not JSON", (200, b"{", {"Content-Type": "application/json"}), "malformed"),
-        ("a web page", (200, b"<h1>hello</h1>", {"Content-Type": "text/html"}), "malformed"),
-        ("too large", (200, b" " * 30000, {"Content-Type": "application/json"}), "malformed"),
-        ("no instruction", (200, {"version": 1, "serverTime": stamp(), "sequence": {"version": 1, "id": "x", "instructions": []}}), "malformed"),
+        ("a web page", (200, b"<h1>hello</h1>", {"Content-Type": "text/html"}), "wrong service"),
+        ("too large", (200, b" " * 17000, {"Content-Type": "application/json"}), "oversized"),
+        ("far too large", (200, b" " * 70000, {"Content-Type": "application/json"}), "oversized"),
+        ("nothing", (200, b"", {"Content-Type": "application/json"}), "empty"),
+        ("no instruction", (200, {"version": 1, "serverTime": stamp(), "sequence": {"version": 1, "id": "x", "instructions": []}}), "empty"),
         ("an unknown method", (200, json.dumps({"version": 1, "serverTime": stamp(), "sequence": {
-            "version": 1, "id": "x", "instructions": [{**good, "method": "magic"}]}}).encode(), {"Content-Type": "application/json"}), "malformed"),
+            "version": 1, "id": "x", "instructions": [{**good, "method": "magic"}]}}).encode(), {"Content-Type": "application/json"}), "unknown method"),
         ("no id", (200, json.dumps({"version": 1, "serverTime": stamp(), "sequence": {
             "version": 1, "instructions": [good]}}).encode(), {"Content-Type": "application/json"}), "malformed"),
-        ("elsewhere", (302, b"", {"Location": "https://evil.example.com/"}), "malformed"),
-        ("nothing there", (404, b"?", {"Content-Type": "text/plain"}), "malformed"),
+        ("elsewhere", (302, b"", {"Location": "https://evil.example.com/"}), "wrong service"),
+        ("nothing there", (404, b"?", {"Content-Type": "text/plain"}), "wrong service"),
     ]
-    # one word for machines, each its own words for people
-    own = {"not JSON": "a member name in quotes", "a web page": "Content-Type", "too large": "longer than allowed",
+    # each its own reason, and its own words for people
+    own = {"not JSON": "a member name in quotes", "a web page": "Content-Type", "too large": "more octets than a briefing may have",
+           "far too large": "longer than allowed", "nothing": "without content",
            "no instruction": "must be 1..16", "an unknown method": 'unknown value "magic"', "no id": "a briefing has an id",
            "elsewhere": "HTTP 302", "nothing there": "HTTP 404"}
     current = []
@@ -235,6 +238,24 @@ def test_fallback_over_mixed_instructions(world):
         dial(node, bbn)
         assert node.run_once().returncode == 0
     assert reasons(node) == [("file", "unreachable"), ("file", "ok"), ("bbn", "refused"), ("psk", "unsupported"), ("cert", "ok")]
+
+
+def test_what_is_wrong_with_a_file_of_instructions(world):
+    """Not only that it could not be used: each fault its own reason, and the next instruction is tried."""
+    good = world.instruction()
+    rows = [(b"", "empty"), (b"{", "malformed"), (b" " * 40000, "unreachable"), (b"\xa0", "malformed"),
+            (json.dumps({"version": 1, "instructions": []}).encode(), "empty"),
+            (json.dumps({"version": 1, "instructions": [{**good, "method": "magic"}]}).encode(), "unknown method"),
+            (json.dumps({"version": 1, "instructions": [{**good, "adminFQDN": 7}]}).encode(), "malformed")]
+    node = world.node(1, known=False)
+    files = [node.dir / f"inner-{i}.json" for i in range(len(rows))]
+    for file, (octets, _) in zip(files, rows):
+        file.write_bytes(octets)
+    node.instruct(*[{"kind": "discovery", "method": "file", "uri": str(file)} for file in files])
+    assert node.run_once().returncode == 1
+    reports = node.status()["reports"]
+    assert [r["reason"] for r in reports] == [reason for _, reason in rows], reports
+    assert all(r["remedy"] for r in reports), reports
 
 
 def test_reports_wait_for_nobody(world):

@@ -3,6 +3,7 @@ a stranger (wpa_supplicant's EAP-AKA peer) that finds our card in order. Each ke
 other pcscd of the machine is met; needs root or unprivileged user namespaces.
 """
 import contextlib
+import json
 import os
 import pathlib
 import pty
@@ -14,7 +15,7 @@ import tty
 
 import aka
 import pytest
-from support import START_SECONDS, until
+from support import MUSTER, START_SECONDS, until
 from usim import Usim, VpcdCard, at_answer
 
 SHELL = pathlib.Path(os.environ["MST_BUILD"]) / "lib/secenv/card-shell"
@@ -226,6 +227,36 @@ def test_a_modem_that_refuses(tmp_path):
         assert "outcome 1 modem: this is no terminal" in shell.greeting
     with Shell(SHELL, "at", tmp_path / "none") as shell:
         assert "No such file" in shell.greeting
+
+
+def doctor(*args, inside=(), status):
+    done = subprocess.run([*inside, MUSTER, "--json", "doctor", *args], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == status, done.stdout + done.stderr
+    return {f["check"]: f for f in json.loads(done.stdout)}
+
+
+def test_doctor(reader, tmp_path):
+    (tmp_path / "pin").write_text("2468\n")
+    (tmp_path / "letters").write_text("none of the kind\n")
+    found = doctor("--card", inside=reader.inside(), status=1)
+    assert found["reader"]["ok"] and "Virtual PCD" in found["reader"]["detail"]
+    assert "no card in the reader" in found["card"]["detail"] and "right way round" in found["card"]["remedy"]
+    with reader.card(Usim(IMSI, K, OPC, pin="2468", isim=IMPI)):
+        found = doctor("--card", inside=reader.inside(), status=1)
+        assert "switched on" in found["PIN"]["detail"] and "--pin-file" in found["PIN"]["remedy"]
+        found = doctor("--card=Virtual", "--pin-file", str(tmp_path / "pin"), inside=reader.inside(), status=0)
+        assert found["application"]["detail"] == f"ISIM, IMPI {IMPI}" and "GBA_U" in found["GBA"]["detail"]
+        found = doctor("--card", "--pin-file", str(tmp_path / "letters"), inside=reader.inside(), status=1)
+        assert "4 to 8 digits" in found["PIN"]["detail"]
+    found = doctor("--card=Other", inside=reader.inside(), status=1)
+    assert "no reader of this name" in [f for f in [found["reader"]] if not f["ok"]][0]["detail"]
+    with Modem(Usim(IMSI, K, OPC, gba=False)) as modem:
+        found = doctor(f"--card={modem.name}", status=0)
+        assert found["modem"]["ok"] and IMSI in found["application"]["detail"] and "GBA_ME" in found["GBA"]["detail"]
+    found = doctor("--card", inside=["env", f"PCSCLITE_CSOCK_NAME={tmp_path}/none"], status=1)
+    assert "start pcscd" in found["reader"]["detail"]
+    for bad in (["--pin-file", "x"], ["--card", "--pin-file"], ["card"]):
+        assert subprocess.run([MUSTER, "doctor", *bad], capture_output=True, check=False).returncode == 2
 
 
 class Auc:

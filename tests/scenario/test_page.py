@@ -34,12 +34,18 @@ def node(installation):
         yield made
 
 
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    with phone(tmp_path_factory.mktemp("browser") / "chromium") as driver:
+        yield driver
+
+
 @pytest.fixture
-def browser(tmp_path, node):        # ends before the node does: the page asks it every other second
-    driver = phone(tmp_path / "profile")
-    yield driver
-    severe = [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "the server responded with a status" not in e["message"]]
-    driver.quit()
+def browser(chromium, node):        # leaves the page before the node ends: it asks that every other second
+    yield chromium
+    chromium.get("about:blank")
+    chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    severe = [e for e in chromium.get_log("browser") if e["level"] == "SEVERE" and "the server responded with a status" not in e["message"]]
     assert not severe, severe
 
 
@@ -174,13 +180,14 @@ def encoded(installation):
 def test_a_photo_where_the_browser_reads_codes(browser, installation, node, tmp_path):
     """Chromium on this machine has no BarcodeDetector; the page's use of one is what is tested."""
     words = "https://192.0.2.1/#MUSTER:" + encoded(installation)
-    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source":
+    script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source":
         f"window.BarcodeDetector = class {{ async detect() {{ return [{{ rawValue: {json.dumps(words)} }}]; }} }};"})
     enter(browser, node)
     photo = tmp_path / "photo.png"
     photo.write_bytes(base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="))
     browser.find_element(By.ID, "photo").send_keys(str(photo))
     wait(browser, lambda b: b.find_element(By.ID, "text").get_attribute("value").startswith("MUSTER:"))
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
 def test_what_is_wrong_is_said_and_the_next_is_served(browser, installation, node):

@@ -156,11 +156,14 @@ static enum saef_outcome meaning(bool accepts, const struct mst_failure *f)
 	case PROV_UNTRUSTED:
 	case PROV_NOT_YET_VALID: return SAEF_MAF_UNTRUSTED;
 	case PROV_MALFORMED:
+	case PROV_OVERSIZED:
+	case PROV_WRONG_SERVICE:
 	case PROV_UNSUPPORTED: return SAEF_MALFORMED;
 	case PROV_OK:
 	case PROV_TOO_DEEP:
 	case PROV_LOOP:
 	case PROV_EMPTY:
+	case PROV_UNKNOWN_METHOD:
 	case PROV_STORAGE:
 	case PROV_INTERNAL:
 	case PROV_REASON__COUNT: break;
