@@ -96,7 +96,7 @@ static void on_open(void *owner, struct mst_client *c)
 	const struct mst_peer *peer = mst_client_peer(c);
 	const char *label = a->quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP;
 
-	a->server_not_after = exports && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
+	a->server_not_after = exports ? session_speaks_until(peer) : 0;
 	if (exports && mst_client_export(c, label, exported, sizeof(exported)) != 0) {
 		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
 			     agent_now(), agent_utc(a));

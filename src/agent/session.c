@@ -89,6 +89,11 @@ int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tl
 	return mst_client_new(&c, ops, a, ret);
 }
 
+mst_time session_speaks_until(const struct mst_peer *p)
+{
+	return p->how == MST_AUTH_CERT ? p->cert.not_after : p->how == MST_AUTH_PSK ? MST_TIME_MAX : 0;
+}
+
 /*
  * How a session ended, as a reason. What we could not verify is "untrusted"; what the peer did not take
  * of ours is "not authenticated"; only an answer inside a session can say "unknown" (lesson 6).

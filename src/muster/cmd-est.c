@@ -194,8 +194,9 @@ static int command_cert_prov(struct muster *m, int argc, char **argv)
 		return r;
 	if (m->json)
 		return print_json(answer);
-	say("command %lld waits: %s is to get a certificate for %s when it asks the MEF the next time",
-	    (long long)json_integer_value(json_object_get(answer, "id")), argv[0], text_of(answer, "subject"));
+	if (!m->quiet)
+		say("command %lld waits: %s is to get a certificate for %s when it asks the MEF the next time",
+		    (long long)json_integer_value(json_object_get(answer, "id")), argv[0], text_of(answer, "subject"));
 	json_decref(answer);
 	return EXIT_DONE;
 }

@@ -142,10 +142,9 @@ def test_a_revoked_node_asks_again_and_is_refused(installation):
     # the same after a restart, and the status says why without a running agent
     with node.running() as agent:
         agent.wait_log("instruction-failed reason=refused step=mef.register")
-    status = node.status()
-    assert [r["reason"] for r in status["reports"]] == ["refused"], status
-    assert status["reports"][0]["step"] == "mef.register"
-    attempt = status["attempt"]
+    failed = node.failed_runs()[0]
+    assert [(r["reason"], r["step"]) for r in failed["reports"]] == [("refused", "mef.register")], failed
+    attempt = failed["attempt"]
     assert attempt == attempt.lower()
     refused = installation.events("--attempt", attempt)
     assert refused and {e["what"] for e in refused} == {"mef.refused"}, refused
