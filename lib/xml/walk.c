@@ -10,6 +10,7 @@ struct walk {
 	const struct mst_xml_ops *ops;
 	void *ctx;
 	struct mst_diag *d;
+	struct mst_xml_element at;
 	bool no_memory, said;
 };
 
@@ -66,19 +67,20 @@ static struct mst_xml_element element_of(xmlTextReaderPtr r)
 
 static const char *one_node(struct walk *w, xmlTextReaderPtr r)
 {
-	struct mst_xml_element e = element_of(r);
+	const struct mst_xml_element *e = &w->at;
 	const xmlChar *text;
 	const char *why;
 
+	w->at = element_of(r);
 	switch (xmlTextReaderNodeType(r)) {
 	case XML_READER_TYPE_ELEMENT:
-		if (e.depth >= MST_XML_DEPTH_MAX)
+		if (e->depth >= MST_XML_DEPTH_MAX)
 			return "nested too deeply";
-		why = w->ops->begin(w->ctx, &e);
+		why = w->ops->begin(w->ctx, e);
 		/* <x/> has no end of its own */
-		return why || !xmlTextReaderIsEmptyElement(r) ? why : w->ops->end(w->ctx, &e);
+		return why || !xmlTextReaderIsEmptyElement(r) ? why : w->ops->end(w->ctx, e);
 	case XML_READER_TYPE_END_ELEMENT:
-		return w->ops->end(w->ctx, &e);
+		return w->ops->end(w->ctx, e);
 	case XML_READER_TYPE_TEXT:
 	case XML_READER_TYPE_CDATA:
 	case XML_READER_TYPE_WHITESPACE:

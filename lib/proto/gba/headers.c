@@ -203,7 +203,7 @@ static int only_digest(struct mst_view v, struct gba_params *p, struct mst_diag 
 
 int gba_authorization_read(struct mst_view v, struct gba_authorization *ret_a, struct mst_diag *d)
 {
-	struct gba_authorization a;
+	struct gba_authorization a = { .qop = GBA_QOP_NONE };
 	struct gba_params p;
 	int r = only_digest(v, &p, d);
 
