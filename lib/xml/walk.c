@@ -1,7 +1,6 @@
 #include "xml/xml.h"
 
 #include <libxml/xmlreader.h>
-#include <string.h>
 
 #include "base/fault.h"
 #include "base/text.h"
@@ -49,7 +48,7 @@ static const char *unwanted(struct mst_view in, size_t max)
 {
 	if (in.n > max)
 		return "larger than is allowed";
-	if (memchr(in.p ? (const void *)in.p : "", 0, in.n) || !mst_utf8_valid(in))
+	if (mst_view_find(in, 0) < in.n || !mst_utf8_valid(in))
 		return "not UTF-8";
 	for (size_t i = 0; i + 1 < in.n; i++)
 		if (in.p[i] == '<' && in.p[i + 1] == '!' && !mst_view_starts(mst_view_sub(in, i + 2, 2), "--") &&

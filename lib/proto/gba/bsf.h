@@ -64,7 +64,7 @@ void gba_run_wipe(struct gba_run *r);
 
 struct gba_run_config {
 	enum gba_algorithm algorithm;        /* GBA_AKAV1_MD5; AKAv2 only by configuration */
-	bool auth_only;                      /* qop auth instead of auth-int: the body is then not protected. For old UEs */
+	bool auth_only;                      /* qop auth instead of auth-int: the body is then not protected. For a UE that has no other */
 	bool in_card;                        /* GBA_U: GUSS says so (uiccType) */
 	unsigned resyncs;                    /* already done in this run */
 	int64_t seconds;                     /* 0 = GBA_RUN_SECONDS */

@@ -116,7 +116,7 @@ int gba_challenge_pick(const struct mst_http_msg *m, unsigned algorithms, struct
 {
 	for (size_t i = 0; i < m->n; i++) {
 		struct mst_view rest = m->header[i].value;
-		struct gba_challenge c;
+		struct gba_challenge c = { .qops = 0 };
 		int r = 0;
 
 		if (!mst_view_eq_nocase(m->header[i].name, MST_VIEW_LIT("WWW-Authenticate")))
