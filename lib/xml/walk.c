@@ -61,7 +61,17 @@ static struct mst_xml_element element_of(xmlTextReaderPtr r)
 {
 	const xmlChar *ns = xmlTextReaderConstNamespaceUri(r), *name = xmlTextReaderConstLocalName(r);
 
-	return (struct mst_xml_element){ name ? (const char *)name : "", ns ? (const char *)ns : "", (unsigned)xmlTextReaderDepth(r) };
+	return (struct mst_xml_element){ name ? (const char *)name : "", ns ? (const char *)ns : "", (unsigned)xmlTextReaderDepth(r), r };
+}
+
+struct mst_view mst_xml_attribute(const struct mst_xml_element *e, const char *name)
+{
+	const xmlChar *v = NULL;
+
+	if (xmlTextReaderMoveToAttribute(e->reader, (const xmlChar *)name) == 1)
+		v = xmlTextReaderConstValue(e->reader);
+	(void)xmlTextReaderMoveToElement(e->reader);
+	return mst_view_str((const char *)v);
 }
 
 static const char *one_node(struct walk *w, xmlTextReaderPtr r)
