@@ -321,7 +321,8 @@ def test_metrics_and_health(inst):
 
 
 def test_the_demo_shows_what_happened(tmp_path):
-    """Lesson 20: figures 2 and 3, the rule that matched in words, one node's arrows with their times, a refusal from both ends."""
+    """Lesson 20: figures 2 and 3, the rule that matched in words, one node's arrows with their times, a refusal from both ends,
+    and what each node holds until when."""
     text = run(MUSTER, "demo", "--nodes", "8", "--dir", tmp_path / "d", timeout=110).stdout
     assert "7 of 8 nodes enrolled, 1 refused" in text
     places = re.findall(r"^((?:north|south)-\w+) +(\S+) +(\d) +(\d) +(\d)$", text, re.M)
@@ -348,12 +349,24 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert len(times) >= 19 and times == sorted(times), picture
     lines = [line for line in picture.splitlines() if "│" in line]
     assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture
+    table = {row[0]: row[1:] for row in re.findall(r"^urn:dev:ops:00004C-\w+-0000(\d) +(certificate|secret) +(\S+) +(-|2\S+ \S+) +(-|2\S+ \S+)$",
+                                                  text[text.index("What each node holds"):], re.M)}
+    assert sorted(table) == [str(n) for n in range(1, 9)], text
+    assert table["4"] == ("certificate", "nobody", "-", "-"), table
+    assert [n for n, row in table.items() if row[0] == "secret"] == ["2", "8"], "serial number and secret"
+    assert [n for n, row in table.items() if row[3] != "-"] == ["5"], "certificates over EST"
+    assert all(row[2] != "-" for n, row in table.items() if n != "4"), table
+    assert "$ muster -C owner node secret urn:dev:ops:00004C-globex-00002 --new nodes/00002/psk --identity serial-00002@bbn.owner" in text
+    assert "$ muster -C south command cert-prov urn:dev:ops:00004C-acme-00005" in text
 
 
 def test_the_demo_as_data_and_its_bad_input(tmp_path):
     said = json.loads(run(MUSTER, "--json", "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout)
     assert (said["nodes"], said["enrolled"], said["refused"], said["misplaced"]) == (4, 3, 1, 0), said
     assert sum(r["fig2"] + r["fig3"] for r in said["rules"]) == 3 and len(said["rules"]) == 4, said
+    assert [(n["node"][-5:], n["bornWith"], n["provider"] is None, n["keyUntil"] is None) for n in said["fleet"]] == [
+        ("00001", "certificate", False, False), ("00002", "certificate", True, True), ("00003", "certificate", False, False),
+        ("00004", "certificate", False, False)], said
     again = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", check=False, timeout=110)
     assert again.returncode == 1 and "never overwrites" in again.stderr, again
     for bad in ("3", "x", "100000"):

@@ -92,6 +92,7 @@ def test_serial_number_and_secret(installation, profile):
     node.agent("--check", check=True)
     done = node.run_once()
     assert done.returncode == 0, done.stderr + inst.log_text()
+    assert " warn " not in done.stderr, "lesson 20: nothing is wrong"
     one_truth(inst, node)
     assert inst.ask("node", "show", node.id)["state"] == "enrolled"
     what = [e["what"] for e in inst.events("--attempt", node.status()["attempt"])]
