@@ -627,19 +627,6 @@ json_t *agent_check(struct agent *a)
 	return json_incref(a->verdict);
 }
 
-json_t *agent_keys(struct agent *a, const json_t *q)
-{
-	json_t *at_once;
-
-	a->only_check = true;
-	at_once = keys_ask(a, NULL, q);
-	if (at_once)
-		return at_once;
-	if (!a->stop)
-		event_base_dispatch(a->base);
-	return json_incref(a->verdict);
-}
-
 struct agent *agent_new(const struct agent_config *cfg, bool once)
 {
 	struct agent *a = calloc(1, sizeof(*a));

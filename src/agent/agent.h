@@ -154,8 +154,6 @@ MST_MUST_CHECK int agent_open(struct agent *a);
 int agent_run(struct agent *a);                      /* exit code */
 /* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
 json_t *agent_check(struct agent *a);
-/* The same for one question about keys (keys.h). */
-json_t *agent_keys(struct agent *a, const json_t *q);
 void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
 /*
  * Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. It may join the run that
