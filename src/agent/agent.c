@@ -465,10 +465,10 @@ static int open_store(struct agent *a)
 		r = managed_load(a);
 	}
 	if (!r) {
-		/* the MEF says how often; until it has, a day; soon when something was left unfinished */
-		a->commands_every = a->managed->every ? a->managed->every : 86400;
-		visit_soon(a, a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there || !a->managed->every ||
-			      a->managed->unreported ? RESUME_S : a->commands_every);
+		/* the MEF says how often; until it has, or while something was left unfinished with it, soon */
+		a->commands_every = a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there || !a->managed->every ||
+				    a->managed->unreported ? RESUME_S : a->managed->every;
+		visit_soon(a, a->commands_every);
 		record_load(a);
 		place_load(a->env, &a->place);
 		r = bundle_load(a);
