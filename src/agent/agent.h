@@ -251,6 +251,7 @@ json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const c
 /* visit.c: to the MEF, after the enrolment */
 bool visit_due(const struct agent *a);
 void visit_start(struct agent *a);
+void visit_begin(struct agent *a);                   /* after a start, once slots and managed things are loaded */
 void visit_soon(struct agent *a, int64_t seconds);
 void visit_drop(struct agent *a);
 mst_ms visit_deadline(const struct agent *a);
