@@ -11,6 +11,7 @@ static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL 
 static const char *const km_choices[] = { "usage", "master", "registered", NULL };      /* struct mst_quirks: km */
 static const char *const names_choices[] = { "long", "ts0032", NULL };                  /* enum mst_profile */
 static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
+static const char *const reenrol_choices[] = { "open", "ended", "window", NULL };          /* enum mst_reenrol */
 static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
 #define AT(m) .offset = offsetof(struct mst_conf, m)
@@ -167,6 +168,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "longest registration" },
 	{ "mef.retry_duration", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(1, 365 * DAY), AT(mef.retry_duration),
 	  .help = "when a client without commands asks again" },
+	{ "mef.reenrol", MST_CONF_T_CHOICE, 0, "open", NULL, AT(mef.reenrol), .choices = reenrol_choices,
+	  .help = "may an enrolled node enrol anew: at any time, when its registration has ended, or only in a window of muster node "
+		  "reenrol; renewal in the second half of a registration always may" },
 	{ "mef.est", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.est),
 	  .help = "certificates for nodes over EST (TS-0003 8.3.6.2) below /.well-known/est, issued by the keeper's CA" },
 	{ "mef.est_approval", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.est_approval),

@@ -313,6 +313,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	ret->validity = r->validity;
 	ret->keep = r->keep;
 	memcpy(ret->secret_fqdn, c->bbn.present ? c->bbn.fqdn : c->mef.fqdn, sizeof(ret->secret_fqdn));
+	ret->reenrol = (int)r->reenrol;
 	ret->maf_elsewhere = !c->maf.present;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));

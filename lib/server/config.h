@@ -62,6 +62,7 @@ struct mst_conf_role {
 	char maf_anchor[MST_CONF_PATH];
 	bool est, est_approval;
 	int64_t est_lifetime, est_grace, est_retry;           /* seconds */
+	int64_t reenrol;                                      /* mef: enum mst_reenrol */
 	char est_uri[MST_ID_MAX];
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];

@@ -447,6 +447,7 @@ static void engine_tick(struct mst_unit *u)
 	look_at_store(e);
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
+	engine_life(e);
 	engine_crl(e);
 	engine_keep_audit(e);
 }

@@ -109,6 +109,9 @@ struct mst_mef_link {
  */
 #define MST_MAKERS_MAX 64
 struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; char subject[MST_MAKERS_MAX][128]; };
+/* May an enrolled node enrol anew (lesson 12)? Renewal near the end of its registration is always open. */
+enum mst_reenrol { MST_REENROL_OPEN /* at any time */, MST_REENROL_ENDED /* when its registration has ended, or in a window */,
+                   MST_REENROL_WINDOW /* in a window that the operator opened */ };
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -127,6 +130,7 @@ struct mst_role_conf {
 		int64_t lifetime, grace, retry;
 		char uri[MST_ID_MAX];     /* estBaseURI for CERT_PROV */
 	} est;
+	int reenrol;                      /* MEF: enum mst_reenrol */
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing */
@@ -146,6 +150,10 @@ struct mst_role_env {
 
 /* A revocation list of our CA to be made: number and lifetime given, the rest written. */
 struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; size_t cap, n; };
+
+/* What the clock did in one look: for the metrics, and whether there is more. */
+struct mst_clocked { unsigned keys_near, keys_ended, subs_near, subs_ended, nodes_gone; bool revoked, more; };
+#define MST_CLOCK_BATCH 64
 
 struct mst_role_ops {
 	enum mst_role role;
@@ -168,6 +176,8 @@ struct mst_role_ops {
 	int (*refused)(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why);
 	/* Have the keeper sign a revocation list of what the store says is revoked. 0 or a fault. */
 	int (*list)(struct mst_role_env *env, struct mst_list *l);
+	/* What has ended, or will soon, is told and marked: MST_CLOCK_BATCH rows of a kind at most. 0 or a fault; may be NULL. */
+	int (*clock)(struct mst_role_env *env, struct mst_clocked *c);
 	/* Free *env.state, which is not NULL; may be NULL. */
 	void (*forget)(void *state);
 };

@@ -13,8 +13,8 @@ static const struct command commands[] = {
 	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
 	  "[--metrics ADDR]",
 	  "make a complete local installation: CA, roles, store, configuration" },
-	{ "node", cmd_node, "add|import|number|list|show|revoke|release …", "the nodes of the fleet" },
-	{ "subscription", cmd_subscription, "add|list|show|suspend|resume|end …", "M2M service subscriptions" },
+	{ "node", cmd_node, "add|import|number|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
+	{ "subscription", cmd_subscription, "add|list|show|extend|suspend|resume|end …", "M2M service subscriptions" },
 	{ "rule", cmd_rule, "add|edit|move|list|show|enable|disable|delete|check|try|replay|history|rollback …",
 	  "which nodes get which instructions" },
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },

@@ -60,6 +60,7 @@ int admin_node_import(struct admin *q);
 int admin_node_list(struct admin *q);
 int admin_node_show(struct admin *q);
 int admin_node_act(struct admin *q);
+int admin_node_move(struct admin *q);
 int admin_node_bind(struct admin *q);
 int admin_cert_revoke(struct admin *q);
 int admin_node_number(struct admin *q);
@@ -71,6 +72,7 @@ int admin_sub_add(struct admin *q);
 int admin_sub_list(struct admin *q);
 int admin_sub_show(struct admin *q);
 int admin_sub_act(struct admin *q);
+int admin_sub_extend(struct admin *q);
 int admin_certreq_list(struct admin *q);
 int admin_certreq_act(struct admin *q);
 int admin_node_certs(struct admin *q);
@@ -105,6 +107,10 @@ int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int 
 int admin_no_such_node(struct admin *q);
 /* The node with all that belongs to it. */
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
+/* life.c: what ends by itself, for the engine. */
+int admin_clock(struct mst_role_env *env, struct mst_clocked *c);
+/* What it could enrol with: registrations, keys and certificates of the MEF, under the names of `n` (revoke.c). */
+int admin_end_enrolment(struct admin *q, const struct mst_node *n);
 /* Everything that the node could still authenticate with is over at env->now (revoke.c). */
 int admin_end_credentials(struct admin *q, const struct mst_node *n);
 
@@ -131,6 +137,11 @@ struct admin_trigger_input {
 bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
+/* Reason, and of a release "grace", of a reenrol "window", in seconds. */
+bool admin_decode_act(const json_t *j, const char *act, char ret_reason[128], int64_t *ret_seconds, struct mst_diag *d);
+struct admin_move_input { struct mst_node as; /* sub_id, cse_id, ae_id */ int64_t grace; char reason[128]; };
+bool admin_decode_move(const json_t *j, struct admin_move_input *ret, struct mst_diag *d);
+bool admin_decode_extend(const json_t *j, mst_time *ret_until, struct mst_diag *d);
 bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d);
 bool admin_decode_revoke(const json_t *j, int *ret_reason, struct mst_diag *d);
 bool admin_decode_cert_prov(const json_t *j, char ret_subject[16], char ret_uri[MST_ID_MAX], struct mst_diag *d);

@@ -333,38 +333,6 @@ int admin_node_show(struct admin *q)
 	return r < 0 ? r : r ? admin_no_such_node(q) : admin_answer_node(q, MST_RSC_OK, &n);
 }
 
-/* revoke, release */
-int admin_node_act(struct admin *q)
-{
-	struct mst_diag d = { 0 };
-	char reason[128];
-	struct mst_node n;
-	int rsc, r;
-
-	if (!admin_decode_reason(q->body, true, reason, &d))
-		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
-	r = admin_find_node(q, q->id, &n);
-	if (r)
-		return r < 0 ? r : admin_no_such_node(q);
-	switch (admin_decide_node_act(&n, q->act, reason, q->env->now, &rsc, &d)) {
-	case ADMIN_REFUSED:
-		return admin_refuse(q, rsc, &d);
-	case ADMIN_UNCHANGED:
-		return admin_answer_node(q, MST_RSC_OK, &n);
-	case ADMIN_DONE:
-		break;
-	}
-	r = mst_store_node_update(q->env->store, &n);
-	if (!r)
-		r = admin_end_credentials(q, &n);
-	if (!r)
-		r = admin_event(q, n.state == MST_NODE_REVOKED ? "node.revoked" : "node.released", n.id,
-				reason);
-	if (r)
-		return r < 0 ? r : MST_FAULT_BUG;
-	return admin_answer_node(q, MST_RSC_OK, &n);
-}
-
 struct binding {
 	struct mst_identity row[ADMIN_IDENTITIES_MAX];
 	size_t n;

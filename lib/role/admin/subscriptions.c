@@ -92,6 +92,40 @@ int admin_sub_show(struct admin *q)
 	return r < 0 ? r : r ? no_such_sub(q) : admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
 }
 
+/* A later end. */
+int admin_sub_extend(struct admin *q)
+{
+	struct mst_subscription sub;
+	struct mst_diag d = { 0 };
+	mst_time until;
+	char why[300], stamp[20] = "";
+	struct mst_writer w = mst_writer_of(stamp, sizeof(stamp));
+	int rsc, r;
+
+	if (!admin_decode_extend(q->body, &until, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = mst_store_sub_get(q->env->store, q->id, &sub);
+	if (r)
+		return r < 0 ? r : no_such_sub(q);
+	switch (admin_decide_extend(&sub, until, q->env->now, &rsc, &d)) {
+	case ADMIN_REFUSED:
+		return admin_refuse(q, rsc, &d);
+	case ADMIN_UNCHANGED:
+		return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
+	case ADMIN_DONE:
+		break;
+	}
+	mst_put_timestamp(&w, until);
+	mst_put_nul(&w);
+	snprintf(why, sizeof(why), "%.200s: until %s", sub.id, stamp);
+	r = mst_store_sub_put(q->env->store, &sub, false);
+	if (!r)
+		r = admin_event(q, "subscription.extended", 0, why);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
+}
+
 /* suspend, resume, end: what it means for nodes is decided at their next request. */
 int admin_sub_act(struct admin *q)
 {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "role/life.h"
+
 #define BIT(i) (1u << (i))
 /* What a client may say in a Create; the rest is ours to assign. */
 #define CREATE_MEMBERS (BIT(MST_CR_ET) | BIT(MST_CR_LBL) | BIT(MST_CR_ADMIN))
@@ -104,6 +106,11 @@ void mst_decide_register(const struct mst_call *c, const struct mst_who *w, cons
 
 	if (!create_content_good(c, w, now, v, admin))
 		return;
+	if (w->has_node && mst_life_leaving(&w->node, now)) {
+		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted", "the node was let go: what it has works until it leaves, but it gets "
+		           "nothing new");
+		return;
+	}
 	if (live && conf->quirks.repeat_conflicts) {
 		mst_refuse(v, MST_RSC_ALREADY_REGISTERED, "registered already", NULL);
 		return;
@@ -148,7 +155,7 @@ bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, c
 	v->cred.node = w->has_node ? w->node.id : 0;
 	v->cred.state = MST_CRED_PENDING;
 	v->cred.created = now;
-	v->cred.expires = expires;
+	v->cred.expires = v->cred.due = expires;
 	/* newest first: besides the new one, one more may stay (a second try that races) */
 	for (size_t i = r->n_other; i-- > 0;) {
 		const struct mst_cred_brief *b = &r->other[i];
