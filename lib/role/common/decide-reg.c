@@ -224,13 +224,27 @@ void mst_decide_reg_set(const struct mst_call *c, const struct mst_who *w, const
 	v->show = q->has & UPDATE_MEMBERS;      /* the answer has only what was in the request */
 }
 
+/*
+ * Who de-registers is not enrolled any more: at a MEF while it was only enrolling, at a MAF when it gives its root key back.
+ * A session under a name that the node has no longer says nothing about what it is now.
+ */
+static bool leaves(const struct mst_call *c, const struct mst_who *w, enum mst_node_state s)
+{
+	const struct mst_node *n = &w->node;
+
+	if (s == MST_NODE_ENROLLING)
+		return true;
+	return c->role == MST_ROLE_MAF && (s == MST_NODE_ENROLLED || s == MST_NODE_EXPIRING) &&
+	       !strcmp(w->id, n->cse_id[0] ? n->cse_id : n->ae_id[0] ? n->ae_id : n->node_id);
+}
+
 void mst_decide_reg_delete(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now, struct mst_verdict *v)
 {
 	if (!mst_decide_own_reg(w, r, now, v))
 		return;
 	MST_STR_SET(v->drop_reg, r->reg.reg_id);
 	mst_decide_step(v, w, c, "deregister", now);
-	if (v->put_node && v->node.state == MST_NODE_ENROLLING) {
+	if (v->put_node && leaves(c, w, v->node.state)) {
 		v->node.state = MST_NODE_KNOWN;
 		MST_STR_SET(v->node.reason, "de-registered by itself");
 		v->node.changed = now;
