@@ -253,6 +253,15 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "admin.listen", MST_CONF_T_ADDRESS, .sample = "unix:run/admin.sock", LST(MUST, admin.listen, admin.n_listen),
 	  .help = "local sockets; the peer must be the daemon's own user or root" },
 
+	{ "admin.providers", MST_CONF_T_GROUPS, AT(admin.providers), .stride = sizeof(struct mst_conf_provider),
+	  .count = offsetof(struct mst_conf, admin.n_providers), .max = MST_PROVIDERS_MAX,
+	  .help = "service providers whose own people may ask, each for its own subscriptions, nodes and events, and nothing else; with "
+		  "any, all users may connect to the sockets" },
+	{ "admin.providers.sp", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "sp.example.com", ELEM(struct mst_conf_provider, sp),
+	  .help = "the provider, as in its subscriptions (adminFQDN)" },
+	{ "admin.providers.uid", MST_CONF_T_COUNT, MST_CONF_NEEDED, NULL, "1201", RANGE(1, 4294967294), ELEM(struct mst_conf_provider, uid),
+	  .help = "user id of its people on this machine" },
+
 	{ "test", MST_CONF_T_GROUP, MST_CONF_HIDDEN | MST_CONF_FIXED, AT(test.present), .help = "for tests only: die on purpose" },
 	{ "test.crash_at", MST_CONF_T_TEXT, MST_CONF_HIDDEN | MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(test.crash_at),
 	  .help = "a name of the table in lib/server/crash.c: the whole daemon is killed there" },

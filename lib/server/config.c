@@ -306,6 +306,11 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
+	for (size_t i = 0; i < r->n_providers; i++) {
+		memcpy(ret->provider[i].sp, r->providers[i].sp, sizeof(ret->provider[i].sp));
+		ret->provider[i].uid = (uint32_t)r->providers[i].uid;
+	}
+	ret->n_provider = r->n_providers;
 	if (c->mef.present)
 		est_of(&c->mef, ret);
 	ret->strangers = r->strangers;

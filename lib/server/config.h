@@ -31,6 +31,8 @@ struct mst_conf_link {
 	struct mst_conf_quirks quirks;
 };
 
+struct mst_conf_provider { char sp[MST_ID_MAX]; int64_t uid; };
+
 /* One group per role; members that a role has no row for stay empty. */
 struct mst_conf_role {
 	bool present;
@@ -67,6 +69,8 @@ struct mst_conf_role {
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
+	struct mst_conf_provider providers[MST_PROVIDERS_MAX];        /* admin */
+	size_t n_providers;
 };
 
 struct mst_conf_limits {

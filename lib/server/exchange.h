@@ -96,6 +96,7 @@ struct mst_psk_answer {
 
 /* Per-role settings, built from the configuration. */
 #define MST_MEF_SPS 16
+#define MST_PROVIDERS_MAX 16
 struct mst_mef_link {
 	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
 	/* Whose clients it may vouch for: FQDNs of M2M-SP-IDs (TS-0001 7.2.2). None: any, for the only MEF. */
@@ -136,6 +137,7 @@ struct mst_role_conf {
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
+	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 

@@ -130,20 +130,21 @@ int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret)
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 		 int (*each)(void *, const struct mst_node *), void *arg)
 {
-	bool sub = f->sub_id && *f->sub_id, maker = f->maker && *f->maker;
+	bool sub = f->sub_id && *f->sub_id, maker = f->maker && *f->maker, sp = f->sp_fqdn && *f->sp_fqdn;
 	struct mst_node row;
 	struct sq_iter it;
 	char sql[512];
 	int r;
 
-	snprintf(sql, sizeof(sql), "SELECT " NODE_COLS " FROM node WHERE id > ?1%s%s%s ORDER BY id LIMIT ?2",
+	snprintf(sql, sizeof(sql), "SELECT " NODE_COLS " FROM node WHERE id > ?1%s%s%s%s ORDER BY id LIMIT ?2",
 		 f->state >= 0 ? " AND state = ?3" : "", sub ? " AND sub_id = ?4" : "",
-		 maker ? " AND maker = ?5" : "");
+		 maker ? " AND maker = ?5" : "", sp ? " AND sub_id IN (SELECT id FROM subscription WHERE sp_fqdn = ?6)" : "");
 	/* Trailing parameters that the text does not name cannot be bound. */
 	r = sq_iter_open(&it, sq_of(s), SQ_NO_SLOT, sql,
 			 (const struct sq_arg[]){ SQ_I(f->after), SQ_I(sq_limit(f->limit)), SQ_I(f->state),
-						  SQ_S(sub ? f->sub_id : ""), SQ_S(maker ? f->maker : "") },
-			 maker           ? 5
+						  SQ_S(sub ? f->sub_id : ""), SQ_S(maker ? f->maker : ""), SQ_S(sp ? f->sp_fqdn : "") },
+			 sp              ? 6
+			 : maker         ? 5
 			 : sub           ? 4
 			 : f->state >= 0 ? 3
 					 : 2);

@@ -97,7 +97,7 @@ int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_touch(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
-struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; };
+struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; const char *sp_fqdn /* NULL, "": any */; };
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, int (*each)(void *, const struct mst_node *), void *arg);
 int mst_store_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);   /* kept as counters, O(1) */
 

@@ -255,7 +255,7 @@ void leave_stop(struct agent *a);
 void leave_close(struct agent *a);
 mst_ms leave_deadline(const struct agent *a);
 void leave_tick(struct agent *a);
-json_t *leave_status(const struct agent *a);
+json_t *leave_status(struct mst_secenv *env, const char *in_use);     /* `in_use`: KmID of the active slot, "" = none */
 
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,

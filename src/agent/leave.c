@@ -87,30 +87,35 @@ static void forget(struct agent *a, const char *why)
 	agent_point(a, "left");
 }
 
-int leave_load(struct agent *a)
+/* What is kept, but for `in_use`: the power went before the new one was promoted, and the old one is in use still. */
+static size_t read_kept(struct mst_secenv *env, const char *in_use, struct mst_root_cred out[LEAVE_MAX])
 {
-	size_t cap = 2 + LEAVE_MAX * (MST_ROOT_CRED_MAX + 2), n = 0;
-	struct agent_leave *l = a->leave = calloc(1, sizeof(*l));
-	uint8_t *b = malloc(cap);
+	size_t cap = 2 + LEAVE_MAX * (MST_ROOT_CRED_MAX + 2), n = 0, kept = 0;
+	uint8_t *b = malloc(cap), count = 0;
 	struct mst_diag d = { 0 };
 	struct mst_reader r;
-	uint8_t count;
 
-	if (!l || !b || a->env->ops->load_blob(a->env, BLOB, b, cap, &n, &d)) {
-		free(b);
-		return l ? 0 : MST_FAULT_MEMORY;
-	}
-	r = mst_reader_of((struct mst_view){ b, n });
-	count = mst_read_u8(&r) == VERSION ? mst_read_u8(&r) : 0;
-	for (size_t i = 0; i < count && l->n < LEAVE_MAX; i++) {
-		struct mst_view v = mst_read_block16(&r);
+	if (b && env->ops->load_blob(env, BLOB, b, cap, &n, &d) == 0) {
+		r = mst_reader_of((struct mst_view){ b, n });
+		count = mst_read_u8(&r) == VERSION ? mst_read_u8(&r) : 0;
+		for (size_t i = 0; i < count && kept < LEAVE_MAX; i++) {
+			struct mst_view v = mst_read_block16(&r);
 
-		/* the power went before the new one was promoted: it is the one in use still */
-		if (r.ok && mst_root_cred_decode(v, &l->c[l->n]) && !(a->has_active && !strcmp(l->c[l->n].key_id, a->active.key_id)))
-			l->n++;
+			kept += r.ok && mst_root_cred_decode(v, &out[kept]) && strcmp(out[kept].key_id, in_use) != 0;
+		}
+		mst_wipe(b, cap);
 	}
-	mst_wipe(b, cap);
 	free(b);
+	return kept;
+}
+
+int leave_load(struct agent *a)
+{
+	struct agent_leave *l = a->leave = calloc(1, sizeof(*l));
+
+	if (!l)
+		return MST_FAULT_MEMORY;
+	l->n = read_kept(a->env, a->has_active ? a->active.key_id : "", l->c);
 	return 0;
 }
 
@@ -428,13 +433,17 @@ void leave_tick(struct agent *a)
 	drive(a);
 }
 
-json_t *leave_status(const struct agent *a)
+json_t *leave_status(struct mst_secenv *env, const char *in_use)
 {
+	struct mst_root_cred *c = calloc(LEAVE_MAX, sizeof(*c));
 	json_t *list = json_array();
+	size_t n = c ? read_kept(env, in_use, c) : 0;
 
-	for (size_t i = 0; a->leave && i < a->leave->n; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "adminFQDN", a->leave->c[i].admin_fqdn, "mafFQDN",
-						      a->leave->c[i].maf_fqdn, "keyID", a->leave->c[i].key_id, "notAfter",
-						      status_time(a->leave->c[i].not_after)));
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "adminFQDN", c[i].admin_fqdn, "mafFQDN", c[i].maf_fqdn,
+						      "keyID", c[i].key_id, "notAfter", status_time(c[i].not_after)));
+	if (c)
+		mst_wipe(c, LEAVE_MAX * sizeof(*c));
+	free(c);
 	return list;
 }

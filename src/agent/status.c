@@ -125,7 +125,7 @@ json_t *status_json(const struct agent *a)
 	json_object_set_new(o, "credential",
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
-	json_object_set_new(o, "leaving", leave_status(a));
+	json_object_set_new(o, "leaving", leave_status(a->env, a->has_active ? a->active.key_id : ""));
 	json_object_set_new(o, "certificate", own_status(a->env));
 	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
 	json_object_set(o, "damage", a->damage ? a->damage : json_null());
