@@ -317,6 +317,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	ret->no_node_certs = role == MST_ROLE_MEF && !r->node_certificates;
 	ret->validity = r->validity;
 	ret->keep = r->keep;
+	memcpy(ret->own_fqdn[0], c->mef.fqdn, sizeof(ret->own_fqdn[0]));
+	memcpy(ret->own_fqdn[1], c->maf.fqdn, sizeof(ret->own_fqdn[1]));
 	memcpy(ret->secret_fqdn, c->bbn.present ? c->bbn.fqdn : c->mef.fqdn, sizeof(ret->secret_fqdn));
 	ret->reenrol = (int)r->reenrol;
 	ret->maf_elsewhere = !c->maf.present;

@@ -290,6 +290,8 @@ int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
 /* `at`, `site`: NULL = not said. All of them unset: show what is known. */
 int ctl_place(const struct agent_config *cfg, const char *at, const char *site, bool clear, bool json);
+/* Factory reset; with `yes` only. */
+int ctl_reset(const struct agent_config *cfg, bool yes);
 int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 /* A message that somebody else received, for the door: a file, or "-". */

@@ -103,7 +103,8 @@ void agent_point_list(FILE *out)
 
 /* Of certificate provisioning, which not every enrolment has. */
 static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted",
-	/* of a change of provider: */ "leaving-kept", "left-mef", "left-maf", "left" };
+	/* of a change of provider: */ "leaving-kept", "left-mef", "left-maf", "left",
+	"reset-erased" };
 
 bool agent_point_known(const char *name)
 {
