@@ -12,15 +12,19 @@
 #define STEADY_MS 60000
 #define STEP_MS 5000
 
+void engine_life_start(struct engine *e)
+{
+	e->life_ahead = (int64_t)time(NULL) * 1000 - mst_now_ms();
+}
+
 static bool steady(struct engine *e, mst_ms now, mst_time utc)
 {
 	int64_t ahead = (int64_t)utc * 1000 - now, moved = ahead - e->life_ahead;
 
-	if (e->life_seen && (moved > STEP_MS || moved < -STEP_MS)) {
+	if (moved > STEP_MS || moved < -STEP_MS) {
 		e->life_hold = now + STEADY_MS;
 		mst_log(&e->u.log, MST_LOG_WARNING, "the time of day has jumped; what ends by the clock is told a minute later", NULL);
 	}
-	e->life_seen = true;
 	e->life_ahead = ahead;
 	return now >= e->life_hold;
 }

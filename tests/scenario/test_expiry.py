@@ -140,6 +140,37 @@ def test_a_reset_that_is_cut(later):
     assert node.run_once(env=later.env()).returncode == 0
 
 
+def test_a_clock_that_jumps(later):
+    """The server's clock is a year ahead for a while: who asks then is refused, and nothing of it remains; nothing is told of a fleet
+    that has ended. The node's clock jumps as well, both ways."""
+    later.go("+122d", reenrol="open")
+    inst, node = later.inst, later.inst.node(8, subscription="long")
+    assert node.run_once(env=later.env()).returncode == 0
+    before = len(inst.events())
+    inst.stop()
+    clock = inst.dir / "clock"
+    clock.write_text("+122d")
+    inst.wrap = ["env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+    seen = inst.log.stat().st_size
+    inst.start()
+
+    def jumps():
+        return inst.log.read_text(errors="replace")[seen:].count("the time of day has jumped")
+    later.moment = None
+    until("it lives", lambda: inst.ask("status")["time"])
+    for moment, number in (("+487d", 1), ("+122d", 2)):
+        whole = inst.dir / "clock.new"
+        whole.write_text(moment)
+        whole.rename(clock)
+        until("it has seen it", lambda want=number: jumps() >= want, context=inst.log_text)
+        if number == 1:
+            assert node.agent("check", env=at("+122d")).returncode == 1
+    assert not [e for e in inst.events()[before:] if "ended" in e["what"] or "expired" in e["what"]]
+    assert node.agent("check", env=at("+122d")).returncode == 0, "its key is as good as it was"
+    for moment in ("+121d", "+122d", "+123d", "-3d"):
+        assert node.run_once(env=at(moment)).returncode == 0, moment
+
+
 def test_sessions_that_live_end(later):
     """A node that is suspended, revoked or released has a session open: its next request is refused, and the session ends."""
     later.go("+122d", reenrol="open")
