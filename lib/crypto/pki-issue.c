@@ -79,6 +79,7 @@ static bool push_usage(EXTENDED_KEY_USAGE *e, enum mst_cert_role role)
 		{ "1.3.6.1.5.5.7.3.1", { MST_CERT_SERVER, MST_CERT_BOTH } },
 		{ "1.3.6.1.5.5.7.3.2", { MST_CERT_CLIENT, MST_CERT_BOTH } },
 		{ MST_EKU_BUNDLE, { MST_CERT_BUNDLE, MST_CERT_BUNDLE } },
+		{ "1.3.6.1.5.5.7.3.9", { MST_CERT_OCSP, MST_CERT_OCSP } },
 	};
 
 	for (size_t i = 0; e && i < MST_COUNT(use); i++) {
@@ -133,7 +134,7 @@ static int put_names(X509 *x, const struct mst_cert_spec *spec)
 	int r = 0;
 
 	if (spec->n_san == 0)
-		return spec->role == MST_CERT_CA || spec->role == MST_CERT_BUNDLE ? 0 : MST_PKI_MALFORMED;
+		return spec->role == MST_CERT_CA || spec->role == MST_CERT_BUNDLE || spec->role == MST_CERT_OCSP ? 0 : MST_PKI_MALFORMED;
 	if (spec->n_san > MST_SANS_MAX)
 		return MST_PKI_NO_ROOM;
 	names = sk_GENERAL_NAME_new_null();
@@ -272,6 +273,56 @@ static bool put_crl_uri(X509 *x, const char *uri)
 	return ok;
 }
 
+/* id-pkix-ocsp-nocheck, RFC 6960 4.2.2.2.1: who would tell of the one that tells? */
+static bool put_nocheck(X509 *x)
+{
+	ASN1_NULL *nothing = ASN1_NULL_new();
+	bool ok = put_ext(x, NID_id_pkix_OCSP_noCheck, nothing, false);
+
+	ASN1_NULL_free(nothing);
+	return ok;
+}
+
+static bool put_ocsp_uri(X509 *x, const char *uri)
+{
+	AUTHORITY_INFO_ACCESS *list = sk_ACCESS_DESCRIPTION_new_null();
+	ACCESS_DESCRIPTION *one = ACCESS_DESCRIPTION_new();
+	ASN1_IA5STRING *s = ASN1_IA5STRING_new();
+	bool ok = list && one && s && ASN1_STRING_set(s, uri, -1);
+
+	if (ok) {
+		ASN1_OBJECT_free(one->method);
+		one->method = OBJ_nid2obj(NID_ad_OCSP);
+		GENERAL_NAME_set0_value(one->location, GEN_URI, s);
+		s = NULL;
+		ok = sk_ACCESS_DESCRIPTION_push(list, one) > 0;
+		if (ok)
+			one = NULL;
+	}
+	ok = ok && put_ext(x, NID_info_access, list, false);
+	ASN1_IA5STRING_free(s);
+	ACCESS_DESCRIPTION_free(one);
+	AUTHORITY_INFO_ACCESS_free(list);
+	return ok;
+}
+
+static int put_places(X509 *x, const struct mst_cert_spec *spec)
+{
+	const struct { const char *uri; bool (*put)(X509 *, const char *); } place[] = {
+		{ spec->crl_uri, put_crl_uri }, { spec->ocsp_uri, put_ocsp_uri },
+	};
+
+	for (size_t i = 0; i < MST_COUNT(place); i++) {
+		if (!place[i].uri)
+			continue;
+		if (!mst_printable_ascii(mst_view_str(place[i].uri)))
+			return MST_PKI_MALFORMED;
+		if (!place[i].put(x, place[i].uri))
+			return MST_FAULT_CRYPTO;
+	}
+	return 0;
+}
+
 static int put_extensions(X509 *x, const X509 *issuer, const struct mst_cert_spec *spec)
 {
 	int r;
@@ -283,9 +334,9 @@ static int put_extensions(X509 *x, const X509 *issuer, const struct mst_cert_spe
 	r = put_names(x, spec);
 	if (!r)
 		r = put_constraints(x, spec);
-	if (!r && spec->crl_uri && !mst_printable_ascii(mst_view_str(spec->crl_uri)))
-		r = MST_PKI_MALFORMED;
-	if (!r && spec->crl_uri && !put_crl_uri(x, spec->crl_uri))
+	if (!r)
+		r = put_places(x, spec);
+	if (!r && spec->role == MST_CERT_OCSP && !put_nocheck(x))
 		r = MST_FAULT_CRYPTO;
 	return r;
 }
@@ -325,7 +376,7 @@ int mst_cert_issue(struct mst_crypto *c, struct mst_signer *signer, struct mst_v
 	int n, r;
 
 	if (issuer_der.n) {
-		m.issuer = pki_x509(issuer_der);
+		m.issuer = pki_issuer(issuer_der);
 		if (!m.issuer || !(X509_get_extension_flags(m.issuer) & EXFLAG_CA))
 			return MST_PKI_MALFORMED;
 	}

@@ -57,6 +57,7 @@ MST_MUST_CHECK int mst_cert_info(struct mst_view der, struct mst_cert_info *ret_
 struct mst_tbs_info {
 	bool is_crl;
 	bool issued_by;                      /* its issuer is the subject of the certificate given */
+	bool other_usage;                    /* a certificate for more than being a client or server of TLS */
 	struct mst_cert_info cert;           /* when it is not a revocation list; sha256 means nothing */
 };
 MST_MUST_CHECK int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs_info *ret_t,
@@ -68,7 +69,8 @@ enum mst_cert_role {
 	MST_CERT_SERVER /* MEF, MAF: FQDN */,
 	MST_CERT_CLIENT /* enrolee */,
 	MST_CERT_BOTH,
-	MST_CERT_BUNDLE /* signs bundles of instructions (cms.h); needs no name but the common one */
+	MST_CERT_BUNDLE, /* signs bundles of instructions (cms.h); needs no name but the common one */
+	MST_CERT_OCSP    /* signs answers about certificates of its issuer (RFC 6960 4.2.2.2), and is not asked about itself */
 };
 struct mst_cert_spec {
 	enum mst_cert_role role;
@@ -81,6 +83,7 @@ struct mst_cert_spec {
 	size_t n_permitted_dns, n_permitted_uri;
 	int path_len;                        /* CA: -1 = no limit */
 	const char *crl_uri;                 /* optional distribution point */
+	const char *ocsp_uri;                /* optional: where its status is told, RFC 5280 4.2.2.1 */
 };
 
 /*

@@ -7,6 +7,7 @@
 #include "crypto/derive.h"
 #include "keeper/channel.h"
 #include "keeper/files.h"
+#include "keeper/responder.h"
 
 #define WRAP_VERSION 1
 static const char wrap_label[] = "muster keeper: wrapping 1";
@@ -17,6 +18,7 @@ struct local {
 	struct mst_crypto *c;
 	uint8_t wrap_key[KEK_LEN];
 	struct keeper_files files;
+	struct responder responder;
 	struct mst_channel channel[MST_CHANNELS_MAX];
 	size_t n_channels;
 	struct mst_keeper_counts counts;
@@ -310,7 +312,7 @@ static bool may_sign(struct local *l, const struct mst_authorisation *a, struct 
 		return false;
 	if (t.is_crl)
 		return authorised(a, MST_AUTH_SIGN, MST_KEEPER_CRL);
-	return !t.cert.is_ca && t.cert.n_san == 1 && authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
+	return !t.cert.is_ca && !t.other_usage && t.cert.n_san == 1 && authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
 }
 
 static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
@@ -332,6 +334,29 @@ static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, s
 	mst_local_signer_deinit(&signer);
 	l->counts.signed_ += !r;
 	return r;
+}
+
+static bool may_tell(const struct mst_authorisation *a, const struct mst_ocsp_answer *s)
+{
+	return s->n && authorised(a, MST_AUTH_STATUS, a ? a->key_id : "") && s->this_update >= 0 &&
+	       s->next_update > s->this_update && s->next_update - s->this_update <= MST_STATUS_LIFE;
+}
+
+static int local_status(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s, uint8_t *ret_der,
+			size_t cap, size_t *ret_n)
+{
+	struct local *l = of(k);
+	const struct mst_view ca = { l->files.ca_der, l->files.n_ca_der };
+	int r;
+
+	if (!may_tell(a, s))
+		return refuse(l, MST_KEEPER_DENIED);
+	r = responder_ready(&l->responder, l->c, &l->files, s->this_update, &l->counts.responders);
+	if (!r)
+		r = mst_ocsp_response_make((struct mst_view){ l->responder.key, l->responder.n_key },
+					   (struct mst_view){ l->responder.der, l->responder.n_der }, ca, s, ret_der, cap, ret_n);
+	l->counts.statuses += !r;
+	return r > 0 ? refuse(l, MST_KEEPER_DENIED) : r;
 }
 
 static int local_ca_cert(struct mst_keeper *k, uint8_t *ret_der, size_t cap, size_t *ret_n)
@@ -363,6 +388,7 @@ static const struct mst_keeper_ops local_ops = {
 	.sign = local_sign,
 	.ca_cert = local_ca_cert,
 	.trigger = local_trigger,
+	.status = local_status,
 	.close = local_close,
 };
 

@@ -4,7 +4,7 @@
 
 #include "keeper/keeper-wire.h"
 
-enum call { CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER, CALL_DIFFERS };
+enum call { CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER, CALL_DIFFERS, CALL_STATUS };
 
 static void put_text(struct mst_writer *w, const char *s)
 {
@@ -55,13 +55,14 @@ static void put_authorisation(struct mst_writer *w, const struct mst_authorisati
 
 static void get_authorisation(struct mst_reader *r, struct mst_authorisation *a)
 {
-	static const int last = MST_AUTH_TRIGGER;
+	static const int last = MST_AUTH_STATUS;
 
 	memset(a, 0, sizeof(*a));
 	switch (get_small(r, last)) {
 	case MST_AUTH_RELEASE: a->what = MST_AUTH_RELEASE; break;
 	case MST_AUTH_SIGN: a->what = MST_AUTH_SIGN; break;
 	case MST_AUTH_TRIGGER: a->what = MST_AUTH_TRIGGER; break;
+	case MST_AUTH_STATUS: a->what = MST_AUTH_STATUS; break;
 	default: a->what = MST_AUTH_NOTHING; break;
 	}
 	get_text(r, a->key_id, sizeof(a->key_id));
@@ -244,6 +245,29 @@ static int remote_trigger(struct mst_keeper *k, const struct mst_authorisation *
 	return r;
 }
 
+static int remote_status(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s, uint8_t *ret_der,
+			 size_t cap, size_t *ret_n)
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	if (s->n > MST_OCSP_ASKED_MAX || s->n_nonce > MST_OCSP_NONCE_MAX)
+		return MST_FAULT_BUG;
+	mst_put_u8(&w, CALL_STATUS);
+	put_authorisation(&w, a);
+	mst_put_u8(&w, (uint8_t)s->n);
+	for (size_t i = 0; i < s->n; i++) {
+		mst_put_block16(&w, (struct mst_view){ s->single[i].id.der, s->single[i].id.n });
+		mst_put_u8(&w, (uint8_t)s->single[i].status);
+		mst_put_u64(&w, (uint64_t)s->single[i].revoked);
+		mst_put_u8(&w, (uint8_t)s->single[i].reason);
+	}
+	mst_put_block16(&w, (struct mst_view){ s->nonce, s->n_nonce });
+	mst_put_u64(&w, (uint64_t)s->this_update);
+	mst_put_u64(&w, (uint64_t)s->next_update);
+	return ask(k, &w, ret_der, cap, ret_n);
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -252,7 +276,7 @@ static void remote_close(struct mst_keeper *k)
 static const struct mst_keeper_ops remote_ops = {
 	.name = "remote", .wrap = remote_wrap, .create = remote_create, .release = remote_release,
 	.differs = remote_differs, .derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
-	.close = remote_close,
+	.status = remote_status, .close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)
@@ -380,6 +404,55 @@ static bool serve_trigger(struct mst_keeper *k, struct mst_reader *r, struct ans
 	return true;
 }
 
+static mst_time get_time(struct mst_reader *r)
+{
+	uint64_t t = mst_read_u64(r);
+
+	if (t > (uint64_t)MST_NEVER)
+		r->ok = false;
+	return r->ok ? (mst_time)t : 0;
+}
+
+static void get_octets(struct mst_reader *r, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	struct mst_view v = mst_read_block16(r);
+
+	*ret_n = 0;
+	if (v.n > cap) {
+		r->ok = false;
+		return;
+	}
+	if (v.n)
+		memcpy(out, v.p, v.n);
+	*ret_n = v.n;
+}
+
+static bool serve_status(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	struct mst_authorisation au;
+	struct mst_ocsp_answer s = { .n = 0 };
+	size_t n;
+
+	get_authorisation(r, &au);
+	s.n = (size_t)get_small(r, MST_OCSP_ASKED_MAX);
+	for (size_t i = 0; i < s.n; i++) {
+		struct mst_ocsp_single *one = &s.single[i];
+
+		get_octets(r, one->id.der, sizeof(one->id.der), &n);
+		one->id.n = (uint16_t)n;
+		one->status = (enum mst_ocsp_status)get_small(r, MST_OCSP_UNKNOWN);
+		one->revoked = get_time(r);
+		one->reason = get_small(r, 10);
+	}
+	get_octets(r, s.nonce, sizeof(s.nonce), &s.n_nonce);
+	s.this_update = get_time(r);
+	s.next_update = get_time(r);
+	if (!mst_read_end(r) || !s.n)
+		return false;
+	a->rc = k->ops->status(k, &au, &s, a->b, sizeof(a->b), &a->n);
+	return true;
+}
+
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
 {
 	struct mst_reader r = mst_reader_of(question);
@@ -395,6 +468,7 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_SIGN: good = serve_sign(k, &r, &a); break;
 	case CALL_CA_CERT: good = serve_ca_cert(k, &r, &a); break;
 	case CALL_TRIGGER: good = serve_trigger(k, &r, &a); break;
+	case CALL_STATUS: good = serve_status(k, &r, &a); break;
 	default: break;
 	}
 	mst_put_u32(answer, (uint32_t)(int32_t)a.rc);

@@ -17,6 +17,7 @@
 #include "codec/ident.h"
 #include "codec/trigger.h"
 #include "crypto/crypto.h"
+#include "crypto/ocsp.h"
 
 #define MST_WRAPPED_MAX 160          /* octets of any wrapped or sealed key */
 #define MST_CHANNELS_MAX 64
@@ -38,8 +39,8 @@ enum mst_key_purpose {
  * maker). The keeper checks that it fits the request and writes it into its own count of releases.
  */
 struct mst_authorisation {
-	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN, MST_AUTH_TRIGGER } what;
-	char key_id[MST_ID_MAX];         /* RELEASE, TRIGGER: which key; SIGN: subject */
+	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN, MST_AUTH_TRIGGER, MST_AUTH_STATUS } what;
+	char key_id[MST_ID_MAX];         /* RELEASE, TRIGGER: which key; SIGN: subject; STATUS: serial number asked for first */
 	char to[MST_ID_MAX];             /* authenticated identity that gets it */
 	uint64_t event;                  /* number of the audit event that records it */
 };
@@ -87,7 +88,7 @@ struct mst_keeper_ops {
 		      enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w);
 	/* ECDSA P-256 signature (DER) by the CA key over the SHA-256 digest of `tbs`, a to-be-signed
 	 * certificate or revocation list, which the keeper parses before it signs: issued by our CA, not a CA
-	 * itself, and its one alternative name (as mst_cert_info spells it) is the key_id of the
+	 * itself and for TLS only, and its one alternative name (as mst_cert_info spells it) is the key_id of the
 	 * authorisation; for a revocation list that is MST_KEEPER_CRL. */
 	int (*sign)(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
 	            uint8_t *ret_sig, size_t cap, size_t *ret_n);
@@ -98,10 +99,16 @@ struct mst_keeper_ops {
 	int (*trigger)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
 		       enum mst_key_purpose p, const char *key_id, const char *node_id, struct mst_view body,
 		       uint8_t ret_mac[MST_TRIGGER_MAC]);
+	/* An OCSP answer, whole, by a responder's key that the keeper makes for itself (in memory, certified for 30 days by
+	 * our CA, for nothing else; renewed by half of that). It writes and signs what `s` says and no octets of anybody
+	 * else's: of certificates of our CA anything, of others that they are unknown, and for MST_STATUS_LIFE at most. */
+	int (*status)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s,
+		      uint8_t *ret_der, size_t cap, size_t *ret_n);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
 #define MST_KEEPER_CRL "crl"
+#define MST_STATUS_LIFE (INT64_C(15) * 86400)       /* the longest that an OCSP answer is good */
 
 /*
  * In process: keys from `dir` (kek.key, ca.key wrapped by it, ca.pem). Locks its memory, marks itself
@@ -118,7 +125,7 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
 /* For tests: what a keeper has done since it was opened. */
-struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, refused; };
+struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /*
  * What the process at the other end of a channel does, a set; told by the supervisor, never by the engine. A key

@@ -423,6 +423,9 @@ static void the_ca_key_signs_only_what_was_authorised(void **state)
 		{ "a second name beside", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_SERVER, 2,
 		  MST_KEEPER_DENIED },
 		{ "a CA", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_CA, 1, MST_KEEPER_DENIED },
+		{ "one to tell", true, MST_AUTH_STATUS, "a.example.com", "x", MST_CERT_SERVER, 1, MST_KEEPER_DENIED },
+		{ "a responder", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_OCSP, 1, MST_KEEPER_DENIED },
+		{ "a signer of bundles", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_BUNDLE, 1, MST_KEEPER_DENIED },
 		{ "the right one", true, MST_AUTH_SIGN, "a.example.com", "x", MST_CERT_SERVER, 1, 0 },
 	};
 	uint8_t ca[MST_CERT_MAX], key[MST_PKEY_MAX], spki[128], der[MST_CERT_MAX];

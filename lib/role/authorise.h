@@ -28,6 +28,15 @@ static inline struct mst_authorisation mst_authorise_sign(const char *subject, c
 	return a;
 }
 
+static inline struct mst_authorisation mst_authorise_status(const char *serial, const char *to)
+{
+	struct mst_authorisation a = { .what = MST_AUTH_STATUS };
+
+	strncpy(a.key_id, serial, sizeof(a.key_id) - 1);
+	strncpy(a.to, to, sizeof(a.to) - 1);
+	return a;
+}
+
 static inline struct mst_authorisation mst_authorise_trigger(const char *key_id, const char *node_id)
 {
 	struct mst_authorisation a = { .what = MST_AUTH_TRIGGER };

@@ -3,346 +3,198 @@
  * why, that a repeated request gets the same answer, and that no message of any role reaches the CA key without
  * being one of the two that may (the lesson of CVE-2026-30836).
  */
-#include "role/test-rig.h"
+#include "role/test-est-rig.h"
 
 #include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/text.h"
-#include "role/mef/est.h"
 
 #define CSE_NAME "CSE0001.sp.example.com"
-
-static struct rig r;
-static char keeper_dir[160];
-static struct party { uint8_t key[MST_PKEY_MAX], spki[MST_SPKI_MAX]; size_t n_key, n_spki; struct mst_local_signer s; } k1, k2;
-
-static void make_key(struct party *p)
-{
-	assert_int_equal(mst_pkey_generate(p->key, sizeof(p->key), &p->n_key), 0);
-	assert_int_equal(mst_local_signer_init(&p->s, (struct mst_view){ p->key, p->n_key }), 0);
-	assert_int_equal(mst_pkey_public((struct mst_view){ p->key, p->n_key }, p->spki, sizeof(p->spki), &p->n_spki), 0);
-}
-
-static int up(void **state)
-{
-	static const char *const permitted[] = { "sp.example.com" };
-	struct mst_diag d = { 0 };
-
-	(void)state;
-	rig_up(&r);
-	r.crypto = mst_crypto_openssl();
-	snprintf(keeper_dir, sizeof(keeper_dir), "%s/keeper", r.dir);
-	assert_int_equal(mst_keeper_create_files_for(keeper_dir, "test CA", permitted, 1, RIG_NOW - RIG_DAY, r.crypto, &d), 0);
-	assert_int_equal(mst_keeper_local_open(keeper_dir, r.crypto, &r.keeper, &d), 0);
-	r.mef_conf.est.on = true;
-	r.mef_conf.est.lifetime = 90 * RIG_DAY;
-	r.mef_conf.est.retry = 300;
-	snprintf(r.mef_conf.est.uri, sizeof(r.mef_conf.est.uri), "https://mef.example.com/.well-known/est");
-	make_key(&k1);
-	make_key(&k2);
-	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
-	return 0;
-}
-
-static int down(void **state)
-{
-	static const char *const names[] = { "kek.key", "ca.key", "ca.pem" };
-	char path[256];
-
-	(void)state;
-	r.keeper->ops->close(r.keeper);
-	for (size_t i = 0; i < MST_COUNT(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", keeper_dir, names[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(keeper_dir), 0);
-	mst_local_signer_deinit(&k1.s);
-	mst_local_signer_deinit(&k2.s);
-	rig_down(&r);
-	return 0;
-}
-
-static uint64_t signatures(void)
-{
-	return mst_keeper_local_counts(r.keeper).signed_;
-}
-
-/* One request of EST; the answer's RSC. */
-static int ask(enum mst_op op, const char *name, const char *media, struct mst_view body)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), MST_EST_PATH "/%s", name);
-	r.x.role = MST_ROLE_MEF;
-	r.x.plain = true;
-	r.x.channel = RIG_CHANNEL;
-	r.x.request = (struct mst_request){ .op = op, .to = mst_view_str(path), .media = mst_view_str(media), .content = body };
-	return rig_handle(&r, MST_ROLE_MEF);
-}
-
-static struct mst_csr_attrs attributes(void)
-{
-	struct mst_csr_attrs a;
-	uint8_t der[1024];
-	size_t n;
-
-	assert_int_equal(ask(MST_OP_RETRIEVE, "csrattrs", "", MST_VIEW_NONE), MST_RSC_OK);
-	assert_string_equal(r.a.media, MST_EST_CSRATTRS);
-	assert_true(mst_est_get_base64(mst_view_str(r.text), der, sizeof(der), &n));
-	assert_int_equal(mst_csr_attrs_read((struct mst_view){ der, n }, &a), 0);
-	assert_true(a.has_san && a.has_challenge);
-	return a;
-}
-
-struct csr { uint8_t b[2 * MST_CSR_MAX]; size_t n; };
-
-static struct csr csr_of(struct party *p, const struct mst_san *san, const char *challenge)
-{
-	uint8_t der[MST_CSR_MAX];
-	struct csr c;
-	struct mst_writer w = mst_writer_of(c.b, sizeof(c.b));
-	size_t n;
-
-	assert_int_equal(mst_csr_make(&p->s.signer, (struct mst_view){ p->spki, p->n_spki }, san, challenge, der, sizeof(der), &n), 0);
-	mst_est_put_base64(&w, (struct mst_view){ der, n });
-	assert_true(w.ok);
-	c.n = w.n;
-	return c;
-}
-
-static struct mst_san san_of(enum mst_id_kind kind, const char *value)
-{
-	struct mst_san s = { .kind = kind };
-
-	snprintf(s.value, sizeof(s.value), "%s", value);
-	return s;
-}
-
-static int enroll(const char *op, const struct csr *c)
-{
-	return ask(MST_OP_CREATE, op, MST_EST_PKCS10, (struct mst_view){ c->b, c->n });
-}
-
-struct cert { uint8_t b[MST_CERT_MAX]; size_t n; struct mst_cert_info i; };
-
-/* The certificate of the answer. */
-static struct cert got(void)
-{
-	uint8_t der[MST_BAG_MAX], out[MST_BAG_MAX];
-	struct mst_bag bag;
-	struct cert c = { .n = 0 };
-	size_t n;
-
-	assert_string_equal(r.a.media, MST_EST_CERTS_ONLY);
-	assert_true(mst_est_get_base64(mst_view_str(r.text), der, sizeof(der), &n));
-	assert_int_equal(mst_bag_read((struct mst_view){ der, n }, out, sizeof(out), &bag), 0);
-	assert_int_equal(bag.n, 1);
-	memcpy(c.b, bag.cert[0].p, c.n = bag.cert[0].n);
-	assert_int_equal(mst_cert_info(bag.cert[0], &c.i, NULL), 0);
-	return c;
-}
 
 static void event_is(const char *what, const char *part)
 {
 	struct mst_event e;
 
-	assert_true(rig_last_event(&r, &e));
+	assert_true(rig_last_event(&est_rig, &e));
 	if (strcmp(e.what, what) || !strstr(e.why, part))
 		fail_msg("%s: %s, not %s: %s", e.what, e.why, what, part);
-}
-
-/* The session after the certificate was installed. */
-static void peer_is(const struct cert *c, mst_time until)
-{
-	rig_peer_cert(&r, MST_ID_NONE, NULL);
-	r.x.peer.cert = c->i;
-	r.x.peer.cert.not_after = until;
-}
-
-static struct cert enrolled(void)
-{
-	struct mst_csr_attrs a = attributes();
-	struct csr c = csr_of(&k1, &a.san, a.challenge);
-
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
-	return got();
 }
 
 /* --- good --- */
 
 static void a_node_gets_its_certificate(void **state)
 {
-	struct mst_csr_attrs a = attributes();
-	struct csr c = csr_of(&k1, &a.san, a.challenge);
+	struct mst_csr_attrs a = est_attributes();
+	struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
 	uint8_t ca[MST_CERT_MAX];
 	struct mst_cert_row row;
-	struct cert first, again;
+	struct est_cert first, again;
 	size_t n;
 
 	(void)state;
 	assert_int_equal(a.san.kind, MST_ID_FQDN);
 	assert_string_equal(a.san.value, "cse0001.sp.example.com");
-	assert_int_equal(ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_OK);
-	(void)got();
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
-	first = got();
+	assert_int_equal(est_ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_OK);
+	(void)est_got();
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	first = est_got();
 	event_is("mef.certificate", first.i.serial);
-	assert_int_equal(r.keeper->ops->ca_cert(r.keeper, ca, sizeof(ca), &n), 0);
+	assert_int_equal(est_rig.keeper->ops->ca_cert(est_rig.keeper, ca, sizeof(ca), &n), 0);
 	assert_true(mst_cert_issued_by((struct mst_view){ first.b, first.n }, (struct mst_view){ ca, n }));
 	assert_int_equal(first.i.n_san, 1);
 	assert_string_equal(first.i.san[0].value, a.san.value);
 	assert_int_equal(first.i.not_after, RIG_NOW + 90 * RIG_DAY);
 	assert_false(first.i.is_ca);
-	assert_int_equal(mst_store_cert_get(r.store, first.i.serial, &row), 0);
-	assert_int_equal(row.node, r.node);
+	assert_int_equal(mst_store_cert_get(est_rig.store, first.i.serial, &row), 0);
+	assert_int_equal(row.node, est_rig.node);
 
 	/* lessons 10 and 11: the answer was lost; the same request is given the same certificate, and nothing is signed */
-	n = (size_t)signatures();
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
-	again = got();
+	n = (size_t)est_signatures();
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	again = est_got();
 	assert_int_equal(again.n, first.n);
 	assert_memory_equal(again.b, first.b, first.n);
-	assert_int_equal(signatures(), n);
+	assert_int_equal(est_signatures(), n);
 	/* even when the challenge is long over */
-	r.now += 2 * EST_CHALLENGE_LIFE;
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
-	assert_int_equal(signatures(), n);
+	est_rig.now += 2 * EST_CHALLENGE_LIFE;
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	assert_int_equal(est_signatures(), n);
 	/* the certificate is who the node is, and not under the maker's anchor */
-	peer_is(&again, again.i.not_after);
-	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/reg-none/cmd", "/CSE0001", 0, 0, NULL), MST_RSC_NOT_FOUND);
+	est_peer_is(&again, again.i.not_after);
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/reg-none/cmd", "/CSE0001", 0, 0, NULL), MST_RSC_NOT_FOUND);
 }
 
 static void the_challenge_stays_for_a_while(void **state)
 {
-	struct mst_csr_attrs a = attributes(), b;
+	struct mst_csr_attrs a = est_attributes(), b;
 
 	(void)state;
-	r.now += EST_CHALLENGE_LIFE / 2 - 1;
-	b = attributes();
+	est_rig.now += EST_CHALLENGE_LIFE / 2 - 1;
+	b = est_attributes();
 	assert_string_equal(a.challenge, b.challenge);
-	r.now += 2;
-	b = attributes();
+	est_rig.now += 2;
+	b = est_attributes();
 	assert_string_not_equal(a.challenge, b.challenge);
 }
 
 static void a_certificate_is_renewed(void **state)
 {
-	struct cert old = enrolled(), new;
+	struct est_cert old = est_enrolled(), new;
 	struct mst_csr_attrs a;
-	struct csr c;
+	struct est_csr c;
 
 	(void)state;
-	r.now += 60 * RIG_DAY;
-	peer_is(&old, old.i.not_after);
-	a = attributes();
-	c = csr_of(&k2, &a.san, a.challenge);
-	assert_int_equal(enroll("simplereenroll", &c), MST_RSC_OK);
-	new = got();
-	assert_int_equal(new.i.not_after, r.now + 90 * RIG_DAY);
+	est_rig.now += 60 * RIG_DAY;
+	est_peer_is(&old, old.i.not_after);
+	a = est_attributes();
+	c = est_csr_of(&est_k2, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_OK);
+	new = est_got();
+	assert_int_equal(new.i.not_after, est_rig.now + 90 * RIG_DAY);
 	assert_string_not_equal(new.i.serial, old.i.serial);
 	/* never beyond the subscription's end */
-	r.now = RIG_NOW + 299 * RIG_DAY;
-	peer_is(&new, r.now + RIG_DAY);
-	a = attributes();
-	c = csr_of(&k1, &a.san, a.challenge);
-	assert_int_equal(enroll("simplereenroll", &c), MST_RSC_OK);
-	assert_int_equal(got().i.not_after, RIG_NOW + 300 * RIG_DAY);
+	est_rig.now = RIG_NOW + 299 * RIG_DAY;
+	est_peer_is(&new, est_rig.now + RIG_DAY);
+	a = est_attributes();
+	c = est_csr_of(&est_k1, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_OK);
+	assert_int_equal(est_got().i.not_after, RIG_NOW + 300 * RIG_DAY);
 }
 
 /* Lesson 35: devices that were off for months; by policy, and for re-enrolment alone. */
 static void an_expired_certificate_is_renewed_within_the_window(void **state)
 {
-	struct cert old = enrolled();
-	struct mst_csr_attrs a = attributes();
-	struct csr c;
+	struct est_cert old = est_enrolled();
+	struct mst_csr_attrs a;
+	struct est_csr c;
 
 	(void)state;
-	r.now = old.i.not_after + 10 * RIG_DAY;
-	r.mef_conf.est.grace = 20 * RIG_DAY;
-	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
-	a = attributes();
-	peer_is(&old, old.i.not_after);
-	c = csr_of(&k2, &a.san, a.challenge);
-	assert_int_equal(ask(MST_OP_RETRIEVE, "csrattrs", "", MST_VIEW_NONE), MST_RSC_NO_PRIVILEGE);
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
-	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/reg-none/cmd", "/CSE0001", 0, 0, NULL), MST_RSC_NO_PRIVILEGE);
+	est_rig.now = old.i.not_after + 10 * RIG_DAY;
+	est_rig.mef_conf.est.grace = 20 * RIG_DAY;
+	est_peer_is(&old, old.i.not_after);
+	/* the whole of 8.3.6.2's re-provisioning with the expired certificate and nothing else: attributes, too */
+	assert_int_equal(est_ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_OK);
+	a = est_attributes();
+	c = est_csr_of(&est_k2, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/reg-none/cmd", "/CSE0001", 0, 0, NULL), MST_RSC_NO_PRIVILEGE);
 	event_is("mef.refused", "the certificate has expired");
-	assert_int_equal(enroll("simplereenroll", &c), MST_RSC_OK);
-	(void)got();
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_OK);
+	(void)est_got();
 	/* after the window, and without one */
-	r.now = old.i.not_after + 21 * RIG_DAY;
-	assert_int_equal(enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
+	est_rig.now = old.i.not_after + 21 * RIG_DAY;
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
 	event_is("mef.refused", "the window for re-enrolment is over");
-	r.mef_conf.est.grace = 0;
-	r.now = old.i.not_after + 1;
-	assert_int_equal(enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
+	est_rig.mef_conf.est.grace = 0;
+	est_rig.now = old.i.not_after + 1;
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
 }
 
 static void set_request(enum mst_certreq_state s)
 {
 	struct mst_certreq q;
 
-	assert_int_equal(mst_store_certreq_get(r.store, 1, &q), 0);
+	assert_int_equal(mst_store_certreq_get(est_rig.store, 1, &q), 0);
 	assert_int_equal(q.state, MST_CERTREQ_PENDING);
 	q.state = s;
 	snprintf(q.reason, sizeof(q.reason), "not ours");
-	assert_int_equal(mst_store_certreq_update(r.store, &q), 0);
+	assert_int_equal(mst_store_certreq_update(est_rig.store, &q), 0);
 }
 
 static void the_operator_is_asked(void **state)
 {
-	struct mst_csr_attrs a = attributes();
-	struct csr c = csr_of(&k1, &a.san, a.challenge);
-	struct cert cert;
+	struct mst_csr_attrs a = est_attributes();
+	struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
+	struct est_cert cert;
 
 	(void)state;
-	r.mef_conf.est.approval = true;
+	est_rig.mef_conf.est.approval = true;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(enroll("simpleenroll", &c), MST_RSC_ACCEPTED);
-		assert_int_equal(r.a.retry_after, 300);
-		r.now += RIG_DAY;
+		assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_ACCEPTED);
+		assert_int_equal(est_rig.a.retry_after, 300);
+		est_rig.now += RIG_DAY;
 	}
-	assert_int_equal(signatures(), 0);
+	assert_int_equal(est_signatures(), 0);
 	set_request(MST_CERTREQ_APPROVED);
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
-	cert = got();
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
-	assert_string_equal(got().i.serial, cert.i.serial);
-	assert_int_equal(signatures(), 1);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	cert = est_got();
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	assert_string_equal(est_got().i.serial, cert.i.serial);
+	assert_int_equal(est_signatures(), 1);
 }
 
 static void the_operator_says_no(void **state)
 {
-	struct mst_csr_attrs a = attributes();
-	struct csr c = csr_of(&k1, &a.san, a.challenge);
+	struct mst_csr_attrs a = est_attributes();
+	struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
 
 	(void)state;
-	r.mef_conf.est.approval = true;
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_ACCEPTED);
+	est_rig.mef_conf.est.approval = true;
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_ACCEPTED);
 	set_request(MST_CERTREQ_REJECTED);
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
 	event_is("mef.refused", "not ours");
-	assert_null(strstr(r.text, "not ours"));
-	assert_int_equal(signatures(), 0);
+	assert_null(strstr(est_rig.text, "not ours"));
+	assert_int_equal(est_signatures(), 0);
 }
 
 /* --- refused --- */
 
 static void what_is_wrong_is_refused(void **state)
 {
-	struct mst_csr_attrs a = attributes();
-	struct mst_san node = san_of(MST_ID_NODE, RIG_NODE), other = san_of(MST_ID_FQDN, "cse0002.sp.example.com");
-	struct mst_san mef = san_of(MST_ID_FQDN, "mef.example.com"), ae = san_of(MST_ID_AE_ABS, "//sp.example.com/S1");
-	struct csr good = csr_of(&k1, &a.san, a.challenge), broken = good;
-	const struct { struct csr c; int rsc; const char *why; } rows[] = {
-		{ csr_of(&k1, &a.san, NULL), MST_RSC_BAD_REQUEST, "challengePassword" },
-		{ csr_of(&k1, &a.san, "00112233"), MST_RSC_BAD_REQUEST, "challengePassword" },
-		{ csr_of(&k1, &node, a.challenge), MST_RSC_BAD_REQUEST, "another kind" },
-		{ csr_of(&k1, &other, a.challenge), MST_RSC_NOT_AUTHENTICATED, "somebody else" },
-		{ csr_of(&k1, &mef, a.challenge), MST_RSC_NOT_AUTHENTICATED, "somebody else" },
-		{ csr_of(&k1, &ae, a.challenge), MST_RSC_NOT_AUTHENTICATED, "somebody else" },
+	struct mst_csr_attrs a = est_attributes();
+	struct mst_san node = est_san_of(MST_ID_NODE, RIG_NODE), other = est_san_of(MST_ID_FQDN, "cse0002.sp.example.com");
+	struct mst_san mef = est_san_of(MST_ID_FQDN, "mef.example.com"), ae = est_san_of(MST_ID_AE_ABS, "//sp.example.com/S1");
+	struct est_csr good = est_csr_of(&est_k1, &a.san, a.challenge), broken = good;
+	const struct { struct est_csr c; int rsc; const char *why; } rows[] = {
+		{ est_csr_of(&est_k1, &a.san, NULL), MST_RSC_BAD_REQUEST, "challengePassword" },
+		{ est_csr_of(&est_k1, &a.san, "00112233"), MST_RSC_BAD_REQUEST, "challengePassword" },
+		{ est_csr_of(&est_k1, &node, a.challenge), MST_RSC_BAD_REQUEST, "another kind" },
+		{ est_csr_of(&est_k1, &other, a.challenge), MST_RSC_NOT_AUTHENTICATED, "somebody else" },
+		{ est_csr_of(&est_k1, &mef, a.challenge), MST_RSC_NOT_AUTHENTICATED, "somebody else" },
+		{ est_csr_of(&est_k1, &ae, a.challenge), MST_RSC_NOT_AUTHENTICATED, "somebody else" },
 		{ { .b = "bm8gcmVxdWVzdA==", .n = 16 }, MST_RSC_BAD_REQUEST, "PKCS #10" },
 		{ { .b = "!!", .n = 2 }, MST_RSC_BAD_REQUEST, "base64" },
 		{ { .n = 0 }, MST_RSC_BAD_REQUEST, "no content" },
@@ -350,89 +202,89 @@ static void what_is_wrong_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(rows); i++) {
-		int rsc = enroll("simpleenroll", &rows[i].c);
+		int rsc = est_enroll("simpleenroll", &rows[i].c);
 
 		if (rsc != rows[i].rsc)
-			fail_msg("row %zu: %d, %s", i, rsc, r.text);
+			fail_msg("row %zu: %d, %s", i, rsc, est_rig.text);
 		event_is("mef.refused", rows[i].why);
-		assert_string_equal(r.a.media, "text/plain");
+		assert_string_equal(est_rig.a.media, "text/plain");
 	}
 	broken.b[broken.n - 24] = broken.b[broken.n - 24] == 'A' ? 'B' : 'A';
-	assert_int_equal(enroll("simpleenroll", &broken), MST_RSC_BAD_REQUEST);
+	assert_int_equal(est_enroll("simpleenroll", &broken), MST_RSC_BAD_REQUEST);
 	event_is("mef.refused", "signature");
-	assert_int_equal(ask(MST_OP_CREATE, "simpleenroll", "text/plain", (struct mst_view){ good.b, good.n }), MST_RSC_UNSUPPORTED_MEDIA_TYPE);
-	assert_int_equal(ask(MST_OP_RETRIEVE, "simpleenroll", "", MST_VIEW_NONE), MST_RSC_OPERATION_NOT_ALLOWED);
-	assert_int_equal(ask(MST_OP_CREATE, "cacerts", MST_EST_PKCS10, MST_VIEW_NONE), MST_RSC_OPERATION_NOT_ALLOWED);
-	assert_int_equal(enroll("serverkeygen", &good), MST_RSC_NOT_IMPLEMENTED);
-	assert_int_equal(enroll("fullcmc", &good), MST_RSC_NOT_IMPLEMENTED);
-	assert_int_equal(enroll("other", &good), MST_RSC_NOT_FOUND);
+	assert_int_equal(est_ask(MST_OP_CREATE, "simpleenroll", "text/plain", (struct mst_view){ good.b, good.n }), MST_RSC_UNSUPPORTED_MEDIA_TYPE);
+	assert_int_equal(est_ask(MST_OP_RETRIEVE, "simpleenroll", "", MST_VIEW_NONE), MST_RSC_OPERATION_NOT_ALLOWED);
+	assert_int_equal(est_ask(MST_OP_CREATE, "cacerts", MST_EST_PKCS10, MST_VIEW_NONE), MST_RSC_OPERATION_NOT_ALLOWED);
+	assert_int_equal(est_enroll("serverkeygen", &good), MST_RSC_NOT_IMPLEMENTED);
+	assert_int_equal(est_enroll("fullcmc", &good), MST_RSC_NOT_IMPLEMENTED);
+	assert_int_equal(est_enroll("other", &good), MST_RSC_NOT_FOUND);
 	/* no certificate of ours in the session: there is nothing to renew */
-	assert_int_equal(enroll("simplereenroll", &good), MST_RSC_NO_PRIVILEGE);
-	assert_int_equal(signatures(), 0);
-	assert_int_equal(enroll("simpleenroll", &good), MST_RSC_OK);
+	assert_int_equal(est_enroll("simplereenroll", &good), MST_RSC_NO_PRIVILEGE);
+	assert_int_equal(est_signatures(), 0);
+	assert_int_equal(est_enroll("simpleenroll", &good), MST_RSC_OK);
 }
 
 static void who_is_not_served_gets_nothing(void **state)
 {
-	struct mst_csr_attrs a = attributes();
-	struct csr c = csr_of(&k1, &a.san, a.challenge);
-	struct cert mine = enrolled();
+	struct mst_csr_attrs a = est_attributes();
+	struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
+	struct est_cert mine = est_enrolled();
 	struct mst_cert_row row;
 	struct mst_node n;
 
 	(void)state;
-	rig_peer_cert(&r, MST_ID_FQDN, "maf.example.com");
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
-	rig_peer_cert(&r, MST_ID_NODE, "urn:dev:ops:somebody");
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
-	assert_int_equal(ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_NO_PRIVILEGE);
-	rig_peer_psk(&r, "00112233445566778899AABBCCDDEEFF@mef.example.com");
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	rig_peer_cert(&est_rig, MST_ID_FQDN, "maf.example.com");
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	rig_peer_cert(&est_rig, MST_ID_NODE, "urn:dev:ops:somebody");
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	assert_int_equal(est_ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_NO_PRIVILEGE);
+	rig_peer_psk(&est_rig, "00112233445566778899AABBCCDDEEFF@mef.example.com");
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
 
 	/* a revoked certificate is nobody's, before any list says so */
-	assert_int_equal(mst_store_cert_get(r.store, mine.i.serial, &row), 0);
-	row.revoked = r.now;
-	assert_int_equal(mst_store_cert_put(r.store, &row), 0);
-	peer_is(&mine, mine.i.not_after);
-	assert_int_equal(enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
+	assert_int_equal(mst_store_cert_get(est_rig.store, mine.i.serial, &row), 0);
+	row.revoked = est_rig.now;
+	assert_int_equal(mst_store_cert_put(est_rig.store, &row), 0);
+	est_peer_is(&mine, mine.i.not_after);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
 	event_is("mef.refused", "the certificate is revoked");
 	/* and the request that led to it leads nowhere any more */
-	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
-	a = attributes();
-	c = csr_of(&k1, &a.san, a.challenge);
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
+	rig_peer_cert(&est_rig, MST_ID_NODE, RIG_NODE);
+	a = est_attributes();
+	c = est_csr_of(&est_k1, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
 
-	assert_int_equal(mst_store_node_get(r.store, r.node, &n), 0);
+	assert_int_equal(mst_store_node_get(est_rig.store, est_rig.node, &n), 0);
 	n.state = MST_NODE_REVOKED;
-	assert_int_equal(mst_store_node_update(r.store, &n), 0);
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
-	r.mef_conf.est.on = false;
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NOT_FOUND);
+	assert_int_equal(mst_store_node_update(est_rig.store, &n), 0);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	est_rig.mef_conf.est.on = false;
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NOT_FOUND);
 }
 
 static void a_node_cannot_hoard(void **state)
 {
-	struct mst_csr_attrs a = attributes();
+	struct mst_csr_attrs a = est_attributes();
 
 	(void)state;
 	for (int i = 0; i < EST_LIVE_MAX; i++) {
-		struct csr c = csr_of(&k1, &a.san, a.challenge);
+		struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
 
-		assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
+		assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
 	}
 	{
-		struct csr c = csr_of(&k1, &a.san, a.challenge);
+		struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
 
-		assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+		assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
 		event_is("mef.refused", "16 certificates");
 	}
 	/* those that have ended are forgotten */
-	r.now += 91 * RIG_DAY;
-	a = attributes();
+	est_rig.now += 91 * RIG_DAY;
+	a = est_attributes();
 	{
-		struct csr c = csr_of(&k1, &a.san, a.challenge);
+		struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
 
-		assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
+		assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
 	}
 }
 
@@ -441,29 +293,29 @@ static void the_ca_keeps_to_its_constraints(void **state)
 {
 	struct mst_csr_attrs a;
 	struct mst_node n;
-	struct csr c;
+	struct est_csr c;
 
 	(void)state;
-	assert_int_equal(mst_store_node_get(r.store, r.node, &n), 0);
+	assert_int_equal(mst_store_node_get(est_rig.store, est_rig.node, &n), 0);
 	snprintf(n.cse_id, sizeof(n.cse_id), "//other.example.net/CSE1");
-	assert_int_equal(mst_store_node_update(r.store, &n), 0);
-	a = attributes();
+	assert_int_equal(mst_store_node_update(est_rig.store, &n), 0);
+	a = est_attributes();
 	assert_string_equal(a.san.value, "cse1.other.example.net");
-	c = csr_of(&k1, &a.san, a.challenge);
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NOT_FOUND);
+	c = est_csr_of(&est_k1, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NOT_FOUND);
 	event_is("mef.refused", "name constraints");
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_NOT_FOUND);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NOT_FOUND);
 }
 
 /* --- commands --- */
 
 static int64_t command(int64_t kind, const char *subject)
 {
-	struct mst_command m = { .node = r.node, .class_id = MST_CMD_CERT_PROV, .number = 1, .kind = kind, .created = r.now };
+	struct mst_command m = { .node = est_rig.node, .class_id = MST_CMD_CERT_PROV, .number = 1, .kind = kind, .created = est_rig.now };
 
-	snprintf(m.uri, sizeof(m.uri), "%s", r.mef_conf.est.uri);
+	snprintf(m.uri, sizeof(m.uri), "%s", est_rig.mef_conf.est.uri);
 	snprintf(m.subject, sizeof(m.subject), "%s", subject);
-	assert_int_equal(mst_store_command_insert(r.store, &m), 0);
+	assert_int_equal(mst_store_command_insert(est_rig.store, &m), 0);
 	return m.id;
 }
 
@@ -471,32 +323,32 @@ static int64_t command(int64_t kind, const char *subject)
 static void a_command_is_given_until_it_is_reported(void **state)
 {
 	static const char path[] = "/MEFBase/reg-1/cmd";
-	struct mst_registration reg = { .reg_id = "reg-1", .client_id = RIG_CSE, .admin_fqdn = "sp.example.com", .node = r.node,
+	struct mst_registration reg = { .reg_id = "reg-1", .client_id = RIG_CSE, .admin_fqdn = "sp.example.com", .node = est_rig.node,
 					.created = RIG_NOW, .expires = RIG_NOW + RIG_DAY };
 	char body[128];
 	struct mst_command m;
 	int64_t cmd;
 
 	(void)state;
-	assert_int_equal(mst_store_reg_put(r.store, MST_ROLE_MEF, &reg), 0);
-	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
-	assert_non_null(strstr(r.text, "\"cmdClassID\":0"));
+	assert_int_equal(mst_store_reg_put(est_rig.store, MST_ROLE_MEF, &reg), 0);
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
+	assert_non_null(strstr(est_rig.text, "\"cmdClassID\":0"));
 	cmd = command(1, RIG_NODE);
-	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
-	assert_non_null(strstr(r.text, "\"cmdID\":\"c-2\""));
-	assert_non_null(strstr(r.text, "\"cmdStatusCode\":10"));
-	assert_non_null(strstr(r.text, "\"certProvProtocolID\":1,\"URI\":\"https://mef.example.com/.well-known/est\",\"certSubjectType\":1,"
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
+	assert_non_null(strstr(est_rig.text, "\"cmdID\":\"c-2\""));
+	assert_non_null(strstr(est_rig.text, "\"cmdStatusCode\":10"));
+	assert_non_null(strstr(est_rig.text, "\"certProvProtocolID\":1,\"URI\":\"https://mef.example.com/.well-known/est\",\"certSubjectType\":1,"
 				       "\"certSubjectID\":\"" RIG_NODE "\""));
-	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
-	assert_non_null(strstr(r.text, "\"cmdID\":\"c-2\""));
-	assert_non_null(strstr(r.text, "\"cmdStatusCode\":11"));
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
+	assert_non_null(strstr(est_rig.text, "\"cmdID\":\"c-2\""));
+	assert_non_null(strstr(est_rig.text, "\"cmdStatusCode\":11"));
 	/* what it says is what csrattrs asks for: the Node-ID, not the CSE-ID */
-	assert_string_equal(attributes().san.value, RIG_NODE);
-	r.x.plain = false;
+	assert_string_equal(est_attributes().san.value, RIG_NODE);
+	est_rig.x.plain = false;
 	snprintf(body, sizeof(body), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-2\",\"cmdStatusCode\":20}}");
-	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_UPDATE, path, "/CSE0001", 0, 0, body), MST_RSC_UPDATED);
-	assert_non_null(strstr(r.text, "\"cmdClassID\":0"));
-	assert_int_equal(mst_store_command_get(r.store, cmd, &m), 0);
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_UPDATE, path, "/CSE0001", 0, 0, body), MST_RSC_UPDATED);
+	assert_non_null(strstr(est_rig.text, "\"cmdClassID\":0"));
+	assert_int_equal(mst_store_command_get(est_rig.store, cmd, &m), 0);
 	assert_int_equal(m.state, MST_COMMAND_ENDED);
 	assert_int_equal(m.status, 20);
 	assert_string_equal(m.cmd_id, "c-2");
@@ -517,8 +369,8 @@ static void nothing_else_reaches_the_ca_key(void **state)
 		MST_EST_PATH "/serverkeygen", MST_EST_PATH "/fullcmc", MST_EST_PATH "/simpleenroll/x", "/v1/nodes", "/",
 	};
 	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
-	struct mst_csr_attrs a = attributes();
-	struct csr c = csr_of(&k1, &a.san, a.challenge);
+	struct mst_csr_attrs a = est_attributes();
+	struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
 	uint64_t asked = 0;
 
 	(void)state;
@@ -534,36 +386,36 @@ static void nothing_else_reaches_the_ca_key(void **state)
 							if (may)
 								continue;
 							if (who == 0)
-								rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+								rig_peer_cert(&est_rig, MST_ID_NODE, RIG_NODE);
 							else if (who == 1)
-								rig_peer_cert(&r, MST_ID_FQDN, "maf.example.com");
+								rig_peer_cert(&est_rig, MST_ID_FQDN, "maf.example.com");
 							else if (who == 2)
-								rig_peer_psk(&r, "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF@mef.example.com");
+								rig_peer_psk(&est_rig, "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF@mef.example.com");
 							else
-								rig_peer_cert(&r, MST_ID_NONE, NULL);
+								rig_peer_cert(&est_rig, MST_ID_NONE, NULL);
 							if (who == 4)
-								r.x.peer.how = MST_AUTH_LOCAL;
-							r.x.role = roles[role];
-							r.x.channel = RIG_CHANNEL;
-							r.x.plain = plain;
-							r.x.request = (struct mst_request){
+								est_rig.x.peer.how = MST_AUTH_LOCAL;
+							est_rig.x.role = roles[role];
+							est_rig.x.channel = RIG_CHANNEL;
+							est_rig.x.plain = plain;
+							est_rig.x.request = (struct mst_request){
 								.op = (enum mst_op)op, .to = mst_view_str(places[p]), .from = mst_view_str("/CSE0001"),
 								.rqi = mst_view_str("r1"), .rvi = mst_view_str("3"), .media = mst_view_str(MST_EST_PKCS10),
 								.content = { c.b, c.n }, .ty = ty ? MST_TY_MEF_CLIENT_REG : 0,
 							};
-							(void)rig_handle(&r, roles[role]);
-							if (signatures())
+							(void)rig_handle(&est_rig, roles[role]);
+							if (est_signatures())
 								fail_msg("%s %s op %d who %d plain %d", mst_role_name[roles[role]], places[p], op,
 									 who, plain);
 							asked++;
 						}
 	assert_true(asked > 2000);
-	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
-	assert_int_equal(enroll("simpleenroll", &c), MST_RSC_OK);
-	assert_int_equal(signatures(), 1);
+	rig_peer_cert(&est_rig, MST_ID_NODE, RIG_NODE);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	assert_int_equal(est_signatures(), 1);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, up, down)
+#define T(f) cmocka_unit_test_setup_teardown(f, est_up, est_down)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

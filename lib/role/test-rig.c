@@ -214,6 +214,8 @@ void rig_up(struct rig *r)
 	r->bbn_conf.retry_duration = 3600;
 	r->bbn_conf.validity = RIG_DAY;
 	r->bbn_conf.keep = 30 * RIG_DAY;
+	SET(r->ocsp_conf.base, "/ocsp");
+	r->ocsp_conf.validity = 3600;
 	SET(r->maf_conf.fqdn, MAF);
 	SET(r->maf_conf.base, "/MAFBase");
 	r->maf_conf.quirks = mst_quirks_default;
@@ -227,7 +229,8 @@ void rig_up(struct rig *r)
 
 static const struct mst_role_ops *ops_of(enum mst_role role)
 {
-	return role == MST_ROLE_MEF ? &mst_role_mef : role == MST_ROLE_MAF ? &mst_role_maf : &mst_role_bbn;
+	return role == MST_ROLE_MEF ? &mst_role_mef : role == MST_ROLE_MAF ? &mst_role_maf : role == MST_ROLE_OCSP ? &mst_role_ocsp :
+	       &mst_role_bbn;
 }
 
 void rig_down(struct rig *r)
@@ -248,7 +251,8 @@ void rig_down(struct rig *r)
 
 struct mst_role_env rig_env(struct rig *r, enum mst_role role)
 {
-	const struct mst_role_conf *conf = role == MST_ROLE_MEF ? &r->mef_conf : role == MST_ROLE_MAF ? &r->maf_conf : &r->bbn_conf;
+	const struct mst_role_conf *conf = role == MST_ROLE_MEF ? &r->mef_conf : role == MST_ROLE_MAF ? &r->maf_conf :
+					   role == MST_ROLE_OCSP ? &r->ocsp_conf : &r->bbn_conf;
 
 	return (struct mst_role_env){ r->store, r->keeper, r->crypto, conf, r->now, &r->state[role] };
 }

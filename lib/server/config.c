@@ -87,8 +87,8 @@ static bool port_is_free_choice(const char *address)
 /* Is `address` one of the first `n` of that role? Or of any role that stands before it? */
 static const char *seen_before(const struct mst_conf *c, const char *role, const char *address, size_t n)
 {
-	static const char *const name[] = { "bbn", "mef", "maf", "admin" };
-	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->admin };
+	static const char *const name[] = { "bbn", "mef", "maf", "ocsp", "admin" };
+	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->admin };
 
 	for (size_t i = 0; i < MST_COUNT(r); i++) {
 		bool same = !strcmp(name[i], role);
@@ -180,6 +180,19 @@ static void mef_rules(const struct rules *k, const struct mst_conf_role *r)
 		BROKEN(k, "mef.client_anchors", "is empty, so no MAF could be trusted; name the anchors of the MAFs' certificates");
 }
 
+static void ocsp_rules(const struct rules *k, const struct mst_conf_role *r)
+{
+	if (!r->present)
+		return;
+	if (r->uri[0] && (strncmp(r->uri, "http://", 7) || !r->uri[7] || !mst_printable_ascii(mst_view_str(r->uri))))
+		BROKEN(k, "ocsp.uri", "\"%.100s\" will not do; it stands in certificates, so a URI that begins with http:// is wanted "
+		       "(who asks cannot check a certificate yet)", r->uri);
+	/* each certificate that is issued would point to nothing */
+	if (!r->uri[0] && port_is_free_choice(r->listen[0]))
+		BROKEN(k, "ocsp.uri", "is missing, and ocsp.listen[0] takes any port, so that certificates could not say where to ask; "
+		       "give the URI, or a port");
+}
+
 void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line line, const void *text,
 		    struct mst_conf_report *r)
 {
@@ -191,7 +204,9 @@ void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line li
 	role_rules(&k, &c->bbn, "bbn");
 	role_rules(&k, &c->mef, "mef");
 	role_rules(&k, &c->maf, "maf");
+	role_rules(&k, &c->ocsp, "ocsp");
 	role_rules(&k, &c->admin, "admin");
+	ocsp_rules(&k, &c->ocsp);
 	mef_rules(&k, &c->mef);
 	if (c->maf.n_mefs && !c->maf.n_peer_anchors)
 		BROKEN(&k, "maf.mef_anchors",
@@ -248,7 +263,8 @@ struct mst_conf *mst_conf_free(struct mst_conf *c)
 const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role)
 {
 	const struct mst_conf_role *const r[MST_ROLE__COUNT] = {
-		[MST_ROLE_BBN] = &c->bbn, [MST_ROLE_MEF] = &c->mef, [MST_ROLE_MAF] = &c->maf, [MST_ROLE_ADMIN] = &c->admin,
+		[MST_ROLE_BBN] = &c->bbn, [MST_ROLE_MEF] = &c->mef, [MST_ROLE_MAF] = &c->maf,
+		[MST_ROLE_OCSP] = &c->ocsp, [MST_ROLE_ADMIN] = &c->admin,
 	};
 
 	return (unsigned)role < MST_ROLE__COUNT && r[role] && r[role]->present ? r[role] : NULL;
@@ -266,9 +282,16 @@ static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 	return q;
 }
 
-static void est_of(const struct mst_conf_role *r, struct mst_role_conf *ret)
+static const char *port_of(const struct mst_conf_role *r, const char *usual)
 {
 	const char *port = r->n_listen ? strrchr(r->listen[0], ':') : NULL;
+
+	return port && strcmp(port, usual) && strcmp(port, ":0") ? port : "";
+}
+
+static void est_of(const struct mst_conf *c, struct mst_role_conf *ret)
+{
+	const struct mst_conf_role *r = &c->mef, *o = &c->ocsp;
 
 	ret->est.on = r->est;
 	ret->est.approval = r->est_approval;
@@ -278,8 +301,14 @@ static void est_of(const struct mst_conf_role *r, struct mst_role_conf *ret)
 	if (r->est_uri[0])
 		memcpy(ret->est.uri, r->est_uri, sizeof(ret->est.uri));
 	else
-		snprintf(ret->est.uri, sizeof(ret->est.uri), "https://%.200s%.8s%s", r->fqdn,
-			 port && strcmp(port, ":443") && strcmp(port, ":0") ? port : "", MST_EST_PATH);
+		snprintf(ret->est.uri, sizeof(ret->est.uri), "https://%.200s%.8s%s", r->fqdn, port_of(r, ":443"), MST_EST_PATH);
+	snprintf(ret->objects_uri, sizeof(ret->objects_uri), "https://%.160s%.8s%.63s/deviceConfig/", r->fqdn, port_of(r, ":443"), r->base);
+	ret->n_stakeholder = r->n_stakeholders;
+	memcpy(ret->stakeholder, r->stakeholders, sizeof(ret->stakeholder));
+	if (o->present && o->uri[0])
+		memcpy(ret->est.ocsp, o->uri, sizeof(ret->est.ocsp));
+	else if (o->present)
+		snprintf(ret->est.ocsp, sizeof(ret->est.ocsp), "http://%.170s%.8s%s", o->fqdn, port_of(o, ":80"), o->base);
 }
 
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)
@@ -312,7 +341,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	}
 	ret->n_provider = r->n_providers;
 	if (c->mef.present)
-		est_of(&c->mef, ret);
+		est_of(c, ret);
 	ret->strangers = r->strangers;
 	ret->no_node_certs = role == MST_ROLE_MEF && !r->node_certificates;
 	ret->validity = r->validity;

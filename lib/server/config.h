@@ -58,10 +58,13 @@ struct mst_conf_role {
 	bool node_certificates;           /* mef: nodes' certificates are taken */
 	bool strangers;                   /* bbn */
 	char publish[64];                 /* bbn: name on the LAN; "" = not told */
-	int64_t validity, keep;           /* bbn */
+	int64_t validity, keep;           /* bbn; validity: ocsp, too */
+	char uri[MST_ID_MAX];             /* ocsp */
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
 	char maf_anchor[MST_CONF_PATH];
+	char stakeholders[8][MST_ID_MAX];                     /* mef */
+	size_t n_stakeholders;
 	bool est, est_approval;
 	int64_t est_lifetime, est_grace, est_retry;           /* seconds */
 	int64_t reenrol;                                      /* mef: enum mst_reenrol */
@@ -96,7 +99,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
-	struct mst_conf_role bbn, mef, maf, admin;
+	struct mst_conf_role bbn, mef, maf, ocsp, admin;
 	struct mst_conf_test test;
 };
 

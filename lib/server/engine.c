@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/pki.h"
 #include "keeper/keeper-wire.h"
 #include "server/engine-internal.h"
 
@@ -405,6 +406,7 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 		mst_diag_set(d, 0, "keeper", "no link to the keeper", NULL);
 		return MST_FAULT_BUG;
 	}
+	mst_ec_fast_install();          /* certificates are read and made here, too */
 	e->scratch = malloc(MST_ANSWER_MAX);
 	e->turn = event_new(u->base, -1, 0, on_turn, e);
 	if (!e->scratch || !e->turn)
@@ -449,6 +451,7 @@ static void engine_tick(struct mst_unit *u)
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
 	engine_life(e);
+	engine_tell_reload(e);
 	engine_crl(e);
 	engine_keep_audit(e);
 }
@@ -500,5 +503,5 @@ static int engine_attach_first(struct mst_unit *u, const struct mst_link_frame *
 const struct mst_unit_ops mst_engine_unit = {
 	.kind = MST_PROC_ENGINE, .size = sizeof(struct engine), .raw_peer = MST_PROC_KEEPER,
 	.start = engine_start, .reload = engine_reload, .attach = engine_attach_first, .drain = engine_drain,
-	.tick = engine_tick, .stop = engine_stop,
+	.tick = engine_tick, .reload_failed = engine_reload_failed, .stop = engine_stop,
 };

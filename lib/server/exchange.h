@@ -130,11 +130,15 @@ struct mst_role_conf {
 		bool on, approval;
 		int64_t lifetime, grace, retry;
 		char uri[MST_ID_MAX];     /* estBaseURI for CERT_PROV */
+		char ocsp[MST_ID_MAX];    /* where the status of certificates is told; "" = certificates do not say */
 	} est;
 	int reenrol;                      /* MEF: enum mst_reenrol */
+	/* MEF: other stakeholders than a client's provider with whom it may register (TS-0003 8.3.5.1) */
+	char stakeholder[8][MST_ID_MAX]; size_t n_stakeholder;
+	char objects_uri[MST_ID_MAX];     /* MEF, admin: where DEV_CFG sends nodes, without the stakeholder */
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
-	int64_t validity;                 /* BBN: of instructions whose rule says nothing */
+	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
@@ -164,6 +168,7 @@ struct mst_role_ops {
 	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (bbn, admin) */
 	const char *plain_prefix;         /* below it primitives are not spoken: EST; NULL = nowhere */
 	bool network;                     /* plain HTTP, but for peers far away: Host is checked, refusals are told */
+	bool clear;                       /* without TLS, for whoever comes; HTTP/1.0 too. What is said is signed, so Host does not matter */
 	size_t content_max;               /* octets of a request's content, when less than limits.body_octets; 0 = that */
 	bool client_cert_required;        /* a briefing node with `strangers` asks for one and takes none as well */
 	bool psk;

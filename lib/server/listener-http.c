@@ -403,7 +403,7 @@ static int network_request(struct listener *l, const struct slot *s, const struc
 	size_t at = mst_view_starts(m->target, "https://") ? 8 : mst_view_starts(m->target, "http://") ? 7 : 0;
 	struct mst_view to = mst_view_sub(m->target, at, m->target.n);
 
-	if (!is_for_us(l, s, m)) {
+	if (!s->role->clear && !is_for_us(l, s, m)) {
 		mst_diag_set(d, 0, "Host", "is not served here; the FQDN of the URI is wanted", NULL);
 		return 400;
 	}

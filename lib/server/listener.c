@@ -181,7 +181,7 @@ static int make_tls(struct listener *l, const struct mst_role_ops *role, struct 
 	return m ? mst_material_tls(l->u.conf, m, role, false, ret, d) : MST_FAULT_BUG;
 }
 
-static struct mst_server_limits limits_of(const struct mst_conf *c)
+static struct mst_server_limits limits_of(const struct mst_conf *c, const struct mst_role_ops *role)
 {
 	struct mst_server_limits s = mst_server_limits_default;
 
@@ -190,6 +190,7 @@ static struct mst_server_limits limits_of(const struct mst_conf *c)
 	s.requests = (unsigned)c->limits.requests;
 	s.http.header_octets = (size_t)c->limits.header_octets;
 	s.http.body_octets = (size_t)c->limits.body_octets;
+	s.http.http10 = role && role->clear;
 	s.held_octets = (size_t)c->limits.bodies;
 	s.hello_ms = c->limits.hello * 1000;
 	s.session_ms = c->limits.session * 1000;
@@ -204,7 +205,7 @@ static struct mst_server_limits limits_of(const struct mst_conf *c)
 
 static int open_endpoints(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d)
 {
-	struct mst_server_limits lim = limits_of(l->u.conf);
+	struct mst_server_limits lim = limits_of(l->u.conf, role);
 
 	for (size_t i = 0; i < l->u.n_sockets; i++) {
 		struct endpoint *e = &l->endpoint[l->n_endpoints];
@@ -245,7 +246,7 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 		return MST_FAULT_MEMORY;
 	chain_slots(l, SLOT_REQUEST, 0, (size_t)u->conf->limits.requests);
 	chain_slots(l, SLOT_PSK, (size_t)u->conf->limits.requests, l->n_slots);
-	if (!local) {
+	if (!local && !role->clear) {
 		mst_ec_fast_install();
 		r = make_tls(l, role, d, &l->tls);
 		if (r)
@@ -257,7 +258,7 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 static int listener_reload(struct mst_unit *u, struct mst_diag *d)
 {
 	struct listener *l = (struct listener *)(void *)u;
-	struct mst_server_limits lim = limits_of(u->conf);
+	struct mst_server_limits lim = limits_of(u->conf, mst_unit_role(u, u->role));
 	struct mst_tls_ctx *tls;
 	int r;
 

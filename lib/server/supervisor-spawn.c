@@ -169,7 +169,8 @@ int child_tell_conf(struct child *c)
 	mst_put_conf(&w, &f);
 	r = r ? r : mst_link_send(c->control, MST_FRAME_CONF, 0, mst_written(&w)) ? MST_FAULT_IO : 0;
 	outward = c->kind == MST_PROC_CONNECTOR && c->s->conf->maf.present && c->s->conf->maf.n_peer_anchors;
-	if (!r && (outward || (c->kind == MST_PROC_LISTENER && c->role != MST_ROLE_NONE)))
+	/* what speaks no TLS has nothing of the kind */
+	if (!r && (outward || (c->kind == MST_PROC_LISTENER && c->role != MST_ROLE_NONE && c->role != MST_ROLE_OCSP)))
 		r = tell_material(c, &w);
 	mst_wipe(b, w.n);
 	free(b);

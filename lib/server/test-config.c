@@ -29,6 +29,7 @@ static struct mst_conf *read_text(const char *text)
 }
 
 #define MEF "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a.pem\"; key = \"a.key\"; client_anchors = [\"x/\"]; };\n"
+#define OCSP "ocsp = { fqdn = \"ocsp.example.com\"; "
 #define MAF "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:2\"]; key = \"b\"; certificate = \"a\"; "
 #define ADMIN "admin = { listen = [\"unix:run/admin.sock\"]; };\n"
 
@@ -239,12 +240,22 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ "metrics = \"127.example.com:9464\";\n" ADMIN, ":1: metrics: \"127.example.com:9464\" is not a loopback address" },
 	{ "listeners = 2.5;\n" ADMIN, ":1: listeners: is a number with a fraction; a whole number is wanted" },
 	{ ADMIN "test = { crash_at = \"lunch\"; };", ":2: test.crash_at: unknown point \"lunch\"" },
+	{ ADMIN "log = { format = \"json\\x00\"; };", ":2: log.format: holds a control character" },
+	{ MAF "mefs = (\n{ fqdn = \"a.b\"; uri = \"https://x\\x00.evil\"; } ); };", ":2: maf.mefs[0].uri: holds a control character" },
+	{ "store = \"sqlite:a\\X00b\";\n" ADMIN, ":1: store: holds a control character" },
 	{ ADMIN "  @include \"x\"\n", ":2: @include: is not allowed" },
 	{ "# 9999999999\nlog = { level = \"99999999999 \\\" 9999999999\"; };\n/* 9999999999 */ listeners = 4294967298;\n" ADMIN,
 	  ":3: a number beyond 2147483647; write an L" },
 	{ "listeners = -4294967294;\n" ADMIN, ":1: a number beyond 2147483647" },
 	{ "listeners = 99999999999999999999;\n" ADMIN, ":1: a number beyond 2147483647" },
 	{ "listeners = 4294967298L;\n" ADMIN, ":1: listeners: 4294967298 is out of range; 1 to 16" },
+	{ OCSP "listen = [\"127.0.0.1:1\"]; uri = \"https://ocsp.example.com\"; };", ":1: ocsp.uri: \"https://ocsp.example.com\" will not do" },
+	{ OCSP "listen = [\"127.0.0.1:1\"]; uri = \"http://\"; };", ":1: ocsp.uri: \"http://\" will not do" },
+	{ OCSP "listen = [\"127.0.0.1:0\"]; };", "ocsp.uri: is missing, and ocsp.listen[0] takes any port" },
+	{ OCSP "listen = [\"127.0.0.1:1\"]; validity = \"16d\"; };", ":1: ocsp.validity: 1382400 is out of range" },
+	{ OCSP "listen = [\"127.0.0.1:1\"]; base = \"x\"; };", ":1: ocsp.base: \"x\" is no path" },
+	{ "ocsp = { listen = [\"127.0.0.1:1\"]; };", "ocsp.fqdn: is missing; its name" },
+	{ MEF "\nocsp = { fqdn = \"ocsp.example.com\"; listen = [\"127.0.0.1:1\"]; };", ":3: ocsp.listen[0]: \"127.0.0.1:1\" is an address of the role mef already" },
 	{ "a = ;\n", ":1: syntax error" },
 	{ ADMIN ADMIN, ":2: duplicate setting name" },
 };

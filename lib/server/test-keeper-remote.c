@@ -94,7 +94,20 @@ static int trigger(struct mst_keeper *k, const struct mst_authorisation *a, cons
 	return seen.rc;
 }
 
-static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, NULL };
+static int status(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s, uint8_t *der, size_t cap,
+                  size_t *ret_n)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_STATUS && !strcmp(a->key_id, "05") && cap >= MST_OCSP_RESPONSE_MAX);
+	assert_true(s->n == 8 && s->single[7].id.n == MST_OCSP_ID_MAX && s->single[7].id.der[MST_OCSP_ID_MAX - 1] == 7);
+	assert_true(s->single[7].status == MST_OCSP_REVOKED && s->single[7].revoked == 1234567890123 && s->single[7].reason == 9);
+	assert_true(s->n_nonce == MST_OCSP_NONCE_MAX && s->nonce[127] == 5 && s->this_update == 11 && s->next_update == 12);
+	memset(der, 4, 3000);
+	*ret_n = 3000;
+	return seen.rc;
+}
+
+static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -109,6 +122,27 @@ static int carry(void *arg, struct mst_view q, uint8_t *answer, size_t cap, size
 	assert_true(w.ok);
 	*ret_n = w.n - (size_t)broken;
 	return 0;
+}
+
+static void ask_status(struct mst_keeper *k)
+{
+	struct mst_authorisation a = { MST_AUTH_STATUS, "05", "x", 0 };
+	struct mst_ocsp_answer s = { .n = MST_OCSP_ASKED_MAX, .n_nonce = MST_OCSP_NONCE_MAX, .this_update = 11, .next_update = 12 };
+	static uint8_t der[MST_OCSP_RESPONSE_MAX];
+	size_t n = 0;
+
+	memset(s.nonce, 5, sizeof(s.nonce));
+	for (size_t i = 0; i < s.n; i++) {
+		s.single[i].id.n = MST_OCSP_ID_MAX;
+		memset(s.single[i].id.der, (int)i, MST_OCSP_ID_MAX);
+		s.single[i].status = MST_OCSP_REVOKED;
+		s.single[i].revoked = 1234567890123;
+		s.single[i].reason = 9;
+	}
+	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), 0);
+	assert_true(n == 3000 && der[2999] == 4);
+	s.n = MST_OCSP_ASKED_MAX + 1;
+	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), MST_FAULT_BUG);
 }
 
 static void calls(void **state)
@@ -143,6 +177,7 @@ static void calls(void **state)
 	assert_int_equal(k->ops->trigger(k, &(struct mst_authorisation){ MST_AUTH_TRIGGER, "t-id", "urn:a", 0 }, &w, MST_PURPOSE_KM,
 					 "t-id", "urn:a", MST_VIEW_LIT("body"), big), 0);
 	assert_true(big[0] == 6 && big[MST_TRIGGER_MAC - 1] == 6);
+	ask_status(k);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;

@@ -6,7 +6,7 @@
 
 #include "base/fault.h"
 #include "base/secret.h"
-#include "transport/http-scan.h"
+#include "codec/http-scan.h"
 
 struct span { size_t at, n; };
 
@@ -200,8 +200,10 @@ static int check_request(struct mst_http_parser *p)
 		i++;
 	if (i == MST_COUNT(method))
 		return bad(p, 501, "method", "one of GET, POST, PUT, DELETE");
-	if (p->ll.http_major != 1 || p->ll.http_minor != 1)
+	if (p->ll.http_major != 1 || (p->ll.http_minor != 1 && !p->limits.http10))
 		return bad(p, 505, "version", "want HTTP/1.1");
+	if (p->ll.http_minor == 0 && p->ll.flags & F_CHUNKED)
+		return bad(p, 400, "Transfer-Encoding", "is not of HTTP/1.0");
 	if (check_host(p) || check_framing(p))
 		return -1;
 	if ((i == 1 || i == 2 || i == 4) && !(p->ll.flags & (F_CONTENT_LENGTH | F_CHUNKED)))
@@ -235,7 +237,7 @@ static int on_message_complete(llhttp_t *ll)
 	struct mst_http_parser *p = ll->data;
 
 	p->ll_complete = true;
-	p->keep_alive = llhttp_should_keep_alive(ll);
+	p->keep_alive = (p->response || ll->http_minor) && llhttp_should_keep_alive(ll);
 	return HPE_PAUSED;
 }
 

@@ -13,7 +13,8 @@ enum mst_http_outcome {
 	MST_HTTP_BAD,             /* answer with `status` (400, 413, 414, 431, 505 …) and close */
 };
 
-struct mst_http_limits { size_t header_octets, body_octets; };
+/* http10: requests of HTTP/1.0 are taken, too, each with a Host and for one answer. */
+struct mst_http_limits { size_t header_octets, body_octets; bool http10; };
 
 struct mst_http_parser;       /* heap; one per connection */
 MST_MUST_CHECK int mst_http_parser_new(bool response, const struct mst_http_limits *l, struct mst_http_parser **ret);

@@ -289,12 +289,43 @@ static void responses(void **state)
 		}
 }
 
+/* Where HTTP/1.0 is let in (clients of OCSP speak it), each connection is for one answer. */
+static void the_older_version_where_it_is_wanted(void **state)
+{
+	static const struct { const char *in; int status; } row[] = {
+		{ "GET /a HTTP/1.0\r\n" H "\r\n", 0 },
+		{ "GET /a HTTP/1.0\r\n" H "Connection: keep-alive\r\n\r\n", 0 },
+		{ "POST /a HTTP/1.0\r\n" H "Content-Length: 2\r\n\r\nab", 0 },
+		{ "GET /a HTTP/1.0\r\n\r\n", 400 },
+		{ "POST /a HTTP/1.0\r\n" H "\r\n", 411 },
+		{ "POST /a HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
+		{ "GET /a HTTP/0.9\r\n" H "\r\n", 505 },
+		{ "GET /a HTTP/2.0\r\n" H "\r\n", 505 },
+	};
+	static const struct mst_http_limits both = { 1024, 2048, true };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++)
+		for (size_t k = 0; k < MST_COUNT(steps); k++) {
+			struct mst_http_parser *p;
+			struct result x;
+
+			assert_int_equal(mst_http_parser_new(false, &both, &p), 0);
+			x = feed(p, mst_view_str(row[i].in), steps[k]);
+			if (x.r != (row[i].status ? MST_HTTP_BAD : 0) || (row[i].status && x.status != row[i].status))
+				fail_msg("row %zu: %d %d %s %s", i, x.r, x.status, x.d.field, x.d.text);
+			if (!row[i].status)
+				assert_false(mst_http_keep_alive(p));
+			mst_http_parser_free(p);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_requests), cmocka_unit_test(trimmed_values), cmocka_unit_test(bad_requests),
 		cmocka_unit_test(limits_hold), cmocka_unit_test(stops_after_the_message), cmocka_unit_test(continue_and_eof),
-		cmocka_unit_test(responses),
+		cmocka_unit_test(responses), cmocka_unit_test(the_older_version_where_it_is_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,7 @@ struct agent_config {
 	char methods[128];                   /* in order of preference; "" = as built in */
 	struct agent_place place;
 	char psk_identity[MST_ID_MAX], psk_file[AGENT_PATH_MAX];
+	char objects[AGENT_PATH_MAX];        /* management objects that the maker put here; "" = none */
 	int64_t briefing_format;             /* enum agent_brief_format */
 	int64_t tls_profile;
 	int64_t last_resort;                 /* the initial credential serves when the MEF's certificate does not */
@@ -69,9 +70,11 @@ struct agent_config {
 	size_t n_routes;
 };
 
+/* The file's text, which is changed. 0, or MST_FAULT_CONFIG after having explained to `err`; opens nothing. */
+MST_MUST_CHECK int agent_config_parse(const char *file, char *text, struct agent_config *ret_c, FILE *err);
 /* 0, or MST_FAULT_CONFIG after having explained to `err`. */
 MST_MUST_CHECK int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err);
-/* Do the files that it names make sense? 0, or MST_FAULT_CONFIG after having explained. */
+/* Do the files that it names make sense? 0, or MST_FAULT_CONFIG after having explained each that does not, with its setting. */
 MST_MUST_CHECK int agent_config_check(const struct agent_config *c, FILE *out, FILE *err);
 /* As this node's MEF and MAF read the standard. */
 struct mst_quirks agent_config_quirks(const struct agent_config *c);

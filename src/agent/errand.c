@@ -26,7 +26,7 @@ static void begin(struct agent *a, enum agent_errand errand)
 {
 	struct enrolee_config c = {
 		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .from = a->from, .kpm_id = a->cfg.psk_identity, .kpm = &a->psk,
-		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .cert_prov = true,
+		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .classes = COMMAND_CLASSES,
 	};
 
 	a->quirks = agent_config_quirks(&a->cfg);
@@ -96,7 +96,7 @@ static void on_open(void *owner, struct mst_client *c)
 	const struct mst_peer *peer = mst_client_peer(c);
 	const char *label = a->quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP;
 
-	a->server_not_after = exports && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
+	a->server_not_after = exports ? session_speaks_until(peer) : 0;
 	if (exports && mst_client_export(c, label, exported, sizeof(exported)) != 0) {
 		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
 			     agent_now(), agent_utc(a));
@@ -190,8 +190,11 @@ static void save_wanted(struct agent *a)
 	a->pending.generation = generation + 1;
 	a->has_pending = true;
 	r = save_anchors(a, &d);
-	if (!r && a->errand == AGENT_RUN)
+	if (!r && a->errand == AGENT_RUN) {
 		r = origin_keep(a, prov_current(a->prov), a->pending.attempt, &d);
+		if (!r)
+			agent_point(a, "origin-kept");
+	}
 	if (!r)
 		r = a->env->ops->store(a->env, MST_SLOT_PENDING, &a->pending, &d);
 	if (r)
@@ -247,7 +250,7 @@ static void ended(struct agent *a)
 		record_end(a, done ? "enrolled" : "failed");
 	}
 	if (done)
-		visit_soon(a, a->enrolee->cert_prov_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
+		visit_soon(a, a->enrolee->command_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
 	errand_drop(a);
 	if (done)
 		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,

@@ -32,10 +32,13 @@ static const struct { const char *words, *remedy;
 			   "check this device's clock; if it is right, get new instructions, or renew the "
 			   "certificate or subscription" },
 	[PROV_NOT_YET_VALID] = { "it is not valid yet", "check this device's clock" },
-	[PROV_TOO_DEEP] = { "too many redirections", "correct the instructions" },
+	[PROV_TOO_DEEP] = { "nested too deep, or too many redirections", "correct the instructions" },
 	[PROV_LOOP] = { "the instructions go in a circle", "correct the instructions" },
 	[PROV_EMPTY] = { "there was nothing to try", "give instructions: muster-agent trigger FILE" },
 	[PROV_STORAGE] = { "progress could not be saved", "check space and rights of the state directory" },
+	[PROV_OVERSIZED] = { "it is larger than it may be", "shorten the instructions: fewer of them, fewer anchors" },
+	[PROV_UNKNOWN_METHOD] = { "a method that does not exist", "correct the instructions; this device may need a newer muster-agent" },
+	[PROV_WRONG_SERVICE] = { "who answers there is something else", "check port and path of the instruction" },
 	[PROV_INTERNAL] = { "the agent failed inside", "report it with the attempt id and the log" },
 };
 
@@ -127,6 +130,7 @@ json_t *status_json(const struct agent *a)
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
 	json_object_set_new(o, "leaving", leave_status(a->env, a->has_active ? a->active.key_id : ""));
 	json_object_set_new(o, "certificate", own_status(a->env));
+	json_object_set_new(o, "managed", managed_status(a->env));
 	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
 	json_object_set(o, "damage", a->damage ? a->damage : json_null());
 	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?
@@ -220,6 +224,7 @@ void status_print(FILE *out, const json_t *s)
 		fprintf(out, "last check    %s\n", text_of(s, "lastCheck"));
 	door_print(out, json_object_get(s, "pushed"));
 	bundle_print(out, s);
+	managed_print(out, json_object_get(s, "managed"));
 	print_credential(out, "credential", json_object_get(s, "credential"));
 	print_credential(out, "being obtained", json_object_get(s, "pending"));
 	status_print_reasons(out, s);

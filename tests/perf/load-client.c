@@ -16,12 +16,13 @@
 
 static const char *const kinds[] = {
 	[LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf",
-	[LOAD_BBN] = "bbn", [LOAD_BBN_PSK] = "bbn-psk", [LOAD_MEF_PSK] = "mef-psk"
+	[LOAD_BBN] = "bbn", [LOAD_BBN_PSK] = "bbn-psk", [LOAD_MEF_PSK] = "mef-psk",
+	[LOAD_EST] = "est"
 };
 
 static const char usage[] =
-	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
-	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef, bbn)\n"
+	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk|est --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
+	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef, bbn, est)\n"
 	"  --ids FILE     what each node puts into From, a line each (mef)\n"
 	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf; secrets (bbn-psk, mef-psk)\n"
 	"  --admin FQDN --maf FQDN           adminFQDN and the key's target; a briefing's target\n"
@@ -158,6 +159,7 @@ static bool complete(const struct load *l)
 		return false;
 	switch (l->kind) {
 	case LOAD_MTLS:
+	case LOAD_EST:
 		return l->certs && l->ca;
 	case LOAD_MEF:
 		return l->certs && l->ca && l->ids && l->admin && l->maf;

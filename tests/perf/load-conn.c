@@ -114,6 +114,10 @@ static bool next_step(struct conn *c)
 	c->state = c->out_n ? SENDING : LEAVING;
 	if (c->state != LEAVING)
 		return true;
+	if (c->l->kind == LOAD_EST && c->step < 2) {
+		leave(c, "no request for a certificate could be made");
+		return false;
+	}
 	SSL_shutdown(c->ssl);
 	if (c->step == 0)
 		return true; /* nothing was answered yet: the server's own end tells whether it was content */

@@ -48,6 +48,8 @@ size_t load_request(const struct load *l, const struct load_node *n, unsigned st
 			return 0;
 		return (size_t)snprintf(out, cap, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", l->server_name);
 	}
+	if (l->kind == LOAD_EST)
+		return load_est_request(l, n, step, out, cap);
 	if (l->kind == LOAD_BBN || l->kind == LOAD_BBN_PSK)
 		return step ? 0 : question(l, out, cap);
 	if (step == 0) {
@@ -113,7 +115,7 @@ static enum load_answer check_briefing(const struct load *l, const char *in, siz
 		       bad(why, "no briefing", in, size);
 }
 
-enum load_answer load_check(const struct load *l, const struct load_node *n, unsigned step, const char *in,
+enum load_answer load_check(const struct load *l, struct load_node *n, unsigned step, const char *in,
 			    size_t size, char why[160])
 {
 	const char *body = find(in, size, "\r\n\r\n"), *p;
@@ -133,6 +135,8 @@ enum load_answer load_check(const struct load *l, const struct load_node *n, uns
 		return bad(why, "octets after the answer", in, size);
 	if (l->kind == LOAD_MTLS || l->kind == LOAD_PSK)
 		return strncmp(in, "HTTP/1.1 200", 12) == 0 ? LOAD_GOOD : bad(why, "not 200", in, size);
+	if (l->kind == LOAD_EST)
+		return strncmp(in, "HTTP/1.1 200", 12) == 0 && load_est_check(n, step, body, length) ? LOAD_GOOD : bad(why, "no certificate", in, size);
 	if (l->kind == LOAD_BBN || l->kind == LOAD_BBN_PSK)
 		return check_briefing(l, in, size, body, length, why);
 	if (strncmp(in, "HTTP/1.1 201", 12) != 0 || !find(in, head, "X-M2M-RSC: 2001\r\n"))

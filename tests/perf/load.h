@@ -14,7 +14,7 @@
 
 #include "crypto/derive.h"
 
-enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF, LOAD_BBN, LOAD_BBN_PSK, LOAD_MEF_PSK };
+enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF, LOAD_BBN, LOAD_BBN_PSK, LOAD_MEF_PSK, LOAD_EST };
 
 /* One node: its certificate, or the key that it enrolled before. */
 struct load_node {
@@ -25,6 +25,8 @@ struct load_node {
 	struct mst_key ke;
 	struct mst_key kpm;         /* mef-psk: the maker's secret, which enrolling does not overwrite */
 	char kpm_id[256];
+	unsigned char attrs[512];   /* est: what csrattrs said last */
+	size_t n_attrs;
 };
 
 struct load {
@@ -58,8 +60,12 @@ int load_session(struct load *l, SSL *ssl, struct load_node *n);
 /* load-http.c: the request of a step, 0 when there is none left; and the check of its answer. */
 size_t load_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap);
 enum load_answer { LOAD_MORE, LOAD_GOOD, LOAD_BAD };
-enum load_answer load_check(const struct load *l, const struct load_node *n, unsigned step, const char *in,
+enum load_answer load_check(const struct load *l, struct load_node *n, unsigned step, const char *in,
 			    size_t size, char why[160]);
+
+/* load-est.c */
+size_t load_est_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap);
+bool load_est_check(struct load_node *n, unsigned step, const char *body, size_t length);
 
 /* load-conn.c: run jobs [from, to) with the wanted concurrency. */
 void load_run(struct load *l, unsigned from, unsigned to);

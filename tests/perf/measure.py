@@ -182,6 +182,10 @@ class Tools:
         return self.load("mef", inst.mef_port, inst.mef, cpus, count, "--ca", inst.dir / "keeper/ca.pem", "--certs", self.certs,
                          "--ids", self.certs / "ids.txt", "--admin", inst.sp, "--maf", inst.maf, *more, **options)
 
+    def certify(self, inst, cpus, count, **options):
+        """A certificate over EST: attributes and enrolment in one session."""
+        return self.load("est", inst.mef_port, inst.mef, cpus, count, "--ca", inst.dir / "keeper/ca.pem", "--certs", self.certs, **options)
+
     def enrol_psk(self, inst, cpus, count, secrets, **options):
         """The same enrolment by the maker's secret."""
         return self.load("mef-psk", inst.mef_port, inst.mef, cpus, count, "--keys-in", secrets, "--admin", inst.sp, "--maf", inst.maf,

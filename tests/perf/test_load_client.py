@@ -92,6 +92,12 @@ def test_an_answer_that_is_no_briefing_is_a_failure(tools, mtls_port, psk_port, 
     assert (status, answer["failed"]) == (1, 2), said
 
 
+def test_an_answer_that_is_no_certificate_is_a_failure(tools, mtls_port):
+    status, answer, said = client(tools, "--kind", "est", "--connect", f"127.0.0.1:{mtls_port}", "--server-name", tools.bare_name,
+                                  "--ca", tools.certs / "server-ca.pem", "--certs", tools.certs, "--count", 2)
+    assert (status, answer["failed"]) == (1, 2) and "no certificate" in said
+
+
 def test_an_enrolment_by_secret_needs_a_mef(tools, psk_port, tmp_path):
     (tmp_path / "secrets").write_text(f"somebody@example.com {'00' * 32} urn:dev:ops:x\n")
     status, answer, said = client(tools, "--kind", "mef-psk", "--connect", f"127.0.0.1:{psk_port}", "--server-name", tools.bare_name,

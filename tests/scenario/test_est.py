@@ -1,5 +1,6 @@
 """Certificates over EST (TS-0003 8.3.6.2, RFC 7030) at a real MEF, asked for by curl and openssl."""
 import base64
+import pathlib
 import re
 import subprocess
 
@@ -162,6 +163,8 @@ def test_the_operator_approves(inst):
     assert inst.ask("cert", "requests")["requests"] == []
     assert inst.muster("cert", "reject", waiting[0]["id"], "--reason", "too late", check=False).returncode == 1
     assert inst.muster("cert", "approve", 99, check=False).returncode == 1
+    assert bouncy_castle(inst, inst.node(3)).stdout.splitlines()[-1] == "pending"
+    assert [w["subject"] for w in inst.ask("cert", "requests")["requests"]] == ["cse000003.sp.example.com"]
     # who renews is not asked for again
     again = Est(inst, one.node, "got.pem", "new.key")
     again.enrol("simplereenroll", "newer.key")
@@ -208,10 +211,12 @@ def test_strongswan_renews(inst):
     again = Est(inst, node, "got.pem", "new.key")
     challenge, san = again.attributes()
     again.request(san, challenge, "newer.key")
-    (node.dir / "hosts").write_text(f"127.0.0.1 localhost {inst.mef}\n")
+    (node.dir / "etc").mkdir()
+    (node.dir / "etc/hosts").write_text(f"127.0.0.1 localhost {inst.mef}\n")
+    (node.dir / "etc/nsswitch.conf").write_text("hosts: files\n")
     (node.dir / "strongswan.conf").write_text("libtls { version_max = 1.3 }\n")
-    # in a mount namespace of its own: it resolves names by itself
-    done = run("unshare", "-m", "sh", "-c", "mount --bind hosts /etc/hosts && exec pki --est --url "
+    # in a mount namespace of its own: it resolves names by itself, and not every machine has a file that one could cover
+    done = run("unshare", "-m", "sh", "-c", "mount --bind etc /etc && exec pki --est --url "
                f"https://{inst.mef}:{inst.mef_port} --in new.csr --cacert anchors.pem --cert got.pem --key new.key --outform pem",
                cwd=node.dir, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "STRONGSWAN_CONF": str(node.dir / "strongswan.conf")})
     (node.dir / "swan.pem").write_text(done.stdout)
@@ -227,10 +232,11 @@ def test_an_expired_certificate_is_renewed_within_the_window_only(inst):
     est = Est(inst, node)
     cert, _, _ = est.enrol()
     late = Est(inst, node, "got.pem", "new.key")
-    challenge, san = est.attributes()
-    der = late.request(san, challenge, "newer.key")
     until("the certificate's end", lambda: run("openssl", "x509", "-in", cert, "-noout", "-checkend", "0", check=False).returncode)
-    assert late.curl("csrattrs")[0] == 403
+    # all that a renewal needs, and nothing else
+    assert late.curl("cacerts")[0] == 200
+    challenge, san = late.attributes()
+    der = late.request(san, challenge, "newer.key")
     assert late.post("simpleenroll", der)[0] == 403
     status, _, body = late.post("simplereenroll", der)
     assert status == 200, body
@@ -239,3 +245,26 @@ def test_an_expired_certificate_is_renewed_within_the_window_only(inst):
     assert inst.stop() == 0
     inst.start()
     assert late.post("simplereenroll", der)[0] == 0 and "alert" in late.error
+
+
+JARS = ":".join(f"/usr/share/java/{name}.jar" for name in ("bcprov", "bcutil", "bcpkix"))
+
+
+def bouncy_castle(inst, node):
+    """org.bouncycastle.est over the JDK's TLS; it resolves the MEF's name from a file of its own."""
+    (node.dir / "hosts").write_text(f"127.0.0.1 {inst.mef}\n")
+    return run("java", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djdk.net.hosts.file=hosts", "-cp", JARS,
+               pathlib.Path(__file__).resolve().parents[1] / "interop/EstClient.java", f"{inst.mef}:{inst.mef_port}", "anchors.pem",
+               "node.pem", "node.key", "castle", cwd=node.dir, timeout=240)
+
+
+def test_bouncy_castle_gets_and_renews(inst):
+    node = inst.node(1)
+    done = bouncy_castle(inst, node)
+    attributes = ["attribute challengePassword", "attribute extensionRequest"]
+    said = done.stdout.splitlines()
+    assert said[0] == "cacerts 1 true" and said[3] == "simpleenroll 1" and said[6] == "simplereenroll 1", done
+    assert sorted(said[1:3]) == sorted(said[4:6]) == attributes, done
+    listed = [c["serial"] for c in inst.ask("cert", "list", node.id)["certificates"]]
+    assert listed == [serial(node.dir / "castle.1"), serial(node.dir / "castle.2")]
+    run("openssl", "verify", "-CAfile", node.dir / "anchors.pem", "-purpose", "sslclient", node.dir / "castle.2")

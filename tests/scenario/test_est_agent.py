@@ -61,6 +61,7 @@ def test_the_node_waits_for_the_operator(make):
         assert command(inst, node)["state"] == "issued"
         inst.muster("cert", "approve", waiting[0]["id"])
         agent.wait_log("certificate-in-use")
+        until("the command's end", lambda: command(inst, node)["state"] == "ended")
     assert command(inst, node)["status"] == 20
 
 
@@ -84,6 +85,19 @@ def test_a_certificate_is_renewed_before_its_end(make):
         for _ in range(2):
             agent.wait_log("certificate-in-use")
     assert len(certificates(inst, node)) >= 2
+    assert inst.events("--what", "mef.refused") == []
+
+
+def test_a_node_that_was_off_renews_after_the_end_where_the_mef_has_a_window(make):
+    """Lesson 35; with last_resort = "no" nothing else could have helped it."""
+    inst = make('  est_lifetime = "10s";\n  est_grace = "1h";\n')
+    node = inst.node(1)
+    inst.muster("command", "cert-prov", node.id)
+    assert "certificate-in-use" in node.run_once().stderr
+    node.configure(add='last_resort = "no";\n')
+    until("the certificate's end", lambda: inst.ask("status")["time"] > certificates(inst, node)[0]["notAfter"])
+    with node.running() as agent:
+        agent.wait_log("certificate-in-use")
     assert inst.events("--what", "mef.refused") == []
 
 

@@ -218,6 +218,20 @@ static int check_asked(struct admin *q)
 	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such request");
 }
 
+static int check_command(struct admin *q)
+{
+	struct mst_command row;
+	uint64_t id;
+	bool own = false;
+	int r = mst_parse_dec(mst_view_str(q->id), INT64_MAX, &id) ? mst_store_command_get(q->env->store, (int64_t)id, &row) : MST_STORE_NONE;
+
+	if (!r)
+		r = admin_owns_since(q, row.node, row.created, &own);
+	if (r < 0 || own)
+		return r < 0 ? r : 0;
+	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such command; expected its number (muster command list)");
+}
+
 static int check_sub(struct admin *q)
 {
 	bool own;
@@ -238,6 +252,7 @@ int admin_scope_check(struct admin *q, const struct admin_route *route)
 	case ADMIN_OWN_SUB: return check_sub(q);
 	case ADMIN_OWN_CERT: return check_cert(q);
 	case ADMIN_OWN_ASKED: return check_asked(q);
+	case ADMIN_OWN_CMD: return check_command(q);
 	case ADMIN_WHOLE: break;
 	}
 	return refuse(q, MST_RSC_NO_PRIVILEGE, "path", "this is for the people of the installation, not for those of one provider");

@@ -18,7 +18,7 @@ struct fix {
 	char dir[64];
 	struct mst_store *s;
 	struct mst_role_conf conf;
-	int64_t node_a, node_b, asked_b;
+	int64_t node_a, node_b, asked_b, command_b;
 };
 
 static uint8_t room[MST_ANSWER_MAX + 1];
@@ -68,6 +68,7 @@ static int set_up(void **state)
 	char url[128], body[300];
 	struct mst_node n;
 	struct mst_cert_row cert = { .serial = "0B0B", .subject = "urn:b:1", .issued = NOW, .expires = NOW + 9999 };
+	struct mst_command cmd = { .class_id = 1, .uri = "https://b.example.com", .created = NOW };
 	struct mst_certreq req = { .subject = "urn:b:1", .asked = NOW };
 
 	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-scope-XXXXXX");
@@ -93,6 +94,9 @@ static int set_up(void **state)
 	assert_int_equal(mst_store_cert_put(f->s, &cert), 0);
 	assert_int_equal(mst_store_certreq_insert(f->s, &req), 0);
 	f->asked_b = req.id;
+	cmd.node = n.id;
+	assert_int_equal(mst_store_command_insert(f->s, &cmd), 0);
+	f->command_b = cmd.id;
 	*state = f;
 	return 0;
 }
@@ -134,6 +138,7 @@ static const struct { const char *path, *body; } bodies[] = {
 	{ "/v1/nodes/{id}/secret", "{}" },
 	{ "/v1/nodes/{id}/commands/cert-prov", "{\"uri\":\"https://mef.example.com/.well-known/est\"}" },
 	{ "/v1/nodes/{id}/certificates/revoke", "{}" },
+	{ "/v1/commands", "{\"class\":\"cert-prov\",\"nodes\":[\"urn:b:1\"],\"uri\":\"https://mef.example.com/.well-known/est\"}" },
 	{ "/v1/certificates/{id}/revoke", "{}" },
 	{ "/v1/subscriptions", "{\"id\":\"sub-9\",\"spFQDN\":\"b.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}" },
 	{ "/v1/subscriptions/{id}/extend", "{\"notAfter\":\"20281121T000000\"}" },
@@ -155,7 +160,7 @@ static size_t ids_of(struct fix *f, const char *path, char out[4][64])
 	bool node = !strncmp(path, "/v1/nodes/{id}", 14);
 
 	snprintf(out[0], 64, "%s", !strncmp(path, "/v1/subscriptions", 17) ? "sub-b" : !strncmp(path, "/v1/certificates/", 17) ? "0B0B" : "urn%3Ab%3A1");
-	snprintf(out[1], 64, "%lld", (long long)(node ? f->node_b : f->asked_b));
+	snprintf(out[1], 64, "%lld", (long long)(node ? f->node_b : !strncmp(path, "/v1/commands", 12) ? f->command_b : f->asked_b));
 	snprintf(out[2], 64, "%s", "%2F%2Fb.example.com%2FCSE1");
 	snprintf(out[3], 64, "%s", "0b0b");
 	return 4;

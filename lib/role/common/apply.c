@@ -166,6 +166,10 @@ static int apply_keys(struct mst_role_env *env, enum mst_role role, const struct
 		r = mst_store_keyreg_delete(env->store, role, v->keyreg.rel_key_id);
 		r = r < 0 ? r : 0;      /* it may have gone with its credential */
 	}
+	if (!r && v->stale_keyreg[0]) {
+		r = mst_store_keyreg_delete(env->store, role, v->stale_keyreg);
+		r = r < 0 ? r : 0;
+	}
 	if (!r && v->put_keyreg)
 		r = must(mst_store_keyreg_put(env->store, role, &v->keyreg, v->insert_keyreg));
 	return r;
@@ -185,6 +189,8 @@ static int apply_effect(struct mst_role_env *env, enum mst_role role, const stru
 		r = must(mst_store_command_update(env->store, &v->out));
 	if (!r && v->put_give)
 		r = must(mst_store_command_update(env->store, &v->give));
+	for (size_t i = 0; !r && i < v->n_step; i++)
+		r = must(mst_store_command_step_add(env->store, &v->step[i]));
 	if (!r && v->put_node)
 		r = must(mst_store_node_touch(env->store, &v->node));
 	return r;

@@ -41,10 +41,19 @@ static int add_elsewhere(void *arg, const struct mst_credential *c)
 	return 0;
 }
 
+struct count { struct mst_records *r; mst_time now; };
+
 static int count_keyreg(void *arg, const struct mst_keyreg *k)
 {
-	(void)k;
-	++*(size_t *)arg;
+	struct count *c = arg;
+
+	if (k->expires > c->now)
+		c->r->n_keyregs++;
+	else if (!c->r->stale_keyreg[0])
+		MST_STR_SET(c->r->stale_keyreg, k->rel_key_id);
+	if (k->exporter && k->suid != 21 && k->expires > c->now && c->r->n_lasting < MST_KEYREGS_MAX &&
+	    strlen(k->rel_key_id) < sizeof(c->r->lasting[0]))
+		MST_STR_SET(c->r->lasting[c->r->n_lasting++], k->rel_key_id);
 	return 0;
 }
 
@@ -94,6 +103,7 @@ static int load_key(struct mst_role_env *env, const struct mst_call *c, struct m
 
 static int load_session(struct mst_role_env *env, const struct mst_call *c, struct mst_records *r)
 {
+	struct count count = { r, env->now };
 	int e = 0;
 
 	if (c->has_export) {
@@ -102,7 +112,7 @@ static int load_session(struct mst_role_env *env, const struct mst_call *c, stru
 			e = load_keyreg(env, c, c->rel_key, r);
 	}
 	if (!e && r->has_reg)
-		e = mst_store_keyreg_list(env->store, c->role, r->reg.reg_id, count_keyreg, &r->n_keyregs);
+		e = mst_store_keyreg_list(env->store, c->role, r->reg.reg_id, count_keyreg, &count);
 	return e < 0 ? e : 0;
 }
 
@@ -124,9 +134,18 @@ static int load_fetch(struct mst_role_env *env, const struct mst_call *c, struct
 
 static int load_commands(struct mst_role_env *env, const struct mst_call *c, struct mst_records *r)
 {
-	int e = found(mst_store_command_issued(env->store, r->reg.node, r->reg.reg_id, &r->out), &r->has_out);
+	int e = found(mst_store_command_issued(env->store, r->reg.node, r->reg.reg_id, r->reg.last_cmd, &r->out), &r->has_out);
 
-	return e ? e : found(mst_store_command_next(env->store, c->role, r->reg.node, &r->next), &r->has_next);
+	return e ? e : found(mst_store_command_next(env->store, c->role, r->reg.node, r->reg.admin_fqdn, &r->next), &r->has_next);
+}
+
+static int load_objects(struct mst_role_env *env, const struct mst_call *c, const struct mst_who *w, struct mst_records *r)
+{
+	int e = found(mst_store_reg_find(env->store, c->role, w->id, c->id, &r->reg), &r->has_reg);
+
+	if (e || !w->has_node)
+		return e;
+	return found(mst_store_device_config_get(env->store, w->node.id, c->id, &r->objects), &r->has_objects);
 }
 
 int mst_role_load(const struct mst_role_twin *t, struct mst_role_env *env, const struct mst_call *c,
@@ -165,6 +184,8 @@ int mst_role_load(const struct mst_role_twin *t, struct mst_role_env *env, const
 		break;
 	case MST_CALL_FETCH:
 		return load_fetch(env, c, r);
+	case MST_CALL_OBJECTS_GET:
+		return load_objects(env, c, w, r);
 	case MST_CALL_NONE:
 	case MST_CALL__COUNT:
 		break;

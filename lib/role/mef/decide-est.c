@@ -63,6 +63,12 @@ static bool is_of(const struct mst_who *w, const struct mst_san *san)
 	       (w->node.ae_id[0] && est_subject_of(3, w->node.ae_id, &s) && same_san(&s, san));
 }
 
+/* What an expired certificate is good for, within the window: its renewal, and the attributes that this needs. */
+static bool is_of_renewal(enum mst_est_op op)
+{
+	return op == MST_EST_REENROLL || op == MST_EST_CSRATTRS_GET || op == MST_EST_CACERTS;
+}
+
 /* The same for every operation, and before any of them: somebody, served, with a certificate that is good. */
 static bool admitted(const struct est_call *c, const struct mst_who *w, const struct est_records *r,
 		     const struct mst_role_conf *conf, mst_time now, struct est_verdict *v)
@@ -78,8 +84,8 @@ static bool admitted(const struct est_call *c, const struct mst_who *w, const st
 		refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted", "the node was let go: no new certificates");
 	else if ((rsc = mst_decide_standing(w, now, &why)))
 		refuse(v, rsc, rsc == MST_RSC_NO_PRIVILEGE ? "not permitted" : "no valid subscription", why);
-	else if (r->has_own && r->own_until <= now && c->op != MST_EST_REENROLL)
-		refuse(v, MST_RSC_NO_PRIVILEGE, "the certificate has expired; only simplereenroll is open to it", NULL);
+	else if (r->has_own && r->own_until <= now && !is_of_renewal(c->op))
+		refuse(v, MST_RSC_NO_PRIVILEGE, "the certificate has expired; only its renewal is open to it", NULL);
 	else if (r->has_own && now - r->own_until > conf->est.grace)
 		refuse(v, MST_RSC_NO_PRIVILEGE, "the certificate has expired", "expired, and the window for re-enrolment is over");
 	else if (!c->method_fits)

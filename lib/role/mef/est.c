@@ -36,6 +36,11 @@ static int decode(const struct mst_exchange *x, struct est_call *c)
 
 /* --- call → records --- */
 
+static int must(int r)
+{
+	return r > 0 ? MST_FAULT_BUG : r;
+}
+
 static int found(int r, bool *ret)
 {
 	*ret = r == 0;
@@ -94,7 +99,6 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 		struct mst_view ca, struct est_records *r)
 {
 	struct living l = { .now = env->now };
-	struct mst_cert_info info;
 	int e;
 
 	memset(r, 0, sizeof(*r));
@@ -110,9 +114,7 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 	r->live = l.n;
 	if (!e && (c->op == MST_EST_ENROLL || c->op == MST_EST_REENROLL) && !c->csr_end)
 		e = load_request(env, w, c, r);
-	if (!e && mst_cert_info(ca, &info, NULL) == 0)
-		r->ca_until = info.not_after;
-	return e;
+	return e ? e : must(mst_ca_until(ca, &r->ca_until));
 }
 
 /* --- verdict → store, and the certificate --- */
@@ -150,6 +152,7 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 	int r;
 
 	spec.san[0] = v->san;
+	spec.ocsp_uri = env->conf->est.ocsp[0] ? env->conf->est.ocsp : NULL;
 	if (strlen(v->san.value) <= 64)        /* ub-common-name; for people, who look there first */
 		MST_STR_SET(spec.common_name, v->san.value);
 	r = mst_store_event_last(env->store, &v->leave.event);
@@ -163,10 +166,10 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 	}
 	ret->der.n = (uint16_t)n;
 	der = (struct mst_view){ ret->der.b, n };
-	r = r ? r : mst_cert_info(der, &info, NULL);
-	if (r)
-		return r > 0 ? MST_FAULT_BUG : r;
-	if (!mst_cert_fits(der, ca)) {
+	r = r ? r : mst_cert_permitted(der, ca, &info);
+	if (r && r != MST_PKI_NOT_SIGNED)
+		return must(r);
+	if (r) {
 		refused_after_all(v, MST_RSC_NOT_FOUND, "this CA cannot certify the name",
 				  "the name constraints of the keeper's CA do not permit the name (spec 2.5.4)");
 		return 0;
@@ -174,11 +177,6 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 	MST_STR_SET(ret->serial, info.serial);
 	memcpy(ret->sha256, info.sha256, sizeof(ret->sha256));
 	return 0;
-}
-
-static int must(int r)
-{
-	return r > 0 ? MST_FAULT_BUG : r;
 }
 
 static int put_issued(struct mst_role_env *env, const struct mst_who *w, struct est_verdict *v, const struct mst_cert_der *der)
@@ -280,7 +278,9 @@ static int encode(const struct est_verdict *v, struct mst_view ca, const struct 
 	case EST_BODY_NONE: break;
 	}
 	a->media = "text/plain";
-	mst_put_str(&a->content, v->body == EST_BODY_WAIT ? "the request waits for approval; ask again with the same request" : v->say);
+	if (v->body == EST_BODY_WAIT)       /* without content: Bouncy Castle's client takes none with a 202 */
+		return 0;
+	mst_put_str(&a->content, v->say);
 	mst_put_str(&a->content, "\n");
 	return a->content.ok ? 0 : MST_FAULT_MEMORY;
 }

@@ -1,0 +1,21 @@
+/* The key that answers about certificates are signed with, and its certificate. Inside lib/keeper only. */
+#ifndef MST_KEEPER_RESPONDER_H
+#define MST_KEEPER_RESPONDER_H
+
+#include "crypto/pki.h"
+#include "keeper/files.h"
+
+#define RESPONDER_LIFE (INT64_C(30) * 86400)
+
+/* Made by the process that has the CA key, in its memory only; a restart makes another one. */
+struct responder {
+	uint8_t key[MST_PKEY_MAX], der[MST_CERT_MAX];
+	size_t n_key, n_der;
+	mst_time made;
+};
+
+/* Is there one whose certificate is good for half of its life at least? Else one is made. 0, or a fault. *ret_made counts. */
+MST_MUST_CHECK int responder_ready(struct responder *r, struct mst_crypto *c, const struct keeper_files *f, mst_time now,
+				   uint64_t *ret_made);
+
+#endif
