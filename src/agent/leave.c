@@ -9,6 +9,7 @@
  */
 #include "agent/agent.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -431,6 +432,16 @@ void leave_tick(struct agent *a)
 	else
 		mmaf_tick(&l->machine.maf, agent_now(), agent_utc(a));
 	drive(a);
+}
+
+void leave_print(FILE *out, const json_t *list)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach((json_t *)list, i, one)
+		fprintf(out, "leaving       %s (key until %s)\n", json_string_value(json_object_get(one, "adminFQDN")),
+			json_string_value(json_object_get(one, "notAfter")));
 }
 
 json_t *leave_status(struct mst_secenv *env, const char *in_use)

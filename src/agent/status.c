@@ -227,5 +227,6 @@ void status_print(FILE *out, const json_t *s)
 	managed_print(out, json_object_get(s, "managed"));
 	print_credential(out, "credential", json_object_get(s, "credential"));
 	print_credential(out, "being obtained", json_object_get(s, "pending"));
+	leave_print(out, json_object_get(s, "leaving"));
 	status_print_reasons(out, s);
 }

@@ -309,3 +309,27 @@ def test_the_operator_in_the_middle(world):
     cases = list(itertools.product(("mef-registered", "pending-saved", "maf-registered", "kmid-saved"), ACTS))
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert all(pool.map(lambda c: between(world, c), cases))
+
+
+SERVER_POINTS = ("decided", "commit-before", "commit-after", "release-before")
+
+
+def test_the_new_provider_loses_its_power(world):
+    """South dies in the middle of the node's arrival, at each point once: until it is back north's key works; then the node arrives."""
+    for point in SERVER_POINTS:
+        node = northern(world)
+        _, old = holds(node)
+        inst = world.south
+        inst.stop()
+        inst.configure(add=f'test = {{ crash_at = "{point}"; crash_after = 2; }};\n')
+        inst.start()
+        with node.running() as agent:
+            agent.wait_log("enrolled-already")
+            node.agent("trigger", check=True)
+            assert inst.process.wait(RUN_SECONDS) == -signal.SIGKILL, point
+            assert node.status()["credential"]["keyID"] == old or point == "commit-after"
+            inst.process = None
+            inst.configure()
+            inst.start()
+            agent.wait_log("point=left ")
+        moved(world, node, old)

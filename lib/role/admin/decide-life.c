@@ -105,6 +105,8 @@ enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "subscription", "this subscription has ended; name another one");
 	if (n->state == MST_NODE_REVOKED)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is revoked; muster node reenrol lets it back first");
+	if (n->state == MST_NODE_SUSPENDED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is suspended; resume it first");
 	if (!strcmp(n->sub_id, sub->id) && !strcmp(n->cse_id, as->cse_id) && !strcmp(n->ae_id, as->ae_id))
 		return ADMIN_UNCHANGED;
 	take_id(n->sub_id, sub->id);
