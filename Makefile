@@ -37,12 +37,18 @@ $(BUILD)/build.ninja: | setup
 build: setup $(BUILD)/build.ninja
 	$(NINJA) -j$(JOBS) -C $(BUILD)
 
-demo: build
-	tools/demo $(BUILD) $(FLAGS)
+# Only what is shown, in a build of its own when there is none yet: neither the tests nor what they need.
+DEMO_BUILD = $(if $(wildcard $(BUILD)/build.ninja),$(BUILD),build-demo)
+DEMO_PROGRAMS = src/muster/muster src/musterd/musterd src/agent/muster-agent
+demo:
+	@tools/setup build
+	[ -f $(DEMO_BUILD)/build.ninja ] || $(MESON) setup $(DEMO_BUILD) -Dwerror=true -Dtests=false
+	$(NINJA) -j$(JOBS) -C $(DEMO_BUILD) $(DEMO_PROGRAMS)
+	tools/demo $(DEMO_BUILD) $(FLAGS)
 
 test: build
 	tools/check-purity $(BUILD)
-	$(MESON) test -C $(BUILD) $(TESTFLAGS)
+	tools/test-run $(BUILD) $(TESTFLAGS)
 
 check:
 	.ci/run
@@ -54,7 +60,7 @@ clang: setup
 asan: setup
 	[ -f build-asan/build.ninja ] || CC=clang $(MESON) setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-asan
-	$(MESON) test -C build-asan $(TESTFLAGS) --timeout-multiplier 3
+	tools/test-run build-asan $(TESTFLAGS) --timeout-multiplier 3
 
 # ThreadSanitizer does not follow OpenSSL's fibres, which the daemons need for a handshake that waits for a key:
 # tests with daemons are left to the other builds. Threads are in name resolution (transport, agent) and in
@@ -63,7 +69,7 @@ TSAN_WITHOUT = --no-suite daemon --no-suite scenario --no-suite docs --no-suite 
 tsan: setup
 	[ -f build-tsan/build.ninja ] || CC=clang $(MESON) setup build-tsan -Db_sanitize=thread -Db_lundef=false -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-tsan
-	$(MESON) test -C build-tsan $(TESTFLAGS) --timeout-multiplier 4 $(TSAN_WITHOUT)
+	tools/test-run build-tsan $(TESTFLAGS) --timeout-multiplier 4 $(TSAN_WITHOUT)
 
 fuzz: setup
 	[ -f build-fuzz/build.ninja ] || CC=clang $(MESON) setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
@@ -97,4 +103,4 @@ install: build
 	$(MESON) install -C $(BUILD) $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:
-	rm -rf build build-clang build-asan build-tsan build-fuzz build-cov build-release
+	rm -rf build build-demo build-clang build-asan build-tsan build-fuzz build-cov build-release

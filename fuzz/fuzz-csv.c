@@ -1,4 +1,4 @@
-/* Reading tables in place: ends, stays inside its text, gives cells that end, and counts what is whole as it reads it. */
+/* Reading tables in place: ends, stays inside its text, gives cells that end, and counts as it reads. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	char *text = malloc(n + 1);
 	size_t records = 0, counted, cells;
-	int errors = 0;
 	struct csv c;
 
 	if (!text)
@@ -23,14 +22,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	counted = csv_count(&c);
 	while ((cells = csv_next(&c)) > 0) {
 		records++;
-		errors += c.error != NULL;
 		if (cells > CSV_COLUMNS || c.line < 1 || c.p > c.end || records > n)
 			abort();
 		for (size_t i = 0; i < cells && !c.error; i++)
 			if (c.cell[i] < text || c.cell[i] + strlen(c.cell[i]) > text + n)
 				abort();
 	}
-	if (!errors && records != counted)
+	if (records != counted)
 		abort();
 	free(text);
 	return 0;

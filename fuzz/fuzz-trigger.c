@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static struct mst_crypto c = { &ops };
 	static struct trigger t;
 	static struct trigger_order o;
-	struct trigger_config cfg = { &c, verify, 2, 1000, 8, 1000, true };
+	struct trigger_config cfg = { &c, verify, { 4, 1 }, { 2, 1000 }, { 8, 1000 }, true };
 	struct mst_key root = { .n = 32 };
 	struct mst_view in = { p, n };
 	uint8_t blob[TRIGGER_BLOB_MAX];

@@ -46,6 +46,48 @@ static void fractions_are_accepted_and_zones_are_not(void **state)
 		assert_false(mst_parse_timestamp(mst_view_str(bad[i]), &t));
 }
 
+static void datetimes_known_and_back(void **state)
+{
+	static const struct { const char *text; mst_time t; const char *http; } row[] = {
+		{ "1970-01-01T00:00:00Z", 0, "Thu, 01 Jan 1970 00:00:00 GMT" },
+		{ "1994-11-06T08:49:37Z", 784111777, "Sun, 06 Nov 1994 08:49:37 GMT" },      /* RFC 9110 5.6.7 */
+		{ "2000-02-29T23:59:59Z", 951868799, "Tue, 29 Feb 2000 23:59:59 GMT" },
+		{ "2030-01-01T00:00:00Z", 1893456000, "Tue, 01 Jan 2030 00:00:00 GMT" },
+		{ "9999-12-31T23:59:59Z", MST_TIME_MAX, "Fri, 31 Dec 9999 23:59:59 GMT" },
+	};
+	static const char *const bad[] = { "", "2030-01-01T00:00:00", "2030-01-01T00:00:00.Z", "2030-01-01T00:00:00.1234567890Z",
+		"2030-01-01T00:00:00.5", "2030-01-01T00:00:00,5Z", "2030-01-01 00:00:00Z", "2030-01-01T00:00:00+00:00",
+		"2030-02-29T00:00:00Z", "2030-01-01T24:00:00Z", "2030-01-01T00:00:60Z", "1969-12-31T23:59:59Z", "2030-01-01T00:00:00z",
+		"2030-01-01T00:00:00Zx", "2030-1-01T00:00:00Z", "20300101T000000", "02030-01-01T00:00:00Z", "2030-01-01T00:00:00.5xZ" };
+	mst_time t = -1;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		uint8_t buf[40];
+		struct mst_writer w = mst_writer_of(buf, sizeof(buf));
+
+		mst_put_datetime(&w, row[i].t);
+		assert_true(mst_view_eq_str(mst_written(&w), row[i].text));
+		assert_true(mst_parse_datetime(mst_view_str(row[i].text), &t));
+		assert_int_equal(t, row[i].t);
+		w.n = 0;
+		mst_put_http_date(&w, row[i].t);
+		assert_true(mst_view_eq_str(mst_written(&w), row[i].http));
+	}
+	assert_true(mst_parse_datetime(mst_view_str("2013-04-22T13:10:25.559Z"), &t));
+	assert_int_equal(t, 1366636225);
+	for (size_t i = 0; i < MST_COUNT(bad); i++)
+		assert_false(mst_parse_datetime(mst_view_str(bad[i]), &t));
+	for (t = -1; t <= MST_TIME_MAX + 1; t += MST_TIME_MAX + 2) {
+		uint8_t buf[40];
+		struct mst_writer w = mst_writer_of(buf, sizeof(buf)), x = w;
+
+		mst_put_datetime(&w, t);
+		mst_put_http_date(&x, t);
+		assert_false(w.ok || x.ok);
+	}
+}
+
 static void durations(void **state)
 {
 	static const struct { const char *text; int64_t s; } row[] = {
@@ -74,7 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(timestamps_known_and_back), cmocka_unit_test(every_day_round_trips),
-		cmocka_unit_test(fractions_are_accepted_and_zones_are_not), cmocka_unit_test(durations),
+		cmocka_unit_test(fractions_are_accepted_and_zones_are_not), cmocka_unit_test(datetimes_known_and_back), cmocka_unit_test(durations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,12 @@ static int read_digits(struct mst_reader *r, size_t width)
 	return x;
 }
 
+static bool in_calendar(const struct mst_civil *c)
+{
+	return c->year >= 1970 && c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= month_days(c->year, c->month) &&
+	       c->hour <= 23 && c->minute <= 59 && c->second <= 59;
+}
+
 bool mst_parse_timestamp(struct mst_view v, mst_time *ret_t)
 {
 	struct mst_reader r = mst_reader_of(v);
@@ -118,11 +124,74 @@ bool mst_parse_timestamp(struct mst_view v, mst_time *ret_t)
 			return false;
 		(void)read_digits(&r, fraction);
 	}
-	if (!mst_read_end(&r) || c.year < 1970 || c.month < 1 || c.month > 12 || c.day < 1 ||
-	    c.day > month_days(c.year, c.month) || c.hour > 23 || c.minute > 59 || c.second > 59)
+	if (!mst_read_end(&r) || !in_calendar(&c))
 		return false;
 	*ret_t = mst_time_from_civil(&c);
 	return true;
+}
+
+static void put_fields(struct mst_writer *w, const int *field, const char *behind)
+{
+	for (; *behind; behind++, field++) {
+		put_digits(w, *field, *field > 99 ? 4 : 2);
+		mst_put_u8(w, (uint8_t)*behind);
+	}
+}
+
+void mst_put_datetime(struct mst_writer *w, mst_time t)
+{
+	struct mst_civil c;
+
+	if (t < 0 || t > MST_TIME_MAX) {
+		w->ok = false;
+		return;
+	}
+	mst_civil_from_time(t, &c);
+	put_fields(w, (const int[]){ c.year, c.month, c.day, c.hour, c.minute, c.second }, "--T::Z");
+}
+
+bool mst_parse_datetime(struct mst_view v, mst_time *ret_t)
+{
+	static const char behind[] = "--T::";
+	struct mst_reader r = mst_reader_of(v);
+	int f[6];
+	struct mst_civil c;
+	uint8_t last;
+
+	for (size_t i = 0; i < 6; i++) {
+		f[i] = read_digits(&r, i ? 2 : 4);
+		if (i < 5 && mst_read_u8(&r) != (uint8_t)behind[i])
+			return false;
+	}
+	last = mst_read_u8(&r);
+	if (last == '.' && r.left >= 2 && r.left <= 10) {
+		(void)read_digits(&r, r.left - 1);
+		last = mst_read_u8(&r);
+	}
+	c = (struct mst_civil){ f[0], f[1], f[2], f[3], f[4], f[5] };
+	if (last != 'Z' || !mst_read_end(&r) || !in_calendar(&c))
+		return false;
+	*ret_t = mst_time_from_civil(&c);
+	return true;
+}
+
+void mst_put_http_date(struct mst_writer *w, mst_time t)
+{
+	static const char day[] = "ThuFriSatSunMonTueWed", month[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct mst_civil c;
+
+	if (t < 0 || t > MST_TIME_MAX) {
+		w->ok = false;
+		return;
+	}
+	mst_civil_from_time(t, &c);
+	mst_put(w, (struct mst_view){ (const uint8_t *)day + t / DAY % 7 * 3, 3 });      /* day 0 was a Thursday */
+	mst_put_str(w, ", ");
+	put_fields(w, &c.day, " ");
+	mst_put(w, (struct mst_view){ (const uint8_t *)month + (c.month - 1) * 3, 3 });
+	mst_put_str(w, " ");
+	put_fields(w, (const int[]){ c.year, c.hour, c.minute, c.second }, " :: ");
+	mst_put_str(w, "GMT");
 }
 
 void mst_put_duration(struct mst_writer *w, int64_t seconds)

@@ -27,6 +27,13 @@ void mst_put_timestamp(struct mst_writer *w, mst_time t);
 /* Accepts a comma and 1 to 6 fraction digits, which are dropped. Calendar-checked. */
 MST_MUST_CHECK bool mst_parse_timestamp(struct mst_view v, mst_time *ret_t);
 
+/* xs:dateTime as 3GPP's messages have it, `2026-11-21T21:45:00Z`: always UTC, always Z. */
+void mst_put_datetime(struct mst_writer *w, mst_time t);
+/* Accepts a point and 1 to 9 fraction digits, which are dropped. Calendar-checked. */
+MST_MUST_CHECK bool mst_parse_datetime(struct mst_view v, mst_time *ret_t);
+/* `Sat, 21 Nov 2026 21:45:00 GMT` (RFC 9110 5.6.7), for HTTP headers. */
+void mst_put_http_date(struct mst_writer *w, mst_time t);
+
 /* xs:duration without years and months (their length is not fixed): `P1DT2H`, `PT30S`, `P0D` = zero. */
 void mst_put_duration(struct mst_writer *w, int64_t seconds);
 MST_MUST_CHECK bool mst_parse_duration(struct mst_view v, int64_t *ret_seconds);

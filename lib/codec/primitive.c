@@ -295,6 +295,19 @@ int mst_response_from_http(const struct mst_http_msg *m, struct mst_response *re
 	return 0;
 }
 
+int mst_answer_from_http(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d)
+{
+	uint64_t seconds = 0;
+	int r = mst_response_from_http(m, ret_a, d);
+
+	if (r <= 0 || (m->status != 503 && m->status != 429))
+		return r;
+	if (!mst_parse_dec(mst_http_find(m, "Retry-After"), 86400, &seconds))
+		seconds = 0;
+	*ret_a = (struct mst_response){ .rsc = MST_RSC_INTERNAL, .retry_after = (int)seconds };
+	return 0;
+}
+
 /* A header line; a value that could end the line early spoils the message instead. */
 static void put_header(struct mst_writer *w, const char *name, struct mst_view value)
 {

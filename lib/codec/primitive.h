@@ -81,6 +81,8 @@ MST_MUST_CHECK int mst_request_from_http(const struct mst_http_msg *m, struct ms
                                          struct mst_request *ret_q, int *ret_rsc, struct mst_diag *d);
 MST_MUST_CHECK int mst_response_from_http(const struct mst_http_msg *m, struct mst_response *ret_a,
                                           struct mst_diag *d);
+/* An answer, or what stands for one: a server that is full says 503 (429) before it has looked at the primitive. */
+MST_MUST_CHECK int mst_answer_from_http(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d);
 /* Whole HTTP/1.1 message octets. `host` goes into the Host header. Overflow latches in `w`. */
 void mst_request_to_http(const struct mst_request *q, struct mst_view host, struct mst_writer *w);
 void mst_response_to_http(const struct mst_response *a, bool keep_alive, struct mst_writer *w);

@@ -13,7 +13,15 @@
 #define MST_AEAD_NONCE 12
 #define MST_AEAD_TAG 16
 
+#define MST_AES_BLOCK 16
+#define MST_MD5_LEN 16
+#define MST_SHA1_LEN 20
+
 struct mst_crypto;
+struct mst_aes;                 /* the backend's */
+
+/* What 3GPP's and the IETF's older protocols prescribe and nothing new may choose. */
+enum mst_old_hash { MST_OLD_MD5, MST_OLD_SHA1 };
 
 struct mst_crypto_ops {
 	const char *name;
@@ -27,6 +35,13 @@ struct mst_crypto_ops {
 	            struct mst_view aad, struct mst_view in, uint8_t *out);
 	int (*open)(struct mst_crypto *c, const uint8_t key[32], const uint8_t nonce[MST_AEAD_NONCE],
 	            struct mst_view aad, struct mst_view in, uint8_t *out);
+	/* AES-128 with one key, each block for itself (the kernel of Milenage). new: NULL when it fails; free wipes, and takes
+	 * NULL. run: `out` may be `in`. */
+	struct mst_aes *(*aes_new)(struct mst_crypto *c, const uint8_t key[16]);
+	int (*aes_run)(struct mst_aes *a, const uint8_t *in, uint8_t *out, size_t blocks);
+	void (*aes_free)(struct mst_aes *a);
+	/* 16 or 20 octets. A fault where the library's policy has none: only programs that speak those protocols ask. */
+	int (*old_hash)(struct mst_crypto *c, enum mst_old_hash which, struct mst_view msg, uint8_t *out);
 };
 
 enum mst_crypto_outcome { MST_CRYPTO_FORGED = 1 };

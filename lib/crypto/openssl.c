@@ -145,9 +145,78 @@ static int ossl_open(struct mst_crypto *c, const uint8_t key[32], const uint8_t 
 	return r;
 }
 
+/*
+ * What AKA and HTTP Digest need is fetched apart from the rest and only when it is asked for: a library whose policy has
+ * no MD5 is good for everything else.
+ */
+static struct {
+	EVP_CIPHER *aes;
+	EVP_MD *hash[2];
+} old;
+static CRYPTO_ONCE old_once = CRYPTO_ONCE_STATIC_INIT;
+
+static void drop_old(void)
+{
+	EVP_CIPHER_free(old.aes);
+	EVP_MD_free(old.hash[MST_OLD_MD5]);
+	EVP_MD_free(old.hash[MST_OLD_SHA1]);
+	old.aes = NULL;
+	old.hash[MST_OLD_MD5] = old.hash[MST_OLD_SHA1] = NULL;
+}
+
+static void fetch_old(void)
+{
+	old.aes = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
+	old.hash[MST_OLD_MD5] = EVP_MD_fetch(NULL, "MD5", NULL);
+	old.hash[MST_OLD_SHA1] = EVP_MD_fetch(NULL, "SHA1", NULL);
+	OPENSSL_atexit(drop_old);
+}
+
+static struct mst_aes *ossl_aes_new(struct mst_crypto *c, const uint8_t key[16])
+{
+	EVP_CIPHER_CTX *x;
+
+	(void)c;
+	x = CRYPTO_THREAD_run_once(&old_once, fetch_old) && old.aes ? EVP_CIPHER_CTX_new() : NULL;
+	if (x && !EVP_EncryptInit_ex2(x, old.aes, key, NULL, NULL)) {
+		EVP_CIPHER_CTX_free(x);
+		x = NULL;
+	}
+	return (struct mst_aes *)x;
+}
+
+static int ossl_aes_run(struct mst_aes *a, const uint8_t *in, uint8_t *out, size_t blocks)
+{
+	int n = 0;
+
+	if (blocks > INT_MAX / MST_AES_BLOCK)
+		return MST_FAULT_MEMORY;
+	/* encryption holds no whole block back, so padding (which turning off costs more than a block) never comes into it */
+	if (!EVP_EncryptUpdate((EVP_CIPHER_CTX *)a, out, &n, in, (int)(blocks * MST_AES_BLOCK)) || (size_t)n != blocks * MST_AES_BLOCK)
+		return MST_FAULT_CRYPTO;
+	return 0;
+}
+
+static void ossl_aes_free(struct mst_aes *a)
+{
+	EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)a);       /* wipes the key schedule */
+}
+
+static int ossl_old_hash(struct mst_crypto *c, enum mst_old_hash which, struct mst_view msg, uint8_t *out)
+{
+	unsigned n = 0, want = which == MST_OLD_MD5 ? MST_MD5_LEN : MST_SHA1_LEN;
+
+	(void)c;
+	if (!CRYPTO_THREAD_run_once(&old_once, fetch_old) || !old.hash[which] ||
+	    !EVP_Digest(msg.p, msg.n, out, &n, old.hash[which], NULL) || n != want)
+		return MST_FAULT_CRYPTO;
+	return 0;
+}
+
 static const struct mst_crypto_ops ossl_ops = {
 	.name = "openssl", .random = ossl_random, .sha256 = ossl_sha256, .hmac_sha256 = ossl_hmac,
-	.seal = ossl_seal, .open = ossl_open,
+	.seal = ossl_seal, .open = ossl_open, .aes_new = ossl_aes_new,
+	.aes_run = ossl_aes_run, .aes_free = ossl_aes_free, .old_hash = ossl_old_hash,
 };
 
 struct mst_crypto *mst_crypto_openssl(void)

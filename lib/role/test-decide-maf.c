@@ -214,6 +214,160 @@ static bool may_release(enum mst_role role, enum mst_call_what what, enum mst_wh
 	       (what == MST_CALL_KEY_GET && (kind == MST_WHO_NODE || (role == MST_ROLE_MAF && kind == MST_WHO_CLIENT)));
 }
 
+/* TS-0003 8.8.2.7 (spec 5.3, 5.4): which SUIDs, how many targets of which kind, whose key it is. */
+static void maf_key_registration(void **state)
+{
+	static const struct { int suid; uint16_t n; const char *target[3]; int rsc; } cases[] = {
+		{ 32, 1, { "//sp.example.com/CSE2" }, 2001 },
+		{ 32, 1, { "//SP.example.com/CSE2" }, 2001 },
+		{ 33, 1, { "//sp.example.com/S98821" }, 2001 },
+		{ 34, 1, { "//sp.example.com/CSE2" }, 2001 },
+		{ 34, 3, { "//sp.example.com/CSE2", "//sp.example.com/S1", "//other.example/CSE9" }, 2001 },
+		{ 35, 2, { "//sp.example.com/CSE2", "//sp.example.com/CSE3" }, 2001 },
+		{ 32, 2, { "//sp.example.com/CSE2", "//sp.example.com/CSE3" }, 4000 },
+		{ 33, 2, { "//sp.example.com/CSE2", "//sp.example.com/CSE3" }, 4000 },
+		{ 32, 1, { "/CSE2" }, 4000 },
+		{ 32, 1, { "maf.example.com" }, 4000 },
+		{ 32, 0, { NULL }, 4000 },
+		{ 34, 0, { NULL }, 4000 },
+		{ 21, 1, { "//sp.example.com/CSE2" }, 4000 },
+		{ 31, 1, { "//sp.example.com/CSE2" }, 4000 },
+		{ 36, 1, { "//sp.example.com/CSE2" }, 4000 },
+	};
+	static struct world o;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(cases); i++) {
+		maf_world(&o, MST_CALL_KEY_REGISTER, false);
+		o.r.has_cred = false;
+		o.c.key.suid = cases[i].suid;
+		o.c.key.n_targets = cases[i].n;
+		for (size_t t = 0; t < cases[i].n; t++)
+			o.c.key.targets[t] = V(cases[i].target[t]);
+		if (!cases[i].n)
+			o.c.key.has &= ~BIT(MST_KR_TARGETS);
+		if (run(&o) != cases[i].rsc)
+			fail_msg("case %zu: %d %s", i, o.v.rsc, o.v.why);
+		if (o.v.rsc != 2001) {
+			assert_true(no_effect(&o.v));
+			continue;
+		}
+		/* Kc of this session, kept as it is; never in this answer */
+		assert_true(o.v.keyreg.exporter && o.v.wrap_keyreg == MST_WRAP_EXPORT && !o.v.put_cred);
+		assert_string_equal(o.v.keyreg.rel_key_id, REL);
+		assert_false(o.v.release.wanted || (o.v.show & BIT(MST_KR_KEY)));
+	}
+}
+
+static void maf_key_lifetime_and_room(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	maf_world(&o, MST_CALL_KEY_REGISTER, false);
+	o.r.has_cred = false;
+	o.c.key.suid = 32;
+	o.c.key.targets[0] = V("//sp.example.com/CSE2");
+	o.c.key.et = NOW + 900 * DAY;
+	o.w.cred.expires = NOW + 3 * DAY;
+	assert_int_equal(run(&o), 2001);
+	assert_int_equal(o.v.keyreg.expires, NOW + 3 * DAY);    /* TS-0003 10.7: not beyond Km */
+	/* the second of one session, and without any export */
+	o.r.has_keyreg = true;
+	assert_int_equal(run(&o), 4105);
+	o.r.has_keyreg = false;
+	o.c.has_export = false;
+	assert_int_equal(run(&o), 5000);
+	/* a client that keeps registering: a limit of what lives, and what has ended makes room */
+	o.c.has_export = true;
+	o.r.n_keyregs = 32;
+	assert_int_equal(run(&o), 4105);
+	o.r.n_keyregs = 31;
+	MST_STR_SET(o.r.stale_keyreg, "0F");
+	assert_int_equal(run(&o), 2001);
+	assert_string_equal(o.v.stale_keyreg, "0F");
+	/* not registered here, or not any more: 8.8.2.7's precondition */
+	o.r.reg.expires = NOW;
+	assert_int_equal(run(&o), 4004);
+	o.r.has_reg = false;
+	assert_int_equal(run(&o), 4004);
+	assert_true(no_effect(&o.v));
+}
+
+/* 8.8.2.8: the authenticated identity is on the list, whatever it calls itself. */
+static void maf_key_retrieval(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	maf_world(&o, MST_CALL_KEY_GET, false);
+	o.r.has_cred = false;
+	o.r.keyreg.suid = 32;
+	o.r.keyreg.key.n = 40;
+	MST_STR_SET(o.r.keyreg.client_id, "//sp.example.com/CSE0009");
+	MST_STR_SET(o.r.keyreg.targets, "//sp.example.com/CSE0001");
+	assert_int_equal(run(&o), 2000);
+	assert_true(o.v.release.wanted && o.v.release.authorisation.what == MST_AUTH_RELEASE);
+	assert_int_equal(o.v.release.how, MST_DERIVE_NONE);
+	assert_string_equal(o.v.release.key_id, REL "@maf.example.com");
+	assert_int_equal(o.v.show, BIT(MST_KR_ET) | BIT(MST_KR_SOURCE) | BIT(MST_KR_ADMIN) | BIT(MST_KR_SUID) | BIT(MST_KR_KEY));
+	/* a prefix, a suffix, another case of the name: not the same name */
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const other[] = { "//sp.example.com/CSE00011", "//sp.example.com/CSE000", "//sp.example.com/cse0001" };
+
+		MST_STR_SET(o.r.keyreg.targets, other[i]);
+		assert_int_equal(run(&o), 4103);
+		assert_true(no_effect(&o.v) && !o.v.release.wanted);
+	}
+	/* the source does not get its own key back: it is no target */
+	MST_STR_SET(o.r.keyreg.client_id, "//sp.example.com/CSE0001");
+	assert_int_equal(run(&o), 4103);
+	MST_STR_SET(o.r.keyreg.targets, "//sp.example.com/CSE2\n//sp.example.com/CSE0001");
+	assert_int_equal(run(&o), 2000);
+	o.r.owner.node.state = MST_NODE_REVOKED;
+	assert_int_equal(run(&o), 4103);
+	o.r.owner.node.state = MST_NODE_ENROLLED;
+	o.r.owner.sub.state = MST_SUB_SUSPENDED;
+	assert_int_equal(run(&o), 4128);
+	o.r.owner.sub.state = MST_SUB_ACTIVE;
+	o.r.keyreg.expires = NOW;
+	assert_int_equal(run(&o), 4004);
+	o.r.has_keyreg = false;
+	assert_int_equal(run(&o), 4004);
+}
+
+static void maf_key_update(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	maf_world(&o, MST_CALL_KEY_SET, false);
+	o.r.has_cred = false;
+	o.r.keyreg.suid = 34;
+	o.c.key.has = BIT(MST_KR_TARGETS) | BIT(MST_KR_LBL);
+	o.c.key.targets[0] = V("//sp.example.com/CSE2");
+	o.c.key.targets[1] = V("//sp.example.com/CSE3");
+	o.c.key.n_targets = 2;
+	o.c.key.lbl[0] = V("a");
+	o.c.key.n_lbl = 1;
+	assert_int_equal(run(&o), 2004);
+	assert_string_equal(o.v.keyreg.targets, "//sp.example.com/CSE2\n//sp.example.com/CSE3");
+	assert_string_equal(o.v.keyreg.labels, "a");
+	assert_int_equal(o.v.show, BIT(MST_KR_TARGETS) | BIT(MST_KR_LBL));      /* only what was asked for */
+	o.r.keyreg.suid = 32;
+	assert_int_equal(run(&o), 4000);
+	/* an update may make it longer, but never beyond the key that authenticates */
+	o.c.key.has = BIT(MST_KR_ET);
+	o.c.key.et = NOW + 900 * DAY;
+	assert_int_equal(run(&o), 2004);
+	assert_int_equal(o.v.keyreg.expires, o.w.cred.expires);
+	o.c.key.has = 0;
+	assert_int_equal(run(&o), 4000);
+	o.c.key.has = BIT(MST_KR_ET);
+	o.r.reg.node = 8;
+	assert_int_equal(run(&o), 4103);
+}
+
 static void default_deny(void **state)
 {
 	static struct world o;
@@ -270,6 +424,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(maf_enrolment), cmocka_unit_test(maf_first_use), cmocka_unit_test(maf_lookup),
 		cmocka_unit_test(maf_fetched), cmocka_unit_test(maf_vouching), cmocka_unit_test(default_deny), cmocka_unit_test(target_names),
+		cmocka_unit_test(maf_key_registration), cmocka_unit_test(maf_key_lifetime_and_room), cmocka_unit_test(maf_key_retrieval),
+		cmocka_unit_test(maf_key_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config-text.h"
 #include "base/text.h"
 #include "server/config-internal.h"
 
@@ -264,6 +265,10 @@ static void read_scalar(struct walk *w, const config_setting_t *s, const struct 
 	bool number = type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
 	int64_t n = 0;
 
+	if (text && mst_config_has_control(text)) {
+		WRONG(w, s, field, "holds a control character; a text without \\x00 to \\x1f and \\x7f is wanted");
+		return;
+	}
 	if (it->type == MST_CONF_T_BOOL) {
 		if (!s)
 			*(bool *)out = !strcmp(it->def, "true");
@@ -420,51 +425,13 @@ static unsigned line_of(const void *text, const char *field)
 	return 0;
 }
 
-/* An include would be read by the supervisor only and would not be there for its children. */
-static bool has_include(const char *text, unsigned *ret_line)
-{
-	unsigned line = 1;
-
-	for (const char *p = text; p; p = strchr(p, '\n')) {
-		if (*p == '\n') {
-			p++;
-			line++;
-		}
-		p += strspn(p, " \t\r");
-		if (!strncmp(p, "@include", 8)) {
-			*ret_line = line;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Behind the comment or the text in quotes that begins at `p`; `p` itself when none does. */
-static const char *past_text(const char *p)
-{
-	if (*p == '"') {
-		for (p++; *p && *p != '"'; p++)
-			if (*p == '\\' && p[1])
-				p++;
-		return *p ? p + 1 : p;
-	}
-	if (*p == '#' || !strncmp(p, "//", 2))
-		return p + strcspn(p, "\n");
-	if (!strncmp(p, "/*", 2)) {
-		const char *end = strstr(p + 2, "*/");
-
-		return end ? end + 2 : p + strlen(p);
-	}
-	return p;
-}
-
 /* libconfig takes a whole number without L modulo 2^32: 4294967298 would be 2 and pass for good. */
 static bool has_wrapped_number(const char *text, unsigned *ret_line)
 {
 	const char *p = text;
 
 	while (*p) {
-		const char *past = past_text(p);
+		const char *past = mst_config_past(p);
 		size_t word = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+*");
 		size_t sign = *p == '-' || *p == '+', digits = strspn(p + sign, "0123456789");
 
@@ -510,19 +477,25 @@ int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r,
 {
 	struct mst_conf *c = calloc(1, sizeof(*c));
 	struct walk w = { .c = c, .r = r, .file = file };
+	char *shown = strdup(text);
 	config_t cfg;
 	unsigned line;
 
 	r->errors = 0;
-	if (!c)
+	if (!c || !shown) {
+		free(shown);
+		free(c);
 		return MST_FAULT_MEMORY;
+	}
 	set_place(c, file);
+	mst_config_show_nul(shown);
 	config_init(&cfg);
-	if (has_include(text, &line)) {
+	/* An include would be read by the supervisor only and would not be there for its children. */
+	if (mst_config_has_include(text, &line)) {
 		mst_conf_wrong(r, file, line, "@include", "is not allowed; put all settings into this file");
 	} else if (has_wrapped_number(text, &line)) {
 		mst_conf_wrong(r, file, line, "", "a number beyond 2147483647; write an L behind a number as large as that");
-	} else if (config_read_string(&cfg, text) != CONFIG_TRUE) {
+	} else if (config_read_string(&cfg, shown) != CONFIG_TRUE) {
 		mst_conf_wrong(r, file, (unsigned)config_error_line(&cfg), "",
 			       "%s; the syntax is that of libconfig: name = value;", config_error_text(&cfg));
 	} else {
@@ -531,6 +504,7 @@ int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r,
 			mst_conf_rules(c, file, line_of, &cfg, r);
 	}
 	config_destroy(&cfg);
+	free(shown);
 	if (r->errors) {
 		free(c);
 		return MST_FAULT_CONFIG;

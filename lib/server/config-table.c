@@ -124,7 +124,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bbn.psk", MST_CONF_T_BOOL, 0, "true", NULL, AT(bbn.psk),
 	  .help = "take nodes that prove themselves by their makers' secrets (muster node secret)" },
 	{ "bbn.strangers", MST_CONF_T_BOOL, 0, "false", NULL, AT(bbn.strangers),
-	  .help = "take questions of nodes that show neither certificate nor key (a SIM only); public rules alone answer them" },
+	  .help = "take questions of nodes that show neither certificate nor key (a SIM only); public rules alone answer them, and nothing tells them whether there are others" },
 	{ "bbn.publish", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(bbn.publish),
 	  .help = "name under which the Avahi daemon tells of it on the LAN (_muster-bbn._tcp); \"\" = it does not" },
 	{ "bbn.briefing_validity", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 3650 * DAY), AT(bbn.validity),

@@ -183,6 +183,7 @@ static enum mst_fetch_end end_of_tls(enum mst_tls_end e)
 	case MST_TLS_ALERT: case MST_TLS_PSK_REFUSED: case MST_TLS_NO_COMMON_SUITE:
 		return MST_FETCH_REFUSED;
 	case MST_TLS_PROTOCOL:
+	case MST_TLS_TOO_LARGE:
 		return MST_FETCH_MALFORMED;
 	case MST_TLS_BUSY:
 		return MST_FETCH_BUSY;

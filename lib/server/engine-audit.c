@@ -1,4 +1,4 @@
-/* Retention of the audit log (musterd.conf: audit). */
+/* Retention of the audit log (musterd.conf: audit), and what the supervisor has for it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -52,4 +52,25 @@ void engine_keep_audit(struct engine *e)
 	tell(e, r, &told);
 	if (r)
 		e->audit_at = mst_now_ms() + AUDIT_LOOK_MS;
+}
+
+void engine_tell_reload(struct engine *e)
+{
+	struct mst_event v = { .when = (mst_time)time(NULL), .role = "server", .what = "server.reload-failed", .who = "supervisor" };
+
+	if (!e->reload_why[0] || mst_store_begin(e->store))
+		return;
+	snprintf(v.why, sizeof(v.why), "%s", e->reload_why);
+	if (mst_store_event_append(e->store, &v) || mst_store_commit(e->store))
+		mst_store_rollback(e->store);
+	else
+		e->reload_why[0] = '\0';
+}
+
+void engine_reload_failed(struct mst_unit *u, struct mst_view why)
+{
+	struct engine *e = (struct engine *)(void *)u;
+
+	(void)!mst_view_to_str(mst_view_sub(why, 0, sizeof(e->reload_why) - 1), e->reload_why, sizeof(e->reload_why));
+	engine_tell_reload(e);
 }

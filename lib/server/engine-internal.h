@@ -83,6 +83,7 @@ struct engine {
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
+	char reload_why[256];             /* a reload that failed; the audit log does not tell of it yet */
 	bool crl_changed;                 /* a certificate was revoked since the last list */
 	mst_ms crl_again;                 /* not tried before, after a failure */
 	uint8_t *scratch;                 /* MST_ANSWER_MAX: a role writes its answer here */
@@ -106,6 +107,9 @@ bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold wh
 void engine_tell_untold(struct engine *e);
 /* Retention of the audit log, each tick: a piece of its beginning when that is due (engine-audit.c). */
 void engine_keep_audit(struct engine *e);
+/* A configuration that was not taken over; again each tick until the log has it (engine-audit.c). */
+void engine_reload_failed(struct mst_unit *u, struct mst_view why);
+void engine_tell_reload(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
 /* engine-crl.c: a new revocation list, if it is time for one; and at the start, whether it is because of the store. */
 void engine_crl(struct engine *e);

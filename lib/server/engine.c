@@ -449,6 +449,7 @@ static void engine_tick(struct mst_unit *u)
 	look_at_store(e);
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
+	engine_tell_reload(e);
 	engine_crl(e);
 	engine_keep_audit(e);
 }
@@ -500,5 +501,5 @@ static int engine_attach_first(struct mst_unit *u, const struct mst_link_frame *
 const struct mst_unit_ops mst_engine_unit = {
 	.kind = MST_PROC_ENGINE, .size = sizeof(struct engine), .raw_peer = MST_PROC_KEEPER,
 	.start = engine_start, .reload = engine_reload, .attach = engine_attach_first, .drain = engine_drain,
-	.tick = engine_tick, .stop = engine_stop,
+	.tick = engine_tick, .reload_failed = engine_reload_failed, .stop = engine_stop,
 };

@@ -13,7 +13,7 @@ const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
-	"refused",  "crl",
+	"refused",  "crl",          "reload-failed",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",

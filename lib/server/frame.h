@@ -49,6 +49,7 @@ enum mst_frame_type {
 	/* listener → engine, to tell the operator (added last: the numbers stand in the corpus) */
 	MST_FRAME_REFUSED,
 	MST_FRAME_CRL,              /* engine → supervisor: a revocation list of our CA, DER, to be written and taken over */
+	MST_FRAME_RELOAD_FAILED,    /* supervisor → engine: why a configuration was not taken over, for the audit log */
 	MST_FRAME__COUNT
 };
 extern const char *const mst_frame_name[MST_FRAME__COUNT];

@@ -48,6 +48,7 @@ struct supervisor {
 	struct mst_metrics m;
 	struct mst_privilege privilege;
 	bool ready, stopping, reloading;
+	char reload_why[256];             /* of a reload that failed, until the engine knows it */
 	int stage, status, pid_fd, store_fd, keeper_fd;
 	uint8_t *crl;                     /* a list that is not written yet */
 	size_t n_crl;

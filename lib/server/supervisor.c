@@ -196,9 +196,23 @@ void supervisor_tell_reload(struct child *c)
 		tell_reload(c);
 }
 
-/* It may have taken over a part: a new process starts from the whole. What files can cause was tried before. */
-static void reload_failed(struct child *c)
+/* The audit log is the engine's; while that is away the last reason waits. */
+static void tell_reload_why(struct supervisor *s)
 {
+	for (size_t i = 0; s->reload_why[0] && i < s->n; i++) {
+		struct child *c = &s->child[i];
+
+		if (c->kind == MST_PROC_ENGINE && c->state == CHILD_READY && c->control &&
+		    !mst_link_send(c->control, MST_FRAME_RELOAD_FAILED, 0, mst_view_str(s->reload_why)))
+			s->reload_why[0] = '\0';
+	}
+}
+
+/* It may have taken over a part: a new process starts from the whole. What files can cause was tried before. */
+static void reload_failed(struct child *c, const char *why)
+{
+	snprintf(c->s->reload_why, sizeof(c->s->reload_why), "%s did not take the new configuration over and begins again with it: %.150s", c->name, why);
+	tell_reload_why(c->s);
 	if (c->pid > 0)
 		kill(c->pid, SIGKILL);
 	else
@@ -220,6 +234,7 @@ static void took_ready(struct child *c)
 		c->reload_pending = false;
 		tell_reload(c);
 	}
+	tell_reload_why(c->s);
 	if (ready_now(c->s)) {
 		if (!c->s->ready)
 			say_ready(c->s);
@@ -253,7 +268,7 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 			break;
 		mst_log(&c->s->log, MST_LOG_ERROR, "a process failed", "process", c->name, "why", text, NULL);
 		if (c->reloads && c->state == CHILD_READY)
-			reload_failed(c);
+			reload_failed(c, text);
 		break;
 	default:
 		break;
@@ -393,9 +408,33 @@ static void take_log(struct supervisor *s)
 	s->log.level = (enum mst_log_level)s->conf->log_level;
 }
 
+struct refusal { struct supervisor *s; char first[200]; };
+
+static void say_refusal(void *arg, const char *text)
+{
+	struct refusal *f = arg;
+
+	supervisor_say_wrong(f->s, text);
+	if (!f->first[0])
+		snprintf(f->first, sizeof(f->first), "%s", text);
+}
+
+/* To the log, and to the audit log with the first of the reasons. */
+static void not_reloaded(struct supervisor *s, const char *fixed, const char *first)
+{
+	mst_log(&s->log, MST_LOG_ERROR,
+		fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
+		      : "not reloaded; the old configuration stays",
+		"setting", fixed, NULL);
+	snprintf(s->reload_why, sizeof(s->reload_why), "the old configuration stays: %s%s", fixed ? fixed : first,
+		 fixed ? ": needs a restart" : "");
+	tell_reload_why(s);
+}
+
 static void reload(struct supervisor *s)
 {
-	struct mst_conf_report rep = { .line = supervisor_say_wrong, .arg = s };
+	struct refusal why = { .s = s };
+	struct mst_conf_report rep = { .line = say_refusal, .arg = &why };
 	const char *fixed = NULL;
 	struct mst_conf *c = NULL;
 	char *text = NULL;
@@ -404,10 +443,7 @@ static void reload(struct supervisor *s)
 		return;
 	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) ||
 	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, s->setup->roles, &rep)) {
-		mst_log(&s->log, MST_LOG_ERROR,
-			fixed ? "not reloaded: this setting needs a restart; the old configuration stays"
-			      : "not reloaded; the old configuration stays",
-			"setting", fixed, NULL);
+		not_reloaded(s, fixed, why.first);
 		mst_conf_free(c);
 		free(text);
 		return;

@@ -316,6 +316,10 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 	case MST_FRAME_LINK: r = take_link(u, f->payload, fd); break;
 	case MST_FRAME_START: start(u); break;
 	case MST_FRAME_RELOAD: reload(u); break;
+	case MST_FRAME_RELOAD_FAILED:
+		if (u->ops->reload_failed)
+			u->ops->reload_failed(u, f->payload);
+		break;
 	case MST_FRAME_DRAIN: drain(u); break;
 	case MST_FRAME_HEALTH:
 		if (!mst_get_health(f->payload, &h))

@@ -294,7 +294,7 @@ static bool feed(struct mst_client *c, size_t n)
 	r = mst_http_parser_feed(c->http, (struct mst_view){ c->buf, n }, &used, &status, &d);
 	if (r == MST_HTTP_BAD) {
 		snprintf(text, sizeof(text), "malformed response: %.60s: %.100s", d.field, d.text);
-		return end(c, MST_TLS_PROTOCOL, text);
+		return end(c, status == 413 ? MST_TLS_TOO_LARGE : MST_TLS_PROTOCOL, text);
 	}
 	return r == 0 ? response_ready(c, n - used) : true;
 }

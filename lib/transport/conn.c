@@ -123,7 +123,7 @@ static bool begin_reading(struct mst_conn *c)
 	c->state = CONN_READING;
 	c->was_idle = true;
 	c->in_body = false;
-	deadline(c, c->s->limits.idle_ms);
+	deadline(c, !c->served && c->s->limits.first_ms ? c->s->limits.first_ms : c->s->limits.idle_ms);
 	return true;
 }
 
@@ -231,6 +231,7 @@ static bool request_ready(struct mst_conn *c)
 	}
 	s->outstanding++;
 	s->stats.requests++;
+	c->served = true;
 	want(c, 0);
 	c->pending = true;
 	c->state = CONN_WAITING;

@@ -6,7 +6,7 @@
 
 #include "base/fault.h"
 #include "base/secret.h"
-#include "transport/http-scan.h"
+#include "codec/http-scan.h"
 
 struct span { size_t at, n; };
 

@@ -58,7 +58,7 @@ struct mst_conn {
 	mst_ms since;
 	size_t held;
 	unsigned origin;                /* in `share` */
-	bool greeted, running, known, pending, close_after, interim, continued, was_idle, in_body, handshaking;
+	bool greeted, running, known, pending, close_after, interim, continued, was_idle, in_body, handshaking, served;
 };
 
 /* Takes the accepted `fd` over. 0 or a fault. */

@@ -105,6 +105,49 @@ static struct mst_conn *who_gives_way(struct mst_server *s, unsigned origin)
 	return silent ? silent : much;
 }
 
+/* Who is taken first when places are handed on (per_peer); -1: nobody whose answer is being made. */
+static int rank(const struct mst_conn *c)
+{
+	switch (c->state) {
+	case CONN_HANDSHAKE:
+	case CONN_SUSPENDED:
+	case CONN_READING:
+	case CONN_CLOSING:
+		return c->served ? 1 : 0;
+	case CONN_WRITING:
+		return 2;
+	case CONN_WAITING:
+	case CONN_GONE:
+		break;
+	}
+	return -1;
+}
+
+static unsigned open_from(const struct mst_server *s, unsigned origin)
+{
+	unsigned n = 0;
+
+	for (const struct mst_conn *c = s->conns; c; c = c->next)
+		n += c->origin == origin;
+	return n;
+}
+
+/* A place for one more of this address, by its share and in all. */
+static bool have_place(struct mst_server *s, unsigned origin)
+{
+	bool greedy = s->limits.per_peer && open_from(s, origin) >= s->limits.per_peer;
+	struct mst_conn *least = NULL;
+
+	if (!greedy && s->stats.open < s->limits.connections)
+		return true;
+	for (struct mst_conn *c = s->conns; c && s->limits.per_peer; c = c->next)      /* newest first */
+		if (rank(c) >= 0 && !c->running && (!greedy || c->origin == origin) && (!least || rank(c) <= rank(least)))
+			least = c;
+	if (least)
+		conn_drop(least);
+	return least;
+}
+
 static bool make_room(struct mst_server *s, unsigned origin)
 {
 	struct mst_conn *c = s->tls ? who_gives_way(s, origin) : NULL;
@@ -126,7 +169,7 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 
 	address_text(a, address, sizeof(address));
 	s->stats.accepted++;
-	if (s->stats.open >= s->limits.connections && !make_room(s, origin)) {
+	if (!have_place(s, origin) && !make_room(s, origin)) {
 		refuse(s, fd, address, "too many connections");
 		return;
 	}

@@ -16,12 +16,19 @@ struct mst_conn;                     /* one connection; valid until on_close ret
 
 struct mst_server_limits {
 	unsigned connections;        /* beyond: accepted and closed at once, counted */
+	/*
+	 * Of one address; 0: no bound. With it, a new connection that has no place takes that of the one that has waited
+	 * longest: of its own address when that has its share, else of any. Who has never completed a request gives way
+	 * before who has and is idle, and before who does not read its answer.
+	 */
+	unsigned per_peer;
 	unsigned handshakes;         /* running at the same time */
 	unsigned requests;           /* outstanding with the owner: beyond 503 + Retry-After */
 	struct mst_http_limits http;
 	size_t held_octets;          /* of bodies, in all connections together: beyond 503 + Retry-After */
 	mst_ms hello_ms;             /* until the first message of a handshake is complete */
 	mst_ms session_ms;           /* the longest that a connection is kept */
+	mst_ms first_ms;             /* idle before the first request; 0: as idle_ms */
 	mst_ms handshake_ms, header_ms, body_ms, idle_ms, answer_ms, write_ms;
 };
 extern const struct mst_server_limits mst_server_limits_default;

@@ -168,7 +168,7 @@ static void bad_responses(void **state)
 {
 	static const struct { const char *answer; bool drop; enum mst_tls_end end; unsigned responses; } row[] = {
 		{ "HTTP/1.1 200 \nContent-Length: 2\n\nok", false, MST_TLS_PROTOCOL, 0 },
-		{ "HTTP/1.1 200 \r\nContent-Length: 99999999\r\n\r\n", false, MST_TLS_PROTOCOL, 0 },
+		{ "HTTP/1.1 200 \r\nContent-Length: 99999999\r\n\r\n", false, MST_TLS_TOO_LARGE, 0 },
 		{ "HTTP/1.1 200 \r\nContent-Length: 10\r\n\r\nok", true, MST_TLS_TRUNCATED, 0 },
 		{ "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 \r\n", false, MST_TLS_PROTOCOL, 1 },
 		{ "HTTP/1.1 200 \r\n\r\nto the end", true, MST_TLS_CLOSED, 1 },

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "transport/server-int.h"
@@ -43,12 +44,12 @@ static void silent_peer(void **state)
 	close(fd);
 	if (!TLS_NO_FIBRES) {
 		r.hold_psk = true;
-		r.limits.hello_ms = 50;
+		r.limits.hello_ms = 1000;       /* enough for a client on a busy machine to say hello */
 		r.client_to.psk = &r.key;
 		r.client_to.psk_identity = r.identity;
 		rig_connect(&r);
 		rig_until(&r, &r.psk_asked);
-		for (int i = 0; i < 10; i++) {          /* past the first deadline: it has said hello */
+		for (int i = 0; i < 110; i++) {         /* past the first deadline: it has said hello */
 			struct timeval t = { 0, 10000 };
 
 			event_base_loopexit(r.base, &t);
@@ -240,6 +241,153 @@ static void bodies_together(void **state)
 	rig_deinit(&r);
 }
 
+static void plain(struct rig *r)
+{
+	rig_init(r);
+	memset(&r->server_config, 0, sizeof(r->server_config));
+	r->limits.connections = 6;
+	r->limits.per_peer = 3;
+	r->limits.first_ms = r->limits.header_ms = r->limits.idle_ms = 600 * 1000;
+	rig_start(r);
+}
+
+/* Turn until an answer or the end of the connection has come. */
+static bool answered(struct rig *r, int fd)
+{
+	char got[200] = "";
+	time_t until = time(NULL) + 10;
+	ssize_t n = -1;
+
+	while (n < 0 && time(NULL) < until) {
+		event_base_loop(r->base, EVLOOP_NONBLOCK);
+		n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
+	}
+	assert_true(n >= 0 || time(NULL) < until);
+	return n > 0 && !strncmp(got, "HTTP/1.1 200", 12);
+}
+
+#define ASK "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* Every place is held by who says nothing, or half a request: the next one that asks is answered, from an address of
+ * its own and from the same. */
+static void idle_crowd(void **state)
+{
+	int fd[12], asks;
+	struct rig r;
+
+	(void)state;
+	plain(&r);
+	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
+		fd[i] = dial_from(&r, 2 + i % 3);
+		if (i % 2)
+			put(fd[i], "GET / HT");
+		rig_turn(&r);
+	}
+	assert_int_equal(mst_server_open(r.server), 6);
+	for (unsigned last = 1; last <= 4; last++) {
+		asks = dial_from(&r, last);
+		put(asks, ASK);
+		assert_true(answered(&r, asks));
+		assert_true(mst_server_open(r.server) <= 6);
+		close(asks);
+		rig_turn(&r);
+	}
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		close(fd[i]);
+	rig_deinit(&r);
+}
+
+/* One address takes no more than its share; who asked before, from elsewhere, keeps its connection through all that. */
+static void share_of_one(void **state)
+{
+	int fd[20], mine;
+	struct rig r;
+
+	(void)state;
+	plain(&r);
+	mine = dial_from(&r, 1);
+	put(mine, ASK);
+	assert_true(answered(&r, mine));
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		fd[i] = dial_from(&r, 2);
+	rig_turn(&r);
+	assert_int_equal(mst_server_open(r.server), 4);
+	put(mine, ASK);
+	assert_true(answered(&r, mine));
+	/* and from many addresses: those that never asked go first, the oldest before the others */
+	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
+		close(fd[i]);
+		rig_turn(&r);
+		fd[i] = dial_from(&r, 3 + i);
+	}
+	assert_int_equal(mst_server_open(r.server), 6);
+	put(mine, ASK);
+	assert_true(answered(&r, mine));
+	put(fd[19], ASK);
+	assert_true(answered(&r, fd[19]));
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		close(fd[i]);
+	close(mine);
+	rig_deinit(&r);
+}
+
+/* Answers that are being made, and answers that nobody reads: the first are never taken away, the second when there is no
+ * other place. */
+static void busy_crowd(void **state)
+{
+	static char big[8 << 20];
+	int fd[3], asks;
+	struct rig r;
+
+	(void)state;
+	plain(&r);
+	r.hold_answer = true;
+	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
+		fd[i] = dial_from(&r, 2);
+		put(fd[i], ASK);
+		rig_until_n(&r, &r.requests, i + 1);
+	}
+	asks = dial_from(&r, 2);
+	assert_false(answered(&r, asks));
+	close(asks);
+	snprintf(big, sizeof(big), "HTTP/1.1 200 \r\nContent-Length: %zu\r\n\r\n", sizeof(big));
+	mst_conn_answer(r.conn, (struct mst_view){ (const uint8_t *)big, sizeof(big) }, false);
+	rig_turn(&r);
+	r.hold_answer = false;
+	asks = dial_from(&r, 2);
+	put(asks, ASK);
+	assert_true(answered(&r, asks));
+	assert_int_equal(r.closed, 1);
+	close(asks);
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		close(fd[i]);
+	rig_deinit(&r);
+}
+
+/* Who never asks is sent away sooner than who may ask again. */
+static void first_request_soon(void **state)
+{
+	struct rig r;
+	int never, once;
+
+	(void)state;
+	plain(&r);
+	once = dial_from(&r, 1);
+	put(once, ASK);
+	assert_true(answered(&r, once));
+	r.limits.first_ms = 50;
+	mst_server_set_limits(r.server, &r.limits);
+	never = dial_from(&r, 1);
+	rig_until(&r, &r.closed);
+	assert_false(answered(&r, never));
+	put(once, ASK);
+	assert_true(answered(&r, once));
+	assert_int_equal(r.closed, 1);
+	close(never);
+	close(once);
+	rig_deinit(&r);
+}
+
 /* A CA's own certificate is nobody's identity, though a path to an anchor exists. */
 static void ca_as_client(void **state)
 {
@@ -271,6 +419,10 @@ int main(void)
 		cmocka_unit_test(revoked_in_session),
 		cmocka_unit_test(old_session),
 		cmocka_unit_test(bodies_together),
+		cmocka_unit_test(idle_crowd),
+		cmocka_unit_test(share_of_one),
+		cmocka_unit_test(busy_crowd),
+		cmocka_unit_test(first_request_soon),
 		cmocka_unit_test(ca_as_client),
 	};
 

@@ -27,6 +27,7 @@ static const struct { const char *text, *remedy; } words[] = {
 	[MST_TLS_PSK_REFUSED] = { "key identity or key refused", "check key identity and key at both ends; a new bootstrap gives new ones" },
 	[MST_TLS_ALERT] = { "refused by the peer", "the peer's log has its reason" },
 	[MST_TLS_PROTOCOL] = { "protocol error", "check that the peer speaks TLS, and HTTP/1.1, on this port" },
+	[MST_TLS_TOO_LARGE] = { "answer too large", "check that the right service answers on this port" },
 	[MST_TLS_BUSY] = { "too busy", "try again later; raise the limits or add listeners when it lasts" },
 };
 

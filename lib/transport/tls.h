@@ -46,6 +46,7 @@ enum mst_tls_end {
 	MST_TLS_PSK_REFUSED,            /* unknown identity or wrong key: not told apart to the peer */
 	MST_TLS_ALERT,                  /* the peer refused; text has its alert */
 	MST_TLS_PROTOCOL,               /* not TLS, or broken TLS */
+	MST_TLS_TOO_LARGE,              /* an answer with more octets than this end takes */
 	MST_TLS_BUSY,                   /* refused early: too many */
 };
 const char *mst_tls_end_text(enum mst_tls_end e);       /* "certificate expired" */

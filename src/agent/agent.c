@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/briefing.h"
@@ -397,6 +398,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 static int take_lock(struct agent *a)
 {
 	char path[AGENT_PATH_MAX + 16];
+	int r = 0;
 
 	if (mkdir(a->cfg.run, 0700) && errno != EEXIST) {
 		agent_log(a, AGENT_ERROR, "run-directory", "path", a->cfg.run, "why", strerror(errno), NULL);
@@ -404,7 +406,9 @@ static int take_lock(struct agent *a)
 	}
 	snprintf(path, sizeof(path), "%s/agent.lock", a->cfg.run);
 	a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (a->lock_fd < 0 || flock(a->lock_fd, LOCK_EX | LOCK_NB)) {
+	for (int i = 0; a->lock_fd >= 0 && (r = flock(a->lock_fd, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && i < 50; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);      /* commands look whether it is held */
+	if (a->lock_fd < 0 || r) {
 		agent_log(a, AGENT_ERROR, "locked", "path", path, "why",
 			  a->lock_fd >= 0 && errno == EWOULDBLOCK ? "another agent runs on this state"
 								  : strerror(errno),
@@ -440,7 +444,7 @@ static int open_store(struct agent *a)
 {
 	char text[AGENT_PATH_MAX + 192];
 	struct mst_diag d = { 0 };
-	int r = mst_secenv_file_open(a->cfg.state, a->cfg.key_file, a->crypto, &a->env, &d);
+	int r = agent_store_open(&a->cfg, a->crypto, &a->env, &d);
 
 	if (r) {
 		agent_store_words(&a->cfg, &d, r, text, sizeof(text));

@@ -59,7 +59,7 @@ struct agent {
 	struct mst_crypto *crypto;
 	struct mst_secenv *env;
 	struct mst_clock clock;
-	mst_time server_not_after;   /* end of the certificate of the session that is open */
+	mst_time server_not_after;   /* session_speaks_until() of the session that is open */
 	struct mst_tls_ctx *tls_psk;
 
 	/* Initial credential. */
@@ -193,6 +193,8 @@ MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction
 /* Bits (1 << method) of the bootstrap methods for which the initial credential is there. */
 uint32_t agent_bootstrap_methods(const struct agent *a);
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
+/* No server is heard after its certificate's end: a bound for the time that it may tell. A key that proves it has none. */
+mst_time session_speaks_until(const struct mst_peer *p);
 enum prov_reason session_reason(enum mst_tls_end why);
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail);
 MST_MUST_CHECK int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a,
@@ -253,6 +255,9 @@ void agent_name_file(struct mst_diag *d, const char *path, int r);
 /* "path: text" of what the secure environment refused, and what to do about that. */
 void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d, int r, char *out, size_t cap);
 const char *agent_store_remedy(int r);
+/* As mst_secenv_file_open(); while another has it, for seconds at most: commands look into it for a moment, and an agent
+ * that starts or asks then must not fail for that. */
+MST_MUST_CHECK int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d);
 /* A PEM file of at most 16 certificates into `store`, to be freed also after a failure, and views of them. */
 MST_MUST_CHECK int agent_load_anchors(const char *path, uint8_t *store[16], struct mst_view view[16], size_t *n,
 				      struct mst_diag *d);

@@ -43,7 +43,7 @@ int brief_session_open(struct agent *a, const struct mst_instruction *i, const c
 		.base = a->base, .host = host, .port = port, .server_name = host,
 		.connect_to = route ? route : lan_route(a, host, port),
 		.psk = psk ? &a->psk : NULL, .psk_identity = psk ? a->cfg.psk_identity : NULL,
-		.limits = { .header_octets = 16384, .body_octets = MST_BRIEF_ANSWER_OCTETS + 1024 },
+		.limits = { .header_octets = 16384, .body_octets = 65536 },
 		.connect_ms = open_ms, .handshake_ms = open_ms, .answer_ms = answer_ms,
 		.pins = i->pins, .n_pins = psk ? 0 : i->n_pins,
 	};

@@ -41,7 +41,7 @@ static const struct { const char *text; enum prov_reason reason; const char *wor
 } outcomes[BUNDLE__COUNT] = {
 	[BUNDLE_ACCEPTED] = { "accepted", PROV_OK, "was accepted", "" },
 	[BUNDLE_MALFORMED] = { "malformed", PROV_MALFORMED, "cannot be understood", "make it again with: muster bundle make" },
-	[BUNDLE_OVERSIZED] = { "oversized", PROV_MALFORMED, "is too large", "make it again with: muster bundle make" },
+	[BUNDLE_OVERSIZED] = { "oversized", PROV_OVERSIZED, "is too large", "make it again with: muster bundle make" },
 	[BUNDLE_UNSIGNED] = { "unsigned", PROV_UNTRUSTED, "is not signed", "have it signed with: muster bundle make" },
 	[BUNDLE_WRONGLY_SIGNED] = { "wrongly-signed", PROV_UNTRUSTED, "is not what was signed",
 				    "it was changed or damaged on its way: copy it again from its source" },
@@ -54,8 +54,8 @@ static const struct { const char *text; enum prov_reason reason; const char *wor
 	[BUNDLE_WRONG_PURPOSE] = { "wrong-purpose", PROV_UNTRUSTED, "is signed with a certificate that is for something else",
 				   "make a signer with: muster cert issue --bundle-signer" },
 	[BUNDLE_EMPTY] = { "empty", PROV_EMPTY, "holds nothing to try", "make it with at least one instruction" },
-	[BUNDLE_TOO_DEEP] = { "too-deep", PROV_MALFORMED, "is nested too deep", "make it again with: muster bundle make" },
-	[BUNDLE_UNKNOWN_METHOD] = { "unknown-method", PROV_MALFORMED, "asks for a method that does not exist",
+	[BUNDLE_TOO_DEEP] = { "too-deep", PROV_TOO_DEEP, "is nested too deep", "make it again with: muster bundle make" },
+	[BUNDLE_UNKNOWN_METHOD] = { "unknown-method", PROV_UNKNOWN_METHOD, "asks for a method that does not exist",
 				    "correct the sequence; the node may need a newer muster-agent" },
 	[BUNDLE_EXPIRED] = { "expired", PROV_EXPIRED, "has expired", "have a new one made; check this device's clock" },
 	[BUNDLE_EARLY] = { "not-yet-valid", PROV_NOT_YET_VALID, "is not valid yet", "wait, or check this device's clock" },
@@ -246,16 +246,14 @@ void bundle_ended(struct agent *a, const char *except)
 
 static int outcome_of(int msg, const struct mst_diag *d)
 {
-	size_t n = strlen(d->field);
+	static const struct { enum prov_reason reason; int outcome; } rows[] = {
+		{ PROV_TOO_DEEP, BUNDLE_TOO_DEEP }, { PROV_OVERSIZED, BUNDLE_OVERSIZED },
+		{ PROV_UNKNOWN_METHOD, BUNDLE_UNKNOWN_METHOD }, { PROV_EMPTY, BUNDLE_EMPTY },
+	};
 
-	if (msg == MST_MSG_DEPTH_EXCEEDED)
-		return BUNDLE_TOO_DEEP;
-	if (msg == MST_MSG_TOO_LARGE)
-		return BUNDLE_OVERSIZED;
-	if (msg == MST_MSG_UNKNOWN_VALUE && n > 7 && !strcmp(d->field + n - 7, ".method"))
-		return BUNDLE_UNKNOWN_METHOD;
-	if (msg == MST_MSG_OUT_OF_RANGE && !strcmp(d->field, "sequence.instructions") && d->text[0] == '0')
-		return BUNDLE_EMPTY;
+	for (size_t i = 0; i < MST_COUNT(rows); i++)
+		if (prov_reason_of(msg, d) == rows[i].reason)
+			return rows[i].outcome;
 	return BUNDLE_MALFORMED;
 }
 

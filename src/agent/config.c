@@ -7,9 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/agent.h"
 #include "agent/place.h"
+#include "base/config-text.h"
 #include "base/text.h"
 #include "transport/tls.h"
+
+#define CONFIG_OCTETS (256u << 10)
 
 enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT, T_LABEL, T_METHODS };
 
@@ -96,9 +100,7 @@ struct reading {
 
 static void complain(struct reading *r, const config_setting_t *s, const char *name, const char *text)
 {
-	const char *file = s && config_setting_source_file(s) ? config_setting_source_file(s) : r->c->file;
-
-	fprintf(r->err, "%s:%u: %s: %s\n", file, s ? (unsigned)config_setting_source_line(s) : 1, name, text);
+	fprintf(r->err, "%s:%u: %s: %s\n", r->c->file, s ? (unsigned)config_setting_source_line(s) : 1, name, text);
 	r->errors++;
 }
 
@@ -172,6 +174,10 @@ static void set_value(struct reading *r, const struct item *it, const config_set
 	char text[128];
 	int64_t x;
 
+	if (mst_config_has_control(v)) {
+		complain(r, s, it->name, "holds a control character");
+		return;
+	}
 	switch (it->type) {
 	case T_TEXT:
 	case T_PATH:
@@ -230,6 +236,8 @@ static void read_routes(struct reading *r, config_setting_t *list)
 			complain(r, e, "connect_to", "an entry has name and address, both \"host:port\"");
 			continue;
 		}
+		if (mst_config_has_control(name) || mst_config_has_control(address))
+			complain(r, e, "connect_to", "holds a control character");
 		if ((size_t)snprintf(route->name, sizeof(route->name), "%s", name) >= sizeof(route->name) ||
 		    (size_t)snprintf(route->address, sizeof(route->address), "%s", address) >=
 			    sizeof(route->address))
@@ -255,6 +263,8 @@ static void read_location(struct reading *r, config_setting_t *group)
 		snprintf(name, sizeof(name), "location.%.40s", config_setting_name(s));
 		if (!v)
 			complain(r, s, name, "must be a text in quotes");
+		else if (mst_config_has_control(v))
+			complain(r, s, name, "holds a control character");
 		else if (!place_set(&r->c->place, config_setting_name(s), v, &d))
 			complain(r, s, name, d.text);
 	}
@@ -278,7 +288,7 @@ static void read_media(struct reading *r, const config_setting_t *s)
 
 		if (c->n_media == AGENT_MEDIA_MAX)
 			complain(r, s, "media", "more than 8 entries");
-		else if (!v || v[0] != '/' || strlen(v) >= AGENT_PATH_MAX)
+		else if (!v || v[0] != '/' || strlen(v) >= AGENT_PATH_MAX || mst_config_has_control(v))
 			complain(r, s, "media", "an entry is an absolute directory in quotes, or a pattern like \"/media/*\"");
 		else
 			snprintf(c->media[c->n_media++], AGENT_PATH_MAX, "%s", v);
@@ -326,7 +336,7 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 	}
 }
 
-/* libconfig says "file I/O error" of all that follows here, and would wait for the other end of a pipe. */
+/* Before it is opened: the other end of a pipe is not waited for. */
 static const char *unreadable(const char *file)
 {
 	struct stat st;
@@ -338,12 +348,13 @@ static const char *unreadable(const char *file)
 	return access(file, R_OK) < 0 ? strerror(errno) : NULL;
 }
 
-int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
+int agent_config_parse(const char *file, char *text, struct agent_config *ret_c, FILE *err)
 {
 	struct agent_config *c = calloc(1, sizeof(*c));
 	char dir[AGENT_PATH_MAX] = "";
 	struct reading r = { .c = c, .dir = dir, .err = err };
 	const char *slash = strrchr(file, '/');
+	unsigned line = 0;
 	config_t cfg;
 
 	if (!c)
@@ -357,13 +368,13 @@ int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
 		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - file + 1), file);
 	for (size_t i = 0; i < MST_COUNT(items); i++)
 		set_value(&r, &items[i], NULL, items[i].preset);
+	mst_config_show_nul(text);
 	config_init(&cfg);
-	if (unreadable(file)) {
-		fprintf(err, "%s: cannot be read (%s); give the right file with -c\n", file, unreadable(file));
+	if (mst_config_has_include(text, &line)) {
+		fprintf(err, "%s:%u: @include: is not allowed; put all settings into this file\n", file, line);
 		r.errors++;
-	} else if (config_read_file(&cfg, file) != CONFIG_TRUE) {
-		fprintf(err, "%s:%d: %s\n", config_error_file(&cfg) ? config_error_file(&cfg) : file,
-			config_error_line(&cfg), config_error_text(&cfg));
+	} else if (config_read_string(&cfg, text) != CONFIG_TRUE) {
+		fprintf(err, "%s:%d: %s\n", file, config_error_line(&cfg), config_error_text(&cfg));
 		r.errors++;
 	} else {
 		read_group(&r, config_root_setting(&cfg), "");
@@ -377,6 +388,32 @@ int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
 	config_destroy(&cfg);
 	free(c);
 	return r.errors ? MST_FAULT_CONFIG : 0;
+}
+
+int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
+{
+	struct mst_diag d = { 0 };
+	uint8_t *text = NULL;
+	size_t n = 0;
+	int r;
+
+	if (unreadable(file)) {
+		fprintf(err, "%s: cannot be read (%s); give the right file with -c\n", file, unreadable(file));
+		return MST_FAULT_CONFIG;
+	}
+	r = agent_read_file(file, CONFIG_OCTETS, false, &text, &n, &d);
+	if (!r && memchr(text, 0, n)) {
+		mst_diag_set(&d, 0, "", "is not a configuration; a text file is wanted", NULL);
+		free(text);
+		r = MST_FAULT_CONFIG;
+	}
+	if (r) {
+		fprintf(err, "%s: %s\n", file, d.text[0] ? d.text : mst_fault_text(r));
+		return r < 0 ? r : MST_FAULT_CONFIG;
+	}
+	r = agent_config_parse(file, (char *)text, ret_c, err);
+	free(text);
+	return r;
 }
 
 struct mst_quirks agent_config_quirks(const struct agent_config *c)

@@ -69,9 +69,11 @@ struct agent_config {
 	size_t n_routes;
 };
 
+/* The file's text, which is changed. 0, or MST_FAULT_CONFIG after having explained to `err`; opens nothing. */
+MST_MUST_CHECK int agent_config_parse(const char *file, char *text, struct agent_config *ret_c, FILE *err);
 /* 0, or MST_FAULT_CONFIG after having explained to `err`. */
 MST_MUST_CHECK int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err);
-/* Do the files that it names make sense? 0, or MST_FAULT_CONFIG after having explained. */
+/* Do the files that it names make sense? 0, or MST_FAULT_CONFIG after having explained each that does not, with its setting. */
 MST_MUST_CHECK int agent_config_check(const struct agent_config *c, FILE *out, FILE *err);
 /* As this node's MEF and MAF read the standard. */
 struct mst_quirks agent_config_quirks(const struct agent_config *c);

@@ -105,8 +105,7 @@ static void on_open(void *owner, struct mst_client *c)
 	const struct mst_peer *peer = mst_client_peer(c);
 	struct bbn *w = owner;
 
-	/* No server is heard after its certificate's end: a bound for the time that it may tell. */
-	w->a->server_not_after = peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
+	w->a->server_not_after = session_speaks_until(peer);
 	record_arrow(w->a, prov_attempt(w->a->prov), "bbn.open", w->b.host);
 	briefing_opened(&w->b, agent_now());
 	go_on(w);

@@ -17,7 +17,7 @@ static bool plain_name(const char *s)
 }
 
 /* Lines of one file. What is no name is told and left out. */
-static size_t read_option(struct agent *a, const char *interface, struct lan_found *f, size_t n)
+static size_t read_option(struct agent *a, const char *interface, struct lan_found *f, size_t n, unsigned *refused)
 {
 	char path[AGENT_PATH_MAX + 32], *save = NULL;
 	struct mst_diag d = { 0 };
@@ -31,7 +31,7 @@ static size_t read_option(struct agent *a, const char *interface, struct lan_fou
 	}
 	for (char *line = strtok_r((char *)p, "\r\n", &save); line && n < LAN_FOUND_MAX; line = strtok_r(NULL, "\r\n", &save)) {
 		if (lan_parse(mst_view_str(line), &f[n]))
-			n++;
+			n += lan_wanted(a, f[n].fqdn, "dhcp", refused);
 		else
 			agent_log(a, AGENT_WARN, "dhcp-option-malformed", "file", path, "text", line, "want",
 				  "an FQDN, FQDN:port or https URI", NULL);
@@ -45,6 +45,7 @@ static void start(struct agent *a, const struct mst_instruction *i)
 	struct lan_found f[LAN_FOUND_MAX];
 	char interface[64], path[AGENT_PATH_MAX + 32];
 	const struct dirent *e;
+	unsigned refused = 0;
 	size_t n = 0;
 	DIR *dir;
 
@@ -53,18 +54,18 @@ static void start(struct agent *a, const struct mst_instruction *i)
 		return;
 	}
 	if (strcmp(interface, "any")) {
-		n = read_option(a, interface, f, 0);
+		n = read_option(a, interface, f, 0, &refused);
 	} else {
 		snprintf(path, sizeof(path), "%s/dhcp", a->cfg.run);
 		dir = opendir(path);
 		while (dir && (e = readdir(dir)) != NULL)
 			if (plain_name(e->d_name))
-				n = read_option(a, e->d_name, f, n);
+				n = read_option(a, e->d_name, f, n, &refused);
 		if (dir)
 			closedir(dir);
 	}
-	if (n)
-		lan_yield(a, f, n, "dhcp");
+	if (n || refused)
+		lan_yield(a, f, n, refused, "dhcp");
 	else
 		discover_failed(a, PROV_EMPTY, "no DHCP server told of a briefing node", 0);
 }

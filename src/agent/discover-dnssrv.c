@@ -8,14 +8,13 @@
 
 #include "agent/lan.h"
 
-#define ANSWERS_MAX 64           /* looked at of one answer */
-
 struct dnssrv {
 	struct agent *a;
 	ares_channel channel;
 	bool have_channel, done, coaps;
 	struct event *io[ARES_GETSOCK_MAXNUM], *timer;
 	char why[96];
+	unsigned refused;
 	size_t n;
 	struct lan_found found[LAN_FOUND_MAX];
 };
@@ -46,23 +45,38 @@ static size_t pick(struct agent *a, struct ares_srv_reply *const *r, const bool 
 	return n;
 }
 
+/* "." says that the service is decidedly not there. */
+static bool usable(struct dnssrv *s, const struct ares_srv_reply *e)
+{
+	return e->port && strcmp(e->host, ".") && strlen(e->host) < MST_ID_MAX && mst_id_valid(MST_ID_FQDN, mst_view_str(e->host)) &&
+	       lan_wanted(s->a, e->host, "dns-srv", &s->refused);
+}
+
+/* All of one answer, which is no longer than a DNS message: first what is wanted at all, then by priority and weight. */
 static void take(struct dnssrv *s, struct ares_srv_reply *first)
 {
-	struct ares_srv_reply *r[ANSWERS_MAX];
-	bool taken[ANSWERS_MAX] = { false };
-	size_t n = 0, i;
+	struct ares_srv_reply **r;
+	bool *taken;
+	size_t all = 0, n = 0, i;
 
-	for (struct ares_srv_reply *e = first; e && n < ANSWERS_MAX; e = e->next)
-		r[n++] = e;
-	while (s->n < LAN_FOUND_MAX && (i = pick(s->a, r, taken, n)) < n) {
-		struct lan_found f = { .coaps = s->coaps, .port = r[i]->port };
+	for (struct ares_srv_reply *e = first; e; e = e->next)
+		all++;
+	r = calloc(all + 1, sizeof(struct ares_srv_reply *));
+	taken = calloc(all + 1, sizeof(*taken));
+	if (!r || !taken)
+		snprintf(s->why, sizeof(s->why), "out of memory");
+	for (struct ares_srv_reply *e = first; e && r && taken; e = e->next)
+		if (usable(s, e))
+			r[n++] = e;
+	while (s->n < LAN_FOUND_MAX && n && (i = pick(s->a, r, taken, n)) < n) {
+		struct lan_found *f = &s->found[s->n++];
 
 		taken[i] = true;
-		snprintf(f.fqdn, sizeof(f.fqdn), "%.254s", r[i]->host);
-		/* "." says that the service is decidedly not there */
-		if (f.port && strcmp(r[i]->host, ".") && mst_id_valid(MST_ID_FQDN, mst_view_str(f.fqdn)))
-			s->found[s->n++] = f;
+		*f = (struct lan_found){ .coaps = s->coaps, .port = r[i]->port };
+		snprintf(f->fqdn, sizeof(f->fqdn), "%s", r[i]->host);
 	}
+	free(taken);
+	free(r);
 }
 
 static void on_answer(void *arg, int status, int timeouts, unsigned char *p, int n)
@@ -88,6 +102,7 @@ static void end(struct dnssrv *s)
 	struct agent *a = s->a;
 	struct lan_found found[LAN_FOUND_MAX];
 	char why[sizeof(s->why)];
+	unsigned refused = s->refused;
 	size_t n = s->n;
 
 	memcpy(found, s->found, sizeof(found));
@@ -95,7 +110,7 @@ static void end(struct dnssrv *s)
 	if (why[0])
 		discover_failed(a, PROV_UNREACHABLE, why, 0);
 	else
-		lan_yield(a, found, n, "dns-srv");
+		lan_yield(a, found, n, refused, "dns-srv");
 	agent_turn(a);
 }
 

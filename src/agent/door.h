@@ -27,7 +27,8 @@ struct agent_door {
 };
 
 /* What configuration names and cannot be used; for --check. */
-MST_MUST_CHECK int door_check(const struct agent_config *c, struct mst_diag *d);
+MST_MUST_CHECK int door_check_listen(const struct agent_config *c, struct mst_diag *d);
+MST_MUST_CHECK int door_check_signers(const struct agent_config *c, struct mst_diag *d);
 /* Judge and follow. `d` gets what is to be said to whoever handed it in locally. Ends with agent_turn() by the caller. */
 enum trigger_verdict door_push(struct agent *a, struct mst_view in, enum trigger_source s, struct mst_diag *d);
 json_t *door_status(const struct agent *a);

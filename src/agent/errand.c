@@ -96,7 +96,7 @@ static void on_open(void *owner, struct mst_client *c)
 	const struct mst_peer *peer = mst_client_peer(c);
 	const char *label = a->quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP;
 
-	a->server_not_after = exports && peer->how == MST_AUTH_CERT ? peer->cert.not_after : 0;
+	a->server_not_after = exports ? session_speaks_until(peer) : 0;
 	if (exports && mst_client_export(c, label, exported, sizeof(exported)) != 0) {
 		enrolee_lost(a->enrolee, PROV_INTERNAL, "the key could not be exported from the session",
 			     agent_now(), agent_utc(a));
@@ -190,8 +190,11 @@ static void save_wanted(struct agent *a)
 	a->pending.generation = generation + 1;
 	a->has_pending = true;
 	r = save_anchors(a, &d);
-	if (!r && a->errand == AGENT_RUN)
+	if (!r && a->errand == AGENT_RUN) {
 		r = origin_keep(a, prov_current(a->prov), a->pending.attempt, &d);
+		if (!r)
+			agent_point(a, "origin-kept");
+	}
 	if (!r)
 		r = a->env->ops->store(a->env, MST_SLOT_PENDING, &a->pending, &d);
 	if (r)

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
 #include "base/text.h"
 #include "codec/secret-text.h"
+
+#define STORE_MS 5000            /* a command that looks at the store takes moments */
 
 enum { NOT_READ = 1 };
 
@@ -55,6 +58,16 @@ void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d,
 		snprintf(out, cap, "%s: %s", d->field, text);
 	else
 		snprintf(out, cap, "%s/%s: %s", cfg->state, d->field, text);
+}
+
+int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d)
+{
+	mst_ms until = agent_now() + STORE_MS;
+	int r;
+
+	while ((r = mst_secenv_file_open(cfg->state, cfg->key_file, c, ret_s, d)) == MST_SECENV_LOCKED && agent_now() < until)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	return r;
 }
 
 const char *agent_store_remedy(int r)
@@ -266,34 +279,55 @@ static int load_secret(struct agent *a, struct mst_diag *d)
 	return r;
 }
 
+static int load_own_anchors(struct agent *a, struct mst_diag *d)
+{
+	return agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
+}
+
+/* A setting that names a file (or what is like one), and what makes sure of it. */
+struct named {
+	const char *setting;
+	size_t path;                         /* in struct agent_config; "" = not set */
+	int (*load)(struct agent *a, struct mst_diag *d);
+	bool certificate;                    /* not of a node that was born without one */
+};
+
+#define NAMED(member) offsetof(struct agent_config, member)
+static const struct named identity[] = {
+	{ "psk_file", NAMED(psk_file), load_secret, false },
+	{ "certificate", NAMED(certificate), load_chain, true },
+	{ "key", NAMED(key), load_key, true },
+	{ "anchors", NAMED(anchors), load_own_anchors, false },
+};
+
+static const char *path_of(const struct agent *a, const struct named *n)
+{
+	return (const char *)&a->cfg + n->path;
+}
+
 /* A node may have been born with a secret instead of a certificate: enough for a briefing node and a MEF. */
 static bool born_without_certificate(const struct agent *a)
 {
-	return a->psk.n && access(a->cfg.certificate, F_OK) && errno == ENOENT;
+	return a->cfg.psk_file[0] && access(a->cfg.certificate, F_OK) && errno == ENOENT;
+}
+
+static bool wanted(const struct agent *a, const struct named *n)
+{
+	return path_of(a, n)[0] && !(n->certificate && born_without_certificate(a));
 }
 
 int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d)
 {
-	int r = a->cfg.psk_file[0] ? load_secret(a, d) : 0;
+	int r = 0;
 
-	*ret_path = a->cfg.psk_file;
-	if (!r && born_without_certificate(a)) {
+	for (size_t i = 0; !r && i < MST_COUNT(identity); i++) {
+		if (!wanted(a, &identity[i]))
+			continue;
+		*ret_path = path_of(a, &identity[i]);
+		r = identity[i].load(a, d);
+	}
+	if (!r && born_without_certificate(a))
 		memcpy(a->from, a->cfg.node_id, sizeof(a->from));
-		*ret_path = a->cfg.anchors;
-		return agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
-	}
-	if (!r) {
-		*ret_path = a->cfg.certificate;
-		r = load_chain(a, d);
-	}
-	if (!r) {
-		*ret_path = a->cfg.key;
-		r = load_key(a, d);
-	}
-	if (!r) {
-		*ret_path = a->cfg.anchors;
-		r = agent_load_anchors(a->cfg.anchors, a->anchor, a->anchors, &a->n_anchors, d);
-	}
 	return r;
 }
 
@@ -320,7 +354,9 @@ int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t 
 	if (r)
 		goto out;
 	mst_sequence_write_cbor(s, &w);
-	r = w.ok ? 0 : refuse(d, "the sequence is too large");
+	r = w.ok ? 0 : MST_MSG_TOO_LARGE;
+	if (r)
+		(void)refuse(d, "the sequence is too large");
 	if (!r)
 		*ret_n = w.n;
 out:
@@ -343,12 +379,12 @@ int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap
 	return r;
 }
 
-static int check_bundle_anchors(const struct agent_config *c, struct mst_diag *d)
+static int check_bundle_anchors(struct agent *a, struct mst_diag *d)
 {
 	uint8_t *store[16] = { 0 };
 	struct mst_view view[16];
 	size_t n = 0;
-	int r = agent_load_anchors(c->bundle_anchors, store, view, &n, d);
+	int r = agent_load_anchors(a->cfg.bundle_anchors, store, view, &n, d);
 
 	if (!r && !n)
 		r = refuse(d, "holds no certificate");
@@ -357,45 +393,69 @@ static int check_bundle_anchors(const struct agent_config *c, struct mst_diag *d
 	return r;
 }
 
+static int check_bootstrap(struct agent *a, struct mst_diag *d)
+{
+	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
+	size_t n = 0;
+	int r = cbor ? agent_read_sequence(a->cfg.bootstrap, true, cbor, MST_SEQ_OCTETS, &n, d) : MST_FAULT_MEMORY;
+
+	free(cbor);
+	return r;
+}
+
+static int check_listen(struct agent *a, struct mst_diag *d)
+{
+	return door_check_listen(&a->cfg, d);
+}
+
+static int check_signers(struct agent *a, struct mst_diag *d)
+{
+	return door_check_signers(&a->cfg, d);
+}
+
+static const struct named others[] = {
+	{ "bundle_anchors", NAMED(bundle_anchors), check_bundle_anchors, false },
+	{ "bootstrap", NAMED(bootstrap), check_bootstrap, false },
+	{ "trigger.listen", NAMED(trigger_listen), check_listen, false },
+	{ "trigger.signers", NAMED(trigger_signers), check_signers, false },
+};
+
+/* One after the other, whatever the ones before said: a person mends all in one go. How many are wrong. */
+static unsigned check_each(struct agent *a, const struct named *table, size_t count, FILE *err)
+{
+	char words[2 * AGENT_PATH_MAX];
+	unsigned wrong = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct mst_diag d = { 0 };
+		int r = wanted(a, &table[i]) ? table[i].load(a, &d) : 0;
+
+		if (!r)
+			continue;
+		fprintf(err, "%s: %s: %s\n", a->cfg.file, table[i].setting,
+			agent_file_words(words, sizeof(words), path_of(a, &table[i]), &d, r));
+		wrong++;
+	}
+	return wrong;
+}
+
 int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 {
 	struct agent *a = calloc(1, sizeof(*a));
-	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
-	char words[2 * AGENT_PATH_MAX];
-	struct mst_diag d = { 0 };
-	const char *path = "";
-	size_t n = 0;
-	int r = MST_FAULT_MEMORY;
+	unsigned wrong;
 
-	if (!a || !cbor)
-		goto out;
+	if (!a)
+		return MST_FAULT_MEMORY;
 	a->cfg = *c;
-	r = agent_load_identity(a, &path, &d);
-	if (!r && c->bundle_anchors[0]) {
-		path = c->bundle_anchors;
-		r = check_bundle_anchors(c, &d);
-	}
-	if (!r && c->bootstrap[0]) {
-		path = c->bootstrap;
-		r = agent_read_sequence(path, true, cbor, MST_SEQ_OCTETS, &n, &d);
-	}
-	if (!r) {
-		path = c->trigger_signers[0] ? c->trigger_signers : c->file;
-		r = door_check(c, &d);
-	}
-	if (r)
-		fprintf(err, "%s: %s\n", c->file, agent_file_words(words, sizeof(words), path, &d, r));
-	else
+	wrong = check_each(a, identity, MST_COUNT(identity), err);
+	wrong += check_each(a, others, MST_COUNT(others), err);
+	if (!wrong)
 		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from[0] ? a->from : c->psk_identity,
 			a->n_anchors, a->n_anchors == 1 ? "" : "s");
-out:
-	for (size_t i = 0; a && i < a->n_anchors; i++)
+	for (size_t i = 0; i < a->n_anchors; i++)
 		free(a->anchor[i]);
-	if (a) {
-		free(a->chain_pem);
-		mst_wipe(a, sizeof(*a));
-	}
+	free(a->chain_pem);
+	mst_wipe(a, sizeof(*a));
 	free(a);
-	free(cbor);
-	return r ? MST_FAULT_CONFIG : 0;
+	return wrong ? MST_FAULT_CONFIG : 0;
 }

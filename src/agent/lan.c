@@ -49,9 +49,9 @@ bool lan_parse(struct mst_view text, struct lan_found *ret_f)
 }
 
 /* Setting `lan_names`: patterns with blanks between; none means every name. */
-bool lan_wanted(const struct agent *a, const char *fqdn)
+bool lan_wanted(const struct agent *a, const char *fqdn, const char *from, unsigned *refused)
 {
-	char list[AGENT_PATH_MAX], *save = NULL;
+	char list[AGENT_PATH_MAX], count[16], *save = NULL;
 
 	if (!a->cfg.lan_names[0])
 		return true;
@@ -59,6 +59,11 @@ bool lan_wanted(const struct agent *a, const char *fqdn)
 	for (char *p = strtok_r(list, " ,", &save); p; p = strtok_r(NULL, " ,", &save))
 		if (!fnmatch(p, fqdn, FNM_CASEFOLD))
 			return true;
+	++*refused;
+	snprintf(count, sizeof(count), "%u", *refused);
+	if (!(*refused & (*refused - 1)))
+		agent_log(a, AGENT_WARN, "lan-name-refused", "name", fqdn, "from", from, "why", "it is not among lan_names", "count",
+			  count, NULL);
 	return false;
 }
 
@@ -111,12 +116,11 @@ static bool named_before(const struct lan_found *f, size_t n)
 	return false;
 }
 
-void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const char *from)
+void lan_yield(struct agent *a, const struct lan_found *f, size_t n, unsigned refused, const char *from)
 {
 	struct lan_list *l = calloc(1, sizeof(*l));
 	struct mst_diag d = { 0 };
 	struct mst_writer w;
-	size_t refused = 0, kept = 0;
 
 	if (!l) {
 		discover_failed(a, PROV_INTERNAL, "out of memory", 0);
@@ -125,22 +129,16 @@ void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const char 
 	memset(a->lan, 0, LAN_FOUND_MAX * sizeof(*a->lan));
 	l->s.has = 1u << MST_SQ_VERSION | 1u << MST_SQ_INSTRUCTIONS;
 	l->s.version = 1;
-	for (size_t i = 0; i < n && kept < LAN_FOUND_MAX; i++) {
-		if (!lan_wanted(a, f[i].fqdn)) {
-			refused++;
-			agent_log(a, AGENT_WARN, "lan-name-refused", "name", f[i].fqdn, "from", from, "why",
-				  "it is not among lan_names", NULL);
-			continue;
-		}
-		a->lan[kept++] = f[i];
+	for (size_t i = 0; i < n; i++) {
+		a->lan[i] = f[i];
 		list_add(l, &f[i]);
 	}
 	/* Addresses are only what somebody said: should they lead nowhere, the name is resolved. */
-	for (size_t i = 0; i < kept; i++)
+	for (size_t i = 0; i < n; i++)
 		if (a->lan[i].address[0] && !named_before(a->lan, i))
 			list_add(l, &a->lan[i]);
 	w = mst_writer_of(l->cbor, sizeof(l->cbor));
-	if (!kept)
+	if (!n)
 		discover_failed(a, PROV_EMPTY, refused ? "only names that are not among lan_names" : "nobody answers there", 0);
 	else if (mst_sequence_check(&l->s, &d))
 		discover_failed(a, PROV_MALFORMED, d.text, 0);

@@ -26,10 +26,13 @@ struct lan_found {
 MST_MUST_CHECK bool lan_service(struct mst_view name, char type[64], char domain[MST_ID_MAX], bool *ret_coaps);
 /* "bbn.example.com", "bbn.example.com:8445" or a URI, as people and DHCP servers write it. */
 MST_MUST_CHECK bool lan_parse(struct mst_view text, struct lan_found *ret_f);
-/* Setting lan_names: does the LAN's word for this name count? */
-bool lan_wanted(const struct agent *a, const char *fqdn);
-/* End the running discovery with what was found, in that order; with none of it usable it has failed. */
-void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const char *from);
+/*
+ * Setting lan_names: does the LAN's word for this name count? To be asked before a name takes a place from others, so that
+ * no crowd hides an owner who said what names to expect. Refusals are counted in `refused`; the 1st, 2nd, 4th … is logged.
+ */
+bool lan_wanted(const struct agent *a, const char *fqdn, const char *from, unsigned *refused);
+/* End the running discovery with what was found and wanted, in that order; with nothing of it, it has failed. */
+void lan_yield(struct agent *a, const struct lan_found *f, size_t n, unsigned refused, const char *from);
 
 /* Where to dial a name that the LAN told us: an address, or NULL. Only a hint; TLS decides who is there. */
 const char *lan_route(const struct agent *a, const char *host, uint16_t port);

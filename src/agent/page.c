@@ -438,7 +438,10 @@ int page_open(struct agent *a)
 	r = p->tls ? own_tls(a, &tls) : 0;
 	r = r ? r : mst_listen(a->cfg.page, false, &fd, &p->port, &d);
 	if (!r) {
+		/* One technician, a browser with half a dozen connections; whoever only holds some keeps nobody out. */
 		l.connections = 16;
+		l.per_peer = 8;
+		l.first_ms = l.header_ms = l.handshake_ms = 5000;
 		l.http = (struct mst_http_limits){ .header_octets = 8192, .body_octets = 2 * MST_SEQ_OCTETS };
 		r = mst_server_new(a->base, fd, tls, &l, &server_ops, a, &p->server);
 	}

@@ -19,7 +19,7 @@ static bool degrees(struct mst_view v, int64_t *ret)
 	if (minus)
 		v = mst_view_sub(v, 1, v.n);
 	dot = mst_view_find(v, '.');
-	if (!mst_parse_dec(mst_view_sub(v, 0, dot), 180, &whole))
+	if (!mst_parse_dec(mst_view_sub(v, 0, dot), 999999999, &whole))
 		return false;
 	digits = mst_view_sub(v, dot + 1, v.n);
 	if (dot < v.n && (!digits.n || digits.n > 7))
@@ -46,6 +46,7 @@ static bool set_view(struct agent_place *p, const char *name, struct mst_view v,
 {
 	static const char *const names[] = { "latitude", "longitude", "accuracy", "cell", "site" };
 	uint64_t metres;
+	int64_t *angle, most;
 	size_t i = 0;
 
 	while (i < MST_COUNT(names) && strcmp(names[i], name) != 0)
@@ -53,8 +54,12 @@ static bool set_view(struct agent_place *p, const char *name, struct mst_view v,
 	switch (i) {
 	case MST_LO_LATITUDE:
 	case MST_LO_LONGITUDE:
-		if (!degrees(v, i == MST_LO_LATITUDE ? &p->latitude : &p->longitude))
+		angle = i == MST_LO_LATITUDE ? &p->latitude : &p->longitude;
+		most = (i == MST_LO_LATITUDE ? 90 : 180) * (int64_t)MST_DEGREE;
+		if (!degrees(v, angle))
 			return refuse(d, names[i], "not degrees like \"-33.8567844\", seven digits behind the point at most");
+		if (*angle < -most || *angle > most)
+			return refuse(d, names[i], i == MST_LO_LATITUDE ? "must be -90 to 90 degrees" : "must be -180 to 180 degrees");
 		break;
 	case MST_LO_ACCURACY:
 		if (!mst_parse_dec(v, 40000000, &metres))

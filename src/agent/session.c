@@ -89,6 +89,11 @@ int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tl
 	return mst_client_new(&c, ops, a, ret);
 }
 
+mst_time session_speaks_until(const struct mst_peer *p)
+{
+	return p->how == MST_AUTH_CERT ? p->cert.not_after : p->how == MST_AUTH_PSK ? MST_TIME_MAX : 0;
+}
+
 /*
  * How a session ended, as a reason. What we could not verify is "untrusted"; what the peer did not take
  * of ours is "not authenticated"; only an answer inside a session can say "unknown" (lesson 6).
@@ -117,6 +122,7 @@ enum prov_reason session_reason(enum mst_tls_end why)
 	case MST_TLS_PSK_REFUSED:
 	case MST_TLS_ALERT: return PROV_NOT_AUTHENTICATED;
 	case MST_TLS_PROTOCOL: return PROV_MALFORMED;
+	case MST_TLS_TOO_LARGE: return PROV_OVERSIZED;
 	case MST_TLS_BUSY: return PROV_BUSY;
 	}
 	return PROV_INTERNAL;
@@ -140,17 +146,7 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
 	return ok;
 }
 
-/* An answer, or what stands for one: a server that is full says 503 (429) before it has looked at the
- * primitive. */
 int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d)
 {
-	uint64_t seconds = 0;
-	int r = mst_response_from_http(m, ret_a, d);
-
-	if (r <= 0 || (m->status != 503 && m->status != 429))
-		return r;
-	if (!mst_parse_dec(mst_http_find(m, "Retry-After"), 86400, &seconds))
-		seconds = 0;
-	*ret_a = (struct mst_response){ .rsc = MST_RSC_INTERNAL, .retry_after = (int)seconds };
-	return 0;
+	return mst_answer_from_http(m, ret_a, d);
 }

@@ -32,10 +32,13 @@ static const struct { const char *words, *remedy;
 			   "check this device's clock; if it is right, get new instructions, or renew the "
 			   "certificate or subscription" },
 	[PROV_NOT_YET_VALID] = { "it is not valid yet", "check this device's clock" },
-	[PROV_TOO_DEEP] = { "too many redirections", "correct the instructions" },
+	[PROV_TOO_DEEP] = { "nested too deep, or too many redirections", "correct the instructions" },
 	[PROV_LOOP] = { "the instructions go in a circle", "correct the instructions" },
 	[PROV_EMPTY] = { "there was nothing to try", "give instructions: muster-agent trigger FILE" },
 	[PROV_STORAGE] = { "progress could not be saved", "check space and rights of the state directory" },
+	[PROV_OVERSIZED] = { "it is larger than it may be", "shorten the instructions: fewer of them, fewer anchors" },
+	[PROV_UNKNOWN_METHOD] = { "a method that does not exist", "correct the instructions; this device may need a newer muster-agent" },
+	[PROV_WRONG_SERVICE] = { "who answers there is something else", "check port and path of the instruction" },
 	[PROV_INTERNAL] = { "the agent failed inside", "report it with the attempt id and the log" },
 };
 

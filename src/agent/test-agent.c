@@ -228,6 +228,13 @@ static void test_configuration_errors(void **state)
 		{ "node_id = 7;\n", "node_id: must be a text" },
 		{ "open_timeout = \"1d\";\n", "open_timeout: must be 1 to 600" },
 		{ "node_id = \n", "syntax error" },
+		{ "node_id = \"a\\x00b\";\n", "node_id: holds a control character" },
+		{ "page = \"s\\X00\";\n", "page: holds a control character" },
+		{ "media = [ \"/media\\x00\" ];\n", "media: an entry is" },
+		{ "location = { site = \"a\\x00\"; };\n", "location.site: holds a control character" },
+		{ "location = { latitude = \"90.0000001\"; longitude = \"0\"; };\n", "location.latitude: must be -90 to 90 degrees" },
+		{ "location = { latitude = \"0\"; longitude = \"-180.5\"; };\n", "location.longitude: must be -180 to 180 degrees" },
+		{ "  @include \"x\"\n", "@include: is not allowed" },
 	};
 	char log[4096];
 
@@ -240,6 +247,7 @@ static void test_configuration_errors(void **state)
 		if (!strstr(log, bad[i].word) || !strstr(log, "c.conf:"))
 			fail_msg("case %zu: %s", i, log);
 	}
+	expect_exit(run("/dev/null", "run", "extra"), 2);
 	/* Instructions that others may write are not believed. */
 	{
 		const char *conf = mock_config(m, "w", mock_instruction(m), "");
@@ -250,6 +258,23 @@ static void test_configuration_errors(void **state)
 		expect_exit(run(conf, "--check", NULL), 1);
 		read_text(err_path, log, sizeof(log));
 		assert_non_null(strstr(log, "can be written by others"));
+	}
+	/* All that is wrong is told at once, each with its setting and its file. */
+	{
+		const char *conf = mock_config(m, "v", mock_instruction(m), "psk_identity = \"a@b.example.com\";\npsk_file = \"/none/psk\";\n"
+				"bundle_anchors = \"/none/bundle.pem\";\n"
+				"trigger = { listen = \"here\"; signers = \"/none/signers.pem\"; };\n");
+		static const char *const words[] = { "psk_file: /none/psk: No such file", "bundle_anchors: /none/bundle.pem: No such file",
+			"v.conf: bootstrap: ", "v.json: can be written by others", "trigger.listen: here: expected", "trigger.signers: /none/signers.pem: No such file" };
+		char path[192];
+
+		snprintf(path, sizeof(path), "%s/v.json", m->dir);
+		assert_int_equal(chmod(path, 0666), 0);
+		expect_exit(run(conf, "--check", NULL), 1);
+		read_text(err_path, log, sizeof(log));
+		for (size_t i = 0; i < MST_COUNT(words); i++)
+			if (!strstr(log, words[i]))
+				fail_msg("%s: %s", words[i], log);
 	}
 }
 

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -174,6 +175,32 @@ static int cert_show(struct muster *m, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* A list takes the place of a list. Any other file may be somebody's only copy, a key's for one. */
+static bool holds_other(const char *path)
+{
+	static uint8_t der[1 << 18];                /* as make_crl() has it */
+	struct mst_crl_info info;
+	size_t size = 0, at = 0, n = 0;
+	bool list = false;
+	struct stat st;
+	char *text;
+
+	if (stat(path, &st))
+		return false;
+	text = S_ISREG(st.st_mode) ? read_file(path, &size) : NULL;
+	if (text && size && text[0] == 0x30)
+		list = mst_crl_info((struct mst_view){ (uint8_t *)text, size }, MST_VIEW_NONE, &info) == 0;
+	else if (text)
+		list = !strstr(text, "-----BEGIN CERT") && !strstr(text, "PRIVATE KEY") &&
+		       !mst_pem_next((struct mst_view){ (uint8_t *)text, size }, &at, "X509 CRL", der, sizeof(der), &n, NULL) && n;
+	if (text)
+		mst_wipe(text, size);
+	free(text);
+	if (!list)
+		complain("%s: is there already and is no revocation list; only a list is overwritten: give another name", path);
+	return !list;
+}
+
 /* CA-NAME.revoked: one line a certificate, "SERIAL TIMESTAMP". The list is made from it. */
 static size_t read_revoked(const char *ca_name, struct mst_revoked *list)
 {
@@ -237,7 +264,7 @@ static int cert_crl(struct muster *m, int argc, char **argv)
 		return usage_error(NULL, "--days is 1 to 36500");
 	if (argc != 0 || !ca_name || !out)
 		return usage_error(NULL, "--ca NAME and --out FILE are needed");
-	r = make_crl(ca_name, out, days);
+	r = holds_other(out) ? EXIT_REFUSED : make_crl(ca_name, out, days);
 	if (r == EXIT_DONE && !m->json)
 		say("made %s", out);
 	return r;
@@ -299,7 +326,7 @@ static int cert_revoke(struct muster *m, int argc, char **argv)
 		return revoke_here(m, argv[0], reason);
 	if (argc != 1 || !ca_name || !out)
 		return usage_error(NULL, "give the certificate; and when it is of a CA in files --ca NAME and --out FILE for the new list");
-	r = cert_read(argv[0], der, sizeof(der), &n);
+	r = holds_other(out) ? EXIT_REFUSED : cert_read(argv[0], der, sizeof(der), &n);
 	if (r == EXIT_DONE && mst_cert_info((struct mst_view){ der, n }, &info, NULL) != 0) {
 		complain("%s is no certificate of ours", argv[0]);
 		r = EXIT_REFUSED;

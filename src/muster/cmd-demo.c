@@ -60,7 +60,11 @@ static int tell_result(struct demo *d, double seconds)
 	if (r == EXIT_DONE)
 		r = tell_rule(d);
 	putchar('\n');
-	return r == EXIT_DONE ? demo_picture(d, d->drawn) : r;
+	if (r == EXIT_DONE)
+		r = demo_picture(d, d->drawn);
+	say("\n%sWhat each node holds, as its provider knows it:%s", ink(d->m, BOLD), ink(d->m, PLAIN));
+	demo_tell_holdings(d);
+	return r;
 }
 
 static int tell_json(const struct demo *d, double seconds)
@@ -76,9 +80,9 @@ static int tell_json(const struct demo *d, double seconds)
 		                                       (json_int_t)d->placed[at][0], "fig3", (json_int_t)d->placed[at][1]));
 	}
 	demo_node_id(d->clone, id);
-	return print_json(json_pack("{s:I,s:I,s:I,s:I,s:o,s:s,s:f,s:s}", "nodes", (json_int_t)d->nodes, "enrolled", (json_int_t)d->enrolled,
+	return print_json(json_pack("{s:I,s:I,s:I,s:I,s:o,s:s,s:f,s:s,s:o}", "nodes", (json_int_t)d->nodes, "enrolled", (json_int_t)d->enrolled,
 	                            "refused", (json_int_t)d->refused, "misplaced", (json_int_t)d->wrong, "rules", rules, "clone", id,
-	                            "seconds", seconds, "dir", d->dir));
+	                            "seconds", seconds, "dir", d->dir, "fleet", demo_holdings(d)));
 }
 
 static double since(const struct timespec *start)
@@ -114,11 +118,13 @@ static int play(struct demo *d)
 		return r;
 	if (!d->m->json) {
 		say("\n%zu nodes. Half were sold with %s's certificates and ask its briefing node (fig. 2); the others", d->nodes, "acme");
-		say("have the owner's certificates and ask the owner's (fig. 3). None was told of any provider.");
-		fflush(stdout);
+		say("have the owner's certificates and ask the owner's (fig. 3). None was told of any provider. Some of the");
+		say("owner's came without a certificate, with a serial number and a secret; some nodes are to get a certificate of their");
+		say("provider's (CERT_PROV, EST):\n");
 	}
-	if ((r = demo_build(d)) != EXIT_DONE)
+	if ((r = demo_build(d)) != EXIT_DONE || (r = demo_secrets(d)) != EXIT_DONE || (r = demo_commands(d)) != EXIT_DONE)
 		return r;
+	fflush(stdout);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	if ((r = demo_enrol(d)) != EXIT_DONE)
 		return r;
@@ -174,7 +180,8 @@ int cmd_demo(struct muster *m, int argc, char **argv)
 	}
 	d->drawn = 1;                    /* of figure 2 */
 	d->clone = d->nodes / 4 * 2;     /* of figure 3 */
-	r = demo_prepare(d, dir);
+	d->holding = calloc(d->nodes + 1, sizeof(*d->holding));
+	r = d->holding ? demo_prepare(d, dir) : EXIT_FAULT;
 	if (r == EXIT_DONE)
 		r = demo_find_programs(d, bin);
 	if (r == EXIT_DONE)
@@ -184,6 +191,7 @@ int cmd_demo(struct muster *m, int argc, char **argv)
 	demo_stop(d);
 	if (r == EXIT_DONE && !keep && !dir)
 		nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(d->holding);
 	free(d);
 	return r;
 }

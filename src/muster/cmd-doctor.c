@@ -180,36 +180,54 @@ static void check_api(struct doctor *d)
 	json_decref(answer);
 }
 
+static void check_installation(struct doctor *d)
+{
+	config_init(&d->conf);
+	doctor_finding(d, wall_clock() > MST_BUILD_TIME, "clock", wall_clock() > MST_BUILD_TIME ? "" : "it shows a time before this program was built",
+	        "set the clock; certificates cannot be judged without it");
+	if (check_config(d)) {
+		check_secret_file(d, "keeper/kek.key", "key-encryption key");
+		check_secret_file(d, "keeper/ca.key", "CA key");
+		check_secret_file(d, "tls/mef.key", "MEF key");
+		check_secret_file(d, "tls/maf.key", "MAF key");
+		if (config_lookup(&d->conf, "bbn"))
+			check_secret_file(d, "tls/bbn.key", "briefing node's key");
+		check_certificate(d, "keeper/ca.pem", "CA certificate");
+		check_certificate(d, "tls/mef.pem", "MEF certificate");
+		check_certificate(d, "tls/maf.pem", "MAF certificate");
+		doctor_lists(d);
+		if (config_lookup(&d->conf, "bbn"))
+			check_certificate(d, "tls/bbn.pem", "briefing node's certificate");
+		check_port(d, "mef");
+		check_port(d, "maf");
+		check_port(d, "bbn");
+		check_api(d);
+	}
+	config_destroy(&d->conf);
+}
+
 int cmd_doctor(struct muster *m, int argc, char **argv)
 {
 	struct doctor d = { .m = m, .found = json_array() };
+	const char *where = NULL, *pin_file = NULL;
 	unsigned bad;
 
-	(void)argv;
-	if (argc)
-		return usage_error(NULL, "takes no argument");
-	config_init(&d.conf);
-	doctor_finding(&d, wall_clock() > MST_BUILD_TIME, "clock", wall_clock() > MST_BUILD_TIME ? "" : "it shows a time before this program was built",
-	        "set the clock; certificates cannot be judged without it");
-	if (check_config(&d)) {
-		check_secret_file(&d, "keeper/kek.key", "key-encryption key");
-		check_secret_file(&d, "keeper/ca.key", "CA key");
-		check_secret_file(&d, "tls/mef.key", "MEF key");
-		check_secret_file(&d, "tls/maf.key", "MAF key");
-		if (config_lookup(&d.conf, "bbn"))
-			check_secret_file(&d, "tls/bbn.key", "briefing node's key");
-		check_certificate(&d, "keeper/ca.pem", "CA certificate");
-		check_certificate(&d, "tls/mef.pem", "MEF certificate");
-		check_certificate(&d, "tls/maf.pem", "MAF certificate");
-		doctor_lists(&d);
-		if (config_lookup(&d.conf, "bbn"))
-			check_certificate(&d, "tls/bbn.pem", "briefing node's certificate");
-		check_port(&d, "mef");
-		check_port(&d, "maf");
-		check_port(&d, "bbn");
-		check_api(&d);
+	for (int i = 0; i < argc; i++) {
+		if (!strcmp(argv[i], "--card"))
+			where = "";
+		else if (!strncmp(argv[i], "--card=", 7))
+			where = argv[i] + 7;
+		else if (!strcmp(argv[i], "--pin-file") && i + 1 < argc)
+			pin_file = argv[++i];
+		else
+			return usage_error(NULL, "unknown or incomplete argument \"%s\"; takes --card[=READER|/dev/PORT] and --pin-file FILE", argv[i]);
 	}
-	config_destroy(&d.conf);
+	if (pin_file && !where)
+		return usage_error(NULL, "--pin-file is for --card");
+	if (where)
+		doctor_card(&d, where, pin_file);
+	else
+		check_installation(&d);
 	bad = d.bad;
 	if (m->json)
 		print_json(d.found);

@@ -108,7 +108,8 @@ static void print_certs(const struct muster *m, const json_t *list)
 	table_print(m, &t);
 }
 
-int cert_list(struct muster *m, int argc, char **argv)
+/* What one node has, by a path below it: a table for people, or the answer as it is. */
+static int list_of_node(struct muster *m, int argc, char **argv, const char *what, void (*print)(const struct muster *, const json_t *))
 {
 	json_t *answer = NULL;
 	struct mst_writer w;
@@ -119,15 +120,21 @@ int cert_list(struct muster *m, int argc, char **argv)
 		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
 	w = path_start(path, sizeof(path), "/v1/nodes/");
 	path_piece(&w, argv[0]);
-	mst_put_str(&w, "/certificates");
+	mst_put_str(&w, "/");
+	mst_put_str(&w, what);
 	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)
 		return print_json(answer);
-	print_certs(m, json_object_get(answer, "certificates"));
+	print(m, json_object_get(answer, what));
 	json_decref(answer);
 	return EXIT_DONE;
+}
+
+int cert_list(struct muster *m, int argc, char **argv)
+{
+	return list_of_node(m, argc, argv, "certificates", print_certs);
 }
 
 static bool is_serial(const char *s)
@@ -194,42 +201,34 @@ static int command_cert_prov(struct muster *m, int argc, char **argv)
 		return r;
 	if (m->json)
 		return print_json(answer);
-	say("command %lld waits: %s is to get a certificate for %s when it asks the MEF the next time",
-	    (long long)json_integer_value(json_object_get(answer, "id")), argv[0], text_of(answer, "subject"));
+	if (!m->quiet)
+		say("command %lld waits: %s is to get a certificate for %s when it asks the MEF the next time",
+		    (long long)json_integer_value(json_object_get(answer, "id")), argv[0], text_of(answer, "subject"));
 	json_decref(answer);
 	return EXIT_DONE;
 }
 
-static int command_list(struct muster *m, int argc, char **argv)
+static void print_commands(const struct muster *m, const json_t *list)
 {
 	static const char *const head[] = { "command", "state", "status", "name", "created", "ended" };
+	char id[24], status[24];
 	struct table t = { 0 };
-	json_t *answer = NULL, *one;
-	struct mst_writer w;
-	char path[1200], id[24], status[24];
+	const json_t *one;
 	size_t i;
-	int r;
 
-	if (argc != 1)
-		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
-	w = path_start(path, sizeof(path), "/v1/nodes/");
-	path_piece(&w, argv[0]);
-	mst_put_str(&w, "/commands");
-	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
-	if (r != EXIT_DONE)
-		return r;
-	if (m->json)
-		return print_json(answer);
 	table_row(&t, MST_COUNT(head), head);
-	json_array_foreach(json_object_get(answer, "commands"), i, one) {
+	json_array_foreach((json_t *)list, i, one) {
 		snprintf(id, sizeof(id), "%lld", (long long)json_integer_value(json_object_get(one, "id")));
 		snprintf(status, sizeof(status), "%lld", (long long)json_integer_value(json_object_get(one, "status")));
 		table_row(&t, MST_COUNT(head), (const char *const[]){ id, text_of(one, "state"), status, text_of(one, "subject"),
 								      human_time(text_of(one, "created")), human_time(text_of(one, "ended")) });
 	}
 	table_print(m, &t);
-	json_decref(answer);
-	return EXIT_DONE;
+}
+
+static int command_list(struct muster *m, int argc, char **argv)
+{
+	return list_of_node(m, argc, argv, "commands", print_commands);
 }
 
 int cmd_command(struct muster *m, int argc, char **argv)

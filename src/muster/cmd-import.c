@@ -215,6 +215,10 @@ static int read_head(const char *path, struct csv *c, int column_of[CSV_COLUMNS]
 		complain("%s: the file is empty; its first line must name the columns: nodeID,cseID,subscription,maker,…", path);
 		return EXIT_REFUSED;
 	}
+	if (c->error) {
+		complain("%s:%zu: %s", path, c->line, c->error);
+		return EXIT_REFUSED;
+	}
 	for (size_t i = 0; i < n; i++) {
 		column_of[i] = -1;
 		for (size_t k = 0; k < MST_COUNT(columns); k++)
@@ -222,13 +226,13 @@ static int read_head(const char *path, struct csv *c, int column_of[CSV_COLUMNS]
 				column_of[i] = (int)k;
 		for (size_t k = 0; k < i; k++) {
 			if (column_of[k] == column_of[i] && column_of[i] >= 0) {
-				complain("%s:1: the column \"%s\" stands there twice", path, c->cell[i]);
+				complain("%s:%zu: the column \"%s\" stands there twice", path, c->line, c->cell[i]);
 				return EXIT_REFUSED;
 			}
 		}
 		if (column_of[i] < 0) {
-			complain("%s:1: unknown column \"%s\"; one of nodeID, cseID, aeID, subscription, maker, model, serial, batch, "
-			         "identity, anchor, kpmID, secret", path, c->cell[i]);
+			complain("%s:%zu: unknown column \"%s\"; one of nodeID, cseID, aeID, subscription, maker, model, serial, batch, "
+			         "identity, anchor, kpmID, secret", path, c->line, c->cell[i]);
 			return EXIT_REFUSED;
 		}
 	}

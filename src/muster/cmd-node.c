@@ -447,7 +447,8 @@ static int node_secret(struct muster *m, int argc, char **argv)
 		return r;
 	if (m->json)
 		return print_json(answer);
-	say("the secret of %s is stored; its identity in handshakes is %s", argv[0], text_of(answer, "identity"));
+	if (!m->quiet)
+		say("the secret of %s is stored; its identity in handshakes is %s", argv[0], text_of(answer, "identity"));
 	json_decref(answer);
 	return EXIT_DONE;
 }

@@ -17,6 +17,12 @@ static void skip_line(struct csv *c)
 		c->p++;
 }
 
+/* May this stand behind a closing quote? */
+static bool ends_cell(const char *p, const char *end)
+{
+	return p == end || *p == ',' || *p == '\n' || (*p == '\r' && (p + 1 == end || p[1] == '\n'));
+}
+
 static char *quoted_cell(struct csv *c)
 {
 	char *start = ++c->p, *to = start;
@@ -35,7 +41,7 @@ static char *quoted_cell(struct csv *c)
 		}
 		*to++ = *c->p++;
 	}
-	if (c->p < c->end && *c->p != ',' && *c->p != '\n' && !(*c->p == '\r' && (c->p + 1 == c->end || c->p[1] == '\n')))
+	if (!ends_cell(c->p, c->end))
 		c->error = "text after a closing quote";
 	*to = '\0';
 	return start;
@@ -97,22 +103,53 @@ size_t csv_next(struct csv *c)
 	return n;
 }
 
+static const char *closing_quote(const char *p, const char *end)
+{
+	for (; p < end; p++) {
+		if (*p != '"')
+			continue;
+		if (p + 1 == end || p[1] != '"')
+			return p;
+		p++;
+	}
+	return NULL;
+}
+
+/* Behind the record that begins at `p`, as csv_next() reads it: one that is bad ends with its line, too. */
+static const char *past_record(const char *p, const char *end)
+{
+	for (size_t n = 0;; n++) {
+		bool bad = n >= CSV_COLUMNS, quoted = p < end && *p == '"';
+
+		if (quoted) {
+			const char *q = closing_quote(p + 1, end);
+
+			p = q ? q + 1 : end;
+			bad |= !q || !ends_cell(p, end);
+		}
+		for (; !quoted && p < end && *p != ',' && *p != '\n'; p++)
+			bad |= *p == '"' || *p == '\0';
+		while (bad && p < end && *p != '\n')
+			p++;
+		p += quoted && p < end && *p == '\r';
+		if (p == end || *p++ == '\n')
+			return p;
+	}
+}
+
 size_t csv_count(const struct csv *c)
 {
-	bool quoted = false, any = false;
+	const char *p = c->p;
 	size_t n = 0;
 
-	for (const char *p = c->p; p < c->end; p++) {
-		if (*p == '"')
-			quoted = !quoted;
-		if (*p == '\n' && !quoted) {
-			n += any;
-			any = false;
-		} else if (*p != '\r') {
-			any = true;
-		}
+	for (;;) {
+		while (p < c->end && (*p == '\n' || *p == '\r'))
+			p++;
+		if (p >= c->end)
+			return n;
+		p = past_record(p, c->end);
+		n++;
 	}
-	return n + any;
 }
 
 void csv_put(FILE *f, const char *s)

@@ -21,7 +21,7 @@ struct csv {
 void csv_start(struct csv *c, char *text, size_t n);
 /* Next record: how many cells (blank lines are passed over), 0 at the end. */
 size_t csv_next(struct csv *c);
-/* How many records are left; does not move. Counts line ends outside quotes. */
+/* How many records csv_next() will give from here, bad ones included; does not move. */
 size_t csv_count(const struct csv *c);
 /* Write one cell, quoted when it must be. */
 void csv_put(FILE *f, const char *s);

@@ -1,6 +1,7 @@
 /*
  * The demo's verdict, taken from the servers and not from what the agents say of themselves: every node is enrolled
- * with the provider that its place demands and with no other, by the rule that stands for that place; the clone with nobody.
+ * with the provider that its place demands and with no other, by the rule that stands for that place, and holds the certificate
+ * that it was to get; the clone is with nobody.
  */
 #include <string.h>
 
@@ -39,7 +40,7 @@ static bool is(const json_t *node, const char *state)
 	return strcmp(text_of(node, "state"), state) == 0;
 }
 
-static bool good(const struct demo *d, size_t number, const struct demo_place *p)
+static bool good(struct demo *d, size_t number, const struct demo_place *p)
 {
 	enum demo_who other = p->provider == DEMO_NORTH ? DEMO_SOUTH : DEMO_NORTH;
 	json_t *owner = node_at(d, DEMO_OWNER, number), *here = node_at(d, p->provider, number), *there = node_at(d, other, number);
@@ -51,6 +52,7 @@ static bool good(const struct demo *d, size_t number, const struct demo_place *p
 	else
 		ok = is(here, "enrolled") && is(there, "known") && briefed_by(owner, p->rule, d->house[p->provider].in.maf) &&
 		     (!demo_makers_node(number) || briefed_by(maker, "lot-7", ""));
+	ok = demo_note(d, number, p->provider, here) && ok;
 	json_decref(owner);
 	json_decref(here);
 	json_decref(there);

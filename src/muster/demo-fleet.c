@@ -138,7 +138,9 @@ static int known_at(struct demo *d, enum demo_who who, char anchor[SIGNERS][2 * 
 		fprintf(f, "%s,", id);
 		if (provider)
 			fprintf(f, "//%s/CSE%05zu,demo-contract,", h->in.sp, i);
-		fprintf(f, "%s,demo,%05zu,%s,%s\n", maker_of(i), i, demo_makers_node(i) ? "lot-7" : "", anchor[signer_of(i)]);
+		/* no CA may speak for a node that was born without a certificate */
+		fprintf(f, "%s,demo,%05zu,%s,%s\n", maker_of(i), i, demo_makers_node(i) ? "lot-7" : "",
+		        demo_by_secret(d, i) ? "none" : anchor[signer_of(i)]);
 	}
 	if (fclose(f) != 0)
 		return EXIT_FAULT;
@@ -226,6 +228,15 @@ static void put_place(size_t number, struct mst_writer *w)
 	mst_put_str(w, text);
 }
 
+static void put_secret(const struct demo *d, size_t number, struct mst_writer *w)
+{
+	char line[200], identity[128];
+
+	demo_kpm_id(d, number, identity);
+	snprintf(line, sizeof(line), "psk_identity = \"%s\";\npsk_file = \"psk\";\n", identity);
+	mst_put_str(w, line);
+}
+
 /* Before the node leaves the shop: whose briefing node it asks, and that one's CA. Nothing about any provider. */
 static int write_node_config(const struct demo *d, size_t number, const char *dir)
 {
@@ -237,6 +248,8 @@ static int write_node_config(const struct demo *d, size_t number, const char *di
 	mst_put_str(&w, "state = \"state\";\nkey_file = \"state.key\";\ncertificate = \"node.pem\";\nkey = \"node.key\";\n"
 	                "anchors = \"anchors.pem\";\nbootstrap = \"instructions.json\";\nrun = \"run\";\n"
 	                "log = { format = \"text\"; level = \"info\"; };\n");
+	if (demo_by_secret(d, number))
+		put_secret(d, number, &w);
 	put_place(number, &w);
 	put_routes(d, &w);
 	if (!w.ok || write_file(path_join(path, sizeof(path), dir, "muster-agent.conf"), text, w.n, 0600) < 0)
@@ -260,7 +273,9 @@ static int build_node(const struct demo *d, struct ca ca[SIGNERS], size_t number
 	snprintf(spec.common_name, sizeof(spec.common_name), "node %zu", number);
 	spec.not_before = wall_clock() - 60;
 	spec.not_after = spec.not_before + 3650LL * 86400;
-	if (make_dir(demo_node_dir(d, number, dir)) < 0 ||
+	if (make_dir(demo_node_dir(d, number, dir)) < 0)
+		return EXIT_FAULT;
+	if (!demo_by_secret(d, number) &&
 	    ca_issue_files(&ca[signer], &spec, path_join(prefix, sizeof(prefix), dir, "node")) != EXIT_DONE)
 		return EXIT_FAULT;
 	return write_node_config(d, number, dir);

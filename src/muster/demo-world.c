@@ -110,7 +110,7 @@ static int send_to(struct demo *d, enum demo_who provider, const char *name, con
 {
 	const struct install *in = &d->house[provider].in;
 	char mef[600], maf[600], ca[4096];
-	const char *const word[] = { name, flag, value, "--mef-uri", mef, "--method", "cert", "--sp", in->sp, "--maf", in->maf, "--maf-uri", maf,
+	const char *const word[] = { name, flag, value, "--mef-uri", mef, "--method", "cert,psk", "--sp", in->sp, "--maf", in->maf, "--maf-uri", maf,
 		                     "--anchor", path_join(ca, sizeof(ca), in->dir, "keeper/ca.pem"), NULL };
 
 	snprintf(mef, sizeof(mef), "https://%s:%u", in->mef, in->mef_port);

@@ -30,6 +30,12 @@ struct demo_place {
 	double latitude, longitude;
 };
 
+/* What a node holds at the end, as its provider says it; timestamps, "" for nothing. */
+struct demo_holding {
+	const char *provider;            /* NULL: with nobody */
+	char key[MST_ID_MAX], key_until[16], cert_until[16];
+};
+
 struct demo {
 	struct muster *m;
 	char dir[4096];
@@ -41,6 +47,7 @@ struct demo {
 	size_t enrolled, refused;        /* as the agents said */
 	size_t placed[DEMO_PLACES][2];   /* at the right provider by the right rule: of the maker's nodes, of the owner's */
 	size_t wrong;                    /* nodes elsewhere */
+	struct demo_holding *holding;    /* by number */
 };
 
 /* demo-world.c: installations and rules. Exit status; each explains itself. */
@@ -57,6 +64,17 @@ char *demo_node_dir(const struct demo *d, size_t number, char out[4096]);
 void demo_node_id(size_t number, char out[128]);
 static inline bool demo_makers_node(size_t number) { return number % 2; }
 const struct demo_place *demo_place_of(size_t number, size_t *ret_at);
+
+/* demo-holdings.c: makers' secrets, certificates over EST, and the last table. */
+bool demo_by_secret(const struct demo *d, size_t number);        /* born with serial number and secret, and no certificate */
+bool demo_certified(const struct demo *d, size_t number);        /* its provider has it get a certificate */
+void demo_kpm_id(const struct demo *d, size_t number, char out[128]);
+int demo_secrets(struct demo *d);
+int demo_commands(struct demo *d);
+/* Takes what the provider says of a node into d->holding; false when that is not what it should hold. */
+bool demo_note(struct demo *d, size_t number, enum demo_who who, const json_t *node);
+void demo_tell_holdings(const struct demo *d);
+json_t *demo_holdings(const struct demo *d);
 
 /* demo-run.c */
 int demo_find_programs(struct demo *d, const char *bin);

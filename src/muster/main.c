@@ -27,7 +27,7 @@ static const struct command commands[] = {
 	{ "command", cmd_command, "cert-prov|list …", "what the MEF tells nodes to do" },
 	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },
 	{ "status", cmd_status, "[--wait SECONDS]", "the installation at a glance" },
-	{ "doctor", cmd_doctor, "", "look for what is missing or wrong, and say what to do" },
+	{ "doctor", cmd_doctor, "[--card[=READER|/dev/PORT] [--pin-file FILE]]", "look for what is missing or wrong, and say what to do" },
 	{ "demo", cmd_demo, "[--nodes N] [--dir DIR] [--bin DIR] [--keep]", "briefing nodes, rules, two providers and a fleet of nodes, on this machine" },
 };
 

@@ -43,6 +43,32 @@ static void a_bad_record_does_not_spoil_the_next(void **state)
 	assert_int_equal(csv_next(&c), 0);
 }
 
+/* A quote that stands where none may: its record is told with its line, and no other is lost from the count. */
+static void what_is_read_was_counted(void **state)
+{
+	static const struct { const char *text; size_t records, bad_line; } table[] = {
+		{ "a\"b,c\nd,e\nf,g\n", 3, 1 }, { "a,b\nc\"d,e\nf,g", 3, 2 }, { "\"f\"g,h\ni,j\n", 2, 1 },
+		{ "a\n\"open,k\nl\nm\n", 2, 2 }, { "a,\"x\ny\"\nb\"\nc\n", 3, 3 }, { "\"a\"\rX,b\nc,d\n\"e\",\"f\"\r", 3, 1 },
+		{ ",,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\"a\nb\"\nc\n", 3, 1 }, { "a,", 1, 0 }, { "\"a\"\"b\"\r\nc", 2, 0 }, { "\n\r\n", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(table); i++) {
+		size_t n = 0, bad_line = 0;
+		char text[128];
+		struct csv c;
+
+		snprintf(text, sizeof(text), "%s", table[i].text);
+		csv_start(&c, text, strlen(text));
+		assert_int_equal(csv_count(&c), table[i].records);
+		for (; csv_next(&c) > 0; n++)
+			if (c.error && !bad_line)
+				bad_line = c.line;
+		assert_int_equal(n, table[i].records);
+		assert_int_equal(bad_line, table[i].bad_line);
+	}
+}
+
 static void too_many_cells(void **state)
 {
 	char text[200];
@@ -93,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_and_quoted), cmocka_unit_test(a_bad_record_does_not_spoil_the_next), cmocka_unit_test(a_return_behind_a_quote_ends_no_record),
+		cmocka_unit_test(what_is_read_was_counted),
 		cmocka_unit_test(too_many_cells), cmocka_unit_test(written_cells_read_back),
 	};
 

@@ -11,7 +11,7 @@ ASAN_ON_FIBRES = re.compile(r"^(==\d+==WARNING: ASan is ignoring requested __asa
                             r"False positive error reports may follow|For details see https://github.com/google/sanitizers.*)\n", re.M)
 
 MUSTERD, LAY, MODE = sys.argv[1:4]
-DEADLINE = 20
+DEADLINE = 60
 NODE = "urn:dev:ops:test-1"
 REG = '{"sec:mefClientReg":{"et":"20300101T000000","adminFQDN":"sp.example.com"}}'
 

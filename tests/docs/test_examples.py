@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from support import AGENT, BUILD, MUSTER, MUSTERD, START_SECONDS, free_port, run
+from support import AGENT, BUILD, MUSTER, MUSTERD, START_SECONDS, free_port, run, until
 
 SOURCE = pathlib.Path(os.environ.get("MST_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 PORTS = {name: free_port() for name in ("mef", "maf", "bbn", "metrics")}
@@ -182,8 +182,8 @@ def test_agent_page(place):
             if "trigger" in text:
                 # "a running node"
                 running = subprocess.Popen([AGENT, "-c", "node.conf", "run"], cwd=place.dir, stderr=subprocess.PIPE, text=True)
-                while not (place.dir / "run/agent.sock").exists():
-                    assert running.stderr.readline(), "the agent did not start"
+                until("the agent listens", lambda: (place.dir / "run/agent.sock").exists() or running.poll() is not None)
+                assert running.poll() is None, running.stderr.read()
             said = shell(commands(text), place.dir)
             for line in answers(text):
                 # an attempt's id is another one each time

@@ -66,7 +66,7 @@ def test_pages_refer_to_pages_that_exist():
 
 
 def test_every_page_is_built():
-    assert {f"{p}" for p in PAGES} == {"muster.1", "muster-agent.1", "musterd.8", "musterd.conf.5"}
+    assert {f"{p}" for p in PAGES} == {"libmuster.3", "muster.1", "muster-agent.1", "musterd.8", "musterd.conf.5"}
     assert all((BUILD / "man" / p).exists() for p in PAGES)
 
 

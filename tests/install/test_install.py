@@ -4,12 +4,10 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenario"))
-from support import AGENT, Installation  # noqa: E402  (the path comes first)
+from support import AGENT, Installation
 
 BUILD = pathlib.Path(os.environ["MST_BUILD"])
 EXPOSURE = 2.0                  # systemd-analyze's own measure, 0 best to 10
@@ -19,9 +17,7 @@ def run(*args, **more):
     return subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=120, **more)
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    where = tmp_path_factory.mktemp("root")
+def install(where):
     done = run("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", where)
     assert done.returncode == 0, done.stderr
     # what the units lean on, from this machine

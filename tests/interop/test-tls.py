@@ -14,8 +14,10 @@ import time
 SERVER = os.path.abspath(sys.argv[1])
 LABEL = "EXPORTER-oneM2M-Bootstrap"
 IDENTITY = "0123456789ABCDEF@mef.example.com"
+# TS-0013 8.4, TD_M2M_SE_01: KpsaId and Kpsa as the document has them; the digits are six ASCII octets
+TD_IDENTITY, TD_KEY = "test@onem2m.com", b"123456".hex()
 REQUEST = b"GET / HTTP/1.1\r\nHost: mef.example.com\r\nConnection: close\r\n\r\n"
-DEADLINE = 20
+DEADLINE = 60
 
 
 def sh(*args, **kw):
@@ -38,6 +40,8 @@ def make_pki():
     key = os.urandom(32).hex()
     with open("psk", "w") as f:
         f.write(IDENTITY + ":" + key + "\n")
+    with open("psk-td", "w") as f:
+        f.write(TD_IDENTITY + ":" + TD_KEY + "\n")
     return key
 
 
@@ -125,6 +129,11 @@ def good(key):
         yield (f"spec 2.5.2 suite, openssl, {profile}", CERT + s + ["-p", "psk"],
                lambda v: s_client(v, "-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256", *psk), IDENTITY)
         yield (f"spec 2.5.2 suite, gnutls, {profile}", ["-p", "psk"] + s, lambda v: gnutls(v, G12 + "+PSK", *gpsk), IDENTITY)
+    td, suite = ["-p", "psk-td", "-P", "onem2m"], "PSK-AES128-CBC-SHA256"
+    yield ("TD_M2M_SE_01, openssl", td,
+           lambda v: want_in(s_client(v, "-tls1_2", "-cipher", suite, "-psk", TD_KEY, "-psk_identity", TD_IDENTITY), suite), TD_IDENTITY)
+    yield ("TD_M2M_SE_01, gnutls", td,
+           lambda v: gnutls(v, G12 + "+PSK", "--pskusername", TD_IDENTITY, "--pskkey", TD_KEY), TD_IDENTITY)
     # gotcha 7
     yield ("PSK hint of GBA, openssl", ["-p", "psk", "-P", "onem2m", "-h", "3GPP-bootstrapping"],
            lambda v: want_in(s_client(v, "-tls1_2", *psk), "PSK identity hint: 3GPP-bootstrapping"), IDENTITY)
@@ -155,6 +164,8 @@ def refused(key):
            lambda v: s_client(v, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256", *CLIENT), "no common TLS version")
     yield ("mandatory PSK suite at modern", CERT + ["-p", "psk", "-P", "modern"],
            lambda v: s_client(v, "-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256", *psk), "no common TLS version")
+    yield ("TD_M2M_SE_01, digits read as hex", ["-p", "psk-td", "-P", "onem2m"],
+           lambda v: s_client(v, "-tls1_2", "-psk", "123456", "-psk_identity", TD_IDENTITY), "identity known, key wrong")
     for version in ("-tls1_2", "-tls1_3"):
         yield "wrong key " + version, CERT + ["-p", "psk"], lambda v, o=version: s_client(v, o, *bad), "identity known, key wrong"
         yield ("unknown identity " + version, CERT + ["-p", "psk"],

@@ -151,8 +151,8 @@ class Briefer:
         peer = s.getpeercert() or {}
         q = Asked(lines[0].split()[1], headers, body, peer.get("subjectAltName", ()), self.name)
         if q.path.endswith("/report"):
+            self.told.put(q)            # before the answer: who has it may have ended already
             s.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
-            self.told.put(q)
             return True
         self.asked.append(q)
         status, out, extra = self.answer_to(q)

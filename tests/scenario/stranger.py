@@ -6,12 +6,33 @@ import pathlib
 import socket
 import sqlite3
 import ssl
+import subprocess
+import tempfile
 import threading
 
 from support import RUN_SECONDS, run, until
 
 FAKETIME = next(pathlib.Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-TELL_SECONDS = 20
+TELL_SECONDS = 60
+
+
+def gnutls(text, *words):
+    """gnutls-cli: its exit status and all that it said. Its input stays open until it ends, for it ends with that, answer or
+    no answer; so `text` asks the server to close."""
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        with subprocess.Popen(["gnutls-cli", *[str(w) for w in words], "127.0.0.1"], stdin=subprocess.PIPE, stdout=said, stderr=said,
+                              text=True) as p:
+            try:
+                with contextlib.suppress(BrokenPipeError):         # a refused handshake waits for nobody
+                    p.stdin.write(text)
+                    p.stdin.flush()
+                p.wait(RUN_SECONDS)
+            finally:
+                p.kill()
+                with contextlib.suppress(BrokenPipeError):
+                    p.stdin.close()
+        said.seek(0)
+        return p.returncode, said.read()
 
 
 class Client:

@@ -22,7 +22,7 @@ BUILD = pathlib.Path(os.environ.get("MST_BUILD", pathlib.Path(__file__).resolve(
 MUSTER = str(BUILD / "src/muster/muster")
 MUSTERD = str(BUILD / "src/musterd/musterd")
 AGENT = str(BUILD / "src/agent/muster-agent")
-START_SECONDS = 30
+START_SECONDS = 60
 RUN_SECONDS = 60
 
 
@@ -224,6 +224,10 @@ class Node:
 
     def status(self):
         return json.loads(self.agent("status", "--json", check=True).stdout)
+
+    def failed_runs(self):
+        """Runs that have failed, newest first. What `reports` holds may be of a retry that has begun since."""
+        return [r for r in self.status()["attempts"] if r["outcome"] == "failed"]
 
     def running(self, **more):
         return Running(self, **more)

@@ -4,6 +4,7 @@ one that shares no code with ours; MEF and MAF are real.
 import json
 import re
 import socket
+import time
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_who_cannot_prove_its_name_is_told_nothing(world):
 
 REFUSALS = [
     (404, "no-rule", "refused"), (403, "unknown-node", "unknown"), (403, "not-authenticated", "not authenticated"),
-    (403, "mismatch", "not authenticated"), (403, "not-active", "refused"), (409, "no-method", "refused"), (400, "malformed", "malformed"),
+    (403, "mismatch", "not authenticated"), (403, "not-active", "refused"), (409, "no-method", "refused"), (400, "malformed", "refused"),
     (503, "busy", "busy"),
 ]
 
@@ -129,15 +130,15 @@ def test_every_refusal_has_its_reason(world):
 
 def test_busy_holds_back_the_next_try(world):
     node = world.node(1)
-    answers = [(503, b"full", {"Retry-After": "3"})]
-    with briefer(world, "bbn.owner.example.com", lambda q: answers.pop() if answers else [world.instruction()]) as bbn:
+    answers, asked = [(503, b"full", {"Retry-After": "3"})], []
+    with briefer(world, "bbn.owner.example.com", lambda q: asked.append(time.monotonic()) or
+                 (answers.pop() if answers else [world.instruction()])) as bbn:
         node.instruct(bbn.instruction())
         dial(node, bbn)
         with node.running() as agent:
             agent.wait_log("reason .*reason=busy")
-            left = node.status()["nextTry"]
-            assert 1 <= left <= 5, left      # backoff_first is 1 s: Retry-After counts
             agent.wait_log("enrolled key")
+        assert asked[1] - asked[0] > 2, "backoff_first is 1 s: Retry-After counts"
         runs = node.status()["attempts"]
         assert [r["outcome"] for r in runs] == ["enrolled", "failed"], runs
         assert runs[1]["reports"][0]["reason"] == "busy" and runs[1]["ended"] and runs[0]["trigger"] == "retry", runs
@@ -148,18 +149,21 @@ def test_answers_that_are_none(world):
     good = world.instruction()
     rows = [
         ("not JSON", (200, b"{", {"Content-Type": "application/json"}), "malformed"),
-        ("a web page", (200, b"<h1>hello</h1>", {"Content-Type": "text/html"}), "malformed"),
-        ("too large", (200, b" " * 30000, {"Content-Type": "application/json"}), "malformed"),
-        ("no instruction", (200, {"version": 1, "serverTime": stamp(), "sequence": {"version": 1, "id": "x", "instructions": []}}), "malformed"),
+        ("a web page", (200, b"<h1>hello</h1>", {"Content-Type": "text/html"}), "wrong service"),
+        ("too large", (200, b" " * 17000, {"Content-Type": "application/json"}), "oversized"),
+        ("far too large", (200, b" " * 70000, {"Content-Type": "application/json"}), "oversized"),
+        ("nothing", (200, b"", {"Content-Type": "application/json"}), "empty"),
+        ("no instruction", (200, {"version": 1, "serverTime": stamp(), "sequence": {"version": 1, "id": "x", "instructions": []}}), "empty"),
         ("an unknown method", (200, json.dumps({"version": 1, "serverTime": stamp(), "sequence": {
-            "version": 1, "id": "x", "instructions": [{**good, "method": "magic"}]}}).encode(), {"Content-Type": "application/json"}), "malformed"),
+            "version": 1, "id": "x", "instructions": [{**good, "method": "magic"}]}}).encode(), {"Content-Type": "application/json"}), "unknown method"),
         ("no id", (200, json.dumps({"version": 1, "serverTime": stamp(), "sequence": {
             "version": 1, "instructions": [good]}}).encode(), {"Content-Type": "application/json"}), "malformed"),
-        ("elsewhere", (302, b"", {"Location": "https://evil.example.com/"}), "malformed"),
-        ("nothing there", (404, b"?", {"Content-Type": "text/plain"}), "malformed"),
+        ("elsewhere", (302, b"", {"Location": "https://evil.example.com/"}), "wrong service"),
+        ("nothing there", (404, b"?", {"Content-Type": "text/plain"}), "wrong service"),
     ]
-    # one word for machines, each its own words for people
-    own = {"not JSON": "a member name in quotes", "a web page": "Content-Type", "too large": "longer than allowed",
+    # each its own reason, and its own words for people
+    own = {"not JSON": "a member name in quotes", "a web page": "Content-Type", "too large": "more octets than a briefing may have",
+           "far too large": "longer than allowed", "nothing": "without content",
            "no instruction": "must be 1..16", "an unknown method": 'unknown value "magic"', "no id": "a briefing has an id",
            "elsewhere": "HTTP 302", "nothing there": "HTTP 404"}
     current = []
@@ -236,6 +240,24 @@ def test_fallback_over_mixed_instructions(world):
     assert reasons(node) == [("file", "unreachable"), ("file", "ok"), ("bbn", "refused"), ("psk", "unsupported"), ("cert", "ok")]
 
 
+def test_what_is_wrong_with_a_file_of_instructions(world):
+    """Not only that it could not be used: each fault its own reason, and the next instruction is tried."""
+    good = world.instruction()
+    rows = [(b"", "empty"), (b"{", "malformed"), (b" " * 40000, "unreachable"), (b"\xa0", "malformed"),
+            (json.dumps({"version": 1, "instructions": []}).encode(), "empty"),
+            (json.dumps({"version": 1, "instructions": [{**good, "method": "magic"}]}).encode(), "unknown method"),
+            (json.dumps({"version": 1, "instructions": [{**good, "adminFQDN": 7}]}).encode(), "malformed")]
+    node = world.node(1, known=False)
+    files = [node.dir / f"inner-{i}.json" for i in range(len(rows))]
+    for file, (octets, _) in zip(files, rows):
+        file.write_bytes(octets)
+    node.instruct(*[{"kind": "discovery", "method": "file", "uri": str(file)} for file in files])
+    assert node.run_once().returncode == 1
+    reports = node.status()["reports"]
+    assert [r["reason"] for r in reports] == [reason for _, reason in rows], reports
+    assert all(r["remedy"] for r in reports), reports
+
+
 def test_reports_wait_for_nobody(world):
     """A briefing node that is gone when the run ends costs seconds, and neither the run nor its success."""
     node = world.node(1)
@@ -294,6 +316,8 @@ def test_place(world):
         dial(node, bbn, add=settings)
         assert json.loads(node.agent("place", "--json", check=True).stdout) == {"latitude": 10000000, "longitude": 20000000, "site": "store"}
         assert node.agent("place", "--at", "-33.8567844,151.2152967,15", check=True).stdout.startswith("at            -33.8567844,151.2152967, within 15 m")
+        assert "--at: latitude: must be -90 to 90 degrees" in node.agent("place", "--at", "91,0").stderr
+        assert "--at: longitude: must be -180 to 180 degrees" in node.agent("place", "--at", "0,-180.0000001").stderr
         for bad in (("--at", "91,0"), ("--at", "1"), ("--at", "1,2,3,4"), ("--at", "1,x"), ("--site", "x" * 65), ("--site", "")):
             refused = node.agent("place", *bad)
             assert refused.returncode == 1 and refused.stderr, (bad, refused)
@@ -366,7 +390,7 @@ def test_configuration(world):
     rows = [
         ('methods = "cert magic";\n', "methods: not a list"), ('methods = "cert cert";\n', "methods: not a list"),
         ('maker = "' + "x" * 64 + '";\n', "maker: too long"), ('briefing_format = "xml";\n', "briefing_format: unknown value"),
-        ('location = "here";\n', "location: must be a group"), ('location = { latitude = "95"; longitude = "1"; };\n', "location: 950000000"),
+        ('location = "here";\n', "location: must be a group"), ('location = { latitude = "95"; longitude = "1"; };\n', "location.latitude: must be -90 to 90 degrees"),
         ('location = { latitude = "5"; };\n', "location: latitude and longitude"), ('location = { street = "x"; };\n', "location.street: no member"),
         ('location = { latitude = 5.0; };\n', "location.latitude: must be a text"), ('location = { cell = "1-2"; };\n', "location: "),
         ('psk_identity = "a@b.example.com";\n', "psk_identity: psk_identity and psk_file belong together"),

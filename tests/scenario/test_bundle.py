@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, run
+from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, at, run
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 COUNT = iter(range(1, 10000))
@@ -233,6 +233,54 @@ def test_used_once(inst, stick):
         stick.refused("replayed", 2)
         stick.make("--number", "31")
         stick.accepted(agent)
+
+
+def test_what_bounds_a_replay_when_the_state_was_reset(inst, stick):
+    """Decision 0012: nothing is remembered then. An older bundle comes back, as long as it is valid and its signer trusted;
+    what has ended does not, unless the node knows no time at all."""
+    older = stick.make("--number", "10", until="+1d", out=stick.node.dir / "older")
+    newer = stick.make("--number", "20", until="+1d", out=stick.node.dir / "newer")
+    plain, anchors = (stick.node.dir / "muster-agent.conf").read_text(), stick.node.dir / "owner.pem"
+
+    def reset():
+        shutil.rmtree(stick.node.dir / "state")
+
+    with stick.node.running() as agent:
+        agent.wait_log("no-instructions")
+        shutil.copy(newer, stick.file)
+        stick.accepted(agent)
+        shutil.copy(older, stick.file)
+        stick.refused("replayed", 1)
+    reset()
+    with stick.node.running() as agent:
+        agent.wait_log("no-instructions")
+        stick.sign(stick.content(number=30, validUntil="20200101T000000"))
+        stick.refused("expired", 1)
+        stick.make("--number", "30", by="old")
+        stick.refused("signer-expired", 2)
+        shutil.copy(older, stick.file)
+        stick.accepted(agent)
+        # and from now on it remembers again
+        stick.refused("replayed", 3)
+    reset()
+    anchors.write_text((stick.makers / "thief.pem").read_text())
+    with stick.node.running() as agent:
+        agent.wait_log("no-instructions")
+        stick.refused("signer-untrusted", 1)
+    if "MST_SANITIZED" in os.environ:           # libfaketime and the sanitizers' runtime do not get along
+        return
+    reset()
+    anchors.write_text((stick.makers / "owner.pem").read_text())
+    (stick.node.dir / "muster-agent.conf").write_text(plain)
+    with stick.node.running(env=at("+2d")) as agent:
+        agent.wait_log("no-instructions")
+        stick.refused("expired", 1)
+    reset()
+    with stick.node.running(env=at("@1970-01-01 00:00:10")) as agent:
+        agent.wait_log("no-instructions")
+        stick.accepted(agent)
+        shutil.copy(older, stick.file)
+        stick.refused("replayed", 1)
 
 
 @pytest.mark.parametrize("point", ["bundle-noted", "triggered", "progress-saved"])

@@ -175,6 +175,20 @@ def test_import_loses_no_cell_silently(inst, tmp_path):
     assert inst.muster("node", "show", "urn:dev:utf:5", check=False).returncode == 1
 
 
+def test_import_with_a_stray_quote(inst, tmp_path):
+    """Its row is refused with the line; the others are counted and go in."""
+    rows = tmp_path / "stray.csv"
+    rows.write_text('nodeID,maker,subscription\nurn:dev:stray:1,acme,sub-1\nurn:dev:stray:2,6" pump,sub-1\nurn:dev:stray:3,acme,sub-1\n'
+                    'urn:dev:stray:4,acme,sub-1\n')
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/globex.pem", check=False)
+    assert done.returncode == 1 and "4 rows: 3 added, 1 refused" in done.stdout, done.stdout
+    assert "row 2: line 3: a quote" in done.stderr and "4 of 4" in done.stderr, done.stderr
+    rows.write_text('\nnodeID,"maker"x\nurn:dev:stray:9,acme\n')
+    done = inst.muster("node", "import", rows, "--anchor", inst.dir / "makers/globex.pem", check=False)
+    assert done.returncode == 1 and "stray.csv:2: text after a closing quote" in done.stderr, done.stderr
+    assert inst.muster("node", "show", "urn:dev:stray:9", check=False).returncode == 1
+
+
 def test_import_of_json_with_a_mark(inst, tmp_path):
     marked = tmp_path / "marked.json"
     marked.write_bytes(b"\xef\xbb\xbf[{\"nodeID\": \"urn:dev:mark:1\"}]")
@@ -247,6 +261,28 @@ def test_a_certificate_never_overwrites_a_ca(tmp_path):
     assert done.returncode == 2 and "--days is" in done.stderr
 
 
+def test_a_list_overwrites_nothing_but_a_list(tmp_path):
+    """--out of `cert crl` and of `cert revoke`: another file stays as it is, and nothing is revoked on the way to that."""
+    run(MUSTER, "cert", "ca", "acme", cwd=tmp_path)
+    run(MUSTER, "cert", "issue", "--ca", "acme", "--node-id", "urn:dev:ops:1", "--out", "node", cwd=tmp_path)
+    (tmp_path / "notes").write_text("mine")
+    (tmp_path / "empty").write_text("")
+    (tmp_path / "dir").mkdir()
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()}
+    for out in ("acme.key", "acme.pem", "notes", "empty", "dir"):
+        for command in (("crl", "--ca", "acme"), ("revoke", "node.pem", "--ca", "acme")):
+            done = run(MUSTER, "cert", *command, "--out", out, cwd=tmp_path, check=False)
+            assert done.returncode == 1 and f"{out}: " in done.stderr and "no revocation list" in done.stderr, (out, done)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
+    for _ in range(2):
+        run(MUSTER, "cert", "crl", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    run(MUSTER, "cert", "revoke", "node.pem", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    (tmp_path / "acme.crl").write_bytes(subprocess.run(["openssl", "crl", "-in", tmp_path / "acme.crl", "-outform", "DER"], check=True,
+                                                       capture_output=True).stdout)
+    run(MUSTER, "cert", "crl", "--ca", "acme", "--out", "acme.crl", cwd=tmp_path)
+    assert "Serial Number" in run("openssl", "crl", "-in", tmp_path / "acme.crl", "-noout", "-text").stdout
+
+
 def test_a_pipe_among_the_anchors_stops_nobody(tmp_path):
     run(MUSTER, "init", tmp_path / "p")
     os.mkfifo(tmp_path / "p" / "anchors" / "pipe.pem")
@@ -285,7 +321,8 @@ def test_metrics_and_health(inst):
 
 
 def test_the_demo_shows_what_happened(tmp_path):
-    """Lesson 20: figures 2 and 3, the rule that matched in words, one node's arrows with their times, a refusal from both ends."""
+    """Lesson 20: figures 2 and 3, the rule that matched in words, one node's arrows with their times, a refusal from both ends,
+    and what each node holds until when."""
     text = run(MUSTER, "demo", "--nodes", "8", "--dir", tmp_path / "d", timeout=110).stdout
     assert "7 of 8 nodes enrolled, 1 refused" in text
     places = re.findall(r"^((?:north|south)-\w+) +(\S+) +(\d) +(\d) +(\d)$", text, re.M)
@@ -312,12 +349,24 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert len(times) >= 19 and times == sorted(times), picture
     lines = [line for line in picture.splitlines() if "│" in line]
     assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture
+    table = {row[0]: row[1:] for row in re.findall(r"^urn:dev:ops:00004C-\w+-0000(\d) +(certificate|secret) +(\S+) +(-|2\S+ \S+) +(-|2\S+ \S+)$",
+                                                  text[text.index("What each node holds"):], re.M)}
+    assert sorted(table) == [str(n) for n in range(1, 9)], text
+    assert table["4"] == ("certificate", "nobody", "-", "-"), table
+    assert [n for n, row in table.items() if row[0] == "secret"] == ["2", "8"], "serial number and secret"
+    assert [n for n, row in table.items() if row[3] != "-"] == ["5"], "certificates over EST"
+    assert all(row[2] != "-" for n, row in table.items() if n != "4"), table
+    assert "$ muster -C owner node secret urn:dev:ops:00004C-globex-00002 --new nodes/00002/psk --identity serial-00002@bbn.owner" in text
+    assert "$ muster -C south command cert-prov urn:dev:ops:00004C-acme-00005" in text
 
 
 def test_the_demo_as_data_and_its_bad_input(tmp_path):
     said = json.loads(run(MUSTER, "--json", "demo", "--nodes", "4", "--dir", tmp_path / "d", timeout=110).stdout)
     assert (said["nodes"], said["enrolled"], said["refused"], said["misplaced"]) == (4, 3, 1, 0), said
     assert sum(r["fig2"] + r["fig3"] for r in said["rules"]) == 3 and len(said["rules"]) == 4, said
+    assert [(n["node"][-5:], n["bornWith"], n["provider"] is None, n["keyUntil"] is None) for n in said["fleet"]] == [
+        ("00001", "certificate", False, False), ("00002", "certificate", True, True), ("00003", "certificate", False, False),
+        ("00004", "certificate", False, False)], said
     again = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", check=False, timeout=110)
     assert again.returncode == 1 and "never overwrites" in again.stderr, again
     for bad in ("3", "x", "100000"):

@@ -65,7 +65,7 @@ def test_old_entries_of_the_audit_log_go(tmp_path):
     one.stop()
     one.start()
     now = until("shortened", lambda: (lambda s: s if s["firstEvent"] > old["lastEvent"] else None)(one.ask("status")), context=one.log_text)
-    assert now["oldestEvent"][:4] >= old["time"][:4] and [e["what"] for e in one.events()][-1] == "audit.shortened", one.events()
+    assert now["oldestEvent"][:4] >= old["time"][:4] and "audit.shortened" in [e["what"] for e in one.events()], one.events()
     assert "is whole" in one.muster("events", "verify").stdout
     one.stop()
 

@@ -61,6 +61,7 @@ def test_the_node_waits_for_the_operator(make):
         assert command(inst, node)["state"] == "issued"
         inst.muster("cert", "approve", waiting[0]["id"])
         agent.wait_log("certificate-in-use")
+        until("the command's end", lambda: command(inst, node)["state"] == "ended")
     assert command(inst, node)["status"] == 20
 
 

@@ -80,6 +80,18 @@ def test_a_liar_cannot_hide_the_owner(installation, lan):
     assert "\x1b" not in done.stderr
 
 
+def test_a_crowd_that_cannot_be_resolved_hides_nobody(installation, lan):
+    """Two hundred instances of which nobody can say where they are, told of in front of the owner's: each of them would be waited for."""
+    for name in ("node", "owner"):
+        lan[name].avahi()
+    lan["owner"].publish("owner's briefing", "_muster-bbn._tcp", 8445, "fqdn=bbn.owner.example.com")
+    lan["owner"].publish("of somebody else", "_muster-bbn._tcp", 8445, "fqdn=bbn.evil.example.net")
+    lan["liar"].start("python3", pathlib.Path(__file__).parent / "mdns_crowd.py", 200, "_muster-bbn._tcp.local",
+                      log="crowd.log", ready="told")
+    done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local", 'lan_names = "bbn.owner.example.com";\n')
+    assert set(tried(status)) == {"https://bbn.owner.example.com:8445"}, (status["reports"], done.stderr)
+
+
 def serve_on(inst, address):
     """All roles of this installation at that address instead of loopback."""
     text = inst.plain_config
@@ -152,6 +164,19 @@ def test_dns_srv_by_priority(installation, lan):
     add = f'dns_server = "{owner.address}";\n'
     _, status = discover(installation, lan, "dns-srv", "_muster-bbn._tcp.example.com", add)
     assert tried(status) == ["https://first.example.com:8445", "https://second.example.com:8446"]
+
+
+def test_unwanted_names_in_dns_srv_take_no_places(installation, lan):
+    """A hundred names with the best priority, of which lan_names leaves nothing; the owner's is the last one."""
+    owner = lan["owner"]
+    owner.start("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--port=53", f"--listen-address={owner.address}",
+                "--bind-interfaces", "--conf-file=/dev/null", "--pid-file=",
+                *[f"--srv-host=_muster-bbn._tcp.example.com,bbn{i}.evil.example.net,8445,1" for i in range(100)],
+                "--srv-host=_muster-bbn._tcp.example.com,bbn.owner.example.com,8445,50", log="dnsmasq.log", ready="started")
+    add = f'dns_server = "{owner.address}";\nlan_names = "*.owner.example.com";\n'
+    done, status = discover(installation, lan, "dns-srv", "_muster-bbn._tcp.example.com", add)
+    assert tried(status) == ["https://bbn.owner.example.com:8445"], done.stderr
+    assert 0 < done.stderr.count("lan-name-refused") < 10, "1st, 2nd, 4th, 8th …"
 
 
 def test_dns_srv_that_is_decidedly_not_there(installation, lan):
@@ -245,6 +270,19 @@ def test_a_dhcp_option_that_is_no_name(installation, text):
     done = node.run_once()
     assert tried(node.status()) == ["https://bbn.owner.example.com"], "the next line is still served"
     assert text == "" or "dhcp-option-malformed" in done.stderr
+
+
+def test_unwanted_names_in_a_dhcp_option_take_no_places(installation):
+    node = installation.node(1, known=False)
+    (node.dir / "run/dhcp").mkdir(parents=True)
+    (node.dir / "run/dhcp/eth0").write_text("".join(f"bbn{i}.evil.example.net\n" for i in range(20)) + "bbn.owner.example.com\n")
+    node.instruct({"kind": "discovery", "method": "dhcp", "uri": "any"})
+    node.configure('lan_names = "*.owner.example.com";\n')
+    done = node.run_once()
+    assert tried(node.status()) == ["https://bbn.owner.example.com"], done.stderr
+    node.configure('lan_names = "*.elsewhere.example";\n')
+    assert node.run_once().returncode == 1
+    assert [(r["reason"], "lan_names" in r["detail"]) for r in node.status()["reports"]] == [("empty", True)]
 
 
 def test_nobody_else_may_write_the_option(installation):

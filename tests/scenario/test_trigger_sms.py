@@ -70,9 +70,11 @@ class Smsd:
         new.rename(new.with_name(name))
 
     def wait_sent(self):
-        """The text of the message that the phone has sent."""
-        found = until("a message that was sent", lambda: [p for p in (self.dir / "sent").iterdir() if p.is_file()], RUN_SECONDS,
-                      lambda: (self.dir / "smsd.log").read_text()[-3000:])
+        """The text of the message that the phone has sent. smsd copies it, then takes away what it has copied."""
+        def look():
+            sent = [p for p in (self.dir / "sent").iterdir() if p.is_file()]
+            return sent if not any((self.dir / "out").iterdir()) else None
+        found = until("a message that was sent", look, RUN_SECONDS, lambda: (self.dir / "smsd.log").read_text()[-3000:])
         return found[0]
 
 

@@ -3,18 +3,12 @@ import base64
 import json
 import socket
 
-from support import RUN_SECONDS, until
-
-
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+from support import RUN_SECONDS, free_port, until
 
 
 def door(node, *settings, listen=True, add=""):
     """Configure the node's door; returns the UDP address."""
-    port = free_udp_port()
+    port = free_port()
     words = ([f'listen = "127.0.0.1:{port}";'] if listen else []) + list(settings)
     node.configure(add=f"trigger = {{ {' '.join(words)} }};\n{add}")
     return f"127.0.0.1:{port}"

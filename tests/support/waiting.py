@@ -1,6 +1,9 @@
 """Waiting for events of other processes, with a deadline. Everything that tests in Python wait for and that cannot be
 read from a descriptor is waited for here: tools/check-house lets no other file pause.
 """
+import errno
+import pathlib
+import random
 import socket
 import time
 
@@ -22,7 +25,42 @@ def until(what, check, seconds=DEADLINE, context=str):
         time.sleep(PAUSE)
 
 
+LOWEST = 10240
+TAKEN = {}              # port: what holds it for this process until it ends
+
+
+def _candidates():
+    """Ports that the kernel gives to nobody who asks for any: a daemon's port that is free now is so when it starts."""
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    return range(LOWEST, first) if first - LOWEST >= 1000 else range(LOWEST, 65536)
+
+
+def _free(port):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port for TCP and UDP on loopback which no other test on this machine is given while this process lives: the name
+    of a socket is held for it, which is one to a network namespace as the port is, and goes with us however we end."""
+    ports = _candidates()
+    for _ in range(4 * len(ports)):
+        port = random.choice(ports)
+        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            mark.bind(f"\0muster-test-port-{port}")
+        except OSError as e:
+            mark.close()
+            if e.errno != errno.EADDRINUSE:
+                raise
+            continue
+        if _free(port):
+            TAKEN[port] = mark
+            return port
+        mark.close()
+    raise AssertionError("no port is free")

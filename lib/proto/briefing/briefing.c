@@ -122,20 +122,21 @@ static const struct { int why; enum prov_reason reason; const char *text; } refu
 	{ MST_BRIEF_MISMATCH, PROV_NOT_AUTHENTICATED, "what this node says of itself is not what it proved" },
 	{ MST_BRIEF_NOT_ACTIVE, PROV_REFUSED, "this node is not active there" },
 	{ MST_BRIEF_NO_METHOD, PROV_REFUSED, "nothing that the owner allows can this node do" },
-	{ MST_BRIEF_MALFORMED, PROV_MALFORMED, "the briefing node did not understand the question" },
+	{ MST_BRIEF_MALFORMED, PROV_REFUSED, "the briefing node did not understand the question" },
 	{ MST_BRIEF_BUSY, PROV_BUSY, BUSY },
 };
 
 /* One in HTTP's own words: from a proxy, from a server that is full, from something that is no briefing node. */
 static const struct { int from, to; enum prov_reason reason; const char *text; } statuses[] = {
-	{ 100, 299, PROV_MALFORMED, "a status that was not asked for" },
-	{ 300, 399, PROV_MALFORMED, "a redirection of HTTP is not followed; an instruction can say where to go" },
+	{ 100, 299, PROV_WRONG_SERVICE, "a status that was not asked for" },
+	{ 300, 399, PROV_WRONG_SERVICE, "a redirection of HTTP is not followed; an instruction can say where to go" },
 	{ 401, 401, PROV_NOT_AUTHENTICATED, "it did not accept this node's credential" },
 	{ 403, 403, PROV_REFUSED, "refused without a reason" },
 	{ 408, 408, PROV_TIMEOUT, "it waited too long for the question" },
+	{ 413, 413, PROV_REFUSED, "the question is too large for it" },
 	{ 425, 425, PROV_BUSY, "too early" },
 	{ 429, 429, PROV_BUSY, "too many questions" },
-	{ 400, 499, PROV_MALFORMED, "is there a briefing node at this path?" },
+	{ 400, 499, PROV_WRONG_SERVICE, "is there a briefing node at this path?" },
 	{ 500, 599, PROV_BUSY, "the briefing node failed or is busy" },
 };
 
@@ -156,7 +157,7 @@ static enum briefing_state by_status(struct briefing *b, int status)
 	for (size_t i = 0; i < MST_COUNT(statuses); i++)
 		if (status >= statuses[i].from && status <= statuses[i].to)
 			return failed(b, statuses[i].reason, number, ": ", statuses[i].text);
-	return failed(b, PROV_MALFORMED, number, ": no such status", NULL);
+	return failed(b, PROV_WRONG_SERVICE, number, ": no such status", NULL);
 }
 
 static enum briefing_state refused(struct briefing *b, const struct mst_http_msg *m)
@@ -184,14 +185,23 @@ static enum briefing_state on_asked(struct briefing *b, const struct input *in)
 {
 	struct mst_writer w = mst_writer_of(b->sequence, sizeof(b->sequence));
 	struct mst_diag d = { 0 };
+	int r;
 
 	if (in->answer->status != 200)
 		return refused(b, in->answer);
-	if (read_body(b, in->answer, &mst_brief_answer_msg, &b->answer, &d) != 0 || mst_brief_answer_check(&b->answer, &d) != 0)
-		return failed(b, PROV_MALFORMED, d.field, d.field[0] ? ": " : "", d.text);
+	if (media_of(in->answer) == MEDIA_OTHER)
+		return failed(b, PROV_WRONG_SERVICE, "Content-Type: neither " MEDIA_JSON " nor " MEDIA_CBOR, NULL, NULL);
+	if (!in->answer->body.n)
+		return failed(b, PROV_EMPTY, "an answer without content", NULL, NULL);
+	r = read_body(b, in->answer, &mst_brief_answer_msg, &b->answer, &d);
+	r = r ? r : mst_brief_answer_check(&b->answer, &d);
+	if (r)
+		return failed(b, prov_reason_of(r, &d), d.field, d.field[0] ? ": " : "", d.text);
 	mst_sequence_write_cbor(&b->answer.sequence, &w);
-	if (!w.ok || !mst_view_to_str(b->answer.sequence.id, b->id, sizeof(b->id)))
-		return failed(b, PROV_MALFORMED, "sequence: too large", NULL, NULL);
+	if (!w.ok)
+		return failed(b, PROV_OVERSIZED, "sequence: too large", NULL, NULL);
+	if (!mst_view_to_str(b->answer.sequence.id, b->id, sizeof(b->id)))
+		return failed(b, PROV_MALFORMED, "sequence.id: too long", NULL, NULL);
 	b->sequence_n = w.n;
 	b->server_time = b->answer.server_time;
 	return BRIEFING_DONE;

@@ -126,7 +126,7 @@ static void no_instructions(void **state)
 		{ 403, J, "", "{\"version\":1,\"why\":\"mismatch\",\"text\":\"serial\"}", PROV_NOT_AUTHENTICATED, 0, "not what it proved: serial" },
 		{ 403, J, "", "{\"version\":1,\"why\":\"not-active\"}", PROV_REFUSED, 0, "not active" },
 		{ 409, J, "", "{\"version\":1,\"why\":\"no-method\"}", PROV_REFUSED, 0, "can this node do" },
-		{ 400, J, "", "{\"version\":1,\"why\":\"malformed\",\"text\":\"methods: missing\"}", PROV_MALFORMED, 0, "methods: missing" },
+		{ 400, J, "", "{\"version\":1,\"why\":\"malformed\",\"text\":\"methods: missing\"}", PROV_REFUSED, 0, "methods: missing" },
 		{ 503, J, "7", "{\"version\":1,\"why\":\"busy\"}", PROV_BUSY, 7, "is busy" },
 		/* the status asks to come again, whatever the words */
 		{ 503, J, "7", "{\"version\":1,\"why\":\"malformed\",\"text\":\"full\"}", PROV_BUSY, 7, "is busy: full" },
@@ -142,17 +142,22 @@ static void no_instructions(void **state)
 		{ 408, "", "", "", PROV_TIMEOUT, 0, "HTTP 408" },
 		{ 401, "", "", "", PROV_NOT_AUTHENTICATED, 0, "HTTP 401" },
 		{ 403, "text/plain", "", "no", PROV_REFUSED, 0, "HTTP 403" },
-		{ 404, "text/html", "", "<h1>?</h1>", PROV_MALFORMED, 0, "HTTP 404: is there a briefing node" },
-		{ 413, "", "", "", PROV_MALFORMED, 0, "HTTP 413" },
-		{ 302, "", "", "", PROV_MALFORMED, 0, "redirection" },
-		{ 204, "", "", "", PROV_MALFORMED, 0, "HTTP 204" },
-		{ 42, "", "", "", PROV_MALFORMED, 0, "HTTP 42: no such status" },
+		{ 404, "text/html", "", "<h1>?</h1>", PROV_WRONG_SERVICE, 0, "HTTP 404: is there a briefing node" },
+		{ 413, "", "", "", PROV_REFUSED, 0, "HTTP 413" },
+		{ 302, "", "", "", PROV_WRONG_SERVICE, 0, "redirection" },
+		{ 204, "", "", "", PROV_WRONG_SERVICE, 0, "HTTP 204" },
+		{ 42, "", "", "", PROV_WRONG_SERVICE, 0, "HTTP 42: no such status" },
 		/* no answer at 200 is none of this */
-		{ 200, "text/html", "", GOOD, PROV_MALFORMED, 0, "Content-Type: neither" },
-		{ 200, J, "", "", PROV_MALFORMED, 0, "" },
+		{ 200, "text/html", "", GOOD, PROV_WRONG_SERVICE, 0, "Content-Type: neither" },
+		{ 200, J, "", "", PROV_EMPTY, 0, "without content" },
 		{ 200, J, "", "{\"version\":1,\"why\":\"no-rule\"}", PROV_MALFORMED, 0, "why" },
 		{ 200, J, "", "{\"version\":1,\"serverTime\":\"20270115T080000\",\"sequence\":{\"version\":1,\"id\":\"x\",\"instructions\":[]}}",
-		  PROV_MALFORMED, 0, "sequence.instructions: " },
+		  PROV_EMPTY, 0, "sequence.instructions: " },
+		{ 200, J, "", "{\"version\":1,\"serverTime\":\"20270115T080000\",\"sequence\":{\"version\":1,\"id\":\"x\",\"instructions\":"
+		  "[{\"kind\":\"discovery\",\"method\":\"magic\",\"uri\":\"https://a.example.com\"}]}}", PROV_UNKNOWN_METHOD, 0, ".method: " },
+		{ 200, J, "", "{\"version\":1,\"serverTime\":\"20270115T080000\",\"sequence\":{\"version\":1,\"instructions\":[]}}",
+		  PROV_EMPTY, 0, "" },
+		{ 200, J, "", "{\"version\":1", PROV_MALFORMED, 0, "" },
 		{ 200, "application/cbor", "", GOOD, PROV_MALFORMED, 0, "" },
 		/* what it says is shown to people */
 		{ 403, J, "", "{\"version\":1,\"why\":\"not-active\",\"text\":\"a\\u001b[2Jb\"}", PROV_REFUSED, 0, "HTTP 403" },
@@ -192,7 +197,7 @@ static void too_large(void **state)
 	assert_int_equal(briefing_state(&b), BRIEFING_DONE);
 	reach(BRIEFING_ASKING);
 	answer(200, J, "", (struct mst_view){ body, sizeof(body) });
-	assert_int_equal(briefing_failure(&b)->reason, PROV_MALFORMED);
+	assert_int_equal(briefing_failure(&b)->reason, PROV_OVERSIZED);
 	assert_non_null(strstr(briefing_failure(&b)->detail, "more octets"));
 }
 

@@ -1,16 +1,8 @@
-#include "proto/mmaf/mmaf.h"
+#include "proto/mmaf/internal.h"
 
 #include "base/secret.h"
 
-struct input {
-	const struct mst_response *answer;   /* ANSWER */
-	enum prov_reason reason;             /* LOST */
-	const char *detail;                  /* LOST, GARBAGE */
-	mst_ms now;
-	mst_time utc;
-};
-
-typedef enum mmaf_state handler(struct mmaf *m, const struct input *in);
+typedef enum mmaf_state handler(struct mmaf *m, const struct mmaf_input *in);
 
 const char *mmaf_state_text(enum mmaf_state s)
 {
@@ -20,6 +12,11 @@ const char *mmaf_state_text(enum mmaf_state s)
 		[MMAF_CONFIRMING] = "confirming the credential",
 		[MMAF_UPDATING] = "updating the registration",
 		[MMAF_LEAVING] = "de-registering",
+		[MMAF_CONFIGURING] = "retrieving the configuration",
+		[MMAF_KEY_REGISTERING] = "registering a key",
+		[MMAF_KEY_RETRIEVING] = "retrieving a key",
+		[MMAF_KEY_UPDATING] = "updating a key",
+		[MMAF_KEY_DELETING] = "de-registering a key",
 		[MMAF_DONE] = "done",
 		[MMAF_FAILED] = "failed",
 	};
@@ -33,7 +30,7 @@ static enum mmaf_state failed(struct mmaf *m, enum prov_reason r, const char *te
 	return MMAF_FAILED;
 }
 
-static enum mmaf_state on_opened(struct mmaf *m, const struct input *in)
+static enum mmaf_state on_opened(struct mmaf *m, const struct mmaf_input *in)
 {
 	struct mst_client_reg create = {
 		.has = 1u << MST_CR_ET | 1u << MST_CR_ADMIN,
@@ -64,14 +61,26 @@ static enum mmaf_state on_opened(struct mmaf *m, const struct input *in)
 		ok = mst_dialog_ask(&m->dialog, MST_OP_DELETE, m->base, id, "", 0, NULL, NULL, in->now);
 		next = MMAF_LEAVING;
 		break;
+	case MMAF_JOB_CONFIG:
+		ok = mst_dialog_ask(&m->dialog, MST_OP_RETRIEVE, m->base, id, "/cfg", 0, NULL, NULL, in->now);
+		next = MMAF_CONFIGURING;
+		break;
+	case MMAF_JOB_KEY_REGISTER:
+	case MMAF_JOB_KEY_RETRIEVE:
+	case MMAF_JOB_KEY_UPDATE:
+	case MMAF_JOB_KEY_DELETE:
+		next = mmaf_key_begin(m, in);
+		ok = next != MMAF_FAILED;
+		break;
 	case MMAF_JOB__COUNT:
 		break;
 	}
+	m->key = NULL;
 	return ok ? next : failed(m, PROV_INTERNAL, "no such job");
 }
 
 /* What every answer with a registration may bring: et in the future, an assigned key id that is the MAF's. */
-static bool take(struct mmaf *m, const struct input *in, int want_rsc, struct mst_client_reg *r)
+static bool take(struct mmaf *m, const struct mmaf_input *in, int want_rsc, struct mst_client_reg *r)
 {
 	uint8_t scratch[2048];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
@@ -108,7 +117,7 @@ static bool take(struct mmaf *m, const struct input *in, int want_rsc, struct ms
 	return true;
 }
 
-static enum mmaf_state on_registered(struct mmaf *m, const struct input *in)
+static enum mmaf_state on_registered(struct mmaf *m, const struct mmaf_input *in)
 {
 	struct mst_client_reg r;
 
@@ -117,19 +126,19 @@ static enum mmaf_state on_registered(struct mmaf *m, const struct input *in)
 	if (!m->result.reg_id[0] || !(r.has & 1u << MST_CR_ET))
 		return failed(m, PROV_MALFORMED, "the MAF's registration has no ri or no et");
 	/* "present when Km is newly provisioned by an RSPF" (8.8.2.3): and it was. */
-	if (!m->result.km_id[0])
+	if (!m->result.km_id[0] && !m->with_km)
 		return failed(m, PROV_MALFORMED, "the MAF assigned no KmID (assignedSymmKeyID)");
 	return MMAF_DONE;
 }
 
-static enum mmaf_state on_confirmed(struct mmaf *m, const struct input *in)
+static enum mmaf_state on_confirmed(struct mmaf *m, const struct mmaf_input *in)
 {
 	struct mst_client_reg r;
 
 	return take(m, in, MST_RSC_OK, &r) ? MMAF_DONE : MMAF_FAILED;
 }
 
-static enum mmaf_state on_updated(struct mmaf *m, const struct input *in)
+static enum mmaf_state on_updated(struct mmaf *m, const struct mmaf_input *in)
 {
 	struct mst_client_reg r;
 
@@ -140,34 +149,51 @@ static enum mmaf_state on_updated(struct mmaf *m, const struct input *in)
 	return MMAF_DONE;
 }
 
-static enum mmaf_state on_left(struct mmaf *m, const struct input *in)
+static enum mmaf_state on_left(struct mmaf *m, const struct mmaf_input *in)
 {
 	return mst_dialog_left(&m->dialog, in->answer) ? MMAF_DONE : MMAF_FAILED;
 }
 
-static enum mmaf_state on_lost(struct mmaf *m, const struct input *in)
+static enum mmaf_state on_config(struct mmaf *m, const struct mmaf_input *in)
+{
+	uint8_t scratch[8192];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_client_cfg c;
+
+	if (!mst_dialog_answered(&m->dialog, in->answer, MST_RSC_OK) ||
+	    !mst_dialog_read(&m->dialog, in->answer, &mst_maf_client_cfg_msg, &arena, &c))
+		return MMAF_FAILED;
+	m->result.server_time = c.has & 1u << MST_CF_TIME ? c.server_time : 0;
+	m->result.subscription_until = c.has & 1u << MST_CF_UNTIL ? c.subscription_until : 0;
+	if ((c.has & 1u << MST_CF_REGISTRAR) &&
+	    !mst_view_to_str(c.registrar_cse_id, m->result.registrar_cse_id, sizeof(m->result.registrar_cse_id)))
+		return failed(m, PROV_MALFORMED, "the MAF's registrarCSEID is too long");
+	return MMAF_DONE;
+}
+
+static enum mmaf_state on_lost(struct mmaf *m, const struct mmaf_input *in)
 {
 	(void)mst_dialog_lost(&m->dialog, in->reason, in->detail);
 	return MMAF_FAILED;
 }
 
-static enum mmaf_state on_garbage(struct mmaf *m, const struct input *in)
+static enum mmaf_state on_garbage(struct mmaf *m, const struct mmaf_input *in)
 {
 	return failed(m, PROV_MALFORMED, in->detail);
 }
 
-static enum mmaf_state on_timer(struct mmaf *m, const struct input *in)
+static enum mmaf_state on_timer(struct mmaf *m, const struct mmaf_input *in)
 {
 	return mst_dialog_in_time(&m->dialog, in->now, mmaf_state_text(m->state)) ? m->state : MMAF_FAILED;
 }
 
-static enum mmaf_state ignore(struct mmaf *m, const struct input *in)
+static enum mmaf_state ignore(struct mmaf *m, const struct mmaf_input *in)
 {
 	(void)in;
 	return m->state;
 }
 
-static enum mmaf_state violated(struct mmaf *m, const struct input *in)
+static enum mmaf_state violated(struct mmaf *m, const struct mmaf_input *in)
 {
 	(void)in;
 	(void)mst_dialog_out_of_turn(&m->dialog, mmaf_state_text(m->state));
@@ -175,22 +201,31 @@ static enum mmaf_state violated(struct mmaf *m, const struct input *in)
 }
 
 static handler *const table[MMAF_STATE__COUNT][MMAF_EVENT__COUNT] = {
-	/*                     OPENED     ANSWER         GARBAGE     LOST     TIMER    */
-	[MMAF_IDLE]        = { on_opened, violated,      violated,   on_lost, ignore   },
-	[MMAF_REGISTERING] = { violated,  on_registered, on_garbage, on_lost, on_timer },
-	[MMAF_CONFIRMING]  = { violated,  on_confirmed,  on_garbage, on_lost, on_timer },
-	[MMAF_UPDATING]    = { violated,  on_updated,    on_garbage, on_lost, on_timer },
-	[MMAF_LEAVING]     = { violated,  on_left,       on_garbage, on_lost, on_timer },
-	[MMAF_DONE]        = { ignore,    ignore,        ignore,     ignore,  ignore   },
-	[MMAF_FAILED]      = { ignore,    ignore,        ignore,     ignore,  ignore   },
+	/*                         OPENED     ANSWER               GARBAGE     LOST     TIMER    */
+	[MMAF_IDLE]            = { on_opened, violated,            violated,   on_lost, ignore   },
+	[MMAF_REGISTERING]     = { violated,  on_registered,       on_garbage, on_lost, on_timer },
+	[MMAF_CONFIRMING]      = { violated,  on_confirmed,        on_garbage, on_lost, on_timer },
+	[MMAF_UPDATING]        = { violated,  on_updated,          on_garbage, on_lost, on_timer },
+	[MMAF_LEAVING]         = { violated,  on_left,             on_garbage, on_lost, on_timer },
+	[MMAF_CONFIGURING]     = { violated,  on_config,           on_garbage, on_lost, on_timer },
+	[MMAF_KEY_REGISTERING] = { violated,  mmaf_key_registered, on_garbage, on_lost, on_timer },
+	[MMAF_KEY_RETRIEVING]  = { violated,  mmaf_key_retrieved,  on_garbage, on_lost, on_timer },
+	[MMAF_KEY_UPDATING]    = { violated,  mmaf_key_updated,    on_garbage, on_lost, on_timer },
+	[MMAF_KEY_DELETING]    = { violated,  on_left,             on_garbage, on_lost, on_timer },
+	[MMAF_DONE]            = { ignore,    ignore,              ignore,     ignore,  ignore   },
+	[MMAF_FAILED]          = { ignore,    ignore,              ignore,     ignore,  ignore   },
 };
 
 /* The only writer of the state. */
-static void step(struct mmaf *m, enum mmaf_event ev, const struct input *in)
+static void step(struct mmaf *m, enum mmaf_event ev, const struct mmaf_input *in)
 {
 	m->state = table[m->state][ev](m, in);
-	if (m->state == MMAF_DONE || m->state == MMAF_FAILED)
+	if (m->state == MMAF_FAILED)
+		mst_key_wipe(&m->result.key.value);
+	if (m->state == MMAF_DONE || m->state == MMAF_FAILED) {
+		mst_wipe(m->dialog.content, sizeof(m->dialog.content));      /* a Key Value may be in it */
 		mst_dialog_rest(&m->dialog);
+	}
 }
 
 bool mmaf_init(struct mmaf *m, const struct mmaf_config *cfg, struct mst_diag *d)
@@ -217,11 +252,14 @@ bool mmaf_init(struct mmaf *m, const struct mmaf_config *cfg, struct mst_diag *d
 		mst_diag_set(d, 0, "base", "not an absolute path", NULL);
 		return false;
 	}
-	if (cfg->job == MMAF_JOB_REGISTER &&
+	if ((cfg->job == MMAF_JOB_REGISTER || cfg->job == MMAF_JOB_KEY_REGISTER) &&
 	    !mst_id_normalise(MST_ID_FQDN, mst_view_str(cfg->admin_fqdn), m->admin_fqdn)) {
 		mst_diag_set(d, 0, "admin_fqdn", "not an FQDN", NULL);
 		return false;
 	}
+	m->with_km = cfg->with_km;
+	if (cfg->job >= MMAF_JOB_KEY_REGISTER)
+		return mmaf_key_init(m, cfg, d);
 	if (cfg->job != MMAF_JOB_REGISTER &&
 	    (!mst_reg_id_valid(mst_view_str(cfg->reg_id)) ||
 	     !mst_copy_text(m->result.reg_id, sizeof(m->result.reg_id), cfg->reg_id))) {
@@ -238,9 +276,18 @@ void mmaf_deinit(struct mmaf *m)
 	m->dialog.deadline = MST_NEVER;
 }
 
+void mmaf_exported(struct mmaf *m, const uint8_t rel[16], const struct mst_key *kc)
+{
+	if (m->state != MMAF_IDLE || m->job != MMAF_JOB_KEY_REGISTER || m->key->value)
+		return;
+	memcpy(m->rel, rel, sizeof(m->rel));
+	m->result.key.value = *kc;
+	m->exported = true;
+}
+
 void mmaf_opened(struct mmaf *m, mst_ms now, mst_time utc)
 {
-	step(m, MMAF_EV_OPENED, &(struct input){ .now = now, .utc = utc });
+	step(m, MMAF_EV_OPENED, &(struct mmaf_input){ .now = now, .utc = utc });
 }
 
 void mmaf_feed(struct mmaf *m, const struct mst_response *a, mst_ms now, mst_time utc)
@@ -248,7 +295,7 @@ void mmaf_feed(struct mmaf *m, const struct mst_response *a, mst_ms now, mst_tim
 	bool early = m->dialog.to_send;
 
 	step(m, early ? MMAF_EV_GARBAGE : MMAF_EV_ANSWER,
-	     &(struct input){ .answer = a,
+	     &(struct mmaf_input){ .answer = a,
 			      .detail = "an answer before the request was sent",
 			      .now = now,
 			      .utc = utc });
@@ -256,17 +303,17 @@ void mmaf_feed(struct mmaf *m, const struct mst_response *a, mst_ms now, mst_tim
 
 void mmaf_garbage(struct mmaf *m, const char *detail, mst_ms now, mst_time utc)
 {
-	step(m, MMAF_EV_GARBAGE, &(struct input){ .detail = detail, .now = now, .utc = utc });
+	step(m, MMAF_EV_GARBAGE, &(struct mmaf_input){ .detail = detail, .now = now, .utc = utc });
 }
 
 void mmaf_lost(struct mmaf *m, enum prov_reason r, const char *detail, mst_ms now, mst_time utc)
 {
-	step(m, MMAF_EV_LOST, &(struct input){ .reason = r, .detail = detail, .now = now, .utc = utc });
+	step(m, MMAF_EV_LOST, &(struct mmaf_input){ .reason = r, .detail = detail, .now = now, .utc = utc });
 }
 
 void mmaf_tick(struct mmaf *m, mst_ms now, mst_time utc)
 {
-	step(m, MMAF_EV_TIMER, &(struct input){ .now = now, .utc = utc });
+	step(m, MMAF_EV_TIMER, &(struct mmaf_input){ .now = now, .utc = utc });
 }
 
 void mmaf_sent(struct mmaf *m)

@@ -12,6 +12,10 @@
 static struct mmaf m;
 static mst_ms now;
 
+static const char *const targets[] = { "//sp.example.com/C2" };
+static const struct mmaf_key_ask key_ask = { .rel_key_id = "0A", .suid = 32, .targets = targets, .n_targets = 1 };
+static const uint8_t rel[16] = { 0xaa, 0xbb };
+
 static void start(enum mmaf_job job)
 {
 	struct mmaf_config c = {
@@ -23,12 +27,16 @@ static void start(enum mmaf_job job)
 		.admin_fqdn = "sp.example.com",
 		.expires = UTC + 86400,
 		.reg_id = "r7",
+		.client_id = "//sp.example.com/C1",
+		.key = &key_ask,
 		.answer_ms = 5000,
 	};
 	struct mst_diag d = { 0 };
+	struct mst_key kc = { .n = 32 };
 
 	now = 1000;
 	assert_true(mmaf_init(&m, &c, &d));
+	mmaf_exported(&m, rel, &kc);         /* counts for KEY_REGISTER alone */
 }
 
 static const struct mst_request *sent(void)
@@ -53,8 +61,14 @@ static void answer(int rsc, const char *json)
 
 static void reach(enum mmaf_state s)
 {
-	start(s == MMAF_CONFIRMING ? MMAF_JOB_CONFIRM : s == MMAF_UPDATING ? MMAF_JOB_UPDATE :
-	      s == MMAF_LEAVING ? MMAF_JOB_LEAVE : MMAF_JOB_REGISTER);
+	static const enum mmaf_job job[MMAF_STATE__COUNT] = {
+		[MMAF_CONFIRMING] = MMAF_JOB_CONFIRM,           [MMAF_UPDATING] = MMAF_JOB_UPDATE,
+		[MMAF_LEAVING] = MMAF_JOB_LEAVE,                [MMAF_CONFIGURING] = MMAF_JOB_CONFIG,
+		[MMAF_KEY_REGISTERING] = MMAF_JOB_KEY_REGISTER, [MMAF_KEY_RETRIEVING] = MMAF_JOB_KEY_RETRIEVE,
+		[MMAF_KEY_UPDATING] = MMAF_JOB_KEY_UPDATE,      [MMAF_KEY_DELETING] = MMAF_JOB_KEY_DELETE,
+	};
+
+	start(job[s]);
 	if (s == MMAF_IDLE)
 		return;
 	mmaf_opened(&m, now, UTC);
@@ -123,7 +137,8 @@ static void test_every_cell(void **state)
 	static const char *const expect[MMAF_STATE__COUNT] = {
 		[MMAF_IDLE] = "RFFL-",     [MMAF_REGISTERING] = "F?GLT", [MMAF_CONFIRMING] = "F?GLT",
 		[MMAF_UPDATING] = "F?GLT", [MMAF_LEAVING] = "F?GLT",     [MMAF_DONE] = "-----",
-		[MMAF_FAILED] = "-----",
+		[MMAF_FAILED] = "-----",   [MMAF_CONFIGURING] = "F?GLT", [MMAF_KEY_REGISTERING] = "F?GLT",
+		[MMAF_KEY_RETRIEVING] = "F?GLT", [MMAF_KEY_UPDATING] = "F?GLT", [MMAF_KEY_DELETING] = "F?GLT",
 	};
 
 	(void)state;
@@ -209,6 +224,38 @@ static void test_bad_answers(void **state)
 	}
 }
 
+/* 5.2: in a session by KmID a registration need not assign one. */
+static void test_registration_by_kmid(void **state)
+{
+	struct mmaf_config c = { .job = MMAF_JOB_REGISTER, .maf_fqdn = "maf.example.com", .base = "/MAFBase", .from = "/C1",
+				 .admin_fqdn = "sp.example.com", .expires = UTC + 60, .with_km = true, .answer_ms = 5000 };
+
+	(void)state;
+	assert_true(mmaf_init(&m, &c, NULL));
+	mmaf_opened(&m, now, UTC);
+	(void)sent();
+	answer(2001, REG_("r9", "20280101T000000", ""));
+	assert_int_equal(mmaf_state(&m), MMAF_DONE);
+	assert_string_equal(m.result.reg_id, "r9");
+	assert_string_equal(m.result.km_id, "");
+}
+
+/* 4.3.2 for the MAF. */
+static void test_configuration(void **state)
+{
+	(void)state;
+	reach(MMAF_CONFIGURING);
+	assert_int_equal(m.dialog.out.op, MST_OP_RETRIEVE);
+	expect_view(m.dialog.out.to, "/MAFBase/r7/cfg");
+	answer(2000, "{\"sec:mafClientCfg\":{\"serverTime\":\"20270115T080000\",\"registrarCSEID\":\"//sp.example.com/IN\"}}");
+	assert_int_equal(mmaf_state(&m), MMAF_DONE);
+	assert_true(m.result.server_time == UTC);
+	assert_string_equal(m.result.registrar_cse_id, "//sp.example.com/IN");
+	reach(MMAF_CONFIGURING);
+	answer(2000, "{}");
+	assert_int_equal(mmaf_failure(&m)->reason, PROV_MALFORMED);
+}
+
 static void test_bad_configuration(void **state)
 {
 	struct mmaf_config c = { .maf_fqdn = "maf.example.com",
@@ -243,6 +290,8 @@ int main(void)
 		cmocka_unit_test(test_transcripts),
 		cmocka_unit_test(test_every_cell),
 		cmocka_unit_test(test_bad_answers),
+		cmocka_unit_test(test_registration_by_kmid),
+		cmocka_unit_test(test_configuration),
 		cmocka_unit_test(test_bad_configuration),
 	};
 

@@ -20,7 +20,32 @@ static const char *const reason_text[PROV_REASON__COUNT] = {
 	[PROV_EMPTY] = "empty",
 	[PROV_STORAGE] = "storage",
 	[PROV_INTERNAL] = "internal",
+	[PROV_OVERSIZED] = "oversized",
+	[PROV_UNKNOWN_METHOD] = "unknown method",
+	[PROV_WRONG_SERVICE] = "wrong service",
 };
+
+static bool ends(const char *text, const char *with)
+{
+	size_t n = strlen(text), k = strlen(with);
+
+	return n >= k && !strcmp(text + n - k, with);
+}
+
+enum prov_reason prov_reason_of(int outcome, const struct mst_diag *d)
+{
+	if (outcome <= 0)
+		return outcome ? PROV_INTERNAL : PROV_OK;
+	if (outcome == MST_MSG_DEPTH_EXCEEDED)
+		return PROV_TOO_DEEP;
+	if (outcome == MST_MSG_TOO_LARGE)
+		return PROV_OVERSIZED;
+	if (outcome == MST_MSG_UNKNOWN_VALUE && ends(d->field, ".method"))
+		return PROV_UNKNOWN_METHOD;
+	if (outcome == MST_MSG_OUT_OF_RANGE && ends(d->field, "instructions") && d->text[0] == '0')
+		return PROV_EMPTY;
+	return PROV_MALFORMED;
+}
 
 const char *prov_reason_text(enum prov_reason r)
 {

@@ -40,11 +40,10 @@ static enum prov_reason decode(struct mst_view octets, uint8_t *scratch, struct 
 			       struct mst_diag *d)
 {
 	struct mst_arena a = mst_arena_of(scratch, PROV_ARENA);
-	int r = mst_sequence_read_cbor(octets, &a, ret_s, d);
+	struct mst_diag own = { 0 };
+	int r = mst_sequence_read_cbor(octets, &a, ret_s, d ? d : &own);
 
-	if (r < 0)
-		return PROV_INTERNAL;
-	return r ? PROV_MALFORMED : PROV_OK;
+	return prov_reason_of(r, d ? d : &own);
 }
 
 enum prov_reason prov_try_sequence(struct prov *p, struct mst_view octets, mst_time utc, struct mst_diag *d)
@@ -57,7 +56,7 @@ enum prov_reason prov_try_sequence(struct prov *p, struct mst_view octets, mst_t
 	}
 	if (octets.n > MST_SEQ_OCTETS) {
 		mst_diag_set(d, 0, "", "the sequence is longer than 16384 octets", NULL);
-		return PROV_MALFORMED;
+		return PROV_OVERSIZED;
 	}
 	r = decode(octets, p->trial_scratch, &p->trial, d);
 	if (r)

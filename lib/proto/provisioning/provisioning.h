@@ -42,9 +42,14 @@ enum prov_reason {
 	PROV_EMPTY,              /* a discovery yielded nothing to try */
 	PROV_STORAGE,            /* progress could not be made durable */
 	PROV_INTERNAL,
-	PROV_REASON__COUNT
+	PROV_OVERSIZED,          /* more octets than an answer or a sequence may have */
+	PROV_UNKNOWN_METHOD,     /* an instruction with a method that does not exist */
+	PROV_WRONG_SERVICE,      /* the peer is who it should be, and not what was looked for: a web page, a redirection */
+	PROV_REASON__COUNT       /* kept in progress by number: new ones at the end */
 };
 const char *prov_reason_text(enum prov_reason r); /* "unsupported", "not authenticated", …; never NULL */
+/* What codec/msg.h said of a sequence, or of an answer with one in it (a fault: internal). */
+enum prov_reason prov_reason_of(int outcome, const struct mst_diag *d);
 
 enum prov_state {
 	PROV_IDLE,               /* nothing to do (never triggered, or enrolled, or released) */

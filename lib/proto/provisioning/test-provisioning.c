@@ -400,7 +400,7 @@ static void a_refused_trigger_changes_nothing(void **state)
 	const struct { struct mst_view seq; const char *attempt; enum prov_reason r; } bad[] = {
 		{ { junk, sizeof(junk) }, ATTEMPT, PROV_MALFORMED },
 		{ MST_VIEW_NONE, ATTEMPT, PROV_EMPTY },
-		{ { huge, sizeof(huge) }, ATTEMPT, PROV_MALFORMED },
+		{ { huge, sizeof(huge) }, ATTEMPT, PROV_OVERSIZED },
 		{ { good.p, good.n - 1 }, ATTEMPT, PROV_MALFORMED },
 		{ good, NULL, PROV_MALFORMED },
 		{ good, "", PROV_MALFORMED },

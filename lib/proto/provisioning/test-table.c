@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/fault.h"
 #include "proto/provisioning/test-world.h"
 
 static struct seq outer, inner;
@@ -135,6 +136,34 @@ static void wants_and_deadlines_by_state(void **state)
 	}
 }
 
+/* What the codec said of a sequence, as a reason; a message without words about it is malformed. */
+static void reasons_of_faults(void **state)
+{
+	static const struct { int outcome; const char *field, *text; enum prov_reason reason; } rows[] = {
+		{ 0, "", "", PROV_OK }, { MST_FAULT_MEMORY, "", "", PROV_INTERNAL },
+		{ MST_MSG_MALFORMED, "", "", PROV_MALFORMED }, { MST_MSG_TRAILING, "", "", PROV_MALFORMED },
+		{ MST_MSG_DEPTH_EXCEEDED, "a", "nested", PROV_TOO_DEEP }, { MST_MSG_TOO_LARGE, "", "", PROV_OVERSIZED },
+		{ MST_MSG_UNKNOWN_VALUE, "instructions[2].method", "unknown value", PROV_UNKNOWN_METHOD },
+		{ MST_MSG_UNKNOWN_VALUE, "sequence.instructions[0].method", "unknown value", PROV_UNKNOWN_METHOD },
+		{ MST_MSG_UNKNOWN_VALUE, "instructions[2].kind", "unknown value", PROV_MALFORMED },
+		{ MST_MSG_WRONG_TYPE, "instructions[2].method", "expected", PROV_MALFORMED },
+		{ MST_MSG_OUT_OF_RANGE, "instructions", "0 elements", PROV_EMPTY },
+		{ MST_MSG_OUT_OF_RANGE, "sequence.instructions", "0 elements", PROV_EMPTY },
+		{ MST_MSG_OUT_OF_RANGE, "instructions", "17 elements", PROV_MALFORMED },
+		{ MST_MSG_OUT_OF_RANGE, "instructions[0].httpPort", "0", PROV_MALFORMED },
+		{ MST_MSG_MISSING, "instructions", "is missing", PROV_MALFORMED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		struct mst_diag d = { 0 };
+
+		mst_diag_set(&d, 0, rows[i].field, rows[i].text, NULL);
+		if (prov_reason_of(rows[i].outcome, &d) != rows[i].reason)
+			fail_msg("%zu: %s", i, prov_reason_text(prov_reason_of(rows[i].outcome, &d)));
+	}
+}
+
 static void words_for_everything(void **state)
 {
 	(void)state;
@@ -154,6 +183,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(every_state_and_event),
 		cmocka_unit_test(wants_and_deadlines_by_state),
+		cmocka_unit_test(reasons_of_faults),
 		cmocka_unit_test(words_for_everything),
 	};
 

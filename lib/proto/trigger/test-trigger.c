@@ -38,7 +38,7 @@ static size_t pkcs8_n, spki_n;
 
 static int setup(void **state)
 {
-	struct trigger_config c = { &counting, counting_verify, 4, 1000, 3, 60000, false };
+	struct trigger_config c = { &counting, counting_verify, { 40, 1 }, { 4, 1000 }, { 3, 60000 }, false };
 
 	(void)state;
 	counting_ops = *crypto->ops;
@@ -193,11 +193,12 @@ static void a_flood_costs_counters_only(void **state)
 	unsigned n = 0;
 
 	(void)state;
+	m.sign = true;
 	macs = 0;
 	for (unsigned i = 0; i < 100000; i++)
 		assert_int_equal(take(MST_VIEW_LIT("m1:AAAA"), 0, NOW), TRIGGER_MALFORMED);
 	assert_int_equal(macs, 0);
-	/* forged ones that say the right node and key: four MACs at once, then one a second */
+	/* forged ones that say the right node and key: four signatures at once, then one a second */
 	v = make(&m);
 	octets[v.n - 1] ^= 1;
 	macs = 0;
@@ -206,13 +207,50 @@ static void a_flood_costs_counters_only(void **state)
 	assert_int_equal(n, macs);
 	assert_in_range(n, 4, 14);
 	assert_int_equal(door.count[TRIGGER_RATE], 1000 - n);
+	/* a MAC has tokens of its own here */
+	m.sign = false;
+	assert_int_equal(take(make(&m), 10000, NOW), TRIGGER_ACCEPTED);
+	m.sign = true;
 	/* another way in has tokens of its own */
 	assert_int_equal(trigger_take(&door, make(&m), TRIGGER_MM, 10000, NOW, &order), TRIGGER_ACCEPTED);
 	trigger_not_kept(&door);
 	/* and so has this one, a little later */
 	assert_int_equal(take(make(&m), 20000, NOW), TRIGGER_ACCEPTED);
 	trigger_kept_put(&door, &w);
-	assert_int_equal(w.n, 2 + 40);
+	assert_int_equal(w.n, 2 + 2 * 40);
+}
+
+/* A thousand a second, each with the right hints and a wrong MAC: every one costs a MAC and no more, and the good one
+ * among them is followed on the same way in. */
+static void forged_macs_crowd_nobody_out(void **state)
+{
+	struct made m = GOOD(7);
+	uint8_t forged[600];
+	struct mst_view v = make(&m), bad = { forged, v.n };
+	mst_ms now = 0;
+
+	(void)state;
+	memcpy(forged, v.p, v.n);
+	forged[v.n - 1] ^= 1;
+	for (; now < 30; now++)
+		assert_int_equal(take(bad, 0, NOW), TRIGGER_FORGED);
+	for (; now < 5000; now++)
+		assert_int_equal(take(bad, now, NOW), TRIGGER_FORGED);
+	assert_int_equal(take(v, now, NOW), TRIGGER_ACCEPTED);
+	/* more of them than that are told from nothing, and leave signatures their tokens */
+	m.counter = 8;
+	v = make(&m);
+	bad.n = v.n;
+	memcpy(forged, v.p, v.n);
+	forged[v.n - 1] ^= 1;
+	for (unsigned i = 0; i < 40; i++)
+		(void)take(bad, now, NOW);
+	assert_int_equal(take(bad, now, NOW), TRIGGER_RATE);
+	m.sign = true;
+	assert_int_equal(take(make(&m), now, NOW), TRIGGER_ACCEPTED);
+	/* a moment later there is one again */
+	m.sign = false;
+	assert_int_equal(take(make(&m), now + 1, NOW), TRIGGER_ACCEPTED);
 }
 
 /* A provider that sends without end, or with a key that was stolen: three runs, then one a minute. A trigger that came
@@ -358,7 +396,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_good_one_is_followed_once), T(every_refusal_has_its_reason), T(a_hint_is_no_proof),
-		T(without_a_clock_the_counter_counts), T(a_flood_costs_counters_only), T(runs_are_rationed), T(power_cuts),
+		T(without_a_clock_the_counter_counts), T(a_flood_costs_counters_only), T(forged_macs_crowd_nobody_out), T(runs_are_rationed), T(power_cuts),
 		T(keys_come_and_go), T(device_triggers), T(device_triggers_at_the_door),
 	};
 

@@ -58,9 +58,11 @@ void trigger_init(struct trigger *t, const struct trigger_config *c, mst_ms now)
 {
 	memset(t, 0, sizeof(*t));
 	t->cfg = *c;
-	for (size_t i = 0; i < TRIGGER_SOURCE__COUNT; i++)
-		t->checks[i] = (struct trigger_bucket){ c->checks_burst, now };
-	t->runs = (struct trigger_bucket){ c->runs_burst, now };
+	for (size_t i = 0; i < TRIGGER_SOURCE__COUNT; i++) {
+		t->macs[i] = (struct trigger_bucket){ c->macs.burst, now };
+		t->signatures[i] = (struct trigger_bucket){ c->signatures.burst, now };
+	}
+	t->runs = (struct trigger_bucket){ c->runs.burst, now };
 }
 
 void trigger_deinit(struct trigger *t)
@@ -229,16 +231,16 @@ int trigger_add_signer(struct trigger *t, struct mst_view spki)
 
 /* Checks ------------------------------------------------------------------------------------------------ */
 
-static bool take_token(struct trigger_bucket *b, unsigned burst, mst_ms every, mst_ms now)
+static bool take_token(struct trigger_bucket *b, const struct trigger_rate *r, mst_ms now)
 {
-	mst_ms more = every > 0 && now > b->at ? (now - b->at) / every : 0;
+	mst_ms more = r->every > 0 && now > b->at ? (now - b->at) / r->every : 0;
 
-	if (b->tokens >= burst || more >= (mst_ms)(burst - b->tokens)) {
-		b->tokens = burst;
+	if (b->tokens >= r->burst || more >= (mst_ms)(r->burst - b->tokens)) {
+		b->tokens = r->burst;
 		b->at = now;             /* it begins to refill when it is drawn from */
 	} else {
 		b->tokens += (unsigned)more;
-		b->at += more * every;
+		b->at += more * r->every;
 	}
 	if (!b->tokens)
 		return false;
@@ -315,7 +317,13 @@ static enum trigger_verdict proof(const struct trigger *t, const struct trigger_
 
 static bool may_run(struct trigger *t, mst_ms now)
 {
-	return take_token(&t->runs, t->cfg.runs_burst, t->cfg.run_every, now);
+	return take_token(&t->runs, &t->cfg.runs, now);
+}
+
+/* What a signature costs, a thousand MACs do: forged MACs use up no more than their own kind's tokens. */
+static bool may_check(struct trigger *t, const struct trigger_key *k, enum trigger_source s, mst_ms now)
+{
+	return k->signature ? take_token(&t->signatures[s], &t->cfg.signatures, now) : take_token(&t->macs[s], &t->cfg.macs, now);
 }
 
 static enum trigger_verdict take_framed(struct trigger *t, struct mst_view octets, enum trigger_source s, mst_ms now,
@@ -337,7 +345,7 @@ static enum trigger_verdict take_framed(struct trigger *t, struct mst_view octet
 	v = precheck(t, &o->trigger, k, utc);
 	if (v)
 		return v;
-	if (!take_token(&t->checks[s], t->cfg.checks_burst, t->cfg.check_every, now))
+	if (!may_check(t, k, s, now))
 		return TRIGGER_RATE;
 	v = proof(t, k, node, body, tag);
 	if (v)

@@ -4,12 +4,13 @@
  *   size, form            the table, the text form                          oversized, malformed, unsigned
  *   whose                 hints of node and key                             for another node, not for a key of ours
  *   counter, window       against what is kept                              replayed, expired, from the future
- *   tokens                one bucket a source, for what costs crypto        rate
+ *   tokens                a bucket a source for MACs, one for signatures    rate
  *   MAC or signature                                                        forged
  *   tokens                one bucket for what is followed                   rate
  *
- * Everything before the first bucket is a comparison of a few octets, so a flood costs counters only; the sources have
- * a bucket each, so that a flood through one does not close the others. Nothing is answered to the sender, whatever
+ * Everything before the first bucket is a comparison of a few octets, so a flood costs counters only. The sources have
+ * buckets each, so that a flood through one does not close the others; and a source has one for MACs, which are cheap
+ * and so many that forged ones do not crowd out a good one, and one for signatures, which are dear. Nothing is answered to the sender, whatever
  * the verdict: the order of the checks tells nobody anything but the node's own operator.
  *
  * The counter is kept before the effect: after TRIGGER_ACCEPTED the shell makes trigger_kept_put() durable, says
@@ -61,15 +62,16 @@ const char *trigger_source_text(enum trigger_source s);      /* "sms", "datagram
 /* False when there is no such word. */
 MST_MUST_CHECK bool trigger_source_of(const char *word, enum trigger_source *ret_s);
 
+/* So many at once, then one in this time. */
+struct trigger_rate { unsigned burst; mst_ms every; };
+
 struct trigger_config {
 	struct mst_crypto *crypto;
 	/* Checks a signature: 0, positive = it does not fit, or a fault. */
 	int (*verify)(struct mst_crypto *c, struct mst_view spki, struct mst_view message,
 		      const uint8_t sig[MST_TRIGGER_SIGNATURE]);
-	unsigned checks_burst;       /* MACs and signatures checked at once, for one source … */
-	mst_ms check_every;          /* … and then one in this time */
-	unsigned runs_burst;         /* triggers followed */
-	mst_ms run_every;
+	struct trigger_rate macs, signatures;    /* checked, for one source */
+	struct trigger_rate runs;                /* triggers followed */
 	bool bare_from_push;         /* local helpers may hand in device triggers without a frame */
 };
 
@@ -98,7 +100,7 @@ struct trigger {
 	bool damaged;                /* what was kept does not check: nothing can be told from a replay */
 	size_t moved;                /* 1 + index of the counter that waits for being kept, 0 = none */
 	uint64_t before;             /* its value, to go back to */
-	struct trigger_bucket checks[TRIGGER_SOURCE__COUNT], runs;
+	struct trigger_bucket macs[TRIGGER_SOURCE__COUNT], signatures[TRIGGER_SOURCE__COUNT], runs;
 	uint64_t count[TRIGGER_VERDICT__COUNT];
 	struct trigger_refusal last[TRIGGER_LAST_MAX];
 	size_t n_last, next_last;

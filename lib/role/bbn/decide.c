@@ -194,12 +194,27 @@ static void remember(const struct bbn_call *c, const struct bbn_records *r, cons
 	v->put_briefing = r->who[0] != 0;
 }
 
+/*
+ * Who has not proven who it is, or is known to nobody, learns nothing of rules that are not public: whether there is one
+ * for what it says of itself makes no difference in the answer. The operator is told.
+ */
+static void no_public_answer(bool would, struct bbn_verdict *v)
+{
+	if (v->facts.unknown)
+		say_no(v, MST_RSC_NO_PRIVILEGE, MST_BRIEF_UNKNOWN_NODE, "not known here", would ?
+		       "nobody has made it known; a rule that is not public would hold for it" :
+		       "nobody has made it known, and no rule holds for it");
+	else
+		say_no(v, MST_RSC_NO_PRIVILEGE, MST_BRIEF_NOT_AUTHENTICATED, "not for those who do not prove who they are", would ?
+		       "it has shown nothing; a rule that is not public would hold for it" :
+		       "it has shown nothing, and no rule holds for it");
+}
+
 /* Without instructions. What was asked is remembered all the same: the operator makes a rule and replays it. */
 static void no_answer(const struct mst_role_conf *conf, int outcome, const struct mst_diag *d, struct bbn_verdict *v)
 {
 	static const struct { int outcome, rsc, why; const char *say; } rows[] = {
 		{ MST_RULE_NONE, MST_RSC_NOT_FOUND, MST_BRIEF_NO_RULE, "no instructions for this node yet" },
-		{ MST_RULE_NONE_PUBLIC, MST_RSC_NO_PRIVILEGE, MST_BRIEF_NOT_AUTHENTICATED, "not for those who do not prove who they are" },
 		{ MST_RULE_DENIED, MST_RSC_NOT_FOUND, MST_BRIEF_NO_RULE, "" },
 		{ MST_RULE_NO_METHOD, MST_RSC_CONFLICT, MST_BRIEF_NO_METHOD, "none of the allowed methods is one that this node can do" },
 		{ MST_RULE_NO_SUBSCRIPTION, MST_RSC_NO_PRIVILEGE, MST_BRIEF_NOT_ACTIVE, "no valid subscription" },
@@ -212,9 +227,8 @@ static void no_answer(const struct mst_role_conf *conf, int outcome, const struc
 	for (size_t i = 0; i < MST_COUNT(rows); i++)
 		if (rows[i].outcome == outcome)
 			say_no(v, rows[i].rsc, rows[i].why, deny[0] ? deny : rows[i].say, d->text);
-	if (v->facts.unknown && (outcome == MST_RULE_NONE || outcome == MST_RULE_NONE_PUBLIC))
-		say_no(v, MST_RSC_NO_PRIVILEGE, MST_BRIEF_UNKNOWN_NODE, "not known here",
-		       "nobody has made it known, and no public rule holds for it");
+	if (outcome == MST_RULE_NONE_PUBLIC || (outcome == MST_RULE_NONE && (v->facts.unknown || v->facts.auth == MST_RULE_AUTH_NONE)))
+		no_public_answer(outcome == MST_RULE_NONE_PUBLIC, v);
 	if (v->briefing.rule[0]) {
 		char words[sizeof(v->text)];
 

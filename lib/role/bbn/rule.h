@@ -39,7 +39,7 @@ struct mst_rule_match {
 	struct mst_view cbor;           /* … the rule itself */
 };
 enum mst_rule_outcome {
-	MST_RULE_NONE = 1,              /* no rule holds: MST_BRIEF_NO_RULE */
+	MST_RULE_NONE = 1,              /* no rule holds: MST_BRIEF_NO_RULE, or as the next one to whom that is no business of */
 	MST_RULE_NONE_PUBLIC,           /* a rule would hold, had the node authenticated (or been made known): MST_BRIEF_NOT_AUTHENTICATED */
 	MST_RULE_DENIED,                /* answer: the rule refuses; its text is in rule->then.deny */
 	MST_RULE_NO_METHOD,             /* answer: the node can do nothing of what the rule says */

@@ -254,7 +254,7 @@ static void refused(void **state)
 		{ "denied", b_denied, MST_RSC_NOT_FOUND, MST_BRIEF_NO_RULE, true },
 		{ "no method", b_no_method, MST_RSC_CONFLICT, MST_BRIEF_NO_METHOD, true },
 		{ "strangers are not let in", b_stranger_shut, MST_RSC_NO_PRIVILEGE, MST_BRIEF_NOT_AUTHENTICATED, false },
-		{ "no rule for strangers", b_stranger_nothing, MST_RSC_NOT_FOUND, MST_BRIEF_NO_RULE, false },
+		{ "no rule for strangers", b_stranger_nothing, MST_RSC_NO_PRIVILEGE, MST_BRIEF_NOT_AUTHENTICATED, false },
 		{ "not for strangers", b_stranger_not_public, MST_RSC_NO_PRIVILEGE, MST_BRIEF_NOT_AUTHENTICATED, false },
 		{ "unknown, no rule", b_unknown_nothing, MST_RSC_NO_PRIVILEGE, MST_BRIEF_UNKNOWN_NODE, true },
 		{ "unknown, rule not public", b_unknown_not_public, MST_RSC_NO_PRIVILEGE, MST_BRIEF_UNKNOWN_NODE, true },
@@ -282,6 +282,30 @@ static void refused(void **state)
 	b_denied(&o);
 	(void)decide(&o);
 	assert_string_equal(o.v.say, "not this maker");
+}
+
+/* Whether a rule would hold, had it proven who it is, is the operator's to know: the answers are the same in everything. */
+static void nothing_of_rules_that_are_not_public(void **state)
+{
+	static const struct { void (*without)(struct world *), (*with)(struct world *); } rows[] = {
+		{ b_stranger_nothing, b_stranger_not_public }, { b_unknown_nothing, b_unknown_not_public },
+	};
+	static struct world o, other;
+
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		a_world(&o, *state);
+		rows[i].without(&o);
+		(void)decide(&o);
+		a_world(&other, *state);
+		rows[i].with(&other);
+		(void)decide(&other);
+		assert_int_equal(o.v.rsc, other.v.rsc);
+		assert_int_equal(o.v.why, other.v.why);
+		assert_int_equal(o.v.retry, other.v.retry);
+		assert_string_equal(o.v.say, other.v.say);
+		assert_non_null(strstr(o.v.text, "no rule holds"));
+		assert_non_null(strstr(other.v.text, "a rule that is not public would hold"));
+	}
 }
 
 static void public_rules(void **state)
@@ -471,6 +495,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(briefed), cmocka_unit_test(facts_are_kept), cmocka_unit_test(life), cmocka_unit_test(refused),
+		cmocka_unit_test(nothing_of_rules_that_are_not_public),
 		cmocka_unit_test(public_rules), cmocka_unit_test(asked_again), cmocka_unit_test(reported),
 		cmocka_unit_test(report_refused), cmocka_unit_test(secrets),
 	};

@@ -166,6 +166,10 @@ static int apply_keys(struct mst_role_env *env, enum mst_role role, const struct
 		r = mst_store_keyreg_delete(env->store, role, v->keyreg.rel_key_id);
 		r = r < 0 ? r : 0;      /* it may have gone with its credential */
 	}
+	if (!r && v->stale_keyreg[0]) {
+		r = mst_store_keyreg_delete(env->store, role, v->stale_keyreg);
+		r = r < 0 ? r : 0;
+	}
 	if (!r && v->put_keyreg)
 		r = must(mst_store_keyreg_put(env->store, role, &v->keyreg, v->insert_keyreg));
 	return r;

@@ -107,7 +107,8 @@ struct mst_records {
 	size_t n_other;
 	bool has_out, has_next;          /* MEF: a command issued under this registration, and the next one */
 	struct mst_command out, next;
-	size_t n_keyregs;                /* key registrations of this registration */
+	size_t n_keyregs;                /* key registrations of this registration that have not ended */
+	char stale_keyreg[MST_ID_MAX];   /* one that has, "" when there is none */
 	struct mst_who owner;            /* KEY_GET, FETCH: whose key it is */
 	struct mst_view ca;              /* DER of the CA that the configuration hands out; may be empty */
 };
@@ -143,6 +144,7 @@ struct mst_verdict {
 	struct mst_registration reg;
 	bool put_keyreg, insert_keyreg, delete_keyreg;
 	struct mst_keyreg keyreg;
+	char stale_keyreg[MST_ID_MAX];   /* key registration that has ended and makes room */
 	enum mst_wrap wrap_cred, wrap_keyreg;    /* how cred.key and keyreg.key come to be */
 	bool put_cred, insert_cred;
 	struct mst_credential cred;

@@ -238,6 +238,8 @@ void mst_decide_key_register(const struct mst_call *c, const struct mst_who *w, 
 		return;
 	}
 	v->put_keyreg = v->insert_keyreg = true;
+	/* what has ended makes room, one for one: neither the limit nor the store fills up with it */
+	MST_STR_SET(v->stale_keyreg, r->stale_keyreg);
 	v->rsc = MST_RSC_CREATED;
 	v->body = MST_BODY_KEY;
 	v->show = BIT(MST_KR_RN) | BIT(MST_KR_ET) | BIT(MST_KR_ADMIN) | BIT(MST_KR_SUID) | BIT(MST_KR_TARGETS) |

@@ -25,10 +25,16 @@ static int add_other(void *arg, const struct mst_credential *c)
 	return 0;
 }
 
+struct count { struct mst_records *r; mst_time now; };
+
 static int count_keyreg(void *arg, const struct mst_keyreg *k)
 {
-	(void)k;
-	++*(size_t *)arg;
+	struct count *c = arg;
+
+	if (k->expires > c->now)
+		c->r->n_keyregs++;
+	else if (!c->r->stale_keyreg[0])
+		MST_STR_SET(c->r->stale_keyreg, k->rel_key_id);
 	return 0;
 }
 
@@ -78,6 +84,7 @@ static int load_key(struct mst_role_env *env, const struct mst_call *c, struct m
 
 static int load_session(struct mst_role_env *env, const struct mst_call *c, struct mst_records *r)
 {
+	struct count count = { r, env->now };
 	int e = 0;
 
 	if (c->has_export) {
@@ -86,7 +93,7 @@ static int load_session(struct mst_role_env *env, const struct mst_call *c, stru
 			e = load_keyreg(env, c, c->rel_key, r);
 	}
 	if (!e && r->has_reg)
-		e = mst_store_keyreg_list(env->store, c->role, r->reg.reg_id, count_keyreg, &r->n_keyregs);
+		e = mst_store_keyreg_list(env->store, c->role, r->reg.reg_id, count_keyreg, &count);
 	return e < 0 ? e : 0;
 }
 

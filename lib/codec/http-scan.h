@@ -1,11 +1,12 @@
 /*
- * The strict layer before llhttp: walks the same octets, octet by octet, refuses what llhttp lets pass
+ * The strict layer of HTTP/1.1, before llhttp on servers and by itself on devices (http-read.h): walks the
+ * same octets, octet by octet, refuses what others let pass
  * (blank before a colon, folded lines, chunk extensions, trailers, lone CR or LF anywhere in the framing)
- * and knows by itself where a header section or a chunked body ends. The two must agree, so that
+ * and knows by itself where a header section or a chunked body ends. llhttp must agree, so that
  * no message can be longer for one reader than for another.
  */
-#ifndef MST_TRANSPORT_HTTP_SCAN_H
-#define MST_TRANSPORT_HTTP_SCAN_H
+#ifndef MST_CODEC_HTTP_SCAN_H
+#define MST_CODEC_HTTP_SCAN_H
 
 #include "base/view.h"
 

@@ -1,4 +1,4 @@
-#include "transport/http-scan.h"
+#include "codec/http-scan.h"
 
 #include <string.h>
 

@@ -1,0 +1,224 @@
+/* BootstrappingInfo as it comes in the wild, and everything that must not pass (TS 24.109 C.1). */
+#include "tests/support/cm.h"
+
+#include <stdlib.h>
+
+#include "xml/xml.h"
+
+#define HEAD "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+#define ROOT "<BootstrappingInfo xmlns=\"uri:3gpp-gba\">"
+#define BTID "I1U8vpY3qJ0hiuZNrke/NQ==@bsf.mnc001.mcc001.pub.3gppnetwork.org"
+#define BOTH "<btid>" BTID "</btid><lifetime>2030-01-01T00:00:00Z</lifetime>"
+#define END "</BootstrappingInfo>"
+#define OURS "<instructions xmlns=\"" MST_BSF_INFO_OUR_NS "\">"
+
+static int take(const char *text, struct mst_bsf_info *i, struct mst_diag *d)
+{
+	static uint8_t room[MST_BSF_INFO_OCTETS];
+	struct mst_arena a = mst_arena_of(room, sizeof(room));
+
+	*d = (struct mst_diag){ 0 };
+	return mst_xml_bsf_info(mst_view_str(text), &a, i, d);
+}
+
+static void is(struct mst_view v, const char *want)
+{
+	assert_int_equal(v.n, strlen(want));
+	assert_memory_equal(v.p ? v.p : (const uint8_t *)"", want, v.n);
+}
+
+/* The body of the sheet's 17.2, and the writer's own. */
+static void worked_body(void **state)
+{
+	static const char body[] = HEAD ROOT BOTH END;
+	struct mst_bsf_info i = { 0 };
+	struct mst_diag d;
+	uint8_t out[512];
+	struct mst_writer w = mst_writer_of(out, sizeof(out));
+
+	(void)state;
+	assert_int_equal(sizeof(body) - 1, 214);
+	assert_int_equal(take(body, &i, &d), 0);
+	is(i.btid, BTID);
+	assert_int_equal(i.lifetime, 1893456000);
+	assert_int_equal(i.current_time, 0);
+	assert_int_equal(i.instructions.n, 0);
+	mst_bsf_info_write(&i, &w);
+	is(mst_written(&w), body);
+}
+
+static void forms_of_the_wild(void **state)
+{
+	static const struct { const char *text; mst_time lifetime, now; const char *instructions; } row[] = {
+		{ HEAD "\n" ROOT "\n  <btid>" BTID "</btid>\n  <lifetime>2013-04-22T13:10:25.559Z</lifetime>\n" END "\n", 1366636225, 0, "" },
+		{ HEAD "\r\n" ROOT "\r\n<btid>\r\n" BTID "\r\n</btid><lifetime> 2030-01-01T00:00:00Z\t</lifetime>" END, 1893456000, 0, "" },
+		{ ROOT "<lifetime>2030-01-01T00:00:00Z</lifetime><!-- order -->\n<btid>" BTID "</btid>" END, 1893456000, 0, "" },
+		{ "<?xml version=\"1.0\" encoding=\"ISO-8859-1\" standalone=\"yes\"?>" ROOT BOTH END, 1893456000, 0, "" },
+		{ "\xef\xbb\xbf" HEAD ROOT BOTH END, 1893456000, 0, "" },
+		{ "<g:BootstrappingInfo xmlns:g=\"uri:3gpp-gba\" a=\"b\">" BOTH "</g:BootstrappingInfo>", 1893456000, 0, "" },
+		{ "<g:BootstrappingInfo xmlns:g=\"uri:3gpp-gba\"><g:btid>" BTID "</g:btid><g:lifetime>2030-01-01T00:00:00Z</g:lifetime>"
+		  "</g:BootstrappingInfo>", 1893456000, 0, "" },
+		{ ROOT "<btid><![CDATA[" BTID "]]></btid><lifetime>2030-01-01T00:00:00Z</lifetime><?pi x?>" END, 1893456000, 0, "" },
+		{ ROOT "<btid>I1U8vpY3qJ0hiuZNrke/NQ=&#61;&#x40;bsf.mnc001.mcc001<!-- in between -->.pub.3gppnetwork.org</btid>"
+		  "<lifetime>2030-01-01T00:00:00Z</lifetime>" END, 1893456000, 0, "" },
+		{ ROOT BOTH "<other><btid>x</btid><deep><deeper/></deep></other><empty/>" END, 1893456000, 0, "" },
+		{ ROOT BOTH "<Extension><currenttime>2029-12-31T00:00:00Z</currenttime><vendor xmlns=\"urn:x\"><currenttime>1</currenttime></vendor>"
+		  "</Extension>" END, 1893456000, 1893369600, "" },
+		{ ROOT BOTH "<Extension>" OURS "{\"a\":\"&lt;&amp;&gt;\"}</instructions></Extension>" END, 1893456000, 0, "{\"a\":\"<&>\"}" },
+		/* not ours, and not where ours may stand: nothing that anybody asked for */
+		{ ROOT BOTH "<Extension><instructions>{}</instructions></Extension>" OURS "{}</instructions>" END, 1893456000, 0, "" },
+		{ ROOT BOTH "<Extension><x>" OURS "{}</instructions></x></Extension>" END, 1893456000, 0, "" },
+		{ ROOT BOTH "<Extension/>" END, 1893456000, 0, "" },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < MST_COUNT(row); k++) {
+		struct mst_bsf_info i = { 0 };
+		struct mst_diag d;
+		int r = take(row[k].text, &i, &d);
+
+		if (r)
+			print_message("# row %zu: %s: %s\n", k, d.field, d.text);
+		assert_int_equal(r, 0);
+		is(i.btid, BTID);
+		assert_int_equal(i.lifetime, row[k].lifetime);
+		assert_int_equal(i.current_time, row[k].now);
+		is(i.instructions, row[k].instructions);
+	}
+}
+
+static void what_is_refused(void **state)
+{
+	static const struct { const char *text, *field, *says; } row[] = {
+		{ "", "XML", "" },
+		{ "btid", "XML", "" },
+		{ HEAD, "XML", "" },
+		{ ROOT BOTH, "XML", "" },
+		{ ROOT BOTH END "x", "XML", "" },
+		{ ROOT BOTH END ROOT BOTH END, "XML", "" },
+		{ ROOT "<btid>" BTID "</lifetime>" END, "XML", "" },
+		{ "<BootstrappingInfo>" BOTH END, "XML", "root" },
+		{ "<BootstrappingInfo xmlns=\"uri:3gpp\">" BOTH END, "XML", "root" },
+		{ "<Info xmlns=\"uri:3gpp-gba\">" BOTH "</Info>", "XML", "root" },
+		{ "<html><body>Login</body></html>", "XML", "root" },
+		{ ROOT "<lifetime>2030-01-01T00:00:00Z</lifetime>" END, "btid", "missing" },
+		{ ROOT "<btid>" BTID "</btid>" END, "lifetime", "missing" },
+		{ ROOT "<btid/><lifetime>2030-01-01T00:00:00Z</lifetime>" END, "BootstrappingInfo", "btid" },
+		{ ROOT "<btid>a b</btid><lifetime>2030-01-01T00:00:00Z</lifetime>" END, "BootstrappingInfo", "btid" },
+		{ ROOT "<btid>\xc3\xa4@x</btid><lifetime>2030-01-01T00:00:00Z</lifetime>" END, "BootstrappingInfo", "btid" },
+		{ ROOT "<btid>" BTID "</btid><lifetime>86400</lifetime>" END, "lifetime", "not like" },
+		{ ROOT "<btid>" BTID "</btid><lifetime>2030-01-01T00:00:00</lifetime>" END, "lifetime", "not like" },
+		{ ROOT BOTH "<Extension><currenttime>now</currenttime></Extension>" END, "currenttime", "not like" },
+		{ ROOT BOTH "<btid>other@x</btid>" END, "XML", "twice" },
+		{ ROOT BOTH "<lifetime>2031-01-01T00:00:00Z</lifetime>" END, "XML", "twice" },
+		{ ROOT BOTH "<Extension/><Extension/>" END, "XML", "twice" },
+		{ ROOT "<btid>" BTID "<b/></btid><lifetime>2030-01-01T00:00:00Z</lifetime>" END, "XML", "text is expected" },
+		/* entities and document types: not even looked at */
+		{ "<!DOCTYPE x [<!ENTITY a \"b\">]>" ROOT BOTH END, "XML", "document type" },
+		{ HEAD "<!DOCTYPE x SYSTEM \"file:///etc/passwd\">" ROOT BOTH END, "XML", "document type" },
+		{ HEAD "<!DOCTYPE x [<!ENTITY % p SYSTEM \"http://127.0.0.1/\"> %p;]>" ROOT BOTH END, "XML", "document type" },
+		{ ROOT "<btid>&xxe;</btid><lifetime>2030-01-01T00:00:00Z</lifetime>" END, "XML", "" },
+		{ ROOT "<btid>&#0;</btid><lifetime>2030-01-01T00:00:00Z</lifetime>" END, "XML", "" },
+		{ ROOT "<btid>\xff</btid><lifetime>2030-01-01T00:00:00Z</lifetime>" END, "XML", "not UTF-8" },
+		{ ROOT BOTH "<p:x/>" END, "XML", "" },
+		{ ROOT BOTH "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a/></a></a></a></a></a></a></a></a></a></a></a></a></a></a></a></a>" END,
+		  "XML", "deeply" },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < MST_COUNT(row); k++) {
+		struct mst_bsf_info i = { .lifetime = 77 };
+		struct mst_diag d;
+		int r = take(row[k].text, &i, &d);
+
+		if (r != MST_XML_BAD || strcmp(d.field, row[k].field) || !strstr(d.text, row[k].says))
+			print_message("# row %zu: %d, %s: %s\n", k, r, d.field, d.text);
+		assert_int_equal(r, MST_XML_BAD);
+		assert_string_equal(d.field, row[k].field);
+		assert_non_null(strstr(d.text, row[k].says));
+		assert_true(d.text[0]);
+		assert_int_equal(i.lifetime, 77);
+	}
+}
+
+static void size_has_a_limit(void **state)
+{
+	static const char head[] = ROOT BOTH "<x>", tail[] = "</x>" END;
+	char *text = malloc(MST_BSF_INFO_OCTETS + 2);
+	struct mst_bsf_info i;
+	struct mst_diag d;
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t n = MST_BSF_INFO_OCTETS; n <= MST_BSF_INFO_OCTETS + 1; n++) {
+		memset(text, 'x', n);
+		memcpy(text, head, sizeof(head) - 1);
+		memcpy(text + n - (sizeof(tail) - 1), tail, sizeof(tail));
+		assert_int_equal(take(text, &i, &d), n > MST_BSF_INFO_OCTETS ? MST_XML_BAD : 0);
+	}
+	assert_non_null(strstr(d.text, "larger"));
+	free(text);
+	/* an arena that is too small is said, not overrun */
+	{
+		uint8_t little[16];
+		struct mst_arena a = mst_arena_of(little, sizeof(little));
+
+		assert_int_equal(mst_xml_bsf_info(MST_VIEW_LIT(ROOT BOTH END), &a, &i, &d), MST_XML_BAD);
+	}
+}
+
+/* What the writer writes the reader reads, whatever JSON is in it. */
+static void instructions_round_trip(void **state)
+{
+	static const char *const text[] = { "{}", "{\"a\":\"<b>&amp;]]>\"}", "{\n\t\"a\":\r\n1}", "{\"\xc3\xa4\":\"\xf0\x9f\x8c\x8d\"}", " { } " };
+
+	(void)state;
+	for (size_t k = 0; k < MST_COUNT(text); k++) {
+		struct mst_bsf_info i = { MST_VIEW_LIT("x@y"), 1893456000, 1893369600, mst_view_str(text[k]) }, back;
+		char out[1024];
+		struct mst_writer w = mst_writer_of(out, sizeof(out));
+		struct mst_diag d;
+
+		mst_bsf_info_write(&i, &w);
+		mst_put_nul(&w);
+		assert_true(w.ok);
+		assert_int_equal(take(out, &back, &d), 0);
+		is(back.instructions, text[k]);
+		is(back.btid, "x@y");
+		assert_int_equal(back.current_time, 1893369600);
+	}
+}
+
+static void the_writer_refuses_what_is_no_xml(void **state)
+{
+	static const struct mst_bsf_info bad[] = {
+		{ MST_VIEW_LIT(""), 1, 0, { 0 } },
+		{ MST_VIEW_LIT("a b"), 1, 0, { 0 } },
+		{ MST_VIEW_LIT("a"), 0, 0, { 0 } },
+		{ MST_VIEW_LIT("a"), MST_TIME_MAX + 1, 0, { 0 } },
+		{ MST_VIEW_LIT("a"), 1, -1, { 0 } },
+		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\x01") },
+		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\xff") },
+		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\xef\xbf\xbe") },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < MST_COUNT(bad); k++) {
+		uint8_t out[1024];
+		struct mst_writer w = mst_writer_of(out, sizeof(out));
+
+		mst_bsf_info_write(&bad[k], &w);
+		assert_false(w.ok);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = {
+		cmocka_unit_test(worked_body), cmocka_unit_test(forms_of_the_wild), cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(size_has_a_limit), cmocka_unit_test(instructions_round_trip),
+		cmocka_unit_test(the_writer_refuses_what_is_no_xml),
+	};
+
+	return cmocka_run_group_tests(t, NULL, NULL);
+}

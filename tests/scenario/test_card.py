@@ -1,0 +1,323 @@
+"""A subscriber's card through the real ways: pcscd with its virtual reader, a modem's AT port on a pseudo-terminal, and
+a stranger (wpa_supplicant's EAP-AKA peer) that finds our card in order. Each keeps a namespace of its own, so that no
+other pcscd of the machine is met; needs root or unprivileged user namespaces.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import pty
+import secrets
+import socket
+import subprocess
+import threading
+import tty
+
+import aka
+import pytest
+from support import MUSTER, START_SECONDS, until
+from usim import Usim, VpcdCard, at_answer
+
+SHELL = pathlib.Path(os.environ["MST_BUILD"]) / "lib/secenv/card-shell"
+K, OPC = secrets.token_bytes(16), secrets.token_bytes(16)
+IMSI, IMPI = "001010000000001", "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+NAF_ID = b"maf.sp.example" + bytes.fromhex("01000100ae")
+DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+
+
+class Shell:
+    """A card-shell that one talks to line by line."""
+
+    def __init__(self, *command):
+        self.p = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.greeting = self.p.stdout.readline().strip()
+
+    def __call__(self, *words):
+        self.p.stdin.write(" ".join(words) + "\n")
+        self.p.stdin.flush()
+        line = self.p.stdout.readline().strip()
+        assert line, f"card-shell ended: {self.p.poll()}"
+        return line
+
+    def fields(self, *words):
+        line = self(*words)
+        assert line.split()[0] in ("ok", "stale"), line
+        return dict(f.split("=", 1) for f in line.split()[1:])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.p.stdin.close()
+        self.p.wait(timeout=30)
+        self.p.stdout.close()
+
+
+class Reader:
+    """A pcscd with one virtual reader that listens on the loopback of a network of its own."""
+
+    def __init__(self, path):
+        conf = path / "readers"
+        conf.mkdir()
+        (conf / "vpcd").write_text(f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x8C7B\nLIBPATH {DRIVER}\nCHANNELID 0x8C7B\n')
+        self.log = path / "pcscd.log"
+        script = f"mount -t tmpfs none /run && mkdir /run/pcscd && ip link set lo up && exec pcscd --foreground --error --config {conf}"
+        root = [] if os.geteuid() == 0 else ["--map-root-user"]
+        with open(self.log, "wb") as out:
+            self.p = subprocess.Popen(["unshare", *root, "--mount", "--net", "sh", "-c", script], stdout=out, stderr=out)
+        until("pcscd is there", self.is_there, START_SECONDS, self.said)
+
+    def said(self):
+        return self.log.read_text(errors="replace")
+
+    def inside(self, *args):
+        root = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+        return ["nsenter", f"--target={self.p.pid}", "--mount", "--net", *root, "--", *args]
+
+    def is_there(self):
+        assert self.p.poll() is None, self.said()
+        listing = subprocess.run(self.inside("ss", "-Hltn", "sport", "=", "35963"), capture_output=True, text=True, check=False)
+        return "35963" in listing.stdout and subprocess.run(self.inside("test", "-S", "/run/pcscd/pcscd.comm"), check=False).returncode == 0
+
+    @contextlib.contextmanager
+    def card(self, card):
+        """The reader polls: a card is there a moment after it was put in, and missed a moment after it was taken out."""
+        with VpcdCard(card, 35963, inside=self.p.pid) as put_in:
+            until("the card is seen", lambda: self.greets("ready"), START_SECONDS)
+            yield put_in
+        until("the card is missed", lambda: self.greets("no card"), START_SECONDS)
+
+    def greets(self, words):
+        with self.shell() as shell:
+            return words in shell.greeting
+
+    def shell(self, reader=""):
+        return Shell(*self.inside(SHELL, "pcsc", reader))
+
+    def close(self):
+        self.p.terminate()
+        self.p.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    r = Reader(tmp_path_factory.mktemp("pcsc"))
+    yield r
+    r.close()
+
+
+def goes_through_gba(shell, card, app):
+    """One life: 3G context, a stale number, GBA_U with a key for a NAF and what the card remembers."""
+    got = shell.fields("open", app)
+    assert got == {"app": app, "imsi": IMSI if app == "usim" else "", "mnc": "2" if app == "usim" else "0",
+                   "impi": IMPI if app == "isim" else "", "gba": "1"}
+    m = aka.Milenage(K, OPC, secrets.token_bytes(16))
+    assert "no bootstrapping came before" in shell("naf", NAF_ID.hex(), IMPI)
+    got = shell.fields("auth", "3g", m.rand.hex(), m.autn(0x21).hex())
+    assert got == {"res": m.res.hex(), "ck": m.ck.hex(), "ik": m.ik.hex()}
+    again = shell.fields("auth", "3g", m.rand.hex(), m.autn(0x21).hex())
+    assert m.sqn_of_auts(bytes.fromhex(again["auts"])) == 0x21
+    assert "MAC incorrect" in shell("auth", "3g", m.rand.hex(), m.autn(0x42, gba_u=True).hex())
+    assert "MAC incorrect" in shell("auth", "gba", m.rand.hex(), m.autn(0x42).hex())
+    got = shell.fields("auth", "gba", m.rand.hex(), m.autn(0x42, gba_u=True).hex())
+    assert got == {"res": m.res.hex(), "ck": "00" * 16, "ik": "00" * 16}      # Ks stays in the card
+    got = shell.fields("naf", NAF_ID.hex(), IMPI)
+    assert bytes.fromhex(got["key"]) == aka.ks_naf(m.ck + m.ik, m.rand, IMPI, NAF_ID)
+    btid = aka.btid(m.rand, "bsf.mnc001.mcc001.pub.3gppnetwork.org")
+    assert shell.fields("gbabp") == {"rand": m.rand.hex(), "btid": "", "lifetime": ""}
+    assert shell("note", btid, "2030-01-01T00:00:00Z") == "ok"
+    assert shell.fields("gbabp") == {"rand": m.rand.hex(), "btid": btid, "lifetime": "2030-01-01T00:00:00Z"}
+    assert all(m.ck.hex() not in answer for command, answer in card.log if command.startswith("00880084"))
+
+
+@pytest.mark.parametrize("t1", [False, True], ids=["t0", "t1"])
+@pytest.mark.parametrize("app", ["usim", "isim"])
+def test_over_pcsc(reader, app, t1):
+    card = Usim(IMSI, K, OPC, t1=t1, isim=IMPI)
+    with reader.card(card), reader.shell() as shell:
+        goes_through_gba(shell, card, app)
+
+
+def test_what_is_missing_is_said(reader, tmp_path):
+    """Lesson 23: the operator learns which thing is not there."""
+    with reader.shell() as shell:
+        assert "outcome 2" in shell.greeting and "no card" in shell.greeting, shell.greeting
+    with reader.shell("Gemalto") as shell:
+        assert "outcome 1 Gemalto: no reader of this name" in shell.greeting
+    none = Shell("env", f"PCSCLITE_CSOCK_NAME={tmp_path}/none", SHELL, "pcsc", "")
+    with none:
+        assert "outcome 1 card reader: the smart card service does not run: start pcscd" in none.greeting
+    with reader.card(Usim(IMSI, K, OPC, gba=False)), reader.shell() as shell:
+        assert shell.fields("open", "any")["gba"] == "0"
+        m = aka.Milenage(K, OPC, secrets.token_bytes(16))
+        assert "the card does no GBA" in shell("auth", "gba", m.rand.hex(), m.autn(0x21, gba_u=True).hex())
+        assert "no ISIM application" in shell("open", "isim")
+    with reader.card(Usim(IMSI, K, OPC, pin="2468")), reader.shell() as shell:
+        assert "outcome 4 PIN: the card's PIN is switched on" in shell("open", "any")
+        assert "outcome 5 PIN: the card refused it; 2 more tries" in shell("open", "any", "1111")
+        assert shell("open", "any", "2468").startswith("ok")
+        assert "must be 4 to 8 digits" in shell("open", "any", "24x8")
+
+
+def test_a_card_taken_out(reader):
+    with reader.card(Usim(IMSI, K, OPC)) as card, reader.shell() as shell:
+        assert shell("open", "usim").startswith("ok")
+        card.close()
+        until("the card is missed", lambda: shell("open", "usim").startswith("outcome 2"), START_SECONDS)
+
+
+class Modem:
+    """A modem's AT port: the other end of a pseudo-terminal, with unsolicited lines between the answers."""
+
+    def __init__(self, card, noise=b"\r\n+CREG: 1\r\n", answer=at_answer):
+        self.card, self.noise, self.answer = card, noise, answer
+        self.master, slave = pty.openpty()
+        tty.setraw(slave)
+        self.name, self.slave = os.ttyname(slave), slave
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        held = b""
+        while True:
+            try:
+                held += os.read(self.master, 4096)
+            except OSError:
+                return
+            while b"\r" in held:
+                line, held = held.split(b"\r", 1)
+                if line.strip() == b"BYE":
+                    return
+                said = self.answer(self.card, line.decode(errors="replace"))
+                if said is not None:
+                    os.write(self.master, self.noise + said.encode())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.write(self.slave, b"BYE\r")
+        self.thread.join(timeout=30)
+        os.close(self.slave)
+        os.close(self.master)
+
+
+@pytest.mark.parametrize("app", ["usim", "isim"])
+def test_over_a_modem(app):
+    card = Usim(IMSI, K, OPC, isim=IMPI)
+    with Modem(card) as modem, Shell(SHELL, "at", modem.name) as shell:
+        assert shell.greeting == "ready"
+        goes_through_gba(shell, card, app)
+
+
+def test_a_modem_that_refuses(tmp_path):
+    def no_csim(card, line):
+        return "\r\n+CME ERROR: 3\r\n" if "CSIM" in line else at_answer(card, line)
+
+    def nonsense(card, line):
+        return '\r\n+CSIM: 4,"90zz"\r\n\r\nOK\r\n' if "CSIM" in line else at_answer(card, line)
+    with Modem(Usim(), answer=no_csim) as modem, Shell(SHELL, "at", modem.name) as shell:
+        assert "outcome 2 modem: it refused AT+CSIM" in shell("open", "usim")
+    with Modem(Usim(), answer=nonsense) as modem, Shell(SHELL, "at", modem.name) as shell:
+        assert "outcome 10 modem: its +CSIM line" in shell("open", "usim")
+    with Modem(Usim(), answer=lambda c, line: "\r\nERROR\r\n") as modem, Shell(SHELL, "at", modem.name) as shell:
+        assert "outcome 1 modem: it does not take AT commands" in shell.greeting
+    (tmp_path / "file").write_text("")
+    with Shell(SHELL, "at", tmp_path / "file") as shell:
+        assert "outcome 1 modem: this is no terminal" in shell.greeting
+    with Shell(SHELL, "at", tmp_path / "none") as shell:
+        assert "No such file" in shell.greeting
+
+
+def doctor(*args, inside=(), status):
+    done = subprocess.run([*inside, MUSTER, "--json", "doctor", *args], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == status, done.stdout + done.stderr
+    return {f["check"]: f for f in json.loads(done.stdout)}
+
+
+def test_doctor(reader, tmp_path):
+    (tmp_path / "pin").write_text("2468\n")
+    (tmp_path / "letters").write_text("none of the kind\n")
+    found = doctor("--card", inside=reader.inside(), status=1)
+    assert found["reader"]["ok"] and "Virtual PCD" in found["reader"]["detail"]
+    assert "no card in the reader" in found["card"]["detail"] and "right way round" in found["card"]["remedy"]
+    with reader.card(Usim(IMSI, K, OPC, pin="2468", isim=IMPI)):
+        found = doctor("--card", inside=reader.inside(), status=1)
+        assert "switched on" in found["PIN"]["detail"] and "--pin-file" in found["PIN"]["remedy"]
+        found = doctor("--card=Virtual", "--pin-file", str(tmp_path / "pin"), inside=reader.inside(), status=0)
+        assert found["application"]["detail"] == f"ISIM, IMPI {IMPI}" and "GBA_U" in found["GBA"]["detail"]
+        found = doctor("--card", "--pin-file", str(tmp_path / "letters"), inside=reader.inside(), status=1)
+        assert "4 to 8 digits" in found["PIN"]["detail"]
+    found = doctor("--card=Other", inside=reader.inside(), status=1)
+    assert "no reader of this name" in [f for f in [found["reader"]] if not f["ok"]][0]["detail"]
+    with Modem(Usim(IMSI, K, OPC, gba=False)) as modem:
+        found = doctor(f"--card={modem.name}", status=0)
+        assert found["modem"]["ok"] and IMSI in found["application"]["detail"] and "GBA_ME" in found["GBA"]["detail"]
+    found = doctor("--card", inside=["env", f"PCSCLITE_CSOCK_NAME={tmp_path}/none"], status=1)
+    assert "start pcscd" in found["reader"]["detail"]
+    for bad in (["--pin-file", "x"], ["--card", "--pin-file"], ["card"]):
+        assert subprocess.run([MUSTER, "doctor", *bad], capture_output=True, check=False).returncode == 2
+
+
+class Auc:
+    """What hostapd asks for vectors, on a datagram socket: its AKA-REQ-AUTH and AKA-AUTS."""
+
+    def __init__(self, path, sqn):
+        self.sqn, self.asked = sqn, []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            text, sender = self.socket.recvfrom(1000)
+            words = text.decode().split()
+            if not words:
+                return
+            self.asked.append(words[0])
+            if words[0] == "AKA-REQ-AUTH":
+                m = aka.Milenage(K, OPC, secrets.token_bytes(16))
+                answer = [m.rand, m.autn(self.sqn), m.ik, m.ck, m.res]
+                self.sqn += 0x20
+                self.socket.sendto(" ".join(["AKA-RESP-AUTH", words[1], *(a.hex() for a in answer)]).encode(), sender)
+            else:
+                found = aka.Milenage(K, OPC, bytes.fromhex(words[3])).sqn_of_auts(bytes.fromhex(words[2]))
+                if found is not None:
+                    self.sqn = found + 0x20
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.sendto(b"", self.socket.getsockname())
+        self.thread.join(timeout=30)
+        self.socket.close()
+
+
+@pytest.mark.parametrize("sqn, dialogue", [(0x20, ["AKA-REQ-AUTH"]), (0, ["AKA-REQ-AUTH", "AKA-AUTS", "AKA-REQ-AUTH"])], ids=["fresh", "resync"])
+def test_a_stranger_finds_the_card_in_order(reader, tmp_path, sqn, dialogue):
+    """wpa_supplicant's EAP-AKA peer reads our card through pcscd and proves itself to hostapd with it, also after a
+    resynchronisation. (The AuC is Python's here.)"""
+    (tmp_path / "users").write_text("* AKA\n")
+    (tmp_path / "clients").write_text("127.0.0.1/32 muster\n")
+    (tmp_path / "hostapd.conf").write_text(f"driver=none\nradius_server_clients={tmp_path}/clients\nradius_server_auth_port=18120\neap_server=1\n"
+                                           f"eap_user_file={tmp_path}/users\neap_sim_db=unix:{tmp_path}/auc\n")
+    (tmp_path / "peer.conf").write_text(f'network={{\n key_mgmt=WPA-EAP\n eap=AKA\n identity="0{IMSI}@wlan.mnc001.mcc001.3gppnetwork.org"\n'
+                                        ' pcsc=""\n pin="0000"\n}\n')
+    auc, log = Auc(tmp_path / "auc", sqn), tmp_path / "hostapd.log"
+    with open(log, "wb") as out:
+        hostapd = subprocess.Popen(reader.inside("hostapd", "-dd", str(tmp_path / "hostapd.conf")), stdout=out, stderr=out, cwd=tmp_path)
+    try:
+        def serves():
+            assert hostapd.poll() is None, log.read_text(errors="replace")[-3000:]
+            return "18120" in subprocess.run(reader.inside("ss", "-Hlun"), capture_output=True, text=True, check=False).stdout
+        until("hostapd serves", serves, START_SECONDS)
+        with reader.card(Usim(IMSI, K, OPC)) as card:
+            peer = subprocess.run(reader.inside("eapol_test", "-c", str(tmp_path / "peer.conf"), "-a", "127.0.0.1", "-p", "18120", "-s", "muster",
+                                                "-t", "60"), capture_output=True, text=True, check=False, timeout=120)
+            assert peer.returncode == 0 and peer.stdout.rstrip().endswith("SUCCESS"), peer.stdout[-3000:]
+            assert auc.asked == dialogue
+            assert any(command.startswith("00880081") for command, _ in card.card.log)
+    finally:
+        hostapd.terminate()
+        hostapd.wait(timeout=30)
+        auc.close()
