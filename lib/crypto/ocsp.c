@@ -234,7 +234,7 @@ int mst_ocsp_response_make(struct mst_view pkcs8, struct mst_view signer_der, st
 			   const struct mst_ocsp_answer *a, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
 	X509 *ca = pki_issuer(ca_der), *signer = pki_x509(signer_der);
-	EVP_PKEY *key = pki_private(pkcs8);
+	EVP_PKEY *key = pki_signing_pkey(pkcs8);
 	OCSP_BASICRESP *b = OCSP_BASICRESP_new();
 	int r = ca && signer && key ? fill(b, a, ca) : MST_FAULT_CRYPTO;
 
