@@ -15,12 +15,14 @@
 
 #include "agent/briefing.h"
 #include "agent/bundle.h"
+#include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
 #include "agent/place.h"
 #include "agent/policy.h"
 #include "base/text.h"
 
+#define RESUME_S 2                   /* after a start, for what was left unfinished with the MEF */
 #define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
 
 /* Triggers ------------------------------------------------------------------------------------------- */
@@ -461,9 +463,13 @@ static int open_store(struct agent *a)
 	if (!r) {
 		agent_load_clock(a);
 		own_load(a);
-		/* the MEF says how often; until it has, a day, or soon when something was left unfinished */
-		a->commands_every = a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there ? 10 : 86400;
-		visit_soon(a, a->commands_every);
+		r = managed_load(a);
+	}
+	if (!r) {
+		/* the MEF says how often; until it has, a day; soon when something was left unfinished */
+		a->commands_every = a->managed->every ? a->managed->every : 86400;
+		visit_soon(a, a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there || !a->managed->every ||
+			      a->managed->unreported ? RESUME_S : a->commands_every);
 		record_load(a);
 		place_load(a->env, &a->place);
 		r = bundle_load(a);
@@ -621,6 +627,19 @@ json_t *agent_check(struct agent *a)
 	return json_incref(a->verdict);
 }
 
+json_t *agent_keys(struct agent *a, const json_t *q)
+{
+	json_t *at_once;
+
+	a->only_check = true;
+	at_once = keys_ask(a, NULL, q);
+	if (at_once)
+		return at_once;
+	if (!a->stop)
+		event_base_dispatch(a->base);
+	return json_incref(a->verdict);
+}
+
 struct agent *agent_new(const struct agent_config *cfg, bool once)
 {
 	struct agent *a = calloc(1, sizeof(*a));
@@ -647,6 +666,7 @@ struct agent *agent_free(struct agent *a)
 	tell_close(a);
 	a->check_asked = false;
 	check_drop(a);
+	keys_close(a);
 	page_close(a);
 	control_close(a);
 	door_close(a);
@@ -658,6 +678,7 @@ struct agent *agent_free(struct agent *a)
 		a->env->ops->close(a->env);
 	for (size_t i = 0; i < a->n_anchors; i++)
 		free(a->anchor[i]);
+	managed_free(a);
 	free(a->chain_pem);
 	free(a->lan);
 	json_decref(a->record);

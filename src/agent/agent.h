@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "agent/config.h"
+#include "agent/managed.h"
 #include "agent/own.h"
 #include "enrolee/clock.h"
 #include "enrolee/enrolee.h"
@@ -29,8 +30,13 @@ struct agent_page;
 struct agent_discovery;
 struct agent_tell;
 struct agent_door;
+struct agent_keys;
 struct lan_found;
 struct agent_visit;
+struct agent_order;
+
+/* Commands of the MEF that are carried out (visit.c, order.c). */
+#define COMMAND_CLASSES (UINT32_C(1) << MST_CMD_CERT_PROV | UINT32_C(1) << MST_CMD_DEV_CFG | UINT32_C(1) << MST_CMD_MO_NODE)
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -126,6 +132,8 @@ struct agent {
 
 	struct agent_own own;        /* certificates that the MEF gave */
 	const struct own_cert *show; /* in the session that is being opened, whatever else would be shown */
+	struct managed *managed;     /* what the MEF's commands left here (managed.h) */
+	struct agent_order *order;   /* a command being carried out in a visit (order.h), or NULL */
 	struct agent_visit *visit;
 	mst_ms visit_at;
 	int64_t commands_every;      /* seconds; as the MEF says */
@@ -134,6 +142,7 @@ struct agent {
 	struct agent_control *control;
 	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
 	struct agent_page *page;     /* NULL: none */
+	struct agent_keys *keys;     /* keys shared with others (keys.h); NULL: none yet */
 	int lock_fd;
 };
 
@@ -145,6 +154,8 @@ MST_MUST_CHECK int agent_open(struct agent *a);
 int agent_run(struct agent *a);                      /* exit code */
 /* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
 json_t *agent_check(struct agent *a);
+/* The same for one question about keys (keys.h). */
+json_t *agent_keys(struct agent *a, const json_t *q);
 void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
 /*
  * Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. It may join the run that
@@ -187,9 +198,15 @@ void errand_drop(struct agent *a);                   /* superseded: close and fo
 MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
 				const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
 				const struct mst_client_ops *ops, struct mst_client **ret);
+/* The same with callbacks to somebody else than the agent. */
+MST_MUST_CHECK int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+				    const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
+				    const struct mst_client_ops *ops, struct mst_client **ret);
 /* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
 				   struct session_pins *ret_pins, struct mst_diag *d);
+/* What TLS judges validity by: 0 while that is nothing but a floor (lesson 15). `arg` is the agent. */
+mst_time session_utc(void *arg);
 /* Bits (1 << method) of the bootstrap methods for which the initial credential is there. */
 uint32_t agent_bootstrap_methods(const struct agent *a);
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
@@ -239,6 +256,7 @@ void visit_start(struct agent *a);
 void visit_soon(struct agent *a, int64_t seconds);
 void visit_drop(struct agent *a);
 mst_ms visit_deadline(const struct agent *a);
+void visit_go_on(struct agent *a);                   /* its order came on in a session of its own */
 void visit_tick(struct agent *a);
 /* A session with the MEF ended before anything was answered in it: was it our certificate? */
 void own_session_ended(struct agent *a, enum mst_tls_end why);
@@ -246,6 +264,8 @@ void own_session_ended(struct agent *a, enum mst_tls_end why);
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
 				   struct mst_diag *d);
+/* One that nobody else may read. */
+MST_MUST_CHECK int agent_read_secret(const char *path, uint8_t **ret_p, size_t *ret_n, struct mst_diag *d);
 /* `ret_path`: the file that `d` speaks of. */
 MST_MUST_CHECK int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d);
 /* "path: field: text", each once. Of what the functions here refuse (`d` names no path by itself). */

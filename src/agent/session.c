@@ -7,7 +7,7 @@
 #include "base/text.h"
 
 /* TLS judges validity by what we know of the time; 0 while that is nothing but a floor (lesson 15). */
-static mst_time tls_now(void *arg)
+mst_time session_utc(void *arg)
 {
 	return agent_utc_or_0(arg);
 }
@@ -28,7 +28,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		   (architecture 3.1). */
 		.anchors = own ? i->anchors : a->anchors,
 		.n_anchors = own ? i->n_anchors : a->n_anchors,
-		.now = tls_now,
+		.now = session_utc,
 		.now_arg = a,
 		.clock_floor = agent_utc(a),
 	};
@@ -58,15 +58,15 @@ int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *
 {
 	struct mst_tls_config c = {
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = true,
-		.now = tls_now, .now_arg = a, .clock_floor = agent_utc(a),
+		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a),
 	};
 
 	return mst_tls_ctx_new(&c, ret, d);
 }
 
-int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-		 const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
-		 struct mst_client **ret)
+int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+		     const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
+		     const struct mst_client_ops *ops, struct mst_client **ret)
 {
 	const char *route = agent_config_route(&a->cfg, host, port);
 	struct mst_client_config c = {
@@ -86,7 +86,14 @@ int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tl
 		.answer_ms = a->cfg.answer_timeout * 1000,
 	};
 
-	return mst_client_new(&c, ops, a, ret);
+	return mst_client_new(&c, ops, owner, ret);
+}
+
+int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+		 const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
+		 struct mst_client **ret)
+{
+	return session_open_for(a, a, host, port, tls, pins, psk, psk_identity, ops, ret);
 }
 
 mst_time session_speaks_until(const struct mst_peer *p)
