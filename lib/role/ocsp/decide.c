@@ -1,4 +1,4 @@
-/* What is told of which certificate. A signature needs the authorisation that is made in answer() here. */
+/* What is told of which certificate (TS-0003 8.1.2.2, RFC 6960). A signature needs the authorisation that is made in answer() here. */
 #include "role/ocsp/ocsp.h"
 
 #include "role/authorise.h"
