@@ -544,7 +544,7 @@ static void test_time_without_a_clock(void **state)
 	assert_in_range(muster_time(&e, w.now, 0), UTC - 1, UTC + 10);
 }
 
-static void *on_its_own_stack(void *arg)
+MST_UNUSED static void *on_its_own_stack(void *arg)
 {
 	*(enum muster_reason *)arg = enrol(SEQUENCE);
 	return NULL;
