@@ -10,6 +10,7 @@
 #include "codec/briefing.h"
 #include "codec/bundle.h"
 #include "codec/instr.h"
+#include "codec/managed.h"
 #include "codec/resources.h"
 #include "codec/rule.h"
 
@@ -268,6 +269,7 @@ static const struct { const char *name, *source; const struct mst_msg *msg; } pu
 	{ "briefing-refusal", "briefing.c", &mst_brief_refusal_msg },
 	{ "briefing-report", "briefing.c", &mst_brief_report_msg },
 	{ "bundle", "bundle.c", &mst_bundle_msg },
+	{ "management-objects", "managed.c", &mst_objects_msg },
 	{ "rule", "rule.c", &mst_rule_msg },
 };
 

@@ -45,6 +45,20 @@
 	X(OBJECT_PATH, "objectPath", "objectPath")                                  \
 	X(OBJECT_TYPE_ID, "objectTypeID", "objectTypeID")                           \
 	X(OBJECT_TYPE_SPECIFIC_ARGS, "objectTypeSpecificArgs", "objectTypeSpecificArgs") \
+	/* management objects: TS-0022 by their long names (spec 7.3); the document around them is ours */ \
+	X(OBJECTS, "objects", "objects") X(PATH, "path", "path")                    \
+	X(MGMT_DEFINITION, "mgmtDefinition", "mgmtDefinition")                      \
+	X(TLS_CIPHERSUITES, "TLSCiphersuites", "TLSCiphersuites")                   \
+	X(SYMM_KEY_ID, "symmKeyID", "symmKeyID") X(SYMM_KEY_VALUE, "symmKeyValue", "symmKeyValue") \
+	X(KEY_REG_LABELS, "keyRegLabels", "keyRegLabels")                           \
+	X(KEY_REG_DURATION, "keyRegDuration", "keyRegDuration")                     \
+	X(MY_CERT_FINGERPRINT, "myCertFingerprint", "myCertFingerprint")            \
+	X(CERT_FINGERPRINT, "certFingerprint", "certFingerprint") X(FQDN, "fqdn", "fqdn") \
+	X(EXPIRATION_TIME, "expirationTime", "expirationTime") X(LABELS, "labels", "labels") \
+	X(ORIGINATOR_ID, "originatorID", "originatorID")                            \
+	X(POINT_OF_ACCESS, "pointOfAccess", "pointOfAccess") X(CSE_BASE, "CSEBase", "CSEBase") \
+	X(REGISTRAR, "CSE-ID", "CSE-ID") X(APP_ID, "appID", "appID")                \
+	X(CONTAINER_PATH, "containerPath", "containerPath")                         \
 	/* fetchCredentials: spec 2.7.1 names the parameters, the members are ours */ \
 	X(STATUS, "status", "status") X(CREDENTIAL, "credential", "credential")     \
 	X(ENROLEE_ID, "enroleeID", "enroleeID") X(LIFETIME, "lifetime", "lifetime") \

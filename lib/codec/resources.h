@@ -89,7 +89,13 @@ enum { MST_CD_CLASS, MST_CD_ARGS, MST_CD_TARGET };
 enum { MST_CA_NO_MORE, MST_CA_CERT_PROV, MST_CA_DEV_CFG, MST_CA_MO_NODE };
 enum mst_cmd_class { MST_CMD_NO_MORE = 0, MST_CMD_CERT_PROV = 1, MST_CMD_DEV_CFG = 2, MST_CMD_MO_NODE = 3 };
 enum mst_cmd_status { MST_CMD_ISSUED = 10, MST_CMD_REISSUED = 11, MST_CMD_OK = 20, MST_CMD_REPEATED = 40,
-                      MST_CMD_CLASS_UNSUPPORTED = 41, MST_CMD_BAD_ARGS = 42, MST_CMD_UNACCEPTABLE = 43 };
+                      MST_CMD_CLASS_UNSUPPORTED = 41, MST_CMD_BAD_ARGS = 42, MST_CMD_UNACCEPTABLE = 43,
+                      MST_CMD_CERT_SERVER = 100, MST_CMD_CERT_CLIENT = 101, MST_CMD_CFG_SERVER = 201, MST_CMD_CFG_CLIENT = 202,
+                      MST_CMD_MO_NOT_FOUND = 300, MST_CMD_MO_TYPE = 301, MST_CMD_MO_BAD_ARGS = 302, MST_CMD_MO_UNACCEPTABLE = 303,
+                      MST_CMD_MO_INCONSISTENT = 304, MST_CMD_MO_FAILED = 305 };
+/* "UNACCEPTABLE_ARGUMENTS", as 12.3.2.4 has it behind MEF_CLIENT_CMD_; "?" for what is none. And "MO_NODE" of a class. */
+const char *mst_cmd_status_text(int64_t status);
+const char *mst_cmd_class_text(int64_t class_id);
 extern const struct mst_msg mst_client_cmd_msg;
 
 /* MEFClientCfg, MAFClientCfg (4.3.2): members ours. What the node needs to work: architecture 3.5. */

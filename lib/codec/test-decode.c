@@ -7,6 +7,7 @@
 
 #include "codec/briefing.h"
 #include "codec/bundle.h"
+#include "codec/managed.h"
 #include "codec/rule.h"
 
 static uint8_t octets[MST_BUNDLE_OCTETS + 4 * MST_SEQ_OCTETS];
@@ -17,6 +18,7 @@ static union {
 	struct mst_brief_refusal refusal;
 	struct mst_brief_report report;
 	struct mst_bundle bundle;
+	struct mst_objects objects;
 	struct mst_rule rule;
 } any;
 
@@ -67,6 +69,14 @@ static int bundle(struct mst_view v, struct mst_diag *d)
 	return mst_bundle_read_json(v, &a, &any.bundle, d);
 }
 
+static int objects(struct mst_view v, struct mst_diag *d)
+{
+	struct mst_arena a = mst_arena_of(octets, sizeof(octets));
+	int o = mst_msg_read_json(&mst_objects_msg, MST_PROFILE_LONG, v, &a, &any.objects, d);
+
+	return o ? o : mst_objects_check(&any.objects, true, d);
+}
+
 static int rule(struct mst_view v, struct mst_diag *d)
 {
 	struct mst_arena a = mst_arena_of(octets, sizeof(octets));
@@ -76,7 +86,8 @@ static int rule(struct mst_view v, struct mst_diag *d)
 
 static const struct { const char *name; int (*read)(struct mst_view v, struct mst_diag *d); } readers[] = {
 	{ "instruction-sequence", sequence }, { "briefing-request", ask }, { "briefing", answer },
-	{ "briefing-refusal", refusal }, { "briefing-report", report }, { "bundle", bundle }, { "rule", rule },
+	{ "briefing-refusal", refusal }, { "briefing-report", report }, { "bundle", bundle }, { "management-objects", objects },
+	{ "rule", rule },
 };
 
 int main(int argc, char **argv)

@@ -159,6 +159,27 @@ TABLES = {
         [{**REPORT, "attempt": "g" * 32}]),
 }
 
+PRINT = "0123456789abcdefABCDEF" + "0" * 42
+REG = {"path": "reg", "mgmtDefinition": 1020, "CSE-ID": "//sp.example.com/IN"}
+AUTH = {"path": "reg/auth", "mgmtDefinition": 1022, "SUID": 22, "TLSCiphersuites": ["TLS_PSK_WITH_AES_128_CCM_8"], "keyRegDuration": "P30D",
+        "keyRegLabels": ["site:7"]}
+MEF = {"path": "reg/auth/mef", "mgmtDefinition": 1026, "fqdn": "mef.example.com", "adminFQDN": "sp.example.com", "httpPort": 443}
+
+
+def mos(*objects):
+    return {"objects": list(objects)}
+
+
+TABLES["management-objects"] = (
+    [mos(), mos(REG), mos(REG, AUTH, MEF), mos({"path": "d", "mgmtDefinition": 1021, "containerPath": "//sp.example.com/IN/c"}),
+     mos({"path": "ca", "mgmtDefinition": 1024, "certFingerprint": PRINT, "URI": "https://ca.example.com"})],
+    [{}, [], {"objects": {}}, {**mos(), "more": 1}, mos(but(REG, drop=["path"])), mos(but(REG, drop=["mgmtDefinition"])), mos({**REG, "more": 1}),
+     mos({**REG, "mgmtDefinition": 1027}), mos({**REG, "path": ""}), mos(REG, {**AUTH, "SUID": 46}), mos(REG, {**AUTH, "TLSCiphersuites": []}),
+     mos(*[{**REG, "path": f"r{i}"} for i in range(25)]), mos({**MEF, "path": "m", "httpPort": 65536}),
+     mos({"path": "ca", "mgmtDefinition": 1024, "certFingerprint": PRINT + "0"})],
+    [mos({"path": "ca", "mgmtDefinition": 1024, "certFingerprint": PRINT[1:]}), mos(REG, REG), mos(MEF), mos({**REG, "path": "a/"}), mos({**REG, "mgmtDefinition": 1023}), mos({**REG, "fqdn": "x.example.com"}),
+     mos(REG, {**AUTH, "SUID": 31}), mos(REG, but(AUTH, drop=["SUID"])), mos(REG, {**AUTH, "symmKeyID": "k@x.example.com"})])
+
 words = generated("dict")
 for name in dict_files:
     check(open(name, "rb").read() == words, f"committed dictionary {name.rsplit('/', 1)[1]} is what the tables give")

@@ -125,7 +125,7 @@ static int read_request(OCSP_REQUEST *q, X509 *ca, struct mst_ocsp_request *ret_
 int mst_ocsp_request_read(struct mst_view der, struct mst_view ca_der, struct mst_ocsp_request *ret_q, struct mst_diag *d)
 {
 	const unsigned char *p = der.p;
-	X509 *ca = pki_x509(ca_der);
+	X509 *ca = pki_issuer(ca_der);
 	OCSP_REQUEST *q = der.n && der.n <= MST_OCSP_REQUEST_MAX ? d2i_OCSP_REQUEST(NULL, &p, (long)der.n) : NULL;
 	int r;
 
@@ -217,7 +217,7 @@ static int write_out(OCSP_BASICRESP *b, uint8_t *ret_der, size_t cap, size_t *re
 int mst_ocsp_response_make(struct mst_view pkcs8, struct mst_view signer_der, struct mst_view ca_der,
 			   const struct mst_ocsp_answer *a, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
-	X509 *ca = pki_x509(ca_der), *signer = pki_x509(signer_der);
+	X509 *ca = pki_issuer(ca_der), *signer = pki_x509(signer_der);
 	EVP_PKEY *key = pki_private(pkcs8);
 	OCSP_BASICRESP *b = OCSP_BASICRESP_new();
 	int r = ca && signer && key ? fill(b, a, ca) : MST_FAULT_CRYPTO;

@@ -118,7 +118,7 @@ int mst_crl_issue(struct mst_signer *signer, struct mst_view issuer_der, const s
 		  size_t n, int64_t number, mst_time now, mst_time next_update, uint8_t *ret_der, size_t cap,
 		  size_t *ret_n)
 {
-	X509 *ca = pki_x509(issuer_der);
+	X509 *ca = pki_issuer(issuer_der);
 	X509_CRL *crl = NULL;
 	unsigned char *tbs = NULL;
 	int len = 0, res = MST_PKI_MALFORMED;

@@ -165,30 +165,64 @@ int mst_csr_attrs_read(struct mst_view der, struct mst_csr_attrs *ret_a)
 	return r;
 }
 
+/* Is that one DER object and nothing behind it? The certificates of a bag are ours, so that is all that has to be asked. */
+static bool is_object(struct mst_view v)
+{
+	const unsigned char *p = v.p;
+	int tag, class;
+	long len;
+
+	return v.n && v.n <= MST_CERT_MAX && !(ASN1_get_object(&p, &len, &tag, &class, (long)v.n) & 0x80) && tag == V_ASN1_SEQUENCE &&
+	       p + len == v.p + v.n;
+}
+
+/* A SET OF is in the order of its octets (X.690 11.6). */
+static bool before(struct mst_view a, struct mst_view b)
+{
+	int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+
+	return c < 0 || (c == 0 && a.n < b.n);
+}
+
+/* RFC 5652, RFC 7030 4.1.3: signed data of nothing, by nobody; by hand, for the library reads each certificate to write it. */
 int mst_bag_make(const struct mst_view *cert, size_t n, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
-	PKCS7 *p7 = PKCS7_new();
-	unsigned char *der = NULL;
-	int r = p7 && PKCS7_set_type(p7, NID_pkcs7_signed) && PKCS7_content_new(p7, NID_pkcs7_data) ? 0 : MST_FAULT_MEMORY;
+	/* version 1, no digest algorithms, id-data without content; and behind the certificates no signers */
+	static const uint8_t head[] = { 0x02, 0x01, 0x01, 0x31, 0x00, 0x30, 0x0b, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01 };
+	static const uint8_t oid[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02 };
+	static const uint8_t none[] = { 0x31, 0x00 };
+	const size_t fixed = sizeof(head) + sizeof(none);
+	struct mst_view in[MST_BAG_CERTS];
+	struct mst_writer w = mst_writer_of(ret_der, cap);
+	size_t all = 0, set, data;
 
-	/* no content: what is signed is nothing, by nobody */
-	if (!r)
-		PKCS7_set_detached(p7, 1);
-	for (size_t i = 0; !r && i < n; i++) {
-		X509 *x = pki_x509(cert[i]);
+	if (n > MST_BAG_CERTS)
+		return MST_PKI_NO_ROOM;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = i;
 
-		r = !x ? MST_PKI_MALFORMED : PKCS7_add_certificate(p7, x) ? 0 : MST_FAULT_MEMORY;
-		X509_free(x);
+		if (!is_object(cert[i]))
+			return MST_PKI_MALFORMED;
+		for (; at && before(cert[i], in[at - 1]); at--)
+			in[at] = in[at - 1];
+		in[at] = cert[i];
+		all += cert[i].n;
 	}
-	if (!r) {
-		int len = i2d_PKCS7(p7, &der);
-
-		r = give(der, len, ret_der, cap, ret_n);
-	}
-	OPENSSL_free(der);
-	PKCS7_free(p7);
-	ERR_clear_error();
-	return r;
+	set = n ? all + pki_header_size(all) : 0;
+	data = fixed + set + pki_header_size(fixed + set);
+	pki_put_header(&w, 0x30, sizeof(oid) + data + pki_header_size(data));
+	mst_put(&w, (struct mst_view){ oid, sizeof(oid) });
+	pki_put_header(&w, 0xa0, data);
+	pki_put_header(&w, 0x30, fixed + set);
+	mst_put(&w, (struct mst_view){ head, sizeof(head) });
+	if (n)
+		pki_put_header(&w, 0xa0, all);
+	for (size_t i = 0; i < n; i++)
+		mst_put(&w, in[i]);
+	mst_put(&w, (struct mst_view){ none, sizeof(none) });
+	if (w.ok)
+		*ret_n = w.n;
+	return w.ok ? 0 : MST_PKI_NO_ROOM;
 }
 
 static int keep(X509 *x, uint8_t *out, size_t cap, size_t *at, struct mst_bag *b)

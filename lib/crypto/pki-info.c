@@ -24,6 +24,24 @@ X509 *pki_x509(struct mst_view der)
 	return x;
 }
 
+X509 *pki_issuer(struct mst_view der)
+{
+	static _Thread_local struct { uint8_t der[MST_CERT_MAX]; size_t n; X509 *x; } last;
+	X509 *x;
+
+	if (last.x && mst_view_eq(der, (struct mst_view){ last.der, last.n }) && X509_up_ref(last.x))
+		return last.x;
+	x = pki_x509(der);
+	/* with all that is asked of an issuer read once */
+	if (!x || X509_check_ca(x) != 1 || !X509_up_ref(x))
+		return x;
+	X509_free(last.x);
+	last.x = x;
+	last.n = der.n;
+	memcpy(last.der, der.p, der.n);
+	return x;
+}
+
 X509_CRL *pki_crl(struct mst_view der)
 {
 	const unsigned char *p = der.p;
@@ -183,7 +201,7 @@ int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs
 	static const struct mst_view sig = { no_signature, sizeof(no_signature) };
 	uint8_t der[MST_CRL_MAX];
 	const X509_NAME *issuer = NULL;
-	X509 *ca = pki_x509(issuer_der), *x = NULL;
+	X509 *ca = pki_issuer(issuer_der), *x = NULL;
 	X509_CRL *crl = NULL;
 	size_t n;
 	int r = MST_PKI_MALFORMED;
@@ -197,7 +215,7 @@ int mst_tbs_info(struct mst_view tbs, struct mst_view issuer_der, struct mst_tbs
 	if (x) {
 		issuer = X509_get_issuer_name(x);
 		t.other_usage = other_usage(x);
-		r = mst_cert_info((struct mst_view){ der, n }, &t.cert, d);
+		r = read_info(x, &t.cert, d);
 	} else {
 		crl = pki_crl((struct mst_view){ der, n });
 		if (crl) {

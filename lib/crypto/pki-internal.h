@@ -12,6 +12,12 @@
 X509 *pki_x509(struct mst_view der);
 X509_CRL *pki_crl(struct mst_view der);
 EVP_PKEY *pki_private(struct mst_view pkcs8);
+/* The same certificate is an issuer again and again: the last one is kept, parsed. The caller frees its reference. */
+X509 *pki_issuer(struct mst_view der);
+/* A private key on P-256 for signing alone, by the short way (ec-fast.c); NULL when it is another, or for a lack of memory. */
+void *pki_signing_key(struct mst_view pkcs8);
+MST_MUST_CHECK int pki_signing_key_use(void *key, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n);
+void pki_signing_key_free(void *key);
 
 /* Spec 2.5.4: id-ecPublicKey, secp256r1, uncompressed point; there is one way to write that. */
 bool pki_spki_is_p256(struct mst_view spki);
@@ -27,6 +33,9 @@ MST_MUST_CHECK int pki_name_extension(const struct mst_san *san, unsigned char *
 bool pki_time_put(ASN1_TIME *t, mst_time when);
 bool pki_time_get(const ASN1_TIME *t, mst_time *ret_t);
 
+/* Tag and length of a DER object with `n` octets in it, and how many octets these take. */
+void pki_put_header(struct mst_writer *w, uint8_t tag, size_t n);
+size_t pki_header_size(size_t n);
 /* SEQUENCE { tbs, ecdsa-with-SHA256, BIT STRING sig }. False when it does not fit. */
 MST_MUST_CHECK bool pki_assemble(struct mst_view tbs, struct mst_view sig, uint8_t *ret_der, size_t cap,
 				 size_t *ret_n);

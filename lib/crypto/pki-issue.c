@@ -376,7 +376,7 @@ int mst_cert_issue(struct mst_crypto *c, struct mst_signer *signer, struct mst_v
 	int n, r;
 
 	if (issuer_der.n) {
-		m.issuer = pki_x509(issuer_der);
+		m.issuer = pki_issuer(issuer_der);
 		if (!m.issuer || !(X509_get_extension_flags(m.issuer) & EXFLAG_CA))
 			return MST_PKI_MALFORMED;
 	}

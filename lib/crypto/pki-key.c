@@ -111,35 +111,33 @@ int mst_cert_public(struct mst_view der, uint8_t *ret_spki, size_t cap, size_t *
 static int local_sign(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap,
 		      size_t *ret_n)
 {
-	EVP_PKEY_CTX *x = EVP_PKEY_CTX_new(s->ctx, NULL);
-	size_t n = cap;
-	int r = MST_FAULT_CRYPTO;
-
-	if (x && EVP_PKEY_sign_init(x) > 0 && EVP_PKEY_sign(x, out, &n, digest, MST_SHA256_LEN) > 0) {
-		*ret_n = n;
-		r = 0;
-	}
-	EVP_PKEY_CTX_free(x);
-	return r;
+	return pki_signing_key_use(s->ctx, digest, out, cap, ret_n);
 }
 
-int mst_local_signer_init(struct mst_local_signer *s, struct mst_view pkcs8)
+/* Why a key is none to sign with. */
+static int no_signer(struct mst_view pkcs8)
 {
 	EVP_PKEY *k = pki_private(pkcs8);
 	uint8_t spki[128];
 	size_t n;
 	int r = k ? public_of(k, spki, sizeof(spki), &n) : MST_PKI_MALFORMED;
 
-	if (r) {
-		EVP_PKEY_free(k);
-		return r;
-	}
+	EVP_PKEY_free(k);
+	return r ? r : MST_FAULT_MEMORY;
+}
+
+int mst_local_signer_init(struct mst_local_signer *s, struct mst_view pkcs8)
+{
+	void *k = pki_signing_key(pkcs8);
+
+	if (!k)
+		return no_signer(pkcs8);
 	*s = (struct mst_local_signer){ .signer = { .sign = local_sign, .ctx = k }, .pkey = k };
 	return 0;
 }
 
 void mst_local_signer_deinit(struct mst_local_signer *s)
 {
-	EVP_PKEY_free(s->pkey);         /* the library clears private numbers as it frees them */
+	pki_signing_key_free(s->pkey);
 	*s = (struct mst_local_signer){ 0 };
 }

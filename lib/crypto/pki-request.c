@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 
 #include "crypto/pki-internal.h"
+#include "crypto/pki-x509.h"
 #include "crypto/request.h"
 
 static int refuse(struct mst_diag *d, const char *field, const char *why, int r)
@@ -252,23 +253,36 @@ int mst_cert_subject_sha256(struct mst_view der, uint8_t ret[MST_SHA256_LEN])
 	return r;
 }
 
-int mst_cert_permitted(struct mst_view der, struct mst_view ca_der)
+int mst_ca_until(struct mst_view ca_der, mst_time *ret_t)
 {
-	X509 *x = pki_x509(der), *ca = pki_x509(ca_der);
-	NAME_CONSTRAINTS *nc = NULL;
-	int critical = -1, r = MST_FAULT_CRYPTO, verdict;
+	X509 *ca = pki_issuer(ca_der);
+	bool ok = ca && pki_time_get(X509_get0_notAfter(ca), ret_t);
 
-	if (x && ca && X509_get_extension_flags(x) & EXFLAG_SET) {      /* asked for, they are read: the check needs them */
-		nc = X509_get_ext_d2i(ca, NID_name_constraints, &critical, NULL);
-		r = nc || critical == -1 ? 0 : MST_FAULT_CRYPTO;
-	}
-	if (nc) {
-		verdict = NAME_CONSTRAINTS_check(x, nc);
-		if (verdict == X509_V_OK)
-			verdict = NAME_CONSTRAINTS_check_CN(x, nc);
-		r = verdict == X509_V_OK ? 0 : verdict == X509_V_ERR_OUT_OF_MEM ? MST_FAULT_MEMORY : MST_PKI_MALFORMED;
-	}
+	X509_free(ca);
+	return ok ? 0 : MST_PKI_MALFORMED;
+}
+
+static int permitted(X509 *x, const X509 *ca)
+{
+	int critical = -1, verdict;
+	NAME_CONSTRAINTS *nc = X509_get_ext_d2i(ca, NID_name_constraints, &critical, NULL);
+
+	if (!nc)                        /* none, or none that can be read */
+		return critical == -1 ? 0 : MST_FAULT_CRYPTO;
+	verdict = NAME_CONSTRAINTS_check(x, nc);
+	if (verdict == X509_V_OK)
+		verdict = NAME_CONSTRAINTS_check_CN(x, nc);
 	NAME_CONSTRAINTS_free(nc);
+	return verdict == X509_V_OK ? 0 : verdict == X509_V_ERR_OUT_OF_MEM ? MST_FAULT_MEMORY : MST_PKI_NOT_SIGNED;
+}
+
+int mst_cert_permitted(struct mst_view der, struct mst_view ca_der, struct mst_cert_info *ret_i)
+{
+	X509 *x = pki_x509(der), *ca = pki_issuer(ca_der);
+	int r = x && ca ? mst_cert_info_x509(x, ret_i, NULL) : MST_PKI_MALFORMED;
+
+	if (!r)
+		r = permitted(x, ca);
 	X509_free(ca);
 	X509_free(x);
 	ERR_clear_error();

@@ -13,7 +13,7 @@ static const uint8_t ecdsa_sha256[] = {
 	0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02
 };
 
-static void put_header(struct mst_writer *w, uint8_t tag, size_t n)
+void pki_put_header(struct mst_writer *w, uint8_t tag, size_t n)
 {
 	mst_put_u8(w, tag);
 	if (n < 0x80) {
@@ -30,6 +30,11 @@ static void put_header(struct mst_writer *w, uint8_t tag, size_t n)
 	}
 }
 
+size_t pki_header_size(size_t n)
+{
+	return n < 0x80 ? 2 : n <= 0xff ? 3 : n <= 0xffff ? 4 : 6;
+}
+
 bool pki_assemble(struct mst_view tbs, struct mst_view sig, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
 	struct mst_writer w = mst_writer_of(ret_der, cap);
@@ -37,10 +42,10 @@ bool pki_assemble(struct mst_view tbs, struct mst_view sig, uint8_t *ret_der, si
 	if (sig.n > 120 || tbs.n > cap)
 		return false;
 	/* BIT STRING: header 2 (sig < 127), one octet for unused bits */
-	put_header(&w, 0x30, tbs.n + sizeof(ecdsa_sha256) + 3 + sig.n);
+	pki_put_header(&w, 0x30, tbs.n + sizeof(ecdsa_sha256) + 3 + sig.n);
 	mst_put(&w, tbs);
 	mst_put(&w, (struct mst_view){ ecdsa_sha256, sizeof(ecdsa_sha256) });
-	put_header(&w, 0x03, sig.n + 1);
+	pki_put_header(&w, 0x03, sig.n + 1);
 	mst_put_u8(&w, 0);
 	mst_put(&w, sig);
 	if (w.ok)

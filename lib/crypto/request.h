@@ -40,9 +40,11 @@ MST_MUST_CHECK int mst_csr_make(struct mst_signer *s, struct mst_view spki, cons
 
 /* What the subject of a certificate hashes to, to be compared with mst_csr_info.subject_sha256. */
 MST_MUST_CHECK int mst_cert_subject_sha256(struct mst_view der, uint8_t ret[MST_SHA256_LEN]);
-/* Do the name constraints of that CA let its certificates have these names (spec 2.5.4)? 0, MST_PKI_MALFORMED for no, or a fault.
- * The signature is not looked at. */
-MST_MUST_CHECK int mst_cert_permitted(struct mst_view der, struct mst_view ca_der);
+/* When does that CA end? For one that is asked of again and again. 0 or MST_PKI_MALFORMED. */
+MST_MUST_CHECK int mst_ca_until(struct mst_view ca_der, mst_time *ret_t);
+/* mst_cert_info of what that CA has just made, and whether its name constraints let it (spec 2.5.4): 0, MST_PKI_NOT_SIGNED for
+ * no, MST_PKI_MALFORMED, or a fault. The signature itself is not looked at. */
+MST_MUST_CHECK int mst_cert_permitted(struct mst_view der, struct mst_view ca_der, struct mst_cert_info *ret_i);
 /* Would a relying party accept it under that CA: signature, time of the CA, name constraints (spec 2.5.4)? */
 bool mst_cert_fits(struct mst_view der, struct mst_view ca_der);
 

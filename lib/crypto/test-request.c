@@ -310,15 +310,16 @@ static void what_the_ca_may_not_name_does_not_fit(void **state)
 {
 	struct mst_cert_spec s = { .role = MST_CERT_CLIENT, .not_before = NOW, .not_after = NOW + YEAR, .n_san = 1 };
 	uint8_t a[MST_SHA256_LEN], b[MST_SHA256_LEN];
+	struct mst_cert_info i;
 	struct party p;
 
 	(void)state;
-	assert_int_equal(mst_cert_permitted((struct mst_view){ node.cert, node.n_cert }, (struct mst_view){ ca.cert, ca.n_cert }), 0);
+	assert_int_equal(mst_cert_permitted((struct mst_view){ node.cert, node.n_cert }, (struct mst_view){ ca.cert, ca.n_cert }, &i), 0);
 	assert_true(mst_cert_fits((struct mst_view){ node.cert, node.n_cert }, (struct mst_view){ ca.cert, ca.n_cert }));
 	make_key(&p);
 	s.san[0] = san_of(MST_ID_FQDN, "cse1.other.example.net");
 	issue(&p, &s, false);
-	assert_int_equal(mst_cert_permitted((struct mst_view){ p.cert, p.n_cert }, (struct mst_view){ ca.cert, ca.n_cert }), MST_PKI_MALFORMED);
+	assert_int_equal(mst_cert_permitted((struct mst_view){ p.cert, p.n_cert }, (struct mst_view){ ca.cert, ca.n_cert }, &i), MST_PKI_NOT_SIGNED);
 	assert_false(mst_cert_fits((struct mst_view){ p.cert, p.n_cert }, (struct mst_view){ ca.cert, ca.n_cert }));
 	assert_int_equal(mst_cert_subject_sha256((struct mst_view){ p.cert, p.n_cert }, a), 0);
 	assert_int_equal(mst_cert_subject_sha256((struct mst_view){ node.cert, node.n_cert }, b), 0);

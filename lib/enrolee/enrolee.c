@@ -47,7 +47,7 @@ static enum enrolee_state begin_mef(struct enrolee *e, mst_ms now, mst_time utc)
 		/* Nothing proposed: as long as the provider gives. With an unset clock anything else could be
 		   past. */
 		.expires = e->expires ? e->expires : MST_TIME_MAX,
-		.cert_prov = e->cfg.cert_prov,
+		.classes = e->cfg.classes,
 		.port = e->mef.port,
 		.quirks = e->cfg.quirks,
 		.answer_ms = e->cfg.answer_ms,
@@ -114,7 +114,7 @@ static enum enrolee_state mef_done(struct enrolee *e, mst_time utc)
 	e->server_time = r->server_time;
 	e->retry_duration = r->retry_duration;
 	e->commands_refused = r->commands_refused;
-	e->cert_prov_waits = r->cert_prov_waits;
+	e->command_waits = r->command_waits;
 	e->other_ke_id = r->other_ke_id;
 	mmef_deinit(&e->machine.mef);
 	if (!ok)

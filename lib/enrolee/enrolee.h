@@ -129,7 +129,7 @@ struct enrolee_config {
 	const char *kpm_id;          /* method psk; borrowed, as the key is */
 	const struct mst_key *kpm;
 	mst_ms open_ms, answer_ms;
-	bool cert_prov;              /* the shell carries CERT_PROV out, after the enrolment */
+	uint32_t classes;            /* of commands that the shell carries out after the enrolment: bit (1 << enum mst_cmd_class) */
 };
 
 struct enrolee {
@@ -159,7 +159,7 @@ struct enrolee {
 	mst_time server_time;        /* 0 = not said */
 	int64_t retry_duration;      /* -1 = not said */
 	unsigned commands_refused;
-	bool cert_prov_waits;        /* the MEF has a CERT_PROV for us: visit it */
+	bool command_waits;        /* the MEF has a command for us: visit it */
 	bool other_ke_id;
 	uint8_t anchors[ENROLEE_ANCHORS_OCTETS];     /* of the configuration: u16 length, DER, … */
 	size_t anchors_n;

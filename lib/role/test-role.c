@@ -320,23 +320,29 @@ static void a_fetch_proves_nothing(void **state)
 /* Ke that is dropped lives on under no other name, whatever it was registered for. */
 static void a_dropped_ke_is_gone(void **state)
 {
+	static const char *const body[] = {
+		"{\"sec:symmKeyReg\":{\"et\":\"20270301T000000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":21,\"targetIDs\":[\"maf.example.com\"]}}",
+		"{\"sec:symmKeyReg\":{\"et\":\"20270301T000000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":22,\"targetIDs\":[\"//sp.example.com/CSE2\"]}}",
+	};
 	struct mst_keyreg k;
-	char reg[128], id[MST_ID_MAX];
+	char reg[128], id[2][MST_ID_MAX];
 	struct mst_view rel, fqdn;
 
 	(void)state;
-	assert_int_equal(mef_register(1, reg), 2001);
-	rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
-	assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", "/CSE0001", MST_TY_SYMM_KEY_REG, 1,
-	                        "{\"sec:symmKeyReg\":{\"et\":\"20270301T000000\",\"adminFQDN\":\"sp.example.com\",\"SUID\":22,"
-	                        "\"targetIDs\":[\"//sp.example.com/CSE2\"]}}"), 2001);
-	rig_id(1, "mef.example.com", id);
-	assert_true(mst_key_id_split(mst_view_str(id), &rel, &fqdn));
-	id[rel.n] = 0;
-	assert_int_equal(mst_store_keyreg_get(r.store, MST_ROLE_MEF, id, &k), 0);
-	for (uint8_t i = 2; i < 6; i++)
+	for (uint8_t i = 0; i < 2; i++) {
+		assert_int_equal(mef_register((uint8_t)(i + 1), reg), 2001);
+		rig_peer_cert(&r, MST_ID_NODE, RIG_NODE);
+		assert_int_equal(rig_do(&r, MST_ROLE_MEF, MST_OP_CREATE, "/MEFBase", "/CSE0001", MST_TY_SYMM_KEY_REG, (uint8_t)(i + 1), body[i]), 2001);
+		rig_id((uint8_t)(i + 1), "mef.example.com", id[i]);
+		assert_true(mst_key_id_split(mst_view_str(id[i]), &rel, &fqdn));
+		id[i][rel.n] = 0;
+		assert_int_equal(mst_store_keyreg_get(r.store, MST_ROLE_MEF, id[i], &k), 0);
+	}
+	for (uint8_t i = 3; i < 7; i++)
 		assert_int_equal(mef_register(i, reg), 2001);
-	assert_int_equal(mst_store_keyreg_get(r.store, MST_ROLE_MEF, id, &k), MST_STORE_NONE);
+	assert_int_equal(mst_store_keyreg_get(r.store, MST_ROLE_MEF, id[0], &k), MST_STORE_NONE);
+	/* one that was registered for somebody else than a MAF stays, and Ke with it, as long as it was promised */
+	assert_int_equal(mst_store_keyreg_get(r.store, MST_ROLE_MEF, id[1], &k), 0);
 }
 
 /* Each MEF vouches for its own clients only. */

@@ -163,6 +163,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "MAFs that may fetch credentials, by the FQDN in their certificate" },
 	{ "mef.maf_anchor", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, "", NULL, STR(mef.maf_anchor),
 	  .help = "certificate that a MAF's path must end at; \"\" = any of client_anchors, makers' included" },
+	{ "mef.stakeholders", MST_CONF_T_FQDN, .sample = "trust.example.org", LST(0, mef.stakeholders, mef.n_stakeholders),
+	  .help = "administrating stakeholders with whom every node may register, besides its own provider (TS-0003 8.3.5.1)" },
 	{ "mef.registration_lifetime", MST_CONF_T_SECONDS, 0, "365d", NULL, RANGE(60, 3650 * DAY), AT(mef.registration_lifetime),
 	  .help = "longest registration" },
 	{ "mef.retry_duration", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(1, 365 * DAY), AT(mef.retry_duration),

@@ -302,6 +302,9 @@ static void est_of(const struct mst_conf *c, struct mst_role_conf *ret)
 		memcpy(ret->est.uri, r->est_uri, sizeof(ret->est.uri));
 	else
 		snprintf(ret->est.uri, sizeof(ret->est.uri), "https://%.200s%.8s%s", r->fqdn, port_of(r, ":443"), MST_EST_PATH);
+	snprintf(ret->objects_uri, sizeof(ret->objects_uri), "https://%.160s%.8s%.63s/deviceConfig/", r->fqdn, port_of(r, ":443"), r->base);
+	ret->n_stakeholder = r->n_stakeholders;
+	memcpy(ret->stakeholder, r->stakeholders, sizeof(ret->stakeholder));
 	if (o->present && o->uri[0])
 		memcpy(ret->est.ocsp, o->uri, sizeof(ret->est.ocsp));
 	else if (o->present)

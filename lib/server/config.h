@@ -61,6 +61,8 @@ struct mst_conf_role {
 	char mafs[8][MST_ID_MAX];
 	size_t n_mafs;
 	char maf_anchor[MST_CONF_PATH];
+	char stakeholders[8][MST_ID_MAX];                     /* mef */
+	size_t n_stakeholders;
 	bool est, est_approval;
 	int64_t est_lifetime, est_grace, est_retry;           /* seconds */
 	char est_uri[MST_ID_MAX];

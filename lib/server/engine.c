@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/pki.h"
 #include "keeper/keeper-wire.h"
 #include "server/engine-internal.h"
 
@@ -405,6 +406,7 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 		mst_diag_set(d, 0, "keeper", "no link to the keeper", NULL);
 		return MST_FAULT_BUG;
 	}
+	mst_ec_fast_install();          /* certificates are read and made here, too */
 	e->scratch = malloc(MST_ANSWER_MAX);
 	e->turn = event_new(u->base, -1, 0, on_turn, e);
 	if (!e->scratch || !e->turn)

@@ -128,6 +128,9 @@ struct mst_role_conf {
 		char uri[MST_ID_MAX];     /* estBaseURI for CERT_PROV */
 		char ocsp[MST_ID_MAX];    /* where the status of certificates is told; "" = certificates do not say */
 	} est;
+	/* MEF: other stakeholders than a client's provider with whom it may register (TS-0003 8.3.5.1) */
+	char stakeholder[8][MST_ID_MAX]; size_t n_stakeholder;
+	char objects_uri[MST_ID_MAX];     /* MEF, admin: where DEV_CFG sends nodes, without the stakeholder */
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */

@@ -1,6 +1,7 @@
 /* The keeper process: keeper-local.c behind the frame decoder. */
 #include <string.h>
 
+#include "crypto/pki.h"
 #include "keeper/keeper-wire.h"
 #include "server/unit.h"
 
@@ -27,6 +28,7 @@ static int keeper_start(struct mst_unit *u, struct mst_diag *d)
 		mst_diag_set(d, 0, "self test", which, ": the crypto library gives a wrong answer", NULL);
 		return r;
 	}
+	mst_ec_fast_install();
 	return open_keys((struct keeper_unit *)(void *)u, d);
 }
 

@@ -91,8 +91,13 @@ struct mst_store_ops {
 	int (*command_insert)(struct mst_store *s, struct mst_command *r);
 	int (*command_update)(struct mst_store *s, const struct mst_command *r);
 	int (*command_get)(struct mst_store *s, int64_t id, struct mst_command *ret);
-	int (*command_next)(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
-	int (*command_issued)(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
+	int (*command_next)(struct mst_store *s, enum mst_role role, int64_t node, const char *admin_fqdn, struct mst_command *ret);
+	int (*command_issued)(struct mst_store *s, int64_t node, const char *reg_id, const char *cmd_id, struct mst_command *ret);
+	int (*command_trim)(struct mst_store *s, int64_t node, size_t keep);
+	int (*command_step_add)(struct mst_store *s, const struct mst_command_step *r);
+	int (*command_step_list)(struct mst_store *s, int64_t command, int (*each)(void *, const struct mst_command_step *), void *arg);
+	int (*device_config_put)(struct mst_store *s, const struct mst_device_config *r);
+	int (*device_config_get)(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);
 	int (*command_list)(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *),
 			    void *arg);
 

@@ -1,4 +1,4 @@
-/* SQLite: certificates issued over EST with what leads to them, and the commands of a MEF. */
+/* SQLite: certificates issued over EST with what leads to them. */
 #include "store/sqlite.h"
 
 /* --- octets of issued certificates --- */
@@ -120,73 +120,4 @@ int sq_challenge_get(struct mst_store *s, int64_t node, struct mst_challenge *re
 {
 	return sq_one(sq_of(s), SQ_CHALLENGE_GET, "SELECT node, value, made FROM cert_challenge WHERE node = ?1", SQ_ARGS(SQ_I(node)),
 		      SQ_COLS(challenge_cols), ret);
-}
-
-/* --- commands --- */
-
-#define CMD_COLS "id, node, class, number, uri, kind, subject, state, reg_id, cmd_id, status, created, issued, ended"
-#define C(t, m)  SQ_COL(t, struct mst_command, m)
-static const struct sq_col cmd_cols[] = {
-	C(SQ_ID_OR_NULL, id), C(SQ_I64, node),    C(SQ_INT, class_id), C(SQ_I64, number),
-	C(SQ_TEXT, uri),      C(SQ_I64, kind),    C(SQ_TEXT, subject),
-	SQ_COL_MAX(struct mst_command, state, MST_COMMAND_CANCELLED),
-	C(SQ_TEXT, reg_id),   C(SQ_TEXT, cmd_id), C(SQ_I64, status),   C(SQ_I64, created),
-	C(SQ_I64, issued),    C(SQ_I64, ended),
-};
-
-int sq_command_insert(struct mst_store *s, struct mst_command *r)
-{
-	struct sq *q = sq_of(s);
-	struct mst_command row = *r;
-	int rc;
-
-	row.id = 0;
-	rc = sq_put(q, SQ_COMMAND_INSERT,
-		    "INSERT INTO command (" CMD_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)", NULL, 0,
-		    SQ_COLS(cmd_cols), &row);
-	if (!rc)
-		r->id = sqlite3_last_insert_rowid(q->db);
-	return rc;
-}
-
-int sq_command_update(struct mst_store *s, const struct mst_command *r)
-{
-	return sq_put(sq_of(s), SQ_COMMAND_UPDATE,
-		      "UPDATE command SET node = ?2, class = ?3, number = ?4, uri = ?5, kind = ?6, subject = ?7, state = ?8, reg_id = ?9, "
-		      "cmd_id = ?10, status = ?11, created = ?12, issued = ?13, ended = ?14 WHERE id = ?1",
-		      NULL, 0, SQ_COLS(cmd_cols), r);
-}
-
-int sq_command_get(struct mst_store *s, int64_t id, struct mst_command *ret)
-{
-	return sq_one(sq_of(s), SQ_COMMAND_GET, "SELECT " CMD_COLS " FROM command WHERE id = ?1", SQ_ARGS(SQ_I(id)), SQ_COLS(cmd_cols),
-		      ret);
-}
-
-int sq_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret)
-{
-	return sq_one(sq_of(s), SQ_COMMAND_NEXT, "SELECT " CMD_COLS " FROM command WHERE node = ?1 AND (state = 0 OR (state = 1 AND NOT EXISTS"
-		      " (SELECT 1 FROM registration r WHERE r.role = ?2 AND r.reg_id = command.reg_id))) ORDER BY id LIMIT 1",
-		      SQ_ARGS(SQ_I(node), SQ_I(role)), SQ_COLS(cmd_cols), ret);
-}
-
-int sq_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret)
-{
-	return sq_one(sq_of(s), SQ_COMMAND_ISSUED,
-		      "SELECT " CMD_COLS " FROM command WHERE node = ?1 AND state = 1 AND reg_id = ?2 ORDER BY id DESC LIMIT 1",
-		      SQ_ARGS(SQ_I(node), SQ_S(reg_id)), SQ_COLS(cmd_cols), ret);
-}
-
-int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *),
-		    void *arg)
-{
-	struct mst_command row;
-	struct sq_iter it;
-	int r = sq_iter_open(&it, sq_of(s), SQ_COMMAND_LIST,
-			     "SELECT " CMD_COLS " FROM command WHERE id > ?1 AND (?2 = 0 OR node = ?2) ORDER BY id LIMIT ?3",
-			     SQ_ARGS(SQ_I(after), SQ_I(node), SQ_I(sq_limit(limit))));
-
-	while (!r && sq_iter_next(&it, SQ_COLS(cmd_cols), &row))
-		r = each(arg, &row);
-	return sq_iter_close(&it, r);
 }

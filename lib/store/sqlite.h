@@ -78,6 +78,12 @@ enum sq_slot {
 	SQ_COMMAND_NEXT,
 	SQ_COMMAND_ISSUED,
 	SQ_COMMAND_LIST,
+	SQ_COMMAND_TRIM,
+	SQ_STEP_AGAIN,
+	SQ_STEP_INSERT,
+	SQ_STEP_LIST,
+	SQ_DEVCFG_PUT,
+	SQ_DEVCFG_GET,
 	SQ_PLACE_PUT,
 	SQ_PLACE_GET,
 	SQ_PLACE_DELETE,
@@ -289,8 +295,13 @@ int sq_challenge_get(struct mst_store *s, int64_t node, struct mst_challenge *re
 int sq_command_insert(struct mst_store *s, struct mst_command *r);
 int sq_command_update(struct mst_store *s, const struct mst_command *r);
 int sq_command_get(struct mst_store *s, int64_t id, struct mst_command *ret);
-int sq_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
-int sq_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
+int sq_command_next(struct mst_store *s, enum mst_role role, int64_t node, const char *admin_fqdn, struct mst_command *ret);
+int sq_command_issued(struct mst_store *s, int64_t node, const char *reg_id, const char *cmd_id, struct mst_command *ret);
+int sq_command_trim(struct mst_store *s, int64_t node, size_t keep);
+int sq_command_step_add(struct mst_store *s, const struct mst_command_step *r);
+int sq_command_step_list(struct mst_store *s, int64_t command, int (*each)(void *, const struct mst_command_step *), void *arg);
+int sq_device_config_put(struct mst_store *s, const struct mst_device_config *r);
+int sq_device_config_get(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);
 int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
 
 int sq_place_put(struct mst_store *s, const struct mst_place *r);

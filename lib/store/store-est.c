@@ -2,7 +2,6 @@
 #include "store/ops.h"
 
 const char *const mst_certreq_state_name[] = { "pending", "approved", "rejected", "issued" };
-const char *const mst_command_state_name[] = { "waiting", "issued", "ended", "cancelled" };
 
 int mst_store_cert_der_put(struct mst_store *s, const struct mst_cert_der *r)
 {
@@ -70,35 +69,4 @@ int mst_store_challenge_put(struct mst_store *s, const struct mst_challenge *r)
 int mst_store_challenge_get(struct mst_store *s, int64_t node, struct mst_challenge *ret)
 {
 	return s->ops->challenge_get(s, node, ret);
-}
-
-int mst_store_command_insert(struct mst_store *s, struct mst_command *r)
-{
-	return s->ops->command_insert(s, r);
-}
-
-int mst_store_command_update(struct mst_store *s, const struct mst_command *r)
-{
-	return s->ops->command_update(s, r);
-}
-
-int mst_store_command_get(struct mst_store *s, int64_t id, struct mst_command *ret)
-{
-	return s->ops->command_get(s, id, ret);
-}
-
-int mst_store_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret)
-{
-	return s->ops->command_next(s, role, node, ret);
-}
-
-int mst_store_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret)
-{
-	return s->ops->command_issued(s, node, reg_id, ret);
-}
-
-int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *,
-		const struct mst_command *), void *arg)
-{
-	return s->ops->command_list(s, node, after, limit, each, arg);
 }

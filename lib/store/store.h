@@ -222,22 +222,52 @@ extern const char *const mst_command_state_name[];
 struct mst_command {
 	int64_t id, node;
 	int class_id;                     /* enum mst_cmd_class */
-	int64_t number;                   /* CERT_PROV: certProvProtocolID */
+	int64_t number;                   /* arguments: below */
 	char uri[MST_ID_MAX];
-	int64_t kind;                     /* CERT_PROV: certSubjectType */
-	char subject[MST_ID_MAX];         /* CERT_PROV: certSubjectID */
+	int64_t kind;
+	char subject[MST_ID_MAX];
 	enum mst_command_state state;
 	char reg_id[64], cmd_id[32];      /* ISSUED: where and as what */
 	int64_t status;                   /* ENDED: cmdStatusCode of the client */
 	mst_time created, issued, ended;
+	char target[MST_ID_MAX];          /* targetID: AE or CSE that the node's client serves; "" = not said */
+	char admin_fqdn[MST_ID_MAX];      /* only to registrations with this stakeholder; "" = to any */
 };
+/*
+ * CERT_PROV: number = certProvProtocolID, uri, kind = certSubjectType, subject = certSubjectID.
+ * DEV_CFG: uri = deviceConfigURI. MO_NODE: uri = objectPath, number = objectTypeID, kind = SUID or 0.
+ */
 int mst_store_command_insert(struct mst_store *s, struct mst_command *r);            /* sets r->id; NONE without its node */
 int mst_store_command_update(struct mst_store *s, const struct mst_command *r);
 int mst_store_command_get(struct mst_store *s, int64_t id, struct mst_command *ret);
-/* The oldest of a node that is to be issued: one that is waiting, or whose registration is gone. And the newest that is
- * issued under a registration. */
-int mst_store_command_next(struct mst_store *s, enum mst_role role, int64_t node, struct mst_command *ret);
-int mst_store_command_issued(struct mst_store *s, int64_t node, const char *reg_id, struct mst_command *ret);
+/* The oldest of a node that is to be issued to a registration with that stakeholder: one that is waiting, or whose
+ * registration is gone. And the one that was issued under a registration as `cmd_id`, if it has not ended. */
+int mst_store_command_next(struct mst_store *s, enum mst_role role, int64_t node, const char *admin_fqdn, struct mst_command *ret);
+int mst_store_command_issued(struct mst_store *s, int64_t node, const char *reg_id, const char *cmd_id, struct mst_command *ret);
+/* Only the newest `keep` of those of a node that have ended stay, and with them their steps. */
+int mst_store_command_trim(struct mst_store *s, int64_t node, size_t keep);
+
+enum mst_command_step_what { MST_STEP_ADDED, MST_STEP_ISSUED, MST_STEP_REISSUED, MST_STEP_REPORTED, MST_STEP_CANCELLED,
+			     MST_STEP_LATE /* a report after it was cancelled */ };
+extern const char *const mst_command_step_name[];
+/* What became of a command. The same again (a command given again and again) is counted, not written again. */
+struct mst_command_step {
+	int64_t command;
+	mst_time at;                      /* the last time */
+	enum mst_command_step_what what;
+	char cmd_id[32];
+	int64_t status;                   /* cmdStatusCode that went either way */
+	int64_t times;
+};
+int mst_store_command_step_add(struct mst_store *s, const struct mst_command_step *r);    /* NONE without its command */
+int mst_store_command_step_list(struct mst_store *s, int64_t command, int (*each)(void *, const struct mst_command_step *),
+				void *arg);
+
+/* Management objects for a node, as JSON (codec/managed.h). */
+#define MST_DEVICE_CONFIG_MAX 12288
+struct mst_device_config { int64_t node; char admin_fqdn[MST_ID_MAX]; char content[MST_DEVICE_CONFIG_MAX]; mst_time changed; };
+int mst_store_device_config_put(struct mst_store *s, const struct mst_device_config *r);  /* upsert; NONE without its node */
+int mst_store_device_config_get(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);
 /* node 0: of all; those after id `after`. */
 int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit,
                            int (*each)(void *, const struct mst_command *), void *arg);

@@ -268,7 +268,7 @@ void rig_until_n(struct rig *r, const unsigned *what, unsigned n)
 {
 	bool late = false;
 	struct event *e = evtimer_new(r->base, too_late, &late);
-	struct timeval t = { 10, 0 };
+	struct timeval t = { 60, 0 };
 
 	assert_non_null(e);
 	evtimer_add(e, &t);

@@ -389,7 +389,7 @@ static void suspended_and_forgotten(void **state)
 	for (int i = 0; i < 6 && !TLS_NO_FIBRES; i++) {
 		use_psk(&r, i % 2 ? MST_TLS_ONEM2M : MST_TLS_BOTH);
 		r.hold_psk = true;
-		r.limits.handshake_ms = i < 2 ? 100 : 60000;
+		r.limits.handshake_ms = i < 2 ? 1000 : 60000;
 		rig_start(&r);
 		rig_connect(&r);
 		rig_until(&r, &r.psk_asked);

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/briefing.h"
@@ -20,6 +21,7 @@
 #include "agent/policy.h"
 #include "base/text.h"
 
+#define RESUME_S 2                   /* after a start, for what was left unfinished with the MEF */
 #define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
 
 /* Triggers ------------------------------------------------------------------------------------------- */
@@ -397,6 +399,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 static int take_lock(struct agent *a)
 {
 	char path[AGENT_PATH_MAX + 16];
+	int r = 0;
 
 	if (mkdir(a->cfg.run, 0700) && errno != EEXIST) {
 		agent_log(a, AGENT_ERROR, "run-directory", "path", a->cfg.run, "why", strerror(errno), NULL);
@@ -404,7 +407,9 @@ static int take_lock(struct agent *a)
 	}
 	snprintf(path, sizeof(path), "%s/agent.lock", a->cfg.run);
 	a->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (a->lock_fd < 0 || flock(a->lock_fd, LOCK_EX | LOCK_NB)) {
+	for (int i = 0; a->lock_fd >= 0 && (r = flock(a->lock_fd, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && i < 50; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);      /* commands look whether it is held */
+	if (a->lock_fd < 0 || r) {
 		agent_log(a, AGENT_ERROR, "locked", "path", path, "why",
 			  a->lock_fd >= 0 && errno == EWOULDBLOCK ? "another agent runs on this state"
 								  : strerror(errno),
@@ -440,7 +445,7 @@ static int open_store(struct agent *a)
 {
 	char text[AGENT_PATH_MAX + 192];
 	struct mst_diag d = { 0 };
-	int r = mst_secenv_file_open(a->cfg.state, a->cfg.key_file, a->crypto, &a->env, &d);
+	int r = agent_store_open(&a->cfg, a->crypto, &a->env, &d);
 
 	if (r) {
 		agent_store_words(&a->cfg, &d, r, text, sizeof(text));
@@ -457,9 +462,13 @@ static int open_store(struct agent *a)
 	if (!r) {
 		agent_load_clock(a);
 		own_load(a);
-		/* the MEF says how often; until it has, a day, or soon when something was left unfinished */
-		a->commands_every = a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there ? 10 : 86400;
-		visit_soon(a, a->commands_every);
+		r = managed_load(a);
+	}
+	if (!r) {
+		/* the MEF says how often; until it has, a day; soon when something was left unfinished */
+		a->commands_every = a->managed->every ? a->managed->every : 86400;
+		visit_soon(a, a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there || !a->managed->every ||
+			      a->managed->unreported ? RESUME_S : a->commands_every);
 		record_load(a);
 		place_load(a->env, &a->place);
 		r = bundle_load(a);
@@ -654,6 +663,7 @@ struct agent *agent_free(struct agent *a)
 		a->env->ops->close(a->env);
 	for (size_t i = 0; i < a->n_anchors; i++)
 		free(a->anchor[i]);
+	managed_free(a);
 	free(a->chain_pem);
 	free(a->lan);
 	json_decref(a->record);

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "agent/config.h"
+#include "agent/managed.h"
 #include "agent/own.h"
 #include "enrolee/clock.h"
 #include "enrolee/enrolee.h"
@@ -31,6 +32,10 @@ struct agent_tell;
 struct agent_door;
 struct lan_found;
 struct agent_visit;
+struct agent_order;
+
+/* Commands of the MEF that are carried out (visit.c, order.c). */
+#define COMMAND_CLASSES (UINT32_C(1) << MST_CMD_CERT_PROV | UINT32_C(1) << MST_CMD_DEV_CFG | UINT32_C(1) << MST_CMD_MO_NODE)
 
 enum agent_mode {
 	AGENT_EMPTY,                 /* no credential, nothing to do: waiting for a trigger */
@@ -126,6 +131,8 @@ struct agent {
 
 	struct agent_own own;        /* certificates that the MEF gave */
 	const struct own_cert *show; /* in the session that is being opened, whatever else would be shown */
+	struct managed *managed;     /* what the MEF's commands left here (managed.h) */
+	struct agent_order *order;   /* a command being carried out in a visit (order.h), or NULL */
 	struct agent_visit *visit;
 	mst_ms visit_at;
 	int64_t commands_every;      /* seconds; as the MEF says */
@@ -190,6 +197,8 @@ MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port
 /* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
 				   struct session_pins *ret_pins, struct mst_diag *d);
+/* What TLS judges validity by: 0 while that is nothing but a floor (lesson 15). `arg` is the agent. */
+mst_time session_utc(void *arg);
 /* Bits (1 << method) of the bootstrap methods for which the initial credential is there. */
 uint32_t agent_bootstrap_methods(const struct agent *a);
 MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
@@ -239,6 +248,7 @@ void visit_start(struct agent *a);
 void visit_soon(struct agent *a, int64_t seconds);
 void visit_drop(struct agent *a);
 mst_ms visit_deadline(const struct agent *a);
+void visit_go_on(struct agent *a);                   /* its order came on in a session of its own */
 void visit_tick(struct agent *a);
 /* A session with the MEF ended before anything was answered in it: was it our certificate? */
 void own_session_ended(struct agent *a, enum mst_tls_end why);
@@ -255,6 +265,9 @@ void agent_name_file(struct mst_diag *d, const char *path, int r);
 /* "path: text" of what the secure environment refused, and what to do about that. */
 void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d, int r, char *out, size_t cap);
 const char *agent_store_remedy(int r);
+/* As mst_secenv_file_open(); while another has it, for seconds at most: commands look into it for a moment, and an agent
+ * that starts or asks then must not fail for that. */
+MST_MUST_CHECK int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d);
 /* A PEM file of at most 16 certificates into `store`, to be freed also after a failure, and views of them. */
 MST_MUST_CHECK int agent_load_anchors(const char *path, uint8_t *store[16], struct mst_view view[16], size_t *n,
 				      struct mst_diag *d);

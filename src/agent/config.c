@@ -60,6 +60,7 @@ static const struct item {
 	TEXT("methods", methods, T_METHODS, ""),
 	TEXT("psk_identity", psk_identity, T_LABEL, ""),
 	TEXT("psk_file", psk_file, T_PATH, ""),
+	TEXT("objects", objects, T_PATH, ""),
 	CHOICE("briefing_format", briefing_format, "cbor", brief_formats),
 	TEXT("bundle_anchors", bundle_anchors, T_PATH, ""),
 	TEXT("page", page, T_TEXT, ""),

@@ -46,7 +46,7 @@ static json_t *alone(const struct agent_config *cfg, const struct agent_place *s
 
 	if (!change && access(cfg->state, F_OK) && errno == ENOENT)
 		return json_pack("{s:b, s:o}", "ok", true, "location", place_json(&cfg->place));
-	r = mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d);
+	r = agent_store_open(cfg, mst_crypto_openssl(), &env, &d);
 	if (!r && change)
 		r = place_store(env, said, &d);
 	if (r) {

@@ -2,22 +2,28 @@
 #include "agent/agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "muster/version.h"
 
-enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3 };
+#define STARTING_MS 5000         /* an agent has that long to open its socket */
+#define LOOK_MS 20
 
-int ctl_dial(const struct agent_config *cfg, time_t seconds)
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3, EXIT_STARTING = 4 };
+
+static int dial_once(const struct agent_config *cfg, time_t seconds)
 {
 	const struct timeval limit = { .tv_sec = seconds };
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	int fd;
+	int fd, r;
 
 	if ((size_t)snprintf(un.sun_path, sizeof(un.sun_path), "%s/agent.sock", cfg->run) >=
 	    sizeof(un.sun_path))
@@ -29,8 +35,52 @@ int ctl_dial(const struct agent_config *cfg, time_t seconds)
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0)
 		return fd;
+	r = errno;
 	close(fd);
+	errno = r;
 	return -1;
+}
+
+/* From before an agent opens its state until after it has closed it, it holds its lock. */
+static bool agent_is_there(const struct agent_config *cfg)
+{
+	char path[AGENT_PATH_MAX + 16];
+	bool held;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/agent.lock", cfg->run);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	if (fd >= 0)
+		close(fd);
+	return held;
+}
+
+int ctl_dial(const struct agent_config *cfg, time_t seconds)
+{
+	mst_ms until = agent_now() + STARTING_MS;
+	int fd, why;
+
+	/* no socket, and somebody with the lock: it starts, or it ends */
+	while ((fd = dial_once(cfg, seconds)) < 0) {
+		why = errno;
+		if (!agent_is_there(cfg)) {
+			errno = why;
+			break;
+		}
+		if (agent_now() >= until) {
+			errno = EBUSY;
+			break;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000L }, NULL);
+	}
+	return fd;
+}
+
+/* After ctl_dial() has failed. */
+static bool starting(void)
+{
+	return errno == EBUSY;
 }
 
 static bool send_line(int fd, json_t *q)
@@ -69,10 +119,10 @@ json_t *ctl_ask(int fd, json_t *q)
 	return answer;
 }
 
-static json_t *status_of_nothing(void)
+static json_t *status_of_nothing(const char *state, bool running)
 {
 	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
-			 "running", false, "state", "not-enrolled", "attempt", "", "trigger", "", "when",
+			 "running", running, "state", state, "attempt", "", "trigger", "", "when",
 			 "reports", "steps", "attempts", "bundle", "credential", "pending", "certificate", "damage",
 			 "pushed");
 }
@@ -100,6 +150,7 @@ static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env
 	json_object_set_new(o, "pushed", json_null());
 	json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
 	json_object_set_new(o, "certificate", own_status(env));
+	json_object_set_new(o, "managed", managed_status(env));
 	json_object_set_new(o, "damage", damaged(active)    ? status_damage(cfg, MST_SLOT_ACTIVE, &d[0], active)
 					 : damaged(pending) ? status_damage(cfg, MST_SLOT_PENDING, &d[1], pending)
 							    : json_null());
@@ -118,10 +169,9 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 
 	/* A question makes no state directory. */
 	if (access(cfg->state, F_OK) && errno == ENOENT)
-		return status_of_nothing();
+		return status_of_nothing("not-enrolled", false);
 	c = calloc(2, sizeof(*c));
-	r = c ? mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d)
-	      : MST_FAULT_MEMORY;
+	r = c ? agent_store_open(cfg, mst_crypto_openssl(), &env, &d) : MST_FAULT_MEMORY;
 	if (r) {
 		agent_store_words(cfg, &d, r, words, sizeof(words));
 		fprintf(stderr, "%s\n  what to do: %s\n", words, agent_store_remedy(r));
@@ -137,9 +187,13 @@ static json_t *status_from_slots(const struct agent_config *cfg)
 
 int ctl_status(const struct agent_config *cfg, bool json)
 {
-	int fd = ctl_dial(cfg, 10);
-	json_t *s = fd >= 0 ? ctl_ask(fd, json_pack("{s:s}", "op", "status")) : status_from_slots(cfg);
+	int fd = ctl_dial(cfg, 10), code = fd < 0 && starting() ? EXIT_STARTING : EXIT_DONE;
+	json_t *s = fd >= 0 ? ctl_ask(fd, json_pack("{s:s}", "op", "status"))
+		    : code  ? status_of_nothing("starting", true)
+			    : status_from_slots(cfg);
 
+	if (!s && fd >= 0)
+		fprintf(stderr, "%s/agent.sock: the agent does not answer\n", cfg->run);
 	if (!s)
 		return EXIT_FAULT;
 	if (json) {
@@ -150,7 +204,7 @@ int ctl_status(const struct agent_config *cfg, bool json)
 	}
 	json_decref(s);
 	/* An answer, not a verdict: whoever wants one asks `check`, or reads "state". */
-	return EXIT_DONE;
+	return code;
 }
 
 /* Without a running agent this process opens the store and asks the MAF itself. */
@@ -172,10 +226,16 @@ int ctl_check(const struct agent_config *cfg, bool json)
 {
 	/* As long as the agent may take for it: a session and an answer, at the MAF and perhaps at the MEF. */
 	int fd = ctl_dial(cfg, (time_t)(2 * (cfg->open_timeout + cfg->answer_timeout) + 5)), code;
-	json_t *v = fd >= 0 ? ctl_ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
-	const char *detail = json_string_value(json_object_get(v, "detail")),
-		   *key = json_string_value(json_object_get(v, "keyID"));
+	const char *detail, *key;
+	json_t *v;
 
+	if (fd < 0 && starting()) {
+		fprintf(stderr, "%s/agent.sock: the agent is starting\n", cfg->run);
+		return EXIT_STARTING;
+	}
+	v = fd >= 0 ? ctl_ask(fd, json_pack("{s:s}", "op", "check")) : check_alone(cfg);
+	detail = json_string_value(json_object_get(v, "detail"));
+	key = json_string_value(json_object_get(v, "keyID"));
 	if (!v)
 		return EXIT_FAULT;
 	code = json_is_true(json_object_get(v, "ok")) ? EXIT_DONE : EXIT_REFUSED;

@@ -26,7 +26,7 @@ static void begin(struct agent *a, enum agent_errand errand)
 {
 	struct enrolee_config c = {
 		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .from = a->from, .kpm_id = a->cfg.psk_identity, .kpm = &a->psk,
-		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .cert_prov = true,
+		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .classes = COMMAND_CLASSES,
 	};
 
 	a->quirks = agent_config_quirks(&a->cfg);
@@ -190,8 +190,11 @@ static void save_wanted(struct agent *a)
 	a->pending.generation = generation + 1;
 	a->has_pending = true;
 	r = save_anchors(a, &d);
-	if (!r && a->errand == AGENT_RUN)
+	if (!r && a->errand == AGENT_RUN) {
 		r = origin_keep(a, prov_current(a->prov), a->pending.attempt, &d);
+		if (!r)
+			agent_point(a, "origin-kept");
+	}
 	if (!r)
 		r = a->env->ops->store(a->env, MST_SLOT_PENDING, &a->pending, &d);
 	if (r)
@@ -244,7 +247,7 @@ static void ended(struct agent *a)
 		record_end(a, done ? "enrolled" : "failed");
 	}
 	if (done)
-		visit_soon(a, a->enrolee->cert_prov_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
+		visit_soon(a, a->enrolee->command_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
 	errand_drop(a);
 	if (done)
 		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,

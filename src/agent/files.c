@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
 #include "base/text.h"
 #include "codec/secret-text.h"
+
+#define STORE_MS 5000            /* a command that looks at the store takes moments */
 
 enum { NOT_READ = 1 };
 
@@ -55,6 +58,16 @@ void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d,
 		snprintf(out, cap, "%s: %s", d->field, text);
 	else
 		snprintf(out, cap, "%s/%s: %s", cfg->state, d->field, text);
+}
+
+int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d)
+{
+	mst_ms until = agent_now() + STORE_MS;
+	int r;
+
+	while ((r = mst_secenv_file_open(cfg->state, cfg->key_file, c, ret_s, d)) == MST_SECENV_LOCKED && agent_now() < until)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	return r;
 }
 
 const char *agent_store_remedy(int r)

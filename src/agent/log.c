@@ -84,6 +84,7 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 #define POINT_TRIGGERED "triggered"
 #define POINT_TRIGGER_KEPT "trigger-kept"     /* a pushed one: its counter is durable, its effect is to come */
 #define POINT_BUNDLE "bundle-noted"
+#define POINT_ORIGIN "origin-kept"           /* where a credential came from is durable, the credential itself is not */
 
 /* Of the dialogue with a briefing node: the question is out; the answer is understood, the engine has not seen it; a
  * report was taken. */
@@ -91,7 +92,8 @@ void agent_log(const struct agent *a, enum agent_log_level level, const char *ev
 #define POINT_BRIEFED "briefed"
 #define POINT_REPORTED "briefing-reported"
 
-static const char *const own_points[] = { POINT_BUNDLE, POINT_TRIGGER_KEPT, POINT_TRIGGERED, POINT_PROGRESS, POINT_ASKED, POINT_BRIEFED, POINT_REPORTED };
+static const char *const own_points[] = { POINT_BUNDLE, POINT_TRIGGER_KEPT, POINT_TRIGGERED, POINT_PROGRESS,
+					  POINT_ASKED, POINT_BRIEFED, POINT_REPORTED, POINT_ORIGIN };
 
 void agent_point_list(FILE *out)
 {
@@ -101,8 +103,8 @@ void agent_point_list(FILE *out)
 		fprintf(out, "%s\n", enrolee_point_text((enum enrolee_point)p));
 }
 
-/* Of certificate provisioning, which not every enrolment has. */
-static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted" };
+/* Of commands, which not every enrolment has. */
+static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted", "command-done" };
 
 bool agent_point_known(const char *name)
 {

@@ -7,7 +7,7 @@
 #include "base/text.h"
 
 /* TLS judges validity by what we know of the time; 0 while that is nothing but a floor (lesson 15). */
-static mst_time tls_now(void *arg)
+mst_time session_utc(void *arg)
 {
 	return agent_utc_or_0(arg);
 }
@@ -28,7 +28,7 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		   (architecture 3.1). */
 		.anchors = own ? i->anchors : a->anchors,
 		.n_anchors = own ? i->n_anchors : a->n_anchors,
-		.now = tls_now,
+		.now = session_utc,
 		.now_arg = a,
 		.clock_floor = agent_utc(a),
 	};
@@ -58,7 +58,7 @@ int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *
 {
 	struct mst_tls_config c = {
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = true,
-		.now = tls_now, .now_arg = a, .clock_floor = agent_utc(a),
+		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a),
 	};
 
 	return mst_tls_ctx_new(&c, ret, d);

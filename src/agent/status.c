@@ -129,6 +129,7 @@ json_t *status_json(const struct agent *a)
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
 	json_object_set_new(o, "certificate", own_status(a->env));
+	json_object_set_new(o, "managed", managed_status(a->env));
 	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
 	json_object_set(o, "damage", a->damage ? a->damage : json_null());
 	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?
@@ -222,6 +223,7 @@ void status_print(FILE *out, const json_t *s)
 		fprintf(out, "last check    %s\n", text_of(s, "lastCheck"));
 	door_print(out, json_object_get(s, "pushed"));
 	bundle_print(out, s);
+	managed_print(out, json_object_get(s, "managed"));
 	print_credential(out, "credential", json_object_get(s, "credential"));
 	print_credential(out, "being obtained", json_object_get(s, "pending"));
 	status_print_reasons(out, s);

@@ -123,8 +123,7 @@ static void commands(struct mock *m, struct mst_conn *c, const struct mst_reques
 		m->commanded = true;
 		answer(c, q, MST_RSC_OK,
 		       "{\"sec:mefClientCmd\":{\"cmdID\":\"c-1\",\"cmdStatusCode\":10,\"cmdDescription\":{"
-		       "\"cmdClassID\":3,"
-		       "\"cmdArgs\":{\"MONodeCmdArgs\":{\"objectPath\":\"/a\",\"objectTypeID\":1}}}}}");
+		       "\"cmdClassID\":7,\"cmdArgs\":{\"futureArgs\":{}}}}}");
 	} else {
 		answer(c, q, MST_RSC_OK, no_more());
 	}

@@ -13,7 +13,7 @@
 
 #include "agent/test-mock.h"
 
-#define DEADLINE_S 30
+#define DEADLINE_S 60
 
 extern const char *program;          /* muster-agent */
 extern struct mock *m;               /* of the running test */

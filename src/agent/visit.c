@@ -3,18 +3,20 @@
  * certificate that came of it, and to show the new one for the first time. One at a time, each a session of its own.
  *
  *   COMMANDS  Command Retrieve; a CERT_PROV is carried out by EST inside the session; reported with 20, 100 or 101. A request
- *             that waits for approval is not reported: the MEF issues the command again at the next visit
+ *             that waits for approval is not reported: the MEF issues the command again at the next visit. DEV_CFG and
+ *             MO_NODE are carried out by order.c, inside the session as far as they need the MEF
  *   RENEW     simplereenroll in a session with the certificate that is to be renewed
  *   ANEW      simpleenroll with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
  *   PROVE     cacerts in a session with the new one; then it is the active one (lesson 4)
  */
-#include "agent/agent.h"
+#include "agent/order.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "crypto/derive.h"
 
 #define AGAIN_S 600                  /* a visit that failed is repeated after this, or at the next regular one */
 #define PROOFS_MAX 3                 /* refused proofs after which a new certificate is given up */
@@ -31,8 +33,11 @@ struct agent_visit {
 	struct mst_client *client;
 	struct mst_tls_ctx *tls;
 	struct session_pins pins;
-	char host[MST_ID_MAX];
+	char host[MST_ID_MAX], base[MST_ID_MAX], from[MST_ID_MAX];
 	uint16_t tcp;
+	bool exported, has_key;      /* the session's key; it is not used up yet */
+	uint8_t rel[MST_REL_ID_LEN];
+	struct mst_key ke;
 	uint8_t ca[MST_BAG_MAX];     /* what cacerts gave, in one piece */
 	struct mst_bag bag;
 	bool refused;                /* our certificate was not taken: the next visit shows another one */
@@ -44,6 +49,7 @@ void visit_drop(struct agent *a)
 	struct agent_visit *v = a->visit;
 
 	a->visit = NULL;
+	order_drop(a);
 	if (!v)
 		return;
 	mst_client_free(v->client);
@@ -190,7 +196,16 @@ static bool begin_est(struct agent *a, enum est_job job, const char *path, const
 }
 
 /* The MEF's command: carried out before, or to be carried out now. */
-static void execute(struct agent *a)
+static void executed(struct agent *a, int64_t status, int64_t again, const char *detail)
+{
+	const struct mmef_command *c = &a->visit->mef.result.command;
+
+	if (status && c->class_id == MST_CMD_CERT_PROV)
+		order_note(a, c->cmd_id, c->class_id, a->visit->mef.result.cert_prov.subject_id, status, detail);
+	mmef_executed(&a->visit->mef, status, again, agent_now());
+}
+
+static void execute_cert_prov(struct agent *a)
 {
 	const struct mmef_cert_prov *p = &a->visit->mef.result.cert_prov;
 	const struct own_cert *old = &a->own.slot[OWN_REQUEST];
@@ -202,17 +217,62 @@ static void execute(struct agent *a)
 	for (int s = OWN_ACTIVE; s <= OWN_PENDING; s++)
 		if (a->own.slot[s].there && !strcmp(a->own.slot[s].cmd_id, command)) {
 			/* our report was lost (rule 7 of the command channel) */
-			mmef_executed(&a->visit->mef, MST_CMD_OK, 0, agent_now());
+			executed(a, MST_CMD_OK, 0, "");
 			return;
 		}
 	if (!est_name_of(p->subject_type, mst_view_str(p->subject_id), &name)) {
-		mmef_executed(&a->visit->mef, MST_CMD_UNACCEPTABLE, 0, agent_now());
+		executed(a, MST_CMD_UNACCEPTABLE, 0, "that name can stand in no certificate");
 		return;
 	}
 	if (old->there && old->name.kind == name.kind && !strcmp(old->name.value, name.value))
 		csr = (struct mst_view){ old->csr, old->csr_n };
 	if (!begin_est(a, EST_JOB_ENROLL, p->path, &name, csr))
-		mmef_executed(&a->visit->mef, 101, 0, agent_now());
+		executed(a, MST_CMD_CERT_CLIENT, 0, "the request could not be begun");
+}
+
+static struct order_mef session_of(const struct agent_visit *v)
+{
+	return (struct order_mef){ .host = v->host, .base = v->base, .from = v->from, .rel = v->has_key ? v->rel : NULL,
+				   .ke = v->has_key ? &v->ke : NULL };
+}
+
+static void execute(struct agent *a)
+{
+	struct agent_visit *v = a->visit;
+	struct order_mef mef = session_of(v);
+
+	if (v->mef.result.command.class_id == MST_CMD_CERT_PROV) {
+		execute_cert_prov(a);
+		return;
+	}
+	order_begin(a, &v->mef.result.command, &mef);
+	if (!a->order)       /* no memory: given again */
+		mmef_executed(&v->mef, 0, AGAIN_S, agent_now());
+}
+
+/* True when something was done. */
+static bool drive_order(struct agent *a)
+{
+	struct agent_visit *v = a->visit;
+	const struct mst_request *q;
+	int64_t status;
+
+	if (order_ended(a, &status)) {
+		if (order_used_key(a))
+			v->has_key = false;
+		order_drop(a);
+		/* a renewal comes after the commands: then there is nobody to report to, and this changes nothing */
+		mmef_executed(&v->mef, status, 0, agent_now());
+		return true;
+	}
+	q = order_request(a);
+	if (!q)
+		return false;
+	if (session_send(v->client, q, v->host))
+		order_sent(a);
+	else
+		order_lost(a, "the request could not be sent");
+	return true;
 }
 
 static void plan(struct agent *a, int64_t seconds)
@@ -251,8 +311,8 @@ static void est_over(struct agent *a)
 	if (v->job == VISIT_PROVE)
 		proven(a, done, v->answered);
 	if (v->job == VISIT_COMMANDS)
-		mmef_executed(&v->mef, done ? MST_CMD_OK : later ? 0 : v->est.blame == EST_BLAME_CLIENT ? 101 : 100, v->est.retry_after,
-			      agent_now());
+		executed(a, done ? MST_CMD_OK : later ? 0 : v->est.blame == EST_BLAME_CLIENT ? MST_CMD_CERT_CLIENT : MST_CMD_CERT_SERVER,
+			 v->est.retry_after, done ? "" : v->est.detail);
 }
 
 static void over(struct agent *a)
@@ -261,18 +321,36 @@ static void over(struct agent *a)
 	bool good = v->job == VISIT_COMMANDS ? mmef_state(&v->mef) == MMEF_DONE : v->est.state == EST_DONE;
 	int64_t again = v->job == VISIT_COMMANDS && good ? v->mef.result.retry_duration :
 			v->est.state == EST_LATER ? v->est.retry_after : v->refused ? 1 : AGAIN_S;
+	bool at_once;
 
 	if (v->job == VISIT_COMMANDS && !good)
 		agent_log(a, AGENT_WARN, "visit", "why", mmef_failure(&v->mef)->detail, NULL);
 	if ((v->job == VISIT_RENEW || v->job == VISIT_ANEW) && !good)
 		a->own.renew_at = agent_utc(a) + again;
-	if (v->job == VISIT_COMMANDS && good)
+	if (v->job == VISIT_COMMANDS && good && again)
 		a->commands_every = again;
+	at_once = v->job == VISIT_COMMANDS && good && !again;
+	if (v->job == VISIT_COMMANDS && good)
+		managed_visited(a, again);
+	/* a key is renewed in a session of a visit for commands; without one it waits like that visit */
+	if (v->job == VISIT_COMMANDS && (!good || !v->exported))
+		managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
 	a->show = NULL;
 	visit_drop(a);
-	plan(a, good ? a->commands_every : again);
+	if (at_once)
+		a->visit_at = agent_now();   /* a command wants a session of its own */
+	else
+		plan(a, good ? a->commands_every : again);
 	if (good && a->own.slot[OWN_PENDING].there)
 		a->visit_at = agent_now();
+}
+
+/* A key that MO_NODE had registered comes to its end: a new one, in this session while its own key has not been used. */
+static bool renew_key(struct agent *a)
+{
+	struct order_mef mef = session_of(a->visit);
+
+	return mmef_state(&a->visit->mef) == MMEF_DONE && a->visit->mef.result.retry_duration && a->visit->client && mef.rel && order_renew(a, &mef);
 }
 
 static void drive(struct agent *a)
@@ -298,6 +376,11 @@ static void drive(struct agent *a)
 			over(a);
 			return;
 		}
+		if (a->order) {
+			if (!drive_order(a))
+				return;
+			continue;
+		}
 		switch (mmef_want(&v->mef, &q)) {
 		case MMEF_WANT_SESSION:
 		case MMEF_WANT_ANSWER: return;
@@ -308,9 +391,33 @@ static void drive(struct agent *a)
 			else
 				mmef_lost(&v->mef, PROV_INTERNAL, "the request could not be sent", agent_now(), agent_utc(a));
 			break;
-		case MMEF_WANT_NOTHING: over(a); return;
+		case MMEF_WANT_NOTHING:
+			if (!renew_key(a)) {
+				over(a);
+				return;
+			}
+			break;
 		}
 	}
+}
+
+void visit_go_on(struct agent *a)
+{
+	drive(a);
+}
+
+/* A key may be registered in this session (order.c); one that has none says so when it is asked for one. */
+static void export_key(struct agent *a, struct mst_client *c)
+{
+	struct mst_quirks q = agent_config_quirks(&a->cfg);
+	struct agent_visit *v = a->visit;
+	uint8_t exported[MST_EXPORT_LEN];
+
+	v->has_key = v->exported = mst_client_export(c, q.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP, exported,
+				       sizeof(exported)) == 0;
+	if (v->has_key)
+		mst_export_split(exported, v->rel, &v->ke);
+	mst_wipe(exported, sizeof(exported));
 }
 
 static void on_open(void *owner, struct mst_client *c)
@@ -318,8 +425,9 @@ static void on_open(void *owner, struct mst_client *c)
 	struct agent *a = owner;
 	struct agent_visit *v = a->visit;
 
-	(void)c;
 	v->opened = true;
+	if (v->job == VISIT_COMMANDS)
+		export_key(a, c);
 	if (v->job == VISIT_COMMANDS)
 		mmef_opened(&v->mef, NULL, NULL, agent_now(), agent_utc(a));
 	else
@@ -340,9 +448,12 @@ static void on_response(void *owner, struct mst_client *c, const struct mst_http
 		est_feed(&a->visit->est, m, agent_now());
 	else if (a->visit->job != VISIT_COMMANDS)
 		est_lost(&a->visit->est, "an answer to nothing that was asked", agent_now());
-	else if (session_answer(m, &answer, &d) == 0)
-		mmef_feed(&a->visit->mef, &answer, agent_now(), agent_utc(a));
-	else
+	else if (session_answer(m, &answer, &d) == 0) {
+		if (a->order)
+			order_feed(a, &answer);
+		else
+			mmef_feed(&a->visit->mef, &answer, agent_now(), agent_utc(a));
+	} else
 		mmef_garbage(&a->visit->mef, d.text, agent_now(), agent_utc(a));
 	drive(a);
 	agent_turn(a);
@@ -363,6 +474,8 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 		own_session_ended(a, why);
 	if (v->est_runs || v->job != VISIT_COMMANDS)
 		est_lost(&v->est, text, agent_now());
+	if (a->order)
+		order_lost(a, text);
 	if (v->job == VISIT_COMMANDS && !v->est_runs)
 		mmef_lost(&v->mef, session_reason(why), text, agent_now(), agent_utc(a));
 	if (v->job == VISIT_PROVE && !v->answered && session_reason(why) != PROV_NOT_AUTHENTICATED)
@@ -385,6 +498,16 @@ void own_session_ended(struct agent *a, enum mst_tls_end why)
 		  "last_resort = \"no\" forbids the initial certificate; ask the operator", NULL);
 }
 
+/* Where the maker's secret proves both ends, it does here. */
+static int open_session(struct agent *a, const struct enrolee_peer *mef)
+{
+	struct agent_visit *v = a->visit;
+	bool psk = !v->tls;
+
+	return session_open(a, mef->host, mef->port, psk ? a->tls_psk : v->tls, psk ? NULL : &v->pins, psk ? &a->psk : NULL,
+			    psk ? a->cfg.psk_identity : NULL, &visit_ops, &v->client);
+}
+
 static bool start(struct agent *a, enum visit_job job)
 {
 	static const char est_path[] = MST_EST_PATH;
@@ -392,9 +515,10 @@ static bool start(struct agent *a, enum visit_job job)
 	static const enum est_job jobs[] = { EST_JOB_PROVE, EST_JOB_REENROLL, EST_JOB_ENROLL, EST_JOB_PROVE };
 	const struct own_cert *old = &a->own.slot[OWN_REQUEST];
 	struct mmef_config mc = { .job = MMEF_JOB_COMMANDS, .from = a->from, .attempt = a->active.attempt, .reg_id = a->active.mef_reg_id,
-				  .cert_prov = true, .answer_ms = a->cfg.answer_timeout * 1000 };
+				  .classes = COMMAND_CLASSES, .answer_ms = a->cfg.answer_timeout * 1000 };
 	struct est_config ec = { .job = jobs[job], .base = est_path,
 				 .answer_ms = a->cfg.answer_timeout * 1000 };
+	const struct managed_result *last = managed_last(a->managed, a->active.mef_reg_id);
 	char host[MST_ID_MAX + 8];
 	struct mst_diag d = { 0 };
 	struct enrolee_peer mef;
@@ -411,7 +535,16 @@ static bool start(struct agent *a, enum visit_job job)
 		snprintf(host, sizeof(host), mef.port == 443 ? "%s" : "%s:%u", v->host, mef.port);
 		v->port = (struct est_port){ a, port_attrs, port_csr, port_ca, port_issued };
 		mc.mef_fqdn = v->host;
-		mc.base = mef.path[0] ? mef.path : "/MEFBase";
+		snprintf(v->base, sizeof(v->base), "%s", mef.path[0] ? mef.path : "/MEFBase");
+		if (a->from[0] || !enrolee_maf_from(&a->active, v->from))
+			memcpy(v->from, a->from, sizeof(v->from));
+		mc.base = v->base;
+		mc.from = v->from;
+		mc.last_cmd = last ? last->cmd_id : NULL;
+		mc.last_status = last ? last->status : 0;
+		mc.serves[0] = a->active.cse_id;
+		mc.serves[1] = a->active.ae_id;
+		mc.serves[2] = a->active.node_id;
 		mc.port = mef.port;
 		ec.host = host;
 		ec.port = &v->port;
@@ -420,8 +553,7 @@ static bool start(struct agent *a, enum visit_job job)
 			ec.csr = (struct mst_view){ old->csr, old->csr_n };
 		v->mef_runs = job == VISIT_COMMANDS && mmef_init(&v->mef, &mc, &d);
 		v->est_runs = job != VISIT_COMMANDS && est_init(&v->est, &ec);
-		r = v->mef_runs || v->est_runs ? session_open(a, mef.host, mef.port, v->tls, &v->pins, NULL, NULL, &visit_ops, &v->client)
-					       : MST_FAULT_BUG;
+		r = v->mef_runs || v->est_runs ? open_session(a, &mef) : MST_FAULT_BUG;
 	}
 	if (!r)
 		return true;
@@ -429,7 +561,15 @@ static bool start(struct agent *a, enum visit_job job)
 	a->show = NULL;
 	visit_drop(a);
 	plan(a, AGAIN_S);
+	managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
 	return false;
+}
+
+static mst_time key_due(const struct agent *a)
+{
+	const struct managed_key *k = managed_next_key(a->managed);
+
+	return k ? k->renew_at : MST_TIME_MAX;
 }
 
 static bool renewal_due(const struct agent *a)
@@ -439,7 +579,7 @@ static bool renewal_due(const struct agent *a)
 
 bool visit_due(const struct agent *a)
 {
-	return a->has_active && a->active.mef_reg_id[0] && a->pkcs8_n && (renewal_due(a) || agent_now() >= a->visit_at);
+	return a->has_active && a->active.mef_reg_id[0] && agent_bootstrap_methods(a) && (renewal_due(a) || agent_utc(a) >= key_due(a) || agent_now() >= a->visit_at);
 }
 
 void visit_start(struct agent *a)
@@ -462,9 +602,13 @@ mst_ms visit_deadline(const struct agent *a)
 {
 	mst_ms at;
 
-	if (!a->visit)
-		return a->visit_at;
-	at = a->visit->est_runs ? est_deadline(&a->visit->est) : MST_NEVER;
+	if (!a->visit) {
+		mst_time left = key_due(a) - agent_utc(a);
+
+		at = agent_now() + (left > 0 ? left : 0) * 1000;
+		return left < 86400 && a->has_active && at < a->visit_at ? at : a->visit_at;
+	}
+	at = a->visit->est_runs ? est_deadline(&a->visit->est) : order_deadline(a);
 	return a->visit->mef_runs && mmef_deadline(&a->visit->mef) < at ? mmef_deadline(&a->visit->mef) : at;
 }
 
@@ -474,6 +618,8 @@ void visit_tick(struct agent *a)
 		return;
 	if (a->visit->est_runs)
 		est_tick(&a->visit->est, agent_now());
+	else if (a->order)
+		order_tick(a);
 	else if (a->visit->mef_runs)
 		mmef_tick(&a->visit->mef, agent_now(), agent_utc(a));
 	drive(a);

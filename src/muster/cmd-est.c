@@ -1,4 +1,4 @@
-/* `muster cert` for what the installation issued over EST, and `muster command`. */
+/* `muster cert` for what the installation issued over EST. */
 
 #include <stdio.h>
 #include <ctype.h>
@@ -164,81 +164,4 @@ int cert_revoke_issued(struct muster *m, const char *what, int reason)
 		    json_array_size(json_object_get(answer, "certificates")), what);
 	json_decref(answer);
 	return EXIT_DONE;
-}
-
-/* --- commands --- */
-
-static int command_cert_prov(struct muster *m, int argc, char **argv)
-{
-	const char *subject = NULL, *uri = NULL;
-	const struct opt opts[] = { { "subject", &subject, NULL }, { "uri", &uri, NULL } };
-	json_t *answer = NULL, *body = json_object();
-	struct mst_writer w;
-	char path[1200];
-	int r;
-
-	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
-	if (argc != 1) {
-		json_decref(body);
-		return argc < 0 ? EXIT_USAGE : usage_error(NULL, "give one node");
-	}
-	if (subject)
-		json_object_set_new(body, "subject", json_string(subject));
-	if (uri)
-		json_object_set_new(body, "uri", json_string(uri));
-	w = path_start(path, sizeof(path), "/v1/nodes/");
-	path_piece(&w, argv[0]);
-	mst_put_str(&w, "/commands/cert-prov");
-	r = api_ask(m, "POST", path_end(&w), body, &answer);
-	if (r != EXIT_DONE)
-		return r;
-	if (m->json)
-		return print_json(answer);
-	if (!m->quiet)
-		say("command %lld waits: %s is to get a certificate for %s when it asks the MEF the next time",
-		    (long long)json_integer_value(json_object_get(answer, "id")), argv[0], text_of(answer, "subject"));
-	json_decref(answer);
-	return EXIT_DONE;
-}
-
-static int command_list(struct muster *m, int argc, char **argv)
-{
-	static const char *const head[] = { "command", "state", "status", "name", "created", "ended" };
-	struct table t = { 0 };
-	json_t *answer = NULL, *one;
-	struct mst_writer w;
-	char path[1200], id[24], status[24];
-	size_t i;
-	int r;
-
-	if (argc != 1)
-		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
-	w = path_start(path, sizeof(path), "/v1/nodes/");
-	path_piece(&w, argv[0]);
-	mst_put_str(&w, "/commands");
-	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
-	if (r != EXIT_DONE)
-		return r;
-	if (m->json)
-		return print_json(answer);
-	table_row(&t, MST_COUNT(head), head);
-	json_array_foreach(json_object_get(answer, "commands"), i, one) {
-		snprintf(id, sizeof(id), "%lld", (long long)json_integer_value(json_object_get(one, "id")));
-		snprintf(status, sizeof(status), "%lld", (long long)json_integer_value(json_object_get(one, "status")));
-		table_row(&t, MST_COUNT(head), (const char *const[]){ id, text_of(one, "state"), status, text_of(one, "subject"),
-								      human_time(text_of(one, "created")), human_time(text_of(one, "ended")) });
-	}
-	table_print(m, &t);
-	json_decref(answer);
-	return EXIT_DONE;
-}
-
-int cmd_command(struct muster *m, int argc, char **argv)
-{
-	static const struct command table[] = {
-		{ "cert-prov", command_cert_prov, "NODE [--subject node|cse|ae] [--uri URI]", "have it get a certificate over EST (CERT_PROV)" },
-		{ "list", command_list, "NODE", "its commands and what became of them" },
-	};
-
-	return run_command(m, table, MST_COUNT(table), "muster command", argc, argv);
 }

@@ -24,7 +24,7 @@ static const struct command commands[] = {
 	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify [FILE...] | export --out FILE [--after N]",
 	  "what happened: who, what, why" },
-	{ "command", cmd_command, "cert-prov|list …", "what the MEF tells nodes to do" },
+	{ "command", cmd_command, "cert-prov|dev-cfg|mo-node|list|show|cancel …", "what the MEF tells nodes to do" },
 	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },
 	{ "status", cmd_status, "[--wait SECONDS]", "the installation at a glance" },
 	{ "doctor", cmd_doctor, "[--card[=READER|/dev/PORT] [--pin-file FILE]]", "look for what is missing or wrong, and say what to do" },

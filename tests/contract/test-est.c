@@ -13,6 +13,8 @@ static void same_command(const struct mst_command *a, const struct mst_command *
 	assert_string_equal(a->subject, b->subject);
 	assert_string_equal(a->reg_id, b->reg_id);
 	assert_string_equal(a->cmd_id, b->cmd_id);
+	assert_string_equal(a->target, b->target);
+	assert_string_equal(a->admin_fqdn, b->admin_fqdn);
 }
 
 static void same_request(const struct mst_certreq *a, const struct mst_certreq *b)
@@ -149,16 +151,16 @@ static void commands(void **state)
 	struct mst_store *s = ((struct fix *)*state)->s;
 	int64_t node = add_node(s, 1);
 	struct mst_command a = { .node = node, .class_id = 1, .number = 1, .uri = "https://m/", .kind = 2, .subject = "//sp/x",
-				 .created = 8 };
+				 .created = 8, .target = "//sp/C1", .admin_fqdn = "sp.example.com" };
 	struct mst_registration reg = make_reg(1);
 	struct mst_command b = a, got;
 	int n = 0;
 
 	snprintf(reg.reg_id, sizeof(reg.reg_id), "reg-1");
-	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, "sp.example.com", &got), MST_STORE_NONE);
 	assert_int_equal(mst_store_command_insert(s, &a), 0);
 	assert_int_equal(mst_store_command_insert(s, &b), 0);
-	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, &got), 0);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, "sp.example.com", &got), 0);
 	same_command(&a, &got);
 	a.state = MST_COMMAND_ISSUED;
 	snprintf(a.reg_id, sizeof(a.reg_id), "reg-1");
@@ -166,21 +168,21 @@ static void commands(void **state)
 	a.issued = 9;
 	assert_int_equal(mst_store_command_update(s, &a), 0);
 	/* issued under a registration that there is not: it is to be issued anew */
-	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, &got), 0);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, "sp.example.com", &got), 0);
 	assert_int_equal(got.id, a.id);
 	assert_int_equal(mst_store_reg_put(s, MST_ROLE_MEF, &reg), 0);
-	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, &got), 0);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, "sp.example.com", &got), 0);
 	assert_int_equal(got.id, b.id);
-	assert_int_equal(mst_store_command_next(s, MST_ROLE_MAF, node, &got), 0);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MAF, node, "sp.example.com", &got), 0);
 	assert_int_equal(got.id, a.id);
-	assert_int_equal(mst_store_command_issued(s, node, "reg-1", &got), 0);
+	assert_int_equal(mst_store_command_issued(s, node, "reg-1", "c-1", &got), 0);
 	same_command(&a, &got);
-	assert_int_equal(mst_store_command_issued(s, node, "reg-2", &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_command_issued(s, node, "reg-2", "c-1", &got), MST_STORE_NONE);
 	a.state = MST_COMMAND_ENDED;
 	a.status = 20;
 	a.ended = 10;
 	assert_int_equal(mst_store_command_update(s, &a), 0);
-	assert_int_equal(mst_store_command_issued(s, node, "reg-1", &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_command_issued(s, node, "reg-1", "c-1", &got), MST_STORE_NONE);
 	assert_int_equal(mst_store_command_get(s, a.id, &got), 0);
 	same_command(&a, &got);
 	assert_int_equal(mst_store_command_list(s, 0, 0, 0, count_cmd, &n), 0);
@@ -191,10 +193,105 @@ static void commands(void **state)
 	assert_int_equal(mst_store_command_insert(s, &a), MST_STORE_NONE);
 }
 
+static int keep_step(void *arg, const struct mst_command_step *r)
+{
+	struct { size_t n; struct mst_command_step v[4]; } *l = arg;
+
+	assert_true(l->n < MST_COUNT(l->v));
+	l->v[l->n++] = *r;
+	return 0;
+}
+
+/* Two stakeholders' commands are apart; one that was cancelled while it was out is found by the id that it was given. */
+static void commands_of_stakeholders(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	int64_t node = add_node(s, 1);
+	struct mst_command a = { .node = node, .class_id = 3, .uri = "auth", .number = 1, .kind = 22, .admin_fqdn = "a.example.com" };
+	struct mst_command b = { .node = node, .class_id = 2, .uri = "1:https://m/", .admin_fqdn = "b.example.com" }, got;
+
+	assert_int_equal(mst_store_command_insert(s, &a), 0);
+	assert_int_equal(mst_store_command_insert(s, &b), 0);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, "b.example.com", &got), 0);
+	same_command(&b, &got);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, "c.example.com", &got), MST_STORE_NONE);
+	a.state = MST_COMMAND_CANCELLED;
+	snprintf(a.reg_id, sizeof(a.reg_id), "reg-9");
+	snprintf(a.cmd_id, sizeof(a.cmd_id), "c-4");
+	assert_int_equal(mst_store_command_update(s, &a), 0);
+	assert_int_equal(mst_store_command_next(s, MST_ROLE_MEF, node, "a.example.com", &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_command_issued(s, node, "reg-9", "c-4", &got), 0);
+	same_command(&a, &got);
+	assert_int_equal(mst_store_command_issued(s, node, "reg-9", "c-5", &got), MST_STORE_NONE);
+}
+
+static void steps_of_commands(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	struct mst_command a = { .node = add_node(s, 1), .class_id = 3 };
+	struct mst_command_step one = { .at = 5, .what = MST_STEP_ADDED };
+	struct { size_t n; struct mst_command_step v[4]; } l = { 0 };
+
+	assert_int_equal(mst_store_command_insert(s, &a), 0);
+	one.command = a.id;
+	assert_int_equal(mst_store_command_step_add(s, &one), 0);
+	one = (struct mst_command_step){ .command = a.id, .at = 6, .what = MST_STEP_REISSUED, .cmd_id = "c-2", .status = 11 };
+	assert_int_equal(mst_store_command_step_add(s, &one), 0);
+	one.at = 7;
+	assert_int_equal(mst_store_command_step_add(s, &one), 0);
+	one = (struct mst_command_step){ .command = a.id, .at = 8, .what = MST_STEP_REPORTED, .cmd_id = "c-2", .status = 20 };
+	assert_int_equal(mst_store_command_step_add(s, &one), 0);
+	assert_int_equal(mst_store_command_step_list(s, a.id, keep_step, &l), 0);
+	assert_int_equal(l.n, 3);
+	assert_true(l.v[0].what == MST_STEP_ADDED && l.v[0].at == 5 && l.v[0].times == 1);
+	assert_true(l.v[1].what == MST_STEP_REISSUED && l.v[1].at == 7 && l.v[1].times == 2);
+	assert_true(l.v[2].status == 20);
+	assert_string_equal(l.v[2].cmd_id, "c-2");
+	one.command = 999;
+	assert_int_equal(mst_store_command_step_add(s, &one), MST_STORE_NONE);
+	/* what has ended goes, the oldest first, with its steps; what has not stays */
+	for (int i = 0; i < 4; i++) {
+		struct mst_command b = { .node = a.node, .class_id = 1, .state = i == 0 ? MST_COMMAND_WAITING : MST_COMMAND_ENDED };
+
+		assert_int_equal(mst_store_command_insert(s, &b), 0);
+	}
+	a.state = MST_COMMAND_ENDED;
+	assert_int_equal(mst_store_command_update(s, &a), 0);
+	assert_int_equal(mst_store_command_trim(s, a.node, 2), 0);
+	assert_int_equal(mst_store_command_get(s, a.id, &a), MST_STORE_NONE);
+	l.n = 0;
+	assert_int_equal(mst_store_command_step_list(s, one.command, keep_step, &l), 0);
+	assert_int_equal(l.n, 0);
+	l.n = 0;
+	assert_int_equal(mst_store_command_list(s, a.node, 0, 0, count_cmd, &l.n), 0);
+	assert_int_equal(l.n, 3);
+	assert_int_equal(mst_store_command_trim(s, a.node, 2), 0);
+}
+
+static void device_configs(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	static struct mst_device_config a = { .admin_fqdn = "a.example.com", .content = "{}", .changed = 4 }, got;
+
+	a.node = add_node(s, 1);
+	assert_int_equal(mst_store_device_config_get(s, a.node, "a.example.com", &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_device_config_put(s, &a), 0);
+	snprintf(a.content, sizeof(a.content), "{\"objects\":[]}");
+	a.changed = 5;
+	assert_int_equal(mst_store_device_config_put(s, &a), 0);
+	assert_int_equal(mst_store_device_config_get(s, a.node, "b.example.com", &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_device_config_get(s, a.node, "a.example.com", &got), 0);
+	assert_string_equal(got.content, a.content);
+	assert_true(got.changed == 5 && got.node == a.node);
+	a.node = 999;
+	assert_int_equal(mst_store_device_config_put(s, &a), MST_STORE_NONE);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest tests[] = { T(octets_of_certificates), T(requests), T(challenges), T(commands) };
+	const struct CMUnitTest tests[] = { T(octets_of_certificates), T(requests), T(challenges), T(commands),
+					     T(commands_of_stakeholders), T(steps_of_commands), T(device_configs) };
 
 	if (argc > 1)
 		contract_prefix = argv[1];

@@ -225,6 +225,10 @@ class Node:
     def status(self):
         return json.loads(self.agent("status", "--json", check=True).stdout)
 
+    def failed_runs(self):
+        """Runs that have failed, newest first. What `reports` holds may be of a retry that has begun since."""
+        return [r for r in self.status()["attempts"] if r["outcome"] == "failed"]
+
     def running(self, **more):
         return Running(self, **more)
 

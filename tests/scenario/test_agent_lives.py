@@ -1,7 +1,11 @@
 """Story: the agent runs for a long time, and things change around it: the credential's end comes nearer, the
 provider's servers are away for a while, the provider revokes the node.
 """
-from support import AlertServer
+import fcntl
+import json
+import subprocess
+
+from support import AGENT, RUN_SECONDS, AlertServer, Installation, until
 
 
 def enrolled(agent):
@@ -138,10 +142,9 @@ def test_a_revoked_node_asks_again_and_is_refused(installation):
     # the same after a restart, and the status says why without a running agent
     with node.running() as agent:
         agent.wait_log("instruction-failed reason=refused step=mef.register")
-    status = node.status()
-    assert [r["reason"] for r in status["reports"]] == ["refused"], status
-    assert status["reports"][0]["step"] == "mef.register"
-    attempt = status["attempt"]
+    failed = node.failed_runs()[0]
+    assert [(r["reason"], r["step"]) for r in failed["reports"]] == [("refused", "mef.register")], failed
+    attempt = failed["attempt"]
     assert attempt == attempt.lower()
     refused = installation.events("--attempt", attempt)
     assert refused and {e["what"] for e in refused} == {"mef.refused"}, refused
@@ -157,3 +160,49 @@ def test_a_private_key_for_everybody_is_refused(installation):
     key.chmod(0o640)
     refused = node.agent("--check")
     assert refused.returncode != 0 and "chmod 600" in refused.stderr, refused
+
+
+def held(path):
+    """Somebody has the lock of that file."""
+    with open(path, "r+b") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
+def ask(node, *command):
+    return subprocess.Popen([AGENT, "-c", str(node.dir / "muster-agent.conf"), *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+
+
+def test_status_while_the_agent_starts(tmp_path):
+    """Between its lock and its socket an agent is waited for; one that does not come further is told as what it is. Whoever
+    looks into the store for a moment does not make the agent's start fail."""
+    installation = Installation(tmp_path / "inst", processes="single")
+    installation.start()
+    installation.subscription()
+    node = installation.node(1)
+    assert node.run_once().returncode == 0
+    installation.stop()
+    lock, store = node.dir / "run/agent.lock", node.dir / "state/lock"
+    # an agent that comes no further than its lock
+    with open(lock, "r+b") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        waiting = [ask(node, "status"), ask(node, "status", "--json"), ask(node, "check")]
+        said = [(p.communicate(timeout=RUN_SECONDS), p.returncode) for p in waiting]
+    assert [code for _, code in said] == [4, 4, 4], said
+    assert said[0][0][0].startswith("state         starting\n") and "starting" in said[2][0][1], said
+    assert json.loads(said[1][0][0])["state"] == "starting"
+    # one that is held up at its store until the question has been asked, and then comes through
+    with open(store, "r+b") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        with node.running() as agent:
+            until("the agent has its lock", lambda: held(lock), RUN_SECONDS)
+            question = ask(node, "status", "--json")
+            fcntl.flock(f, fcntl.LOCK_UN)
+            out, err = question.communicate(timeout=RUN_SECONDS)
+            assert question.returncode == 0 and json.loads(out)["state"] == "enrolled", (question.returncode, out, err)
+            agent.wait_log("enrolled-already")
+    assert node.status()["state"] == "enrolled"

@@ -50,8 +50,8 @@ def test_a_revoked_node_is_out_at_mef_and_maf(installation):
         agent.wait_log("enrolled-already")
         assert node.agent("trigger").returncode == 0
         agent.wait_log("instruction-failed")
-    reports = node.status()["reports"]
-    assert [r["reason"] for r in reports] == ["refused"], reports
+    runs = node.failed_runs()
+    assert runs and [r["reason"] for r in runs[0]["reports"]] == ["refused"], runs
 
 
 def test_repeated_enrolment_keeps_one_registration(installation):

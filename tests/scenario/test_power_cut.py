@@ -10,8 +10,8 @@ import subprocess
 
 import pytest
 
-from briefer import Briefer, dial
-from support import AGENT, MUSTERD, RUN_SECONDS, START_SECONDS, Installation, run, until
+from briefer import Briefer, der, dial
+from support import AGENT, MUSTERD, RUN_SECONDS, START_SECONDS, AlertServer, Installation, run, until
 
 COUNT = iter(range(1, 100000))
 # A sanitized build looks for other faults than the ordinary one, and is slow: every point there too, fewer passages.
@@ -141,6 +141,37 @@ def test_agent_killed_while_it_replaces_a_credential(shared, bbn, point):
     enrol(node, shared, tries=1)
     one_truth(shared, node)
     assert works(node)
+    enrol(node, shared, tries=1)
+    one_truth(shared, node)
+
+
+def test_where_a_credential_came_from_survives_those_that_did_not_come(shared):
+    """Where the pending one comes from is written in front of it, and the power goes between the two, again and again: what
+    is known of the MEF of the one in use stays. Only the instruction ever knew whom to trust there; it is gone, and so is the
+    MAF. The MEF is asked all the same."""
+    node, anchors = shared.node(next(COUNT)), shared.dir / "keeper/ca.pem"
+    (node.dir / "anchors.pem").write_text((shared.dir / "makers/acme.pem").read_text())
+    good = shared.instruction(anchors=[der(anchors)])
+    node.instruct(good)
+    assert node.run_once().returncode == 0
+    old, conf = key_of(node), node.dir / "muster-agent.conf"
+    plain = conf.read_text()
+    for _ in range(3):
+        conf.write_text(plain + 'crash_at = "origin-kept";\n')
+        with subprocess.Popen([AGENT, "-c", str(conf), "run"], stderr=subprocess.PIPE, text=True) as agent:
+            if any("enrolled-already" in line or "resuming" in line for line in agent.stderr):
+                node.agent("trigger")           # joins what was resumed; or nobody is there any more
+            agent.stderr.read()
+            assert agent.wait(RUN_SECONDS) == -signal.SIGKILL
+        conf.write_text(plain)
+        assert key_of(node) == old and not status(node)["pending"] and works(node)
+    node.instruct(shared.instruction(uri=f"https://{shared.mef}:1"))
+    with AlertServer() as forger:
+        node.configure(instead={shared.maf_port: forger.port})
+        done = node.agent("check", "--json")
+        assert done.returncode == 1 and json.loads(done.stdout)["result"] == "refused", done.stdout + done.stderr
+    node.configure()
+    node.instruct(good)
     enrol(node, shared, tries=1)
     one_truth(shared, node)
 

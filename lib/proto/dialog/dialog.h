@@ -12,7 +12,7 @@
 #include "codec/resources.h"
 #include "proto/provisioning/provisioning.h"
 
-#define MST_DIALOG_CONTENT 2048      /* octets of the largest request content */
+#define MST_DIALOG_CONTENT 4096      /* octets of the largest request content */
 #define MST_DIALOG_PATH 512
 #define MST_REG_ID_MAX 128           /* a resource id as we accept it in a path */
 #define MST_DIALOG_DETAIL 192

@@ -8,17 +8,22 @@
 #define MD5_BLOCK 64
 #define TEXT_MAX (4 * (GBA_VALUE_MAX + 1))   /* the longest thing that is hashed from parts */
 
+/* Without a table: H(A1) is as good as the password, and no address may depend on it. */
+static uint8_t digit(unsigned x)
+{
+	return (uint8_t)('0' + x + ((9 - x) >> 8 & ('a' - '0' - 10)));
+}
+
 /* Appends to `w`: the hash of `v` in lower-case hex. */
 static int put_hash(struct mst_crypto *c, enum gba_algorithm a, struct mst_view v, struct mst_writer *w)
 {
-	static const char digit[] = "0123456789abcdef";
 	uint8_t h[MST_SHA256_LEN];
 	size_t n = a == GBA_SHA256 ? MST_SHA256_LEN : MST_MD5_LEN;
 	int r = a == GBA_SHA256 ? c->ops->sha256(c, v, h) : c->ops->old_hash(c, MST_OLD_MD5, v, h);
 
 	for (size_t i = 0; !r && i < n; i++) {
-		mst_put_u8(w, (uint8_t)digit[h[i] >> 4]);
-		mst_put_u8(w, (uint8_t)digit[h[i] & 15]);
+		mst_put_u8(w, digit(h[i] >> 4));
+		mst_put_u8(w, digit(h[i] & 15));
 	}
 	mst_wipe(h, sizeof(h));
 	return r;

@@ -39,7 +39,8 @@ const char *gba_ua_words(const struct gba_ua *u)
 	for (size_t i = 0; i < MST_COUNT(ua_row); i++)
 		if (!memcmp(u->b, ua_row[i].b, ua_row[i].n))
 			return ua_row[i].words;
-	return "unknown organisation";
+	/* a letter or digit in its place is the end of a name that came without an identifier */
+	return u->b[0] >= 0x20 && u->b[0] <= 0x7e ? NULL : "unknown organisation";
 }
 
 struct gba_ua gba_ua_tls(uint16_t suite)

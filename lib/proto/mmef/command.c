@@ -5,6 +5,7 @@
  */
 #include "proto/mmef/internal.h"
 
+#include "codec/managed.h"
 #include "codec/uri.h"
 
 /* The envelope: what every command has, whatever its class; unknown members are none of its business. */
@@ -115,41 +116,171 @@ static bool subject_fits(const struct mmef *m, const struct mst_cert_prov_args *
 	       mst_id_valid(kinds[a->subject_type], a->subject_id);
 }
 
-/* Class 1 (8.3.9.7): 0 and result.cert_prov is filled, or the cmdStatusCode that says why not. */
-static int64_t read_cert_prov(struct mmef *m, const struct mst_response *a)
+/* --- the arguments of the classes: 0, or the cmdStatusCode that says why not --- */
+
+/* 8.3.9.4: for whom the command is; one without targetID is for the client itself. */
+static bool for_us(const struct mmef *m, const struct mst_cmd_description *d)
 {
+	if (!(d->has & 1u << MST_CD_TARGET))
+		return true;
+	for (size_t i = 0; i < MMEF_SERVES; i++)
+		if (m->serves[i][0] && mst_view_eq_str(d->target, m->serves[i]))
+			return true;
+	return false;
+}
+
+/* Class 1 (8.3.9.7). */
+static int64_t read_cert_prov(struct mmef *m, const struct mst_client_cmd *c)
+{
+	const struct mst_cert_prov_args *args = &c->description.args.cert_prov;
 	struct mmef_cert_prov *p = &m->result.cert_prov;
-	uint8_t scratch[1024];
-	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
-	const struct mst_cert_prov_args *args;
-	struct mst_client_cmd c;
 
 	memset(p, 0, sizeof(*p));
-	if (mst_msg_read_json(&mst_client_cmd_msg, m->dialog.names, a->content, &arena, &c, NULL) != 0 ||
-	    !(c.description.has & 1u << MST_CD_ARGS) || !(c.description.args.has & 1u << MST_CA_CERT_PROV))
-		return MST_CMD_BAD_ARGS;
-	args = &c.description.args.cert_prov;
 	/* protocol 2, SCEP, is not built in */
 	if (args->protocol != 1 || !own_uri(m, args->uri, p->path) || !subject_fits(m, args) ||
 	    !mst_view_to_str(args->subject_id, p->subject_id, sizeof(p->subject_id)) ||
-	    !mst_view_to_str(c.cmd_id, p->cmd_id, sizeof(p->cmd_id)))
+	    !mst_view_to_str(c->cmd_id, p->cmd_id, sizeof(p->cmd_id)))
 		return MST_CMD_UNACCEPTABLE;
 	p->subject_type = args->subject_type;
 	return 0;
 }
 
-static enum mmef_state cert_prov(struct mmef *m, const struct envelope *e, const struct mst_response *a, mst_ms now)
+/* Class 2 (8.3.9.8): of the protocols of 12.3.2.2 none is built in; ours is (doc/decisions/0017). */
+static int64_t read_dev_cfg(struct mmef *m, const struct mst_client_cmd *c)
 {
-	int64_t status = read_cert_prov(m, a);
+	struct mst_view uri;
+	int64_t protocol;
+
+	if (!mst_device_config_split(c->description.args.dev_cfg.device_config_uri, &protocol, &uri))
+		return MST_CMD_BAD_ARGS;
+	return protocol == MST_DEV_MGMT_OURS && own_uri(m, uri, m->result.command.object_path) ? 0 : MST_CMD_UNACCEPTABLE;
+}
+
+/* Class 3: the object is judged by who has it (object.h). */
+static int64_t read_mo_node(struct mmef *m, const struct mst_client_cmd *c)
+{
+	const struct mst_mo_node_args *args = &c->description.args.mo_node;
+	struct mmef_command *x = &m->result.command;
+
+	x->object_type = args->object_type;
+	if (args->has & 1u << 2) {
+		x->specific = MMEF_SPECIFIC_GOOD;
+		x->suid = args->specific.suid;
+	}
+	return mst_view_to_str(args->object_path, x->object_path, sizeof(x->object_path)) ? 0 : MST_CMD_UNACCEPTABLE;
+}
+
+/* A command of which only objectTypeSpecificArgs cannot be read has a status of its own (302), once its object is looked at. */
+static const struct mst_field lax_mo_row[] = {
+	MST_ROW(OBJECT_PATH, 1, STR, MST_F_REQUIRED, struct mst_mo_node_args, object_path, 1, 255, "objectPath"),
+	MST_ROW(OBJECT_TYPE_ID, 2, INT, MST_F_REQUIRED, struct mst_mo_node_args, object_type, 0, 255, "objectTypeID"),
+};
+static const struct mst_msg lax_mo_msg = {
+	.what = "MONodeCmdArgs", .open = true, .size = sizeof(struct mst_mo_node_args), .field = lax_mo_row, .n = MST_COUNT(lax_mo_row),
+};
+static const struct mst_field lax_args_row[] = {
+	MST_ROW(MO_NODE_CMD_ARGS, 4, OBJECT, MST_F_REQUIRED, struct mst_cmd_args, mo_node, 0, 0, "class 3", .sub = &lax_mo_msg),
+};
+static const struct mst_msg lax_args_msg = {
+	.what = "cmdArgs", .size = sizeof(struct mst_cmd_args), .field = lax_args_row, .n = MST_COUNT(lax_args_row),
+};
+static const struct mst_field lax_description_row[] = {
+	MST_ROW(CMD_ARGS, 2, OBJECT, MST_F_REQUIRED, struct mst_cmd_description, args, 0, 0, "cmdArgs", .sub = &lax_args_msg),
+};
+static const struct mst_msg lax_description_msg = {
+	.what = "cmdDescription", .open = true, .size = sizeof(struct mst_cmd_description), .field = lax_description_row,
+	.n = MST_COUNT(lax_description_row),
+};
+static const struct mst_field lax_row[] = {
+	MST_ROW(CMD_DESCRIPTION, 2, OBJECT, MST_F_REQUIRED, struct mst_client_cmd, description, 0, 0, "cmdDescription",
+		.sub = &lax_description_msg),
+};
+static const struct mst_msg lax_msg = {
+	.what = "command", .root = MST_N_MEF_CLIENT_CMD, .open = true, .size = sizeof(struct mst_client_cmd), .field = lax_row,
+	.n = MST_COUNT(lax_row),
+};
+
+static bool holds(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
+static int64_t read_lax(struct mmef *m, const struct mst_response *a, const struct mst_diag *why)
+{
+	struct mmef_command *x = &m->result.command;
+	uint8_t scratch[512];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_client_cmd c;
+
+	if (x->class_id != MST_CMD_MO_NODE || !holds(why->field, mst_name(MST_N_OBJECT_TYPE_SPECIFIC_ARGS, m->dialog.names)) ||
+	    mst_msg_read_json(&lax_msg, m->dialog.names, a->content, &arena, &c, NULL) != 0)
+		return MST_CMD_BAD_ARGS;
+	x->specific = MMEF_SPECIFIC_BAD;
+	x->object_type = c.description.args.mo_node.object_type;
+	return mst_view_to_str(c.description.args.mo_node.object_path, x->object_path, sizeof(x->object_path)) ? 0 : MST_CMD_UNACCEPTABLE;
+}
+
+/* 0 and result.command is filled. */
+static int64_t read_command(struct mmef *m, const struct envelope *e, const struct mst_response *a)
+{
+	struct mmef_command *x = &m->result.command;
+	uint8_t scratch[2048];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_diag why = { 0 };
+	struct mst_client_cmd c;
+
+	memset(x, 0, sizeof(*x));
+	x->class_id = e->description.class_id;
+	if (!mst_view_to_str(e->cmd_id, x->cmd_id, sizeof(x->cmd_id)))
+		return MST_CMD_BAD_ARGS;
+	if (mst_msg_read_json(&mst_client_cmd_msg, m->dialog.names, a->content, &arena, &c, &why) != 0)
+		return read_lax(m, a, &why);
+	/* a choice of one: that of the class (12.4.4) */
+	if (c.description.args.has != 1u << x->class_id)
+		return MST_CMD_BAD_ARGS;
+	if (!for_us(m, &c.description))
+		return MST_CMD_UNACCEPTABLE;
+	switch ((enum mst_cmd_class)x->class_id) {
+	case MST_CMD_CERT_PROV: return read_cert_prov(m, &c);
+	case MST_CMD_DEV_CFG: return read_dev_cfg(m, &c);
+	case MST_CMD_MO_NODE: return read_mo_node(m, &c);
+	case MST_CMD_NO_MORE: break;
+	}
+	return MST_CMD_CLASS_UNSUPPORTED;
+}
+
+static enum mmef_state execute(struct mmef *m, const struct envelope *e, const struct mst_response *a, mst_ms now)
+{
+	int64_t status = read_command(m, e, a);
 
 	if (status)
 		return mmef_report(m, e->cmd_id, status, now);
-	if (m->job == MMEF_JOB_COMMANDS)
+	if (m->job != MMEF_JOB_COMMANDS) {
+		/* Unreported, so the MEF issues it again (rule 7): enrolling waits for nothing else. */
+		m->result.command_waits = true;
+		m->result.retry_duration = 0;
+		return MMEF_CONFIGURING;
+	}
+	if (m->result.command.class_id != MST_CMD_DEV_CFG)
 		return MMEF_EXECUTING;
-	/* Unreported, so the MEF issues it again (rule 7): enrolling does not wait for an operator's approval. */
-	m->result.cert_prov_waits = true;
-	m->result.retry_duration = 0;
-	return MMEF_CONFIGURING;
+	if (!mst_dialog_ask(&m->dialog, MST_OP_RETRIEVE, m->result.command.object_path, "", "", 0, NULL, NULL, now))
+		return MMEF_FAILED;
+	return MMEF_FETCHING;
+}
+
+/* What it is worth is the shell's to say; that there is none is the MEF's doing (201). */
+enum mmef_state mmef_on_document(struct mmef *m, const struct mmef_input *in)
+{
+	struct mst_view content = in->answer->content;
+
+	/* a refusal is no failure of the session: any status will do, as long as it answers what was asked */
+	if (!mst_dialog_answered(&m->dialog, in->answer, in->answer->rsc))
+		return MMEF_FAILED;
+	if (in->answer->rsc != MST_RSC_OK || !content.n || content.n > sizeof(m->text))
+		return mmef_report(m, mst_view_str(m->result.command.cmd_id), MST_CMD_CFG_SERVER, in->now);
+	memcpy(m->text, content.p, content.n);
+	m->result.command.document = (struct mst_view){ m->text, content.n };
+	return MMEF_EXECUTING;
 }
 
 static enum mmef_state act(struct mmef *m, const struct envelope *e, const struct mst_response *a, mst_ms now)
@@ -169,11 +300,11 @@ static enum mmef_state act(struct mmef *m, const struct envelope *e, const struc
 			return mmef_report(m, e->cmd_id, MST_CMD_BAD_ARGS, now);
 		break;
 	case MST_CMD_CERT_PROV:
-		if (m->can_cert_prov && !repeated)
-			return cert_prov(m, e, a, now);
-		/* fall through */
 	case MST_CMD_DEV_CFG:
 	case MST_CMD_MO_NODE:
+		if ((m->classes >> e->description.class_id & 1) && !repeated)
+			return execute(m, e, a, now);
+		/* fall through */
 	default:
 		/* A class that is recognised but not executed here is "not supported" like an unknown one. */
 		if (!repeated) {

@@ -21,4 +21,6 @@ enum mmef_state mmef_retrieve_command(struct mmef *m, mst_ms now);
 enum mmef_state mmef_report(struct mmef *m, struct mst_view cmd_id, int64_t status, mst_ms now);
 enum mmef_state mmef_on_command(struct mmef *m, const struct mmef_input *in, int want_rsc);
 
+enum mmef_state mmef_on_document(struct mmef *m, const struct mmef_input *in);
+
 #endif

@@ -10,6 +10,7 @@ const char *mmef_state_text(enum mmef_state s)
 		[MMEF_IDLE] = "opening",
 		[MMEF_REGISTERING] = "registering",
 		[MMEF_COMMANDING] = "asking for commands",
+		[MMEF_FETCHING] = "fetching management objects",
 		[MMEF_EXECUTING] = "carrying out a command",
 		[MMEF_REPORTING] = "reporting a command",
 		[MMEF_CONFIGURING] = "fetching the configuration",
@@ -166,6 +167,11 @@ static enum mmef_state on_command(struct mmef *m, const struct mmef_input *in)
 static enum mmef_state on_next_command(struct mmef *m, const struct mmef_input *in)
 {
 	return after_commands(m, mmef_on_command(m, in, MST_RSC_UPDATED), in->now);
+}
+
+static enum mmef_state on_document(struct mmef *m, const struct mmef_input *in)
+{
+	return mmef_on_document(m, in);
 }
 
 static bool keep(struct mst_view v, char out[MST_ID_MAX])
@@ -349,6 +355,7 @@ static handler *const table[MMEF_STATE__COUNT][MMEF_EVENT__COUNT] = {
 	[MMEF_IDLE]         = { on_opened, violated,        violated,   on_lost, ignore   },
 	[MMEF_REGISTERING]  = { violated,  on_registered,   on_garbage, on_lost, on_timer },
 	[MMEF_COMMANDING]   = { violated,  on_command,      on_garbage, on_lost, on_timer },
+	[MMEF_FETCHING]     = { violated,  on_document,     on_garbage, on_lost, on_timer },
 	[MMEF_EXECUTING]    = { violated,  violated,        on_garbage, on_lost, ignore   },
 	[MMEF_REPORTING]    = { violated,  on_next_command, on_garbage, on_lost, on_timer },
 	[MMEF_CONFIGURING]  = { violated,  on_configured,   on_garbage, on_lost, on_timer },
@@ -371,6 +378,17 @@ static void step(struct mmef *m, enum mmef_event ev, const struct mmef_input *in
 }
 
 /* Interface ------------------------------------------------------------------------------------------ */
+
+static bool init_commands(struct mmef *m, const struct mmef_config *cfg, struct mst_diag *d)
+{
+	bool ok = !cfg->last_cmd || mst_copy_text(m->last_cmd, sizeof(m->last_cmd), cfg->last_cmd);
+
+	for (size_t i = 0; ok && i < MMEF_SERVES; i++)
+		ok = !cfg->serves[i] || mst_copy_text(m->serves[i], sizeof(m->serves[i]), cfg->serves[i]);
+	if (!ok)
+		mst_diag_set(d, 0, "serves", "too long", NULL);
+	return ok;
+}
 
 static bool init_texts(struct mmef *m, const struct mmef_config *cfg, struct mst_diag *d)
 {
@@ -415,14 +433,15 @@ bool mmef_init(struct mmef *m, const struct mmef_config *cfg, struct mst_diag *d
 	m->job = cfg->job;
 	m->suid = cfg->suid;
 	m->expires = cfg->expires;
-	m->can_cert_prov = cfg->cert_prov;
+	m->classes = cfg->classes;
+	m->last_status = cfg->last_status;
 	m->only_subject = cfg->only_subject;
 	m->port = cfg->port;
 	if (!mst_dialog_init(&m->dialog, &dc)) {
 		mst_diag_set(d, 0, "from", "too long", NULL);
 		return false;
 	}
-	return init_texts(m, cfg, d);
+	return init_commands(m, cfg, d) && init_texts(m, cfg, d);
 }
 
 void mmef_deinit(struct mmef *m)
@@ -468,7 +487,7 @@ void mmef_executed(struct mmef *m, int64_t status, int64_t again, mst_ms now)
 {
 	if (m->state != MMEF_EXECUTING)
 		return;
-	m->state = status ? mmef_report(m, mst_view_str(m->result.cert_prov.cmd_id), status, now) : MMEF_DONE;
+	m->state = status ? mmef_report(m, mst_view_str(m->result.command.cmd_id), status, now) : MMEF_DONE;
 	if (!status) {
 		m->result.retry_duration = again;
 		mst_dialog_rest(&m->dialog);

@@ -9,8 +9,9 @@
  *   UPDATE    registration update: a new expirationTime (4.3.3)
  *   LEAVE     de-registration (4.3.4)
  *
- * Of the commands CERT_PROV is executed, by the shell, when the configuration says that it can be: in COMMANDS at once; in
- * ENROL it is left for a visit of its own after the enrolment (the MEF issues it again). DEV_CFG and MO_NODE are answered with 41.
+ * Commands of the classes that the configuration names are executed by the shell: in COMMANDS at once; in ENROL they are left
+ * for a visit of its own after the enrolment (the MEF issues them again). Others are answered with 41. The result of the last
+ * one is to be kept durably and given back by the configuration, so that a report that was lost is only repeated (rule 7).
  * The struct holds views into itself: do not move it after mmef_init().
  */
 #ifndef MST_PROTO_MMEF_H
@@ -19,8 +20,9 @@
 #include "base/secret.h"
 #include "proto/dialog/dialog.h"
 
+#define MMEF_SERVES 4
 #define MMEF_COMMANDS_MAX 32         /* commands of one session; a MEF that never stops is a broken one */
-#define MMEF_CFG_OCTETS 12288        /* decoded text and anchors of a configuration */
+#define MMEF_CFG_OCTETS 12288        /* decoded text and anchors of a configuration; or a document of objects as it came */
 
 enum mmef_job { MMEF_JOB_ENROL, MMEF_JOB_COMMANDS, MMEF_JOB_CONFIRM, MMEF_JOB_UPDATE, MMEF_JOB_LEAVE,
 	MMEF_JOB__COUNT };
@@ -29,6 +31,7 @@ enum mmef_state {
 	MMEF_IDLE,                   /* the session is to be opened */
 	MMEF_REGISTERING,
 	MMEF_COMMANDING,             /* Command Retrieve is out */
+	MMEF_FETCHING,               /* DEV_CFG: the document is asked for */
 	MMEF_EXECUTING,              /* the shell carries a command out: mmef_executed() */
 	MMEF_REPORTING,              /* Command Update is out; its answer is the next command */
 	MMEF_CONFIGURING,
@@ -55,7 +58,7 @@ enum mmef_want {
 	MMEF_WANT_SESSION,           /* open it, then mmef_opened() */
 	MMEF_WANT_SEND,              /* send the request, then mmef_sent() */
 	MMEF_WANT_ANSWER,            /* feed, or tick at mmef_deadline() */
-	MMEF_WANT_EXECUTE,           /* carry result.cert_prov out, then mmef_executed() */
+	MMEF_WANT_EXECUTE,           /* carry result.command out, then mmef_executed() */
 	MMEF_WANT_NOTHING,           /* ended: mmef_state() and mmef_failure() say how */
 };
 
@@ -70,7 +73,11 @@ struct mmef_config {
 	int64_t suid;
 	mst_time expires;            /* proposed expirationTime */
 	const char *reg_id;          /* all but ENROL: the registration */
-	bool cert_prov;              /* CERT_PROV can be executed, see above */
+	uint32_t classes;            /* bit (1 << enum mst_cmd_class): what can be executed, see above */
+	const char *last_cmd;        /* cmdID of the last Update under this registration, and what it said; NULL: none is known */
+	int64_t last_status;
+	/* whom this client serves: a command with another targetID is not for it. "" or NULL: none */
+	const char *serves[MMEF_SERVES];
 	int64_t only_subject;        /* 0: a Node's client, certSubjectType of any kind; 2: a CSE's, 3: an AE's */
 	uint16_t port;               /* where the session is: EST is spoken in it */
 	const struct mst_quirks *quirks;
@@ -83,6 +90,20 @@ struct mmef_cert_prov {
 	char path[MST_ID_MAX];       /* of estBaseURI, without a trailing slash */
 	int64_t subject_type;
 	char subject_id[MST_ID_MAX];
+};
+
+/* A command that was found good, to be executed. */
+enum mmef_specific { MMEF_SPECIFIC_NONE, MMEF_SPECIFIC_GOOD, MMEF_SPECIFIC_BAD };
+struct mmef_command {
+	int64_t class_id;
+	char cmd_id[MST_REG_ID_MAX];
+	/* CERT_PROV: result.cert_prov. DEV_CFG: a document of management objects as the MEF gave it, in the machine */
+	struct mst_view document;
+	/* MO_NODE */
+	char object_path[MST_ID_MAX];
+	int64_t object_type;
+	enum mmef_specific specific;
+	int64_t suid;
 };
 
 /* What the node learnt. Texts are NUL-terminated; anchors are views into the machine. */
@@ -103,7 +124,8 @@ struct mmef_result {
 	char ke_id[MST_ID_MAX];      /* KeID, made of the relative id that the MEF answered (spec 3.3) */
 	bool other_ke_id; /* the MEF chose another relative id than the exporter gave: worth a log line */
 	mst_time key_until;
-	bool cert_prov_waits;        /* ENROL: a visit is due */
+	bool command_waits;          /* ENROL: a visit is due */
+	struct mmef_command command;
 	struct mmef_cert_prov cert_prov;
 	unsigned commands_refused;   /* classes answered with 41 */
 };
@@ -121,7 +143,8 @@ struct mmef {
 	bool retrieved_again;        /* rule 3: one second try after an unreadable command */
 	char last_cmd[MST_REG_ID_MAX];   /* rule 4: cmdID of the last Update, */
 	int64_t last_status;             /* and what it said */
-	bool can_cert_prov;
+	uint32_t classes;
+	char serves[MMEF_SERVES][MST_ID_MAX];
 	int64_t only_subject;
 	uint16_t port;
 	struct mmef_result result;

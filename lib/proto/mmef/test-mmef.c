@@ -55,7 +55,7 @@ static void start(enum mmef_job job)
 		.suid = 21,
 		.expires = UTC + 86400,
 		.reg_id = "reg-1",
-		.cert_prov = able,
+		.classes = able ? UINT32_C(1) << MST_CMD_CERT_PROV | UINT32_C(1) << MST_CMD_DEV_CFG : 0,
 		.port = 443,
 		.answer_ms = 5000,
 	};
@@ -104,9 +104,9 @@ static void answer(int rsc, const char *json)
 /* Brings a fresh machine into `s` by the shortest honest way; the request is sent. */
 static void reach(enum mmef_state s)
 {
-	able = s == MMEF_EXECUTING;
+	able = s == MMEF_EXECUTING || s == MMEF_FETCHING;
 	start(s == MMEF_UPDATING     ? MMEF_JOB_UPDATE
-	      : s == MMEF_EXECUTING  ? MMEF_JOB_COMMANDS
+	      : able                 ? MMEF_JOB_COMMANDS
 	      : s == MMEF_LEAVING    ? MMEF_JOB_LEAVE
 	      : s == MMEF_CONFIRMING ? MMEF_JOB_CONFIRM
 				     : MMEF_JOB_ENROL);
@@ -115,6 +115,11 @@ static void reach(enum mmef_state s)
 	open_session();
 	if (s == MMEF_REGISTERING || s == MMEF_UPDATING || s == MMEF_LEAVING || s == MMEF_CONFIRMING)
 		goto out;
+	if (s == MMEF_FETCHING) {
+		answer(2000, CMD("c-1", "10", "2", "{\"devCfgCmdArgs\":{\"deviceConfigURI\":\"128:https://mef.example.com/d\"}}"));
+		able = false;
+		goto out;
+	}
 	if (s == MMEF_EXECUTING) {
 		answer(2000, CMD("c-1", "10", "1", EST));
 		able = false;
@@ -252,13 +257,13 @@ static void test_confirm(void **state)
 }
 
 /* Every (state, event) cell. '-' stays, 'F' fails with MALFORMED (out of turn), 'L' fails as lost, 'G' as
- * garbage, 'T' as timeout, 'R' becomes REGISTERING, '?' is driven by content and tested elsewhere. */
+ * garbage, 'T' as timeout, 'R' becomes REGISTERING, 'P' REPORTING, '?' is driven by content and tested elsewhere. */
 static void test_every_cell(void **state)
 {
 	static const char *const expect[MMEF_STATE__COUNT] = {
 		/*                     OPENED ANSWER GARBAGE LOST TIMER */
 		[MMEF_IDLE] = "RFFL-",      [MMEF_REGISTERING] = "F?GLT", [MMEF_COMMANDING] = "F?GLT",
-		[MMEF_EXECUTING] = "FFGL-",
+		[MMEF_FETCHING] = "FPGLT",  [MMEF_EXECUTING] = "FFGL-",
 		[MMEF_REPORTING] = "F?GLT", [MMEF_CONFIGURING] = "F?GLT", [MMEF_KEYING] = "F?GLT",
 		[MMEF_CONFIRMING] = "F?GLT",
 		[MMEF_UPDATING] = "F?GLT",  [MMEF_LEAVING] = "F?GLT",     [MMEF_DONE] = "-----",
@@ -287,6 +292,7 @@ static void test_every_cell(void **state)
 				assert_int_equal(mmef_failure(&m)->reason, before);
 				continue;
 			case 'R': assert_int_equal(mmef_state(&m), MMEF_REGISTERING); continue;
+			case 'P': assert_int_equal(mmef_state(&m), MMEF_REPORTING); continue;
 			case 'F':
 			case 'G': assert_int_equal(mmef_failure(&m)->reason, PROV_MALFORMED); break;
 			case 'L': assert_int_equal(mmef_failure(&m)->reason, PROV_UNTRUSTED); break;
@@ -597,7 +603,7 @@ static void test_cert_prov(void **state)
 	answer(2001, REG);
 	answer(2000, CMD("c-1", "11", "1", EST));
 	assert_int_equal(mmef_state(&m), MMEF_CONFIGURING);
-	assert_true(m.result.cert_prov_waits);
+	assert_true(m.result.command_waits);
 }
 
 static void test_bad_configuration(void **state)

@@ -77,7 +77,11 @@ int admin_node_certs(struct admin *q);
 int admin_node_certs_revoke(struct admin *q);
 int admin_serial_revoke(struct admin *q);
 int admin_cert_prov(struct admin *q);
+int admin_command_add(struct admin *q);
 int admin_command_list(struct admin *q);
+int admin_command_all(struct admin *q);
+int admin_command_show(struct admin *q);
+int admin_command_cancel(struct admin *q);
 int admin_rule_add(struct admin *q);
 int admin_rule_list(struct admin *q);
 int admin_rule_show(struct admin *q);
@@ -133,7 +137,10 @@ bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
 bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d);
 bool admin_decode_revoke(const json_t *j, int *ret_reason, struct mst_diag *d);
-bool admin_decode_cert_prov(const json_t *j, char ret_subject[16], char ret_uri[MST_ID_MAX], struct mst_diag *d);
+struct admin_command_input;
+bool admin_decode_cert_prov(const json_t *j, struct admin_command_input *ret, struct mst_diag *d);
+/* *ret_nodes and *ret_objects are borrowed from `j`; objects NULL: there are none. */
+bool admin_decode_command(const json_t *j, struct admin_command_input *ret, json_t **ret_nodes, json_t **ret_objects, struct mst_diag *d);
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d);
 
 /* encode.c: NULL when there is no memory. */

@@ -30,9 +30,22 @@ enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_
 /* A request for a certificate. act: "approve", "reject" */
 enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const char *act, const char *reason, mst_time now, int *ret_rsc,
 					struct mst_diag *d);
-/* A CERT_PROV command (TS-0003 12.3.2.5). `subject`: "node", "cse", "ae", or "" for the first that the node has. */
-enum admin_verdict admin_decide_cert_prov(const struct mst_node *n, const char *subject, const char *uri, mst_time now,
-					  struct mst_command *ret, int *ret_rsc, struct mst_diag *d);
+#define ADMIN_COMMANDS_MAX 64           /* of a node that have not ended, and as many that have */
+
+/* A command for nodes as it was asked for; "" and 0: not said. */
+struct admin_command_input {
+	char class_text[16];
+	char subject[16], uri[MST_ID_MAX];        /* cert-prov: node, cse, ae; estBaseURI. dev-cfg: deviceConfigURI of another server */
+	char path[129], type[32];                 /* mo-node: objectPath, and objectTypeID by its name */
+	int64_t suid;
+	char target[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
+	const char *objects;                      /* dev-cfg: the document, found good; NULL: none */
+};
+/* `sub`: the node's subscription, or NULL; `open`: how many commands of it have not ended. */
+enum admin_verdict admin_decide_command(const struct mst_node *n, const struct mst_subscription *sub, const struct admin_command_input *in,
+					const struct mst_role_conf *conf, size_t open, mst_time now, struct mst_command *ret,
+					int *ret_rsc, struct mst_diag *d);
+enum admin_verdict admin_decide_cancel(struct mst_command *m, mst_time now, int *ret_rsc, struct mst_diag *d);
 /* When the list says that it was made and how long it is good; and the keeper's leave to sign it. */
 struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l);
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "codec/ident.h"
 #include "codec/trigger.h"
+#include "role/admin/decide.h"
 
 enum member_type { TEXT, IDENT, SUB_ID, URI, TIME, SECONDS, LIST, PEM, REASON };
 struct member {
@@ -445,19 +446,41 @@ bool admin_decode_revoke(const json_t *j, int *ret_reason, struct mst_diag *d)
 	return members(j, &reason, 1, ret_reason, d);
 }
 
-bool admin_decode_cert_prov(const json_t *j, char ret_subject[16], char ret_uri[MST_ID_MAX], struct mst_diag *d)
+bool admin_decode_cert_prov(const json_t *j, struct admin_command_input *ret, struct mst_diag *d)
 {
-	struct args { char subject[16], uri[MST_ID_MAX]; } a = { .subject = "" };
 	static const struct member arg_members[] = {
-		{ "subject", TEXT, false, 0, offsetof(struct args, subject), sizeof(a.subject) },
-		{ "uri", URI, false, 0, offsetof(struct args, uri), sizeof(a.uri) },
+		{ "subject", TEXT, false, 0, AT(struct admin_command_input, subject) },
+		{ "uri", URI, false, 0, AT(struct admin_command_input, uri) },
 	};
 
-	if (!members(j, arg_members, MST_COUNT(arg_members), &a, d))
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->class_text, sizeof(ret->class_text), "cert-prov");
+	return members(j, arg_members, MST_COUNT(arg_members), ret, d);
+}
+
+bool admin_decode_command(const json_t *j, struct admin_command_input *ret, json_t **ret_nodes, json_t **ret_objects, struct mst_diag *d)
+{
+	static const struct member command_members[] = {
+		{ "nodes", LIST, true, 0, 0, 0 },
+		{ "class", TEXT, true, 0, AT(struct admin_command_input, class_text) },
+		{ "subject", TEXT, false, 0, AT(struct admin_command_input, subject) },
+		{ "uri", TEXT, false, 0, AT(struct admin_command_input, uri) },
+		{ "objects", LIST, false, 0, 0, 0 },
+		{ "path", TEXT, false, 0, AT(struct admin_command_input, path) },
+		{ "type", TEXT, false, 0, AT(struct admin_command_input, type) },
+		{ "SUID", SECONDS, false, 0, AT(struct admin_command_input, suid) },
+		{ "target", TEXT, false, 0, AT(struct admin_command_input, target) },
+		{ "adminFQDN", IDENT, false, MST_ID_FQDN, AT(struct admin_command_input, admin_fqdn) },
+	};
+
+	memset(ret, 0, sizeof(*ret));
+	if (json_object_get(j, "SUID") && !json_is_integer(json_object_get(j, "SUID")))
+		return wrong(d, "SUID", "a number of m2m:suid, like 22");
+	if (!members(j, command_members, MST_COUNT(command_members), ret, d))
 		return false;
-	memcpy(ret_subject, a.subject, sizeof(a.subject));
-	memcpy(ret_uri, a.uri, sizeof(a.uri));
-	return true;
+	*ret_nodes = json_object_get(j, "nodes");
+	*ret_objects = json_object_get(j, "objects");
+	return (json_array_size(*ret_nodes) && json_array_size(*ret_nodes) <= ADMIN_IMPORT_MAX) || wrong(d, "nodes", "1 to 1000 nodes");
 }
 
 bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)

@@ -1,4 +1,4 @@
-/* Certificates over EST seen by the operator: requests that wait, what was issued; and commands for nodes. */
+/* Certificates over EST seen by the operator: requests that wait, what was issued. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,76 +222,4 @@ int admin_serial_revoke(struct admin *q)
 		return r < 0 ? r : no_such(q, "no certificate with that serial number was issued or revoked here; give the certificate itself");
 	r = admin_revoke_row(q, &row, reason, &rsc, &d);
 	return r < 0 ? r : r ? admin_refuse(q, rsc, &d) : admin_answer(q, MST_RSC_OK, admin_json_cert(&row));
-}
-
-/* --- commands --- */
-
-static json_t *json_command(const struct mst_command *m)
-{
-	static const char *const kinds[] = { "", "node", "cse", "ae" };
-
-	return json_pack("{s:I, s:i, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o}", "id", (json_int_t)m->id, "class", m->class_id,
-			 "state", mst_command_state_name[m->state], "uri", m->uri, "subjectType", m->kind > 0 && m->kind < 4 ? kinds[m->kind] : "",
-			 "subject", m->subject, "cmdID", m->cmd_id, "status", (json_int_t)m->status, "created", admin_json_time(m->created),
-			 "issued", when(m->issued), "ended", when(m->ended));
-}
-
-int admin_cert_prov(struct admin *q)
-{
-	char subject[16] = "", uri[MST_ID_MAX] = "", why[256];
-	struct mst_diag d = { 0 };
-	struct mst_command m;
-	struct mst_node n;
-	int rsc, r;
-
-	if (!admin_decode_cert_prov(q->body, subject, uri, &d))
-		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
-	r = admin_find_node(q, q->id, &n);
-	if (r)
-		return r < 0 ? r : no_node(q);
-	switch (admin_decide_cert_prov(&n, subject, uri[0] ? uri : q->env->conf->est.uri, q->env->now, &m, &rsc, &d)) {
-	case ADMIN_REFUSED: return admin_refuse(q, rsc, &d);
-	case ADMIN_UNCHANGED:
-	case ADMIN_DONE: break;
-	}
-	snprintf(why, sizeof(why), "CERT_PROV, %.200s", m.subject);
-	r = mst_store_command_insert(q->env->store, &m);
-	if (!r)
-		r = admin_event(q, "command.added", n.id, why);
-	if (r)
-		return r < 0 ? r : MST_FAULT_BUG;
-	return admin_answer(q, MST_RSC_CREATED, json_command(&m));
-}
-
-static int keep_command(void *arg, const struct mst_command *m)
-{
-	struct list *l = arg;
-
-	if (!l->left--) {
-		l->more = true;
-		return 1;
-	}
-	l->last = m->id;
-	return json_array_append_new(l->j, json_command(m)) ? MST_FAULT_MEMORY : 0;
-}
-
-int admin_command_list(struct admin *q)
-{
-	enum { AFTER, LIMIT };
-	struct list l = { .q = q };
-	uint64_t after, limit;
-	struct mst_diag d;
-	struct mst_node n;
-	int r;
-
-	if (!admin_number("after", q->param[AFTER], 0, INT64_MAX, &after, &d) ||
-	    !admin_number("limit", q->param[LIMIT], ADMIN_PAGE, ADMIN_PAGE_MAX, &limit, &d))
-		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
-	r = admin_find_node(q, q->id, &n);
-	if (r)
-		return r < 0 ? r : no_node(q);
-	l.j = json_array();
-	l.left = (size_t)limit;
-	return answer_list(q, "commands", &l, mst_store_command_list(q->env->store, n.id, (int64_t)after, (size_t)limit + 1,
-								     keep_command, &l));
 }

@@ -189,6 +189,8 @@ static int apply_effect(struct mst_role_env *env, enum mst_role role, const stru
 		r = must(mst_store_command_update(env->store, &v->out));
 	if (!r && v->put_give)
 		r = must(mst_store_command_update(env->store, &v->give));
+	for (size_t i = 0; !r && i < v->n_step; i++)
+		r = must(mst_store_command_step_add(env->store, &v->step[i]));
 	if (!r && v->put_node)
 		r = must(mst_store_node_touch(env->store, &v->node));
 	return r;

@@ -43,6 +43,7 @@ enum mst_call_what {
 	MST_CALL_KEY_SET,      /* 8.3.5.2.9 */
 	MST_CALL_KEY_DELETE,   /* 8.3.5.2.10 */
 	MST_CALL_FETCH,        /* /fetchCredentials: 8.3.2.1 */
+	MST_CALL_OBJECTS_GET,  /* management objects that DEV_CFG led to: ours (doc/decisions/0017) */
 	MST_CALL__COUNT
 };
 extern const char *const mst_call_name[MST_CALL__COUNT];    /* last word of the operator's event */
@@ -50,7 +51,7 @@ extern const char *const mst_call_name[MST_CALL__COUNT];    /* last word of the 
 struct mst_call {
 	enum mst_call_what what;
 	enum mst_role role;
-	char id[MST_ID_MAX];             /* registration id, relative key id (canonical), or KeID */
+	char id[MST_ID_MAX];             /* registration id, relative key id (canonical), KeID, or OBJECTS_GET: adminFQDN */
 	int suid;                        /* FETCH */
 	struct mst_view from;
 	char attempt[33];
@@ -92,6 +93,8 @@ struct mst_who {
 /* --- what is known --- */
 
 #define MST_OTHER_CREDS 16
+/* A client that keeps registering must not fill the store (lesson 17). */
+#define MST_KEYREGS_MAX 32
 struct mst_cred_brief {
 	char key_id[MST_ID_MAX], via[MST_ID_MAX];
 	enum mst_key_purpose purpose;
@@ -105,8 +108,14 @@ struct mst_records {
 	struct mst_credential cred;      /* the session's (REGISTER, KEY_REGISTER), or the one asked for */
 	struct mst_cred_brief other[MST_OTHER_CREDS];  /* the client's credentials here, oldest first */
 	size_t n_other;
-	bool has_out, has_next;          /* MEF: a command issued under this registration, and the next one */
+	/* MEF: the command that this registration was given last, unless it has ended, and the next one */
+	bool has_out, has_next;
 	struct mst_command out, next;
+	bool has_objects;                /* OBJECTS_GET */
+	struct mst_device_config objects;
+	/* those of them that live on a session's key and are for somebody else than a MAF: their relative ids */
+	char lasting[MST_KEYREGS_MAX][33];
+	size_t n_lasting;
 	size_t n_keyregs;                /* key registrations of this registration that have not ended */
 	char stale_keyreg[MST_ID_MAX];   /* one that has, "" when there is none */
 	struct mst_who owner;            /* KEY_GET, FETCH: whose key it is */
@@ -118,7 +127,7 @@ struct mst_chance { uint8_t b[32]; };
 
 /* --- the verdict --- */
 
-enum mst_body { MST_BODY_NONE, MST_BODY_REG, MST_BODY_KEY, MST_BODY_FETCHED, MST_BODY_CMD, MST_BODY_CFG };
+enum mst_body { MST_BODY_NONE, MST_BODY_REG, MST_BODY_KEY, MST_BODY_FETCHED, MST_BODY_CMD, MST_BODY_CFG, MST_BODY_OBJECTS };
 enum mst_wrap { MST_WRAP_NONE, MST_WRAP_EXPORT, MST_WRAP_KEY_VALUE, MST_WRAP_AGAIN /* of the session's key */ };
 #define MST_DROPS (MST_OTHER_CREDS + 2)
 
@@ -156,6 +165,8 @@ struct mst_verdict {
 	char revoke[MST_ID_MAX];         /* the credential that was replaced */
 	bool put_out, put_give;          /* the command reported on; the one given now */
 	struct mst_command out;
+	struct mst_command_step step[2]; /* what became of them */
+	size_t n_step;
 	bool put_node;
 	struct mst_node node;
 };
@@ -198,6 +209,8 @@ void mst_decide_reg_get(const struct mst_call *c, const struct mst_who *w, const
 void mst_decide_reg_set(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                         const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v);
 void mst_decide_reg_delete(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now, struct mst_verdict *v);
+/* Does this stakeholder have this client served here: the provider of its subscription, or one that the settings name? */
+bool mst_decide_stakeholder(const struct mst_role_conf *conf, const struct mst_who *w, const char *admin_fqdn);
 /* The registration of the call is there, unexpired and the caller's own; else refused (4004). */
 bool mst_decide_own_reg(const struct mst_who *w, const struct mst_records *r, mst_time now, struct mst_verdict *v);
 

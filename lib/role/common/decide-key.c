@@ -7,8 +7,6 @@
 #define BIT(i) (1u << (i))
 #define CREATE_MEMBERS (BIT(MST_KR_ET) | BIT(MST_KR_LBL) | BIT(MST_KR_ADMIN) | BIT(MST_KR_SUID) | BIT(MST_KR_TARGETS))
 #define UPDATE_MEMBERS (BIT(MST_KR_ET) | BIT(MST_KR_LBL) | BIT(MST_KR_TARGETS))
-/* A client that keeps registering must not fill the store (lesson 17). */
-#define KEYREGS_MAX 32
 
 enum mst_derive_how mst_decide_derivation(const struct mst_role_conf *conf, int suid)
 {
@@ -147,9 +145,9 @@ static bool create_content_good(const struct mst_call *c, const struct mst_who *
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "adminFQDN is not an FQDN", NULL);
 	else if (q->et <= now)
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "et has passed", NULL);
-	else if (w->has_sub && !mst_id_equal(MST_ID_FQDN, mst_view_str(admin), mst_view_str(w->sub.sp_fqdn)))
+	else if (!mst_decide_stakeholder(conf, w, admin))
 		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not a client of that adminFQDN",
-		           "adminFQDN is not the provider of the node's subscription");
+		           "adminFQDN is neither the provider of the node's subscription nor one of mef.stakeholders");
 	else if (!mst_lines_join(q->lbl, q->n_lbl, v->keyreg.labels, sizeof(v->keyreg.labels)))
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "lbl is not a list of labels", NULL);
 	else
@@ -220,7 +218,7 @@ void mst_decide_key_register(const struct mst_call *c, const struct mst_who *w, 
 		return;
 	if (!mst_decide_own_reg(w, r, now, v))
 		return;
-	if (r->n_keyregs >= KEYREGS_MAX) {
+	if (r->n_keyregs >= MST_KEYREGS_MAX) {
 		mst_refuse(v, MST_RSC_CONFLICT, "too many key registrations", NULL);
 		return;
 	}

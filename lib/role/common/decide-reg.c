@@ -10,8 +10,8 @@
 #define WHOLE_RECORD (BIT(MST_CR_TY) | BIT(MST_CR_RI) | BIT(MST_CR_RN) | BIT(MST_CR_PI) | BIT(MST_CR_CT) | \
                       BIT(MST_CR_LT) | BIT(MST_CR_ET) | BIT(MST_CR_ADMIN) | BIT(MST_CR_CLIENT))
 
-static bool create_content_good(const struct mst_call *c, const struct mst_who *w, mst_time now, struct mst_verdict *v,
-                                char admin[MST_ID_MAX])
+static bool create_content_good(const struct mst_call *c, const struct mst_who *w, const struct mst_role_conf *conf,
+                                mst_time now, struct mst_verdict *v, char admin[MST_ID_MAX])
 {
 	const struct mst_client_reg *q = &c->reg;
 
@@ -25,9 +25,9 @@ static bool create_content_good(const struct mst_call *c, const struct mst_who *
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "adminFQDN is not an FQDN", NULL);
 	else if (q->et <= now)
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "et has passed", NULL);
-	else if (w->has_sub && !mst_id_equal(MST_ID_FQDN, mst_view_str(admin), mst_view_str(w->sub.sp_fqdn)))
+	else if (!mst_decide_stakeholder(conf, w, admin))
 		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not a client of that adminFQDN",
-		           "adminFQDN is not the provider of the node's subscription");
+		           "adminFQDN is neither the provider of the node's subscription nor one of mef.stakeholders");
 	else if (!mst_lines_join(q->lbl, q->n_lbl, v->reg.labels, sizeof(v->reg.labels)))
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "lbl is not a list of labels", NULL);
 	else
@@ -102,7 +102,7 @@ void mst_decide_register(const struct mst_call *c, const struct mst_who *w, cons
 	char admin[MST_ID_MAX];
 	bool live = r->has_reg && r->reg.expires > now;
 
-	if (!create_content_good(c, w, now, v, admin))
+	if (!create_content_good(c, w, conf, now, v, admin))
 		return;
 	if (live && conf->quirks.repeat_conflicts) {
 		mst_refuse(v, MST_RSC_ALREADY_REGISTERED, "registered already", NULL);
@@ -121,6 +121,15 @@ void mst_decide_register(const struct mst_call *c, const struct mst_who *w, cons
 	v->body = MST_BODY_REG;
 	v->show = WHOLE_RECORD | (v->reg.labels[0] ? BIT(MST_CR_LBL) : 0);
 	MST_STR_SET(v->why, live ? "the same record again" : "registered");
+}
+
+/* Is a key registered from it that somebody may yet ask for? It goes with its registration, not with the next session. */
+static bool lasts(const struct mst_records *r, const char *key_id)
+{
+	for (size_t i = 0; i < r->n_lasting; i++)
+		if (!strncmp(key_id, r->lasting[i], strlen(r->lasting[i])) && key_id[strlen(r->lasting[i])] == '@')
+			return true;
+	return false;
 }
 
 bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
@@ -153,7 +162,8 @@ bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, c
 	for (size_t i = r->n_other; i-- > 0;) {
 		const struct mst_cred_brief *b = &r->other[i];
 
-		if (b->purpose == MST_PURPOSE_KE && b->state != MST_CRED_REVOKED && !strcmp(b->via, reg_id) && ++pending > 1)
+		if (b->purpose == MST_PURPOSE_KE && b->state != MST_CRED_REVOKED && !strcmp(b->via, reg_id) && !lasts(r, b->key_id) &&
+		    ++pending > 1)
 			mst_decide_drop(v, b->key_id);
 	}
 	return true;

@@ -16,6 +16,7 @@ const char *const mst_call_name[MST_CALL__COUNT] = {
 	[MST_CALL_KEY_SET] = "key-update",
 	[MST_CALL_KEY_DELETE] = "key-deregister",
 	[MST_CALL_FETCH] = "fetch",
+	[MST_CALL_OBJECTS_GET] = "objects",
 };
 
 void mst_verdict_init(struct mst_verdict *v, const struct mst_call *c)
@@ -128,6 +129,18 @@ bool mst_decide_admit(const struct mst_who *w, const struct mst_call *c, mst_tim
 		return false;
 	}
 	return true;
+}
+
+bool mst_decide_stakeholder(const struct mst_role_conf *conf, const struct mst_who *w, const char *admin_fqdn)
+{
+	struct mst_view admin = mst_view_str(admin_fqdn);
+
+	if (!w->has_sub || mst_id_equal(MST_ID_FQDN, admin, mst_view_str(w->sub.sp_fqdn)))
+		return true;
+	for (size_t i = 0; i < conf->n_stakeholder; i++)
+		if (mst_id_equal(MST_ID_FQDN, admin, mst_view_str(conf->stakeholder[i])))
+			return true;
+	return false;
 }
 
 mst_time mst_decide_expiry(const struct mst_who *w, const struct mst_role_conf *conf, mst_time asked, mst_time now)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum place { AT_BASE, AT_REG, AT_CFG, AT_CMD, AT_KEY, AT_FETCH, AT__COUNT };
+enum place { AT_BASE, AT_REG, AT_CFG, AT_CMD, AT_KEY, AT_FETCH, AT_OBJECTS, AT__COUNT };
 
 static const enum mst_call_what calls[AT__COUNT][MST_OP_NOTIFY + 1] = {
 	[AT_BASE] = { [MST_OP_CREATE] = MST_CALL_REGISTER },     /* or KEY_REGISTER, by resource type */
@@ -12,6 +12,7 @@ static const enum mst_call_what calls[AT__COUNT][MST_OP_NOTIFY + 1] = {
 	[AT_CMD] = { [MST_OP_RETRIEVE] = MST_CALL_CMD_GET, [MST_OP_UPDATE] = MST_CALL_CMD_SET },
 	[AT_KEY] = { [MST_OP_RETRIEVE] = MST_CALL_KEY_GET, [MST_OP_UPDATE] = MST_CALL_KEY_SET, [MST_OP_DELETE] = MST_CALL_KEY_DELETE },
 	[AT_FETCH] = { [MST_OP_RETRIEVE] = MST_CALL_FETCH },
+	[AT_OBJECTS] = { [MST_OP_RETRIEVE] = MST_CALL_OBJECTS_GET },
 };
 
 static int refuse(struct mst_verdict *v, const struct mst_call *c, int rsc, const char *say)
@@ -46,6 +47,11 @@ static bool below_base(const struct mst_role_twin *t, struct mst_view rest, stru
 {
 	struct mst_view name = segment(&rest);
 
+	/* no key id of ours is such a word: they are hex digits */
+	if (t->commands && rest.n && mst_view_eq_str(name, "deviceConfig")) {
+		*ret_at = AT_OBJECTS;
+		return mst_id_normalise(MST_ID_FQDN, rest, c->id);
+	}
 	if (!mst_view_starts(name, "reg-")) {
 		*ret_at = AT_KEY;
 		return !rest.n && mst_id_normalise(MST_ID_REL_KEY, name, c->id);
@@ -124,6 +130,7 @@ static int decode_content(const struct mst_role_twin *t, const struct mst_role_c
 	case MST_CALL_KEY_GET:
 	case MST_CALL_KEY_DELETE:
 	case MST_CALL_FETCH:
+	case MST_CALL_OBJECTS_GET:
 	case MST_CALL__COUNT:
 		break;
 	}

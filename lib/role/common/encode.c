@@ -77,10 +77,17 @@ static void command_args(const struct mst_command *m, struct mst_cmd_args *a)
 		a->cert_prov = (struct mst_cert_prov_args){ .has = 15, .protocol = m->number, .uri = text(m->uri),
 							    .subject_type = m->kind, .subject_id = text(m->subject) };
 		return;
-	case MST_CMD_NO_MORE:
 	case MST_CMD_DEV_CFG:
+		a->has = BIT(MST_CA_DEV_CFG);
+		a->dev_cfg = (struct mst_dev_cfg_args){ .has = 1, .device_config_uri = text(m->uri) };
+		return;
 	case MST_CMD_MO_NODE:
-		break;          /* no way to put one of these into the table yet */
+		a->has = BIT(MST_CA_MO_NODE);
+		a->mo_node = (struct mst_mo_node_args){ .has = m->kind ? 7 : 3, .object_path = text(m->uri), .object_type = m->number,
+							.specific = { .has = 1, .suid = m->kind } };
+		return;
+	case MST_CMD_NO_MORE:
+		break;
 	}
 }
 
@@ -98,6 +105,10 @@ static void encode_cmd(const struct mst_role_conf *conf, const struct mst_verdic
 	if (v->gives) {
 		memset(&c.description.args, 0, sizeof(c.description.args));
 		command_args(&v->give, &c.description.args);
+		if (v->give.target[0]) {
+			c.description.has |= BIT(MST_CD_TARGET);
+			c.description.target = text(v->give.target);
+		}
 	}
 	mst_msg_write_json(&mst_client_cmd_msg, conf->quirks.names, &c, w);
 }
@@ -181,6 +192,7 @@ int mst_role_encode(const struct mst_role_twin *t, const struct mst_role_conf *c
 	case MST_BODY_KEY: encode_key(conf, v, &a->content); break;
 	case MST_BODY_FETCHED: encode_fetched(conf, v, &a->content); break;
 	case MST_BODY_CMD: encode_cmd(conf, v, &a->content); break;
+	case MST_BODY_OBJECTS: mst_put_str(&a->content, r->objects.content); break;
 	case MST_BODY_CFG: encode_cfg(t, conf, r, now, w, &a->content); break;
 	}
 	if (!a->content.ok)

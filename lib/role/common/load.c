@@ -35,6 +35,9 @@ static int count_keyreg(void *arg, const struct mst_keyreg *k)
 		c->r->n_keyregs++;
 	else if (!c->r->stale_keyreg[0])
 		MST_STR_SET(c->r->stale_keyreg, k->rel_key_id);
+	if (k->exporter && k->suid != 21 && k->expires > c->now && c->r->n_lasting < MST_KEYREGS_MAX &&
+	    strlen(k->rel_key_id) < sizeof(c->r->lasting[0]))
+		MST_STR_SET(c->r->lasting[c->r->n_lasting++], k->rel_key_id);
 	return 0;
 }
 
@@ -115,9 +118,18 @@ static int load_fetch(struct mst_role_env *env, const struct mst_call *c, struct
 
 static int load_commands(struct mst_role_env *env, const struct mst_call *c, struct mst_records *r)
 {
-	int e = found(mst_store_command_issued(env->store, r->reg.node, r->reg.reg_id, &r->out), &r->has_out);
+	int e = found(mst_store_command_issued(env->store, r->reg.node, r->reg.reg_id, r->reg.last_cmd, &r->out), &r->has_out);
 
-	return e ? e : found(mst_store_command_next(env->store, c->role, r->reg.node, &r->next), &r->has_next);
+	return e ? e : found(mst_store_command_next(env->store, c->role, r->reg.node, r->reg.admin_fqdn, &r->next), &r->has_next);
+}
+
+static int load_objects(struct mst_role_env *env, const struct mst_call *c, const struct mst_who *w, struct mst_records *r)
+{
+	int e = found(mst_store_reg_find(env->store, c->role, w->id, c->id, &r->reg), &r->has_reg);
+
+	if (e || !w->has_node)
+		return e;
+	return found(mst_store_device_config_get(env->store, w->node.id, c->id, &r->objects), &r->has_objects);
 }
 
 int mst_role_load(const struct mst_role_twin *t, struct mst_role_env *env, const struct mst_call *c,
@@ -156,6 +168,8 @@ int mst_role_load(const struct mst_role_twin *t, struct mst_role_env *env, const
 		break;
 	case MST_CALL_FETCH:
 		return load_fetch(env, c, r);
+	case MST_CALL_OBJECTS_GET:
+		return load_objects(env, c, w, r);
 	case MST_CALL_NONE:
 	case MST_CALL__COUNT:
 		break;

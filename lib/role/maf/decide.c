@@ -356,6 +356,7 @@ static void decide_call(const struct mst_call *c, const struct mst_who *w, const
 	case MST_CALL_CMD_GET:
 	case MST_CALL_CMD_SET:
 	case MST_CALL_FETCH:
+	case MST_CALL_OBJECTS_GET:
 	case MST_CALL_NONE:
 	case MST_CALL__COUNT:
 		break;

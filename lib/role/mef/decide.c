@@ -132,96 +132,6 @@ void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, con
 	handed_to_maf(r, conf, now, v);
 }
 
-/* What a client may report: 12.3.2.4. 10 and 11 are the MEF's own. */
-static bool status_known(int64_t s)
-{
-	return s == MST_CMD_OK || (s >= 40 && s <= 43) || s == 100 || s == 101 || s == 201 || s == 202 || (s >= 300 && s <= 305);
-}
-
-static bool is_out(const struct mst_records *r)
-{
-	return r->has_out && !strcmp(r->out.cmd_id, r->reg.last_cmd);
-}
-
-/* A new cmdID, for the next command when there is one and for NO_MORE_COMMANDS otherwise. */
-static void issue_command(const struct mst_records *r, mst_time now, struct mst_verdict *v)
-{
-	struct mst_writer w = mst_writer_of(v->cmd_id, sizeof(v->cmd_id));
-	uint64_t n = 0;
-
-	if (r->reg.last_cmd[0] && !mst_parse_dec(mst_view_sub(mst_view_str(r->reg.last_cmd), 2, 30), UINT32_MAX, &n))
-		n = 0;
-	mst_put_str(&w, "c-");
-	mst_put_dec(&w, (int64_t)n + 1);
-	mst_put_nul(&w);
-	v->cmd_status = MST_CMD_ISSUED;
-	if (!v->put_reg)
-		v->reg = r->reg;
-	MST_STR_SET(v->reg.last_cmd, v->cmd_id);
-	v->reg.modified = now;
-	v->put_reg = true;
-	if (!r->has_next)
-		return;
-	v->gives = v->put_give = true;
-	v->give = r->next;
-	v->give.state = MST_COMMAND_ISSUED;
-	v->give.issued = now;
-	MST_STR_SET(v->give.reg_id, r->reg.reg_id);
-	MST_STR_SET(v->give.cmd_id, v->cmd_id);
-}
-
-static void next_command(const struct mst_records *r, const struct mst_role_conf *conf, bool report, mst_time now,
-                         struct mst_verdict *v)
-{
-	v->retry = conf->retry_duration;
-	v->body = MST_BODY_CMD;
-	/* NO_MORE_COMMANDS is not reported on: it is over as soon as there is something else */
-	if (r->reg.last_cmd[0] && !report && (is_out(r) || !r->has_next)) {
-		/* a command that was not reported on is given again, as reissued (8.3.9.2) */
-		MST_STR_SET(v->cmd_id, r->reg.last_cmd);
-		v->cmd_status = MST_CMD_REISSUED;
-		v->gives = is_out(r);
-		if (v->gives)
-			v->give = r->out;
-		return;
-	}
-	issue_command(r, now, v);
-}
-
-void mst_mef_decide_command(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
-                            const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
-{
-	const struct mst_client_cmd *q = &c->cmd;
-	bool latest = false;
-
-	if (!mst_decide_own_reg(w, r, now, v))
-		return;
-	if (c->what == MST_CALL_CMD_SET) {
-		if (!(q->has & BIT(MST_CC_ID)) || !(q->has & BIT(MST_CC_STATUS)) || (q->has & BIT(MST_CC_DESCRIPTION)) ||
-		    !status_known(q->status_code)) {
-			mst_refuse(v, MST_RSC_BAD_REQUEST, "give cmdID and a cmdStatusCode of the client", NULL);
-			return;
-		}
-		latest = r->reg.last_cmd[0] && mst_view_eq_str(q->cmd_id, r->reg.last_cmd);
-		MST_STR_SET(v->why, latest ? "status taken" : "not the latest command: content ignored");
-	}
-	if (latest) {
-		v->reg = r->reg;
-		v->reg.last_cmd_status = (int)q->status_code;
-		v->put_reg = true;
-		if (is_out(r)) {
-			v->put_out = true;
-			v->out = r->out;
-			v->out.state = MST_COMMAND_ENDED;
-			v->out.status = q->status_code;
-			v->out.ended = now;
-		}
-	}
-	next_command(r, conf, latest, now, v);
-	v->rsc = c->what == MST_CALL_CMD_SET ? MST_RSC_UPDATED : MST_RSC_OK;
-	mst_decide_step(v, w, c, "mef-command", now);
-}
-
 void mst_mef_decide_config(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now,
                            struct mst_verdict *v)
 {
@@ -263,6 +173,7 @@ void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const str
 	case MST_CALL_KEY_SET: mst_decide_key_set(c, w, r, conf, now, v); return;
 	case MST_CALL_KEY_DELETE: mst_decide_key_delete(c, w, r, now, v); return;
 	case MST_CALL_FETCH: mst_mef_decide_fetch(c, w, r, conf, now, v); return;
+	case MST_CALL_OBJECTS_GET: mst_mef_decide_objects(c, w, r, now, v); return;
 	case MST_CALL_NONE:
 	case MST_CALL__COUNT:
 		break;

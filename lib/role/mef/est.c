@@ -99,7 +99,6 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 		struct mst_view ca, struct est_records *r)
 {
 	struct living l = { .now = env->now };
-	struct mst_cert_info info;
 	int e;
 
 	memset(r, 0, sizeof(*r));
@@ -115,11 +114,7 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 	r->live = l.n;
 	if (!e && (c->op == MST_EST_ENROLL || c->op == MST_EST_REENROLL) && !c->csr_end)
 		e = load_request(env, w, c, r);
-	if (!e)
-		e = must(mst_cert_info(ca, &info, NULL));       /* the keeper's own: what cannot be read is a lack of memory */
-	if (!e)
-		r->ca_until = info.not_after;
-	return e;
+	return e ? e : must(mst_ca_until(ca, &r->ca_until));
 }
 
 /* --- verdict → store, and the certificate --- */
@@ -171,12 +166,9 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 	}
 	ret->der.n = (uint16_t)n;
 	der = (struct mst_view){ ret->der.b, n };
-	r = r ? r : mst_cert_info(der, &info, NULL);
-	if (r)
-		return r > 0 ? MST_FAULT_BUG : r;
-	r = mst_cert_permitted(der, ca);
-	if (r < 0)
-		return r;
+	r = r ? r : mst_cert_permitted(der, ca, &info);
+	if (r && r != MST_PKI_NOT_SIGNED)
+		return must(r);
 	if (r) {
 		refused_after_all(v, MST_RSC_NOT_FOUND, "this CA cannot certify the name",
 				  "the name constraints of the keeper's CA do not permit the name (spec 2.5.4)");
