@@ -21,7 +21,7 @@ static const char *const allowed[] = {
 	"listener>engine exchange RD", "engine>listener answer RD", "engine>listener busy RD", "listener>engine psk-ask RD",
 	"engine>listener psk-answer RD", "listener>engine handshake-failed RD",
 	"listener>engine refused RD",
-	"engine>supervisor crl RD",
+	"engine>supervisor crl RD", "supervisor>engine reload-failed RD",
 	"engine>connector fetch RD", "connector>engine fetch-result RD",
 	"engine>keeper keeper-call RD", "keeper>engine keeper-answer RD",
 };

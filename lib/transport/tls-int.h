@@ -111,6 +111,8 @@ enum tls_io tls_read(struct tls_session *t, uint8_t *out, size_t cap, size_t *re
 enum tls_io tls_write(struct tls_session *t, const uint8_t *p, size_t n, size_t *ret_n);
 /* Say good-bye (close_notify, FIN); what the peer still sends may be drained from `fd`. */
 void tls_session_bye(struct tls_session *t);
+/* The same while reading goes on. WANT_WRITE: not out yet, call again. */
+enum tls_io tls_half_close(struct tls_session *t);
 /* Close and wipe, in every state. */
 void tls_session_deinit(struct tls_session *t);
 MST_MUST_CHECK int tls_export(struct tls_session *t, const char *label, uint8_t *out, size_t n);

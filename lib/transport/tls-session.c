@@ -225,6 +225,19 @@ void tls_session_bye(struct tls_session *t)
 	(void)shutdown(t->fd, SHUT_WR);
 }
 
+enum tls_io tls_half_close(struct tls_session *t)
+{
+	int r;
+
+	ERR_clear_error();
+	r = SSL_shutdown(t->ssl);
+	if (r < 0 && SSL_get_error(t->ssl, r) == SSL_ERROR_WANT_WRITE)
+		return TLS_WANT_WRITE;
+	ERR_clear_error();
+	(void)shutdown(t->fd, SHUT_WR);
+	return TLS_DONE;
+}
+
 void tls_session_deinit(struct tls_session *t)
 {
 	/* A suspended fibre must run to its end before its session may go (gotcha 4). It gets a key that fails,

@@ -15,6 +15,7 @@
 
 #include "agent/briefing.h"
 #include "agent/bundle.h"
+#include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
 #include "agent/place.h"
@@ -626,6 +627,19 @@ json_t *agent_check(struct agent *a)
 	return json_incref(a->verdict);
 }
 
+json_t *agent_keys(struct agent *a, const json_t *q)
+{
+	json_t *at_once;
+
+	a->only_check = true;
+	at_once = keys_ask(a, NULL, q);
+	if (at_once)
+		return at_once;
+	if (!a->stop)
+		event_base_dispatch(a->base);
+	return json_incref(a->verdict);
+}
+
 struct agent *agent_new(const struct agent_config *cfg, bool once)
 {
 	struct agent *a = calloc(1, sizeof(*a));
@@ -652,6 +666,7 @@ struct agent *agent_free(struct agent *a)
 	tell_close(a);
 	a->check_asked = false;
 	check_drop(a);
+	keys_close(a);
 	page_close(a);
 	control_close(a);
 	door_close(a);

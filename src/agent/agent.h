@@ -30,6 +30,7 @@ struct agent_page;
 struct agent_discovery;
 struct agent_tell;
 struct agent_door;
+struct agent_keys;
 struct lan_found;
 struct agent_visit;
 struct agent_order;
@@ -141,6 +142,7 @@ struct agent {
 	struct agent_control *control;
 	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
 	struct agent_page *page;     /* NULL: none */
+	struct agent_keys *keys;     /* keys shared with others (keys.h); NULL: none yet */
 	int lock_fd;
 };
 
@@ -152,6 +154,8 @@ MST_MUST_CHECK int agent_open(struct agent *a);
 int agent_run(struct agent *a);                      /* exit code */
 /* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
 json_t *agent_check(struct agent *a);
+/* The same for one question about keys (keys.h). */
+json_t *agent_keys(struct agent *a, const json_t *q);
 void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
 /*
  * Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. It may join the run that
@@ -194,6 +198,10 @@ void errand_drop(struct agent *a);                   /* superseded: close and fo
 MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
 				const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
 				const struct mst_client_ops *ops, struct mst_client **ret);
+/* The same with callbacks to somebody else than the agent. */
+MST_MUST_CHECK int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+				    const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
+				    const struct mst_client_ops *ops, struct mst_client **ret);
 /* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
 				   struct session_pins *ret_pins, struct mst_diag *d);
@@ -256,6 +264,8 @@ void own_session_ended(struct agent *a, enum mst_tls_end why);
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
 				   struct mst_diag *d);
+/* One that nobody else may read. */
+MST_MUST_CHECK int agent_read_secret(const char *path, uint8_t **ret_p, size_t *ret_n, struct mst_diag *d);
 /* `ret_path`: the file that `d` speaks of. */
 MST_MUST_CHECK int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d);
 /* "path: field: text", each once. Of what the functions here refuse (`d` names no path by itself). */

@@ -25,6 +25,7 @@ static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const names[] = { "long", "ts0032", NULL };
 static const char *const hexes[] = { "upper", "lower", NULL };
 static const char *const labels[] = { "bootstrap", "connection", NULL };
+static const char *const halves[] = { "whole", "first-half", NULL };
 static const char *const onem2m[] = { "framed", "push", NULL };
 static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
@@ -77,6 +78,7 @@ static const struct item {
 	CHOICE("quirks.names", names, "long", names),
 	CHOICE("quirks.hex", hex, "upper", hexes),
 	CHOICE("quirks.mef_label", mef_label, "bootstrap", labels),
+	CHOICE("quirks.saef_psk", saef_psk, "whole", halves),
 	CHOICE("log.format", log_format, "text", formats),
 	CHOICE("log.level", log_level, "info", levels),
 	TEXT("trigger.listen", trigger_listen, T_TEXT, ""),
@@ -105,8 +107,7 @@ static void complain(struct reading *r, const config_setting_t *s, const char *n
 	r->errors++;
 }
 
-/* "90s", "5m", "1h", "7d". */
-static bool parse_seconds(const char *s, int64_t *ret)
+bool agent_config_seconds(const char *s, int64_t *ret)
 {
 	static const struct {
 		char suffix;
@@ -188,7 +189,7 @@ static void set_value(struct reading *r, const struct item *it, const config_set
 		set_text(r, it, s, v);
 		return;
 	case T_SECONDS:
-		if (!parse_seconds(v, &x)) {
+		if (!agent_config_seconds(v, &x)) {
 			complain(r, s, it->name, "not a duration like \"90s\", \"5m\", \"1h\" or \"7d\"");
 		} else if (x < it->least || x > it->most) {
 			snprintf(text, sizeof(text), "must be %lld to %lld seconds", (long long)it->least,
@@ -424,6 +425,7 @@ struct mst_quirks agent_config_quirks(const struct agent_config *c)
 	q.names = (enum mst_profile)c->names;
 	q.hex_lower = c->hex != 0;
 	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
+	q.saef_psk_first_half = c->saef_psk != 0;
 	return q;
 }
 

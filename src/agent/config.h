@@ -58,7 +58,7 @@ struct agent_config {
 	int64_t briefing_format;             /* enum agent_brief_format */
 	int64_t tls_profile;
 	int64_t last_resort;                 /* the initial credential serves when the MEF's certificate does not */
-	int64_t names, hex, mef_label;       /* quirks */
+	int64_t names, hex, mef_label, saef_psk;       /* quirks */
 	/* pushed triggers (door.h) */
 	char trigger_listen[AGENT_PATH_MAX];         /* UDP: "127.0.0.1:5686"; "" = none */
 	char trigger_socket[AGENT_PATH_MAX];         /* local datagrams; "" = none */
@@ -78,6 +78,8 @@ MST_MUST_CHECK int agent_config_read(const char *file, struct agent_config *ret_
 MST_MUST_CHECK int agent_config_check(const struct agent_config *c, FILE *out, FILE *err);
 /* As this node's MEF and MAF read the standard. */
 struct mst_quirks agent_config_quirks(const struct agent_config *c);
+/* "90s", "5m", "1h", "7d". */
+MST_MUST_CHECK bool agent_config_seconds(const char *s, int64_t *ret);
 /* The next word of a list with blanks or commas between, as a method; false at the end. *ret_m 0: there is no such one. */
 MST_MUST_CHECK bool agent_config_method(const char **at, int *ret_m);
 /* Address to dial for "host:port", or NULL. */

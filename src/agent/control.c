@@ -12,9 +12,12 @@
  *   {"op":"place"}                       → where the node is, as far as it knows
  *   {"op":"place","location":{…}}        → it is there (members as in a briefing); {"op":"place","clear":true} → it is not
  *   {"op":"page"}                        → a one-time code for the local page (page.h)
+ *   {"op":"saef-connect","peer":"//sp/CSE2"}, {"op":"saef-accept","identity":"KEY@MAF"}, {"op":"key-…"}
+ *                                        → keys that this node shares with others through its MAF (keys.h)
  */
 #include "agent/bundle.h"
 #include "agent/door.h"
+#include "agent/keys.h"
 #include "agent/page.h"
 #include "agent/place.h"
 
@@ -29,6 +32,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/secret.h"
 #include "base/text.h"
 
 #define LINE_MAX_OCTETS (MST_CMS_MAX / 3 * 4 + 2048)
@@ -45,6 +49,7 @@ struct agent_control {
 
 static void forget(struct agent *a, struct bufferevent *b)
 {
+	keys_forget(a, b);
 	for (size_t i = 0; i < PEERS_MAX; i++) {
 		if (a->control->peer[i] == b) {
 			a->control->peer[i] = NULL;
@@ -180,7 +185,7 @@ static json_t *do_check(struct agent *a, const struct bufferevent *b)
 }
 
 /* NULL: later. */
-static json_t *answer_to(struct agent *a, const struct bufferevent *b, const char *line)
+static json_t *answer_to(struct agent *a, struct bufferevent *b, const char *line)
 {
 	json_error_t e;
 	json_t *q = json_loads(line, JSON_REJECT_DUPLICATES, &e), *answer;
@@ -202,8 +207,10 @@ static json_t *answer_to(struct agent *a, const struct bufferevent *b, const cha
 		answer = do_place(a, q);
 	else if (op && !strcmp(op, "page"))
 		answer = page_code(a);
+	else if (op && keys_op(op))
+		answer = keys_ask(a, b, q);
 	else
-		answer = refusal("op", "one of status, trigger, push, check, place, page");
+		answer = refusal("op", "one of status, trigger, push, check, place, page, saef-connect, saef-accept, key-…");
 	json_decref(q);
 	return answer;
 }
@@ -214,7 +221,14 @@ static void send_answer(struct bufferevent *b, const json_t *answer)
 
 	bufferevent_write(b, text ? text : "{}", text ? strlen(text) : 2);
 	bufferevent_write(b, "\n", 1);
+	if (text)
+		mst_wipe(text, strlen(text));        /* it may hold a key (keys.h) */
 	free(text);
+}
+
+void control_answer(struct bufferevent *to, const json_t *answer)
+{
+	send_answer(to, answer);
 }
 
 void control_told(struct agent *a, const json_t *verdict)
@@ -235,6 +249,9 @@ static void on_line(struct bufferevent *b, void *arg)
 
 	while ((line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF)) != NULL) {
 		answer = answer_to(a, b, line);
+		if (!answer)             /* it waits for others: as long as those may take */
+			bufferevent_set_timeouts(b, &(struct timeval){ 2 * (a->cfg.open_timeout + a->cfg.answer_timeout) + 5, 0 },
+						 NULL);
 		if (answer)
 			send_answer(b, answer);
 		free(line);

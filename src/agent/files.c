@@ -263,6 +263,11 @@ static int load_chain(struct agent *a, struct mst_diag *d)
 }
 
 /* In the one encoding that there is for it. */
+int agent_read_secret(const char *path, uint8_t **ret_p, size_t *ret_n, struct mst_diag *d)
+{
+	return read_file(path, 512, distrust_key, ret_p, ret_n, d);
+}
+
 static int load_secret(struct agent *a, struct mst_diag *d)
 {
 	struct mst_diag why = { 0 };

@@ -103,8 +103,8 @@ void agent_point_list(FILE *out)
 		fprintf(out, "%s\n", enrolee_point_text((enum enrolee_point)p));
 }
 
-/* Of commands, which not every enrolment has. */
-static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted", "command-done" };
+/* Of commands, which not every enrolment has, and of keys shared with others. */
+static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted", "command-done", "key-registered", "key-kept" };
 
 bool agent_point_known(const char *name)
 {

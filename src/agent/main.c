@@ -1,11 +1,14 @@
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "agent/agent.h"
+#include "agent/link.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "muster/version.h"
 
@@ -19,6 +22,10 @@ struct options {
 	uint64_t wait_s;             /* for a medium */
 	const char *what, *device, *push, *source;
 	const char *at, *site;               /* place */
+	struct link_options link;            /* connect, accept */
+	struct link_key_options key;
+	const char *what2;
+	char used[16];                       /* letters of the options below, which only some commands take */
 };
 
 static int cmd_run(const struct agent_config *cfg, const struct options *o)
@@ -69,11 +76,42 @@ static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 	return o->media ? ctl_trigger_media(cfg, o->device, (int64_t)o->wait_s) : ctl_trigger(cfg, o->what);
 }
 
+static int cmd_connect(const struct agent_config *cfg, const struct options *o)
+{
+	struct link_options l = o->link;
+
+	l.where = o->what;
+	l.json = o->json;
+	return link_connect(cfg, &l);
+}
+
+static int cmd_accept(const struct agent_config *cfg, const struct options *o)
+{
+	struct link_options l = o->link;
+
+	l.where = o->what;
+	l.json = o->json;
+	l.wait_s = (int64_t)o->wait_s;
+	return link_accept(cfg, &l);
+}
+
+static int cmd_key(const struct agent_config *cfg, const struct options *o)
+{
+	struct link_key_options k = o->key;
+
+	k.verb = o->what;
+	k.key_id = o->what2;
+	k.lifetime_s = o->link.lifetime_s;
+	k.json = o->json;
+	return link_key(cfg, &k);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct agent_config *cfg, const struct options *o);
 	int operands;                        /* at most */
 	const char *help;
+	const char *takes;                   /* of the options that few take; NULL: none */
 } commands[] = {
 	{ "run", cmd_run, 0, "run [--once]         be the agent; --once: until enrolled (0) or failed (1)" },
 	{ "status", cmd_status, 0,
@@ -91,6 +129,16 @@ static const struct command {
 	  "                       bootstrap now, with the signed bundle on a mounted medium\n"
 	  "  trigger --push FILE|- [--source sms|mm|push]\n"
 	  "                       a message that was received: followed when it is a good trigger" },
+	{ "connect", cmd_connect, 1,
+	  "connect [--peer ID] [--lifetime TIME] [--json] HOST:PORT\n"
+	  "                       a connection to another node, secured by a key that the MAF gives to both", "EL" },
+	{ "accept", cmd_accept, 1,
+	  "accept [--from ID]… [--wait SECONDS] [--json] ADDRESS:PORT\n"
+	  "                       the other end of it: for the first node that connects", "F" },
+	{ "key", cmd_key, 2,
+	  "key list | register --target ID… [--suid N] [--lifetime TIME] [--label TEXT]… [--value FILE] |\n"
+	  "      retrieve KEYID [--out FILE] | update KEYID [--target ID]… [--lifetime TIME] [--label TEXT]… | delete KEYID\n"
+	  "                       keys that this node shares with others through its MAF; all with --json", "LTUBVO" },
 };
 
 static void usage(FILE *f)
@@ -105,6 +153,14 @@ static void usage(FILE *f)
 		DEFAULT_CONFIG);
 }
 
+/* Keys that are shared with others pass through JSON texts (keys.h). */
+static void wipe_and_free(void *p)
+{
+	if (p)
+		mst_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
 /* Keys are in this memory: no core, no debugger of others, nothing inherited. */
 static void harden(void)
 {
@@ -114,6 +170,7 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(malloc, wipe_and_free);
 }
 
 static const struct command *find(const char *name)
@@ -123,6 +180,56 @@ static const struct command *find(const char *name)
 			return &commands[i];
 	}
 	return NULL;
+}
+
+/* Append to a list of at most `max`. */
+static bool add(const char **list, size_t *n, size_t max, const char *one)
+{
+	if (*n == max) {
+		fprintf(stderr, "at most %zu of them\n", max);
+		return false;
+	}
+	list[(*n)++] = one;
+	return true;
+}
+
+/* Options of connect, accept and key. */
+static bool parse_link(int c, struct options *o)
+{
+	uint64_t n;
+	size_t used = strlen(o->used);
+
+	if (used + 1 < sizeof(o->used) && !strchr(o->used, c))
+		o->used[used] = (char)c;
+	switch (c) {
+	case 'E': o->link.peer = optarg; return true;
+	case 'F': return add(o->link.from, &o->link.n_from, LINK_FROM_MAX, optarg);
+	case 'T': return add(o->key.targets, &o->key.n_targets, LINK_FROM_MAX, optarg);
+	case 'B': return add(o->key.labels, &o->key.n_labels, LINK_FROM_MAX, optarg);
+	case 'V': o->key.value = optarg; return true;
+	case 'O': o->key.out = optarg; return true;
+	case 'L':
+		if (agent_config_seconds(optarg, &o->link.lifetime_s) && o->link.lifetime_s > 0)
+			return true;
+		fprintf(stderr, "--lifetime: a duration like \"90s\", \"5m\", \"1h\" or \"7d\"\n");
+		return false;
+	case 'U':
+		if (mst_parse_dec(mst_view_str(optarg), 99, &n)) {
+			o->key.suid = (int64_t)n;
+			return true;
+		}
+		fprintf(stderr, "--suid: 32 to 35\n");
+		return false;
+	default: return false;
+	}
+}
+
+static bool all_taken(const struct command *c, const struct options *o)
+{
+	for (const char *p = o->used; *p; p++)
+		if (!c->takes || !strchr(c->takes, *p))
+			return false;
+	return true;
 }
 
 static int parse(int argc, char **argv, struct options *o, const struct command **ret_c)
@@ -141,6 +248,14 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "media", no_argument, NULL, 'm' },
 		{ "device", required_argument, NULL, 'd' },
 		{ "wait", required_argument, NULL, 'w' },
+		{ "peer", required_argument, NULL, 'E' },
+		{ "from", required_argument, NULL, 'F' },
+		{ "lifetime", required_argument, NULL, 'L' },
+		{ "target", required_argument, NULL, 'T' },
+		{ "suid", required_argument, NULL, 'U' },
+		{ "label", required_argument, NULL, 'B' },
+		{ "value", required_argument, NULL, 'V' },
+		{ "out", required_argument, NULL, 'O' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
@@ -168,23 +283,28 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 			return EXIT_USAGE;
 		case 'h': usage(stdout); return -1;
 		case 'v': printf("muster-agent %s\n", MST_VERSION); return -1;
-		default: return EXIT_USAGE;
+		case '?': return EXIT_USAGE;
+		default:
+			if (!parse_link(c, o))
+				return EXIT_USAGE;
 		}
 	}
 	if (o->check && optind == argc)
 		return 0;
 	*ret_c = optind < argc ? find(argv[optind]) : NULL;
-	if (!*ret_c || argc - optind - 1 > (*ret_c)->operands) {
+	if (!*ret_c || argc - optind - 1 > (*ret_c)->operands || !all_taken(*ret_c, o) ||
+	    (argc - optind == 1 && ((*ret_c)->run == cmd_connect || (*ret_c)->run == cmd_accept || (*ret_c)->run == cmd_key))) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
+	o->what2 = o->what ? argv[optind + 2] : NULL;
 	if ((o->at || o->site || o->clear) && ((*ret_c)->run != cmd_place || (o->clear && (o->at || o->site)))) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}
 	if (((o->push || o->source) && ((*ret_c)->run != cmd_trigger || o->what || !o->push || o->media)) ||
-	    ((o->device || o->wait_s) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
+	    ((o->device || (o->wait_s && (*ret_c)->run != cmd_accept)) && !o->media) || (o->media && (o->what || (*ret_c)->run != cmd_trigger))) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}

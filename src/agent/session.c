@@ -64,9 +64,9 @@ int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *
 	return mst_tls_ctx_new(&c, ret, d);
 }
 
-int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-		 const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
-		 struct mst_client **ret)
+int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+		     const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
+		     const struct mst_client_ops *ops, struct mst_client **ret)
 {
 	const char *route = agent_config_route(&a->cfg, host, port);
 	struct mst_client_config c = {
@@ -86,7 +86,14 @@ int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tl
 		.answer_ms = a->cfg.answer_timeout * 1000,
 	};
 
-	return mst_client_new(&c, ops, a, ret);
+	return mst_client_new(&c, ops, owner, ret);
+}
+
+int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
+		 const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
+		 struct mst_client **ret)
+{
+	return session_open_for(a, a, host, port, tls, pins, psk, psk_identity, ops, ret);
 }
 
 mst_time session_speaks_until(const struct mst_peer *p)

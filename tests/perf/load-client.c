@@ -17,14 +17,15 @@
 static const char *const kinds[] = {
 	[LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf",
 	[LOAD_BBN] = "bbn", [LOAD_BBN_PSK] = "bbn-psk", [LOAD_MEF_PSK] = "mef-psk",
-	[LOAD_EST] = "est"
+	[LOAD_EST] = "est", [LOAD_MAF_KEY] = "maf-key"
 };
 
 static const char usage[] =
-	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk|est --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
+	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk|est|maf-key --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
 	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef, bbn, est)\n"
 	"  --ids FILE     what each node puts into From, a line each (mef)\n"
 	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf; secrets (bbn-psk, mef-psk)\n"
+	"  --key ID       RelativeKeyID that is retrieved, by keys of kind mef that the MAF has seen (maf-key)\n"
 	"  --admin FQDN --maf FQDN           adminFQDN and the key's target; a briefing's target\n"
 	"  --count N --nodes N --first N     sessions; nodes taken in turn, from this one on\n"
 	"  --warmup N --concurrency N --seconds N --tls 1.2|1.3 --request\n";
@@ -112,6 +113,7 @@ static const struct word {
 	TEXT("ids", ids),
 	TEXT("keys-in", keys_in),
 	TEXT("keys-out", keys_out),
+	TEXT("key", key),
 	TEXT("admin", admin),
 	TEXT("maf", maf),
 	NUMBER("count", count, 1, 1000000),
@@ -170,6 +172,8 @@ static bool complete(const struct load *l)
 		return l->certs && l->ca && l->maf;
 	case LOAD_BBN_PSK:
 		return l->keys_in && l->maf;
+	case LOAD_MAF_KEY:
+		return l->keys_in && l->maf && l->key;
 	case LOAD_PSK:
 		return true;
 	default:

@@ -37,6 +37,14 @@ static size_t question(const struct load *l, char *out, size_t cap)
 	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
 }
 
+static size_t retrieval(const struct load *l, const struct load_node *n, char *out, size_t cap)
+{
+	int size = snprintf(out, cap, "GET /MAFBase/%s HTTP/1.1\r\nHost: %s\r\nX-M2M-Origin: %s\r\nX-M2M-RI: k\r\nX-M2M-RVI: 3\r\n"
+			    "Accept: application/json\r\n\r\n", l->key, l->server_name, n->id);
+
+	return size > 0 && (size_t)size < cap ? (size_t)size : 0;
+}
+
 /* Spec 4.5 shows the messages; a briefing's is doc/schema/briefing.schema.json. */
 size_t load_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap)
 {
@@ -52,6 +60,8 @@ size_t load_request(const struct load *l, const struct load_node *n, unsigned st
 		return load_est_request(l, n, step, out, cap);
 	if (l->kind == LOAD_BBN || l->kind == LOAD_BBN_PSK)
 		return step ? 0 : question(l, out, cap);
+	if (l->kind == LOAD_MAF_KEY)
+		return step ? 0 : retrieval(l, n, out, cap);
 	if (step == 0) {
 		snprintf(body, sizeof(body), "{\"sec:%sClientReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\"}}",
 			 mef ? "mef" : "maf", l->until, l->admin);
@@ -115,6 +125,19 @@ static enum load_answer check_briefing(const struct load *l, const char *in, siz
 		       bad(why, "no briefing", in, size);
 }
 
+/* 32 octets in base64, or it is no key. */
+static enum load_answer check_key(const char *in, size_t size, const char *body, size_t length, char why[160])
+{
+	static const char member[] = "\"keyValue\":\"";
+	const char *p = find(body, length, member), *end = NULL;
+
+	if (p) {
+		p += sizeof(member) - 1;
+		end = memchr(p, '"', length - (size_t)(p - body));
+	}
+	return strncmp(in, "HTTP/1.1 200", 12) == 0 && end && end - p == 44 ? LOAD_GOOD : bad(why, "no key", in, size);
+}
+
 enum load_answer load_check(const struct load *l, struct load_node *n, unsigned step, const char *in,
 			    size_t size, char why[160])
 {
@@ -139,6 +162,8 @@ enum load_answer load_check(const struct load *l, struct load_node *n, unsigned 
 		return strncmp(in, "HTTP/1.1 200", 12) == 0 && load_est_check(n, step, body, length) ? LOAD_GOOD : bad(why, "no certificate", in, size);
 	if (l->kind == LOAD_BBN || l->kind == LOAD_BBN_PSK)
 		return check_briefing(l, in, size, body, length, why);
+	if (l->kind == LOAD_MAF_KEY)
+		return check_key(in, size, body, length, why);
 	if (strncmp(in, "HTTP/1.1 201", 12) != 0 || !find(in, head, "X-M2M-RSC: 2001\r\n"))
 		return bad(why, "not created", in, size);
 	if (step == 0 && !find(body, length, "\"ri\":\""))

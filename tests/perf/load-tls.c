@@ -102,7 +102,8 @@ static int psk_13(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *
 
 static bool set_up(struct load *l, SSL_CTX *c)
 {
-	bool psk = l->kind == LOAD_PSK || l->kind == LOAD_MAF || l->kind == LOAD_BBN_PSK || l->kind == LOAD_MEF_PSK;
+	bool psk = l->kind == LOAD_PSK || l->kind == LOAD_MAF || l->kind == LOAD_BBN_PSK || l->kind == LOAD_MEF_PSK ||
+		   l->kind == LOAD_MAF_KEY;
 	int version = l->tls == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
 
 	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);

@@ -14,7 +14,7 @@
 
 #include "crypto/derive.h"
 
-enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF, LOAD_BBN, LOAD_BBN_PSK, LOAD_MEF_PSK, LOAD_EST };
+enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF, LOAD_BBN, LOAD_BBN_PSK, LOAD_MEF_PSK, LOAD_EST, LOAD_MAF_KEY };
 
 /* One node: its certificate, or the key that it enrolled before. */
 struct load_node {
@@ -33,7 +33,7 @@ struct load {
 	/* options */
 	enum load_kind kind;
 	struct sockaddr_in to;
-	const char *server_name, *ca, *certs, *ids, *admin, *maf, *keys_in, *keys_out;
+	const char *server_name, *ca, *certs, *ids, *admin, *maf, *keys_in, *keys_out, *key;
 	unsigned tls; /* 12 or 13 */
 	unsigned count, warmup, nodes, first, concurrency, seconds;
 	bool request; /* bare kinds: ask for "/" too, and check the 200 */

@@ -195,6 +195,10 @@ class Tools:
         return self.load("maf", inst.maf_port, inst.maf, cpus, count, "--keys-in", keys, "--admin", inst.sp, "--maf", inst.maf,
                          **options)
 
+    def retrieve(self, inst, cpus, count, keys, key, **options):
+        """A key that somebody registered for these nodes, from the MAF."""
+        return self.load("maf-key", inst.maf_port, inst.maf, cpus, count, "--keys-in", keys, "--maf", inst.maf, "--key", key, **options)
+
     def brief(self, inst, cpus, count, **options):
         """Whom do I join? By certificate."""
         return self.load("bbn", inst.bbn_port, inst.bbn, cpus, count, "--ca", inst.dir / "keeper/ca.pem", "--certs", self.certs, "--maf",

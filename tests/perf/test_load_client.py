@@ -105,6 +105,13 @@ def test_an_enrolment_by_secret_needs_a_mef(tools, psk_port, tmp_path):
     assert (status, answer["failed"]) == (1, 2), said
 
 
+def test_an_answer_without_a_key_is_a_failure(tools, psk_port, tmp_path):
+    (tmp_path / "secrets").write_text(f"somebody@example.com {'00' * 32} urn:dev:ops:x\n")
+    status, answer, said = client(tools, "--kind", "maf-key", "--connect", f"127.0.0.1:{psk_port}", "--server-name", tools.bare_name,
+                                  "--keys-in", tmp_path / "secrets", "--maf", "maf.example.com", "--key", "0A", "--count", 2)
+    assert (status, answer["failed"]) == (1, 2), said
+
+
 def test_nobody_there_is_a_failure(tools):
     status, answer, said = mtls(tools, measure.free_port())
     assert (status, answer["failed"]) == (1, 4) and "refused" in said

@@ -28,6 +28,8 @@ static const struct { const char *text, *words; bool shown; } outcomes[SAEF_OUTC
 	[SAEF_MAF_UNREACHABLE] = { "maf-unreachable", "the MAF gives no answer; try again later", true },
 	[SAEF_MAF_UNTRUSTED] = { "maf-untrusted", "who answers at the MAF's address cannot prove to be it", true },
 	[SAEF_MALFORMED] = { "malformed", "the MAF's answer is not understandable", true },
+	[SAEF_NO_CREDENTIAL] = { "no-credential", "this node has no credential of a MAF yet; it has to bootstrap first", true },
+	[SAEF_BUSY] = { "busy", "too many keys are being asked for at once; try again", true },
 	[SAEF_INTERNAL] = { "internal", "this node could not do it", true },
 };
 

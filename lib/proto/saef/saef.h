@@ -39,6 +39,8 @@ enum saef_outcome {
 	SAEF_MAF_UNREACHABLE,        /* no answer, or too busy */
 	SAEF_MAF_UNTRUSTED,          /* who answers cannot prove to be the MAF */
 	SAEF_MALFORMED,              /* the MAF's answer is not understandable */
+	SAEF_NO_CREDENTIAL,          /* this node belongs to no MAF (yet): for shells */
+	SAEF_BUSY,                   /* too much of this is going on here: for shells */
 	SAEF_INTERNAL,
 	SAEF_OUTCOME__COUNT
 };

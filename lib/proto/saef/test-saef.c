@@ -204,7 +204,7 @@ static void test_outcomes(void **state)
 static void test_what_the_peer_sees(void **state)
 {
 	static const enum saef_outcome shown[] = { SAEF_NOT_AUTHENTICATED, SAEF_MAF_UNREACHABLE, SAEF_MAF_UNTRUSTED, SAEF_MALFORMED,
-						   SAEF_INTERNAL };
+						   SAEF_NO_CREDENTIAL, SAEF_BUSY, SAEF_INTERNAL };
 	unsigned n = 0;
 
 	(void)state;

@@ -1,0 +1,62 @@
+/*
+ * Keys that this node shares with others through its MAF (TS-0003 8.8.2.7 to 8.8.2.10, 8.2.2.3), for its
+ * applications: `muster-agent connect`, `accept` and `key` ask for them on the control socket. The agent is the one
+ * that authenticates to the MAF; the root credential stays here, and only the key that was asked for leaves.
+ *
+ * A key that this node registered is kept, sealed as the credentials are, until its lifetime is over: another connection
+ * to the same peer needs no MAF (lesson 2). A key that somebody else registered is not kept: each handshake asks the MAF, so
+ * that what was revoked there is revoked here at once.
+ */
+#ifndef AGENT_KEYS_H
+#define AGENT_KEYS_H
+
+#include "agent/agent.h"
+#include "proto/saef/saef.h"
+
+#define KEYS_KEPT_MAX 16
+#define KEYS_JOBS_MAX 16                     /* going on at one time */
+#define KEYS_LIFETIME_S 86400                /* proposed when nobody says how long */
+
+struct bufferevent;
+
+struct kept_key {
+	char key_id[MST_ID_MAX];             /* RelativeKeyID@MAF-FQDN */
+	char targets[1024];                  /* one a line */
+	int64_t suid;
+	mst_time until;
+	struct mst_key key;
+};
+
+struct agent_keys {
+	struct key_job *job;
+	unsigned jobs;
+	bool loaded;
+	struct kept_key kept[KEYS_KEPT_MAX];
+	size_t n_kept;
+};
+
+/*
+ * A question of control.c, `op` one of: saef-connect, saef-accept, key-list, key-register, key-retrieve, key-update,
+ * key-delete. The answer; NULL: it comes later, by keys_answer() below, to `to`; to agent_told() when that is NULL.
+ */
+json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q);
+/* Is it one of ours? */
+bool keys_op(const char *op);
+/* Whoever asked has gone. */
+void keys_forget(struct agent *a, const struct bufferevent *to);
+void keys_close(struct agent *a);
+
+/* control.c: the answer to a question that took its time. */
+void control_answer(struct bufferevent *to, const json_t *answer);
+
+/* keys-kept.c. What is on the disk wins: loaded on the first use. */
+void kept_load(struct agent *a);
+/* Durable when it returns 0; the one that ends first gives way. 0, a secenv outcome or a fault. */
+MST_MUST_CHECK int kept_put(struct agent *a, const struct kept_key *k);
+MST_MUST_CHECK int kept_drop(struct agent *a, const char *key_id);
+struct kept_key *kept_find(struct agent *a, const char *key_id);
+/* For a connection to this peer, good for some time still; NULL: none. */
+struct kept_key *kept_for(struct agent *a, const char *peer);
+json_t *kept_json(const struct kept_key *k);         /* without the key */
+
+#endif
