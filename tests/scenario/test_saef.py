@@ -80,7 +80,8 @@ class Process:
 
     # muster-agent's events
     def events(self, kind=None):
-        lines = [line for line in self.err.decode(errors="replace").splitlines() if line.startswith("{")]
+        whole, _, _ = self.err.decode(errors="replace").rpartition("\n")       # a line may be on its way
+        lines = [line for line in whole.splitlines() if line.startswith("{")]
         return [e for e in map(json.loads, lines) if kind in (None, e["event"])]
 
     def wait_event(self, kind, n=1):

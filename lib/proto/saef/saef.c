@@ -1,5 +1,7 @@
 #include "proto/saef/saef.h"
 
+#include <string.h>
+
 #include "crypto/derive.h"
 
 #define SUID_SAEF 32
