@@ -175,6 +175,22 @@ def test_a_command_is_carried_out_once(inst, power):
     assert [c["status"] for c in node.status()["managed"]["commands"]] == [20, 20]
 
 
+def test_a_node_with_a_secret_alone_takes_commands(inst):
+    node, target = inst.node(50), inst.node(51)
+    for name in ("node.pem", "node.key"):
+        (node.dir / name).unlink()
+    identity = inst.ask("node", "secret", node.id, "--new", node.dir / "psk")["identity"]
+    node.instruct(inst.instruction(method="psk"))
+    node.configure(add=f'psk_identity = "{identity}";\npsk_file = "psk";\n')
+    dev_cfg(inst, node, [{"path": "reg", "mgmtDefinition": 1020, "CSE-ID": target.cse_id},
+                         profile("reg/a", 22, keyRegDuration="P1D", TLSCiphersuites=PSK),
+                         {"path": "reg/a/at", "mgmtDefinition": 1026, "fqdn": inst.mef, "adminFQDN": inst.sp}])
+    number = mo_node(inst, node, "reg/a", "authenticationProfile", 22)
+    with node.running():
+        assert ended(inst, number) == 20
+        assert node.status()["managed"]["keys"][0]["target"] == target.cse_id
+
+
 def test_a_key_is_registered_anew_before_its_end(inst):
     node, target = inst.node(8), inst.node(9)
     dev_cfg(inst, node, [{"path": "reg", "mgmtDefinition": 1020, "CSE-ID": target.cse_id},
