@@ -528,7 +528,7 @@ static bool start(struct agent *a, enum visit_job job)
 
 	a->show = shown;
 	a->visit = v = calloc(1, sizeof(*v));
-	r = v ? origin_open(a, &mef, &v->tls, &v->pins, &d) : MST_FAULT_MEMORY;
+	r = v ? origin_open(a, &a->active, &mef, &v->tls, &v->pins, &d) : MST_FAULT_MEMORY;
 	if (!r) {
 		v->job = job;
 		memcpy(v->host, mef.host, sizeof(v->host));
