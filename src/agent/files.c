@@ -418,7 +418,28 @@ static int check_signers(struct agent *a, struct mst_diag *d)
 	return door_check_signers(&a->cfg, d);
 }
 
+static int check_objects(struct agent *a, struct mst_diag *d)
+{
+	uint8_t *text = NULL, *room = NULL;
+	struct mst_objects *o = NULL;
+	size_t n = 0;
+	int r = agent_read_file(a->cfg.objects, MST_OBJECTS_OCTETS, true, &text, &n, d);
+
+	if (!r) {
+		o = managed_objects((struct mst_view){ text, n }, &room, false, d);
+		r = o ? 0 : MST_FAULT_CONFIG;
+		mst_wipe(text, n);
+	}
+	if (room)
+		mst_wipe(room, MST_OBJECTS_OCTETS);
+	free(room);
+	free(o);
+	free(text);
+	return r;
+}
+
 static const struct named others[] = {
+	{ "objects", NAMED(objects), check_objects, false },
 	{ "bundle_anchors", NAMED(bundle_anchors), check_bundle_anchors, false },
 	{ "bootstrap", NAMED(bootstrap), check_bootstrap, false },
 	{ "trigger.listen", NAMED(trigger_listen), check_listen, false },

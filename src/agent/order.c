@@ -19,6 +19,7 @@ struct agent_order {
 	/* the objects; the plan has views into them */
 	struct mst_objects *objects;
 	uint8_t *room, *text;
+	size_t text_n;
 	struct mmef_plan plan;
 	/* the MEF's session */
 	char mef_host[MST_ID_MAX], mef_base[MST_ID_MAX], mef_from[MST_ID_MAX];
@@ -35,6 +36,14 @@ struct agent_order {
 	bool has_reg;
 };
 
+/* A maker's objects may hold a key. */
+static void forget(uint8_t *p, size_t n)
+{
+	if (p)
+		mst_wipe(p, n);
+	free(p);
+}
+
 void order_drop(struct agent *a)
 {
 	struct agent_order *k = a->order;
@@ -47,8 +56,8 @@ void order_drop(struct agent *a)
 	if (k->proc_runs)
 		procedure_deinit(&k->proc);
 	free(k->objects);
-	free(k->room);
-	free(k->text);
+	forget(k->room, k->room ? MST_OBJECTS_OCTETS : 0);
+	forget(k->text, k->text_n);
 	mst_wipe(k, sizeof(*k));
 	free(k);
 }
@@ -587,7 +596,6 @@ static int64_t judge(struct agent *a, const struct mmef_command *c)
 	struct agent_order *k = a->order;
 	struct mst_diag d = { 0 };
 	int64_t status = MST_CMD_MO_NOT_FOUND;
-	size_t n = 0;
 
 	k->objects = managed_objects((struct mst_view){ a->managed->objects, a->managed->n_objects }, &k->room, true, &d);
 	if (k->objects)
@@ -598,8 +606,8 @@ static int64_t judge(struct agent *a, const struct mmef_command *c)
 	free(k->room);
 	k->objects = NULL;
 	k->room = NULL;
-	if (agent_read_file(a->cfg.objects, MST_OBJECTS_OCTETS, true, &k->text, &n, &d) == 0)
-		k->objects = managed_objects((struct mst_view){ k->text, n }, &k->room, false, &d);
+	if (agent_read_file(a->cfg.objects, MST_OBJECTS_OCTETS, true, &k->text, &k->text_n, &d) == 0)
+		k->objects = managed_objects((struct mst_view){ k->text, k->text_n }, &k->room, false, &d);
 	if (k->objects)
 		return mmef_judge(k->objects, c, &k->plan);
 	agent_log(a, AGENT_WARN, "objects", "file", a->cfg.objects, "field", d.field, "why", d.text, NULL);

@@ -175,6 +175,34 @@ def test_a_command_is_carried_out_once(inst, power):
     assert [c["status"] for c in node.status()["managed"]["commands"]] == [20, 20]
 
 
+def test_a_node_with_a_secret_alone_takes_commands(inst):
+    node, target = inst.node(50), inst.node(51)
+    for name in ("node.pem", "node.key"):
+        (node.dir / name).unlink()
+    identity = inst.ask("node", "secret", node.id, "--new", node.dir / "psk")["identity"]
+    node.instruct(inst.instruction(method="psk"))
+    node.configure(add=f'psk_identity = "{identity}";\npsk_file = "psk";\n')
+    dev_cfg(inst, node, [{"path": "reg", "mgmtDefinition": 1020, "CSE-ID": target.cse_id},
+                         profile("reg/a", 22, keyRegDuration="P1D", TLSCiphersuites=PSK),
+                         {"path": "reg/a/at", "mgmtDefinition": 1026, "fqdn": inst.mef, "adminFQDN": inst.sp}])
+    number = mo_node(inst, node, "reg/a", "authenticationProfile", 22)
+    # what its maker put on it, which may hold keys; and the file is looked at beforehand
+    own = [{"path": "own", "mgmtDefinition": 1020}, profile("own/k", 12, symmKeyID="k@x.example.com", TLSCiphersuites=PSK,
+                                                            symmKeyValue=base64.b64encode(bytes(32)).decode()),
+           profile("own/kpm", 12, symmKeyID=identity, TLSCiphersuites=PSK), profile("own/n", 12, symmKeyID="n@x.example.com", TLSCiphersuites=PSK)]
+    node.configure(add=f'psk_identity = "{identity}";\npsk_file = "psk";\nobjects = "own.json";\n')
+    (node.dir / "own.json").write_text(json.dumps({"objects": own + own[:1]}))
+    refused = node.agent("--check")
+    assert refused.returncode == 1 and "own.json: own: path: there are two objects of this path" in refused.stderr, refused.stderr
+    (node.dir / "own.json").write_text(json.dumps({"objects": own}))
+    assert node.agent("--check").returncode == 0
+    here = {mo_node(inst, node, path, "authenticationProfile", 12): status for path, status in (("own/k", 20), ("own/kpm", 20), ("own/n", 305))}
+    with node.running():
+        assert ended(inst, number) == 20
+        assert {n: ended(inst, n) for n in here} == here
+        assert node.status()["managed"]["keys"][0]["target"] == target.cse_id
+
+
 def test_a_key_is_registered_anew_before_its_end(inst):
     node, target = inst.node(8), inst.node(9)
     dev_cfg(inst, node, [{"path": "reg", "mgmtDefinition": 1020, "CSE-ID": target.cse_id},

@@ -120,7 +120,7 @@ int admin_cert_prov(struct admin *q)
 {
 	struct admin_command_input in;
 	struct mst_diag d = { 0 };
-	struct mst_command m;
+	struct mst_command m = { 0 };
 	int rsc = MST_RSC_BAD_REQUEST, r;
 
 	if (!admin_decode_cert_prov(q->body, &in, &d))
@@ -161,7 +161,7 @@ static bool make_document(const json_t *objects, char out[MST_DEVICE_CONFIG_MAX]
 /* All or none: the place of the bad one is told. */
 static int add_all(struct admin *q, const json_t *nodes, const struct admin_command_input *in, json_t *list, int *ret_rsc, struct mst_diag *d)
 {
-	struct mst_command m;
+	struct mst_command m = { 0 };
 	json_t *one;
 	size_t i;
 

@@ -52,8 +52,10 @@ static int count_keyreg(void *arg, const struct mst_keyreg *k)
 	else if (!c->r->stale_keyreg[0])
 		MST_STR_SET(c->r->stale_keyreg, k->rel_key_id);
 	if (k->exporter && k->suid != 21 && k->expires > c->now && c->r->n_lasting < MST_KEYREGS_MAX &&
-	    strlen(k->rel_key_id) < sizeof(c->r->lasting[0]))
-		MST_STR_SET(c->r->lasting[c->r->n_lasting++], k->rel_key_id);
+	    strlen(k->rel_key_id) < sizeof(c->r->lasting[0])) {
+		MST_STR_SET(c->r->lasting[c->r->n_lasting], k->rel_key_id);
+		c->r->n_lasting++;
+	}
 	return 0;
 }
 
