@@ -22,7 +22,6 @@
 #include "agent/policy.h"
 #include "base/text.h"
 
-#define RESUME_S 2                   /* after a start, for what was left unfinished with the MEF */
 #define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
 
 /* Triggers ------------------------------------------------------------------------------------------- */
@@ -471,10 +470,7 @@ static int open_store(struct agent *a)
 		r = managed_load(a);
 	}
 	if (!r) {
-		/* the MEF says how often; until it has, a day; soon when something was left unfinished */
-		a->commands_every = a->managed->every ? a->managed->every : 86400;
-		visit_soon(a, a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there || !a->managed->every ||
-			      a->managed->unreported ? RESUME_S : a->commands_every);
+		visit_begin(a);
 		record_load(a);
 		place_load(a->env, &a->place);
 		r = leave_load(a);
@@ -629,19 +625,6 @@ json_t *agent_check(struct agent *a)
 	if (at_once)
 		return at_once;
 	agent_turn(a);
-	if (!a->stop)
-		event_base_dispatch(a->base);
-	return json_incref(a->verdict);
-}
-
-json_t *agent_keys(struct agent *a, const json_t *q)
-{
-	json_t *at_once;
-
-	a->only_check = true;
-	at_once = keys_ask(a, NULL, q);
-	if (at_once)
-		return at_once;
 	if (!a->stop)
 		event_base_dispatch(a->base);
 	return json_incref(a->verdict);

@@ -156,8 +156,6 @@ MST_MUST_CHECK int agent_open(struct agent *a);
 int agent_run(struct agent *a);                      /* exit code */
 /* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
 json_t *agent_check(struct agent *a);
-/* The same for one question about keys (keys.h). */
-json_t *agent_keys(struct agent *a, const json_t *q);
 void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
 /*
  * Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. It may join the run that
@@ -255,6 +253,7 @@ json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const c
 /* visit.c: to the MEF, after the enrolment */
 bool visit_due(const struct agent *a);
 void visit_start(struct agent *a);
+void visit_begin(struct agent *a);                   /* after a start, once slots and managed things are loaded */
 void visit_soon(struct agent *a, int64_t seconds);
 void visit_drop(struct agent *a);
 mst_ms visit_deadline(const struct agent *a);

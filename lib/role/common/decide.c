@@ -139,6 +139,7 @@ bool mst_decide_admit(const struct mst_who *w, const struct mst_call *c, mst_tim
 	return true;
 }
 
+/* TS-0003 8.3.5.1: a client registers with each administrating stakeholder apart. */
 bool mst_decide_stakeholder(const struct mst_role_conf *conf, const struct mst_who *w, const char *admin_fqdn)
 {
 	struct mst_view admin = mst_view_str(admin_fqdn);
