@@ -21,7 +21,8 @@ static int say_end(const struct muster_enrolee *e, enum muster_reason r)
 	for (unsigned i = 0; i < muster_reports(e); i++) {
 		struct muster_report p = muster_report(e, i);
 
-		fprintf(stderr, "%s: %s%s%s: %s\n", p.uri, muster_reason_text(p.reason), *p.step ? " at " : "", p.step, p.detail);
+		if (p.reason != MUSTER_OK)
+			fprintf(stderr, "%s: %s%s%s: %s\n", p.uri, muster_reason_text(p.reason), *p.step ? " at " : "", p.step, p.detail);
 	}
 	if (r == MUSTER_OK)
 		printf("enrolled, attempt %s\n", muster_attempt(e));

@@ -125,9 +125,9 @@ struct muster_start {
 };
 
 /*
- * Begin. MUSTER_OK; or nothing has begun: MUSTER_MALFORMED (muster_detail() says what, and where), MUSTER_EXPIRED,
- * MUSTER_NOT_YET_VALID (the sequence), MUSTER_STORAGE (a slot's record is damaged: never taken for an empty one; erase
- * it, or hand in NULL, when that is what you want), MUSTER_UNKNOWN (neither a sequence nor anything pending).
+ * Begin. MUSTER_OK; or nothing has begun: MUSTER_MALFORMED, MUSTER_OVERSIZED, MUSTER_UNKNOWN_METHOD (muster_detail() says what,
+ * and where), MUSTER_EXPIRED, MUSTER_NOT_YET_VALID (the sequence), MUSTER_STORAGE (a slot's record is damaged: never taken for
+ * an empty one; erase it, or hand in NULL, when that is what you want), MUSTER_UNKNOWN (neither a sequence nor anything pending).
  * May be called again whatever happened before, except between a WANT_SAVE and its answer.
  */
 enum muster_reason muster_start(struct muster_enrolee *e, const struct muster_start *s, int64_t now, int64_t utc);

@@ -62,9 +62,24 @@ mst_time device_utc(const struct device *d, mst_ms now, mst_time utc)
 
 /* From instruction to instruction -------------------------------------------------------------------- */
 
-static void cut_text(char *out, size_t cap, struct mst_view v)
+/* For people, and of strangers: nothing that a terminal would obey, cut between characters. */
+static void plain_text(char *out, size_t cap, struct mst_view v)
 {
-	(void)mst_view_to_str(mst_view_sub(v, 0, cap - 1), out, cap);
+	size_t n = 0;
+
+	for (size_t at = 0; at < v.n;) {
+		size_t step = mst_plain_step(v.p + at, v.n - at);
+
+		if (n + (step ? step : 1) >= cap)
+			break;
+		if (step)
+			memcpy(out + n, v.p + at, step);
+		else
+			out[n] = '?';
+		n += step ? step : 1;
+		at += step ? step : 1;
+	}
+	out[n] = '\0';
 }
 
 static void report(struct device *d, enum muster_reason r, const char *detail)
@@ -73,13 +88,13 @@ static void report(struct device *d, enum muster_reason r, const char *detail)
 	struct mst_view uri = d->next ? d->sequence.instructions[d->next - 1].uri : mst_view_str(d->pending.mef_uri);
 
 	d->end = r;
-	cut_text(d->detail, sizeof(d->detail), mst_view_str(detail));
+	plain_text(d->detail, sizeof(d->detail), mst_view_str(detail));
 	if (d->n_reports == DEVICE_REPORTS_MAX)
 		return;                          /* cannot be: one an instruction, and one for the slot */
 	p->reason = r;
 	p->step = r ? enrolee_step_text(d->doing) : "";
-	cut_text(p->uri, sizeof(p->uri), uri);
-	cut_text(p->detail, sizeof(p->detail), mst_view_str(detail));
+	plain_text(p->uri, sizeof(p->uri), uri);
+	plain_text(p->detail, sizeof(p->detail), mst_view_str(detail));
 	d->n_reports++;
 }
 
@@ -141,13 +156,13 @@ static enum muster_reason refuse(struct device *d, enum muster_reason r, const s
 	mst_put_str(&w, why->text);
 	mst_put_nul(&w);
 	if (!w.ok)
-		cut_text(d->detail, sizeof(d->detail), mst_view_str(why->text));
+		plain_text(d->detail, sizeof(d->detail), mst_view_str(why->text));
 	d->end = r;
 	return r;
 }
 
 /* Into our own storage, as CBOR, where the views of the sequence then point. The buffer serves as scratch. */
-static int take_sequence(struct device *d, struct mst_view in, struct mst_diag *why)
+static int read_sequence(struct device *d, struct mst_view in, struct mst_diag *why)
 {
 	struct mst_arena scratch = mst_arena_of(d->io, sizeof(d->io)), none = mst_arena_of(d->io, 0);
 	struct mst_writer w = mst_writer_of(d->cbor, sizeof(d->cbor));
@@ -167,6 +182,18 @@ static int take_sequence(struct device *d, struct mst_view in, struct mst_diag *
 		return MST_MSG_TOO_LARGE;
 	}
 	return mst_sequence_read_cbor(mst_written(&w), &none, &d->sequence, why);
+}
+
+static enum muster_reason take_sequence(struct device *d, struct mst_view in)
+{
+	struct mst_diag why = { 0 };
+	int r = read_sequence(d, in, &why);
+	enum muster_reason reason = device_reason(prov_reason_of(r, &why));
+
+	if (!r)
+		return MUSTER_OK;
+	/* reasons that have no word outside are about its form */
+	return refuse(d, r > 0 && reason == MUSTER_INTERNAL ? MUSTER_MALFORMED : reason, &why);
 }
 
 static enum muster_reason in_time(struct device *d, mst_ms now, mst_time utc)
@@ -230,7 +257,7 @@ void device_not_begun(struct device *d, enum muster_reason r, const char *detail
 {
 	forget_run(d);
 	d->end = r;
-	cut_text(d->detail, sizeof(d->detail), mst_view_str(detail));
+	plain_text(d->detail, sizeof(d->detail), mst_view_str(detail));
 }
 
 static enum muster_reason begin(struct device *d, const struct muster_start *s, mst_ms now, mst_time utc)
@@ -265,8 +292,8 @@ enum muster_reason muster_start(struct muster_enrolee *e, const struct muster_st
 		mst_diag_set(&why, 0, "size", "of another version of the library", NULL);
 		return refuse(d, MUSTER_UNSUPPORTED, &why);
 	}
-	if (s->sequence && take_sequence(d, (struct mst_view){ s->sequence, s->sequence_n }, &why))
-		r = refuse(d, MUSTER_MALFORMED, &why);
+	if (s->sequence)
+		r = take_sequence(d, (struct mst_view){ s->sequence, s->sequence_n });
 	if (!r)
 		r = in_time(d, now, utc);
 	if (!r)

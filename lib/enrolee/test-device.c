@@ -394,6 +394,8 @@ static void test_refused_beginnings(void **state)
 		{ "{\"version\":1}", MUSTER_MALFORMED, "instructions" },
 		{ "\xa1\x01", MUSTER_MALFORMED, "" },
 		{ "", MUSTER_MALFORMED, "" },
+		{ "{\"version\":1,\"instructions\":[{\"kind\":\"bootstrap\",\"method\":\"pks\",\"uri\":\"https://m.example.com\"}]}",
+		  MUSTER_UNKNOWN_METHOD, "instructions[0].method" },
 		{ "{\"version\":1,\"validUntil\":\"20341231T000000\",\"instructions\":[" INSTRUCTION("m.example.com") "]}", MUSTER_EXPIRED, "validUntil" },
 		{ "{\"version\":1,\"validFrom\":\"20351231T000000\",\"instructions\":[" INSTRUCTION("m.example.com") "]}", MUSTER_NOT_YET_VALID, "validFrom" },
 		{ NULL, MUSTER_UNKNOWN, "neither" },
@@ -496,9 +498,9 @@ static void test_time_runs_out_and_sessions_end(void **state)
 	muster_lost(&e, MUSTER_OK, "closed", 1001, UTC);
 	assert_int_equal(muster_end(&e), MUSTER_UNREACHABLE);
 	asked(SEQUENCE);
-	muster_lost(&e, MUSTER_UNTRUSTED, "somebody else", 1001, UTC);
+	muster_lost(&e, MUSTER_UNTRUSTED, "somebody\033[2J else \xff", 1001, UTC);
 	assert_int_equal(muster_end(&e), MUSTER_UNTRUSTED);
-	assert_string_equal(muster_detail(&e), "somebody else");
+	assert_string_equal(muster_detail(&e), "somebody?[2J else ?");       /* nothing that a terminal would obey */
 }
 
 /* Every input in every state that a maker's bug could choose: never a crash, never a promotion, and a way back. */
@@ -575,6 +577,30 @@ static void test_stack(void **state)
 	(void)state;
 }
 
+/* What programs were compiled with: another number here is another version of the shared library. */
+static void test_layout(void **state)
+{
+	(void)state;
+#ifdef __LP64__
+	assert_int_equal(sizeof(struct muster_enrolee), 98304);
+	assert_int_equal(sizeof(struct muster_credential), 8192);
+	assert_int_equal(sizeof(struct muster_config), 80);
+	assert_int_equal(offsetof(struct muster_config, certified_name), 24);
+	assert_int_equal(offsetof(struct muster_config, label_connection), 73);
+	assert_int_equal(sizeof(struct muster_start), 72);
+	assert_int_equal(offsetof(struct muster_start, random), 56);
+	assert_int_equal(sizeof(struct muster_session), 104);
+	assert_int_equal(offsetof(struct muster_session, psk), 32);
+	assert_int_equal(offsetof(struct muster_session, utc), 88);
+	assert_int_equal(sizeof(struct muster_report), 32);
+	assert_int_equal(sizeof(struct muster_ports), 136);
+	assert_int_equal(offsetof(struct muster_ports, step_ctx), 128);
+#endif
+	assert_int_equal(MUSTER_INTERNAL, 13);
+	assert_int_equal(MUSTER_WANT_PROMOTE, 5);
+	assert_int_equal(MUSTER_ATTEMPT, 11);
+}
+
 static void test_words(void **state)
 {
 	(void)state;
@@ -593,7 +619,7 @@ int main(void)
 		cmocka_unit_test(test_every_instruction_has_its_reason), cmocka_unit_test(test_refused_beginnings),
 		cmocka_unit_test(test_a_damaged_slot), cmocka_unit_test(test_bad_configurations), cmocka_unit_test(test_other_answers),
 		cmocka_unit_test(test_time_runs_out_and_sessions_end), cmocka_unit_test(test_inputs_out_of_turn),
-		cmocka_unit_test(test_time_without_a_clock), cmocka_unit_test(test_stack), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_time_without_a_clock), cmocka_unit_test(test_stack), cmocka_unit_test(test_layout), cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,8 @@ def test_in_order(small):
     assert say(small, "--write") == (0, "conformance: ok; 1 items, 1 lines with a test, 0 missing\n")
     assert "| 1a | TS-0003 1.2.3 | `lib/x.c` | `unit`: shown | something |" in (small / "doc/conformance.md").read_text()
     assert say(small)[0] == 0
+    write(small, LINE.replace("1.2.3", "1.2"))
+    assert say(small, "--write")[0] == 0, "a clause is named by naming a part of it"
 
 
 @pytest.mark.parametrize("line, words", [
@@ -58,7 +60,7 @@ def test_in_order(small):
     (LINE.replace(":shown", ":unheard"), ":3: unit has no 'unheard'"),
     (LINE.replace("lib/x.c", "lib/y.c"), ":3: lib/y.c does not exist"),
     (LINE.replace("1.2.3", "1.2.4"), ":3: lib/x.c names none of: TS-0003 1.2.4"),
-    (LINE.replace("1.2.3", "1.2"), ":3: lib/x.c names none of: TS-0003 1.2"),
+    (LINE.replace("1.2.3", "1.2.3.4"), ":3: lib/x.c names none of: TS-0003 1.2.3.4"),
     (LINE.replace("1a", "2a"), ":3: item 2 has no heading"),
     ("1a | nothing", ":3: want PART"),
 ])
