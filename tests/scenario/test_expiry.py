@@ -86,6 +86,7 @@ def test_what_has_ended(later):
     inst.wait_event("subscription.expired", why="short", who="clock")
     for role in ("mef", "maf"):
         inst.wait_event(f"{role}.key-ended", node=number)
+    assert len(told(inst, "mef.key-ended", node=number)) == 1, "the end of the one before the renewal is no news"
     assert inst.ask("subscription", "show", "short")["state"] == "active", "its end speaks for itself"
     until("counted", lambda: later.metric("muster_subscriptions_expired_total") == 1 and later.metric("muster_keys_ended_total") >= 4)
     done = node.run_once(env=later.env())

@@ -28,16 +28,28 @@ static int move_node(struct mst_role_env *env, enum mst_role role, const struct 
 	return r > 0 ? MST_FAULT_BUG : r;
 }
 
+/* A key of the MEF that another one has taken the place of: its end is nobody's news. */
+static int replaced(struct mst_role_env *env, enum mst_role role, const struct mst_credential *k, bool *ret_yes)
+{
+	struct mst_registration g;
+	int r = role == MST_ROLE_MEF ? mst_store_reg_get(env->store, role, k->via, &g) : MST_STORE_NONE;
+
+	*ret_yes = !r && strcmp(g.key_id, k->key_id) != 0;
+	return r < 0 ? r : 0;
+}
+
 static int one(struct mst_role_env *env, enum mst_role role, struct mst_credential *k, struct mst_clocked *c)
 {
 	struct mst_who w = { .has_node = k->node != 0 };
 	const char *what = mst_decide_clock(k, env->now);
+	bool old = false;
 	int r = mst_store_cred_put(env->store, role, k, false);
 
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
-	if (!*what)
-		return 0;
+	r = replaced(env, role, k, &old);
+	if (r || old || !*what)
+		return r;
 	c->keys_ended += !k->due;
 	c->keys_near += k->due != 0;
 	w.node.id = k->node;
