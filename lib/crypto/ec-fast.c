@@ -105,6 +105,19 @@ void *pki_signing_key(struct mst_view pkcs8)
 	return k;
 }
 
+EVP_PKEY *pki_signing_pkey(struct mst_view pkcs8)
+{
+	EC_KEY *k = pki_signing_key(pkcs8);
+	EVP_PKEY *p = k ? EVP_PKEY_new() : NULL;
+
+	if (p && !EVP_PKEY_set1_EC_KEY(p, k)) {
+		EVP_PKEY_free(p);
+		p = NULL;
+	}
+	EC_KEY_free(k);
+	return p;
+}
+
 int pki_signing_key_use(void *key, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n)
 {
 	unsigned n = 0;

@@ -198,7 +198,23 @@ static int fill(OCSP_BASICRESP *b, const struct mst_ocsp_answer *a, X509 *ca)
 	return r;
 }
 
-static int write_out(OCSP_BASICRESP *b, uint8_t *ret_der, size_t cap, size_t *ret_n)
+/* The library writes what it has, also when something could not be made: read it as a client does. */
+static bool is_whole(const uint8_t *der, int n, size_t singles)
+{
+	const unsigned char *p = der;
+	OCSP_RESPONSE *whole = d2i_OCSP_RESPONSE(NULL, &p, n);
+	OCSP_BASICRESP *b = whole ? OCSP_response_get1_basic(whole) : NULL;
+	const ASN1_OCTET_STRING *by_key = NULL;
+	const X509_NAME *by_name = NULL;
+	bool ok = b && p == der + n && OCSP_resp_count(b) == (int)singles && sk_X509_num(OCSP_resp_get0_certs(b)) == 1 &&
+		  OCSP_resp_get0_id(b, &by_key, &by_name) && by_key;
+
+	OCSP_BASICRESP_free(b);
+	OCSP_RESPONSE_free(whole);
+	return ok;
+}
+
+static int write_out(OCSP_BASICRESP *b, size_t singles, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
 	OCSP_RESPONSE *whole = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, b);
 	int n = whole ? i2d_OCSP_RESPONSE(whole, NULL) : 0, r = MST_FAULT_CRYPTO;
@@ -206,7 +222,7 @@ static int write_out(OCSP_BASICRESP *b, uint8_t *ret_der, size_t cap, size_t *re
 
 	if (n > 0 && (size_t)n > cap)
 		r = MST_PKI_NO_ROOM;
-	else if (n > 0 && i2d_OCSP_RESPONSE(whole, &p) == n) {
+	else if (n > 0 && i2d_OCSP_RESPONSE(whole, &p) == n && is_whole(ret_der, n, singles)) {
 		*ret_n = (size_t)n;
 		r = 0;
 	}
@@ -218,7 +234,7 @@ int mst_ocsp_response_make(struct mst_view pkcs8, struct mst_view signer_der, st
 			   const struct mst_ocsp_answer *a, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
 	X509 *ca = pki_issuer(ca_der), *signer = pki_x509(signer_der);
-	EVP_PKEY *key = pki_private(pkcs8);
+	EVP_PKEY *key = pki_signing_pkey(pkcs8);
 	OCSP_BASICRESP *b = OCSP_BASICRESP_new();
 	int r = ca && signer && key ? fill(b, a, ca) : MST_FAULT_CRYPTO;
 
@@ -226,7 +242,7 @@ int mst_ocsp_response_make(struct mst_view pkcs8, struct mst_view signer_der, st
 	if (!r && !OCSP_basic_sign(b, signer, key, EVP_sha256(), NULL, OCSP_RESPID_KEY))
 		r = MST_FAULT_CRYPTO;
 	if (!r)
-		r = write_out(b, ret_der, cap, ret_n);
+		r = write_out(b, a->n, ret_der, cap, ret_n);
 	OCSP_BASICRESP_free(b);
 	EVP_PKEY_free(key);
 	X509_free(signer);

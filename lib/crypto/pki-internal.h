@@ -18,6 +18,8 @@ X509 *pki_issuer(struct mst_view der);
 void *pki_signing_key(struct mst_view pkcs8);
 MST_MUST_CHECK int pki_signing_key_use(void *key, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n);
 void pki_signing_key_free(void *key);
+/* The same for functions of the library that sign by themselves: they cannot with a decoded key when the copied method is in place. */
+EVP_PKEY *pki_signing_pkey(struct mst_view pkcs8);
 
 /* Spec 2.5.4: id-ecPublicKey, secp256r1, uncompressed point; there is one way to write that. */
 bool pki_spki_is_p256(struct mst_view spki);

@@ -91,6 +91,9 @@ static const char *run(const char *command)
 static int set_up(void **state)
 {
 	(void)state;
+#ifdef TEST_EC_FAST
+	mst_ec_fast_install();
+#endif
 	now = (mst_time)time(NULL);
 	snprintf(dir, sizeof(dir), "/tmp/mst-ocsp-XXXXXX");
 	if (!mkdtemp(dir))

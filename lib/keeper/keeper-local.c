@@ -225,11 +225,11 @@ static int local_differs(struct mst_keeper *k, uint32_t from, struct mst_view se
 	struct mst_key a = { .n = 0 }, b = { .n = 0 };
 	int r;
 
-	if (p != MST_PURPOSE_KPM || !id_usable(key_id))
+	if ((p != MST_PURPOSE_KPM && p != MST_PURPOSE_KEYREG) || !id_usable(key_id))
 		return refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
 		return refuse(l, MST_KEEPER_NO_CHANNEL);
-	if (!(ways[MST_PURPOSE_KEYREG].in & ch->duties))
+	if (!((p == MST_PURPOSE_KPM ? ways[MST_PURPOSE_KEYREG].in : (unsigned)MST_DUTY_ADMIN) & ch->duties))
 		return refuse(l, MST_KEEPER_DENIED);
 	r = channel_open(ch, CHANNEL_TO_KEEPER, l->c, sealed, &a);
 	r = r > 0 ? MST_KEEPER_FORGED : r;

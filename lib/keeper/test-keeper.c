@@ -349,7 +349,7 @@ static void keys_go_where_they_are_used(void **state)
 /* Lesson 26: a service key that is the maker's secret is found, and nobody else can ask what equals what. */
 static void a_secret_is_no_service_key(void **state)
 {
-	static const enum mst_key_purpose others[] = { MST_PURPOSE_NONE, MST_PURPOSE_KE, MST_PURPOSE_KEYREG, MST_PURPOSE_KM };
+	static const enum mst_key_purpose others[] = { MST_PURPOSE_NONE, MST_PURPOSE_KE, MST_PURPOSE_KM };
 	struct mst_wrapped s, t, w;
 	struct mst_key key = key_of(3), other = key_of(4);
 
@@ -377,6 +377,15 @@ static void a_secret_is_no_service_key(void **state)
 	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KPM, "kpm"), MST_KEEPER_FORGED);
 	for (size_t i = 0; i < MST_COUNT(others); i++)
 		assert_int_equal(k->ops->differs(k, 1, sealed_view(&t), &w, others[i], "kpm"), MST_KEEPER_DENIED);
+	/* the other way: a registered key, before a maker's secret of the same octets is taken in */
+	other = key_of(3);
+	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY_MEF), 0);
+	assert_int_equal(mst_channel_seal(&ch1, c, &other, &s), 0);
+	assert_int_equal(k->ops->wrap(k, 1, sealed_view(&s), MST_PURPOSE_KEYREG, "reg", &w), 0);
+	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KEYREG, "reg"), MST_KEEPER_DENIED);
+	assert_int_equal(mst_keeper_local_channel(k, 1, ch1.key, MST_DUTY_ADMIN), 0);
+	assert_int_equal(k->ops->differs(k, 1, sealed_view(&s), &w, MST_PURPOSE_KEYREG, "reg"), MST_KEEPER_SAME);
+	assert_int_equal(k->ops->differs(k, 1, sealed_view(&t), &w, MST_PURPOSE_KEYREG, "reg"), 0);
 }
 
 /* A signer whose private key is in the keeper. */

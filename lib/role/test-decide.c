@@ -89,7 +89,7 @@ static const struct { const char *name; enum mst_call_what what; breaker *breake
 	{ "From names somebody else, key", K_, b_from_other, 4106 },
 	{ "From names somebody else, fetch", F_, b_from_other, 4106 },
 	{ "From missing on a later call", MST_CALL_CFG_GET, b_from_empty, 4000 },
-	{ "node suspended", R_, b_node_suspended, 4103 },
+	{ "node suspended", R_, b_node_suspended, 4128 },
 	{ "node revoked", R_, b_node_revoked, 4103 },
 	{ "node released", MST_CALL_CFG_GET, b_node_released, 4103 },
 	{ "no subscription", R_, b_sub_none, 4128 },

@@ -11,6 +11,7 @@ static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL 
 static const char *const km_choices[] = { "usage", "master", "registered", NULL };      /* struct mst_quirks: km */
 static const char *const names_choices[] = { "long", "ts0032", NULL };                  /* enum mst_profile */
 static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
+static const char *const reenrol_choices[] = { "open", "ended", "window", NULL };          /* enum mst_reenrol */
 static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
 #define AT(m) .offset = offsetof(struct mst_conf, m)
@@ -169,6 +170,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "longest registration" },
 	{ "mef.retry_duration", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(1, 365 * DAY), AT(mef.retry_duration),
 	  .help = "when a client without commands asks again" },
+	{ "mef.reenrol", MST_CONF_T_CHOICE, 0, "open", NULL, AT(mef.reenrol), .choices = reenrol_choices,
+	  .help = "may an enrolled node enrol anew: at any time, when its registration has ended, or only in a window of muster node "
+		  "reenrol; renewal in the second half of a registration always may" },
 	{ "mef.est", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.est),
 	  .help = "certificates for nodes over EST (TS-0003 8.3.6.2) below /.well-known/est, issued by the keeper's CA" },
 	{ "mef.est_approval", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.est_approval),
@@ -263,6 +267,15 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "admin", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(admin.present), .help = "operator's interface" },
 	{ "admin.listen", MST_CONF_T_ADDRESS, .sample = "unix:run/admin.sock", LST(MUST, admin.listen, admin.n_listen),
 	  .help = "local sockets; the peer must be the daemon's own user or root" },
+
+	{ "admin.providers", MST_CONF_T_GROUPS, AT(admin.providers), .stride = sizeof(struct mst_conf_provider),
+	  .count = offsetof(struct mst_conf, admin.n_providers), .max = MST_PROVIDERS_MAX,
+	  .help = "service providers whose own people may ask, each for its own subscriptions, nodes and events, and nothing else; with "
+		  "any, all users may connect to the sockets" },
+	{ "admin.providers.sp", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "sp.example.com", ELEM(struct mst_conf_provider, sp),
+	  .help = "the provider, as in its subscriptions (adminFQDN)" },
+	{ "admin.providers.uid", MST_CONF_T_COUNT, MST_CONF_NEEDED, NULL, "1201", RANGE(1, 4294967294), ELEM(struct mst_conf_provider, uid),
+	  .help = "user id of its people on this machine" },
 
 	{ "test", MST_CONF_T_GROUP, MST_CONF_HIDDEN | MST_CONF_FIXED, AT(test.present), .help = "for tests only: die on purpose" },
 	{ "test.crash_at", MST_CONF_T_TEXT, MST_CONF_HIDDEN | MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(test.crash_at),

@@ -335,13 +335,21 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
+	for (size_t i = 0; i < r->n_providers; i++) {
+		memcpy(ret->provider[i].sp, r->providers[i].sp, sizeof(ret->provider[i].sp));
+		ret->provider[i].uid = (uint32_t)r->providers[i].uid;
+	}
+	ret->n_provider = r->n_providers;
 	if (c->mef.present)
 		est_of(c, ret);
 	ret->strangers = r->strangers;
 	ret->no_node_certs = role == MST_ROLE_MEF && !r->node_certificates;
 	ret->validity = r->validity;
 	ret->keep = r->keep;
+	memcpy(ret->own_fqdn[0], c->mef.fqdn, sizeof(ret->own_fqdn[0]));
+	memcpy(ret->own_fqdn[1], c->maf.fqdn, sizeof(ret->own_fqdn[1]));
 	memcpy(ret->secret_fqdn, c->bbn.present ? c->bbn.fqdn : c->mef.fqdn, sizeof(ret->secret_fqdn));
+	ret->reenrol = (int)r->reenrol;
 	ret->maf_elsewhere = !c->maf.present;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));

@@ -31,6 +31,8 @@ struct mst_conf_link {
 	struct mst_conf_quirks quirks;
 };
 
+struct mst_conf_provider { char sp[MST_ID_MAX]; int64_t uid; };
+
 /* One group per role; members that a role has no row for stay empty. */
 struct mst_conf_role {
 	bool present;
@@ -65,10 +67,13 @@ struct mst_conf_role {
 	size_t n_stakeholders;
 	bool est, est_approval;
 	int64_t est_lifetime, est_grace, est_retry;           /* seconds */
+	int64_t reenrol;                                      /* mef: enum mst_reenrol */
 	char est_uri[MST_ID_MAX];
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
+	struct mst_conf_provider providers[MST_PROVIDERS_MAX];        /* admin */
+	size_t n_providers;
 };
 
 struct mst_conf_limits {

@@ -79,6 +79,8 @@ struct engine {
 	mst_ms tokens_at, untold_at;
 	void *role_state[MST_ROLE__COUNT];
 	unsigned untold[UNTOLD__COUNT][MST_ROLE__COUNT]; /* that were not */
+	int64_t life_ahead;               /* engine-life.c: milliseconds by which the time of day was ahead of the running clock */
+	mst_ms life_hold;
 	mst_ms audit_at;                  /* when the length of the audit log is looked at next */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
@@ -111,6 +113,9 @@ void engine_keep_audit(struct engine *e);
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
+/* engine-life.c: what ends by the clock, each tick. */
+void engine_life_start(struct engine *e);
+void engine_life(struct engine *e);
 /* engine-crl.c: a new revocation list, if it is time for one; and at the start, whether it is because of the store. */
 void engine_crl(struct engine *e);
 MST_MUST_CHECK int engine_crl_start(struct engine *e);

@@ -416,6 +416,7 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 	r = take_roles(e);
 	r = r ? r : mst_store_open(u->conf->store, &e->store, d);
 	r = r ? r : engine_crl_start(e);
+	engine_life_start(e);
 	if (!r)
 		event_active(e->turn, EV_TIMEOUT, 1);
 	return r;
@@ -449,6 +450,7 @@ static void engine_tick(struct mst_unit *u)
 	look_at_store(e);
 	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
+	engine_life(e);
 	engine_tell_reload(e);
 	engine_crl(e);
 	engine_keep_audit(e);

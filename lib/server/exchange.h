@@ -96,6 +96,7 @@ struct mst_psk_answer {
 
 /* Per-role settings, built from the configuration. */
 #define MST_MEF_SPS 16
+#define MST_PROVIDERS_MAX 16
 struct mst_mef_link {
 	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
 	/* Whose clients it may vouch for: FQDNs of M2M-SP-IDs (TS-0001 7.2.2). None: any, for the only MEF. */
@@ -109,6 +110,9 @@ struct mst_mef_link {
  */
 #define MST_MAKERS_MAX 64
 struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; char subject[MST_MAKERS_MAX][128]; };
+/* May an enrolled node enrol anew (lesson 12)? Renewal near the end of its registration is always open. */
+enum mst_reenrol { MST_REENROL_OPEN /* at any time */, MST_REENROL_ENDED /* when its registration has ended, or in a window */,
+                   MST_REENROL_WINDOW /* in a window that the operator opened */ };
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -128,6 +132,7 @@ struct mst_role_conf {
 		char uri[MST_ID_MAX];     /* estBaseURI for CERT_PROV */
 		char ocsp[MST_ID_MAX];    /* where the status of certificates is told; "" = certificates do not say */
 	} est;
+	int reenrol;                      /* MEF: enum mst_reenrol */
 	/* MEF: other stakeholders than a client's provider with whom it may register (TS-0003 8.3.5.1) */
 	char stakeholder[8][MST_ID_MAX]; size_t n_stakeholder;
 	char objects_uri[MST_ID_MAX];     /* MEF, admin: where DEV_CFG sends nodes, without the stakeholder */
@@ -135,7 +140,9 @@ struct mst_role_conf {
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
+	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
+	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 
@@ -150,6 +157,10 @@ struct mst_role_env {
 
 /* A revocation list of our CA to be made: number and lifetime given, the rest written. */
 struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; size_t cap, n; };
+
+/* What the clock did in one look: for the metrics, and whether there is more. */
+struct mst_clocked { unsigned keys_near, keys_ended, subs_near, subs_ended, nodes_gone; bool revoked, more; };
+#define MST_CLOCK_BATCH 64
 
 struct mst_role_ops {
 	enum mst_role role;
@@ -173,6 +184,8 @@ struct mst_role_ops {
 	int (*refused)(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why);
 	/* Have the keeper sign a revocation list of what the store says is revoked. 0 or a fault. */
 	int (*list)(struct mst_role_env *env, struct mst_list *l);
+	/* What has ended, or will soon, is told and marked: MST_CLOCK_BATCH rows of a kind at most. 0 or a fault; may be NULL. */
+	int (*clock)(struct mst_role_env *env, struct mst_clocked *c);
 	/* Free *env.state, which is not NULL; may be NULL. */
 	void (*forget)(void *state);
 };

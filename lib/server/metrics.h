@@ -27,6 +27,10 @@
 	X(STORE_GONE, "muster_store_gone", "gauge", "1 when the store's files were removed or replaced") \
 	X(AUDIT_EVENTS, "muster_audit_events", "gauge", "entries in the audit log") \
 	X(STORE_OCTETS, "muster_store_octets", "gauge", "octets of the store") \
+	X(KEYS_ENDING, "muster_keys_ending_total", "counter", "root keys whose end is near and that were not renewed in time") \
+	X(KEYS_ENDED, "muster_keys_ended_total", "counter", "enrolment and root keys that have ended by the clock") \
+	X(SUBS_ENDED, "muster_subscriptions_expired_total", "counter", "subscriptions that have ended by the clock") \
+	X(NODES_GONE, "muster_nodes_gone_total", "counter", "released nodes whose time to leave has ended") \
 	X(QUEUE, "muster_engine_queue", "gauge", "decisions that wait in the engine") \
 	X(COMMITS, "muster_commits_total", "counter", "store transactions committed") \
 	X(COMMITS_FAILED, "muster_commits_failed_total", "counter", "store transactions that failed") \

@@ -69,6 +69,15 @@ struct mst_store_ops {
 	int (*cred_of_node)(struct mst_store *s, enum mst_role role, int64_t node,
 			    int (*each)(void *, const struct mst_credential *), void *arg);
 
+	int (*sub_due)(struct mst_store *s, mst_time now, size_t limit, int (*each)(void *, const struct mst_subscription *), void *arg);
+	int (*cred_due)(struct mst_store *s, enum mst_role role, mst_time now, size_t limit,
+			int (*each)(void *, const struct mst_credential *), void *arg);
+	int (*node_due)(struct mst_store *s, mst_time now, size_t limit, int (*each)(void *, const struct mst_node *), void *arg);
+	int (*any_due)(struct mst_store *s, mst_time now, bool *ret_yes);
+	int (*past_put)(struct mst_store *s, const struct mst_node_past *r);
+	int (*past_find)(struct mst_store *s, int64_t node, uint64_t seq, struct mst_node_past *ret);
+	int (*past_last)(struct mst_store *s, int64_t node, struct mst_node_past *ret);
+
 	int (*cert_put)(struct mst_store *s, const struct mst_cert_row *r);
 	int (*cert_get)(struct mst_store *s, const char *serial, struct mst_cert_row *ret);
 	int (*cert_list_revoked)(struct mst_store *s, mst_time now,

@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SUB_COLS                                                                                             \
-	"id, sp_fqdn, maf_fqdn, maf_uri, registrar_cse_id, registrar_poa, not_before, not_after, "           \
-	"key_lifetime, state, created, changed"
+#define SUB_COLS SQ_SUB_NAMES
 #define S(t, m) SQ_COL(t, struct mst_subscription, m)
-static const struct sq_col sub_cols[] = {
+const struct sq_col sq_sub_cols[SQ_SUB_COLS_N] = {
 	S(SQ_TEXT, id),
 	S(SQ_TEXT, sp_fqdn),
 	S(SQ_TEXT, maf_fqdn),
@@ -21,25 +19,26 @@ static const struct sq_col sub_cols[] = {
 	SQ_COL_MAX(struct mst_subscription, state, MST_SUB_ENDED),
 	S(SQ_I64, created),
 	S(SQ_I64, changed),
+	S(SQ_ID_OR_NULL, due),
 };
 
 int sq_sub_put(struct mst_store *s, const struct mst_subscription *r, bool insert)
 {
 	static const char add[] = "INSERT INTO subscription (" SUB_COLS
-				  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+				  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 	static const char change[] = "UPDATE subscription SET sp_fqdn = ?2, maf_fqdn = ?3, maf_uri = ?4, "
 				     "registrar_cse_id = ?5, registrar_poa = ?6,"
 				     " not_before = ?7, not_after = ?8, key_lifetime = ?9, state = ?10, "
-				     "created = ?11, changed = ?12 WHERE id = ?1";
+				     "created = ?11, changed = ?12, due = ?13 WHERE id = ?1";
 
 	return sq_put(sq_of(s), insert ? SQ_SUB_INSERT : SQ_SUB_UPDATE, insert ? add : change, NULL, 0,
-		      SQ_COLS(sub_cols), r);
+		      SQ_COLS(sq_sub_cols), r);
 }
 
 int sq_sub_get(struct mst_store *s, const char *id, struct mst_subscription *ret)
 {
 	return sq_one(sq_of(s), SQ_SUB_GET, "SELECT " SUB_COLS " FROM subscription WHERE id = ?1",
-		      SQ_ARGS(SQ_S(id)), SQ_COLS(sub_cols), ret);
+		      SQ_ARGS(SQ_S(id)), SQ_COLS(sq_sub_cols), ret);
 }
 
 int sq_sub_list(struct mst_store *s, const char *after, size_t limit,
@@ -51,16 +50,14 @@ int sq_sub_list(struct mst_store *s, const char *after, size_t limit,
 			     "SELECT " SUB_COLS " FROM subscription WHERE id > ?1 ORDER BY id LIMIT ?2",
 			     SQ_ARGS(SQ_S(after ? after : ""), SQ_I(sq_limit(limit))));
 
-	while (!r && sq_iter_next(&it, SQ_COLS(sub_cols), &row))
+	while (!r && sq_iter_next(&it, SQ_COLS(sq_sub_cols), &row))
 		r = each(arg, &row);
 	return sq_iter_close(&it, r);
 }
 
-#define NODE_COLS                                                                                            \
-	"id, node_id, cse_id, ae_id, sub_id, maker, model, serial, batch, state, reason, created, changed, " \
-	"last_seen, attempt, last_step"
+#define NODE_COLS SQ_NODE_NAMES
 #define N(t, m) SQ_COL(t, struct mst_node, m)
-static const struct sq_col node_cols[] = {
+const struct sq_col sq_node_cols[SQ_NODE_COLS_N] = {
 	N(SQ_ID_OR_NULL, id),       N(SQ_TEXT, node_id),
 	N(SQ_TEXT_OR_NULL, cse_id), N(SQ_TEXT, ae_id),
 	N(SQ_TEXT_OR_NULL, sub_id), N(SQ_TEXT, maker),
@@ -69,6 +66,7 @@ static const struct sq_col node_cols[] = {
 	N(SQ_TEXT, reason),         N(SQ_I64, created),
 	N(SQ_I64, changed),         N(SQ_I64, last_seen),
 	N(SQ_TEXT, attempt),        N(SQ_TEXT, last_step),
+	N(SQ_I64, leave_by),        N(SQ_I64, reenrol_until),
 };
 
 int sq_node_insert(struct mst_store *s, struct mst_node *r)
@@ -80,8 +78,8 @@ int sq_node_insert(struct mst_store *s, struct mst_node *r)
 	row.id = 0; /* bound as NULL: the database counts on */
 	rc = sq_put(q, SQ_NODE_INSERT,
 		    "INSERT INTO node (" NODE_COLS
-		    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-		    NULL, 0, SQ_COLS(node_cols), &row);
+		    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+		    NULL, 0, SQ_COLS(sq_node_cols), &row);
 	if (!rc)
 		r->id = sqlite3_last_insert_rowid(q->db);
 	return rc;
@@ -93,63 +91,64 @@ int sq_node_update(struct mst_store *s, const struct mst_node *r)
 		      "UPDATE node SET node_id = ?2, cse_id = ?3, ae_id = ?4, sub_id = ?5, maker = ?6, model "
 		      "= ?7, serial = ?8, batch = ?9,"
 		      " state = ?10, reason = ?11, created = ?12, changed = ?13, last_seen = ?14, attempt = "
-		      "?15, last_step = ?16 WHERE id = ?1",
-		      NULL, 0, SQ_COLS(node_cols), r);
+		      "?15, last_step = ?16, leave_by = ?17, reenrol_until = ?18 WHERE id = ?1",
+		      NULL, 0, SQ_COLS(sq_node_cols), r);
 }
 
 /* A column that is named in an UPDATE costs its indices and references, whether or not it changes. */
 int sq_node_touch(struct mst_store *s, const struct mst_node *r)
 {
 	static const char seen[] = "UPDATE node SET reason = ?11, changed = ?13, last_seen = ?14, attempt = ?15, "
-				   "last_step = ?16 WHERE id = ?1 AND state = ?10";
+				   "last_step = ?16, reenrol_until = ?18 WHERE id = ?1 AND state = ?10";
 	static const char moved[] = "UPDATE node SET state = ?10, reason = ?11, changed = ?13, last_seen = ?14, "
-				    "attempt = ?15, last_step = ?16 WHERE id = ?1";
-	int rc = sq_put(sq_of(s), SQ_NODE_SEEN, seen, NULL, 0, SQ_COLS(node_cols), r);
+				    "attempt = ?15, last_step = ?16, reenrol_until = ?18 WHERE id = ?1";
+	int rc = sq_put(sq_of(s), SQ_NODE_SEEN, seen, NULL, 0, SQ_COLS(sq_node_cols), r);
 
 	if (rc != MST_STORE_NONE)
 		return rc;
-	return sq_put(sq_of(s), SQ_NODE_MOVED, moved, NULL, 0, SQ_COLS(node_cols), r);
+	return sq_put(sq_of(s), SQ_NODE_MOVED, moved, NULL, 0, SQ_COLS(sq_node_cols), r);
 }
 
 int sq_node_get(struct mst_store *s, int64_t id, struct mst_node *ret)
 {
 	return sq_one(sq_of(s), SQ_NODE_GET, "SELECT " NODE_COLS " FROM node WHERE id = ?1",
-		      SQ_ARGS(SQ_I(id)), SQ_COLS(node_cols), ret);
+		      SQ_ARGS(SQ_I(id)), SQ_COLS(sq_node_cols), ret);
 }
 
 int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret)
 {
 	int r = sq_one(sq_of(s), SQ_NODE_BY_NODE_ID, "SELECT " NODE_COLS " FROM node WHERE node_id = ?1",
-		       SQ_ARGS(SQ_S(id)), SQ_COLS(node_cols), ret);
+		       SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
 
 	if (r != MST_STORE_NONE)
 		return r;
 	return sq_one(sq_of(s), SQ_NODE_BY_CSE_ID, "SELECT " NODE_COLS " FROM node WHERE cse_id = ?1",
-		      SQ_ARGS(SQ_S(id)), SQ_COLS(node_cols), ret);
+		      SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
 }
 
 /* The text is put together from constants, so that each combination of filters can use an index. */
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 		 int (*each)(void *, const struct mst_node *), void *arg)
 {
-	bool sub = f->sub_id && *f->sub_id, maker = f->maker && *f->maker;
+	bool sub = f->sub_id && *f->sub_id, maker = f->maker && *f->maker, sp = f->sp_fqdn && *f->sp_fqdn;
 	struct mst_node row;
 	struct sq_iter it;
 	char sql[512];
 	int r;
 
-	snprintf(sql, sizeof(sql), "SELECT " NODE_COLS " FROM node WHERE id > ?1%s%s%s ORDER BY id LIMIT ?2",
+	snprintf(sql, sizeof(sql), "SELECT " NODE_COLS " FROM node WHERE id > ?1%s%s%s%s ORDER BY id LIMIT ?2",
 		 f->state >= 0 ? " AND state = ?3" : "", sub ? " AND sub_id = ?4" : "",
-		 maker ? " AND maker = ?5" : "");
+		 maker ? " AND maker = ?5" : "", sp ? " AND sub_id IN (SELECT id FROM subscription WHERE sp_fqdn = ?6)" : "");
 	/* Trailing parameters that the text does not name cannot be bound. */
 	r = sq_iter_open(&it, sq_of(s), SQ_NO_SLOT, sql,
 			 (const struct sq_arg[]){ SQ_I(f->after), SQ_I(sq_limit(f->limit)), SQ_I(f->state),
-						  SQ_S(sub ? f->sub_id : ""), SQ_S(maker ? f->maker : "") },
-			 maker           ? 5
+						  SQ_S(sub ? f->sub_id : ""), SQ_S(maker ? f->maker : ""), SQ_S(sp ? f->sp_fqdn : "") },
+			 sp              ? 6
+			 : maker         ? 5
 			 : sub           ? 4
 			 : f->state >= 0 ? 3
 					 : 2);
-	while (!r && sq_iter_next(&it, SQ_COLS(node_cols), &row))
+	while (!r && sq_iter_next(&it, SQ_COLS(sq_node_cols), &row))
 		r = each(arg, &row);
 	return sq_iter_close(&it, r);
 }

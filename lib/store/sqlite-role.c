@@ -115,9 +115,9 @@ int sq_keyreg_list(struct mst_store *s, enum mst_role role, const char *reg_id,
 	return sq_iter_close(&it, r);
 }
 
-#define CRED_COLS "key_id, purpose, key, client_id, via, node, state, created, expires, last_used"
+#define CRED_COLS SQ_CRED_NAMES
 #define C(t, m)   SQ_COL(t, struct mst_credential, m)
-static const struct sq_col cred_cols[] = {
+const struct sq_col sq_cred_cols[SQ_CRED_COLS_N] = {
 	C(SQ_TEXT, key_id),
 	SQ_COL_MAX(struct mst_credential, purpose, MST_PURPOSE_KM),
 	C(SQ_WRAPPED, key),
@@ -128,25 +128,26 @@ static const struct sq_col cred_cols[] = {
 	C(SQ_I64, created),
 	C(SQ_I64, expires),
 	C(SQ_I64, last_used),
+	C(SQ_ID_OR_NULL, due),
 };
 
 int sq_cred_put(struct mst_store *s, enum mst_role role, const struct mst_credential *r, bool insert)
 {
 	static const char add[] = "INSERT INTO credential (role, " CRED_COLS
-				  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+				  ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 	static const char change[] = "UPDATE credential SET purpose = ?3, key = ?4, client_id = ?5, via = "
 				     "?6, node = ?7, state = ?8, created = ?9,"
-				     " expires = ?10, last_used = ?11 WHERE role = ?1 AND key_id = ?2";
+				     " expires = ?10, last_used = ?11, due = ?12 WHERE role = ?1 AND key_id = ?2";
 
 	return sq_put(sq_of(s), insert ? SQ_CRED_INSERT : SQ_CRED_UPDATE, insert ? add : change,
-		      SQ_ARGS(SQ_I(role)), SQ_COLS(cred_cols), r);
+		      SQ_ARGS(SQ_I(role)), SQ_COLS(sq_cred_cols), r);
 }
 
 int sq_cred_get(struct mst_store *s, enum mst_role role, const char *key_id, struct mst_credential *ret)
 {
 	return sq_one(sq_of(s), SQ_CRED_GET,
 		      "SELECT " CRED_COLS " FROM credential WHERE role = ?1 AND key_id = ?2",
-		      SQ_ARGS(SQ_I(role), SQ_S(key_id)), SQ_COLS(cred_cols), ret);
+		      SQ_ARGS(SQ_I(role), SQ_S(key_id)), SQ_COLS(sq_cred_cols), ret);
 }
 
 int sq_cred_delete(struct mst_store *s, enum mst_role role, const char *key_id)
@@ -162,7 +163,7 @@ static int list_creds(struct sq *q, enum sq_slot slot, const char *sql, const st
 	struct sq_iter it;
 	int r = sq_iter_open(&it, q, slot, sql, arg, n_arg);
 
-	while (!r && sq_iter_next(&it, SQ_COLS(cred_cols), &row))
+	while (!r && sq_iter_next(&it, SQ_COLS(sq_cred_cols), &row))
 		r = each(each_arg, &row);
 	return sq_iter_close(&it, r);
 }

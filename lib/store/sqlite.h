@@ -56,6 +56,13 @@ enum sq_slot {
 	SQ_CRED_DELETE,
 	SQ_CRED_LIST,
 	SQ_CRED_OF_NODE,
+	SQ_SUB_DUE,
+	SQ_CRED_DUE,
+	SQ_NODE_DUE,
+	SQ_ANY_DUE,
+	SQ_PAST_PUT,
+	SQ_PAST_FIND,
+	SQ_PAST_LAST,
 	SQ_CERT_PUT,
 	SQ_CERT_GET,
 	SQ_CERT_REVOKED,
@@ -246,6 +253,26 @@ int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret);
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 		 int (*each)(void *, const struct mst_node *), void *arg);
 int sq_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
+/* The columns of these rows, for sqlite-life.c. */
+#define SQ_SUB_NAMES                                                                                         \
+	"id, sp_fqdn, maf_fqdn, maf_uri, registrar_cse_id, registrar_poa, not_before, not_after, "           \
+	"key_lifetime, state, created, changed, due"
+#define SQ_NODE_NAMES                                                                                        \
+	"id, node_id, cse_id, ae_id, sub_id, maker, model, serial, batch, state, reason, created, changed, " \
+	"last_seen, attempt, last_step, leave_by, reenrol_until"
+#define SQ_CRED_NAMES "key_id, purpose, key, client_id, via, node, state, created, expires, last_used, due"
+#define SQ_SUB_COLS_N 13
+#define SQ_NODE_COLS_N 18
+#define SQ_CRED_COLS_N 11
+extern const struct sq_col sq_sub_cols[SQ_SUB_COLS_N], sq_node_cols[SQ_NODE_COLS_N], sq_cred_cols[SQ_CRED_COLS_N];
+int sq_sub_due(struct mst_store *s, mst_time now, size_t limit, int (*each)(void *, const struct mst_subscription *), void *arg);
+int sq_cred_due(struct mst_store *s, enum mst_role role, mst_time now, size_t limit,
+		int (*each)(void *, const struct mst_credential *), void *arg);
+int sq_node_due(struct mst_store *s, mst_time now, size_t limit, int (*each)(void *, const struct mst_node *), void *arg);
+int sq_any_due(struct mst_store *s, mst_time now, bool *ret_yes);
+int sq_past_put(struct mst_store *s, const struct mst_node_past *r);
+int sq_past_find(struct mst_store *s, int64_t node, uint64_t seq, struct mst_node_past *ret);
+int sq_past_last(struct mst_store *s, int64_t node, struct mst_node_past *ret);
 int sq_identity_put(struct mst_store *s, const struct mst_identity *r);
 int sq_identity_get(struct mst_store *s, enum mst_id_kind kind, const char *value, struct mst_identity *ret);
 int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n);

@@ -64,6 +64,7 @@ struct mst_subscription {
 	int64_t key_lifetime;             /* seconds; bound of every key besides not_after */
 	enum mst_sub_state state;
 	mst_time created, changed;
+	mst_time due;                     /* the clock's next word about it; 0 = none */
 };
 int mst_store_sub_put(struct mst_store *s, const struct mst_subscription *r, bool insert);  /* insert: EXISTS; update: NONE */
 int mst_store_sub_get(struct mst_store *s, const char *id, struct mst_subscription *ret);
@@ -86,15 +87,17 @@ struct mst_node {
 	mst_time created, changed, last_seen;
 	char attempt[33];                 /* last attempt id seen */
 	char last_step[32];               /* last arrow that worked: "mef-register", "maf-enrol" … */
+	mst_time leave_by;                /* RELEASED: what it has works until then; 0 = not any more */
+	mst_time reenrol_until;           /* the operator lets it enrol anew; 0 = no window is open */
 };
 int mst_store_node_insert(struct mst_store *s, struct mst_node *r);           /* sets r->id; EXISTS */
 int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
-/* Only what the node's own doing changes: state, reason, changed, last_seen, attempt, last_step. Who it is stays
- * as stored, whatever *r says. */
+/* Only what the node's own doing changes: state, reason, changed, last_seen, attempt, last_step, reenrol_until. Who it
+ * is stays as stored, whatever *r says. */
 int mst_store_node_touch(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
 int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
-struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; };
+struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; const char *sp_fqdn /* NULL, "": any */; };
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, int (*each)(void *, const struct mst_node *), void *arg);
 int mst_store_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);   /* kept as counters, O(1) */
 
@@ -163,6 +166,7 @@ struct mst_credential {
 	int64_t node;                     /* 0 when unknown here */
 	enum mst_cred_state state;
 	mst_time created, expires, last_used;
+	mst_time due;                     /* the clock's next word about it; 0 = none */
 };
 int mst_store_cred_put(struct mst_store *s, enum mst_role role, const struct mst_credential *r, bool insert);
 int mst_store_cred_get(struct mst_store *s, enum mst_role role, const char *key_id, struct mst_credential *ret);
@@ -171,6 +175,22 @@ int mst_store_cred_delete(struct mst_store *s, enum mst_role role, const char *k
 int mst_store_cred_list(struct mst_store *s, enum mst_role role, const char *client_id, int (*each)(void *, const struct mst_credential *), void *arg);
 int mst_store_cred_of_node(struct mst_store *s, enum mst_role role, int64_t node,
                            int (*each)(void *, const struct mst_credential *), void *arg);
+
+/* --- what the clock does: rows whose `due` has come, the longest due first, `limit` at most --- */
+int mst_store_sub_due(struct mst_store *s, mst_time now, size_t limit, int (*each)(void *, const struct mst_subscription *), void *arg);
+int mst_store_cred_due(struct mst_store *s, enum mst_role role, mst_time now, size_t limit,
+                       int (*each)(void *, const struct mst_credential *), void *arg);
+/* Nodes whose leave_by has come. */
+int mst_store_node_due(struct mst_store *s, mst_time now, size_t limit, int (*each)(void *, const struct mst_node *), void *arg);
+/* Is there any of these? Three looks into an index. */
+int mst_store_any_due(struct mst_store *s, mst_time now, bool *ret_yes);
+
+/* Whose a node was (admin): its events up to `last` are that provider's. */
+struct mst_node_past { int64_t node; int64_t last; mst_time at; char sp_fqdn[MST_ID_MAX]; };
+int mst_store_past_put(struct mst_store *s, const struct mst_node_past *r);          /* EXISTS; NONE: no such node */
+/* The one that an event of the node belongs to; NONE: the provider that the node has now. */
+int mst_store_past_find(struct mst_store *s, int64_t node, uint64_t seq, struct mst_node_past *ret);
+int mst_store_past_last(struct mst_store *s, int64_t node, struct mst_node_past *ret);
 
 /* Certificates that were revoked (for the CRL) and issued. */
 struct mst_cert_row { char serial[64]; char subject[MST_ID_MAX]; int64_t node; mst_time issued, expires, revoked; int reason; };

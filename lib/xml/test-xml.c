@@ -212,12 +212,102 @@ static void the_writer_refuses_what_is_no_xml(void **state)
 	}
 }
 
+/* --- GUSS --- */
+
+#define G "<guss xmlns=\"guss-schema-of-3gpp-gaa\" id=\"001010000000001@ims.mnc001.mcc001.3gppnetwork.org\">"
+#define U "<uss id=\"1000001\" type=\"0\" nafGroup=\"m2m\"><uids><uid>sip:device1@sp.example</uid></uids><flags/></uss>"
+
+static int take_guss(const char *text, struct mst_guss *g, struct mst_diag *d)
+{
+	static uint8_t room[MST_GUSS_OCTETS];
+	struct mst_arena a = mst_arena_of(room, sizeof(room));
+
+	*d = (struct mst_diag){ 0 };
+	return mst_xml_guss(mst_view_str(text), &a, g, d);
+}
+
+/* The example of the sheet's 13, later spellings, and the list that a NAF gets; each written and read again. */
+static void guss(void **state)
+{
+	static const struct { const char *text; bool in_card; int64_t lifetime; size_t n; } row[] = {
+		{ HEAD "\n" G "\n  <bsfInfo><uiccType>GBA</uiccType><lifeTime>86400</lifeTime></bsfInfo>\n  <ussList>" U "</ussList>\n</guss>\n", false, 86400, 1 },
+		{ G "<bsfInfo><securityFeatures>x</securityFeatures><uiccType> GBA_U </uiccType></bsfInfo><ussList/></guss>", true, 0, 0 },
+		{ "<guss id=\"a@b\"><ussList>" U "<uss type=\"4\" id=\"1\" keyChoice=\"x\"><ueIds><ueId>a</ueId><ueId>b&lt;</ueId></ueIds>"
+		  "<flags><flag>1</flag><flag>2</flag></flags></uss></ussList></guss>", false, 0, 2 },
+		{ "<ussList>" U U "</ussList>", false, 0, 2 },
+		{ "<ussList><uss id=\"1\" type=\"0\" nafGroup=\"&quot;a&lt;&#9;\"><ueIds><ueId>x</ueId></ueIds></uss></ussList>", false, 0, 1 },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < MST_COUNT(row); k++) {
+		struct mst_guss g = { .n = 99 }, back;
+		struct mst_diag d;
+		char out[4096], again[4096];
+		struct mst_writer w = mst_writer_of(out, sizeof(out)), x = mst_writer_of(again, sizeof(again));
+
+		assert_int_equal(take_guss(row[k].text, &g, &d), 0);
+		assert_int_equal(g.in_card, row[k].in_card);
+		assert_int_equal(g.lifetime, row[k].lifetime);
+		assert_int_equal(g.n, row[k].n);
+		if (k == 0) {
+			is(g.impi, "001010000000001@ims.mnc001.mcc001.3gppnetwork.org");
+			is(g.uss[0].id[0], "sip:device1@sp.example");
+			is(g.uss[0].naf_group, "m2m");
+			assert_int_equal(g.uss[0].gsid, 1000001);
+		}
+		if (k == 2) {
+			is(g.uss[1].id[1], "b<");
+			assert_int_equal(g.uss[1].flag[1], 2);
+		}
+		if (k == 4)
+			is(g.uss[0].naf_group, "\"a<\t");
+		mst_guss_write(&g, &w);
+		mst_put_nul(&w);
+		assert_true(w.ok);
+		assert_int_equal(take_guss(out, &back, &d), 0);
+		mst_guss_write(&back, &x);
+		mst_put_nul(&x);
+		assert_string_equal(out, again);
+	}
+}
+
+static void guss_that_is_none(void **state)
+{
+	static const struct { const char *text, *says; } row[] = {
+		{ "", "" }, { "<x/>", "root" }, { "<guss/>", "id" }, { "<guss id=\"\"/>", "id" }, { "<guss id=\"a b\"/>", "id" },
+		{ "<guss id=\"a\"><bsfInfo><uiccType>SIM</uiccType></bsfInfo></guss>", "uiccType" },
+		{ "<guss id=\"a\"><bsfInfo><lifeTime>-1</lifeTime></bsfInfo></guss>", "lifeTime" },
+		{ "<guss id=\"a\"><bsfInfo/><bsfInfo/></guss>", "twice" },
+		{ "<ussList><uss type=\"0\"><uids><uid>a</uid></uids></uss></ussList>", "its id" },
+		{ "<ussList><uss id=\"1\"><uids><uid>a</uid></uids></uss></ussList>", "its type" },
+		{ "<ussList><uss id=\"4294967296\" type=\"0\"><uids><uid>a</uid></uids></uss></ussList>", "its id" },
+		{ "<ussList><uss id=\"1\" type=\"0\"/></ussList>", "without a uid" },
+		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid> </uid></uids></uss></ussList>", "empty uid" },
+		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid>a</uid></uids><flags><flag>x</flag></flags></uss></ussList>", "flag" },
+		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid>a<b/></uid></uids></uss></ussList>", "text is expected" },
+		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid>1</uid><uid>2</uid><uid>3</uid><uid>4</uid><uid>5</uid><uid>6</uid><uid>7</uid><uid>8</uid>"
+		  "<uid>9</uid></uids></uss></ussList>", "8 uids" },
+		{ "<ussList>" U U U U U U U U U U U U U U U U U "</ussList>", "16 uss" },
+		{ "<!DOCTYPE guss><guss id=\"a\"/>", "document type" },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < MST_COUNT(row); k++) {
+		struct mst_guss g = { .n = 99 };
+		struct mst_diag d;
+
+		assert_int_equal(take_guss(row[k].text, &g, &d), MST_XML_BAD);
+		assert_non_null(strstr(d.text, row[k].says));
+		assert_int_equal(g.n, 99);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(worked_body), cmocka_unit_test(forms_of_the_wild), cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(size_has_a_limit), cmocka_unit_test(instructions_round_trip),
-		cmocka_unit_test(the_writer_refuses_what_is_no_xml),
+		cmocka_unit_test(the_writer_refuses_what_is_no_xml), cmocka_unit_test(guss), cmocka_unit_test(guss_that_is_none),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

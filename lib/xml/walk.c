@@ -1,7 +1,6 @@
 #include "xml/xml.h"
 
 #include <libxml/xmlreader.h>
-#include <string.h>
 
 #include "base/fault.h"
 #include "base/text.h"
@@ -10,6 +9,7 @@ struct walk {
 	const struct mst_xml_ops *ops;
 	void *ctx;
 	struct mst_diag *d;
+	struct mst_xml_element at;
 	bool no_memory, said;
 };
 
@@ -48,7 +48,7 @@ static const char *unwanted(struct mst_view in, size_t max)
 {
 	if (in.n > max)
 		return "larger than is allowed";
-	if (memchr(in.p ? (const void *)in.p : "", 0, in.n) || !mst_utf8_valid(in))
+	if (mst_view_find(in, 0) < in.n || !mst_utf8_valid(in))
 		return "not UTF-8";
 	for (size_t i = 0; i + 1 < in.n; i++)
 		if (in.p[i] == '<' && in.p[i + 1] == '!' && !mst_view_starts(mst_view_sub(in, i + 2, 2), "--") &&
@@ -61,24 +61,35 @@ static struct mst_xml_element element_of(xmlTextReaderPtr r)
 {
 	const xmlChar *ns = xmlTextReaderConstNamespaceUri(r), *name = xmlTextReaderConstLocalName(r);
 
-	return (struct mst_xml_element){ name ? (const char *)name : "", ns ? (const char *)ns : "", (unsigned)xmlTextReaderDepth(r) };
+	return (struct mst_xml_element){ name ? (const char *)name : "", ns ? (const char *)ns : "", (unsigned)xmlTextReaderDepth(r), r };
+}
+
+struct mst_view mst_xml_attribute(const struct mst_xml_element *e, const char *name)
+{
+	const xmlChar *v = NULL;
+
+	if (xmlTextReaderMoveToAttribute(e->reader, (const xmlChar *)name) == 1)
+		v = xmlTextReaderConstValue(e->reader);
+	(void)xmlTextReaderMoveToElement(e->reader);
+	return mst_view_str((const char *)v);
 }
 
 static const char *one_node(struct walk *w, xmlTextReaderPtr r)
 {
-	struct mst_xml_element e = element_of(r);
+	const struct mst_xml_element *e = &w->at;
 	const xmlChar *text;
 	const char *why;
 
+	w->at = element_of(r);
 	switch (xmlTextReaderNodeType(r)) {
 	case XML_READER_TYPE_ELEMENT:
-		if (e.depth >= MST_XML_DEPTH_MAX)
+		if (e->depth >= MST_XML_DEPTH_MAX)
 			return "nested too deeply";
-		why = w->ops->begin(w->ctx, &e);
+		why = w->ops->begin(w->ctx, e);
 		/* <x/> has no end of its own */
-		return why || !xmlTextReaderIsEmptyElement(r) ? why : w->ops->end(w->ctx, &e);
+		return why || !xmlTextReaderIsEmptyElement(r) ? why : w->ops->end(w->ctx, e);
 	case XML_READER_TYPE_END_ELEMENT:
-		return w->ops->end(w->ctx, &e);
+		return w->ops->end(w->ctx, e);
 	case XML_READER_TYPE_TEXT:
 	case XML_READER_TYPE_CDATA:
 	case XML_READER_TYPE_WHITESPACE:

@@ -22,7 +22,6 @@
 #include "agent/policy.h"
 #include "base/text.h"
 
-#define RESUME_S 2                   /* after a start, for what was left unfinished with the MEF */
 #define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
 
 /* Triggers ------------------------------------------------------------------------------------------- */
@@ -253,7 +252,8 @@ static void maybe_done(struct agent *a)
 	enum agent_mode m = agent_mode(a);
 
 	/* what the MEF wants done at once belongs to the run */
-	if (!a->once || a->stop || tell_busy(a) || a->visit || (m == AGENT_ENROLLED && visit_due(a)))
+	if (!a->once || a->stop || tell_busy(a) || a->visit || leave_running(a) ||
+	    (m == AGENT_ENROLLED && (visit_due(a) || leave_due(a))))
 		return;
 	if (a->failed_once)
 		stop(a, 1);
@@ -310,6 +310,7 @@ static void timers(struct agent *a)
 	check_tick(a);
 	if (a->visit && now >= visit_deadline(a))
 		visit_tick(a);
+	leave_tick(a);
 	if (now >= prov_deadline(a->prov) && !a->failed_once)
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
 	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
@@ -332,6 +333,7 @@ static void arm(struct agent *a)
 		SOONER(enrolee_deadline(a->enrolee));
 	SOONER(check_deadline(a));
 	SOONER(visit_deadline(a));
+	SOONER(leave_deadline(a));
 	if (!a->visit && a->own.renew_at - agent_utc(a) < 3600)
 		SOONER(now + (a->own.renew_at > agent_utc(a) ? a->own.renew_at - agent_utc(a) : 0) * 1000);
 	if (!a->failed_once)
@@ -368,6 +370,8 @@ void agent_turn(struct agent *a)
 	settled(a);
 	if (!a->stop && !a->visit && agent_mode(a) == AGENT_ENROLLED && a->errand == AGENT_NO_ERRAND)
 		visit_start(a);
+	if (!a->stop && !a->visit && agent_mode(a) == AGENT_ENROLLED && a->errand == AGENT_NO_ERRAND)
+		leave_start(a);
 	record_settle(a);
 	tell_follow(a);
 	if (a->record_dirty && a->errand == AGENT_NO_ERRAND && prov_want(a->prov) == PROV_WANT_NOTHING)
@@ -466,14 +470,13 @@ static int open_store(struct agent *a)
 		r = managed_load(a);
 	}
 	if (!r) {
-		/* the MEF says how often; until it has, a day; soon when something was left unfinished */
-		a->commands_every = a->managed->every ? a->managed->every : 86400;
-		visit_soon(a, a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there || !a->managed->every ||
-			      a->managed->unreported ? RESUME_S : a->commands_every);
+		visit_begin(a);
 		record_load(a);
 		place_load(a->env, &a->place);
-		r = bundle_load(a);
+		r = leave_load(a);
 	}
+	if (!r)
+		r = bundle_load(a);
 	return r;
 }
 
@@ -627,19 +630,6 @@ json_t *agent_check(struct agent *a)
 	return json_incref(a->verdict);
 }
 
-json_t *agent_keys(struct agent *a, const json_t *q)
-{
-	json_t *at_once;
-
-	a->only_check = true;
-	at_once = keys_ask(a, NULL, q);
-	if (at_once)
-		return at_once;
-	if (!a->stop)
-		event_base_dispatch(a->base);
-	return json_incref(a->verdict);
-}
-
 struct agent *agent_new(const struct agent_config *cfg, bool once)
 {
 	struct agent *a = calloc(1, sizeof(*a));
@@ -663,6 +653,7 @@ struct agent *agent_free(struct agent *a)
 		errand_drop(a);
 	discover_drop(a);
 	visit_drop(a);
+	leave_close(a);
 	tell_close(a);
 	a->check_asked = false;
 	check_drop(a);

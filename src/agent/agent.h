@@ -28,6 +28,7 @@ struct agent_bundles;
 struct agent_control;
 struct agent_page;
 struct agent_discovery;
+struct agent_leave;
 struct agent_tell;
 struct agent_door;
 struct agent_keys;
@@ -135,6 +136,7 @@ struct agent {
 	struct managed *managed;     /* what the MEF's commands left here (managed.h) */
 	struct agent_order *order;   /* a command being carried out in a visit (order.h), or NULL */
 	struct agent_visit *visit;
+	struct agent_leave *leave;   /* providers that are being left (leave.c) */
 	mst_ms visit_at;
 	int64_t commands_every;      /* seconds; as the MEF says */
 	unsigned proofs_failed;
@@ -154,8 +156,6 @@ MST_MUST_CHECK int agent_open(struct agent *a);
 int agent_run(struct agent *a);                      /* exit code */
 /* Instead of running: check the credential once and return what there is to say; NULL after a fault. */
 json_t *agent_check(struct agent *a);
-/* The same for one question about keys (keys.h). */
-json_t *agent_keys(struct agent *a, const json_t *q);
 void agent_told(struct agent *a, json_t *verdict);   /* the check ended; takes the reference */
 /*
  * Hand in a sequence (CBOR); `by` is a word for the record. 0 or a positive prov_reason with `d`. It may join the run that
@@ -222,9 +222,9 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
  * stored; a fault or a secenv outcome. */
 MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i, const char *attempt,
 			       struct mst_diag *d);
-/* The active credential's MEF, and the trust that its instruction gave it: *ret_tls, or NULL when the maker's secret
+/* The MEF of a credential of ours, and the trust that its instruction gave it: *ret_tls, or NULL when the maker's secret
  * proves both ends. 0, a secenv outcome or a fault. */
-MST_MUST_CHECK int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+MST_MUST_CHECK int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 			       struct session_pins *ret_pins, struct mst_diag *d);
 
 /* ask.c: what the MEF says of this node, in an authenticated session. Ends in check_asked_mef(). */
@@ -253,6 +253,7 @@ json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const c
 /* visit.c: to the MEF, after the enrolment */
 bool visit_due(const struct agent *a);
 void visit_start(struct agent *a);
+void visit_begin(struct agent *a);                   /* after a start, once slots and managed things are loaded */
 void visit_soon(struct agent *a, int64_t seconds);
 void visit_drop(struct agent *a);
 mst_ms visit_deadline(const struct agent *a);
@@ -260,6 +261,21 @@ void visit_go_on(struct agent *a);                   /* its order came on in a s
 void visit_tick(struct agent *a);
 /* A session with the MEF ended before anything was answered in it: was it our certificate? */
 void own_session_ended(struct agent *a, enum mst_tls_end why);
+
+/* leave.c: what the node had from another provider, until it has de-registered there */
+MST_MUST_CHECK int leave_load(struct agent *a);
+/* Before the pending slot is promoted: keep what it replaces, when that is of another provider. A fault or a secenv outcome. */
+MST_MUST_CHECK int leave_keep(struct agent *a, struct mst_diag *d);
+void leave_promoted(struct agent *a);
+bool leave_due(const struct agent *a);
+bool leave_running(const struct agent *a);
+void leave_start(struct agent *a);
+void leave_stop(struct agent *a);
+void leave_close(struct agent *a);
+mst_ms leave_deadline(const struct agent *a);
+void leave_tick(struct agent *a);
+void leave_print(FILE *out, const json_t *list);
+json_t *leave_status(struct mst_secenv *env, const char *in_use);     /* `in_use`: KmID of the active slot, "" = none */
 
 /* files.c */
 MST_MUST_CHECK int agent_read_file(const char *path, size_t max, bool trusted, uint8_t **ret_p, size_t *ret_n,
@@ -299,6 +315,8 @@ int ctl_status(const struct agent_config *cfg, bool json);
 int ctl_check(const struct agent_config *cfg, bool json);
 /* `at`, `site`: NULL = not said. All of them unset: show what is known. */
 int ctl_place(const struct agent_config *cfg, const char *at, const char *site, bool clear, bool json);
+/* Factory reset; with `yes` only. */
+int ctl_reset(const struct agent_config *cfg, bool yes);
 int ctl_page(const struct agent_config *cfg, bool json);
 int ctl_trigger(const struct agent_config *cfg, const char *what);
 /* A message that somebody else received, for the door: a file, or "-". */

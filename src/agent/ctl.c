@@ -149,6 +149,7 @@ static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env
 	json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
 	json_object_set_new(o, "pushed", json_null());
 	json_object_set_new(o, "pending", pending == 0 ? status_credential(&c[1], 0) : json_null());
+	json_object_set_new(o, "leaving", leave_status(env, active == 0 ? c[0].key_id : ""));
 	json_object_set_new(o, "certificate", own_status(env));
 	json_object_set_new(o, "managed", managed_status(env));
 	json_object_set_new(o, "damage", damaged(active)    ? status_damage(cfg, MST_SLOT_ACTIVE, &d[0], active)

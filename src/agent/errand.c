@@ -210,7 +210,9 @@ static void promote_wanted(struct agent *a)
 	int r;
 
 	close_session(a);
-	r = a->env->ops->promote(a->env, &d);
+	r = leave_keep(a, &d);
+	if (!r)
+		r = a->env->ops->promote(a->env, &d);
 	if (r) {
 		enrolee_save_failed(a->enrolee, r > 0 ? d.text : mst_fault_text(r), agent_now(),
 				    agent_utc(a));
@@ -223,6 +225,7 @@ static void promote_wanted(struct agent *a)
 	json_decref(a->damage);
 	a->damage = NULL;
 	mst_root_cred_wipe(&a->pending);
+	leave_promoted(a);
 	enrolee_saved(a->enrolee, agent_now(), agent_utc(a));
 }
 

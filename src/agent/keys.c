@@ -542,6 +542,19 @@ json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q)
 	return answer ? answer : bad(d.field, d.text[0] ? d.text : "not usable");
 }
 
+json_t *agent_keys(struct agent *a, const json_t *q)
+{
+	json_t *at_once;
+
+	a->only_check = true;
+	at_once = keys_ask(a, NULL, q);
+	if (at_once)
+		return at_once;
+	if (!a->stop)
+		event_base_dispatch(a->base);
+	return json_incref(a->verdict);
+}
+
 void keys_forget(struct agent *a, const struct bufferevent *to)
 {
 	for (struct key_job *j = a->keys ? a->keys->job : NULL, *next; j; j = next) {

@@ -40,6 +40,8 @@ struct agent_keys {
  * key-delete. The answer; NULL: it comes later, by keys_answer() below, to `to`; to agent_told() when that is NULL.
  */
 json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q);
+/* The same instead of running, as agent_check(); NULL after a fault. */
+json_t *agent_keys(struct agent *a, const json_t *q);
 /* Is it one of ours? */
 bool keys_op(const char *op);
 /* Whoever asked has gone. */

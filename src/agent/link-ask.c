@@ -1,4 +1,5 @@
 /* link.h: the question to the agent, or in its place. */
+#include "agent/keys.h"
 #include "agent/link.h"
 
 #include <errno.h>

@@ -103,8 +103,9 @@ void agent_point_list(FILE *out)
 		fprintf(out, "%s\n", enrolee_point_text((enum enrolee_point)p));
 }
 
-/* Of commands, which not every enrolment has, and of keys shared with others. */
-static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted", "command-done", "key-registered", "key-kept" };
+/* Of commands, which not every enrolment has, of keys shared with others, of a change of provider and of a factory reset. */
+static const char *const cert_points[] = { "cert-requested", "cert-saved", "cert-promoted", "command-done", "key-registered", "key-kept",
+	"leaving-kept", "left-mef", "left-maf", "left", "reset-erased" };
 
 bool agent_point_known(const char *name)
 {

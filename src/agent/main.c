@@ -18,7 +18,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
 struct options {
 	const char *file;
-	bool check, once, json, media, clear;
+	bool check, once, json, media, clear, yes;
 	uint64_t wait_s;             /* for a medium */
 	const char *what, *device, *push, *source;
 	const char *at, *site;               /* place */
@@ -76,6 +76,11 @@ static int cmd_trigger(const struct agent_config *cfg, const struct options *o)
 	return o->media ? ctl_trigger_media(cfg, o->device, (int64_t)o->wait_s) : ctl_trigger(cfg, o->what);
 }
 
+static int cmd_reset(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_reset(cfg, o->yes);
+}
+
 static int cmd_connect(const struct agent_config *cfg, const struct options *o)
 {
 	struct link_options l = o->link;
@@ -123,6 +128,8 @@ static const struct command {
 	{ "place", cmd_place, 0,
 	  "place [--at LAT,LON[,METRES]] [--site SITE] | --clear | [--json]\n"
 	  "                       where this node is; without options: what is known of it" },
+	{ "reset", cmd_reset, 0,
+	  "reset --yes          factory reset: forget all but the initial credential; the agent must not run" },
 	{ "trigger", cmd_trigger, 1,
 	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions; FILE may be a signed bundle\n"
 	  "  trigger --media [--device DEV] [--wait SECONDS]\n"
@@ -243,6 +250,7 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "at", required_argument, NULL, 'A' },
 		{ "site", required_argument, NULL, 'S' },
 		{ "clear", no_argument, NULL, 'C' },
+		{ "yes", no_argument, NULL, 'y' },
 		{ "push", required_argument, NULL, 'P' },
 		{ "source", required_argument, NULL, 's' },
 		{ "media", no_argument, NULL, 'm' },
@@ -272,6 +280,7 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'A': o->at = optarg; break;
 		case 'S': o->site = optarg; break;
 		case 'C': o->clear = true; break;
+		case 'y': o->yes = true; break;
 		case 'P': o->push = optarg; break;
 		case 's': o->source = optarg; break;
 		case 'm': o->media = true; break;
@@ -298,6 +307,10 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
+	if (o->yes && (*ret_c)->run != cmd_reset) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
 	o->what2 = o->what ? argv[optind + 2] : NULL;
 	if ((o->at || o->site || o->clear) && ((*ret_c)->run != cmd_place || (o->clear && (o->at || o->site)))) {
 		usage(stderr);

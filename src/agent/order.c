@@ -1,3 +1,4 @@
+/* DEV_CFG and MO_NODE carried out: TS-0003 8.3.9.8, 8.3.9.9. */
 #include "agent/order.h"
 
 #include <stdio.h>

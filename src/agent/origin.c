@@ -76,7 +76,7 @@ static int trust(struct agent *a, int method, const struct mst_instruction *i, s
 }
 
 /* What authenticates the MEF, from the sequence that was kept. */
-static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+static int open_kept(struct agent *a, const struct mst_root_cred *c, struct mst_view cbor, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 		     struct session_pins *ret_pins, struct mst_diag *d)
 {
 	struct mst_sequence *s = calloc(1, sizeof(*s));
@@ -85,7 +85,7 @@ static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer 
 	int r = s && scratch ? mst_sequence_read_cbor(cbor, &arena, s, d) : MST_FAULT_MEMORY;
 
 	if (!r && (!enrolee_peer_of(s->instructions[0].uri, ret_mef) ||
-		   strcmp(ret_mef->host, a->active.mef_fqdn) != 0)) {
+		   strcmp(ret_mef->host, c->mef_fqdn) != 0)) {
 		mst_diag_set(d, 0, "origin", "the instruction that was kept names another MEF", NULL);
 		r = MST_SECENV_CORRUPT;
 	}
@@ -99,7 +99,7 @@ static int open_kept(struct agent *a, struct mst_view cbor, struct enrolee_peer 
 	return r;
 }
 
-int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 		       struct session_pins *ret_pins, struct mst_diag *d)
 {
 	uint8_t *b = malloc(ORIGIN_MAX);
@@ -108,15 +108,15 @@ int origin_open(struct agent *a, struct enrolee_peer *ret_mef, struct mst_tls_ct
 
 	/* A damaged one is not an absent one (lesson 16): it may have been ours. */
 	for (size_t i = 0; b && i < MST_COUNT(names) && r; i++) {
-		int one = load(a, names[i], a->active.attempt, b, &cbor, d);
+		int one = load(a, names[i], c->attempt, b, &cbor, d);
 
 		r = one == MST_SECENV_NONE ? r : one;
 	}
 	if (!r) {
-		r = open_kept(a, cbor, ret_mef, ret_tls, ret_pins, d);
+		r = open_kept(a, c, cbor, ret_mef, ret_tls, ret_pins, d);
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
-		if (enrolee_peer_of(mst_view_str(a->active.mef_uri), ret_mef)) {
+		if (enrolee_peer_of(mst_view_str(c->mef_uri), ret_mef)) {
 			r = trust(a, a->pkcs8_n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_tls, ret_pins, d);
 		} else {
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);

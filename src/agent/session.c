@@ -12,11 +12,19 @@ mst_time session_utc(void *arg)
 	return agent_utc_or_0(arg);
 }
 
+/* A certificate that a MEF gave proves this node to that one; another MEF is shown the initial one. */
+static bool our_mef(const struct agent *a, const struct mst_instruction *i)
+{
+	struct enrolee_peer mef;
+
+	return !i || !a->has_active || !enrolee_peer_of(i->uri, &mef) || !strcmp(mef.host, a->active.mef_fqdn);
+}
+
 int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
 		    struct session_pins *ret_pins, struct mst_diag *d)
 {
 	bool own = i && (i->n_anchors || i->n_pins);
-	const struct own_cert *cert = own_choice(a);
+	const struct own_cert *cert = our_mef(a, i) ? own_choice(a) : NULL;
 	uint8_t pem[2 * MST_CERT_MAX];
 	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
 	struct mst_tls_config c = {

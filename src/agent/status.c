@@ -128,6 +128,7 @@ json_t *status_json(const struct agent *a)
 	json_object_set_new(o, "credential",
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());
+	json_object_set_new(o, "leaving", leave_status(a->env, a->has_active ? a->active.key_id : ""));
 	json_object_set_new(o, "certificate", own_status(a->env));
 	json_object_set_new(o, "managed", managed_status(a->env));
 	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
@@ -226,5 +227,6 @@ void status_print(FILE *out, const json_t *s)
 	managed_print(out, json_object_get(s, "managed"));
 	print_credential(out, "credential", json_object_get(s, "credential"));
 	print_credential(out, "being obtained", json_object_get(s, "pending"));
+	leave_print(out, json_object_get(s, "leaving"));
 	status_print_reasons(out, s);
 }

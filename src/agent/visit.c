@@ -19,6 +19,7 @@
 #include "crypto/derive.h"
 
 #define AGAIN_S 600                  /* a visit that failed is repeated after this, or at the next regular one */
+#define RESUME_S 2                   /* after a start, for what was left unfinished */
 #define PROOFS_MAX 3                 /* refused proofs after which a new certificate is given up */
 
 enum visit_job { VISIT_COMMANDS, VISIT_RENEW, VISIT_ANEW, VISIT_PROVE };
@@ -527,7 +528,7 @@ static bool start(struct agent *a, enum visit_job job)
 
 	a->show = shown;
 	a->visit = v = calloc(1, sizeof(*v));
-	r = v ? origin_open(a, &mef, &v->tls, &v->pins, &d) : MST_FAULT_MEMORY;
+	r = v ? origin_open(a, &a->active, &mef, &v->tls, &v->pins, &d) : MST_FAULT_MEMORY;
 	if (!r) {
 		v->job = job;
 		memcpy(v->host, mef.host, sizeof(v->host));
@@ -631,4 +632,12 @@ void visit_soon(struct agent *a, int64_t seconds)
 		plan(a, seconds);
 	else
 		a->visit_at = agent_now();
+}
+
+void visit_begin(struct agent *a)
+{
+	/* the MEF says how often; until it has, or while something was left unfinished with it, soon */
+	a->commands_every = a->own.slot[OWN_PENDING].there || a->own.slot[OWN_REQUEST].there || !a->managed->every || a->managed->unreported ?
+			    RESUME_S : a->managed->every;
+	plan(a, a->commands_every);
 }

@@ -17,6 +17,7 @@
 struct api {
 	int fd;
 	bool quiet;
+	const char *provider;
 	struct mst_http_parser *parser;
 };
 
@@ -59,6 +60,7 @@ static struct api *open_api(const struct muster *m, bool quiet)
 	if (!a)
 		return NULL;
 	a->quiet = quiet;
+	a->provider = m->provider;
 	a->fd = connect_to(m->socket, quiet);
 	if (a->fd < 0 || mst_http_parser_new(true, &limits, &a->parser) != 0)
 		return api_close(a);
@@ -103,8 +105,9 @@ static int send_request(struct api *a, const char *method, const char *path, jso
 	char head[2048];
 	int h, r;
 
-	h = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: admin\r\nAccept: application/json\r\n%sContent-Length: %zu\r\n\r\n",
-	             method, path, text ? "Content-Type: application/json\r\n" : "", n);
+	/* every path begins with "/v1" */
+	h = snprintf(head, sizeof(head), "%s %s%s%s HTTP/1.1\r\nHost: admin\r\nAccept: application/json\r\n%sContent-Length: %zu\r\n\r\n",
+	             method, a->provider ? "/v1/providers/" : "", a->provider ? a->provider : "", a->provider ? path + 3 : path, text ? "Content-Type: application/json\r\n" : "", n);
 	if (h < 0 || (size_t)h >= sizeof(head)) {
 		complain("the request path is too long");
 		free(text);

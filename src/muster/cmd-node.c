@@ -9,6 +9,7 @@
 #include "codec/secret-text.h"
 #include "cert.h"
 #include "muster.h"
+#include "node.h"
 
 static const char *const id_columns[] = { "nodeID", "cseID", "subscription", "maker", "state", "reason" };
 
@@ -219,34 +220,6 @@ static int node_show(struct muster *m, int argc, char **argv)
 	return EXIT_DONE;
 }
 
-static int node_act(struct muster *m, int argc, char **argv, const char *act, const char *done)
-{
-	const char *reason = NULL;
-	const struct opt opts[] = { { "reason", &reason, NULL } };
-	json_t *answer = NULL;
-	struct mst_writer w;
-	char path[1200];
-	int r;
-
-	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
-	if (argc < 0)
-		return EXIT_USAGE;
-	if (argc != 1 || !reason)
-		return usage_error(NULL, "give one node and --reason TEXT (it goes into the audit log)");
-	w = path_start(path, sizeof(path), "/v1/nodes/");
-	path_piece(&w, argv[0]);
-	mst_put_str(&w, "/");
-	mst_put_str(&w, act);
-	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "reason", reason), &answer);
-	if (r != EXIT_DONE)
-		return r;
-	if (m->json)
-		return print_json(answer);
-	say("%s %s", done, argv[0]);
-	json_decref(answer);
-	return EXIT_DONE;
-}
-
 static int node_bind(struct muster *m, int argc, char **argv)
 {
 	const char *anchor = NULL;
@@ -453,16 +426,6 @@ static int node_secret(struct muster *m, int argc, char **argv)
 	return EXIT_DONE;
 }
 
-static int node_revoke(struct muster *m, int argc, char **argv)
-{
-	return node_act(m, argc, argv, "revoke", "revoked");
-}
-
-static int node_release(struct muster *m, int argc, char **argv)
-{
-	return node_act(m, argc, argv, "release", "released");
-}
-
 static int node_number(struct muster *m, int argc, char **argv)
 {
 	json_t *answer = NULL;
@@ -504,7 +467,12 @@ int cmd_node(struct muster *m, int argc, char **argv)
 		{ "list", node_list, "[--state S] [--subscription ID] [--maker M] [--limit N]", "the fleet" },
 		{ "show", node_show, "NODE", "one node: state, names, registrations, credentials (never keys)" },
 		{ "revoke", node_revoke, "NODE --reason TEXT", "its credentials are dead at MEF and MAF from now on" },
-		{ "release", node_release, "NODE --reason TEXT", "let it go: free to join another provider" },
+		{ "release", node_release, "NODE --reason TEXT [--grace 7d]", "let it go: free to join another provider; with --grace what it has works that long" },
+		{ "suspend", node_suspend, "NODE --reason TEXT", "no enrolment and no key until it is resumed" },
+		{ "resume", node_resume, "NODE --reason TEXT", "lift a suspension" },
+		{ "reenrol", node_reenrol, "NODE --window 24h --reason TEXT", "let it enrol anew: after a factory reset, a theft, a return" },
+		{ "move", node_move, "NODE --subscription ID [--cse-id ID] [--ae-id ID] [--grace 7d] --reason TEXT",
+		  "to another provider of this installation; its old key works until the new one is used" },
 	};
 
 	return run_command(m, table, MST_COUNT(table), "muster node", argc, argv);

@@ -75,7 +75,8 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 		return r;
 	if (m->json)
 		return print_json(answer);
-	say("added subscription %s, valid from %s until %s", argv[0], human_time(not_before), human_time(not_after));
+	if (!m->quiet)
+		say("added subscription %s, valid from %s until %s", argv[0], human_time(not_before), human_time(not_after));
 	json_decref(answer);
 	return EXIT_DONE;
 }
@@ -162,6 +163,35 @@ static int subscription_act(struct muster *m, int argc, char **argv, const char 
 	return EXIT_DONE;
 }
 
+static int subscription_extend(struct muster *m, int argc, char **argv)
+{
+	const char *until = NULL;
+	const struct opt opts[] = { { "until", &until, NULL } };
+	json_t *answer = NULL;
+	struct mst_writer w;
+	char path[1200], not_after[16];
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc != 1 || !until)
+		return usage_error(NULL, "give one subscription and --until DATE");
+	if (!date_from(until, not_after))
+		return usage_error(NULL, DATE_HELP);
+	w = path_start(path, sizeof(path), "/v1/subscriptions/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, "/extend");
+	r = api_ask(m, "POST", path_end(&w), json_pack("{s:s}", "notAfter", not_after), &answer);
+	if (r != EXIT_DONE)
+		return r;
+	if (m->json)
+		return print_json(answer);
+	say("subscription %s is valid until %s", argv[0], human_time(text_of(answer, "notAfter")));
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
 static int subscription_suspend(struct muster *m, int argc, char **argv)
 {
 	return subscription_act(m, argc, argv, state_acts[0]);
@@ -185,6 +215,7 @@ int cmd_subscription(struct muster *m, int argc, char **argv)
 		  "[--key-lifetime 90d]", "a new M2M service subscription; its validity bounds every key" },
 		{ "list", subscription_list, "", "all subscriptions" },
 		{ "show", subscription_show, "ID", "one subscription" },
+		{ "extend", subscription_extend, "ID --until DATE", "a later end; nodes renew their keys into it" },
 		{ "suspend", subscription_suspend, "ID", "no enrolment and no key until it is resumed" },
 		{ "resume", subscription_resume, "ID", "lift a suspension" },
 		{ "end", subscription_end, "ID", "end it for good" },

@@ -9,12 +9,14 @@
 #include "muster.h"
 #include "muster/version.h"
 
+#define FQDN_OCTETS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
+
 static const struct command commands[] = {
 	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
 	  "[--metrics ADDR]",
 	  "make a complete local installation: CA, roles, store, configuration" },
-	{ "node", cmd_node, "add|import|number|list|show|revoke|release …", "the nodes of the fleet" },
-	{ "subscription", cmd_subscription, "add|list|show|suspend|resume|end …", "M2M service subscriptions" },
+	{ "node", cmd_node, "add|import|number|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
+	{ "subscription", cmd_subscription, "add|list|show|extend|suspend|resume|end …", "M2M service subscriptions" },
 	{ "rule", cmd_rule, "add|edit|move|list|show|enable|disable|delete|check|try|replay|history|rollback …",
 	  "which nodes get which instructions" },
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
@@ -33,11 +35,12 @@ static const struct command commands[] = {
 
 static void help(void)
 {
-	say("usage: muster [-C DIR] [--socket PATH] [--json] COMMAND …\n");
+	say("usage: muster [-C DIR] [--socket PATH] [--provider FQDN] [--json] COMMAND …\n");
 	for (size_t i = 0; i < MST_COUNT(commands); i++)
 		say("  %-13s %s", commands[i].name, commands[i].help);
 	say("\n  -C DIR         the installation (default: the current directory)");
 	say("  --socket PATH  the admin socket (default: DIR/run/admin.sock)");
+	say("  --provider FQDN  as the people of that service provider: its subscriptions, nodes and events only");
 	say("  --json         answers as JSON");
 	say("  --help, --version");
 	say("\n`muster COMMAND --help` tells more. Exit status: 0 done, 1 refused, 2 usage, 3 fault.");
@@ -140,6 +143,7 @@ static int global_options(struct muster *m, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' }, { "socket", required_argument, NULL, 's' },
+		{ "provider", required_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 },
 	};
 	int c;
@@ -148,6 +152,7 @@ static int global_options(struct muster *m, int argc, char **argv)
 		switch (c) {
 		case 'C': m->dir = optarg; break;
 		case 'j': m->json = true; break;
+		case 'p': m->provider = optarg; break;
 		case 's': snprintf(m->socket, sizeof(m->socket), "%s", optarg); break;
 		case 'h': help(); return -EXIT_DONE - 1;
 		case 'V': say("muster %s", MST_VERSION); return -EXIT_DONE - 1;
@@ -190,6 +195,10 @@ int main(int argc, char **argv)
 	if (mst_crypto_self_test(mst_crypto_openssl(), &failed) != 0) {
 		complain("the crypto self-test failed at \"%s\"; nothing was done", failed ? failed : "?");
 		return EXIT_FAULT;
+	}
+	if (m.provider && (!*m.provider || m.provider[strspn(m.provider, FQDN_OCTETS)])) {
+		complain("--provider %s: expected a name like north.example.com", shown(m.provider));
+		return EXIT_USAGE;
 	}
 	if (!*m.socket)
 		path_join(m.socket, sizeof(m.socket), m.dir, "run/admin.sock");

@@ -20,6 +20,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 struct muster {
 	const char *dir;         /* the installation: -C DIR, default "." */
 	char socket[4096];       /* admin socket; default DIR/run/admin.sock */
+	const char *provider;    /* --provider: in whose name is asked; NULL = the installation's */
 	bool json;
 	bool quiet;              /* a command inside another one: only mistakes are said */
 	bool colour;             /* stdout is a terminal and NO_COLOR is not set */

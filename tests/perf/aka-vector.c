@@ -22,8 +22,8 @@
 
 #define ROUNDS 9
 
-enum what { AES, BLOCK, MILENAGE, USIM, RESYNC, TUAK, WHATS };
-static const char *const name[WHATS] = { "aes", "block", "milenage", "usim", "resync", "tuak" };
+enum what { AES, BLOCK, MILENAGE, USIM, RESYNC, TUAK, WHAT__COUNT };
+static const char *const name[WHAT__COUNT] = { "aes", "block", "milenage", "usim", "resync", "tuak" };
 
 static struct mst_crypto *c;
 static struct aka_keys milenage, tuak;
@@ -95,7 +95,7 @@ static int one(enum what what, EVP_CIPHER_CTX *x, const EVP_CIPHER *e, uint64_t 
 	case USIM: return usim(i);
 	case RESYNC: return resync();
 	case TUAK: return aka_vector_make(c, &tuak, rnd, i, amf, &v);
-	case WHATS: break;
+	case WHAT__COUNT: break;
 	}
 	return MST_FAULT_BUG;
 }
@@ -110,7 +110,7 @@ static int upward(const void *a, const void *b)
 int main(int argc, char **argv)
 {
 	unsigned long n = argc == 2 ? strtoul(argv[1], NULL, 10) : 0;
-	double took[WHATS][ROUNDS];
+	double took[WHAT__COUNT][ROUNDS];
 	uint8_t key[32] = { 1, 2, 3 };
 	EVP_CIPHER_CTX *x = EVP_CIPHER_CTX_new();
 	EVP_CIPHER *e = EVP_CIPHER_fetch(NULL, "AES-128-ECB", NULL);
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (unsigned round = 0; round < ROUNDS; round++)
-		for (enum what w = AES; w < WHATS; w++) {
+		for (enum what w = AES; w < WHAT__COUNT; w++) {
 			double start = seconds();
 
 			for (uint64_t i = 0; i < n; i++)
@@ -136,7 +136,7 @@ int main(int argc, char **argv)
 			took[w][round] = (seconds() - start) / (double)n * 1e9;
 		}
 	printf("{");
-	for (enum what w = AES; w < WHATS; w++) {
+	for (enum what w = AES; w < WHAT__COUNT; w++) {
 		qsort(took[w], ROUNDS, sizeof(took[w][0]), upward);
 		printf("\"%s\": %.0f, ", name[w], took[w][ROUNDS / 2]);
 	}

@@ -35,6 +35,17 @@ def discover(installation, lan, method, uri, add=""):
     return done, json.loads(node.agent("status", "--json", check=True).stdout)
 
 
+def again(done, status, installation, lan):
+    """An agent that found nobody in its ten seconds, on a busy machine, looks again later; so does this, three times at most."""
+    node = next((installation.dir / "nodes").iterdir())
+    for _ in range(3):
+        if tried(status):
+            break
+        done = run(*lan["node"].inside(AGENT, "-c", node / "muster-agent.conf", "run", "--once"), check=False, env=lan["node"].env)
+        status = json.loads(run(AGENT, "-c", node / "muster-agent.conf", "status", "--json").stdout)
+    return done, status
+
+
 def tried(status):
     """Briefing nodes, in the order in which they had their turn."""
     return [r["resource"] for r in status["reports"] if "://" in r["resource"]]
@@ -49,6 +60,7 @@ def test_dns_sd_yields_where(installation, lan):
         lan[name].avahi()
     lan["owner"].publish("owner's briefing", "_muster-bbn._tcp", 8445, "fqdn=bbn.owner.example.com", "path=/briefing")
     done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local")
+    done, status = again(done, status, installation, lan)
     assert tried(status), done.stderr
     assert set(tried(status)) == {"https://bbn.owner.example.com:8445/briefing"}
     # at each address that was said (by IPv4 and IPv6), and with the name resolved: an address that lies costs one try
@@ -59,7 +71,7 @@ def test_the_coap_variant_is_browsed_too(installation, lan):
     for name in ("node", "owner"):
         lan[name].avahi()
     lan["owner"].publish("owner's briefing", "_muster-bbn._udp", 5684, "fqdn=bbn.owner.example.com")
-    _, status = discover(installation, lan, "dns-sd", "_muster-bbn._udp")
+    _, status = again(*discover(installation, lan, "dns-sd", "_muster-bbn._udp"), installation, lan)
     assert set(tried(status)) == {"coaps://bbn.owner.example.com"}
     assert {r for where, r in ended(status) if "://" in where} == {"unsupported"}, \
         "this build has no CoAPS, and says so before any packet leaves"
@@ -74,7 +86,7 @@ def test_a_liar_cannot_hide_the_owner(installation, lan):
         lan["liar"].publish(f"a{i}", "_muster-bbn._tcp", 1000 + i, f"fqdn=bbn{i}.evil.example.net")
     lan["liar"].publish("no name", "_muster-bbn._tcp", 99)                       # liar.local: no certificate has it
     lan["liar"].publish("odd path", "_muster-bbn._tcp", 98, "fqdn=bbn.owner.example.com", "path=relative\x1b[2J")
-    done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local", 'lan_names = "*.example.com";\n')
+    done, status = again(*discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local", 'lan_names = "*.example.com";\n'), installation, lan)
     assert set(tried(status)) == {"https://bbn.owner.example.com:8445"}, status["reports"]
     assert "lan-name-refused" in done.stderr or "lan-answer-useless" in done.stderr
     assert "\x1b" not in done.stderr
@@ -88,7 +100,8 @@ def test_a_crowd_that_cannot_be_resolved_hides_nobody(installation, lan):
     lan["owner"].publish("of somebody else", "_muster-bbn._tcp", 8445, "fqdn=bbn.evil.example.net")
     lan["liar"].start("python3", pathlib.Path(__file__).parent / "mdns_crowd.py", 200, "_muster-bbn._tcp.local",
                       log="crowd.log", ready="told")
-    done, status = discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local", 'lan_names = "bbn.owner.example.com";\n')
+    done, status = again(*discover(installation, lan, "dns-sd", "_muster-bbn._tcp.local", 'lan_names = "bbn.owner.example.com";\n'),
+                         installation, lan)
     assert set(tried(status)) == {"https://bbn.owner.example.com:8445"}, (status["reports"], done.stderr)
 
 
@@ -318,8 +331,11 @@ def test_musterd_tells_of_itself(lan, tmp_path):
     try:
         made = inst.node(1, known=False)
         made.instruct({"kind": "discovery", "method": "dns-sd", "uri": "_muster-bbn._tcp.local"})
-        run(*node.inside(AGENT, "-c", made.dir / "muster-agent.conf", "run", "--once"), check=False, env=node.env)
-        status = json.loads(made.agent("status", "--json", check=True).stdout)
+        for _ in range(4):          # ten seconds may be short on a busy machine; an agent looks again, too
+            run(*node.inside(AGENT, "-c", made.dir / "muster-agent.conf", "run", "--once"), check=False, env=node.env)
+            status = json.loads(made.agent("status", "--json", check=True).stdout)
+            if tried(status):
+                break
         port = re.search(r"bbn=\S+?:(\d+)", inst.log_text()).group(1)
         assert f"https://bbn.{inst.sp}:{port}/briefing" in tried(status), inst.log_text()
     finally:

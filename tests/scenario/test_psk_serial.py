@@ -269,6 +269,10 @@ def test_a_lost_answer(shared):
     assert "X-M2M-RSC: 4000" in value(KPM)
     assert "the secret that the node's maker gave it" in shared.wait_event("mef.refused", who=node.cse_id)["why"]
     assert "X-M2M-RSC: 2001" in value("5a18" * 16)
+    # and the other way round: what is registered for a use is no secret to be born with
+    (node.dir / "service").write_text(secret_text("5a18" * 16))
+    done = shared.muster("node", "secret", node.id, "--file", node.dir / "service", check=False)
+    assert done.returncode == 1 and "registered for a use already" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("suite", GNUTLS)

@@ -42,8 +42,8 @@ def wait_pushed(node, good, seconds=RUN_SECONDS):
     return until("counters of the door", look, seconds, lambda: json.dumps(seen, indent=1))
 
 
-def wait_refused(node, reason, count=1):
-    return wait_pushed(node, lambda p: p["refused"].get(reason, 0) >= count)
+def wait_refused(node, reason, count=1, seconds=RUN_SECONDS):
+    return wait_pushed(node, lambda p: p["refused"].get(reason, 0) >= count, seconds)
 
 
 def enrolled_node(installation, number=1, *settings, **more):

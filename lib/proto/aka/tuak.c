@@ -32,7 +32,7 @@ static void run(uint8_t s[AKA_KECCAK_OCTETS], const struct aka_keys *k, const ui
 	put(s + AT_NAME, (const uint8_t *)"TUAK1.0", 7);
 	if (in)
 		put(s + AT_RAND, in->rnd, AKA_RAND);
-	if (with_sqn) {
+	if (in && with_sqn) {
 		put(s + AT_AMF, in->amf, AKA_AMF);
 		put(s + AT_SQN, in->sqn, AKA_SQN);
 	}

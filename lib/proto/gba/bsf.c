@@ -25,6 +25,7 @@ const char *gba_judgement_text(enum gba_judgement j)
 {
 	static const char *const text[GBA_JUDGE__COUNT] = {
 		[GBA_JUDGE_GRANTED] = "granted", [GBA_JUDGE_REPEATED] = "repeated", [GBA_JUDGE_RESYNC] = "resynchronisation",
+		[GBA_JUDGE_RESYNC_LIMIT] = "resynchronisation-limit",
 		[GBA_JUDGE_WRONG] = "wrong-res", [GBA_JUDGE_STALE] = "stale-nonce", [GBA_JUDGE_MISMATCH] = "mismatch",
 	};
 
@@ -145,7 +146,8 @@ static int with_password(struct mst_crypto *c, const struct gba_run *r, struct g
 	return ret;
 }
 
-/* Everything that an answer to this challenge says again, or may not change. NULL, or the field that is not so. */
+/* Everything that an answer to this challenge says again, or may not change; algorithm it may leave out (RFC 2617 3.2.2).
+ * NULL, or the field that is not so. */
 static const char *strange(const struct gba_run *r, const struct gba_ask *a, const char *realm)
 {
 	const struct gba_authorization *z = &a->auth;
@@ -154,7 +156,7 @@ static const char *strange(const struct gba_run *r, const struct gba_ask *a, con
 	       !mst_view_eq_str(z->username, r->username)	       ? "username" :
 	       !mst_view_eq_nocase(z->realm, str(realm))	       ? "realm" :
 	       !mst_view_eq_str(z->opaque, r->opaque)		       ? "opaque" :
-	       !z->has_algorithm || z->algorithm != r->algorithm       ? "algorithm" :
+	       z->has_algorithm && z->algorithm != r->algorithm	       ? "algorithm" :
 	       z->qop != r->qop					       ? "qop" :
 	       !mst_view_eq_str(z->nc, "00000001")		       ? "nc" : NULL;
 }
@@ -180,7 +182,8 @@ static int judge_open(struct mst_crypto *c, struct gba_run *r, const struct gba_
 		return ret;
 	/* the nonce is used up, whatever was said with it: no second guess */
 	r->state = GBA_RUN_SPENT;
-	*ret_j = ret ? GBA_JUDGE_WRONG : a->kind == GBA_ASK_RESYNC ? GBA_JUDGE_RESYNC : GBA_JUDGE_GRANTED;
+	*ret_j = ret ? GBA_JUDGE_WRONG : a->kind != GBA_ASK_RESYNC ? GBA_JUDGE_GRANTED :
+		 r->resyncs < GBA_RESYNCS_MAX ? GBA_JUDGE_RESYNC : GBA_JUDGE_RESYNC_LIMIT;
 	if (*ret_j == GBA_JUDGE_GRANTED) {
 		if (!mst_view_to_str(a->auth.response, r->response, sizeof(r->response)) || !mst_view_to_str(a->auth.cnonce, r->cnonce, sizeof(r->cnonce)) ||
 		    !mst_view_to_str(a->auth.nc, r->nc, sizeof(r->nc)))

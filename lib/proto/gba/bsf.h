@@ -24,6 +24,7 @@
 #define GBA_OPAQUE 16
 #define GBA_NONCE_TEXT 45            /* base64 of RAND || AUTN, with its NUL */
 #define GBA_RUN_SECONDS 60           /* usual life of a challenge */
+#define GBA_RESYNCS_MAX 2            /* in one run */
 #define GBA_LIFETIME_MIN 60
 #define GBA_LIFETIME_MAX (366 * 86400)
 
@@ -64,7 +65,7 @@ void gba_run_wipe(struct gba_run *r);
 
 struct gba_run_config {
 	enum gba_algorithm algorithm;        /* GBA_AKAV1_MD5; AKAv2 only by configuration */
-	bool auth_only;                      /* qop auth instead of auth-int: the body is then not protected. For old UEs */
+	bool auth_only;                      /* qop auth instead of auth-int: the body is then not protected. For a UE that has no other */
 	bool in_card;                        /* GBA_U: GUSS says so (uiccType) */
 	unsigned resyncs;                    /* already done in this run */
 	int64_t seconds;                     /* 0 = GBA_RUN_SECONDS */
@@ -77,6 +78,7 @@ enum gba_judgement {
 	GBA_JUDGE_GRANTED,
 	GBA_JUDGE_REPEATED,          /* the very same answer as before: the same session again (the BSF's clock has moved) */
 	GBA_JUDGE_RESYNC,            /* `auts` goes to the HSS with the record's RAND */
+	GBA_JUDGE_RESYNC_LIMIT,      /* not again: GBA_RESYNCS_MAX of them did not help, and each costs the HSS a vector */
 	GBA_JUDGE_WRONG,             /* RES is not the one: counts against the subscriber (lock-out is the role's) */
 	GBA_JUDGE_STALE,             /* used up, or too old: a new challenge with stale=true */
 	GBA_JUDGE_MISMATCH,          /* not an answer to this challenge: other name, opaque, algorithm, qop, nc */
@@ -114,7 +116,7 @@ MST_MUST_CHECK int gba_session_keys(struct mst_crypto *c, const struct gba_sessi
 void gba_put_401(const struct gba_run *r, const char *realm, bool stale, struct mst_writer *w);
 /*
  * Message 4: rspauth over the body exactly as it is written. `instructions` (JSON, may be empty) go into Extension.
- * `server_tmpi`: say that TMPI is understood here. 0 or a fault; what does not fit latches `w`.
+ * `server_tmpi`: say that TMPI is understood here. `w` has room for the body twice: it is hashed where it was first written. 0 or a fault; what does not fit latches `w`.
  */
 MST_MUST_CHECK int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_session *s, const struct gba_ask *a,
 			       struct mst_view instructions, bool server_tmpi, mst_time now, struct mst_writer *w);

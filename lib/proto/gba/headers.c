@@ -116,7 +116,7 @@ int gba_challenge_pick(const struct mst_http_msg *m, unsigned algorithms, struct
 {
 	for (size_t i = 0; i < m->n; i++) {
 		struct mst_view rest = m->header[i].value;
-		struct gba_challenge c;
+		struct gba_challenge c = { .qops = 0 };
 		int r = 0;
 
 		if (!mst_view_eq_nocase(m->header[i].name, MST_VIEW_LIT("WWW-Authenticate")))
@@ -203,7 +203,7 @@ static int only_digest(struct mst_view v, struct gba_params *p, struct mst_diag 
 
 int gba_authorization_read(struct mst_view v, struct gba_authorization *ret_a, struct mst_diag *d)
 {
-	struct gba_authorization a;
+	struct gba_authorization a = { .qop = GBA_QOP_NONE };
 	struct gba_params p;
 	int r = only_digest(v, &p, d);
 

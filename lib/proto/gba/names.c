@@ -148,7 +148,7 @@ struct mst_view gba_psk_identity_btid(struct mst_view identity, enum gba_hint *r
 		if (mst_view_starts(identity, prefix[i].text)) {
 			rest = mst_view_sub(identity, strlen(prefix[i].text), identity.n);
 			*ret_hint = prefix[i].hint;
-			if (rest.n && memchr(";.:,", rest.p[0], 4))
+			if (rest.n && mst_view_find(MST_VIEW_LIT(";.:,"), rest.p[0]) < 4)
 				rest = mst_view_sub(rest, 1, rest.n);
 		}
 	return rest.n && rest.n < MST_BTID_MAX && mst_printable_ascii(rest) && gba_btid_domain(rest).n ? rest : MST_VIEW_NONE;

@@ -1,7 +1,5 @@
 #include "proto/gba/params.h"
 
-#include <string.h>
-
 static const char *const name[P__COUNT] = {
 	[P_USERNAME] = "username", [P_REALM] = "realm", [P_NONCE] = "nonce", [P_URI] = "uri", [P_RESPONSE] = "response",
 	[P_QOP] = "qop", [P_NC] = "nc", [P_CNONCE] = "cnonce", [P_OPAQUE] = "opaque", [P_ALGORITHM] = "algorithm",
@@ -33,7 +31,7 @@ static bool is_blank(uint8_t x)
 static bool is_token(uint8_t x)
 {
 	return (x >= '0' && x <= '9') || (x >= 'A' && x <= 'Z') || (x >= 'a' && x <= 'z') ||
-	       (x > 0x20 && x < 0x7f && memchr("!#$%&'*+-.^_`|~", x, 15));
+	       mst_view_find(MST_VIEW_LIT("!#$%&'*+-.^_`|~"), x) < 15;
 }
 
 static void step(struct mst_view *v, size_t n)

@@ -64,7 +64,7 @@ static const struct { const char *what, *field; enum gba_judgement want; enum gb
 	[T_USER] = { "another name", "username", GBA_JUDGE_MISMATCH, GBA_RUN_OPEN },
 	[T_REALM] = { "another realm", "realm", GBA_JUDGE_MISMATCH, GBA_RUN_OPEN },
 	[T_OPAQUE] = { "another opaque", "opaque", GBA_JUDGE_MISMATCH, GBA_RUN_OPEN },
-	[T_NO_ALGORITHM] = { "no algorithm", "algorithm", GBA_JUDGE_MISMATCH, GBA_RUN_OPEN },
+	[T_NO_ALGORITHM] = { "no algorithm, which may be", "", GBA_JUDGE_GRANTED, GBA_RUN_GRANTED },
 	[T_ALGORITHM] = { "another algorithm", "algorithm", GBA_JUDGE_MISMATCH, GBA_RUN_OPEN },
 	[T_QOP] = { "another qop", "qop", GBA_JUDGE_MISMATCH, GBA_RUN_OPEN },
 	[T_NC] = { "another nc", "nc", GBA_JUDGE_MISMATCH, GBA_RUN_OPEN },
@@ -88,7 +88,10 @@ static void tamper(struct world *w, struct gba_ask *a, enum tamper t)
 	case T_USER: z->username = MST_VIEW_LIT("other@x"); break;
 	case T_REALM: z->realm = MST_VIEW_LIT("x"); break;
 	case T_OPAQUE: z->opaque = MST_VIEW_LIT("x"); break;
-	case T_NO_ALGORITHM: z->has_algorithm = false; break;
+	case T_NO_ALGORITHM:
+		z->has_algorithm = false;
+		z->algorithm = GBA_MD5;              /* what the reader makes of it */
+		break;
 	case T_ALGORITHM: z->algorithm = GBA_MD5; break;
 	case T_QOP: z->qop = GBA_QOP_AUTH; break;
 	case T_NC: z->nc = MST_VIEW_LIT("00000002"); break;
@@ -185,6 +188,32 @@ static void forged_auts(void **state)
 	world_free(w);
 }
 
+/* A UE that goes on asking for another vector costs the HSS two and no more. */
+static void resynchronisations_have_a_limit(void **state)
+{
+	(void)state;
+	for (unsigned done_before = 0; done_before <= GBA_RESYNCS_MAX; done_before++) {
+		struct world *w = world_new();
+		struct gba_ask a;
+		enum gba_judgement j;
+		struct mst_diag d = { 0 };
+		int status;
+
+		w->rc.resyncs = done_before;
+		aka_usim_accept(&w->card, 0x777776);
+		start(w);
+		assert_true(step(w) && step(w));
+		split(&w->request, gba_ue_request(&w->ue));
+		assert_int_equal(gba_ask_read(&w->request.m, BSF, &a, &status, &d), 0);
+		assert_int_equal(a.kind, GBA_ASK_RESYNC);
+		assert_int_equal(gba_run_judge(c, &w->run, &a, BSF, w->now, &j, &d), 0);
+		assert_int_equal(j, done_before < GBA_RESYNCS_MAX ? GBA_JUDGE_RESYNC : GBA_JUDGE_RESYNC_LIMIT);
+		assert_int_equal(w->run.state, GBA_RUN_SPENT);
+		assert_string_equal(gba_judgement_text(GBA_JUDGE_RESYNC_LIMIT), "resynchronisation-limit");
+		world_free(w);
+	}
+}
+
 static void sessions_end(void **state)
 {
 	static const struct { int64_t asked, given; } row[] = { { 0, GBA_LIFETIME_MIN }, { -5, GBA_LIFETIME_MIN }, { 86400, 86400 }, { INT64_MAX, GBA_LIFETIME_MAX } };
@@ -262,7 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(requests_that_are_none), cmocka_unit_test(answers_that_are_none), cmocka_unit_test(a_nonce_is_good_once),
-		cmocka_unit_test(forged_auts), cmocka_unit_test(sessions_end), cmocka_unit_test(vectors_that_cannot_be_used),
+		cmocka_unit_test(forged_auts), cmocka_unit_test(resynchronisations_have_a_limit), cmocka_unit_test(sessions_end), cmocka_unit_test(vectors_that_cannot_be_used),
 		cmocka_unit_test(answers_that_do_not_fit),
 	};
 

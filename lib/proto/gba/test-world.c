@@ -125,7 +125,7 @@ void bsf(struct world *w)
 			}
 			break;
 		case GBA_JUDGE_STALE: challenge(w, &a, true, &out); break;
-		case GBA_JUDGE_WRONG: case GBA_JUDGE_MISMATCH: case GBA_JUDGE__COUNT: gba_put_refusal(403, 0, "no", &out); break;
+		case GBA_JUDGE_RESYNC_LIMIT: case GBA_JUDGE_WRONG: case GBA_JUDGE_MISMATCH: case GBA_JUDGE__COUNT: gba_put_refusal(403, 0, "no", &out); break;
 		}
 	}
 	answer(w, &out);

@@ -204,6 +204,7 @@ enum mmaf_state mmaf_key_registered(struct mmaf *m, const struct mmaf_input *in)
 	return ok ? MMAF_DONE : MMAF_FAILED;
 }
 
+/* TS-0003 8.8.2.8: the target list does not come with it. */
 enum mmaf_state mmaf_key_retrieved(struct mmaf *m, const struct mmaf_input *in)
 {
 	uint8_t scratch[8192];

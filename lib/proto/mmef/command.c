@@ -202,7 +202,12 @@ static const struct mst_msg lax_msg = {
 
 static bool holds(const char *text, const char *part)
 {
-	return strstr(text, part) != NULL;
+	struct mst_view v = mst_view_str(text);
+
+	for (size_t i = 0; i < v.n; i++)
+		if (mst_view_starts(mst_view_sub(v, i, v.n), part))
+			return true;
+	return false;
 }
 
 static int64_t read_lax(struct mmef *m, const struct mst_response *a, const struct mst_diag *why)

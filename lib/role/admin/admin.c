@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 
@@ -18,53 +17,58 @@
 
 /* Exact paths stand before those with {id}. */
 const struct admin_route admin_routes[] = {
-	{ MST_OP_CREATE, "/v1/nodes", admin_node_add, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/nodes", admin_node_list, NULL, NODE_PARAMS },
-	{ MST_OP_CREATE, "/v1/nodes/import", admin_node_import, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/nodes/{id}/certificates", admin_node_certs, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/certificates/revoke", admin_node_certs_revoke, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/commands/cert-prov", admin_cert_prov, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/nodes/{id}/commands", admin_command_list, NULL, { "after", "limit" } },
-	{ MST_OP_CREATE, "/v1/commands", admin_command_add, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/commands", admin_command_all, NULL, { "after", "limit" } },
-	{ MST_OP_CREATE, "/v1/commands/{id}/cancel", admin_command_cancel, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/commands/{id}", admin_command_show, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/certificates/{id}/revoke", admin_serial_revoke, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/certificate-requests", admin_certreq_list, NULL, { "state", "after", "limit" } },
-	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/approve", admin_certreq_act, "approve", { NULL } },
-	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/reject", admin_certreq_act, "reject", { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/revoke", admin_node_act, "revoke", { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/release", admin_node_act, "release", { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/bind", admin_node_bind, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/number", admin_node_number, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/trigger", admin_node_trigger, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/place", admin_node_place, NULL, { NULL } },
-	{ MST_OP_DELETE, "/v1/nodes/{id}/place", admin_node_unplace, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/secret", admin_node_secret, NULL, { "identity" } },
-	{ MST_OP_RETRIEVE, "/v1/nodes/{id}", admin_node_show, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/certificates/revoke", admin_cert_revoke, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/subscriptions", admin_sub_add, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/subscriptions", admin_sub_list, NULL, { "after", "limit" } },
-	{ MST_OP_CREATE, "/v1/subscriptions/{id}/suspend", admin_sub_act, "suspend", { NULL } },
-	{ MST_OP_CREATE, "/v1/subscriptions/{id}/resume", admin_sub_act, "resume", { NULL } },
-	{ MST_OP_CREATE, "/v1/subscriptions/{id}/end", admin_sub_act, "end", { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/subscriptions/{id}", admin_sub_show, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/rules", admin_rule_add, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/rules", admin_rule_list, NULL, { "set", "after", "limit" } },
-	{ MST_OP_CREATE, "/v1/rules/{id}/edit", admin_rule_edit, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/rules/{id}/move", admin_rule_move, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/rules/{id}/enable", admin_rule_switch, "enable", { NULL } },
-	{ MST_OP_CREATE, "/v1/rules/{id}/disable", admin_rule_switch, "disable", { NULL } },
-	{ MST_OP_CREATE, "/v1/rules/{id}/delete", admin_rule_delete, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/rules/{id}", admin_rule_show, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/rule-sets", admin_rule_versions, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/rule-rollback", admin_rule_rollback, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/rule-check", admin_rule_check, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/rule-try", admin_rule_try, NULL, { NULL } },
-	{ MST_OP_CREATE, "/v1/rule-replay", admin_rule_replay, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/events", admin_event_list, NULL, EVENT_PARAMS },
-	{ MST_OP_RETRIEVE, "/v1/events/verify", admin_event_verify, NULL, { NULL } },
-	{ MST_OP_RETRIEVE, "/v1/status", admin_status, NULL, { NULL } },
+	{ MST_OP_CREATE, "/v1/nodes", admin_node_add, NULL, { NULL }, ADMIN_OWN_LIST },
+	{ MST_OP_RETRIEVE, "/v1/nodes", admin_node_list, NULL, NODE_PARAMS, ADMIN_OWN_LIST },
+	{ MST_OP_CREATE, "/v1/nodes/import", admin_node_import, NULL, { NULL }, ADMIN_OWN_LIST },
+	{ MST_OP_RETRIEVE, "/v1/nodes/{id}/certificates", admin_node_certs, NULL, { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/certificates/revoke", admin_node_certs_revoke, NULL, { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/commands/cert-prov", admin_cert_prov, NULL, { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_RETRIEVE, "/v1/nodes/{id}/commands", admin_command_list, NULL, { "after", "limit" }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/commands", admin_command_add, NULL, { NULL }, ADMIN_OWN_LIST },
+	{ MST_OP_RETRIEVE, "/v1/commands", admin_command_all, NULL, { "after", "limit" }, ADMIN_OWN_LIST },
+	{ MST_OP_CREATE, "/v1/commands/{id}/cancel", admin_command_cancel, NULL, { NULL }, ADMIN_OWN_CMD },
+	{ MST_OP_RETRIEVE, "/v1/commands/{id}", admin_command_show, NULL, { NULL }, ADMIN_OWN_CMD },
+	{ MST_OP_CREATE, "/v1/certificates/{id}/revoke", admin_serial_revoke, NULL, { NULL }, ADMIN_OWN_CERT },
+	{ MST_OP_RETRIEVE, "/v1/certificate-requests", admin_certreq_list, NULL, { "state", "after", "limit" }, ADMIN_OWN_LIST },
+	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/approve", admin_certreq_act, "approve", { NULL }, ADMIN_OWN_ASKED },
+	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/reject", admin_certreq_act, "reject", { NULL }, ADMIN_OWN_ASKED },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/revoke", admin_node_act, "revoke", { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/release", admin_node_act, "release", { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/suspend", admin_node_act, "suspend", { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/resume", admin_node_act, "resume", { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/reenrol", admin_node_act, "reenrol", { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/move", admin_node_move, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/bind", admin_node_bind, NULL, { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/number", admin_node_number, NULL, { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/trigger", admin_node_trigger, NULL, { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/place", admin_node_place, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_DELETE, "/v1/nodes/{id}/place", admin_node_unplace, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/secret", admin_node_secret, NULL, { "identity" }, ADMIN_OWN_NODE },
+	{ MST_OP_RETRIEVE, "/v1/nodes/{id}", admin_node_show, NULL, { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/certificates/revoke", admin_cert_revoke, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/subscriptions", admin_sub_add, NULL, { NULL }, ADMIN_OWN_LIST },
+	{ MST_OP_RETRIEVE, "/v1/subscriptions", admin_sub_list, NULL, { "after", "limit" }, ADMIN_OWN_LIST },
+	{ MST_OP_CREATE, "/v1/subscriptions/{id}/extend", admin_sub_extend, NULL, { NULL }, ADMIN_OWN_SUB },
+	{ MST_OP_CREATE, "/v1/subscriptions/{id}/suspend", admin_sub_act, "suspend", { NULL }, ADMIN_OWN_SUB },
+	{ MST_OP_CREATE, "/v1/subscriptions/{id}/resume", admin_sub_act, "resume", { NULL }, ADMIN_OWN_SUB },
+	{ MST_OP_CREATE, "/v1/subscriptions/{id}/end", admin_sub_act, "end", { NULL }, ADMIN_OWN_SUB },
+	{ MST_OP_RETRIEVE, "/v1/subscriptions/{id}", admin_sub_show, NULL, { NULL }, ADMIN_OWN_SUB },
+	{ MST_OP_CREATE, "/v1/rules", admin_rule_add, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/rules", admin_rule_list, NULL, { "set", "after", "limit" }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rules/{id}/edit", admin_rule_edit, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rules/{id}/move", admin_rule_move, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rules/{id}/enable", admin_rule_switch, "enable", { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rules/{id}/disable", admin_rule_switch, "disable", { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rules/{id}/delete", admin_rule_delete, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/rules/{id}", admin_rule_show, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/rule-sets", admin_rule_versions, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rule-rollback", admin_rule_rollback, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rule-check", admin_rule_check, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rule-try", admin_rule_try, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/rule-replay", admin_rule_replay, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/events", admin_event_list, NULL, EVENT_PARAMS, ADMIN_OWN_LIST },
+	{ MST_OP_RETRIEVE, "/v1/events/verify", admin_event_verify, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/status", admin_status, NULL, { NULL }, ADMIN_WHOLE },
 };
 const size_t admin_routes_n = MST_COUNT(admin_routes);
 
@@ -124,12 +128,6 @@ bool admin_number(const char *name, const char *text, uint64_t none, uint64_t ma
 	snprintf(most, sizeof(most), "%llu", (unsigned long long)max);
 	mst_diag_set(d, 0, name, "expected a number from ", none ? "1" : "0", " to ", most, NULL);
 	return false;
-}
-
-/* The socket's owner and root; nobody else, whatever the socket's mode says. */
-static bool may_ask(const struct mst_peer *p)
-{
-	return p->how == MST_AUTH_LOCAL && (p->uid == 0 || p->uid == (uint32_t)geteuid());
 }
 
 /* Does `path` follow the route? *ret_id is what stands for {id}, still percent-encoded. */
@@ -225,6 +223,16 @@ static bool read_body(struct admin *q, struct mst_view content, struct mst_diag 
 	return false;
 }
 
+static int not_permitted(struct admin *q)
+{
+	struct mst_diag d;
+	int r = admin_event(q, "admin.refused", 0, "not the user of this installation, nor of a provider of it");
+
+	mst_diag_set(&d, 0, "", "only the user that runs this installation and root may ask, on the local socket, and people of "
+		     "admin.providers for their provider", NULL);
+	return r ? r : admin_refuse(q, MST_RSC_NO_PRIVILEGE, &d);
+}
+
 static int serve(struct admin *q, const struct mst_exchange *x)
 {
 	struct mst_view path = x->request.to, query = x->http_query, id = MST_VIEW_NONE;
@@ -232,10 +240,13 @@ static int serve(struct admin *q, const struct mst_exchange *x)
 	const struct admin_route *route;
 	struct mst_diag d = { 0 };
 	bool other_op;
+	int r;
 
 	if (!query.n)
 		query = mst_view_sub(path, mark + 1, path.n);
 	path = mst_view_sub(path, 0, mark);
+	if (!admin_scope_take(q, &x->peer, &path))
+		return not_permitted(q);
 	route = find_route(x->request.op, path, &id, &other_op);
 	if (!route) {
 		mst_diag_set(&d, 0, other_op ? "method" : "path",
@@ -249,6 +260,9 @@ static int serve(struct admin *q, const struct mst_exchange *x)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	}
 	q->act = route->act;
+	r = admin_scope_check(q, route);
+	if (r)
+		return r < 0 ? r : 0;
 	if (!read_query(q, route, query, &d) ||
 	    (route->op == MST_OP_CREATE && !read_body(q, x->request.content, &d)))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
@@ -258,18 +272,9 @@ static int serve(struct admin *q, const struct mst_exchange *x)
 static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
 {
 	struct admin q = { .env = env, .a = a, .x = x };
-	struct mst_diag d;
 	int r;
 
 	snprintf(q.who, sizeof(q.who), "uid %u", x->peer.uid);
-	if (!may_ask(&x->peer)) {
-		r = admin_event(&q, "admin.refused", 0, "not the user of this installation");
-		mst_diag_set(
-			&d, 0, "",
-			"only the user that runs this installation and root may ask, on the local socket",
-			NULL);
-		return r ? r : admin_refuse(&q, MST_RSC_NO_PRIVILEGE, &d);
-	}
 	r = serve(&q, x);
 	json_decref(q.body);
 	return r;
@@ -281,4 +286,5 @@ const struct mst_role_ops mst_role_admin = {
 	.primitives = false,
 	.handle = handle,
 	.list = admin_list,
+	.clock = admin_clock,
 };

@@ -28,10 +28,23 @@ struct admin {
 	struct mst_answer *a;
 	const struct mst_exchange *x;
 	char who[MST_ID_MAX];                     /* "uid 0": into every event */
+	char sp[MST_ID_MAX];                      /* provider whose people ask; "" = the installation's own (scope.c) */
+	char path[2048];                          /* without the provider's part */
 	char id[MST_ID_MAX];                      /* {id} of the path */
 	char param[ADMIN_PARAMS_MAX][MST_ID_MAX]; /* query, in the order of the route's names; "" = absent */
 	json_t *body;                             /* POST: an object */
 	const char *act;                          /* last word of the route */
+};
+
+/* May a provider's people take this way (scope.c)? What is not said is not theirs. */
+enum admin_scope {
+	ADMIN_WHOLE,     /* the installation's own only */
+	ADMIN_OWN_NODE,  /* {id} is a node of theirs */
+	ADMIN_OWN_SUB,   /* {id} is a subscription of theirs */
+	ADMIN_OWN_CERT,  /* {id} is the serial of a node's certificate */
+	ADMIN_OWN_ASKED, /* {id} is a node's request for a certificate */
+	ADMIN_OWN_CMD,   /* {id} is a command for a node */
+	ADMIN_OWN_LIST,  /* the handler looks at each row */
 };
 
 /* Handlers answer in q->a; they return 0 or a fault. */
@@ -41,6 +54,7 @@ struct admin_route {
 	int (*handle)(struct admin *q);
 	const char *act;
 	const char *param[ADMIN_PARAMS_MAX];
+	enum admin_scope scope;
 };
 extern const struct admin_route admin_routes[];
 extern const size_t admin_routes_n;
@@ -60,6 +74,7 @@ int admin_node_import(struct admin *q);
 int admin_node_list(struct admin *q);
 int admin_node_show(struct admin *q);
 int admin_node_act(struct admin *q);
+int admin_node_move(struct admin *q);
 int admin_node_bind(struct admin *q);
 int admin_cert_revoke(struct admin *q);
 int admin_node_number(struct admin *q);
@@ -71,6 +86,7 @@ int admin_sub_add(struct admin *q);
 int admin_sub_list(struct admin *q);
 int admin_sub_show(struct admin *q);
 int admin_sub_act(struct admin *q);
+int admin_sub_extend(struct admin *q);
 int admin_certreq_list(struct admin *q);
 int admin_certreq_act(struct admin *q);
 int admin_node_certs(struct admin *q);
@@ -109,6 +125,23 @@ int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int 
 int admin_no_such_node(struct admin *q);
 /* The node with all that belongs to it. */
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
+/* life.c: what ends by itself, for the engine. */
+int admin_clock(struct mst_role_env *env, struct mst_clocked *c);
+/* What it could enrol with: registrations, keys and certificates of the MEF, under the names of `n` (revoke.c). */
+int admin_end_enrolment(struct admin *q, const struct mst_node *n);
+/* scope.c. Is it theirs? Always when the installation's own people ask. 0 and *ret_own, or a fault. */
+int admin_owns_node(struct admin *q, const struct mst_node *n, bool *ret_own);
+/* What was made for the node at that time: theirs when the node is, and was then. */
+int admin_owns_since(struct admin *q, int64_t node, mst_time at, bool *ret_own);
+int admin_owns_node_id(struct admin *q, int64_t id, bool *ret_own);
+bool admin_owns_sub(const struct admin *q, const struct mst_subscription *r);
+int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own);
+/* A new node or subscription is the provider's own: else false, and `d` says why. */
+bool admin_new_node_good(const struct admin *q, const struct mst_node *n, const struct mst_subscription *sub, struct mst_diag *d);
+/* Who asks, and for whom; "/v1/providers/{sp}/x" becomes "/v1/x". False: nobody who may. */
+bool admin_scope_take(struct admin *q, const struct mst_peer *p, struct mst_view *path);
+/* May this way be taken? 0 yes; 1 answered already; or a fault. */
+int admin_scope_check(struct admin *q, const struct admin_route *route);
 /* Everything that the node could still authenticate with is over at env->now (revoke.c). */
 int admin_end_credentials(struct admin *q, const struct mst_node *n);
 
@@ -135,6 +168,11 @@ struct admin_trigger_input {
 bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
+/* Reason, and of a release "grace", of a reenrol "window", in seconds. */
+bool admin_decode_act(const json_t *j, const char *act, char ret_reason[128], int64_t *ret_seconds, struct mst_diag *d);
+struct admin_move_input { struct mst_node as; /* sub_id, cse_id, ae_id */ int64_t grace; char reason[128]; };
+bool admin_decode_move(const json_t *j, struct admin_move_input *ret, struct mst_diag *d);
+bool admin_decode_extend(const json_t *j, mst_time *ret_until, struct mst_diag *d);
 bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d);
 bool admin_decode_revoke(const json_t *j, int *ret_reason, struct mst_diag *d);
 struct admin_command_input;

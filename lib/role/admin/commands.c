@@ -85,9 +85,12 @@ static int add_one(struct admin *q, const char *id, const struct admin_command_i
 	struct mst_node n;
 	char why[256];
 	size_t open = 0;
+	bool own = true;
 	int r = admin_find_node(q, id, &n), s;
 
-	if (r) {
+	if (!r)
+		r = admin_owns_node(q, &n, &own);
+	if (r || !own) {
 		mst_diag_set(d, 0, "id", "there is no such node; expected an M2M-Node-ID, a CSE-ID or a node's number", NULL);
 		*ret_rsc = MST_RSC_NOT_FOUND;
 		return r < 0 ? r : ADMIN_REFUSED;
@@ -218,8 +221,12 @@ struct list { struct admin *q; json_t *j; size_t left, size; int64_t last; bool 
 static int keep_command(void *arg, const struct mst_command *m)
 {
 	struct list *l = arg;
+	bool own;
 	json_t *j;
+	int r = admin_owns_since(l->q, m->node, m->created, &own);
 
+	if (r || !own)
+		return r;
 	if (!l->left-- || l->size > ADMIN_ANSWER_FULL) {
 		l->more = true;
 		return 1;
@@ -244,7 +251,7 @@ static int list_commands(struct admin *q, int64_t node)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	l.j = json_array();
 	l.left = (size_t)limit;
-	r = mst_store_command_list(q->env->store, node, (int64_t)after, (size_t)limit + 1, keep_command, &l);
+	r = mst_store_command_list(q->env->store, node, (int64_t)after, q->sp[0] ? 0 : (size_t)limit + 1, keep_command, &l);
 	if (r < 0) {
 		json_decref(l.j);
 		return r;

@@ -2,6 +2,7 @@
 
 #include "codec/primitive.h"
 #include "role/authorise.h"
+#include "role/life.h"
 
 #define SKEW 60                 /* seconds by which another host's clock may be behind */
 
@@ -35,21 +36,6 @@ enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscr
 	return ADMIN_DONE;
 }
 
-enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason,
-					 mst_time now, int *ret_rsc, struct mst_diag *d)
-{
-	enum mst_node_state to = !strcmp(act, "revoke") ? MST_NODE_REVOKED : MST_NODE_RELEASED;
-
-	(void)ret_rsc;
-	(void)d;
-	if (n->state == to)
-		return ADMIN_UNCHANGED;
-	n->state = to;
-	set_text(n->reason, sizeof(n->reason), reason);
-	n->changed = now;
-	return ADMIN_DONE;
-}
-
 enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc,
 				    struct mst_diag *d)
 {
@@ -63,6 +49,7 @@ enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, in
 	r->state = MST_SUB_ACTIVE;
 	r->created = now;
 	r->changed = now;
+	r->due = mst_life_warn_at(r->not_before, r->not_after);
 	return ADMIN_DONE;
 }
 
@@ -80,6 +67,8 @@ enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *
 			      "this subscription has ended for good; add a new one");
 	r->state = to;
 	r->changed = now;
+	if (to == MST_SUB_ENDED)
+		r->due = 0;
 	return ADMIN_DONE;
 }
 

@@ -15,11 +15,21 @@ enum admin_verdict {
 /* A new node; `sub` is its subscription's record, NULL when it names none. */
 enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscription *sub, mst_time now,
 				     int *ret_rsc, struct mst_diag *d);
-/* act: "revoke", "release" */
-enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason,
+/*
+ * act: "revoke", "release", "suspend", "resume", "reenrol". `seconds`: of a release, how long what the node has still works; of a
+ * reenrol, how long the window is open. `has_key`: of a resume, the node holds a key that it used.
+ */
+enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key,
 					 mst_time now, int *ret_rsc, struct mst_diag *d);
+/* To another subscription, under `to`'s names. `sub` is it, NULL when there is none. */
+enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *to, const struct mst_subscription *sub,
+				     const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d);
+/* What the clock says of a subscription whose `due` has come: the event. */
+const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now);
 enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc,
 				    struct mst_diag *d);
+/* Its end, later than it was: also of one that has expired, whose nodes may go on then. */
+enum admin_verdict admin_decide_extend(struct mst_subscription *r, mst_time until, mst_time now, int *ret_rsc, struct mst_diag *d);
 /* act: "suspend", "resume", "end" */
 enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
 					int *ret_rsc, struct mst_diag *d);

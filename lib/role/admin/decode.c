@@ -424,6 +424,49 @@ bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct m
 	return members(j, &reason, 1, ret, d);
 }
 
+#define GRACE_MOST (90 * INT64_C(86400))
+#define WINDOW_MOST (31 * INT64_C(86400))
+
+bool admin_decode_act(const json_t *j, const char *act, char ret_reason[128], int64_t *ret_seconds, struct mst_diag *d)
+{
+	struct args { char reason[128]; int64_t seconds; } a = { .seconds = 0 };
+	bool release = !strcmp(act, "release"), reenrol = !strcmp(act, "reenrol");
+	const struct member m[] = {
+		{ "reason", TEXT, true, 0, offsetof(struct args, reason), sizeof(a.reason) },
+		{ release ? "grace" : "window", SECONDS, reenrol, 0, offsetof(struct args, seconds), 0 },
+	};
+
+	if (!members(j, m, release || reenrol ? 2 : 1, &a, d))
+		return false;
+	if (a.seconds > (release ? GRACE_MOST : WINDOW_MOST))
+		return wrong(d, m[1].name, release ? "at most 90 days" : "at most 31 days");
+	memcpy(ret_reason, a.reason, sizeof(a.reason));
+	*ret_seconds = a.seconds;
+	return true;
+}
+
+#define M(m) AT(struct admin_move_input, m)
+static const struct member move_members[] = {
+	{ "subscription", SUB_ID, true, 0, M(as.sub_id) }, { "cseID", IDENT, false, MST_ID_CSE_ABS, M(as.cse_id) },
+	{ "aeID", IDENT, false, MST_ID_AE_ABS, M(as.ae_id) }, { "grace", SECONDS, false, 0, M(grace) },
+	{ "reason", TEXT, true, 0, M(reason) },
+};
+
+bool admin_decode_move(const json_t *j, struct admin_move_input *ret, struct mst_diag *d)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->grace = 7 * 86400;
+	return members(j, move_members, MST_COUNT(move_members), ret, d) &&
+	       (ret->grace <= GRACE_MOST || wrong(d, "grace", "at most 90 days"));
+}
+
+bool admin_decode_extend(const json_t *j, mst_time *ret_until, struct mst_diag *d)
+{
+	static const struct member until = { "notAfter", TIME, true, 0, 0, 0 };
+
+	return members(j, &until, 1, ret_until, d);
+}
+
 bool admin_decode_cert(const json_t *j, struct mst_view *ret_pem, int *ret_reason, struct mst_diag *d)
 {
 	struct cert { struct mst_view pem; int reason; } c = { .reason = 0 };

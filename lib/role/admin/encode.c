@@ -96,6 +96,8 @@ json_t *admin_json_node(const struct mst_node *n)
 	put_time(&o, "lastSeen", n->last_seen);
 	put_optional(&o, "attempt", n->attempt);
 	put_optional(&o, "lastStep", n->last_step);
+	put_time(&o, "leaveBy", n->leave_by);
+	put_time(&o, "reenrolUntil", n->reenrol_until);
 	return done(&o);
 }
 

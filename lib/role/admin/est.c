@@ -48,7 +48,11 @@ struct list { struct admin *q; json_t *j; size_t left; int64_t last; bool more; 
 static int keep_request(void *arg, const struct mst_certreq *r)
 {
 	struct list *l = arg;
+	bool own;
+	int e = admin_owns_since(l->q, r->node, r->asked, &own);
 
+	if (e || !own)
+		return e;
 	if (!l->left--) {
 		l->more = true;
 		return 1;
@@ -93,7 +97,7 @@ int admin_certreq_list(struct admin *q)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	l.j = json_array();
 	l.left = (size_t)limit;
-	return answer_list(q, "requests", &l, mst_store_certreq_list(q->env->store, state, (int64_t)after, (size_t)limit + 1,
+	return answer_list(q, "requests", &l, mst_store_certreq_list(q->env->store, state, (int64_t)after, q->sp[0] ? 0 : (size_t)limit + 1,
 								     keep_request, &l));
 }
 
@@ -152,12 +156,20 @@ static int keep_cert(void *arg, const struct mst_cert_row *r)
 static int answer_certs(struct admin *q, const struct certs *c)
 {
 	json_t *list = json_array();
+	bool own;
+	int r;
 
-	for (size_t i = 0; i < c->n; i++)
-		if (json_array_append_new(list, admin_json_cert(&c->row[i]))) {
+	for (size_t i = 0; i < c->n; i++) {
+		r = admin_owns_since(q, c->row[i].node, c->row[i].issued, &own);
+		if (r < 0) {
+			json_decref(list);
+			return r;
+		}
+		if (own && json_array_append_new(list, admin_json_cert(&c->row[i]))) {
 			json_decref(list);
 			return MST_FAULT_MEMORY;
 		}
+	}
 	return admin_answer(q, MST_RSC_OK, json_pack("{s:o}", "certificates", list));
 }
 

@@ -5,7 +5,11 @@
 
 enum { EV_AFTER, EV_NODE, EV_ATTEMPT, EV_WHAT, EV_ROLE, EV_SINCE, EV_LIMIT };
 
+#define SCANNED_MOST 5000          /* of others, in one page of a provider's */
+
 struct event_page {
+	struct admin *q;
+	size_t scanned;
 	json_t *list;
 	size_t size, left;
 	uint64_t last;
@@ -15,8 +19,18 @@ struct event_page {
 static int keep_event(void *arg, const struct mst_event *e)
 {
 	struct event_page *p = arg;
+	bool own;
 	json_t *j;
+	int r = admin_owns_event(p->q, e, &own);
 
+	if (r)
+		return r;
+	if (!own) {
+		/* a page has an end, whatever of others lies in between */
+		p->more = ++p->scanned > SCANNED_MOST;
+		p->last = e->seq;
+		return p->more;
+	}
 	if (!p->left || p->size > ADMIN_ANSWER_FULL) {
 		p->more = true;
 		return 1;
@@ -83,8 +97,8 @@ int admin_event_list(struct admin *q)
 		r = mst_store_event_anchor(q->env->store, &anchor);
 	if (r)
 		return r;
-	p = (struct event_page){ .list = json_array(), .left = f.limit };
-	f.limit++;
+	p = (struct event_page){ .q = q, .list = json_array(), .left = f.limit };
+	f.limit = q->sp[0] ? 0 : f.limit + 1;
 	r = mst_store_event_list(q->env->store, &f, keep_event, &p);
 	if (r < 0) {
 		json_decref(p.list);

@@ -15,7 +15,9 @@ static int say_taken(struct admin *q, const struct mst_node *n, int *ret_rsc, st
 	if (r < 0)
 		return r;
 	*ret_rsc = MST_RSC_CONFLICT;
-	if (!r)
+	if (q->sp[0])   /* whose, is nobody's business */
+		mst_diag_set(d, 0, "nodeID", "this name, or the CSE-ID, is not free; ask the installation's operator", NULL);
+	else if (!r)
 		mst_diag_set(d, 0, "nodeID", "a node with this M2M-Node-ID exists already", NULL);
 	else
 		mst_diag_set(d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
@@ -82,6 +84,8 @@ static int add(struct admin *q, const json_t *j, struct admin_node_input *in, in
 	if (r < 0)
 		return r;
 	has_sub = !r;
+	if (!admin_new_node_good(q, &in->node, has_sub ? &sub : NULL, d))
+		return ADMIN_REFUSED;
 	if (admin_decide_node(&in->node, has_sub ? &sub : NULL, q->env->now, ret_rsc, d) == ADMIN_REFUSED)
 		return ADMIN_REFUSED;
 	return apply_new(q, in, ret_rsc, d);
@@ -109,6 +113,7 @@ static int keep_identity(void *arg, const struct mst_identity *r)
 }
 
 struct listing {
+	struct admin *q;
 	json_t *list;
 	enum mst_role role;
 };
@@ -117,6 +122,8 @@ static int keep_reg(void *arg, const struct mst_registration *r)
 {
 	struct listing *l = arg;
 
+	if (l->q->sp[0] && !mst_id_equal(MST_ID_FQDN, mst_view_str(l->q->sp), mst_view_str(r->admin_fqdn)))
+		return 0;
 	return json_array_append_new(l->list, admin_json_reg(l->role, r)) ? MST_FAULT_MEMORY : 0;
 }
 
@@ -124,6 +131,11 @@ static int keep_cred(void *arg, const struct mst_credential *r)
 {
 	struct listing *l = arg;
 
+	bool own;
+	int e = admin_owns_since(l->q, r->node, r->created, &own);
+
+	if (e || !own)
+		return e;
 	return json_array_append_new(l->list, admin_json_cred(l->role, r)) ? MST_FAULT_MEMORY : 0;
 }
 
@@ -165,14 +177,15 @@ int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n)
 	}
 
 	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++) {
-		struct listing l = { regs, roles[i] };
+		struct listing l = { q, regs, roles[i] };
 
 		r = mst_store_reg_of_node(q->env->store, roles[i], n->id, keep_reg, &l);
 		l.list = creds;
 		if (!r)
 			r = mst_store_cred_of_node(q->env->store, roles[i], n->id, keep_cred, &l);
 	}
-	if (!r)
+	/* where it stands and what it was told is between it and its owner */
+	if (!r && !q->sp[0])
 		r = add_briefings(q, n->id, j);
 	if (json_object_set_new(j, "identities", ids) | json_object_set_new(j, "registrations", regs) |
 	    json_object_set_new(j, "credentials", creds))
@@ -273,6 +286,7 @@ static bool node_filter(struct admin *q, struct mst_node_filter *f, struct mst_d
 	if (!admin_number("after", q->param[NODE_AFTER], 0, INT64_MAX, &after, d) ||
 	    !admin_number("limit", q->param[NODE_LIMIT], ADMIN_PAGE, ADMIN_PAGE_MAX, &limit, d))
 		return false;
+	f->sp_fqdn = q->sp;
 	f->after = (int64_t)after;
 	f->limit = (size_t)limit;
 	return true;
@@ -331,38 +345,6 @@ int admin_node_show(struct admin *q)
 	int r = admin_find_node(q, q->id, &n);
 
 	return r < 0 ? r : r ? admin_no_such_node(q) : admin_answer_node(q, MST_RSC_OK, &n);
-}
-
-/* revoke, release */
-int admin_node_act(struct admin *q)
-{
-	struct mst_diag d = { 0 };
-	char reason[128];
-	struct mst_node n;
-	int rsc, r;
-
-	if (!admin_decode_reason(q->body, true, reason, &d))
-		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
-	r = admin_find_node(q, q->id, &n);
-	if (r)
-		return r < 0 ? r : admin_no_such_node(q);
-	switch (admin_decide_node_act(&n, q->act, reason, q->env->now, &rsc, &d)) {
-	case ADMIN_REFUSED:
-		return admin_refuse(q, rsc, &d);
-	case ADMIN_UNCHANGED:
-		return admin_answer_node(q, MST_RSC_OK, &n);
-	case ADMIN_DONE:
-		break;
-	}
-	r = mst_store_node_update(q->env->store, &n);
-	if (!r)
-		r = admin_end_credentials(q, &n);
-	if (!r)
-		r = admin_event(q, n.state == MST_NODE_REVOKED ? "node.revoked" : "node.released", n.id,
-				reason);
-	if (r)
-		return r < 0 ? r : MST_FAULT_BUG;
-	return admin_answer_node(q, MST_RSC_OK, &n);
 }
 
 struct binding {

@@ -202,6 +202,50 @@ static int refuse_secret(struct admin *q, int rsc, const char *field, const char
 	return admin_refuse(q, rsc, &d);
 }
 
+/*
+ * Lesson 26, the other way round: a key that the node has registered for a use is no secret that it was born with. 0,
+ * MST_KEEPER_SAME, or a fault.
+ */
+struct unlike { struct admin *q; enum mst_role role; const char *fqdn; };
+
+static int unlike_key(void *arg, const struct mst_keyreg *k)
+{
+	struct unlike *u = arg;
+	struct mst_keeper *keeper = u->q->env->keeper;
+	const struct mst_exchange *x = u->q->x;
+	char id[2 * MST_ID_MAX], key_id[MST_ID_MAX];
+
+	/* one that was made with an exporter is ours, and nobody could have given it in */
+	if (k->exporter || !k->key.n)
+		return 0;
+	snprintf(id, sizeof(id), "%s@%s", k->rel_key_id, u->fqdn);
+	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(id), key_id))
+		return MST_FAULT_BUG;
+	return keeper->ops->differs(keeper, x->channel, (struct mst_view){ x->key_value.b, x->key_value.n }, &k->key, MST_PURPOSE_KEYREG,
+				    key_id);
+}
+
+static int unlike_keys_of(void *arg, const struct mst_registration *g)
+{
+	struct unlike *u = arg;
+
+	return mst_store_keyreg_list(u->q->env->store, u->role, g->reg_id, unlike_key, u);
+}
+
+static int no_service_key(struct admin *q, int64_t node)
+{
+	static const enum mst_role roles[2] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	int r = 0;
+
+	for (size_t i = 0; i < MST_COUNT(roles) && !r; i++) {
+		struct unlike u = { q, roles[i], q->env->conf ? q->env->conf->own_fqdn[i] : "" };
+
+		if (u.fqdn[0])
+			r = mst_store_reg_of_node(q->env->store, roles[i], node, unlike_keys_of, &u);
+	}
+	return r;
+}
+
 static int store_secret(struct admin *q, const struct mst_node *n, const char *id, bool insert)
 {
 	const struct mst_exchange *x = q->x;
@@ -212,7 +256,12 @@ static int store_secret(struct admin *q, const struct mst_node *n, const char *i
 
 	memcpy(c.key_id, id, sizeof(c.key_id));
 	memcpy(c.client_id, n->cse_id[0] ? n->cse_id : n->ae_id[0] ? n->ae_id : n->node_id, sizeof(c.client_id));
-	r = k->ops->wrap(k, x->channel, (struct mst_view){ x->key_value.b, x->key_value.n }, MST_PURPOSE_KPM, id, &c.key);
+	r = no_service_key(q, n->id);
+	if (r == MST_KEEPER_SAME)
+		return refuse_secret(q, MST_RSC_BAD_REQUEST, "body", "this key is registered for a use already; the secret that a node is born with "
+				     "is another one");
+	if (!r)
+		r = k->ops->wrap(k, x->channel, (struct mst_view){ x->key_value.b, x->key_value.n }, MST_PURPOSE_KPM, id, &c.key);
 	if (r > 0)
 		return refuse_secret(q, MST_RSC_INTERNAL, "", "the keeper does not take the secret; nothing was changed");
 	if (!r)

@@ -158,9 +158,8 @@ static int end_certs(struct admin *q, int64_t node)
 	return r < 0 ? r : 0;
 }
 
-int admin_end_credentials(struct admin *q, const struct mst_node *n)
+static int end_of_roles(struct admin *q, const struct mst_node *n, const enum mst_role *roles, size_t n_roles)
 {
-	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
 	const char *const own[] = { n->node_id, n->cse_id, n->ae_id };
 	struct mst_subscription sub = { .sp_fqdn = "" };
 	struct names names = { .n = 0 };
@@ -175,15 +174,30 @@ int admin_end_credentials(struct admin *q, const struct mst_node *n)
 		r = mst_store_identity_list(q->env->store, n->id, keep_name, &names);
 	if (r >= 0)
 		r = end_certs(q, n->id);
-	for (size_t i = 0; i < MST_COUNT(roles) && r >= 0; i++) {
+	for (size_t i = 0; i < n_roles && r >= 0; i++) {
 		r = end_creds(q, roles[i], n->id, NULL);
 		if (!r)
 			r = end_regs(q, roles[i], n->id);
 		for (size_t k = 0; k < names.n && !r; k++)
 			r = end_by_name(q, roles[i], names.name[k], sub.sp_fqdn);
 	}
+	return r < 0 ? r : 0;
+}
+
+int admin_end_credentials(struct admin *q, const struct mst_node *n)
+{
+	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
+	int r = end_of_roles(q, n, roles, MST_COUNT(roles));
+
 	/* one that was let go may still ask where to go now; one that is revoked shows its secret in vain */
 	if (r >= 0 && n->state == MST_NODE_REVOKED)
 		r = end_creds(q, MST_ROLE_SECRETS, n->id, NULL);
 	return r < 0 ? r : 0;
+}
+
+int admin_end_enrolment(struct admin *q, const struct mst_node *n)
+{
+	static const enum mst_role mef = MST_ROLE_MEF;
+
+	return end_of_roles(q, n, &mef, 1);
 }

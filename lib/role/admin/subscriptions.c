@@ -14,6 +14,10 @@ int admin_sub_add(struct admin *q)
 	if (!admin_decode_sub(q->body, &sub, &d) ||
 	    admin_decide_sub(&sub, q->env->now, &rsc, &d) == ADMIN_REFUSED)
 		return admin_refuse(q, rsc, &d);
+	if (!admin_owns_sub(q, &sub)) {
+		mst_diag_set(&d, 0, "spFQDN", "expected this provider's own", NULL);
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	}
 	r = mst_store_sub_put(q->env->store, &sub, true);
 	if (r == MST_STORE_EXISTS) {
 		mst_diag_set(&d, 0, "id", "a subscription with this M2M-Sub-ID exists already", NULL);
@@ -29,6 +33,7 @@ int admin_sub_add(struct admin *q)
 enum { SUB_AFTER, SUB_LIMIT };
 
 struct sub_page {
+	struct admin *q;
 	json_t *list;
 	size_t size, left;
 	char last[MST_ID_MAX];
@@ -40,6 +45,8 @@ static int keep_sub(void *arg, const struct mst_subscription *r)
 	struct sub_page *p = arg;
 	json_t *j;
 
+	if (!admin_owns_sub(p->q, r))
+		return 0;
 	if (!p->left || p->size > ADMIN_ANSWER_FULL) {
 		p->more = true;
 		return 1;
@@ -53,7 +60,7 @@ static int keep_sub(void *arg, const struct mst_subscription *r)
 
 int admin_sub_list(struct admin *q)
 {
-	struct sub_page p = { 0 };
+	struct sub_page p = { .q = q };
 	struct mst_diag d;
 	uint64_t limit;
 	json_t *j;
@@ -63,7 +70,7 @@ int admin_sub_list(struct admin *q)
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	p.list = json_array();
 	p.left = (size_t)limit;
-	r = mst_store_sub_list(q->env->store, q->param[SUB_AFTER], (size_t)limit + 1, keep_sub, &p);
+	r = mst_store_sub_list(q->env->store, q->param[SUB_AFTER], q->sp[0] ? 0 : (size_t)limit + 1, keep_sub, &p);
 	if (r < 0) {
 		json_decref(p.list);
 		return r;
@@ -90,6 +97,40 @@ int admin_sub_show(struct admin *q)
 	int r = mst_store_sub_get(q->env->store, q->id, &sub);
 
 	return r < 0 ? r : r ? no_such_sub(q) : admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
+}
+
+/* A later end. */
+int admin_sub_extend(struct admin *q)
+{
+	struct mst_subscription sub;
+	struct mst_diag d = { 0 };
+	mst_time until;
+	char why[300], stamp[20] = "";
+	struct mst_writer w = mst_writer_of(stamp, sizeof(stamp));
+	int rsc, r;
+
+	if (!admin_decode_extend(q->body, &until, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = mst_store_sub_get(q->env->store, q->id, &sub);
+	if (r)
+		return r < 0 ? r : no_such_sub(q);
+	switch (admin_decide_extend(&sub, until, q->env->now, &rsc, &d)) {
+	case ADMIN_REFUSED:
+		return admin_refuse(q, rsc, &d);
+	case ADMIN_UNCHANGED:
+		return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
+	case ADMIN_DONE:
+		break;
+	}
+	mst_put_timestamp(&w, until);
+	mst_put_nul(&w);
+	snprintf(why, sizeof(why), "%.200s: until %s", sub.id, stamp);
+	r = mst_store_sub_put(q->env->store, &sub, false);
+	if (!r)
+		r = admin_event(q, "subscription.extended", 0, why);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
 }
 
 /* suspend, resume, end: what it means for nodes is decided at their next request. */

@@ -99,14 +99,15 @@ struct mst_cred_brief {
 	char key_id[MST_ID_MAX], via[MST_ID_MAX];
 	enum mst_key_purpose purpose;
 	enum mst_cred_state state;
-	mst_time created;
+	bool elsewhere;                  /* of the same node under a name that it had with another provider */
+	mst_time created, last_used;
 };
 struct mst_records {
 	bool has_reg, has_keyreg, has_cred;
 	struct mst_registration reg;     /* by id; for REGISTER, KEY_REGISTER by client and adminFQDN */
 	struct mst_keyreg keyreg;        /* by call.id, or by the session's exporter id */
 	struct mst_credential cred;      /* the session's (REGISTER, KEY_REGISTER), or the one asked for */
-	struct mst_cred_brief other[MST_OTHER_CREDS];  /* the client's credentials here, oldest first */
+	struct mst_cred_brief other[MST_OTHER_CREDS];  /* the client's credentials here, oldest first; then those `elsewhere` */
 	size_t n_other;
 	/* MEF: the command that this registration was given last, unless it has ended, and the next one */
 	bool has_out, has_next;
@@ -137,6 +138,7 @@ struct mst_verdict {
 	char why[200];                   /* to the operator */
 	const char *what;                /* event: role "." what */
 	bool fetch;                      /* a refusal answers with status false (spec 2.7.1) */
+	bool close;                      /* its session ends with the answer: who may not be served needs none */
 	/* answer */
 	enum mst_body body;
 	uint32_t show;                   /* members of the body: bits of `has` */
@@ -285,6 +287,13 @@ MST_MUST_CHECK int mst_role_secret_standing(struct mst_role_env *env, enum mst_r
 /* A role's psk_lookup. */
 MST_MUST_CHECK int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q,
                                           struct mst_psk_answer *a);
+
+/* A role's clock: its keys that end (clock.c). */
+MST_MUST_CHECK int mst_role_clock(struct mst_role_env *env, enum mst_role role, struct mst_clocked *c);
+/* PURE: what the clock says of a key whose `due` has come. The event, "" when there is none; *k is what is stored. */
+const char *mst_decide_clock(struct mst_credential *k, mst_time now);
+/* PURE: the same of the node whose key it is, when it is the one that it uses. False: nothing changes. */
+bool mst_decide_clock_node(struct mst_node *n, const struct mst_credential *k, mst_time now);
 
 /* One line for the operator. */
 MST_MUST_CHECK int mst_role_event(struct mst_role_env *env, enum mst_role role, const char *what, const struct mst_who *w,

@@ -1,6 +1,7 @@
 /* Symmetric key procedures: TS-0003 8.3.5.2.7 to 8.3.5.2.10 and their twins 8.8.2.7 to 8.8.2.10. PURE. */
 #include "role/authorise.h"
 #include "role/common/common.h"
+#include "role/life.h"
 
 #include <string.h>
 
@@ -216,6 +217,10 @@ void mst_decide_key_register(const struct mst_call *c, const struct mst_who *w, 
 
 	if (!create_content_good(c, w, conf, now, v))
 		return;
+	if (w->has_node && mst_life_leaving(&w->node, now)) {
+		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted", "the node was let go: no new keys");
+		return;
+	}
 	if (!mst_decide_own_reg(w, r, now, v))
 		return;
 	if (r->n_keyregs >= MST_KEYREGS_MAX) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "role/life.h"
+
 #define BIT(i) (1u << (i))
 /* What a client may say in a Create; the rest is ours to assign. */
 #define CREATE_MEMBERS (BIT(MST_CR_ET) | BIT(MST_CR_LBL) | BIT(MST_CR_ADMIN))
@@ -104,6 +106,11 @@ void mst_decide_register(const struct mst_call *c, const struct mst_who *w, cons
 
 	if (!create_content_good(c, w, conf, now, v, admin))
 		return;
+	if (w->has_node && mst_life_leaving(&w->node, now)) {
+		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted", "the node was let go: what it has works until it leaves, but it gets "
+		           "nothing new");
+		return;
+	}
 	if (live && conf->quirks.repeat_conflicts) {
 		mst_refuse(v, MST_RSC_ALREADY_REGISTERED, "registered already", NULL);
 		return;
@@ -157,7 +164,7 @@ bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, c
 	v->cred.node = w->has_node ? w->node.id : 0;
 	v->cred.state = MST_CRED_PENDING;
 	v->cred.created = now;
-	v->cred.expires = expires;
+	v->cred.expires = v->cred.due = expires;
 	/* newest first: besides the new one, one more may stay (a second try that races) */
 	for (size_t i = r->n_other; i-- > 0;) {
 		const struct mst_cred_brief *b = &r->other[i];
@@ -227,13 +234,27 @@ void mst_decide_reg_set(const struct mst_call *c, const struct mst_who *w, const
 	v->show = q->has & UPDATE_MEMBERS;      /* the answer has only what was in the request */
 }
 
+/*
+ * Who de-registers is not enrolled any more: at a MEF while it was only enrolling, at a MAF when it gives its root key back.
+ * A session under a name that the node has no longer says nothing about what it is now.
+ */
+static bool leaves(const struct mst_call *c, const struct mst_who *w, enum mst_node_state s)
+{
+	const struct mst_node *n = &w->node;
+
+	if (s == MST_NODE_ENROLLING)
+		return true;
+	return c->role == MST_ROLE_MAF && (s == MST_NODE_ENROLLED || s == MST_NODE_EXPIRING) &&
+	       !strcmp(w->id, n->cse_id[0] ? n->cse_id : n->ae_id[0] ? n->ae_id : n->node_id);
+}
+
 void mst_decide_reg_delete(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now, struct mst_verdict *v)
 {
 	if (!mst_decide_own_reg(w, r, now, v))
 		return;
 	MST_STR_SET(v->drop_reg, r->reg.reg_id);
 	mst_decide_step(v, w, c, "deregister", now);
-	if (v->put_node && v->node.state == MST_NODE_ENROLLING) {
+	if (v->put_node && leaves(c, w, v->node.state)) {
 		v->node.state = MST_NODE_KNOWN;
 		MST_STR_SET(v->node.reason, "de-registered by itself");
 		v->node.changed = now;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "role/life.h"
+
 const char *const mst_call_name[MST_CALL__COUNT] = {
 	[MST_CALL_NONE] = "refused",
 	[MST_CALL_REGISTER] = "register",
@@ -65,7 +67,6 @@ static int subscription_standing(const struct mst_subscription *s, mst_time now,
 }
 
 static const char *const node_refused[MST_NODE_RELEASED + 1] = {
-	[MST_NODE_SUSPENDED] = "the node is suspended",
 	[MST_NODE_REVOKED] = "the node is revoked",
 	[MST_NODE_RELEASED] = "the node was released to another provider",
 };
@@ -76,7 +77,12 @@ int mst_decide_standing(const struct mst_who *w, mst_time now, const char **ret_
 		*ret_why = w->why;
 		return MST_RSC_NO_PRIVILEGE;
 	}
-	if (w->has_node && node_refused[w->node.state]) {
+	/* as a suspended subscription: nothing is lost, the node waits */
+	if (w->has_node && w->node.state == MST_NODE_SUSPENDED) {
+		*ret_why = "the node is suspended";
+		return MST_RSC_SUBSCRIPTION_NOT_ESTABLISHED;
+	}
+	if (w->has_node && node_refused[w->node.state] && !mst_life_leaving(&w->node, now)) {
 		*ret_why = node_refused[w->node.state];
 		return MST_RSC_NO_PRIVILEGE;
 	}
@@ -107,6 +113,7 @@ bool mst_decide_admit(const struct mst_who *w, const struct mst_call *c, mst_tim
 	if (w->kind == MST_WHO_NOBODY) {
 		/* the same words for every reason: what a peer may not learn it does not learn */
 		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not known here", w->why);
+		v->close = true;
 		return false;
 	}
 	/* TS-0004 8.2.2: From is mandatory except in a first registration, which a repetition also is */
@@ -122,6 +129,7 @@ bool mst_decide_admit(const struct mst_who *w, const struct mst_call *c, mst_tim
 	rsc = mst_decide_standing(w, now, &why);
 	if (rsc) {
 		mst_refuse(v, rsc, rsc == MST_RSC_NO_PRIVILEGE ? "not permitted" : "no valid subscription", why);
+		v->close = true;
 		return false;
 	}
 	if (!kind_may(c, w->kind)) {
@@ -131,6 +139,7 @@ bool mst_decide_admit(const struct mst_who *w, const struct mst_call *c, mst_tim
 	return true;
 }
 
+/* TS-0003 8.3.5.1: a client registers with each administrating stakeholder apart. */
 bool mst_decide_stakeholder(const struct mst_role_conf *conf, const struct mst_who *w, const char *admin_fqdn)
 {
 	struct mst_view admin = mst_view_str(admin_fqdn);
@@ -254,4 +263,27 @@ bool mst_key_id_join(const char *rel, const char *fqdn, char out[MST_ID_MAX])
 	mst_put_u8(&w, '@');
 	mst_put_str(&w, fqdn);
 	return w.ok && mst_id_normalise(MST_ID_KEY, mst_written(&w), out);
+}
+
+const char *mst_decide_clock(struct mst_credential *k, mst_time now)
+{
+	bool ended = k->expires <= now;
+
+	if (k->state == MST_CRED_REVOKED) {
+		k->due = 0;
+		return "";
+	}
+	k->due = ended ? 0 : k->expires;
+	return ended ? "key-ended" : "key-ending";
+}
+
+bool mst_decide_clock_node(struct mst_node *n, const struct mst_credential *k, mst_time now)
+{
+	if (k->purpose != MST_PURPOSE_KM || (n->state != MST_NODE_ENROLLED && n->state != MST_NODE_EXPIRING))
+		return false;
+	n->state = MST_NODE_EXPIRING;
+	n->changed = now;
+	mst_str_set(n->reason, sizeof(n->reason), k->expires <= now ? "its key has ended, and it has not renewed it" :
+		    "its key ends soon, and it has not renewed it");
+	return true;
 }

@@ -181,6 +181,7 @@ int mst_role_encode(const struct mst_role_twin *t, const struct mst_role_conf *c
                     mst_time now, const struct mst_who *w, const struct mst_verdict *v, struct mst_answer *a)
 {
 	a->rsc = v->rsc;
+	a->close = v->close;
 	a->release = v->release;
 	a->content.n = 0;
 	switch (v->body) {

@@ -7,7 +7,7 @@
 static int add_other(void *arg, const struct mst_credential *c)
 {
 	struct mst_records *r = arg;
-	struct mst_cred_brief b = { .purpose = c->purpose, .state = c->state, .created = c->created };
+	struct mst_cred_brief b = { .purpose = c->purpose, .state = c->state, .created = c->created, .last_used = c->last_used };
 	size_t at;
 
 	MST_STR_SET(b.key_id, c->key_id);
@@ -22,6 +22,22 @@ static int add_other(void *arg, const struct mst_credential *c)
 		r->other[at] = r->other[at - 1];
 	r->other[at] = b;
 	r->n_other++;
+	return 0;
+}
+
+struct elsewhere { struct mst_records *r; const char *now_called; };
+
+static int add_elsewhere(void *arg, const struct mst_credential *c)
+{
+	struct elsewhere *e = arg;
+	struct mst_cred_brief *b;
+
+	if (!strcmp(c->client_id, e->now_called) || e->r->n_other == MST_OTHER_CREDS)
+		return 0;
+	b = &e->r->other[e->r->n_other++];
+	*b = (struct mst_cred_brief){ .purpose = c->purpose, .state = c->state, .created = c->created, .elsewhere = true };
+	MST_STR_SET(b->key_id, c->key_id);
+	MST_STR_SET(b->via, c->via);
 	return 0;
 }
 
@@ -179,5 +195,7 @@ int mst_role_load(const struct mst_role_twin *t, struct mst_role_env *env, const
 	/* at a MEF a retrieval touches the owner's credentials, otherwise it is the caller's own that may */
 	e = mst_store_cred_list(env->store, c->role, c->role == MST_ROLE_MEF && c->what == MST_CALL_KEY_GET && r->has_keyreg ?
 	                        r->keyreg.client_id : w->id, add_other, r);
+	if (e >= 0 && c->role == MST_ROLE_MAF && w->has_node && w->has_cred && w->cred.state == MST_CRED_PENDING)
+		e = mst_store_cred_of_node(env->store, c->role, w->node.id, add_elsewhere, &(struct elsewhere){ r, w->id });
 	return e < 0 ? e : 0;
 }

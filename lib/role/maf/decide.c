@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "role/authorise.h"
+#include "role/life.h"
 
 #define BIT(i) (1u << (i))
 
@@ -269,15 +270,22 @@ static void first_use(const struct mst_who *w, const struct mst_records *r, cons
 	v->active = w->cred;
 	v->active.state = MST_CRED_ACTIVE;
 	v->active.last_used = now;
+	v->active.due = mst_life_warn_at(now, v->active.expires);
 	/* oldest first, in the order in which they were made: seconds would not tell those of one burst apart */
 	for (size_t i = 0; i < r->n_other && strcmp(r->other[i].key_id, w->cred.key_id); i++) {
 		const struct mst_cred_brief *b = &r->other[i];
 
+		if (b->elsewhere)
+			continue;
 		if (b->state == MST_CRED_ACTIVE && !mst_maf_is_enrolment(b->key_id, conf))
 			MST_STR_SET(v->revoke, b->key_id);
 		else
 			mst_decide_drop(v, b->key_id);
 	}
+	/* what it has from the provider that it was with before: it has arrived (architecture 4) */
+	for (size_t i = 0; i < r->n_other; i++)
+		if (r->other[i].elsewhere)
+			mst_decide_drop(v, r->other[i].key_id);
 	if (w->has_node && !v->put_node) {
 		v->put_node = true;
 		v->node = w->node;
@@ -286,6 +294,7 @@ static void first_use(const struct mst_who *w, const struct mst_records *r, cons
 	if (!v->put_node)
 		return;
 	MST_STR_SET(v->node.last_step, "maf-active");
+	v->node.reenrol_until = 0;      /* what the operator had opened it for is done */
 	switch (v->node.state) {
 	case MST_NODE_KNOWN:
 	case MST_NODE_BRIEFED:

@@ -17,6 +17,11 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	return mst_role_handle(&twin, env, x, a);
 }
 
+static int clock_look(struct mst_role_env *env, struct mst_clocked *c)
+{
+	return mst_role_clock(env, MST_ROLE_MAF, c);
+}
+
 static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
 {
 	return mst_role_handshake_failed(env, MST_ROLE_MAF, p, why, detail);
@@ -216,4 +221,5 @@ const struct mst_role_ops mst_role_maf = {
 	.fetched = fetched,
 	.handshake_failed = handshake_failed,
 	.refused = refused,
+	.clock = clock_look,
 };

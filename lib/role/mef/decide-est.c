@@ -6,6 +6,7 @@
 #include "role/mef/est.h"
 
 #include "role/authorise.h"
+#include "role/life.h"
 
 #define SHORTEST 5            /* seconds; a certificate that ends sooner is no use */
 
@@ -79,6 +80,8 @@ static bool admitted(const struct est_call *c, const struct mst_who *w, const st
 		refuse(v, MST_RSC_NOT_FOUND, "nothing is served here", "mef.est is false");
 	else if (w->kind != MST_WHO_NODE || !w->has_node)
 		refuse(v, MST_RSC_NO_PRIVILEGE, "not known here", w->kind == MST_WHO_NOBODY ? w->why : "no node: certificates are for nodes");
+	else if (mst_life_leaving(&w->node, now))
+		refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted", "the node was let go: no new certificates");
 	else if ((rsc = mst_decide_standing(w, now, &why)))
 		refuse(v, rsc, rsc == MST_RSC_NO_PRIVILEGE ? "not permitted" : "no valid subscription", why);
 	else if (r->has_own && r->own_until <= now && !is_of_renewal(c->op))

@@ -6,6 +6,31 @@
 
 #define BIT(i) (1u << (i))
 
+/*
+ * May a node that is enrolled enrol anew (lesson 12)? Renewal from the middle of the registration on is no question, nor is going
+ * on where an enrolment broke off: its key was given to no MAF yet. The rest is the operator's: policy, and a window.
+ */
+static bool may_again(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                      const struct mst_role_conf *conf, mst_time now)
+{
+	const struct mst_registration *g = &r->reg;
+	bool ended = !r->has_reg || g->expires <= now;
+
+	if (conf->reenrol == MST_REENROL_OPEN || !w->has_node ||
+	    (w->node.state != MST_NODE_ENROLLED && w->node.state != MST_NODE_EXPIRING))
+		return true;
+	if (w->node.reenrol_until > now || (ended && conf->reenrol == MST_REENROL_ENDED))
+		return true;
+	if (ended)
+		return false;
+	if (now >= g->modified + (g->expires - g->modified) / 2 || (c->has_export && !strcmp(g->key_id, c->key_id)))
+		return true;
+	for (size_t i = 0; i < r->n_other; i++)
+		if (!strcmp(r->other[i].key_id, g->key_id))
+			return !r->other[i].last_used;
+	return false;
+}
+
 /* Enrolment Key Generation belongs to the registration (TS-0003 8.3.2.1; architecture 3.5). */
 static void enrolment_key(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now,
                           struct mst_verdict *v)
@@ -154,6 +179,11 @@ void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const str
 		return;
 	switch (c->what) {
 	case MST_CALL_REGISTER:
+		if (!may_again(c, w, r, conf, now)) {
+			mst_refuse(v, MST_RSC_NO_PRIVILEGE, "enrolled already; the operator opens a window for another enrolment",
+			           "enrolled already, and no window is open (mef.reenrol; muster node reenrol)");
+			return;
+		}
 		mst_decide_register(c, w, r, conf, now, chance, v);
 		if (v->rsc == MST_RSC_CREATED)
 			enrolment_key(c, w, r, now, v);

@@ -23,6 +23,11 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 	return mst_role_secret_lookup(env, MST_ROLE_MEF, q, a);
 }
 
+static int clock_look(struct mst_role_env *env, struct mst_clocked *c)
+{
+	return mst_role_clock(env, MST_ROLE_MEF, c);
+}
+
 static int handshake_failed(struct mst_role_env *env, const struct mst_peer *p, enum mst_tls_end why, const char *detail)
 {
 	return mst_role_handshake_failed(env, MST_ROLE_MEF, p, why, detail);
@@ -44,4 +49,5 @@ const struct mst_role_ops mst_role_mef = {
 	.psk_lookup = psk_lookup,
 	.handshake_failed = handshake_failed,
 	.refused = refused,
+	.clock = clock_look,
 };

@@ -1,0 +1,39 @@
+/*
+ * GBA user security settings (TS 29.109 annex A): which service keys a subscriber may have, for whom. The same struct for
+ * XML (Diameter) and JSON (the SBI's Nhss_gbaSDM). Written here; read by lib/xml.
+ */
+#ifndef MST_CODEC_GUSS_H
+#define MST_CODEC_GUSS_H
+
+#include "base/time.h"
+#include "base/writer.h"
+
+#define MST_GUSS_OCTETS 16384
+#define MST_GUSS_NS "guss-schema-of-3gpp-gaa"
+#define MST_USS_MAX 16
+#define MST_USS_IDS_MAX 8
+#define MST_USS_FLAGS_MAX 8
+
+struct mst_uss {
+	uint32_t gsid, type;                 /* 0 to 999999 are 3GPP's */
+	struct mst_view naf_group;           /* optional */
+	struct mst_view id[MST_USS_IDS_MAX]; /* what the subscriber is called at that service: at least one */
+	size_t n_ids;
+	uint32_t flag[MST_USS_FLAGS_MAX];
+	size_t n_flags;
+};
+
+struct mst_guss {
+	struct mst_view impi;                /* empty in the list that a NAF gets (root ussList) */
+	bool in_card;                        /* uiccType GBA_U */
+	int64_t lifetime;                    /* seconds; 0 = the BSF's own */
+	struct mst_uss uss[MST_USS_MAX];
+	size_t n;
+};
+/* As `guss`, or with an empty impi as `ussList`. What is no character of XML, or does not fit, latches `w`. */
+void mst_guss_write(const struct mst_guss *g, struct mst_writer *w);
+
+/* Character data of XML 1.0, between elements. Latches on what is none. */
+void mst_put_xml_text(struct mst_writer *w, struct mst_view v);
+
+#endif

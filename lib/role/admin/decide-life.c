@@ -1,0 +1,146 @@
+/* Decisions about the life of a node and a subscription (architecture 4). PURE. */
+#include "codec/primitive.h"
+#include "role/admin/decide.h"
+#include "role/life.h"
+
+static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field, const char *text)
+{
+	mst_diag_set(d, 0, field, text, NULL);
+	*ret_rsc = rsc;
+	return ADMIN_REFUSED;
+}
+
+static enum admin_verdict to(struct mst_node *n, enum mst_node_state state, const char *reason, mst_time now)
+{
+	n->state = state;
+	n->changed = now;
+	memset(n->reason, 0, sizeof(n->reason));
+	(void)mst_view_to_str(mst_view_sub(mst_view_str(reason), 0, sizeof(n->reason) - 1), n->reason, sizeof(n->reason));
+	return ADMIN_DONE;
+}
+
+static enum admin_verdict revoke(struct mst_node *n, const char *reason, mst_time now)
+{
+	if (n->state == MST_NODE_REVOKED)
+		return ADMIN_UNCHANGED;
+	n->leave_by = n->reenrol_until = 0;
+	return to(n, MST_NODE_REVOKED, reason, now);
+}
+
+/* Said again with less time it takes time away; with more it gives none to what is dead already. */
+static enum admin_verdict release(struct mst_node *n, const char *reason, int64_t grace, mst_time now, int *ret_rsc,
+				  struct mst_diag *d)
+{
+	mst_time by = grace ? now + grace : 0;
+
+	if (n->state == MST_NODE_RELEASED && (!n->leave_by || n->leave_by == by))
+		return ADMIN_UNCHANGED;
+	if (n->state == MST_NODE_REVOKED && grace)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "grace", "the node is revoked: it has nothing that still works");
+	n->leave_by = by;
+	n->reenrol_until = 0;
+	return to(n, MST_NODE_RELEASED, reason, now);
+}
+
+static enum admin_verdict suspend(struct mst_node *n, const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d)
+{
+	if (n->state == MST_NODE_SUSPENDED)
+		return ADMIN_UNCHANGED;
+	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is revoked or released; there is nothing to suspend");
+	return to(n, MST_NODE_SUSPENDED, reason, now);
+}
+
+static enum admin_verdict resume(struct mst_node *n, const char *reason, bool has_key, mst_time now, int *ret_rsc,
+				 struct mst_diag *d)
+{
+	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is revoked or released; muster node reenrol lets it back");
+	if (n->state != MST_NODE_SUSPENDED)
+		return ADMIN_UNCHANGED;
+	return to(n, has_key ? MST_NODE_ENROLLED : MST_NODE_KNOWN, reason, now);
+}
+
+/* Lesson 12: enrolling anew after a reset, a theft or a return is the operator's decision, and has an end. */
+static enum admin_verdict reenrol(struct mst_node *n, const char *reason, int64_t window, mst_time now, int *ret_rsc,
+				  struct mst_diag *d)
+{
+	if (window < 1)
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "window", "expected seconds, more than none");
+	if (n->state == MST_NODE_SUSPENDED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is suspended; resume it first");
+	n->reenrol_until = now + window;
+	n->leave_by = 0;
+	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
+		return to(n, MST_NODE_KNOWN, reason, now);
+	return ADMIN_DONE;
+}
+
+enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key,
+					 mst_time now, int *ret_rsc, struct mst_diag *d)
+{
+	if (!strcmp(act, "revoke"))
+		return revoke(n, reason, now);
+	if (!strcmp(act, "release"))
+		return release(n, reason, seconds, now, ret_rsc, d);
+	if (!strcmp(act, "suspend"))
+		return suspend(n, reason, now, ret_rsc, d);
+	if (!strcmp(act, "resume"))
+		return resume(n, reason, has_key, now, ret_rsc, d);
+	return reenrol(n, reason, seconds, now, ret_rsc, d);
+}
+
+static void take_id(char out[MST_ID_MAX], const char *id)
+{
+	memset(out, 0, MST_ID_MAX);
+	(void)mst_view_to_str(mst_view_str(id), out, MST_ID_MAX);
+}
+
+enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *as, const struct mst_subscription *sub,
+				     const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d)
+{
+	if (!sub)
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "subscription", "there is no such subscription; add it first");
+	if (sub->state == MST_SUB_ENDED || sub->not_after <= now)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "subscription", "this subscription has ended; name another one");
+	if (n->state == MST_NODE_REVOKED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is revoked; muster node reenrol lets it back first");
+	if (n->state == MST_NODE_SUSPENDED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is suspended; resume it first");
+	if (!strcmp(n->sub_id, sub->id) && !strcmp(n->cse_id, as->cse_id) && !strcmp(n->ae_id, as->ae_id))
+		return ADMIN_UNCHANGED;
+	take_id(n->sub_id, sub->id);
+	take_id(n->cse_id, as->cse_id);
+	take_id(n->ae_id, as->ae_id);
+	n->leave_by = n->reenrol_until = 0;
+	return to(n, MST_NODE_KNOWN, reason, now);
+}
+
+enum admin_verdict admin_decide_extend(struct mst_subscription *r, mst_time until, mst_time now, int *ret_rsc, struct mst_diag *d)
+{
+	if (r->state == MST_SUB_ENDED)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this subscription has ended for good; add a new one");
+	if (until == r->not_after)
+		return ADMIN_UNCHANGED;
+	if (until < r->not_after || until <= now)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "notAfter", "expected a later end than it has; suspend or end it to stop it");
+	/* a key lifetime that nobody gave is the subscription's own length */
+	if (r->key_lifetime == r->not_after - r->not_before)
+		r->key_lifetime = until - r->not_before;
+	r->not_after = until;
+	r->changed = now;
+	r->due = mst_life_warn_at(r->not_before, until);
+	return ADMIN_DONE;
+}
+
+const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now)
+{
+	bool ended = r->not_after <= now;
+
+	if (r->state == MST_SUB_ENDED) {
+		r->due = 0;
+		return "";
+	}
+	r->due = ended ? 0 : r->not_after;
+	return ended ? "subscription.expired" : "subscription.expiring";
+}

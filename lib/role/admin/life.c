@@ -1,0 +1,258 @@
+/* The life of nodes and subscriptions: what operators decide of it, and what the clock does (architecture 4). */
+#include <stdio.h>
+#include <string.h>
+
+#include "role/admin/admin.h"
+#include "role/admin/decide.h"
+
+static int uses_key(void *arg, const struct mst_credential *c)
+{
+	bool *has = arg;
+
+	*has = *has || (c->purpose == MST_PURPOSE_KM && c->state == MST_CRED_ACTIVE);
+	return 0;
+}
+
+/* What it has works until `by` and not longer: its keys of the MAF end then, and their end is told. */
+struct shorten { struct admin *q; mst_time by; struct mst_credential k[16]; size_t n; };
+
+static int keep_long(void *arg, const struct mst_credential *c)
+{
+	struct shorten *s = arg;
+
+	if (c->state != MST_CRED_REVOKED && c->expires > s->by && s->n < MST_COUNT(s->k))
+		s->k[s->n++] = *c;
+	return 0;
+}
+
+static int end_keys_by(struct admin *q, int64_t node, mst_time by)
+{
+	struct shorten s = { .q = q, .by = by };
+	int r = mst_store_cred_of_node(q->env->store, MST_ROLE_MAF, node, keep_long, &s);
+
+	for (size_t i = 0; i < s.n && r >= 0; i++) {
+		s.k[i].expires = by;
+		s.k[i].due = s.k[i].due ? by : 0;
+		r = mst_store_cred_put(q->env->store, MST_ROLE_MAF, &s.k[i], false);
+	}
+	return r < 0 ? r : 0;
+}
+
+static const struct { const char *act, *event; } words[] = {
+	{ "revoke", "node.revoked" }, { "release", "node.released" }, { "suspend", "node.suspended" }, { "resume", "node.resumed" },
+	{ "reenrol", "node.reenrol-open" },
+};
+
+static int tell_act(struct admin *q, const struct mst_node *n, const char *reason)
+{
+	mst_time until = n->leave_by ? n->leave_by : n->reenrol_until;
+	const char *event = "";
+	char why[200];
+	struct mst_writer w = mst_writer_of(why, sizeof(why));
+
+	for (size_t i = 0; i < MST_COUNT(words); i++)
+		if (!strcmp(words[i].act, q->act))
+			event = words[i].event;
+	mst_put_str(&w, reason);
+	if (until) {
+		mst_put_str(&w, n->leave_by ? "; may stay until " : "; window until ");
+		mst_put_timestamp(&w, until);
+	}
+	mst_put_nul(&w);
+	return admin_event(q, event, n->id, why);
+}
+
+static int apply_act(struct admin *q, const struct mst_node *n, const char *reason)
+{
+	int r = mst_store_node_update(q->env->store, n);
+
+	if (!r && n->leave_by)
+		r = end_keys_by(q, n->id, n->leave_by);
+	else if (!r && (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED))
+		r = admin_end_credentials(q, n);
+	return r ? r : tell_act(q, n, reason);
+}
+
+/* revoke, release, suspend, resume, reenrol */
+int admin_node_act(struct admin *q)
+{
+	struct mst_diag d = { 0 };
+	int64_t seconds = 0;
+	bool has_key = false;
+	char reason[128];
+	struct mst_node n;
+	int rsc, r;
+
+	if (!admin_decode_act(q->body, q->act, reason, &seconds, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = admin_find_node(q, q->id, &n);
+	if (r)
+		return r < 0 ? r : admin_no_such_node(q);
+	r = mst_store_cred_of_node(q->env->store, MST_ROLE_MAF, n.id, uses_key, &has_key);
+	if (r < 0)
+		return r;
+	switch (admin_decide_node_act(&n, q->act, reason, seconds, has_key, q->env->now, &rsc, &d)) {
+	case ADMIN_REFUSED:
+		return admin_refuse(q, rsc, &d);
+	case ADMIN_UNCHANGED:
+		return admin_answer_node(q, MST_RSC_OK, &n);
+	case ADMIN_DONE:
+		break;
+	}
+	r = apply_act(q, &n, reason);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return admin_answer_node(q, MST_RSC_OK, &n);
+}
+
+/* --- to another subscription --- */
+
+static int past(struct admin *q, const struct mst_node *was, const struct mst_subscription *now_with)
+{
+	struct mst_node_past p = { .node = was->id, .at = q->env->now };
+	struct mst_subscription sub;
+	uint64_t last;
+	int r;
+
+	if (!was->sub_id[0])
+		return 0;
+	r = mst_store_sub_get(q->env->store, was->sub_id, &sub);
+	if (r || !strcmp(sub.sp_fqdn, now_with->sp_fqdn))
+		return r < 0 ? r : 0;
+	r = mst_store_event_last(q->env->store, &last);
+	memcpy(p.sp_fqdn, sub.sp_fqdn, sizeof(p.sp_fqdn));
+	p.last = (int64_t)last;
+	r = r ? r : mst_store_past_put(q->env->store, &p);
+	return r > 0 ? MST_FAULT_BUG : r;
+}
+
+static int apply_move(struct admin *q, const struct mst_node *was, const struct mst_node *n, const struct mst_subscription *sub,
+		      int64_t grace, const char *reason)
+{
+	char why[400];
+	int r;
+
+	snprintf(why, sizeof(why), "%.120s", reason);
+	r = admin_event(q, "node.moved-away", n->id, why);
+	if (!r)
+		r = past(q, was, sub);
+	/* enrolment with the old one ends at once, and its keys at the MAF when the new one is in use, or the time is over */
+	if (!r)
+		r = admin_end_enrolment(q, was);
+	if (!r)
+		r = end_keys_by(q, n->id, q->env->now + grace);
+	if (!r)
+		r = mst_store_node_update(q->env->store, n);
+	if (r)
+		return r;
+	snprintf(why, sizeof(why), "to subscription %.120s: %.120s", sub->id, reason);
+	return admin_event(q, "node.moved", n->id, why);
+}
+
+int admin_node_move(struct admin *q)
+{
+	struct admin_move_input in;
+	struct mst_subscription sub;
+	struct mst_node was, n;
+	struct mst_diag d = { 0 };
+	int rsc, r, known;
+
+	if (!admin_decode_move(q->body, &in, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = admin_find_node(q, q->id, &was);
+	if (r)
+		return r < 0 ? r : admin_no_such_node(q);
+	known = mst_store_sub_get(q->env->store, in.as.sub_id, &sub);
+	if (known < 0)
+		return known;
+	n = was;
+	switch (admin_decide_move(&n, &in.as, known ? NULL : &sub, in.reason, q->env->now, &rsc, &d)) {
+	case ADMIN_REFUSED:
+		return admin_refuse(q, rsc, &d);
+	case ADMIN_UNCHANGED:
+		return admin_answer_node(q, MST_RSC_OK, &n);
+	case ADMIN_DONE:
+		break;
+	}
+	if (n.cse_id[0] && strcmp(n.cse_id, was.cse_id)) {
+		struct mst_node other;
+
+		r = mst_store_node_find(q->env->store, n.cse_id, &other);
+		if (r < 0)
+			return r;
+		if (!r) {
+			mst_diag_set(&d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
+			return admin_refuse(q, MST_RSC_CONFLICT, &d);
+		}
+	}
+	r = apply_move(q, &was, &n, &sub, in.grace, in.reason);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	return admin_answer_node(q, MST_RSC_OK, &n);
+}
+
+/* --- the clock --- */
+
+struct due_subs { struct mst_subscription r[MST_CLOCK_BATCH]; size_t n; };
+struct due_nodes { struct mst_node r[MST_CLOCK_BATCH]; size_t n; };
+
+static int keep_sub(void *arg, const struct mst_subscription *r)
+{
+	struct due_subs *b = arg;
+
+	b->r[b->n++] = *r;
+	return 0;
+}
+
+static int keep_node(void *arg, const struct mst_node *r)
+{
+	struct due_nodes *b = arg;
+
+	b->r[b->n++] = *r;
+	return 0;
+}
+
+static int sub_clock(struct admin *q, struct mst_subscription *r, struct mst_clocked *c)
+{
+	const char *what = admin_decide_sub_clock(r, q->env->now);
+	int e = mst_store_sub_put(q->env->store, r, false);
+
+	if (e || !*what)
+		return e;
+	c->subs_ended += !r->due;
+	c->subs_near += r->due != 0;
+	return admin_event(q, what, 0, r->id);
+}
+
+static int node_clock(struct admin *q, struct mst_node *n, struct mst_clocked *c)
+{
+	int r;
+
+	n->leave_by = 0;
+	r = mst_store_node_update(q->env->store, n);
+	if (!r)
+		r = admin_end_credentials(q, n);
+	c->nodes_gone++;
+	return r ? r : admin_event(q, "node.gone", n->id, "released, and its time to leave is over");
+}
+
+int admin_clock(struct mst_role_env *env, struct mst_clocked *c)
+{
+	static _Thread_local struct due_subs subs;
+	static _Thread_local struct due_nodes nodes;
+	struct mst_answer a = { 0 };
+	struct admin q = { .env = env, .a = &a, .who = "clock" };
+	int r;
+
+	subs.n = nodes.n = 0;
+	r = mst_store_sub_due(env->store, env->now, MST_CLOCK_BATCH, keep_sub, &subs);
+	for (size_t i = 0; i < subs.n && !r; i++)
+		r = sub_clock(&q, &subs.r[i], c);
+	if (!r)
+		r = mst_store_node_due(env->store, env->now, MST_CLOCK_BATCH, keep_node, &nodes);
+	for (size_t i = 0; i < nodes.n && !r; i++)
+		r = node_clock(&q, &nodes.r[i], c);
+	c->revoked = c->revoked || a.revoked;
+	c->more = c->more || subs.n == MST_CLOCK_BATCH || nodes.n == MST_CLOCK_BATCH;
+	return r > 0 ? MST_FAULT_BUG : r;
+}

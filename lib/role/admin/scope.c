@@ -1,0 +1,259 @@
+/*
+ * Several providers on one installation, strictly apart (architecture 4; doc/decisions/0019). A provider's people see its
+ * subscriptions, the nodes that these cover now, and the events of the time in which the nodes were theirs. What is another's
+ * is answered as what does not exist. Owner's rules, places, briefings and the installation itself are not theirs.
+ *
+ * Whose people ask is told by the user id that the kernel gives; the installation's own people may ask in a provider's name
+ * (muster --provider), and are held to the same.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "role/admin/admin.h"
+
+#define PREFIX "/v1/providers/"
+
+static bool own_people(const struct mst_peer *p)
+{
+	return p->uid == 0 || p->uid == (uint32_t)geteuid();
+}
+
+/* For which provider may this user ask? With none named: the first that it is of. */
+static bool of_provider(struct admin *q, const struct mst_peer *p)
+{
+	const struct mst_role_conf *c = q->env->conf;
+
+	for (size_t i = 0; c && i < c->n_provider; i++) {
+		if (c->provider[i].uid != p->uid)
+			continue;
+		if (!q->sp[0])
+			memcpy(q->sp, c->provider[i].sp, sizeof(q->sp));
+		if (mst_id_equal(MST_ID_FQDN, mst_view_str(q->sp), mst_view_str(c->provider[i].sp)))
+			return true;
+	}
+	return false;
+}
+
+bool admin_scope_take(struct admin *q, const struct mst_peer *p, struct mst_view *path)
+{
+	struct mst_view rest, sp;
+
+	if (p->how != MST_AUTH_LOCAL)
+		return false;
+	if (mst_view_starts(*path, PREFIX)) {
+		rest = mst_view_sub(*path, strlen(PREFIX), path->n);
+		sp = mst_view_sub(rest, 0, mst_view_find(rest, '/'));
+		rest = mst_view_sub(rest, sp.n, rest.n);
+		/* the rest begins with a slash, and "/v1" stands before it: the same octets as if nobody had been named */
+		if (!mst_id_normalise(MST_ID_FQDN, sp, q->sp) || rest.n < 2 || rest.n + 3 >= sizeof(q->path))
+			return false;
+		memcpy(q->path, "/v1", 3);
+		memcpy(q->path + 3, rest.p, rest.n);
+		*path = (struct mst_view){ (const uint8_t *)q->path, rest.n + 3 };
+	}
+	if (!own_people(p) && !of_provider(q, p))
+		return false;
+	if (q->sp[0])
+		snprintf(q->who, sizeof(q->who), "uid %u for %.200s", p->uid, q->sp);
+	return true;
+}
+
+bool admin_owns_sub(const struct admin *q, const struct mst_subscription *r)
+{
+	return !q->sp[0] || mst_id_equal(MST_ID_FQDN, mst_view_str(q->sp), mst_view_str(r->sp_fqdn));
+}
+
+static int owns_sub_id(struct admin *q, const char *id, bool *ret_own)
+{
+	struct mst_subscription sub;
+	int r = *id ? mst_store_sub_get(q->env->store, id, &sub) : MST_STORE_NONE;
+
+	*ret_own = !r && admin_owns_sub(q, &sub);
+	return r < 0 ? r : 0;
+}
+
+int admin_owns_node(struct admin *q, const struct mst_node *n, bool *ret_own)
+{
+	*ret_own = true;
+	return q->sp[0] ? owns_sub_id(q, n->sub_id, ret_own) : 0;
+}
+
+int admin_owns_node_id(struct admin *q, int64_t id, bool *ret_own)
+{
+	struct mst_node n;
+	int r = mst_store_node_get(q->env->store, id, &n);
+
+	*ret_own = false;
+	return r < 0 ? r : r ? 0 : admin_owns_node(q, &n, ret_own);
+}
+
+int admin_owns_since(struct admin *q, int64_t node, mst_time at, bool *ret_own)
+{
+	struct mst_node_past past;
+	int r;
+
+	*ret_own = true;
+	if (!q->sp[0])
+		return 0;
+	r = admin_owns_node_id(q, node, ret_own);
+	if (r || !*ret_own)
+		return r;
+	r = mst_store_past_last(q->env->store, node, &past);
+	*ret_own = r || at >= past.at;
+	return r < 0 ? r : 0;
+}
+
+/* "//other.example.com/CSE1": a name that the node had, or has, with somebody else. */
+static bool name_of_other(const struct admin *q, const char *who)
+{
+	struct mst_view v = mst_view_str(who), sp;
+
+	if (!mst_view_starts(v, "//"))
+		return false;
+	sp = mst_view_sub(v, 2, v.n);
+	sp = mst_view_sub(sp, 0, mst_view_find(sp, '/'));
+	return !mst_id_equal(MST_ID_FQDN, sp, mst_view_str(q->sp));
+}
+
+int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
+{
+	struct mst_node_past past;
+	char id[MST_ID_MAX];
+	const char *end;
+	int r;
+
+	*ret_own = !q->sp[0];
+	if (*ret_own)
+		return 0;
+	if (e->node) {
+		if (!strncmp(e->role, "bbn", 3) || name_of_other(q, e->who))
+			return 0;
+		r = mst_store_past_find(q->env->store, e->node, e->seq, &past);
+		if (r < 0)
+			return r;
+		if (r)
+			return admin_owns_node_id(q, e->node, ret_own);
+		*ret_own = mst_id_equal(MST_ID_FQDN, mst_view_str(q->sp), mst_view_str(past.sp_fqdn));
+		return 0;
+	}
+	if (strncmp(e->what, "subscription.", strlen("subscription.")))
+		return 0;
+	/* "sub-1", or "sub-1: why" */
+	end = strstr(e->why, ": ");
+	snprintf(id, sizeof(id), "%.*s", end ? (int)(end - e->why) : (int)sizeof(id) - 1, e->why);
+	return owns_sub_id(q, id, ret_own);
+}
+
+static bool wrong(struct mst_diag *d, const char *field, const char *text)
+{
+	mst_diag_set(d, 0, field, text, NULL);
+	return false;
+}
+
+bool admin_new_node_good(const struct admin *q, const struct mst_node *n, const struct mst_subscription *sub, struct mst_diag *d)
+{
+	if (!q->sp[0])
+		return true;
+	if (!sub || !admin_owns_sub(q, sub))
+		return wrong(d, "subscription", "expected a subscription of this provider");
+	if (n->cse_id[0] && name_of_other(q, n->cse_id))
+		return wrong(d, "cseID", "expected one of this provider's, like //sp.example.com/CSE01");
+	return !n->ae_id[0] || !name_of_other(q, n->ae_id) || wrong(d, "aeID", "expected one of this provider's, like //sp.example.com/C01");
+}
+
+static int refuse(struct admin *q, int rsc, const char *field, const char *text)
+{
+	struct mst_diag d = { 0 };
+	int r;
+
+	mst_diag_set(&d, 0, field, text, NULL);
+	r = admin_refuse(q, rsc, &d);
+	return r ? r : 1;
+}
+
+static int check_node(struct admin *q)
+{
+	struct mst_node n;
+	bool own = false;
+	int r = admin_find_node(q, q->id, &n);
+
+	if (!r)
+		r = admin_owns_node(q, &n, &own);
+	if (r < 0 || own)
+		return r < 0 ? r : 0;
+	r = admin_no_such_node(q);
+	return r ? r : 1;
+}
+
+static int check_cert(struct admin *q)
+{
+	struct mst_cert_row row;
+	bool own = false;
+	int r;
+
+	for (char *p = q->id; *p; p++)
+		if (*p >= 'a' && *p <= 'f')
+			*p = (char)(*p - 'a' + 'A');
+	r = strlen(q->id) < sizeof(row.serial) ? mst_store_cert_get(q->env->store, q->id, &row) : MST_STORE_NONE;
+	if (!r && row.node)
+		r = admin_owns_node_id(q, row.node, &own);
+	if (r < 0 || own)
+		return r < 0 ? r : 0;
+	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such certificate");
+}
+
+static int check_asked(struct admin *q)
+{
+	struct mst_certreq row;
+	uint64_t id;
+	bool own = false;
+	int r = mst_parse_dec(mst_view_str(q->id), INT64_MAX, &id) ? mst_store_certreq_get(q->env->store, (int64_t)id, &row) : MST_STORE_NONE;
+
+	if (!r)
+		r = admin_owns_node_id(q, row.node, &own);
+	if (r < 0 || own)
+		return r < 0 ? r : 0;
+	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such request");
+}
+
+static int check_command(struct admin *q)
+{
+	struct mst_command row;
+	uint64_t id;
+	bool own = false;
+	int r = mst_parse_dec(mst_view_str(q->id), INT64_MAX, &id) ? mst_store_command_get(q->env->store, (int64_t)id, &row) : MST_STORE_NONE;
+
+	if (!r)
+		r = admin_owns_since(q, row.node, row.created, &own);
+	if (r < 0 || own)
+		return r < 0 ? r : 0;
+	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such command; expected its number (muster command list)");
+}
+
+static int check_sub(struct admin *q)
+{
+	bool own;
+	int r = owns_sub_id(q, q->id, &own);
+
+	if (r || own)
+		return r;
+	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such subscription; expected its M2M-Sub-ID");
+}
+
+int admin_scope_check(struct admin *q, const struct admin_route *route)
+{
+	if (!q->sp[0])
+		return 0;
+	switch (route->scope) {
+	case ADMIN_OWN_LIST: return 0;
+	case ADMIN_OWN_NODE: return check_node(q);
+	case ADMIN_OWN_SUB: return check_sub(q);
+	case ADMIN_OWN_CERT: return check_cert(q);
+	case ADMIN_OWN_ASKED: return check_asked(q);
+	case ADMIN_OWN_CMD: return check_command(q);
+	case ADMIN_WHOLE: break;
+	}
+	return refuse(q, MST_RSC_NO_PRIVILEGE, "path", "this is for the people of the installation, not for those of one provider");
+}

@@ -1,0 +1,274 @@
+/*
+ * Two providers on one installation: every way of the admin API is tried in the name of one of them, with what belongs to the
+ * other. Nothing of the other is told, nothing changes.
+ */
+#include "tests/support/cm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "role/admin/admin.h"
+
+#define NOW 1795212591
+#define A "/v1/providers/a.example.com"
+#define B "/v1/providers/b.example.com"
+
+struct fix {
+	char dir[64];
+	struct mst_store *s;
+	struct mst_role_conf conf;
+	int64_t node_a, node_b, asked_b, command_b;
+};
+
+static uint8_t room[MST_ANSWER_MAX + 1];
+
+/* The answer's text stands in `room`. */
+static int ask_as(struct fix *f, uint32_t uid, enum mst_op op, const char *target, const char *body)
+{
+	struct mst_role_env env = { .store = f->s, .conf = &f->conf, .now = NOW };
+	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = uid },
+				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
+	struct mst_answer a = { .content = mst_writer_of(room, sizeof(room) - 1) };
+
+	assert_int_equal(mst_store_begin(f->s), 0);
+	assert_int_equal(mst_role_admin.handle(&env, &x, &a), 0);
+	assert_int_equal(mst_store_commit(f->s), 0);
+	room[a.content.n] = 0;
+	return a.rsc;
+}
+
+static int ask(struct fix *f, enum mst_op op, const char *target, const char *body)
+{
+	return ask_as(f, geteuid(), op, target, body);
+}
+
+static void must(struct fix *f, enum mst_op op, const char *target, const char *body, int rsc)
+{
+	int got = ask(f, op, target, body);
+
+	if (got != rsc)
+		fail_msg("%s: %d instead of %d: %s", target, got, rsc, room);
+}
+
+static bool told(const char *text)
+{
+	return strstr((const char *)room, text) != NULL;
+}
+
+static const char *node_body(char out[300], const char *x)
+{
+	snprintf(out, 300, "{\"nodeID\":\"urn:%s:1\",\"cseID\":\"//%s.example.com/CSE1\",\"subscription\":\"sub-%s\",\"maker\":\"maker-%s\"}", x, x, x, x);
+	return out;
+}
+
+static int set_up(void **state)
+{
+	struct fix *f = calloc(1, sizeof(*f));
+	char url[128], body[300];
+	struct mst_node n;
+	struct mst_cert_row cert = { .serial = "0B0B", .subject = "urn:b:1", .issued = NOW, .expires = NOW + 9999 };
+	struct mst_command cmd = { .class_id = 1, .uri = "https://b.example.com", .created = NOW };
+	struct mst_certreq req = { .subject = "urn:b:1", .asked = NOW };
+
+	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-scope-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(url, sizeof(url), "sqlite:%s/t.db", f->dir);
+	assert_int_equal(mst_store_open(url, &f->s, NULL), 0);
+	f->conf.makers.n = 1;
+	f->conf.provider[0] = (struct mst_provider){ "a.example.com", 4711 };
+	f->conf.provider[1] = (struct mst_provider){ "b.example.com", 4712 };
+	f->conf.n_provider = 2;
+	for (const char *x = "ab"; *x; x++) {
+		char name[2] = { *x, 0 };
+
+		snprintf(body, sizeof(body), "{\"id\":\"sub-%s\",\"spFQDN\":\"%s.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}",
+			 name, name);
+		must(f, MST_OP_CREATE, "/v1/subscriptions", body, 2001);
+		must(f, MST_OP_CREATE, "/v1/nodes", node_body(body, name), 2001);
+	}
+	assert_int_equal(mst_store_node_find(f->s, "urn:a:1", &n), 0);
+	f->node_a = n.id;
+	assert_int_equal(mst_store_node_find(f->s, "urn:b:1", &n), 0);
+	f->node_b = cert.node = req.node = n.id;
+	assert_int_equal(mst_store_cert_put(f->s, &cert), 0);
+	assert_int_equal(mst_store_certreq_insert(f->s, &req), 0);
+	f->asked_b = req.id;
+	cmd.node = n.id;
+	assert_int_equal(mst_store_command_insert(f->s, &cmd), 0);
+	f->command_b = cmd.id;
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = { "t.db", "t.db-wal", "t.db-shm" };
+	struct fix *f = *state;
+	char path[128];
+
+	mst_store_close(f->s);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		unlink(path);
+	}
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static uint64_t last_event(struct fix *f)
+{
+	uint64_t seq;
+
+	assert_int_equal(mst_store_event_last(f->s, &seq), 0);
+	return seq;
+}
+
+/* Bodies that would do, were it not for whose it is. */
+static const struct { const char *path, *body; } bodies[] = {
+	{ "/v1/nodes", NULL },          /* filled in below */
+	{ "/v1/nodes/import", "{\"rows\":[{\"nodeID\":\"urn:new:9\",\"subscription\":\"sub-b\"}]}" },
+	{ "/v1/nodes/{id}/reenrol", "{\"reason\":\"x\",\"window\":60}" },
+	{ "/v1/nodes/{id}/move", "{\"reason\":\"x\",\"subscription\":\"sub-a\"}" },
+	{ "/v1/nodes/{id}/bind", "{\"anchor\":\"any\"}" },
+	{ "/v1/nodes/{id}/number", "{\"number\":\"+491701234567\"}" },
+	{ "/v1/nodes/{id}/trigger", "{\"what\":\"run\",\"signer\":\"00112233\"}" },
+	{ "/v1/nodes/{id}/place", "{\"site\":\"north\"}" },
+	{ "/v1/nodes/{id}/secret", "{}" },
+	{ "/v1/nodes/{id}/commands/cert-prov", "{\"uri\":\"https://mef.example.com/.well-known/est\"}" },
+	{ "/v1/nodes/{id}/certificates/revoke", "{}" },
+	{ "/v1/commands", "{\"class\":\"cert-prov\",\"nodes\":[\"urn:b:1\"],\"uri\":\"https://mef.example.com/.well-known/est\"}" },
+	{ "/v1/certificates/{id}/revoke", "{}" },
+	{ "/v1/subscriptions", "{\"id\":\"sub-9\",\"spFQDN\":\"b.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}" },
+	{ "/v1/subscriptions/{id}/extend", "{\"notAfter\":\"20281121T000000\"}" },
+};
+
+static const char *body_of(const char *path)
+{
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+		if (!strcmp(bodies[i].path, path) && bodies[i].body)
+			return bodies[i].body;
+	if (!strcmp(path, "/v1/nodes"))
+		return "{\"nodeID\":\"urn:new:8\",\"subscription\":\"sub-b\"}";
+	return "{\"reason\":\"x\"}";
+}
+
+/* What {id} may be of the other's: every name that it has. */
+static size_t ids_of(struct fix *f, const char *path, char out[4][64])
+{
+	bool node = !strncmp(path, "/v1/nodes/{id}", 14);
+
+	snprintf(out[0], 64, "%s", !strncmp(path, "/v1/subscriptions", 17) ? "sub-b" : !strncmp(path, "/v1/certificates/", 17) ? "0B0B" : "urn%3Ab%3A1");
+	snprintf(out[1], 64, "%lld", (long long)(node ? f->node_b : !strncmp(path, "/v1/commands", 12) ? f->command_b : f->asked_b));
+	snprintf(out[2], 64, "%s", "%2F%2Fb.example.com%2FCSE1");
+	snprintf(out[3], 64, "%s", "0b0b");
+	return 4;
+}
+
+static void nothing_of_b(const char *way)
+{
+	if (told("b.example.com") || told("urn:b") || told("sub-b") || told("maker-b"))
+		fail_msg("%s tells of the other provider: %s", way, room);
+}
+
+static void try_one(struct fix *f, const struct admin_route *r, const char *id)
+{
+	char path[300], *at;
+	const char *open = strstr(r->path, "{id}");
+	uint64_t before = last_event(f);
+	int rsc;
+
+	snprintf(path, sizeof(path), A "%.*s%s%s", (int)(open ? open - r->path - 3 : (long)strlen(r->path) - 3), r->path + 3, open ? id : "",
+		 open ? open + 4 : "");
+	rsc = ask(f, r->op, path, r->op == MST_OP_CREATE ? body_of(r->path) : "");
+	if (open || r->scope == ADMIN_WHOLE)
+		assert_true(rsc >= 4000);
+	nothing_of_b(path);
+	at = strstr(path, "/import");
+	if (last_event(f) != before || (at && !told("\"ok\":false")))
+		fail_msg("%s changed something: %d %s", path, rsc, room);
+}
+
+static void every_way(void **state)
+{
+	struct fix *f = *state;
+	char ids[4][64];
+
+	for (size_t i = 0; i < admin_routes_n; i++) {
+		size_t n = strstr(admin_routes[i].path, "{id}") ? ids_of(f, admin_routes[i].path, ids) : 1;
+
+		for (size_t k = 0; k < n; k++)
+			try_one(f, &admin_routes[i], ids[k]);
+	}
+}
+
+/* Without the prefix the user id decides; with another's name it does not help. */
+static void by_user(void **state)
+{
+	struct fix *f = *state;
+
+	assert_int_equal(ask_as(f, 4711, MST_OP_RETRIEVE, "/v1/nodes", ""), 2000);
+	assert_true(told("urn:a:1"));
+	nothing_of_b("by uid");
+	assert_int_equal(ask_as(f, 4711, MST_OP_RETRIEVE, A "/subscriptions", ""), 2000);
+	assert_true(told("sub-a"));
+	nothing_of_b("by uid and name");
+	assert_int_equal(ask_as(f, 4711, MST_OP_RETRIEVE, B "/nodes", ""), 4103);
+	nothing_of_b("another's name");
+	assert_int_equal(ask_as(f, 4711, MST_OP_RETRIEVE, "/v1/status", ""), 4103);
+	assert_int_equal(ask_as(f, 4799, MST_OP_RETRIEVE, "/v1/nodes", ""), 4103);
+	assert_int_equal(ask_as(f, 4711, MST_OP_RETRIEVE, "/v1/providers/a.example.com/v1/nodes", ""), 4004);
+	assert_int_equal(ask_as(f, 4711, MST_OP_RETRIEVE, "/v1/providers//nodes", ""), 4103);
+}
+
+static void own_work(void **state)
+{
+	struct fix *f = *state;
+
+	must(f, MST_OP_RETRIEVE, A "/nodes/urn%3Aa%3A1", "", 2000);
+	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"x\"}", 2000);
+	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/resume", "{\"reason\":\"x\"}", 2000);
+	must(f, MST_OP_CREATE, A "/subscriptions/sub-a/extend", "{\"notAfter\":\"20281121T000000\"}", 2000);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:2\",\"cseID\":\"//a.example.com/CSE2\",\"subscription\":\"sub-a\"}", 2001);
+	/* a name of the other's realm, and one that is taken */
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:3\",\"cseID\":\"//b.example.com/CSE3\",\"subscription\":\"sub-a\"}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:b:1\",\"subscription\":\"sub-a\"}", 4105);
+	assert_true(told("not free"));
+	must(f, MST_OP_RETRIEVE, A "/events", "", 2000);
+	assert_true(told("node.suspended") && told("subscription.extended") && told("for a.example.com"));
+	nothing_of_b("own events");
+}
+
+/* A node that moves takes its past along for nobody. */
+static void moved(void **state)
+{
+	struct fix *f = *state;
+
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
+	     "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000);
+	must(f, MST_OP_RETRIEVE, A "/nodes/urn%3Aa%3A1", "", 4004);
+	must(f, MST_OP_RETRIEVE, A "/events", "", 2000);
+	assert_true(told("node.added") && told("node.moved-away") && !told("\"node.moved\""));
+	nothing_of_b("events of the past");
+	must(f, MST_OP_RETRIEVE, B "/nodes/urn%3Aa%3A1", "", 2000);
+	must(f, MST_OP_RETRIEVE, B "/events?node=urn%3Aa%3A1", "", 2000);
+	assert_true(told("\"node.moved\"") && !told("node.added") && !told("node.suspended") && !told("moved-away"));
+	/* said again: nothing changes */
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
+	     "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\"}", 2000);
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE1\"}", 4105);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_way),
+		cmocka_unit_test(by_user),
+		cmocka_unit_test(own_work),
+		cmocka_unit_test(moved),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("scope", tests, set_up, tear_down);
+}

@@ -1,0 +1,136 @@
+/* Decisions about the life of keys and nodes at MEF and MAF, on plain structs. */
+#include "role/test-world.h"
+
+#include "role/life.h"
+
+static int verdict(struct world *o)
+{
+	mst_verdict_init(&o->v, &o->c);
+	mst_mef_decide(&o->c, &o->w, &o->r, &o->conf, o->now, &o->chance, &o->v);
+	return o->v.rsc;
+}
+
+/* Let go with time to leave: what it has works, nothing new is given; the time over, nothing works. */
+static void leaving(void **state)
+{
+	static const struct { enum mst_call_what what; int while_leaving; } rows[] = {
+		{ MST_CALL_REGISTER, 4103 }, { MST_CALL_KEY_REGISTER, 4103 }, { MST_CALL_REG_GET, 2000 }, { MST_CALL_CFG_GET, 2000 },
+		{ MST_CALL_REG_DELETE, 2002 },
+	};
+	struct world o;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		mef_world(&o, rows[i].what);
+		o.w.node.state = MST_NODE_RELEASED;
+		o.w.node.leave_by = NOW + 1;
+		assert_int_equal(verdict(&o), rows[i].while_leaving);
+		o.now = NOW + 1;
+		assert_int_equal(verdict(&o), 4103);
+		assert_true(o.v.close);
+	}
+}
+
+/* Lesson 12: when an enrolled node may enrol anew. `age`: of its registration, in tenths of its life. */
+static void enrolling_anew(void **state)
+{
+	enum { NEVER_FETCHED = 1, SAME_SESSION = 2, WINDOW = 4, KNOWN = 8 };
+	static const struct { int age, what; int may[3]; /* open, ended, window */ } rows[] = {
+		{ 1, 0, { 1, 0, 0 } },
+		{ 4, 0, { 1, 0, 0 } },
+		{ 5, 0, { 1, 1, 1 } },          /* renewal */
+		{ 9, 0, { 1, 1, 1 } },
+		{ 10, 0, { 1, 1, 0 } },         /* it has ended: the last resort */
+		{ 10, WINDOW, { 1, 1, 1 } },
+		{ 1, WINDOW, { 1, 1, 1 } },
+		{ 1, NEVER_FETCHED, { 1, 1, 1 } },      /* an enrolment that broke off goes on */
+		{ 1, SAME_SESSION, { 1, 1, 1 } },
+		{ 1, KNOWN, { 1, 1, 1 } },              /* it is not enrolled */
+	};
+	struct world o;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++)
+		for (int policy = 0; policy < 3; policy++) {
+			mef_world(&o, MST_CALL_REGISTER);
+			o.conf.reenrol = policy;
+			o.w.node.state = rows[i].what & KNOWN ? MST_NODE_KNOWN : MST_NODE_ENROLLED;
+			o.w.node.reenrol_until = rows[i].what & WINDOW ? NOW + 1 : NOW;
+			o.r.has_reg = true;
+			MST_STR_SET(o.r.reg.reg_id, "reg-1");
+			MST_STR_SET(o.r.reg.client_id, o.w.id);
+			MST_STR_SET(o.r.reg.key_id, rows[i].what & SAME_SESSION ? KEID : "B1@mef.example.com");
+			o.r.reg.node = 7;
+			o.r.reg.modified = NOW - rows[i].age * DAY;
+			o.r.reg.expires = o.r.reg.modified + 10 * DAY;
+			o.r.n_other = 1;
+			MST_STR_SET(o.r.other[0].key_id, o.r.reg.key_id);
+			o.r.other[0].last_used = rows[i].what & NEVER_FETCHED ? 0 : NOW - 5;
+			if ((verdict(&o) == 2001) != rows[i].may[policy])
+				fail_msg("row %zu, policy %d: %d (%s)", i, policy, o.v.rsc, o.v.why);
+			if (o.v.rsc != 2001)
+				assert_true(o.v.rsc == 4103 && strstr(o.v.why, "muster node reenrol"));
+		}
+}
+
+static void the_clock(void **state)
+{
+	struct mst_credential k = { .purpose = MST_PURPOSE_KM, .state = MST_CRED_ACTIVE, .expires = NOW + 10, .due = NOW };
+	struct mst_node n = { .state = MST_NODE_ENROLLED };
+
+	(void)state;
+	assert_string_equal(mst_decide_clock(&k, NOW), "key-ending");
+	assert_int_equal(k.due, NOW + 10);
+	assert_true(mst_decide_clock_node(&n, &k, NOW) && n.state == MST_NODE_EXPIRING);
+	assert_string_equal(mst_decide_clock(&k, NOW + 10), "key-ended");
+	assert_int_equal(k.due, 0);
+	assert_true(mst_decide_clock_node(&n, &k, NOW + 10) && strstr(n.reason, "has ended"));
+	k.state = MST_CRED_REVOKED;
+	k.due = NOW;
+	assert_string_equal(mst_decide_clock(&k, NOW), "");
+	assert_int_equal(k.due, 0);
+	n.state = MST_NODE_SUSPENDED;
+	assert_false(mst_decide_clock_node(&n, &k, NOW));
+	/* a sixteenth before the end, and no more than a week */
+	assert_int_equal(mst_life_warn_at(0, 1600), 1500);
+	assert_int_equal(mst_life_warn_at(0, 1000 * DAY), 993 * DAY);
+	assert_int_equal(mst_life_warn_at(5, 5), 5);
+}
+
+/* The first use of a key ends what the node has from the provider that it was with before. */
+static void arrived(void **state)
+{
+	struct world o;
+
+	(void)state;
+	mef_world(&o, MST_CALL_REG_GET);
+	o.c.role = MST_ROLE_MAF;
+	MST_STR_SET(o.conf.fqdn, "maf.example.com");
+	o.w.has_cred = true;
+	MST_STR_SET(o.w.cred.key_id, KMID);
+	MST_STR_SET(o.w.cred.client_id, o.w.id);
+	o.w.cred.state = MST_CRED_PENDING;
+	o.w.cred.expires = NOW + 160 * DAY;
+	o.w.node.reenrol_until = NOW + 100;
+	o.r.n_other = 2;
+	MST_STR_SET(o.r.other[0].key_id, KMID);
+	MST_STR_SET(o.r.other[1].key_id, "C2@maf.example.com");
+	o.r.other[1].state = MST_CRED_ACTIVE;
+	o.r.other[1].elsewhere = true;
+	mst_verdict_init(&o.v, &o.c);
+	mst_maf_decide(&o.c, &o.w, &o.r, &o.conf, o.now, &o.chance, &o.v);
+	assert_int_equal(o.v.rsc, 2000);
+	assert_true(o.v.activate && o.v.active.due == NOW + 153 * DAY);
+	assert_int_equal(o.v.n_drop, 1);
+	assert_string_equal(o.v.drop[0], "C2@maf.example.com");
+	assert_true(o.v.put_node && !o.v.node.reenrol_until && o.v.node.state == MST_NODE_ENROLLED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(leaving), cmocka_unit_test(enrolling_anew), cmocka_unit_test(the_clock),
+					    cmocka_unit_test(arrived) };
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("life", tests, NULL, NULL);
+}

@@ -1,0 +1,460 @@
+/*
+ * Leaving the provider that the node was with (architecture 4, lesson 4). When a new root credential of another provider, MEF or
+ * MAF is about to take the place of the one in use, that one is kept here first, sealed and durable. Only after the new
+ * one has been promoted the node de-registers with the old one: at its MEF, in a session with the initial credential, and at
+ * its MAF, in a session with the old key. So there is never a moment without a working credential, and a power cut at any
+ * point leaves the old one in use or the new one.
+ *
+ * Who cannot be reached is tried again, ever more seldom, until the old credential has ended by itself.
+ */
+#include "agent/agent.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define VERSION 1
+#define BLOB "leaving"
+#define LEAVE_MAX 2                  /* left in a hurry, twice: the older one ends by itself */
+#define FIRST_S 60
+#define MOST_S 86400
+
+enum stage { STAGE_NONE, STAGE_MEF, STAGE_MAF };
+
+struct agent_leave {
+	struct mst_root_cred c[LEAVE_MAX];   /* c[0] is left first */
+	size_t n;
+	bool mef_gone, maf_gone;             /* of c[0] */
+	unsigned failures;
+	mst_ms at;
+	enum stage stage;
+	union { struct mmef mef; struct mmaf maf; } machine;
+	struct mst_client *client;
+	struct mst_tls_ctx *tls;
+	struct session_pins pins;
+	char host[MST_ID_MAX];
+};
+
+static void drive(struct agent *a);
+static void next_stage(struct agent *a);
+
+static int save(struct agent *a, struct mst_diag *d)
+{
+	struct agent_leave *l = a->leave;
+	size_t cap = 2 + LEAVE_MAX * (MST_ROOT_CRED_MAX + 2);
+	uint8_t *b = malloc(cap), *one = malloc(MST_ROOT_CRED_MAX);
+	struct mst_writer w = mst_writer_of(b, b ? cap : 0);
+	int r = b && one ? 0 : MST_FAULT_MEMORY;
+
+	mst_put_u8(&w, VERSION);
+	mst_put_u8(&w, (uint8_t)l->n);
+	for (size_t i = 0; i < l->n && !r; i++) {
+		struct mst_writer cw = mst_writer_of(one, MST_ROOT_CRED_MAX);
+
+		r = mst_root_cred_encode(&l->c[i], &cw);
+		if (!r)
+			mst_put_block16(&w, mst_written(&cw));
+	}
+	if (!r)
+		r = w.ok ? a->env->ops->store_blob(a->env, BLOB, mst_written(&w), d) : MST_FAULT_BUG;
+	if (b)
+		mst_wipe(b, cap);
+	if (one)
+		mst_wipe(one, MST_ROOT_CRED_MAX);
+	free(b);
+	free(one);
+	return r;
+}
+
+/* The first of the list is done with; what cannot be written now is tried once more after the next start. */
+static void forget(struct agent *a, const char *why)
+{
+	struct agent_leave *l = a->leave;
+	struct mst_diag d = { 0 };
+
+	agent_log(a, AGENT_INFO, "left", "provider", l->c[0].admin_fqdn, "maf", l->c[0].maf_fqdn, "why", why, NULL);
+	mst_root_cred_wipe(&l->c[0]);
+	if (l->n > 1)
+		l->c[0] = l->c[1];
+	mst_root_cred_wipe(&l->c[1]);
+	l->n--;
+	l->mef_gone = l->maf_gone = false;
+	l->failures = 0;
+	l->at = agent_now();
+	if (save(a, &d))
+		agent_log(a, AGENT_WARN, "leaving-not-saved", "why", d.text, NULL);
+	agent_point(a, "left");
+}
+
+/* What is kept, but for `in_use`: the power went before the new one was promoted, and the old one is in use still. */
+static size_t read_kept(struct mst_secenv *env, const char *in_use, struct mst_root_cred out[LEAVE_MAX])
+{
+	size_t cap = 2 + LEAVE_MAX * (MST_ROOT_CRED_MAX + 2), n = 0, kept = 0;
+	uint8_t *b = malloc(cap), count = 0;
+	struct mst_diag d = { 0 };
+	struct mst_reader r;
+
+	if (b && env->ops->load_blob(env, BLOB, b, cap, &n, &d) == 0) {
+		r = mst_reader_of((struct mst_view){ b, n });
+		count = mst_read_u8(&r) == VERSION ? mst_read_u8(&r) : 0;
+		for (size_t i = 0; i < count && kept < LEAVE_MAX; i++) {
+			struct mst_view v = mst_read_block16(&r);
+
+			kept += r.ok && mst_root_cred_decode(v, &out[kept]) && strcmp(out[kept].key_id, in_use) != 0;
+		}
+		mst_wipe(b, cap);
+	}
+	free(b);
+	return kept;
+}
+
+int leave_load(struct agent *a)
+{
+	struct agent_leave *l = a->leave = calloc(1, sizeof(*l));
+
+	if (!l)
+		return MST_FAULT_MEMORY;
+	l->n = read_kept(a->env, a->has_active ? a->active.key_id : "", l->c);
+	return 0;
+}
+
+/* Is what the pending slot holds from somebody else? */
+static bool elsewhere(const struct mst_root_cred *old, const struct mst_root_cred *new)
+{
+	return strcmp(old->admin_fqdn, new->admin_fqdn) != 0 || strcmp(old->mef_fqdn, new->mef_fqdn) != 0 ||
+	       strcmp(old->maf_fqdn, new->maf_fqdn) != 0;
+}
+
+int leave_keep(struct agent *a, struct mst_diag *d)
+{
+	struct agent_leave *l = a->leave;
+	int r;
+
+	if (!a->has_active || !elsewhere(&a->active, &a->pending))
+		return 0;
+	leave_stop(a);
+	if (l->n && !strcmp(l->c[l->n - 1].key_id, a->active.key_id))
+		return 0;                /* an earlier promotion failed */
+	if (l->n == LEAVE_MAX) {
+		l->c[0] = l->c[1];
+		l->mef_gone = l->maf_gone = false;
+		l->n--;
+	}
+	l->c[l->n++] = a->active;
+	l->at = agent_now();
+	r = save(a, d);
+	if (r)
+		mst_root_cred_wipe(&l->c[--l->n]);
+	else
+		agent_point(a, "leaving-kept");
+	return r;
+}
+
+void leave_promoted(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+
+	/* certificates that the old MEF issued prove the node to nobody else */
+	if (l->n && strcmp(l->c[l->n - 1].mef_fqdn, a->active.mef_fqdn) != 0)
+		for (int s = 0; s < OWN__COUNT; s++)
+			own_forget(a, (enum own_slot)s);
+}
+
+void leave_stop(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+
+	if (!l || l->stage == STAGE_NONE)
+		return;
+	l->client = mst_client_free(l->client);
+	l->tls = mst_tls_ctx_free(l->tls);
+	mst_wipe(&l->machine, sizeof(l->machine));
+	l->stage = STAGE_NONE;
+}
+
+void leave_close(struct agent *a)
+{
+	leave_stop(a);
+	if (a->leave)
+		mst_wipe(a->leave, sizeof(*a->leave));
+	free(a->leave);
+	a->leave = NULL;
+}
+
+/* Both were tried. */
+static void round_ended(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+	int64_t wait = FIRST_S;
+
+	if (l->mef_gone && l->maf_gone) {
+		forget(a, "de-registered");
+		return;
+	}
+	for (unsigned i = 0; i < l->failures && wait < MOST_S; i++)
+		wait *= 2;
+	l->failures++;
+	wait = wait < MOST_S ? wait : MOST_S;
+	l->at = agent_now() + wait * 500 + (mst_ms)((uint64_t)(wait * 500) * agent_random(a) >> 32);
+}
+
+static void stage_ended(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+	enum stage was = l->stage;
+	bool done = was == STAGE_MEF ? mmef_state(&l->machine.mef) == MMEF_DONE : mmaf_state(&l->machine.maf) == MMAF_DONE;
+	struct mst_failure f = was == STAGE_MEF ? *mmef_failure(&l->machine.mef) : *mmaf_failure(&l->machine.maf);
+
+	leave_stop(a);
+	/* told in an authenticated session that we may not: it is over there already */
+	if (f.rsc == MST_RSC_NO_PRIVILEGE)
+		done = true;
+	/* the MEF's word, and a MAF that does not take the key any more */
+	if (was == STAGE_MAF && l->mef_gone && f.reason == PROV_NOT_AUTHENTICATED)
+		done = true;
+	if (was == STAGE_MEF)
+		l->mef_gone = done;
+	else
+		l->maf_gone = done;
+	agent_log(a, done ? AGENT_INFO : AGENT_WARN, "leaving", "at", was == STAGE_MEF ? "mef" : "maf", "provider",
+		  l->c[0].admin_fqdn, "result", done ? "gone" : prov_reason_text(f.reason), "detail", done ? "" : f.detail, NULL);
+	if (done)
+		agent_point(a, was == STAGE_MEF ? "left-mef" : "left-maf");
+	if (was == STAGE_MEF)
+		next_stage(a);
+	else
+		round_ended(a);
+}
+
+static void lost(struct agent *a, enum prov_reason r, const char *text)
+{
+	if (a->leave->stage == STAGE_MEF)
+		mmef_lost(&a->leave->machine.mef, r, text, agent_now(), agent_utc(a));
+	else
+		mmaf_lost(&a->leave->machine.maf, r, text, agent_now(), agent_utc(a));
+}
+
+static void send_one(struct agent *a, const struct mst_request *q)
+{
+	struct agent_leave *l = a->leave;
+
+	if (!session_send(l->client, q, l->host))
+		lost(a, PROV_INTERNAL, "the request could not be sent");
+	else if (l->stage == STAGE_MEF)
+		mmef_sent(&l->machine.mef);
+	else
+		mmaf_sent(&l->machine.maf);
+}
+
+/* True when the stage has ended. */
+static bool drive_mef(struct agent *a)
+{
+	const struct mst_request *q = NULL;
+
+	switch (mmef_want(&a->leave->machine.mef, &q)) {
+	case MMEF_WANT_SEND: send_one(a, q); break;
+	case MMEF_WANT_NOTHING: return true;
+	case MMEF_WANT_SESSION:
+	case MMEF_WANT_ANSWER:
+	case MMEF_WANT_EXECUTE: break;
+	}
+	return mmef_state(&a->leave->machine.mef) == MMEF_FAILED;
+}
+
+static bool drive_maf(struct agent *a)
+{
+	const struct mst_request *q = NULL;
+
+	switch (mmaf_want(&a->leave->machine.maf, &q)) {
+	case MMAF_WANT_SEND: send_one(a, q); break;
+	case MMAF_WANT_NOTHING: return true;
+	case MMAF_WANT_SESSION:
+	case MMAF_WANT_ANSWER: break;
+	}
+	return mmaf_state(&a->leave->machine.maf) == MMAF_FAILED;
+}
+
+static void drive(struct agent *a)
+{
+	if (a->leave->stage == STAGE_MEF ? drive_mef(a) : a->leave->stage == STAGE_MAF && drive_maf(a))
+		stage_ended(a);
+}
+
+static void on_open(void *owner, struct mst_client *c)
+{
+	struct agent *a = owner;
+
+	(void)c;
+	if (a->leave->stage == STAGE_MEF)
+		mmef_opened(&a->leave->machine.mef, NULL, NULL, agent_now(), agent_utc(a));
+	else
+		mmaf_opened(&a->leave->machine.maf, agent_now(), agent_utc(a));
+	drive(a);
+	agent_turn(a);
+}
+
+static void on_response(void *owner, struct mst_client *c, const struct mst_http_msg *m)
+{
+	struct agent *a = owner;
+	struct mst_response answer;
+	struct mst_diag d = { 0 };
+	bool good = session_answer(m, &answer, &d) == 0;
+
+	(void)c;
+	if (a->leave->stage == STAGE_MEF && good)
+		mmef_feed(&a->leave->machine.mef, &answer, agent_now(), agent_utc(a));
+	else if (good)
+		mmaf_feed(&a->leave->machine.maf, &answer, agent_now(), agent_utc(a));
+	else
+		lost(a, PROV_MALFORMED, d.text);
+	drive(a);
+	agent_turn(a);
+}
+
+static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
+{
+	struct agent *a = owner;
+	char text[MST_DIALOG_DETAIL];
+
+	(void)c;
+	session_detail(text, sizeof(text), why, detail);
+	lost(a, session_reason(why), text);
+	drive(a);
+	agent_turn(a);
+}
+
+static const struct mst_client_ops leave_ops = { on_open, on_response, on_end };
+
+static bool open_mef(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+	const struct mst_root_cred *c = &l->c[0];
+	char from[MST_ID_MAX] = "";
+	struct mmef_config mc = { .job = MMEF_JOB_LEAVE, .from = a->from, .attempt = c->attempt, .reg_id = c->mef_reg_id,
+				  .answer_ms = a->cfg.answer_timeout * 1000 };
+	struct enrolee_peer mef;
+	struct mst_diag d = { 0 };
+	bool psk;
+
+	if (!agent_bootstrap_methods(a) || origin_open(a, c, &mef, &l->tls, &l->pins, &d))
+		return false;
+	memcpy(l->host, mef.host, sizeof(l->host));
+	mc.mef_fqdn = l->host;
+	mc.base = mef.path[0] ? mef.path : "/MEFBase";
+	if (!a->from[0] && enrolee_maf_from(c, from))
+		mc.from = from;
+	psk = !l->tls;
+	return mmef_init(&l->machine.mef, &mc, &d) &&
+	       session_open(a, mef.host, mef.port, psk ? a->tls_psk : l->tls, psk ? NULL : &l->pins, psk ? &a->psk : NULL,
+			    psk ? a->cfg.psk_identity : NULL, &leave_ops, &l->client) == 0;
+}
+
+static bool open_maf(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+	const struct mst_root_cred *c = &l->c[0];
+	char from[MST_ID_MAX] = "";
+	struct mmaf_config mc = { .job = MMAF_JOB_LEAVE, .maf_fqdn = c->maf_fqdn, .from = from, .attempt = c->attempt,
+				  .reg_id = c->maf_reg_id, .answer_ms = a->cfg.answer_timeout * 1000 };
+	struct enrolee_peer maf;
+	struct mst_diag d = { 0 };
+
+	if (!enrolee_peer_of(mst_view_str(c->maf_uri), &maf) || !enrolee_maf_from(c, from))
+		return false;
+	mc.base = maf.path[0] ? maf.path : "/MAFBase";
+	memcpy(l->host, maf.host, sizeof(l->host));
+	return mmaf_init(&l->machine.maf, &mc, &d) &&
+	       session_open(a, maf.host, maf.port, a->tls_psk, NULL, &c->key, c->key_id, &leave_ops, &l->client) == 0;
+}
+
+/* From the MEF on to the MAF; what is gone already, or cannot be begun, is passed over. */
+static void next_stage(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+
+	if (!l->maf_gone) {
+		l->stage = STAGE_MAF;
+		if (open_maf(a))
+			return;
+		leave_stop(a);
+	}
+	round_ended(a);
+}
+
+bool leave_due(const struct agent *a)
+{
+	return a->leave && a->leave->n && a->leave->stage == STAGE_NONE && agent_now() >= a->leave->at;
+}
+
+bool leave_running(const struct agent *a)
+{
+	return a->leave && a->leave->stage != STAGE_NONE;
+}
+
+void leave_start(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+
+	if (!leave_due(a))
+		return;
+	if (l->c[0].not_after <= agent_utc(a)) {
+		forget(a, "it has ended by itself");
+		return;
+	}
+	if (!l->mef_gone) {
+		l->stage = STAGE_MEF;
+		if (open_mef(a))
+			return;
+		leave_stop(a);
+	}
+	next_stage(a);
+}
+
+mst_ms leave_deadline(const struct agent *a)
+{
+	const struct agent_leave *l = a->leave;
+
+	if (!l || !l->n)
+		return MST_NEVER;
+	return l->stage == STAGE_MEF ? mmef_deadline(&l->machine.mef) : l->stage == STAGE_MAF ? mmaf_deadline(&l->machine.maf) : l->at;
+}
+
+void leave_tick(struct agent *a)
+{
+	struct agent_leave *l = a->leave;
+
+	if (!leave_running(a) || agent_now() < leave_deadline(a))
+		return;
+	if (l->stage == STAGE_MEF)
+		mmef_tick(&l->machine.mef, agent_now(), agent_utc(a));
+	else
+		mmaf_tick(&l->machine.maf, agent_now(), agent_utc(a));
+	drive(a);
+}
+
+void leave_print(FILE *out, const json_t *list)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach((json_t *)list, i, one)
+		fprintf(out, "leaving       %s (key until %s)\n", json_string_value(json_object_get(one, "adminFQDN")),
+			json_string_value(json_object_get(one, "notAfter")));
+}
+
+json_t *leave_status(struct mst_secenv *env, const char *in_use)
+{
+	struct mst_root_cred *c = calloc(LEAVE_MAX, sizeof(*c));
+	json_t *list = json_array();
+	size_t n = c ? read_kept(env, in_use, c) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "adminFQDN", c[i].admin_fqdn, "mafFQDN", c[i].maf_fqdn,
+						      "keyID", c[i].key_id, "notAfter", status_time(c[i].not_after)));
+	if (c)
+		mst_wipe(c, LEAVE_MAX * sizeof(*c));
+	free(c);
+	return list;
+}

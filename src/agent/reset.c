@@ -1,0 +1,103 @@
+/*
+ * Factory reset: the node forgets whom it was with, and all that it was told. What it was born with lies outside of its state and
+ * stays. The credentials go first, each in one atomic step; wherever the power goes, the node has what it had or has nothing
+ * of it, and the same command finishes the work.
+ */
+#include "agent/agent.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
+
+static int lock_state(const struct agent_config *cfg)
+{
+	char path[AGENT_PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/agent.lock", cfg->run);
+	if (mkdir(cfg->run, 0700) && errno != EEXIST) {
+		fprintf(stderr, "muster-agent: %s: %s\n", cfg->run, strerror(errno));
+		return -1;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	fprintf(stderr, "muster-agent: %s: %s\n", path, fd >= 0 && errno == EWOULDBLOCK ? "the agent is running; stop it first" :
+		strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Both slots, as long as the store can be read; what cannot be read goes with its file. */
+static int erase_slots(const struct agent_config *cfg)
+{
+	struct mst_secenv *env = NULL;
+	struct mst_diag d = { 0 };
+	int r = mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d);
+
+	if (r == MST_SECENV_CORRUPT)
+		return 0;
+	if (!r)
+		r = env->ops->erase(env, MST_SLOT_PENDING, &d);
+	if (!r)
+		r = env->ops->erase(env, MST_SLOT_ACTIVE, &d);
+	if (env)
+		env->ops->close(env);
+	if (r)
+		fprintf(stderr, "muster-agent: %s: %s\n", cfg->state, d.text[0] ? d.text : r < 0 ? mst_fault_text(r) : "cannot be changed");
+	return r;
+}
+
+static int remove_files(const char *dir)
+{
+	DIR *list = opendir(dir);
+	const struct dirent *e;
+	int failed = 0;
+
+	if (!list)
+		return errno == ENOENT ? 0 : -1;
+	while ((e = readdir(list)) != NULL) {
+		struct stat st;
+
+		if (fstatat(dirfd(list), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+			failed |= unlinkat(dirfd(list), e->d_name, 0);
+	}
+	failed |= fsync(dirfd(list));
+	closedir(list);
+	return failed;
+}
+
+int ctl_reset(const struct agent_config *cfg, bool yes)
+{
+	int fd, r;
+
+	if (!yes) {
+		fprintf(stderr, "muster-agent reset: this node forgets its credentials and all that it was told; say --yes. Its provider has to "
+				"let it enrol anew: muster node reenrol\n");
+		return EXIT_USAGE;
+	}
+	fd = lock_state(cfg);
+	if (fd < 0)
+		return EXIT_REFUSED;
+	r = erase_slots(cfg);
+	if (!r && !strcmp(cfg->crash_at, "reset-erased"))
+		kill(getpid(), SIGKILL);
+	if (!r && remove_files(cfg->state)) {
+		fprintf(stderr, "muster-agent: %s: %s\n", cfg->state, strerror(errno));
+		r = MST_FAULT_IO;
+	}
+	close(fd);
+	if (r)
+		return EXIT_FAULT;
+	printf("this node is as it was delivered: it has its initial credential and nothing else\n");
+	return EXIT_DONE;
+}
