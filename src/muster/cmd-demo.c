@@ -105,7 +105,7 @@ static void tell_world(const struct demo *d)
 	putchar('\n');
 }
 
-/* The short contract runs while everybody is looked at and five move; then it has ended. */
+/* The short contract runs while everybody is looked at and some move; then it has ended. */
 static int later(struct demo *d, double seconds)
 {
 	int r;

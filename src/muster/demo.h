@@ -1,5 +1,5 @@
 /*
- * The parts of `muster demo`: figures 2 and 3 of the seed document with a whole fleet. Four installations on loopback, a
+ * The parts of `muster demo`: figures 2 and 3 of the seed document with a whole fleet, and what happens to it later. Four installations on loopback, a
  * directory for each node, agents run a few at a time, the verdict, and one node's arrows drawn.
  */
 #ifndef MUSTER_DEMO_H
