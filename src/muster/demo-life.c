@@ -65,7 +65,7 @@ static bool in_time(mst_ms *waited)
 /* As long as two nodes need to enrol here, by what the others have shown, and a little more. */
 int demo_short_contract(struct demo *d, double seconds)
 {
-	long long life = 3 + (long long)(3 * seconds * DEMO_AT_ONCE / (double)(d->nodes + 1));
+	long long life = 5 + (long long)(4 * seconds * DEMO_AT_ONCE / (double)(d->nodes + 1));
 	char until[32];
 	const struct install *in = &d->house[DEMO_NORTH].in;
 	char maf[600];
