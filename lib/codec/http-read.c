@@ -118,7 +118,7 @@ static int head_done(struct mst_http_read *r, struct mst_diag *d)
 /* The chunks' data in one piece. Sizes and ends were seen by the scan. */
 static void join_chunks(struct mst_http_read *r)
 {
-	size_t at = r->body, to = r->body;
+	size_t at = r->body, to = at;
 
 	for (;;) {
 		size_t size = 0;

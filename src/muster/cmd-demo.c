@@ -105,6 +105,20 @@ static void tell_world(const struct demo *d)
 	putchar('\n');
 }
 
+/* The short contract runs while everybody is looked at and some move; then it has ended. */
+static int later(struct demo *d, double seconds)
+{
+	int r;
+
+	if (!d->m->json && d->ending)
+		say("\n%zu more have a contract that ends soon; then %zu of the owner's are sold to somebody whose provider is %s:\n", d->ending, d->moving,
+		    d->house[DEMO_SOUTH].in.sp);
+	if ((r = demo_short_contract(d, seconds)) != EXIT_DONE || (r = demo_known(d, true)) != EXIT_DONE || (r = demo_enrol(d, true)) != EXIT_DONE ||
+	    (r = demo_check(d)) != EXIT_DONE || (r = demo_move(d)) != EXIT_DONE)
+		return r;
+	return demo_end(d);
+}
+
 static int play(struct demo *d)
 {
 	struct timespec start;
@@ -114,7 +128,7 @@ static int play(struct demo *d)
 	if (!d->m->json)
 		tell_world(d);
 	if ((r = demo_install(d)) != EXIT_DONE || (r = demo_makers(d)) != EXIT_DONE || (r = demo_start(d)) != EXIT_DONE ||
-	    (r = demo_rules(d)) != EXIT_DONE || (r = demo_known(d)) != EXIT_DONE || (r = demo_technician(d)) != EXIT_DONE)
+	    (r = demo_rules(d)) != EXIT_DONE || (r = demo_known(d, false)) != EXIT_DONE || (r = demo_technician(d)) != EXIT_DONE)
 		return r;
 	if (!d->m->json) {
 		say("\n%zu nodes. Half were sold with %s's certificates and ask its briefing node (fig. 2); the others", d->nodes, "acme");
@@ -126,10 +140,10 @@ static int play(struct demo *d)
 		return r;
 	fflush(stdout);
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	if ((r = demo_enrol(d)) != EXIT_DONE)
+	if ((r = demo_enrol(d, false)) != EXIT_DONE)
 		return r;
 	seconds = since(&start);
-	r = demo_check(d);
+	r = later(d, seconds);
 	if (d->m->json)
 		return tell_json(d, seconds) == EXIT_DONE ? r : EXIT_FAULT;
 	return r == EXIT_DONE ? tell_result(d, seconds) : r;
@@ -182,6 +196,7 @@ int cmd_demo(struct muster *m, int argc, char **argv)
 	d->clone = d->nodes / 4 * 2;     /* of figure 3 */
 	d->holding = calloc(d->nodes + 1, sizeof(*d->holding));
 	r = d->holding ? demo_prepare(d, dir) : EXIT_FAULT;
+	demo_choose(d);
 	if (r == EXIT_DONE)
 		r = demo_find_programs(d, bin);
 	if (r == EXIT_DONE)

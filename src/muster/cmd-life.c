@@ -18,6 +18,10 @@ static int post(struct muster *m, const char *node, const char *act, json_t *bod
 		return r;
 	if (m->json)
 		return print_json(answer);
+	if (m->quiet) {
+		json_decref(answer);
+		return EXIT_DONE;
+	}
 	if (*text_of(answer, "leaveBy"))
 		say("%s %s; what it has works until %s", done, node, human_time(text_of(answer, "leaveBy")));
 	else if (*text_of(answer, "reenrolUntil"))

@@ -75,7 +75,8 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 		return r;
 	if (m->json)
 		return print_json(answer);
-	say("added subscription %s, valid from %s until %s", argv[0], human_time(not_before), human_time(not_after));
+	if (!m->quiet)
+		say("added subscription %s, valid from %s until %s", argv[0], human_time(not_before), human_time(not_after));
 	json_decref(answer);
 	return EXIT_DONE;
 }

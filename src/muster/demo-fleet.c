@@ -118,8 +118,11 @@ static int subscription(const struct demo_house *h)
 	return r;
 }
 
-/* Providers know every node, under a subscription: who comes is the owner's rules' decision and nobody else's. */
-static int known_at(struct demo *d, enum demo_who who, char anchor[SIGNERS][2 * MST_SHA256_LEN + 1])
+/*
+ * Providers know every node, under a subscription: who comes is the owner's rules' decision and nobody else's. Those of the short
+ * contract are told to their provider when there is one.
+ */
+static int known_at(struct demo *d, enum demo_who who, bool ends, char anchor[SIGNERS][2 * MST_SHA256_LEN + 1])
 {
 	struct demo_house *h = &d->house[who];
 	bool provider = who == DEMO_NORTH || who == DEMO_SOUTH;
@@ -132,12 +135,12 @@ static int known_at(struct demo *d, enum demo_who who, char anchor[SIGNERS][2 * 
 	}
 	fprintf(f, "nodeID,%smaker,model,serial,batch,anchor\n", provider ? "cseID,subscription," : "");
 	for (size_t i = 1; i <= d->nodes; i++) {
-		if (who == DEMO_MAKER && !demo_makers_node(i))
+		if ((who == DEMO_MAKER && !demo_makers_node(i)) || ends != (who == DEMO_NORTH && demo_ends(d, i)))
 			continue;
 		demo_node_id(i, id);
 		fprintf(f, "%s,", id);
 		if (provider)
-			fprintf(f, "//%s/CSE%05zu,demo-contract,", h->in.sp, i);
+			fprintf(f, "//%s/CSE%05zu,%s,", h->in.sp, i, ends ? "short-contract" : "demo-contract");
 		/* no CA may speak for a node that was born without a certificate */
 		fprintf(f, "%s,demo,%05zu,%s,%s\n", maker_of(i), i, demo_makers_node(i) ? "lot-7" : "",
 		        demo_by_secret(d, i) ? "none" : anchor[signer_of(i)]);
@@ -147,17 +150,17 @@ static int known_at(struct demo *d, enum demo_who who, char anchor[SIGNERS][2 * 
 	return node_import(&h->inside, 1, (char *[]){ path, NULL });
 }
 
-int demo_known(struct demo *d)
+int demo_known(struct demo *d, bool ends)
 {
 	char anchor[SIGNERS][2 * MST_SHA256_LEN + 1];
-	int r = subscription(&d->house[DEMO_NORTH]);
+	int r = EXIT_DONE;
 
-	if (r == EXIT_DONE)
-		r = subscription(&d->house[DEMO_SOUTH]);
+	for (size_t i = DEMO_NORTH; r == EXIT_DONE && !ends && i <= DEMO_SOUTH; i++)
+		r = subscription(&d->house[i]);
 	for (size_t i = 0; r == EXIT_DONE && i < SIGNERS; i++)
 		r = anchor_of(d, signers[i], anchor[i]);
-	for (size_t i = 0; r == EXIT_DONE && i < DEMO_HOUSES; i++)
-		r = known_at(d, (enum demo_who)i, anchor);
+	for (size_t i = ends ? DEMO_NORTH : DEMO_MAKER; r == EXIT_DONE && i < (ends ? DEMO_SOUTH : DEMO_HOUSES); i++)
+		r = known_at(d, (enum demo_who)i, ends, anchor);
 	return r;
 }
 

@@ -24,11 +24,11 @@ void demo_kpm_id(const struct demo *d, size_t number, char out[128])
 	snprintf(out, 128, "serial-%05zu@%.64s", number, d->house[DEMO_OWNER].in.bbn);
 }
 
-/* One of our own commands, as it would be typed; shown when `aloud`. */
-static int type_command(struct demo *d, const struct demo_house *h, int (*cmd)(struct muster *m, int argc, char **argv), const char *name,
-			const char *const *word, bool aloud)
+int demo_type(struct demo *d, enum demo_who who, int (*cmd)(struct muster *m, int argc, char **argv), const char *name, const char *const *word,
+	      bool aloud)
 {
-	const char *argv[12];
+	struct demo_house *h = &d->house[who];
+	const char *argv[16];
 	int n = 0;
 
 	if (aloud && !d->m->json)
@@ -44,7 +44,7 @@ static int type_command(struct demo *d, const struct demo_house *h, int (*cmd)(s
 	if (aloud && !d->m->json)
 		say("%s", ink(d->m, PLAIN));
 	/* commands take options out of the list; they write to no word */
-	return cmd((struct muster *)(uintptr_t)&h->inside, n, (char **)(uintptr_t)argv);
+	return cmd(&h->inside, n, (char **)(uintptr_t)argv);
 }
 
 /* The owner reads the secret off the maker's paper, so to speak, and tells the provider. */
@@ -58,8 +58,8 @@ static int give_secret(struct demo *d, size_t number, bool aloud)
 	demo_kpm_id(d, number, identity);
 	path_join(file, sizeof(file), demo_node_dir(d, number, dir), "psk");
 	for (size_t i = 0; r == EXIT_DONE && i < MST_COUNT(houses); i++)
-		r = type_command(d, &d->house[houses[i]], cmd_node, "node",
-				 (const char *[]){ "secret", id, i ? "--file" : "--new", file, "--identity", identity, NULL }, aloud);
+		r = demo_type(d, houses[i], cmd_node, "node",
+			      (const char *[]){ "secret", id, i ? "--file" : "--new", file, "--identity", identity, NULL }, aloud);
 	return r;
 }
 
@@ -88,7 +88,7 @@ int demo_commands(struct demo *d)
 		if (!demo_certified(d, i))
 			continue;
 		demo_node_id(i, id);
-		r = type_command(d, &d->house[demo_place_of(i, NULL)->provider], cmd_command, "command", (const char *[]){ "cert-prov", id, NULL }, aloud);
+		r = demo_type(d, demo_place_of(i, NULL)->provider, cmd_command, "command", (const char *[]){ "cert-prov", id, NULL }, aloud);
 		aloud = false;
 	}
 	return r;
@@ -99,12 +99,18 @@ int demo_commands(struct demo *d)
 static void note_key(struct demo_holding *h, const json_t *node)
 {
 	json_t *all = json_object_get(node, "credentials"), *c;
+	char now[16];
 	size_t i;
 
+	timestamp_text(wall_clock(), now);
+	h->key[0] = '\0';
 	json_array_foreach(all, i, c) {
-		if (strcmp(text_of(c, "role"), "maf") != 0 || strcmp(text_of(c, "state"), "active") != 0)
+		bool used = strcmp(text_of(c, "state"), "active") == 0 && strcmp(text_of(c, "expires"), now) > 0;
+
+		if (strcmp(text_of(c, "role"), "maf") != 0 || (h->key[0] && !used))
 			continue;
-		snprintf(h->key, sizeof(h->key), "%s", text_of(c, "keyID"));
+		h->ended = !used;
+		snprintf(h->key, sizeof(h->key), "%s", used ? text_of(c, "keyID") : "");
 		snprintf(h->key_until, sizeof(h->key_until), "%s", text_of(c, "expires"));
 	}
 }
@@ -130,7 +136,7 @@ bool demo_note(struct demo *d, size_t number, enum demo_who who, const json_t *n
 	struct demo_holding *h = &d->holding[number];
 
 	note_key(h, node);
-	if (h->key[0])
+	if (h->key[0] || h->ended)
 		h->provider = d->house[who].in.sp;
 	if (demo_certified(d, number) && note_certificate(d, h, who, number) != EXIT_DONE)
 		return false;
@@ -151,14 +157,14 @@ static void shown_day(const char *timestamp, char out[24])
 
 void demo_tell_holdings(const struct demo *d)
 {
-	static const char *const head[] = { "NODE", "BORN WITH", "IS WITH", "ROOT KEY UNTIL", "CERTIFICATE UNTIL" };
+	static const char *const head[] = { "NODE", "BORN WITH", "IS WITH", "ROOT KEY UNTIL", "CERTIFICATE UNTIL", "LATER" };
 	struct table t = { 0 };
 
 	table_row(&t, MST_COUNT(head), head);
 	for (size_t i = 1; i <= d->nodes; i++) {
 		const struct demo_holding *h = &d->holding[i];
 		char id[128], key[24], cert[24];
-		const char *cell[] = { id, born_with(d, i), h->provider ? h->provider : "nobody", key, cert };
+		const char *cell[] = { id, born_with(d, i), h->provider ? h->provider : "nobody", key, cert, h->note ? h->note : "-" };
 
 		demo_node_id(i, id);
 		shown_day(h->key_until, key);
@@ -182,8 +188,8 @@ json_t *demo_holdings(const struct demo *d)
 		char id[128];
 
 		demo_node_id(i, id);
-		json_array_append_new(all, json_pack("{s:s,s:s,s:o,s:o,s:o,s:o}", "node", id, "bornWith", born_with(d, i), "provider", or_null(h->provider),
-						     "keyID", or_null(h->key), "keyUntil", or_null(h->key_until), "certificateUntil", or_null(h->cert_until)));
+		json_array_append_new(all, json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o}", "node", id, "bornWith", born_with(d, i), "provider", or_null(h->provider),
+						     "keyID", or_null(h->key), "keyUntil", or_null(h->key_until), "certificateUntil", or_null(h->cert_until), "note", or_null(h->note)));
 	}
 	return all;
 }

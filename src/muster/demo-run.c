@@ -15,7 +15,6 @@
 #include "demo.h"
 
 #define READY_MS 30000
-#define AT_ONCE 8
 
 /* Beside this program, in the build tree's places, or on the PATH. */
 static bool find_program(const char *name, const char *bin, const char *tree, char out[4096])
@@ -184,10 +183,10 @@ static bool daemon_ended(struct demo *d, pid_t pid)
 	return false;
 }
 
-static pid_t start_agent(struct demo *d, size_t number)
+pid_t demo_agent(const struct demo *d, size_t number, const char *verb, const char *arg)
 {
 	char dir[4096], conf[4096], log[4096];
-	const char *const argv[] = { d->agent, "-c", conf, "run", "--once", NULL };
+	const char *const argv[] = { d->agent, "-c", conf, verb, arg, NULL };
 
 	demo_node_dir(d, number, dir);
 	path_join(conf, sizeof(conf), dir, "muster-agent.conf");
@@ -196,16 +195,18 @@ static pid_t start_agent(struct demo *d, size_t number)
 }
 
 /* A few at a time, as many as there are cores to serve them. */
-int demo_enrol(struct demo *d)
+int demo_enrol(struct demo *d, bool ends)
 {
-	size_t next = 1, running = 0, done = 0;
+	size_t next = 1, running = 0, done = 0, all = ends ? d->ending : d->nodes - d->ending;
 
-	while (done < d->nodes) {
+	while (done < all) {
 		int status;
 		pid_t pid;
 
-		while (next <= d->nodes && running < AT_ONCE) {
-			if (start_agent(d, next++) < 0)
+		for (; next <= d->nodes && running < DEMO_AT_ONCE; next++) {
+			if (demo_ends(d, next) != ends)
+				continue;
+			if (demo_agent(d, next, "run", "--once") < 0)
 				return EXIT_FAULT;
 			running++;
 		}
@@ -220,7 +221,7 @@ int demo_enrol(struct demo *d)
 			d->enrolled++;
 		else
 			d->refused++;
-		progress(d->m, "enrolling", done, d->nodes);
+		progress(d->m, "enrolling", done, all);
 	}
 	return EXIT_DONE;
 }

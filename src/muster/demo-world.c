@@ -106,12 +106,12 @@ static int add_rule(struct demo *d, enum demo_who who, const char *const *word)
 }
 
 /* What every rule of the owner's says: the provider, the method, and the CA by which its MEF is known. */
-static int send_to(struct demo *d, enum demo_who provider, const char *name, const char *flag, const char *value)
+static int send_to(struct demo *d, enum demo_who provider, const char *name, const char *flag, const char *value, const char *before)
 {
 	const struct install *in = &d->house[provider].in;
 	char mef[600], maf[600], ca[4096];
 	const char *const word[] = { name, flag, value, "--mef-uri", mef, "--method", "cert,psk", "--sp", in->sp, "--maf", in->maf, "--maf-uri", maf,
-		                     "--anchor", path_join(ca, sizeof(ca), in->dir, "keeper/ca.pem"), NULL };
+		                     "--anchor", path_join(ca, sizeof(ca), in->dir, "keeper/ca.pem"), before ? "--before" : NULL, before, NULL };
 
 	snprintf(mef, sizeof(mef), "https://%s:%u", in->mef, in->mef_port);
 	snprintf(maf, sizeof(maf), "https://%s:%u", in->maf, in->maf_port);
@@ -129,9 +129,14 @@ int demo_rules(struct demo *d)
 
 	snprintf(uri, sizeof(uri), "https://%s:%u", owner->bbn, owner->bbn_port);
 	if ((r = add_rule(d, DEMO_MAKER, lot)) == EXIT_DONE &&
-	    (r = send_to(d, DEMO_NORTH, "north-sites", "--site", "north*")) == EXIT_DONE &&
-	    (r = send_to(d, DEMO_NORTH, "north-depot", "--circle", "53.5511,9.9937,5km")) == EXIT_DONE &&
-	    (r = send_to(d, DEMO_SOUTH, "south-fields", "--polygon", "47.9,11.2 47.9,11.9 48.4,11.9 48.4,11.2")) == EXIT_DONE)
-		r = send_to(d, DEMO_SOUTH, "south-yard", "--circle", "47.5596,7.5886,3km");
+	    (r = send_to(d, DEMO_NORTH, "north-sites", "--site", "north*", NULL)) == EXIT_DONE &&
+	    (r = send_to(d, DEMO_NORTH, "north-depot", "--circle", "53.5511,9.9937,5km", NULL)) == EXIT_DONE &&
+	    (r = send_to(d, DEMO_SOUTH, "south-fields", "--polygon", "47.9,11.2 47.9,11.9 48.4,11.9 48.4,11.2", NULL)) == EXIT_DONE)
+		r = send_to(d, DEMO_SOUTH, "south-yard", "--circle", "47.5596,7.5886,3km", NULL);
 	return r;
+}
+
+int demo_rule_sold(struct demo *d, const char *ids)
+{
+	return send_to(d, DEMO_SOUTH, "sold", "--node-prefix", ids, "north-sites");
 }

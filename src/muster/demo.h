@@ -1,5 +1,5 @@
 /*
- * The parts of `muster demo`: figures 2 and 3 of the seed document with a whole fleet. Four installations on loopback, a
+ * The parts of `muster demo`: figures 2 and 3 of the seed document with a whole fleet, and what happens to it later. Four installations on loopback, a
  * directory for each node, agents run a few at a time, the verdict, and one node's arrows drawn.
  */
 #ifndef MUSTER_DEMO_H
@@ -34,6 +34,8 @@ struct demo_place {
 struct demo_holding {
 	const char *provider;            /* NULL: with nobody */
 	char key[MST_ID_MAX], key_until[16], cert_until[16];
+	bool ended;                      /* it had a key, and that is good for nothing any more */
+	const char *note;                /* what became of it later; NULL: nothing */
 };
 
 struct demo {
@@ -48,16 +50,19 @@ struct demo {
 	size_t placed[DEMO_PLACES][2];   /* at the right provider by the right rule: of the maker's nodes, of the owner's */
 	size_t wrong;                    /* nodes elsewhere */
 	struct demo_holding *holding;    /* by number */
+	size_t move[5], moving;          /* to the other provider, later */
+	size_t end[2], ending;           /* their subscription ends */
 };
 
 /* demo-world.c: installations and rules. Exit status; each explains itself. */
 int demo_prepare(struct demo *d, const char *dir);
 int demo_install(struct demo *d);
 int demo_rules(struct demo *d);
+int demo_rule_sold(struct demo *d, const char *ids);     /* one before all others: these go south */
 
 /* demo-fleet.c: the nodes. Odd numbers are figure 2 (the maker's certificate), even ones figure 3 (the owner's). */
 int demo_makers(struct demo *d);         /* the CAs, trusted where they have to be */
-int demo_known(struct demo *d);          /* import into the installations */
+int demo_known(struct demo *d, bool ends);       /* import into the installations; `ends`: those of the short contract */
 int demo_build(struct demo *d);          /* certificates and configurations of all nodes */
 int demo_technician(struct demo *d);     /* those nodes that do not know where they are */
 char *demo_node_dir(const struct demo *d, size_t number, char out[4096]);
@@ -73,18 +78,33 @@ int demo_secrets(struct demo *d);
 int demo_commands(struct demo *d);
 /* Takes what the provider says of a node into d->holding; false when that is not what it should hold. */
 bool demo_note(struct demo *d, size_t number, enum demo_who who, const json_t *node);
+/* One of our own commands in an installation, shown as it would be typed when `aloud`. */
+int demo_type(struct demo *d, enum demo_who who, int (*cmd)(struct muster *m, int argc, char **argv), const char *name, const char *const *word,
+	      bool aloud);
 void demo_tell_holdings(const struct demo *d);
 json_t *demo_holdings(const struct demo *d);
+
+/* demo-life.c: what happens to the fleet later. */
+void demo_choose(struct demo *d);
+bool demo_ends(const struct demo *d, size_t number);
+int demo_short_contract(struct demo *d, double seconds);
+int demo_move(struct demo *d);
+int demo_end(struct demo *d);            /* waits until it has happened */
 
 /* demo-run.c */
 int demo_find_programs(struct demo *d, const char *bin);
 bool demo_free_ports(unsigned *port, size_t n);
 int demo_start(struct demo *d);          /* all daemons, until they say that they are ready */
 void demo_stop(struct demo *d);
-int demo_enrol(struct demo *d);          /* every node's agent, once */
+#define DEMO_AT_ONCE 8
+int demo_enrol(struct demo *d, bool ends);       /* every node's agent, once; `ends`: of those, and of no other */
+/* One node's agent: `verb`, and an argument or NULL. -1: explained. */
+pid_t demo_agent(const struct demo *d, size_t number, const char *verb, const char *arg);
 
 /* demo-check.c: is everybody where the rules send it? Looks at every node, at all servers. */
 int demo_check(struct demo *d);
+/* What one installation knows of a node; NULL: explained. */
+json_t *demo_node_at(const struct demo *d, enum demo_who who, size_t number);
 /* "/v1/nodes/…" */
 const char *demo_node_path(size_t number, char out[1200]);
 

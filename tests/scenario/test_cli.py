@@ -331,9 +331,9 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert "the owner sees:    bbn.refused briefed: the name is known, but under another trust anchor" in text
     assert "the node says:     the provider does not know this device, at https://bbn.owner.example.com:" in text
     assert re.search(r"muster -C owner node place urn:dev:ops:00004C-acme-00001 --at 53\.\d+,9\.\d+,20\n", text), text
-    assert "rule north-depot (number 2) decides: instructions" in text
-    assert "1 north-sites: no: site is not known, wanted north*" in text
-    assert "2 north-depot: holds: place (from the registry)" in text
+    assert "rule north-depot (number 3) decides: instructions" in text
+    assert "2 north-sites: no: site is not known, wanted north*" in text
+    assert "3 north-depot: holds: place (from the registry)" in text
     picture = text[text.rindex("attempt"):]
     dialogues = ["TLS, certificates", "whom do I join?", "rule lot-7", "owner's BBN, its CA", "TLS, certificates", "whom do I join?",
                  "rule north-depot", "mef.north.example.com, its CA", "TLS by certificate", "register", "anything to do?", "who am I",
@@ -349,10 +349,14 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert len(times) >= 19 and times == sorted(times), picture
     lines = [line for line in picture.splitlines() if "│" in line]
     assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture
-    table = {row[0]: row[1:] for row in re.findall(r"^urn:dev:ops:00004C-\w+-0000(\d) +(certificate|secret) +(\S+) +(-|2\S+ \S+) +(-|2\S+ \S+)$",
-                                                  text[text.index("What each node holds"):], re.M)}
+    row = r"^urn:dev:ops:00004C-\w+-0000(\d) +(certificate|secret) +(\S+) +(-|2\S+ \S+) +(-|2\S+ \S+) +(\S.*)$"
+    table = {number: rest for number, *rest in re.findall(row, text[text.index("What each node holds"):], re.M)}
     assert sorted(table) == [str(n) for n in range(1, 9)], text
-    assert table["4"] == ("certificate", "nobody", "-", "-"), table
+    assert table["4"] == ["certificate", "nobody", "-", "-", "-"], table
+    assert (table["6"][1], table["6"][4]) == ("south.example.com", "moved"), table
+    assert (table["7"][1], table["7"][4]) == ("north.example.com", "its subscription has ended"), table
+    assert table["7"][2] < table["1"][2], "it has no key in force"
+    assert "$ muster -C north node release urn:dev:ops:00004C-globex-00006 --grace 2d --reason sold" in text
     assert [n for n, row in table.items() if row[0] == "secret"] == ["2", "8"], "serial number and secret"
     assert [n for n, row in table.items() if row[3] != "-"] == ["5", "8"], "certificates over EST"
     assert all(row[2] != "-" for n, row in table.items() if n != "4"), table
