@@ -281,8 +281,8 @@ int mst_card_open(struct mst_card *ret_c, struct mst_card_port *p, enum mst_card
 {
 	struct mst_card c = { .port = p };
 	uint8_t out[MST_APDU_ANSWER_MAX];
+	struct mst_view v = MST_VIEW_NONE;
 	struct mst_uicc_fcp f;
-	struct mst_view v;
 	int r = find_app(&c, want, d);
 
 	if (!r)
