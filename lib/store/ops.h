@@ -107,6 +107,7 @@ struct mst_store_ops {
 	int (*command_step_list)(struct mst_store *s, int64_t command, int (*each)(void *, const struct mst_command_step *), void *arg);
 	int (*device_config_put)(struct mst_store *s, const struct mst_device_config *r);
 	int (*device_config_get)(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);
+	int (*device_config_drop)(struct mst_store *s, int64_t node);
 	int (*command_list)(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *),
 			    void *arg);
 

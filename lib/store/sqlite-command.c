@@ -137,3 +137,8 @@ int sq_device_config_get(struct mst_store *s, int64_t node, const char *admin_fq
 		      "SELECT node, admin_fqdn, content, changed FROM device_config WHERE node = ?1 AND admin_fqdn = ?2",
 		      SQ_ARGS(SQ_I(node), SQ_S(admin_fqdn)), SQ_COLS(config_cols), ret);
 }
+
+int sq_device_config_drop(struct mst_store *s, int64_t node)
+{
+	return sq_run(sq_of(s), SQ_DEVCFG_DROP, "DELETE FROM device_config WHERE node = ?1", SQ_ARGS(SQ_I(node)));
+}

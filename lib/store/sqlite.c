@@ -270,6 +270,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.command_step_list = sq_command_step_list,
 	.device_config_put = sq_device_config_put,
 	.device_config_get = sq_device_config_get,
+	.device_config_drop = sq_device_config_drop,
 	.place_put = sq_place_put,
 	.place_get = sq_place_get,
 	.place_delete = sq_place_delete,

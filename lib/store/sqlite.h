@@ -91,6 +91,7 @@ enum sq_slot {
 	SQ_STEP_LIST,
 	SQ_DEVCFG_PUT,
 	SQ_DEVCFG_GET,
+	SQ_DEVCFG_DROP,
 	SQ_PLACE_PUT,
 	SQ_PLACE_GET,
 	SQ_PLACE_DELETE,
@@ -329,6 +330,7 @@ int sq_command_step_add(struct mst_store *s, const struct mst_command_step *r);
 int sq_command_step_list(struct mst_store *s, int64_t command, int (*each)(void *, const struct mst_command_step *), void *arg);
 int sq_device_config_put(struct mst_store *s, const struct mst_device_config *r);
 int sq_device_config_get(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);
+int sq_device_config_drop(struct mst_store *s, int64_t node);
 int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
 
 int sq_place_put(struct mst_store *s, const struct mst_place *r);

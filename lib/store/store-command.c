@@ -60,3 +60,8 @@ int mst_store_device_config_get(struct mst_store *s, int64_t node, const char *a
 {
 	return s->ops->device_config_get(s, node, admin_fqdn, ret);
 }
+
+int mst_store_device_config_drop(struct mst_store *s, int64_t node)
+{
+	return s->ops->device_config_drop(s, node);
+}

@@ -288,6 +288,7 @@ int mst_store_command_step_list(struct mst_store *s, int64_t command, int (*each
 struct mst_device_config { int64_t node; char admin_fqdn[MST_ID_MAX]; char content[MST_DEVICE_CONFIG_MAX]; mst_time changed; };
 int mst_store_device_config_put(struct mst_store *s, const struct mst_device_config *r);  /* upsert; NONE without its node */
 int mst_store_device_config_get(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);
+int mst_store_device_config_drop(struct mst_store *s, int64_t node);                 /* of every stakeholder; NONE: there was none */
 /* node 0: of all; those after id `after`. */
 int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit,
                            int (*each)(void *, const struct mst_command *), void *arg);

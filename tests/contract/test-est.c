@@ -283,6 +283,17 @@ static void device_configs(void **state)
 	assert_int_equal(mst_store_device_config_get(s, a.node, "a.example.com", &got), 0);
 	assert_string_equal(got.content, a.content);
 	assert_true(got.changed == 5 && got.node == a.node);
+	/* dropped: of every stakeholder, and of no other node */
+	got = a;
+	got.node = add_node(s, 2);
+	assert_int_equal(mst_store_device_config_put(s, &got), 0);
+	memcpy(a.admin_fqdn, "b.example.com", sizeof("b.example.com"));
+	assert_int_equal(mst_store_device_config_put(s, &a), 0);
+	assert_int_equal(mst_store_device_config_drop(s, a.node), 0);
+	assert_int_equal(mst_store_device_config_drop(s, a.node), MST_STORE_NONE);
+	assert_int_equal(mst_store_device_config_get(s, a.node, "a.example.com", &a), MST_STORE_NONE);
+	assert_int_equal(mst_store_device_config_get(s, a.node, "b.example.com", &a), MST_STORE_NONE);
+	assert_int_equal(mst_store_device_config_get(s, got.node, "a.example.com", &got), 0);
 	a.node = 999;
 	assert_int_equal(mst_store_device_config_put(s, &a), MST_STORE_NONE);
 }

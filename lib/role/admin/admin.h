@@ -129,6 +129,11 @@ int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 int admin_clock(struct mst_role_env *env, struct mst_clocked *c);
 /* What it could enrol with: registrations, keys and certificates of the MEF, under the names of `n` (revoke.c). */
 int admin_end_enrolment(struct admin *q, const struct mst_node *n);
+/*
+ * Whoever was to fetch it has no registration any more: commands that have not ended are cancelled and management objects
+ * dropped, each with an event that says why (commands.c).
+ */
+int admin_end_commands(struct admin *q, int64_t node, const char *why);
 /* scope.c. Is it theirs? Always when the installation's own people ask. 0 and *ret_own, or a fault. */
 int admin_owns_node(struct admin *q, const struct mst_node *n, bool *ret_own);
 /* What was made for the node at that time: theirs when the node is, and was then. */

@@ -313,12 +313,23 @@ int admin_command_show(struct admin *q)
 	return r < 0 ? r : r ? no_such(q) : answer_one(q, &m);
 }
 
+static int put_cancelled(struct admin *q, const struct mst_command *m, const char *reason)
+{
+	char why[400];
+	int r = mst_store_command_update(q->env->store, m);
+
+	snprintf(why, sizeof(why), "%s, command %lld%s%.300s", mst_cmd_class_text(m->class_id), (long long)m->id, reason[0] ? ": " : "", reason);
+	if (!r)
+		r = add_step(q, m, MST_STEP_CANCELLED);
+	return r ? r : admin_event(q, "command.cancelled", m->node, why);
+}
+
 /* One that is out may be carried out all the same: its report is then written down and changes nothing. */
 int admin_command_cancel(struct admin *q)
 {
-	char reason[128], why[256];
 	struct mst_diag d = { 0 };
 	struct mst_command m;
+	char reason[128];
 	int rsc, r;
 
 	if (!admin_decode_reason(q->body, false, reason, &d))
@@ -331,11 +342,41 @@ int admin_command_cancel(struct admin *q)
 	case ADMIN_UNCHANGED: return answer_one(q, &m);
 	case ADMIN_DONE: break;
 	}
-	snprintf(why, sizeof(why), "%s, command %lld%s%s", mst_cmd_class_text(m.class_id), (long long)m.id, reason[0] ? ": " : "", reason);
-	r = mst_store_command_update(q->env->store, &m);
-	if (!r)
-		r = add_step(q, &m, MST_STEP_CANCELLED);
-	if (!r)
-		r = admin_event(q, "command.cancelled", m.node, why);
+	r = put_cancelled(q, &m, reason);
 	return r ? (r < 0 ? r : MST_FAULT_BUG) : answer_one(q, &m);
+}
+
+/* Open ones of a node, a batch at a time: what a list shows is changed only after the list. */
+struct open_ones { struct mst_command m[8]; size_t n; };
+
+static int keep_open(void *arg, const struct mst_command *m)
+{
+	struct open_ones *o = arg;
+
+	if (m->state == MST_COMMAND_WAITING || m->state == MST_COMMAND_ISSUED)
+		o->m[o->n++] = *m;
+	return o->n == MST_COUNT(o->m);
+}
+
+int admin_end_commands(struct admin *q, int64_t node, const char *why)
+{
+	struct open_ones o;
+	struct mst_diag d;
+	int64_t after = 0;
+	int rsc, r;
+
+	do {
+		o.n = 0;
+		r = mst_store_command_list(q->env->store, node, after, 0, keep_open, &o);
+		for (size_t i = 0; i < o.n && r >= 0; i++) {
+			after = o.m[i].id;
+			if (admin_decide_cancel(&o.m[i], q->env->now, &rsc, &d) == ADMIN_DONE)
+				r = put_cancelled(q, &o.m[i], why);
+		}
+	} while (r >= 0 && o.n == MST_COUNT(o.m));
+	if (r >= 0)
+		r = mst_store_device_config_drop(q->env->store, node);
+	if (!r)
+		r = admin_event(q, "device-config.dropped", node, why);
+	return r < 0 ? r : 0;
 }

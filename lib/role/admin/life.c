@@ -62,6 +62,16 @@ static int tell_act(struct admin *q, const struct mst_node *n, const char *reaso
 	return admin_event(q, event, n->id, why);
 }
 
+/* With its registrations goes what waited for them. */
+static int end_all(struct admin *q, const struct mst_node *n, const char *reason)
+{
+	int r = admin_end_credentials(q, n);
+	char why[200];
+
+	snprintf(why, sizeof(why), "the node is %s: %s", mst_node_state_name[n->state], reason);
+	return r ? r : admin_end_commands(q, n->id, why);
+}
+
 static int apply_act(struct admin *q, const struct mst_node *n, const char *reason)
 {
 	int r = mst_store_node_update(q->env->store, n);
@@ -69,7 +79,7 @@ static int apply_act(struct admin *q, const struct mst_node *n, const char *reas
 	if (!r && n->leave_by)
 		r = end_keys_by(q, n->id, n->leave_by);
 	else if (!r && (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED))
-		r = admin_end_credentials(q, n);
+		r = end_all(q, n, reason);
 	return r ? r : tell_act(q, n, reason);
 }
 
@@ -134,6 +144,10 @@ static int apply_move(struct admin *q, const struct mst_node *was, const struct 
 
 	snprintf(why, sizeof(why), "%.120s", reason);
 	r = admin_event(q, "node.moved-away", n->id, why);
+	/* still the old one's to see, so before its past ends */
+	snprintf(why, sizeof(why), "the node has moved away: %.120s", reason);
+	if (!r)
+		r = admin_end_commands(q, n->id, why);
 	if (!r)
 		r = past(q, was, sub);
 	/* enrolment with the old one ends at once, and its keys at the MAF when the new one is in use, or the time is over */
@@ -231,7 +245,7 @@ static int node_clock(struct admin *q, struct mst_node *n, struct mst_clocked *c
 	n->leave_by = 0;
 	r = mst_store_node_update(q->env->store, n);
 	if (!r)
-		r = admin_end_credentials(q, n);
+		r = end_all(q, n, "its time to leave is over");
 	c->nodes_gone++;
 	return r ? r : admin_event(q, "node.gone", n->id, "released, and its time to leave is over");
 }

@@ -1,0 +1,241 @@
+/*
+ * Commands and management objects of a node whose registration ends: cancelled and dropped with it, in the same
+ * transaction, each with an event that says why; what had ended before and what is another node's stays.
+ */
+#include "tests/support/cm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "role/admin/admin.h"
+
+#define NOW 1795212591
+#define OPEN 20              /* more than a batch of them */
+
+struct fix {
+	char dir[64];
+	struct mst_store *s;
+	struct mst_role_conf conf;
+	int64_t node, other, ended, theirs;
+};
+
+static char room[MST_ANSWER_MAX + 1];
+
+static struct mst_role_env env_of(struct fix *f, mst_time now)
+{
+	return (struct mst_role_env){ .store = f->s, .conf = &f->conf, .now = now };
+}
+
+/* The answer's text stands in `room`. A transaction that is not `kept` is undone. */
+static void ask(struct fix *f, enum mst_op op, const char *target, const char *body, int rsc, bool kept)
+{
+	struct mst_role_env env = env_of(f, NOW);
+	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
+				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
+	struct mst_answer a = { .content = mst_writer_of((uint8_t *)room, sizeof(room) - 1) };
+
+	assert_int_equal(mst_store_begin(f->s), 0);
+	assert_int_equal(mst_role_admin.handle(&env, &x, &a), 0);
+	if (kept)
+		assert_int_equal(mst_store_commit(f->s), 0);
+	else
+		mst_store_rollback(f->s);
+	room[a.content.n] = 0;
+	if (a.rsc != rsc)
+		fail_msg("%s: %d instead of %d: %s", target, a.rsc, rsc, room);
+}
+
+static int64_t add(struct fix *f, int64_t node, enum mst_command_state state)
+{
+	struct mst_command m = { .node = node, .class_id = 3, .number = 2, .uri = "ca", .admin_fqdn = "a.example.com", .state = state,
+				 .created = NOW };
+
+	assert_int_equal(mst_store_command_insert(f->s, &m), 0);
+	return m.id;
+}
+
+static void give_objects(struct fix *f, int64_t node)
+{
+	static struct mst_device_config c = { .admin_fqdn = "a.example.com", .content = "{\"objects\":[]}", .changed = NOW };
+
+	c.node = node;
+	assert_int_equal(mst_store_device_config_put(f->s, &c), 0);
+}
+
+static int64_t node_of(struct fix *f, const char *id)
+{
+	struct mst_node n;
+
+	assert_int_equal(mst_store_node_find(f->s, id, &n), 0);
+	return n.id;
+}
+
+static int set_up(void **state)
+{
+	struct fix *f = calloc(1, sizeof(*f));
+	char url[128], body[300];
+
+	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-leaving-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(url, sizeof(url), "sqlite:%s/t.db", f->dir);
+	assert_int_equal(mst_store_open(url, &f->s, NULL), 0);
+	f->conf.makers.n = 1;
+	for (const char *sp = "ab"; *sp; sp++) {
+		snprintf(body, sizeof(body), "{\"id\":\"sub-%c\",\"spFQDN\":\"%c.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}",
+			 *sp, *sp);
+		ask(f, MST_OP_CREATE, "/v1/subscriptions", body, 2001, true);
+	}
+	ask(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:a:1\",\"cseID\":\"//a.example.com/CSE1\",\"subscription\":\"sub-a\"}", 2001, true);
+	ask(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:a:2\",\"cseID\":\"//a.example.com/CSE2\",\"subscription\":\"sub-a\"}", 2001, true);
+	f->node = node_of(f, "urn:a:1");
+	f->other = node_of(f, "urn:a:2");
+	f->ended = add(f, f->node, MST_COMMAND_ENDED);
+	for (int i = 0; i < OPEN; i++)
+		(void)add(f, f->node, i % 2 ? MST_COMMAND_ISSUED : MST_COMMAND_WAITING);
+	f->theirs = add(f, f->other, MST_COMMAND_WAITING);
+	give_objects(f, f->node);
+	give_objects(f, f->other);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = { "t.db", "t.db-wal", "t.db-shm" };
+	struct fix *f = *state;
+	char path[128];
+
+	mst_store_close(f->s);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+		unlink(path);
+	}
+	rmdir(f->dir);
+	free(f);
+	return 0;
+}
+
+static int count(void *arg, const struct mst_command *m)
+{
+	((int *)arg)[m->state]++;
+	return 0;
+}
+
+static void states(struct fix *f, int waiting, int issued, int cancelled)
+{
+	static struct mst_device_config c;
+	int n[4] = { 0 };
+	struct mst_command m;
+
+	assert_int_equal(mst_store_command_list(f->s, f->node, 0, 0, count, n), 0);
+	assert_true(n[MST_COMMAND_WAITING] == waiting && n[MST_COMMAND_ISSUED] == issued && n[MST_COMMAND_CANCELLED] == cancelled);
+	assert_int_equal(mst_store_device_config_get(f->s, f->node, "a.example.com", &c), cancelled ? MST_STORE_NONE : 0);
+	/* neither what was over, nor what is another's */
+	assert_true(mst_store_command_get(f->s, f->ended, &m) == 0 && m.state == MST_COMMAND_ENDED);
+	assert_true(mst_store_command_get(f->s, f->theirs, &m) == 0 && m.state == MST_COMMAND_WAITING);
+	assert_int_equal(mst_store_device_config_get(f->s, f->other, "a.example.com", &c), 0);
+}
+
+static unsigned times(const char *part)
+{
+	unsigned n = 0;
+
+	for (const char *at = room; (at = strstr(at, part)); at++)
+		n++;
+	return n;
+}
+
+/* OPEN events name the commands, one the objects, and all of them why. */
+static void told(struct fix *f, const char *why)
+{
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=command.cancelled", "", 2000, true);
+	assert_int_equal(times("MO_NODE, command "), OPEN);
+	assert_int_equal(times(why), OPEN);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=device-config.dropped", "", 2000, true);
+	assert_int_equal(times(why), 1);
+}
+
+static int keep_step(void *arg, const struct mst_command_step *s)
+{
+	*(struct mst_command_step *)arg = *s;
+	return 0;
+}
+
+static void revoked(void **state)
+{
+	struct mst_command_step s = { 0 };
+	struct fix *f = *state;
+
+	/* one transaction: what is undone has cancelled nothing */
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/revoke", "{\"reason\":\"stolen\"}", 2000, false);
+	states(f, OPEN / 2, OPEN / 2, 0);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/revoke", "{\"reason\":\"stolen\"}", 2000, true);
+	states(f, 0, 0, OPEN);
+	told(f, "the node is revoked: stolen");
+	assert_int_equal(mst_store_command_step_list(f->s, f->ended + 1, keep_step, &s), 0);
+	assert_true(s.what == MST_STEP_CANCELLED && s.at == NOW);
+	/* and none comes after: a second end has nothing to tell */
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/release", "{\"reason\":\"gone\"}", 2000, true);
+	told(f, "the node is revoked: stolen");
+}
+
+/* With time to leave it keeps its registration, and its commands; both end together. */
+static void released(void **state)
+{
+	struct fix *f = *state;
+	struct mst_role_env env = env_of(f, NOW + 60);
+	struct mst_clocked c = { 0 };
+
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/release", "{\"reason\":\"sold\",\"grace\":60}", 2000, true);
+	states(f, OPEN / 2, OPEN / 2, 0);
+	assert_int_equal(mst_store_begin(f->s), 0);
+	assert_int_equal(admin_clock(&env, &c), 0);
+	assert_int_equal(mst_store_commit(f->s), 0);
+	assert_int_equal(c.nodes_gone, 1);
+	states(f, 0, 0, OPEN);
+	told(f, "the node is released: its time to leave is over");
+}
+
+static void released_at_once(void **state)
+{
+	struct fix *f = *state;
+
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/release", "{\"reason\":\"sold\"}", 2000, true);
+	states(f, 0, 0, OPEN);
+	told(f, "the node is released: sold");
+}
+
+static void suspended(void **state)
+{
+	struct fix *f = *state;
+
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
+	states(f, OPEN / 2, OPEN / 2, 0);
+}
+
+/* The old provider's people see why; the new one's see nothing of it. */
+static void moved(void **state)
+{
+	struct fix *f = *state;
+
+	f->conf.provider[0] = (struct mst_provider){ "a.example.com", 4711 };
+	f->conf.provider[1] = (struct mst_provider){ "b.example.com", 4712 };
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
+	    "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000, true);
+	states(f, 0, 0, OPEN);
+	told(f, "the node has moved away: sold");
+	ask(f, MST_OP_RETRIEVE, "/v1/providers/a.example.com/events?what=command.cancelled", "", 2000, true);
+	assert_int_equal(times("the node has moved away: sold"), OPEN);
+	ask(f, MST_OP_RETRIEVE, "/v1/providers/b.example.com/events?node=urn%3Aa%3A1", "", 2000, true);
+	assert_true(times("node.moved") == 1 && times("command.cancelled") == 0 && times("device-config.dropped") == 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+int main(void)
+{
+	const struct CMUnitTest tests[] = { T(revoked), T(released), T(released_at_once), T(suspended), T(moved) };
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("admin: leaving", tests, NULL, NULL);
+}
