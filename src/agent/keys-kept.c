@@ -10,14 +10,18 @@
 #define BLOB "keys"
 #define BLOB_MAX (KEYS_KEPT_MAX * (MST_ID_MAX + 1024 + MST_KEY_MAX + 32) + 8)
 #define FORMAT 1
+#define DERIVED 0x8000u              /* beside the SUID */
 #define GOOD_FOR_S 30                /* what ends within it is not begun with */
 
 static bool read_one(struct mst_reader *r, struct kept_key *k)
 {
 	bool ok = mst_view_to_str(mst_read_block16(r), k->key_id, sizeof(k->key_id)) &&
 		  mst_view_to_str(mst_read_block16(r), k->targets, sizeof(k->targets));
+	uint16_t suid;
 
-	k->suid = (int64_t)mst_read_u16(r);
+	suid = mst_read_u16(r);
+	k->suid = suid & ~DERIVED;
+	k->derived = (suid & DERIVED) != 0;
 	k->until = (mst_time)mst_read_u64(r);
 	return ok && r->ok && mst_key_set(&k->key, mst_read_block16(r));
 }
@@ -68,7 +72,7 @@ static int save(struct agent *a)
 
 		mst_put_block16(&w, mst_view_str(k->key_id));
 		mst_put_block16(&w, mst_view_str(k->targets));
-		mst_put_u16(&w, (uint16_t)k->suid);
+		mst_put_u16(&w, (uint16_t)((uint16_t)k->suid | (k->derived ? DERIVED : 0)));
 		mst_put_u64(&w, (uint64_t)k->until);
 		mst_put_block16(&w, mst_key_view(&k->key));
 	}

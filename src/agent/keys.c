@@ -56,18 +56,18 @@ bool keys_op(const char *op)
 
 /* Answers ---------------------------------------------------------------------------------------------- */
 
-static json_t *refusal(enum saef_outcome o, const char *detail)
+json_t *keys_refusal(enum saef_outcome o, const char *detail)
 {
 	return json_pack("{s:b, s:s, s:s, s:o}", "ok", false, "outcome", saef_outcome_text(o), "words", saef_outcome_words(o), "detail",
 			 status_text(detail));
 }
 
-static json_t *bad(const char *field, const char *text)
+json_t *keys_bad(const char *field, const char *text)
 {
 	return json_pack("{s:b, s:s, s:{s:s, s:s}}", "ok", false, "outcome", "bad-question", "error", "field", field, "text", text);
 }
 
-static void put_key(json_t *o, const struct mst_key *k)
+void keys_put_key(json_t *o, const struct mst_key *k)
 {
 	char text[MST_SECRET_TEXT_MAX];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
@@ -83,11 +83,11 @@ static json_t *link_json(const struct saef_link *l, bool reused)
 	json_t *o = json_pack("{s:b, s:s, s:s, s:s, s:o, s:b}", "ok", true, "identity", l->psk_identity, "peer", l->peer, "credentialID",
 			      l->credential_id, "until", status_time(l->until), "reused", reused);
 
-	put_key(o, &l->psk);
+	keys_put_key(o, &l->psk);
 	return o;
 }
 
-static json_t *with_ok(json_t *o)
+json_t *keys_ok(json_t *o)
 {
 	json_object_set_new(o, "ok", json_true());
 	return o;
@@ -115,7 +115,7 @@ static void job_free(struct key_job *j)
 	free(j);
 }
 
-static void tell(struct agent *a, struct bufferevent *to, json_t *answer)
+void keys_tell(struct agent *a, struct bufferevent *to, json_t *answer)
 {
 	if (!to) {
 		agent_told(a, answer);
@@ -125,13 +125,13 @@ static void tell(struct agent *a, struct bufferevent *to, json_t *answer)
 	json_decref(answer);
 }
 
-static void join_targets(const struct key_job *j, char *out, size_t cap)
+void keys_join(const char *const *targets, size_t n, char *out, size_t cap)
 {
 	struct mst_writer w = mst_writer_of(out, cap);
 
-	for (size_t i = 0; i < j->ask.n_targets; i++) {
+	for (size_t i = 0; i < n; i++) {
 		mst_put_str(&w, i ? "\n" : "");
-		mst_put_str(&w, j->ask.targets[i]);
+		mst_put_str(&w, targets[i]);
 	}
 	mst_put_nul(&w);
 	if (!w.ok)
@@ -157,7 +157,7 @@ static json_t *saef_ended(struct key_job *j)
 	if (o != SAEF_DONE) {
 		agent_log(j->a, AGENT_WARN, "key-refused", "outcome", saef_outcome_text(o), "for", j->op->name, "detail",
 			  saef_detail(&j->saef), NULL);
-		return refusal(o, saef_detail(&j->saef));
+		return keys_refusal(o, saef_detail(&j->saef));
 	}
 	if (j->op->job == MMAF_JOB_KEY_REGISTER) {
 		(void)mst_copy_text(k.key_id, sizeof(k.key_id), l->psk_identity);
@@ -168,39 +168,50 @@ static json_t *saef_ended(struct key_job *j)
 	return link_json(l, false);
 }
 
+json_t *keys_failed(const struct mst_failure *f)
+{
+	return json_pack("{s:b, s:s, s:s, s:o}", "ok", false, "outcome", prov_reason_text(f->reason), "words", status_words(f->reason),
+			 "detail", status_text(f->detail));
+}
+
+json_t *keys_done(struct agent *a, enum mmaf_job job, struct kept_key *k, const char *source, bool new_targets)
+{
+	struct kept_key *old = kept_find(a, k->key_id);
+	json_t *o = keys_ok(kept_json(k));
+
+	if (job == MMAF_JOB_KEY_REGISTER) {
+		keep(a, k);
+	} else if (job == MMAF_JOB_KEY_RETRIEVE) {
+		json_object_set_new(o, "source", status_text(source));
+		keys_put_key(o, &k->key);
+	} else if (job == MMAF_JOB_KEY_DELETE) {
+		if (kept_drop(a, k->key_id))
+			agent_log(a, AGENT_WARN, "key-not-forgotten", "key", k->key_id, NULL);
+	} else if (old) {
+		k->key = old->key;
+		k->suid = old->suid;
+		k->derived = old->derived;
+		k->until = k->until ? k->until : old->until;
+		if (!new_targets)
+			memcpy(k->targets, old->targets, sizeof(k->targets));
+		json_decref(o);
+		o = keys_ok(kept_json(k));
+		(void)!kept_put(a, k);
+	}
+	mst_key_wipe(&k->key);
+	return o;
+}
+
 static json_t *key_ended(struct key_job *j)
 {
 	const struct mmaf_key *r = &j->maf.result.key;
-	const struct mst_failure *f = mmaf_failure(&j->maf);
-	struct kept_key k = { .suid = r->suid, .until = r->until, .key = r->value }, *old;
-	json_t *o;
+	struct kept_key k = { .suid = r->suid, .until = r->until, .key = r->value };
 
 	if (mmaf_state(&j->maf) != MMAF_DONE)
-		return json_pack("{s:b, s:s, s:s, s:o}", "ok", false, "outcome", prov_reason_text(f->reason), "words",
-				 status_words(f->reason), "detail", status_text(f->detail));
+		return keys_failed(mmaf_failure(&j->maf));
 	(void)mst_copy_text(k.key_id, sizeof(k.key_id), r->key_id);
-	join_targets(j, k.targets, sizeof(k.targets));
-	old = kept_find(j->a, r->key_id);
-	o = with_ok(kept_json(&k));
-	if (j->op->job == MMAF_JOB_KEY_REGISTER) {
-		keep(j->a, &k);
-	} else if (j->op->job == MMAF_JOB_KEY_RETRIEVE) {
-		json_object_set_new(o, "source", status_text(r->source));
-		put_key(o, &r->value);
-	} else if (j->op->job == MMAF_JOB_KEY_DELETE) {
-		if (kept_drop(j->a, r->key_id))
-			agent_log(j->a, AGENT_WARN, "key-not-forgotten", "key", r->key_id, NULL);
-	} else if (old) {
-		k = *old;
-		k.until = r->until ? r->until : old->until;
-		if (j->ask.n_targets)
-			join_targets(j, k.targets, sizeof(k.targets));
-		json_decref(o);
-		o = with_ok(kept_json(&k));
-		(void)!kept_put(j->a, &k);
-	}
-	mst_key_wipe(&k.key);
-	return o;
+	keys_join(j->targets, j->ask.n_targets, k.targets, sizeof(k.targets));
+	return keys_done(j->a, j->op->job, &k, r->source, j->ask.n_targets != 0);
 }
 
 /* Machine ------------------------------------------------------------------------------------------------ */
@@ -249,7 +260,7 @@ static void drive(struct key_job *j)
 		case MMAF_WANT_NOTHING:
 			answer = j->op->saef ? saef_ended(j) : key_ended(j);
 			job_free(j);
-			tell(a, to, answer);
+			keys_tell(a, to, answer);
 			return;
 		}
 	}
@@ -329,7 +340,7 @@ static const struct mst_client_ops client_ops = { on_open, on_response, on_end }
 
 /* Questions ---------------------------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *q, const char *member)
+const char *keys_text(const json_t *q, const char *member)
 {
 	const char *s = json_string_value(json_object_get(q, member));
 
@@ -337,7 +348,7 @@ static const char *text_of(const json_t *q, const char *member)
 }
 
 /* False: something in it is no text, or there are too many. */
-static bool list_of(const json_t *q, const char *member, const char **out, size_t max, size_t *ret_n)
+bool keys_list_of(const json_t *q, const char *member, const char **out, size_t max, size_t *ret_n)
 {
 	const json_t *all = json_object_get(q, member), *one;
 	size_t i;
@@ -356,12 +367,12 @@ static bool list_of(const json_t *q, const char *member, const char **out, size_
 /* Whom to connect to; a node's first peer is its registrar (spec 5.5, step 4). */
 static const char *peer_of(const struct agent *a, const json_t *q)
 {
-	const char *peer = text_of(q, "peer");
+	const char *peer = keys_text(q, "peer");
 
 	return *peer ? peer : a->active.registrar_cse_id;
 }
 
-static mst_time end_of(const struct agent *a, const json_t *q, int64_t otherwise)
+mst_time keys_end_of(const struct agent *a, const json_t *q, int64_t otherwise)
 {
 	const json_t *s = json_object_get(q, "seconds");
 	int64_t n = json_is_integer(s) && json_integer_value(s) > 0 && json_integer_value(s) < 10 * INT64_C(31536000) ?
@@ -374,10 +385,10 @@ static bool fill_lists(struct key_job *j, struct mst_diag *d)
 {
 	struct mst_view rel, fqdn;
 	char maf[MST_ID_MAX], own[MST_ID_MAX];
-	const char *id = text_of(j->q, "keyID"), *value = text_of(j->q, "value");
+	const char *id = keys_text(j->q, "keyID"), *value = keys_text(j->q, "value");
 
-	if (!list_of(j->q, "targets", j->targets, LIST_MAX, &j->ask.n_targets) ||
-	    !list_of(j->q, "labels", j->labels, MST_LABELS_MAX, &j->ask.n_labels)) {
+	if (!keys_list_of(j->q, "targets", j->targets, LIST_MAX, &j->ask.n_targets) ||
+	    !keys_list_of(j->q, "labels", j->labels, MST_LABELS_MAX, &j->ask.n_labels)) {
 		mst_diag_set(d, 0, "targets", "targets and labels are lists of at most 16 texts", NULL);
 		return false;
 	}
@@ -408,7 +419,7 @@ static bool start_maf(struct key_job *j, struct mst_diag *d)
 	struct mmaf_config mc = {
 		.job = j->op->job, .maf_fqdn = c->maf_fqdn, .base = j->maf_at.path[0] ? j->maf_at.path : "/MAFBase", .from = j->from,
 		.attempt = j->attempt, .admin_fqdn = c->admin_fqdn, .client_id = c->cse_id[0] ? c->cse_id : c->ae_id, .key = &j->ask,
-		.expires = end_of(j->a, j->q, j->op->job == MMAF_JOB_KEY_REGISTER ? KEYS_LIFETIME_S : 0),
+		.expires = keys_end_of(j->a, j->q, j->op->job == MMAF_JOB_KEY_REGISTER ? KEYS_LIFETIME_S : 0),
 		.quirks = &j->quirks, .answer_ms = j->a->cfg.answer_timeout * 1000,
 	};
 
@@ -421,20 +432,20 @@ static bool start_saef(struct key_job *j, json_t **ret_answer, struct mst_diag *
 	struct saef_config sc = {
 		.maf_fqdn = c->maf_fqdn, .base = j->maf_at.path[0] ? j->maf_at.path : "/MAFBase", .from = j->from, .attempt = j->attempt,
 		.admin_fqdn = c->admin_fqdn, .client_id = c->cse_id[0] ? c->cse_id : c->ae_id, .quirks = &j->quirks,
-		.expires = end_of(j->a, j->q, KEYS_LIFETIME_S), .answer_ms = j->a->cfg.answer_timeout * 1000, .peers = j->targets,
+		.expires = keys_end_of(j->a, j->q, KEYS_LIFETIME_S), .answer_ms = j->a->cfg.answer_timeout * 1000, .peers = j->targets,
 	};
 	enum saef_outcome o;
 
 	if (j->op->job == MMAF_JOB_KEY_REGISTER)
 		return saef_connect(&j->saef, &sc, peer_of(j->a, j->q), d);
-	if (!list_of(j->q, "from", j->targets, LIST_MAX, &sc.n_peers)) {
+	if (!keys_list_of(j->q, "from", j->targets, LIST_MAX, &sc.n_peers)) {
 		mst_diag_set(d, 0, "from", "a list of at most 16 identifiers", NULL);
 		return false;
 	}
-	o = saef_accept(&j->saef, &sc, text_of(j->q, "identity"));
+	o = saef_accept(&j->saef, &sc, keys_text(j->q, "identity"));
 	if (o == SAEF_GOING_ON)
 		return true;
-	*ret_answer = refusal(o, "");
+	*ret_answer = keys_refusal(o, "");
 	return false;
 }
 
@@ -464,13 +475,19 @@ static json_t *reuse(struct agent *a, const json_t *q)
 	return answer;
 }
 
-static json_t *list_kept(struct agent *a)
+/* Whose key it is says its SUID (TS-0003 12.2): 21 to 25 with an MEF, 32 to 35 with a MAF. */
+static bool keys_of_mef(const struct kept_key *k)
+{
+	return k->suid < 32;
+}
+
+static json_t *list_kept(struct agent *a, bool mef)
 {
 	json_t *all = json_array();
 
 	kept_load(a);
 	for (size_t i = 0; i < a->keys->n_kept; i++)
-		if (a->keys->kept[i].until > agent_utc(a))
+		if (a->keys->kept[i].until > agent_utc(a) && keys_of_mef(&a->keys->kept[i]) == mef)
 			json_array_append_new(all, kept_json(&a->keys->kept[i]));
 	return json_pack("{s:b, s:o}", "ok", true, "keys", all);
 }
@@ -478,19 +495,20 @@ static json_t *list_kept(struct agent *a)
 /* What needs no MAF. */
 static json_t *at_once(struct agent *a, const struct key_op *op, const json_t *q)
 {
-	struct kept_key *k = kept_find(a, text_of(q, "keyID"));
+	struct kept_key *k = kept_find(a, keys_text(q, "keyID"));
+	bool mef = json_is_true(json_object_get(q, "mef"));
 	json_t *answer;
 
 	if (op->job == MMAF_JOB__COUNT)
-		return list_kept(a);
-	if (!a->has_active || !a->active.maf_uri[0])
-		return refusal(SAEF_NO_CREDENTIAL, "");
+		return list_kept(a, mef);
+	if (!a->has_active || !(mef ? a->active.mef_reg_id : a->active.maf_uri)[0])
+		return keys_refusal(SAEF_NO_CREDENTIAL, "");
 	if (op->saef && op->job == MMAF_JOB_KEY_REGISTER)
 		return reuse(a, q);
-	if (op->job != MMAF_JOB_KEY_RETRIEVE || op->saef || !k || k->until <= agent_utc(a))
+	if (op->job != MMAF_JOB_KEY_RETRIEVE || op->saef || !k || keys_of_mef(k) != mef || k->until <= agent_utc(a))
 		return NULL;
-	answer = with_ok(kept_json(k));
-	put_key(answer, &k->key);
+	answer = keys_ok(kept_json(k));
+	keys_put_key(answer, &k->key);
 	return answer;
 }
 
@@ -516,30 +534,32 @@ static bool begin(struct key_job *j, json_t **ret_answer, struct mst_diag *d)
 
 json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q)
 {
-	const struct key_op *op = op_of(text_of(q, "op"));
+	const struct key_op *op = op_of(keys_text(q, "op"));
 	struct mst_diag d = { 0 };
 	struct key_job *j;
 	json_t *answer;
 
 	if (!op)
-		return bad("op", "not one of these");
+		return keys_bad("op", "not one of these");
 	if (!a->keys)
 		a->keys = calloc(1, sizeof(*a->keys));
 	if (!a->keys)
-		return refusal(SAEF_INTERNAL, mst_fault_text(MST_FAULT_MEMORY));
+		return keys_refusal(SAEF_INTERNAL, mst_fault_text(MST_FAULT_MEMORY));
 	answer = at_once(a, op, q);
 	if (answer)
 		return answer;
+	if (!op->saef && json_is_true(json_object_get(q, "mef")))
+		return keys_mef_ask(a, to, op->job, q);
 	j = a->keys->jobs < KEYS_JOBS_MAX ? calloc(1, sizeof(*j)) : NULL;
 	if (!j)
-		return refusal(SAEF_BUSY, "");
+		return keys_refusal(SAEF_BUSY, "");
 	*j = (struct key_job){ .next = a->keys->job, .a = a, .to = to, .op = op, .q = json_deep_copy(q) };
 	a->keys->job = j;
 	a->keys->jobs++;
 	if (begin(j, &answer, &d))
 		return NULL;
 	job_free(j);
-	return answer ? answer : bad(d.field, d.text[0] ? d.text : "not usable");
+	return answer ? answer : keys_bad(d.field, d.text[0] ? d.text : "not usable");
 }
 
 json_t *agent_keys(struct agent *a, const json_t *q)
@@ -562,6 +582,8 @@ void keys_forget(struct agent *a, const struct bufferevent *to)
 		if (j->to == to)
 			job_free(j);
 	}
+	if (a->keys)
+		keys_mef_forget(a, to, false);
 }
 
 void keys_close(struct agent *a)
@@ -572,6 +594,7 @@ void keys_close(struct agent *a)
 		next = j->next;
 		job_free(j);
 	}
+	keys_mef_forget(a, NULL, true);
 	mst_wipe(a->keys, sizeof(*a->keys));
 	free(a->keys);
 	a->keys = NULL;

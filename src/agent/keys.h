@@ -1,6 +1,6 @@
 /*
- * Keys that this node shares with others through its MAF (TS-0003 8.8.2.7 to 8.8.2.10, 8.2.2.3), for its
- * applications: `muster-agent connect`, `accept` and `key` ask for them on the control socket. The agent is the one
+ * Keys that this node shares with others through its MAF (TS-0003 8.8.2.7 to 8.8.2.10, 8.2.2.3) or its MEF (8.3.5.2.7 to
+ * 8.3.5.2.10; `key … --mef`), for its applications: `muster-agent connect`, `accept` and `key` ask for them on the control socket. The agent is the one
  * that authenticates to the MAF; the root credential stays here, and only the key that was asked for leaves.
  *
  * A key that this node registered is kept, sealed as the credentials are, until its lifetime is over: another connection
@@ -23,12 +23,14 @@ struct kept_key {
 	char key_id[MST_ID_MAX];             /* RelativeKeyID@MAF-FQDN */
 	char targets[1024];                  /* one a line */
 	int64_t suid;
+	bool derived;                        /* of the MEF's exporter: made for its one target (TS-0003 10.3.7) */
 	mst_time until;
 	struct mst_key key;
 };
 
 struct agent_keys {
 	struct key_job *job;
+	struct key_mef_job *mef;             /* those at the MEF; counted with the others */
 	unsigned jobs;
 	bool loaded;
 	struct kept_key kept[KEYS_KEPT_MAX];
@@ -37,7 +39,7 @@ struct agent_keys {
 
 /*
  * A question of control.c, `op` one of: saef-connect, saef-accept, key-list, key-register, key-retrieve, key-update,
- * key-delete. The answer; NULL: it comes later, by keys_answer() below, to `to`; to agent_told() when that is NULL.
+ * key-delete; the last five with "mef": true at the MEF. The answer; NULL: it comes later, by keys_answer() below, to `to`; to agent_told() when that is NULL.
  */
 json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q);
 /* The same instead of running, as agent_check(); NULL after a fault. */
@@ -47,6 +49,24 @@ bool keys_op(const char *op);
 /* Whoever asked has gone. */
 void keys_forget(struct agent *a, const struct bufferevent *to);
 void keys_close(struct agent *a);
+
+/* keys-mef.c. One question to the MEF, as keys_ask(). Those of `to`, or all, end without an answer. */
+json_t *keys_mef_ask(struct agent *a, struct bufferevent *to, enum mmaf_job job, const json_t *q);
+void keys_mef_forget(struct agent *a, const struct bufferevent *to, bool all);
+
+/* keys.c, for both. Texts are borrowed from `q`; a list that is none, or is longer than `max`: false. */
+const char *keys_text(const json_t *q, const char *member);
+bool keys_list_of(const json_t *q, const char *member, const char **out, size_t max, size_t *ret_n);
+mst_time keys_end_of(const struct agent *a, const json_t *q, int64_t otherwise);
+void keys_join(const char *const *targets, size_t n, char *out, size_t cap);
+json_t *keys_refusal(enum saef_outcome o, const char *detail);
+json_t *keys_bad(const char *field, const char *text);
+json_t *keys_failed(const struct mst_failure *f);
+json_t *keys_ok(json_t *o);
+void keys_put_key(json_t *o, const struct mst_key *k);
+/* It went well: what is kept follows. Wipes the key in `k`; takes what an update left out from the kept one. */
+json_t *keys_done(struct agent *a, enum mmaf_job job, struct kept_key *k, const char *source, bool new_targets);
+void keys_tell(struct agent *a, struct bufferevent *to, json_t *answer);
 
 /* control.c: the answer to a question that took its time. */
 void control_answer(struct bufferevent *to, const json_t *answer);

@@ -1,4 +1,4 @@
-/* `muster-agent key …`: the key procedures with the MAF by hand (TS-0003 8.8.2.7 to 8.8.2.10). */
+/* `muster-agent key …`: the key procedures with the MAF or the MEF by hand (TS-0003 8.8.2.7 to 8.8.2.10, 8.3.5.2.7 to 8.3.5.2.10). */
 #include "agent/link.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 static const struct verb {
 	const char *name, *op;
 	bool by_id, targets;                 /* takes a KEYID; needs targets */
-	const char *takes;                   /* which options: Target, suid, Lifetime, label, Value, Out */
+	const char *takes;                   /* which options: Target, suid, Lifetime, label, Value, Out; all take --mef */
 } verbs[] = {
 	{ "list", "key-list", false, false, "" },
 	{ "register", "key-register", false, true, "TULBV" },
@@ -158,7 +158,9 @@ int link_key(const struct agent_config *cfg, const struct link_key_options *o)
 		fprintf(stderr, "muster-agent key %s: %s\n", o->verb, wrong);
 		return LINK_USAGE;
 	}
-	q = json_pack("{s:s, s:I, s:I}", "op", v->op, "seconds", (json_int_t)o->lifetime_s, "SUID", (json_int_t)(o->suid ? o->suid : 32));
+	q = json_pack("{s:s, s:I, s:I}", "op", v->op, "seconds", (json_int_t)o->lifetime_s, "SUID", (json_int_t)(o->suid ? o->suid : o->mef ? 22 : 32));
+	if (o->mef)
+		json_object_set_new(q, "mef", json_true());
 	if (o->key_id)
 		json_object_set_new(q, "keyID", json_string(o->key_id));
 	if (o->n_targets)

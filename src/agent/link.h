@@ -34,6 +34,7 @@ struct link_key_options {
 	const char *targets[LINK_FROM_MAX], *labels[LINK_FROM_MAX];
 	size_t n_targets, n_labels;
 	int64_t suid, lifetime_s;            /* 0 = not said */
+	bool mef;                            /* at the MEF, not at the MAF */
 	const char *value, *out;             /* files with a key: of ours to register; for the retrieved one, "-" = standard output */
 	bool json;
 };

@@ -145,7 +145,7 @@ static const struct command {
 	{ "key", cmd_key, 2,
 	  "key list | register --target ID… [--suid N] [--lifetime TIME] [--label TEXT]… [--value FILE] |\n"
 	  "      retrieve KEYID [--out FILE] | update KEYID [--target ID]… [--lifetime TIME] [--label TEXT]… | delete KEYID\n"
-	  "                       keys that this node shares with others through its MAF; all with --json", "LTUBVO" },
+	  "                       keys that this node shares with others through its MAF, or with --mef its MEF; all with --json", "LTUBVOM" },
 };
 
 static void usage(FILE *f)
@@ -215,6 +215,7 @@ static bool parse_link(int c, struct options *o)
 	case 'B': return add(o->key.labels, &o->key.n_labels, LINK_FROM_MAX, optarg);
 	case 'V': o->key.value = optarg; return true;
 	case 'O': o->key.out = optarg; return true;
+	case 'M': o->key.mef = true; return true;
 	case 'L':
 		if (agent_config_seconds(optarg, &o->link.lifetime_s) && o->link.lifetime_s > 0)
 			return true;
@@ -225,7 +226,7 @@ static bool parse_link(int c, struct options *o)
 			o->key.suid = (int64_t)n;
 			return true;
 		}
-		fprintf(stderr, "--suid: 32 to 35\n");
+		fprintf(stderr, "--suid: 32 to 35; with --mef 22 to 25\n");
 		return false;
 	default: return false;
 	}
@@ -263,6 +264,7 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "suid", required_argument, NULL, 'U' },
 		{ "label", required_argument, NULL, 'B' },
 		{ "value", required_argument, NULL, 'V' },
+		{ "mef", no_argument, NULL, 'M' },
 		{ "out", required_argument, NULL, 'O' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },

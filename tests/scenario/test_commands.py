@@ -390,6 +390,61 @@ def test_a_foreign_client_uses_every_parameter(inst):
     assert client.must(2000, "GET", f"/MEFBase/{made['ri']}")["lbl"] == ["new"]
 
 
+def test_keys_by_hand_at_the_mef(inst):
+    """Key procedures of Mmef by the agent (8.3.5.2.7 to 8.3.5.2.10): the session's key and one of its own, who may and who may not."""
+    a, b, other = inst.node(60), inst.node(61), inst.node(62)
+    for node in (a, b):
+        assert node.run_once().returncode == 0
+
+    def key(node, *words, good=True):
+        done = node.agent("key", *words, "--mef", "--json")
+        assert done.returncode == (0 if good else 1), (words, done.stdout, done.stderr)
+        return json.loads(done.stdout)
+
+    def octets(node, key_id):
+        return node.agent("key", "retrieve", key_id, "--mef", "--out", "-", check=True).stdout.split("=")[0].replace("-", "").strip()
+    # of the session: both ends have the same, and it is for nobody else
+    made = key(a, "register", "--target", b.cse_id, "--lifetime", "1h", "--label", "meter")
+    assert made["SUID"] == 22 and made["targets"] == [b.cse_id] and made["keyID"].endswith("@" + inst.mef) and "key" not in made, made
+    got = key(b, "retrieve", made["keyID"])
+    assert got["source"] == a.cse_id and got["SUID"] == 22 and "key" not in got
+    assert len(octets(a, made["keyID"])) == 64 and octets(a, made["keyID"]) == octets(b, made["keyID"])
+    assert Client(inst, other).ask("GET", "/MEFBase/" + made["keyID"].split("@")[0])[0] == 4103
+    refused = key(a, "update", made["keyID"], "--target", other.cse_id, good=False)
+    assert "made for its target" in refused["error"]["text"]
+    assert key(a, "update", made["keyID"], "--lifetime", "2h")["until"] == made["until"], "nothing derived outlives Ke (10.7)"
+    sooner = key(a, "update", made["keyID"], "--lifetime", "30m")
+    assert sooner["until"] < made["until"] and sooner["targets"] == [b.cse_id]
+    # of one's own, from a file, for several; and while the agent runs
+    own = a.dir / "own"
+    own.write_text("0123-4567-89AB-CDEF-FEDC-BA98-7654-3210=296E\n")
+    own.chmod(0o644)
+    assert a.agent("key", "register", "--mef", "--suid", "24", "--target", b.cse_id, "--value", own).returncode == 1
+    own.chmod(0o600)
+    with a.running() as agent:
+        agent.wait_log("enrolled-already")
+        mine = key(a, "register", "--suid", "24", "--target", b.cse_id, "--target", other.cse_id, "--value", own)
+        assert mine["SUID"] == 24 and octets(a, mine["keyID"]) == octets(b, mine["keyID"]) == "0123456789ABCDEFFEDCBA9876543210"
+        assert Client(inst, other).key(mine["keyID"])["keyValue"] == base64.b64encode(bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")).decode()
+        changed = key(a, "update", mine["keyID"], "--target", other.cse_id, "--lifetime", "2d")
+        assert changed["targets"] == [other.cse_id] and changed["until"] > mine["until"]
+        assert "4103" in key(b, "retrieve", mine["keyID"], good=False)["detail"]
+        assert {k["keyID"] for k in key(a, "list")["keys"]} == {made["keyID"], mine["keyID"]}
+        assert json.loads(a.agent("key", "list", "--json", check=True).stdout)["keys"] == [], "those of the MAF"
+    assert not key(b, "delete", made["keyID"], good=False)["ok"], "of its source only"
+    for one in (made, mine):
+        assert key(a, "delete", one["keyID"])["ok"] and "4004" in key(a, "retrieve", one["keyID"], good=False)["detail"]
+    assert key(a, "list")["keys"] == []
+    for words, why in ((["register", "--target", inst.maf, "--suid", "21"], "root credential"), (["register", "--target", "/CSE2"], "absolute"),
+                       (["register", "--target", b.cse_id, "--suid", "32"], "21 to 25"), (["retrieve", "AB@" + inst.maf], "another MEF"),
+                       (["register", "--target", b.cse_id, "--target", other.cse_id], "one target"), (["retrieve", "nonsense"], "key identifier"),
+                       (["update", made["keyID"]], "at least one")):
+        assert why in key(a, *words, good=False)["error"]["text"], words
+    # the root credential is as it was
+    assert a.agent("check").returncode == 0
+    assert {e["who"] for e in inst.events("--what", "mef.key-retrieve")} >= {b.cse_id}
+
+
 BAD_REQUESTS = [
     ("POST", "/MEFBase", {"sec:mefClientReg": {"adminFQDN": "sp.example.com"}}, 65001, 4000),
     ("POST", "/MEFBase", {"sec:mefClientReg": {"et": "20990101T000000"}}, 65001, 4000),
