@@ -208,7 +208,7 @@ static bool what_key(struct key_mef_job *j, int64_t suid, struct mst_diag *d)
 
 static bool start(struct key_mef_job *j, struct mst_diag *d)
 {
-	static const enum procedure_what whats[MMAF_JOB__COUNT] = {
+	static const enum procedure_what procedures[MMAF_JOB__COUNT] = {
 		[MMAF_JOB_KEY_REGISTER] = PROCEDURE_KEY_REGISTER, [MMAF_JOB_KEY_RETRIEVE] = PROCEDURE_KEY_GET,
 		[MMAF_JOB_KEY_UPDATE] = PROCEDURE_KEY_UPDATE, [MMAF_JOB_KEY_DELETE] = PROCEDURE_KEY_DEREGISTER,
 	};
@@ -217,7 +217,7 @@ static bool start(struct key_mef_job *j, struct mst_diag *d)
 	struct mst_view label[MST_LABELS_MAX], target[MST_TARGETS_MAX];
 	bool registers = j->job == MMAF_JOB_KEY_REGISTER;
 	struct procedure_config c = {
-		.what = whats[j->job], .base = j->mef.path[0] ? j->mef.path : "/MEFBase", .from = j->from, .attempt = j->attempt,
+		.what = procedures[j->job], .base = j->mef.path[0] ? j->mef.path : "/MEFBase", .from = j->from, .attempt = j->attempt,
 		.id = registers ? NULL : j->rel, .admin_fqdn = registers ? cred->admin_fqdn : NULL,
 		.suid = registers ? json_integer_value(json_object_get(j->q, "SUID")) : 0,
 		.expires = keys_end_of(j->a, j->q, registers ? KEYS_LIFETIME_S : 0), .quirks = &j->quirks,
