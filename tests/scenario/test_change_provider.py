@@ -190,6 +190,16 @@ def test_the_old_provider_is_down(world):
         status = node.status()
         assert [x["keyID"] for x in status["leaving"]] == [old] and status["credential"]["mafFQDN"] == world.south.maf
         assert holds(node)[0] == world.south.maf
+        world.south.muster("command", "cert-prov", node.id)
+        with node.running() as agent:
+            agent.wait_log("enrolled-already")
+            node.agent("trigger", check=True)
+            agent.wait_log("certificate-in-use")
+            # a new key of the same provider, while the old one is not told yet: what south issued stays
+            node.agent("trigger", check=True)
+            agent.wait_log("point=promoted")
+        assert node.status()["certificate"], "the certificate of the provider that it is with"
+        assert [x["keyID"] for x in node.status()["leaving"]] == [old]
     finally:
         world.north.start()
     assert keys_at(world.north, node)[old] == "active"
