@@ -198,7 +198,7 @@ static int check_cert(struct admin *q)
 			*p = (char)(*p - 'a' + 'A');
 	r = strlen(q->id) < sizeof(row.serial) ? mst_store_cert_get(q->env->store, q->id, &row) : MST_STORE_NONE;
 	if (!r && row.node)
-		r = admin_owns_node_id(q, row.node, &own);
+		r = admin_owns_since(q, row.node, row.issued, &own);
 	if (r < 0 || own)
 		return r < 0 ? r : 0;
 	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such certificate");
@@ -212,7 +212,7 @@ static int check_asked(struct admin *q)
 	int r = mst_parse_dec(mst_view_str(q->id), INT64_MAX, &id) ? mst_store_certreq_get(q->env->store, (int64_t)id, &row) : MST_STORE_NONE;
 
 	if (!r)
-		r = admin_owns_node_id(q, row.node, &own);
+		r = admin_owns_since(q, row.node, row.asked, &own);
 	if (r < 0 || own)
 		return r < 0 ? r : 0;
 	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such request");
