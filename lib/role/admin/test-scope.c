@@ -233,6 +233,15 @@ static void own_work(void **state)
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:2\",\"cseID\":\"//a.example.com/CSE2\",\"subscription\":\"sub-a\"}", 2001);
 	/* a name of the other's realm, and one that is taken */
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:3\",\"cseID\":\"//b.example.com/CSE3\",\"subscription\":\"sub-a\"}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:4\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"cse\",\"value\":\"//b.example.com/CSE1\"}]}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:4\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"cse1.b.example.com\"}]}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:4\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"evila.example.com\"}]}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:4\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"cse\",\"value\":\"//a.example.com/CSE4\"},"
+	     "{\"kind\":\"fqdn\",\"value\":\"cse4.a.example.com\"}]}", 2001);
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:b:1\",\"subscription\":\"sub-a\"}", 4105);
 	assert_true(told("not free"));
 	must(f, MST_OP_RETRIEVE, A "/events", "", 2000);
