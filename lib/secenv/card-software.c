@@ -239,7 +239,7 @@ static unsigned run_update(struct software_port *p, const struct command *c, str
 	(void)w;
 	if (p->file != MST_EF_GBABP_USIM && p->file != MST_EF_GBABP_ISIM)
 		sw = MST_SW_CONDITIONS;
-	else if (at + c->data.n > GBABP_SIZE)
+	else if (c->data.n == 0 || at + c->data.n > GBABP_SIZE)
 		sw = MST_SW_LENGTH;
 	else {
 		memcpy(next.gbabp + at, c->data.p, c->data.n);
