@@ -229,6 +229,10 @@ static void own_work(void **state)
 	must(f, MST_OP_RETRIEVE, A "/nodes/urn%3Aa%3A1", "", 2000);
 	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"x\"}", 2000);
 	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/resume", "{\"reason\":\"x\"}", 2000);
+	/* who may revoke may not undo what the installation's own people have revoked */
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/revoke", "{\"reason\":\"stolen\"}", 2000);
+	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/reenrol", "{\"reason\":\"x\",\"window\":60}", 4103);
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/reenrol", "{\"reason\":\"found\",\"window\":60}", 2000);
 	must(f, MST_OP_CREATE, A "/subscriptions/sub-a/extend", "{\"notAfter\":\"20281121T000000\"}", 2000);
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:2\",\"cseID\":\"//a.example.com/CSE2\",\"subscription\":\"sub-a\"}", 2001);
 	/* a name of the other's realm, and one that is taken */
