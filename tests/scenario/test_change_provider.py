@@ -215,6 +215,14 @@ def in_name_of(inst, sp, *args):
     return json.loads(inst.muster("--provider", sp, "--json", *args).stdout)
 
 
+def registered_at_maf(inst, node):
+    """Names under which the MAF (role 3 in the store) has the node registered, with the number of keys under each."""
+    done = run("sqlite3", "-readonly", "-cmd", ".timeout 10000", inst.dir / "store/muster.db",
+               "SELECT r.client_id, count(k.rel_key_id) FROM registration r JOIN node n ON r.node = n.id LEFT JOIN keyreg k "
+               f"ON k.reg_id = r.reg_id AND k.role = r.role WHERE r.role = 3 AND n.node_id = '{node.id}' GROUP BY r.client_id;")
+    return {name: int(keys) for name, keys in (row.split("|") for row in done.stdout.split())}
+
+
 def test_within_one_installation(world):
     """West and east have one MEF and one MAF. A node moves from one to the other; neither sees what is the other's."""
     inst, west, east = world.owner, "west.example.com", "east.example.com"
@@ -230,6 +238,11 @@ def test_within_one_installation(world):
     _, old = holds(node)
     assert [n["nodeID"] for n in in_name_of(inst, west, "node", "list")] == [node.id]
     assert in_name_of(inst, west, "node", "show", node.id)["credentials"]
+    # it has a key for somebody else, too, and is registered for it
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        node.agent("key", "register", "--suid", "33", "--target", f"//{west}/peer", check=True)
+    assert registered_at_maf(inst, node) == {f"//{west}/{node.id[-6:]}": 1}
     # from west to east, with the owner's word; the old key works until the new one does
     inst.muster("node", "move", node.id, "--subscription", "east", "--cse-id", f"//{east}/{node.id[-6:]}", "--grace", "2d", "--reason", "sold")
     assert holds(node)[1] == old
@@ -238,6 +251,7 @@ def test_within_one_installation(world):
     _, new = holds(node)
     assert new != old and [k for k, s in keys_at(inst, node).items() if s == "active"] == [new] and old not in keys_at(inst, node)
     assert node.status()["leaving"] == [] and node.status()["credential"]["cseID"] == f"//{east}/{node.id[-6:]}"
+    assert set(registered_at_maf(inst, node)) == {f"//{east}/{node.id[-6:]}"}      # nobody fetches west's key any more
     assert in_name_of(inst, west, "node", "list") == []
     assert {n["nodeID"] for n in in_name_of(inst, east, "node", "list")} == {node.id, other.id}
     shown = inst.muster("--provider", west, "node", "show", node.id, check=False)
