@@ -3,7 +3,9 @@
  * with its maker's serial number (KpmID) and secret (Kpm), and no certificate; transport and storage are the ready-made ones.
  *
  *   cc -I.. custom-crypto.c $(pkg-config --cflags --libs muster-openssl nettle) -o custom-crypto
- *   ./custom-crypto STATE SEAL-KEY INSTRUCTIONS KPMID KPM-IN-HEX [ADDRESS]
+ *   ./custom-crypto STATE SEAL-KEY INSTRUCTIONS KPMID KPM-FILE [ADDRESS]
+ *
+ * KPM-FILE holds Kpm in hexadecimal: a secret in the command line is seen by everybody on the machine.
  */
 #include <muster/openssl.h>
 #include <nettle/hmac.h>
@@ -26,14 +28,23 @@ static int hmac_sha256(void *ctx, const void *key, size_t key_n, const void *mes
 	return 0;
 }
 
-static size_t unhex(const char *text, unsigned char *out, size_t cap)
+/* Hexadecimal digits and perhaps a line's end; 0: something else, or more than there is room for. */
+static size_t read_secret(const char *path, unsigned char *out, size_t cap)
 {
-	size_t n = 0;
-	unsigned octet;
+	static const char digit[] = "0123456789abcdef0123456789ABCDEF";
+	char text[160];
+	size_t n = read_file(path, text, sizeof(text)), good = 0;
 
-	for (; n < cap && sscanf(text + 2 * n, "%2x", &octet) == 1; n++)
-		out[n] = (unsigned char)octet;
-	return n;
+	if (n && text[n - 1] == '\n')
+		n--;
+	while (n <= 2 * cap && n % 2 == 0 && good < n && memchr(digit, text[good], 32)) {
+		unsigned value = (unsigned)((const char *)memchr(digit, text[good], 32) - digit) % 16;
+
+		out[good / 2] = (unsigned char)(good % 2 ? out[good / 2] << 4 | value : value);
+		good++;
+	}
+	explicit_bzero(text, sizeof(text));
+	return good == n ? n / 2 : 0;
 }
 
 int main(int argc, char **argv)
@@ -50,15 +61,17 @@ int main(int argc, char **argv)
 	int status;
 
 	if (argc < 6)
-		return fprintf(stderr, "usage: %s STATE SEAL-KEY INSTRUCTIONS KPMID KPM-IN-HEX [ADDRESS]\n", argv[0]), 2;
+		return fprintf(stderr, "usage: %s STATE SEAL-KEY INSTRUCTIONS KPMID KPM-FILE [ADDRESS]\n", argv[0]), 2;
 	place.state = argv[1];
 	place.key_file = argv[2];
 	place.address = argv[6];
+	config.psk_n = read_secret(argv[5], kpm, sizeof(kpm));
+	if (!config.psk_n)
+		return fprintf(stderr, "%s: expected 2 to 128 hexadecimal digits\n", argv[5]), 1;
 	if (muster_openssl_open(&place, &device, detail))
 		return fprintf(stderr, "%s\n", detail), 1;
 	config.psk_identity = argv[4];
 	config.psk = kpm;
-	config.psk_n = unhex(argv[5], kpm, sizeof(kpm));
 	ports = muster_openssl_ports(device);
 	r = muster_init(&enrolee, &config);
 	if (r == MUSTER_OK)

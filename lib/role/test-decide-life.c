@@ -121,6 +121,7 @@ static void arrived(void **state)
 	mst_maf_decide(&o.c, &o.w, &o.r, &o.conf, o.now, &o.chance, &o.v);
 	assert_int_equal(o.v.rsc, 2000);
 	assert_true(o.v.activate && o.v.active.due == NOW + 153 * DAY);
+	assert_true(o.v.left);
 	assert_int_equal(o.v.n_drop, 1);
 	assert_string_equal(o.v.drop[0], "C2@maf.example.com");
 	assert_true(o.v.put_node && !o.v.node.reenrol_until && o.v.node.state == MST_NODE_ENROLLED);

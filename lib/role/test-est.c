@@ -353,6 +353,29 @@ static void a_command_is_given_until_it_is_reported(void **state)
 	assert_string_equal(m.cmd_id, "c-2");
 }
 
+/* A command of the provider that the node was with is not the new one's: it must not say which name is certified now. */
+static void a_command_of_another_provider_decides_nothing(void **state)
+{
+	struct mst_command m = { .node = est_rig.node, .class_id = MST_CMD_CERT_PROV, .number = 1, .kind = 2, .created = RIG_NOW,
+				 .subject = "//old.example.com/CSE9", .admin_fqdn = "old.example.com" };
+	struct mst_csr_attrs a;
+	struct est_csr c;
+
+	(void)state;
+	assert_int_equal(mst_store_command_insert(est_rig.store, &m), 0);
+	/* not even where the name is one that the node has still */
+	m.kind = 1;
+	snprintf(m.subject, sizeof(m.subject), "%s", RIG_NODE);
+	assert_int_equal(mst_store_command_insert(est_rig.store, &m), 0);
+	a = est_attributes();
+	assert_string_equal(a.san.value, "cse0001.sp.example.com");
+	c = est_csr_of(&est_k1, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	/* the present one's does */
+	(void)command(1, RIG_NODE);
+	assert_string_equal(est_attributes().san.value, RIG_NODE);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, est_up, est_down)
 int main(void)
 {
@@ -360,7 +383,7 @@ int main(void)
 		T(a_node_gets_its_certificate), T(the_challenge_stays_for_a_while), T(a_certificate_is_renewed),
 		T(an_expired_certificate_is_renewed_within_the_window), T(the_operator_is_asked), T(the_operator_says_no),
 		T(what_is_wrong_is_refused), T(who_is_not_served_gets_nothing), T(a_node_cannot_hoard), T(the_ca_keeps_to_its_constraints),
-		T(a_command_is_given_until_it_is_reported),
+		T(a_command_is_given_until_it_is_reported), T(a_command_of_another_provider_decides_nothing),
 	};
 
 	return cmocka_run_group_tests_name("est", tests, NULL, NULL);

@@ -266,7 +266,8 @@ void own_session_ended(struct agent *a, enum mst_tls_end why);
 MST_MUST_CHECK int leave_load(struct agent *a);
 /* Before the pending slot is promoted: keep what it replaces, when that is of another provider. A fault or a secenv outcome. */
 MST_MUST_CHECK int leave_keep(struct agent *a, struct mst_diag *d);
-void leave_promoted(struct agent *a);
+/* The attempt that led to the i-th of those that are left; NULL: there are not so many. */
+const char *leave_attempt(const struct agent *a, size_t i);
 bool leave_due(const struct agent *a);
 bool leave_running(const struct agent *a);
 void leave_start(struct agent *a);

@@ -206,6 +206,7 @@ static void save_wanted(struct agent *a)
 
 static void promote_wanted(struct agent *a)
 {
+	bool other_mef = a->has_active && strcmp(a->active.mef_fqdn, a->pending.mef_fqdn) != 0;
 	struct mst_diag d = { 0 };
 	int r;
 
@@ -225,7 +226,9 @@ static void promote_wanted(struct agent *a)
 	json_decref(a->damage);
 	a->damage = NULL;
 	mst_root_cred_wipe(&a->pending);
-	leave_promoted(a);
+	/* certificates that the old MEF issued prove the node to nobody else */
+	for (int s = 0; other_mef && s < OWN__COUNT; s++)
+		own_forget(a, (enum own_slot)s);
 	enrolee_saved(a->enrolee, agent_now(), agent_utc(a));
 }
 

@@ -152,14 +152,9 @@ int leave_keep(struct agent *a, struct mst_diag *d)
 	return r;
 }
 
-void leave_promoted(struct agent *a)
+const char *leave_attempt(const struct agent *a, size_t i)
 {
-	struct agent_leave *l = a->leave;
-
-	/* certificates that the old MEF issued prove the node to nobody else */
-	if (l->n && strcmp(l->c[l->n - 1].mef_fqdn, a->active.mef_fqdn) != 0)
-		for (int s = 0; s < OWN__COUNT; s++)
-			own_forget(a, (enum own_slot)s);
+	return a->leave && i < a->leave->n ? a->leave->c[i].attempt : NULL;
 }
 
 void leave_stop(struct agent *a)

@@ -535,22 +535,30 @@ static void b_ended(void *owner, struct mst_stream *s, enum mst_tls_end why, con
 
 static const struct mst_stream_ops b_ops = { b_psk, b_opened, on_data, on_eof, on_room, b_ended };
 
-/* Where there is none, who has sent nothing gives way, the one that has waited longest first. */
+/* Gives `p` way before `q`? Who has sent nothing first, then who has greeted only; of these the one that has waited longest. */
+static bool gives_way(const struct link_peer *p, const struct link_peer *q)
+{
+	bool p_greeted = mst_stream_greeted(p->s), q_greeted = q && mst_stream_greeted(q->s);
+
+	return !q || (p_greeted == q_greeted ? p->number < q->number : q_greeted);
+}
+
+/* Where there is none, one that has named no key yet gives way: a greeting costs nothing, and TLS 1.2 names the key after it. */
 static struct link_peer *free_place(struct link *l)
 {
-	struct link_peer *silent = NULL;
+	struct link_peer *nameless = NULL;
 
 	for (size_t i = 0; i < LINK_HANDSHAKES_MAX; i++) {
 		struct link_peer *p = &l->peer[i];
 
 		if (!p->s)
 			return p;
-		if (!mst_stream_greeted(p->s) && (!silent || p->number < silent->number))
-			silent = p;
+		if (!p->ask && p->outcome == SAEF_GOING_ON && gives_way(p, nameless))
+			nameless = p;
 	}
-	if (silent)
-		peer_drop(silent);
-	return silent;
+	if (nameless)
+		peer_drop(nameless);
+	return nameless;
 }
 
 static void on_accept(evutil_socket_t fd, short what, void *arg)

@@ -2,8 +2,8 @@
  * Where a credential came from: the bootstrap instruction that led to it, kept with the anchors, pins and
  * address that authenticate its MEF, so that the MEF can be asked later when the instructions are long gone.
  *
- * Two blobs take turns, each naming the attempt that it belongs to: what is written for a pending slot never
- * touches what belongs to the active one, and promoting a slot needs no write here.
+ * A few blobs take turns, each naming the attempt that it belongs to: what is written for a pending slot never touches
+ * what belongs to the active one, nor to those that the node is leaving still, and promoting a slot needs no write here.
  */
 #include "agent/agent.h"
 
@@ -13,7 +13,8 @@
 #define VERSION 1
 #define ORIGIN_MAX (MST_SEQ_OCTETS + 64)
 
-static const char *const names[2] = { "origin-a", "origin-b" };
+/* one for the pending slot, one for the active one, and one for each that is left (LEAVE_MAX) */
+static const char *const names[] = { "origin-a", "origin-b", "origin-c", "origin-d" };
 
 /* 0: `name` holds the origin of that attempt, and `ret_rest` (into `b`) its sequence. Positive: it does not. */
 static int load(struct agent *a, const char *name, const char *attempt, uint8_t *b, struct mst_view *ret_rest,
@@ -36,17 +37,30 @@ static int load(struct agent *a, const char *name, const char *attempt, uint8_t 
 	return 0;
 }
 
+/* Is what `name` holds of the active credential, or of one that is left? */
+static bool wanted_still(struct agent *a, const char *name, uint8_t *b)
+{
+	struct mst_view rest;
+
+	if (a->has_active && load(a, name, a->active.attempt, b, &rest, NULL) == 0)
+		return true;
+	for (size_t i = 0; leave_attempt(a, i); i++)
+		if (load(a, name, leave_attempt(a, i), b, &rest, NULL) == 0)
+			return true;
+	return false;
+}
+
 int origin_keep(struct agent *a, const struct mst_instruction *i, const char *attempt, struct mst_diag *d)
 {
 	struct mst_sequence *s = calloc(1, sizeof(*s));
 	uint8_t *b = malloc(ORIGIN_MAX);
 	struct mst_writer w = mst_writer_of(b, b ? ORIGIN_MAX : 0);
-	struct mst_view rest;
-	bool a_taken;
+	size_t slot = 0;
 	int r = MST_FAULT_MEMORY;
 
 	if (s && b) {
-		a_taken = a->has_active && load(a, names[0], a->active.attempt, b, &rest, NULL) == 0;
+		while (slot + 1 < MST_COUNT(names) && wanted_still(a, names[slot], b))
+			slot++;
 		s->has = 1u << MST_SQ_VERSION | 1u << MST_SQ_INSTRUCTIONS;
 		s->version = 1;
 		s->instructions[0] = *i;
@@ -54,7 +68,7 @@ int origin_keep(struct agent *a, const struct mst_instruction *i, const char *at
 		mst_put_u8(&w, VERSION);
 		mst_put_block16(&w, mst_view_str(attempt));
 		mst_sequence_write_cbor(s, &w);
-		r = w.ok ? a->env->ops->store_blob(a->env, names[a_taken], mst_written(&w), d) : MST_FAULT_BUG;
+		r = w.ok ? a->env->ops->store_blob(a->env, names[slot], mst_written(&w), d) : MST_FAULT_BUG;
 	}
 	free(b);
 	free(s);

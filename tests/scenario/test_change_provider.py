@@ -190,6 +190,16 @@ def test_the_old_provider_is_down(world):
         status = node.status()
         assert [x["keyID"] for x in status["leaving"]] == [old] and status["credential"]["mafFQDN"] == world.south.maf
         assert holds(node)[0] == world.south.maf
+        world.south.muster("command", "cert-prov", node.id)
+        with node.running() as agent:
+            agent.wait_log("enrolled-already")
+            node.agent("trigger", check=True)
+            agent.wait_log("certificate-in-use")
+            # a new key of the same provider, while the old one is not told yet: what south issued stays
+            node.agent("trigger", check=True)
+            agent.wait_log("point=promoted")
+        assert node.status()["certificate"], "the certificate of the provider that it is with"
+        assert [x["keyID"] for x in node.status()["leaving"]] == [old]
     finally:
         world.north.start()
     assert keys_at(world.north, node)[old] == "active"
@@ -203,6 +213,14 @@ def test_the_old_provider_is_down(world):
 def in_name_of(inst, sp, *args):
     """As the people of one provider ask."""
     return json.loads(inst.muster("--provider", sp, "--json", *args).stdout)
+
+
+def registered_at_maf(inst, node):
+    """Names under which the MAF (role 3 in the store) has the node registered, with the number of keys under each."""
+    done = run("sqlite3", "-readonly", "-cmd", ".timeout 10000", inst.dir / "store/muster.db",
+               "SELECT r.client_id, count(k.rel_key_id) FROM registration r JOIN node n ON r.node = n.id LEFT JOIN keyreg k "
+               f"ON k.reg_id = r.reg_id AND k.role = r.role WHERE r.role = 3 AND n.node_id = '{node.id}' GROUP BY r.client_id;")
+    return {name: int(keys) for name, keys in (row.split("|") for row in done.stdout.split())}
 
 
 def test_within_one_installation(world):
@@ -220,6 +238,11 @@ def test_within_one_installation(world):
     _, old = holds(node)
     assert [n["nodeID"] for n in in_name_of(inst, west, "node", "list")] == [node.id]
     assert in_name_of(inst, west, "node", "show", node.id)["credentials"]
+    # it has a key for somebody else, too, and is registered for it
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        node.agent("key", "register", "--suid", "33", "--target", f"//{west}/peer", check=True)
+    assert registered_at_maf(inst, node) == {f"//{west}/{node.id[-6:]}": 1}
     # from west to east, with the owner's word; the old key works until the new one does
     inst.muster("node", "move", node.id, "--subscription", "east", "--cse-id", f"//{east}/{node.id[-6:]}", "--grace", "2d", "--reason", "sold")
     assert holds(node)[1] == old
@@ -228,6 +251,7 @@ def test_within_one_installation(world):
     _, new = holds(node)
     assert new != old and [k for k, s in keys_at(inst, node).items() if s == "active"] == [new] and old not in keys_at(inst, node)
     assert node.status()["leaving"] == [] and node.status()["credential"]["cseID"] == f"//{east}/{node.id[-6:]}"
+    assert set(registered_at_maf(inst, node)) == {f"//{east}/{node.id[-6:]}"}      # nobody fetches west's key any more
     assert in_name_of(inst, west, "node", "list") == []
     assert {n["nodeID"] for n in in_name_of(inst, east, "node", "list")} == {node.id, other.id}
     shown = inst.muster("--provider", west, "node", "show", node.id, check=False)

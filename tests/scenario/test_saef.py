@@ -327,11 +327,28 @@ def test_the_caller_learns_nothing(inst, pair):
         assert called.wait_event("refused")["outcome"] == "peer-not-wanted" and seen.isdigit()
 
 
-def test_a_silent_crowd_and_nobody(inst, pair):
-    """More than it serves at a time and no octet from any: they give way. Then nobody at all."""
+def greeting():
+    """A ClientHello as anybody can say it: TLS 1.2 names the key only after the server's answer."""
+    with socket.create_server(("127.0.0.1", 0)) as ear:
+        with subprocess.Popen(["openssl", "s_client", "-tls1_2", "-psk", "aa" * 16, "-cipher", "ECDHE-PSK-AES128-CBC-SHA256", "-connect",
+                               f"127.0.0.1:{ear.getsockname()[1]}"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as caller:
+            with ear.accept()[0] as said:
+                octets = said.recv(4096)
+            caller.kill()
+    return octets
+
+
+@pytest.mark.parametrize("polite", [False, True])
+def test_a_silent_crowd_and_nobody(inst, pair, polite):
+    """More than it serves at a time and no octet from any, or a greeting and no key: they give way. Then nobody at all."""
     a, b = pair
+    hello = greeting()
     with accept(b) as called:
-        crowd = [socket.create_connection(("127.0.0.1", called.port)) for _ in range(20)]
+        crowd = [socket.create_connection(("127.0.0.1", called.port)) for _ in range(8 if polite else 20)]
+        for s in crowd if polite else ():
+            s.sendall(hello)
+            assert s.recv(1), "it was answered, and says nothing more"
         with connect(a, called.port, "--peer", b.cse_id) as caller:
             caller.write(b"through", close=True)
             called.wait_out(b"through").end()

@@ -141,8 +141,9 @@ int admin_owns_since(struct admin *q, int64_t node, mst_time at, bool *ret_own);
 int admin_owns_node_id(struct admin *q, int64_t id, bool *ret_own);
 bool admin_owns_sub(const struct admin *q, const struct mst_subscription *r);
 int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own);
-/* A new node or subscription is the provider's own: else false, and `d` says why. */
-bool admin_new_node_good(const struct admin *q, const struct mst_node *n, const struct mst_subscription *sub, struct mst_diag *d);
+struct admin_node_input;
+/* A new node, its names and its subscription are the provider's own: else false, and `d` says why. */
+bool admin_new_node_good(const struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d);
 /* Who asks, and for whom; "/v1/providers/{sp}/x" becomes "/v1/x". False: nobody who may. */
 bool admin_scope_take(struct admin *q, const struct mst_peer *p, struct mst_view *path);
 /* May this way be taken? 0 yes; 1 answered already; or a fault. */

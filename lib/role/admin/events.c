@@ -5,6 +5,7 @@
 
 enum { EV_AFTER, EV_NODE, EV_ATTEMPT, EV_WHAT, EV_ROLE, EV_SINCE, EV_LIMIT };
 
+#define NO_NODE -1
 #define SCANNED_MOST 5000          /* of others, in one page of a provider's */
 
 struct event_page {
@@ -64,6 +65,11 @@ static int event_filter(struct admin *q, struct mst_event_filter *f, bool *ret_o
 	}
 	if (q->param[EV_NODE][0]) {
 		r = admin_find_node(q, q->param[EV_NODE], &n);
+		if (r == MST_STORE_NONE && q->sp[0]) {
+			/* as for a node of another provider: whether that exists is not told either */
+			n.id = NO_NODE;
+			r = 0;
+		}
 		if (r == MST_STORE_NONE)
 			mst_diag_set(
 				d, 0, "node",

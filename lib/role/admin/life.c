@@ -98,6 +98,11 @@ int admin_node_act(struct admin *q)
 	r = admin_find_node(q, q->id, &n);
 	if (r)
 		return r < 0 ? r : admin_no_such_node(q);
+	if (q->sp[0] && n.state == MST_NODE_REVOKED && !strcmp(q->act, "reenrol")) {
+		/* perhaps stolen, and revoked by who runs the whole (lesson 12) */
+		mst_diag_set(&d, 0, "id", "a revoked node is let back by the installation's own people alone", NULL);
+		return admin_refuse(q, MST_RSC_NO_PRIVILEGE, &d);
+	}
 	r = mst_store_cred_of_node(q->env->store, MST_ROLE_MAF, n.id, uses_key, &has_key);
 	if (r < 0)
 		return r;

@@ -152,15 +152,36 @@ static bool wrong(struct mst_diag *d, const char *field, const char *text)
 	return false;
 }
 
-bool admin_new_node_good(const struct admin *q, const struct mst_node *n, const struct mst_subscription *sub, struct mst_diag *d)
+/* A name in somebody else's realm would be taken from whoever it belongs to. */
+static bool identity_good(const struct admin *q, const struct mst_identity *i)
 {
+	struct mst_view v = mst_view_str(i->value), sp = mst_view_str(q->sp);
+	bool under = v.n > sp.n && v.p[v.n - sp.n - 1] == '.';
+
+	if (i->kind == MST_ID_FQDN)
+		return mst_id_equal(MST_ID_FQDN, v, sp) || (under && mst_id_equal(MST_ID_FQDN, mst_view_sub(v, v.n - sp.n, v.n), sp));
+	return (i->kind != MST_ID_CSE_ABS && i->kind != MST_ID_AE_ABS) || !name_of_other(q, i->value);
+}
+
+bool admin_new_node_good(const struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d)
+{
+	const struct mst_node *n = &in->node;
+	char field[32];
+
 	if (!q->sp[0])
 		return true;
 	if (!sub || !admin_owns_sub(q, sub))
 		return wrong(d, "subscription", "expected a subscription of this provider");
 	if (n->cse_id[0] && name_of_other(q, n->cse_id))
 		return wrong(d, "cseID", "expected one of this provider's, like //sp.example.com/CSE01");
-	return !n->ae_id[0] || !name_of_other(q, n->ae_id) || wrong(d, "aeID", "expected one of this provider's, like //sp.example.com/C01");
+	if (n->ae_id[0] && name_of_other(q, n->ae_id))
+		return wrong(d, "aeID", "expected one of this provider's, like //sp.example.com/C01");
+	for (size_t i = 0; i < in->n; i++) {
+		snprintf(field, sizeof(field), "identities[%zu]", i);
+		if (!identity_good(q, &in->identity[i]))
+			return wrong(d, field, "expected a name in this provider's own realm");
+	}
+	return true;
 }
 
 static int refuse(struct admin *q, int rsc, const char *field, const char *text)
@@ -198,7 +219,7 @@ static int check_cert(struct admin *q)
 			*p = (char)(*p - 'a' + 'A');
 	r = strlen(q->id) < sizeof(row.serial) ? mst_store_cert_get(q->env->store, q->id, &row) : MST_STORE_NONE;
 	if (!r && row.node)
-		r = admin_owns_node_id(q, row.node, &own);
+		r = admin_owns_since(q, row.node, row.issued, &own);
 	if (r < 0 || own)
 		return r < 0 ? r : 0;
 	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such certificate");
@@ -212,7 +233,7 @@ static int check_asked(struct admin *q)
 	int r = mst_parse_dec(mst_view_str(q->id), INT64_MAX, &id) ? mst_store_certreq_get(q->env->store, (int64_t)id, &row) : MST_STORE_NONE;
 
 	if (!r)
-		r = admin_owns_node_id(q, row.node, &own);
+		r = admin_owns_since(q, row.node, row.asked, &own);
 	if (r < 0 || own)
 		return r < 0 ? r : 0;
 	return refuse(q, MST_RSC_NOT_FOUND, "id", "there is no such request");

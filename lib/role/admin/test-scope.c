@@ -229,10 +229,23 @@ static void own_work(void **state)
 	must(f, MST_OP_RETRIEVE, A "/nodes/urn%3Aa%3A1", "", 2000);
 	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"x\"}", 2000);
 	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/resume", "{\"reason\":\"x\"}", 2000);
+	/* who may revoke may not undo what the installation's own people have revoked */
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/revoke", "{\"reason\":\"stolen\"}", 2000);
+	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/reenrol", "{\"reason\":\"x\",\"window\":60}", 4103);
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/reenrol", "{\"reason\":\"found\",\"window\":60}", 2000);
 	must(f, MST_OP_CREATE, A "/subscriptions/sub-a/extend", "{\"notAfter\":\"20281121T000000\"}", 2000);
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:2\",\"cseID\":\"//a.example.com/CSE2\",\"subscription\":\"sub-a\"}", 2001);
 	/* a name of the other's realm, and one that is taken */
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:3\",\"cseID\":\"//b.example.com/CSE3\",\"subscription\":\"sub-a\"}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:4\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"cse\",\"value\":\"//b.example.com/CSE1\"}]}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:4\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"cse1.b.example.com\"}]}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:4\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"evila.example.com\"}]}", 4000);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:4\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"cse\",\"value\":\"//a.example.com/CSE4\"},"
+	     "{\"kind\":\"fqdn\",\"value\":\"cse4.a.example.com\"}]}", 2001);
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:b:1\",\"subscription\":\"sub-a\"}", 4105);
 	assert_true(told("not free"));
 	must(f, MST_OP_RETRIEVE, A "/events", "", 2000);
@@ -240,11 +253,30 @@ static void own_work(void **state)
 	nothing_of_b("own events");
 }
 
+/* Whether a node exists with somebody else is not told by asking for its events. */
+static void no_oracle(void **state)
+{
+	static char other[sizeof(room)];
+	struct fix *f = *state;
+
+	must(f, MST_OP_RETRIEVE, A "/events?node=urn%3Ab%3A1", "", 2000);
+	memcpy(other, room, sizeof(other));
+	must(f, MST_OP_RETRIEVE, A "/events?node=urn%3Anobody", "", 2000);
+	assert_string_equal((char *)room, other);
+	must(f, MST_OP_RETRIEVE, "/v1/events?node=urn%3Anobody", "", 4000);
+}
+
 /* A node that moves takes its past along for nobody. */
 static void moved(void **state)
 {
+	struct mst_cert_row cert = { .serial = "0A0A", .subject = "urn:a:1", .issued = NOW - 9, .expires = NOW + 9999 };
+	struct mst_certreq req = { .subject = "urn:a:1", .asked = NOW - 9 };
 	struct fix *f = *state;
+	char path[128];
 
+	cert.node = req.node = f->node_a;
+	assert_int_equal(mst_store_cert_put(f->s, &cert), 0);
+	assert_int_equal(mst_store_certreq_insert(f->s, &req), 0);
 	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
 	     "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000);
 	must(f, MST_OP_RETRIEVE, A "/nodes/urn%3Aa%3A1", "", 4004);
@@ -252,6 +284,10 @@ static void moved(void **state)
 	assert_true(told("node.added") && told("node.moved-away") && !told("\"node.moved\""));
 	nothing_of_b("events of the past");
 	must(f, MST_OP_RETRIEVE, B "/nodes/urn%3Aa%3A1", "", 2000);
+	/* what it had with the one before is not the new one's to see or to decide */
+	must(f, MST_OP_CREATE, B "/certificates/0A0A/revoke", "{}", 4004);
+	snprintf(path, sizeof(path), B "/certificate-requests/%lld/approve", (long long)req.id);
+	must(f, MST_OP_CREATE, path, "{}", 4004);
 	must(f, MST_OP_RETRIEVE, B "/events?node=urn%3Aa%3A1", "", 2000);
 	assert_true(told("\"node.moved\"") && !told("node.added") && !told("node.suspended") && !told("moved-away"));
 	/* said again: nothing changes */
@@ -266,6 +302,7 @@ int main(void)
 		cmocka_unit_test(every_way),
 		cmocka_unit_test(by_user),
 		cmocka_unit_test(own_work),
+		cmocka_unit_test(no_oracle),
 		cmocka_unit_test(moved),
 	};
 

@@ -121,6 +121,33 @@ static int drop_reg(struct mst_role_env *env, enum mst_role role, const struct m
 	return must(mst_store_reg_delete(env->store, role, v->drop_reg));
 }
 
+struct left { const char *now_called; char reg[64]; };
+
+static int find_left(void *arg, const struct mst_registration *r)
+{
+	struct left *l = arg;
+
+	if (!strcmp(r->client_id, l->now_called))
+		return 0;
+	MST_STR_SET(l->reg, r->reg_id);
+	return 1;
+}
+
+/* Registrations of the node under other names than its credential's, with the keys that others might still fetch. */
+static int drop_left(struct mst_role_env *env, enum mst_role role, const struct mst_verdict *v)
+{
+	for (;;) {
+		struct left l = { .now_called = v->active.client_id };
+		int r = mst_store_reg_of_node(env->store, role, v->node.id, find_left, &l);
+
+		if (r < 0 || !l.reg[0])
+			return r < 0 ? r : 0;
+		r = must(mst_store_reg_delete(env->store, role, l.reg));
+		if (r)
+			return r;
+	}
+}
+
 /* A credential of a MEF goes with whatever was registered from it: Ke must not live on under another name. */
 static int drop_cred(struct mst_role_env *env, enum mst_role role, const char *key_id)
 {
@@ -181,6 +208,8 @@ static int apply_effect(struct mst_role_env *env, enum mst_role role, const stru
 
 	if (v->drop_reg[0])
 		r = drop_reg(env, role, v);
+	if (!r && v->left)
+		r = drop_left(env, role, v);
 	if (!r && v->put_reg)
 		r = must(mst_store_reg_put(env->store, role, &v->reg));
 	if (!r)

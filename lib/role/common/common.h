@@ -165,6 +165,7 @@ struct mst_verdict {
 	char drop[MST_DROPS][MST_ID_MAX];    /* credentials that go */
 	size_t n_drop;
 	char revoke[MST_ID_MAX];         /* the credential that was replaced */
+	bool left;                       /* all that `node` is registered with under names it had elsewhere goes, and its keys */
 	bool put_out, put_give;          /* the command reported on; the one given now */
 	struct mst_command out;
 	struct mst_command_step step[2]; /* what became of them */

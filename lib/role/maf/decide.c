@@ -293,6 +293,7 @@ static void first_use(const struct mst_who *w, const struct mst_records *r, cons
 	}
 	if (!v->put_node)
 		return;
+	v->left = true;
 	MST_STR_SET(v->node.last_step, "maf-active");
 	v->node.reenrol_until = 0;      /* what the operator had opened it for is done */
 	switch (v->node.state) {

@@ -63,6 +63,16 @@ static bool is_of(const struct mst_who *w, const struct mst_san *san)
 	       (w->node.ae_id[0] && est_subject_of(3, w->node.ae_id, &s) && same_san(&s, san));
 }
 
+bool est_command_fits(const struct mst_role_conf *conf, const struct mst_who *w, const struct mst_command *m)
+{
+	struct mst_san s;
+
+	if (m->admin_fqdn[0] && !mst_decide_stakeholder(conf, w, m->admin_fqdn))
+		return false;
+	return m->class_id == MST_CMD_CERT_PROV && (m->state == MST_COMMAND_ISSUED || m->state == MST_COMMAND_WAITING) &&
+	       est_subject_of(m->kind, m->subject, &s) && is_of(w, &s);
+}
+
 /* What an expired certificate is good for, within the window: its renewal, and the attributes that this needs. */
 static bool is_of_renewal(enum mst_est_op op)
 {

@@ -57,14 +57,16 @@ static int count_living(void *arg, const struct mst_cert_row *r)
 	return 0;
 }
 
+struct finding { const struct mst_role_conf *conf; const struct mst_who *w; struct est_records *r; };
+
 /* A CERT_PROV that the client works on, or that it will be given next. */
 static int keep_command(void *arg, const struct mst_command *m)
 {
-	struct est_records *r = arg;
+	struct finding *f = arg;
 
-	if (m->class_id == MST_CMD_CERT_PROV && (m->state == MST_COMMAND_ISSUED || m->state == MST_COMMAND_WAITING) && !r->has_command) {
-		r->has_command = true;
-		r->command = *m;
+	if (!f->r->has_command && est_command_fits(f->conf, f->w, m)) {
+		f->r->has_command = true;
+		f->r->command = *m;
 	}
 	return 0;
 }
@@ -99,6 +101,7 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 		struct mst_view ca, struct est_records *r)
 {
 	struct living l = { .now = env->now };
+	struct finding f = { env->conf, w, r };
 	int e;
 
 	memset(r, 0, sizeof(*r));
@@ -108,7 +111,7 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 	if (!e)
 		e = found(mst_store_challenge_get(env->store, w->node.id, &r->challenge), &r->has_challenge);
 	if (!e)
-		e = mst_store_command_list(env->store, w->node.id, 0, 0, keep_command, r);
+		e = mst_store_command_list(env->store, w->node.id, 0, 0, keep_command, &f);
 	if (!e)
 		e = mst_store_cert_of_node(env->store, w->node.id, count_living, &l);
 	r->live = l.n;

@@ -64,6 +64,9 @@ void est_decide(const struct est_call *c, const struct mst_who *w, const struct 
 bool est_subject(const struct mst_who *w, const struct est_records *r, struct mst_san *ret);
 /* The same of a certSubjectType and certSubjectID (TS-0003 12.3.2.5). */
 bool est_subject_of(int64_t kind, const char *id, struct mst_san *ret);
+/* Is it an open CERT_PROV by somebody whose word counts for the node now, and for a name that it has now? One that a former
+ * provider gave is nobody's. */
+bool est_command_fits(const struct mst_role_conf *conf, const struct mst_who *w, const struct mst_command *m);
 
 /* Shell. */
 MST_MUST_CHECK int est_handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a);
