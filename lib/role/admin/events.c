@@ -5,7 +5,7 @@
 
 enum { EV_AFTER, EV_NODE, EV_ATTEMPT, EV_WHAT, EV_ROLE, EV_SINCE, EV_LIMIT };
 
-#define NO_NODE -1
+#define NO_NODE (-1)
 #define SCANNED_MOST 5000          /* of others, in one page of a provider's */
 
 struct event_page {
