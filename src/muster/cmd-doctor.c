@@ -208,7 +208,7 @@ static void check_installation(struct doctor *d)
 
 int cmd_doctor(struct muster *m, int argc, char **argv)
 {
-	struct doctor d = { .m = m, .found = json_array() };
+	struct doctor d = { .m = m };
 	const char *where = NULL, *pin_file = NULL;
 	unsigned bad;
 
@@ -224,6 +224,7 @@ int cmd_doctor(struct muster *m, int argc, char **argv)
 	}
 	if (pin_file && !where)
 		return usage_error(NULL, "--pin-file is for --card");
+	d.found = json_array();
 	if (where)
 		doctor_card(&d, where, pin_file);
 	else
