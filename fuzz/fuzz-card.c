@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (aka_keys_set(&keys, AKA_MILENAGE, (struct mst_view){ k, 16 }, (struct mst_view){ k, 16 }) ||
 	    mst_card_software_open(&s, mst_crypto_openssl(), &port, NULL))
 		abort();
-	while (r.left > 0) {
+	while (r.ok && r.left > 0) {
 		struct mst_view command = mst_read(&r, mst_read_u8(&r));
 		uint8_t out[MST_APDU_ANSWER_MAX];
 		size_t got = 0;
