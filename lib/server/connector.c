@@ -423,7 +423,7 @@ static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx 
 {
 	const struct mst_material *m = mst_unit_material(&c->u, MST_ROLE_MAF);
 
-	return m ? mst_material_tls(c->u.conf, m, NULL, false, ret, d) : MST_FAULT_BUG;
+	return m ? mst_material_tls(c->u.conf, m, NULL, 0, ret, d) : MST_FAULT_BUG;
 }
 
 static int connector_start(struct mst_unit *u, struct mst_diag *d)

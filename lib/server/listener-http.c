@@ -32,10 +32,10 @@ static bool may_tell(struct listener *l)
 	return true;
 }
 
-static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c,
+static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_peer *peer,
 			 const char *attempt, int status, const char *why)
 {
-	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
+	struct mst_refused f = { .role = role->role, .status = status, .peer = *peer };
 	size_t cap = MST_ID_MAX * 32;
 	uint8_t *b = may_tell(l) ? malloc(cap) : NULL;
 	struct mst_writer w = mst_writer_of(b, b ? cap : 0);
@@ -53,14 +53,20 @@ static void tell_refused(struct listener *l, const struct mst_role_ops *role, co
 
 /* --- answers --- */
 
-void listener_busy(struct mst_conn *c, unsigned seconds)
+void listener_busy(struct line n, unsigned seconds)
 {
 	char b[160];
-	int n = snprintf(b, sizeof(b),
-			 "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n",
-			 seconds, mst_conn_keep_alive(c) ? "" : "Connection: close\r\n");
+	bool keep;
+	int len;
 
-	mst_conn_answer(c, (struct mst_view){ (const uint8_t *)b, (size_t)n }, !mst_conn_keep_alive(c));
+	if (n.coap) {
+		mst_coap_conn_answer(n.coap, &(struct mst_coap_result){ .status = 503, .retry_after = seconds });
+		return;
+	}
+	keep = mst_conn_keep_alive(n.http);
+	len = snprintf(b, sizeof(b), "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n", seconds,
+		       keep ? "" : "Connection: close\r\n");
+	mst_conn_answer(n.http, (struct mst_view){ (const uint8_t *)b, (size_t)len }, !keep);
 }
 
 static const char *status_text(int s)
@@ -137,13 +143,38 @@ static bool splice(struct listener *l, const struct mst_answer_frame *a, struct 
 	return good;
 }
 
-void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a)
+static void answer_coap(struct line n, const struct mst_answer_frame *a, struct mst_view content)
+{
+	mst_coap_conn_answer(n.coap, &(struct mst_coap_result){ .status = a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
+		.media = a->media[0] ? a->media : "application/json", .content = content,
+		.retry_after = a->retry_after > 0 ? (unsigned)a->retry_after : 0 });
+}
+
+static void answer_http(struct listener *l, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content)
 {
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
+	struct mst_conn *c = s->line.http;
+	bool keep = mst_conn_keep_alive(c) && !a->close;
+
+	if (!s->plain)
+		put_primitive(&w, s, a, content, keep);
+	else
+		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
+			  a->media[0] ? a->media : "application/json", content, a->retry_after, keep);
+	if (w.ok) {
+		mst_conn_answer(c, mst_written(&w), !keep);
+	} else {
+		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role", mst_role_name[s->role->role], NULL);
+		listener_busy(s->line, 5);
+	}
+	mst_wipe(w.p, w.n);
+}
+
+void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a)
+{
 	struct mst_writer body = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
 	struct mst_view content = a->content;
-	struct mst_conn *c = s->conn;
-	bool keep;
+	struct slot copy = *s;
 
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
 	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
@@ -155,22 +186,12 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 		}
 		content = mst_written(&body);
 	}
-	keep = mst_conn_keep_alive(c) && !a->close;
-	if (!s->plain)
-		put_primitive(&w, s, a, content, keep);
-	else
-		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
-			  a->media[0] ? a->media : "application/json", content, a->retry_after, keep);
-	if (!w.ok)
-		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role",
-			mst_role_name[s->role->role], NULL);
 	slot_free(l, s);
-	if (w.ok)
-		mst_conn_answer(c, mst_written(&w), !keep);
+	if (copy.line.coap)
+		answer_coap(copy.line, a, content);
 	else
-		listener_busy(c, 5);
+		answer_http(l, &copy, a, content);
 	mst_wipe(body.p, body.n);
-	mst_wipe(w.p, w.n);
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_AFTER);
 }
 
@@ -210,19 +231,24 @@ static void put_refusal(const struct listener *l, const struct mst_role_ops *rol
 	mst_put_str(w, role->primitives ? "\"}" : "\"}}");
 }
 
-void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const struct mst_diag *why)
+void listener_refuse(struct listener *l, struct line n, const struct slot *s, int rsc, const struct mst_diag *why)
 {
 	char body[512];
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX), b = mst_writer_of(body, sizeof(body));
 	struct mst_answer_frame a = { .rsc = rsc };
-	bool keep = mst_conn_keep_alive(c);
+	bool keep;
 
 	put_refusal(l, s->role, why->field, why->text, &b);
+	if (n.coap) {
+		answer_coap(n, &a, mst_written(&b));
+		return;
+	}
+	keep = mst_conn_keep_alive(n.http);
 	if (!s->plain)
 		put_primitive(&w, s, &a, mst_written(&b), keep);
 	else
 		put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, "application/json", mst_written(&b), 0, keep);
-	mst_conn_answer(c, mst_written(&w), !keep);
+	mst_conn_answer(n.http, mst_written(&w), !keep);
 }
 
 /* --- requests --- */
@@ -256,11 +282,11 @@ static const char *label_of(const struct listener *l, const struct mst_role_ops 
 }
 
 /* Enrolment Key Generation (TS-0003 10.3.4): id and key of this session, the key sealed at once. */
-static int take_export(struct listener *l, struct mst_conn *c, const char *label, struct mst_exchange *x)
+static int take_export(struct listener *l, struct line n, const char *label, struct mst_exchange *x)
 {
 	uint8_t out[MST_EXPORT_LEN];
 	struct mst_key k = { 0 };
-	int r = mst_conn_export(c, label, out, sizeof(out));
+	int r = line_export(n, label, out, sizeof(out));
 
 	if (!r) {
 		mst_export_split(out, x->export_id, &k);
@@ -478,24 +504,23 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 		return r;
 	}
 	if (s->role->export_label && x->request.op == MST_OP_CREATE && x->peer.how != MST_AUTH_LOCAL &&
-	    take_export(l, s->conn, label_of(l, s->role), x)) {
+	    take_export(l, s->line, label_of(l, s->role), x)) {
 		mst_diag_set(d, 0, "", "the session's key cannot be exported", NULL);
 		return MST_RSC_INTERNAL;
 	}
 	return 0;
 }
 
-static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
+void listener_request(struct endpoint *e, struct line n, const struct mst_http_msg *m)
 {
-	struct endpoint *e = owner;
 	struct listener *l = e->l;
-	struct slot *s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
+	struct slot *s = l->engine ? slot_take(l, SLOT_REQUEST, n) : NULL;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
 	struct mst_writer rewritten = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
 	struct mst_exchange x = { .role = e->role->role,
 				  .channel = l->u.channel.id,
-				  .session = mst_conn_id(c),
-				  .peer = *mst_conn_peer(c) };
+				  .session = line_id(n),
+				  .peer = *line_peer(n) };
 	uint8_t scratch[4096];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
 	struct mst_diag d = { 0 };
@@ -504,7 +529,7 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 
 	if (!s) {
 		l->u.m.v[MST_M_BUSY]++;
-		listener_busy(c, 1);
+		listener_busy(n, 1);
 		return;
 	}
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
@@ -517,42 +542,51 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 		slot_free(l, s);
 		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
 		if (copy.role->primitives || copy.role->network)
-			tell_refused(l, copy.role, c, x.attempt, rsc, why);
-		listener_refuse(l, c, &copy, rsc, &d);
+			tell_refused(l, copy.role, &x.peer, x.attempt, rsc, why);
+		listener_refuse(l, n, &copy, rsc, &d);
 		return;
 	}
 	mst_put_exchange(&w, &x);
 	if (!w.ok || mst_link_send(l->engine, MST_FRAME_EXCHANGE, slot_id(l, s), mst_written(&w))) {
 		l->u.m.v[MST_M_BUSY]++;
 		slot_free(l, s);
-		listener_busy(c, 1);
+		listener_busy(n, 1);
 	}
 	mst_wipe(w.p, w.n);
 	if (rewritten.n)
 		mst_wipe(rewritten.p, rewritten.n);
 }
 
-static void on_psk(void *owner, struct mst_conn *c, const char *identity)
+void listener_psk(struct endpoint *e, struct line n, const char *identity)
 {
-	struct endpoint *e = owner;
 	struct listener *l = e->l;
-	struct slot *s = slot_take(l, SLOT_PSK, c);
-	size_t n = strlen(identity);
+	struct slot *s = slot_take(l, SLOT_PSK, n);
+	size_t len = strlen(identity);
 
 	if (!s) {
-		mst_conn_busy(c, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
+		line_psk_busy(n, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
 		return;
 	}
-	if (!n || n >= sizeof(s->ask.identity)) {
+	if (!len || len >= sizeof(s->ask.identity)) {
 		slot_free(l, s);
-		mst_conn_psk(c, NULL);
+		line_psk(n, NULL);
 		return;
 	}
 	s->ask.role = e->role->role;
 	s->ask.channel = l->u.channel.id;
-	memcpy(s->ask.identity, identity, n + 1);
-	memcpy(s->ask.address, mst_conn_peer(c)->address, sizeof(s->ask.address));
+	memcpy(s->ask.identity, identity, len + 1);
+	memcpy(s->ask.address, line_peer(n)->address, sizeof(s->ask.address));
 	listener_ask_psk(l, s);
+}
+
+static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
+{
+	listener_request(owner, (struct line){ .http = c }, m);
+}
+
+static void on_psk(void *owner, struct mst_conn *c, const char *identity)
+{
+	listener_psk(owner, (struct line){ .http = c }, identity);
 }
 
 static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
@@ -560,7 +594,7 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 	struct endpoint *e = owner;
 
 	if (e->role->primitives || e->role->network)
-		tell_refused(e->l, e->role, c, "", status, why);
+		tell_refused(e->l, e->role, mst_conn_peer(c), "", status, why);
 }
 
 static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)
@@ -571,8 +605,7 @@ static const char *refusal(void *owner, const struct mst_diag *d, struct mst_wri
 	return "application/json";
 }
 
-static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why,
-				const char *detail)
+void listener_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
 {
 	struct endpoint *e = owner;
 	struct listener *l = e->l;
@@ -602,7 +635,7 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 
 const struct mst_server_ops listener_role_ops = {
 	.on_request = on_request,
-	.on_handshake_failed = on_handshake_failed,
+	.on_handshake_failed = listener_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,
 	.refusal = refusal,
@@ -610,7 +643,7 @@ const struct mst_server_ops listener_role_ops = {
 const struct mst_server_ops listener_psk_ops = {
 	.on_request = on_request,
 	.on_psk = on_psk,
-	.on_handshake_failed = on_handshake_failed,
+	.on_handshake_failed = listener_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,
 	.refusal = refusal,

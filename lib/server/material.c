@@ -293,7 +293,7 @@ int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA
 	return 0;
 }
 
-int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops, bool trial,
+int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops, unsigned how,
 		     struct mst_tls_ctx **ret, struct mst_diag *d)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, m->role);
@@ -311,7 +311,8 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		/* a MAF's clients have nothing else to show */
 		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF);
 		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
-		t.synchronous_psk = trial;
+		t.synchronous_psk = how & MST_MATERIAL_TRIAL;
+		t.datagram = how & MST_MATERIAL_DATAGRAM;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;
 	t.chain_pem = m->chain_pem;
