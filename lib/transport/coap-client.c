@@ -31,7 +31,7 @@ struct mst_coap_client {
 	struct mst_key psk;
 	struct mst_view *pin;
 	size_t n_pin;
-	mst_ms handshake_ms, answer_ms, until;
+	mst_ms handshake_ms, answer_ms, until, give_up;
 	struct lookup *lookup;
 	struct addrinfo *list, *at;
 	int fd;
@@ -136,6 +136,17 @@ static int open_session(struct mst_coap_client *c)
 	return r;
 }
 
+/* All addresses together have the handshake's time: one that is silent must leave some to the next (lesson 8). */
+static mst_ms share_of_time(const struct mst_coap_client *c)
+{
+	mst_ms now = coap_clock(), left = c->give_up > now ? c->give_up - now : 0;
+	int n = 0;
+
+	for (const struct addrinfo *ai = c->at; ai; ai = ai->ai_next)
+		n++;
+	return now + left / (n ? n : 1);
+}
+
 static bool step_start(struct mst_coap_client *c)
 {
 	struct sockaddr_storage a = { 0 };
@@ -160,7 +171,9 @@ static bool step_start(struct mst_coap_client *c)
 	address_text(&a, c->t.peer.address, sizeof(c->t.peer.address));
 	watch(c, c->fd);
 	c->state = HANDSHAKE;
-	c->until = coap_clock() + c->handshake_ms;
+	if (c->give_up == MST_NEVER)
+		c->give_up = coap_clock() + c->handshake_ms;
+	c->until = share_of_time(c);
 	return true;
 }
 
@@ -391,7 +404,7 @@ int mst_coap_client_new(const struct mst_client_config *cfg, const struct mst_co
 	c->owner = owner;
 	c->ctx = cfg->tls ? tls_ctx_ref(cfg->tls) : NULL;
 	c->t.fd = c->fd = -1;
-	c->until = MST_NEVER;
+	c->until = c->give_up = MST_NEVER;
 	c->handshake_ms = cfg->handshake_ms ? cfg->handshake_ms : 15000;
 	c->answer_ms = cfg->answer_ms ? cfg->answer_ms : 30000;
 	event_assign(&c->timer, c->base, -1, 0, on_timer, c);

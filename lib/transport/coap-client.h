@@ -19,7 +19,7 @@ struct mst_coap_client_ops {
 };
 
 /* `cfg`: as for mst_client_new(); `tls` made with `datagram`; limits.body_octets bounds an answer. connect_ms is not used:
- * whether somebody is there shows in the handshake. */
+ * whether somebody is there shows in the handshake, and all addresses share handshake_ms. */
 MST_MUST_CHECK int mst_coap_client_new(const struct mst_client_config *cfg, const struct mst_coap_client_ops *ops, void *owner,
 				       struct mst_coap_client **ret);
 /* POST to an absolute path. Media types that have a Content-Format (RFC 7252 12.3); the content is copied. */

@@ -105,6 +105,9 @@ int brief_session_open(struct agent *a, const struct mst_instruction *i, const s
 	};
 	int r;
 
+	/* so that the session can still say why it came to nothing, before the machine's own time is over */
+	if (b->coap)
+		c.handshake_ms = open_ms * 9 / 10;
 	*ret_s = (struct brief_session){ .as = psk ? "psk" : a->chain_n ? "certificate" : "stranger", .ops = ops, .owner = owner };
 	r = psk && !b->coap ? 0 : open_tls(a, i, psk, b->coap, &ret_s->tls, d);
 	if (r)
