@@ -12,6 +12,7 @@
 
 #define PATIENCE_MS 1000             /* with the owner, before a request is acknowledged by itself: half of COAP_ACK_MS */
 #define TURN_MS 20
+#define FETCH_MS 2000                /* for the next block of an answer, when the session is to end */
 #define IDLE_LOOK 64                 /* messages in one datagram's turn at most */
 
 static uint8_t *take_room(void *arg, size_t n)
@@ -132,6 +133,11 @@ static bool outlived(const struct mst_coap_conn *c)
 	return c->t.ctx != c->s->tls || c->s->draining || coap_clock() - c->since > c->s->limits.session_ms;
 }
 
+static bool may_end(const struct mst_coap_conn *c)
+{
+	return (c->closing || outlived(c)) && coap_conn_idle(c) && (coap_server_idle(&c->coap) || coap_clock() - c->used >= FETCH_MS);
+}
+
 /* ---- time -------------------------------------------------------------------------------------------- */
 
 static mst_ms sooner(mst_ms a, mst_ms b)
@@ -146,6 +152,8 @@ static void set_timer(struct mst_coap_conn *c)
 
 	if (c->state == COAP_CONN_OPEN) {
 		at = sooner(coap_server_deadline(&c->coap), c->pending ? c->until : c->used + c->s->limits.idle_ms);
+		if (!c->pending && (c->closing || outlived(c)))
+			at = sooner(at, c->used + FETCH_MS);
 	} else {
 		dtls = c->state == COAP_CONN_HANDSHAKE ? dtls_timer_in(&c->t) : -1;
 		at = c->again ? now + TURN_MS : dtls >= 0 ? sooner(c->until, now + dtls) : c->until;
@@ -299,7 +307,7 @@ static void run(struct mst_coap_conn *c)
 		(void)dtls_pipe_keep(&c->pipe, c->pipe.now);
 		c->pipe.now = MST_VIEW_NONE;
 	}
-	if ((c->closing || outlived(c)) && coap_conn_idle(c) && coap_server_idle(&c->coap))
+	if (may_end(c))
 		coap_conn_drop(c, true);
 	else
 		set_timer(c);
@@ -378,8 +386,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void coap_conn_drain(struct mst_coap_conn *c)
 {
 	c->closing = true;
-	if (coap_conn_idle(c) && coap_server_idle(&c->coap))
+	if (may_end(c))
 		coap_conn_drop(c, true);
+	else if (!c->running)
+		set_timer(c);
 }
 
 /* ---- from the owner ---------------------------------------------------------------------------------- */

@@ -4,12 +4,13 @@ Strangers see the same: libcoap over OpenSSL and over GnuTLS.
 """
 import itertools
 import json
-import pathlib
+import os
 import random
 import re
 import select
 import signal
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -225,7 +226,6 @@ def test_a_liar_makes_nobody_trust_it(inst, tmp_path):
     """Its own certificate in the briefing node's name, and its own anchors would come in its answer: it is not asked."""
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", "liar.key", "-out", "liar.pem",
         "-days", "30", "-subj", f"/CN={inst.bbn}", "-addext", f"subjectAltName=DNS:{inst.bbn}", "-addext", "keyUsage=digitalSignature", cwd=tmp_path)
-    import subprocess
     port = free_port()
     liar = subprocess.Popen(["openssl", "s_server", "-dtls1_2", "-accept", f"127.0.0.1:{port}", "-cert", "liar.pem", "-key", "liar.key"],
                             cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -305,6 +305,64 @@ def test_libcoap_by_secret(inst, tmp_path, library):
     code, out, err = coap_client(inst, tmp_path, library, *JSON_BOTH, *key)
     assert code == "2.04", out + err
     assert inst.ask("node", "show", node.id)["state"] == "briefed"
+
+
+def message(content):
+    """POST /briefing, JSON in and out, as RFC 7252 has it: 0x41 CON with a token of one octet."""
+    return bytes((0x41, 2, 0x12, 0x34, 0x77)) + b"\xb8briefing" + b"\x11\x32" + b"\x51\x32" + b"\xff" + content
+
+
+def raw(inst, args, content):
+    """A DTLS client that knows nothing of CoAP: one message goes in, what comes back is returned, or what the client says."""
+    p = subprocess.Popen([str(a) for a in args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=inst.dir)
+    said = b""
+    os.set_blocking(p.stdout.fileno(), False)
+
+    def answered():
+        nonlocal said
+        ended = p.poll() is not None     # before the last look: what it said while it ended counts
+        said += p.stdout.read() or b""
+        return b'"sequence"' in said or ended
+    try:
+        p.stdin.write(message(content))
+        p.stdin.flush()
+        until("an answer", answered, context=lambda: repr(said[-2000:]) + inst.log_text())
+    except BrokenPipeError:
+        until("its last words", answered)
+    finally:
+        p.kill()
+        p.wait()
+        p.stdin.close()
+        p.stdout.close()
+    return said
+
+
+OPENSSL = ["PSK-AES128-CCM8", "ECDHE-PSK-CHACHA20-POLY1305", "ECDHE-PSK-AES128-CBC-SHA256", "ECDHE-ECDSA-AES128-CCM8",
+           "ECDHE-ECDSA-AES128-GCM-SHA256"]
+# gnutls-cli 3.7.9 itself falls over ECDHE-PSK, before it has answered
+GNUTLS = {"PSK-AES128-CCM8": "+PSK:+AES-128-CCM-8", "ECDHE-ECDSA-AES128-CCM8": "+ECDHE-ECDSA:+AES-128-CCM-8"}
+REFUSED = [("-dtls1", "ALL:@SECLEVEL=0"), ("-dtls1_2", "PSK-AES128-CBC-SHA256"), ("-dtls1_2", "ECDHE-ECDSA-AES128-SHA256"), ("-dtls1_2", "ECDHE-ECDSA-AES256-SHA")]
+
+
+def test_every_suite_by_itself(inst):
+    """TS-0003 10.2.2 and 10.2.3 for DTLS, and what is better, with `openssl s_client` and gnutls-cli; nothing else is taken."""
+    node = inst.node(next(COUNT))
+    _, identity = with_secret(inst, node)
+    content = json.dumps({"version": 1, "attempt": f"{next(COUNT):032x}", "methods": ["cert"]}).encode()
+    start = ("openssl", "s_client", "-connect", f"127.0.0.1:{inst.coap_port}", "-servername", inst.bbn, "-quiet", "-CAfile", inst.dir / "keeper/ca.pem")
+    mine = {True: ("-psk_identity", identity, "-psk", SECRET), False: ("-cert", node.dir / "node.pem", "-key", node.dir / "node.key")}
+    for suite in OPENSSL:
+        said = raw(inst, (*start, "-dtls1_2", "-cipher", suite, *mine["PSK" in suite]), content)
+        assert b"\x61\x44\x12\x34\x77" in said, (suite, said, inst.log_text())
+    for suite, priority in GNUTLS.items():
+        how = ("--pskusername", identity, "--pskkey", SECRET) if "PSK" in suite else \
+            ("--x509certfile", node.dir / "node.pem", "--x509keyfile", node.dir / "node.key", "--x509cafile", inst.dir / "keeper/ca.pem")
+        said = raw(inst, ("gnutls-cli", "--udp", "--port", inst.coap_port, "--sni-hostname", inst.bbn, "--verify-hostname", inst.bbn, *how, "--priority",
+                          f"NONE:+VERS-DTLS1.2:+SIGN-ALL:+COMP-NULL:+MAC-ALL:+GROUP-ALL:+CTYPE-X509:{priority}", "127.0.0.1"), content)
+        assert b"\x61\x44\x12\x34\x77" in said, (suite, said, inst.log_text())
+    for version, suite in REFUSED:
+        said = raw(inst, (*start, version, "-cipher", suite, *mine["PSK" in suite]), content)
+        assert b"sequence" not in said and b"alert" in said, (version, suite, said)
 
 
 def test_counted(inst):
