@@ -270,7 +270,7 @@ static bool step_handshake(struct mst_coap_conn *c)
 		c->state = COAP_CONN_SUSPENDED;
 		c->known = true;
 		c->s->ops->on_psk(c->s->owner, c, c->t.peer.psk_identity);
-		return true;
+		return c->state == COAP_CONN_SUSPENDED || step_handshake(c);     /* it was answered at once */
 	case TLS_WANT_TURN:
 		c->again = true;
 		return true;

@@ -1,7 +1,8 @@
 /*
  * CoAP over DTLS 1.2 (RFC 7252 9) on libevent_core: one unconnected UDP socket, its sessions found by address, each a state
  * machine with deadlines. Nothing is kept of an address that has not returned a cookie, and nothing more is sent to it than
- * it has sent. What arrives is told in HTTP's words (codec/coap-map.h), so that who serves one serves the other.
+ * it has sent. Suites: TLS_PSK_WITH_AES_128_CCM_8 (TS-0003 10.2.2), TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8 (TS-0003 10.2.3), and
+ * better ones, as the profile of the context says. What arrives is told in HTTP's words (codec/coap-map.h), so that who serves one serves the other.
  *
  * The owner gives callbacks; a request is answered later, in any order between sessions, one at a time in each.
  */

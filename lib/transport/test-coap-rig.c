@@ -240,6 +240,7 @@ struct cw *cw_new(void)
 	w->identity = "known@" NAME;
 	assert_true(mst_key_set(&w->key, MST_VIEW_LIT("0123456789abcdef0123456789abcdef")));
 	w->answer_status = 200;
+	w->on = "127.0.0.1:0";
 	w->relay.seed = 1;
 	for (size_t i = 0; i < sizeof(w->answer); i++)
 		w->answer[i] = (uint8_t)(i * 13 + i / 200);
@@ -266,7 +267,7 @@ void cw_serve(struct cw *w)
 	struct mst_diag d = { 0 };
 	int fd;
 
-	assert_int_equal(mst_listen_udp("127.0.0.1:0", false, &fd, &w->port, &d), 0);
+	assert_int_equal(mst_listen_udp(w->on, false, &fd, &w->port, &d), 0);
 	assert_int_equal(mst_coap_server_new(w->base, fd, ctx, NAME, &w->limits, w->no_psk ? &without_psk : &with_psk, w, &w->server), 0);
 	mst_tls_ctx_free(ctx);
 	w->to.port = w->port;

@@ -36,6 +36,7 @@ struct cw {
 	struct mst_coap_client_ops client_ops;
 	struct relay relay;
 	uint16_t port;
+	const char *on;                      /* where the server listens */
 	struct mst_key key;
 	const char *identity;
 	bool hold_answer, hold_psk, no_psk, no_ask;

@@ -44,6 +44,26 @@ static void certificates_and_secrets_in_every_profile(void **state)
 		}
 }
 
+/* An answer leaves from the address that was asked, whatever the socket is bound to. */
+static void on_every_address(void **state)
+{
+	static const struct { const char *on, *to; } rows[] = { { "0.0.0.0:0", "127.0.0.77" }, { "[::1]:0", "::1" }, { "[::]:0", "::1" } };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		struct cw *w = cw_new();
+
+		w->on = rows[i].on;
+		w->to.host = rows[i].to;
+		cw_use_secret(w);
+		cw_serve(w);
+		cw_dial(w);
+		cw_until(w, &w->responses, 1);
+		cw_whole(w);
+		cw_free(w);
+	}
+}
+
 static void long_ones_both_ways(void **state)
 {
 	struct cw *w = cw_new();
@@ -515,7 +535,7 @@ static void pipe_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(certificates_and_secrets_in_every_profile), cmocka_unit_test(long_ones_both_ways),
+		cmocka_unit_test(certificates_and_secrets_in_every_profile), cmocka_unit_test(on_every_address), cmocka_unit_test(long_ones_both_ways),
 		cmocka_unit_test(through_a_bad_network), cmocka_unit_test(a_doubled_request_is_asked_once), cmocka_unit_test(a_key_that_comes_late),
 		cmocka_unit_test(keys_that_are_none), cmocka_unit_test(certificates_that_are_refused), cmocka_unit_test(servers_that_lie),
 		cmocka_unit_test(strangers_cost_nothing), cmocka_unit_test(places), cmocka_unit_test(time_runs_out),
