@@ -79,6 +79,15 @@ static enum mmaf_state on_opened(struct mmaf *m, const struct mmaf_input *in)
 	return ok ? next : failed(m, PROV_INTERNAL, "no such job");
 }
 
+/* With GBA there is one name for the key, and no other is taken: KmID is the B-TID, whether the MAF says so or not. */
+static bool take_btid(struct mmaf *m, const struct mst_client_reg *r)
+{
+	if (((r->has & 1u << MST_CR_KMID) && !mst_view_eq_str(r->assigned_symm_key_id, m->btid)) ||
+	    !mst_copy_text(m->result.km_id, sizeof(m->result.km_id), m->btid))
+		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's assignedSymmKeyID is not the B-TID", NULL);
+	return true;
+}
+
 /* What every answer with a registration may bring: et in the future, an assigned key id that is the MAF's. */
 static bool take(struct mmaf *m, const struct mmaf_input *in, int want_rsc, struct mst_client_reg *r)
 {
@@ -96,9 +105,11 @@ static bool take(struct mmaf *m, const struct mmaf_input *in, int want_rsc, stru
 	if ((r->has & 1u << MST_CR_CLIENT) &&
 	    !mst_view_to_str(r->client_id, m->result.client_id, sizeof(m->result.client_id)))
 		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's clientID is too long", NULL);
+	if (m->btid && !take_btid(m, r))
+		return false;
 	/* KmID = MAF_RELATIVE_KmID@MAF-FQDN (spec 1.4): one of another MAF would be presented to the wrong
 	 * one. */
-	if ((r->has & 1u << MST_CR_KMID) &&
+	if (!m->btid && (r->has & 1u << MST_CR_KMID) &&
 	    (!mst_id_valid(MST_ID_KEY, r->assigned_symm_key_id) ||
 	     !mst_key_id_split(r->assigned_symm_key_id, &rel, &fqdn) ||
 	     !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(m->maf_fqdn)) ||
@@ -258,6 +269,7 @@ bool mmaf_init(struct mmaf *m, const struct mmaf_config *cfg, struct mst_diag *d
 		return false;
 	}
 	m->with_km = cfg->with_km;
+	m->btid = cfg->btid;
 	if (cfg->job >= MMAF_JOB_KEY_REGISTER)
 		return mmaf_key_init(m, cfg, d);
 	if (cfg->job != MMAF_JOB_REGISTER &&

@@ -82,6 +82,8 @@ struct mmaf_config {
 	mst_time expires;            /* REGISTER, UPDATE, KEY_REGISTER: proposed; KEY_UPDATE: 0 = as it is */
 	const char *reg_id;          /* CONFIRM, UPDATE, LEAVE, CONFIG */
 	const char *client_id;       /* KEY_REGISTER: what the MAF must call us; NULL or "" = whatever it says */
+	/* With a key of GBA: its B-TID, which is KeID and KmID (TS-0003 8.3.2.3), octet for octet; borrowed until the end. NULL: none */
+	const char *btid;
 	bool with_km;                /* REGISTER in a session with KmID or a certificate: no KmID need be assigned */
 	const struct mmaf_key_ask *key;      /* KEY_…; borrowed until mmaf_opened() has returned */
 	const struct mst_quirks *quirks;
@@ -115,6 +117,7 @@ struct mmaf {
 	char maf_fqdn[MST_ID_MAX], base[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
 	mst_time expires;
 	const struct mmaf_key_ask *key;
+	const char *btid;
 	bool with_km, exported;
 	char client_id[MST_ID_MAX];
 	uint8_t rel[16];             /* KEY_REGISTER: KcID of the session */
