@@ -127,8 +127,10 @@ int admin_no_such_node(struct admin *q);
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 /* life.c: what ends by itself, for the engine. */
 int admin_clock(struct mst_role_env *env, struct mst_clocked *c);
-/* What it could enrol with: registrations, keys and certificates of the MEF, under the names of `n` (revoke.c). */
+/* What it enrolled with: registrations and keys of the MEF, under the names of `n` (revoke.c). */
 int admin_end_enrolment(struct admin *q, const struct mst_node *n);
+/* Certificates that it has from before it moved. */
+int admin_end_former_certs(struct admin *q, const struct mst_node *n);
 /*
  * Whoever was to fetch it has no registration any more: commands that have not ended are cancelled and management objects
  * dropped, each with an event that says why (commands.c).
