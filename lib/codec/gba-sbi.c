@@ -369,7 +369,7 @@ static void uss_in(const struct sbi_uss *s, struct mst_uss *u)
 static void uss_out(const struct mst_uss *u, struct sbi_uss *s)
 {
 	*s = (struct sbi_uss){ .has = 1u << USS_GSID | 1u << USS_TYPE | 1u << USS_UES, .gsid = u->gsid, .type = u->type,
-			       .naf_group = u->naf_group, .n_ue = (uint16_t)u->n_ids, .n_flag = (uint16_t)u->n_flags, .key_choice = u->key_choice };
+			       .naf_group = u->naf_group, .n_ue = (uint16_t)u->n_ids, .n_flag = (uint16_t)u->n_flags, .key_choice = (int)u->key_choice };
 	s->has |= (uint32_t)(u->naf_group.n != 0) << USS_GROUP | (uint32_t)(u->n_flags != 0) << USS_FLAGS |
 		  (uint32_t)(u->key_choice != MST_KEY_CHOICE_NONE) << USS_CHOICE;
 	for (size_t i = 0; i < u->n_ids && i < MST_USS_IDS_MAX; i++)
@@ -512,7 +512,7 @@ size_t mst_zn_answer_write(const struct mst_zn_answer *m, struct mst_writer *w, 
 	struct sbi_zn_answer s = { .has = 1u << ZNA_ME | (uint32_t)m->has_int << ZNA_UICC | (uint32_t)m->has_expiry << ZNA_EXPIRY |
 					  (uint32_t)m->has_created << ZNA_CREATED | (uint32_t)(m->uss && m->uss->n) << ZNA_LIST |
 					  (uint32_t)(m->type != 0) << ZNA_TYPE | (uint32_t)(m->impi.n != 0) << ZNA_IMPI,
-				   .type = m->type, .impi = m->impi };
+				   .type = (int)m->type, .impi = m->impi };
 
 	if (m->has_expiry)
 		s.expiry = time_text(m->expiry, expiry, w);
