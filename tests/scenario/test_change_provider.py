@@ -247,6 +247,15 @@ def test_within_one_installation(world):
     _, old = holds(node)
     assert [n["nodeID"] for n in in_name_of(inst, west, "node", "list")] == [node.id]
     assert in_name_of(inst, west, "node", "show", node.id)["credentials"]
+    # west gives it a certificate, and it may never go back to what it was born with
+    settle(node, 'last_resort = "no";\n')
+    inst.muster("command", "cert-prov", node.id, "--subject", "node")
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        node.agent("trigger", check=True)
+        agent.wait_log("certificate-in-use")
+    assert node.status()["certificate"]
+    _, old = holds(node)
     # it has a key for somebody else, too, and is registered for it
     with node.running() as agent:
         agent.wait_log("enrolled-already")
@@ -255,8 +264,12 @@ def test_within_one_installation(world):
     # from west to east, with the owner's word; the old key works until the new one does
     inst.muster("node", "move", node.id, "--subscription", "east", "--cse-id", f"//{east}/{node.id[-6:]}", "--grace", "2d", "--reason", "sold")
     assert holds(node)[1] == old
+    assert not [c for c in inst.ask("cert", "list", node.id)["certificates"] if c["revoked"]], "it comes to the MEF with it"
+    # the new provider's is another one, got with the old one
+    inst.muster("command", "cert-prov", node.id, "--subject", "node")
     node.instruct(inst.instruction(adminFQDN=east))
     triggered(node)
+    assert node.run_once().returncode == 0
     _, new = holds(node)
     assert new != old and [k for k, s in keys_at(inst, node).items() if s == "active"] == [new] and old not in keys_at(inst, node)
     assert node.status()["leaving"] == [] and node.status()["credential"]["cseID"] == f"//{east}/{node.id[-6:]}"
