@@ -335,9 +335,10 @@ void gba_put_200_lines(const struct gba_run *r, const struct gba_session *s, con
 }
 
 int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_av *v, const struct gba_session *s, const struct gba_ask *a,
-		struct mst_view instructions, bool server_tmpi, mst_time now, struct mst_writer *w)
+		const struct gba_briefing *briefing, bool server_tmpi, mst_time now, struct mst_writer *w)
 {
-	const struct mst_bsf_info info = { str(s->btid), s->expires, now, instructions };
+	const struct gba_briefing none = { .instructions = MST_VIEW_NONE }, *b = briefing ? briefing : &none;
+	const struct mst_bsf_info info = { str(s->btid), s->expires, now, b->instructions, b->configuration };
 	const struct gba_claim q = gba_claim_of(r, a);
 	size_t head = w->n, at;
 	char rspauth[GBA_DIGEST_HEX];
