@@ -44,7 +44,7 @@ static void pump(struct connector *c);
 
 static void report(struct connector *c, struct job *j, struct mst_fetch_result *r)
 {
-	uint8_t b[2048];
+	uint8_t b[MST_FETCH_TEXT + 2048];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 
 	r->channel = c->u.channel.id;
@@ -57,7 +57,7 @@ static void report(struct connector *c, struct job *j, struct mst_fetch_result *
 	mst_crash_pass(&c->u.crash, MST_CRASH_FETCH_AFTER);
 	if (c->engine)
 		(void)!mst_link_send(c->engine, MST_FRAME_FETCH_RESULT, j->id, mst_written(&w));
-	mst_wipe(b, sizeof(b));
+	mst_wipe(b, w.n);
 	free(j);
 }
 

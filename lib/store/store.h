@@ -29,7 +29,7 @@
 #include "keeper/keeper.h"
 #include "proto/gba/bsf.h"
 
-enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE_OCSP, MST_ROLE__COUNT };
+enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE_OCSP, MST_ROLE_ZN /* the BSF's face towards NAFs */, MST_ROLE__COUNT };
 extern const char *const mst_role_name[MST_ROLE__COUNT];
 
 enum mst_store_outcome { MST_STORE_NONE = 1 /* no such row */, MST_STORE_EXISTS /* key taken */ };
