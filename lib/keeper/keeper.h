@@ -32,6 +32,9 @@ enum mst_key_purpose {
 	MST_PURPOSE_KE,        /* MEF: enrolment key */
 	MST_PURPOSE_KEYREG,    /* MEF or MAF: a registered key */
 	MST_PURPOSE_KM,        /* MAF: master credential */
+	MST_PURPOSE_SIM,       /* HSS: K with OPc or TOPc and their lengths (proto/aka/sim.h) */
+	MST_PURPOSE_AV,        /* BSF: XRES || CK || IK of one vector */
+	MST_PURPOSE__COUNT
 };
 
 /*
@@ -39,11 +42,14 @@ enum mst_key_purpose {
  * maker). The keeper checks that it fits the request and writes it into its own count of releases.
  */
 struct mst_authorisation {
-	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN, MST_AUTH_TRIGGER, MST_AUTH_STATUS } what;
-	char key_id[MST_ID_MAX];         /* RELEASE, TRIGGER: which key; SIGN: subject; STATUS: serial number asked for first */
+	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN, MST_AUTH_TRIGGER, MST_AUTH_STATUS, MST_AUTH_VECTOR } what;
+	char key_id[MST_ID_MAX];         /* RELEASE, TRIGGER, VECTOR: which key; SIGN: subject; STATUS: serial number asked for first */
 	char to[MST_ID_MAX];             /* authenticated identity that gets it */
 	uint64_t event;                  /* number of the audit event that records it */
 };
+
+/* One vector as it leaves the keeper: 2 x 16 octets in clear, the rest sealed. */
+struct mst_vector { uint8_t rnd[16], autn[16]; uint8_t xres_n; struct mst_wrapped sealed; };
 
 enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
 
@@ -55,7 +61,9 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
  *   KE        derived only       as it is or derived, to KEYREG or KM       no
  *   KEYREG    as it is           as it is, to KEYREG                        no
  *   KM        as it is           as it is, to KM                            yes
+ *   SIM, AV   -                  -                                          no
  *
+ * Of a SIM only vectors leave, and what a genuine AUTS says. The keeper makes neither SIM nor AV from nothing (create).
  * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
  */
 enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME };
@@ -104,6 +112,16 @@ struct mst_keeper_ops {
 	 * else's: of certificates of our CA anything, of others that they are unknown, and for MST_STATUS_LIFE at most. */
 	int (*status)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s,
 		      uint8_t *ret_der, size_t cap, size_t *ret_n);
+	/*
+	 * A vector of AKA for GBA (TS 33.102 6.3, TS 33.220 4.5.2) by the keys of a SIM: RAND is the keeper's own, XRES || CK || IK are
+	 * sealed for channel `to`. DENIED also for an AMF whose separation bit is set: such vectors are for EPS and 5G (annex H of TS
+	 * 33.102), and this keeper makes none. `sqn` is the caller's to have kept before anything leaves.
+	 */
+	int (*aka_vector)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
+			  uint64_t sqn, const uint8_t amf[2], uint32_t to, struct mst_vector *ret_v);
+	/* SQN_MS of an AUTS, which must be genuine for this SIM and RAND: else FORGED. */
+	int (*aka_resync)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
+			  const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -125,7 +143,7 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
 /* For tests: what a keeper has done since it was opened. */
-struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, refused; };
+struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /*
  * What the process at the other end of a channel does, a set; told by the supervisor, never by the engine. A key
@@ -134,11 +152,13 @@ struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
  *
  *   MEF listener   gives in KE, KEYREG, KPM   gets what is derived from KE, KEYREG, KPM
  *   BBN listener   gives in nothing           gets KPM
- *   local listener gives in KPM               gets nothing
+ *   local listener gives in KPM, SIM          gets nothing
  *   MAF listener   gives in KEYREG            gets KM, KEYREG
- *   connector      gives in KM                gets nothing
+ *   HSS listener   gives in nothing           gets AV
+ *   connector      gives in KM, AV            gets nothing
  */
-enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY__ALL = 31 };
+enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY_HSS = 32,
+                MST_DUTY__ALL = 63 };
 /* Give the keeper the channel key of process `channel`. */
 MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties);
 

@@ -107,7 +107,30 @@ static int status(struct mst_keeper *k, const struct mst_authorisation *a, const
 	return seen.rc;
 }
 
-static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, NULL };
+static int aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *id, uint64_t sqn,
+                      const uint8_t amf[2], uint32_t to, struct mst_vector *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_VECTOR && w->n == 2 && !strcmp(id, "sim") && sqn == 0xfedcba987654 && amf[0] == 7 && amf[1] == 8);
+	seen.n = to;
+	memset(ret->rnd, 1, sizeof(ret->rnd));
+	memset(ret->autn, 2, sizeof(ret->autn));
+	ret->xres_n = 16;
+	memset(ret->sealed.b, 3, MST_WRAPPED_MAX);
+	ret->sealed.n = MST_WRAPPED_MAX;
+	return seen.rc;
+}
+
+static int aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *id,
+                      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_VECTOR && w->n == 2 && !strcmp(id, "sim") && rnd[15] == 15 && auts[13] == 13);
+	*ret = 0x123456789abc;
+	return seen.rc;
+}
+
+static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -145,6 +168,32 @@ static void ask_status(struct mst_keeper *k)
 	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), MST_FAULT_BUG);
 }
 
+static void ask_aka(struct mst_keeper *k)
+{
+	struct mst_authorisation a = { MST_AUTH_VECTOR, "sim", "bsf", 0 };
+	struct mst_wrapped w = { { 4, 5 }, 2 };
+	uint8_t rnd[16], auts[14];
+	struct mst_vector v;
+	uint64_t sqn = 0;
+
+	memset(&v, 0, sizeof(v));
+	for (uint8_t i = 0; i < 16; i++)
+		rnd[i] = auts[i % 14] = i;
+	auts[13] = 13;
+	assert_int_equal(k->ops->aka_vector(k, &a, &w, "sim", 0xfedcba987654, (const uint8_t[]){ 7, 8 }, 44, &v), 0);
+	assert_true(seen.n == 44 && v.rnd[0] == 1 && v.rnd[15] == 1 && v.autn[0] == 2 && v.autn[15] == 2 && v.xres_n == 16);
+	assert_true(v.sealed.n == MST_WRAPPED_MAX && v.sealed.b[MST_WRAPPED_MAX - 1] == 3);
+	assert_int_equal(k->ops->aka_resync(k, &a, &w, "sim", rnd, auts, &sqn), 0);
+	assert_true(sqn == 0x123456789abc);
+	seen.rc = MST_KEEPER_FORGED;
+	sqn = 0;
+	v.xres_n = 0;
+	assert_int_equal(k->ops->aka_resync(k, &a, &w, "sim", rnd, auts, &sqn), MST_KEEPER_FORGED);
+	assert_int_equal(k->ops->aka_vector(k, &a, &w, "sim", 0xfedcba987654, (const uint8_t[]){ 7, 8 }, 44, &v), MST_KEEPER_FORGED);
+	assert_true(!sqn && !v.xres_n);
+	seen.rc = 0;
+}
+
 static void calls(void **state)
 {
 	const struct mst_keeper_caller caller = { carry, NULL };
@@ -178,6 +227,7 @@ static void calls(void **state)
 					 "t-id", "urn:a", MST_VIEW_LIT("body"), big), 0);
 	assert_true(big[0] == 6 && big[MST_TRIGGER_MAC - 1] == 6);
 	ask_status(k);
+	ask_aka(k);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;
