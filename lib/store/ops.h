@@ -140,6 +140,13 @@ struct mst_store_ops {
 	int (*gba_sweep)(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
 	int (*gba_flush)(struct mst_store *s, const char *impi, int64_t *ret_sessions);
 
+	int (*sim_insert)(struct mst_store *s, struct mst_sim *r);
+	int (*sim_update)(struct mst_store *s, const struct mst_sim *r);
+	int (*sim_delete)(struct mst_store *s, int64_t id);
+	int (*sim_find)(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
+	int (*sim_of_node)(struct mst_store *s, int64_t node, struct mst_sim *ret);
+	int (*sim_list)(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg);
+
 	int (*rules_version)(struct mst_store *s, struct mst_rules_version *ret);
 	int (*rules_next)(struct mst_store *s, struct mst_rules_version *v);
 	int (*rules_versions)(struct mst_store *s, int64_t before, size_t limit,

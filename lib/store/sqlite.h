@@ -40,6 +40,14 @@ enum sq_slot {
 	SQ_IDENTITY_WILD,
 	SQ_REACH_PUT,
 	SQ_REACH_GET,
+	SQ_SIM_INSERT,
+	SQ_SIM_UPDATE,
+	SQ_SIM_DELETE,
+	SQ_SIM_BY_IMSI,
+	SQ_SIM_BY_IMPI,
+	SQ_SIM_BY_MSISDN,
+	SQ_SIM_OF_NODE,
+	SQ_SIM_LIST,
 	SQ_REG_PUT,
 	SQ_REG_GET,
 	SQ_REG_FIND,
@@ -302,6 +310,13 @@ int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, cons
 
 int sq_reach_put(struct mst_store *s, const struct mst_reach *r);
 int sq_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
+
+int sq_sim_insert(struct mst_store *s, struct mst_sim *r);
+int sq_sim_update(struct mst_store *s, const struct mst_sim *r);
+int sq_sim_delete(struct mst_store *s, int64_t id);
+int sq_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
+int sq_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret);
+int sq_sim_list(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg);
 
 int sq_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r);
 int sq_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id, struct mst_registration *ret);

@@ -393,6 +393,48 @@ int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigne
 /* Sessions, challenges, TMPI and lock of one subscriber, or (NULL) of all. How many sessions went. */
 int mst_store_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions);
 
+/* --- hss (admin writes, hss reads and counts) --- */
+
+/*
+ * A SIM and what its subscriber may (GUSS, TS 29.109 annex A). It goes with a node, one SIM a node. `sqn` is the highest number
+ * that was given out in a vector, of whatever index; the store refuses an update in which it falls (MST_FAULT_BUG).
+ */
+#define MST_IMSI_MAX 16
+enum mst_sim_state { MST_SIM_ACTIVE, MST_SIM_SUSPENDED };
+enum mst_sim_uicc { MST_SIM_GBA_ME, MST_SIM_GBA_U };
+extern const char *const mst_sim_state_name[], *const mst_sim_uicc_name[];
+struct mst_sim {
+	int64_t id;                       /* ours; given by insert */
+	char imsi[MST_IMSI_MAX];          /* 6 to 15 digits, unique; what the key is bound to */
+	char impi[MST_ID_MAX];            /* unique */
+	char msisdn[MST_NUMBER_MAX];      /* digits, unique; "" = none */
+	int algorithm;                    /* enum aka_algorithm, for people; the key knows it itself */
+	struct mst_wrapped key;           /* purpose SIM */
+	int amf;                          /* separation bit 0 */
+	int64_t sqn;
+	int ind;                          /* of the numbers of this domain (TS 33.102 C.3) */
+	enum mst_sim_state state;
+	char reason[128];                 /* of the last change of state */
+	int64_t node;                     /* 0: none yet */
+	enum mst_sim_uicc uicc;
+	int64_t lifetime;                 /* of its keys, seconds; 0 = as the BSF has it */
+	char naf_group[64];               /* "" = none */
+	int64_t gsid;                     /* of the service that its settings are for */
+	mst_time created, changed;
+	int64_t vectors;                  /* how many were given out */
+	mst_time vector_at;
+	mst_time paced;                   /* of the limit: when all that were given out will be paid for */
+};
+int mst_store_sim_insert(struct mst_store *s, struct mst_sim *r);                    /* sets r->id; EXISTS; NONE: no such node */
+int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r);              /* EXISTS: a name or the node is taken; NONE */
+int mst_store_sim_delete(struct mst_store *s, int64_t id);
+enum mst_sim_name { MST_SIM_BY_IMSI, MST_SIM_BY_IMPI, MST_SIM_BY_MSISDN };
+int mst_store_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
+int mst_store_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret);
+/* Of one state or of any (-1), those after id `after`. */
+struct mst_sim_filter { int state; int64_t after; size_t limit; };
+int mst_store_sim_list(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg);
+
 /* --- owner's rules (admin writes, bbn and bsf read) --- */
 
 /*
