@@ -129,6 +129,7 @@ bool tls_read_names(struct tls_session *t);
 /* tls-verify.c */
 int tls_verify_cb(X509_STORE_CTX *x, void *ctx);
 /* tls-psk.c */
+uint16_t tls_suite_number(const SSL_CIPHER *c);
 unsigned int tls_psk_server_cb(SSL *ssl, const char *identity, unsigned char *psk, unsigned int max);
 int tls_psk_find_cb(SSL *ssl, const unsigned char *identity, size_t n, SSL_SESSION **ret);
 unsigned int tls_psk_client_cb(SSL *ssl, const char *hint, char *identity, unsigned int max_identity,

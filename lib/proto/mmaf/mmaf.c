@@ -79,13 +79,17 @@ static enum mmaf_state on_opened(struct mmaf *m, const struct mmaf_input *in)
 	return ok ? next : failed(m, PROV_INTERNAL, "no such job");
 }
 
-/* With GBA there is one name for the key, and no other is taken: KmID is the B-TID, whether the MAF says so or not. */
-static bool take_btid(struct mmaf *m, const struct mst_client_reg *r)
+/*
+ * KmID = MAF_RELATIVE_KmID@MAF-FQDN (spec 1.4): one of another MAF would be presented to the wrong one. With GBA it is the B-TID
+ * under which the session's key stands (TS-0003 8.3.2.3), and no other.
+ */
+static bool km_id_of_this_maf(const struct mmaf *m, struct mst_view id)
 {
-	if (((r->has & 1u << MST_CR_KMID) && !mst_view_eq_str(r->assigned_symm_key_id, m->btid)) ||
-	    !mst_copy_text(m->result.km_id, sizeof(m->result.km_id), m->btid))
-		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's assignedSymmKeyID is not the B-TID", NULL);
-	return true;
+	struct mst_view rel, fqdn;
+
+	if (m->btid[0])
+		return mst_id_equal(MST_ID_KM, id, mst_view_str(m->btid));
+	return mst_key_id_split(id, &rel, &fqdn) && mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(m->maf_fqdn));
 }
 
 /* What every answer with a registration may bring: et in the future, an assigned key id that is the MAF's. */
@@ -93,7 +97,6 @@ static bool take(struct mmaf *m, const struct mmaf_input *in, int want_rsc, stru
 {
 	uint8_t scratch[2048];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
-	struct mst_view rel, fqdn;
 
 	if (!mst_dialog_answered(&m->dialog, in->answer, want_rsc) ||
 	    !mst_dialog_read(&m->dialog, in->answer, &mst_maf_client_reg_msg, &arena, r))
@@ -105,17 +108,16 @@ static bool take(struct mmaf *m, const struct mmaf_input *in, int want_rsc, stru
 	if ((r->has & 1u << MST_CR_CLIENT) &&
 	    !mst_view_to_str(r->client_id, m->result.client_id, sizeof(m->result.client_id)))
 		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's clientID is too long", NULL);
-	if (m->btid && !take_btid(m, r))
-		return false;
-	/* KmID = MAF_RELATIVE_KmID@MAF-FQDN (spec 1.4): one of another MAF would be presented to the wrong
-	 * one. */
-	if (!m->btid && (r->has & 1u << MST_CR_KMID) &&
-	    (!mst_id_valid(MST_ID_KEY, r->assigned_symm_key_id) ||
-	     !mst_key_id_split(r->assigned_symm_key_id, &rel, &fqdn) ||
-	     !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(m->maf_fqdn)) ||
+	if ((r->has & 1u << MST_CR_KMID) &&
+	    (!km_id_of_this_maf(m, r->assigned_symm_key_id) ||
 	     !mst_view_to_str(r->assigned_symm_key_id, m->result.km_id, sizeof(m->result.km_id))))
 		return mst_dialog_fail(&m->dialog, PROV_MALFORMED,
 				       "the MAF's assignedSymmKeyID is not a KmID of ", m->maf_fqdn, NULL);
+	if (m->btid[0] && (r->has & 1u << MST_CR_KMID))
+		memcpy(m->result.km_id, m->btid, sizeof(m->result.km_id));      /* as the BSF spelt it */
+	/* no name assigned is no other name */
+	if (m->btid[0] && !(r->has & 1u << MST_CR_KMID))
+		(void)mst_copy_text(m->result.km_id, sizeof(m->result.km_id), m->btid);
 	/* The texts of `r` lie in the scratch that ends here; whoever needs more has it in the result. */
 	if ((r->has & 1u << MST_CR_RI) && m->job == MMAF_JOB_REGISTER &&
 	    (!mst_reg_id_valid(r->ri) || !mst_view_to_str(r->ri, m->result.reg_id, sizeof(m->result.reg_id))))
@@ -136,6 +138,9 @@ static enum mmaf_state on_registered(struct mmaf *m, const struct mmaf_input *in
 		return MMAF_FAILED;
 	if (!m->result.reg_id[0] || !(r.has & 1u << MST_CR_ET))
 		return failed(m, PROV_MALFORMED, "the MAF's registration has no ri or no et");
+	/* TS-0003 8.3.2.3: with GBA KmID takes the value of KeID, so a MAF need not say it */
+	if (m->btid[0])
+		memcpy(m->result.km_id, m->btid, sizeof(m->result.km_id));
 	/* "present when Km is newly provisioned by an RSPF" (8.8.2.3): and it was. */
 	if (!m->result.km_id[0] && !m->with_km)
 		return failed(m, PROV_MALFORMED, "the MAF assigned no KmID (assignedSymmKeyID)");
@@ -268,8 +273,11 @@ bool mmaf_init(struct mmaf *m, const struct mmaf_config *cfg, struct mst_diag *d
 		mst_diag_set(d, 0, "admin_fqdn", "not an FQDN", NULL);
 		return false;
 	}
+	if (cfg->btid && cfg->btid[0] && !mst_id_normalise(MST_ID_BTID, mst_view_str(cfg->btid), m->btid)) {
+		mst_diag_set(d, 0, "btid", "not a B-TID", NULL);
+		return false;
+	}
 	m->with_km = cfg->with_km;
-	m->btid = cfg->btid;
 	if (cfg->job >= MMAF_JOB_KEY_REGISTER)
 		return mmaf_key_init(m, cfg, d);
 	if (cfg->job != MMAF_JOB_REGISTER &&

@@ -188,7 +188,7 @@ static bool bind_source(struct saef *s, const struct mmaf_key *k)
 
 	if (mst_id_valid(MST_ID_CSE_ABS, source) || mst_id_valid(MST_ID_AE_ABS, source))
 		return mst_copy_text(s->link.peer, sizeof(s->link.peer), k->source);
-	return !mst_id_valid(MST_ID_KEY, source) || mst_credential_id_make(CRED_KM, source, s->link.credential_id);
+	return !mst_id_valid(MST_ID_KM, source) || mst_credential_id_make(CRED_KM, source, s->link.credential_id);
 }
 
 static bool wanted(const struct saef *s)
