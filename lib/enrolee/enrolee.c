@@ -95,8 +95,6 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 		.from = from,
 		.attempt = e->attempt,
 		.admin_fqdn = c->admin_fqdn,
-		/* GBA: the KeID is a B-TID */
-		.btid = mst_id_valid(MST_ID_KEY, mst_view_str(c->ke_id)) ? NULL : c->ke_id,
 		.expires = c->not_after,
 		.reg_id = c->maf_reg_id,
 		.btid = mst_is_naf_key(c) ? c->ke_id : NULL,
