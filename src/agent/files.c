@@ -1,3 +1,4 @@
+#include "agent/card.h"
 #include "agent/door.h"
 
 #include <errno.h>
@@ -444,23 +445,6 @@ static int check_objects(struct agent *a, struct mst_diag *d)
 	return r;
 }
 
-static int check_card(struct agent *a, struct mst_diag *d)
-{
-	struct card_reply *r = calloc(1, sizeof(*r));
-	char words[160];
-	int ret = r ? card_check(&a->cfg, r) : MST_FAULT_MEMORY;
-
-	if (ret && r) {
-		r->r = ret;
-		card_words(r, words, sizeof(words));
-		mst_diag_set(d, 0, "", words, "; ", status_remedy(card_reason(ret)), NULL);
-	} else if (!ret && !a->from[0]) {
-		memcpy(a->from, r->impi, sizeof(a->from));
-	}
-	free(r);
-	return ret ? MST_FAULT_CONFIG : 0;
-}
-
 static const struct named others[] = {
 	{ "objects", NAMED(objects), check_objects, false },
 	{ "bundle_anchors", NAMED(bundle_anchors), check_bundle_anchors, false },
@@ -488,14 +472,24 @@ static unsigned check_each(struct agent *a, const struct named *table, size_t co
 	return wrong;
 }
 
-static unsigned check_the_card(struct agent *a, FILE *err)
+/* The card is looked at, and its PIN given once, as a start would. */
+static unsigned check_card(struct agent *a, FILE *err)
 {
-	struct mst_diag d = { 0 };
+	struct card_reply *r = calloc(1, sizeof(*r));
+	char words[2 * AGENT_PATH_MAX];
+	unsigned wrong = 0;
 
-	if (!card_there(&a->cfg) || !check_card(a, &d))
-		return 0;
-	fprintf(err, "%s: card: %s\n", a->cfg.file, d.text);
-	return 1;
+	if (r && card_there(&a->cfg)) {
+		r->r = card_check(&a->cfg, r);
+		wrong = r->r != 0;
+		card_words(r, words, sizeof(words));
+		if (wrong)
+			fprintf(err, "%s: card: %s\n  what to do: %s\n", a->cfg.file, words, status_remedy(card_reason(r->r)));
+		else if (!a->from[0])
+			memcpy(a->from, r->impi, sizeof(a->from));
+	}
+	free(r);
+	return wrong;
 }
 
 int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
@@ -508,7 +502,7 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 	a->cfg = *c;
 	wrong = check_each(a, identity, MST_COUNT(identity), err);
 	wrong += check_each(a, others, MST_COUNT(others), err);
-	wrong += check_the_card(a, err);
+	wrong += check_card(a, err);
 	if (!wrong)
 		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from[0] ? a->from : c->psk_identity,
 			a->n_anchors, a->n_anchors == 1 ? "" : "s");
