@@ -87,7 +87,7 @@ struct mst_node {
 	mst_time created, changed, last_seen;
 	char attempt[33];                 /* last attempt id seen */
 	char last_step[32];               /* last arrow that worked: "mef-register", "maf-enrol" … */
-	mst_time leave_by;                /* RELEASED: what it has works until then; 0 = not any more */
+	mst_time leave_by;                /* RELEASED: what it has works until then; else what is left of before a move; 0 = no more */
 	mst_time reenrol_until;           /* the operator lets it enrol anew; 0 = no window is open */
 };
 int mst_store_node_insert(struct mst_store *s, struct mst_node *r);           /* sets r->id; EXISTS */

@@ -307,10 +307,11 @@ static int put_auth_info(struct mst_crypto *c, const struct gba_run *r, const st
 	return 0;
 }
 
-int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_session *s, const struct gba_ask *a, struct mst_view instructions,
-		bool server_tmpi, mst_time now, struct mst_writer *w)
+int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_session *s, const struct gba_ask *a,
+		const struct gba_briefing *briefing, bool server_tmpi, mst_time now, struct mst_writer *w)
 {
-	const struct mst_bsf_info info = { str(s->btid), s->expires, now, instructions };
+	const struct gba_briefing none = { .instructions = MST_VIEW_NONE }, *b = briefing ? briefing : &none;
+	const struct mst_bsf_info info = { str(s->btid), s->expires, now, b->instructions, b->configuration };
 	size_t head = w->n, at;
 	struct mst_view body;
 	int ret;

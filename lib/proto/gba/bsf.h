@@ -114,12 +114,14 @@ MST_MUST_CHECK int gba_session_keys(struct mst_crypto *c, const struct gba_sessi
 
 /* Message 2. `stale`: the one before was right, but too late. */
 void gba_put_401(const struct gba_run *r, const char *realm, bool stale, struct mst_writer *w);
+/* What goes into Extension besides the time (codec/bsf-info.h); each may be empty. */
+struct gba_briefing { struct mst_view instructions, configuration; };
 /*
- * Message 4: rspauth over the body exactly as it is written. `instructions` (JSON, may be empty) go into Extension.
+ * Message 4: rspauth over the body exactly as it is written. `briefing` may be NULL.
  * `server_tmpi`: say that TMPI is understood here. `w` has room for the body twice: it is hashed where it was first written. 0 or a fault; what does not fit latches `w`.
  */
 MST_MUST_CHECK int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_session *s, const struct gba_ask *a,
-			       struct mst_view instructions, bool server_tmpi, mst_time now, struct mst_writer *w);
+			       const struct gba_briefing *briefing, bool server_tmpi, mst_time now, struct mst_writer *w);
 /* Anything else, with one line of plain text. `retry_after` 0 = none. */
 void gba_put_refusal(int status, int retry_after, const char *text, struct mst_writer *w);
 

@@ -281,7 +281,7 @@ static void answers_that_do_not_fit(void **state)
 	for (size_t cap = 0; cap <= sizeof(room); cap += 50) {
 		struct mst_writer out = mst_writer_of(room, cap);
 
-		assert_int_equal(gba_put_200(c, &w->run, &w->session, &a, MST_VIEW_NONE, true, NOW, &out), 0);
+		assert_int_equal(gba_put_200(c, &w->run, &w->session, &a, NULL, true, NOW, &out), 0);
 		assert_false(out.ok);
 	}
 	world_free(w);

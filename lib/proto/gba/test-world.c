@@ -58,7 +58,7 @@ struct world *world_new(void)
 	w->uc = (struct gba_ue_config){ .crypto = c, .read_info = mst_xml_bsf_info, .info = mst_arena_of(info_room, sizeof(info_room)),
 					.impi = IMPI, .host = BSF, .bsf = BSF, .agent = "test" };
 	w->now = NOW;
-	w->instructions = "";
+	w->instructions = w->configuration = "";
 	w->server_tmpi = true;
 	return w;
 }
@@ -96,6 +96,7 @@ void bsf(struct world *w)
 	struct mst_writer out = mst_writer_of(room, sizeof(room));
 	struct gba_ask a;
 	struct mst_diag d = { 0 };
+	const struct gba_briefing briefing = { mst_view_str(w->instructions), mst_view_str(w->configuration) };
 	uint64_t ms;
 	int status;
 
@@ -114,7 +115,7 @@ void bsf(struct world *w)
 			assert_int_equal(gba_session_open(c, &w->run, BSF, 3600, w->now, &w->session), 0);
 			/* fall through */
 		case GBA_JUDGE_REPEATED:
-			assert_int_equal(gba_put_200(c, &w->run, &w->session, &a, mst_view_str(w->instructions), w->server_tmpi, w->now, &out), 0);
+			assert_int_equal(gba_put_200(c, &w->run, &w->session, &a, &briefing, w->server_tmpi, w->now, &out), 0);
 			break;
 		case GBA_JUDGE_RESYNC:
 			if (aka_auts_check(c, &w->k, w->run.rnd, a.auth.auts, &ms)) {

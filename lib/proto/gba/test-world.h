@@ -40,7 +40,7 @@ struct world {
 	unsigned challenges;
 	mst_time now;
 	mst_ms ms;
-	const char *instructions;
+	const char *instructions, *configuration;
 	bool server_tmpi, gba_u;
 };
 
