@@ -136,7 +136,7 @@ struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
  *   BBN listener   gives in nothing           gets KPM
  *   local listener gives in KPM               gets nothing
  *   MAF listener   gives in KEYREG            gets KM, KEYREG
- *   connector      gives in KM                gets nothing
+ *   connector      gives in KM, KPM           gets nothing    (KPM: a key of GBA, at a MEF that is a NAF)
  */
 enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY__ALL = 31 };
 /* Give the keeper the channel key of process `channel`. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "role/authorise.h"
+#include "role/common/naf.h"
 #include "role/life.h"
 
 #define BIT(i) (1u << (i))
@@ -18,7 +19,8 @@ bool mst_maf_is_enrolment(const char *key_id, const struct mst_role_conf *conf)
 {
 	struct mst_view fqdn;
 
-	return fqdn_part(key_id, &fqdn) && !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(conf->fqdn));
+	/* a B-TID is KeID and KmID at once (TS-0003 8.3.2.3): it leads to no other */
+	return fqdn_part(key_id, &fqdn) && !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(conf->fqdn)) && !mst_naf_domain(conf, fqdn);
 }
 
 /* --- handshakes --- */
