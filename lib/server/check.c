@@ -235,6 +235,7 @@ int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struc
 	certificates(&l, MST_ROLE_MEF, false, b, cap);
 	certificates(&l, MST_ROLE_MAF, false, b, cap);
 	certificates(&l, MST_ROLE_MAF, true, b, cap);
+	certificates(&l, MST_ROLE_HSS, false, b, cap);
 	if (mst_material_maf_anchor(c, anchor, &d))
 		WRONG(&l, d.field, "%s", d.text);
 	free(b);

@@ -490,7 +490,7 @@ static struct child *add(struct supervisor *s, enum mst_process kind, enum mst_r
 
 static void plan(struct supervisor *s)
 {
-	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_OCSP };
+	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_OCSP, MST_ROLE_HSS };
 	bool one = s->conf->processes == MST_CONF_SINGLE;
 	char name[32];
 
