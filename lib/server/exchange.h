@@ -10,10 +10,12 @@
 
 #include "codec/primitive.h"
 #include "codec/quirks.h"
+#include "proto/gba/keys.h"
 #include "store/store.h"
 #include "transport/tls.h"
 
 #define MST_ANSWER_MAX (256 * 1024)
+#define MST_ANSWER_HEADERS 1024
 
 struct mst_exchange {
 	enum mst_role role;
@@ -31,6 +33,8 @@ struct mst_exchange {
 	bool has_key_value;
 	struct mst_wrapped key_value;     /* sealed by `channel` */
 	char attempt[33];                 /* from X-M2M-VSI "attempt=…"; "" when absent */
+	/* Plain roles: header values as they came; "" when absent. A header that came twice is not passed on but refused. */
+	struct mst_view authorization, user_agent;
 };
 
 /* A key that the answer must carry: the engine has it released after commit, the listener puts its base64
@@ -47,6 +51,47 @@ struct mst_release {
 	size_t at;                        /* octet offset in the content where the base64 text goes */
 };
 
+/*
+ * Secrets in an answer: sealed by the keeper for the channel that writes it (x->channel), made inside the decision, and
+ * leaving after the commit. The writer opens it and puts octets [from, from + n) of it as lower-case hex into the content at
+ * `at`. Places rise.
+ */
+#define MST_FILLS_MAX 3
+struct mst_fill { uint32_t at; uint8_t from, n; };
+struct mst_parcel { struct mst_wrapped sealed; struct mst_fill fill[MST_FILLS_MAX]; uint8_t n_fills; };
+
+/*
+ * An outward request that the connector makes. `kind` says which members count.
+ *
+ *   KEY  a oneM2M server is asked for a key
+ *   ZH   an HSS, for a vector and the subscriber's GUSS: one fetch for both (SBI: two requests; Diameter: one answer has both)
+ *   ZN   a BSF, for the key of one NAF
+ */
+enum mst_fetch_kind { MST_FETCH_KEY, MST_FETCH_ZH, MST_FETCH_ZN, MST_FETCH_KIND__COUNT };
+enum mst_fetch_binding { MST_BIND_SBI, MST_BIND_DIAMETER, MST_BIND__COUNT };
+#define MST_AUTS_LEN 14
+#define MST_FETCHES_AN_EXCHANGE 3         /* more is a defect of the role: 500 */
+struct mst_fetch {
+	enum mst_fetch_kind kind;
+	enum mst_fetch_binding binding;   /* ZH, ZN */
+	enum mst_role role;               /* whose certificate and anchors; set by the engine */
+	char uri[512];                    /* "https://mef.example.com:8443" */
+	char server_name[MST_ID_MAX];     /* FQDN that the server must prove */
+	char connect_to[128];             /* optional */
+	char from[MST_ID_MAX];            /* KEY: X-M2M-Origin; ZH, ZN: our FQDN */
+	char attempt[33];
+	char path[512];                   /* KEY: "/fetchCredentials/<KeID>/21", percent-encoded */
+	enum mst_profile names;           /* KEY: as that server has them */
+	bool registered;                  /* KEY: key retrieval (symmKeyReg) instead of fetchCredentials */
+	char ue_id[MST_ID_MAX];           /* ZH: the IMPI */
+	bool resync;                      /* ZH: the card has answered AUTS to RAND */
+	uint8_t rnd[GBA_RAND], auts[MST_AUTS_LEN];
+	char btid[MST_BTID_MAX];          /* ZN */
+	char naf_fqdn[MST_ID_MAX];        /* ZN: with `ua` the NAF_Id */
+	struct gba_ua ua;
+	bool in_card_aware;               /* ZN: Ks_int_NAF is of use here */
+};
+
 struct mst_answer {
 	int rsc;
 	int retry_after;
@@ -54,41 +99,46 @@ struct mst_answer {
 	const char *media;                /* NULL = application/json */
 	char location[MST_ID_MAX * 2];
 	struct mst_release release;
+	struct mst_parcel parcel;
+	/* Ready header lines of a plain answer, "Name: value\r\n" each; the listener looks at them, and those that frame the
+	 * message, Content-Type among them, are its own. */
+	char headers[MST_ANSWER_HEADERS];
+	/* Nothing is answered yet: what came stays as it is until `fetch` has been asked for, then .resumed() decides. What
+	 * this decision stored is committed; the rest of the answer is not looked at. */
+	bool wants_fetch;
+	struct mst_fetch fetch;
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
 };
 
 /* A PSK handshake asks for a key. */
-struct mst_psk_ask { enum mst_role role; uint32_t channel; char identity[MST_ID_MAX]; char address[64]; };
+struct mst_psk_ask { enum mst_role role; uint32_t channel; char identity[MST_ID_MAX]; char address[64]; uint16_t suite; /* as in struct mst_peer */ };
 enum mst_psk_outcome {
 	MST_PSK_UNKNOWN = 1,              /* unknown, revoked, expired: the peer sees no difference */
 	MST_PSK_BUSY,                     /* nobody can say now: the handshake ends without a verdict (lesson 6) */
 	MST_PSK_FETCH,                    /* ask another server first: `fetch` is filled; then .fetched() */
 };
-/* An outward request that the connector makes. */
-struct mst_fetch {
-	char uri[512];                    /* "https://mef.example.com:8443" */
-	char server_name[MST_ID_MAX];     /* FQDN that the server must prove */
-	char connect_to[128];             /* optional */
-	char path[512];                   /* "/fetchCredentials/<KeID>/21", percent-encoded */
-	char from[MST_ID_MAX];            /* X-M2M-Origin */
-	enum mst_profile names;           /* as that server has them */
-	bool registered;                  /* key retrieval (symmKeyReg) instead of fetchCredentials */
-	char attempt[33];
-};
-enum mst_fetch_end { MST_FETCH_OK, MST_FETCH_UNKNOWN /* 4004 */, MST_FETCH_REFUSED /* 4103 … */, MST_FETCH_UNREACHABLE,
-                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY,
+enum mst_fetch_end { MST_FETCH_OK, MST_FETCH_UNKNOWN /* 4004; 404 */, MST_FETCH_REFUSED /* 4103 …; 403 */, MST_FETCH_UNREACHABLE,
+                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY /* 503, 429 */,
                      MST_FETCH_REVOKED /* its certificate */, MST_FETCH_LIST_STALE /* no current list to see that in */, MST_FETCH__COUNT };
 extern const char *const mst_fetch_end_name[];
 struct mst_fetch_result {
 	enum mst_fetch_end end;
 	int rsc;
 	char detail[160];
-	struct mst_wrapped key;           /* sealed by the connector's channel */
+	/* Sealed by the connector's channel. ZH: XRES || CK || IK, of 16 octets the latter two. ZN: Ks_(ext_)NAF, and behind it
+	 * Ks_int_NAF when has_int (in_card_aware only). */
+	struct mst_wrapped key;
 	uint32_t channel;
-	char enrolee_id[MST_ID_MAX];
-	mst_time lifetime;
+	char enrolee_id[MST_ID_MAX];      /* KEY */
+	mst_time lifetime;                /* KEY: as that server says; ZN: when the key ends */
+	uint8_t rnd[GBA_RAND], autn[GBA_AUTN], xres_n;      /* ZH */
+	bool has_int;                     /* ZN */
+	char impi[MST_ID_MAX];            /* ZN; "" when the BSF keeps it to itself */
+	struct mst_view text;             /* ZH: the subscriber data, ZN: the list of USSs, both JSON; <= MST_FETCH_TEXT */
+	int retry_after;                  /* BUSY: as that server says, seconds; 0: it said nothing */
 };
+#define MST_FETCH_TEXT (16 * 1024)
 struct mst_psk_answer {
 	struct mst_release release;       /* what to seal for the listener when the outcome is 0 */
 	struct mst_fetch fetch;
@@ -146,6 +196,12 @@ struct mst_role_conf {
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 
+/* Other servers that this role may have to ask: each has its share of limits.fetches. */
+static inline size_t mst_role_servers(const struct mst_role_conf *c)
+{
+	return c->n_mef;
+}
+
 struct mst_role_env {
 	struct mst_store *store;
 	struct mst_keeper *keeper;
@@ -168,12 +224,19 @@ struct mst_role_ops {
 	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (bbn, admin) */
 	const char *plain_prefix;         /* below it primitives are not spoken: EST; NULL = nowhere */
 	bool network;                     /* plain HTTP, but for peers far away: Host is checked, refusals are told */
+	bool sbi;                         /* with `network`: HTTP/2 is offered beside HTTP/1.1, refusals are problem+json */
 	bool clear;                       /* without TLS, for whoever comes; HTTP/1.0 too. What is said is signed, so Host does not matter */
+	bool strangers_count;             /* with `network`: what a request of a peer without a proof stores stays (BSF); else only its
+	                                     event, while there is room */
 	size_t content_max;               /* octets of a request's content, when less than limits.body_octets; 0 = that */
 	bool client_cert_required;        /* a briefing node with `strangers` asks for one and takes none as well */
 	bool psk;
 	/* Fill *a; always 0 or a fault: every refusal is an answer. */
 	int (*handle)(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a);
+	/* handle() set a->wants_fetch, and the other server has answered, or cannot: the exchange as it came, in a later
+	 * transaction. May set wants_fetch again, MST_FETCHES_AN_EXCHANGE in all. NULL: the role never asks. Not called when
+	 * whoever asked is gone. */
+	int (*resumed)(struct mst_role_env *env, const struct mst_exchange *x, const struct mst_fetch_result *r, struct mst_answer *a);
 	int (*psk_lookup)(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a);
 	/* The connector has answered a MST_PSK_FETCH: 0 (release filled), MST_PSK_UNKNOWN or MST_PSK_BUSY. */
 	int (*fetched)(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *r, struct mst_psk_answer *a);

@@ -77,8 +77,12 @@ struct mst_answer_frame {
 	bool has_key;
 	struct mst_wrapped key;
 	uint32_t at;                      /* <= content.n */
+	struct mst_parcel parcel;         /* places rise and are inside the content */
+	char headers[MST_ANSWER_HEADERS];
 	struct mst_view content;
 };
+/* Whole lines of headers that a role may add to a plain answer? */
+MST_MUST_CHECK bool mst_answer_headers_good(const char *lines);
 void mst_put_answer(struct mst_writer *w, const struct mst_answer_frame *a);
 MST_MUST_CHECK bool mst_get_answer(struct mst_view v, struct mst_answer_frame *ret_a);
 

@@ -51,129 +51,6 @@ static void tell_refused(struct listener *l, const struct mst_role_ops *role, co
 	free(b);
 }
 
-/* --- answers --- */
-
-void listener_busy(struct mst_conn *c, unsigned seconds)
-{
-	char b[160];
-	int n = snprintf(b, sizeof(b),
-			 "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n",
-			 seconds, mst_conn_keep_alive(c) ? "" : "Connection: close\r\n");
-
-	mst_conn_answer(c, (struct mst_view){ (const uint8_t *)b, (size_t)n }, !mst_conn_keep_alive(c));
-}
-
-static const char *status_text(int s)
-{
-	switch (s) {
-	case 200: return "OK";
-	case 201: return "Created";
-	case 202: return "Accepted";
-	case 204: return "No Content";
-	case 400: return "Bad Request";
-	case 403: return "Forbidden";
-	case 404: return "Not Found";
-	case 405: return "Method Not Allowed";
-	case 406: return "Not Acceptable";
-	case 409: return "Conflict";
-	case 411: return "Length Required";
-	case 413: return "Content Too Large";
-	case 415: return "Unsupported Media Type";
-	case 501: return "Not Implemented";
-	case 503: return "Service Unavailable";
-	default: return s < 300 ? "OK" : s < 500 ? "Refused" : "Internal Server Error";
-	}
-}
-
-static void put_plain(struct mst_writer *w, int status, const char *media, struct mst_view body, int retry,
-		      bool keep)
-{
-	char head[320];
-
-	/* a 204 has neither content nor a length of it: RFC 9110 8.6 */
-	if (status == 204)
-		snprintf(head, sizeof(head), "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n");
-	else
-		snprintf(head, sizeof(head),
-			 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-			 status, status_text(status), media, body.n);
-	mst_put_str(w, head);
-	if (mst_view_starts(mst_view_str(media), "application/pkcs7-mime") || mst_view_starts(mst_view_str(media), "application/csrattrs"))
-		mst_put_str(w, "Content-Transfer-Encoding: base64\r\n");       /* RFC 7030 4.1.3; RFC 8951 no longer wants it */
-	if (retry) {
-		snprintf(head, sizeof(head), "Retry-After: %d\r\n", retry);
-		mst_put_str(w, head);
-	}
-	mst_put_str(w, keep ? "\r\n" : "Connection: close\r\n\r\n");
-	if (status != 204)
-		mst_put(w, body);
-}
-
-static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a,
-			  struct mst_view content, bool keep)
-{
-	struct mst_response r = {
-		.rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after
-	};
-
-	if (content.n)
-		r.media = mst_view_str(a->media[0] ? a->media : "application/json");
-	r.location = mst_view_str(a->location);
-	mst_response_to_http(&r, keep, w);
-}
-
-/* The released key's base64 text goes into the content where the role left its place. */
-static bool splice(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *w)
-{
-	struct mst_key k = { 0 };
-	bool good;
-
-	mst_put(w, mst_view_sub(a->content, 0, a->at));
-	good = mst_channel_open(&l->u.channel, l->u.crypto, &a->key, &k) == 0;
-	if (good)
-		mst_put_base64(w, mst_key_view(&k));
-	mst_key_wipe(&k);
-	mst_put(w, mst_view_sub(a->content, a->at, a->content.n));
-	return good;
-}
-
-void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a)
-{
-	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
-	struct mst_writer body = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
-	struct mst_view content = a->content;
-	struct mst_conn *c = s->conn;
-	bool keep;
-
-	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
-	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
-	if (a->has_key) {
-		if (!splice(l, a, &body) || !body.ok) {
-			mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
-			*a = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
-			body = mst_writer_of(body.p, body.cap);
-		}
-		content = mst_written(&body);
-	}
-	keep = mst_conn_keep_alive(c) && !a->close;
-	if (!s->plain)
-		put_primitive(&w, s, a, content, keep);
-	else
-		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
-			  a->media[0] ? a->media : "application/json", content, a->retry_after, keep);
-	if (!w.ok)
-		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role",
-			mst_role_name[s->role->role], NULL);
-	slot_free(l, s);
-	if (w.ok)
-		mst_conn_answer(c, mst_written(&w), !keep);
-	else
-		listener_busy(c, 5);
-	mst_wipe(body.p, body.n);
-	mst_wipe(w.p, w.n);
-	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_AFTER);
-}
-
 /* Printable, and without what JSON would read as its own. */
 static void put_words(struct mst_writer *w, const char *text)
 {
@@ -219,9 +96,9 @@ void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *
 
 	put_refusal(l, s->role, why->field, why->text, &b);
 	if (!s->plain)
-		put_primitive(&w, s, &a, mst_written(&b), keep);
+		listener_put_primitive(&w, s, &a, mst_written(&b), keep);
 	else
-		put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, "application/json", mst_written(&b), 0, keep);
+		listener_put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, "application/json", "", mst_written(&b), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
 }
 
@@ -396,6 +273,17 @@ static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct m
 	return status;
 }
 
+/* False: which of them would count? */
+static bool only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		n += mst_view_eq_nocase(m->header[i].name, mst_view_str(name));
+	*ret = mst_http_find(m, name);
+	return n <= 1;
+}
+
 /* What comes from far away: to whom, and how much. */
 static int network_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
 			   struct mst_diag *d)
@@ -416,6 +304,11 @@ static int network_request(struct listener *l, const struct slot *s, const struc
 	}
 	x->request.to = at ? mst_view_sub(to, mst_view_find(to, '/'), to.n) : to;
 	x->request.accept = mst_http_find(m, "Accept");
+	if (!only_one(m, "Authorization", &x->authorization)) {
+		mst_diag_set(d, 0, "Authorization", "is there twice", NULL);
+		return 400;
+	}
+	x->user_agent = mst_http_find(m, "User-Agent");
 	return 0;
 }
 
@@ -552,6 +445,7 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	s->ask.channel = l->u.channel.id;
 	memcpy(s->ask.identity, identity, n + 1);
 	memcpy(s->ask.address, mst_conn_peer(c)->address, sizeof(s->ask.address));
+	s->ask.suite = mst_conn_peer(c)->suite;
 	listener_ask_psk(l, s);
 }
 
@@ -626,16 +520,16 @@ static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *
 	bool keep = mst_conn_keep_alive(c), get = mst_view_eq_str(m->method, "GET");
 
 	if (get && mst_view_eq_str(m->target, "/metrics"))
-		put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8",
+		listener_put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8", "",
 			  (struct mst_view){ l->text, l->n_text }, 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/healthz"))
-		put_plain(&w, 200, "text/plain", MST_VIEW_LIT("alive\n"), 0, keep);
+		listener_put_plain(&w, 200, "text/plain", "", MST_VIEW_LIT("alive\n"), 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/readyz"))
-		put_plain(&w, l->ready ? 200 : 503, "text/plain",
+		listener_put_plain(&w, l->ready ? 200 : 503, "text/plain", "",
 			  l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"), l->ready ? 0 : 1,
 			  keep);
 	else
-		put_plain(&w, get ? 404 : 405, "text/plain",
+		listener_put_plain(&w, get ? 404 : 405, "text/plain", "",
 			  MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
 }

@@ -1,4 +1,4 @@
-/* Between listener.c (life, engine's answers) and listener-http.c (requests, mapping). */
+/* Between listener.c (life, engine's answers), listener-http.c (requests, mapping) and listener-answer.c (what goes out). */
 #ifndef MST_SERVER_LISTENER_INTERNAL_H
 #define MST_SERVER_LISTENER_INTERNAL_H
 
@@ -53,9 +53,15 @@ void slot_free(struct listener *l, struct slot *s);
 uint64_t slot_id(const struct listener *l, const struct slot *s);
 void listener_ask_psk(struct listener *l, struct slot *s);
 
-/* Answers. */
+/* Answers. `more`: header lines, or "". */
+void listener_put_plain(struct mst_writer *w, int status, const char *media, const char *more, struct mst_view body, int retry,
+			bool keep);
+void listener_put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content,
+			    bool keep);
 void listener_busy(struct mst_conn *c, unsigned seconds);
 void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a);
+/* A's content as it goes out, with the secrets in their places; borrowed from `a` or written into `body`. False: it cannot be. */
+MST_MUST_CHECK bool listener_content(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *body, struct mst_view *ret);
 /* Refused here, before the engine. */
 void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const struct mst_diag *why);
 
