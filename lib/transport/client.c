@@ -427,8 +427,8 @@ static int fill(struct mst_client *c, const struct mst_client_config *cfg)
 {
 	int r = where(c, cfg);
 
-	/* plain text never leaves the host */
-	if (r == 0 && !cfg->tls && !c->path[0])
+	/* plain text leaves the host only where somebody said so */
+	if (r == 0 && !cfg->tls && !c->path[0] && !cfg->clear)
 		r = MST_FAULT_CONFIG;
 	/* somebody has to be expected: a name, a key that was pinned, or the shared key itself */
 	if (r == 0 && cfg->tls && !cfg->server_name && !cfg->n_pins && !cfg->psk)

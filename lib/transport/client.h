@@ -14,7 +14,8 @@ struct mst_client;
 
 struct mst_client_config {
 	struct event_base *base;
-	struct mst_tls_ctx *tls;             /* NULL: plain, only for "unix:/path" */
+	struct mst_tls_ctx *tls;             /* NULL: plain, only for "unix:/path", or with `clear` */
+	bool clear;                          /* plain text over the network: for what is protected inside (Ub, TS 24.109) */
 	const char *host;                    /* name or address; SNI and name check use `server_name` */
 	uint16_t port;
 	const char *server_name;             /* FQDN that the server's certificate must name exactly (kind FQDN) */

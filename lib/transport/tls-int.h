@@ -50,6 +50,7 @@ struct mst_tls_ctx {
 	int64_t expired_grace;
 	bool server, require_crl, require_client_cert, allow_psk, require_sni, require_ems, synchronous_psk, fibres;
 	enum mst_tls_profile profile;
+	uint16_t psk_suite;
 	mst_time (*now)(void *arg);
 	void *now_arg;
 	mst_time clock_floor;
@@ -58,6 +59,8 @@ struct mst_tls_ctx {
 struct mst_tls_ctx *tls_ctx_ref(struct mst_tls_ctx *c);
 /* The suites of a profile, OpenSSL's names, for PSK or for certificates. */
 const char *tls_suites(enum mst_tls_profile p, bool psk);
+/* What a client's session with a PSK offers of TLS 1.2. */
+const char *tls_psk_suites(const struct mst_tls_ctx *c);
 /* The time that validity is judged by. True: the clock is unset, and this is the floor (lesson 15). */
 bool tls_judge_time(const struct mst_tls_ctx *c, mst_time *ret_now);
 

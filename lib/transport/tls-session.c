@@ -84,7 +84,7 @@ int tls_session_use_psk(struct tls_session *t, const char *identity, const struc
 	t->psk = *k;
 	SSL_set_psk_client_callback(t->ssl, tls_psk_client_cb);
 	SSL_set_psk_use_session_callback(t->ssl, tls_psk_use_cb);
-	return SSL_set_cipher_list(t->ssl, tls_suites(t->ctx->profile, true)) == 1 ? 0 : MST_FAULT_CRYPTO;
+	return SSL_set_cipher_list(t->ssl, tls_psk_suites(t->ctx)) == 1 ? 0 : MST_FAULT_CRYPTO;
 }
 
 bool tls_read_names(struct tls_session *t)
