@@ -344,6 +344,28 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 	return (unsigned)role < MST_ROLE__COUNT && r[role] && r[role]->present ? r[role] : NULL;
 }
 
+const struct mst_asker mst_askers[MST_ASKERS] = {
+	{ MST_ROLE_MAF, MST_FETCH_KEY, "mef_anchors", "MEF" },
+	{ MST_ROLE_MAF, MST_FETCH_ZN, "bsf_anchors", "BSF" },
+	{ MST_ROLE_MEF, MST_FETCH_ZN, "bsf_anchors", "BSF" },
+	{ MST_ROLE_BSF, MST_FETCH_ZH, "hss_anchors", "HSS" },
+};
+
+const char (*mst_conf_asker_anchors(const struct mst_conf *c, const struct mst_asker *a, size_t *ret_n))[MST_CONF_PATH]
+{
+	const struct mst_conf_role *r = mst_conf_role(c, a->role);
+
+	*ret_n = !r ? 0 : a->kind == MST_FETCH_KEY ? r->n_peer_anchors : r->n_gba_anchors;
+	return !*ret_n ? NULL : a->kind == MST_FETCH_KEY ? r->peer_anchors : r->gba_anchors;
+}
+
+bool mst_conf_asks(const struct mst_conf *c)
+{
+	const struct mst_conf_role *mef = mst_conf_role(c, MST_ROLE_MEF);
+
+	return mst_conf_role(c, MST_ROLE_MAF) || mst_conf_role(c, MST_ROLE_BSF) || (mef && mef->n_gba_anchors);
+}
+
 static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 {
 	struct mst_quirks q = mst_quirks_default;

@@ -15,7 +15,7 @@ static void on_log(void *arg, bool error, const char *text)
 
 bool diameter_plays(const struct diameter *d, enum mst_role role)
 {
-	return mst_conf_role(d->u.conf, role) != NULL;
+	return d->u.channel.duties & (unsigned)(role == MST_ROLE_HSS ? MST_DUTY_HSS : MST_DUTY_ZN);
 }
 
 /* --- from the node --- */

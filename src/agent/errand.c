@@ -226,7 +226,8 @@ static void promote_wanted(struct agent *a)
 	json_decref(a->damage);
 	a->damage = NULL;
 	mst_root_cred_wipe(&a->pending);
-	/* certificates that the old MEF issued prove the node to nobody else */
+	agent_point(a, "slots-changed");
+	/* certificates that the old MEF issued prove the node to nobody else; own_load() does it when the power goes before */
 	for (int s = 0; other_mef && s < OWN__COUNT; s++)
 		own_forget(a, (enum own_slot)s);
 	enrolee_saved(a->enrolee, agent_now(), agent_utc(a));
