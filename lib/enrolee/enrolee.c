@@ -97,7 +97,7 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 		.admin_fqdn = c->admin_fqdn,
 		.expires = c->not_after,
 		.reg_id = c->maf_reg_id,
-		.btid = mst_is_naf_key(c) ? c->ke_id : NULL,
+		.btid = mst_is_naf_key(c) ? c->ke_id : NULL,         /* GBA: the KeID is a B-TID */
 		.quirks = e->cfg.quirks,
 		.answer_ms = e->cfg.answer_ms,
 	};

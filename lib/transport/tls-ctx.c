@@ -1,6 +1,7 @@
 #include <openssl/async.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "transport/tls-int.h"
@@ -177,6 +178,31 @@ static int sni_cb(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+static bool offers(const unsigned char *in, unsigned n, const char *name)
+{
+	size_t want = strlen(name);
+
+	for (unsigned i = 0; i < n && in[i] < n - i; i += in[i] + 1u)
+		if (in[i] == want && !memcmp(in + i + 1, name, want))
+			return true;
+	return false;
+}
+
+/* The suite is chosen by now. HTTP/2 wants an AEAD one (RFC 9113 9.2.2); with another, HTTP/1.1 is spoken. */
+static int alpn_cb(SSL *ssl, const unsigned char **out, unsigned char *n_out, const unsigned char *in, unsigned n, void *arg)
+{
+	static const char h2[] = "h2", h1[] = "http/1.1";
+	const SSL_CIPHER *suite = SSL_get_pending_cipher(ssl);
+	bool fits = suite && SSL_CIPHER_is_aead(suite) && offers(in, n, h2);
+
+	(void)arg;
+	if (!fits && !offers(in, n, h1))
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = (const unsigned char *)(fits ? h2 : h1);
+	*n_out = (unsigned char)strlen(fits ? h2 : h1);
+	return SSL_TLSEXT_ERR_OK;
+}
+
 static int hello_cb(SSL *ssl, int *alert, void *arg)
 {
 	struct tls_session *t = SSL_get_app_data(ssl);
@@ -216,6 +242,8 @@ static void set_server(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 	SSL_CTX_set_client_hello_cb(c->ssl, hello_cb, NULL);
 	SSL_CTX_set_tlsext_servername_callback(c->ssl, sni_cb);
 	SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
+	if (cfg->h2)
+		SSL_CTX_set_alpn_select_cb(c->ssl, alpn_cb, NULL);
 	if (!cfg->allow_psk)
 		return;
 	SSL_CTX_set_psk_server_callback(c->ssl, tls_psk_server_cb);

@@ -85,6 +85,7 @@ struct mst_tls_config {
 	/* Server: a client's certificate is taken so many seconds beyond its end. Whoever asks for this must look at
 	 * peer.cert.not_after. */
 	int64_t expired_grace;
+	bool h2;                                /* server: HTTP/2 for who asks for it (ALPN), with suites that RFC 9113 allows */
 	bool require_ems;                       /* TLS 1.2: refuse a peer without RFC 7627, so that no other session
 	                                           can have the exporter's output; TLS 1.3 always binds it */
 	bool synchronous_psk;                   /* server: on_psk must answer at once; no handshake is suspended.
