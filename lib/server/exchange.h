@@ -173,7 +173,7 @@ struct mst_naf {
 	char fqdn[MST_ID_MAX], name[MST_NAF_NAMES][MST_ID_MAX], group[MST_NAF_NAMES][64];
 	size_t n_names, n_groups;
 };
-struct mst_bsf_conf {
+struct mst_gba_conf {
 	struct mst_gba_server hss;
 	int64_t lifetime;                 /* longest session, seconds */
 	int64_t challenge;                /* how long a challenge is good */
@@ -207,7 +207,7 @@ struct mst_role_conf {
 	char stakeholder[8][MST_ID_MAX]; size_t n_stakeholder;
 	char objects_uri[MST_ID_MAX];     /* MEF, admin: where DEV_CFG sends nodes, without the stakeholder */
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
-	struct mst_bsf_conf bsf;          /* BSF, ZN */
+	struct mst_gba_conf gba;          /* BSF, ZN */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
@@ -220,7 +220,7 @@ struct mst_role_conf {
 /* Other servers that this role may have to ask: each has its share of limits.fetches. */
 static inline size_t mst_role_servers(const struct mst_role_conf *c)
 {
-	return c->n_mef + (c->bsf.hss.fqdn[0] != 0);
+	return c->n_mef + (c->gba.hss.fqdn[0] != 0);
 }
 
 struct mst_role_env {

@@ -23,7 +23,7 @@ static int find_node(struct mst_role_env *env, const struct mst_guss *g, struct 
 
 	memset(&b->who, 0, sizeof(b->who));
 	for (size_t i = 0; i < g->n && !b->known; i++)
-		for (size_t k = 0; k < g->uss[i].n_ids && !b->known && g->uss[i].gsid == (uint32_t)env->conf->bsf.gsid; k++) {
+		for (size_t k = 0; k < g->uss[i].n_ids && !b->known && g->uss[i].gsid == (uint32_t)env->conf->gba.gsid; k++) {
 			int e = mst_view_to_str(g->uss[i].id[k], id, sizeof(id)) ? mst_store_node_find(env->store, id, &n) : MST_STORE_NONE;
 
 			if (!e)
@@ -224,7 +224,7 @@ int bsf_brief(struct mst_role_env *env, const struct bsf_call *q, const struct b
 	if (r->run.run.qop != GBA_QOP_AUTH_INT)
 		return 0;
 	e = find_node(env, &r->guss, b);
-	if (e || !env->conf->bsf.brief || silent(env, b))
+	if (e || !env->conf->gba.brief || silent(env, b))
 		return e;
 	if (b->known) {
 		e = mst_store_place_get(env->store, b->who.node.id, &place);

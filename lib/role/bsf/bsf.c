@@ -126,7 +126,7 @@ static int encode(struct mst_role_env *env, const struct work *k, struct mst_ans
 	if (v->challenge)
 		gba_put_401_lines(&v->run.run, env->conf->fqdn, v->stale, &h);
 	if (v->granted)
-		gba_put_200_lines(&k->records.run.run, &v->session.session, &k->call.ask, k->proof.rspauth, env->conf->bsf.tmpi, &h);
+		gba_put_200_lines(&k->records.run.run, &v->session.session, &k->call.ask, k->proof.rspauth, env->conf->gba.tmpi, &h);
 	mst_put_nul(&h);
 	if (v->granted) {
 		a->media = MST_BSF_INFO_MEDIA;         /* the body is there: it is what the keeper has seen */
@@ -169,7 +169,7 @@ static int prove(struct mst_role_env *env, struct work *k, struct mst_answer *a)
 	const struct bsf_records *r = &k->records;
 	struct bsf_verdict *v = &k->verdict;
 	struct mst_ub q = { .claim = gba_claim_of(&r->run.run, &k->call.ask), .impi = r->run.run.impi,
-			    .tmpi = env->conf->bsf.tmpi && r->run.run.tmpi_ue && !r->run.run.in_card && !v->repeat };
+			    .tmpi = env->conf->gba.tmpi && r->run.run.tmpi_ue && !r->run.run.in_card && !v->repeat };
 	int e = v->repeat ? bsf_brief_again(env, r, &k->briefing) : bsf_brief(env, &k->call, r, &k->briefing);
 
 	if (!e)
@@ -188,7 +188,7 @@ static int prove(struct mst_role_env *env, struct work *k, struct mst_answer *a)
 
 static void put_fetch(const struct mst_role_env *env, const struct work *k, struct mst_fetch *f)
 {
-	const struct mst_gba_server *s = &env->conf->bsf.hss;
+	const struct mst_gba_server *s = &env->conf->gba.hss;
 
 	*f = (struct mst_fetch){ .kind = MST_FETCH_ZH, .binding = s->binding, .resync = k->verdict.resync };
 	MST_STR_SET(f->uri, s->uri);

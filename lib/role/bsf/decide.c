@@ -47,7 +47,7 @@ static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time
 
 static int64_t lifetime_of(const struct bsf_records *r, const struct mst_role_conf *conf)
 {
-	return r->guss.lifetime > 0 && r->guss.lifetime < conf->bsf.lifetime ? r->guss.lifetime : conf->bsf.lifetime;
+	return r->guss.lifetime > 0 && r->guss.lifetime < conf->gba.lifetime ? r->guss.lifetime : conf->gba.lifetime;
 }
 
 static void prove(const struct bsf_records *r, const struct mst_role_conf *conf, bool repeat, mst_time now, struct bsf_verdict *v)
@@ -135,7 +135,7 @@ int bsf_decide(struct mst_crypto *c, const struct bsf_call *q, const struct bsf_
 
 static void wrong_answer(const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now, struct bsf_verdict *v)
 {
-	const struct mst_bsf_conf *b = &conf->bsf;
+	const struct mst_gba_conf *b = &conf->gba;
 	struct mst_gba_lock l = { .wrong = 1 };
 
 	refuse(v, 403, "wrong-answer", "the answer is wrong", "RES is not the one that the vector wants");
@@ -207,7 +207,7 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 		       mst_time now, struct bsf_verdict *v)
 {
 	bool resync = q->ask.kind == GBA_ASK_RESYNC && r->has_run;
-	struct gba_run_config cfg = { .algorithm = GBA_AKAV1_MD5, .in_card = f->in_card, .seconds = conf->bsf.challenge,
+	struct gba_run_config cfg = { .algorithm = GBA_AKAV1_MD5, .in_card = f->in_card, .seconds = conf->gba.challenge,
 				      .resyncs = !resync ? 0 : r->run.run.resyncs < GBA_RESYNCS_MAX ? r->run.run.resyncs + 1 : GBA_RESYNCS_MAX };
 	int e;
 

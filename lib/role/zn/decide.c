@@ -27,7 +27,7 @@ static bool same(const char *a, const char *b)
 }
 
 /* The settings of the NAF that this certificate names, and which of its names that is. */
-static const struct mst_naf *settings_of(const struct mst_peer *p, const struct mst_bsf_conf *b, const char **ret_name)
+static const struct mst_naf *settings_of(const struct mst_peer *p, const struct mst_gba_conf *b, const char **ret_name)
 {
 	for (size_t k = 0; k < b->n_naf; k++)
 		for (size_t i = 0; i < p->cert.n_san; i++)
@@ -56,7 +56,7 @@ static bool owns(const struct mst_peer *p, const struct mst_naf *n, const char *
 	return false;
 }
 
-static bool wanted(const struct mst_zn_ask *q, const struct mst_bsf_conf *b, uint32_t gsid)
+static bool wanted(const struct mst_zn_ask *q, const struct mst_gba_conf *b, uint32_t gsid)
 {
 	for (size_t i = 0; i < q->n_gsids; i++)
 		if (q->gsid[i] == gsid)
@@ -75,7 +75,7 @@ static bool in_group(const struct mst_naf *n, struct mst_view group)
 }
 
 /* What the NAF may see of the subscriber's settings: none, no key. */
-static bool admit(const struct zn_call *q, const struct zn_records *r, const struct mst_bsf_conf *b, const struct mst_naf *n, struct zn_verdict *v)
+static bool admit(const struct zn_call *q, const struct zn_records *r, const struct mst_gba_conf *b, const struct mst_naf *n, struct zn_verdict *v)
 {
 	bool any = false;
 
@@ -101,7 +101,7 @@ void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct
 
 	memset(v, 0, sizeof(*v));
 	v->who = "";
-	n = settings_of(r->peer, &conf->bsf, &name);
+	n = settings_of(r->peer, &conf->gba, &name);
 	v->who = name;
 	if (q->status) {
 		refuse(v, q->status, q->status == 501 ? "NOT_IMPLEMENTED" : "INVALID_MSG_FORMAT", q->words, NULL);
@@ -116,7 +116,7 @@ void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct
 		       r->has_session ? "the session has expired" : "no session has this B-TID");
 		return;
 	}
-	if (!admit(q, r, &conf->bsf, n, v))
+	if (!admit(q, r, &conf->gba, n, v))
 		return;
 	v->status = 200;
 	v->in_card = r->session.session.in_card && q->ask.in_card_aware;
