@@ -31,6 +31,16 @@ struct mst_conf_link {
 	struct mst_conf_quirks quirks;
 };
 
+/* A BSF that this NAF asks for keys of GBA. */
+struct mst_conf_bsf {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	int64_t binding;                              /* enum mst_fetch_binding */
+	char domains[MST_BSF_DOMAINS][MST_ID_MAX];
+	size_t n_domains;
+	char sps[MST_MEF_SPS][MST_ID_MAX];
+	size_t n_sps;
+};
+
 struct mst_conf_provider { char sp[MST_ID_MAX]; int64_t uid; };
 
 /* One group per role; members that a role has no row for stay empty. */
@@ -75,6 +85,8 @@ struct mst_conf_role {
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
+	struct mst_conf_bsf bsfs[MST_BSFS_MAX];               /* maf, mef: as a NAF of GBA */
+	size_t n_bsfs;
 	struct mst_conf_provider providers[MST_PROVIDERS_MAX];        /* admin */
 	size_t n_providers;
 };
