@@ -87,8 +87,8 @@ static bool port_is_free_choice(const char *address)
 /* Is `address` one of the first `n` of that role? Or of any role that stands before it? */
 static const char *seen_before(const struct mst_conf *c, const char *role, const char *address, size_t n)
 {
-	static const char *const name[] = { "bbn", "mef", "maf", "ocsp", "admin" };
-	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->admin };
+	static const char *const name[] = { "bbn", "mef", "maf", "ocsp", "hss", "admin" };
+	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->hss, &c->admin };
 
 	for (size_t i = 0; i < MST_COUNT(r); i++) {
 		bool same = !strcmp(name[i], role);
@@ -144,7 +144,7 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 
 	listen_rules(k, r, role, r == &k->c->admin);
 	snprintf(field, sizeof(field), "%s.base", role);
-	if (r->present && r != &k->c->admin && r->base[0] != '/')
+	if (r->present && r != &k->c->admin && r != &k->c->hss && r->base[0] != '/')
 		BROKEN(k, field, "\"%s\" is no path; it begins with /", r->base);
 	if (r == &k->c->bbn && r->present && mst_view_ends(mst_view_str(r->base), "/"))
 		BROKEN(k, field, "\"%s\" ends with /; briefings have paths below it, so give it without", r->base);
@@ -234,13 +234,14 @@ void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line li
 {
 	const struct rules k = { c, file, line, text, r };
 
-	if (!c->bbn.present && !c->mef.present && !c->maf.present && !c->admin.present)
-		BROKEN(&k, "", "no role is configured; give at least one of the groups bbn, mef, maf, admin");
+	if (!c->bbn.present && !c->mef.present && !c->maf.present && !c->hss.present && !c->admin.present)
+		BROKEN(&k, "", "no role is configured; give at least one of the groups bbn, mef, maf, hss, admin");
 	metrics_rules(&k);
 	role_rules(&k, &c->bbn, "bbn");
 	role_rules(&k, &c->mef, "mef");
 	role_rules(&k, &c->maf, "maf");
 	role_rules(&k, &c->ocsp, "ocsp");
+	role_rules(&k, &c->hss, "hss");
 	role_rules(&k, &c->admin, "admin");
 	ocsp_rules(&k, &c->ocsp);
 	mef_rules(&k, &c->mef);
@@ -302,7 +303,7 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 {
 	const struct mst_conf_role *const r[MST_ROLE__COUNT] = {
 		[MST_ROLE_BBN] = &c->bbn, [MST_ROLE_MEF] = &c->mef, [MST_ROLE_MAF] = &c->maf,
-		[MST_ROLE_OCSP] = &c->ocsp, [MST_ROLE_ADMIN] = &c->admin,
+		[MST_ROLE_OCSP] = &c->ocsp, [MST_ROLE_HSS] = &c->hss, [MST_ROLE_ADMIN] = &c->admin,
 	};
 
 	return (unsigned)role < MST_ROLE__COUNT && r[role] && r[role]->present ? r[role] : NULL;
@@ -436,6 +437,10 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	memcpy(ret->secret_fqdn, c->bbn.present ? c->bbn.fqdn : c->mef.fqdn, sizeof(ret->secret_fqdn));
 	ret->reenrol = (int)r->reenrol;
 	ret->maf_elsewhere = !c->maf.present;
+	ret->n_zh_bsf = r->n_zh_bsfs;
+	memcpy(ret->zh_bsf, r->zh_bsfs, sizeof(ret->zh_bsf));
+	ret->vector_interval = r->vector_interval;
+	ret->vector_burst = r->vector_burst;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));
 }

@@ -82,6 +82,9 @@ struct mst_conf_role {
 	int64_t est_lifetime, est_grace, est_retry;           /* seconds */
 	int64_t reenrol;                                      /* mef: enum mst_reenrol */
 	char est_uri[MST_ID_MAX];
+	char zh_bsfs[8][MST_ID_MAX];                          /* hss: bsfs */
+	size_t n_zh_bsfs;
+	int64_t vector_interval, vector_burst;                /* hss */
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
@@ -114,7 +117,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
-	struct mst_conf_role bbn, mef, maf, ocsp, admin;
+	struct mst_conf_role bbn, mef, maf, ocsp, hss, admin;
 	struct mst_conf_test test;
 };
 

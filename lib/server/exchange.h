@@ -180,7 +180,7 @@ struct mst_gba_server { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; enum m
 /* A NAF by the FQDN in its certificate: names that it may ask for besides its own, and the groups of NAFs that it is in. */
 #define MST_NAFS_MAX 16
 #define MST_NAF_NAMES 8
-struct mst_naf {
+struct mst_naf_link {
 	char fqdn[MST_ID_MAX], name[MST_NAF_NAMES][MST_ID_MAX], group[MST_NAF_NAMES][64];
 	size_t n_names, n_groups;
 };
@@ -191,7 +191,7 @@ struct mst_gba_conf {
 	bool tmpi, brief;
 	int64_t lock_after, lock_time;    /* wrong answers of one subscriber in a row, and how long none is taken then; 0 = never */
 	int64_t gsid;                     /* of the service that USSs are for when a NAF names none */
-	struct mst_naf naf[MST_NAFS_MAX];
+	struct mst_naf_link naf[MST_NAFS_MAX];
 	size_t n_naf;
 };
 struct mst_role_conf {
@@ -226,6 +226,8 @@ struct mst_role_conf {
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
 	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
+	char zh_bsf[8][MST_ID_MAX]; size_t n_zh_bsf;          /* HSS: BSFs that may ask, by the FQDN in their certificate */
+	int64_t vector_interval, vector_burst;                /* HSS: one vector of a SIM in so many seconds, so many at once */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 

@@ -27,7 +27,7 @@ static bool same(const char *a, const char *b)
 }
 
 /* The settings of the NAF that this certificate names, and which of its names that is. */
-static const struct mst_naf *settings_of(const struct mst_peer *p, const struct mst_gba_conf *b, const char **ret_name)
+static const struct mst_naf_link *settings_of(const struct mst_peer *p, const struct mst_gba_conf *b, const char **ret_name)
 {
 	for (size_t k = 0; k < b->n_naf; k++)
 		for (size_t i = 0; i < p->cert.n_san; i++)
@@ -39,7 +39,7 @@ static const struct mst_naf *settings_of(const struct mst_peer *p, const struct 
 }
 
 /* Does the NAF own the name that it asks a key for (TS 33.220 4.5.3)? */
-static bool owns(const struct mst_peer *p, const struct mst_naf *n, const char *name, const char **ret_who)
+static bool owns(const struct mst_peer *p, const struct mst_naf_link *n, const char *name, const char **ret_who)
 {
 	if (p->how != MST_AUTH_CERT)
 		return false;
@@ -64,7 +64,7 @@ static bool wanted(const struct mst_zn_ask *q, const struct mst_gba_conf *b, uin
 	return !q->n_gsids && gsid == (uint32_t)b->gsid;
 }
 
-static bool in_group(const struct mst_naf *n, struct mst_view group)
+static bool in_group(const struct mst_naf_link *n, struct mst_view group)
 {
 	if (!group.n)
 		return true;
@@ -75,7 +75,7 @@ static bool in_group(const struct mst_naf *n, struct mst_view group)
 }
 
 /* What the NAF may see of the subscriber's settings: none, no key. */
-static bool admit(const struct zn_call *q, const struct zn_records *r, const struct mst_gba_conf *b, const struct mst_naf *n, struct zn_verdict *v)
+static bool admit(const struct zn_call *q, const struct zn_records *r, const struct mst_gba_conf *b, const struct mst_naf_link *n, struct zn_verdict *v)
 {
 	bool any = false;
 
@@ -97,7 +97,7 @@ static bool admit(const struct zn_call *q, const struct zn_records *r, const str
 void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct mst_role_conf *conf, mst_time now, struct zn_verdict *v)
 {
 	const char *name = "";
-	const struct mst_naf *n;
+	const struct mst_naf_link *n;
 
 	memset(v, 0, sizeof(*v));
 	v->who = "";
