@@ -313,7 +313,9 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		t.server = t.require_sni = true;
 		t.require_client_cert = ops->client_cert_required && !r->strangers;
 		/* a MAF's clients have nothing else to show */
-		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF);
+		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF || r->n_bsfs);
+		/* TS 33.222 5.4: bootstrapping is possible here; TLS 1.3 has no hint */
+		t.psk_hint = r->n_bsfs ? "3GPP-bootstrapping" : NULL;
 		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
 		t.synchronous_psk = trial;
 		t.h2 = ops->sbi;
