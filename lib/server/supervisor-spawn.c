@@ -204,6 +204,7 @@ static unsigned duties_of(const struct child *c)
 	static const unsigned of_listener[MST_ROLE__COUNT] = {
 		[MST_ROLE_NONE] = MST_DUTY_ADMIN,      /* the local one */
 		[MST_ROLE_BBN] = MST_DUTY_BBN, [MST_ROLE_MEF] = MST_DUTY_MEF, [MST_ROLE_MAF] = MST_DUTY_MAF,
+		[MST_ROLE_HSS] = MST_DUTY_HSS, [MST_ROLE_ZN] = MST_DUTY_ZN,
 	};
 
 	return c->kind == MST_PROC_CONNECTOR ? MST_DUTY_CONNECTOR : of_listener[c->role];

@@ -111,6 +111,7 @@ static const char *port_csr(void *ctx, const struct est_name *name, const char *
 		return "the crypto library failed";
 	}
 	c->name = *name;
+	memcpy(c->mef, a->active.mef_fqdn, sizeof(c->mef));
 	if (a->visit->job == VISIT_COMMANDS)
 		command_name(a, c->cmd_id);
 	c->there = true;

@@ -125,6 +125,8 @@ static void requests(void **state)
 	assert_int_equal(mst_store_certreq_list(s, -1, 0, 0, count_req, &n), 0);
 	assert_int_equal(n, 3); /* and the other node's */
 	assert_int_equal(mst_store_certreq_get(s, a.id, &got), 0);
+	assert_int_equal(mst_store_certreq_trim(s, node, 0), 0);
+	assert_int_equal(mst_store_certreq_get(s, a.id, &got), MST_STORE_NONE);
 	a.id = 999;
 	assert_int_equal(mst_store_certreq_update(s, &a), MST_STORE_NONE);
 }

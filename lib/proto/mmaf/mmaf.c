@@ -113,8 +113,9 @@ static bool take(struct mmaf *m, const struct mmaf_input *in, int want_rsc, stru
 	     !mst_view_to_str(r->assigned_symm_key_id, m->result.km_id, sizeof(m->result.km_id))))
 		return mst_dialog_fail(&m->dialog, PROV_MALFORMED,
 				       "the MAF's assignedSymmKeyID is not a KmID of ", m->maf_fqdn, NULL);
-	if (m->btid[0] && (r->has & 1u << MST_CR_KMID))
-		memcpy(m->result.km_id, m->btid, sizeof(m->result.km_id));      /* as the BSF spelt it */
+	/* TS-0003 8.3.2.3: with GBA KmID takes the value of KeID, whether the MAF says so or not, as the BSF spelt it */
+	if (m->btid[0])
+		memcpy(m->result.km_id, m->btid, sizeof(m->result.km_id));
 	/* The texts of `r` lie in the scratch that ends here; whoever needs more has it in the result. */
 	if ((r->has & 1u << MST_CR_RI) && m->job == MMAF_JOB_REGISTER &&
 	    (!mst_reg_id_valid(r->ri) || !mst_view_to_str(r->ri, m->result.reg_id, sizeof(m->result.reg_id))))
@@ -135,9 +136,6 @@ static enum mmaf_state on_registered(struct mmaf *m, const struct mmaf_input *in
 		return MMAF_FAILED;
 	if (!m->result.reg_id[0] || !(r.has & 1u << MST_CR_ET))
 		return failed(m, PROV_MALFORMED, "the MAF's registration has no ri or no et");
-	/* TS-0003 8.3.2.3: with GBA KmID takes the value of KeID, so a MAF need not say it */
-	if (m->btid[0])
-		memcpy(m->result.km_id, m->btid, sizeof(m->result.km_id));
 	/* "present when Km is newly provisioned by an RSPF" (8.8.2.3): and it was. */
 	if (!m->result.km_id[0] && !m->with_km)
 		return failed(m, PROV_MALFORMED, "the MAF assigned no KmID (assignedSymmKeyID)");

@@ -167,6 +167,14 @@ static enum saef_outcome meaning(bool accepts, const struct mst_failure *f)
 	case PROV_EMPTY:
 	case PROV_UNKNOWN_METHOD:
 	case PROV_STORAGE:
+	case PROV_NO_READER:
+	case PROV_NO_CARD:
+	case PROV_NO_APPLICATION:
+	case PROV_CARD_PIN:
+	case PROV_CARD_SYNC:
+	case PROV_FALSE_NETWORK:
+	case PROV_NOT_PROVEN:
+	case PROV_UNKNOWN_SUBSCRIBER:
 	case PROV_INTERNAL:
 	case PROV_REASON__COUNT: break;
 	}

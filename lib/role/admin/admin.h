@@ -127,8 +127,10 @@ int admin_no_such_node(struct admin *q);
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
 /* life.c: what ends by itself, for the engine. */
 int admin_clock(struct mst_role_env *env, struct mst_clocked *c);
-/* What it could enrol with: registrations, keys and certificates of the MEF, under the names of `n` (revoke.c). */
+/* What it enrolled with: registrations and keys of the MEF, under the names of `n` (revoke.c). */
 int admin_end_enrolment(struct admin *q, const struct mst_node *n);
+/* Certificates that it has from before it moved. */
+int admin_end_former_certs(struct admin *q, const struct mst_node *n);
 /*
  * Whoever was to fetch it has no registration any more: commands that have not ended are cancelled and management objects
  * dropped, each with an event that says why (commands.c).
@@ -142,6 +144,11 @@ int admin_owns_node_id(struct admin *q, int64_t id, bool *ret_own);
 bool admin_owns_sub(const struct admin *q, const struct mst_subscription *r);
 int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own);
 struct admin_node_input;
+/*
+ * What proves where a node comes from (CAs of its names, its secret) goes with it to another provider. So a provider's people
+ * set none of it: they could be the node there.
+ */
+bool admin_origin_good(const struct admin *q, const struct admin_node_input *in, struct mst_diag *d);
 /* A new node, its names and its subscription are the provider's own: else false, and `d` says why. */
 bool admin_new_node_good(const struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d);
 /* Who asks, and for whom; "/v1/providers/{sp}/x" becomes "/v1/x". False: nobody who may. */

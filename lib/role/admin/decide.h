@@ -21,9 +21,14 @@ enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscr
  */
 enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key,
 					 mst_time now, int *ret_rsc, struct mst_diag *d);
-/* To another subscription, under `to`'s names. `sub` is it, NULL when there is none. */
+/* To another subscription, under `to`'s names. `sub` is it, NULL when there is none. `grace`: how long what it had still works. */
 enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *to, const struct mst_subscription *sub,
-				     const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d);
+				     int64_t grace, const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d);
+/*
+ * Was the certificate made for what the node was before: with another provider (`past`, its last one; NULL: none), or under a
+ * name that it has no more? It ends with the time that a move left.
+ */
+bool admin_cert_former(const struct mst_node *n, const struct mst_node_past *past, const struct mst_cert_row *r);
 /* What the clock says of a subscription whose `due` has come: the event. */
 const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now);
 enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc,

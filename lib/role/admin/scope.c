@@ -163,6 +163,17 @@ static bool identity_good(const struct admin *q, const struct mst_identity *i)
 	return (i->kind != MST_ID_CSE_ABS && i->kind != MST_ID_AE_ABS) || !name_of_other(q, i->value);
 }
 
+bool admin_origin_good(const struct admin *q, const struct admin_node_input *in, struct mst_diag *d)
+{
+	static const uint8_t not_said[MST_SHA256_LEN];
+
+	for (size_t i = 0; i < in->n && q->sp[0]; i++)
+		if (memcmp(in->identity[i].anchor, not_said, sizeof(not_said)) && memcmp(in->identity[i].anchor, mst_anchor_none, MST_SHA256_LEN))
+			return wrong(d, "anchor", "is the installation's people's to say, as it stays with a node that moves: leave it "
+				     "out; they bind the name (muster node bind)");
+	return true;
+}
+
 bool admin_new_node_good(const struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d)
 {
 	const struct mst_node *n = &in->node;

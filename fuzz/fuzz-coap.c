@@ -1,0 +1,110 @@
+/*
+ * CoAP: one octet of what to do, two of length, then a datagram; again and again. Every message that is read writes back to
+ * the same octets' meaning; a server hands nothing over but whole requests within its limits and never sends more than a
+ * datagram; a client takes no more than its room.
+ */
+#include <stdlib.h>
+
+#include "base/secret.h"
+#include "codec/coap-map.h"
+#include "proto/coap/coap.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+#define BODY_MAX 4096
+
+static void must(bool x)
+{
+	if (!x)
+		abort();
+}
+
+static size_t held;
+static uint8_t *take(void *arg, size_t n)
+{
+	(void)arg;
+	if (held + n > 64 * 1024)
+		return NULL;
+	held += n;
+	return malloc(n);
+}
+static void back(void *arg, uint8_t *p, size_t n)
+{
+	(void)arg;
+	held -= n;
+	free(p);
+}
+
+static void message(struct mst_view in)
+{
+	struct mst_coap_msg m, again;
+	uint8_t out[70000], scratch[8192];
+	struct mst_writer w = mst_writer_of(out, sizeof(out));
+	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_http_msg h;
+	uint16_t bad;
+
+	if (mst_coap_read(in, &m, NULL))
+		return;
+	mst_coap_write(&m, &w);
+	must(w.ok && w.n <= in.n && mst_coap_read(mst_written(&w), &again, NULL) == 0);
+	must(again.n == m.n && again.code == m.code && again.id == m.id && mst_view_eq(again.payload, m.payload));
+	for (size_t i = 0; i < m.n; i++)
+		must(again.option[i].number == m.option[i].number && mst_view_eq(again.option[i].value, m.option[i].value));
+	if (mst_coap_check(&m, &bad) && mst_coap_is_request(m.code) && mst_coap_request_as_http(&m, m.payload, "bbn.example.com", &a, &h, NULL)) {
+		must(h.target.n && h.target.p[0] == '/');
+		for (size_t i = 0; i < h.target.n; i++)
+			must(h.target.p[i] > 0x20 && h.target.p[i] < 0x7f);
+	}
+}
+
+static void sent(struct mst_view v)
+{
+	struct mst_coap_msg m;
+
+	if (v.n)
+		must(v.n <= COAP_DATAGRAM + COAP_OPTIONS_OCTETS && mst_coap_read(v, &m, NULL) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	static uint8_t room[BODY_MAX], answer[6000], question[3000];
+	const struct coap_question ask = { .code = MST_COAP_POST, .host = MST_VIEW_LIT("bbn.example.com"), .path = MST_VIEW_LIT("/briefing"),
+					   .has_format = true, .format = 60, .accept = 60, .body = { question, n % sizeof(question) } };
+	struct mst_reader r = mst_reader_of((struct mst_view){ p, n });
+	struct coap_server s;
+	struct coap_client c;
+	mst_ms now = 0;
+
+	coap_server_init(&s, &(struct coap_server_config){ .body_max = BODY_MAX, .szx = MST_COAP_SZX_MAX, .patience_ms = 1000 },
+			 &(struct coap_room){ take, back, NULL });
+	coap_client_init(&c, room, sizeof(room), MST_COAP_SZX_MAX, 7);
+	must(coap_client_ask(&c, &ask, now));
+	while (r.ok && r.left) {
+		uint8_t what = mst_read_u8(&r);
+		struct mst_view in = mst_read_block16(&r);
+		struct coap_request q;
+		struct mst_coap_msg m;
+
+		now += (what & 7) * 1000;
+		message(in);
+		if (coap_server_feed(&s, in, now, &m, &q)) {
+			must(q.body.n <= BODY_MAX && s.state == COAP_SERVER_ASKED);
+			if (what & 8)
+				coap_server_answer(&s, &(struct coap_answer){ .code = MST_COAP_CHANGED, .body = { answer, (what >> 4) * 400u } }, now, what);
+		}
+		sent(coap_server_send(&s));
+		coap_client_feed(&c, in, now);
+		must(c.n_in <= sizeof(room));
+		sent(coap_client_send(&c));
+		coap_server_tick(&s, now);
+		coap_client_tick(&c, now);
+		sent(coap_server_send(&s));
+		sent(coap_client_send(&c));
+		if (c.state == COAP_CLIENT_DONE || c.state == COAP_CLIENT_FAILED)
+			must(coap_client_ask(&c, &ask, now));
+	}
+	coap_server_deinit(&s);
+	must(held == 0);
+	return 0;
+}

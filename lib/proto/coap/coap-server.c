@@ -1,0 +1,441 @@
+/* The server's end. What a peer sends is judged here; what it means is the owner's. */
+#include "proto/coap/coap.h"
+
+#include "base/secret.h"
+
+void coap_resend_begin(struct coap_resend *r, uint16_t id, mst_ms now, uint32_t rnd)
+{
+	/* ACK_RANDOM_FACTOR 1.5 (RFC 7252 4.2) */
+	*r = (struct coap_resend){ .on = true, .id = id, .wait = COAP_ACK_MS + (mst_ms)(rnd % (COAP_ACK_MS / 2)) };
+	r->at = now + r->wait;
+}
+
+bool coap_resend_due(struct coap_resend *r, mst_ms now)
+{
+	if (!r->on || now < r->at)
+		return false;
+	if (r->times == COAP_RESEND_MAX) {
+		r->on = false;
+		return false;
+	}
+	r->times++;
+	r->wait *= 2;
+	r->at = now + r->wait;
+	return true;
+}
+
+void coap_server_init(struct coap_server *s, const struct coap_server_config *cfg, const struct coap_room *room)
+{
+	memset(s, 0, sizeof(*s));
+	s->cfg = *cfg;
+	s->room = *room;
+	s->next_id = cfg->first_id;
+	s->deadline = MST_NEVER;
+}
+
+static void drop_in(struct coap_server *s)
+{
+	if (s->in)
+		s->room.back(s->room.arg, s->in, s->cfg.body_max);
+	s->in = NULL;
+	s->n_in = 0;
+}
+
+static void drop_out(struct coap_server *s)
+{
+	if (s->out)
+		s->room.back(s->room.arg, s->out, s->out_cap);
+	s->out = NULL;
+	s->n_out = s->out_cap = 0;
+}
+
+void coap_server_deinit(struct coap_server *s)
+{
+	drop_in(s);
+	drop_out(s);
+	mst_wipe(s, sizeof(*s));
+}
+
+/* ---- sending ----------------------------------------------------------------------------------------- */
+
+static void send_small(struct coap_server *s, enum mst_coap_type type, uint16_t id)
+{
+	struct mst_coap_msg m = { .type = type, .id = id };
+	struct mst_writer w = mst_writer_of(s->small, sizeof(s->small));
+
+	mst_coap_write(&m, &w);
+	s->n_small = w.n;
+}
+
+/* In the acknowledgement while that is still owed, else by itself. */
+static void put_reply(struct coap_server *s, struct mst_coap_msg *m, mst_ms now, uint32_t rnd)
+{
+	struct mst_writer w = mst_writer_of(s->reply, sizeof(s->reply));
+	bool separate = s->type == MST_COAP_NON || s->acked;
+
+	m->type = s->type == MST_COAP_NON ? MST_COAP_NON : s->acked ? MST_COAP_CON : MST_COAP_ACK;
+	m->id = separate ? s->next_id++ : s->id;
+	memcpy(m->token, s->token, s->n_token);
+	m->n_token = s->n_token;
+	mst_coap_write(m, &w);
+	s->n_reply = w.ok ? w.n : 0;
+	s->send_reply = w.ok;
+	s->reply_to = s->id;
+	s->replied = true;
+	s->resend.on = false;
+	if (m->type == MST_COAP_CON)
+		coap_resend_begin(&s->resend, m->id, now, rnd);
+}
+
+/* A refusal or a step, without content of an owner. `text` is for people (RFC 7252 5.5.2). */
+static void say(struct coap_server *s, uint8_t code, const char *text, uint32_t max_age, mst_ms now)
+{
+	struct mst_coap_msg m = { .code = code, .payload = mst_view_str(text) };
+	uint8_t age[4], one[4], size[4];
+
+	if (max_age)
+		mst_coap_add_uint(&m, MST_COAP_MAX_AGE, max_age, age);
+	if (s->has_block1)
+		mst_coap_add_block(&m, MST_COAP_BLOCK1, &s->block1, one);
+	if (code == MST_COAP_TOO_LARGE)
+		mst_coap_add_uint(&m, MST_COAP_SIZE1, (uint32_t)s->cfg.body_max, size);
+	put_reply(s, &m, now, 0);
+}
+
+static void refuse(struct coap_server *s, uint8_t code, const char *text, uint32_t max_age, mst_ms now)
+{
+	drop_in(s);
+	s->state = COAP_SERVER_IDLE;
+	s->deadline = MST_NEVER;
+	say(s, code, text, max_age, now);
+}
+
+/* ---- blocks of an answer ----------------------------------------------------------------------------- */
+
+static void put_block(struct coap_server *s, struct mst_view body, uint32_t num, uint8_t szx, uint32_t max_age, mst_ms now, uint32_t rnd)
+{
+	size_t size = mst_coap_block_size(szx), at = (size_t)num * size;
+	struct mst_coap_block b = { .num = num, .szx = szx, .more = at + size < body.n };
+	struct mst_coap_msg m = { .code = s->out_code, .payload = mst_view_sub(body, at, size) };
+	uint8_t format[4], age[4], two[4], one[4], tag[4], total[4];
+
+	if (s->out_has_format)
+		mst_coap_add_uint(&m, MST_COAP_CONTENT_FORMAT, s->out_format, format);
+	if (max_age)
+		mst_coap_add_uint(&m, MST_COAP_MAX_AGE, max_age, age);
+	if (num || b.more) {
+		mst_coap_add_block(&m, MST_COAP_BLOCK2, &b, two);
+		for (size_t i = 0; i < sizeof(tag); i++)
+			tag[i] = (uint8_t)(s->out_tag >> (24 - 8 * i));
+		mst_coap_add(&m, MST_COAP_ETAG, (struct mst_view){ tag, sizeof(tag) });
+	}
+	if (!num && b.more)
+		mst_coap_add_uint(&m, MST_COAP_SIZE2, (uint32_t)body.n, total);
+	if (s->has_block1)
+		mst_coap_add_block(&m, MST_COAP_BLOCK1, &s->block1, one);
+	put_reply(s, &m, now, rnd);
+}
+
+/* Another block of the answer that was given last. The last one is kept as a reply, so that the rest may go. */
+static void next_block(struct coap_server *s, mst_ms now)
+{
+	struct mst_view body = { s->out, s->n_out };
+	uint8_t szx = s->block2.szx < s->cfg.szx ? s->block2.szx : s->cfg.szx;
+	size_t at = (size_t)s->block2.num << (4 + s->block2.szx);
+
+	s->has_block1 = false;
+	if (!s->out || s->out_key != s->key) {
+		say(s, MST_COAP_INCOMPLETE, "no answer is kept of which this is a block", 0, now);
+		return;
+	}
+	if (at >= body.n) {
+		say(s, MST_COAP_BAD_REQUEST, "the answer has no such block", 0, now);
+		return;
+	}
+	put_block(s, body, (uint32_t)(at >> (4 + szx)), szx, 0, now, 0);
+	if (at + mst_coap_block_size(szx) >= body.n)
+		drop_out(s);
+}
+
+void coap_server_answer(struct coap_server *s, const struct coap_answer *a, mst_ms now, uint32_t rnd)
+{
+	uint8_t szx = s->has_block2 && s->block2.szx < s->cfg.szx ? s->block2.szx : s->cfg.szx;
+
+	if (s->state != COAP_SERVER_ASKED)
+		return;
+	s->state = COAP_SERVER_IDLE;
+	s->deadline = MST_NEVER;
+	drop_out(s);
+	if (a->body.n > mst_coap_block_size(szx)) {
+		s->out = s->room.take(s->room.arg, a->body.n);
+		if (!s->out) {
+			say(s, MST_COAP_UNAVAILABLE, NULL, 1, now);
+			return;
+		}
+		memcpy(s->out, a->body.p, a->body.n);
+		s->n_out = s->out_cap = a->body.n;
+		s->out_tag++;
+		s->out_key = s->key;
+	}
+	s->out_code = a->code;
+	s->out_has_format = a->has_format;
+	s->out_format = a->format;
+	put_block(s, a->body, 0, szx, a->max_age, now, rnd);
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------- */
+
+static void remember(struct coap_server *s, uint16_t id, mst_ms now)
+{
+	s->seen[s->at_seen].id = id;
+	s->seen[s->at_seen].until = now + COAP_LIFETIME_MS;
+	s->at_seen = (s->at_seen + 1) % COAP_SEEN;
+	s->n_seen += s->n_seen < COAP_SEEN;
+}
+
+static bool seen(const struct coap_server *s, uint16_t id, mst_ms now)
+{
+	for (unsigned i = 0; i < s->n_seen; i++)
+		if (s->seen[i].id == id && s->seen[i].until > now)
+			return true;
+	return false;
+}
+
+/*
+ * RFC 7252 4.5: what has come before is not done again. The last one gets what it got; an older one is late, for its sender
+ * has had the answer that let it ask something else.
+ */
+static void again(struct coap_server *s, const struct mst_coap_msg *m)
+{
+	s->stats.repeated++;
+	if (m->type != MST_COAP_CON)
+		return;
+	if (s->state == COAP_SERVER_ASKED && s->id == m->id) {
+		if (s->acked)
+			send_small(s, MST_COAP_ACK, m->id);
+		return;
+	}
+	if (s->replied && s->reply_to == m->id && s->n_reply) {
+		if (s->acked && s->id == m->id)
+			send_small(s, MST_COAP_ACK, m->id);     /* its response goes by itself */
+		else
+			s->send_reply = true;
+	}
+}
+
+static uint32_t key_of(const struct mst_coap_msg *m)
+{
+	uint32_t h = 2166136261u ^ m->code;
+
+	for (size_t i = 0; i < m->n; i++) {
+		const struct mst_coap_option *o = &m->option[i];
+
+		if (o->number == MST_COAP_BLOCK1 || o->number == MST_COAP_BLOCK2 || o->number == MST_COAP_SIZE1 || o->number == MST_COAP_SIZE2)
+			continue;
+		h = (h ^ o->number) * 16777619u;
+		h = (h ^ (uint32_t)o->value.n) * 16777619u;
+		for (size_t k = 0; k < o->value.n; k++)
+			h = (h ^ o->value.p[k]) * 16777619u;
+	}
+	return h;
+}
+
+static bool read_blocks(struct coap_server *s, const struct mst_coap_msg *m)
+{
+	const struct mst_coap_option *one = mst_coap_find(m, MST_COAP_BLOCK1), *two = mst_coap_find(m, MST_COAP_BLOCK2);
+
+	s->has_block1 = one;
+	s->has_block2 = two;
+	if (one && !mst_coap_block_read(one->value, &s->block1))
+		s->has_block1 = false;
+	if (two && !mst_coap_block_read(two->value, &s->block2))
+		s->has_block2 = false;
+	return (!one || s->has_block1) && (!two || s->has_block2);
+}
+
+/* One block of a request, in its turn. True: that was the last, and all of it stands in s->in. */
+static bool take_block(struct coap_server *s, const struct mst_coap_msg *m, uint32_t key, mst_ms now)
+{
+	size_t size = mst_coap_block_size(s->block1.szx), at = (size_t)s->block1.num * size;
+
+	if (s->block1.num == 0) {
+		drop_in(s);
+		s->state = COAP_SERVER_TAKING;
+		s->key = key;
+	}
+	if (s->state != COAP_SERVER_TAKING || s->key != key || at != s->n_in) {
+		refuse(s, MST_COAP_INCOMPLETE, "not the next block of this request", 0, now);
+		return false;
+	}
+	/* every block but the last is full (RFC 7959 2.2) */
+	if (m->payload.n > size || (s->block1.more && m->payload.n != size)) {
+		refuse(s, MST_COAP_BAD_REQUEST, "a block of another size than it says", 0, now);
+		return false;
+	}
+	if (at + m->payload.n > s->cfg.body_max || mst_coap_uint_of(m, MST_COAP_SIZE1, 0) > s->cfg.body_max) {
+		refuse(s, MST_COAP_TOO_LARGE, "more octets than are taken", 0, now);
+		return false;
+	}
+	if (!s->in)
+		s->in = s->room.take(s->room.arg, s->cfg.body_max);
+	if (!s->in) {
+		refuse(s, MST_COAP_UNAVAILABLE, NULL, 1, now);
+		return false;
+	}
+	if (m->payload.n)
+		memcpy(s->in + at, m->payload.p, m->payload.n);
+	s->n_in += m->payload.n;
+	s->deadline = now + COAP_SPAN_MS;
+	if (!s->block1.more)
+		return true;
+	say(s, MST_COAP_CONTINUE, NULL, 0, now);
+	return false;
+}
+
+static bool hand_over(struct coap_server *s, struct mst_coap_msg *m, struct mst_view body, mst_ms now, struct coap_request *ret_q)
+{
+	s->state = COAP_SERVER_ASKED;
+	/* a request that need not be confirmed has nothing to be acknowledged */
+	s->deadline = s->type == MST_COAP_CON ? now + s->cfg.patience_ms : MST_NEVER;
+	*ret_q = (struct coap_request){ m, body };
+	return true;
+}
+
+static bool on_request(struct coap_server *s, struct mst_coap_msg *m, mst_ms now, struct coap_request *ret_q)
+{
+	uint16_t bad = 0;
+	uint32_t key;
+
+	remember(s, m->id, now);
+	s->resend.on = false;                /* who asks the next has had the answer, or wants it no more */
+	if (s->state == COAP_SERVER_ASKED) {
+		/* one at a time; the one at work keeps its place, and this one hears when to come again */
+		struct mst_coap_msg busy = { .type = m->type == MST_COAP_CON ? MST_COAP_ACK : MST_COAP_NON, .code = MST_COAP_UNAVAILABLE,
+					     .id = m->type == MST_COAP_CON ? m->id : s->next_id++, .n_token = m->n_token };
+		struct mst_writer w = mst_writer_of(s->reply, sizeof(s->reply));
+		uint8_t age[4];
+
+		memcpy(busy.token, m->token, m->n_token);
+		mst_coap_add_uint(&busy, MST_COAP_MAX_AGE, 1, age);
+		mst_coap_write(&busy, &w);
+		s->n_reply = w.n;
+		s->send_reply = s->replied = true;
+		s->reply_to = m->id;
+		return false;
+	}
+	s->type = m->type;
+	s->code = m->code;
+	s->id = m->id;
+	s->acked = false;
+	s->n_token = m->n_token;
+	memcpy(s->token, m->token, m->n_token);
+	s->has_block1 = s->has_block2 = false;
+	if (mst_coap_find(m, MST_COAP_PROXY_URI) || mst_coap_find(m, MST_COAP_PROXY_SCHEME)) {
+		refuse(s, MST_COAP_NO_PROXY, "this is no proxy", 0, now);
+		return false;
+	}
+	if (!mst_coap_check(m, &bad) || mst_coap_find(m, MST_COAP_IF_MATCH) || mst_coap_find(m, MST_COAP_IF_NONE_MATCH)) {
+		refuse(s, MST_COAP_BAD_OPTION, "an option that cannot be taken", 0, now);
+		return false;
+	}
+	if (!read_blocks(s, m)) {
+		refuse(s, MST_COAP_BAD_OPTION, "a block that is none", 0, now);
+		return false;
+	}
+	key = key_of(m);
+	if (s->has_block1)
+		return take_block(s, m, key, now) ? hand_over(s, m, (struct mst_view){ s->in, s->n_in }, now, ret_q) : false;
+	drop_in(s);
+	s->key = key;
+	s->state = COAP_SERVER_IDLE;
+	s->deadline = MST_NEVER;
+	if (s->has_block2 && s->block2.num) {
+		next_block(s, now);
+		return false;
+	}
+	if (m->payload.n > s->cfg.body_max) {
+		refuse(s, MST_COAP_TOO_LARGE, "more octets than are taken", 0, now);
+		return false;
+	}
+	return hand_over(s, m, m->payload, now, ret_q);
+}
+
+/* An acknowledgement or a reset of what we have sent by ourselves. */
+static void on_reply(struct coap_server *s, const struct mst_coap_msg *m)
+{
+	if (!s->resend.on || s->resend.id != m->id)
+		return;
+	s->resend.on = false;
+	if (m->type == MST_COAP_RST)
+		drop_out(s);         /* nobody waits for it any more */
+}
+
+bool coap_server_feed(struct coap_server *s, struct mst_view datagram, mst_ms now, struct mst_coap_msg *m, struct coap_request *ret_q)
+{
+	int r = mst_coap_read(datagram, m, NULL);
+
+	if (r == MST_COAP_FOREIGN || (r && m->type != MST_COAP_CON)) {
+		s->stats.malformed++;
+		return false;
+	}
+	/* RFC 7252 4.2: a confirmable message that cannot be processed is reset; 4.3: an empty one is a ping */
+	if (r || (m->type == MST_COAP_CON && !mst_coap_is_request(m->code))) {
+		s->stats.malformed += r != 0;
+		send_small(s, MST_COAP_RST, m->id);
+		return false;
+	}
+	if (m->type == MST_COAP_ACK || m->type == MST_COAP_RST) {
+		on_reply(s, m);
+		return false;
+	}
+	if (!mst_coap_is_request(m->code))
+		return false;
+	if (seen(s, m->id, now)) {
+		again(s, m);
+		return false;
+	}
+	return on_request(s, m, now, ret_q);
+}
+
+void coap_server_tick(struct coap_server *s, mst_ms now)
+{
+	if (coap_resend_due(&s->resend, now)) {
+		s->send_reply = true;
+		s->stats.resent++;
+	}
+	if (now < s->deadline)
+		return;
+	s->deadline = MST_NEVER;
+	if (s->state == COAP_SERVER_ASKED && !s->acked) {
+		/* RFC 7252 5.2.2: it takes longer than the peer waits; the answer will come by itself */
+		s->acked = true;
+		send_small(s, MST_COAP_ACK, s->id);
+	} else if (s->state == COAP_SERVER_TAKING) {
+		drop_in(s);
+		s->state = COAP_SERVER_IDLE;
+	}
+}
+
+struct mst_view coap_server_send(struct coap_server *s)
+{
+	struct mst_view v = MST_VIEW_NONE;
+
+	if (s->n_small) {
+		v = (struct mst_view){ s->small, s->n_small };
+		s->n_small = 0;
+	} else if (s->send_reply) {
+		v = (struct mst_view){ s->reply, s->n_reply };
+		s->send_reply = false;
+	}
+	return v;
+}
+
+mst_ms coap_server_deadline(const struct coap_server *s)
+{
+	return s->resend.on && s->resend.at < s->deadline ? s->resend.at : s->deadline;
+}
+
+bool coap_server_idle(const struct coap_server *s)
+{
+	return s->state == COAP_SERVER_IDLE && !s->resend.on && !s->out;
+}
