@@ -230,6 +230,7 @@ void rig_up(struct rig *r)
 static const struct mst_role_ops *ops_of(enum mst_role role)
 {
 	return role == MST_ROLE_MEF ? &mst_role_mef : role == MST_ROLE_MAF ? &mst_role_maf : role == MST_ROLE_OCSP ? &mst_role_ocsp :
+	       role == MST_ROLE_HSS ? &mst_role_hss :
 	       &mst_role_bbn;
 }
 
@@ -252,7 +253,7 @@ void rig_down(struct rig *r)
 struct mst_role_env rig_env(struct rig *r, enum mst_role role)
 {
 	const struct mst_role_conf *conf = role == MST_ROLE_MEF ? &r->mef_conf : role == MST_ROLE_MAF ? &r->maf_conf :
-					   role == MST_ROLE_OCSP ? &r->ocsp_conf : &r->bbn_conf;
+					   role == MST_ROLE_OCSP ? &r->ocsp_conf : role == MST_ROLE_HSS ? &r->hss_conf : &r->bbn_conf;
 
 	return (struct mst_role_env){ r->store, r->keeper, r->crypto, conf, r->now, &r->state[role] };
 }

@@ -21,7 +21,7 @@ struct rig {
 	struct mst_store *store;
 	struct mst_keeper *keeper;            /* the double, unless a test puts another */
 	struct mst_crypto *crypto;
-	struct mst_role_conf mef_conf, maf_conf, bbn_conf, ocsp_conf;
+	struct mst_role_conf mef_conf, maf_conf, bbn_conf, ocsp_conf, hss_conf;
 	void *state[MST_ROLE__COUNT];
 	mst_time now;
 	int64_t node;

@@ -87,8 +87,8 @@ static bool port_is_free_choice(const char *address)
 /* Is `address` one of the first `n` of that role? Or of any role that stands before it? */
 static const char *seen_before(const struct mst_conf *c, const char *role, const char *address, size_t n)
 {
-	static const char *const name[] = { "bbn", "mef", "maf", "ocsp", "admin" };
-	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->admin };
+	static const char *const name[] = { "bbn", "mef", "maf", "ocsp", "hss", "admin" };
+	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->hss, &c->admin };
 
 	for (size_t i = 0; i < MST_COUNT(r); i++) {
 		bool same = !strcmp(name[i], role);
@@ -144,7 +144,7 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 
 	listen_rules(k, r, role, r == &k->c->admin);
 	snprintf(field, sizeof(field), "%s.base", role);
-	if (r->present && r != &k->c->admin && r->base[0] != '/')
+	if (r->present && r != &k->c->admin && r != &k->c->hss && r->base[0] != '/')
 		BROKEN(k, field, "\"%s\" is no path; it begins with /", r->base);
 	if (r == &k->c->bbn && r->present && mst_view_ends(mst_view_str(r->base), "/"))
 		BROKEN(k, field, "\"%s\" ends with /; briefings have paths below it, so give it without", r->base);
@@ -229,20 +229,95 @@ static void ocsp_rules(const struct rules *k, const struct mst_conf_role *r)
 		       "give the URI, or a port");
 }
 
+bool mst_conf_ip(const char *text, char *ret_ip, size_t cap, uint16_t *ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	uint8_t b[sizeof(struct in6_addr)];
+	char host[64];
+	size_t n = strlen(text);
+	bool brackets = text[0] == '[';
+
+	*ret_port = 0;
+	/* a port stands behind the only colon, or behind the bracket */
+	if (colon && (brackets ? colon[-1] == ']' : strchr(text, ':') == colon)) {
+		char *end;
+		long port = strtol(colon + 1, &end, 10);
+
+		if (*end || colon[1] < '0' || colon[1] > '9' || port < 1 || port > 65535)
+			return false;
+		*ret_port = (uint16_t)port;
+		n = (size_t)(colon - text);
+	}
+	if (brackets) {
+		if (n < 2 || text[n - 1] != ']')
+			return false;
+		text++;
+		n -= 2;
+	}
+	return mst_view_to_str((struct mst_view){ (const uint8_t *)text, n }, host, sizeof(host)) && strlen(host) < cap &&
+	       inet_pton(brackets || strchr(host, ':') ? AF_INET6 : AF_INET, host, b) == 1 && strcpy(ret_ip, host);
+}
+
+bool mst_conf_diameter_tls(const struct mst_conf *c)
+{
+	for (size_t i = 0; i < c->diameter.n_peers; i++)
+		if (c->diameter.peers[i].tls)
+			return c->diameter.present;
+	return false;
+}
+
+static void diameter_rules(const struct rules *k, const struct mst_conf_diameter *r)
+{
+	char ip[64], field[64];
+	uint16_t port;
+
+	if (!r->present)
+		return;
+	if (k->c->processes == MST_CONF_SINGLE)
+		BROKEN(k, "diameter", "needs a process of its own, and processes is \"single\"; make it \"split\"");
+	if (!r->n_peers)
+		BROKEN(k, "diameter.peers", "is empty, so nobody would be heard; name the HSS, BSF, NAFs or agents");
+	for (size_t i = 0; i < r->n_listen; i++) {
+		snprintf(field, sizeof(field), "diameter.listen[%zu]", i);
+		if (!mst_conf_ip(r->listen[i], ip, sizeof(ip), &port) || port)
+			BROKEN(k, field, "\"%.60s\" is no address of IP; one like 192.0.2.1 or 2001:db8::1, without a port, is wanted", r->listen[i]);
+	}
+	for (size_t i = 0; i < r->n_peers; i++) {
+		const struct mst_conf_diameter_peer *p = &r->peers[i];
+
+		snprintf(field, sizeof(field), "diameter.peers[%zu].connect_to", i);
+		if (p->connect_to[0] && !mst_conf_ip(p->connect_to, ip, sizeof(ip), &port))
+			BROKEN(k, field, "\"%.60s\" is no address of IP; one like 192.0.2.1:3868 or [2001:db8::1]:3868 is wanted", p->connect_to);
+		if (!p->connect_to[0] && !r->n_listen)
+			BROKEN(k, field, "is missing, and diameter.listen is empty, so nobody could dial; give one of them");
+		snprintf(field, sizeof(field), "diameter.peers[%zu].identity", i);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(p->identity, r->peers[j].identity))
+				BROKEN(k, field, "\"%.100s\" is there twice; each peer has one entry", p->identity);
+		if (!strcmp(p->identity, r->identity))
+			BROKEN(k, field, "is our own; that of another node is wanted");
+	}
+	if (mst_conf_diameter_tls(k->c) && (!r->certificate[0] || !r->key[0] || !r->n_anchors))
+		BROKEN(k, "diameter.certificate", "certificate, key and anchors are needed for a peer with TLS; give all three, or tls = false where "
+		       "the line is protected otherwise");
+}
+
 void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line line, const void *text,
 		    struct mst_conf_report *r)
 {
 	const struct rules k = { c, file, line, text, r };
 
-	if (!c->bbn.present && !c->mef.present && !c->maf.present && !c->admin.present)
-		BROKEN(&k, "", "no role is configured; give at least one of the groups bbn, mef, maf, admin");
+	if (!c->bbn.present && !c->mef.present && !c->maf.present && !c->hss.present && !c->admin.present)
+		BROKEN(&k, "", "no role is configured; give at least one of the groups bbn, mef, maf, hss, admin");
 	metrics_rules(&k);
 	role_rules(&k, &c->bbn, "bbn");
 	role_rules(&k, &c->mef, "mef");
 	role_rules(&k, &c->maf, "maf");
 	role_rules(&k, &c->ocsp, "ocsp");
+	role_rules(&k, &c->hss, "hss");
 	role_rules(&k, &c->admin, "admin");
 	ocsp_rules(&k, &c->ocsp);
+	diameter_rules(&k, &c->diameter);
 	mef_rules(&k, &c->mef);
 	bsf_rules(&k, &c->mef, "mef");
 	bsf_rules(&k, &c->maf, "maf");
@@ -302,7 +377,7 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 {
 	const struct mst_conf_role *const r[MST_ROLE__COUNT] = {
 		[MST_ROLE_BBN] = &c->bbn, [MST_ROLE_MEF] = &c->mef, [MST_ROLE_MAF] = &c->maf,
-		[MST_ROLE_OCSP] = &c->ocsp, [MST_ROLE_ADMIN] = &c->admin,
+		[MST_ROLE_OCSP] = &c->ocsp, [MST_ROLE_HSS] = &c->hss, [MST_ROLE_ADMIN] = &c->admin,
 	};
 
 	return (unsigned)role < MST_ROLE__COUNT && r[role] && r[role]->present ? r[role] : NULL;
@@ -436,6 +511,10 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	memcpy(ret->secret_fqdn, c->bbn.present ? c->bbn.fqdn : c->mef.fqdn, sizeof(ret->secret_fqdn));
 	ret->reenrol = (int)r->reenrol;
 	ret->maf_elsewhere = !c->maf.present;
+	ret->n_zh_bsf = r->n_zh_bsfs;
+	memcpy(ret->zh_bsf, r->zh_bsfs, sizeof(ret->zh_bsf));
+	ret->vector_interval = r->vector_interval;
+	ret->vector_burst = r->vector_burst;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));
 }
