@@ -3,7 +3,7 @@
  * needs a library.
  *
  * Ours, not 3GPP's, are two elements in Extension, each with JSON as text: `instructions`, a sequence (codec/instr.h), and
- * `configuration`, what a MEF hands a node in the other methods (MEF Client Configuration, long names). A client that does
+ * `configuration`, what a MEF hands a node in the other methods (mst_mef_client_cfg_msg, long names, with its root). A client that does
  * not know them ignores them, as the schema asks.
  */
 #ifndef MST_CODEC_BSF_INFO_H

@@ -1,4 +1,5 @@
 /* Our AVPs, commands and applications for the library, from the table of codec/diameter.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,9 +42,9 @@ static int add_command(struct dict_object *app, uint32_t code, const char *reque
 	struct dict_cmd_data a = { code, name, CMD_FLAG_REQUEST, CMD_FLAG_PROXIABLE };
 	int r;
 
-	strncpy(name, request, sizeof(name));
+	snprintf(name, sizeof(name), "%s", request);
 	r = fd_dict_new(fd_g_config->cnf_dict, DICT_COMMAND, &q, app, ret);
-	strncpy(name, answer, sizeof(name));
+	snprintf(name, sizeof(name), "%s", answer);
 	return r ? r : fd_dict_new(fd_g_config->cnf_dict, DICT_COMMAND, &a, app, NULL);
 }
 

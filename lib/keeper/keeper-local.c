@@ -29,17 +29,19 @@ static const struct { unsigned release, derive, into; bool trigger, create; } pe
 	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM, true, true },
 	[MST_PURPOSE_SIM] = { 0, 0, 0, false, false },
 	[MST_PURPOSE_AV] = { 0, 0, 0, false, false },
+	[MST_PURPOSE_KS] = { 0, 0, 0, false, false },
 };
 
 /* Which way a purpose's keys go: duties that may give one in, and that may get one. */
 static const struct { unsigned in, out; } ways[] = {
 	[MST_PURPOSE_NONE] = { 0, 0 },
-	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN, MST_DUTY_MEF | MST_DUTY_BBN },
+	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, MST_DUTY_MEF | MST_DUTY_BBN },
 	[MST_PURPOSE_KE] = { MST_DUTY_MEF, MST_DUTY_MEF },
 	[MST_PURPOSE_KEYREG] = { MST_DUTY_MEF | MST_DUTY_MAF, MST_DUTY_MEF | MST_DUTY_MAF },
 	[MST_PURPOSE_KM] = { MST_DUTY_CONNECTOR, MST_DUTY_MAF },
 	[MST_PURPOSE_SIM] = { MST_DUTY_ADMIN, 0 },
 	[MST_PURPOSE_AV] = { MST_DUTY_CONNECTOR, MST_DUTY_HSS },
+	[MST_PURPOSE_KS] = { 0, MST_DUTY_ZN },
 };
 
 bool keeper_gets(enum mst_key_purpose p, const struct mst_channel *ch)
@@ -384,6 +386,9 @@ static const struct mst_keeper_ops local_ops = {
 	.status = local_status,
 	.aka_vector = keeper_aka_vector,
 	.aka_resync = keeper_aka_resync,
+	.gba_star = keeper_gba_star,
+	.gba_answer = keeper_gba_answer,
+	.gba_naf_keys = keeper_gba_naf_keys,
 	.close = local_close,
 };
 

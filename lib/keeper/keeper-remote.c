@@ -256,6 +256,77 @@ static int remote_aka_resync(struct mst_keeper *k, const struct mst_authorisatio
 	return mst_read_end(&in) ? 0 : MST_FAULT_BUG;
 }
 
+static int remote_gba_star(struct mst_keeper *k, const struct mst_wrapped *av, const char *btid, uint8_t autn[GBA_AUTN])
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX], got[GBA_AUTN];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_STAR);
+	put_wrapped(&w, av);
+	put_text(&w, btid);
+	mst_put(&w, (struct mst_view){ autn, GBA_AUTN });
+	r = ask(k, &w, got, sizeof(got), &n);
+	if (!r && n != sizeof(got))
+		r = MST_FAULT_BUG;
+	if (!r)
+		memcpy(autn, got, sizeof(got));
+	return r;
+}
+
+static int remote_gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *av, const char *btid,
+			     const struct mst_ub *q, struct mst_ub_answer *ret_a)
+{
+	uint8_t b[MST_KEEPER_SIGN_MAX], got[sizeof(struct mst_ub_answer) + 16];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	struct mst_ub_answer out = { .ks.n = 0 };
+	struct mst_ub copy = *q;
+	struct mst_reader in;
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_UB);
+	put_authorisation(&w, a);
+	put_wrapped(&w, av);
+	put_text(&w, btid);
+	mst_put_u8(&w, (uint8_t)q->claim.algorithm);
+	mst_put_u8(&w, (uint8_t)q->claim.qop);
+	for (size_t i = 0; i < UB_TEXTS; i++)
+		mst_put_block16(&w, *ub_text(&copy, i));
+	put_text(&w, q->impi);
+	mst_put_u8(&w, q->tmpi);
+	mst_put_block16(&w, q->body);
+	r = ask(k, &w, got, sizeof(got), &n);
+	if (r)
+		return r;
+	in = mst_reader_of((struct mst_view){ got, n });
+	get_wrapped(&in, &out.ks);
+	get_text(&in, out.tmpi, sizeof(out.tmpi));
+	get_text(&in, out.rspauth, sizeof(out.rspauth));
+	if (!mst_read_end(&in))
+		return MST_FAULT_BUG;
+	*ret_a = out;
+	return 0;
+}
+
+static int remote_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const char *btid,
+			       const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret_sealed)
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_u8(&w, CALL_NAF_KEYS);
+	put_authorisation(&w, a);
+	put_wrapped(&w, ks);
+	put_text(&w, btid);
+	put_text(&w, impi);
+	mst_put_block16(&w, naf_id);
+	mst_put_u8(&w, in_card);
+	mst_put_u32(&w, to);
+	return ask_wrapped(k, &w, ret_sealed);
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -264,7 +335,8 @@ static void remote_close(struct mst_keeper *k)
 static const struct mst_keeper_ops remote_ops = {
 	.name = "remote", .wrap = remote_wrap, .create = remote_create, .release = remote_release,
 	.differs = remote_differs, .derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
-	.status = remote_status, .aka_vector = remote_aka_vector, .aka_resync = remote_aka_resync, .close = remote_close,
+	.status = remote_status, .aka_vector = remote_aka_vector, .aka_resync = remote_aka_resync, .gba_star = remote_gba_star, .gba_answer = remote_gba_answer,
+	.gba_naf_keys = remote_gba_naf_keys, .close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)

@@ -220,6 +220,80 @@ static bool serve_resync(struct mst_keeper *k, struct mst_reader *r, struct answ
 	return true;
 }
 
+static bool serve_star(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	struct mst_wrapped av;
+	char btid[MST_ID_MAX];
+
+	get_wrapped(r, &av);
+	get_text(r, btid, sizeof(btid));
+	if (!get_fixed(r, a->b, GBA_AUTN) || !mst_read_end(r))
+		return false;
+	a->rc = k->ops->gba_star(k, &av, btid, a->b);
+	a->n = GBA_AUTN;
+	return true;
+}
+
+static bool serve_ub(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	struct mst_writer w = mst_writer_of(a->b, sizeof(a->b));
+	struct mst_authorisation au;
+	struct mst_ub_answer out = { .ks.n = 0 };
+	char btid[MST_ID_MAX], impi[MST_ID_MAX];
+	struct mst_wrapped av;
+	struct mst_ub q;
+
+	get_authorisation(r, &au);
+	get_wrapped(r, &av);
+	get_text(r, btid, sizeof(btid));
+	memset(&q, 0, sizeof(q));
+	q.claim.algorithm = (enum gba_algorithm)get_small(r, GBA_ALGORITHM__COUNT - 1);
+	q.claim.qop = (enum gba_qop)get_small(r, GBA_QOP_AUTH_INT);
+	for (size_t i = 0; i < UB_TEXTS; i++) {
+		struct mst_view v = mst_read_block16(r);
+
+		if (v.n > GBA_VALUE_MAX)
+			r->ok = false;
+		*ub_text(&q, i) = v;
+	}
+	get_text(r, impi, sizeof(impi));
+	q.impi = impi;
+	q.tmpi = get_small(r, 1);
+	q.body = mst_read_block16(r);
+	if (!mst_read_end(r) || q.body.n > MST_BSF_INFO_OCTETS)
+		return false;
+	a->rc = k->ops->gba_answer(k, &au, &av, btid, &q, &out);
+	put_wrapped(&w, &out.ks);
+	put_text(&w, out.tmpi);
+	put_text(&w, out.rspauth);
+	a->n = w.n;
+	return true;
+}
+
+static bool serve_naf_keys(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	struct mst_authorisation au;
+	struct mst_wrapped ks, out = { .n = 0 };
+	char btid[MST_ID_MAX], impi[MST_ID_MAX];
+	struct mst_view naf_id;
+	bool in_card;
+	uint32_t to;
+
+	get_authorisation(r, &au);
+	get_wrapped(r, &ks);
+	get_text(r, btid, sizeof(btid));
+	get_text(r, impi, sizeof(impi));
+	naf_id = mst_read_block16(r);
+	in_card = get_small(r, 1);
+	to = mst_read_u32(r);
+	if (!mst_read_end(r) || naf_id.n > GBA_NAF_ID_MAX)
+		return false;
+	a->rc = k->ops->gba_naf_keys(k, &au, &ks, btid, impi, naf_id, in_card, to, &out);
+	memcpy(a->b, out.b, out.n);
+	a->n = out.n;
+	return true;
+}
+
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
 {
 	struct mst_reader r = mst_reader_of(question);
@@ -238,6 +312,9 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_STATUS: good = serve_status(k, &r, &a); break;
 	case CALL_VECTOR: good = serve_vector(k, &r, &a); break;
 	case CALL_RESYNC: good = serve_resync(k, &r, &a); break;
+	case CALL_STAR: good = serve_star(k, &r, &a); break;
+	case CALL_UB: good = serve_ub(k, &r, &a); break;
+	case CALL_NAF_KEYS: good = serve_naf_keys(k, &r, &a); break;
 	default: break;
 	}
 	mst_put_u32(answer, (uint32_t)(int32_t)a.rc);

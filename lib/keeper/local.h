@@ -42,4 +42,11 @@ int keeper_aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, c
 int keeper_aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
 		      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms);
 
+/* keeper-gba.c */
+int keeper_gba_star(struct mst_keeper *k, const struct mst_wrapped *av, const char *btid, uint8_t autn[GBA_AUTN]);
+int keeper_gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *av, const char *btid,
+		      const struct mst_ub *q, struct mst_ub_answer *ret_a);
+int keeper_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const char *btid,
+			const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret_sealed);
+
 #endif

@@ -8,7 +8,7 @@
 
 enum keeper_call {
 	CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER, CALL_DIFFERS, CALL_STATUS,
-	CALL_VECTOR, CALL_RESYNC,
+	CALL_VECTOR, CALL_RESYNC, CALL_STAR, CALL_UB, CALL_NAF_KEYS,
 };
 
 static inline void put_text(struct mst_writer *w, const char *s)
@@ -60,7 +60,7 @@ static inline void put_authorisation(struct mst_writer *w, const struct mst_auth
 
 static inline void get_authorisation(struct mst_reader *r, struct mst_authorisation *a)
 {
-	static const int last = MST_AUTH_VECTOR;
+	static const int last = MST_AUTH_BOOTSTRAP;
 
 	memset(a, 0, sizeof(*a));
 	switch (get_small(r, last)) {
@@ -69,11 +69,22 @@ static inline void get_authorisation(struct mst_reader *r, struct mst_authorisat
 	case MST_AUTH_TRIGGER: a->what = MST_AUTH_TRIGGER; break;
 	case MST_AUTH_STATUS: a->what = MST_AUTH_STATUS; break;
 	case MST_AUTH_VECTOR: a->what = MST_AUTH_VECTOR; break;
+	case MST_AUTH_BOOTSTRAP: a->what = MST_AUTH_BOOTSTRAP; break;
 	default: a->what = MST_AUTH_NOTHING; break;
 	}
 	get_text(r, a->key_id, sizeof(a->key_id));
 	get_text(r, a->to, sizeof(a->to));
 	a->event = mst_read_u64(r);
+}
+
+/* The texts of an answer on Ub, in the order in which they travel. */
+#define UB_TEXTS 7
+static inline struct mst_view *ub_text(struct mst_ub *q, size_t i)
+{
+	struct mst_view *const at[UB_TEXTS] = { &q->claim.username, &q->claim.realm, &q->claim.nonce, &q->claim.nc, &q->claim.cnonce,
+						&q->claim.uri, &q->claim.response };
+
+	return at[i];
 }
 
 #endif

@@ -55,4 +55,13 @@ static inline struct mst_authorisation mst_authorise_vector(const char *sim, con
 	return a;
 }
 
+static inline struct mst_authorisation mst_authorise_bootstrap(const char *btid, const char *impi)
+{
+	struct mst_authorisation a = { .what = MST_AUTH_BOOTSTRAP };
+
+	strncpy(a.key_id, btid, sizeof(a.key_id) - 1);
+	strncpy(a.to, impi, sizeof(a.to) - 1);
+	return a;
+}
+
 #endif

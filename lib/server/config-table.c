@@ -12,6 +12,7 @@ static const char *const km_choices[] = { "usage", "master", "registered", NULL 
 static const char *const names_choices[] = { "long", "ts0032", NULL };                  /* enum mst_profile */
 static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
 static const char *const reenrol_choices[] = { "open", "ended", "window", NULL };          /* enum mst_reenrol */
+static const char *const binding_choices[] = { "sbi", "diameter", NULL };                /* enum mst_fetch_binding */
 static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
 #define AT(m) .offset = offsetof(struct mst_conf, m)
@@ -24,6 +25,24 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	.count = offsetof(S, n), .max = MST_COUNT(((S *)0)->m)
 #define RANGE(lo, hi) .least = (lo), .most = (hi)
 #define DAY INT64_C(86400)
+
+#define BSFS(role, more) \
+	{ #role ".bsfs", MST_CONF_T_GROUPS, AT(role.bsfs), .stride = sizeof(struct mst_conf_bsf), \
+	  .count = offsetof(struct mst_conf, role.n_bsfs), .max = MST_BSFS_MAX, .help = more }, \
+	{ #role ".bsfs.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "bsf.example.com", ELEM(struct mst_conf_bsf, fqdn), \
+	  .help = "its name, which its certificate must have" }, \
+	{ #role ".bsfs.uri", MST_CONF_T_URI, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_bsf, uri), \
+	  .help = "where its Nbsp_GBA service is (binding sbi), like https://bsf.example.com:8448; \"\" = https and its name" }, \
+	{ #role ".bsfs.connect_to", MST_CONF_T_ADDRESS, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_bsf, connect_to), \
+	  .help = "dial this address instead of resolving the name; the name check stays" }, \
+	{ #role ".bsfs.binding", MST_CONF_T_CHOICE, 0, "sbi", NULL, ELEM(struct mst_conf_bsf, binding), .choices = binding_choices, \
+	  .help = "how Zn is spoken: sbi (TS 29.309, HTTP and JSON by TLS) or diameter (TS 29.109)" }, \
+	{ #role ".bsfs.domains", MST_CONF_T_FQDN, .sample = "bsf.example.com", ELEM_LST(struct mst_conf_bsf, domains, n_domains), \
+	  .help = "what stands behind the @ of its B-TIDs; empty: its name" }, \
+	{ #role ".bsfs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_bsf, sps, n_sps), \
+	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any" }, \
+	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
+	  .help = "trust anchors for BSFs that are asked by TLS" },
 
 const struct mst_conf_item mst_conf_items[] = {
 	{ "processes", MST_CONF_T_CHOICE, MST_CONF_FIXED, "split", NULL, AT(processes), .choices = processes_choices,
@@ -185,6 +204,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "when a client whose request waits for approval asks again" },
 	{ "mef.est_uri", MST_CONF_T_URI, MST_CONF_EMPTY_OK, "", NULL, STR(mef.est_uri),
 	  .help = "where nodes are told to go for certificates; \"\" = https, the FQDN, the port of the first address, /.well-known/est" },
+	BSFS(mef, "BSFs of mobile operators: this MEF is a NAF of theirs, and a node proves itself by its SIM, as by a maker's secret")
 	{ "mef.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
 	{ "mef.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, AT(mef.quirks.km), .choices = km_choices,
 	  .help = "key given to a MAF for SUID 21: usage-constrained (10.3.7), master, or the registered one itself" },
@@ -243,6 +263,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "as for the MEF, towards that one" },
 	{ "maf.mef_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.peer_anchors, maf.n_peer_anchors),
 	  .help = "trust anchors for MEFs" },
+	BSFS(maf, "BSFs of mobile operators: this MAF is a NAF of theirs (3GPP GBA), and takes nodes by their SIM (TS-0003 8.3.2.3)")
 	{ "maf.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
 	{ "maf.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, AT(maf.quirks.names), .choices = names_choices,
 	  .help = "as for the MEF, towards clients" },

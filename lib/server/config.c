@@ -164,13 +164,49 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 	}
 }
 
+/* Whom a NAF asks, and who may say what about whom. */
+static void bsf_rules(const struct rules *k, const struct mst_conf_role *r, const char *role)
+{
+	char field[64];
+	bool tls = false;
+
+	for (size_t i = 0; i < r->n_bsfs; i++) {
+		const struct mst_conf_bsf *b = &r->bsfs[i];
+
+		tls = tls || b->binding == MST_BIND_SBI;
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(b->fqdn, r->bsfs[j].fqdn)) {
+				snprintf(field, sizeof(field), "%s.bsfs[%zu].fqdn", role, i);
+				BROKEN(k, field, "\"%s\" stands there twice; one entry for each BSF", b->fqdn);
+			}
+		if (r->n_bsfs > 1 && !b->n_sps) {
+			snprintf(field, sizeof(field), "%s.bsfs[%zu].sps", role, i);
+			BROKEN(k, field, "is missing; with several BSFs each says whose clients it may vouch for, like sps = [ \"sp.example.com\" ]");
+		}
+		for (size_t j = 0; j < (b->n_domains ? b->n_domains : 1); j++) {
+			const char *d = b->n_domains ? b->domains[j] : b->fqdn;
+			bool taken = !strcmp(d, r->fqdn);
+
+			for (size_t m = 0; m < r->n_mefs; m++)
+				taken = taken || !strcmp(d, r->mefs[m].fqdn);
+			snprintf(field, sizeof(field), "%s.bsfs[%zu].%s", role, i, b->n_domains ? "domains" : "fqdn");
+			/* then a key identifier would not say who made it */
+			if (taken)
+				BROKEN(k, field, "\"%s\" stands behind the @ of other key identifiers here; give the domain of the BSF's B-TIDs", d);
+		}
+	}
+	snprintf(field, sizeof(field), "%s.bsf_anchors", role);
+	if (tls && !r->n_gba_anchors)
+		BROKEN(k, field, "is empty, so no BSF could be trusted; name the anchors of the BSFs' certificates");
+}
+
 /* Each way to enrol can be switched off by itself (lesson 27), but not all of them. */
 static void mef_rules(const struct rules *k, const struct mst_conf_role *r)
 {
 	if (!r->present)
 		return;
-	if (!r->node_certificates && !r->psk)
-		BROKEN(k, "mef.psk", "is false, and mef.node_certificates too, so no node could enrol; set one of them to true");
+	if (!r->node_certificates && !r->psk && !r->n_bsfs)
+		BROKEN(k, "mef.psk", "is false, and mef.node_certificates too, so no node could enrol; set one of them to true, or give mef.bsfs");
 	if (r->n_client_anchors)
 		return;
 	if (r->node_certificates)
@@ -209,6 +245,8 @@ void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line li
 	role_rules(&k, &c->admin, "admin");
 	ocsp_rules(&k, &c->ocsp);
 	mef_rules(&k, &c->mef);
+	bsf_rules(&k, &c->mef, "mef");
+	bsf_rules(&k, &c->maf, "maf");
 	if (c->maf.n_mefs && !c->maf.n_peer_anchors)
 		BROKEN(&k, "maf.mef_anchors",
 		       "is empty, so no MEF could be trusted; name the anchors of the MEFs' certificates");
@@ -271,6 +309,28 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 	return (unsigned)role < MST_ROLE__COUNT && r[role] && r[role]->present ? r[role] : NULL;
 }
 
+const struct mst_asker mst_askers[MST_ASKERS] = {
+	{ MST_ROLE_MAF, MST_FETCH_KEY, "mef_anchors", "MEF" },
+	{ MST_ROLE_MAF, MST_FETCH_ZN, "bsf_anchors", "BSF" },
+	{ MST_ROLE_MEF, MST_FETCH_ZN, "bsf_anchors", "BSF" },
+	{ MST_ROLE_BSF, MST_FETCH_ZH, "hss_anchors", "HSS" },
+};
+
+const char (*mst_conf_asker_anchors(const struct mst_conf *c, const struct mst_asker *a, size_t *ret_n))[MST_CONF_PATH]
+{
+	const struct mst_conf_role *r = mst_conf_role(c, a->role);
+
+	*ret_n = !r ? 0 : a->kind == MST_FETCH_KEY ? r->n_peer_anchors : r->n_gba_anchors;
+	return !*ret_n ? NULL : a->kind == MST_FETCH_KEY ? r->peer_anchors : r->gba_anchors;
+}
+
+bool mst_conf_asks(const struct mst_conf *c)
+{
+	const struct mst_conf_role *mef = mst_conf_role(c, MST_ROLE_MEF);
+
+	return mst_conf_role(c, MST_ROLE_MAF) || mst_conf_role(c, MST_ROLE_BSF) || (mef && mef->n_gba_anchors);
+}
+
 static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 {
 	struct mst_quirks q = mst_quirks_default;
@@ -312,6 +372,30 @@ static void est_of(const struct mst_conf *c, struct mst_role_conf *ret)
 		snprintf(ret->est.ocsp, sizeof(ret->est.ocsp), "http://%.170s%.8s%s", o->fqdn, port_of(o, ":80"), o->base);
 }
 
+static void bsfs_of(const struct mst_conf_role *r, struct mst_role_conf *ret)
+{
+	ret->n_bsf = r->n_bsfs;
+	for (size_t i = 0; i < r->n_bsfs; i++) {
+		const struct mst_conf_bsf *c = &r->bsfs[i];
+		struct mst_bsf_link *b = &ret->bsf[i];
+
+		memcpy(b->fqdn, c->fqdn, sizeof(b->fqdn));
+		if (c->uri[0])
+			memcpy(b->uri, c->uri, sizeof(b->uri));
+		else
+			snprintf(b->uri, sizeof(b->uri), "https://%s", c->fqdn);
+		memcpy(b->connect_to, c->connect_to, sizeof(b->connect_to));
+		b->binding = (enum mst_fetch_binding)c->binding;
+		if (c->n_domains)
+			memcpy(b->domain, c->domains, sizeof(b->domain));
+		else
+			memcpy(b->domain[0], c->fqdn, sizeof(b->domain[0]));
+		b->n_domain = c->n_domains ? c->n_domains : 1;
+		memcpy(b->sp, c->sps, sizeof(b->sp));
+		b->n_sp = c->n_sps;
+	}
+}
+
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
@@ -336,6 +420,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
+	bsfs_of(r, ret);
 	for (size_t i = 0; i < r->n_providers; i++) {
 		memcpy(ret->provider[i].sp, r->providers[i].sp, sizeof(ret->provider[i].sp));
 		ret->provider[i].uid = (uint32_t)r->providers[i].uid;

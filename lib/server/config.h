@@ -31,6 +31,16 @@ struct mst_conf_link {
 	struct mst_conf_quirks quirks;
 };
 
+/* A BSF that this NAF asks for keys of GBA. */
+struct mst_conf_bsf {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	int64_t binding;                              /* enum mst_fetch_binding */
+	char domains[MST_BSF_DOMAINS][MST_ID_MAX];
+	size_t n_domains;
+	char sps[MST_MEF_SPS][MST_ID_MAX];
+	size_t n_sps;
+};
+
 struct mst_conf_provider { char sp[MST_ID_MAX]; int64_t uid; };
 
 /* One group per role; members that a role has no row for stay empty. */
@@ -45,6 +55,9 @@ struct mst_conf_role {
 	size_t n_client_anchors;
 	char peer_anchors[MST_CONF_PATHS][MST_CONF_PATH];     /* maf: mef_anchors */
 	size_t n_peer_anchors;
+	/* Of the servers of GBA that the role asks: maf and mef: bsf_anchors; bsf: hss_anchors. With them its certificate is shown. */
+	char gba_anchors[MST_CONF_PATHS][MST_CONF_PATH];
+	size_t n_gba_anchors;
 	char crls[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_crls;
 	bool require_crl;
@@ -75,6 +88,8 @@ struct mst_conf_role {
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
+	struct mst_conf_bsf bsfs[MST_BSFS_MAX];               /* maf, mef: as a NAF of GBA */
+	size_t n_bsfs;
 	struct mst_conf_provider providers[MST_PROVIDERS_MAX];        /* admin */
 	size_t n_providers;
 };
@@ -126,6 +141,14 @@ struct mst_conf *mst_conf_free(struct mst_conf *c);
 
 /* NULL when the role is not configured. */
 const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role);
+/* Which roles ask other servers, and what for: each has trust anchors of its own in the connector. */
+struct mst_asker { enum mst_role role; enum mst_fetch_kind kind; const char *anchors /* the setting */, *whose /* "MEF" */; };
+#define MST_ASKERS 4
+extern const struct mst_asker mst_askers[MST_ASKERS];
+/* Its anchors, or NULL when it asks nobody (by TLS). */
+const char (*mst_conf_asker_anchors(const struct mst_conf *c, const struct mst_asker *a, size_t *ret_n))[MST_CONF_PATH];
+/* Is there a role that asks at all, so that a connector is needed? */
+bool mst_conf_asks(const struct mst_conf *c);
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret);
 /* First setting that differs and that a running daemon cannot take over; NULL when a reload is enough. */
 const char *mst_conf_needs_restart(const struct mst_conf *was, const struct mst_conf *is);

@@ -24,6 +24,8 @@ struct session {
 	char uri[512], server_name[MST_ID_MAX], connect_to[128];
 	char host[MST_ID_MAX];            /* of the URI */
 	uint16_t port;
+	enum mst_role role;               /* who asks, and whom: what it trusts and shows */
+	enum mst_fetch_kind kind;
 	unsigned epoch;                   /* of the trust that it was opened with */
 	bool open, used; /* used: it has answered before, so it may simply have been closed since */
 	struct job *job;
@@ -33,7 +35,7 @@ struct session {
 struct connector {
 	struct mst_unit u;                /* first */
 	struct mst_link *engine;
-	struct mst_tls_ctx *tls;
+	struct mst_tls_ctx *tls[MST_ASKERS];
 	struct session *session[SESSIONS_MAX];
 	struct job *head, **tail;
 	uint64_t next_rqi;
@@ -264,9 +266,17 @@ static const struct mst_client_ops client_ops = { on_open, on_response, on_end }
 
 /* --- jobs and sessions --- */
 
+static struct mst_tls_ctx *tls_for(const struct connector *c, const struct mst_fetch *f)
+{
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		if (mst_askers[i].role == f->role && mst_askers[i].kind == f->kind)
+			return c->tls[i];
+	return NULL;
+}
+
 static struct session *dial(struct connector *c, const struct mst_fetch *f)
 {
-	struct mst_client_config cfg = { .base = c->u.base, .tls = c->tls, .limits = { 16384, 65536 },
+	struct mst_client_config cfg = { .base = c->u.base, .tls = tls_for(c, f), .limits = { 16384, 65536 },
 		.connect_ms = c->u.conf->limits.fetch * 1000, .handshake_ms = c->u.conf->limits.fetch * 1000,
 		.answer_ms = c->u.conf->limits.fetch * 1000 };
 	struct session *s;
@@ -280,6 +290,8 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 		return NULL;
 	s->c = c;
 	s->epoch = c->epoch;
+	s->role = f->role;
+	s->kind = f->kind;
 	s->since = mst_now_ms();
 	memcpy(s->uri, f->uri, sizeof(s->uri));
 	memcpy(s->server_name, f->server_name, sizeof(s->server_name));
@@ -304,7 +316,7 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 
 static bool same_server(const struct session *s, const struct mst_fetch *f)
 {
-	return !strcmp(s->uri, f->uri) && !strcmp(s->server_name, f->server_name) &&
+	return s->role == f->role && s->kind == f->kind && !strcmp(s->uri, f->uri) && !strcmp(s->server_name, f->server_name) &&
 	       !strcmp(s->connect_to, f->connect_to);
 }
 
@@ -354,6 +366,17 @@ static void pump(struct connector *c)
 	c->tail = at;
 }
 
+static void tell_no_anchors(struct connector *c, struct job *j)
+{
+	char text[160] = "this role asks nobody";
+
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		if (mst_askers[i].role == j->f.role && mst_askers[i].kind == j->f.kind)
+			snprintf(text, sizeof(text), "no trust anchors for other servers: set %s.%s", mst_role_name[j->f.role],
+				 mst_askers[i].anchors);
+	report_end(c, j, MST_FETCH_UNTRUSTED, text);
+}
+
 static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
 {
 	struct connector *c = owner;
@@ -369,9 +392,8 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		free(j);
 		return;
 	}
-	if (!c->tls) {
-		report_end(c, j, MST_FETCH_UNTRUSTED,
-			   "no trust anchors for other servers: set maf.mef_anchors");
+	if (!tls_for(c, &j->f)) {
+		tell_no_anchors(c, j);
 		return;
 	}
 	*c->tail = j;
@@ -419,11 +441,32 @@ static int connector_attach(struct mst_unit *u, const struct mst_link_frame *who
 
 /* --- life --- */
 
-static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx **ret)
+static void free_tls(struct mst_tls_ctx *tls[MST_ASKERS])
 {
-	const struct mst_material *m = mst_unit_material(&c->u, MST_ROLE_MAF);
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		if (tls[i])
+			tls[i] = mst_tls_ctx_free(tls[i]);
+}
 
-	return m ? mst_material_tls(c->u.conf, m, NULL, false, ret, d) : MST_FAULT_BUG;
+/* All of them, or none. */
+static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx *ret[MST_ASKERS])
+{
+	int r = 0;
+
+	memset(ret, 0, MST_ASKERS * sizeof(ret[0]));
+	for (size_t k = 0; k < c->u.n_materials && !r; k++)
+		for (size_t i = 0; i < MST_ASKERS && !r; i++) {
+			const struct mst_material *m = &c->u.material[k];
+			size_t n;
+
+			/* a reload may have taken its anchors away: then it asks nobody any more */
+			if (mst_askers[i].role == m->role && mst_askers[i].kind == m->kind &&
+			    mst_conf_asker_anchors(c->u.conf, &mst_askers[i], &n))
+				r = mst_material_tls(c->u.conf, m, NULL, false, &ret[i], d);
+		}
+	if (r)
+		free_tls(ret);
+	return r;
 }
 
 static int connector_start(struct mst_unit *u, struct mst_diag *d)
@@ -435,22 +478,19 @@ static int connector_start(struct mst_unit *u, struct mst_diag *d)
 	if (!u->n_materials)
 		return 0;
 	mst_ec_fast_install();
-	return make_tls(c, d, &c->tls);
+	return make_tls(c, d, c->tls);
 }
 
 static int connector_reload(struct mst_unit *u, struct mst_diag *d)
 {
 	struct connector *c = (struct connector *)(void *)u;
-	struct mst_tls_ctx *tls;
-	int r = u->n_materials ? make_tls(c, d, &tls) : MST_FAULT_BUG;
+	struct mst_tls_ctx *tls[MST_ASKERS];
+	int r = make_tls(c, d, tls);
 
-	if (!u->n_materials)
-		return 0;
 	if (r)
 		return r;
-	if (c->tls)
-		mst_tls_ctx_free(c->tls);
-	c->tls = tls;
+	free_tls(c->tls);
+	memcpy(c->tls, tls, sizeof(c->tls));
 	c->epoch++;
 	for (size_t i = 0; i < SESSIONS_MAX; i++)       /* old trust must not live on in kept sessions */
 		if (c->session[i] && !c->session[i]->job)
@@ -499,8 +539,7 @@ static void connector_stop(struct mst_unit *u)
 		}
 	drop_jobs(c);
 	(void)mst_link_free(c->engine);
-	if (c->tls)
-		mst_tls_ctx_free(c->tls);
+	free_tls(c->tls);
 }
 
 const struct mst_unit_ops mst_connector_unit = {

@@ -154,6 +154,17 @@ struct mst_mef_link {
 	size_t n_sp;
 	struct mst_quirks quirks;
 };
+/* A BSF that is asked for keys of GBA (TS 33.220): its B-TIDs end with one of these domains. */
+#define MST_BSFS_MAX 8
+#define MST_BSF_DOMAINS 8
+struct mst_bsf_link {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	enum mst_fetch_binding binding;
+	char domain[MST_BSF_DOMAINS][MST_ID_MAX];
+	size_t n_domain;
+	char sp[MST_MEF_SPS][MST_ID_MAX];                     /* as of a MEF: none is any */
+	size_t n_sp;
+};
 /*
  * The makers' anchors: SHA-256 of every client anchor but the provider's own (mef.maf_anchor). Each of these CAs could
  * sign any name, so with more than one of them a name is good only under the anchor that it is bound to.
@@ -170,6 +181,7 @@ struct mst_role_conf {
 	int64_t reg_lifetime;             /* longest registration, seconds */
 	int64_t retry_duration;           /* NO_MORE_COMMANDS */
 	struct mst_mef_link mef[8]; size_t n_mef;      /* MAF: which MEFs it asks */
+	struct mst_bsf_link bsf[MST_BSFS_MAX]; size_t n_bsf;  /* MAF, MEF as a NAF of GBA: which BSFs it asks */
 	char maf_fqdn[8][MST_ID_MAX]; size_t n_maf;    /* MEF: MAFs that may fetch (by FQDN certificate) */
 	/* MEF: SHA-256 of the anchor that the path of such a MAF must end at; all zero = any of the listener's. A
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
@@ -202,7 +214,7 @@ struct mst_role_conf {
 /* Other servers that this role may have to ask: each has its share of limits.fetches. */
 static inline size_t mst_role_servers(const struct mst_role_conf *c)
 {
-	return c->n_mef;
+	return c->n_mef + c->n_bsf;
 }
 
 struct mst_role_env {

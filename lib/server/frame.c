@@ -136,7 +136,7 @@ static void get_cert(struct mst_reader *r, struct mst_cert_info *i)
 {
 	i->n_san = (size_t)mst_get_enum(r, MST_SANS_MAX + 1);
 	for (size_t k = 0; k < i->n_san; k++) {
-		i->san[k].kind = (enum mst_id_kind)mst_get_enum(r, MST_ID_PUBLIC_KEY + 1);
+		i->san[k].kind = (enum mst_id_kind)mst_get_enum(r, MST_ID_KM + 1);
 		mst_get_text16(r, i->san[k].value, sizeof(i->san[k].value));
 	}
 	mst_get_text16(r, i->subject, sizeof(i->subject));

@@ -130,7 +130,42 @@ static int aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, c
 	return seen.rc;
 }
 
-static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync, NULL };
+static int gba_star(struct mst_keeper *k, const struct mst_wrapped *w, const char *btid, uint8_t autn[GBA_AUTN])
+{
+	(void)k;
+	assert_true(w->n == 2 && !strcmp(btid, "b-tid") && autn[0] == 1 && autn[15] == 1);
+	memset(autn, 9, GBA_AUTN);
+	return seen.rc;
+}
+
+static int gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *btid,
+		      const struct mst_ub *q, struct mst_ub_answer *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_BOOTSTRAP && w->n == 2 && !strcmp(btid, "b-tid") && !strcmp(q->impi, "impi") && q->tmpi);
+	assert_true(q->claim.algorithm == GBA_AKAV2_MD5 && q->claim.qop == GBA_QOP_AUTH && mst_view_eq_str(q->claim.username, "u") &&
+		    mst_view_eq_str(q->claim.realm, "r") && mst_view_eq_str(q->claim.nonce, "n") && mst_view_eq_str(q->claim.nc, "nc") &&
+		    mst_view_eq_str(q->claim.cnonce, "c") && mst_view_eq_str(q->claim.uri, "/") && mst_view_eq_str(q->claim.response, "x"));
+	seen.n = (uint32_t)q->body.n;
+	memset(ret, 0, sizeof(*ret));
+	memset(ret->tmpi, 't', sizeof(ret->tmpi) - 1);
+	memset(ret->rspauth, 'a', 32);
+	ret->ks.n = MST_WRAPPED_MAX;
+	return seen.rc;
+}
+
+static int gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *btid,
+			const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_RELEASE && w->n == 2 && !strcmp(btid, "b-tid") && !strcmp(impi, "impi") && in_card);
+	assert_true(mst_view_eq_str(naf_id, "naf"));
+	seen.n = to;
+	return give("naf", btid, ret);
+}
+
+static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
+                                                 gba_star, gba_answer, gba_naf_keys, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -194,6 +229,35 @@ static void ask_aka(struct mst_keeper *k)
 	seen.rc = 0;
 }
 
+static void ask_gba(struct mst_keeper *k)
+{
+	struct mst_authorisation a = { MST_AUTH_BOOTSTRAP, "b-tid", "impi", 0 };
+	struct mst_wrapped w = { { 4, 5 }, 2 }, out = { { 0 }, 0 };
+	static uint8_t body[MST_BSF_INFO_OCTETS + 1];
+	struct mst_ub q = { .claim = { GBA_AKAV2_MD5, GBA_QOP_AUTH, MST_VIEW_LIT("u"), MST_VIEW_LIT("r"), MST_VIEW_LIT("n"), MST_VIEW_LIT("nc"),
+				       MST_VIEW_LIT("c"), MST_VIEW_LIT("/"), MST_VIEW_LIT("x") },
+			    .impi = "impi", .tmpi = true, .body = { body, MST_BSF_INFO_OCTETS } };
+	struct mst_ub_answer got = { .ks.n = 0 };
+	uint8_t autn[GBA_AUTN];
+
+	memset(autn, 1, sizeof(autn));
+	assert_int_equal(k->ops->gba_star(k, &w, "b-tid", autn), 0);
+	assert_true(autn[0] == 9 && autn[15] == 9);
+	assert_int_equal(k->ops->gba_answer(k, &a, &w, "b-tid", &q, &got), 0);
+	assert_true(seen.n == MST_BSF_INFO_OCTETS && got.ks.n == MST_WRAPPED_MAX && strlen(got.tmpi) == MST_ID_MAX - 1 && strlen(got.rspauth) == 32);
+	q.body.n++;
+	assert_int_equal(k->ops->gba_answer(k, &a, &w, "b-tid", &q, &got), MST_KEEPER_DENIED);
+	q.body.n--;
+	seen.rc = MST_KEEPER_FORGED;
+	got.tmpi[0] = '\0';
+	assert_int_equal(k->ops->gba_answer(k, &a, &w, "b-tid", &q, &got), MST_KEEPER_FORGED);
+	assert_string_equal(got.tmpi, "");
+	seen.rc = 0;
+	a.what = MST_AUTH_RELEASE;
+	assert_int_equal(k->ops->gba_naf_keys(k, &a, &w, "b-tid", "impi", MST_VIEW_LIT("naf"), true, 77, &out), 0);
+	assert_true(seen.n == 77 && out.n == 3);
+}
+
 static void calls(void **state)
 {
 	const struct mst_keeper_caller caller = { carry, NULL };
@@ -228,6 +292,7 @@ static void calls(void **state)
 	assert_true(big[0] == 6 && big[MST_TRIGGER_MAC - 1] == 6);
 	ask_status(k);
 	ask_aka(k);
+	ask_gba(k);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;

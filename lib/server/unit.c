@@ -147,7 +147,7 @@ static int take_material(struct mst_unit *u, struct mst_view payload)
 
 	if (!mst_material_decode(payload, &m))
 		return MST_FAULT_BUG;
-	while (i < u->n_materials && u->material[i].role != m.role)
+	while (i < u->n_materials && (u->material[i].role != m.role || u->material[i].kind != m.kind))
 		i++;
 	if (i == MST_UNIT_MATERIALS) {
 		mst_material_deinit(&m);

@@ -12,7 +12,7 @@
 #include "server/material.h"
 #include "server/metrics.h"
 
-#define MST_UNIT_MATERIALS 2
+#define MST_UNIT_MATERIALS MST_ASKERS
 #define MST_UNIT_SOCKETS (MST_CONF_LISTEN + 1)
 
 struct event_base;

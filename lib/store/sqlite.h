@@ -111,6 +111,25 @@ enum sq_slot {
 	SQ_BRIEFING_LIST_NODE,
 	SQ_BRIEFING_EXPIRE,
 	SQ_BRIEFING_CROWD,
+	SQ_GBA_RUN_INSERT,
+	SQ_GBA_RUN_CROWD,
+	SQ_GBA_RUN_GET,
+	SQ_GBA_RUN_SETTLE,
+	SQ_GBA_SESSION_INSERT,
+	SQ_GBA_SESSION_CROWD,
+	SQ_GBA_SESSION_GET,
+	SQ_GBA_SESSION_USED,
+	SQ_GBA_SESSION_LIST,
+	SQ_GBA_SESSION_LIST_ONE,
+	SQ_GBA_SESSION_DELETE,
+	SQ_GBA_TMPI_PUT,
+	SQ_GBA_TMPI_GET,
+	SQ_GBA_LOCK_PUT,
+	SQ_GBA_LOCK_GET,
+	SQ_GBA_LOCK_DELETE,
+	SQ_GBA_SWEEP_RUN,
+	SQ_GBA_SWEEP_SESSION,
+	SQ_GBA_SWEEP_LOCK,
 	SQ_RULES_VERSION,
 	SQ_RULES_NEXT,
 	SQ_RULES_VERSIONS,
@@ -163,6 +182,7 @@ enum sq_type {
 	SQ_ID_OR_NULL,   /* int64_t, 0 is NULL */
 	SQ_BOOL,
 	SQ_HASH,    /* uint8_t[32] */
+	SQ_FIXED,   /* uint8_t[cap], always all of it */
 	SQ_WRAPPED, /* struct mst_wrapped */
 	SQ_OCTETS,  /* struct { uint16_t n; uint8_t b[cap - 2]; } */
 };
@@ -359,6 +379,23 @@ int sq_briefing_find(struct mst_store *s, const char *who, const char *attempt, 
 int sq_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
 		     int (*each)(void *, const struct mst_briefing *), void *arg);
 int sq_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
+
+int sq_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
+int sq_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
+int sq_gba_run_settle(struct mst_store *s, const struct gba_run *r);
+int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);
+int sq_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
+int sq_gba_session_used(struct mst_store *s, const char *btid, mst_time now);
+int sq_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,
+		        int (*each)(void *, const struct mst_gba_session *), void *arg);
+int sq_gba_session_delete(struct mst_store *s, const char *btid);
+int sq_gba_tmpi_put(struct mst_store *s, const struct mst_gba_tmpi *r);
+int sq_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret);
+int sq_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r);
+int sq_gba_lock_get(struct mst_store *s, const char *impi, struct mst_gba_lock *ret);
+int sq_gba_lock_delete(struct mst_store *s, const char *impi);
+int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
+int sq_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions);
 
 int sq_rules_version(struct mst_store *s, struct mst_rules_version *ret);
 int sq_rules_next(struct mst_store *s, struct mst_rules_version *v);

@@ -25,7 +25,9 @@
 
 #include "codec/ident.h"
 #include "codec/rule.h"
+#include "codec/guss.h"
 #include "keeper/keeper.h"
+#include "proto/gba/bsf.h"
 
 enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE_OCSP, MST_ROLE_ZN /* the BSF's face towards NAFs */, MST_ROLE__COUNT };
 extern const char *const mst_role_name[MST_ROLE__COUNT];
@@ -344,6 +346,53 @@ int mst_store_briefing_list(struct mst_store *s, const struct mst_briefing_filte
 /* Bounded growth (lesson 17): of `who` only the `most` newest stay, and a few of those older than `before` go, whose ever. */
 int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
 
+/*
+ * --- bsf and zn: Ub and Zn (TS 33.220); nobody else reads them ---
+ *
+ * Several BSFs may share one store: a challenge is settled once, whoever comes first.
+ */
+#define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber that stand at a time */
+#define MST_GBA_SESSIONS_OF_ONE 4         /* and sessions: the newest */
+struct mst_gba_run {
+	struct gba_run run;               /* unique by nonce */
+	struct mst_wrapped av;            /* purpose AV, bound to the B-TID that it would give */
+	char guss[MST_GUSS_OCTETS + 1];   /* subscriber data as the HSS gave it, JSON */
+};
+/* EXISTS: the nonce is taken, or there is a session of this RAND. Of the subscriber's others the oldest may go. */
+int mst_store_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
+int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
+/* State and answer of one that is OPEN in the store. NONE: it is not there, or somebody else has settled it. */
+int mst_store_gba_run_settle(struct mst_store *s, const struct gba_run *r);
+
+struct mst_gba_session {
+	struct gba_session session;       /* unique by btid; tmpi is not read back */
+	struct mst_wrapped ks;            /* purpose KS, bound to the B-TID */
+	char guss[MST_GUSS_OCTETS + 1];
+	char briefing[33];                /* id of what the node was told with it; "" = nothing */
+	mst_time used;                    /* by a NAF, the last time; 0 = not yet */
+};
+int mst_store_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);      /* EXISTS; the oldest of the subscriber may go */
+int mst_store_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
+int mst_store_gba_session_used(struct mst_store *s, const char *btid, mst_time now);
+/* By B-TID, those after `after`. `impi` NULL: of all. */
+int mst_store_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,
+			       int (*each)(void *, const struct mst_gba_session *), void *arg);
+int mst_store_gba_session_delete(struct mst_store *s, const char *btid);                     /* NONE */
+
+struct mst_gba_tmpi { char impi[MST_ID_MAX], tmpi[MST_ID_MAX]; mst_time made; };
+int mst_store_gba_tmpi_put(struct mst_store *s, const struct mst_gba_tmpi *r);               /* takes the place of the older */
+int mst_store_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret);
+
+struct mst_gba_lock { char impi[MST_ID_MAX]; int wrong; mst_time until, forget; };
+int mst_store_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r);               /* upsert */
+int mst_store_gba_lock_get(struct mst_store *s, const char *impi, struct mst_gba_lock *ret);
+int mst_store_gba_lock_delete(struct mst_store *s, const char *impi);                        /* NONE */
+
+/* What has ended goes, `limit` rows of each table at most. How many went in all. */
+int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
+/* Sessions, challenges, TMPI and lock of one subscriber, or (NULL) of all. How many sessions went. */
+int mst_store_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions);
+
 /* --- hss (admin writes, hss reads and counts) --- */
 
 /*
@@ -386,7 +435,7 @@ int mst_store_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret
 struct mst_sim_filter { int state; int64_t after; size_t limit; };
 int mst_store_sim_list(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg);
 
-/* --- owner's rules (admin writes, bbn reads) --- */
+/* --- owner's rules (admin writes, bbn and bsf read) --- */
 
 /*
  * Each change makes a new version of the set, within the group that makes it: mst_store_rules_next() gives the number,

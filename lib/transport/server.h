@@ -25,6 +25,7 @@ struct mst_server_limits {
 	unsigned handshakes;         /* running at the same time */
 	unsigned requests;           /* outstanding with the owner: beyond 503 + Retry-After */
 	struct mst_http_limits http;
+	unsigned streams;            /* HTTP/2, when the TLS settings offer it (tls.h): requests of one connection at a time */
 	size_t held_octets;          /* of bodies, in all connections together: beyond 503 + Retry-After */
 	mst_ms hello_ms;             /* until the first message of a handshake is complete */
 	mst_ms session_ms;           /* the longest that a connection is kept */
@@ -76,7 +77,8 @@ void mst_conn_psk(struct mst_conn *c, const struct mst_key *k);
 /* Give up a suspended handshake for a reason of our own: the connection ends without a verdict on the key, and
  * on_handshake_failed is told MST_TLS_BUSY with this text. */
 void mst_conn_busy(struct mst_conn *c, const char *detail);
-/* Answer the outstanding request with whole HTTP octets (copied). `close` ends the connection after it. */
+/* Answer the outstanding request with whole HTTP/1.1 octets (copied). `close` ends the connection after it. With HTTP/2 each
+ * request is a mst_conn of its own to the owner, all with the id and the peer of their connection. */
 void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close);
 bool mst_conn_keep_alive(const struct mst_conn *c);
 

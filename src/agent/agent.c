@@ -15,11 +15,13 @@
 
 #include "agent/briefing.h"
 #include "agent/bundle.h"
+#include "agent/card.h"
 #include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
 #include "agent/place.h"
 #include "agent/policy.h"
+#include "agent/ub.h"
 #include "base/text.h"
 
 #define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
@@ -358,7 +360,7 @@ void agent_turn(struct agent *a)
 		if (a->errand != AGENT_NO_ERRAND)
 			errand_drive(a);
 		if (!engine_step(a) &&
-		    (a->errand == AGENT_NO_ERRAND || enrolee_want(a->enrolee) == ENROLEE_WANT_ANSWER ||
+		    (a->errand == AGENT_NO_ERRAND || a->errand_waits || enrolee_want(a->enrolee) == ENROLEE_WANT_ANSWER ||
 		     enrolee_want(a->enrolee) == ENROLEE_WANT_OPEN))
 			break;
 	}
@@ -492,6 +494,11 @@ static int open_engine(struct agent *a)
 		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000,
 	};
 
+	if (card_there(&a->cfg)) {
+		c.discover_ms += ub_ms(&a->cfg);
+		c.bootstrap_ms += ub_ms(&a->cfg) + a->cfg.card_timeout * 1000;
+	}
+
 	a->prov_storage = calloc(1, prov_size());
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
 	if (!a->prov_storage || !a->enrolee)
@@ -523,6 +530,13 @@ int agent_open(struct agent *a)
 	if (r) {
 		agent_log(a, AGENT_ERROR, "self-test", "failed", which, NULL);
 		return r;
+	}
+	r = card_there(&a->cfg) ? aka_self_test(a->crypto, &which) : 0;
+	if (!r && card_there(&a->cfg))
+		r = gba_self_test(a->crypto, &which);
+	if (r) {
+		agent_log(a, AGENT_ERROR, "self-test", "failed", which, NULL);
+		return r < 0 ? r : MST_FAULT_CRYPTO;
 	}
 	r = take_lock(a);
 	if (!r)
@@ -652,6 +666,8 @@ struct agent *agent_free(struct agent *a)
 	if (a->enrolee)
 		errand_drop(a);
 	discover_drop(a);
+	ub_free(a);
+	card_free(a);
 	visit_drop(a);
 	leave_close(a);
 	tell_close(a);
@@ -665,6 +681,7 @@ struct agent *agent_free(struct agent *a)
 	json_decref(a->verdict);
 	json_decref(a->damage);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
+	a->tls_naf = mst_tls_ctx_free(a->tls_naf);
 	if (a->env)
 		a->env->ops->close(a->env);
 	for (size_t i = 0; i < a->n_anchors; i++)

@@ -234,6 +234,7 @@ static bool begin(struct agent *a)
 		.from = from,
 		.attempt = c->attempt,
 		.reg_id = c->maf_reg_id,
+		.btid = mst_is_naf_key(c) ? c->key_id : NULL,
 		.answer_ms = a->cfg.answer_timeout * 1000,
 	};
 	struct mst_diag d = { 0 };
@@ -244,8 +245,7 @@ static bool begin(struct agent *a)
 	a->check = calloc(1, sizeof(*a->check));
 	if (!a->check)
 		return false;
-	if (mmaf_init(a->check, &mc, &d) && session_open(a, maf.host, maf.port, a->tls_psk, NULL, &c->key, c->key_id,
-							 &check_ops, &a->check_client) == 0)
+	if (mmaf_init(a->check, &mc, &d) && session_open_maf(a, a, maf.host, maf.port, c, &check_ops, &a->check_client) == 0)
 		return true;
 	agent_log(a, AGENT_WARN, "check-not-started", "text", d.text, NULL);
 	close_check(a);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "crypto/heap.h"
 #include "muster.h"
 #include "muster/version.h"
 
@@ -183,6 +184,7 @@ int main(int argc, char **argv)
 	int first, r;
 
 	signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(malloc, mst_heap_free);     /* an import's rows bring secrets along */
 	m.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	m.terminal = isatty(STDERR_FILENO);
 	first = global_options(&m, argc, argv);

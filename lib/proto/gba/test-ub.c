@@ -9,7 +9,7 @@ static void same_keys(const struct world *w)
 	size_t n;
 
 	assert_true(gba_naf_id(MST_VIEW_LIT("maf.example.com"), &gba_ua_tls13, id, &n));
-	assert_int_equal(gba_session_keys(c, &w->session, (struct mst_view){ id, n }, w->now, &k), 0);
+	assert_int_equal(gba_naf_keys_make(c, w->ks, w->session.rnd, mst_view_str(w->session.impi), (struct mst_view){ id, n }, w->session.in_card, &k), 0);
 	assert_int_equal(gba_ks_naf(c, GBA_KEY_ME, w->ue.result.ks.b, w->ue.result.rnd, mst_view_str(w->ue.result.impi), (struct mst_view){ id, n }, &own), 0);
 	assert_memory_equal(own.b, k.me.b, 32);
 	assert_int_equal(k.uicc.n, 0);
@@ -78,7 +78,7 @@ static void gba_u(void **state)
 	assert_string_equal(w->ue.result.tmpi, "");
 	assert_string_equal(w->session.tmpi, "");
 	assert_true(gba_naf_id(MST_VIEW_LIT("maf.example.com"), &gba_ua_tls13, id, &n));
-	assert_int_equal(gba_session_keys(c, &w->session, (struct mst_view){ id, n }, w->now, &k), 0);
+	assert_int_equal(gba_naf_keys_make(c, w->ks, w->session.rnd, mst_view_str(w->session.impi), (struct mst_view){ id, n }, w->session.in_card, &k), 0);
 	assert_int_equal(k.me.n, 32);
 	assert_int_equal(k.uicc.n, 32);
 	assert_memory_not_equal(k.me.b, k.uicc.b, 32);

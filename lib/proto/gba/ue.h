@@ -70,6 +70,7 @@ struct gba_context {
 	struct mst_key ks;
 	bool in_card, authenticated;         /* rspauth was right, and the body was under it (auth-int) */
 	mst_time expires;                    /* by the BSF's clock */
+	mst_time bsf_time;                   /* the BSF's clock; 0 = not said, or not authenticated */
 	int64_t remaining;                   /* seconds from the answer; -1 = not to be told without a clock */
 	/* JSON, in the arena; only when authenticated: a sequence, and what the node is to be called and where it belongs */
 	struct mst_view instructions, configuration;

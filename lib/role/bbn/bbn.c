@@ -65,5 +65,5 @@ const struct mst_role_ops mst_role_bbn = {
 	.psk_lookup = psk_lookup,
 	.handshake_failed = handshake_failed,
 	.refused = refused,
-	.forget = bbn_forget,
+	.forget = mst_role_rules_forget,
 };

@@ -1,5 +1,6 @@
 /* Verdict → answer. */
 #include "role/common/common.h"
+#include "role/common/naf.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,10 @@ static void encode_reg(const struct mst_role_twin *t, const struct mst_role_conf
 		.admin_fqdn = text(g->admin_fqdn), .client_id = text(g->client_id),
 	};
 
-	mst_key_id_spell(g->key_id, conf->quirks.hex_lower, key_id);
+	if (mst_naf_domain(conf, gba_btid_domain(text(g->key_id))))
+		memcpy(key_id, g->key_id, sizeof(key_id));       /* a B-TID stays as it is */
+	else
+		mst_key_id_spell(g->key_id, conf->quirks.hex_lower, key_id);
 	c.assigned_symm_key_id = text(key_id);
 	c.n_lbl = (uint16_t)mst_lines_split(g->labels, c.lbl, MST_LABELS_MAX);
 	if (v->wait_command) {

@@ -3,8 +3,8 @@
  * our own and uses additions, multiplications and comparisons only, so every machine decides alike. Coordinates are
  * 1e-7 degree.
  */
-#ifndef MST_ROLE_BBN_RULE_GEO_H
-#define MST_ROLE_BBN_RULE_GEO_H
+#ifndef MST_ROLE_RULES_RULE_GEO_H
+#define MST_ROLE_RULES_RULE_GEO_H
 
 #include "codec/rule.h"
 

@@ -2,10 +2,10 @@
  * The owner's rules as they stand in the store, compiled. Asked in every transaction; builds only when they have
  * changed, and reads one row otherwise. One cache for one store handle.
  */
-#ifndef MST_ROLE_BBN_RULE_CACHE_H
-#define MST_ROLE_BBN_RULE_CACHE_H
+#ifndef MST_ROLE_RULES_RULE_CACHE_H
+#define MST_ROLE_RULES_RULE_CACHE_H
 
-#include "role/bbn/rule.h"
+#include "role/rules/rule.h"
 #include "store/store.h"
 
 struct mst_rule_cache {

@@ -1,5 +1,5 @@
 /* The first rule that holds: by the index, and one after the other. Pure. */
-#include "role/bbn/rule-set.h"
+#include "role/rules/rule-set.h"
 
 /* FNV-1a, 64 bits: octet by octet, so that one pass gives the keys of all beginnings. */
 uint64_t rs_key_add(uint64_t key, uint8_t octet)

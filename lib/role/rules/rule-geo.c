@@ -1,5 +1,5 @@
 /* Circles and polygons on the globe, and the grid that finds them. */
-#include "role/bbn/rule-geo.h"
+#include "role/rules/rule-geo.h"
 
 #define PI 3.14159265358979323846
 #define RADIUS 6371008.8

@@ -1,5 +1,5 @@
 /* What a rule gives to a node: negotiation of methods, and what comes from the subscription. Pure. */
-#include "role/bbn/rule.h"
+#include "role/rules/rule.h"
 
 #include "base/fault.h"
 

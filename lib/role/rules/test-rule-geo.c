@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "role/bbn/rule-geo.h"
+#include "role/rules/rule-geo.h"
 
 #define D(x) ((int64_t)((x) * 1e7 + ((x) < 0 ? -0.5 : 0.5)))
 

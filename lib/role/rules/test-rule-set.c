@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "role/bbn/rule.h"
+#include "role/rules/rule.h"
 
 #define RULES 300
 static uint8_t store[RULES * 2048];

@@ -1,5 +1,5 @@
 /* Why a rule holds or not, in words. Pure. */
-#include "role/bbn/rule-set.h"
+#include "role/rules/rule-set.h"
 
 #include "base/text.h"
 

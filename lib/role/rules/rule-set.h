@@ -4,11 +4,11 @@
  * that the fewest rules share, or in `rest` when it has none that can be a key. Every candidate is tried, so a key that
  * two texts share costs time and changes nothing.
  */
-#ifndef MST_ROLE_BBN_RULE_SET_H
-#define MST_ROLE_BBN_RULE_SET_H
+#ifndef MST_ROLE_RULES_RULE_SET_H
+#define MST_ROLE_RULES_RULE_SET_H
 
-#include "role/bbn/rule-geo.h"
-#include "role/bbn/rule.h"
+#include "role/rules/rule-geo.h"
+#include "role/rules/rule.h"
 
 /* Conditions that are lists of texts. */
 enum rs_list {

@@ -1,5 +1,5 @@
 /* From the store's rows to a set. */
-#include "role/bbn/rule-cache.h"
+#include "role/rules/rule-cache.h"
 
 #include <stdlib.h>
 #include <string.h>

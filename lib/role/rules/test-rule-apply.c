@@ -2,7 +2,7 @@
 #include "tests/support/cm.h"
 
 #include "base/time.h"
-#include "role/bbn/rule.h"
+#include "role/rules/rule.h"
 
 static uint8_t octets[MST_RULE_OCTETS];
 static struct mst_rule rule;

@@ -11,8 +11,8 @@
  *
  * A rule that is not `public` never serves a node that did not authenticate, nor one that nobody has made known.
  */
-#ifndef MST_ROLE_BBN_RULE_H
-#define MST_ROLE_BBN_RULE_H
+#ifndef MST_ROLE_RULES_RULE_H
+#define MST_ROLE_RULES_RULE_H
 
 #include "codec/rule.h"
 

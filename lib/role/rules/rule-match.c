@@ -1,5 +1,5 @@
 /* Does a rule hold for these facts? One function a kind of condition. Pure. */
-#include "role/bbn/rule-set.h"
+#include "role/rules/rule-set.h"
 
 #define HAS(m, row) ((m)->has >> (row)&1)
 

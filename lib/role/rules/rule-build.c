@@ -4,7 +4,7 @@
 
 #include "base/fault.h"
 #include "base/text.h"
-#include "role/bbn/rule-set.h"
+#include "role/rules/rule-set.h"
 
 #define HAS(m, row) ((m)->has >> (row)&1)
 
