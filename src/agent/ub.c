@@ -44,8 +44,9 @@ struct agent_gba {
 
 mst_ms ub_ms(const struct agent_config *c)
 {
-	/* at most two resynchronisations and one stale nonce: five answers, each with its connection, and the card as often */
-	return 5 * (c->open_timeout + c->answer_timeout + c->card_timeout) * 1000;
+	/* at most two resynchronisations and one stale nonce: five answers, each with its connection, and the card as often; then
+	 * what is noted in the card, and its key */
+	return !card_there(c) ? 0 : 5 * (c->open_timeout + c->answer_timeout) * 1000 + 7 * c->card_timeout * 1000;
 }
 
 bool ub_running(const struct agent *a)
