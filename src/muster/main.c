@@ -14,7 +14,7 @@
 
 static const struct command commands[] = {
 	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
-	  "[--metrics ADDR]",
+	  "[--metrics ADDR] [--gba MCCMNC] [--hss-port N] [--bsf-port N] [--zn-port N]",
 	  "make a complete local installation: CA, roles, store, configuration" },
 	{ "node", cmd_node, "add|import|number|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|extend|suspend|resume|end …", "M2M service subscriptions" },
