@@ -244,14 +244,18 @@ static int keep_node(void *arg, const struct mst_node *r)
 
 static int sub_clock(struct admin *q, struct mst_subscription *r, struct mst_clocked *c)
 {
-	const char *what = admin_decide_sub_clock(r, q->env->now);
-	int e = mst_store_sub_put(q->env->store, r, false);
+	bool over, more = false;
+	const char *what = admin_decide_sub_clock(r, q->env->now, &over);
+	int e = *what ? admin_event(q, what, 0, r->id) : 0;
 
-	if (e || !*what)
-		return e;
-	c->subs_ended += !r->due;
-	c->subs_near += r->due != 0;
-	return admin_event(q, what, 0, r->id);
+	if (!e && over)
+		e = admin_end_sub_commands(q, r, &more);
+	if (over && !more)
+		r->due = 0;
+	c->subs_ended += *what && over;
+	c->subs_near += *what && !over;
+	c->more = c->more || more;
+	return e ? e : mst_store_sub_put(q->env->store, r, false);
 }
 
 static int node_clock(struct admin *q, struct mst_node *n, struct mst_clocked *c)
