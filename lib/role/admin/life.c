@@ -84,6 +84,9 @@ static int apply_act(struct admin *q, const struct mst_node *was, const struct m
 		r = end_keys_by(q, n->id, n->leave_by);
 	else if (!r && (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED))
 		r = end_all(q, n, reason);
+	/* an open session would be told at its next request only */
+	if (n->state == MST_NODE_SUSPENDED || n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !n->leave_by))
+		q->a->cut = n->id;
 	return r ? r : tell_act(q, n, reason);
 }
 
@@ -268,7 +271,7 @@ static int node_clock(struct admin *q, struct mst_node *n, struct mst_clocked *c
 		return admin_end_former_certs(q, n);
 	if (!r)
 		r = end_all(q, n, "its time to leave is over");
-	c->nodes_gone++;
+	c->gone[c->nodes_gone++] = n->id;
 	return r ? r : admin_event(q, "node.gone", n->id, "released, and its time to leave is over");
 }
 

@@ -354,6 +354,7 @@ static unsigned open_of_fleet(struct fix *f)
 static void give_fleet(struct fix *f)
 {
 	ask(f, MST_OP_CREATE, "/v1/subscriptions", "{\"id\":\"sub-f\",\"spFQDN\":\"f.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}", 2001, true);
+	assert_int_equal(mst_store_begin(f->s), 0);
 	for (int i = 0; i < FLEET; i++) {
 		struct mst_node n = { .sub_id = "sub-f", .created = NOW };
 
@@ -361,6 +362,7 @@ static void give_fleet(struct fix *f)
 		assert_int_equal(mst_store_node_insert(f->s, &n), 0);
 		(void)add(f, n.id, i % 2 ? MST_COMMAND_ISSUED : MST_COMMAND_WAITING);
 	}
+	assert_int_equal(mst_store_commit(f->s), 0);
 }
 
 /* Nobody is to fetch them any more: all of them end, a batch at a time, and each is told. */
