@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "codec/gba-sbi.h"
 #include "codec/json.h"
 #include "codec/resources.h"
 #include "codec/secret-text.h"
@@ -66,10 +67,23 @@ static enum mst_profile names_of(const struct listener *l)
 	return r ? (enum mst_profile)r->quirks.names : MST_PROFILE_LONG;
 }
 
-/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object. */
-static void put_refusal(const struct listener *l, const struct mst_role_ops *role, const char *field, const char *text,
+static const char *refusal_media(const struct mst_role_ops *role)
+{
+	return role->sbi ? MST_SBI_PROBLEM : "application/json";
+}
+
+/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object, a problem.
+ * `status` 0: not known here. */
+static void put_refusal(const struct listener *l, const struct mst_role_ops *role, int status, const char *field, const char *text,
                         struct mst_writer *w)
 {
+	if (role->sbi) {
+		char detail[sizeof(((struct mst_diag *)0)->field) + sizeof(((struct mst_diag *)0)->text) + 4];
+
+		snprintf(detail, sizeof(detail), "%s%s%s", field, field[0] ? ": " : "", text);
+		mst_problem_write(w, status, "The request is not taken", detail, NULL);
+		return;
+	}
 	if (role->network) {
 		mst_put_str(w, "{\"version\":1,\"why\":\"malformed\",\"text\":\"");
 		put_words(w, field);
@@ -94,11 +108,11 @@ void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *
 	struct mst_answer_frame a = { .rsc = rsc };
 	bool keep = mst_conn_keep_alive(c);
 
-	put_refusal(l, s->role, why->field, why->text, &b);
+	put_refusal(l, s->role, rsc, why->field, why->text, &b);
 	if (!s->plain)
 		listener_put_primitive(&w, s, &a, mst_written(&b), keep);
 	else
-		listener_put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, "application/json", "", mst_written(&b), 0, keep);
+		listener_put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, refusal_media(s->role), "", mst_written(&b), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
 }
 
@@ -309,6 +323,8 @@ static int network_request(struct listener *l, const struct slot *s, const struc
 		return 400;
 	}
 	x->user_agent = mst_http_find(m, "User-Agent");
+	if (s->role->sbi)                       /* our own servers tell one another which attempt it is for */
+		take_attempt(mst_http_find(m, "X-M2M-VSI"), x->attempt);
 	return 0;
 }
 
@@ -461,8 +477,8 @@ static const char *refusal(void *owner, const struct mst_diag *d, struct mst_wri
 {
 	struct endpoint *e = owner;
 
-	put_refusal(e->l, e->role, d->field, d->text, w);
-	return "application/json";
+	put_refusal(e->l, e->role, 0, d->field, d->text, w);
+	return refusal_media(e->role);
 }
 
 static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why,

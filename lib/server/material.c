@@ -338,6 +338,7 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		t.psk_hint = r->n_bsfs ? "3GPP-bootstrapping" : NULL;
 		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
 		t.synchronous_psk = trial;
+		t.h2 = ops->sbi;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;
 	t.chain_pem = m->chain_pem;
