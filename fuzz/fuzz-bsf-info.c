@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (!w.ok)                           /* escaping may make it longer than the limit, and nothing else may fail */
 		return w.n > MST_BSF_INFO_OCTETS / 2 ? 0 : (abort(), 0);
 	if (mst_xml_bsf_info(mst_written(&w), &b, &back, &d) || !mst_view_eq(i.btid, back.btid) || i.lifetime != back.lifetime ||
-	    i.current_time != back.current_time || !mst_view_eq(i.instructions, back.instructions))
+	    i.current_time != back.current_time || !mst_view_eq(i.instructions, back.instructions) ||
+	    !mst_view_eq(i.configuration, back.configuration))
 		abort();
 	return 0;
 }

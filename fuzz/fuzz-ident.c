@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct mst_uri_parts u;
 	int type;
 
-	for (int k = MST_ID_NONE; k <= MST_ID_PUBLIC_KEY; k++)
+	for (int k = MST_ID_NONE; k <= MST_ID_KM; k++)
 		kind((enum mst_id_kind)k, in);
 	if (mst_key_id_split(in, &a, &b) && a.n + b.n + 1 != n)
 		abort();

@@ -20,7 +20,7 @@ static int wrap(struct mst_keeper *k, uint32_t from, struct mst_view s, enum mst
 	(void)k;
 	(void)from;
 	(void)s;
-	if (p == MST_PURPOSE_NONE || p > MST_PURPOSE_KM)
+	if (p == MST_PURPOSE_NONE || p >= MST_PURPOSE__COUNT)
 		abort();
 	return give(id, ret);
 }
@@ -34,7 +34,7 @@ static int release(struct mst_keeper *k, const struct mst_authorisation *a, cons
                    const char *id, enum mst_derive_how how, int suid, const char *target, uint32_t to, struct mst_wrapped *ret)
 {
 	(void)to;
-	if (w->n > MST_WRAPPED_MAX || a->what > MST_AUTH_STATUS || how > MST_DERIVE_USAGE || suid < 0 || strlen(target) >= MST_ID_MAX)
+	if (w->n > MST_WRAPPED_MAX || a->what > MST_AUTH_BOOTSTRAP || how > MST_DERIVE_USAGE || suid < 0 || strlen(target) >= MST_ID_MAX)
 		abort();
 	return wrap(k, 0, MST_VIEW_NONE, p, id, ret);
 }
@@ -62,7 +62,7 @@ static int differs(struct mst_keeper *k, uint32_t from, struct mst_view s, const
 static int sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs, uint8_t *sig, size_t cap, size_t *ret_n)
 {
 	(void)k;
-	if (a->what > MST_AUTH_STATUS || !tbs.n || tbs.n > MST_TBS_MAX || cap < 72)
+	if (a->what > MST_AUTH_BOOTSTRAP || !tbs.n || tbs.n > MST_TBS_MAX || cap < 72)
 		abort();
 	memset(sig, 0, 72);
 	*ret_n = 72;
@@ -82,7 +82,7 @@ static int trigger(struct mst_keeper *k, const struct mst_authorisation *a, cons
                    const char *id, const char *node, struct mst_view body, uint8_t *mac)
 {
 	(void)k;
-	if (a->what > MST_AUTH_STATUS || w->n > MST_WRAPPED_MAX || p == MST_PURPOSE_NONE || p > MST_PURPOSE_KM ||
+	if (a->what > MST_AUTH_BOOTSTRAP || w->n > MST_WRAPPED_MAX || p == MST_PURPOSE_NONE || p >= MST_PURPOSE__COUNT ||
 	    strlen(id) >= MST_ID_MAX || strlen(node) >= MST_ID_MAX || !body.n || body.n > MST_TRIGGER_MAX)
 		abort();
 	memset(mac, 0, MST_TRIGGER_MAC);
@@ -93,7 +93,7 @@ static int status(struct mst_keeper *k, const struct mst_authorisation *a, const
                   size_t *ret_n)
 {
 	(void)k;
-	if (a->what > MST_AUTH_STATUS || !s->n || s->n > MST_OCSP_ASKED_MAX || s->n_nonce > MST_OCSP_NONCE_MAX || s->this_update < 0 ||
+	if (a->what > MST_AUTH_BOOTSTRAP || !s->n || s->n > MST_OCSP_ASKED_MAX || s->n_nonce > MST_OCSP_NONCE_MAX || s->this_update < 0 ||
 	    s->next_update < 0 || cap < MST_OCSP_RESPONSE_MAX)
 		abort();
 	for (size_t i = 0; i < s->n; i++)
@@ -105,9 +105,73 @@ static int status(struct mst_keeper *k, const struct mst_authorisation *a, const
 	return 0;
 }
 
+static int aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *id, uint64_t sqn,
+		      const uint8_t amf[2], uint32_t to, struct mst_vector *ret)
+{
+	(void)k;
+	(void)sqn;
+	(void)to;
+	if (a->what > MST_AUTH_BOOTSTRAP || w->n > MST_WRAPPED_MAX || strlen(id) >= MST_ID_MAX)
+		abort();
+	memset(ret, amf[0] ^ amf[1], sizeof(*ret));
+	ret->sealed.n = MST_WRAPPED_MAX;
+	return 0;
+}
+
+static int aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *id,
+		      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret)
+{
+	(void)k;
+	if (a->what > MST_AUTH_BOOTSTRAP || w->n > MST_WRAPPED_MAX || strlen(id) >= MST_ID_MAX)
+		abort();
+	*ret = (uint64_t)rnd[15] << 8 | auts[13];
+	return 0;
+}
+
+static int gba_star(struct mst_keeper *k, const struct mst_wrapped *av, const char *btid, uint8_t autn[GBA_AUTN])
+{
+	(void)k;
+	(void)autn;
+	if (av->n > MST_WRAPPED_MAX || strlen(btid) >= MST_ID_MAX)
+		abort();
+	return 0;
+}
+
+static int gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *av, const char *btid,
+		      const struct mst_ub *q, struct mst_ub_answer *ret)
+{
+	const struct mst_view *const v[] = { &q->claim.username, &q->claim.realm, &q->claim.nonce, &q->claim.nc, &q->claim.cnonce, &q->claim.uri,
+					     &q->claim.response };
+
+	(void)k;
+	if (a->what > MST_AUTH_BOOTSTRAP || av->n > MST_WRAPPED_MAX || strlen(btid) >= MST_ID_MAX || strlen(q->impi) >= MST_ID_MAX ||
+	    q->claim.algorithm >= GBA_ALGORITHM__COUNT || (unsigned)q->claim.qop > GBA_QOP_AUTH_INT || q->body.n > MST_BSF_INFO_OCTETS)
+		abort();
+	for (size_t i = 0; i < MST_COUNT(v); i++)
+		if (v[i]->n > GBA_VALUE_MAX)
+			abort();
+	memset(ret, 0, sizeof(*ret));
+	memset(ret->tmpi, 't', sizeof(ret->tmpi) - 1);
+	ret->ks.n = MST_WRAPPED_MAX;
+	return 0;
+}
+
+static int gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const char *btid,
+			const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret)
+{
+	(void)k;
+	(void)in_card;
+	(void)to;
+	if (a->what > MST_AUTH_BOOTSTRAP || ks->n > MST_WRAPPED_MAX || strlen(btid) >= MST_ID_MAX || strlen(impi) >= MST_ID_MAX ||
+	    naf_id.n > GBA_NAF_ID_MAX)
+		abort();
+	return give(btid, ret);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, NULL };
+	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
+						   gba_star, gba_answer, gba_naf_keys, NULL };
 	struct mst_keeper k = { &ops };
 	uint8_t out[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));

@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "role/bbn/rule.h"
+#include "role/rules/rule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

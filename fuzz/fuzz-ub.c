@@ -93,7 +93,9 @@ static void at_a_bsf(struct mst_crypto *c, struct mst_view in, uint8_t how)
 {
 	static struct gba_run run, before;
 	struct gba_run_config cfg = { .algorithm = how & 2 ? GBA_AKAV2_MD5 : GBA_AKAV1_MD5, .auth_only = how & 4 };
-	struct aka_vector v = { .xres_n = 8, .ck_n = 16, .ik_n = 16, .xres = { secret } };
+	struct gba_av v = { .xres_n = 8, .xres = { secret } };
+	const uint8_t zero[16] = { 0 };
+	struct gba_claim q;
 	struct gba_ask first = { .kind = GBA_ASK_FIRST, .auth = { .username = MST_VIEW_LIT(IMPI) } }, a;
 	uint8_t opaque[GBA_OPAQUE] = { 0 };
 	enum gba_judgement j;
@@ -107,10 +109,18 @@ static void at_a_bsf(struct mst_crypto *c, struct mst_view in, uint8_t how)
 			abort();
 		return;
 	}
-	if (gba_run_open(c, &cfg, &v, IMPI, &first, opaque, 0, &run))
+	if (gba_run_open(&cfg, zero, zero, IMPI, &first, opaque, 0, &run))
 		abort();
 	before = run;
-	if (gba_run_judge(c, &run, &a, BSF, 1, &j, &d) || j == GBA_JUDGE_GRANTED || j == GBA_JUDGE_REPEATED || j == GBA_JUDGE_RESYNC)
+	if (gba_run_match(c, &run, &a, BSF, 1, &j, &d))
+		abort();
+	if (j == GBA_JUDGE_PROVE) {
+		q = gba_claim_of(&run, &a);
+		if (gba_prove(c, &v, &q, a.body) != GBA_MISMATCH)
+			abort();
+		j = gba_run_proven(&run, &a, false);
+	}
+	if (j == GBA_JUDGE_GRANTED || j == GBA_JUDGE_REPEATED || j == GBA_JUDGE_RESYNC)
 		abort();
 	before.state = run.state;
 	if (memcmp(&before, &run, sizeof(run)) != 0 || (run.state != GBA_RUN_OPEN && j != GBA_JUDGE_WRONG))

@@ -51,26 +51,36 @@ MESSAGE(link, mst_link_frame, mst_put_link, mst_get_link, { .peer = MST_PROC_ENG
 MESSAGE(health, mst_health_frame, mst_put_health, mst_get_health,
 	{ .ready = true, .text = MST_VIEW_LIT("muster_requests_total 1\n") })
 MESSAGE(exchange, mst_exchange, mst_put_exchange, mst_get_exchange,
-	{ .role = MST_ROLE_MEF, .channel = 3, .session = 77, .peer = peer(), .http_query = MST_VIEW_LIT("a=b"), .has_export = true,
+	{ .authorization = MST_VIEW_LIT("Digest username=\"a\""), .user_agent = MST_VIEW_LIT("3gpp-gba"),
+	  .role = MST_ROLE_MEF, .channel = 3, .session = 77, .peer = peer(), .http_query = MST_VIEW_LIT("a=b"), .has_export = true,
 	  .export_id = { 6 }, .export_key = key, .has_key_value = true, .key_value = key, .attempt = ATTEMPT,
 	  .request = { .op = MST_OP_CREATE, .to = MST_VIEW_LIT("/MEFBase"), .from = MST_VIEW_LIT("/CSE1"), .rqi = MST_VIEW_LIT("r1"),
 		       .rvi = MST_VIEW_LIT("3"), .vsi = MST_VIEW_LIT("attempt=" ATTEMPT), .accept = MST_VIEW_LIT("application/json"),
 		       .media = MST_VIEW_LIT("application/json"), .ty = 65001, .content = MST_VIEW_LIT("{}") } })
 MESSAGE(answer, mst_answer_frame, mst_put_answer, mst_get_answer,
 	{ .rsc = 2001, .retry_after = 5, .close = true, .media = "application/cbor", .location = "/MEFBase/reg-1", .has_key = true,
-	  .key = key, .at = 1, .content = MST_VIEW_LIT("{}") })
+	  .key = key, .at = 1, .content = MST_VIEW_LIT("{}"), .node = 7, .headers = "Expires: x\r\n",
+	  .parcel = { .sealed = key, .fill = { { 1, 0, 8 }, { 2, 8, 16 } }, .n_fills = 2 } })
 MESSAGE(psk_ask, mst_psk_ask, mst_put_psk_ask, mst_get_psk_ask,
-	{ .role = MST_ROLE_MAF, .channel = 4, .identity = "00@mef.example.com", .address = "127.0.0.1:4711" })
-MESSAGE(psk_answer, mst_wrapped, mst_put_psk_answer, mst_get_psk_answer, key)
+	{ .role = MST_ROLE_MAF, .channel = 4, .identity = "00@mef.example.com", .address = "127.0.0.1:4711", .suite = 0xae })
+MESSAGE(psk_answer, mst_psk_answer_frame, mst_put_psk_answer, mst_get_psk_answer, { .key = key, .node = 7 })
+MESSAGE(cut, mst_cut, mst_put_cut, mst_get_cut, { .node = 7 })
 MESSAGE(handshake_failed, mst_handshake_failed, mst_put_handshake_failed, mst_get_handshake_failed,
 	{ .role = MST_ROLE_MEF, .why = MST_TLS_BUSY, .peer = peer(), .detail = "busy" })
 MESSAGE(refused, mst_refused, mst_put_refused, mst_get_refused,
 	{ .role = MST_ROLE_BBN, .status = 413, .peer = peer(), .attempt = ATTEMPT, .why = "longer than allowed" })
+MESSAGE(fetch_zh, mst_fetch, mst_put_fetch, mst_get_fetch,
+	{ .kind = MST_FETCH_ZH, .role = MST_ROLE_BSF, .uri = "https://hss.example.com:8443", .server_name = "hss.example.com", .from = "bsf.example.com",
+	  .ue_id = "001010000000001@ims.example.com", .resync = true, .rnd = { 1 }, .auts = { 2 } })
+MESSAGE(fetch_zn, mst_fetch, mst_put_fetch, mst_get_fetch,
+	{ .kind = MST_FETCH_ZN, .binding = MST_BIND_DIAMETER, .role = MST_ROLE_MAF, .server_name = "bsf.example.com", .from = "maf.example.com",
+	  .btid = "AAAA@bsf.example.com", .naf_fqdn = "maf.example.com", .ua = { { 1, 0, 1, 0, 0xae } }, .in_card_aware = true })
 MESSAGE(fetch, mst_fetch, mst_put_fetch, mst_get_fetch,
-	{ .uri = "https://mef.example.com:8443", .server_name = "mef.example.com", .connect_to = "127.0.0.1:8443",
+	{ .role = MST_ROLE_MAF, .uri = "https://mef.example.com:8443", .server_name = "mef.example.com", .connect_to = "127.0.0.1:8443",
 	  .path = "/fetchCredentials/00%40mef.example.com/21", .from = "maf.example.com", .registered = true, .attempt = ATTEMPT })
 MESSAGE(fetch_result, mst_fetch_result, mst_put_fetch_result, mst_get_fetch_result,
-	{ .end = MST_FETCH_OK, .rsc = 2000, .detail = "given", .key = key, .channel = 5, .enrolee_id = "//sp.example.com/CSE1", .lifetime = 86400 })
+	{ .end = MST_FETCH_OK, .rsc = 2000, .detail = "given", .key = key, .channel = 5, .enrolee_id = "//sp.example.com/CSE1", .lifetime = 86400,
+	  .rnd = { 1 }, .autn = { 2 }, .xres_n = 8, .has_int = true, .impi = "i@ims", .text = MST_VIEW_LIT("[]"), .retry_after = 9 })
 
 static const struct message {
 	const char *name;
@@ -86,9 +96,12 @@ static const struct message {
 	{ "answer", MST_FRAME_ANSWER, write_answer, read_answer },
 	{ "psk-ask", MST_FRAME_PSK_ASK, write_psk_ask, read_psk_ask },
 	{ "psk-answer", MST_FRAME_PSK_ANSWER, write_psk_answer, read_psk_answer },
+	{ "cut", MST_FRAME_CUT, write_cut, read_cut },
 	{ "handshake-failed", MST_FRAME_HANDSHAKE_FAILED, write_handshake_failed, read_handshake_failed },
 	{ "refused", MST_FRAME_REFUSED, write_refused, read_refused },
 	{ "fetch", MST_FRAME_FETCH, write_fetch, read_fetch },
+	{ "fetch-zh", MST_FRAME_FETCH, write_fetch_zh, read_fetch_zh },
+	{ "fetch-zn", MST_FRAME_FETCH, write_fetch_zn, read_fetch_zn },
 	{ "fetch-result", MST_FRAME_FETCH_RESULT, write_fetch_result, read_fetch_result },
 };
 

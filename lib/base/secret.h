@@ -9,10 +9,11 @@
 
 #define MST_KEY_LEN 32          /* Ke, Km, Kpsa, Kc: TS-0003 10.3 */
 #define MST_KEY_MAX 64          /* a maker's Kpm may be longer; nothing longer is accepted */
+#define MST_KEY_ROOM 72         /* of what our processes hand each other: a SIM's K with TOPc and lengths */
 
 /* A symmetric key. `n` is 0 for "no key". Copy by assignment, wipe with mst_key_wipe(). */
 struct mst_key {
-	uint8_t b[MST_KEY_MAX];
+	uint8_t b[MST_KEY_ROOM];
 	size_t n;
 };
 

@@ -16,6 +16,19 @@ const char *mst_bsf_info_wrong(const struct mst_bsf_info *i)
 	return NULL;
 }
 
+static void put_ours(struct mst_writer *w, const char *name, struct mst_view text)
+{
+	if (!text.n)
+		return;
+	mst_put_str(w, "<");
+	mst_put_str(w, name);
+	mst_put_str(w, " xmlns=\"" MST_BSF_INFO_OUR_NS "\">");
+	mst_put_xml_text(w, text);
+	mst_put_str(w, "</");
+	mst_put_str(w, name);
+	mst_put_str(w, ">");
+}
+
 static void put_extension(struct mst_writer *w, const struct mst_bsf_info *i)
 {
 	mst_put_str(w, "<Extension>");
@@ -24,11 +37,8 @@ static void put_extension(struct mst_writer *w, const struct mst_bsf_info *i)
 		mst_put_datetime(w, i->current_time);
 		mst_put_str(w, "</currenttime>");
 	}
-	if (i->instructions.n) {
-		mst_put_str(w, "<instructions xmlns=\"" MST_BSF_INFO_OUR_NS "\">");
-		mst_put_xml_text(w, i->instructions);
-		mst_put_str(w, "</instructions>");
-	}
+	put_ours(w, "instructions", i->instructions);
+	put_ours(w, "configuration", i->configuration);
 	mst_put_str(w, "</Extension>");
 }
 
@@ -43,7 +53,7 @@ void mst_bsf_info_write(const struct mst_bsf_info *i, struct mst_writer *w)
 	mst_put_str(w, "</btid><lifetime>");
 	mst_put_datetime(w, i->lifetime);
 	mst_put_str(w, "</lifetime>");
-	if (i->current_time || i->instructions.n)
+	if (i->current_time || i->instructions.n || i->configuration.n)
 		put_extension(w, i);
 	mst_put_str(w, "</BootstrappingInfo>");
 	if (w->n - before > MST_BSF_INFO_OCTETS)

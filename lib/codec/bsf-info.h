@@ -2,8 +2,9 @@
  * BootstrappingInfo (TS 24.109 C.1): what a BSF answers when AKA has succeeded. Written here; read by lib/xml, which
  * needs a library.
  *
- * Ours, not 3GPP's: the element `instructions` in Extension, with a sequence (codec/instr.h) as JSON text. A client that
- * does not know it ignores it, as the schema asks.
+ * Ours, not 3GPP's, are two elements in Extension, each with JSON as text: `instructions`, a sequence (codec/instr.h), and
+ * `configuration`, what a MEF hands a node in the other methods (mst_mef_client_cfg_msg, long names, with its root). A client that does
+ * not know them ignores them, as the schema asks.
  */
 #ifndef MST_CODEC_BSF_INFO_H
 #define MST_CODEC_BSF_INFO_H
@@ -23,6 +24,7 @@ struct mst_bsf_info {
 	mst_time lifetime;                   /* the instant at which the key ends. Required */
 	mst_time current_time;               /* the BSF's clock; 0 = not said */
 	struct mst_view instructions;        /* JSON; empty = none */
+	struct mst_view configuration;       /* JSON; empty = none */
 };
 /* 0, or the words that say what is wrong. */
 const char *mst_bsf_info_wrong(const struct mst_bsf_info *i);

@@ -6,7 +6,7 @@
 
 bool mst_check_fqdn(struct mst_view v) { return mst_id_valid(MST_ID_FQDN, v); }
 bool mst_check_token(struct mst_view v) { return v.n && mst_printable_ascii(v); }
-bool mst_check_key_id(struct mst_view v) { return mst_id_valid(MST_ID_KEY, v); }
+bool mst_check_key_id(struct mst_view v) { return mst_id_valid(MST_ID_KM, v); }
 bool mst_check_rel_key(struct mst_view v) { return mst_id_valid(MST_ID_REL_KEY, v); }
 bool mst_check_node_id(struct mst_view v) { return mst_id_valid(MST_ID_NODE, v); }
 bool mst_check_cse_abs(struct mst_view v) { return mst_id_valid(MST_ID_CSE_ABS, v); }

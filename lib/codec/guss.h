@@ -14,6 +14,9 @@
 #define MST_USS_IDS_MAX 8
 #define MST_USS_FLAGS_MAX 8
 
+/* Which of the two keys of GBA_U the service is to be given (TS 29.309; the XML of annex A has no word for it). */
+enum mst_key_choice { MST_KEY_CHOICE_NONE, MST_KEY_CHOICE_ME, MST_KEY_CHOICE_UICC, MST_KEY_CHOICE_BOTH };
+
 struct mst_uss {
 	uint32_t gsid, type;                 /* 0 to 999999 are 3GPP's */
 	struct mst_view naf_group;           /* optional */
@@ -21,6 +24,7 @@ struct mst_uss {
 	size_t n_ids;
 	uint32_t flag[MST_USS_FLAGS_MAX];
 	size_t n_flags;
+	enum mst_key_choice key_choice;
 };
 
 struct mst_guss {

@@ -178,6 +178,20 @@ static bool public_key_ok(struct mst_view v)
 	return false;
 }
 
+/*
+ * To everybody but the BSF that made it a B-TID is opaque (TS 33.220 4.5.2). It enters hashes and quoted strings, where quotes,
+ * backslashes and blanks would not be the same to everybody.
+ */
+static bool btid_ok(struct mst_view v)
+{
+	size_t at = last_at(v);
+
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] == '"' || v.p[i] == '\\')
+			return false;
+	return at > 0 && at + 1 < v.n && mst_printable_ascii(v);
+}
+
 static bool node_ok(struct mst_view v)
 {
 	return v.n > 0 && mst_printable_ascii(v);
@@ -185,12 +199,12 @@ static bool node_ok(struct mst_view v)
 
 /*
  * sec:credIDTypeID, TS-0003 12.3.2.1, with what the value is. The text allows only A-Z a-z 0-9 . _ - @ in
- * a value, which cannot spell the identifiers that its own table names for 30 and above (spec 1.4); there
+ * a value, which cannot spell the identifiers that its own table names for 30 and above (spec 1.4), nor a B-TID; there
  * the identifier itself decides.
  */
 static const struct { int type; enum mst_id_kind kind; } credential_type[] = {
-	{ 10, MST_ID_KEY }, { 11, MST_ID_KEY }, { 12, MST_ID_KEY }, { 13, MST_ID_KEY }, { 14, MST_ID_KEY },
-	{ 15, MST_ID_KEY }, { 16, MST_ID_KEY },
+	{ 10, MST_ID_KM }, { 11, MST_ID_KM }, { 12, MST_ID_KM }, { 13, MST_ID_KM }, { 14, MST_ID_KM },
+	{ 15, MST_ID_KM }, { 16, MST_ID_KM },
 	{ 30, MST_ID_PUBLIC_KEY }, { 31, MST_ID_DEVICE }, { 32, MST_ID_CSE_ABS }, { 33, MST_ID_AE_ABS },
 	{ 34, MST_ID_NODE },
 	{ 41, MST_ID_PUBLIC_KEY }, { 42, MST_ID_DEVICE }, { 43, MST_ID_CSE_ABS }, { 44, MST_ID_AE_ABS },
@@ -234,7 +248,8 @@ const char *mst_id_kind_text(enum mst_id_kind k)
 		[MST_ID_AE_ABS] = "absolute AE-ID", [MST_ID_NODE] = "M2M-Node-ID",
 		[MST_ID_DEVICE] = "M2M Device ID", [MST_ID_KEY] = "key identifier",
 		[MST_ID_REL_KEY] = "relative key identifier", [MST_ID_CREDENTIAL] = "Credential-ID",
-		[MST_ID_PUBLIC_KEY] = "public key identifier",
+		[MST_ID_PUBLIC_KEY] = "public key identifier", [MST_ID_BTID] = "B-TID",
+		[MST_ID_KM] = "key identifier or B-TID",
 	};
 
 	return (unsigned)k < MST_COUNT(text) ? text[k] : text[MST_ID_NONE];
@@ -263,6 +278,8 @@ bool mst_id_valid(enum mst_id_kind k, struct mst_view v)
 	case MST_ID_REL_KEY: return all(v, is_rel_key);
 	case MST_ID_CREDENTIAL: return mst_credential_id_split(v, &type, &value);
 	case MST_ID_PUBLIC_KEY: return public_key_ok(v);
+	case MST_ID_BTID: return btid_ok(v);
+	case MST_ID_KM: return key_ok(v) || btid_ok(v);
 	}
 	return false;
 }
@@ -297,7 +314,7 @@ static void put_canonical(struct mst_writer *w, enum mst_id_kind k, struct mst_v
 		k = credential_kind(type);
 		v = value;
 	}
-	if (k == MST_ID_KEY) {
+	if (k == MST_ID_KEY || (k == MST_ID_KM && key_ok(v))) {
 		cut = last_at(v);
 		put_rel_key(w, mst_view_sub(v, 0, cut));
 		put_lower(w, from(v, cut));
@@ -468,7 +485,7 @@ bool mst_id_from_param(enum mst_id_kind k, struct mst_view abs, char out[MST_ID_
 	case MST_ID_AE_ABS: return mst_view_to_str(stem(abs), out, MST_ID_MAX);
 	case MST_ID_FQDN: case MST_ID_NODE: case MST_ID_DEVICE: return mst_id_normalise(k, abs, out);
 	case MST_ID_NONE: case MST_ID_SP: case MST_ID_CSE_REL: case MST_ID_AE_STEM: case MST_ID_AE_REL:
-	case MST_ID_KEY: case MST_ID_REL_KEY: case MST_ID_CREDENTIAL: case MST_ID_PUBLIC_KEY: break;
+	case MST_ID_KEY: case MST_ID_REL_KEY: case MST_ID_CREDENTIAL: case MST_ID_PUBLIC_KEY: case MST_ID_BTID: case MST_ID_KM: break;
 	}
 	return false;       /* names no entity, or not completely */
 }
@@ -485,7 +502,7 @@ bool mst_from_matches(struct mst_view from_param, enum mst_id_kind k, struct mst
 		       mst_view_eq(from_param, stem(abs));
 	case MST_ID_FQDN: case MST_ID_NODE: case MST_ID_DEVICE: return mst_id_equal(k, from_param, abs);
 	case MST_ID_NONE: case MST_ID_SP: case MST_ID_CSE_REL: case MST_ID_AE_STEM: case MST_ID_AE_REL:
-	case MST_ID_KEY: case MST_ID_REL_KEY: case MST_ID_CREDENTIAL: case MST_ID_PUBLIC_KEY: break;
+	case MST_ID_KEY: case MST_ID_REL_KEY: case MST_ID_CREDENTIAL: case MST_ID_PUBLIC_KEY: case MST_ID_BTID: case MST_ID_KM: break;
 	}
 	return false;
 }

@@ -27,6 +27,8 @@ enum mst_id_kind {
 	MST_ID_REL_KEY,         /* sec:relKeyID: A-Z a-z 0-9 . _ - */
 	MST_ID_CREDENTIAL,      /* Credential-ID: "10-thiskey@mymef.com" */
 	MST_ID_PUBLIC_KEY,      /* ni:///sha-256;… RFC 6920, spec 2.5.5 */
+	MST_ID_BTID,            /* B-TID of GBA (TS 33.220): opaque, case-sensitive; something@something, printable, nothing to escape */
+	MST_ID_KM,              /* KmID, KpsaID, KeID in whatever framework: a key identifier, or a B-TID (TS-0003 8.3.2.3) */
 };
 const char *mst_id_kind_text(enum mst_id_kind k);   /* "absolute CSE-ID" */
 

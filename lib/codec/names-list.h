@@ -115,6 +115,23 @@
 	X(DEVICE_PROVEN, "deviceProven", "deviceProven") X(IMSI_PROVEN, "imsiProven", "imsiProven") \
 	X(ISSUER, "issuer", "issuer") X(ISSUER_NAME, "issuerName", "issuerName")    \
 	X(SUBSCRIPTION, "subscription", "subscription") X(SP, "sp", "sp") X(MAF, "maf", "maf") \
-	X(PLACE, "place", "place") X(UNKNOWN_NODE, "unknownNode", "unknownNode")
+	X(PLACE, "place", "place") X(UNKNOWN_NODE, "unknownNode", "unknownNode")    \
+	/* GBA over the SBI: TS 29.309, 29.562, 29.503; problems: RFC 7807 */       \
+	X(BT_ID, "btId", "btId") X(NAF_ID, "nafId", "nafId") X(NAF_FQDN, "nafFqdn", "nafFqdn") \
+	X(UA_SEC_PROT_ID, "uaSecProtId", "uaSecProtId") X(GBA_U_AWARE, "gbaUAware", "gbaUAware") \
+	X(GS_IDS, "gsIds", "gsIds") X(GS_ID, "gsId", "gsId") X(GS_TYPE, "gsType", "gsType") \
+	X(ME_KEY_MATERIAL, "meKeyMaterial", "meKeyMaterial")                       \
+	X(UICC_KEY_MATERIAL, "uiccKeyMaterial", "uiccKeyMaterial")                 \
+	X(KEY_EXPIRY_TIME, "keyExpiryTime", "keyExpiryTime")                       \
+	X(BOOTSTRAPPING_INFO_CREATION_TIME, "bootstrappingInfoCreationTime", "bootstrappingInfoCreationTime") \
+	X(USS_LIST, "ussList", "ussList") X(USS, "uss", "uss") X(UE_IDS, "ueIds", "ueIds") X(UE_ID, "ueId", "ueId") \
+	X(NAF_GROUP, "nafGroup", "nafGroup") X(FLAGS, "flags", "flags") X(FLAG, "flag", "flag") \
+	X(KEY_CHOICE, "keyChoice", "keyChoice") X(GBA_TYPE, "gbaType", "gbaType") X(IMPI, "impi", "impi") \
+	X(AUTHENTICATION_SCHEME, "authenticationScheme", "authenticationScheme")   \
+	X(AUTH_TYPE, "authType", "authType") X(RAND, "rand", "rand") X(AUTS, "auts", "auts") \
+	X(RESYNCHRONIZATION_INFO, "resynchronizationInfo", "resynchronizationInfo") \
+	X(AKA_AV_3G, "3gAkaAv", "3gAkaAv") X(XRES, "xres", "xres") X(AUTN, "autn", "autn") X(CK, "ck", "ck") X(IK, "ik", "ik") \
+	X(GUSS, "guss", "guss") X(BSF_INFO, "bsfInfo", "bsfInfo") X(UICC_TYPE, "uiccType", "uiccType") \
+	X(LIFE_TIME, "lifeTime", "lifeTime") X(TITLE, "title", "title") X(CAUSE, "cause", "cause")
 
 #endif

@@ -32,8 +32,7 @@ static int digit(uint8_t c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Digits, a single separator between two at most. The number of digits, or -1. */
-static int digits(struct mst_view v, uint8_t *out, size_t cap)
+int mst_secret_digits(struct mst_view v, uint8_t *out, size_t cap)
 {
 	size_t n = 0;
 	bool apart = true;        /* none may stand in front */
@@ -66,7 +65,7 @@ int mst_secret_read(struct mst_view text, struct mst_key *ret_k, struct mst_diag
 		text = mst_view_sub(text, 1, text.n - 1);
 	eq = mst_view_find(text, '=');
 	mst_key_wipe(ret_k);
-	n = digits(mst_view_sub(text, 0, eq), ret_k->b, sizeof(ret_k->b));
+	n = mst_secret_digits(mst_view_sub(text, 0, eq), ret_k->b, MST_KEY_MAX);
 	if (n < 0)
 		return refuse(ret_k, d, "is not in hex, or too long");
 	if (n % 2 || n < 2 * MST_SECRET_MIN)
@@ -74,7 +73,7 @@ int mst_secret_read(struct mst_view text, struct mst_key *ret_k, struct mst_diag
 	ret_k->n = (size_t)n / 2;
 	if (eq == text.n)
 		return refuse(ret_k, d, "has no check code");
-	if (digits(mst_view_sub(text, eq + 1, text.n), check, sizeof(check)) != 4)
+	if (mst_secret_digits(mst_view_sub(text, eq + 1, text.n), check, sizeof(check)) != 4)
 		return refuse(ret_k, d, "has a check code that is not four hex digits");
 	if ((check[0] << 8 | check[1]) != mst_secret_check(ret_k))
 		return refuse(ret_k, d, "does not fit its check code: a digit is wrong or missing");

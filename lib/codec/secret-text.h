@@ -26,5 +26,7 @@ MST_MUST_CHECK int mst_secret_read(struct mst_view text, struct mst_key *ret_k, 
 /* Upper case, in groups of four digits. */
 void mst_secret_write(const struct mst_key *k, struct mst_writer *w);
 uint16_t mst_secret_check(const struct mst_key *k);
+/* Hex digits, a single `-` or blank between two at most, into `out`. The number of digits, or -1. */
+int mst_secret_digits(struct mst_view v, uint8_t *out, size_t cap);
 
 #endif

@@ -79,6 +79,13 @@ static const struct { enum mst_id_kind kind; const char *text; bool valid; } row
 	{ MST_ID_PUBLIC_KEY, "ni:///sha-256-128;f4OxZX_x_FO5LcGBSKHWXR", false },
 	{ MST_ID_PUBLIC_KEY, "ni:///sha-256-32;f4OxZQ", false },
 	{ MST_ID_PUBLIC_KEY, "ni://a/sha-256;f4OxZX_x_FO5LcGBSKHWXfwtSx-j1ncoSt3SABJtkGk", false },
+	{ MST_ID_BTID, "I1U8vpY3qJ0hiuZNrke/NQ==@bsf.mnc001.mcc001.pub.3gppnetwork.org", true },
+	{ MST_ID_BTID, "a@b", true }, { MST_ID_BTID, "a@b@c", true }, { MST_ID_BTID, "a", false }, { MST_ID_BTID, "@b", false },
+	{ MST_ID_BTID, "a@", false }, { MST_ID_BTID, "a b@c", false }, { MST_ID_BTID, "a\"@c", false }, { MST_ID_BTID, "a\\@c", false },
+	{ MST_ID_BTID, "\xc3\xa4@c", false },
+	{ MST_ID_KM, "I1U8vpY3qJ0hiuZNrke/NQ==@bsf.example", true }, { MST_ID_KM, HEX32 "@mef.example.com", true },
+	{ MST_ID_KM, "thiskey", false },
+	{ MST_ID_CREDENTIAL, "11-I1U8vpY3qJ0hiuZNrke/NQ==@bsf.example", true },
 	{ MST_ID_NONE, "x", false },
 };
 
@@ -117,6 +124,8 @@ static void canonical_spelling(void **state)
 		{ MST_ID_CREDENTIAL, "11-458def9ee9da81147f6262ccddd04930@MAF.x", "11-" HEX32 "@maf.x" },
 		{ MST_ID_CREDENTIAL, "32-//SP.x/CSEa", "32-//sp.x/CSEa" },
 		{ MST_ID_NODE, "urn:DEV:ops:A", "urn:DEV:ops:A" },
+		{ MST_ID_BTID, "aBc=@BSF.Example", "aBc=@BSF.Example" }, { MST_ID_KM, "aBc=@BSF.Example", "aBc=@BSF.Example" },
+		{ MST_ID_KM, "458def9ee9da81147f6262ccddd04930@MEF.x", HEX32 "@mef.x" },
 	};
 	char out[MST_ID_MAX];
 

@@ -50,6 +50,7 @@ bool enrolee_make_credential(struct enrolee *e, mst_time utc)
 	mst_root_cred_wipe(c);
 	c->ke = *mmef_ke(&e->machine.mef);
 	c->suid = e->suid;
+	c->method = e->gba ? MST_METHOD_GBA : e->by_secret ? MST_METHOD_PSK : MST_METHOD_CERT;
 	c->obtained = r->server_time > utc ? r->server_time : utc;
 	c->not_after = enrolee_sooner(enrolee_sooner(r->key_until, r->reg_until), r->subscription_until);
 	ok &= mst_copy_text(c->ke_id, sizeof(c->ke_id), r->ke_id) &&

@@ -39,6 +39,8 @@ enum muster_want muster_want(const struct muster_enrolee *e)
 {
 	static const enum muster_want want[] = {
 		[ENROLEE_WANT_NOTHING] = MUSTER_WANT_NOTHING, [ENROLEE_WANT_OPEN] = MUSTER_WANT_OPEN, [ENROLEE_WANT_SEND] = MUSTER_WANT_SEND,
+		/* method gba is not among a device's methods: it has no port for a card */
+		[ENROLEE_WANT_BOOTSTRAP] = MUSTER_WANT_NOTHING, [ENROLEE_WANT_NAF_KEY] = MUSTER_WANT_NOTHING,
 		[ENROLEE_WANT_ANSWER] = MUSTER_WANT_RECEIVE, [ENROLEE_WANT_SAVE] = MUSTER_WANT_SAVE, [ENROLEE_WANT_PROMOTE] = MUSTER_WANT_PROMOTE,
 	};
 	const struct device *d = device_of_const(e);

@@ -8,6 +8,8 @@
 struct input {
 	uint8_t *exported;
 	const struct mst_response *answer;
+	const struct gba_context *context;
+	const struct mst_key *key;
 	enum prov_reason reason;
 	const char *detail;
 	mst_ms now;
@@ -62,6 +64,27 @@ static enum enrolee_state begin_mef(struct enrolee *e, mst_ms now, mst_time utc)
 	return ENROLEE_MEF;
 }
 
+static enum enrolee_state begin_gba(struct enrolee *e, mst_ms now)
+{
+	mst_root_cred_wipe(&e->cred);
+	e->open_deadline = now + e->cfg.bootstrap_ms;
+	return ENROLEE_BOOTSTRAPPING;
+}
+
+static enum enrolee_state begin_first(struct enrolee *e, mst_ms now, mst_time utc)
+{
+	return e->gba ? begin_gba(e, now) : begin_mef(e, now, utc);
+}
+
+/* A B-TID is spelled as it came; every other key id may have its hex spelled as the peer likes it. */
+static bool put_identity(struct enrolee *e)
+{
+	if (mst_is_naf_key(&e->cred))
+		return enrolee_spell_btid(e, e->cred.key_id, e->identity);
+	mst_key_id_spell(e->cred.key_id, e->cfg.quirks && e->cfg.quirks->hex_lower, e->identity);
+	return true;
+}
+
 static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms now)
 {
 	const struct mst_root_cred *c = &e->cred;
@@ -74,6 +97,7 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 		.admin_fqdn = c->admin_fqdn,
 		.expires = c->not_after,
 		.reg_id = c->maf_reg_id,
+		.btid = mst_is_naf_key(c) ? c->ke_id : NULL,         /* GBA: the KeID is a B-TID */
 		.quirks = e->cfg.quirks,
 		.answer_ms = e->cfg.answer_ms,
 	};
@@ -81,26 +105,91 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 
 	if (!enrolee_peer_of(mst_view_str(c->maf_uri), &e->maf))
 		return failed(e, PROV_MALFORMED, "the MAF's URI is not https://fqdn[:port][/path]");
-	mst_key_id_spell(c->key_id, e->cfg.quirks && e->cfg.quirks->hex_lower, e->identity);
+	if (!put_identity(e))
+		return failed(e, PROV_UNSUPPORTED, "the B-TID with its prefix is longer than a TLS identity may be: send it bare");
 	mc.base = e->maf.path[0] ? e->maf.path : MAF_BASE;
 	if (!enrolee_maf_from(c, from))
-		return failed(e, PROV_MALFORMED, "the MEF told us no identity to use with the MAF");
+		return failed(e, e->gba ? PROV_UNSUPPORTED : PROV_MALFORMED,
+			      e->gba ? "neither the BSF nor a setting (gba.cse_id, node_id) says who this node is to the MAF"
+				     : "the MEF told us no identity to use with the MAF");
 	if (!mmaf_init(&e->machine.maf, &mc, &d))
 		return failed(e, PROV_MALFORMED, d.text);
 	want_session(e, now);
 	return job == MMAF_JOB_REGISTER ? ENROLEE_MAF : ENROLEE_CONFIRMING;
 }
 
-/* A slot's next step is written in the slot: confirmed, named by KmID, or named by KeID. */
+/* A slot's next step is written in the slot: confirmed, registered (with a KmID), or not. */
 static enum enrolee_state begin_slot(struct enrolee *e, mst_ms now)
 {
 	e->resumed = true;
 	if (e->cred.confirmed)
 		return ENROLEE_PROMOTING;
-	return begin_maf(e,
-			 mst_view_eq_str(mst_view_str(e->cred.key_id), e->cred.ke_id) ? MMAF_JOB_REGISTER
-										      : MMAF_JOB_CONFIRM,
-			 now);
+	return begin_maf(e, e->cred.maf_reg_id[0] ? MMAF_JOB_CONFIRM : MMAF_JOB_REGISTER, now);
+}
+
+/* GBA stage ------------------------------------------------------------------------------------------ */
+
+/* The NAF key is there, and what it is for goes on: the MEF that is the NAF, or the pending slot. */
+static enum enrolee_state keyed(struct enrolee *e, const struct mst_key *key, mst_ms now, mst_time utc)
+{
+	if (key->n != MST_KEY_LEN)
+		return failed(e, PROV_INTERNAL, "a NAF key has 32 octets");
+	e->point = ENROLEE_AT_NAF_KEYED;
+	if (!e->via_mef) {
+		e->cred.key = *key;
+		return ENROLEE_SAVING_KEY;
+	}
+	e->naf_key = *key;
+	if (!enrolee_spell_btid(e, e->btid, e->identity))
+		return failed(e, PROV_UNSUPPORTED, "the B-TID with its prefix is longer than a TLS identity may be: send it bare");
+	return begin_mef(e, now, utc);
+}
+
+static enum enrolee_state gba_done(struct enrolee *e, const struct input *in)
+{
+	const struct gba_context *x = in->context;
+	struct mst_diag d = { 0 };
+	struct mst_key key;
+	enum enrolee_state next;
+	int r;
+
+	e->point = ENROLEE_AT_BOOTSTRAPPED;
+	e->server_time = x->bsf_time;
+	if (!enrolee_put_naf(e, x))
+		return failed(e, PROV_MALFORMED, "a name is too long");
+	if (!e->via_mef && !enrolee_make_gba(e, x, in->utc, &d)) {
+		struct mst_writer w;
+
+		(void)failed(e, PROV_MALFORMED, "");
+		w = mst_writer_of(e->failure.detail, sizeof(e->failure.detail) - 1);
+		mst_put_str(&w, "the BSF's configuration: ");
+		mst_put_str(&w, d.field);
+		mst_put_str(&w, d.field[0] ? ": " : "");
+		mst_put_str(&w, d.text);
+		return ENROLEE_FAILED;
+	}
+	if (x->in_card)
+		return ENROLEE_KEYING;
+	r = enrolee_derive_naf(e, x, &key);
+	next = r ? failed(e, PROV_INTERNAL, r > 0 ? "no key can be derived for this name" : "the crypto library failed") :
+		   keyed(e, &key, in->now, in->utc);
+	mst_key_wipe(&key);
+	return next;
+}
+
+static enum enrolee_state card_keyed(struct enrolee *e, const struct input *in)
+{
+	return keyed(e, in->key, in->now, in->utc);
+}
+
+static enum enrolee_state gba_lost(struct enrolee *e, const struct input *in)
+{
+	return failed(e, in->reason, in->detail);
+}
+
+static enum enrolee_state gba_timer(struct enrolee *e, const struct input *in)
+{
+	return in->now >= e->open_deadline ? failed(e, PROV_TIMEOUT, "bootstrapping did not end in time") : e->state;
 }
 
 /* MEF stage ------------------------------------------------------------------------------------------ */
@@ -212,7 +301,7 @@ static enum enrolee_state confirmed(struct enrolee *e)
 
 /*
  * A slot that the MAF definitely does not take (the provider lost it, revoked it, or it is too old) must
- * not stand in the way for ever (lesson 3): once, back to the MEF. Unreachable and refused by policy are
+ * not stand in the way for ever (lesson 3): once, back to the beginning. Unreachable and refused by policy are
  * no reason (lesson 6).
  */
 static bool slot_is_dead(const struct enrolee *e)
@@ -237,7 +326,7 @@ static enum enrolee_state maf_moved(struct enrolee *e, mst_ms now, mst_time utc)
 	e->resumed = false;
 	e->failure = (struct mst_failure){ 0 };
 	e->point = ENROLEE_AT_NOTHING;
-	return begin_mef(e, now, utc);
+	return begin_first(e, now, utc);
 }
 
 static enum enrolee_state maf_opened(struct enrolee *e, const struct input *in)
@@ -313,7 +402,7 @@ static enum enrolee_state unsaved(struct enrolee *e, const struct input *in)
 
 static enum enrolee_state on_start(struct enrolee *e, const struct input *in)
 {
-	return begin_mef(e, in->now, in->utc);
+	return begin_first(e, in->now, in->utc);
 }
 
 static enum enrolee_state ignore(struct enrolee *e, const struct input *in)
@@ -331,19 +420,19 @@ static enum enrolee_state never(struct enrolee *e, const struct input *in)
 
 /* While saving, the session that just ended may still report: that is no news (ignore). */
 static handler *const table[ENROLEE_STATE__COUNT][ENROLEE_EVENT__COUNT] = {
-	/*                   START     OPENED      ANSWER      GARBAGE      LOST      SAVED     SAVE_FAILED
-	   TIMER */
-	[ENROLEE_IDLE] = { on_start, never, ignore, ignore, ignore, never, never, ignore },
-	[ENROLEE_MEF] = { never, mef_opened, mef_answer, mef_garbage, mef_lost, never, never, mef_timer },
-	[ENROLEE_SAVING_KEY] = { never, never, ignore, ignore, ignore, key_saved, unsaved, ignore },
-	[ENROLEE_MAF] = { never, maf_opened, maf_answer, maf_garbage, maf_lost, never, never, maf_timer },
-	[ENROLEE_SAVING_KMID] = { never, never, ignore, ignore, ignore, kmid_saved, unsaved, ignore },
-	[ENROLEE_CONFIRMING] = { never, maf_opened, maf_answer, maf_garbage, maf_lost, never, never,
-				 maf_timer },
-	[ENROLEE_SAVING_PROOF] = { never, never, ignore, ignore, ignore, proof_saved, unsaved, ignore },
-	[ENROLEE_PROMOTING] = { never, never, ignore, ignore, ignore, promoted, unsaved, ignore },
-	[ENROLEE_DONE] = { never, ignore, ignore, ignore, ignore, ignore, ignore, ignore },
-	[ENROLEE_FAILED] = { never, ignore, ignore, ignore, ignore, ignore, ignore, ignore },
+	/*                         START     OPENED      ANSWER      GARBAGE      LOST      SAVED        SAVE_FAILED TIMER      BOOTSTRAPPED KEYED */
+	[ENROLEE_IDLE]          = { on_start, never,      ignore,     ignore,      ignore,   never,       never,      ignore,    never,       never },
+	[ENROLEE_BOOTSTRAPPING] = { never,    never,      ignore,     ignore,      gba_lost, never,       never,      gba_timer, gba_done,    never },
+	[ENROLEE_KEYING]        = { never,    never,      ignore,     ignore,      gba_lost, never,       never,      gba_timer, never,       card_keyed },
+	[ENROLEE_MEF]           = { never,    mef_opened, mef_answer, mef_garbage, mef_lost, never,       never,      mef_timer, never,       never },
+	[ENROLEE_SAVING_KEY]    = { never,    never,      ignore,     ignore,      ignore,   key_saved,   unsaved,    ignore,    never,       never },
+	[ENROLEE_MAF]           = { never,    maf_opened, maf_answer, maf_garbage, maf_lost, never,       never,      maf_timer, never,       never },
+	[ENROLEE_SAVING_KMID]   = { never,    never,      ignore,     ignore,      ignore,   kmid_saved,  unsaved,    ignore,    never,       never },
+	[ENROLEE_CONFIRMING]    = { never,    maf_opened, maf_answer, maf_garbage, maf_lost, never,       never,      maf_timer, never,       never },
+	[ENROLEE_SAVING_PROOF]  = { never,    never,      ignore,     ignore,      ignore,   proof_saved, unsaved,    ignore,    never,       never },
+	[ENROLEE_PROMOTING]     = { never,    never,      ignore,     ignore,      ignore,   promoted,    unsaved,    ignore,    never,       never },
+	[ENROLEE_DONE]          = { never,    ignore,     ignore,     ignore,      ignore,   ignore,      ignore,     ignore,    ignore,      ignore },
+	[ENROLEE_FAILED]        = { never,    ignore,     ignore,     ignore,      ignore,   ignore,      ignore,     ignore,    ignore,      ignore },
 };
 
 static void enter(struct enrolee *e, enum enrolee_state next)
@@ -354,6 +443,7 @@ static void enter(struct enrolee *e, enum enrolee_state next)
 		mst_wipe(&e->machine, sizeof(e->machine));
 		mst_key_wipe(&e->cred.key);
 		mst_key_wipe(&e->cred.ke);
+		mst_key_wipe(&e->naf_key);
 		e->session_open = false;
 	}
 }
@@ -457,4 +547,14 @@ void enrolee_save_failed(struct enrolee *e, const char *detail, mst_ms now, mst_
 void enrolee_tick(struct enrolee *e, mst_ms now, mst_time utc)
 {
 	step(e, ENROLEE_EV_TIMER, &(struct input){ .now = now, .utc = utc });
+}
+
+void enrolee_bootstrapped(struct enrolee *e, const struct gba_context *x, mst_ms now, mst_time utc)
+{
+	step(e, ENROLEE_EV_BOOTSTRAPPED, &(struct input){ .context = x, .now = now, .utc = utc });
+}
+
+void enrolee_keyed(struct enrolee *e, const struct mst_key *key, mst_ms now, mst_time utc)
+{
+	step(e, ENROLEE_EV_KEYED, &(struct input){ .key = key, .now = now, .utc = utc });
 }

@@ -10,6 +10,17 @@
  *   MAF session (psk_identity = KmID)  read the registration back: both sides have the same truth
  *   save pending slot, promote         only now the old credential is replaced (lesson 4)
  *
+ * Method gba (TS-0003 8.3.2.3) begins otherwise. The shell bootstraps with the operator's BSF and its card, and hands in
+ * what that gave: then Ks is Ke, the B-TID KeID and KmID, and Km the NAF key for the MAF's FQDN, which a card with GBA_U
+ * derives itself:
+ *
+ *   bootstrap with the BSF             Ks, or not (GBA_U); B-TID, end, configuration
+ *   [card: NAF key]                    GBA_U only
+ *   save pending slot                  … and on with the MAF as above, as B-TID in both sessions
+ *
+ * In the older arrangement the instruction names an https MEF, which is the NAF in front of that BSF: the key is for its
+ * FQDN, and the MEF session is opened with B-TID and that key, as with a maker's secret.
+ *
  * Every arrow that is durable, or that a power cut may hit, is a point (enum enrolee_point); the shell
  * logs them as they are reached, and tests cut the power there (lesson 14).
  * The struct holds views into itself: do not move it after enrolee_start() or enrolee_resume().
@@ -18,6 +29,7 @@
 #define MST_ENROLEE_ENROLEE_H
 
 #include "codec/instr.h"
+#include "proto/gba/ue.h"
 #include "proto/mmaf/mmaf.h"
 #include "proto/mmef/mmef.h"
 #include "secenv/secenv.h"
@@ -26,6 +38,8 @@
 
 enum enrolee_state {
 	ENROLEE_IDLE,
+	ENROLEE_BOOTSTRAPPING,       /* with the BSF and the card, by the shell */
+	ENROLEE_KEYING,              /* the card derives the NAF key */
 	ENROLEE_MEF,                 /* in, or opening, the session with the MEF */
 	ENROLEE_SAVING_KEY,
 	ENROLEE_MAF,                 /* session as KeID */
@@ -48,6 +62,8 @@ enum enrolee_event {
 	ENROLEE_EV_SAVED,
 	ENROLEE_EV_SAVE_FAILED,
 	ENROLEE_EV_TIMER,
+	ENROLEE_EV_BOOTSTRAPPED,
+	ENROLEE_EV_KEYED,
 	ENROLEE_EVENT__COUNT
 };
 
@@ -60,10 +76,14 @@ struct enrolee_peer {
 /* "https://fqdn[:port][/path]". False for another scheme, an IP literal or a query: none of them names a
  * peer that a certificate or a KeID could prove. */
 MST_MUST_CHECK bool enrolee_peer_of(struct mst_view uri, struct enrolee_peer *ret_p);
+/* The same of a BSF, which may be http as well (Ub protects itself): then 80 when no port is said. */
+MST_MUST_CHECK bool enrolee_bsf_of(struct mst_view uri, struct enrolee_peer *ret_p, bool *ret_tls);
 
 /* In order. The names are the agent's `crash_at` values and the arrows of its log. */
 enum enrolee_point {
 	ENROLEE_AT_NOTHING,
+	ENROLEE_AT_BOOTSTRAPPED,     /* gba only, as the next one */
+	ENROLEE_AT_NAF_KEYED,
 	ENROLEE_AT_MEF_OPENED,
 	ENROLEE_AT_MEF_REGISTERED,
 	ENROLEE_AT_MEF_KEYED,
@@ -84,6 +104,8 @@ enum enrolee_point enrolee_point_of(const char *name); /* ENROLEE_AT_NOTHING whe
  * the servers write for the same arrow, so the two can be laid side by side. */
 enum enrolee_step {
 	ENROLEE_STEP_NONE,
+	ENROLEE_STEP_BOOTSTRAP,      /* gba: Ub, and the card */
+	ENROLEE_STEP_NAF_KEY,
 	ENROLEE_STEP_MEF_OPEN,
 	ENROLEE_STEP_MEF_REGISTER,
 	ENROLEE_STEP_MEF_COMMAND,
@@ -103,6 +125,8 @@ enum enrolee_step enrolee_step_of(const char *name);  /* NONE when there is no s
 
 enum enrolee_want {
 	ENROLEE_WANT_NOTHING, /* ended, or never started */
+	ENROLEE_WANT_BOOTSTRAP, /* run Ub with enrolee_bsf(), then enrolee_bootstrapped() or enrolee_lost() */
+	ENROLEE_WANT_NAF_KEY, /* have the card derive one for enrolee_naf(), then enrolee_keyed() or enrolee_lost() */
 	ENROLEE_WANT_OPEN,    /* open enrolee_session(), then enrolee_opened() or enrolee_lost() */
 	ENROLEE_WANT_SEND,    /* send enrolee_request() in it, then enrolee_sent() */
 	ENROLEE_WANT_ANSWER,  /* wait: feed, lost, or tick at enrolee_deadline() */
@@ -119,7 +143,11 @@ struct enrolee_session {
 	uint16_t port;
 	const char *psk_identity;
 	const struct mst_key *key;
+	const uint8_t *ua;           /* the key is for this Ua protocol, which fixes TLS version and suite (5 octets); NULL: any */
 };
+
+/* What the card derives a key for. */
+struct enrolee_naf { struct mst_view naf_id; const char *impi; };
 
 struct enrolee_config {
 	struct mst_crypto *crypto;
@@ -128,6 +156,12 @@ struct enrolee_config {
 	const char *from;            /* the identity that our credential proves: X-M2M-Origin towards the MEF; "" = what it calls us */
 	const char *kpm_id;          /* method psk; borrowed, as the key is */
 	const struct mst_key *kpm;
+	/* method gba */
+	struct gba_ua ua;            /* for which keys are derived */
+	const char *bsf_host;        /* an https URI of this host is the BSF's, not a MEF's; NULL: none is */
+	const char *own_cse_id;      /* what we are called when the BSF does not say; else `from`. May be NULL */
+	char psk_separator;          /* of the prefixed identity in TLS; 0: the bare B-TID (TS-0003) */
+	mst_ms bootstrap_ms;         /* for the whole run on Ub */
 	mst_ms open_ms, answer_ms;
 	uint32_t classes;            /* of commands that the shell carries out after the enrolment: bit (1 << enum mst_cmd_class) */
 };
@@ -139,8 +173,9 @@ struct enrolee {
 	unsigned session;            /* number of the session wanted or open */
 	bool session_open;
 	bool by_secret;              /* the instruction's method: psk, or cert */
-	bool has_instruction;        /* there is a way back to the MEF stage */
-	bool resumed; /* the MAF stage began from a slot: a refusal there goes back to the MEF once */
+	bool gba, via_mef;           /* or gba, and there in the older arrangement */
+	bool has_instruction;        /* there is a way back to the first stage */
+	bool resumed; /* the MAF stage began from a slot: a refusal there goes back to the beginning once */
 	mst_ms open_deadline;
 	char attempt[33];
 	char from[MST_ID_MAX];
@@ -149,7 +184,12 @@ struct enrolee {
 	int64_t suid;
 	mst_time expires;            /* proposed; 0 = as long as it is given */
 	struct mst_root_cred cred;
-	char identity[MST_ID_MAX];   /* cred.key_id as the MAF is sent it */
+	char identity[MST_ID_MAX];   /* cred.key_id as the MAF is sent it; via_mef: the B-TID as the MEF is */
+	/* gba, until the key is there */
+	char btid[MST_BTID_MAX], impi[MST_ID_MAX];
+	uint8_t naf_id[GBA_NAF_ID_MAX];
+	size_t naf_id_n;
+	struct mst_key naf_key;      /* via_mef */
 	struct mst_failure failure;
 	union {
 		struct mmef mef;
@@ -196,12 +236,20 @@ void enrolee_saved(struct enrolee *e, mst_ms now, mst_time utc);
 void enrolee_save_failed(struct enrolee *e, const char *detail, mst_ms now, mst_time utc);
 void enrolee_tick(struct enrolee *e, mst_ms now, mst_time utc);
 
+/* gba: what the run on Ub gave; borrowed, and still the caller's to wipe. `x->expires` and `x->bsf_time` may lie before `utc`. */
+void enrolee_bootstrapped(struct enrolee *e, const struct gba_context *x, mst_ms now, mst_time utc);
+/* gba with GBA_U: the card's key; the caller's to wipe. */
+void enrolee_keyed(struct enrolee *e, const struct mst_key *key, mst_ms now, mst_time utc);
+
 enum enrolee_want enrolee_want(const struct enrolee *e);
 enum enrolee_state enrolee_state(const struct enrolee *e);
 enum enrolee_point enrolee_point(const struct enrolee *e);       /* the last one reached */
 enum enrolee_step enrolee_step(const struct enrolee *e);         /* NONE when idle or ended */
 mst_ms enrolee_deadline(const struct enrolee *e);
 struct enrolee_session enrolee_session(const struct enrolee *e);
+/* The BSF's URI as the instruction has it; "" = the operator's (older arrangement): as the settings or the card say. */
+const char *enrolee_bsf(const struct enrolee *e);
+struct enrolee_naf enrolee_naf(const struct enrolee *e);
 const struct mst_request *enrolee_request(const struct enrolee *e);
 const struct mst_root_cred *enrolee_credential(const struct enrolee *e);
 const struct mst_failure *enrolee_failure(const struct enrolee *e);

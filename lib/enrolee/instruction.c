@@ -21,22 +21,54 @@ bool enrolee_peer_of(struct mst_view uri, struct enrolee_peer *ret_p)
 	return true;
 }
 
+bool enrolee_bsf_of(struct mst_view uri, struct enrolee_peer *ret_p, bool *ret_tls)
+{
+	struct mst_uri_parts u;
+	struct enrolee_peer p;
+
+	*ret_tls = enrolee_peer_of(uri, ret_p);
+	if (*ret_tls)
+		return true;
+	if (!mst_uri_split(uri, &u) || !mst_uri_scheme_in(&u, "http") || u.host_kind != MST_URI_FQDN || mst_view_find(u.path, '?') < u.path.n)
+		return false;
+	while (u.path.n && u.path.p[u.path.n - 1] == '/')
+		u.path.n--;
+	p.port = u.port;
+	if (!mst_id_normalise(MST_ID_FQDN, u.host, p.host) || !mst_view_to_str(u.path, p.path, sizeof(p.path)))
+		return false;
+	*ret_p = p;
+	return true;
+}
+
+static const char *no_credential(const struct enrolee_config *cfg, int method)
+{
+	bool there = cfg->methods >> method & 1;
+
+	switch (method) {
+	case MST_METHOD_PSK: return there && cfg->kpm && cfg->kpm->n && cfg->kpm_id && cfg->kpm_id[0] ? NULL : "this device holds no maker's secret";
+	case MST_METHOD_GBA: return there ? NULL : "this device has no subscriber's card (card.kind)";
+	default: return there ? NULL : "this device holds no certificate";
+	}
+}
+
 bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i, struct mst_diag *d)
 {
+	bool gba = i->method == MST_METHOD_GBA, tls;
 	struct enrolee_peer u;
+	const char *why;
 
-	bool psk = i->method == MST_METHOD_PSK;
-
-	if (i->kind != MST_INSTR_BOOTSTRAP || (!psk && i->method != MST_METHOD_CERT)) {
-		mst_diag_set(d, 0, "method", "only bootstrap by certificate (cert) and by the maker's secret (psk) is built in", NULL);
+	if (i->kind != MST_INSTR_BOOTSTRAP || (i->method != MST_METHOD_PSK && i->method != MST_METHOD_CERT && !gba)) {
+		mst_diag_set(d, 0, "method", "only bootstrap by certificate (cert), by the maker's secret (psk) and by a subscriber's card (gba) is built in",
+			     NULL);
 		return false;
 	}
-	if (!(cfg->methods & 1u << i->method) || (psk && (!cfg->kpm || !cfg->kpm->n || !cfg->kpm_id || !cfg->kpm_id[0]))) {
-		mst_diag_set(d, 0, "method", psk ? "this device holds no maker's secret" : "this device holds no certificate", NULL);
+	why = no_credential(cfg, i->method);
+	if (why) {
+		mst_diag_set(d, 0, "method", why, NULL);
 		return false;
 	}
-	if (!enrolee_peer_of(i->uri, &u)) {
-		mst_diag_set(d, 0, "uri",
+	if (gba ? !enrolee_bsf_of(i->uri, &u, &tls) : !enrolee_peer_of(i->uri, &u)) {
+		mst_diag_set(d, 0, "uri", gba ? "not http(s)://fqdn[:port][/path], which is what this device can reach" :
 			     "not https://fqdn[:port][/path], which is what this device can reach", NULL);
 		return false;
 	}
@@ -56,12 +88,25 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 	return true;
 }
 
+static bool take_peer(struct enrolee *e, const struct mst_instruction *i)
+{
+	bool tls;
+
+	e->gba = i->method == MST_METHOD_GBA;
+	if (!e->gba)
+		return enrolee_peer_of(i->uri, &e->mef);
+	if (!enrolee_bsf_of(i->uri, &e->mef, &tls))
+		return false;
+	e->via_mef = tls && !(e->cfg.bsf_host && mst_view_eq_str(mst_view_str(e->cfg.bsf_host), e->mef.host));
+	return true;
+}
+
 bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i, const char *attempt)
 {
 	e->suid = SUID_MAF;
 	e->by_secret = i->method == MST_METHOD_PSK;
 	e->expires = i->expires;
-	if (!enrolee_peer_of(i->uri, &e->mef))
+	if (!take_peer(e, i))
 		return false;
 	/* An explicit port in the instruction wins over the URI's (9.2.2.1: httpPort). */
 	if (i->http_port > 0 && i->http_port <= UINT16_MAX)

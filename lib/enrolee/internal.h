@@ -12,6 +12,15 @@ MST_MUST_CHECK int enrolee_derive(struct enrolee *e, struct mst_key *ret_km);
 MST_MUST_CHECK bool enrolee_make_credential(struct enrolee *e, mst_time utc);
 MST_MUST_CHECK bool enrolee_keep_anchors(struct enrolee *e);
 
+/* gba.c. The credential of a run with the BSF itself, without its key; false with `d`. */
+MST_MUST_CHECK bool enrolee_make_gba(struct enrolee *e, const struct gba_context *x, mst_time utc, struct mst_diag *d);
+/* Whom the NAF key is for: the MAF, or the MEF that stands before an operator's BSF. */
+const char *enrolee_naf_fqdn(const struct enrolee *e);
+MST_MUST_CHECK bool enrolee_put_naf(struct enrolee *e, const struct gba_context *x);
+MST_MUST_CHECK int enrolee_derive_naf(struct enrolee *e, const struct gba_context *x, struct mst_key *ret_key);
+/* As it is sent in TLS: bare, or with the prefix of TS 33.222 and the separator of the settings. */
+MST_MUST_CHECK bool enrolee_spell_btid(const struct enrolee *e, const char *btid, char out[MST_ID_MAX]);
+
 MST_MUST_CHECK bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i,
 					     const char *attempt);
 /* Is there anything left to do with that slot; does it belong to the instruction taken? */

@@ -39,10 +39,24 @@ static const struct mst_instruction instruction = {
 	.admin_fqdn = MST_VIEW_LIT("sp.example.com"),
 };
 
+static const struct mst_instruction by_card = {
+	.kind = MST_INSTR_BOOTSTRAP,
+	.method = MST_METHOD_GBA,
+	.uri = MST_VIEW_LIT("http://bsf.mnc001.mcc001.pub.3gppnetwork.org"),
+	.target = MST_VIEW_LIT("maf.example.com"),
+	.suid = 21,
+	.admin_fqdn = MST_VIEW_LIT("sp.example.com"),
+};
+static const struct gba_context in_card = { .btid = "cmFuZA==@bsf.x", .impi = "001010000000001@ims.x", .in_card = true, .expires = UTC + 3600,
+					    .configuration = MST_VIEW_LIT("{\"sec:mefClientCfg\":{\"cseID\":\"//sp.example.com/C1\"}}") };
+static const struct mst_key naf_key = { { 7, 8, 9 }, MST_KEY_LEN };
+
 static struct enrolee_config config(void)
 {
 	return (struct enrolee_config){ .crypto = mst_crypto_openssl(),
-					.methods = 1u << MST_METHOD_CERT,
+					.methods = 1u << MST_METHOD_CERT | 1u << MST_METHOD_GBA,
+					.ua = { { 1, 0, 1, 0, 0xae } },
+					.bootstrap_ms = 9000,
 					.from = "urn:dev:ops:1-2-3",
 					.open_ms = 3000,
 					.answer_ms = 5000 };
@@ -101,6 +115,12 @@ static void reach(enum enrolee_state s)
 
 	if (s == ENROLEE_IDLE) {
 		enrolee_init(&e, &c);
+		return;
+	}
+	if (s == ENROLEE_BOOTSTRAPPING || s == ENROLEE_KEYING) {
+		assert_true(start(&by_card, NULL));
+		if (s == ENROLEE_KEYING)
+			enrolee_bootstrapped(&e, &in_card, now, UTC);
 		return;
 	}
 	assert_true(start(&instruction, NULL));
@@ -307,12 +327,13 @@ static void test_unsupported(void **state)
 static void test_every_cell(void **state)
 {
 	static const char *const expect[ENROLEE_STATE__COUNT] = {
-		/*                           START OPENED ANSWER GARBAGE LOST SAVED SAVE_FAILED TIMER */
-		[ENROLEE_IDLE] = "BV---VV-",         [ENROLEE_MEF] = "?>AGLVVT",
-		[ENROLEE_SAVING_KEY] = "?V--->S-",   [ENROLEE_MAF] = "?>AGLVVT",
-		[ENROLEE_SAVING_KMID] = "?V--->S-",  [ENROLEE_CONFIRMING] = "?>AGLVVT",
-		[ENROLEE_SAVING_PROOF] = "?V--->S-", [ENROLEE_PROMOTING] = "?V--->S-",
-		[ENROLEE_DONE] = "?-------",         [ENROLEE_FAILED] = "?-------",
+		/* START OPENED ANSWER GARBAGE LOST SAVED SAVE_FAILED TIMER BOOTSTRAPPED KEYED */
+		[ENROLEE_IDLE] = "BV---VV-VV",          [ENROLEE_BOOTSTRAPPING] = "?V--LVVT>V",
+		[ENROLEE_KEYING] = "?V--LVVTV>",        [ENROLEE_MEF] = "?>AGLVVTVV",
+		[ENROLEE_SAVING_KEY] = "?V--->S-VV",    [ENROLEE_MAF] = "?>AGLVVTVV",
+		[ENROLEE_SAVING_KMID] = "?V--->S-VV",   [ENROLEE_CONFIRMING] = "?>AGLVVTVV",
+		[ENROLEE_SAVING_PROOF] = "?V--->S-VV",  [ENROLEE_PROMOTING] = "?V--->S-VV",
+		[ENROLEE_DONE] = "?---------",          [ENROLEE_FAILED] = "?---------",
 	};
 
 	(void)state;
@@ -345,6 +366,8 @@ static void test_every_cell(void **state)
 			case ENROLEE_EV_SAVED: enrolee_saved(&e, now, UTC); break;
 			case ENROLEE_EV_SAVE_FAILED: enrolee_save_failed(&e, "disk full", now, UTC); break;
 			case ENROLEE_EV_TIMER: enrolee_tick(&e, now, UTC); break;
+			case ENROLEE_EV_BOOTSTRAPPED: enrolee_bootstrapped(&e, &in_card, now, UTC); break;
+			case ENROLEE_EV_KEYED: enrolee_keyed(&e, &naf_key, now, UTC); break;
 			case ENROLEE_EVENT__COUNT: break;
 			}
 			switch (row[ev]) {
@@ -363,6 +386,7 @@ static void test_every_cell(void **state)
 			assert_int_equal(enrolee_want(&e), ENROLEE_WANT_NOTHING);
 			assert_int_equal(e.cred.key.n, 0);
 			assert_int_equal(e.cred.ke.n, 0);
+			assert_int_equal(e.naf_key.n, 0);
 		}
 	}
 }

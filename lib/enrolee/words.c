@@ -5,6 +5,8 @@ const char *enrolee_state_text(enum enrolee_state s)
 {
 	static const char *const text[ENROLEE_STATE__COUNT] = {
 		[ENROLEE_IDLE] = "idle",
+		[ENROLEE_BOOTSTRAPPING] = "bootstrapping with the operator",
+		[ENROLEE_KEYING] = "deriving the key in the card",
 		[ENROLEE_MEF] = "with the MEF",
 		[ENROLEE_SAVING_KEY] = "saving the key",
 		[ENROLEE_MAF] = "enrolling with the MAF",
@@ -20,7 +22,8 @@ const char *enrolee_state_text(enum enrolee_state s)
 }
 
 static const char *const point_text[ENROLEE_POINT__COUNT] = {
-	[ENROLEE_AT_NOTHING] = "", [ENROLEE_AT_MEF_OPENED] = "mef-opened",
+	[ENROLEE_AT_NOTHING] = "", [ENROLEE_AT_BOOTSTRAPPED] = "bootstrapped",
+	[ENROLEE_AT_NAF_KEYED] = "naf-keyed", [ENROLEE_AT_MEF_OPENED] = "mef-opened",
 	[ENROLEE_AT_MEF_REGISTERED] = "mef-registered", [ENROLEE_AT_MEF_KEYED] = "mef-keyed",
 	[ENROLEE_AT_PENDING_SAVED] = "pending-saved", [ENROLEE_AT_MAF_OPENED] = "maf-opened",
 	[ENROLEE_AT_MAF_REGISTERED] = "maf-registered", [ENROLEE_AT_KMID_SAVED] = "kmid-saved",
@@ -44,6 +47,8 @@ enum enrolee_point enrolee_point_of(const char *name)
 
 static const struct { const char *text, *words; } steps[ENROLEE_STEP__COUNT] = {
 	[ENROLEE_STEP_NONE] = { "", "" },
+	[ENROLEE_STEP_BOOTSTRAP] = { "bsf.bootstrap", "bootstrapping with the operator's BSF, by the card" },
+	[ENROLEE_STEP_NAF_KEY] = { "card.naf-key", "deriving the key for the MAF in the card" },
 	[ENROLEE_STEP_MEF_OPEN] = { "mef.open", "opening the session with the MEF, by certificate" },
 	[ENROLEE_STEP_MEF_REGISTER] = { "mef.register", "registering with the MEF" },
 	[ENROLEE_STEP_MEF_COMMAND] = { "mef.command", "asking the MEF for commands" },
@@ -90,6 +95,10 @@ static enum enrolee_step mef_step(enum mmef_state s)
 enum enrolee_step enrolee_step(const struct enrolee *e)
 {
 	switch (e->state) {
+	case ENROLEE_BOOTSTRAPPING:
+		return ENROLEE_STEP_BOOTSTRAP;
+	case ENROLEE_KEYING:
+		return ENROLEE_STEP_NAF_KEY;
 	case ENROLEE_MEF:
 		return e->session_open ? mef_step(mmef_state(&e->machine.mef)) : ENROLEE_STEP_MEF_OPEN;
 	case ENROLEE_MAF:
@@ -111,6 +120,16 @@ enum enrolee_step enrolee_step(const struct enrolee *e)
 	return ENROLEE_STEP_NONE;
 }
 
+const char *enrolee_bsf(const struct enrolee *e)
+{
+	return e->via_mef ? "" : e->mef_uri;
+}
+
+struct enrolee_naf enrolee_naf(const struct enrolee *e)
+{
+	return (struct enrolee_naf){ { e->naf_id, e->naf_id_n }, e->impi };
+}
+
 const struct mst_request *enrolee_request(const struct enrolee *e)
 {
 	if (e->state == ENROLEE_MEF)
@@ -123,6 +142,10 @@ const struct mst_request *enrolee_request(const struct enrolee *e)
 enum enrolee_want enrolee_want(const struct enrolee *e)
 {
 	switch (e->state) {
+	case ENROLEE_BOOTSTRAPPING:
+		return ENROLEE_WANT_BOOTSTRAP;
+	case ENROLEE_KEYING:
+		return ENROLEE_WANT_NAF_KEY;
 	case ENROLEE_MEF:
 	case ENROLEE_MAF:
 	case ENROLEE_CONFIRMING:
@@ -156,7 +179,7 @@ enum enrolee_point enrolee_point(const struct enrolee *e)
 
 mst_ms enrolee_deadline(const struct enrolee *e)
 {
-	if (enrolee_want(e) == ENROLEE_WANT_OPEN)
+	if (enrolee_want(e) == ENROLEE_WANT_OPEN || e->state == ENROLEE_BOOTSTRAPPING || e->state == ENROLEE_KEYING)
 		return e->open_deadline;
 	if (e->state == ENROLEE_MEF)
 		return mmef_deadline(&e->machine.mef);
@@ -171,13 +194,17 @@ struct enrolee_session enrolee_session(const struct enrolee *e)
 
 	if (e->state == ENROLEE_MEF) {
 		s = (struct enrolee_session){ .number = e->session,
-					      .psk = e->by_secret,
+					      .psk = e->by_secret || e->gba,
 					      .exports = true,
 					      .host = e->mef.host,
 					      .port = e->mef.port };
 		if (e->by_secret) {
 			s.psk_identity = e->cfg.kpm_id;
 			s.key = e->cfg.kpm;
+		} else if (e->gba) {
+			s.psk_identity = e->identity;
+			s.key = &e->naf_key;
+			s.ua = e->cfg.ua.b;
 		}
 	} else if (e->state == ENROLEE_MAF || e->state == ENROLEE_CONFIRMING) {
 		/* The name is the MAF's identity; the URI says only where it listens. */
@@ -186,7 +213,8 @@ struct enrolee_session enrolee_session(const struct enrolee *e)
 					      .host = e->maf.host,
 					      .port = e->maf.port,
 					      .psk_identity = e->identity,
-					      .key = &e->cred.key };
+					      .key = &e->cred.key,
+					      .ua = mst_is_naf_key(&e->cred) ? e->cred.ua : NULL };
 	}
 	return s;
 }

@@ -18,7 +18,7 @@ int channel_seal(const struct mst_channel *ch, enum channel_way way, struct mst_
 	uint8_t aad[32];
 	int r;
 
-	if (k->n == 0 || k->n > MST_KEY_MAX)
+	if (k->n == 0 || k->n > MST_KEY_ROOM)
 		return MST_FAULT_BUG;
 	r = mst_box_seal(c, ch->key, aad_of(ch, way, aad, sizeof(aad)), mst_key_view(k), &w);
 	if (r)
@@ -35,7 +35,7 @@ int channel_open(const struct mst_channel *ch, enum channel_way way, struct mst_
 	struct mst_key k = { .n = 0 };
 	int r;
 
-	if (sealed.n <= MST_BOX_OVERHEAD || sealed.n > MST_BOX_OVERHEAD + MST_KEY_MAX)
+	if (sealed.n <= MST_BOX_OVERHEAD || sealed.n > MST_BOX_OVERHEAD + MST_KEY_ROOM)
 		return MST_KEEPER_FORGED;
 	r = mst_box_open(c, ch->key, aad_of(ch, way, aad, sizeof(aad)), sealed, k.b, sizeof(k.b), &k.n);
 	if (r == 0)

@@ -5,31 +5,13 @@
 #include <sys/prctl.h>
 
 #include "crypto/derive.h"
-#include "keeper/channel.h"
-#include "keeper/files.h"
-#include "keeper/responder.h"
+#include "keeper/local.h"
+#include "proto/aka/sim.h"
 
 #define WRAP_VERSION 1
 static const char wrap_label[] = "muster keeper: wrapping 1";
 
-/* All of it in pages that are neither swapped nor dumped. */
-struct local {
-	struct mst_keeper k;
-	struct mst_crypto *c;
-	uint8_t wrap_key[KEK_LEN];
-	struct keeper_files files;
-	struct responder responder;
-	struct mst_channel channel[MST_CHANNELS_MAX];
-	size_t n_channels;
-	struct mst_keeper_counts counts;
-};
-
-static struct local *of(struct mst_keeper *k)
-{
-	return (struct local *)k;
-}
-
-static int refuse(struct local *l, enum mst_keeper_outcome why)
+int keeper_refuse(struct local *l, enum mst_keeper_outcome why)
 {
 	l->counts.refused++;
 	return (int)why;
@@ -38,30 +20,41 @@ static int refuse(struct local *l, enum mst_keeper_outcome why)
 /* What may leave or be made into what: keeper.h has the table in words. */
 #define HOW(h) (1u << (h))
 #define DERIVED (HOW(MST_DERIVE_KM) | HOW(MST_DERIVE_KPSA) | HOW(MST_DERIVE_USAGE))
-static const struct { unsigned release, derive, into; bool trigger; } permits[] = {
-	[MST_PURPOSE_NONE] = { 0, 0, 0, false },
-	[MST_PURPOSE_KPM] = { HOW(MST_DERIVE_NONE), 0, 0, true },
+static const struct { unsigned release, derive, into; bool trigger, create; } permits[] = {
+	[MST_PURPOSE_NONE] = { 0, 0, 0, false, false },
+	[MST_PURPOSE_KPM] = { HOW(MST_DERIVE_NONE), 0, 0, true, true },
 	[MST_PURPOSE_KE] = { DERIVED, DERIVED | HOW(MST_DERIVE_NONE),
-			     1u << MST_PURPOSE_KEYREG | 1u << MST_PURPOSE_KM, false },
-	[MST_PURPOSE_KEYREG] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KEYREG, false },
-	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM, true },
+			     1u << MST_PURPOSE_KEYREG | 1u << MST_PURPOSE_KM, false, true },
+	[MST_PURPOSE_KEYREG] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KEYREG, false, true },
+	[MST_PURPOSE_KM] = { HOW(MST_DERIVE_NONE), HOW(MST_DERIVE_NONE), 1u << MST_PURPOSE_KM, true, true },
+	[MST_PURPOSE_SIM] = { 0, 0, 0, false, false },
+	[MST_PURPOSE_AV] = { 0, 0, 0, false, false },
+	[MST_PURPOSE_KS] = { 0, 0, 0, false, false },
 };
 
 /* Which way a purpose's keys go: duties that may give one in, and that may get one. */
 static const struct { unsigned in, out; } ways[] = {
 	[MST_PURPOSE_NONE] = { 0, 0 },
-	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN, MST_DUTY_MEF | MST_DUTY_BBN },
+	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, MST_DUTY_MEF | MST_DUTY_BBN },
 	[MST_PURPOSE_KE] = { MST_DUTY_MEF, MST_DUTY_MEF },
 	[MST_PURPOSE_KEYREG] = { MST_DUTY_MEF | MST_DUTY_MAF, MST_DUTY_MEF | MST_DUTY_MAF },
 	[MST_PURPOSE_KM] = { MST_DUTY_CONNECTOR, MST_DUTY_MAF },
+	[MST_PURPOSE_SIM] = { MST_DUTY_ADMIN, 0 },
+	[MST_PURPOSE_AV] = { MST_DUTY_CONNECTOR, MST_DUTY_HSS },
+	[MST_PURPOSE_KS] = { 0, MST_DUTY_ZN },
 };
+
+bool keeper_gets(enum mst_key_purpose p, const struct mst_channel *ch)
+{
+	return ways[p].out & ch->duties;
+}
 
 static bool purpose_known(enum mst_key_purpose p)
 {
 	return (unsigned)p > MST_PURPOSE_NONE && (unsigned)p < MST_COUNT(permits);
 }
 
-static bool id_usable(const char *id)
+bool keeper_id_usable(const char *id)
 {
 	return id && *id && strnlen(id, MST_ID_MAX) < MST_ID_MAX;
 }
@@ -71,7 +64,7 @@ static bool how_in(unsigned set, enum mst_derive_how how)
 	return (unsigned)how <= MST_DERIVE_USAGE && set & HOW(how);
 }
 
-static const struct mst_channel *channel_of(const struct local *l, uint32_t id)
+const struct mst_channel *keeper_channel_of(const struct local *l, uint32_t id)
 {
 	for (size_t i = 0; i < l->n_channels; i++)
 		if (l->channel[i].id == id)
@@ -90,8 +83,7 @@ static struct mst_view wrap_aad(enum mst_key_purpose p, const char *key_id, uint
 	return mst_written(&w);
 }
 
-static int wrap_key(struct local *l, const struct mst_key *k, enum mst_key_purpose p, const char *key_id,
-		    struct mst_wrapped *ret_w)
+int keeper_wrap(struct local *l, const struct mst_key *k, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w)
 {
 	struct mst_wrapped out = { .n = 0 };
 	struct mst_writer w = mst_writer_of(out.b, sizeof(out.b));
@@ -107,14 +99,13 @@ static int wrap_key(struct local *l, const struct mst_key *k, enum mst_key_purpo
 	return 0;
 }
 
-static int unwrap_key(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p,
-		      const char *key_id, struct mst_key *ret_k)
+int keeper_unwrap(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_key *ret_k)
 {
 	uint8_t aad[MST_ID_MAX + 16];
 	struct mst_key k = { .n = 0 };
 	int r;
 
-	if (w->n <= 1 + MST_BOX_OVERHEAD || w->n > 1 + MST_BOX_OVERHEAD + MST_KEY_MAX ||
+	if (w->n <= 1 + MST_BOX_OVERHEAD || w->n > 1 + MST_BOX_OVERHEAD + MST_KEY_ROOM ||
 	    w->b[0] != WRAP_VERSION)
 		return MST_KEEPER_FORGED;
 	r = mst_box_open(l->c, l->wrap_key, wrap_aad(p, key_id, aad, sizeof(aad)),
@@ -128,22 +119,26 @@ static int unwrap_key(struct local *l, const struct mst_wrapped *w, enum mst_key
 static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view sealed, enum mst_key_purpose p,
 		      const char *key_id, struct mst_wrapped *ret_w)
 {
-	struct local *l = of(k);
-	const struct mst_channel *ch = channel_of(l, from);
+	struct local *l = keeper_of(k);
+	const struct mst_channel *ch = keeper_channel_of(l, from);
 	struct mst_key key;
 	int r;
 
-	if (!purpose_known(p) || !id_usable(key_id))
-		return refuse(l, MST_KEEPER_DENIED);
+	if (!purpose_known(p) || !keeper_id_usable(key_id))
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
-		return refuse(l, MST_KEEPER_NO_CHANNEL);
+		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!(ways[p].in & ch->duties))
-		return refuse(l, MST_KEEPER_DENIED);
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	r = channel_open(ch, CHANNEL_TO_KEEPER, l->c, sealed, &key);
 	if (r)
-		return r > 0 ? refuse(l, MST_KEEPER_FORGED) : r;
-	r = wrap_key(l, &key, p, key_id, ret_w);
+		return r > 0 ? keeper_refuse(l, MST_KEEPER_FORGED) : r;
+	if (p == MST_PURPOSE_SIM)
+		r = keeper_sim_take(l->c, &key);
+	if (!r)
+		r = keeper_wrap(l, &key, p, key_id, ret_w);
 	mst_key_wipe(&key);
+	l->counts.refused += r > 0;
 	l->counts.wrapped += !r;
 	return r;
 }
@@ -151,15 +146,15 @@ static int local_wrap(struct mst_keeper *k, uint32_t from, struct mst_view seale
 static int local_create(struct mst_keeper *k, enum mst_key_purpose p, const char *key_id,
 			struct mst_wrapped *ret_w)
 {
-	struct local *l = of(k);
+	struct local *l = keeper_of(k);
 	struct mst_key key = { .n = MST_KEY_LEN };
 	int r;
 
-	if (!purpose_known(p) || !id_usable(key_id))
-		return refuse(l, MST_KEEPER_DENIED);
+	if (!purpose_known(p) || !permits[p].create || !keeper_id_usable(key_id))
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	r = l->c->ops->random(l->c, key.b, MST_KEY_LEN);
 	if (!r)
-		r = wrap_key(l, &key, p, key_id, ret_w);
+		r = keeper_wrap(l, &key, p, key_id, ret_w);
 	mst_key_wipe(&key);
 	l->counts.created += !r;
 	return r;
@@ -184,9 +179,9 @@ static int derive_key(struct local *l, struct mst_key *k, enum mst_derive_how ho
 	return r > 0 ? MST_KEEPER_DENIED : r;
 }
 
-static bool authorised(const struct mst_authorisation *a, int what, const char *key_id)
+bool keeper_authorised(const struct mst_authorisation *a, int what, const char *key_id)
 {
-	return a && (int)a->what == what && id_usable(a->key_id) && id_usable(a->to) &&
+	return a && (int)a->what == what && keeper_id_usable(a->key_id) && keeper_id_usable(a->to) &&
 	       strcmp(a->key_id, key_id) == 0;
 }
 
@@ -194,19 +189,19 @@ static int local_release(struct mst_keeper *k, const struct mst_authorisation *a
 			 enum mst_key_purpose p, const char *key_id, enum mst_derive_how how, int suid,
 			 const char *target, uint32_t to, struct mst_wrapped *ret_sealed)
 {
-	struct local *l = of(k);
-	const struct mst_channel *ch = channel_of(l, to);
+	struct local *l = keeper_of(k);
+	const struct mst_channel *ch = keeper_channel_of(l, to);
 	struct mst_key key = { .n = 0 };
 	int r;
 
-	if (!purpose_known(p) || !id_usable(key_id) || !authorised(a, MST_AUTH_RELEASE, key_id) ||
+	if (!purpose_known(p) || !keeper_id_usable(key_id) || !keeper_authorised(a, MST_AUTH_RELEASE, key_id) ||
 	    !how_in(permits[p].release, how))
-		return refuse(l, MST_KEEPER_DENIED);
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
-		return refuse(l, MST_KEEPER_NO_CHANNEL);
+		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!(ways[p].out & ch->duties))
-		return refuse(l, MST_KEEPER_DENIED);
-	r = unwrap_key(l, w, p, key_id, &key);
+		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_unwrap(l, w, p, key_id, &key);
 	if (!r)
 		r = derive_key(l, &key, how, suid, target);
 	if (!r)
@@ -220,21 +215,21 @@ static int local_release(struct mst_keeper *k, const struct mst_authorisation *a
 static int local_differs(struct mst_keeper *k, uint32_t from, struct mst_view sealed, const struct mst_wrapped *w,
 			 enum mst_key_purpose p, const char *key_id)
 {
-	struct local *l = of(k);
-	const struct mst_channel *ch = channel_of(l, from);
+	struct local *l = keeper_of(k);
+	const struct mst_channel *ch = keeper_channel_of(l, from);
 	struct mst_key a = { .n = 0 }, b = { .n = 0 };
 	int r;
 
-	if ((p != MST_PURPOSE_KPM && p != MST_PURPOSE_KEYREG) || !id_usable(key_id))
-		return refuse(l, MST_KEEPER_DENIED);
+	if ((p != MST_PURPOSE_KPM && p != MST_PURPOSE_KEYREG) || !keeper_id_usable(key_id))
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
-		return refuse(l, MST_KEEPER_NO_CHANNEL);
+		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!((p == MST_PURPOSE_KPM ? ways[MST_PURPOSE_KEYREG].in : (unsigned)MST_DUTY_ADMIN) & ch->duties))
-		return refuse(l, MST_KEEPER_DENIED);
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	r = channel_open(ch, CHANNEL_TO_KEEPER, l->c, sealed, &a);
 	r = r > 0 ? MST_KEEPER_FORGED : r;
 	if (!r)
-		r = unwrap_key(l, w, p, key_id, &b);
+		r = keeper_unwrap(l, w, p, key_id, &b);
 	if (!r && mst_ct_equal(mst_key_view(&a), mst_key_view(&b)))
 		r = MST_KEEPER_SAME;
 	mst_key_wipe(&a);
@@ -247,18 +242,18 @@ static int local_derive(struct mst_keeper *k, const struct mst_wrapped *w, enum 
 			const char *key_id, enum mst_derive_how how, int suid, const char *target,
 			enum mst_key_purpose new_p, const char *new_key_id, struct mst_wrapped *ret_w)
 {
-	struct local *l = of(k);
+	struct local *l = keeper_of(k);
 	struct mst_key key = { .n = 0 };
 	int r;
 
-	if (!purpose_known(p) || !purpose_known(new_p) || !id_usable(key_id) || !id_usable(new_key_id) ||
+	if (!purpose_known(p) || !purpose_known(new_p) || !keeper_id_usable(key_id) || !keeper_id_usable(new_key_id) ||
 	    !how_in(permits[p].derive, how) || !(permits[p].into & 1u << new_p))
-		return refuse(l, MST_KEEPER_DENIED);
-	r = unwrap_key(l, w, p, key_id, &key);
+		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_unwrap(l, w, p, key_id, &key);
 	if (!r)
 		r = derive_key(l, &key, how, suid, target);
 	if (!r)
-		r = wrap_key(l, &key, new_p, new_key_id, ret_w);
+		r = keeper_wrap(l, &key, new_p, new_key_id, ret_w);
 	mst_key_wipe(&key);
 	l->counts.derived += !r;
 	l->counts.refused += r > 0;
@@ -279,17 +274,17 @@ static int local_trigger(struct mst_keeper *k, const struct mst_authorisation *a
 			 enum mst_key_purpose p, const char *key_id, const char *node_id, struct mst_view body,
 			 uint8_t ret_mac[MST_TRIGGER_MAC])
 {
-	struct local *l = of(k);
+	struct local *l = keeper_of(k);
 	uint8_t cover[MST_TRIGGER_COVER_MAX];
 	struct mst_writer c = mst_writer_of(cover, sizeof(cover));
 	struct mst_key root = { .n = 0 }, key = { .n = 0 };
 	int r;
 
-	if (!purpose_known(p) || !permits[p].trigger || !id_usable(key_id) || !id_usable(node_id) ||
-	    !authorised(a, MST_AUTH_TRIGGER, key_id) || strcmp(a->to, node_id) != 0 || !may_trigger(l, key_id, body))
-		return refuse(l, MST_KEEPER_DENIED);
+	if (!purpose_known(p) || !permits[p].trigger || !keeper_id_usable(key_id) || !keeper_id_usable(node_id) ||
+	    !keeper_authorised(a, MST_AUTH_TRIGGER, key_id) || strcmp(a->to, node_id) != 0 || !may_trigger(l, key_id, body))
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	mst_trigger_cover(&c, mst_view_str(node_id), body);
-	r = c.ok ? unwrap_key(l, w, p, key_id, &root) : MST_FAULT_BUG;
+	r = c.ok ? keeper_unwrap(l, w, p, key_id, &root) : MST_FAULT_BUG;
 	if (!r)
 		r = mst_derive_trigger(l->c, &root, mst_view_str(key_id), &key);
 	if (!r)
@@ -311,20 +306,20 @@ static bool may_sign(struct local *l, const struct mst_authorisation *a, struct 
 	    !t.issued_by)
 		return false;
 	if (t.is_crl)
-		return authorised(a, MST_AUTH_SIGN, MST_KEEPER_CRL);
-	return !t.cert.is_ca && !t.other_usage && t.cert.n_san == 1 && authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
+		return keeper_authorised(a, MST_AUTH_SIGN, MST_KEEPER_CRL);
+	return !t.cert.is_ca && !t.other_usage && t.cert.n_san == 1 && keeper_authorised(a, MST_AUTH_SIGN, t.cert.san[0].value);
 }
 
 static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, struct mst_view tbs,
 		      uint8_t *ret_sig, size_t cap, size_t *ret_n)
 {
-	struct local *l = of(k);
+	struct local *l = keeper_of(k);
 	struct mst_local_signer signer = { 0 };
 	uint8_t digest[MST_SHA256_LEN];
 	int r;
 
 	if (!may_sign(l, a, tbs))
-		return refuse(l, MST_KEEPER_DENIED);
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	r = l->c->ops->sha256(l->c, tbs, digest);
 	/* decoded for this one signature; between signatures the key is in the locked pages only */
 	if (!r && mst_local_signer_init(&signer, (struct mst_view){ l->files.ca_key, l->files.n_ca_key }))
@@ -338,30 +333,30 @@ static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, s
 
 static bool may_tell(const struct mst_authorisation *a, const struct mst_ocsp_answer *s)
 {
-	return s->n && authorised(a, MST_AUTH_STATUS, a ? a->key_id : "") && s->this_update >= 0 &&
+	return s->n && keeper_authorised(a, MST_AUTH_STATUS, a ? a->key_id : "") && s->this_update >= 0 &&
 	       s->next_update > s->this_update && s->next_update - s->this_update <= MST_STATUS_LIFE;
 }
 
 static int local_status(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s, uint8_t *ret_der,
 			size_t cap, size_t *ret_n)
 {
-	struct local *l = of(k);
+	struct local *l = keeper_of(k);
 	const struct mst_view ca = { l->files.ca_der, l->files.n_ca_der };
 	int r;
 
 	if (!may_tell(a, s))
-		return refuse(l, MST_KEEPER_DENIED);
+		return keeper_refuse(l, MST_KEEPER_DENIED);
 	r = responder_ready(&l->responder, l->c, &l->files, s->this_update, &l->counts.responders);
 	if (!r)
 		r = mst_ocsp_response_make((struct mst_view){ l->responder.key, l->responder.n_key },
 					   (struct mst_view){ l->responder.der, l->responder.n_der }, ca, s, ret_der, cap, ret_n);
 	l->counts.statuses += !r;
-	return r > 0 ? refuse(l, MST_KEEPER_DENIED) : r;
+	return r > 0 ? keeper_refuse(l, MST_KEEPER_DENIED) : r;
 }
 
 static int local_ca_cert(struct mst_keeper *k, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
-	struct local *l = of(k);
+	struct local *l = keeper_of(k);
 
 	if (l->files.n_ca_der > cap)
 		return MST_FAULT_MEMORY;
@@ -372,7 +367,7 @@ static int local_ca_cert(struct mst_keeper *k, uint8_t *ret_der, size_t cap, siz
 
 static void local_close(struct mst_keeper *k)
 {
-	struct local *l = of(k);
+	struct local *l = keeper_of(k);
 
 	mst_wipe(l, sizeof(*l));
 	(void)munmap(l, sizeof(*l));
@@ -389,6 +384,11 @@ static const struct mst_keeper_ops local_ops = {
 	.ca_cert = local_ca_cert,
 	.trigger = local_trigger,
 	.status = local_status,
+	.aka_vector = keeper_aka_vector,
+	.aka_resync = keeper_aka_resync,
+	.gba_star = keeper_gba_star,
+	.gba_answer = keeper_gba_answer,
+	.gba_naf_keys = keeper_gba_naf_keys,
 	.close = local_close,
 };
 
@@ -416,6 +416,7 @@ int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keep
 			  struct mst_diag *d)
 {
 	struct local *l = take_pages();
+	const char *which = "";
 	int r;
 
 	if (!l) {
@@ -430,7 +431,11 @@ int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keep
 		return MST_FAULT_IO;
 	}
 #endif
-	r = keeper_files_read(dir, c, &l->files, d);
+	r = aka_self_test(c, &which);
+	if (r)
+		mst_diag_set(d, 0, "self test", which, ": a wrong answer", NULL);
+	if (!r)
+		r = keeper_files_read(dir, c, &l->files, d);
 	if (!r)
 		r = keeper_subkey(c, l->files.kek, wrap_label, l->wrap_key);
 	if (r) {
@@ -447,7 +452,7 @@ int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keep
 
 int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties)
 {
-	struct local *l = of(k);
+	struct local *l = keeper_of(k);
 	size_t i = 0;
 
 	if (k->ops != &local_ops)

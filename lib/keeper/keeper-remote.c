@@ -1,76 +1,7 @@
-/* The keeper in another process: client and decoder. */
+/* The keeper in another process: who asks. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "keeper/keeper-wire.h"
-
-enum call { CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER, CALL_DIFFERS, CALL_STATUS };
-
-static void put_text(struct mst_writer *w, const char *s)
-{
-	mst_put_block16(w, mst_view_str(s));
-}
-
-static void get_text(struct mst_reader *r, char *out, size_t cap)
-{
-	if (!mst_view_to_str(mst_read_block16(r), out, cap))
-		r->ok = false;
-}
-
-static void put_wrapped(struct mst_writer *w, const struct mst_wrapped *k)
-{
-	mst_put_block16(w, (struct mst_view){ k->b, k->n });
-}
-
-static void get_wrapped(struct mst_reader *r, struct mst_wrapped *k)
-{
-	struct mst_view v = mst_read_block16(r);
-
-	memset(k, 0, sizeof(*k));
-	if (v.n > sizeof(k->b)) {
-		r->ok = false;
-		return;
-	}
-	if (v.n)
-		memcpy(k->b, v.p, v.n);
-	k->n = (uint16_t)v.n;
-}
-
-static int get_small(struct mst_reader *r, int last)
-{
-	int x = mst_read_u8(r);
-
-	if (x > last)
-		r->ok = false;
-	return r->ok ? x : 0;
-}
-
-static void put_authorisation(struct mst_writer *w, const struct mst_authorisation *a)
-{
-	mst_put_u8(w, (uint8_t)a->what);
-	put_text(w, a->key_id);
-	put_text(w, a->to);
-	mst_put_u64(w, a->event);
-}
-
-static void get_authorisation(struct mst_reader *r, struct mst_authorisation *a)
-{
-	static const int last = MST_AUTH_STATUS;
-
-	memset(a, 0, sizeof(*a));
-	switch (get_small(r, last)) {
-	case MST_AUTH_RELEASE: a->what = MST_AUTH_RELEASE; break;
-	case MST_AUTH_SIGN: a->what = MST_AUTH_SIGN; break;
-	case MST_AUTH_TRIGGER: a->what = MST_AUTH_TRIGGER; break;
-	case MST_AUTH_STATUS: a->what = MST_AUTH_STATUS; break;
-	default: a->what = MST_AUTH_NOTHING; break;
-	}
-	get_text(r, a->key_id, sizeof(a->key_id));
-	get_text(r, a->to, sizeof(a->to));
-	a->event = mst_read_u64(r);
-}
-
-/* --- asking --- */
+#include "keeper/wire.h"
 
 struct remote {
 	struct mst_keeper keeper;         /* first: cast back and forth */
@@ -268,6 +199,134 @@ static int remote_status(struct mst_keeper *k, const struct mst_authorisation *a
 	return ask(k, &w, ret_der, cap, ret_n);
 }
 
+static int remote_aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
+			     uint64_t sqn, const uint8_t amf[2], uint32_t to, struct mst_vector *ret_v)
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX], got[2 * 16 + 1 + 2 + MST_WRAPPED_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	struct mst_vector v = { .xres_n = 0 };
+	struct mst_reader in;
+	struct mst_view rnd, autn;
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_VECTOR);
+	put_authorisation(&w, a);
+	put_wrapped(&w, sim);
+	put_text(&w, key_id);
+	mst_put_u64(&w, sqn);
+	mst_put(&w, (struct mst_view){ amf, 2 });
+	mst_put_u32(&w, to);
+	r = ask(k, &w, got, sizeof(got), &n);
+	if (r)
+		return r;
+	in = mst_reader_of((struct mst_view){ got, n });
+	rnd = mst_read(&in, sizeof(v.rnd));
+	autn = mst_read(&in, sizeof(v.autn));
+	v.xres_n = mst_read_u8(&in);
+	get_wrapped(&in, &v.sealed);
+	if (!mst_read_end(&in))
+		return MST_FAULT_BUG;
+	memcpy(v.rnd, rnd.p, sizeof(v.rnd));
+	memcpy(v.autn, autn.p, sizeof(v.autn));
+	*ret_v = v;
+	return 0;
+}
+
+static int remote_aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
+			     const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms)
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX], got[8];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	struct mst_reader in;
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_RESYNC);
+	put_authorisation(&w, a);
+	put_wrapped(&w, sim);
+	put_text(&w, key_id);
+	mst_put(&w, (struct mst_view){ rnd, 16 });
+	mst_put(&w, (struct mst_view){ auts, 14 });
+	r = ask(k, &w, got, sizeof(got), &n);
+	if (r)
+		return r;
+	in = mst_reader_of((struct mst_view){ got, n });
+	*ret_sqn_ms = mst_read_u64(&in);
+	return mst_read_end(&in) ? 0 : MST_FAULT_BUG;
+}
+
+static int remote_gba_star(struct mst_keeper *k, const struct mst_wrapped *av, const char *btid, uint8_t autn[GBA_AUTN])
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX], got[GBA_AUTN];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_STAR);
+	put_wrapped(&w, av);
+	put_text(&w, btid);
+	mst_put(&w, (struct mst_view){ autn, GBA_AUTN });
+	r = ask(k, &w, got, sizeof(got), &n);
+	if (!r && n != sizeof(got))
+		r = MST_FAULT_BUG;
+	if (!r)
+		memcpy(autn, got, sizeof(got));
+	return r;
+}
+
+static int remote_gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *av, const char *btid,
+			     const struct mst_ub *q, struct mst_ub_answer *ret_a)
+{
+	uint8_t b[MST_KEEPER_SIGN_MAX], got[sizeof(struct mst_ub_answer) + 16];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	struct mst_ub_answer out = { .ks.n = 0 };
+	struct mst_ub copy = *q;
+	struct mst_reader in;
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_UB);
+	put_authorisation(&w, a);
+	put_wrapped(&w, av);
+	put_text(&w, btid);
+	mst_put_u8(&w, (uint8_t)q->claim.algorithm);
+	mst_put_u8(&w, (uint8_t)q->claim.qop);
+	for (size_t i = 0; i < UB_TEXTS; i++)
+		mst_put_block16(&w, *ub_text(&copy, i));
+	put_text(&w, q->impi);
+	mst_put_u8(&w, q->tmpi);
+	mst_put_block16(&w, q->body);
+	r = ask(k, &w, got, sizeof(got), &n);
+	if (r)
+		return r;
+	in = mst_reader_of((struct mst_view){ got, n });
+	get_wrapped(&in, &out.ks);
+	get_text(&in, out.tmpi, sizeof(out.tmpi));
+	get_text(&in, out.rspauth, sizeof(out.rspauth));
+	if (!mst_read_end(&in))
+		return MST_FAULT_BUG;
+	*ret_a = out;
+	return 0;
+}
+
+static int remote_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const char *btid,
+			       const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret_sealed)
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_u8(&w, CALL_NAF_KEYS);
+	put_authorisation(&w, a);
+	put_wrapped(&w, ks);
+	put_text(&w, btid);
+	put_text(&w, impi);
+	mst_put_block16(&w, naf_id);
+	mst_put_u8(&w, in_card);
+	mst_put_u32(&w, to);
+	return ask_wrapped(k, &w, ret_sealed);
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -276,7 +335,8 @@ static void remote_close(struct mst_keeper *k)
 static const struct mst_keeper_ops remote_ops = {
 	.name = "remote", .wrap = remote_wrap, .create = remote_create, .release = remote_release,
 	.differs = remote_differs, .derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
-	.status = remote_status, .close = remote_close,
+	.status = remote_status, .aka_vector = remote_aka_vector, .aka_resync = remote_aka_resync, .gba_star = remote_gba_star, .gba_answer = remote_gba_answer,
+	.gba_naf_keys = remote_gba_naf_keys, .close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)
@@ -289,189 +349,4 @@ int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_kee
 	m->caller = *caller;
 	*ret_k = &m->keeper;
 	return 0;
-}
-
-/* --- answering --- */
-
-struct answer { uint8_t b[4096]; size_t n; int rc; };
-
-static bool serve_wrap(struct mst_keeper *k, struct mst_reader *r, struct answer *a, bool create)
-{
-	uint32_t from = create ? 0 : mst_read_u32(r);
-	struct mst_view sealed = create ? MST_VIEW_NONE : mst_read_block16(r);
-	enum mst_key_purpose p = (enum mst_key_purpose)get_small(r, MST_PURPOSE_KM);
-	struct mst_wrapped w = { 0 };
-	char id[MST_ID_MAX];
-
-	get_text(r, id, sizeof(id));
-	if (!mst_read_end(r) || p == MST_PURPOSE_NONE)
-		return false;
-	a->rc = create ? k->ops->create(k, p, id, &w) : k->ops->wrap(k, from, sealed, p, id, &w);
-	memcpy(a->b, w.b, w.n);
-	a->n = w.n;
-	return true;
-}
-
-static bool serve_release(struct mst_keeper *k, struct mst_reader *r, struct answer *a, bool derive)
-{
-	struct mst_authorisation au = { 0 };
-	char id[MST_ID_MAX], target[MST_ID_MAX], new_id[MST_ID_MAX] = "";
-	enum mst_key_purpose p, new_p = MST_PURPOSE_NONE;
-	struct mst_wrapped w, out = { 0 };
-	enum mst_derive_how how;
-	uint32_t to = 0;
-	int suid;
-
-	if (!derive)
-		get_authorisation(r, &au);
-	get_wrapped(r, &w);
-	p = (enum mst_key_purpose)get_small(r, MST_PURPOSE_KM);
-	get_text(r, id, sizeof(id));
-	how = (enum mst_derive_how)get_small(r, MST_DERIVE_USAGE);
-	suid = mst_read_u8(r);
-	get_text(r, target, sizeof(target));
-	if (derive) {
-		new_p = (enum mst_key_purpose)get_small(r, MST_PURPOSE_KM);
-		get_text(r, new_id, sizeof(new_id));
-	} else {
-		to = mst_read_u32(r);
-	}
-	if (!mst_read_end(r) || p == MST_PURPOSE_NONE || (derive && new_p == MST_PURPOSE_NONE))
-		return false;
-	a->rc = derive ? k->ops->derive(k, &w, p, id, how, suid, target, new_p, new_id, &out)
-	               : k->ops->release(k, &au, &w, p, id, how, suid, target, to, &out);
-	memcpy(a->b, out.b, out.n);
-	a->n = out.n;
-	return true;
-}
-
-static bool serve_differs(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
-{
-	uint32_t from = mst_read_u32(r);
-	struct mst_view sealed = mst_read_block16(r);
-	enum mst_key_purpose p;
-	char id[MST_ID_MAX];
-	struct mst_wrapped w;
-
-	get_wrapped(r, &w);
-	p = (enum mst_key_purpose)get_small(r, MST_PURPOSE_KM);
-	get_text(r, id, sizeof(id));
-	if (!mst_read_end(r) || p == MST_PURPOSE_NONE)
-		return false;
-	a->rc = k->ops->differs(k, from, sealed, &w, p, id);
-	return true;
-}
-
-static bool serve_sign(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
-{
-	struct mst_authorisation au;
-	struct mst_view tbs;
-
-	get_authorisation(r, &au);
-	tbs = mst_read_block16(r);
-	if (!mst_read_end(r) || !tbs.n || tbs.n > MST_TBS_MAX)
-		return false;
-	a->rc = k->ops->sign(k, &au, tbs, a->b, sizeof(a->b), &a->n);
-	return true;
-}
-
-static bool serve_ca_cert(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
-{
-	if (!mst_read_end(r))
-		return false;
-	a->rc = k->ops->ca_cert(k, a->b, sizeof(a->b), &a->n);
-	return true;
-}
-
-static bool serve_trigger(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
-{
-	char key_id[MST_ID_MAX], node_id[MST_ID_MAX];
-	struct mst_authorisation au;
-	enum mst_key_purpose p;
-	struct mst_wrapped w;
-	struct mst_view body;
-
-	get_authorisation(r, &au);
-	get_wrapped(r, &w);
-	p = (enum mst_key_purpose)get_small(r, MST_PURPOSE_KM);
-	get_text(r, key_id, sizeof(key_id));
-	get_text(r, node_id, sizeof(node_id));
-	body = mst_read_block16(r);
-	if (!mst_read_end(r) || p == MST_PURPOSE_NONE || !body.n || body.n > MST_TRIGGER_MAX)
-		return false;
-	a->rc = k->ops->trigger(k, &au, &w, p, key_id, node_id, body, a->b);
-	a->n = MST_TRIGGER_MAC;
-	return true;
-}
-
-static mst_time get_time(struct mst_reader *r)
-{
-	uint64_t t = mst_read_u64(r);
-
-	if (t > (uint64_t)MST_NEVER)
-		r->ok = false;
-	return r->ok ? (mst_time)t : 0;
-}
-
-static void get_octets(struct mst_reader *r, uint8_t *out, size_t cap, size_t *ret_n)
-{
-	struct mst_view v = mst_read_block16(r);
-
-	*ret_n = 0;
-	if (v.n > cap) {
-		r->ok = false;
-		return;
-	}
-	if (v.n)
-		memcpy(out, v.p, v.n);
-	*ret_n = v.n;
-}
-
-static bool serve_status(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
-{
-	struct mst_authorisation au;
-	struct mst_ocsp_answer s = { .n = 0 };
-	size_t n;
-
-	get_authorisation(r, &au);
-	s.n = (size_t)get_small(r, MST_OCSP_ASKED_MAX);
-	for (size_t i = 0; i < s.n; i++) {
-		struct mst_ocsp_single *one = &s.single[i];
-
-		get_octets(r, one->id.der, sizeof(one->id.der), &n);
-		one->id.n = (uint16_t)n;
-		one->status = (enum mst_ocsp_status)get_small(r, MST_OCSP_UNKNOWN);
-		one->revoked = get_time(r);
-		one->reason = get_small(r, 10);
-	}
-	get_octets(r, s.nonce, sizeof(s.nonce), &s.n_nonce);
-	s.this_update = get_time(r);
-	s.next_update = get_time(r);
-	if (!mst_read_end(r) || !s.n)
-		return false;
-	a->rc = k->ops->status(k, &au, &s, a->b, sizeof(a->b), &a->n);
-	return true;
-}
-
-bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
-{
-	struct mst_reader r = mst_reader_of(question);
-	struct answer a = { .rc = MST_KEEPER_DENIED };
-	bool good = false;
-
-	switch (mst_read_u8(&r)) {
-	case CALL_WRAP: good = serve_wrap(k, &r, &a, false); break;
-	case CALL_CREATE: good = serve_wrap(k, &r, &a, true); break;
-	case CALL_RELEASE: good = serve_release(k, &r, &a, false); break;
-	case CALL_DERIVE: good = serve_release(k, &r, &a, true); break;
-	case CALL_DIFFERS: good = serve_differs(k, &r, &a); break;
-	case CALL_SIGN: good = serve_sign(k, &r, &a); break;
-	case CALL_CA_CERT: good = serve_ca_cert(k, &r, &a); break;
-	case CALL_TRIGGER: good = serve_trigger(k, &r, &a); break;
-	case CALL_STATUS: good = serve_status(k, &r, &a); break;
-	default: break;
-	}
-	mst_put_u32(answer, (uint32_t)(int32_t)a.rc);
-	mst_put_block16(answer, (struct mst_view){ a.b, a.rc ? 0 : a.n });
-	return good;
 }

@@ -18,6 +18,7 @@
 #include "codec/trigger.h"
 #include "crypto/crypto.h"
 #include "crypto/ocsp.h"
+#include "proto/gba/bsf.h"
 
 #define MST_WRAPPED_MAX 160          /* octets of any wrapped or sealed key */
 #define MST_CHANNELS_MAX 64
@@ -32,6 +33,10 @@ enum mst_key_purpose {
 	MST_PURPOSE_KE,        /* MEF: enrolment key */
 	MST_PURPOSE_KEYREG,    /* MEF or MAF: a registered key */
 	MST_PURPOSE_KM,        /* MAF: master credential */
+	MST_PURPOSE_SIM,       /* HSS: K with OPc or TOPc and their lengths (proto/aka/sim.h) */
+	MST_PURPOSE_AV,        /* BSF: XRES || CK || IK of one vector; bound to the B-TID that its RAND gives */
+	MST_PURPOSE_KS,        /* BSF: Ks, bound to its B-TID */
+	MST_PURPOSE__COUNT
 };
 
 /*
@@ -39,11 +44,21 @@ enum mst_key_purpose {
  * maker). The keeper checks that it fits the request and writes it into its own count of releases.
  */
 struct mst_authorisation {
-	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN, MST_AUTH_TRIGGER, MST_AUTH_STATUS } what;
-	char key_id[MST_ID_MAX];         /* RELEASE, TRIGGER: which key; SIGN: subject; STATUS: serial number asked for first */
+	enum { MST_AUTH_NOTHING, MST_AUTH_RELEASE, MST_AUTH_SIGN, MST_AUTH_TRIGGER, MST_AUTH_STATUS, MST_AUTH_VECTOR, MST_AUTH_BOOTSTRAP } what;
+	char key_id[MST_ID_MAX];         /* RELEASE, TRIGGER, VECTOR, BOOTSTRAP: which key; SIGN: subject; STATUS: serial number asked for first */
 	char to[MST_ID_MAX];             /* authenticated identity that gets it */
 	uint64_t event;                  /* number of the audit event that records it */
 };
+
+/* One vector as it leaves the keeper: 2 x 16 octets in clear, the rest sealed. */
+struct mst_vector { uint8_t rnd[16], autn[16]; uint8_t xres_n; struct mst_wrapped sealed; };
+
+/*
+ * What a UE says in its answer on Ub, whose it is, and the body of our answer to it (proto/gba/bsf.h). Of a UE's message itself
+ * the keeper knows method and body: GET, and none.
+ */
+struct mst_ub { struct gba_claim claim; const char *impi; bool tmpi /* make one */; struct mst_view body; };
+struct mst_ub_answer { struct mst_wrapped ks; char tmpi[MST_ID_MAX] /* "": none */, rspauth[GBA_DIGEST_HEX]; };
 
 enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
 
@@ -55,7 +70,12 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
  *   KE        derived only       as it is or derived, to KEYREG or KM       no
  *   KEYREG    as it is           as it is, to KEYREG                        no
  *   KM        as it is           as it is, to KM                            yes
+ *   SIM, AV   -                  -                                          no
+ *   KS        -                  -                                          no
  *
+ * Of a SIM only vectors leave, and what a genuine AUTS says. Of an AV: AUTN*, whether an answer was right and the proof that we
+ * know what it should have been; it becomes Ks, when the answer was right. Of Ks: keys for NAFs. The keeper makes none of the
+ * three from nothing (create).
  * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
  */
 enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME };
@@ -104,6 +124,28 @@ struct mst_keeper_ops {
 	 * else's: of certificates of our CA anything, of others that they are unknown, and for MST_STATUS_LIFE at most. */
 	int (*status)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s,
 		      uint8_t *ret_der, size_t cap, size_t *ret_n);
+	/*
+	 * A vector of AKA for GBA (TS 33.102 6.3, TS 33.220 4.5.2) by the keys of a SIM: RAND is the keeper's own, XRES || CK || IK are
+	 * sealed for channel `to`. DENIED also for an AMF whose separation bit is set: such vectors are for EPS and 5G (annex H of TS
+	 * 33.102), and this keeper makes none. `sqn` is the caller's to have kept before anything leaves.
+	 */
+	int (*aka_vector)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
+			  uint64_t sqn, const uint8_t amf[2], uint32_t to, struct mst_vector *ret_v);
+	/* SQN_MS of an AUTS, which must be genuine for this SIM and RAND: else FORGED. */
+	int (*aka_resync)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
+			  const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms);
+	/* GBA_U: AUTN of this vector becomes AUTN*, in place (TS 33.220 5.3.2). */
+	int (*gba_star)(struct mst_keeper *k, const struct mst_wrapped *av, const char *btid, uint8_t autn[GBA_AUTN]);
+	/*
+	 * An answer on Ub is judged by its vector, for the IMPI that the authorisation names: FORGED when RES is not the one. Else
+	 * rspauth over our body, Ks wrapped, and the subscriber's next TMPI. The nonce must be that of the B-TID's RAND.
+	 */
+	int (*gba_answer)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *av, const char *btid,
+			  const struct mst_ub *q, struct mst_ub_answer *ret_a);
+	/* Ks_(ext_)NAF, and with `in_card` behind it Ks_int_NAF, sealed for channel `to`: for the NAF that the authorisation names,
+	 * which is the FQDN of the NAF_Id. RAND is the B-TID's. */
+	int (*gba_naf_keys)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const char *btid,
+			    const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret_sealed);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -125,7 +167,7 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
 /* For tests: what a keeper has done since it was opened. */
-struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, refused; };
+struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /*
  * What the process at the other end of a channel does, a set; told by the supervisor, never by the engine. A key
@@ -134,11 +176,14 @@ struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
  *
  *   MEF listener   gives in KE, KEYREG, KPM   gets what is derived from KE, KEYREG, KPM
  *   BBN listener   gives in nothing           gets KPM
- *   local listener gives in KPM               gets nothing
+ *   local listener gives in KPM, SIM          gets nothing
  *   MAF listener   gives in KEYREG            gets KM, KEYREG
- *   connector      gives in KM                gets nothing
+ *   HSS listener   gives in nothing           gets AV
+ *   Zn listener    gives in nothing           gets keys for NAFs
+ *   connector      gives in KM, KPM, AV       gets nothing    (KPM: a key of GBA, at a MEF that is a NAF)
  */
-enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY__ALL = 31 };
+enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY_HSS = 32,
+                MST_DUTY_ZN = 64, MST_DUTY__ALL = 127 };
 /* Give the keeper the channel key of process `channel`. */
 MST_MUST_CHECK int mst_keeper_local_channel(struct mst_keeper *k, uint32_t channel, const uint8_t key[32], unsigned duties);
 

@@ -46,4 +46,22 @@ static inline struct mst_authorisation mst_authorise_trigger(const char *key_id,
 	return a;
 }
 
+static inline struct mst_authorisation mst_authorise_vector(const char *sim, const char *to)
+{
+	struct mst_authorisation a = { .what = MST_AUTH_VECTOR };
+
+	strncpy(a.key_id, sim, sizeof(a.key_id) - 1);
+	strncpy(a.to, to, sizeof(a.to) - 1);
+	return a;
+}
+
+static inline struct mst_authorisation mst_authorise_bootstrap(const char *btid, const char *impi)
+{
+	struct mst_authorisation a = { .what = MST_AUTH_BOOTSTRAP };
+
+	strncpy(a.key_id, btid, sizeof(a.key_id) - 1);
+	strncpy(a.to, impi, sizeof(a.to) - 1);
+	return a;
+}
+
 #endif

@@ -164,6 +164,36 @@ static void the_operator_is_asked(void **state)
 	assert_int_equal(est_signatures(), 1);
 }
 
+/* The approval was the former provider's: with what it gave, the node comes to the new one, and is renewed when that one says so. */
+static void who_has_moved_is_approved_anew(void **state)
+{
+	struct est_cert old = est_enrolled();
+	struct mst_node_past past = { .node = est_rig.node, .sp_fqdn = "former.example.com" };
+	struct mst_csr_attrs a;
+	struct est_csr c;
+
+	(void)state;
+	est_rig.mef_conf.est.approval = true;
+	est_peer_is(&old, old.i.not_after);
+	est_rig.now += 10;
+	past.at = est_rig.now - 1;
+	assert_int_equal(mst_store_past_put(est_rig.store, &past), 0);
+	a = est_attributes();
+	c = est_csr_of(&est_k2, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_ACCEPTED);
+	event_is("mef.est-reenroll", "waits for the operator's approval");
+	assert_int_equal(est_signatures(), 1);
+	/* what the new one has given is renewed as ever */
+	est_rig.mef_conf.est.approval = false;
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_OK);
+	old = est_got();
+	est_rig.mef_conf.est.approval = true;
+	est_peer_is(&old, old.i.not_after);
+	a = est_attributes();
+	c = est_csr_of(&est_k1, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_OK);
+}
+
 static void the_operator_says_no(void **state)
 {
 	struct mst_csr_attrs a = est_attributes();
@@ -381,7 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_node_gets_its_certificate), T(the_challenge_stays_for_a_while), T(a_certificate_is_renewed),
-		T(an_expired_certificate_is_renewed_within_the_window), T(the_operator_is_asked), T(the_operator_says_no),
+		T(an_expired_certificate_is_renewed_within_the_window), T(the_operator_is_asked), T(who_has_moved_is_approved_anew), T(the_operator_says_no),
 		T(what_is_wrong_is_refused), T(who_is_not_served_gets_nothing), T(a_node_cannot_hoard), T(the_ca_keeps_to_its_constraints),
 		T(a_command_is_given_until_it_is_reported), T(a_command_of_another_provider_decides_nothing),
 	};

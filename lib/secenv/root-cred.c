@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define VERSION 1
+#define VERSION 2
+#define VERSION_WITHOUT_METHOD 1       /* of agents before GBA */
 
 #define TEXT(field) { offsetof(struct mst_root_cred, field), sizeof(((struct mst_root_cred *)0)->field) }
 static const struct { size_t at, cap; } texts[] = {
@@ -19,6 +20,15 @@ static const struct { size_t at, cap; } texts[] = {
 void mst_root_cred_wipe(struct mst_root_cred *c)
 {
 	mst_wipe(c, sizeof(*c));
+}
+
+bool mst_is_naf_key(const struct mst_root_cred *c)
+{
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < sizeof(c->ua); i++)
+		any |= c->ua[i];
+	return any != 0;
 }
 
 /* Text that is not terminated within its field is a fault of the caller: latch. */
@@ -49,6 +59,8 @@ int mst_root_cred_encode(const struct mst_root_cred *c, struct mst_writer *w)
 	mst_put_u64(w, (uint64_t)c->not_after);
 	mst_put_u64(w, (uint64_t)c->obtained);
 	mst_put_u64(w, c->generation);
+	mst_put_u8(w, c->method);
+	mst_put(w, (struct mst_view){ c->ua, sizeof(c->ua) });
 	return w->ok ? 0 : MST_FAULT_MEMORY;
 }
 
@@ -81,10 +93,13 @@ bool mst_root_cred_decode(struct mst_view v, struct mst_root_cred *ret_c)
 {
 	struct mst_reader r = mst_reader_of(v);
 	struct mst_root_cred c;
+	struct mst_view ua;
+	uint16_t version;
 	bool ok;
 
 	memset(&c, 0, sizeof(c));
-	if (mst_read_u16(&r) != VERSION)
+	version = mst_read_u16(&r);
+	if (version != VERSION && version != VERSION_WITHOUT_METHOD)
 		r.ok = false;
 	read_key(&r, &c.key);
 	read_key(&r, &c.ke);
@@ -100,6 +115,12 @@ bool mst_root_cred_decode(struct mst_view v, struct mst_root_cred *ret_c)
 	c.not_after = (mst_time)mst_read_u64(&r);
 	c.obtained = (mst_time)mst_read_u64(&r);
 	c.generation = mst_read_u64(&r);
+	if (version == VERSION) {
+		c.method = mst_read_u8(&r);
+		ua = mst_read(&r, sizeof(c.ua));
+		if (r.ok)
+			memcpy(c.ua, ua.p, sizeof(c.ua));
+	}
 	ok = mst_read_end(&r);
 	if (ok)
 		*ret_c = c;

@@ -24,6 +24,9 @@ struct mst_root_cred {
 	char ke_id[MST_ID_MAX];
 	int64_t suid;
 	bool confirmed;                  /* authenticated at least once under key_id = KmID */
+	uint8_t method;                  /* enum mst_method that it came by; 0 = not kept (older records) */
+	/* `key` is a NAF key for this Ua security protocol (TS 33.220 H), and key_id a B-TID; all 0: it is none */
+	uint8_t ua[5];
 	mst_time not_after;
 	char admin_fqdn[MST_ID_MAX];
 	char mef_fqdn[MST_ID_MAX], mef_uri[MST_ID_MAX], mef_reg_id[MST_ID_MAX];
@@ -36,6 +39,8 @@ struct mst_root_cred {
 	char attempt[33];                /* attempt id that produced it */
 };
 void mst_root_cred_wipe(struct mst_root_cred *c);
+/* Is its key one of GBA, for the Ua protocol that it names? */
+bool mst_is_naf_key(const struct mst_root_cred *c);
 
 /* As octets, with a version; for every backend that stores octets. At most MST_ROOT_CRED_MAX. */
 #define MST_ROOT_CRED_MAX 5120

@@ -380,7 +380,7 @@ static void credentials_as_octets(void **state)
 	struct mst_writer w = mst_writer_of(buf, MST_ROOT_CRED_MAX);
 
 	(void)state;
-	memset(a.key.b, 9, sizeof(a.key.b));
+	memset(a.key.b, 9, MST_KEY_MAX);
 	a.key.n = MST_KEY_MAX;
 	a.ke = a.key;
 	a.confirmed = true;
@@ -388,6 +388,8 @@ static void credentials_as_octets(void **state)
 	for (size_t i = 0; i < 4; i++)
 		memset(a.registrar_poa[i], 'p', MST_ID_MAX - 1);
 	memset(a.mef_uri, 'u', MST_ID_MAX - 1);
+	a.method = 3;
+	memcpy(a.ua, "\1\0\1\0\xae", sizeof(a.ua));
 	assert_int_equal(mst_root_cred_encode(&a, &w), 0);
 	assert_true(mst_root_cred_decode(mst_written(&w), &b));
 	assert_memory_equal(&a, &b, sizeof(a));
@@ -395,7 +397,14 @@ static void credentials_as_octets(void **state)
 		assert_false(mst_root_cred_decode((struct mst_view){ buf, n }, &b));
 	buf[w.n] = 0;
 	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n + 1 }, &b));
-	buf[1] = 2;                             /* a later version */
+	/* a record of an agent before GBA: the same without the last six octets */
+	buf[1] = 1;
+	assert_true(mst_root_cred_decode((struct mst_view){ buf, w.n - 6 }, &b));
+	a.method = 0;
+	memset(a.ua, 0, sizeof(a.ua));
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n }, &b));
+	buf[1] = 3;                             /* a later version */
 	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n }, &b));
 	a.n_registrar_poa = 5;
 	w = mst_writer_of(buf, sizeof(buf));

@@ -130,7 +130,7 @@ static void fits(const struct look *l, const char *role, const struct mst_conf_r
 }
 
 /* The library has the last word: what it refuses here it would refuse in every process. */
-static void usable(const struct look *l, const struct mst_material *m, bool outward)
+static void usable(const struct look *l, const struct mst_material *m, const struct mst_asker *outward)
 {
 	struct mst_tls_ctx *ctx = NULL;
 	struct mst_diag d = { 0 };
@@ -145,21 +145,22 @@ static void usable(const struct look *l, const struct mst_material *m, bool outw
 }
 
 static void trusts(const struct look *l, const char *role, const struct mst_conf_role *r,
-		   const struct mst_material *m, bool outward)
+		   const struct mst_material *m, const struct mst_asker *outward)
 {
 	char field[64];
+	size_t n;
 
-	snprintf(field, sizeof(field), "%s.%s", role, outward ? "mef_anchors" : "client_anchors");
+	snprintf(field, sizeof(field), "%s.%s", role, outward ? outward->anchors : "client_anchors");
 	if (!m->n_anchors && (outward || (!strcmp(role, "mef") && (r->node_certificates || r->n_mafs))))
 		WRONG(l, field, "no certificate in any of them, so nobody could be trusted; put PEM or DER "
-		      "files into %s", outward ? r->peer_anchors[0] : r->client_anchors[0]);
+		      "files into %s", outward ? mst_conf_asker_anchors(l->c, outward, &n)[0] : r->client_anchors[0]);
 	snprintf(field, sizeof(field), "%s.crls", role);
 	if (m->n_crls || l->c->crl.file[0])
 		return;
 	if (!outward && (r->require_crl || m->n_crl_issuers))
 		WRONG(l, field, "no list in any of them, but %s.require_crl%s is set, so everybody would be "
 		      "refused; put the issuers' lists there", role, r->require_crl ? "" : "_of");
-	if (outward && r->require_peer_crl)
+	if (outward && outward->kind == MST_FETCH_KEY && r->require_peer_crl)
 		WRONG(l, field, "no list in any of them, so no MEF would be asked (TS-0003 8.1.2.5); put the list of the "
 		      "MEFs' issuer there, or set %s.require_mef_crl = false", role);
 }
@@ -187,7 +188,7 @@ static void list_place(const struct look *l)
 		WRONG(l, "crl.file", "%s: %s; chown it to the daemon's user", dir, strerror(errno));
 }
 
-static void certificates(const struct look *l, enum mst_role which, bool outward, uint8_t *b, size_t cap)
+static void certificates(const struct look *l, enum mst_role which, const struct mst_asker *outward, uint8_t *b, size_t cap)
 {
 	const struct mst_conf_role *r = mst_conf_role(l->c, which);
 	struct mst_writer w = mst_writer_of(b, cap);
@@ -195,8 +196,9 @@ static void certificates(const struct look *l, enum mst_role which, bool outward
 	struct mst_diag d = { 0 };
 	struct mst_material m;
 	unsigned before = l->r->errors;
+	size_t n;
 
-	if (!r || (outward && !r->n_peer_anchors))
+	if (!r || (outward && !mst_conf_asker_anchors(l->c, outward, &n)))
 		return;
 	if (mst_material_load(l->c, which, outward, &w, &d))
 		WRONG(l, d.field, "%s", d.text);
@@ -215,8 +217,35 @@ static void certificates(const struct look *l, enum mst_role which, bool outward
 	mst_wipe(b, w.n);
 }
 
+static void diameter_certificates(const struct look *l, uint8_t *b, size_t cap)
+{
+	struct mst_conf_role *r = calloc(1, sizeof(*r));      /* as if it were one */
+	struct mst_writer w = mst_writer_of(b, cap);
+	struct mst_diag d = { 0 };
+	struct mst_material m;
+
+	if (r && mst_conf_diameter_tls(l->c)) {
+		memcpy(r->fqdn, l->c->diameter.identity, sizeof(r->fqdn));
+		memcpy(r->certificate, l->c->diameter.certificate, sizeof(r->certificate));
+		memcpy(r->key, l->c->diameter.key, sizeof(r->key));
+		if (mst_material_diameter(l->c, &w, &d))
+			WRONG(l, d.field, "%s", d.text);
+		else if (!mst_material_decode(mst_written(&w), &m))
+			WRONG(l, "diameter", "certificates and lists cannot be used together");
+		else {
+			fits(l, "diameter", r, &m);
+			if (!m.n_anchors)
+				WRONG(l, "diameter.anchors", "no certificate in any of them, so no peer could be trusted");
+			mst_material_deinit(&m);
+		}
+		mst_wipe(b, w.n);
+	}
+	free(r);
+}
+
 int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struct mst_conf_report *r)
 {
+	static const enum mst_role tls[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_HSS, MST_ROLE_ZN };
 	struct look l = { .c = c, .r = r, .roles = roles };
 	size_t cap = MST_FRAME_CONTROL_MAX - 64;
 	uint8_t *b = malloc(cap), anchor[MST_SHA256_LEN];
@@ -231,10 +260,11 @@ int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struc
 	keeper_files(&l);
 	run_place(&l);
 	list_place(&l);
-	certificates(&l, MST_ROLE_BBN, false, b, cap);
-	certificates(&l, MST_ROLE_MEF, false, b, cap);
-	certificates(&l, MST_ROLE_MAF, false, b, cap);
-	certificates(&l, MST_ROLE_MAF, true, b, cap);
+	for (size_t i = 0; i < MST_COUNT(tls); i++)
+		certificates(&l, tls[i], NULL, b, cap);
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		certificates(&l, mst_askers[i].role, &mst_askers[i], b, cap);
+	diameter_certificates(&l, b, cap);
 	if (mst_material_maf_anchor(c, anchor, &d))
 		WRONG(&l, d.field, "%s", d.text);
 	free(b);

@@ -10,13 +10,7 @@
 #include "base/text.h"
 #include "codec/resources.h"
 #include "codec/uri.h"
-#include "server/unit.h"
-#include "transport/client.h"
-
-#define SESSIONS_MAX 32
-#define SESSIONS_PER_SERVER 4
-
-struct job { struct job *next; uint64_t id; struct mst_fetch f; mst_ms deadline; bool retried; };
+#include "server/connector-internal.h"
 
 struct session {
 	struct connector *c;
@@ -24,27 +18,19 @@ struct session {
 	char uri[512], server_name[MST_ID_MAX], connect_to[128];
 	char host[MST_ID_MAX];            /* of the URI */
 	uint16_t port;
+	enum mst_role role;               /* who asks, and whom: what it trusts and shows */
+	enum mst_fetch_kind kind;
 	unsigned epoch;                   /* of the trust that it was opened with */
 	bool open, used; /* used: it has answered before, so it may simply have been closed since */
 	struct job *job;
 	mst_ms since;
 };
 
-struct connector {
-	struct mst_unit u;                /* first */
-	struct mst_link *engine;
-	struct mst_tls_ctx *tls;
-	struct session *session[SESSIONS_MAX];
-	struct job *head, **tail;
-	uint64_t next_rqi;
-	unsigned epoch;
-};
-
 static void pump(struct connector *c);
 
-static void report(struct connector *c, struct job *j, struct mst_fetch_result *r)
+void connector_report(struct connector *c, struct job *j, struct mst_fetch_result *r)
 {
-	uint8_t b[2048];
+	uint8_t b[MST_FETCH_TEXT + 2048];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 
 	r->channel = c->u.channel.id;
@@ -57,16 +43,17 @@ static void report(struct connector *c, struct job *j, struct mst_fetch_result *
 	mst_crash_pass(&c->u.crash, MST_CRASH_FETCH_AFTER);
 	if (c->engine)
 		(void)!mst_link_send(c->engine, MST_FRAME_FETCH_RESULT, j->id, mst_written(&w));
-	mst_wipe(b, sizeof(b));
+	mst_wipe(b, w.n);
+	free(j->text);
 	free(j);
 }
 
-static void report_end(struct connector *c, struct job *j, enum mst_fetch_end end, const char *detail)
+void connector_report_end(struct connector *c, struct job *j, enum mst_fetch_end end, const char *detail)
 {
 	struct mst_fetch_result r = { .end = end };
 
 	snprintf(r.detail, sizeof(r.detail), "%s", detail ? detail : "");
-	report(c, j, &r);
+	connector_report(c, j, &r);
 }
 
 static void session_free(struct session *s)
@@ -156,13 +143,13 @@ static void on_response(void *owner, struct mst_client *client, const struct mst
 	}
 	if (r.end != MST_FETCH_OK)
 		r.enrolee_id[0] = '\0';
-	report(c, j, &r);
+	connector_report(c, j, &r);
 	if (s->epoch != c->epoch)              /* old trust ends with the answer that was under way */
 		session_free(s);
 	pump(c);
 }
 
-static enum mst_fetch_end end_of_tls(enum mst_tls_end e)
+enum mst_fetch_end connector_end_of_tls(enum mst_tls_end e)
 {
 	switch (e) {
 	case MST_TLS_OPEN: case MST_TLS_CLOSED: case MST_TLS_TRUNCATED: case MST_TLS_UNREACHABLE:
@@ -204,7 +191,7 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 	snprintf(text, sizeof(text), "%s%s%s", mst_tls_end_text(why), detail && *detail ? ": " : "",
 		 detail ? detail : "");
 	session_free(s);
-	if (j && was_used && !j->retried && end_of_tls(why) == MST_FETCH_UNREACHABLE) {
+	if (j && was_used && !j->retried && connector_end_of_tls(why) == MST_FETCH_UNREACHABLE) {
 		/* a kept session that the server has closed in the meantime; GET may be repeated */
 		j->retried = true;
 		j->next = c->head;
@@ -212,7 +199,7 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 		if (!j->next)
 			c->tail = &j->next;
 	} else if (j) {
-		report_end(c, j, end_of_tls(why), text);
+		connector_report_end(c, j, connector_end_of_tls(why), text);
 	}
 	pump(c);
 }
@@ -256,7 +243,7 @@ static void on_open(void *owner, struct mst_client *client)
 		struct job *j = s->job;
 
 		s->job = NULL;
-		report_end(s->c, j, MST_FETCH_BUSY, "the request cannot be sent");
+		connector_report_end(s->c, j, MST_FETCH_BUSY, "the request cannot be sent");
 	}
 }
 
@@ -264,9 +251,17 @@ static const struct mst_client_ops client_ops = { on_open, on_response, on_end }
 
 /* --- jobs and sessions --- */
 
+struct mst_tls_ctx *connector_tls(const struct connector *c, const struct mst_fetch *f)
+{
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		if (mst_askers[i].role == f->role && mst_askers[i].kind == f->kind)
+			return c->tls[i];
+	return NULL;
+}
+
 static struct session *dial(struct connector *c, const struct mst_fetch *f)
 {
-	struct mst_client_config cfg = { .base = c->u.base, .tls = c->tls, .limits = { 16384, 65536 },
+	struct mst_client_config cfg = { .base = c->u.base, .tls = connector_tls(c, f), .limits = { 16384, 65536 },
 		.connect_ms = c->u.conf->limits.fetch * 1000, .handshake_ms = c->u.conf->limits.fetch * 1000,
 		.answer_ms = c->u.conf->limits.fetch * 1000 };
 	struct session *s;
@@ -280,6 +275,8 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 		return NULL;
 	s->c = c;
 	s->epoch = c->epoch;
+	s->role = f->role;
+	s->kind = f->kind;
 	s->since = mst_now_ms();
 	memcpy(s->uri, f->uri, sizeof(s->uri));
 	memcpy(s->server_name, f->server_name, sizeof(s->server_name));
@@ -304,7 +301,7 @@ static struct session *dial(struct connector *c, const struct mst_fetch *f)
 
 static bool same_server(const struct session *s, const struct mst_fetch *f)
 {
-	return !strcmp(s->uri, f->uri) && !strcmp(s->server_name, f->server_name) &&
+	return s->role == f->role && s->kind == f->kind && !strcmp(s->uri, f->uri) && !strcmp(s->server_name, f->server_name) &&
 	       !strcmp(s->connect_to, f->connect_to);
 }
 
@@ -332,7 +329,7 @@ static bool place(struct connector *c, struct job *j)
 	if (s)
 		s->job = j;
 	else if (!count)
-		report_end(c, j, MST_FETCH_UNREACHABLE,
+		connector_report_end(c, j, MST_FETCH_UNREACHABLE,
 			   "the server's URI is malformed, or there are too many sessions");
 	return s || !count;
 }
@@ -354,6 +351,17 @@ static void pump(struct connector *c)
 	c->tail = at;
 }
 
+static void tell_no_anchors(struct connector *c, struct job *j)
+{
+	char text[160] = "this role asks nobody";
+
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		if (mst_askers[i].role == j->f.role && mst_askers[i].kind == j->f.kind)
+			snprintf(text, sizeof(text), "no trust anchors for other servers: set %s.%s", mst_role_name[j->f.role],
+				 mst_askers[i].anchors);
+	connector_report_end(c, j, MST_FETCH_UNTRUSTED, text);
+}
+
 static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
 {
 	struct connector *c = owner;
@@ -369,9 +377,12 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		free(j);
 		return;
 	}
-	if (!c->tls) {
-		report_end(c, j, MST_FETCH_UNTRUSTED,
-			   "no trust anchors for other servers: set maf.mef_anchors");
+	if (!connector_tls(c, &j->f)) {
+		tell_no_anchors(c, j);
+		return;
+	}
+	if (j->f.kind != MST_FETCH_KEY) {
+		connector_sbi_take(c, j);
 		return;
 	}
 	*c->tail = j;
@@ -388,6 +399,7 @@ static void drop_jobs(struct connector *c)
 		free(j);
 	}
 	c->tail = &c->head;
+	connector_sbi_drop_jobs(c);
 }
 
 static void on_down(void *owner, struct mst_link *l, const char *why)
@@ -419,11 +431,32 @@ static int connector_attach(struct mst_unit *u, const struct mst_link_frame *who
 
 /* --- life --- */
 
-static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx **ret)
+static void free_tls(struct mst_tls_ctx *tls[MST_ASKERS])
 {
-	const struct mst_material *m = mst_unit_material(&c->u, MST_ROLE_MAF);
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		if (tls[i])
+			tls[i] = mst_tls_ctx_free(tls[i]);
+}
 
-	return m ? mst_material_tls(c->u.conf, m, NULL, 0, ret, d) : MST_FAULT_BUG;
+/* All of them, or none. */
+static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx *ret[MST_ASKERS])
+{
+	int r = 0;
+
+	memset(ret, 0, MST_ASKERS * sizeof(ret[0]));
+	for (size_t k = 0; k < c->u.n_materials && !r; k++)
+		for (size_t i = 0; i < MST_ASKERS && !r; i++) {
+			const struct mst_material *m = &c->u.material[k];
+			size_t n;
+
+			/* a reload may have taken its anchors away: then it asks nobody any more */
+			if (mst_askers[i].role == m->role && mst_askers[i].kind == m->kind &&
+			    mst_conf_asker_anchors(c->u.conf, &mst_askers[i], &n))
+				r = mst_material_tls(c->u.conf, m, NULL, 0, &ret[i], d);
+		}
+	if (r)
+		free_tls(ret);
+	return r;
 }
 
 static int connector_start(struct mst_unit *u, struct mst_diag *d)
@@ -435,26 +468,24 @@ static int connector_start(struct mst_unit *u, struct mst_diag *d)
 	if (!u->n_materials)
 		return 0;
 	mst_ec_fast_install();
-	return make_tls(c, d, &c->tls);
+	return make_tls(c, d, c->tls);
 }
 
 static int connector_reload(struct mst_unit *u, struct mst_diag *d)
 {
 	struct connector *c = (struct connector *)(void *)u;
-	struct mst_tls_ctx *tls;
-	int r = u->n_materials ? make_tls(c, d, &tls) : MST_FAULT_BUG;
+	struct mst_tls_ctx *tls[MST_ASKERS];
+	int r = make_tls(c, d, tls);
 
-	if (!u->n_materials)
-		return 0;
 	if (r)
 		return r;
-	if (c->tls)
-		mst_tls_ctx_free(c->tls);
-	c->tls = tls;
+	free_tls(c->tls);
+	memcpy(c->tls, tls, sizeof(c->tls));
 	c->epoch++;
 	for (size_t i = 0; i < SESSIONS_MAX; i++)       /* old trust must not live on in kept sessions */
 		if (c->session[i] && !c->session[i]->job)
 			session_free(c->session[i]);
+	connector_sbi_reload(c);
 	return 0;
 }
 
@@ -472,7 +503,7 @@ static void connector_tick(struct mst_unit *u)
 			continue;
 		}
 		*at = j->next;
-		report_end(c, j, MST_FETCH_BUSY, "no free session in time");
+		connector_report_end(c, j, MST_FETCH_BUSY, "no free session in time");
 	}
 	c->tail = at;
 	for (size_t i = 0; i < SESSIONS_MAX; i++) {
@@ -481,6 +512,7 @@ static void connector_tick(struct mst_unit *u)
 		if (s && s->open && !s->job && now - s->since > 30000)
 			session_free(s);
 	}
+	connector_sbi_tick(c);
 }
 
 static void connector_drain(struct mst_unit *u)
@@ -497,10 +529,10 @@ static void connector_stop(struct mst_unit *u)
 			free(c->session[i]->job);
 			session_free(c->session[i]);
 		}
+	connector_sbi_stop(c);
 	drop_jobs(c);
 	(void)mst_link_free(c->engine);
-	if (c->tls)
-		mst_tls_ctx_free(c->tls);
+	free_tls(c->tls);
 }
 
 const struct mst_unit_ops mst_connector_unit = {

@@ -186,7 +186,8 @@ static int role_sockets(struct supervisor *s, enum mst_role role, listens *on, c
 
 int daemon_sockets(struct supervisor *s, struct mst_diag *d)
 {
-	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_OCSP, MST_ROLE_ADMIN };
+	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_HSS, MST_ROLE_BSF, MST_ROLE_ZN,
+					       MST_ROLE_OCSP, MST_ROLE_ADMIN };
 	uint16_t port = 0;
 	int r;
 

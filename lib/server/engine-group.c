@@ -73,12 +73,15 @@ static struct mst_role_env env_of(struct engine *e, enum mst_role role)
 		.conf = e->role_conf[role], .now = (mst_time)time(NULL), .state = &e->role_state[role] };
 }
 
-/* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin. */
+/* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin; the process of
+ * Diameter speaks for the two that have that binding. */
 static const struct mst_role_ops *role_of(struct engine *e, const struct work *w, enum mst_role claimed)
 {
 	const struct engine_client *c = &e->client[w->client];
 	enum mst_role may = c->who.role == MST_ROLE_NONE ? MST_ROLE_ADMIN : c->who.role;
 
+	if (c->who.peer == MST_PROC_DIAMETER)
+		may = claimed == MST_ROLE_HSS ? MST_ROLE_HSS : MST_ROLE_ZN;
 	return claimed == may ? mst_unit_role(&e->u, claimed) : NULL;
 }
 
@@ -107,6 +110,51 @@ static int keep_content(struct work *w, const struct mst_writer *c)
 	return 0;
 }
 
+static int keep_fetch(struct work *w, enum mst_role role, const struct mst_fetch *f)
+{
+	free(w->fetch);
+	w->fetch = malloc(sizeof(*w->fetch));
+	if (!w->fetch)
+		return MST_FAULT_MEMORY;
+	*w->fetch = *f;
+	w->fetch->role = role;
+	return 0;
+}
+
+/* What a role has written goes into the frame; what it wants to know first, to the connector. */
+static int take_answer(struct work *w, const struct mst_role_ops *role, const struct mst_answer *a)
+{
+	free(w->fetch);
+	w->fetch = NULL;
+	w->revoked = a->revoked;
+	w->cut = a->cut;
+	w->answer.node = a->node;
+	if (a->wants_fetch)
+		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
+	if (!a->content.ok || a->release.at > a->content.n)
+		return MST_FAULT_MEMORY;
+	if (a->parcel.n_fills && (a->release.wanted || a->parcel.fill[a->parcel.n_fills - 1].at > a->content.n))
+		return MST_FAULT_BUG;
+	w->answer.rsc = a->rsc;
+	w->answer.retry_after = a->retry_after;
+	w->answer.close = a->close;
+	w->answer.at = (uint32_t)a->release.at;
+	w->answer.parcel = a->parcel;
+	w->release = a->release;
+	memcpy(w->answer.location, a->location, sizeof(w->answer.location));
+	memcpy(w->answer.headers, a->headers, sizeof(w->answer.headers));
+	w->answer.media[0] = '\0';
+	if (a->media)
+		strncpy(w->answer.media, a->media, sizeof(w->answer.media) - 1);
+	return keep_content(w, &a->content);
+}
+
+/* A stranger's request that may leave no trace at all. */
+static bool leaves_little(const struct mst_role_ops *role, const struct mst_exchange *x, const struct mst_answer *a)
+{
+	return role->network && (!role->strangers_count || a->event_only) && x->peer.how == MST_AUTH_ANONYMOUS;
+}
+
 static int decide_exchange(struct engine *e, struct work *w)
 {
 	struct mst_answer a = { .content = mst_writer_of(e->scratch, MST_ANSWER_MAX) };
@@ -122,20 +170,9 @@ static int decide_exchange(struct engine *e, struct work *w)
 	r = role->handle(&env, &x, &a);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
-	if (!a.content.ok || a.release.at > a.content.n)
-		return MST_FAULT_MEMORY;
-	w->revoked = a.revoked;
-	w->answer.rsc = a.rsc;
-	w->answer.retry_after = a.retry_after;
-	w->answer.close = a.close;
-	w->answer.at = (uint32_t)a.release.at;
-	w->release = a.release;
-	memcpy(w->answer.location, a.location, sizeof(w->answer.location));
-	if (a.media)
-		strncpy(w->answer.media, a.media, sizeof(w->answer.media) - 1);
-	r = keep_content(w, &a.content);
+	r = take_answer(w, role, &a);
 	/* a stranger's request leaves nothing but its event, and that only while there is room (decision 0010) */
-	return !r && role->network && x.peer.how == MST_AUTH_ANONYMOUS && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
+	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_psk(struct engine *e, struct work *w)
@@ -156,35 +193,64 @@ static int decide_psk(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
-	w->fetch = a.fetch;
+	w->node = a.node;
+	if (r == MST_PSK_FETCH && keep_fetch(w, role->role, &a.fetch))
+		return MST_FAULT_MEMORY;
 	return r == MST_PSK_UNKNOWN && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
+}
+
+/* A suspended exchange goes on. Nobody to answer: nothing to decide. */
+static int decide_resumed(struct engine *e, struct work *w, const struct pending_fetch *p, const struct mst_role_ops *role,
+			  const struct mst_fetch_result *f)
+{
+	struct mst_answer a = { .content = mst_writer_of(e->scratch, MST_ANSWER_MAX) };
+	struct mst_role_env env = env_of(e, p->role);
+	struct mst_exchange x;
+	int r;
+
+	w->gone = !engine_link(e, p->waiters->client, p->waiters->gen);
+	if (w->gone)
+		return 0;
+	if (!mst_get_exchange((struct mst_view){ p->exchange, p->n_exchange }, &x))
+		return MST_FAULT_BUG;
+	x.channel = e->client[p->waiters->client].who.channel;
+	r = role->resumed(&env, &x, f, &a);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	if (a.wants_fetch && p->asked >= MST_FETCHES_AN_EXCHANGE)
+		return MST_FAULT_BUG;
+	r = take_answer(w, role, &a);
+	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_fetched(struct engine *e, struct work *w)
 {
 	struct pending_fetch *p = engine_fetch_find(e, w->id);
-	const struct mst_role_ops *role = p ? mst_unit_role(&e->u, p->ask.role) : NULL;
+	const struct mst_role_ops *role = p ? mst_unit_role(&e->u, p->role) : NULL;
 	struct mst_psk_answer a = { 0 };
 	struct mst_fetch_result f;
 	struct mst_role_env env;
 	int r;
 
-	if (!p || !role || !role->fetched)
+	if (!p || !role || (p->exchange ? !role->resumed : !role->fetched))
 		return MST_FAULT_BUG;
 	if (!mst_get_fetch_result((struct mst_view){ w->b, w->n }, &f))
 		return violation(e, w, "fetch-result");
 	f.channel = w->client < ENGINE_CLIENTS ? e->client[w->client].who.channel : 0;
 	if (f.end != MST_FETCH_OK) {
 		e->u.m.v[MST_M_FETCHES_FAILED]++;
-		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give a key", "identity",
-			p->ask.identity, "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
+		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give what was asked for", "identity",
+			p->about, "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
 	}
+	if (p->exchange)
+		return decide_resumed(e, w, p, role, &f);
 	env = env_of(e, role->role);
 	r = role->fetched(&env, &p->ask, &f, &a);
 	if (r < 0)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
+	w->node = a.node;
 	w->unknown_there = f.end == MST_FETCH_UNKNOWN;
 	return r && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
 }
@@ -390,7 +456,7 @@ static void send_answer(struct engine *e, struct work *w)
 		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson
 		 * 11) */
 		w->answer = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
-		if (e->client[w->client].who.role == MST_ROLE_NONE)
+		if (e->client[w->client].who.role == MST_ROLE_NONE && e->client[w->client].who.peer == MST_PROC_LISTENER)
 			w->answer.content = words_for_operator(e, text, sizeof(text));
 	}
 	/* an RSC, or a status of HTTP: 4xx of either is a refusal */
@@ -402,29 +468,29 @@ static void send_answer(struct engine *e, struct work *w)
 }
 
 static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id,
-		     const struct mst_release *r)
+		     const struct mst_release *r, int64_t node)
 {
 	struct mst_link *l = engine_link(e, client, gen);
-	uint8_t b[MST_WRAPPED_MAX + 8];
+	uint8_t b[MST_WRAPPED_MAX + 16];
 	struct mst_writer out = mst_writer_of(b, sizeof(b));
-	struct mst_wrapped k = { 0 };
+	struct mst_psk_answer_frame a = { .node = r ? node : 0 };
 
 	if (!l)
 		return;
 	e->u.m.v[MST_M_PSK_ASKS]++;
 	if (!r)
 		e->u.m.v[MST_M_PSK_UNKNOWN]++;
-	else if (release_to(e, r, e->client[client].who.channel, &k)) {
+	else if (release_to(e, r, e->client[client].who.channel, &a.key)) {
 		engine_psk_busy(e, client, gen, id);
 		return;
 	}
-	mst_put_psk_answer(&out, &k);
+	mst_put_psk_answer(&out, &a);
 	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }
 
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
 {
-	send_psk(e, client, gen, id, NULL);
+	send_psk(e, client, gen, id, NULL, 0);
 }
 
 static void after_psk(struct engine *e, struct work *w)
@@ -436,7 +502,42 @@ static void after_psk(struct engine *e, struct work *w)
 	else if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
 		engine_fetch_start(e, w, &q);
 	else
-		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release);
+		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release, w->node);
+}
+
+static void send_busy(struct engine *e, const struct waiter *who)
+{
+	static const uint8_t wait[4] = { 0, 0, 0, 1 };
+	struct mst_link *l = engine_link(e, who->client, who->gen);
+
+	e->u.m.v[MST_M_BUSY]++;
+	if (l)
+		(void)!mst_link_send(l, MST_FRAME_BUSY, who->id, (struct mst_view){ wait, 4 });
+}
+
+/* The question is durable, or there was nothing to store: now it may be asked. */
+static void after_exchange(struct engine *e, struct work *w)
+{
+	struct waiter who = { NULL, w->client, w->gen, w->id };
+
+	if (w->failed || !w->fetch)
+		send_answer(e, w);
+	else if (!engine_suspend(e, &who, (struct mst_view){ w->b, w->n }, w->fetch, 0))
+		send_busy(e, &who);
+}
+
+static void after_resumed(struct engine *e, struct work *w, struct pending_fetch *p)
+{
+	struct waiter who = *p->waiters;
+
+	w->client = who.client;
+	w->gen = who.gen;
+	w->id = who.id;
+	if (w->failed || !w->fetch)
+		send_answer(e, w);
+	else if (!engine_suspend(e, &who, (struct mst_view){ p->exchange, p->n_exchange }, w->fetch, p->asked))
+		send_busy(e, &who);
+	engine_fetch_end(e, p);
 }
 
 static void after_fetched(struct engine *e, struct work *w)
@@ -445,15 +546,34 @@ static void after_fetched(struct engine *e, struct work *w)
 
 	if (!p)
 		return;
-	if (!w->failed && w->unknown_there)
+	if (p->exchange && !w->gone) {
+		after_resumed(e, w, p);
+		return;
+	}
+	if (!w->failed && !p->exchange && w->unknown_there)
 		engine_remember_unknown(e, &p->ask);
-	for (struct waiter *t = p->waiters; t; t = t->next) {
+	for (struct waiter *t = p->exchange ? NULL : p->waiters; t; t = t->next) {
 		if (w->failed || w->outcome == MST_PSK_BUSY)
 			engine_psk_busy(e, t->client, t->gen, t->id);
 		else
-			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release);
+			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release, w->node);
 	}
 	engine_fetch_end(e, p);
+}
+
+void engine_cut(struct engine *e, int64_t node)
+{
+	uint8_t b[16];
+	struct mst_writer out = mst_writer_of(b, sizeof(b));
+
+	mst_put_cut(&out, &(struct mst_cut){ node });
+	for (unsigned i = 0; i < ENGINE_CLIENTS; i++) {
+		const struct engine_client *c = &e->client[i];
+
+		/* the local one serves operators */
+		if (c->l && c->who.peer == MST_PROC_LISTENER && c->who.role != MST_ROLE_NONE)
+			(void)!mst_link_send(c->l, MST_FRAME_CUT, 0, mst_written(&out));
+	}
 }
 
 void engine_group(struct engine *e, struct work **w, size_t n)
@@ -476,8 +596,10 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 				transact_all(e, &w[i], 1);
 	for (size_t i = 0; i < n; i++) {
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
+		if (w[i]->cut && !w[i]->failed)
+			engine_cut(e, w[i]->cut);
 		switch (w[i]->kind) {
-		case WORK_EXCHANGE: send_answer(e, w[i]); break;
+		case WORK_EXCHANGE: after_exchange(e, w[i]); break;
 		case WORK_PSK: after_psk(e, w[i]); break;
 		case WORK_FETCHED: after_fetched(e, w[i]); break;
 		case WORK_HANDSHAKE:

@@ -36,25 +36,39 @@ struct work {
 	/* what the decision gave */
 	bool failed;
 	bool revoked;                     /* EXCHANGE: the list of our CA has changed */
+	int64_t node;                     /* PSK, FETCHED: whose key it is */
+	int64_t cut;                      /* EXCHANGE: whose sessions end */
+	bool gone;                        /* FETCHED: nobody waits for the exchange any more */
 	bool unknown_there;               /* FETCHED: the other server does not know the key */
 	int outcome;                      /* PSK, FETCHED: 0 or enum mst_psk_outcome */
 	struct mst_answer_frame answer;   /* content points into `content` */
 	uint8_t *content;
 	struct mst_release release;
-	struct mst_fetch fetch;           /* PSK with MST_PSK_FETCH */
+	struct mst_fetch *fetch;          /* PSK with MST_PSK_FETCH; an exchange that wants one; else NULL */
 	size_t n;
 	uint8_t b[];                      /* the payload as it came */
 };
 
 struct waiter { struct waiter *next; unsigned client; uint32_t gen; uint64_t id; };
 
-/* One key asked from another server, for every handshake that waits for the same identity. */
+/*
+ * Asked from another server: a key, for every handshake that waits for the same identity; or what one suspended exchange
+ * wants, which has the one waiter and is never joined by another.
+ */
 struct pending_fetch {
 	struct pending_fetch *next;
 	uint64_t id;
+	enum mst_role role;
 	struct mst_psk_ask ask;           /* of the first waiter */
+	enum mst_process by;              /* who asks for us */
+	enum mst_fetch_kind kind;
+	struct gba_ua ua;                 /* ZN: the key is another for each */
 	struct waiter *waiters;
+	uint8_t *exchange;                /* its payload, as it came; NULL: handshakes */
+	size_t n_exchange;
+	unsigned asked;                   /* fetches for this exchange, this one among them */
 	char server[MST_ID_MAX];          /* who is asked */
+	char about[MST_ID_MAX];           /* for people: which identity */
 	mst_ms deadline;
 	bool answered;                    /* its result is in the queue */
 };
@@ -98,6 +112,9 @@ struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen);
 struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id);
 /* A handshake waits for the key of `w`'s fetch. */
 void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q);
+/* An exchange waits for it; `asked` before. False: no place, tell its asker that we are busy. */
+MST_MUST_CHECK bool engine_suspend(struct engine *e, const struct waiter *who, struct mst_view exchange, struct mst_fetch *f,
+				   unsigned asked);
 /* A handshake cannot be given its key for a reason of ours; "unknown" would be a verdict (lesson 6). */
 void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id);
 /* It is unknown, or is to look so. */
@@ -113,6 +130,8 @@ void engine_keep_audit(struct engine *e);
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
+/* Sessions of a node end, at all listeners (engine-group.c). */
+void engine_cut(struct engine *e, int64_t node);
 /* engine-life.c: what ends by the clock, each tick. */
 void engine_life_start(struct engine *e);
 void engine_life(struct engine *e);

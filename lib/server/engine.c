@@ -67,8 +67,8 @@ static struct work *dequeue(struct engine *e)
 
 static void work_free(struct work *w)
 {
-	if (w->content)
-		free(w->content);
+	free(w->content);
+	free(w->fetch);
 	mst_wipe(w->b, w->n);
 	free(w);
 }
@@ -98,7 +98,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	finish_drain(e);
 }
 
-/* --- keys that other servers must be asked for --- */
+/* --- what other servers must be asked for --- */
 
 struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id)
 {
@@ -109,21 +109,21 @@ struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id)
 	return p;
 }
 
-static bool add_waiter(struct pending_fetch *p, const struct work *w)
+static bool add_waiter(struct pending_fetch *p, unsigned client, uint32_t gen, uint64_t id)
 {
 	struct waiter *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return false;
-	*t = (struct waiter){ p->waiters, w->client, w->gen, w->id };
+	*t = (struct waiter){ p->waiters, client, gen, id };
 	p->waiters = t;
 	return true;
 }
 
-static struct mst_link *connector(struct engine *e)
+static struct mst_link *asker(struct engine *e, enum mst_process by)
 {
 	for (size_t i = 0; i < ENGINE_CLIENTS; i++)
-		if (e->client[i].l && e->client[i].who.peer == MST_PROC_CONNECTOR)
+		if (e->client[i].l && e->client[i].who.peer == by)
 			return e->client[i].l;
 	return NULL;
 }
@@ -178,22 +178,63 @@ static bool known_unknown(struct engine *e, const struct mst_psk_ask *q)
 }
 
 /* One server that is slow or that strangers name must not take the places of the others. */
-static bool has_place(const struct engine *e, const struct mst_psk_ask *q, const struct mst_fetch *f)
+static bool has_place(const struct engine *e, const struct mst_fetch *f)
 {
-	const struct mst_role_conf *rc = e->role_conf[q->role];
-	size_t most = (size_t)e->u.conf->limits.fetches, of_it = 0;
-	size_t share = rc && rc->n_mef > 1 ? most / rc->n_mef : most;
+	size_t most = (size_t)e->u.conf->limits.fetches, of_it = 0, servers = 0, share;
+
+	for (size_t i = 0; i < MST_ROLE__COUNT; i++)
+		servers += e->role_conf[i] ? mst_role_servers(e->role_conf[i]) : 0;
+	share = servers > 1 ? most / servers : most;
 
 	for (const struct pending_fetch *p = e->fetches; p; p = p->next)
 		of_it += !strcmp(p->server, f->server_name);
 	return e->n_fetches < most && of_it < (share ? share : 1);
 }
 
-void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q)
+static void pending_free(struct pending_fetch *p)
+{
+	for (struct waiter *t = p->waiters, *next; t; t = next) {
+		next = t->next;
+		free(t);
+	}
+	if (p->exchange)
+		mst_wipe(p->exchange, p->n_exchange);
+	free(p->exchange);
+	free(p);
+}
+
+/* Into the table and out to the connector; `f` is for it. From here it ends with a result, be it one that we make. */
+static void fetch_send(struct engine *e, struct pending_fetch *p, struct mst_fetch *f)
 {
 	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
+	struct mst_link *l;
+
+	p->by = f->kind != MST_FETCH_KEY && f->binding == MST_BIND_DIAMETER ? MST_PROC_DIAMETER : MST_PROC_CONNECTOR;
+	l = asker(e, p->by);
+	p->kind = f->kind;
+	p->ua = f->ua;
+	memcpy(p->server, f->server_name, sizeof(p->server));
+	p->id = ++e->next_fetch;
+	p->deadline = mst_now_ms() + (e->u.conf->limits.fetch + 1) * 1000;
+	p->next = e->fetches;
+	e->fetches = p;
+	e->n_fetches++;
+	e->u.m.v[MST_M_FETCHES]++;
+	mst_put_fetch(&out, f);
+	if (!out.ok || !l || mst_link_send(l, MST_FRAME_FETCH, p->id, mst_written(&out)))
+		fetch_give_up(e, p, MST_FETCH_BUSY, p->by == MST_PROC_DIAMETER ? "no process to ask with by Diameter; is there a group diameter?" :
+			      "no connector to ask with");
+}
+
+static bool same_question(const struct pending_fetch *p, const struct mst_psk_ask *q, const struct mst_fetch *f)
+{
+	return !p->exchange && !p->answered && p->role == q->role && p->kind == f->kind && !strcmp(p->ask.identity, q->identity) &&
+	       (f->kind != MST_FETCH_ZN || !memcmp(&p->ua, &f->ua, sizeof(p->ua)));
+}
+
+void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q)
+{
 	struct pending_fetch *p = e->fetches;
-	struct mst_link *l = connector(e);
 
 	if (known_unknown(e, q)) {
 		e->untold[UNTOLD_PSK][q->role]++;
@@ -201,30 +242,43 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 		return;
 	}
 	/* two handshakes for one identity ask once: lesson 13 */
-	while (p && (p->answered || p->ask.role != q->role || strcmp(p->ask.identity, q->identity)))
+	while (p && !same_question(p, q, w->fetch))
 		p = p->next;
 	if (p) {
-		if (!add_waiter(p, w))
+		if (!add_waiter(p, w->client, w->gen, w->id))
 			engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
 	}
-	p = has_place(e, q, &w->fetch) ? calloc(1, sizeof(*p)) : NULL;
-	if (!p || !add_waiter(p, w)) {
+	p = has_place(e, w->fetch) ? calloc(1, sizeof(*p)) : NULL;
+	if (!p || !add_waiter(p, w->client, w->gen, w->id)) {
 		free(p);
 		engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
 	}
+	p->role = q->role;
 	p->ask = *q;
-	memcpy(p->server, w->fetch.server_name, sizeof(p->server));
-	p->id = ++e->next_fetch;
-	p->deadline = mst_now_ms() + (e->u.conf->limits.fetch + 1) * 1000;
-	p->next = e->fetches;
-	e->fetches = p;
-	e->n_fetches++;
-	e->u.m.v[MST_M_FETCHES]++;
-	mst_put_fetch(&out, &w->fetch);
-	if (!out.ok || !l || mst_link_send(l, MST_FRAME_FETCH, p->id, mst_written(&out)))
-		fetch_give_up(e, p, MST_FETCH_BUSY, "no connector to ask with");
+	memcpy(p->about, q->identity, sizeof(p->about));
+	fetch_send(e, p, w->fetch);
+}
+
+bool engine_suspend(struct engine *e, const struct waiter *who, struct mst_view exchange, struct mst_fetch *f, unsigned asked)
+{
+	struct pending_fetch *p = has_place(e, f) ? calloc(1, sizeof(*p)) : NULL;
+
+	if (!p)
+		return false;
+	p->exchange = malloc(exchange.n);
+	if (!p->exchange || !add_waiter(p, who->client, who->gen, who->id)) {
+		pending_free(p);
+		return false;
+	}
+	memcpy(p->exchange, exchange.p, exchange.n);
+	p->n_exchange = exchange.n;
+	p->asked = asked + 1;
+	p->role = f->role;
+	snprintf(p->about, sizeof(p->about), "%.255s", f->kind == MST_FETCH_ZH ? f->ue_id : f->kind == MST_FETCH_ZN ? f->btid : f->path);
+	fetch_send(e, p, f);
+	return true;
 }
 
 void engine_fetch_end(struct engine *e, struct pending_fetch *p)
@@ -237,17 +291,14 @@ void engine_fetch_end(struct engine *e, struct pending_fetch *p)
 		return;
 	*at = p->next;
 	e->n_fetches--;
-	for (struct waiter *t = p->waiters, *next; t; t = next) {
-		next = t->next;
-		free(t);
-	}
-	free(p);
+	pending_free(p);
 }
 
-static void fetches_all(struct engine *e, mst_ms now, enum mst_fetch_end end, const char *detail)
+/* By whom: MST_PROC__COUNT = anybody. */
+static void fetches_all(struct engine *e, enum mst_process by, mst_ms now, enum mst_fetch_end end, const char *detail)
 {
 	for (struct pending_fetch *p = e->fetches; p; p = p->next)
-		if (now >= p->deadline)
+		if (now >= p->deadline && (by == MST_PROC__COUNT || p->by == by))
 			fetch_give_up(e, p, end, detail);
 }
 
@@ -282,7 +333,7 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		break;
 	case MST_FRAME_FETCH_RESULT:
 		p = engine_fetch_find(e, f->id);
-		if (p && !p->answered)
+		if (p && !p->answered && i < ENGINE_CLIENTS && e->client[i].who.peer == p->by)
 			p->answered = enqueue(e, WORK_FETCHED, i, f->id, f->payload);
 		break;
 	default:
@@ -304,8 +355,7 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 			"peer", mst_process_name[c->who.peer], "role", mst_role_name[c->who.role], "why", why,
 			NULL);
 		c->l = NULL;
-		if (c->who.peer == MST_PROC_CONNECTOR)
-			fetches_all(e, MST_NEVER, MST_FETCH_BUSY, "the connector was restarted");
+		fetches_all(e, c->who.peer, MST_NEVER, MST_FETCH_BUSY, "the process that asked was restarted");
 	}
 	(void)mst_link_free(l);
 }
@@ -448,7 +498,7 @@ static void engine_tick(struct mst_unit *u)
 
 	u->m.v[MST_M_QUEUE] = e->queued;
 	look_at_store(e);
-	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
+	fetches_all(e, MST_PROC__COUNT, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
 	engine_life(e);
 	engine_tell_reload(e);

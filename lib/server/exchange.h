@@ -10,10 +10,12 @@
 
 #include "codec/primitive.h"
 #include "codec/quirks.h"
+#include "proto/gba/keys.h"
 #include "store/store.h"
 #include "transport/tls.h"
 
 #define MST_ANSWER_MAX (256 * 1024)
+#define MST_ANSWER_HEADERS 1024
 
 struct mst_exchange {
 	enum mst_role role;
@@ -31,6 +33,8 @@ struct mst_exchange {
 	bool has_key_value;
 	struct mst_wrapped key_value;     /* sealed by `channel` */
 	char attempt[33];                 /* from X-M2M-VSI "attempt=…"; "" when absent */
+	/* Plain roles: header values as they came; "" when absent. A header that came twice is not passed on but refused. */
+	struct mst_view authorization, user_agent;
 };
 
 /* A key that the answer must carry: the engine has it released after commit, the listener puts its base64
@@ -47,6 +51,47 @@ struct mst_release {
 	size_t at;                        /* octet offset in the content where the base64 text goes */
 };
 
+/*
+ * Secrets in an answer: sealed by the keeper for the channel that writes it (x->channel), made inside the decision, and
+ * leaving after the commit. The writer opens it and puts octets [from, from + n) of it as lower-case hex into the content at
+ * `at`. Places rise.
+ */
+#define MST_FILLS_MAX 3
+struct mst_fill { uint32_t at; uint8_t from, n; };
+struct mst_parcel { struct mst_wrapped sealed; struct mst_fill fill[MST_FILLS_MAX]; uint8_t n_fills; };
+
+/*
+ * An outward request that the connector makes. `kind` says which members count.
+ *
+ *   KEY  a oneM2M server is asked for a key
+ *   ZH   an HSS, for a vector and the subscriber's GUSS: one fetch for both (SBI: two requests; Diameter: one answer has both)
+ *   ZN   a BSF, for the key of one NAF
+ */
+enum mst_fetch_kind { MST_FETCH_KEY, MST_FETCH_ZH, MST_FETCH_ZN, MST_FETCH_KIND__COUNT };
+enum mst_fetch_binding { MST_BIND_SBI, MST_BIND_DIAMETER, MST_BIND__COUNT };
+#define MST_AUTS_LEN 14
+#define MST_FETCHES_AN_EXCHANGE 3         /* more is a defect of the role: 500 */
+struct mst_fetch {
+	enum mst_fetch_kind kind;
+	enum mst_fetch_binding binding;   /* ZH, ZN */
+	enum mst_role role;               /* whose certificate and anchors; set by the engine */
+	char uri[512];                    /* "https://mef.example.com:8443" */
+	char server_name[MST_ID_MAX];     /* FQDN that the server must prove */
+	char connect_to[128];             /* optional */
+	char from[MST_ID_MAX];            /* KEY: X-M2M-Origin; ZH, ZN: our FQDN */
+	char attempt[33];
+	char path[512];                   /* KEY: "/fetchCredentials/<KeID>/21", percent-encoded */
+	enum mst_profile names;           /* KEY: as that server has them */
+	bool registered;                  /* KEY: key retrieval (symmKeyReg) instead of fetchCredentials */
+	char ue_id[MST_ID_MAX];           /* ZH: the IMPI */
+	bool resync;                      /* ZH: the card has answered AUTS to RAND */
+	uint8_t rnd[GBA_RAND], auts[MST_AUTS_LEN];
+	char btid[MST_BTID_MAX];          /* ZN */
+	char naf_fqdn[MST_ID_MAX];        /* ZN: with `ua` the NAF_Id */
+	struct gba_ua ua;
+	bool in_card_aware;               /* ZN: Ks_int_NAF is of use here */
+};
+
 struct mst_answer {
 	int rsc;
 	int retry_after;
@@ -54,44 +99,53 @@ struct mst_answer {
 	const char *media;                /* NULL = application/json */
 	char location[MST_ID_MAX * 2];
 	struct mst_release release;
+	struct mst_parcel parcel;
+	/* Ready header lines of a plain answer, "Name: value\r\n" each; the listener looks at them, and those that frame the
+	 * message, Content-Type among them, are its own. */
+	char headers[MST_ANSWER_HEADERS];
+	/* Nothing is answered yet: what came stays as it is until `fetch` has been asked for, then .resumed() decides. What
+	 * this decision stored is committed; the rest of the answer is not looked at. */
+	bool wants_fetch;
+	struct mst_fetch fetch;
+	bool event_only;                  /* with strangers_count: a refusal that stores nothing but its event, which may be left out */
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
+	int64_t node;                     /* whose session it came in, when it is a node's; 0: nobody's that is known */
+	int64_t cut;                      /* sessions of this node end now: it is not served any more; 0: of none */
 };
 
 /* A PSK handshake asks for a key. */
-struct mst_psk_ask { enum mst_role role; uint32_t channel; char identity[MST_ID_MAX]; char address[64]; };
+struct mst_psk_ask { enum mst_role role; uint32_t channel; char identity[MST_ID_MAX]; char address[64]; uint16_t suite; /* as in struct mst_peer */ };
 enum mst_psk_outcome {
 	MST_PSK_UNKNOWN = 1,              /* unknown, revoked, expired: the peer sees no difference */
 	MST_PSK_BUSY,                     /* nobody can say now: the handshake ends without a verdict (lesson 6) */
 	MST_PSK_FETCH,                    /* ask another server first: `fetch` is filled; then .fetched() */
 };
-/* An outward request that the connector makes. */
-struct mst_fetch {
-	char uri[512];                    /* "https://mef.example.com:8443" */
-	char server_name[MST_ID_MAX];     /* FQDN that the server must prove */
-	char connect_to[128];             /* optional */
-	char path[512];                   /* "/fetchCredentials/<KeID>/21", percent-encoded */
-	char from[MST_ID_MAX];            /* X-M2M-Origin */
-	enum mst_profile names;           /* as that server has them */
-	bool registered;                  /* key retrieval (symmKeyReg) instead of fetchCredentials */
-	char attempt[33];
-};
-enum mst_fetch_end { MST_FETCH_OK, MST_FETCH_UNKNOWN /* 4004 */, MST_FETCH_REFUSED /* 4103 … */, MST_FETCH_UNREACHABLE,
-                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY,
+enum mst_fetch_end { MST_FETCH_OK, MST_FETCH_UNKNOWN /* 4004; 404 */, MST_FETCH_REFUSED /* 4103 …; 403 */, MST_FETCH_UNREACHABLE,
+                     MST_FETCH_UNTRUSTED, MST_FETCH_MALFORMED, MST_FETCH_BUSY /* 503, 429 */,
                      MST_FETCH_REVOKED /* its certificate */, MST_FETCH_LIST_STALE /* no current list to see that in */, MST_FETCH__COUNT };
 extern const char *const mst_fetch_end_name[];
 struct mst_fetch_result {
 	enum mst_fetch_end end;
 	int rsc;
 	char detail[160];
-	struct mst_wrapped key;           /* sealed by the connector's channel */
+	/* Sealed by the connector's channel. ZH: XRES || CK || IK, of 16 octets the latter two. ZN: Ks_(ext_)NAF, and behind it
+	 * Ks_int_NAF when has_int (in_card_aware only). */
+	struct mst_wrapped key;
 	uint32_t channel;
-	char enrolee_id[MST_ID_MAX];
-	mst_time lifetime;
+	char enrolee_id[MST_ID_MAX];      /* KEY */
+	mst_time lifetime;                /* KEY: as that server says; ZN: when the key ends */
+	uint8_t rnd[GBA_RAND], autn[GBA_AUTN], xres_n;      /* ZH */
+	bool has_int;                     /* ZN */
+	char impi[MST_ID_MAX];            /* ZN; "" when the BSF keeps it to itself */
+	struct mst_view text;             /* ZH: body of gbaSDM subscriber-data, ZN: {"ussList": …}, as mst_uss_list_write_json; <= MST_FETCH_TEXT */
+	int retry_after;                  /* BUSY: as that server says, seconds; 0: it said nothing */
 };
+#define MST_FETCH_TEXT (16 * 1024)
 struct mst_psk_answer {
 	struct mst_release release;       /* what to seal for the listener when the outcome is 0 */
 	struct mst_fetch fetch;
+	int64_t node;                     /* whose key it is; 0: not known */
 };
 
 /* Per-role settings, built from the configuration. */
@@ -104,6 +158,17 @@ struct mst_mef_link {
 	size_t n_sp;
 	struct mst_quirks quirks;
 };
+/* A BSF that is asked for keys of GBA (TS 33.220): its B-TIDs end with one of these domains. */
+#define MST_BSFS_MAX 8
+#define MST_BSF_DOMAINS 8
+struct mst_bsf_link {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	enum mst_fetch_binding binding;
+	char domain[MST_BSF_DOMAINS][MST_ID_MAX];
+	size_t n_domain;
+	char sp[MST_MEF_SPS][MST_ID_MAX];                     /* as of a MEF: none is any */
+	size_t n_sp;
+};
 /*
  * The makers' anchors: SHA-256 of every client anchor but the provider's own (mef.maf_anchor). Each of these CAs could
  * sign any name, so with more than one of them a name is good only under the anchor that it is bound to.
@@ -113,6 +178,25 @@ struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; ch
 /* May an enrolled node enrol anew (lesson 12)? Renewal near the end of its registration is always open. */
 enum mst_reenrol { MST_REENROL_OPEN /* at any time */, MST_REENROL_ENDED /* when its registration has ended, or in a window */,
                    MST_REENROL_WINDOW /* in a window that the operator opened */ };
+/* Another server of GBA that is asked: an HSS. */
+struct mst_gba_server { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; enum mst_fetch_binding binding; };
+/* A NAF by the FQDN in its certificate: names that it may ask for besides its own, and the groups of NAFs that it is in. */
+#define MST_NAFS_MAX 16
+#define MST_NAF_NAMES 8
+struct mst_naf_link {
+	char fqdn[MST_ID_MAX], name[MST_NAF_NAMES][MST_ID_MAX], group[MST_NAF_NAMES][64];
+	size_t n_names, n_groups;
+};
+struct mst_gba_conf {
+	struct mst_gba_server hss;
+	int64_t lifetime;                 /* longest session, seconds */
+	int64_t challenge;                /* how long a challenge is good */
+	bool tmpi, brief;
+	int64_t lock_after, lock_time;    /* wrong answers of one subscriber in a row, and how long none is taken then; 0 = never */
+	int64_t gsid;                     /* of the service that USSs are for when a NAF names none */
+	struct mst_naf_link naf[MST_NAFS_MAX];
+	size_t n_naf;
+};
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -120,6 +204,7 @@ struct mst_role_conf {
 	int64_t reg_lifetime;             /* longest registration, seconds */
 	int64_t retry_duration;           /* NO_MORE_COMMANDS */
 	struct mst_mef_link mef[8]; size_t n_mef;      /* MAF: which MEFs it asks */
+	struct mst_bsf_link bsf[MST_BSFS_MAX]; size_t n_bsf;  /* MAF, MEF as a NAF of GBA: which BSFs it asks */
 	char maf_fqdn[8][MST_ID_MAX]; size_t n_maf;    /* MEF: MAFs that may fetch (by FQDN certificate) */
 	/* MEF: SHA-256 of the anchor that the path of such a MAF must end at; all zero = any of the listener's. A
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
@@ -137,14 +222,24 @@ struct mst_role_conf {
 	char stakeholder[8][MST_ID_MAX]; size_t n_stakeholder;
 	char objects_uri[MST_ID_MAX];     /* MEF, admin: where DEV_CFG sends nodes, without the stakeholder */
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
+	struct mst_gba_conf gba;          /* BSF, ZN */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
 	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
+	char zh_bsf[8][MST_ID_MAX]; size_t n_zh_bsf;          /* HSS: BSFs that may ask, by the FQDN in their certificate */
+	int64_t vector_interval, vector_burst;                /* HSS: one vector of a SIM in so many seconds, so many at once */
+	int64_t mnc_digits;               /* admin: of IMSIs whose IMPI is not said */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
+
+/* Other servers that this role may have to ask: each has its share of limits.fetches. */
+static inline size_t mst_role_servers(const struct mst_role_conf *c)
+{
+	return c->n_mef + c->n_bsf + (c->gba.hss.fqdn[0] != 0);
+}
 
 struct mst_role_env {
 	struct mst_store *store;
@@ -159,8 +254,12 @@ struct mst_role_env {
 struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; size_t cap, n; };
 
 /* What the clock did in one look: for the metrics, and whether there is more. */
-struct mst_clocked { unsigned keys_near, keys_ended, subs_near, subs_ended, nodes_gone; bool revoked, more; };
 #define MST_CLOCK_BATCH 64
+struct mst_clocked {
+	unsigned keys_near, keys_ended, subs_near, subs_ended, nodes_gone;
+	int64_t gone[MST_CLOCK_BATCH];    /* which: their sessions end */
+	bool revoked, more;
+};
 
 struct mst_role_ops {
 	enum mst_role role;
@@ -168,12 +267,19 @@ struct mst_role_ops {
 	bool primitives;                  /* oneM2M binding (mef, maf) or plain HTTP (bbn, admin) */
 	const char *plain_prefix;         /* below it primitives are not spoken: EST; NULL = nowhere */
 	bool network;                     /* plain HTTP, but for peers far away: Host is checked, refusals are told */
+	bool sbi;                         /* with `network`: HTTP/2 is offered beside HTTP/1.1, refusals are problem+json */
 	bool clear;                       /* without TLS, for whoever comes; HTTP/1.0 too. What is said is signed, so Host does not matter */
+	bool strangers_count;             /* with `network`: what a request of a peer without a proof stores stays (BSF); else only its
+	                                     event, while there is room */
 	size_t content_max;               /* octets of a request's content, when less than limits.body_octets; 0 = that */
 	bool client_cert_required;        /* a briefing node with `strangers` asks for one and takes none as well */
 	bool psk;
 	/* Fill *a; always 0 or a fault: every refusal is an answer. */
 	int (*handle)(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a);
+	/* handle() set a->wants_fetch, and the other server has answered, or cannot: the exchange as it came, in a later
+	 * transaction. May set wants_fetch again, MST_FETCHES_AN_EXCHANGE in all. NULL: the role never asks. Not called when
+	 * whoever asked is gone. */
+	int (*resumed)(struct mst_role_env *env, const struct mst_exchange *x, const struct mst_fetch_result *r, struct mst_answer *a);
 	int (*psk_lookup)(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a);
 	/* The connector has answered a MST_PSK_FETCH: 0 (release filled), MST_PSK_UNKNOWN or MST_PSK_BUSY. */
 	int (*fetched)(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *r, struct mst_psk_answer *a);

@@ -6,14 +6,14 @@
 #include "server/frame-internal.h"
 
 const char *const mst_process_name[MST_PROC__COUNT] = { "supervisor", "listener", "connector", "engine",
-							"keeper" };
+							"keeper", "diameter" };
 
 const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"none",     "conf",         "material",    "channel",       "link",       "start",
 	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
-	"refused",  "crl",          "reload-failed",
+	"refused",  "crl",          "reload-failed", "cut",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
@@ -136,7 +136,7 @@ static void get_cert(struct mst_reader *r, struct mst_cert_info *i)
 {
 	i->n_san = (size_t)mst_get_enum(r, MST_SANS_MAX + 1);
 	for (size_t k = 0; k < i->n_san; k++) {
-		i->san[k].kind = (enum mst_id_kind)mst_get_enum(r, MST_ID_PUBLIC_KEY + 1);
+		i->san[k].kind = (enum mst_id_kind)mst_get_enum(r, MST_ID_KM + 1);
 		mst_get_text16(r, i->san[k].value, sizeof(i->san[k].value));
 	}
 	mst_get_text16(r, i->subject, sizeof(i->subject));
@@ -156,6 +156,7 @@ static void put_peer(struct mst_writer *w, const struct mst_peer *p)
 	mst_put(w, (struct mst_view){ p->anchor_sha256, sizeof(p->anchor_sha256) });
 	mst_put_text16(w, p->psk_identity);
 	mst_put_u32(w, p->uid);
+	mst_put_u16(w, p->suite);
 	mst_put_text16(w, p->sni);
 	mst_put_text16(w, p->address);
 }
@@ -167,6 +168,7 @@ static void get_peer(struct mst_reader *r, struct mst_peer *p)
 	get_fixed(r, p->anchor_sha256, sizeof(p->anchor_sha256));
 	mst_get_text16(r, p->psk_identity, sizeof(p->psk_identity));
 	p->uid = mst_read_u32(r);
+	p->suite = mst_read_u16(r);
 	mst_get_text16(r, p->sni, sizeof(p->sni));
 	mst_get_text16(r, p->address, sizeof(p->address));
 }
@@ -202,6 +204,8 @@ void mst_put_exchange(struct mst_writer *w, const struct mst_exchange *x)
 	mst_put_u8(w, x->has_key_value);
 	put_wrapped(w, &x->key_value);
 	mst_put_text16(w, x->attempt);
+	mst_put_block16(w, x->authorization);
+	mst_put_block16(w, x->user_agent);
 }
 
 bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
@@ -238,9 +242,68 @@ bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
 	ret_x->has_key_value = get_bool(&r);
 	get_wrapped(&r, &ret_x->key_value);
 	get_attempt(&r, ret_x->attempt);
+	ret_x->authorization = mst_read_block16(&r);
+	ret_x->user_agent = mst_read_block16(&r);
 	return mst_read_end(&r) && ty <= INT32_MAX && ret_x->role != MST_ROLE_NONE &&
 	       ret_x->has_export == (ret_x->export_key.n > 0) &&
 	       ret_x->has_key_value == (ret_x->key_value.n > 0);
+}
+
+static void put_parcel(struct mst_writer *w, const struct mst_parcel *p)
+{
+	put_wrapped(w, &p->sealed);
+	mst_put_u8(w, p->n_fills);
+	for (size_t i = 0; i < p->n_fills; i++) {
+		mst_put_u32(w, p->fill[i].at);
+		mst_put_u8(w, p->fill[i].from);
+		mst_put_u8(w, p->fill[i].n);
+	}
+}
+
+/* Whether the octets are inside the secret is seen when it has been opened. */
+static void get_parcel(struct mst_reader *r, struct mst_parcel *p)
+{
+	get_wrapped(r, &p->sealed);
+	p->n_fills = (uint8_t)mst_get_enum(r, MST_FILLS_MAX + 1);
+	for (size_t i = 0; i < p->n_fills; i++) {
+		p->fill[i].at = mst_read_u32(r);
+		p->fill[i].from = mst_read_u8(r);
+		p->fill[i].n = mst_read_u8(r);
+		if (!p->fill[i].n || p->fill[i].from + p->fill[i].n > MST_KEY_MAX || (i && p->fill[i].at < p->fill[i - 1].at))
+			r->ok = false;
+	}
+	if ((p->sealed.n > 0) != (p->n_fills > 0))
+		r->ok = false;
+}
+
+static bool token_char(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+/* What frames the message or speaks for the connection is the listener's: RFC 9112. */
+bool mst_answer_headers_good(const char *lines)
+{
+	static const char *const ours[] = { "Connection", "Content-Length", "Content-Type", "Keep-Alive", "Retry-After", "TE",
+					    "Trailer", "Transfer-Encoding", "Upgrade" };
+
+	while (*lines) {
+		size_t n = 0, v;
+
+		while (token_char(lines[n]))
+			n++;
+		if (!n || lines[n] != ':' || lines[n + 1] != ' ')
+			return false;
+		for (size_t i = 0; i < MST_COUNT(ours); i++)
+			if (mst_view_eq_nocase((struct mst_view){ (const uint8_t *)lines, n }, mst_view_str(ours[i])))
+				return false;
+		for (v = n + 2; lines[v] >= 0x20 && lines[v] <= 0x7e; v++)
+			;
+		if (lines[v] != '\r' || lines[v + 1] != '\n')
+			return false;
+		lines += v + 2;
+	}
+	return true;
 }
 
 void mst_put_answer(struct mst_writer *w, const struct mst_answer_frame *a)
@@ -253,7 +316,10 @@ void mst_put_answer(struct mst_writer *w, const struct mst_answer_frame *a)
 	mst_put_u8(w, a->has_key);
 	put_wrapped(w, &a->key);
 	mst_put_u32(w, a->at);
+	put_parcel(w, &a->parcel);
+	mst_put_text16(w, a->headers);
 	mst_put_block32(w, a->content);
+	put_i64(w, a->node);
 }
 
 bool mst_get_answer(struct mst_view v, struct mst_answer_frame *ret_a)
@@ -270,10 +336,14 @@ bool mst_get_answer(struct mst_view v, struct mst_answer_frame *ret_a)
 	ret_a->has_key = get_bool(&r);
 	get_wrapped(&r, &ret_a->key);
 	ret_a->at = mst_read_u32(&r);
+	get_parcel(&r, &ret_a->parcel);
+	mst_get_text16(&r, ret_a->headers, sizeof(ret_a->headers));
 	ret_a->content = mst_read_block32(&r);
+	ret_a->node = get_i64(&r);
 	ret_a->rsc = (int)(rsc & 0xffff);
 	ret_a->retry_after = (int)(retry & 0x7fffffff);
-	return mst_read_end(&r) && rsc <= 9999 && retry <= INT32_MAX && ret_a->at <= ret_a->content.n &&
+	return mst_read_end(&r) && ret_a->node >= 0 && rsc <= 9999 && retry <= INT32_MAX && ret_a->at <= ret_a->content.n &&
+	       (!ret_a->parcel.n_fills || ret_a->parcel.fill[ret_a->parcel.n_fills - 1].at <= ret_a->content.n) &&
 	       ret_a->has_key == (ret_a->key.n > 0);
 }
 
@@ -283,6 +353,7 @@ void mst_put_psk_ask(struct mst_writer *w, const struct mst_psk_ask *q)
 	mst_put_u32(w, q->channel);
 	mst_put_text16(w, q->identity);
 	mst_put_text16(w, q->address);
+	mst_put_u16(w, q->suite);
 }
 
 bool mst_get_psk_ask(struct mst_view v, struct mst_psk_ask *ret_q)
@@ -294,20 +365,36 @@ bool mst_get_psk_ask(struct mst_view v, struct mst_psk_ask *ret_q)
 	ret_q->channel = mst_read_u32(&r);
 	mst_get_text16(&r, ret_q->identity, sizeof(ret_q->identity));
 	mst_get_text16(&r, ret_q->address, sizeof(ret_q->address));
+	ret_q->suite = mst_read_u16(&r);
 	return mst_read_end(&r) && ret_q->role != MST_ROLE_NONE;
 }
 
-void mst_put_psk_answer(struct mst_writer *w, const struct mst_wrapped *key)
+void mst_put_psk_answer(struct mst_writer *w, const struct mst_psk_answer_frame *a)
 {
-	put_wrapped(w, key);
+	put_wrapped(w, &a->key);
+	put_i64(w, a->node);
 }
 
-bool mst_get_psk_answer(struct mst_view v, struct mst_wrapped *ret_key)
+bool mst_get_psk_answer(struct mst_view v, struct mst_psk_answer_frame *ret_a)
 {
 	struct mst_reader r = mst_reader_of(v);
 
-	get_wrapped(&r, ret_key);
-	return mst_read_end(&r);
+	get_wrapped(&r, &ret_a->key);
+	ret_a->node = get_i64(&r);
+	return mst_read_end(&r) && ret_a->node >= 0;
+}
+
+void mst_put_cut(struct mst_writer *w, const struct mst_cut *c)
+{
+	put_i64(w, c->node);
+}
+
+bool mst_get_cut(struct mst_view v, struct mst_cut *ret_c)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	ret_c->node = get_i64(&r);
+	return mst_read_end(&r) && ret_c->node > 0;
 }
 
 void mst_put_handshake_failed(struct mst_writer *w, const struct mst_handshake_failed *h)
@@ -356,30 +443,74 @@ bool mst_get_refused(struct mst_view v, struct mst_refused *ret_f)
 
 void mst_put_fetch(struct mst_writer *w, const struct mst_fetch *f)
 {
+	mst_put_u8(w, (uint8_t)f->kind);
+	mst_put_u8(w, (uint8_t)f->binding);
+	mst_put_u8(w, (uint8_t)f->role);
 	mst_put_text16(w, f->uri);
 	mst_put_text16(w, f->server_name);
 	mst_put_text16(w, f->connect_to);
-	mst_put_text16(w, f->path);
 	mst_put_text16(w, f->from);
-	mst_put_u8(w, (uint8_t)f->names);
-	mst_put_u8(w, f->registered);
 	mst_put_text16(w, f->attempt);
+	switch (f->kind) {
+	case MST_FETCH_KIND__COUNT: break;
+	case MST_FETCH_KEY:
+		mst_put_text16(w, f->path);
+		mst_put_u8(w, (uint8_t)f->names);
+		mst_put_u8(w, f->registered);
+		break;
+	case MST_FETCH_ZH:
+		mst_put_text16(w, f->ue_id);
+		mst_put_u8(w, f->resync);
+		mst_put(w, (struct mst_view){ f->rnd, sizeof(f->rnd) });
+		mst_put(w, (struct mst_view){ f->auts, sizeof(f->auts) });
+		break;
+	case MST_FETCH_ZN:
+		mst_put_text16(w, f->btid);
+		mst_put_text16(w, f->naf_fqdn);
+		mst_put(w, (struct mst_view){ f->ua.b, sizeof(f->ua.b) });
+		mst_put_u8(w, f->in_card_aware);
+		break;
+	}
 }
 
 bool mst_get_fetch(struct mst_view v, struct mst_fetch *ret_f)
 {
 	struct mst_reader r = mst_reader_of(v);
+	bool good = false;
 
 	memset(ret_f, 0, sizeof(*ret_f));
+	ret_f->kind = (enum mst_fetch_kind)mst_get_enum(&r, MST_FETCH_KIND__COUNT);
+	ret_f->binding = (enum mst_fetch_binding)mst_get_enum(&r, MST_BIND__COUNT);
+	ret_f->role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
 	mst_get_text16(&r, ret_f->uri, sizeof(ret_f->uri));
 	mst_get_text16(&r, ret_f->server_name, sizeof(ret_f->server_name));
 	mst_get_text16(&r, ret_f->connect_to, sizeof(ret_f->connect_to));
-	mst_get_text16(&r, ret_f->path, sizeof(ret_f->path));
 	mst_get_text16(&r, ret_f->from, sizeof(ret_f->from));
-	ret_f->names = (enum mst_profile)mst_get_enum(&r, MST_PROFILE__COUNT);
-	ret_f->registered = get_bool(&r);
 	get_attempt(&r, ret_f->attempt);
-	return mst_read_end(&r) && ret_f->path[0] == '/';
+	switch (ret_f->kind) {
+	case MST_FETCH_KIND__COUNT: break;
+	case MST_FETCH_KEY:
+		mst_get_text16(&r, ret_f->path, sizeof(ret_f->path));
+		ret_f->names = (enum mst_profile)mst_get_enum(&r, MST_PROFILE__COUNT);
+		ret_f->registered = get_bool(&r);
+		good = ret_f->path[0] == '/';
+		break;
+	case MST_FETCH_ZH:
+		mst_get_text16(&r, ret_f->ue_id, sizeof(ret_f->ue_id));
+		ret_f->resync = get_bool(&r);
+		get_fixed(&r, ret_f->rnd, sizeof(ret_f->rnd));
+		get_fixed(&r, ret_f->auts, sizeof(ret_f->auts));
+		good = ret_f->ue_id[0] != '\0';
+		break;
+	case MST_FETCH_ZN:
+		mst_get_text16(&r, ret_f->btid, sizeof(ret_f->btid));
+		mst_get_text16(&r, ret_f->naf_fqdn, sizeof(ret_f->naf_fqdn));
+		get_fixed(&r, ret_f->ua.b, sizeof(ret_f->ua.b));
+		ret_f->in_card_aware = get_bool(&r);
+		good = ret_f->btid[0] && ret_f->naf_fqdn[0];
+		break;
+	}
+	return mst_read_end(&r) && good && ret_f->role != MST_ROLE_NONE;
 }
 
 void mst_put_fetch_result(struct mst_writer *w, const struct mst_fetch_result *x)
@@ -391,12 +522,19 @@ void mst_put_fetch_result(struct mst_writer *w, const struct mst_fetch_result *x
 	mst_put_u32(w, x->channel);
 	mst_put_text16(w, x->enrolee_id);
 	put_i64(w, x->lifetime);
+	mst_put(w, (struct mst_view){ x->rnd, sizeof(x->rnd) });
+	mst_put(w, (struct mst_view){ x->autn, sizeof(x->autn) });
+	mst_put_u8(w, x->xres_n);
+	mst_put_u8(w, x->has_int);
+	mst_put_text16(w, x->impi);
+	mst_put_block16(w, x->text);
+	mst_put_u32(w, (uint32_t)x->retry_after);
 }
 
 bool mst_get_fetch_result(struct mst_view v, struct mst_fetch_result *ret_r)
 {
 	struct mst_reader r = mst_reader_of(v);
-	uint32_t rsc;
+	uint32_t rsc, retry;
 
 	memset(ret_r, 0, sizeof(*ret_r));
 	ret_r->end = (enum mst_fetch_end)mst_get_enum(&r, MST_FETCH__COUNT);
@@ -407,6 +545,15 @@ bool mst_get_fetch_result(struct mst_view v, struct mst_fetch_result *ret_r)
 	ret_r->channel = mst_read_u32(&r);
 	mst_get_text16(&r, ret_r->enrolee_id, sizeof(ret_r->enrolee_id));
 	ret_r->lifetime = get_i64(&r);
+	get_fixed(&r, ret_r->rnd, sizeof(ret_r->rnd));
+	get_fixed(&r, ret_r->autn, sizeof(ret_r->autn));
+	ret_r->xres_n = (uint8_t)mst_get_enum(&r, MST_KEY_MAX - 32 + 1);
+	ret_r->has_int = get_bool(&r);
+	mst_get_text16(&r, ret_r->impi, sizeof(ret_r->impi));
+	ret_r->text = mst_read_block16(&r);
+	retry = mst_read_u32(&r);
+	ret_r->retry_after = (int)(retry & 0x7fffffff);
 	/* only a good end carries a key, and always does */
-	return mst_read_end(&r) && rsc <= 9999 && (ret_r->end == MST_FETCH_OK) == (ret_r->key.n > 0);
+	return mst_read_end(&r) && rsc <= 9999 && retry <= INT32_MAX && ret_r->text.n <= MST_FETCH_TEXT &&
+	       (ret_r->end == MST_FETCH_OK) == (ret_r->key.n > 0);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "codec/gba-sbi.h"
 #include "codec/json.h"
 #include "codec/resources.h"
 #include "codec/secret-text.h"
@@ -32,7 +33,7 @@ static bool may_tell(struct listener *l)
 	return true;
 }
 
-static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_peer *peer,
+void listener_tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_peer *peer,
 			 const char *attempt, int status, const char *why)
 {
 	struct mst_refused f = { .role = role->role, .status = status, .peer = *peer };
@@ -51,150 +52,6 @@ static void tell_refused(struct listener *l, const struct mst_role_ops *role, co
 	free(b);
 }
 
-/* --- answers --- */
-
-void listener_busy(struct line n, unsigned seconds)
-{
-	char b[160];
-	bool keep;
-	int len;
-
-	if (n.coap) {
-		mst_coap_conn_answer(n.coap, &(struct mst_coap_result){ .status = 503, .retry_after = seconds });
-		return;
-	}
-	keep = mst_conn_keep_alive(n.http);
-	len = snprintf(b, sizeof(b), "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n", seconds,
-		       keep ? "" : "Connection: close\r\n");
-	mst_conn_answer(n.http, (struct mst_view){ (const uint8_t *)b, (size_t)len }, !keep);
-}
-
-static const char *status_text(int s)
-{
-	switch (s) {
-	case 200: return "OK";
-	case 201: return "Created";
-	case 202: return "Accepted";
-	case 204: return "No Content";
-	case 400: return "Bad Request";
-	case 403: return "Forbidden";
-	case 404: return "Not Found";
-	case 405: return "Method Not Allowed";
-	case 406: return "Not Acceptable";
-	case 409: return "Conflict";
-	case 411: return "Length Required";
-	case 413: return "Content Too Large";
-	case 415: return "Unsupported Media Type";
-	case 501: return "Not Implemented";
-	case 503: return "Service Unavailable";
-	default: return s < 300 ? "OK" : s < 500 ? "Refused" : "Internal Server Error";
-	}
-}
-
-static void put_plain(struct mst_writer *w, int status, const char *media, struct mst_view body, int retry,
-		      bool keep)
-{
-	char head[320];
-
-	/* a 204 has neither content nor a length of it: RFC 9110 8.6 */
-	if (status == 204)
-		snprintf(head, sizeof(head), "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n");
-	else
-		snprintf(head, sizeof(head),
-			 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
-			 status, status_text(status), media, body.n);
-	mst_put_str(w, head);
-	if (mst_view_starts(mst_view_str(media), "application/pkcs7-mime") || mst_view_starts(mst_view_str(media), "application/csrattrs"))
-		mst_put_str(w, "Content-Transfer-Encoding: base64\r\n");       /* RFC 7030 4.1.3; RFC 8951 no longer wants it */
-	if (retry) {
-		snprintf(head, sizeof(head), "Retry-After: %d\r\n", retry);
-		mst_put_str(w, head);
-	}
-	mst_put_str(w, keep ? "\r\n" : "Connection: close\r\n\r\n");
-	if (status != 204)
-		mst_put(w, body);
-}
-
-static void put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a,
-			  struct mst_view content, bool keep)
-{
-	struct mst_response r = {
-		.rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after
-	};
-
-	if (content.n)
-		r.media = mst_view_str(a->media[0] ? a->media : "application/json");
-	r.location = mst_view_str(a->location);
-	mst_response_to_http(&r, keep, w);
-}
-
-/* The released key's base64 text goes into the content where the role left its place. */
-static bool splice(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *w)
-{
-	struct mst_key k = { 0 };
-	bool good;
-
-	mst_put(w, mst_view_sub(a->content, 0, a->at));
-	good = mst_channel_open(&l->u.channel, l->u.crypto, &a->key, &k) == 0;
-	if (good)
-		mst_put_base64(w, mst_key_view(&k));
-	mst_key_wipe(&k);
-	mst_put(w, mst_view_sub(a->content, a->at, a->content.n));
-	return good;
-}
-
-static void answer_coap(struct line n, const struct mst_answer_frame *a, struct mst_view content)
-{
-	mst_coap_conn_answer(n.coap, &(struct mst_coap_result){ .status = a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
-		.media = a->media[0] ? a->media : "application/json", .content = content,
-		.retry_after = a->retry_after > 0 ? (unsigned)a->retry_after : 0 });
-}
-
-static void answer_http(struct listener *l, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content)
-{
-	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
-	struct mst_conn *c = s->line.http;
-	bool keep = mst_conn_keep_alive(c) && !a->close;
-
-	if (!s->plain)
-		put_primitive(&w, s, a, content, keep);
-	else
-		put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
-			  a->media[0] ? a->media : "application/json", content, a->retry_after, keep);
-	if (w.ok) {
-		mst_conn_answer(c, mst_written(&w), !keep);
-	} else {
-		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role", mst_role_name[s->role->role], NULL);
-		listener_busy(s->line, 5);
-	}
-	mst_wipe(w.p, w.n);
-}
-
-void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a)
-{
-	struct mst_writer body = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
-	struct mst_view content = a->content;
-	struct slot copy = *s;
-
-	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
-	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
-	if (a->has_key) {
-		if (!splice(l, a, &body) || !body.ok) {
-			mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
-			*a = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
-			body = mst_writer_of(body.p, body.cap);
-		}
-		content = mst_written(&body);
-	}
-	slot_free(l, s);
-	if (copy.line.coap)
-		answer_coap(copy.line, a, content);
-	else
-		answer_http(l, &copy, a, content);
-	mst_wipe(body.p, body.n);
-	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_AFTER);
-}
-
 /* Printable, and without what JSON would read as its own. */
 static void put_words(struct mst_writer *w, const char *text)
 {
@@ -210,10 +67,23 @@ static enum mst_profile names_of(const struct listener *l)
 	return r ? (enum mst_profile)r->quirks.names : MST_PROFILE_LONG;
 }
 
-/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object. */
-static void put_refusal(const struct listener *l, const struct mst_role_ops *role, const char *field, const char *text,
+static const char *refusal_media(const struct mst_role_ops *role)
+{
+	return role->sbi ? MST_SBI_PROBLEM : "application/json";
+}
+
+/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object, a problem.
+ * `status` 0: not known here. */
+static void put_refusal(const struct listener *l, const struct mst_role_ops *role, int status, const char *field, const char *text,
                         struct mst_writer *w)
 {
+	if (role->sbi) {
+		char detail[sizeof(((struct mst_diag *)0)->field) + sizeof(((struct mst_diag *)0)->text) + 4];
+
+		snprintf(detail, sizeof(detail), "%s%s%s", field, field[0] ? ": " : "", text);
+		mst_problem_write(w, status, "The request is not taken", detail, NULL);
+		return;
+	}
 	if (role->network) {
 		mst_put_str(w, "{\"version\":1,\"why\":\"malformed\",\"text\":\"");
 		put_words(w, field);
@@ -238,16 +108,16 @@ void listener_refuse(struct listener *l, struct line n, const struct slot *s, in
 	struct mst_answer_frame a = { .rsc = rsc };
 	bool keep;
 
-	put_refusal(l, s->role, why->field, why->text, &b);
+	put_refusal(l, s->role, rsc, why->field, why->text, &b);
 	if (n.coap) {
-		answer_coap(n, &a, mst_written(&b));
+		listener_answer_coap(n, &a, mst_written(&b));
 		return;
 	}
 	keep = mst_conn_keep_alive(n.http);
 	if (!s->plain)
-		put_primitive(&w, s, &a, mst_written(&b), keep);
+		listener_put_primitive(&w, s, &a, "", mst_written(&b), keep);
 	else
-		put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, "application/json", mst_written(&b), 0, keep);
+		listener_put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, refusal_media(s->role), "", mst_written(&b), 0, keep);
 	mst_conn_answer(n.http, mst_written(&w), !keep);
 }
 
@@ -422,6 +292,27 @@ static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct m
 	return status;
 }
 
+static int take_sims(struct listener *l, const struct mst_http_msg *m, struct mst_exchange *x, struct mst_writer *rewritten,
+		     struct mst_diag *d)
+{
+	int status = m->body.n ? listener_seal_sims(l, m->body, rewritten, d) : 0;
+
+	if (m->body.n)
+		x->request.content = mst_written(rewritten);
+	return status;
+}
+
+/* False: which of them would count? */
+bool listener_only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		n += mst_view_eq_nocase(m->header[i].name, mst_view_str(name));
+	*ret = mst_http_find(m, name);
+	return n <= 1;
+}
+
 /* What comes from far away: to whom, and how much. */
 static int network_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
 			   struct mst_diag *d)
@@ -442,6 +333,13 @@ static int network_request(struct listener *l, const struct slot *s, const struc
 	}
 	x->request.to = at ? mst_view_sub(to, mst_view_find(to, '/'), to.n) : to;
 	x->request.accept = mst_http_find(m, "Accept");
+	if (!listener_only_one(m, "Authorization", &x->authorization)) {
+		mst_diag_set(d, 0, "Authorization", "is there twice", NULL);
+		return 400;
+	}
+	x->user_agent = mst_http_find(m, "User-Agent");
+	if (s->role->sbi)                       /* our own servers tell one another which attempt it is for */
+		take_attempt(mst_http_find(m, "X-M2M-VSI"), x->attempt);
 	return 0;
 }
 
@@ -450,7 +348,7 @@ static int network_request(struct listener *l, const struct slot *s, const struc
  * target as it stands, the query beside it.
  */
 static int plain_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
-			 struct mst_diag *d)
+			 struct mst_writer *rewritten, struct mst_diag *d)
 {
 	static const struct { const char *method; enum mst_op op;
 	} ops[] = {
@@ -478,7 +376,11 @@ static int plain_request(struct listener *l, const struct slot *s, const struct 
 	x->request.content = m->body;
 	if (s->role->network)
 		return network_request(l, s, m, x, d);
-	return !s->role->primitives && x->request.op == MST_OP_CREATE && mst_view_ends(mst_view_sub(m->target, 0, q), "/secret") ? cut_secret(l, m, x, d) : 0;
+	if (s->role->primitives || x->request.op != MST_OP_CREATE)
+		return 0;
+	if (mst_view_ends(mst_view_sub(m->target, 0, q), "/secret"))
+		return cut_secret(l, m, x, d);
+	return listener_is_sims(mst_view_sub(m->target, 0, q)) ? take_sims(l, m, x, rewritten, d) : 0;
 }
 
 static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m,
@@ -511,10 +413,9 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 	return 0;
 }
 
-void listener_request(struct endpoint *e, struct line n, const struct mst_http_msg *m)
+void listener_request(struct endpoint *e, struct line n, const struct mst_http_msg *m, struct slot *s)
 {
 	struct listener *l = e->l;
-	struct slot *s = l->engine ? slot_take(l, SLOT_REQUEST, n) : NULL;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
 	struct mst_writer rewritten = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
 	struct mst_exchange x = { .role = e->role->role,
@@ -527,22 +428,26 @@ void listener_request(struct endpoint *e, struct line n, const struct mst_http_m
 	char why[sizeof(d.field) + sizeof(d.text) + 4];
 	int rsc;
 
+	if (!s)
+		s = l->engine ? slot_take(l, SLOT_REQUEST, n) : NULL;
 	if (!s) {
 		l->u.m.v[MST_M_BUSY]++;
 		listener_busy(n, 1);
 		return;
 	}
+	listener_digest_peer(s, &x.peer);
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
 	s->plain = x.plain = !e->role->primitives || (e->role->plain_prefix && mst_view_starts(m->target, e->role->plain_prefix));
-	rsc = !s->plain ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(l, s, m, &x, &d);
+	rsc = !s->plain ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(l, s, m, &x, &rewritten, &d);
 	if (rsc) {
 		struct slot copy = *s;
 
+		copy.digest = NULL;
 		slot_free(l, s);
 		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
 		if (copy.role->primitives || copy.role->network)
-			tell_refused(l, copy.role, &x.peer, x.attempt, rsc, why);
+			listener_tell_refused(l, copy.role, &x.peer, x.attempt, rsc, why);
 		listener_refuse(l, n, &copy, rsc, &d);
 		return;
 	}
@@ -555,6 +460,12 @@ void listener_request(struct endpoint *e, struct line n, const struct mst_http_m
 	mst_wipe(w.p, w.n);
 	if (rewritten.n)
 		mst_wipe(rewritten.p, rewritten.n);
+}
+
+static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
+{
+	if (!listener_digest(owner, c, m))
+		listener_request(owner, line_http(c), m, NULL);
 }
 
 void listener_psk(struct endpoint *e, struct line n, const char *identity)
@@ -576,17 +487,13 @@ void listener_psk(struct endpoint *e, struct line n, const char *identity)
 	s->ask.channel = l->u.channel.id;
 	memcpy(s->ask.identity, identity, len + 1);
 	memcpy(s->ask.address, line_peer(n)->address, sizeof(s->ask.address));
+	s->ask.suite = line_peer(n)->suite;
 	listener_ask_psk(l, s);
-}
-
-static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
-{
-	listener_request(owner, (struct line){ .http = c }, m);
 }
 
 static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 {
-	listener_psk(owner, (struct line){ .http = c }, identity);
+	listener_psk(owner, line_http(c), identity);
 }
 
 static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
@@ -594,15 +501,15 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 	struct endpoint *e = owner;
 
 	if (e->role->primitives || e->role->network)
-		tell_refused(e->l, e->role, mst_conn_peer(c), "", status, why);
+		listener_tell_refused(e->l, e->role, mst_conn_peer(c), "", status, why);
 }
 
 static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)
 {
 	struct endpoint *e = owner;
 
-	put_refusal(e->l, e->role, d->field, d->text, w);
-	return "application/json";
+	put_refusal(e->l, e->role, 0, d->field, d->text, w);
+	return refusal_media(e->role);
 }
 
 void listener_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
@@ -659,16 +566,16 @@ static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *
 	bool keep = mst_conn_keep_alive(c), get = mst_view_eq_str(m->method, "GET");
 
 	if (get && mst_view_eq_str(m->target, "/metrics"))
-		put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8",
+		listener_put_plain(&w, 200, "text/plain; version=0.0.4; charset=utf-8", "",
 			  (struct mst_view){ l->text, l->n_text }, 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/healthz"))
-		put_plain(&w, 200, "text/plain", MST_VIEW_LIT("alive\n"), 0, keep);
+		listener_put_plain(&w, 200, "text/plain", "", MST_VIEW_LIT("alive\n"), 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/readyz"))
-		put_plain(&w, l->ready ? 200 : 503, "text/plain",
+		listener_put_plain(&w, l->ready ? 200 : 503, "text/plain", "",
 			  l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"), l->ready ? 0 : 1,
 			  keep);
 	else
-		put_plain(&w, get ? 404 : 405, "text/plain",
+		listener_put_plain(&w, get ? 404 : 405, "text/plain", "",
 			  MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
 }

@@ -11,17 +11,20 @@ uint64_t line_id(struct line n)
 	return n.coap ? mst_coap_conn_id(n.coap) : mst_conn_id(n.http);
 }
 
-void *line_data(struct line n)
-{
-	return n.coap ? mst_coap_conn_data(n.coap) : mst_conn_data(n.http);
-}
-
 void line_set_data(struct line n, void *data)
 {
 	if (n.coap)
 		mst_coap_conn_set_data(n.coap, data);
 	else if (n.http)
 		mst_conn_set_data(n.http, data);
+}
+
+void line_set_whose(struct line n, int64_t whose)
+{
+	if (n.coap)
+		mst_coap_conn_set_whose(n.coap, whose);
+	else
+		mst_conn_set_whose(n.http, whose);
 }
 
 void line_psk(struct line n, const struct mst_key *k)
@@ -47,7 +50,7 @@ int line_export(struct line n, const char *label, uint8_t *out, size_t len)
 
 static void on_request(void *owner, struct mst_coap_conn *c, const struct mst_http_msg *m)
 {
-	listener_request(owner, (struct line){ .coap = c }, m);
+	listener_request(owner, (struct line){ .coap = c }, m, NULL);
 }
 
 static void on_psk(void *owner, struct mst_coap_conn *c, const char *identity)

@@ -191,9 +191,11 @@ static int put_chain(struct load *l, const char *path)
 	return r;
 }
 
-int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward, struct mst_writer *w,
+int mst_material_load(const struct mst_conf *c, enum mst_role role, const struct mst_asker *asker, struct mst_writer *w,
 		      struct mst_diag *d)
 {
+	const char (*anchors)[MST_CONF_PATH];
+	size_t n_anchors = 0;
 	const struct mst_conf_role *r = mst_conf_role(c, role);
 	char field[64];
 	struct load l = { .w = w, .d = d, .field = field, .own_list = c->crl.file };
@@ -202,24 +204,45 @@ int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward
 	if (!r)
 		return MST_FAULT_BUG;
 	mst_put_u8(w, (uint8_t)role);
+	mst_put_u8(w, (uint8_t)(asker ? asker->kind : 0));
 	snprintf(field, sizeof(field), "%s.certificate", mst_role_name[role]);
 	rc = put_chain(&l, r->certificate);
 	snprintf(field, sizeof(field), "%s.key", mst_role_name[role]);
 	rc = rc ? rc : put_key(&l, r->key);
-	snprintf(field, sizeof(field), "%s.%s", mst_role_name[role],
-		 outward ? "mef_anchors" : "client_anchors");
-	if (!rc && outward)
-		rc = put_paths(&l, r->peer_anchors, r->n_peer_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	snprintf(field, sizeof(field), "%s.%s", mst_role_name[role], asker ? asker->anchors : "client_anchors");
+	anchors = asker ? mst_conf_asker_anchors(c, asker, &n_anchors) : NULL;
+	if (!rc && asker)
+		rc = put_paths(&l, anchors, n_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	else if (!rc)
 		rc = put_paths(&l, r->client_anchors, r->n_client_anchors, "CERTIFICATE",
 			       MST_MATERIAL_ANCHORS);
 	snprintf(field, sizeof(field), "%s.crls", mst_role_name[role]);
 	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
 	snprintf(field, sizeof(field), "%s.require_crl_of", mst_role_name[role]);
-	rc = rc ? rc : put_paths(&l, r->crl_issuers, outward ? 0 : r->n_crl_issuers, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	rc = rc ? rc : put_paths(&l, r->crl_issuers, asker ? 0 : r->n_crl_issuers, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	if (!rc && !w->ok)
 		rc = refuse(&l, field, "certificates and lists are too large together",
 			    "split or prune them");
+	return rc;
+}
+
+int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct mst_diag *d)
+{
+	const struct mst_conf_diameter *r = &c->diameter;
+	struct load l = { .w = w, .d = d, .field = "diameter.certificate", .own_list = c->crl.file };
+	int rc;
+
+	mst_put_u8(w, MST_ROLE_NONE);
+	rc = put_chain(&l, r->certificate);
+	l.field = "diameter.key";
+	rc = rc ? rc : put_key(&l, r->key);
+	l.field = "diameter.anchors";
+	rc = rc ? rc : put_paths(&l, r->anchors, r->n_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	l.field = "diameter.crls";
+	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
+	mst_put_u16(w, 0);
+	if (!rc && !w->ok)
+		rc = refuse(&l, "diameter", "certificates and lists are too large together", "split or prune them");
 	return rc;
 }
 
@@ -247,6 +270,7 @@ bool mst_material_decode(struct mst_view v, struct mst_material *ret_m)
 		memcpy(m.octets, v.p, v.n);
 	r = mst_reader_of((struct mst_view){ m.octets, v.n });
 	m.role = (enum mst_role)mst_get_enum(&r, MST_ROLE__COUNT);
+	m.kind = (enum mst_fetch_kind)mst_get_enum(&r, MST_FETCH_KIND__COUNT);
 	m.chain_pem = mst_read_block32(&r);
 	m.key_pkcs8 = mst_read_block32(&r);
 	m.n_anchors = get_list(&r, m.anchor, MST_MATERIAL_ANCHORS);
@@ -307,12 +331,16 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		names[0] = r->fqdn;
 		t.n_names = 1;
 		t.server = t.require_sni = true;
-		t.require_client_cert = ops->client_cert_required && !r->strangers;
+		/* a client of a NAF may prove itself by Digest (listener-digest.c) */
+		t.require_client_cert = ops->client_cert_required && !r->strangers && !r->n_bsfs;
 		/* a MAF's clients have nothing else to show */
-		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF);
+		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF || r->n_bsfs);
+		/* TS 33.222 5.4: bootstrapping is possible here; TLS 1.3 has no hint */
+		t.psk_hint = r->n_bsfs ? "3GPP-bootstrapping" : NULL;
 		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
 		t.synchronous_psk = how & MST_MATERIAL_TRIAL;
 		t.datagram = how & MST_MATERIAL_DATAGRAM;
+		t.h2 = ops->sbi;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;
 	t.chain_pem = m->chain_pem;
@@ -321,7 +349,7 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 	t.n_anchors = m->n_anchors;
 	t.crls = m->crl;
 	t.n_crls = m->n_crls;
-	t.require_crl = ops ? r->require_crl : r->require_peer_crl;
+	t.require_crl = ops ? r->require_crl : m->kind == MST_FETCH_KEY && r->require_peer_crl;
 	t.crl_issuers = m->crl_issuer;
 	t.n_crl_issuers = m->n_crl_issuers;
 	return mst_tls_ctx_new(&t, ret, d);

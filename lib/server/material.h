@@ -12,6 +12,7 @@
 
 struct mst_material {
 	enum mst_role role;
+	enum mst_fetch_kind kind;         /* connector: what these anchors are for */
 	uint8_t *octets;                  /* everything below points into this; wiped and freed together */
 	size_t n_octets;
 	struct mst_view chain_pem, key_pkcs8;
@@ -21,11 +22,13 @@ struct mst_material {
 
 /*
  * Read what the role's settings name and encode it as the payload of a MATERIAL frame into `w`.
- * `outward`: for the connector, with the anchors for the peers it dials. 0, or MST_FAULT_CONFIG with `d`
+ * `asker`: for the connector, with the anchors for the servers it dials; NULL: for the role's listener. 0, or MST_FAULT_CONFIG with `d`
  * naming the setting and the file.
  */
-MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role role, bool outward,
+MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role role, const struct mst_asker *asker,
 				     struct mst_writer *w, struct mst_diag *d);
+/* The same for the process of Diameter, which belongs to no role. */
+MST_MUST_CHECK int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct mst_diag *d);
 /* SHA-256 of the certificate that mef.maf_anchor names; all zero when it names none. 0 or
  * MST_FAULT_CONFIG. */
 MST_MUST_CHECK int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA256_LEN],

@@ -123,7 +123,7 @@ static bool taken_over(struct supervisor *s)
 	for (size_t i = 0; i < s->n; i++) {
 		struct child *c = &s->child[i];
 
-		if (c->kind == MST_PROC_CONNECTOR || (c->kind == MST_PROC_LISTENER && c->role != MST_ROLE_NONE && c->role != MST_ROLE_OCSP))
+		if (c->kind == MST_PROC_CONNECTOR || (c->kind == MST_PROC_LISTENER && supervisor_speaks_tls(c->role)))
 			supervisor_tell_reload(c);
 	}
 	return true;

@@ -88,5 +88,7 @@ bool publish_ended(struct supervisor *s, pid_t pid, int status);    /* true: it 
 int daemon_locks(struct supervisor *s, struct mst_diag *d);      /* of run, store and keeper directory */
 void daemon_notify(const char *text);
 int daemon_sockets(struct supervisor *s, struct mst_diag *d);     /* listening sockets of every child */
+/* Listeners of the others have neither certificate nor key. */
+bool supervisor_speaks_tls(enum mst_role role);
 
 #endif

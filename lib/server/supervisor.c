@@ -483,22 +483,30 @@ static struct child *add(struct supervisor *s, enum mst_process kind, enum mst_r
 	c->role = role;
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	s->n++;
-	if (kind == MST_PROC_LISTENER || kind == MST_PROC_CONNECTOR)
+	if (kind == MST_PROC_LISTENER || kind == MST_PROC_CONNECTOR || kind == MST_PROC_DIAMETER)
 		c->channel = (uint32_t)s->n;
 	return c;
 }
 
+bool supervisor_speaks_tls(enum mst_role role)
+{
+	return role != MST_ROLE_NONE && role != MST_ROLE_OCSP && role != MST_ROLE_BSF;
+}
+
 static void plan(struct supervisor *s)
 {
-	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_OCSP };
+	static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_HSS, MST_ROLE_BSF, MST_ROLE_ZN,
+					    MST_ROLE_OCSP };
 	bool one = s->conf->processes == MST_CONF_SINGLE;
 	char name[32];
 
 	if (!one)
 		(void)add(s, MST_PROC_KEEPER, MST_ROLE_NONE, "keeper");
 	(void)add(s, MST_PROC_ENGINE, MST_ROLE_NONE, "engine");
-	if (s->conf->maf.present)
+	if (mst_conf_asks(s->conf))
 		(void)add(s, MST_PROC_CONNECTOR, MST_ROLE_MAF, "connector");
+	if (s->conf->diameter.present)
+		(void)add(s, MST_PROC_DIAMETER, MST_ROLE_NONE, "diameter");
 	for (size_t i = 0; i < MST_COUNT(roles); i++)
 		for (int k = 0; mst_conf_role(s->conf, roles[i]) && k < (one ? 1 : s->conf->listeners); k++) {
 			snprintf(name, sizeof(name), "listener-%s-%d", mst_role_name[roles[i]], k);

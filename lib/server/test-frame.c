@@ -51,6 +51,9 @@ static struct mst_exchange sample(void)
 	x.request.rqi = MST_VIEW_LIT("r1");
 	x.request.ty = 65001;
 	x.request.content = MST_VIEW_LIT("{}");
+	x.peer.suite = 0xc037;
+	x.authorization = MST_VIEW_LIT("Digest username=\"a\"");
+	x.user_agent = MST_VIEW_LIT("3gpp-gba-tmpi");
 	return x;
 }
 
@@ -72,6 +75,7 @@ static void exchange(void **state)
 	assert_int_equal(y.request.ty, 65001);
 	assert_true(y.session == 77 && y.channel == 3 && y.has_export && y.export_key.n == 3);
 	assert_string_equal(y.attempt, x.attempt);
+	assert_true(y.peer.suite == 0xc037 && mst_view_eq(x.authorization, y.authorization) && mst_view_eq(x.user_agent, y.user_agent));
 }
 
 static bool goes_through(const struct mst_exchange *x)
@@ -118,7 +122,8 @@ static void answer(void **state)
 {
 	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
 	struct mst_answer_frame a = { .rsc = 2001, .retry_after = 3, .close = true, .media = "application/json",
-		.location = "/MEFBase/1", .has_key = true, .key = { { 9 }, 1 }, .at = 4, .content = MST_VIEW_LIT("abcdef") }, b;
+		.location = "/MEFBase/1", .has_key = true, .key = { { 9 }, 1 }, .at = 4, .content = MST_VIEW_LIT("abcdef"),
+		.headers = "Expires: x\r\n", .parcel = { { { 8 }, 1 }, { { 0, 0, 16 }, { 6, 16, 32 } }, 2 } }, b;
 
 	(void)state;
 	mst_put_answer(&w, &a);
@@ -127,6 +132,28 @@ static void answer(void **state)
 	assert_true(mst_get_answer(mst_written(&w), &b));
 	assert_true(b.rsc == 2001 && b.retry_after == 3 && b.close && b.has_key && b.at == 4);
 	assert_string_equal(b.location, a.location);
+	assert_string_equal(b.headers, a.headers);
+	assert_memory_equal(&b.parcel.fill, &a.parcel.fill, sizeof(a.parcel.fill));
+	/* secrets: places rise and are inside, octets are inside the longest key, and none without the other */
+	{
+		static const struct mst_parcel bad[] = {
+			{ { { 8 }, 1 }, { { 2, 0, 16 }, { 1, 16, 32 } }, 2 },
+			{ { { 8 }, 1 }, { { 7, 0, 16 } }, 1 },
+			{ { { 8 }, 1 }, { { 1, 60, 16 } }, 1 },
+			{ { { 8 }, 1 }, { { 1, 0, 0 } }, 1 },
+			{ { { 8 }, 1 }, { { 0, 0, 0 } }, 0 },
+			{ { { 0 }, 0 }, { { 1, 0, 16 } }, 1 },
+		};
+		struct mst_parcel good = a.parcel;
+
+		for (size_t i = 0; i < MST_COUNT(bad); i++) {
+			a.parcel = bad[i];
+			w = mst_writer_of(buf, sizeof(buf));
+			mst_put_answer(&w, &a);
+			assert_false(mst_get_answer(mst_written(&w), &b));
+		}
+		a.parcel = good;
+	}
 	/* the key's place must be inside */
 	a.at = 7;
 	w = mst_writer_of(buf, sizeof(buf));
@@ -137,14 +164,19 @@ static void answer(void **state)
 static void small_ones(void **state)
 {
 	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
-	struct mst_psk_ask q = { MST_ROLE_MAF, 2, "id@maf.example.com", "127.0.0.1:1" }, q2;
-	struct mst_wrapped k = { { 5, 6 }, 2 }, k2;
+	struct mst_psk_ask q = { MST_ROLE_MAF, 2, "id@maf.example.com", "127.0.0.1:1", 0xaf }, q2;
+	struct mst_psk_answer_frame k = { { { 5, 6 }, 2 }, 8 }, k2;
+	struct mst_cut cut = { 9 }, cut2;
 	struct mst_handshake_failed h = { .role = MST_ROLE_MEF, .why = MST_TLS_EXPIRED, .detail = "x" }, h2;
 	struct mst_refused x = { .role = MST_ROLE_MAF, .status = 4102, .attempt = "0123456789abcdef0123456789abcdef", .why = "y" }, x2;
-	struct mst_fetch f = { .uri = "https://m", .server_name = "m", .path = "/fetchCredentials/x/21", .from = "maf",
+	struct mst_fetch zh = { .kind = MST_FETCH_ZH, .binding = MST_BIND_DIAMETER, .role = MST_ROLE_BSF, .ue_id = "i@h", .resync = true,
+		.rnd = { 1 }, .auts = { 2 } };
+	struct mst_fetch zn = { .kind = MST_FETCH_ZN, .role = MST_ROLE_MAF, .btid = "b@bsf", .naf_fqdn = "maf", .ua = { { 1, 0, 1, 0, 0xae } },
+		.in_card_aware = true };
+	struct mst_fetch f = { .role = MST_ROLE_MAF, .uri = "https://m", .server_name = "m", .path = "/fetchCredentials/x/21", .from = "maf",
 		.names = MST_PROFILE_TS0032, .registered = true }, f2;
 	struct mst_fetch_result r = { .end = MST_FETCH_OK, .rsc = 2000, .key = { { 1 }, 1 }, .channel = 4, .enrolee_id = "e",
-		.lifetime = -1 }, r2;
+		.lifetime = -1, .rnd = { 1 }, .autn = { 2 }, .xres_n = 8, .has_int = true, .impi = "i", .text = MST_VIEW_LIT("{}"), .retry_after = 3 }, r2;
 	struct mst_link_frame l = { MST_PROC_LISTENER, MST_ROLE_MEF, 3 }, l2;
 	struct mst_channel c = { 7, { 1 }, MST_DUTY_MAF }, c2;
 	struct mst_health_frame he = { true, false, MST_VIEW_LIT("t") }, he2;
@@ -159,15 +191,23 @@ static void small_ones(void **state)
 	TRIP(mst_put_psk_ask, mst_get_psk_ask, q, q2);
 	assert_memory_equal(&q, &q2, sizeof(q));
 	TRIP(mst_put_psk_answer, mst_get_psk_answer, k, k2);
-	assert_true(k2.n == 2 && k2.b[1] == 6);
+	assert_true(k2.key.n == 2 && k2.key.b[1] == 6 && k2.node == 8);
+	TRIP(mst_put_cut, mst_get_cut, cut, cut2);
+	assert_int_equal(cut2.node, 9);
 	TRIP(mst_put_handshake_failed, mst_get_handshake_failed, h, h2);
 	assert_int_equal(h2.why, MST_TLS_EXPIRED);
 	TRIP(mst_put_refused, mst_get_refused, x, x2);
 	assert_true(x2.status == 4102 && !strcmp(x2.attempt, x.attempt) && !strcmp(x2.why, "y"));
 	TRIP(mst_put_fetch, mst_get_fetch, f, f2);
 	assert_string_equal(f2.path, f.path);
+	TRIP(mst_put_fetch, mst_get_fetch, zh, f2);
+	assert_memory_equal(&zh, &f2, sizeof(zh));
+	TRIP(mst_put_fetch, mst_get_fetch, zn, f2);
+	assert_memory_equal(&zn, &f2, sizeof(zn));
 	TRIP(mst_put_fetch_result, mst_get_fetch_result, r, r2);
 	assert_true(r2.lifetime == -1 && r2.key.n == 1);
+	assert_true(r2.rnd[0] == 1 && r2.autn[0] == 2 && r2.xres_n == 8 && r2.has_int && r2.text.n == 2 && r2.retry_after == 3);
+	assert_string_equal(r2.impi, "i");
 	TRIP(mst_put_link, mst_get_link, l, l2);
 	assert_true(l2.peer == l.peer && l2.role == l.role && l2.channel == 3);
 	TRIP(mst_put_channel, mst_get_channel, c, c2);
@@ -188,11 +228,24 @@ static void small_ones(void **state)
 	assert_false(mst_get_fetch_result(mst_written(&w), &r2));
 }
 
+static void header_lines(void **state)
+{
+	static const char *const good[] = { "", "WWW-Authenticate: Digest realm=\"a\"\r\n", "Expires: a\r\nX-3GPP: b\r\n", "A: \r\n" };
+	static const char *const bad[] = { "A: b", "A: b\n", "A:b\r\n", ": b\r\n", "A : b\r\n", "A: b\r\n\r\n", "A: b\rc\r\n", "A: \x7f\r\n",
+		"A: \xc3\xa4\r\n", "content-length: 3\r\n", "Transfer-Encoding: chunked\r\n", "X: y\r\nConnection: close\r\n", "\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(good); i++)
+		assert_true(mst_answer_headers_good(good[i]));
+	for (size_t i = 0; i < MST_COUNT(bad); i++)
+		assert_false(mst_answer_headers_good(bad[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames), cmocka_unit_test(exchange), cmocka_unit_test(exchange_rules), cmocka_unit_test(answer),
-		cmocka_unit_test(small_ones),
+		cmocka_unit_test(small_ones), cmocka_unit_test(header_lines),
 	};
 
 	return cmocka_run_group_tests_name("frame", tests, NULL, NULL);

@@ -107,7 +107,65 @@ static int status(struct mst_keeper *k, const struct mst_authorisation *a, const
 	return seen.rc;
 }
 
-static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, NULL };
+static int aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *id, uint64_t sqn,
+                      const uint8_t amf[2], uint32_t to, struct mst_vector *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_VECTOR && w->n == 2 && !strcmp(id, "sim") && sqn == 0xfedcba987654 && amf[0] == 7 && amf[1] == 8);
+	seen.n = to;
+	memset(ret->rnd, 1, sizeof(ret->rnd));
+	memset(ret->autn, 2, sizeof(ret->autn));
+	ret->xres_n = 16;
+	memset(ret->sealed.b, 3, MST_WRAPPED_MAX);
+	ret->sealed.n = MST_WRAPPED_MAX;
+	return seen.rc;
+}
+
+static int aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *id,
+                      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_VECTOR && w->n == 2 && !strcmp(id, "sim") && rnd[15] == 15 && auts[13] == 13);
+	*ret = 0x123456789abc;
+	return seen.rc;
+}
+
+static int gba_star(struct mst_keeper *k, const struct mst_wrapped *w, const char *btid, uint8_t autn[GBA_AUTN])
+{
+	(void)k;
+	assert_true(w->n == 2 && !strcmp(btid, "b-tid") && autn[0] == 1 && autn[15] == 1);
+	memset(autn, 9, GBA_AUTN);
+	return seen.rc;
+}
+
+static int gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *btid,
+		      const struct mst_ub *q, struct mst_ub_answer *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_BOOTSTRAP && w->n == 2 && !strcmp(btid, "b-tid") && !strcmp(q->impi, "impi") && q->tmpi);
+	assert_true(q->claim.algorithm == GBA_AKAV2_MD5 && q->claim.qop == GBA_QOP_AUTH && mst_view_eq_str(q->claim.username, "u") &&
+		    mst_view_eq_str(q->claim.realm, "r") && mst_view_eq_str(q->claim.nonce, "n") && mst_view_eq_str(q->claim.nc, "nc") &&
+		    mst_view_eq_str(q->claim.cnonce, "c") && mst_view_eq_str(q->claim.uri, "/") && mst_view_eq_str(q->claim.response, "x"));
+	seen.n = (uint32_t)q->body.n;
+	memset(ret, 0, sizeof(*ret));
+	memset(ret->tmpi, 't', sizeof(ret->tmpi) - 1);
+	memset(ret->rspauth, 'a', 32);
+	ret->ks.n = MST_WRAPPED_MAX;
+	return seen.rc;
+}
+
+static int gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const char *btid,
+			const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret)
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_RELEASE && w->n == 2 && !strcmp(btid, "b-tid") && !strcmp(impi, "impi") && in_card);
+	assert_true(mst_view_eq_str(naf_id, "naf"));
+	seen.n = to;
+	return give("naf", btid, ret);
+}
+
+static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
+                                                 gba_star, gba_answer, gba_naf_keys, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -145,6 +203,61 @@ static void ask_status(struct mst_keeper *k)
 	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), MST_FAULT_BUG);
 }
 
+static void ask_aka(struct mst_keeper *k)
+{
+	struct mst_authorisation a = { MST_AUTH_VECTOR, "sim", "bsf", 0 };
+	struct mst_wrapped w = { { 4, 5 }, 2 };
+	uint8_t rnd[16], auts[14];
+	struct mst_vector v;
+	uint64_t sqn = 0;
+
+	memset(&v, 0, sizeof(v));
+	for (uint8_t i = 0; i < 16; i++)
+		rnd[i] = auts[i % 14] = i;
+	auts[13] = 13;
+	assert_int_equal(k->ops->aka_vector(k, &a, &w, "sim", 0xfedcba987654, (const uint8_t[]){ 7, 8 }, 44, &v), 0);
+	assert_true(seen.n == 44 && v.rnd[0] == 1 && v.rnd[15] == 1 && v.autn[0] == 2 && v.autn[15] == 2 && v.xres_n == 16);
+	assert_true(v.sealed.n == MST_WRAPPED_MAX && v.sealed.b[MST_WRAPPED_MAX - 1] == 3);
+	assert_int_equal(k->ops->aka_resync(k, &a, &w, "sim", rnd, auts, &sqn), 0);
+	assert_true(sqn == 0x123456789abc);
+	seen.rc = MST_KEEPER_FORGED;
+	sqn = 0;
+	v.xres_n = 0;
+	assert_int_equal(k->ops->aka_resync(k, &a, &w, "sim", rnd, auts, &sqn), MST_KEEPER_FORGED);
+	assert_int_equal(k->ops->aka_vector(k, &a, &w, "sim", 0xfedcba987654, (const uint8_t[]){ 7, 8 }, 44, &v), MST_KEEPER_FORGED);
+	assert_true(!sqn && !v.xres_n);
+	seen.rc = 0;
+}
+
+static void ask_gba(struct mst_keeper *k)
+{
+	struct mst_authorisation a = { MST_AUTH_BOOTSTRAP, "b-tid", "impi", 0 };
+	struct mst_wrapped w = { { 4, 5 }, 2 }, out = { { 0 }, 0 };
+	static uint8_t body[MST_BSF_INFO_OCTETS + 1];
+	struct mst_ub q = { .claim = { GBA_AKAV2_MD5, GBA_QOP_AUTH, MST_VIEW_LIT("u"), MST_VIEW_LIT("r"), MST_VIEW_LIT("n"), MST_VIEW_LIT("nc"),
+				       MST_VIEW_LIT("c"), MST_VIEW_LIT("/"), MST_VIEW_LIT("x") },
+			    .impi = "impi", .tmpi = true, .body = { body, MST_BSF_INFO_OCTETS } };
+	struct mst_ub_answer got = { .ks.n = 0 };
+	uint8_t autn[GBA_AUTN];
+
+	memset(autn, 1, sizeof(autn));
+	assert_int_equal(k->ops->gba_star(k, &w, "b-tid", autn), 0);
+	assert_true(autn[0] == 9 && autn[15] == 9);
+	assert_int_equal(k->ops->gba_answer(k, &a, &w, "b-tid", &q, &got), 0);
+	assert_true(seen.n == MST_BSF_INFO_OCTETS && got.ks.n == MST_WRAPPED_MAX && strlen(got.tmpi) == MST_ID_MAX - 1 && strlen(got.rspauth) == 32);
+	q.body.n++;
+	assert_int_equal(k->ops->gba_answer(k, &a, &w, "b-tid", &q, &got), MST_KEEPER_DENIED);
+	q.body.n--;
+	seen.rc = MST_KEEPER_FORGED;
+	got.tmpi[0] = '\0';
+	assert_int_equal(k->ops->gba_answer(k, &a, &w, "b-tid", &q, &got), MST_KEEPER_FORGED);
+	assert_string_equal(got.tmpi, "");
+	seen.rc = 0;
+	a.what = MST_AUTH_RELEASE;
+	assert_int_equal(k->ops->gba_naf_keys(k, &a, &w, "b-tid", "impi", MST_VIEW_LIT("naf"), true, 77, &out), 0);
+	assert_true(seen.n == 77 && out.n == 3);
+}
+
 static void calls(void **state)
 {
 	const struct mst_keeper_caller caller = { carry, NULL };
@@ -178,6 +291,8 @@ static void calls(void **state)
 					 "t-id", "urn:a", MST_VIEW_LIT("body"), big), 0);
 	assert_true(big[0] == 6 && big[MST_TRIGGER_MAC - 1] == 6);
 	ask_status(k);
+	ask_aka(k);
+	ask_gba(k);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;

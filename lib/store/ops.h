@@ -110,6 +110,7 @@ struct mst_store_ops {
 	int (*device_config_drop)(struct mst_store *s, int64_t node);
 	int (*command_list)(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *),
 			    void *arg);
+	int (*command_open)(struct mst_store *s, const char *sub_id, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
 
 	int (*place_put)(struct mst_store *s, const struct mst_place *r);
 	int (*place_get)(struct mst_store *s, int64_t node, struct mst_place *ret);
@@ -122,6 +123,30 @@ struct mst_store_ops {
 	int (*briefing_list)(struct mst_store *s, const struct mst_briefing_filter *f,
 			     int (*each)(void *, const struct mst_briefing *), void *arg);
 	int (*briefing_prune)(struct mst_store *s, const char *who, size_t most, mst_time before);
+
+	int (*gba_run_insert)(struct mst_store *s, const struct mst_gba_run *r);
+	int (*gba_run_get)(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
+	int (*gba_run_settle)(struct mst_store *s, const struct gba_run *r);
+	int (*gba_session_insert)(struct mst_store *s, const struct mst_gba_session *r);
+	int (*gba_session_get)(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
+	int (*gba_session_used)(struct mst_store *s, const char *btid, mst_time now);
+	int (*gba_session_list)(struct mst_store *s, const char *impi, const char *after, size_t limit,
+				int (*each)(void *, const struct mst_gba_session *), void *arg);
+	int (*gba_session_delete)(struct mst_store *s, const char *btid);
+	int (*gba_tmpi_put)(struct mst_store *s, const struct mst_gba_tmpi *r);
+	int (*gba_tmpi_get)(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret);
+	int (*gba_lock_put)(struct mst_store *s, const struct mst_gba_lock *r);
+	int (*gba_lock_get)(struct mst_store *s, const char *impi, struct mst_gba_lock *ret);
+	int (*gba_lock_delete)(struct mst_store *s, const char *impi);
+	int (*gba_sweep)(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
+	int (*gba_flush)(struct mst_store *s, const char *impi, int64_t *ret_sessions);
+
+	int (*sim_insert)(struct mst_store *s, struct mst_sim *r);
+	int (*sim_update)(struct mst_store *s, const struct mst_sim *r);
+	int (*sim_delete)(struct mst_store *s, int64_t id);
+	int (*sim_find)(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
+	int (*sim_of_node)(struct mst_store *s, int64_t node, struct mst_sim *ret);
+	int (*sim_list)(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg);
 
 	int (*rules_version)(struct mst_store *s, struct mst_rules_version *ret);
 	int (*rules_next)(struct mst_store *s, struct mst_rules_version *v);

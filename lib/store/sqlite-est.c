@@ -98,7 +98,7 @@ int sq_certreq_trim(struct mst_store *s, int64_t node, size_t keep)
 	int r = sq_run(sq_of(s), SQ_CERTREQ_TRIM,
 		       "DELETE FROM cert_request WHERE node = ?1 AND id NOT IN"
 		       " (SELECT id FROM cert_request WHERE node = ?1 ORDER BY id DESC LIMIT ?2)",
-		       SQ_ARGS(SQ_I(node), SQ_I(sq_limit(keep))));
+		       SQ_ARGS(SQ_I(node), SQ_I((int64_t)keep)));
 
 	return r == MST_STORE_NONE ? 0 : r;
 }

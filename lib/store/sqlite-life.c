@@ -53,7 +53,9 @@ int sq_any_due(struct mst_store *s, mst_time now, bool *ret_yes)
 		       "SELECT EXISTS (SELECT 1 FROM subscription WHERE due IS NOT NULL AND due <= ?1)"
 		       " OR EXISTS (SELECT 1 FROM credential WHERE role = ?2 AND due IS NOT NULL AND due <= ?1)"
 		       " OR EXISTS (SELECT 1 FROM credential WHERE role = ?3 AND due IS NOT NULL AND due <= ?1)"
-		       " OR EXISTS (SELECT 1 FROM node WHERE leave_by <> 0 AND leave_by <= ?1)",
+		       " OR EXISTS (SELECT 1 FROM node WHERE leave_by <> 0 AND leave_by <= ?1)"
+		       " OR EXISTS (SELECT 1 FROM gba_run WHERE until <= ?1) OR EXISTS (SELECT 1 FROM gba_session WHERE expires <= ?1)"
+		       " OR EXISTS (SELECT 1 FROM gba_lock WHERE forget <= ?1)",
 		       SQ_ARGS(SQ_I(now), SQ_I(MST_ROLE_MEF), SQ_I(MST_ROLE_MAF)), SQ_COLS(yes_cols), &y);
 
 	*ret_yes = !r && y.yes;

@@ -136,6 +136,8 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 		return sqlite3_bind_int(st, at, *(const bool *)p);
 	case SQ_HASH:
 		return sqlite3_bind_blob(st, at, p, MST_SHA256_LEN, SQLITE_STATIC);
+	case SQ_FIXED:
+		return sqlite3_bind_blob(st, at, p, (int)c->cap, SQLITE_STATIC);
 	case SQ_WRAPPED:
 		if (w->n > sizeof(w->b))
 			return SQLITE_MISUSE;
@@ -205,6 +207,8 @@ static bool col_checks(sqlite3_stmt *st, int at, const struct sq_col *c)
 		return type == SQLITE_INTEGER;
 	case SQ_HASH:
 		return type == SQLITE_BLOB && sqlite3_column_bytes(st, at) == MST_SHA256_LEN;
+	case SQ_FIXED:
+		return type == SQLITE_BLOB && (size_t)sqlite3_column_bytes(st, at) == c->cap;
 	case SQ_WRAPPED:
 		return type == SQLITE_BLOB && sqlite3_column_bytes(st, at) <= MST_WRAPPED_MAX;
 	case SQ_OCTETS:
@@ -242,6 +246,9 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 		break;
 	case SQ_HASH:
 		memcpy(p, sqlite3_column_blob(st, at), MST_SHA256_LEN);
+		break;
+	case SQ_FIXED:
+		memcpy(p, sqlite3_column_blob(st, at), c->cap);
 		break;
 	case SQ_WRAPPED:
 		memset(w, 0, sizeof(*w));

@@ -40,6 +40,14 @@ enum sq_slot {
 	SQ_IDENTITY_WILD,
 	SQ_REACH_PUT,
 	SQ_REACH_GET,
+	SQ_SIM_INSERT,
+	SQ_SIM_UPDATE,
+	SQ_SIM_DELETE,
+	SQ_SIM_BY_IMSI,
+	SQ_SIM_BY_IMPI,
+	SQ_SIM_BY_MSISDN,
+	SQ_SIM_OF_NODE,
+	SQ_SIM_LIST,
 	SQ_REG_PUT,
 	SQ_REG_GET,
 	SQ_REG_FIND,
@@ -85,6 +93,7 @@ enum sq_slot {
 	SQ_COMMAND_NEXT,
 	SQ_COMMAND_ISSUED,
 	SQ_COMMAND_LIST,
+	SQ_COMMAND_OPEN,
 	SQ_COMMAND_TRIM,
 	SQ_STEP_AGAIN,
 	SQ_STEP_INSERT,
@@ -103,6 +112,25 @@ enum sq_slot {
 	SQ_BRIEFING_LIST_NODE,
 	SQ_BRIEFING_EXPIRE,
 	SQ_BRIEFING_CROWD,
+	SQ_GBA_RUN_INSERT,
+	SQ_GBA_RUN_CROWD,
+	SQ_GBA_RUN_GET,
+	SQ_GBA_RUN_SETTLE,
+	SQ_GBA_SESSION_INSERT,
+	SQ_GBA_SESSION_CROWD,
+	SQ_GBA_SESSION_GET,
+	SQ_GBA_SESSION_USED,
+	SQ_GBA_SESSION_LIST,
+	SQ_GBA_SESSION_LIST_ONE,
+	SQ_GBA_SESSION_DELETE,
+	SQ_GBA_TMPI_PUT,
+	SQ_GBA_TMPI_GET,
+	SQ_GBA_LOCK_PUT,
+	SQ_GBA_LOCK_GET,
+	SQ_GBA_LOCK_DELETE,
+	SQ_GBA_SWEEP_RUN,
+	SQ_GBA_SWEEP_SESSION,
+	SQ_GBA_SWEEP_LOCK,
 	SQ_RULES_VERSION,
 	SQ_RULES_NEXT,
 	SQ_RULES_VERSIONS,
@@ -155,6 +183,7 @@ enum sq_type {
 	SQ_ID_OR_NULL,   /* int64_t, 0 is NULL */
 	SQ_BOOL,
 	SQ_HASH,    /* uint8_t[32] */
+	SQ_FIXED,   /* uint8_t[cap], always all of it */
 	SQ_WRAPPED, /* struct mst_wrapped */
 	SQ_OCTETS,  /* struct { uint16_t n; uint8_t b[cap - 2]; } */
 };
@@ -283,6 +312,13 @@ int sq_identity_list(struct mst_store *s, int64_t node, int (*each)(void *, cons
 int sq_reach_put(struct mst_store *s, const struct mst_reach *r);
 int sq_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
 
+int sq_sim_insert(struct mst_store *s, struct mst_sim *r);
+int sq_sim_update(struct mst_store *s, const struct mst_sim *r);
+int sq_sim_delete(struct mst_store *s, int64_t id);
+int sq_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
+int sq_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret);
+int sq_sim_list(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg);
+
 int sq_reg_put(struct mst_store *s, enum mst_role role, const struct mst_registration *r);
 int sq_reg_get(struct mst_store *s, enum mst_role role, const char *reg_id, struct mst_registration *ret);
 int sq_reg_find(struct mst_store *s, enum mst_role role, const char *client_id, const char *admin_fqdn,
@@ -332,6 +368,7 @@ int sq_device_config_put(struct mst_store *s, const struct mst_device_config *r)
 int sq_device_config_get(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);
 int sq_device_config_drop(struct mst_store *s, int64_t node);
 int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
+int sq_command_open(struct mst_store *s, const char *sub_id, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
 
 int sq_place_put(struct mst_store *s, const struct mst_place *r);
 int sq_place_get(struct mst_store *s, int64_t node, struct mst_place *ret);
@@ -344,6 +381,23 @@ int sq_briefing_find(struct mst_store *s, const char *who, const char *attempt, 
 int sq_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
 		     int (*each)(void *, const struct mst_briefing *), void *arg);
 int sq_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
+
+int sq_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
+int sq_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
+int sq_gba_run_settle(struct mst_store *s, const struct gba_run *r);
+int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);
+int sq_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
+int sq_gba_session_used(struct mst_store *s, const char *btid, mst_time now);
+int sq_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,
+		        int (*each)(void *, const struct mst_gba_session *), void *arg);
+int sq_gba_session_delete(struct mst_store *s, const char *btid);
+int sq_gba_tmpi_put(struct mst_store *s, const struct mst_gba_tmpi *r);
+int sq_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret);
+int sq_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r);
+int sq_gba_lock_get(struct mst_store *s, const char *impi, struct mst_gba_lock *ret);
+int sq_gba_lock_delete(struct mst_store *s, const char *impi);
+int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
+int sq_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions);
 
 int sq_rules_version(struct mst_store *s, struct mst_rules_version *ret);
 int sq_rules_next(struct mst_store *s, struct mst_rules_version *v);

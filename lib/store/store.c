@@ -7,6 +7,7 @@ const char *const mst_role_name[MST_ROLE__COUNT] = {
 	[MST_ROLE_NONE] = "none",   [MST_ROLE_BBN] = "bbn",         [MST_ROLE_MEF] = "mef",
 	[MST_ROLE_MAF] = "maf",     [MST_ROLE_BSF] = "bsf",         [MST_ROLE_HSS] = "hss",
 	[MST_ROLE_ADMIN] = "admin", [MST_ROLE_GATEWAY] = "gateway", [MST_ROLE_OCSP] = "ocsp",
+	[MST_ROLE_ZN] = "zn",
 };
 const uint8_t mst_anchor_any[MST_SHA256_LEN] = {
 	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,

@@ -25,9 +25,11 @@
 
 #include "codec/ident.h"
 #include "codec/rule.h"
+#include "codec/guss.h"
 #include "keeper/keeper.h"
+#include "proto/gba/bsf.h"
 
-enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE_OCSP, MST_ROLE__COUNT };
+enum mst_role { MST_ROLE_NONE, MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_BSF, MST_ROLE_HSS, MST_ROLE_ADMIN, MST_ROLE_GATEWAY, MST_ROLE_OCSP, MST_ROLE_ZN /* the BSF's face towards NAFs */, MST_ROLE__COUNT };
 extern const char *const mst_role_name[MST_ROLE__COUNT];
 
 enum mst_store_outcome { MST_STORE_NONE = 1 /* no such row */, MST_STORE_EXISTS /* key taken */ };
@@ -87,7 +89,7 @@ struct mst_node {
 	mst_time created, changed, last_seen;
 	char attempt[33];                 /* last attempt id seen */
 	char last_step[32];               /* last arrow that worked: "mef-register", "maf-enrol" … */
-	mst_time leave_by;                /* RELEASED: what it has works until then; 0 = not any more */
+	mst_time leave_by;                /* RELEASED: what it has works until then; else what is left of before a move; 0 = no more */
 	mst_time reenrol_until;           /* the operator lets it enrol anew; 0 = no window is open */
 };
 int mst_store_node_insert(struct mst_store *s, struct mst_node *r);           /* sets r->id; EXISTS */
@@ -292,6 +294,9 @@ int mst_store_device_config_drop(struct mst_store *s, int64_t node);            
 /* node 0: of all; those after id `after`. */
 int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit,
                            int (*each)(void *, const struct mst_command *), void *arg);
+/* Those that have not ended, of all nodes of a subscription. */
+int mst_store_command_open(struct mst_store *s, const char *sub_id, size_t limit, int (*each)(void *, const struct mst_command *),
+                           void *arg);
 
 /* --- bbn --- */
 
@@ -344,7 +349,96 @@ int mst_store_briefing_list(struct mst_store *s, const struct mst_briefing_filte
 /* Bounded growth (lesson 17): of `who` only the `most` newest stay, and a few of those older than `before` go, whose ever. */
 int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
 
-/* --- owner's rules (admin writes, bbn reads) --- */
+/*
+ * --- bsf and zn: Ub and Zn (TS 33.220); nobody else reads them ---
+ *
+ * Several BSFs may share one store: a challenge is settled once, whoever comes first.
+ */
+#define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber that stand at a time */
+#define MST_GBA_SESSIONS_OF_ONE 4         /* and sessions: the newest */
+struct mst_gba_run {
+	struct gba_run run;               /* unique by nonce */
+	struct mst_wrapped av;            /* purpose AV, bound to the B-TID that it would give */
+	char guss[MST_GUSS_OCTETS + 1];   /* subscriber data as the HSS gave it, JSON */
+};
+/* EXISTS: the nonce is taken, or there is a session of this RAND. Of the subscriber's others the oldest may go. */
+int mst_store_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
+int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
+/* State and answer of one that is OPEN in the store. NONE: it is not there, or somebody else has settled it. */
+int mst_store_gba_run_settle(struct mst_store *s, const struct gba_run *r);
+
+struct mst_gba_session {
+	struct gba_session session;       /* unique by btid; tmpi is not read back */
+	struct mst_wrapped ks;            /* purpose KS, bound to the B-TID */
+	char guss[MST_GUSS_OCTETS + 1];
+	char briefing[33];                /* id of what the node was told with it; "" = nothing */
+	mst_time used;                    /* by a NAF, the last time; 0 = not yet */
+};
+int mst_store_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);      /* EXISTS; the oldest of the subscriber may go */
+int mst_store_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
+int mst_store_gba_session_used(struct mst_store *s, const char *btid, mst_time now);
+/* By B-TID, those after `after`. `impi` NULL: of all. */
+int mst_store_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,
+			       int (*each)(void *, const struct mst_gba_session *), void *arg);
+int mst_store_gba_session_delete(struct mst_store *s, const char *btid);                     /* NONE */
+
+struct mst_gba_tmpi { char impi[MST_ID_MAX], tmpi[MST_ID_MAX]; mst_time made; };
+int mst_store_gba_tmpi_put(struct mst_store *s, const struct mst_gba_tmpi *r);               /* takes the place of the older */
+int mst_store_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret);
+
+struct mst_gba_lock { char impi[MST_ID_MAX]; int wrong; mst_time until, forget; };
+int mst_store_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r);               /* upsert */
+int mst_store_gba_lock_get(struct mst_store *s, const char *impi, struct mst_gba_lock *ret);
+int mst_store_gba_lock_delete(struct mst_store *s, const char *impi);                        /* NONE */
+
+/* What has ended goes, `limit` rows of each table at most. How many went in all. */
+int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
+/* Sessions, challenges, TMPI and lock of one subscriber, or (NULL) of all. How many sessions went. */
+int mst_store_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions);
+
+/* --- hss (admin writes, hss reads and counts) --- */
+
+/*
+ * A SIM and what its subscriber may (GUSS, TS 29.109 annex A). It goes with a node, one SIM a node. `sqn` is the highest number
+ * that was given out in a vector, of whatever index; the store refuses an update in which it falls (MST_FAULT_BUG).
+ */
+#define MST_IMSI_MAX 16
+enum mst_sim_state { MST_SIM_ACTIVE, MST_SIM_SUSPENDED };
+enum mst_sim_uicc { MST_SIM_GBA_ME, MST_SIM_GBA_U };
+extern const char *const mst_sim_state_name[], *const mst_sim_uicc_name[];
+struct mst_sim {
+	int64_t id;                       /* ours; given by insert */
+	char imsi[MST_IMSI_MAX];          /* 6 to 15 digits, unique; what the key is bound to */
+	char impi[MST_ID_MAX];            /* unique */
+	char msisdn[MST_NUMBER_MAX];      /* digits, unique; "" = none */
+	int algorithm;                    /* enum aka_algorithm, for people; the key knows it itself */
+	struct mst_wrapped key;           /* purpose SIM */
+	int amf;                          /* separation bit 0 */
+	int64_t sqn;
+	int ind;                          /* of the numbers of this domain (TS 33.102 C.3) */
+	enum mst_sim_state state;
+	char reason[128];                 /* of the last change of state */
+	int64_t node;                     /* 0: none yet */
+	enum mst_sim_uicc uicc;
+	int64_t lifetime;                 /* of its keys, seconds; 0 = as the BSF has it */
+	char naf_group[64];               /* "" = none */
+	int64_t gsid;                     /* of the service that its settings are for */
+	mst_time created, changed;
+	int64_t vectors;                  /* how many were given out */
+	mst_time vector_at;
+	mst_time paced;                   /* of the limit: when all that were given out will be paid for */
+};
+int mst_store_sim_insert(struct mst_store *s, struct mst_sim *r);                    /* sets r->id; EXISTS; NONE: no such node */
+int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r);              /* EXISTS: a name or the node is taken; NONE */
+int mst_store_sim_delete(struct mst_store *s, int64_t id);
+enum mst_sim_name { MST_SIM_BY_IMSI, MST_SIM_BY_IMPI, MST_SIM_BY_MSISDN };
+int mst_store_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
+int mst_store_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret);
+/* Of one state or of any (-1), those after id `after`. */
+struct mst_sim_filter { int state; int64_t after; size_t limit; };
+int mst_store_sim_list(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg);
+
+/* --- owner's rules (admin writes, bbn and bsf read) --- */
 
 /*
  * Each change makes a new version of the set, within the group that makes it: mst_store_rules_next() gives the number,

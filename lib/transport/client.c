@@ -2,11 +2,9 @@
  * One session to one server. The machine runs from the loop only; a call of the owner leaves a note and
  * wakes it, so no callback ever comes from inside a call.
  */
-#include "transport/client.h"
+#include "transport/client-int.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -17,35 +15,6 @@
 
 #include "transport/address.h"
 #include "transport/resolve.h"
-#include "transport/tls-int.h"
-
-enum state { START, RESOLVING, CONNECTING, HANDSHAKE, IDLE, SENDING, RECEIVING, CLOSING, ENDED };
-
-struct mst_client {
-	struct event_base *base;
-	struct mst_tls_ctx *ctx;
-	const struct mst_client_ops *ops;
-	void *owner;
-	enum state state;
-	struct event io, deadline;
-	short want;
-	char host[256], path[108], server_name[MST_ID_MAX], identity[MST_ID_MAX];
-	uint16_t port;
-	struct mst_key psk;
-	struct mst_view *pin;
-	size_t n_pin;
-	mst_ms connect_ms, handshake_ms, answer_ms;
-	struct lookup *lookup;
-	struct addrinfo *list, *at;
-	struct tls_session t;
-	struct mst_http_parser *http;
-	uint8_t *out;
-	size_t out_n, out_at;
-	bool opened, running, freed, retry;
-	enum mst_tls_end why;           /* of the last address that failed */
-	char detail[TLS_DETAIL_MAX];
-	uint8_t buf[16384];
-};
 
 static void run(struct mst_client *c);
 
@@ -65,19 +34,19 @@ static void watch(struct mst_client *c, int fd, short what)
 		event_add(&c->io, NULL);
 }
 
-static void want(struct mst_client *c, short what)
+void client_want(struct mst_client *c, short what)
 {
 	if (c->want != what)
 		watch(c, c->t.fd, what);
 }
 
-static void wake(struct mst_client *c)
+void client_wake(struct mst_client *c)
 {
 	if (!c->running)
 		event_active(&c->io, EV_TIMEOUT, 0);
 }
 
-static void deadline(struct mst_client *c, mst_ms ms)
+void client_deadline(struct mst_client *c, mst_ms ms)
 {
 	struct timeval t = { ms / 1000, (ms % 1000) * 1000 };
 
@@ -85,7 +54,7 @@ static void deadline(struct mst_client *c, mst_ms ms)
 }
 
 /* The session is over; the owner hears it once. */
-static bool end(struct mst_client *c, enum mst_tls_end why, const char *detail)
+bool client_end(struct mst_client *c, enum mst_tls_end why, const char *detail)
 {
 	char text[TLS_DETAIL_MAX];
 
@@ -95,6 +64,7 @@ static bool end(struct mst_client *c, enum mst_tls_end why, const char *detail)
 	event_del(&c->io);
 	event_del(&c->deadline);
 	c->state = ENDED;
+	client_h2_end(c);
 	tls_session_bye(&c->t);
 	tls_session_deinit(&c->t);
 	c->want = 0;
@@ -105,7 +75,7 @@ static bool end(struct mst_client *c, enum mst_tls_end why, const char *detail)
 
 static bool end_as_session(struct mst_client *c)
 {
-	return end(c, c->t.end, c->t.detail);
+	return client_end(c, c->t.end, c->t.detail);
 }
 
 /* This address gave nothing: the next one, or the end with what the last one said (lesson 8). */
@@ -118,7 +88,7 @@ static bool next_address(struct mst_client *c, enum mst_tls_end why, const char 
 	tls_session_deinit(&c->t);
 	c->at = c->at ? c->at->ai_next : NULL;
 	if (!c->at)
-		return end(c, c->why, c->detail);
+		return client_end(c, c->why, c->detail);
 	c->state = START;
 	return true;
 }
@@ -129,6 +99,8 @@ static int open_session(struct mst_client *c, int fd)
 
 	if (r == 0 && c->ctx)
 		r = tls_session_expect(&c->t, c->server_name[0] ? c->server_name : NULL, c->pin, c->n_pin);
+	if (r == 0 && c->ctx && c->streams)
+		r = tls_session_offer_h2(&c->t);
 	if (r == 0 && c->psk.n)
 		r = tls_session_use_psk(&c->t, c->identity, &c->psk);
 	return r;
@@ -142,18 +114,18 @@ static bool dial(struct mst_client *c, const struct sockaddr *a, socklen_t n)
 	if (fd < 0)
 		return next_address(c, MST_TLS_UNREACHABLE, strerrordesc_np(errno));
 	if (open_session(c, fd) < 0)
-		return end(c, MST_TLS_PROTOCOL, "cannot make a TLS session");
+		return client_end(c, MST_TLS_PROTOCOL, "cannot make a TLS session");
 	memcpy(&ss, a, n < sizeof(ss) ? n : sizeof(ss));
 	address_text(&ss, c->t.peer.address, sizeof(c->t.peer.address));
 	if (a->sa_family != AF_UNIX)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->state = CONNECTING;
-	deadline(c, c->connect_ms);
+	client_deadline(c, c->connect_ms);
 	if (connect(fd, a, n) == 0)
 		return true;
 	if (errno != EINPROGRESS)
 		return next_address(c, MST_TLS_UNREACHABLE, strerrordesc_np(errno));
-	want(c, EV_WRITE);
+	client_want(c, EV_WRITE);
 	return false;
 }
 
@@ -172,9 +144,9 @@ static bool step_start(struct mst_client *c)
 	if (c->list)
 		return true;
 	if (lookup_start(c->host, c->port, &c->lookup) < 0)
-		return end(c, MST_TLS_NAME_UNKNOWN, "cannot start the resolver");
+		return client_end(c, MST_TLS_NAME_UNKNOWN, "cannot start the resolver");
 	c->state = RESOLVING;
-	deadline(c, c->connect_ms);
+	client_deadline(c, c->connect_ms);
 	watch(c, lookup_fd(c->lookup), EV_READ);
 	return false;
 }
@@ -192,7 +164,7 @@ static bool step_resolving(struct mst_client *c)
 	c->lookup = NULL;
 	c->list = c->at = lookup_take(l, &code);
 	if (!c->list)
-		return end(c, MST_TLS_NAME_UNKNOWN, gai_strerror(code));
+		return client_end(c, MST_TLS_NAME_UNKNOWN, gai_strerror(code));
 	c->state = START;
 	return true;
 }
@@ -208,7 +180,7 @@ static bool step_connecting(struct mst_client *c)
 	if (getpeername(c->t.fd, (struct sockaddr *)&a, &m))
 		return false;           /* not yet */
 	c->state = HANDSHAKE;
-	deadline(c, c->handshake_ms);
+	client_deadline(c, c->handshake_ms);
 	return true;
 }
 
@@ -217,7 +189,7 @@ static bool step_handshake(struct mst_client *c)
 	enum tls_io io = tls_handshake(&c->t);
 
 	if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
-		want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
+		client_want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
 		return false;
 	}
 	if (io != TLS_DONE) {
@@ -233,6 +205,8 @@ static bool step_handshake(struct mst_client *c)
 	c->state = IDLE;
 	c->opened = true;
 	event_del(&c->deadline);
+	if (c->t.h2 && client_h2_begin(c))
+		return client_end(c, MST_TLS_BUSY, "no memory");
 	if (c->ops->on_open)
 		c->ops->on_open(c->owner, c);
 	return true;
@@ -245,7 +219,7 @@ static bool step_sending(struct mst_client *c)
 		enum tls_io io = tls_write(&c->t, c->out + c->out_at, c->out_n - c->out_at, &n);
 
 		if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
-			want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
+			client_want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
 			return false;
 		}
 		if (io != TLS_DONE) {
@@ -267,18 +241,22 @@ static bool step_sending(struct mst_client *c)
 static bool response_ready(struct mst_client *c, size_t more)
 {
 	bool keep = mst_http_keep_alive(c->http);
+	uint64_t asked = c->asked;
 
 	event_del(&c->deadline);
 	c->state = IDLE;
-	if (c->ops->on_response)
+	c->asked = 0;
+	if (asked)
+		c->ops->on_answer(c->owner, c, asked, mst_http_message(c->http), MST_TLS_OPEN, "");
+	else if (c->ops->on_response)
 		c->ops->on_response(c->owner, c, mst_http_message(c->http));
 	if (c->freed || c->state == CLOSING)
 		return !c->freed;
 	mst_http_parser_next(c->http);
 	if (more)
-		return end(c, MST_TLS_PROTOCOL, "octets after the response");
+		return client_end(c, MST_TLS_PROTOCOL, "octets after the response");
 	if (!keep)
-		return end(c, MST_TLS_CLOSED, "the server closes after this response");
+		return client_end(c, MST_TLS_CLOSED, "the server closes after this response");
 	return true;
 }
 
@@ -290,11 +268,11 @@ static bool feed(struct mst_client *c, size_t n)
 	size_t used;
 
 	if (c->state == IDLE)
-		return end(c, MST_TLS_PROTOCOL, "octets without a request");
+		return client_end(c, MST_TLS_PROTOCOL, "octets without a request");
 	r = mst_http_parser_feed(c->http, (struct mst_view){ c->buf, n }, &used, &status, &d);
 	if (r == MST_HTTP_BAD) {
 		snprintf(text, sizeof(text), "malformed response: %.60s: %.100s", d.field, d.text);
-		return end(c, status == 413 ? MST_TLS_TOO_LARGE : MST_TLS_PROTOCOL, text);
+		return client_end(c, status == 413 ? MST_TLS_TOO_LARGE : MST_TLS_PROTOCOL, text);
 	}
 	return r == 0 ? response_ready(c, n - used) : true;
 }
@@ -310,7 +288,7 @@ static bool peer_closed(struct mst_client *c)
 	if (c->t.end != MST_TLS_CLOSED && c->t.end != MST_TLS_TRUNCATED)
 		return end_as_session(c);
 	snprintf(text, sizeof(text), "before the whole response: %.150s", c->t.detail);
-	return end(c, MST_TLS_TRUNCATED, text);
+	return client_end(c, MST_TLS_TRUNCATED, text);
 }
 
 /* Also while idle: the server's good-bye, or its refusal of our certificate (TLS 1.3), comes unasked. */
@@ -321,7 +299,7 @@ static bool step_reading(struct mst_client *c)
 	bool more;
 
 	if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
-		want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
+		client_want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
 		return false;
 	}
 	if (io != TLS_DONE)
@@ -347,8 +325,10 @@ static bool step(struct mst_client *c)
 	case IDLE:
 	case RECEIVING:
 		return step_reading(c);
+	case H2:
+		return client_h2_step(c);
 	case CLOSING:
-		return end(c, MST_TLS_CLOSED, "closed by us");
+		return client_end(c, MST_TLS_CLOSED, "closed by us");
 	case ENDED:
 	default:
 		return false;
@@ -361,6 +341,7 @@ static void destroy(struct mst_client *c)
 	event_del(&c->deadline);
 	if (c->lookup)
 		lookup_abandon(c->lookup);
+	client_h2_end(c);
 	if (c->state != ENDED) {
 		tls_session_bye(&c->t);
 		tls_session_deinit(&c->t);
@@ -400,12 +381,12 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	c->running = true;
-	if ((c->state == CONNECTING && next_address(c, MST_TLS_UNREACHABLE, "no answer in time")) ||
+	if ((c->state == H2 && client_h2_timeout(c)) || (c->state == CONNECTING && next_address(c, MST_TLS_UNREACHABLE, "no answer in time")) ||
 	    (c->state == HANDSHAKE && next_address(c, MST_TLS_TIMEOUT, "handshake not finished in time"))) {
 		run(c);
 	} else {
-		if (c->state != ENDED)
-			(void)end(c, MST_TLS_TIMEOUT, c->state == RESOLVING ? "name not resolved in time" :
+		if (c->state != ENDED && c->state != H2)
+			(void)client_end(c, MST_TLS_TIMEOUT, c->state == RESOLVING ? "name not resolved in time" :
 			          "no whole response in time");
 		leave(c);
 	}
@@ -446,8 +427,8 @@ static int fill(struct mst_client *c, const struct mst_client_config *cfg)
 {
 	int r = where(c, cfg);
 
-	/* plain text never leaves the host */
-	if (r == 0 && !cfg->tls && !c->path[0])
+	/* plain text leaves the host only where somebody said so */
+	if (r == 0 && !cfg->tls && !c->path[0] && !cfg->clear)
 		r = MST_FAULT_CONFIG;
 	/* somebody has to be expected: a name, a key that was pinned, or the shared key itself */
 	if (r == 0 && cfg->tls && !cfg->server_name && !cfg->n_pins && !cfg->psk)
@@ -482,6 +463,8 @@ int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_
 	c->connect_ms = cfg->connect_ms ? cfg->connect_ms : 10000;
 	c->handshake_ms = cfg->handshake_ms ? cfg->handshake_ms : 15000;
 	c->answer_ms = cfg->answer_ms ? cfg->answer_ms : 30000;
+	c->streams = cfg->streams;
+	c->limits = cfg->limits;
 	event_assign(&c->io, c->base, -1, 0, on_event, c);
 	event_assign(&c->deadline, c->base, -1, 0, on_deadline, c);
 	r = fill(c, cfg);
@@ -489,7 +472,7 @@ int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_
 		destroy(c);
 		return r;
 	}
-	wake(c);
+	client_wake(c);
 	*ret = c;
 	return 0;
 }
@@ -505,9 +488,39 @@ int mst_client_send(struct mst_client *c, struct mst_view octets)
 	c->out_n = octets.n;
 	c->out_at = 0;
 	c->state = SENDING;
-	deadline(c, c->answer_ms);
-	wake(c);
+	client_deadline(c, c->answer_ms);
+	client_wake(c);
 	return 0;
+}
+
+int mst_client_ask(struct mst_client *c, struct mst_view octets, uint64_t *ret_id)
+{
+	struct h2_stream *s;
+	int r;
+
+	if (c->state == H2) {
+		r = h2_ask(c->h2, octets, &s);
+		if (r)
+			return r;
+		s->due = client_clock() + c->answer_ms;
+		*ret_id = (uint64_t)s->id;
+		client_wake(c);
+		return 0;
+	}
+	r = mst_client_send(c, octets);
+	if (!r)
+		*ret_id = c->asked = ++c->last_asked;
+	return r;
+}
+
+unsigned mst_client_room(const struct mst_client *c)
+{
+	return c->state == H2 ? h2_room(c->h2) : c->state == IDLE && c->opened ? 1 : 0;
+}
+
+bool mst_client_is_h2(const struct mst_client *c)
+{
+	return c->h2;
 }
 
 void mst_client_close(struct mst_client *c)
@@ -515,7 +528,7 @@ void mst_client_close(struct mst_client *c)
 	if (c->state == ENDED)
 		return;
 	c->state = CLOSING;
-	wake(c);
+	client_wake(c);
 }
 
 int mst_client_export(struct mst_client *c, const char *label, uint8_t *out, size_t n)

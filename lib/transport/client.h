@@ -1,6 +1,6 @@
 /*
- * HTTPS client on libevent_core: resolves (all addresses, IPv6 and IPv4, in order: lesson 8), connects,
- * hands-shakes, sends one request at a time on a kept session. Every step has a deadline.
+ * HTTPS client on libevent_core, HTTP/1.1 and, when it is asked to, HTTP/2: resolves (all addresses, IPv6 and IPv4, in order: lesson 8), connects,
+ * hands-shakes, sends one request at a time (HTTP/2: several) on a kept session. Every step has a deadline.
  * Names are resolved off the loop, so that a slow resolver never stops it; numeric hosts at once.
  */
 #ifndef MST_TRANSPORT_CLIENT_H
@@ -14,7 +14,8 @@ struct mst_client;
 
 struct mst_client_config {
 	struct event_base *base;
-	struct mst_tls_ctx *tls;             /* NULL: plain, only for "unix:/path" */
+	struct mst_tls_ctx *tls;             /* NULL: plain, only for "unix:/path", or with `clear` */
+	bool clear;                          /* plain text over the network: for what is protected inside (Ub, TS 24.109) */
 	const char *host;                    /* name or address; SNI and name check use `server_name` */
 	uint16_t port;
 	const char *server_name;             /* FQDN that the server's certificate must name exactly (kind FQDN) */
@@ -25,6 +26,7 @@ struct mst_client_config {
 	mst_ms connect_ms, handshake_ms, answer_ms;      /* 0 = 10, 15, 30 s; connect_ms counts for each address */
 	const struct mst_view *pins;         /* public key pins (ni:) that may replace the anchors */
 	size_t n_pins;
+	unsigned streams;                    /* HTTP/2 is offered, with so many requests at a time; 0: HTTP/1.1 alone */
 };
 
 struct mst_client_ops {
@@ -33,12 +35,22 @@ struct mst_client_ops {
 	void (*on_response)(void *owner, struct mst_client *c, const struct mst_http_msg *m);
 	/* The session ended; nothing more will be called. `why` MST_TLS_CLOSED after mst_client_close(). */
 	void (*on_end)(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail);
+	/*
+	 * To mst_client_ask(): the answer to that request, borrowed until the callback returns; or NULL, and why there is none
+	 * while the session goes on. MST_TLS_BUSY: the server has not looked at it, so it may be asked again.
+	 * With on_end whatever was not answered ends, without a word to each.
+	 */
+	void (*on_answer)(void *owner, struct mst_client *c, uint64_t id, const struct mst_http_msg *m, enum mst_tls_end why, const char *detail);
 };
 
 /* Starts connecting; callbacks come from the loop, never from inside this call. */
 MST_MUST_CHECK int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_ops *ops, void *owner, struct mst_client **ret);
-/* Send whole HTTP octets (copied). One request may be outstanding. */
+/* Send whole HTTP/1.1 octets (copied). One request may be outstanding. Not where HTTP/2 is offered. */
 MST_MUST_CHECK int mst_client_send(struct mst_client *c, struct mst_view octets);
+/* The same for either version, answered by on_answer: as many at a time as there is room for. */
+MST_MUST_CHECK int mst_client_ask(struct mst_client *c, struct mst_view octets, uint64_t *ret_id);
+unsigned mst_client_room(const struct mst_client *c);         /* how many more may be asked now; 0 before on_open */
+bool mst_client_is_h2(const struct mst_client *c);
 MST_MUST_CHECK int mst_client_export(struct mst_client *c, const char *label, uint8_t *out, size_t n);
 const struct mst_peer *mst_client_peer(const struct mst_client *c);
 /* Orderly: close_notify, then on_end(MST_TLS_CLOSED) from the loop. */

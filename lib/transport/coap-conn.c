@@ -409,6 +409,11 @@ void mst_coap_conn_set_data(struct mst_coap_conn *c, void *data)
 	c->data = data;
 }
 
+void mst_coap_conn_set_whose(struct mst_coap_conn *c, int64_t whose)
+{
+	c->whose = whose;
+}
+
 uint64_t mst_coap_conn_id(const struct mst_coap_conn *c)
 {
 	return c->id;

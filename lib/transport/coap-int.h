@@ -20,6 +20,7 @@ struct mst_coap_conn {
 	struct mst_coap_conn *older, *newer; /* by last use */
 	uint64_t id;
 	void *data;
+	int64_t whose;
 	enum coap_conn_state state;
 	struct event timer;
 	struct dtls_pipe pipe;
@@ -38,7 +39,7 @@ struct mst_coap_server {
 	struct mst_coap_limits limits;
 	const struct mst_coap_ops *ops;
 	void *owner;
-	const char *host;
+	char host[MST_ID_MAX];
 	int fd;
 	struct event io;
 	bool draining;

@@ -283,7 +283,7 @@ int mst_coap_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls
 	s->base = base;
 	s->fd = fd;
 	s->tls = tls_ctx_ref(tls);
-	s->host = host;
+	snprintf(s->host, sizeof(s->host), "%s", host);
 	s->limits = *l;
 	s->ops = ops;
 	s->owner = owner;
@@ -327,6 +327,15 @@ void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls)
 	mst_tls_ctx_free(old);
 	/* a certificate that has been revoked must not live on in a kept session (TS-0003 8.1.2.5) */
 	drain_all(s);
+}
+
+void mst_coap_server_cut(struct mst_coap_server *s, int64_t whose)
+{
+	for (struct mst_coap_conn *c = s->oldest, *next; c; c = next) {
+		next = c->newer;
+		if (whose && c->whose == whose)
+			coap_conn_drain(c);
+	}
 }
 
 void mst_coap_server_set_limits(struct mst_coap_server *s, const struct mst_coap_limits *l)

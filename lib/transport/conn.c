@@ -28,19 +28,19 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if ((what & EV_CLOSED) && c->state == CONN_SUSPENDED) {
 		c->running = true;
-		tls_session_end(&c->t, MST_TLS_TRUNCATED, "the peer left while its key was looked for");
+		tls_session_end(c->t, MST_TLS_TRUNCATED, "the peer left while its key was looked for");
 		fail_handshake(c);
 	}
 	run(c);
 }
 
-static void want(struct mst_conn *c, short what)
+void conn_want(struct mst_conn *c, short what)
 {
 	if (c->want == what)
 		return;
 	event_del(&c->io);
 	c->want = what;
-	event_assign(&c->io, c->s->base, c->t.fd, (short)(what | EV_PERSIST), on_io, c);
+	event_assign(&c->io, c->s->base, c->t->fd, (short)(what | EV_PERSIST), on_io, c);
 	if (what)
 		event_add(&c->io, NULL);
 }
@@ -50,19 +50,19 @@ static void want_turn(struct mst_conn *c)
 {
 	struct timeval t = { 0, TURN_MS * 1000 };
 
-	want(c, 0);
+	conn_want(c, 0);
 	c->want = -1;
-	event_assign(&c->io, c->s->base, c->t.fd, 0, on_io, c);
+	event_assign(&c->io, c->s->base, c->t->fd, 0, on_io, c);
 	event_add(&c->io, &t);
 }
 
-static void wake(struct mst_conn *c)
+void conn_wake(struct mst_conn *c)
 {
 	if (!c->running)
 		event_active(&c->io, EV_TIMEOUT, 0);
 }
 
-static void deadline(struct mst_conn *c, mst_ms ms)
+void conn_deadline(struct mst_conn *c, mst_ms ms)
 {
 	struct timeval t = { ms / 1000, (ms % 1000) * 1000 };
 
@@ -79,7 +79,7 @@ static void end_handshake_count(struct mst_conn *c)
 }
 
 /* The owner forgets it now; the socket may live on a little. */
-static void tell_close(struct mst_conn *c)
+void conn_tell_close(struct mst_conn *c)
 {
 	bool pending = c->pending;
 
@@ -93,19 +93,21 @@ static void tell_close(struct mst_conn *c)
 
 static void gone(struct mst_conn *c)
 {
-	tell_close(c);
+	conn_h2_end(c);
+	conn_tell_close(c);
 	c->state = CONN_GONE;
 }
 
 /* Say bye, then throw away what still comes, so that no reset overtakes the last octets we sent. */
-static void begin_close(struct mst_conn *c)
+void conn_begin_close(struct mst_conn *c)
 {
-	bool peer_left = c->t.end == MST_TLS_CLOSED || c->t.end == MST_TLS_TRUNCATED || c->t.suspended;
+	bool peer_left = c->t->end == MST_TLS_CLOSED || c->t->end == MST_TLS_TRUNCATED || c->t->suspended;
 
-	tell_close(c);
-	tls_session_bye(&c->t);
+	conn_h2_end(c);
+	conn_tell_close(c);
+	tls_session_bye(c->t);
 	c->state = peer_left ? CONN_GONE : CONN_CLOSING;
-	deadline(c, LINGER_MS);
+	conn_deadline(c, LINGER_MS);
 }
 
 static bool fail_handshake(struct mst_conn *c)
@@ -113,8 +115,8 @@ static bool fail_handshake(struct mst_conn *c)
 	end_handshake_count(c);
 	c->s->stats.handshake_failures++;
 	if (c->s->ops->on_handshake_failed)
-		c->s->ops->on_handshake_failed(c->s->owner, &c->t.peer, c->t.end, c->t.detail);
-	begin_close(c);
+		c->s->ops->on_handshake_failed(c->s->owner, &c->t->peer, c->t->end, c->t->detail);
+	conn_begin_close(c);
 	return true;
 }
 
@@ -123,48 +125,51 @@ static bool begin_reading(struct mst_conn *c)
 	c->state = CONN_READING;
 	c->was_idle = true;
 	c->in_body = false;
-	deadline(c, !c->served && c->s->limits.first_ms ? c->s->limits.first_ms : c->s->limits.idle_ms);
+	conn_deadline(c, !c->served && c->s->limits.first_ms ? c->s->limits.first_ms : c->s->limits.idle_ms);
 	return true;
 }
 
 /* Who has said what it wants gets the time that a handshake with a key fetch may take. */
 static void hello_came(struct mst_conn *c)
 {
-	if (c->greeted || !c->t.hello)
+	if (c->greeted || !c->t->hello)
 		return;
 	c->greeted = true;
-	deadline(c, c->s->limits.handshake_ms);
+	conn_deadline(c, c->s->limits.handshake_ms);
 }
 
 static bool step_handshake(struct mst_conn *c)
 {
-	switch (tls_handshake(&c->t)) {
+	switch (tls_handshake(c->t)) {
 	case TLS_DONE:
-		if (c->t.ctx != c->s->tls && c->t.peer.how == MST_AUTH_CERT) {
-			tls_session_end(&c->t, MST_TLS_BUSY, "the settings changed during the handshake");
+		if (c->t->ctx != c->s->tls && c->t->peer.how == MST_AUTH_CERT) {
+			tls_session_end(c->t, MST_TLS_BUSY, "the settings changed during the handshake");
 			return fail_handshake(c);
 		}
 		end_handshake_count(c);
-		c->s->stats.handshakes += c->t.ssl != NULL;
+		c->s->stats.handshakes += c->t->ssl != NULL;
 		c->known = true;
-		begin_reading(c);
+		if (!c->t->h2)
+			begin_reading(c);
+		else if (conn_h2_begin(c))
+			return fail_handshake(c);
 		if (c->s->ops->on_handshake_done)
 			c->s->ops->on_handshake_done(c->s->owner, c);
 		return true;
 	case TLS_WANT_READ:
 		hello_came(c);
-		want(c, EV_READ);
+		conn_want(c, EV_READ);
 		return false;
 	case TLS_WANT_WRITE:
 		hello_came(c);
-		want(c, EV_WRITE);
+		conn_want(c, EV_WRITE);
 		return false;
 	case TLS_WANT_KEY:
 		hello_came(c);
-		want(c, EV_CLOSED);     /* nothing is read, but who has left needs no key */
+		conn_want(c, EV_CLOSED);     /* nothing is read, but who has left needs no key */
 		c->state = CONN_SUSPENDED;
 		c->known = true;
-		c->s->ops->on_psk(c->s->owner, c, c->t.peer.psk_identity);
+		c->s->ops->on_psk(c->s->owner, c, c->t->peer.psk_identity);
 		return c->state == CONN_HANDSHAKE;
 	case TLS_WANT_TURN:
 		want_turn(c);
@@ -176,12 +181,11 @@ static bool step_handshake(struct mst_conn *c)
 }
 
 /* Answer without the owner: a refusal of the transport itself. */
-static bool answer_ourselves(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d)
+size_t conn_refusal(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d, char *out, size_t cap)
 {
-	char text[512], head[768];
+	char text[512];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	const char *media = "text/plain";
-	int m;
 
 	if (d && d->text[0] && c->s->ops->refusal) {
 		media = c->s->ops->refusal(c->s->owner, d, &w);
@@ -193,30 +197,36 @@ static bool answer_ourselves(struct mst_conn *c, int status, const char *extra, 
 	}
 	if (!w.ok)
 		w.n = 0;
-	m = snprintf(head, sizeof(head), "HTTP/1.1 %d \r\n%s%s%s%sContent-Length: %zu\r\n%s\r\n%.*s", status, extra,
-	             w.n ? "Content-Type: " : "", w.n ? media : "", w.n ? "\r\n" : "", w.n,
-	             c->close_after ? "Connection: close\r\n" : "", (int)w.n, text);
-	c->out = malloc((size_t)m);
+	return (size_t)snprintf(out, cap, "HTTP/1.1 %d \r\n%s%s%s%sContent-Length: %zu\r\n%s\r\n%.*s", status, extra, w.n ? "Content-Type: " : "",
+				w.n ? media : "", w.n ? "\r\n" : "", w.n, c->close_after ? "Connection: close\r\n" : "", (int)w.n, text);
+}
+
+static bool answer_ourselves(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d)
+{
+	char head[CONN_REFUSAL_MAX];
+	size_t m = conn_refusal(c, status, extra, d, head, sizeof(head));
+
+	c->out = malloc(m);
 	if (!c->out) {
-		begin_close(c);
+		conn_begin_close(c);
 		return true;
 	}
-	memcpy(c->out, head, (size_t)m);
-	c->out_n = (size_t)m;
+	memcpy(c->out, head, m);
+	c->out_n = m;
 	c->out_at = 0;
 	c->state = CONN_WRITING;
-	deadline(c, c->s->limits.write_ms);
+	conn_deadline(c, c->s->limits.write_ms);
 	return true;
 }
 
 /* Whoever sends what cannot be a request is somebody that the owner should hear of. */
-static void tell_refused(struct mst_conn *c, int status, const struct mst_diag *d)
+void conn_tell_refused(struct mst_conn *c, int status, const char *field, const char *text)
 {
-	char why[sizeof(d->field) + sizeof(d->text) + 4];
+	char why[sizeof(((struct mst_diag *)0)->field) + sizeof(((struct mst_diag *)0)->text) + 4];
 
 	if (!c->s->ops->on_refused)
 		return;
-	snprintf(why, sizeof(why), "%s%s%s", d->field, d->field[0] ? ": " : "", d->text);
+	snprintf(why, sizeof(why), "%s%s%s", field, field[0] ? ": " : "", text);
 	c->s->ops->on_refused(c->s->owner, c, status, why);
 }
 
@@ -232,10 +242,10 @@ static bool request_ready(struct mst_conn *c)
 	s->outstanding++;
 	s->stats.requests++;
 	c->served = true;
-	want(c, 0);
+	conn_want(c, 0);
 	c->pending = true;
 	c->state = CONN_WAITING;
-	deadline(c, s->limits.answer_ms);
+	conn_deadline(c, s->limits.answer_ms);
 	s->ops->on_request(s->owner, c, mst_http_message(c->http));
 	return c->state != CONN_WAITING;
 }
@@ -262,11 +272,11 @@ static void move_deadline(struct mst_conn *c)
 {
 	if (c->was_idle && !mst_http_idle(c->http)) {
 		c->was_idle = false;
-		deadline(c, c->s->limits.header_ms);
+		conn_deadline(c, c->s->limits.header_ms);
 	}
 	if (!c->in_body && mst_http_in_body(c->http)) {
 		c->in_body = true;
-		deadline(c, c->s->limits.body_ms);
+		conn_deadline(c, c->s->limits.body_ms);
 	}
 }
 
@@ -292,11 +302,11 @@ static bool feed(struct mst_conn *c, struct mst_view in)
 	}
 	if (r == MST_HTTP_BAD) {
 		c->close_after = true;
-		tell_refused(c, status, &d);
+		conn_tell_refused(c, status, d.field, d.text);
 		return answer_ourselves(c, status, "", &d);
 	}
 	if (!keep_left(c, mst_view_sub(in, used, in.n))) {
-		begin_close(c);
+		conn_begin_close(c);
 		return true;
 	}
 	if (r == 0)
@@ -308,7 +318,7 @@ static bool feed(struct mst_conn *c, struct mst_view in)
 		c->out_n = c->out ? strlen((char *)c->out) : 0;
 		c->out_at = 0;
 		c->state = CONN_WRITING;
-		deadline(c, c->s->limits.write_ms);
+		conn_deadline(c, c->s->limits.write_ms);
 	}
 	return true;
 }
@@ -330,21 +340,21 @@ static bool step_reading(struct mst_conn *c)
 		free(left);
 		return more;
 	}
-	io = tls_read(&c->t, c->s->buf, sizeof(c->s->buf), &n);
+	io = tls_read(c->t, c->s->buf, sizeof(c->s->buf), &n);
 	if (io == TLS_DONE) {
 		more = feed(c, (struct mst_view){ c->s->buf, n });
 		mst_wipe(c->s->buf, n);
 		return more;
 	}
 	if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
-		want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
+		conn_want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
 		return false;
 	}
 	if (!mst_http_idle(c->http)) {
 		mst_diag_set(&d, 0, "request", "broke off; the peer ended the connection", (const char *)NULL);
-		tell_refused(c, 0, &d);
+		conn_tell_refused(c, 0, d.field, d.text);
 	}
-	begin_close(c);
+	conn_begin_close(c);
 	return true;
 }
 
@@ -356,24 +366,25 @@ static void drop_out(struct mst_conn *c)
 	c->out_n = c->out_at = 0;
 }
 
-/* Its certificate was judged by settings (lists of revoked ones, anchors) that have been replaced, or long ago. */
-static bool outlived(const struct mst_conn *c)
+/* Whoever it belongs to is not served any more; or its certificate was judged by settings (lists of revoked ones, anchors) that
+ * have been replaced, or long ago. */
+bool conn_outlived(const struct mst_conn *c)
 {
-	return c->t.ctx != c->s->tls || (c->t.ctx && server_clock() - c->since > c->s->limits.session_ms);
+	return c->cut || c->t->ctx != c->s->tls || (c->t->ctx && server_clock() - c->since > c->s->limits.session_ms);
 }
 
 static bool step_writing(struct mst_conn *c)
 {
 	while (c->out_at < c->out_n) {
 		size_t n;
-		enum tls_io io = tls_write(&c->t, c->out + c->out_at, c->out_n - c->out_at, &n);
+		enum tls_io io = tls_write(c->t, c->out + c->out_at, c->out_n - c->out_at, &n);
 
 		if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
-			want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
+			conn_want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
 			return false;
 		}
 		if (io != TLS_DONE) {
-			begin_close(c);
+			conn_begin_close(c);
 			return true;
 		}
 		c->out_at += n;
@@ -382,11 +393,11 @@ static bool step_writing(struct mst_conn *c)
 	if (c->interim) {
 		c->interim = false;
 		c->state = CONN_READING;
-		deadline(c, c->s->limits.body_ms);
+		conn_deadline(c, c->s->limits.body_ms);
 		return true;
 	}
-	if (c->close_after || c->s->draining || outlived(c)) {
-		begin_close(c);
+	if (c->close_after || c->s->draining || conn_outlived(c)) {
+		conn_begin_close(c);
 		return true;
 	}
 	mst_http_parser_next(c->http);
@@ -397,11 +408,11 @@ static bool step_writing(struct mst_conn *c)
 
 static bool step_closing(struct mst_conn *c)
 {
-	ssize_t n = recv(c->t.fd, c->s->buf, sizeof(c->s->buf), 0);
+	ssize_t n = recv(c->t->fd, c->s->buf, sizeof(c->s->buf), 0);
 
 	mst_wipe(c->s->buf, n > 0 ? (size_t)n : 0);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		want(c, EV_READ);
+		conn_want(c, EV_READ);
 		return false;
 	}
 	c->drained += n > 0 ? (size_t)n : 0;
@@ -419,6 +430,8 @@ static bool step(struct mst_conn *c)
 		return step_reading(c);
 	case CONN_WRITING:
 		return step_writing(c);
+	case CONN_H2:
+		return conn_h2_step(c);
 	case CONN_CLOSING:
 		return step_closing(c);
 	case CONN_SUSPENDED:
@@ -436,7 +449,7 @@ static void conn_free(struct mst_conn *c)
 	event_del(&c->io);
 	event_del(&c->deadline);
 	end_handshake_count(c);
-	tls_session_deinit(&c->t);
+	tls_session_deinit(c->t);
 	mst_http_parser_free(c->http);
 	drop_out(c);
 	mst_wipe(c->left, c->left_n);
@@ -469,18 +482,18 @@ static void time_out(struct mst_conn *c)
 	switch (c->state) {
 	case CONN_HANDSHAKE:
 	case CONN_SUSPENDED:
-		tls_session_end(&c->t, MST_TLS_TIMEOUT, "%s", c->state == CONN_SUSPENDED ?
+		tls_session_end(c->t, MST_TLS_TIMEOUT, "%s", c->state == CONN_SUSPENDED ?
 		                "handshake: no answer about the key in time" : "handshake not finished in time");
 		fail_handshake(c);
 		return;
 	case CONN_READING:
 		c->close_after = true;
 		if (mst_http_idle(c->http)) {
-			begin_close(c);
+			conn_begin_close(c);
 			return;
 		}
 		mst_diag_set(&d, 0, "request", "not complete in time", (const char *)NULL);
-		tell_refused(c, 408, &d);
+		conn_tell_refused(c, 408, d.field, d.text);
 		answer_ourselves(c, 408, "", &d);
 		return;
 	case CONN_WAITING:
@@ -488,6 +501,9 @@ static void time_out(struct mst_conn *c)
 		c->s->outstanding--;
 		c->close_after = true;
 		answer_ourselves(c, 503, "Retry-After: 5\r\n", NULL);
+		return;
+	case CONN_H2:
+		conn_h2_timeout(c);
 		return;
 	case CONN_WRITING:
 	case CONN_CLOSING:
@@ -520,11 +536,14 @@ static void ask_now(void *arg, const char *identity)
 
 int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn **ret)
 {
-	struct mst_conn *c = calloc(1, sizeof(*c));
+	struct whole { struct mst_conn c; struct tls_session t; } *w = calloc(1, sizeof(*w));
+	struct mst_conn *c = w ? &w->c : NULL;
 
-	if (!c || tls_session_init(&c->t, fd, s->tls) < 0 || mst_http_parser_new(false, &s->limits.http, &c->http) < 0) {
+	if (c)
+		c->t = &w->t;
+	if (!c || tls_session_init(c->t, fd, s->tls) < 0 || mst_http_parser_new(false, &s->limits.http, &c->http) < 0) {
 		if (c)
-			tls_session_deinit(&c->t);
+			tls_session_deinit(c->t);
 		else
 			close(fd);
 		free(c);
@@ -533,10 +552,10 @@ int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn 
 	c->s = s;
 	c->id = ++last_id;
 	c->since = server_clock();
-	snprintf(c->t.peer.address, sizeof(c->t.peer.address), "%s", address);
-	c->t.psk_on = s->ops->on_psk != NULL;
-	c->t.ask = ask_now;
-	c->t.ask_arg = c;
+	snprintf(c->t->peer.address, sizeof(c->t->peer.address), "%s", address);
+	c->t->psk_on = s->ops->on_psk != NULL;
+	c->t->ask = ask_now;
+	c->t->ask_arg = c;
 	event_assign(&c->io, s->base, fd, 0, on_io, c);
 	event_assign(&c->deadline, s->base, -1, 0, on_deadline, c);
 	c->next = s->conns;
@@ -554,21 +573,23 @@ void conn_start(struct mst_conn *c)
 	const struct mst_server_limits *l = &c->s->limits;
 
 	c->state = CONN_HANDSHAKE;
-	c->handshaking = c->t.ssl != NULL;
+	c->handshaking = c->t->ssl != NULL;
 	if (c->handshaking) {
 		c->s->handshaking++;
 		c->s->share[c->origin]++;
 	}
-	deadline(c, c->handshaking && l->hello_ms < l->handshake_ms ? l->hello_ms : l->handshake_ms);
+	conn_deadline(c, c->handshaking && l->hello_ms < l->handshake_ms ? l->hello_ms : l->handshake_ms);
 	run(c);
 }
 
 void conn_drain(struct mst_conn *c)
 {
+	if (c->state == CONN_H2)
+		conn_h2_drain(c);
 	if (c->state != CONN_READING || !mst_http_idle(c->http) || c->left)
 		return;
 	c->running = true;
-	begin_close(c);
+	conn_begin_close(c);
 	run(c);
 }
 
@@ -580,7 +601,7 @@ void conn_drop(struct mst_conn *c)
 
 const struct mst_peer *mst_conn_peer(const struct mst_conn *c)
 {
-	return &c->t.peer;
+	return &c->t->peer;
 }
 
 void *mst_conn_data(const struct mst_conn *c)
@@ -593,6 +614,11 @@ void mst_conn_set_data(struct mst_conn *c, void *data)
 	c->data = data;
 }
 
+void mst_conn_set_whose(struct mst_conn *c, int64_t whose)
+{
+	(c->up ? c->up : c)->whose = whose;
+}
+
 uint64_t mst_conn_id(const struct mst_conn *c)
 {
 	return c->id;
@@ -600,28 +626,32 @@ uint64_t mst_conn_id(const struct mst_conn *c)
 
 int mst_conn_export(struct mst_conn *c, const char *label, uint8_t *out, size_t n)
 {
-	return tls_export(&c->t, label, out, n);
+	return tls_export(c->t, label, out, n);
 }
 
 void mst_conn_psk(struct mst_conn *c, const struct mst_key *k)
 {
-	tls_session_key(&c->t, k);
+	tls_session_key(c->t, k);
 	if (c->state != CONN_SUSPENDED)
 		return;
 	c->state = CONN_HANDSHAKE;
-	wake(c);
+	conn_wake(c);
 }
 
 void mst_conn_busy(struct mst_conn *c, const char *detail)
 {
 	if (c->state != CONN_SUSPENDED)
 		return;
-	tls_session_end(&c->t, MST_TLS_BUSY, "%s", detail);
-	deadline(c, 0);         /* what ends a handshake that waited too long ends this one now */
+	tls_session_end(c->t, MST_TLS_BUSY, "%s", detail);
+	conn_deadline(c, 0);         /* what ends a handshake that waited too long ends this one now */
 }
 
 void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
 {
+	if (c->up) {
+		conn_h2_answer(c, octets, close_it);
+		return;
+	}
 	if (c->state != CONN_WAITING)
 		return;
 	c->s->outstanding--;
@@ -637,11 +667,11 @@ void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
 		c->close_after = true;  /* no memory: the peer sees the connection end and asks again */
 	}
 	c->out_at = 0;
-	deadline(c, c->s->limits.write_ms);
-	wake(c);
+	conn_deadline(c, c->s->limits.write_ms);
+	conn_wake(c);
 }
 
 bool mst_conn_keep_alive(const struct mst_conn *c)
 {
-	return mst_http_keep_alive(c->http) && !c->s->draining && !outlived(c);
+	return (c->up || mst_http_keep_alive(c->http)) && !c->s->draining && !conn_outlived(c->up ? c->up : c);
 }

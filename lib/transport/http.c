@@ -153,21 +153,25 @@ static unsigned count(const struct mst_http_parser *p, const char *name, struct 
 	return n;
 }
 
+bool mst_http_host_good(struct mst_view host)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]~%";
+
+	for (size_t i = 0; i < host.n; i++)
+		if (!memchr(allowed, host.p[i], sizeof(allowed) - 1))
+			return false;
+	return host.n && host.n <= 300;
+}
+
 /* RFC 9112 3.2: exactly one, and nothing but a host and a port in it. */
 static int check_host(struct mst_http_parser *p)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]~%";
 	struct mst_view host;
 	unsigned n = count(p, "host", &host);
 
 	if (n != 1)
 		return bad(p, 400, "Host", n ? "given more than once" : "missing");
-	if (host.n == 0 || host.n > 300)
-		return bad(p, 400, "Host", "want host or host:port");
-	for (size_t i = 0; i < host.n; i++)
-		if (!memchr(allowed, host.p[i], sizeof(allowed) - 1))
-			return bad(p, 400, "Host", "octet not allowed; want host or host:port");
-	return 0;
+	return mst_http_host_good(host) ? 0 : bad(p, 400, "Host", "want host or host:port, and no other octets");
 }
 
 /* RFC 9112 6: one length, said once, in one way. */
@@ -190,15 +194,28 @@ static int check_framing(struct mst_http_parser *p)
 	return 0;
 }
 
-static int check_request(struct mst_http_parser *p)
+static const char *const method_name[] = { "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS" };
+
+static size_t method_of(struct mst_view m)
 {
-	static const char *const method[] = { "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS" };
-	struct mst_view m = view_of(p, p->method), v;
 	size_t i = 0;
 
-	while (i < MST_COUNT(method) && !mst_view_eq_str(m, method[i]))
+	while (i < MST_COUNT(method_name) && !mst_view_eq_str(m, method_name[i]))
 		i++;
-	if (i == MST_COUNT(method))
+	return i;
+}
+
+bool mst_http_method_known(struct mst_view method)
+{
+	return method_of(method) < MST_COUNT(method_name);
+}
+
+static int check_request(struct mst_http_parser *p)
+{
+	size_t i = method_of(view_of(p, p->method));
+	struct mst_view v;
+
+	if (i == MST_COUNT(method_name))
 		return bad(p, 501, "method", "one of GET, POST, PUT, DELETE");
 	if (p->ll.http_major != 1 || (p->ll.http_minor != 1 && !p->limits.http10))
 		return bad(p, 505, "version", "want HTTP/1.1");

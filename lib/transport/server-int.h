@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "transport/h2.h"
 #include "transport/server.h"
 #include "transport/tls-int.h"
 
@@ -37,6 +38,7 @@ enum conn_state {
 	CONN_READING,
 	CONN_WAITING,                   /* the owner has the request; input waits in the socket */
 	CONN_WRITING,
+	CONN_H2,                        /* HTTP/2: what its streams do is in conn-h2.c */
 	CONN_CLOSING,                   /* bye was said; what still comes is thrown away */
 	CONN_GONE,
 };
@@ -49,7 +51,7 @@ struct mst_conn {
 	enum conn_state state;
 	struct event io, deadline;
 	short want;
-	struct tls_session t;
+	struct tls_session *t;          /* a stream's: of the connection that it belongs to */
 	struct mst_http_parser *http;
 	uint8_t *left;                  /* octets after the message that is being answered */
 	size_t left_n;
@@ -58,8 +60,36 @@ struct mst_conn {
 	mst_ms since;
 	size_t held;
 	unsigned origin;                /* in `share` */
+	/* HTTP/2. A request of a stream is a connection to the owner: `up` is the real one, and only state, data, pending and
+	 * known are of use beside it. */
+	struct h2 *h2;
+	struct mst_conn *up;
+	struct h2_stream *stream;
+	mst_ms quiet_until, blocked_until;
+	int64_t whose;                  /* as the owner says; 0: nobody's */
+	bool cut;                       /* it is to end, as soon as nothing is going on */
 	bool greeted, running, known, pending, close_after, interim, continued, was_idle, in_body, handshaking, served;
 };
+
+/* conn.c, for conn-h2.c */
+#define CONN_REFUSAL_MAX 768
+void conn_want(struct mst_conn *c, short what);
+void conn_wake(struct mst_conn *c);
+void conn_deadline(struct mst_conn *c, mst_ms ms);
+void conn_tell_close(struct mst_conn *c);
+void conn_tell_refused(struct mst_conn *c, int status, const char *field, const char *text);
+void conn_begin_close(struct mst_conn *c);
+bool conn_outlived(const struct mst_conn *c);
+/* A whole message in out[CONN_REFUSAL_MAX]; its length. */
+size_t conn_refusal(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d, char *out, size_t cap);
+/* conn-h2.c, for conn.c */
+MST_MUST_CHECK int conn_h2_begin(struct mst_conn *c);
+bool conn_h2_step(struct mst_conn *c);
+void conn_h2_timeout(struct mst_conn *c);
+void conn_h2_drain(struct mst_conn *c);
+void conn_h2_end(struct mst_conn *c);
+bool conn_h2_busy(const struct mst_conn *c);           /* somebody waits for an answer */
+void conn_h2_answer(struct mst_conn *stream, struct mst_view octets, bool close_it);
 
 /* Takes the accepted `fd` over. 0 or a fault. */
 int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn **ret);

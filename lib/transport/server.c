@@ -21,7 +21,7 @@
 const struct mst_server_limits mst_server_limits_default = {
 	.connections = 4096, .handshakes = 512, .requests = 1024,
 	.http = { .header_octets = 16 * 1024, .body_octets = 256 * 1024 },
-	.held_octets = 16 * 1024 * 1024, .hello_ms = 5000, .session_ms = 3600 * 1000,
+	.streams = 64, .held_octets = 16 * 1024 * 1024, .hello_ms = 5000, .session_ms = 3600 * 1000,
 	.handshake_ms = 15000, .header_ms = 10000, .body_ms = 20000, .idle_ms = 60000, .answer_ms = 30000,
 	.write_ms = 20000,
 };
@@ -116,6 +116,8 @@ static int rank(const struct mst_conn *c)
 		return c->served ? 1 : 0;
 	case CONN_WRITING:
 		return 2;
+	case CONN_H2:
+		return conn_h2_busy(c) ? -1 : c->served;
 	case CONN_WAITING:
 	case CONN_GONE:
 		break;
@@ -155,7 +157,7 @@ static bool make_room(struct mst_server *s, unsigned origin)
 	if (!c)
 		return false;
 	s->stats.handshake_failures++;
-	report_busy(s, c->t.peer.address, "an unfinished handshake gave way to a new one");
+	report_busy(s, c->t->peer.address, "an unfinished handshake gave way to a new one");
 	conn_drop(c);
 	return true;
 }
@@ -188,8 +190,8 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 		socklen_t n = sizeof(u);
 
 		if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &n)) {
-			c->t.peer.how = MST_AUTH_LOCAL;
-			c->t.peer.uid = u.uid;
+			c->t->peer.how = MST_AUTH_LOCAL;
+			c->t->peer.uid = u.uid;
 		}
 	}
 	c->origin = origin;
@@ -284,6 +286,17 @@ void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls)
 	/* a certificate that has been revoked must not live on in a kept session (TS-0003 8.1.2.5) */
 	for (struct mst_conn *c = s->conns, *next; c; c = next) {
 		next = c->next;
+		conn_drain(c);
+	}
+}
+
+void mst_server_cut(struct mst_server *s, int64_t whose)
+{
+	for (struct mst_conn *c = s->conns, *next; c; c = next) {
+		next = c->next;
+		if (!whose || c->whose != whose)
+			continue;
+		c->cut = true;
 		conn_drain(c);
 	}
 }

@@ -25,6 +25,7 @@ struct mst_server_limits {
 	unsigned handshakes;         /* running at the same time */
 	unsigned requests;           /* outstanding with the owner: beyond 503 + Retry-After */
 	struct mst_http_limits http;
+	unsigned streams;            /* HTTP/2, when the TLS settings offer it (tls.h): requests of one connection at a time */
 	size_t held_octets;          /* of bodies, in all connections together: beyond 503 + Retry-After */
 	mst_ms hello_ms;             /* until the first message of a handshake is complete */
 	mst_ms session_ms;           /* the longest that a connection is kept */
@@ -57,6 +58,8 @@ MST_MUST_CHECK int mst_server_new(struct event_base *base, int fd, struct mst_tl
                                   struct mst_server **ret);
 void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);   /* for new connections; others end after
                                                                           * what is going on */
+/* Connections of that one end: idle ones now, busy ones after what is going on. 0 is nobody's. */
+void mst_server_cut(struct mst_server *s, int64_t whose);
 void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l);    /* from the next step of each connection */
 void mst_server_drain(struct mst_server *s);        /* stop accepting; idle connections close, busy ones finish */
 unsigned mst_server_open(const struct mst_server *s);
@@ -67,6 +70,8 @@ struct mst_server_stats mst_server_stats(const struct mst_server *s);
 const struct mst_peer *mst_conn_peer(const struct mst_conn *c);
 void *mst_conn_data(const struct mst_conn *c);
 void mst_conn_set_data(struct mst_conn *c, void *data);
+/* Whose connection it has turned out to be: a number of the owner's, for mst_server_cut(). */
+void mst_conn_set_whose(struct mst_conn *c, int64_t whose);
 uint64_t mst_conn_id(const struct mst_conn *c);     /* unique in this process: the session id */
 /* RFC 5705 without context on the finished session. MST_FAULT_BUG on a plain connection. */
 MST_MUST_CHECK int mst_conn_export(struct mst_conn *c, const char *label, uint8_t *out, size_t n);
@@ -76,7 +81,8 @@ void mst_conn_psk(struct mst_conn *c, const struct mst_key *k);
 /* Give up a suspended handshake for a reason of our own: the connection ends without a verdict on the key, and
  * on_handshake_failed is told MST_TLS_BUSY with this text. */
 void mst_conn_busy(struct mst_conn *c, const char *detail);
-/* Answer the outstanding request with whole HTTP octets (copied). `close` ends the connection after it. */
+/* Answer the outstanding request with whole HTTP/1.1 octets (copied). `close` ends the connection after it. With HTTP/2 each
+ * request is a mst_conn of its own to the owner, all with the id and the peer of their connection. */
 void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close);
 bool mst_conn_keep_alive(const struct mst_conn *c);
 

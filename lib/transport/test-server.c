@@ -414,7 +414,7 @@ static void no_delay(void **state)
 	rig_start(&r);
 	rig_connect(&r);
 	rig_until(&r, &r.requests);
-	assert_int_equal(getsockopt(r.conn->t.fd, IPPROTO_TCP, TCP_NODELAY, &on, &n), 0);
+	assert_int_equal(getsockopt(r.conn->t->fd, IPPROTO_TCP, TCP_NODELAY, &on, &n), 0);
 	assert_int_not_equal(on, 0);
 	rig_deinit(&r);
 }

@@ -1,6 +1,7 @@
 #include <openssl/async.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "transport/dtls-int.h"
@@ -36,6 +37,28 @@ const char *tls_suites(const struct mst_tls_ctx *c, bool psk)
 	if (c->datagram)
 		return psk ? profile_table[c->profile].dtls_psk : profile_table[c->profile].dtls_cert;
 	return psk ? profile_table[c->profile].psk : profile_table[c->profile].cert;
+}
+
+/* IANA number, and the library's name. */
+static const struct { uint16_t suite; const char *name; } psk_suite_table[] = {
+	{ 0x00ae, "PSK-AES128-CBC-SHA256" }, { 0x00a8, "PSK-AES128-GCM-SHA256" }, { 0xc0a8, "PSK-AES128-CCM8" },
+	{ 0xc037, "ECDHE-PSK-AES128-CBC-SHA256" }, { MST_TLS_PSK_13, NULL },
+};
+
+bool mst_tls_psk_suite_known(uint16_t suite)
+{
+	for (size_t i = 0; i < MST_COUNT(psk_suite_table); i++)
+		if (psk_suite_table[i].suite == suite)
+			return true;
+	return false;
+}
+
+const char *tls_psk_suites(const struct mst_tls_ctx *c)
+{
+	for (size_t i = 0; i < MST_COUNT(psk_suite_table); i++)
+		if (psk_suite_table[i].suite == c->psk_suite && psk_suite_table[i].name)
+			return psk_suite_table[i].name;
+	return tls_suites(c, true);
 }
 
 bool tls_judge_time(const struct mst_tls_ctx *c, mst_time *ret_now)
@@ -162,6 +185,31 @@ static int sni_cb(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+static bool offers(const unsigned char *in, unsigned n, const char *name)
+{
+	size_t want = strlen(name);
+
+	for (unsigned i = 0; i < n && in[i] < n - i; i += in[i] + 1u)
+		if (in[i] == want && !memcmp(in + i + 1, name, want))
+			return true;
+	return false;
+}
+
+/* The suite is chosen by now. HTTP/2 wants an AEAD one (RFC 9113 9.2.2); with another, HTTP/1.1 is spoken. */
+static int alpn_cb(SSL *ssl, const unsigned char **out, unsigned char *n_out, const unsigned char *in, unsigned n, void *arg)
+{
+	static const char h2[] = "h2", h1[] = "http/1.1";
+	const SSL_CIPHER *suite = SSL_get_pending_cipher(ssl);
+	bool fits = suite && SSL_CIPHER_is_aead(suite) && offers(in, n, h2);
+
+	(void)arg;
+	if (!fits && !offers(in, n, h1))
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = (const unsigned char *)(fits ? h2 : h1);
+	*n_out = (unsigned char)strlen(fits ? h2 : h1);
+	return SSL_TLSEXT_ERR_OK;
+}
+
 static int hello_cb(SSL *ssl, int *alert, void *arg)
 {
 	struct tls_session *t = SSL_get_app_data(ssl);
@@ -176,6 +224,11 @@ static int set_suites(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 {
 	char list[512];
 	bool cert = !cfg->server || cfg->chain_pem.n, psk = cfg->server && cfg->allow_psk;
+	int least = cfg->psk_suite == MST_TLS_PSK_13 ? TLS1_3_VERSION : TLS1_2_VERSION;
+	int most = !cfg->psk_suite ? profile_table[cfg->profile].max : least;
+
+	if (c->datagram)
+		least = most = DTLS1_2_VERSION;
 
 	/* PSK first: whoever offers it has a key. A client's session with a PSK narrows its list itself. */
 	snprintf(list, sizeof(list), "%s%s%s", psk ? tls_suites(c, true) : "", psk && cert ? ":" : "",
@@ -183,8 +236,8 @@ static int set_suites(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 	return SSL_CTX_set_cipher_list(c->ssl, list) == 1 && SSL_CTX_set_ciphersuites(c->ssl, SUITES_13) == 1 &&
 	       SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256") == 1 &&
 	       SSL_CTX_set1_sigalgs_list(c->ssl, "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512") == 1 &&
-	       SSL_CTX_set_min_proto_version(c->ssl, c->datagram ? DTLS1_2_VERSION : TLS1_2_VERSION) == 1 &&
-	       SSL_CTX_set_max_proto_version(c->ssl, c->datagram ? DTLS1_2_VERSION : profile_table[cfg->profile].max) == 1;
+	       SSL_CTX_set_min_proto_version(c->ssl, least) == 1 &&
+	       SSL_CTX_set_max_proto_version(c->ssl, most) == 1;
 }
 
 static void set_server(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
@@ -199,6 +252,8 @@ static void set_server(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 	SSL_CTX_set_client_hello_cb(c->ssl, hello_cb, NULL);
 	SSL_CTX_set_tlsext_servername_callback(c->ssl, sni_cb);
 	SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
+	if (cfg->h2)
+		SSL_CTX_set_alpn_select_cb(c->ssl, alpn_cb, NULL);
 	if (!cfg->allow_psk)
 		return;
 	SSL_CTX_set_psk_server_callback(c->ssl, tls_psk_server_cb);
@@ -263,6 +318,8 @@ static int check(const struct mst_tls_config *cfg, struct mst_diag *d)
 		return refuse(d, "resumption", "not supported: every session is a full handshake");
 	if ((unsigned)cfg->profile >= MST_COUNT(profile_table))
 		return refuse(d, "profile", "unknown; one of onem2m, modern, both");
+	if (cfg->psk_suite && (cfg->server || !mst_tls_psk_suite_known(cfg->psk_suite)))
+		return refuse(d, "psk_suite", "none that is known, or not of a client");
 	if (cfg->server && !cfg->chain_pem.n && !cfg->allow_psk)
 		return refuse(d, "certificate", "a server without PSK needs one");
 	if (cfg->chain_pem.n && !cfg->key_pkcs8.n)
@@ -319,6 +376,7 @@ int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, 
 	c->server = cfg->server;
 	c->datagram = cfg->datagram;
 	c->profile = cfg->profile;
+	c->psk_suite = cfg->psk_suite;
 	c->require_crl = cfg->require_crl;
 	c->require_client_cert = cfg->require_client_cert;
 	c->allow_psk = cfg->allow_psk;

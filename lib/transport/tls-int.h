@@ -50,6 +50,7 @@ struct mst_tls_ctx {
 	int64_t expired_grace;
 	bool server, datagram, require_crl, require_client_cert, allow_psk, require_sni, require_ems, synchronous_psk, fibres;
 	enum mst_tls_profile profile;
+	uint16_t psk_suite;
 	mst_time (*now)(void *arg);
 	void *now_arg;
 	mst_time clock_floor;
@@ -58,6 +59,8 @@ struct mst_tls_ctx {
 struct mst_tls_ctx *tls_ctx_ref(struct mst_tls_ctx *c);
 /* The suites of the context's profile, OpenSSL's names, for PSK or for certificates. */
 const char *tls_suites(const struct mst_tls_ctx *c, bool psk);
+/* What a client's session with a PSK offers of TLS 1.2, or of DTLS. */
+const char *tls_psk_suites(const struct mst_tls_ctx *c);
 /* The time that validity is judged by. True: the clock is unset, and this is the floor (lesson 15). */
 bool tls_judge_time(const struct mst_tls_ctx *c, mst_time *ret_now);
 
@@ -84,6 +87,7 @@ struct tls_session {
 	void (*ask)(void *arg, const char *identity);   /* only where a handshake cannot be suspended */
 	void *ask_arg;
 	bool hello;                             /* a whole ClientHello has come */
+	bool h2;                                /* HTTP/2 was agreed upon (ALPN) */
 	bool psk_on, psk_asked, psk_waiting, psk_answered, psk_known, suspended;
 	struct mst_key psk;
 	/* The export that was asked for last: every Create of a session wants the same one. Beside the library's
@@ -107,6 +111,8 @@ MST_MUST_CHECK int tls_session_init_pipe(struct tls_session *t, struct dtls_pipe
 /* Client, before the handshake: what the server must prove. Borrowed until the session ends. */
 MST_MUST_CHECK int tls_session_expect(struct tls_session *t, const char *server_name, const struct mst_view *pin,
                                       size_t n_pin);
+/* Client, before the handshake: offer HTTP/2 beside HTTP/1.1. */
+MST_MUST_CHECK int tls_session_offer_h2(struct tls_session *t);
 MST_MUST_CHECK int tls_session_use_psk(struct tls_session *t, const char *identity, const struct mst_key *k);
 /* Server: answer the question that suspended the handshake; NULL = unknown identity. */
 void tls_session_key(struct tls_session *t, const struct mst_key *k);
@@ -131,6 +137,7 @@ bool tls_read_names(struct tls_session *t);
 /* tls-verify.c */
 int tls_verify_cb(X509_STORE_CTX *x, void *ctx);
 /* tls-psk.c */
+uint16_t tls_suite_number(const SSL_CIPHER *c);
 unsigned int tls_psk_server_cb(SSL *ssl, const char *identity, unsigned char *psk, unsigned int max);
 int tls_psk_find_cb(SSL *ssl, const unsigned char *identity, size_t n, SSL_SESSION **ret);
 unsigned int tls_psk_client_cb(SSL *ssl, const char *hint, char *identity, unsigned int max_identity,

@@ -13,6 +13,11 @@
 /* TLS_AES_128_GCM_SHA256: external keys belong to SHA-256 (RFC 8446 4.2.11) */
 static const unsigned char suite_sha256[] = { 0x13, 0x01 };
 
+uint16_t tls_suite_number(const SSL_CIPHER *c)
+{
+	return c ? SSL_CIPHER_get_protocol_id(c) : 0;
+}
+
 void tls_session_key(struct tls_session *t, const struct mst_key *k)
 {
 	if (!t->psk_waiting)
@@ -55,6 +60,7 @@ unsigned int tls_psk_server_cb(SSL *ssl, const char *identity, unsigned char *ps
 {
 	struct tls_session *t = SSL_get_app_data(ssl);
 
+	t->peer.suite = tls_suite_number(SSL_get_pending_cipher(ssl));
 	ask(t, mst_view_str(identity));
 	if (t->psk.n > max)
 		return 0;

@@ -73,13 +73,29 @@ int tls_session_expect(struct tls_session *t, const char *server_name, const str
 	return 0;
 }
 
+int tls_session_offer_h2(struct tls_session *t)
+{
+	static const unsigned char offer[] = "\x02h2\x08http/1.1";
+
+	return SSL_set_alpn_protos(t->ssl, offer, sizeof(offer) - 1) == 0 ? 0 : MST_FAULT_MEMORY;
+}
+
+static bool h2_was_agreed(const struct tls_session *t)
+{
+	const unsigned char *p = NULL;
+	unsigned n = 0;
+
+	SSL_get0_alpn_selected(t->ssl, &p, &n);
+	return n == 2 && !memcmp(p, "h2", 2);
+}
+
 int tls_session_use_psk(struct tls_session *t, const char *identity, const struct mst_key *k)
 {
 	t->psk_identity = identity;
 	t->psk = *k;
 	SSL_set_psk_client_callback(t->ssl, tls_psk_client_cb);
 	SSL_set_psk_use_session_callback(t->ssl, tls_psk_use_cb);
-	return SSL_set_cipher_list(t->ssl, tls_suites(t->ctx, true)) == 1 ? 0 : MST_FAULT_CRYPTO;
+	return SSL_set_cipher_list(t->ssl, tls_psk_suites(t->ctx)) == 1 ? 0 : MST_FAULT_CRYPTO;
 }
 
 bool tls_read_names(struct tls_session *t)
@@ -97,10 +113,24 @@ static bool psk_was_used(const struct tls_session *t)
 	return SSL_CIPHER_get_auth_nid(SSL_get_current_cipher(t->ssl)) == NID_auth_psk;
 }
 
+/* In TLS 1.3 the library's session holds the pre-shared key itself as its secret, for as long as the connection lasts; what
+ * is derived from then on comes from elsewhere. */
+static void forget_key(SSL *ssl)
+{
+	static const unsigned char nothing[MST_KEY_MAX];
+	SSL_SESSION *s = SSL_get_session(ssl);
+	size_t n = s ? SSL_SESSION_get_master_key(s, NULL, 0) : 0;
+
+	if (n && n <= sizeof(nothing))
+		(void)SSL_SESSION_set1_master_key(s, nothing, n);
+}
+
 static void settle_identity(struct tls_session *t)
 {
 	struct mst_peer *p = &t->peer;
 
+	/* an external PSK has one Ua identifier for all suites of TLS 1.3 (TS 33.220 H.3) */
+	p->suite = SSL_version(t->ssl) != TLS1_3_VERSION || !psk_was_used(t) ? tls_suite_number(SSL_get_current_cipher(t->ssl)) : 0;
 	if (psk_was_used(t)) {
 		p->how = MST_AUTH_PSK;
 		if (t->psk_identity && !mst_view_to_str(mst_view_str(t->psk_identity), p->psk_identity, sizeof(p->psk_identity)))
@@ -111,6 +141,8 @@ static void settle_identity(struct tls_session *t)
 	if (p->how != MST_AUTH_PSK)
 		p->psk_identity[0] = '\0';
 	mst_key_wipe(&t->psk);
+	if (p->how == MST_AUTH_PSK && SSL_version(t->ssl) == TLS1_3_VERSION)
+		forget_key(t->ssl);
 }
 
 static enum tls_io finish(struct tls_session *t)
@@ -119,6 +151,7 @@ static enum tls_io finish(struct tls_session *t)
 	SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
 	SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
 	settle_identity(t);
+	t->h2 = h2_was_agreed(t);
 	if (t->ctx->require_ems && SSL_version(t->ssl) != TLS1_3_VERSION && SSL_get_extms_support(t->ssl) != 1)
 		tls_session_end(t, MST_TLS_PROTOCOL, "the peer lacks the extended master secret (RFC 7627)");
 	else if (t->psk_identity && t->peer.how != MST_AUTH_PSK)

@@ -23,6 +23,7 @@ struct mst_peer {
 	struct mst_cert_info cert;              /* CERT: all names in it */
 	uint8_t anchor_sha256[MST_SHA256_LEN];  /* CERT: the trust anchor that the path ended at */
 	char psk_identity[MST_ID_MAX];          /* PSK */
+	uint16_t suite;                         /* what was negotiated, its IANA number; 0: none, or TLS 1.3 with a PSK */
 	uint32_t uid;                           /* LOCAL: of the unix socket's peer */
 	char sni[MST_ID_MAX];
 	char address[64];                       /* "[::1]:41234", for people */
@@ -52,6 +53,10 @@ enum mst_tls_end {
 const char *mst_tls_end_text(enum mst_tls_end e);       /* "certificate expired" */
 const char *mst_tls_end_remedy(enum mst_tls_end e);     /* what a person should do next */
 
+#define MST_TLS_PSK_13 0x1300
+/* Is that a suite for psk_suite? */
+bool mst_tls_psk_suite_known(uint16_t suite);
+
 struct mst_tls_ctx;      /* one per endpoint (server) or per trust setting (client) */
 
 struct mst_tls_config {
@@ -74,10 +79,14 @@ struct mst_tls_config {
 	const char *const *names; size_t n_names;   /* server: names served */
 	bool resumption;                        /* false on Mmef/Mmaf; true is refused so far */
 	const char *psk_hint;
+	/* Client: the one suite that sessions with a PSK offer, by its IANA number, where the key depends on it (TS 33.220 H.3),
+	 * and that version of TLS alone; MST_TLS_PSK_13: TLS 1.3, whatever suite. 0: as the profile says. */
+	uint16_t psk_suite;
 	bool allow_raw_keys;                    /* RFC 7250 where the library can (not OpenSSL 3.0) */
 	/* Server: a client's certificate is taken so many seconds beyond its end. Whoever asks for this must look at
 	 * peer.cert.not_after. */
 	int64_t expired_grace;
+	bool h2;                                /* server: HTTP/2 for who asks for it (ALPN), with suites that RFC 9113 allows */
 	bool require_ems;                       /* TLS 1.2: refuse a peer without RFC 7627, so that no other session
 	                                           can have the exporter's output; TLS 1.3 always binds it */
 	bool synchronous_psk;                   /* server: on_psk must answer at once; no handshake is suspended.

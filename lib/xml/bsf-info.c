@@ -1,6 +1,6 @@
 #include "xml/xml.h"
 
-enum part { NOTHING, ROOT, BTID, LIFETIME, EXTENSION, CURRENT_TIME, INSTRUCTIONS, PARTS };
+enum part { NOTHING, ROOT, BTID, LIFETIME, EXTENSION, CURRENT_TIME, INSTRUCTIONS, CONFIGURATION, PARTS };
 
 /* Local elements of the schema may come with its namespace or without; ours with ours. */
 static const struct mst_xml_part part[PARTS] = {
@@ -10,6 +10,7 @@ static const struct mst_xml_part part[PARTS] = {
 	[EXTENSION] = { "Extension", ROOT, MST_BSF_INFO_NS, .ns_or_none = true },
 	[CURRENT_TIME] = { "currenttime", EXTENSION, MST_BSF_INFO_NS, .ns_or_none = true, .text = true },
 	[INSTRUCTIONS] = { "instructions", EXTENSION, MST_BSF_INFO_OUR_NS, .text = true },
+	[CONFIGURATION] = { "configuration", EXTENSION, MST_BSF_INFO_OUR_NS, .text = true },
 };
 
 struct reading { bool seen[PARTS]; struct mst_view text[PARTS]; };
@@ -47,6 +48,7 @@ int mst_xml_bsf_info(struct mst_view in, struct mst_arena *a, struct mst_bsf_inf
 	if (r.seen[CURRENT_TIME] && !mst_parse_datetime(mst_xml_stripped(r.text[CURRENT_TIME]), &i.current_time))
 		return wrong(d, "currenttime", "not like 2030-01-01T00:00:00Z");
 	i.instructions = r.text[INSTRUCTIONS];
+	i.configuration = r.text[CONFIGURATION];
 	why = mst_bsf_info_wrong(&i);
 	if (why)
 		return wrong(d, "BootstrappingInfo", why);

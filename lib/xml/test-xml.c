@@ -49,7 +49,7 @@ static void worked_body(void **state)
 
 static void forms_of_the_wild(void **state)
 {
-	static const struct { const char *text; mst_time lifetime, now; const char *instructions; } row[] = {
+	static const struct { const char *text; mst_time lifetime, now; const char *instructions, *configuration; } row[] = {
 		{ HEAD "\n" ROOT "\n  <btid>" BTID "</btid>\n  <lifetime>2013-04-22T13:10:25.559Z</lifetime>\n" END "\n", 1366636225, 0, "" },
 		{ HEAD "\r\n" ROOT "\r\n<btid>\r\n" BTID "\r\n</btid><lifetime> 2030-01-01T00:00:00Z\t</lifetime>" END, 1893456000, 0, "" },
 		{ ROOT "<lifetime>2030-01-01T00:00:00Z</lifetime><!-- order -->\n<btid>" BTID "</btid>" END, 1893456000, 0, "" },
@@ -68,6 +68,9 @@ static void forms_of_the_wild(void **state)
 		/* not ours, and not where ours may stand: nothing that anybody asked for */
 		{ ROOT BOTH "<Extension><instructions>{}</instructions></Extension>" OURS "{}</instructions>" END, 1893456000, 0, "" },
 		{ ROOT BOTH "<Extension><x>" OURS "{}</instructions></x></Extension>" END, 1893456000, 0, "" },
+		{ ROOT BOTH "<Extension><configuration xmlns=\"" MST_BSF_INFO_OUR_NS "\">{\"n\":1}</configuration>" OURS "{}</instructions></Extension>" END,
+		  1893456000, 0, "{}", "{\"n\":1}" },
+		{ ROOT BOTH "<Extension><configuration>{}</configuration></Extension>" END, 1893456000, 0, "" },
 		{ ROOT BOTH "<Extension/>" END, 1893456000, 0, "" },
 	};
 
@@ -84,6 +87,7 @@ static void forms_of_the_wild(void **state)
 		assert_int_equal(i.lifetime, row[k].lifetime);
 		assert_int_equal(i.current_time, row[k].now);
 		is(i.instructions, row[k].instructions);
+		is(i.configuration, row[k].configuration ? row[k].configuration : "");
 	}
 }
 
@@ -112,6 +116,7 @@ static void what_is_refused(void **state)
 		{ ROOT BOTH "<btid>other@x</btid>" END, "XML", "twice" },
 		{ ROOT BOTH "<lifetime>2031-01-01T00:00:00Z</lifetime>" END, "XML", "twice" },
 		{ ROOT BOTH "<Extension/><Extension/>" END, "XML", "twice" },
+		{ ROOT BOTH "<Extension>" OURS "{}</instructions>" OURS "{}</instructions></Extension>" END, "XML", "twice" },
 		{ ROOT "<btid>" BTID "<b/></btid><lifetime>2030-01-01T00:00:00Z</lifetime>" END, "XML", "text is expected" },
 		/* entities and document types: not even looked at */
 		{ "<!DOCTYPE x [<!ENTITY a \"b\">]>" ROOT BOTH END, "XML", "document type" },
@@ -168,13 +173,16 @@ static void size_has_a_limit(void **state)
 }
 
 /* What the writer writes the reader reads, whatever JSON is in it. */
-static void instructions_round_trip(void **state)
+static void json_round_trip(void **state)
 {
 	static const char *const text[] = { "{}", "{\"a\":\"<b>&amp;]]>\"}", "{\n\t\"a\":\r\n1}", "{\"\xc3\xa4\":\"\xf0\x9f\x8c\x8d\"}", " { } " };
 
 	(void)state;
-	for (size_t k = 0; k < MST_COUNT(text); k++) {
-		struct mst_bsf_info i = { MST_VIEW_LIT("x@y"), 1893456000, 1893369600, mst_view_str(text[k]) }, back;
+	for (size_t k = 0; k < 3 * MST_COUNT(text); k++) {
+		/* either, and both */
+		const char *t = text[k / 3];
+		struct mst_view instructions = mst_view_str(k % 3 ? t : ""), configuration = mst_view_str(k % 3 != 1 ? t : "");
+		struct mst_bsf_info i = { MST_VIEW_LIT("x@y"), 1893456000, 1893369600, instructions, configuration }, back;
 		char out[1024];
 		struct mst_writer w = mst_writer_of(out, sizeof(out));
 		struct mst_diag d;
@@ -183,7 +191,8 @@ static void instructions_round_trip(void **state)
 		mst_put_nul(&w);
 		assert_true(w.ok);
 		assert_int_equal(take(out, &back, &d), 0);
-		is(back.instructions, text[k]);
+		is(back.instructions, k % 3 ? t : "");
+		is(back.configuration, k % 3 != 1 ? t : "");
 		is(back.btid, "x@y");
 		assert_int_equal(back.current_time, 1893369600);
 	}
@@ -192,14 +201,15 @@ static void instructions_round_trip(void **state)
 static void the_writer_refuses_what_is_no_xml(void **state)
 {
 	static const struct mst_bsf_info bad[] = {
-		{ MST_VIEW_LIT(""), 1, 0, { 0 } },
-		{ MST_VIEW_LIT("a b"), 1, 0, { 0 } },
-		{ MST_VIEW_LIT("a"), 0, 0, { 0 } },
-		{ MST_VIEW_LIT("a"), MST_TIME_MAX + 1, 0, { 0 } },
-		{ MST_VIEW_LIT("a"), 1, -1, { 0 } },
-		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\x01") },
-		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\xff") },
-		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\xef\xbf\xbe") },
+		{ MST_VIEW_LIT(""), 1, 0, { 0 }, { 0 } },
+		{ MST_VIEW_LIT("a b"), 1, 0, { 0 }, { 0 } },
+		{ MST_VIEW_LIT("a"), 0, 0, { 0 }, { 0 } },
+		{ MST_VIEW_LIT("a"), MST_TIME_MAX + 1, 0, { 0 }, { 0 } },
+		{ MST_VIEW_LIT("a"), 1, -1, { 0 }, { 0 } },
+		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\x01"), { 0 } },
+		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\xff"), { 0 } },
+		{ MST_VIEW_LIT("a"), 1, 0, MST_VIEW_LIT("\xef\xbf\xbe"), { 0 } },
+		{ MST_VIEW_LIT("a"), 1, 0, { 0 }, MST_VIEW_LIT("\x01") },
 	};
 
 	(void)state;
@@ -306,7 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(worked_body), cmocka_unit_test(forms_of_the_wild), cmocka_unit_test(what_is_refused),
-		cmocka_unit_test(size_has_a_limit), cmocka_unit_test(instructions_round_trip),
+		cmocka_unit_test(size_has_a_limit), cmocka_unit_test(json_round_trip),
 		cmocka_unit_test(the_writer_refuses_what_is_no_xml), cmocka_unit_test(guss), cmocka_unit_test(guss_that_is_none),
 	};
 

@@ -133,7 +133,7 @@ struct kept_key *kept_find(struct agent *a, const char *key_id)
 {
 	kept_load(a);
 	for (size_t i = 0; i < a->keys->n_kept; i++)
-		if (mst_id_equal(MST_ID_KEY, mst_view_str(a->keys->kept[i].key_id), mst_view_str(key_id)))
+		if (mst_id_equal(MST_ID_KM, mst_view_str(a->keys->kept[i].key_id), mst_view_str(key_id)))
 			return &a->keys->kept[i];
 	return NULL;
 }

@@ -5,7 +5,8 @@
  * its MAF, in a session with the old key. So there is never a moment without a working credential, and a power cut at any
  * point leaves the old one in use or the new one.
  *
- * Who cannot be reached is tried again, ever more seldom, until the old credential has ended by itself.
+ * Who cannot be reached is tried again, ever more seldom, until the old credential has ended by itself. How far it has come
+ * is kept with it, so that a start begins nothing anew.
  */
 #include "agent/agent.h"
 
@@ -15,20 +16,27 @@
 
 #include "base/text.h"
 
-#define VERSION 1
+#define VERSION 2                    /* 1 had the credentials only */
 #define BLOB "leaving"
 #define LEAVE_MAX 2                  /* left in a hurry, twice: the older one ends by itself */
 #define FIRST_S 60
 #define MOST_S 86400
+#define BLOB_MAX (2 + LEAVE_MAX * (MST_ROOT_CRED_MAX + 2) + 10)
 
 enum stage { STAGE_NONE, STAGE_MEF, STAGE_MAF };
 
-struct agent_leave {
+/* What is durable. */
+struct kept {
 	struct mst_root_cred c[LEAVE_MAX];   /* c[0] is left first */
 	size_t n;
 	bool mef_gone, maf_gone;             /* of c[0] */
 	unsigned failures;
-	mst_ms at;
+	mst_time next;                       /* when it is tried again; 0 = now */
+};
+
+struct agent_leave {
+	struct kept kept;
+	mst_ms at;                           /* `next` on the clock that nobody sets */
 	enum stage stage;
 	union { struct mmef mef; struct mmaf maf; } machine;
 	struct mst_client *client;
@@ -42,10 +50,9 @@ static void next_stage(struct agent *a);
 
 static int save(struct agent *a, struct mst_diag *d)
 {
-	struct agent_leave *l = a->leave;
-	size_t cap = 2 + LEAVE_MAX * (MST_ROOT_CRED_MAX + 2);
-	uint8_t *b = malloc(cap), *one = malloc(MST_ROOT_CRED_MAX);
-	struct mst_writer w = mst_writer_of(b, b ? cap : 0);
+	const struct kept *l = &a->leave->kept;
+	uint8_t *b = malloc(BLOB_MAX), *one = malloc(MST_ROOT_CRED_MAX);
+	struct mst_writer w = mst_writer_of(b, b ? BLOB_MAX : 0);
 	int r = b && one ? 0 : MST_FAULT_MEMORY;
 
 	mst_put_u8(&w, VERSION);
@@ -57,10 +64,13 @@ static int save(struct agent *a, struct mst_diag *d)
 		if (!r)
 			mst_put_block16(&w, mst_written(&cw));
 	}
+	mst_put_u8(&w, (uint8_t)(l->mef_gone | l->maf_gone << 1));
+	mst_put_u8(&w, (uint8_t)(l->failures < UINT8_MAX ? l->failures : UINT8_MAX));
+	mst_put_u64(&w, (uint64_t)l->next);
 	if (!r)
 		r = w.ok ? a->env->ops->store_blob(a->env, BLOB, mst_written(&w), d) : MST_FAULT_BUG;
 	if (b)
-		mst_wipe(b, cap);
+		mst_wipe(b, BLOB_MAX);
 	if (one)
 		mst_wipe(one, MST_ROOT_CRED_MAX);
 	free(b);
@@ -68,46 +78,75 @@ static int save(struct agent *a, struct mst_diag *d)
 	return r;
 }
 
-/* The first of the list is done with; what cannot be written now is tried once more after the next start. */
-static void forget(struct agent *a, const char *why)
+/* How far it has come; what cannot be written now is done once more after the next start. */
+static void save_or_say(struct agent *a)
 {
-	struct agent_leave *l = a->leave;
 	struct mst_diag d = { 0 };
 
-	agent_log(a, AGENT_INFO, "left", "provider", l->c[0].admin_fqdn, "maf", l->c[0].maf_fqdn, "why", why, NULL);
-	mst_root_cred_wipe(&l->c[0]);
-	if (l->n > 1)
-		l->c[0] = l->c[1];
+	if (save(a, &d))
+		agent_log(a, AGENT_WARN, "leaving-not-saved", "why", d.text, NULL);
+}
+
+static void drop_first(struct kept *l)
+{
+	l->c[0] = l->c[1];
 	mst_root_cred_wipe(&l->c[1]);
 	l->n--;
 	l->mef_gone = l->maf_gone = false;
 	l->failures = 0;
+	l->next = 0;
+}
+
+/* The first of the list is done with. */
+static void forget(struct agent *a, const char *why)
+{
+	struct agent_leave *l = a->leave;
+
+	agent_log(a, AGENT_INFO, "left", "provider", l->kept.c[0].admin_fqdn, "maf", l->kept.c[0].maf_fqdn, "why", why, NULL);
+	drop_first(&l->kept);
 	l->at = agent_now();
-	if (save(a, &d))
-		agent_log(a, AGENT_WARN, "leaving-not-saved", "why", d.text, NULL);
+	save_or_say(a);
 	agent_point(a, "left");
 }
 
 /* What is kept, but for `in_use`: the power went before the new one was promoted, and the old one is in use still. */
-static size_t read_kept(struct mst_secenv *env, const char *in_use, struct mst_root_cred out[LEAVE_MAX])
+static void read_kept(struct mst_secenv *env, const char *in_use, struct kept *out)
 {
-	size_t cap = 2 + LEAVE_MAX * (MST_ROOT_CRED_MAX + 2), n = 0, kept = 0;
-	uint8_t *b = malloc(cap), count = 0;
+	uint8_t *b = malloc(BLOB_MAX), version, count, flags;
+	bool same_first = true;              /* what is said of the first is said of that one */
 	struct mst_diag d = { 0 };
 	struct mst_reader r;
+	size_t n = 0;
 
-	if (b && env->ops->load_blob(env, BLOB, b, cap, &n, &d) == 0) {
+	if (b && env->ops->load_blob(env, BLOB, b, BLOB_MAX, &n, &d) == 0) {
 		r = mst_reader_of((struct mst_view){ b, n });
-		count = mst_read_u8(&r) == VERSION ? mst_read_u8(&r) : 0;
-		for (size_t i = 0; i < count && kept < LEAVE_MAX; i++) {
+		version = mst_read_u8(&r);
+		count = version >= 1 && version <= VERSION ? mst_read_u8(&r) : 0;
+		for (size_t i = 0; i < count && out->n < LEAVE_MAX; i++) {
 			struct mst_view v = mst_read_block16(&r);
 
-			kept += r.ok && mst_root_cred_decode(v, &out[kept]) && strcmp(out[kept].key_id, in_use) != 0;
+			out->n += r.ok && mst_root_cred_decode(v, &out->c[out->n]) && strcmp(out->c[out->n].key_id, in_use) != 0;
+			same_first = same_first && out->n > 0;
 		}
-		mst_wipe(b, cap);
+		if (version == VERSION && same_first) {
+			flags = mst_read_u8(&r);
+			out->mef_gone = r.ok && flags & 1;
+			out->maf_gone = r.ok && flags & 2;
+			out->failures = mst_read_u8(&r);
+			out->next = (mst_time)mst_read_u64(&r);
+		}
+		mst_wipe(b, BLOB_MAX);
 	}
 	free(b);
-	return kept;
+}
+
+/* Not the moment of the start: who comes back every hour would ask a server that is gone every hour. */
+static mst_ms due_at(const struct agent *a, mst_time next)
+{
+	mst_time left = next - agent_utc(a);
+
+	/* a single run is somebody's wish; and a clock that was wrong holds it up for a day at most */
+	return agent_now() + (a->once || left < 0 ? 0 : left < MOST_S ? left : MOST_S) * 1000;
 }
 
 int leave_load(struct agent *a)
@@ -116,7 +155,8 @@ int leave_load(struct agent *a)
 
 	if (!l)
 		return MST_FAULT_MEMORY;
-	l->n = read_kept(a->env, a->has_active ? a->active.key_id : "", l->c);
+	read_kept(a->env, a->has_active ? a->active.key_id : "", &l->kept);
+	l->at = due_at(a, l->kept.next);
 	return 0;
 }
 
@@ -129,7 +169,7 @@ static bool elsewhere(const struct mst_root_cred *old, const struct mst_root_cre
 
 int leave_keep(struct agent *a, struct mst_diag *d)
 {
-	struct agent_leave *l = a->leave;
+	struct kept *l = &a->leave->kept, *before;
 	int r;
 
 	if (!a->has_active || !elsewhere(&a->active, &a->pending))
@@ -137,24 +177,29 @@ int leave_keep(struct agent *a, struct mst_diag *d)
 	leave_stop(a);
 	if (l->n && !strcmp(l->c[l->n - 1].key_id, a->active.key_id))
 		return 0;                /* an earlier promotion failed */
-	if (l->n == LEAVE_MAX) {
-		l->c[0] = l->c[1];
-		l->mef_gone = l->maf_gone = false;
-		l->n--;
-	}
+	before = malloc(sizeof(*before));
+	if (!before)
+		return MST_FAULT_MEMORY;
+	*before = *l;
+	if (l->n == LEAVE_MAX)
+		drop_first(l);
 	l->c[l->n++] = a->active;
-	l->at = agent_now();
+	l->next = 0;
 	r = save(a, d);
 	if (r)
-		mst_root_cred_wipe(&l->c[--l->n]);
+		*l = *before;
 	else
+		a->leave->at = agent_now();
+	mst_wipe(before, sizeof(*before));
+	free(before);
+	if (!r)
 		agent_point(a, "leaving-kept");
 	return r;
 }
 
 const char *leave_attempt(const struct agent *a, size_t i)
 {
-	return a->leave && i < a->leave->n ? a->leave->c[i].attempt : NULL;
+	return a->leave && i < a->leave->kept.n ? a->leave->kept.c[i].attempt : NULL;
 }
 
 void leave_stop(struct agent *a)
@@ -184,15 +229,17 @@ static void round_ended(struct agent *a)
 	struct agent_leave *l = a->leave;
 	int64_t wait = FIRST_S;
 
-	if (l->mef_gone && l->maf_gone) {
+	if (l->kept.mef_gone && l->kept.maf_gone) {
 		forget(a, "de-registered");
 		return;
 	}
-	for (unsigned i = 0; i < l->failures && wait < MOST_S; i++)
+	for (unsigned i = 0; i < l->kept.failures && wait < MOST_S; i++)
 		wait *= 2;
-	l->failures++;
+	l->kept.failures++;
 	wait = wait < MOST_S ? wait : MOST_S;
 	l->at = agent_now() + wait * 500 + (mst_ms)((uint64_t)(wait * 500) * agent_random(a) >> 32);
+	l->kept.next = agent_utc(a) + (l->at - agent_now()) / 1000;
+	save_or_say(a);
 }
 
 static void stage_ended(struct agent *a)
@@ -207,14 +254,16 @@ static void stage_ended(struct agent *a)
 	if (f.rsc == MST_RSC_NO_PRIVILEGE)
 		done = true;
 	/* the MEF's word, and a MAF that does not take the key any more */
-	if (was == STAGE_MAF && l->mef_gone && f.reason == PROV_NOT_AUTHENTICATED)
+	if (was == STAGE_MAF && l->kept.mef_gone && f.reason == PROV_NOT_AUTHENTICATED)
 		done = true;
 	if (was == STAGE_MEF)
-		l->mef_gone = done;
+		l->kept.mef_gone = done;
 	else
-		l->maf_gone = done;
+		l->kept.maf_gone = done;
 	agent_log(a, done ? AGENT_INFO : AGENT_WARN, "leaving", "at", was == STAGE_MEF ? "mef" : "maf", "provider",
-		  l->c[0].admin_fqdn, "result", done ? "gone" : prov_reason_text(f.reason), "detail", done ? "" : f.detail, NULL);
+		  l->kept.c[0].admin_fqdn, "result", done ? "gone" : prov_reason_text(f.reason), "detail", done ? "" : f.detail, NULL);
+	if (done)
+		save_or_say(a);          /* it is asked no more */
 	if (done)
 		agent_point(a, was == STAGE_MEF ? "left-mef" : "left-maf");
 	if (was == STAGE_MEF)
@@ -325,7 +374,7 @@ static const struct mst_client_ops leave_ops = { on_open, on_response, on_end };
 static bool open_mef(struct agent *a)
 {
 	struct agent_leave *l = a->leave;
-	const struct mst_root_cred *c = &l->c[0];
+	const struct mst_root_cred *c = &l->kept.c[0];
 	char from[MST_ID_MAX] = "";
 	struct mmef_config mc = { .job = MMEF_JOB_LEAVE, .from = a->from, .attempt = c->attempt, .reg_id = c->mef_reg_id,
 				  .answer_ms = a->cfg.answer_timeout * 1000 };
@@ -349,10 +398,10 @@ static bool open_mef(struct agent *a)
 static bool open_maf(struct agent *a)
 {
 	struct agent_leave *l = a->leave;
-	const struct mst_root_cred *c = &l->c[0];
+	const struct mst_root_cred *c = &l->kept.c[0];
 	char from[MST_ID_MAX] = "";
 	struct mmaf_config mc = { .job = MMAF_JOB_LEAVE, .maf_fqdn = c->maf_fqdn, .from = from, .attempt = c->attempt,
-				  .reg_id = c->maf_reg_id, .answer_ms = a->cfg.answer_timeout * 1000 };
+				  .reg_id = c->maf_reg_id, .btid = mst_is_naf_key(c) ? c->key_id : NULL, .answer_ms = a->cfg.answer_timeout * 1000 };
 	struct enrolee_peer maf;
 	struct mst_diag d = { 0 };
 
@@ -361,7 +410,7 @@ static bool open_maf(struct agent *a)
 	mc.base = maf.path[0] ? maf.path : "/MAFBase";
 	memcpy(l->host, maf.host, sizeof(l->host));
 	return mmaf_init(&l->machine.maf, &mc, &d) &&
-	       session_open(a, maf.host, maf.port, a->tls_psk, NULL, &c->key, c->key_id, &leave_ops, &l->client) == 0;
+	       session_open_maf(a, a, maf.host, maf.port, c, &leave_ops, &l->client) == 0;
 }
 
 /* From the MEF on to the MAF; what is gone already, or cannot be begun, is passed over. */
@@ -369,7 +418,7 @@ static void next_stage(struct agent *a)
 {
 	struct agent_leave *l = a->leave;
 
-	if (!l->maf_gone) {
+	if (!l->kept.maf_gone) {
 		l->stage = STAGE_MAF;
 		if (open_maf(a))
 			return;
@@ -380,7 +429,7 @@ static void next_stage(struct agent *a)
 
 bool leave_due(const struct agent *a)
 {
-	return a->leave && a->leave->n && a->leave->stage == STAGE_NONE && agent_now() >= a->leave->at;
+	return a->leave && a->leave->kept.n && a->leave->stage == STAGE_NONE && agent_now() >= a->leave->at;
 }
 
 bool leave_running(const struct agent *a)
@@ -394,11 +443,11 @@ void leave_start(struct agent *a)
 
 	if (!leave_due(a))
 		return;
-	if (l->c[0].not_after <= agent_utc(a)) {
+	if (l->kept.c[0].not_after <= agent_utc(a)) {
 		forget(a, "it has ended by itself");
 		return;
 	}
-	if (!l->mef_gone) {
+	if (!l->kept.mef_gone) {
 		l->stage = STAGE_MEF;
 		if (open_mef(a))
 			return;
@@ -411,7 +460,7 @@ mst_ms leave_deadline(const struct agent *a)
 {
 	const struct agent_leave *l = a->leave;
 
-	if (!l || !l->n)
+	if (!l || !l->kept.n)
 		return MST_NEVER;
 	return l->stage == STAGE_MEF ? mmef_deadline(&l->machine.mef) : l->stage == STAGE_MAF ? mmaf_deadline(&l->machine.maf) : l->at;
 }
@@ -441,15 +490,16 @@ void leave_print(FILE *out, const json_t *list)
 
 json_t *leave_status(struct mst_secenv *env, const char *in_use)
 {
-	struct mst_root_cred *c = calloc(LEAVE_MAX, sizeof(*c));
+	struct kept *k = calloc(1, sizeof(*k));
 	json_t *list = json_array();
-	size_t n = c ? read_kept(env, in_use, c) : 0;
 
-	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "adminFQDN", c[i].admin_fqdn, "mafFQDN", c[i].maf_fqdn,
-						      "keyID", c[i].key_id, "notAfter", status_time(c[i].not_after)));
-	if (c)
-		mst_wipe(c, LEAVE_MAX * sizeof(*c));
-	free(c);
+	if (!k)
+		return list;
+	read_kept(env, in_use, k);
+	for (size_t i = 0; i < k->n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "adminFQDN", k->c[i].admin_fqdn, "mafFQDN", k->c[i].maf_fqdn,
+						      "keyID", k->c[i].key_id, "notAfter", status_time(k->c[i].not_after)));
+	mst_wipe(k, sizeof(*k));
+	free(k);
 	return list;
 }

@@ -5,7 +5,7 @@
 
 #include "agent/agent.h"
 
-#define VERSION 1
+#define VERSION 2              /* 1 did not name the MEF */
 #define BLOB_MAX 8192
 
 static const char *const names[OWN__COUNT] = { "cert-active", "cert-pending", "cert-request" };
@@ -26,6 +26,7 @@ static void put(const struct own_cert *c, struct mst_writer *w)
 	mst_put_block16(w, mst_view_str(c->cmd_id));
 	mst_put_u64(w, (uint64_t)c->obtained);
 	mst_put_u64(w, (uint64_t)c->not_after);
+	mst_put_block16(w, mst_view_str(c->mef));
 }
 
 static void get_octets(struct mst_reader *r, uint8_t *out, size_t cap, size_t *ret_n)
@@ -44,9 +45,10 @@ static void get_octets(struct mst_reader *r, uint8_t *out, size_t cap, size_t *r
 static bool get(struct mst_view v, struct own_cert *c)
 {
 	struct mst_reader r = mst_reader_of(v);
+	uint8_t version = mst_read_u8(&r);
 
 	memset(c, 0, sizeof(*c));
-	if (mst_read_u8(&r) != VERSION)
+	if (version < 1 || version > VERSION)
 		return false;
 	get_octets(&r, c->pkcs8, sizeof(c->pkcs8), &c->pkcs8_n);
 	get_octets(&r, c->csr, sizeof(c->csr), &c->csr_n);
@@ -57,6 +59,8 @@ static bool get(struct mst_view v, struct own_cert *c)
 		r.ok = false;
 	c->obtained = (mst_time)mst_read_u64(&r);
 	c->not_after = (mst_time)mst_read_u64(&r);
+	if (version > 1 && !mst_view_to_str(mst_read_block16(&r), c->mef, sizeof(c->mef)))
+		r.ok = false;
 	c->there = mst_read_end(&r) && c->pkcs8_n;
 	return c->there;
 }
@@ -103,6 +107,10 @@ void own_load(struct agent *a)
 			agent_log(a, AGENT_WARN, "certificate-slot", "name", names[s], "why", d.text[0] ? d.text : "cannot be read", NULL);
 		}
 		mst_wipe(b, n);
+		if (a->has_active && a->own.slot[s].mef[0] && strcmp(a->own.slot[s].mef, a->active.mef_fqdn) != 0) {
+			agent_log(a, AGENT_INFO, "certificate-slot", "name", names[s], "why", "of another MEF than the node is with now", NULL);
+			own_forget(a, (enum own_slot)s);
+		}
 	}
 	free(b);
 	plan_renewal(a);

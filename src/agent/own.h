@@ -23,6 +23,7 @@ struct own_cert {
 	size_t der_n;
 	struct est_name name;
 	char cmd_id[128];                /* of the CERT_PROV that it serves */
+	char mef[MST_ID_MAX];            /* FQDN of the MEF that gives it: to no other it proves anything. "": kept before that was */
 	mst_time obtained, not_after;
 };
 enum own_slot { OWN_ACTIVE, OWN_PENDING, OWN_REQUEST, OWN__COUNT };
@@ -34,7 +35,10 @@ struct agent_own {
 };
 
 struct agent;
-/* What cannot be read is told and left alone: the initial credential does. */
+/*
+ * What cannot be read is told and left alone: the initial credential does. What is of another MEF than the root credential
+ * in use goes: the power went between the new one's promotion and own_forget().
+ */
 void own_load(struct agent *a);
 /* 0 when it is durable. */
 MST_MUST_CHECK int own_store(struct agent *a, enum own_slot s, struct mst_diag *d);

@@ -111,6 +111,7 @@ static const char *port_csr(void *ctx, const struct est_name *name, const char *
 		return "the crypto library failed";
 	}
 	c->name = *name;
+	memcpy(c->mef, a->active.mef_fqdn, sizeof(c->mef));
 	if (a->visit->job == VISIT_COMMANDS)
 		command_name(a, c->cmd_id);
 	c->there = true;
@@ -580,7 +581,8 @@ static bool renewal_due(const struct agent *a)
 
 bool visit_due(const struct agent *a)
 {
-	return a->has_active && a->active.mef_reg_id[0] && agent_bootstrap_methods(a) && (renewal_due(a) || agent_utc(a) >= key_due(a) || agent_now() >= a->visit_at);
+	/* a MEF behind an operator's BSF is visited by enrolling anew: the key of its session ends with the B-TID */
+	return a->has_active && a->active.mef_reg_id[0] && a->active.method != MST_METHOD_GBA && agent_bootstrap_methods(a) && (renewal_due(a) || agent_utc(a) >= key_due(a) || agent_now() >= a->visit_at);
 }
 
 void visit_start(struct agent *a)

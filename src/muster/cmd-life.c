@@ -1,4 +1,6 @@
 /* The life of a node: revoke, release, suspend, resume, reenrol, move. */
+#include <string.h>
+
 #include "muster.h"
 #include "node.h"
 
@@ -22,8 +24,8 @@ static int post(struct muster *m, const char *node, const char *act, json_t *bod
 		json_decref(answer);
 		return EXIT_DONE;
 	}
-	if (*text_of(answer, "leaveBy"))
-		say("%s %s; what it has works until %s", done, node, human_time(text_of(answer, "leaveBy")));
+	if (*text_of(answer, "leaveBy") && strcmp(act, "reenrol") != 0)
+		say(strcmp(act, "move") ? "%s %s; what it has works until %s" : "%s %s; what it had works until %s", done, node, human_time(text_of(answer, "leaveBy")));
 	else if (*text_of(answer, "reenrolUntil"))
 		say("%s %s until %s", done, node, human_time(text_of(answer, "reenrolUntil")));
 	else

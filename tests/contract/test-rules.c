@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "role/bbn/rule-cache.h"
+#include "role/rules/rule-cache.h"
 
 static struct mst_rule_row make_rule(const char *name, int64_t place, int64_t since)
 {

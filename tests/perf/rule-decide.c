@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "role/bbn/rule.h"
+#include "role/rules/rule.h"
 
 #define FACTS 1024
 

@@ -33,10 +33,12 @@ def settle(node, add=""):
     conf.write_text(plain.read_text() + add)
 
 
-def northern(world):
+def northern(world, certified=False):
     """A node that is enrolled with north, whose owner now wants it to be with south."""
     node = world.node(next(COUNT), 3)
     settle(node)
+    if certified:
+        world.north.muster("command", "cert-prov", node.id)
     world.owner.muster("node", "place", node.id, *NORTH_SITE)
     assert node.run_once().returncode == 0, world.logs()
     world.owner.muster("node", "place", node.id, *SOUTH_PLACE)
@@ -124,17 +126,18 @@ def test_a_released_node_gets_nothing_new(world):
 
 def points():
     names = run(AGENT, "--crash-points").stdout.split()
-    return [p for p in names if p not in ("bundle-noted", "trigger-kept")] + ["leaving-kept", "left-mef", "left-maf", "left"]
+    return [p for p in names if p not in ("bundle-noted", "trigger-kept")] + ["leaving-kept", "slots-changed", "left-mef", "left-maf", "left"]
 
 
 # a sanitized build is slow: there the points where one credential takes the place of the other
 CUTS = [p for p in points() if not os.environ.get("MST_SANITIZED") or p in
-        ("kmid-saved", "proof-saved", "leaving-kept", "promoted", "left-mef", "left-maf", "left")]
-SOUTHERN = ("promoted", "briefing-reported", "left-mef", "left-maf", "left")
+        ("kmid-saved", "proof-saved", "leaving-kept", "slots-changed", "promoted", "left-mef", "left-maf", "left")]
+SOUTHERN = ("slots-changed", "promoted", "briefing-reported", "left-mef", "left-maf", "left")
 
 
 def cut(world, point):
-    node = northern(world)
+    node = northern(world, certified=point == "slots-changed")
+    assert bool(node.status()["certificate"]) == (point == "slots-changed"), world.logs()
     _, old = holds(node)
     settle(node, f'crash_at = "{point}";\n')
     assert triggered(node, whole=True) == -signal.SIGKILL, f"{point} was never reached"
@@ -143,13 +146,19 @@ def cut(world, point):
     assert (maf == world.south.maf) == (point in SOUTHERN), (point, maf)
     assert maf == world.south.maf or key == old, point
     # with the power back it goes on by itself, or is told again
+    said = ""
     for _ in range(3):
-        node.run_once()
+        said += node.run_once().stderr
         status = node.status()
         if status["credential"]["mafFQDN"] == world.south.maf and not status["leaving"]:
             break
         triggered(node)
     moved(world, node, old)
+    # a certificate of north's is shown to nobody else; and whom it has left it does not ask again
+    assert node.status()["certificate"] is None and "certificate-refused" not in said, said
+    assert len([e for e in world.north.events("--node", node.id) if e["what"] == "mef.deregister"]) == 1
+    if point in ("left-mef", "left-maf"):
+        assert world.north.events("--node", node.id)[-1]["what"] in ("maf.deregister", "mef.deregister"), world.north.events("--node", node.id)
     return True
 
 
@@ -238,6 +247,15 @@ def test_within_one_installation(world):
     _, old = holds(node)
     assert [n["nodeID"] for n in in_name_of(inst, west, "node", "list")] == [node.id]
     assert in_name_of(inst, west, "node", "show", node.id)["credentials"]
+    # west gives it a certificate, and it may never go back to what it was born with
+    settle(node, 'last_resort = "no";\n')
+    inst.muster("command", "cert-prov", node.id, "--subject", "node")
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        node.agent("trigger", check=True)
+        agent.wait_log("certificate-in-use")
+    assert node.status()["certificate"]
+    _, old = holds(node)
     # it has a key for somebody else, too, and is registered for it
     with node.running() as agent:
         agent.wait_log("enrolled-already")
@@ -246,8 +264,12 @@ def test_within_one_installation(world):
     # from west to east, with the owner's word; the old key works until the new one does
     inst.muster("node", "move", node.id, "--subscription", "east", "--cse-id", f"//{east}/{node.id[-6:]}", "--grace", "2d", "--reason", "sold")
     assert holds(node)[1] == old
+    assert not [c for c in inst.ask("cert", "list", node.id)["certificates"] if c["revoked"]], "it comes to the MEF with it"
+    # the new provider's is another one, got with the old one
+    inst.muster("command", "cert-prov", node.id, "--subject", "node")
     node.instruct(inst.instruction(adminFQDN=east))
     triggered(node)
+    assert node.run_once().returncode == 0
     _, new = holds(node)
     assert new != old and [k for k, s in keys_at(inst, node).items() if s == "active"] == [new] and old not in keys_at(inst, node)
     assert node.status()["leaving"] == [] and node.status()["credential"]["cseID"] == f"//{east}/{node.id[-6:]}"

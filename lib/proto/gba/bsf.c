@@ -6,14 +6,9 @@
 
 #define TMPI_TOKEN "3gpp-gba-tmpi"
 
-void gba_run_wipe(struct gba_run *r)
+void gba_av_wipe(struct gba_av *v)
 {
-	mst_wipe(r, sizeof(*r));
-}
-
-void gba_session_wipe(struct gba_session *s)
-{
-	mst_wipe(s, sizeof(*s));
+	mst_wipe(v, sizeof(*v));
 }
 
 void gba_naf_keys_wipe(struct gba_naf_keys *k)
@@ -27,6 +22,7 @@ const char *gba_judgement_text(enum gba_judgement j)
 		[GBA_JUDGE_GRANTED] = "granted", [GBA_JUDGE_REPEATED] = "repeated", [GBA_JUDGE_RESYNC] = "resynchronisation",
 		[GBA_JUDGE_RESYNC_LIMIT] = "resynchronisation-limit",
 		[GBA_JUDGE_WRONG] = "wrong-res", [GBA_JUDGE_STALE] = "stale-nonce", [GBA_JUDGE_MISMATCH] = "mismatch",
+		[GBA_JUDGE_PROVE] = "prove",
 	};
 
 	return (unsigned)j < GBA_JUDGE__COUNT ? text[j] : "?";
@@ -97,31 +93,22 @@ int gba_ask_read(const struct mst_http_msg *m, const char *realm, struct gba_ask
 
 /* --- challenges --- */
 
-int gba_run_open(struct mst_crypto *c, const struct gba_run_config *cfg, const struct aka_vector *v, const char *impi, const struct gba_ask *a,
-		 const uint8_t opaque[GBA_OPAQUE], mst_time now, struct gba_run *ret_r)
+int gba_run_open(const struct gba_run_config *cfg, const uint8_t rnd[GBA_RAND], const uint8_t autn[GBA_AUTN], const char *impi,
+		 const struct gba_ask *a, const uint8_t opaque[GBA_OPAQUE], mst_time now, struct gba_run *ret_r)
 {
 	struct mst_writer n = mst_writer_of(ret_r->nonce, sizeof(ret_r->nonce)), o = mst_writer_of(ret_r->opaque, sizeof(ret_r->opaque));
 	uint8_t raw[GBA_RAND + GBA_AUTN];
-	int r = 0;
 
 	*ret_r = (struct gba_run){ .state = GBA_RUN_OPEN, .algorithm = cfg->algorithm, .qop = cfg->auth_only ? GBA_QOP_AUTH : GBA_QOP_AUTH_INT,
-				   .in_card = cfg->in_card, .tmpi_ue = a->tmpi_ue, .xres_n = v->xres_n, .resyncs = cfg->resyncs,
+				   .in_card = cfg->in_card, .tmpi_ue = a->tmpi_ue, .resyncs = cfg->resyncs,
 				   .until = now + (cfg->seconds ? cfg->seconds : GBA_RUN_SECONDS) };
-	if ((cfg->algorithm != GBA_AKAV1_MD5 && cfg->algorithm != GBA_AKAV2_MD5) || v->xres_n < 4 || v->xres_n > 32 || v->ck_n != 16 ||
-	    v->ik_n != 16 || !mst_view_to_str(str(impi), ret_r->impi, sizeof(ret_r->impi)) ||
+	if ((cfg->algorithm != GBA_AKAV1_MD5 && cfg->algorithm != GBA_AKAV2_MD5) || !mst_view_to_str(str(impi), ret_r->impi, sizeof(ret_r->impi)) ||
 	    !mst_view_to_str(a->auth.username, ret_r->username, sizeof(ret_r->username)) || a->kind == GBA_ASK_ANONYMOUS ||
 	    !mst_printable_ascii(str(impi)) || !impi[0])
 		return GBA_BAD;
-	memcpy(raw, v->rnd, GBA_RAND);
-	memcpy(raw + GBA_RAND, v->autn, GBA_AUTN);
-	if (cfg->in_card)
-		r = gba_autn_star(c, v->ik, raw + GBA_RAND);
-	if (r)
-		return r;
-	memcpy(ret_r->rnd, v->rnd, GBA_RAND);
-	memcpy(ret_r->xres, v->xres, v->xres_n);
-	memcpy(ret_r->ck, v->ck, 16);
-	memcpy(ret_r->ik, v->ik, 16);
+	memcpy(raw, rnd, GBA_RAND);
+	memcpy(raw + GBA_RAND, autn, GBA_AUTN);
+	memcpy(ret_r->rnd, rnd, GBA_RAND);
 	mst_put_base64(&n, (struct mst_view){ raw, sizeof(raw) });
 	mst_put_nul(&n);
 	mst_put_hex(&o, (struct mst_view){ opaque, GBA_OPAQUE });
@@ -129,20 +116,60 @@ int gba_run_open(struct mst_crypto *c, const struct gba_run_config *cfg, const s
 	return n.ok && o.ok ? 0 : MST_FAULT_BUG;
 }
 
-/* The digest that `a` should carry, but for method and body. */
-static struct gba_digest digest_of(const struct gba_run *r, const struct gba_authorization *a)
+/* --- the secret half --- */
+
+bool gba_av_read(struct mst_view v, struct gba_av *ret_v)
 {
-	return (struct gba_digest){ .algorithm = r->algorithm, .qop = r->qop, .username = str(r->username), .realm = a->realm, .nonce = str(r->nonce),
-				    .nc = a->nc, .cnonce = a->cnonce, .uri = a->uri };
+	if (v.n < GBA_XRES_MIN + 32 || v.n > GBA_AV_MAX)
+		return false;
+	*ret_v = (struct gba_av){ .xres_n = (uint8_t)(v.n - 32) };
+	memcpy(ret_v->xres, v.p, v.n - 32);
+	memcpy(ret_v->ck, v.p + v.n - 32, 16);
+	memcpy(ret_v->ik, v.p + v.n - 16, 16);
+	return true;
 }
 
-static int with_password(struct mst_crypto *c, const struct gba_run *r, struct gba_digest *g, uint8_t room[GBA_PASSWORD_MAX])
+/* The digest of a claim, but for password, method and body. */
+static struct gba_digest digest_of(const struct gba_claim *q)
+{
+	return (struct gba_digest){ .algorithm = q->algorithm, .qop = q->qop, .username = q->username, .realm = q->realm, .nonce = q->nonce,
+				    .nc = q->nc, .cnonce = q->cnonce, .uri = q->uri };
+}
+
+static int with_password(struct mst_crypto *c, const struct gba_av *v, struct gba_digest *g, uint8_t room[GBA_PASSWORD_MAX])
 {
 	size_t n = 0;
-	int ret = gba_password(c, r->algorithm, (struct mst_view){ r->xres, r->xres_n }, (struct mst_view){ r->ik, 16 },
-			       (struct mst_view){ r->ck, 16 }, room, &n);
+	int ret = gba_password(c, g->algorithm, (struct mst_view){ v->xres, v->xres_n }, (struct mst_view){ v->ik, 16 },
+			       (struct mst_view){ v->ck, 16 }, room, &n);
 
 	g->password = (struct mst_view){ room, n };
+	return ret;
+}
+
+int gba_prove(struct mst_crypto *c, const struct gba_av *v, const struct gba_claim *q, struct mst_view body)
+{
+	struct gba_digest g = digest_of(q);
+	uint8_t room[GBA_PASSWORD_MAX];
+	int ret = with_password(c, v, &g, room);
+
+	g.method = str("GET");
+	g.body = body;
+	if (!ret)
+		ret = gba_digest_check(c, &g, q->response);
+	mst_wipe(room, sizeof(room));
+	return ret;
+}
+
+int gba_rspauth(struct mst_crypto *c, const struct gba_av *v, const struct gba_claim *q, struct mst_view body, char ret_hex[GBA_DIGEST_HEX])
+{
+	struct gba_digest g = digest_of(q);
+	uint8_t room[GBA_PASSWORD_MAX];
+	int ret = with_password(c, v, &g, room);
+
+	g.body = body;                       /* and no method: RFC 2617 3.2.3 */
+	if (!ret)
+		ret = gba_digest(c, &g, ret_hex);
+	mst_wipe(room, sizeof(room));
 	return ret;
 }
 
@@ -167,33 +194,32 @@ static bool same_as_granted(const struct gba_run *r, const struct gba_ask *a)
 	       mst_view_eq_str(a->auth.nc, r->nc);
 }
 
-static int judge_open(struct mst_crypto *c, struct gba_run *r, const struct gba_ask *a, enum gba_judgement *ret_j)
+struct gba_claim gba_claim_of(const struct gba_run *r, const struct gba_ask *a)
 {
-	struct gba_digest g = digest_of(r, &a->auth);
-	uint8_t room[GBA_PASSWORD_MAX];
-	int ret = a->kind == GBA_ASK_RESYNC ? 0 : with_password(c, r, &g, room);
+	return (struct gba_claim){ .algorithm = r->algorithm, .qop = r->qop, .username = str(r->username), .realm = a->auth.realm,
+				   .nonce = str(r->nonce), .nc = a->auth.nc, .cnonce = a->auth.cnonce, .uri = a->auth.uri,
+				   .response = a->auth.response };
+}
+
+/* A resynchronisation is answered with an empty password (RFC 3310 3.4): it needs no secret. */
+static int judge_resync(struct mst_crypto *c, struct gba_run *r, const struct gba_ask *a, enum gba_judgement *ret_j)
+{
+	struct gba_claim q = gba_claim_of(r, a);
+	struct gba_digest g = digest_of(&q);
+	int ret;
 
 	g.method = str("GET");
 	g.body = a->body;
-	if (!ret)
-		ret = gba_digest_check(c, &g, a->auth.response);
-	mst_wipe(room, sizeof(room));
+	ret = gba_digest_check(c, &g, q.response);
 	if (ret < 0)
 		return ret;
 	/* the nonce is used up, whatever was said with it: no second guess */
 	r->state = GBA_RUN_SPENT;
-	*ret_j = ret ? GBA_JUDGE_WRONG : a->kind != GBA_ASK_RESYNC ? GBA_JUDGE_GRANTED :
-		 r->resyncs < GBA_RESYNCS_MAX ? GBA_JUDGE_RESYNC : GBA_JUDGE_RESYNC_LIMIT;
-	if (*ret_j == GBA_JUDGE_GRANTED) {
-		if (!mst_view_to_str(a->auth.response, r->response, sizeof(r->response)) || !mst_view_to_str(a->auth.cnonce, r->cnonce, sizeof(r->cnonce)) ||
-		    !mst_view_to_str(a->auth.nc, r->nc, sizeof(r->nc)))
-			return MST_FAULT_BUG;
-		r->state = GBA_RUN_GRANTED;
-	}
+	*ret_j = ret ? GBA_JUDGE_WRONG : r->resyncs < GBA_RESYNCS_MAX ? GBA_JUDGE_RESYNC : GBA_JUDGE_RESYNC_LIMIT;
 	return 0;
 }
 
-int gba_run_judge(struct mst_crypto *c, struct gba_run *r, const struct gba_ask *a, const char *realm, mst_time now, enum gba_judgement *ret_j,
+int gba_run_match(struct mst_crypto *c, struct gba_run *r, const struct gba_ask *a, const char *realm, mst_time now, enum gba_judgement *ret_j,
 		  struct mst_diag *d)
 {
 	const char *field = a->kind == GBA_ASK_RESPONSE || a->kind == GBA_ASK_RESYNC ? strange(r, a, realm) : "nonce";
@@ -211,41 +237,43 @@ int gba_run_judge(struct mst_crypto *c, struct gba_run *r, const struct gba_ask 
 			*ret_j = GBA_JUDGE_REPEATED;
 		return 0;
 	}
-	return judge_open(c, r, a, ret_j);
+	*ret_j = GBA_JUDGE_PROVE;
+	return a->kind == GBA_ASK_RESYNC ? judge_resync(c, r, a, ret_j) : 0;
+}
+
+enum gba_judgement gba_run_proven(struct gba_run *r, const struct gba_ask *a, bool right)
+{
+	r->state = GBA_RUN_SPENT;
+	if (!right || !mst_view_to_str(a->auth.response, r->response, sizeof(r->response)) ||
+	    !mst_view_to_str(a->auth.cnonce, r->cnonce, sizeof(r->cnonce)) || !mst_view_to_str(a->auth.nc, r->nc, sizeof(r->nc)))
+		return GBA_JUDGE_WRONG;
+	r->state = GBA_RUN_GRANTED;
+	return GBA_JUDGE_GRANTED;
 }
 
 /* --- sessions --- */
 
-int gba_session_open(struct mst_crypto *c, const struct gba_run *r, const char *bsf, int64_t lifetime, mst_time now, struct gba_session *ret_s)
+bool gba_session_open(const struct gba_run *r, const char *bsf, int64_t lifetime, mst_time now, struct gba_session *ret_s)
 {
-	int ret = 0;
-
 	*ret_s = (struct gba_session){ .in_card = r->in_card, .created = now };
-	if (r->state != GBA_RUN_GRANTED)
-		return MST_FAULT_BUG;
 	if (!gba_btid_make(r->rnd, str(bsf), ret_s->btid))
-		return GBA_BAD;
+		return false;
 	memcpy(ret_s->impi, r->impi, sizeof(ret_s->impi));
 	memcpy(ret_s->rnd, r->rnd, GBA_RAND);
-	gba_ks(r->ck, r->ik, ret_s->ks);
 	lifetime = lifetime < GBA_LIFETIME_MIN ? GBA_LIFETIME_MIN : lifetime > GBA_LIFETIME_MAX ? GBA_LIFETIME_MAX : lifetime;
 	ret_s->expires = now + lifetime;
-	/* a UE with GBA_U has no Ks to make one from */
-	if (r->tmpi_ue && !r->in_card)
-		ret = gba_tmpi(c, ret_s->ks, ret_s->rnd, str(ret_s->impi), str(bsf), ret_s->tmpi);
-	return ret;
+	return true;
 }
 
-int gba_session_keys(struct mst_crypto *c, const struct gba_session *s, struct mst_view naf_id, mst_time now, struct gba_naf_keys *ret_k)
+int gba_naf_keys_make(struct mst_crypto *c, const uint8_t ks[GBA_KS], const uint8_t rnd[GBA_RAND], struct mst_view impi, struct mst_view naf_id,
+		      bool in_card, struct gba_naf_keys *ret_k)
 {
 	int r;
 
-	*ret_k = (struct gba_naf_keys){ .expires = s->expires };
-	if (now >= s->expires)
-		return GBA_EXPIRED;
-	r = gba_ks_naf(c, GBA_KEY_ME, s->ks, s->rnd, str(s->impi), naf_id, &ret_k->me);
-	if (!r && s->in_card)
-		r = gba_ks_naf(c, GBA_KEY_INT, s->ks, s->rnd, str(s->impi), naf_id, &ret_k->uicc);
+	*ret_k = (struct gba_naf_keys){ .me.n = 0 };
+	r = gba_ks_naf(c, GBA_KEY_ME, ks, rnd, impi, naf_id, &ret_k->me);
+	if (!r && in_card)
+		r = gba_ks_naf(c, GBA_KEY_INT, ks, rnd, impi, naf_id, &ret_k->uicc);
 	if (r)
 		gba_naf_keys_wipe(ret_k);
 	return r == GBA_BAD_NAME ? GBA_BAD : r;
@@ -275,43 +303,45 @@ static void put_status(struct mst_writer *w, int status)
 	mst_put_str(w, "\r\n");
 }
 
-void gba_put_401(const struct gba_run *r, const char *realm, bool stale, struct mst_writer *w)
+void gba_put_401_lines(const struct gba_run *r, const char *realm, bool stale, struct mst_writer *w)
 {
 	const struct gba_challenge g = { .realm = str(realm), .nonce = str(r->nonce), .opaque = str(r->opaque), .has_opaque = true, .stale = stale,
 					 .algorithm = r->algorithm, .qops = (unsigned)r->qop };
 
-	put_status(w, 401);
 	mst_put_str(w, "WWW-Authenticate: ");
 	gba_put_challenge(w, &g);
-	mst_put_str(w, "\r\nCache-Control: no-store\r\nContent-Length: 0\r\n\r\n");
+	mst_put_str(w, "\r\n");
 }
 
-static int put_auth_info(struct mst_crypto *c, const struct gba_run *r, const struct gba_ask *a, struct mst_view body, struct mst_writer *w)
+void gba_put_401(const struct gba_run *r, const char *realm, bool stale, struct mst_writer *w)
 {
-	struct gba_digest g = digest_of(r, &a->auth);
-	struct gba_auth_info i = { .cnonce = a->auth.cnonce, .nc = a->auth.nc, .nonce = str(r->nonce), .opaque = str(r->opaque), .qop = r->qop };
-	uint8_t room[GBA_PASSWORD_MAX];
-	char hex[GBA_DIGEST_HEX];
-	int ret = with_password(c, r, &g, room);
+	put_status(w, 401);
+	gba_put_401_lines(r, realm, stale, w);
+	mst_put_str(w, "Cache-Control: no-store\r\nContent-Length: 0\r\n\r\n");
+}
 
-	g.body = body;                       /* and no method: RFC 2617 3.2.3 */
-	if (!ret)
-		ret = gba_digest(c, &g, hex);
-	mst_wipe(room, sizeof(room));
-	if (ret)
-		return ret;
-	i.rspauth = str(hex);
+void gba_put_200_lines(const struct gba_run *r, const struct gba_session *s, const struct gba_ask *a, const char *rspauth, bool server_tmpi,
+		       struct mst_writer *w)
+{
+	const struct gba_auth_info i = { .cnonce = a->auth.cnonce, .nc = a->auth.nc, .nonce = str(r->nonce), .opaque = str(r->opaque), .qop = r->qop,
+					 .rspauth = str(rspauth) };
+
 	mst_put_str(w, "Authentication-Info: ");
 	gba_put_auth_info(w, &i);
+	mst_put_str(w, "\r\nExpires: ");
+	mst_put_http_date(w, s->expires);
+	mst_put_str(w, server_tmpi ? "\r\nServer: " TMPI_TOKEN : "");
 	mst_put_str(w, "\r\n");
-	return 0;
 }
 
-int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_session *s, const struct gba_ask *a, struct mst_view instructions,
-		bool server_tmpi, mst_time now, struct mst_writer *w)
+int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_av *v, const struct gba_session *s, const struct gba_ask *a,
+		const struct gba_briefing *briefing, bool server_tmpi, mst_time now, struct mst_writer *w)
 {
-	const struct mst_bsf_info info = { str(s->btid), s->expires, now, instructions };
+	const struct gba_briefing none = { .instructions = MST_VIEW_NONE }, *b = briefing ? briefing : &none;
+	const struct mst_bsf_info info = { str(s->btid), s->expires, now, b->instructions, b->configuration };
+	const struct gba_claim q = gba_claim_of(r, a);
 	size_t head = w->n, at;
+	char rspauth[GBA_DIGEST_HEX];
 	struct mst_view body;
 	int ret;
 
@@ -324,16 +354,16 @@ int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_
 	body = (struct mst_view){ w->p + head, w->n - head };
 	at = w->n;
 	put_status(w, 200);
-	ret = put_auth_info(c, r, a, body, w);
-	mst_put_str(w, "Expires: ");
-	mst_put_http_date(w, s->expires);
-	mst_put_str(w, server_tmpi ? "\r\nServer: " TMPI_TOKEN : "");
-	mst_put_str(w, "\r\nCache-Control: no-store\r\nContent-Type: " MST_BSF_INFO_MEDIA "\r\nContent-Length: ");
+	ret = gba_rspauth(c, v, &q, body, rspauth);
+	if (ret)
+		return ret;
+	gba_put_200_lines(r, s, a, rspauth, server_tmpi, w);
+	mst_put_str(w, "Cache-Control: no-store\r\nContent-Type: " MST_BSF_INFO_MEDIA "\r\nContent-Length: ");
 	mst_put_dec(w, (int64_t)body.n);
 	mst_put_str(w, "\r\n\r\n");
 	mst_put(w, body);
-	if (ret || !w->ok)
-		return ret;
+	if (!w->ok)
+		return 0;
 	memmove(w->p + head, w->p + at, w->n - at);
 	w->n -= at - head;
 	return 0;

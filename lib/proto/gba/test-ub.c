@@ -9,7 +9,7 @@ static void same_keys(const struct world *w)
 	size_t n;
 
 	assert_true(gba_naf_id(MST_VIEW_LIT("maf.example.com"), &gba_ua_tls13, id, &n));
-	assert_int_equal(gba_session_keys(c, &w->session, (struct mst_view){ id, n }, w->now, &k), 0);
+	assert_int_equal(gba_naf_keys_make(c, w->ks, w->session.rnd, mst_view_str(w->session.impi), (struct mst_view){ id, n }, w->session.in_card, &k), 0);
 	assert_int_equal(gba_ks_naf(c, GBA_KEY_ME, w->ue.result.ks.b, w->ue.result.rnd, mst_view_str(w->ue.result.impi), (struct mst_view){ id, n }, &own), 0);
 	assert_memory_equal(own.b, k.me.b, 32);
 	assert_int_equal(k.uicc.n, 0);
@@ -24,8 +24,10 @@ static void gba_me(void **state)
 
 	(void)state;
 	w->instructions = ORDER;
+	w->configuration = "{}";
 	to_the_end(w);
 	done(w);
+	assert_true(mst_view_eq_str(w->ue.result.configuration, "{}"));
 	assert_string_equal(w->ue.result.btid, w->session.btid);
 	assert_true(w->ue.result.authenticated);
 	assert_false(w->ue.result.in_card);
@@ -48,12 +50,13 @@ static void with_qop_auth_and_with_akav2(void **state)
 		w->rc.auth_only = i & 1;
 		w->rc.algorithm = i & 2 ? GBA_AKAV2_MD5 : GBA_AKAV1_MD5;
 		w->uc.akav2 = i & 2;
-		w->instructions = ORDER;
+		w->instructions = w->configuration = ORDER;
 		to_the_end(w);
 		done(w);
 		/* with auth the body is under no hash: B-TID and lifetime pass, instructions do not */
 		assert_int_equal(w->ue.result.authenticated, !(i & 1));
 		assert_int_equal(w->ue.result.instructions.n, i & 1 ? 0 : strlen(ORDER));
+		assert_int_equal(w->ue.result.configuration.n, i & 1 ? 0 : strlen(ORDER));
 		same_keys(w);
 		world_free(w);
 	}
@@ -75,7 +78,7 @@ static void gba_u(void **state)
 	assert_string_equal(w->ue.result.tmpi, "");
 	assert_string_equal(w->session.tmpi, "");
 	assert_true(gba_naf_id(MST_VIEW_LIT("maf.example.com"), &gba_ua_tls13, id, &n));
-	assert_int_equal(gba_session_keys(c, &w->session, (struct mst_view){ id, n }, w->now, &k), 0);
+	assert_int_equal(gba_naf_keys_make(c, w->ks, w->session.rnd, mst_view_str(w->session.impi), (struct mst_view){ id, n }, w->session.in_card, &k), 0);
 	assert_int_equal(k.me.n, 32);
 	assert_int_equal(k.uicc.n, 32);
 	assert_memory_not_equal(k.me.b, k.uicc.b, 32);

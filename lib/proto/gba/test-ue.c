@@ -213,10 +213,11 @@ static void without_rspauth_by_configuration(void **state)
 	feed_text(&w->ue, &w->answer, CHALLENGE);
 	gba_ue_card(&w->ue, GBA_CARD_OK, &set_1, cnonce, 0);
 	feed_text(&w->ue, &w->answer, "HTTP/1.1 200 OK\r\n\r\n<BootstrappingInfo xmlns=\"uri:3gpp-gba\"><btid>" BTID "</btid><lifetime>2030-01-01T00:00:00Z</lifetime>"
-		  "<Extension><instructions xmlns=\"" MST_BSF_INFO_OUR_NS "\">{}</instructions></Extension></BootstrappingInfo>");
+		  "<Extension><instructions xmlns=\"" MST_BSF_INFO_OUR_NS "\">{}</instructions><configuration xmlns=\"" MST_BSF_INFO_OUR_NS "\">{}</configuration></Extension></BootstrappingInfo>");
 	done(w);
 	assert_false(w->ue.result.authenticated);
 	assert_int_equal(w->ue.result.instructions.n, 0);
+	assert_int_equal(w->ue.result.configuration.n, 0);
 	/* broken and huge XML, when nothing authenticates it either */
 	for (int i = 0; i < 2; i++) {
 		char *big = calloc(1, MST_BSF_INFO_OCTETS + 100);

@@ -58,7 +58,7 @@ struct world *world_new(void)
 	w->uc = (struct gba_ue_config){ .crypto = c, .read_info = mst_xml_bsf_info, .info = mst_arena_of(info_room, sizeof(info_room)),
 					.impi = IMPI, .host = BSF, .bsf = BSF, .agent = "test" };
 	w->now = NOW;
-	w->instructions = "";
+	w->instructions = w->configuration = "";
 	w->server_tmpi = true;
 	return w;
 }
@@ -84,10 +84,42 @@ static void answer(struct world *w, const struct mst_writer *out)
 static void challenge(struct world *w, const struct gba_ask *a, bool stale, struct mst_writer *out)
 {
 	struct aka_vector v = vector(w);
+	uint8_t b[GBA_AV_MAX];
+	struct mst_writer k = mst_writer_of(b, sizeof(b));
 
 	w->challenges++;
-	assert_int_equal(gba_run_open(c, &w->rc, &v, IMPI, a, opaque, w->now, &w->run), 0);
+	mst_put(&k, (struct mst_view){ v.xres, v.xres_n });
+	mst_put(&k, (struct mst_view){ v.ck, 16 });
+	mst_put(&k, (struct mst_view){ v.ik, 16 });
+	assert_true(gba_av_read(mst_written(&k), &w->av));
+	if (w->rc.in_card)
+		assert_int_equal(gba_autn_star(c, v.ik, v.autn), 0);
+	assert_int_equal(gba_run_open(&w->rc, v.rnd, v.autn, IMPI, a, opaque, w->now, &w->run), 0);
 	gba_put_401(&w->run, BSF, stale, out);
+}
+
+enum gba_judgement judge(struct world *w, const struct gba_ask *a, struct mst_diag *d)
+{
+	struct gba_claim q;
+	enum gba_judgement j;
+	int r;
+
+	assert_int_equal(gba_run_match(c, &w->run, a, BSF, w->now, &j, d), 0);
+	assert_int_not_equal(j, GBA_JUDGE_GRANTED);
+	if (j != GBA_JUDGE_PROVE)
+		return j;
+	q = gba_claim_of(&w->run, a);
+	r = gba_prove(c, &w->av, &q, a->body);
+	assert_true(r >= 0);
+	return gba_run_proven(&w->run, a, !r);
+}
+
+void open_session(struct world *w, int64_t lifetime)
+{
+	assert_true(gba_session_open(&w->run, BSF, lifetime, w->now, &w->session));
+	gba_ks(w->av.ck, w->av.ik, w->ks);
+	if (w->run.tmpi_ue && !w->run.in_card)
+		assert_int_equal(gba_tmpi(c, w->ks, w->session.rnd, mst_view_str(w->session.impi), mst_view_str(BSF), w->session.tmpi), 0);
 }
 
 void bsf(struct world *w)
@@ -96,6 +128,7 @@ void bsf(struct world *w)
 	struct mst_writer out = mst_writer_of(room, sizeof(room));
 	struct gba_ask a;
 	struct mst_diag d = { 0 };
+	const struct gba_briefing briefing = { mst_view_str(w->instructions), mst_view_str(w->configuration) };
 	uint64_t ms;
 	int status;
 
@@ -108,13 +141,13 @@ void bsf(struct world *w)
 	} else if (a.kind == GBA_ASK_FIRST) {
 		challenge(w, &a, false, &out);
 	} else {
-		assert_int_equal(gba_run_judge(c, &w->run, &a, BSF, w->now, &w->judged, &d), 0);
+		w->judged = judge(w, &a, &d);
 		switch (w->judged) {
 		case GBA_JUDGE_GRANTED:
-			assert_int_equal(gba_session_open(c, &w->run, BSF, 3600, w->now, &w->session), 0);
+			open_session(w, 3600);
 			/* fall through */
 		case GBA_JUDGE_REPEATED:
-			assert_int_equal(gba_put_200(c, &w->run, &w->session, &a, mst_view_str(w->instructions), w->server_tmpi, w->now, &out), 0);
+			assert_int_equal(gba_put_200(c, &w->run, &w->av, &w->session, &a, &briefing, w->server_tmpi, w->now, &out), 0);
 			break;
 		case GBA_JUDGE_RESYNC:
 			if (aka_auts_check(c, &w->k, w->run.rnd, a.auth.auts, &ms)) {
@@ -125,7 +158,7 @@ void bsf(struct world *w)
 			}
 			break;
 		case GBA_JUDGE_STALE: challenge(w, &a, true, &out); break;
-		case GBA_JUDGE_RESYNC_LIMIT: case GBA_JUDGE_WRONG: case GBA_JUDGE_MISMATCH: case GBA_JUDGE__COUNT: gba_put_refusal(403, 0, "no", &out); break;
+		case GBA_JUDGE_RESYNC_LIMIT: case GBA_JUDGE_PROVE: case GBA_JUDGE_WRONG: case GBA_JUDGE_MISMATCH: case GBA_JUDGE__COUNT: gba_put_refusal(403, 0, "no", &out); break;
 		}
 	}
 	answer(w, &out);
@@ -189,8 +222,7 @@ void to_the_end(struct world *w)
 void world_free(struct world *w)
 {
 	gba_ue_deinit(&w->ue);
-	gba_run_wipe(&w->run);
-	gba_session_wipe(&w->session);
+	gba_av_wipe(&w->av);
 	free(w);
 }
 

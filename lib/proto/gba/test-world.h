@@ -32,7 +32,9 @@ struct world {
 	uint8_t next_rand;
 	struct gba_run_config rc;
 	struct gba_run run;
+	struct gba_av av;
 	struct gba_session session;
+	uint8_t ks[GBA_KS];
 	struct gba_ue ue;
 	struct gba_ue_config uc;
 	struct message request, answer;
@@ -40,13 +42,16 @@ struct world {
 	unsigned challenges;
 	mst_time now;
 	mst_ms ms;
-	const char *instructions;
+	const char *instructions, *configuration;
 	bool server_tmpi, gba_u;
 };
 
 struct world *world_new(void);
 void world_free(struct world *w);
 struct aka_vector vector(struct world *w);
+/* Both halves of a judgement, as the role and the keeper have them between them. */
+enum gba_judgement judge(struct world *w, const struct gba_ask *a, struct mst_diag *d);
+void open_session(struct world *w, int64_t lifetime);
 /* The role in few lines: what w->request holds is answered into w->answer. */
 void bsf(struct world *w);
 void start(struct world *w);

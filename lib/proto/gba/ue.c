@@ -329,7 +329,9 @@ static void take_info(struct gba_ue *u, const struct mst_http_msg *m, bool authe
 		failed(u, GBA_FAIL_PROTOCOL, "the BSF gave a key that has ended by its own clock", "");
 		return;
 	}
+	x->bsf_time = authentic ? i.current_time : 0;
 	x->instructions = authentic ? i.instructions : MST_VIEW_NONE;
+	x->configuration = authentic ? i.configuration : MST_VIEW_NONE;
 	x->tmpi[0] = 0;
 	if (u->bsf_tmpi && !u->cfg.no_tmpi && x->ks.n &&
 	    gba_tmpi(u->cfg.crypto, x->ks.b, x->rnd, str(x->impi), gba_btid_domain(i.btid), x->tmpi))

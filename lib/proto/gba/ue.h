@@ -11,7 +11,7 @@
  *
  * GBA_ME and GBA_U look the same here: with GBA_U the card keeps CK and IK, and so Ks, and gives RES alone (trap 10).
  * An identity that is a TMPI and is rejected is replaced by the IMPI, once.
- * Of the answer nothing counts before rspauth has been checked; instructions count only when it was.
+ * Of the answer nothing counts before rspauth has been checked; instructions and configuration only when it was.
  */
 #ifndef MST_PROTO_GBA_UE_H
 #define MST_PROTO_GBA_UE_H
@@ -68,10 +68,12 @@ struct gba_context {
 	char btid[MST_BTID_MAX], impi[MST_ID_MAX], tmpi[MST_ID_MAX];        /* tmpi "": none for the next run */
 	uint8_t rnd[GBA_RAND];
 	struct mst_key ks;
-	bool in_card, authenticated;         /* rspauth was right */
+	bool in_card, authenticated;         /* rspauth was right, and the body was under it (auth-int) */
 	mst_time expires;                    /* by the BSF's clock */
+	mst_time bsf_time;                   /* the BSF's clock; 0 = not said, or not authenticated */
 	int64_t remaining;                   /* seconds from the answer; -1 = not to be told without a clock */
-	struct mst_view instructions;        /* JSON, in the arena; only when authenticated */
+	/* JSON, in the arena; only when authenticated: a sequence, and what the node is to be called and where it belongs */
+	struct mst_view instructions, configuration;
 };
 void gba_context_wipe(struct gba_context *x);
 

@@ -79,12 +79,24 @@ static enum mmaf_state on_opened(struct mmaf *m, const struct mmaf_input *in)
 	return ok ? next : failed(m, PROV_INTERNAL, "no such job");
 }
 
+/*
+ * KmID = MAF_RELATIVE_KmID@MAF-FQDN (spec 1.4): one of another MAF would be presented to the wrong one. With GBA it is the B-TID
+ * under which the session's key stands (TS-0003 8.3.2.3), and no other.
+ */
+static bool km_id_of_this_maf(const struct mmaf *m, struct mst_view id)
+{
+	struct mst_view rel, fqdn;
+
+	if (m->btid[0])
+		return mst_id_equal(MST_ID_KM, id, mst_view_str(m->btid));
+	return mst_key_id_split(id, &rel, &fqdn) && mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(m->maf_fqdn));
+}
+
 /* What every answer with a registration may bring: et in the future, an assigned key id that is the MAF's. */
 static bool take(struct mmaf *m, const struct mmaf_input *in, int want_rsc, struct mst_client_reg *r)
 {
 	uint8_t scratch[2048];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
-	struct mst_view rel, fqdn;
 
 	if (!mst_dialog_answered(&m->dialog, in->answer, want_rsc) ||
 	    !mst_dialog_read(&m->dialog, in->answer, &mst_maf_client_reg_msg, &arena, r))
@@ -96,15 +108,14 @@ static bool take(struct mmaf *m, const struct mmaf_input *in, int want_rsc, stru
 	if ((r->has & 1u << MST_CR_CLIENT) &&
 	    !mst_view_to_str(r->client_id, m->result.client_id, sizeof(m->result.client_id)))
 		return mst_dialog_fail(&m->dialog, PROV_MALFORMED, "the MAF's clientID is too long", NULL);
-	/* KmID = MAF_RELATIVE_KmID@MAF-FQDN (spec 1.4): one of another MAF would be presented to the wrong
-	 * one. */
 	if ((r->has & 1u << MST_CR_KMID) &&
-	    (!mst_id_valid(MST_ID_KEY, r->assigned_symm_key_id) ||
-	     !mst_key_id_split(r->assigned_symm_key_id, &rel, &fqdn) ||
-	     !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(m->maf_fqdn)) ||
+	    (!km_id_of_this_maf(m, r->assigned_symm_key_id) ||
 	     !mst_view_to_str(r->assigned_symm_key_id, m->result.km_id, sizeof(m->result.km_id))))
 		return mst_dialog_fail(&m->dialog, PROV_MALFORMED,
 				       "the MAF's assignedSymmKeyID is not a KmID of ", m->maf_fqdn, NULL);
+	/* TS-0003 8.3.2.3: with GBA KmID takes the value of KeID, whether the MAF says so or not, as the BSF spelt it */
+	if (m->btid[0])
+		memcpy(m->result.km_id, m->btid, sizeof(m->result.km_id));
 	/* The texts of `r` lie in the scratch that ends here; whoever needs more has it in the result. */
 	if ((r->has & 1u << MST_CR_RI) && m->job == MMAF_JOB_REGISTER &&
 	    (!mst_reg_id_valid(r->ri) || !mst_view_to_str(r->ri, m->result.reg_id, sizeof(m->result.reg_id))))
@@ -255,6 +266,10 @@ bool mmaf_init(struct mmaf *m, const struct mmaf_config *cfg, struct mst_diag *d
 	if ((cfg->job == MMAF_JOB_REGISTER || cfg->job == MMAF_JOB_KEY_REGISTER) &&
 	    !mst_id_normalise(MST_ID_FQDN, mst_view_str(cfg->admin_fqdn), m->admin_fqdn)) {
 		mst_diag_set(d, 0, "admin_fqdn", "not an FQDN", NULL);
+		return false;
+	}
+	if (cfg->btid && cfg->btid[0] && !mst_id_normalise(MST_ID_BTID, mst_view_str(cfg->btid), m->btid)) {
+		mst_diag_set(d, 0, "btid", "not a B-TID", NULL);
 		return false;
 	}
 	m->with_km = cfg->with_km;

@@ -82,6 +82,7 @@ struct mmaf_config {
 	mst_time expires;            /* REGISTER, UPDATE, KEY_REGISTER: proposed; KEY_UPDATE: 0 = as it is */
 	const char *reg_id;          /* CONFIRM, UPDATE, LEAVE, CONFIG */
 	const char *client_id;       /* KEY_REGISTER: what the MAF must call us; NULL or "" = whatever it says */
+	const char *btid;            /* GBA: the B-TID of this session, which is the KmID; NULL or "": another framework */
 	bool with_km;                /* REGISTER in a session with KmID or a certificate: no KmID need be assigned */
 	const struct mmaf_key_ask *key;      /* KEY_…; borrowed until mmaf_opened() has returned */
 	const struct mst_quirks *quirks;
@@ -101,7 +102,7 @@ struct mmaf_key {
 struct mmaf_result {
 	char reg_id[MST_REG_ID_MAX];
 	char client_id[MST_ID_MAX];
-	char km_id[MST_ID_MAX];      /* KmID; "" when none was assigned (CONFIRM, UPDATE) */
+	char km_id[MST_ID_MAX];      /* KmID, with GBA the B-TID, whether the MAF says so or not; "" when none was assigned (CONFIRM, UPDATE) */
 	mst_time reg_until;          /* 0 = not said */
 	mst_time server_time, subscription_until;    /* CONFIG; 0 = not said */
 	char registrar_cse_id[MST_ID_MAX];           /* CONFIG */
@@ -112,6 +113,7 @@ struct mmaf {
 	enum mmaf_job job;
 	enum mmaf_state state;
 	struct mst_dialog dialog;
+	char btid[MST_ID_MAX];
 	char maf_fqdn[MST_ID_MAX], base[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
 	mst_time expires;
 	const struct mmaf_key_ask *key;

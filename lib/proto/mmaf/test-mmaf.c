@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "tests/support/cm.h"
 
 #include "proto/mmaf/mmaf.h"
@@ -240,6 +242,35 @@ static void test_registration_by_kmid(void **state)
 	assert_string_equal(m.result.km_id, "");
 }
 
+/* TS-0003 8.3.2.3: with GBA KmID is the B-TID, said or not; any other is a mistake. */
+static void test_registration_by_btid(void **state)
+{
+#define BTID "I1U8vpY3qJ0hiuZNrke/NQ==@bsf.example"
+	struct mmaf_config c = { .job = MMAF_JOB_REGISTER, .maf_fqdn = "maf.example.com", .base = "/MAFBase", .from = "/C1",
+				 .admin_fqdn = "sp.example.com", .expires = UTC + 60, .btid = BTID, .answer_ms = 5000 };
+	static const struct { const char *km; bool good; } said[] = {
+		{ "", true }, { KMID(BTID), true }, { KMID("i1U8vpY3qJ0hiuZNrke/NQ==@bsf.example"), false },
+		{ KMID("0123abcd@maf.example.com"), false },
+	};
+	struct mst_diag d = { 0 };
+	char json[512];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(said); i++) {
+		assert_true(mmaf_init(&m, &c, &d));
+		mmaf_opened(&m, now, UTC);
+		(void)sent();
+		snprintf(json, sizeof(json), REG_("r9", "20280101T000000", "%s"), said[i].km);
+		answer(2001, json);
+		assert_int_equal(mmaf_state(&m), said[i].good ? MMAF_DONE : MMAF_FAILED);
+		if (said[i].good)
+			assert_string_equal(m.result.km_id, BTID);
+	}
+	c.btid = "no B-TID";
+	assert_false(mmaf_init(&m, &c, &d));
+	assert_string_equal(d.field, "btid");
+}
+
 /* 4.3.2 for the MAF. */
 static void test_configuration(void **state)
 {
@@ -290,7 +321,7 @@ int main(void)
 		cmocka_unit_test(test_transcripts),
 		cmocka_unit_test(test_every_cell),
 		cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_registration_by_kmid),
+		cmocka_unit_test(test_registration_by_kmid), cmocka_unit_test(test_registration_by_btid),
 		cmocka_unit_test(test_configuration),
 		cmocka_unit_test(test_bad_configuration),
 	};

@@ -23,6 +23,14 @@ static const char *const reason_text[PROV_REASON__COUNT] = {
 	[PROV_OVERSIZED] = "oversized",
 	[PROV_UNKNOWN_METHOD] = "unknown method",
 	[PROV_WRONG_SERVICE] = "wrong service",
+	[PROV_NO_READER] = "no reader",
+	[PROV_NO_CARD] = "no card",
+	[PROV_NO_APPLICATION] = "no application",
+	[PROV_CARD_PIN] = "card pin",
+	[PROV_CARD_SYNC] = "card out of step",
+	[PROV_FALSE_NETWORK] = "false network",
+	[PROV_NOT_PROVEN] = "not proven",
+	[PROV_UNKNOWN_SUBSCRIBER] = "unknown subscriber",
 };
 
 static bool ends(const char *text, const char *with)

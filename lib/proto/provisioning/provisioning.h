@@ -45,6 +45,15 @@ enum prov_reason {
 	PROV_OVERSIZED,          /* more octets than an answer or a sequence may have */
 	PROV_UNKNOWN_METHOD,     /* an instruction with a method that does not exist */
 	PROV_WRONG_SERVICE,      /* the peer is who it should be, and not what was looked for: a web page, a redirection */
+	/* of the subscriber's card, and of bootstrapping with it (GBA) */
+	PROV_NO_READER,          /* no reader or modem, or the service that has it does not run */
+	PROV_NO_CARD,            /* no card in it, or one that does not answer */
+	PROV_NO_APPLICATION,     /* a card without the application that is wanted */
+	PROV_CARD_PIN,           /* the card's PIN is not given, or wrong */
+	PROV_CARD_SYNC,          /* card and operator do not agree on the sequence number, even after resynchronising */
+	PROV_FALSE_NETWORK,      /* the challenge is not from the card's operator */
+	PROV_NOT_PROVEN,         /* the BSF's answer is not protected as it must be (rspauth) */
+	PROV_UNKNOWN_SUBSCRIBER, /* the BSF does not know the card's identity */
 	PROV_REASON__COUNT       /* kept in progress by number: new ones at the end */
 };
 const char *prov_reason_text(enum prov_reason r); /* "unsupported", "not authenticated", …; never NULL */

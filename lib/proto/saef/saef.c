@@ -167,6 +167,14 @@ static enum saef_outcome meaning(bool accepts, const struct mst_failure *f)
 	case PROV_EMPTY:
 	case PROV_UNKNOWN_METHOD:
 	case PROV_STORAGE:
+	case PROV_NO_READER:
+	case PROV_NO_CARD:
+	case PROV_NO_APPLICATION:
+	case PROV_CARD_PIN:
+	case PROV_CARD_SYNC:
+	case PROV_FALSE_NETWORK:
+	case PROV_NOT_PROVEN:
+	case PROV_UNKNOWN_SUBSCRIBER:
 	case PROV_INTERNAL:
 	case PROV_REASON__COUNT: break;
 	}
@@ -180,7 +188,7 @@ static bool bind_source(struct saef *s, const struct mmaf_key *k)
 
 	if (mst_id_valid(MST_ID_CSE_ABS, source) || mst_id_valid(MST_ID_AE_ABS, source))
 		return mst_copy_text(s->link.peer, sizeof(s->link.peer), k->source);
-	return !mst_id_valid(MST_ID_KEY, source) || mst_credential_id_make(CRED_KM, source, s->link.credential_id);
+	return !mst_id_valid(MST_ID_KM, source) || mst_credential_id_make(CRED_KM, source, s->link.credential_id);
 }
 
 static bool wanted(const struct saef *s)

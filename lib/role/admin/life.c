@@ -45,7 +45,8 @@ static const struct { const char *act, *event; } words[] = {
 
 static int tell_act(struct admin *q, const struct mst_node *n, const char *reason)
 {
-	mst_time until = n->leave_by ? n->leave_by : n->reenrol_until;
+	bool leaving = n->state == MST_NODE_RELEASED && n->leave_by;
+	mst_time until = leaving ? n->leave_by : n->reenrol_until;
 	const char *event = "";
 	char why[200];
 	struct mst_writer w = mst_writer_of(why, sizeof(why));
@@ -55,7 +56,7 @@ static int tell_act(struct admin *q, const struct mst_node *n, const char *reaso
 			event = words[i].event;
 	mst_put_str(&w, reason);
 	if (until) {
-		mst_put_str(&w, n->leave_by ? "; may stay until " : "; window until ");
+		mst_put_str(&w, leaving ? "; may stay until " : "; window until ");
 		mst_put_timestamp(&w, until);
 	}
 	mst_put_nul(&w);
@@ -72,14 +73,20 @@ static int end_all(struct admin *q, const struct mst_node *n, const char *reason
 	return r ? r : admin_end_commands(q, n->id, why);
 }
 
-static int apply_act(struct admin *q, const struct mst_node *n, const char *reason)
+static int apply_act(struct admin *q, const struct mst_node *was, const struct mst_node *n, const char *reason)
 {
 	int r = mst_store_node_update(q->env->store, n);
 
-	if (!r && n->leave_by)
+	/* the time that a move left is over when another begins */
+	if (!r && was->leave_by && was->state != MST_NODE_RELEASED && n->leave_by != was->leave_by)
+		r = admin_end_former_certs(q, n);
+	if (!r && n->state == MST_NODE_RELEASED && n->leave_by)
 		r = end_keys_by(q, n->id, n->leave_by);
 	else if (!r && (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED))
 		r = end_all(q, n, reason);
+	/* an open session would be told at its next request only */
+	if (n->state == MST_NODE_SUSPENDED || n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !n->leave_by))
+		q->a->cut = n->id;
 	return r ? r : tell_act(q, n, reason);
 }
 
@@ -90,7 +97,7 @@ int admin_node_act(struct admin *q)
 	int64_t seconds = 0;
 	bool has_key = false;
 	char reason[128];
-	struct mst_node n;
+	struct mst_node was, n;
 	int rsc, r;
 
 	if (!admin_decode_act(q->body, q->act, reason, &seconds, &d))
@@ -106,6 +113,7 @@ int admin_node_act(struct admin *q)
 	r = mst_store_cred_of_node(q->env->store, MST_ROLE_MAF, n.id, uses_key, &has_key);
 	if (r < 0)
 		return r;
+	was = n;
 	switch (admin_decide_node_act(&n, q->act, reason, seconds, has_key, q->env->now, &rsc, &d)) {
 	case ADMIN_REFUSED:
 		return admin_refuse(q, rsc, &d);
@@ -114,7 +122,7 @@ int admin_node_act(struct admin *q)
 	case ADMIN_DONE:
 		break;
 	}
-	r = apply_act(q, &n, reason);
+	r = apply_act(q, &was, &n, reason);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	return admin_answer_node(q, MST_RSC_OK, &n);
@@ -138,6 +146,9 @@ static int past(struct admin *q, const struct mst_node *was, const struct mst_su
 	memcpy(p.sp_fqdn, sub.sp_fqdn, sizeof(p.sp_fqdn));
 	p.last = (int64_t)last;
 	r = r ? r : mst_store_past_put(q->env->store, &p);
+	/* whom the people of the one have approved, those of the next have not */
+	if (!r)
+		r = mst_store_certreq_trim(q->env->store, was->id, 0);
 	return r > 0 ? MST_FAULT_BUG : r;
 }
 
@@ -153,9 +164,12 @@ static int apply_move(struct admin *q, const struct mst_node *was, const struct 
 	snprintf(why, sizeof(why), "the node has moved away: %.120s", reason);
 	if (!r)
 		r = admin_end_commands(q, n->id, why);
+	if (!r && was->leave_by)
+		r = admin_end_former_certs(q, was);
 	if (!r)
 		r = past(q, was, sub);
-	/* enrolment with the old one ends at once, and its keys at the MAF when the new one is in use, or the time is over */
+	/* enrolment with the old one ends at once; its keys at the MAF when the new one is in use, or the time is over; its
+	   certificates then, with which it may have to come to the MEF for the new one */
 	if (!r)
 		r = admin_end_enrolment(q, was);
 	if (!r)
@@ -185,7 +199,7 @@ int admin_node_move(struct admin *q)
 	if (known < 0)
 		return known;
 	n = was;
-	switch (admin_decide_move(&n, &in.as, known ? NULL : &sub, in.reason, q->env->now, &rsc, &d)) {
+	switch (admin_decide_move(&n, &in.as, known ? NULL : &sub, in.grace, in.reason, q->env->now, &rsc, &d)) {
 	case ADMIN_REFUSED:
 		return admin_refuse(q, rsc, &d);
 	case ADMIN_UNCHANGED:
@@ -233,14 +247,18 @@ static int keep_node(void *arg, const struct mst_node *r)
 
 static int sub_clock(struct admin *q, struct mst_subscription *r, struct mst_clocked *c)
 {
-	const char *what = admin_decide_sub_clock(r, q->env->now);
-	int e = mst_store_sub_put(q->env->store, r, false);
+	bool over, more = false;
+	const char *what = admin_decide_sub_clock(r, q->env->now, &over);
+	int e = *what ? admin_event(q, what, 0, r->id) : 0;
 
-	if (e || !*what)
-		return e;
-	c->subs_ended += !r->due;
-	c->subs_near += r->due != 0;
-	return admin_event(q, what, 0, r->id);
+	if (!e && over)
+		e = admin_end_sub_commands(q, r, &more);
+	if (over && !more)
+		r->due = 0;
+	c->subs_ended += *what && over;
+	c->subs_near += *what && !over;
+	c->more = c->more || more;
+	return e ? e : mst_store_sub_put(q->env->store, r, false);
 }
 
 static int node_clock(struct admin *q, struct mst_node *n, struct mst_clocked *c)
@@ -249,9 +267,11 @@ static int node_clock(struct admin *q, struct mst_node *n, struct mst_clocked *c
 
 	n->leave_by = 0;
 	r = mst_store_node_update(q->env->store, n);
+	if (!r && n->state != MST_NODE_RELEASED)
+		return admin_end_former_certs(q, n);
 	if (!r)
 		r = end_all(q, n, "its time to leave is over");
-	c->nodes_gone++;
+	c->gone[c->nodes_gone++] = n->id;
 	return r ? r : admin_event(q, "node.gone", n->id, "released, and its time to leave is over");
 }
 

@@ -49,15 +49,21 @@ static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc,
 
 /*
  * A name has to be bound to a trust anchor. Without a word from the operator it is the maker's, when there is
- * one maker only: written down now, so that a maker who comes later cannot claim it.
+ * one maker only: written down now, so that a maker who comes later cannot claim it. Of a provider's people no word is taken
+ * (scope.c): among several makers the name is nobody's certificate's until the installation's people have bound it.
  */
-static bool bind_names(const struct mst_role_conf *conf, struct admin_node_input *in, struct mst_diag *d)
+static bool bind_names(const struct admin *q, struct admin_node_input *in, struct mst_diag *d)
 {
 	static const uint8_t none[MST_SHA256_LEN];
+	const struct mst_role_conf *conf = q->env->conf;
 
 	for (size_t i = 0; i < in->n; i++) {
 		if (memcmp(in->identity[i].anchor, none, sizeof(none)))
 			continue;
+		if (q->sp[0] && conf && conf->makers.n != 1) {
+			memcpy(in->identity[i].anchor, mst_anchor_none, MST_SHA256_LEN);
+			continue;
+		}
 		if (!conf || conf->makers.n != 1) {
 			mst_diag_set(d, 0, "anchor", conf && conf->makers.n ?
 				     "which of the makers' CAs signs this node? expected" : "no maker's CA is trusted yet; expected",
@@ -78,7 +84,13 @@ static int add(struct admin *q, const json_t *j, struct admin_node_input *in, in
 	int r;
 
 	*ret_rsc = MST_RSC_BAD_REQUEST;
-	if (!admin_decode_node(j, in, d) || !bind_names(q->env->conf, in, d))
+	if (!admin_decode_node(j, in, d))
+		return ADMIN_REFUSED;
+	if (!admin_origin_good(q, in, d)) {
+		*ret_rsc = MST_RSC_NO_PRIVILEGE;
+		return ADMIN_REFUSED;
+	}
+	if (!bind_names(q, in, d))
 		return ADMIN_REFUSED;
 	r = in->node.sub_id[0] ? mst_store_sub_get(q->env->store, in->node.sub_id, &sub) : MST_STORE_NONE;
 	if (r < 0)
@@ -187,6 +199,9 @@ int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n)
 	/* where it stands and what it was told is between it and its owner */
 	if (!r && !q->sp[0])
 		r = add_briefings(q, n->id, j);
+	/* the SIM is the operator's */
+	if (r >= 0 && !q->sp[0])
+		r = admin_put_sim(q, n->id, j);
 	if (json_object_set_new(j, "identities", ids) | json_object_set_new(j, "registrations", regs) |
 	    json_object_set_new(j, "credentials", creds))
 		r = r ? r : MST_FAULT_MEMORY;

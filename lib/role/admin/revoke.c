@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "role/admin/admin.h"
+#include "role/admin/decide.h"
 #include "role/common/common.h"
 
 #define BATCH 8
@@ -134,28 +135,42 @@ static int keep_name(void *arg, const struct mst_identity *r)
 	return 0;
 }
 
-struct certs { struct mst_cert_row *row; size_t cap, n; mst_time now; };
+struct certs {
+	struct mst_cert_row *row;
+	size_t cap, n;
+	mst_time now;
+	const struct mst_node *former;       /* only what it had before it was this; NULL: all */
+	const struct mst_node_past *past;
+};
 
 static int keep_cert(void *arg, const struct mst_cert_row *r)
 {
 	struct certs *c = arg;
 
-	if (!r->revoked && r->expires > c->now && c->n < c->cap)
+	if (!r->revoked && r->expires > c->now && c->n < c->cap && (!c->former || admin_cert_former(c->former, c->past, r)))
 		c->row[c->n++] = *r;
 	return 0;
 }
 
 /* Certificates that we issued to it go on the list, as far as that has room: the node itself is refused in any case. */
-static int end_certs(struct admin *q, int64_t node)
+static int end_certs(struct admin *q, int64_t node, const struct mst_node *former, const struct mst_node_past *past)
 {
 	struct mst_cert_row row[16];
-	struct certs c = { row, MST_COUNT(row), 0, q->env->now };
+	struct certs c = { row, MST_COUNT(row), 0, q->env->now, former, past };
 	struct mst_diag d = { 0 };
 	int rsc, r = mst_store_cert_of_node(q->env->store, node, keep_cert, &c);
 
 	for (size_t i = 0; i < c.n && r >= 0; i++)
 		r = admin_revoke_row(q, &row[i], 0, &rsc, &d);
 	return r < 0 ? r : 0;
+}
+
+int admin_end_former_certs(struct admin *q, const struct mst_node *n)
+{
+	struct mst_node_past past;
+	int r = mst_store_past_last(q->env->store, n->id, &past);
+
+	return r < 0 ? r : end_certs(q, n->id, n, r ? NULL : &past);
 }
 
 static int end_of_roles(struct admin *q, const struct mst_node *n, const enum mst_role *roles, size_t n_roles)
@@ -172,8 +187,6 @@ static int end_of_roles(struct admin *q, const struct mst_node *n, const enum ms
 		r = mst_store_sub_get(q->env->store, n->sub_id, &sub);
 	if (r >= 0)
 		r = mst_store_identity_list(q->env->store, n->id, keep_name, &names);
-	if (r >= 0)
-		r = end_certs(q, n->id);
 	for (size_t i = 0; i < n_roles && r >= 0; i++) {
 		r = end_creds(q, roles[i], n->id, NULL);
 		if (!r)
@@ -189,6 +202,8 @@ int admin_end_credentials(struct admin *q, const struct mst_node *n)
 	static const enum mst_role roles[] = { MST_ROLE_MEF, MST_ROLE_MAF };
 	int r = end_of_roles(q, n, roles, MST_COUNT(roles));
 
+	if (r >= 0)
+		r = end_certs(q, n->id, NULL, NULL);
 	/* one that was let go may still ask where to go now; one that is revoked shows its secret in vain */
 	if (r >= 0 && n->state == MST_NODE_REVOKED)
 		r = end_creds(q, MST_ROLE_SECRETS, n->id, NULL);

@@ -3,7 +3,7 @@
 #define MST_ROLE_ADMIN_RULES_H
 
 #include "role/admin/admin.h"
-#include "role/bbn/rule-cache.h"
+#include "role/rules/rule-cache.h"
 
 /* Versions of the set that can be looked at and gone back to. */
 #define ADMIN_RULE_VERSIONS 200

@@ -17,6 +17,7 @@ struct fix {
 	char dir[64];
 	struct mst_store *s;
 	struct mst_role_conf conf;
+	mst_time now;
 	int64_t node, other, ended, theirs;
 };
 
@@ -30,7 +31,7 @@ static struct mst_role_env env_of(struct fix *f, mst_time now)
 /* The answer's text stands in `room`. A transaction that is not `kept` is undone. */
 static void ask(struct fix *f, enum mst_op op, const char *target, const char *body, int rsc, bool kept)
 {
-	struct mst_role_env env = env_of(f, NOW);
+	struct mst_role_env env = env_of(f, f->now);
 	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
 				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
 	struct mst_answer a = { .content = mst_writer_of((uint8_t *)room, sizeof(room) - 1) };
@@ -76,6 +77,7 @@ static int set_up(void **state)
 	struct fix *f = calloc(1, sizeof(*f));
 	char url[128], body[300];
 
+	f->now = NOW;
 	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-leaving-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(url, sizeof(url), "sqlite:%s/t.db", f->dir);
@@ -231,10 +233,221 @@ static void moved(void **state)
 	assert_true(times("node.moved") == 1 && times("command.cancelled") == 0 && times("device-config.dropped") == 0);
 }
 
+static void clock_says(struct fix *f, mst_time now)
+{
+	struct mst_role_env env = env_of(f, now);
+	struct mst_clocked c = { 0 };
+
+	assert_int_equal(mst_store_begin(f->s), 0);
+	assert_int_equal(admin_clock(&env, &c), 0);
+	assert_int_equal(mst_store_commit(f->s), 0);
+	assert_int_equal(c.nodes_gone, 0);
+}
+
+static void give_cert(struct fix *f, const char *serial, const char *subject, mst_time issued)
+{
+	struct mst_cert_row r = { .node = f->node, .issued = issued, .expires = NOW + 9999999 };
+
+	snprintf(r.serial, sizeof(r.serial), "%s", serial);
+	snprintf(r.subject, sizeof(r.subject), "%s", subject);
+	assert_int_equal(mst_store_cert_put(f->s, &r), 0);
+}
+
+static bool good(struct fix *f, const char *serial)
+{
+	struct mst_cert_row r;
+
+	assert_int_equal(mst_store_cert_get(f->s, serial, &r), 0);
+	return !r.revoked;
+}
+
+/*
+ * A node that may not go back to what it was born with (last_resort) has nothing but its certificate for the MEF: that works
+ * for the grace that was given, as the old root key does, and ends then; what the new provider gave it stays.
+ */
+static void certificates_stay_for_the_grace(void **state)
+{
+	static const char move[] = "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}";
+	struct fix *f = *state;
+
+	give_cert(f, "01", "cse1.a.example.com", NOW - 99);
+	give_cert(f, "02", "urn:a:1", NOW - 99);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", move, 2000, true);
+	assert_true(good(f, "01") && good(f, "02"));
+	assert_true(times("\"leaveBy\":\"") == 1);
+	give_cert(f, "03", "cse7.b.example.com", NOW + 5);
+	give_cert(f, "04", "urn:a:1", NOW + 5);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/resume", "{\"reason\":\"paid\"}", 2000, true);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=node.suspended", "", 2000, true);
+	assert_true(times("may stay") == 0);
+	clock_says(f, NOW + 3599);
+	assert_true(good(f, "01") && good(f, "02"));
+	clock_says(f, NOW + 3600);
+	assert_true(!good(f, "01") && !good(f, "02") && good(f, "03") && good(f, "04"));
+	ask(f, MST_OP_RETRIEVE, "/v1/nodes/urn%3Aa%3A1", "", 2000, true);
+	assert_true(times("\"state\":\"known\"") == 1 && times("\"leaveBy\":\"") == 0);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=node.gone", "", 2000, true);
+	assert_true(times("node.gone") == 0);
+}
+
+/* Once more before that, let go, or let back: what was to end in that time ends with it. */
+static void a_second_move_ends_what_was_left(void **state)
+{
+	static const char *const next[][2] = {
+		{ "move", "{\"reason\":\"again\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE9\",\"grace\":86400}" },
+		{ "release", "{\"reason\":\"gone\",\"grace\":86400}" },
+		{ "revoke", "{\"reason\":\"stolen\"}" },
+	};
+	struct fix *f = *state;
+	char path[64], body[200];
+
+	for (size_t i = 0; i < 3; i++) {
+		char serial[8];
+
+		snprintf(serial, sizeof(serial), "1%zu", i);
+		snprintf(body, sizeof(body), "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE%zu\",\"grace\":3600}", i + 20);
+		f->now += 10;
+		give_cert(f, serial, "urn:a:1", f->now - 1);
+		ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", body, 2000, true);
+		assert_true(good(f, serial));
+		snprintf(path, sizeof(path), "/v1/nodes/urn%%3Aa%%3A1/%s", next[i][0]);
+		ask(f, MST_OP_CREATE, path, next[i][1], 2000, true);
+		assert_false(good(f, serial));
+	}
+}
+
+/* Within one provider: what names the node as it is called now has nothing to end for. */
+static void a_move_within_a_provider(void **state)
+{
+	struct fix *f = *state;
+
+	ask(f, MST_OP_CREATE, "/v1/subscriptions", "{\"id\":\"sub-a2\",\"spFQDN\":\"a.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}", 2001, true);
+	give_cert(f, "01", "cse1.a.example.com", NOW - 99);
+	give_cert(f, "02", "urn:a:1", NOW - 99);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"tariff\",\"subscription\":\"sub-a2\",\"cseID\":\"//a.example.com/CSE1\",\"grace\":60}", 2000, true);
+	clock_says(f, NOW + 60);
+	assert_true(good(f, "01") && good(f, "02"));
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"tariff\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE8\",\"grace\":60}", 2000, true);
+	clock_says(f, NOW + 59);
+	assert_true(good(f, "01") && good(f, "02"));
+	clock_says(f, NOW + 60);
+	assert_true(!good(f, "01") && good(f, "02"));
+}
+
+#define FLEET 150                    /* more than a look of the clock ends */
+
+static unsigned open_of_fleet(struct fix *f)
+{
+	int n[4] = { 0 };
+
+	for (int i = 0; i < FLEET; i++) {
+		char id[16];
+
+		snprintf(id, sizeof(id), "urn:f:%d", i);
+		assert_int_equal(mst_store_command_list(f->s, node_of(f, id), 0, 0, count, n), 0);
+	}
+	return (unsigned)(n[MST_COMMAND_WAITING] + n[MST_COMMAND_ISSUED]);
+}
+
+/* One command each for a fleet of the subscription, and one for a node of another's. */
+static void give_fleet(struct fix *f)
+{
+	ask(f, MST_OP_CREATE, "/v1/subscriptions", "{\"id\":\"sub-f\",\"spFQDN\":\"f.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}", 2001, true);
+	assert_int_equal(mst_store_begin(f->s), 0);
+	for (int i = 0; i < FLEET; i++) {
+		struct mst_node n = { .sub_id = "sub-f", .created = NOW };
+
+		snprintf(n.node_id, sizeof(n.node_id), "urn:f:%d", i);
+		assert_int_equal(mst_store_node_insert(f->s, &n), 0);
+		(void)add(f, n.id, i % 2 ? MST_COMMAND_ISSUED : MST_COMMAND_WAITING);
+	}
+	assert_int_equal(mst_store_commit(f->s), 0);
+}
+
+/* Nobody is to fetch them any more: all of them end, a batch at a time, and each is told. */
+static void a_subscription_ends(void **state)
+{
+	struct fix *f = *state;
+	struct mst_command m;
+	unsigned before;
+
+	give_fleet(f);
+	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-f/end", "{\"reason\":\"unpaid\"}", 2000, true);
+	before = open_of_fleet(f);
+	assert_true(before && before < FLEET);
+	for (int i = 1; i < 9 && open_of_fleet(f); i++)
+		clock_says(f, NOW + i);
+	assert_int_equal(open_of_fleet(f), 0);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=command.cancelled&limit=500", "", 2000, true);
+	assert_int_equal(times("subscription sub-f has ended"), FLEET);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=subscription.ended", "", 2000, true);
+	assert_int_equal(times("sub-f: unpaid"), 1);
+	/* another's is untouched, and nothing is left to do */
+	assert_true(mst_store_command_get(f->s, f->theirs, &m) == 0 && m.state == MST_COMMAND_WAITING);
+	clock_says(f, NOW + 99);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=subscription.&limit=500", "", 2000, true);
+	assert_int_equal(times("sub-f: unpaid"), 1);
+	assert_int_equal(times("subscription.expir"), 0);
+}
+
+static void a_subscription_expires(void **state)
+{
+	struct fix *f = *state;
+	struct mst_subscription r;
+
+	give_fleet(f);
+	assert_int_equal(mst_store_sub_get(f->s, "sub-f", &r), 0);
+	for (int i = 0; i < 9; i++)
+		clock_says(f, r.not_after + i);
+	assert_int_equal(open_of_fleet(f), 0);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=command.cancelled&limit=500", "", 2000, true);
+	assert_int_equal(times("subscription sub-f has expired"), FLEET);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=subscription.expired&limit=500", "", 2000, true);
+	assert_int_equal(times("\"why\":\"sub-f\""), 1);
+	/* with a later end it goes on */
+	assert_true(mst_store_sub_get(f->s, "sub-f", &r) == 0 && r.due == 0);
+}
+
+static int count_requests(void *arg, const struct mst_certreq *r)
+{
+	(void)r;
+	++*(int *)arg;
+	return 0;
+}
+
+/* What the people of one provider have approved, or are asked, is nothing to those of the next. */
+static void requests_stay_with_their_provider(void **state)
+{
+	struct mst_certreq r = { .subject = "urn:a:1", .asked = NOW - 9 };
+	struct fix *f = *state;
+	int n = 0;
+
+	for (int i = 0; i <= MST_CERTREQ_ISSUED; i++) {
+		r.node = f->node;
+		r.state = (enum mst_certreq_state)i;
+		r.csr_sha256[0] = (uint8_t)i;
+		assert_int_equal(mst_store_certreq_insert(f->s, &r), 0);
+	}
+	r.node = f->other;
+	assert_int_equal(mst_store_certreq_insert(f->s, &r), 0);
+	ask(f, MST_OP_CREATE, "/v1/subscriptions", "{\"id\":\"sub-a2\",\"spFQDN\":\"a.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}", 2001, true);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"tariff\",\"subscription\":\"sub-a2\",\"cseID\":\"//a.example.com/CSE1\"}", 2000, true);
+	assert_int_equal(mst_store_certreq_list(f->s, -1, 0, 100, count_requests, &n), 0);
+	assert_int_equal(n, 5);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\"}", 2000, true);
+	n = 0;
+	assert_int_equal(mst_store_certreq_list(f->s, -1, 0, 100, count_requests, &n), 0);
+	assert_int_equal(n, 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(revoked), T(released), T(released_at_once), T(suspended), T(moved) };
+	const struct CMUnitTest tests[] = { T(revoked), T(released), T(released_at_once), T(suspended), T(moved),
+		T(certificates_stay_for_the_grace), T(a_second_move_ends_what_was_left),
+		T(a_move_within_a_provider), T(requests_stay_with_their_provider),
+		T(a_subscription_ends), T(a_subscription_expires) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: leaving", tests, NULL, NULL);

@@ -185,7 +185,7 @@ static void try_one(struct fix *f, const struct admin_route *r, const char *id)
 	if (open || r->scope == ADMIN_WHOLE)
 		assert_true(rsc >= 4000);
 	nothing_of_b(path);
-	at = strstr(path, "/import");
+	at = r->scope == ADMIN_WHOLE ? NULL : strstr(path, "/import");
 	if (last_event(f) != before || (at && !told("\"ok\":false")))
 		fail_msg("%s changed something: %d %s", path, rsc, room);
 }
@@ -253,6 +253,59 @@ static void own_work(void **state)
 	nothing_of_b("own events");
 }
 
+/*
+ * What proves where a node comes from stays with it when it goes to another provider; so it is not the provider's people's to
+ * say: who could give a name to a CA of his choice, or store a secret, could be the node at the next one.
+ */
+static void origin(void **state)
+{
+	static const char anchored[] = "{\"nodeID\":\"urn:a:o%d\",\"subscription\":\"sub-a\",\"anchor\":\"%s\"}";
+	static const char hex[] = "1111111111111111111111111111111111111111111111111111111111111111";
+	struct fix *f = *state;
+	struct mst_identity had, now;
+	uint64_t before;
+	char body[200];
+
+	f->conf.makers.sha256[0][0] = 7;
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_NODE, "urn:a:1", &had), 0);
+	before = last_event(f);
+	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/bind", "{\"anchor\":\"any\"}", 4103);
+	assert_true(told("people of the installation"));
+	must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/secret", "{}", 4103);
+	assert_true(told("people of the installation"));
+	assert_int_equal(ask_as(f, 4711, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/bind", "{\"anchor\":\"any\"}"), 4103);
+	assert_int_equal(ask_as(f, 4711, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/secret", "{}"), 4103);
+	snprintf(body, sizeof(body), anchored, 1, "any");
+	must(f, MST_OP_CREATE, A "/nodes", body, 4103);
+	assert_true(told("\"field\":\"anchor\"") && told("muster node bind"));
+	snprintf(body, sizeof(body), anchored, 1, hex);
+	must(f, MST_OP_CREATE, A "/nodes", body, 4103);
+	must(f, MST_OP_CREATE, A "/nodes",
+	     "{\"nodeID\":\"urn:a:o1\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"o1.a.example.com\",\"anchor\":\"any\"}]}", 4103);
+	must(f, MST_OP_CREATE, A "/nodes/import", "{\"rows\":[{\"nodeID\":\"urn:a:o1\",\"subscription\":\"sub-a\",\"anchor\":\"any\"}]}", 2000);
+	assert_true(told("\"ok\":false") && told("\"anchor\""));
+	assert_int_equal(last_event(f), before);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_NODE, "urn:a:1", &now), 0);
+	assert_memory_equal(now.anchor, had.anchor, sizeof(had.anchor));
+	/* the maker that the installation has; among several nobody's certificate, until its people have said whose */
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:o2\",\"subscription\":\"sub-a\"}", 2001);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_NODE, "urn:a:o2", &now), 0);
+	assert_int_equal(now.anchor[0], 7);
+	f->conf.makers.n = 2;
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:o3\",\"subscription\":\"sub-a\"}", 2001);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_NODE, "urn:a:o3", &now), 0);
+	assert_memory_equal(now.anchor, mst_anchor_none, sizeof(now.anchor));
+	snprintf(body, sizeof(body), anchored, 4, "none");
+	must(f, MST_OP_CREATE, A "/nodes", body, 2001);
+	/* the installation's own people */
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3Ao3/bind", "{\"anchor\":\"any\"}", 2000);
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3Ao3/secret", "{}", 4000);
+	assert_true(told("expected a secret"));
+	snprintf(body, sizeof(body), anchored, 5, hex);
+	must(f, MST_OP_CREATE, "/v1/nodes", body, 2001);
+	f->conf.makers.n = 1;
+}
+
 /* Whether a node exists with somebody else is not told by asking for its events. */
 static void no_oracle(void **state)
 {
@@ -277,6 +330,11 @@ static void moved(void **state)
 	cert.node = req.node = f->node_a;
 	assert_int_equal(mst_store_cert_put(f->s, &cert), 0);
 	assert_int_equal(mst_store_certreq_insert(f->s, &req), 0);
+	/* under a name of the new provider's, and of no third one */
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//c.example.com/CSE7\"}", 4000);
+	assert_true(told("\"field\":\"cseID\""));
+	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"aeID\":\"//a.example.com/C7\"}", 4000);
+	assert_true(told("\"field\":\"aeID\""));
 	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
 	     "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000);
 	must(f, MST_OP_RETRIEVE, A "/nodes/urn%3Aa%3A1", "", 4004);
@@ -302,6 +360,7 @@ int main(void)
 		cmocka_unit_test(every_way),
 		cmocka_unit_test(by_user),
 		cmocka_unit_test(own_work),
+		cmocka_unit_test(origin),
 		cmocka_unit_test(no_oracle),
 		cmocka_unit_test(moved),
 	};

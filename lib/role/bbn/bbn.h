@@ -10,8 +10,8 @@
 #ifndef MST_ROLE_BBN_BBN_H
 #define MST_ROLE_BBN_BBN_H
 
-#include "role/bbn/rule.h"
 #include "role/common/common.h"
+#include "role/rules/rules.h"
 
 #define BBN_SCRATCH (MST_RULE_OCTETS + MST_FACTS_OCTETS + MST_SEQ_OCTETS + 8192)
 #define BBN_OF_ONE 16           /* briefings kept of one node */
@@ -84,8 +84,5 @@ MST_MUST_CHECK int bbn_apply(struct mst_role_env *env, const struct mst_exchange
 			     const struct mst_who *w, struct bbn_verdict *v);
 MST_MUST_CHECK int bbn_encode(struct mst_role_env *env, const struct bbn_call *c, const struct bbn_verdict *v,
 			      const struct bbn_records *r, struct mst_arena *a, struct mst_answer *answer);
-/* The rules as they stand in the store; kept between requests and built anew when they have changed. */
-void bbn_forget(void *state);
-MST_MUST_CHECK int bbn_rules(struct mst_role_env *env, const struct mst_rule_set **ret_set, int64_t *ret_version);
 
 #endif

@@ -29,7 +29,7 @@ int bbn_load(struct mst_role_env *env, const struct mst_exchange *x, const struc
 	bbn_whose(w, &x->peer, r->who);
 	if (c->what == BBN_REPORT)
 		return found(mst_store_briefing_get(env->store, c->id, &r->briefing), &r->has_briefing);
-	e = bbn_rules(env, &r->rules, &r->rules_version);
+	e = mst_role_rules(env, &r->rules, &r->rules_version);
 	if (!e && w->has_node)
 		e = found(mst_store_place_get(env->store, w->node.id, &r->place), &r->has_place);
 	if (!e && r->who[0])

@@ -280,8 +280,8 @@ static void enrol(const struct est_call *c, const struct mst_who *w, const struc
 		refuse(v, MST_RSC_BAD_REQUEST, "challengePassword is not the one of csrattrs; get the attributes again", NULL);
 		return;
 	}
-	/* who renews was approved when it enrolled */
-	if (conf->est.approval && c->op == MST_EST_ENROLL && !r->has_req) {
+	/* who renews was approved when it enrolled, by the people of the provider that it had then */
+	if (conf->est.approval && (c->op == MST_EST_ENROLL || r->own_former) && !r->has_req) {
 		remember(c, w, r, MST_CERTREQ_PENDING, now, v);
 		wait(conf, v);
 		return;

@@ -71,6 +71,19 @@ static int keep_command(void *arg, const struct mst_command *m)
 	return 0;
 }
 
+/* Was it made under another provider than the node has now? */
+static int load_former(struct mst_role_env *env, const struct mst_who *w, struct est_records *r)
+{
+	struct mst_node_past past;
+	struct mst_cert_row row;
+	int e = mst_store_past_last(env->store, w->node.id, &past);
+
+	if (!e)
+		e = mst_store_cert_get(env->store, w->cert_serial, &row);
+	r->own_former = !e && row.issued <= past.at;
+	return e < 0 ? e : 0;
+}
+
 static int load_own(struct mst_role_env *env, const struct mst_who *w, const struct mst_exchange *x, struct est_records *r)
 {
 	struct mst_cert_der der;
@@ -85,7 +98,7 @@ static int load_own(struct mst_role_env *env, const struct mst_who *w, const str
 	r->own_san = x->peer.cert.san[0];
 	r->own_until = x->peer.cert.not_after;
 	e = mst_cert_subject_sha256((struct mst_view){ der.der.b, der.der.n }, r->own_subject_sha256);
-	return e > 0 ? MST_FAULT_CORRUPT : e;
+	return e > 0 ? MST_FAULT_CORRUPT : e ? e : load_former(env, w, r);
 }
 
 static int load_request(struct mst_role_env *env, const struct mst_who *w, const struct est_call *c, struct est_records *r)
@@ -314,6 +327,7 @@ int est_handle(struct mst_role_env *env, const struct mst_exchange *x, struct ms
 		r = env->crypto->ops->random(env->crypto, k.chance.b, sizeof(k.chance.b));
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
+	a->node = k.who.has_node ? k.who.node.id : 0;
 	est_decide(&k.call, &k.who, &k.records, env->conf, env->now, &k.chance, &k.verdict);
 	r = apply(env, x, &k.call, &k.who, ca, &k.verdict, &k.der);
 	return r ? r : encode(&k.verdict, ca, &k.der, a);

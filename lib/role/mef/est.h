@@ -32,6 +32,7 @@ struct est_records {
 	struct mst_command command;    /* a CERT_PROV that is issued or waits */
 	/* what the session showed, when we issued it: */
 	bool has_own;
+	bool own_former;               /* before the node came to its provider */
 	struct mst_san own_san;
 	uint8_t own_subject_sha256[MST_SHA256_LEN];
 	mst_time own_until;

@@ -1,0 +1,318 @@
+/* Method gba: what comes of a run on Ub, in both arrangements, with a card that keeps Ks and one that does not. */
+#include "tests/support/cm.h"
+
+#include "crypto/derive.h"
+#include "enrolee/enrolee.h"
+
+#define UTC 1800000000
+#define BSF "bsf.mnc001.mcc001.pub.3gppnetwork.org"
+#define BTID "I1U8vpY3qJ0hiuZNrke/NQ==@" BSF
+#define IMPI "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+#define ATTEMPT "00112233445566778899aabbccddeeff"
+#define MAF_REG(kmid) "{\"sec:mafClientReg\":{\"ri\":\"r7\",\"et\":\"20280501T000000\",\"adminFQDN\":\"sp.example.com\"," kmid "\"clientID\":\"//sp.example.com/C1\"}}"
+#define ASSIGNED "\"assignedSymmKeyID\":\"" BTID "\","
+#define CFG "{\"sec:mefClientCfg\":{\"cseID\":\"//sp.example.com/C1\",\"nodeID\":\"urn:dev:ops:1-2-3\",\"registrarPoA\":[\"https://in.sp.example.com\"]," \
+	"\"mafURI\":\"https://maf.example.com:8444/MAF\",\"subscriptionUntil\":\"20270115T083000\"}}"
+
+static struct enrolee e;
+static mst_ms now;
+static const struct mst_instruction instruction = {
+	.kind = MST_INSTR_BOOTSTRAP, .method = MST_METHOD_GBA, .uri = MST_VIEW_LIT("http://" BSF "/"), .target = MST_VIEW_LIT("MAF.example.com"),
+	.admin_fqdn = MST_VIEW_LIT("sp.example.com"),
+};
+
+static struct enrolee_config config(void)
+{
+	return (struct enrolee_config){ .crypto = mst_crypto_openssl(), .methods = 1u << MST_METHOD_GBA, .from = "", .ua = gba_ua_tls(0x00ae),
+					.bootstrap_ms = 9000, .open_ms = 3000, .answer_ms = 5000 };
+}
+
+static struct gba_context context(void)
+{
+	struct gba_context x = { .btid = BTID, .impi = IMPI, .ks = { .n = GBA_KS }, .authenticated = true, .expires = UTC + 3600, .bsf_time = UTC + 5,
+				 .remaining = 3595, .configuration = MST_VIEW_LIT(CFG) };
+
+	for (unsigned i = 0; i < GBA_KS; i++)
+		x.ks.b[i] = (uint8_t)(i * 7);
+	memset(x.rnd, 0x23, sizeof(x.rnd));
+	return x;
+}
+
+static bool start_with(const struct enrolee_config *c, const struct mst_instruction *i, const struct mst_root_cred *pending, struct mst_diag *d)
+{
+	now = 1000;
+	enrolee_init(&e, c);
+	return enrolee_start(&e, i, ATTEMPT, pending, now, UTC, d);
+}
+
+static void start(const struct mst_root_cred *pending)
+{
+	struct enrolee_config c = config();
+	struct mst_diag d = { 0 };
+
+	assert_true(start_with(&c, &instruction, pending, &d));
+}
+
+static void answer(int rsc, const char *json)
+{
+	struct mst_response a = { .rsc = rsc, .content = mst_view_str(json) };
+
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_SEND);
+	a.rqi = enrolee_request(&e)->rqi;
+	enrolee_sent(&e);
+	enrolee_feed(&e, &a, now, UTC);
+}
+
+static void is_naf_key(const struct mst_key *key, const struct gba_context *x, const char *fqdn)
+{
+	struct gba_ua ua = gba_ua_tls(0x00ae);
+	uint8_t id[GBA_NAF_ID_MAX];
+	struct mst_key want;
+	size_t n;
+
+	assert_true(gba_naf_id(mst_view_str(fqdn), &ua, id, &n));
+	assert_int_equal(gba_ks_naf(mst_crypto_openssl(), GBA_KEY_ME, x->ks.b, x->rnd, mst_view_str(IMPI), (struct mst_view){ id, n }, &want), 0);
+	assert_true(mst_ct_equal(mst_key_view(key), mst_key_view(&want)));
+}
+
+static void from_bootstrapping_to_promotion(void **state)
+{
+	const struct mst_root_cred *c = enrolee_credential(&e);
+	struct gba_context x = context();
+	struct enrolee_session s;
+
+	(void)state;
+	start(NULL);
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_BOOTSTRAP);
+	assert_string_equal(enrolee_bsf(&e), "http://" BSF "/");
+	assert_string_equal(enrolee_step_text(enrolee_step(&e)), "bsf.bootstrap");
+	assert_true(enrolee_deadline(&e) == now + 9000);
+	assert_null(enrolee_request(&e));
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	assert_int_equal(enrolee_point(&e), ENROLEE_AT_NAF_KEYED);
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_SAVE);
+	assert_true(e.server_time == UTC + 5);
+	/* TS-0003 8.3.2.3: Ke is Ks, KeID the B-TID, Km the NAF key; nothing else is derived */
+	assert_string_equal(c->key_id, BTID);
+	assert_string_equal(c->ke_id, BTID);
+	assert_true(mst_ct_equal(mst_key_view(&c->ke), mst_key_view(&x.ks)));
+	is_naf_key(&c->key, &x, "maf.example.com");
+	assert_int_equal(c->method, MST_METHOD_GBA);
+	assert_memory_equal(c->ua, "\1\0\1\0\xae", 5);
+	assert_true(mst_is_naf_key(c));
+	assert_string_equal(c->cse_id, "//sp.example.com/C1");
+	assert_string_equal(c->registrar_poa[0], "https://in.sp.example.com");
+	assert_string_equal(c->maf_uri, "https://maf.example.com:8444/MAF");
+	assert_string_equal(c->mef_fqdn, BSF);
+	assert_true(c->not_after == 1800001800);     /* the subscription's end is the sooner */
+	assert_true(c->obtained == UTC + 5);
+	enrolee_saved(&e, now, UTC);
+	assert_int_equal(enrolee_point(&e), ENROLEE_AT_PENDING_SAVED);
+	s = enrolee_session(&e);
+	assert_true(s.psk && !s.exports && s.port == 8444 && s.key == &c->key);
+	assert_memory_equal(s.ua, "\1\0\1\0\xae", 5);
+	assert_string_equal(s.psk_identity, BTID);
+	enrolee_opened(&e, NULL, now, UTC);
+	assert_true(mst_view_eq_str(enrolee_request(&e)->from, "/C1"));
+	answer(2001, MAF_REG(ASSIGNED));
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_SAVE);
+	assert_string_equal(c->key_id, BTID);
+	assert_string_equal(c->maf_reg_id, "r7");
+	enrolee_saved(&e, now, UTC);
+	assert_int_equal(enrolee_state(&e), ENROLEE_CONFIRMING);
+	assert_string_equal(enrolee_session(&e).psk_identity, BTID);
+	enrolee_opened(&e, NULL, now, UTC);
+	answer(2000, MAF_REG(ASSIGNED));
+	assert_int_equal(c->ke.n, 0);                /* Ks is not kept beyond its use */
+	enrolee_saved(&e, now, UTC);
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_PROMOTE);
+	enrolee_saved(&e, now, UTC);
+	assert_int_equal(enrolee_state(&e), ENROLEE_DONE);
+	assert_int_equal(c->key.n, 0);
+}
+
+static void the_card_keeps_ks(void **state)
+{
+	static const struct mst_key key = { { 1, 2, 3 }, MST_KEY_LEN }, bad = { { 1 }, 16 };
+	const struct mst_root_cred *c = enrolee_credential(&e);
+	struct gba_context x = context();
+	struct enrolee_naf naf;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		x.in_card = true;
+		mst_key_wipe(&x.ks);
+		start(NULL);
+		enrolee_bootstrapped(&e, &x, now, UTC);
+		assert_int_equal(enrolee_want(&e), ENROLEE_WANT_NAF_KEY);
+		assert_int_equal(enrolee_point(&e), ENROLEE_AT_BOOTSTRAPPED);
+		assert_string_equal(enrolee_step_text(enrolee_step(&e)), "card.naf-key");
+		naf = enrolee_naf(&e);
+		assert_string_equal(naf.impi, IMPI);
+		assert_true(mst_view_eq(naf.naf_id, MST_VIEW_LIT("maf.example.com\1\0\1\0\xae")));
+		enrolee_keyed(&e, i ? &bad : &key, now, UTC);
+		if (i) {
+			assert_int_equal(enrolee_failure(&e)->reason, PROV_INTERNAL);
+			return;
+		}
+		assert_int_equal(enrolee_want(&e), ENROLEE_WANT_SAVE);
+		assert_true(mst_ct_equal(mst_key_view(&c->key), mst_key_view(&key)));
+		assert_int_equal(c->ke.n, 0);
+		assert_string_equal(c->ke_id, BTID);
+	}
+}
+
+/* Lesson 14: with one name for the key in every stage it is the registration that tells how far a slot is. */
+static void with_the_power_back(void **state)
+{
+	struct gba_context x = context();
+	struct mst_root_cred slot;
+
+	(void)state;
+	start(NULL);
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	slot = *enrolee_credential(&e);
+	start(&slot);
+	assert_int_equal(enrolee_state(&e), ENROLEE_MAF);
+	enrolee_opened(&e, NULL, now, UTC);
+	answer(2001, MAF_REG(""));                   /* no name assigned is no other name */
+	slot = *enrolee_credential(&e);
+	assert_string_equal(slot.key_id, BTID);
+	start(&slot);
+	assert_int_equal(enrolee_state(&e), ENROLEE_CONFIRMING);
+	assert_true(enrolee_resume(&e, &slot, now, UTC));
+	assert_int_equal(enrolee_state(&e), ENROLEE_CONFIRMING);
+	/* what the MAF does not know any more goes back to the BSF, once; unreachable does not (lesson 6) */
+	start(&slot);
+	enrolee_lost(&e, PROV_UNREACHABLE, "no route", now, UTC);
+	assert_int_equal(enrolee_state(&e), ENROLEE_FAILED);
+	start(&slot);
+	enrolee_lost(&e, PROV_NOT_AUTHENTICATED, "alert 115", now, UTC);
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_BOOTSTRAP);
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	enrolee_saved(&e, now, UTC);
+	enrolee_lost(&e, PROV_NOT_AUTHENTICATED, "alert 115", now, UTC);
+	assert_int_equal(enrolee_failure(&e)->reason, PROV_NOT_AUTHENTICATED);
+	/* a slot whose key has ended is none */
+	slot.not_after = UTC;
+	start(&slot);
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_BOOTSTRAP);
+}
+
+static void another_name_for_the_key(void **state)
+{
+	struct gba_context x = context();
+
+	(void)state;
+	start(NULL);
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	enrolee_saved(&e, now, UTC);
+	enrolee_opened(&e, NULL, now, UTC);
+	answer(2001, MAF_REG("\"assignedSymmKeyID\":\"0123abcd@maf.example.com\","));
+	assert_int_equal(enrolee_failure(&e)->reason, PROV_MALFORMED);
+	assert_non_null(strstr(enrolee_failure(&e)->detail, "assignedSymmKeyID"));
+}
+
+/* An operator's BSF knows no oneM2M: then the settings say who this node is. */
+static void no_configuration(void **state)
+{
+	struct enrolee_config c = config();
+	struct gba_context x = context();
+	struct mst_diag d = { 0 };
+
+	(void)state;
+	x.configuration = MST_VIEW_NONE;
+	x.bsf_time = 0;
+	c.own_cse_id = "//sp.example.com/C7";
+	c.psk_separator = ';';
+	assert_true(start_with(&c, &instruction, NULL, &d));
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	assert_string_equal(enrolee_credential(&e)->cse_id, "//sp.example.com/C7");
+	assert_string_equal(enrolee_credential(&e)->maf_uri, "https://maf.example.com");
+	assert_true(enrolee_credential(&e)->not_after == UTC + 3600);
+	enrolee_saved(&e, now, UTC);
+	assert_string_equal(enrolee_session(&e).psk_identity, "3GPP-bootstrapping;" BTID);
+	/* nobody says: no packet leaves towards the MAF */
+	c.own_cse_id = NULL;
+	assert_true(start_with(&c, &instruction, NULL, &d));
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	enrolee_saved(&e, now, UTC);
+	assert_int_equal(enrolee_failure(&e)->reason, PROV_UNSUPPORTED);
+	assert_non_null(strstr(enrolee_failure(&e)->detail, "gba.cse_id"));
+}
+
+static void configurations_that_are_none(void **state)
+{
+	static const struct { const char *json, *says; } row[] = {
+		{ "{", "" }, { "[]", "" }, { "{\"cseID\":7}", "sec:mefClientCfg" }, { "{\"sec:mefClientCfg\":{\"cseID\":7}}", "cseID" }, { "{\"sec:mefClientCfg\":{\"mafFQDN\":\"other.example.com\"}}", "mafFQDN" }, { "{\"sec:mefClientCfg\":{\"cseID\":\"C1\"}}", "cseID" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct gba_context x = context();
+
+		x.configuration = mst_view_str(row[i].json);
+		start(NULL);
+		enrolee_bootstrapped(&e, &x, now, UTC);
+		assert_int_equal(enrolee_failure(&e)->reason, PROV_MALFORMED);
+		assert_non_null(strstr(enrolee_failure(&e)->detail, "the BSF's configuration: "));
+		assert_non_null(strstr(enrolee_failure(&e)->detail, row[i].says));
+		assert_int_equal(enrolee_credential(&e)->ke.n, 0);
+	}
+}
+
+/* The older arrangement: the MEF is the NAF; everything behind its session is as with a maker's secret. */
+static void through_a_mef(void **state)
+{
+	struct mst_instruction i = instruction;
+	struct enrolee_config c = config();
+	struct gba_context x = context();
+	struct enrolee_session s;
+	struct mst_diag d = { 0 };
+
+	(void)state;
+	i.uri = MST_VIEW_LIT("https://mef.example.com:8443");
+	assert_true(start_with(&c, &i, NULL, &d));
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_BOOTSTRAP);
+	assert_string_equal(enrolee_bsf(&e), "");
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	s = enrolee_session(&e);
+	assert_true(s.psk && s.exports && s.port == 8443);
+	assert_string_equal(s.host, "mef.example.com");
+	assert_string_equal(s.psk_identity, BTID);
+	assert_memory_equal(s.ua, "\1\0\1\0\xae", 5);
+	is_naf_key(s.key, &x, "mef.example.com");
+	/* an https BSF is one when the settings say so */
+	c.bsf_host = "mef.example.com";
+	assert_true(start_with(&c, &i, NULL, &d));
+	assert_string_equal(enrolee_bsf(&e), "https://mef.example.com:8443");
+}
+
+static void what_is_not_supported(void **state)
+{
+	struct enrolee_config c = config();
+	struct mst_instruction i = instruction;
+	struct mst_diag d = { 0 };
+
+	(void)state;
+	c.methods = 1u << MST_METHOD_CERT | 1u << MST_METHOD_PSK;
+	assert_false(start_with(&c, &i, NULL, &d));
+	assert_non_null(strstr(d.text, "card"));
+	c = config();
+	i.uri = MST_VIEW_LIT("coaps://bsf.example.com");
+	assert_false(start_with(&c, &i, NULL, &d));
+	assert_string_equal(d.field, "uri");
+	i.uri = MST_VIEW_LIT("http://127.0.0.1/");
+	assert_false(start_with(&c, &i, NULL, &d));
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = {
+		cmocka_unit_test(from_bootstrapping_to_promotion), cmocka_unit_test(the_card_keeps_ks), cmocka_unit_test(with_the_power_back),
+		cmocka_unit_test(another_name_for_the_key), cmocka_unit_test(no_configuration), cmocka_unit_test(configurations_that_are_none),
+		cmocka_unit_test(through_a_mef), cmocka_unit_test(what_is_not_supported),
+	};
+
+	return cmocka_run_group_tests(t, NULL, NULL);
+}

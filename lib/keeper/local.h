@@ -1,0 +1,52 @@
+/* The keeper in this process, for the files that it is made of. Inside lib/keeper only. */
+#ifndef MST_KEEPER_LOCAL_H
+#define MST_KEEPER_LOCAL_H
+
+#include "keeper/channel.h"
+#include "keeper/files.h"
+#include "keeper/responder.h"
+
+/* All of it in pages that are neither swapped nor dumped. */
+struct local {
+	struct mst_keeper k;
+	struct mst_crypto *c;
+	uint8_t wrap_key[KEK_LEN];
+	struct keeper_files files;
+	struct responder responder;
+	struct mst_channel channel[MST_CHANNELS_MAX];
+	size_t n_channels;
+	struct mst_keeper_counts counts;
+};
+
+static inline struct local *keeper_of(struct mst_keeper *k)
+{
+	return (struct local *)k;
+}
+
+/* keeper-local.c */
+int keeper_refuse(struct local *l, enum mst_keeper_outcome why);                    /* counts it */
+bool keeper_id_usable(const char *id);
+const struct mst_channel *keeper_channel_of(const struct local *l, uint32_t id);   /* NULL: there is none */
+bool keeper_gets(enum mst_key_purpose p, const struct mst_channel *ch);            /* may its process have keys of that purpose? */
+bool keeper_authorised(const struct mst_authorisation *a, int what, const char *key_id);
+MST_MUST_CHECK int keeper_wrap(struct local *l, const struct mst_key *k, enum mst_key_purpose p, const char *key_id,
+			       struct mst_wrapped *ret_w);
+/* 0, FORGED or a fault. */
+MST_MUST_CHECK int keeper_unwrap(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id,
+				 struct mst_key *ret_k);
+
+/* keeper-aka.c. A SIM as it was given in to what is kept: OPc or TOPc instead of OP or TOP. 0, DENIED or a fault. */
+MST_MUST_CHECK int keeper_sim_take(struct mst_crypto *c, struct mst_key *k);
+int keeper_aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
+		      uint64_t sqn, const uint8_t amf[2], uint32_t to, struct mst_vector *ret_v);
+int keeper_aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
+		      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms);
+
+/* keeper-gba.c */
+int keeper_gba_star(struct mst_keeper *k, const struct mst_wrapped *av, const char *btid, uint8_t autn[GBA_AUTN]);
+int keeper_gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *av, const char *btid,
+		      const struct mst_ub *q, struct mst_ub_answer *ret_a);
+int keeper_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const char *btid,
+			const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret_sealed);
+
+#endif

@@ -1,0 +1,90 @@
+/* What both ends of the keeper's wire share. Inside lib/keeper only. */
+#ifndef MST_KEEPER_WIRE_INT_H
+#define MST_KEEPER_WIRE_INT_H
+
+#include <string.h>
+
+#include "keeper/keeper-wire.h"
+
+enum keeper_call {
+	CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER, CALL_DIFFERS, CALL_STATUS,
+	CALL_VECTOR, CALL_RESYNC, CALL_STAR, CALL_UB, CALL_NAF_KEYS,
+};
+
+static inline void put_text(struct mst_writer *w, const char *s)
+{
+	mst_put_block16(w, mst_view_str(s));
+}
+
+static inline void get_text(struct mst_reader *r, char *out, size_t cap)
+{
+	if (!mst_view_to_str(mst_read_block16(r), out, cap))
+		r->ok = false;
+}
+
+static inline void put_wrapped(struct mst_writer *w, const struct mst_wrapped *k)
+{
+	mst_put_block16(w, (struct mst_view){ k->b, k->n });
+}
+
+static inline void get_wrapped(struct mst_reader *r, struct mst_wrapped *k)
+{
+	struct mst_view v = mst_read_block16(r);
+
+	memset(k, 0, sizeof(*k));
+	if (v.n > sizeof(k->b)) {
+		r->ok = false;
+		return;
+	}
+	if (v.n)
+		memcpy(k->b, v.p, v.n);
+	k->n = (uint16_t)v.n;
+}
+
+static inline int get_small(struct mst_reader *r, int last)
+{
+	int x = mst_read_u8(r);
+
+	if (x > last)
+		r->ok = false;
+	return r->ok ? x : 0;
+}
+
+static inline void put_authorisation(struct mst_writer *w, const struct mst_authorisation *a)
+{
+	mst_put_u8(w, (uint8_t)a->what);
+	put_text(w, a->key_id);
+	put_text(w, a->to);
+	mst_put_u64(w, a->event);
+}
+
+static inline void get_authorisation(struct mst_reader *r, struct mst_authorisation *a)
+{
+	static const int last = MST_AUTH_BOOTSTRAP;
+
+	memset(a, 0, sizeof(*a));
+	switch (get_small(r, last)) {
+	case MST_AUTH_RELEASE: a->what = MST_AUTH_RELEASE; break;
+	case MST_AUTH_SIGN: a->what = MST_AUTH_SIGN; break;
+	case MST_AUTH_TRIGGER: a->what = MST_AUTH_TRIGGER; break;
+	case MST_AUTH_STATUS: a->what = MST_AUTH_STATUS; break;
+	case MST_AUTH_VECTOR: a->what = MST_AUTH_VECTOR; break;
+	case MST_AUTH_BOOTSTRAP: a->what = MST_AUTH_BOOTSTRAP; break;
+	default: a->what = MST_AUTH_NOTHING; break;
+	}
+	get_text(r, a->key_id, sizeof(a->key_id));
+	get_text(r, a->to, sizeof(a->to));
+	a->event = mst_read_u64(r);
+}
+
+/* The texts of an answer on Ub, in the order in which they travel. */
+#define UB_TEXTS 7
+static inline struct mst_view *ub_text(struct mst_ub *q, size_t i)
+{
+	struct mst_view *const at[UB_TEXTS] = { &q->claim.username, &q->claim.realm, &q->claim.nonce, &q->claim.nc, &q->claim.cnonce,
+						&q->claim.uri, &q->claim.response };
+
+	return at[i];
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* The engine with a role of its own over a real store and links in memory; for test-engine and test-suspend. */
+#ifndef MST_SERVER_TEST_ENGINE_RIG_H
+#define MST_SERVER_TEST_ENGINE_RIG_H
+
+#include "server/engine-internal.h"
+
+#define CHANNEL 5
+
+struct engine_rig {
+	struct event_base *base;
+	struct mst_unit *engine;
+	struct mst_link *control, *listener, *connector, *diameter;      /* our ends */
+	char dir[64];
+	unsigned answers, rsc[512], busy, asks, fetches, psk_known, psk_unknown;
+	uint64_t fetch_id;
+	struct mst_fetch fetch;
+	struct mst_answer_frame answer;
+	unsigned resumed;
+	unsigned releases;
+	uint32_t released_to[8];
+	bool ready, failed;
+	struct mst_store *fail_store;
+	unsigned fail_at;             /* arm the store when the role is asked the next time */
+};
+extern struct engine_rig t;
+int up(void **state);
+int down(void **state);
+void turn(void);
+struct mst_link *attach(enum mst_process kind, enum mst_role r, uint32_t channel);
+void ask(uint64_t id, const char *path, enum mst_role r);
+void ask_psk(uint64_t id, const char *identity);
+unsigned events(const char *what);       /* whose `what` begins so */
+
+#endif

@@ -1,0 +1,89 @@
+/* SQLite: SIMs. */
+#include "store/sqlite.h"
+
+#define SIM_COLS                                                                                             \
+	"id, imsi, impi, msisdn, algorithm, key, amf, sqn, ind, state, reason, node, uicc, lifetime, "       \
+	"naf_group, gsid, created, changed, vectors, vector_at, paced"
+#define M(t, m) SQ_COL(t, struct mst_sim, m)
+static const struct sq_col sim_cols[] = {
+	M(SQ_ID_OR_NULL, id),
+	M(SQ_TEXT, imsi),
+	M(SQ_TEXT, impi),
+	M(SQ_TEXT_OR_NULL, msisdn),
+	SQ_COL_MAX(struct mst_sim, algorithm, 2),
+	M(SQ_WRAPPED, key),
+	SQ_COL_MAX(struct mst_sim, amf, 0xffff),
+	M(SQ_I64, sqn),
+	SQ_COL_MAX(struct mst_sim, ind, 31),
+	SQ_COL_MAX(struct mst_sim, state, MST_SIM_SUSPENDED),
+	M(SQ_TEXT, reason),
+	M(SQ_ID_OR_NULL, node),
+	SQ_COL_MAX(struct mst_sim, uicc, MST_SIM_GBA_U),
+	M(SQ_I64, lifetime),
+	M(SQ_TEXT, naf_group),
+	M(SQ_I64, gsid),
+	M(SQ_I64, created),
+	M(SQ_I64, changed),
+	M(SQ_I64, vectors),
+	M(SQ_I64, vector_at),
+	M(SQ_I64, paced),
+};
+
+int sq_sim_insert(struct mst_store *s, struct mst_sim *r)
+{
+	struct sq *q = sq_of(s);
+	struct mst_sim row = *r;
+	int rc;
+
+	row.id = 0;
+	rc = sq_put(q, SQ_SIM_INSERT,
+		    "INSERT INTO sim (" SIM_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+		    "?17, ?18, ?19, ?20, ?21)",
+		    NULL, 0, SQ_COLS(sim_cols), &row);
+	if (!rc)
+		r->id = sqlite3_last_insert_rowid(q->db);
+	return rc;
+}
+
+int sq_sim_update(struct mst_store *s, const struct mst_sim *r)
+{
+	return sq_put(sq_of(s), SQ_SIM_UPDATE,
+		      "UPDATE sim SET imsi = ?2, impi = ?3, msisdn = ?4, algorithm = ?5, key = ?6, amf = ?7, sqn = ?8, ind = ?9, state = ?10, "
+		      "reason = ?11, node = ?12, uicc = ?13, lifetime = ?14, naf_group = ?15, gsid = ?16, created = ?17, changed = ?18, "
+		      "vectors = ?19, vector_at = ?20, paced = ?21 WHERE id = ?1",
+		      NULL, 0, SQ_COLS(sim_cols), r);
+}
+
+int sq_sim_delete(struct mst_store *s, int64_t id)
+{
+	return sq_run(sq_of(s), SQ_SIM_DELETE, "DELETE FROM sim WHERE id = ?1", SQ_ARGS(SQ_I(id)));
+}
+
+int sq_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret)
+{
+	static const struct { enum sq_slot slot; const char *sql; } way[] = {
+		[MST_SIM_BY_IMSI] = { SQ_SIM_BY_IMSI, "SELECT " SIM_COLS " FROM sim WHERE imsi = ?1" },
+		[MST_SIM_BY_IMPI] = { SQ_SIM_BY_IMPI, "SELECT " SIM_COLS " FROM sim WHERE impi = ?1" },
+		[MST_SIM_BY_MSISDN] = { SQ_SIM_BY_MSISDN, "SELECT " SIM_COLS " FROM sim WHERE msisdn = ?1" },
+	};
+
+	return sq_one(sq_of(s), way[by].slot, way[by].sql, SQ_ARGS(SQ_S(name)), SQ_COLS(sim_cols), ret);
+}
+
+int sq_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret)
+{
+	return sq_one(sq_of(s), SQ_SIM_OF_NODE, "SELECT " SIM_COLS " FROM sim WHERE node = ?1", SQ_ARGS(SQ_I(node)), SQ_COLS(sim_cols),
+		      ret);
+}
+
+int sq_sim_list(struct mst_store *s, const struct mst_sim_filter *f, int (*each)(void *, const struct mst_sim *), void *arg)
+{
+	static const char sql[] = "SELECT " SIM_COLS " FROM sim WHERE id > ?1 AND (?2 < 0 OR state = ?2) ORDER BY id LIMIT ?3";
+	struct sq_iter it;
+	struct mst_sim row;
+	int r = sq_iter_open(&it, sq_of(s), SQ_SIM_LIST, sql, SQ_ARGS(SQ_I(f->after), SQ_I(f->state), SQ_I(sq_limit(f->limit))));
+
+	while (!r && sq_iter_next(&it, SQ_COLS(sim_cols), &row))
+		r = each(arg, &row);
+	return sq_iter_close(&it, r);
+}

@@ -1,0 +1,234 @@
+/*
+ * What an agent keeps of a change of provider, over a restart: whom it leaves, how far that has come and when it is tried
+ * again; and that certificates of another MEF than the one it is with now are not shown to anybody (leave.c, own.c).
+ */
+#include "tests/support/cm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/agent.h"
+
+#define BLOBS 8
+
+/* A secure environment in memory. */
+struct fake {
+	struct mst_secenv s;
+	struct { char name[33]; uint8_t b[16384]; size_t n; } blob[BLOBS];
+	bool full;
+};
+
+static int load_blob(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+{
+	struct fake *f = (struct fake *)s;
+
+	(void)d;
+	for (size_t i = 0; i < BLOBS; i++) {
+		if (strcmp(f->blob[i].name, name))
+			continue;
+		assert_true(f->blob[i].n <= cap);
+		memcpy(out, f->blob[i].b, f->blob[i].n);
+		*ret_n = f->blob[i].n;
+		return 0;
+	}
+	return MST_SECENV_NONE;
+}
+
+static int store_blob(struct mst_secenv *s, const char *name, struct mst_view v, struct mst_diag *d)
+{
+	struct fake *f = (struct fake *)s;
+	size_t i = 0;
+
+	if (f->full) {
+		mst_diag_set(d, 0, name, "no space", NULL);
+		return MST_SECENV_FULL;
+	}
+	while (i < BLOBS && f->blob[i].name[0] && strcmp(f->blob[i].name, name))
+		i++;
+	assert_true(i < BLOBS && v.n <= sizeof(f->blob[i].b));
+	snprintf(f->blob[i].name, sizeof(f->blob[i].name), "%s", name);
+	if (v.n)
+		memcpy(f->blob[i].b, v.p, v.n);
+	f->blob[i].n = v.n;
+	return 0;
+}
+
+static const struct mst_secenv_ops fake_ops = { .name = "fake", .load_blob = load_blob, .store_blob = store_blob };
+
+/* An agent as far as it is needed here: no network, no initial credential. */
+static struct agent *booted(struct fake *f, const struct mst_root_cred *active, bool once)
+{
+	static const struct prov_config pc = { .methods = 1, .backoff_first = 1000, .backoff_max = 1000, .discover_ms = 1000, .bootstrap_ms = 1000 };
+	struct agent_config cfg = { .log_level = AGENT_ERROR };
+	struct agent *a = agent_new(&cfg, once);
+
+	assert_non_null(a);
+	a->env = &f->s;
+	mst_clock_init(&a->clock, (mst_time)time(NULL) - 86400, (mst_time)time(NULL), agent_now());
+	a->prov_storage = calloc(1, prov_size());
+	a->prov = prov_init(a->prov_storage, prov_size(), &pc);
+	assert_non_null(a->prov);
+	a->active = *active;
+	a->has_active = true;
+	assert_int_equal(leave_load(a), 0);
+	return a;
+}
+
+static void killed(struct agent *a)
+{
+	a->env = NULL;               /* the test's */
+	agent_free(a);
+}
+
+static struct mst_root_cred cred(const char *provider)
+{
+	struct mst_root_cred c = { .not_after = (mst_time)time(NULL) + 99999, .suid = 21, .key = { .n = 32 } };
+
+	snprintf(c.admin_fqdn, sizeof(c.admin_fqdn), "%s.example.com", provider);
+	snprintf(c.mef_fqdn, sizeof(c.mef_fqdn), "mef.%s.example.com", provider);
+	snprintf(c.maf_fqdn, sizeof(c.maf_fqdn), "maf.%s.example.com", provider);
+	snprintf(c.key_id, sizeof(c.key_id), "%s@maf.%s.example.com", provider, provider);
+	return c;
+}
+
+/* The agent is with `c` now. */
+static void arrive(struct agent *a, const struct mst_root_cred *c)
+{
+	a->active = *c;
+}
+
+static void is_leaving(struct fake *f, const char *in_use, const char *first, const char *second)
+{
+	json_t *list = leave_status(&f->s, in_use);
+
+	assert_int_equal(json_array_size(list), (first != NULL) + (second != NULL));
+	if (first)
+		assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "adminFQDN")), first);
+	if (second)
+		assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "adminFQDN")), second);
+	json_decref(list);
+}
+
+/* A server that is gone is asked ever more seldom, also by a device that is switched on and off. */
+static void the_wait_is_kept(void **state)
+{
+	struct mst_root_cred north = cred("north"), south = cred("south");
+	struct fake *f = *state;
+	struct agent *a = booted(f, &north, false);
+	struct mst_diag d = { 0 };
+	mst_ms first;
+
+	a->pending = south;
+	assert_int_equal(leave_keep(a, &d), 0);
+	arrive(a, &south);
+	for (int i = 0; i < 4; i++) {
+		assert_true(leave_due(a));
+		leave_start(a);              /* nobody to dial: as if it did not answer */
+		assert_false(leave_due(a));
+		first = leave_deadline(a) - agent_now();
+		assert_in_range(first, (30000 << i) - 1000, (60000 << i) + 1);
+		killed(a);
+		a = booted(f, &south, false);
+		assert_false(leave_due(a));
+		assert_in_range(leave_deadline(a) - agent_now(), first - 25000, first + 1);
+		killed(a);
+		/* by hand it is tried at once; and what it was stays */
+		a = booted(f, &south, true);
+	}
+	assert_true(leave_due(a));
+	killed(a);
+	is_leaving(f, south.key_id, "north.example.com", NULL);
+}
+
+/* The disk is full at the third provider: neither of the two that are left is forgotten. */
+static void a_failed_save_loses_nobody(void **state)
+{
+	struct mst_root_cred a1 = cred("a"), b1 = cred("b"), c1 = cred("c"), d1 = cred("d");
+	struct fake *f = *state;
+	struct agent *a = booted(f, &a1, false);
+	struct mst_diag d = { 0 };
+
+	a->pending = b1;
+	assert_int_equal(leave_keep(a, &d), 0);
+	arrive(a, &b1);
+	a->pending = c1;
+	assert_int_equal(leave_keep(a, &d), 0);
+	arrive(a, &c1);
+	a->pending = d1;
+	f->full = true;
+	assert_int_equal(leave_keep(a, &d), MST_SECENV_FULL);
+	f->full = false;
+	/* it goes on with what it has, and writes that */
+	leave_start(a);
+	is_leaving(f, c1.key_id, "a.example.com", "b.example.com");
+	/* with room the oldest one goes: it ends by itself */
+	assert_int_equal(leave_keep(a, &d), 0);
+	arrive(a, &d1);
+	is_leaving(f, d1.key_id, "b.example.com", "c.example.com");
+	assert_true(leave_due(a));
+	killed(a);
+}
+
+static void of_the_other_mef(struct agent *a, const char *mef)
+{
+	static const struct own_cert c = { .there = true, .pkcs8_n = 8, .der_n = 8, .obtained = 1, .not_after = MST_TIME_MAX,
+					   .name = { .value = "n" } };
+	struct mst_diag d = { 0 };
+
+	for (int s = 0; s < OWN__COUNT; s++) {
+		a->own.slot[s] = c;
+		snprintf(a->own.slot[s].mef, sizeof(a->own.slot[s].mef), "%s", mef);
+		assert_int_equal(own_store(a, (enum own_slot)s, &d), 0);
+	}
+}
+
+/* The power goes after the slots have changed, before the certificates were put away. */
+static void certificates_of_another_mef_go(void **state)
+{
+	struct mst_root_cred north = cred("north"), south = cred("south");
+	struct fake *f = *state;
+	struct agent *a = booted(f, &north, false);
+	json_t *told;
+
+	of_the_other_mef(a, north.mef_fqdn);
+	killed(a);
+	a = booted(f, &north, false);
+	own_load(a);
+	assert_true(a->own.slot[OWN_ACTIVE].there && own_choice(a) == &a->own.slot[OWN_ACTIVE]);
+	killed(a);
+	a = booted(f, &south, false);
+	own_load(a);
+	for (int s = 0; s < OWN__COUNT; s++)
+		assert_false(a->own.slot[s].there);
+	assert_null(own_choice(a));
+	told = own_status(&f->s);
+	assert_true(json_is_null(told));
+	json_decref(told);
+	killed(a);
+}
+
+static int set_up(void **state)
+{
+	struct fake *f = calloc(1, sizeof(*f));
+
+	f->s.ops = &fake_ops;
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+int main(void)
+{
+	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(certificates_of_another_mef_go) };
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("agent: leaving", tests, NULL, NULL);
+}

@@ -1,0 +1,328 @@
+/* What every database must do for a BSF: each nonce once, sessions until they end, several BSFs beside each other. */
+#include "contract.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+
+#define IMPI "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+#define BSF "bsf.example.com"
+
+static struct mst_store *of(void **state)
+{
+	return ((struct fix *)*state)->s;
+}
+
+static void put_rand(int i, uint8_t out[GBA_RAND])
+{
+	memset(out, 0, GBA_RAND);
+	out[0] = (uint8_t)i;
+	out[1] = (uint8_t)(i >> 8);
+	out[GBA_RAND - 1] = 7;
+}
+
+static struct mst_wrapped make_sealed(int i)
+{
+	struct mst_wrapped w = { .n = MST_WRAPPED_MAX };
+
+	memset(w.b, i, sizeof(w.b));
+	return w;
+}
+
+static struct mst_gba_run *make_run(int i)
+{
+	static struct mst_gba_run r;
+	uint8_t raw[GBA_RAND + GBA_AUTN] = { 0 };
+	struct mst_writer w = mst_writer_of(r.run.nonce, sizeof(r.run.nonce));
+
+	memset(&r, 0, sizeof(r));
+	put_rand(i, r.run.rnd);
+	memcpy(raw, r.run.rnd, GBA_RAND);
+	mst_put_base64(&w, (struct mst_view){ raw, sizeof(raw) });
+	mst_put_nul(&w);
+	snprintf(r.run.impi, sizeof(r.run.impi), "%s", IMPI);
+	snprintf(r.run.username, sizeof(r.run.username), "tmpi-%d@tmpi.bsf.3gppnetwork.org", i);
+	snprintf(r.run.opaque, sizeof(r.run.opaque), "%032x", i);
+	r.run.algorithm = GBA_AKAV2_MD5;
+	r.run.qop = GBA_QOP_AUTH_INT;
+	r.run.in_card = i & 1;
+	r.run.tmpi_ue = true;
+	r.run.resyncs = GBA_RESYNCS_MAX;
+	r.run.until = 1000 + i;
+	r.av = make_sealed(i);
+	memset(r.guss, 'g', sizeof(r.guss) - 1);
+	return &r;
+}
+
+static struct mst_gba_session *make_session(int i)
+{
+	static struct mst_gba_session r;
+
+	memset(&r, 0, sizeof(r));
+	put_rand(i, r.session.rnd);
+	assert_true(gba_btid_make(r.session.rnd, mst_view_str(BSF), r.session.btid));
+	snprintf(r.session.impi, sizeof(r.session.impi), "%s", IMPI);
+	r.session.in_card = i & 1;
+	r.session.created = 100 + i;
+	r.session.expires = 2000 + i;
+	r.ks = make_sealed(i);
+	snprintf(r.guss, sizeof(r.guss), "{\"guss\":{}}");
+	snprintf(r.briefing, sizeof(r.briefing), "%032x", i);
+	return &r;
+}
+
+static void challenges(void **state)
+{
+	static struct mst_gba_run a, got;
+	struct mst_store *s = of(state);
+
+	a = *make_run(1);
+	assert_int_equal(mst_store_gba_run_get(s, a.run.nonce, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_run_settle(s, &a.run), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_run_insert(s, &a), 0);
+	assert_int_equal(mst_store_gba_run_insert(s, &a), MST_STORE_EXISTS);
+	assert_int_equal(mst_store_gba_run_get(s, a.run.nonce, &got), 0);
+	assert_memory_equal(&a, &got, sizeof(a));
+	/* one answer for each nonce: whoever settles it first */
+	a.run.state = GBA_RUN_GRANTED;
+	snprintf(a.run.response, sizeof(a.run.response), "%032d", 5);
+	memset(a.run.cnonce, 'c', GBA_VALUE_MAX);
+	snprintf(a.run.nc, sizeof(a.run.nc), "00000001");
+	assert_int_equal(mst_store_gba_run_settle(s, &a.run), 0);
+	assert_int_equal(mst_store_gba_run_get(s, a.run.nonce, &got), 0);
+	assert_memory_equal(&a, &got, sizeof(a));
+	a.run.state = GBA_RUN_SPENT;
+	assert_int_equal(mst_store_gba_run_settle(s, &a.run), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_run_get(s, a.run.nonce, &got), 0);
+	assert_int_equal(got.run.state, GBA_RUN_GRANTED);
+}
+
+/* An HSS that gives a RAND twice: also after the challenge of it is gone, while the session of it lasts. */
+static void a_rand_is_good_once(void **state)
+{
+	struct mst_store *s = of(state);
+
+	assert_int_equal(mst_store_gba_session_insert(s, make_session(1)), 0);
+	assert_int_equal(mst_store_gba_run_insert(s, make_run(1)), MST_STORE_EXISTS);
+	assert_int_equal(mst_store_gba_run_insert(s, make_run(2)), 0);
+	assert_int_equal(mst_store_gba_session_delete(s, make_session(1)->session.btid), 0);
+	assert_int_equal(mst_store_gba_run_insert(s, make_run(1)), 0);
+}
+
+static int count(void *arg, const struct mst_gba_session *r)
+{
+	(void)r;
+	++*(int *)arg;
+	return 0;
+}
+
+static int count_of(struct mst_store *s, const char *impi)
+{
+	int n = 0;
+
+	assert_int_equal(mst_store_gba_session_list(s, impi, "", 0, count, &n), 0);
+	return n;
+}
+
+static void sessions(void **state)
+{
+	static struct mst_gba_session a, got;
+	struct mst_store *s = of(state);
+	int n = 0;
+
+	a = *make_session(1);
+	assert_int_equal(mst_store_gba_session_get(s, a.session.btid, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_session_insert(s, &a), 0);
+	assert_int_equal(mst_store_gba_session_insert(s, &a), MST_STORE_EXISTS);
+	assert_int_equal(mst_store_gba_session_get(s, a.session.btid, &got), 0);
+	assert_memory_equal(&a, &got, sizeof(a));
+	assert_int_equal(mst_store_gba_session_used(s, a.session.btid, 77), 0);
+	assert_int_equal(mst_store_gba_session_used(s, "none", 77), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_session_get(s, a.session.btid, &got), 0);
+	assert_int_equal(got.used, 77);
+	for (int i = 2; i < 10; i++) {
+		assert_int_equal(mst_store_gba_session_insert(s, make_session(i)), 0);
+		a = *make_session(100 + i);
+		snprintf(a.session.impi, sizeof(a.session.impi), "other-%d", i);
+		assert_int_equal(mst_store_gba_session_insert(s, &a), 0);
+	}
+	/* the newest of a subscriber stay, and nobody else's go */
+	assert_int_equal(count_of(s, IMPI), MST_GBA_SESSIONS_OF_ONE);
+	assert_int_equal(count_of(s, NULL), MST_GBA_SESSIONS_OF_ONE + 8);
+	assert_int_equal(mst_store_gba_session_get(s, make_session(9)->session.btid, &got), 0);
+	assert_int_equal(mst_store_gba_session_get(s, make_session(1)->session.btid, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_session_list(s, NULL, "", 3, count, &n), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(mst_store_gba_session_delete(s, make_session(9)->session.btid), 0);
+	assert_int_equal(mst_store_gba_session_delete(s, make_session(9)->session.btid), MST_STORE_NONE);
+}
+
+static void names_and_guesses(void **state)
+{
+	struct mst_gba_tmpi t = { .impi = IMPI, .tmpi = "a@tmpi", .made = 5 }, got_t;
+	struct mst_gba_lock l = { .impi = IMPI, .wrong = 3, .until = 50, .forget = 60 }, got_l;
+	struct mst_store *s = of(state);
+
+	assert_int_equal(mst_store_gba_tmpi_get(s, "a@tmpi", &got_t), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_tmpi_put(s, &t), 0);
+	assert_int_equal(mst_store_gba_tmpi_get(s, "a@tmpi", &got_t), 0);
+	assert_string_equal(got_t.impi, IMPI);
+	snprintf(t.tmpi, sizeof(t.tmpi), "b@tmpi");
+	assert_int_equal(mst_store_gba_tmpi_put(s, &t), 0);
+	assert_int_equal(mst_store_gba_tmpi_get(s, "a@tmpi", &got_t), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_tmpi_get(s, "b@tmpi", &got_t), 0);
+	/* another subscriber's, by chance of one in 2^192 or by somebody's doing */
+	snprintf(t.impi, sizeof(t.impi), "other");
+	assert_int_equal(mst_store_gba_tmpi_put(s, &t), MST_STORE_EXISTS);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, &got_l), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
+	l.wrong = 4;
+	assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, &got_l), 0);
+	assert_string_equal(got_l.impi, IMPI);
+	assert_true(got_l.wrong == 4 && got_l.until == 50 && got_l.forget == 60);
+	assert_int_equal(mst_store_gba_lock_delete(s, IMPI), 0);
+	assert_int_equal(mst_store_gba_lock_delete(s, IMPI), MST_STORE_NONE);
+}
+
+static void what_ends_goes_in_pieces(void **state)
+{
+	static struct mst_gba_session e;
+	static struct mst_gba_run r;
+	struct mst_store *s = of(state);
+	bool due = true;
+	unsigned n;
+
+	assert_int_equal(mst_store_any_due(s, 5000, &due), 0);
+	assert_false(due);
+	for (int i = 1; i <= 5; i++) {
+		struct mst_gba_lock l = { .forget = 1000 + i };
+
+		e = *make_session(i);
+		snprintf(e.session.impi, sizeof(e.session.impi), "%d", i);
+		assert_int_equal(mst_store_gba_session_insert(s, &e), 0);
+		r = *make_run(100 + i);
+		r.run.until = 1000 + i;
+		assert_int_equal(mst_store_gba_run_insert(s, &r), 0);
+		snprintf(l.impi, sizeof(l.impi), "%d", i);
+		assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
+	}
+	assert_int_equal(mst_store_any_due(s, 1000, &due), 0);
+	assert_false(due);
+	assert_int_equal(mst_store_any_due(s, 1001, &due), 0);
+	assert_true(due);
+	assert_int_equal(mst_store_gba_sweep(s, 1003, 2, &n), 0);
+	assert_int_equal(n, 4);
+	assert_int_equal(mst_store_gba_sweep(s, 1003, 2, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(mst_store_gba_sweep(s, 1003, 2, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(mst_store_gba_run_get(s, r.run.nonce, &r), 0);
+	assert_int_equal(count_of(s, NULL), 5);
+	assert_int_equal(mst_store_gba_sweep(s, 2005, 100, &n), 0);
+	assert_int_equal(n, 9);
+	assert_int_equal(mst_store_any_due(s, 5000, &due), 0);
+	assert_false(due);
+}
+
+static void flushing(void **state)
+{
+	struct mst_gba_tmpi t = { .impi = IMPI, .tmpi = "a@tmpi" };
+	struct mst_gba_lock l = { .impi = IMPI, .wrong = 3 };
+	static struct mst_gba_session e;
+	static struct mst_gba_run r;
+	struct mst_store *s = of(state);
+	int64_t n = 9;
+
+	r = *make_run(50);
+	for (int i = 1; i <= 3; i++) {
+		e = *make_session(i);
+		if (i == 3)
+			snprintf(e.session.impi, sizeof(e.session.impi), "other");
+		assert_int_equal(mst_store_gba_session_insert(s, &e), 0);
+	}
+	assert_int_equal(mst_store_gba_run_insert(s, &r), 0);
+	assert_int_equal(mst_store_gba_tmpi_put(s, &t), 0);
+	assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
+	assert_int_equal(mst_store_gba_flush(s, "nobody", &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(mst_store_gba_flush(s, IMPI, &n), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(count_of(s, NULL), 1);
+	assert_int_equal(mst_store_gba_run_get(s, r.run.nonce, &r), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_tmpi_get(s, "a@tmpi", &t), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, &l), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_flush(s, NULL, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(count_of(s, NULL), 0);
+}
+
+/* Two BSFs on one store: an answer that reaches both is taken by one. */
+static void two_at_one_store(void **state)
+{
+	struct fix *f = *state;
+	static struct mst_gba_run a, b;
+	struct mst_store *other;
+
+	assert_int_equal(mst_store_open(f->url, &other, NULL), 0);
+	assert_int_equal(mst_store_begin(f->s), 0);
+	assert_int_equal(mst_store_gba_run_insert(f->s, make_run(1)), 0);
+	assert_int_equal(mst_store_commit(f->s), 0);
+	/* the challenge of one is answered at the other */
+	assert_int_equal(mst_store_begin(other), 0);
+	assert_int_equal(mst_store_gba_run_get(other, make_run(1)->run.nonce, &a), 0);
+	a.run.state = GBA_RUN_GRANTED;
+	assert_int_equal(mst_store_gba_run_settle(other, &a.run), 0);
+	assert_int_equal(mst_store_gba_session_insert(other, make_session(1)), 0);
+	assert_int_equal(mst_store_commit(other), 0);
+	assert_int_equal(mst_store_begin(f->s), 0);
+	assert_int_equal(mst_store_gba_run_get(f->s, make_run(1)->run.nonce, &b), 0);
+	assert_int_equal(b.run.state, GBA_RUN_GRANTED);
+	assert_int_equal(mst_store_gba_run_settle(f->s, &b.run), MST_STORE_NONE);
+	assert_int_equal(mst_store_commit(f->s), 0);
+	assert_int_equal(count_of(f->s, IMPI), 1);
+	(void)mst_store_close(other);
+}
+
+/* A fault anywhere leaves nothing of a decision. */
+static void nothing_half(void **state)
+{
+	struct mst_store *s = of(state);
+
+	for (unsigned at = 1; at < 20; at++) {
+		struct mst_gba_tmpi t = { .impi = IMPI, .tmpi = "a@tmpi" };
+		static struct mst_gba_run run;
+		int r;
+
+		run = *make_run((int)at);
+		mst_store_fail_at(s, at);
+		r = mst_store_begin(s);
+		if (!r)
+			r = mst_store_gba_run_insert(s, &run);
+		run.run.state = GBA_RUN_GRANTED;
+		if (!r)
+			r = mst_store_gba_run_settle(s, &run.run);
+		if (!r)
+			r = mst_store_gba_session_insert(s, make_session((int)at));
+		if (!r)
+			r = mst_store_gba_tmpi_put(s, &t);
+		r = r ? r : mst_store_commit(s);
+		mst_store_fail_at(s, 0);
+		if (!r)
+			return;
+		mst_store_rollback(s);
+		assert_int_equal(mst_store_gba_run_get(s, run.run.nonce, &run), MST_STORE_NONE);
+		assert_int_equal(count_of(s, NULL), 0);
+	}
+	fail_msg("more steps than there are");
+}
+
+int main(int argc, char **argv)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
+	const struct CMUnitTest t[] = { T(challenges), T(a_rand_is_good_once), T(sessions), T(names_and_guesses), T(what_ends_goes_in_pieces),
+					T(flushing), T(two_at_one_store), T(nothing_half) };
+
+	contract_prefix = argc > 1 ? argv[1] : "sqlite:";
+	return cmocka_run_group_tests(t, NULL, NULL);
+}
