@@ -252,7 +252,8 @@ def test_the_mef_as_naf(world):
 
 def test_a_bsf_that_is_another(world):
     """One that cannot prove its name gets no question, and one that is not there is told apart from it."""
-    s = subscriber(world)
+    s, kept = subscriber(world), subscriber(world)
+    assert "X-M2M-RSC: 2001" in s_client(world, register(world, kept), kept.btid, kept.key(world.maf, UA_AE), *AE)
     world.bsf.shown = world.bsf.impostor
     world.stop()
     world.start()                        # sessions that were kept go
@@ -261,3 +262,18 @@ def test_a_bsf_that_is_another(world):
     assert len(world.bsf.asked) == asked
     world.bsf.close()
     refused(world, subscriber(world), "not reachable")
+    # whose key is kept needs no BSF, and it is kept durably
+    assert "X-M2M-RSC: 2001" in s_client(world, register(world, kept), kept.btid, kept.key(world.maf, UA_AE), *AE)
+
+
+def test_all_in_one_process(tmp_path):
+    inst = Installation(tmp_path / "inst", processes="single", sp="sp.example")
+    inst.bsf = FakeBsf(inst.dir / "operator", inst.dir / "keeper/ca.pem")
+    inst.configure(replace={"maf = {": "maf = {" + inst.bsf.settings()})
+    inst.start()
+    inst.subscription()
+    s = subscriber(inst)
+    assert "X-M2M-RSC: 2001" in s_client(inst, register(inst, s), s.btid, s.key(inst.maf, UA_AE), *AE), inst.log_text()
+    assert "X-M2M-RSC: 2001" in curl(inst, s, s.key(inst.maf, "010001C02B"), "--digest"), inst.log_text()
+    inst.stop()
+    inst.bsf.close()
