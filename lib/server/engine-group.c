@@ -147,6 +147,12 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	return keep_content(w, &a->content);
 }
 
+/* A stranger's request that may leave no trace at all. */
+static bool leaves_little(const struct mst_role_ops *role, const struct mst_exchange *x, const struct mst_answer *a)
+{
+	return role->network && (!role->strangers_count || a->event_only) && x->peer.how == MST_AUTH_ANONYMOUS;
+}
+
 static int decide_exchange(struct engine *e, struct work *w)
 {
 	struct mst_answer a = { .content = mst_writer_of(e->scratch, MST_ANSWER_MAX) };
@@ -164,7 +170,7 @@ static int decide_exchange(struct engine *e, struct work *w)
 		return r < 0 ? r : MST_FAULT_BUG;
 	r = take_answer(w, role, &a);
 	/* a stranger's request leaves nothing but its event, and that only while there is room (decision 0010) */
-	return !r && role->network && !role->strangers_count && x.peer.how == MST_AUTH_ANONYMOUS && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
+	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_psk(struct engine *e, struct work *w)
@@ -210,7 +216,8 @@ static int decide_resumed(struct engine *e, struct work *w, const struct pending
 		return r < 0 ? r : MST_FAULT_BUG;
 	if (a.wants_fetch && p->asked >= MST_FETCHES_AN_EXCHANGE)
 		return MST_FAULT_BUG;
-	return take_answer(w, role, &a);
+	r = take_answer(w, role, &a);
+	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_fetched(struct engine *e, struct work *w)

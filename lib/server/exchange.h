@@ -107,6 +107,7 @@ struct mst_answer {
 	 * this decision stored is committed; the rest of the answer is not looked at. */
 	bool wants_fetch;
 	struct mst_fetch fetch;
+	bool event_only;                  /* with strangers_count: a refusal that stores nothing but its event, which may be left out */
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
 };
@@ -174,6 +175,25 @@ struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; ch
 /* May an enrolled node enrol anew (lesson 12)? Renewal near the end of its registration is always open. */
 enum mst_reenrol { MST_REENROL_OPEN /* at any time */, MST_REENROL_ENDED /* when its registration has ended, or in a window */,
                    MST_REENROL_WINDOW /* in a window that the operator opened */ };
+/* Another server of GBA that is asked: an HSS. */
+struct mst_gba_server { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; enum mst_fetch_binding binding; };
+/* A NAF by the FQDN in its certificate: names that it may ask for besides its own, and the groups of NAFs that it is in. */
+#define MST_NAFS_MAX 16
+#define MST_NAF_NAMES 8
+struct mst_naf_link {
+	char fqdn[MST_ID_MAX], name[MST_NAF_NAMES][MST_ID_MAX], group[MST_NAF_NAMES][64];
+	size_t n_names, n_groups;
+};
+struct mst_gba_conf {
+	struct mst_gba_server hss;
+	int64_t lifetime;                 /* longest session, seconds */
+	int64_t challenge;                /* how long a challenge is good */
+	bool tmpi, brief;
+	int64_t lock_after, lock_time;    /* wrong answers of one subscriber in a row, and how long none is taken then; 0 = never */
+	int64_t gsid;                     /* of the service that USSs are for when a NAF names none */
+	struct mst_naf_link naf[MST_NAFS_MAX];
+	size_t n_naf;
+};
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -199,6 +219,7 @@ struct mst_role_conf {
 	char stakeholder[8][MST_ID_MAX]; size_t n_stakeholder;
 	char objects_uri[MST_ID_MAX];     /* MEF, admin: where DEV_CFG sends nodes, without the stakeholder */
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
+	struct mst_gba_conf gba;          /* BSF, ZN */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
@@ -207,13 +228,14 @@ struct mst_role_conf {
 	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
 	char zh_bsf[8][MST_ID_MAX]; size_t n_zh_bsf;          /* HSS: BSFs that may ask, by the FQDN in their certificate */
 	int64_t vector_interval, vector_burst;                /* HSS: one vector of a SIM in so many seconds, so many at once */
+	int64_t mnc_digits;               /* admin: of IMSIs whose IMPI is not said */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 
 /* Other servers that this role may have to ask: each has its share of limits.fetches. */
 static inline size_t mst_role_servers(const struct mst_role_conf *c)
 {
-	return c->n_mef + c->n_bsf;
+	return c->n_mef + c->n_bsf + (c->gba.hss.fqdn[0] != 0);
 }
 
 struct mst_role_env {

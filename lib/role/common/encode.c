@@ -123,8 +123,8 @@ static uint32_t given(struct mst_view *out, const char *s, int bit)
 	return s[0] ? BIT(bit) : 0;
 }
 
-static void encode_cfg(const struct mst_role_twin *t, const struct mst_role_conf *conf, const struct mst_records *r,
-                       mst_time now, const struct mst_who *who, struct mst_writer *w)
+void mst_role_put_cfg(const struct mst_msg *m, enum mst_profile names, const struct mst_who *who, struct mst_view ca, mst_time now,
+                      struct mst_writer *w)
 {
 	struct mst_client_cfg c = { .server_time = now };
 
@@ -142,12 +142,12 @@ static void encode_cfg(const struct mst_role_twin *t, const struct mst_role_conf
 		c.subscription_until = who->sub.not_after;
 		c.has |= BIT(MST_CF_UNTIL);
 	}
-	if (r->ca.n) {
-		c.anchors[0] = r->ca;
+	if (ca.n) {
+		c.anchors[0] = ca;
 		c.n_anchors = 1;
 		c.has |= BIT(MST_CF_ANCHORS);
 	}
-	mst_msg_write_json(t->cfg_msg, conf->quirks.names, &c, w);
+	mst_msg_write_json(m, names, &c, w);
 }
 
 /* A short word for whoever debugs the peer; what it may hold of the peer's own text is made harmless. */
@@ -198,7 +198,7 @@ int mst_role_encode(const struct mst_role_twin *t, const struct mst_role_conf *c
 	case MST_BODY_FETCHED: encode_fetched(conf, v, &a->content); break;
 	case MST_BODY_CMD: encode_cmd(conf, v, &a->content); break;
 	case MST_BODY_OBJECTS: mst_put_str(&a->content, r->objects.content); break;
-	case MST_BODY_CFG: encode_cfg(t, conf, r, now, w, &a->content); break;
+	case MST_BODY_CFG: mst_role_put_cfg(t->cfg_msg, conf->quirks.names, w, r->ca, now, &a->content); break;
 	}
 	if (!a->content.ok)
 		return MST_FAULT_MEMORY;
