@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Other people's clients of HTTP/2 at our server: curl, nghttp, h2load. usage: test-h2-peers.py H2-SERVE"""
+"""Other people's clients of HTTP/2 at our server: curl, nghttp, h2load. usage: test-h2-peers.py TEST-H2-SERVE"""
 import re
 import subprocess
 import sys
