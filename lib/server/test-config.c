@@ -31,6 +31,7 @@ static struct mst_conf *read_text(const char *text)
 #define MEF "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a.pem\"; key = \"a.key\"; client_anchors = [\"x/\"]; };\n"
 #define OCSP "ocsp = { fqdn = \"ocsp.example.com\"; "
 #define MAF "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:2\"]; key = \"b\"; certificate = \"a\"; "
+#define HSS "hss = { fqdn = \"h.example.com\"; listen = [\"127.0.0.1:3\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; "
 #define ADMIN "admin = { listen = [\"unix:run/admin.sock\"]; };\n"
 
 static void defaults(void **state)
@@ -270,6 +271,12 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ OCSP "listen = [\"127.0.0.1:1\"]; base = \"x\"; };", ":1: ocsp.base: \"x\" is no path" },
 	{ "ocsp = { listen = [\"127.0.0.1:1\"]; };", "ocsp.fqdn: is missing; its name" },
 	{ MEF "\nocsp = { fqdn = \"ocsp.example.com\"; listen = [\"127.0.0.1:1\"]; };", ":3: ocsp.listen[0]: \"127.0.0.1:1\" is an address of the role mef already" },
+	{ "hss = { fqdn = \"h.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; };", "hss.bsfs: is missing" },
+	{ HSS "bsfs = [\"b\"]; };", ":1: hss.bsfs[0]: \"b\" will not do" },
+	{ HSS "bsfs = [\"b.example.com\"]; mnc_digits = 4; };", ":1: hss.mnc_digits: 4 is out of range; 2 to 3" },
+	{ HSS "bsfs = [\"b.example.com\"]; vector_interval = \"0s\"; };", ":1: hss.vector_interval: 0 is out of range" },
+	{ HSS "bsfs = [\"b.example.com\"]; vector_burst = 0; };", ":1: hss.vector_burst: 0 is out of range" },
+	{ MEF HSS "bsfs = [\"b.example.com\"]; listen = [\"127.0.0.1:1\"]; };", "duplicate setting name" },
 	{ "a = ;\n", ":1: syntax error" },
 	{ ADMIN ADMIN, ":2: duplicate setting name" },
 };
