@@ -307,6 +307,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "as for the MEF" },
 	{ "hss.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(hss.profile), .choices = profile_choices,
 	  .help = "as for the MEF" },
+	{ "hss.mnc_digits", MST_CONF_T_COUNT, 0, "2", NULL, RANGE(2, 3), AT(hss.mnc_digits),
+	  .help = "digits of the operator's MNC, for the IMPI of a SIM that is given in with its IMSI alone (TS 23.003 13.3)" },
 	{ "hss.vector_interval", MST_CONF_T_SECONDS, 0, "10s", NULL, RANGE(1, DAY), AT(hss.vector_interval),
 	  .help = "one vector of a SIM in this time, in the long run: each costs a sequence number that is never used again" },
 	{ "hss.vector_burst", MST_CONF_T_COUNT, 0, "20", NULL, RANGE(1, 1000), AT(hss.vector_burst),

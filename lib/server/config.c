@@ -503,6 +503,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	memcpy(ret->zh_bsf, r->zh_bsfs, sizeof(ret->zh_bsf));
 	ret->vector_interval = r->vector_interval;
 	ret->vector_burst = r->vector_burst;
+	ret->mnc_digits = c->hss.mnc_digits;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));
 }

@@ -90,7 +90,7 @@ struct mst_conf_role {
 	char est_uri[MST_ID_MAX];
 	char zh_bsfs[8][MST_ID_MAX];                          /* hss: bsfs */
 	size_t n_zh_bsfs;
-	int64_t vector_interval, vector_burst;                /* hss */
+	int64_t vector_interval, vector_burst, mnc_digits;    /* hss */
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;

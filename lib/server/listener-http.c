@@ -287,6 +287,16 @@ static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct m
 	return status;
 }
 
+static int take_sims(struct listener *l, const struct mst_http_msg *m, struct mst_exchange *x, struct mst_writer *rewritten,
+		     struct mst_diag *d)
+{
+	int status = m->body.n ? listener_seal_sims(l, m->body, rewritten, d) : 0;
+
+	if (m->body.n)
+		x->request.content = mst_written(rewritten);
+	return status;
+}
+
 /* False: which of them would count? */
 static bool only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
 {
@@ -333,7 +343,7 @@ static int network_request(struct listener *l, const struct slot *s, const struc
  * target as it stands, the query beside it.
  */
 static int plain_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
-			 struct mst_diag *d)
+			 struct mst_writer *rewritten, struct mst_diag *d)
 {
 	static const struct { const char *method; enum mst_op op;
 	} ops[] = {
@@ -361,7 +371,11 @@ static int plain_request(struct listener *l, const struct slot *s, const struct 
 	x->request.content = m->body;
 	if (s->role->network)
 		return network_request(l, s, m, x, d);
-	return !s->role->primitives && x->request.op == MST_OP_CREATE && mst_view_ends(mst_view_sub(m->target, 0, q), "/secret") ? cut_secret(l, m, x, d) : 0;
+	if (s->role->primitives || x->request.op != MST_OP_CREATE)
+		return 0;
+	if (mst_view_ends(mst_view_sub(m->target, 0, q), "/secret"))
+		return cut_secret(l, m, x, d);
+	return listener_is_sims(mst_view_sub(m->target, 0, q)) ? take_sims(l, m, x, rewritten, d) : 0;
 }
 
 static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m,
@@ -419,7 +433,7 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
 	s->plain = x.plain = !e->role->primitives || (e->role->plain_prefix && mst_view_starts(m->target, e->role->plain_prefix));
-	rsc = !s->plain ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(l, s, m, &x, &d);
+	rsc = !s->plain ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(l, s, m, &x, &rewritten, &d);
 	if (rsc) {
 		struct slot copy = *s;
 

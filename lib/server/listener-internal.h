@@ -62,6 +62,9 @@ void listener_busy(struct mst_conn *c, unsigned seconds);
 void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a);
 /* A's content as it goes out, with the secrets in their places; borrowed from `a` or written into `body`. False: it cannot be. */
 MST_MUST_CHECK bool listener_content(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *body, struct mst_view *ret);
+/* listener-sims.c: the keys of SIMs in what people give in, sealed for the keeper; into `out`. 0, or a status and `d`. */
+bool listener_is_sims(struct mst_view path);
+MST_MUST_CHECK int listener_seal_sims(struct listener *l, struct mst_view content, struct mst_writer *out, struct mst_diag *d);
 /* Refused here, before the engine. */
 void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const struct mst_diag *why);
 
