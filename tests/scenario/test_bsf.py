@@ -372,6 +372,33 @@ def test_the_bsf_briefs_by_the_owners_rules(world):
     assert other.bootstrap()[0] == 200 and other.instructions is None
 
 
+def test_the_operator_sees_and_ends_it(world):
+    inst = world.inst
+    world.subscriber(50)
+    world.subscriber(51)
+    ue = world.ue(50)
+    assert ue.bootstrap()[0] == 200 and world.naf(ue.btid)[0] == 200
+    assert world.ue(51).bootstrap()[0] == 200
+    first = inst.ask("gba", "show", ue.btid)["sessions"]
+    assert first == inst.ask("gba", "show", impi(50))["sessions"] and len(first) == 1
+    assert first[0]["impi"] == impi(50) and first[0]["guss"]["ussList"] and first[0]["used"]
+    assert len(inst.ask("gba", "show")["sessions"]) > 2
+    assert ue.btid in inst.muster("gba", "show").stdout
+    assert ue.ks.hex() not in (inst.dir / "store/muster.db").read_bytes().hex()
+    for _ in range(3):
+        challenge = ue.first()[1]["WWW-Authenticate"]
+        assert ue.respond(challenge, password=b"guess")[0] == 403
+    assert "locked out after 3" in inst.muster("gba", "show", impi(50)).stdout
+    assert inst.muster("gba", "flush", check=False).returncode != 0
+    assert inst.ask("gba", "flush", impi(50)) == {"sessions": 1}
+    assert world.naf(ue.btid)[0] == 404
+    assert "no session of that" in inst.muster("gba", "show", impi(50)).stdout
+    assert ue.bootstrap()[0] == 200, "the lock-out is over, too"
+    assert "no session" in inst.muster("gba", "show", "nobody").stdout
+    inst.muster("gba", "flush", "--all")
+    assert inst.ask("gba", "show")["sessions"] == []
+
+
 def test_killed_at_any_moment_it_forgets_nothing_that_it_said(world):
     """kill -9 between the two round trips, and after the grant: what was answered stands."""
     world.subscriber(30)
