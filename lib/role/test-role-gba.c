@@ -9,7 +9,8 @@
 #define BTID "I1U8vpY3qJ0hiuZNrke/NQ==@bsf.mnc001.mcc001.pub.3gppnetwork.org"
 #define BTID_2 "AAAAvpY3qJ0hiuZNrke/NQ==@bsf.mnc001.mcc001.pub.3gppnetwork.org"
 #define PREFIXED "3GPP-bootstrapping;" BTID
-#define USS(id) "[{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"" id "\"}]}}]"
+#define USS(id) LIST("{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"" id "\"}]}}")
+#define LIST(of) "{\"ussList\":[" of "]}"
 #define REG "{\"sec:mafClientReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\"}}"
 #define MEF_REG "{\"sec:mefClientReg\":{\"et\":\"20280101T000000\",\"adminFQDN\":\"sp.example.com\"}}"
 
@@ -104,17 +105,17 @@ static void who_it_is(void **state)
 {
 	static const struct { const char *list, *uid, *why; } row[] = {
 		{ USS("//sp.example.com/CSE0001"), "//sp.example.com/CSE0001", NULL },
-		{ "[{\"uss\":{\"gsId\":1,\"ueIds\":[{\"ueId\":\"x\"}]}},{\"uss\":{\"ueIds\":[{\"ueId\":\"urn:a\"},{\"ueId\":\"//sp.x/CSE/C1\"},"
-		  "{\"ueId\":\"//sp.x/CSE\",\"more\":[1,{}]}],\"flags\":[{\"flag\":2}],\"gsId\":1000001}}]", "//sp.x/CSE", NULL },
-		{ "[{\"more\":{},\"uss\":{\"gsId\":1000001,\"ueIds\":[{\"ueId\":\"urn:a\"}]}}]", "urn:a", NULL },
-		{ "", "", "told no USS" }, { "[]", "", "no USS of GSID" }, { "[{\"uss\":{\"gsId\":7,\"ueIds\":[{\"ueId\":\"x\"}]}}]", "", "no USS of GSID" },
-		{ "[{\"uss\":{\"gsId\":1000001,\"ueIds\":[]}}]", "", "no usable identifier" },
-		{ "[{\"uss\":{\"gsId\":1000001,\"ueIds\":[{\"ueId\":\"a b\"}]}}]", "", "no usable identifier" },
-		{ "{}", "", "malformed" }, { "[1]", "", "malformed" }, { "[{\"uss\":1}]", "", "malformed" },
-		{ "[{\"uss\":{\"gsId\":\"1000001\"}}]", "", "malformed" }, { "[{\"uss\":{\"gsId\":1000001,\"ueIds\":{}}}]", "", "malformed" },
-		{ "[{\"uss\":{\"gsId\":1000001,\"ueIds\":[{\"ueId\":1}]}}]", "", "malformed" }, { "[", "", "malformed" },
-		{ USS("//sp.example.com/CSE0001") "x", "", "malformed" },
-		{ "[{\"uss\":{\"gsId\":1000001,\"ueIds\":[{\"ueId\":\"urn:a\"}]}},{\"uss\":{\"gsId\":1000001,\"ueIds\":[{\"ueId\":\"urn:b\"}]}}]", NULL, "two USSs" },
+		{ LIST("{\"uss\":{\"gsId\":1,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]}},{\"uss\":{\"ueIds\":[{\"ueId\":\"urn:a\"},"
+		       "{\"ueId\":\"//sp.x/CSE/C1\"},{\"ueId\":\"//sp.x/CSE\"}],\"flags\":[{\"flag\":2}],\"gsId\":1000001,\"gsType\":0}}"),
+		  "//sp.x/CSE", NULL },
+		{ USS("urn:a"), "urn:a", NULL },
+		{ "", "", "told no USS" }, { LIST(""), "", "no USS of GSID" },
+		{ LIST("{\"uss\":{\"gsId\":7,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]}}"), "", "no USS of GSID" },
+		{ USS("a b"), "", "no usable identifier" },
+		{ "[]", "", "malformed" }, { LIST("1"), "", "malformed" }, { LIST("{\"uss\":1}"), "", "malformed" },
+		{ USS("urn:a") "x", "", "malformed" }, { "{\"ussList\":[", "", "malformed" },
+		{ LIST("{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:a\"}]}},"
+		       "{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:b\"}]}}"), "", "two USSs" },
 	};
 	char uid[MST_ID_MAX];
 
@@ -122,7 +123,7 @@ static void who_it_is(void **state)
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
 		const char *why = mst_naf_uid(mst_view_str(row[i].list), uid);
 
-		if ((row[i].uid && !row[i].why && strcmp(uid, row[i].uid)) || !why != !row[i].why || (why && !strstr(why, row[i].why)))
+		if (strcmp(uid, row[i].uid) || !why != !row[i].why || (why && !strstr(why, row[i].why)))
 			fail_msg("%s: \"%s\" %s", row[i].list, uid, why ? why : "");
 	}
 }
@@ -243,7 +244,7 @@ static void refusals(void **state)
 			fail_msg("%s", last_why("maf.psk-refused"));
 		assert_false(a.release.wanted);
 	}
-	got = given(7, "[]");
+	got = given(7, LIST(""));
 	assert_int_equal(rig_fetched(&r, BTID, &got, &a), MST_PSK_UNKNOWN);
 	assert_non_null(strstr(last_why("maf.psk-refused"), "at the HSS"));
 	got = given(7, USS(RIG_CSE));

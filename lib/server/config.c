@@ -255,6 +255,80 @@ static void ocsp_rules(const struct rules *k, const struct mst_conf_role *r)
 		       "give the URI, or a port");
 }
 
+bool mst_conf_ip(const char *text, char *ret_ip, size_t cap, uint16_t *ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	uint8_t b[sizeof(struct in6_addr)];
+	char host[64];
+	size_t n = strlen(text);
+	bool brackets = text[0] == '[';
+
+	*ret_port = 0;
+	/* a port stands behind the only colon, or behind the bracket */
+	if (colon && (brackets ? colon[-1] == ']' : strchr(text, ':') == colon)) {
+		char *end;
+		long port = strtol(colon + 1, &end, 10);
+
+		if (*end || colon[1] < '0' || colon[1] > '9' || port < 1 || port > 65535)
+			return false;
+		*ret_port = (uint16_t)port;
+		n = (size_t)(colon - text);
+	}
+	if (brackets) {
+		if (n < 2 || text[n - 1] != ']')
+			return false;
+		text++;
+		n -= 2;
+	}
+	return mst_view_to_str((struct mst_view){ (const uint8_t *)text, n }, host, sizeof(host)) && strlen(host) < cap &&
+	       inet_pton(brackets || strchr(host, ':') ? AF_INET6 : AF_INET, host, b) == 1 &&
+	       mst_view_to_str(mst_view_str(host), ret_ip, cap);
+}
+
+bool mst_conf_diameter_tls(const struct mst_conf *c)
+{
+	for (size_t i = 0; i < c->diameter.n_peers; i++)
+		if (c->diameter.peers[i].tls)
+			return c->diameter.present;
+	return false;
+}
+
+static void diameter_rules(const struct rules *k, const struct mst_conf_diameter *r)
+{
+	char ip[64], field[64];
+	uint16_t port;
+
+	if (!r->present)
+		return;
+	if (k->c->processes == MST_CONF_SINGLE)
+		BROKEN(k, "diameter", "needs a process of its own, and processes is \"single\"; make it \"split\"");
+	if (!r->n_peers)
+		BROKEN(k, "diameter.peers", "is empty, so nobody would be heard; name the HSS, BSF, NAFs or agents");
+	for (size_t i = 0; i < r->n_listen; i++) {
+		snprintf(field, sizeof(field), "diameter.listen[%zu]", i);
+		if (!mst_conf_ip(r->listen[i], ip, sizeof(ip), &port) || port)
+			BROKEN(k, field, "\"%.60s\" is no address of IP; one like 192.0.2.1 or 2001:db8::1, without a port, is wanted", r->listen[i]);
+	}
+	for (size_t i = 0; i < r->n_peers; i++) {
+		const struct mst_conf_diameter_peer *p = &r->peers[i];
+
+		snprintf(field, sizeof(field), "diameter.peers[%zu].connect_to", i);
+		if (p->connect_to[0] && !mst_conf_ip(p->connect_to, ip, sizeof(ip), &port))
+			BROKEN(k, field, "\"%.60s\" is no address of IP; one like 192.0.2.1:3868 or [2001:db8::1]:3868 is wanted", p->connect_to);
+		if (!p->connect_to[0] && !r->n_listen)
+			BROKEN(k, field, "is missing, and diameter.listen is empty, so nobody could dial; give one of them");
+		snprintf(field, sizeof(field), "diameter.peers[%zu].identity", i);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(p->identity, r->peers[j].identity))
+				BROKEN(k, field, "\"%.100s\" is there twice; each peer has one entry", p->identity);
+		if (!strcmp(p->identity, r->identity))
+			BROKEN(k, field, "is our own; that of another node is wanted");
+	}
+	if (mst_conf_diameter_tls(k->c) && (!r->certificate[0] || !r->key[0] || !r->n_anchors))
+		BROKEN(k, "diameter.certificate", "certificate, key and anchors are needed for a peer with TLS; give all three, or tls = false where "
+		       "the line is protected otherwise");
+}
+
 void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line line, const void *text,
 		    struct mst_conf_report *r)
 {
@@ -273,6 +347,7 @@ void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line li
 	own_bsf_rules(&k, c);
 	role_rules(&k, &c->admin, "admin");
 	ocsp_rules(&k, &c->ocsp);
+	diameter_rules(&k, &c->diameter);
 	mef_rules(&k, &c->mef);
 	bsf_rules(&k, &c->mef, "mef");
 	bsf_rules(&k, &c->maf, "maf");

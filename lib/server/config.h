@@ -113,6 +113,21 @@ struct mst_conf_limits {
 	int64_t handshake, header, body, idle, answer, write, fetch, drain;     /* seconds */
 };
 
+#define MST_CONF_DIAMETER_PEERS 16
+struct mst_conf_diameter_peer { char identity[MST_ID_MAX], realm[MST_ID_MAX], connect_to[MST_CONF_ADDR]; bool tls, relay; };
+struct mst_conf_diameter {
+	bool present;
+	char identity[MST_ID_MAX], realm[MST_ID_MAX];
+	char listen[MST_CONF_LISTEN][64];                     /* addresses of IP */
+	size_t n_listen;
+	int64_t port, secure_port, retry, watchdog;
+	char certificate[MST_CONF_PATH], key[MST_CONF_PATH];
+	char anchors[MST_CONF_PATHS][MST_CONF_PATH], crls[MST_CONF_PATHS][MST_CONF_PATH];
+	size_t n_anchors, n_crls;
+	struct mst_conf_diameter_peer peers[MST_CONF_DIAMETER_PEERS];
+	size_t n_peers;
+};
+
 struct mst_conf_audit { int64_t keep /* seconds */, max_events; };     /* 0: without end */
 
 struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
@@ -130,6 +145,7 @@ struct mst_conf {
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
 	struct mst_conf_role bbn, mef, maf, ocsp, hss, bsf, zn, admin;
+	struct mst_conf_diameter diameter;
 	struct mst_conf_test test;
 };
 
@@ -151,6 +167,10 @@ MST_MUST_CHECK int mst_conf_load(const char *file, struct mst_conf_report *r, st
 				 char **ret_text);
 struct mst_conf *mst_conf_free(struct mst_conf *c);
 
+/* Does any peer of Diameter speak TLS, so that certificates are needed? */
+bool mst_conf_diameter_tls(const struct mst_conf *c);
+/* "192.0.2.1:3868", "[2001:db8::1]:3868", or without a port (0 then): numbers only. */
+MST_MUST_CHECK bool mst_conf_ip(const char *text, char *ret_ip, size_t cap, uint16_t *ret_port);
 /* NULL when the role is not configured. */
 const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role);
 /* Which roles ask other servers, and what for: each has trust anchors of its own in the connector. */

@@ -73,12 +73,15 @@ static struct mst_role_env env_of(struct engine *e, enum mst_role role)
 		.conf = e->role_conf[role], .now = (mst_time)time(NULL), .state = &e->role_state[role] };
 }
 
-/* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin. */
+/* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin; the process of
+ * Diameter speaks for the two that have that binding. */
 static const struct mst_role_ops *role_of(struct engine *e, const struct work *w, enum mst_role claimed)
 {
 	const struct engine_client *c = &e->client[w->client];
 	enum mst_role may = c->who.role == MST_ROLE_NONE ? MST_ROLE_ADMIN : c->who.role;
 
+	if (c->who.peer == MST_PROC_DIAMETER)
+		may = claimed == MST_ROLE_HSS ? MST_ROLE_HSS : MST_ROLE_ZN;
 	return claimed == may ? mst_unit_role(&e->u, claimed) : NULL;
 }
 
@@ -449,7 +452,7 @@ static void send_answer(struct engine *e, struct work *w)
 		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson
 		 * 11) */
 		w->answer = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
-		if (e->client[w->client].who.role == MST_ROLE_NONE)
+		if (e->client[w->client].who.role == MST_ROLE_NONE && e->client[w->client].who.peer == MST_PROC_LISTENER)
 			w->answer.content = words_for_operator(e, text, sizeof(text));
 	}
 	/* an RSC, or a status of HTTP: 4xx of either is a refusal */

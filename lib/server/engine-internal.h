@@ -58,6 +58,7 @@ struct pending_fetch {
 	uint64_t id;
 	enum mst_role role;
 	struct mst_psk_ask ask;           /* of the first waiter */
+	enum mst_process by;              /* who asks for us */
 	enum mst_fetch_kind kind;
 	struct gba_ua ua;                 /* ZN: the key is another for each */
 	struct waiter *waiters;

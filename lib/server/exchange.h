@@ -136,7 +136,7 @@ struct mst_fetch_result {
 	uint8_t rnd[GBA_RAND], autn[GBA_AUTN], xres_n;      /* ZH */
 	bool has_int;                     /* ZN */
 	char impi[MST_ID_MAX];            /* ZN; "" when the BSF keeps it to itself */
-	struct mst_view text;             /* ZH: the subscriber data, ZN: the list of USSs, both JSON; <= MST_FETCH_TEXT */
+	struct mst_view text;             /* ZH: body of gbaSDM subscriber-data, ZN: {"ussList": …}, as mst_uss_list_write_json; <= MST_FETCH_TEXT */
 	int retry_after;                  /* BUSY: as that server says, seconds; 0: it said nothing */
 };
 #define MST_FETCH_TEXT (16 * 1024)

@@ -33,7 +33,7 @@ static bool may_tell(struct listener *l)
 	return true;
 }
 
-static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c,
+void listener_tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c,
 			 const char *attempt, int status, const char *why)
 {
 	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
@@ -110,7 +110,7 @@ void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *
 
 	put_refusal(l, s->role, rsc, why->field, why->text, &b);
 	if (!s->plain)
-		listener_put_primitive(&w, s, &a, mst_written(&b), keep);
+		listener_put_primitive(&w, s, &a, "", mst_written(&b), keep);
 	else
 		listener_put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, refusal_media(s->role), "", mst_written(&b), 0, keep);
 	mst_conn_answer(c, mst_written(&w), !keep);
@@ -297,8 +297,7 @@ static int take_sims(struct listener *l, const struct mst_http_msg *m, struct ms
 	return status;
 }
 
-/* False: which of them would count? */
-static bool only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
+bool listener_only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
 {
 	unsigned n = 0;
 
@@ -328,7 +327,7 @@ static int network_request(struct listener *l, const struct slot *s, const struc
 	}
 	x->request.to = at ? mst_view_sub(to, mst_view_find(to, '/'), to.n) : to;
 	x->request.accept = mst_http_find(m, "Accept");
-	if (!only_one(m, "Authorization", &x->authorization)) {
+	if (!listener_only_one(m, "Authorization", &x->authorization)) {
 		mst_diag_set(d, 0, "Authorization", "is there twice", NULL);
 		return 400;
 	}
@@ -408,11 +407,9 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 	return 0;
 }
 
-static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
+void listener_request(struct endpoint *e, struct mst_conn *c, const struct mst_http_msg *m, struct slot *s)
 {
-	struct endpoint *e = owner;
 	struct listener *l = e->l;
-	struct slot *s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
 	struct mst_writer rewritten = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
 	struct mst_exchange x = { .role = e->role->role,
@@ -425,11 +422,14 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	char why[sizeof(d.field) + sizeof(d.text) + 4];
 	int rsc;
 
+	if (!s)
+		s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
 	if (!s) {
 		l->u.m.v[MST_M_BUSY]++;
 		listener_busy(c, 1);
 		return;
 	}
+	listener_digest_peer(s, &x.peer);
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
 	s->plain = x.plain = !e->role->primitives || (e->role->plain_prefix && mst_view_starts(m->target, e->role->plain_prefix));
@@ -437,10 +437,11 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	if (rsc) {
 		struct slot copy = *s;
 
+		copy.digest = NULL;
 		slot_free(l, s);
 		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
 		if (copy.role->primitives || copy.role->network)
-			tell_refused(l, copy.role, c, x.attempt, rsc, why);
+			listener_tell_refused(l, copy.role, c, x.attempt, rsc, why);
 		listener_refuse(l, c, &copy, rsc, &d);
 		return;
 	}
@@ -453,6 +454,12 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	mst_wipe(w.p, w.n);
 	if (rewritten.n)
 		mst_wipe(rewritten.p, rewritten.n);
+}
+
+static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
+{
+	if (!listener_digest(owner, c, m))
+		listener_request(owner, c, m, NULL);
 }
 
 static void on_psk(void *owner, struct mst_conn *c, const char *identity)
@@ -484,7 +491,7 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 	struct endpoint *e = owner;
 
 	if (e->role->primitives || e->role->network)
-		tell_refused(e->l, e->role, c, "", status, why);
+		listener_tell_refused(e->l, e->role, c, "", status, why);
 }
 
 static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)

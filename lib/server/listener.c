@@ -33,6 +33,7 @@ void slot_free(struct listener *l, struct slot *s)
 
 	if (s->conn)
 		mst_conn_set_data(s->conn, NULL);
+	listener_digest_free(s);
 	memset(s, 0, sizeof(*s));
 	s->next_free = l->first_free[kind];
 	l->first_free[kind] = (int)(s - l->slot);
@@ -62,6 +63,18 @@ static struct slot *slot_find(struct listener *l, uint64_t id, enum slot_kind ki
 
 /* --- the engine --- */
 
+void listener_ask_key(struct listener *l, struct slot *s)
+{
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
+	struct mst_conn *c = s->conn;
+
+	mst_put_psk_ask(&w, &s->ask);
+	if (w.ok && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w)))
+		return;
+	slot_free(l, s);
+	listener_busy(c, 1);
+}
+
 /* Without an engine the question waits for the next one; what cannot be asked now ends now. */
 void listener_ask_psk(struct listener *l, struct slot *s)
 {
@@ -79,22 +92,27 @@ void listener_ask_psk(struct listener *l, struct slot *s)
 
 static void answered_psk(struct listener *l, const struct mst_frame *f)
 {
-	struct slot *s = slot_find(l, f->id, SLOT_PSK);
+	struct slot *s = slot_find(l, f->id, SLOT_PSK), *digest = slot_find(l, f->id, SLOT_REQUEST);
 	struct mst_wrapped sealed;
 	struct mst_key k = { 0 };
-	struct mst_conn *c;
+	struct mst_conn *c = NULL;
 	int r = 0;
 
-	if (!s || !mst_get_psk_answer(f->payload, &sealed))
+	if ((!s && !digest) || !mst_get_psk_answer(f->payload, &sealed))
 		return;
-	c = s->conn;
-	slot_free(l, s);
+	if (s) {
+		c = s->conn;
+		slot_free(l, s);
+	}
 	if (sealed.n)
 		r = mst_channel_open(&l->u.channel, l->u.crypto, &sealed, &k);
 	if (r)
 		mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
 	mst_crash_pass(&l->u.crash, MST_CRASH_PSK_BEFORE);
-	mst_conn_psk(c, sealed.n && !r ? &k : NULL);
+	if (c)
+		mst_conn_psk(c, sealed.n && !r ? &k : NULL);
+	else
+		(void)!listener_digest_key(l, digest, sealed.n && !r ? &k : NULL);
 	mst_key_wipe(&k);
 }
 
@@ -249,6 +267,7 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 	if (!local && !role->clear) {
 		mst_ec_fast_install();
 		r = make_tls(l, role, d, &l->tls);
+		r = r ? r : role->primitives ? listener_digest_start(l, d) : 0;
 		if (r)
 			return r;
 	}

@@ -226,6 +226,26 @@ int mst_material_load(const struct mst_conf *c, enum mst_role role, const struct
 	return rc;
 }
 
+int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct mst_diag *d)
+{
+	const struct mst_conf_diameter *r = &c->diameter;
+	struct load l = { .w = w, .d = d, .field = "diameter.certificate", .own_list = c->crl.file };
+	int rc;
+
+	mst_put_u8(w, MST_ROLE_NONE);
+	rc = put_chain(&l, r->certificate);
+	l.field = "diameter.key";
+	rc = rc ? rc : put_key(&l, r->key);
+	l.field = "diameter.anchors";
+	rc = rc ? rc : put_paths(&l, r->anchors, r->n_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	l.field = "diameter.crls";
+	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
+	mst_put_u16(w, 0);
+	if (!rc && !w->ok)
+		rc = refuse(&l, "diameter", "certificates and lists are too large together", "split or prune them");
+	return rc;
+}
+
 static size_t get_list(struct mst_reader *r, struct mst_view *v, size_t max)
 {
 	size_t n = mst_read_u16(r);
@@ -311,7 +331,8 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		names[0] = r->fqdn;
 		t.n_names = 1;
 		t.server = t.require_sni = true;
-		t.require_client_cert = ops->client_cert_required && !r->strangers;
+		/* a client of a NAF may prove itself by Digest (listener-digest.c) */
+		t.require_client_cert = ops->client_cert_required && !r->strangers && !r->n_bsfs;
 		/* a MAF's clients have nothing else to show */
 		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF || r->n_bsfs);
 		/* TS 33.222 5.4: bootstrapping is possible here; TLS 1.3 has no hint */

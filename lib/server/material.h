@@ -27,6 +27,8 @@ struct mst_material {
  */
 MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role role, const struct mst_asker *asker,
 				     struct mst_writer *w, struct mst_diag *d);
+/* The same for the process of Diameter, which belongs to no role. */
+MST_MUST_CHECK int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct mst_diag *d);
 /* SHA-256 of the certificate that mef.maf_anchor names; all zero when it names none. 0 or
  * MST_FAULT_CONFIG. */
 MST_MUST_CHECK int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA256_LEN],

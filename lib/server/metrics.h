@@ -39,6 +39,8 @@
 	X(FETCHES_FAILED, "muster_fetches_failed_total", "counter", "keys that another server did not give") \
 	X(KEEPER_CALLS, "muster_keeper_calls_total", "counter", "calls that the keeper answered") \
 	X(KEEPER_REFUSED, "muster_keeper_refused_total", "counter", "calls that the keeper refused") \
+	X(DIAMETER_PEERS, "muster_diameter_peers", "gauge", "Diameter peers that are configured") \
+	X(DIAMETER_OPEN, "muster_diameter_peers_open", "gauge", "Diameter peers that can be talked to now") \
 	X(VIOLATIONS, "muster_permit_violations_total", "counter", "frames between processes that were not permitted") \
 	X(RESTARTS, "muster_process_restarts_total", "counter", "processes started again")
 

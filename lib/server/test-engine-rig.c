@@ -188,6 +188,8 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 		t.control = NULL;
 	if (l == t.connector)
 		t.connector = NULL;
+	if (l == t.diameter)
+		t.diameter = NULL;
 	(void)mst_link_free(l);
 }
 
@@ -242,6 +244,7 @@ int up(void **state)
 	mst_engine_keeper(t.engine, &keeper);
 	t.listener = attach(MST_PROC_LISTENER, MST_ROLE_MEF, CHANNEL);
 	t.connector = attach(MST_PROC_CONNECTOR, MST_ROLE_MAF, 9);
+	t.diameter = attach(MST_PROC_DIAMETER, MST_ROLE_NONE, 10);
 	mst_put_conf(&w, &f);
 	assert_int_equal(mst_link_send(t.control, MST_FRAME_CONF, 0, mst_written(&w)), 0);
 	assert_int_equal(mst_link_send(t.control, MST_FRAME_START, 0, MST_VIEW_NONE), 0);
@@ -261,6 +264,7 @@ int down(void **state)
 	mst_link_free(t.control);
 	mst_link_free(t.listener);
 	mst_link_free(t.connector);
+	mst_link_free(t.diameter);
 	event_base_free(t.base);
 	for (size_t i = 0; i < MST_COUNT(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", t.dir, files[i]);

@@ -9,7 +9,7 @@
 struct engine_rig {
 	struct event_base *base;
 	struct mst_unit *engine;
-	struct mst_link *control, *listener, *connector;      /* our ends */
+	struct mst_link *control, *listener, *connector, *diameter;      /* our ends */
 	char dir[64];
 	unsigned answers, rsc[512], busy, asks, fetches, psk_known, psk_unknown;
 	uint64_t fetch_id;

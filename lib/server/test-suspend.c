@@ -18,7 +18,7 @@ static void result(uint64_t id, enum mst_fetch_end end)
 	if (end == MST_FETCH_OK)
 		r.key = (struct mst_wrapped){ { 9 }, 1 };
 	mst_put_fetch_result(&w, &r);
-	assert_int_equal(mst_link_send(t.connector, MST_FRAME_FETCH_RESULT, id, mst_written(&w)), 0);
+	assert_int_equal(mst_link_send(t.diameter, MST_FRAME_FETCH_RESULT, id, mst_written(&w)), 0);
 }
 
 static void exchange_waits(void **state)
@@ -128,7 +128,7 @@ static void exchange_ends(void **state)
 	assert_int_equal(mst_link_send(t.control, MST_FRAME_DRAIN, 0, MST_VIEW_NONE), 0);
 	turn();
 	assert_false(t.engine->done);                   /* it owes an answer */
-	t.connector = mst_link_free(t.connector);
+	t.diameter = mst_link_free(t.diameter);
 	turn();
 	assert_int_equal(t.rsc[5], 503);
 	assert_true(t.engine->done);

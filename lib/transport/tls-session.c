@@ -118,7 +118,8 @@ static void settle_identity(struct tls_session *t)
 {
 	struct mst_peer *p = &t->peer;
 
-	p->suite = SSL_version(t->ssl) < TLS1_3_VERSION ? tls_suite_number(SSL_get_current_cipher(t->ssl)) : 0;
+	/* an external PSK has one Ua identifier for all suites of TLS 1.3 (TS 33.220 H.3) */
+	p->suite = SSL_version(t->ssl) < TLS1_3_VERSION || !psk_was_used(t) ? tls_suite_number(SSL_get_current_cipher(t->ssl)) : 0;
 	if (psk_was_used(t)) {
 		p->how = MST_AUTH_PSK;
 		if (t->psk_identity && !mst_view_to_str(mst_view_str(t->psk_identity), p->psk_identity, sizeof(p->psk_identity)))

@@ -309,9 +309,11 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 
 	(void)c;
 	close_session(u);
+	if (idle)
+		return;              /* the card is asked meanwhile, and the next request opens another one */
 	if (why == MST_TLS_EXPIRED)
 		agent_doubt_time(u->a);
-	if (!again && !idle) {
+	if (!again) {
 		u->end = why;
 		session_detail(text, sizeof(text), why, detail);
 		gba_ue_lost(&u->ue, text);

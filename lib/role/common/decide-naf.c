@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "codec/json.h"
+#include "codec/gba-sbi.h"
 #include "role/authorise.h"
 
 /* --- identities --- */
@@ -219,93 +219,35 @@ static int rank(struct mst_view v)
 	return mst_id_valid(MST_ID_CSE_ABS, v) ? 3 : mst_id_valid(MST_ID_AE_ABS, v) ? 2 : mst_id_valid(MST_ID_NODE, v) ? 1 : 0;
 }
 
-struct uss { bool ours; int best; char uid[MST_ID_MAX]; };
-
-/* [ {"ueId": "…"}, … ] */
-static bool read_ids(struct mst_json *j, struct uss *u)
-{
-	enum mst_json_token t = mst_json_next(j);
-
-	if (t != MST_JSON_ARRAY)
-		return false;
-	while ((t = mst_json_next(j)) == MST_JSON_OBJECT)
-		while ((t = mst_json_next(j)) != MST_JSON_OBJECT_END) {
-			bool id = t == MST_JSON_NAME && mst_view_eq_str(j->text, "ueId");
-			int r;
-
-			if (t != MST_JSON_NAME)
-				return false;
-			t = mst_json_next(j);
-			r = id && t == MST_JSON_STRING ? rank(j->text) : 0;
-			if (r > u->best && mst_view_to_str(j->text, u->uid, sizeof(u->uid)))
-				u->best = r;
-			if ((id && t != MST_JSON_STRING) || !mst_json_skip(j, t))
-				return false;
-		}
-	return t == MST_JSON_ARRAY_END;
-}
-
-/* The object behind "uss". Members that are not known are passed over, as they are of later releases. */
-static bool read_uss(struct mst_json *j, struct uss *u)
-{
-	enum mst_json_token t;
-
-	if (mst_json_next(j) != MST_JSON_OBJECT)
-		return false;
-	while ((t = mst_json_next(j)) == MST_JSON_NAME) {
-		if (mst_view_eq_str(j->text, "ueIds")) {
-			if (!read_ids(j, u))
-				return false;
-			continue;
-		}
-		if (mst_view_eq_str(j->text, "gsId")) {
-			if (mst_json_next(j) != MST_JSON_NUMBER || !j->integer || !j->fits)
-				return false;
-			u->ours = j->number == MST_NAF_GSID;
-			continue;
-		}
-		if (!mst_json_skip(j, mst_json_next(j)))
-			return false;
-	}
-	return t == MST_JSON_OBJECT_END;
-}
-
 const char *mst_naf_uid(struct mst_view uss_list, char ret_uid[MST_ID_MAX])
 {
-	static const char malformed[] = "the BSF's list of USSs is malformed";
-	uint8_t scratch[2048];
+	uint8_t scratch[4096];
 	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
-	struct mst_json j = mst_json_of(uss_list, &a);
-	enum mst_json_token t;
-	bool seen = false;
+	const struct mst_uss *ours = NULL;
+	struct mst_diag d = { 0 };
+	struct mst_guss g;
+	int best = 0;
 
 	ret_uid[0] = '\0';
 	if (!uss_list.n)
 		return "the BSF told no USS of this subscriber, so nobody knows who it is: give it one with GSID 1000001 at the HSS";
-	if (mst_json_next(&j) != MST_JSON_ARRAY)
-		return malformed;
-	while ((t = mst_json_next(&j)) == MST_JSON_OBJECT)
-		while ((t = mst_json_next(&j)) != MST_JSON_OBJECT_END) {
-			struct uss u = { 0 };
-
-			if (t != MST_JSON_NAME)
-				return malformed;
-			if (!mst_view_eq_str(j.text, "uss")) {
-				if (!mst_json_skip(&j, mst_json_next(&j)))
-					return malformed;
-				continue;
-			}
-			if (!read_uss(&j, &u))
-				return malformed;
-			if (u.ours && seen)
-				return "the BSF told two USSs of GSID 1000001; one is wanted";
-			if (u.ours)
-				memcpy(ret_uid, u.uid, sizeof(u.uid));
-			seen = seen || u.ours;
-		}
-	if (t != MST_JSON_ARRAY_END || mst_json_next(&j) != MST_JSON_END)
-		return malformed;
-	if (!seen)
+	memset(&g, 0, sizeof(g));
+	if (mst_uss_list_read_json(uss_list, &a, &g, &d))
+		return "the BSF's list of USSs is malformed";
+	for (size_t i = 0; i < g.n; i++) {
+		if (g.uss[i].gsid != MST_NAF_GSID)
+			continue;
+		if (ours)
+			return "the BSF told two USSs of GSID 1000001; one is wanted";
+		ours = &g.uss[i];
+	}
+	if (!ours)
 		return "the BSF told no USS of GSID 1000001 of this subscriber, so nobody knows who it is: give it one at the HSS";
-	return ret_uid[0] ? NULL : "no usable identifier (CSE-ID, AE-ID, M2M-Node-ID) stands in the USS of GSID 1000001";
+	for (size_t i = 0; i < ours->n_ids; i++) {
+		int r = rank(ours->id[i]);
+
+		if (r > best && mst_view_to_str(ours->id[i], ret_uid, MST_ID_MAX))
+			best = r;
+	}
+	return best ? NULL : "no usable identifier (CSE-ID, AE-ID, M2M-Node-ID) stands in the USS of GSID 1000001";
 }
