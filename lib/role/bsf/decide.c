@@ -9,7 +9,7 @@
 static void refuse(struct bsf_verdict *v, int status, const char *what, const char *say, const char *why)
 {
 	v->next = BSF_ANSWER;
-	v->challenge = v->granted = v->repeat = false;
+	v->challenge = v->granted = v->repeat = v->wrong = false;
 	v->put_run = v->put_session = v->put_lock = v->drop_lock = v->settle_run = false;
 	v->status = status;
 	v->what = what;
@@ -139,7 +139,7 @@ static void wrong_answer(const struct bsf_records *r, const struct mst_role_conf
 	struct mst_gba_lock l = { .wrong = 1 };
 
 	refuse(v, 403, "wrong-answer", "the answer is wrong", "RES is not the one that the vector wants");
-	v->settle_run = true;
+	v->settle_run = v->wrong = true;
 	if (!b->lock_after)
 		return;
 	MST_STR_SET(l.impi, r->run.run.impi);
