@@ -197,7 +197,7 @@ static bool unusable(const struct bsf_call *q, const struct bsf_vector *f, struc
 		       f->detail[0] ? f->detail : "the HSS refuses");
 	else {
 		/* it is down, or talks nonsense: not the UE's fault, and nothing is kept */
-		refuse(v, 503, "refused", "try again later", f->end == MST_FETCH_OK ? f->wrong : f->detail[0] ? f->detail : mst_fetch_end_name[f->end]);
+		refuse(v, 503, "refused", "try again later", f->end == MST_FETCH_OK ? f->wrong : f->detail[0] ? f->detail : "the HSS cannot be asked");
 		v->retry = f->retry_after > 0 ? f->retry_after : HSS_RETRY;
 	}
 	return true;
