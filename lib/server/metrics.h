@@ -36,6 +36,10 @@
 	X(KEYS_ENDED, "muster_keys_ended_total", "counter", "enrolment and root keys that have ended by the clock") \
 	X(SUBS_ENDED, "muster_subscriptions_expired_total", "counter", "subscriptions that have ended by the clock") \
 	X(NODES_GONE, "muster_nodes_gone_total", "counter", "released nodes whose time to leave has ended") \
+	X(GBA_CHALLENGES, "muster_gba_challenges_total", "counter", "challenges that the BSF has given out") \
+	X(GBA_BOOTSTRAPS, "muster_gba_bootstraps_total", "counter", "nodes that have bootstrapped at the BSF by their SIM") \
+	X(GBA_WRONG, "muster_gba_wrong_answers_total", "counter", "answers to a challenge whose RES was wrong") \
+	X(GBA_NAF_KEYS, "muster_gba_naf_keys_total", "counter", "keys that the BSF has given to NAFs") \
 	X(QUEUE, "muster_engine_queue", "gauge", "decisions that wait in the engine") \
 	X(COMMITS, "muster_commits_total", "counter", "store transactions committed") \
 	X(COMMITS_FAILED, "muster_commits_failed_total", "counter", "store transactions that failed") \

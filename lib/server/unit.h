@@ -104,4 +104,7 @@ bool mst_unit_is_child(void);
 int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const char *name, size_t n_sockets,
 		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto);
 
+/* Where a BSF is played, the answers that Digest AKA and the keys of GBA should give; `d` names the one that is wrong. */
+MST_MUST_CHECK int mst_unit_gba_test(const struct mst_unit *u, struct mst_diag *d);
+
 #endif
