@@ -124,9 +124,9 @@ const char *enrolee_step_words(enum enrolee_step s);  /* "registering with the M
 enum enrolee_step enrolee_step_of(const char *name);  /* NONE when there is no such step */
 
 enum enrolee_want {
+	ENROLEE_WANT_NOTHING, /* ended, or never started */
 	ENROLEE_WANT_BOOTSTRAP, /* run Ub with enrolee_bsf(), then enrolee_bootstrapped() or enrolee_lost() */
 	ENROLEE_WANT_NAF_KEY, /* have the card derive one for enrolee_naf(), then enrolee_keyed() or enrolee_lost() */
-	ENROLEE_WANT_NOTHING, /* ended, or never started */
 	ENROLEE_WANT_OPEN,    /* open enrolee_session(), then enrolee_opened() or enrolee_lost() */
 	ENROLEE_WANT_SEND,    /* send enrolee_request() in it, then enrolee_sent() */
 	ENROLEE_WANT_ANSWER,  /* wait: feed, lost, or tick at enrolee_deadline() */

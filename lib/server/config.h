@@ -31,6 +31,22 @@ struct mst_conf_link {
 	struct mst_conf_quirks quirks;
 };
 
+/* A BSF that this NAF asks for keys of GBA. */
+struct mst_conf_bsf {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	int64_t binding;                              /* enum mst_fetch_binding */
+	char domains[MST_BSF_DOMAINS][MST_ID_MAX];
+	size_t n_domains;
+	char sps[MST_MEF_SPS][MST_ID_MAX];
+	size_t n_sps;
+};
+
+/* A NAF that asks our BSF. */
+struct mst_conf_naf {
+	char fqdn[MST_ID_MAX], names[MST_NAF_NAMES][MST_ID_MAX], groups[MST_NAF_NAMES][64];
+	size_t n_names, n_groups;
+};
+
 struct mst_conf_provider { char sp[MST_ID_MAX]; int64_t uid; };
 
 /* One group per role; members that a role has no row for stay empty. */
@@ -72,9 +88,20 @@ struct mst_conf_role {
 	int64_t est_lifetime, est_grace, est_retry;           /* seconds */
 	int64_t reenrol;                                      /* mef: enum mst_reenrol */
 	char est_uri[MST_ID_MAX];
+	char zh_bsfs[8][MST_ID_MAX];                          /* hss: bsfs */
+	size_t n_zh_bsfs;
+	int64_t vector_interval, vector_burst, mnc_digits;    /* hss */
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
+	struct mst_conf_bsf bsfs[MST_BSFS_MAX];               /* maf, mef: as a NAF of GBA */
+	size_t n_bsfs;
+	/* bsf */
+	int64_t session_lifetime, challenge_lifetime, lock_after, lock_time, gsid;
+	bool tmpi, briefing;
+	struct { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; int64_t binding; } ask_hss;
+	struct mst_conf_naf nafs[MST_NAFS_MAX];
+	size_t n_nafs;
 	struct mst_conf_provider providers[MST_PROVIDERS_MAX];        /* admin */
 	size_t n_providers;
 };
@@ -117,7 +144,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
-	struct mst_conf_role bbn, mef, maf, ocsp, admin;
+	struct mst_conf_role bbn, mef, maf, ocsp, hss, bsf, zn, admin;
 	struct mst_conf_diameter diameter;
 	struct mst_conf_test test;
 };

@@ -37,7 +37,7 @@ static void report_end(struct diameter *d, struct question *q, enum mst_fetch_en
 {
 	struct mst_fetch_result r = { .end = end };
 
-	snprintf(r.detail, sizeof(r.detail), "%s", detail);
+	snprintf(r.detail, sizeof(r.detail), "%.159s", detail);
 	report(d, q, &r);
 }
 

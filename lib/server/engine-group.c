@@ -127,6 +127,8 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	free(w->fetch);
 	w->fetch = NULL;
 	w->revoked = a->revoked;
+	w->cut = a->cut;
+	w->answer.node = a->node;
 	if (a->wants_fetch)
 		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
 	if (!a->content.ok || a->release.at > a->content.n)
@@ -147,6 +149,12 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	return keep_content(w, &a->content);
 }
 
+/* A stranger's request that may leave no trace at all. */
+static bool leaves_little(const struct mst_role_ops *role, const struct mst_exchange *x, const struct mst_answer *a)
+{
+	return role->network && (!role->strangers_count || a->event_only) && x->peer.how == MST_AUTH_ANONYMOUS;
+}
+
 static int decide_exchange(struct engine *e, struct work *w)
 {
 	struct mst_answer a = { .content = mst_writer_of(e->scratch, MST_ANSWER_MAX) };
@@ -164,7 +172,7 @@ static int decide_exchange(struct engine *e, struct work *w)
 		return r < 0 ? r : MST_FAULT_BUG;
 	r = take_answer(w, role, &a);
 	/* a stranger's request leaves nothing but its event, and that only while there is room (decision 0010) */
-	return !r && role->network && !role->strangers_count && x.peer.how == MST_AUTH_ANONYMOUS && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
+	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_psk(struct engine *e, struct work *w)
@@ -185,6 +193,7 @@ static int decide_psk(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
+	w->node = a.node;
 	if (r == MST_PSK_FETCH && keep_fetch(w, role->role, &a.fetch))
 		return MST_FAULT_MEMORY;
 	return r == MST_PSK_UNKNOWN && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
@@ -210,7 +219,8 @@ static int decide_resumed(struct engine *e, struct work *w, const struct pending
 		return r < 0 ? r : MST_FAULT_BUG;
 	if (a.wants_fetch && p->asked >= MST_FETCHES_AN_EXCHANGE)
 		return MST_FAULT_BUG;
-	return take_answer(w, role, &a);
+	r = take_answer(w, role, &a);
+	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_fetched(struct engine *e, struct work *w)
@@ -240,6 +250,7 @@ static int decide_fetched(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
+	w->node = a.node;
 	w->unknown_there = f.end == MST_FETCH_UNKNOWN;
 	return r && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
 }
@@ -457,29 +468,29 @@ static void send_answer(struct engine *e, struct work *w)
 }
 
 static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id,
-		     const struct mst_release *r)
+		     const struct mst_release *r, int64_t node)
 {
 	struct mst_link *l = engine_link(e, client, gen);
-	uint8_t b[MST_WRAPPED_MAX + 8];
+	uint8_t b[MST_WRAPPED_MAX + 16];
 	struct mst_writer out = mst_writer_of(b, sizeof(b));
-	struct mst_wrapped k = { 0 };
+	struct mst_psk_answer_frame a = { .node = r ? node : 0 };
 
 	if (!l)
 		return;
 	e->u.m.v[MST_M_PSK_ASKS]++;
 	if (!r)
 		e->u.m.v[MST_M_PSK_UNKNOWN]++;
-	else if (release_to(e, r, e->client[client].who.channel, &k)) {
+	else if (release_to(e, r, e->client[client].who.channel, &a.key)) {
 		engine_psk_busy(e, client, gen, id);
 		return;
 	}
-	mst_put_psk_answer(&out, &k);
+	mst_put_psk_answer(&out, &a);
 	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }
 
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
 {
-	send_psk(e, client, gen, id, NULL);
+	send_psk(e, client, gen, id, NULL, 0);
 }
 
 static void after_psk(struct engine *e, struct work *w)
@@ -491,7 +502,7 @@ static void after_psk(struct engine *e, struct work *w)
 	else if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
 		engine_fetch_start(e, w, &q);
 	else
-		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release);
+		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release, w->node);
 }
 
 static void send_busy(struct engine *e, const struct waiter *who)
@@ -545,9 +556,24 @@ static void after_fetched(struct engine *e, struct work *w)
 		if (w->failed || w->outcome == MST_PSK_BUSY)
 			engine_psk_busy(e, t->client, t->gen, t->id);
 		else
-			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release);
+			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release, w->node);
 	}
 	engine_fetch_end(e, p);
+}
+
+void engine_cut(struct engine *e, int64_t node)
+{
+	uint8_t b[16];
+	struct mst_writer out = mst_writer_of(b, sizeof(b));
+
+	mst_put_cut(&out, &(struct mst_cut){ node });
+	for (unsigned i = 0; i < ENGINE_CLIENTS; i++) {
+		const struct engine_client *c = &e->client[i];
+
+		/* the local one serves operators */
+		if (c->l && c->who.peer == MST_PROC_LISTENER && c->who.role != MST_ROLE_NONE)
+			(void)!mst_link_send(c->l, MST_FRAME_CUT, 0, mst_written(&out));
+	}
 }
 
 void engine_group(struct engine *e, struct work **w, size_t n)
@@ -570,6 +596,8 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 				transact_all(e, &w[i], 1);
 	for (size_t i = 0; i < n; i++) {
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
+		if (w[i]->cut && !w[i]->failed)
+			engine_cut(e, w[i]->cut);
 		switch (w[i]->kind) {
 		case WORK_EXCHANGE: after_exchange(e, w[i]); break;
 		case WORK_PSK: after_psk(e, w[i]); break;

@@ -65,10 +65,10 @@ void listener_put_plain(struct mst_writer *w, int status, const char *media, con
 }
 
 void listener_put_primitive(struct mst_writer *w, const struct slot *s, const struct mst_answer_frame *a,
-			  struct mst_view content, bool keep)
+			    const char *more, struct mst_view content, bool keep)
 {
 	struct mst_response r = {
-		.rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after
+		.rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after, .headers = mst_view_str(more)
 	};
 
 	if (content.n)
@@ -137,6 +137,8 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 	struct mst_writer body = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
 	struct mst_view content;
 	struct mst_conn *c = s->conn;
+	char lines[MST_ANSWER_HEADERS + 1024];
+	struct mst_writer more = mst_writer_of(lines, sizeof(lines));
 	bool keep;
 
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
@@ -146,15 +148,22 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 		content = MST_VIEW_NONE;
 	}
 	keep = mst_conn_keep_alive(c) && !a->close;
+	mst_put_str(&more, a->headers);
+	listener_digest_info(l, s, content, &more);
+	mst_put_nul(&more);
+	if (!more.ok)
+		lines[0] = '\0';
 	if (!s->plain && a->rsc >= 1000)
-		listener_put_primitive(&w, s, a, content, keep);
+		listener_put_primitive(&w, s, a, lines, content, keep);
 	else
 		listener_put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
-			  a->media[0] ? a->media : "application/json", a->headers, content, a->retry_after, keep);
+			  a->media[0] ? a->media : "application/json", lines, content, a->retry_after, keep);
 	if (!w.ok)
 		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role",
 			mst_role_name[s->role->role], NULL);
 	slot_free(l, s);
+	if (a->node)
+		mst_conn_set_whose(c, a->node);
 	if (w.ok)
 		mst_conn_answer(c, mst_written(&w), !keep);
 	else

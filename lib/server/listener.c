@@ -33,6 +33,7 @@ void slot_free(struct listener *l, struct slot *s)
 
 	if (s->conn)
 		mst_conn_set_data(s->conn, NULL);
+	listener_digest_free(s);
 	memset(s, 0, sizeof(*s));
 	s->next_free = l->first_free[kind];
 	l->first_free[kind] = (int)(s - l->slot);
@@ -62,6 +63,18 @@ static struct slot *slot_find(struct listener *l, uint64_t id, enum slot_kind ki
 
 /* --- the engine --- */
 
+void listener_ask_key(struct listener *l, struct slot *s)
+{
+	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
+	struct mst_conn *c = s->conn;
+
+	mst_put_psk_ask(&w, &s->ask);
+	if (w.ok && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w)))
+		return;
+	slot_free(l, s);
+	listener_busy(c, 1);
+}
+
 /* Without an engine the question waits for the next one; what cannot be asked now ends now. */
 void listener_ask_psk(struct listener *l, struct slot *s)
 {
@@ -79,23 +92,39 @@ void listener_ask_psk(struct listener *l, struct slot *s)
 
 static void answered_psk(struct listener *l, const struct mst_frame *f)
 {
-	struct slot *s = slot_find(l, f->id, SLOT_PSK);
-	struct mst_wrapped sealed;
+	struct slot *s = slot_find(l, f->id, SLOT_PSK), *digest = slot_find(l, f->id, SLOT_REQUEST);
+	struct mst_psk_answer_frame a;
 	struct mst_key k = { 0 };
-	struct mst_conn *c;
+	struct mst_conn *c = NULL;
 	int r = 0;
 
-	if (!s || !mst_get_psk_answer(f->payload, &sealed))
+	if ((!s && !digest) || !mst_get_psk_answer(f->payload, &a))
 		return;
-	c = s->conn;
-	slot_free(l, s);
-	if (sealed.n)
-		r = mst_channel_open(&l->u.channel, l->u.crypto, &sealed, &k);
+	if (s) {
+		c = s->conn;
+		slot_free(l, s);
+		mst_conn_set_whose(c, a.node);
+	}
+	if (a.key.n)
+		r = mst_channel_open(&l->u.channel, l->u.crypto, &a.key, &k);
 	if (r)
 		mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
 	mst_crash_pass(&l->u.crash, MST_CRASH_PSK_BEFORE);
-	mst_conn_psk(c, sealed.n && !r ? &k : NULL);
+	if (c)
+		mst_conn_psk(c, a.key.n && !r ? &k : NULL);
+	else
+		(void)!listener_digest_key(l, digest, a.key.n && !r ? &k : NULL);
 	mst_key_wipe(&k);
+}
+
+/* Of a node that is not served any more: nobody waits for its next request to tell it so. */
+static void cut(struct listener *l, const struct mst_frame *f)
+{
+	struct mst_cut k;
+
+	for (size_t i = 0; mst_get_cut(f->payload, &k) && i < l->n_endpoints; i++)
+		if (l->endpoint[i].role)
+			mst_server_cut(l->endpoint[i].server, k.node);
 }
 
 static void on_frame(void *owner, struct mst_link *link, const struct mst_frame *f, int fd)
@@ -108,6 +137,10 @@ static void on_frame(void *owner, struct mst_link *link, const struct mst_frame 
 	(void)fd;
 	if (f->type == MST_FRAME_PSK_ANSWER) {
 		answered_psk(l, f);
+		return;
+	}
+	if (f->type == MST_FRAME_CUT) {
+		cut(l, f);
 		return;
 	}
 	s = f->type == MST_FRAME_BUSY ? slot_find(l, f->id, SLOT_PSK) : NULL;
@@ -249,6 +282,7 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 	if (!local && !role->clear) {
 		mst_ec_fast_install();
 		r = make_tls(l, role, d, &l->tls);
+		r = r ? r : role->primitives ? listener_digest_start(l, d) : 0;
 		if (r)
 			return r;
 	}

@@ -332,11 +332,15 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		names[0] = r->fqdn;
 		t.n_names = 1;
 		t.server = t.require_sni = true;
-		t.require_client_cert = ops->client_cert_required && !r->strangers;
+		/* a client of a NAF may prove itself by Digest (listener-digest.c) */
+		t.require_client_cert = ops->client_cert_required && !r->strangers && !r->n_bsfs;
 		/* a MAF's clients have nothing else to show */
-		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF);
+		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF || r->n_bsfs);
+		/* TS 33.222 5.4: bootstrapping is possible here; TLS 1.3 has no hint */
+		t.psk_hint = r->n_bsfs ? "3GPP-bootstrapping" : NULL;
 		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
 		t.synchronous_psk = trial;
+		t.h2 = ops->sbi;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;
 	t.chain_pem = m->chain_pem;

@@ -102,11 +102,24 @@ static bool psk_was_used(const struct tls_session *t)
 	return SSL_CIPHER_get_auth_nid(SSL_get_current_cipher(t->ssl)) == NID_auth_psk;
 }
 
+/* In TLS 1.3 the library's session holds the pre-shared key itself as its secret, for as long as the connection lasts; what
+ * is derived from then on comes from elsewhere. */
+static void forget_key(SSL *ssl)
+{
+	static const unsigned char nothing[MST_KEY_MAX];
+	SSL_SESSION *s = SSL_get_session(ssl);
+	size_t n = s ? SSL_SESSION_get_master_key(s, NULL, 0) : 0;
+
+	if (n && n <= sizeof(nothing))
+		(void)SSL_SESSION_set1_master_key(s, nothing, n);
+}
+
 static void settle_identity(struct tls_session *t)
 {
 	struct mst_peer *p = &t->peer;
 
-	p->suite = SSL_version(t->ssl) < TLS1_3_VERSION ? tls_suite_number(SSL_get_current_cipher(t->ssl)) : 0;
+	/* an external PSK has one Ua identifier for all suites of TLS 1.3 (TS 33.220 H.3) */
+	p->suite = SSL_version(t->ssl) < TLS1_3_VERSION || !psk_was_used(t) ? tls_suite_number(SSL_get_current_cipher(t->ssl)) : 0;
 	if (psk_was_used(t)) {
 		p->how = MST_AUTH_PSK;
 		if (t->psk_identity && !mst_view_to_str(mst_view_str(t->psk_identity), p->psk_identity, sizeof(p->psk_identity)))
@@ -117,6 +130,8 @@ static void settle_identity(struct tls_session *t)
 	if (p->how != MST_AUTH_PSK)
 		p->psk_identity[0] = '\0';
 	mst_key_wipe(&t->psk);
+	if (p->how == MST_AUTH_PSK && SSL_version(t->ssl) == TLS1_3_VERSION)
+		forget_key(t->ssl);
 }
 
 static enum tls_io finish(struct tls_session *t)

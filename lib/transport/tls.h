@@ -23,7 +23,7 @@ struct mst_peer {
 	struct mst_cert_info cert;              /* CERT: all names in it */
 	uint8_t anchor_sha256[MST_SHA256_LEN];  /* CERT: the trust anchor that the path ended at */
 	char psk_identity[MST_ID_MAX];          /* PSK */
-	uint16_t suite;                         /* TLS 1.2 and before: what was negotiated, its IANA number; else 0 */
+	uint16_t suite;                         /* what was negotiated, its IANA number; 0: none, or TLS 1.3 with a PSK */
 	uint32_t uid;                           /* LOCAL: of the unix socket's peer */
 	char sni[MST_ID_MAX];
 	char address[64];                       /* "[::1]:41234", for people */

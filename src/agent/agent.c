@@ -15,11 +15,13 @@
 
 #include "agent/briefing.h"
 #include "agent/bundle.h"
+#include "agent/card.h"
 #include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
 #include "agent/place.h"
 #include "agent/policy.h"
+#include "agent/ub.h"
 #include "base/text.h"
 
 #define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
@@ -358,7 +360,7 @@ void agent_turn(struct agent *a)
 		if (a->errand != AGENT_NO_ERRAND)
 			errand_drive(a);
 		if (!engine_step(a) &&
-		    (a->errand == AGENT_NO_ERRAND || enrolee_want(a->enrolee) == ENROLEE_WANT_ANSWER ||
+		    (a->errand == AGENT_NO_ERRAND || a->errand_waits || enrolee_want(a->enrolee) == ENROLEE_WANT_ANSWER ||
 		     enrolee_want(a->enrolee) == ENROLEE_WANT_OPEN))
 			break;
 	}
@@ -487,10 +489,11 @@ static int open_engine(struct agent *a)
 		.backoff_first = a->cfg.backoff_first * 1000,
 		.backoff_max = a->cfg.backoff_max * 1000,
 		/* a session and an answer, each with a deadline of its own */
-		.discover_ms = 30000 + (a->cfg.open_timeout + a->cfg.answer_timeout) * 1000,
+		.discover_ms = 30000 + (a->cfg.open_timeout + a->cfg.answer_timeout) * 1000 + ub_ms(&a->cfg),
 		/* Four sessions and a dozen answers, each with a deadline of its own. */
-		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000,
+		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000 + ub_ms(&a->cfg),
 	};
+
 
 	a->prov_storage = calloc(1, prov_size());
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
@@ -524,7 +527,9 @@ int agent_open(struct agent *a)
 		agent_log(a, AGENT_ERROR, "self-test", "failed", which, NULL);
 		return r;
 	}
-	r = take_lock(a);
+	r = card_self_test(a);
+	if (!r)
+		r = take_lock(a);
 	if (!r)
 		r = open_store(a);
 	if (!r)
@@ -652,6 +657,8 @@ struct agent *agent_free(struct agent *a)
 	if (a->enrolee)
 		errand_drop(a);
 	discover_drop(a);
+	ub_free(a);
+	card_free(a);
 	visit_drop(a);
 	leave_close(a);
 	tell_close(a);
@@ -665,6 +672,7 @@ struct agent *agent_free(struct agent *a)
 	json_decref(a->verdict);
 	json_decref(a->damage);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
+	a->tls_naf = mst_tls_ctx_free(a->tls_naf);
 	if (a->env)
 		a->env->ops->close(a->env);
 	for (size_t i = 0; i < a->n_anchors; i++)

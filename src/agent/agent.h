@@ -25,6 +25,9 @@ struct event;
 struct event_base;
 struct agent_ask;
 struct agent_bundles;
+struct agent_card;
+struct agent_gba;
+struct agent_ub;
 struct agent_control;
 struct agent_page;
 struct agent_discovery;
@@ -68,6 +71,8 @@ struct agent {
 	struct mst_clock clock;
 	mst_time server_not_after;   /* session_speaks_until() of the session that is open */
 	struct mst_tls_ctx *tls_psk;
+	struct mst_tls_ctx *tls_naf;         /* for keys of GBA: its suite alone, which … */
+	uint16_t tls_naf_suite;              /* … is this */
 
 	/* Initial credential. */
 	char *chain_pem;
@@ -114,6 +119,9 @@ struct agent {
 	struct mst_tls_ctx *tls_mef;
 	struct session_pins pins_mef;
 	unsigned session;            /* number of the open (or opening) session */
+	bool errand_waits;           /* for the BSF or for the card */
+	int64_t bsf_retry_after;     /* that the BSF asked for; 0 = none */
+	char bsf_host[MST_ID_MAX];   /* of gba.bsf */
 
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
 	struct agent_bundles *bundles;               /* bundle.c */
@@ -144,6 +152,9 @@ struct agent {
 	struct agent_control *control;
 	struct agent_door *door;     /* for pushed triggers (door.h), or NULL */
 	struct agent_page *page;     /* NULL: none */
+	struct agent_card *card;     /* the subscriber's, once it was asked (card.h) */
+	struct agent_ub *ub;         /* a run with a BSF, or NULL (ub.h) */
+	struct agent_gba *gba;       /* what the last one gave, or NULL */
 	struct agent_keys *keys;     /* keys shared with others (keys.h); NULL: none yet */
 	int lock_fd;
 };
@@ -202,6 +213,11 @@ MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port
 MST_MUST_CHECK int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,
 				    const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
 				    const struct mst_client_ops *ops, struct mst_client **ret);
+/* A session with the MAF of that credential, as its key demands: for one of GBA with the one suite that it was derived for. */
+MST_MUST_CHECK int session_open_maf(struct agent *a, void *owner, const char *host, uint16_t port, const struct mst_root_cred *c,
+				    const struct mst_client_ops *ops, struct mst_client **ret);
+/* The TLS settings for a key that belongs to that Ua protocol; NULL: to none. Borrowed; NULL after a fault. */
+struct mst_tls_ctx *session_tls_for(struct agent *a, const uint8_t *ua);
 /* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
 				   struct session_pins *ret_pins, struct mst_diag *d);

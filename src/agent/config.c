@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/card.h"
 #include "agent/place.h"
 #include "base/config-text.h"
 #include "base/text.h"
@@ -29,6 +30,14 @@ static const char *const halves[] = { "whole", "first-half", NULL };
 static const char *const onem2m[] = { "framed", "push", NULL };
 static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
+
+static const char *const card_kinds[] = { "none", "software", "pcsc", "at", NULL };
+/* In the order of enum mst_card_app. */
+static const char *const card_apps[] = { "any", "usim", "isim", NULL };
+static const char *const mnc_digits[] = { "2", "3", NULL };
+static const char *const identities[] = { "bare", "prefix", NULL };
+static const char *const separators[] = { ";", ".", ":", ",", NULL };
+static const char *const speeds[] = { "0", "9600", "19200", "38400", "57600", "115200", "230400", "460800", "921600", NULL };    /* card-open.c */
 
 /* The whole configuration on one screen. Paths are relative to the file; "" = not set. */
 static const struct item {
@@ -87,6 +96,24 @@ static const struct item {
 	CHOICE("trigger.onem2m", trigger_onem2m, "framed", onem2m),
 	CHOICE("trigger.modem_manager", trigger_mm, "off", switches),
 	TEXT("trigger.bus", trigger_bus, T_TEXT, ""),
+	CHOICE("card.kind", card_kind, "none", card_kinds),
+	TEXT("card.reader", card_reader, T_LABEL, ""),
+	TEXT("card.device", card_device, T_PATH, ""),
+	CHOICE("card.speed", card_speed, "0", speeds),
+	CHOICE("card.application", card_application, "any", card_apps),
+	TEXT("card.pin_file", card_pin_file, T_PATH, ""),
+	NUMBER("card.timeout", card_timeout, "30s", 1, 600),
+	TEXT("card.imsi", card_imsi, T_TEXT, ""),
+	CHOICE("card.mnc_digits", card_mnc_digits, "2", mnc_digits),
+	TEXT("card.key_file", card_key_file, T_PATH, ""),
+	CHOICE("card.gba", card_gba, "no", no_yes),
+	TEXT("gba.bsf", gba_bsf, T_TEXT, ""),
+	TEXT("gba.ua", gba_ua, T_TEXT, "01000100ae"),
+	CHOICE("gba.identity", gba_identity, "bare", identities),
+	CHOICE("gba.separator", gba_separator, ";", separators),
+	CHOICE("gba.without_rspauth", gba_without_rspauth, "no", no_yes),
+	TEXT("gba.realm", gba_realm, T_TEXT, ""),
+	TEXT("gba.cse_id", gba_cse_id, T_TEXT, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
 	TEXT("crash_at", crash_at, T_POINT, ""),
 #undef TEXT
@@ -323,6 +350,10 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 			read_group(r, s, "quirks.");
 		else if (!*prefix && !strcmp(name, "trigger") && config_setting_is_group(s))
 			read_group(r, s, "trigger.");
+		else if (!*prefix && !strcmp(name, "card") && config_setting_is_group(s))
+			read_group(r, s, "card.");
+		else if (!*prefix && !strcmp(name, "gba") && config_setting_is_group(s))
+			read_group(r, s, "gba.");
 		else if (!strcmp(name, "connect_to"))
 			read_routes(r, s);
 		else if (!strcmp(name, "location"))
@@ -336,6 +367,33 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 		else
 			set_value(r, it, s, v);
 	}
+}
+
+char agent_config_separator(const struct agent_config *c)
+{
+	return c->gba_identity ? separators[c->gba_separator][0] : 0;
+}
+
+/* What the settings of card and gba need of one another. */
+static void check_card(struct reading *r, const config_t *cfg)
+{
+	const struct agent_config *c = r->c;
+	struct enrolee_peer bsf;
+	struct gba_ua ua;
+	bool tls;
+
+	if (c->card_kind == AGENT_CARD_SOFTWARE && !(c->card_imsi[0] && c->card_key_file[0]))
+		complain(r, config_lookup(cfg, "card.kind"), "card.kind", "a card in software needs card.imsi and card.key_file");
+	if (c->card_kind == AGENT_CARD_AT && !c->card_device[0])
+		complain(r, config_lookup(cfg, "card.kind"), "card.kind", "needs card.device, the modem's port, like \"/dev/ttyUSB2\"");
+	if (c->card_imsi[0] && (strlen(c->card_imsi) < 6 || strspn(c->card_imsi, "0123456789") != strlen(c->card_imsi)))
+		complain(r, config_lookup(cfg, "card.imsi"), "card.imsi", "must be 6 to 15 digits");
+	if (!card_ua(c, &ua))
+		complain(r, config_lookup(cfg, "gba.ua"), "gba.ua", "one of 01000100ae, 01000100a8, 010001c0a8, 010001c037, tls13");
+	if (c->gba_bsf[0] && !enrolee_bsf_of(mst_view_str(c->gba_bsf), &bsf, &tls))
+		complain(r, config_lookup(cfg, "gba.bsf"), "gba.bsf", "not http(s)://fqdn[:port][/path]");
+	if (c->gba_cse_id[0] && !mst_id_valid(MST_ID_CSE_ABS, mst_view_str(c->gba_cse_id)))
+		complain(r, config_lookup(cfg, "gba.cse_id"), "gba.cse_id", "not an absolute CSE-ID like //sp.example.com/C1");
 }
 
 /* Before it is opened: the other end of a pipe is not waited for. */
@@ -383,6 +441,8 @@ int agent_config_parse(const char *file, char *text, struct agent_config *ret_c,
 	}
 	if (!r.errors && c->backoff_first > c->backoff_max)
 		complain(&r, config_lookup(&cfg, "backoff_max"), "backoff_max", "is less than backoff_first");
+	if (!r.errors)
+		check_card(&r, &cfg);
 	if (!r.errors && !c->psk_identity[0] != !c->psk_file[0])
 		complain(&r, NULL, c->psk_file[0] ? "psk_file" : "psk_identity", "psk_identity and psk_file belong together");
 	if (!r.errors)

@@ -27,6 +27,8 @@ struct agent_place {
 	char cell[49], site[65];
 };
 
+enum agent_card_kind { AGENT_CARD_NONE, AGENT_CARD_SOFTWARE, AGENT_CARD_PCSC, AGENT_CARD_AT };
+
 /* Whence device triggers of oneM2M are taken: within a frame that proves itself, or from local helpers as well. */
 enum agent_onem2m { AGENT_ONEM2M_FRAMED, AGENT_ONEM2M_PUSH };
 
@@ -65,6 +67,11 @@ struct agent_config {
 	char trigger_signers[AGENT_PATH_MAX];        /* certificates whose keys may sign triggers; "" = none */
 	char trigger_bus[AGENT_PATH_MAX];            /* D-Bus address; "" = the system's */
 	int64_t trigger_onem2m, trigger_mm;
+	/* the subscriber's card (card.h), and bootstrapping with it (ub.h) */
+	int64_t card_kind, card_application, card_speed, card_timeout, card_mnc_digits, card_gba;
+	char card_reader[128], card_device[AGENT_PATH_MAX], card_pin_file[AGENT_PATH_MAX], card_imsi[16], card_key_file[AGENT_PATH_MAX];
+	char gba_bsf[MST_ID_MAX], gba_ua[16], gba_realm[MST_ID_MAX], gba_cse_id[MST_ID_MAX];
+	int64_t gba_identity, gba_separator, gba_without_rspauth;
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;
@@ -76,6 +83,8 @@ MST_MUST_CHECK int agent_config_parse(const char *file, char *text, struct agent
 MST_MUST_CHECK int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err);
 /* Do the files that it names make sense? 0, or MST_FAULT_CONFIG after having explained each that does not, with its setting. */
 MST_MUST_CHECK int agent_config_check(const struct agent_config *c, FILE *out, FILE *err);
+/* Between prefix and B-TID in a TLS identity; 0: the bare B-TID. */
+char agent_config_separator(const struct agent_config *c);
 /* As this node's MEF and MAF read the standard. */
 struct mst_quirks agent_config_quirks(const struct agent_config *c);
 /* "90s", "5m", "1h", "7d". */

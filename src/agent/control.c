@@ -32,8 +32,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/secret.h"
 #include "base/text.h"
+#include "crypto/heap.h"
 
 #define LINE_MAX_OCTETS (MST_CMS_MAX / 3 * 4 + 2048)
 #define PEERS_MAX 8
@@ -221,9 +221,7 @@ static void send_answer(struct bufferevent *b, const json_t *answer)
 
 	bufferevent_write(b, text ? text : "{}", text ? strlen(text) : 2);
 	bufferevent_write(b, "\n", 1);
-	if (text)
-		mst_wipe(text, strlen(text));        /* it may hold a key (keys.h) */
-	free(text);
+	mst_heap_free(text);         /* it may hold a key (keys.h) */
 }
 
 void control_answer(struct bufferevent *to, const json_t *answer)
@@ -254,7 +252,7 @@ static void on_line(struct bufferevent *b, void *arg)
 						 NULL);
 		if (answer)
 			send_answer(b, answer);
-		free(line);
+		mst_heap_free(line);
 		json_decref(answer);
 	}
 	if (evbuffer_get_length(in) >= LINE_MAX_OCTETS)

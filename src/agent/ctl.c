@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crypto/heap.h"
 #include "muster/version.h"
 
 #define STARTING_MS 5000         /* an agent has that long to open its socket */
@@ -97,24 +98,28 @@ static bool send_line(int fd, json_t *q)
 		ok = w > 0;
 		at += ok ? (size_t)w : 0;
 	}
-	free(text);
+	mst_heap_free(text);
 	return ok;
 }
 
 json_t *ctl_ask(int fd, json_t *q)
 {
+	char buffer[4096];                   /* the stream's, so that it can be wiped */
 	json_error_t e;
 	json_t *answer = NULL;
 	FILE *f = NULL;
 
 	if (send_line(fd, q)) {
 		f = fdopen(fd, "r");
+		if (f)
+			setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 		answer = f ? json_loadf(f, JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &e) : NULL;
 	}
 	if (f)
 		fclose(f);
 	else
 		close(fd);
+	mst_wipe(buffer, sizeof(buffer));
 	json_decref(q);
 	return answer;
 }

@@ -5,6 +5,7 @@
 
 static const struct agent_discovery *const methods[] = {
 	&agent_discover_file, &agent_discover_bbn, &agent_discover_dnssd, &agent_discover_dnssrv, &agent_discover_dhcp,
+	&agent_discover_bsf,
 };
 
 uint32_t discover_methods(const struct agent *a)

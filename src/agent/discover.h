@@ -17,7 +17,7 @@ struct agent_discovery {
 	/* Stop and free what `start` opened; NULL = start ends at once. Called after an end, too. */
 	void (*drop)(struct agent *a);
 };
-extern const struct agent_discovery agent_discover_file;
+extern const struct agent_discovery agent_discover_file, agent_discover_bsf;
 
 /* Bits (1 << method) of what this agent can discover by. */
 uint32_t discover_methods(const struct agent *a);

@@ -1,5 +1,6 @@
 /* One errand: carries out what lib/enrolee wants, and tells the engine (or the slot logic) how it ended. */
-#include "agent/agent.h"
+#include "agent/card.h"
+#include "agent/ub.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,11 @@ void errand_drop(struct agent *a)
 {
 	close_session(a);
 	a->tls_mef = mst_tls_ctx_free(a->tls_mef);
+	if (a->errand != AGENT_NO_ERRAND) {
+		ub_drop(a);
+		card_forget(a);
+	}
+	a->errand_waits = false;
 	a->session = 0;
 	a->errand = AGENT_NO_ERRAND;
 	a->seen_point = ENROLEE_AT_NOTHING;
@@ -24,12 +30,23 @@ void errand_drop(struct agent *a)
 
 static void begin(struct agent *a, enum agent_errand errand)
 {
+	struct enrolee_peer bsf;
+	bool tls;
 	struct enrolee_config c = {
 		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .from = a->from, .kpm_id = a->cfg.psk_identity, .kpm = &a->psk,
 		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .classes = COMMAND_CLASSES,
 	};
 
 	a->quirks = agent_config_quirks(&a->cfg);
+	if (!card_ua(&a->cfg, &c.ua))
+		c.methods &= ~(UINT32_C(1) << MST_METHOD_GBA);       /* the configuration was looked at: it is one */
+	if (enrolee_bsf_of(mst_view_str(a->cfg.gba_bsf), &bsf, &tls)) {
+		memcpy(a->bsf_host, bsf.host, sizeof(a->bsf_host));
+		c.bsf_host = a->bsf_host;
+	}
+	c.own_cse_id = a->cfg.gba_cse_id;
+	c.psk_separator = agent_config_separator(&a->cfg);
+	c.bootstrap_ms = ub_ms(&a->cfg);
 	errand_drop(a);
 	a->errand = errand;
 	a->doing = ENROLEE_STEP_NONE;
@@ -58,7 +75,7 @@ void errand_start(struct agent *a, const struct mst_instruction *i)
 	begin(a, AGENT_RUN);
 	a->serial = prov_serial(a->prov);
 	/* the key itself authenticates that peer: neither anchors nor the time count */
-	r = i->method == MST_METHOD_PSK ? 0 : session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
+	r = i->method == MST_METHOD_PSK || i->method == MST_METHOD_GBA ? 0 : session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
 	if (r) {
 		run_failed(a, r > 0 ? PROV_MALFORMED : PROV_INTERNAL, r > 0 ? d.text : mst_fault_text(r), 0);
 		return;
@@ -149,14 +166,67 @@ static void open_wanted(struct agent *a)
 	struct enrolee_session s = enrolee_session(a->enrolee);
 	int r;
 
+	struct mst_tls_ctx *tls = s.psk ? session_tls_for(a, s.ua) : a->tls_mef;
+
 	close_session(a);
 	a->session = s.number;
 	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity",
 		  s.psk ? s.psk_identity : "certificate", NULL);
-	r = session_open(a, s.host, s.port, s.psk ? a->tls_psk : a->tls_mef, s.psk ? NULL : &a->pins_mef, s.key, s.psk_identity,
-			 &session_ops, &a->client);
+	r = tls ? session_open(a, s.host, s.port, tls, s.psk ? NULL : &a->pins_mef, s.key, s.psk_identity, &session_ops, &a->client) : MST_FAULT_CRYPTO;
 	if (r)
 		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));
+}
+
+static void bootstrapped(struct agent *a, const struct ub_outcome *o)
+{
+	a->errand_waits = false;
+	if (!o->reason) {
+		enrolee_bootstrapped(a->enrolee, o->context, agent_now(), agent_utc(a));
+		return;
+	}
+	a->bsf_retry_after = o->retry_after;
+	enrolee_lost(a->enrolee, o->reason, o->detail, agent_now(), agent_utc(a));
+}
+
+static void bootstrap_wanted(struct agent *a)
+{
+	const char *uri = enrolee_bsf(a->enrolee);
+	const struct gba_context *x = ub_kept(a, *uri ? uri : a->cfg.gba_bsf);
+
+	if (x) {
+		agent_log(a, AGENT_INFO, "bootstrapped-already", "btid", x->btid, NULL);
+		enrolee_bootstrapped(a->enrolee, x, agent_now(), agent_utc(a));
+		return;
+	}
+	a->errand_waits = true;
+	ub_start(a, uri, a->errand == AGENT_RUN && *uri ? prov_current(a->prov) : NULL, bootstrapped);
+}
+
+static void card_keyed(struct agent *a, const struct card_reply *r)
+{
+	char words[MST_DIALOG_DETAIL];
+
+	a->errand_waits = false;
+	if (r->r == 0) {
+		enrolee_keyed(a->enrolee, &r->key, agent_now(), agent_utc(a));
+	} else {
+		card_words(r, words, sizeof(words));
+		enrolee_lost(a->enrolee, card_reason(r->r), words, agent_now(), agent_utc(a));
+	}
+}
+
+static void naf_key_wanted(struct agent *a)
+{
+	struct enrolee_naf naf = enrolee_naf(a->enrolee);
+	struct card_question q = { .job = CARD_NAF_KEY, .naf_id_n = naf.naf_id.n };
+
+	memcpy(q.naf_id, naf.naf_id.p, naf.naf_id.n);
+	snprintf(q.impi, sizeof(q.impi), "%s", naf.impi);
+	a->errand_waits = true;
+	if (card_ask(a, &q, card_keyed)) {
+		a->errand_waits = false;
+		enrolee_lost(a->enrolee, PROV_INTERNAL, "the card could not be asked", agent_now(), agent_utc(a));
+	}
 }
 
 static void send_wanted(struct agent *a)
@@ -244,8 +314,12 @@ static void ended(struct agent *a)
 			  "the MEF gave a command of a class that is not built in", NULL);
 	if (a->enrolee->other_ke_id)
 		agent_log(a, AGENT_WARN, "other-key-id", "key", a->enrolee->cred.ke_id, NULL);
+	/* what the NAF does not take is of no use to a later instruction either */
+	if (!done && (f.reason == PROV_NOT_AUTHENTICATED || f.reason == PROV_UNKNOWN))
+		ub_forget(a);
 	if (errand == AGENT_RUN && !done) {
-		run_failed(a, f.reason, f.detail, f.retry_after);
+		run_failed(a, f.reason, f.detail, a->bsf_retry_after ? a->bsf_retry_after : f.retry_after);
+		a->bsf_retry_after = 0;
 		return;
 	}
 	if (errand == AGENT_FINISH) {
@@ -286,7 +360,15 @@ void errand_drive(struct agent *a)
 {
 	for (;;) {
 		note_point(a);
+		if (a->errand_waits)
+			return;
 		switch (enrolee_want(a->enrolee)) {
+		case ENROLEE_WANT_BOOTSTRAP:
+			bootstrap_wanted(a);
+			break;
+		case ENROLEE_WANT_NAF_KEY:
+			naf_key_wanted(a);
+			break;
 		case ENROLEE_WANT_OPEN:
 			if (a->session == enrolee_session(a->enrolee).number)
 				return;

@@ -401,7 +401,7 @@ static bool open_maf(struct agent *a)
 	const struct mst_root_cred *c = &l->kept.c[0];
 	char from[MST_ID_MAX] = "";
 	struct mmaf_config mc = { .job = MMAF_JOB_LEAVE, .maf_fqdn = c->maf_fqdn, .from = from, .attempt = c->attempt,
-				  .reg_id = c->maf_reg_id, .answer_ms = a->cfg.answer_timeout * 1000 };
+				  .reg_id = c->maf_reg_id, .btid = mst_is_naf_key(c) ? c->key_id : NULL, .answer_ms = a->cfg.answer_timeout * 1000 };
 	struct enrolee_peer maf;
 	struct mst_diag d = { 0 };
 
@@ -410,7 +410,7 @@ static bool open_maf(struct agent *a)
 	mc.base = maf.path[0] ? maf.path : "/MAFBase";
 	memcpy(l->host, maf.host, sizeof(l->host));
 	return mmaf_init(&l->machine.maf, &mc, &d) &&
-	       session_open(a, maf.host, maf.port, a->tls_psk, NULL, &c->key, c->key_id, &leave_ops, &l->client) == 0;
+	       session_open_maf(a, a, maf.host, maf.port, c, &leave_ops, &l->client) == 0;
 }
 
 /* From the MEF on to the MAF; what is gone already, or cannot be begun, is passed over. */

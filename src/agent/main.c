@@ -1,5 +1,5 @@
+#include <event2/event.h>
 #include <getopt.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 
 #include "agent/link.h"
-#include "base/secret.h"
 #include "base/text.h"
+#include "crypto/heap.h"
 #include "muster/version.h"
 
 #define DEFAULT_CONFIG "/etc/muster/muster-agent.conf"
@@ -160,14 +160,6 @@ static void usage(FILE *f)
 		DEFAULT_CONFIG);
 }
 
-/* Keys that are shared with others pass through JSON texts (keys.h). */
-static void wipe_and_free(void *p)
-{
-	if (p)
-		mst_wipe(p, malloc_usable_size(p));
-	free(p);
-}
-
 /* Keys are in this memory: no core, no debugger of others, nothing inherited. */
 static void harden(void)
 {
@@ -177,7 +169,9 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
-	json_set_alloc_funcs(malloc, wipe_and_free);
+	/* keys that are shared with others pass through JSON texts (keys.h) and buffers of the control socket */
+	json_set_alloc_funcs(malloc, mst_heap_free);
+	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 }
 
 static const struct command *find(const char *name)

@@ -584,7 +584,7 @@ static void at_maf(struct agent *a)
 		(void)start_procedure(a, &c);
 	if (k->stage != AT_MAF)
 		return;
-	if (session_open(a, k->peer.host, k->peer.port, a->tls_psk, NULL, &a->active.key, a->active.key_id, &side_ops, &k->client))
+	if (session_open_maf(a, a, k->peer.host, k->peer.port, &a->active, &side_ops, &k->client))
 		failed(a, "the session could not be begun");
 }
 

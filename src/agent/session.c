@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "agent/card.h"
 #include "agent/lan.h"
 #include "base/text.h"
 
@@ -59,7 +60,8 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 uint32_t agent_bootstrap_methods(const struct agent *a)
 {
 	return (a->chain_n && a->pkcs8_n ? UINT32_C(1) << MST_METHOD_CERT : 0) |
-	       (a->psk.n && a->cfg.psk_identity[0] ? UINT32_C(1) << MST_METHOD_PSK : 0);
+	       (a->psk.n && a->cfg.psk_identity[0] ? UINT32_C(1) << MST_METHOD_PSK : 0) |
+	       (card_there(&a->cfg) ? UINT32_C(1) << MST_METHOD_GBA : 0);
 }
 
 int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d)
@@ -70,6 +72,45 @@ int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *
 	};
 
 	return mst_tls_ctx_new(&c, ret, d);
+}
+
+struct mst_tls_ctx *session_tls_for(struct agent *a, const uint8_t *ua)
+{
+	struct mst_tls_config c = {
+		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = true,
+		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a), .psk_suite = ua ? card_suite(ua) : 0,
+	};
+	struct mst_diag d = { 0 };
+
+	if (!c.psk_suite)
+		return ua ? NULL : a->tls_psk;
+	if (a->tls_naf && a->tls_naf_suite == c.psk_suite)
+		return a->tls_naf;
+	a->tls_naf = mst_tls_ctx_free(a->tls_naf);
+	a->tls_naf_suite = c.psk_suite;
+	if (mst_tls_ctx_new(&c, &a->tls_naf, &d)) {
+		agent_log(a, AGENT_ERROR, "tls", "why", d.text, NULL);
+		a->tls_naf = NULL;
+	}
+	return a->tls_naf;
+}
+
+int session_open_maf(struct agent *a, void *owner, const char *host, uint16_t port, const struct mst_root_cred *c, const struct mst_client_ops *ops,
+		     struct mst_client **ret)
+{
+	struct mst_quirks q = agent_config_quirks(&a->cfg);
+	bool naf = mst_is_naf_key(c);
+	struct mst_tls_ctx *tls = session_tls_for(a, naf ? c->ua : NULL);
+	char identity[MST_ID_MAX];
+	struct mst_writer w = mst_writer_of(identity, sizeof(identity));
+
+	if (naf) {
+		gba_put_psk_identity(&w, GBA_HINT_ME, agent_config_separator(&a->cfg), mst_view_str(c->key_id));
+		mst_put_nul(&w);
+	} else {
+		mst_key_id_spell(c->key_id, q.hex_lower, identity);
+	}
+	return tls && w.ok ? session_open_for(a, owner, host, port, tls, NULL, &c->key, identity, ops, ret) : MST_FAULT_CRYPTO;
 }
 
 int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,

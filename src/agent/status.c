@@ -39,6 +39,17 @@ static const struct { const char *words, *remedy;
 	[PROV_OVERSIZED] = { "it is larger than it may be", "shorten the instructions: fewer of them, fewer anchors" },
 	[PROV_UNKNOWN_METHOD] = { "a method that does not exist", "correct the instructions; this device may need a newer muster-agent" },
 	[PROV_WRONG_SERVICE] = { "who answers there is something else", "check port and path of the instruction" },
+	[PROV_NO_READER] = { "no card reader or modem", "check that it is plugged in, that pcscd runs, and card.kind, card.reader or card.device" },
+	[PROV_NO_CARD] = { "the subscriber's card does not answer", "put it in, or take it out and put it in again; then the reader or modem" },
+	[PROV_NO_APPLICATION] = { "the card lacks the application", "use a card with a USIM, or set card.application" },
+	[PROV_CARD_PIN] = { "the card's PIN is missing or wrong", "put the PIN into the file that card.pin_file names, or switch it off; a wrong one is not tried "
+			    "again" },
+	[PROV_CARD_SYNC] = { "card and operator do not agree on their counters", "ask the operator to resynchronise this subscription; it is tried again" },
+	[PROV_FALSE_NETWORK] = { "THE NETWORK IS NOT THE CARD'S OPERATOR", "somebody may pose as the operator: check gba.bsf and the way to it, and tell the "
+				 "operator; else the card and its subscription do not belong together" },
+	[PROV_NOT_PROVEN] = { "the BSF does not prove that the answer is its own", "check gba.bsf; a BSF that never sends rspauth needs gba.without_rspauth, which "
+			      "gives up that proof" },
+	[PROV_UNKNOWN_SUBSCRIBER] = { "the operator does not know this card's subscriber", "check the card, and have bootstrapping (GBA) enabled for its subscription" },
 	[PROV_INTERNAL] = { "the agent failed inside", "report it with the attempt id and the log" },
 };
 
@@ -70,8 +81,8 @@ json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at)
 
 	for (size_t i = 0; i < c->n_registrar_poa; i++)
 		json_array_append_new(poa, json_string(c->registrar_poa[i]));
-	return json_pack("{s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}",
-			 "keyID", c->key_id, "confirmed", c->confirmed, "generation",
+	return json_pack("{s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}",
+			 "keyID", c->key_id, "method", c->method ? mst_enum_text(&mst_method_table, c->method) : "", "confirmed", c->confirmed, "generation",
 			 (json_int_t)c->generation, "nodeID", c->node_id, "cseID", c->cse_id, "aeID",
 			 c->ae_id, "adminFQDN", c->admin_fqdn, "mefFQDN", c->mef_fqdn, "mef", c->mef_uri,
 			 "mafFQDN", c->maf_fqdn, "maf", c->maf_uri,

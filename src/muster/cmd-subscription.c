@@ -52,9 +52,6 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 	                 not_after);
 	if (!maf_uri && own_maf_uri(m, maf, own_uri, sizeof(own_uri)))
 		maf_uri = own_uri;
-	if (!maf_uri && !m->json)
-		say("note: %s is not this installation's MAF; nodes will look for it at https://%s (port 443); --maf-uri says otherwise",
-		    maf, maf);
 	if (maf_uri)
 		put_member(body, "mafURI", maf_uri);
 	if (registrar)
@@ -77,6 +74,9 @@ static int subscription_add(struct muster *m, int argc, char **argv)
 		return print_json(answer);
 	if (!m->quiet)
 		say("added subscription %s, valid from %s until %s", argv[0], human_time(not_before), human_time(not_after));
+	if (!maf_uri)
+		say("note: %s is not this installation's MAF; nodes will look for it at https://%s (port 443); --maf-uri says otherwise",
+		    maf, maf);
 	json_decref(answer);
 	return EXIT_DONE;
 }

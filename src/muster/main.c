@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "crypto/heap.h"
 #include "muster.h"
 #include "muster/version.h"
 
@@ -13,10 +14,11 @@
 
 static const struct command commands[] = {
 	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
-	  "[--metrics ADDR]",
+	  "[--metrics ADDR] [--gba MCCMNC] [--hss-port N] [--bsf-port N] [--zn-port N]",
 	  "make a complete local installation: CA, roles, store, configuration" },
 	{ "node", cmd_node, "add|import|number|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|extend|suspend|resume|end …", "M2M service subscriptions" },
+	{ "sim", cmd_sim, "add|import|list|show|bind|unbind|suspend|resume|remove …", "the operator's SIMs, for bootstrapping over the mobile network" },
 	{ "rule", cmd_rule, "add|edit|move|list|show|enable|disable|delete|check|try|replay|history|rollback …",
 	  "which nodes get which instructions" },
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
@@ -94,7 +96,7 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	running = c;
 	running_prefix = prefix;
 	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
-	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule) {
+	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;
@@ -183,6 +185,7 @@ int main(int argc, char **argv)
 	int first, r;
 
 	signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(malloc, mst_heap_free);     /* an import's rows bring secrets along */
 	m.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	m.terminal = isatty(STDERR_FILENO);
 	first = global_options(&m, argc, argv);

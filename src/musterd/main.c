@@ -14,7 +14,8 @@
 #include "server/crash.h"
 #include "server/supervisor.h"
 
-static const struct mst_role_ops *const roles[] = { &mst_role_bbn, &mst_role_mef, &mst_role_maf, &mst_role_ocsp, &mst_role_admin, NULL };
+static const struct mst_role_ops *const roles[] = { &mst_role_bbn, &mst_role_mef, &mst_role_maf, &mst_role_ocsp, &mst_role_hss,
+						     &mst_role_bsf, &mst_role_zn, &mst_role_admin, NULL };
 
 enum what { RUN, CHECK, PRINT, CHILD };
 struct options {

@@ -297,6 +297,9 @@ def test_subscription_knows_this_installations_maf(inst):
     assert shown["notAfter"] == "20990101T000000"
     assert "not this installation's MAF" in inst.muster("subscription", "add", "foreign-maf", "--sp", inst.sp, "--maf",
                                                         "maf.elsewhere.example", "--until", "+1d").stdout
+    # what was refused has no remarks
+    refused = inst.muster("subscription", "add", "no-maf", "--sp", "not a name", "--maf", "maf.elsewhere.example", "--until", "+1d", check=False)
+    assert (refused.returncode, refused.stdout) == (1, "") and "spFQDN" in refused.stderr, refused
 
 
 def test_doctor_leaves_no_trace(inst):

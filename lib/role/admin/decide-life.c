@@ -98,6 +98,19 @@ static void take_id(char out[MST_ID_MAX], const char *id)
 	(void)mst_view_to_str(mst_view_str(id), out, MST_ID_MAX);
 }
 
+bool admin_of_realm(const char *name, const char *sp_fqdn)
+{
+	struct mst_view v = mst_view_str(name), sp = mst_view_sub(v, 2, v.n);
+
+	return mst_view_starts(v, "//") && mst_id_equal(MST_ID_FQDN, mst_view_sub(sp, 0, mst_view_find(sp, '/')), mst_view_str(sp_fqdn));
+}
+
+/* A new name is of the provider's whose node it will be; any other could be the name of somebody else's, now or later. */
+static bool own_name(const char *had, const char *name, const struct mst_subscription *sub)
+{
+	return !name[0] || !strcmp(had, name) || admin_of_realm(name, sub->sp_fqdn);
+}
+
 enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *as, const struct mst_subscription *sub,
 				     int64_t grace, const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d)
 {
@@ -111,6 +124,10 @@ enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "the node is suspended; resume it first");
 	if (!strcmp(n->sub_id, sub->id) && !strcmp(n->cse_id, as->cse_id) && !strcmp(n->ae_id, as->ae_id))
 		return ADMIN_UNCHANGED;
+	if (!own_name(n->cse_id, as->cse_id, sub))
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "cseID", "expected one of the subscription's provider, like //sp.example.com/CSE01");
+	if (!own_name(n->ae_id, as->ae_id, sub))
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "aeID", "expected one of the subscription's provider, like //sp.example.com/C01");
 	take_id(n->sub_id, sub->id);
 	take_id(n->cse_id, as->cse_id);
 	take_id(n->ae_id, as->ae_id);
@@ -150,14 +167,12 @@ enum admin_verdict admin_decide_extend(struct mst_subscription *r, mst_time unti
 	return ADMIN_DONE;
 }
 
-const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now)
+const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now, bool *ret_over)
 {
-	bool ended = r->not_after <= now;
+	/* beyond its end: that was told, and what was open is being ended */
+	bool told = r->state == MST_SUB_ENDED || r->due > r->not_after, over = told || r->not_after <= now;
 
-	if (r->state == MST_SUB_ENDED) {
-		r->due = 0;
-		return "";
-	}
-	r->due = ended ? 0 : r->not_after;
-	return ended ? "subscription.expired" : "subscription.expiring";
+	*ret_over = over;
+	r->due = over ? now + 1 : r->not_after;
+	return told ? "" : over ? "subscription.expired" : "subscription.expiring";
 }

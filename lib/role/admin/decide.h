@@ -21,6 +21,8 @@ enum admin_verdict admin_decide_node(struct mst_node *n, const struct mst_subscr
  */
 enum admin_verdict admin_decide_node_act(struct mst_node *n, const char *act, const char *reason, int64_t seconds, bool has_key,
 					 mst_time now, int *ret_rsc, struct mst_diag *d);
+/* Is "//sp.example.com/CSE1" a name in that provider's realm? */
+bool admin_of_realm(const char *name, const char *sp_fqdn);
 /* To another subscription, under `to`'s names. `sub` is it, NULL when there is none. `grace`: how long what it had still works. */
 enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *to, const struct mst_subscription *sub,
 				     int64_t grace, const char *reason, mst_time now, int *ret_rsc, struct mst_diag *d);
@@ -29,13 +31,16 @@ enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *
  * name that it has no more? It ends with the time that a move left.
  */
 bool admin_cert_former(const struct mst_node *n, const struct mst_node_past *past, const struct mst_cert_row *r);
-/* What the clock says of a subscription whose `due` has come: the event. */
-const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now);
+/*
+ * What the clock says of a subscription whose `due` has come: the event, "" when it was told already. *ret_over: its nodes'
+ * commands end, some at each `due`; the caller sets that to 0 when none is left.
+ */
+const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now, bool *ret_over);
 enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc,
 				    struct mst_diag *d);
 /* Its end, later than it was: also of one that has expired, whose nodes may go on then. */
 enum admin_verdict admin_decide_extend(struct mst_subscription *r, mst_time until, mst_time now, int *ret_rsc, struct mst_diag *d);
-/* act: "suspend", "resume", "end" */
+/* act: "suspend", "resume", "end". An end is due at once, for what is open still (as by the clock). */
 enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
 					int *ret_rsc, struct mst_diag *d);
 
@@ -45,6 +50,12 @@ enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_
 /* A request for a certificate. act: "approve", "reject" */
 enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const char *act, const char *reason, mst_time now, int *ret_rsc,
 					struct mst_diag *d);
+/* A new SIM, in `node` or in none (NULL). Who it is and what it may is in *s. */
+enum admin_verdict admin_decide_sim(struct mst_sim *s, const struct mst_node *node, mst_time now, int *ret_rsc, struct mst_diag *d);
+/* Into a node that has none, or out of its node (NULL). */
+enum admin_verdict admin_decide_sim_bind(struct mst_sim *s, const struct mst_node *node, mst_time now, int *ret_rsc, struct mst_diag *d);
+/* act: "suspend", "resume" */
+enum admin_verdict admin_decide_sim_act(struct mst_sim *s, const char *act, const char *reason, mst_time now);
 #define ADMIN_COMMANDS_MAX 64           /* of a node that have not ended, and as many that have */
 
 /* A command for nodes as it was asked for; "" and 0: not said. */

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "role/admin/admin.h"
+#include "role/admin/decide.h"
 
 #define PREFIX "/v1/providers/"
 
@@ -108,13 +109,7 @@ int admin_owns_since(struct admin *q, int64_t node, mst_time at, bool *ret_own)
 /* "//other.example.com/CSE1": a name that the node had, or has, with somebody else. */
 static bool name_of_other(const struct admin *q, const char *who)
 {
-	struct mst_view v = mst_view_str(who), sp;
-
-	if (!mst_view_starts(v, "//"))
-		return false;
-	sp = mst_view_sub(v, 2, v.n);
-	sp = mst_view_sub(sp, 0, mst_view_find(sp, '/'));
-	return !mst_id_equal(MST_ID_FQDN, sp, mst_view_str(q->sp));
+	return !strncmp(who, "//", 2) && !admin_of_realm(who, q->sp);
 }
 
 int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
@@ -128,7 +123,8 @@ int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
 	if (*ret_own)
 		return 0;
 	if (e->node) {
-		if (!strncmp(e->role, "bbn", 3) || name_of_other(q, e->who))
+		/* SIMs are the operator's, so their numbers are told to nobody else */
+		if (!strncmp(e->role, "bbn", 3) || !strcmp(e->role, "hss") || !strncmp(e->what, "sim.", 4) || name_of_other(q, e->who))
 			return 0;
 		r = mst_store_past_find(q->env->store, e->node, e->seq, &past);
 		if (r < 0)

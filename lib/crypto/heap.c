@@ -1,0 +1,30 @@
+#include "crypto/heap.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+
+void mst_heap_free(void *p)
+{
+	if (p)
+		mst_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
+void *mst_heap_realloc(void *p, size_t n)
+{
+	size_t had = p ? malloc_usable_size(p) : 0;
+	void *q;
+
+	if (n && n <= had)
+		return p;
+	q = malloc(n);
+	if (!q)
+		return NULL;
+	if (had && n)
+		memcpy(q, p, had);
+	mst_heap_free(p);
+	return q;
+}

@@ -1,0 +1,15 @@
+/*
+ * Memory that is wiped when it is given back, for libraries that take functions for that (jansson, libevent): keys pass
+ * through texts and buffers of theirs. Set before the first use of the library.
+ */
+#ifndef MST_CRYPTO_HEAP_H
+#define MST_CRYPTO_HEAP_H
+
+#include <stddef.h>
+
+/* What malloc() gave, or NULL. */
+void mst_heap_free(void *p);
+/* Where it has to move, nothing stays behind. */
+void *mst_heap_realloc(void *p, size_t n);
+
+#endif
