@@ -233,6 +233,7 @@ int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct
 	int rc;
 
 	mst_put_u8(w, MST_ROLE_NONE);
+	mst_put_u8(w, 0);
 	rc = put_chain(&l, r->certificate);
 	l.field = "diameter.key";
 	rc = rc ? rc : put_key(&l, r->key);
