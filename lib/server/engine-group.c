@@ -128,6 +128,8 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	w->fetch = NULL;
 	w->revoked = a->revoked;
 	w->counts = a->counts;
+	w->cut = a->cut;
+	w->answer.node = a->node;
 	if (a->wants_fetch)
 		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
 	if (!a->content.ok || a->release.at > a->content.n)
@@ -192,6 +194,7 @@ static int decide_psk(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
+	w->node = a.node;
 	if (r == MST_PSK_FETCH && keep_fetch(w, role->role, &a.fetch))
 		return MST_FAULT_MEMORY;
 	return r == MST_PSK_UNKNOWN && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
@@ -248,6 +251,7 @@ static int decide_fetched(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
+	w->node = a.node;
 	w->unknown_there = f.end == MST_FETCH_UNKNOWN;
 	return r && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
 }
@@ -465,29 +469,29 @@ static void send_answer(struct engine *e, struct work *w)
 }
 
 static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id,
-		     const struct mst_release *r)
+		     const struct mst_release *r, int64_t node)
 {
 	struct mst_link *l = engine_link(e, client, gen);
-	uint8_t b[MST_WRAPPED_MAX + 8];
+	uint8_t b[MST_WRAPPED_MAX + 16];
 	struct mst_writer out = mst_writer_of(b, sizeof(b));
-	struct mst_wrapped k = { 0 };
+	struct mst_psk_answer_frame a = { .node = r ? node : 0 };
 
 	if (!l)
 		return;
 	e->u.m.v[MST_M_PSK_ASKS]++;
 	if (!r)
 		e->u.m.v[MST_M_PSK_UNKNOWN]++;
-	else if (release_to(e, r, e->client[client].who.channel, &k)) {
+	else if (release_to(e, r, e->client[client].who.channel, &a.key)) {
 		engine_psk_busy(e, client, gen, id);
 		return;
 	}
-	mst_put_psk_answer(&out, &k);
+	mst_put_psk_answer(&out, &a);
 	(void)!mst_link_send(l, MST_FRAME_PSK_ANSWER, id, mst_written(&out));
 }
 
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
 {
-	send_psk(e, client, gen, id, NULL);
+	send_psk(e, client, gen, id, NULL, 0);
 }
 
 static void after_psk(struct engine *e, struct work *w)
@@ -499,7 +503,7 @@ static void after_psk(struct engine *e, struct work *w)
 	else if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
 		engine_fetch_start(e, w, &q);
 	else
-		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release);
+		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release, w->node);
 }
 
 static void send_busy(struct engine *e, const struct waiter *who)
@@ -553,9 +557,24 @@ static void after_fetched(struct engine *e, struct work *w)
 		if (w->failed || w->outcome == MST_PSK_BUSY)
 			engine_psk_busy(e, t->client, t->gen, t->id);
 		else
-			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release);
+			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release, w->node);
 	}
 	engine_fetch_end(e, p);
+}
+
+void engine_cut(struct engine *e, int64_t node)
+{
+	uint8_t b[16];
+	struct mst_writer out = mst_writer_of(b, sizeof(b));
+
+	mst_put_cut(&out, &(struct mst_cut){ node });
+	for (unsigned i = 0; i < ENGINE_CLIENTS; i++) {
+		const struct engine_client *c = &e->client[i];
+
+		/* the local one serves operators */
+		if (c->l && c->who.peer == MST_PROC_LISTENER && c->who.role != MST_ROLE_NONE)
+			(void)!mst_link_send(c->l, MST_FRAME_CUT, 0, mst_written(&out));
+	}
 }
 
 void engine_group(struct engine *e, struct work **w, size_t n)
@@ -580,6 +599,8 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
 		if (w[i]->counts && !w[i]->failed)
 			e->u.m.v[w[i]->counts]++;
+		if (w[i]->cut && !w[i]->failed)
+			engine_cut(e, w[i]->cut);
 		switch (w[i]->kind) {
 		case WORK_EXCHANGE: after_exchange(e, w[i]); break;
 		case WORK_PSK: after_psk(e, w[i]); break;

@@ -37,6 +37,8 @@ struct work {
 	bool failed;
 	bool revoked;                     /* EXCHANGE: the list of our CA has changed */
 	int counts;                       /* enum mst_metric, 0 = none */
+	int64_t node;                     /* PSK, FETCHED: whose key it is */
+	int64_t cut;                      /* EXCHANGE: whose sessions end */
 	bool gone;                        /* FETCHED: nobody waits for the exchange any more */
 	bool unknown_there;               /* FETCHED: the other server does not know the key */
 	int outcome;                      /* PSK, FETCHED: 0 or enum mst_psk_outcome */
@@ -129,6 +131,8 @@ void engine_keep_audit(struct engine *e);
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
+/* Sessions of a node end, at all listeners (engine-group.c). */
+void engine_cut(struct engine *e, int64_t node);
 /* engine-life.c: what ends by the clock, each tick. */
 void engine_life_start(struct engine *e);
 void engine_life(struct engine *e);

@@ -71,6 +71,8 @@ void engine_life(struct engine *e)
 		e->u.m.v[MST_M_SUBS_ENDED] += c.subs_ended;
 		e->u.m.v[MST_M_NODES_GONE] += c.nodes_gone;
 		e->crl_changed = e->crl_changed || c.revoked;
+		for (unsigned i = 0; i < c.nodes_gone; i++)
+			engine_cut(e, c.gone[i]);
 	}
 	if (r)
 		mst_log(&e->u.log, MST_LOG_ERROR, "what ends by the clock could not be told; tried again", "why", mst_fault_text(r), NULL);

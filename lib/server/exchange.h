@@ -111,6 +111,8 @@ struct mst_answer {
 	bool event_only;                  /* with strangers_count: a refusal that stores nothing but its event, which may be left out */
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
+	int64_t node;                     /* whose session it came in, when it is a node's; 0: nobody's that is known */
+	int64_t cut;                      /* sessions of this node end now: it is not served any more; 0: of none */
 };
 
 /* A PSK handshake asks for a key. */
@@ -144,6 +146,7 @@ struct mst_fetch_result {
 struct mst_psk_answer {
 	struct mst_release release;       /* what to seal for the listener when the outcome is 0 */
 	struct mst_fetch fetch;
+	int64_t node;                     /* whose key it is; 0: not known */
 };
 
 /* Per-role settings, built from the configuration. */
@@ -252,8 +255,12 @@ struct mst_role_env {
 struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; size_t cap, n; };
 
 /* What the clock did in one look: for the metrics, and whether there is more. */
-struct mst_clocked { unsigned keys_near, keys_ended, subs_near, subs_ended, nodes_gone; bool revoked, more; };
 #define MST_CLOCK_BATCH 64
+struct mst_clocked {
+	unsigned keys_near, keys_ended, subs_near, subs_ended, nodes_gone;
+	int64_t gone[MST_CLOCK_BATCH];    /* which: their sessions end */
+	bool revoked, more;
+};
 
 struct mst_role_ops {
 	enum mst_role role;

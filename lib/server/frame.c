@@ -13,7 +13,7 @@ const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
-	"refused",  "crl",          "reload-failed",
+	"refused",  "crl",          "reload-failed", "cut",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
@@ -319,6 +319,7 @@ void mst_put_answer(struct mst_writer *w, const struct mst_answer_frame *a)
 	put_parcel(w, &a->parcel);
 	mst_put_text16(w, a->headers);
 	mst_put_block32(w, a->content);
+	put_i64(w, a->node);
 }
 
 bool mst_get_answer(struct mst_view v, struct mst_answer_frame *ret_a)
@@ -338,9 +339,10 @@ bool mst_get_answer(struct mst_view v, struct mst_answer_frame *ret_a)
 	get_parcel(&r, &ret_a->parcel);
 	mst_get_text16(&r, ret_a->headers, sizeof(ret_a->headers));
 	ret_a->content = mst_read_block32(&r);
+	ret_a->node = get_i64(&r);
 	ret_a->rsc = (int)(rsc & 0xffff);
 	ret_a->retry_after = (int)(retry & 0x7fffffff);
-	return mst_read_end(&r) && rsc <= 9999 && retry <= INT32_MAX && ret_a->at <= ret_a->content.n &&
+	return mst_read_end(&r) && ret_a->node >= 0 && rsc <= 9999 && retry <= INT32_MAX && ret_a->at <= ret_a->content.n &&
 	       (!ret_a->parcel.n_fills || ret_a->parcel.fill[ret_a->parcel.n_fills - 1].at <= ret_a->content.n) &&
 	       ret_a->has_key == (ret_a->key.n > 0);
 }
@@ -367,17 +369,32 @@ bool mst_get_psk_ask(struct mst_view v, struct mst_psk_ask *ret_q)
 	return mst_read_end(&r) && ret_q->role != MST_ROLE_NONE;
 }
 
-void mst_put_psk_answer(struct mst_writer *w, const struct mst_wrapped *key)
+void mst_put_psk_answer(struct mst_writer *w, const struct mst_psk_answer_frame *a)
 {
-	put_wrapped(w, key);
+	put_wrapped(w, &a->key);
+	put_i64(w, a->node);
 }
 
-bool mst_get_psk_answer(struct mst_view v, struct mst_wrapped *ret_key)
+bool mst_get_psk_answer(struct mst_view v, struct mst_psk_answer_frame *ret_a)
 {
 	struct mst_reader r = mst_reader_of(v);
 
-	get_wrapped(&r, ret_key);
-	return mst_read_end(&r);
+	get_wrapped(&r, &ret_a->key);
+	ret_a->node = get_i64(&r);
+	return mst_read_end(&r) && ret_a->node >= 0;
+}
+
+void mst_put_cut(struct mst_writer *w, const struct mst_cut *c)
+{
+	put_i64(w, c->node);
+}
+
+bool mst_get_cut(struct mst_view v, struct mst_cut *ret_c)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	ret_c->node = get_i64(&r);
+	return mst_read_end(&r) && ret_c->node > 0;
 }
 
 void mst_put_handshake_failed(struct mst_writer *w, const struct mst_handshake_failed *h)

@@ -51,6 +51,7 @@ enum mst_frame_type {
 	MST_FRAME_REFUSED,
 	MST_FRAME_CRL,              /* engine → supervisor: a revocation list of our CA, DER, to be written and taken over */
 	MST_FRAME_RELOAD_FAILED,    /* supervisor → engine: why a configuration was not taken over, for the audit log */
+	MST_FRAME_CUT,              /* engine → listener: sessions of a node end */
 	MST_FRAME__COUNT
 };
 extern const char *const mst_frame_name[MST_FRAME__COUNT];
@@ -81,6 +82,7 @@ struct mst_answer_frame {
 	struct mst_parcel parcel;         /* places rise and are inside the content */
 	char headers[MST_ANSWER_HEADERS];
 	struct mst_view content;
+	int64_t node;                     /* whose session it is */
 };
 /* Whole lines of headers that a role may add to a plain answer? */
 MST_MUST_CHECK bool mst_answer_headers_good(const char *lines);
@@ -89,9 +91,12 @@ MST_MUST_CHECK bool mst_get_answer(struct mst_view v, struct mst_answer_frame *r
 
 void mst_put_psk_ask(struct mst_writer *w, const struct mst_psk_ask *q);
 MST_MUST_CHECK bool mst_get_psk_ask(struct mst_view v, struct mst_psk_ask *ret_q);
-/* key.n = 0: unknown. */
-void mst_put_psk_answer(struct mst_writer *w, const struct mst_wrapped *key);
-MST_MUST_CHECK bool mst_get_psk_answer(struct mst_view v, struct mst_wrapped *ret_key);
+struct mst_psk_answer_frame { struct mst_wrapped key; /* n = 0: unknown */ int64_t node; /* whose it is, or 0 */ };
+void mst_put_psk_answer(struct mst_writer *w, const struct mst_psk_answer_frame *a);
+MST_MUST_CHECK bool mst_get_psk_answer(struct mst_view v, struct mst_psk_answer_frame *ret_a);
+struct mst_cut { int64_t node; /* never 0 */ };
+void mst_put_cut(struct mst_writer *w, const struct mst_cut *c);
+MST_MUST_CHECK bool mst_get_cut(struct mst_view v, struct mst_cut *ret_c);
 
 struct mst_handshake_failed { enum mst_role role; enum mst_tls_end why; struct mst_peer peer; char detail[160]; };
 void mst_put_handshake_failed(struct mst_writer *w, const struct mst_handshake_failed *h);

@@ -162,6 +162,8 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role",
 			mst_role_name[s->role->role], NULL);
 	slot_free(l, s);
+	if (a->node)
+		mst_conn_set_whose(c, a->node);
 	if (w.ok)
 		mst_conn_answer(c, mst_written(&w), !keep);
 	else

@@ -297,6 +297,7 @@ static int take_sims(struct listener *l, const struct mst_http_msg *m, struct ms
 	return status;
 }
 
+/* False: which of them would count? */
 bool listener_only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
 {
 	unsigned n = 0;

@@ -93,27 +93,38 @@ void listener_ask_psk(struct listener *l, struct slot *s)
 static void answered_psk(struct listener *l, const struct mst_frame *f)
 {
 	struct slot *s = slot_find(l, f->id, SLOT_PSK), *digest = slot_find(l, f->id, SLOT_REQUEST);
-	struct mst_wrapped sealed;
+	struct mst_psk_answer_frame a;
 	struct mst_key k = { 0 };
 	struct mst_conn *c = NULL;
 	int r = 0;
 
-	if ((!s && !digest) || !mst_get_psk_answer(f->payload, &sealed))
+	if ((!s && !digest) || !mst_get_psk_answer(f->payload, &a))
 		return;
 	if (s) {
 		c = s->conn;
 		slot_free(l, s);
+		mst_conn_set_whose(c, a.node);
 	}
-	if (sealed.n)
-		r = mst_channel_open(&l->u.channel, l->u.crypto, &sealed, &k);
+	if (a.key.n)
+		r = mst_channel_open(&l->u.channel, l->u.crypto, &a.key, &k);
 	if (r)
 		mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
 	mst_crash_pass(&l->u.crash, MST_CRASH_PSK_BEFORE);
 	if (c)
-		mst_conn_psk(c, sealed.n && !r ? &k : NULL);
+		mst_conn_psk(c, a.key.n && !r ? &k : NULL);
 	else
-		(void)!listener_digest_key(l, digest, sealed.n && !r ? &k : NULL);
+		(void)!listener_digest_key(l, digest, a.key.n && !r ? &k : NULL);
 	mst_key_wipe(&k);
+}
+
+/* Of a node that is not served any more: nobody waits for its next request to tell it so. */
+static void cut(struct listener *l, const struct mst_frame *f)
+{
+	struct mst_cut k;
+
+	for (size_t i = 0; mst_get_cut(f->payload, &k) && i < l->n_endpoints; i++)
+		if (l->endpoint[i].role)
+			mst_server_cut(l->endpoint[i].server, k.node);
 }
 
 static void on_frame(void *owner, struct mst_link *link, const struct mst_frame *f, int fd)
@@ -126,6 +137,10 @@ static void on_frame(void *owner, struct mst_link *link, const struct mst_frame 
 	(void)fd;
 	if (f->type == MST_FRAME_PSK_ANSWER) {
 		answered_psk(l, f);
+		return;
+	}
+	if (f->type == MST_FRAME_CUT) {
+		cut(l, f);
 		return;
 	}
 	s = f->type == MST_FRAME_BUSY ? slot_find(l, f->id, SLOT_PSK) : NULL;

@@ -33,6 +33,7 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_HANDSHAKE_FAILED] = { LIS,   ENG,             R | D },
 	[MST_FRAME_CRL]              = { ENG,   SUP,             R | D },
 	[MST_FRAME_RELOAD_FAILED]    = { SUP,   ENG,             R | D },
+	[MST_FRAME_CUT]              = { ENG,   LIS,             R | D },
 	[MST_FRAME_REFUSED]          = { LIS,   ENG,             R | D },
 	[MST_FRAME_FETCH]            = { ENG,   CON | DIA,             R | D },
 	[MST_FRAME_FETCH_RESULT]     = { CON | DIA, ENG,             R | D },

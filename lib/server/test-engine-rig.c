@@ -148,7 +148,7 @@ static struct mst_keeper keeper = { &keeper_ops };
 static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
 {
 	struct mst_answer_frame a;
-	struct mst_wrapped k;
+	struct mst_psk_answer_frame p;
 
 	(void)owner;
 	(void)l;
@@ -171,8 +171,8 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 			assert_int_equal(a.at, 1);
 		break;
 	case MST_FRAME_PSK_ANSWER:
-		assert_true(mst_get_psk_answer(f->payload, &k));
-		k.n ? t.psk_known++ : t.psk_unknown++;
+		assert_true(mst_get_psk_answer(f->payload, &p));
+		p.key.n ? t.psk_known++ : t.psk_unknown++;
 		break;
 	default: break;
 	}

@@ -20,7 +20,7 @@ static const char *const allowed[] = {
 	"listener>supervisor metrics RD", "connector>supervisor metrics RD", "engine>supervisor metrics RD", "keeper>supervisor metrics RD",
 	"listener>engine exchange RD", "engine>listener answer RD", "engine>listener busy RD", "listener>engine psk-ask RD",
 	"engine>listener psk-answer RD", "listener>engine handshake-failed RD",
-	"listener>engine refused RD",
+	"listener>engine refused RD", "engine>listener cut RD",
 	"engine>supervisor crl RD", "supervisor>engine reload-failed RD",
 	"engine>connector fetch RD", "connector>engine fetch-result RD",
 	/* the process of Diameter: what a listener of Zh and Zn says, and what a connector says */

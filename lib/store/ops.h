@@ -110,6 +110,7 @@ struct mst_store_ops {
 	int (*device_config_drop)(struct mst_store *s, int64_t node);
 	int (*command_list)(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *),
 			    void *arg);
+	int (*command_open)(struct mst_store *s, const char *sub_id, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
 
 	int (*place_put)(struct mst_store *s, const struct mst_place *r);
 	int (*place_get)(struct mst_store *s, int64_t node, struct mst_place *ret);

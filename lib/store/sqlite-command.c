@@ -81,6 +81,20 @@ int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t lim
 	return sq_iter_close(&it, r);
 }
 
+/* By the indexes of nodes by subscription and commands by node and state. */
+int sq_command_open(struct mst_store *s, const char *sub_id, size_t limit, int (*each)(void *, const struct mst_command *), void *arg)
+{
+	struct mst_command row;
+	struct sq_iter it;
+	int r = sq_iter_open(&it, sq_of(s), SQ_COMMAND_OPEN,
+			     "SELECT " CMD_COLS " FROM command WHERE state IN (0, 1) AND node IN (SELECT n.id FROM node n WHERE n.sub_id = ?1) LIMIT ?2",
+			     SQ_ARGS(SQ_S(sub_id), SQ_I(sq_limit(limit))));
+
+	while (!r && sq_iter_next(&it, SQ_COLS(cmd_cols), &row))
+		r = each(arg, &row);
+	return sq_iter_close(&it, r);
+}
+
 /* --- steps --- */
 
 #define STEP_COLS "command, at, what, cmd_id, status, times"

@@ -271,6 +271,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.command_next = sq_command_next,
 	.command_issued = sq_command_issued,
 	.command_list = sq_command_list,
+	.command_open = sq_command_open,
 	.command_trim = sq_command_trim,
 	.command_step_add = sq_command_step_add,
 	.command_step_list = sq_command_step_list,

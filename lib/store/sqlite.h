@@ -93,6 +93,7 @@ enum sq_slot {
 	SQ_COMMAND_NEXT,
 	SQ_COMMAND_ISSUED,
 	SQ_COMMAND_LIST,
+	SQ_COMMAND_OPEN,
 	SQ_COMMAND_TRIM,
 	SQ_STEP_AGAIN,
 	SQ_STEP_INSERT,
@@ -367,6 +368,7 @@ int sq_device_config_put(struct mst_store *s, const struct mst_device_config *r)
 int sq_device_config_get(struct mst_store *s, int64_t node, const char *admin_fqdn, struct mst_device_config *ret);
 int sq_device_config_drop(struct mst_store *s, int64_t node);
 int sq_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
+int sq_command_open(struct mst_store *s, const char *sub_id, size_t limit, int (*each)(void *, const struct mst_command *), void *arg);
 
 int sq_place_put(struct mst_store *s, const struct mst_place *r);
 int sq_place_get(struct mst_store *s, int64_t node, struct mst_place *ret);

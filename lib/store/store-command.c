@@ -35,6 +35,11 @@ int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, siz
 	return s->ops->command_list(s, node, after, limit, each, arg);
 }
 
+int mst_store_command_open(struct mst_store *s, const char *sub_id, size_t limit, int (*each)(void *, const struct mst_command *), void *arg)
+{
+	return s->ops->command_open(s, sub_id, limit, each, arg);
+}
+
 int mst_store_command_trim(struct mst_store *s, int64_t node, size_t keep)
 {
 	return s->ops->command_trim(s, node, keep);

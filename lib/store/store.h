@@ -294,6 +294,9 @@ int mst_store_device_config_drop(struct mst_store *s, int64_t node);            
 /* node 0: of all; those after id `after`. */
 int mst_store_command_list(struct mst_store *s, int64_t node, int64_t after, size_t limit,
                            int (*each)(void *, const struct mst_command *), void *arg);
+/* Those that have not ended, of all nodes of a subscription. */
+int mst_store_command_open(struct mst_store *s, const char *sub_id, size_t limit, int (*each)(void *, const struct mst_command *),
+                           void *arg);
 
 /* --- bbn --- */
 

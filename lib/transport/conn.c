@@ -366,10 +366,11 @@ static void drop_out(struct mst_conn *c)
 	c->out_n = c->out_at = 0;
 }
 
-/* Its certificate was judged by settings (lists of revoked ones, anchors) that have been replaced, or long ago. */
+/* Whoever it belongs to is not served any more; or its certificate was judged by settings (lists of revoked ones, anchors) that
+ * have been replaced, or long ago. */
 bool conn_outlived(const struct mst_conn *c)
 {
-	return c->t->ctx != c->s->tls || (c->t->ctx && server_clock() - c->since > c->s->limits.session_ms);
+	return c->cut || c->t->ctx != c->s->tls || (c->t->ctx && server_clock() - c->since > c->s->limits.session_ms);
 }
 
 static bool step_writing(struct mst_conn *c)
@@ -611,6 +612,11 @@ void *mst_conn_data(const struct mst_conn *c)
 void mst_conn_set_data(struct mst_conn *c, void *data)
 {
 	c->data = data;
+}
+
+void mst_conn_set_whose(struct mst_conn *c, int64_t whose)
+{
+	(c->up ? c->up : c)->whose = whose;
 }
 
 uint64_t mst_conn_id(const struct mst_conn *c)

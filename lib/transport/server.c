@@ -290,6 +290,17 @@ void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls)
 	}
 }
 
+void mst_server_cut(struct mst_server *s, int64_t whose)
+{
+	for (struct mst_conn *c = s->conns, *next; c; c = next) {
+		next = c->next;
+		if (!whose || c->whose != whose)
+			continue;
+		c->cut = true;
+		conn_drain(c);
+	}
+}
+
 void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l)
 {
 	s->limits = *l;

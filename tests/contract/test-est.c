@@ -156,6 +156,8 @@ static void commands(void **state)
 				 .created = 8, .target = "//sp/C1", .admin_fqdn = "sp.example.com" };
 	struct mst_registration reg = make_reg(1);
 	struct mst_command b = a, got;
+	struct mst_subscription sub = make_sub(1);
+	struct mst_node whose;
 	int n = 0;
 
 	snprintf(reg.reg_id, sizeof(reg.reg_id), "reg-1");
@@ -180,6 +182,17 @@ static void commands(void **state)
 	assert_int_equal(mst_store_command_issued(s, node, "reg-1", "c-1", &got), 0);
 	same_command(&a, &got);
 	assert_int_equal(mst_store_command_issued(s, node, "reg-2", "c-1", &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_command_open(s, "nobody's", 0, count_cmd, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(mst_store_node_get(s, node, &whose), 0);
+	memcpy(whose.sub_id, sub.id, sizeof(sub.id));
+	assert_int_equal(mst_store_node_update(s, &whose), 0);
+	assert_int_equal(mst_store_command_open(s, whose.sub_id, 0, count_cmd, &n), 0);
+	assert_int_equal(n, 2);
+	n = 0;
+	assert_int_equal(mst_store_command_open(s, whose.sub_id, 1, count_cmd, &n), 0);
+	assert_int_equal(n, 1);
+	n = 0;
 	a.state = MST_COMMAND_ENDED;
 	a.status = 20;
 	a.ended = 10;

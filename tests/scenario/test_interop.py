@@ -2,6 +2,7 @@
 and the exporter value that OpenSSL's own tool computes is the one that the MEF uses.
 """
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -11,7 +12,7 @@ import subprocess
 import pytest
 
 from stranger import gnutls
-from support import RUN_SECONDS, Installation, run
+from support import RUN_SECONDS, Installation, run, until
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +124,79 @@ def test_a_foreign_enrolee_reaches_the_maf(inst):
     out = psk(km_id.group(1), "ECDHE-PSK-CHACHA20-POLY1305:PSK-AES128-CBC-SHA256",
               primitive("GET", f"/MAFBase/{record}", node).replace(node.id, node.cse_id[len(inst.sp) + 2:]))
     assert "X-M2M-RSC: 2000" in out, out
+
+
+class Idle:
+    """A session of `openssl s_client` that was answered and is kept; it ends when the server ends it."""
+
+    def __init__(self, path, port, name, *words):
+        self.path = path
+        with open(path, "wb") as out:
+            self.process = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", name, "-tls1_2", "-ign_eof",
+                                             *[str(w) for w in words]], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT)
+
+    def said(self):
+        return self.path.read_text(errors="replace")
+
+    def ask(self, text, answer):
+        """The `answer`-th answer that it gets."""
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+        return until("an answer", lambda: self.said().count("HTTP/1.1 ") >= answer and self.said().endswith("}") and self.said(), RUN_SECONDS, self.said)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.stdin.close()
+        self.process.wait(RUN_SECONDS)
+
+
+def idle_sessions(inst, node, stack, path):
+    """At the MEF, at the MAF and at the briefing node, each with an answer and nothing going on."""
+    cert = ("-cert", node.dir / "node.pem", "-key", node.dir / "node.key", "-keymatexport", "EXPORTER-oneM2M-Bootstrap", "-keymatexportlen", 48)
+    relative = node.cse_id[len(inst.sp) + 2:]
+    mef = stack.enter_context(Idle(path / "mef", inst.mef_port, inst.mef, *cert))
+    mef.ask(primitive("POST", "/MEFBase", node, registration(inst), 65001, close=False), 1)
+    exported = re.search(r"Keying material: ([0-9A-F]{96})", mef.ask(primitive("POST", "/MEFBase", node, key_registration(inst), 65003,
+                                                                              close=False), 2))[1]
+    km = hmac.new(bytes.fromhex(exported[32:]), b"oneM2M Enrolment Key to Usage-Constrained Symmetric Key derivation" +
+                  b"21" + inst.maf.encode(), hashlib.sha256).hexdigest()
+    psk = ("-psk", km, "-cipher", "PSK-AES128-CBC-SHA256", "-psk_identity")
+    body = {"sec:mafClientReg": {"et": "20990101T000000", "adminFQDN": inst.sp}}
+    first = stack.enter_context(Idle(path / "maf-ke", inst.maf_port, inst.maf, *psk, f"{exported[:32]}@{inst.mef}"))
+    said = first.ask(primitive("POST", "/MAFBase", node, body, 65002, close=False).replace(node.id, relative), 1)
+    km_id, record = re.search(r'"assignedSymmKeyID":"([^"]+)"', said)[1], re.search(r'"ri":"([^"]+)"', said)[1]
+    maf = stack.enter_context(Idle(path / "maf", inst.maf_port, inst.maf, *psk, km_id))
+    maf.ask(primitive("GET", f"/MAFBase/{record}", node, close=False).replace(node.id, relative), 1)
+    bbn = stack.enter_context(Idle(path / "bbn", inst.bbn_port, inst.bbn, *cert[:4]))
+    ask = '{"briefingVersion":1}'
+    bbn.ask(f"POST /briefing HTTP/1.1\r\nHost: {inst.bbn}\r\nContent-Type: application/json\r\nContent-Length: {len(ask)}\r\n\r\n{ask}", 1)
+    silent = stack.enter_context(Idle(path / "silent", inst.maf_port, inst.maf, *psk, km_id))       # nothing but the handshake
+    until("a handshake", lambda: "Verif" in silent.said(), RUN_SECONDS, silent.said)
+    return {"mef": mef, "maf": maf, "bbn": bbn, "silent": silent}
+
+
+def test_open_sessions_end_with_their_node(inst, tmp_path):
+    """Who is revoked or suspended is not told so at its next request: its sessions end at once, everybody else's go on."""
+    with contextlib.ExitStack() as stack:
+        sessions = {}
+        for number, act in ((41, "revoke"), (42, "suspend"), (43, "bystander")):
+            (tmp_path / act).mkdir()
+            sessions[act] = idle_sessions(inst, inst.node(number), stack, tmp_path / act)
+        for act, number in (("revoke", 41), ("suspend", 42)):
+            assert [s.process.poll() for s in sessions[act].values()] == [None] * 4, inst.log_text()
+            inst.muster("node", act, f"//{inst.sp}/CSE{number:06d}", "--reason", "lost")
+            for where, one in sessions[act].items():
+                try:
+                    one.process.wait(20)         # limits.idle is 60 s
+                except subprocess.TimeoutExpired:
+                    raise AssertionError(f"{act}: the session at {where} goes on\n{one.said()}{inst.log_text()}") from None
+        other = sessions["bystander"]
+        assert [s.process.poll() for s in other.values()] == [None] * 4
+        said = other["mef"].ask(primitive("GET", "/MEFBase/none", inst.node(44, known=False), close=False), 3)
+        assert "X-M2M-RSC: 4" in said
 
 
 VERSIONS = {"tls1.2": "NORMAL:-VERS-ALL:+VERS-TLS1.2", "tls1.3": "NORMAL:-VERS-ALL:+VERS-TLS1.3"}

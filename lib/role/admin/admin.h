@@ -147,6 +147,8 @@ int admin_end_former_certs(struct admin *q, const struct mst_node *n);
  * dropped, each with an event that says why (commands.c).
  */
 int admin_end_commands(struct admin *q, int64_t node, const char *why);
+/* Of all nodes of a subscription that is over, a batch: *ret_more, there may be others (commands.c). */
+int admin_end_sub_commands(struct admin *q, const struct mst_subscription *r, bool *ret_more);
 /* scope.c. Is it theirs? Always when the installation's own people ask. 0 and *ret_own, or a fault. */
 int admin_owns_node(struct admin *q, const struct mst_node *n, bool *ret_own);
 /* What was made for the node at that time: theirs when the node is, and was then. */

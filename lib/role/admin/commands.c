@@ -346,8 +346,8 @@ int admin_command_cancel(struct admin *q)
 	return r ? (r < 0 ? r : MST_FAULT_BUG) : answer_one(q, &m);
 }
 
-/* Open ones of a node, a batch at a time: what a list shows is changed only after the list. */
-struct open_ones { struct mst_command m[8]; size_t n; };
+/* Open ones, a batch at a time: what a list shows is changed only after the list. */
+struct open_ones { struct mst_command m[16]; size_t n; };
 
 static int keep_open(void *arg, const struct mst_command *m)
 {
@@ -358,25 +358,51 @@ static int keep_open(void *arg, const struct mst_command *m)
 	return o->n == MST_COUNT(o->m);
 }
 
+static int end_them(struct admin *q, struct open_ones *o, const char *why)
+{
+	struct mst_diag d;
+	int rsc, r = 0;
+
+	for (size_t i = 0; i < o->n && !r; i++)
+		if (admin_decide_cancel(&o->m[i], q->env->now, &rsc, &d) == ADMIN_DONE)
+			r = put_cancelled(q, &o->m[i], why);
+	return r;
+}
+
 int admin_end_commands(struct admin *q, int64_t node, const char *why)
 {
 	struct open_ones o;
-	struct mst_diag d;
 	int64_t after = 0;
-	int rsc, r;
+	int r;
 
 	do {
 		o.n = 0;
 		r = mst_store_command_list(q->env->store, node, after, 0, keep_open, &o);
-		for (size_t i = 0; i < o.n && r >= 0; i++) {
-			after = o.m[i].id;
-			if (admin_decide_cancel(&o.m[i], q->env->now, &rsc, &d) == ADMIN_DONE)
-				r = put_cancelled(q, &o.m[i], why);
-		}
+		if (r >= 0)
+			r = end_them(q, &o, why);
+		after = o.n ? o.m[o.n - 1].id : 0;
 	} while (r >= 0 && o.n == MST_COUNT(o.m));
 	if (r >= 0)
 		r = mst_store_device_config_drop(q->env->store, node);
 	if (!r)
 		r = admin_event(q, "device-config.dropped", node, why);
 	return r < 0 ? r : 0;
+}
+
+int admin_end_sub_commands(struct admin *q, const struct mst_subscription *r, bool *ret_more)
+{
+	struct open_ones o;
+	char why[300];
+	int e = 0;
+
+	snprintf(why, sizeof(why), "subscription %.200s has %s", r->id, r->state == MST_SUB_ENDED ? "ended" : "expired");
+	*ret_more = true;
+	for (size_t done = 0; done < MST_CLOCK_BATCH && *ret_more && e >= 0; done += MST_COUNT(o.m)) {
+		o.n = 0;
+		e = mst_store_command_open(q->env->store, r->id, MST_COUNT(o.m), keep_open, &o);
+		if (e >= 0)
+			e = end_them(q, &o, why);
+		*ret_more = o.n == MST_COUNT(o.m);
+	}
+	return e < 0 ? e : e > 0 ? MST_FAULT_BUG : 0;
 }

@@ -167,14 +167,12 @@ enum admin_verdict admin_decide_extend(struct mst_subscription *r, mst_time unti
 	return ADMIN_DONE;
 }
 
-const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now)
+const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now, bool *ret_over)
 {
-	bool ended = r->not_after <= now;
+	/* beyond its end: that was told, and what was open is being ended */
+	bool told = r->state == MST_SUB_ENDED || r->due > r->not_after, over = told || r->not_after <= now;
 
-	if (r->state == MST_SUB_ENDED) {
-		r->due = 0;
-		return "";
-	}
-	r->due = ended ? 0 : r->not_after;
-	return ended ? "subscription.expired" : "subscription.expiring";
+	*ret_over = over;
+	r->due = over ? now + 1 : r->not_after;
+	return told ? "" : over ? "subscription.expired" : "subscription.expiring";
 }

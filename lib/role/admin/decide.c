@@ -68,7 +68,7 @@ enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *
 	r->state = to;
 	r->changed = now;
 	if (to == MST_SUB_ENDED)
-		r->due = 0;
+		r->due = now;
 	return ADMIN_DONE;
 }
 

@@ -31,13 +31,16 @@ enum admin_verdict admin_decide_move(struct mst_node *n, const struct mst_node *
  * name that it has no more? It ends with the time that a move left.
  */
 bool admin_cert_former(const struct mst_node *n, const struct mst_node_past *past, const struct mst_cert_row *r);
-/* What the clock says of a subscription whose `due` has come: the event. */
-const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now);
+/*
+ * What the clock says of a subscription whose `due` has come: the event, "" when it was told already. *ret_over: its nodes'
+ * commands end, some at each `due`; the caller sets that to 0 when none is left.
+ */
+const char *admin_decide_sub_clock(struct mst_subscription *r, mst_time now, bool *ret_over);
 enum admin_verdict admin_decide_sub(struct mst_subscription *r, mst_time now, int *ret_rsc,
 				    struct mst_diag *d);
 /* Its end, later than it was: also of one that has expired, whose nodes may go on then. */
 enum admin_verdict admin_decide_extend(struct mst_subscription *r, mst_time until, mst_time now, int *ret_rsc, struct mst_diag *d);
-/* act: "suspend", "resume", "end" */
+/* act: "suspend", "resume", "end". An end is due at once, for what is open still (as by the clock). */
 enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
 					int *ret_rsc, struct mst_diag *d);
 

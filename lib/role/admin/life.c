@@ -84,6 +84,9 @@ static int apply_act(struct admin *q, const struct mst_node *was, const struct m
 		r = end_keys_by(q, n->id, n->leave_by);
 	else if (!r && (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED))
 		r = end_all(q, n, reason);
+	/* an open session would be told at its next request only */
+	if (n->state == MST_NODE_SUSPENDED || n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !n->leave_by))
+		q->a->cut = n->id;
 	return r ? r : tell_act(q, n, reason);
 }
 
@@ -244,14 +247,18 @@ static int keep_node(void *arg, const struct mst_node *r)
 
 static int sub_clock(struct admin *q, struct mst_subscription *r, struct mst_clocked *c)
 {
-	const char *what = admin_decide_sub_clock(r, q->env->now);
-	int e = mst_store_sub_put(q->env->store, r, false);
+	bool over, more = false;
+	const char *what = admin_decide_sub_clock(r, q->env->now, &over);
+	int e = *what ? admin_event(q, what, 0, r->id) : 0;
 
-	if (e || !*what)
-		return e;
-	c->subs_ended += !r->due;
-	c->subs_near += r->due != 0;
-	return admin_event(q, what, 0, r->id);
+	if (!e && over)
+		e = admin_end_sub_commands(q, r, &more);
+	if (over && !more)
+		r->due = 0;
+	c->subs_ended += *what && over;
+	c->subs_near += *what && !over;
+	c->more = c->more || more;
+	return e ? e : mst_store_sub_put(q->env->store, r, false);
 }
 
 static int node_clock(struct admin *q, struct mst_node *n, struct mst_clocked *c)
@@ -264,7 +271,7 @@ static int node_clock(struct admin *q, struct mst_node *n, struct mst_clocked *c
 		return admin_end_former_certs(q, n);
 	if (!r)
 		r = end_all(q, n, "its time to leave is over");
-	c->nodes_gone++;
+	c->gone[c->nodes_gone++] = n->id;
 	return r ? r : admin_event(q, "node.gone", n->id, "released, and its time to leave is over");
 }
 

@@ -133,7 +133,7 @@ int admin_sub_extend(struct admin *q)
 	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
 }
 
-/* suspend, resume, end: what it means for nodes is decided at their next request. */
+/* suspend, resume, end: what it means for nodes is decided at their next request; what waits for them ends with it. */
 int admin_sub_act(struct admin *q)
 {
 	static const char *const what[] = { "subscription.resumed", "subscription.suspended",
@@ -141,6 +141,7 @@ int admin_sub_act(struct admin *q)
 	struct mst_subscription sub;
 	struct mst_diag d = { 0 };
 	char reason[128], why[256];
+	bool more = false;
 	int rsc, r;
 
 	if (!admin_decode_reason(q->body, false, reason, &d))
@@ -157,9 +158,13 @@ int admin_sub_act(struct admin *q)
 		break;
 	}
 	snprintf(why, sizeof(why), "%.120s%s%s", sub.id, reason[0] ? ": " : "", reason);
-	r = mst_store_sub_put(q->env->store, &sub, false);
+	r = admin_event(q, what[sub.state], 0, why);
+	if (!r && sub.state == MST_SUB_ENDED)
+		r = admin_end_sub_commands(q, &sub, &more);
+	if (sub.state == MST_SUB_ENDED && !more)
+		sub.due = 0;
 	if (!r)
-		r = admin_event(q, what[sub.state], 0, why);
+		r = mst_store_sub_put(q->env->store, &sub, false);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));

@@ -335,6 +335,80 @@ static void a_move_within_a_provider(void **state)
 	assert_true(!good(f, "01") && good(f, "02"));
 }
 
+#define FLEET 150                    /* more than a look of the clock ends */
+
+static unsigned open_of_fleet(struct fix *f)
+{
+	int n[4] = { 0 };
+
+	for (int i = 0; i < FLEET; i++) {
+		char id[16];
+
+		snprintf(id, sizeof(id), "urn:f:%d", i);
+		assert_int_equal(mst_store_command_list(f->s, node_of(f, id), 0, 0, count, n), 0);
+	}
+	return (unsigned)(n[MST_COMMAND_WAITING] + n[MST_COMMAND_ISSUED]);
+}
+
+/* One command each for a fleet of the subscription, and one for a node of another's. */
+static void give_fleet(struct fix *f)
+{
+	ask(f, MST_OP_CREATE, "/v1/subscriptions", "{\"id\":\"sub-f\",\"spFQDN\":\"f.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}", 2001, true);
+	assert_int_equal(mst_store_begin(f->s), 0);
+	for (int i = 0; i < FLEET; i++) {
+		struct mst_node n = { .sub_id = "sub-f", .created = NOW };
+
+		snprintf(n.node_id, sizeof(n.node_id), "urn:f:%d", i);
+		assert_int_equal(mst_store_node_insert(f->s, &n), 0);
+		(void)add(f, n.id, i % 2 ? MST_COMMAND_ISSUED : MST_COMMAND_WAITING);
+	}
+	assert_int_equal(mst_store_commit(f->s), 0);
+}
+
+/* Nobody is to fetch them any more: all of them end, a batch at a time, and each is told. */
+static void a_subscription_ends(void **state)
+{
+	struct fix *f = *state;
+	struct mst_command m;
+	unsigned before;
+
+	give_fleet(f);
+	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-f/end", "{\"reason\":\"unpaid\"}", 2000, true);
+	before = open_of_fleet(f);
+	assert_true(before && before < FLEET);
+	for (int i = 1; i < 9 && open_of_fleet(f); i++)
+		clock_says(f, NOW + i);
+	assert_int_equal(open_of_fleet(f), 0);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=command.cancelled&limit=500", "", 2000, true);
+	assert_int_equal(times("subscription sub-f has ended"), FLEET);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=subscription.ended", "", 2000, true);
+	assert_int_equal(times("sub-f: unpaid"), 1);
+	/* another's is untouched, and nothing is left to do */
+	assert_true(mst_store_command_get(f->s, f->theirs, &m) == 0 && m.state == MST_COMMAND_WAITING);
+	clock_says(f, NOW + 99);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=subscription.&limit=500", "", 2000, true);
+	assert_int_equal(times("sub-f: unpaid"), 1);
+	assert_int_equal(times("subscription.expir"), 0);
+}
+
+static void a_subscription_expires(void **state)
+{
+	struct fix *f = *state;
+	struct mst_subscription r;
+
+	give_fleet(f);
+	assert_int_equal(mst_store_sub_get(f->s, "sub-f", &r), 0);
+	for (int i = 0; i < 9; i++)
+		clock_says(f, r.not_after + i);
+	assert_int_equal(open_of_fleet(f), 0);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=command.cancelled&limit=500", "", 2000, true);
+	assert_int_equal(times("subscription sub-f has expired"), FLEET);
+	ask(f, MST_OP_RETRIEVE, "/v1/events?what=subscription.expired&limit=500", "", 2000, true);
+	assert_int_equal(times("\"why\":\"sub-f\""), 1);
+	/* with a later end it goes on */
+	assert_true(mst_store_sub_get(f->s, "sub-f", &r) == 0 && r.due == 0);
+}
+
 static int count_requests(void *arg, const struct mst_certreq *r)
 {
 	(void)r;
@@ -372,7 +446,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(revoked), T(released), T(released_at_once), T(suspended), T(moved),
 		T(certificates_stay_for_the_grace), T(a_second_move_ends_what_was_left),
-		T(a_move_within_a_provider), T(requests_stay_with_their_provider) };
+		T(a_move_within_a_provider), T(requests_stay_with_their_provider),
+		T(a_subscription_ends), T(a_subscription_expires) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: leaving", tests, NULL, NULL);

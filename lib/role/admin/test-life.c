@@ -68,6 +68,7 @@ static void extending(void **state)
 {
 	struct mst_subscription r = { .not_before = NOW, .not_after = NOW + 160 * DAY, .key_lifetime = 160 * DAY };
 	struct mst_diag d;
+	bool over;
 	int rsc;
 
 	(void)state;
@@ -79,12 +80,15 @@ static void extending(void **state)
 	assert_int_equal(admin_decide_extend(&r, NOW + 400 * DAY, NOW + 500 * DAY, &rsc, &d), ADMIN_REFUSED);
 	assert_int_equal(admin_decide_extend(&r, NOW + 600 * DAY, NOW + 500 * DAY, &rsc, &d), ADMIN_DONE);
 	assert_int_equal(r.key_lifetime, 90 * DAY);
-	assert_string_equal(admin_decide_sub_clock(&r, NOW + 593 * DAY), "subscription.expiring");
-	assert_int_equal(r.due, r.not_after);
-	assert_string_equal(admin_decide_sub_clock(&r, NOW + 600 * DAY), "subscription.expired");
-	assert_int_equal(r.due, 0);
+	assert_string_equal(admin_decide_sub_clock(&r, NOW + 593 * DAY, &over), "subscription.expiring");
+	assert_true(!over && r.due == r.not_after);
+	assert_string_equal(admin_decide_sub_clock(&r, NOW + 600 * DAY, &over), "subscription.expired");
+	assert_true(over && r.due == NOW + 600 * DAY + 1);
+	assert_string_equal(admin_decide_sub_clock(&r, NOW + 600 * DAY + 1, &over), "");       /* once */
+	assert_true(over && r.due == NOW + 600 * DAY + 2);
 	r.state = MST_SUB_ENDED;
-	assert_string_equal(admin_decide_sub_clock(&r, NOW), "");
+	assert_string_equal(admin_decide_sub_clock(&r, NOW, &over), "");
+	assert_true(over);
 	assert_int_equal(admin_decide_extend(&r, NOW + 900 * DAY, NOW, &rsc, &d), ADMIN_REFUSED);
 }
 

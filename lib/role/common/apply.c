@@ -270,6 +270,7 @@ static int psk_hint(struct mst_role_env *env, enum mst_role role, const struct m
 {
 	struct mst_release unused;
 	struct mst_credential c;
+	int64_t whose;
 	char id[MST_ID_MAX];
 	struct mst_naf naf;
 	int r;
@@ -284,7 +285,7 @@ static int psk_hint(struct mst_role_env *env, enum mst_role role, const struct m
 	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
 		return 0;
 	r = role == MST_ROLE_MAF ? mst_store_cred_get(env->store, role, id, &c) :
-	    mst_role_secret_standing(env, role, p->psk_identity, &unused, ret);
+	    mst_role_secret_standing(env, role, p->psk_identity, &unused, &whose, ret);
 	if (r < 0)
 		return r;
 	if (!r)

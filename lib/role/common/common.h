@@ -287,7 +287,7 @@ bool mst_decide_secret(const struct mst_credential *cred, const struct mst_who *
                        const char **ret_why);
 /* 0, MST_PSK_UNKNOWN with the reason, or a fault. */
 MST_MUST_CHECK int mst_role_secret_standing(struct mst_role_env *env, enum mst_role role, const char *identity,
-                                            struct mst_release *ret, const char **ret_why);
+                                            struct mst_release *ret, int64_t *ret_node, const char **ret_why);
 /* A role's psk_lookup. */
 MST_MUST_CHECK int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q,
                                           struct mst_psk_answer *a);
