@@ -180,6 +180,29 @@ static void check_api(struct doctor *d)
 	json_decref(answer);
 }
 
+/* Keys and certificates of the roles of GBA, wherever the settings say they are. */
+static void check_gba(struct doctor *d)
+{
+	static const struct { const char *role, *key, *certificate, *what_key, *what_certificate; } row[] = {
+		{ "hss", "hss.key", "hss.certificate", "HSS's key", "HSS's certificate" },
+		{ "bsf", "bsf.key", "bsf.certificate", "BSF's key", "BSF's certificate" },
+		{ "zn", "zn.key", "zn.certificate", "key towards NAFs", "certificate towards NAFs" },
+	};
+
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		const char *path = "";
+
+		if (config_lookup_string(&d->conf, row[i].key, &path) == CONFIG_TRUE && *path)
+			check_secret_file(d, path, row[i].what_key);
+		if (config_lookup_string(&d->conf, row[i].certificate, &path) == CONFIG_TRUE && *path)
+			check_certificate(d, path, row[i].what_certificate);
+		if (config_lookup(&d->conf, row[i].role))
+			check_port(d, row[i].role);
+	}
+	if (config_lookup(&d->conf, "maf.bsfs") && config_lookup(&d->conf, "bsf") && !config_lookup(&d->conf, "zn"))
+		doctor_finding(d, false, "GBA", "there is a BSF, and no group zn: no NAF can have a key from it", "give the group zn in musterd.conf(5), and restart");
+}
+
 static void check_installation(struct doctor *d)
 {
 	config_init(&d->conf);
@@ -201,6 +224,7 @@ static void check_installation(struct doctor *d)
 		check_port(d, "mef");
 		check_port(d, "maf");
 		check_port(d, "bbn");
+		check_gba(d);
 		check_api(d);
 	}
 	config_destroy(&d->conf);
