@@ -189,6 +189,7 @@ static void check_api(struct doctor *d)
 	json_decref(answer);
 }
 
+/* Keys and certificates of the roles of GBA, wherever the settings say they are. */
 static void check_installation(struct doctor *d)
 {
 	config_init(&d->conf);
