@@ -16,7 +16,7 @@ void mst_key_wipe(struct mst_key *k)
 bool mst_key_set(struct mst_key *ret_k, struct mst_view v)
 {
 	mst_key_wipe(ret_k);
-	if (v.n == 0 || v.n > sizeof(ret_k->b))
+	if (v.n == 0 || v.n > MST_KEY_MAX)
 		return false;
 	memcpy(ret_k->b, v.p, v.n);
 	ret_k->n = v.n;

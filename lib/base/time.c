@@ -89,8 +89,10 @@ static int read_digits(struct mst_reader *r, size_t width)
 	int x = 0;
 
 	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
+		if (v.p[i] < '0' || v.p[i] > '9') {
 			r->ok = false;
+			return 0;
+		}
 		x = x * 10 + (v.p[i] - '0');
 	}
 	return x;

@@ -117,7 +117,7 @@ void mst_problem_write(struct mst_writer *w, int status, const char *title, cons
 {
 	struct mst_problem p = { .title = mst_view_str(title), .status = status, .detail = mst_view_str(detail), .cause = mst_view_str(cause) };
 
-	p.has = (p.title.n && mst_text_plain(p.title)) | 2u | (uint32_t)(p.detail.n && mst_text_plain(p.detail)) << 2 |
+	p.has = (p.title.n && mst_text_plain(p.title)) | (uint32_t)(status != 0) << 1 | (uint32_t)(p.detail.n && mst_text_plain(p.detail)) << 2 |
 		(uint32_t)(p.cause.n && mst_text_plain(p.cause)) << 3;
 	mst_msg_write_json(&mst_problem_msg, MST_PROFILE_LONG, &p, w);
 }

@@ -120,7 +120,7 @@ struct mst_problem {
 	struct mst_view detail, cause;
 };
 MST_MUST_CHECK int mst_problem_read(struct mst_view in, struct mst_arena *a, struct mst_problem *ret, struct mst_diag *d);
-/* `detail`, `cause`: NULL or "" leaves them out. What is no text that a person can be shown is left out, too. */
+/* `status` 0, and `detail`, `cause` NULL or "" are left out. What is no text that a person can be shown is left out, too. */
 void mst_problem_write(struct mst_writer *w, int status, const char *title, const char *detail, const char *cause);
 
 #endif

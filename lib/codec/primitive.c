@@ -419,6 +419,7 @@ void mst_response_to_http(const struct mst_response *a, bool keep_alive, struct 
 	if (a->content.n)
 		put_content_type(w, a->media, 0);
 	put_header_num(w, "Content-Length", a->content.n);
+	mst_put(w, a->headers);
 	if (!keep_alive)
 		put_header(w, "Connection", mst_view_str("close"));
 	mst_put_str(w, "\r\n");

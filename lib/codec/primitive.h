@@ -72,6 +72,7 @@ struct mst_response {
 	struct mst_view content, media;
 	struct mst_view location;             /* Content-Location of a created resource */
 	int retry_after;                      /* seconds, 0 = none */
+	struct mst_view headers;              /* writing: more header lines, ready with their line ends */
 };
 
 enum mst_prim_outcome { MST_PRIM_BAD = 1 };   /* ret_rsc says which status to answer with */

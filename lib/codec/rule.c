@@ -48,6 +48,7 @@ static bool check_arcs(struct mst_view v)
 
 static const struct mst_enum_value auth_value[] = {
 	{ "none", MST_RULE_AUTH_NONE }, { "cert", MST_RULE_AUTH_CERT }, { "psk", MST_RULE_AUTH_PSK },
+	{ "gba", MST_RULE_AUTH_GBA },
 };
 const struct mst_enum_table mst_rule_auth_table = { "authentication", auth_value, MST_COUNT(auth_value) };
 static const struct mst_enum_value place_value[] = {
@@ -120,7 +121,7 @@ static const struct mst_field when_row[] = {
 	PATTERNS(BATCHES, 15, batches, 63, "batch"),
 	PATTERNS(SUBSCRIPTIONS, 16, subscriptions, 255, "the node's subscription"),
 	MST_ROW(FAILED, 17, OBJECT, 0, S, failed, 0, 0, "something failed before", .sub = &failed_msg),
-	MST_ROW_LIST(AUTHENTICATION, 18, ENUM, 0, S, authentication, n_authentication, 1, 3, 0, 0,
+	MST_ROW_LIST(AUTHENTICATION, 18, ENUM, 0, S, authentication, n_authentication, 1, 4, 0, 0,
 		     "how it proved who it is", .values = &mst_rule_auth_table),
 	MST_ROW_LIST(METHODS, 19, ENUM, 0, S, methods, n_methods, 1, MST_BRIEF_METHODS_MAX, 0, 0,
 		     "it can do one of these", .values = &mst_method_table),

@@ -26,7 +26,7 @@
 #define MST_FACTS_OCTETS 16384          /* largest encoded facts */
 
 /* How the node proved who it is. */
-enum mst_rule_auth { MST_RULE_AUTH_NONE = 1, MST_RULE_AUTH_CERT = 2, MST_RULE_AUTH_PSK = 3 };
+enum mst_rule_auth { MST_RULE_AUTH_NONE = 1, MST_RULE_AUTH_CERT = 2, MST_RULE_AUTH_PSK = 3, MST_RULE_AUTH_GBA = 4 /* by its SIM, at the BSF */ };
 extern const struct mst_enum_table mst_rule_auth_table;
 /* Whose word about the place counts. Absent: the registry's where it has one, else the node's. */
 enum mst_rule_place { MST_RULE_PLACE_REGISTRY = 1, MST_RULE_PLACE_NODE = 2 };
@@ -87,7 +87,7 @@ struct mst_rule_when {
 	struct mst_view subscriptions[MST_RULE_LIST_MAX];
 	uint16_t n_makers, n_models, n_batches, n_subscriptions;
 	struct mst_rule_failed failed;
-	int authentication[3];          /* enum mst_rule_auth */
+	int authentication[4];          /* enum mst_rule_auth */
 	uint16_t n_authentication;
 	int methods[MST_BRIEF_METHODS_MAX];     /* the node can do one of these */
 	uint16_t n_methods;

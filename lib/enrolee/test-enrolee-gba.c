@@ -210,7 +210,7 @@ static void another_name_for_the_key(void **state)
 	enrolee_opened(&e, NULL, now, UTC);
 	answer(2001, MAF_REG("\"assignedSymmKeyID\":\"0123abcd@maf.example.com\","));
 	assert_int_equal(enrolee_failure(&e)->reason, PROV_MALFORMED);
-	assert_non_null(strstr(enrolee_failure(&e)->detail, "B-TID"));
+	assert_non_null(strstr(enrolee_failure(&e)->detail, "assignedSymmKeyID"));
 }
 
 /* An operator's BSF knows no oneM2M: then the settings say who this node is. */

@@ -35,7 +35,7 @@ static const struct { unsigned release, derive, into; bool trigger, create; } pe
 /* Which way a purpose's keys go: duties that may give one in, and that may get one. */
 static const struct { unsigned in, out; } ways[] = {
 	[MST_PURPOSE_NONE] = { 0, 0 },
-	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN, MST_DUTY_MEF | MST_DUTY_BBN },
+	[MST_PURPOSE_KPM] = { MST_DUTY_MEF | MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, MST_DUTY_MEF | MST_DUTY_BBN },
 	[MST_PURPOSE_KE] = { MST_DUTY_MEF, MST_DUTY_MEF },
 	[MST_PURPOSE_KEYREG] = { MST_DUTY_MEF | MST_DUTY_MAF, MST_DUTY_MEF | MST_DUTY_MAF },
 	[MST_PURPOSE_KM] = { MST_DUTY_CONNECTOR, MST_DUTY_MAF },

@@ -180,7 +180,7 @@ struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
  *   MAF listener   gives in KEYREG            gets KM, KEYREG
  *   HSS listener   gives in nothing           gets AV
  *   Zn listener    gives in nothing           gets keys for NAFs
- *   connector      gives in KM, AV            gets nothing
+ *   connector      gives in KM, KPM, AV       gets nothing    (KPM: a key of GBA, at a MEF that is a NAF)
  */
 enum mst_duty { MST_DUTY_MEF = 1, MST_DUTY_MAF = 2, MST_DUTY_CONNECTOR = 4, MST_DUTY_BBN = 8, MST_DUTY_ADMIN = 16, MST_DUTY_HSS = 32,
                 MST_DUTY_ZN = 64, MST_DUTY__ALL = 127 };

@@ -321,7 +321,7 @@ static void created_keys_differ_and_outlive_the_keeper(void **state)
 static void keys_go_where_they_are_used(void **state)
 {
 	static const struct { enum mst_key_purpose p; enum mst_derive_how how; const char *gives, *gets; } row[] = {
-		{ MST_PURPOSE_KPM, MST_DERIVE_NONE, "1@" /* 16: the local listener */, "18" /* 8: the briefing node's */ },
+		{ MST_PURPOSE_KPM, MST_DERIVE_NONE, "1@4" /* 16: the local listener; 4: the connector */, "18" /* 8: the briefing node's */ },
 		{ MST_PURPOSE_KE, MST_DERIVE_USAGE, "1", "1" },
 		{ MST_PURPOSE_KEYREG, MST_DERIVE_NONE, "12", "12" },
 		{ MST_PURPOSE_KM, MST_DERIVE_NONE, "4", "2" },

@@ -7,6 +7,6 @@
 
 #include "server/exchange.h"
 
-extern const struct mst_role_ops mst_role_bbn, mst_role_mef, mst_role_maf, mst_role_ocsp;
+extern const struct mst_role_ops mst_role_bbn, mst_role_mef, mst_role_maf, mst_role_ocsp, mst_role_hss, mst_role_bsf, mst_role_zn;
 
 #endif

@@ -230,6 +230,7 @@ void rig_up(struct rig *r)
 static const struct mst_role_ops *ops_of(enum mst_role role)
 {
 	return role == MST_ROLE_MEF ? &mst_role_mef : role == MST_ROLE_MAF ? &mst_role_maf : role == MST_ROLE_OCSP ? &mst_role_ocsp :
+	       role == MST_ROLE_HSS ? &mst_role_hss :
 	       &mst_role_bbn;
 }
 
@@ -252,7 +253,7 @@ void rig_down(struct rig *r)
 struct mst_role_env rig_env(struct rig *r, enum mst_role role)
 {
 	const struct mst_role_conf *conf = role == MST_ROLE_MEF ? &r->mef_conf : role == MST_ROLE_MAF ? &r->maf_conf :
-					   role == MST_ROLE_OCSP ? &r->ocsp_conf : &r->bbn_conf;
+					   role == MST_ROLE_OCSP ? &r->ocsp_conf : role == MST_ROLE_HSS ? &r->hss_conf : &r->bbn_conf;
 
 	return (struct mst_role_env){ r->store, r->keeper, r->crypto, conf, r->now, &r->state[role] };
 }
@@ -283,6 +284,7 @@ void rig_peer_psk(struct rig *r, const char *identity)
 	r->x.peer.how = MST_AUTH_PSK;
 	SET(r->x.peer.address, "[::1]:4712");
 	SET(r->x.peer.psk_identity, identity);
+	r->x.peer.suite = r->suite;
 }
 
 /* What the engine and the listener do after the commit with a release. */
@@ -402,9 +404,9 @@ static int in_group(struct rig *r, int e)
 	return c ? c : e;
 }
 
-static struct mst_psk_ask ask(enum mst_role role, const char *identity)
+static struct mst_psk_ask ask(const struct rig *r, enum mst_role role, const char *identity)
 {
-	struct mst_psk_ask q = { .role = role, .channel = RIG_CHANNEL };
+	struct mst_psk_ask q = { .role = role, .channel = RIG_CHANNEL, .suite = r->suite };
 
 	SET(q.identity, identity);
 	SET(q.address, "[::1]:4712");
@@ -414,7 +416,7 @@ static struct mst_psk_ask ask(enum mst_role role, const char *identity)
 int rig_lookup_at(struct rig *r, enum mst_role role, const char *identity, struct mst_psk_answer *a)
 {
 	struct mst_role_env env = rig_env(r, role);
-	struct mst_psk_ask q = ask(role, identity);
+	struct mst_psk_ask q = ask(r, role, identity);
 	int e = mst_store_begin(r->store);
 
 	return e ? e : in_group(r, ops_of(role)->psk_lookup(&env, &q, a));
@@ -425,13 +427,18 @@ int rig_lookup(struct rig *r, const char *identity, struct mst_psk_answer *a)
 	return rig_lookup_at(r, MST_ROLE_MAF, identity, a);
 }
 
-int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a)
+int rig_fetched_at(struct rig *r, enum mst_role role, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a)
 {
-	struct mst_role_env env = rig_env(r, MST_ROLE_MAF);
-	struct mst_psk_ask q = ask(MST_ROLE_MAF, identity);
+	struct mst_role_env env = rig_env(r, role);
+	struct mst_psk_ask q = ask(r, role, identity);
 	int e = mst_store_begin(r->store);
 
-	return e ? e : in_group(r, mst_role_maf.fetched(&env, &q, got, a));
+	return e ? e : in_group(r, ops_of(role)->fetched(&env, &q, got, a));
+}
+
+int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a)
+{
+	return rig_fetched_at(r, MST_ROLE_MAF, identity, got, a);
 }
 
 /* --- looking --- */

@@ -21,10 +21,11 @@ struct rig {
 	struct mst_store *store;
 	struct mst_keeper *keeper;            /* the double, unless a test puts another */
 	struct mst_crypto *crypto;
-	struct mst_role_conf mef_conf, maf_conf, bbn_conf, ocsp_conf;
+	struct mst_role_conf mef_conf, maf_conf, bbn_conf, ocsp_conf, hss_conf;
 	void *state[MST_ROLE__COUNT];
 	mst_time now;
 	int64_t node;
+	uint16_t suite;                       /* of PSK sessions and questions */
 	struct mst_exchange x;                /* last exchange */
 	struct mst_answer a;                  /* and its answer */
 	uint8_t content[MST_ANSWER_MAX];
@@ -51,6 +52,7 @@ int rig_do(struct rig *r, enum mst_role role, enum mst_op op, const char *to, co
 int rig_handle(struct rig *r, enum mst_role role);
 int rig_lookup(struct rig *r, const char *identity, struct mst_psk_answer *a);
 int rig_lookup_at(struct rig *r, enum mst_role role, const char *identity, struct mst_psk_answer *a);
+int rig_fetched_at(struct rig *r, enum mst_role role, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a);
 int rig_fetched(struct rig *r, const char *identity, const struct mst_fetch_result *got, struct mst_psk_answer *a);
 void rig_id(uint8_t fill, const char *fqdn, char out[MST_ID_MAX]);
 

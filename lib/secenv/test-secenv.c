@@ -380,7 +380,7 @@ static void credentials_as_octets(void **state)
 	struct mst_writer w = mst_writer_of(buf, MST_ROOT_CRED_MAX);
 
 	(void)state;
-	memset(a.key.b, 9, sizeof(a.key.b));
+	memset(a.key.b, 9, MST_KEY_MAX);
 	a.key.n = MST_KEY_MAX;
 	a.ke = a.key;
 	a.confirmed = true;

@@ -136,7 +136,7 @@ static void usable(const struct look *l, const struct mst_material *m, const str
 	struct mst_diag d = { 0 };
 	char field[160];
 
-	if (mst_material_tls(l->c, m, outward ? NULL : mst_role_of(l->roles, m->role), true, &ctx, &d)) {
+	if (mst_material_tls(l->c, m, outward ? NULL : mst_role_of(l->roles, m->role), MST_MATERIAL_TRIAL, &ctx, &d)) {
 		snprintf(field, sizeof(field), "%s.%s", mst_role_name[m->role], d.field);
 		WRONG(l, field, "%s", d.text[0] ? d.text : "refused by the TLS library");
 		return;
@@ -217,6 +217,32 @@ static void certificates(const struct look *l, enum mst_role which, const struct
 	mst_wipe(b, w.n);
 }
 
+static void diameter_certificates(const struct look *l, uint8_t *b, size_t cap)
+{
+	struct mst_conf_role *r = calloc(1, sizeof(*r));      /* as if it were one */
+	struct mst_writer w = mst_writer_of(b, cap);
+	struct mst_diag d = { 0 };
+	struct mst_material m;
+
+	if (r && mst_conf_diameter_tls(l->c)) {
+		memcpy(r->fqdn, l->c->diameter.identity, sizeof(r->fqdn));
+		memcpy(r->certificate, l->c->diameter.certificate, sizeof(r->certificate));
+		memcpy(r->key, l->c->diameter.key, sizeof(r->key));
+		if (mst_material_diameter(l->c, &w, &d))
+			WRONG(l, d.field, "%s", d.text);
+		else if (!mst_material_decode(mst_written(&w), &m))
+			WRONG(l, "diameter", "certificates and lists cannot be used together");
+		else {
+			fits(l, "diameter", r, &m);
+			if (!m.n_anchors)
+				WRONG(l, "diameter.anchors", "no certificate in any of them, so no peer could be trusted");
+			mst_material_deinit(&m);
+		}
+		mst_wipe(b, w.n);
+	}
+	free(r);
+}
+
 int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struct mst_conf_report *r)
 {
 	static const enum mst_role tls[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_HSS, MST_ROLE_ZN };
@@ -238,6 +264,7 @@ int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struc
 		certificates(&l, tls[i], NULL, b, cap);
 	for (size_t i = 0; i < MST_ASKERS; i++)
 		certificates(&l, mst_askers[i].role, &mst_askers[i], b, cap);
+	diameter_certificates(&l, b, cap);
 	if (mst_material_maf_anchor(c, anchor, &d))
 		WRONG(&l, d.field, "%s", d.text);
 	free(b);

@@ -12,6 +12,7 @@ static const char *const km_choices[] = { "usage", "master", "registered", NULL 
 static const char *const names_choices[] = { "long", "ts0032", NULL };                  /* enum mst_profile */
 static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
 static const char *const reenrol_choices[] = { "open", "ended", "window", NULL };          /* enum mst_reenrol */
+static const char *const binding_choices[] = { "sbi", "diameter", NULL };                /* enum mst_fetch_binding */
 static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
 #define AT(m) .offset = offsetof(struct mst_conf, m)
@@ -24,6 +25,24 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	.count = offsetof(S, n), .max = MST_COUNT(((S *)0)->m)
 #define RANGE(lo, hi) .least = (lo), .most = (hi)
 #define DAY INT64_C(86400)
+
+#define BSFS(role, more) \
+	{ #role ".bsfs", MST_CONF_T_GROUPS, AT(role.bsfs), .stride = sizeof(struct mst_conf_bsf), \
+	  .count = offsetof(struct mst_conf, role.n_bsfs), .max = MST_BSFS_MAX, .help = more }, \
+	{ #role ".bsfs.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "bsf.example.com", ELEM(struct mst_conf_bsf, fqdn), \
+	  .help = "its name, which its certificate must have" }, \
+	{ #role ".bsfs.uri", MST_CONF_T_URI, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_bsf, uri), \
+	  .help = "where its Nbsp_GBA service is (binding sbi), like https://bsf.example.com:8448; \"\" = https and its name" }, \
+	{ #role ".bsfs.connect_to", MST_CONF_T_ADDRESS, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_bsf, connect_to), \
+	  .help = "dial this address instead of resolving the name; the name check stays" }, \
+	{ #role ".bsfs.binding", MST_CONF_T_CHOICE, 0, "sbi", NULL, ELEM(struct mst_conf_bsf, binding), .choices = binding_choices, \
+	  .help = "how Zn is spoken: sbi (TS 29.309, HTTP and JSON by TLS) or diameter (TS 29.109)" }, \
+	{ #role ".bsfs.domains", MST_CONF_T_FQDN, .sample = "bsf.example.com", ELEM_LST(struct mst_conf_bsf, domains, n_domains), \
+	  .help = "what stands behind the @ of its B-TIDs; empty: its name" }, \
+	{ #role ".bsfs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_bsf, sps, n_sps), \
+	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any" }, \
+	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
+	  .help = "trust anchors for BSFs that are asked by TLS" },
 
 const struct mst_conf_item mst_conf_items[] = {
 	{ "processes", MST_CONF_T_CHOICE, MST_CONF_FIXED, "split", NULL, AT(processes), .choices = processes_choices,
@@ -68,6 +87,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "handshakes that run at the same time in one listener process" },
 	{ "limits.requests", MST_CONF_T_COUNT, MST_CONF_FIXED, "1024", NULL, RANGE(1, 100000), AT(limits.requests),
 	  .help = "requests of one listener process that wait for an answer; then 503" },
+	{ "limits.coap_sessions", MST_CONF_T_COUNT, MST_CONF_FIXED, "4096", NULL, RANGE(1, 1000000), AT(limits.coap_sessions),
+	  .help = "DTLS sessions of one listener process and address for CoAP, about 45 kB each; beyond, the one that idles longest makes room" },
 	{ "limits.queue", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 100000), AT(limits.queue),
 	  .help = "requests that wait in the engine; then 503" },
 	{ "limits.group", MST_CONF_T_COUNT, 0, "128", NULL, RANGE(1, 4096), AT(limits.group),
@@ -106,6 +127,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "its name, in its certificate and in the identities of nodes' secrets" },
 	{ "bbn.listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:8445", LST(MUST, bbn.listen, bbn.n_listen),
 	  .help = "addresses; port 0 takes any free one" },
+	{ "bbn.coap_listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:5684", LST(MST_CONF_FIXED, bbn.coap_listen, bbn.n_coap_listen),
+	  .help = "addresses (UDP) for the same over CoAP with DTLS 1.2; none: it is not offered" },
 	{ "bbn.certificate", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/bbn.pem", STR(bbn.certificate),
 	  .help = "own certificate and intermediates, PEM" },
 	{ "bbn.key", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/bbn.key", STR(bbn.key),
@@ -127,7 +150,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bbn.strangers", MST_CONF_T_BOOL, 0, "false", NULL, AT(bbn.strangers),
 	  .help = "take questions of nodes that show neither certificate nor key (a SIM only); public rules alone answer them, and nothing tells them whether there are others" },
 	{ "bbn.publish", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(bbn.publish),
-	  .help = "name under which the Avahi daemon tells of it on the LAN (_muster-bbn._tcp); \"\" = it does not" },
+	  .help = "name under which the Avahi daemon tells of it on the LAN (_muster-bbn._tcp, and with coap_listen _muster-bbn._udp); \"\" = it does not" },
 	{ "bbn.briefing_validity", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 3650 * DAY), AT(bbn.validity),
 	  .help = "how long instructions are good when their rule does not say" },
 	{ "bbn.retry_duration", MST_CONF_T_SECONDS, 0, "1h", NULL, RANGE(1, 365 * DAY), AT(bbn.retry_duration),
@@ -185,6 +208,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "when a client whose request waits for approval asks again" },
 	{ "mef.est_uri", MST_CONF_T_URI, MST_CONF_EMPTY_OK, "", NULL, STR(mef.est_uri),
 	  .help = "where nodes are told to go for certificates; \"\" = https, the FQDN, the port of the first address, /.well-known/est" },
+	BSFS(mef, "BSFs of mobile operators: this MEF is a NAF of theirs, and a node proves itself by its SIM, as by a maker's secret")
 	{ "mef.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
 	{ "mef.quirks.km", MST_CONF_T_CHOICE, 0, "usage", NULL, AT(mef.quirks.km), .choices = km_choices,
 	  .help = "key given to a MAF for SUID 21: usage-constrained (10.3.7), master, or the registered one itself" },
@@ -243,6 +267,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "as for the MEF, towards that one" },
 	{ "maf.mef_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.peer_anchors, maf.n_peer_anchors),
 	  .help = "trust anchors for MEFs" },
+	BSFS(maf, "BSFs of mobile operators: this MAF is a NAF of theirs (3GPP GBA), and takes nodes by their SIM (TS-0003 8.3.2.3)")
 	{ "maf.quirks", MST_CONF_T_GROUP, .help = "ours: another reading where the standard leaves more than one open" },
 	{ "maf.quirks.names", MST_CONF_T_CHOICE, 0, "long", NULL, AT(maf.quirks.names), .choices = names_choices,
 	  .help = "as for the MEF, towards clients" },
@@ -263,6 +288,147 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "what certificates say of it; \"\" = http, the FQDN, the port of the first address, the base" },
 	{ "ocsp.validity", MST_CONF_T_SECONDS, 0, "1h", NULL, RANGE(60, 15 * DAY), AT(ocsp.validity),
 	  .help = "how long an answer is good, so that a revoked certificate may be taken for good by who keeps one" },
+
+	{ "hss", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(hss.present),
+	  .help = "the operator's SIMs, for BSFs: vectors of AKA and user security settings over the SBI (Zh; TS 29.562)" },
+	{ "hss.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "hss.example.com", STR(hss.fqdn),
+	  .help = "its name, in its certificate" },
+	{ "hss.listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:8449", LST(MUST, hss.listen, hss.n_listen),
+	  .help = "addresses; port 0 takes any free one" },
+	{ "hss.certificate", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/hss.pem", STR(hss.certificate),
+	  .help = "own certificate and intermediates, PEM" },
+	{ "hss.key", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/hss.key", STR(hss.key),
+	  .help = "its private key, PKCS#8 PEM" },
+	{ "hss.client_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(MST_CONF_NEEDED, hss.client_anchors, hss.n_client_anchors),
+	  .help = "trust anchors for BSFs" },
+	{ "hss.bsfs", MST_CONF_T_FQDN, .sample = "bsf.example.com", LST(MST_CONF_NEEDED, hss.zh_bsfs, hss.n_zh_bsfs),
+	  .help = "BSFs that may ask, by the FQDN in their certificate" },
+	{ "hss.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, hss.crls, hss.n_crls),
+	  .help = "certificate revocation lists: files or directories" },
+	{ "hss.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(hss.require_crl),
+	  .help = "as for the MEF" },
+	{ "hss.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, hss.crl_issuers, hss.n_crl_issuers),
+	  .help = "as for the MEF" },
+	{ "hss.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(hss.profile), .choices = profile_choices,
+	  .help = "as for the MEF" },
+	{ "hss.mnc_digits", MST_CONF_T_COUNT, 0, "2", NULL, RANGE(2, 3), AT(hss.mnc_digits),
+	  .help = "digits of the operator's MNC, for the IMPI of a SIM that is given in with its IMSI alone (TS 23.003 13.3)" },
+	{ "hss.vector_interval", MST_CONF_T_SECONDS, 0, "10s", NULL, RANGE(1, DAY), AT(hss.vector_interval),
+	  .help = "one vector of a SIM in this time, in the long run: each costs a sequence number that is never used again" },
+	{ "hss.vector_burst", MST_CONF_T_COUNT, 0, "20", NULL, RANGE(1, 1000), AT(hss.vector_burst),
+	  .help = "and so many at once, after a rest; then 429 with Retry-After" },
+	{ "diameter", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(diameter.present),
+	  .help = "Zh and Zn over Diameter (TS 29.109), for an operator's HSS, BSF and NAFs; a change other than of this group's presence is "
+		  "taken over by a reload, which ends and makes anew all connections of Diameter" },
+	{ "diameter.identity", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "dra.example.com", STR(diameter.identity),
+	  .help = "Origin-Host: our name, in our certificate, too" },
+	{ "diameter.realm", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "example.com", STR(diameter.realm),
+	  .help = "Origin-Realm" },
+	{ "diameter.listen", MST_CONF_T_TEXT, .sample = "127.0.0.1", LST(0, diameter.listen, diameter.n_listen),
+	  .help = "addresses of IP, without a port, on which peers may dial us; TCP only; empty: we dial" },
+	{ "diameter.port", MST_CONF_T_COUNT, 0, "3868", NULL, RANGE(0, 65535), AT(diameter.port),
+	  .help = "port in clear, for peers without TLS; 0 = none" },
+	{ "diameter.secure_port", MST_CONF_T_COUNT, 0, "5868", NULL, RANGE(0, 65535), AT(diameter.secure_port),
+	  .help = "port of TLS (RFC 6733 13.1); 0 = none" },
+	{ "diameter.certificate", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, NULL, "tls/diameter.pem", STR(diameter.certificate),
+	  .help = "own certificate and intermediates, PEM; needed when any peer has TLS" },
+	{ "diameter.key", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, NULL, "tls/diameter.key", STR(diameter.key),
+	  .help = "its private key, PKCS#8 PEM" },
+	{ "diameter.anchors", MST_CONF_T_PATH, .sample = "anchors/", LST(0, diameter.anchors, diameter.n_anchors),
+	  .help = "trust anchors for peers" },
+	{ "diameter.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, diameter.crls, diameter.n_crls),
+	  .help = "certificate revocation lists, for peers: files or directories" },
+	{ "diameter.retry", MST_CONF_T_SECONDS, 0, "10s", NULL, RANGE(1, 3600), AT(diameter.retry),
+	  .help = "between two attempts to connect to a peer (Tc)" },
+	{ "diameter.watchdog", MST_CONF_T_SECONDS, 0, "30s", NULL, RANGE(6, 3600), AT(diameter.watchdog),
+	  .help = "silence after which a peer is asked whether it is there, and after another given up (Tw)" },
+	{ "diameter.peers", MST_CONF_T_GROUPS, AT(diameter.peers), .stride = sizeof(struct mst_conf_diameter_peer),
+	  .count = offsetof(struct mst_conf, diameter.n_peers), .max = MST_CONF_DIAMETER_PEERS,
+	  .help = "who may talk with us: nobody else is heard" },
+	{ "diameter.peers.identity", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "hss.example.net", ELEM(struct mst_conf_diameter_peer, identity),
+	  .help = "its Origin-Host, which its certificate must show; also the name by which bsf.hss, hss.bsfs and the like know it" },
+	{ "diameter.peers.realm", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "example.net", ELEM(struct mst_conf_diameter_peer, realm),
+	  .help = "its realm" },
+	{ "diameter.peers.connect_to", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_diameter_peer, connect_to),
+	  .help = "address of IP at which we dial it, with a port or without; \"\" = it dials us" },
+	{ "diameter.peers.tls", MST_CONF_T_BOOL, 0, "true", NULL, ELEM(struct mst_conf_diameter_peer, tls),
+	  .help = "false: in clear, and so on loopback or inside IPsec only: keys of subscribers pass here" },
+	{ "diameter.peers.relay", MST_CONF_T_BOOL, 0, "false", NULL, ELEM(struct mst_conf_diameter_peer, relay),
+	  .help = "an agent of the operator: it may speak for others, and gets what is for nobody else here" },
+
+	{ "bsf", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(bsf.present),
+	  .help = "Bootstrapping Server Function (3GPP GBA, TS 33.220): nodes prove themselves by their SIM; by plain HTTP, protected by the SIM's key" },
+	{ "bsf.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "bsf.mnc001.mcc001.pub.3gppnetwork.org", STR(bsf.fqdn),
+	  .help = "its name: the realm towards nodes, the end of its B-TIDs, and the name in its certificate towards the HSS" },
+	{ "bsf.listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:8080", LST(MUST, bsf.listen, bsf.n_listen),
+	  .help = "addresses (Ub), without TLS; operators' nodes expect port 80" },
+	{ "bsf.base", MST_CONF_T_TEXT, 0, "/", NULL, STR(bsf.base),
+	  .help = "path where nodes bootstrap (TS 24.109)" },
+	{ "bsf.hss", MST_CONF_T_GROUP, .help = "the HSS that gives vectors and user security settings (Zh)" },
+	{ "bsf.hss.fqdn", MST_CONF_T_FQDN, MST_CONF_EMPTY_OK, NULL, "hss.example.com", STR(bsf.ask_hss.fqdn),
+	  .help = "its name, which its certificate must have; must be given" },
+	{ "bsf.hss.uri", MST_CONF_T_URI, MST_CONF_EMPTY_OK, "", NULL, STR(bsf.ask_hss.uri),
+	  .help = "where it is (binding sbi), like https://hss.example.com:8449; \"\" = https and its name" },
+	{ "bsf.hss.connect_to", MST_CONF_T_ADDRESS, MST_CONF_EMPTY_OK, "", NULL, STR(bsf.ask_hss.connect_to),
+	  .help = "dial this address instead of resolving the name; the name check stays" },
+	{ "bsf.hss.binding", MST_CONF_T_CHOICE, 0, "sbi", NULL, AT(bsf.ask_hss.binding), .choices = binding_choices,
+	  .help = "how Zh is spoken: sbi (TS 29.562, HTTP and JSON by TLS) or diameter (TS 29.109)" },
+	{ "bsf.certificate", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, NULL, "tls/bsf.pem", STR(bsf.certificate),
+	  .help = "own certificate and intermediates, PEM, shown to the HSS (binding sbi)" },
+	{ "bsf.key", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, NULL, "tls/bsf.key", STR(bsf.key),
+	  .help = "its private key, PKCS#8 PEM" },
+	{ "bsf.hss_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, bsf.gba_anchors, bsf.n_gba_anchors),
+	  .help = "trust anchors for the HSS that is asked by TLS" },
+	{ "bsf.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, bsf.crls, bsf.n_crls),
+	  .help = "certificate revocation lists for the HSS: files or directories" },
+	{ "bsf.lifetime", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 366 * DAY), AT(bsf.session_lifetime),
+	  .help = "longest life of what a bootstrap gives; a subscriber's settings (GUSS) may say less" },
+	{ "bsf.challenge_lifetime", MST_CONF_T_SECONDS, 0, "60s", NULL, RANGE(5, 3600), AT(bsf.challenge_lifetime),
+	  .help = "how long a node may take to answer a challenge" },
+	{ "bsf.tmpi", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.tmpi),
+	  .help = "give nodes that can do it a name for next time that does not tell who they are (TMPI)" },
+	{ "bsf.lock_after", MST_CONF_T_COUNT, 0, "5", NULL, RANGE(0, 1000), AT(bsf.lock_after),
+	  .help = "wrong answers of one subscriber in a row after which none is taken for a while; 0 = never" },
+	{ "bsf.lock_time", MST_CONF_T_SECONDS, 0, "5m", NULL, RANGE(1, DAY), AT(bsf.lock_time),
+	  .help = "that while" },
+	{ "bsf.briefing", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.briefing),
+	  .help = "tell nodes in the answer where and how to go on, by the owner's rules (muster rule)" },
+	{ "bsf.briefing_validity", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 3650 * DAY), AT(bsf.validity),
+	  .help = "how long instructions are good when their rule does not say" },
+	{ "bsf.keep", MST_CONF_T_SECONDS, 0, "30d", NULL, RANGE(60, 3650 * DAY), AT(bsf.keep),
+	  .help = "how long briefings are remembered; 16 of a node at most" },
+	{ "bsf.gsid", MST_CONF_T_COUNT, 0, "1000001", NULL, RANGE(0, 4294967295), AT(bsf.gsid),
+	  .help = "service (GSID) that a subscriber's settings must have for a NAF that names none: ours for oneM2M" },
+	{ "bsf.nafs", MST_CONF_T_GROUPS, AT(bsf.nafs), .stride = sizeof(struct mst_conf_naf),
+	  .count = offsetof(struct mst_conf, bsf.n_nafs), .max = MST_NAFS_MAX,
+	  .help = "what NAFs may besides having keys under the name in their certificate" },
+	{ "bsf.nafs.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "maf.example.com", ELEM(struct mst_conf_naf, fqdn),
+	  .help = "the name in its certificate" },
+	{ "bsf.nafs.names", MST_CONF_T_FQDN, .sample = "cse1.sp.example.com", ELEM_LST(struct mst_conf_naf, names, n_names),
+	  .help = "other names that it may ask keys for" },
+	{ "bsf.nafs.groups", MST_CONF_T_TEXT, .sample = "m2m", ELEM_LST(struct mst_conf_naf, groups, n_groups),
+	  .help = "groups of NAFs (nafGroup in subscribers' settings) that it is in" },
+
+	{ "zn", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(zn.present),
+	  .help = "the BSF's face towards NAFs, such as a MAF: their keys by B-TID (Zn, Nbsp_GBA; TS 29.309)" },
+	{ "zn.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "bsf.example.com", STR(zn.fqdn),
+	  .help = "its name, in its certificate" },
+	{ "zn.listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:8448", LST(MUST, zn.listen, zn.n_listen),
+	  .help = "addresses; port 0 takes any free one" },
+	{ "zn.certificate", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/zn.pem", STR(zn.certificate),
+	  .help = "own certificate and intermediates, PEM" },
+	{ "zn.key", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/zn.key", STR(zn.key),
+	  .help = "its private key, PKCS#8 PEM" },
+	{ "zn.client_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(MST_CONF_NEEDED, zn.client_anchors, zn.n_client_anchors),
+	  .help = "trust anchors for NAFs" },
+	{ "zn.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, zn.crls, zn.n_crls),
+	  .help = "certificate revocation lists: files or directories" },
+	{ "zn.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(zn.require_crl),
+	  .help = "as for the MEF" },
+	{ "zn.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, zn.crl_issuers, zn.n_crl_issuers),
+	  .help = "as for the MEF" },
+	{ "zn.profile", MST_CONF_T_CHOICE, 0, "both", NULL, AT(zn.profile), .choices = profile_choices,
+	  .help = "as for the MEF" },
 
 	{ "admin", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(admin.present), .help = "operator's interface" },
 	{ "admin.listen", MST_CONF_T_ADDRESS, .sample = "unix:run/admin.sock", LST(MUST, admin.listen, admin.n_listen),

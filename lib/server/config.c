@@ -87,8 +87,8 @@ static bool port_is_free_choice(const char *address)
 /* Is `address` one of the first `n` of that role? Or of any role that stands before it? */
 static const char *seen_before(const struct mst_conf *c, const char *role, const char *address, size_t n)
 {
-	static const char *const name[] = { "bbn", "mef", "maf", "ocsp", "admin" };
-	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->admin };
+	static const char *const name[] = { "bbn", "mef", "maf", "ocsp", "hss", "bsf", "zn", "admin" };
+	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->hss, &c->bsf, &c->zn, &c->admin };
 
 	for (size_t i = 0; i < MST_COUNT(r); i++) {
 		bool same = !strcmp(name[i], role);
@@ -125,6 +125,23 @@ static void listen_rules(const struct rules *k, const struct mst_conf_role *r, c
 	}
 }
 
+/* UDP has ports of its own, so only these are compared with each other. */
+static void coap_rules(const struct rules *k, const struct mst_conf_role *r, const char *role)
+{
+	char field[64];
+
+	for (size_t i = 0; i < r->n_coap_listen; i++) {
+		const char *a = r->coap_listen[i];
+
+		snprintf(field, sizeof(field), "%s.coap_listen[%zu]", role, i);
+		if (!strncmp(a, "unix:", 5))
+			BROKEN(k, field, "\"%s\" is local; CoAP endpoints need host:port", a);
+		for (size_t j = 0; j < i && !port_is_free_choice(a); j++)
+			if (!strcmp(r->coap_listen[j], a))
+				BROKEN(k, field, "\"%s\" stands there twice; once is enough", a);
+	}
+}
+
 static void metrics_rules(const struct rules *k)
 {
 	const char *a = k->c->metrics, *twin;
@@ -143,8 +160,9 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 	char field[64];
 
 	listen_rules(k, r, role, r == &k->c->admin);
+	coap_rules(k, r, role);
 	snprintf(field, sizeof(field), "%s.base", role);
-	if (r->present && r != &k->c->admin && r->base[0] != '/')
+	if (r->present && r != &k->c->admin && r != &k->c->hss && r != &k->c->zn && r->base[0] != '/')
 		BROKEN(k, field, "\"%s\" is no path; it begins with /", r->base);
 	if (r == &k->c->bbn && r->present && mst_view_ends(mst_view_str(r->base), "/"))
 		BROKEN(k, field, "\"%s\" ends with /; briefings have paths below it, so give it without", r->base);
@@ -164,13 +182,75 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 	}
 }
 
+/* Whom a NAF asks, and who may say what about whom. */
+static void bsf_rules(const struct rules *k, const struct mst_conf_role *r, const char *role)
+{
+	char field[64];
+	bool tls = false;
+
+	for (size_t i = 0; i < r->n_bsfs; i++) {
+		const struct mst_conf_bsf *b = &r->bsfs[i];
+
+		tls = tls || b->binding == MST_BIND_SBI;
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(b->fqdn, r->bsfs[j].fqdn)) {
+				snprintf(field, sizeof(field), "%s.bsfs[%zu].fqdn", role, i);
+				BROKEN(k, field, "\"%s\" stands there twice; one entry for each BSF", b->fqdn);
+			}
+		if (r->n_bsfs > 1 && !b->n_sps) {
+			snprintf(field, sizeof(field), "%s.bsfs[%zu].sps", role, i);
+			BROKEN(k, field, "is missing; with several BSFs each says whose clients it may vouch for, like sps = [ \"sp.example.com\" ]");
+		}
+		for (size_t j = 0; j < (b->n_domains ? b->n_domains : 1); j++) {
+			const char *d = b->n_domains ? b->domains[j] : b->fqdn;
+			bool taken = !strcmp(d, r->fqdn);
+
+			for (size_t m = 0; m < r->n_mefs; m++)
+				taken = taken || !strcmp(d, r->mefs[m].fqdn);
+			snprintf(field, sizeof(field), "%s.bsfs[%zu].%s", role, i, b->n_domains ? "domains" : "fqdn");
+			/* then a key identifier would not say who made it */
+			if (taken)
+				BROKEN(k, field, "\"%s\" stands behind the @ of other key identifiers here; give the domain of the BSF's B-TIDs", d);
+		}
+	}
+	snprintf(field, sizeof(field), "%s.bsf_anchors", role);
+	if (tls && !r->n_gba_anchors)
+		BROKEN(k, field, "is empty, so no BSF could be trusted; name the anchors of the BSFs' certificates");
+}
+
+/* Our own BSF and its face towards NAFs. */
+static void own_bsf_rules(const struct rules *k, const struct mst_conf *c)
+{
+	const struct mst_conf_role *r = &c->bsf;
+	bool tls = r->ask_hss.binding == MST_BIND_SBI;
+
+	if (c->zn.present && !r->present)
+		BROKEN(k, "zn", "is the face of a BSF, and there is none; give the group bsf");
+	if (!r->present)
+		return;
+	if (!r->ask_hss.fqdn[0])
+		BROKEN(k, "bsf.hss.fqdn", "is missing, so there is nobody to ask for vectors; give the HSS's name, like hss = { fqdn = \"hss.example.com\" }");
+	if (tls && (!r->certificate[0] || !r->key[0]))
+		BROKEN(k, r->certificate[0] ? "bsf.key" : "bsf.certificate", "is missing; the HSS wants to see a certificate with bsf.fqdn");
+	if (tls && !r->n_gba_anchors)
+		BROKEN(k, "bsf.hss_anchors", "is empty, so no HSS could be trusted; name the anchors of its certificate");
+	for (size_t i = 0; i < r->n_nafs; i++)
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(r->nafs[i].fqdn, r->nafs[j].fqdn)) {
+				char field[64];
+
+				snprintf(field, sizeof(field), "bsf.nafs[%zu].fqdn", i);
+				BROKEN(k, field, "\"%s\" stands there twice; one entry for each NAF", r->nafs[i].fqdn);
+			}
+}
+
 /* Each way to enrol can be switched off by itself (lesson 27), but not all of them. */
 static void mef_rules(const struct rules *k, const struct mst_conf_role *r)
 {
 	if (!r->present)
 		return;
-	if (!r->node_certificates && !r->psk)
-		BROKEN(k, "mef.psk", "is false, and mef.node_certificates too, so no node could enrol; set one of them to true");
+	if (!r->node_certificates && !r->psk && !r->n_bsfs)
+		BROKEN(k, "mef.psk", "is false, and mef.node_certificates too, so no node could enrol; set one of them to true, or give mef.bsfs");
 	if (r->n_client_anchors)
 		return;
 	if (r->node_certificates)
@@ -193,21 +273,102 @@ static void ocsp_rules(const struct rules *k, const struct mst_conf_role *r)
 		       "give the URI, or a port");
 }
 
+bool mst_conf_ip(const char *text, char *ret_ip, size_t cap, uint16_t *ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	uint8_t b[sizeof(struct in6_addr)];
+	char host[64];
+	size_t n = strlen(text);
+	bool brackets = text[0] == '[';
+
+	*ret_port = 0;
+	/* a port stands behind the only colon, or behind the bracket */
+	if (colon && (brackets ? colon[-1] == ']' : strchr(text, ':') == colon)) {
+		char *end;
+		long port = strtol(colon + 1, &end, 10);
+
+		if (*end || colon[1] < '0' || colon[1] > '9' || port < 1 || port > 65535)
+			return false;
+		*ret_port = (uint16_t)port;
+		n = (size_t)(colon - text);
+	}
+	if (brackets) {
+		if (n < 2 || text[n - 1] != ']')
+			return false;
+		text++;
+		n -= 2;
+	}
+	return mst_view_to_str((struct mst_view){ (const uint8_t *)text, n }, host, sizeof(host)) && strlen(host) < cap &&
+	       inet_pton(brackets || strchr(host, ':') ? AF_INET6 : AF_INET, host, b) == 1 &&
+	       mst_view_to_str(mst_view_str(host), ret_ip, cap);
+}
+
+bool mst_conf_diameter_tls(const struct mst_conf *c)
+{
+	for (size_t i = 0; i < c->diameter.n_peers; i++)
+		if (c->diameter.peers[i].tls)
+			return c->diameter.present;
+	return false;
+}
+
+static void diameter_rules(const struct rules *k, const struct mst_conf_diameter *r)
+{
+	char ip[64], field[64];
+	uint16_t port;
+
+	if (!r->present)
+		return;
+	if (k->c->processes == MST_CONF_SINGLE)
+		BROKEN(k, "diameter", "needs a process of its own, and processes is \"single\"; make it \"split\"");
+	if (!r->n_peers)
+		BROKEN(k, "diameter.peers", "is empty, so nobody would be heard; name the HSS, BSF, NAFs or agents");
+	for (size_t i = 0; i < r->n_listen; i++) {
+		snprintf(field, sizeof(field), "diameter.listen[%zu]", i);
+		if (!mst_conf_ip(r->listen[i], ip, sizeof(ip), &port) || port)
+			BROKEN(k, field, "\"%.60s\" is no address of IP; one like 192.0.2.1 or 2001:db8::1, without a port, is wanted", r->listen[i]);
+	}
+	for (size_t i = 0; i < r->n_peers; i++) {
+		const struct mst_conf_diameter_peer *p = &r->peers[i];
+
+		snprintf(field, sizeof(field), "diameter.peers[%zu].connect_to", i);
+		if (p->connect_to[0] && !mst_conf_ip(p->connect_to, ip, sizeof(ip), &port))
+			BROKEN(k, field, "\"%.60s\" is no address of IP; one like 192.0.2.1:3868 or [2001:db8::1]:3868 is wanted", p->connect_to);
+		if (!p->connect_to[0] && !r->n_listen)
+			BROKEN(k, field, "is missing, and diameter.listen is empty, so nobody could dial; give one of them");
+		snprintf(field, sizeof(field), "diameter.peers[%zu].identity", i);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(p->identity, r->peers[j].identity))
+				BROKEN(k, field, "\"%.100s\" is there twice; each peer has one entry", p->identity);
+		if (!strcmp(p->identity, r->identity))
+			BROKEN(k, field, "is our own; that of another node is wanted");
+	}
+	if (mst_conf_diameter_tls(k->c) && (!r->certificate[0] || !r->key[0] || !r->n_anchors))
+		BROKEN(k, "diameter.certificate", "certificate, key and anchors are needed for a peer with TLS; give all three, or tls = false where "
+		       "the line is protected otherwise");
+}
+
 void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line line, const void *text,
 		    struct mst_conf_report *r)
 {
 	const struct rules k = { c, file, line, text, r };
 
-	if (!c->bbn.present && !c->mef.present && !c->maf.present && !c->admin.present)
-		BROKEN(&k, "", "no role is configured; give at least one of the groups bbn, mef, maf, admin");
+	if (!c->bbn.present && !c->mef.present && !c->maf.present && !c->hss.present && !c->bsf.present && !c->admin.present)
+		BROKEN(&k, "", "no role is configured; give at least one of the groups bbn, mef, maf, hss, bsf, admin");
 	metrics_rules(&k);
 	role_rules(&k, &c->bbn, "bbn");
 	role_rules(&k, &c->mef, "mef");
 	role_rules(&k, &c->maf, "maf");
 	role_rules(&k, &c->ocsp, "ocsp");
+	role_rules(&k, &c->hss, "hss");
+	role_rules(&k, &c->bsf, "bsf");
+	role_rules(&k, &c->zn, "zn");
+	own_bsf_rules(&k, c);
 	role_rules(&k, &c->admin, "admin");
 	ocsp_rules(&k, &c->ocsp);
+	diameter_rules(&k, &c->diameter);
 	mef_rules(&k, &c->mef);
+	bsf_rules(&k, &c->mef, "mef");
+	bsf_rules(&k, &c->maf, "maf");
 	if (c->maf.n_mefs && !c->maf.n_peer_anchors)
 		BROKEN(&k, "maf.mef_anchors",
 		       "is empty, so no MEF could be trusted; name the anchors of the MEFs' certificates");
@@ -264,7 +425,8 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 {
 	const struct mst_conf_role *const r[MST_ROLE__COUNT] = {
 		[MST_ROLE_BBN] = &c->bbn, [MST_ROLE_MEF] = &c->mef, [MST_ROLE_MAF] = &c->maf,
-		[MST_ROLE_OCSP] = &c->ocsp, [MST_ROLE_ADMIN] = &c->admin,
+		[MST_ROLE_OCSP] = &c->ocsp, [MST_ROLE_HSS] = &c->hss, [MST_ROLE_BSF] = &c->bsf,
+		[MST_ROLE_ZN] = &c->zn, [MST_ROLE_ADMIN] = &c->admin,
 	};
 
 	return (unsigned)role < MST_ROLE__COUNT && r[role] && r[role]->present ? r[role] : NULL;
@@ -333,6 +495,60 @@ static void est_of(const struct mst_conf *c, struct mst_role_conf *ret)
 		snprintf(ret->est.ocsp, sizeof(ret->est.ocsp), "http://%.170s%.8s%s", o->fqdn, port_of(o, ":80"), o->base);
 }
 
+static void bsfs_of(const struct mst_conf_role *r, struct mst_role_conf *ret)
+{
+	ret->n_bsf = r->n_bsfs;
+	for (size_t i = 0; i < r->n_bsfs; i++) {
+		const struct mst_conf_bsf *c = &r->bsfs[i];
+		struct mst_bsf_link *b = &ret->bsf[i];
+
+		memcpy(b->fqdn, c->fqdn, sizeof(b->fqdn));
+		if (c->uri[0])
+			memcpy(b->uri, c->uri, sizeof(b->uri));
+		else
+			snprintf(b->uri, sizeof(b->uri), "https://%s", c->fqdn);
+		memcpy(b->connect_to, c->connect_to, sizeof(b->connect_to));
+		b->binding = (enum mst_fetch_binding)c->binding;
+		if (c->n_domains)
+			memcpy(b->domain, c->domains, sizeof(b->domain));
+		else
+			memcpy(b->domain[0], c->fqdn, sizeof(b->domain[0]));
+		b->n_domain = c->n_domains ? c->n_domains : 1;
+		memcpy(b->sp, c->sps, sizeof(b->sp));
+		b->n_sp = c->n_sps;
+	}
+}
+
+/* Of a BSF, on both of its faces. */
+static void gba_of(const struct mst_conf_role *r, bool asks, struct mst_gba_conf *ret)
+{
+	if (asks)
+		memcpy(ret->hss.fqdn, r->ask_hss.fqdn, sizeof(ret->hss.fqdn));
+	if (r->ask_hss.uri[0])
+		memcpy(ret->hss.uri, r->ask_hss.uri, sizeof(ret->hss.uri));
+	else
+		snprintf(ret->hss.uri, sizeof(ret->hss.uri), "https://%s", r->ask_hss.fqdn);
+	memcpy(ret->hss.connect_to, r->ask_hss.connect_to, sizeof(ret->hss.connect_to));
+	ret->hss.binding = (enum mst_fetch_binding)r->ask_hss.binding;
+	ret->lifetime = r->session_lifetime;
+	ret->challenge = r->challenge_lifetime;
+	ret->tmpi = r->tmpi;
+	ret->brief = r->briefing;
+	ret->lock_after = r->lock_after;
+	ret->lock_time = r->lock_time;
+	ret->gsid = r->gsid;
+	ret->n_naf = r->n_nafs;
+	for (size_t i = 0; i < r->n_nafs; i++) {
+		struct mst_naf_link *n = &ret->naf[i];
+
+		memcpy(n->fqdn, r->nafs[i].fqdn, sizeof(n->fqdn));
+		memcpy(n->name, r->nafs[i].names, sizeof(n->name));
+		memcpy(n->group, r->nafs[i].groups, sizeof(n->group));
+		n->n_names = r->nafs[i].n_names;
+		n->n_groups = r->nafs[i].n_groups;
+	}
+}
+
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
@@ -357,6 +573,7 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->mef[i].n_sp = r->mefs[i].n_sps;
 		ret->mef[i].quirks = quirks_of(&r->mefs[i].quirks);
 	}
+	bsfs_of(r, ret);
 	for (size_t i = 0; i < r->n_providers; i++) {
 		memcpy(ret->provider[i].sp, r->providers[i].sp, sizeof(ret->provider[i].sp));
 		ret->provider[i].uid = (uint32_t)r->providers[i].uid;
@@ -373,6 +590,13 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	memcpy(ret->secret_fqdn, c->bbn.present ? c->bbn.fqdn : c->mef.fqdn, sizeof(ret->secret_fqdn));
 	ret->reenrol = (int)r->reenrol;
 	ret->maf_elsewhere = !c->maf.present;
+	if (role == MST_ROLE_BSF || role == MST_ROLE_ZN)
+		gba_of(&c->bsf, role == MST_ROLE_BSF, &ret->gba);
+	ret->n_zh_bsf = r->n_zh_bsfs;
+	memcpy(ret->zh_bsf, r->zh_bsfs, sizeof(ret->zh_bsf));
+	ret->vector_interval = r->vector_interval;
+	ret->vector_burst = r->vector_burst;
+	ret->mnc_digits = c->hss.mnc_digits;
 	ret->n_maf = r->n_mafs;
 	memcpy(ret->maf_fqdn, r->mafs, sizeof(ret->maf_fqdn));
 }

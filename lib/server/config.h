@@ -31,6 +31,22 @@ struct mst_conf_link {
 	struct mst_conf_quirks quirks;
 };
 
+/* A BSF that this NAF asks for keys of GBA. */
+struct mst_conf_bsf {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	int64_t binding;                              /* enum mst_fetch_binding */
+	char domains[MST_BSF_DOMAINS][MST_ID_MAX];
+	size_t n_domains;
+	char sps[MST_MEF_SPS][MST_ID_MAX];
+	size_t n_sps;
+};
+
+/* A NAF that asks our BSF. */
+struct mst_conf_naf {
+	char fqdn[MST_ID_MAX], names[MST_NAF_NAMES][MST_ID_MAX], groups[MST_NAF_NAMES][64];
+	size_t n_names, n_groups;
+};
+
 struct mst_conf_provider { char sp[MST_ID_MAX]; int64_t uid; };
 
 /* One group per role; members that a role has no row for stay empty. */
@@ -40,6 +56,8 @@ struct mst_conf_role {
 	char base[64];
 	char listen[MST_CONF_LISTEN][MST_CONF_ADDR];
 	size_t n_listen;
+	char coap_listen[MST_CONF_LISTEN][MST_CONF_ADDR];     /* bbn: UDP */
+	size_t n_coap_listen;
 	char certificate[MST_CONF_PATH], key[MST_CONF_PATH];
 	char client_anchors[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_client_anchors;
@@ -72,18 +90,44 @@ struct mst_conf_role {
 	int64_t est_lifetime, est_grace, est_retry;           /* seconds */
 	int64_t reenrol;                                      /* mef: enum mst_reenrol */
 	char est_uri[MST_ID_MAX];
+	char zh_bsfs[8][MST_ID_MAX];                          /* hss: bsfs */
+	size_t n_zh_bsfs;
+	int64_t vector_interval, vector_burst, mnc_digits;    /* hss */
 	struct mst_conf_quirks quirks;
 	struct mst_conf_link mefs[8];
 	size_t n_mefs;
+	struct mst_conf_bsf bsfs[MST_BSFS_MAX];               /* maf, mef: as a NAF of GBA */
+	size_t n_bsfs;
+	/* bsf */
+	int64_t session_lifetime, challenge_lifetime, lock_after, lock_time, gsid;
+	bool tmpi, briefing;
+	struct { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; int64_t binding; } ask_hss;
+	struct mst_conf_naf nafs[MST_NAFS_MAX];
+	size_t n_nafs;
 	struct mst_conf_provider providers[MST_PROVIDERS_MAX];        /* admin */
 	size_t n_providers;
 };
 
 struct mst_conf_limits {
-	int64_t connections, handshakes, requests, queue, group, fetches;
+	int64_t connections, handshakes, requests, coap_sessions, queue, group, fetches;
 	int64_t header_octets, body_octets, bodies;
 	int64_t hello, session;                       /* seconds, as the others: */
 	int64_t handshake, header, body, idle, answer, write, fetch, drain;     /* seconds */
+};
+
+#define MST_CONF_DIAMETER_PEERS 16
+struct mst_conf_diameter_peer { char identity[MST_ID_MAX], realm[MST_ID_MAX], connect_to[MST_CONF_ADDR]; bool tls, relay; };
+struct mst_conf_diameter {
+	bool present;
+	char identity[MST_ID_MAX], realm[MST_ID_MAX];
+	char listen[MST_CONF_LISTEN][64];                     /* addresses of IP */
+	size_t n_listen;
+	int64_t port, secure_port, retry, watchdog;
+	char certificate[MST_CONF_PATH], key[MST_CONF_PATH];
+	char anchors[MST_CONF_PATHS][MST_CONF_PATH], crls[MST_CONF_PATHS][MST_CONF_PATH];
+	size_t n_anchors, n_crls;
+	struct mst_conf_diameter_peer peers[MST_CONF_DIAMETER_PEERS];
+	size_t n_peers;
 };
 
 struct mst_conf_audit { int64_t keep /* seconds */, max_events; };     /* 0: without end */
@@ -102,7 +146,8 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_limits limits;
-	struct mst_conf_role bbn, mef, maf, ocsp, admin;
+	struct mst_conf_role bbn, mef, maf, ocsp, hss, bsf, zn, admin;
+	struct mst_conf_diameter diameter;
 	struct mst_conf_test test;
 };
 
@@ -124,6 +169,10 @@ MST_MUST_CHECK int mst_conf_load(const char *file, struct mst_conf_report *r, st
 				 char **ret_text);
 struct mst_conf *mst_conf_free(struct mst_conf *c);
 
+/* Does any peer of Diameter speak TLS, so that certificates are needed? */
+bool mst_conf_diameter_tls(const struct mst_conf *c);
+/* "192.0.2.1:3868", "[2001:db8::1]:3868", or without a port (0 then): numbers only. */
+MST_MUST_CHECK bool mst_conf_ip(const char *text, char *ret_ip, size_t cap, uint16_t *ret_port);
 /* NULL when the role is not configured. */
 const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role);
 /* Which roles ask other servers, and what for: each has trust anchors of its own in the connector. */

@@ -10,13 +10,7 @@
 #include "base/text.h"
 #include "codec/resources.h"
 #include "codec/uri.h"
-#include "server/unit.h"
-#include "transport/client.h"
-
-#define SESSIONS_MAX 32
-#define SESSIONS_PER_SERVER 4
-
-struct job { struct job *next; uint64_t id; struct mst_fetch f; mst_ms deadline; bool retried; };
+#include "server/connector-internal.h"
 
 struct session {
 	struct connector *c;
@@ -32,19 +26,9 @@ struct session {
 	mst_ms since;
 };
 
-struct connector {
-	struct mst_unit u;                /* first */
-	struct mst_link *engine;
-	struct mst_tls_ctx *tls[MST_ASKERS];
-	struct session *session[SESSIONS_MAX];
-	struct job *head, **tail;
-	uint64_t next_rqi;
-	unsigned epoch;
-};
-
 static void pump(struct connector *c);
 
-static void report(struct connector *c, struct job *j, struct mst_fetch_result *r)
+void connector_report(struct connector *c, struct job *j, struct mst_fetch_result *r)
 {
 	uint8_t b[MST_FETCH_TEXT + 2048];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
@@ -60,15 +44,16 @@ static void report(struct connector *c, struct job *j, struct mst_fetch_result *
 	if (c->engine)
 		(void)!mst_link_send(c->engine, MST_FRAME_FETCH_RESULT, j->id, mst_written(&w));
 	mst_wipe(b, w.n);
+	free(j->text);
 	free(j);
 }
 
-static void report_end(struct connector *c, struct job *j, enum mst_fetch_end end, const char *detail)
+void connector_report_end(struct connector *c, struct job *j, enum mst_fetch_end end, const char *detail)
 {
 	struct mst_fetch_result r = { .end = end };
 
 	snprintf(r.detail, sizeof(r.detail), "%s", detail ? detail : "");
-	report(c, j, &r);
+	connector_report(c, j, &r);
 }
 
 static void session_free(struct session *s)
@@ -158,13 +143,13 @@ static void on_response(void *owner, struct mst_client *client, const struct mst
 	}
 	if (r.end != MST_FETCH_OK)
 		r.enrolee_id[0] = '\0';
-	report(c, j, &r);
+	connector_report(c, j, &r);
 	if (s->epoch != c->epoch)              /* old trust ends with the answer that was under way */
 		session_free(s);
 	pump(c);
 }
 
-static enum mst_fetch_end end_of_tls(enum mst_tls_end e)
+enum mst_fetch_end connector_end_of_tls(enum mst_tls_end e)
 {
 	switch (e) {
 	case MST_TLS_OPEN: case MST_TLS_CLOSED: case MST_TLS_TRUNCATED: case MST_TLS_UNREACHABLE:
@@ -206,7 +191,7 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 	snprintf(text, sizeof(text), "%s%s%s", mst_tls_end_text(why), detail && *detail ? ": " : "",
 		 detail ? detail : "");
 	session_free(s);
-	if (j && was_used && !j->retried && end_of_tls(why) == MST_FETCH_UNREACHABLE) {
+	if (j && was_used && !j->retried && connector_end_of_tls(why) == MST_FETCH_UNREACHABLE) {
 		/* a kept session that the server has closed in the meantime; GET may be repeated */
 		j->retried = true;
 		j->next = c->head;
@@ -214,7 +199,7 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 		if (!j->next)
 			c->tail = &j->next;
 	} else if (j) {
-		report_end(c, j, end_of_tls(why), text);
+		connector_report_end(c, j, connector_end_of_tls(why), text);
 	}
 	pump(c);
 }
@@ -258,7 +243,7 @@ static void on_open(void *owner, struct mst_client *client)
 		struct job *j = s->job;
 
 		s->job = NULL;
-		report_end(s->c, j, MST_FETCH_BUSY, "the request cannot be sent");
+		connector_report_end(s->c, j, MST_FETCH_BUSY, "the request cannot be sent");
 	}
 }
 
@@ -266,7 +251,7 @@ static const struct mst_client_ops client_ops = { on_open, on_response, on_end }
 
 /* --- jobs and sessions --- */
 
-static struct mst_tls_ctx *tls_for(const struct connector *c, const struct mst_fetch *f)
+struct mst_tls_ctx *connector_tls(const struct connector *c, const struct mst_fetch *f)
 {
 	for (size_t i = 0; i < MST_ASKERS; i++)
 		if (mst_askers[i].role == f->role && mst_askers[i].kind == f->kind)
@@ -276,7 +261,7 @@ static struct mst_tls_ctx *tls_for(const struct connector *c, const struct mst_f
 
 static struct session *dial(struct connector *c, const struct mst_fetch *f)
 {
-	struct mst_client_config cfg = { .base = c->u.base, .tls = tls_for(c, f), .limits = { 16384, 65536 },
+	struct mst_client_config cfg = { .base = c->u.base, .tls = connector_tls(c, f), .limits = { 16384, 65536 },
 		.connect_ms = c->u.conf->limits.fetch * 1000, .handshake_ms = c->u.conf->limits.fetch * 1000,
 		.answer_ms = c->u.conf->limits.fetch * 1000 };
 	struct session *s;
@@ -344,7 +329,7 @@ static bool place(struct connector *c, struct job *j)
 	if (s)
 		s->job = j;
 	else if (!count)
-		report_end(c, j, MST_FETCH_UNREACHABLE,
+		connector_report_end(c, j, MST_FETCH_UNREACHABLE,
 			   "the server's URI is malformed, or there are too many sessions");
 	return s || !count;
 }
@@ -374,7 +359,7 @@ static void tell_no_anchors(struct connector *c, struct job *j)
 		if (mst_askers[i].role == j->f.role && mst_askers[i].kind == j->f.kind)
 			snprintf(text, sizeof(text), "no trust anchors for other servers: set %s.%s", mst_role_name[j->f.role],
 				 mst_askers[i].anchors);
-	report_end(c, j, MST_FETCH_UNTRUSTED, text);
+	connector_report_end(c, j, MST_FETCH_UNTRUSTED, text);
 }
 
 static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
@@ -392,8 +377,12 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		free(j);
 		return;
 	}
-	if (!tls_for(c, &j->f)) {
+	if (!connector_tls(c, &j->f)) {
 		tell_no_anchors(c, j);
+		return;
+	}
+	if (j->f.kind != MST_FETCH_KEY) {
+		connector_sbi_take(c, j);
 		return;
 	}
 	*c->tail = j;
@@ -410,6 +399,7 @@ static void drop_jobs(struct connector *c)
 		free(j);
 	}
 	c->tail = &c->head;
+	connector_sbi_drop_jobs(c);
 }
 
 static void on_down(void *owner, struct mst_link *l, const char *why)
@@ -462,7 +452,7 @@ static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx 
 			/* a reload may have taken its anchors away: then it asks nobody any more */
 			if (mst_askers[i].role == m->role && mst_askers[i].kind == m->kind &&
 			    mst_conf_asker_anchors(c->u.conf, &mst_askers[i], &n))
-				r = mst_material_tls(c->u.conf, m, NULL, false, &ret[i], d);
+				r = mst_material_tls(c->u.conf, m, NULL, 0, &ret[i], d);
 		}
 	if (r)
 		free_tls(ret);
@@ -495,6 +485,7 @@ static int connector_reload(struct mst_unit *u, struct mst_diag *d)
 	for (size_t i = 0; i < SESSIONS_MAX; i++)       /* old trust must not live on in kept sessions */
 		if (c->session[i] && !c->session[i]->job)
 			session_free(c->session[i]);
+	connector_sbi_reload(c);
 	return 0;
 }
 
@@ -512,7 +503,7 @@ static void connector_tick(struct mst_unit *u)
 			continue;
 		}
 		*at = j->next;
-		report_end(c, j, MST_FETCH_BUSY, "no free session in time");
+		connector_report_end(c, j, MST_FETCH_BUSY, "no free session in time");
 	}
 	c->tail = at;
 	for (size_t i = 0; i < SESSIONS_MAX; i++) {
@@ -521,6 +512,7 @@ static void connector_tick(struct mst_unit *u)
 		if (s && s->open && !s->job && now - s->since > 30000)
 			session_free(s);
 	}
+	connector_sbi_tick(c);
 }
 
 static void connector_drain(struct mst_unit *u)
@@ -537,6 +529,7 @@ static void connector_stop(struct mst_unit *u)
 			free(c->session[i]->job);
 			session_free(c->session[i]);
 		}
+	connector_sbi_stop(c);
 	drop_jobs(c);
 	(void)mst_link_free(c->engine);
 	free_tls(c->tls);

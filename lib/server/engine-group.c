@@ -73,12 +73,15 @@ static struct mst_role_env env_of(struct engine *e, enum mst_role role)
 		.conf = e->role_conf[role], .now = (mst_time)time(NULL), .state = &e->role_state[role] };
 }
 
-/* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin. */
+/* A listener speaks for its own role and is its own channel, whatever it wrote; the local one is admin; the process of
+ * Diameter speaks for the two that have that binding. */
 static const struct mst_role_ops *role_of(struct engine *e, const struct work *w, enum mst_role claimed)
 {
 	const struct engine_client *c = &e->client[w->client];
 	enum mst_role may = c->who.role == MST_ROLE_NONE ? MST_ROLE_ADMIN : c->who.role;
 
+	if (c->who.peer == MST_PROC_DIAMETER)
+		may = claimed == MST_ROLE_HSS ? MST_ROLE_HSS : MST_ROLE_ZN;
 	return claimed == may ? mst_unit_role(&e->u, claimed) : NULL;
 }
 
@@ -126,6 +129,7 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	w->revoked = a->revoked;
 	w->cut = a->cut;
 	w->answer.node = a->node;
+	w->counts = a->counts;
 	if (a->wants_fetch)
 		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
 	if (!a->content.ok || a->release.at > a->content.n)
@@ -146,6 +150,12 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	return keep_content(w, &a->content);
 }
 
+/* A stranger's request that may leave no trace at all. */
+static bool leaves_little(const struct mst_role_ops *role, const struct mst_exchange *x, const struct mst_answer *a)
+{
+	return role->network && (!role->strangers_count || a->event_only) && x->peer.how == MST_AUTH_ANONYMOUS;
+}
+
 static int decide_exchange(struct engine *e, struct work *w)
 {
 	struct mst_answer a = { .content = mst_writer_of(e->scratch, MST_ANSWER_MAX) };
@@ -163,7 +173,7 @@ static int decide_exchange(struct engine *e, struct work *w)
 		return r < 0 ? r : MST_FAULT_BUG;
 	r = take_answer(w, role, &a);
 	/* a stranger's request leaves nothing but its event, and that only while there is room (decision 0010) */
-	return !r && role->network && !role->strangers_count && x.peer.how == MST_AUTH_ANONYMOUS && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
+	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_psk(struct engine *e, struct work *w)
@@ -210,7 +220,8 @@ static int decide_resumed(struct engine *e, struct work *w, const struct pending
 		return r < 0 ? r : MST_FAULT_BUG;
 	if (a.wants_fetch && p->asked >= MST_FETCHES_AN_EXCHANGE)
 		return MST_FAULT_BUG;
-	return take_answer(w, role, &a);
+	r = take_answer(w, role, &a);
+	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
 }
 
 static int decide_fetched(struct engine *e, struct work *w)
@@ -446,7 +457,7 @@ static void send_answer(struct engine *e, struct work *w)
 		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson
 		 * 11) */
 		w->answer = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
-		if (e->client[w->client].who.role == MST_ROLE_NONE)
+		if (e->client[w->client].who.role == MST_ROLE_NONE && e->client[w->client].who.peer == MST_PROC_LISTENER)
 			w->answer.content = words_for_operator(e, text, sizeof(text));
 	}
 	/* an RSC, or a status of HTTP: 4xx of either is a refusal */
@@ -588,6 +599,8 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
 		if (w[i]->cut && !w[i]->failed)
 			engine_cut(e, w[i]->cut);
+		if (w[i]->counts && !w[i]->failed)
+			e->u.m.v[w[i]->counts]++;
 		switch (w[i]->kind) {
 		case WORK_EXCHANGE: after_exchange(e, w[i]); break;
 		case WORK_PSK: after_psk(e, w[i]); break;

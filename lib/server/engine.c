@@ -120,10 +120,10 @@ static bool add_waiter(struct pending_fetch *p, unsigned client, uint32_t gen, u
 	return true;
 }
 
-static struct mst_link *connector(struct engine *e)
+static struct mst_link *asker(struct engine *e, enum mst_process by)
 {
 	for (size_t i = 0; i < ENGINE_CLIENTS; i++)
-		if (e->client[i].l && e->client[i].who.peer == MST_PROC_CONNECTOR)
+		if (e->client[i].l && e->client[i].who.peer == by)
 			return e->client[i].l;
 	return NULL;
 }
@@ -207,8 +207,10 @@ static void pending_free(struct pending_fetch *p)
 static void fetch_send(struct engine *e, struct pending_fetch *p, struct mst_fetch *f)
 {
 	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
-	struct mst_link *l = connector(e);
+	struct mst_link *l;
 
+	p->by = f->kind != MST_FETCH_KEY && f->binding == MST_BIND_DIAMETER ? MST_PROC_DIAMETER : MST_PROC_CONNECTOR;
+	l = asker(e, p->by);
 	p->kind = f->kind;
 	p->ua = f->ua;
 	memcpy(p->server, f->server_name, sizeof(p->server));
@@ -220,7 +222,8 @@ static void fetch_send(struct engine *e, struct pending_fetch *p, struct mst_fet
 	e->u.m.v[MST_M_FETCHES]++;
 	mst_put_fetch(&out, f);
 	if (!out.ok || !l || mst_link_send(l, MST_FRAME_FETCH, p->id, mst_written(&out)))
-		fetch_give_up(e, p, MST_FETCH_BUSY, "no connector to ask with");
+		fetch_give_up(e, p, MST_FETCH_BUSY, p->by == MST_PROC_DIAMETER ? "no process to ask with by Diameter; is there a group diameter?" :
+			      "no connector to ask with");
 }
 
 static bool same_question(const struct pending_fetch *p, const struct mst_psk_ask *q, const struct mst_fetch *f)
@@ -291,10 +294,11 @@ void engine_fetch_end(struct engine *e, struct pending_fetch *p)
 	pending_free(p);
 }
 
-static void fetches_all(struct engine *e, mst_ms now, enum mst_fetch_end end, const char *detail)
+/* By whom: MST_PROC__COUNT = anybody. */
+static void fetches_all(struct engine *e, enum mst_process by, mst_ms now, enum mst_fetch_end end, const char *detail)
 {
 	for (struct pending_fetch *p = e->fetches; p; p = p->next)
-		if (now >= p->deadline)
+		if (now >= p->deadline && (by == MST_PROC__COUNT || p->by == by))
 			fetch_give_up(e, p, end, detail);
 }
 
@@ -329,7 +333,7 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 		break;
 	case MST_FRAME_FETCH_RESULT:
 		p = engine_fetch_find(e, f->id);
-		if (p && !p->answered)
+		if (p && !p->answered && i < ENGINE_CLIENTS && e->client[i].who.peer == p->by)
 			p->answered = enqueue(e, WORK_FETCHED, i, f->id, f->payload);
 		break;
 	default:
@@ -351,8 +355,7 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 			"peer", mst_process_name[c->who.peer], "role", mst_role_name[c->who.role], "why", why,
 			NULL);
 		c->l = NULL;
-		if (c->who.peer == MST_PROC_CONNECTOR)
-			fetches_all(e, MST_NEVER, MST_FETCH_BUSY, "the connector was restarted");
+		fetches_all(e, c->who.peer, MST_NEVER, MST_FETCH_BUSY, "the process that asked was restarted");
 	}
 	(void)mst_link_free(l);
 }
@@ -449,6 +452,9 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 		mst_diag_set(d, 0, "self test", which, ": the crypto library gives a wrong answer", NULL);
 		return r;
 	}
+	r = mst_unit_gba_test(u, d);
+	if (r)
+		return r;
 	if (!e->keeper) {
 		mst_diag_set(d, 0, "keeper", "no link to the keeper", NULL);
 		return MST_FAULT_BUG;
@@ -495,7 +501,7 @@ static void engine_tick(struct mst_unit *u)
 
 	u->m.v[MST_M_QUEUE] = e->queued;
 	look_at_store(e);
-	fetches_all(e, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
+	fetches_all(e, MST_PROC__COUNT, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
 	engine_tell_untold(e);
 	engine_life(e);
 	engine_tell_reload(e);

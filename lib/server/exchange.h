@@ -107,6 +107,8 @@ struct mst_answer {
 	 * this decision stored is committed; the rest of the answer is not looked at. */
 	bool wants_fetch;
 	struct mst_fetch fetch;
+	int counts;                       /* enum mst_metric: one more of these, once it is committed; 0 = none */
+	bool event_only;                  /* with strangers_count: a refusal that stores nothing but its event, which may be left out */
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
 	int64_t node;                     /* whose session it came in, when it is a node's; 0: nobody's that is known */
@@ -137,7 +139,7 @@ struct mst_fetch_result {
 	uint8_t rnd[GBA_RAND], autn[GBA_AUTN], xres_n;      /* ZH */
 	bool has_int;                     /* ZN */
 	char impi[MST_ID_MAX];            /* ZN; "" when the BSF keeps it to itself */
-	struct mst_view text;             /* ZH: the subscriber data, ZN: the list of USSs, both JSON; <= MST_FETCH_TEXT */
+	struct mst_view text;             /* ZH: body of gbaSDM subscriber-data, ZN: {"ussList": …}, as mst_uss_list_write_json; <= MST_FETCH_TEXT */
 	int retry_after;                  /* BUSY: as that server says, seconds; 0: it said nothing */
 };
 #define MST_FETCH_TEXT (16 * 1024)
@@ -157,6 +159,17 @@ struct mst_mef_link {
 	size_t n_sp;
 	struct mst_quirks quirks;
 };
+/* A BSF that is asked for keys of GBA (TS 33.220): its B-TIDs end with one of these domains. */
+#define MST_BSFS_MAX 8
+#define MST_BSF_DOMAINS 8
+struct mst_bsf_link {
+	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
+	enum mst_fetch_binding binding;
+	char domain[MST_BSF_DOMAINS][MST_ID_MAX];
+	size_t n_domain;
+	char sp[MST_MEF_SPS][MST_ID_MAX];                     /* as of a MEF: none is any */
+	size_t n_sp;
+};
 /*
  * The makers' anchors: SHA-256 of every client anchor but the provider's own (mef.maf_anchor). Each of these CAs could
  * sign any name, so with more than one of them a name is good only under the anchor that it is bound to.
@@ -166,6 +179,25 @@ struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; ch
 /* May an enrolled node enrol anew (lesson 12)? Renewal near the end of its registration is always open. */
 enum mst_reenrol { MST_REENROL_OPEN /* at any time */, MST_REENROL_ENDED /* when its registration has ended, or in a window */,
                    MST_REENROL_WINDOW /* in a window that the operator opened */ };
+/* Another server of GBA that is asked: an HSS. */
+struct mst_gba_server { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; enum mst_fetch_binding binding; };
+/* A NAF by the FQDN in its certificate: names that it may ask for besides its own, and the groups of NAFs that it is in. */
+#define MST_NAFS_MAX 16
+#define MST_NAF_NAMES 8
+struct mst_naf_link {
+	char fqdn[MST_ID_MAX], name[MST_NAF_NAMES][MST_ID_MAX], group[MST_NAF_NAMES][64];
+	size_t n_names, n_groups;
+};
+struct mst_gba_conf {
+	struct mst_gba_server hss;
+	int64_t lifetime;                 /* longest session, seconds */
+	int64_t challenge;                /* how long a challenge is good */
+	bool tmpi, brief;
+	int64_t lock_after, lock_time;    /* wrong answers of one subscriber in a row, and how long none is taken then; 0 = never */
+	int64_t gsid;                     /* of the service that USSs are for when a NAF names none */
+	struct mst_naf_link naf[MST_NAFS_MAX];
+	size_t n_naf;
+};
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -173,6 +205,7 @@ struct mst_role_conf {
 	int64_t reg_lifetime;             /* longest registration, seconds */
 	int64_t retry_duration;           /* NO_MORE_COMMANDS */
 	struct mst_mef_link mef[8]; size_t n_mef;      /* MAF: which MEFs it asks */
+	struct mst_bsf_link bsf[MST_BSFS_MAX]; size_t n_bsf;  /* MAF, MEF as a NAF of GBA: which BSFs it asks */
 	char maf_fqdn[8][MST_ID_MAX]; size_t n_maf;    /* MEF: MAFs that may fetch (by FQDN certificate) */
 	/* MEF: SHA-256 of the anchor that the path of such a MAF must end at; all zero = any of the listener's. A
 	 * maker's CA is an anchor too, so an installation with makers' CAs should set it. */
@@ -190,19 +223,23 @@ struct mst_role_conf {
 	char stakeholder[8][MST_ID_MAX]; size_t n_stakeholder;
 	char objects_uri[MST_ID_MAX];     /* MEF, admin: where DEV_CFG sends nodes, without the stakeholder */
 	bool maf_elsewhere;               /* MEF: no MAF in this installation, so its fetch is the last that is heard of a node */
+	struct mst_gba_conf gba;          /* BSF, ZN */
 	bool strangers;                   /* BBN: who shows nothing may ask; only public rules answer */
 	int64_t validity;                 /* BBN: of instructions whose rule says nothing; OCSP: of answers */
 	int64_t keep;                     /* BBN: how long briefings are remembered */
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
 	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
+	char zh_bsf[8][MST_ID_MAX]; size_t n_zh_bsf;          /* HSS: BSFs that may ask, by the FQDN in their certificate */
+	int64_t vector_interval, vector_burst;                /* HSS: one vector of a SIM in so many seconds, so many at once */
+	int64_t mnc_digits;               /* admin: of IMSIs whose IMPI is not said */
 	unsigned roles_played;            /* admin: bit (1 << role) of each role of this installation, for /v1/status */
 };
 
 /* Other servers that this role may have to ask: each has its share of limits.fetches. */
 static inline size_t mst_role_servers(const struct mst_role_conf *c)
 {
-	return c->n_mef;
+	return c->n_mef + c->n_bsf + (c->gba.hss.fqdn[0] != 0);
 }
 
 struct mst_role_env {

@@ -6,7 +6,7 @@
 #include "server/frame-internal.h"
 
 const char *const mst_process_name[MST_PROC__COUNT] = { "supervisor", "listener", "connector", "engine",
-							"keeper" };
+							"keeper", "diameter" };
 
 const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"none",     "conf",         "material",    "channel",       "link",       "start",

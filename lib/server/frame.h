@@ -15,7 +15,8 @@
 #define MST_FRAME_MAX (640 * 1024)              /* between listener, engine, connector, keeper */
 #define MST_FRAME_CONTROL_MAX (8 * 1024 * 1024) /* from the supervisor: certificates and revocation lists */
 
-enum mst_process { MST_PROC_SUPERVISOR, MST_PROC_LISTENER, MST_PROC_CONNECTOR, MST_PROC_ENGINE, MST_PROC_KEEPER, MST_PROC__COUNT };
+enum mst_process { MST_PROC_SUPERVISOR, MST_PROC_LISTENER, MST_PROC_CONNECTOR, MST_PROC_ENGINE, MST_PROC_KEEPER,
+		   MST_PROC_DIAMETER, MST_PROC__COUNT };
 extern const char *const mst_process_name[MST_PROC__COUNT];
 
 enum mst_frame_type {

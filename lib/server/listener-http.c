@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "codec/gba-sbi.h"
 #include "codec/json.h"
 #include "codec/resources.h"
 #include "codec/secret-text.h"
@@ -32,10 +33,10 @@ static bool may_tell(struct listener *l)
 	return true;
 }
 
-static void tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c,
+void listener_tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_peer *peer,
 			 const char *attempt, int status, const char *why)
 {
-	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
+	struct mst_refused f = { .role = role->role, .status = status, .peer = *peer };
 	size_t cap = MST_ID_MAX * 32;
 	uint8_t *b = may_tell(l) ? malloc(cap) : NULL;
 	struct mst_writer w = mst_writer_of(b, b ? cap : 0);
@@ -66,10 +67,23 @@ static enum mst_profile names_of(const struct listener *l)
 	return r ? (enum mst_profile)r->quirks.names : MST_PROFILE_LONG;
 }
 
-/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object. */
-static void put_refusal(const struct listener *l, const struct mst_role_ops *role, const char *field, const char *text,
+static const char *refusal_media(const struct mst_role_ops *role)
+{
+	return role->sbi ? MST_SBI_PROBLEM : "application/json";
+}
+
+/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object, a problem.
+ * `status` 0: not known here. */
+static void put_refusal(const struct listener *l, const struct mst_role_ops *role, int status, const char *field, const char *text,
                         struct mst_writer *w)
 {
+	if (role->sbi) {
+		char detail[sizeof(((struct mst_diag *)0)->field) + sizeof(((struct mst_diag *)0)->text) + 4];
+
+		snprintf(detail, sizeof(detail), "%s%s%s", field, field[0] ? ": " : "", text);
+		mst_problem_write(w, status, "The request is not taken", detail, NULL);
+		return;
+	}
 	if (role->network) {
 		mst_put_str(w, "{\"version\":1,\"why\":\"malformed\",\"text\":\"");
 		put_words(w, field);
@@ -87,19 +101,24 @@ static void put_refusal(const struct listener *l, const struct mst_role_ops *rol
 	mst_put_str(w, role->primitives ? "\"}" : "\"}}");
 }
 
-void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const struct mst_diag *why)
+void listener_refuse(struct listener *l, struct line n, const struct slot *s, int rsc, const struct mst_diag *why)
 {
 	char body[512];
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX), b = mst_writer_of(body, sizeof(body));
 	struct mst_answer_frame a = { .rsc = rsc };
-	bool keep = mst_conn_keep_alive(c);
+	bool keep;
 
-	put_refusal(l, s->role, why->field, why->text, &b);
+	put_refusal(l, s->role, rsc, why->field, why->text, &b);
+	if (n.coap) {
+		listener_answer_coap(n, &a, mst_written(&b));
+		return;
+	}
+	keep = mst_conn_keep_alive(n.http);
 	if (!s->plain)
-		listener_put_primitive(&w, s, &a, mst_written(&b), keep);
+		listener_put_primitive(&w, s, &a, "", mst_written(&b), keep);
 	else
-		listener_put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, "application/json", "", mst_written(&b), 0, keep);
-	mst_conn_answer(c, mst_written(&w), !keep);
+		listener_put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, refusal_media(s->role), "", mst_written(&b), 0, keep);
+	mst_conn_answer(n.http, mst_written(&w), !keep);
 }
 
 /* --- requests --- */
@@ -133,11 +152,11 @@ static const char *label_of(const struct listener *l, const struct mst_role_ops 
 }
 
 /* Enrolment Key Generation (TS-0003 10.3.4): id and key of this session, the key sealed at once. */
-static int take_export(struct listener *l, struct mst_conn *c, const char *label, struct mst_exchange *x)
+static int take_export(struct listener *l, struct line n, const char *label, struct mst_exchange *x)
 {
 	uint8_t out[MST_EXPORT_LEN];
 	struct mst_key k = { 0 };
-	int r = mst_conn_export(c, label, out, sizeof(out));
+	int r = line_export(n, label, out, sizeof(out));
 
 	if (!r) {
 		mst_export_split(out, x->export_id, &k);
@@ -273,8 +292,17 @@ static int cut_secret(struct listener *l, const struct mst_http_msg *m, struct m
 	return status;
 }
 
-/* False: which of them would count? */
-static bool only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
+static int take_sims(struct listener *l, const struct mst_http_msg *m, struct mst_exchange *x, struct mst_writer *rewritten,
+		     struct mst_diag *d)
+{
+	int status = m->body.n ? listener_seal_sims(l, m->body, rewritten, d) : 0;
+
+	if (m->body.n)
+		x->request.content = mst_written(rewritten);
+	return status;
+}
+
+bool listener_only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
 {
 	unsigned n = 0;
 
@@ -304,11 +332,13 @@ static int network_request(struct listener *l, const struct slot *s, const struc
 	}
 	x->request.to = at ? mst_view_sub(to, mst_view_find(to, '/'), to.n) : to;
 	x->request.accept = mst_http_find(m, "Accept");
-	if (!only_one(m, "Authorization", &x->authorization)) {
+	if (!listener_only_one(m, "Authorization", &x->authorization)) {
 		mst_diag_set(d, 0, "Authorization", "is there twice", NULL);
 		return 400;
 	}
 	x->user_agent = mst_http_find(m, "User-Agent");
+	if (s->role->sbi)                       /* our own servers tell one another which attempt it is for */
+		take_attempt(mst_http_find(m, "X-M2M-VSI"), x->attempt);
 	return 0;
 }
 
@@ -317,7 +347,7 @@ static int network_request(struct listener *l, const struct slot *s, const struc
  * target as it stands, the query beside it.
  */
 static int plain_request(struct listener *l, const struct slot *s, const struct mst_http_msg *m, struct mst_exchange *x,
-			 struct mst_diag *d)
+			 struct mst_writer *rewritten, struct mst_diag *d)
 {
 	static const struct { const char *method; enum mst_op op;
 	} ops[] = {
@@ -345,7 +375,11 @@ static int plain_request(struct listener *l, const struct slot *s, const struct 
 	x->request.content = m->body;
 	if (s->role->network)
 		return network_request(l, s, m, x, d);
-	return !s->role->primitives && x->request.op == MST_OP_CREATE && mst_view_ends(mst_view_sub(m->target, 0, q), "/secret") ? cut_secret(l, m, x, d) : 0;
+	if (s->role->primitives || x->request.op != MST_OP_CREATE)
+		return 0;
+	if (mst_view_ends(mst_view_sub(m->target, 0, q), "/secret"))
+		return cut_secret(l, m, x, d);
+	return listener_is_sims(mst_view_sub(m->target, 0, q)) ? take_sims(l, m, x, rewritten, d) : 0;
 }
 
 static int primitive_request(struct listener *l, struct slot *s, const struct mst_http_msg *m,
@@ -371,82 +405,94 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 		return r;
 	}
 	if (s->role->export_label && x->request.op == MST_OP_CREATE && x->peer.how != MST_AUTH_LOCAL &&
-	    take_export(l, s->conn, label_of(l, s->role), x)) {
+	    take_export(l, s->line, label_of(l, s->role), x)) {
 		mst_diag_set(d, 0, "", "the session's key cannot be exported", NULL);
 		return MST_RSC_INTERNAL;
 	}
 	return 0;
 }
 
-static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
+void listener_request(struct endpoint *e, struct line n, const struct mst_http_msg *m, struct slot *s)
 {
-	struct endpoint *e = owner;
 	struct listener *l = e->l;
-	struct slot *s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
 	struct mst_writer rewritten = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
 	struct mst_exchange x = { .role = e->role->role,
 				  .channel = l->u.channel.id,
-				  .session = mst_conn_id(c),
-				  .peer = *mst_conn_peer(c) };
+				  .session = line_id(n),
+				  .peer = *line_peer(n) };
 	uint8_t scratch[4096];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
 	struct mst_diag d = { 0 };
 	char why[sizeof(d.field) + sizeof(d.text) + 4];
 	int rsc;
 
+	if (!s)
+		s = l->engine ? slot_take(l, SLOT_REQUEST, n) : NULL;
 	if (!s) {
 		l->u.m.v[MST_M_BUSY]++;
-		listener_busy(c, 1);
+		listener_busy(n, 1);
 		return;
 	}
+	listener_digest_peer(s, &x.peer);
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
 	s->plain = x.plain = !e->role->primitives || (e->role->plain_prefix && mst_view_starts(m->target, e->role->plain_prefix));
-	rsc = !s->plain ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(l, s, m, &x, &d);
+	rsc = !s->plain ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(l, s, m, &x, &rewritten, &d);
 	if (rsc) {
 		struct slot copy = *s;
 
+		copy.digest = NULL;
 		slot_free(l, s);
 		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
 		if (copy.role->primitives || copy.role->network)
-			tell_refused(l, copy.role, c, x.attempt, rsc, why);
-		listener_refuse(l, c, &copy, rsc, &d);
+			listener_tell_refused(l, copy.role, &x.peer, x.attempt, rsc, why);
+		listener_refuse(l, n, &copy, rsc, &d);
 		return;
 	}
 	mst_put_exchange(&w, &x);
 	if (!w.ok || mst_link_send(l->engine, MST_FRAME_EXCHANGE, slot_id(l, s), mst_written(&w))) {
 		l->u.m.v[MST_M_BUSY]++;
 		slot_free(l, s);
-		listener_busy(c, 1);
+		listener_busy(n, 1);
 	}
 	mst_wipe(w.p, w.n);
 	if (rewritten.n)
 		mst_wipe(rewritten.p, rewritten.n);
 }
 
-static void on_psk(void *owner, struct mst_conn *c, const char *identity)
+static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
 {
-	struct endpoint *e = owner;
+	if (!listener_digest(owner, c, m))
+		listener_request(owner, line_http(c), m, NULL);
+}
+
+void listener_psk(struct endpoint *e, struct line n, const char *identity)
+{
 	struct listener *l = e->l;
-	struct slot *s = slot_take(l, SLOT_PSK, c);
-	size_t n = strlen(identity);
+	struct slot *s = slot_take(l, SLOT_PSK, n);
+	size_t len = strlen(identity);
 
 	if (!s) {
-		mst_conn_busy(c, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
+		line_psk_busy(n, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
 		return;
 	}
-	if (!n || n >= sizeof(s->ask.identity)) {
+	if (!len || len >= sizeof(s->ask.identity)) {
 		slot_free(l, s);
-		mst_conn_psk(c, NULL);
+		line_psk(n, NULL);
 		return;
 	}
 	s->ask.role = e->role->role;
 	s->ask.channel = l->u.channel.id;
-	memcpy(s->ask.identity, identity, n + 1);
-	memcpy(s->ask.address, mst_conn_peer(c)->address, sizeof(s->ask.address));
-	s->ask.suite = mst_conn_peer(c)->suite;
+	memcpy(s->ask.identity, identity, len + 1);
+	memcpy(s->ask.address, line_peer(n)->address, sizeof(s->ask.address));
+	s->ask.suite = line_peer(n)->suite;
 	listener_ask_psk(l, s);
+}
+
+static void on_psk(void *owner, struct mst_conn *c, const char *identity)
+{
+	listener_psk(owner, line_http(c), identity);
 }
 
 static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
@@ -454,19 +500,18 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 	struct endpoint *e = owner;
 
 	if (e->role->primitives || e->role->network)
-		tell_refused(e->l, e->role, c, "", status, why);
+		listener_tell_refused(e->l, e->role, mst_conn_peer(c), "", status, why);
 }
 
 static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)
 {
 	struct endpoint *e = owner;
 
-	put_refusal(e->l, e->role, d->field, d->text, w);
-	return "application/json";
+	put_refusal(e->l, e->role, 0, d->field, d->text, w);
+	return refusal_media(e->role);
 }
 
-static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why,
-				const char *detail)
+void listener_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
 {
 	struct endpoint *e = owner;
 	struct listener *l = e->l;
@@ -496,7 +541,7 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 
 const struct mst_server_ops listener_role_ops = {
 	.on_request = on_request,
-	.on_handshake_failed = on_handshake_failed,
+	.on_handshake_failed = listener_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,
 	.refusal = refusal,
@@ -504,7 +549,7 @@ const struct mst_server_ops listener_role_ops = {
 const struct mst_server_ops listener_psk_ops = {
 	.on_request = on_request,
 	.on_psk = on_psk,
-	.on_handshake_failed = on_handshake_failed,
+	.on_handshake_failed = listener_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,
 	.refusal = refusal,

@@ -226,6 +226,27 @@ int mst_material_load(const struct mst_conf *c, enum mst_role role, const struct
 	return rc;
 }
 
+int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct mst_diag *d)
+{
+	const struct mst_conf_diameter *r = &c->diameter;
+	struct load l = { .w = w, .d = d, .field = "diameter.certificate", .own_list = c->crl.file };
+	int rc;
+
+	mst_put_u8(w, MST_ROLE_NONE);
+	mst_put_u8(w, 0);
+	rc = put_chain(&l, r->certificate);
+	l.field = "diameter.key";
+	rc = rc ? rc : put_key(&l, r->key);
+	l.field = "diameter.anchors";
+	rc = rc ? rc : put_paths(&l, r->anchors, r->n_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	l.field = "diameter.crls";
+	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
+	mst_put_u16(w, 0);
+	if (!rc && !w->ok)
+		rc = refuse(&l, "diameter", "certificates and lists are too large together", "split or prune them");
+	return rc;
+}
+
 static size_t get_list(struct mst_reader *r, struct mst_view *v, size_t max)
 {
 	size_t n = mst_read_u16(r);
@@ -297,7 +318,7 @@ int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA
 	return 0;
 }
 
-int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops, bool trial,
+int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops, unsigned how,
 		     struct mst_tls_ctx **ret, struct mst_diag *d)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, m->role);
@@ -311,11 +332,16 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		names[0] = r->fqdn;
 		t.n_names = 1;
 		t.server = t.require_sni = true;
-		t.require_client_cert = ops->client_cert_required && !r->strangers;
+		/* a client of a NAF may prove itself by Digest (listener-digest.c) */
+		t.require_client_cert = ops->client_cert_required && !r->strangers && !r->n_bsfs;
 		/* a MAF's clients have nothing else to show */
-		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF);
+		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF || r->n_bsfs);
+		/* TS 33.222 5.4: bootstrapping is possible here; TLS 1.3 has no hint */
+		t.psk_hint = r->n_bsfs ? "3GPP-bootstrapping" : NULL;
 		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
-		t.synchronous_psk = trial;
+		t.synchronous_psk = how & MST_MATERIAL_TRIAL;
+		t.datagram = how & MST_MATERIAL_DATAGRAM;
+		t.h2 = ops->sbi;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;
 	t.chain_pem = m->chain_pem;

@@ -27,6 +27,8 @@ struct mst_material {
  */
 MST_MUST_CHECK int mst_material_load(const struct mst_conf *c, enum mst_role role, const struct mst_asker *asker,
 				     struct mst_writer *w, struct mst_diag *d);
+/* The same for the process of Diameter, which belongs to no role. */
+MST_MUST_CHECK int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct mst_diag *d);
 /* SHA-256 of the certificate that mef.maf_anchor names; all zero when it names none. 0 or
  * MST_FAULT_CONFIG. */
 MST_MUST_CHECK int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA256_LEN],
@@ -37,10 +39,10 @@ MST_MUST_CHECK int mst_material_makers(const struct mst_conf *c, struct mst_make
 MST_MUST_CHECK bool mst_material_decode(struct mst_view v, struct mst_material *ret_m);
 void mst_material_deinit(struct mst_material *m);
 /*
- * The TLS settings of a server (`ops`: of its role) or of the connector (`ops` NULL). `trial`: only to see whether
- * they can be used. 0 or a fault that `d` explains.
+ * The TLS settings of a server (`ops`: of its role) or of the connector (`ops` NULL). 0 or a fault that `d` explains.
  */
+enum { MST_MATERIAL_TRIAL = 1 /* only to see whether they can be used */, MST_MATERIAL_DATAGRAM = 2 /* DTLS */ };
 MST_MUST_CHECK int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops,
-				    bool trial, struct mst_tls_ctx **ret, struct mst_diag *d);
+				    unsigned how, struct mst_tls_ctx **ret, struct mst_diag *d);
 
 #endif

@@ -10,12 +10,13 @@
 #define CON (1u << MST_PROC_CONNECTOR)
 #define ENG (1u << MST_PROC_ENGINE)
 #define KEE (1u << MST_PROC_KEEPER)
-#define CHILD (LIS | CON | ENG | KEE)
+#define DIA (1u << MST_PROC_DIAMETER)      /* a listener and a connector in one */
+#define CHILD (LIS | CON | ENG | KEE | DIA)
 
 static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_CONF]             = { SUP,   CHILD,           S | R },
-	[MST_FRAME_MATERIAL]         = { SUP,   LIS | CON,       S | R },
-	[MST_FRAME_CHANNEL]          = { SUP,   LIS | CON | KEE, S | R | D },
+	[MST_FRAME_MATERIAL]         = { SUP,   LIS | CON | DIA, S | R },
+	[MST_FRAME_CHANNEL]          = { SUP,   LIS | CON | KEE | DIA, S | R | D },
 	[MST_FRAME_LINK]             = { SUP,   CHILD,           S | R | D },
 	[MST_FRAME_START]            = { SUP,   CHILD,           S },
 	[MST_FRAME_RELOAD]           = { SUP,   CHILD,           R },
@@ -24,9 +25,9 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_READY]            = { CHILD, SUP,             S | R | D },   /* R: taken over; DRAIN may cross it */
 	[MST_FRAME_FAILED]           = { CHILD, SUP,             S | R | D },
 	[MST_FRAME_METRICS]          = { CHILD, SUP,             R | D },
-	[MST_FRAME_EXCHANGE]         = { LIS,   ENG,             R | D },
-	[MST_FRAME_ANSWER]           = { ENG,   LIS,             R | D },
-	[MST_FRAME_BUSY]             = { ENG,   LIS,             R | D },
+	[MST_FRAME_EXCHANGE]         = { LIS | DIA, ENG,             R | D },
+	[MST_FRAME_ANSWER]           = { ENG,   LIS | DIA,             R | D },
+	[MST_FRAME_BUSY]             = { ENG,   LIS | DIA,             R | D },
 	[MST_FRAME_PSK_ASK]          = { LIS,   ENG,             R | D },
 	[MST_FRAME_PSK_ANSWER]       = { ENG,   LIS,             R | D },
 	[MST_FRAME_HANDSHAKE_FAILED] = { LIS,   ENG,             R | D },
@@ -34,8 +35,8 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_RELOAD_FAILED]    = { SUP,   ENG,             R | D },
 	[MST_FRAME_CUT]              = { ENG,   LIS,             R | D },
 	[MST_FRAME_REFUSED]          = { LIS,   ENG,             R | D },
-	[MST_FRAME_FETCH]            = { ENG,   CON,             R | D },
-	[MST_FRAME_FETCH_RESULT]     = { CON,   ENG,             R | D },
+	[MST_FRAME_FETCH]            = { ENG,   CON | DIA,             R | D },
+	[MST_FRAME_FETCH_RESULT]     = { CON | DIA, ENG,             R | D },
 	[MST_FRAME_KEEPER_CALL]      = { ENG,   KEE,             R | D },
 	[MST_FRAME_KEEPER_ANSWER]    = { KEE,   ENG,             R | D },
 };

@@ -13,6 +13,8 @@
 #define CON (1u << MST_PROC_CONNECTOR)
 #define ENG (1u << MST_PROC_ENGINE)
 #define KEE (1u << MST_PROC_KEEPER)
+#define DIA (1u << MST_PROC_DIAMETER)
+#define NET (CON | DIA)
 
 static const struct { unsigned who; int call; } permit[] = {
 	/* memory, time, signals, the loop */
@@ -36,17 +38,18 @@ static const struct { unsigned who; int call; } permit[] = {
 	{ ALL, SCMP_SYS(sendmsg) }, { ALL, SCMP_SYS(recvmsg) }, { ALL, SCMP_SYS(sendto) }, { ALL, SCMP_SYS(recvfrom) },
 	{ ALL, SCMP_SYS(shutdown) }, { ALL, SCMP_SYS(getsockopt) },
 	/* files: which ones is Landlock's business; the keeper has read its own by now */
-	{ LIS | CON | ENG, SCMP_SYS(openat) }, { LIS | CON | ENG, SCMP_SYS(open) }, { LIS | CON | ENG, SCMP_SYS(access) },
-	{ LIS | CON | ENG, SCMP_SYS(stat) }, { LIS | CON | ENG, SCMP_SYS(lstat) }, { LIS | CON | ENG, SCMP_SYS(statx) },
-	{ LIS | CON | ENG, SCMP_SYS(pread64) }, { LIS | CON | ENG, SCMP_SYS(ioctl) },
+	{ LIS | NET | ENG, SCMP_SYS(openat) }, { LIS | NET | ENG, SCMP_SYS(open) }, { LIS | NET | ENG, SCMP_SYS(access) },
+	{ LIS | NET | ENG, SCMP_SYS(stat) }, { LIS | NET | ENG, SCMP_SYS(lstat) }, { LIS | NET | ENG, SCMP_SYS(statx) },
+	{ LIS | NET | ENG, SCMP_SYS(pread64) }, { LIS | NET | ENG, SCMP_SYS(ioctl) },
 	/* peers */
-	{ LIS, SCMP_SYS(accept4) }, { LIS, SCMP_SYS(accept) },
-	{ LIS | CON, SCMP_SYS(getsockname) }, { LIS | CON, SCMP_SYS(getpeername) }, { LIS | CON, SCMP_SYS(setsockopt) },
-	{ LIS | CON, SCMP_SYS(readv) }, { LIS | CON, SCMP_SYS(sendmmsg) },
+	{ LIS | DIA, SCMP_SYS(accept4) }, { LIS | DIA, SCMP_SYS(accept) }, { DIA, SCMP_SYS(listen) },
+	{ DIA, SCMP_SYS(pselect6) }, { DIA, SCMP_SYS(select) },
+	{ LIS | NET, SCMP_SYS(getsockname) }, { LIS | NET, SCMP_SYS(getpeername) }, { LIS | NET, SCMP_SYS(setsockopt) },
+	{ LIS | NET, SCMP_SYS(readv) }, { LIS | NET, SCMP_SYS(sendmmsg) },
 	/* the way out, and the resolver with its thread */
-	{ CON, SCMP_SYS(socket) }, { CON, SCMP_SYS(connect) }, { CON, SCMP_SYS(bind) }, { CON, SCMP_SYS(clone) },
-	{ CON, SCMP_SYS(clone3) }, { CON, SCMP_SYS(socketpair) }, { CON, SCMP_SYS(recvmmsg) }, { CON, SCMP_SYS(getdents64) },
-	{ CON | LIS, SCMP_SYS(set_tid_address) }, { CON, SCMP_SYS(pipe) },
+	{ NET, SCMP_SYS(socket) }, { NET, SCMP_SYS(connect) }, { NET, SCMP_SYS(bind) }, { NET, SCMP_SYS(clone) },
+	{ NET, SCMP_SYS(clone3) }, { NET, SCMP_SYS(socketpair) }, { NET, SCMP_SYS(recvmmsg) }, { NET, SCMP_SYS(getdents64) },
+	{ NET | LIS, SCMP_SYS(set_tid_address) }, { NET, SCMP_SYS(pipe) },
 	/* the database */
 	{ ENG, SCMP_SYS(pwrite64) }, { ENG, SCMP_SYS(fsync) }, { ENG, SCMP_SYS(fdatasync) }, { ENG, SCMP_SYS(ftruncate) },
 	{ ENG, SCMP_SYS(unlink) }, { ENG, SCMP_SYS(unlinkat) }, { ENG, SCMP_SYS(fallocate) }, { ENG, SCMP_SYS(getcwd) },

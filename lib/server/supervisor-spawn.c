@@ -35,6 +35,19 @@ static void environment(const char **ret_env)
 	ret_env[n] = NULL;
 }
 
+/* The one program that is not this one, because of the libraries that it brings: it is installed beside it. */
+static const char *beside(char *path, size_t cap)
+{
+	ssize_t n = readlink("/proc/self/exe", path, cap - sizeof("-diameter"));
+
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	if (n <= 0)
+		return "musterd-diameter";
+	snprintf(path + n, cap - (size_t)n, "musterd-diameter");
+	return path;
+}
+
 /* In the new process: control becomes fd 3, the listening sockets follow, everything else closes itself. */
 static void become(struct child *c, int control, pid_t parent)
 {
@@ -42,6 +55,7 @@ static void become(struct child *c, int control, pid_t parent)
 	const char *env[MST_COUNT(passed) + 1];
 	char *argv[] = { self, kind, name, role, sockets, c->metrics_socket ? metrics : NULL, NULL };
 	int high[MST_UNIT_SOCKETS + 1];
+	char path[4096];
 
 	snprintf(kind, sizeof(kind), "--process=%s", mst_process_name[c->kind]);
 	snprintf(name, sizeof(name), "--name=%s", c->name);
@@ -60,7 +74,7 @@ static void become(struct child *c, int control, pid_t parent)
 	if (getppid() != parent)
 		_exit(3);
 	environment(env);
-	execve("/proc/self/exe", argv, (char *const *)(uintptr_t)env);
+	execve(c->kind == MST_PROC_DIAMETER ? beside(path, sizeof(path)) : "/proc/self/exe", argv, (char *const *)(uintptr_t)env);
 	_exit(3);
 }
 
@@ -135,7 +149,7 @@ static int tell_material(struct child *c, enum mst_role role, const struct mst_a
 
 	w->n = 0;
 	w->ok = true;
-	r = mst_material_load(c->s->conf, role, asker, w, &d);
+	r = c->kind == MST_PROC_DIAMETER ? mst_material_diameter(c->s->conf, w, &d) : mst_material_load(c->s->conf, role, asker, w, &d);
 	if (r) {
 		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
 			d.text, NULL);
@@ -152,6 +166,8 @@ static int tell_materials(struct child *c, struct mst_writer *w)
 
 	if (c->kind == MST_PROC_LISTENER && supervisor_speaks_tls(c->role))
 		return tell_material(c, c->role, NULL, w);
+	if (c->kind == MST_PROC_DIAMETER && mst_conf_diameter_tls(c->s->conf))
+		return tell_material(c, MST_ROLE_NONE, NULL, w);
 	for (size_t i = 0; i < MST_ASKERS && !r && c->kind == MST_PROC_CONNECTOR; i++)
 		if (mst_conf_asker_anchors(c->s->conf, &mst_askers[i], &n))
 			r = tell_material(c, mst_askers[i].role, &mst_askers[i], w);
@@ -207,6 +223,10 @@ static unsigned duties_of(const struct child *c)
 		[MST_ROLE_HSS] = MST_DUTY_HSS, [MST_ROLE_ZN] = MST_DUTY_ZN,
 	};
 
+	/* it serves those roles' peers, and asks other servers */
+	if (c->kind == MST_PROC_DIAMETER)
+		return MST_DUTY_CONNECTOR | (mst_conf_role(c->s->conf, MST_ROLE_HSS) ? MST_DUTY_HSS : 0U) |
+		       (mst_conf_role(c->s->conf, MST_ROLE_ZN) ? MST_DUTY_ZN : 0U);
 	return c->kind == MST_PROC_CONNECTOR ? MST_DUTY_CONNECTOR : of_listener[c->role];
 }
 

@@ -483,7 +483,7 @@ static struct child *add(struct supervisor *s, enum mst_process kind, enum mst_r
 	c->role = role;
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	s->n++;
-	if (kind == MST_PROC_LISTENER || kind == MST_PROC_CONNECTOR)
+	if (kind == MST_PROC_LISTENER || kind == MST_PROC_CONNECTOR || kind == MST_PROC_DIAMETER)
 		c->channel = (uint32_t)s->n;
 	return c;
 }
@@ -505,6 +505,8 @@ static void plan(struct supervisor *s)
 	(void)add(s, MST_PROC_ENGINE, MST_ROLE_NONE, "engine");
 	if (mst_conf_asks(s->conf))
 		(void)add(s, MST_PROC_CONNECTOR, MST_ROLE_MAF, "connector");
+	if (s->conf->diameter.present)
+		(void)add(s, MST_PROC_DIAMETER, MST_ROLE_NONE, "diameter");
 	for (size_t i = 0; i < MST_COUNT(roles); i++)
 		for (int k = 0; mst_conf_role(s->conf, roles[i]) && k < (one ? 1 : s->conf->listeners); k++) {
 			snprintf(name, sizeof(name), "listener-%s-%d", mst_role_name[roles[i]], k);

@@ -103,6 +103,10 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 		snprintf(a->fetch.server_name, sizeof(a->fetch.server_name), "%c", q->identity[5]);
 		return MST_PSK_FETCH;
 	}
+	if (!strncmp(q->identity, "zn", 2)) {
+		a->fetch = (struct mst_fetch){ .kind = MST_FETCH_ZN, .binding = MST_BIND_DIAMETER, .btid = "b@bsf", .naf_fqdn = "maf", .ua = gba_ua_tls(q->suite) };
+		return MST_PSK_FETCH;
+	}
 	a->release.wanted = true;
 	return strcmp(q->identity, "known") ? MST_PSK_UNKNOWN : 0;
 }
@@ -188,6 +192,8 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 		t.control = NULL;
 	if (l == t.connector)
 		t.connector = NULL;
+	if (l == t.diameter)
+		t.diameter = NULL;
 	(void)mst_link_free(l);
 }
 
@@ -242,6 +248,7 @@ int up(void **state)
 	mst_engine_keeper(t.engine, &keeper);
 	t.listener = attach(MST_PROC_LISTENER, MST_ROLE_MEF, CHANNEL);
 	t.connector = attach(MST_PROC_CONNECTOR, MST_ROLE_MAF, 9);
+	t.diameter = attach(MST_PROC_DIAMETER, MST_ROLE_NONE, 10);
 	mst_put_conf(&w, &f);
 	assert_int_equal(mst_link_send(t.control, MST_FRAME_CONF, 0, mst_written(&w)), 0);
 	assert_int_equal(mst_link_send(t.control, MST_FRAME_START, 0, MST_VIEW_NONE), 0);
@@ -261,6 +268,7 @@ int down(void **state)
 	mst_link_free(t.control);
 	mst_link_free(t.listener);
 	mst_link_free(t.connector);
+	mst_link_free(t.diameter);
 	event_base_free(t.base);
 	for (size_t i = 0; i < MST_COUNT(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", t.dir, files[i]);
@@ -282,9 +290,14 @@ void ask(uint64_t id, const char *path, enum mst_role r)
 
 void ask_psk(uint64_t id, const char *identity)
 {
+	ask_psk_with(id, identity, 0);
+}
+
+void ask_psk_with(uint64_t id, const char *identity, uint16_t suite)
+{
 	uint8_t b[1024];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
-	struct mst_psk_ask q = { .role = MST_ROLE_MEF, .channel = 999 };
+	struct mst_psk_ask q = { .role = MST_ROLE_MEF, .channel = 999, .suite = suite };
 
 	snprintf(q.identity, sizeof(q.identity), "%s", identity);
 	mst_put_psk_ask(&w, &q);

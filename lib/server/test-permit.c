@@ -23,6 +23,12 @@ static const char *const allowed[] = {
 	"listener>engine refused RD", "engine>listener cut RD",
 	"engine>supervisor crl RD", "supervisor>engine reload-failed RD",
 	"engine>connector fetch RD", "connector>engine fetch-result RD",
+	/* the process of Diameter: what a listener of Zh and Zn says, and what a connector says */
+	"supervisor>diameter conf SR", "supervisor>diameter material SR", "supervisor>diameter channel SRD", "supervisor>diameter link SRD",
+	"supervisor>diameter start S", "supervisor>diameter reload R", "supervisor>diameter drain SR",
+	"diameter>supervisor ready SRD", "diameter>supervisor failed SRD", "diameter>supervisor metrics RD",
+	"diameter>engine exchange RD", "engine>diameter answer RD", "engine>diameter busy RD",
+	"engine>diameter fetch RD", "diameter>engine fetch-result RD",
 	"engine>keeper keeper-call RD", "keeper>engine keeper-answer RD",
 };
 

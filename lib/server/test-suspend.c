@@ -18,7 +18,7 @@ static void result(uint64_t id, enum mst_fetch_end end)
 	if (end == MST_FETCH_OK)
 		r.key = (struct mst_wrapped){ { 9 }, 1 };
 	mst_put_fetch_result(&w, &r);
-	assert_int_equal(mst_link_send(t.connector, MST_FRAME_FETCH_RESULT, id, mst_written(&w)), 0);
+	assert_int_equal(mst_link_send(t.diameter, MST_FRAME_FETCH_RESULT, id, mst_written(&w)), 0);
 }
 
 static void exchange_waits(void **state)
@@ -128,17 +128,41 @@ static void exchange_ends(void **state)
 	assert_int_equal(mst_link_send(t.control, MST_FRAME_DRAIN, 0, MST_VIEW_NONE), 0);
 	turn();
 	assert_false(t.engine->done);                   /* it owes an answer */
-	t.connector = mst_link_free(t.connector);
+	t.diameter = mst_link_free(t.diameter);
 	turn();
 	assert_int_equal(t.rsc[5], 503);
 	assert_true(t.engine->done);
+}
+
+/* Handshakes for one B-TID and one suite ask once; with another suite it is another key. */
+static void keys_of_one_suite(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	ask_psk_with(1, "zn", 0xae);
+	ask_psk_with(2, "zn", 0xae);
+	turn();
+	assert_int_equal(t.fetches, 1);
+	assert_memory_equal(t.fetch.ua.b, "\x01\x00\x01\x00\xae", GBA_UA);
+	first = t.fetch_id;
+	ask_psk_with(3, "zn", 0xc037);
+	turn();
+	assert_int_equal(t.fetches, 2);
+	assert_memory_equal(t.fetch.ua.b, "\x01\x00\x01\xc0\x37", GBA_UA);
+	result(first, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.psk_known, 2);
+	result(t.fetch_id, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.psk_known, 3);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-		T(exchange_waits), T(exchanges_are_not_merged), T(exchange_asks_again), T(exchange_ends),
+		T(exchange_waits), T(exchanges_are_not_merged), T(exchange_asks_again), T(exchange_ends), T(keys_of_one_suite),
 	};
 
 	return cmocka_run_group_tests_name("suspend", tests, NULL, NULL);

@@ -1,11 +1,14 @@
 /* What every process does alike: hear the supervisor, start, reload, drain, report. */
 #include "server/unit.h"
 
+#include "proto/gba/digest.h"
+
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -155,8 +158,11 @@ static int take_material(struct mst_unit *u, struct mst_view payload)
 	}
 	if (i == u->n_materials)
 		u->n_materials++;
-	else
+	else {
+		u->material_changed = u->material_changed || u->material[i].n_octets != m.n_octets ||
+				      memcmp(u->material[i].octets, m.octets, m.n_octets);
 		mst_material_deinit(&u->material[i]);
+	}
 	u->material[i] = m;
 	return 0;
 }
@@ -235,6 +241,8 @@ static void start(struct mst_unit *u)
 			     NULL);
 		r = MST_FAULT_IO;
 	}
+	if (!r && u->ops->confined)
+		r = u->ops->confined(u, &d);
 	if (r) {
 		fail(u, d.text[0] ? "start" : mst_fault_text(r), &d);
 		leave_with(u, 3);
@@ -395,15 +403,19 @@ struct mst_unit *mst_unit_free(struct mst_unit *u)
 	return NULL;
 }
 
-int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, size_t n_sockets,
+bool mst_unit_is_child(void)
+{
+	struct ucred who = { 0 };
+	socklen_t n = sizeof(who);
+
+	return !getsockopt(3, SOL_SOCKET, SO_PEERCRED, &who, &n) && who.pid > 0 && who.pid == getppid();
+}
+
+int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const char *name, size_t n_sockets,
 		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto)
 {
-	static const struct mst_unit_ops *const all[MST_PROC__COUNT] = {
-		[MST_PROC_LISTENER] = &mst_listener_unit, [MST_PROC_CONNECTOR] = &mst_connector_unit,
-		[MST_PROC_ENGINE] = &mst_engine_unit, [MST_PROC_KEEPER] = &mst_keeper_unit,
-	};
 	struct event_base *base = event_base_new();
-	struct mst_link_config lc = { .base = base, .self = kind, .peer = MST_PROC_SUPERVISOR,
+	struct mst_link_config lc = { .base = base, .self = kind ? kind->kind : MST_PROC_SUPERVISOR, .peer = MST_PROC_SUPERVISOR,
 		.frame_max = MST_FRAME_CONTROL_MAX, .queue_max = 2 * MST_FRAME_CONTROL_MAX };
 	int sockets[MST_UNIT_SOCKETS];
 	struct mst_unit_setup s = { .base = base,
@@ -419,7 +431,7 @@ int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, s
 	struct mst_unit *u;
 	int status = 3;
 
-	if (!base || !all[kind] || n_sockets > MST_UNIT_SOCKETS || event_base_priority_init(base, 3))
+	if (!base || !kind || n_sockets > MST_UNIT_SOCKETS || event_base_priority_init(base, 3))
 		return 3;
 	/* signals are the supervisor's; a terminal's ^C goes to the whole group */
 	signal(SIGINT, SIG_IGN);
@@ -428,7 +440,7 @@ int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, s
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < n_sockets; i++)
 		sockets[i] = 4 + (int)i;
-	if (mst_link_socket(&lc, 3, NULL, NULL, &control) || mst_unit_new(all[kind], &s, control, &u)) {
+	if (mst_link_socket(&lc, 3, NULL, NULL, &control) || mst_unit_new(kind, &s, control, &u)) {
 		event_base_free(base);
 		return 3;
 	}
@@ -439,4 +451,15 @@ int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, s
 	mst_unit_free(u);
 	event_base_free(base);
 	return status;
+}
+
+int mst_unit_gba_test(const struct mst_unit *u, struct mst_diag *d)
+{
+	const char *which = "";
+	/* a crypto library without MD5 and SHA-1 serves every other role (decision 0021) */
+	int r = u->conf && mst_conf_role(u->conf, MST_ROLE_BSF) ? gba_self_test(u->crypto, &which) : 0;
+
+	if (r)
+		mst_diag_set(d, 0, "self test", which, ": the crypto library gives a wrong answer, or none; a BSF needs it", NULL);
+	return r;
 }

@@ -13,7 +13,7 @@
 #include "server/metrics.h"
 
 #define MST_UNIT_MATERIALS MST_ASKERS
-#define MST_UNIT_SOCKETS (MST_CONF_LISTEN + 1)
+#define MST_UNIT_SOCKETS (2 * MST_CONF_LISTEN + 1)       /* TCP, UDP, metrics */
 
 struct event_base;
 struct event;
@@ -26,6 +26,8 @@ struct mst_unit_ops {
 	enum mst_process kind;
 	size_t size;                                              /* of the whole struct, unit first */
 	int (*start)(struct mst_unit *u, struct mst_diag *d);      /* 0, or a fault that `d` explains */
+	/* After start(), in the sandbox: for threads, which could not be put into it later. May be NULL. */
+	int (*confined)(struct mst_unit *u, struct mst_diag *d);
 	int (*reload)(struct mst_unit *u, struct mst_diag *d);
 	/* A link to another process. `fd` >= 0 instead of `l`: the unit asked for it as it is (see raw_peer).
 	 */
@@ -56,6 +58,7 @@ struct mst_unit {
 	mst_time crl_made, crl_until;
 	struct mst_material material[MST_UNIT_MATERIALS];
 	size_t n_materials;
+	bool material_changed;             /* by what came last, since start() */
 	struct mst_channel channel;
 	struct mst_metrics m;
 	struct mst_crash crash;
@@ -94,9 +97,14 @@ mst_ms mst_now_ms(void);
 /* `processes = single`: the engine's keeper, in process. Not owned. */
 void mst_engine_keeper(struct mst_unit *engine, struct mst_keeper *k);
 
+/* Was this process started by a supervisor? The other end of fd 3 is its parent's. */
+bool mst_unit_is_child(void);
 /* The whole life of a child: `name` and role from its arguments, the control socket is fd 3, listening
  * sockets follow. Returns the exit status. */
-int mst_unit_main(enum mst_process kind, enum mst_role role, const char *name, size_t n_sockets,
+int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const char *name, size_t n_sockets,
 		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto);
+
+/* Where a BSF is played, the answers that Digest AKA and the keys of GBA should give; `d` names the one that is wrong. */
+MST_MUST_CHECK int mst_unit_gba_test(const struct mst_unit *u, struct mst_diag *d);
 
 #endif

@@ -21,13 +21,12 @@
 struct two {
 	struct rig r;
 	struct mst_client *client;
-	bool h2, ended;
+	bool h2;
 	unsigned opened, answers, none, ends;
 	uint64_t last;
 	int status;
 	char body[200];
-	enum mst_tls_end why;
-	char detail[200];
+	enum mst_tls_end why, end;
 	/* what the server has been asked, not yet answered */
 	struct mst_conn *held[MANY];
 	char target[MANY][40];
@@ -103,9 +102,9 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 	struct two *t = owner;
 
 	(void)c;
+	(void)detail;
 	t->ends++;
-	t->why = why;
-	snprintf(t->detail, sizeof(t->detail), "%s", detail);
+	t->end = why;
 }
 
 static void on_answer(void *owner, struct mst_client *c, uint64_t id, const struct mst_http_msg *m, enum mst_tls_end why, const char *detail)
@@ -117,7 +116,7 @@ static void on_answer(void *owner, struct mst_client *c, uint64_t id, const stru
 	t->answers++;
 	t->none += !m;
 	t->why = why;
-	snprintf(t->detail, sizeof(t->detail), "%s", detail);
+	assert_true(m || detail[0]);
 	t->status = m ? m->status : 0;
 	snprintf(t->body, sizeof(t->body), "%.*s", m ? (int)m->body.n : 0, m && m->body.n ? (const char *)m->body.p : "");
 }
@@ -171,6 +170,17 @@ static void answer(struct two *t, unsigned i)
 	mst_conn_answer(t->held[i], mst_view_str(out), false);
 }
 
+/* What came is in no order. */
+static unsigned held(const struct two *t, const char *target)
+{
+	unsigned i = 0;
+
+	while (i < t->n_held && strcmp(t->target[i], target))
+		i++;
+	assert_true(i < t->n_held);
+	return i;
+}
+
 static uint64_t ask(struct two *t, const char *octets)
 {
 	uint64_t id = 0;
@@ -183,7 +193,7 @@ static uint64_t ask(struct two *t, const char *octets)
 static void answers_in_any_order(void **state)
 {
 	struct two *t = two();
-	uint64_t a, b, c;
+	uint64_t a, c;
 
 	(void)state;
 	t->hold = true;
@@ -191,23 +201,21 @@ static void answers_in_any_order(void **state)
 	open_client(t, 16);
 	assert_true(t->h2);
 	a = ask(t, GET("/a"));
-	b = ask(t, "POST /b HTTP/1.1\r\nHost: mef.example.com\r\nContent-Length: 3\r\n\r\nabc");
+	ask(t, "POST /b HTTP/1.1\r\nHost: mef.example.com\r\nContent-Length: 3\r\n\r\nabc");
 	c = ask(t, GET("/c"));
 	rig_until_n(&t->r, &t->n_held, 3);
-	assert_string_equal(t->target[1], "/b");
 	/* one connection to whoever counts them */
 	assert_true(mst_conn_id(t->held[0]) == mst_conn_id(t->held[2]) && mst_server_open(t->r.server) == 1);
-	answer(t, 2);
+	answer(t, held(t, "/c"));
 	rig_until_n(&t->r, &t->answers, 1);
 	assert_true(t->last == c && t->status == 201);
 	assert_string_equal(t->body, "/c");
-	answer(t, 0);
+	answer(t, held(t, "/a"));
 	rig_until_n(&t->r, &t->answers, 2);
 	assert_true(t->last == a);
-	assert_true(mst_conn_keep_alive(t->held[1]));
+	assert_true(mst_conn_keep_alive(t->held[held(t, "/b")]));
 	t->client = mst_client_free(t->client);
 	rig_until_n(&t->r, &t->pending, 1);       /* the owner hears that nobody waits any more */
-	(void)b;
 	stop(t);
 }
 
@@ -302,8 +310,9 @@ static void drains(void **state)
 	rig_until(&t->r, &t->answers);
 	assert_int_equal(t->status, 201);
 	rig_until(&t->r, &t->ends);
-	assert_int_equal(t->why, MST_TLS_CLOSED);
-	assert_int_equal(mst_server_open(t->r.server), 0);
+	assert_int_equal(t->end, MST_TLS_CLOSED);
+	while (mst_server_open(t->r.server))
+		event_base_loop(t->r.base, EVLOOP_ONCE);
 	stop(t);
 }
 
@@ -347,7 +356,7 @@ static void servers_limits(void **state)
 	assert_int_equal(t->status, 503);               /* and none that answers the first in time */
 	assert_int_equal(t->pending, 1);
 	rig_until(&t->r, &t->ends);                     /* idle */
-	assert_int_equal(t->why, MST_TLS_CLOSED);
+	assert_int_equal(t->end, MST_TLS_CLOSED);
 	stop(t);
 }
 
@@ -514,7 +523,7 @@ static void what_is_no_request(void **state)
 		{ NV(":method", "TRACE"), NV(":scheme", "https"), NV(":authority", "a"), NV(":path", "/"), NV("a", "b") },
 		{ NV(":method", "OPTIONS"), NV(":scheme", "https"), NV(":authority", "a"), NV(":path", "*"), NV("a", "b") },
 	};
-	static const int status[] = { 400, 400, 501, 400 };
+	static const int status[] = { 0 /* the library ends the stream */, 400, 501, 400 };
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(row); i++) {
@@ -523,7 +532,7 @@ static void what_is_no_request(void **state)
 		raw_start(&r, 4);
 		assert_true(nghttp2_submit_request(r.ng, NULL, row[i], 5, NULL, NULL) > 0);
 		assert_true(raw_talk(&r));
-		assert_true(!r.requests && r.bad == 1 && r.bad_status == status[i] && r.status == status[i]);
+		assert_true(!r.requests && r.bad == (status[i] != 0) && r.bad_status == status[i] && r.status == status[i] && r.gone == 1);
 		/* the next one is served */
 		assert_true(raw_get(&r) > 0 && raw_talk(&r));
 		assert_true(r.requests == 1 && r.status == 200);

@@ -23,7 +23,7 @@ struct mst_peer {
 	struct mst_cert_info cert;              /* CERT: all names in it */
 	uint8_t anchor_sha256[MST_SHA256_LEN];  /* CERT: the trust anchor that the path ended at */
 	char psk_identity[MST_ID_MAX];          /* PSK */
-	uint16_t suite;                         /* TLS 1.2 and before: what was negotiated, its IANA number; else 0 */
+	uint16_t suite;                         /* what was negotiated, its IANA number; 0: none, or TLS 1.3 with a PSK */
 	uint32_t uid;                           /* LOCAL: of the unix socket's peer */
 	char sni[MST_ID_MAX];
 	char address[64];                       /* "[::1]:41234", for people */
@@ -61,6 +61,7 @@ struct mst_tls_ctx;      /* one per endpoint (server) or per trust setting (clie
 
 struct mst_tls_config {
 	bool server;
+	bool datagram;                          /* DTLS 1.2 instead of TLS, with the suites of DTLS: for CoAP */
 	enum mst_tls_profile profile;
 	struct mst_view chain_pem;              /* own certificate and intermediates; may be empty (client, PSK) */
 	struct mst_view key_pkcs8;              /* own key, DER; copied into the library and to be wiped by the caller */

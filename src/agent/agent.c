@@ -489,15 +489,11 @@ static int open_engine(struct agent *a)
 		.backoff_first = a->cfg.backoff_first * 1000,
 		.backoff_max = a->cfg.backoff_max * 1000,
 		/* a session and an answer, each with a deadline of its own */
-		.discover_ms = 30000 + (a->cfg.open_timeout + a->cfg.answer_timeout) * 1000,
+		.discover_ms = 30000 + (a->cfg.open_timeout + a->cfg.answer_timeout) * 1000 + ub_ms(&a->cfg),
 		/* Four sessions and a dozen answers, each with a deadline of its own. */
-		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000,
+		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000 + ub_ms(&a->cfg),
 	};
 
-	if (card_there(&a->cfg)) {
-		c.discover_ms += ub_ms(&a->cfg);
-		c.bootstrap_ms += ub_ms(&a->cfg) + a->cfg.card_timeout * 1000;
-	}
 
 	a->prov_storage = calloc(1, prov_size());
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
@@ -531,14 +527,9 @@ int agent_open(struct agent *a)
 		agent_log(a, AGENT_ERROR, "self-test", "failed", which, NULL);
 		return r;
 	}
-	r = card_there(&a->cfg) ? aka_self_test(a->crypto, &which) : 0;
-	if (!r && card_there(&a->cfg))
-		r = gba_self_test(a->crypto, &which);
-	if (r) {
-		agent_log(a, AGENT_ERROR, "self-test", "failed", which, NULL);
-		return r < 0 ? r : MST_FAULT_CRYPTO;
-	}
-	r = take_lock(a);
+	r = card_self_test(a);
+	if (!r)
+		r = take_lock(a);
 	if (!r)
 		r = open_store(a);
 	if (!r)

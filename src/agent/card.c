@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proto/gba/digest.h"
+
 #define PIN_BLOB "pin-refused"               /* SHA-256 of a PIN that a card did not take: it is not tried again */
 
 struct agent_card {
@@ -20,6 +22,18 @@ struct agent_card {
 	struct card_question question;
 	card_done *done;
 };
+
+int card_self_test(struct agent *a)
+{
+	const char *which = NULL;
+	int r = card_there(&a->cfg) ? aka_self_test(a->crypto, &which) : 0;
+
+	if (!r && card_there(&a->cfg))
+		r = gba_self_test(a->crypto, &which);
+	if (r)
+		agent_log(a, AGENT_ERROR, "self-test", "failed", which, NULL);
+	return r > 0 ? MST_FAULT_CRYPTO : r;
+}
 
 enum prov_reason card_reason(int r)
 {

@@ -36,6 +36,8 @@ struct card_reply {
 typedef void card_done(struct agent *a, const struct card_reply *r);
 
 bool card_there(const struct agent_config *c);
+/* The calculations that only a card needs. A failure is explained in the log. */
+MST_MUST_CHECK int card_self_test(struct agent *a);
 /* `done` comes from the loop, never from inside this call. One question at a time. 0 or a fault. */
 MST_MUST_CHECK int card_ask(struct agent *a, const struct card_question *q, card_done *done);
 /* Nobody waits for the answer any more. */

@@ -24,7 +24,7 @@ static void close_check(struct agent *a)
 	a->check = NULL;
 }
 
-enum meaning { UNCLEAR, GOOD, LOST, REFUSED, NOTHING, MEF_KNOWS, MEF_LOST, MEF_REFUSES, UNPROVEN };
+enum meaning { UNCLEAR, GOOD, LOST, REFUSED, NOTHING, MEF_KNOWS, MEF_LOST, MEF_REFUSES, UNPROVEN, KEY_ENDED };
 
 static json_t *verdict(const struct mst_root_cred *c, enum meaning m, enum prov_reason r, const char *detail)
 {
@@ -42,6 +42,8 @@ static json_t *verdict(const struct mst_root_cred *c, enum meaning m, enum prov_
 					     "subscription or suspension" },
 		[UNPROVEN] = { "unclear", "the MAF, or somebody on the way to it, does not accept it, and the MEF gave no "
 					  "answer: this says nothing about the credential; ask again later" },
+		[KEY_ENDED] = { "refused", "the MAF, or somebody on the way to it, does not accept the key that was bootstrapped with the "
+					   "operator: the agent bootstraps again when that stays so" },
 	};
 
 	return json_pack("{s:b, s:s, s:s, s:s, s:o, s:s, s:s}", "ok", m == GOOD, "result", means[m].result, "reason",
@@ -89,6 +91,18 @@ static void refused(struct agent *a)
 	if (!a->check_refusals++)
 		a->refused_since = agent_now();
 	a->check_at = agent_now() + wait_after(a, a->check_refusals);
+}
+
+/*
+ * A key of GBA that the MAF does not take has ended, or the BSF has lost it: there is nobody to ask but the BSF, and that is
+ * bootstrapping. Should somebody on the path have said it, nothing is lost: the slot stays until the new key is proven.
+ */
+static bool ask_bsf(struct agent *a)
+{
+	if (a->active.method != MST_METHOD_GBA)
+		return false;
+	agent_bootstrap_again(a, "re-bootstrapping", "the MAF does not take the key any more that was bootstrapped with the operator");
+	return true;
 }
 
 static void ask_mef(struct agent *a)
@@ -141,6 +155,11 @@ static void ended(struct agent *a)
 		agent_told(a, check_verdict(&a->active, good ? PROV_OK : f.reason, f.detail));
 		return;
 	}
+	if (a->check_asked && a->active.method == MST_METHOD_GBA) {
+		a->check_asked = false;
+		agent_told(a, verdict(&a->active, KEY_ENDED, f.reason, f.detail));
+		return;
+	}
 	if (a->check_asked) {
 		ask_mef(a);
 		return;
@@ -157,7 +176,7 @@ static void ended(struct agent *a)
 	if (good || f.reason != PROV_NOT_AUTHENTICATED)
 		return;          /* "unreachable" in between takes nothing back and adds nothing */
 	refused(a);
-	if (a->check_refusals >= REFUSALS_TO_ASK)
+	if (a->check_refusals >= REFUSALS_TO_ASK && !ask_bsf(a))
 		ask_mef(a);
 }
 

@@ -1,3 +1,4 @@
+#include "agent/card.h"
 #include "agent/door.h"
 
 #include <errno.h>
@@ -310,15 +311,21 @@ static const char *path_of(const struct agent *a, const struct named *n)
 	return (const char *)&a->cfg + n->path;
 }
 
-/* A node may have been born with a secret instead of a certificate: enough for a briefing node and a MEF. */
+/* A node may have been born with a secret or a subscriber's card instead of a certificate: enough for a MEF, or a BSF. */
 static bool born_without_certificate(const struct agent *a)
 {
-	return a->cfg.psk_file[0] && access(a->cfg.certificate, F_OK) && errno == ENOENT;
+	return (a->cfg.psk_file[0] || card_there(&a->cfg)) && access(a->cfg.certificate, F_OK) && errno == ENOENT;
+}
+
+/* And one with a card alone meets nobody who has a certificate, unless its settings or instructions say so. */
+static bool needs_no_anchors(const struct agent *a, const struct named *n)
+{
+	return n->load == load_own_anchors && card_there(&a->cfg) && born_without_certificate(a) && access(a->cfg.anchors, F_OK) && errno == ENOENT;
 }
 
 static bool wanted(const struct agent *a, const struct named *n)
 {
-	return path_of(a, n)[0] && !(n->certificate && born_without_certificate(a));
+	return path_of(a, n)[0] && !(n->certificate && born_without_certificate(a)) && !needs_no_anchors(a, n);
 }
 
 int agent_load_identity(struct agent *a, const char **ret_path, struct mst_diag *d)
@@ -465,6 +472,26 @@ static unsigned check_each(struct agent *a, const struct named *table, size_t co
 	return wrong;
 }
 
+/* The card is looked at, and its PIN given once, as a start would. */
+static unsigned check_card(struct agent *a, FILE *err)
+{
+	struct card_reply *r = calloc(1, sizeof(*r));
+	char words[2 * AGENT_PATH_MAX];
+	unsigned wrong = 0;
+
+	if (r && card_there(&a->cfg)) {
+		r->r = card_check(&a->cfg, r);
+		wrong = r->r != 0;
+		card_words(r, words, sizeof(words));
+		if (wrong)
+			fprintf(err, "%s: card: %s\n  what to do: %s\n", a->cfg.file, words, status_remedy(card_reason(r->r)));
+		else if (!a->from[0])
+			memcpy(a->from, r->impi, sizeof(a->from));
+	}
+	free(r);
+	return wrong;
+}
+
 int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 {
 	struct agent *a = calloc(1, sizeof(*a));
@@ -475,6 +502,7 @@ int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 	a->cfg = *c;
 	wrong = check_each(a, identity, MST_COUNT(identity), err);
 	wrong += check_each(a, others, MST_COUNT(others), err);
+	wrong += check_card(a, err);
 	if (!wrong)
 		fprintf(out, "%s: good; this node is %s, %zu trust anchor%s\n", c->file, a->from[0] ? a->from : c->psk_identity,
 			a->n_anchors, a->n_anchors == 1 ? "" : "s");

@@ -44,8 +44,9 @@ struct agent_gba {
 
 mst_ms ub_ms(const struct agent_config *c)
 {
-	/* at most two resynchronisations and one stale nonce: five answers, each with its connection, and the card as often */
-	return 5 * (c->open_timeout + c->answer_timeout + c->card_timeout) * 1000;
+	/* at most two resynchronisations and one stale nonce: five answers, each with its connection, and the card as often; then
+	 * what is noted in the card, and its key */
+	return !card_there(c) ? 0 : 5 * (c->open_timeout + c->answer_timeout) * 1000 + 7 * c->card_timeout * 1000;
 }
 
 bool ub_running(const struct agent *a)
@@ -308,9 +309,11 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 
 	(void)c;
 	close_session(u);
+	if (idle)
+		return;              /* the card is asked meanwhile, and the next request opens another one */
 	if (why == MST_TLS_EXPIRED)
 		agent_doubt_time(u->a);
-	if (!again && !idle) {
+	if (!again) {
 		u->end = why;
 		session_detail(text, sizeof(text), why, detail);
 		gba_ue_lost(&u->ue, text);

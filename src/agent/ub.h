@@ -28,7 +28,7 @@ const struct gba_context *ub_kept(const struct agent *a, const char *uri);
 /* The NAF does not take it: it is of no use any more. */
 void ub_forget(struct agent *a);
 void ub_free(struct agent *a);
-/* How long one may take, cards and resynchronisation included. */
+/* How long one may take, cards and resynchronisation included; 0 without a card. */
 mst_ms ub_ms(const struct agent_config *c);
 
 #endif

@@ -581,7 +581,8 @@ static bool renewal_due(const struct agent *a)
 
 bool visit_due(const struct agent *a)
 {
-	return a->has_active && a->active.mef_reg_id[0] && agent_bootstrap_methods(a) && (renewal_due(a) || agent_utc(a) >= key_due(a) || agent_now() >= a->visit_at);
+	/* a MEF behind an operator's BSF is visited by enrolling anew: the key of its session ends with the B-TID */
+	return a->has_active && a->active.mef_reg_id[0] && a->active.method != MST_METHOD_GBA && agent_bootstrap_methods(a) && (renewal_due(a) || agent_utc(a) >= key_due(a) || agent_now() >= a->visit_at);
 }
 
 void visit_start(struct agent *a)

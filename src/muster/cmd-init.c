@@ -80,7 +80,12 @@ static int issue_list(struct keeper_issuer *k, const char *path)
 static int make_keys(const struct install *in)
 {
 	/* CA certificates carry name constraints: TS-0003 8.1.2.2 */
-	const char *const permitted[] = { in->sp, in->mef, in->maf, in->bbn };
+	const char *const permitted[] = { in->sp, in->mef, in->maf, in->bbn, in->hss, in->zn, in->bsf };
+	const struct { const char *fqdn, *prefix; } server[] = {
+		{ in->mef, "tls/mef" }, { in->maf, "tls/maf" }, { in->bbn, "tls/bbn" },
+		{ in->hss, "tls/hss" }, { in->zn, "tls/zn" }, { in->bsf, "tls/bsf" },
+	};
+	size_t names = *in->plmn ? MST_COUNT(permitted) : 4, servers = *in->plmn ? MST_COUNT(server) : 3;
 	char keeper_dir[4096], prefix[4096];
 	static uint8_t ca[MST_CERT_MAX];
 	struct keeper_issuer k = { 0 };
@@ -89,7 +94,7 @@ static int make_keys(const struct install *in)
 	int r;
 
 	path_join(keeper_dir, sizeof(keeper_dir), in->dir, "keeper");
-	r = mst_keeper_create_files_for(keeper_dir, in->sp, permitted, MST_COUNT(permitted), wall_clock(), mst_crypto_openssl(), &d);
+	r = mst_keeper_create_files_for(keeper_dir, in->sp, permitted, names, wall_clock(), mst_crypto_openssl(), &d);
 	if (r == 0)
 		r = mst_keeper_local_open(keeper_dir, mst_crypto_openssl(), &k.keeper, &d);
 	if (r != 0) {
@@ -98,12 +103,8 @@ static int make_keys(const struct install *in)
 	}
 	r = k.keeper->ops->ca_cert(k.keeper, ca, sizeof(ca), &n) == 0 ? EXIT_DONE : EXIT_FAULT;
 	k.issuer = (struct mst_view){ ca, n };
-	if (r == EXIT_DONE)
-		r = issue_server(&k, in->mef, path_join(prefix, sizeof(prefix), in->dir, "tls/mef"));
-	if (r == EXIT_DONE)
-		r = issue_server(&k, in->maf, path_join(prefix, sizeof(prefix), in->dir, "tls/maf"));
-	if (r == EXIT_DONE)
-		r = issue_server(&k, in->bbn, path_join(prefix, sizeof(prefix), in->dir, "tls/bbn"));
+	for (size_t i = 0; i < servers && r == EXIT_DONE; i++)
+		r = issue_server(&k, server[i].fqdn, path_join(prefix, sizeof(prefix), in->dir, server[i].prefix));
 	if (r == EXIT_DONE)
 		r = issue_list(&k, path_join(prefix, sizeof(prefix), in->dir, "crls/ca.crl"));
 	k.keeper->ops->close(k.keeper);
@@ -112,10 +113,14 @@ static int make_keys(const struct install *in)
 
 static int write_config(const struct install *in)
 {
-	char path[4096], text[8192], host[80];
+	char path[4096], text[16384], maf[1024] = "", host[80];
+	struct mst_writer more = mst_writer_of(maf, sizeof(maf));
 	int n;
 
 	snprintf(host, sizeof(host), strchr(in->address, ':') ? "[%.70s]" : "%.70s", in->address);
+	if (*in->plmn)
+		install_gba_maf(in, host, &more);
+	mst_put_nul(&more);
 	n = snprintf(text, sizeof(text),
 		"# Made by muster init. `musterd --check -c musterd.conf` looks at it; musterd.conf(5) explains it.\n"
 		"processes = \"%s\";\n"
@@ -158,16 +163,23 @@ static int write_config(const struct install *in)
 		"  crls = [\"crls/\"];\n"
 		"  require_crl_of = [\"keeper/ca.pem\"];\n"
 		"  mefs = ( { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; } );\n"
+		"%s"
 		"};\n\n"
 		"admin = { listen = [\"unix:run/admin.sock\"]; };\n",
 		in->processes, in->listeners, in->metrics, in->bbn, host, in->bbn_port, in->mef, host, in->mef_port, in->maf, in->maf, host, in->maf_port, in->mef, in->mef,
-		in->mef_port, host, in->mef_port);
-
-	if (n < 0 || (size_t)n >= sizeof(text)) {
+		in->mef_port, host, in->mef_port, maf);
+	if (n < 0 || (size_t)n >= sizeof(text) || !more.ok) {
 		complain("a name is too long");
 		return EXIT_USAGE;
 	}
-	return write_file(path_join(path, sizeof(path), in->dir, "musterd.conf"), text, (size_t)n, 0600) == 0 ? EXIT_DONE : EXIT_FAULT;
+	more = mst_writer_of(text + n, sizeof(text) - (size_t)n);
+	if (*in->plmn)
+		install_gba_groups(in, host, &more);
+	if (!more.ok) {
+		complain("a name is too long");
+		return EXIT_USAGE;
+	}
+	return write_file(path_join(path, sizeof(path), in->dir, "musterd.conf"), text, (size_t)n + more.n, 0600) == 0 ? EXIT_DONE : EXIT_FAULT;
 }
 
 static int fill(const struct install *in)
@@ -288,13 +300,44 @@ static bool port_from(const char *text, unsigned *ret_port)
 	return *text && !*end && n >= 1 && n <= 65535;
 }
 
+static bool ports_apart(const struct install *in, bool gba)
+{
+	const unsigned port[] = { in->mef_port, in->maf_port, in->bbn_port, in->hss_port, in->bsf_port, in->zn_port };
+
+	for (size_t i = 0; i < (gba ? MST_COUNT(port) : 3); i++)
+		for (size_t j = 0; j < i; j++)
+			if (port[i] == port[j])
+				return false;
+	return true;
+}
+
+static int tell(const struct muster *m, const struct install *in)
+{
+	json_t *j;
+
+	if (m->json) {
+		j = json_pack("{s:s,s:s,s:s,s:s,s:s}", "dir", in->dir, "sp", in->sp, "mef", in->mef, "maf", in->maf, "bbn", in->bbn);
+		if (*in->plmn)
+			json_object_update_new(j, json_pack("{s:s,s:s,s:s}", "hss", in->hss, "bsf", in->bsf, "zn", in->zn));
+		return print_json(j);
+	}
+	say("made an installation in %s: provider %s, MEF %s on port %u, MAF %s on port %u, briefing node %s on port %u", in->dir, in->sp,
+	    in->mef, in->mef_port, in->maf, in->maf_port, in->bbn, in->bbn_port);
+	if (*in->plmn)
+		say("and for SIMs: HSS %s on port %u, BSF %s on port %u, towards NAFs %s on port %u", in->hss, in->hss_port, in->bsf, in->bsf_port,
+		    in->zn, in->zn_port);
+	say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in->dir, in->dir);
+	return EXIT_DONE;
+}
+
 int cmd_init(struct muster *m, int argc, char **argv)
 {
 	const char *sp = "sp.example.com", *mef = NULL, *maf = NULL, *bbn = NULL, *mef_port = "8443", *maf_port = "8444", *bbn_port = "8445", *address = "127.0.0.1",
-	           *processes = "split", *metrics = "";
+	           *processes = "split", *metrics = "", *gba = NULL, *hss_port = "8449", *bsf_port = "8080", *zn_port = "8448";
 	const struct opt opts[] = { { "sp", &sp, NULL }, { "mef", &mef, NULL }, { "maf", &maf, NULL }, { "mef-port", &mef_port, NULL },
 		                    { "maf-port", &maf_port, NULL }, { "bbn", &bbn, NULL }, { "bbn-port", &bbn_port, NULL }, { "address", &address, NULL },
-		                    { "processes", &processes, NULL }, { "metrics", &metrics, NULL } };
+		                    { "processes", &processes, NULL }, { "metrics", &metrics, NULL }, { "gba", &gba, NULL },
+		                    { "hss-port", &hss_port, NULL }, { "bsf-port", &bsf_port, NULL }, { "zn-port", &zn_port, NULL } };
 	struct install in = { .listeners = 2 };
 	int r;
 
@@ -313,8 +356,10 @@ int cmd_init(struct muster *m, int argc, char **argv)
 	in.metrics = metrics;
 	if (!port_from(mef_port, &in.mef_port) || !port_from(maf_port, &in.maf_port) || !port_from(bbn_port, &in.bbn_port))
 		return usage_error(NULL, "a port is 1 to 65535");
-	if (in.mef_port == in.maf_port || in.mef_port == in.bbn_port || in.maf_port == in.bbn_port)
-		return usage_error(NULL, "MEF, MAF and briefing node need a port each");
+	if (!port_from(hss_port, &in.hss_port) || !port_from(bsf_port, &in.bsf_port) || !port_from(zn_port, &in.zn_port))
+		return usage_error(NULL, "a port is 1 to 65535");
+	if (!ports_apart(&in, gba != NULL))
+		return usage_error(NULL, gba ? "each role needs a port of its own" : "MEF, MAF and briefing node need a port each");
 	if (!address_good(address))
 		return usage_error(NULL, "--address: \"%s\" is no numeric IPv4 or IPv6 address", address);
 	if (strcmp(processes, "split") != 0 && strcmp(processes, "single") != 0)
@@ -328,13 +373,8 @@ int cmd_init(struct muster *m, int argc, char **argv)
 	    (maf && !mst_id_normalise(MST_ID_FQDN, mst_view_str(maf), in.maf)) ||
 	    (bbn && !mst_id_normalise(MST_ID_FQDN, mst_view_str(bbn), in.bbn)))
 		return usage_error(NULL, "--mef, --maf and --bbn are FQDNs");
+	if (gba && !install_gba(&in, gba))
+		return usage_error(NULL, "--gba: \"%s\" is not MCC and MNC of a mobile operator, 5 or 6 digits; 00101 is for tests", gba);
 	r = install_make(&in);
-	if (r != EXIT_DONE)
-		return r;
-	if (m->json)
-		return print_json(json_pack("{s:s,s:s,s:s,s:s,s:s}", "dir", in.dir, "sp", in.sp, "mef", in.mef, "maf", in.maf, "bbn", in.bbn));
-	say("made an installation in %s: provider %s, MEF %s on port %u, MAF %s on port %u, briefing node %s on port %u", in.dir, in.sp,
-	    in.mef, in.mef_port, in.maf, in.maf_port, in.bbn, in.bbn_port);
-	say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in.dir, in.dir);
-	return EXIT_DONE;
+	return r == EXIT_DONE ? tell(m, &in) : r;
 }

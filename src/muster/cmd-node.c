@@ -215,6 +215,10 @@ static int node_show(struct muster *m, int argc, char **argv)
 	print_members(answer, "");
 	if (json_object_get(answer, "place"))
 		print_place(json_object_get(answer, "place"));
+	if (json_object_get(answer, "sim")) {
+		say("sim:");
+		print_members(json_object_get(answer, "sim"), "  ");
+	}
 	print_lists(answer);
 	json_decref(answer);
 	return EXIT_DONE;

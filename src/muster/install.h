@@ -2,6 +2,7 @@
 #ifndef MUSTER_INSTALL_H
 #define MUSTER_INSTALL_H
 
+#include "base/writer.h"
 #include "codec/ident.h"
 
 struct install {
@@ -11,9 +12,17 @@ struct install {
 	unsigned mef_port, maf_port, bbn_port;
 	const char *processes;
 	const char *metrics;             /* "" = off */
+	/* GBA: HSS, BSF and its face towards NAFs; `plmn` is MCC and MNC, "" = none of them */
+	char plmn[8], hss[MST_ID_MAX], bsf[MST_ID_MAX], zn[MST_ID_MAX];
+	unsigned hss_port, bsf_port, zn_port;
 	int listeners;
 };
 
+/* Names of the GBA roles by `sp` and MCC and MNC (5 or 6 digits; TS 23.003 16.2). False when these are none. */
+bool install_gba(struct install *in, const char *plmn);
+/* init-gba.c: what these roles add to the MAF's group, and their own groups. */
+void install_gba_maf(const struct install *in, const char *host, struct mst_writer *w);
+void install_gba_groups(const struct install *in, const char *host, struct mst_writer *w);
 int install_make(const struct install *in);
 
 #endif

@@ -14,7 +14,8 @@
 #include "server/crash.h"
 #include "server/supervisor.h"
 
-static const struct mst_role_ops *const roles[] = { &mst_role_bbn, &mst_role_mef, &mst_role_maf, &mst_role_ocsp, &mst_role_admin, NULL };
+static const struct mst_role_ops *const roles[] = { &mst_role_bbn, &mst_role_mef, &mst_role_maf, &mst_role_ocsp, &mst_role_hss,
+						     &mst_role_bsf, &mst_role_zn, &mst_role_admin, NULL };
 
 enum what { RUN, CHECK, PRINT, CHILD };
 struct options {
@@ -178,14 +179,11 @@ static int look_at_config(const struct options *o)
 	return !w.ok || fwrite(text, 1, w.n, stdout) != w.n || fflush(stdout) ? 3 : 0;
 }
 
-/* A process is started by its supervisor only: the other end of fd 3 is its parent's. */
-static bool started_by_parent(void)
-{
-	struct ucred who = { 0 };
-	socklen_t n = sizeof(who);
-
-	return !getsockopt(3, SOL_SOCKET, SO_PEERCRED, &who, &n) && who.pid > 0 && who.pid == getppid();
-}
+/* That of Diameter is a program of its own (decision 0023). */
+static const struct mst_unit_ops *const kinds[MST_PROC__COUNT] = {
+	[MST_PROC_LISTENER] = &mst_listener_unit, [MST_PROC_CONNECTOR] = &mst_connector_unit,
+	[MST_PROC_ENGINE] = &mst_engine_unit, [MST_PROC_KEEPER] = &mst_keeper_unit,
+};
 
 int main(int argc, char **argv)
 {
@@ -197,12 +195,12 @@ int main(int argc, char **argv)
 
 	if (r)
 		return r - 1;
-	if (o.what == CHILD && !started_by_parent()) {
+	if (o.what == CHILD && !mst_unit_is_child()) {
 		fputs("musterd: --process is for musterd itself, which starts its processes; start it without\n", stderr);
 		return 2;
 	}
 	if (o.what == CHILD)
-		return mst_unit_main(o.kind, o.role, o.name, o.sockets, o.metrics_socket, roles, s.crypto);
+		return mst_unit_main(kinds[o.kind], o.role, o.name, o.sockets, o.metrics_socket, roles, s.crypto);
 	if (o.what != RUN)
 		return look_at_config(&o);
 	s.conf_file = o.file;

@@ -1,5 +1,5 @@
 /*
- * Each allocation of a mutual TLS session with one request fails in turn, at client and server, which stand in
+ * Each allocation of a mutual TLS session with one request, in HTTP/1.1 and in HTTP/2, fails in turn, at client and server, which stand in
  * one process: the client comes to an end, with the answer or with a reason; nobody is let in who would not be
  * otherwise; nothing is left behind; and the server serves the next one.
  */
@@ -16,20 +16,26 @@ static void on_open(void *owner, struct mst_client *c)
 {
 	struct rig *r = owner;
 
+	uint64_t id;
+
 	r->opened++;
-	if (mst_client_send(c, mst_view_str(r->send_on_open))) {
+	if (mst_client_ask(c, mst_view_str(r->send_on_open), &id)) {
 		r->ended++;
 		r->client = mst_client_free(c);
 	}
 }
 
-static void on_response(void *owner, struct mst_client *c, const struct mst_http_msg *m)
+static void on_answer(void *owner, struct mst_client *c, uint64_t id, const struct mst_http_msg *m, enum mst_tls_end why, const char *detail)
 {
 	struct rig *r = owner;
 
 	(void)c;
-	r->responses++;
-	r->status = m->status;
+	(void)id;
+	(void)why;
+	(void)detail;
+	r->responses += m != NULL;
+	r->ended += !m;
+	r->status = m ? m->status : 0;
 }
 
 static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
@@ -42,7 +48,7 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 	r->client_end = why;
 }
 
-static const struct mst_client_ops client_ops = { on_open, on_response, on_end };
+static const struct mst_client_ops client_ops = { on_open, NULL, on_end, on_answer };
 
 static void session(struct rig *r)
 {
@@ -71,7 +77,7 @@ static bool finish(struct rig *r, struct event *timer, bool *is_late)
 }
 
 /* Who must not get through gets through with no lack of memory either. */
-enum who { GOOD, UNTRUSTED_SERVER, NO_CERTIFICATE };
+enum who { GOOD, UNTRUSTED_SERVER, NO_CERTIFICATE, GOOD_H2 };
 
 static void prepare(struct rig *r, enum who who, struct mst_view *anchor)
 {
@@ -81,14 +87,17 @@ static void prepare(struct rig *r, enum who who, struct mst_view *anchor)
 		r->client_config.anchors = anchor;
 	if (who == NO_CERTIFICATE)
 		r->client_config.chain_pem = r->client_config.key_pkcs8 = MST_VIEW_NONE;
+	if (who == GOOD_H2)
+		r->server_config.h2 = true;
 	rig_start(r);
 	/* whatever is made once and kept is made now */
 	for (int i = 0; i < 3; i++) {
 		rig_connect(r);
-		rig_until(r, who == GOOD ? &r->responses : &r->ended);
+		rig_until(r, who == GOOD || who == GOOD_H2 ? &r->responses : &r->ended);
 		session(r);
 	}
 	r->requests = 0;
+	r->client_to.streams = who == GOOD_H2 ? 4 : 0;
 	r->server_config.server = false;         /* no more exports that must succeed */
 }
 
@@ -108,7 +117,7 @@ static bool one(struct rig *r, enum who who, unsigned long n, struct event *time
 	/* a server that has no memory for a request says so */
 	if (r->responses)
 		assert_true(r->status == 200 || r->status == 503);
-	if (who != GOOD)
+	if (who != GOOD && who != GOOD_H2)
 		assert_true(!r->requests && !r->responses);
 	else if (r->server_peer.how)
 		assert_true(r->server_peer.how == MST_AUTH_CERT && r->server_peer.cert.n_san == 1 &&
@@ -137,14 +146,16 @@ static void sweep(enum who who)
 		ERR_clear_error();
 		/* and the next one is served */
 		if (n % 16 == 0 || !reached) {
+			r.client_to.streams = 0;        /* the rig's own client has HTTP/1.1 alone */
 			rig_connect(&r);
-			rig_until(&r, who == GOOD ? &r.responses : &r.ended);
+			rig_until(&r, who == GOOD || who == GOOD_H2 ? &r.responses : &r.ended);
 			session(&r);
+			r.client_to.streams = who == GOOD_H2 ? 4 : 0;
 		}
 	}
 	print_message("# %lu allocations: %u sessions refused, %u served, %ld blocks more than before\n", n - 1, refused, done,
 	              failmalloc_outstanding() - before);
-	assert_true(who == GOOD ? done && refused > 20 : !done);
+	assert_true(who == GOOD || who == GOOD_H2 ? done && refused > 20 : !done);
 	/* no session leaves anything; libraries may keep a little (error strings, tables) */
 	assert_true(failmalloc_outstanding() - before < 64);
 	event_free(timer);
@@ -152,12 +163,13 @@ static void sweep(enum who who)
 }
 
 static void a_session(void **state) { (void)state; sweep(GOOD); }
+static void a_session_of_http2(void **state) { (void)state; sweep(GOOD_H2); }
 static void an_untrusted_server(void **state) { (void)state; sweep(UNTRUSTED_SERVER); }
 static void a_client_without_certificate(void **state) { (void)state; sweep(NO_CERTIFICATE); }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_session), cmocka_unit_test(an_untrusted_server),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_session), cmocka_unit_test(a_session_of_http2), cmocka_unit_test(an_untrusted_server),
 		cmocka_unit_test(a_client_without_certificate) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,7 @@ def secret_text(octets):
 class Installation:
     """`muster init` and `musterd`, as an operator would."""
 
-    def __init__(self, path, processes="split", sp="sp.example.com"):
+    def __init__(self, path, processes="split", sp="sp.example.com", gba=None):
         self.dir = pathlib.Path(path)
         self.sp = sp
         self.mef, self.maf, self.bbn = f"mef.{sp}", f"maf.{sp}", f"bbn.{sp}"
@@ -59,13 +59,22 @@ class Installation:
         self.process = None
         self.wrap = []          # what musterd is started by: a namespace of its own, limits
         run(MUSTER, "init", self.dir, "--sp", sp, "--mef-port", self.mef_port, "--maf-port", self.maf_port,
-            "--bbn-port", self.bbn_port, "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}")
+            "--bbn-port", self.bbn_port, "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}",
+            *self.with_gba(gba))
         self.config = self.dir / "musterd.conf"
         self.plain_config = self.config.read_text()
         self.log = self.dir / "musterd.log"
         # CAs that the MEF trusts from the start; a later one needs a reload
         for name in ("acme", "globex", "owner"):
             self.maker(name)
+
+    def with_gba(self, plmn):
+        """`plmn`: MCC and MNC of an operator whose HSS and BSF are here, too."""
+        if not plmn:
+            return ()
+        self.hss_port, self.bsf_port, self.zn_port = (free_port() for _ in range(3))
+        self.bsf = f"bsf.mnc{plmn[3:]:0>3}.mcc{plmn[:3]}.pub.3gppnetwork.org"
+        return "--gba", plmn, "--hss-port", self.hss_port, "--bsf-port", self.bsf_port, "--zn-port", self.zn_port
 
     def configure(self, **changes):
         """Replace the configuration's text: add=… appends, or old=new pairs through `replace`."""

@@ -310,14 +310,14 @@ void gba_put_401_lines(const struct gba_run *r, const char *realm, bool stale, s
 
 	mst_put_str(w, "WWW-Authenticate: ");
 	gba_put_challenge(w, &g);
-	mst_put_str(w, "\r\nCache-Control: no-store\r\n");
+	mst_put_str(w, "\r\n");
 }
 
 void gba_put_401(const struct gba_run *r, const char *realm, bool stale, struct mst_writer *w)
 {
 	put_status(w, 401);
 	gba_put_401_lines(r, realm, stale, w);
-	mst_put_str(w, "Content-Length: 0\r\n\r\n");
+	mst_put_str(w, "Cache-Control: no-store\r\nContent-Length: 0\r\n\r\n");
 }
 
 void gba_put_200_lines(const struct gba_run *r, const struct gba_session *s, const struct gba_ask *a, const char *rspauth, bool server_tmpi,
@@ -331,7 +331,7 @@ void gba_put_200_lines(const struct gba_run *r, const struct gba_session *s, con
 	mst_put_str(w, "\r\nExpires: ");
 	mst_put_http_date(w, s->expires);
 	mst_put_str(w, server_tmpi ? "\r\nServer: " TMPI_TOKEN : "");
-	mst_put_str(w, "\r\nCache-Control: no-store\r\n");
+	mst_put_str(w, "\r\n");
 }
 
 int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_av *v, const struct gba_session *s, const struct gba_ask *a,
@@ -358,7 +358,7 @@ int gba_put_200(struct mst_crypto *c, const struct gba_run *r, const struct gba_
 	if (ret)
 		return ret;
 	gba_put_200_lines(r, s, a, rspauth, server_tmpi, w);
-	mst_put_str(w, "Content-Type: " MST_BSF_INFO_MEDIA "\r\nContent-Length: ");
+	mst_put_str(w, "Cache-Control: no-store\r\nContent-Type: " MST_BSF_INFO_MEDIA "\r\nContent-Length: ");
 	mst_put_dec(w, (int64_t)body.n);
 	mst_put_str(w, "\r\n\r\n");
 	mst_put(w, body);

@@ -82,6 +82,15 @@ int admin_node_trigger(struct admin *q);
 int admin_node_place(struct admin *q);
 int admin_node_unplace(struct admin *q);
 int admin_node_secret(struct admin *q);
+int admin_sim_add(struct admin *q);
+int admin_sim_import(struct admin *q);
+int admin_sim_list(struct admin *q);
+int admin_gba_list(struct admin *q);
+int admin_gba_flush(struct admin *q);
+int admin_sim_show(struct admin *q);
+int admin_sim_bind(struct admin *q);
+int admin_sim_act(struct admin *q);
+int admin_sim_remove(struct admin *q);
 int admin_sub_add(struct admin *q);
 int admin_sub_list(struct admin *q);
 int admin_sub_show(struct admin *q);
@@ -125,6 +134,8 @@ int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int 
 int admin_no_such_node(struct admin *q);
 /* The node with all that belongs to it. */
 int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n);
+/* sims.c: the node's SIM, when it has one, as member "sim"; 0 or a fault. */
+int admin_put_sim(struct admin *q, int64_t node, json_t *j);
 /* life.c: what ends by itself, for the engine. */
 int admin_clock(struct mst_role_env *env, struct mst_clocked *c);
 /* What it enrolled with: registrations and keys of the MEF, under the names of `n` (revoke.c). */
@@ -180,6 +191,10 @@ struct admin_trigger_input {
 	int64_t window;
 	char via[16], to[64];                     /* for the audit log: how it is going to be sent */
 };
+/* "secret" as the listener leaves it: sealed, or why it is none. */
+struct admin_sim_input { struct mst_sim sim; struct mst_wrapped sealed; char node[MST_ID_MAX]; };
+bool admin_decode_sim(const json_t *j, const struct mst_role_conf *conf, struct admin_sim_input *ret, struct mst_diag *d);
+bool admin_decode_sim_bind(const json_t *j, bool bind, char ret_node[MST_ID_MAX], struct mst_diag *d);
 bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);

@@ -50,6 +50,12 @@ enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_
 /* A request for a certificate. act: "approve", "reject" */
 enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const char *act, const char *reason, mst_time now, int *ret_rsc,
 					struct mst_diag *d);
+/* A new SIM, in `node` or in none (NULL). Who it is and what it may is in *s. */
+enum admin_verdict admin_decide_sim(struct mst_sim *s, const struct mst_node *node, mst_time now, int *ret_rsc, struct mst_diag *d);
+/* Into a node that has none, or out of its node (NULL). */
+enum admin_verdict admin_decide_sim_bind(struct mst_sim *s, const struct mst_node *node, mst_time now, int *ret_rsc, struct mst_diag *d);
+/* act: "suspend", "resume" */
+enum admin_verdict admin_decide_sim_act(struct mst_sim *s, const char *act, const char *reason, mst_time now);
 #define ADMIN_COMMANDS_MAX 64           /* of a node that have not ended, and as many that have */
 
 /* A command for nodes as it was asked for; "" and 0: not said. */

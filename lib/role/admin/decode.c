@@ -8,9 +8,11 @@
 #include "base/text.h"
 #include "codec/ident.h"
 #include "codec/trigger.h"
+#include "proto/aka/aka.h"
+#include "proto/gba/keys.h"
 #include "role/admin/decide.h"
 
-enum member_type { TEXT, IDENT, SUB_ID, URI, TIME, SECONDS, LIST, PEM, REASON };
+enum member_type { TEXT, IDENT, SUB_ID, URI, TIME, SECONDS, LIST, PEM, REASON, COUNT, SECRET };
 struct member {
 	const char *name;
 	enum member_type type;
@@ -110,6 +112,19 @@ static bool take_reason(const char *field, const json_t *v, int *ret, struct mst
 	return true;
 }
 
+/* A number, or its digits: a table has texts only. */
+static bool take_count(const char *field, const json_t *v, int64_t *ret, struct mst_diag *d)
+{
+	uint64_t x = 0;
+
+	if (json_is_integer(v) && json_integer_value(v) >= 0)
+		x = (uint64_t)json_integer_value(v);
+	else if (!json_is_string(v) || !mst_parse_dec(text_of(v), INT64_MAX, &x))
+		return wrong(d, field, "a number, not negative");
+	*ret = (int64_t)x;
+	return true;
+}
+
 static bool take(const struct member *m, const json_t *v, void *out, struct mst_diag *d)
 {
 	void *p = (uint8_t *)out + m->at;
@@ -137,6 +152,11 @@ static bool take(const struct member *m, const json_t *v, void *out, struct mst_
 		return ((struct mst_view *)p)->n || wrong(d, m->name, "a certificate, PEM");
 	case REASON:
 		return take_reason(m->name, v, p, d);
+	case COUNT:
+		return take_count(m->name, v, p, d);
+	case SECRET:
+		*(const json_t **)p = v;
+		return json_is_object(v) || wrong(d, m->name, "the SIM's keys as text, as muster(1) has it");
 	}
 	return false;
 }
@@ -535,4 +555,86 @@ bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)
 	*ret_rows = json_object_get(j, "rows");
 	return (json_array_size(*ret_rows) && json_array_size(*ret_rows) <= ADMIN_IMPORT_MAX) ||
 	       wrong(d, "rows", "1 to 1000 rows");
+}
+
+/* What is not said: AMF 0, index 1 of 32, numbers from the beginning, GSID of oneM2M at this installation, GBA_ME. */
+#define SIM_GSID 1000001
+#define SIM_IND 1
+struct sim_text {
+	struct mst_sim sim;
+	const json_t *secret;
+	char amf[5], uicc[8], node[MST_ID_MAX];
+	int64_t mnc_digits, ind;
+};
+#define SIM(m) AT(struct sim_text, m)
+static const struct member sim_members[] = {
+	{ "imsi", TEXT, true, 0, SIM(sim.imsi) },
+	{ "impi", TEXT, false, 0, SIM(sim.impi) },
+	{ "mncDigits", COUNT, false, 0, SIM(mnc_digits) },
+	{ "msisdn", TEXT, false, 0, SIM(sim.msisdn) },
+	{ "secret", SECRET, true, 0, SIM(secret) },
+	{ "amf", TEXT, false, 0, SIM(amf) },
+	{ "sqn", COUNT, false, 0, SIM(sim.sqn) },
+	{ "ind", COUNT, false, 0, SIM(ind) },
+	{ "node", TEXT, false, 0, SIM(node) },
+	{ "uiccType", TEXT, false, 0, SIM(uicc) },
+	{ "lifetime", SECONDS, false, 0, SIM(sim.lifetime) },
+	{ "nafGroup", TEXT, false, 0, SIM(sim.naf_group) },
+	{ "gsid", COUNT, false, 0, SIM(sim.gsid) },
+};
+
+static bool decode_sealed(const json_t *j, struct admin_sim_input *ret, struct mst_diag *d)
+{
+	const char *why = json_string_value(json_object_get(j, "wrong")), *algorithm = json_string_value(json_object_get(j, "algorithm"));
+	const json_t *sealed = json_object_get(j, "sealed");
+	size_t n = 0;
+
+	if (why) {
+		mst_diag_set(d, 0, "secret", why, NULL);
+		return false;
+	}
+	if (!json_is_string(sealed) || !algorithm || !mst_base64_decode(text_of(sealed), ret->sealed.b, sizeof(ret->sealed.b), &n))
+		return wrong(d, "secret", "the SIM's keys as text, as muster(1) has it");
+	ret->sealed.n = (uint16_t)n;
+	ret->sim.algorithm = !strcmp(algorithm, aka_algorithm_text(AKA_TUAK)) ? AKA_TUAK : AKA_MILENAGE;
+	return true;
+}
+
+static bool decode_amf(const char *text, int *ret, struct mst_diag *d)
+{
+	uint8_t b[2];
+	size_t n = 0;
+
+	if (*text && (!mst_hex_decode(mst_view_str(text), b, sizeof(b), &n) || n != sizeof(b)))
+		return wrong(d, "amf", "four hex digits from 0000 to 7FFF");
+	*ret = *text ? b[0] << 8 | b[1] : 0;
+	return true;
+}
+
+bool admin_decode_sim(const json_t *j, const struct mst_role_conf *conf, struct admin_sim_input *ret, struct mst_diag *d)
+{
+	struct sim_text t = { .mnc_digits = conf && conf->mnc_digits ? conf->mnc_digits : 2, .ind = SIM_IND };
+
+	memset(ret, 0, sizeof(*ret));
+	t.sim.gsid = SIM_GSID;
+	if (!members(j, sim_members, MST_COUNT(sim_members), &t, d) || !decode_amf(t.amf, &t.sim.amf, d))
+		return false;
+	if (t.mnc_digits != 2 && t.mnc_digits != 3)
+		return wrong(d, "mncDigits", "2 or 3");
+	if (!t.sim.impi[0] && !gba_impi_of_imsi(mst_view_str(t.sim.imsi), (unsigned)t.mnc_digits, t.sim.impi))
+		return wrong(d, "imsi", "6 to 15 digits, like 001010000000001");
+	if (t.uicc[0] && strcmp(t.uicc, "GBA") && strcmp(t.uicc, "GBA_U"))
+		return wrong(d, "uiccType", "GBA or GBA_U");
+	t.sim.uicc = strcmp(t.uicc, "GBA_U") ? MST_SIM_GBA_ME : MST_SIM_GBA_U;
+	t.sim.ind = t.ind > 255 ? 255 : (int)t.ind;
+	ret->sim = t.sim;
+	memcpy(ret->node, t.node, sizeof(ret->node));
+	return decode_sealed(t.secret, ret, d);
+}
+
+bool admin_decode_sim_bind(const json_t *j, bool bind, char ret_node[MST_ID_MAX], struct mst_diag *d)
+{
+	static const struct member node = { "node", TEXT, true, 0, 0, MST_ID_MAX };
+
+	return members(j, &node, bind ? 1 : 0, ret_node, d);
 }

@@ -199,6 +199,9 @@ int admin_answer_node(struct admin *q, int rsc, const struct mst_node *n)
 	/* where it stands and what it was told is between it and its owner */
 	if (!r && !q->sp[0])
 		r = add_briefings(q, n->id, j);
+	/* the SIM is the operator's */
+	if (r >= 0 && !q->sp[0])
+		r = admin_put_sim(q, n->id, j);
 	if (json_object_set_new(j, "identities", ids) | json_object_set_new(j, "registrations", regs) |
 	    json_object_set_new(j, "credentials", creds))
 		r = r ? r : MST_FAULT_MEMORY;

@@ -123,7 +123,8 @@ int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
 	if (*ret_own)
 		return 0;
 	if (e->node) {
-		if (!strncmp(e->role, "bbn", 3) || name_of_other(q, e->who))
+		/* SIMs are the operator's, so their numbers are told to nobody else */
+		if (!strncmp(e->role, "bbn", 3) || !strcmp(e->role, "hss") || !strncmp(e->what, "sim.", 4) || name_of_other(q, e->who))
 			return 0;
 		r = mst_store_past_find(q->env->store, e->node, e->seq, &past);
 		if (r < 0)

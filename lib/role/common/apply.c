@@ -1,5 +1,6 @@
 /* Verdict → store and audit log, inside the engine's transaction. */
 #include "role/common/common.h"
+#include "role/common/naf.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -271,8 +272,16 @@ static int psk_hint(struct mst_role_env *env, enum mst_role role, const struct m
 	struct mst_credential c;
 	int64_t whose;
 	char id[MST_ID_MAX];
+	struct mst_naf naf;
 	int r;
 
+	if (mst_naf_of(env->conf, p->psk_identity, p->suite, &naf, ret) == MST_NAF_BTID) {
+		r = mst_store_cred_get(env->store, role, naf.btid, &c);
+		if (r >= 0)
+			*ret = r ? "B-TID unknown" : "B-TID known, key wrong: is it that of our name and of the Ua identifier of the negotiated suite?";
+		return r < 0 ? r : 0;
+	}
+	*ret = "";
 	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
 		return 0;
 	r = role == MST_ROLE_MAF ? mst_store_cred_get(env->store, role, id, &c) :

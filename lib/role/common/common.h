@@ -276,6 +276,9 @@ MST_MUST_CHECK int mst_role_apply(const struct mst_role_twin *t, struct mst_role
                                   const struct mst_who *w, struct mst_verdict *v);
 MST_MUST_CHECK int mst_role_encode(const struct mst_role_twin *t, const struct mst_role_conf *conf, const struct mst_records *r,
                                    mst_time now, const struct mst_who *w, const struct mst_verdict *v, struct mst_answer *a);
+/* What a node needs to work (4.3.2): who it is, its registrar and MAF, `ca` (DER; may be empty) to trust in, the time. */
+void mst_role_put_cfg(const struct mst_msg *m, enum mst_profile names, const struct mst_who *who, struct mst_view ca, mst_time now,
+                      struct mst_writer *w);
 /* --- secret.c: a maker's secret, for the roles that take one --- */
 /* KpmID and Kpm (spec 2.2): a node was born with one, so it is one row, whoever asks for it. */
 #define MST_ROLE_SECRETS MST_ROLE_BBN

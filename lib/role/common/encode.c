@@ -1,5 +1,6 @@
 /* Verdict → answer. */
 #include "role/common/common.h"
+#include "role/common/naf.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,10 @@ static void encode_reg(const struct mst_role_twin *t, const struct mst_role_conf
 		.admin_fqdn = text(g->admin_fqdn), .client_id = text(g->client_id),
 	};
 
-	mst_key_id_spell(g->key_id, conf->quirks.hex_lower, key_id);
+	if (mst_naf_domain(conf, gba_btid_domain(text(g->key_id))))
+		memcpy(key_id, g->key_id, sizeof(key_id));       /* a B-TID stays as it is */
+	else
+		mst_key_id_spell(g->key_id, conf->quirks.hex_lower, key_id);
 	c.assigned_symm_key_id = text(key_id);
 	c.n_lbl = (uint16_t)mst_lines_split(g->labels, c.lbl, MST_LABELS_MAX);
 	if (v->wait_command) {
@@ -119,8 +123,8 @@ static uint32_t given(struct mst_view *out, const char *s, int bit)
 	return s[0] ? BIT(bit) : 0;
 }
 
-static void encode_cfg(const struct mst_role_twin *t, const struct mst_role_conf *conf, const struct mst_records *r,
-                       mst_time now, const struct mst_who *who, struct mst_writer *w)
+void mst_role_put_cfg(const struct mst_msg *m, enum mst_profile names, const struct mst_who *who, struct mst_view ca, mst_time now,
+                      struct mst_writer *w)
 {
 	struct mst_client_cfg c = { .server_time = now };
 
@@ -138,12 +142,12 @@ static void encode_cfg(const struct mst_role_twin *t, const struct mst_role_conf
 		c.subscription_until = who->sub.not_after;
 		c.has |= BIT(MST_CF_UNTIL);
 	}
-	if (r->ca.n) {
-		c.anchors[0] = r->ca;
+	if (ca.n) {
+		c.anchors[0] = ca;
 		c.n_anchors = 1;
 		c.has |= BIT(MST_CF_ANCHORS);
 	}
-	mst_msg_write_json(t->cfg_msg, conf->quirks.names, &c, w);
+	mst_msg_write_json(m, names, &c, w);
 }
 
 /* A short word for whoever debugs the peer; what it may hold of the peer's own text is made harmless. */
@@ -194,7 +198,7 @@ int mst_role_encode(const struct mst_role_twin *t, const struct mst_role_conf *c
 	case MST_BODY_FETCHED: encode_fetched(conf, v, &a->content); break;
 	case MST_BODY_CMD: encode_cmd(conf, v, &a->content); break;
 	case MST_BODY_OBJECTS: mst_put_str(&a->content, r->objects.content); break;
-	case MST_BODY_CFG: encode_cfg(t, conf, r, now, w, &a->content); break;
+	case MST_BODY_CFG: mst_role_put_cfg(t->cfg_msg, conf->quirks.names, w, r->ca, now, &a->content); break;
 	}
 	if (!a->content.ok)
 		return MST_FAULT_MEMORY;

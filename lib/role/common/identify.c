@@ -1,4 +1,5 @@
 #include "role/common/common.h"
+#include "role/common/naf.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -256,7 +257,7 @@ static int by_key(struct mst_role_env *env, enum mst_role role, const struct mst
 	char id[MST_ID_MAX];
 	int r;
 
-	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id)) {
+	if (!mst_naf_key_name(env->conf, p->psk_identity, id)) {
 		nobody(w, "the PSK identity is no key identifier");
 		return 0;
 	}
@@ -277,13 +278,36 @@ static int by_key(struct mst_role_env *env, enum mst_role role, const struct mst
 	return 0;
 }
 
+/* A node at a MEF by the key of its SIM, which stands in for a maker's secret. */
+static int by_sim(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, struct mst_who *w)
+{
+	struct mst_credential cred;
+	int r = mst_store_cred_get(env->store, role, n->btid, &cred);
+
+	if (r < 0)
+		return r;
+	if (r || cred.purpose != MST_PURPOSE_KPM || !cred.node || cred.state == MST_CRED_REVOKED || cred.expires <= env->now) {
+		nobody(w, "the session's key is gone");
+		return 0;
+	}
+	r = load_node(env, cred.node, w);
+	if (r)
+		return r;
+	MST_STR_SET(w->claim, n->btid);
+	return 0;
+}
+
 /* A node by the secret that its maker gave it (KpmID and Kpm: spec 2.2), which the operator brought to its record. */
-static int by_secret(struct mst_role_env *env, const struct mst_peer *p, struct mst_who *w)
+static int by_secret(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p, struct mst_who *w)
 {
 	struct mst_credential cred;
 	char id[MST_ID_MAX];
+	struct mst_naf naf;
+	const char *why;
 	int r = MST_STORE_NONE;
 
+	if (role == MST_ROLE_MEF && mst_naf_of(env->conf, p->psk_identity, p->suite, &naf, &why) == MST_NAF_BTID)
+		return by_sim(env, role, &naf, w);
 	if (mst_id_normalise(MST_ID_KEY, mst_view_str(p->psk_identity), id))
 		r = mst_store_cred_get(env->store, MST_ROLE_SECRETS, id, &cred);
 	if (r < 0)
@@ -321,7 +345,7 @@ int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const
 		if (role == MST_ROLE_MAF)
 			return by_key(env, role, p, w);
 		if (role == MST_ROLE_BBN || role == MST_ROLE_MEF)
-			return by_secret(env, p, w);
+			return by_secret(env, role, p, w);
 		nobody(w, "pre-shared keys are not taken by this role");
 		return 0;
 	case MST_AUTH_ANONYMOUS:

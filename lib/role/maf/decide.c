@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "role/authorise.h"
+#include "role/common/naf.h"
 #include "role/life.h"
 
 #define BIT(i) (1u << (i))
@@ -18,7 +19,8 @@ bool mst_maf_is_enrolment(const char *key_id, const struct mst_role_conf *conf)
 {
 	struct mst_view fqdn;
 
-	return fqdn_part(key_id, &fqdn) && !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(conf->fqdn));
+	/* a B-TID is KeID and KmID at once (TS-0003 8.3.2.3): it leads to no other */
+	return fqdn_part(key_id, &fqdn) && !mst_id_equal(MST_ID_FQDN, fqdn, mst_view_str(conf->fqdn)) && !mst_naf_domain(conf, fqdn);
 }
 
 /* --- handshakes --- */
@@ -338,6 +340,17 @@ static void config(const struct mst_who *w, const struct mst_records *r, mst_tim
 	v->body = MST_BODY_CFG;
 }
 
+/* In a session by KmID nothing needs to be assigned; a node that came with a B-TID is told that this is it (TS-0003 8.3.2.3). */
+static void keep_name(const struct mst_who *w, struct mst_verdict *v)
+{
+	struct mst_view bsf;
+	struct gba_ua ua;
+
+	MST_STR_SET(v->reg.key_id, w->cred.key_id);
+	if (mst_naf_cred(w->cred.via, &ua, &bsf))
+		v->show |= BIT(MST_CR_KMID);
+}
+
 static void decide_call(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                         const struct mst_role_conf *conf, mst_time now, const struct mst_chance *chance, struct mst_verdict *v)
 {
@@ -351,7 +364,7 @@ static void decide_call(const struct mst_call *c, const struct mst_who *w, const
 		if (enrolment)
 			assign(c, w, r, conf, now, chance, v);
 		else if (w->has_cred && !beside(w, &v->reg))
-			MST_STR_SET(v->reg.key_id, w->cred.key_id);
+			keep_name(w, v);
 		return;
 	case MST_CALL_REG_GET: mst_decide_reg_get(c, w, r, now, v); return;
 	case MST_CALL_REG_SET:

@@ -1,5 +1,6 @@
 /* The MAF (TS-0003 8.8): enrolment with a KeID, handshakes with a KmID, registrations. */
 #include "crypto/derive.h"
+#include "role/common/naf.h"
 #include "role/maf/decide.h"
 
 #include <string.h>
@@ -59,9 +60,16 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 	struct mst_credential cred;
 	struct mst_who owner = { 0 };
 	char id[MST_ID_MAX];
+	struct mst_naf naf;
+	const char *why;
 	int r, known;
 
 	memset(a, 0, sizeof(*a));
+	switch (mst_naf_of(env->conf, q->identity, q->suite, &naf, &why)) {
+	case MST_NAF_BTID: return mst_naf_lookup(env, MST_ROLE_MAF, &naf, q, a);
+	case MST_NAF_REFUSED: return mst_naf_refused(env, MST_ROLE_MAF, q, why);
+	case MST_NAF_NOT: break;
+	}
 	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(q->identity), id))
 		return unknown(env, q, NULL, "the identity is no key identifier");
 	known = mst_store_cred_get(env->store, MST_ROLE_MAF, id, &cred);
@@ -142,11 +150,12 @@ static int of_another_mef(void *arg, const struct mst_credential *c)
 {
 	struct elsewhere *e = arg;
 	struct mst_view rel, fqdn;
+	struct gba_ua ua;
 
 	/* a KmID came to be through the KeID that it replaces */
 	if (c->state == MST_CRED_REVOKED || c->expires <= e->now)
 		return 0;
-	if (!mst_key_id_split(mst_view_str(c->via), &rel, &fqdn) && !mst_key_id_split(mst_view_str(c->key_id), &rel, &fqdn))
+	if (!mst_naf_cred(c->via, &ua, &fqdn) && !mst_key_id_split(mst_view_str(c->via), &rel, &fqdn) && !mst_key_id_split(mst_view_str(c->key_id), &rel, &fqdn))
 		return 0;
 	e->found = e->found || !mst_id_equal(MST_ID_FQDN, fqdn, e->fqdn);
 	return 0;
@@ -174,10 +183,13 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	struct mst_who owner = { .kind = MST_WHO_CLIENT };
 	char id[MST_ID_MAX], why[200] = "";
 	const char *what;
+	struct mst_naf naf;
 	bool own;
 	int r;
 
 	memset(a, 0, sizeof(*a));
+	if (mst_naf_of(env->conf, q->identity, q->suite, &naf, &what) == MST_NAF_BTID)
+		return mst_naf_fetched(env, MST_ROLE_MAF, &naf, q, got, a);
 	if (!mst_id_normalise(MST_ID_KEY, mst_view_str(q->identity), id))
 		return unknown(env, q, NULL, "the identity is no key identifier");
 	if (got->end == MST_FETCH_OK) {

@@ -1,5 +1,6 @@
 /* The MEF (TS-0003 8.3): RSPF by certificate and by pre-provisioned symmetric key; certificate provisioning. */
 #include "crypto/derive.h"
+#include "role/common/naf.h"
 #include "role/mef/decide.h"
 #include "role/mef/est.h"
 
@@ -20,7 +21,26 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 
 static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
 {
+	struct mst_naf naf;
+	const char *why;
+
+	switch (mst_naf_of(env->conf, q->identity, q->suite, &naf, &why)) {
+	case MST_NAF_BTID: return mst_naf_lookup(env, MST_ROLE_MEF, &naf, q, a);
+	case MST_NAF_REFUSED: return mst_naf_refused(env, MST_ROLE_MEF, q, why);
+	case MST_NAF_NOT: break;
+	}
 	return mst_role_secret_lookup(env, MST_ROLE_MEF, q, a);
+}
+
+static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const struct mst_fetch_result *got, struct mst_psk_answer *a)
+{
+	struct mst_naf naf;
+	const char *why;
+
+	if (mst_naf_of(env->conf, q->identity, q->suite, &naf, &why) == MST_NAF_BTID)
+		return mst_naf_fetched(env, MST_ROLE_MEF, &naf, q, got, a);
+	/* a reload took the BSF away meanwhile */
+	return mst_naf_refused(env, MST_ROLE_MEF, q, why[0] ? why : "the B-TID is of no BSF that is configured here (bsfs, domains)");
 }
 
 static int clock_look(struct mst_role_env *env, struct mst_clocked *c)
@@ -47,6 +67,7 @@ const struct mst_role_ops mst_role_mef = {
 	.psk = true,
 	.handle = handle,
 	.psk_lookup = psk_lookup,
+	.fetched = fetched,
 	.handshake_failed = handshake_failed,
 	.refused = refused,
 	.clock = clock_look,

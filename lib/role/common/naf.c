@@ -1,0 +1,180 @@
+/* The shell of a NAF: what is kept of a key of GBA, and what the operator is told. */
+#include "role/common/naf.h"
+
+#include <string.h>
+
+static enum mst_key_purpose purpose_of(enum mst_role role)
+{
+	return role == MST_ROLE_MAF ? MST_PURPOSE_KM : MST_PURPOSE_KPM;
+}
+
+static int refusal(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q, const struct mst_who *owner,
+		   const char *why)
+{
+	int r = mst_role_event(env, role, "psk-refused", owner, q->identity[0] ? q->identity : q->address, "", 0, why, NULL);
+
+	return r ? r : MST_PSK_UNKNOWN;
+}
+
+int mst_naf_refused(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q, const char *why)
+{
+	return refusal(env, role, q, NULL, why);
+}
+
+int mst_naf_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const struct mst_psk_ask *q,
+		   struct mst_psk_answer *a)
+{
+	static _Thread_local struct mst_naf_lookup found;
+	static _Thread_local struct mst_who owner;
+	struct mst_credential cred;
+	int known = mst_store_cred_get(env->store, role, n->btid, &cred), r;
+
+	memset(a, 0, sizeof(*a));
+	memset(&owner, 0, sizeof(owner));
+	if (known < 0)
+		return known;
+	if (known == 0) {
+		r = mst_role_client(env, cred.client_id, cred.node, &owner);
+		if (r)
+			return r;
+	}
+	mst_naf_decide_lookup(n, known == 0 ? &cred : NULL, &owner, purpose_of(role), env->conf, env->now, &found);
+	if (found.outcome == MST_PSK_UNKNOWN)
+		return refusal(env, role, q, &owner, found.why);
+	a->release = found.release;
+	a->fetch = found.fetch;
+	return found.outcome;
+}
+
+/* --- the BSF has answered --- */
+
+struct others {
+	mst_time now;
+	struct mst_view bsf;
+	bool taken;                          /* the client uses a key that somebody else vouched for */
+	char pending[2][MST_ID_MAX];         /* keys of GBA that nobody has proved to have: the two newest stay */
+	mst_time created[2];
+	char drop[MST_ID_MAX];
+};
+
+static int other(void *arg, const struct mst_credential *c)
+{
+	struct others *o = arg;
+	struct mst_view bsf;
+	struct gba_ua ua;
+	bool gba = mst_naf_cred(c->via, &ua, &bsf);
+	size_t oldest;
+
+	if (c->purpose == MST_PURPOSE_KM && c->state == MST_CRED_ACTIVE && c->expires > o->now &&
+	    !(gba && mst_id_equal(MST_ID_FQDN, bsf, o->bsf)))
+		o->taken = true;
+	if (!gba || c->state != MST_CRED_PENDING)
+		return 0;
+	for (size_t i = 0; i < 2; i++)
+		if (!o->pending[i][0]) {
+			MST_STR_SET(o->pending[i], c->key_id);
+			o->created[i] = c->created;
+			return 0;
+		}
+	oldest = o->created[1] < o->created[0];
+	if (c->created < o->created[oldest]) {
+		MST_STR_SET(o->drop, c->key_id);
+		return 0;
+	}
+	MST_STR_SET(o->drop, o->pending[oldest]);
+	MST_STR_SET(o->pending[oldest], c->key_id);
+	o->created[oldest] = c->created;
+	return 0;
+}
+
+static int keep(struct mst_role_env *env, enum mst_role role, const struct mst_credential *cred, bool insert)
+{
+	struct others o = { .now = env->now };
+	int r = mst_store_cred_put(env->store, role, cred, insert);
+
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	r = mst_store_cred_list(env->store, role, cred->client_id, other, &o);
+	if (r < 0 || !o.drop[0] || !strcmp(o.drop, cred->key_id))
+		return r < 0 ? r : 0;
+	r = mst_store_cred_delete(env->store, role, o.drop);
+	return r < 0 ? r : 0;
+}
+
+/*
+ * A BSF vouches for whoever its operator likes. Among several who vouch, one must not give a key for a client that uses another's:
+ * whoever has that key would be taken for the client.
+ */
+static int is_taken(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const char *client, bool *ret)
+{
+	struct others o = { .now = env->now, .bsf = mst_view_str(n->bsf->fqdn) };
+	int r = mst_store_cred_list(env->store, role, client, other, &o);
+
+	*ret = o.taken;
+	return r < 0 ? r : 0;
+}
+
+/* 0, MST_PSK_UNKNOWN with its event, or a fault. */
+static int take(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const struct mst_psk_ask *q,
+		const struct mst_fetch_result *got, const struct mst_who *owner, struct mst_credential *cred)
+{
+	struct mst_keeper *k = env->keeper;
+	struct mst_credential had;
+	int known = mst_store_cred_get(env->store, role, n->btid, &had), r;
+	bool taken;
+
+	if (known < 0)
+		return known;
+	if (known == 0 && strcmp(had.client_id, cred->client_id))
+		return refusal(env, role, q, owner, "the BSF names another enrolee for that B-TID than before");
+	if (known == 0 && had.state == MST_CRED_REVOKED)
+		return refusal(env, role, q, owner, "the key is revoked: it was replaced, or its client de-registered");
+	r = is_taken(env, role, n, cred->client_id, &taken);
+	if (r)
+		return r;
+	if (taken)
+		return refusal(env, role, q, owner, "the client uses a key that somebody else vouched for; revoke it before the BSF may give one");
+	r = k->ops->wrap(k, got->channel, (struct mst_view){ got->key.b, got->key.n }, cred->purpose, cred->key_id, &cred->key);
+	if (r > 0)
+		return refusal(env, role, q, owner, r == MST_KEEPER_FORGED ? "the seal of the fetched key does not verify" :
+			       "the keeper does not take the fetched key");
+	if (r)
+		return r;
+	/* one that was proved stays, whatever suite somebody else tries; this one is good for this handshake alone then */
+	if (known == 0 && had.state == MST_CRED_ACTIVE)
+		return 0;
+	return keep(env, role, cred, known != 0);
+}
+
+int mst_naf_fetched(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const struct mst_psk_ask *q,
+		    const struct mst_fetch_result *got, struct mst_psk_answer *a)
+{
+	static _Thread_local struct mst_who owner;
+	struct mst_credential cred;
+	char uid[MST_ID_MAX] = "", why[200] = "";
+	const char *no_uid = NULL;
+	int r;
+
+	memset(a, 0, sizeof(*a));
+	memset(&owner, 0, sizeof(owner));
+	if (got->end == MST_FETCH_OK) {
+		no_uid = mst_naf_uid(got->text, uid);
+		if (no_uid)
+			return refusal(env, role, q, NULL, no_uid);
+		r = mst_role_client(env, uid, 0, &owner);
+		if (r)
+			return r;
+	}
+	if (!mst_naf_decide_fetched(n, got, uid, &owner, purpose_of(role), env->now, &cred, why)) {
+		r = refusal(env, role, q, &owner, why);
+		/* it could not be asked: that says nothing about the key (lesson 6) */
+		return r == MST_PSK_UNKNOWN && (got->end == MST_FETCH_UNREACHABLE || got->end == MST_FETCH_BUSY ||
+		       got->end == MST_FETCH_LIST_STALE) ? MST_PSK_BUSY : r;
+	}
+	r = take(env, role, n, q, got, &owner, &cred);
+	if (r)
+		return r;
+	mst_naf_release(&cred, &a->release);
+	return mst_role_event(env, role, "fetched", &owner, cred.key_id, "", 0, "the BSF gave the key of an enrolee",
+			      &a->release.authorisation.event);
+}

@@ -1,0 +1,244 @@
+/* The process of Diameter (decision 0023): a listener of Zh and Zn and a connector in one, since both are the same peers. */
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/diameter-internal.h"
+#include "server/diameter.h"
+
+static void on_log(void *arg, bool error, const char *text)
+{
+	const struct diameter *d = arg;      /* from any thread; the log is written with one call */
+
+	mst_log(&d->u.log, error ? MST_LOG_WARNING : MST_LOG_DEBUG, "freeDiameter", "says", text, NULL);
+}
+
+bool diameter_plays(const struct diameter *d, enum mst_role role)
+{
+	return d->u.channel.duties & (unsigned)(role == MST_ROLE_HSS ? MST_DUTY_HSS : MST_DUTY_ZN);
+}
+
+/* --- from the node --- */
+
+static void on_request(void *owner, uint64_t id, const char *peer, bool relay, struct mst_view raw)
+{
+	serve_request(owner, id, peer, relay, raw);
+}
+
+static void on_answer(void *owner, uint64_t id, struct mst_view raw)
+{
+	ask_answer(owner, id, raw);
+}
+
+static void on_none(void *owner, uint64_t id, bool unreachable, const char *words)
+{
+	ask_none(owner, id, unreachable, words);
+}
+
+static void on_peer(void *owner, const char *identity, bool open, const char *words)
+{
+	struct diameter *d = owner;
+
+	size_t i = 0;
+	bool news;
+
+	while (i < d->n_peers && strcasecmp(d->peer[i].identity, identity))
+		i++;
+	/* each attempt fails in the same way for as long as the peer is down */
+	news = i == d->n_peers || open || strcmp(d->told[i], words) != 0;
+	if (i < d->n_peers)
+		snprintf(d->told[i], sizeof(d->told[i]), "%s", open ? "" : words);
+	mst_log(&d->u.log, open ? MST_LOG_INFO : news ? MST_LOG_WARNING : MST_LOG_DEBUG,
+		open ? "a Diameter peer is open" : "a Diameter peer is not open", "peer", identity, "why", words, NULL);
+}
+
+static const struct mst_diam_ops node_ops = { on_request, on_answer, on_none, on_peer };
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct diameter *d = arg;
+
+	(void)fd;
+	(void)what;
+	mst_diam_pump(d->node);
+}
+
+/* --- from the engine --- */
+
+static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
+{
+	struct diameter *d = owner;
+
+	(void)l;
+	(void)fd;
+	switch ((int)f->type) {
+	case MST_FRAME_ANSWER: serve_answer(d, f->id, f->payload); break;
+	case MST_FRAME_BUSY: serve_busy(d, f->id); break;
+	case MST_FRAME_FETCH: ask_fetch(d, f->id, f->payload); break;
+	default: break;
+	}
+}
+
+static void on_down(void *owner, struct mst_link *l, const char *why)
+{
+	struct diameter *d = owner;
+
+	(void)why;
+	if (d->engine == l)
+		d->engine = NULL;
+	(void)mst_link_free(l);
+	serve_late(d, MST_NEVER);
+	ask_drop(d);
+}
+
+static const struct mst_link_ops link_ops = { on_frame, on_down };
+
+static int diameter_attach(struct mst_unit *u, const struct mst_link_frame *who, struct mst_link *l, int fd)
+{
+	struct diameter *d = (struct diameter *)(void *)u;
+
+	if (who->peer != MST_PROC_ENGINE || fd >= 0)
+		return MST_FAULT_BUG;
+	(void)mst_link_free(d->engine);
+	d->engine = l;
+	mst_link_owner(l, &link_ops, d);
+	return 0;
+}
+
+/* --- life --- */
+
+static void peers_of(struct diameter *d)
+{
+	const struct mst_conf_diameter *c = &d->u.conf->diameter;
+
+	for (size_t i = 0; i < c->n_peers; i++) {
+		const struct mst_conf_diameter_peer *from = &c->peers[i];
+		struct mst_diam_peer *p = &d->peer[i];
+
+		*p = (struct mst_diam_peer){ .tls = from->tls, .relay = from->relay };
+		memcpy(p->identity, from->identity, sizeof(p->identity));
+		memcpy(p->realm, from->realm, sizeof(p->realm));
+		if (from->connect_to[0])
+			(void)!mst_conf_ip(from->connect_to, p->address, sizeof(p->address), &p->port);
+		if (from->connect_to[0] && !p->port)
+			p->port = from->tls ? 5868 : 3868;
+	}
+	d->n_peers = c->n_peers;
+}
+
+static int diameter_start(struct mst_unit *u, struct mst_diag *diag)
+{
+	struct diameter *d = (struct diameter *)(void *)u;
+	const struct mst_material *m = mst_unit_material(u, MST_ROLE_NONE);
+	const struct mst_conf_diameter *c = &u->conf->diameter;
+	struct mst_diam_config n = { .identity = c->identity, .realm = c->realm, .n_listen = c->n_listen, .port = (uint16_t)c->port,
+		.secure_port = (uint16_t)c->secure_port, .peer = d->peer, .zh = true, .zn = true, .retry = (unsigned)c->retry,
+		.watchdog = (unsigned)c->watchdog, .requests_max = (size_t)u->conf->limits.requests, .log = on_log, .log_arg = d };
+
+	d->out = malloc(MST_FRAME_MAX);
+	d->text = malloc(MST_FRAME_MAX);
+	d->arena = malloc(DIAMETER_ARENA);
+	if (!d->out || !d->text || !d->arena)
+		return MST_FAULT_MEMORY;
+	peers_of(d);
+	d->as = *c;
+	n.n_peers = d->n_peers;
+	memcpy(n.listen, c->listen, sizeof(n.listen));
+	if (m) {
+		n.chain_pem = m->chain_pem;
+		n.key_pkcs8 = m->key_pkcs8;
+		n.anchors = m->anchor;
+		n.n_anchors = m->n_anchors;
+		n.crls = m->crl;
+		n.n_crls = m->n_crls;
+	}
+	return mst_diam_prepare(&n, &d->node, diag);
+}
+
+/* The library's threads begin in the sandbox. */
+static int diameter_confined(struct mst_unit *u, struct mst_diag *diag)
+{
+	struct diameter *d = (struct diameter *)(void *)u;
+	int r = mst_diam_start(d->node, &node_ops, d, diag);
+
+	if (r)
+		return r;
+	d->readable = event_new(u->base, mst_diam_fd(d->node), EV_READ | EV_PERSIST, on_readable, d);
+	return d->readable && !event_add(d->readable, NULL) ? 0 : MST_FAULT_MEMORY;
+}
+
+/*
+ * The library takes its settings once. When ours are others now, this process ends once it has said that it took them over,
+ * and the supervisor starts it again. Material is compared where it comes in: see mst_unit.material_changed.
+ */
+static int diameter_reload(struct mst_unit *u, struct mst_diag *diag)
+{
+	struct diameter *d = (struct diameter *)(void *)u;
+
+	(void)diag;
+	d->again = u->material_changed || memcmp(&d->as, &u->conf->diameter, sizeof(d->as));
+	return 0;
+}
+
+static void diameter_tick(struct mst_unit *u)
+{
+	struct diameter *d = (struct diameter *)(void *)u;
+	uint64_t open = 0;
+
+	if (!d->node)
+		return;
+	serve_late(d, mst_now_ms());
+	ask_late(d, mst_now_ms());
+	for (size_t i = 0; i < d->n_peers; i++)
+		open += mst_diam_is_open(d->node, d->peer[i].identity);
+	u->m.v[MST_M_DIAMETER_PEERS] = d->n_peers;
+	u->m.v[MST_M_DIAMETER_OPEN] = open;
+	u->m.v[MST_M_WAITING] = mst_diam_waiting(d->node);
+	if (d->again && !d->calls && !d->questions && !u->done) {
+		d->again = false;              /* the last metrics are another tick */
+		mst_log(&u->log, MST_LOG_INFO, "begins again with the new settings", NULL);
+		mst_unit_done(u);
+	}
+}
+
+static void diameter_drain(struct mst_unit *u)
+{
+	struct diameter *d = (struct diameter *)(void *)u;
+
+	serve_late(d, MST_NEVER);
+	mst_unit_done(u);
+}
+
+static void diameter_stop(struct mst_unit *u)
+{
+	struct diameter *d = (struct diameter *)(void *)u;
+
+	if (d->readable)
+		event_free(d->readable);
+	if (d->node && d->out)
+		serve_late(d, MST_NEVER);
+	ask_drop(d);
+	d->node = mst_diam_free(d->node);
+	(void)mst_link_free(d->engine);
+	if (d->text)
+		mst_wipe(d->text, MST_FRAME_MAX);
+	if (d->out)
+		mst_wipe(d->out, MST_FRAME_MAX);
+	free(d->out);
+	free(d->text);
+	free(d->arena);
+}
+
+const struct mst_unit_ops mst_diameter_unit = {
+	.kind = MST_PROC_DIAMETER,
+	.size = sizeof(struct diameter),
+	.start = diameter_start,
+	.confined = diameter_confined,
+	.reload = diameter_reload,
+	.attach = diameter_attach,
+	.drain = diameter_drain,
+	.tick = diameter_tick,
+	.stop = diameter_stop,
+};
