@@ -202,6 +202,7 @@ static void check_installation(struct doctor *d)
 		check_port(d, "maf");
 		check_port(d, "bbn");
 		check_api(d);
+		doctor_diameter(d);
 	}
 	config_destroy(&d->conf);
 }

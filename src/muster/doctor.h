@@ -17,6 +17,7 @@ struct doctor {
 
 void doctor_finding(struct doctor *d, bool good, const char *what, const char *detail, const char *remedy);
 void doctor_lists(struct doctor *d);
+void doctor_diameter(struct doctor *d);
 /* `where`: a reader's name or its beginning, "" for any, or a modem's port, which begins with '/'. `pin_file` may be NULL. */
 void doctor_card(struct doctor *d, const char *where, const char *pin_file);
 
