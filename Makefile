@@ -12,7 +12,7 @@ TESTFLAGS ?= --print-errorlogs --no-rebuild
 help:
 	@echo 'muster: brings M2M nodes into service'
 	@echo
-	@echo '  make demo      briefing nodes, two providers and 200 nodes on loopback (FLAGS=--keep leaves them running)'
+	@echo '  make demo      briefing nodes, two providers, 200 nodes and 20 SIMs on loopback (FLAGS=--keep leaves them running)'
 	@echo '  make test      build and run every test: units, fuzz corpora, contract, scenarios with real daemons'
 	@echo '  make check     what CI runs: lint, tests, clang, sanitizers, demo'
 	@echo '  make bench     enrolments per second beside bare handshakes, memory, instructions'

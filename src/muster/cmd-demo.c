@@ -62,6 +62,9 @@ static int tell_result(struct demo *d, double seconds)
 	putchar('\n');
 	if (r == EXIT_DONE)
 		r = demo_picture(d, d->drawn);
+	putchar('\n');
+	if (r == EXIT_DONE)
+		r = demo_sim_picture(d, 1);
 	say("\n%sWhat each node holds, as its provider knows it:%s", ink(d->m, BOLD), ink(d->m, PLAIN));
 	demo_tell_holdings(d);
 	return r;
@@ -80,8 +83,9 @@ static int tell_json(const struct demo *d, double seconds)
 		                                       (json_int_t)d->placed[at][0], "fig3", (json_int_t)d->placed[at][1]));
 	}
 	demo_node_id(d->clone, id);
-	return print_json(json_pack("{s:I,s:I,s:I,s:I,s:o,s:s,s:f,s:s,s:o}", "nodes", (json_int_t)d->nodes, "enrolled", (json_int_t)d->enrolled,
-	                            "refused", (json_int_t)d->refused, "misplaced", (json_int_t)d->wrong, "rules", rules, "clone", id,
+	return print_json(json_pack("{s:I,s:I,s:I,s:I,s:{s:I,s:I},s:o,s:s,s:f,s:s,s:o}", "nodes", (json_int_t)d->nodes, "enrolled", (json_int_t)d->enrolled,
+	                            "refused", (json_int_t)d->refused, "misplaced", (json_int_t)d->wrong, "sims", "nodes", (json_int_t)d->sims, "enrolled",
+	                            (json_int_t)d->sims_enrolled, "rules", rules, "clone", id,
 	                            "seconds", seconds, "dir", d->dir, "fleet", demo_holdings(d)));
 }
 
@@ -102,6 +106,7 @@ static void tell_world(const struct demo *d)
 	say("  %-6s %s:%u, the owner's briefing node", h[DEMO_OWNER].name, h[DEMO_OWNER].in.bbn, h[DEMO_OWNER].in.bbn_port);
 	for (size_t i = DEMO_NORTH; i <= DEMO_SOUTH; i++)
 		say("  %-6s provider %s: %s:%u, %s:%u", h[i].name, h[i].in.sp, h[i].in.mef, h[i].in.mef_port, h[i].in.maf, h[i].in.maf_port);
+	say("  %-6s %s:%u, its BSF as an operator of SIMs", h[DEMO_SOUTH].name, h[DEMO_SOUTH].in.bsf, h[DEMO_SOUTH].in.bsf_port);
 	putchar('\n');
 }
 
@@ -115,6 +120,8 @@ static int later(struct demo *d, double seconds)
 		    d->house[DEMO_SOUTH].in.sp);
 	if ((r = demo_short_contract(d, seconds)) != EXIT_DONE || (r = demo_known(d, true)) != EXIT_DONE || (r = demo_enrol(d, true)) != EXIT_DONE ||
 	    (r = demo_check(d)) != EXIT_DONE || (r = demo_move(d)) != EXIT_DONE)
+		return r;
+	if ((r = demo_sims(d)) != EXIT_DONE)
 		return r;
 	return demo_end(d);
 }

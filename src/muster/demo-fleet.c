@@ -43,7 +43,10 @@ static bool placed_by_hand(size_t number)
 
 void demo_node_id(size_t number, char out[128])
 {
-	snprintf(out, 128, "urn:dev:ops:00004C-%s-%05zu", maker_of(number), number);
+	if (number > DEMO_SIM)
+		snprintf(out, 128, "urn:dev:ops:00004C-sim-%05zu", number - DEMO_SIM);
+	else
+		snprintf(out, 128, "urn:dev:ops:00004C-%s-%05zu", maker_of(number), number);
 }
 
 char *demo_node_dir(const struct demo *d, size_t number, char out[4096])

@@ -131,13 +131,18 @@ static int note_certificate(const struct demo *d, struct demo_holding *h, enum d
 	return r;
 }
 
+void demo_note_key(const struct demo *d, struct demo_holding *h, enum demo_who who, const json_t *node)
+{
+	note_key(h, node);
+	if (h->key[0] || h->ended)
+		h->provider = d->house[who].in.sp;
+}
+
 bool demo_note(struct demo *d, size_t number, enum demo_who who, const json_t *node)
 {
 	struct demo_holding *h = &d->holding[number];
 
-	note_key(h, node);
-	if (h->key[0] || h->ended)
-		h->provider = d->house[who].in.sp;
+	demo_note_key(d, h, who, node);
 	if (demo_certified(d, number) && note_certificate(d, h, who, number) != EXIT_DONE)
 		return false;
 	return (number == d->clone) == !h->key[0] && demo_certified(d, number) == !!h->cert_until[0];
@@ -147,7 +152,7 @@ bool demo_note(struct demo *d, size_t number, enum demo_who who, const json_t *n
 
 static const char *born_with(const struct demo *d, size_t number)
 {
-	return demo_by_secret(d, number) ? "secret" : "certificate";
+	return number > DEMO_SIM ? "SIM" : demo_by_secret(d, number) ? "secret" : "certificate";
 }
 
 static void shown_day(const char *timestamp, char out[24])
@@ -161,8 +166,9 @@ void demo_tell_holdings(const struct demo *d)
 	struct table t = { 0 };
 
 	table_row(&t, MST_COUNT(head), head);
-	for (size_t i = 1; i <= d->nodes; i++) {
-		const struct demo_holding *h = &d->holding[i];
+	for (size_t k = 1; k <= d->nodes + d->sims; k++) {
+		size_t i = k > d->nodes ? DEMO_SIM + k - d->nodes : k;
+		const struct demo_holding *h = k > d->nodes ? &d->sim[k - d->nodes] : &d->holding[k];
 		char id[128], key[24], cert[24];
 		const char *cell[] = { id, born_with(d, i), h->provider ? h->provider : "nobody", key, cert, h->note ? h->note : "-" };
 
@@ -183,8 +189,9 @@ json_t *demo_holdings(const struct demo *d)
 {
 	json_t *all = json_array();
 
-	for (size_t i = 1; i <= d->nodes; i++) {
-		const struct demo_holding *h = &d->holding[i];
+	for (size_t k = 1; k <= d->nodes + d->sims; k++) {
+		size_t i = k > d->nodes ? DEMO_SIM + k - d->nodes : k;
+		const struct demo_holding *h = k > d->nodes ? &d->sim[k - d->nodes] : &d->holding[k];
 		char id[128];
 
 		demo_node_id(i, id);

@@ -8,7 +8,7 @@
 
 #include "demo.h"
 
-enum column { NODE, MAKER, OWNER, MEF, MAF, COLUMNS };
+enum column { NODE, MAKER, OWNER, MEF, MAF, COLUMNS = DEMO_COLUMNS };
 #define WIDTH 22                         /* from one line of life to the next: 100 columns in all */
 
 struct arrow {
@@ -125,16 +125,23 @@ static void draw_line(const struct muster *m, const struct arrow *a, const char 
 	puts("│");
 }
 
+void demo_draw(const struct muster *m, size_t from, size_t to, const char *text, const char *when, enum colour c)
+{
+	const struct arrow a = { NULL, NULL, (enum column)from, (enum column)to, text };
+
+	draw_line(m, &a, text, "", c);
+	draw_line(m, &a, NULL, when, c);
+}
+
 static void draw(const struct picture *p, const struct arrow *a, const char *when, enum colour c)
 {
-	draw_line(p->m, a, a->text, "", c);
-	draw_line(p->m, a, NULL, when, c);
+	demo_draw(p->m, a->from, a->to, a->text, when, c);
 }
 
 /* Something that the node does at home: a knot on its line, its text in the columns that are free then. */
-static void draw_knot(const struct picture *p, const char *text, const char *when)
+void demo_draw_knot(const struct muster *m, const char *text, const char *when)
 {
-	printf("%s%10s%s %s●%s%-*s", ink(p->m, DIM), when, ink(p->m, PLAIN), ink(p->m, GREEN), ink(p->m, PLAIN), WIDTH - 1, text);
+	printf("%s%10s%s %s●%s%-*s", ink(m, DIM), when, ink(m, PLAIN), ink(m, GREEN), ink(m, PLAIN), WIDTH - 1, text);
 	for (size_t i = 1; i + 1 < COLUMNS; i++)
 		printf("│%*s", WIDTH - 1, "");
 	puts("│");
@@ -216,7 +223,7 @@ static void draw_step(const struct picture *p, const json_t *step, size_t *saves
 	if (a.from == a.to) {
 		bool save = strcmp(a.step, "node.save") == 0;
 
-		draw_knot(p, !save ? " new credential used" : *saves < MST_COUNT(saved) ? saved[*saves] : " saved", when);
+		demo_draw_knot(p->m, !save ? " new credential used" : *saves < MST_COUNT(saved) ? saved[*saves] : " saved", when);
 		*saves += save;
 		return;
 	}
@@ -266,7 +273,7 @@ static void node_view(const struct picture *p)
 }
 
 /* What the node says about its last run. */
-static json_t *agent_status(const struct demo *d, size_t number)
+json_t *demo_agent_status(const struct demo *d, size_t number)
 {
 	char command[9000], dir[4096];
 	json_t *status;
@@ -288,7 +295,7 @@ static int look(const struct demo *d, size_t number, struct picture *p)
 	struct mst_writer w;
 	char path[1024], id[128];
 
-	*p = (struct picture){ .d = d, .m = d->m, .status = agent_status(d, number), .provider = demo_place_of(number, NULL)->provider };
+	*p = (struct picture){ .d = d, .m = d->m, .status = demo_agent_status(d, number), .provider = demo_place_of(number, NULL)->provider };
 	p->attempt = text_of(p->status, "attempt");
 	if (!*p->attempt) {
 		complain("the node has no attempt to show");
@@ -311,16 +318,21 @@ static void look_away(struct picture *p)
 	json_decref(p->status);
 }
 
+void demo_draw_head(const struct muster *m, const char *const head[DEMO_COLUMNS])
+{
+	printf("%11s", "");
+	for (size_t c = 0; c < COLUMNS; c++)
+		printf("%s%-*s%s", ink(m, BOLD), c + 1 < COLUMNS ? WIDTH : 0, head[c], ink(m, PLAIN));
+	putchar('\n');
+}
+
 static void draw_all(const struct picture *p)
 {
 	static const char *const head[COLUMNS] = { "node", "maker's BBN", "owner's BBN", "MEF", "MAF" };
 	json_t *step, *report;
 	size_t i, saves = 0;
 
-	printf("%11s", "");
-	for (size_t c = 0; c < COLUMNS; c++)
-		printf("%s%-*s%s", ink(p->m, BOLD), c + 1 < COLUMNS ? WIDTH : 0, head[c], ink(p->m, PLAIN));
-	putchar('\n');
+	demo_draw_head(p->m, head);
 	json_array_foreach(json_object_get(p->status, "steps"), i, step)
 		draw_step(p, step, &saves);
 	json_array_foreach(json_object_get(p->status, "reports"), i, report)

@@ -35,7 +35,7 @@ static void prepare_house(struct demo *d, enum demo_who who, const unsigned port
 
 int demo_prepare(struct demo *d, const char *dir)
 {
-	unsigned port[DEMO_HOUSES * 3];
+	unsigned port[DEMO_HOUSES * 3 + 3];
 
 	if (dir) {
 		snprintf(d->dir, sizeof(d->dir), "%s", dir);
@@ -54,6 +54,7 @@ int demo_prepare(struct demo *d, const char *dir)
 	}
 	for (size_t i = 0; i < DEMO_HOUSES; i++)
 		prepare_house(d, (enum demo_who)i, port + 3 * i);
+	demo_sims_prepare(d, port + 3 * (size_t)DEMO_HOUSES);
 	return EXIT_DONE;
 }
 

@@ -23,6 +23,9 @@ struct demo_house {
 
 /* Where nodes stand, and what the owner's rules must make of that. */
 enum { DEMO_PLACES = 4 };
+/* Nodes with a SIM are numbered from here on, and there are no more than so many. */
+#define DEMO_SIM ((size_t)100000)
+enum { DEMO_SIMS = 20 };
 struct demo_place {
 	const char *rule;
 	enum demo_who provider;
@@ -52,6 +55,8 @@ struct demo {
 	struct demo_holding *holding;    /* by number */
 	size_t move[5], moving;          /* to the other provider, later */
 	size_t end[2], ending;           /* their subscription ends */
+	size_t sims, sims_enrolled;
+	struct demo_holding sim[DEMO_SIMS + 1];
 };
 
 /* demo-world.c: installations and rules. Exit status; each explains itself. */
@@ -81,6 +86,8 @@ bool demo_note(struct demo *d, size_t number, enum demo_who who, const json_t *n
 /* One of our own commands in an installation, shown as it would be typed when `aloud`. */
 int demo_type(struct demo *d, enum demo_who who, int (*cmd)(struct muster *m, int argc, char **argv), const char *name, const char *const *word,
 	      bool aloud);
+/* The key alone, into `h`. */
+void demo_note_key(const struct demo *d, struct demo_holding *h, enum demo_who who, const json_t *node);
 void demo_tell_holdings(const struct demo *d);
 json_t *demo_holdings(const struct demo *d);
 
@@ -90,6 +97,11 @@ bool demo_ends(const struct demo *d, size_t number);
 int demo_short_contract(struct demo *d, double seconds);
 int demo_move(struct demo *d);
 int demo_end(struct demo *d);            /* waits until it has happened */
+
+/* demo-sims.c, demo-sim-picture.c: figure 1, with nodes that have nothing but a SIM of the southern provider's. */
+void demo_sims_prepare(struct demo *d, const unsigned port[3]);
+int demo_sims(struct demo *d);
+int demo_sim_picture(struct demo *d, size_t i);
 
 /* demo-run.c */
 int demo_find_programs(struct demo *d, const char *bin);
@@ -110,6 +122,13 @@ const char *demo_node_path(size_t number, char out[1200]);
 
 /* demo-picture.c: the arrows of one attempt as a sequence picture. */
 int demo_picture(struct demo *d, size_t number);
+/* Its pieces: five lines of life, and between two of them a text over its arrow. Red and yellow arrows are broken. */
+enum { DEMO_COLUMNS = 5 };
+void demo_draw_head(const struct muster *m, const char *const head[DEMO_COLUMNS]);
+void demo_draw(const struct muster *m, size_t from, size_t to, const char *text, const char *when, enum colour c);
+void demo_draw_knot(const struct muster *m, const char *text, const char *when);
+/* What the node says about its last run; NULL: nothing. */
+json_t *demo_agent_status(const struct demo *d, size_t number);
 /* The clone, as the operator and as the node itself see it. */
 int demo_refused(struct demo *d);
 

@@ -324,7 +324,7 @@ def test_metrics_and_health(inst):
 
 
 def test_the_demo_shows_what_happened(tmp_path):
-    """Lesson 20: figures 2 and 3, the rule that matched in words, one node's arrows with their times, a refusal from both ends,
+    """Lesson 20: figures 1, 2 and 3, the rule that matched in words, one node's arrows with their times, a refusal from both ends,
     and what each node holds until when."""
     text = run(MUSTER, "demo", "--nodes", "8", "--dir", tmp_path / "d", timeout=110).stdout
     assert "7 of 8 nodes enrolled, 1 refused" in text
@@ -337,7 +337,7 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert "rule north-depot (number 3) decides: instructions" in text
     assert "2 north-sites: no: site is not known, wanted north*" in text
     assert "3 north-depot: holds: place (from the registry)" in text
-    picture = text[text.rindex("attempt"):]
+    picture, sims = text[text.rindex("attempt", 0, text.index("a SIM and nothing else")):].split("a SIM and nothing else")
     dialogues = ["TLS, certificates", "whom do I join?", "rule lot-7", "owner's BBN, its CA", "TLS, certificates", "whom do I join?",
                  "rule north-depot", "mef.north.example.com, its CA", "TLS by certificate", "register", "anything to do?", "who am I",
                  "Ke may make a key", "TLS by key, called KeID", "KeID's Km", "Km, the node's name", "the key is right",
@@ -350,8 +350,19 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert "╌" not in picture, "an arrow that only one end knows of: " + picture
     times = [int(ms) for ms in re.findall(r"(\d+) ms ", picture)]
     assert len(times) >= 19 and times == sorted(times), picture
-    lines = [line for line in picture.splitlines() if "│" in line]
-    assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture
+    lines = [line for line in (picture + sims).splitlines() if "│" in line]
+    assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture + sims
+    at = 0
+    for words in ("Ub: who I am", "Zh: a vector", "AKA vector", "Zh: who is it?", "CSE-ID", "Ub: challenge", "RES", "Ub: B-TID", "saved", "Ua: TLS by B-TID",
+                  "Zn: its key for me", "Ks_NAF", "the key is right", "Ua: register", "Ua: TLS by B-TID", "Ua: read it back", "new credential used"):
+        at = sims.index(words, at) + len(words)
+    assert "╌" not in sims, "an arrow that only one end knows of: " + sims
+    times = [int(ms) for ms in re.findall(r"(\d+) ms ", sims)]
+    assert len(times) == 9 and times == sorted(times), sims
+    assert re.search(r"B-TID \(KeID and KmID\) \S{24}@bsf\.mnc001\.mcc001\.pub\.3gppnetwork\.org, good until", sims), sims
+    assert len(re.findall(r"^urn:dev:ops:00004C-sim-0000[12] +SIM +south\.example\.com +2\S+ \S+ +- +-$", text, re.M)) == 2, text
+    for command in ("rule add sims --imsi-prefix 00101", "node import sim-nodes.csv --anchor none", "sim import sims.csv"):
+        assert f"$ muster -C south {command}" in text, command
     row = r"^urn:dev:ops:00004C-\w+-0000(\d) +(certificate|secret) +(\S+) +(-|2\S+ \S+) +(-|2\S+ \S+) +(\S.*)$"
     table = {number: rest for number, *rest in re.findall(row, text[text.index("What each node holds"):], re.M)}
     assert sorted(table) == [str(n) for n in range(1, 9)], text
@@ -373,7 +384,8 @@ def test_the_demo_as_data_and_its_bad_input(tmp_path):
     assert sum(r["fig2"] + r["fig3"] for r in said["rules"]) == 3 and len(said["rules"]) == 4, said
     assert [(n["node"][-5:], n["bornWith"], n["provider"] is None, n["keyUntil"] is None) for n in said["fleet"]] == [
         ("00001", "certificate", False, False), ("00002", "certificate", True, True), ("00003", "certificate", False, False),
-        ("00004", "certificate", False, False)], said
+        ("00004", "certificate", False, False), ("00001", "SIM", False, False), ("00002", "SIM", False, False)], said
+    assert said["sims"] == {"nodes": 2, "enrolled": 2}, said
     again = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", check=False, timeout=110)
     assert again.returncode == 1 and "never overwrites" in again.stderr, again
     for bad in ("3", "x", "100000"):
