@@ -11,12 +11,16 @@ import secrets
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 
 import pytest
 
 from gba_ue import Ue
-from support import AGENT, MUSTER, RUN_SECONDS, Installation, Running, free_port, run, until
+from test_card import Reader
+from test_gba_card import through
+from usim import Usim
+from support import AGENT, MUSTER, MUSTERD, RUN_SECONDS, Installation, Running, free_port, run, until
 
 PLMN = "00101"
 NUMBERS = iter(range(1, 10000))
@@ -226,9 +230,9 @@ def mark(inst):
     return inst.events()[-1]["seq"]
 
 
-def told(inst, since, **match):
-    """Events behind entry `since` whose members match."""
-    return [e for e in inst.events() if e["seq"] > since and all(e.get(k) == v for k, v in match.items())]
+def told(inst, since, about="", **match):
+    """Events behind entry `since` whose members match, and that name that subscriber."""
+    return [e for e in inst.events() if e["seq"] > since and about in e.get("who", "") + e.get("why", "") and all(e.get(k) == v for k, v in match.items())]
 
 
 def again(node, wait="enrolled key"):
@@ -288,7 +292,7 @@ def test_the_card_is_ahead(inst):
     again(node)
     assert node.key() != old and node.sqn() > before
     node.enrolled()
-    whats = [e["what"] for e in told(inst, begin)]
+    whats = [e["what"] for e in told(inst, begin, node.imsi)]
     assert "hss.resynchronised" in whats and whats.index("hss.resynchronised") < whats.index("bsf.bootstrapped"), whats
 
 
@@ -306,7 +310,7 @@ def test_one_sim_twice_at_once(inst):
     assert len(active) == 1 and active[0] in keys, (active, keys)
     assert keys[active[0]].works()
     assert not any(n.works() for k, n in keys.items() if k != active[0])
-    assert run("sqlite3", inst.dir / "store/muster.db", f"SELECT vectors FROM sim WHERE imsi = '{one.imsi}'").stdout.strip() == "2"
+    assert run("sqlite3", inst.dir / "store/muster.db", f"SELECT vectors FROM sim WHERE imsi = '{one.imsi}'").stdout.strip() in ("2", "3")
 
 
 def nothing_half(node):
@@ -401,6 +405,7 @@ def test_a_key_that_the_bsf_has_flushed_before_it_was_used(inst):
 def the_other_operator(inst):
     inst.south.start()
     inst.south.subscription()
+    until("the two have met", lambda: "a Diameter peer is open" in inst.south.log_text(), RUN_SECONDS, inst.south.log_text)
     yield inst.south
     assert inst.south.stop() == 0, inst.south.log_text()
 
@@ -423,7 +428,7 @@ def test_a_node_that_moves(inst, south):
     assert (c["mafFQDN"], c["adminFQDN"]) == (south.maf, south.sp) and c["keyID"] != old and node.works()
     assert [k for k, state in node.at_the_maf(south).items() if state == "active"] == [c["keyID"]]
     assert node.at_the_maf().get(old, "revoked") == "revoked" and "active" not in node.at_the_maf().values()
-    assert [e["who"] for e in told(inst, begin, what="zn.key-given")] == [south.maf]
+    assert {e["who"] for e in told(inst, begin, node.imsi, what="zn.key-given")} == {south.maf}
 
 
 def test_over_diameter(inst, south):
@@ -432,25 +437,65 @@ def test_over_diameter(inst, south):
     rule(south, maf=inst)
     node.instruct({**DISCOVERY, "uri": f"http://{south.bsf}"})
     begin, there = mark(inst), mark(south)
-    with Running(node) as agent:            # the peers may not have met yet: then it is told to come again
+    with Running(node) as agent:
         agent.wait_log("enrolled key")
         first = node.key()
         assert first.endswith("@" + south.bsf) and node.works()
         assert [k for k, state in node.at_the_maf().items() if state == "active"] == [first]
-        assert {e["who"] for e in told(inst, begin, what="hss.vector")} == {f"dia.{south.sp}"} and not told(inst, begin, what="bsf.bootstrapped")
+        assert {e["who"] for e in told(inst, begin, node.imsi, what="hss.vector")} == {f"dia.{south.sp}"}
+        assert not told(inst, begin, node.imsi, what="bsf.bootstrapped")
         assert [e["who"] for e in told(south, there, what="bsf.bootstrapped")] == [node.impi]
         assert [e["who"] for e in told(south, there, what="zn.key-given")] == [f"dia.{inst.sp}"]
         inst.muster("sim", "remove", node.imsi, "--reason", "restored from an old copy")
         node.sim()
         assert node.agent("trigger").returncode == 0
         agent.wait_log("enrolled key")
-    assert node.key() != first and node.works() and told(inst, begin, what="hss.resynchronised")
+    assert node.key() != first and node.works() and told(inst, begin, node.imsi, what="hss.resynchronised")
     # whom the operator has suspended, and whom nobody knows, over Diameter as well
     inst.muster("sim", "suspend", node.imsi, "--reason", "stolen")
     ue = Ue(south.bsf_port, node.k, node.opc, node.impi, south.bsf)
     assert ue.first()[0] == 403
     ue.name = "001019999999999@ims.mnc001.mcc001.3gppnetwork.org"
     assert ue.first()[0] == 403
+
+
+def test_a_card_behind_a_reader(inst, tmp_path):
+    """The same by PC/SC: Ks stays in the card, and the card's counter lies ahead of the operator's."""
+    node, begin = SimNode(inst, uicc="GBA_U"), mark(inst)
+    card = Usim(node.imsi, node.k, node.opc, sqn=0x90000)
+    card.seq = [0x90000 >> 5] * 32
+    node.card = 'kind = "pcsc"; reader = "Virtual";'
+    node.configure()
+    reader = Reader(tmp_path)
+    try:
+        with reader.card(card):
+            done = node.run_once(wrap=through(reader))
+            assert done.returncode == 0, done.stderr + inst.log_text()
+    finally:
+        reader.close()
+    assert node.enrolled()["keyID"].encode() in card.apps[next(iter(card.apps))][0x6FD6], "B-TID is noted in EF_GBABP"
+    assert node.sqn() > 0x90000 and told(inst, begin, node.imsi, what="hss.resynchronised")
+
+
+AGENT_POINTS = ["ub-challenged", "ub-card-answered", "ub-granted", "bootstrapped", "naf-keyed", "pending-saved", "maf-opened", "maf-registered", "kmid-saved",
+                "maf-reopened", "confirmed", "proof-saved", "promoted"]
+
+
+def test_the_nodes_power_goes_at_every_point(inst):
+    """Whatever the card and the operator have counted already: it ends enrolled, with one key."""
+    for point in AGENT_POINTS:
+        # with Ks in the node the key follows in the same step
+        node = SimNode(inst, **({"uicc": "GBA_U", "card_gba": "yes"} if point == "bootstrapped" else {}))
+        node.configure(f'crash_at = "{point}";\n')
+        cut = node.run_once()
+        assert cut.returncode == -signal.SIGKILL, (point, cut.stderr)
+        sqn = node.sqn()
+        node.configure()
+        done = node.run_once()
+        assert done.returncode == 0, (point, done.stderr, inst.log_text())
+        # from the pending slot on the card is not asked any more
+        assert (node.sqn() > sqn) == (AGENT_POINTS.index(point) < AGENT_POINTS.index("pending-saved")), point
+        node.enrolled()
 
 
 def test_the_hss_is_back(inst):
@@ -471,3 +516,57 @@ def test_a_key_that_has_ended(inst):
     assert not node.works(), "what has ended stays ended"
     assert node.run_once().returncode == 0
     assert node.enrolled()["keyID"] != old
+
+
+# --- the servers' power ---
+
+SERVER_POINTS = run(MUSTERD, "--crash-points").stdout.split()
+
+
+def kept(inst, table, what, node=None):
+    where = f" WHERE imsi = '{node.imsi}'" if node else ""
+    return run("sqlite3", inst.dir / "store/muster.db", f"SELECT {what} FROM {table}{where}").stdout.strip()
+
+
+def test_the_servers_power_goes_at_every_point(tmp_path):
+    """One daemon that is everything dies at the n-th passage of a point while a node comes by its SIM. Numbers never fall, what was said stands."""
+    inst = Installation(tmp_path / "inst", processes="single", gba=PLMN)
+    settle(inst, [(r"(?m)^listeners = \d+;", "listeners = 1;")])
+    inst.start()
+    inst.subscription()
+    rule(inst)
+    # a MEF's key alone is released; the others at an early, a later and a late message
+    rounds = [(point, 1 + 2 * (i % 3)) for i, point in enumerate(SERVER_POINTS) if point != "release-before"]
+    nodes = [SimNode(inst) for _ in range(4)]
+    assert inst.stop() == 0
+    for i, (point, passage) in enumerate(rounds):
+        inst.configure(add=f'test = {{ crash_at = "{point}"; crash_after = {passage}; }};\n')
+        inst.start()
+        before = [int(kept(inst, "sim", "sqn", n)) for n in nodes]
+        for k in range(3 * passage):
+            node = nodes[(i + k) % len(nodes)]
+            node.run_once()
+            if ended(inst):
+                break
+            shutil.rmtree(node.dir / "state", ignore_errors=True)      # a new node with that card, so that it asks again
+        else:
+            raise AssertionError(f"{point} was not passed {passage} times: {inst.log_text()}")
+        assert all(int(kept(inst, "sim", "sqn", n)) >= b for n, b in zip(nodes, before)), point
+    inst.configure()
+    inst.start()
+    for node in nodes:
+        until("it is enrolled", lambda n=node: n.run_once().returncode == 0, RUN_SECONDS, inst.log_text)
+        node.enrolled()
+    assert kept(inst, "pragma_integrity_check", "*") == "ok" and "whole" in inst.muster("events", "verify").stdout
+    assert inst.stop() == 0
+
+
+def ended(inst):
+    """The kernel tells of a death a moment after the peer sees its socket close."""
+    try:
+        code = inst.process.wait(0.2)
+    except subprocess.TimeoutExpired:
+        return False
+    assert code == -signal.SIGKILL, (code, inst.log_text())
+    inst.process = None
+    return True
