@@ -189,7 +189,6 @@ static void check_api(struct doctor *d)
 	json_decref(answer);
 }
 
-/* Keys and certificates of the roles of GBA, wherever the settings say they are. */
 static void check_installation(struct doctor *d)
 {
 	config_init(&d->conf);
@@ -213,6 +212,7 @@ static void check_installation(struct doctor *d)
 		doctor_port(d, "bbn");
 		doctor_gba(d);
 		check_api(d);
+		doctor_diameter(d);
 	}
 	config_destroy(&d->conf);
 }
