@@ -127,9 +127,9 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	free(w->fetch);
 	w->fetch = NULL;
 	w->revoked = a->revoked;
-	w->counts = a->counts;
 	w->cut = a->cut;
 	w->answer.node = a->node;
+	w->counts = a->counts;
 	if (a->wants_fetch)
 		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
 	if (!a->content.ok || a->release.at > a->content.n)
@@ -597,10 +597,10 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 				transact_all(e, &w[i], 1);
 	for (size_t i = 0; i < n; i++) {
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
-		if (w[i]->counts && !w[i]->failed)
-			e->u.m.v[w[i]->counts]++;
 		if (w[i]->cut && !w[i]->failed)
 			engine_cut(e, w[i]->cut);
+		if (w[i]->counts && !w[i]->failed)
+			e->u.m.v[w[i]->counts]++;
 		switch (w[i]->kind) {
 		case WORK_EXCHANGE: after_exchange(e, w[i]); break;
 		case WORK_PSK: after_psk(e, w[i]); break;

@@ -13,7 +13,7 @@
 #include "server/metrics.h"
 
 #define MST_UNIT_MATERIALS MST_ASKERS
-#define MST_UNIT_SOCKETS (MST_CONF_LISTEN + 1)
+#define MST_UNIT_SOCKETS (2 * MST_CONF_LISTEN + 1)       /* TCP, UDP, metrics */
 
 struct event_base;
 struct event;
