@@ -126,7 +126,7 @@ def test_a_released_node_gets_nothing_new(world):
 
 def points():
     names = run(AGENT, "--crash-points").stdout.split()
-    return [p for p in names if p not in ("bundle-noted", "trigger-kept")] + ["leaving-kept", "slots-changed", "left-mef", "left-maf", "left"]
+    return [p for p in names if p not in ("bundle-noted", "trigger-kept", "bootstrapped", "naf-keyed")] + ["leaving-kept", "slots-changed", "left-mef", "left-maf", "left"]
 
 
 # a sanitized build is slow: there the points where one credential takes the place of the other
