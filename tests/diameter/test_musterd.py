@@ -1,0 +1,86 @@
+"""A whole musterd with an HSS and Diameter: a foreign BSF has vectors of a real SIM, an operator looks, and everything ends."""
+import json
+import os
+import pathlib
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenario"))
+from avps import BIR, MAR, ZH, ZN, avp, gpp, message, u32, vsai  # noqa: E402
+from processes import peer, reach  # noqa: E402
+from support import Installation, free_port, until  # noqa: E402
+
+IMSI = "001010000000001"
+IMPI = IMSI + "@ims.mnc001.mcc001.3gppnetwork.org"
+OURS, BSF, OTHER = "node.ours.example", "bsf.foreign.example", "other.foreign.example"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    d = tmp_path_factory.mktemp("musterd")
+    inst = Installation(d / "inst", gba="00101")
+    port = free_port()
+    inst.configure(replace={f'bsfs = ["{inst.bsf}"]': f'bsfs = ["{inst.bsf}", "{BSF}"]'}, add=f'''
+diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0; retry = "1s";
+  peers = ( {{ identity = "{BSF}"; realm = "foreign.example"; tls = false; }},
+            {{ identity = "{OTHER}"; realm = "foreign.example"; tls = false; }} ); }};
+''')
+    inst.start()
+    inst.sim = inst.muster("sim", "add", IMSI, "--k-file", "-", "--opc-file", "-", check=False)
+    inst.peer = peer(d, BSF, "foreign.example", OURS, port)
+    inst.peer.line("open " + OURS)
+    inst.port, inst.work = port, d
+    yield inst
+    inst.peer.end()
+    assert inst.stop() == 0, inst.log_text()
+
+
+def send(p, who, command, app, avps):
+    return reach(p, message(command, app, [avp(263, f"{who};1;1"), vsai(app), avp(264, who), avp(296, "foreign.example"), avp(283, "ours.example"),
+                                           avp(293, OURS)] + avps))
+
+
+def test_unknown_subscriber(world):
+    m = send(world.peer, BSF, MAR, ZH, [avp(277, u32(1)), avp(1, "999990000000001@ims.mnc099.mcc999.3gppnetwork.org")])
+    assert m.result() == (10415, 5401)
+
+
+def test_who_may_not_ask(world):
+    """A peer of Diameter, but none of hss.bsfs."""
+    p = peer(world.work, OTHER, "foreign.example", OURS, world.port)
+    p.line("open " + OURS)
+    m = send(p, OTHER, MAR, ZH, [avp(277, u32(1)), avp(1, IMPI)])
+    assert m.result() == (10415, 5402)
+    p.end()
+
+
+def test_unknown_btid(world):
+    m = send(world.peer, BSF, BIR, ZN, [gpp(401, "bm9ib2R5IGhhcyBpdA==@" + world.bsf), gpp(402, b"maf.sp.example\x01\x00\x01\x00\xae")])
+    assert m.result() in ((10415, 5403), (10415, 5402))
+
+
+def test_doctor_and_metrics(world):
+    """One of two peers is connected, which doctor does not like."""
+    def found():
+        said = json.loads(world.muster("--json", "doctor", check=False).stdout)
+        return [f for f in said if f["check"] == "Diameter" and f["detail"] == "1 of 2 peers connected"]
+    assert until("doctor sees one peer of two", found)[0]["ok"] is False
+
+
+def test_it_is_started_again(world):
+    """The process of Diameter dies: the others go on, and it comes back with its connections."""
+    pids = [int(p.parent.name) for p in pathlib.Path("/proc").glob("[0-9]*/stat") if children(p, world.process.pid)]
+    assert len(pids) == 1
+    os.kill(pids[0], signal.SIGKILL)
+    world.peer.line("open " + OURS)
+    test_unknown_subscriber(world)
+
+
+def children(stat, parent):
+    try:
+        text = stat.read_text()
+        return "(musterd-diamete)" in text and int(text.rsplit(")", 1)[1].split()[1]) == parent
+    except OSError:
+        return False
