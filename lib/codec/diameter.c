@@ -342,7 +342,7 @@ static size_t put_head(struct mst_writer *w, uint32_t code)
 	if (!row)
 		return at;
 	mst_put_u32(w, code);
-	mst_put_u32(w, (uint32_t)(((row->vendor ? V_BIT : 0) | (row->optional ? 0 : M_BIT)) << 24));
+	mst_put_u32(w, (uint32_t)((row->vendor ? V_BIT : 0) | (row->optional ? 0 : M_BIT)) << 24);
 	if (row->vendor)
 		mst_put_u32(w, row->vendor);
 	return at;

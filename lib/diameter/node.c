@@ -55,7 +55,8 @@ __attribute__((format(printf, 2, 0))) static void logger(int level, const char *
 	pthread_mutex_lock(&q.lock);
 	memcpy(q.last, text, sizeof(q.last));
 	pthread_mutex_unlock(&q.lock);
-	diam_say(true, text);
+	/* where in its own code it was, and goodbyes, are for whoever looks closer */
+	diam_say(strncmp(text, "ERROR: in ", 10) && strncmp(text, "Initiating ", 11), text);
 }
 
 struct diam_event *diam_event(enum diam_what what, uint64_t id)

@@ -45,10 +45,22 @@ bool diam_peer_good(const char *identity, size_t n, bool *ret_relay)
 
 bool mst_diam_is_open(struct mst_diam *n, const char *identity)
 {
-	bool relay;
+	bool relay, open = false;
 
 	(void)n;
-	return diam_peer_good(identity, strlen(identity), &relay);
+	if (!diam_peer_good(identity, strlen(identity), &relay))
+		return false;
+	/* it may have said goodbye, of which no hook tells */
+	pthread_rwlock_rdlock(&fd_g_peers_rw);
+	for (struct fd_list *l = fd_g_peers.next; l != &fd_g_peers; l = l->next) {
+		struct peer_hdr *p = (struct peer_hdr *)l;
+		int state = fd_peer_get_state(p);
+
+		if (!strcasecmp(p->info.pi_diamid, identity))
+			open = state == STATE_OPEN || state == STATE_OPEN_NEW || state == STATE_REOPEN || state == STATE_SUSPECT;
+	}
+	pthread_rwlock_unlock(&fd_g_peers_rw);
+	return open;
 }
 
 /* NULL, or why the peer's certificate does not say that it is that one. */
@@ -80,16 +92,19 @@ static void tell(const char *identity, bool open, const char *words)
 	diam_post(e);
 }
 
-/* In the thread of that peer, which is connected now. */
-static void connected(const struct peer_info *p)
+/* In the thread of that peer, which is connected now; `cea` is ours when it dialled us. Whom we dialled has shown the library
+ * his name, which no longer has the certificate then. */
+static void connected(const struct peer_info *p, struct msg *cea)
 {
 	const char *why = "it is not configured";
+	DiamId_t from = NULL;
+	bool dialled = cea && !fd_msg_source_get(cea, &from, NULL) && from;
 	size_t i;
 
 	pthread_mutex_lock(&peers.lock);
 	i = find(p->pi_diamid, p->pi_diamidlen);
 	if (i < peers.n) {
-		why = peers.peer[i].conf.tls ? wrong_name(p) : NULL;
+		why = peers.peer[i].conf.tls && !dialled ? wrong_name(p) : NULL;
 		peers.peer[i].open = !why;
 	}
 	pthread_mutex_unlock(&peers.lock);
@@ -115,7 +130,7 @@ static void hook(enum fd_hook_type type, struct msg *msg, struct peer_hdr *peer,
 	(void)data;
 	switch ((int)type) {
 	case HOOK_PEER_CONNECT_SUCCESS:
-		connected(&peer->info);
+		connected(&peer->info, msg);
 		break;
 	case HOOK_PEER_CONNECT_FAILED:
 		if (peer)

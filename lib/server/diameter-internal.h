@@ -14,7 +14,8 @@ struct diameter {
 	struct mst_link *engine;
 	struct mst_diam *node;
 	struct mst_diam_peer peer[MST_DIAM_PEERS];
-	size_t n_peers, n_open;
+	char told[MST_DIAM_PEERS][160];   /* why each is not open, as the log has it; "" when it is */
+	size_t n_peers;
 	struct event *readable;
 	struct call *calls;
 	struct question *questions;

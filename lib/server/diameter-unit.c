@@ -1,7 +1,9 @@
 /* The process of Diameter (decision 0023): a listener of Zh and Zn and a connector in one, since both are the same peers. */
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "server/diameter-internal.h"
 #include "server/diameter.h"
@@ -39,8 +41,17 @@ static void on_peer(void *owner, const char *identity, bool open, const char *wo
 {
 	struct diameter *d = owner;
 
-	mst_log(&d->u.log, open ? MST_LOG_INFO : MST_LOG_WARNING, open ? "a Diameter peer is open" : "a Diameter peer is not open", "peer",
-		identity, "why", words, NULL);
+	size_t i = 0;
+	bool news;
+
+	while (i < d->n_peers && strcasecmp(d->peer[i].identity, identity))
+		i++;
+	/* each attempt fails in the same way for as long as the peer is down */
+	news = i == d->n_peers || open || strcmp(d->told[i], words) != 0;
+	if (i < d->n_peers)
+		snprintf(d->told[i], sizeof(d->told[i]), "%s", open ? "" : words);
+	mst_log(&d->u.log, open ? MST_LOG_INFO : news ? MST_LOG_WARNING : MST_LOG_DEBUG,
+		open ? "a Diameter peer is open" : "a Diameter peer is not open", "peer", identity, "why", words, NULL);
 }
 
 static const struct mst_diam_ops node_ops = { on_request, on_answer, on_none, on_peer };
@@ -186,6 +197,7 @@ static void diameter_tick(struct mst_unit *u)
 	u->m.v[MST_M_DIAMETER_OPEN] = open;
 	u->m.v[MST_M_WAITING] = mst_diam_waiting(d->node);
 	if (d->again && !d->calls && !d->questions && !u->done) {
+		d->again = false;              /* the last metrics are another tick */
 		mst_log(&u->log, MST_LOG_INFO, "begins again with the new settings", NULL);
 		mst_unit_done(u);
 	}

@@ -43,6 +43,7 @@ static const struct { unsigned who; int call; } permit[] = {
 	{ LIS | NET | ENG, SCMP_SYS(pread64) }, { LIS | NET | ENG, SCMP_SYS(ioctl) },
 	/* peers */
 	{ LIS | DIA, SCMP_SYS(accept4) }, { LIS | DIA, SCMP_SYS(accept) }, { DIA, SCMP_SYS(listen) },
+	{ DIA, SCMP_SYS(pselect6) }, { DIA, SCMP_SYS(select) },
 	{ LIS | NET, SCMP_SYS(getsockname) }, { LIS | NET, SCMP_SYS(getpeername) }, { LIS | NET, SCMP_SYS(setsockopt) },
 	{ LIS | NET, SCMP_SYS(readv) }, { LIS | NET, SCMP_SYS(sendmmsg) },
 	/* the way out, and the resolver with its thread */

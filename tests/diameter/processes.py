@@ -1,0 +1,81 @@
+"""The process of Diameter with a test for its engine, and foreign peers: started, spoken to by lines, ended."""
+import os
+import select
+import subprocess
+import time
+
+from waiting import DEADLINE
+
+BUILD = os.environ["MST_BUILD"]
+
+
+class Talker:
+    def __init__(self, argv, log):
+        self.log = open(log, "wb")
+        self.p = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
+        self.name, self.path, self.rest, self.lines = argv[0], log, b"", []
+
+    def tell(self, *words):
+        self.p.stdin.write((" ".join(str(w) for w in words) + "\n").encode())
+        self.p.stdin.flush()
+
+    def line(self, word, seconds=DEADLINE):
+        """The next line that begins so; others stay for later."""
+        end = time.monotonic() + seconds
+        while True:
+            for i, line in enumerate(self.lines):
+                if line == word or line.startswith(word + " "):
+                    return self.lines.pop(i)[len(word) + 1:]
+            left = end - time.monotonic()
+            ready = left > 0 and select.select([self.p.stdout], [], [], left)[0]
+            got = os.read(self.p.stdout.fileno(), 65536) if ready else b""
+            if not got:
+                raise AssertionError(f"{self.name}: no line {word!r}; there were {self.lines}\n{self.said()}")
+            *whole, self.rest = (self.rest + got).split(b"\n")
+            self.lines += [w.decode() for w in whole]
+
+    def said(self):
+        with open(self.path, errors="replace") as f:
+            return f.read()
+
+    def end(self):
+        if not self.p.stdin.closed:
+            self.p.stdin.close()
+        try:
+            return self.p.wait(DEADLINE)
+        finally:
+            self.p.kill()
+            self.p.stdout.close()
+            self.log.close()
+
+
+def peer(directory, identity, realm, ours, our_port, port=0, our_address="127.0.0.1", tls="", dial=True, more="", says=None):
+    """`tls`: settings of it; "" = in clear, and then `port` listens in clear."""
+    conf = directory / f"{identity}.conf"
+    conf.write_text(f'''Identity = "{identity}"; Realm = "{realm}"; No_SCTP; NoRelay; TcTimer = 1; TwTimer = 6;
+Port = {0 if tls else port}; SecPort = {port if tls else 0}; ListenOn = "127.0.0.1"; AppServThreads = 1;
+{tls}{more}
+ConnectPeer = "{ours}" {{ No_SCTP; {"" if tls else "No_TLS; "}ConnectTo = "{our_address}"; Port = {our_port}; }};
+''' if dial else f'''Identity = "{identity}"; Realm = "{realm}"; No_SCTP; NoRelay; TcTimer = 1; TwTimer = 6;
+Port = {0 if tls else port}; SecPort = {port if tls else 0}; ListenOn = "127.0.0.1"; AppServThreads = 1;
+{tls}{more}
+ConnectPeer = "{ours}" {{ No_SCTP; {"" if tls else "No_TLS; "}ConnectTo = "127.0.0.1"; Port = 1; TcTimer = 3600; }};
+''')
+    t = Talker([f"{BUILD}/tests/diameter/diameter-peer", conf, *([says] if says else [])], directory / f"{identity}.log")
+    t.line("ready")
+    return t
+
+
+HEAD = '''store = "sqlite:store/x.db"; keeper = "keeper"; metrics = ""; {more}
+admin = {{ listen = ["unix:run/admin.sock"]; }};
+limits = {{ fetch = "5s"; }};
+diameter = {{ identity = "{identity}"; realm = "ours.example"; retry = "1s"; watchdog = "6s"; {settings}
+  peers = ( {peers} ); }};
+'''
+
+
+def engine(directory, identity, settings, peers, duties=4 | 32 | 64, more=""):
+    conf = directory / "musterd.conf"
+    conf.write_text(HEAD.format(identity=identity, settings=settings, peers=", ".join(peers), more=more))
+    return Talker([f"{BUILD}/tests/diameter/diameter-engine", f"{BUILD}/src/musterd/musterd-diameter", conf, duties],
+                  directory / "engine.log")

@@ -1,0 +1,116 @@
+"""TLS between peers, by the certificates of one CA: who proves the name that it gives is heard, nobody else."""
+import subprocess
+
+import pytest
+
+from avps import BIR, ZN, Message, avp, gpp, message, vsai
+from processes import engine, peer
+from waiting import free_port, until
+
+OURS, BSF, HSS, LIAR = "node.ours.example", "bsf.foreign.example", "hss.operator.example", "liar.foreign.example"
+
+
+def openssl(*words, **more):
+    subprocess.run(["openssl", *words], check=True, capture_output=True, **more)
+
+
+def certificates(d, *names):
+    p256 = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *p256, "-keyout", d / "ca.key", "-out", d / "ca.pem", "-days", "30", "-subj", "/CN=ca", "-addext", "basicConstraints=critical,CA:TRUE",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    for name in names:
+        openssl("req", *p256, "-keyout", d / f"{name}.key", "-out", d / f"{name}.csr", "-subj", f"/CN={name}")
+        (d / "ext").write_text(f"subjectAltName=DNS:{name}\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n")
+        openssl("x509", "-req", "-in", d / f"{name}.csr", "-CA", d / "ca.pem", "-CAkey", d / "ca.key", "-CAcreateserial", "-days", "20", "-extfile", d / "ext",
+                "-out", d / f"{name}.pem")
+        (d / f"{name}.key").chmod(0o600)
+
+
+def tls(d, name):
+    return f'TLS_Cred = "{d}/{name}.pem", "{d}/{name}.key"; TLS_CA = "{d}/ca.pem"; TLS_DH_Bits = 512;\n'
+
+
+class World:
+    def __init__(self, d):
+        self.d = d
+        certificates(d, OURS, BSF, HSS, LIAR)
+        self.clear, self.secure, self.hss_port = free_port(), free_port(), free_port()
+        self.peers = [f'{{ identity = "{BSF}"; realm = "foreign.example"; }}', f'{{ identity = "{LIAR}"; realm = "foreign.example"; }}',
+                      f'{{ identity = "{HSS}"; realm = "operator.example"; connect_to = "127.0.0.1:{self.hss_port}"; }}']
+        self.settings = (f'listen = ["127.0.0.1"]; port = {self.clear}; secure_port = {self.secure}; certificate = "{d}/{OURS}.pem"; '
+                         f'key = "{d}/{OURS}.key"; anchors = ["{d}/ca.pem"];')
+        self.engine = engine(d, OURS, self.settings, self.peers)
+        self.engine.line("ready")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    w = World(tmp_path_factory.mktemp("tls"))
+    yield w
+    w.engine.end()
+
+
+def said(world, *words):
+    return until(f"the log says {words}", lambda: all(w in world.engine.said() for w in words), context=world.engine.said)
+
+
+def ask(peer, identity):
+    peer.tell("send", message(BIR, ZN, [avp(263, f"{identity};1;1"), vsai(ZN), avp(264, identity), avp(296, "foreign.example"), avp(283, "ours.example"),
+                                        avp(293, OURS), gpp(401, "x@bsf.example"), gpp(402, b"maf.sp.example\x01\x00\x01\x00\xae")]).hex())
+
+
+def test_a_name_that_is_not_in_the_certificate(world):
+    """A configured name and a good certificate of the same CA, but another's. One that dials us is turned away; of one that
+    we dial ourselves the library would take it, so that it is not heard and gets nothing."""
+    liar = peer(world.d, LIAR, "foreign.example", OURS, world.secure, tls=tls(world.d, LIAR), says=BSF)
+    liar.line("closed")
+    liar.end()
+    liar = peer(world.d, LIAR, "operator.example", OURS, world.secure, tls=tls(world.d, LIAR), says=HSS)
+    liar.line("open " + OURS)
+    said(world, "its certificate is of another name")
+    ask(liar, HSS)
+    assert Message(liar.line("answer")).result() == 3010
+    world.engine.tell("zh", HSS, "somebody@x.example")
+    assert "is not connected" in world.engine.line("result")
+    liar.end()
+
+
+def test_without_tls(world):
+    p = peer(world.d, BSF, "foreign.example", OURS, world.clear)
+    assert OURS in p.line("closed")
+    p.end()
+
+
+def test_both_directions(world):
+    hss = peer(world.d, HSS, "operator.example", OURS, 1, port=world.hss_port, tls=tls(world.d, HSS), dial=False)
+    bsf = peer(world.d, BSF, "foreign.example", OURS, world.secure, tls=tls(world.d, BSF))
+    bsf.line("open " + OURS)
+    hss.line("open " + OURS)
+    world.engine.line("peers 2")
+    ask(bsf, BSF)
+    world.engine.tell("answer", world.engine.line("exchange").split(" ")[0], 404, "-", "-", "{}")
+    assert Message(bsf.line("answer")).result() == (10415, 5403)
+    world.engine.tell("zh", HSS, "somebody@x.example")
+    number, text = hss.line("request").split(" ")
+    m = Message(text)
+    hss.tell("reply", number, message(m.command, m.app, [avp(263, m.get(263)), avp(264, HSS), avp(296, "operator.example"), avp(268, b"\0\0\x0b\xbc")],
+                                      request=False).hex())
+    assert world.engine.line("result").split(" ")[0] == "busy"
+    bsf.end()
+    world.engine.line("peers 1")
+    hss.end()
+    world.engine.line("peers 0")
+    world.engine.tell("zh", HSS, "somebody@x.example")
+    assert "is not connected" in world.engine.line("result")
+
+
+def test_reload(world):
+    """Nothing new: it goes on. A new peer: it has said that it takes the settings over, and ends to begin anew with them."""
+    world.engine.tell("reload")
+    world.engine.line("ready")
+    conf = world.d / "musterd.conf"
+    conf.write_text(conf.read_text().replace("peers = ( ", 'peers = ( { identity = "new.foreign.example"; realm = "foreign.example"; }, '))
+    world.engine.tell("reload")
+    world.engine.line("ready")
+    assert world.engine.line("ended") == "0"
+    assert "begins again with the new settings" in world.engine.said()
