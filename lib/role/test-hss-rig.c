@@ -78,16 +78,21 @@ static void fill(void)
 	assert_true(w.ok);
 }
 
-int hss_ask(const char *bsf, enum mst_op op, const char *to, const char *content)
+void hss_prepare(const char *bsf, enum mst_op op, const char *to, const char *content)
 {
-	int r;
-
 	rig_peer_cert(&est_rig, MST_ID_FQDN, bsf);
 	est_rig.x.role = MST_ROLE_HSS;
 	est_rig.x.channel = CHANNEL;
 	est_rig.x.plain = true;
 	est_rig.x.request = (struct mst_request){ .op = op, .to = mst_view_str(to), .media = MST_VIEW_LIT("application/json"),
 						  .content = mst_view_str(content) };
+}
+
+int hss_ask(const char *bsf, enum mst_op op, const char *to, const char *content)
+{
+	int r;
+
+	hss_prepare(bsf, op, to, content);
 	r = rig_handle(&est_rig, MST_ROLE_HSS);
 	if (r > 0)
 		fill();
@@ -99,10 +104,10 @@ int hss_vector(void)
 	return hss_ask(HSS_BSF, MST_OP_CREATE, HSS_AUTH, HSS_PLAIN_ASK);
 }
 
-int hss_resync(const uint8_t rnd[16], const uint8_t auts[14])
+const char *hss_resync_ask(const uint8_t rnd[16], const uint8_t auts[14])
 {
+	static char text[512];
 	struct mst_zh_ask m = { .resync = true };
-	char text[512];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 
 	memcpy(m.rnd, rnd, sizeof(m.rnd));
@@ -110,7 +115,12 @@ int hss_resync(const uint8_t rnd[16], const uint8_t auts[14])
 	mst_zh_ask_write(MST_SBI_ZH_AUTH, &m, &w);
 	mst_put_nul(&w);
 	assert_true(w.ok);
-	return hss_ask(HSS_BSF, MST_OP_CREATE, HSS_AUTH, text);
+	return text;
+}
+
+int hss_resync(const uint8_t rnd[16], const uint8_t auts[14])
+{
+	return hss_ask(HSS_BSF, MST_OP_CREATE, HSS_AUTH, hss_resync_ask(rnd, auts));
 }
 
 struct hss_got hss_got(void)

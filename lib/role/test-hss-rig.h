@@ -19,6 +19,9 @@ int hss_up(void **state);
 int hss_down(void **state);
 /* One request from the BSF of that name; the answer's status, and its content with what the listener puts in in est_rig.text. */
 int hss_ask(const char *bsf, enum mst_op op, const char *to, const char *content);
+/* The same in parts: est_rig.x is made, rig_handle() is the caller's, and nothing is put into the content. */
+void hss_prepare(const char *bsf, enum mst_op op, const char *to, const char *content);
+const char *hss_resync_ask(const uint8_t rnd[16], const uint8_t auts[14]);
 int hss_vector(void);
 int hss_resync(const uint8_t rnd[16], const uint8_t auts[14]);
 /* The vector of the last answer. */

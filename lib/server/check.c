@@ -136,7 +136,7 @@ static void usable(const struct look *l, const struct mst_material *m, const str
 	struct mst_diag d = { 0 };
 	char field[160];
 
-	if (mst_material_tls(l->c, m, outward ? NULL : mst_role_of(l->roles, m->role), true, &ctx, &d)) {
+	if (mst_material_tls(l->c, m, outward ? NULL : mst_role_of(l->roles, m->role), MST_MATERIAL_TRIAL, &ctx, &d)) {
 		snprintf(field, sizeof(field), "%s.%s", mst_role_name[m->role], d.field);
 		WRONG(l, field, "%s", d.text[0] ? d.text : "refused by the TLS library");
 		return;

@@ -125,6 +125,23 @@ static void listen_rules(const struct rules *k, const struct mst_conf_role *r, c
 	}
 }
 
+/* UDP has ports of its own, so only these are compared with each other. */
+static void coap_rules(const struct rules *k, const struct mst_conf_role *r, const char *role)
+{
+	char field[64];
+
+	for (size_t i = 0; i < r->n_coap_listen; i++) {
+		const char *a = r->coap_listen[i];
+
+		snprintf(field, sizeof(field), "%s.coap_listen[%zu]", role, i);
+		if (!strncmp(a, "unix:", 5))
+			BROKEN(k, field, "\"%s\" is local; CoAP endpoints need host:port", a);
+		for (size_t j = 0; j < i && !port_is_free_choice(a); j++)
+			if (!strcmp(r->coap_listen[j], a))
+				BROKEN(k, field, "\"%s\" stands there twice; once is enough", a);
+	}
+}
+
 static void metrics_rules(const struct rules *k)
 {
 	const char *a = k->c->metrics, *twin;
@@ -143,6 +160,7 @@ static void role_rules(const struct rules *k, const struct mst_conf_role *r, con
 	char field[64];
 
 	listen_rules(k, r, role, r == &k->c->admin);
+	coap_rules(k, r, role);
 	snprintf(field, sizeof(field), "%s.base", role);
 	if (r->present && r != &k->c->admin && r != &k->c->hss && r != &k->c->zn && r->base[0] != '/')
 		BROKEN(k, field, "\"%s\" is no path; it begins with /", r->base);

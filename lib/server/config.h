@@ -56,6 +56,8 @@ struct mst_conf_role {
 	char base[64];
 	char listen[MST_CONF_LISTEN][MST_CONF_ADDR];
 	size_t n_listen;
+	char coap_listen[MST_CONF_LISTEN][MST_CONF_ADDR];     /* bbn: UDP */
+	size_t n_coap_listen;
 	char certificate[MST_CONF_PATH], key[MST_CONF_PATH];
 	char client_anchors[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_client_anchors;
@@ -107,7 +109,7 @@ struct mst_conf_role {
 };
 
 struct mst_conf_limits {
-	int64_t connections, handshakes, requests, queue, group, fetches;
+	int64_t connections, handshakes, requests, coap_sessions, queue, group, fetches;
 	int64_t header_octets, body_octets, bodies;
 	int64_t hello, session;                       /* seconds, as the others: */
 	int64_t handshake, header, body, idle, answer, write, fetch, drain;     /* seconds */

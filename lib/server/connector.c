@@ -452,7 +452,7 @@ static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx 
 			/* a reload may have taken its anchors away: then it asks nobody any more */
 			if (mst_askers[i].role == m->role && mst_askers[i].kind == m->kind &&
 			    mst_conf_asker_anchors(c->u.conf, &mst_askers[i], &n))
-				r = mst_material_tls(c->u.conf, m, NULL, false, &ret[i], d);
+				r = mst_material_tls(c->u.conf, m, NULL, 0, &ret[i], d);
 		}
 	if (r)
 		free_tls(ret);

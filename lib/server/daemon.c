@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "server/supervisor-internal.h"
+#include "transport/coap-server.h"
 #include "transport/server.h"
 
 static int pid_file(const char *run, struct mst_diag *d, int *ret_fd)
@@ -127,10 +128,12 @@ void daemon_notify(const char *text)
  * among all: a second daemon on the address would take a part of them. A socket without the option cannot
  * be bound where anybody listens, so it is tried first.
  */
-static int alone_on(const char *address, struct mst_diag *d)
+typedef int listens(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d);
+
+static int alone_on(const char *address, listens *on, struct mst_diag *d)
 {
 	uint16_t port;
-	int fd, r = mst_listen(address, false, &fd, &port, d);
+	int fd, r = on(address, false, &fd, &port, d);
 
 	if (!r)
 		close(fd);
@@ -138,15 +141,15 @@ static int alone_on(const char *address, struct mst_diag *d)
 }
 
 /* Every listener of a role gets its own socket on each address (SO_REUSEPORT); a port 0 is chosen once. */
-static int role_sockets(struct supervisor *s, enum mst_role role, const struct mst_conf_role *r,
+static int role_sockets(struct supervisor *s, enum mst_role role, listens *on, const char (*list)[MST_CONF_ADDR], size_t n,
 			struct mst_diag *d)
 {
-	for (size_t a = 0; a < r->n_listen; a++) {
+	for (size_t a = 0; a < n; a++) {
 		char address[MST_CONF_ADDR + 8];
 		int rc;
 
-		snprintf(address, sizeof(address), "%s", r->listen[a]);
-		rc = role == MST_ROLE_ADMIN ? 0 : alone_on(address, d);
+		snprintf(address, sizeof(address), "%s", list[a]);
+		rc = role == MST_ROLE_ADMIN ? 0 : alone_on(address, on, d);
 		if (rc)
 			return rc;
 		for (size_t i = 0; i < s->n; i++) {
@@ -157,7 +160,7 @@ static int role_sockets(struct supervisor *s, enum mst_role role, const struct m
 			if (c->kind != MST_PROC_LISTENER ||
 			    c->role != (role == MST_ROLE_ADMIN ? MST_ROLE_NONE : role))
 				continue;
-			rc = mst_listen(address, role != MST_ROLE_ADMIN, &c->socket[c->n_sockets], &port, d);
+			rc = on(address, role != MST_ROLE_ADMIN, &c->socket[c->n_sockets], &port, d);
 			if (rc)
 				return rc;
 			c->n_sockets++;
@@ -176,7 +179,7 @@ static int role_sockets(struct supervisor *s, enum mst_role role, const struct m
 				snprintf(colon, sizeof(address) - (size_t)(colon - address), ":%u", port);
 		}
 		snprintf(s->endpoints + strlen(s->endpoints), sizeof(s->endpoints) - strlen(s->endpoints),
-			 " %s=%s", mst_role_name[role], address);
+			 " %s%s=%s", mst_role_name[role], on == mst_listen_udp ? "-coap" : "", address);
 	}
 	return 0;
 }
@@ -191,7 +194,8 @@ int daemon_sockets(struct supervisor *s, struct mst_diag *d)
 	for (size_t i = 0; i < MST_COUNT(roles); i++) {
 		const struct mst_conf_role *c = mst_conf_role(s->conf, roles[i]);
 
-		r = c ? role_sockets(s, roles[i], c, d) : 0;
+		r = c ? role_sockets(s, roles[i], mst_listen, c->listen, c->n_listen, d) : 0;
+		r = r || !c ? r : role_sockets(s, roles[i], mst_listen_udp, c->coap_listen, c->n_coap_listen, d);
 		if (r)
 			return r;
 	}

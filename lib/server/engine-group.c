@@ -129,6 +129,7 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	w->revoked = a->revoked;
 	w->cut = a->cut;
 	w->answer.node = a->node;
+	w->counts = a->counts;
 	if (a->wants_fetch)
 		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
 	if (!a->content.ok || a->release.at > a->content.n)
@@ -598,6 +599,8 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
 		if (w[i]->cut && !w[i]->failed)
 			engine_cut(e, w[i]->cut);
+		if (w[i]->counts && !w[i]->failed)
+			e->u.m.v[w[i]->counts]++;
 		switch (w[i]->kind) {
 		case WORK_EXCHANGE: after_exchange(e, w[i]); break;
 		case WORK_PSK: after_psk(e, w[i]); break;

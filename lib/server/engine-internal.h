@@ -38,6 +38,7 @@ struct work {
 	bool revoked;                     /* EXCHANGE: the list of our CA has changed */
 	int64_t node;                     /* PSK, FETCHED: whose key it is */
 	int64_t cut;                      /* EXCHANGE: whose sessions end */
+	int counts;                       /* enum mst_metric, 0 = none */
 	bool gone;                        /* FETCHED: nobody waits for the exchange any more */
 	bool unknown_there;               /* FETCHED: the other server does not know the key */
 	int outcome;                      /* PSK, FETCHED: 0 or enum mst_psk_outcome */

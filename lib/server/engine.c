@@ -452,6 +452,9 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 		mst_diag_set(d, 0, "self test", which, ": the crypto library gives a wrong answer", NULL);
 		return r;
 	}
+	r = mst_unit_gba_test(u, d);
+	if (r)
+		return r;
 	if (!e->keeper) {
 		mst_diag_set(d, 0, "keeper", "no link to the keeper", NULL);
 		return MST_FAULT_BUG;

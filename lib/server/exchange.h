@@ -107,6 +107,7 @@ struct mst_answer {
 	 * this decision stored is committed; the rest of the answer is not looked at. */
 	bool wants_fetch;
 	struct mst_fetch fetch;
+	int counts;                       /* enum mst_metric: one more of these, once it is committed; 0 = none */
 	bool event_only;                  /* with strangers_count: a refusal that stores nothing but its event, which may be left out */
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */

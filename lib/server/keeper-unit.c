@@ -28,6 +28,9 @@ static int keeper_start(struct mst_unit *u, struct mst_diag *d)
 		mst_diag_set(d, 0, "self test", which, ": the crypto library gives a wrong answer", NULL);
 		return r;
 	}
+	r = mst_unit_gba_test(u, d);
+	if (r)
+		return r;
 	mst_ec_fast_install();
 	return open_keys((struct keeper_unit *)(void *)u, d);
 }

@@ -5,14 +5,20 @@
 #include "base/text.h"
 #include "server/listener-internal.h"
 
-void listener_busy(struct mst_conn *c, unsigned seconds)
+void listener_busy(struct line n, unsigned seconds)
 {
 	char b[160];
-	int n = snprintf(b, sizeof(b),
-			 "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n",
-			 seconds, mst_conn_keep_alive(c) ? "" : "Connection: close\r\n");
+	bool keep;
+	int len;
 
-	mst_conn_answer(c, (struct mst_view){ (const uint8_t *)b, (size_t)n }, !mst_conn_keep_alive(c));
+	if (n.coap) {
+		mst_coap_conn_answer(n.coap, &(struct mst_coap_result){ .status = 503, .retry_after = seconds });
+		return;
+	}
+	keep = mst_conn_keep_alive(n.http);
+	len = snprintf(b, sizeof(b), "HTTP/1.1 503 Service Unavailable\r\nRetry-After: %u\r\nContent-Length: 0\r\n%s\r\n", seconds,
+		       keep ? "" : "Connection: close\r\n");
+	mst_conn_answer(n.http, (struct mst_view){ (const uint8_t *)b, (size_t)len }, !keep);
 }
 
 static const char *status_text(int s)
@@ -131,23 +137,21 @@ bool listener_content(struct listener *l, const struct mst_answer_frame *a, stru
 	return true;
 }
 
-void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a)
+void listener_answer_coap(struct line n, const struct mst_answer_frame *a, struct mst_view content)
+{
+	mst_coap_conn_answer(n.coap, &(struct mst_coap_result){ .status = a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
+		.media = a->media[0] ? a->media : "application/json", .content = content,
+		.retry_after = a->retry_after > 0 ? (unsigned)a->retry_after : 0 });
+}
+
+static void answer_http(struct listener *l, struct slot *s, const struct mst_answer_frame *a, struct mst_view content)
 {
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
-	struct mst_writer body = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
-	struct mst_view content;
-	struct mst_conn *c = s->conn;
 	char lines[MST_ANSWER_HEADERS + 1024];
 	struct mst_writer more = mst_writer_of(lines, sizeof(lines));
-	bool keep;
+	struct mst_conn *c = s->line.http;
+	bool keep = mst_conn_keep_alive(c) && !a->close;
 
-	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
-	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
-	if (!listener_content(l, a, &body, &content) || !mst_answer_headers_good(a->headers)) {
-		*a = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
-		content = MST_VIEW_NONE;
-	}
-	keep = mst_conn_keep_alive(c) && !a->close;
 	mst_put_str(&more, a->headers);
 	listener_digest_info(l, s, content, &more);
 	mst_put_nul(&more);
@@ -162,13 +166,33 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role",
 			mst_role_name[s->role->role], NULL);
 	slot_free(l, s);
-	if (a->node)
-		mst_conn_set_whose(c, a->node);
 	if (w.ok)
 		mst_conn_answer(c, mst_written(&w), !keep);
 	else
-		listener_busy(c, 5);
-	mst_wipe(body.p, body.n);
+		listener_busy(line_http(c), 5);
 	mst_wipe(w.p, w.n);
+}
+
+void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a)
+{
+	struct mst_writer body = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
+	struct mst_view content;
+	struct line n = s->line;
+
+	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_BEFORE);
+	mst_metrics_observe(&l->u.m, MST_H_REQUEST_SECONDS, (double)(mst_now_ms() - s->since) / 1000);
+	if (!listener_content(l, a, &body, &content) || !mst_answer_headers_good(a->headers)) {
+		*a = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
+		content = MST_VIEW_NONE;
+	}
+	if (a->node)
+		line_set_whose(n, a->node);
+	if (n.coap) {
+		slot_free(l, s);
+		listener_answer_coap(n, a, content);
+	} else {
+		answer_http(l, s, a, content);
+	}
+	mst_wipe(body.p, body.n);
 	mst_crash_pass(&l->u.crash, MST_CRASH_ANSWER_AFTER);
 }

@@ -121,13 +121,13 @@ bool listener_digest(struct endpoint *e, struct mst_conn *c, const struct mst_ht
 
 	if (!r || mst_conn_peer(c)->how != MST_AUTH_ANONYMOUS)
 		return false;
-	s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
+	s = l->engine ? slot_take(l, SLOT_REQUEST, line_http(c)) : NULL;
 	g = s ? calloc(1, sizeof(*g)) : NULL;
 	if (!g || !nonce_of(l, c, nonce)) {
 		free(g);
 		if (s)
 			slot_free(l, s);
-		listener_busy(c, 1);
+		listener_busy(line_http(c), 1);
 		return true;
 	}
 	s->digest = g;
@@ -140,7 +140,7 @@ bool listener_digest(struct endpoint *e, struct mst_conn *c, const struct mst_ht
 		bool stale = mst_http_find(m, "Authorization").n && !why;
 
 		if (why)
-			listener_tell_refused(l, e->role, c, "", 401, why);
+			listener_tell_refused(l, e->role, mst_conn_peer(c), "", 401, why);
 		slot_free(l, s);
 		challenge(l, e, c, nonce, stale);
 		return true;
@@ -166,7 +166,7 @@ static struct gba_digest terms(const struct digest *g, struct mst_writer *passwo
 bool listener_digest_key(struct listener *l, struct slot *s, const struct mst_key *k)
 {
 	struct digest *g = s->digest;
-	struct mst_conn *c = s->conn;
+	struct mst_conn *c = s->line.http;
 	char text[2 * MST_KEY_MAX], nonce[NONCE_HEX + 1] = "";
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	struct gba_digest t;
@@ -184,12 +184,12 @@ bool listener_digest_key(struct listener *l, struct slot *s, const struct mst_ke
 		mst_wipe(text, sizeof(text));
 	}
 	if (!r) {
-		listener_request(g->endpoint, c, g->msg, s);
+		listener_request(g->endpoint, s->line, g->msg, s);
 		return true;
 	}
 	/* unknown and wrong look alike; of the unknown the engine has told (lesson 21) */
 	if (k)
-		listener_tell_refused(l, s->role, c, "", 401, "the B-TID is known, and the Digest is not made with its key");
+		listener_tell_refused(l, s->role, mst_conn_peer(c), "", 401, "the B-TID is known, and the Digest is not made with its key");
 	if (nonce_of(l, c, nonce)) {
 		struct endpoint *e = g->endpoint;
 
@@ -197,7 +197,7 @@ bool listener_digest_key(struct listener *l, struct slot *s, const struct mst_ke
 		challenge(l, e, c, nonce, false);
 	} else {
 		slot_free(l, s);
-		listener_busy(c, 1);
+		listener_busy(line_http(c), 1);
 	}
 	return true;
 }

@@ -33,10 +33,10 @@ static bool may_tell(struct listener *l)
 	return true;
 }
 
-void listener_tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_conn *c,
+void listener_tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_peer *peer,
 			 const char *attempt, int status, const char *why)
 {
-	struct mst_refused f = { .role = role->role, .status = status, .peer = *mst_conn_peer(c) };
+	struct mst_refused f = { .role = role->role, .status = status, .peer = *peer };
 	size_t cap = MST_ID_MAX * 32;
 	uint8_t *b = may_tell(l) ? malloc(cap) : NULL;
 	struct mst_writer w = mst_writer_of(b, b ? cap : 0);
@@ -101,19 +101,24 @@ static void put_refusal(const struct listener *l, const struct mst_role_ops *rol
 	mst_put_str(w, role->primitives ? "\"}" : "\"}}");
 }
 
-void listener_refuse(struct listener *l, struct mst_conn *c, const struct slot *s, int rsc, const struct mst_diag *why)
+void listener_refuse(struct listener *l, struct line n, const struct slot *s, int rsc, const struct mst_diag *why)
 {
 	char body[512];
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX), b = mst_writer_of(body, sizeof(body));
 	struct mst_answer_frame a = { .rsc = rsc };
-	bool keep = mst_conn_keep_alive(c);
+	bool keep;
 
 	put_refusal(l, s->role, rsc, why->field, why->text, &b);
+	if (n.coap) {
+		listener_answer_coap(n, &a, mst_written(&b));
+		return;
+	}
+	keep = mst_conn_keep_alive(n.http);
 	if (!s->plain)
 		listener_put_primitive(&w, s, &a, "", mst_written(&b), keep);
 	else
 		listener_put_plain(&w, rsc >= 1000 ? mst_rsc_http(rsc) : rsc, refusal_media(s->role), "", mst_written(&b), 0, keep);
-	mst_conn_answer(c, mst_written(&w), !keep);
+	mst_conn_answer(n.http, mst_written(&w), !keep);
 }
 
 /* --- requests --- */
@@ -147,11 +152,11 @@ static const char *label_of(const struct listener *l, const struct mst_role_ops 
 }
 
 /* Enrolment Key Generation (TS-0003 10.3.4): id and key of this session, the key sealed at once. */
-static int take_export(struct listener *l, struct mst_conn *c, const char *label, struct mst_exchange *x)
+static int take_export(struct listener *l, struct line n, const char *label, struct mst_exchange *x)
 {
 	uint8_t out[MST_EXPORT_LEN];
 	struct mst_key k = { 0 };
-	int r = mst_conn_export(c, label, out, sizeof(out));
+	int r = line_export(n, label, out, sizeof(out));
 
 	if (!r) {
 		mst_export_split(out, x->export_id, &k);
@@ -297,7 +302,6 @@ static int take_sims(struct listener *l, const struct mst_http_msg *m, struct ms
 	return status;
 }
 
-/* False: which of them would count? */
 bool listener_only_one(const struct mst_http_msg *m, const char *name, struct mst_view *ret)
 {
 	unsigned n = 0;
@@ -401,22 +405,22 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 		return r;
 	}
 	if (s->role->export_label && x->request.op == MST_OP_CREATE && x->peer.how != MST_AUTH_LOCAL &&
-	    take_export(l, s->conn, label_of(l, s->role), x)) {
+	    take_export(l, s->line, label_of(l, s->role), x)) {
 		mst_diag_set(d, 0, "", "the session's key cannot be exported", NULL);
 		return MST_RSC_INTERNAL;
 	}
 	return 0;
 }
 
-void listener_request(struct endpoint *e, struct mst_conn *c, const struct mst_http_msg *m, struct slot *s)
+void listener_request(struct endpoint *e, struct line n, const struct mst_http_msg *m, struct slot *s)
 {
 	struct listener *l = e->l;
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX / 2);
 	struct mst_writer rewritten = mst_writer_of(l->out + MST_FRAME_MAX / 2, MST_FRAME_MAX / 2);
 	struct mst_exchange x = { .role = e->role->role,
 				  .channel = l->u.channel.id,
-				  .session = mst_conn_id(c),
-				  .peer = *mst_conn_peer(c) };
+				  .session = line_id(n),
+				  .peer = *line_peer(n) };
 	uint8_t scratch[4096];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
 	struct mst_diag d = { 0 };
@@ -424,10 +428,10 @@ void listener_request(struct endpoint *e, struct mst_conn *c, const struct mst_h
 	int rsc;
 
 	if (!s)
-		s = l->engine ? slot_take(l, SLOT_REQUEST, c) : NULL;
+		s = l->engine ? slot_take(l, SLOT_REQUEST, n) : NULL;
 	if (!s) {
 		l->u.m.v[MST_M_BUSY]++;
-		listener_busy(c, 1);
+		listener_busy(n, 1);
 		return;
 	}
 	listener_digest_peer(s, &x.peer);
@@ -442,15 +446,15 @@ void listener_request(struct endpoint *e, struct mst_conn *c, const struct mst_h
 		slot_free(l, s);
 		snprintf(why, sizeof(why), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
 		if (copy.role->primitives || copy.role->network)
-			listener_tell_refused(l, copy.role, c, x.attempt, rsc, why);
-		listener_refuse(l, c, &copy, rsc, &d);
+			listener_tell_refused(l, copy.role, &x.peer, x.attempt, rsc, why);
+		listener_refuse(l, n, &copy, rsc, &d);
 		return;
 	}
 	mst_put_exchange(&w, &x);
 	if (!w.ok || mst_link_send(l->engine, MST_FRAME_EXCHANGE, slot_id(l, s), mst_written(&w))) {
 		l->u.m.v[MST_M_BUSY]++;
 		slot_free(l, s);
-		listener_busy(c, 1);
+		listener_busy(n, 1);
 	}
 	mst_wipe(w.p, w.n);
 	if (rewritten.n)
@@ -460,31 +464,35 @@ void listener_request(struct endpoint *e, struct mst_conn *c, const struct mst_h
 static void on_request(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
 {
 	if (!listener_digest(owner, c, m))
-		listener_request(owner, c, m, NULL);
+		listener_request(owner, line_http(c), m, NULL);
 }
 
-static void on_psk(void *owner, struct mst_conn *c, const char *identity)
+void listener_psk(struct endpoint *e, struct line n, const char *identity)
 {
-	struct endpoint *e = owner;
 	struct listener *l = e->l;
-	struct slot *s = slot_take(l, SLOT_PSK, c);
-	size_t n = strlen(identity);
+	struct slot *s = slot_take(l, SLOT_PSK, n);
+	size_t len = strlen(identity);
 
 	if (!s) {
-		mst_conn_busy(c, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
+		line_psk_busy(n, "too many handshakes wait for a key");  /* busy is not "unknown" (lesson 6) */
 		return;
 	}
-	if (!n || n >= sizeof(s->ask.identity)) {
+	if (!len || len >= sizeof(s->ask.identity)) {
 		slot_free(l, s);
-		mst_conn_psk(c, NULL);
+		line_psk(n, NULL);
 		return;
 	}
 	s->ask.role = e->role->role;
 	s->ask.channel = l->u.channel.id;
-	memcpy(s->ask.identity, identity, n + 1);
-	memcpy(s->ask.address, mst_conn_peer(c)->address, sizeof(s->ask.address));
-	s->ask.suite = mst_conn_peer(c)->suite;
+	memcpy(s->ask.identity, identity, len + 1);
+	memcpy(s->ask.address, line_peer(n)->address, sizeof(s->ask.address));
+	s->ask.suite = line_peer(n)->suite;
 	listener_ask_psk(l, s);
+}
+
+static void on_psk(void *owner, struct mst_conn *c, const char *identity)
+{
+	listener_psk(owner, line_http(c), identity);
 }
 
 static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
@@ -492,7 +500,7 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 	struct endpoint *e = owner;
 
 	if (e->role->primitives || e->role->network)
-		listener_tell_refused(e->l, e->role, c, "", status, why);
+		listener_tell_refused(e->l, e->role, mst_conn_peer(c), "", status, why);
 }
 
 static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)
@@ -503,8 +511,7 @@ static const char *refusal(void *owner, const struct mst_diag *d, struct mst_wri
 	return refusal_media(e->role);
 }
 
-static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why,
-				const char *detail)
+void listener_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
 {
 	struct endpoint *e = owner;
 	struct listener *l = e->l;
@@ -534,7 +541,7 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 
 const struct mst_server_ops listener_role_ops = {
 	.on_request = on_request,
-	.on_handshake_failed = on_handshake_failed,
+	.on_handshake_failed = listener_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,
 	.refusal = refusal,
@@ -542,7 +549,7 @@ const struct mst_server_ops listener_role_ops = {
 const struct mst_server_ops listener_psk_ops = {
 	.on_request = on_request,
 	.on_psk = on_psk,
-	.on_handshake_failed = on_handshake_failed,
+	.on_handshake_failed = listener_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,
 	.refusal = refusal,

@@ -1,5 +1,5 @@
 /*
- * The listener: TLS and HTTP on one side, the engine on the other. It holds its role's TLS key and the
+ * The listener: TLS and HTTP, DTLS and CoAP, on one side, the engine on the other. It holds its role's TLS key and the
  * channel key under which it seals what it exports; no long-term key, no record.
  */
 #include "server/listener-internal.h"
@@ -7,13 +7,14 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/text.h"
 
 /* --- slots --- */
 
-struct slot *slot_take(struct listener *l, enum slot_kind kind, struct mst_conn *c)
+struct slot *slot_take(struct listener *l, enum slot_kind kind, struct line n)
 {
 	struct slot *s;
 
@@ -21,9 +22,9 @@ struct slot *slot_take(struct listener *l, enum slot_kind kind, struct mst_conn 
 		return NULL;
 	s = &l->slot[l->first_free[kind]];
 	l->first_free[kind] = s->next_free;
-	*s = (struct slot){ .kind = kind, .gen = ++l->next_gen, .conn = c, .since = mst_now_ms() };
+	*s = (struct slot){ .kind = kind, .gen = ++l->next_gen, .line = n, .since = mst_now_ms() };
 	l->used[kind]++;
-	mst_conn_set_data(c, s);
+	line_set_data(n, s);
 	return s;
 }
 
@@ -31,8 +32,7 @@ void slot_free(struct listener *l, struct slot *s)
 {
 	enum slot_kind kind = s->kind;
 
-	if (s->conn)
-		mst_conn_set_data(s->conn, NULL);
+	line_set_data(s->line, NULL);
 	listener_digest_free(s);
 	memset(s, 0, sizeof(*s));
 	s->next_free = l->first_free[kind];
@@ -66,20 +66,20 @@ static struct slot *slot_find(struct listener *l, uint64_t id, enum slot_kind ki
 void listener_ask_key(struct listener *l, struct slot *s)
 {
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
-	struct mst_conn *c = s->conn;
+	struct line n = s->line;
 
 	mst_put_psk_ask(&w, &s->ask);
 	if (w.ok && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w)))
 		return;
 	slot_free(l, s);
-	listener_busy(c, 1);
+	listener_busy(n, 1);
 }
 
 /* Without an engine the question waits for the next one; what cannot be asked now ends now. */
 void listener_ask_psk(struct listener *l, struct slot *s)
 {
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
-	struct mst_conn *c = s->conn;
+	struct line n = s->line;
 
 	if (!l->engine)
 		return;
@@ -87,7 +87,7 @@ void listener_ask_psk(struct listener *l, struct slot *s)
 	if (w.ok && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w)))
 		return;
 	slot_free(l, s);
-	mst_conn_busy(c, "the engine cannot be asked for the key");
+	line_psk_busy(n, "the engine cannot be asked for the key");
 }
 
 static void answered_psk(struct listener *l, const struct mst_frame *f)
@@ -95,23 +95,23 @@ static void answered_psk(struct listener *l, const struct mst_frame *f)
 	struct slot *s = slot_find(l, f->id, SLOT_PSK), *digest = slot_find(l, f->id, SLOT_REQUEST);
 	struct mst_psk_answer_frame a;
 	struct mst_key k = { 0 };
-	struct mst_conn *c = NULL;
+	struct line n = { 0 };
 	int r = 0;
 
 	if ((!s && !digest) || !mst_get_psk_answer(f->payload, &a))
 		return;
 	if (s) {
-		c = s->conn;
+		n = s->line;
 		slot_free(l, s);
-		mst_conn_set_whose(c, a.node);
+		line_set_whose(n, a.node);
 	}
 	if (a.key.n)
 		r = mst_channel_open(&l->u.channel, l->u.crypto, &a.key, &k);
 	if (r)
 		mst_log(&l->u.log, MST_LOG_ERROR, "a released key does not open", NULL);
 	mst_crash_pass(&l->u.crash, MST_CRASH_PSK_BEFORE);
-	if (c)
-		mst_conn_psk(c, a.key.n && !r ? &k : NULL);
+	if (s)
+		line_psk(n, a.key.n && !r ? &k : NULL);
 	else
 		(void)!listener_digest_key(l, digest, a.key.n && !r ? &k : NULL);
 	mst_key_wipe(&k);
@@ -123,7 +123,9 @@ static void cut(struct listener *l, const struct mst_frame *f)
 	struct mst_cut k;
 
 	for (size_t i = 0; mst_get_cut(f->payload, &k) && i < l->n_endpoints; i++)
-		if (l->endpoint[i].role)
+		if (l->endpoint[i].coap)
+			mst_coap_server_cut(l->endpoint[i].coap, k.node);
+		else if (l->endpoint[i].role)
 			mst_server_cut(l->endpoint[i].server, k.node);
 }
 
@@ -145,20 +147,20 @@ static void on_frame(void *owner, struct mst_link *link, const struct mst_frame 
 	}
 	s = f->type == MST_FRAME_BUSY ? slot_find(l, f->id, SLOT_PSK) : NULL;
 	if (s) {
-		struct mst_conn *c = s->conn;
+		struct line n = s->line;
 
 		slot_free(l, s);
-		mst_conn_busy(c, "the key could not be looked up or released");
+		line_psk_busy(n, "the key could not be looked up or released");
 		return;
 	}
 	s = slot_find(l, f->id, SLOT_REQUEST);
 	if (!s)
 		return;
 	if (f->type == MST_FRAME_BUSY || !mst_get_answer(f->payload, &a)) {
-		struct mst_conn *c = s->conn;
+		struct line n = s->line;
 
 		slot_free(l, s);
-		listener_busy(c, 1);
+		listener_busy(n, 1);
 		return;
 	}
 	listener_answer(l, s, &a);
@@ -176,12 +178,12 @@ static void on_down(void *owner, struct mst_link *link, const char *why)
 	mst_log(&l->u.log, MST_LOG_WARNING, "the engine is gone", "why", why, NULL);
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct slot *s = &l->slot[i];
-		struct mst_conn *c = s->conn;
+		struct line n = s->line;
 
 		if (s->kind != SLOT_REQUEST)
 			continue;
 		slot_free(l, s);
-		listener_busy(c, 2);
+		listener_busy(n, 2);
 	}
 }
 
@@ -206,12 +208,21 @@ static int listener_attach(struct mst_unit *u, const struct mst_link_frame *who,
 
 /* --- life --- */
 
+/* `ret_dtls` stays NULL where no CoAP is listened for. */
 static int make_tls(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d,
-		    struct mst_tls_ctx **ret)
+		    struct mst_tls_ctx **ret, struct mst_tls_ctx **ret_dtls)
 {
 	const struct mst_material *m = mst_unit_material(&l->u, role->role);
+	const struct mst_conf_role *conf = mst_conf_role(l->u.conf, role->role);
+	int r = m && conf ? mst_material_tls(l->u.conf, m, role, 0, ret, d) : MST_FAULT_BUG;
 
-	return m ? mst_material_tls(l->u.conf, m, role, false, ret, d) : MST_FAULT_BUG;
+	*ret_dtls = NULL;
+	if (r || !conf->n_coap_listen)
+		return r;
+	r = mst_material_tls(l->u.conf, m, role, MST_MATERIAL_DATAGRAM, ret_dtls, d);
+	if (r)
+		mst_tls_ctx_free(*ret);
+	return r;
 }
 
 static struct mst_server_limits limits_of(const struct mst_conf *c, const struct mst_role_ops *role)
@@ -236,6 +247,39 @@ static struct mst_server_limits limits_of(const struct mst_conf *c, const struct
 	return s;
 }
 
+static struct mst_coap_limits coap_limits_of(const struct mst_conf *c, const struct mst_role_ops *role)
+{
+	const struct mst_conf_limits *l = &c->limits;
+
+	return (struct mst_coap_limits){
+		.sessions = (unsigned)l->coap_sessions,
+		.handshakes = (unsigned)l->handshakes,
+		.requests = (unsigned)l->requests,
+		.body_octets = role->content_max,
+		.held_octets = (size_t)l->bodies,
+		.handshake_ms = l->handshake * 1000,
+		.idle_ms = l->idle * 1000,
+		.answer_ms = l->answer * 1000,
+		.session_ms = l->session * 1000,
+	};
+}
+
+static bool is_datagram(int fd)
+{
+	socklen_t n = sizeof(int);
+	int type = 0;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) && type == SOCK_DGRAM;
+}
+
+static int open_coap(struct listener *l, struct endpoint *e, int fd)
+{
+	struct mst_coap_limits lim = coap_limits_of(l->u.conf, e->role);
+
+	return mst_coap_server_new(l->u.base, fd, l->dtls, mst_conf_role(l->u.conf, e->role->role)->fqdn, &lim,
+				   e->role->psk ? &listener_coap_psk_ops : &listener_coap_ops, e, &e->coap);
+}
+
 static int open_endpoints(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d)
 {
 	struct mst_server_limits lim = limits_of(l->u.conf, role);
@@ -246,11 +290,13 @@ static int open_endpoints(struct listener *l, const struct mst_role_ops *role, s
 		int r;
 
 		*e = (struct endpoint){ .l = l, .role = metrics ? NULL : role };
-		r = mst_server_new(l->u.base, l->u.socket[i], metrics ? NULL : l->tls, &lim,
-				   metrics             ? &listener_metrics_ops
-				   : role && role->psk ? &listener_psk_ops
-						       : &listener_role_ops,
-				   e, &e->server);
+		r = !metrics && l->dtls && is_datagram(l->u.socket[i]) ?
+			open_coap(l, e, l->u.socket[i]) :
+			mst_server_new(l->u.base, l->u.socket[i], metrics ? NULL : l->tls, &lim,
+				       metrics             ? &listener_metrics_ops
+				       : role && role->psk ? &listener_psk_ops
+							   : &listener_role_ops,
+				       e, &e->server);
 		if (r) {
 			mst_diag_set(d, 0, "listen", "an endpoint cannot be opened", NULL);
 			return r;
@@ -281,7 +327,7 @@ static int listener_start(struct mst_unit *u, struct mst_diag *d)
 	chain_slots(l, SLOT_PSK, (size_t)u->conf->limits.requests, l->n_slots);
 	if (!local && !role->clear) {
 		mst_ec_fast_install();
-		r = make_tls(l, role, d, &l->tls);
+		r = make_tls(l, role, d, &l->tls, &l->dtls);
 		r = r ? r : role->primitives ? listener_digest_start(l, d) : 0;
 		if (r)
 			return r;
@@ -293,7 +339,7 @@ static int listener_reload(struct mst_unit *u, struct mst_diag *d)
 {
 	struct listener *l = (struct listener *)(void *)u;
 	struct mst_server_limits lim = limits_of(u->conf, mst_unit_role(u, u->role));
-	struct mst_tls_ctx *tls;
+	struct mst_tls_ctx *tls, *dtls;
 	int r;
 
 	if (!l->tls) {
@@ -301,15 +347,26 @@ static int listener_reload(struct mst_unit *u, struct mst_diag *d)
 			mst_server_set_limits(l->endpoint[i].server, &lim);
 		return 0;
 	}
-	r = make_tls(l, mst_unit_role(u, u->role), d, &tls);
+	r = make_tls(l, mst_unit_role(u, u->role), d, &tls, &dtls);
 	if (r)
 		return r;
 	for (size_t i = 0; i < l->n_endpoints; i++) {
-		mst_server_set_limits(l->endpoint[i].server, &lim);
-		mst_server_reload(l->endpoint[i].server, tls);
+		struct endpoint *e = &l->endpoint[i];
+
+		if (e->coap) {
+			struct mst_coap_limits c = coap_limits_of(u->conf, e->role);
+
+			mst_coap_server_set_limits(e->coap, &c);
+			mst_coap_server_reload(e->coap, dtls);
+			continue;
+		}
+		mst_server_set_limits(e->server, &lim);
+		mst_server_reload(e->server, tls);
 	}
 	mst_tls_ctx_free(l->tls);
+	mst_tls_ctx_free(l->dtls);
 	l->tls = tls;
+	l->dtls = dtls;
 	return 0;
 }
 
@@ -322,7 +379,7 @@ static void on_poll(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (size_t i = 0; i < l->n_endpoints; i++)
 		if (l->endpoint[i].role)
-			open += mst_server_open(l->endpoint[i].server);
+			open += l->endpoint[i].coap ? mst_coap_server_open(l->endpoint[i].coap) : mst_server_open(l->endpoint[i].server);
 	if (!open)
 		mst_unit_done(&l->u);
 }
@@ -333,7 +390,9 @@ static void listener_drain(struct mst_unit *u)
 	struct timeval t = { 0, 20000 };
 
 	for (size_t i = 0; i < l->n_endpoints; i++)
-		if (l->endpoint[i].role)
+		if (l->endpoint[i].coap)
+			mst_coap_server_drain(l->endpoint[i].coap);
+		else if (l->endpoint[i].role)
 			mst_server_drain(l->endpoint[i].server);
 	l->poll = event_new(u->base, -1, EV_PERSIST, on_poll, l);
 	if (l->poll)
@@ -342,15 +401,39 @@ static void listener_drain(struct mst_unit *u)
 		mst_unit_done(u);
 }
 
+static void add_coap(uint64_t *v, const struct mst_coap_server *coap)
+{
+	struct mst_coap_server_stats s = mst_coap_server_stats(coap);
+
+	v[MST_M_ACCEPTED] += s.accepted;
+	v[MST_M_REFUSED] += s.refused;
+	v[MST_M_HANDSHAKES] += s.handshakes;
+	v[MST_M_HANDSHAKES_FAILED] += s.handshake_failures;
+	v[MST_M_REQUESTS] += s.requests;
+	v[MST_M_OPEN] += s.open;
+	v[MST_M_COAP_OPEN] += s.open;
+	v[MST_M_COAP_COOKIES] += s.cookies;
+	v[MST_M_COAP_EVICTED] += s.evicted;
+	v[MST_M_COAP_REPEATED] += s.repeated;
+	v[MST_M_COAP_RESENT] += s.resent;
+}
+
 static void listener_tick(struct mst_unit *u)
 {
 	struct listener *l = (struct listener *)(void *)u;
 	uint64_t *v = u->m.v;
 
 	v[MST_M_ACCEPTED] = v[MST_M_REFUSED] = v[MST_M_HANDSHAKES] = v[MST_M_HANDSHAKES_FAILED] =
-		v[MST_M_REQUESTS] = v[MST_M_OPEN] = 0;
+		v[MST_M_REQUESTS] = v[MST_M_OPEN] = v[MST_M_COAP_OPEN] = v[MST_M_COAP_COOKIES] = v[MST_M_COAP_EVICTED] =
+		v[MST_M_COAP_REPEATED] = v[MST_M_COAP_RESENT] = 0;
 	for (size_t i = 0; i < l->n_endpoints; i++) {
-		struct mst_server_stats s = mst_server_stats(l->endpoint[i].server);
+		struct mst_server_stats s;
+
+		if (l->endpoint[i].coap) {
+			add_coap(v, l->endpoint[i].coap);
+			continue;
+		}
+		s = mst_server_stats(l->endpoint[i].server);
 
 		v[MST_M_ACCEPTED] += s.accepted;
 		v[MST_M_REFUSED] += s.refused;
@@ -383,7 +466,10 @@ static void listener_stop(struct mst_unit *u)
 	struct listener *l = (struct listener *)(void *)u;
 
 	for (size_t i = 0; i < l->n_endpoints; i++)
-		(void)mst_server_free(l->endpoint[i].server);
+		if (l->endpoint[i].coap)
+			(void)mst_coap_server_free(l->endpoint[i].coap);
+		else
+			(void)mst_server_free(l->endpoint[i].server);
 	for (size_t i = 0; i < u->n_sockets; i++)
 		if (u->socket[i] >= 0)
 			close(u->socket[i]);
@@ -391,6 +477,7 @@ static void listener_stop(struct mst_unit *u)
 		event_free(l->poll);
 	if (l->tls)
 		mst_tls_ctx_free(l->tls);
+	mst_tls_ctx_free(l->dtls);
 	(void)mst_link_free(l->engine);
 	if (l->out)
 		mst_wipe(l->out, MST_FRAME_MAX);

@@ -318,7 +318,7 @@ int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA
 	return 0;
 }
 
-int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops, bool trial,
+int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops, unsigned how,
 		     struct mst_tls_ctx **ret, struct mst_diag *d)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, m->role);
@@ -339,7 +339,8 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		/* TS 33.222 5.4: bootstrapping is possible here; TLS 1.3 has no hint */
 		t.psk_hint = r->n_bsfs ? "3GPP-bootstrapping" : NULL;
 		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
-		t.synchronous_psk = trial;
+		t.synchronous_psk = how & MST_MATERIAL_TRIAL;
+		t.datagram = how & MST_MATERIAL_DATAGRAM;
 		t.h2 = ops->sbi;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;

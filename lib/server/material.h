@@ -39,10 +39,10 @@ MST_MUST_CHECK int mst_material_makers(const struct mst_conf *c, struct mst_make
 MST_MUST_CHECK bool mst_material_decode(struct mst_view v, struct mst_material *ret_m);
 void mst_material_deinit(struct mst_material *m);
 /*
- * The TLS settings of a server (`ops`: of its role) or of the connector (`ops` NULL). `trial`: only to see whether
- * they can be used. 0 or a fault that `d` explains.
+ * The TLS settings of a server (`ops`: of its role) or of the connector (`ops` NULL). 0 or a fault that `d` explains.
  */
+enum { MST_MATERIAL_TRIAL = 1 /* only to see whether they can be used */, MST_MATERIAL_DATAGRAM = 2 /* DTLS */ };
 MST_MUST_CHECK int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, const struct mst_role_ops *ops,
-				    bool trial, struct mst_tls_ctx **ret, struct mst_diag *d);
+				    unsigned how, struct mst_tls_ctx **ret, struct mst_diag *d);
 
 #endif

@@ -22,6 +22,11 @@
 	X(BUSY, "muster_busy_total", "counter", "requests answered with 503 because of load") \
 	X(PSK_ASKS, "muster_psk_lookups_total", "counter", "pre-shared keys asked for by handshakes") \
 	X(PSK_UNKNOWN, "muster_psk_unknown_total", "counter", "pre-shared keys that are unknown, revoked or expired") \
+	X(COAP_OPEN, "muster_coap_sessions_open", "gauge", "DTLS sessions of CoAP open now, among the connections") \
+	X(COAP_COOKIES, "muster_coap_cookies_total", "counter", "DTLS ClientHellos answered with a cookie, before anything is kept of their senders") \
+	X(COAP_EVICTED, "muster_coap_evicted_total", "counter", "idle sessions of CoAP that made room for new ones") \
+	X(COAP_REPEATED, "muster_coap_repeated_total", "counter", "CoAP messages that came again") \
+	X(COAP_RESENT, "muster_coap_resent_total", "counter", "CoAP messages that were not acknowledged and sent again") \
 	X(WAITING, "muster_engine_asked", "gauge", "requests and handshakes of a listener that wait for the engine") \
 	X(FULL, "muster_listener_full", "gauge", "1 while a listener has no room for another waiting request or handshake") \
 	X(STORE_GONE, "muster_store_gone", "gauge", "1 when the store's files were removed or replaced") \
@@ -31,6 +36,10 @@
 	X(KEYS_ENDED, "muster_keys_ended_total", "counter", "enrolment and root keys that have ended by the clock") \
 	X(SUBS_ENDED, "muster_subscriptions_expired_total", "counter", "subscriptions that have ended by the clock") \
 	X(NODES_GONE, "muster_nodes_gone_total", "counter", "released nodes whose time to leave has ended") \
+	X(GBA_CHALLENGES, "muster_gba_challenges_total", "counter", "challenges that the BSF has given out") \
+	X(GBA_BOOTSTRAPS, "muster_gba_bootstraps_total", "counter", "nodes that have bootstrapped at the BSF by their SIM") \
+	X(GBA_WRONG, "muster_gba_wrong_answers_total", "counter", "answers to a challenge whose RES was wrong") \
+	X(GBA_NAF_KEYS, "muster_gba_naf_keys_total", "counter", "keys that the BSF has given to NAFs") \
 	X(QUEUE, "muster_engine_queue", "gauge", "decisions that wait in the engine") \
 	X(COMMITS, "muster_commits_total", "counter", "store transactions committed") \
 	X(COMMITS_FAILED, "muster_commits_failed_total", "counter", "store transactions that failed") \

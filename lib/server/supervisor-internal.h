@@ -54,10 +54,13 @@ struct supervisor {
 	size_t n_crl;
 	bool crl_written;                 /* but not taken over */
 	mst_ms crl_again;
-	pid_t publish_pid;                /* avahi-publish, 0 = not running */
-	struct event *publish_again;
-	mst_ms publish_since;
-	unsigned publish_failures;        /* in a row; the first is told */
+	struct publish {                  /* avahi-publish, one for each transport */
+		struct supervisor *s;
+		pid_t pid;                /* 0 = not running */
+		struct event *again;
+		mst_ms since;
+		unsigned failures;        /* in a row; the first is told */
+	} publish[2];
 	char endpoints[1024];             /* " mef=127.0.0.1:8443 …" */
 };
 

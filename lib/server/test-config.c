@@ -31,6 +31,7 @@ static struct mst_conf *read_text(const char *text)
 #define MEF "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a.pem\"; key = \"a.key\"; client_anchors = [\"x/\"]; };\n"
 #define OCSP "ocsp = { fqdn = \"ocsp.example.com\"; "
 #define MAF "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:2\"]; key = \"b\"; certificate = \"a\"; "
+#define HSS "hss = { fqdn = \"h.example.com\"; listen = [\"127.0.0.1:3\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; "
 #define ADMIN "admin = { listen = [\"unix:run/admin.sock\"]; };\n"
 
 static void defaults(void **state)
@@ -152,7 +153,7 @@ static void quirks(void **state)
 	struct mst_conf *c = read_text(
 		"mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"x\"];\n"
 		"quirks = { km = \"master\"; names = \"ts0032\"; hex = \"lower\"; mef_label = \"connection\"; repeat_conflicts = true; }; };\n"
-		MAF "mef_anchors = [\"c\"]; quirks = { repeat_conflicts = true; }; mefs = (\n"
+		MAF "mef_anchors = [\"c\"]; bsf_anchors = [\"c\"]; bsfs = ( { fqdn = \"b.op\"; } ); quirks = { repeat_conflicts = true; }; mefs = (\n"
 		"{ fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; }, { fqdn = \"a.c\"; uri = \"https://y\"; sps = [\"p.r\"]; quirks = { km = \"registered\"; hex = \"lower\"; }; } ); };");
 	struct mst_role_conf rc;
 
@@ -164,6 +165,10 @@ static void quirks(void **state)
 	assert_true(rc.quirks.names == MST_PROFILE_TS0032 && rc.quirks.hex_lower && rc.quirks.mef_label == MST_MEF_LABEL_CONNECTION);
 	assert_true(rc.quirks.repeat_conflicts);
 	mst_conf_role_conf(c, MST_ROLE_MAF, &rc);
+	assert_int_equal(rc.n_bsf, 1);
+	assert_string_equal(rc.bsf[0].uri, "https://b.op");
+	assert_true(rc.bsf[0].n_domain == 1 && !strcmp(rc.bsf[0].domain[0], "b.op") && rc.bsf[0].binding == MST_BIND_SBI);
+	assert_int_equal(mst_role_servers(&rc), 3);
 	assert_int_equal(rc.quirks.km, MST_KM_USAGE_CONSTRAINED);
 	assert_true(rc.quirks.repeat_conflicts);
 	assert_int_equal(rc.mef[0].quirks.km, MST_KM_USAGE_CONSTRAINED);
@@ -233,6 +238,16 @@ static const struct { const char *text, *want; } wrong[] = {
 	  ":2: maf.mefs[1].sps: is missing; with several MEFs each says whose clients it may vouch for" },
 	{ MAF "mef_anchors = [\"c\"]; mefs = ( { fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"P.q\"]; } ); };",
 	  ":1: maf.mefs[0].sps[0]: \"P.q\" will not do; a fully qualified domain name" },
+	{ MAF "bsfs = ( { fqdn = \"b.op\"; } ); };", ":1: maf.bsf_anchors: is empty, so no BSF could be trusted" },
+	{ MAF "bsf_anchors = [\"c\"]; bsfs = (\n{ fqdn = \"b.op\"; binding = \"map\"; } ); };", ":2: maf.bsfs[0].binding: unknown value \"map\"; one of sbi, diameter" },
+	{ MAF "bsf_anchors = [\"c\"]; bsfs = ( { fqdn = \"b.op\"; sps = [\"p.q\"]; },\n{ fqdn = \"b.op\"; sps = [\"p.q\"]; } ); };",
+	  ":2: maf.bsfs[1].fqdn: \"b.op\" stands there twice" },
+	{ MAF "bsf_anchors = [\"c\"]; bsfs = ( { fqdn = \"b.op\"; sps = [\"p.q\"]; },\n{ fqdn = \"c.op\"; } ); };",
+	  ":2: maf.bsfs[1].sps: is missing; with several BSFs" },
+	{ MAF "bsf_anchors = [\"c\"]; bsfs = ( { fqdn = \"b.op\";\n domains = [ \"b.op\", \"m.example.com\" ]; } ); };",
+	  ":2: maf.bsfs[0].domains: \"m.example.com\" stands behind the @ of other key identifiers here" },
+	{ MAF "bsf_anchors = [\"c\"]; mef_anchors = [\"c\"]; mefs = ( { fqdn = \"a.b\"; uri = \"https://x\"; } ); bsfs = ( { fqdn = \"a.b\"; } ); };",
+	  ":1: maf.bsfs[0].fqdn: \"a.b\" stands behind the @" },
 	{ MEF "\nmaf = { fqdn = \"m.example.com\"; key = \"b\"; certificate = \"a\";\n listen = [ \"127.0.0.1:3\",\n \"127.0.0.1:1\"]; };\n",
 	  ":5: maf.listen[1]: \"127.0.0.1:1\" is an address of the role mef already" },
 	{ MEF "\nmetrics = \"127.0.0.1:1\";", ":3: metrics: \"127.0.0.1:1\" is an address of the role mef already" },
@@ -256,6 +271,12 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ OCSP "listen = [\"127.0.0.1:1\"]; base = \"x\"; };", ":1: ocsp.base: \"x\" is no path" },
 	{ "ocsp = { listen = [\"127.0.0.1:1\"]; };", "ocsp.fqdn: is missing; its name" },
 	{ MEF "\nocsp = { fqdn = \"ocsp.example.com\"; listen = [\"127.0.0.1:1\"]; };", ":3: ocsp.listen[0]: \"127.0.0.1:1\" is an address of the role mef already" },
+	{ "hss = { fqdn = \"h.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; };", "hss.bsfs: is missing" },
+	{ HSS "bsfs = [\"b\"]; };", ":1: hss.bsfs[0]: \"b\" will not do" },
+	{ HSS "bsfs = [\"b.example.com\"]; mnc_digits = 4; };", ":1: hss.mnc_digits: 4 is out of range; 2 to 3" },
+	{ HSS "bsfs = [\"b.example.com\"]; vector_interval = \"0s\"; };", ":1: hss.vector_interval: 0 is out of range" },
+	{ HSS "bsfs = [\"b.example.com\"]; vector_burst = 0; };", ":1: hss.vector_burst: 0 is out of range" },
+	{ MEF HSS "bsfs = [\"b.example.com\"]; listen = [\"127.0.0.1:1\"]; };", "duplicate setting name" },
 	{ "a = ;\n", ":1: syntax error" },
 	{ ADMIN ADMIN, ":2: duplicate setting name" },
 };

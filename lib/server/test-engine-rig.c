@@ -103,6 +103,10 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 		snprintf(a->fetch.server_name, sizeof(a->fetch.server_name), "%c", q->identity[5]);
 		return MST_PSK_FETCH;
 	}
+	if (!strncmp(q->identity, "zn", 2)) {
+		a->fetch = (struct mst_fetch){ .kind = MST_FETCH_ZN, .binding = MST_BIND_DIAMETER, .btid = "b@bsf", .naf_fqdn = "maf", .ua = gba_ua_tls(q->suite) };
+		return MST_PSK_FETCH;
+	}
 	a->release.wanted = true;
 	return strcmp(q->identity, "known") ? MST_PSK_UNKNOWN : 0;
 }
@@ -286,9 +290,14 @@ void ask(uint64_t id, const char *path, enum mst_role r)
 
 void ask_psk(uint64_t id, const char *identity)
 {
+	ask_psk_with(id, identity, 0);
+}
+
+void ask_psk_with(uint64_t id, const char *identity, uint16_t suite)
+{
 	uint8_t b[1024];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
-	struct mst_psk_ask q = { .role = MST_ROLE_MEF, .channel = 999 };
+	struct mst_psk_ask q = { .role = MST_ROLE_MEF, .channel = 999, .suite = suite };
 
 	snprintf(q.identity, sizeof(q.identity), "%s", identity);
 	mst_put_psk_ask(&w, &q);

@@ -29,6 +29,7 @@ void turn(void);
 struct mst_link *attach(enum mst_process kind, enum mst_role r, uint32_t channel);
 void ask(uint64_t id, const char *path, enum mst_role r);
 void ask_psk(uint64_t id, const char *identity);
+void ask_psk_with(uint64_t id, const char *identity, uint16_t suite);
 unsigned events(const char *what);       /* whose `what` begins so */
 
 #endif

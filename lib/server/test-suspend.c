@@ -134,11 +134,35 @@ static void exchange_ends(void **state)
 	assert_true(t.engine->done);
 }
 
+/* Handshakes for one B-TID and one suite ask once; with another suite it is another key. */
+static void keys_of_one_suite(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	ask_psk_with(1, "zn", 0xae);
+	ask_psk_with(2, "zn", 0xae);
+	turn();
+	assert_int_equal(t.fetches, 1);
+	assert_memory_equal(t.fetch.ua.b, "\x01\x00\x01\x00\xae", GBA_UA);
+	first = t.fetch_id;
+	ask_psk_with(3, "zn", 0xc037);
+	turn();
+	assert_int_equal(t.fetches, 2);
+	assert_memory_equal(t.fetch.ua.b, "\x01\x00\x01\xc0\x37", GBA_UA);
+	result(first, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.psk_known, 2);
+	result(t.fetch_id, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.psk_known, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-		T(exchange_waits), T(exchanges_are_not_merged), T(exchange_asks_again), T(exchange_ends),
+		T(exchange_waits), T(exchanges_are_not_merged), T(exchange_asks_again), T(exchange_ends), T(keys_of_one_suite),
 	};
 
 	return cmocka_run_group_tests_name("suspend", tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* What every process does alike: hear the supervisor, start, reload, drain, report. */
 #include "server/unit.h"
 
+#include "proto/gba/digest.h"
+
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -449,4 +451,15 @@ int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const cha
 	mst_unit_free(u);
 	event_base_free(base);
 	return status;
+}
+
+int mst_unit_gba_test(const struct mst_unit *u, struct mst_diag *d)
+{
+	const char *which = "";
+	/* a crypto library without MD5 and SHA-1 serves every other role (decision 0021) */
+	int r = u->conf && mst_conf_role(u->conf, MST_ROLE_BSF) ? gba_self_test(u->crypto, &which) : 0;
+
+	if (r)
+		mst_diag_set(d, 0, "self test", which, ": the crypto library gives a wrong answer, or none; a BSF needs it", NULL);
+	return r;
 }

@@ -13,7 +13,7 @@
 #include "server/metrics.h"
 
 #define MST_UNIT_MATERIALS MST_ASKERS
-#define MST_UNIT_SOCKETS (MST_CONF_LISTEN + 1)
+#define MST_UNIT_SOCKETS (2 * MST_CONF_LISTEN + 1)       /* TCP, UDP, metrics */
 
 struct event_base;
 struct event;
@@ -103,5 +103,8 @@ bool mst_unit_is_child(void);
  * sockets follow. Returns the exit status. */
 int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const char *name, size_t n_sockets,
 		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto);
+
+/* Where a BSF is played, the answers that Digest AKA and the keys of GBA should give; `d` names the one that is wrong. */
+MST_MUST_CHECK int mst_unit_gba_test(const struct mst_unit *u, struct mst_diag *d);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "transport/address.h"
+#include "transport/coap-server.h"
 #include "transport/server.h"
 
 #define BACKLOG 512
@@ -91,40 +92,48 @@ static int listen_unix(const char *path, int *ret_fd, struct mst_diag *d)
 	return 0;
 }
 
+/* Datagrams: the address that each came to is told, so that answers leave from it. */
+static int set_datagram(int fd, int family)
+{
+	int on = 1;
+
+	return family == AF_INET6 ? setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof(on)) :
+	                            setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
+}
+
 static int listen_one(const struct addrinfo *ai, bool reuseport, int *ret_fd)
 {
-	int on = 1, fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1, fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool stream = ai->ai_socktype == SOCK_STREAM;
 
 	if (fd < 0)
 		return errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	/* on datagrams REUSEADDR would let a second server in beside us */
+	if ((stream && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on))) ||
 	    (reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on))) ||
 	    (ai->ai_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on))) ||
-	    bind(fd, ai->ai_addr, ai->ai_addrlen) || listen(fd, BACKLOG)) {
+	    bind(fd, ai->ai_addr, ai->ai_addrlen) || (stream ? listen(fd, BACKLOG) : set_datagram(fd, ai->ai_family))) {
 		int saved = errno;
 
 		close(fd);
 		return saved;
 	}
 	/* accepted sockets inherit it: without, TLS 1.3 shows stalls of 40 ms (gotcha 5) */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (stream)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	*ret_fd = fd;
 	return 0;
 }
 
-int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d)
+static int listen_host(const char *address, int type, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d)
 {
-	struct addrinfo hint = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *list;
+	struct addrinfo hint = { .ai_socktype = type, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *list;
 	union { struct sockaddr sa; struct sockaddr_in in; struct sockaddr_in6 in6; } a = { .in6.sin6_port = 0 };
 	socklen_t n = sizeof(a);
 	char host[256], service[8];
 	uint16_t port;
 	int fd = -1, r;
 
-	if (mst_view_starts(mst_view_str(address), "unix:")) {
-		*ret_port = 0;
-		return listen_unix(address + 5, ret_fd, d);
-	}
 	if (!address_split(address, host, sizeof(host), &port))
 		return refuse(d, address, "not an address", 0);
 	snprintf(service, sizeof(service), "%u", port);
@@ -147,4 +156,18 @@ int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_p
 	*ret_port = ntohs(a.sa.sa_family == AF_INET6 ? a.in6.sin6_port : a.in.sin_port);
 	*ret_fd = fd;
 	return 0;
+}
+
+int mst_listen(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d)
+{
+	if (mst_view_starts(mst_view_str(address), "unix:")) {
+		*ret_port = 0;
+		return listen_unix(address + 5, ret_fd, d);
+	}
+	return listen_host(address, SOCK_STREAM, reuseport, ret_fd, ret_port, d);
+}
+
+int mst_listen_udp(const char *address, bool reuseport, int *ret_fd, uint16_t *ret_port, struct mst_diag *d)
+{
+	return listen_host(address, SOCK_DGRAM, reuseport, ret_fd, ret_port, d);
 }

@@ -126,6 +126,7 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	r->conn = c;
 	r->psk_asked++;
 	snprintf(r->asked, sizeof(r->asked), "%s", identity);
+	r->asked_suite = mst_conn_peer(c)->suite;
 	if (!r->hold_psk)
 		mst_conn_psk(c, r->identity && !strcmp(identity, r->identity) ? &r->key : NULL);
 }

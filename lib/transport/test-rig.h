@@ -48,6 +48,7 @@ struct rig {
 	unsigned requests, psk_asked, failed, closed, closed_pending, done;
 	enum mst_tls_end server_end;
 	char server_detail[200], asked[MST_ID_MAX], target[300], body[2000];
+	uint16_t asked_suite;
 	struct mst_peer server_peer, failed_peer;
 	/* and at the client */
 	unsigned opened, responses, ended;

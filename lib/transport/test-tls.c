@@ -73,6 +73,9 @@ static void psk_suspended(void **state)
 		assert_int_equal(r.psk_asked, 1);
 		assert_int_equal(r.server_peer.how, MST_AUTH_PSK);
 		assert_string_equal(r.server_peer.psk_identity, r.identity);
+		/* on it a key of GBA depends (TS 33.220 H.3); in TLS 1.3 on none. Known when the key is asked for */
+		assert_int_equal(r.asked_suite, r.server_peer.suite);
+		assert_int_equal(r.server_peer.suite, profile[i % 2] == MST_TLS_ONEM2M ? 0x00ae : 0);
 		assert_int_equal(r.client_peer.how, MST_AUTH_PSK);
 		assert_memory_equal(r.server_export, r.client_export, 48);
 		rig_deinit(&r);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "transport/tls-int.h"
+#include "transport/dtls-int.h"
 
 const char *const mst_tls_profile_name[] = { "onem2m", "modern", "both" };
 
@@ -21,15 +21,22 @@ const char *const mst_tls_profile_name[] = { "onem2m", "modern", "both" };
  * handshake would silently fall back to certificates (gotcha 1). */
 #define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:TLS_AES_256_GCM_SHA384"
 
-static const struct { const char *cert, *psk; int max; } profile_table[] = {
-	[MST_TLS_ONEM2M] = { CERT_MANDATORY, PSK_MANDATORY, TLS1_2_VERSION },
-	[MST_TLS_MODERN] = { CERT_MODERN, PSK_MODERN, TLS1_3_VERSION },
-	[MST_TLS_BOTH] = { CERT_MODERN ":" CERT_MANDATORY, PSK_MODERN ":" PSK_MANDATORY, TLS1_3_VERSION },
+/* TLS_PSK_WITH_AES_128_CCM_8 and TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8 (spec 2.5.2, 2.5.3; RFC 7252 9.1.3) */
+#define CERT_DATAGRAM "ECDHE-ECDSA-AES128-CCM8"
+#define PSK_DATAGRAM "PSK-AES128-CCM8"
+
+static const struct { const char *cert, *psk, *dtls_cert, *dtls_psk; int max; } profile_table[] = {
+	[MST_TLS_ONEM2M] = { CERT_MANDATORY, PSK_MANDATORY, CERT_DATAGRAM, PSK_DATAGRAM, TLS1_2_VERSION },
+	[MST_TLS_MODERN] = { CERT_MODERN, PSK_MODERN, CERT_MODERN, PSK_MODERN, TLS1_3_VERSION },
+	[MST_TLS_BOTH] = { CERT_MODERN ":" CERT_MANDATORY, PSK_MODERN ":" PSK_MANDATORY, CERT_MODERN ":" CERT_DATAGRAM,
+	                   PSK_MODERN ":" PSK_DATAGRAM, TLS1_3_VERSION },
 };
 
-const char *tls_suites(enum mst_tls_profile p, bool psk)
+const char *tls_suites(const struct mst_tls_ctx *c, bool psk)
 {
-	return psk ? profile_table[p].psk : profile_table[p].cert;
+	if (c->datagram)
+		return psk ? profile_table[c->profile].dtls_psk : profile_table[c->profile].dtls_cert;
+	return psk ? profile_table[c->profile].psk : profile_table[c->profile].cert;
 }
 
 /* IANA number, and the library's name. */
@@ -51,7 +58,7 @@ const char *tls_psk_suites(const struct mst_tls_ctx *c)
 	for (size_t i = 0; i < MST_COUNT(psk_suite_table); i++)
 		if (psk_suite_table[i].suite == c->psk_suite && psk_suite_table[i].name)
 			return psk_suite_table[i].name;
-	return tls_suites(c->profile, true);
+	return tls_suites(c, true);
 }
 
 bool tls_judge_time(const struct mst_tls_ctx *c, mst_time *ret_now)
@@ -220,9 +227,12 @@ static int set_suites(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 	int least = cfg->psk_suite == MST_TLS_PSK_13 ? TLS1_3_VERSION : TLS1_2_VERSION;
 	int most = !cfg->psk_suite ? profile_table[cfg->profile].max : least;
 
+	if (c->datagram)
+		least = most = DTLS1_2_VERSION;
+
 	/* PSK first: whoever offers it has a key. A client's session with a PSK narrows its list itself. */
-	snprintf(list, sizeof(list), "%s%s%s", psk ? tls_suites(cfg->profile, true) : "", psk && cert ? ":" : "",
-	         cert ? tls_suites(cfg->profile, false) : "");
+	snprintf(list, sizeof(list), "%s%s%s", psk ? tls_suites(c, true) : "", psk && cert ? ":" : "",
+	         cert ? tls_suites(c, false) : "");
 	return SSL_CTX_set_cipher_list(c->ssl, list) == 1 && SSL_CTX_set_ciphersuites(c->ssl, SUITES_13) == 1 &&
 	       SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256") == 1 &&
 	       SSL_CTX_set1_sigalgs_list(c->ssl, "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512") == 1 &&
@@ -247,7 +257,8 @@ static void set_server(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 	if (!cfg->allow_psk)
 		return;
 	SSL_CTX_set_psk_server_callback(c->ssl, tls_psk_server_cb);
-	SSL_CTX_set_psk_find_session_callback(c->ssl, tls_psk_find_cb);
+	if (!c->datagram)
+		SSL_CTX_set_psk_find_session_callback(c->ssl, tls_psk_find_cb);
 }
 
 static int set_policy(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
@@ -256,6 +267,8 @@ static int set_policy(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, s
 	                            SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_clear_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_LEGACY_SERVER_CONNECT |
 	                              SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+	if (c->datagram)
+		dtls_ctx_set(c->ssl);
 	/* NO_AUTO_CHAIN: what is sent is the chain file and nothing else. Otherwise the library looks for the path
 	 * of our own certificate among the anchors, and verifies it, in every handshake. */
 	SSL_CTX_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -361,6 +374,7 @@ int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, 
 		return MST_FAULT_MEMORY;
 	c->refs = 1;
 	c->server = cfg->server;
+	c->datagram = cfg->datagram;
 	c->profile = cfg->profile;
 	c->psk_suite = cfg->psk_suite;
 	c->require_crl = cfg->require_crl;
@@ -374,7 +388,8 @@ int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, 
 	c->now_arg = cfg->now_arg;
 	c->clock_floor = cfg->clock_floor;
 	c->verdict = calloc(TLS_VERDICTS, sizeof(*c->verdict));
-	c->ssl = SSL_CTX_new(cfg->server ? TLS_server_method() : TLS_client_method());
+	c->ssl = SSL_CTX_new(cfg->datagram ? (cfg->server ? DTLS_server_method() : DTLS_client_method()) :
+	                     cfg->server ? TLS_server_method() : TLS_client_method());
 	r = c->ssl && c->verdict ? fill(c, cfg, d) : MST_FAULT_MEMORY;
 	if (r == 0 && cfg->server && cfg->allow_psk && !c->synchronous_psk)
 		r = fibres_begin(c);

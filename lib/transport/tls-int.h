@@ -48,7 +48,7 @@ struct mst_tls_ctx {
 	char (*name)[MST_ID_MAX];
 	size_t n_names;
 	int64_t expired_grace;
-	bool server, require_crl, require_client_cert, allow_psk, require_sni, require_ems, synchronous_psk, fibres;
+	bool server, datagram, require_crl, require_client_cert, allow_psk, require_sni, require_ems, synchronous_psk, fibres;
 	enum mst_tls_profile profile;
 	uint16_t psk_suite;
 	mst_time (*now)(void *arg);
@@ -57,9 +57,9 @@ struct mst_tls_ctx {
 };
 
 struct mst_tls_ctx *tls_ctx_ref(struct mst_tls_ctx *c);
-/* The suites of a profile, OpenSSL's names, for PSK or for certificates. */
-const char *tls_suites(enum mst_tls_profile p, bool psk);
-/* What a client's session with a PSK offers of TLS 1.2. */
+/* The suites of the context's profile, OpenSSL's names, for PSK or for certificates. */
+const char *tls_suites(const struct mst_tls_ctx *c, bool psk);
+/* What a client's session with a PSK offers of TLS 1.2, or of DTLS. */
 const char *tls_psk_suites(const struct mst_tls_ctx *c);
 /* The time that validity is judged by. True: the clock is unset, and this is the floor (lesson 15). */
 bool tls_judge_time(const struct mst_tls_ctx *c, mst_time *ret_now);
@@ -73,8 +73,11 @@ enum tls_io {
 	TLS_END,                /* t->end and t->detail say why */
 };
 
+struct dtls_pipe;
+
 struct tls_session {
-	int fd;                                 /* owned; -1 when closed */
+	int fd;                                 /* owned; -1 when closed, and over datagrams */
+	struct dtls_pipe *pipe;                 /* datagrams go through it (dtls-int.h); the owner's */
 	SSL *ssl;                               /* NULL: plain */
 	struct mst_tls_ctx *ctx;
 	struct mst_peer peer;
@@ -103,6 +106,8 @@ struct tls_session {
 
 /* Takes `fd` over, also on failure. `ctx` NULL: plain. */
 MST_MUST_CHECK int tls_session_init(struct tls_session *t, int fd, struct mst_tls_ctx *ctx);
+/* Over datagrams: `pipe` stays the owner's, and lives longer. */
+MST_MUST_CHECK int tls_session_init_pipe(struct tls_session *t, struct dtls_pipe *pipe, struct mst_tls_ctx *ctx);
 /* Client, before the handshake: what the server must prove. Borrowed until the session ends. */
 MST_MUST_CHECK int tls_session_expect(struct tls_session *t, const char *server_name, const struct mst_view *pin,
                                       size_t n_pin);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "crypto/pki-x509.h"
-#include "transport/tls-int.h"
+#include "transport/dtls-int.h"
 
 void tls_session_end(struct tls_session *t, enum mst_tls_end e, const char *fmt, ...)
 {
@@ -22,15 +22,11 @@ void tls_session_end(struct tls_session *t, enum mst_tls_end e, const char *fmt,
 	va_end(ap);
 }
 
-int tls_session_init(struct tls_session *t, int fd, struct mst_tls_ctx *ctx)
+static int begin(struct tls_session *t, struct mst_tls_ctx *ctx)
 {
-	memset(t, 0, sizeof(*t));
-	t->fd = fd;
-	if (!ctx)
-		return 0;
 	t->ctx = tls_ctx_ref(ctx);
 	t->ssl = SSL_new(ctx->ssl);
-	if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1 || SSL_set_app_data(t->ssl, t) != 1)
+	if (!t->ssl || SSL_set_app_data(t->ssl, t) != 1 || (t->pipe ? dtls_attach(t->ssl, t->pipe) : SSL_set_fd(t->ssl, t->fd)) != 1)
 		return MST_FAULT_MEMORY;
 	if (ctx->server)
 		SSL_set_accept_state(t->ssl);
@@ -42,6 +38,21 @@ int tls_session_init(struct tls_session *t, int fd, struct mst_tls_ctx *ctx)
 	 * 17 KiB wiped, freed and taken again for each record. */
 	SSL_clear_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
 	return 0;
+}
+
+int tls_session_init(struct tls_session *t, int fd, struct mst_tls_ctx *ctx)
+{
+	memset(t, 0, sizeof(*t));
+	t->fd = fd;
+	return ctx ? begin(t, ctx) : 0;
+}
+
+int tls_session_init_pipe(struct tls_session *t, struct dtls_pipe *pipe, struct mst_tls_ctx *ctx)
+{
+	memset(t, 0, sizeof(*t));
+	t->fd = -1;
+	t->pipe = pipe;
+	return ctx->datagram ? begin(t, ctx) : MST_FAULT_BUG;
 }
 
 static bool is_address(const char *s)
@@ -97,7 +108,7 @@ bool tls_read_names(struct tls_session *t)
 /* Gotchas 2 and 3: OpenSSL's own idea of "verified" and of the identity does not tell; look at the session. */
 static bool psk_was_used(const struct tls_session *t)
 {
-	if (SSL_version(t->ssl) >= TLS1_3_VERSION)
+	if (SSL_version(t->ssl) == TLS1_3_VERSION)
 		return SSL_session_reused(t->ssl);
 	return SSL_CIPHER_get_auth_nid(SSL_get_current_cipher(t->ssl)) == NID_auth_psk;
 }
@@ -119,7 +130,7 @@ static void settle_identity(struct tls_session *t)
 	struct mst_peer *p = &t->peer;
 
 	/* an external PSK has one Ua identifier for all suites of TLS 1.3 (TS 33.220 H.3) */
-	p->suite = SSL_version(t->ssl) < TLS1_3_VERSION || !psk_was_used(t) ? tls_suite_number(SSL_get_current_cipher(t->ssl)) : 0;
+	p->suite = SSL_version(t->ssl) != TLS1_3_VERSION || !psk_was_used(t) ? tls_suite_number(SSL_get_current_cipher(t->ssl)) : 0;
 	if (psk_was_used(t)) {
 		p->how = MST_AUTH_PSK;
 		if (t->psk_identity && !mst_view_to_str(mst_view_str(t->psk_identity), p->psk_identity, sizeof(p->psk_identity)))
@@ -141,7 +152,7 @@ static enum tls_io finish(struct tls_session *t)
 	SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
 	settle_identity(t);
 	t->h2 = h2_was_agreed(t);
-	if (t->ctx->require_ems && SSL_version(t->ssl) == TLS1_2_VERSION && SSL_get_extms_support(t->ssl) != 1)
+	if (t->ctx->require_ems && SSL_version(t->ssl) != TLS1_3_VERSION && SSL_get_extms_support(t->ssl) != 1)
 		tls_session_end(t, MST_TLS_PROTOCOL, "the peer lacks the extended master secret (RFC 7627)");
 	else if (t->psk_identity && t->peer.how != MST_AUTH_PSK)
 		tls_session_end(t, MST_TLS_PSK_REFUSED, "the server did not take the key");
@@ -247,7 +258,7 @@ enum tls_io tls_write(struct tls_session *t, const uint8_t *p, size_t n, size_t 
 
 void tls_session_bye(struct tls_session *t)
 {
-	if (t->fd < 0)
+	if (t->fd < 0 && !t->pipe)
 		return;
 	ERR_clear_error();
 	/* after a fatal error, or before the end of the handshake, the library forbids it: alerts are out already */
@@ -255,7 +266,8 @@ void tls_session_bye(struct tls_session *t)
 	    (t->end == MST_TLS_OPEN || t->end == MST_TLS_CLOSED || t->end == MST_TLS_TIMEOUT))
 		(void)SSL_shutdown(t->ssl);
 	ERR_clear_error();
-	(void)shutdown(t->fd, SHUT_WR);
+	if (t->fd >= 0)
+		(void)shutdown(t->fd, SHUT_WR);
 }
 
 enum tls_io tls_half_close(struct tls_session *t)
@@ -276,7 +288,10 @@ void tls_session_deinit(struct tls_session *t)
 	/* A suspended fibre must run to its end before its session may go (gotcha 4). It gets a key that fails,
 	 * and the socket is dead already, so that the peer sees nothing of it. */
 	if (t->ssl && t->suspended) {
-		(void)shutdown(t->fd, SHUT_RDWR);
+		if (t->pipe)
+			t->pipe->dead = true;
+		else
+			(void)shutdown(t->fd, SHUT_RDWR);
 		tls_session_key(t, NULL);
 		for (int r = -1; t->suspended;) {
 			ERR_clear_error();

@@ -61,6 +61,7 @@ struct mst_tls_ctx;      /* one per endpoint (server) or per trust setting (clie
 
 struct mst_tls_config {
 	bool server;
+	bool datagram;                          /* DTLS 1.2 instead of TLS, with the suites of DTLS: for CoAP */
 	enum mst_tls_profile profile;
 	struct mst_view chain_pem;              /* own certificate and intermediates; may be empty (client, PSK) */
 	struct mst_view key_pkcs8;              /* own key, DER; copied into the library and to be wiped by the caller */

@@ -7,6 +7,8 @@
 
 #include "agent/discover.h"
 #include "codec/briefing.h"
+#include "proto/briefing/briefing.h"
+#include "transport/coap-client.h"
 
 struct facts_text { char resource[96], reason[33], step[33], detail[96]; };
 struct facts {
@@ -19,16 +21,29 @@ void facts_told(struct agent *a);            /* a briefing node has answered tha
 /* Those of `reports` (as in a record) that are failures, the last `max`. Views into `t`. Returns how many. */
 size_t facts_failures(const json_t *reports, struct facts_text *t, size_t n_t, struct mst_brief_failure *f, size_t max);
 
+/* HTTPS or CoAPS, as the instruction says. */
+struct brief_session_ops {
+	void (*on_open)(void *owner, const struct mst_peer *peer);
+	void (*on_response)(void *owner, const struct mst_http_msg *m);
+	void (*on_end)(void *owner, enum mst_tls_end why, const char *detail);
+};
+
 /* A session with a briefing node: authenticated by the instruction's anchors or pins, else by the agent's own anchors;
  * with the node's certificate when it has one, else with its maker's secret where that belongs, else as a stranger. */
 struct brief_session {
-	struct mst_client *client;
+	struct mst_client *client;           /* one of the two */
+	struct mst_coap_client *coap;
+	const struct brief_session_ops *ops;
+	void *owner;
 	struct mst_tls_ctx *tls;             /* NULL: the agent's own, for secrets */
 	const char *as;                      /* "certificate", "psk", "stranger" */
 };
-MST_MUST_CHECK int brief_session_open(struct agent *a, const struct mst_instruction *i, const char *host, uint16_t port,
-				      mst_ms open_ms, mst_ms answer_ms, const struct mst_client_ops *ops, void *owner,
-				      struct brief_session *ret_s, struct mst_diag *d);
+/* To where `b` wants to go. `ret_s` stays where it is until it is closed, which callbacks may do. */
+MST_MUST_CHECK int brief_session_open(struct agent *a, const struct mst_instruction *i, const struct briefing *b, mst_ms open_ms,
+				      mst_ms answer_ms, const struct brief_session_ops *ops, void *owner, struct brief_session *ret_s,
+				      struct mst_diag *d);
+/* What `b` wants to send. */
+MST_MUST_CHECK bool brief_session_send(struct brief_session *s, const struct briefing *b);
 void brief_session_close(struct brief_session *s);
 
 /* tell.c */

@@ -163,8 +163,8 @@ static json_t *do_push(struct agent *a, const json_t *q)
 	enum trigger_verdict v;
 	size_t n = 0;
 
-	/* a datagram is what came as one: whoever speaks here cannot say that */
-	if (source && (!trigger_source_of(source, &s) || s == TRIGGER_DATAGRAM))
+	/* a datagram is what came as one, by network or socket: whoever speaks here cannot say that */
+	if (source && (!trigger_source_of(source, &s) || s == TRIGGER_DATAGRAM || s == TRIGGER_SOCKET))
 		return refusal("source", "one of sms, mm, push");
 	if (!data || !mst_base64_decode(mst_view_str(data), octets, sizeof(octets), &n))
 		return refusal("data", "expected the message in base64, at most 512 octets");

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "agent/briefing.h"
-#include "proto/briefing/briefing.h"
 
 struct bbn {
 	struct agent *a;
@@ -58,11 +57,7 @@ static void ended(struct bbn *w)
 
 static void send_question(struct bbn *w)
 {
-	uint8_t octets[BRIEFING_REQUEST];
-	struct mst_writer out = mst_writer_of(octets, sizeof(octets));
-
-	briefing_request(&w->b, &out);
-	if (!out.ok || mst_client_send(w->session.client, mst_written(&out))) {
+	if (!brief_session_send(&w->session, &w->b)) {
 		briefing_lost(&w->b, PROV_INTERNAL, "the question could not be sent", agent_now());
 		return;
 	}
@@ -100,9 +95,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	go_on(w);
 }
 
-static void on_open(void *owner, struct mst_client *c)
+static void on_open(void *owner, const struct mst_peer *peer)
 {
-	const struct mst_peer *peer = mst_client_peer(c);
 	struct bbn *w = owner;
 
 	w->a->server_not_after = session_speaks_until(peer);
@@ -111,21 +105,19 @@ static void on_open(void *owner, struct mst_client *c)
 	go_on(w);
 }
 
-static void on_response(void *owner, struct mst_client *c, const struct mst_http_msg *m)
+static void on_response(void *owner, const struct mst_http_msg *m)
 {
 	struct bbn *w = owner;
 
-	(void)c;
 	briefing_feed(&w->b, m, agent_now());
 	go_on(w);
 }
 
-static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
+static void on_end(void *owner, enum mst_tls_end why, const char *detail)
 {
 	char text[MST_DIALOG_DETAIL];
 	struct bbn *w = owner;
 
-	(void)c;
 	session_detail(text, sizeof(text), why, detail);
 	if (why == MST_TLS_EXPIRED)
 		agent_doubt_time(w->a);
@@ -133,7 +125,7 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 	go_on(w);
 }
 
-static const struct mst_client_ops ops = { on_open, on_response, on_end };
+static const struct brief_session_ops ops = { on_open, on_response, on_end };
 
 static void start(struct agent *a, const struct mst_instruction *i)
 {
@@ -152,7 +144,7 @@ static void start(struct agent *a, const struct mst_instruction *i)
 		facts_ask(a, facts);
 		r = briefing_ask(&w->b, &c, &facts->ask, agent_now(), &d) ? 0 : 1;
 		if (!r)
-			r = brief_session_open(a, i, w->b.host, w->b.port, c.open_ms, c.answer_ms, &ops, w, &w->session, &d);
+			r = brief_session_open(a, i, &w->b, c.open_ms, c.answer_ms, &ops, w, &w->session, &d);
 	}
 	free(facts);
 	if (r)

@@ -18,6 +18,7 @@ struct door_sockets {
 	struct agent *agent;
 	struct { int fd; struct event *ev; } way[2];
 	size_t n;
+	int local;                           /* of `path`; -1 */
 	char path[108];
 };
 
@@ -42,6 +43,8 @@ bool door_address_good(const char *text)
 static void on_datagram(evutil_socket_t fd, short what, void *arg)
 {
 	struct door_sockets *s = arg;
+	/* each way has tokens of its own: a flood from the network does not close the local one, nor the other way round */
+	enum trigger_source from = fd == s->local ? TRIGGER_SOCKET : TRIGGER_DATAGRAM;
 	uint8_t b[ROOM];
 
 	(void)what;
@@ -51,7 +54,7 @@ static void on_datagram(evutil_socket_t fd, short what, void *arg)
 
 		if (n < 0)
 			break;
-		(void)door_push(s->agent, (struct mst_view){ b, (size_t)n }, TRIGGER_DATAGRAM, &d);
+		(void)door_push(s->agent, (struct mst_view){ b, (size_t)n }, from, &d);
 	}
 	agent_turn(s->agent);
 }
@@ -109,6 +112,7 @@ static int open_local(struct door_sockets *s, const char *path)
 	if (r)
 		return refuse(s->agent, path, fd);
 	memcpy(s->path, un.sun_path, sizeof(s->path));
+	s->local = fd;
 	return watch(s, fd);
 }
 
@@ -120,6 +124,7 @@ int door_sockets_open(struct agent *a, struct door_sockets **ret_s)
 	if (!s)
 		return MST_FAULT_MEMORY;
 	s->agent = a;
+	s->local = -1;
 	*ret_s = s;
 	if (a->cfg.trigger_listen[0])
 		r = open_udp(s, a->cfg.trigger_listen);

@@ -155,6 +155,10 @@ void facts_ask(const struct agent *a, struct facts *s)
 	put(&q->has, MST_BA_BATCH, &q->batch, a->cfg.batch);
 	put(&q->has, MST_BA_FIRMWARE, &q->firmware, a->cfg.firmware);
 	put_methods(a, q);
+	/* CoAP for briefing nodes; a MEF that is named by it alone is skipped */
+	q->has |= 1u << MST_BA_TRANSPORTS;
+	q->transports[q->n_transports++] = MST_VIEW_LIT("https");
+	q->transports[q->n_transports++] = MST_VIEW_LIT("coaps");
 	s->place = place_merged(&a->cfg.place, &a->place);
 	if (s->place.has) {
 		q->has |= 1u << MST_BA_LOCATION;

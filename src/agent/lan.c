@@ -111,7 +111,7 @@ static void list_add(struct lan_list *l, const struct lan_found *f)
 static bool named_before(const struct lan_found *f, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (f[i].port == f[n].port && !strcmp(f[i].fqdn, f[n].fqdn) && !strcmp(f[i].path, f[n].path))
+		if (f[i].coaps == f[n].coaps && f[i].port == f[n].port && !strcmp(f[i].fqdn, f[n].fqdn) && !strcmp(f[i].path, f[n].path))
 			return true;
 	return false;
 }

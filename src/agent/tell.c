@@ -189,14 +189,11 @@ static void over(struct agent_tell *t)
 
 static void go_on(struct agent_tell *t)
 {
-	uint8_t octets[BRIEFING_REQUEST];
-	struct mst_writer w = mst_writer_of(octets, sizeof(octets));
 	struct timeval tv;
 	mst_ms left;
 
 	if (briefing_want(&t->b) == BRIEFING_WANT_SEND) {
-		briefing_request(&t->b, &w);
-		if (w.ok && mst_client_send(t->session.client, mst_written(&w)) == 0)
+		if (brief_session_send(&t->session, &t->b))
 			briefing_sent(&t->b);
 		else
 			briefing_lost(&t->b, PROV_INTERNAL, "the report could not be sent", agent_now());
@@ -221,36 +218,34 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	go_on(t);
 }
 
-static void on_open(void *owner, struct mst_client *c)
+static void on_open(void *owner, const struct mst_peer *peer)
 {
 	struct agent_tell *t = owner;
 
-	(void)c;
+	(void)peer;
 	briefing_opened(&t->b, agent_now());
 	go_on(t);
 }
 
-static void on_response(void *owner, struct mst_client *c, const struct mst_http_msg *m)
+static void on_response(void *owner, const struct mst_http_msg *m)
 {
 	struct agent_tell *t = owner;
 
-	(void)c;
 	briefing_feed(&t->b, m, agent_now());
 	go_on(t);
 }
 
-static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
+static void on_end(void *owner, enum mst_tls_end why, const char *detail)
 {
 	char text[MST_DIALOG_DETAIL];
 	struct agent_tell *t = owner;
 
-	(void)c;
 	session_detail(text, sizeof(text), why, detail);
 	briefing_lost(&t->b, session_reason(why), text, agent_now());
 	go_on(t);
 }
 
-static const struct mst_client_ops ops = { on_open, on_response, on_end };
+static const struct brief_session_ops ops = { on_open, on_response, on_end };
 
 /* The failures of this briefing's instructions, out of the record, which knows the steps as well. */
 static uint16_t failures(struct agent_tell *t, struct mst_brief_report *q, bool *ret_its_success)
@@ -299,7 +294,7 @@ static bool begin(struct agent_tell *t, struct mst_diag *d)
 		return false;
 	c.uri = t->sequence.instructions[0].uri;
 	return briefing_report(&t->b, &c, x->id, &q, agent_now(), d) &&
-	       brief_session_open(a, &t->sequence.instructions[0], t->b.host, t->b.port, TELL_MS, TELL_MS, &ops, t, &t->session, d) == 0;
+	       brief_session_open(a, &t->sequence.instructions[0], &t->b, TELL_MS, TELL_MS, &ops, t, &t->session, d) == 0;
 }
 
 /* The next report that is owed; when there is none and the run's end was told, nothing is kept for later. */

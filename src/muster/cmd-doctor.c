@@ -45,12 +45,21 @@ static bool check_config(struct doctor *d)
 	return false;
 }
 
-static void check_secret_file(struct doctor *d, const char *name, const char *what)
+/* As musterd reads its settings: from the installation's directory, unless it begins with a slash. */
+static void place(const struct doctor *d, const char *name, char *out, size_t cap)
+{
+	if (*name == '/')
+		snprintf(out, cap, "%s", name);
+	else
+		path_join(out, cap, d->m->dir, name);
+}
+
+void doctor_secret_file(struct doctor *d, const char *name, const char *what)
 {
 	char path[4096], text[4200];
 	struct stat st;
 
-	path_join(path, sizeof(path), d->m->dir, name);
+	place(d, name, path, sizeof(path));
 	if (stat(path, &st) < 0) {
 		snprintf(text, sizeof(text), "%.4000s: %s", path, strerror(errno));
 		doctor_finding(d, false, what, text, "it is made by muster init; restore it from your backup, it cannot be made again");
@@ -62,7 +71,7 @@ static void check_secret_file(struct doctor *d, const char *name, const char *wh
 	}
 }
 
-static void check_certificate(struct doctor *d, const char *name, const char *what)
+void doctor_certificate(struct doctor *d, const char *name, const char *what)
 {
 	static struct mst_cert_info info;
 	char path[4096], text[400], until[16];
@@ -70,7 +79,7 @@ static void check_certificate(struct doctor *d, const char *name, const char *wh
 	size_t n = 0;
 	int64_t left;
 
-	path_join(path, sizeof(path), d->m->dir, name);
+	place(d, name, path, sizeof(path));
 	if (access(path, R_OK) < 0 || cert_read(path, der, sizeof(der), &n) != EXIT_DONE ||
 	    mst_cert_info((struct mst_view){ der, n }, &info, NULL) != 0) {
 		doctor_finding(d, false, what, path, "the file is absent or holds no certificate of our profile");
@@ -107,7 +116,7 @@ static bool port_listens(unsigned port)
 	return found;
 }
 
-static void check_port(struct doctor *d, const char *role)
+void doctor_port(struct doctor *d, const char *role)
 {
 	const config_setting_t *list;
 	const char *address, *colon;
@@ -186,21 +195,22 @@ static void check_installation(struct doctor *d)
 	doctor_finding(d, wall_clock() > MST_BUILD_TIME, "clock", wall_clock() > MST_BUILD_TIME ? "" : "it shows a time before this program was built",
 	        "set the clock; certificates cannot be judged without it");
 	if (check_config(d)) {
-		check_secret_file(d, "keeper/kek.key", "key-encryption key");
-		check_secret_file(d, "keeper/ca.key", "CA key");
-		check_secret_file(d, "tls/mef.key", "MEF key");
-		check_secret_file(d, "tls/maf.key", "MAF key");
+		doctor_secret_file(d, "keeper/kek.key", "key-encryption key");
+		doctor_secret_file(d, "keeper/ca.key", "CA key");
+		doctor_secret_file(d, "tls/mef.key", "MEF key");
+		doctor_secret_file(d, "tls/maf.key", "MAF key");
 		if (config_lookup(&d->conf, "bbn"))
-			check_secret_file(d, "tls/bbn.key", "briefing node's key");
-		check_certificate(d, "keeper/ca.pem", "CA certificate");
-		check_certificate(d, "tls/mef.pem", "MEF certificate");
-		check_certificate(d, "tls/maf.pem", "MAF certificate");
+			doctor_secret_file(d, "tls/bbn.key", "briefing node's key");
+		doctor_certificate(d, "keeper/ca.pem", "CA certificate");
+		doctor_certificate(d, "tls/mef.pem", "MEF certificate");
+		doctor_certificate(d, "tls/maf.pem", "MAF certificate");
 		doctor_lists(d);
 		if (config_lookup(&d->conf, "bbn"))
-			check_certificate(d, "tls/bbn.pem", "briefing node's certificate");
-		check_port(d, "mef");
-		check_port(d, "maf");
-		check_port(d, "bbn");
+			doctor_certificate(d, "tls/bbn.pem", "briefing node's certificate");
+		doctor_port(d, "mef");
+		doctor_port(d, "maf");
+		doctor_port(d, "bbn");
+		doctor_gba(d);
 		check_api(d);
 		doctor_diameter(d);
 	}

@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	  "make a complete local installation: CA, roles, store, configuration" },
 	{ "node", cmd_node, "add|import|number|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|extend|suspend|resume|end …", "M2M service subscriptions" },
+	{ "gba", cmd_gba, "show|flush …", "what nodes have bootstrapped by their SIMs" },
 	{ "sim", cmd_sim, "add|import|list|show|bind|unbind|suspend|resume|remove …", "the operator's SIMs, for bootstrapping over the mobile network" },
 	{ "rule", cmd_rule, "add|edit|move|list|show|enable|disable|delete|check|try|replay|history|rollback …",
 	  "which nodes get which instructions" },
@@ -96,7 +97,7 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	running = c;
 	running_prefix = prefix;
 	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
-	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim) {
+	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim && c->run != cmd_gba) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;

@@ -1,4 +1,5 @@
 """A whole musterd with an HSS and Diameter: a foreign BSF has vectors of a real SIM, an operator looks, and everything ends."""
+import binascii
 import json
 import os
 import pathlib
@@ -10,8 +11,11 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenario"))
 from avps import BIR, MAR, ZH, ZN, avp, gpp, message, u32, vsai  # noqa: E402
 from processes import peer, reach  # noqa: E402
-from support import Installation, free_port, until  # noqa: E402
+from aka import Milenage, opc, xor  # noqa: E402
+from support import MUSTER, Installation, free_port, run, until  # noqa: E402
 
+# TS 35.208 set 3
+K, OP = bytes.fromhex("fec86ba6eb707ed08905757b1bb44b8f"), bytes.fromhex("dbc59adcb6f9a0ef735477b7fadf8374")
 IMSI = "001010000000001"
 IMPI = IMSI + "@ims.mnc001.mcc001.3gppnetwork.org"
 OURS, BSF, OTHER = "node.ours.example", "bsf.foreign.example", "other.foreign.example"
@@ -28,7 +32,9 @@ diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"
             {{ identity = "{OTHER}"; realm = "foreign.example"; tls = false; }} ); }};
 ''')
     inst.start()
-    inst.sim = inst.muster("sim", "add", IMSI, "--k-file", "-", "--opc-file", "-", check=False)
+    inst.subscription()
+    run(MUSTER, "-C", inst.dir, "sim", "add", IMSI, "--file", "-", "--node", inst.node(1).id, "--naf-group", "m2m", "--lifetime", "1h",
+        stdin=f"milenage:{K.hex()}:op:{OP.hex()}={binascii.crc_hqx(K + OP, 0xFFFF):04X}\n")
     inst.peer = peer(d, BSF, "foreign.example", OURS, port)
     inst.peer.line("open " + OURS)
     inst.port, inst.work = port, d
@@ -45,6 +51,17 @@ def send(p, who, command, app, avps):
 def test_unknown_subscriber(world):
     m = send(world.peer, BSF, MAR, ZH, [avp(277, u32(1)), avp(1, "999990000000001@ims.mnc099.mcc999.3gppnetwork.org")])
     assert m.result() == (10415, 5401)
+
+
+def test_vector(world):
+    """A vector of the keeper's, which a card of ours computes as well, and the settings of this subscriber."""
+    m = send(world.peer, BSF, MAR, ZH, [avp(277, u32(1)), avp(1, IMPI)])
+    assert m.result() == 2001 and m.get(1).decode() == IMPI
+    rand, autn = m.get(609, 612)[:16], m.get(609, 612)[16:]
+    card = Milenage(K, opc(K, OP), rand)
+    assert (m.get(610, 612), m.get(625, 612), m.get(626, 612)) == (card.res, card.ck, card.ik)
+    assert card.autn(int.from_bytes(xor(autn[:6], card.ak), "big"), autn[6:8]) == autn
+    assert b'nafGroup="m2m"' in m.get(400) and b"<lifeTime>3600</lifeTime>" in m.get(400)
 
 
 def test_who_may_not_ask(world):

@@ -93,6 +93,7 @@ class FakeBsf:
 
     def _serve(self, request):
         question = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        question["nafId"]["uaSecProtId"] = question["nafId"]["uaSecProtId"].upper()      # either case will do
         naf = dict(request.connection.getpeercert()["subjectAltName"])["DNS"]
         self.asked.append((naf, question))
         status, body = self.answer or self._decide(naf, request.path, question)

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from fake_bsf import FakeBsf
+from strange_bsf import StrangeBsf
 from support import AGENT, RUN_SECONDS, free_port, run, until
 
 K, OPC = secrets.token_bytes(16), secrets.token_bytes(16)
@@ -168,7 +168,7 @@ def maf():
 
 @pytest.fixture
 def bsf(maf):
-    with FakeBsf(K, OPC, IMSI) as b:
+    with StrangeBsf(K, OPC, IMSI) as b:
         b.granted = lambda: maf.know(b)
         yield b
 

@@ -186,9 +186,11 @@ def test_nobody_there(world):
     node = world.node(1)
     node.instruct({"kind": "discovery", "method": "bbn", "uri": f"https://localhost:{free_port()}/"},
                   {"kind": "discovery", "method": "bbn", "uri": "https://bbn.invalid/"},
-                  {"kind": "discovery", "method": "bbn", "uri": "coaps://bbn.example.com/"})
+                  {"kind": "discovery", "method": "bbn", "uri": f"coaps://localhost:{free_port()}/"},
+                  {"kind": "discovery", "method": "bbn", "uri": "coaps://bbn.invalid/"},
+                  world.instruction(uri=f"coaps://{world.mef}"))        # of a MEF there is HTTPS only
     assert node.run_once().returncode == 1
-    assert [r for _, r in reasons(node)] == ["unreachable", "unreachable", "unsupported"]
+    assert [r for _, r in reasons(node)] == ["unreachable"] * 4 + ["unsupported"]
 
 
 def test_makers_node_sends_to_owners(world):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from fake_bsf import FakeBsf
+from strange_bsf import StrangeBsf
 from simnode import CSE, IMSI, K, MAF, OPC, SimNode, StrangeMaf, Wire, bsf, enrolled, maf  # noqa: F401 the fixtures among them
 from support import FAKETIME, RUN_SECONDS, AlertServer, Running, free_port
 
@@ -126,7 +126,7 @@ def test_broken_xml_under_a_right_rspauth(tmp_path, bsf, maf):
 
 
 def test_a_false_network_is_said_loudly(tmp_path, maf):
-    with FakeBsf(secrets.token_bytes(16), OPC, IMSI) as stranger:
+    with StrangeBsf(secrets.token_bytes(16), OPC, IMSI) as stranger:
         node = SimNode(tmp_path / "n", maf, stranger)
         done = node.run_once()
         assert done.returncode == 1 and "FALSE-NETWORK" in done.stderr and "THE NETWORK IS NOT THE CARD'S OPERATOR" in done.stderr, done.stderr
@@ -180,7 +180,7 @@ def test_the_bsf_as_briefing_node(tmp_path, bsf, maf):
 def test_the_card_keeps_ks(tmp_path, ua):
     """GBA_U, with the key for the MAF from the card; and TLS 1.3, where the key is another one."""
     maf = StrangeMaf(ua)
-    with FakeBsf(K, OPC, IMSI, gba_u=True) as bsf:
+    with StrangeBsf(K, OPC, IMSI, gba_u=True) as bsf:
         bsf.granted = lambda: maf.know(bsf)
         node = SimNode(tmp_path / "n", maf, bsf, card=f'kind = "software"; imsi = "{IMSI}"; key_file = "sim.json"; gba = "yes";',
                        gba='ua = "tls13";' if ua == "0100000007" else "")
@@ -222,7 +222,7 @@ def test_the_power_goes_at_every_point(tmp_path, bsf, maf):
 
 def test_the_power_goes_between_bsf_and_card(tmp_path):
     maf = StrangeMaf()
-    with FakeBsf(K, OPC, IMSI, gba_u=True) as bsf:
+    with StrangeBsf(K, OPC, IMSI, gba_u=True) as bsf:
         bsf.granted = lambda: maf.know(bsf)
         node = SimNode(tmp_path / "n", maf, bsf, card=f'kind = "software"; imsi = "{IMSI}"; key_file = "sim.json"; gba = "yes";',
                        more='crash_at = "bootstrapped";\n')

@@ -1,6 +1,7 @@
 """Story: a node with a SIM comes to the provider's MAF with the key of its mobile operator (3GPP GBA; TS 33.222 5.4, TS-0003 8.3.2.3).
 MAF and MEF are NAFs of the operator's BSF; node and BSF are none of ours: openssl, gnutls, Python.
 """
+import base64
 import hashlib
 import hmac
 import json
@@ -35,7 +36,7 @@ def subscriber(inst, subscription="sub-1", life=3600, **more):
     """A node in the registry, and its SIM."""
     n = next(COUNT)
     cse, node = f"//{inst.sp}/CSE{n:06d}", f"urn:dev:ops:00004C-sim-{n:06d}"
-    inst.muster("node", "add", node, "--cse-id", cse, "--subscription", subscription)
+    inst.muster("node", "add", node, "--cse-id", cse, "--subscription", subscription, "--anchor", "none")
     s = inst.bsf.add(Subscriber(cse, life=life, **more))
     s.node = node
     return s
@@ -82,7 +83,7 @@ def test_openssl_comes_with_its_sim(world, form):
     assert [q["nafId"] for q in asked] == [{"nafFqdn": world.maf, "uaSecProtId": UA_AE}], asked
     ri = re.search(r'"ri":"([^"]+)"', out).group(1)
     out = s_client(world, primitive(world, "maf", s, "GET", f"/{ri}"), s.btid, key, *AE)
-    assert "X-M2M-RSC: 2000" in out and f'"assignedSymmKeyID":"{s.btid}"' in out, out
+    assert "X-M2M-RSC: 2000" in out, out
     assert len([1 for naf, q in world.bsf.asked if q["btId"] == s.btid]) == 1
     shown = world.ask("node", "show", s.node)
     assert shown["state"] == "enrolled", shown
@@ -168,6 +169,65 @@ def test_who_may_not(world):
     assert [c["keyID"] for c in shown if c["role"] == "maf" and c["state"] == "active"] == [again.btid], shown
 
 
+# --- HTTPS and Digest ---
+
+def curl(inst, s, key, *how, user=None, role="maf"):
+    """The body and the headers, of all answers of the exchange; Digest is curl's own."""
+    port, name = (inst.mef_port, inst.mef) if role == "mef" else (inst.maf_port, inst.maf)
+    password = base64.b64encode(bytes.fromhex(key)).decode()
+    data = json.dumps({f"sec:{role}ClientReg": {"et": "20990101T000000", "adminFQDN": inst.sp}})
+    done = subprocess.run(["curl", "-sS", "-i", "--cacert", str(inst.dir / "keeper/ca.pem"), "--resolve", f"{name}:{port}:127.0.0.1", "--tls-max", "1.2",
+                           "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256", *how, "-u", f"{user or s.btid}:{password}", "-H", "X-M2M-RI: 1",
+                           "-H", "X-M2M-RVI: 3", "-H", f"X-M2M-Origin: {s.uid[len(inst.sp) + 2:]}", "-H",
+                           f"Content-Type: application/json;ty={65002 if role == 'maf' else 65001}", "--data-binary", data,
+                           f"https://{name}:{port}/{role.upper()}Base"], capture_output=True, text=True, timeout=RUN_SECONDS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def md5(*parts):
+    return hashlib.md5(":".join(parts).encode()).hexdigest()
+
+
+def test_digest_inside_tls(world):
+    """TS 33.222 5.3: challenge, B-TID and base64 of the key, rspauth; the Ua identifier is that of the negotiated suite (C02B)."""
+    s = subscriber(world)
+    key = s.key(world.maf, "010001C02B")
+    said = curl(world, s, key, "--digest")
+    assert "X-M2M-RSC: 2001" in said and f'"assignedSymmKeyID":"{s.btid}"' in said, said + world.log_text()
+    assert f'realm="3GPP-bootstrapping@{world.maf}"' in said and said.count("HTTP/1.1 401") == 1, said
+    assert world.bsf.asked[-1][1]["nafId"] == {"nafFqdn": world.maf, "uaSecProtId": "010001C02B"}
+    # the server proves the key, too: RFC 2617 3.2.3, reckoned here
+    nonce, cnonce = (re.search(rf'(?i){name}="?([^",\r]+)', said).group(1) for name in (r"\bnonce", "cnonce"))
+    a1 = md5(s.btid, f"3GPP-bootstrapping@{world.maf}", base64.b64encode(bytes.fromhex(key)).decode())
+    assert re.search(r'rspauth="([0-9a-f]+)"', said).group(1) == md5(a1, nonce, "00000001", cnonce, "auth", md5("", "/MAFBase")), said
+    # once more: it is cached, and it is the same registration
+    asked = len(world.bsf.asked)
+    assert "X-M2M-RSC: 2001" in curl(world, s, key, "--digest") and len(world.bsf.asked) == asked
+    # a MEF of the older arrangement, too
+    assert "X-M2M-RSC: 2001" in curl(world, s, s.key(world.mef, "010001C02B"), "--digest", role="mef"), world.log_text()
+
+
+def test_who_does_not_prove_it(world):
+    s = subscriber(world)
+    right = s.key(world.maf, "010001C02B")
+    assert "X-M2M-RSC" not in curl(world, s, right)                     # Basic is no answer to this challenge
+    with told(world, "maf.refused", "the Digest is not made with its key"):
+        said = curl(world, s, "00" * 32, "--digest")
+        assert said.count("HTTP/1.1 401") == 2 and "X-M2M-RSC" not in said, said
+    stranger = Subscriber(s.uid)
+    with told(world, "maf.psk-refused", "does not know the B-TID"):
+        said = curl(world, stranger, right, "--digest")
+        assert said.count("HTTP/1.1 401") == 2 and "X-M2M-RSC" not in said, said
+    # identities of other keys are none here
+    with told(world, "maf.psk-refused", "of no BSF that is configured"):
+        assert "X-M2M-RSC" not in curl(world, s, right, "--digest", user=f"00112233445566778899AABBCCDDEEFF@{world.mef}")
+    # another's name in From, with a proof of one's own: lesson 25
+    other = subscriber(world)
+    s.uid = other.uid
+    assert "X-M2M-RSC: 4" in curl(world, s, right, "--digest"), world.log_text()
+
+
 # --- the older arrangement ---
 
 def test_the_mef_as_naf(world):
@@ -192,7 +252,8 @@ def test_the_mef_as_naf(world):
 
 def test_a_bsf_that_is_another(world):
     """One that cannot prove its name gets no question, and one that is not there is told apart from it."""
-    s = subscriber(world)
+    s, kept = subscriber(world), subscriber(world)
+    assert "X-M2M-RSC: 2001" in s_client(world, register(world, kept), kept.btid, kept.key(world.maf, UA_AE), *AE)
     world.bsf.shown = world.bsf.impostor
     world.stop()
     world.start()                        # sessions that were kept go
@@ -201,3 +262,18 @@ def test_a_bsf_that_is_another(world):
     assert len(world.bsf.asked) == asked
     world.bsf.close()
     refused(world, subscriber(world), "not reachable")
+    # whose key is kept needs no BSF, and it is kept durably
+    assert "X-M2M-RSC: 2001" in s_client(world, register(world, kept), kept.btid, kept.key(world.maf, UA_AE), *AE)
+
+
+def test_all_in_one_process(tmp_path):
+    inst = Installation(tmp_path / "inst", processes="single", sp="sp.example")
+    inst.bsf = FakeBsf(inst.dir / "operator", inst.dir / "keeper/ca.pem")
+    inst.configure(replace={"maf = {": "maf = {" + inst.bsf.settings()})
+    inst.start()
+    inst.subscription()
+    s = subscriber(inst)
+    assert "X-M2M-RSC: 2001" in s_client(inst, register(inst, s), s.btid, s.key(inst.maf, UA_AE), *AE), inst.log_text()
+    assert "X-M2M-RSC: 2001" in curl(inst, s, s.key(inst.maf, "010001C02B"), "--digest"), inst.log_text()
+    inst.stop()
+    inst.bsf.close()

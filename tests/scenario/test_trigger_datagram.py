@@ -256,7 +256,7 @@ def test_a_helper_of_another_user_uses_the_local_door(installation):
         assert (node.dir / "door.sock").stat().st_mode & 0o777 == 0o666
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
             s.sendto(b"m1:" + base64.b64encode(octets) + b"\n", str(node.dir / "door.sock"))
-        agent.wait_log("triggered by=datagram what=check")
+        agent.wait_log("triggered by=socket what=check")
     assert not (node.dir / "door.sock").exists()
 
 

@@ -189,7 +189,7 @@ bool aka_sim_unpack(struct mst_view v, struct aka_sim *ret_s)
 	struct mst_view k = mst_read(&r, k_n), top = mst_read(&r, kind_of(a, first & IS_OP)->octets);
 
 	aka_sim_wipe(ret_s);
-	if (!mst_read_end(&r) || (first & ~IS_OP) != (int)a || res_n > AKA_SIM_RES_MAX || aka_keys_set(&ret_s->keys, a, k, top)) {
+	if (!mst_read_end(&r) || (first & ~IS_OP) != (int)a || res_n > AKA_SIM_RES_MAX || (a == AKA_MILENAGE && times != 1) || aka_keys_set(&ret_s->keys, a, k, top)) {
 		aka_sim_wipe(ret_s);
 		return false;
 	}

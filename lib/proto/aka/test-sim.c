@@ -15,6 +15,12 @@ static int take(const char *text, struct aka_sim *s, struct mst_diag *d)
 	return aka_sim_read(mst_view_str(text), s, d);
 }
 
+static bool same(const struct aka_keys *a, const struct aka_keys *b)
+{
+	return a->algorithm == b->algorithm && !memcmp(a->k, b->k, sizeof(a->k)) && !memcmp(a->top, b->top, sizeof(a->top)) && a->k_n == b->k_n &&
+	       a->mac_n == b->mac_n && a->res_n == b->res_n && a->ck_n == b->ck_n && a->ik_n == b->ik_n && a->times == b->times;
+}
+
 static void same_after_packing(const struct aka_sim *s)
 {
 	uint8_t b[AKA_SIM_OCTETS_MAX];
@@ -24,7 +30,7 @@ static void same_after_packing(const struct aka_sim *s)
 	aka_sim_pack(s, &w);
 	assert_true(w.ok && w.n <= MST_KEY_ROOM);
 	assert_true(aka_sim_unpack(mst_written(&w), &again));
-	assert_memory_equal(&again.keys, &s->keys, sizeof(again.keys));
+	assert_true(same(&again.keys, &s->keys));
 	assert_int_equal(again.is_op, s->is_op);
 	/* not an octet less, and not one more */
 	for (size_t n = 0; n < w.n; n++)
@@ -58,7 +64,7 @@ static void read_and_written(void **state)
 	same_after_packing(&s);
 	snprintf(other, sizeof(other), " milenage:465b5ce8b199b49faa5f0a2ee238a6bc:opc:cd63cb71954a9f4e48a5994e37a02baf=6d51\r\n");
 	assert_int_equal(take(other, &t, &d), 0);
-	assert_memory_equal(&s.keys, &t.keys, sizeof(s.keys));
+	assert_true(same(&s.keys, &t.keys));
 	/* the longest there is */
 	memset(&s, 0, sizeof(s));
 	s.keys = (struct aka_keys){ AKA_TUAK, { 0 }, { 0 }, 32, 8, 16, 16, 16, 255 };
@@ -71,7 +77,7 @@ static void read_and_written(void **state)
 	assert_true(w.ok);
 	if (take(text, &t, &d))
 		fail_msg("%s: %s", text, d.text);
-	assert_memory_equal(&s.keys, &t.keys, sizeof(s.keys));
+	assert_true(same(&s.keys, &t.keys));
 	assert_true(t.is_op);
 	same_after_packing(&t);
 }

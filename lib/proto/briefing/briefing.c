@@ -280,9 +280,9 @@ static bool begin(struct briefing *b, const struct briefing_config *cfg, enum br
 	b->job = job;
 	b->state = BRIEFING_FAILED;
 	b->deadline = MST_NEVER;
-	if (!mst_uri_split(cfg->uri, &u) || (u.path.n && !mst_printable_ascii(u.path)) || !mst_uri_scheme_in(&u, "https") || u.host_kind != MST_URI_FQDN ||
+	if (!mst_uri_split(cfg->uri, &u) || (u.path.n && !mst_printable_ascii(u.path)) || !mst_uri_scheme_in(&u, "https coaps") || u.host_kind != MST_URI_FQDN ||
 	    mst_view_find(u.path, '?') < u.path.n || !mst_id_normalise(MST_ID_FQDN, u.host, b->host))
-		return refuse(d, "uri", "not https://fqdn[:port][/path], which is what this device can reach");
+		return refuse(d, "uri", "not https:// or coaps://fqdn[:port][/path], which is what this device can reach");
 	while (u.path.n && u.path.p[u.path.n - 1] == '/')
 		u.path.n--;
 	mst_put(&w, u.path.n ? u.path : MST_VIEW_LIT(DEFAULT_PATH));
@@ -295,6 +295,7 @@ static bool begin(struct briefing *b, const struct briefing_config *cfg, enum br
 	if (!w.ok)
 		return refuse(d, "uri", "its path is too long");
 	b->port = u.port;
+	b->coap = mst_view_eq_str(u.scheme, "coaps");
 	b->cbor = cfg->cbor;
 	b->answer_ms = cfg->answer_ms;
 	b->deadline = now + cfg->open_ms;
@@ -410,9 +411,14 @@ struct mst_view briefing_sequence(const struct briefing *b)
 	return (struct mst_view){ b->sequence, b->sequence_n };
 }
 
+const char *briefing_media(const struct briefing *b)
+{
+	return b->cbor ? MEDIA_CBOR : MEDIA_JSON;
+}
+
 void briefing_request(const struct briefing *b, struct mst_writer *w)
 {
-	const char *media = b->cbor ? MEDIA_CBOR : MEDIA_JSON;
+	const char *media = briefing_media(b);
 
 	mst_put_str(w, "POST ");
 	mst_put_str(w, b->path);

@@ -43,7 +43,7 @@ enum briefing_event {
 enum briefing_want { BRIEFING_WANT_SESSION, BRIEFING_WANT_SEND, BRIEFING_WANT_ANSWER, BRIEFING_WANT_NOTHING };
 
 struct briefing_config {
-	struct mst_view uri;         /* of the discovery instruction; https, and a name that a certificate can prove */
+	struct mst_view uri;         /* of the discovery instruction; https or coaps, and a name that a certificate can prove */
 	bool cbor;                   /* encoding of what is sent, and wanted back */
 	mst_ms open_ms, answer_ms;
 };
@@ -52,6 +52,7 @@ struct briefing {
 	enum briefing_job job;
 	enum briefing_state state;
 	bool cbor, to_send;
+	bool coap;                   /* the URI wants CoAP: what is sent is path, media type and content */
 	char host[MST_ID_MAX];       /* to dial, for SNI and for the server's certificate */
 	uint16_t port;
 	char path[BRIEFING_PATH];
@@ -90,8 +91,9 @@ enum briefing_want briefing_want(const struct briefing *b);
 enum briefing_state briefing_state(const struct briefing *b);
 mst_ms briefing_deadline(const struct briefing *b);              /* MST_NEVER when it has ended */
 const struct mst_failure *briefing_failure(const struct briefing *b);
-/* While SEND is wanted: the whole HTTP request. */
+/* While SEND is wanted: the whole HTTP request; or, over CoAP, a POST of b->content of this media type to b->path, wanted back in the same. */
 void briefing_request(const struct briefing *b, struct mst_writer *w);
+const char *briefing_media(const struct briefing *b);
 /* ASK, done: the sequence in CBOR, as the engine takes it. */
 struct mst_view briefing_sequence(const struct briefing *b);
 

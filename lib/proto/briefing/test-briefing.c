@@ -260,7 +260,7 @@ static void deadlines(void **state)
 static void not_to_be_sent(void **state)
 {
 	static const char *const uris[] = {
-		"", "bbn.example.com", "http://bbn.example.com", "coaps://bbn.example.com", "https://127.0.0.1/briefing", "https://[::1]/",
+		"", "bbn.example.com", "http://bbn.example.com", "coap://bbn.example.com", "wss://bbn.example.com", "coaps://[::1]/", "coaps://bbn.example.com/?a", "https://127.0.0.1/briefing", "https://[::1]/",
 		"https://bbn.example.com/?a=b", "https://user@bbn.example.com/",
 	};
 	char text[BRIEFING_PATH + 64] = "https://bbn.example.com/";
@@ -275,6 +275,23 @@ static void not_to_be_sent(void **state)
 	memset(text + strlen(text), 'x', BRIEFING_PATH);
 	assert_false(begin_with(BRIEFING_JOB_ASK, text, true, NULL, &d));
 	assert_true(briefing_deadline(&b) == MST_NEVER);
+}
+
+/* The same machine over either; what is sent over CoAP has the same path and content. */
+static void over_coap(void **state)
+{
+	(void)state;
+	assert_true(begin_with(BRIEFING_JOB_ASK, "coaps://bbn.example.com/x", true, NULL, NULL));
+	assert_true(b.coap);
+	assert_int_equal(b.port, 5684);
+	assert_string_equal(b.path, "/x");
+	assert_string_equal(briefing_media(&b), "application/cbor");
+	assert_true(b.content_n);
+	assert_true(begin_with(BRIEFING_JOB_ASK, "coaps://bbn.example.com:5000", false, NULL, NULL));
+	assert_int_equal(b.port, 5000);
+	assert_string_equal(b.path, "/briefing");
+	assert_true(begin_with(BRIEFING_JOB_ASK, URI, true, NULL, NULL));
+	assert_false(b.coap);
 }
 
 /* A question with every failure at its longest, each character of which JSON writes twice: the newest stay. */
@@ -328,7 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_request), cmocka_unit_test(briefed), cmocka_unit_test(no_instructions), cmocka_unit_test(too_large),
-		cmocka_unit_test(every_event_in_every_state), cmocka_unit_test(deadlines), cmocka_unit_test(not_to_be_sent),
+		cmocka_unit_test(every_event_in_every_state), cmocka_unit_test(deadlines), cmocka_unit_test(not_to_be_sent), cmocka_unit_test(over_coap),
 		cmocka_unit_test(what_is_too_long_loses_the_oldest), cmocka_unit_test(plain),
 	};
 

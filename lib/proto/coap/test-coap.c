@@ -94,7 +94,9 @@ static void deliver(struct world *w, size_t at)
 	} else if (coap_server_feed(&w->s, (struct mst_view){ f.b, f.n }, w->now, &m, &q)) {
 		w->asked++;
 		assert_true(q.body.n <= sizeof(w->got));
-		memcpy(w->got, q.body.p, w->n_got = q.body.n);
+		w->n_got = q.body.n;
+		if (q.body.n)
+			memcpy(w->got, q.body.p, q.body.n);
 		w->answer_at = w->now + w->takes;
 		if (!w->takes)
 			answer(w);

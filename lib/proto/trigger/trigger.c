@@ -36,7 +36,7 @@ const char *trigger_verdict_words(enum trigger_verdict v)
 	return (unsigned)v < TRIGGER_VERDICT__COUNT ? verdicts[v].words : "?";
 }
 
-static const char *const sources[TRIGGER_SOURCE__COUNT] = { "sms", "datagram", "mm", "push" };
+static const char *const sources[TRIGGER_SOURCE__COUNT] = { "sms", "datagram", "mm", "push", "socket" };
 
 const char *trigger_source_text(enum trigger_source s)
 {

@@ -57,8 +57,8 @@ enum trigger_verdict {
 const char *trigger_verdict_text(enum trigger_verdict v);    /* "wrong-mac": for status and tests */
 const char *trigger_verdict_words(enum trigger_verdict v);   /* for people */
 
-enum trigger_source { TRIGGER_SMS, TRIGGER_DATAGRAM, TRIGGER_MM, TRIGGER_PUSH, TRIGGER_SOURCE__COUNT };
-const char *trigger_source_text(enum trigger_source s);      /* "sms", "datagram", "mm", "push" */
+enum trigger_source { TRIGGER_SMS, TRIGGER_DATAGRAM, TRIGGER_MM, TRIGGER_PUSH, TRIGGER_SOCKET, TRIGGER_SOURCE__COUNT };
+const char *trigger_source_text(enum trigger_source s);      /* "sms", "datagram", "mm", "push", "socket" */
 /* False when there is no such word. */
 MST_MUST_CHECK bool trigger_source_of(const char *word, enum trigger_source *ret_s);
 

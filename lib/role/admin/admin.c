@@ -62,6 +62,8 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/resume", admin_sub_act, "resume", { NULL }, ADMIN_OWN_SUB },
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/end", admin_sub_act, "end", { NULL }, ADMIN_OWN_SUB },
 	{ MST_OP_RETRIEVE, "/v1/subscriptions/{id}", admin_sub_show, NULL, { NULL }, ADMIN_OWN_SUB },
+	{ MST_OP_RETRIEVE, "/v1/gba/sessions", admin_gba_list, NULL, { "of", "after", "limit" }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/gba/flush", admin_gba_flush, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_CREATE, "/v1/rules", admin_rule_add, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/rules", admin_rule_list, NULL, { "set", "after", "limit" }, ADMIN_WHOLE },
 	{ MST_OP_CREATE, "/v1/rules/{id}/edit", admin_rule_edit, NULL, { NULL }, ADMIN_WHOLE },

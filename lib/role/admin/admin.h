@@ -85,6 +85,8 @@ int admin_node_secret(struct admin *q);
 int admin_sim_add(struct admin *q);
 int admin_sim_import(struct admin *q);
 int admin_sim_list(struct admin *q);
+int admin_gba_list(struct admin *q);
+int admin_gba_flush(struct admin *q);
 int admin_sim_show(struct admin *q);
 int admin_sim_bind(struct admin *q);
 int admin_sim_act(struct admin *q);

@@ -1,4 +1,4 @@
-/* What the briefing's tables say, for test-openapi-bbn.py: "MESSAGE MEMBER required|optional [VALUE,…]". */
+/* What the briefing's tables say, for test-openapi.py: "MESSAGE MEMBER required|optional [VALUE,…]". */
 #include <stdio.h>
 
 #include "codec/briefing.h"

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "server/metrics.h"
+
 /* --- octets → call --- */
 
 static void refuse_call(struct bsf_call *q, int status, const struct mst_diag *d)
@@ -122,6 +124,7 @@ static int encode(struct mst_role_env *env, const struct work *k, struct mst_ans
 
 	a->rsc = v->status;
 	a->retry_after = v->retry;
+	a->counts = v->challenge ? MST_M_GBA_CHALLENGES : v->granted ? MST_M_GBA_BOOTSTRAPS : v->wrong ? MST_M_GBA_WRONG : 0;
 	a->event_only = !v->settle_run && !v->put_run && !v->granted && !v->put_lock;
 	if (v->challenge)
 		gba_put_401_lines(&v->run.run, env->conf->fqdn, v->stale, &h);

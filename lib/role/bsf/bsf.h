@@ -69,6 +69,7 @@ struct bsf_verdict {
 	const char *what;               /* event; NULL: none is written */
 	char say[160], why[200];        /* to the peer, to the operator */
 	bool resync, stale;             /* of the vector to be fetched, of the challenge to be made */
+	bool wrong;                     /* RES was */
 	bool repeat;                    /* the answer was given before: the same session again */
 	struct mst_authorisation leave; /* PROVE */
 	/* effect */

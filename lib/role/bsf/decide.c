@@ -9,7 +9,7 @@
 static void refuse(struct bsf_verdict *v, int status, const char *what, const char *say, const char *why)
 {
 	v->next = BSF_ANSWER;
-	v->challenge = v->granted = v->repeat = false;
+	v->challenge = v->granted = v->repeat = v->wrong = false;
 	v->put_run = v->put_session = v->put_lock = v->drop_lock = v->settle_run = false;
 	v->status = status;
 	v->what = what;
@@ -139,7 +139,7 @@ static void wrong_answer(const struct bsf_records *r, const struct mst_role_conf
 	struct mst_gba_lock l = { .wrong = 1 };
 
 	refuse(v, 403, "wrong-answer", "the answer is wrong", "RES is not the one that the vector wants");
-	v->settle_run = true;
+	v->settle_run = v->wrong = true;
 	if (!b->lock_after)
 		return;
 	MST_STR_SET(l.impi, r->run.run.impi);
@@ -197,7 +197,7 @@ static bool unusable(const struct bsf_call *q, const struct bsf_vector *f, struc
 		       f->detail[0] ? f->detail : "the HSS refuses");
 	else {
 		/* it is down, or talks nonsense: not the UE's fault, and nothing is kept */
-		refuse(v, 503, "refused", "try again later", f->end == MST_FETCH_OK ? f->wrong : f->detail[0] ? f->detail : mst_fetch_end_name[f->end]);
+		refuse(v, 503, "refused", "try again later", f->end == MST_FETCH_OK ? f->wrong : f->detail[0] ? f->detail : "the HSS cannot be asked");
 		v->retry = f->retry_after > 0 ? f->retry_after : HSS_RETRY;
 	}
 	return true;

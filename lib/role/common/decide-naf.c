@@ -183,7 +183,9 @@ bool mst_naf_decide_fetched(const struct mst_naf *n, const struct mst_fetch_resu
 		mst_put_nul(&w);
 		return false;
 	}
-	if (got->lifetime <= now)
+	if (!got->lifetime)
+		why = "the BSF does not say when the key ends, so that it could be used for ever";
+	else if (got->lifetime <= now)
 		why = "the BSF gave a key that has ended";
 	else if (!got->key.n || got->has_int)
 		why = "the BSF's answer held no key, or one that was not asked for";

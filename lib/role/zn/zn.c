@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "codec/est.h"
+#include "server/metrics.h"
 
 static void refuse_call(struct zn_call *q, int status, const struct mst_diag *d)
 {
@@ -136,6 +137,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 			return e;
 	}
 	a->rsc = v->status;
+	a->counts = v->status == 200 ? MST_M_GBA_NAF_KEYS : 0;
 	if (v->status != 200) {
 		a->parcel.n_fills = 0;
 		a->content.n = 0;

@@ -27,7 +27,7 @@ def stamp(moment):
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class FakeBsf:
+class StrangeBsf:
     """`sqn` is the last one given out. `log` has, in order, who asked and what for. After a grant: `btid`, `ks`, `rand`."""
 
     def __init__(self, k, opc, imsi="001010000000001", gba_u=False, lifetime=3600, instructions=None, configuration=None, close=False,

@@ -1,0 +1,85 @@
+/* What a listener puts into an answer at the last moment: the secrets that the keeper sealed for it, each in its place. */
+#include "tests/support/cm.h"
+
+#include "keeper/channel.h"
+#include "server/listener-internal.h"
+
+static struct listener l;
+
+static int up(void **state)
+{
+	(void)state;
+	l.u.crypto = mst_crypto_openssl();
+	l.u.log.fd = -1;
+	l.u.channel = (struct mst_channel){ .id = 4, .key = { 1, 2, 3 } };
+	return 0;
+}
+
+static struct mst_wrapped sealed(uint8_t from, size_t n)
+{
+	struct mst_wrapped s;
+	struct mst_key k = { .n = n };
+
+	for (size_t i = 0; i < n; i++)
+		k.b[i] = (uint8_t)(from + i);
+	assert_int_equal(channel_seal(&l.u.channel, CHANNEL_FROM_KEEPER, l.u.crypto, &k, &s), 0);
+	return s;
+}
+
+static bool content(const struct mst_answer_frame *a, const char *want)
+{
+	uint8_t room[256];
+	struct mst_writer w = mst_writer_of(room, sizeof(room));
+	struct mst_view v;
+	bool good = listener_content(&l, a, &w, &v);
+
+	if (good && want)
+		assert_true(mst_view_eq_str(v, want));
+	return good;
+}
+
+static void secrets_in_their_places(void **state)
+{
+	struct mst_answer_frame a = { .content = MST_VIEW_LIT("{\"x\":\"\",\"c\":\"\"}") };
+
+	(void)state;
+	assert_true(content(&a, "{\"x\":\"\",\"c\":\"\"}"));
+	a.parcel = (struct mst_parcel){ sealed(0xa8, 6), { { 6, 0, 2 }, { 13, 2, 4 } }, 2 };
+	assert_true(content(&a, "{\"x\":\"a8a9\",\"c\":\"aaabacad\"}"));
+	/* two at one place, one at the very end */
+	a.content = MST_VIEW_LIT("x");
+	a.parcel.fill[0].at = a.parcel.fill[1].at = 1;
+	assert_true(content(&a, "xa8a9aaabacad"));
+	a.parcel = (struct mst_parcel){ sealed(0, 64), { { 0, 0, 64 } }, 1 };
+	assert_true(content(&a, NULL));
+}
+
+/* Nothing of an answer leaves when it is not whole. */
+static void not_whole(void **state)
+{
+	struct mst_answer_frame a = { .content = MST_VIEW_LIT("{}"), .parcel = { sealed(1, 6), { { 1, 4, 3 } }, 1 } };
+
+	(void)state;
+	assert_false(content(&a, NULL));        /* more octets than there are */
+	a.parcel.fill[0].n = 2;
+	assert_true(content(&a, "{0506}"));
+	a.parcel.sealed.b[a.parcel.sealed.n - 1] ^= 1;
+	assert_false(content(&a, NULL));        /* sealed by somebody else, or for somebody else */
+	a.parcel.sealed.b[a.parcel.sealed.n - 1] ^= 1;
+	l.u.channel.key[0] ^= 1;
+	assert_false(content(&a, NULL));
+	l.u.channel.key[0] ^= 1;
+	a.has_key = true;                       /* one or the other */
+	a.key = sealed(1, 32);
+	assert_false(content(&a, NULL));
+	a.parcel.n_fills = 0;
+	a.at = 1;
+	assert_true(content(&a, "{AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=}"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(secrets_in_their_places, up), cmocka_unit_test_setup(not_whole, up) };
+
+	return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
+}

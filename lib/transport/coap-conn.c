@@ -1,0 +1,464 @@
+/*
+ * One session: handshake → (suspended) → open → gone. A datagram, a timer or the owner's answer goes in; then everything
+ * that follows from it is done at once, for a datagram leaves or is lost, and nobody waits for a socket.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/coap-map.h"
+#include "transport/address.h"
+#include "transport/coap-int.h"
+
+#define PATIENCE_MS 1000             /* with the owner, before a request is acknowledged by itself: half of COAP_ACK_MS */
+#define TURN_MS 20
+#define FETCH_MS 2000                /* for the next block of an answer, when the session is to end */
+#define IDLE_LOOK 64                 /* messages in one datagram's turn at most */
+
+static uint8_t *take_room(void *arg, size_t n)
+{
+	struct mst_coap_conn *c = arg;
+	uint8_t *p;
+
+	if (c->s->held + n > c->s->limits.held_octets)
+		return NULL;
+	p = malloc(n);
+	c->s->held += p ? n : 0;
+	return p;
+}
+
+static void give_room(void *arg, uint8_t *p, size_t n)
+{
+	struct mst_coap_conn *c = arg;
+
+	mst_wipe(p, n);
+	free(p);
+	c->s->held -= n;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg);
+
+static void ask_now(void *arg, const char *identity)
+{
+	struct mst_coap_conn *c = arg;
+
+	c->known = true;
+	c->s->ops->on_psk(c->s->owner, c, identity);
+}
+
+int coap_conn_new(struct mst_coap_server *s, struct mst_coap_conn **ret)
+{
+	struct mst_coap_conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return MST_FAULT_MEMORY;
+	c->s = s;
+	c->pipe = (struct dtls_pipe){ .fd = s->fd, .secret = s->secret };
+	if (tls_session_init_pipe(&c->t, &c->pipe, s->tls) < 0) {
+		tls_session_deinit(&c->t);
+		free(c);
+		return MST_FAULT_MEMORY;
+	}
+	c->t.psk_on = s->ops->on_psk != NULL;
+	c->t.ask = ask_now;
+	c->t.ask_arg = c;
+	event_assign(&c->timer, s->base, -1, 0, on_timer, c);
+	*ret = c;
+	return 0;
+}
+
+static void tell_close(struct mst_coap_conn *c)
+{
+	bool pending = c->pending;
+
+	if (c->pending)
+		c->s->outstanding--;
+	c->pending = false;
+	if (c->known && c->s->ops->on_close)
+		c->s->ops->on_close(c->s->owner, c, pending);
+	c->known = false;
+}
+
+static void end_handshake_count(struct mst_coap_conn *c)
+{
+	if (c->state == COAP_CONN_HANDSHAKE || c->state == COAP_CONN_SUSPENDED) {
+		c->s->handshaking--;
+		c->s->share[c->origin]--;
+	}
+}
+
+static void take_stats(struct mst_coap_conn *c)
+{
+	c->s->stats.repeated += c->coap.stats.repeated - c->told.repeated;
+	c->s->stats.resent += c->coap.stats.resent - c->told.resent;
+	c->told = c->coap.stats;
+}
+
+void coap_conn_drop(struct mst_coap_conn *c, bool say_bye)
+{
+	tell_close(c);
+	end_handshake_count(c);
+	if (c->state != COAP_CONN_PROBE) {
+		coap_server_forget(c);
+		take_stats(c);
+		coap_server_deinit(&c->coap);
+	}
+	if (say_bye && c->state == COAP_CONN_OPEN)
+		tls_session_bye(&c->t);
+	c->state = COAP_CONN_GONE;
+	event_del(&c->timer);
+	tls_session_deinit(&c->t);
+	dtls_pipe_drop(&c->pipe);
+	mst_wipe(c, sizeof(*c));
+	free(c);
+}
+
+static bool fail_handshake(struct mst_coap_conn *c)
+{
+	c->s->stats.handshake_failures++;
+	if (c->s->ops->on_handshake_failed)
+		c->s->ops->on_handshake_failed(c->s->owner, &c->t.peer, c->t.end, c->t.detail);
+	coap_conn_drop(c, false);
+	return false;
+}
+
+bool coap_conn_idle(const struct mst_coap_conn *c)
+{
+	return c->state == COAP_CONN_OPEN && !c->running && !c->pending && c->coap.state == COAP_SERVER_IDLE && !c->coap.resend.on;
+}
+
+/* Its certificate was judged by settings that have been replaced, or long ago. */
+static bool outlived(const struct mst_coap_conn *c)
+{
+	return c->t.ctx != c->s->tls || c->s->draining || coap_clock() - c->since > c->s->limits.session_ms;
+}
+
+static bool may_end(const struct mst_coap_conn *c)
+{
+	return (c->closing || outlived(c)) && coap_conn_idle(c) && (coap_server_idle(&c->coap) || coap_clock() - c->used >= FETCH_MS);
+}
+
+/* ---- time -------------------------------------------------------------------------------------------- */
+
+static mst_ms sooner(mst_ms a, mst_ms b)
+{
+	return a < b ? a : b;
+}
+
+static void set_timer(struct mst_coap_conn *c)
+{
+	mst_ms now = coap_clock(), at = MST_NEVER, dtls;
+	struct timeval tv;
+
+	if (c->state == COAP_CONN_OPEN) {
+		at = sooner(coap_server_deadline(&c->coap), c->pending ? c->until : c->used + c->s->limits.idle_ms);
+		if (!c->pending && (c->closing || outlived(c)))
+			at = sooner(at, c->used + FETCH_MS);
+	} else {
+		dtls = c->state == COAP_CONN_HANDSHAKE ? dtls_timer_in(&c->t) : -1;
+		at = c->again ? now + TURN_MS : dtls >= 0 ? sooner(c->until, now + dtls) : c->until;
+	}
+	at = at > now ? at - now : 0;
+	tv = (struct timeval){ at / 1000, (at % 1000) * 1000 };
+	event_add(&c->timer, &tv);
+}
+
+/* ---- the owner --------------------------------------------------------------------------------------- */
+
+static void flush(struct mst_coap_conn *c)
+{
+	struct mst_view v;
+	size_t n;
+
+	while ((v = coap_server_send(&c->coap)).n)
+		if (tls_write(&c->t, v.p, v.n, &n) == TLS_END)
+			return;
+}
+
+static uint32_t by_chance(void)
+{
+	uint32_t x;
+
+	evutil_secure_rng_get_bytes(&x, sizeof(x));
+	return x;
+}
+
+static void answer(struct mst_coap_conn *c, int status, const char *media, struct mst_view content, uint32_t max_age)
+{
+	struct coap_answer a = { .code = mst_coap_code_of(status, c->get), .max_age = max_age, .body = content };
+
+	a.has_format = media && content.n && mst_coap_format_of(mst_view_str(media), &a.format);
+	coap_server_answer(&c->coap, &a, coap_clock(), by_chance());
+}
+
+static void ask_owner(struct mst_coap_conn *c, const struct coap_request *q)
+{
+	uint8_t scratch[2048];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_http_msg m;
+	struct mst_diag d = { 0 };
+
+	c->get = q->m->code == MST_COAP_GET;
+	if (!mst_coap_request_as_http(q->m, q->body, c->t.peer.sni[0] ? c->t.peer.sni : c->s->host, &arena, &m, &d)) {
+		answer(c, 400, NULL, mst_view_str(d.text), 0);
+		return;
+	}
+	if (c->s->outstanding >= c->s->limits.requests) {
+		c->s->stats.refused++;
+		answer(c, 503, NULL, MST_VIEW_NONE, 1);
+		return;
+	}
+	c->s->outstanding++;
+	c->s->stats.requests++;
+	c->pending = true;
+	c->until = coap_clock() + c->s->limits.answer_ms;
+	c->s->ops->on_request(c->s->owner, c, &m);
+}
+
+static bool step_open(struct mst_coap_conn *c)
+{
+	struct mst_coap_msg m;
+	struct coap_request q;
+	enum tls_io io;
+	size_t n;
+
+	for (int i = 0; i < IDLE_LOOK; i++) {
+		io = tls_read(&c->t, c->s->buf, sizeof(c->s->buf), &n);
+		if (io == TLS_WANT_READ || io == TLS_WANT_WRITE)
+			break;
+		if (io != TLS_DONE) {
+			coap_conn_drop(c, true);
+			return false;
+		}
+		if (n <= COAP_TAKEN && coap_server_feed(&c->coap, (struct mst_view){ c->s->buf, n }, coap_clock(), &m, &q))
+			ask_owner(c, &q);
+		mst_wipe(c->s->buf, n);
+		flush(c);
+		c->used = coap_clock();
+	}
+	coap_server_used(c);
+	return true;
+}
+
+/* ---- the handshake ----------------------------------------------------------------------------------- */
+
+static bool opened(struct mst_coap_conn *c)
+{
+	struct coap_server_config cfg = { .body_max = c->s->limits.body_octets, .szx = MST_COAP_SZX_MAX, .patience_ms = PATIENCE_MS,
+					  .first_id = (uint16_t)by_chance() };
+
+	if (c->t.ctx != c->s->tls && c->t.peer.how == MST_AUTH_CERT) {
+		tls_session_end(&c->t, MST_TLS_BUSY, "the settings changed during the handshake");
+		return fail_handshake(c);
+	}
+	end_handshake_count(c);
+	c->s->stats.handshakes++;
+	coap_server_init(&c->coap, &cfg, &(struct coap_room){ take_room, give_room, c });
+	c->state = COAP_CONN_OPEN;
+	c->used = c->since = coap_clock();
+	c->known = true;
+	return true;
+}
+
+static bool step_handshake(struct mst_coap_conn *c)
+{
+	c->again = false;
+	switch (tls_handshake(&c->t)) {
+	case TLS_DONE:
+		return opened(c);
+	case TLS_WANT_KEY:
+		c->state = COAP_CONN_SUSPENDED;
+		c->known = true;
+		c->s->ops->on_psk(c->s->owner, c, c->t.peer.psk_identity);
+		return c->state == COAP_CONN_SUSPENDED || step_handshake(c);     /* it was answered at once */
+	case TLS_WANT_TURN:
+		c->again = true;
+		return true;
+	case TLS_WANT_READ:
+	case TLS_WANT_WRITE:
+		return true;
+	case TLS_END:
+	default:
+		return fail_handshake(c);
+	}
+}
+
+/* Everything that can be done now. The last thing a function does with `c`, which may be gone after it. */
+static void run(struct mst_coap_conn *c)
+{
+	bool there = true;
+
+	c->running = true;
+	do {
+		enum coap_conn_state was = c->state;
+
+		if (c->state == COAP_CONN_HANDSHAKE)
+			there = step_handshake(c);
+		else if (c->state == COAP_CONN_OPEN)
+			there = step_open(c);
+		if (there && c->state == was && (was == COAP_CONN_SUSPENDED || c->again || !dtls_pipe_waits(&c->pipe)))
+			break;
+	} while (there);
+	if (!there)
+		return;
+	c->running = false;
+	if (c->pipe.now.n) {
+		/* its turn comes when the key has been found */
+		(void)dtls_pipe_keep(&c->pipe, c->pipe.now);
+		c->pipe.now = MST_VIEW_NONE;
+	}
+	if (may_end(c))
+		coap_conn_drop(c, true);
+	else
+		set_timer(c);
+}
+
+void coap_conn_start(struct mst_coap_conn *c, const struct dtls_hello *h)
+{
+	c->since = c->used = coap_clock();
+	c->until = c->since + c->s->limits.handshake_ms;
+	memcpy(c->random, h->random, sizeof(c->random));
+	c->state = COAP_CONN_HANDSHAKE;
+	c->s->handshaking++;
+	c->s->share[c->origin]++;
+	run(c);
+}
+
+void coap_conn_feed(struct mst_coap_conn *c, struct mst_view datagram)
+{
+	/* those before it come first */
+	if (c->pipe.first || c->state == COAP_CONN_SUSPENDED)
+		(void)dtls_pipe_keep(&c->pipe, datagram);
+	else
+		c->pipe.now = datagram;
+	run(c);
+}
+
+/* An answer that was not made in time, or a peer that is not there any more. */
+static bool time_out(struct mst_coap_conn *c, mst_ms now)
+{
+	if (c->state == COAP_CONN_OPEN && c->pending && now >= c->until) {
+		/* the owner learns by on_close that its answer came too late */
+		tell_close(c);
+		answer(c, 503, NULL, MST_VIEW_NONE, 5);
+		flush(c);
+		c->known = c->closing = true;
+		return false;
+	}
+	if (c->state == COAP_CONN_OPEN && !c->pending && now - c->used >= c->s->limits.idle_ms) {
+		coap_conn_drop(c, true);
+		return true;
+	}
+	if (c->state == COAP_CONN_OPEN || now < c->until)
+		return false;
+	/* a record that does not open is dropped in silence (RFC 6347 4.1.2.7): a wrong key shows as this, and as nothing else */
+	if (c->t.psk_answered)
+		tls_session_end(&c->t, MST_TLS_PSK_REFUSED, "%s", c->t.psk_known ? "no proof of the key in time; identity known, key wrong, or the peer has gone" :
+		                "identity unknown");
+	else
+		tls_session_end(&c->t, MST_TLS_TIMEOUT, "%s", c->state == COAP_CONN_SUSPENDED ? "handshake: no answer about the key in time" :
+		                "handshake not finished in time");
+	(void)fail_handshake(c);
+	return true;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct mst_coap_conn *c = arg;
+	mst_ms now = coap_clock();
+
+	(void)fd;
+	(void)what;
+	c->running = true;
+	if (time_out(c, now))
+		return;
+	if (c->state == COAP_CONN_OPEN) {
+		coap_server_tick(&c->coap, now);
+		flush(c);
+	} else if (c->state == COAP_CONN_HANDSHAKE && !c->t.suspended && !dtls_timer(&c->t)) {
+		tls_session_end(&c->t, MST_TLS_TIMEOUT, "the peer does not answer, however often the handshake is repeated");
+		(void)fail_handshake(c);
+		return;
+	}
+	run(c);
+}
+
+void coap_conn_drain(struct mst_coap_conn *c)
+{
+	c->closing = true;
+	if (may_end(c))
+		coap_conn_drop(c, true);
+	else if (!c->running)
+		set_timer(c);
+}
+
+/* ---- from the owner ---------------------------------------------------------------------------------- */
+
+const struct mst_peer *mst_coap_conn_peer(const struct mst_coap_conn *c)
+{
+	return &c->t.peer;
+}
+
+void *mst_coap_conn_data(const struct mst_coap_conn *c)
+{
+	return c->data;
+}
+
+void mst_coap_conn_set_data(struct mst_coap_conn *c, void *data)
+{
+	c->data = data;
+}
+
+void mst_coap_conn_set_whose(struct mst_coap_conn *c, int64_t whose)
+{
+	c->whose = whose;
+}
+
+uint64_t mst_coap_conn_id(const struct mst_coap_conn *c)
+{
+	return c->id;
+}
+
+int mst_coap_conn_export(struct mst_coap_conn *c, const char *label, uint8_t *out, size_t n)
+{
+	return tls_export(&c->t, label, out, n);
+}
+
+/* No callback comes from inside a call of the owner: the loop does it. */
+static void wake(struct mst_coap_conn *c)
+{
+	struct timeval at_once = { 0, 0 };
+
+	if (!c->running)
+		event_add(&c->timer, &at_once);
+}
+
+void mst_coap_conn_psk(struct mst_coap_conn *c, const struct mst_key *k)
+{
+	tls_session_key(&c->t, k);
+	if (c->state != COAP_CONN_SUSPENDED)
+		return;
+	c->state = COAP_CONN_HANDSHAKE;
+	wake(c);
+}
+
+void mst_coap_conn_busy(struct mst_coap_conn *c, const char *detail)
+{
+	if (c->state != COAP_CONN_SUSPENDED)
+		return;
+	tls_session_end(&c->t, MST_TLS_BUSY, "%s", detail);
+	c->until = coap_clock();
+	wake(c);
+}
+
+void mst_coap_conn_answer(struct mst_coap_conn *c, const struct mst_coap_result *r)
+{
+	if (c->state != COAP_CONN_OPEN || !c->pending)
+		return;
+	c->s->outstanding--;
+	c->pending = false;
+	answer(c, r->status, r->media, r->content, r->retry_after);
+	flush(c);
+	c->used = coap_clock();
+	wake(c);
+}

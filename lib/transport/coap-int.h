@@ -1,0 +1,74 @@
+/* Inside the CoAP server: endpoint (coap-server.c) and session (coap-conn.c). */
+#ifndef MST_TRANSPORT_COAP_INT_H
+#define MST_TRANSPORT_COAP_INT_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "proto/coap/coap.h"
+#include "transport/coap-server.h"
+#include "transport/dtls-int.h"
+
+#define COAP_SHARES 1024             /* a power of two */
+#define COAP_EPOCH_MS 3600000        /* a cookie is good for one to two of these */
+
+enum coap_conn_state { COAP_CONN_PROBE, COAP_CONN_HANDSHAKE, COAP_CONN_SUSPENDED, COAP_CONN_OPEN, COAP_CONN_GONE };
+
+struct mst_coap_conn {
+	struct mst_coap_server *s;
+	struct mst_coap_conn *next;          /* of the same hash */
+	struct mst_coap_conn *older, *newer; /* by last use */
+	uint64_t id;
+	void *data;
+	int64_t whose;
+	enum coap_conn_state state;
+	struct event timer;
+	struct dtls_pipe pipe;
+	struct tls_session t;
+	struct coap_server coap;
+	uint8_t random[DTLS_RANDOM];         /* of the ClientHello that began this */
+	mst_ms since, used, until;           /* until: of the handshake, or of the answer */
+	unsigned origin;
+	bool known, pending, running, get, again, closing;
+	struct coap_stats told;              /* as far as it is in the endpoint's */
+};
+
+struct mst_coap_server {
+	struct event_base *base;
+	struct mst_tls_ctx *tls;
+	struct mst_coap_limits limits;
+	const struct mst_coap_ops *ops;
+	void *owner;
+	char host[MST_ID_MAX];
+	int fd;
+	struct event io;
+	bool draining;
+	struct mst_coap_conn **hash;
+	size_t n_hash;                       /* a power of two */
+	struct mst_coap_conn *oldest, *newest, *probe;
+	uint64_t seed, last_id;
+	unsigned handshaking, outstanding;
+	unsigned share[COAP_SHARES];         /* handshakes that run, by their peer's address */
+	size_t held;
+	uint8_t secret[DTLS_COOKIE];
+	struct mst_coap_server_stats stats;
+	mst_ms busy_said;
+	unsigned busy;
+	uint8_t buf[DTLS_TAKEN];
+};
+
+/* A session that nobody has proved an address for yet. */
+MST_MUST_CHECK int coap_conn_new(struct mst_coap_server *s, struct mst_coap_conn **ret);
+/* Its address is proven, and it is in the tables: the handshake goes on. */
+void coap_conn_start(struct mst_coap_conn *c, const struct dtls_hello *h);
+void coap_conn_feed(struct mst_coap_conn *c, struct mst_view datagram);
+/* End when nothing is going on, else after it. */
+void coap_conn_drain(struct mst_coap_conn *c);
+void coap_conn_drop(struct mst_coap_conn *c, bool say_bye);
+bool coap_conn_idle(const struct mst_coap_conn *c);
+/* coap-server.c: out of the tables; to the end of the queue of those that may give way. */
+void coap_server_forget(struct mst_coap_conn *c);
+void coap_server_used(struct mst_coap_conn *c);
+mst_ms coap_clock(void);
+
+#endif

@@ -1,0 +1,381 @@
+#include "transport/coap-server.h"
+
+#include <errno.h>
+#include <event2/util.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "transport/address.h"
+#include "transport/coap-int.h"
+
+#define AT_ONCE 64
+#define GIVE_WAY_LOOK 32
+
+mst_ms coap_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (mst_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- addresses --------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	return (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+}
+
+static uint64_t hash_of(const struct mst_coap_server *s, const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in6 *six = (const void *)a;
+	const struct sockaddr_in *four = (const void *)a;
+	uint64_t v[2] = { 0 };
+
+	if (a->ss_family == AF_INET) {
+		v[0] = (uint64_t)four->sin_addr.s_addr << 16 | four->sin_port;
+	} else {
+		memcpy(v, &six->sin6_addr, sizeof(v));
+		v[1] ^= (uint64_t)six->sin6_port << 32 ^ six->sin6_scope_id;
+	}
+	return mix(mix(mix(s->seed, v[0]), v[1]), s->seed);
+}
+
+static bool same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET)
+		return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	return a6->sin6_port == b6->sin6_port && a6->sin6_scope_id == b6->sin6_scope_id && !memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr));
+}
+
+static struct mst_coap_conn **bucket(struct mst_coap_server *s, const struct sockaddr_storage *a)
+{
+	return &s->hash[(hash_of(s, a) >> 20) & (s->n_hash - 1)];
+}
+
+static struct mst_coap_conn *find(struct mst_coap_server *s, const struct sockaddr_storage *a)
+{
+	struct mst_coap_conn *c = *bucket(s, a);
+
+	while (c && !same(&c->pipe.peer, a))
+		c = c->next;
+	return c;
+}
+
+/* Peers are told apart by address without port; an IPv6 host has a whole /64. */
+static unsigned origin_of(const struct mst_coap_server *s, const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in6 *six = (const void *)a;
+	uint64_t v = 0;
+
+	if (a->ss_family == AF_INET)
+		v = ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr;
+	else
+		memcpy(&v, &six->sin6_addr, sizeof(v));
+	return (unsigned)(mix(s->seed, v) >> 40) & (COAP_SHARES - 1);
+}
+
+/* ---- the tables -------------------------------------------------------------------------------------- */
+
+static void unlink_use(struct mst_coap_conn *c)
+{
+	*(c->older ? &c->older->newer : &c->s->oldest) = c->newer;
+	*(c->newer ? &c->newer->older : &c->s->newest) = c->older;
+}
+
+static void link_use(struct mst_coap_conn *c)
+{
+	c->newer = NULL;
+	c->older = c->s->newest;
+	*(c->older ? &c->older->newer : &c->s->oldest) = c;
+	c->s->newest = c;
+}
+
+void coap_server_used(struct mst_coap_conn *c)
+{
+	unlink_use(c);
+	link_use(c);
+}
+
+void coap_server_forget(struct mst_coap_conn *c)
+{
+	struct mst_coap_conn **at = bucket(c->s, &c->pipe.peer);
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	unlink_use(c);
+	c->s->stats.open--;
+}
+
+static void enter(struct mst_coap_conn *c)
+{
+	struct mst_coap_conn **at = bucket(c->s, &c->pipe.peer);
+
+	c->next = *at;
+	*at = c;
+	link_use(c);
+	c->s->stats.open++;
+}
+
+/* ---- who may come in --------------------------------------------------------------------------------- */
+
+/* Told at once, then once a second with the number: a flood must not become a flood of events. */
+static void report_busy(struct mst_coap_server *s, const struct sockaddr_storage *a, const char *what)
+{
+	struct mst_peer *peer;
+	char detail[TLS_DETAIL_MAX];
+	mst_ms now = coap_clock();
+
+	s->stats.refused++;
+	s->busy++;
+	if (!s->ops->on_handshake_failed || (s->busy_said && now - s->busy_said < 1000))
+		return;
+	peer = calloc(1, sizeof(*peer));
+	if (!peer)
+		return;
+	address_text(a, peer->address, sizeof(peer->address));
+	snprintf(detail, sizeof(detail), "%s; %u refused", what, s->busy);
+	s->busy = 0;
+	s->busy_said = now;
+	s->ops->on_handshake_failed(s->owner, peer, MST_TLS_BUSY, detail);
+	free(peer);
+}
+
+/* The one that has idled longest. A peer that comes back makes a new session: a key is proven in a fraction of a second. */
+static bool evict(struct mst_coap_server *s)
+{
+	struct mst_coap_conn *c = s->oldest;
+
+	for (int i = 0; c && i < GIVE_WAY_LOOK; i++, c = c->newer)
+		if (coap_conn_idle(c)) {
+			s->stats.evicted++;
+			coap_conn_drop(c, true);
+			return true;
+		}
+	return false;
+}
+
+/* Every handshake's place is taken: the oldest of an address that has more than its share gives way to one that has not. */
+static bool hand_on(struct mst_coap_server *s, unsigned origin)
+{
+	unsigned fair = s->limits.handshakes / 4 ? s->limits.handshakes / 4 : 1;
+
+	if (s->share[origin] >= fair)
+		return false;
+	for (struct mst_coap_conn *c = s->oldest; c; c = c->newer)
+		if ((c->state == COAP_CONN_HANDSHAKE || c->state == COAP_CONN_SUSPENDED) && !c->running && s->share[c->origin] > fair) {
+			s->stats.handshake_failures++;
+			coap_conn_drop(c, false);
+			return true;
+		}
+	return false;
+}
+
+static bool have_place(struct mst_coap_server *s, const struct sockaddr_storage *a, unsigned origin)
+{
+	if (s->handshaking >= s->limits.handshakes && !hand_on(s, origin)) {
+		report_busy(s, a, "too many handshakes");
+		return false;
+	}
+	if (s->stats.open >= s->limits.sessions && !evict(s)) {
+		report_busy(s, a, "too many sessions");
+		return false;
+	}
+	return true;
+}
+
+/*
+ * A ClientHello of nobody that we know, or of one who begins anew (RFC 6347 4.2.8): the session that is there stays until
+ * the new one has returned its cookie.
+ */
+static void stranger(struct mst_coap_server *s, struct mst_coap_conn *old, const struct sockaddr_storage *a, socklen_t n,
+		     const struct dtls_local *local, struct mst_view datagram, const struct dtls_hello *h)
+{
+	struct mst_coap_conn *c = s->probe;
+	unsigned origin = origin_of(s, a);
+	int r;
+
+	if (s->draining || (!c && coap_conn_new(s, &s->probe) < 0))
+		return;
+	c = s->probe;
+	c->pipe.peer = *a;
+	c->pipe.peer_n = n;
+	c->pipe.local = *local;
+	c->pipe.epoch = (uint64_t)(coap_clock() / COAP_EPOCH_MS) + 1;
+	c->pipe.now = datagram;
+	r = dtls_listen(&c->t);
+	if (r < 0) {
+		s->probe = NULL;
+		coap_conn_drop(c, false);
+	}
+	s->stats.cookies += r == 0;
+	if (r <= 0)
+		return;
+	s->probe = NULL;
+	if (old)
+		coap_conn_drop(old, false);
+	if (!have_place(s, a, origin)) {
+		coap_conn_drop(c, false);
+		return;
+	}
+	s->stats.accepted++;
+	c->id = ++s->last_id;
+	c->origin = origin;
+	address_text(a, c->t.peer.address, sizeof(c->t.peer.address));
+	enter(c);
+	coap_conn_start(c, h);
+}
+
+static void on_datagram(struct mst_coap_server *s, const struct sockaddr_storage *a, socklen_t n, const struct dtls_local *local,
+			struct mst_view datagram)
+{
+	struct mst_coap_conn *c = find(s, a);
+	struct dtls_hello h;
+	bool hello = dtls_is_hello(datagram, &h);
+
+	/* a repetition of the hello that began it belongs to the session */
+	if (hello && (!c || memcmp(h.random, c->random, sizeof(c->random)) || !h.seq))
+		stranger(s, c, a, n, local, datagram, &h);
+	else if (c)
+		coap_conn_feed(c, datagram);
+}
+
+static void on_io(evutil_socket_t fd, short what, void *arg)
+{
+	struct mst_coap_server *s = arg;
+
+	(void)what;
+	for (int i = 0; i < AT_ONCE; i++) {
+		static _Thread_local uint8_t in[DTLS_TAKEN];
+		struct sockaddr_storage a;
+		struct dtls_local local;
+		socklen_t n = 0;
+		ssize_t k = dtls_recv(fd, in, sizeof(in), &a, &n, &local);
+
+		if (k < 0 && errno != EINTR && errno != ECONNREFUSED)
+			return;
+		if (k > 0 && (a.ss_family == AF_INET || a.ss_family == AF_INET6))
+			on_datagram(s, &a, n, &local, (struct mst_view){ in, (size_t)k });
+	}
+}
+
+/* ---- life -------------------------------------------------------------------------------------------- */
+
+int mst_coap_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls, const char *host, const struct mst_coap_limits *l,
+			const struct mst_coap_ops *ops, void *owner, struct mst_coap_server **ret)
+{
+	struct mst_coap_server *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		close(fd);
+		return MST_FAULT_MEMORY;
+	}
+	s->base = base;
+	s->fd = fd;
+	s->tls = tls_ctx_ref(tls);
+	snprintf(s->host, sizeof(s->host), "%s", host);
+	s->limits = *l;
+	s->ops = ops;
+	s->owner = owner;
+	for (s->n_hash = 64; s->n_hash < l->sessions; s->n_hash *= 2)
+		;
+	s->hash = calloc(s->n_hash, sizeof(struct mst_coap_conn *));
+	evutil_secure_rng_get_bytes(&s->seed, sizeof(s->seed));
+	evutil_secure_rng_get_bytes(s->secret, sizeof(s->secret));
+	s->last_id = UINT64_C(1) << 63;
+	event_assign(&s->io, base, fd, EV_READ | EV_PERSIST, on_io, s);
+	if (!s->hash || event_add(&s->io, NULL)) {
+		mst_coap_server_free(s);
+		return MST_FAULT_MEMORY;
+	}
+	*ret = s;
+	return 0;
+}
+
+static void drop_probe(struct mst_coap_server *s)
+{
+	if (s->probe)
+		coap_conn_drop(s->probe, false);
+	s->probe = NULL;
+}
+
+static void drain_all(struct mst_coap_server *s)
+{
+	for (struct mst_coap_conn *c = s->oldest, *next; c; c = next) {
+		next = c->newer;
+		if (c->state == COAP_CONN_OPEN)
+			coap_conn_drain(c);
+	}
+}
+
+void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls)
+{
+	struct mst_tls_ctx *old = s->tls;
+
+	drop_probe(s);
+	s->tls = tls_ctx_ref(tls);
+	mst_tls_ctx_free(old);
+	/* a certificate that has been revoked must not live on in a kept session (TS-0003 8.1.2.5) */
+	drain_all(s);
+}
+
+void mst_coap_server_cut(struct mst_coap_server *s, int64_t whose)
+{
+	for (struct mst_coap_conn *c = s->oldest, *next; c; c = next) {
+		next = c->newer;
+		if (whose && c->whose == whose)
+			coap_conn_drain(c);
+	}
+}
+
+void mst_coap_server_set_limits(struct mst_coap_server *s, const struct mst_coap_limits *l)
+{
+	unsigned sessions = s->limits.sessions;
+
+	s->limits = *l;
+	s->limits.sessions = sessions;
+}
+
+/* The socket stays open: what is going on needs it. */
+void mst_coap_server_drain(struct mst_coap_server *s)
+{
+	s->draining = true;
+	drop_probe(s);
+	drain_all(s);
+}
+
+unsigned mst_coap_server_open(const struct mst_coap_server *s)
+{
+	return s->stats.open;
+}
+
+struct mst_coap_server *mst_coap_server_free(struct mst_coap_server *s)
+{
+	if (!s)
+		return NULL;
+	drop_probe(s);
+	while (s->oldest)
+		coap_conn_drop(s->oldest, true);
+	event_del(&s->io);
+	close(s->fd);
+	mst_tls_ctx_free(s->tls);
+	free(s->hash);
+	mst_wipe(s, sizeof(*s));
+	free(s);
+	return NULL;
+}
+
+struct mst_coap_server_stats mst_coap_server_stats(const struct mst_coap_server *s)
+{
+	return s->stats;
+}

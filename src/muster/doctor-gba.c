@@ -1,0 +1,67 @@
+/* `muster doctor`: what bootstrapping over the mobile network needs besides each role's own files: that they know one another. */
+#include <strings.h>
+#include <string.h>
+
+#include "doctor.h"
+
+static const char *text_at(const struct doctor *d, const char *path)
+{
+	const char *s = NULL;
+
+	return config_lookup_string(&d->conf, path, &s) ? s : "";
+}
+
+static void look_at_files(struct doctor *d, const char *role)
+{
+	char path[64], what[64];
+
+	snprintf(path, sizeof(path), "%s.key", role);
+	snprintf(what, sizeof(what), "key of %s", role);
+	if (*text_at(d, path))          /* a BSF that asks by Diameter has none */
+		doctor_secret_file(d, text_at(d, path), what);
+	snprintf(path, sizeof(path), "%s.certificate", role);
+	snprintf(what, sizeof(what), "certificate of %s", role);
+	if (*text_at(d, path))
+		doctor_certificate(d, text_at(d, path), what);
+	doctor_port(d, role);
+}
+
+/* Is the name among the texts of a list, or among a member of its groups? */
+static bool names(const struct doctor *d, const char *path, const char *member, const char *name)
+{
+	const config_setting_t *list = config_lookup(&d->conf, path);
+	int n = list ? config_setting_length(list) : 0;
+
+	for (int i = 0; i < n; i++) {
+		const char *s = member ? NULL : config_setting_get_string_elem(list, i);
+
+		if (member && !config_setting_lookup_string(config_setting_get_elem(list, (unsigned)i), member, &s))
+			s = NULL;
+		if (s && strcasecmp(s, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+void doctor_gba(struct doctor *d)
+{
+	bool hss = config_lookup(&d->conf, "hss") != NULL, bsf = config_lookup(&d->conf, "bsf") != NULL, zn = config_lookup(&d->conf, "zn") != NULL;
+	char text[600];
+
+	if (hss)
+		look_at_files(d, "hss");
+	if (bsf)
+		look_at_files(d, "bsf");
+	if (zn)
+		look_at_files(d, "zn");
+	if (hss && bsf && strcasecmp(text_at(d, "bsf.hss.fqdn"), text_at(d, "hss.fqdn")) == 0) {
+		snprintf(text, sizeof(text), "%.250s asks %.250s", text_at(d, "bsf.fqdn"), text_at(d, "hss.fqdn"));
+		doctor_finding(d, names(d, "hss.bsfs", NULL, text_at(d, "bsf.fqdn")), "BSF and HSS", text,
+			       "the HSS refuses it: put the BSF's name into hss.bsfs");
+	}
+	if (bsf && zn && config_lookup(&d->conf, "maf")) {
+		snprintf(text, sizeof(text), "%.250s takes B-TIDs of %.250s", text_at(d, "maf.fqdn"), text_at(d, "bsf.fqdn"));
+		doctor_finding(d, names(d, "maf.bsfs", "fqdn", text_at(d, "zn.fqdn")), "MAF and BSF", text,
+			       "the MAF does not know where to ask: an entry of maf.bsfs with the name of zn, and the BSF's in its domains");
+	}
+}

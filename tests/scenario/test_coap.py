@@ -1,0 +1,384 @@
+"""Story: a constrained node asks its briefing node over CoAP, DTLS under it (architecture 2, TS-0003 10.2): by certificate, by
+its maker's secret, over a network that loses, doubles and turns round, through a power cut, and beside somebody who lies.
+Strangers see the same: libcoap over OpenSSL and over GnuTLS.
+"""
+import itertools
+import json
+import os
+import random
+import re
+import select
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from briefer import Briefer, der, dial
+from support import MUSTERD, Installation, free_port, run, secret_text, until
+
+# coap-client 4.3.1 sends "localhost" as the server's name unless the host's name has 3 or 9 characters
+SP = "sp.ex"
+SECRET = b"sixteen letters!".hex()           # coap-client takes a key as text
+COUNT = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def inst(tmp_path_factory):
+    made = Installation(tmp_path_factory.mktemp("coap") / "inst", sp=SP)
+    made.coap_port = free_port()
+    made.plain_config = made.plain_config.replace("bbn = {", f'bbn = {{\n    coap_listen = ["127.0.0.1:{made.coap_port}"];', 1)
+    made.plain_config = made.plain_config.replace("listeners = 2", "listeners = 1")      # so that counters stand in one place
+    made.configure(add='\nlimits = { handshake = "6s"; fetch = "2s"; };\n')
+    made.start()
+    made.subscription()
+    # a briefing of several datagrams, whatever the encoding: with trust anchors in it
+    anchors = [der(p) for p in (made.dir / "keeper/ca.pem", *(made.dir / f"makers/{name}.pem" for name in ("acme", "globex", "owner")))]
+    (made.dir / "rule.json").write_text(json.dumps({"name": "everybody", "then": {"instructions": [
+        {"kind": "bootstrap", "method": m, "uri": f"https://{made.mef}:{made.mef_port}", **({"anchors": anchors} if m == "cert" else {})}
+        for m in ("cert", "psk")]}}))
+    made.muster("rule", "add", "everybody", "--file", made.dir / "rule.json")
+    yield made
+    assert made.stop() == 0, made.log_text()
+
+
+def coaps(inst, port=None):
+    return {"kind": "discovery", "method": "bbn", "uri": f"coaps://{inst.bbn}:{port or inst.coap_port}/briefing"}
+
+
+def configure(node, add="", at=None, port=None):
+    """`at`: where the briefing node's CoAP really is, for this node."""
+    node.configure(add)
+    conf = node.dir / "muster-agent.conf"
+    port = port or node.inst.coap_port
+    conf.write_text(conf.read_text().replace("connect_to = (", f'connect_to = (\n  {{ name = "{node.inst.bbn}:{port}"; '
+                                             f'address = "127.0.0.1:{at or port}"; }},', 1))
+
+
+def new(inst, add="", at=None, **more):
+    node = inst.node(next(COUNT), **more)
+    node.instruct(coaps(inst))
+    configure(node, add, at)
+    return node
+
+
+def reasons(node):
+    return [(r["method"], r["reason"]) for r in node.status()["reports"]]
+
+
+@pytest.mark.parametrize("form", ["cbor", "json"])
+@pytest.mark.parametrize("profile", ["both", "onem2m"])
+def test_by_certificate(inst, form, profile):
+    node = new(inst, f'briefing_format = "{form}";\ntls_profile = "{profile}";\n')
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    assert reasons(node) == [("bbn", "ok"), ("cert", "ok")]
+    assert [e for e in inst.events("--node", node.id) if e["what"] == "bbn.enrolled"], "its report has come"
+    assert inst.ask("node", "show", node.id)["state"] == "enrolled"
+
+
+def with_secret(inst, node, secret=SECRET):
+    identity = json.loads(inst.muster("--json", "node", "secret", node.id, "--file", "-", stdin=secret_text(SECRET)).stdout)["identity"]
+    (node.dir / "psk").write_text(secret_text(secret))
+    (node.dir / "psk").chmod(0o600)
+    return f'psk_identity = "{identity}";\npsk_file = "psk";\n', identity
+
+
+def use_secret(node, add):
+    """Of a node without a certificate."""
+    conf = node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace('certificate = "node.pem";\nkey = "node.key";\n', "") + add)
+    for name in ("node.pem", "node.key"):
+        (node.dir / name).unlink()
+
+
+@pytest.mark.parametrize("profile", ["modern", "onem2m"])
+def test_by_secret(inst, profile):
+    node = new(inst, f'tls_profile = "{profile}";\n')
+    add, _ = with_secret(inst, node)
+    use_secret(node, add)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    assert reasons(node) == [("bbn", "ok"), ("psk", "ok")]
+    assert inst.ask("node", "show", node.id)["state"] == "enrolled"
+
+
+def test_a_wrong_secret_is_silence(inst):
+    """A record that does not open is no record: neither side says more, but the operator hears which it was."""
+    node = new(inst, 'open_timeout = "2s";\n')
+    add, identity = with_secret(inst, node, secret="ff" * 16)
+    use_secret(node, add)
+    node.run_once()
+    assert reasons(node) == [("bbn", "timeout")]
+    assert "wrong identity or key" in node.status()["reports"][0]["detail"]
+    inst.wrong_identity = identity       # what the operator hears when the handshake's time is over: test_counted()
+
+
+class Relay:
+    """A network path for datagrams, for several clients: loses, doubles, turns round; can be cut."""
+
+    def __init__(self, to, loss=0, double=0, turn=0, seed=1):
+        self.to, self.loss, self.double, self.turn, self.random = to, loss, double, turn, random.Random(seed)
+        self.passed = self.lost = self.largest = 0
+        self.cut = threading.Event()
+        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.front.bind(("127.0.0.1", 0))
+        self.port = self.front.getsockname()[1]
+        self.backs, self.late, self.ended = {}, [], False
+        self.wake = socket.socketpair()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.wake[0].send(b"x")
+        self.thread.join()
+        for s in (self.front, *self.backs.values(), *self.wake):
+            s.close()
+
+    def give(self, send, data):
+        self.largest = max(self.largest, len(data))
+        if self.cut.is_set() or self.random.random() < self.loss:
+            self.lost += 1
+            return
+        self.passed += 1
+        for _ in range(2 if self.random.random() < self.double else 1):
+            if self.random.random() < self.turn:
+                self.late.append((send, data))
+            else:
+                send(data)
+
+    def run(self):
+        while True:
+            ready, _, _ = select.select([self.front, self.wake[1], *self.backs.values()], [], [], 0.03)
+            if self.wake[1] in ready:
+                return
+            if not ready:
+                self.random.shuffle(self.late)
+                for send, data in self.late:
+                    send(data)
+                self.late = []
+            for s in ready:
+                try:
+                    if s is self.front:
+                        data, client = s.recvfrom(65536)
+                        if client not in self.backs:
+                            back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                            back.connect(("127.0.0.1", self.to))
+                            self.backs[client] = back
+                        self.give(self.backs[client].send, data)
+                    else:
+                        data = s.recv(65536)
+                        client = next(c for c, b in self.backs.items() if b is s)
+                        self.give(lambda d, c=client: self.front.sendto(d, c), data)
+                except ConnectionRefusedError:
+                    pass
+
+
+def test_over_a_bad_network(inst):
+    with Relay(inst.coap_port, loss=0.04, double=0.3, turn=0.3, seed=4) as path:
+        node = new(inst, 'open_timeout = "60s";\nanswer_timeout = "60s";\n', at=path.port)
+        for _ in range(5):               # as an agent does that is let down: a handshake has six seconds here
+            done = node.run_once(timeout=180)
+            if done.returncode == 0:
+                break
+        assert done.returncode == 0, done.stderr + inst.log_text()
+    assert reasons(node) == [("bbn", "ok"), ("cert", "ok")]
+    # however often its datagrams came, it was asked once, and no datagram had to be cut on its way (RFC 8200 5)
+    assert len([e for e in inst.events("--node", node.id) if e["what"] == "bbn.briefed"]) == 1
+    assert path.largest <= 1232 and path.passed > 15
+
+
+def test_power_cut_while_it_is_asked(inst):
+    """The node dies with its question under way; the same question again gets the same briefing."""
+    for point in ("briefing-asked", "briefed"):
+        node = new(inst, f'crash_at = "{point}";\n')
+        assert node.run_once().returncode == -signal.SIGKILL, point
+        configure(node)
+        done = node.run_once()
+        assert done.returncode == 0, done.stderr + inst.log_text()
+        assert reasons(node)[-1] == ("cert", "ok")
+
+
+def test_a_dead_server_is_told_from_a_refusal(inst):
+    dead = free_port()
+    node = new(inst, 'open_timeout = "2s";\n', at=dead)
+    node.instruct(coaps(inst), inst.instruction())
+    assert node.run_once().returncode == 0
+    assert reasons(node) == [("bbn", "unreachable"), ("cert", "ok")]
+    with Relay(inst.coap_port) as path:              # somebody listens, and nothing comes back
+        path.cut.set()
+        node = new(inst, 'open_timeout = "1s";\n', at=path.port)
+        node.instruct(coaps(inst), inst.instruction())
+        assert node.run_once().returncode == 0
+        assert reasons(node) == [("bbn", "timeout"), ("cert", "ok")]
+    stranger = inst.node(next(COUNT), known=False)
+    stranger.instruct(coaps(inst))
+    configure(stranger)
+    assert stranger.run_once().returncode == 1
+    assert reasons(stranger) == [("bbn", "unknown")]
+
+
+def test_a_liar_makes_nobody_trust_it(inst, tmp_path):
+    """Its own certificate in the briefing node's name, and its own anchors would come in its answer: it is not asked."""
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", "liar.key", "-out", "liar.pem",
+        "-days", "30", "-subj", f"/CN={inst.bbn}", "-addext", f"subjectAltName=DNS:{inst.bbn}", "-addext", "keyUsage=digitalSignature", cwd=tmp_path)
+    port = free_port()
+    liar = subprocess.Popen(["openssl", "s_server", "-dtls1_2", "-accept", f"127.0.0.1:{port}", "-cert", "liar.pem", "-key", "liar.key"],
+                            cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        until("the liar listens", lambda: b"ACCEPT" in liar.stdout.readline())
+        node = new(inst, at=port)
+        before = (node.dir / "anchors.pem").read_text()
+        assert node.run_once().returncode == 1
+        assert reasons(node) == [("bbn", "untrusted")]
+        assert (node.dir / "anchors.pem").read_text() == before
+    finally:
+        liar.kill()
+        liar.communicate()
+
+
+def test_redirected_from_https_and_back(inst):
+    """The maker's briefing node (HTTPS, a stranger's) names the owner's, which is reached by CoAP; both are told how it went."""
+    with Briefer(inst.dir / "bbn-maker", "bbn.maker.example.com", lambda q: [coaps(inst)], makers=(inst.dir / "makers/acme.pem",)) as maker:
+        node = new(inst)
+        node.instruct(maker.instruction())
+        dial(node, maker)
+        conf = node.dir / "muster-agent.conf"
+        conf.write_text(conf.read_text().replace("connect_to = (", f'connect_to = (\n  {{ name = "{inst.bbn}:{inst.coap_port}"; '
+                                                 f'address = "127.0.0.1:{inst.coap_port}"; }},', 1))
+        done = node.run_once()
+        assert done.returncode == 0, done.stderr + inst.log_text()
+        assert reasons(node) == [("bbn", "ok"), ("bbn", "ok"), ("cert", "ok")]
+        assert maker.asked[0].body["transports"] == ["https", "coaps"]
+        assert maker.reports()[-1]["done"]
+
+
+# --- strangers ---
+
+def coap_client(inst, tmp_path, library, *args, path="/briefing", ask=None, check=True):
+    """libcoap's client, which takes the briefing node's name from a hosts file of its own; what came back, code and all."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost {inst.bbn}\n")
+    question = tmp_path / "ask.json"
+    question.write_text(json.dumps({"version": 1, "attempt": f"{next(COUNT):032x}", "methods": ["cert"]} if ask is None else ask))
+    done = run("unshare", "-m", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "sh", f"coap-client-{library}", "-v", "6", "-B", "20",
+               "-m", "post", "-f", question, *args, f"coaps://{inst.bbn}:{inst.coap_port}{path}", check=False)
+    # the last answer: what was fetched block by block has one for each
+    codes = re.findall(r"t:(?:ACK|CON|NON) c:(\d\.\d\d)", done.stdout)
+    assert codes or not check, done.stdout + done.stderr + inst.log_text()
+    return codes[-1] if codes else None, done.stdout, done.stderr
+
+
+def body_of(out):
+    """What stands behind the last message that it tells of, in one piece."""
+    return json.loads(out[out.rindex('{"version":1,'):].split("\n")[0].rstrip("'"))
+
+
+JSON_BOTH = ("-t", "50", "-A", "50")
+
+
+@pytest.mark.parametrize("library", ["openssl", "gnutls"])
+def test_libcoap_by_certificate(inst, tmp_path, library):
+    node = inst.node(next(COUNT))
+    mine = ("-c", node.dir / "node.pem", "-j", node.dir / "node.key", "-C", inst.dir / "keeper/ca.pem")
+    code, out, _ = coap_client(inst, tmp_path, library, *JSON_BOTH, "-b", "512", *mine)
+    assert code == "2.04" and "Block2:" in out, out
+    assert inst.ask("node", "show", node.id)["state"] == "briefed"
+    # refusals, each with its code
+    for args, path, ask, want in (
+            (("-t", "0", "-A", "50"), "/briefing", None, "4.15"), (("-t", "50", "-A", "11542"), "/briefing", None, "4.06"),
+            (JSON_BOTH, "/other", None, "4.04"), (JSON_BOTH, "/briefing", {"version": 1}, "4.00"),
+            ((*JSON_BOTH, "-O", "2049,x"), "/briefing", None, "4.02"), ((*JSON_BOTH, "-b", "64"), "/briefing", {"x": "y" * 9000}, "4.13")):
+        code, out, err = coap_client(inst, tmp_path, library, *args, *mine, path=path, ask=ask)
+        assert code == want, (args, out[-2000:], err)
+
+
+@pytest.mark.parametrize("library", ["openssl", "gnutls"])
+def test_libcoap_by_secret(inst, tmp_path, library):
+    node = inst.node(next(COUNT))
+    _, identity = with_secret(inst, node)
+    key = ("-u", identity, "-k", bytes.fromhex(SECRET).decode())
+    code, out, err = coap_client(inst, tmp_path, library, *JSON_BOTH, *key)
+    assert code == "2.04", out + err
+    assert inst.ask("node", "show", node.id)["state"] == "briefed"
+
+
+def message(content):
+    """POST /briefing, JSON in and out, as RFC 7252 has it: 0x41 CON with a token of one octet."""
+    return bytes((0x41, 2, 0x12, 0x34, 0x77)) + b"\xb8briefing" + b"\x11\x32" + b"\x51\x32" + b"\xff" + content
+
+
+def raw(inst, args, content):
+    """A DTLS client that knows nothing of CoAP: one message goes in, what comes back is returned, or what the client says."""
+    p = subprocess.Popen([str(a) for a in args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=inst.dir)
+    said = b""
+    os.set_blocking(p.stdout.fileno(), False)
+
+    def answered():
+        nonlocal said
+        ended = p.poll() is not None     # before the last look: what it said while it ended counts
+        said += p.stdout.read() or b""
+        return b'"sequence"' in said or ended
+    try:
+        p.stdin.write(message(content))
+        p.stdin.flush()
+        until("an answer", answered, context=lambda: repr(said[-2000:]) + inst.log_text())
+    except BrokenPipeError:
+        until("its last words", answered)
+    finally:
+        p.kill()
+        p.wait()
+        p.stdin.close()
+        p.stdout.close()
+    return said
+
+
+OPENSSL = ["PSK-AES128-CCM8", "ECDHE-PSK-CHACHA20-POLY1305", "ECDHE-PSK-AES128-CBC-SHA256", "ECDHE-ECDSA-AES128-CCM8",
+           "ECDHE-ECDSA-AES128-GCM-SHA256"]
+# gnutls-cli 3.7.9 itself falls over ECDHE-PSK, before it has answered
+GNUTLS = {"PSK-AES128-CCM8": "+PSK:+AES-128-CCM-8", "ECDHE-ECDSA-AES128-CCM8": "+ECDHE-ECDSA:+AES-128-CCM-8"}
+REFUSED = [("-dtls1", "ALL:@SECLEVEL=0"), ("-dtls1_2", "PSK-AES128-CBC-SHA256"), ("-dtls1_2", "ECDHE-ECDSA-AES128-SHA256"), ("-dtls1_2", "ECDHE-ECDSA-AES256-SHA")]
+
+
+def test_every_suite_by_itself(inst):
+    """TS-0003 10.2.2 and 10.2.3 for DTLS, and what is better, with `openssl s_client` and gnutls-cli; nothing else is taken."""
+    node = inst.node(next(COUNT))
+    _, identity = with_secret(inst, node)
+    content = json.dumps({"version": 1, "attempt": f"{next(COUNT):032x}", "methods": ["cert"]}).encode()
+    start = ("openssl", "s_client", "-connect", f"127.0.0.1:{inst.coap_port}", "-servername", inst.bbn, "-quiet", "-CAfile", inst.dir / "keeper/ca.pem")
+    mine = {True: ("-psk_identity", identity, "-psk", SECRET), False: ("-cert", node.dir / "node.pem", "-key", node.dir / "node.key")}
+    for suite in OPENSSL:
+        said = raw(inst, (*start, "-dtls1_2", "-cipher", suite, *mine["PSK" in suite]), content)
+        assert b"\x61\x44\x12\x34\x77" in said, (suite, said, inst.log_text())
+    for suite, priority in GNUTLS.items():
+        how = ("--pskusername", identity, "--pskkey", SECRET) if "PSK" in suite else \
+            ("--x509certfile", node.dir / "node.pem", "--x509keyfile", node.dir / "node.key", "--x509cafile", inst.dir / "keeper/ca.pem")
+        said = raw(inst, ("gnutls-cli", "--udp", "--port", inst.coap_port, "--sni-hostname", inst.bbn, "--verify-hostname", inst.bbn, *how, "--priority",
+                          f"NONE:+VERS-DTLS1.2:+SIGN-ALL:+COMP-NULL:+MAC-ALL:+GROUP-ALL:+CTYPE-X509:{priority}", "127.0.0.1"), content)
+        assert b"\x61\x44\x12\x34\x77" in said, (suite, said, inst.log_text())
+    for version, suite in REFUSED:
+        said = raw(inst, (*start, version, "-cipher", suite, *mine["PSK" in suite]), content)
+        assert b"sequence" not in said and b"alert" in said, (version, suite, said)
+
+
+def test_counted(inst):
+    text = run("curl", "-sS", f"http://127.0.0.1:{inst.metrics_port}/metrics").stdout
+    assert "identity known, key wrong" in inst.wait_event("bbn.handshake-failed", who=inst.wrong_identity)["why"]
+    value = {name: int(v) for name, v in re.findall(r'^(muster_coap_\w+)\{process="listener-bbn-0"\} (\d+)', text, re.M)}
+    assert value["muster_coap_cookies_total"] >= 10, value
+    assert set(value) == {"muster_coap_sessions_open", "muster_coap_cookies_total", "muster_coap_evicted_total", "muster_coap_repeated_total",
+                          "muster_coap_resent_total"}
+
+
+@pytest.mark.parametrize("wrong, said", [
+    ('["unix:/tmp/x"]', "bbn.coap_listen[0]"), ('["127.0.0.1:5684", "127.0.0.1:5684"]', "stands there twice"),
+    ('["127.0.0.1"]', "coap_listen"), ('"127.0.0.1:1"', "coap_listen")])
+def test_settings_that_are_none(inst, tmp_path, wrong, said):
+    conf = tmp_path / "musterd.conf"
+    conf.write_text(re.sub(r"coap_listen = \[[^]]*\]", f"coap_listen = {wrong}", inst.plain_config))
+    done = run(MUSTERD, "-c", conf, "--check", check=False)
+    assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
