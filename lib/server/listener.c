@@ -255,7 +255,7 @@ static struct mst_coap_limits coap_limits_of(const struct mst_conf *c, const str
 		.sessions = (unsigned)l->coap_sessions,
 		.handshakes = (unsigned)l->handshakes,
 		.requests = (unsigned)l->requests,
-		.body_octets = role->content_max,
+		.body_octets = role ? role->content_max : 0,
 		.held_octets = (size_t)l->bodies,
 		.handshake_ms = l->handshake * 1000,
 		.idle_ms = l->idle * 1000,
