@@ -290,7 +290,7 @@ static int open_endpoints(struct listener *l, const struct mst_role_ops *role, s
 		int r;
 
 		*e = (struct endpoint){ .l = l, .role = metrics ? NULL : role };
-		r = !metrics && l->dtls && is_datagram(l->u.socket[i]) ?
+		r = e->role && l->dtls && is_datagram(l->u.socket[i]) ?
 			open_coap(l, e, l->u.socket[i]) :
 			mst_server_new(l->u.base, l->u.socket[i], metrics ? NULL : l->tls, &lim,
 				       metrics             ? &listener_metrics_ops
