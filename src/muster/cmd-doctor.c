@@ -212,6 +212,7 @@ static void check_installation(struct doctor *d)
 		doctor_port(d, "bbn");
 		doctor_gba(d);
 		check_api(d);
+		doctor_diameter(d);
 	}
 	config_destroy(&d->conf);
 }

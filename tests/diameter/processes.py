@@ -4,7 +4,8 @@ import select
 import subprocess
 import time
 
-from waiting import DEADLINE
+from avps import Message
+from waiting import DEADLINE, until
 
 BUILD = os.environ["MST_BUILD"]
 
@@ -62,8 +63,20 @@ Port = {0 if tls else port}; SecPort = {port if tls else 0}; ListenOn = "127.0.0
 ConnectPeer = "{ours}" {{ No_SCTP; {"" if tls else "No_TLS; "}ConnectTo = "127.0.0.1"; Port = 1; TcTimer = 3600; }};
 ''')
     t = Talker([f"{BUILD}/tests/diameter/diameter-peer", conf, *([says] if says else [])], directory / f"{identity}.log")
+    t.identity = identity if not says else says
     t.line("ready")
     return t
+
+
+def reach(p, raw):
+    """The answer of the node that it is for: for a moment after "open" the peer's own library may say that it has no way."""
+    name = p.identity.encode()
+
+    def there():
+        p.tell("send", raw.hex())
+        m = Message(p.line("answer"))
+        return m if m.get(264) != name else None
+    return until(f"{p.identity} has a way", there)
 
 
 HEAD = '''store = "sqlite:store/x.db"; keeper = "keeper"; metrics = ""; {more}

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from avps import BIR, GPP, MAR, ZH, ZN, Message, avp, gpp, message, u32, vsai
-from processes import engine, peer
+from processes import engine, peer, reach
 from waiting import free_port
 
 IMPI = "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
@@ -58,6 +58,7 @@ class World:
         self.bsf.line("open " + OURS)
         self.hss.line("open " + OURS)
         self.engine.line("peers 2")
+        reach(self.bsf, message(BIR, ZN, [avp(263, f"{BSF};0;0"), avp(264, BSF), avp(296, "foreign.example"), avp(283, "ours.example"), avp(293, OURS)]))
         self.seen = []                  # messages as they were on the wire, for tshark
 
     def send(self, command, app, avps, origin=BSF):

@@ -4,7 +4,7 @@ import subprocess
 import pytest
 
 from avps import BIR, ZN, Message, avp, gpp, message, vsai
-from processes import engine, peer
+from processes import engine, peer, reach
 from waiting import free_port, until
 
 OURS, BSF, HSS, LIAR = "node.ours.example", "bsf.foreign.example", "hss.operator.example", "liar.foreign.example"
@@ -54,9 +54,9 @@ def said(world, *words):
     return until(f"the log says {words}", lambda: all(w in world.engine.said() for w in words), context=world.engine.said)
 
 
-def ask(peer, identity):
-    peer.tell("send", message(BIR, ZN, [avp(263, f"{identity};1;1"), vsai(ZN), avp(264, identity), avp(296, "foreign.example"), avp(283, "ours.example"),
-                                        avp(293, OURS), gpp(401, "x@bsf.example"), gpp(402, b"maf.sp.example\x01\x00\x01\x00\xae")]).hex())
+def question(identity):
+    return message(BIR, ZN, [avp(263, f"{identity};1;1"), vsai(ZN), avp(264, identity), avp(296, "foreign.example"), avp(283, "ours.example"),
+                                        avp(293, OURS), gpp(401, "x@bsf.example"), gpp(402, b"maf.sp.example\x01\x00\x01\x00\xae")])
 
 
 def test_a_name_that_is_not_in_the_certificate(world):
@@ -68,8 +68,7 @@ def test_a_name_that_is_not_in_the_certificate(world):
     liar = peer(world.d, LIAR, "operator.example", OURS, world.secure, tls=tls(world.d, LIAR), says=HSS)
     liar.line("open " + OURS)
     said(world, "its certificate is of another name")
-    ask(liar, HSS)
-    assert Message(liar.line("answer")).result() == 3010
+    assert reach(liar, question(HSS)).result() == 3010
     world.engine.tell("zh", HSS, "somebody@x.example")
     assert "is not connected" in world.engine.line("result")
     liar.end()
@@ -87,7 +86,7 @@ def test_both_directions(world):
     bsf.line("open " + OURS)
     hss.line("open " + OURS)
     world.engine.line("peers 2")
-    ask(bsf, BSF)
+    bsf.tell("send", question(BSF).hex())          # both are open, as ours sees it
     world.engine.tell("answer", world.engine.line("exchange").split(" ")[0], 404, "-", "-", "{}")
     assert Message(bsf.line("answer")).result() == (10415, 5403)
     world.engine.tell("zh", HSS, "somebody@x.example")
