@@ -1,5 +1,5 @@
 /* keys.h: one job a question, each with a session of its own to the MAF (an exporter's key is a session's: spec 3.2). */
-#include "agent/keys.h"
+#include "agent/job.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static const struct key_op *op_of(const char *name)
 
 bool keys_op(const char *op)
 {
-	return op_of(op) != NULL;
+	return op_of(op) != NULL || regs_op(op);
 }
 
 /* Answers ---------------------------------------------------------------------------------------------- */
@@ -535,15 +535,18 @@ json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q)
 {
 	const struct key_op *op = op_of(keys_text(q, "op"));
 	struct mst_diag d = { 0 };
+	bool registration = regs_op(keys_text(q, "op"));
 	struct key_job *j;
 	json_t *answer;
 
-	if (!op)
+	if (!op && !registration)
 		return keys_bad("op", "not one of these");
 	if (!a->keys)
 		a->keys = calloc(1, sizeof(*a->keys));
 	if (!a->keys)
 		return keys_refusal(SAEF_INTERNAL, mst_fault_text(MST_FAULT_MEMORY));
+	if (registration)
+		return regs_ask(a, to, q);
 	answer = at_once(a, op, q);
 	if (answer)
 		return answer;
@@ -582,7 +585,7 @@ void keys_forget(struct agent *a, const struct bufferevent *to)
 			job_free(j);
 	}
 	if (a->keys)
-		keys_mef_forget(a, to, false);
+		proc_job_forget(a, to, false);
 }
 
 void keys_close(struct agent *a)
@@ -593,7 +596,7 @@ void keys_close(struct agent *a)
 		next = j->next;
 		job_free(j);
 	}
-	keys_mef_forget(a, NULL, true);
+	proc_job_forget(a, NULL, true);
 	mst_wipe(a->keys, sizeof(*a->keys));
 	free(a->keys);
 	a->keys = NULL;

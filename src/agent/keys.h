@@ -30,7 +30,7 @@ struct kept_key {
 
 struct agent_keys {
 	struct key_job *job;
-	struct key_mef_job *mef;             /* those at the MEF; counted with the others */
+	struct proc_job *procs;              /* registrations, and keys at the MEF (job.h); counted with the others */
 	unsigned jobs;
 	bool loaded;
 	struct kept_key kept[KEYS_KEPT_MAX];
@@ -39,7 +39,7 @@ struct agent_keys {
 
 /*
  * A question of control.c, `op` one of: saef-connect, saef-accept, key-list, key-register, key-retrieve, key-update,
- * key-delete; the last five with "mef": true at the MEF. The answer; NULL: it comes later, by keys_answer() below, to `to`; to agent_told() when that is NULL.
+ * key-delete, reg-…; all but the first two with "mef": true at the MEF. The answer; NULL: it comes later, by keys_answer() below, to `to`; to agent_told() when that is NULL.
  */
 json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q);
 /* The same instead of running, as agent_check(); NULL after a fault. */
@@ -50,9 +50,11 @@ bool keys_op(const char *op);
 void keys_forget(struct agent *a, const struct bufferevent *to);
 void keys_close(struct agent *a);
 
-/* keys-mef.c. One question to the MEF, as keys_ask(). Those of `to`, or all, end without an answer. */
+/* keys-mef.c. One question to the MEF, as keys_ask(). */
 json_t *keys_mef_ask(struct agent *a, struct bufferevent *to, enum mmaf_job job, const json_t *q);
-void keys_mef_forget(struct agent *a, const struct bufferevent *to, bool all);
+/* regs.c: registrations, `op` one of reg-new, reg-show, reg-update, reg-delete; as keys_ask(). */
+bool regs_op(const char *op);
+json_t *regs_ask(struct agent *a, struct bufferevent *to, const json_t *q);
 
 /* keys.c, for both. Texts are borrowed from `q`; a list that is none, or is longer than `max`: false. */
 const char *keys_text(const json_t *q, const char *member);

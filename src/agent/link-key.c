@@ -51,7 +51,7 @@ static const char *misuse(const struct verb *v, const struct link_key_options *o
 	return NULL;
 }
 
-static json_t *list_of(const char *const *v, size_t n)
+json_t *link_list_of(const char *const *v, size_t n)
 {
 	json_t *all = json_array();
 
@@ -109,7 +109,7 @@ static void print_one(const json_t *k)
 	putchar('\n');
 }
 
-static int show_refusal(const json_t *answer)
+int link_refused(const json_t *answer)
 {
 	const json_t *e = json_object_get(answer, "error");
 	const char *words = json_string_value(json_object_get(answer, "words")), *detail = json_string_value(json_object_get(answer, "detail"));
@@ -139,7 +139,7 @@ static int show(const struct link_key_options *o, json_t *answer)
 		return ok ? LINK_DONE : LINK_REFUSED;
 	}
 	if (!ok)
-		return show_refusal(answer);
+		return link_refused(answer);
 	json_array_foreach(keys, i, k)
 		print_one(k);
 	if (!keys && !(o->out && !strcmp(o->out, "-")))
@@ -164,9 +164,9 @@ int link_key(const struct agent_config *cfg, const struct link_key_options *o)
 	if (o->key_id)
 		json_object_set_new(q, "keyID", json_string(o->key_id));
 	if (o->n_targets)
-		json_object_set_new(q, "targets", list_of(o->targets, o->n_targets));
+		json_object_set_new(q, "targets", link_list_of(o->targets, o->n_targets));
 	if (o->n_labels)
-		json_object_set_new(q, "labels", list_of(o->labels, o->n_labels));
+		json_object_set_new(q, "labels", link_list_of(o->labels, o->n_labels));
 	if (o->value && !read_value(o->value, q)) {
 		json_decref(q);
 		return LINK_REFUSED;

@@ -39,6 +39,18 @@ struct link_key_options {
 	bool json;
 };
 int link_key(const struct agent_config *cfg, const struct link_key_options *o);
+/* For link-reg.c, too: a list for a question; the words of a refusal, and the exit code for it. */
+json_t *link_list_of(const char *const *v, size_t n);
+int link_refused(const json_t *answer);
+/* `muster-agent register VERB [ID]` (link-reg.c). */
+struct link_reg_options {
+	const char *verb, *id, *admin_fqdn;
+	const char *const *labels;
+	size_t n_labels;
+	int64_t lifetime_s;                  /* 0 = not said */
+	bool mef, json;
+};
+int link_reg(const struct agent_config *cfg, const struct link_reg_options *o);
 
 /* link-ask.c: one question, in a process of its own. */
 struct link_ask { pid_t pid; int fd; char text[32768]; size_t n; };

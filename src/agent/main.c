@@ -24,7 +24,7 @@ struct options {
 	const char *at, *site;               /* place */
 	struct link_options link;            /* connect, accept */
 	struct link_key_options key;
-	const char *what2;
+	const char *what2, *admin_fqdn;
 	char used[16];                       /* letters of the options below, which only some commands take */
 };
 
@@ -111,6 +111,14 @@ static int cmd_key(const struct agent_config *cfg, const struct options *o)
 	return link_key(cfg, &k);
 }
 
+static int cmd_register(const struct agent_config *cfg, const struct options *o)
+{
+	struct link_reg_options r = { .verb = o->what, .id = o->what2, .admin_fqdn = o->admin_fqdn, .labels = o->key.labels,
+				      .n_labels = o->key.n_labels, .lifetime_s = o->link.lifetime_s, .mef = o->key.mef, .json = o->json };
+
+	return link_reg(cfg, &r);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct agent_config *cfg, const struct options *o);
@@ -146,6 +154,10 @@ static const struct command {
 	  "key list | register --target ID… [--suid N] [--lifetime TIME] [--label TEXT]… [--value FILE] |\n"
 	  "      retrieve KEYID [--out FILE] | update KEYID [--target ID]… [--lifetime TIME] [--label TEXT]… | delete KEYID\n"
 	  "                       keys that this node shares with others through its MAF, or with --mef its MEF; all with --json", "LTUBVOM" },
+	{ "register", cmd_register, 2,
+	  "register show [ID] | new --admin-fqdn FQDN [--lifetime TIME] [--label TEXT]… |\n"
+	  "           update [ID] [--lifetime TIME] [--label TEXT]… | delete ID\n"
+	  "                       this node's registrations with its MAF, or with --mef its MEF; all with --json", "DLBM" },
 };
 
 static void usage(FILE *f)
@@ -210,6 +222,7 @@ static bool parse_link(int c, struct options *o)
 	case 'V': o->key.value = optarg; return true;
 	case 'O': o->key.out = optarg; return true;
 	case 'M': o->key.mef = true; return true;
+	case 'D': o->admin_fqdn = optarg; return true;
 	case 'L':
 		if (agent_config_seconds(optarg, &o->link.lifetime_s) && o->link.lifetime_s > 0)
 			return true;
@@ -255,6 +268,7 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		{ "from", required_argument, NULL, 'F' },
 		{ "lifetime", required_argument, NULL, 'L' },
 		{ "target", required_argument, NULL, 'T' },
+		{ "admin-fqdn", required_argument, NULL, 'D' },
 		{ "suid", required_argument, NULL, 'U' },
 		{ "label", required_argument, NULL, 'B' },
 		{ "value", required_argument, NULL, 'V' },
@@ -298,7 +312,8 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return 0;
 	*ret_c = optind < argc ? find(argv[optind]) : NULL;
 	if (!*ret_c || argc - optind - 1 > (*ret_c)->operands || !all_taken(*ret_c, o) ||
-	    (argc - optind == 1 && ((*ret_c)->run == cmd_connect || (*ret_c)->run == cmd_accept || (*ret_c)->run == cmd_key))) {
+	    (argc - optind == 1 && ((*ret_c)->run == cmd_connect || (*ret_c)->run == cmd_accept || (*ret_c)->run == cmd_key ||
+				  (*ret_c)->run == cmd_register))) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}

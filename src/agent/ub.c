@@ -220,14 +220,14 @@ static struct ub_outcome outcome_of(struct agent_ub *u)
 	if (u->ue.state == GBA_UE_LATER) {
 		o.reason = PROV_BUSY;
 		o.retry_after = u->ue.retry_after;
-		snprintf(o.detail, sizeof(o.detail), "at %.100s: the BSF asks to come again later", u->bsf.host);
+		snprintf(o.detail, sizeof(o.detail), "the BSF asks to come again later");
 	} else if (u->ue.state == GBA_UE_FAILED) {
 		o.reason = reason_of(u);
-		snprintf(o.detail, sizeof(o.detail), "at %.60s: %.110s", u->bsf.host, u->ue.detail);
+		snprintf(o.detail, sizeof(o.detail), "%s", u->ue.detail);
 	} else if (u->ue.result.expires <= agent_utc(a)) {
 		/* it would end at once; as likely it is our clock (lesson 15) */
 		o.reason = PROV_EXPIRED;
-		snprintf(o.detail, sizeof(o.detail), "at %.100s: the key has ended by this node's clock", u->bsf.host);
+		snprintf(o.detail, sizeof(o.detail), "the key that the BSF gives has ended by this node's clock");
 		agent_doubt_time(a);
 	} else {
 		o.context = &u->ue.result;

@@ -54,6 +54,9 @@ void doctor_gba(struct doctor *d)
 		look_at_files(d, "bsf");
 	if (zn)
 		look_at_files(d, "zn");
+	if (bsf && !zn && config_lookup(&d->conf, "maf.bsfs"))
+		doctor_finding(d, false, "GBA", "there is a BSF, and no group zn: no NAF can have a key from it",
+			       "give the group zn in musterd.conf(5), and restart");
 	if (hss && bsf && strcasecmp(text_at(d, "bsf.hss.fqdn"), text_at(d, "hss.fqdn")) == 0) {
 		snprintf(text, sizeof(text), "%.250s asks %.250s", text_at(d, "bsf.fqdn"), text_at(d, "hss.fqdn"));
 		doctor_finding(d, names(d, "hss.bsfs", NULL, text_at(d, "bsf.fqdn")), "BSF and HSS", text,

@@ -21,9 +21,9 @@ void doctor_secret_file(struct doctor *d, const char *name, const char *what);
 void doctor_certificate(struct doctor *d, const char *name, const char *what);
 void doctor_port(struct doctor *d, const char *role);
 void doctor_lists(struct doctor *d);
-void doctor_diameter(struct doctor *d);
 /* HSS, BSF and its face towards NAFs, where they are configured: their files, and whether they know one another. */
 void doctor_gba(struct doctor *d);
+void doctor_diameter(struct doctor *d);
 /* `where`: a reader's name or its beginning, "" for any, or a modem's port, which begins with '/'. `pin_file` may be NULL. */
 void doctor_card(struct doctor *d, const char *where, const char *pin_file);
 

@@ -475,3 +475,43 @@ def test_every_bad_request_has_its_own_status(inst):
     assert client.ask("GET", f"/MEFBase/{reg['ri']}", origin="/somebody")[0] == 4106
     assert client.must(2000, "GET", f"/MEFBase/{reg['ri']}") == {k: v for k, v in reg.items() if k != "ch"}
     assert [r["id"] for r in inst.ask("node", "show", node.id)["registrations"]] == [reg["ri"]]
+
+
+def test_registrations_by_hand(inst):
+    """8.3.5.2.3 to 8.3.5.2.6 and their twins at the MAF, asked for by a person: the node's own registration is shown and changed,
+    one with another stakeholder made and given up; with an agent that runs, and without."""
+    node = inst.node(70)
+    assert node.run_once().returncode == 0, inst.log_text()
+
+    def reg(*words, code=0):
+        done = node.agent("register", *words, "--json")
+        assert done.returncode == code, (words, done.stdout, done.stderr)
+        return json.loads(done.stdout)
+
+    def all_of_it():
+        for at in ((), ("--mef",)):
+            own = reg("show", *at)
+            assert own["own"] and own["adminFQDN"] == inst.sp and own["until"] and own["at"] == ("mef" if at else "maf"), own
+            assert reg("update", *at, "--label", "site:9", "--lifetime", "30d")["own"]
+            refused = reg("delete", own["id"], *at, code=1)
+            assert refused["error"]["field"] == "id" and "root credential" in refused["error"]["text"]
+            assert reg("new", "--admin-fqdn", inst.sp, *at, code=1)["error"]["field"] == "adminFQDN"
+            assert "4004" in reg("show", "nobody", *at, code=1)["detail"], "as the server says"
+            made = reg("new", *at, "--admin-fqdn", MTE, "--lifetime", "10d", "--label", "by:hand")
+            assert made["adminFQDN"] == MTE and made["until"] and not made["own"], made
+            held = {(r["role"], r["adminFQDN"]) for r in inst.ask("node", "show", node.id)["registrations"]}
+            assert {(own["at"], MTE), (own["at"], inst.sp)} <= held, held
+            assert reg("show", made["id"], *at)["adminFQDN"] == MTE
+            assert reg("update", made["id"], *at, "--lifetime", "5d")["until"] < made["until"]
+            reg("delete", made["id"], *at)
+            assert "4004" in reg("show", made["id"], *at, code=1)["detail"], inst.events("--node", node.id)[-6:]
+
+    all_of_it()
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        all_of_it()
+        shown = node.agent("register", "show", "--mef").stdout
+        assert f"with {inst.sp}" in shown and "this node's own" in shown, shown
+    for words in (("new",), ("show", "--label", "x"), ("delete",), ("paint", "x"), ("new", "ID", "--admin-fqdn", MTE)):
+        assert node.agent("register", *words).returncode == 2, words
+    assert node.agent("check").returncode == 0 and node.run_once().returncode == 0

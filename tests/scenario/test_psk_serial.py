@@ -18,8 +18,8 @@ from support import AGENT, MUSTERD, RUN_SECONDS, Installation, run, secret_text
 
 COUNT = iter(range(1, 100000))
 KPM = "5a17" * 16
-# those that this way in passes by; without briefings, bundles and pushed triggers, which have stories of their own
-AGENT_POINTS = [p for p in run(AGENT, "--crash-points").stdout.split() if not p.startswith(("brief", "bundle", "trigger"))]
+# those that this way in passes by; without briefings, bundles, pushed triggers and SIMs, which have stories of their own
+AGENT_POINTS = [p for p in run(AGENT, "--crash-points").stdout.split() if not p.startswith(("brief", "bundle", "trigger", "bootstrapped", "naf"))]
 SERVER_POINTS = run(MUSTERD, "--crash-points").stdout.split()
 PASSAGES = (1, 2) if os.environ.get("MST_SANITIZED") else (1, 2, 3, 6)
 

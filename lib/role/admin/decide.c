@@ -105,7 +105,8 @@ enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, 
 					struct mst_diag *d)
 {
 	memset(ret_v, 0, sizeof(*ret_v));
-	if (n->state == MST_NODE_REVOKED || n->state == MST_NODE_RELEASED)
+	/* one that may stay for a while is told to look where it is to go */
+	if (n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !mst_life_leaving(n, now)))
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node was revoked or released; it is not called back");
 	if (!signed_ && !cred)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id",

@@ -572,7 +572,7 @@ static const struct member sim_members[] = {
 	{ "impi", TEXT, false, 0, SIM(sim.impi) },
 	{ "mncDigits", COUNT, false, 0, SIM(mnc_digits) },
 	{ "msisdn", TEXT, false, 0, SIM(sim.msisdn) },
-	{ "secret", SECRET, true, 0, SIM(secret) },
+	{ "secret", SECRET, true, 0, offsetof(struct sim_text, secret), 0 },
 	{ "amf", TEXT, false, 0, SIM(amf) },
 	{ "sqn", COUNT, false, 0, SIM(sim.sqn) },
 	{ "ind", COUNT, false, 0, SIM(ind) },

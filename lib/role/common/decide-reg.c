@@ -254,7 +254,9 @@ void mst_decide_reg_delete(const struct mst_call *c, const struct mst_who *w, co
 		return;
 	MST_STR_SET(v->drop_reg, r->reg.reg_id);
 	mst_decide_step(v, w, c, "deregister", now);
-	if (v->put_node && leaves(c, w, v->node.state)) {
+	/* with another stakeholder than its provider: it stays what it is */
+	if (v->put_node && (!w->has_sub || mst_id_equal(MST_ID_FQDN, mst_view_str(r->reg.admin_fqdn), mst_view_str(w->sub.sp_fqdn))) &&
+	    leaves(c, w, v->node.state)) {
 		v->node.state = MST_NODE_KNOWN;
 		MST_STR_SET(v->node.reason, "de-registered by itself");
 		v->node.changed = now;

@@ -198,6 +198,13 @@ bool mst_maf_decide_fetched(const char *key_id, const struct mst_fetch_result *g
 
 /* --- registrations --- */
 
+/* With a stakeholder that is not the client's provider: the key was not made for it, and works on. */
+static bool beside(const struct mst_who *w, const struct mst_registration *g)
+{
+	return w->has_sub && !mst_id_equal(MST_ID_FQDN, mst_view_str(g->admin_fqdn), mst_view_str(w->sub.sp_fqdn));
+}
+
+
 /*
  * In a session authenticated with a KeID: assign the KmID that replaces it (TS-0003 8.8.2.3), the same one however
  * often it is asked for (lesson 10). Km stays the key that the MEF gave; only its name changes.
@@ -356,7 +363,7 @@ static void decide_call(const struct mst_call *c, const struct mst_who *w, const
 			return;
 		if (enrolment)
 			assign(c, w, r, conf, now, chance, v);
-		else if (w->has_cred)
+		else if (w->has_cred && !beside(w, &v->reg))
 			keep_name(w, v);
 		return;
 	case MST_CALL_REG_GET: mst_decide_reg_get(c, w, r, now, v); return;
@@ -368,7 +375,7 @@ static void decide_call(const struct mst_call *c, const struct mst_who *w, const
 		return;
 	case MST_CALL_REG_DELETE:
 		mst_decide_reg_delete(c, w, r, now, v);
-		if (v->rsc == MST_RSC_DELETED && w->has_cred)
+		if (v->rsc == MST_RSC_DELETED && w->has_cred && !beside(w, &r->reg))
 			end_registration(w, r, v);
 		return;
 	case MST_CALL_CFG_GET: config(w, r, now, v); return;
