@@ -71,7 +71,7 @@ def test_who_may_not_ask(world):
     """None of diameter.peers."""
     p = peer(world.work, OTHER, "foreign.example", OURS, world.port)
     p.line("closed")
-    p.end()
+    p.end(politely=False)
 
 
 def test_unknown_btid(world):
