@@ -164,8 +164,18 @@ static int gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 	return give("naf", btid, ret);
 }
 
+static int gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const struct mst_gba_trigger *q,
+		       uint8_t mac[MST_TRIGGER_MAC])
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_TRIGGER && w->n == 2 && !strcmp(q->btid, "b-tid") && !strcmp(q->impi, "impi"));
+	assert_true(!strcmp(q->naf_fqdn, "naf.example.com") && !strcmp(q->node_id, "urn:a") && mst_view_eq_str(q->body, "body"));
+	memset(mac, 8, MST_TRIGGER_MAC);
+	return seen.rc;
+}
+
 static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
-                                                 gba_star, gba_answer, gba_naf_keys, NULL };
+                                                 gba_star, gba_answer, gba_naf_keys, gba_trigger, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -231,6 +241,8 @@ static void ask_aka(struct mst_keeper *k)
 
 static void ask_gba(struct mst_keeper *k)
 {
+	struct mst_gba_trigger t = { "b-tid", "impi", "naf.example.com", "urn:a", MST_VIEW_LIT("body") };
+	uint8_t mac[MST_TRIGGER_MAC];
 	struct mst_authorisation a = { MST_AUTH_BOOTSTRAP, "b-tid", "impi", 0 };
 	struct mst_wrapped w = { { 4, 5 }, 2 }, out = { { 0 }, 0 };
 	static uint8_t body[MST_BSF_INFO_OCTETS + 1];
@@ -256,6 +268,11 @@ static void ask_gba(struct mst_keeper *k)
 	a.what = MST_AUTH_RELEASE;
 	assert_int_equal(k->ops->gba_naf_keys(k, &a, &w, "b-tid", "impi", MST_VIEW_LIT("naf"), true, 77, &out), 0);
 	assert_true(seen.n == 77 && out.n == 3);
+	a.what = MST_AUTH_TRIGGER;
+	assert_int_equal(k->ops->gba_trigger(k, &a, &w, &t, mac), 0);
+	assert_true(mac[0] == 8 && mac[MST_TRIGGER_MAC - 1] == 8);
+	t.body.n = 0;
+	assert_int_equal(k->ops->gba_trigger(k, &a, &w, &t, mac), MST_KEEPER_DENIED);
 }
 
 static void calls(void **state)
