@@ -246,7 +246,7 @@ static int decide_fetched(struct engine *e, struct work *w)
 	f.channel = w->client < ENGINE_CLIENTS ? e->client[w->client].who.channel : 0;
 	if (f.end != MST_FETCH_OK) {
 		e->u.m.v[MST_M_FETCHES_FAILED]++;
-		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give what was asked for", "identity",
+		mst_log(&e->u.log, f.end == MST_FETCH_UNKNOWN ? MST_LOG_DEBUG : MST_LOG_WARNING, "another server did not give what was asked for", "identity",
 			p->about, "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
 	}
 	if (p->exchange)
