@@ -478,6 +478,82 @@ static void reloaded_and_drained(void **state)
 	cw_free(w);
 }
 
+/* A peer that does what our client does not: it asks the next before it has had the answer. */
+struct rude { struct mst_tls_ctx *ctx; struct dtls_pipe pipe; struct tls_session t; uint16_t id; };
+
+static void rude_dial(struct cw *w, struct rude *x)
+{
+	time_t until = time(NULL) + 60;
+	enum tls_io io = TLS_WANT_READ;
+
+	*x = (struct rude){ .ctx = cw_context(&w->cc), .pipe = { .fd = raw(w), .connected = true } };
+	assert_int_equal(tls_session_init_pipe(&x->t, &x->pipe, x->ctx), 0);
+	assert_int_equal(tls_session_expect(&x->t, NAME, NULL, 0), 0);
+	assert_int_equal(tls_session_use_psk(&x->t, w->identity, &w->key), 0);
+	for (; io != TLS_DONE && time(NULL) < until; event_base_loop(w->base, EVLOOP_NONBLOCK))
+		io = tls_handshake(&x->t);
+	assert_int_equal(io, TLS_DONE);
+}
+
+static void rude_ask(struct rude *x)
+{
+	uint8_t b[32] = { 0x40, MST_COAP_POST, (uint8_t)(x->id >> 8), (uint8_t)x->id, 0xb1, 'b' };
+	size_t n;
+
+	x->id++;
+	assert_int_equal(tls_write(&x->t, b, 6, &n), TLS_DONE);
+}
+
+/* The code of the next message; 0: the server has said good-bye. */
+static uint8_t rude_hear(struct cw *w, struct rude *x)
+{
+	time_t until = time(NULL) + 60;
+	struct mst_coap_msg m;
+	uint8_t b[2048];
+	enum tls_io io;
+	size_t n;
+
+	for (; time(NULL) < until; event_base_loop(w->base, EVLOOP_NONBLOCK)) {
+		io = tls_read(&x->t, b, sizeof(b), &n);
+		if (io == TLS_END)
+			return 0;
+		if (io == TLS_DONE && mst_coap_read((struct mst_view){ b, n }, &m, NULL) == 0 && m.code)
+			return m.code;
+	}
+	fail_msg("nothing was heard");
+	return 0xff;
+}
+
+/* What is going on when a session is to end is served; what comes after that is not, however it is kept busy (TS-0003 8.1.2.5). */
+static void an_ending_session_serves_no_more(void **state)
+{
+	struct cw *w = cw_new();
+	struct rude x;
+
+	(void)state;
+	cw_use_secret(w);
+	w->hold_answer = true;
+	w->n_answer = 5000;
+	cw_serve(w);
+	rude_dial(w, &x);
+	rude_ask(&x);
+	cw_until(w, &w->requests, 1);
+	mst_coap_conn_set_whose(w->conn, 7);
+	mst_coap_server_cut(w->server, 7);
+	w->hold_answer = false;
+	cw_answer(w);
+	assert_int_equal(rude_hear(w, &x), MST_COAP_CHANGED);        /* more of it waits to be fetched */
+	rude_ask(&x);
+	assert_int_equal(rude_hear(w, &x), MST_COAP_UNAVAILABLE);
+	assert_int_equal(rude_hear(w, &x), 0);
+	assert_int_equal(w->requests, 1);
+	assert_int_equal(mst_coap_server_open(w->server), 0);
+	tls_session_deinit(&x.t);
+	close(x.pipe.fd);
+	mst_tls_ctx_free(x.ctx);
+	cw_free(w);
+}
+
 static void refusals_and_load(void **state)
 {
 	static const int statuses[] = { 400, 403, 404, 409, 413, 415, 429, 503 };
@@ -544,6 +620,7 @@ int main(void)
 		cmocka_unit_test(keys_that_are_none), cmocka_unit_test(certificates_that_are_refused), cmocka_unit_test(servers_that_lie),
 		cmocka_unit_test(strangers_cost_nothing), cmocka_unit_test(places), cmocka_unit_test(time_runs_out),
 		cmocka_unit_test(begun_anew_from_the_same_address), cmocka_unit_test(reloaded_and_drained), cmocka_unit_test(refusals_and_load),
+		cmocka_unit_test(an_ending_session_serves_no_more),
 		cmocka_unit_test(pipe_is_bounded),
 	};
 
