@@ -12,9 +12,9 @@
 #define NTP_1970 INT64_C(2208988800)
 #define NTP_ERA (INT64_C(1) << 32)
 
-#define BASE(n, c) .name = n, .code = c
-#define GPP(n, c) .name = n, .code = c, .vendor = MST_DM_3GPP
-#define IN(m, lo, hi) .offset = offsetof(struct mst_dm, m), .least = lo, .most = hi
+#define BASE(n, c) .name = (n), .code = (c)
+#define GPP(n, c) .name = (n), .code = (c), .vendor = MST_DM_3GPP
+#define IN(m, lo, hi) .offset = offsetof(struct mst_dm, m), .least = (lo), .most = (hi)
 #define TEXT(m, lo, hi) .kind = MST_DM_TEXT, IN(m, lo, hi)
 #define OCTET(m, lo, hi) .kind = MST_DM_OCTET, IN(m, lo, hi)
 #define U32(m) .kind = MST_DM_U32, IN(m, 4, 4)

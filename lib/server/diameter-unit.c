@@ -143,7 +143,7 @@ static int diameter_start(struct mst_unit *u, struct mst_diag *diag)
 	if (!d->out || !d->text || !d->arena)
 		return MST_FAULT_MEMORY;
 	peers_of(d);
-	d->as = *c;
+	memcpy(&d->as, c, sizeof(d->as));
 	n.n_peers = d->n_peers;
 	memcpy(n.listen, c->listen, sizeof(n.listen));
 	if (m) {
@@ -169,6 +169,12 @@ static int diameter_confined(struct mst_unit *u, struct mst_diag *diag)
 	return d->readable && !event_add(d->readable, NULL) ? 0 : MST_FAULT_MEMORY;
 }
 
+/* Octets, and all of them were zero before the reader filled them in. */
+static bool same(const void *a, const void *b, size_t n)
+{
+	return !memcmp(a, b, n);
+}
+
 /*
  * The library takes its settings once. When ours are others now, this process ends once it has said that it took them over,
  * and the supervisor starts it again. Material is compared where it comes in: see mst_unit.material_changed.
@@ -178,7 +184,7 @@ static int diameter_reload(struct mst_unit *u, struct mst_diag *diag)
 	struct diameter *d = (struct diameter *)(void *)u;
 
 	(void)diag;
-	d->again = u->material_changed || memcmp(&d->as, &u->conf->diameter, sizeof(d->as));
+	d->again = u->material_changed || !same(&d->as, &u->conf->diameter, sizeof(d->as));
 	return 0;
 }
 

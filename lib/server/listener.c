@@ -255,7 +255,7 @@ static struct mst_coap_limits coap_limits_of(const struct mst_conf *c, const str
 		.sessions = (unsigned)l->coap_sessions,
 		.handshakes = (unsigned)l->handshakes,
 		.requests = (unsigned)l->requests,
-		.body_octets = role->content_max,
+		.body_octets = role ? role->content_max : 0,
 		.held_octets = (size_t)l->bodies,
 		.handshake_ms = l->handshake * 1000,
 		.idle_ms = l->idle * 1000,
@@ -290,7 +290,7 @@ static int open_endpoints(struct listener *l, const struct mst_role_ops *role, s
 		int r;
 
 		*e = (struct endpoint){ .l = l, .role = metrics ? NULL : role };
-		r = !metrics && l->dtls && is_datagram(l->u.socket[i]) ?
+		r = e->role && l->dtls && is_datagram(l->u.socket[i]) ?
 			open_coap(l, e, l->u.socket[i]) :
 			mst_server_new(l->u.base, l->u.socket[i], metrics ? NULL : l->tls, &lim,
 				       metrics             ? &listener_metrics_ops

@@ -536,11 +536,12 @@ static void ask_now(void *arg, const char *identity)
 
 int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn **ret)
 {
-	struct whole { struct mst_conn c; struct tls_session t; } *w = calloc(1, sizeof(*w));
-	struct mst_conn *c = w ? &w->c : NULL;
+	struct whole { struct mst_conn c; struct tls_session t; };     /* one piece, freed by its first member */
+	void *whole = calloc(1, sizeof(struct whole));
+	struct mst_conn *c = whole;
 
 	if (c)
-		c->t = &w->t;
+		c->t = &((struct whole *)whole)->t;
 	if (!c || tls_session_init(c->t, fd, s->tls) < 0 || mst_http_parser_new(false, &s->limits.http, &c->http) < 0) {
 		if (c)
 			tls_session_deinit(c->t);

@@ -95,14 +95,19 @@ static struct h2_stream *stream_new(struct h2 *h, int32_t id)
 	return s;
 }
 
+static void stream_wipe(struct h2_stream *s)
+{
+	wipe_free(s->buf, s->cap);
+	wipe_free(s->out, s->out_n);
+	free(s);
+}
+
 static void stream_free(struct h2_stream *s)
 {
 	*s->link = s->next;
 	if (s->next)
 		s->next->link = s->link;
-	wipe_free(s->buf, s->cap);
-	wipe_free(s->out, s->out_n);
-	free(s);
+	stream_wipe(s);
 }
 
 /* Grows by copying: realloc would leave the old octets behind. */
@@ -456,12 +461,12 @@ struct h2 *h2_free(struct h2 *h)
 	if (!h)
 		return NULL;
 	h->freeing = true;
-	while (h->streams) {
-		struct h2_stream *s = h->streams;
-
+	for (struct h2_stream *s = h->streams, *next; s; s = next) {
+		next = s->next;
 		h->ops->on_gone(h->owner, s, false);
-		stream_free(s);
+		stream_wipe(s);
 	}
+	h->streams = NULL;
 	nghttp2_session_del(h->ng);
 	mst_http_parser_free(h->taker);
 	free(h);

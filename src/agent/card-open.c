@@ -210,30 +210,20 @@ void card_work(struct card_work *w)
 
 int card_check(const struct agent_config *c, struct card_reply *ret_r)
 {
-	struct card_work *w = calloc(1, sizeof(*w));
 	struct mst_crypto *crypto = mst_crypto_openssl();
+	struct aka_keys keys = { .k_n = 0 };
+	struct mst_key pin;
 	int r;
 
 	*ret_r = (struct card_reply){ .r = 0 };
-	if (!w)
-		return MST_FAULT_MEMORY;
-	w->cfg = *c;
-	w->crypto = crypto;
-	w->question.job = CARD_IDENTITY;
-	r = card_load_pin(c, &w->pin, &ret_r->d);
-	if (!r && c->card_kind == AGENT_CARD_SOFTWARE) {
-		/* the card itself needs the store, which a running agent has */
-		r = card_load_keys(c, crypto, &w->keys, &ret_r->d);
-		if (!r && (!gba_impi_of_imsi(mst_view_str(c->card_imsi), c->card_mnc_digits ? 3 : 2, ret_r->impi))) {
-			mst_diag_set(&ret_r->d, 0, "card.imsi", "must be 6 to 15 digits", NULL);
-			r = MST_FAULT_CONFIG;
-		}
-	} else if (!r) {
-		card_work(w);
-		*ret_r = w->reply;
-		r = w->reply.r;
+	r = card_load_pin(c, &pin, &ret_r->d);
+	mst_key_wipe(&pin);
+	if (!r && c->card_kind == AGENT_CARD_SOFTWARE)
+		r = card_load_keys(c, crypto, &keys, &ret_r->d);
+	aka_keys_wipe(&keys);
+	if (!r && c->card_imsi[0] && !gba_impi_of_imsi(mst_view_str(c->card_imsi), c->card_mnc_digits ? 3 : 2, ret_r->impi)) {
+		mst_diag_set(&ret_r->d, 0, "card.imsi", "no identity can be made of it", NULL);
+		r = MST_FAULT_CONFIG;
 	}
-	mst_wipe(w, sizeof(*w));
-	free(w);
 	return r;
 }

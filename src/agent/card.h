@@ -46,7 +46,7 @@ void card_free(struct agent *a);
 /* What that outcome is in a report, and its words. */
 enum prov_reason card_reason(int r);
 void card_words(const struct card_reply *r, char *out, size_t cap);
-/* --check: looks at the settings, and at a card that is not in software. 0, an outcome, or a fault with `d`. */
+/* --check, which every start begins with: the files that the settings name, and never the card, which may be missing and counts PINs. */
 MST_MUST_CHECK int card_check(const struct agent_config *c, struct card_reply *ret_r);
 /* The settings for keys of GBA. False: gba.ua is none that is built in. */
 MST_MUST_CHECK bool card_ua(const struct agent_config *c, struct gba_ua *ret_ua);

@@ -472,7 +472,6 @@ static unsigned check_each(struct agent *a, const struct named *table, size_t co
 	return wrong;
 }
 
-/* The card is looked at, and its PIN given once, as a start would. */
 static unsigned check_card(struct agent *a, FILE *err)
 {
 	struct card_reply *r = calloc(1, sizeof(*r));
@@ -484,9 +483,9 @@ static unsigned check_card(struct agent *a, FILE *err)
 		wrong = r->r != 0;
 		card_words(r, words, sizeof(words));
 		if (wrong)
-			fprintf(err, "%s: card: %s\n  what to do: %s\n", a->cfg.file, words, status_remedy(card_reason(r->r)));
+			fprintf(err, "%s: card: %s\n", a->cfg.file, words);
 		else if (!a->from[0])
-			memcpy(a->from, r->impi, sizeof(a->from));
+			snprintf(a->from, sizeof(a->from), "%s", r->impi[0] ? r->impi : "known by its card");
 	}
 	free(r);
 	return wrong;

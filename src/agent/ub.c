@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/card.h"
+#include "agent/door.h"
 #include "base/text.h"
 #include "xml/xml.h"
 
@@ -220,14 +221,14 @@ static struct ub_outcome outcome_of(struct agent_ub *u)
 	if (u->ue.state == GBA_UE_LATER) {
 		o.reason = PROV_BUSY;
 		o.retry_after = u->ue.retry_after;
-		snprintf(o.detail, sizeof(o.detail), "at %.100s: the BSF asks to come again later", u->bsf.host);
+		snprintf(o.detail, sizeof(o.detail), "the BSF asks to come again later");
 	} else if (u->ue.state == GBA_UE_FAILED) {
 		o.reason = reason_of(u);
-		snprintf(o.detail, sizeof(o.detail), "at %.60s: %.110s", u->bsf.host, u->ue.detail);
+		snprintf(o.detail, sizeof(o.detail), "%s", u->ue.detail);
 	} else if (u->ue.result.expires <= agent_utc(a)) {
 		/* it would end at once; as likely it is our clock (lesson 15) */
 		o.reason = PROV_EXPIRED;
-		snprintf(o.detail, sizeof(o.detail), "at %.100s: the key has ended by this node's clock", u->bsf.host);
+		snprintf(o.detail, sizeof(o.detail), "the key that the BSF gives has ended by this node's clock");
 		agent_doubt_time(a);
 	} else {
 		o.context = &u->ue.result;
@@ -249,6 +250,7 @@ static void finish(struct agent_ub *u)
 	a->ub = NULL;
 	if (o.context) {
 		keep_tmpi(a, o.context, u->bsf.host);
+		door_gba_keep(a, o.context);
 		keep_context(u);
 		if (a->gba)
 			o.context = &a->gba->x;

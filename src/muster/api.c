@@ -210,3 +210,23 @@ int api_ask(const struct muster *m, const char *method, const char *path, json_t
 	*ret_body = answer;
 	return EXIT_DONE;
 }
+
+int api_node(struct muster *m, int argc, char **argv, const char *part, json_t **ret_answer)
+{
+	struct mst_writer w;
+	char path[1200];
+	int r;
+
+	*ret_answer = NULL;
+	if (argc != 1)
+		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
+	w = path_start(path, sizeof(path), "/v1/nodes/");
+	path_piece(&w, argv[0]);
+	mst_put_str(&w, part);
+	r = api_ask(m, "GET", path_end(&w), NULL, ret_answer);
+	if (r != EXIT_DONE || !m->json)
+		return r;
+	r = print_json(*ret_answer);
+	*ret_answer = NULL;
+	return r;
+}

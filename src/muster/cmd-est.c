@@ -111,20 +111,10 @@ static void print_certs(const struct muster *m, const json_t *list)
 int cert_list(struct muster *m, int argc, char **argv)
 {
 	json_t *answer = NULL;
-	struct mst_writer w;
-	char path[1200];
-	int r;
+	int r = api_node(m, argc, argv, "/certificates", &answer);
 
-	if (argc != 1)
-		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
-	w = path_start(path, sizeof(path), "/v1/nodes/");
-	path_piece(&w, argv[0]);
-	mst_put_str(&w, "/certificates");
-	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
-	if (r != EXIT_DONE)
+	if (r != EXIT_DONE || !answer)
 		return r;
-	if (m->json)
-		return print_json(answer);
 	print_certs(m, json_object_get(answer, "certificates"));
 	json_decref(answer);
 	return EXIT_DONE;

@@ -199,19 +199,10 @@ static void print_lists(const json_t *object)
 static int node_show(struct muster *m, int argc, char **argv)
 {
 	json_t *answer = NULL;
-	struct mst_writer w;
-	char path[1200];
-	int r;
+	int r = api_node(m, argc, argv, "", &answer);
 
-	if (argc != 1)
-		return usage_error(NULL, "give one node: its M2M-Node-ID, CSE-ID or number");
-	w = path_start(path, sizeof(path), "/v1/nodes/");
-	path_piece(&w, argv[0]);
-	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
-	if (r != EXIT_DONE)
+	if (r != EXIT_DONE || !answer)
 		return r;
-	if (m->json)
-		return print_json(answer);
 	print_members(answer, "");
 	if (json_object_get(answer, "place"))
 		print_place(json_object_get(answer, "place"));

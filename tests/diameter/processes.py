@@ -39,7 +39,10 @@ class Talker:
         with open(self.path, errors="replace") as f:
             return f.read()
 
-    def end(self):
+    def end(self, politely=True):
+        """Of one that was turned away the library waits long for a goodbye that nobody will say: it goes without."""
+        if not politely:
+            self.p.kill()
         if not self.p.stdin.closed:
             self.p.stdin.close()
         try:

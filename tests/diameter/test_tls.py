@@ -64,7 +64,7 @@ def test_a_name_that_is_not_in_the_certificate(world):
     we dial ourselves the library would take it, so that it is not heard and gets nothing."""
     liar = peer(world.d, LIAR, "foreign.example", OURS, world.secure, tls=tls(world.d, LIAR), says=BSF)
     liar.line("closed")
-    liar.end()
+    liar.end(politely=False)
     liar = peer(world.d, LIAR, "operator.example", OURS, world.secure, tls=tls(world.d, LIAR), says=HSS)
     liar.line("open " + OURS)
     said(world, "its certificate is of another name")
@@ -77,7 +77,7 @@ def test_a_name_that_is_not_in_the_certificate(world):
 def test_without_tls(world):
     p = peer(world.d, BSF, "foreign.example", OURS, world.clear)
     assert OURS in p.line("closed")
-    p.end()
+    p.end(politely=False)
 
 
 def test_both_directions(world):

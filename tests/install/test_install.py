@@ -63,16 +63,18 @@ def test_the_users_are_made(root):
     assert done.returncode == 0 and "muster-agent" in said and "'muster'" in said.replace('"', "'"), said
 
 
-def test_modem_manager_lets_the_agent_read_messages_and_no_more(root, tmp_path):
+def test_modems_and_readers_let_the_agent_do_what_it_needs_and_no_more(root, tmp_path):
     """The rule as polkit runs it, with polkit's own two names; Chromium is the JavaScript that is at hand."""
     rule = next(root.rglob("polkit-1/rules.d/50-muster-agent.rules")).read_text()
     asked = [("org.freedesktop.ModemManager1.Messaging", "muster-agent"), ("org.freedesktop.ModemManager1.Messaging", "nobody"),
-             ("org.freedesktop.ModemManager1.Voice", "muster-agent"), ("org.freedesktop.ModemManager1.Device.Control", "muster-agent")]
+             ("org.freedesktop.ModemManager1.Voice", "muster-agent"), ("org.freedesktop.ModemManager1.Device.Control", "muster-agent"),
+             ("org.debian.pcsc-lite.access_pcsc", "muster-agent"), ("org.debian.pcsc-lite.access_card", "muster-agent"),
+             ("org.debian.pcsc-lite.access_card", "nobody")]
     (tmp_path / "page.html").write_text(
         "<script>let f; const polkit = { addRule(g) { f = g; }, Result: { YES: 'yes' } };\n" + rule +
         "\ndocument.write([" + ",".join(f"f({{id: '{a}'}}, {{user: '{u}'}})" for a, u in asked) + "].map(String).join(' '));</script>")
     done = run("chromium", "--headless", "--no-sandbox", f"--user-data-dir={tmp_path}/profile", "--dump-dom", f"file://{tmp_path}/page.html")
-    assert "yes undefined undefined undefined" in done.stdout, done.stdout + done.stderr[-500:]
+    assert "yes undefined undefined undefined yes yes undefined" in done.stdout, done.stdout + done.stderr[-500:]
 
 
 def allowed(root, name):

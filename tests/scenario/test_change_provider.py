@@ -12,8 +12,9 @@ import subprocess
 
 import pytest
 
+from briefer import der
 from figures import NORTH_SITE, SOUTH_PLACE, World
-from support import AGENT, MUSTER, RUN_SECONDS, run, until
+from support import AGENT, MUSTER, RUN_SECONDS, free_port, run, until
 
 COUNT = itertools.count(1)
 
@@ -165,6 +166,48 @@ def cut(world, point):
 def test_cut_at_every_point(world):
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert all(pool.map(lambda p: cut(world, p), CUTS))
+
+
+# --- new instructions by other ways ---
+
+def southern(world):
+    """Instructions that lead to south, with what authenticates it."""
+    return world.south.instruction(anchors=[der(world.ca(world.south))])
+
+
+def gone_south(world, node, old, told):
+    """The agent runs, is `told` to go, and leaves; it has been with south and with nobody else since."""
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        told()
+        agent.wait_log("point=left ")
+    moved(world, node, old)
+
+
+def test_by_a_signed_bundle(world):
+    """Somebody comes with a stick: the owner's bundle leads the node to south, and the new key is in use before the old one goes."""
+    node = northern(world)
+    _, old = holds(node)
+    sequence, stick = node.dir / "south.json", node.dir / "south.bundle"
+    sequence.write_text(json.dumps({"version": 1, "instructions": [southern(world)]}))
+    run(MUSTER, "cert", "issue", "--ca", "owner", "--bundle-signer", "--cn", "workshop", "--out", "workshop", cwd=world.cas)
+    run(MUSTER, "bundle", "make", "--sequence", sequence, "--any", "--until", "+1d", "--key", world.cas / "workshop.key", "--cert",
+        world.cas / "workshop.pem", "--out", stick)
+    shutil.copy(world.cas / "owner.pem", node.dir / "owner.pem")
+    settle(node, 'bundle_anchors = "owner.pem";\n')
+    world.north.muster("node", "release", node.id, "--grace", "2d", "--reason", "sold to south")
+    gone_south(world, node, old, lambda: node.agent("trigger", stick, check=True))
+    assert node.status()["trigger"] == "bundle", node.status()
+
+
+def test_by_a_pushed_trigger(world):
+    """The provider that it is with calls it with the node's own key: look for new instructions. The owner's rules say south."""
+    node = northern(world)
+    _, old = holds(node)
+    port = free_port()
+    world.north.muster("node", "release", node.id, "--grace", "2d", "--reason", "sold to south")
+    settle(node, f'trigger = {{ listen = "127.0.0.1:{port}"; }};\n')
+    gone_south(world, node, old, lambda: world.north.muster("trigger", node.id, "--what", "run", "--via", "datagram", "--to", f"127.0.0.1:{port}"))
 
 
 def test_the_new_provider_is_down(world):

@@ -274,7 +274,6 @@ def test_settings_that_cannot_be(tmp_path, bsf, maf):
         ('kind = "software"; imsi = "001010000000001"; key_file = "open.json";', "", "open.json"),
         ('kind = "software"; imsi = "001010000000001"; key_file = "bad.json";', "", "k: missing, or not hexadecimal"),
         ('kind = "pcsc"; pin_file = "pin"; reader = "x";', "", "a PIN has 4 to 8 digits"),
-        (f'kind = "at"; device = "{tmp_path}/nothing";', "", "what to do: "),
     ]
     for i, (card, gba, says) in enumerate(rows):
         node = SimNode(tmp_path / f"n{i}", maf, bsf, card=card, gba=gba)

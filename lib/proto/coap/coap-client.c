@@ -95,7 +95,7 @@ static bool put_options(struct coap_client *c)
 	size_t n = 0;
 
 	c->n_option = 0;
-	if (q->host.n > 255 || q->host.n > sizeof(c->text))
+	if (q->host.n > 255)
 		return false;
 	if (q->host.n) {
 		memcpy(c->text, q->host.p, q->host.n);

@@ -125,7 +125,7 @@ enum coap_client_why {
 };
 const char *coap_client_why_text(enum coap_client_why w);
 
-#define COAP_OPTIONS_OCTETS 768
+#define COAP_OPTIONS_OCTETS 768      /* a host of 255, and the rest */
 
 struct coap_question {
 	uint8_t code;

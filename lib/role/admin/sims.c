@@ -288,7 +288,7 @@ int admin_sim_bind(struct admin *q)
 	char name[MST_ID_MAX] = "";
 	struct mst_sim s, there;
 	struct mst_diag d = { 0 };
-	struct mst_node n;
+	struct mst_node n = { .id = 0 };
 	int64_t was;
 	int rsc = MST_RSC_BAD_REQUEST, r;
 

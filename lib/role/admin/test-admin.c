@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "role/admin/admin.h"
+#include "role/admin/test-store.h"
 
 #define NOW 1795212591 /* 20261120T220951 */
 
@@ -79,12 +80,8 @@ static void must(struct fix *f, enum mst_op op, const char *target, const char *
 static int set_up(void **state)
 {
 	struct fix *f = calloc(1, sizeof(*f));
-	char url[128];
 
-	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-admin-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(url, sizeof(url), "sqlite:%s/t.db", f->dir);
-	assert_int_equal(mst_store_open(url, &f->s, NULL), 0);
+	test_store_open(f->dir, "admin", &f->s);
 	f->conf.makers.n = 1;
 	memset(f->conf.makers.sha256[0], 0xab, MST_SHA256_LEN);
 	f->conf.roles_played = 1u << MST_ROLE_MEF | 1u << MST_ROLE_ADMIN;
@@ -101,16 +98,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "t.db", "t.db-wal", "t.db-shm" };
 	struct fix *f = *state;
-	char path[128];
 
-	mst_store_close(f->s);
-	for (size_t i = 0; i < MST_COUNT(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
-		unlink(path);
-	}
-	rmdir(f->dir);
+	test_store_close(f->dir, f->s);
 	free(f);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "role/admin/admin.h"
+#include "role/admin/test-store.h"
 
 #define NOW 1795212591
 #define OPEN 20              /* more than a batch of them */
@@ -75,13 +76,10 @@ static int64_t node_of(struct fix *f, const char *id)
 static int set_up(void **state)
 {
 	struct fix *f = calloc(1, sizeof(*f));
-	char url[128], body[300];
+	char body[300];
 
 	f->now = NOW;
-	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-leaving-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(url, sizeof(url), "sqlite:%s/t.db", f->dir);
-	assert_int_equal(mst_store_open(url, &f->s, NULL), 0);
+	test_store_open(f->dir, "leaving", &f->s);
 	f->conf.makers.n = 1;
 	for (const char *sp = "ab"; *sp; sp++) {
 		snprintf(body, sizeof(body), "{\"id\":\"sub-%c\",\"spFQDN\":\"%c.example.com\",\"mafFQDN\":\"maf.example.com\",\"notAfter\":\"20271121T000000\"}",
@@ -104,16 +102,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "t.db", "t.db-wal", "t.db-shm" };
 	struct fix *f = *state;
-	char path[128];
 
-	mst_store_close(f->s);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
-		unlink(path);
-	}
-	rmdir(f->dir);
+	test_store_close(f->dir, f->s);
 	free(f);
 	return 0;
 }

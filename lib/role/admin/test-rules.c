@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "role/admin/rules.h"
+#include "role/admin/test-store.h"
 
 #define NOW 1795212591 /* 20261120T220951 */
 
@@ -58,12 +59,8 @@ static void must(struct fix *f, const char *target, const char *body, int rsc, c
 static int set_up(void **state)
 {
 	struct fix *f = calloc(1, sizeof(*f));
-	char url[128];
 
-	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-rules-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(url, sizeof(url), "sqlite:%s/t.db", f->dir);
-	assert_int_equal(mst_store_open(url, &f->s, NULL), 0);
+	test_store_open(f->dir, "rules", &f->s);
 	f->conf.makers.n = 1;
 	must(f, "/v1/subscriptions", "{\"id\":\"gold\",\"spFQDN\":\"sp.example.com\",\"mafFQDN\":\"maf.example.com\","
 	     "\"mafURI\":\"https://maf.example.com:8444\",\"notAfter\":\"20271121T000000\"}", 2001, "");
@@ -74,16 +71,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "t.db", "t.db-wal", "t.db-shm" };
 	struct fix *f = *state;
-	char path[128];
 
-	mst_store_close(f->s);
-	for (size_t i = 0; i < MST_COUNT(names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
-		unlink(path);
-	}
-	rmdir(f->dir);
+	test_store_close(f->dir, f->s);
 	free(f);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "role/admin/admin.h"
+#include "role/admin/test-store.h"
 
 #define NOW 1795212591
 #define A "/v1/providers/a.example.com"
@@ -65,16 +66,13 @@ static const char *node_body(char out[300], const char *x)
 static int set_up(void **state)
 {
 	struct fix *f = calloc(1, sizeof(*f));
-	char url[128], body[300];
+	char body[300];
 	struct mst_node n;
 	struct mst_cert_row cert = { .serial = "0B0B", .subject = "urn:b:1", .issued = NOW, .expires = NOW + 9999 };
 	struct mst_command cmd = { .class_id = 1, .uri = "https://b.example.com", .created = NOW };
 	struct mst_certreq req = { .subject = "urn:b:1", .asked = NOW };
 
-	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-scope-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
-	snprintf(url, sizeof(url), "sqlite:%s/t.db", f->dir);
-	assert_int_equal(mst_store_open(url, &f->s, NULL), 0);
+	test_store_open(f->dir, "scope", &f->s);
 	f->conf.makers.n = 1;
 	f->conf.provider[0] = (struct mst_provider){ "a.example.com", 4711 };
 	f->conf.provider[1] = (struct mst_provider){ "b.example.com", 4712 };
@@ -103,16 +101,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "t.db", "t.db-wal", "t.db-shm" };
 	struct fix *f = *state;
-	char path[128];
 
-	mst_store_close(f->s);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
-		unlink(path);
-	}
-	rmdir(f->dir);
+	test_store_close(f->dir, f->s);
 	free(f);
 	return 0;
 }

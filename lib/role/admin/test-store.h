@@ -1,0 +1,36 @@
+/* A store of a test's own, in a directory of its own: for the tests of this role. */
+#ifndef MST_ROLE_ADMIN_TEST_STORE_H
+#define MST_ROLE_ADMIN_TEST_STORE_H
+
+#include "tests/support/cm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "store/store.h"
+
+static inline void test_store_open(char dir[64], const char *name, struct mst_store **ret)
+{
+	char url[128];
+
+	snprintf(dir, 64, "/tmp/mst-%s-XXXXXX", name);
+	assert_non_null(mkdtemp(dir));
+	snprintf(url, sizeof(url), "sqlite:%s/t.db", dir);
+	assert_int_equal(mst_store_open(url, ret, NULL), 0);
+}
+
+static inline void test_store_close(const char *dir, struct mst_store *s)
+{
+	static const char *const names[] = { "t.db", "t.db-wal", "t.db-shm" };
+	char path[128];
+
+	mst_store_close(s);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+#endif
