@@ -1,6 +1,7 @@
 /* The keeper in another process: who asks. */
 #include <stdlib.h>
 
+#include "crypto/pki.h"
 #include "keeper/wire.h"
 
 struct remote {
