@@ -142,7 +142,7 @@ def two_operators(inst, south):
         (r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', f'  client_anchors = ["keeper/ca.pem", "{south.dir}/keeper/ca.pem"]')],
         DIAMETER.format(us=ours, them=theirs, listen='"127.0.0.1"', port=port, dial=""))
     settle(south, [
-        (r"(?m)^  bsfs = \( .*$", f"  bsfs = ( {bsf_at(south, theirs)},\n    {bsf_at(inst, theirs)} );"),
+        (r"(?m)^  bsfs = \( .*$", f"  bsfs = ( {bsf_at(south, theirs)},\n    {bsf_at(inst, ours)} );"),
         (r'bsf_anchors = \["keeper/ca.pem"\];', f'bsf_anchors = ["keeper/ca.pem", "{inst.dir}/keeper/ca.pem"];'),
         (r"(?m)^  hss = \{.*$", f'  hss = {{ fqdn = "dia.{ours}"; binding = "diameter"; }};'),
         (r"(?m)^  nafs = \( .*$", f'  nafs = ( {{ fqdn = "dia.{ours}"; names = ["{inst.maf}"]; }} );')],
