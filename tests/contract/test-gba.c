@@ -173,7 +173,8 @@ static void the_newest_session(void **state)
 			assert_int_equal(mst_store_gba_session_insert(s, &a), 0);
 		}
 		assert_int_equal(mst_store_gba_session_newest(s, a.session.impi, &got), 0);
-		assert_memory_equal(&a, &got, sizeof(a));
+		assert_string_equal(a.session.btid, got.session.btid);
+		assert_memory_equal(&a.ks, &got.ks, sizeof(a.ks));
 		a = *make_session(5 + 10 * i);
 		snprintf(a.session.impi, sizeof(a.session.impi), "one-%d", i);
 		a.session.created = 499;
