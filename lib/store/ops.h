@@ -129,6 +129,7 @@ struct mst_store_ops {
 	int (*gba_run_settle)(struct mst_store *s, const struct gba_run *r);
 	int (*gba_session_insert)(struct mst_store *s, const struct mst_gba_session *r);
 	int (*gba_session_get)(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
+	int (*gba_session_newest)(struct mst_store *s, const char *impi, struct mst_gba_session *ret);
 	int (*gba_session_used)(struct mst_store *s, const char *btid, mst_time now);
 	int (*gba_session_list)(struct mst_store *s, const char *impi, const char *after, size_t limit,
 				int (*each)(void *, const struct mst_gba_session *), void *arg);

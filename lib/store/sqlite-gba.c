@@ -91,6 +91,13 @@ int sq_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_ses
 		      SQ_ARGS(SQ_S(btid)), SQ_COLS(session_cols), ret);
 }
 
+/* Two may be of the same second: the later one has the larger rowid. */
+int sq_gba_session_newest(struct mst_store *s, const char *impi, struct mst_gba_session *ret)
+{
+	return sq_one(sq_of(s), SQ_GBA_SESSION_NEWEST, "SELECT " SESSION_COLS " FROM gba_session WHERE impi = ?1 ORDER BY created DESC, rowid DESC LIMIT 1",
+		      SQ_ARGS(SQ_S(impi)), SQ_COLS(session_cols), ret);
+}
+
 int sq_gba_session_used(struct mst_store *s, const char *btid, mst_time now)
 {
 	return sq_run(sq_of(s), SQ_GBA_SESSION_USED, "UPDATE gba_session SET used = ?2 WHERE btid = ?1",

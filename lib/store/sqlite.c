@@ -292,6 +292,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.gba_run_settle = sq_gba_run_settle,
 	.gba_session_insert = sq_gba_session_insert,
 	.gba_session_get = sq_gba_session_get,
+	.gba_session_newest = sq_gba_session_newest,
 	.gba_session_used = sq_gba_session_used,
 	.gba_session_list = sq_gba_session_list,
 	.gba_session_delete = sq_gba_session_delete,

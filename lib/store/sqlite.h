@@ -118,7 +118,7 @@ enum sq_slot {
 	SQ_GBA_RUN_SETTLE,
 	SQ_GBA_SESSION_INSERT,
 	SQ_GBA_SESSION_CROWD,
-	SQ_GBA_SESSION_GET,
+	SQ_GBA_SESSION_GET, SQ_GBA_SESSION_NEWEST,
 	SQ_GBA_SESSION_USED,
 	SQ_GBA_SESSION_LIST,
 	SQ_GBA_SESSION_LIST_ONE,
@@ -387,6 +387,7 @@ int sq_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *r
 int sq_gba_run_settle(struct mst_store *s, const struct gba_run *r);
 int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);
 int sq_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
+int sq_gba_session_newest(struct mst_store *s, const char *impi, struct mst_gba_session *ret);
 int sq_gba_session_used(struct mst_store *s, const char *btid, mst_time now);
 int sq_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,
 		        int (*each)(void *, const struct mst_gba_session *), void *arg);

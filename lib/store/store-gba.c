@@ -26,6 +26,11 @@ int mst_store_gba_session_get(struct mst_store *s, const char *btid, struct mst_
 	return s->ops->gba_session_get(s, btid, ret);
 }
 
+int mst_store_gba_session_newest(struct mst_store *s, const char *impi, struct mst_gba_session *ret)
+{
+	return s->ops->gba_session_newest(s, impi, ret);
+}
+
 int mst_store_gba_session_used(struct mst_store *s, const char *btid, mst_time now)
 {
 	return s->ops->gba_session_used(s, btid, now);

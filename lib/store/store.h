@@ -376,6 +376,8 @@ struct mst_gba_session {
 };
 int mst_store_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);      /* EXISTS; the oldest of the subscriber may go */
 int mst_store_gba_session_get(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
+/* The one that this subscriber bootstrapped last. NONE. */
+int mst_store_gba_session_newest(struct mst_store *s, const char *impi, struct mst_gba_session *ret);
 int mst_store_gba_session_used(struct mst_store *s, const char *btid, mst_time now);
 /* By B-TID, those after `after`. `impi` NULL: of all. */
 int mst_store_gba_session_list(struct mst_store *s, const char *impi, const char *after, size_t limit,

@@ -157,6 +157,33 @@ static void sessions(void **state)
 	assert_int_equal(mst_store_gba_session_delete(s, make_session(9)->session.btid), MST_STORE_NONE);
 }
 
+/* Of two in the same second it is the later one, whatever they are called. */
+static void the_newest_session(void **state)
+{
+	static const int order[2][2] = { { 1, 2 }, { 2, 1 } };
+	static struct mst_gba_session a, got;
+	struct mst_store *s = of(state);
+
+	assert_int_equal(mst_store_gba_session_newest(s, IMPI, &got), MST_STORE_NONE);
+	for (int i = 0; i < 2; i++) {
+		for (int k = 0; k < 2; k++) {
+			a = *make_session(order[i][k] + 10 * i);
+			snprintf(a.session.impi, sizeof(a.session.impi), "one-%d", i);
+			a.session.created = 500;
+			assert_int_equal(mst_store_gba_session_insert(s, &a), 0);
+		}
+		assert_int_equal(mst_store_gba_session_newest(s, a.session.impi, &got), 0);
+		assert_string_equal(a.session.btid, got.session.btid);
+		assert_memory_equal(&a.ks, &got.ks, sizeof(a.ks));
+		a = *make_session(5 + 10 * i);
+		snprintf(a.session.impi, sizeof(a.session.impi), "one-%d", i);
+		a.session.created = 499;
+		assert_int_equal(mst_store_gba_session_insert(s, &a), 0);
+		assert_int_equal(mst_store_gba_session_newest(s, a.session.impi, &got), 0);
+		assert_int_equal(got.session.created, 500);
+	}
+}
+
 static void names_and_guesses(void **state)
 {
 	struct mst_gba_tmpi t = { .impi = IMPI, .tmpi = "a@tmpi", .made = 5 }, got_t;
@@ -320,7 +347,7 @@ static void nothing_half(void **state)
 int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
-	const struct CMUnitTest t[] = { T(challenges), T(a_rand_is_good_once), T(sessions), T(names_and_guesses), T(what_ends_goes_in_pieces),
+	const struct CMUnitTest t[] = { T(challenges), T(a_rand_is_good_once), T(sessions), T(the_newest_session), T(names_and_guesses), T(what_ends_goes_in_pieces),
 					T(flushing), T(two_at_one_store), T(nothing_half) };
 
 	contract_prefix = argc > 1 ? argv[1] : "sqlite:";

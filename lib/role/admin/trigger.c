@@ -13,8 +13,6 @@
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
 
-#define SESSIONS 64                  /* of one subscriber; a BSF keeps fewer */
-
 static int no_such_node(struct admin *q)
 {
 	struct mst_diag d;
@@ -92,17 +90,6 @@ static int find_key(struct admin *q, const struct mst_node *n, struct newest *w)
 	return r;
 }
 
-static int keep_session(void *arg, const struct mst_gba_session *s)
-{
-	struct newest *w = arg;
-
-	if (admin_trigger_session(s, w->now) && (!w->found || s->session.created >= w->session.session.created)) {
-		w->session = *s;
-		w->found = w->gba = true;
-	}
-	return 0;
-}
-
 /* What the node's SIM bootstrapped last at our BSF. */
 static int find_session(struct admin *q, const struct mst_node *n, struct newest *w)
 {
@@ -113,9 +100,11 @@ static int find_session(struct admin *q, const struct mst_node *n, struct newest
 		return 0;
 	r = mst_store_sim_of_node(q->env->store, n->id, &sim);
 	if (!r && sim.state == MST_SIM_ACTIVE)
-		r = mst_store_gba_session_list(q->env->store, sim.impi, "", SESSIONS, keep_session, w);
-	if (w->gba && !gba_trigger_id(mst_view_str(w->session.session.btid), w->key_id))
-		w->found = w->gba = false;
+		r = mst_store_gba_session_newest(q->env->store, sim.impi, &w->session);
+	else if (!r)
+		r = MST_STORE_NONE;
+	w->found = w->gba = !r && admin_trigger_session(&w->session, w->now) &&
+			    gba_trigger_id(mst_view_str(w->session.session.btid), w->key_id);
 	return r < 0 ? r : 0;
 }
 
