@@ -1,11 +1,14 @@
 /* The keeper in another process: who asks. */
 #include <stdlib.h>
 
+#include "crypto/pki.h"
 #include "keeper/wire.h"
 
 struct remote {
 	struct mst_keeper keeper;         /* first: cast back and forth */
 	struct mst_keeper_caller caller;
+	uint8_t ca[MST_CERT_MAX];         /* the CA's certificate: the same for as long as the keeper runs, and often asked for */
+	size_t ca_n;
 };
 
 /* Answer: i32 result, then on 0 the octets. */
@@ -145,11 +148,26 @@ static int remote_sign(struct mst_keeper *k, const struct mst_authorisation *a, 
 
 static int remote_ca_cert(struct mst_keeper *k, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
+	struct remote *m = (struct remote *)(void *)k;
 	uint8_t b[8];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	int r = 0;
 
 	mst_put_u8(&w, CALL_CA_CERT);
-	return ask(k, &w, ret_der, cap, ret_n);
+	if (!m->ca_n)
+		r = ask(k, &w, m->ca, sizeof(m->ca), &m->ca_n);
+	if (r)
+		return r;
+	if (m->ca_n > cap)
+		return MST_FAULT_BUG;
+	memcpy(ret_der, m->ca, m->ca_n);
+	*ret_n = m->ca_n;
+	return 0;
+}
+
+void mst_keeper_remote_renewed(struct mst_keeper *k)
+{
+	((struct remote *)(void *)k)->ca_n = 0;
 }
 
 static int ask_mac(struct mst_keeper *k, struct mst_writer *w, uint8_t ret_mac[MST_TRIGGER_MAC])

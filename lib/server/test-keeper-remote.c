@@ -5,7 +5,7 @@
 
 #include "keeper/keeper-wire.h"
 
-static struct { char call[16], id[MST_ID_MAX], target[MST_ID_MAX]; uint32_t n; int suid, rc; uint64_t event; } seen;
+static struct { char call[16], id[MST_ID_MAX], target[MST_ID_MAX]; uint32_t n; int suid, rc; unsigned asked; uint64_t event; } seen;
 
 static int give(const char *call, const char *id, struct mst_wrapped *ret)
 {
@@ -71,6 +71,7 @@ static int ca_cert(struct mst_keeper *k, uint8_t *der, size_t cap, size_t *ret_n
 	(void)k;
 	assert_true(cap >= 2000);
 	memset(der, 8, 2000);
+	seen.asked++;
 	*ret_n = 2000;
 	return 0;
 }
@@ -322,7 +323,15 @@ static void calls(void **state)
 	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c", &out), MST_FAULT_CLOSED);
 	broken = 1;                       /* an octet is missing */
 	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c", &out), MST_FAULT_BUG);
+	/* the CA's certificate is asked for once of each keeper process */
+	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), 0);
+	assert_true(n == 2000 && big[1999] == 8 && seen.asked == 1);
+	assert_int_equal(k->ops->ca_cert(k, big, 1999, &n), MST_FAULT_BUG);
+	mst_keeper_remote_renewed(k);
+	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), MST_FAULT_BUG);
 	broken = 0;
+	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), 0);
+	assert_int_equal(seen.asked, 3);
 	assert_int_equal(out.n, 0);
 	k->ops->close(k);
 }
