@@ -398,11 +398,26 @@ static void which_naf_has_a_key_for_whom(void **state)
 	assert_int_equal(turn(&mst_role_zn, NULL), 403);
 }
 
+/* Who has those can send nodes anywhere: a NAF whose certificate happens to have the name is not thereby the trigger server. */
+static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
+{
+#define CALL(naf) "{\"btId\":\"" BTID "\",\"nafId\":{\"nafFqdn\":\"" naf "\",\"uaSecProtId\":\"FF00000001\"}}"
+	(void)state;
+	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
+	MST_STR_SET(g.conf.gba.trigger_naf, "maf.sp.example");
+	assert_int_equal(zn("maf.sp.example", CALL("Maf.sp.example")), 403);
+	assert_int_equal(g.a.parcel.n_fills, 0);
+	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 200);
+	/* bsf.nafs.names has it: somebody meant it */
+	MST_STR_SET(g.conf.gba.trigger_naf, "in-cse.sp.example");
+	assert_int_equal(zn("maf.sp.example", CALL("in-cse.sp.example")), 200);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest t[] = { T(the_worked_values), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
-					T(a_store_that_fails), T(which_naf_has_a_key_for_whom) };
+					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(keys_of_triggers_are_for_whom_they_were_given_to) };
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

@@ -401,7 +401,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "service (GSID) that a subscriber's settings must have for a NAF that names none: ours for oneM2M" },
 	{ "bsf.trigger_naf", MST_CONF_T_FQDN, MST_CONF_EMPTY_OK, "", NULL, STR(bsf.trigger_naf),
 	  .help = "with keys for this name (Ua identifier FF00000001) muster trigger reaches nodes that have nothing but a session here; \"\" = not. "
-		  "Nodes have the same name as trigger.naf" },
+		  "Nodes have the same name as trigger.naf. On Zn that key is for a NAF alone whose bsf.nafs.names has the name" },
 	{ "bsf.nafs", MST_CONF_T_GROUPS, AT(bsf.nafs), .stride = sizeof(struct mst_conf_naf),
 	  .count = offsetof(struct mst_conf, bsf.n_nafs), .max = MST_NAFS_MAX,
 	  .help = "what NAFs may besides having keys under the name in their certificate" },

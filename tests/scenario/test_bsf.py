@@ -49,7 +49,7 @@ bsf = {{
   listen = [ "127.0.0.1:{self.ub}" ];
   hss = {{ fqdn = "hss.example.com"; uri = "https://hss.example.com:{self.hss.port}"; connect_to = "127.0.0.1:{self.hss.port}"; }};
   certificate = "operator/bsf.pem"; key = "operator/bsf.key"; hss_anchors = [ "operator/operator.pem" ];
-  lock_after = 3; lock_time = "1h";
+  lock_after = 3; lock_time = "1h"; trigger_naf = "maf.sp.example";
   nafs = ( {{ fqdn = "maf.sp.example"; names = [ "in-cse.sp.example" ]; groups = [ "m2m" ]; }} );
 }};
 zn = {{
@@ -318,6 +318,9 @@ def test_which_naf_has_a_key_for_whom(world):
     status, got = world.naf(ues[12].btid, "maf.sp.example", who="other")
     assert status == 403 and "nafFqdn" in got["detail"]
     assert world.naf(ues[12].btid, "maf.sp.example", who="stranger")[0] == 403
+    # what calls nodes is for whom bsf.nafs.names gives it to, whatever a certificate says
+    status, got = world.naf(ues[12].btid, ua="FF00000001")
+    assert status == 403 and "not for you" in got["detail"]
     # by the services that the NAF asks for
     assert world.naf(ues[15].btid)[0] == 403
     status, got = world.naf(ues[15].btid, gsIds=[7, 8])

@@ -38,6 +38,20 @@ static const struct mst_naf_link *settings_of(const struct mst_peer *p, const st
 	return NULL;
 }
 
+static bool given(const struct mst_naf_link *n, const char *name)
+{
+	for (size_t i = 0; n && i < n->n_names; i++)
+		if (same(n->name[i], name))
+			return true;
+	return false;
+}
+
+/* The key by which muster trigger calls nodes: a name in a certificate does not give it, only who wrote bsf.nafs. */
+static bool calls_nodes(const struct zn_call *q, const struct mst_gba_conf *b)
+{
+	return b->trigger_naf[0] && same(q->naf, b->trigger_naf) && !memcmp(q->ask.ua, gba_ua_trigger.b, GBA_UA);
+}
+
 /* Does the NAF own the name that it asks a key for (TS 33.220 4.5.3)? */
 static bool owns(const struct mst_peer *p, const struct mst_naf_link *n, const char *name, const char **ret_who)
 {
@@ -50,10 +64,7 @@ static bool owns(const struct mst_peer *p, const struct mst_naf_link *n, const c
 			if (same(p->cert.san[i].value, name))
 				return true;
 		}
-	for (size_t i = 0; n && i < n->n_names; i++)
-		if (same(n->name[i], name))
-			return true;
-	return false;
+	return given(n, name);
 }
 
 static bool wanted(const struct mst_zn_ask *q, const struct mst_gba_conf *b, uint32_t gsid)
@@ -109,6 +120,10 @@ void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct
 	}
 	if (!owns(r->peer, n, q->naf, &v->who)) {
 		refuse(v, 403, "NAF_NOT_AUTHORIZED", "nafFqdn: not yours", "it asks for a name that is neither in its certificate nor given to it (bsf.nafs)");
+		return;
+	}
+	if (calls_nodes(q, &conf->gba) && !given(n, q->naf)) {
+		refuse(v, 403, "NAF_NOT_AUTHORIZED", "nafId: not for you", "it asks for the key of triggers (bsf.trigger_naf), which bsf.nafs does not give it by names");
 		return;
 	}
 	if (!r->has_session || r->session.session.expires <= now) {
