@@ -10,7 +10,7 @@
 #include "transport/dtls-int.h"
 
 #define COAP_SHARES 1024             /* a power of two */
-#define COAP_EPOCH_MS 3600000        /* a cookie is good for one to two of these */
+#define COAP_EPOCH_MS 60000          /* a cookie is good for one to two of these: as long as a client goes on with its hello */
 
 enum coap_conn_state { COAP_CONN_PROBE, COAP_CONN_HANDSHAKE, COAP_CONN_SUSPENDED, COAP_CONN_OPEN, COAP_CONN_GONE };
 
