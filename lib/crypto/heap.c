@@ -18,12 +18,16 @@ void *mst_heap_realloc(void *p, size_t n)
 	size_t had = p ? malloc_usable_size(p) : 0;
 	void *q;
 
-	if (n && n <= had)
+	if (!n) {
+		mst_heap_free(p);
+		return NULL;
+	}
+	if (n <= had)
 		return p;
 	q = malloc(n);
 	if (!q)
 		return NULL;
-	if (had && n)
+	if (had)
 		memcpy(q, p, had);
 	mst_heap_free(p);
 	return q;

@@ -9,21 +9,6 @@ static struct mst_view str(const char *s)
 	return mst_view_str(s);
 }
 
-/* RAND, which the B-TIDs of our own BSF begin with. */
-static bool rand_of(const char *btid, uint8_t ret_rnd[GBA_RAND])
-{
-	uint8_t rnd[GBA_RAND];
-	char again[MST_BTID_MAX];
-	struct mst_view all = str(btid), domain = gba_btid_domain(all);
-	size_t n = 0;
-
-	if (!domain.n || domain.n + 1 >= all.n || !mst_base64_decode(mst_view_sub(all, 0, all.n - domain.n - 1), rnd, sizeof(rnd), &n) ||
-	    n != GBA_RAND || !gba_btid_make(rnd, domain, again) || strcmp(again, btid) != 0)
-		return false;
-	memcpy(ret_rnd, rnd, GBA_RAND);
-	return true;
-}
-
 static bool of_nonce(struct mst_view nonce, const uint8_t rnd[GBA_RAND])
 {
 	uint8_t b[GBA_RAND + GBA_AUTN];
@@ -99,7 +84,7 @@ int keeper_gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, c
 	int r;
 
 	if (!keeper_id_usable(btid) || !keeper_id_usable(q->impi) || !keeper_authorised(a, MST_AUTH_BOOTSTRAP, btid) || strcmp(a->to, q->impi) != 0 ||
-	    !claim_usable(&q->claim) || q->body.n > MST_BSF_INFO_OCTETS || !rand_of(btid, rnd) || !of_nonce(q->claim.nonce, rnd))
+	    !claim_usable(&q->claim) || q->body.n > MST_BSF_INFO_OCTETS || !gba_btid_rand(str(btid), rnd) || !of_nonce(q->claim.nonce, rnd))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
 	r = open_av(l, w, btid, &v);
 	if (!r) {
@@ -143,7 +128,7 @@ int keeper_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 	struct gba_ua ua;
 	int r;
 
-	if (!keeper_id_usable(btid) || !keeper_id_usable(impi) || !keeper_authorised(a, MST_AUTH_RELEASE, btid) || !rand_of(btid, rnd) ||
+	if (!keeper_id_usable(btid) || !keeper_id_usable(impi) || !keeper_authorised(a, MST_AUTH_RELEASE, btid) || !gba_btid_rand(str(btid), rnd) ||
 	    !gba_naf_id_split(naf_id, &fqdn, &ua) || !mst_view_eq_str(fqdn, a->to))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
@@ -158,4 +143,35 @@ int keeper_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 	mst_key_wipe(&ks);
 	mst_key_wipe(&keys);
 	return counted(l, r, &l->counts.naf_keys);
+}
+
+/* Is it a trigger, for this node, to be checked with this key? The body itself says, not the one who asks. */
+static bool may_trigger(struct local *l, const struct mst_authorisation *a, const struct mst_gba_trigger *q, char ret_id[MST_ID_MAX])
+{
+	return keeper_id_usable(q->btid) && keeper_id_usable(q->impi) && keeper_id_usable(q->node_id) && gba_trigger_id(str(q->btid), ret_id) &&
+	       keeper_authorised(a, MST_AUTH_TRIGGER, ret_id) && !strcmp(a->to, q->node_id) && keeper_is_trigger(l, ret_id, q->body);
+}
+
+int keeper_gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const struct mst_gba_trigger *q,
+		       uint8_t ret_mac[MST_TRIGGER_MAC])
+{
+	struct local *l = keeper_of(k);
+	struct mst_key ks = { .n = 0 }, root = { .n = 0 };
+	uint8_t rnd[GBA_RAND], naf_id[GBA_NAF_ID_MAX];
+	char id[MST_ID_MAX];
+	size_t n = 0;
+	int r;
+
+	if (!may_trigger(l, a, q, id) || !gba_btid_rand(str(q->btid), rnd) || !gba_naf_id(str(q->naf_fqdn), &gba_ua_trigger, naf_id, &n))
+		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_unwrap(l, w, MST_PURPOSE_KS, q->btid, &ks);
+	if (!r && ks.n != GBA_KS)
+		r = MST_KEEPER_FORGED;
+	if (!r)
+		r = gba_ks_naf(l->c, GBA_KEY_ME, ks.b, rnd, str(q->impi), (struct mst_view){ naf_id, n }, &root);
+	if (!r)
+		r = keeper_trigger_mac(l, &root, id, q->node_id, q->body, ret_mac);
+	mst_key_wipe(&ks);
+	mst_key_wipe(&root);
+	return counted(l, r, &l->counts.triggers);
 }

@@ -261,7 +261,7 @@ static int local_derive(struct mst_keeper *k, const struct mst_wrapped *w, enum 
 }
 
 /* Is this a trigger, to be checked with that key? The body itself says, not the one who asks. */
-static bool may_trigger(struct local *l, const char *key_id, struct mst_view body)
+bool keeper_is_trigger(struct local *l, const char *key_id, struct mst_view body)
 {
 	uint8_t hint[MST_TRIGGER_HINT];
 	struct mst_trigger t;
@@ -270,27 +270,37 @@ static bool may_trigger(struct local *l, const char *key_id, struct mst_view bod
 	       mst_view_eq(t.key, (struct mst_view){ hint, sizeof(hint) });
 }
 
+int keeper_trigger_mac(struct local *l, const struct mst_key *root, const char *key_id, const char *node_id, struct mst_view body,
+		       uint8_t ret_mac[MST_TRIGGER_MAC])
+{
+	uint8_t cover[MST_TRIGGER_COVER_MAX];
+	struct mst_writer c = mst_writer_of(cover, sizeof(cover));
+	struct mst_key key = { .n = 0 };
+	int r;
+
+	mst_trigger_cover(&c, mst_view_str(node_id), body);
+	r = c.ok ? mst_derive_trigger(l->c, root, mst_view_str(key_id), &key) : MST_FAULT_BUG;
+	if (!r)
+		r = mst_trigger_mac(l->c, &key, mst_written(&c), ret_mac);
+	mst_key_wipe(&key);
+	return r;
+}
+
 static int local_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w,
 			 enum mst_key_purpose p, const char *key_id, const char *node_id, struct mst_view body,
 			 uint8_t ret_mac[MST_TRIGGER_MAC])
 {
 	struct local *l = keeper_of(k);
-	uint8_t cover[MST_TRIGGER_COVER_MAX];
-	struct mst_writer c = mst_writer_of(cover, sizeof(cover));
-	struct mst_key root = { .n = 0 }, key = { .n = 0 };
+	struct mst_key root = { .n = 0 };
 	int r;
 
 	if (!purpose_known(p) || !permits[p].trigger || !keeper_id_usable(key_id) || !keeper_id_usable(node_id) ||
-	    !keeper_authorised(a, MST_AUTH_TRIGGER, key_id) || strcmp(a->to, node_id) != 0 || !may_trigger(l, key_id, body))
+	    !keeper_authorised(a, MST_AUTH_TRIGGER, key_id) || strcmp(a->to, node_id) != 0 || !keeper_is_trigger(l, key_id, body))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
-	mst_trigger_cover(&c, mst_view_str(node_id), body);
-	r = c.ok ? keeper_unwrap(l, w, p, key_id, &root) : MST_FAULT_BUG;
+	r = keeper_unwrap(l, w, p, key_id, &root);
 	if (!r)
-		r = mst_derive_trigger(l->c, &root, mst_view_str(key_id), &key);
-	if (!r)
-		r = mst_trigger_mac(l->c, &key, mst_written(&c), ret_mac);
+		r = keeper_trigger_mac(l, &root, key_id, node_id, body, ret_mac);
 	mst_key_wipe(&root);
-	mst_key_wipe(&key);
 	l->counts.triggers += !r;
 	l->counts.refused += r > 0;
 	return r;
@@ -389,6 +399,7 @@ static const struct mst_keeper_ops local_ops = {
 	.gba_star = keeper_gba_star,
 	.gba_answer = keeper_gba_answer,
 	.gba_naf_keys = keeper_gba_naf_keys,
+	.gba_trigger = keeper_gba_trigger,
 	.close = local_close,
 };
 

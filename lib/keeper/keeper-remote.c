@@ -1,11 +1,14 @@
 /* The keeper in another process: who asks. */
 #include <stdlib.h>
 
+#include "crypto/pki.h"
 #include "keeper/wire.h"
 
 struct remote {
 	struct mst_keeper keeper;         /* first: cast back and forth */
 	struct mst_keeper_caller caller;
+	uint8_t ca[MST_CERT_MAX];         /* the CA's certificate: the same for as long as the keeper runs, and often asked for */
+	size_t ca_n;
 };
 
 /* Answer: i32 result, then on 0 the octets. */
@@ -145,21 +148,47 @@ static int remote_sign(struct mst_keeper *k, const struct mst_authorisation *a, 
 
 static int remote_ca_cert(struct mst_keeper *k, uint8_t *ret_der, size_t cap, size_t *ret_n)
 {
+	struct remote *m = (struct remote *)(void *)k;
 	uint8_t b[8];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	int r = 0;
 
 	mst_put_u8(&w, CALL_CA_CERT);
-	return ask(k, &w, ret_der, cap, ret_n);
+	if (!m->ca_n)
+		r = ask(k, &w, m->ca, sizeof(m->ca), &m->ca_n);
+	if (r)
+		return r;
+	if (m->ca_n > cap)
+		return MST_FAULT_BUG;
+	memcpy(ret_der, m->ca, m->ca_n);
+	*ret_n = m->ca_n;
+	return 0;
+}
+
+void mst_keeper_remote_renewed(struct mst_keeper *k)
+{
+	((struct remote *)(void *)k)->ca_n = 0;
+}
+
+static int ask_mac(struct mst_keeper *k, struct mst_writer *w, uint8_t ret_mac[MST_TRIGGER_MAC])
+{
+	uint8_t mac[MST_TRIGGER_MAC];
+	size_t n = 0;
+	int r = ask(k, w, mac, sizeof(mac), &n);
+
+	if (!r && n != sizeof(mac))
+		r = MST_FAULT_BUG;
+	if (!r)
+		memcpy(ret_mac, mac, sizeof(mac));
+	return r;
 }
 
 static int remote_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *wr,
 			  enum mst_key_purpose p, const char *key_id, const char *node_id, struct mst_view body,
 			  uint8_t ret_mac[MST_TRIGGER_MAC])
 {
-	uint8_t b[MST_KEEPER_WIRE_MAX], mac[MST_TRIGGER_MAC];
+	uint8_t b[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
-	size_t n = 0;
-	int r;
 
 	mst_put_u8(&w, CALL_TRIGGER);
 	put_authorisation(&w, a);
@@ -168,12 +197,7 @@ static int remote_trigger(struct mst_keeper *k, const struct mst_authorisation *
 	put_text(&w, key_id);
 	put_text(&w, node_id);
 	mst_put_block16(&w, body);
-	r = ask(k, &w, mac, sizeof(mac), &n);
-	if (!r && n != sizeof(mac))
-		r = MST_FAULT_BUG;
-	if (!r)
-		memcpy(ret_mac, mac, sizeof(mac));
-	return r;
+	return ask_mac(k, &w, ret_mac);
 }
 
 static int remote_status(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s, uint8_t *ret_der,
@@ -327,6 +351,23 @@ static int remote_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisat
 	return ask_wrapped(k, &w, ret_sealed);
 }
 
+static int remote_gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks,
+			      const struct mst_gba_trigger *q, uint8_t ret_mac[MST_TRIGGER_MAC])
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_u8(&w, CALL_GBA_TRIGGER);
+	put_authorisation(&w, a);
+	put_wrapped(&w, ks);
+	put_text(&w, q->btid);
+	put_text(&w, q->impi);
+	put_text(&w, q->naf_fqdn);
+	put_text(&w, q->node_id);
+	mst_put_block16(&w, q->body);
+	return ask_mac(k, &w, ret_mac);
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -336,7 +377,7 @@ static const struct mst_keeper_ops remote_ops = {
 	.name = "remote", .wrap = remote_wrap, .create = remote_create, .release = remote_release,
 	.differs = remote_differs, .derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
 	.status = remote_status, .aka_vector = remote_aka_vector, .aka_resync = remote_aka_resync, .gba_star = remote_gba_star, .gba_answer = remote_gba_answer,
-	.gba_naf_keys = remote_gba_naf_keys, .close = remote_close,
+	.gba_naf_keys = remote_gba_naf_keys, .gba_trigger = remote_gba_trigger, .close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)

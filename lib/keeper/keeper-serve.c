@@ -294,6 +294,27 @@ static bool serve_naf_keys(struct mst_keeper *k, struct mst_reader *r, struct an
 	return true;
 }
 
+static bool serve_gba_trigger(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	struct mst_authorisation au;
+	struct mst_wrapped ks;
+	char btid[MST_ID_MAX], impi[MST_ID_MAX], naf[MST_ID_MAX], node_id[MST_ID_MAX];
+	struct mst_gba_trigger q = { .btid = btid, .impi = impi, .naf_fqdn = naf, .node_id = node_id };
+
+	get_authorisation(r, &au);
+	get_wrapped(r, &ks);
+	get_text(r, btid, sizeof(btid));
+	get_text(r, impi, sizeof(impi));
+	get_text(r, naf, sizeof(naf));
+	get_text(r, node_id, sizeof(node_id));
+	q.body = mst_read_block16(r);
+	if (!mst_read_end(r) || !q.body.n || q.body.n > MST_TRIGGER_MAX)
+		return false;
+	a->rc = k->ops->gba_trigger(k, &au, &ks, &q, a->b);
+	a->n = MST_TRIGGER_MAC;
+	return true;
+}
+
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
 {
 	struct mst_reader r = mst_reader_of(question);
@@ -315,6 +336,7 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_STAR: good = serve_star(k, &r, &a); break;
 	case CALL_UB: good = serve_ub(k, &r, &a); break;
 	case CALL_NAF_KEYS: good = serve_naf_keys(k, &r, &a); break;
+	case CALL_GBA_TRIGGER: good = serve_gba_trigger(k, &r, &a); break;
 	default: break;
 	}
 	mst_put_u32(answer, (uint32_t)(int32_t)a.rc);

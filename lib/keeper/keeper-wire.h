@@ -17,6 +17,8 @@ struct mst_keeper_caller {
 };
 /* A keeper that lives in another process. `caller` is copied. close() frees it. */
 MST_MUST_CHECK int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k);
+/* Another keeper process answers from now on: what was learned of the one before is asked anew. */
+void mst_keeper_remote_renewed(struct mst_keeper *k);
 
 /* The keeper's side: decode, call, encode. Anything malformed is answered MST_KEEPER_DENIED; false then. */
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer);

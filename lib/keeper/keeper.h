@@ -60,6 +60,9 @@ struct mst_vector { uint8_t rnd[16], autn[16]; uint8_t xres_n; struct mst_wrappe
 struct mst_ub { struct gba_claim claim; const char *impi; bool tmpi /* make one */; struct mst_view body; };
 struct mst_ub_answer { struct mst_wrapped ks; char tmpi[MST_ID_MAX] /* "": none */, rspauth[GBA_DIGEST_HEX]; };
 
+/* A pushed trigger keyed by a session of GBA: whose, with which NAF's key (Ua identifier FF00000001), for which node. */
+struct mst_gba_trigger { const char *btid, *impi, *naf_fqdn, *node_id; struct mst_view body; };
+
 enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
 
 /*
@@ -71,7 +74,7 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
  *   KEYREG    as it is           as it is, to KEYREG                        no
  *   KM        as it is           as it is, to KM                            yes
  *   SIM, AV   -                  -                                          no
- *   KS        -                  -                                          no
+ *   KS        -                  -                                          by the key of a NAF
  *
  * Of a SIM only vectors leave, and what a genuine AUTS says. Of an AV: AUTN*, whether an answer was right and the proof that we
  * know what it should have been; it becomes Ks, when the answer was right. Of Ks: keys for NAFs. The keeper makes none of the
@@ -146,6 +149,9 @@ struct mst_keeper_ops {
 	 * which is the FQDN of the NAF_Id. RAND is the B-TID's. */
 	int (*gba_naf_keys)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const char *btid,
 			    const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret_sealed);
+	/* As `trigger`, with the session's key for that NAF as root, under the key id of gba_trigger_id(). */
+	int (*gba_trigger)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks,
+			   const struct mst_gba_trigger *q, uint8_t ret_mac[MST_TRIGGER_MAC]);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };

@@ -35,6 +35,12 @@ MST_MUST_CHECK int keeper_wrap(struct local *l, const struct mst_key *k, enum ms
 MST_MUST_CHECK int keeper_unwrap(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id,
 				 struct mst_key *ret_k);
 
+/* Is this a trigger, to be checked with that key? */
+bool keeper_is_trigger(struct local *l, const char *key_id, struct mst_view body);
+/* Its MAC, under the trigger key of that root key. */
+MST_MUST_CHECK int keeper_trigger_mac(struct local *l, const struct mst_key *root, const char *key_id, const char *node_id,
+				      struct mst_view body, uint8_t ret_mac[MST_TRIGGER_MAC]);
+
 /* keeper-aka.c. A SIM as it was given in to what is kept: OPc or TOPc instead of OP or TOP. 0, DENIED or a fault. */
 MST_MUST_CHECK int keeper_sim_take(struct mst_crypto *c, struct mst_key *k);
 int keeper_aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
@@ -48,5 +54,7 @@ int keeper_gba_answer(struct mst_keeper *k, const struct mst_authorisation *a, c
 		      const struct mst_ub *q, struct mst_ub_answer *ret_a);
 int keeper_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const char *btid,
 			const char *impi, struct mst_view naf_id, bool in_card, uint32_t to, struct mst_wrapped *ret_sealed);
+int keeper_gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks, const struct mst_gba_trigger *q,
+		       uint8_t ret_mac[MST_TRIGGER_MAC]);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "crypto/derive.h"
 #include "keeper/keeper.h"
 
 #define IMPI "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
@@ -156,6 +157,69 @@ static void worked_values_of_zn(void **state)
 	assert_int_equal(mst_keeper_local_counts(k).naf_keys, 2 * MST_COUNT(row));
 }
 
+#define NODE "urn:dev:ops:1"
+#define TRIGGER_ID "trigger:" BTID
+
+static struct mst_view trigger_body(const char *key_id, uint8_t room[MST_TRIGGER_MAX])
+{
+	static uint8_t hint[2][MST_TRIGGER_HINT];
+	struct mst_writer w = mst_writer_of(room, MST_TRIGGER_MAX);
+	struct mst_trigger t = { .has = 0x7f, .version = 1, .node = { hint[0], 4 }, .key = { hint[1], 4 }, .counter = 1, .issued = 1800000000,
+				 .window = 60, .what = MST_TRIGGER_RUN };
+
+	assert_int_equal(mst_trigger_hint(c, mst_view_str(NODE), hint[0]), 0);
+	assert_int_equal(mst_trigger_hint(c, mst_view_str(key_id), hint[1]), 0);
+	mst_trigger_write_body(&t, &w);
+	return mst_written(&w);
+}
+
+/* Spec gba 17.3, the row of ff00000001; then the key that both ends of a trigger derive of it. */
+static void a_trigger_by_the_key_of_a_naf(void **state)
+{
+	static const struct { const char *why; int what; const char *id, *to, *btid, *naf, *hint; int want; } row[] = {
+		{ "right", MST_AUTH_TRIGGER, TRIGGER_ID, NODE, BTID, "mef.sp.example", TRIGGER_ID, 0 },
+		{ "no leave", MST_AUTH_NOTHING, TRIGGER_ID, NODE, BTID, "mef.sp.example", TRIGGER_ID, MST_KEEPER_DENIED },
+		{ "leave to release", MST_AUTH_RELEASE, TRIGGER_ID, NODE, BTID, "mef.sp.example", TRIGGER_ID, MST_KEEPER_DENIED },
+		{ "leave for the B-TID itself", MST_AUTH_TRIGGER, BTID, NODE, BTID, "mef.sp.example", TRIGGER_ID, MST_KEEPER_DENIED },
+		{ "for another node", MST_AUTH_TRIGGER, TRIGGER_ID, "urn:other", BTID, "mef.sp.example", TRIGGER_ID, MST_KEEPER_DENIED },
+		{ "to be checked with another key", MST_AUTH_TRIGGER, TRIGGER_ID, NODE, BTID, "mef.sp.example", BTID, MST_KEEPER_DENIED },
+		{ "no NAF", MST_AUTH_TRIGGER, TRIGGER_ID, NODE, BTID, "", TRIGGER_ID, MST_KEEPER_DENIED },
+		{ "the session of another name", MST_AUTH_TRIGGER, "trigger:I1U8vpY3qJ0hiuZNrke/NQ==@bsf.other", NODE, "I1U8vpY3qJ0hiuZNrke/NQ==@bsf.other",
+		  "mef.sp.example", "trigger:I1U8vpY3qJ0hiuZNrke/NQ==@bsf.other", MST_KEEPER_FORGED },
+	};
+	struct mst_authorisation a = leave(MST_AUTH_BOOTSTRAP, BTID, IMPI);
+	uint8_t room[MST_TRIGGER_MAX], mac[MST_TRIGGER_MAC], want[MST_TRIGGER_MAC], cover[MST_TRIGGER_COVER_MAX];
+	struct mst_writer w = mst_writer_of(cover, sizeof(cover));
+	struct mst_key naf = { .n = 32 }, key;
+	struct mst_ub_answer session;
+	struct mst_ub ub = question();
+	size_t n;
+
+	(void)state;
+	assert_int_equal(k->ops->gba_answer(k, &a, &av, BTID, &ub, &session), 0);
+	assert_true(mst_hex_decode(MST_VIEW_LIT("269e9a6ff6d9ba59c810f2b5b87e5d954f67443d307b77888895888f9e5a2020"), naf.b, 32, &n));
+	assert_int_equal(mst_derive_trigger(c, &naf, MST_VIEW_LIT(TRIGGER_ID), &key), 0);
+	mst_trigger_cover(&w, mst_view_str(NODE), trigger_body(TRIGGER_ID, room));
+	assert_int_equal(mst_trigger_mac(c, &key, mst_written(&w), want), 0);
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		const struct mst_gba_trigger q = { row[i].btid, IMPI, row[i].naf, NODE, trigger_body(row[i].hint, room) };
+		int r;
+
+		a = leave(row[i].what, row[i].id, row[i].to);
+		memset(mac, 0, sizeof(mac));
+		r = k->ops->gba_trigger(k, &a, &session.ks, &q, mac);
+		if (r != row[i].want)
+			print_message("# %s: %d\n", row[i].why, r);
+		assert_int_equal(r, row[i].want);
+		assert_true(!memcmp(mac, want, sizeof(mac)) == !r);
+	}
+	assert_int_equal(mst_keeper_local_counts(k).triggers, 1);
+	/* octets that are no trigger get no MAC */
+	a = leave(MST_AUTH_TRIGGER, TRIGGER_ID, NODE);
+	assert_int_equal(k->ops->gba_trigger(k, &a, &session.ks, &(struct mst_gba_trigger){ BTID, IMPI, "mef.sp.example", NODE, MST_VIEW_LIT("x") }, mac),
+			 MST_KEEPER_DENIED);
+}
+
 static void answers_that_nobody_may_have_judged(void **state)
 {
 	static const struct { const char *why; int what; const char *id, *to, *btid; int want; } row[] = {
@@ -250,7 +314,7 @@ static void nothing_else_of_them(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(worked_values_of_ub), T(worked_values_of_zn), T(answers_that_nobody_may_have_judged),
+	const struct CMUnitTest tests[] = { T(worked_values_of_ub), T(worked_values_of_zn), T(a_trigger_by_the_key_of_a_naf), T(answers_that_nobody_may_have_judged),
 					    T(nothing_else_of_them) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

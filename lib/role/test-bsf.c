@@ -217,6 +217,7 @@ static void the_worked_values(void **state)
 	assert_int_equal(ub(answer(NULL)), 200);
 	assert_non_null(strstr(g.a.headers, "rspauth=\""));
 	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 200);
+	assert_false(g.a.event_only);
 	assert_int_equal(g.a.parcel.n_fills, 1);
 	assert_int_equal(mst_channel_open(&g.zn, g.c, &g.a.parcel.sealed, &got), 0);
 	assert_true(mst_hex_decode(MST_VIEW_LIT("78f2b6a4ad54d801e18bf8307636d04558cf2f83a6bf1f88a1d75a70a4550ec0"), want, sizeof(want), &n));
@@ -291,6 +292,7 @@ static void what_ends_by_the_clock(void **state)
 	assert_int_equal(s.session.expires, g.now + 86400);
 	g.now += 600;
 	assert_int_equal(zn("maf.sp.example", ASK("IlU8vpY3qJ0hiuZNrke/NQ==@" BSF, "maf.sp.example", "")), 404);
+	assert_true(g.a.event_only);         /* a stranger at the NAF can bring it about */
 	e = env();
 	assert_int_equal(mst_store_begin(g.store), 0);
 	assert_int_equal(mst_role_bsf.clock(&e, &c), 0);

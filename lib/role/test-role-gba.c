@@ -301,7 +301,13 @@ static void who_vouches(void **state)
 	strcpy(r.maf_conf.bsf[0].sp[0], "other.example.com");
 	assert_int_equal(first_key(BTID, USS(RIG_CSE)), MST_PSK_UNKNOWN);
 	assert_non_null(strstr(last_why("maf.psk-refused"), "bsfs.sps"));
+	assert_int_equal(first_key(BTID_2, USS(RIG_NODE)), MST_PSK_UNKNOWN);
+	assert_non_null(strstr(last_why("maf.psk-refused"), "bsfs.sps"));
 	strcpy(r.maf_conf.bsf[0].sp[0], "SP.example.com");
+	/* a node that has an M2M-Node-ID and no other name is its subscription's provider's; one that nobody knows is nobody's */
+	assert_int_equal(first_key(BTID_2, USS("urn:dev:ops:00004C-nobody-000404")), MST_PSK_UNKNOWN);
+	assert_non_null(strstr(last_why("maf.psk-refused"), "bsfs.sps"));
+	assert_int_equal(first_key(BTID_2, USS(RIG_NODE)), 0);
 	assert_int_equal(mst_store_begin(r.store), 0);
 	assert_int_equal(mst_store_cred_put(r.store, MST_ROLE_MAF, &c, true), 0);
 	assert_int_equal(mst_store_commit(r.store), 0);

@@ -229,7 +229,8 @@ void mst_conf_manual(struct mst_writer *w)
 		if (it->flags & MST_CONF_NEEDED)
 			mst_put_str(w, " Required.");
 		if (it->flags & MST_CONF_FIXED)
-			mst_put_str(w, " Changed by a restart only.");
+			mst_put_str(w, it->type == MST_CONF_T_GROUP ? " Whether it is there is changed by a restart only." :
+				       " Changed by a restart only.");
 		mst_put_str(w, "\n\n");
 	}
 }

@@ -88,7 +88,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "limits.requests", MST_CONF_T_COUNT, MST_CONF_FIXED, "1024", NULL, RANGE(1, 100000), AT(limits.requests),
 	  .help = "requests of one listener process that wait for an answer; then 503" },
 	{ "limits.coap_sessions", MST_CONF_T_COUNT, MST_CONF_FIXED, "4096", NULL, RANGE(1, 1000000), AT(limits.coap_sessions),
-	  .help = "DTLS sessions of one listener process and address for CoAP, about 45 kB each; beyond, the one that idles longest makes room" },
+	  .help = "DTLS sessions of one listener process and address for CoAP, about 45 kB each; beyond, the one that idles longest makes room; handshakes take half of them at most" },
 	{ "limits.queue", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 100000), AT(limits.queue),
 	  .help = "requests that wait in the engine; then 503" },
 	{ "limits.group", MST_CONF_T_COUNT, 0, "128", NULL, RANGE(1, 4096), AT(limits.group),
@@ -318,8 +318,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "hss.vector_burst", MST_CONF_T_COUNT, 0, "20", NULL, RANGE(1, 1000), AT(hss.vector_burst),
 	  .help = "and so many at once, after a rest; then 429 with Retry-After" },
 	{ "diameter", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(diameter.present),
-	  .help = "Zh and Zn over Diameter (TS 29.109), for an operator's HSS, BSF and NAFs; a change other than of this group's presence is "
-		  "taken over by a reload, which ends and makes anew all connections of Diameter" },
+	  .help = "Zh and Zn over Diameter (TS 29.109), for an operator's HSS, BSF and NAFs; a reload that changes what stands in it ends "
+		  "all connections of Diameter and makes them anew" },
 	{ "diameter.identity", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "dra.example.com", STR(diameter.identity),
 	  .help = "Origin-Host: our name, in our certificate, too" },
 	{ "diameter.realm", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "example.com", STR(diameter.realm),
@@ -388,7 +388,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bsf.tmpi", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.tmpi),
 	  .help = "give nodes that can do it a name for next time that does not tell who they are (TMPI)" },
 	{ "bsf.lock_after", MST_CONF_T_COUNT, 0, "5", NULL, RANGE(0, 1000), AT(bsf.lock_after),
-	  .help = "wrong answers of one subscriber in a row after which none is taken for a while; 0 = never" },
+	  .help = "wrong answers of one subscriber in a row after which none is taken for a while, whoever gave them; 0 = never" },
 	{ "bsf.lock_time", MST_CONF_T_SECONDS, 0, "5m", NULL, RANGE(1, DAY), AT(bsf.lock_time),
 	  .help = "that while" },
 	{ "bsf.briefing", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.briefing),
@@ -399,6 +399,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "how long briefings are remembered; 16 of a node at most" },
 	{ "bsf.gsid", MST_CONF_T_COUNT, 0, "1000001", NULL, RANGE(0, 4294967295), AT(bsf.gsid),
 	  .help = "service (GSID) that a subscriber's settings must have for a NAF that names none: ours for oneM2M" },
+	{ "bsf.trigger_naf", MST_CONF_T_FQDN, MST_CONF_EMPTY_OK, "", NULL, STR(bsf.trigger_naf),
+	  .help = "with keys for this name (Ua identifier FF00000001) muster trigger reaches nodes that have nothing but a session here; \"\" = not. "
+		  "Nodes have the same name as trigger.naf" },
 	{ "bsf.nafs", MST_CONF_T_GROUPS, AT(bsf.nafs), .stride = sizeof(struct mst_conf_naf),
 	  .count = offsetof(struct mst_conf, bsf.n_nafs), .max = MST_NAFS_MAX,
 	  .help = "what NAFs may besides having keys under the name in their certificate" },

@@ -590,6 +590,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 	memcpy(ret->secret_fqdn, c->bbn.present ? c->bbn.fqdn : c->mef.fqdn, sizeof(ret->secret_fqdn));
 	ret->reenrol = (int)r->reenrol;
 	ret->maf_elsewhere = !c->maf.present;
+	if (role == MST_ROLE_ADMIN)
+		memcpy(ret->gba.trigger_naf, c->bsf.trigger_naf, sizeof(ret->gba.trigger_naf));
 	if (role == MST_ROLE_BSF || role == MST_ROLE_ZN)
 		gba_of(&c->bsf, role == MST_ROLE_BSF, &ret->gba);
 	ret->n_zh_bsf = r->n_zh_bsfs;

@@ -36,7 +36,8 @@ void connector_report(struct connector *c, struct job *j, struct mst_fetch_resul
 	r->channel = c->u.channel.id;
 	c->u.m.v[MST_M_FETCHES]++;
 	c->u.m.v[MST_M_FETCHES_FAILED] += r->end != MST_FETCH_OK;
-	mst_log(&c->u.log, r->end == MST_FETCH_OK ? MST_LOG_DEBUG : MST_LOG_WARNING, "fetch", "server",
+	/* what the other server does not know, a stranger may have named */
+	mst_log(&c->u.log, r->end == MST_FETCH_OK || r->end == MST_FETCH_UNKNOWN ? MST_LOG_DEBUG : MST_LOG_WARNING, "fetch", "server",
 		j->f.server_name, "end", mst_fetch_end_name[r->end], "detail", r->detail, "attempt",
 		j->f.attempt, NULL);
 	mst_put_fetch_result(&w, r);

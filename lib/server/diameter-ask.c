@@ -24,8 +24,9 @@ static void report(struct diameter *d, struct question *q, struct mst_fetch_resu
 	r->channel = d->u.channel.id;
 	d->u.m.v[MST_M_FETCHES]++;
 	d->u.m.v[MST_M_FETCHES_FAILED] += r->end != MST_FETCH_OK;
-	mst_log(&d->u.log, r->end == MST_FETCH_OK ? MST_LOG_DEBUG : MST_LOG_WARNING, "fetch", "server", q->f.server_name, "end",
-		mst_fetch_end_name[r->end], "detail", r->detail, "attempt", q->f.attempt, NULL);
+	/* what the other server does not know, a stranger may have named */
+	mst_log(&d->u.log, r->end == MST_FETCH_OK || r->end == MST_FETCH_UNKNOWN ? MST_LOG_DEBUG : MST_LOG_WARNING, "fetch", "server",
+		q->f.server_name, "end", mst_fetch_end_name[r->end], "detail", r->detail, "attempt", q->f.attempt, NULL);
 	mst_put_fetch_result(&w, r);
 	mst_crash_pass(&d->u.crash, MST_CRASH_FETCH_AFTER);
 	if (d->engine && w.ok)

@@ -33,6 +33,7 @@ bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold wh
 static const struct untold_words { const char *what, *why; } untold_words[UNTOLD__COUNT] = {
 	[UNTOLD_PSK] = { "psk-refused", "more handshakes with keys that are not known" },
 	[UNTOLD_STRANGERS] = { "strangers", "more requests of peers that have shown nothing" },
+	[UNTOLD_OTHERS] = { "refused", "more requests for others that were refused" },
 };
 
 static bool tell_untold(struct engine *e, enum mst_role role, unsigned *n, const struct untold_words *words)
@@ -150,10 +151,15 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	return keep_content(w, &a->content);
 }
 
-/* A stranger's request that may leave no trace at all. */
-static bool leaves_little(const struct mst_role_ops *role, const struct mst_exchange *x, const struct mst_answer *a)
+/* A stranger's request, or one that a stranger can bring about, which leaves no trace at all when there is no room for its event:
+ * he must not choose how large the audit log is, nor push out of it what stands there. */
+static bool left_out(struct engine *e, const struct mst_role_ops *role, const struct mst_exchange *x, const struct mst_answer *a)
 {
-	return role->network && (!role->strangers_count || a->event_only) && x->peer.how == MST_AUTH_ANONYMOUS;
+	if (!role->network)
+		return false;
+	if (x->peer.how == MST_AUTH_ANONYMOUS)
+		return (!role->strangers_count || a->event_only) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS);
+	return role->for_strangers && a->event_only && !engine_may_tell(e, role->role, UNTOLD_OTHERS);
 }
 
 static int decide_exchange(struct engine *e, struct work *w)
@@ -173,7 +179,7 @@ static int decide_exchange(struct engine *e, struct work *w)
 		return r < 0 ? r : MST_FAULT_BUG;
 	r = take_answer(w, role, &a);
 	/* a stranger's request leaves nothing but its event, and that only while there is room (decision 0010) */
-	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
+	return !r && left_out(e, role, &x, &a) ? UNTOLD : r;
 }
 
 static int decide_psk(struct engine *e, struct work *w)
@@ -221,7 +227,7 @@ static int decide_resumed(struct engine *e, struct work *w, const struct pending
 	if (a.wants_fetch && p->asked >= MST_FETCHES_AN_EXCHANGE)
 		return MST_FAULT_BUG;
 	r = take_answer(w, role, &a);
-	return !r && leaves_little(role, &x, &a) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS) ? UNTOLD : r;
+	return !r && left_out(e, role, &x, &a) ? UNTOLD : r;
 }
 
 static int decide_fetched(struct engine *e, struct work *w)
@@ -240,7 +246,7 @@ static int decide_fetched(struct engine *e, struct work *w)
 	f.channel = w->client < ENGINE_CLIENTS ? e->client[w->client].who.channel : 0;
 	if (f.end != MST_FETCH_OK) {
 		e->u.m.v[MST_M_FETCHES_FAILED]++;
-		mst_log(&e->u.log, MST_LOG_WARNING, "another server did not give what was asked for", "identity",
+		mst_log(&e->u.log, f.end == MST_FETCH_UNKNOWN ? MST_LOG_DEBUG : MST_LOG_WARNING, "another server did not give what was asked for", "identity",
 			p->about, "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
 	}
 	if (p->exchange)

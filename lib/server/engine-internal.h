@@ -11,7 +11,7 @@
 #define REFUSALS_BURST 100.0
 #define REFUSALS_TOLD_MS 5000       /* and how often the number of the others is told */
 
-enum engine_untold { UNTOLD_PSK, UNTOLD_STRANGERS, UNTOLD__COUNT };
+enum engine_untold { UNTOLD_PSK, UNTOLD_STRANGERS, UNTOLD_OTHERS, UNTOLD__COUNT };
 
 /* The beginning of the audit log is given up in pieces, one a tick, each a transaction of its own (lesson 17). */
 #define AUDIT_PIECE 1000

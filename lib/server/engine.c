@@ -381,6 +381,8 @@ static int attach_keeper(struct engine *e, int fd)
 	}
 	e->call = mst_call_free(e->call);
 	e->call = c;
+	if (e->own_keeper)
+		mst_keeper_remote_renewed(e->keeper);
 	if (e->keeper)
 		return 0;
 	e->own_keeper = true;

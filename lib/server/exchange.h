@@ -108,7 +108,8 @@ struct mst_answer {
 	bool wants_fetch;
 	struct mst_fetch fetch;
 	int counts;                       /* enum mst_metric: one more of these, once it is committed; 0 = none */
-	bool event_only;                  /* with strangers_count: a refusal that stores nothing but its event, which may be left out */
+	bool event_only;                  /* with strangers_count, for_strangers: a refusal that stores nothing but its event, which may
+	                                     be left out */
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
 	int64_t node;                     /* whose session it came in, when it is a node's; 0: nobody's that is known */
@@ -195,6 +196,7 @@ struct mst_gba_conf {
 	bool tmpi, brief;
 	int64_t lock_after, lock_time;    /* wrong answers of one subscriber in a row, and how long none is taken then; 0 = never */
 	int64_t gsid;                     /* of the service that USSs are for when a NAF names none */
+	char trigger_naf[MST_ID_MAX];     /* whose keys authenticate pushed triggers; "" = none. Admin has this member alone */
 	struct mst_naf_link naf[MST_NAFS_MAX];
 	size_t n_naf;
 };
@@ -272,6 +274,8 @@ struct mst_role_ops {
 	bool clear;                       /* without TLS, for whoever comes; HTTP/1.0 too. What is said is signed, so Host does not matter */
 	bool strangers_count;             /* with `network`: what a request of a peer without a proof stores stays (BSF); else only its
 	                                     event, while there is room */
+	bool for_strangers;               /* with `network`: who asks does so for whoever speaks with him (HSS, ZN), so that his refusals
+	                                     are bounded as strangers' are */
 	size_t content_max;               /* octets of a request's content, when less than limits.body_octets; 0 = that */
 	bool client_cert_required;        /* a briefing node with `strangers` asks for one and takes none as well */
 	bool psk;

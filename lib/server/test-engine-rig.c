@@ -89,6 +89,10 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	if (!strcmp(what, "/key"))
 		a->release = (struct mst_release){ .wanted = true, .at = 1 };
 	a->rsc = MST_RSC_OK;
+	if (!strcmp(what, "/no")) {
+		a->rsc = 404;
+		a->event_only = true;
+	}
 	return 0;
 }
 
@@ -120,7 +124,8 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	return f->end == MST_FETCH_OK ? 0 : MST_PSK_UNKNOWN;
 }
 
-static const struct mst_role_ops role = { .role = MST_ROLE_MEF, .primitives = true, .psk = true, .handle = handle,
+static const struct mst_role_ops role = { .role = MST_ROLE_MEF, .primitives = true, .network = true,
+	.strangers_count = true, .for_strangers = true, .psk = true, .handle = handle,
 	.psk_lookup = psk_lookup, .fetched = fetched, .resumed = resumed };
 static const struct mst_role_ops *const roles[] = { &role, NULL };
 
@@ -282,7 +287,7 @@ void ask(uint64_t id, const char *path, enum mst_role r)
 	static uint8_t b[65536];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	struct mst_exchange x = { .role = r, .channel = 999 /* not believed */, .request = { .op = MST_OP_RETRIEVE, .to = mst_view_str(path) },
-		.authorization = MST_VIEW_LIT("Digest x") };
+		.authorization = MST_VIEW_LIT("Digest x"), .peer.how = t.how };
 
 	mst_put_exchange(&w, &x);
 	assert_int_equal(mst_link_send(t.listener, MST_FRAME_EXCHANGE, id, mst_written(&w)), 0);

@@ -19,6 +19,7 @@ struct engine_rig {
 	unsigned releases;
 	uint32_t released_to[8];
 	bool ready, failed;
+	enum mst_auth how;            /* whom the next exchange is of */
 	struct mst_store *fail_store;
 	unsigned fail_at;             /* arm the store when the role is asked the next time */
 };

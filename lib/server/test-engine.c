@@ -100,6 +100,37 @@ static void foreign_role(void **state)
 	assert_int_equal(t.engine->m.v[MST_M_VIOLATIONS], 1);
 }
 
+/* A BSF asks for whoever wants something of it: what a stranger can have refused there stays as little as what it can have refused
+ * itself, and pushes nothing out of the audit log. Answers stay, and what counts. */
+static void refusals_for_others_are_bounded(void **state)
+{
+	static const enum mst_auth how[] = { MST_AUTH_ANONYMOUS, MST_AUTH_CERT };
+	unsigned told = 0;
+
+	(void)state;
+	for (unsigned k = 0; k < MST_COUNT(how); k++) {
+		t.how = how[k];
+		for (unsigned i = 1; i <= 150; i++) {
+			ask(i, "/no", MST_ROLE_MEF);
+			turn();
+			assert_int_equal(t.rsc[i], 404);
+		}
+		/* 100 at once and 5 a second: less than all, however slow this machine is */
+		assert_in_range(events("/no") - told, !k, 149);
+		told = events("/no");
+	}
+	assert_int_equal(t.answers, 300);
+	for (unsigned i = 1; i <= 150; i++) {
+		ask(i, "/good", MST_ROLE_MEF);
+		turn();
+	}
+	assert_int_equal(events("/good"), 150);
+	engine_tell_untold((struct engine *)(void *)t.engine);
+	assert_int_equal(events("mef.refused"), 1);
+	assert_int_equal(events("mef.strangers"), 1);
+	assert_int_equal(mst_store_event_verify(t.fail_store, &(uint64_t){ 0 }), 0);
+}
+
 static void psk(void **state)
 {
 	(void)state;
@@ -336,7 +367,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
-		T(psk), T(fetch_collapses), T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
+		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
 		T(audit_log_is_shortened), T(store_is_busy), T(connector_goes), T(drains),
 	};
 

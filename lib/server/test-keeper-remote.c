@@ -5,7 +5,7 @@
 
 #include "keeper/keeper-wire.h"
 
-static struct { char call[16], id[MST_ID_MAX], target[MST_ID_MAX]; uint32_t n; int suid, rc; uint64_t event; } seen;
+static struct { char call[16], id[MST_ID_MAX], target[MST_ID_MAX]; uint32_t n; int suid, rc; unsigned asked; uint64_t event; } seen;
 
 static int give(const char *call, const char *id, struct mst_wrapped *ret)
 {
@@ -71,6 +71,7 @@ static int ca_cert(struct mst_keeper *k, uint8_t *der, size_t cap, size_t *ret_n
 	(void)k;
 	assert_true(cap >= 2000);
 	memset(der, 8, 2000);
+	seen.asked++;
 	*ret_n = 2000;
 	return 0;
 }
@@ -164,8 +165,18 @@ static int gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 	return give("naf", btid, ret);
 }
 
+static int gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *w, const struct mst_gba_trigger *q,
+		       uint8_t mac[MST_TRIGGER_MAC])
+{
+	(void)k;
+	assert_true(a->what == MST_AUTH_TRIGGER && w->n == 2 && !strcmp(q->btid, "b-tid") && !strcmp(q->impi, "impi"));
+	assert_true(!strcmp(q->naf_fqdn, "naf.example.com") && !strcmp(q->node_id, "urn:a") && mst_view_eq_str(q->body, "body"));
+	memset(mac, 8, MST_TRIGGER_MAC);
+	return seen.rc;
+}
+
 static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
-                                                 gba_star, gba_answer, gba_naf_keys, NULL };
+                                                 gba_star, gba_answer, gba_naf_keys, gba_trigger, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -231,6 +242,8 @@ static void ask_aka(struct mst_keeper *k)
 
 static void ask_gba(struct mst_keeper *k)
 {
+	struct mst_gba_trigger t = { "b-tid", "impi", "naf.example.com", "urn:a", MST_VIEW_LIT("body") };
+	uint8_t mac[MST_TRIGGER_MAC];
 	struct mst_authorisation a = { MST_AUTH_BOOTSTRAP, "b-tid", "impi", 0 };
 	struct mst_wrapped w = { { 4, 5 }, 2 }, out = { { 0 }, 0 };
 	static uint8_t body[MST_BSF_INFO_OCTETS + 1];
@@ -256,6 +269,11 @@ static void ask_gba(struct mst_keeper *k)
 	a.what = MST_AUTH_RELEASE;
 	assert_int_equal(k->ops->gba_naf_keys(k, &a, &w, "b-tid", "impi", MST_VIEW_LIT("naf"), true, 77, &out), 0);
 	assert_true(seen.n == 77 && out.n == 3);
+	a.what = MST_AUTH_TRIGGER;
+	assert_int_equal(k->ops->gba_trigger(k, &a, &w, &t, mac), 0);
+	assert_true(mac[0] == 8 && mac[MST_TRIGGER_MAC - 1] == 8);
+	t.body.n = 0;
+	assert_int_equal(k->ops->gba_trigger(k, &a, &w, &t, mac), MST_KEEPER_DENIED);
 }
 
 static void calls(void **state)
@@ -305,7 +323,15 @@ static void calls(void **state)
 	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c", &out), MST_FAULT_CLOSED);
 	broken = 1;                       /* an octet is missing */
 	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, "c", &out), MST_FAULT_BUG);
+	/* the CA's certificate is asked for once of each keeper process */
+	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), 0);
+	assert_true(n == 2000 && big[1999] == 8 && seen.asked == 1);
+	assert_int_equal(k->ops->ca_cert(k, big, 1999, &n), MST_FAULT_BUG);
+	mst_keeper_remote_renewed(k);
+	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), MST_FAULT_BUG);
 	broken = 0;
+	assert_int_equal(k->ops->ca_cert(k, big, sizeof(big), &n), 0);
+	assert_int_equal(seen.asked, 3);
 	assert_int_equal(out.n, 0);
 	k->ops->close(k);
 }

@@ -203,6 +203,12 @@ static void ask_owner(struct mst_coap_conn *c, const struct coap_request *q)
 		answer(c, 400, NULL, mst_view_str(d.text), 0);
 		return;
 	}
+	/* what was going on is served, and no more: whoever keeps it busy would keep a session whose trust has ended */
+	if (c->last && (c->closing || outlived(c))) {
+		answer(c, 503, NULL, MST_VIEW_NONE, 1);
+		return;
+	}
+	c->last = c->closing || outlived(c);
 	if (c->s->outstanding >= c->s->limits.requests) {
 		c->s->stats.refused++;
 		answer(c, 503, NULL, MST_VIEW_NONE, 1);
@@ -342,7 +348,7 @@ static bool time_out(struct mst_coap_conn *c, mst_ms now)
 		tell_close(c);
 		answer(c, 503, NULL, MST_VIEW_NONE, 5);
 		flush(c);
-		c->known = c->closing = true;
+		c->known = c->closing = c->last = true;
 		return false;
 	}
 	if (c->state == COAP_CONN_OPEN && !c->pending && now - c->used >= c->s->limits.idle_ms) {
@@ -386,6 +392,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 void coap_conn_drain(struct mst_coap_conn *c)
 {
 	c->closing = true;
+	c->last = c->coap.state != COAP_SERVER_TAKING;
 	if (may_end(c))
 		coap_conn_drop(c, true);
 	else if (!c->running)

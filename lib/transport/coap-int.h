@@ -30,6 +30,7 @@ struct mst_coap_conn {
 	mst_ms since, used, until;           /* until: of the handshake, or of the answer */
 	unsigned origin;
 	bool known, pending, running, get, again, closing;
+	bool last;                           /* when it is to end: the request that was going on has come, there is no other */
 	struct coap_stats told;              /* as far as it is in the endpoint's */
 };
 

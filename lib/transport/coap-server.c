@@ -165,10 +165,18 @@ static bool evict(struct mst_coap_server *s)
 	return false;
 }
 
+/* Half of the sessions at most: what is never finished must not turn out all who have proved who they are. */
+static unsigned most_handshakes(const struct mst_coap_server *s)
+{
+	unsigned half = s->limits.sessions / 2 ? s->limits.sessions / 2 : 1;
+
+	return s->limits.handshakes < half ? s->limits.handshakes : half;
+}
+
 /* Every handshake's place is taken: the oldest of an address that has more than its share gives way to one that has not. */
 static bool hand_on(struct mst_coap_server *s, unsigned origin)
 {
-	unsigned fair = s->limits.handshakes / 4 ? s->limits.handshakes / 4 : 1;
+	unsigned fair = most_handshakes(s) / 4 ? most_handshakes(s) / 4 : 1;
 
 	if (s->share[origin] >= fair)
 		return false;
@@ -183,7 +191,7 @@ static bool hand_on(struct mst_coap_server *s, unsigned origin)
 
 static bool have_place(struct mst_coap_server *s, const struct sockaddr_storage *a, unsigned origin)
 {
-	if (s->handshaking >= s->limits.handshakes && !hand_on(s, origin)) {
+	if (s->handshaking >= most_handshakes(s) && !hand_on(s, origin)) {
 		report_busy(s, a, "too many handshakes");
 		return false;
 	}

@@ -18,7 +18,7 @@ struct mst_coap_conn;                /* one session; valid until on_close return
 
 struct mst_coap_limits {
 	unsigned sessions;           /* about 45 kB each; when all are taken the one that idles longest gives way. Fixed at the start */
-	unsigned handshakes;         /* running at the same time, behind the cookie; beyond, a ClientHello is not heard */
+	unsigned handshakes;         /* running at the same time, behind the cookie, in half of the sessions at most; beyond, a ClientHello is not heard */
 	unsigned requests;           /* outstanding with the owner: beyond 5.03 with Max-Age */
 	size_t body_octets;          /* of a request */
 	size_t held_octets;          /* of contents in blocks, both ways, in all sessions together: beyond 5.03 */

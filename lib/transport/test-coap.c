@@ -262,13 +262,21 @@ static void servers_that_lie(void **state)
 	}
 }
 
-static int raw(const struct cw *w)
+static int raw_from(const struct cw *w, const char *from)
 {
+	struct sockaddr_in b = { .sin_family = AF_INET };
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(w->port) };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+	assert_int_equal(inet_pton(AF_INET, from, &b.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&b, sizeof(b)), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	return fd;
+}
+
+static int raw(const struct cw *w)
+{
+	return raw_from(w, "127.0.0.1");
 }
 
 /* Nothing is kept of who has not returned a cookie, and less goes to it than came from it. */
@@ -478,6 +486,124 @@ static void reloaded_and_drained(void **state)
 	cw_free(w);
 }
 
+/* A peer that does what our client does not: it asks the next before it has had the answer. */
+struct rude { struct mst_tls_ctx *ctx; struct dtls_pipe pipe; struct tls_session t; uint16_t id; };
+
+static void rude_dial(struct cw *w, struct rude *x, const char *from)
+{
+	time_t until = time(NULL) + 60;
+	enum tls_io io = TLS_WANT_READ;
+
+	*x = (struct rude){ .ctx = cw_context(&w->cc), .pipe = { .fd = raw_from(w, from), .connected = true } };
+	assert_int_equal(tls_session_init_pipe(&x->t, &x->pipe, x->ctx), 0);
+	assert_int_equal(tls_session_expect(&x->t, NAME, NULL, 0), 0);
+	assert_int_equal(tls_session_use_psk(&x->t, w->identity, &w->key), 0);
+	for (; io != TLS_DONE && time(NULL) < until; event_base_loop(w->base, EVLOOP_NONBLOCK))
+		io = tls_handshake(&x->t);
+	assert_int_equal(io, TLS_DONE);
+}
+
+static void rude_end(struct rude *x)
+{
+	tls_session_deinit(&x->t);
+	close(x->pipe.fd);
+	mst_tls_ctx_free(x->ctx);
+}
+
+static void rude_ask(struct rude *x)
+{
+	uint8_t b[32] = { 0x40, MST_COAP_POST, (uint8_t)(x->id >> 8), (uint8_t)x->id, 0xb1, 'b' };
+	size_t n;
+
+	x->id++;
+	assert_int_equal(tls_write(&x->t, b, 6, &n), TLS_DONE);
+}
+
+/* The code of the next message; 0: the server has said good-bye. */
+static uint8_t rude_hear(struct cw *w, struct rude *x)
+{
+	time_t until = time(NULL) + 60;
+	struct mst_coap_msg m;
+	uint8_t b[2048];
+	enum tls_io io;
+	size_t n;
+
+	for (; time(NULL) < until; event_base_loop(w->base, EVLOOP_NONBLOCK)) {
+		io = tls_read(&x->t, b, sizeof(b), &n);
+		if (io == TLS_END)
+			return 0;
+		if (io == TLS_DONE && mst_coap_read((struct mst_view){ b, n }, &m, NULL) == 0 && m.code)
+			return m.code;
+	}
+	fail_msg("nothing was heard");
+	return 0xff;
+}
+
+/* What is going on when a session is to end is served; what comes after that is not, however it is kept busy (TS-0003 8.1.2.5). */
+static void an_ending_session_serves_no_more(void **state)
+{
+	struct cw *w = cw_new();
+	struct rude x;
+
+	(void)state;
+	cw_use_secret(w);
+	w->hold_answer = true;
+	w->n_answer = 5000;
+	cw_serve(w);
+	rude_dial(w, &x, "127.0.0.1");
+	rude_ask(&x);
+	cw_until(w, &w->requests, 1);
+	mst_coap_conn_set_whose(w->conn, 7);
+	mst_coap_server_cut(w->server, 7);
+	w->hold_answer = false;
+	cw_answer(w);
+	assert_int_equal(rude_hear(w, &x), MST_COAP_CHANGED);        /* more of it waits to be fetched */
+	rude_ask(&x);
+	assert_int_equal(rude_hear(w, &x), MST_COAP_UNAVAILABLE);
+	assert_int_equal(rude_hear(w, &x), 0);
+	assert_int_equal(w->requests, 1);
+	assert_int_equal(mst_coap_server_open(w->server), 0);
+	rude_end(&x);
+	cw_free(w);
+}
+
+/* Few sessions and many handshakes: those that are never finished leave places, to others and to who comes from elsewhere. */
+static void half_handshakes_take_no_session(void **state)
+{
+	struct mst_coap_client *half[6] = { NULL };
+	struct cw *w = cw_new();
+	struct rude x[2];
+
+	(void)state;
+	cw_use_secret(w);
+	w->limits.sessions = 4;
+	w->limits.handshake_ms = 60000;
+	cw_serve(w);
+	rude_dial(w, &x[0], "127.0.0.2");
+	w->hold_psk = true;
+	for (unsigned i = 0; i < MST_COUNT(half); i++) {
+		uint64_t refused = mst_coap_server_stats(w->server).refused;
+
+		cw_dial(w);
+		half[i] = w->client;
+		w->client = NULL;
+		while (w->psk_asked < i + 2 && mst_coap_server_stats(w->server).refused == refused)
+			event_base_loop(w->base, EVLOOP_ONCE);
+	}
+	w->hold_psk = false;
+	rude_dial(w, &x[1], "127.0.0.3");
+	for (int i = 0; i < 2; i++) {
+		rude_ask(&x[i]);
+		assert_int_equal(rude_hear(w, &x[i]), MST_COAP_CHANGED);
+	}
+	assert_int_equal(mst_coap_server_stats(w->server).evicted, 0);
+	for (size_t i = 0; i < MST_COUNT(half); i++)
+		mst_coap_client_free(half[i]);
+	for (int i = 0; i < 2; i++)
+		rude_end(&x[i]);
+	cw_free(w);
+}
+
 static void refusals_and_load(void **state)
 {
 	static const int statuses[] = { 400, 403, 404, 409, 413, 415, 429, 503 };
@@ -544,6 +670,7 @@ int main(void)
 		cmocka_unit_test(keys_that_are_none), cmocka_unit_test(certificates_that_are_refused), cmocka_unit_test(servers_that_lie),
 		cmocka_unit_test(strangers_cost_nothing), cmocka_unit_test(places), cmocka_unit_test(time_runs_out),
 		cmocka_unit_test(begun_anew_from_the_same_address), cmocka_unit_test(reloaded_and_drained), cmocka_unit_test(refusals_and_load),
+		cmocka_unit_test(an_ending_session_serves_no_more), cmocka_unit_test(half_handshakes_take_no_session),
 		cmocka_unit_test(pipe_is_bounded),
 	};
 

@@ -93,6 +93,7 @@ static const struct item {
 	TEXT("trigger.listen", trigger_listen, T_TEXT, ""),
 	TEXT("trigger.socket", trigger_socket, T_PATH, ""),
 	TEXT("trigger.signers", trigger_signers, T_PATH, ""),
+	TEXT("trigger.naf", trigger_naf, T_TEXT, ""),
 	CHOICE("trigger.onem2m", trigger_onem2m, "framed", onem2m),
 	CHOICE("trigger.modem_manager", trigger_mm, "off", switches),
 	TEXT("trigger.bus", trigger_bus, T_TEXT, ""),
@@ -390,6 +391,8 @@ static void check_card(struct reading *r, const config_t *cfg)
 		complain(r, config_lookup(cfg, "card.imsi"), "card.imsi", "must be 6 to 15 digits");
 	if (!card_ua(c, &ua))
 		complain(r, config_lookup(cfg, "gba.ua"), "gba.ua", "one of 01000100ae, 01000100a8, 010001c0a8, 010001c037, tls13");
+	if (c->trigger_naf[0] && !mst_id_valid(MST_ID_FQDN, mst_view_str(c->trigger_naf)))
+		complain(r, config_lookup(cfg, "trigger.naf"), "trigger.naf", "not an FQDN like trigger.sp.example.com");
 	if (c->gba_bsf[0] && !enrolee_bsf_of(mst_view_str(c->gba_bsf), &bsf, &tls))
 		complain(r, config_lookup(cfg, "gba.bsf"), "gba.bsf", "not http(s)://fqdn[:port][/path]");
 	if (c->gba_cse_id[0] && !mst_id_valid(MST_ID_CSE_ABS, mst_view_str(c->gba_cse_id)))

@@ -65,6 +65,7 @@ struct agent_config {
 	char trigger_listen[AGENT_PATH_MAX];         /* UDP: "127.0.0.1:5686"; "" = none */
 	char trigger_socket[AGENT_PATH_MAX];         /* local datagrams; "" = none */
 	char trigger_signers[AGENT_PATH_MAX];        /* certificates whose keys may sign triggers; "" = none */
+	char trigger_naf[AGENT_PATH_MAX];            /* FQDN: keys of GBA sessions for it authenticate triggers; "" = none */
 	char trigger_bus[AGENT_PATH_MAX];            /* D-Bus address; "" = the system's */
 	int64_t trigger_onem2m, trigger_mm;
 	/* the subscriber's card (card.h), and bootstrapping with it (ub.h) */

@@ -6,6 +6,7 @@
 #include "crypto/pki.h"
 
 #define BLOB "triggers"
+#define SIGNERS_MAX (TRIGGER_KEYS_MAX - 3)   /* root credential, maker's secret, session of GBA */
 
 /*
  * For each way in. A MAC costs microseconds, a few on a small processor too: 2000 at once, then one a millisecond, which
@@ -25,8 +26,7 @@ static int load_signers(const char *path, struct agent_door *door, struct mst_di
 		r = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &der_n, d);
 		if (r || !der_n)
 			break;
-		/* one key is left for the root credential */
-		if (door->n_signers == TRIGGER_KEYS_MAX - 1) {
+		if (door->n_signers == SIGNERS_MAX) {
 			mst_diag_set(d, 0, "", "more than 7 certificates", NULL);
 			r = 1;
 			break;
@@ -130,6 +130,8 @@ static int take_keys(struct agent *a)
 	uint64_t generation = a->has_active ? a->active.generation : 0;
 	int r = 0;
 
+	if (door->gba_expires && agent_utc_or_0(a) >= door->gba_expires)
+		door->keyed = false;
 	if (door->keyed && generation == door->generation && !strcmp(key_id, door->key_id))
 		return 0;
 	trigger_forget_keys(&door->trigger);
@@ -142,6 +144,8 @@ static int take_keys(struct agent *a)
 	/* before it is enrolled, and when its provider has gone: its maker's secret, as the briefing node knows it */
 	if (r >= 0 && a->psk.n)
 		r = trigger_add_root(&door->trigger, &a->psk, a->cfg.psk_identity);
+	if (r >= 0)
+		r = door_gba_add(a);
 	for (size_t i = 0; i < door->n_signers && r >= 0; i++)
 		r = trigger_add_signer(&door->trigger, (struct mst_view){ door->signer[i], door->signer_n[i] });
 	if (r < 0)

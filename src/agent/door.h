@@ -10,6 +10,7 @@
 #define AGENT_DOOR_H
 
 #include "agent/agent.h"
+#include "proto/gba/ue.h"
 #include "proto/trigger/trigger.h"
 
 struct door_sockets;
@@ -22,6 +23,7 @@ struct agent_door {
 	char key_id[MST_ID_MAX];                    /* root credential that the keys were made for */
 	uint64_t generation;
 	bool keyed;
+	mst_time gba_expires;                       /* of the session whose key is among them; 0 = none */
 	struct door_sockets *sockets;
 	struct door_mm *mm;
 };
@@ -46,5 +48,10 @@ const char *door_mm_state(const struct door_mm *m);  /* "connected", "no bus", "
 
 /* door-follow.c: what an accepted order makes the agent do. */
 enum trigger_verdict door_follow(struct agent *a, const struct trigger_order *o, const char *by, struct mst_diag *d);
+
+/* door-gba.c: the key of a GBA session for trigger.naf. Kept when a session begins, also when there is no door just now. */
+void door_gba_keep(struct agent *a, const struct gba_context *x);
+/* Among the door's keys, while the session lasts. 0, 1: there is none, or a fault. */
+MST_MUST_CHECK int door_gba_add(struct agent *a);
 
 #endif

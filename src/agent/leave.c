@@ -447,6 +447,9 @@ void leave_start(struct agent *a)
 		forget(a, "it has ended by itself");
 		return;
 	}
+	/* who came by GBA has no key with a MEF that it could come with again: there is nothing to give back (a BSF's session ends by itself) */
+	if (l->kept.c[0].method == MST_METHOD_GBA)
+		l->kept.mef_gone = true;
 	if (!l->kept.mef_gone) {
 		l->stage = STAGE_MEF;
 		if (open_mef(a))

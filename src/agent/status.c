@@ -11,7 +11,7 @@ static const struct { const char *words, *remedy;
 } reasons[PROV_REASON__COUNT] = {
 	[PROV_OK] = { "succeeded", "" },
 	[PROV_UNSUPPORTED] = { "this device cannot do that",
-			       "give it an instruction with method \"cert\" and an https URI" },
+			       "see the detail; another instruction may suit it, for example one with method cert and an https URI" },
 	[PROV_UNREACHABLE] = { "the server could not be reached",
 			       "check network, name resolution and port; it is tried again" },
 	[PROV_TIMEOUT] = { "the server did not answer in time",

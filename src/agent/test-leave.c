@@ -47,7 +47,8 @@ static int store_blob(struct mst_secenv *s, const char *name, struct mst_view v,
 	}
 	while (i < BLOBS && f->blob[i].name[0] && strcmp(f->blob[i].name, name))
 		i++;
-	assert_true(i < BLOBS && v.n <= sizeof(f->blob[i].b));
+	if (i >= BLOBS || v.n > sizeof(f->blob[0].b))
+		return MST_FAULT_BUG;
 	snprintf(f->blob[i].name, sizeof(f->blob[i].name), "%s", name);
 	if (v.n)
 		memcpy(f->blob[i].b, v.p, v.n);

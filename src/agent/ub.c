@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/card.h"
+#include "agent/door.h"
 #include "base/text.h"
 #include "xml/xml.h"
 
@@ -249,6 +250,7 @@ static void finish(struct agent_ub *u)
 	a->ub = NULL;
 	if (o.context) {
 		keep_tmpi(a, o.context, u->bsf.host);
+		door_gba_keep(a, o.context);
 		keep_context(u);
 		if (a->gba)
 			o.context = &a->gba->x;

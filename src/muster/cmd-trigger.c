@@ -9,7 +9,7 @@
 #include "send.h"
 
 struct wanted {
-	const char *what, *instruction, *target, *admin, *payload, *window, *signer, *via, *to, *node;
+	const char *what, *instruction, *target, *admin, *payload, *window, *signer, *key_of, *via, *to, *node;
 	struct sms_way sms;
 	struct ca key;                   /* --signer */
 	bool signs;
@@ -104,6 +104,8 @@ static int body_of(const struct wanted *w, json_t *body)
 		return EXIT_FAULT;
 	if (w->signs)
 		put_member(body, "signer", hint);
+	if (w->key_of)
+		put_member(body, "key", w->key_of);
 	put_member(body, "via", w->via);
 	if (w->to)
 		put_member(body, "to", w->to);
@@ -240,7 +242,7 @@ int cmd_trigger(struct muster *m, int argc, char **argv)
 	const struct opt opts[] = {
 		{ "what", &w.what, NULL }, { "instruction", &w.instruction, NULL }, { "target", &w.target, NULL },
 		{ "admin-fqdn", &w.admin, NULL }, { "payload", &w.payload, NULL }, { "window", &w.window, NULL },
-		{ "signer", &w.signer, NULL }, { "via", &w.via, NULL }, { "to", &w.to, NULL },
+		{ "signer", &w.signer, NULL }, { "key", &w.key_of, NULL }, { "via", &w.via, NULL }, { "to", &w.to, NULL },
 	};
 	int r;
 

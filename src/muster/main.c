@@ -25,7 +25,7 @@ static const struct command commands[] = {
 	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
 	{ "trigger", cmd_trigger,
 	  "NODE [--what run|renew|check] [--instruction METHOD=URI [--target FQDN --admin-fqdn FQDN]] [--payload FILE] [--window 12h] "
-	  "[--signer PREFIX] [--via print|sms|datagram] [--to +NUMBER|HOST:PORT]", "tell a node to dial out now" },
+	  "[--signer PREFIX|--key gba] [--via print|sms|datagram] [--to +NUMBER|HOST:PORT]", "tell a node to dial out now" },
 	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N] | verify [FILE...] | export --out FILE [--after N]",
 	  "what happened: who, what, why" },

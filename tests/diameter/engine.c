@@ -174,13 +174,11 @@ static void answer(char *s)
 	unhex(word[2], k.b, sizeof(k.b), &k.n);
 	if (k.n)
 		must(channel_seal(&t.channel, CHANNEL_FROM_KEEPER, mst_crypto_openssl(), &k, &a.parcel.sealed), "seal");
-	for (char *one; strcmp(word[3], "-") && (one = strsep(&word[3], ",")); a.parcel.n_fills++) {
+	for (char *all = strcmp(word[3], "-") ? word[3] : NULL, *one; (one = strsep(&all, ",")); a.parcel.n_fills++) {
 		unsigned at, from, n;
 
 		must(sscanf(one, "%u:%u:%u", &at, &from, &n) != 3, "no places");
 		a.parcel.fill[a.parcel.n_fills] = (struct mst_fill){ at, (uint8_t)from, (uint8_t)n };
-		if (!word[3])
-			word[3] = (char[]){ "-" };
 	}
 	a.content = mst_view_str(s ? s : "");
 	mst_put_answer(&w, &a);

@@ -129,7 +129,7 @@ static void dictionary(void)
 			die("AVP");
 	}
 	for (size_t i = 0; i < 2; i++) {
-		char name[16], request[40], answer[40];
+		char name[64], request[80], answer[80];
 		struct dict_application_data a = { apps[i].app, name };
 		struct dict_cmd_data q = { apps[i].command, request, CMD_FLAG_REQUEST, CMD_FLAG_REQUEST }, r = { apps[i].command, answer, CMD_FLAG_REQUEST, 0 };
 		struct disp_when when = { 0 };

@@ -17,15 +17,16 @@
 static const char *const kinds[] = {
 	[LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf",
 	[LOAD_BBN] = "bbn", [LOAD_BBN_PSK] = "bbn-psk", [LOAD_MEF_PSK] = "mef-psk",
-	[LOAD_EST] = "est", [LOAD_MAF_KEY] = "maf-key"
+	[LOAD_EST] = "est", [LOAD_MAF_KEY] = "maf-key", [LOAD_UB] = "ub", [LOAD_GBA] = "gba"
 };
 
 static const char usage[] =
-	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk|est|maf-key --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
+	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk|est|maf-key|ub|gba --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
 	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef, bbn, est)\n"
 	"  --ids FILE     what each node puts into From, a line each (mef)\n"
 	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf; secrets (bbn-psk, mef-psk)\n"
 	"  --key ID       RelativeKeyID that is retrieved, by keys of kind mef that the MAF has seen (maf-key)\n"
+	"  --sims FILE    IMPI, K, OPc, and what goes into From, a line each (ub, gba); --maf-connect 127.0.0.1:PORT (gba)\n"
 	"  --admin FQDN --maf FQDN           adminFQDN and the key's target; a briefing's target\n"
 	"  --count N --nodes N --first N     sessions; nodes taken in turn, from this one on\n"
 	"  --warmup N --concurrency N --seconds N --tls 1.2|1.3 --request\n";
@@ -81,6 +82,11 @@ static bool set_to(struct load *l)
 	return address(optarg, &l->to);
 }
 
+static bool set_maf_to(struct load *l)
+{
+	return address(optarg, &l->maf_to);
+}
+
 static bool set_tls(struct load *l)
 {
 	return tls(optarg, &l->tls);
@@ -105,6 +111,7 @@ static const struct word {
 } words[] = {
 	{ "kind", set_kind, 0, 0, 0 },
 	{ "connect", set_to, 0, 0, 0 },
+	{ "maf-connect", set_maf_to, 0, 0, 0 },
 	{ "tls", set_tls, 0, 0, 0 },
 	{ "request", set_request, 0, 0, 0 },
 	TEXT("server-name", server_name),
@@ -114,6 +121,7 @@ static const struct word {
 	TEXT("keys-in", keys_in),
 	TEXT("keys-out", keys_out),
 	TEXT("key", key),
+	TEXT("sims", sims),
 	TEXT("admin", admin),
 	TEXT("maf", maf),
 	NUMBER("count", count, 1, 1000000),
@@ -174,6 +182,10 @@ static bool complete(const struct load *l)
 		return l->keys_in && l->maf;
 	case LOAD_MAF_KEY:
 		return l->keys_in && l->maf && l->key;
+	case LOAD_UB:
+		return l->sims;
+	case LOAD_GBA:
+		return l->sims && l->maf && l->admin && l->maf_to.sin_port;
 	case LOAD_PSK:
 		return true;
 	default:

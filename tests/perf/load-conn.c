@@ -18,7 +18,7 @@ struct conn {
 	struct event io;
 	short want;
 	int fd;
-	SSL *ssl;
+	SSL *ssl;                   /* NULL: in clear */
 	struct timespec start;
 	unsigned step;
 	size_t out_n, in_n;
@@ -45,9 +45,11 @@ static void leave(struct conn *c, const char *why)
 	} else if (l->failed++ < 5) {
 		fprintf(stderr, "load-client: %s: %s\n", c->node->id, why);
 	}
-	event_del(&c->io);
+	if (c->want)
+		event_del(&c->io);
 	SSL_free(c->ssl);
-	close(c->fd);
+	if (c->fd >= 0)
+		close(c->fd);
 	free(c);
 	l->open--;
 	fill_up(l);
@@ -66,6 +68,20 @@ static void want(struct conn *c, short what)
 	c->want = what;
 	event_assign(&c->io, c->l->base, c->fd, (short)(what | EV_PERSIST), on_io, c);
 	event_add(&c->io, &patience);
+}
+
+/* Not ready: wait; of a socket in clear. */
+static bool wait_or_leave_clear(struct conn *c, ssize_t r, short what, const char *text)
+{
+	char why[200];
+
+	if (r < 0 && (errno == EAGAIN || errno == EINTR)) {
+		want(c, what);
+		return false;
+	}
+	snprintf(why, sizeof(why), "%s: %s", text, r < 0 ? strerror(errno) : "closed by the server");
+	leave(c, why);
+	return false;
 }
 
 /* Not ready: wait. Anything else is the end, and `text` says of what. */
@@ -106,16 +122,57 @@ static bool export(struct conn *c)
 	return true;
 }
 
+/* 0, or -1 with nothing left behind. */
+static int dial(struct conn *c, const struct sockaddr_in *to, bool tls)
+{
+	int on = 1;
+
+	c->state = CONNECTING;
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return -1;
+	c->ssl = tls ? SSL_new(c->l->ssl) : NULL;
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if ((!tls || (c->ssl && load_session(c->l, c->ssl, c->node) == 0 && SSL_set_fd(c->ssl, c->fd) == 1)) &&
+	    (connect(c->fd, (const struct sockaddr *)to, sizeof(*to)) == 0 || errno == EINPROGRESS))
+		return 0;
+	SSL_free(c->ssl);
+	close(c->fd);
+	return -1;
+}
+
+/* Ub is over: on with the MAF, by the key that it gave. */
+static bool hop(struct conn *c)
+{
+	event_del(&c->io);
+	c->want = 0;
+	close(c->fd);
+	if (dial(c, &c->l->maf_to, true) < 0) {
+		c->fd = -1;
+		c->ssl = NULL;
+		leave(c, "cannot dial the MAF");
+		return false;
+	}
+	want(c, EV_WRITE);
+	return false;
+}
+
 /* The next request, or good-bye. */
 static bool next_step(struct conn *c)
 {
 	c->in_n = 0;
+	if (c->l->kind == LOAD_GBA && c->step == LOAD_UB_STEPS && !c->ssl)
+		return hop(c);
 	c->out_n = load_request(c->l, c->node, c->step, c->out, sizeof(c->out));
 	c->state = c->out_n ? SENDING : LEAVING;
 	if (c->state != LEAVING)
 		return true;
 	if (c->l->kind == LOAD_EST && c->step < 2) {
 		leave(c, "no request for a certificate could be made");
+		return false;
+	}
+	if (!c->ssl) {
+		leave(c, c->step == LOAD_UB_STEPS ? NULL : "no request could be made");
 		return false;
 	}
 	SSL_shutdown(c->ssl);
@@ -145,6 +202,15 @@ static bool send_request(struct conn *c)
 {
 	int r;
 
+	if (!c->ssl) {
+		/* far smaller than what an empty socket takes */
+		ssize_t n = send(c->fd, c->out, c->out_n, MSG_NOSIGNAL);
+
+		if (n != (ssize_t)c->out_n)
+			return wait_or_leave_clear(c, n < 0 ? n : 0, EV_WRITE, "write");
+		c->state = RECEIVING;
+		return true;
+	}
 	ERR_clear_error();
 	r = SSL_write(c->ssl, c->out, (int)c->out_n);
 	if (r <= 0)
@@ -160,9 +226,12 @@ static bool receive(struct conn *c)
 
 	ERR_clear_error();
 	errno = 0;
-	r = SSL_read(c->ssl, c->in + c->in_n, (int)(sizeof(c->in) - c->in_n));
+	if (!c->ssl)
+		r = (int)recv(c->fd, c->in + c->in_n, sizeof(c->in) - c->in_n, 0);
+	else
+		r = SSL_read(c->ssl, c->in + c->in_n, (int)(sizeof(c->in) - c->in_n));
 	if (r <= 0)
-		return wait_or_leave(c, r, "read");
+		return c->ssl ? wait_or_leave(c, r, "read") : wait_or_leave_clear(c, r, EV_READ, "read");
 	c->in_n += (size_t)r;
 	switch (load_check(c->l, c->node, c->step, c->in, c->in_n, why)) {
 	case LOAD_GOOD:
@@ -212,6 +281,8 @@ static bool step(struct conn *c)
 			leave(c, strerror(e));
 			return false;
 		}
+		if (!c->ssl)
+			return next_step(c);
 		c->state = HANDSHAKE;
 		return true;
 	case HANDSHAKE:
@@ -242,29 +313,19 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 static int start(struct load *l, unsigned job)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	int on = 1;
 
 	if (!c)
 		return -1;
 	c->l = l;
 	c->node = &l->node[job % l->nodes];
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	c->ssl = SSL_new(l->ssl);
-	if (c->fd < 0 || !c->ssl || load_session(l, c->ssl, c->node) < 0 || SSL_set_fd(c->ssl, c->fd) != 1)
-		goto fail;
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	clock_gettime(CLOCK_MONOTONIC, &c->start);
-	if (connect(c->fd, (struct sockaddr *)&l->to, sizeof(l->to)) < 0 && errno != EINPROGRESS)
-		goto fail;
+	if (dial(c, &l->to, l->kind != LOAD_UB && l->kind != LOAD_GBA) < 0) {
+		free(c);
+		return -1;
+	}
 	l->open++;
 	want(c, EV_WRITE);
 	return 0;
-fail:
-	SSL_free(c->ssl);
-	if (c->fd >= 0)
-		close(c->fd);
-	free(c);
-	return -1;
 }
 
 static void fill_up(struct load *l)

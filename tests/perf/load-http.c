@@ -12,7 +12,7 @@ static size_t post(const struct load *l, const struct load_node *n, unsigned ste
 		"POST %s HTTP/1.1\r\nHost: %s\r\nX-M2M-Origin: %s\r\nX-M2M-RI: b%u\r\nX-M2M-RVI: 3\r\n"
 		"Content-Type: application/json; ty=%d\r\nAccept: application/json\r\nContent-Length: "
 		"%zu\r\n\r\n%s",
-		base, l->server_name, n->id, step, ty, strlen(body), body);
+		base, l->kind == LOAD_GBA ? l->maf : l->server_name, n->id, step, ty, strlen(body), body);
 
 	return size > 0 && (size_t)size < cap ? (size_t)size : 0;
 }
@@ -46,7 +46,7 @@ static size_t retrieval(const struct load *l, const struct load_node *n, char *o
 }
 
 /* Spec 4.5 shows the messages; a briefing's is doc/schema/briefing.schema.json. */
-size_t load_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap)
+size_t load_request(const struct load *l, struct load_node *n, unsigned step, char *out, size_t cap)
 {
 	char body[512];
 	bool mef = l->kind == LOAD_MEF || l->kind == LOAD_MEF_PSK;
@@ -62,6 +62,13 @@ size_t load_request(const struct load *l, const struct load_node *n, unsigned st
 		return step ? 0 : question(l, out, cap);
 	if (l->kind == LOAD_MAF_KEY)
 		return step ? 0 : retrieval(l, n, out, cap);
+	if (l->kind == LOAD_UB || l->kind == LOAD_GBA) {
+		if (step < LOAD_UB_STEPS)
+			return load_ub_request(l, n, step, out, cap);
+		if (l->kind == LOAD_UB)
+			return 0;
+		step -= LOAD_UB_STEPS;      /* from here as at a MAF */
+	}
 	if (step == 0) {
 		snprintf(body, sizeof(body), "{\"sec:%sClientReg\":{\"et\":\"%s\",\"adminFQDN\":\"%s\"}}",
 			 mef ? "mef" : "maf", l->until, l->admin);
@@ -97,6 +104,14 @@ static bool our_key(const struct load_node *n, const char *body, size_t size)
 
 	snprintf(member, sizeof(member), "\"relativeKeyID\":\"%.32s\"", n->key_id);
 	return n->ke.n && find(body, size, member);
+}
+
+static bool same_key(const struct load_node *n, const char *body, size_t size)
+{
+	char member[300];
+
+	snprintf(member, sizeof(member), "\"assignedSymmKeyID\":\"%s\"", n->key_id);
+	return find(body, size, member);
 }
 
 /* assignedSymmKeyID = KmID, 32 hex digits and the MAF's name. */
@@ -164,13 +179,17 @@ enum load_answer load_check(const struct load *l, struct load_node *n, unsigned 
 		return check_briefing(l, in, size, body, length, why);
 	if (l->kind == LOAD_MAF_KEY)
 		return check_key(in, size, body, length, why);
+	if ((l->kind == LOAD_UB || l->kind == LOAD_GBA) && step < LOAD_UB_STEPS)
+		return load_ub_check(l, n, step, in, head, body, length) ? LOAD_GOOD : bad(why, step ? "not granted" : "no challenge of its operator", in, size);
 	if (strncmp(in, "HTTP/1.1 201", 12) != 0 || !find(in, head, "X-M2M-RSC: 2001\r\n"))
 		return bad(why, "not created", in, size);
-	if (step == 0 && !find(body, length, "\"ri\":\""))
+	if ((step == 0 || l->kind == LOAD_GBA) && !find(body, length, "\"ri\":\""))
 		return bad(why, "no registration id", in, size);
 	if ((l->kind == LOAD_MEF || l->kind == LOAD_MEF_PSK) && step == 1 && !our_key(n, body, length))
 		return bad(why, "not the key of this session", in, size);
 	if (l->kind == LOAD_MAF && !assigned(l, body, length))
 		return bad(why, "no KmID of this MAF", in, size);
+	if (l->kind == LOAD_GBA && !same_key(n, body, length))
+		return bad(why, "the KmID is not the B-TID", in, size);
 	return LOAD_GOOD;
 }

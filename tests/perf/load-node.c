@@ -107,6 +107,23 @@ static int read_keys(struct load *l)
 	return r;
 }
 
+static int read_sims(struct load *l)
+{
+	FILE *f = fopen(l->sims, "re");
+	char line[1024];
+	int r = f ? 0 : -1;
+
+	if (!f)
+		fprintf(stderr, "load-client: %s: %s\n", l->sims, strerror(errno));
+	for (unsigned i = 0; r == 0 && i < l->first + l->nodes; i++)
+		if (!next_line(f, line, sizeof(line), l->sims) || (i >= l->first && load_sim_read(&l->node[i - l->first], line) < 0))
+			r = -1;
+	if (f)
+		fclose(f);
+	mst_wipe(line, sizeof(line));
+	return r;
+}
+
 int load_nodes(struct load *l)
 {
 	int r = 0;
@@ -120,6 +137,8 @@ int load_nodes(struct load *l)
 		r = read_ids(l);
 	if (r == 0 && l->keys_in)
 		r = read_keys(l);
+	if (r == 0 && l->sims)
+		r = read_sims(l);
 	return r;
 }
 
@@ -150,6 +169,7 @@ void load_nodes_free(struct load *l)
 	for (unsigned i = 0; l->node && i < l->nodes; i++) {
 		X509_free(l->node[i].cert);
 		EVP_PKEY_free(l->node[i].pkey);
+		EVP_CIPHER_CTX_free(l->node[i].sim.aes);
 		mst_key_wipe(&l->node[i].ke);
 	}
 	free(l->node);

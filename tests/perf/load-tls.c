@@ -30,7 +30,7 @@ static int verify_cb(X509_STORE_CTX *x, void *arg)
 	return 1;
 }
 
-/* Bare kinds use the fixed key; briefing node and MEF are shown the maker's secret; a node that enrolled uses Km = usage-constrained key of its Ke (spec 3.4.3).
+/* Bare kinds use the fixed key; briefing node and MEF are shown the maker's secret, a MAF what GBA gave; a node that enrolled uses Km = usage-constrained key of its Ke (spec 3.4.3).
  */
 static size_t psk_of(SSL *ssl, unsigned char out[MST_KEY_LEN], const char **ret_identity)
 {
@@ -43,7 +43,7 @@ static size_t psk_of(SSL *ssl, unsigned char out[MST_KEY_LEN], const char **ret_
 		*ret_identity = PERF_PSK_IDENTITY;
 		return MST_KEY_LEN;
 	}
-	if (l->kind == LOAD_BBN_PSK) {
+	if (l->kind == LOAD_BBN_PSK || l->kind == LOAD_GBA) {
 		memcpy(out, n->ke.b, MST_KEY_LEN);
 		*ret_identity = n->key_id;
 		return MST_KEY_LEN;
@@ -103,7 +103,7 @@ static int psk_13(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *
 static bool set_up(struct load *l, SSL_CTX *c)
 {
 	bool psk = l->kind == LOAD_PSK || l->kind == LOAD_MAF || l->kind == LOAD_BBN_PSK || l->kind == LOAD_MEF_PSK ||
-		   l->kind == LOAD_MAF_KEY;
+		   l->kind == LOAD_MAF_KEY || l->kind == LOAD_GBA;
 	int version = l->tls == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
 
 	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
@@ -136,8 +136,10 @@ SSL_CTX *load_context(struct load *l)
 
 int load_session(struct load *l, SSL *ssl, struct load_node *n)
 {
+	const char *name = l->kind == LOAD_GBA ? l->maf : l->server_name;
+
 	if (!SSL_set_ex_data(ssl, load_index, l) || !SSL_set_ex_data(ssl, node_index, n) ||
-	    !SSL_set_tlsext_host_name(ssl, l->server_name))
+	    !SSL_set_tlsext_host_name(ssl, name))
 		return -1;
 	if (n->cert && (SSL_use_certificate(ssl, n->cert) != 1 || SSL_use_PrivateKey(ssl, n->pkey) != 1))
 		return -1;

@@ -199,6 +199,15 @@ class Tools:
         """A key that somebody registered for these nodes, from the MAF."""
         return self.load("maf-key", inst.maf_port, inst.maf, cpus, count, "--keys-in", keys, "--maf", inst.maf, "--key", key, **options)
 
+    def bootstrap(self, inst, cpus, count, sims, **options):
+        """Ub alone: both round trips in one connection."""
+        return self.load("ub", inst.bsf_port, inst.bsf, cpus, count, "--sims", sims, **options)
+
+    def enrol_gba(self, inst, cpus, count, sims, **options):
+        """Ub, then a session with the MAF by the key that it gave, which the MAF fetches by Zn, and the registration."""
+        return self.load("gba", inst.bsf_port, inst.bsf, cpus, count, "--sims", sims, "--maf-connect", f"127.0.0.1:{inst.maf_port}", "--maf", inst.maf,
+                         "--admin", inst.sp, **options)
+
     def brief(self, inst, cpus, count, **options):
         """Whom do I join? By certificate."""
         return self.load("bbn", inst.bbn_port, inst.bbn, cpus, count, "--ca", inst.dir / "keeper/ca.pem", "--certs", self.certs, "--maf",

@@ -2,13 +2,15 @@
 import json
 import os
 import pathlib
+import secrets
 import subprocess
 import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parents[1] / "support")]
 import measure  # noqa: E402
+from strange_bsf import StrangeBsf  # noqa: E402
 
 BUILD = pathlib.Path(os.environ["MST_BUILD"])
 CPUS = os.sched_getaffinity(0)
@@ -110,6 +112,47 @@ def test_an_answer_without_a_key_is_a_failure(tools, psk_port, tmp_path):
     status, answer, said = client(tools, "--kind", "maf-key", "--connect", f"127.0.0.1:{psk_port}", "--server-name", tools.bare_name,
                                   "--keys-in", tmp_path / "secrets", "--maf", "maf.example.com", "--key", "0A", "--count", 2)
     assert (status, answer["failed"]) == (1, 2), said
+
+
+@pytest.fixture
+def operator():
+    """A BSF that shares no code with ours, and one SIM of its operator as the client takes it."""
+    k, opc = secrets.token_bytes(16), secrets.token_bytes(16)
+    with StrangeBsf(k, opc, "001010000000001", tmpi=False) as bsf:
+        yield bsf, f"{bsf.impi} {k.hex()} {opc.hex()} //sp.example.com/C1\n"
+
+
+def bootstrap(tools, bsf, sims, kind="ub", *more):
+    return client(tools, "--kind", kind, "--connect", f"127.0.0.1:{bsf.port}", "--server-name", bsf.fqdn, "--sims", sims, "--count", 3,
+                  "--concurrency", 1, *more)
+
+
+def test_bootstraps_are_checked(tools, operator, tmp_path):
+    bsf, line = operator
+    sims = tmp_path / "sims"
+    sims.write_text(line)
+    status, answer, said = bootstrap(tools, bsf, sims)
+    assert (status, answer["failed"]) == (0, 0) and [what for what, _ in bsf.log] == ["asked", "granted"] * 3, said
+    for spoil, words in ((lambda s, h, b: (s, h, b + b" "), "not granted"), (lambda s, h, b: (403, {}, b""), "no challenge"),
+                         (lambda s, h, b: (s, {w: v.replace("nonce=", "nonce= ") for w, v in h.items()}, b), "no challenge")):
+        bsf.spoil = spoil
+        status, answer, said = bootstrap(tools, bsf, sims)
+        assert (status, answer["failed"], answer["rate"]) == (1, 3, 0) and words in said, said
+    bsf.spoil = None
+    sims.write_text(line.replace(bsf.k.hex(), "00" * 16))
+    status, answer, said = bootstrap(tools, bsf, sims)
+    assert (status, answer["failed"]) == (1, 3) and "no challenge of its operator" in said, said
+    sims.write_text("x\n")
+    assert bootstrap(tools, bsf, sims)[0] == 3
+
+
+def test_a_bootstrap_without_enrolment_is_a_failure(tools, operator, psk_port, tmp_path):
+    """The key that Ub gave is the MAF's; here there is none, but somebody with another key."""
+    bsf, line = operator
+    (tmp_path / "sims").write_text(line)
+    status, answer, said = bootstrap(tools, bsf, tmp_path / "sims", "gba", "--maf-connect", f"127.0.0.1:{psk_port}", "--maf", "maf.sp.example.com",
+                                     "--admin", "sp.example.com")
+    assert (status, answer["failed"]) == (1, 3) and bsf.grants == 3 and "handshake" in said, said
 
 
 def test_nobody_there_is_a_failure(tools):

@@ -238,6 +238,7 @@ def test_what_a_bsf_does_not_take(world):
     assert len(world.hss.log) == asked, "none of these is the HSS's business"
     assert Ue(world.ub, K, OPC, impi(999), REALM).first()[0] == 403
     assert any("HSS does not know" in e["why"] and e["who"] == impi(999) for e in world.refused(outcome=403))
+    assert impi(999) not in world.inst.log_text(), "strangers write no lines into the log; the event tells, as far as there is room"
     assert Ue(world.ub, K, OPC, "nobody@tmpi.bsf.3gppnetwork.org", REALM).first()[0] == 403
 
 

@@ -1,94 +1,473 @@
-"""Story: fig. 1 of the idea with our own servers, all of them: a node with nothing but a SIM asks the operator's BSF whom to join, and
-joins; with a card that keeps Ks; and at a MEF that stands before the operator's BSF.
+"""Figure 1, whole and with everything real: a node with nothing but a SIM, its operator's BSF and HSS, and a provider's MAF. Ub, Zh, Zn and
+Ua; the owner's rule in the BSF's answer; and what may go wrong on the way.
 """
 import binascii
+import concurrent.futures
+import contextlib
+import copy
+import json
+import re
+import secrets
+import shutil
+import signal
+import socket
+import threading
 
 import pytest
 
-from simnode import K, OPC, SimNode
-from support import MUSTER, Installation, run
+from gba_ue import Ue
+from support import AGENT, MUSTER, RUN_SECONDS, Installation, Running, free_port, run, until
 
-CARD = 'kind = "software"; imsi = "{}"; key_file = "sim.json"; gba = "{}";'
-
-
-class Operator:
-    """What a SimNode needs to know of a BSF or a MAF."""
-
-    def __init__(self, fqdn, port):
-        self.fqdn, self.port = fqdn, port
+PLMN = "00101"
+NUMBERS = iter(range(1, 10000))
+DISCOVERY = {"kind": "discovery", "method": "bsf"}
 
 
-@pytest.fixture(scope="module")
-def inst(tmp_path_factory):
-    i = Installation(tmp_path_factory.mktemp("fig1") / "inst", gba="00101")
-    i.configure(replace={
-        f'  nafs = ( {{ fqdn = "{i.maf}"; groups = ["m2m"]; }} );': f'  nafs = ( {{ fqdn = "{i.maf}"; groups = ["m2m"]; }},\n'
-                                                                    f'    {{ fqdn = "{i.mef}"; groups = ["m2m"]; }} );',
-        f'  mafs = ["{i.maf}"];\n': f'  mafs = ["{i.maf}"];\n  bsf_anchors = ["keeper/ca.pem"];\n  bsfs = ( {{ fqdn = "zn.{i.sp}"; '
-                                    f'uri = "https://zn.{i.sp}:{i.zn_port}"; connect_to = "127.0.0.1:{i.zn_port}"; domains = ["{i.bsf}"]; }} );\n'})
-    i.start()
-    i.subscription()
-    yield i
-    i.stop()
+def sim_line(k, opc):
+    """A SIM's keys as `muster sim add` takes them; the check code by the library."""
+    return f"milenage:{k.hex()}:opc:{opc.hex()}={binascii.crc_hqx(k + opc, 0xFFFF):04X}\n"
 
 
-def sim_node(inst, path, number, uicc=None, method="gba", uri=None):
-    """A registered node that has a SIM and nothing else."""
-    known, imsi = inst.node(number), f"0010100000000{number:02d}"
-    secret = f"milenage:{K.hex()}:opc:{OPC.hex()}={binascii.crc_hqx(K + OPC, 0xFFFF):04X}\n"
-    run(MUSTER, "-C", inst.dir, "sim", "add", imsi, "--file", "-", "--node", known.id, "--naf-group", "m2m", "--lifetime", "1h",
-        *(("--uicc", uicc) if uicc else ()), stdin=secret)
-    node = SimNode(path, Operator(inst.maf, inst.maf_port), Operator(inst.bsf, inst.bsf_port), card=CARD.format(imsi, "yes" if uicc else "no"),
-                   gba=f'bsf = "http://{inst.bsf}:{inst.bsf_port}";')
-    conf = node.dir / "muster-agent.conf"
-    conf.write_text(conf.read_text().replace(f'"{inst.bsf}:80"', f'"{inst.bsf}:{inst.bsf_port}"').replace('"maf.sp.example.com:443"', f'"{inst.maf}:{inst.maf_port}"')
-                    .replace("connect_to = (", f'connect_to = ( {{ name = "{inst.mef}:{inst.mef_port}"; address = "127.0.0.1:{inst.mef_port}"; }},'))
-    there = {"uri": uri or f"http://{inst.bsf}:{inst.bsf_port}"}
-    node.instruct({"kind": "discovery", "method": "bsf", **there} if method == "bsf" else instruction(inst, **there))
-    node.known = known
-    return node
+class SimNode:
+    """A card, the names of the settings, and `muster-agent`. What it is called and whom it joins its operator knows."""
+
+    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None):
+        self.inst, self.number = inst, number or next(NUMBERS)
+        self.id, self.cse_id = f"urn:dev:ops:00004C-sim-{self.number:06d}", f"//{inst.sp}/SIM{self.number:06d}"
+        self.imsi = f"{PLMN}{self.number:010d}"
+        self.impi = f"{self.imsi}@ims.mnc001.mcc001.3gppnetwork.org"
+        self.k, self.opc = secrets.token_bytes(16), secrets.token_bytes(16)
+        self.dir = inst.dir / "nodes" / f"sim-{self.number:06d}"
+        self.dir.mkdir(parents=True)
+        (self.dir / "sim.json").write_text(json.dumps({"k": self.k.hex(), "opc": self.opc.hex()}))
+        (self.dir / "sim.json").chmod(0o600)
+        inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--anchor", "none")
+        self.options = [w for name, value in (("--uicc", uicc), ("--naf-group", naf_group), ("--lifetime", lifetime)) if value for w in (name, value)]
+        self.sim()
+        self.card = f'kind = "software"; imsi = "{self.imsi}"; key_file = "sim.json";' + (f' gba = "{card_gba}";' if card_gba else "")
+        self.instruct({**DISCOVERY, "uri": f"http://{inst.bsf}"})
+        self.configure()
+
+    def sim(self):
+        """The operator makes it known, and where it is."""
+        self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.k, self.opc))
+
+    def instruct(self, *instructions):
+        (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
+
+    def configure(self, more=""):
+        inst, others = self.inst, getattr(self.inst, "others", ())
+        names = [(name, *to) for i in (inst, *others) for name, *to in ((i.bsf, 80, i.bsf_port), (i.maf, i.maf_port, i.maf_port))]
+        dial = ",\n".join(f'  {{ name = "{name}:{port}"; address = "127.0.0.1:{to}"; }}' for name, port, to in names)
+        (self.dir / "muster-agent.conf").write_text(
+            'bootstrap = "instructions.json";\nbackoff_first = "1s";\nbackoff_max = "2s";\nlog = { level = "debug"; };\n'
+            f"card = {{ {self.card} }};\nconnect_to = (\n{dial}\n);\n{more}")
+
+    def agent(self, *args, check=False, wrap=()):
+        return run(*wrap, AGENT, "-c", self.dir / "muster-agent.conf", *args, check=check)
+
+    def run_once(self, **more):
+        return self.agent("run", "--once", **more)
+
+    def status(self):
+        return json.loads(self.agent("status", "--json", check=True).stdout)
+
+    def reports(self):
+        return [(r["method"], r["reason"]) for r in self.status()["reports"]]
+
+    def key(self):
+        return self.status()["credential"]["keyID"]
+
+    def works(self):
+        return self.agent("check").returncode == 0
+
+    def shown(self):
+        return self.inst.ask("sim", "show", self.imsi)
+
+    def sqn(self):
+        return int(self.shown()["sqn"], 16)
+
+    def sessions(self):
+        return self.inst.ask("gba", "show", self.impi)["sessions"]
+
+    def at_the_maf(self, inst=None):
+        return {c["keyID"]: c["state"] for c in (inst or self.inst).ask("node", "show", self.id)["credentials"] if c["role"] == "maf"}
+
+    def enrolled(self):
+        """Node, MAF and BSF hold the same, and it works."""
+        shown = self.status()
+        c, theirs = shown["credential"], self.at_the_maf()
+        assert shown["state"] == "enrolled" and not shown["pending"] and c["method"] == "gba" and c["confirmed"], shown
+        assert [k for k, state in theirs.items() if state == "active"] == [c["keyID"]], (c, theirs)
+        assert c["keyID"] in [s["btid"] for s in self.sessions()] and self.works()
+        return c
 
 
-def instruction(inst, **more):
-    return {"kind": "bootstrap", "method": "gba", "target": inst.maf, "adminFQDN": inst.sp, "mafURI": f"https://{inst.maf}:{inst.maf_port}", **more}
+def rule(inst, name="sims", prefix=PLMN, maf=None, **more):
+    maf = maf or inst
+    extra = [w for k, v in more.items() for w in (f"--{k.replace('_', '-')}", v)]
+    inst.muster("rule", "add", name, "--imsi-prefix", prefix, "--mef-uri", f"http://{inst.bsf}", "--method", "gba", "--sp", maf.sp, "--maf", maf.maf,
+                "--maf-uri", f"https://{maf.maf}:{maf.maf_port}", *extra)
 
 
-def enrolled(inst, node):
+DIAMETER = """
+diameter = {{ identity = "dia.{us}"; realm = "{us}"; listen = [{listen}]; port = {port}; secure_port = 0; retry = "1s";
+  peers = ( {{ identity = "dia.{them}"; realm = "{them}"; tls = false;{dial} }} ); }};
+"""
+
+
+def settle(inst, changes, add=""):
+    """The configuration that init made, changed: patterns that each fit once. And SIMs may bootstrap often."""
+    text = inst.plain_config
+    for old, new in [("(?m)^  mnc_digits = 2;$", '  mnc_digits = 2;\n  vector_burst = 1000;\n  vector_interval = "1s";'), *changes]:
+        text, n = re.subn(old, lambda m, new=new: new, text)
+        assert n == 1, (old, n, text)
+    inst.plain_config = text + add
+    inst.configure()
+
+
+def bsf_at(other, sp, how=None):
+    """An entry of maf.bsfs: whose B-TIDs end in that BSF's name, for the clients of that provider."""
+    how = how or f'fqdn = "zn.{other.sp}"; uri = "https://zn.{other.sp}:{other.zn_port}"; connect_to = "127.0.0.1:{other.zn_port}";'
+    return f'{{ {how} domains = ["{other.bsf}"]; sps = ["{sp}"]; }}'
+
+
+def two_operators(inst, south):
+    """Each has everything. A MAF of south's asks our BSF by SBI; a BSF of south's asks our HSS, and our MAF asks that BSF, by Diameter."""
+    port, ours, theirs = free_port(), inst.sp, south.sp
+    settle(inst, [
+        (f'connect_to = "127.0.0.1:{inst.hss_port}"', f'connect_to = "127.0.0.1:{inst.hss.port}"'),
+        (f'(?m)^  bsfs = \\["{inst.bsf}"\\];$', f'  bsfs = ["{inst.bsf}", "dia.{theirs}"];'),
+        (r"(?m)^  bsfs = \( .*$", f"  bsfs = ( {bsf_at(inst, ours)},\n    " + bsf_at(south, ours, f'fqdn = "dia.{theirs}"; binding = "diameter";') + " );"),
+        (r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', f'  client_anchors = ["keeper/ca.pem", "{south.dir}/keeper/ca.pem"]')],
+        DIAMETER.format(us=ours, them=theirs, listen='"127.0.0.1"', port=port, dial=""))
+    settle(south, [
+        (r"(?m)^  bsfs = \( .*$", f"  bsfs = ( {bsf_at(south, theirs)},\n    {bsf_at(inst, ours)} );"),
+        (r'bsf_anchors = \["keeper/ca.pem"\];', f'bsf_anchors = ["keeper/ca.pem", "{inst.dir}/keeper/ca.pem"];'),
+        (r"(?m)^  hss = \{.*$", f'  hss = {{ fqdn = "dia.{ours}"; binding = "diameter"; }};'),
+        (r"(?m)^  nafs = \( .*$", f'  nafs = ( {{ fqdn = "dia.{ours}"; names = ["{inst.maf}"]; }} );')],
+        DIAMETER.format(us=theirs, them=ours, listen="", port=0, dial=f' connect_to = "127.0.0.1:{port}";'))
+
+
+class Gate:
+    """A way to a port that can be shut: who is behind it is not reachable then, and what was open ends."""
+
+    def __init__(self, to):
+        self.to, self.open, self.pairs = to, True, []
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            if not self.open:
+                peer.close()
+                continue
+            there = socket.create_connection(("127.0.0.1", self.to))
+            self.pairs.append((peer, there))
+            for one, other in ((peer, there), (there, peer)):
+                threading.Thread(target=self.pump, args=(one, other), daemon=True).start()
+
+    def pump(self, one, other):
+        try:
+            while octets := one.recv(65536):
+                other.sendall(octets)
+        except OSError:
+            pass
+        for s in (one, other):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def shut(self):
+        self.open = False
+        for pair in self.pairs:
+            for s in pair:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def close(self):
+        self.shut()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+        self.thread.join(RUN_SECONDS)
+
+
+@pytest.fixture(scope="module", name="inst")
+def the_installation(tmp_path_factory):
+    inst = Installation(tmp_path_factory.mktemp("fig1") / "inst", gba=PLMN)
+    inst.hss = Gate(inst.hss_port)
+    inst.south = Installation(inst.dir.with_name("south"), sp="south.example.com", gba="00102")
+    inst.others = (inst.south,)
+    two_operators(inst, inst.south)
+    inst.start()
+    inst.subscription()
+    rule(inst)
+    # one whose key ends soon, for the test that looks when it has; a BSF's sessions live for a minute at least
+    inst.subscription("short", until="+10s")
+    inst.brief = SimNode(inst, subscription="short")
+    while inst.brief.run_once().returncode:        # a slow machine: it has ended before the node was there
+        inst.muster("subscription", "extend", "short", "--until", "+20s")
+    with contextlib.ExitStack() as inst.stack:
+        yield inst
+    assert inst.stop() == 0, inst.log_text()
+    inst.hss.close()
+
+
+def mark(inst):
+    return inst.events()[-1]["seq"]
+
+
+def told(inst, since, **match):
+    """Events behind entry `since` whose members match."""
+    return [e for e in inst.events() if e["seq"] > since and all(e.get(k) == v for k, v in match.items())]
+
+
+def again(node, wait="enrolled key"):
+    """A person tells an enrolled node to begin anew."""
+    with Running(node) as agent:
+        agent.wait_log("enrolled-already")
+        assert node.agent("trigger").returncode == 0
+        agent.wait_log(wait)
+
+
+def test_the_figure(inst):
+    """Ub, Zh, Zn, Ua, as node and servers tell them; the attempt's name is one wherever the wire has room for it."""
+    node, begin = SimNode(inst), mark(inst)
     done = node.run_once()
-    assert done.returncode == 0, done.stderr + inst.log_text()[-4000:]
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    c = node.enrolled()
+    assert (c["nodeID"], c["cseID"], c["mafFQDN"]) == (node.id, node.cse_id, inst.maf), "its operator told it who it is"
+    shown = node.status()
+    assert [s["arrow"] for s in shown["steps"]] == ["bsf.bootstrap", "node.save", "maf.open", "maf.register", "node.save", "maf.activated",
+                                                    "maf.registration", "node.save", "node.promote"], shown["steps"]
+    assert [(r["method"], r["reason"]) for r in shown["reports"]] == [("bsf", "ok"), ("gba", "ok")]
+    events = told(inst, begin)
+    story = ["hss.vector", "hss.settings", "bsf.bootstrapped", "zn.key-given", "maf.fetched", "maf.register", "maf.activated", "maf.registration"]
+    assert [e["what"] for e in events if e["what"] in story][:8] == story, events
+    by = {e["what"]: e for e in events}
+    assert {by[w].get("attempt") for w in story[5:]} == {shown["attempt"]} == {c["attempt"]}
+    number = by["hss.vector"]["node"]
+    assert all(by[w].get("node", number) == number for w in story), "and all are about one node"
+    assert by["hss.vector"]["who"] == inst.bsf and node.imsi in by["hss.vector"]["why"]
+    assert by["bsf.bootstrapped"]["who"] == node.impi and c["keyID"] in by["bsf.bootstrapped"]["why"] and "rule sims" in by["bsf.bootstrapped"]["why"]
+    assert by["zn.key-given"]["who"] == inst.maf and by["maf.fetched"]["who"] == c["keyID"]
+    assert inst.ask("node", "show", node.id)["briefings"][0]["rule"] == "sims"
+    secret = (node.k.hex(), node.opc.hex())
+    said = (json.dumps(shown) + json.dumps(events) + inst.log.read_text() + done.stderr).lower()
+    assert not any(s in said for s in secret)
+
+
+def test_a_card_that_keeps_ks(inst):
+    node = SimNode(inst, uicc="GBA_U", card_gba="yes")
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    node.enrolled()
+    assert "card.naf-key" in [s["arrow"] for s in node.status()["steps"]]
+    assert node.sessions()[0]["guss"]["bsfInfo"]["uiccType"] == "GBA_U"
+
+
+def test_the_card_is_ahead(inst):
+    """The operator has lost its counter: the card says where it stands, and the HSS moves there."""
+    node = SimNode(inst)
+    assert node.run_once().returncode == 0
+    for _ in range(2):
+        again(node)
+    before, begin, old = node.sqn(), mark(inst), node.key()
+    inst.muster("sim", "remove", node.imsi, "--reason", "restored from an old copy")
+    node.sim()
+    assert node.sqn() < before
+    again(node)
+    assert node.key() != old and node.sqn() > before
+    node.enrolled()
+    whats = [e["what"] for e in told(inst, begin)]
+    assert "hss.resynchronised" in whats and whats.index("hss.resynchronised") < whats.index("bsf.bootstrapped"), whats
+
+
+def test_one_sim_twice_at_once(inst):
+    """A copied card: both ends of Ub agree with both, and the MAF ends with one key, which is the last that was used."""
+    one = SimNode(inst)
+    two = copy.copy(one)
+    two.dir = one.dir.with_name(one.dir.name + "-copy")
+    shutil.copytree(one.dir, two.dir)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda n: n.run_once(), (one, two)))
+    assert 0 in [d.returncode for d in done], [d.stderr for d in done]
+    active = [k for k, state in one.at_the_maf().items() if state == "active"]
+    keys = {n.key(): n for n in (one, two) if n.status()["credential"]}
+    assert len(active) == 1 and active[0] in keys, (active, keys)
+    assert keys[active[0]].works()
+    assert not any(n.works() for k, n in keys.items() if k != active[0])
+    assert run("sqlite3", inst.dir / "store/muster.db", f"SELECT vectors FROM sim WHERE imsi = '{one.imsi}'").stdout.strip() == "2"
+
+
+def nothing_half(node):
+    """No session, no open challenge, no key at the MAF."""
+    assert node.sessions() == [] and node.at_the_maf() == {} and not node.status()["credential"]
+
+
+def test_the_hss_is_not_there(inst):
+    """503 with Retry-After, nothing kept; and by itself the node is through when it is back: see the test of that."""
+    node, begin = SimNode(inst), mark(inst)
+    sqn = node.sqn()
+    inst.hss.shut()
+    try:
+        status, headers, _ = Ue(inst.bsf_port, node.k, node.opc, node.impi, inst.bsf).first()
+        assert status == 503 and int(headers["Retry-After"]) > 0 and "WWW-Authenticate" not in headers
+        inst.waiting = inst.stack.enter_context(Running(node))
+        inst.waiting.wait_log("bootstrapping-failed .*reason=busy")
+        nothing_half(node)
+        assert node.sqn() == sqn
+        assert {e["outcome"] for e in told(inst, begin, what="bsf.refused", who=node.impi)} == {503}, [e["why"] for e in told(inst, begin)]
+    finally:
+        inst.hss.open = True
+
+
+def test_a_sim_that_is_suspended(inst):
+    node, begin = SimNode(inst), mark(inst)
+    inst.muster("sim", "suspend", node.imsi, "--reason", "stolen")
+    done = node.run_once()
+    assert done.returncode == 1
+    report = node.status()["reports"][0]
+    assert report["reason"] == "unknown subscriber" and report["remedy"], report
+    nothing_half(node)
+    assert any("stolen" in e["why"] for e in told(inst, begin, what="hss.refused", outcome=403))
+    assert not [e for e in told(inst, begin, what="bsf.refused") if "stolen" in e["why"]], "the reason is the operator's"
+    inst.muster("sim", "resume", node.imsi, "--reason", "found")
+    assert node.run_once().returncode == 0
+    node.enrolled()
+
+
+def test_a_naf_in_no_group_of_the_subscriber(inst):
+    """Ub is good and Zn gives nothing: the subscriber's settings do not let this MAF in."""
+    node, begin = SimNode(inst, naf_group="payment"), mark(inst)
+    done = node.run_once()
+    assert done.returncode == 1, done.stderr
+    assert len(node.sessions()) == 1 and node.at_the_maf() == {}
+    assert any("none of the groups" in e["why"] for e in told(inst, begin, what="zn.refused", outcome=403)), told(inst, begin)
+    assert any("gives us no key" in e["why"] for e in told(inst, begin, what="maf.psk-refused")), told(inst, begin)
+    assert node.reports()[-1] == ("gba", "not authenticated")
+
+
+def zn(inst, btid, cert, key):
+    name = f"zn.{inst.sp}"
+    ask = json.dumps({"btId": btid, "nafId": {"nafFqdn": inst.maf, "uaSecProtId": "01000100AE"}})
+    return run("curl", "-sS", "--http2", "--connect-to", f"{name}:{inst.zn_port}:127.0.0.1:{inst.zn_port}", "--cacert", inst.dir / "keeper/ca.pem",
+               "--cert", cert, "--key", key, "-H", "Content-Type: application/json", "-d", ask, "-w", "\n%{http_code}",
+               f"https://{name}:{inst.zn_port}/nbsp-gba/v1/bootstrapping-info-retrieval", check=False)
+
+
+def test_whoever_is_no_naf_has_no_key(inst):
+    node = SimNode(inst)
+    assert node.run_once().returncode == 0
+    begin, makers = mark(inst), inst.dir / "makers"
+    run(MUSTER, "cert", "issue", "--ca", "acme", "--out", inst.dir / "forged", "--fqdn", inst.maf, cwd=makers)
+    done = zn(inst, node.key(), inst.dir / "forged.pem", inst.dir / "forged.key")
+    assert done.returncode != 0 and "KeyMaterial" not in done.stdout, done
+    assert inst.wait_event("zn.handshake-failed")
+    for who in ("hss", "mef"):                # of this installation's own CA, and no NAF, or not this one
+        done = zn(inst, node.key(), inst.dir / f"tls/{who}.pem", inst.dir / f"tls/{who}.key")
+        assert done.stdout.endswith("\n403") and "KeyMaterial" not in done.stdout, done
+    assert len(told(inst, begin, what="zn.refused", outcome=403)) == 2
+    assert zn(inst, node.key(), inst.dir / "tls/maf.pem", inst.dir / "tls/maf.key").stdout.endswith("\n200"), "as the MAF it is given"
+    # the BSF has forgotten it, and the MAF has the key already: that one is good until it ends
+    inst.muster("gba", "flush", node.impi)
+    assert node.works() and zn(inst, node.key(), inst.dir / "tls/maf.pem", inst.dir / "tls/maf.key").stdout.endswith("\n404")
+
+
+def test_a_key_that_the_bsf_has_flushed_before_it_was_used(inst):
+    """The node holds a key that no NAF can get any more: refused, and by itself it bootstraps anew."""
+    node = SimNode(inst)
+    node.configure('crash_at = "pending-saved";\n')
+    assert node.run_once().returncode == -signal.SIGKILL
+    dead = node.sessions()[0]["btid"]
+    inst.muster("gba", "flush", node.impi)
+    node.configure()
+    with Running(node) as agent:
+        agent.wait_log("enrolled key")
+    assert node.key() != dead and dead not in node.at_the_maf()
+    node.enrolled()
+
+
+@pytest.fixture(scope="module", name="south")
+def the_other_operator(inst):
+    inst.south.start()
+    inst.south.subscription()
+    yield inst.south
+    assert inst.south.stop() == 0, inst.south.log_text()
+
+
+def known_at(south, node):
+    """The other provider has it in its registry, by the name that the operator gives it."""
+    south.muster("node", "add", node.id, "--cse-id", node.cse_id, "--subscription", "sub-1", "--anchor", "none")
+
+
+def test_a_node_that_moves(inst, south):
+    """Another provider by the owner's rule: a new Ks, a key for the new MAF's name, and the old key is dead."""
+    node = SimNode(inst)
+    assert node.run_once().returncode == 0
+    old, begin = node.enrolled()["keyID"], mark(inst)
+    known_at(south, node)
+    rule(inst, "moved", node.imsi, south, before="sims")
+    inst.muster("node", "release", node.id, "--grace", "2d", "--reason", "sold")
+    again(node, "point=left ")
     c = node.status()["credential"]
-    assert c["method"] == "gba" and c["confirmed"] and c["cseID"] == node.known.cse_id, c
-    theirs = [t for t in inst.ask("node", "show", node.known.id)["credentials"] if t["role"] == "maf" and t["state"] == "active"]
-    assert [t["keyID"] for t in theirs] == [c["keyID"]], (theirs, c)
-    assert node.agent("check").returncode == 0
-    return c
+    assert (c["mafFQDN"], c["adminFQDN"]) == (south.maf, south.sp) and c["keyID"] != old and node.works()
+    assert [k for k, state in node.at_the_maf(south).items() if state == "active"] == [c["keyID"]]
+    assert node.at_the_maf().get(old, "revoked") == "revoked" and "active" not in node.at_the_maf().values()
+    assert [e["who"] for e in told(inst, begin, what="zn.key-given")] == [south.maf]
 
 
-@pytest.mark.parametrize("uicc", [None, "GBA_U"], ids=["gba_me", "gba_u"])
-def test_a_sim_is_enough(inst, tmp_path, uicc):
-    node = sim_node(inst, tmp_path / "n", 2 if uicc else 1, uicc)
-    c = enrolled(inst, node)
-    assert c["keyID"].endswith("@" + inst.bsf) and c["nodeID"] == node.known.id and c["registrarPoA"], c
-    assert ("card.naf-key" in [s["arrow"] for s in node.status()["steps"]]) == bool(uicc)
+def test_over_diameter(inst, south):
+    """The same story at a BSF of another operator: Zh and Zn go between the two by Diameter; the card is ahead there, too."""
+    node = SimNode(inst)
+    rule(south, maf=inst)
+    node.instruct({**DISCOVERY, "uri": f"http://{south.bsf}"})
+    begin, there = mark(inst), mark(south)
+    with Running(node) as agent:            # the peers may not have met yet: then it is told to come again
+        agent.wait_log("enrolled key")
+        first = node.key()
+        assert first.endswith("@" + south.bsf) and node.works()
+        assert [k for k, state in node.at_the_maf().items() if state == "active"] == [first]
+        assert {e["who"] for e in told(inst, begin, what="hss.vector")} == {f"dia.{south.sp}"} and not told(inst, begin, what="bsf.bootstrapped")
+        assert [e["who"] for e in told(south, there, what="bsf.bootstrapped")] == [node.impi]
+        assert [e["who"] for e in told(south, there, what="zn.key-given")] == [f"dia.{inst.sp}"]
+        inst.muster("sim", "remove", node.imsi, "--reason", "restored from an old copy")
+        node.sim()
+        assert node.agent("trigger").returncode == 0
+        agent.wait_log("enrolled key")
+    assert node.key() != first and node.works() and told(inst, begin, what="hss.resynchronised")
+    # whom the operator has suspended, and whom nobody knows, over Diameter as well
+    inst.muster("sim", "suspend", node.imsi, "--reason", "stolen")
+    ue = Ue(south.bsf_port, node.k, node.opc, node.impi, south.bsf)
+    assert ue.first()[0] == 403
+    ue.name = "001019999999999@ims.mnc001.mcc001.3gppnetwork.org"
+    assert ue.first()[0] == 403
 
 
-def test_the_bsf_says_whom_to_join(inst, tmp_path):
-    inst.muster("rule", "add", "sims", "--imsi-prefix", "00101", "--method", "gba", "--mef-uri", f"http://{inst.bsf}:{inst.bsf_port}", "--sp", inst.sp,
-                "--maf", inst.maf, "--maf-uri", f"https://{inst.maf}:{inst.maf_port}")
-    node = sim_node(inst, tmp_path / "n", 3, method="bsf")
-    enrolled(inst, node)
-    assert node.reports() == [("bsf", "ok"), ("gba", "ok")]
+def test_the_hss_is_back(inst):
+    """Who was told to come again later has done so meanwhile."""
+    inst.waiting.wait_log("enrolled key")
+    inst.waiting.node.enrolled()
+    inst.stack.close()
 
 
-def test_a_mef_before_the_operators_bsf(inst, tmp_path):
-    """The older arrangement: the MEF is the NAF, and gives what it gives to everybody: KeID, Ke and KmID of its own."""
-    node = sim_node(inst, tmp_path / "n", 4, uri=f"https://{inst.mef}:{inst.mef_port}")
-    c = enrolled(inst, node)
-    assert c["mefFQDN"] == inst.mef and c["keyID"].endswith("@" + inst.maf), c
-
-
-def test_a_subscriber_that_the_operator_does_not_know(inst, tmp_path):
-    node = sim_node(inst, tmp_path / "n", 5)
-    conf = node.dir / "muster-agent.conf"
-    conf.write_text(conf.read_text().replace("001010000000005", "001010000000999"))
-    assert node.run_once().returncode == 1 and node.reports() == [("gba", "unknown subscriber")], node.status()["reports"]
+def test_a_key_that_has_ended(inst):
+    """With its subscription. The MAF refuses it and says what to do; the contract is renewed, and the node bootstraps anew by itself."""
+    node, begin = inst.brief, mark(inst)
+    old = node.key()
+    until("its key has ended at the MAF", lambda: not node.works(), RUN_SECONDS, inst.log_text)
+    assert any("bootstrap anew" in e["why"] for e in told(inst, begin, what="maf.psk-refused")), told(inst, begin)
+    assert node.run_once().returncode == 1, "without a contract there is no other"
+    inst.muster("subscription", "extend", "short", "--until", "+90d")
+    assert not node.works(), "what has ended stays ended"
+    assert node.run_once().returncode == 0
+    assert node.enrolled()["keyID"] != old

@@ -102,11 +102,17 @@ static void say(struct coap_server *s, uint8_t code, const char *text, uint32_t 
 	put_reply(s, &m, now, 0);
 }
 
-static void refuse(struct coap_server *s, uint8_t code, const char *text, uint32_t max_age, mst_ms now)
+/* Nothing is asked. Of an answer no more is kept than somebody may still fetch, and no longer: the room is everybody's. */
+static void rest(struct coap_server *s, mst_ms now)
 {
 	drop_in(s);
 	s->state = COAP_SERVER_IDLE;
-	s->deadline = MST_NEVER;
+	s->deadline = s->out ? now + COAP_SPAN_MS : MST_NEVER;
+}
+
+static void refuse(struct coap_server *s, uint8_t code, const char *text, uint32_t max_age, mst_ms now)
+{
+	rest(s, now);
 	say(s, code, text, max_age, now);
 }
 
@@ -163,9 +169,8 @@ void coap_server_answer(struct coap_server *s, const struct coap_answer *a, mst_
 
 	if (s->state != COAP_SERVER_ASKED)
 		return;
-	s->state = COAP_SERVER_IDLE;
-	s->deadline = MST_NEVER;
 	drop_out(s);
+	rest(s, now);
 	if (a->body.n > mst_coap_block_size(szx)) {
 		s->out = s->room.take(s->room.arg, a->body.n);
 		if (!s->out) {
@@ -176,6 +181,7 @@ void coap_server_answer(struct coap_server *s, const struct coap_answer *a, mst_
 		s->n_out = s->out_cap = a->body.n;
 		s->out_tag++;
 		s->out_key = s->key;
+		s->deadline = now + COAP_SPAN_MS;
 	}
 	s->out_code = a->code;
 	s->out_has_format = a->has_format;
@@ -345,10 +351,8 @@ static bool on_request(struct coap_server *s, struct mst_coap_msg *m, mst_ms now
 	key = key_of(m);
 	if (s->has_block1)
 		return take_block(s, m, key, now) ? hand_over(s, m, (struct mst_view){ s->in, s->n_in }, now, ret_q) : false;
-	drop_in(s);
+	rest(s, now);
 	s->key = key;
-	s->state = COAP_SERVER_IDLE;
-	s->deadline = MST_NEVER;
 	if (s->has_block2 && s->block2.num) {
 		next_block(s, now);
 		return false;
@@ -411,8 +415,9 @@ void coap_server_tick(struct coap_server *s, mst_ms now)
 		s->acked = true;
 		send_small(s, MST_COAP_ACK, s->id);
 	} else if (s->state == COAP_SERVER_TAKING) {
-		drop_in(s);
-		s->state = COAP_SERVER_IDLE;
+		rest(s, now);
+	} else if (s->state == COAP_SERVER_IDLE) {
+		drop_out(s);         /* nobody has come for it */
 	}
 }
 

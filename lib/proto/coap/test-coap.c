@@ -410,12 +410,41 @@ static void oddities(void **state)
 	end(w);
 }
 
+/* Room for blocks is every session's: none that is idle keeps it from the others. */
+static void room_is_given_back(void **state)
+{
+	struct world *w = world(12, 6, 6);
+	enum mst_coap_type type;
+	uint8_t b[2048];
+
+	(void)state;
+	w->n_answer = 10;
+	ask(w, 5000);
+	arrived(w, 5000);
+	assert_int_equal(w->held.taken, 1);
+	assert_int_equal(w->held.now, 0);
+	/* an answer that nobody fetches to its end, whatever else is asked meanwhile */
+	w->n_answer = 3000;
+	assert_int_equal(said(w, message(b, sizeof(b), MST_COAP_CON, MST_COAP_POST, 1, NULL, NULL, 4), &type), MST_COAP_CHANGED);
+	assert_int_equal(said(w, message(b, sizeof(b), MST_COAP_CON, MST_COAP_POST, 2, NULL, &(struct mst_coap_block){ 1, false, 6 }, 0), &type), MST_COAP_CHANGED);
+	assert_int_equal(said(w, message(b, sizeof(b), MST_COAP_CON, MST_COAP_PUT, 3, NULL, &(struct mst_coap_block){ 1, false, 6 }, 0), &type), MST_COAP_INCOMPLETE);
+	assert_int_equal(w->held.now, 3000);
+	assert_in_range(coap_server_deadline(&w->s), w->now + 1, w->now + COAP_SPAN_MS);
+	w->now = coap_server_deadline(&w->s);
+	coap_server_tick(&w->s, w->now);
+	assert_int_equal(w->held.now, 0);
+	assert_true(coap_server_idle(&w->s));
+	assert_int_equal(said(w, message(b, sizeof(b), MST_COAP_CON, MST_COAP_POST, 4, NULL, &(struct mst_coap_block){ 2, false, 6 }, 0), &type), MST_COAP_INCOMPLETE);
+	end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_size_both_ways), cmocka_unit_test(a_bad_network), cmocka_unit_test(a_slow_owner_answers_by_itself),
 		cmocka_unit_test(a_dead_network_is_silence), cmocka_unit_test(no_room_is_busy), cmocka_unit_test(more_than_is_taken),
 		cmocka_unit_test(blocks_out_of_turn), cmocka_unit_test(nobody_elses_blocks), cmocka_unit_test(oddities),
+		cmocka_unit_test(room_is_given_back),
 	};
 
 	return cmocka_run_group_tests_name("coap machines", tests, NULL, NULL);

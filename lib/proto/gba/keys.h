@@ -27,6 +27,7 @@ extern const struct gba_ua gba_ua_default;           /* 0000000000 */
 extern const struct gba_ua gba_ua_http_digest;       /* 0100000002: TS 24.109 over plain HTTP */
 extern const struct gba_ua gba_ua_tls13;             /* 0100000007: external PSK, whatever the suite */
 extern const struct gba_ua gba_ua_tmpi;              /* 0100000100 */
+extern const struct gba_ua gba_ua_trigger;           /* FF00000001, private: our pushed triggers (codec/trigger.h) */
 /* 010001 and the suite: TLS up to 1.2, with PSK or with Digest inside (TS 33.222 5.3 and 5.4), and DTLS 1.2. */
 struct gba_ua gba_ua_tls(uint16_t suite);
 /* What it is for, for people; NULL when it is none that may be used (first octet 00 has one legal value). */
@@ -67,6 +68,13 @@ MST_MUST_CHECK bool gba_bsf_of_imsi(struct mst_view imsi, unsigned mnc_digits, c
 MST_MUST_CHECK bool gba_bsf_of_impi(struct mst_view impi, char out[MST_ID_MAX]);
 /* base64(RAND)@BSF. Only a BSF makes one; to everybody else it is opaque. */
 MST_MUST_CHECK bool gba_btid_make(const uint8_t rnd[GBA_RAND], struct mst_view bsf, char out[MST_BTID_MAX]);
+/* RAND of one that was made so. For a BSF, of its own, and nobody else. */
+MST_MUST_CHECK bool gba_btid_rand(struct mst_view btid, uint8_t ret_rnd[GBA_RAND]);
+/*
+ * The key id under which a session's trigger key is known at both ends: "trigger:" and the B-TID. Not the B-TID alone, which is
+ * the id of another key of the same node: the root credential that it has from a MAF. False when it does not fit.
+ */
+MST_MUST_CHECK bool gba_trigger_id(struct mst_view btid, char out[MST_ID_MAX]);
 /* The part behind the last `@`, which TMPI and routing need; empty when there is none. */
 struct mst_view gba_btid_domain(struct mst_view btid);
 

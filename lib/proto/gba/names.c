@@ -10,7 +10,7 @@
 /* --- Ua identifiers --- */
 
 const struct gba_ua gba_ua_default = { { 0, 0, 0, 0, 0 } }, gba_ua_http_digest = { { 1, 0, 0, 0, 2 } },
-		    gba_ua_tls13 = { { 1, 0, 0, 0, 7 } }, gba_ua_tmpi = { { 1, 0, 0, 1, 0 } };
+		    gba_ua_tls13 = { { 1, 0, 0, 0, 7 } }, gba_ua_tmpi = { { 1, 0, 0, 1, 0 } }, gba_ua_trigger = { { 0xff, 0, 0, 0, 1 } };
 
 /* The first `n` octets decide; longer rows stand before shorter ones. */
 static const struct { uint8_t b[GBA_UA]; size_t n; const char *words; } ua_row[] = {
@@ -181,4 +181,28 @@ bool gba_realm_for(struct mst_view realm, struct mst_view host, enum gba_hint *r
 		realm = mst_view_sub(realm, end + 1, realm.n);
 	}
 	return false;
+}
+
+bool gba_btid_rand(struct mst_view btid, uint8_t ret_rnd[GBA_RAND])
+{
+	uint8_t rnd[GBA_RAND];
+	char again[MST_BTID_MAX];
+	struct mst_view domain = gba_btid_domain(btid);
+	size_t n = 0;
+
+	if (!domain.n || domain.n + 1 >= btid.n || !mst_base64_decode(mst_view_sub(btid, 0, btid.n - domain.n - 1), rnd, sizeof(rnd), &n) ||
+	    n != GBA_RAND || !gba_btid_make(rnd, domain, again) || !mst_view_eq_str(btid, again))
+		return false;
+	memcpy(ret_rnd, rnd, GBA_RAND);
+	return true;
+}
+
+bool gba_trigger_id(struct mst_view btid, char out[MST_ID_MAX])
+{
+	struct mst_writer w = mst_writer_of(out, MST_ID_MAX);
+
+	mst_put_str(&w, "trigger:");
+	mst_put(&w, btid);
+	mst_put_nul(&w);
+	return w.ok && btid.n && mst_printable_ascii(btid);
 }

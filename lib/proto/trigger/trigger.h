@@ -29,7 +29,7 @@
 #include "crypto/derive.h"
 
 #define TRIGGER_NODES_MAX 3          /* names of this node */
-#define TRIGGER_KEYS_MAX 8
+#define TRIGGER_KEYS_MAX 10
 #define TRIGGER_KEPT_MAX 12          /* counters, of keys that were there once too */
 #define TRIGGER_LAST_MAX 8           /* refusals remembered */
 #define TRIGGER_BLOB_MAX (2 + TRIGGER_KEPT_MAX * (MST_SHA256_LEN + 8))

@@ -188,6 +188,8 @@ struct admin_trigger_input {
 	char what_text[16], method_text[8], uri[128], target[128], admin_fqdn[MST_ID_MAX], payload[MST_TRIGGER_MAX];
 	char signer[2 * MST_TRIGGER_HINT + 1];    /* hint of the public key, hex; "" = the node's own key */
 	uint8_t signer_hint[MST_TRIGGER_HINT];
+	char key_text[16];
+	bool gba;                                 /* key: with the session at the BSF, whatever else there is */
 	int64_t window;
 	char via[16], to[64];                     /* for the audit log: how it is going to be sent */
 };

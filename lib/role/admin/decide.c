@@ -100,15 +100,25 @@ bool admin_trigger_key(const struct mst_credential *c, mst_time now)
 	       (!c->expires || c->expires > now);
 }
 
-enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, const struct mst_credential *cred,
+bool admin_trigger_session(const struct mst_gba_session *s, mst_time now)
+{
+	return s->session.expires > now && !s->session.in_card && s->ks.n;
+}
+
+enum admin_verdict admin_decide_trigger(const struct mst_node *n, enum admin_trigger_by by, const char *key_id,
 					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,
 					struct mst_diag *d)
 {
+	bool signed_ = by == ADMIN_BY_SIGNER;
+
 	memset(ret_v, 0, sizeof(*ret_v));
 	/* one that may stay for a while is told to look where it is to go */
 	if (n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !mst_life_leaving(n, now)))
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node was revoked or released; it is not called back");
-	if (!signed_ && !cred)
+	if (by == ADMIN_BY_SESSION && !key_id)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "key",
+			      "this node's SIM has no session at the BSF here with Ks in the node, or bsf.trigger_naf is not set");
+	if (!signed_ && !key_id)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id",
 			      "no key of this node is in use here that a trigger could be made with; sign it (muster trigger "
 			      "--signer)");
@@ -116,8 +126,8 @@ enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, 
 	if (ret_v->counter > (uint64_t)MST_TRIGGER_COUNTER_MAX)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node's counter is used up");
 	if (!signed_) {
-		memcpy(ret_v->key_id, cred->key_id, sizeof(ret_v->key_id));
-		ret_v->authorisation = mst_authorise_trigger(cred->key_id, n->node_id);
+		memcpy(ret_v->key_id, key_id, strlen(key_id) + 1);
+		ret_v->authorisation = mst_authorise_trigger(key_id, n->node_id);
 	}
 	return ADMIN_DONE;
 }

@@ -77,12 +77,15 @@ struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l);
 
 /* Can a trigger be authenticated with it now? A root credential that is in use, or a maker's secret. */
 bool admin_trigger_key(const struct mst_credential *c, mst_time now);
+/* With a key of this session? Not when the card keeps Ks: its node cannot make the key without asking the card. */
+bool admin_trigger_session(const struct mst_gba_session *s, mst_time now);
 /*
  * A trigger for the node. The counter is larger than any before and begins as the time of day, so that a store that was
- * restored from a backup does not fall behind its nodes. `cred` NULL: there is none; `signed_`: somebody else signs.
+ * restored from a backup does not fall behind its nodes. `key_id` NULL: there is no key.
  */
+enum admin_trigger_by { ADMIN_BY_KEY /* that there is */, ADMIN_BY_SESSION, ADMIN_BY_SIGNER };
 struct admin_trigger_verdict { char key_id[MST_ID_MAX]; uint64_t counter; struct mst_authorisation authorisation; };
-enum admin_verdict admin_decide_trigger(const struct mst_node *n, bool signed_, const struct mst_credential *cred,
+enum admin_verdict admin_decide_trigger(const struct mst_node *n, enum admin_trigger_by by, const char *key_id,
 					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,
 					struct mst_diag *d);
 

@@ -372,6 +372,7 @@ static const struct member trigger_members[] = {
 	{ "adminFQDN", IDENT, false, MST_ID_FQDN, T(admin_fqdn) },
 	{ "payload", TEXT, false, 0, T(payload) },
 	{ "signer", TEXT, false, 0, T(signer) },
+	{ "key", TEXT, false, 0, T(key_text) },
 	{ "via", TEXT, false, 0, T(via) },
 	{ "to", TEXT, false, 0, T(to) },
 };
@@ -410,6 +411,11 @@ bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, stru
 	if (ret->signer[0] && (!mst_hex_decode(mst_view_str(ret->signer), ret->signer_hint, MST_TRIGGER_HINT, &n) ||
 			       n != MST_TRIGGER_HINT))
 		return wrong(d, "signer", "8 hex digits: the first octets of SHA-256 of the public key");
+	ret->gba = !strcmp(ret->key_text, "gba");
+	if (ret->key_text[0] && !ret->gba)
+		return wrong(d, "key", "gba, or nothing: the key in use");
+	if (ret->gba && ret->signer[0])
+		return wrong(d, "key", "key or signer");
 	return true;
 }
 

@@ -49,8 +49,9 @@ static int apply_new(struct admin *q, struct admin_node_input *in, int *ret_rsc,
 
 /*
  * A name has to be bound to a trust anchor. Without a word from the operator it is the maker's, when there is
- * one maker only: written down now, so that a maker who comes later cannot claim it. Of a provider's people no word is taken
- * (scope.c): among several makers the name is nobody's certificate's until the installation's people have bound it.
+ * one maker only: written down now, so that a maker who comes later cannot claim it. Where no maker's CA is trusted, as in an
+ * installation for SIMs, it is no certificate's. Of a provider's people no word is taken (scope.c): among several makers the
+ * name is nobody's certificate's until the installation's people have bound it.
  */
 static bool bind_names(const struct admin *q, struct admin_node_input *in, struct mst_diag *d)
 {
@@ -60,14 +61,13 @@ static bool bind_names(const struct admin *q, struct admin_node_input *in, struc
 	for (size_t i = 0; i < in->n; i++) {
 		if (memcmp(in->identity[i].anchor, none, sizeof(none)))
 			continue;
-		if (q->sp[0] && conf && conf->makers.n != 1) {
+		if (!conf || !conf->makers.n || (q->sp[0] && conf->makers.n != 1)) {
 			memcpy(in->identity[i].anchor, mst_anchor_none, MST_SHA256_LEN);
 			continue;
 		}
-		if (!conf || conf->makers.n != 1) {
-			mst_diag_set(d, 0, "anchor", conf && conf->makers.n ?
-				     "which of the makers' CAs signs this node? expected" : "no maker's CA is trusted yet; expected",
-				     " 64 hex digits, SHA-256 of that CA's certificate (muster: --anchor FILE), or \"any\"", NULL);
+		if (conf->makers.n != 1) {
+			mst_diag_set(d, 0, "anchor", "which of the makers' CAs signs this node? expected 64 hex digits, its SHA-256",
+				     " (muster: --anchor FILE), \"any\", or \"none\": no certificate", NULL);
 			return false;
 		}
 		memcpy(in->identity[i].anchor, conf->makers.sha256[0], MST_SHA256_LEN);

@@ -606,8 +606,11 @@ static void a_name_is_bound_to_a_maker(void **state)
 	struct mst_identity i;
 	int64_t wild = -1;
 
+	/* no CA at all, as where nodes come by their SIMs: no certificate is the node's, also not of a maker who comes later */
 	f->conf.makers.n = 0;
-	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:m\"}", 4000);
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:sim\"}", 2001);
+	assert_int_equal(mst_store_identity_get(f->s, MST_ID_NODE, "urn:sim", &i), 0);
+	assert_memory_equal(i.anchor, mst_anchor_none, sizeof(i.anchor));
 	f->conf.makers.n = 2;
 	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:m\"}", 4000);
 	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:m\",\"anchor\":\"acme\"}", 4000);

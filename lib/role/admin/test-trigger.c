@@ -128,6 +128,34 @@ static void the_key_in_use(void **state)
 	assert_int_equal(rsc, MST_RSC_CONFLICT);
 }
 
+/* Only while it lasts, only where the node itself can have the key; and never instead of what was asked for. */
+static void the_key_of_a_session(void **state)
+{
+	static struct mst_gba_session g = { .session = { .expires = NOW + 1 }, .ks = { { 1 }, 1 } };
+	struct admin_trigger_verdict v;
+	struct mst_diag d = { 0 };
+	int rsc;
+
+	(void)state;
+	assert_true(admin_trigger_session(&g, NOW));
+	assert_false(admin_trigger_session(&g, NOW + 1));
+	g.session.in_card = true;
+	assert_false(admin_trigger_session(&g, NOW));
+	assert_int_equal(admin_decide_trigger(&node, ADMIN_BY_SESSION, NULL, 0, NOW, &v, &rsc, &d), ADMIN_REFUSED);
+	assert_int_equal(rsc, MST_RSC_CONFLICT);
+	assert_string_equal(d.field, "key");
+	assert_int_equal(admin_decide_trigger(&node, ADMIN_BY_SESSION, "trigger:b@x", 7, NOW, &v, &rsc, &d), ADMIN_DONE);
+	assert_true(v.counter == NOW && v.authorisation.what == MST_AUTH_TRIGGER);
+	assert_string_equal(v.authorisation.key_id, "trigger:b@x");
+	assert_string_equal(v.authorisation.to, "urn:a");
+	json_decref(call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\",\"key\":\"gba\"}", NOW, &rsc));
+	assert_int_equal(rsc, MST_RSC_CONFLICT);
+	json_decref(call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\",\"key\":\"km\"}", NOW, &rsc));
+	assert_int_equal(rsc, MST_RSC_BAD_REQUEST);
+	json_decref(call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\",\"key\":\"gba\",\"signer\":\"01020304\"}", NOW, &rsc));
+	assert_int_equal(rsc, MST_RSC_BAD_REQUEST);
+}
+
 static void a_body_to_be_signed(void **state)
 {
 	struct mst_trigger t;
@@ -214,7 +242,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(counters_only_grow), T(the_key_in_use), T(a_body_to_be_signed), T(bad_requests_change_nothing), T(numbers),
+		T(counters_only_grow), T(the_key_in_use), T(the_key_of_a_session), T(a_body_to_be_signed), T(bad_requests_change_nothing), T(numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,9 @@
 /*
  * Pushed triggers: /v1/nodes/{id}/number, /v1/nodes/{id}/trigger. The counter is in the store before the trigger leaves
  * (the answer goes after the commit); the MAC is the keeper's, the key never comes here.
+ *
+ * Whose key: of the credential that is in use; else, or when the caller says so, of the node's session at our BSF (GBA), by a
+ * NAF's name that both ends are configured for.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +12,8 @@
 #include "crypto/derive.h"
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
+
+#define SESSIONS 64                  /* of one subscriber; a BSF keeps fewer */
 
 static int no_such_node(struct admin *q)
 {
@@ -55,7 +60,13 @@ int admin_node_number(struct admin *q)
 	return admin_answer(q, MST_RSC_OK, json_pack("{s:s, s:s}", "nodeID", n.node_id, "number", reach.number));
 }
 
-struct newest { mst_time now; bool found; enum mst_role role; struct mst_credential cred; };
+struct newest {
+	mst_time now;
+	bool found, gba;
+	struct mst_credential cred;
+	struct mst_gba_session session;      /* gba */
+	char key_id[MST_ID_MAX];             /* found */
+};
 
 static int keep_usable(void *arg, const struct mst_credential *c)
 {
@@ -76,7 +87,36 @@ static int find_key(struct admin *q, const struct mst_node *n, struct newest *w)
 
 	for (size_t i = 0; i < MST_COUNT(roles) && !r && !w->found; i++)
 		r = mst_store_cred_of_node(q->env->store, roles[i], n->id, keep_usable, w);
+	if (w->found)
+		memcpy(w->key_id, w->cred.key_id, sizeof(w->key_id));
 	return r;
+}
+
+static int keep_session(void *arg, const struct mst_gba_session *s)
+{
+	struct newest *w = arg;
+
+	if (admin_trigger_session(s, w->now) && (!w->found || s->session.created >= w->session.session.created)) {
+		w->session = *s;
+		w->found = w->gba = true;
+	}
+	return 0;
+}
+
+/* What the node's SIM bootstrapped last at our BSF. */
+static int find_session(struct admin *q, const struct mst_node *n, struct newest *w)
+{
+	struct mst_sim sim;
+	int r;
+
+	if (!q->env->conf || !q->env->conf->gba.trigger_naf[0])
+		return 0;
+	r = mst_store_sim_of_node(q->env->store, n->id, &sim);
+	if (!r && sim.state == MST_SIM_ACTIVE)
+		r = mst_store_gba_session_list(q->env->store, sim.impi, "", SESSIONS, keep_session, w);
+	if (w->gba && !gba_trigger_id(mst_view_str(w->session.session.btid), w->key_id))
+		w->found = w->gba = false;
+	return r < 0 ? r : 0;
 }
 
 /* Hints are views into `hint`, which has to live as long as the trigger. */
@@ -116,9 +156,12 @@ static int fill(struct admin *q, const struct admin_trigger_input *in, const str
 static int tag(struct admin *q, const struct admin_trigger_verdict *v, const struct newest *w, const struct mst_node *n,
 	       struct mst_writer *body)
 {
+	const struct mst_gba_trigger t = { w->session.session.btid, w->session.session.impi, w->gba ? q->env->conf->gba.trigger_naf : "",
+					   n->node_id, mst_written(body) };
+	struct mst_keeper *k = q->env->keeper;
 	uint8_t mac[MST_TRIGGER_MAC];
-	int r = q->env->keeper->ops->trigger(q->env->keeper, &v->authorisation, &w->cred.key, w->cred.purpose, v->key_id,
-					     n->node_id, mst_written(body), mac);
+	int r = w->gba ? k->ops->gba_trigger(k, &v->authorisation, &w->session.ks, &t, mac) :
+			 k->ops->trigger(k, &v->authorisation, &w->cred.key, w->cred.purpose, v->key_id, n->node_id, t.body, mac);
 
 	if (!r)
 		mst_trigger_put_tag(body, (struct mst_view){ mac, sizeof(mac) });
@@ -193,7 +236,8 @@ int admin_node_trigger(struct admin *q)
 	struct mst_writer w = mst_writer_of(octets, sizeof(octets));
 	struct admin_trigger_input in;
 	struct admin_trigger_verdict v;
-	struct newest key = { .now = q->env->now };
+	enum admin_trigger_by by;
+	static _Thread_local struct newest key;     /* a session is too much for a stack; nothing of it outlives the call */
 	struct mst_trigger t;
 	struct mst_reach reach;
 	struct mst_diag d = { 0 };
@@ -207,12 +251,16 @@ int admin_node_trigger(struct admin *q)
 	if (r)
 		return r < 0 ? r : no_such_node(q);
 	r = get_reach(q, &n, &reach);
-	if (!r)
+	memset(&key, 0, sizeof(key));
+	key.now = q->env->now;
+	if (!r && !in.gba)
 		r = find_key(q, &n, &key);
+	if (!r && !key.found)
+		r = find_session(q, &n, &key);
 	if (r)
 		return r;
-	if (admin_decide_trigger(&n, in.signer[0] != '\0', key.found ? &key.cred : NULL, reach.counter, q->env->now, &v, &rsc,
-				 &d) == ADMIN_REFUSED)
+	by = in.signer[0] ? ADMIN_BY_SIGNER : in.gba ? ADMIN_BY_SESSION : ADMIN_BY_KEY;
+	if (admin_decide_trigger(&n, by, key.found ? key.key_id : NULL, reach.counter, q->env->now, &v, &rsc, &d) == ADMIN_REFUSED)
 		return admin_refuse(q, rsc, &d);
 	r = fill(q, &in, &n, &v, hint, &t);
 	if (!r)

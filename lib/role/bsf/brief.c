@@ -15,6 +15,22 @@ static const int methods[] = { MST_METHOD_GBA, MST_METHOD_PSK, MST_METHOD_CERT, 
 
 static _Thread_local uint8_t scratch[SCRATCH];
 
+/* Of a subscriber who is no node of this installation's registry, what its settings call it. */
+static void name_of(const struct mst_uss *u, struct bsf_briefing *b)
+{
+	struct mst_node *n = &b->who.node;
+	const struct { enum mst_id_kind kind; char *to; size_t cap; } name[] = { { MST_ID_CSE_ABS, n->cse_id, sizeof(n->cse_id) },
+		{ MST_ID_AE_ABS, n->ae_id, sizeof(n->ae_id) }, { MST_ID_NODE, n->node_id, sizeof(n->node_id) } };
+
+	for (size_t k = 0; k < u->n_ids; k++)
+		for (size_t i = 0; i < MST_COUNT(name); i++) {
+			if (!mst_id_valid(name[i].kind, u->id[k]))
+				continue;
+			b->named |= !name[i].to[0] && mst_view_to_str(u->id[k], name[i].to, name[i].cap);
+			break;
+		}
+}
+
 /* Which node the subscriber is: the GUSS says what it is called at our service (TS-0003 8.3.2.3). */
 static int find_node(struct mst_role_env *env, const struct mst_guss *g, struct bsf_briefing *b)
 {
@@ -32,6 +48,12 @@ static int find_node(struct mst_role_env *env, const struct mst_guss *g, struct 
 				return e;
 			b->known = !e && b->who.has_node;
 		}
+	if (b->known)
+		return 0;
+	memset(&b->who, 0, sizeof(b->who));
+	for (size_t i = 0; i < g->n && !b->named; i++)
+		if (g->uss[i].gsid == (uint32_t)env->conf->gba.gsid)
+			name_of(&g->uss[i], b);
 	return 0;
 }
 
@@ -142,12 +164,25 @@ static int no_instructions(int outcome, struct bsf_briefing *b, const struct mst
 	return 0;
 }
 
+/* The rules send it to another provider than the one that it has here: that one's MAF, registrar and term are not for it any more. */
+static bool leads_elsewhere(const struct mst_sequence *s, const struct mst_who *who)
+{
+	for (size_t i = 0; i < s->n_instructions; i++) {
+		const struct mst_instruction *one = &s->instructions[i];
+
+		if (one->kind == MST_INSTR_BOOTSTRAP && who->has_sub && !mst_id_equal(MST_ID_FQDN, one->target, mst_view_str(who->sub.maf_fqdn)))
+			return true;
+	}
+	return false;
+}
+
 static int write_instructions(const struct mst_sequence *s, struct bsf_briefing *b)
 {
 	struct mst_writer w = mst_writer_of(b->instructions, sizeof(b->instructions)), o = mst_writer_of(b->row.answer.b, sizeof(b->row.answer.b));
 
 	mst_sequence_write_json(s, &w);
 	mst_sequence_write_cbor(s, &o);
+	b->elsewhere = leads_elsewhere(s, &b->who);
 	b->n_instructions = w.ok && o.ok ? w.n : 0;
 	b->row.answer.n = (uint16_t)(o.ok ? o.n : 0);
 	return 0;
@@ -177,18 +212,22 @@ static int consult(struct mst_role_env *env, const struct mst_rule_set *set, con
 
 static int configure(struct mst_role_env *env, struct bsf_briefing *b)
 {
+	static _Thread_local struct mst_who who;
 	struct mst_writer w = mst_writer_of(b->configuration, sizeof(b->configuration));
 	uint8_t ca[MST_BSF_INFO_OCTETS / 4];
 	size_t n = 0;
 	int e;
 
 	b->n_configuration = 0;
-	if (!b->known)
+	if (!b->known && !b->named)
 		return 0;
-	e = env->keeper->ops->ca_cert(env->keeper, ca, sizeof(ca), &n);
+	who = b->who;
+	who.has_node = true;
+	who.has_sub = b->known && who.has_sub && !b->elsewhere;
+	e = who.has_sub ? env->keeper->ops->ca_cert(env->keeper, ca, sizeof(ca), &n) : 0;
 	if (e)
 		return e < 0 ? e : MST_FAULT_BUG;
-	mst_role_put_cfg(&mst_mef_client_cfg_msg, MST_PROFILE_LONG, &b->who, (struct mst_view){ ca, n }, env->now, &w);
+	mst_role_put_cfg(&mst_mef_client_cfg_msg, MST_PROFILE_LONG, &who, (struct mst_view){ ca, n }, env->now, &w);
 	b->n_configuration = w.ok ? w.n : 0;
 	return 0;
 }
@@ -206,7 +245,7 @@ static bool silent(const struct mst_role_env *env, struct bsf_briefing *b)
 
 static void start(struct bsf_briefing *b)
 {
-	b->put = b->put_node = b->known = false;
+	b->put = b->put_node = b->known = b->named = b->elsewhere = false;
 	b->n_instructions = b->n_configuration = 0;
 	b->text[0] = '\0';
 }

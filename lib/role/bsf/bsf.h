@@ -54,6 +54,8 @@ struct bsf_vector {
 struct bsf_briefing {
 	bool put, put_node;             /* new: `row` is to be kept */
 	bool known;                     /* the subscriber is a node of the registry */
+	bool named;                     /* it is not, and `who.node` has the names that its settings give it */
+	bool elsewhere;                 /* the instructions lead to another MAF than that of its subscription here */
 	struct mst_who who;
 	struct mst_briefing row;
 	char text[200];                 /* for the operator */

@@ -158,12 +158,16 @@ static const char *const fetch_end[MST_FETCH__COUNT] = {
 	[MST_FETCH_LIST_STALE] = "no current revocation list to judge the BSF's certificate by",
 };
 
-static bool may_vouch(const struct mst_bsf_link *bsf, const char *enrolee)
+/* A CSE-ID or AE-ID says whose it is; of an M2M-Node-ID the subscription does. */
+static bool may_vouch(const struct mst_bsf_link *bsf, const char *enrolee, const struct mst_who *owner)
 {
 	struct mst_view v = mst_view_str(enrolee), sp = mst_view_sub(v, 2, v.n);
 
-	sp = mst_view_sub(sp, 0, mst_view_find(sp, '/'));
-	for (size_t i = 0; i < bsf->n_sp && mst_view_starts(v, "//"); i++)
+	if (mst_view_starts(v, "//"))
+		sp = mst_view_sub(sp, 0, mst_view_find(sp, '/'));
+	else
+		sp = owner->has_sub ? mst_view_str(owner->sub.sp_fqdn) : MST_VIEW_NONE;
+	for (size_t i = 0; i < bsf->n_sp && sp.n; i++)
 		if (mst_id_equal(MST_ID_FQDN, sp, mst_view_str(bsf->sp[i])))
 			return true;
 	return !bsf->n_sp;
@@ -191,7 +195,7 @@ bool mst_naf_decide_fetched(const struct mst_naf *n, const struct mst_fetch_resu
 		why = "the BSF's answer held no key, or one that was not asked for";
 	else if (!uid[0])
 		why = "the BSF named no enrolee";
-	else if (!may_vouch(n->bsf, uid))
+	else if (!may_vouch(n->bsf, uid, owner))
 		why = "the BSF vouches for a client of a provider that is not in bsfs.sps";
 	else if (!put_via(n, c.via))
 		why = "the BSF's name is too long";

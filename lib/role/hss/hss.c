@@ -154,6 +154,7 @@ static int encode(const struct hss_call *c, const struct hss_records *r, const s
 {
 	a->rsc = v->status;
 	a->retry_after = v->retry_after;
+	a->event_only = !v->vector && !v->settings;
 	a->content.n = 0;
 	if (v->vector)
 		put_vector(c, r, vec, a);
@@ -206,6 +207,7 @@ const struct mst_role_ops mst_role_hss = {
 	.network = true,
 	.sbi = true,
 	.content_max = 4096,
+	.for_strangers = true,
 	.client_cert_required = true,
 	.handle = handle,
 	.handshake_failed = handshake_failed,

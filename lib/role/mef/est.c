@@ -74,8 +74,8 @@ static int keep_command(void *arg, const struct mst_command *m)
 /* Was it made under another provider than the node has now? */
 static int load_former(struct mst_role_env *env, const struct mst_who *w, struct est_records *r)
 {
-	struct mst_node_past past;
-	struct mst_cert_row row;
+	struct mst_node_past past = { 0 };
+	struct mst_cert_row row = { 0 };
 	int e = mst_store_past_last(env->store, w->node.id, &past);
 
 	if (!e)

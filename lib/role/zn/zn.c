@@ -138,6 +138,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	}
 	a->rsc = v->status;
 	a->counts = v->status == 200 ? MST_M_GBA_NAF_KEYS : 0;
+	a->event_only = v->status != 200;
 	if (v->status != 200) {
 		a->parcel.n_fills = 0;
 		a->content.n = 0;
@@ -163,6 +164,7 @@ const struct mst_role_ops mst_role_zn = {
 	.network = true,
 	.sbi = true,
 	.content_max = 4096,
+	.for_strangers = true,
 	.client_cert_required = true,
 	.handle = handle,
 	.handshake_failed = handshake_failed,
