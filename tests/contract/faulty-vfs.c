@@ -59,10 +59,11 @@ static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 
 static int x_sync(sqlite3_file *f, int flags)
 {
-	int rc = step(f, NULL, 0, 0, SQLITE_IOERR_FSYNC);
-
+	/* Counted and made to fail, but the disk is not asked: the accidents here are of programs, and what a program
+	 * that is killed has written the kernel still has. Nothing in these tests could tell, but each would wait. */
+	(void)flags;
 	plan.syncs++;
-	return rc ? rc : real(f)->pMethods->xSync(real(f), flags);
+	return step(f, NULL, 0, 0, SQLITE_IOERR_FSYNC);
 }
 
 static int x_close(sqlite3_file *f)
