@@ -292,8 +292,8 @@ def test_the_card_is_ahead(inst):
     again(node)
     assert node.key() != old and node.sqn() > before
     node.enrolled()
-    whats = [e["what"] for e in told(inst, begin, node.imsi)]
-    assert "hss.resynchronised" in whats and whats.index("hss.resynchronised") < whats.index("bsf.bootstrapped"), whats
+    kinds = [e["what"] for e in told(inst, begin, node.imsi)]
+    assert "hss.resynchronised" in kinds and kinds.index("hss.resynchronised") < kinds.index("bsf.bootstrapped"), kinds
 
 
 def test_one_sim_twice_at_once(inst):
