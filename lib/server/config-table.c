@@ -26,9 +26,10 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 #define RANGE(lo, hi) .least = (lo), .most = (hi)
 #define DAY INT64_C(86400)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): `role` is a member's name, which takes none. */
 #define BSFS(role, more) \
 	{ #role ".bsfs", MST_CONF_T_GROUPS, AT(role.bsfs), .stride = sizeof(struct mst_conf_bsf), \
-	  .count = offsetof(struct mst_conf, role.n_bsfs), .max = MST_BSFS_MAX, .help = more }, \
+	  .count = offsetof(struct mst_conf, role.n_bsfs), .max = MST_BSFS_MAX, .help = (more) }, \
 	{ #role ".bsfs.fqdn", MST_CONF_T_FQDN, MST_CONF_NEEDED, NULL, "bsf.example.com", ELEM(struct mst_conf_bsf, fqdn), \
 	  .help = "its name, which its certificate must have" }, \
 	{ #role ".bsfs.uri", MST_CONF_T_URI, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_bsf, uri), \
@@ -43,6 +44,7 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any" }, \
 	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
 	  .help = "trust anchors for BSFs that are asked by TLS" },
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct mst_conf_item mst_conf_items[] = {
 	{ "processes", MST_CONF_T_CHOICE, MST_CONF_FIXED, "split", NULL, AT(processes), .choices = processes_choices,

@@ -444,7 +444,8 @@ static int make_tls(struct connector *c, struct mst_diag *d, struct mst_tls_ctx 
 {
 	int r = 0;
 
-	memset(ret, 0, MST_ASKERS * sizeof(ret[0]));
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		ret[i] = NULL;
 	for (size_t k = 0; k < c->u.n_materials && !r; k++)
 		for (size_t i = 0; i < MST_ASKERS && !r; i++) {
 			const struct mst_material *m = &c->u.material[k];

@@ -265,7 +265,7 @@ static int finish(struct batch *b, int r)
 	if (b->m->quiet)
 		;                /* whoever runs the import tells about it */
 	else if (b->m->json)
-		print_json(json_pack("{s:I,s:I,s:I,s:I}", "rows", (json_int_t)(b->done + b->left), "added", (json_int_t)b->good, "refused",
+		print_json(json_pack("{s:I,s:I,s:I,s:I}", "rows", (json_int_t)b->done + (json_int_t)b->left, "added", (json_int_t)b->good, "refused",
 				     (json_int_t)b->bad, "notCarriedOut", (json_int_t)b->left));
 	else
 		say(b->left ? "%zu rows: %zu added, %zu refused, %zu not carried out" : "%zu rows: %zu added, %zu refused", b->done + b->left, b->good,
