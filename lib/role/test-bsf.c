@@ -32,6 +32,7 @@ static struct rig {
 	struct mst_exchange x;
 	struct mst_answer a;
 	uint8_t content[MST_ANSWER_MAX];
+	const char *from;
 	char opaque[40], text[1200];
 } g;
 
@@ -102,11 +103,13 @@ static int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f
 	return g.a.wants_fetch ? -1 : g.a.rsc;
 }
 
+/* From `g.from`, or from nowhere. */
 static int ub(const char *authorization)
 {
 	g.x = (struct mst_exchange){ .role = MST_ROLE_BSF, .channel = 9, .plain = true, .peer.how = MST_AUTH_ANONYMOUS,
 				     .request = { .op = MST_OP_RETRIEVE, .to = MST_VIEW_LIT("/") }, .authorization = mst_view_str(authorization),
 				     .user_agent = MST_VIEW_LIT("x; 3gpp-gba-tmpi") };
+	snprintf(g.x.peer.address, sizeof(g.x.peer.address), "%s", g.from ? g.from : "");
 	return turn(&mst_role_bsf, NULL);
 }
 
@@ -337,6 +340,40 @@ static void lock_out_ends_by_time(void **state)
 	assert_int_equal(ub(FIRST), -1);
 }
 
+/* Whoever knows an IMSI and nothing else, at an address of his own. */
+static void a_stranger_keeps_nobody_out(void **state)
+{
+	static const char *const same[] = { "[2001:db8:1:2::1]:5", "[2001:db8:1:2:ffff::9%eth0]:77" }, *const other[] = { "192.0.2.7:41000", "[2001:db8:1:3::1]:5" };
+
+	(void)state;
+	/* challenges that nobody answers */
+	for (uint8_t i = 0; i < 5; i++) {
+		g.from = same[i & 1];
+		assert_int_equal(ub(FIRST), -1);
+		assert_int_equal(hss(GUSS("", ""), (uint8_t)(60 + i)), 401);
+	}
+	assert_int_equal(ub(FIRST), 503);
+	assert_true(g.a.retry_after > 0 && g.a.event_only);
+	g.from = other[0];
+	bootstrap(GUSS("", ""), 70);
+	/* answers that are wrong, the AUTS of nobody's card among them */
+	g.now += 61;
+	for (uint8_t i = 0; i < 3; i++) {
+		g.from = same[0];
+		assert_int_equal(ub(FIRST), -1);
+		assert_int_equal(hss(GUSS("", ""), (uint8_t)(80 + i)), 401);
+		assert_int_equal(ub(answer("guess")), 403);
+	}
+	assert_int_equal(ub(FIRST), 403);
+	for (size_t i = 0; i < MST_COUNT(other); i++) {
+		g.from = other[i];
+		bootstrap(GUSS("", ""), (uint8_t)(90 + i));
+	}
+	g.from = same[1];
+	assert_int_equal(ub(FIRST), 403);
+	g.from = NULL;
+}
+
 /* Whatever step of the store fails, the exchange is undone as a whole, and the same again succeeds. */
 static void a_store_that_fails(void **state)
 {
@@ -416,7 +453,7 @@ static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest t[] = { T(the_worked_values), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
+	const struct CMUnitTest t[] = { T(the_worked_values), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
 					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(keys_of_triggers_are_for_whom_they_were_given_to) };
 
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -126,6 +126,7 @@ struct mst_store_ops {
 
 	int (*gba_run_insert)(struct mst_store *s, const struct mst_gba_run *r);
 	int (*gba_run_get)(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
+	int (*gba_run_waiting)(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n);
 	int (*gba_run_settle)(struct mst_store *s, const struct gba_run *r);
 	int (*gba_session_insert)(struct mst_store *s, const struct mst_gba_session *r);
 	int (*gba_session_get)(struct mst_store *s, const char *btid, struct mst_gba_session *ret);
@@ -137,8 +138,8 @@ struct mst_store_ops {
 	int (*gba_tmpi_put)(struct mst_store *s, const struct mst_gba_tmpi *r);
 	int (*gba_tmpi_get)(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret);
 	int (*gba_lock_put)(struct mst_store *s, const struct mst_gba_lock *r);
-	int (*gba_lock_get)(struct mst_store *s, const char *impi, struct mst_gba_lock *ret);
-	int (*gba_lock_delete)(struct mst_store *s, const char *impi);
+	int (*gba_lock_get)(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret);
+	int (*gba_lock_delete)(struct mst_store *s, const char *impi, const char *origin);
 	int (*gba_sweep)(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
 	int (*gba_flush)(struct mst_store *s, const char *impi, int64_t *ret_sessions);
 

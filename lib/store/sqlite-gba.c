@@ -5,7 +5,7 @@
 
 #define RUN_COLS                                                                                             \
 	"nonce, impi, username, opaque, rand, algorithm, qop, state, in_card, tmpi_ue, resyncs, until, "     \
-	"response, cnonce, nc, av, guss"
+	"response, cnonce, nc, av, guss, origin"
 #define R(t, m) SQ_COL(t, struct mst_gba_run, m)
 static const struct sq_col run_cols[] = {
 	R(SQ_TEXT, run.nonce),
@@ -25,6 +25,7 @@ static const struct sq_col run_cols[] = {
 	R(SQ_TEXT, run.nc),
 	R(SQ_WRAPPED, av),
 	R(SQ_TEXT, guss),
+	R(SQ_TEXT, origin),
 };
 _Static_assert(sizeof(enum gba_run_state) == sizeof(int) && sizeof(unsigned) == sizeof(int), "as SQ_ENUM reads them");
 
@@ -32,7 +33,7 @@ int sq_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r)
 {
 	/* RAND makes the B-TID, so an HSS that gives one twice gives two keys one name */
 	int e = sq_put(sq_of(s), SQ_GBA_RUN_INSERT,
-		       "INSERT INTO gba_run (" RUN_COLS ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17"
+		       "INSERT INTO gba_run (" RUN_COLS ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18"
 		       " WHERE NOT EXISTS (SELECT 1 FROM gba_session WHERE btid >= substr(?1, 1, 21) AND btid < substr(?1, 1, 21) || '~'"
 		       " AND rand = ?5)",
 		       NULL, 0, SQ_COLS(run_cols), r);
@@ -40,9 +41,9 @@ int sq_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r)
 	if (e)
 		return e == MST_STORE_NONE ? MST_STORE_EXISTS : e;
 	e = sq_run(sq_of(s), SQ_GBA_RUN_CROWD,
-		   "DELETE FROM gba_run WHERE impi = ?1 AND rowid NOT IN"
-		   " (SELECT rowid FROM gba_run WHERE impi = ?1 ORDER BY until DESC, rowid DESC LIMIT ?2)",
-		   SQ_ARGS(SQ_S(r->run.impi), SQ_I(MST_GBA_RUNS_OF_ONE)));
+		   "DELETE FROM gba_run WHERE impi = ?1 AND origin = ?2 AND rowid NOT IN"
+		   " (SELECT rowid FROM gba_run WHERE impi = ?1 AND origin = ?2 ORDER BY until DESC, rowid DESC LIMIT ?3)",
+		   SQ_ARGS(SQ_S(r->run.impi), SQ_S(r->origin), SQ_I(MST_GBA_RUNS_OF_ONE)));
 	return e < 0 ? e : 0;
 }
 
@@ -50,6 +51,18 @@ int sq_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *r
 {
 	return sq_one(sq_of(s), SQ_GBA_RUN_GET, "SELECT " RUN_COLS " FROM gba_run WHERE nonce = ?1", SQ_ARGS(SQ_S(nonce)),
 		      SQ_COLS(run_cols), ret);
+}
+
+int sq_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n)
+{
+	struct count { int64_t n; } c;
+	static const struct sq_col col[] = { SQ_COL(SQ_I64, struct count, n) };
+	int r = sq_one(sq_of(s), SQ_GBA_RUN_WAITING,
+		       "SELECT count(*) FROM gba_run WHERE impi = ?1 AND origin = ?2 AND until > ?3 AND state = 0",
+		       SQ_ARGS(SQ_S(impi), SQ_S(origin), SQ_I(now)), SQ_COLS(col), &c);
+
+	*ret_n = r ? 0 : c.n;
+	return r;
 }
 
 int sq_gba_run_settle(struct mst_store *s, const struct gba_run *r)
@@ -145,26 +158,30 @@ int sq_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *
 
 /* --- who guessed wrong --- */
 
+#define LOCK_COLS "impi, origin, wrong, until, forget"
 #define L(t, m) SQ_COL(t, struct mst_gba_lock, m)
-static const struct sq_col lock_cols[] = { L(SQ_TEXT, impi), L(SQ_INT, wrong), L(SQ_I64, until), L(SQ_I64, forget) };
+static const struct sq_col lock_cols[] = { L(SQ_TEXT, impi), L(SQ_TEXT, origin), L(SQ_INT, wrong), L(SQ_I64, until), L(SQ_I64, forget) };
 
 int sq_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r)
 {
 	return sq_put(sq_of(s), SQ_GBA_LOCK_PUT,
-		      "INSERT INTO gba_lock (impi, wrong, until, forget) VALUES (?1, ?2, ?3, ?4)"
-		      " ON CONFLICT (impi) DO UPDATE SET wrong = excluded.wrong, until = excluded.until, forget = excluded.forget",
+		      "INSERT INTO gba_lock (impi, origin, wrong, until, forget) VALUES (?1, ?2, ?3, ?4, ?5)"
+		      " ON CONFLICT (impi, origin) DO UPDATE SET wrong = excluded.wrong, until = excluded.until, forget = excluded.forget",
 		      NULL, 0, SQ_COLS(lock_cols), r);
 }
 
-int sq_gba_lock_get(struct mst_store *s, const char *impi, struct mst_gba_lock *ret)
+int sq_gba_lock_get(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret)
 {
-	return sq_one(sq_of(s), SQ_GBA_LOCK_GET, "SELECT impi, wrong, until, forget FROM gba_lock WHERE impi = ?1",
-		      SQ_ARGS(SQ_S(impi)), SQ_COLS(lock_cols), ret);
+	static const char of_one[] = "SELECT " LOCK_COLS " FROM gba_lock WHERE impi = ?1 AND origin = ?2";
+	static const char longest[] = "SELECT " LOCK_COLS " FROM gba_lock WHERE impi = ?1 ORDER BY until DESC, wrong DESC, origin LIMIT 1";
+
+	return sq_one(sq_of(s), origin ? SQ_GBA_LOCK_GET : SQ_GBA_LOCK_LONGEST, origin ? of_one : longest,
+		      (const struct sq_arg[]){ SQ_S(impi), SQ_S(origin ? origin : "") }, origin ? 2 : 1, SQ_COLS(lock_cols), ret);
 }
 
-int sq_gba_lock_delete(struct mst_store *s, const char *impi)
+int sq_gba_lock_delete(struct mst_store *s, const char *impi, const char *origin)
 {
-	return sq_run(sq_of(s), SQ_GBA_LOCK_DELETE, "DELETE FROM gba_lock WHERE impi = ?1", SQ_ARGS(SQ_S(impi)));
+	return sq_run(sq_of(s), SQ_GBA_LOCK_DELETE, "DELETE FROM gba_lock WHERE impi = ?1 AND origin = ?2", SQ_ARGS(SQ_S(impi), SQ_S(origin)));
 }
 
 /* --- what ends --- */
@@ -175,7 +192,7 @@ int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_
 		{ SQ_GBA_SWEEP_RUN, "DELETE FROM gba_run WHERE nonce IN (SELECT nonce FROM gba_run WHERE until <= ?1 ORDER BY until LIMIT ?2)" },
 		{ SQ_GBA_SWEEP_SESSION,
 		  "DELETE FROM gba_session WHERE btid IN (SELECT btid FROM gba_session WHERE expires <= ?1 ORDER BY expires LIMIT ?2)" },
-		{ SQ_GBA_SWEEP_LOCK, "DELETE FROM gba_lock WHERE impi IN (SELECT impi FROM gba_lock WHERE forget <= ?1 ORDER BY forget LIMIT ?2)" },
+		{ SQ_GBA_SWEEP_LOCK, "DELETE FROM gba_lock WHERE (impi, origin) IN (SELECT impi, origin FROM gba_lock WHERE forget <= ?1 ORDER BY forget LIMIT ?2)" },
 	};
 	unsigned n = 0;
 

@@ -289,6 +289,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.briefing_prune = sq_briefing_prune,
 	.gba_run_insert = sq_gba_run_insert,
 	.gba_run_get = sq_gba_run_get,
+	.gba_run_waiting = sq_gba_run_waiting,
 	.gba_run_settle = sq_gba_run_settle,
 	.gba_session_insert = sq_gba_session_insert,
 	.gba_session_get = sq_gba_session_get,

@@ -115,6 +115,7 @@ enum sq_slot {
 	SQ_GBA_RUN_INSERT,
 	SQ_GBA_RUN_CROWD,
 	SQ_GBA_RUN_GET,
+	SQ_GBA_RUN_WAITING,
 	SQ_GBA_RUN_SETTLE,
 	SQ_GBA_SESSION_INSERT,
 	SQ_GBA_SESSION_CROWD,
@@ -127,6 +128,7 @@ enum sq_slot {
 	SQ_GBA_TMPI_GET,
 	SQ_GBA_LOCK_PUT,
 	SQ_GBA_LOCK_GET,
+	SQ_GBA_LOCK_LONGEST,
 	SQ_GBA_LOCK_DELETE,
 	SQ_GBA_SWEEP_RUN,
 	SQ_GBA_SWEEP_SESSION,
@@ -383,6 +385,7 @@ int sq_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
 int sq_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
 
 int sq_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
+int sq_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n);
 int sq_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
 int sq_gba_run_settle(struct mst_store *s, const struct gba_run *r);
 int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);
@@ -395,8 +398,8 @@ int sq_gba_session_delete(struct mst_store *s, const char *btid);
 int sq_gba_tmpi_put(struct mst_store *s, const struct mst_gba_tmpi *r);
 int sq_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret);
 int sq_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r);
-int sq_gba_lock_get(struct mst_store *s, const char *impi, struct mst_gba_lock *ret);
-int sq_gba_lock_delete(struct mst_store *s, const char *impi);
+int sq_gba_lock_get(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret);
+int sq_gba_lock_delete(struct mst_store *s, const char *impi, const char *origin);
 int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);
 int sq_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions);
 

@@ -11,6 +11,11 @@ int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba
 	return s->ops->gba_run_get(s, nonce, ret);
 }
 
+int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n)
+{
+	return s->ops->gba_run_waiting(s, impi, origin, now, ret_n);
+}
+
 int mst_store_gba_run_settle(struct mst_store *s, const struct gba_run *r)
 {
 	return s->ops->gba_run_settle(s, r);
@@ -62,14 +67,14 @@ int mst_store_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r)
 	return s->ops->gba_lock_put(s, r);
 }
 
-int mst_store_gba_lock_get(struct mst_store *s, const char *impi, struct mst_gba_lock *ret)
+int mst_store_gba_lock_get(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret)
 {
-	return s->ops->gba_lock_get(s, impi, ret);
+	return s->ops->gba_lock_get(s, impi, origin, ret);
 }
 
-int mst_store_gba_lock_delete(struct mst_store *s, const char *impi)
+int mst_store_gba_lock_delete(struct mst_store *s, const char *impi, const char *origin)
 {
-	return s->ops->gba_lock_delete(s, impi);
+	return s->ops->gba_lock_delete(s, impi, origin);
 }
 
 int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n)

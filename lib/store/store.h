@@ -354,16 +354,20 @@ int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, 
  *
  * Several BSFs may share one store: a challenge is settled once, whoever comes first.
  */
-#define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber that stand at a time */
+#define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber to one origin that are kept at a time */
+#define MST_GBA_ORIGIN_MAX 48             /* where a request came from: an address of IPv4, or the first 64 bits of one of IPv6 */
 #define MST_GBA_SESSIONS_OF_ONE 4         /* and sessions: the newest */
 struct mst_gba_run {
 	struct gba_run run;               /* unique by nonce */
 	struct mst_wrapped av;            /* purpose AV, bound to the B-TID that it would give */
 	char guss[MST_GUSS_OCTETS + 1];   /* subscriber data as the HSS gave it, JSON */
+	char origin[MST_GBA_ORIGIN_MAX];
 };
-/* EXISTS: the nonce is taken, or there is a session of this RAND. Of the subscriber's others the oldest may go. */
+/* EXISTS: the nonce is taken, or there is a session of this RAND. Of the subscriber's others of this origin the oldest may go. */
 int mst_store_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
 int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
+/* How many of its challenges to this origin are not answered yet. */
+int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n);
 /* State and answer of one that is OPEN in the store. NONE: it is not there, or somebody else has settled it. */
 int mst_store_gba_run_settle(struct mst_store *s, const struct gba_run *r);
 
@@ -388,10 +392,11 @@ struct mst_gba_tmpi { char impi[MST_ID_MAX], tmpi[MST_ID_MAX]; mst_time made; };
 int mst_store_gba_tmpi_put(struct mst_store *s, const struct mst_gba_tmpi *r);               /* takes the place of the older */
 int mst_store_gba_tmpi_get(struct mst_store *s, const char *tmpi, struct mst_gba_tmpi *ret);
 
-struct mst_gba_lock { char impi[MST_ID_MAX]; int wrong; mst_time until, forget; };
+struct mst_gba_lock { char impi[MST_ID_MAX], origin[MST_GBA_ORIGIN_MAX]; int wrong; mst_time until, forget; };
 int mst_store_gba_lock_put(struct mst_store *s, const struct mst_gba_lock *r);               /* upsert */
-int mst_store_gba_lock_get(struct mst_store *s, const char *impi, struct mst_gba_lock *ret);
-int mst_store_gba_lock_delete(struct mst_store *s, const char *impi);                        /* NONE */
+/* `origin` NULL: the one of all that lasts longest. */
+int mst_store_gba_lock_get(struct mst_store *s, const char *impi, const char *origin, struct mst_gba_lock *ret);
+int mst_store_gba_lock_delete(struct mst_store *s, const char *impi, const char *origin);                        /* NONE */
 
 /* What has ended goes, `limit` rows of each table at most. How many went in all. */
 int mst_store_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_n);

@@ -2,6 +2,7 @@
 CREATE TABLE gba_run (
 	nonce TEXT NOT NULL PRIMARY KEY,
 	impi TEXT NOT NULL,
+	origin TEXT NOT NULL,
 	username TEXT NOT NULL,
 	opaque TEXT NOT NULL,
 	rand BLOB NOT NULL,
@@ -19,7 +20,7 @@ CREATE TABLE gba_run (
 	guss TEXT NOT NULL
 ) STRICT;
 CREATE INDEX gba_run_ends ON gba_run (until);
-CREATE INDEX gba_run_impi ON gba_run (impi, until);
+CREATE INDEX gba_run_impi ON gba_run (impi, origin, until);
 
 CREATE TABLE gba_session (
 	btid TEXT NOT NULL PRIMARY KEY,
@@ -43,11 +44,13 @@ CREATE TABLE gba_tmpi (
 	made INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Wrong answers in a row; `until`: no answer is taken before (0: all are). `forget`: the row ends by itself.
+-- Wrong answers in a row from one place, so that no stranger elsewhere locks a subscriber out; `until`: no answer is taken before (0: all are). `forget`: the row ends by itself.
 CREATE TABLE gba_lock (
-	impi TEXT NOT NULL PRIMARY KEY,
+	impi TEXT NOT NULL,
+	origin TEXT NOT NULL,
 	wrong INTEGER NOT NULL,
 	until INTEGER NOT NULL,
-	forget INTEGER NOT NULL
+	forget INTEGER NOT NULL,
+	PRIMARY KEY (impi, origin)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX gba_lock_ends ON gba_lock (forget);

@@ -97,6 +97,34 @@ static void challenges(void **state)
 	assert_int_equal(got.run.state, GBA_RUN_GRANTED);
 }
 
+static void challenges_wait_where_they_went(void **state)
+{
+	static struct mst_gba_run r;
+	struct mst_store *s = of(state);
+	int64_t n;
+
+	for (int i = 1; i <= MST_GBA_RUNS_OF_ONE + 2; i++) {
+		r = *make_run(i);
+		snprintf(r.origin, sizeof(r.origin), i == 1 ? "2001:db8::" : "192.0.2.1");
+		assert_int_equal(mst_store_gba_run_insert(s, &r), 0);
+	}
+	/* what comes from elsewhere pushes none of them out */
+	assert_int_equal(mst_store_gba_run_get(s, make_run(1)->run.nonce, &r), 0);
+	assert_string_equal(r.origin, "2001:db8::");
+	assert_int_equal(mst_store_gba_run_get(s, make_run(2)->run.nonce, &r), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_run_waiting(s, IMPI, "192.0.2.1", 0, &n), 0);
+	assert_int_equal(n, MST_GBA_RUNS_OF_ONE);
+	r = *make_run(9);
+	r.run.state = GBA_RUN_SPENT;
+	assert_int_equal(mst_store_gba_run_settle(s, &r.run), 0);
+	assert_int_equal(mst_store_gba_run_waiting(s, IMPI, "192.0.2.1", 0, &n), 0);
+	assert_int_equal(n, MST_GBA_RUNS_OF_ONE - 1);
+	assert_int_equal(mst_store_gba_run_waiting(s, IMPI, "192.0.2.1", MST_NEVER, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(mst_store_gba_run_waiting(s, "somebody", "192.0.2.1", 0, &n), 0);
+	assert_int_equal(n, 0);
+}
+
 /* An HSS that gives a RAND twice: also after the challenge of it is gone, while the session of it lasts. */
 static void a_rand_is_good_once(void **state)
 {
@@ -201,15 +229,27 @@ static void names_and_guesses(void **state)
 	/* another subscriber's, by chance of one in 2^192 or by somebody's doing */
 	snprintf(t.impi, sizeof(t.impi), "other");
 	assert_int_equal(mst_store_gba_tmpi_put(s, &t), MST_STORE_EXISTS);
-	assert_int_equal(mst_store_gba_lock_get(s, IMPI, &got_l), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, NULL, &got_l), MST_STORE_NONE);
 	assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
 	l.wrong = 4;
 	assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
-	assert_int_equal(mst_store_gba_lock_get(s, IMPI, &got_l), 0);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, NULL, &got_l), 0);
 	assert_string_equal(got_l.impi, IMPI);
 	assert_true(got_l.wrong == 4 && got_l.until == 50 && got_l.forget == 60);
-	assert_int_equal(mst_store_gba_lock_delete(s, IMPI), 0);
-	assert_int_equal(mst_store_gba_lock_delete(s, IMPI), MST_STORE_NONE);
+	/* each place by itself */
+	snprintf(l.origin, sizeof(l.origin), "192.0.2.1");
+	l.until = 70;
+	assert_int_equal(mst_store_gba_lock_put(s, &l), 0);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, "", &got_l), 0);
+	assert_int_equal(got_l.until, 50);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, "192.0.2.1", &got_l), 0);
+	assert_true(got_l.until == 70 && !strcmp(got_l.origin, "192.0.2.1"));
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, "192.0.2.2", &got_l), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, NULL, &got_l), 0);
+	assert_int_equal(got_l.until, 70);
+	assert_int_equal(mst_store_gba_lock_delete(s, IMPI, "192.0.2.1"), 0);
+	assert_int_equal(mst_store_gba_lock_delete(s, IMPI, ""), 0);
+	assert_int_equal(mst_store_gba_lock_delete(s, IMPI, ""), MST_STORE_NONE);
 }
 
 static void what_ends_goes_in_pieces(void **state)
@@ -278,7 +318,7 @@ static void flushing(void **state)
 	assert_int_equal(count_of(s, NULL), 1);
 	assert_int_equal(mst_store_gba_run_get(s, r.run.nonce, &r), MST_STORE_NONE);
 	assert_int_equal(mst_store_gba_tmpi_get(s, "a@tmpi", &t), MST_STORE_NONE);
-	assert_int_equal(mst_store_gba_lock_get(s, IMPI, &l), MST_STORE_NONE);
+	assert_int_equal(mst_store_gba_lock_get(s, IMPI, NULL, &l), MST_STORE_NONE);
 	assert_int_equal(mst_store_gba_flush(s, NULL, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(count_of(s, NULL), 0);
@@ -347,7 +387,7 @@ static void nothing_half(void **state)
 int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
-	const struct CMUnitTest t[] = { T(challenges), T(a_rand_is_good_once), T(sessions), T(the_newest_session), T(names_and_guesses), T(what_ends_goes_in_pieces),
+	const struct CMUnitTest t[] = { T(challenges), T(challenges_wait_where_they_went), T(a_rand_is_good_once), T(sessions), T(the_newest_session), T(names_and_guesses), T(what_ends_goes_in_pieces),
 					T(flushing), T(two_at_one_store), T(nothing_half) };
 
 	contract_prefix = argc > 1 ? argv[1] : "sqlite:";

@@ -54,7 +54,7 @@ static int keep_session(void *arg, const struct mst_gba_session *r)
 static int put_lock(struct admin *q, const char *impi, json_t *j)
 {
 	struct mst_gba_lock l;
-	int r = mst_store_gba_lock_get(q->env->store, impi, &l);
+	int r = mst_store_gba_lock_get(q->env->store, impi, NULL, &l);
 
 	if (r || l.forget <= q->env->now)
 		return r < 0 ? r : 0;

@@ -89,7 +89,7 @@ int bsf_apply(struct mst_role_env *env, const struct mst_exchange *x, const stru
 	if (!e && v->put_lock)
 		e = must(mst_store_gba_lock_put(env->store, &v->lock));
 	if (!e && v->drop_lock) {
-		e = mst_store_gba_lock_delete(env->store, r->lock.impi);
+		e = mst_store_gba_lock_delete(env->store, r->lock.impi, r->lock.origin);
 		e = e > 0 ? 0 : e;
 	}
 	return e ? e : tell(env, x, q, r, v, b);

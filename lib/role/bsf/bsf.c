@@ -1,7 +1,9 @@
 /* Role bsf: the order of things. */
 #include "role/bsf/bsf.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "server/metrics.h"
 
@@ -11,6 +13,23 @@ static void refuse_call(struct bsf_call *q, int status, const struct mst_diag *d
 {
 	q->status = status;
 	snprintf(q->words, sizeof(q->words), "%.95s%s%.150s", d->field, d->field[0] ? ": " : "", d->text);
+}
+
+/* "192.0.2.1:443" and "[2001:db8::1]:443" without the port; of IPv6 the 64 bits that one subscriber's line has. */
+static void origin_of(const char *address, char out[MST_GBA_ORIGIN_MAX])
+{
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+	bool six = address[0] == '[';
+	char text[64];
+	uint8_t b[16];
+
+	snprintf(text, sizeof(text), "%s", address + six);
+	text[strcspn(text, six ? "]%" : ":")] = '\0';
+	if (six && inet_pton(AF_INET6, text, b) == 1 && memcmp(b, mapped, sizeof(mapped)) != 0) {
+		memset(b + 8, 0, 8);
+		(void)!inet_ntop(AF_INET6, b, text, sizeof(text));
+	}
+	snprintf(out, MST_GBA_ORIGIN_MAX, "%.47s", text);
 }
 
 void bsf_decode(const struct mst_role_conf *conf, const struct mst_exchange *x, struct bsf_call *q)
@@ -23,6 +42,7 @@ void bsf_decode(const struct mst_role_conf *conf, const struct mst_exchange *x, 
 
 	memset(q, 0, sizeof(*q));
 	MST_STR_SET(q->attempt, x->attempt);
+	origin_of(x->peer.address, q->origin);
 	m.method = mst_view_str(op < MST_COUNT(method) && method[op] ? method[op] : "POST");
 	if (x->authorization.n)
 		m.header[m.n++] = (struct mst_http_header){ MST_VIEW_LIT("Authorization"), x->authorization };
@@ -101,7 +121,10 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 	e = load_run(env, q, r);
 	if (!e)
 		e = who_is_it(env, q, r);
-	return e || !r->impi[0] ? e : found(mst_store_gba_lock_get(env->store, r->impi, &r->lock), &r->has_lock);
+	if (e || !r->impi[0])
+		return e;
+	e = mst_store_gba_run_waiting(env->store, r->impi, q->origin, env->now, &r->waiting);
+	return e ? e : found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
 }
 
 /* --- verdict → answer --- */

@@ -16,6 +16,7 @@
 #include "role/rules/rules.h"
 
 #define BSF_CNONCE_MAX 128              /* of a UE: our answer says it again */
+#define BSF_WAITING_OF_ONE 5            /* challenges of one subscriber that one origin may leave unanswered: fewer a minute than an HSS gives */
 #define BSF_BRIEFINGS_OF_ONE 16         /* briefings kept of one subscriber */
 #define BSF_CONFIGURATION 8192
 
@@ -24,6 +25,7 @@ struct bsf_call {
 	char words[260];               /* … this */
 	struct gba_ask ask;
 	char username[MST_ID_MAX], attempt[33];
+	char origin[MST_GBA_ORIGIN_MAX];        /* what a stranger there does is counted there */
 };
 
 struct bsf_records {
@@ -31,7 +33,8 @@ struct bsf_records {
 	struct mst_gba_run run;         /* of the nonce */
 	struct mst_gba_session session; /* of the run, when it was granted */
 	char impi[MST_ID_MAX];          /* the run's, the TMPI's, or what it says itself; "": a TMPI that nobody knows */
-	struct mst_gba_lock lock;
+	struct mst_gba_lock lock;       /* for this origin */
+	int64_t waiting;                /* challenges to this origin without an answer */
 	struct mst_guss guss;           /* of the run; views into `room` */
 	uint8_t room[MST_SBI_ARENA];
 };

@@ -40,6 +40,12 @@ static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time
 	}
 	if (locked(r, now, v))
 		return;
+	/* each costs the HSS a vector, and it paces those of a SIM: who does not answer leaves room for the others */
+	if (!resync && r->waiting >= BSF_WAITING_OF_ONE) {
+		refuse(v, 503, "refused", "too many challenges that were not answered; later", "as many challenges as one address may leave unanswered");
+		v->retry = HSS_RETRY;
+		return;
+	}
 	v->next = BSF_FETCH;
 	v->resync = resync;
 	v->stale = stale;
@@ -133,16 +139,16 @@ int bsf_decide(struct mst_crypto *c, const struct bsf_call *q, const struct bsf_
 
 /* --- RES was right, or not --- */
 
-static void wrong_answer(const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now, struct bsf_verdict *v)
+/* Of a place, not of the subscriber: a stranger elsewhere must not lock it out. */
+static void count_wrong(const struct bsf_call *q, const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now, struct bsf_verdict *v)
 {
 	const struct mst_gba_conf *b = &conf->gba;
 	struct mst_gba_lock l = { .wrong = 1 };
 
-	refuse(v, 403, "wrong-answer", "the answer is wrong", "RES is not the one that the vector wants");
-	v->settle_run = v->wrong = true;
 	if (!b->lock_after)
 		return;
 	MST_STR_SET(l.impi, r->run.run.impi);
+	MST_STR_SET(l.origin, q->origin);
 	/* those of a lock that has ended, or of long ago, do not count any more */
 	if (r->has_lock && r->lock.forget > now && (!r->lock.until || r->lock.until > now))
 		l.wrong += r->lock.wrong;
@@ -150,10 +156,17 @@ static void wrong_answer(const struct bsf_records *r, const struct mst_role_conf
 	if (l.wrong >= b->lock_after) {
 		l.until = l.forget;
 		v->what = "locked-out";
-		MST_STR_SET(v->why, "RES is wrong once more: no answer of this subscriber is taken for a while (bsf.lock_time)");
+		MST_STR_SET(v->why, "wrong once more: from there no answer for this subscriber is taken for a while (bsf.lock_time)");
 	}
 	v->put_lock = true;
 	v->lock = l;
+}
+
+static void wrong_answer(const struct bsf_call *q, const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now, struct bsf_verdict *v)
+{
+	refuse(v, 403, "wrong-answer", "the answer is wrong", "RES is not the one that the vector wants");
+	v->settle_run = v->wrong = true;
+	count_wrong(q, r, conf, now, v);
 }
 
 void bsf_decide_proof(const struct bsf_call *q, const struct bsf_records *r, const struct mst_role_conf *conf, int outcome,
@@ -168,7 +181,7 @@ void bsf_decide_proof(const struct bsf_call *q, const struct bsf_records *r, con
 	if (!v->repeat && gba_run_proven(&v->run.run, &q->ask, right) != GBA_JUDGE_GRANTED)
 		right = false;
 	if (!right) {
-		wrong_answer(r, conf, now, v);
+		wrong_answer(q, r, conf, now, v);
 		return;
 	}
 	v->next = BSF_ANSWER;
@@ -216,7 +229,13 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 		refuse(v, 403, "refused", "unknown here: say your IMPI", "its TMPI was replaced meanwhile");
 		return 0;
 	}
-	if (unusable(q, f, v) || locked(r, now, v))
+	if (unusable(q, f, v)) {
+		/* anybody can write an AUTS, and each answer to one costs a challenge */
+		if (resync && f->end == MST_FETCH_REFUSED)
+			count_wrong(q, r, conf, now, v);
+		return 0;
+	}
+	if (locked(r, now, v))
 		return 0;
 	e = gba_run_open(&cfg, f->rnd, f->autn, r->impi, &q->ask, f->opaque, now, &v->run.run);
 	if (e < 0)
@@ -227,6 +246,7 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 		return 0;
 	}
 	v->run.av = f->av;
+	MST_STR_SET(v->run.origin, q->origin);
 	v->put_run = v->challenge = true;
 	v->stale = q->ask.kind == GBA_ASK_RESPONSE || (q->ask.kind == GBA_ASK_RESYNC && !r->has_run);
 	v->status = 401;
