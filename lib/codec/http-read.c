@@ -90,6 +90,9 @@ static int begin_body(struct mst_http_read *r, const struct mst_http_msg *m, str
 		return bad(r, d, "Content-Length", "not a decimal number");
 	if (lengths && r->left > r->cap - r->n)
 		return bad(r, d, "body", "longer than there is room for");
+	/* they have no content (RFC 9110 15.3.5, 15.4.5; RFC 9112 6.1), and readers do not agree on what follows one that says otherwise */
+	if ((m->status == 204 || m->status == 304) && (codings || (lengths && r->left)))
+		return bad(r, d, "Content-Length", "a 204 or 304 has no content");
 	r->phase = m->status == 204 || m->status == 304 || (lengths && !r->left) ? MST_HTTP_READ_DONE
 		 : codings ? MST_HTTP_READ_CHUNKS : lengths ? MST_HTTP_READ_LENGTH : MST_HTTP_READ_TO_END;
 	if (codings)

@@ -87,6 +87,8 @@ static void test_bad(void **state)
 		{ "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\nx", "Content-Length" },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\nx", "body" },
 		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx", "Transfer-Encoding" },
+		{ "HTTP/1.1 204 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "Content-Length" },
+		{ "HTTP/1.1 304 OK\r\nContent-Length: 1\r\n\r\nx", "Content-Length" },
 		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\na\r\n0\r\n\r\n", "chunk" },
 		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n", "body" },
 		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n", "chunk" },

@@ -66,7 +66,7 @@ static void vectors_that_the_card_takes(void **state)
 
 static void by_each_of_its_names(void **state)
 {
-	static const char *const name[] = { "imsi-" HSS_IMSI, "msisdn-491700000001", "impi-001010000000001%40ims.mnc001.mcc001.3gppnetwork.org" };
+	static const char *const name[] = { ("imsi-" HSS_IMSI), "msisdn-491700000001", "impi-001010000000001%40ims.mnc001.mcc001.3gppnetwork.org" };
 	char to[256];
 
 	(void)state;
