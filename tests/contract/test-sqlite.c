@@ -134,7 +134,6 @@ static void one_sync_a_group(void **state)
 	}
 }
 
-#ifndef MST_SANITIZED
 /* The process dies at each write and sync of its first three groups, also in the middle of a write. */
 static void killed_at_each_write(void **state)
 {
@@ -178,7 +177,6 @@ static void killed_at_each_write(void **state)
 		contract_tear_down(&st);
 	}
 }
-#endif
 
 static void overwrite(const char *path, off_t at, const void *p, size_t n)
 {
@@ -577,9 +575,7 @@ int main(void)
 		cmocka_unit_test(medium_fails),
 		T(full_in_the_middle_of_a_group),
 		T(one_sync_a_group),
-#ifndef MST_SANITIZED       /* a thousand deaths of a process: what it does before them the others do, too, and a sanitizer makes each fork dear */
 		cmocka_unit_test(killed_at_each_write),
-#endif
 		T(damaged_files),
 		T(damaged_page_of_rows),
 		T(cut_off_file),
