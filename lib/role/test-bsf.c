@@ -435,6 +435,23 @@ static void which_naf_has_a_key_for_whom(void **state)
 	assert_int_equal(turn(&mst_role_zn, NULL), 403);
 }
 
+/* Ks_NAF says enough: who the subscriber is at the operator, only a NAF hears that is meant to (bsf.nafs.impi). */
+static void who_hears_the_private_identity(void **state)
+{
+	(void)state;
+	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
+	assert_int_equal(zn("maf.sp.example", ASK(BTID, "in-cse.sp.example", "")), 200);
+	assert_null(strstr((const char *)g.content, "impi"));
+	g.conf.gba.naf[0].impi = true;
+	assert_int_equal(zn("maf.sp.example", ASK(BTID, "in-cse.sp.example", "")), 200);
+	assert_non_null(strstr((const char *)g.content, "\"impi\":\"" IMPI "\""));
+	/* a NAF that shows no name of these settings, though the subscriber lets it in */
+	g.now += 61;
+	bootstrap(GUSS("", ""), 1);
+	assert_int_equal(zn("free.sp.example", ASK("IlU8vpY3qJ0hiuZNrke/NQ==@" BSF, "free.sp.example", "")), 200);
+	assert_null(strstr((const char *)g.content, "impi"));
+}
+
 /* Who has those can send nodes anywhere: a NAF whose certificate happens to have the name is not thereby the trigger server. */
 static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 {
@@ -454,7 +471,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest t[] = { T(the_worked_values), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
-					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(keys_of_triggers_are_for_whom_they_were_given_to) };
+					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity),
+				       T(keys_of_triggers_are_for_whom_they_were_given_to) };
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

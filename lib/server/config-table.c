@@ -413,6 +413,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "other names that it may ask keys for" },
 	{ "bsf.nafs.groups", MST_CONF_T_TEXT, .sample = "m2m", ELEM_LST(struct mst_conf_naf, groups, n_groups),
 	  .help = "groups of NAFs (nafGroup in subscribers' settings) that it is in" },
+	{ "bsf.nafs.impi", MST_CONF_T_BOOL, 0, "false", NULL, ELEM(struct mst_conf_naf, impi),
+	  .help = "it is told the private identity (IMPI) of subscribers, and with it, as a rule, their IMSI. MAF and MEF of muster do not need it" },
 
 	{ "zn", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(zn.present),
 	  .help = "the BSF's face towards NAFs, such as a MAF: their keys by B-TID (Zn, Nbsp_GBA; TS 29.309)" },

@@ -546,6 +546,7 @@ static void gba_of(const struct mst_conf_role *r, bool asks, struct mst_gba_conf
 		memcpy(n->group, r->nafs[i].groups, sizeof(n->group));
 		n->n_names = r->nafs[i].n_names;
 		n->n_groups = r->nafs[i].n_groups;
+		n->impi = r->nafs[i].impi;
 	}
 }
 

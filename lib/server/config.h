@@ -45,6 +45,7 @@ struct mst_conf_bsf {
 struct mst_conf_naf {
 	char fqdn[MST_ID_MAX], names[MST_NAF_NAMES][MST_ID_MAX], groups[MST_NAF_NAMES][64];
 	size_t n_names, n_groups;
+	bool impi;
 };
 
 struct mst_conf_provider { char sp[MST_ID_MAX]; int64_t uid; };

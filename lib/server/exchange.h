@@ -188,6 +188,7 @@ struct mst_gba_server { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; enum m
 struct mst_naf_link {
 	char fqdn[MST_ID_MAX], name[MST_NAF_NAMES][MST_ID_MAX], group[MST_NAF_NAMES][64];
 	size_t n_names, n_groups;
+	bool impi;                        /* it is told who the subscriber is at the operator */
 };
 struct mst_gba_conf {
 	struct mst_gba_server hss;

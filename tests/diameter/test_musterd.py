@@ -105,7 +105,7 @@ def second(world, tmp_path_factory):
     text = inst.plain_config
     at = text.index("  hss = {", text.index("\nbsf = {"))
     inst.configure(replace={text[at:text.index("\n", at)]: f'  hss = {{ fqdn = "{OURS}"; binding = "diameter"; }};',
-                            f'nafs = ( {{ fqdn = "{inst.maf}"': f'nafs = ( {{ fqdn = "{NAF}"; groups = ["m2m"]; }}, {{ fqdn = "{inst.maf}"'}, add=f'''
+                            f'nafs = ( {{ fqdn = "{inst.maf}"': f'nafs = ( {{ fqdn = "{NAF}"; groups = ["m2m"]; impi = true; }}, {{ fqdn = "{inst.maf}"'}, add=f'''
 diameter = {{ identity = "{SECOND}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0; retry = "1s";
   peers = ( {{ identity = "{OURS}"; realm = "ours.example"; tls = false; connect_to = "127.0.0.1:{world.port}"; }},
             {{ identity = "{NAF}"; realm = "sp.example"; tls = false; }} ); }};
