@@ -354,7 +354,10 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "diameter.peers.connect_to", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_diameter_peer, connect_to),
 	  .help = "address of IP at which we dial it, with a port or without; \"\" = it dials us" },
 	{ "diameter.peers.tls", MST_CONF_T_BOOL, 0, "true", NULL, ELEM(struct mst_conf_diameter_peer, tls),
-	  .help = "false: in clear, and so on loopback or inside IPsec only: keys of subscribers pass here" },
+	  .help = "false: in clear, which is for loopback: keys of subscribers pass here, and a peer is whoever it says it is" },
+	{ "diameter.peers.ipsec", MST_CONF_T_BOOL, 0, "false", NULL, ELEM(struct mst_conf_diameter_peer, ipsec),
+	  .help = "with tls = false, beyond loopback: you say that IPsec protects the line, and that nothing without IPsec reaches our ports. musterd "
+		  "cannot see whether that is so" },
 	{ "diameter.peers.relay", MST_CONF_T_BOOL, 0, "false", NULL, ELEM(struct mst_conf_diameter_peer, relay),
 	  .help = "an agent of the operator: it may speak for others, and gets what is for nobody else here" },
 

@@ -118,7 +118,7 @@ struct mst_conf_limits {
 };
 
 #define MST_CONF_DIAMETER_PEERS 16
-struct mst_conf_diameter_peer { char identity[MST_ID_MAX], realm[MST_ID_MAX], connect_to[MST_CONF_ADDR]; bool tls, relay; };
+struct mst_conf_diameter_peer { char identity[MST_ID_MAX], realm[MST_ID_MAX], connect_to[MST_CONF_ADDR]; bool tls, ipsec, relay; };
 struct mst_conf_diameter {
 	bool present;
 	char identity[MST_ID_MAX], realm[MST_ID_MAX];
