@@ -41,7 +41,8 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	{ #role ".bsfs.domains", MST_CONF_T_FQDN, .sample = "bsf.example.com", ELEM_LST(struct mst_conf_bsf, domains, n_domains), \
 	  .help = "what stands behind the @ of its B-TIDs; empty: its name" }, \
 	{ #role ".bsfs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_bsf, sps, n_sps), \
-	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any" }, \
+	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any, but at a MEF no node that has a " \
+		  "secret of its maker's" }, \
 	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
 	  .help = "trust anchors for BSFs that are asked by TLS" },
 /* NOLINTEND(bugprone-macro-parentheses) */
