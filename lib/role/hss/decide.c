@@ -163,7 +163,6 @@ void hss_decide(const struct hss_call *c, const struct hss_records *r, const cha
 		vector(c, r, bsf, conf, now, v);
 	else {
 		v->status = 200;
-		v->what = "settings";
 		v->settings = true;
 		v->uid = uid_of(&r->who.node);
 	}
