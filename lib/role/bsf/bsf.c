@@ -266,13 +266,6 @@ static int take_vector(struct mst_role_env *env, const struct mst_fetch_result *
 
 static _Thread_local struct work work;     /* too much for a stack; nothing of it outlives the call */
 
-static int finish(struct mst_role_env *env, const struct mst_exchange *x, struct work *k, struct mst_answer *a)
-{
-	int e = bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
-
-	return e ? e : encode(env, k, a);
-}
-
 static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
 {
 	struct work *k = &work;
@@ -287,12 +280,12 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 		e = prove(env, k, a);
 	if (e)
 		return e;
-	if (k->verdict.next == BSF_FETCH) {
-		a->wants_fetch = true;
-		put_fetch(env, k, &a->fetch);
-		return bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
-	}
-	return finish(env, x, k, a);
+	e = bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
+	if (e || k->verdict.next != BSF_FETCH)
+		return e ? e : encode(env, k, a);
+	a->wants_fetch = true;
+	put_fetch(env, k, &a->fetch);
+	return 0;
 }
 
 static int resumed(struct mst_role_env *env, const struct mst_exchange *x, const struct mst_fetch_result *f, struct mst_answer *a)
@@ -307,7 +300,9 @@ static int resumed(struct mst_role_env *env, const struct mst_exchange *x, const
 		e = take_vector(env, f, k);
 	if (!e)
 		e = bsf_decide_fetched(&k->call, &k->records, env->conf, &k->vector, env->now, &k->verdict);
-	return e ? e : finish(env, x, k, a);
+	if (!e)
+		e = bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
+	return e ? e : encode(env, k, a);
 }
 
 static int refused(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why)
