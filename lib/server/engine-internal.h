@@ -35,6 +35,8 @@ struct work {
 	uint64_t id;
 	/* what the decision gave */
 	bool failed;
+	bool told;                        /* there was room for its event */
+	bool settled;                     /* failed, or leaves nothing behind: not decided again with its group */
 	bool revoked;                     /* EXCHANGE: the list of our CA has changed */
 	int64_t node;                     /* PSK, FETCHED: whose key it is */
 	int64_t cut;                      /* EXCHANGE: whose sessions end */
@@ -97,6 +99,7 @@ struct engine {
 	int64_t life_ahead;               /* engine-life.c: milliseconds by which the time of day was ahead of the running clock */
 	mst_ms life_hold;
 	mst_ms audit_at;                  /* when the length of the audit log is looked at next */
+	unsigned marked_left;             /* groups whose decisions get marks (engine-group.c) */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];

@@ -116,7 +116,7 @@ void coap_conn_drop(struct mst_coap_conn *c, bool say_bye)
 		coap_server_deinit(&c->coap);
 	}
 	if (say_bye && c->state == COAP_CONN_OPEN)
-		tls_session_bye(&c->t);
+		tls_session_bye(&c->t, true);
 	c->state = COAP_CONN_GONE;
 	event_del(&c->timer);
 	tls_session_deinit(&c->t);
