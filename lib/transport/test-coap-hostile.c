@@ -352,7 +352,7 @@ static void refusals_are_told(void **state)
 	/* and one that breaks off */
 	rude_block(&x);
 	assert_int_equal(rude_hear(w, &x), MST_COAP_CONTINUE);
-	tls_session_bye(&x.t);
+	tls_session_bye(&x.t, true);
 	cw_until(w, &w->refused, MST_COUNT(rows) + 1);
 	assert_string_equal(w->refused_why, "request: broke off between two blocks");
 	cw_until(w, &w->closed, 1);
