@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +68,7 @@ int sq_begin(struct mst_store *s)
 	if (r)
 		return r;
 	q->in_group = true;
+	sq_wal_forget(q->db);           /* of nobody's by now */
 	/* Another program may have written since: the chain continues from what is there now. */
 	r = sq_event_reload(q);
 	q->saved[0] = q->head;
@@ -386,27 +386,19 @@ static void explain(struct sq *q, const char *path, int r, struct mst_diag *d)
 		mst_diag_set(d, 0, "store", path, ": ", q->error[0] ? q->error : mst_fault_text(r), NULL);
 }
 
-/* The library counts what it allocates under a lock, for nobody here. Before its first use in this process, or not at all. */
-static void without_statistics(void)
-{
-	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
-
 int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst_diag *d)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct stat st;
 	struct sq *q;
 	int rc, r = prepare_file(rest, d);
 
 	if (r)
 		return r;
-	(void)pthread_once(&once, without_statistics);
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return MST_FAULT_MEMORY;
 	q->base.ops = &sqlite_ops;
-	rc = sqlite3_open_v2(rest, &q->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sq_wal_open(rest, &q->db);
 	r = rc == SQLITE_OK ? set_up(q) : sq_fault(q, rc);
 	if (!r && !stat(rest, &st)) {
 		q->dev = st.st_dev;

@@ -426,6 +426,10 @@ int sq_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struc
 
 /* Bring the schema up to date and compare it with what the migrations make (sqlite-schema.c). */
 int sq_schema(struct sq *q, struct mst_diag *d);
+/* sqlite-wal.c: opens the database, with its log written in few pieces. A result of SQLite. */
+MST_MUST_CHECK int sq_wal_open(const char *path, sqlite3 **ret_db);
+/* Of frames that were not synced nothing is written any more. */
+void sq_wal_forget(sqlite3 *db);
 int sq_schema_version(struct sq *q);
 
 int sq_begin(struct mst_store *s);
