@@ -224,6 +224,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.reach_get = sq_reach_get,
 	.sim_insert = sq_sim_insert,
 	.sim_update = sq_sim_update,
+	.sim_number = sq_sim_number,
 	.sim_delete = sq_sim_delete,
 	.sim_find = sq_sim_find,
 	.sim_of_node = sq_sim_of_node,

@@ -42,6 +42,7 @@ enum sq_slot {
 	SQ_REACH_GET,
 	SQ_SIM_INSERT,
 	SQ_SIM_UPDATE,
+	SQ_SIM_NUMBER,
 	SQ_SIM_DELETE,
 	SQ_SIM_BY_IMSI,
 	SQ_SIM_BY_IMPI,
@@ -316,6 +317,7 @@ int sq_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
 
 int sq_sim_insert(struct mst_store *s, struct mst_sim *r);
 int sq_sim_update(struct mst_store *s, const struct mst_sim *r);
+int sq_sim_number(struct mst_store *s, const struct mst_sim *r);
 int sq_sim_delete(struct mst_store *s, int64_t id);
 int sq_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
 int sq_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret);

@@ -123,8 +123,15 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 		e = who_is_it(env, q, r);
 	if (e || !r->impi[0])
 		return e;
-	e = mst_store_gba_run_waiting(env->store, r->impi, q->origin, env->now, &r->waiting);
-	return e ? e : found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
+	return found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
+}
+
+/* Only who may come to cost the HSS a vector; whose challenge is open has it already. */
+static int load_waiting(struct mst_role_env *env, const struct bsf_call *q, struct bsf_records *r)
+{
+	bool open = r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until;
+
+	return !r->impi[0] || open ? 0 : mst_store_gba_run_waiting(env->store, r->impi, q->origin, env->now, &r->waiting);
 }
 
 /* --- verdict → answer --- */
@@ -274,6 +281,8 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	k->briefing.put = k->briefing.put_node = false;
 	bsf_decode(env->conf, x, &k->call);
 	e = bsf_load(env, &k->call, &k->records);
+	if (!e)
+		e = load_waiting(env, &k->call, &k->records);
 	if (!e)
 		e = bsf_decide(env->crypto, &k->call, &k->records, env->conf, env->now, &k->verdict);
 	if (!e && k->verdict.next == BSF_PROVE)

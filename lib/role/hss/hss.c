@@ -116,7 +116,7 @@ static int apply(struct mst_role_env *env, const struct mst_exchange *x, const s
 		if (e)
 			keeper_said_no(v);
 		else
-			e = mst_store_sim_update(env->store, &v->sim);
+			e = mst_store_sim_number(env->store, &v->sim);
 		if (v->vector && e)
 			return e < 0 ? e : MST_FAULT_BUG;
 	}
