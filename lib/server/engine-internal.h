@@ -38,8 +38,8 @@ struct work {
 	bool told;                        /* there was room for its event */
 	bool settled;                     /* failed, or leaves nothing behind: not decided again with its group */
 	bool revoked;                     /* EXCHANGE: the list of our CA has changed */
-	int64_t node;                     /* PSK, FETCHED: whose key it is */
-	int64_t cut;                      /* EXCHANGE: whose sessions end */
+	struct mst_whose whose;           /* PSK, FETCHED: key it is */
+	struct mst_whose cut;             /* EXCHANGE: whose sessions end */
 	int counts;                       /* enum mst_metric, 0 = none */
 	bool gone;                        /* FETCHED: nobody waits for the exchange any more */
 	bool unknown_there;               /* FETCHED: the other server does not know the key */
@@ -134,8 +134,8 @@ void engine_keep_audit(struct engine *e);
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
-/* Sessions of a node end, at all listeners (engine-group.c). */
-void engine_cut(struct engine *e, int64_t node);
+/* Sessions of a node, or of a subscription, end at all listeners (engine-group.c): one frame each, however many there are. */
+void engine_cut(struct engine *e, struct mst_whose whose);
 /* engine-life.c: what ends by the clock, each tick. */
 void engine_life_start(struct engine *e);
 void engine_life(struct engine *e);

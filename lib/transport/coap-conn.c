@@ -443,9 +443,9 @@ void mst_coap_conn_set_data(struct mst_coap_conn *c, void *data)
 	c->data = data;
 }
 
-void mst_coap_conn_set_whose(struct mst_coap_conn *c, int64_t whose)
+void mst_coap_conn_set_whose(struct mst_coap_conn *c, const struct mst_whose *whose)
 {
-	c->whose = whose;
+	c->whose = *whose;
 }
 
 uint64_t mst_coap_conn_id(const struct mst_coap_conn *c)
