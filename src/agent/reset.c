@@ -42,9 +42,9 @@ static int erase_slots(const struct agent_config *cfg)
 {
 	struct mst_secenv *env = NULL;
 	struct mst_diag d = { 0 };
-	int r = mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d);
+	int r = agent_store_open(cfg, mst_crypto_openssl(), &env, &d);
 
-	if (r == MST_SECENV_CORRUPT)
+	if (r == MST_SECENV_CORRUPT || r >= MST_SECENV_CLEARED)
 		return 0;
 	if (!r)
 		r = env->ops->erase(env, MST_SLOT_PENDING, &d);
