@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "secenv/pkcs11-int.h"
 
 #define SALT 16u
@@ -22,9 +23,7 @@ static struct p11_root *of(struct secenv_root *r)
 static int find(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id[P11_ID], CK_OBJECT_HANDLE *ret_h, struct mst_diag *d)
 {
 	uint8_t copy[P11_ID];
-	/* a data object has another attribute for it */
-	CK_ATTRIBUTE t[] = { { CKA_CLASS, class, sizeof(*class) }, { CKA_TOKEN, &yes, sizeof(yes) },
-			     { *class == CKO_DATA ? CKA_OBJECT_ID : CKA_ID, copy, sizeof(copy) } };
+	CK_ATTRIBUTE t[] = { { CKA_CLASS, class, sizeof(*class) }, { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_ID, copy, sizeof(copy) } };
 	CK_ULONG n = 0;
 	CK_RV rv;
 
@@ -150,67 +149,118 @@ static int p11_secret_hmac(struct secenv_root *root, const struct mst_secenv_key
 	return r ? r : hmac(of(root), id, message, out, d);
 }
 
-/* --- counting: a data object with eight octets --- */
+/* --- counting: data objects with eight octets, of which the greatest counts; few tokens let one be changed --- */
 
-static int count_make(struct p11_root *p, struct mst_diag *d)
+#define COUNTS_MAX 8
+
+/* "muster " and the store's id in hex: what a data object can be found by everywhere. */
+static size_t application(const struct p11_root *p, char out[48])
 {
-	uint8_t zero[8] = { 0 };
-	char label[] = "muster count", application[] = "muster";
-	CK_ATTRIBUTE t[] = {
-		{ CKA_CLASS, &data_class, sizeof(data_class) }, { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_PRIVATE, &yes, sizeof(yes) },
-		{ CKA_MODIFIABLE, &yes, sizeof(yes) }, { CKA_OBJECT_ID, p->store_id, P11_ID }, { CKA_LABEL, label, sizeof(label) - 1 },
-		{ CKA_APPLICATION, application, sizeof(application) - 1 }, { CKA_VALUE, zero, sizeof(zero) },
-	};
-	CK_OBJECT_HANDLE h;
-	CK_RV rv = p->f->C_CreateObject(p->session, t, MST_COUNT(t), &h);
+	struct mst_writer w = mst_writer_of((uint8_t *)out, 48);
 
-	return rv == CKR_OK ? 0 : p11_outcome(rv, "making a counter", d);
+	mst_put_str(&w, "muster ");
+	mst_put_hex(&w, (struct mst_view){ p->store_id, P11_ID });
+	return w.n;
 }
 
-static int count_at(struct p11_root *p, CK_OBJECT_HANDLE *ret_h, uint64_t *ret_n, struct mst_diag *d)
+static int count_make(struct p11_root *p, uint64_t count, struct mst_diag *d)
+{
+	uint8_t b[8];
+	char label[] = "muster count", app[48];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	CK_ATTRIBUTE t[] = {
+		{ CKA_CLASS, &data_class, sizeof(data_class) }, { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_PRIVATE, &yes, sizeof(yes) },
+		{ CKA_LABEL, label, sizeof(label) - 1 }, { CKA_APPLICATION, app, application(p, app) }, { CKA_VALUE, b, sizeof(b) },
+	};
+	CK_OBJECT_HANDLE h;
+	CK_RV rv;
+
+	mst_put_u64(&w, count);
+	rv = p->f->C_CreateObject(p->session, t, MST_COUNT(t), &h);
+	return rv == CKR_OK ? 0 : p11_outcome(rv, "counting", d);
+}
+
+static int counts(struct p11_root *p, CK_OBJECT_HANDLE ret_h[COUNTS_MAX], CK_ULONG *ret_n, struct mst_diag *d)
+{
+	char app[48];
+	CK_ATTRIBUTE t[] = { { CKA_CLASS, &data_class, sizeof(data_class) }, { CKA_TOKEN, &yes, sizeof(yes) },
+			     { CKA_APPLICATION, app, application(p, app) } };
+	CK_RV rv = p->f->C_FindObjectsInit(p->session, t, MST_COUNT(t));
+
+	*ret_n = 0;
+	if (rv == CKR_OK) {
+		rv = p->f->C_FindObjects(p->session, ret_h, COUNTS_MAX, ret_n);
+		(void)p->f->C_FindObjectsFinal(p->session);
+	}
+	if (rv != CKR_OK)
+		return p11_outcome(rv, "looking for the counter", d);
+	if (*ret_n)
+		return 0;
+	mst_diag_set(d, 0, "token", "does not have the counter of this store: it was initialised anew, or is another one with this label", NULL);
+	return MST_SECENV_CLEARED;
+}
+
+static int count_of(struct p11_root *p, CK_OBJECT_HANDLE h, uint64_t *ret_n, struct mst_diag *d)
 {
 	uint8_t b[8];
 	CK_ATTRIBUTE t = { CKA_VALUE, b, sizeof(b) };
-	struct mst_reader rd;
-	CK_RV rv;
-	int r = find(p, &data_class, p->store_id, ret_h, d);
+	CK_RV rv = p->f->C_GetAttributeValue(p->session, h, &t, 1);
+	struct mst_reader rd = mst_reader_of((struct mst_view){ b, sizeof(b) });
 
-	if (r)
-		return r;
-	rv = p->f->C_GetAttributeValue(p->session, *ret_h, &t, 1);
 	if (rv != CKR_OK || t.ulValueLen != sizeof(b))
 		return rv == CKR_OK ? MST_SECENV_CORRUPT : p11_outcome(rv, "reading the counter", d);
-	rd = mst_reader_of((struct mst_view){ b, sizeof(b) });
 	*ret_n = mst_read_u64(&rd);
 	return 0;
 }
 
 static int p11_counter(struct secenv_root *root, uint64_t *ret_n, struct mst_diag *d)
 {
-	CK_OBJECT_HANDLE h;
-	int r = p11_ready(of(root), d);
-
-	return r ? r : count_at(of(root), &h, ret_n, d);
-}
-
-static int p11_advance(struct secenv_root *root, struct mst_diag *d)
-{
 	struct p11_root *p = of(root);
-	uint8_t b[8];
-	struct mst_writer w = mst_writer_of(b, sizeof(b));
-	CK_ATTRIBUTE t = { CKA_VALUE, b, sizeof(b) };
-	CK_OBJECT_HANDLE h;
-	uint64_t n = 0;
-	CK_RV rv;
+	CK_OBJECT_HANDLE h[COUNTS_MAX];
+	uint64_t one = 0, most = 0;
+	CK_ULONG n = 0;
 	int r = p11_ready(p, d);
 
 	if (!r)
-		r = count_at(p, &h, &n, d);
-	if (r)
-		return r;
-	mst_put_u64(&w, n + 1);
-	rv = p->f->C_SetAttributeValue(p->session, h, &t, 1);
-	return rv == CKR_OK ? 0 : p11_outcome(rv, "counting", d);
+		r = counts(p, h, &n, d);
+	for (CK_ULONG i = 0; !r && i < n; i++) {
+		r = count_of(p, h[i], &one, d);
+		most = one > most ? one : most;
+	}
+	if (!r)
+		*ret_n = most;
+	return r;
+}
+
+/* The new one first: whenever it is cut off, the greatest is there. */
+static int p11_advance(struct secenv_root *root, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	CK_OBJECT_HANDLE old[COUNTS_MAX];
+	uint64_t count = 0;
+	CK_ULONG n = 0;
+	int r = p11_counter(root, &count, d);
+
+	if (!r)
+		r = counts(p, old, &n, d);
+	if (!r)
+		r = count_make(p, count + 1, d);
+	for (CK_ULONG i = 0; !r && i < n; i++)
+		(void)p->f->C_DestroyObject(p->session, old[i]);         /* one that stays goes the next time */
+	return r;
+}
+
+/* At most COUNTS_MAX at once: what a cut left behind is seldom and few. */
+static int counts_drop(struct p11_root *p, struct mst_diag *d)
+{
+	CK_OBJECT_HANDLE h[COUNTS_MAX];
+	CK_ULONG n = 0;
+	int r = counts(p, h, &n, d);
+
+	for (CK_ULONG i = 0; !r && i < n; i++)
+		if (p->f->C_DestroyObject(p->session, h[i]) != CKR_OK)
+			r = MST_FAULT_CRYPTO;
+	return r == MST_SECENV_CLEARED ? 0 : r;
 }
 
 /* --- the store's key: record = version, CKA_ID, salt --- */
@@ -238,7 +288,7 @@ static int p11_bind(struct secenv_root *root, struct mst_writer *record, uint8_t
 	if (!r)
 		r = secret(p, MST_VIEW_NONE, p->store_id, "muster store", d);
 	if (!r)
-		r = count_make(p, d);
+		r = count_make(p, 1, d);
 	if (!r)
 		r = store_key(p, (struct mst_view){ salt, sizeof(salt) }, ret_key, d);
 	mst_put_u8(record, VERSION);
@@ -279,7 +329,7 @@ static int p11_unbind(struct secenv_root *root, struct mst_view record, struct m
 
 	if (!r)
 		r = destroy(p, &secret_class, p->store_id, d);
-	return r ? r : destroy(p, &data_class, p->store_id, d);
+	return r ? r : counts_drop(p, d);
 }
 
 /* --- key pairs --- */

@@ -151,6 +151,13 @@ MST_MUST_CHECK int mst_secenv_open(const char *dir, const char *key_file, struct
  */
 struct secenv_root *mst_secenv_file(const char *secret_file, struct mst_crypto *c);
 
+/*
+ * Give back what a store left in its device (counter, key), and then remove the key file: the store opens never again. Back ends
+ * without a device keep their key file, which may be somebody else's. Takes the root over. 0, NONE (no key file), an outcome of the
+ * device, or a fault.
+ */
+MST_MUST_CHECK int mst_secenv_unbind(const char *key_file, struct secenv_root *root, struct mst_crypto *c, struct mst_diag *d);
+
 /* Which back end is the store of that key file bound to? 0, NONE (no such file), CORRUPT, or a fault. */
 enum mst_secenv_kind { MST_SECENV_FILE = 1, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
 MST_MUST_CHECK int mst_secenv_kind_of(const char *key_file, struct mst_crypto *c, enum mst_secenv_kind *ret_k, struct mst_diag *d);

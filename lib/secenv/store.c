@@ -401,6 +401,26 @@ static int start(struct file_env *e, const char *dir, const char *key_file, stru
 	return r;
 }
 
+int mst_secenv_unbind(const char *key_file, struct secenv_root *root, struct mst_crypto *c, struct mst_diag *d)
+{
+	struct secenv_port *p = secenv_port_real();
+	uint8_t b[KEY_FILE_MAX];
+	enum mst_secenv_kind kind;
+	struct mst_view record;
+	int r = key_file_read(p, c, key_file, b, &kind, &record, d);
+
+	if (!r && kind != root->ops->kind)
+		r = MST_SECENV_OTHER;
+	if (!r && root->ops->unbind) {
+		r = root->ops->unbind(root, record, d);
+		if (!r && p->unlink(p, AT_FDCWD, key_file) && errno != ENOENT)
+			r = secenv_os_outcome(d, key_file);
+	}
+	root->ops->free(root);
+	mst_wipe(b, sizeof(b));
+	return r;
+}
+
 int secenv_open_on(struct secenv_port *p, const char *dir, const char *key_file, struct secenv_root *root, struct mst_crypto *c,
 		   struct mst_secenv **ret_s, struct mst_diag *d)
 {

@@ -53,7 +53,8 @@ void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d,
 		snprintf(out, cap, "%s: %s", cfg->state, text);
 	else if (means(d, cfg->key_file))
 		snprintf(out, cap, "%s: %s", cfg->key_file, text);
-	else if (strchr(d->field, '/') || r >= MST_SECENV_ABSENT)     /* of the device, not of a file */
+	else if (strchr(d->field, '/') || !strcmp(d->field, "TPM") || !strcmp(d->field, "token") || r >= MST_SECENV_ABSENT)
+		/* of the device, or of another file */
 		snprintf(out, cap, "%s: %s", d->field, text);
 	else
 		snprintf(out, cap, "%s/%s: %s", cfg->state, d->field, text);

@@ -24,11 +24,13 @@ const char *inside_words(int r, const struct mst_diag *d)
 	return d->text[0] ? d->text : r < 0 ? mst_fault_text(r) : "the device refused";
 }
 
+#if !MST_WITH_TPM || !MST_WITH_PKCS11
 static int left_out(const char *what, struct mst_diag *d)
 {
 	mst_diag_set(d, 0, "secenv.backend", what, " was left out when this muster-agent was built", NULL);
 	return MST_SECENV_NOT_OFFERED;
 }
+#endif
 
 static int open_tpm(const struct agent_config *cfg, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
 {
@@ -77,6 +79,13 @@ static bool spoken_of(const struct agent_config *cfg, enum mst_secenv_kind kind)
 	case MST_SECENV_PKCS11: return cfg->secenv_token[0] != 0;
 	}
 	return false;
+}
+
+/* A device that the settings name is meant to be used: without it a store that is new does not quietly begin elsewhere. */
+static bool named(const struct agent_config *cfg, enum mst_secenv_kind kind)
+{
+	return (kind == MST_SECENV_TPM && cfg->secenv_tcti[0]) || (kind == MST_SECENV_PKCS11 && cfg->secenv_token[0]) ||
+	       kind == MST_SECENV_SECRET;
 }
 
 /* Best first: what cannot be copied off the machine, before what can. */
@@ -133,6 +142,10 @@ int inside_choose(const struct agent_config *cfg, struct mst_crypto *c, struct i
 		return r;
 	n = inside_offers(cfg, c, o);
 	for (size_t i = 0; i < n; i++) {
+		if (o[i].r && named(cfg, o[i].kind)) {
+			*d = o[i].d;
+			return o[i].r;
+		}
 		if (!o[i].r) {
 			*ret = (struct inside_choice){ o[i].kind, n == 1 ? "this machine offers nothing else" : "the best that this machine offers" };
 			return 0;

@@ -197,6 +197,7 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
+	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say; its library's own lines go to who asks for them */
 	/* keys that are shared with others pass through JSON texts (keys.h) and buffers of the control socket */
 	json_set_alloc_funcs(malloc, mst_heap_free);
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
