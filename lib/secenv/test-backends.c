@@ -282,6 +282,47 @@ static void an_old_copy(void **state)
 	s->ops->close(s);
 }
 
+static int no_advance(struct secenv_root *r, struct mst_diag *d)
+{
+	(void)r;
+	mst_diag_set(d, 0, "device", "gone", NULL);
+	return MST_SECENV_ABSENT;
+}
+
+/* The disk has the change and the device has not counted it: the next look does, and the change stands. */
+static void cut_between_disk_and_device(void **state)
+{
+	static struct secenv_root_ops lame;
+	struct secenv_root *root = NULL;
+	struct mst_secenv *s = must_open();
+	bool counts = s->ops->offers(s).counter;
+
+	(void)state;
+	put(s, MST_SLOT_ACTIVE, 1);
+	put(s, MST_SLOT_PENDING, 2);
+	s->ops->close(s);
+	assert_int_equal(device_root(&root, NULL), 0);
+	lame = *root->ops;
+	if (counts)
+		lame.advance = no_advance;
+	root->ops = &lame;
+	assert_int_equal(mst_secenv_open(dir, key_file, root, c, &s, NULL), 0);
+	assert_int_equal(s->ops->promote(s, NULL), counts ? MST_FAULT_IO : 0);
+	s->ops->close(s);
+	for (int i = 0; i < 2; i++) {
+		s = must_open();
+		expect(s, MST_SLOT_ACTIVE, 2);
+		expect(s, MST_SLOT_PENDING, 0);
+		s->ops->close(s);
+	}
+	s = must_open();
+	put(s, MST_SLOT_ACTIVE, 3);
+	s->ops->close(s);
+	s = must_open();
+	expect(s, MST_SLOT_ACTIVE, 3);
+	s->ops->close(s);
+}
+
 static void damage(void **state)
 {
 	struct mst_secenv *s = must_open();
@@ -589,7 +630,7 @@ static void unbound(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		T(two_slots), T(key_pairs), T(symmetric_keys), T(sealing), T(an_old_copy), T(damage), T(only_one_process), T(another_back_end),
+		T(two_slots), T(key_pairs), T(symmetric_keys), T(sealing), T(an_old_copy), T(cut_between_disk_and_device), T(damage), T(only_one_process), T(another_back_end),
 		T(pulled_out_and_back), T(the_wrong_pin), T(a_full_device), T(other_measurements), T(attestation), T(nothing_readable_on_disk),
 		T(unbound), T(a_cleared_device),
 	};
