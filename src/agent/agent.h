@@ -77,8 +77,7 @@ struct agent {
 	/* Initial credential. */
 	char *chain_pem;
 	size_t chain_n;
-	uint8_t pkcs8[MST_PKEY_MAX];
-	size_t pkcs8_n;
+	struct mst_secenv_key key;   /* of the chain: as it is, or in the secure environment */
 	uint8_t *anchor[16];
 	struct mst_view anchors[16];
 	size_t n_anchors;
