@@ -92,6 +92,9 @@ struct mst_fetch {
 	bool in_card_aware;               /* ZN: Ks_int_NAF is of use here */
 };
 
+/* The audit log is sealed once the decision is committed (engine-seal.c): NOW, or ANEW: the operator stands for it, whatever was sealed before. */
+enum mst_seal_wanted { MST_SEAL_NOT, MST_SEAL_NOW, MST_SEAL_ANEW };
+
 struct mst_answer {
 	int rsc;
 	int retry_after;
@@ -112,6 +115,7 @@ struct mst_answer {
 	                                     be left out */
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
+	enum mst_seal_wanted seal;        /* admin */
 	int64_t node;                     /* whose session it came in, when it is a node's; 0: nobody's that is known */
 	int64_t cut;                      /* sessions of this node end now: it is not served any more; 0: of none */
 };
