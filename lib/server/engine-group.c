@@ -137,6 +137,7 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	w->revoked = a->revoked;
 	w->cut = a->cut;
 	w->answer.whose = a->whose;
+	w->seal = a->seal;
 	w->counts = a->counts;
 	if (a->wants_fetch)
 		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
@@ -629,6 +630,8 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 				transact_all(e, &w[i], 1);
 	for (size_t i = 0; i < n; i++) {
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
+		if (w[i]->seal > e->seal_wanted && !w[i]->failed)
+			e->seal_wanted = w[i]->seal;
 		if ((w[i]->cut.one || w[i]->cut.group) && !w[i]->failed)
 			engine_cut(e, w[i]->cut);
 		if (w[i]->counts && !w[i]->failed)

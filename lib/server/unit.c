@@ -211,6 +211,8 @@ static int confine(struct mst_unit *u)
 		if (slash)
 			*slash = '\0';
 		path[a.n++] = (struct mst_sandbox_path){ dir, true };
+	} else if (a.kind == MST_PROC_KEEPER) {
+		path[a.n++] = (struct mst_sandbox_path){ u->conf->keeper, true };       /* the seal of the audit log */
 	} else if (a.kind == MST_PROC_CONNECTOR) {
 		path[a.n++] = (struct mst_sandbox_path){ "/etc", false };
 		path[a.n++] = (struct mst_sandbox_path){ "/run/systemd/resolve", false };
