@@ -136,7 +136,8 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	w->fetch = NULL;
 	w->revoked = a->revoked;
 	w->cut = a->cut;
-	w->answer.node = a->node;
+	w->answer.whose = a->whose;
+	w->seal = a->seal;
 	w->counts = a->counts;
 	if (a->wants_fetch)
 		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
@@ -207,7 +208,7 @@ static int decide_psk(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
-	w->node = a.node;
+	w->whose = a.whose;
 	if (r == MST_PSK_FETCH && keep_fetch(w, role->role, &a.fetch))
 		return MST_FAULT_MEMORY;
 	return r == MST_PSK_UNKNOWN && !may_tell(e, w, role->role, UNTOLD_PSK) ? UNTOLD : 0;
@@ -264,7 +265,7 @@ static int decide_fetched(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
-	w->node = a.node;
+	w->whose = a.whose;
 	w->unknown_there = f.end == MST_FETCH_UNKNOWN;
 	return r && !may_tell(e, w, role->role, UNTOLD_PSK) ? UNTOLD : 0;
 }
@@ -501,12 +502,12 @@ static void send_answer(struct engine *e, struct work *w)
 }
 
 static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id,
-		     const struct mst_release *r, int64_t node)
+		     const struct mst_release *r, struct mst_whose whose)
 {
 	struct mst_link *l = engine_link(e, client, gen);
 	uint8_t b[MST_WRAPPED_MAX + 16];
 	struct mst_writer out = mst_writer_of(b, sizeof(b));
-	struct mst_psk_answer_frame a = { .node = r ? node : 0 };
+	struct mst_psk_answer_frame a = { .whose = r ? whose : (struct mst_whose){ 0 } };
 
 	if (!l)
 		return;
@@ -523,7 +524,7 @@ static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
 {
-	send_psk(e, client, gen, id, NULL, 0);
+	send_psk(e, client, gen, id, NULL, (struct mst_whose){ 0 });
 }
 
 static void after_psk(struct engine *e, struct work *w)
@@ -535,7 +536,7 @@ static void after_psk(struct engine *e, struct work *w)
 	else if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
 		engine_fetch_start(e, w, &q);
 	else
-		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release, w->node);
+		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release, w->whose);
 }
 
 static void send_busy(struct engine *e, const struct waiter *who)
@@ -589,17 +590,17 @@ static void after_fetched(struct engine *e, struct work *w)
 		if (w->failed || w->outcome == MST_PSK_BUSY)
 			engine_psk_busy(e, t->client, t->gen, t->id);
 		else
-			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release, w->node);
+			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release, w->whose);
 	}
 	engine_fetch_end(e, p);
 }
 
-void engine_cut(struct engine *e, int64_t node)
+void engine_cut(struct engine *e, struct mst_whose whose)
 {
-	uint8_t b[16];
+	uint8_t b[24];
 	struct mst_writer out = mst_writer_of(b, sizeof(b));
 
-	mst_put_cut(&out, &(struct mst_cut){ node });
+	mst_put_cut(&out, &whose);
 	for (unsigned i = 0; i < ENGINE_CLIENTS; i++) {
 		const struct engine_client *c = &e->client[i];
 
@@ -629,7 +630,9 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 				transact_all(e, &w[i], 1);
 	for (size_t i = 0; i < n; i++) {
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
-		if (w[i]->cut && !w[i]->failed)
+		if (w[i]->seal > e->seal_wanted && !w[i]->failed)
+			e->seal_wanted = w[i]->seal;
+		if ((w[i]->cut.one || w[i]->cut.group) && !w[i]->failed)
 			engine_cut(e, w[i]->cut);
 		if (w[i]->counts && !w[i]->failed)
 			e->u.m.v[w[i]->counts]++;

@@ -626,9 +626,9 @@ void mst_conn_set_data(struct mst_conn *c, void *data)
 	c->data = data;
 }
 
-void mst_conn_set_whose(struct mst_conn *c, int64_t whose)
+void mst_conn_set_whose(struct mst_conn *c, const struct mst_whose *whose)
 {
-	(c->up ? c->up : c)->whose = whose;
+	(c->up ? c->up : c)->whose = *whose;
 }
 
 uint64_t mst_conn_id(const struct mst_conn *c)

@@ -286,11 +286,11 @@ void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls)
 	}
 }
 
-void mst_server_cut(struct mst_server *s, int64_t whose)
+void mst_server_cut(struct mst_server *s, const struct mst_whose *whose)
 {
 	for (struct mst_conn *c = s->conns, *next; c; c = next) {
 		next = c->next;
-		if (!whose || c->whose != whose)
+		if (!mst_whose_in(&c->whose, whose))
 			continue;
 		c->cut = true;
 		conn_drain(c);

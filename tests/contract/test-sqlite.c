@@ -4,11 +4,9 @@
 #include "faulty-vfs.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/migration.h"
@@ -181,50 +179,6 @@ static void one_sync_a_group(void **state)
 		assert_int_equal(faulty_vfs_syncs(), 0);
 		assert_int_equal(mst_store_commit(s), 0);
 		assert_int_equal(faulty_vfs_syncs(), 1);
-	}
-}
-
-/* The process dies at each write and sync of its first three groups, also in the middle of a write. */
-static void killed_at_each_write(void **state)
-{
-	int alive = 0;
-
-	(void)state;
-	for (unsigned n = 1; !alive; n++) {
-		struct fix *f = contract_new();
-		void *st = f;
-		int fd[2], said = 0, i, status;
-		pid_t pid;
-
-		assert_true(n < 1000);
-		assert_int_equal(pipe(fd), 0);
-		pid = fork();
-		assert_true(pid >= 0);
-		if (!pid) {
-			struct mst_store *s;
-
-			faulty_vfs_arm(n % 2 ? ACCIDENT_KILL : ACCIDENT_KILL_HALF, n / 2 + 1);
-			if (mst_store_open(f->url, &s, NULL))
-				_exit(1);
-			for (i = 1; i <= 3; i++)
-				if (group_of_one(s, i) || write(fd[1], &i, sizeof(i)) != sizeof(i))
-					_exit(2);
-			mst_store_close(s);
-			_exit(0);
-		}
-		close(fd[1]);
-		while (read(fd[0], &i, sizeof(i)) == sizeof(i))
-			said = i;
-		close(fd[0]);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		alive = WIFEXITED(status);
-		assert_true(!alive || WEXITSTATUS(status) == 0);
-		assert_int_equal(mst_store_open(f->url, &f->s, NULL), 0);
-		for (i = 1; i <= said; i++)
-			assert_int_equal(read_decision(f->s, i), 1);
-		assert_int_equal(check_invariants(f->s), said + read_decision(f->s, said + 1));
-		assert_int_equal(group_of_one(f->s, 100), 0);
-		contract_tear_down(&st);
 	}
 }
 
@@ -626,7 +580,6 @@ int main(void)
 		T(full_in_the_middle_of_a_group),
 		T(large_groups_and_others),
 		T(one_sync_a_group),
-		cmocka_unit_test(killed_at_each_write),
 		T(damaged_files),
 		T(damaged_page_of_rows),
 		T(cut_off_file),
