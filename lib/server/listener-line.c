@@ -19,7 +19,7 @@ void line_set_data(struct line n, void *data)
 		mst_conn_set_data(n.http, data);
 }
 
-void line_set_whose(struct line n, int64_t whose)
+void line_set_whose(struct line n, const struct mst_whose *whose)
 {
 	if (n.coap)
 		mst_coap_conn_set_whose(n.coap, whose);

@@ -116,7 +116,7 @@ void coap_conn_drop(struct mst_coap_conn *c, bool say_bye)
 		coap_server_deinit(&c->coap);
 	}
 	if (say_bye && c->state == COAP_CONN_OPEN)
-		tls_session_bye(&c->t);
+		tls_session_bye(&c->t, true);
 	c->state = COAP_CONN_GONE;
 	event_del(&c->timer);
 	tls_session_deinit(&c->t);
@@ -443,9 +443,9 @@ void mst_coap_conn_set_data(struct mst_coap_conn *c, void *data)
 	c->data = data;
 }
 
-void mst_coap_conn_set_whose(struct mst_coap_conn *c, int64_t whose)
+void mst_coap_conn_set_whose(struct mst_coap_conn *c, const struct mst_whose *whose)
 {
-	c->whose = whose;
+	c->whose = *whose;
 }
 
 uint64_t mst_coap_conn_id(const struct mst_coap_conn *c)

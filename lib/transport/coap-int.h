@@ -29,7 +29,7 @@ struct mst_coap_conn {
 	struct mst_coap_conn *older[COAP_RING__COUNT], *newer[COAP_RING__COUNT];
 	uint64_t id;
 	void *data;
-	int64_t whose;
+	struct mst_whose whose;
 	enum coap_conn_state state;
 	struct event timer;
 	struct dtls_pipe pipe;

@@ -433,12 +433,12 @@ void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls)
 	drain_all(s);
 }
 
-void mst_coap_server_cut(struct mst_coap_server *s, int64_t whose)
+void mst_coap_server_cut(struct mst_coap_server *s, const struct mst_whose *whose)
 {
 	for (int q = COAP_Q_HANDSHAKE; q < COAP_Q__COUNT; q++)
 		for (struct mst_coap_conn *c = s->ends[q].oldest, *next; c; c = next) {
 			next = c->newer[COAP_ALL];
-			if (whose && c->whose == whose)
+			if (mst_whose_in(&c->whose, whose))
 				coap_conn_drain(c);
 		}
 }

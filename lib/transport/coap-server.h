@@ -50,8 +50,8 @@ MST_MUST_CHECK int mst_coap_server_new(struct event_base *base, int fd, struct m
 				       struct mst_coap_server **ret);
 /* For new sessions; idle ones end now, others after what is going on. */
 void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls);
-/* Sessions of that one end: idle ones now, busy ones after what is going on. 0 is nobody's. */
-void mst_coap_server_cut(struct mst_coap_server *s, int64_t whose);
+/* Sessions of that one, or that group, end: idle ones now, busy ones after what is going on. */
+void mst_coap_server_cut(struct mst_coap_server *s, const struct mst_whose *whose);
 void mst_coap_server_set_limits(struct mst_coap_server *s, const struct mst_coap_limits *l);
 void mst_coap_server_drain(struct mst_coap_server *s);
 unsigned mst_coap_server_open(const struct mst_coap_server *s);
@@ -69,8 +69,8 @@ struct mst_coap_server_stats mst_coap_server_stats(const struct mst_coap_server 
 const struct mst_peer *mst_coap_conn_peer(const struct mst_coap_conn *c);
 void *mst_coap_conn_data(const struct mst_coap_conn *c);
 void mst_coap_conn_set_data(struct mst_coap_conn *c, void *data);
-/* Whose session it has turned out to be: a number of the owner's, for mst_coap_server_cut(). */
-void mst_coap_conn_set_whose(struct mst_coap_conn *c, int64_t whose);
+/* Whose session it has turned out to be, for mst_coap_server_cut(). */
+void mst_coap_conn_set_whose(struct mst_coap_conn *c, const struct mst_whose *whose);
 uint64_t mst_coap_conn_id(const struct mst_coap_conn *c);         /* of no connection of mst_server either */
 MST_MUST_CHECK int mst_coap_conn_export(struct mst_coap_conn *c, const char *label, uint8_t *out, size_t n);
 void mst_coap_conn_psk(struct mst_coap_conn *c, const struct mst_key *k);

@@ -266,8 +266,8 @@ static void an_ending_session_serves_no_more(void **state)
 	rude_dial(w, &x, "127.0.0.1");
 	rude_ask(&x);
 	cw_until(w, &w->requests, 1);
-	mst_coap_conn_set_whose(w->conn, 7);
-	mst_coap_server_cut(w->server, 7);
+	mst_coap_conn_set_whose(w->conn, &(struct mst_whose){ 7, 70 });
+	mst_coap_server_cut(w->server, &(struct mst_whose){ .group = 70 });
 	w->hold_answer = false;
 	cw_answer(w);
 	assert_int_equal(rude_hear(w, &x), MST_COAP_CHANGED);        /* more of it waits to be fetched */
@@ -352,7 +352,7 @@ static void refusals_are_told(void **state)
 	/* and one that breaks off */
 	rude_block(&x);
 	assert_int_equal(rude_hear(w, &x), MST_COAP_CONTINUE);
-	tls_session_bye(&x.t);
+	tls_session_bye(&x.t, true);
 	cw_until(w, &w->refused, MST_COUNT(rows) + 1);
 	assert_string_equal(w->refused_why, "request: broke off between two blocks");
 	cw_until(w, &w->closed, 1);

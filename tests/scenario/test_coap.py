@@ -522,6 +522,39 @@ def test_every_suite_by_itself(inst):
         assert b"sequence" not in said and b"alert" in said, (version, suite, said)
 
 
+def test_an_open_session_ends_with_its_subscription(inst):
+    """By certificate with an answer, by secret with nothing but the handshake; somebody else's goes on."""
+    inst.subscription("short")
+    content = json.dumps({"version": 1, "attempt": f"{next(COUNT):032x}", "methods": ["cert"]}).encode()
+    clients = []
+    try:
+        for subscription, secret in (("short", False), ("short", True), ("sub-1", False)):
+            node = inst.node(next(COUNT), subscription=subscription)
+            mine = ("-psk_identity", with_secret(inst, node)[1], "-psk", SECRET, "-cipher", "PSK-AES128-CCM8") if secret else \
+                ("-cert", node.dir / "node.pem", "-key", node.dir / "node.key")
+            log = node.dir / "s_client"
+            with open(log, "wb") as out:
+                p = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{inst.coap_port}", "-servername", inst.bbn, "-CAfile",
+                                      inst.dir / "keeper/ca.pem", "-dtls1_2", "-ign_eof", *map(str, mine)], stdin=subprocess.PIPE, stdout=out,
+                                     stderr=subprocess.STDOUT)
+            clients.append(p)
+            until("a session", lambda log=log: b"Verif" in log.read_bytes(), context=inst.log_text)
+            if not secret:
+                p.stdin.write(message(content))
+                p.stdin.flush()
+                until("an answer", lambda log=log: b'"sequence"' in log.read_bytes(), context=inst.log_text)
+        assert [p.poll() for p in clients] == [None] * 3
+        inst.muster("subscription", "suspend", "short")
+        for p in clients[:2]:
+            p.wait(20)           # limits.idle is 60 s
+        assert clients[2].poll() is None
+    finally:
+        for p in clients:
+            p.kill()
+            p.stdin.close()
+            p.wait()
+
+
 def test_counted(inst):
     text = run("curl", "-sS", f"http://127.0.0.1:{inst.metrics_port}/metrics").stdout
     assert "identity known, key wrong" in inst.wait_event("bbn.handshake-failed", who=inst.wrong_identity)["why"]
