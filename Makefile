@@ -7,7 +7,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 TESTFLAGS ?= --print-errorlogs --no-rebuild
 
-.PHONY: help setup build demo test check bench fuzz cov asan tsan tsan-diameter clang release lint fmt man install dist clean
+.PHONY: help setup build demo test check bench fuzz fuzz-build cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install dist clean
 
 help:
 	@echo 'muster: brings M2M nodes into service'
@@ -57,18 +57,23 @@ clang: setup
 	[ -f build-clang/build.ninja ] || CC=clang $(MESON) setup build-clang -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-clang
 
-asan: setup
+# What is built apart from what runs it: .ci/run builds behind the tests before.
+asan-build: setup
 	[ -f build-asan/build.ninja ] || CC=clang $(MESON) setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-asan
+
+asan: asan-build
 	tools/test-run build-asan $(TESTFLAGS) --timeout-multiplier 3
 
 # ThreadSanitizer does not follow OpenSSL's fibres, which the daemons need for a handshake that waits for a key:
 # tests with daemons are left to the other builds. Threads are in name resolution (transport, agent) and in
 # test-link. `long` is the store's fault sweep: one thread, minutes of it.
 TSAN_WITHOUT = --no-suite daemon --no-suite scenario --no-suite docs --no-suite long
-tsan: setup
+tsan-build: setup
 	[ -f build-tsan/build.ninja ] || CC=clang $(MESON) setup build-tsan -Db_sanitize=thread -Db_lundef=false -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-tsan
+
+tsan: tsan-build
 	tools/test-run build-tsan $(TESTFLAGS) --timeout-multiplier 4 $(TSAN_WITHOUT)
 
 # The one program with threads of its own; about a minute, and not in CI.
@@ -78,9 +83,11 @@ tsan-diameter: setup
 	TSAN_OPTIONS="halt_on_error=0 suppressions=$(CURDIR)/tests/diameter/tsan.supp" MST_BUILD=$(CURDIR)/build-tsan MST_SOURCE=$(CURDIR) \
 		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/diameter --ignore tests/diameter/test_musterd.py
 
-fuzz: setup
+fuzz-build: setup
 	[ -f build-fuzz/build.ninja ] || CC=clang $(MESON) setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
-	$(NINJA) -j$(JOBS) -C build-fuzz
+	$(NINJA) -j$(JOBS) -C build-fuzz fuzz-targets
+
+fuzz: fuzz-build
 	tools/fuzz-all build-fuzz $(or $(SECONDS),30)
 
 cov: setup

@@ -77,11 +77,14 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "crl.lifetime", MST_CONF_T_SECONDS, 0, "7d", NULL, RANGE(4, 365 * DAY), AT(crl.lifetime),
 	  .help = "how long a list is good; a new one is made when half of it is over, and at once when a certificate is revoked" },
 
-	{ "audit", MST_CONF_T_GROUP, .help = "how much of the audit log is kept; looked at each hour, and after a reload" },
+	{ "audit", MST_CONF_T_GROUP, .help = "how much of the audit log is kept (looked at each hour, and after a reload), and how often it is sealed" },
 	{ "audit.keep", MST_CONF_T_SECONDS, 0, "400d", NULL, RANGE(0, 36500 * DAY), AT(audit.keep),
 	  .help = "entries older than this are removed, from the beginning on; 0s = kept for ever" },
 	{ "audit.max_events", MST_CONF_T_COUNT, 0, "10000000", NULL, RANGE(0, INT64_C(1000000000000)), AT(audit.max_events),
 	  .help = "and of the others only so many, about 400 octets each, are kept; 0 = any number" },
+	{ "audit.seal", MST_CONF_T_SECONDS, 0, "1m", NULL, RANGE(0, 365 * DAY), AT(audit.seal),
+	  .help = "how often the keeper signs the newest entry, when there is one; what was written since could be cut off unnoticed. 0s = only when "
+		  "somebody asks" },
 
 	{ "limits", MST_CONF_T_GROUP, .help = "beyond these a peer is refused early and cheaply" },
 	{ "limits.connections", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 1000000), AT(limits.connections),

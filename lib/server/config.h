@@ -132,7 +132,7 @@ struct mst_conf_diameter {
 	size_t n_peers;
 };
 
-struct mst_conf_audit { int64_t keep /* seconds */, max_events; };     /* 0: without end */
+struct mst_conf_audit { int64_t keep /* seconds */, max_events /* 0: without end */, seal /* seconds; 0: never by itself */; };
 
 struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
 

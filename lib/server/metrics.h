@@ -31,6 +31,8 @@
 	X(FULL, "muster_listener_full", "gauge", "1 while a listener has no room for another waiting request or handshake") \
 	X(STORE_GONE, "muster_store_gone", "gauge", "1 when the store's files were removed or replaced") \
 	X(AUDIT_EVENTS, "muster_audit_events", "gauge", "entries in the audit log") \
+	X(AUDIT_SEALED, "muster_audit_sealed", "gauge", "number of the newest entry of the audit log that the keeper has sealed since the start") \
+	X(AUDIT_MISMATCH, "muster_audit_mismatch", "gauge", "1 when the audit log is not the one that the keeper sealed") \
 	X(STORE_OCTETS, "muster_store_octets", "gauge", "octets of the store") \
 	X(KEYS_ENDING, "muster_keys_ending_total", "counter", "root keys whose end is near and that were not renewed in time") \
 	X(KEYS_ENDED, "muster_keys_ended_total", "counter", "enrolment and root keys that have ended by the clock") \

@@ -16,6 +16,7 @@
 #include "agent/briefing.h"
 #include "agent/bundle.h"
 #include "agent/card.h"
+#include "agent/confine.h"
 #include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
@@ -23,8 +24,6 @@
 #include "agent/policy.h"
 #include "agent/ub.h"
 #include "base/text.h"
-
-#define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
 
 /* Triggers ------------------------------------------------------------------------------------------- */
 
@@ -126,8 +125,16 @@ static void trigger_or_say(struct agent *a, const char *why)
 static void enrolled_now(struct agent *a)
 {
 	a->renew_at = mst_renew_at(a->active.obtained, a->active.not_after, agent_random(a));
+	a->renew_hold = 0;
+	renew_plan(a);
 	a->check_at = agent_now() + a->cfg.check_every * 1000;
 	a->check_refusals = 0;
+}
+
+void agent_renew(struct agent *a)
+{
+	a->renew_hold = agent_now() + RENEW_RETRY_S * 1000;
+	trigger_or_say(a, "renewal");
 }
 
 void agent_finished(struct agent *a, bool done, enum prov_reason r)
@@ -317,9 +324,9 @@ static void timers(struct agent *a)
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
 	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
 		return;
-	if (agent_utc(a) >= a->renew_at) {
-		a->renew_at = agent_utc(a) + RENEW_RETRY_S;
-		trigger_or_say(a, "renewal");
+	renew_tick(a);
+	if (agent_utc(a) >= a->renew_at && now >= a->renew_hold) {
+		agent_renew(a);
 	} else if (!check_running(a) && now >= a->check_at) {
 		check_start(a);
 	}
@@ -342,10 +349,12 @@ static void arm(struct agent *a)
 		SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
+		mst_ms renewal = now + (left > 0 ? left : 0) * 1000;
 
 		SOONER(a->check_at);
+		SOONER(renew_deadline(a));
 		if (left < 3600)
-			SOONER(now + (left > 0 ? left : 0) * 1000);
+			SOONER(renewal > a->renew_hold ? renewal : a->renew_hold);
 	}
 #undef SOONER
 	at = at > now ? at - now : 1;
@@ -494,7 +503,6 @@ static int open_engine(struct agent *a)
 		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000 + ub_ms(&a->cfg),
 	};
 
-
 	a->prov_storage = calloc(1, prov_size());
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
 	if (!a->prov_storage || !a->enrolee)
@@ -595,7 +603,7 @@ static void boot(struct agent *a)
 
 int agent_run(struct agent *a)
 {
-	if (door_open(a))
+	if (door_open(a) || agent_confine(a))
 		return 3;
 	boot(a);
 	if (!a->stop)
@@ -619,20 +627,6 @@ void agent_told(struct agent *a, json_t *verdict)
 	json_decref(a->verdict);
 	a->verdict = verdict;
 	stop(a, 0);
-}
-
-json_t *agent_check(struct agent *a)
-{
-	json_t *at_once;
-
-	a->only_check = true;
-	at_once = check_ask(a);
-	if (at_once)
-		return at_once;
-	agent_turn(a);
-	if (!a->stop)
-		event_base_dispatch(a->base);
-	return json_incref(a->verdict);
 }
 
 struct agent *agent_new(const struct agent_config *cfg, bool once)

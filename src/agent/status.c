@@ -93,19 +93,27 @@ json_t *status_time(mst_time t)
 	return w.ok ? json_string(text) : json_null();
 }
 
+/* Each of the ends by itself; what the provider did not say, or an older agent did not keep, is null. */
+static json_t *status_ends(const struct mst_root_cred *c)
+{
+	return json_pack("{s:o, s:o, s:o}", "key", status_time(c->not_after), "mefRegistration",
+			 c->mef_reg.until ? status_time(c->mef_reg.until) : json_null(), "mafRegistration",
+			 c->maf_reg.until ? status_time(c->maf_reg.until) : json_null());
+}
+
 json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at)
 {
 	json_t *poa = json_array();
 
 	for (size_t i = 0; i < c->n_registrar_poa; i++)
 		json_array_append_new(poa, json_string(c->registrar_poa[i]));
-	return json_pack("{s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}",
+	return json_pack("{s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}",
 			 "keyID", c->key_id, "method", c->method ? mst_enum_text(&mst_method_table, c->method) : "", "confirmed", c->confirmed, "generation",
 			 (json_int_t)c->generation, "nodeID", c->node_id, "cseID", c->cse_id, "aeID",
 			 c->ae_id, "adminFQDN", c->admin_fqdn, "mefFQDN", c->mef_fqdn, "mef", c->mef_uri,
 			 "mafFQDN", c->maf_fqdn, "maf", c->maf_uri,
 			 "registrarCSEID", c->registrar_cse_id, "registrarPoA", poa, "obtained",
-			 status_time(c->obtained), "notAfter", status_time(c->not_after), "renewAt",
+			 status_time(c->obtained), "notAfter", status_time(mst_root_cred_until(c)), "ends", status_ends(c), "renewAt",
 			 renew_at ? status_time(renew_at) : json_null(), "attempt", c->attempt);
 }
 
@@ -176,16 +184,19 @@ static const char *text_of(const json_t *o, const char *name)
 
 static void print_credential(FILE *out, const char *what, const json_t *c)
 {
+	const json_t *ends = json_object_get(c, "ends");
+
 	if (!json_is_object(c))
 		return;
 	fprintf(out,
 		"%s\n  key         %s (%s)\n  node        %s\n  CSE-ID      %s\n  MAF         %s\n  "
 		"registrar   %s\n"
-		"  obtained    %s\n  ends        %s\n  generation  %lld\n",
+		"  obtained    %s\n  ends        %s (key %s, registration with the MEF %s, with the MAF %s)\n  generation  %lld\n",
 		what, text_of(c, "keyID"),
 		json_is_true(json_object_get(c, "confirmed")) ? "confirmed" : "not yet confirmed",
 		text_of(c, "nodeID"), text_of(c, "cseID"), text_of(c, "maf"), text_of(c, "registrarCSEID"),
-		text_of(c, "obtained"), text_of(c, "notAfter"),
+		text_of(c, "obtained"), text_of(c, "notAfter"), text_of(ends, "key"), text_of(ends, "mefRegistration"),
+		text_of(ends, "mafRegistration"),
 		(long long)json_integer_value(json_object_get(c, "generation")));
 }
 

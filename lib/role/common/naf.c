@@ -43,7 +43,8 @@ int mst_naf_lookup(struct mst_role_env *env, enum mst_role role, const struct ms
 		return refusal(env, role, q, &owner, found.why);
 	a->release = found.release;
 	a->fetch = found.fetch;
-	return found.outcome;
+	r = mst_role_whose(&owner, &a->whose);
+	return r ? r : found.outcome;
 }
 
 /* --- the BSF has answered --- */
@@ -190,6 +191,7 @@ int mst_naf_fetched(struct mst_role_env *env, enum mst_role role, const struct m
 	if (r)
 		return r;
 	mst_naf_release(&cred, &a->release);
-	return mst_role_event(env, role, "fetched", &owner, cred.key_id, "", 0, "the BSF gave the key of an enrolee",
+	r = mst_role_whose(&owner, &a->whose);
+	return r ? r : mst_role_event(env, role, "fetched", &owner, cred.key_id, "", 0, "the BSF gave the key of an enrolee",
 			      &a->release.authorisation.event);
 }
