@@ -92,6 +92,9 @@ struct mst_fetch {
 	bool in_card_aware;               /* ZN: Ks_int_NAF is of use here */
 };
 
+/* The audit log is sealed once the decision is committed (engine-seal.c): NOW, or ANEW: the operator stands for it, whatever was sealed before. */
+enum mst_seal_wanted { MST_SEAL_NOT, MST_SEAL_NOW, MST_SEAL_ANEW };
+
 struct mst_answer {
 	int rsc;
 	int retry_after;
@@ -115,6 +118,7 @@ struct mst_answer {
 	struct mst_whose whose;           /* session it came in, when it is a node's; zero: nobody's that is known */
 	struct mst_whose cut;             /* sessions of this node, or of all of this subscription, end now: they are not served any
 	                                     more; zero: none */
+	enum mst_seal_wanted seal;        /* admin */
 };
 
 /* A PSK handshake asks for a key. */
@@ -189,6 +193,7 @@ struct mst_gba_server { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; enum m
 struct mst_naf_link {
 	char fqdn[MST_ID_MAX], name[MST_NAF_NAMES][MST_ID_MAX], group[MST_NAF_NAMES][64];
 	size_t n_names, n_groups;
+	bool impi;                        /* it is told who the subscriber is at the operator */
 };
 struct mst_gba_conf {
 	struct mst_gba_server hss;

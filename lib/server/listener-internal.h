@@ -99,6 +99,8 @@ MST_MUST_CHECK bool listener_only_one(const struct mst_http_msg *m, const char *
 /* An event for the operator, while there is room for it. */
 void listener_tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_peer *peer, const char *attempt, int status,
 			   const char *why);
+/* … of what never became a request. */
+void listener_refused(struct endpoint *e, const struct mst_peer *peer, int status, const char *why);
 void listener_psk(struct endpoint *e, struct line n, const char *identity);
 void listener_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail);
 

@@ -68,9 +68,15 @@ static void on_close(void *owner, struct mst_coap_conn *c, bool pending)
 		slot_free(e->l, s);
 }
 
+static void on_refused(void *owner, struct mst_coap_conn *c, int status, const char *why)
+{
+	listener_refused(owner, mst_coap_conn_peer(c), status, why);
+}
+
 const struct mst_coap_ops listener_coap_ops = {
-	.on_request = on_request, .on_handshake_failed = listener_handshake_failed, .on_close = on_close,
+	.on_request = on_request, .on_handshake_failed = listener_handshake_failed, .on_close = on_close, .on_refused = on_refused,
 };
 const struct mst_coap_ops listener_coap_psk_ops = {
 	.on_request = on_request, .on_psk = on_psk, .on_handshake_failed = listener_handshake_failed, .on_close = on_close,
+	.on_refused = on_refused,
 };

@@ -37,8 +37,8 @@ static const struct { unsigned who; int call; } permit[] = {
 	/* the links */
 	{ ALL, SCMP_SYS(sendmsg) }, { ALL, SCMP_SYS(recvmsg) }, { ALL, SCMP_SYS(sendto) }, { ALL, SCMP_SYS(recvfrom) },
 	{ ALL, SCMP_SYS(shutdown) }, { ALL, SCMP_SYS(getsockopt) },
-	/* files: which ones is Landlock's business; the keeper has read its own by now */
-	{ LIS | NET | ENG, SCMP_SYS(openat) }, { LIS | NET | ENG, SCMP_SYS(open) }, { LIS | NET | ENG, SCMP_SYS(access) },
+	/* files: which ones is Landlock's business; the keeper's are in its directory */
+	{ LIS | NET | ENG | KEE, SCMP_SYS(openat) }, { LIS | NET | ENG, SCMP_SYS(open) }, { LIS | NET | ENG, SCMP_SYS(access) },
 	{ LIS | NET | ENG, SCMP_SYS(stat) }, { LIS | NET | ENG, SCMP_SYS(lstat) }, { LIS | NET | ENG, SCMP_SYS(statx) },
 	{ LIS | NET | ENG, SCMP_SYS(pread64) }, { LIS | NET | ENG, SCMP_SYS(ioctl) },
 	/* peers */
@@ -51,8 +51,8 @@ static const struct { unsigned who; int call; } permit[] = {
 	{ NET, SCMP_SYS(clone3) }, { NET, SCMP_SYS(socketpair) }, { NET, SCMP_SYS(recvmmsg) }, { NET, SCMP_SYS(getdents64) },
 	{ NET | LIS, SCMP_SYS(set_tid_address) }, { NET, SCMP_SYS(pipe) },
 	/* the database */
-	{ ENG, SCMP_SYS(pwrite64) }, { ENG, SCMP_SYS(fsync) }, { ENG, SCMP_SYS(fdatasync) }, { ENG, SCMP_SYS(ftruncate) },
-	{ ENG, SCMP_SYS(unlink) }, { ENG, SCMP_SYS(unlinkat) }, { ENG, SCMP_SYS(fallocate) }, { ENG, SCMP_SYS(getcwd) },
+	{ ENG, SCMP_SYS(pwrite64) }, { ENG | KEE, SCMP_SYS(fsync) }, { ENG, SCMP_SYS(fdatasync) }, { ENG, SCMP_SYS(ftruncate) },
+	{ ENG, SCMP_SYS(unlink) }, { ENG | KEE, SCMP_SYS(unlinkat) }, { KEE, SCMP_SYS(renameat) }, { KEE, SCMP_SYS(renameat2) }, { ENG, SCMP_SYS(fallocate) }, { ENG, SCMP_SYS(getcwd) },
 	{ ENG, SCMP_SYS(readlink) }, { ENG, SCMP_SYS(fchmod) }, { ENG, SCMP_SYS(fchown) }, { ENG, SCMP_SYS(msync) },
 	{ ENG, SCMP_SYS(mkdir) }, { ENG, SCMP_SYS(statfs) }, { ENG, SCMP_SYS(fstatfs) }, { ENG, SCMP_SYS(pwritev) },
 	/* locked memory */

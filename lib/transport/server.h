@@ -52,7 +52,7 @@ struct mst_server_ops {
 	const char *(*refusal)(void *owner, const struct mst_diag *d, struct mst_writer *w);
 };
 
-/* `fd`: a listening socket (non-blocking), taken over. `tls` NULL: plain HTTP, for unix sockets and loopback metrics. */
+/* `fd`: a listening socket of mst_listen(), taken over. `tls` NULL: plain HTTP, for unix sockets and loopback metrics. */
 MST_MUST_CHECK int mst_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls,
                                   const struct mst_server_limits *l, const struct mst_server_ops *ops, void *owner,
                                   struct mst_server **ret);

@@ -75,6 +75,7 @@ struct mst_tls_config {
 	enum mst_tls_profile profile;
 	struct mst_view chain_pem;              /* own certificate and intermediates; may be empty (client, PSK) */
 	struct mst_view key_pkcs8;              /* own key, DER; copied into the library and to be wiped by the caller */
+	const struct mst_foreign_key *foreign;  /* instead of key_pkcs8: taken over by mst_tls_ctx_new(), also when that fails */
 	const struct mst_view *anchors;         /* DER trust anchors */
 	size_t n_anchors;
 	const struct mst_view *crls;            /* DER; checked for every certificate whose issuer has one here;

@@ -224,7 +224,7 @@ static void log_reports(struct agent *a)
 	for (size_t i = 0; i < n; i++)
 		agent_log(a, AGENT_WARN, "reason", "resource", r[i].resource, "reason",
 			  prov_reason_text(r[i].reason), "detail", r[i].detail, "remedy",
-			  status_remedy(r[i].reason), NULL);
+			  status_remedy(r[i].reason, r[i].method), NULL);
 }
 
 static void stop(struct agent *a, int code)

@@ -77,8 +77,7 @@ struct agent {
 	/* Initial credential. */
 	char *chain_pem;
 	size_t chain_n;
-	uint8_t pkcs8[MST_PKEY_MAX];
-	size_t pkcs8_n;
+	struct mst_secenv_key key;   /* of the chain: as it is, or in the secure environment */
 	uint8_t *anchor[16];
 	struct mst_view anchors[16];
 	size_t n_anchors;
@@ -398,7 +397,8 @@ json_t *status_damage(const struct agent_config *cfg, enum mst_slot slot, const 
 json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at);
 void status_print(FILE *out, const json_t *status);
 void status_print_reasons(FILE *out, const json_t *status);
-const char *status_remedy(enum prov_reason r);
+/* `method`: enum mst_method, 0 = of none */
+const char *status_remedy(enum prov_reason r, int method);
 const char *status_words(enum prov_reason r);
 
 /* log.c: event, then name, value, …, NULL */

@@ -58,8 +58,26 @@ const char *status_words(enum prov_reason r)
 	return (unsigned)r < PROV_REASON__COUNT && reasons[r].words ? reasons[r].words : "?";
 }
 
-const char *status_remedy(enum prov_reason r)
+/* What helps depends on what the device proves itself by. */
+static const struct { enum prov_reason reason; int method; const char *remedy;
+} of_method[] = {
+	{ PROV_NOT_AUTHENTICATED, MST_METHOD_PSK, "check that the provider has this device's secret under the same identity (psk_identity, psk_file), and has not "
+						  "revoked the device" },
+	{ PROV_NOT_AUTHENTICATED, MST_METHOD_GBA, "the key of the card's session is not taken; the next attempt bootstraps anew. If that does not help, the operator's "
+						  "BSF must give this server keys, and the subscriber's settings there must name this device" },
+	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BSF, "the key of the card's session is not taken; check that the card's subscription is enabled for bootstrapping (GBA)" },
+	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BBN, "check that the owner's briefing node knows what this device proves itself by: its certificate's maker and names, or "
+						  "its secret and identity" },
+	{ PROV_EXPIRED, MST_METHOD_PSK, "check this device's clock; if it is right, get new instructions, or renew the subscription" },
+	{ PROV_EXPIRED, MST_METHOD_GBA, "check this device's clock; if it is right, get new instructions, or ask the operator how long keys of its BSF last" },
+	{ PROV_UNKNOWN, MST_METHOD_GBA, "have the operator's settings of this subscriber name the device as the provider knows it, and the device registered there" },
+};
+
+const char *status_remedy(enum prov_reason r, int method)
 {
+	for (size_t i = 0; i < MST_COUNT(of_method); i++)
+		if (of_method[i].reason == r && of_method[i].method == method)
+			return of_method[i].remedy;
 	return (unsigned)r < PROV_REASON__COUNT && reasons[r].remedy ? reasons[r].remedy : "";
 }
 
