@@ -16,6 +16,7 @@
 #include "agent/briefing.h"
 #include "agent/bundle.h"
 #include "agent/card.h"
+#include "agent/inside.h"
 #include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
@@ -186,7 +187,6 @@ enum agent_mode agent_mode(const struct agent *a)
 }
 
 /* Engine --------------------------------------------------------------------------------------------- */
-
 static void save_progress(struct agent *a)
 {
 	const struct prov_report *reports;
@@ -460,6 +460,7 @@ static int open_store(struct agent *a)
 		return r < 0 ? r : MST_FAULT_CONFIG;
 	}
 	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
+	inside_put_away(a);
 	if (!r)
 		r = load_slot(a, MST_SLOT_PENDING, &a->pending, &a->has_pending, &a->pending_damaged);
 	if (a->damage)
@@ -493,7 +494,6 @@ static int open_engine(struct agent *a)
 		/* Four sessions and a dozen answers, each with a deadline of its own. */
 		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000 + ub_ms(&a->cfg),
 	};
-
 
 	a->prov_storage = calloc(1, prov_size());
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
