@@ -50,6 +50,9 @@ struct mst_secenv_offers {
 	bool attests;
 };
 
+/* A client registration: when its end was told, and that end; `until` 0 = not known (older records). */
+struct mst_reg_term { mst_time since, until; };
+
 /* A root credential and everything that the node learnt with it (architecture 3.5). */
 struct mst_root_cred {
 	struct mst_key key;              /* Km (or Kpsa) */
@@ -61,7 +64,8 @@ struct mst_root_cred {
 	uint8_t method;                  /* enum mst_method that it came by; 0 = not kept (older records) */
 	/* `key` is a NAF key for this Ua security protocol (TS 33.220 H), and key_id a B-TID; all 0: it is none */
 	uint8_t ua[5];
-	mst_time not_after;
+	mst_time not_after;              /* of the key: no update of a registration makes it last longer (TS-0003 10.7) */
+	struct mst_reg_term mef_reg, maf_reg;
 	char admin_fqdn[MST_ID_MAX];
 	char mef_fqdn[MST_ID_MAX], mef_uri[MST_ID_MAX], mef_reg_id[MST_ID_MAX];
 	char maf_fqdn[MST_ID_MAX], maf_uri[MST_ID_MAX], maf_reg_id[MST_ID_MAX];
@@ -73,6 +77,8 @@ struct mst_root_cred {
 	char attempt[33];                /* attempt id that produced it */
 };
 void mst_root_cred_wipe(struct mst_root_cred *c);
+/* Until when all of it holds: the earliest of the three ends. */
+mst_time mst_root_cred_until(const struct mst_root_cred *c);
 /* Is its key one of GBA, for the Ua protocol that it names? */
 bool mst_is_naf_key(const struct mst_root_cred *c);
 

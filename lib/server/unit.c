@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/sandbox.h"
+#include "server/confine.h"
 
 mst_ms mst_now_ms(void)
 {
@@ -51,7 +51,8 @@ struct mst_link_config mst_unit_link(struct mst_unit *u, enum mst_process peer)
 					 .frame_max = MST_FRAME_MAX,
 					 .queue_max = 32 * MST_FRAME_MAX,
 					 .log = &u->log,
-					 .violations = &u->m.v[MST_M_VIOLATIONS] };
+					 .violations = &u->m.v[MST_M_VIOLATIONS],
+					 .gather = u->ops->kind == MST_PROC_LISTENER || u->ops->kind == MST_PROC_ENGINE };
 }
 
 static void leave_with(struct mst_unit *u, int status)
@@ -193,50 +194,12 @@ static int take_link(struct mst_unit *u, struct mst_view payload, int fd)
 	return mst_unit_attach(u, &who, l);
 }
 
-/* Before the first peer: what this process will never need again goes away. */
-static int confine(struct mst_unit *u)
-{
-	struct mst_sandbox_path path[8];
-	struct mst_sandbox_ask a = { .kind = u->ops->kind, .path = path };
-	char dir[MST_CONF_PATH];
-	char *slash;
-
-	if (!u->own_process)
-		return mst_sandbox_limits.apply(&a) < 0 ? MST_FAULT_IO : 0;
-	path[a.n++] = (struct mst_sandbox_path){ "/dev/urandom", false };
-	if (a.kind == MST_PROC_ENGINE) {
-		snprintf(dir, sizeof(dir), "%s", strchr(u->conf->store, ':') + 1);
-		slash = strrchr(dir, '/');
-		if (slash)
-			*slash = '\0';
-		path[a.n++] = (struct mst_sandbox_path){ dir, true };
-	} else if (a.kind == MST_PROC_CONNECTOR) {
-		path[a.n++] = (struct mst_sandbox_path){ "/etc", false };
-		path[a.n++] = (struct mst_sandbox_path){ "/run/systemd/resolve", false };
-		path[a.n++] =
-			(struct mst_sandbox_path){ "/usr/lib", false }; /* modules of the name service */
-		path[a.n++] = (struct mst_sandbox_path){ "/lib", false };
-	}
-	for (size_t i = 0; mst_sandbox_all[i]; i++) {
-		int r;
-
-		if (!u->conf->sandbox && i)
-			continue;
-		r = mst_sandbox_all[i]->apply(&a);
-		if (r < 0)
-			return r;
-		mst_log(&u->log, MST_LOG_DEBUG, r ? "sandbox: not on this system" : "sandbox", "mechanism",
-			mst_sandbox_all[i]->name, NULL);
-	}
-	return 0;
-}
-
 static void start(struct mst_unit *u)
 {
 	struct mst_diag d = { 0 };
 	int r = u->conf ? u->ops->start(u, &d) : MST_FAULT_BUG;
 
-	if (!r && confine(u)) {
+	if (!r && mst_confine(u)) {
 		mst_diag_set(&d, 0, "sandbox", "could not be applied; set sandbox = false to run without",
 			     NULL);
 		r = MST_FAULT_IO;
@@ -411,10 +374,24 @@ bool mst_unit_is_child(void)
 	return !getsockopt(3, SOL_SOCKET, SO_PEERCRED, &who, &n) && who.pid > 0 && who.pid == getppid();
 }
 
+/* Under load a turn of the loop may be long; links (priority 0) are looked at again after so much of it. */
+static struct event_base *make_base(void)
+{
+	static const struct timeval turn = { 0, 2000 };
+	struct event_config *c = event_config_new();
+	struct event_base *base = NULL;
+
+	if (c && !event_config_set_max_dispatch_interval(c, &turn, -1, 1))
+		base = event_base_new_with_config(c);
+	if (c)
+		event_config_free(c);
+	return base;
+}
+
 int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const char *name, size_t n_sockets,
 		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto)
 {
-	struct event_base *base = event_base_new();
+	struct event_base *base = make_base();
 	struct mst_link_config lc = { .base = base, .self = kind ? kind->kind : MST_PROC_SUPERVISOR, .peer = MST_PROC_SUPERVISOR,
 		.frame_max = MST_FRAME_CONTROL_MAX, .queue_max = 2 * MST_FRAME_CONTROL_MAX };
 	int sockets[MST_UNIT_SOCKETS];
