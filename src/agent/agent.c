@@ -17,6 +17,7 @@
 #include "agent/bundle.h"
 #include "agent/card.h"
 #include "agent/confine.h"
+#include "agent/inside.h"
 #include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
@@ -193,7 +194,6 @@ enum agent_mode agent_mode(const struct agent *a)
 }
 
 /* Engine --------------------------------------------------------------------------------------------- */
-
 static void save_progress(struct agent *a)
 {
 	const struct prov_report *reports;
@@ -470,6 +470,7 @@ static int open_store(struct agent *a)
 		return r < 0 ? r : MST_FAULT_CONFIG;
 	}
 	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
+	inside_put_away(a);
 	if (!r)
 		r = load_slot(a, MST_SLOT_PENDING, &a->pending, &a->has_pending, &a->pending_damaged);
 	if (a->damage)

@@ -123,6 +123,7 @@ static const struct item {
 	TEXT("secenv.tcti", secenv_tcti, T_TEXT, ""),
 	TEXT("secenv.pcrs", secenv_pcrs, T_TEXT, ""),
 	TEXT("secenv.module", secenv_module, T_PATH, ""),
+	TEXT("secenv.module_state", secenv_module_state, T_PATH, ""),
 	TEXT("secenv.token", secenv_token, T_LABEL, ""),
 	TEXT("secenv.pin_file", secenv_pin, T_PATH, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
@@ -434,8 +435,12 @@ bool agent_config_pcrs(const struct agent_config *c, uint32_t *ret_mask)
 /* What the settings of secenv need of one another. */
 static void check_secenv(struct reading *r, const config_t *cfg)
 {
-	const struct agent_config *c = r->c;
+	struct agent_config *c = r->c;
 	uint32_t mask;
+
+	if (c->secenv_backend != AGENT_BACKEND_FILE)
+		snprintf(c->secenv_device, sizeof(c->secenv_device), "%s", !c->secenv_tcti[0] ? "/dev/tpmrm0" :
+			 !strncmp(c->secenv_tcti, "device:", 7) ? c->secenv_tcti + 7 : "");
 
 	if (c->secenv_backend == AGENT_BACKEND_PKCS11 && !c->secenv_token[0])
 		complain(r, config_lookup(cfg, "secenv.backend"), "secenv.token", "is needed with pkcs11: the token's label");
