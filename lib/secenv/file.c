@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -367,6 +368,7 @@ int secenv_file_open_on(struct secenv_port *p, const char *dir, const char *key_
 
 	if (!e)
 		return MST_FAULT_MEMORY;
+	(void)mlock(e, sizeof(*e));     /* the key is in here: not into swap, where the limits allow it */
 	e->env.ops = &file_ops;
 	e->s.port = p;
 	e->s.c = c;

@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/text.h"
 #include "codec/secret-text.h"
@@ -543,6 +544,8 @@ json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q)
 		return keys_bad("op", "not one of these");
 	if (!a->keys)
 		a->keys = calloc(1, sizeof(*a->keys));
+	if (a->keys)
+		(void)mlock(a->keys, sizeof(*a->keys));
 	if (!a->keys)
 		return keys_refusal(SAEF_INTERNAL, mst_fault_text(MST_FAULT_MEMORY));
 	if (registration)

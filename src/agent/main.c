@@ -182,6 +182,7 @@ static void harden(void)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	/* keys that are shared with others pass through JSON texts (keys.h) and buffers of the control socket */
+	(void)mst_heap_openssl();
 	json_set_alloc_funcs(malloc, mst_heap_free);
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 }
