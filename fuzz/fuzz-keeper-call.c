@@ -15,6 +15,22 @@ static int gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, 
 	return 0;
 }
 
+static int seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
+{
+	(void)k;
+	(void)anew;
+	if (!s->seq || s->seq > INT64_MAX || s->when < 0)
+		abort();
+	return 0;
+}
+
+static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
+{
+	(void)k;
+	*ret = (struct mst_log_seal){ .seq = 1 };
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static int give(const char *id, struct mst_wrapped *ret)
@@ -182,7 +198,7 @@ static int gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
-						   gba_star, gba_answer, gba_naf_keys, gba_trigger, NULL };
+						   gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, NULL };
 	struct mst_keeper k = { &ops };
 	uint8_t out[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));

@@ -118,7 +118,7 @@ static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct
 	return r;
 }
 
-int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f, struct mst_diag *d)
+int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f, int *ret_dir, struct mst_diag *d)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 	struct stat st;
@@ -134,9 +134,12 @@ int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files
 		r = read_kek(fd, ret_f, d);
 	if (!r)
 		r = read_ca(fd, c, ret_f, d);
+	if (!r) {
+		*ret_dir = fd;
+		return 0;
+	}
 	close(fd);
-	if (r)
-		mst_wipe(ret_f, sizeof(*ret_f));
+	mst_wipe(ret_f, sizeof(*ret_f));
 	return r;
 }
 
@@ -159,6 +162,32 @@ static int put_file(int dir, const char *name, mode_t mode, struct mst_view v, s
 		r = os_fault(d, name);
 	if (close(fd) && !r)
 		r = os_fault(d, name);
+	return r;
+}
+
+int keeper_file_read(int dir, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && errno == ENOENT)
+		return 1;
+	return slurp(dir, name, false, out, cap, ret_n, d);
+}
+
+int keeper_file_replace(int dir, const char *name, unsigned mode, struct mst_view v, struct mst_diag *d)
+{
+	struct mst_diag none;
+	char fresh[64];
+	int r;
+
+	d = d ? d : &none;
+	snprintf(fresh, sizeof(fresh), "%s.new", name);
+	(void)unlinkat(dir, fresh, 0);                   /* of a moment when the power went */
+	r = put_file(dir, fresh, mode, v, d);
+	if (!r && (renameat(dir, fresh, dir, name) || fsync(dir)))
+		r = os_fault(d, name);
+	if (r)
+		(void)unlinkat(dir, fresh, 0);
 	return r;
 }
 

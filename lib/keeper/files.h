@@ -19,7 +19,11 @@ struct keeper_files {
 MST_MUST_CHECK int keeper_subkey(struct mst_crypto *c, const uint8_t kek[KEK_LEN], const char *label,
 				 uint8_t out[KEK_LEN]);
 /* 0, MST_FAULT_CONFIG (missing, open to others), MST_FAULT_CORRUPT, or another fault; explained in `d`. */
-MST_MUST_CHECK int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f,
+MST_MUST_CHECK int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f, int *ret_dir,
 				     struct mst_diag *d);
+/* A file of the directory that others may read: 0, 1 when there is none, or a fault. */
+MST_MUST_CHECK int keeper_file_read(int dir, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
+/* Written beside, on the disk, and renamed: at every moment the old one or the new. `d` may be NULL. */
+MST_MUST_CHECK int keeper_file_replace(int dir, const char *name, unsigned mode, struct mst_view v, struct mst_diag *d);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "crypto/derive.h"
 #include "keeper/local.h"
@@ -379,6 +380,8 @@ static void local_close(struct mst_keeper *k)
 {
 	struct local *l = keeper_of(k);
 
+	if (l->dir > 0)
+		(void)close(l->dir);
 	mst_wipe(l, sizeof(*l));
 	(void)munmap(l, sizeof(*l));
 }
@@ -400,6 +403,8 @@ static const struct mst_keeper_ops local_ops = {
 	.gba_answer = keeper_gba_answer,
 	.gba_naf_keys = keeper_gba_naf_keys,
 	.gba_trigger = keeper_gba_trigger,
+	.seal_log = keeper_seal_log,
+	.last_seal = keeper_last_seal,
 	.close = local_close,
 };
 
@@ -442,11 +447,14 @@ int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keep
 		return MST_FAULT_IO;
 	}
 #endif
+	l->c = c;
 	r = aka_self_test(c, &which);
 	if (r)
 		mst_diag_set(d, 0, "self test", which, ": a wrong answer", NULL);
 	if (!r)
-		r = keeper_files_read(dir, c, &l->files, d);
+		r = keeper_files_read(dir, c, &l->files, &l->dir, d);
+	if (!r)
+		r = keeper_log_open(l, d);
 	if (!r)
 		r = keeper_subkey(c, l->files.kek, wrap_label, l->wrap_key);
 	if (r) {
@@ -456,7 +464,6 @@ int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keep
 	/* both keys that come from it are made: nothing needs it any more */
 	mst_wipe(l->files.kek, sizeof(l->files.kek));
 	l->k.ops = &local_ops;
-	l->c = c;
 	*ret_k = &l->k;
 	return 0;
 }

@@ -368,6 +368,52 @@ static int remote_gba_trigger(struct mst_keeper *k, const struct mst_authorisati
 	return ask_mac(k, &w, ret_mac);
 }
 
+static int ask_seal(struct mst_keeper *k, const struct mst_writer *q, struct mst_log_seal *ret_s)
+{
+	uint8_t b[256];
+	struct mst_log_seal s;
+	struct mst_reader rd;
+	size_t n = 0;
+	int r = ask(k, q, b, sizeof(b), &n);
+
+	if (r)
+		return r;
+	rd = mst_reader_of((struct mst_view){ b, n });
+	get_seal(&rd, &s);
+	if (!mst_read_end(&rd))
+		return MST_FAULT_BUG;
+	*ret_s = s;
+	return 0;
+}
+
+static int remote_seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
+{
+	uint8_t b[256];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	struct mst_log_seal got;
+	int r;
+
+	mst_put_u8(&w, CALL_SEAL_LOG);
+	put_seal(&w, s);
+	mst_put_u8(&w, anew);
+	r = ask_seal(k, &w, &got);
+	if (r)
+		return r;
+	if (got.seq != s->seq || got.when != s->when || memcmp(got.hash, s->hash, sizeof(got.hash)) != 0)
+		return MST_FAULT_BUG;
+	*s = got;
+	return 0;
+}
+
+static int remote_last_seal(struct mst_keeper *k, struct mst_log_seal *ret_s)
+{
+	uint8_t b[8];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_u8(&w, CALL_LAST_SEAL);
+	return ask_seal(k, &w, ret_s);
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -377,7 +423,7 @@ static const struct mst_keeper_ops remote_ops = {
 	.name = "remote", .wrap = remote_wrap, .create = remote_create, .release = remote_release,
 	.differs = remote_differs, .derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
 	.status = remote_status, .aka_vector = remote_aka_vector, .aka_resync = remote_aka_resync, .gba_star = remote_gba_star, .gba_answer = remote_gba_answer,
-	.gba_naf_keys = remote_gba_naf_keys, .gba_trigger = remote_gba_trigger, .close = remote_close,
+	.gba_naf_keys = remote_gba_naf_keys, .gba_trigger = remote_gba_trigger, .seal_log = remote_seal_log, .last_seal = remote_last_seal, .close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)

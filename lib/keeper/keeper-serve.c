@@ -315,6 +315,24 @@ static bool serve_gba_trigger(struct mst_keeper *k, struct mst_reader *r, struct
 	return true;
 }
 
+static bool serve_seal(struct mst_keeper *k, struct mst_reader *r, struct answer *a, bool last)
+{
+	struct mst_writer w = mst_writer_of(a->b, sizeof(a->b));
+	struct mst_log_seal s = { .seq = 0 };
+	bool anew = false;
+
+	if (!last) {
+		get_seal(r, &s);
+		anew = get_small(r, 1);
+	}
+	if (!mst_read_end(r) || (!last && !s.seq))
+		return false;
+	a->rc = last ? k->ops->last_seal(k, &s) : k->ops->seal_log(k, &s, anew);
+	put_seal(&w, &s);
+	a->n = w.n;
+	return true;
+}
+
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
 {
 	struct mst_reader r = mst_reader_of(question);
@@ -337,6 +355,8 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_UB: good = serve_ub(k, &r, &a); break;
 	case CALL_NAF_KEYS: good = serve_naf_keys(k, &r, &a); break;
 	case CALL_GBA_TRIGGER: good = serve_gba_trigger(k, &r, &a); break;
+	case CALL_SEAL_LOG: good = serve_seal(k, &r, &a, false); break;
+	case CALL_LAST_SEAL: good = serve_seal(k, &r, &a, true); break;
 	default: break;
 	}
 	mst_put_u32(answer, (uint32_t)(int32_t)a.rc);

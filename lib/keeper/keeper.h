@@ -63,6 +63,20 @@ struct mst_ub_answer { struct mst_wrapped ks; char tmpi[MST_ID_MAX] /* "": none 
 /* A pushed trigger keyed by a session of GBA: whose, with which NAF's key (Ua identifier FF00000001), for which node. */
 struct mst_gba_trigger { const char *btid, *impi, *naf_fqdn, *node_id; struct mst_view body; };
 
+/*
+ * A seal of the audit log: the CA key's word that entry `seq` had this hash at `when`. doc/audit-log.md has the text that is signed;
+ * it begins with words that no certificate and no list begins with. seq 0: none.
+ */
+#define MST_LOG_SEAL_SIG 64
+#define MST_LOG_SEAL_TEXT 400
+struct mst_log_seal { uint64_t seq; uint8_t hash[MST_SHA256_LEN]; mst_time when; uint8_t sig[MST_LOG_SEAL_SIG]; };
+/* As text: what is signed, and with `whole` the signature behind it, as the keeper's file and an operator's copy have it. */
+void mst_log_seal_put(struct mst_writer *w, const struct mst_log_seal *s, bool whole);
+/* The whole text; false: it is none. */
+MST_MUST_CHECK bool mst_log_seal_read(struct mst_view text, struct mst_log_seal *ret_s);
+/* Is it of that CA (a certificate, DER)? 0, an mst_pki_outcome, or a fault. */
+MST_MUST_CHECK int mst_log_seal_check(struct mst_crypto *c, struct mst_view ca_der, const struct mst_log_seal *s);
+
 enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
 
 /*
@@ -152,6 +166,13 @@ struct mst_keeper_ops {
 	/* As `trigger`, with the session's key for that NAF as root, under the key id of gba_trigger_id(). */
 	int (*gba_trigger)(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *ks,
 			   const struct mst_gba_trigger *q, uint8_t ret_mac[MST_TRIGGER_MAC]);
+	/*
+	 * Seal the audit log: number, hash and time are given, the signature is written. The keeper keeps its last seal in its
+	 * directory, before it answers. Numbers rise, or it is DENIED; `anew`: not this once, the operator stands for the log.
+	 */
+	int (*seal_log)(struct mst_keeper *k, struct mst_log_seal *s, bool anew);
+	/* The last one. */
+	int (*last_seal)(struct mst_keeper *k, struct mst_log_seal *ret_s);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -173,7 +194,7 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
 /* For tests: what a keeper has done since it was opened. */
-struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, refused; };
+struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /*
  * What the process at the other end of a channel does, a set; told by the supervisor, never by the engine. A key

@@ -13,6 +13,8 @@ struct local {
 	uint8_t wrap_key[KEK_LEN];
 	struct keeper_files files;
 	struct responder responder;
+	int dir;                          /* of its files, for as long as it is open */
+	struct mst_log_seal seal;         /* the last of the audit log */
 	struct mst_channel channel[MST_CHANNELS_MAX];
 	size_t n_channels;
 	struct mst_keeper_counts counts;
@@ -47,6 +49,11 @@ int keeper_aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, c
 		      uint64_t sqn, const uint8_t amf[2], uint32_t to, struct mst_vector *ret_v);
 int keeper_aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
 		      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms);
+
+/* keeper-log.c */
+MST_MUST_CHECK int keeper_log_open(struct local *l, struct mst_diag *d);
+int keeper_seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew);
+int keeper_last_seal(struct mst_keeper *k, struct mst_log_seal *ret_s);
 
 /* keeper-gba.c */
 int keeper_gba_star(struct mst_keeper *k, const struct mst_wrapped *av, const char *btid, uint8_t autn[GBA_AUTN]);

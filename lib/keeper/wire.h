@@ -8,7 +8,7 @@
 
 enum keeper_call {
 	CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER, CALL_DIFFERS, CALL_STATUS,
-	CALL_VECTOR, CALL_RESYNC, CALL_STAR, CALL_UB, CALL_NAF_KEYS, CALL_GBA_TRIGGER,
+	CALL_VECTOR, CALL_RESYNC, CALL_STAR, CALL_UB, CALL_NAF_KEYS, CALL_GBA_TRIGGER, CALL_SEAL_LOG, CALL_LAST_SEAL,
 };
 
 static inline void put_text(struct mst_writer *w, const char *s)
@@ -39,6 +39,33 @@ static inline void get_wrapped(struct mst_reader *r, struct mst_wrapped *k)
 	if (v.n)
 		memcpy(k->b, v.p, v.n);
 	k->n = (uint16_t)v.n;
+}
+
+static inline void put_seal(struct mst_writer *w, const struct mst_log_seal *s)
+{
+	mst_put_u64(w, s->seq);
+	mst_put(w, (struct mst_view){ s->hash, sizeof(s->hash) });
+	mst_put_u64(w, (uint64_t)s->when);
+	mst_put(w, (struct mst_view){ s->sig, sizeof(s->sig) });
+}
+
+static inline void get_seal(struct mst_reader *r, struct mst_log_seal *s)
+{
+	struct mst_view hash, sig;
+	uint64_t when;
+
+	memset(s, 0, sizeof(*s));
+	s->seq = mst_read_u64(r);
+	hash = mst_read(r, sizeof(s->hash));
+	when = mst_read_u64(r);
+	sig = mst_read(r, sizeof(s->sig));
+	if (s->seq > INT64_MAX || when > (uint64_t)MST_NEVER)
+		r->ok = false;
+	if (!r->ok)
+		return;
+	memcpy(s->hash, hash.p, sizeof(s->hash));
+	s->when = (mst_time)when;
+	memcpy(s->sig, sig.p, sizeof(s->sig));
 }
 
 static inline int get_small(struct mst_reader *r, int last)

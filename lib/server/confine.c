@@ -11,11 +11,13 @@
 #define DIA MST_WHO(MST_PROC_DIAMETER)
 #define NET (CON | DIA)
 
-enum place { PLACE_NAMED, PLACE_STORE, PLACE_ETC };
+enum place { PLACE_NAMED, PLACE_STORE, PLACE_KEEPER, PLACE_ETC };
 
-/* What may still be opened by name. The keeper has read its own by now. */
+/* What may still be opened by name. */
 static const struct { unsigned who; enum place place; const char *path; unsigned may; } places[] = {
 	{ ENG, PLACE_STORE, NULL, MST_PATH_WRITE },                      /* the database, its journal, its directory */
+	/* the seal of the audit log; its keys the keeper has read by now, and does not read again */
+	{ KEE, PLACE_KEEPER, NULL, MST_PATH_PUT },
 	/* a rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then */
 	{ NET, PLACE_ETC, "/etc", MST_PATH_READ },
 	/* the resolver: its files, the stub's, modules of the name service, and libraries that are loaded late */
@@ -50,6 +52,16 @@ static bool is_place(const struct mst_unit *u, enum place place)
 	return place != PLACE_ETC || (strncmp(u->conf->keeper, "/etc/", 5) && strncmp(u->conf->file, "/etc/", 5));
 }
 
+static const char *path_of(const struct mst_unit *u, size_t i, const char *store)
+{
+	switch (places[i].place) {
+	case PLACE_STORE: return store;
+	case PLACE_KEEPER: return u->conf->keeper;
+	case PLACE_NAMED: case PLACE_ETC: break;
+	}
+	return places[i].path;
+}
+
 int mst_confine(struct mst_unit *u)
 {
 	struct mst_sandbox_path path[PLACES];
@@ -63,7 +75,7 @@ int mst_confine(struct mst_unit *u)
 	directory_of(u->conf->store, store);
 	for (size_t i = 0; i < PLACES; i++)
 		if (places[i].who & a.who && is_place(u, places[i].place))
-			path[a.n++] = (struct mst_sandbox_path){ places[i].place == PLACE_STORE ? store : places[i].path, places[i].may };
+			path[a.n++] = (struct mst_sandbox_path){ path_of(u, i, store), places[i].may };
 	for (size_t i = 0; mst_sandbox_all[i]; i++) {
 		int r;
 

@@ -26,7 +26,7 @@ static void tell(struct engine *e, int r, const struct mst_event *told)
 	else if (r == MST_FAULT_CORRUPT)
 		mst_log(&e->u.log, MST_LOG_ERROR,
 			"the audit log is not shortened: its oldest entries do not fit their hashes", "why",
-			mst_store_error(e->store), "remedy", "muster events verify; keep the store as it is, as evidence", NULL);
+			mst_store_error(e->store), "remedy", "muster audit verify; keep the store as it is, as evidence", NULL);
 	else if (r < 0)
 		mst_log(&e->u.log, MST_LOG_ERROR, "the audit log could not be shortened; tried again later", "why",
 			mst_store_error(e->store), NULL);

@@ -94,6 +94,8 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
 	for (size_t i = 0; i < n; i++)
 		work_free(group[i]);
 	engine_crl(e);
+	if (e->seal_wanted)
+		engine_seal(e);
 	wake(e);
 	finish_drain(e);
 }
@@ -483,6 +485,7 @@ static int engine_reload(struct mst_unit *u, struct mst_diag *d)
 
 	(void)d;
 	e->audit_at = 0;
+	e->seal_at = 0;
 	return take_roles(e);
 }
 
@@ -509,6 +512,7 @@ static void engine_tick(struct mst_unit *u)
 	engine_tell_reload(e);
 	engine_crl(e);
 	engine_keep_audit(e);
+	engine_seal(e);
 }
 
 static void engine_drain(struct mst_unit *u)

@@ -31,11 +31,15 @@
 	X(FULL, "muster_listener_full", "gauge", "1 while a listener has no room for another waiting request or handshake") \
 	X(STORE_GONE, "muster_store_gone", "gauge", "1 when the store's files were removed or replaced") \
 	X(AUDIT_EVENTS, "muster_audit_events", "gauge", "entries in the audit log") \
+	X(AUDIT_SEALED, "muster_audit_sealed", "gauge", "number of the newest entry of the audit log that the keeper has sealed since the start") \
+	X(AUDIT_MISMATCH, "muster_audit_mismatch", "gauge", "1 when the audit log is not the one that the keeper sealed") \
 	X(STORE_OCTETS, "muster_store_octets", "gauge", "octets of the store") \
 	X(KEYS_ENDING, "muster_keys_ending_total", "counter", "root keys whose end is near and that were not renewed in time") \
 	X(KEYS_ENDED, "muster_keys_ended_total", "counter", "enrolment and root keys that have ended by the clock") \
 	X(SUBS_ENDED, "muster_subscriptions_expired_total", "counter", "subscriptions that have ended by the clock") \
 	X(NODES_GONE, "muster_nodes_gone_total", "counter", "released nodes whose time to leave has ended") \
+	X(HSS_VECTORS, "muster_hss_vectors_total", "counter", "vectors of AKA that the HSS has given to BSFs") \
+	X(HSS_SETTINGS, "muster_hss_settings_total", "counter", "user security settings that the HSS has told BSFs") \
 	X(GBA_CHALLENGES, "muster_gba_challenges_total", "counter", "challenges that the BSF has given out") \
 	X(GBA_BOOTSTRAPS, "muster_gba_bootstraps_total", "counter", "nodes that have bootstrapped at the BSF by their SIM") \
 	X(GBA_WRONG, "muster_gba_wrong_answers_total", "counter", "answers to a challenge whose RES was wrong") \

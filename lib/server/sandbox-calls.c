@@ -52,11 +52,11 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ ALL, SCMP_SYS(write), 0, "the log" },
 	{ ALL, SCMP_SYS(writev), 0, "the C library's last words" },
 	{ ALL, SCMP_SYS(shutdown), 0, "links that end" },
-	{ LIS | CON | ENG | DIA, SCMP_SYS(read), 0, NULL },
-	/* files: which ones is Landlock's business; the keeper has read its own by now */
-	{ LIS | CON | ENG | DIA, SCMP_SYS(openat), 0, NULL },
-	{ LIS | CON | ENG | DIA, SCMP_SYS(newfstatat), 0, "with the opening" },
-	{ LIS | CON | ENG | DIA, SCMP_SYS(fstat), 0, "newfstatat() of older C libraries" },
+	{ ALL, SCMP_SYS(read), 0, NULL },
+	/* files: which ones is Landlock's business */
+	{ ALL, SCMP_SYS(openat), 0, NULL },
+	{ ALL, SCMP_SYS(newfstatat), 0, "with the opening" },
+	{ ALL, SCMP_SYS(fstat), 0, "newfstatat() of older C libraries" },
 	{ LIS | CON | ENG | DIA, SCMP_SYS(lseek), 0, "stdio" },
 	/* peers */
 	{ LIS, SCMP_SYS(accept4), 0, NULL },
@@ -104,6 +104,7 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	/* the database */
 	{ ENG, SCMP_SYS(pread64), 0, NULL },
 	{ ENG, SCMP_SYS(pwrite64), 0, NULL },
+	{ ENG, SCMP_SYS(pwritev), 0, NULL },
 	{ ENG, SCMP_SYS(fdatasync), 0, NULL },
 	{ ENG, SCMP_SYS(fsync), 0, "of the directory, when there is a new journal" },
 	{ ENG, SCMP_SYS(ftruncate), 0, NULL },
@@ -117,5 +118,10 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ ENG, SCMP_SYS(readlink), 0, "is the database a symbolic link?" },
 	{ ENG, SCMP_SYS(getcwd), 0, "a temporary file's name" },
 	{ ENG, SCMP_SYS(clock_nanosleep), 0, "another program has the database" },
+	/* the keeper's seal of the audit log */
+	{ KEE, SCMP_SYS(fsync), 0, NULL },
+	{ KEE, SCMP_SYS(renameat), 0, NULL },
+	{ KEE, SCMP_SYS(renameat2), 0, "renameat() of other machines" },
+	{ KEE, SCMP_SYS(unlinkat), 0, "a seal that could not be written whole" },
 };
 const size_t mst_server_n_calls = MST_COUNT(mst_server_calls);

@@ -175,8 +175,23 @@ static int gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, 
 	return seen.rc;
 }
 
+static int seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
+{
+	(void)k;
+	assert_true(s->seq == 0x123456789 && s->hash[31] == 31 && s->when == 1790000000 && anew);
+	memset(s->sig, 6, sizeof(s->sig));
+	return seen.rc;
+}
+
+static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
+{
+	(void)k;
+	*ret = (struct mst_log_seal){ .seq = 7, .when = 8, .sig = { 9 } };
+	return seen.rc;
+}
+
 static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
-                                                 gba_star, gba_answer, gba_naf_keys, gba_trigger, NULL };
+                                                 gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -276,6 +291,19 @@ static void ask_gba(struct mst_keeper *k)
 	assert_int_equal(k->ops->gba_trigger(k, &a, &w, &t, mac), MST_KEEPER_DENIED);
 }
 
+static void ask_seals(struct mst_keeper *k)
+{
+	struct mst_log_seal s = { .seq = 0x123456789, .when = 1790000000 };
+
+	s.hash[31] = 31;
+	assert_int_equal(k->ops->seal_log(k, &s, true), 0);
+	assert_true(s.seq == 0x123456789 && s.sig[0] == 6 && s.sig[63] == 6);
+	assert_int_equal(k->ops->last_seal(k, &s), 0);
+	assert_true(s.seq == 7 && s.when == 8 && s.sig[0] == 9 && !s.hash[31]);
+	s.seq = 0;
+	assert_int_equal(k->ops->seal_log(k, &s, true), MST_KEEPER_DENIED);
+}
+
 static void calls(void **state)
 {
 	const struct mst_keeper_caller caller = { carry, NULL };
@@ -311,6 +339,7 @@ static void calls(void **state)
 	ask_status(k);
 	ask_aka(k);
 	ask_gba(k);
+	ask_seals(k);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;
@@ -346,8 +375,8 @@ static void garbage(void **state)
 			uint8_t q[4] = { (uint8_t)op, 0xff, 0xff, 0xff };
 			struct mst_writer w = mst_writer_of(b, sizeof(b));
 
-			if (op == 6 && n == 1)
-				continue;         /* ca_cert is complete with its one octet */
+			if ((op == 6 || op == 17) && n == 1)
+				continue;         /* ca_cert and last_seal are complete with their one octet */
 			assert_false(mst_keeper_serve(&local, (struct mst_view){ q, n }, &w));
 			assert_true(w.n == 6 && b[3] == MST_KEEPER_DENIED);
 		}

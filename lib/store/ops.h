@@ -145,6 +145,7 @@ struct mst_store_ops {
 
 	int (*sim_insert)(struct mst_store *s, struct mst_sim *r);
 	int (*sim_update)(struct mst_store *s, const struct mst_sim *r);
+	int (*sim_number)(struct mst_store *s, const struct mst_sim *r);
 	int (*sim_delete)(struct mst_store *s, int64_t id);
 	int (*sim_find)(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
 	int (*sim_of_node)(struct mst_store *s, int64_t node, struct mst_sim *ret);
@@ -165,7 +166,11 @@ struct mst_store_ops {
 	int (*event_list)(struct mst_store *s, const struct mst_event_filter *f,
 			  int (*each)(void *, const struct mst_event *), void *arg);
 	int (*event_last)(struct mst_store *s, uint64_t *ret_seq);
-	int (*event_verify)(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
+	int (*event_head)(struct mst_store *s, struct mst_event_head *ret);
+	int (*event_walk)(struct mst_store *s, struct mst_event_walk *w);
+	int (*event_is)(struct mst_store *s, const struct mst_event_head *h);
+	int (*seal_put)(struct mst_store *s, const struct mst_log_seal *r);
+	int (*seal_list)(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg);
 	int (*event_anchor)(struct mst_store *s, struct mst_event_anchor *ret);
 	int (*event_span)(struct mst_store *s, struct mst_event_span *ret);
 	int (*event_shorten)(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told);

@@ -160,37 +160,73 @@ static int walk(struct sq_iter *it, struct sq *q, const struct sq_head *from)
 			    SQ_ARGS(SQ_I(from->seq)));
 }
 
-int sq_event_verify(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad)
+int sq_event_head(struct mst_store *s, struct mst_event_head *ret)
+{
+	struct sq_head h;
+	int r = read_head(sq_of(s), &h);
+
+	if (r)
+		return r;
+	ret->seq = h.seq;
+	memcpy(ret->hash, h.hash, sizeof(ret->hash));
+	return 0;
+}
+
+static int one_event(struct sq *q, uint64_t seq, struct mst_event *ret)
+{
+	return sq_one(q, SQ_EVENT_GET, "SELECT " EVENT_COLS " FROM event WHERE seq = ?1", SQ_ARGS(SQ_I(seq)), SQ_COLS(event_cols), ret);
+}
+
+/* A beginning that is absent must be told by an entry that is there; the walk checks that entry's own hash. */
+static int beginning_is_told(struct sq *q, const struct mst_event_anchor *anchor)
+{
+	struct mst_event row;
+	int r = anchor->seq ? one_event(q, anchor->told, &row) : 0;
+
+	if (r == MST_STORE_NONE || (!r && anchor->seq && !mst_event_tells(&row, anchor)))
+		return sq_corrupt(q, "audit log: its beginning is missing, and no entry tells so");
+	return r;
+}
+
+int sq_event_walk(struct mst_store *s, struct mst_event_walk *w)
 {
 	struct sq *q = sq_of(s);
 	struct mst_event_anchor anchor;
 	struct mst_event row;
 	struct sq_iter it;
 	struct sq_head at;
-	bool told;
+	uint64_t from;
 	int r = sq_event_anchor(s, &anchor);
 
+	w->entries = 0;
+	w->end = false;
 	if (r)
 		return r;
 	at = head_of(&anchor);
-	told = !anchor.seq;
+	if (w->at.seq > anchor.seq) {
+		at.seq = w->at.seq;
+		memcpy(at.hash, w->at.hash, sizeof(at.hash));
+	}
+	from = at.seq;
 	r = walk(&it, q, &at);
+	w->end = true;
 	while (!r && sq_iter_next(&it, SQ_COLS(event_cols), &row)) {
-		r = follow(q, &at, &row);
-		if (!r && row.seq == anchor.told) {
-			told = mst_event_tells(&row, &anchor);
-			if (!told)
-				r = sq_corrupt(q, "audit log: its beginning is missing, and no entry tells so");
+		if (w->limit && at.seq - from == w->limit) {
+			w->end = false;
+			break;
 		}
+		r = follow(q, &at, &row);
 	}
 	r = sq_iter_close(&it, r);
+	if (!r)
+		r = beginning_is_told(q, &anchor);
 	/* What this program has seen must still be there; another may have written more. */
-	if (!r && (at.seq < q->head.seq || !told))
+	if (!r && w->end && at.seq < q->head.seq)
 		r = sq_corrupt(q, "audit log: its end is missing");
-	if (r == MST_FAULT_CORRUPT)
-		*ret_bad = at.seq + 1;
-	if (r >= 0 || r == MST_FAULT_CORRUPT)
-		*ret_entries = at.seq - anchor.seq;
+	w->bad = r == MST_FAULT_CORRUPT ? at.seq + 1 : 0;
+	w->entries = at.seq - from;
+	w->at.seq = at.seq;
+	memcpy(w->at.hash, at.hash, sizeof(w->at.hash));
 	return r;
 }
 

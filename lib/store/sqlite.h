@@ -42,6 +42,7 @@ enum sq_slot {
 	SQ_REACH_GET,
 	SQ_SIM_INSERT,
 	SQ_SIM_UPDATE,
+	SQ_SIM_NUMBER,
 	SQ_SIM_DELETE,
 	SQ_SIM_BY_IMSI,
 	SQ_SIM_BY_IMPI,
@@ -146,6 +147,9 @@ enum sq_slot {
 	SQ_EVENT_APPEND,
 	SQ_EVENT_LAST,
 	SQ_EVENT_WALK,
+	SQ_EVENT_GET,
+	SQ_SEAL_PUT,
+	SQ_SEAL_LIST,
 	SQ_EVENT_ANCHOR,
 	SQ_EVENT_OLDEST,
 	SQ__COUNT
@@ -316,6 +320,7 @@ int sq_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
 
 int sq_sim_insert(struct mst_store *s, struct mst_sim *r);
 int sq_sim_update(struct mst_store *s, const struct mst_sim *r);
+int sq_sim_number(struct mst_store *s, const struct mst_sim *r);
 int sq_sim_delete(struct mst_store *s, int64_t id);
 int sq_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
 int sq_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret);
@@ -419,13 +424,21 @@ int sq_event_append(struct mst_store *s, struct mst_event *e);
 int sq_event_list(struct mst_store *s, const struct mst_event_filter *f,
 		  int (*each)(void *, const struct mst_event *), void *arg);
 int sq_event_last(struct mst_store *s, uint64_t *ret_seq);
-int sq_event_verify(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
+int sq_event_head(struct mst_store *s, struct mst_event_head *ret);
+int sq_event_walk(struct mst_store *s, struct mst_event_walk *w);
+int sq_event_is(struct mst_store *s, const struct mst_event_head *h);
+int sq_seal_put(struct mst_store *s, const struct mst_log_seal *r);
+int sq_seal_list(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg);
 int sq_event_anchor(struct mst_store *s, struct mst_event_anchor *ret);
 int sq_event_span(struct mst_store *s, struct mst_event_span *ret);
 int sq_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told);
 
 /* Bring the schema up to date and compare it with what the migrations make (sqlite-schema.c). */
 int sq_schema(struct sq *q, struct mst_diag *d);
+/* sqlite-wal.c: opens the database, with its log written in few pieces. A result of SQLite. */
+MST_MUST_CHECK int sq_wal_open(const char *path, sqlite3 **ret_db);
+/* Of frames that were not synced nothing is written any more. */
+void sq_wal_forget(sqlite3 *db);
 int sq_schema_version(struct sq *q);
 
 int sq_begin(struct mst_store *s);

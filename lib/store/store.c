@@ -57,13 +57,13 @@ int mst_store_event_verify(struct mst_store *s, uint64_t *ret_bad)
 
 int mst_store_event_check(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad)
 {
-	uint64_t entries = 0, bad = 0;
-	int r = s->ops->event_verify(s, &entries, &bad);
+	struct mst_event_walk w = { .limit = 0 };
+	int r = s->ops->event_walk(s, &w);
 
 	if (ret_entries)
-		*ret_entries = entries;
+		*ret_entries = w.entries;
 	if (ret_bad)
-		*ret_bad = bad;
+		*ret_bad = w.bad;
 	return r;
 }
 
@@ -413,4 +413,29 @@ int mst_store_event_span(struct mst_store *s, struct mst_event_span *ret)
 int mst_store_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told)
 {
 	return s->ops->event_shorten(s, k, ret_told);
+}
+
+int mst_store_event_head(struct mst_store *s, struct mst_event_head *ret)
+{
+	return s->ops->event_head(s, ret);
+}
+
+int mst_store_event_walk(struct mst_store *s, struct mst_event_walk *w)
+{
+	return s->ops->event_walk(s, w);
+}
+
+int mst_store_event_is(struct mst_store *s, const struct mst_event_head *h)
+{
+	return s->ops->event_is(s, h);
+}
+
+int mst_store_seal_put(struct mst_store *s, const struct mst_log_seal *r)
+{
+	return s->ops->seal_put(s, r);
+}
+
+int mst_store_seal_list(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg)
+{
+	return s->ops->seal_list(s, after, each, arg);
 }

@@ -73,6 +73,12 @@ int mst_store_sub_get(struct mst_store *s, const char *id, struct mst_subscripti
 int mst_store_sub_list(struct mst_store *s, const char *after, size_t limit,
                        int (*each)(void *arg, const struct mst_subscription *r), void *arg);
 
+/*
+ * A number that stands for an M2M-Sub-ID where that need not be known (listeners); never 0 or less. By a digest, so that no provider
+ * can make a subscription that has the number of another's. 0 or a fault.
+ */
+MST_MUST_CHECK int mst_sub_number(const char *id, int64_t *ret);
+
 /* Life of a node (architecture 4). */
 enum mst_node_state { MST_NODE_KNOWN, MST_NODE_BRIEFED, MST_NODE_ENROLLING, MST_NODE_ENROLLED, MST_NODE_EXPIRING,
                       MST_NODE_SUSPENDED, MST_NODE_REVOKED, MST_NODE_RELEASED };
@@ -436,6 +442,8 @@ struct mst_sim {
 	mst_time paced;                   /* of the limit: when all that were given out will be paid for */
 };
 int mst_store_sim_insert(struct mst_store *s, struct mst_sim *r);                    /* sets r->id; EXISTS; NONE: no such node */
+/* Only what a vector changes: sqn, vectors, vector_at, paced. The number never falls. */
+int mst_store_sim_number(struct mst_store *s, const struct mst_sim *r);              /* or NONE */
 int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r);              /* EXISTS: a name or the node is taken; NONE */
 int mst_store_sim_delete(struct mst_store *s, int64_t id);
 enum mst_sim_name { MST_SIM_BY_IMSI, MST_SIM_BY_IMPI, MST_SIM_BY_MSISDN };
@@ -505,9 +513,18 @@ int mst_store_event_append(struct mst_store *s, struct mst_event *e);      /* se
 struct mst_event_filter { uint64_t after; int64_t node; const char *attempt, *what_prefix, *role; mst_time since; size_t limit; };
 int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f, int (*each)(void *, const struct mst_event *), void *arg);
 int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq);          /* number of the newest, 0 = none */
+/* Number and hash of the newest. */
+struct mst_event_head { uint64_t seq; uint8_t hash[MST_SHA256_LEN]; };
+int mst_store_event_head(struct mst_store *s, struct mst_event_head *ret);
 /* Walk the chain from its anchor: 0, or MST_FAULT_CORRUPT with the first bad seq. An end cut off under a running
  * program is noticed by that program; a beginning that is absent must be told by an entry that is there. */
 int mst_store_event_verify(struct mst_store *s, uint64_t *ret_bad);
+/*
+ * The same a piece at a time: from the entry `at` (seq 0, or before the anchor: from the anchor on), `limit` entries at most. `at` becomes
+ * the last good one, `entries` is how many there were, `end` whether it is the log's. MST_FAULT_CORRUPT with `bad`.
+ */
+struct mst_event_walk { struct mst_event_head at; size_t limit; uint64_t entries, bad; bool end; };
+MST_MUST_CHECK int mst_store_event_walk(struct mst_store *s, struct mst_event_walk *w);
 /* The same, with how many good entries it saw. Either pointer may be NULL. */
 int mst_store_event_check(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad);
 /* hash = SHA-256(prev || canonical text of *e), whose own `hash` is not read: for whoever verifies a copy. */
@@ -533,5 +550,13 @@ MST_MUST_CHECK int mst_store_event_span(struct mst_store *s, struct mst_event_sp
  */
 struct mst_event_limit { mst_time before, now; uint64_t most; size_t chunk; };
 MST_MUST_CHECK int mst_store_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told);
+
+/* Seals (keeper.h), of entries that are there, or that the anchor stands for; the newest MST_SEALS_KEPT stay. Ascending, those after `after`. */
+#define MST_SEALS_KEPT 100
+MST_MUST_CHECK int mst_store_seal_put(struct mst_store *s, const struct mst_log_seal *r);          /* EXISTS */
+MST_MUST_CHECK int mst_store_seal_list(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg);
+/* What the log says of an entry: 0 (it has this hash, or the anchor says so), MST_STORE_NONE (it was given up, nobody can say),
+ * MST_FAULT_CORRUPT (it is missing, or has another). */
+MST_MUST_CHECK int mst_store_event_is(struct mst_store *s, const struct mst_event_head *h);
 
 #endif

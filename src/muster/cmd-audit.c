@@ -1,7 +1,7 @@
 /*
  * The audit log in a file: one JSON object a line. The first is {"anchor":{"seq":…,"hash":…}}, the entry before the
- * first; then entries as the admin API gives them; the last is {"end":{"seq":…,"hash":…}}, the last entry again, so
- * that a file that was cut off is told from a whole one. Whoever has sha256 can verify it (store/store.h).
+ * first; then entries as the admin API gives them, behind some of them {"seal":{…}}; the last is {"end":{"seq":…,"hash":…}}, the
+ * last entry again, so that a file that was cut off is told from a whole one. Whoever has SHA-256 can verify it (doc/audit-log.md).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,14 +9,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "audit.h"
+#include "base/secret.h"
 #include "base/text.h"
-#include "muster.h"
+#include "cert.h"
 #include "store/store.h"
 
 struct copy {
 	const char *path;
 	char part[4096];
 	FILE *f;
+	json_t *seals;           /* ascending */
+	size_t next;             /* the first of them that is not written */
 	json_int_t seq;          /* of the last entry that was written */
 	char hash[2 * MST_SHA256_LEN + 1];
 };
@@ -31,6 +35,19 @@ static bool put_line(struct copy *c, json_t *line)
 	return ok;
 }
 
+/* Behind its entry; those of entries that are not in this copy are left out. */
+static bool put_seal(struct copy *c)
+{
+	json_t *s;
+
+	while ((s = json_array_get(c->seals, c->next)) && json_integer_value(json_object_get(s, "seq")) < c->seq)
+		c->next++;
+	if (!s || json_integer_value(json_object_get(s, "seq")) != c->seq)
+		return true;
+	c->next++;
+	return put_line(c, json_pack("{s:O}", "seal", s));
+}
+
 static bool put_entry(struct copy *c, json_t *entry)
 {
 	json_int_t seq = json_integer_value(json_object_get(entry, "seq"));
@@ -41,26 +58,41 @@ static bool put_entry(struct copy *c, json_t *entry)
 	}
 	c->seq = seq;
 	snprintf(c->hash, sizeof(c->hash), "%s", text_of(entry, "hash"));
-	return put_line(c, json_incref(entry));
+	return put_line(c, json_incref(entry)) && put_seal(c);
 }
 
 /* NULL after having explained. */
-static json_t *ask_page(struct api *api, json_int_t after, int limit)
+static json_t *ask(struct api *api, const char *method, const char *path, json_t *body)
 {
 	json_t *answer = NULL;
-	struct mst_writer w;
-	char path[128];
 	int status = 0;
 
-	w = path_start(path, sizeof(path), "/v1/events");
-	snprintf(path + w.n, sizeof(path) - w.n, "?limit=%d&after=%lld", limit, (long long)after);
-	if (api_call(api, "GET", path, NULL, &status, &answer) < 0)
+	if (api_call(api, method, path, body, &status, &answer) < 0)
 		return NULL;
-	if (status == 200)
+	if (status / 100 == 2)
 		return answer;
 	api_explain(status, answer);
 	json_decref(answer);
 	return NULL;
+}
+
+static json_t *ask_page(struct api *api, json_int_t after, int limit)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/v1/events?limit=%d&after=%lld", limit, (long long)after);
+	return ask(api, "GET", path, NULL);
+}
+
+/* The log as it is now is sealed, then: {"head":…,"keeper":…,"seals":[…]}. NULL after having explained. */
+static json_t *ask_seals(struct api *api)
+{
+	json_t *head = ask(api, "POST", "/v1/events/seal", json_object());
+
+	if (!head)
+		return NULL;
+	json_decref(head);
+	return ask(api, "GET", "/v1/events/seals", NULL);
 }
 
 /* The entry before the first: the log's own anchor, or the entry that is named. */
@@ -84,8 +116,12 @@ static json_t *find_anchor(struct api *api, json_int_t after)
 static bool copy_all(struct copy *c, struct api *api, json_int_t after)
 {
 	json_t *anchor = find_anchor(api, after);
-	bool ok = anchor != NULL;
+	json_t *seals = anchor ? ask_seals(api) : NULL;
+	bool ok = seals != NULL;
 
+	c->seals = json_object_get(seals, "seals");
+	if (!ok)
+		json_decref(anchor);
 	if (ok) {
 		c->seq = json_integer_value(json_object_get(anchor, "seq"));
 		snprintf(c->hash, sizeof(c->hash), "%s", text_of(anchor, "hash"));
@@ -100,9 +136,10 @@ static bool copy_all(struct copy *c, struct api *api, json_int_t after)
 			ok = ok && put_entry(c, entry);
 		json_decref(page);
 		if (ok && !n)
-			return put_line(c, json_pack("{s:{s:I, s:s}}", "end", "seq", c->seq, "hash", c->hash));
+			break;
 	}
-	return false;
+	json_decref(seals);
+	return ok && put_line(c, json_pack("{s:{s:I, s:s}}", "end", "seq", c->seq, "hash", c->hash));
 }
 
 static bool finish(struct copy *c, bool ok)
@@ -117,7 +154,7 @@ static bool finish(struct copy *c, bool ok)
 	return ok;
 }
 
-int events_export(struct muster *m, int argc, char **argv)
+int audit_export(struct muster *m, int argc, char **argv)
 {
 	const char *out = NULL, *after = "0";
 	const struct opt opts[] = { { "out", &out, NULL }, { "after", &after, NULL } };
@@ -158,163 +195,235 @@ int events_export(struct muster *m, int argc, char **argv)
 	return ok ? EXIT_DONE : EXIT_FAULT;
 }
 
-/* --- verification of such files, without an installation --- */
+/* --- is it whole? --- */
 
-struct chain {
-	const char *path;
-	unsigned long line;
-	struct mst_event_anchor anchor;
-	uint64_t seq;            /* of the last good entry */
-	uint8_t hash[MST_SHA256_LEN];
-	unsigned long long entries;
-	bool begun, inside, told;
-};
-
-static bool wrong(const struct chain *c, const char *what)
+bool audit_seal_from(const json_t *o, struct mst_log_seal *ret)
 {
-	complain("%s:%lu: %s", c->path, c->line, what);
-	return false;
-}
+	struct mst_log_seal s = { .seq = (uint64_t)json_integer_value(json_object_get(o, "seq")) };
+	size_t hash = 0, sig = 0;
 
-static bool hash_of(const json_t *o, uint8_t out[MST_SHA256_LEN])
-{
-	size_t n;
-
-	return mst_hex_decode(mst_view_str(text_of(o, "hash")), out, MST_SHA256_LEN, &n) && n == MST_SHA256_LEN;
-}
-
-static bool copy_text(const json_t *o, const char *name, char *out, size_t cap)
-{
-	return mst_view_to_str(mst_view_str(text_of(o, name)), out, cap);
-}
-
-/* A text that is no UTF-8 stands there in hexadecimal, too. */
-static bool copy_octets(const json_t *o, const char *name, const char *hex_name, char *out, size_t cap)
-{
-	const char *hex = text_of(o, hex_name);
-	size_t n;
-
-	if (!*hex)
-		return copy_text(o, name, out, cap);
-	if (!mst_hex_decode(mst_view_str(hex), (uint8_t *)out, cap - 1, &n))
+	if (!s.seq || !mst_hex_decode(mst_view_str(text_of(o, "hash")), s.hash, sizeof(s.hash), &hash) || hash != sizeof(s.hash) ||
+	    !mst_hex_decode(mst_view_str(text_of(o, "signature")), s.sig, sizeof(s.sig), &sig) || sig != sizeof(s.sig) ||
+	    !mst_parse_timestamp(mst_view_str(text_of(o, "when")), &s.when))
 		return false;
-	out[n] = '\0';
+	*ret = s;
 	return true;
 }
 
-static bool read_entry(const json_t *o, struct mst_event *e)
-{
-	const char *when = text_of(o, "when");
-
-	*e = (struct mst_event){ .seq = (uint64_t)json_integer_value(json_object_get(o, "seq")),
-				 .node = json_integer_value(json_object_get(o, "node")),
-				 .outcome = (int)json_integer_value(json_object_get(o, "outcome")) };
-	return (!*when || mst_parse_timestamp(mst_view_str(when), &e->when)) && hash_of(o, e->hash) &&
-	       copy_text(o, "role", e->role, sizeof(e->role)) && copy_text(o, "what", e->what, sizeof(e->what)) &&
-	       copy_octets(o, "who", "whoOctets", e->who, sizeof(e->who)) &&
-	       copy_text(o, "attempt", e->attempt, sizeof(e->attempt)) &&
-	       copy_octets(o, "why", "whyOctets", e->why, sizeof(e->why));
-}
-
-static bool take_anchor(struct chain *c, const json_t *o)
-{
-	struct mst_event_anchor a = { .seq = (uint64_t)json_integer_value(json_object_get(o, "seq")),
-				      .told = (uint64_t)json_integer_value(json_object_get(o, "told")) };
-
-	if (c->inside)
-		return wrong(c, "an anchor in the middle");
-	if (!hash_of(o, a.hash))
-		return wrong(c, "an anchor without a hash");
-	if (c->begun && (a.seq != c->seq || memcmp(a.hash, c->hash, sizeof(a.hash)) != 0))
-		return wrong(c, "does not go on where the file before ends");
-	c->anchor = a;
-	c->seq = a.seq;
-	memcpy(c->hash, a.hash, sizeof(a.hash));
-	c->told = !a.told;
-	c->begun = c->inside = true;
-	return true;
-}
-
-static bool take_end(struct chain *c, const json_t *o)
+/* One seal of our own that was kept, against the log itself. */
+static int look_for_kept(struct api *api, const struct mst_log_seal *kept)
 {
 	uint8_t hash[MST_SHA256_LEN];
+	json_t *page, *one, *anchor;
+	size_t n = 0;
+	bool same;
 
-	if (!hash_of(o, hash) || (uint64_t)json_integer_value(json_object_get(o, "seq")) != c->seq ||
-	    memcmp(hash, c->hash, sizeof(hash)) != 0)
-		return wrong(c, "the end names another entry than the last: lines are missing");
-	if (!c->told)
-		return wrong(c, "the beginning is missing, and no entry tells so");
-	c->inside = false;
-	return true;
+	page = ask_page(api, (json_int_t)kept->seq - 1, 1);
+	if (!page)
+		return EXIT_FAULT;
+	one = json_array_get(json_object_get(page, "events"), 0);
+	anchor = json_object_get(page, "anchor");
+	if (json_integer_value(json_object_get(anchor, "seq")) == (json_int_t)kept->seq)
+		one = anchor;
+	same = json_integer_value(json_object_get(one, "seq")) == (json_int_t)kept->seq &&
+	       mst_hex_decode(mst_view_str(text_of(one, "hash")), hash, sizeof(hash), &n) && n == sizeof(hash) &&
+	       memcmp(hash, kept->hash, sizeof(hash)) == 0;
+	if (!same)
+		complain(json_integer_value(json_object_get(anchor, "seq")) > (json_int_t)kept->seq
+				 ? "entry %llu, which was sealed, was given up by now; look into a copy"
+				 : "entry %llu, which was sealed, is missing or another one", (unsigned long long)kept->seq);
+	json_decref(page);
+	return same ? EXIT_DONE : EXIT_REFUSED;
 }
 
-static bool take_entry(struct chain *c, const json_t *o)
+/* What the pieces gave together: the last answer, with the entries of all. NULL after having explained. */
+static json_t *walk(const struct muster *m, struct api *api)
 {
-	uint8_t hash[MST_SHA256_LEN];
-	struct mst_event e;
+	json_t *status = ask(api, "GET", "/v1/status", NULL), *answer;
+	json_int_t all = json_integer_value(json_object_get(status, "events")), n = 0;
+	bool shown_once = false, end;
+	char path[160] = "/v1/events/verify";
 
-	if (!read_entry(o, &e))
-		return wrong(c, "no entry of an audit log");
-	if (e.seq != c->seq + 1 || mst_event_hash(c->hash, &e, hash) != 0 || memcmp(hash, e.hash, sizeof(hash)) != 0)
-		return wrong(c, "the entry does not fit its hash, or its number is not the next");
-	if (e.seq == c->anchor.told && !(c->told = mst_event_tells(&e, &c->anchor)))
-		return wrong(c, "the beginning is missing, and this entry tells of another");
-	c->seq = e.seq;
-	memcpy(c->hash, hash, sizeof(hash));
-	c->entries++;
-	return true;
+	json_decref(status);
+	do {
+		json_t *at;
+
+		answer = ask(api, "GET", path, NULL);
+		if (!answer)
+			return NULL;
+		n += json_integer_value(json_object_get(answer, "entries"));
+		at = json_object_get(answer, "at");
+		end = !json_is_true(json_object_get(answer, "ok")) || json_is_true(json_object_get(answer, "end"));
+		snprintf(path, sizeof(path), "/v1/events/verify?after=%lld&hash=%.64s", (long long)json_integer_value(json_object_get(at, "seq")),
+			 text_of(at, "hash"));
+		if (!end || shown_once) {
+			progress(m, "entries verified", (size_t)n, (size_t)(end || n > all ? n : all));
+			shown_once = true;
+		}
+		if (!end)
+			json_decref(answer);
+	} while (!end);
+	json_object_set_new(answer, "entries", json_integer(n));
+	return answer;
 }
 
-static bool take_line(struct chain *c, const char *text)
+int audit_look(struct muster *m, json_t **ret_answer)
 {
-	json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	struct api *api = api_open(m);
+
+	*ret_answer = api ? walk(m, api) : NULL;
+	api_close(api);
+	return *ret_answer ? EXIT_DONE : EXIT_FAULT;
+}
+
+static void tell(const json_t *answer)
+{
+	const json_t *seal = json_object_get(answer, "seal");
+	long long bad = (long long)json_integer_value(json_object_get(answer, "firstBad"));
+
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		if (seal)
+			complain("the audit log is not the one that the keeper sealed: entry %lld is missing or another one", bad);
+		else
+			complain("the audit log was changed: entry %lld does not fit its hash", bad);
+		return;
+	}
+	say("the audit log is whole: %lld entries, every hash fits", (long long)json_integer_value(json_object_get(answer, "entries")));
+	if (seal)
+		say("sealed up to entry %lld, at %s UTC", (long long)json_integer_value(json_object_get(seal, "seq")), human_time(text_of(seal, "when")));
+}
+
+static int verify_live(struct muster *m, const struct audit_trust *trust)
+{
+	struct api *api = api_open(m);
+	json_t *answer = api ? walk(m, api) : NULL;
+	int r = answer ? EXIT_DONE : EXIT_FAULT;
+
+	if (answer) {
+		r = json_is_true(json_object_get(answer, "ok")) ? EXIT_DONE : EXIT_REFUSED;
+		if (m->json)
+			print_json(answer);
+		else
+			tell(answer);
+		if (!m->json)
+			json_decref(answer);
+	}
+	if (r == EXIT_DONE && trust->kept.seq)
+		r = look_for_kept(api, &trust->kept);
+	api_close(api);
+	return r;
+}
+
+static bool read_trust(struct audit_trust *t, const char *ca, const char *seal)
+{
+	char *text;
+	size_t n;
 	bool ok;
 
-	if (!json_is_object(o))
-		ok = wrong(c, "no JSON object");
-	else if (json_object_get(o, "anchor"))
-		ok = take_anchor(c, json_object_get(o, "anchor"));
-	else if (!c->inside)
-		ok = wrong(c, "no anchor before it; give files of muster events export");
-	else
-		ok = json_object_get(o, "end") ? take_end(c, json_object_get(o, "end")) : take_entry(c, o);
-	json_decref(o);
+	if (ca && cert_read(ca, t->ca, sizeof(t->ca), &t->n_ca) != EXIT_DONE)
+		return false;
+	if (!seal)
+		return true;
+	text = read_file(seal, &n);
+	if (!text)
+		return false;
+	ok = mst_log_seal_read((struct mst_view){ (const uint8_t *)text, n }, &t->kept);
+	free(text);
+	if (!ok)
+		complain("%s: no seal of an audit log; give what muster audit seal --out wrote, or audit.seal of the keeper's directory", seal);
+	else if (t->n_ca && mst_log_seal_check(mst_crypto_openssl(), (struct mst_view){ t->ca, t->n_ca }, &t->kept)) {
+		complain("%s: the seal is not of that CA", seal);
+		ok = false;
+	}
 	return ok;
 }
 
-static int verify_file(struct chain *c, const char *path)
+int audit_verify(struct muster *m, int argc, char **argv)
 {
-	FILE *f = fopen(path, "re");
-	char *line = NULL;
-	size_t cap = 0;
-	bool ok = true;
+	static struct audit_trust trust;
+	const char *ca = NULL, *seal = NULL;
+	const struct opt opts[] = { { "ca", &ca, NULL }, { "seal", &seal, NULL } };
 
-	if (!f) {
-		complain("cannot read %s: %s", path, strerror(errno));
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (!read_trust(&trust, ca, seal))
 		return EXIT_FAULT;
-	}
-	c->path = path;
-	for (c->line = 1; ok && getline(&line, &cap, f) >= 0; c->line++)
-		ok = take_line(c, line);
-	if (ok && ferror(f))
-		ok = wrong(c, strerror(errno));
-	else if (ok && (c->inside || c->line == 1))
-		ok = wrong(c, "the file was cut off: it has no end");
-	free(line);
-	fclose(f);
-	return ok ? EXIT_DONE : EXIT_REFUSED;
+	return argc ? audit_verify_files(m, &trust, argc, argv) : verify_live(m, &trust);
 }
 
-int events_verify_files(struct muster *m, int n, char **path)
+static int audit_seal(struct muster *m, int argc, char **argv)
 {
-	struct chain c = { 0 };
-	int r = EXIT_DONE;
+	const char *out = NULL;
+	const struct opt opts[] = { { "out", &out, NULL } };
+	uint8_t text[MST_LOG_SEAL_TEXT];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+	struct mst_log_seal s = { .seq = 0 };
+	json_t *seals, *head;
+	struct api *api;
+	bool ok;
 
-	for (int i = 0; i < n && r == EXIT_DONE; i++)
-		r = verify_file(&c, path[i]);
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc)
+		return usage_error(NULL, "unexpected argument %s", argv[0]);
+	api = api_open(m);
+	seals = api ? ask_seals(api) : NULL;
+	api_close(api);
+	if (!seals)
+		return EXIT_FAULT;
+	head = json_object_get(seals, "head");
+	ok = json_is_true(json_object_get(seals, "fits")) && audit_seal_from(json_object_get(seals, "keeper"), &s) &&
+	     (json_int_t)s.seq >= json_integer_value(json_object_get(head, "seq"));
+	json_decref(seals);
+	if (!ok) {
+		complain("the keeper has not sealed the log; its reason is in the log of musterd, and in: muster audit verify");
+		return EXIT_REFUSED;
+	}
+	mst_log_seal_put(&w, &s, true);
+	if (out)
+		return write_file(out, text, w.n, 0644) ? EXIT_FAULT : EXIT_DONE;
+	if (!m->json) {
+		fwrite(text, 1, w.n, stdout);
+		return EXIT_DONE;
+	}
+	return print_json(json_pack("{s:I, s:s%}", "seq", (json_int_t)s.seq, "text", (const char *)text, w.n));
+}
+
+static int audit_accept(struct muster *m, int argc, char **argv)
+{
+	const char *reason = NULL;
+	const struct opt opts[] = { { "reason", &reason, NULL } };
+	json_t *body, *answer = NULL;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (argc || !reason)
+		return usage_error(NULL, "wants --reason TEXT");
+	body = json_object();
+	put_member(body, "reason", reason);
+	r = api_ask(m, "POST", "/v1/events/accept", body, &answer);
+	if (r != EXIT_DONE)
+		return r;
 	if (m->json)
-		print_json(json_pack("{s:b, s:I, s:I}", "ok", r == EXIT_DONE, "entries", (json_int_t)c.entries, "last", (json_int_t)c.seq));
-	else if (r == EXIT_DONE)
-		say("the audit log is whole up to entry %llu: %llu entries, every hash fits", (unsigned long long)c.seq, c.entries);
-	return r;
+		return print_json(answer);
+	say("this log is sealed from now on, instead of the one whose entry %lld was sealed; the event audit.accepted tells so",
+	    (long long)json_integer_value(json_object_get(answer, "instead")));
+	json_decref(answer);
+	return EXIT_DONE;
+}
+
+static const struct command commands[] = {
+	{ "verify", audit_verify, "[FILE...] [--ca FILE] [--seal FILE]", "is the audit log, or a copy of it, whole and the one that was sealed?" },
+	{ "export", audit_export, "--out FILE [--after N]", "copy the audit log into a file" },
+	{ "seal", audit_seal, "[--out FILE]", "have the keeper sign the newest entry now, and show that" },
+	{ "accept", audit_accept, "--reason TEXT", "stand for a log that is not the one that was sealed: after a restored backup" },
+};
+
+int cmd_audit(struct muster *m, int argc, char **argv)
+{
+	return run_command(m, commands, MST_COUNT(commands), "muster audit", argc, argv);
 }

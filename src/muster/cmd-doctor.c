@@ -183,9 +183,9 @@ static void check_api(struct doctor *d)
 	answer = NULL;
 	if (r != EXIT_DONE)
 		return;
-	r = api_ask(d->m, "GET", "/v1/events/verify", NULL, &answer);
-	doctor_finding(d, r == EXIT_DONE && json_is_true(json_object_get(answer, "ok")), "audit log", "hash chain",
-	        "an entry was changed after it was written; compare with your backup: muster events verify");
+	r = audit_look(d->m, &answer);
+	doctor_finding(d, r == EXIT_DONE && json_is_true(json_object_get(answer, "ok")), "audit log", "hash chain and the keeper's seal",
+	        "an entry was changed or removed after it was written; compare with your backup: muster audit verify");
 	json_decref(answer);
 }
 

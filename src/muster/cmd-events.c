@@ -35,29 +35,6 @@ static void print_event(const struct muster *m, const json_t *e)
 	putchar('\n');
 }
 
-static int verify(struct muster *m)
-{
-	json_t *answer = NULL;
-	bool ok;
-	int r = api_ask(m, "GET", "/v1/events/verify", NULL, &answer);
-
-	if (r != EXIT_DONE)
-		return r;
-	ok = json_is_true(json_object_get(answer, "ok"));
-	if (m->json) {
-		print_json(answer);
-		return ok ? EXIT_DONE : EXIT_REFUSED;
-	}
-	if (ok)
-		say("the audit log is whole: %lld entries, every hash fits",
-		    (long long)json_integer_value(json_object_get(answer, "entries")));
-	else
-		complain("the audit log was changed: entry %lld does not fit its hash",
-		         (long long)json_integer_value(json_object_get(answer, "firstBad")));
-	json_decref(answer);
-	return ok ? EXIT_DONE : EXIT_REFUSED;
-}
-
 /* What is asked for, and the newest that were found so far: a ring of as many as are wanted. */
 struct look {
 	struct muster *m;
@@ -156,12 +133,12 @@ int cmd_events(struct muster *m, int argc, char **argv)
 	int r;
 
 	if (argc && strcmp(argv[0], "export") == 0)
-		return events_export(m, argc - 1, argv + 1);
+		return audit_export(m, argc - 1, argv + 1);
+	if (argc && strcmp(argv[0], "verify") == 0)
+		return audit_verify(m, argc - 1, argv + 1);
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;
-	if (argc && strcmp(argv[0], "verify") == 0)
-		return argc == 1 ? verify(m) : events_verify_files(m, argc - 1, argv + 1);
 	l.wanted = strtoul(limit, &end, 10);
 	if (argc || *end || !l.wanted || l.wanted > 1000000)
 		return usage_error(NULL, argc ? "unexpected argument %s" : "--limit is 1 to 1000000, not %s", argc ? argv[0] : limit);

@@ -48,15 +48,18 @@ int cmd_command(struct muster *m, int argc, char **argv);
 int cmd_trigger(struct muster *m, int argc, char **argv);
 int cmd_bundle(struct muster *m, int argc, char **argv);
 int cmd_events(struct muster *m, int argc, char **argv);
+int cmd_audit(struct muster *m, int argc, char **argv);
 int cmd_sim(struct muster *m, int argc, char **argv);
 int cmd_gba(struct muster *m, int argc, char **argv);
 int cmd_status(struct muster *m, int argc, char **argv);
 int cmd_doctor(struct muster *m, int argc, char **argv);
 int cmd_qr(struct muster *m, int argc, char **argv);
 int cmd_demo(struct muster *m, int argc, char **argv);
-/* `muster events export`; `muster events verify FILE…` without an installation (cmd-audit.c). */
-int events_export(struct muster *m, int argc, char **argv);
-int events_verify_files(struct muster *m, int n, char **path);
+/* `muster audit export` and `verify`, which `muster events` has by these names, too (cmd-audit.c). */
+int audit_export(struct muster *m, int argc, char **argv);
+int audit_verify(struct muster *m, int argc, char **argv);
+/* The whole log, a piece at a time: EXIT_DONE with the answer of GET /v1/events/verify for all of it. */
+int audit_look(struct muster *m, json_t **ret_answer);
 /* Of certificates that the installation issued (cmd-est.c). */
 int cert_requests(struct muster *m, int argc, char **argv);
 int cert_approve(struct muster *m, int argc, char **argv);

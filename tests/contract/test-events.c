@@ -2,6 +2,7 @@
 #include "contract.h"
 
 #include <stdio.h>
+#include <string.h>
 
 struct seen {
 	uint64_t n;
@@ -71,6 +72,82 @@ static void events(void **state)
 	}
 	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), 0);
 	assert_int_equal(entries, 11);
+}
+
+static int keep_seal(void *arg, const struct mst_log_seal *s)
+{
+	uint64_t *sum = arg;
+
+	*sum += s->seq;
+	return 0;
+}
+
+/* A walk in pieces sees what a walk at once sees; of which entries a seal may be, and how many seals stay. */
+static void walks_and_seals(void **state)
+{
+	struct fix *f = *state;
+	static const struct { uint64_t seq; bool other; int want; } is[] = {
+		{ 2, false, MST_STORE_NONE }, { 4, false, 0 }, { 4, true, MST_FAULT_CORRUPT }, { 5, false, 0 }, { 5, true, MST_FAULT_CORRUPT },
+		{ 11, false, 0 }, { 12, false, MST_FAULT_CORRUPT },
+	};
+	struct mst_event_head head[12] = { { 0 } };
+	struct mst_event_walk w = { .limit = 4 };
+	struct mst_event told;
+	uint64_t sum = 0;
+	unsigned pieces = 0;
+
+	for (int i = 1; i <= 10; i++) {
+		struct mst_event e = make_event(i);
+
+		assert_int_equal(mst_store_event_append(f->s, &e), 0);
+		assert_int_equal(mst_store_event_head(f->s, &head[i]), 0);
+		assert_int_equal(head[i].seq, i);
+		assert_memory_equal(head[i].hash, e.hash, sizeof(e.hash));
+	}
+	for (uint64_t n = 0; !w.end; pieces++, n += w.entries) {
+		assert_int_equal(mst_store_event_walk(f->s, &w), 0);
+		assert_int_equal(w.at.seq, n + w.entries);
+		assert_memory_equal(w.at.hash, head[w.at.seq].hash, sizeof(w.at.hash));
+	}
+	assert_int_equal(pieces, 3);
+	/* from the end there is nothing more; a hash that is not the entry's own does not fit what follows */
+	assert_int_equal(mst_store_event_walk(f->s, &w), 0);
+	assert_true(w.end && !w.entries);
+	w = (struct mst_event_walk){ .at = head[3], .limit = 2 };
+	w.at.hash[0] ^= 1;
+	assert_int_equal(mst_store_event_walk(f->s, &w), MST_FAULT_CORRUPT);
+	assert_int_equal(w.bad, 4);
+
+	assert_int_equal(mst_store_event_shorten(f->s, &(struct mst_event_limit){ .most = 6, .chunk = 100, .now = 1700000200 }, &told), 0);
+	assert_int_equal(told.seq, 11);
+	assert_int_equal(mst_store_event_head(f->s, &head[11]), 0);
+	w = (struct mst_event_walk){ .at = head[2] };                    /* who was on the way goes on from the anchor */
+	assert_int_equal(mst_store_event_walk(f->s, &w), 0);
+	assert_true(w.end && w.at.seq == 11 && w.entries == 7);
+	for (size_t i = 0; i < MST_COUNT(is); i++) {
+		struct mst_event_head h = is[i].seq < 12 ? head[is[i].seq] : (struct mst_event_head){ .seq = is[i].seq };
+
+		h.hash[31] ^= is[i].other;
+		if (mst_store_event_is(f->s, &h) != is[i].want)
+			fail_msg("is %zu", i);
+	}
+	assert_true(mst_store_seal_put(f->s, &(struct mst_log_seal){ .seq = 7 }) < 0);      /* not the hash of entry 7 */
+	for (uint64_t i = 1; i <= MST_SEALS_KEPT + 3; i++) {
+		struct mst_event e = make_event(1);
+		struct mst_log_seal s = { .sig = { 1 } };
+
+		assert_int_equal(mst_store_event_append(f->s, &e), 0);
+		s.seq = e.seq;
+		memcpy(s.hash, e.hash, sizeof(s.hash));
+		assert_int_equal(mst_store_seal_put(f->s, &s), 0);
+		assert_int_equal(mst_store_seal_put(f->s, &s), MST_STORE_EXISTS);
+	}
+	contract_reopen(f);
+	assert_int_equal(mst_store_seal_list(f->s, 0, keep_seal, &sum), 0);
+	assert_int_equal(sum, (15 + 114) * MST_SEALS_KEPT / 2);
+	sum = 0;
+	assert_int_equal(mst_store_seal_list(f->s, 113, keep_seal, &sum), 0);
+	assert_int_equal(sum, 114);
 }
 
 /* Which entries may go: from the beginning, by age and by number, some at a time, never the newest. */
@@ -171,6 +248,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		T(events),
 		T(events_are_given_up),
+		T(walks_and_seals),
 		T(event_hash_known_answer),
 	};
 

@@ -2,12 +2,16 @@
 changes or cuts off anything, in the installation or in a copy, is found out.
 """
 import json
+import os
 import re
 import signal
+import sqlite3
+import urllib.request
 
 import pytest
 
 from support import MUSTER, Installation, run, until
+import audit_check
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def inst(tmp_path_factory):
 
 
 def verify(*files):
-    done = run(MUSTER, "events", "verify", *files, check=False)
+    done = run(MUSTER, "audit", "verify", *files, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -34,28 +38,67 @@ def shorten(inst, keep):
     until("shortened", lambda: inst.ask("status")["firstEvent"] > before - keep, context=inst.log_text)
 
 
+def last_line_gone(lines):
+    """A copy that ends one entry earlier, by somebody who knows what the end looks like."""
+    lines = [line for line in lines[:-1] if "seal" not in json.loads(line)][:-1]
+    last = json.loads(lines[-1])
+    return [*lines, json.dumps({"end": {"seq": last["seq"], "hash": last["hash"]}})]
+
+
+def test_seals_of_a_copy(inst, tmp_path):
+    copy, other, kept = tmp_path / "copy", inst.dir / "makers/acme.pem", tmp_path / "kept"
+    ca = inst.dir / "keeper/ca.pem"
+    inst.muster("audit", "seal", "--out", kept)
+    inst.muster("audit", "export", "--out", copy)
+    assert verify(copy, "--ca", ca, "--seal", kept)[0] == 0
+    assert audit_check.verify([copy], ca.read_bytes(), audit_check.read_seal_file(kept, ca.read_bytes()))
+    status, said = verify(copy, "--ca", other)
+    assert status == 1 and "the seal is not of that CA" in said, said
+    with pytest.raises(audit_check.Wrong):
+        audit_check.verify([copy], other.read_bytes())
+    text = copy.read_text()
+    found = re.search('"signature":"(..)', text)
+    copy.write_text(text.replace(found[0], found[0][:-2] + f"{int(found[1], 16) ^ 1:02x}"))
+    assert verify(copy)[0] == 0 and verify(copy, "--ca", ca)[0] == 1
+    # the entry that was sealed elsewhere is cut off
+    copy.write_text("".join(line + "\n" for line in last_line_gone(text.splitlines())))
+    assert verify(copy, "--ca", ca)[0] == 0
+    status, said = verify(copy, "--seal", kept)
+    assert status == 1 and "the end is missing" in said, said
+    kept.write_text(kept.read_text().replace("seq=", "seq=1"))
+    assert verify(copy, "--ca", ca, "--seal", kept)[0] == 3 and verify(copy, "--seal", other)[0] == 3
+
+
 def test_copies_join_over_a_shortening(inst, tmp_path):
     first, second, third = (tmp_path / f"{n}.jsonl" for n in "123")
-    inst.muster("events", "export", "--out", first)
+    inst.muster("audit", "export", "--out", first)
     lines = [json.loads(line) for line in first.read_text().splitlines()]
     last = inst.ask("status")["lastEvent"]
     assert lines[0] == {"anchor": {"seq": 0, "hash": "0" * 64}}
-    assert lines[1:-1] == inst.events() and len(lines) == last + 2
-    assert lines[-1] == {"end": {"seq": last, "hash": lines[-2]["hash"]}}
-    assert verify(first) == (0, f"the audit log is whole up to entry {last}: {last} entries, every hash fits\n")
+    seals = [line for line in lines if "seal" in line]
+    assert [line for line in lines[1:-1] if "seal" not in line] == inst.events() and len(lines) == last + 2 + len(seals)
+    assert lines[-2]["seal"]["seq"] == last
+    assert lines[-1] == {"end": {"seq": last, "hash": lines[-3]["hash"]}}
+    status, said = verify(first, "--ca", inst.dir / "keeper/ca.pem")
+    assert status == 0 and said.startswith(f"the audit log is whole up to entry {last}: {last} entries, every hash fits\n"
+                                           f"sealed up to entry {last}, at "), said
+    assert "give --ca" in verify(first)[1]
+    assert audit_check.verify([first], (inst.dir / "keeper/ca.pem").read_bytes()) == (last, last)
     assert first.stat().st_mode & 0o777 == 0o600 and not (tmp_path / "1.jsonl.part").exists()
 
     inst.muster("node", "add", "urn:dev:ops:00004C-acme-000030", "--subscription", "sub-1", "--anchor", "any")
     shorten(inst, 10)
-    inst.muster("events", "export", "--out", second, "--after", last)       # what the first does not have
+    inst.muster("audit", "export", "--out", second, "--after", last)       # what the first does not have
     assert verify(first, second)[0] == 0
+    assert audit_check.verify([first, second], (inst.dir / "keeper/ca.pem").read_bytes())[0] > last
     assert verify(second, first)[0] == 1
-    inst.muster("events", "export", "--out", third)                         # the log that is left
+    inst.muster("audit", "export", "--out", third)                         # the log that is left
     assert json.loads(third.read_text().splitlines()[0])["anchor"]["told"] == inst.ask("status")["lastEvent"]
     assert verify(third)[0] == 0
-    assert "is whole" in inst.muster("events", "verify").stdout
+    assert audit_check.verify([third], (inst.dir / "keeper/ca.pem").read_bytes())[1] >= last
+    assert "is whole" in inst.muster("audit", "verify").stdout
 
-    refused = inst.muster("events", "export", "--out", tmp_path / "4", "--after", 1, check=False)
+    refused = inst.muster("audit", "export", "--out", tmp_path / "4", "--after", 1, check=False)
     assert refused.returncode == 3 and "there is no such entry in the log" in refused.stderr
     assert not list(tmp_path.glob("4*"))
 
@@ -81,18 +124,20 @@ def test_a_changed_copy_is_found_out(inst, tmp_path, name):
     forge, words = FORGERIES[name]
     shorten(inst, 8)
     good, bad = tmp_path / "good", tmp_path / "bad"
-    inst.muster("events", "export", "--out", good)
-    text = forge(good.read_text().splitlines())
+    inst.muster("audit", "export", "--out", good)
+    text = forge([line for line in good.read_text().splitlines() if "seal" not in json.loads(line)])
     bad.write_text("".join(line + "\n" for line in text))
     status, said = verify(bad)
     assert status == 1 and words in said, said
+    with pytest.raises((audit_check.Wrong, ValueError, KeyError)):
+        audit_check.verify([bad], (inst.dir / "keeper/ca.pem").read_bytes())
 
 
 def test_an_anchor_that_no_entry_tells_of(inst, tmp_path):
     """Entries cut off at the beginning and the anchor moved after them: the entry that told of the old one does not fit."""
     good, bad = tmp_path / "good", tmp_path / "bad"
-    inst.muster("events", "export", "--out", good)
-    text = good.read_text().splitlines()
+    inst.muster("audit", "export", "--out", good)
+    text = [line for line in good.read_text().splitlines() if "seal" not in json.loads(line)]
     gone, anchor = json.loads(text[2]), json.loads(text[0])["anchor"]
     assert gone["seq"] < anchor["told"]
     bad.write_text("\n".join([json.dumps({"anchor": {**anchor, "seq": gone["seq"], "hash": gone["hash"]}}), *text[3:]]) + "\n")
@@ -102,7 +147,116 @@ def test_an_anchor_that_no_entry_tells_of(inst, tmp_path):
 
 def test_mistakes_of_the_operator(inst, tmp_path):
     for args in ((), ("--out",), ("--out", tmp_path / "x", "--after", "many"), ("--out", tmp_path / "x", "more")):
-        assert inst.muster("events", "export", *args, check=False).returncode == 2
-    done = inst.muster("events", "export", "--out", tmp_path / "no/such/file", check=False)
+        assert inst.muster("audit", "export", *args, check=False).returncode == 2
+    done = inst.muster("audit", "export", "--out", tmp_path / "no/such/file", check=False)
     assert done.returncode == 3 and "No such file" in done.stderr
     assert verify(tmp_path / "absent")[0] == 3
+
+
+# --- the log itself, in the hands of somebody who can write to the store ---
+
+class Store:
+    """The schema is as before when he leaves."""
+
+    def __init__(self, inst):
+        self.db = sqlite3.connect(inst.dir / "store/muster.db")
+
+    def __enter__(self):
+        self.triggers = self.db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name LIKE 'event%'").fetchall()
+        for name, _ in self.triggers:
+            self.db.execute(f"DROP TRIGGER {name}")
+        return self.db
+
+    def __exit__(self, *what):
+        for _, sql in self.triggers:
+            self.db.execute(sql)
+        self.db.commit()
+        self.db.close()
+
+
+def cut_the_end(db):
+    db.execute("DELETE FROM event WHERE seq > (SELECT max(seq) - 2 FROM event)")
+    db.execute("DELETE FROM event_seal WHERE seq > (SELECT max(seq) FROM event)")
+
+
+def write_anew(db):
+    """Another name in the middle, and every hash behind it made to fit: a chain without a fault."""
+    names = "seq", "at", "role", "what", "node", "who", "attempt", "outcome", "why"
+    rows = [dict(zip(names, row)) for row in db.execute(f"SELECT {', '.join(names)} FROM event ORDER BY seq")]
+    rows[len(rows) // 2]["who"] = "somebody else"
+    before = bytes(32)
+    for row in rows:
+        text = "".join(f"{n}={audit_check.percent(row[n].encode()) if isinstance(row[n], str) else row[n] or 0}\n" for n in names)
+        before = audit_check.hashlib.sha256(before + text.encode()).digest()
+        db.execute("UPDATE event SET who = ?, hash = ? WHERE seq = ?", (row["who"], before, row["seq"]))
+    db.execute("DELETE FROM event_seal")
+
+
+def metric(inst, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{inst.metrics_port}/metrics") as page:
+        return max(float(line.split()[-1]) for line in page.read().decode().splitlines() if line.startswith(name + "{"))
+
+
+@pytest.fixture(scope="module")
+def split(tmp_path_factory):
+    it = Installation(tmp_path_factory.mktemp("audit") / "split")
+    it.configure(add='\naudit = { seal = "1s"; };\n')
+    it.start()
+    it.subscription()
+    it.muster("node", "add", NODE, "--subscription", "sub-1", "--anchor", "any")
+    yield it
+    it.stop()
+
+
+NODE = "urn:dev:ops:00004C-acme-000001"
+
+
+@pytest.mark.parametrize("harm", [cut_the_end, write_anew])
+def test_a_log_that_is_not_the_one_that_was_sealed(split, tmp_path, harm):
+    ca = (split.dir / "keeper/ca.pem").read_bytes()
+    split.muster("node", "number", NODE, "+491701234567")
+    split.muster("audit", "seal", "--out", tmp_path / "kept")
+    kept = audit_check.read_seal_file(tmp_path / "kept", ca)
+    assert kept[0] == split.ask("status")["lastEvent"]
+    assert "sealed up to entry" in split.muster("audit", "verify", "--seal", tmp_path / "kept").stdout
+    split.stop()
+    with Store(split) as db:
+        harm(db)
+    split.start()
+    until("told", lambda: split.events("--what", "audit.mismatch"), context=split.log_text)
+    until("the metric", lambda: metric(split, "muster_audit_mismatch") == 1)
+    done = split.muster("audit", "verify", check=False)
+    assert done.returncode == 1 and "not the one that the keeper sealed" in done.stderr, done.stderr
+    assert split.muster("--json", "doctor", check=False).returncode == 1
+    assert split.muster("audit", "seal", check=False).returncode == 1
+    assert split.muster("audit", "accept", check=False).returncode == 2
+    said = split.muster("audit", "accept", "--reason", "a backup was brought back").stdout
+    assert f"entry {kept[0]} was sealed" in said
+    assert "sealed up to entry" in split.muster("audit", "verify").stdout
+    until("the metric", lambda: metric(split, "muster_audit_mismatch") == 0)
+    assert split.muster("audit", "accept", "--reason", "again", check=False).returncode == 1
+    event = split.events("--what", "audit.accepted")[-1]
+    assert event["why"] == f"instead of the one whose entry {kept[0]} was sealed: a backup was brought back" and event["who"].startswith("uid ")
+    # who has kept the seal elsewhere sees it for ever
+    split.muster("audit", "export", "--out", tmp_path / "copy")
+    audit_check.verify([tmp_path / "copy"], ca)
+    with pytest.raises(audit_check.Wrong):
+        audit_check.verify([tmp_path / "copy"], ca, kept)
+    assert verify(tmp_path / "copy", "--seal", tmp_path / "kept")[0] == 1
+    done = split.muster("audit", "verify", "--seal", tmp_path / "kept", check=False)
+    assert done.returncode == 1 and "missing or another one" in done.stderr
+
+
+def test_the_power_goes_and_the_log_is_still_the_one_that_was_sealed(split):
+    """Everything is killed while entries are written and sealed: never a chain that does not verify, nor a seal without its entry."""
+    for i in range(3):
+        before = split.ask("status")["lastEvent"]
+        for k in range(4):
+            split.muster("node", "number", NODE, f"+49170999{i}{k}")
+        until("sealed", lambda: metric(split, "muster_audit_sealed") > before)
+        for pid in [split.process.pid, *(pid for pids in split.children().values() for pid in pids)]:
+            os.kill(pid, signal.SIGKILL)
+        split.process.wait(60)
+        split.start()
+        assert "every hash fits" in split.muster("audit", "verify").stdout
+    assert metric(split, "muster_audit_mismatch") == 0

@@ -78,7 +78,10 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_CREATE, "/v1/rule-try", admin_rule_try, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_CREATE, "/v1/rule-replay", admin_rule_replay, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/events", admin_event_list, NULL, EVENT_PARAMS, ADMIN_OWN_LIST },
-	{ MST_OP_RETRIEVE, "/v1/events/verify", admin_event_verify, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/events/verify", admin_event_verify, NULL, { "after", "hash", "limit" }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/events/seals", admin_seal_list, NULL, { "after" }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/events/seal", admin_seal_now, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/events/accept", admin_seal_accept, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/status", admin_status, NULL, { NULL }, ADMIN_WHOLE },
 };
 const size_t admin_routes_n = MST_COUNT(admin_routes);

@@ -121,6 +121,9 @@ int admin_rule_try(struct admin *q);
 int admin_rule_replay(struct admin *q);
 int admin_event_list(struct admin *q);
 int admin_event_verify(struct admin *q);
+int admin_seal_list(struct admin *q);
+int admin_seal_now(struct admin *q);
+int admin_seal_accept(struct admin *q);
 int admin_status(struct admin *q);
 
 /* certs.c: the list of our CA, for the engine. */

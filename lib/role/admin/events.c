@@ -119,20 +119,6 @@ int admin_event_list(struct admin *q)
 								      : f.after)));
 }
 
-int admin_event_verify(struct admin *q)
-{
-	uint64_t entries, bad;
-	int r = mst_store_event_check(q->env->store, &entries, &bad);
-
-	if (r && r != MST_FAULT_CORRUPT)
-		return r;
-	if (r)
-		return admin_answer(q, MST_RSC_OK,
-				    json_pack("{s:b, s:I, s:I}", "ok", 0, "entries", (json_int_t)entries,
-					      "firstBad", (json_int_t)bad));
-	return admin_answer(q, MST_RSC_OK, json_pack("{s:b, s:I}", "ok", 1, "entries", (json_int_t)entries));
-}
-
 int admin_status(struct admin *q)
 {
 	int64_t count[MST_NODE_RELEASED + 1];

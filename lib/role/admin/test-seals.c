@@ -1,0 +1,89 @@
+/* The keeper's seal against the audit log: it fits, or it does not; only then there is something to accept. */
+#include "tests/support/cm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "role/admin/admin.h"
+#include "role/admin/test-store.h"
+
+#define NOW 1795212591
+
+static struct mst_log_seal sealed;
+static int keeper_says;
+static uint8_t room[MST_ANSWER_MAX + 1];
+
+static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
+{
+	(void)k;
+	*ret = sealed;
+	return keeper_says;
+}
+
+static const struct mst_keeper_ops keeper_ops = { .name = "seals", .last_seal = last_seal };
+static struct mst_keeper keeper = { &keeper_ops };
+
+/* The answer's text stands in `room`. */
+static int ask(struct mst_store *s, enum mst_op op, const char *target, const char *body, struct mst_answer *a)
+{
+	struct mst_role_conf conf = { .n_provider = 0 };
+	struct mst_role_env env = { .store = s, .keeper = &keeper, .conf = &conf, .now = NOW };
+	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
+				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
+	int r;
+
+	memset(a, 0, sizeof(*a));
+	a->content = mst_writer_of(room, sizeof(room) - 1);
+	assert_int_equal(mst_store_begin(s), 0);
+	r = mst_role_admin.handle(&env, &x, a);
+	if (r)
+		mst_store_rollback(s);
+	else
+		assert_int_equal(mst_store_commit(s), 0);
+	room[a->content.n] = 0;
+	return r ? r : a->rsc;
+}
+
+static bool told(const char *text)
+{
+	return strstr((const char *)room, text) != NULL;
+}
+
+static void seals(void **state)
+{
+	static struct mst_answer a;
+	struct mst_event_head h;
+	struct mst_store *s;
+	char dir[64];
+
+	(void)state;
+	test_store_open(dir, "seals", &s);
+	assert_int_equal(mst_store_event_append(s, &(struct mst_event){ .when = NOW, .what = "x", .role = "admin" }), 0);
+	assert_int_equal(mst_store_event_head(s, &h), 0);
+	for (int other = 0; other < 2; other++) {
+		sealed = (struct mst_log_seal){ .seq = h.seq, .when = NOW };
+		memcpy(sealed.hash, h.hash, sizeof(h.hash));
+		sealed.hash[0] ^= (uint8_t)other;
+		assert_int_equal(ask(s, MST_OP_RETRIEVE, "/v1/events/verify", "", &a), MST_RSC_OK);
+		assert_true(told(other ? "{\"ok\":false," : "{\"ok\":true,") && told(other ? "\"fits\":false" : "\"fits\":true"));
+		assert_int_equal(ask(s, MST_OP_RETRIEVE, "/v1/events/seals", "", &a), MST_RSC_OK);
+		assert_true(told(other ? "\"fits\":false" : "\"fits\":true") && told("\"keeper\":{\"seq\":1,"));
+		assert_int_equal(ask(s, MST_OP_CREATE, "/v1/events/seal", "{}", &a), MST_RSC_OK);
+		assert_int_equal(a.seal, MST_SEAL_NOW);
+		assert_int_equal(ask(s, MST_OP_CREATE, "/v1/events/accept", "{\"reason\":\"restored\"}", &a), other ? MST_RSC_OK : MST_RSC_CONFLICT);
+		assert_int_equal(a.seal, other ? MST_SEAL_ANEW : MST_SEAL_NOT);
+	}
+	/* a keeper that is away is a fault, not a verdict */
+	keeper_says = MST_FAULT_CLOSED;
+	assert_int_equal(ask(s, MST_OP_RETRIEVE, "/v1/events/verify", "", &a), MST_FAULT_CLOSED);
+	assert_int_equal(ask(s, MST_OP_CREATE, "/v1/events/accept", "{\"reason\":\"restored\"}", &a), MST_FAULT_CLOSED);
+	test_store_close(dir, s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(seals) };
+
+	return cmocka_run_group_tests_name("seals", tests, NULL, NULL);
+}

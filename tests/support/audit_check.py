@@ -1,0 +1,98 @@
+"""An audit log's copies verified by somebody else: written from doc/audit-log.md alone, shares nothing with the product."""
+import datetime
+import hashlib
+import json
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+class Wrong(Exception):
+    """What does not fit, and where."""
+
+
+def seconds(text):
+    moment = datetime.datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=datetime.timezone.utc)
+    return int(moment.timestamp())
+
+
+def octets(entry, name):
+    if f"{name}Octets" in entry:
+        return bytes.fromhex(entry[f"{name}Octets"])
+    return entry.get(name, "").encode()
+
+
+def percent(raw):
+    return "".join(chr(b) if b in PLAIN else f"%{b:02X}" for b in raw)
+
+
+def entry_hash(before, entry):
+    lines = {"seq": entry["seq"], "at": seconds(entry["when"]) if "when" in entry else 0, "role": percent(octets(entry, "role")),
+             "what": percent(octets(entry, "what")), "node": entry.get("node", 0), "who": percent(octets(entry, "who")),
+             "attempt": percent(octets(entry, "attempt")), "outcome": entry.get("outcome", 0), "why": percent(octets(entry, "why"))}
+    text = "".join(f"{name}={value}\n" for name, value in lines.items())
+    return hashlib.sha256(before + text.encode()).digest()
+
+
+def check_signature(ca_pem, seq, digest, at, signature):
+    text = f"muster audit seal 1\nseq={seq}\nhash={digest.hex()}\nat={at}\n".encode()
+    key = x509.load_pem_x509_certificate(ca_pem).public_key()
+    der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+    try:
+        key.verify(der, text, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        raise Wrong(f"seal of {seq}: not of this CA") from None
+
+
+def read_seal_file(path, ca_pem):
+    """(number, hash) of a seal that was kept elsewhere."""
+    title, *rest = path.read_text().splitlines()
+    one = dict(line.split("=", 1) for line in rest)
+    if title != "muster audit seal 1" or list(one) != ["seq", "hash", "at", "signature"]:
+        raise Wrong("no seal")
+    digest = bytes.fromhex(one["hash"])
+    check_signature(ca_pem, int(one["seq"]), digest, int(one["at"]), bytes.fromhex(one["signature"]))
+    return int(one["seq"]), digest
+
+
+def verify(paths, ca_pem, kept=None):
+    """Number of the last entry, and of the last one that was sealed; Wrong when anything does not fit."""
+    seq, digest, sealed, found = None, None, 0, kept is None
+    for path in paths:
+        anchor, *lines = [json.loads(line) for line in path.read_text().splitlines()]
+        anchor = anchor["anchor"]
+        begin = anchor["seq"], bytes.fromhex(anchor["hash"])
+        if seq is not None and begin != (seq, digest):
+            raise Wrong("does not go on where the one before ends")
+        seq, digest = begin
+        told, ended = "told" not in anchor, False
+        for line in lines:
+            if ended:
+                raise Wrong("something behind the end")
+            if "end" in line:
+                ended = (line["end"]["seq"], bytes.fromhex(line["end"]["hash"])) == (seq, digest)
+            elif "seal" in line:
+                seal = line["seal"]
+                if (seal["seq"], bytes.fromhex(seal["hash"])) != (seq, digest):
+                    raise Wrong(f"seal of {seal['seq']}: of another entry")
+                check_signature(ca_pem, seq, digest, seconds(seal["when"]), bytes.fromhex(seal["signature"]))
+                sealed = seq
+            else:
+                digest = entry_hash(digest, line)
+                if line["seq"] != seq + 1 or digest.hex() != line["hash"]:
+                    raise Wrong(f"entry {line['seq']}")
+                seq = line["seq"]
+                if seq == anchor.get("told"):
+                    told = line["what"] == "audit.shortened" and line["why"].startswith(
+                        f"removed up to {anchor['seq']}, hash {anchor['hash'].upper()}: ")
+                found = found or kept == (seq, digest)
+        if not ended or not told:
+            raise Wrong("cut off, at its end or its beginning")
+    if not found:
+        raise Wrong("the entry that was sealed is not there")
+    return seq, sealed
