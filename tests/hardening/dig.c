@@ -2,6 +2,7 @@
  * What a node or a keeper holds, for a test that looks for it elsewhere: dig STATE KEYFILE, or dig KEEPER. Lines "WHAT HEX".
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "keeper/files.h"
 #include "secenv/secenv.h"
@@ -27,14 +28,16 @@ static int keeper(const char *dir)
 {
 	static struct keeper_files f;
 	struct mst_diag d = { 0 };
+	int fd;
 
-	if (keeper_files_read(dir, mst_crypto_openssl(), &f, &d)) {
+	if (keeper_files_read(dir, mst_crypto_openssl(), &f, &fd, &d)) {
 		fprintf(stderr, "dig: %s %s\n", d.field, d.text);
 		return 1;
 	}
 	octets("kek", f.kek, sizeof(f.kek));
 	octets("ca", f.ca_key, f.n_ca_key);
 	mst_wipe(&f, sizeof(f));
+	close(fd);
 	return 0;
 }
 
