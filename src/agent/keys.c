@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/text.h"
 #include "codec/secret-text.h"
@@ -538,6 +539,8 @@ bool keys_ready(struct agent *a)
 {
 	if (!a->keys)
 		a->keys = calloc(1, sizeof(*a->keys));
+	if (a->keys)
+		(void)mlock(a->keys, sizeof(*a->keys));
 	return a->keys != NULL;
 }
 

@@ -212,6 +212,7 @@ static void harden(void)
 	signal(SIGPIPE, SIG_IGN);
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say; its library's own lines go to who asks for them */
 	/* keys that are shared with others pass through JSON texts (keys.h) and buffers of the control socket */
+	(void)mst_heap_openssl();
 	json_set_alloc_funcs(malloc, mst_heap_free);
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 }

@@ -186,6 +186,7 @@ int main(int argc, char **argv)
 	int first, r;
 
 	signal(SIGPIPE, SIG_IGN);
+	(void)mst_heap_openssl();
 	json_set_alloc_funcs(malloc, mst_heap_free);     /* an import's rows bring secrets along */
 	m.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	m.terminal = isatty(STDERR_FILENO);

@@ -1,5 +1,6 @@
 /* musterd: the infrastructure's daemon. Wiring only: which roles there are, and what the command line says.
  */
+#include <event2/event.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/heap.h"
 #include "muster/version.h"
 #include "role/admin/admin.h"
 #include "role/role.h"
@@ -193,6 +195,9 @@ int main(int argc, char **argv)
 					  .ready_fd = STDOUT_FILENO };
 	int r = parse(&o, argc, argv);
 
+	/* keys pass through buffers of both: what is given back is wiped (crypto/heap.h) */
+	(void)mst_heap_openssl();
+	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 	if (r)
 		return r - 1;
 	if (o.what == CHILD && !mst_unit_is_child()) {
