@@ -26,6 +26,12 @@
 
 struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 
+/* Generations of the key-encryption key (decision 0027). `before`: the one that is still needed, 0: none. */
+#define MST_GENERATION_MAX 65535u
+struct mst_keeper_generations { uint32_t now, before; };
+/* Which one wrapped it; 0: it is nothing that a keeper wraps. */
+uint32_t mst_wrapped_generation(const struct mst_wrapped *w);
+
 /* What a wrapped key may be used for; bound into the ciphertext, so a row cannot be passed off as another. */
 enum mst_key_purpose {
 	MST_PURPOSE_NONE,
@@ -173,6 +179,13 @@ struct mst_keeper_ops {
 	int (*seal_log)(struct mst_keeper *k, struct mst_log_seal *s, bool anew);
 	/* The last one. */
 	int (*last_seal)(struct mst_keeper *k, struct mst_log_seal *ret_s);
+	int (*generations)(struct mst_keeper *k, struct mst_keeper_generations *ret);
+	/* A new generation: everything is wrapped with it from now on. DENIED while the one before is still needed. */
+	int (*rotate)(struct mst_keeper *k, uint32_t *ret_gen);
+	/* A row's key, wrapped with the generation that is in use; nothing leaves. SAME: it is that already. DENIED: nothing rotates. */
+	int (*rewrap)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
+	/* The one before is destroyed: no row has it any more. DENIED: it is not the one. */
+	int (*retire)(struct mst_keeper *k, uint32_t gen);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -180,7 +193,7 @@ struct mst_keeper { const struct mst_keeper_ops *ops; };
 #define MST_STATUS_LIFE (INT64_C(15) * 86400)       /* the longest that an OCSP answer is good */
 
 /*
- * In process: keys from `dir` (kek.key, ca.key wrapped by it, ca.pem). Locks its memory, marks itself
+ * In process: keys from `dir` (kek.key or kek-N.key, ca.key wrapped by it, ca.pem). Locks its memory, marks itself
  * undumpable; a child of this process does not inherit it (the pages read as zero there), so open it in the
  * process that uses it. mst_keeper_create_files() makes them once (`muster init`): all or none, and never
  * over something: MST_KEEPER_DENIED when `dir` is there and not empty.
@@ -194,7 +207,7 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
 /* For tests: what a keeper has done since it was opened. */
-struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, refused; };
+struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /*
  * What the process at the other end of a channel does, a set; told by the supervisor, never by the engine. A key

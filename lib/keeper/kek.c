@@ -1,0 +1,135 @@
+#include "keeper/kek.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keeper/files.h"
+
+#define FIRST "kek.key"
+#define NAME_MAX_OURS 32
+
+int keeper_subkey(struct mst_crypto *c, const uint8_t kek[KEK_LEN], const char *label, uint8_t out[KEK_LEN])
+{
+	return c->ops->hmac_sha256(c, (struct mst_view){ kek, KEK_LEN }, mst_view_str(label), out);
+}
+
+static void name_of(uint32_t gen, char out[NAME_MAX_OURS])
+{
+	snprintf(out, NAME_MAX_OURS, gen == 1 ? FIRST : "kek-%u.key", (unsigned)gen);
+}
+
+/* 0: no such name. */
+static uint32_t generation_of(const char *name)
+{
+	char again[NAME_MAX_OURS];
+	unsigned gen = 1;
+
+	if (strcmp(name, FIRST) != 0 && (sscanf(name, "kek-%9u.key", &gen) != 1 || gen < 2)) /* NOLINT(cert-err34-c): spelt again below */
+		return 0;
+	name_of(gen, again);
+	return strcmp(name, again) == 0 ? gen : 0;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct keeper_kek *x = a, *y = b;
+
+	return x->gen < y->gen ? 1 : x->gen > y->gen ? -1 : 0;
+}
+
+/* Which there are. */
+static int find(int dir, struct keeper_kek ret[KEKS_MAX], size_t *ret_n, struct mst_diag *d)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *all = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *one;
+	size_t n = 0;
+
+	if (!all) {
+		r = keeper_os_fault(d, "keeper directory");
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	while (!r && (one = readdir(all))) {
+		uint32_t gen = generation_of(one->d_name);
+
+		if (!gen)
+			continue;
+		if (n == KEKS_MAX) {
+			mst_diag_set(d, 0, "keeper directory", "more than two generations of the key-encryption key; bring it back from a backup", NULL);
+			r = MST_FAULT_CONFIG;
+		} else {
+			ret[n++].gen = gen;
+		}
+	}
+	closedir(all);
+	if (!r && !n) {
+		mst_diag_set(d, 0, FIRST, "missing; `muster init` makes it", NULL);
+		r = MST_FAULT_CONFIG;
+	}
+	qsort(ret, n, sizeof(ret[0]), by_age);
+	*ret_n = n;
+	return r;
+}
+
+static int read_one(int dir, struct keeper_kek *k, struct mst_diag *d)
+{
+	uint8_t octet[KEK_LEN + 1];
+	char name[NAME_MAX_OURS];
+	size_t n = 0;
+	int r;
+
+	name_of(k->gen, name);
+	r = keeper_secret_read(dir, name, octet, sizeof(octet), &n, d);
+	if (!r && n != KEK_LEN) {
+		mst_diag_set(d, 0, name, "not a key of 32 octets", NULL);
+		r = MST_FAULT_CORRUPT;
+	}
+	if (!r)
+		memcpy(k->key, octet, KEK_LEN);
+	mst_wipe(octet, sizeof(octet));
+	return r;
+}
+
+int keeper_keks_read(int dir, struct keeper_kek ret[KEKS_MAX], size_t *ret_n, struct mst_diag *d)
+{
+	int r = find(dir, ret, ret_n, d);
+
+	for (size_t i = 0; !r && i < *ret_n; i++)
+		r = read_one(dir, &ret[i], d);
+	return r;
+}
+
+int keeper_kek_make(int dir, uint32_t gen, struct mst_crypto *c, uint8_t ret_key[KEK_LEN], struct mst_diag *d)
+{
+	char name[NAME_MAX_OURS];
+	int r = c->ops->random(c, ret_key, KEK_LEN);
+
+	name_of(gen, name);
+	return r ? r : keeper_file_replace(dir, name, 0600, (struct mst_view){ ret_key, KEK_LEN }, d);
+}
+
+int keeper_kek_destroy(int dir, uint32_t gen, struct mst_diag *d)
+{
+	static const uint8_t nothing[KEK_LEN];
+	char name[NAME_MAX_OURS];
+	int fd, r = 0;
+
+	name_of(gen, name);
+	/* where the disk writes in place, what was there is gone; elsewhere the key that unlocks it must go (musterd(8)) */
+	fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || write(fd, nothing, sizeof(nothing)) != (ssize_t)sizeof(nothing) || fsync(fd))
+		r = keeper_os_fault(d, name);
+	if (fd >= 0)
+		close(fd);
+	if (!r && (unlinkat(dir, name, 0) || fsync(dir)))
+		r = keeper_os_fault(d, name);
+	return r;
+}
