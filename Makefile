@@ -7,7 +7,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 TESTFLAGS ?= --print-errorlogs --no-rebuild
 
-.PHONY: help setup build demo test check bench fuzz cov asan tsan clang release lint fmt man install dist clean
+.PHONY: help setup build demo test check bench fuzz fuzz-build cov asan asan-build tsan tsan-build clang release lint fmt man install dist clean
 
 help:
 	@echo 'muster: brings M2M nodes into service'
@@ -57,23 +57,30 @@ clang: setup
 	[ -f build-clang/build.ninja ] || CC=clang $(MESON) setup build-clang -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-clang
 
-asan: setup
+# What is built apart from what runs it: .ci/run builds behind the tests before.
+asan-build: setup
 	[ -f build-asan/build.ninja ] || CC=clang $(MESON) setup build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-asan
+
+asan: asan-build
 	tools/test-run build-asan $(TESTFLAGS) --timeout-multiplier 3
 
 # ThreadSanitizer does not follow OpenSSL's fibres, which the daemons need for a handshake that waits for a key:
 # tests with daemons are left to the other builds. Threads are in name resolution (transport, agent) and in
 # test-link. `long` is the store's fault sweep: one thread, minutes of it.
 TSAN_WITHOUT = --no-suite daemon --no-suite scenario --no-suite docs --no-suite long
-tsan: setup
+tsan-build: setup
 	[ -f build-tsan/build.ninja ] || CC=clang $(MESON) setup build-tsan -Db_sanitize=thread -Db_lundef=false -Dwerror=true
 	$(NINJA) -j$(JOBS) -C build-tsan
+
+tsan: tsan-build
 	tools/test-run build-tsan $(TESTFLAGS) --timeout-multiplier 4 $(TSAN_WITHOUT)
 
-fuzz: setup
+fuzz-build: setup
 	[ -f build-fuzz/build.ninja ] || CC=clang $(MESON) setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false
-	$(NINJA) -j$(JOBS) -C build-fuzz
+	$(NINJA) -j$(JOBS) -C build-fuzz fuzz-targets
+
+fuzz: fuzz-build
 	tools/fuzz-all build-fuzz $(or $(SECONDS),30)
 
 cov: setup

@@ -37,7 +37,7 @@ static void payload(const struct mst_frame *f)
 	case MST_FRAME_ANSWER: AGAIN(struct mst_answer_frame, mst_get_answer, mst_put_answer); break;
 	case MST_FRAME_PSK_ASK: AGAIN(struct mst_psk_ask, mst_get_psk_ask, mst_put_psk_ask); break;
 	case MST_FRAME_PSK_ANSWER: AGAIN(struct mst_psk_answer_frame, mst_get_psk_answer, mst_put_psk_answer); break;
-	case MST_FRAME_CUT: AGAIN(struct mst_cut, mst_get_cut, mst_put_cut); break;
+	case MST_FRAME_CUT: AGAIN(struct mst_whose, mst_get_cut, mst_put_cut); break;
 	case MST_FRAME_HANDSHAKE_FAILED: AGAIN(struct mst_handshake_failed, mst_get_handshake_failed, mst_put_handshake_failed); break;
 	case MST_FRAME_REFUSED: AGAIN(struct mst_refused, mst_get_refused, mst_put_refused); break;
 	case MST_FRAME_FETCH: AGAIN(struct mst_fetch, mst_get_fetch, mst_put_fetch); break;

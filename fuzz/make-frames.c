@@ -59,12 +59,12 @@ MESSAGE(exchange, mst_exchange, mst_put_exchange, mst_get_exchange,
 		       .media = MST_VIEW_LIT("application/json"), .ty = 65001, .content = MST_VIEW_LIT("{}") } })
 MESSAGE(answer, mst_answer_frame, mst_put_answer, mst_get_answer,
 	{ .rsc = 2001, .retry_after = 5, .close = true, .media = "application/cbor", .location = "/MEFBase/reg-1", .has_key = true,
-	  .key = key, .at = 1, .content = MST_VIEW_LIT("{}"), .node = 7, .headers = "Expires: x\r\n",
+	  .key = key, .at = 1, .content = MST_VIEW_LIT("{}"), .whose = { 7, 70 }, .headers = "Expires: x\r\n",
 	  .parcel = { .sealed = key, .fill = { { 1, 0, 8 }, { 2, 8, 16 } }, .n_fills = 2 } })
 MESSAGE(psk_ask, mst_psk_ask, mst_put_psk_ask, mst_get_psk_ask,
 	{ .role = MST_ROLE_MAF, .channel = 4, .identity = "00@mef.example.com", .address = "127.0.0.1:4711", .suite = 0xae })
-MESSAGE(psk_answer, mst_psk_answer_frame, mst_put_psk_answer, mst_get_psk_answer, { .key = key, .node = 7 })
-MESSAGE(cut, mst_cut, mst_put_cut, mst_get_cut, { .node = 7 })
+MESSAGE(psk_answer, mst_psk_answer_frame, mst_put_psk_answer, mst_get_psk_answer, { .key = key, .whose = { 7, 70 } })
+MESSAGE(cut, mst_whose, mst_put_cut, mst_get_cut, { .one = 7 })
 MESSAGE(handshake_failed, mst_handshake_failed, mst_put_handshake_failed, mst_get_handshake_failed,
 	{ .role = MST_ROLE_MEF, .why = MST_TLS_BUSY, .peer = peer(), .detail = "busy" })
 MESSAGE(refused, mst_refused, mst_put_refused, mst_get_refused,

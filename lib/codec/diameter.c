@@ -268,7 +268,8 @@ static int check_maa(const struct mst_dm *m, struct mst_dm_fault *f)
 
 static int check_bia(const struct mst_dm *m, struct mst_dm_fault *f)
 {
-	static const uint32_t must[] = { 1, 405, 404 };
+	/* User-Name is told to NAFs that are meant to hear it: optional in the grammar, too */
+	static const uint32_t must[] = { 405, 404 };
 
 	if (need(m, must, MST_COUNT(must), 0, f))
 		return MST_DM_BAD;
@@ -500,7 +501,7 @@ void mst_dm_put_bia(struct mst_writer *w, const struct mst_dm_bia *a)
 {
 	put_vsai(w, MST_DM_ZN);
 	mst_dm_put_u32(w, 268, MST_DM_SUCCESS);
-	mst_dm_put(w, 1, a->impi);
+	put_opt(w, 1, a->impi);
 	mst_dm_put(w, 405, a->me_key);
 	put_opt(w, 406, a->uicc_key);
 	put_time(w, 404, a->expiry);

@@ -100,7 +100,7 @@ void mst_dm_put_bir(struct mst_writer *w, const struct mst_dm_bir *q);
 
 struct mst_dm_maa { struct mst_view impi, rnd, autn, xres, ck, ik, guss; };    /* guss may be empty */
 void mst_dm_put_maa(struct mst_writer *w, const struct mst_dm_maa *a);
-/* uicc_key, uss may be empty; created 0 = not told */
+/* impi, uicc_key, uss may be empty; created 0 = not told */
 struct mst_dm_bia { struct mst_view impi, me_key, uicc_key, uss; mst_time expiry, created; uint32_t gba_type; };
 void mst_dm_put_bia(struct mst_writer *w, const struct mst_dm_bia *a);
 /* An answer that is none: result (5401 to 5403: experimental), the AVP that it is about or NULL, words or "". */

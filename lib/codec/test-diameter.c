@@ -87,6 +87,12 @@ static void answers(void **state)
 	assert_true(mst_view_eq(x.m.me_key, V(naf_key)) && !x.m.uicc_key.n);
 	assert_int_equal(mst_dm_time(x.m.expiry), 1893456000);
 	assert_int_equal(mst_dm_time(x.m.created), 1764332000);
+	/* a BSF that keeps the IMPI to itself */
+	bia.impi = MST_VIEW_NONE;
+	begin(&x, 310, MST_DM_ZN, false);
+	mst_dm_put_bia(&x.w, &bia);
+	assert_int_equal(end(&x), 0);
+	assert_int_equal(x.m.impi.n, 0);
 	bia.expiry = 4102444800 + INT64_C(3600) * 24 * 365 * 10;     /* 2110: NTP has no such time here */
 	begin(&x, 310, MST_DM_ZN, false);
 	mst_dm_put_bia(&x.w, &bia);

@@ -62,6 +62,9 @@ MST_MUST_CHECK int mst_box_seal(struct mst_crypto *c, const uint8_t key[32], str
 MST_MUST_CHECK int mst_box_open(struct mst_crypto *c, const uint8_t key[32], struct mst_view aad,
                                 struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n);
 
+/* scrypt (RFC 7914) with N 2^14, r 8, p 1: 32 octets of a secret that may be a person's. 0, or a fault. */
+MST_MUST_CHECK int mst_stretch(struct mst_view secret, struct mst_view salt, uint8_t ret_key[32]);
+
 /* Known answers of spec 3.7 and RFC/NIST vectors for every operation; run at start-up by every program.
  * 0, or MST_FAULT_CRYPTO with *ret_which naming the vector that failed. */
 MST_MUST_CHECK int mst_crypto_self_test(struct mst_crypto *c, const char **ret_which);

@@ -4,11 +4,15 @@
  * that kind of key; then it takes the old direct path. So: an engine in this process whose only content is
  * a copy of the built-in method. Nothing else changes; test-ec-fast.c compares both ways.
  *
- * And private keys for signing: the decoder takes twenty times as long as the signature does.
+ * And private keys for signing: the decoder takes twenty times as long as the signature does. And keys that are not
+ * here at all (mst_foreign_key): a method of signing that asks whoever has the key.
  *
  * The only file that uses the deprecated interfaces. Calling mst_ec_fast_install() is the switch for the first.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <stdlib.h>
+#include <string.h>
+
 #include <openssl/ec.h>
 #include <openssl/engine.h>
 #include <openssl/err.h>
@@ -133,4 +137,95 @@ int pki_signing_key_use(void *key, const uint8_t digest[MST_SHA256_LEN], uint8_t
 void pki_signing_key_free(void *key)
 {
 	EC_KEY_free(key);               /* the library clears private numbers as it frees them */
+}
+
+/* Keys of others ------------------------------------------------------------------------------------- */
+
+static EC_KEY_METHOD *foreign_method;   /* one a process, never changed once it is there */
+static int foreign_slot = -1;
+
+static ECDSA_SIG *ask_holder(const unsigned char *digest, int n, const BIGNUM *kinv, const BIGNUM *rp, EC_KEY *key)
+{
+	const struct mst_foreign_key *f = EC_KEY_get_ex_data(key, foreign_slot);
+	uint8_t sig[128], d[MST_SHA256_LEN];
+	const unsigned char *p = sig;
+	size_t sig_n = 0;
+
+	(void)kinv;
+	(void)rp;
+	/* ECDSA on P-256 takes the leftmost 256 bits of a longer digest (FIPS 186-4 6.4), and no holder wants another length */
+	if (!f || n < MST_SHA256_LEN)
+		return NULL;
+	memcpy(d, digest, sizeof(d));
+	return f->sign(f->ctx, d, sig, sizeof(sig), &sig_n) ? NULL : d2i_ECDSA_SIG(NULL, &p, (long)sig_n);
+}
+
+static int ask_holder_der(int type, const unsigned char *digest, int n, unsigned char *out, unsigned *ret_n, const BIGNUM *kinv,
+			  const BIGNUM *rp, EC_KEY *key)
+{
+	ECDSA_SIG *s = ask_holder(digest, n, kinv, rp, key);
+	int size = s ? i2d_ECDSA_SIG(s, NULL) : 0;
+
+	(void)type;
+	if (size > 0 && size <= ECDSA_size(key))
+		*ret_n = (unsigned)i2d_ECDSA_SIG(s, &out);
+	else
+		size = 0;
+	ECDSA_SIG_free(s);
+	return size > 0;
+}
+
+static void forget(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	struct mst_foreign_key *f = ptr;
+
+	(void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
+	if (f)
+		f->done(f->ctx);
+	free(f);
+}
+
+static bool foreign_ready(void)
+{
+	if (!foreign_method) {
+		foreign_slot = EC_KEY_get_ex_new_index(0, NULL, NULL, NULL, forget);
+		foreign_method = foreign_slot < 0 ? NULL : EC_KEY_METHOD_new(EC_KEY_OpenSSL());
+		if (foreign_method)
+			EC_KEY_METHOD_set_sign(foreign_method, ask_holder_der, NULL, ask_holder);
+	}
+	return foreign_method != NULL;
+}
+
+static EC_KEY *public_key(struct mst_view spki)
+{
+	EC_KEY *k = pki_spki_is_p256(spki) ? EC_KEY_new_by_curve_name(NID_X9_62_prime256v1) : NULL;
+	const unsigned char *point = spki.n > 65 ? spki.p + spki.n - 65 : NULL;
+
+	if (k && (!EC_KEY_oct2key(k, point, 65, NULL) || !EC_KEY_check_key(k))) {
+		EC_KEY_free(k);
+		k = NULL;
+	}
+	return k;
+}
+
+void *mst_foreign_pkey(const struct mst_foreign_key *f)
+{
+	struct mst_foreign_key *kept = malloc(sizeof(*kept));
+	EC_KEY *k = foreign_ready() ? public_key(f->spki) : NULL;
+	EVP_PKEY *p = k && kept ? EVP_PKEY_new() : NULL;
+
+	if (kept) {
+		*kept = *f;
+		kept->spki = MST_VIEW_NONE;      /* the caller's */
+	}
+	if (p && EC_KEY_set_method(k, foreign_method) && EVP_PKEY_set1_EC_KEY(p, k) && EC_KEY_set_ex_data(k, foreign_slot, kept)) {
+		EC_KEY_free(k);
+		return p;
+	}
+	EVP_PKEY_free(p);
+	EC_KEY_free(k);
+	free(kept);
+	f->done(f->ctx);
+	ERR_clear_error();
+	return NULL;
 }

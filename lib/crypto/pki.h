@@ -107,6 +107,19 @@ MST_MUST_CHECK int mst_local_signer_init(struct mst_local_signer *s, struct mst_
 void mst_local_signer_deinit(struct mst_local_signer *s);
 
 /*
+ * A P-256 key whose private half is not in this process, or not to be seen by the TLS library: `sign` as in a signer (0, or
+ * anything else for no). `done` is called once, when the last who can sign with it has gone.
+ */
+struct mst_foreign_key {
+	struct mst_view spki;                /* its public half; read once */
+	int (*sign)(void *ctx, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n);
+	void (*done)(void *ctx);
+	void *ctx;
+};
+/* The same as an EVP_PKEY of the library, for those who speak with it; NULL (and done) when it is no such key. */
+void *mst_foreign_pkey(const struct mst_foreign_key *f);
+
+/*
  * ECDSA P-256 with SHA-256 in its short form, r || s, of 64 octets (codec/trigger.h). Signing: any signer; a fault, or
  * MST_PKI_NOT_SIGNED. Checking: 0, MST_PKI_BAD_SIGNATURE, MST_PKI_WEAK_KEY, MST_PKI_MALFORMED (no public key).
  */

@@ -52,7 +52,9 @@ bool enrolee_make_credential(struct enrolee *e, mst_time utc)
 	c->suid = e->suid;
 	c->method = e->gba ? MST_METHOD_GBA : e->by_secret ? MST_METHOD_PSK : MST_METHOD_CERT;
 	c->obtained = r->server_time > utc ? r->server_time : utc;
-	c->not_after = enrolee_sooner(enrolee_sooner(r->key_until, r->reg_until), r->subscription_until);
+	/* a key of which no end was told ends with the registration that it was made in */
+	c->not_after = enrolee_sooner(r->key_until ? r->key_until : r->reg_until, r->subscription_until);
+	c->mef_reg = (struct mst_reg_term){ c->obtained, r->reg_until };
 	ok &= mst_copy_text(c->ke_id, sizeof(c->ke_id), r->ke_id) &&
 	      mst_copy_text(c->key_id, sizeof(c->key_id), r->ke_id);
 	ok &= mst_copy_text(c->admin_fqdn, sizeof(c->admin_fqdn), r->admin_fqdn);

@@ -59,7 +59,7 @@ int64_t muster_credential_obtained(const struct muster_credential *c)
 
 int64_t muster_credential_until(const struct muster_credential *c)
 {
-	return cred(c)->not_after;
+	return mst_root_cred_until(cred(c));
 }
 
 uint64_t muster_credential_generation(const struct muster_credential *c)
@@ -69,5 +69,5 @@ uint64_t muster_credential_generation(const struct muster_credential *c)
 
 int64_t muster_credential_renew_at(const struct muster_credential *c, uint32_t random)
 {
-	return mst_renew_at(cred(c)->obtained, cred(c)->not_after, random);
+	return mst_renew_at(cred(c)->obtained, mst_root_cred_until(cred(c)), random);
 }

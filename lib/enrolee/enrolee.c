@@ -278,13 +278,13 @@ static enum enrolee_state mef_timer(struct enrolee *e, const struct input *in)
 
 /* MAF stage ------------------------------------------------------------------------------------------ */
 
-static enum enrolee_state registered(struct enrolee *e)
+static enum enrolee_state registered(struct enrolee *e, mst_time utc)
 {
 	const struct mmaf_result *r = &e->machine.maf.result;
 	struct mst_root_cred *c = &e->cred;
 
 	e->point = ENROLEE_AT_MAF_REGISTERED;
-	c->not_after = enrolee_sooner(c->not_after, r->reg_until);
+	c->maf_reg = (struct mst_reg_term){ utc > c->obtained ? utc : c->obtained, r->reg_until };
 	if (!mst_copy_text(c->key_id, sizeof(c->key_id), r->km_id) ||
 	    !mst_copy_text(c->maf_reg_id, sizeof(c->maf_reg_id), r->reg_id))
 		return failed(e, PROV_MALFORMED, "a name that the MAF told us is too long");
@@ -316,7 +316,7 @@ static enum enrolee_state maf_moved(struct enrolee *e, mst_ms now, mst_time utc)
 	struct mmaf *m = &e->machine.maf;
 
 	if (mmaf_state(m) == MMAF_DONE)
-		return e->state == ENROLEE_MAF ? registered(e) : confirmed(e);
+		return e->state == ENROLEE_MAF ? registered(e, utc) : confirmed(e);
 	if (mmaf_state(m) != MMAF_FAILED)
 		return e->state;
 	e->failure = *mmaf_failure(m);

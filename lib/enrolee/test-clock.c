@@ -1,6 +1,7 @@
 #include "tests/support/cm.h"
 
 #include "enrolee/clock.h"
+#include "enrolee/renewal.h"
 
 #define BUILD 1790000000
 #define END   (BUILD + 365 * 86400)
@@ -95,6 +96,47 @@ static void test_renewal(void **state)
 	assert_true(mst_renew_at(1000, MST_NEVER, 77) == MST_NEVER);
 }
 
+/* A registration: in the same window, but never after the key's own end, for which an enrolment comes. */
+static void test_registration_window(void **state)
+{
+	struct mst_reg_term t = { 1000, 11000 };
+
+	(void)state;
+	assert_true(mst_reg_renew_at(&t, 20000, 0) == 9000);
+	assert_true(mst_reg_renew_at(&t, 20000, UINT32_MAX) == 9999);
+	assert_true(mst_reg_renew_at(&t, 11001, 0) == 9000);
+	assert_true(mst_reg_renew_at(&t, 11000, 0) == MST_NEVER);
+	assert_true(mst_reg_renew_at(&t, 500, 0) == MST_NEVER);
+	t.until = 1020;                      /* seconds have no tenths */
+	assert_true(mst_reg_renew_at(&t, 20000, UINT32_MAX) == 1010);
+	t = (struct mst_reg_term){ 1000, 0 };
+	assert_true(mst_reg_renew_at(&t, 20000, 0) == MST_NEVER);
+	t = (struct mst_reg_term){ 5000, 4000 };     /* the clock was ahead when it was told: at once */
+	assert_true(mst_reg_renew_at(&t, 20000, 0) == 5000);
+}
+
+/* Only who has authenticated can refuse (lessons 5, 6); what is nobody's word is tried again while there is time. */
+static void test_registration_update(void **state)
+{
+	static const enum prov_reason nobodys[] = { PROV_UNREACHABLE, PROV_TIMEOUT, PROV_UNTRUSTED, PROV_NOT_AUTHENTICATED, PROV_BUSY,
+						    PROV_MALFORMED, PROV_EXPIRED, PROV_INTERNAL };
+	const struct mst_reg_term t = { 1000, 11000 };
+
+	(void)state;
+	assert_int_equal(mst_reg_judge(&t, PROV_OK, 11001, 9000), MST_REG_KEPT);
+	assert_int_equal(mst_reg_judge(&t, PROV_OK, 11000, 9000), MST_REG_ENROL);
+	assert_int_equal(mst_reg_judge(&t, PROV_OK, 0, 9000), MST_REG_ENROL);
+	assert_int_equal(mst_reg_judge(&t, PROV_REFUSED, 0, 9000), MST_REG_ENROL);
+	assert_int_equal(mst_reg_judge(&t, PROV_UNKNOWN, 0, 9000), MST_REG_ENROL);
+	for (size_t i = 0; i < MST_COUNT(nobodys); i++) {
+		assert_int_equal(mst_reg_judge(&t, nobodys[i], 12000, 10999), MST_REG_AGAIN);
+		assert_int_equal(mst_reg_judge(&t, nobodys[i], 12000, 11000), MST_REG_ENROL);
+	}
+	/* a clock that has jumped over the end: the server's word still counts */
+	assert_int_equal(mst_reg_judge(&t, PROV_OK, 20000, 15000), MST_REG_KEPT);
+	assert_true(mst_reg_wait(&t, 9000) == 500 && mst_reg_wait(&t, 1000) == 600 && mst_reg_wait(&t, 10999) == 5 && mst_reg_wait(&t, 99999) == 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +145,8 @@ int main(void)
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_told_wrong),
 		cmocka_unit_test(test_renewal),
+		cmocka_unit_test(test_registration_window),
+		cmocka_unit_test(test_registration_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,7 +191,7 @@ static void test_from_packet_to_promotion(void **state)
 	assert_true(mst_ct_equal(mst_key_view(&c->ke), mst_key_view(&ke)));
 	assert_string_equal(c->maf_uri, "https://maf.example.com:8444/MAF");
 	assert_string_equal(c->cse_id, "//sp.example.com/C1");
-	assert_true(c->not_after == 1811808000);     /* the subscription's end, the soonest */
+	assert_true(c->not_after == 1811808000 && mst_root_cred_until(c) == 1811808000);     /* the subscription's end, the soonest */
 	assert_true(c->obtained == 1800000001);      /* the server's time */
 	enrolee_saved(&e, now, UTC);
 	assert_int_equal(enrolee_point(&e), ENROLEE_AT_PENDING_SAVED);
@@ -205,7 +205,8 @@ static void test_from_packet_to_promotion(void **state)
 	answer(2001, MAF_REG);
 	assert_string_equal(c->key_id, KM_ID);
 	assert_string_equal(c->ke_id, KE_ID);
-	assert_true(c->not_after == 1809129600);     /* now the MAF's et is the soonest */
+	assert_true(c->not_after == 1811808000);     /* the key works on … */
+	assert_true(mst_root_cred_until(c) == 1809129600);   /* … though now the MAF's et is the soonest */
 	assert_int_equal(c->ke.n, MST_KEY_LEN);      /* kept until KmID is confirmed */
 	enrolee_saved(&e, now, UTC);
 	s = enrolee_session(&e);

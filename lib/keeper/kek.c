@@ -28,12 +28,14 @@ static void name_of(uint32_t gen, char out[NAME_MAX_OURS])
 static uint32_t generation_of(const char *name)
 {
 	char again[NAME_MAX_OURS];
-	unsigned gen = 1;
+	unsigned long gen = 1;
 
-	if (strcmp(name, FIRST) != 0 && (sscanf(name, "kek-%9u.key", &gen) != 1 || gen < 2)) /* NOLINT(cert-err34-c): spelt again below */
+	if (strncmp(name, "kek-", 4) == 0)
+		gen = strtoul(name + 4, NULL, 10);
+	if (!gen || gen > MST_GENERATION_MAX)
 		return 0;
-	name_of(gen, again);
-	return strcmp(name, again) == 0 ? gen : 0;
+	name_of((uint32_t)gen, again);
+	return strcmp(name, again) == 0 ? (uint32_t)gen : 0;
 }
 
 static int by_age(const void *a, const void *b)

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "role/bsf/bsf.h"
 #include "role/zn/zn.h"
+#include "store/ops.h"
 
 #define NOW INT64_C(1800000000)
 #define IMPI "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
@@ -435,6 +436,56 @@ static void which_naf_has_a_key_for_whom(void **state)
 	assert_int_equal(turn(&mst_role_zn, NULL), 403);
 }
 
+static int lost(struct mst_store *s, const struct gba_run *r)
+{
+	(void)s;
+	(void)r;
+	return MST_STORE_NONE;
+}
+
+/* Two engines have the same answer in hand, and the other one was faster: this one gives its verdict and asks nobody. */
+static void who_comes_second_asks_nobody(void **state)
+{
+	static const uint8_t auts[14] = { 1 };
+	const struct mst_store_ops *as_it_is = g.store->ops;
+	struct mst_store_ops second = *as_it_is;
+	char text[1024], b64[32], *at;
+	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	/* AUTS goes with a digest that has no password */
+	snprintf(text, sizeof(text), "%s", answer(""));
+	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
+	mst_put_nul(&w);
+	at = text + strlen(text);
+	snprintf(at, sizeof(text) - (size_t)(at - text), ", auts=\"%s\"", b64);
+	second.gba_run_settle = lost;
+	g.store->ops = &second;
+	assert_int_equal(ub(text), 403);
+	assert_false(g.a.wants_fetch);
+	g.store->ops = as_it_is;
+	assert_int_equal(ub(text), -1);
+}
+
+/* Ks_NAF says enough: who the subscriber is at the operator, only a NAF hears that is meant to (bsf.nafs.impi). */
+static void who_hears_the_private_identity(void **state)
+{
+	(void)state;
+	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
+	assert_int_equal(zn("maf.sp.example", ASK(BTID, "in-cse.sp.example", "")), 200);
+	assert_null(strstr((const char *)g.content, "impi"));
+	g.conf.gba.naf[0].impi = true;
+	assert_int_equal(zn("maf.sp.example", ASK(BTID, "in-cse.sp.example", "")), 200);
+	assert_non_null(strstr((const char *)g.content, "\"impi\":\"" IMPI "\""));
+	/* a NAF that shows no name of these settings, though the subscriber lets it in */
+	g.now += 61;
+	bootstrap(GUSS("", ""), 1);
+	assert_int_equal(zn("free.sp.example", ASK("IlU8vpY3qJ0hiuZNrke/NQ==@" BSF, "free.sp.example", "")), 200);
+	assert_null(strstr((const char *)g.content, "impi"));
+}
+
 /* Who has those can send nodes anywhere: a NAF whose certificate happens to have the name is not thereby the trigger server. */
 static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 {
@@ -454,7 +505,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest t[] = { T(the_worked_values), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
-					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(keys_of_triggers_are_for_whom_they_were_given_to) };
+					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity), T(who_comes_second_asks_nobody),
+				       T(keys_of_triggers_are_for_whom_they_were_given_to) };
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

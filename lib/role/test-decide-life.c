@@ -71,6 +71,17 @@ static void enrolling_anew(void **state)
 			if (o.v.rsc != 2001)
 				assert_true(o.v.rsc == 4103 && strstr(o.v.why, "muster node reenrol"));
 		}
+	/* nothing is known of the key of that registration: no enrolment that goes on */
+	o.r.reg.modified = NOW - DAY;
+	o.r.reg.expires = NOW + 9 * DAY;
+	o.w.node.state = MST_NODE_ENROLLED;
+	o.conf.reenrol = MST_REENROL_WINDOW;
+	o.c.has_export = false;
+	MST_STR_SET(o.r.other[0].key_id, "C2@mef.example.com");
+	o.r.other[0].last_used = 0;
+	assert_int_equal(verdict(&o), 4103);
+	o.r.n_other = 0;
+	assert_int_equal(verdict(&o), 4103);
 }
 
 static void the_clock(void **state)

@@ -205,6 +205,120 @@ static void maf_vouching(void **state)
 	}
 }
 
+/* No key leaves for what it is not, and no fetch goes out for what names nobody. */
+static void maf_lookup_of_others(void **state)
+{
+	static struct mst_maf_lookup l;
+	static struct world o;
+	struct mst_credential c;
+
+	(void)state;
+	maf_world(&o, MST_CALL_REG_GET, false);
+	for (enum mst_key_purpose p = MST_PURPOSE_KPM; p < MST_PURPOSE__COUNT; p++) {
+		c = o.w.cred;
+		c.purpose = p;
+		mst_maf_decide_lookup(KMID, &c, &o.w, &o.conf, NOW, &l);
+		assert_int_equal(l.release.wanted, p == MST_PURPOSE_KM);
+		assert_int_equal(l.outcome, p == MST_PURPOSE_KM ? 0 : MST_PSK_UNKNOWN);
+		if (p != MST_PURPOSE_KM)
+			assert_non_null(strstr(l.why, "not for this use"));
+	}
+	mst_maf_decide_lookup("nobody", NULL, NULL, &o.conf, NOW, &l);
+	assert_true(l.outcome == MST_PSK_UNKNOWN && !l.fetch.uri[0]);
+	assert_non_null(strstr(l.why, "no key identifier"));
+}
+
+/* What a MEF's answer lacks, or says too much of; and no key lasts beyond the subscription (TS-0003 10.7). */
+static void maf_fetched_bounds(void **state)
+{
+	static struct mst_fetch_result got;
+	static struct world o;
+	struct mst_credential c;
+	const char *what;
+	char why[200];
+
+	(void)state;
+	maf_world(&o, MST_CALL_REG_GET, true);
+	got = (struct mst_fetch_result){ .end = MST_FETCH_OK, .lifetime = NOW + 400 * DAY };
+	MST_STR_SET(got.enrolee_id, "//sp.example.com/CSE0001");
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
+	assert_non_null(strstr(why, "no key"));
+	got.key.n = 60;
+	assert_true(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
+	assert_true(c.expires == o.w.sub.not_after && c.expires < got.lifetime);
+	o.w.has_sub = o.w.has_node = false;          /* a client of another installation: its MEF's word alone */
+	assert_true(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
+	assert_true(c.expires == got.lifetime && !c.node);
+	MST_STR_SET(got.enrolee_id, "//sp.example.com/CSE\x1b[2J");
+	assert_false(mst_maf_decide_fetched(KEID, &got, &o.w, &o.conf, NOW, &c, &what, why));
+	assert_non_null(strstr(why, "no enrolee"));
+}
+
+/*
+ * A registration with another stakeholder than the client's provider: the root key was not made for it, and is neither named in it
+ * nor dies with it. After a move that is what the one with the former provider is.
+ */
+static void maf_beside(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	/* with its provider: the key goes back, what came of the same enrolment with it */
+	maf_world(&o, MST_CALL_REG_DELETE, false);
+	MST_STR_SET(o.w.cred.via, KEID);
+	add_other(&o, KEID, "mef.example.com", MST_CRED_ACTIVE, NOW - 100);
+	add_other(&o, KMID, KEID, MST_CRED_ACTIVE, NOW - 100);
+	assert_int_equal(run(&o), 2002);
+	assert_true(o.v.n_drop == 2 && !strcmp(o.v.drop[0], KMID) && !strcmp(o.v.drop[1], KEID));
+	/* the registration names another key of this client than the session's: both go */
+	MST_STR_SET(o.r.reg.key_id, "EE@maf.example.com");
+	assert_int_equal(run(&o), 2002);
+	assert_true(o.v.n_drop == 3 && !strcmp(o.v.drop[0], "EE@maf.example.com") && !strcmp(o.v.drop[2], KMID));
+	/* the node has moved to another provider: this one is the former's, and the new key lives */
+	MST_STR_SET(o.r.reg.key_id, KMID);
+	MST_STR_SET(o.w.sub.sp_fqdn, "new.example.com");
+	assert_int_equal(run(&o), 2002);
+	assert_string_equal(o.v.drop_reg, "reg-1");
+	assert_int_equal(o.v.n_drop, 0);
+	/* letters' case is no other provider */
+	MST_STR_SET(o.w.sub.sp_fqdn, "SP.Example.com");
+	assert_int_equal(run(&o), 2002);
+	assert_int_equal(o.v.n_drop, 2);
+	/* of whom no subscription is known there is none beside */
+	o.w.has_sub = o.w.has_node = false;
+	o.w.kind = MST_WHO_CLIENT;
+	assert_int_equal(run(&o), 2002);
+	assert_int_equal(o.v.n_drop, 2);
+	/* registering: the key's name goes into the one with the provider alone */
+	for (int other = 0; other < 2; other++) {
+		maf_world(&o, MST_CALL_REGISTER, false);
+		o.conf.n_stakeholder = 1;
+		MST_STR_SET(o.conf.stakeholder[0], "mte.example.com");
+		if (other)
+			o.c.reg.admin_fqdn = V("mte.example.com");
+		assert_int_equal(run(&o), 2001);
+		assert_string_equal(o.v.reg.key_id, other ? "" : KMID);
+		assert_false(o.v.insert_cred);
+	}
+}
+
+/* After a move what the node had from its former provider is not what a first use replaces: it goes, but is not taken for the old key. */
+static void maf_first_use_after_a_move(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	maf_world(&o, MST_CALL_REG_GET, false);
+	o.w.cred.state = MST_CRED_PENDING;
+	add_other(&o, "FF@maf.example.com", "x@mef.example.com", MST_CRED_ACTIVE, NOW - 900);
+	o.r.other[0].elsewhere = true;
+	add_other(&o, "BB@maf.example.com", "y@mef.example.com", MST_CRED_ACTIVE, NOW - 800);
+	add_other(&o, KMID, KEID, MST_CRED_PENDING, NOW - 100);
+	assert_int_equal(run(&o), 2000);
+	assert_string_equal(o.v.revoke, "BB@maf.example.com");
+	assert_true(o.v.n_drop == 1 && !strcmp(o.v.drop[0], "FF@maf.example.com"));
+}
+
 /* --- default deny: every operation, both roles, every kind of caller --- */
 
 static bool may_release(enum mst_role role, enum mst_call_what what, enum mst_who_kind kind)
@@ -423,7 +537,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(maf_enrolment), cmocka_unit_test(maf_first_use), cmocka_unit_test(maf_lookup),
-		cmocka_unit_test(maf_fetched), cmocka_unit_test(maf_vouching), cmocka_unit_test(default_deny), cmocka_unit_test(target_names),
+		cmocka_unit_test(maf_lookup_of_others), cmocka_unit_test(maf_fetched), cmocka_unit_test(maf_fetched_bounds),
+		cmocka_unit_test(maf_vouching), cmocka_unit_test(maf_beside), cmocka_unit_test(maf_first_use_after_a_move), cmocka_unit_test(default_deny), cmocka_unit_test(target_names),
 		cmocka_unit_test(maf_key_registration), cmocka_unit_test(maf_key_lifetime_and_room), cmocka_unit_test(maf_key_retrieval),
 		cmocka_unit_test(maf_key_update),
 	};

@@ -492,6 +492,55 @@ static void fetch_release(void **state)
 	assert_int_equal(run(&o), 2000);
 }
 
+/* Who is no MAF of the enrolee's gets nothing by SUID 21 alone; where the registered key is the MAF's (quirk), that very one must be there. */
+static void fetch_bounds(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	mef_world(&o, MST_CALL_FETCH);
+	o.r.has_keyreg = false;
+	o.r.owner.has_sub = false;           /* nobody's: no contract names a MAF */
+	assert_int_equal(run(&o), 4103);
+	assert_true(no_effect(&o.v));
+	o.r.owner.has_sub = true;
+	o.c.suid = 22;                       /* its MAF, but no key for that */
+	assert_int_equal(run(&o), 4103);
+	assert_true(no_effect(&o.v));
+	for (int i = 0; i < 4; i++) {
+		mef_world(&o, MST_CALL_FETCH);
+		o.conf.quirks.km = MST_KM_REGISTERED;
+		if (i == 0)
+			o.r.keyreg.expires = NOW;
+		else if (i == 1)
+			o.r.keyreg.exporter = false;
+		else if (i == 2)
+			o.r.keyreg.suid = 22;
+		assert_int_equal(run(&o), i == 3 ? 2000 : 4004);
+		assert_true(i == 3 ? o.v.release.how == MST_DERIVE_NONE : no_effect(&o.v));
+	}
+}
+
+/* 8.3.5.2.4: no configuration without node or contract behind the registration. */
+static void no_configuration(void **state)
+{
+	static struct world o;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		mef_world(&o, MST_CALL_CFG_GET);
+		o.w.has_sub = false;
+		o.w.has_node = false;
+		if (i)
+			MST_STR_SET(o.r.reg.client_id, "//sp.example.com/CSE9");
+		mst_verdict_init(&o.v, &o.c);
+		mst_mef_decide_config(&o.c, &o.w, &o.r, o.now, &o.v);
+		assert_int_equal(o.v.rsc, 4004);
+		assert_true(no_effect(&o.v) && o.v.body == MST_BODY_NONE);
+		assert_non_null(strstr(o.v.why, i ? "another client" : "no node or subscription"));
+	}
+}
+
 static void commands(void **state)
 {
 	static struct world o;
@@ -527,7 +576,7 @@ int main(void)
 		cmocka_unit_test(mef_refusals), cmocka_unit_test(register_new), cmocka_unit_test(expiry),
 		cmocka_unit_test(register_again), cmocka_unit_test(old_enrolment_keys_go), cmocka_unit_test(keep_enrolled),
 		cmocka_unit_test(update_echoes), cmocka_unit_test(key_registration), cmocka_unit_test(key_release),
-		cmocka_unit_test(fetch_release), cmocka_unit_test(key_bounds), cmocka_unit_test(commands),
+		cmocka_unit_test(fetch_release), cmocka_unit_test(fetch_bounds), cmocka_unit_test(no_configuration), cmocka_unit_test(key_bounds), cmocka_unit_test(commands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

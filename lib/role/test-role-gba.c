@@ -328,6 +328,67 @@ static void who_vouches(void **state)
 	}
 }
 
+static void put_cred(enum mst_role role, const struct mst_credential *c, bool insert)
+{
+	assert_int_equal(mst_store_begin(r.store), 0);
+	assert_int_equal(mst_store_cred_put(r.store, role, c, insert), 0);
+	assert_int_equal(mst_store_commit(r.store), 0);
+}
+
+/* By whichever of its names the BSF calls it: it is the node whose key is in use. */
+static void by_another_name(void **state)
+{
+	struct mst_credential c = { .key_id = "k@maf.example.com", .purpose = MST_PURPOSE_KM, .client_id = RIG_CSE, .via = "ke@mef.example.com",
+				    .state = MST_CRED_ACTIVE, .created = RIG_NOW, .expires = RIG_NOW + RIG_DAY, .node = r.node };
+
+	(void)state;
+	put_cred(MST_ROLE_MAF, &c, true);
+	assert_int_equal(first_key(BTID, USS(RIG_NODE)), MST_PSK_UNKNOWN);
+	assert_non_null(strstr(last_why("maf.psk-refused"), "somebody else vouched"));
+	c.state = MST_CRED_REVOKED;
+	put_cred(MST_ROLE_MAF, &c, false);
+	assert_int_equal(first_key(BTID, USS(RIG_NODE)), 0);
+}
+
+/* At a MEF: a node with a secret of its maker's is not taken over by who runs a BSF, unless the operator said that it may speak for it. */
+static void a_secret_is_not_taken_over(void **state)
+{
+	struct mst_credential c = { .key_id = "sensor-7@mef.example.com", .purpose = MST_PURPOSE_KPM, .client_id = RIG_CSE,
+				    .state = MST_CRED_ACTIVE, .created = RIG_NOW, .expires = MST_NEVER, .node = r.node };
+	struct mst_fetch_result got = given(7, USS(RIG_CSE));
+	struct mst_psk_answer a;
+
+	(void)state;
+	put_cred(MST_ROLE_SECRETS, &c, true);
+	for (size_t i = 0; i < 2; i++) {
+		got = given(7, i ? USS(RIG_NODE) : USS(RIG_CSE));
+		assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, PREFIXED, &got, &a), MST_PSK_UNKNOWN);
+		assert_false(a.release.wanted);
+		assert_non_null(strstr(last_why("mef.psk-refused"), "bsfs.sps"));
+	}
+	r.mef_conf.bsf[0].n_sp = 1;
+	strcpy(r.mef_conf.bsf[0].sp[0], "other.example.com");
+	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, PREFIXED, &got, &a), MST_PSK_UNKNOWN);
+	strcpy(r.mef_conf.bsf[0].sp[0], "sp.example.com");
+	got = given(7, USS(RIG_CSE));
+	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, PREFIXED, &got, &a), 0);
+	/* a secret that is revoked is nobody's any more */
+	c.state = MST_CRED_REVOKED;
+	put_cred(MST_ROLE_SECRETS, &c, false);
+	r.mef_conf.bsf[0].n_sp = 0;
+	got = given(8, USS(RIG_CSE));
+	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, BTID_2, &got, &a), 0);
+	/* and of two BSFs the second does not take what came by the first, which ends by itself */
+	strcpy(r.mef_conf.bsf[0].fqdn, "bsf.elsewhere.example");
+	got = given(9, USS(RIG_CSE));
+	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, "x" BTID, &got, &a), MST_PSK_UNKNOWN);
+	assert_non_null(strstr(last_why("mef.psk-refused"), "somebody else vouched"));
+	r.now = RIG_NOW + RIG_DAY;
+	got = given(9, USS(RIG_CSE));
+	got.lifetime += RIG_DAY;
+	assert_int_equal(rig_fetched_at(&r, MST_ROLE_MEF, "x" BTID, &got, &a), 0);
+}
+
 static int count(void *arg, const struct mst_credential *c)
 {
 	(void)c;
@@ -395,7 +456,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(identities), T(who_it_is), T(enrolled_at_once), T(another_suite), T(it_ends), T(refusals), T(standing), T(who_vouches),
-		T(bounded), T(in_place_of_a_secret),
+		T(by_another_name), T(a_secret_is_not_taken_over), T(bounded), T(in_place_of_a_secret),
 	};
 
 	return cmocka_run_group_tests_name("gba", tests, NULL, NULL);

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#define VERSION 2
+#define VERSION 3
+#define VERSION_WITHOUT_TERMS 2        /* of agents that kept the earliest of the ends alone, as not_after */
 #define VERSION_WITHOUT_METHOD 1       /* of agents before GBA */
 
 #define TEXT(field) { offsetof(struct mst_root_cred, field), sizeof(((struct mst_root_cred *)0)->field) }
@@ -31,6 +32,16 @@ bool mst_is_naf_key(const struct mst_root_cred *c)
 	return any != 0;
 }
 
+static mst_time sooner(mst_time end, const struct mst_reg_term *t)
+{
+	return t->until && t->until < end ? t->until : end;
+}
+
+mst_time mst_root_cred_until(const struct mst_root_cred *c)
+{
+	return sooner(sooner(c->not_after, &c->mef_reg), &c->maf_reg);
+}
+
 /* Text that is not terminated within its field is a fault of the caller: latch. */
 static void put_text(struct mst_writer *w, const char *s, size_t cap)
 {
@@ -39,6 +50,12 @@ static void put_text(struct mst_writer *w, const char *s, size_t cap)
 	if (n == cap)
 		w->ok = false;
 	mst_put_block16(w, (struct mst_view){ (const uint8_t *)s, n });
+}
+
+static void put_term(struct mst_writer *w, const struct mst_reg_term *t)
+{
+	mst_put_u64(w, (uint64_t)t->since);
+	mst_put_u64(w, (uint64_t)t->until);
 }
 
 int mst_root_cred_encode(const struct mst_root_cred *c, struct mst_writer *w)
@@ -61,6 +78,8 @@ int mst_root_cred_encode(const struct mst_root_cred *c, struct mst_writer *w)
 	mst_put_u64(w, c->generation);
 	mst_put_u8(w, c->method);
 	mst_put(w, (struct mst_view){ c->ua, sizeof(c->ua) });
+	put_term(w, &c->mef_reg);
+	put_term(w, &c->maf_reg);
 	return w->ok ? 0 : MST_FAULT_MEMORY;
 }
 
@@ -78,6 +97,12 @@ static void read_text(struct mst_reader *r, char *out, size_t cap)
 
 	if (r->ok && !mst_view_to_str(v, out, cap))
 		r->ok = false;
+}
+
+static void read_term(struct mst_reader *r, struct mst_reg_term *t)
+{
+	t->since = (mst_time)mst_read_u64(r);
+	t->until = (mst_time)mst_read_u64(r);
 }
 
 static bool read_flag(struct mst_reader *r)
@@ -99,7 +124,7 @@ bool mst_root_cred_decode(struct mst_view v, struct mst_root_cred *ret_c)
 
 	memset(&c, 0, sizeof(c));
 	version = mst_read_u16(&r);
-	if (version != VERSION && version != VERSION_WITHOUT_METHOD)
+	if (version > VERSION || version < VERSION_WITHOUT_METHOD)
 		r.ok = false;
 	read_key(&r, &c.key);
 	read_key(&r, &c.ke);
@@ -115,11 +140,15 @@ bool mst_root_cred_decode(struct mst_view v, struct mst_root_cred *ret_c)
 	c.not_after = (mst_time)mst_read_u64(&r);
 	c.obtained = (mst_time)mst_read_u64(&r);
 	c.generation = mst_read_u64(&r);
-	if (version == VERSION) {
+	if (version >= VERSION_WITHOUT_TERMS) {
 		c.method = mst_read_u8(&r);
 		ua = mst_read(&r, sizeof(c.ua));
 		if (r.ok)
 			memcpy(c.ua, ua.p, sizeof(c.ua));
+	}
+	if (version >= VERSION) {
+		read_term(&r, &c.mef_reg);
+		read_term(&r, &c.maf_reg);
 	}
 	ok = mst_read_end(&r);
 	if (ok)

@@ -50,7 +50,10 @@ bool sealed_exists(const struct sealed *s, const char *name);
 MST_MUST_CHECK int secenv_write_file(struct secenv_port *p, int dir, const char *name, struct mst_view v,
 				     struct mst_diag *d);
 
-/* mst_secenv_file_open() on another port. */
+/* mst_secenv_open() and mst_secenv_file_open() on another port. */
+struct secenv_root;
+MST_MUST_CHECK int secenv_open_on(struct secenv_port *p, const char *dir, const char *key_file, struct secenv_root *root,
+				  struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d);
 MST_MUST_CHECK int secenv_file_open_on(struct secenv_port *p, const char *dir, const char *key_file,
 				       struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d);
 

@@ -1,10 +1,12 @@
 /*
  * The secure environment of a device: where its credentials live (architecture 5.1, field lessons 4,
- * 16, 28). One interface, several backends; here: encrypted files.
+ * 16, 28, 29; decision 0026). One interface, several back ends: encrypted files whose key lies in a file or comes of a
+ * secret, a TPM 2.0 (tpm.h), a PKCS#11 token (pkcs11.h).
  *
- * What is kept: the initial credential (certificate chain + private key, made or installed once) and
- * two slots for root credentials. The active slot changes only after the new credential has been used
- * successfully; there are never zero. "Corrupt" is an outcome of its own and never treated as empty.
+ * What is kept: two slots for root credentials and small blobs, sealed on the disk under one key that the back end
+ * gives; and keys that are made in the back end and never leave it. The active slot changes only after the new
+ * credential has been used successfully; there are never zero. "Corrupt" is an outcome of its own and never treated as
+ * empty, nor is a device that is absent, locked, cleared or ahead of the disk.
  */
 #ifndef MST_SECENV_SECENV_H
 #define MST_SECENV_SECENV_H
@@ -13,8 +15,43 @@
 #include "base/time.h"
 #include "codec/ident.h"
 #include "crypto/crypto.h"
+#include "crypto/pki.h"
 
-enum mst_secenv_outcome { MST_SECENV_NONE = 1, MST_SECENV_CORRUPT, MST_SECENV_LOCKED, MST_SECENV_FULL };
+enum mst_secenv_outcome {
+	MST_SECENV_NONE = 1,
+	MST_SECENV_CORRUPT,
+	MST_SECENV_LOCKED,          /* another process has the store */
+	MST_SECENV_FULL,            /* disk, TPM or token; nothing was changed */
+	MST_SECENV_ABSENT,          /* no device, no token, no module: it may come back */
+	MST_SECENV_REFUSED,         /* wrong PIN, or none where one is wanted */
+	MST_SECENV_LOCKOUT,         /* too many wrong ones: the device takes none for now */
+	MST_SECENV_CLEARED,         /* the device is there, but not what the store was bound to: cleared, or another one */
+	MST_SECENV_STALE,           /* the device has counted further than this store: an old copy of the disk */
+	MST_SECENV_CHANGED,         /* the machine does not measure as it did when the store was bound (PCRs) */
+	MST_SECENV_OTHER,           /* the store is bound to another back end */
+	MST_SECENV_NOT_OFFERED,     /* this back end has no such thing */
+};
+/* What a person should do about an outcome or a fault; never NULL. */
+const char *mst_secenv_remedy(int r);
+
+/*
+ * A key of the back end as its owner keeps it: wrapped by the device or sealed by the store, or the name of an object
+ * in a token. Worthless without both. (A PKCS #8 key as it is counts too: one that lies in a file.)
+ */
+#define MST_SECENV_KEY_MAX MST_PKEY_MAX
+struct mst_secenv_key { uint8_t b[MST_SECENV_KEY_MAX]; size_t n; };
+
+/* What a back end does itself; the rest is done in this process's memory. */
+struct mst_secenv_offers {
+	bool bound;                 /* the store opens with this device alone */
+	bool keys_inside;           /* key pairs are made in it, sign in it, and cannot leave */
+	bool hmac_inside;           /* symmetric keys are used in it */
+	bool counter;               /* an old copy of the store is recognised */
+	bool attests;
+};
+
+/* A client registration: when its end was told, and that end; `until` 0 = not known (older records). */
+struct mst_reg_term { mst_time since, until; };
 
 /* A root credential and everything that the node learnt with it (architecture 3.5). */
 struct mst_root_cred {
@@ -27,7 +64,8 @@ struct mst_root_cred {
 	uint8_t method;                  /* enum mst_method that it came by; 0 = not kept (older records) */
 	/* `key` is a NAF key for this Ua security protocol (TS 33.220 H), and key_id a B-TID; all 0: it is none */
 	uint8_t ua[5];
-	mst_time not_after;
+	mst_time not_after;              /* of the key: no update of a registration makes it last longer (TS-0003 10.7) */
+	struct mst_reg_term mef_reg, maf_reg;
 	char admin_fqdn[MST_ID_MAX];
 	char mef_fqdn[MST_ID_MAX], mef_uri[MST_ID_MAX], mef_reg_id[MST_ID_MAX];
 	char maf_fqdn[MST_ID_MAX], maf_uri[MST_ID_MAX], maf_reg_id[MST_ID_MAX];
@@ -39,6 +77,8 @@ struct mst_root_cred {
 	char attempt[33];                /* attempt id that produced it */
 };
 void mst_root_cred_wipe(struct mst_root_cred *c);
+/* Until when all of it holds: the earliest of the three ends. */
+mst_time mst_root_cred_until(const struct mst_root_cred *c);
 /* Is its key one of GBA, for the Ua protocol that it names? */
 bool mst_is_naf_key(const struct mst_root_cred *c);
 
@@ -47,6 +87,7 @@ bool mst_is_naf_key(const struct mst_root_cred *c);
 MST_MUST_CHECK int mst_root_cred_encode(const struct mst_root_cred *c, struct mst_writer *w);
 MST_MUST_CHECK bool mst_root_cred_decode(struct mst_view v, struct mst_root_cred *ret_c);
 
+#define MST_SECENV_MESSAGE 1024
 enum mst_slot { MST_SLOT_ACTIVE, MST_SLOT_PENDING };
 
 /*
@@ -72,18 +113,60 @@ struct mst_secenv_ops {
 	int (*load_blob)(struct mst_secenv *s, const char *name, uint8_t *out, size_t cap, size_t *ret_n,
 			 struct mst_diag *d);
 	int (*store_blob)(struct mst_secenv *s, const char *name, struct mst_view v, struct mst_diag *d);
+	/*
+	 * Key pairs on P-256 (lesson 28). Made where they are used; sign: DER ECDSA over a SHA-256 digest. A key of another
+	 * back end, or of a device that has been cleared since: CLEARED. erase: a token's object goes; gone is done. The
+	 * caller stores what make gave before anybody certifies it.
+	 */
+	int (*key_make)(struct mst_secenv *s, struct mst_secenv_key *ret_k, struct mst_diag *d);
+	int (*key_public)(struct mst_secenv *s, const struct mst_secenv_key *k, uint8_t *ret_spki, size_t cap, size_t *ret_n, struct mst_diag *d);
+	int (*key_sign)(struct mst_secenv *s, const struct mst_secenv_key *k, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap,
+			size_t *ret_n, struct mst_diag *d);
+	int (*key_erase)(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_diag *d);
+	/* A symmetric key (a root credential's): taken in, and used for HMAC-SHA-256 over at most MST_SECENV_MESSAGE. */
+	int (*secret_import)(struct mst_secenv *s, struct mst_view secret, struct mst_secenv_key *ret_k, struct mst_diag *d);
+	int (*secret_hmac)(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_view message, uint8_t out[MST_SHA256_LEN],
+			   struct mst_diag *d);
+	/* Octets for the caller to keep elsewhere; `purpose` is bound. open: CORRUPT when it is not what seal gave. */
+	int (*seal)(struct mst_secenv *s, const char *purpose, struct mst_view v, struct mst_writer *w, struct mst_diag *d);
+	int (*unseal)(struct mst_secenv *s, const char *purpose, struct mst_view box, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
+	/* The device's word, for that nonce, that a key was made in it and cannot leave it; format: the back end's header. */
+	int (*attest)(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_view nonce, struct mst_writer *w, struct mst_diag *d);
+	struct mst_secenv_offers (*offers)(const struct mst_secenv *s);
 	void (*close)(struct mst_secenv *s);
 };
 struct mst_secenv { const struct mst_secenv_ops *ops; };
 
 /*
- * File backend: directory `dir` (made 0700 when absent), AES-256-GCM under a key read from `key_file`
+ * File back end: directory `dir` (made 0700 when absent), AES-256-GCM under a key read from `key_file`
  * (made on first use, 0600; may be a systemd credential), write-new + fsync + rename + fsync(dir), a
  * checksum (the AEAD tag) and two generations of each file. 0, MST_SECENV_LOCKED (another process has it),
- * MST_SECENV_CORRUPT (the key is gone or not a key, but sealed files are there), MST_SECENV_FULL, or a fault.
- * A key file that others may read or write is MST_FAULT_CONFIG.
+ * MST_SECENV_CORRUPT (the key is gone or not a key, but sealed files are there), MST_SECENV_FULL, MST_SECENV_OTHER, or a
+ * fault. A key file that others may read or write is MST_FAULT_CONFIG.
  */
 MST_MUST_CHECK int mst_secenv_file_open(const char *dir, const char *key_file, struct mst_crypto *c,
                                         struct mst_secenv **ret_s, struct mst_diag *d);
+
+/* The same store on any back end, which is taken over, also when it fails: then every outcome of the device too. */
+struct secenv_root;
+MST_MUST_CHECK int mst_secenv_open(const char *dir, const char *key_file, struct secenv_root *root, struct mst_crypto *c,
+				   struct mst_secenv **ret_s, struct mst_diag *d);
+/*
+ * A file back end; with `secret_file` (a passphrase, a machine's secret, a systemd credential; not readable by others) the
+ * store's key comes of its octets by scrypt instead of lying in the key file. NULL: no memory.
+ */
+struct secenv_root *mst_secenv_file(const char *secret_file, struct mst_crypto *c);
+
+/*
+ * Give back what a store left in its device (counter, key), and then remove the key file: the store opens never again. Back ends
+ * without a device keep their key file, which may be somebody else's. Takes the root over. 0, NONE (no key file), an outcome of the
+ * device, or a fault.
+ */
+MST_MUST_CHECK int mst_secenv_unbind(const char *key_file, struct secenv_root *root, struct mst_crypto *c, struct mst_diag *d);
+
+/* Which back end is the store of that key file bound to? 0, NONE (no such file), CORRUPT, or a fault. */
+enum mst_secenv_kind { MST_SECENV_FILE = 1, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
+MST_MUST_CHECK int mst_secenv_kind_of(const char *key_file, struct mst_crypto *c, enum mst_secenv_kind *ret_k, struct mst_diag *d);
+const char *mst_secenv_kind_text(enum mst_secenv_kind k);
 
 #endif

@@ -2,6 +2,9 @@
  * Failure sweep (lessons 4, 16): every call to the file system fails once, for each way to fail, in each
  * operation; afterwards the environment is opened anew on a healthy disk and must hold the state from before
  * or the state from after the operation, whole, never anything else.
+ *
+ * With the name of a device's back end on the command line (test-device.h): the same steps where that counts, too; fewer,
+ * since each asks the device a dozen times.
  */
 #include "tests/support/cm.h"
 
@@ -12,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "secenv/sealed.h"
+#include "secenv/test-device.h"
 
 enum mode {
 	ONCE,           /* one call fails, the disk is well again */
@@ -116,6 +119,19 @@ static void start(struct faulty *f, enum mode mode)
 			      .last_fd = -1 };
 }
 
+static int open_on(struct secenv_port *p, struct mst_secenv **ret, struct mst_diag *d)
+{
+	struct secenv_root *root = NULL;
+	int r = device_root(&root, d);
+
+	return r ? r : secenv_open_on(p, dir, key_file, root, c, ret, d);
+}
+
+static bool on_device(void)
+{
+	return device_kind() == DEVICE_TPM || device_kind() == DEVICE_TOKEN;
+}
+
 /* The environment on a disk that is well. */
 static struct mst_secenv *open_well(void)
 {
@@ -123,7 +139,7 @@ static struct mst_secenv *open_well(void)
 	struct mst_secenv *s = NULL;
 
 	start(&well, ONCE);
-	assert_int_equal(secenv_file_open_on(&well.port, dir, key_file, c, &s, NULL), 0);
+	assert_int_equal(open_on(&well.port, &s, NULL), 0);
 	return s;
 }
 
@@ -144,6 +160,13 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static void clean(void)
 {
+	struct secenv_root *root = NULL;
+
+	/* a first start that was cut off may have left no key file */
+	if (on_device() && access(key_file, F_OK) == 0) {
+		assert_int_equal(device_root(&root, NULL), 0);
+		assert_int_equal(mst_secenv_unbind(key_file, root, c, NULL), 0);
+	}
 	assert_int_equal(nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
@@ -256,7 +279,7 @@ static bool run(size_t act, unsigned from, enum mode mode, unsigned fail_at, uns
 	fresh();
 	prepare(from);
 	start(&f, mode);
-	assert_int_equal(secenv_file_open_on(&f.port, dir, key_file, c, &s, NULL), 0);
+	assert_int_equal(open_on(&f.port, &s, NULL), 0);
 	old = state_of(s);
 	f.calls = 0;
 	f.fail_at = fail_at;
@@ -291,9 +314,13 @@ static void every_failure_leaves_the_old_or_the_new_state(void **state)
 	(void)state;
 	for (size_t act = 0; act < MST_COUNT(acts); act++)
 		for (unsigned from = 0; from < 8; from++) {
-			unsigned new = goal(act, from);
+			unsigned new;
 
-			for (enum mode mode = ONCE; mode < MODES; mode++) {
+			if (on_device() && (acts[act].act == do_blob || from != 3))
+				continue;
+			new = goal(act, from);
+
+			for (enum mode mode = on_device() ? POWER : ONCE; mode < MODES; mode++) {
 				unsigned fail_at = 1;
 
 				while (run(act, from, mode, fail_at, new))
@@ -302,8 +329,8 @@ static void every_failure_leaves_the_old_or_the_new_state(void **state)
 				assert_true(fail_at < 100);
 			}
 		}
-	assert_true(runs > 500);
-	assert_true(seen_full > 50);
+	assert_true(runs > (on_device() ? 30 : 500));
+	assert_true(on_device() || seen_full > 50);
 }
 
 /* Old or new, and nothing third: checked against both for the step that matters most. */
@@ -319,7 +346,7 @@ static void promotion_is_one_step(void **state)
 			fresh();
 			prepare(3);
 			start(&f, mode);
-			assert_int_equal(secenv_file_open_on(&f.port, dir, key_file, c, &s, NULL), 0);
+			assert_int_equal(open_on(&f.port, &s, NULL), 0);
 			f.calls = 0;
 			f.fail_at = fail_at;
 			(void)!s->ops->promote(s, NULL);
@@ -346,7 +373,7 @@ static void a_first_start_that_is_cut_off_can_be_repeated(void **state)
 			fresh();
 			start(&f, mode);
 			f.fail_at = fail_at;
-			r = secenv_file_open_on(&f.port, dir, key_file, c, &s, NULL);
+			r = open_on(&f.port, &s, NULL);
 			if (r == 0)
 				s->ops->close(s);
 			else
@@ -370,7 +397,7 @@ static void data_is_on_the_disk_before_its_name_is(void **state)
 	fresh();
 	prepare(1);
 	start(&f, ONCE);
-	assert_int_equal(secenv_file_open_on(&f.port, dir, key_file, c, &s, NULL), 0);
+	assert_int_equal(open_on(&f.port, &s, NULL), 0);
 	f.log[0] = '\0';
 	memset(f.log, 0, sizeof(f.log));
 	assert_int_equal(do_blob(s), 0);
@@ -383,14 +410,23 @@ static void data_is_on_the_disk_before_its_name_is(void **state)
 	clean();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	int failed;
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_failure_leaves_the_old_or_the_new_state),
 		cmocka_unit_test(promotion_is_one_step),
 		cmocka_unit_test(a_first_start_that_is_cut_off_can_be_repeated),
 		cmocka_unit_test(data_is_on_the_disk_before_its_name_is),
 	};
+	const struct CMUnitTest counted[] = {
+		cmocka_unit_test(every_failure_leaves_the_old_or_the_new_state),
+	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	device_start(argc > 1 ? argv[1] : "file");
+	/* what the device has no part in is shown on files */
+	failed = argc > 1 ? cmocka_run_group_tests_name(argv[1], counted, NULL, NULL) : cmocka_run_group_tests(tests, NULL, NULL);
+	device_stop();
+	return failed;
 }

@@ -390,6 +390,10 @@ static void credentials_as_octets(void **state)
 	memset(a.mef_uri, 'u', MST_ID_MAX - 1);
 	a.method = 3;
 	memcpy(a.ua, "\1\0\1\0\xae", sizeof(a.ua));
+	a.not_after = 9000;
+	a.mef_reg = (struct mst_reg_term){ 1000, 8000 };
+	a.maf_reg = (struct mst_reg_term){ 1001, 7000 };
+	assert_true(mst_root_cred_until(&a) == 7000);
 	assert_int_equal(mst_root_cred_encode(&a, &w), 0);
 	assert_true(mst_root_cred_decode(mst_written(&w), &b));
 	assert_memory_equal(&a, &b, sizeof(a));
@@ -397,14 +401,24 @@ static void credentials_as_octets(void **state)
 		assert_false(mst_root_cred_decode((struct mst_view){ buf, n }, &b));
 	buf[w.n] = 0;
 	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n + 1 }, &b));
-	/* a record of an agent before GBA: the same without the last six octets */
+	/* a record of an agent that kept one end: the same without the last 32 octets, and not_after was the earliest */
+	buf[1] = 2;
+	assert_true(mst_root_cred_decode((struct mst_view){ buf, w.n - 32 }, &b));
+	a.mef_reg = a.maf_reg = (struct mst_reg_term){ 0, 0 };
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_true(mst_root_cred_until(&b) == 9000);
+	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n }, &b));
+	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n - 38 }, &b));
+	/* of one before GBA: six octets less */
 	buf[1] = 1;
-	assert_true(mst_root_cred_decode((struct mst_view){ buf, w.n - 6 }, &b));
+	assert_true(mst_root_cred_decode((struct mst_view){ buf, w.n - 38 }, &b));
 	a.method = 0;
 	memset(a.ua, 0, sizeof(a.ua));
 	assert_memory_equal(&a, &b, sizeof(a));
 	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n }, &b));
-	buf[1] = 3;                             /* a later version */
+	buf[1] = 0;
+	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n }, &b));
+	buf[1] = 4;                             /* a later version */
 	assert_false(mst_root_cred_decode((struct mst_view){ buf, w.n }, &b));
 	a.n_registrar_poa = 5;
 	w = mst_writer_of(buf, sizeof(buf));

@@ -64,26 +64,53 @@ static int wait_for(const struct mst_call *c, short what, int64_t deadline)
 	}
 }
 
-static int move(struct mst_call *c, bool out, uint8_t *p, size_t n, int64_t deadline)
+/* Did the socket only ask for patience? Then 0 when it is ready again. */
+static int after(const struct mst_call *c, short what, int64_t deadline)
 {
-	while (n) {
-		ssize_t k = out ? send(c->fd, p, n, MSG_NOSIGNAL) : recv(c->fd, p, n, 0);
+	if (errno == EAGAIN || errno == EINTR)
+		return wait_for(c, what, deadline);
+	return errno == EPIPE || errno == ECONNRESET ? MST_FAULT_CLOSED : MST_FAULT_IO;
+}
 
-		if (k > 0) {
-			p += k;
-			n -= (size_t)k;
-		} else if (k == 0) {
-			return MST_FAULT_CLOSED;
-		} else if (errno == EAGAIN || errno == EINTR) {
-			int r = wait_for(c, out ? POLLOUT : POLLIN, deadline);
+static int say(const struct mst_call *c, size_t n, int64_t deadline)
+{
+	int r = 0;
 
-			if (r)
-				return r;
-		} else {
-			return errno == EPIPE || errno == ECONNRESET ? MST_FAULT_CLOSED : MST_FAULT_IO;
-		}
+	for (size_t at = 0; at < n && !r;) {
+		ssize_t k = send(c->fd, c->buf + at, n - at, MSG_NOSIGNAL);
+
+		if (k >= 0)
+			at += (size_t)k;
+		else
+			r = after(c, POLLOUT, deadline);
 	}
-	return 0;
+	return r;
+}
+
+/* One frame into c->buf, in as few reads as it comes; it is never there at once. Nothing may follow it, for nothing was asked. */
+static int hear(struct mst_call *c, int64_t deadline, size_t *ret_n)
+{
+	size_t have = 0, all = sizeof(c->buf);
+	int r = wait_for(c, POLLIN, deadline);
+
+	while (!r && have < all) {
+		ssize_t k = recv(c->fd, c->buf + have, sizeof(c->buf) - have, 0);
+
+		if (k < 0) {
+			r = after(c, POLLIN, deadline);
+			continue;
+		}
+		if (k == 0)
+			return MST_FAULT_CLOSED;
+		have += (size_t)k;
+		if (have < 4)
+			continue;
+		all = ((size_t)c->buf[0] << 24 | (size_t)c->buf[1] << 16 | (size_t)c->buf[2] << 8 | c->buf[3]) + 4;
+		if (all < MST_FRAME_HEAD || all > sizeof(c->buf) || have > all)
+			return MST_FAULT_BUG;
+	}
+	*ret_n = all;
+	return r;
 }
 
 static int exchange(struct mst_call *c, struct mst_view question, uint8_t *answer, size_t cap, size_t *ret_n)
@@ -91,24 +118,18 @@ static int exchange(struct mst_call *c, struct mst_view question, uint8_t *answe
 	int64_t deadline = now_ms() + c->timeout_ms;
 	struct mst_writer w = mst_writer_of(c->buf, sizeof(c->buf));
 	struct mst_frame f;
-	size_t used, n;
+	size_t used, n = 0;
 	int r;
 
 	mst_frame_put(&w, MST_FRAME_KEEPER_CALL, ++c->id, question);
 	if (!w.ok)
 		return MST_FAULT_BUG;
-	r = move(c, true, c->buf, w.n, deadline);
+	r = say(c, w.n, deadline);
 	if (!r)
-		r = move(c, false, c->buf, 4, deadline);
+		r = hear(c, deadline, &n);
 	if (r)
 		return r;
-	n = (size_t)c->buf[0] << 24 | (size_t)c->buf[1] << 16 | (size_t)c->buf[2] << 8 | c->buf[3];
-	if (n < MST_FRAME_HEAD - 4 || n > sizeof(c->buf) - 4)
-		return MST_FAULT_BUG;
-	r = move(c, false, c->buf + 4, n, deadline);
-	if (r)
-		return r;
-	if (mst_frame_get((struct mst_view){ c->buf, n + 4 }, n, &f, &used) ||
+	if (mst_frame_get((struct mst_view){ c->buf, n }, n - 4, &f, &used) ||
 	    !mst_permitted(MST_PROC_KEEPER, MST_PROC_ENGINE, f.type, MST_PHASE_RUNNING) || f.id != c->id ||
 	    f.payload.n > cap)
 		return MST_FAULT_BUG;

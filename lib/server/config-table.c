@@ -41,7 +41,8 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	{ #role ".bsfs.domains", MST_CONF_T_FQDN, .sample = "bsf.example.com", ELEM_LST(struct mst_conf_bsf, domains, n_domains), \
 	  .help = "what stands behind the @ of its B-TIDs; empty: its name" }, \
 	{ #role ".bsfs.sps", MST_CONF_T_FQDN, .sample = "sp.example.com", ELEM_LST(struct mst_conf_bsf, sps, n_sps), \
-	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any" }, \
+	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any, but at a MEF no node that has a " \
+		  "secret of its maker's" }, \
 	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
 	  .help = "trust anchors for BSFs that are asked by TLS" },
 /* NOLINTEND(bugprone-macro-parentheses) */
@@ -357,7 +358,10 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "diameter.peers.connect_to", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK, "", NULL, ELEM(struct mst_conf_diameter_peer, connect_to),
 	  .help = "address of IP at which we dial it, with a port or without; \"\" = it dials us" },
 	{ "diameter.peers.tls", MST_CONF_T_BOOL, 0, "true", NULL, ELEM(struct mst_conf_diameter_peer, tls),
-	  .help = "false: in clear, and so on loopback or inside IPsec only: keys of subscribers pass here" },
+	  .help = "false: in clear, which is for loopback: keys of subscribers pass here, and a peer is whoever it says it is" },
+	{ "diameter.peers.ipsec", MST_CONF_T_BOOL, 0, "false", NULL, ELEM(struct mst_conf_diameter_peer, ipsec),
+	  .help = "with tls = false, beyond loopback: you say that IPsec protects the line, and that nothing without IPsec reaches our ports. musterd "
+		  "cannot see whether that is so" },
 	{ "diameter.peers.relay", MST_CONF_T_BOOL, 0, "false", NULL, ELEM(struct mst_conf_diameter_peer, relay),
 	  .help = "an agent of the operator: it may speak for others, and gets what is for nobody else here" },
 
@@ -416,6 +420,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "other names that it may ask keys for" },
 	{ "bsf.nafs.groups", MST_CONF_T_TEXT, .sample = "m2m", ELEM_LST(struct mst_conf_naf, groups, n_groups),
 	  .help = "groups of NAFs (nafGroup in subscribers' settings) that it is in" },
+	{ "bsf.nafs.impi", MST_CONF_T_BOOL, 0, "false", NULL, ELEM(struct mst_conf_naf, impi),
+	  .help = "it is told the private identity (IMPI) of subscribers, and with it, as a rule, their IMSI. MAF and MEF of muster do not need it" },
 
 	{ "zn", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(zn.present),
 	  .help = "the BSF's face towards NAFs, such as a MAF: their keys by B-TID (Zn, Nbsp_GBA; TS 29.309)" },

@@ -311,6 +311,42 @@ bool mst_conf_diameter_tls(const struct mst_conf *c)
 	return false;
 }
 
+static bool loopback_ip(const char *ip)
+{
+	struct in6_addr six;
+	struct in_addr four;
+
+	return (inet_pton(AF_INET6, ip, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six)) ||
+	       (inet_pton(AF_INET, ip, &four) == 1 && ntohl(four.s_addr) >> 24 == 127);
+}
+
+/* A peer without TLS has no certificate that shows its name. */
+static void clear_rules(const struct rules *k, const struct mst_conf_diameter *r, size_t i)
+{
+	const struct mst_conf_diameter_peer *p = &r->peers[i];
+	char ip[64], field[64];
+	uint16_t port;
+
+	if (p->tls && p->ipsec) {
+		snprintf(field, sizeof(field), "diameter.peers[%zu].ipsec", i);
+		BROKEN(k, field, "is true, and tls is, too; ipsec is for a line without TLS, so leave one of them out");
+	}
+	if (p->tls || p->ipsec)
+		return;
+	snprintf(field, sizeof(field), "diameter.peers[%zu].tls", i);
+	if (p->connect_to[0] && mst_conf_ip(p->connect_to, ip, sizeof(ip), &port) && !loopback_ip(ip)) {
+		BROKEN(k, field, "is false, and connect_to is no loopback address, so keys of subscribers could be read on the way to %.100s; give "
+		       "tls = true, or ipsec = true where IPsec protects that line", p->identity);
+		return;
+	}
+	for (size_t j = 0; j < r->n_listen; j++)
+		if (mst_conf_ip(r->listen[j], ip, sizeof(ip), &port) && !loopback_ip(ip)) {
+			BROKEN(k, field, "is false, and diameter.listen[%zu] is no loopback address, so whoever reaches it could say that it is %.100s, "
+			       "and have keys of subscribers; give tls = true, or ipsec = true where IPsec protects that line", j, p->identity);
+			return;
+		}
+}
+
 static void diameter_rules(const struct rules *k, const struct mst_conf_diameter *r)
 {
 	char ip[64], field[64];
@@ -341,6 +377,7 @@ static void diameter_rules(const struct rules *k, const struct mst_conf_diameter
 				BROKEN(k, field, "\"%.100s\" is there twice; each peer has one entry", p->identity);
 		if (!strcmp(p->identity, r->identity))
 			BROKEN(k, field, "is our own; that of another node is wanted");
+		clear_rules(k, r, i);
 	}
 	if (mst_conf_diameter_tls(k->c) && (!r->certificate[0] || !r->key[0] || !r->n_anchors))
 		BROKEN(k, "diameter.certificate", "certificate, key and anchors are needed for a peer with TLS; give all three, or tls = false where "
@@ -546,6 +583,7 @@ static void gba_of(const struct mst_conf_role *r, bool asks, struct mst_gba_conf
 		memcpy(n->group, r->nafs[i].groups, sizeof(n->group));
 		n->n_names = r->nafs[i].n_names;
 		n->n_groups = r->nafs[i].n_groups;
+		n->impi = r->nafs[i].impi;
 	}
 }
 

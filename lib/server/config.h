@@ -45,6 +45,7 @@ struct mst_conf_bsf {
 struct mst_conf_naf {
 	char fqdn[MST_ID_MAX], names[MST_NAF_NAMES][MST_ID_MAX], groups[MST_NAF_NAMES][64];
 	size_t n_names, n_groups;
+	bool impi;
 };
 
 struct mst_conf_provider { char sp[MST_ID_MAX]; int64_t uid; };
@@ -117,7 +118,7 @@ struct mst_conf_limits {
 };
 
 #define MST_CONF_DIAMETER_PEERS 16
-struct mst_conf_diameter_peer { char identity[MST_ID_MAX], realm[MST_ID_MAX], connect_to[MST_CONF_ADDR]; bool tls, relay; };
+struct mst_conf_diameter_peer { char identity[MST_ID_MAX], realm[MST_ID_MAX], connect_to[MST_CONF_ADDR]; bool tls, ipsec, relay; };
 struct mst_conf_diameter {
 	bool present;
 	char identity[MST_ID_MAX], realm[MST_ID_MAX];

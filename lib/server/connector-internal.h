@@ -18,9 +18,15 @@ struct job {
 	mst_ms deadline;
 	bool retried;
 	/* SBI */
-	struct sbi_session *sbi;          /* NULL: it waits for one */
-	uint64_t asked;                   /* number of the request that runs there */
-	bool second;                      /* the vector is there, the user security settings are not */
+	struct sbi_part {
+		struct sbi_session *on;   /* NULL: it waits for one, or is answered */
+		uint64_t asked;           /* number of the request that runs there */
+		bool retried, answered;
+		enum mst_fetch_end end;   /* when it is answered, with … */
+		char detail[sizeof(((struct mst_fetch_result *)0)->detail)];
+		int rsc, retry_after;
+	} part[2];                        /* ZH: the vector, the user security settings; ZN: one */
+	size_t n_parts;
 	struct mst_fetch_result r;
 	uint8_t *text;                    /* what r.text points to */
 };

@@ -1,7 +1,7 @@
 /*
  * HSS and BSF over the service based interface (spec gba 12): HTTP/2 with several requests on one session, or HTTP/1.1 where the
- * server has nothing else. A fetch of kind ZH is two requests, the vector and then the user security settings, and one result.
- * Keys are sealed as soon as they are read.
+ * server has nothing else. A fetch of kind ZH is two requests at the same time, for the vector and for the user security settings,
+ * and one result. Keys are sealed as soon as they are read.
  *
  * What was asked on a kept session that has ended in the meantime is asked once more on another: asked twice, an HSS gives a newer
  * vector, and a BSF the same key.
@@ -39,6 +39,14 @@ static void pump(struct connector *c);
 
 /* --- jobs --- */
 
+/* What is still said to it there is said to nobody. */
+static void leave(struct sbi_part *p)
+{
+	if (p->on)
+		p->on->running--;
+	p->on = NULL;
+}
+
 static void take_out(struct connector *c, struct job *j)
 {
 	struct job **at = &c->sbi_jobs;
@@ -48,9 +56,8 @@ static void take_out(struct connector *c, struct job *j)
 	if (*at)
 		*at = j->next;
 	j->next = NULL;
-	if (j->sbi)
-		j->sbi->running--;
-	j->sbi = NULL;
+	for (size_t i = 0; i < j->n_parts; i++)
+		leave(&j->part[i]);
 }
 
 static void done(struct connector *c, struct job *j)
@@ -72,23 +79,35 @@ static void failed(struct connector *c, struct job *j, enum mst_fetch_end end, c
 	done(c, j);
 }
 
-static struct job *job_of(const struct connector *c, const struct sbi_session *s, uint64_t asked)
+static struct job *job_of(const struct connector *c, const struct sbi_session *s, uint64_t asked, struct sbi_part **ret_p)
 {
-	struct job *j = c->sbi_jobs;
+	for (struct job *j = c->sbi_jobs; j; j = j->next)
+		for (size_t i = 0; i < j->n_parts; i++)
+			if (j->part[i].on == s && j->part[i].asked == asked) {
+				*ret_p = &j->part[i];
+				return j;
+			}
+	return NULL;
+}
 
-	while (j && (j->sbi != s || j->asked != asked))
-		j = j->next;
-	return j;
+static bool waits(const struct sbi_part *p)
+{
+	return !p->on && !p->answered;
+}
+
+static bool is_second(const struct job *j, const struct sbi_part *p)
+{
+	return p != &j->part[0];
 }
 
 /* --- what is asked --- */
 
-static enum mst_sbi_call call_of(const struct job *j)
+static enum mst_sbi_call call_of(const struct job *j, const struct sbi_part *p)
 {
-	return j->f.kind == MST_FETCH_ZN ? MST_SBI_ZN_INFO : j->second ? MST_SBI_ZH_SDM : MST_SBI_ZH_AUTH;
+	return j->f.kind == MST_FETCH_ZN ? MST_SBI_ZN_INFO : is_second(j, p) ? MST_SBI_ZH_SDM : MST_SBI_ZH_AUTH;
 }
 
-static void put_question(const struct job *j, struct mst_writer *w)
+static void put_question(const struct job *j, const struct sbi_part *p, struct mst_writer *w)
 {
 	const struct mst_fetch *f = &j->f;
 	struct mst_zh_ask zh = { .resync = f->resync };
@@ -97,21 +116,21 @@ static void put_question(const struct job *j, struct mst_writer *w)
 	if (f->kind == MST_FETCH_ZN) {
 		memcpy(zn.ua, f->ua.b, sizeof(zn.ua));
 		mst_zn_ask_write(&zn, w);
-	} else if (!j->second) {
+	} else if (!is_second(j, p)) {
 		memcpy(zh.rnd, f->rnd, sizeof(zh.rnd));
 		memcpy(zh.auts, f->auts, sizeof(zh.auts));
 		mst_zh_ask_write(MST_SBI_ZH_AUTH, &zh, w);
 	}
 }
 
-static void put_request(const struct sbi_session *s, const struct job *j, struct mst_writer *w)
+static void put_request(const struct sbi_session *s, const struct job *j, const struct sbi_part *p, struct mst_writer *w)
 {
-	struct mst_sbi_route route = { .call = call_of(j), .kind = MST_SBI_UE_IMPI };
+	struct mst_sbi_route route = { .call = call_of(j, p), .kind = MST_SBI_UE_IMPI };
 	uint8_t body[2048];
 	struct mst_writer b = mst_writer_of(body, sizeof(body));
 
 	snprintf(route.ue_id, sizeof(route.ue_id), "%s", j->f.ue_id);
-	put_question(j, &b);
+	put_question(j, p, &b);
 	mst_put_str(w, mst_sbi_method(route.call));
 	mst_put_str(w, " ");
 	mst_put_str(w, s->root);
@@ -139,19 +158,19 @@ static void put_request(const struct sbi_session *s, const struct job *j, struct
 	w->ok = w->ok && b.ok;
 }
 
-static int ask(struct sbi_session *s, struct job *j)
+static int ask(struct sbi_session *s, const struct job *j, struct sbi_part *p)
 {
 	uint8_t b[4096];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	int r;
 
-	put_request(s, j, &w);
+	put_request(s, j, p, &w);
 	if (!w.ok)
 		return MST_FAULT_BUG;
 	mst_crash_pass(&s->c->u.crash, MST_CRASH_FETCH_BEFORE);
-	r = mst_client_ask(s->client, mst_written(&w), &j->asked);
+	r = mst_client_ask(s->client, mst_written(&w), &p->asked);
 	if (!r) {
-		j->sbi = s;
+		p->on = s;
 		s->running++;
 	}
 	return r;
@@ -289,14 +308,15 @@ static enum mst_fetch_end take_naf_key(struct connector *c, struct job *j, struc
 	return end;
 }
 
-/* The end of this request; of the job too, unless the vector is there and the settings are not yet. */
-static enum mst_fetch_end take_answer(struct connector *c, struct job *j, const struct mst_http_msg *m)
+static enum mst_fetch_end take_answer(struct connector *c, struct job *j, bool second, const struct mst_http_msg *m)
 {
 	uint8_t room[MST_SBI_ARENA];
 	struct mst_arena a = mst_arena_of(room, sizeof(room));
 	enum mst_fetch_end end;
 
 	j->r.rsc = m->status;
+	if (second && m->status == 404)
+		return MST_FETCH_OK;            /* a subscriber without settings: what that means is the BSF's to say */
 	if (m->status != 200) {
 		take_problem(m, &j->r);
 		return end_of_status(m->status);
@@ -308,23 +328,41 @@ static enum mst_fetch_end take_answer(struct connector *c, struct job *j, const 
 	if (j->f.kind == MST_FETCH_ZN)
 		end = take_naf_key(c, j, m->body, &a);
 	else
-		end = j->second ? take_guss(j, m->body, &a) : take_vector(c, j, m->body, &a);
+		end = second ? take_guss(j, m->body, &a) : take_vector(c, j, m->body, &a);
 	mst_wipe(room, a.n);
 	return end;
 }
 
-static void answered(struct connector *c, struct sbi_session *s, struct job *j, const struct mst_http_msg *m)
+/* Without a vector there is nothing to wait for; with one both count. */
+static const struct sbi_part *decides(const struct job *j)
 {
-	j->r.end = take_answer(c, j, m);
-	if (j->f.kind == MST_FETCH_ZH && j->second && m->status == 404) {
-		j->r.end = MST_FETCH_OK;        /* a subscriber without settings: what that means is the BSF's to say */
-		j->r.detail[0] = '\0';
-	} else if (j->f.kind == MST_FETCH_ZH && !j->second && j->r.end == MST_FETCH_OK) {
-		j->second = true;
-		s->running--;
-		j->sbi = NULL;                  /* pump() sends it, here or on another session */
+	const struct sbi_part *first = &j->part[0], *second = &j->part[1];
+
+	if (!first->answered || (j->n_parts == 2 && first->end == MST_FETCH_OK && !second->answered))
+		return NULL;
+	return first->end == MST_FETCH_OK && j->n_parts == 2 && second->end != MST_FETCH_OK ? second : first;
+}
+
+static void answered(struct connector *c, struct job *j, struct sbi_part *p, const struct mst_http_msg *m)
+{
+	struct mst_fetch_result *r = &j->r;
+	const struct sbi_part *by;
+
+	r->detail[0] = '\0';
+	r->retry_after = 0;
+	p->end = take_answer(c, j, is_second(j, p), m);
+	p->answered = true;
+	memcpy(p->detail, r->detail, sizeof(p->detail));
+	p->rsc = r->rsc;
+	p->retry_after = r->retry_after;
+	leave(p);
+	by = decides(j);
+	if (!by)
 		return;
-	}
+	r->end = by->end;
+	r->rsc = by->rsc;
+	r->retry_after = by->retry_after;
+	memcpy(r->detail, by->detail, sizeof(r->detail));
 	done(c, j);
 }
 
@@ -341,13 +379,12 @@ static void session_free(struct sbi_session *s)
 }
 
 /* True: it waits for another session. */
-static bool again(struct job *j)
+static bool again(struct sbi_part *p)
 {
-	if (j->retried)
+	if (p->retried)
 		return false;
-	j->retried = true;
-	j->sbi->running--;
-	j->sbi = NULL;
+	p->retried = true;
+	leave(p);
 	return true;
 }
 
@@ -355,15 +392,16 @@ static void on_answer(void *owner, struct mst_client *client, uint64_t id, const
 {
 	struct sbi_session *s = owner;
 	struct connector *c = s->c;
-	struct job *j = job_of(c, s, id);
+	struct sbi_part *p = NULL;
+	struct job *j = job_of(c, s, id, &p);
 	char text[160];
 
 	(void)client;
 	s->since = mst_now_ms();
 	s->used = s->used || m;
 	if (j && m)
-		answered(c, s, j, m);
-	else if (j && !(why == MST_TLS_BUSY && again(j))) {
+		answered(c, j, p, m);
+	else if (j && !(why == MST_TLS_BUSY && again(p))) {
 		snprintf(text, sizeof(text), "%s: %.100s", mst_tls_end_text(why), detail);
 		failed(c, j, connector_end_of_tls(why), text);
 	}
@@ -411,9 +449,17 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 	(void)client;
 	snprintf(text, sizeof(text), "%s%s%.100s", mst_tls_end_text(why), *detail ? ": " : "", detail);
 	for (struct job *j = c->sbi_jobs, *next; j; j = next) {
+		bool bad = false;
+
 		next = j->next;
-		/* what waits for a session that could not be opened has waited for nothing */
-		if (j->sbi == s ? !(kept && again(j)) : !j->sbi && !s->open && s->epoch == c->epoch && same_server(s, &j->f) && !another_open(s, &j->f))
+		for (size_t i = 0; i < j->n_parts; i++) {
+			struct sbi_part *p = &j->part[i];
+
+			/* what waits for a session that could not be opened has waited for nothing */
+			bad |= p->on == s ? !(kept && again(p)) :
+			       waits(p) && !s->open && s->epoch == c->epoch && same_server(s, &j->f) && !another_open(s, &j->f);
+		}
+		if (bad)
 			failed(c, j, end, text);
 	}
 	session_free(s);
@@ -469,7 +515,7 @@ static struct sbi_session *dial(struct connector *c, const struct mst_fetch *f)
 
 enum placed { PLACED, WAITS, NOWHERE };
 
-static enum placed place(struct connector *c, struct job *j)
+static enum placed place(struct connector *c, const struct job *j, struct sbi_part *p)
 {
 	unsigned count = 0, most = SESSIONS_PER_SERVER;
 	bool opening = false;
@@ -483,7 +529,7 @@ static enum placed place(struct connector *c, struct job *j)
 		opening = opening || !s->open;
 		if (mst_client_is_h2(s->client))
 			most = H2_SESSIONS_PER_SERVER;
-		if (s->open && mst_client_room(s->client) && !ask(s, j))
+		if (s->open && mst_client_room(s->client) && !ask(s, j, p))
 			return PLACED;
 	}
 	if (opening || count >= most)
@@ -494,8 +540,12 @@ static enum placed place(struct connector *c, struct job *j)
 static void pump(struct connector *c)
 {
 	for (struct job *j = c->sbi_jobs, *next; j; j = next) {
+		bool nowhere = false;
+
 		next = j->next;
-		if (!j->sbi && place(c, j) == NOWHERE)
+		for (size_t i = 0; i < j->n_parts && !nowhere; i++)
+			nowhere = waits(&j->part[i]) && place(c, j, &j->part[i]) == NOWHERE;
+		if (nowhere)
 			failed(c, j, MST_FETCH_UNREACHABLE, "the server's URI is malformed, or there are too many sessions");
 	}
 }
@@ -506,6 +556,7 @@ void connector_sbi_take(struct connector *c, struct job *j)
 {
 	struct job **at = &c->sbi_jobs;
 
+	j->n_parts = j->f.kind == MST_FETCH_ZH ? 2 : 1;
 	while (*at)
 		at = &(*at)->next;
 	*at = j;
@@ -526,7 +577,7 @@ void connector_sbi_tick(struct connector *c)
 
 	for (struct job *j = c->sbi_jobs, *next; j; j = next) {
 		next = j->next;
-		if (!j->sbi && now >= j->deadline)
+		if ((waits(&j->part[0]) || (j->n_parts == 2 && waits(&j->part[1]))) && now >= j->deadline)
 			failed(c, j, MST_FETCH_BUSY, "no free session in time");
 	}
 	for (size_t i = 0; i < SESSIONS_MAX; i++)

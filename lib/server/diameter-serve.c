@@ -309,7 +309,7 @@ static void send_bia(struct diameter *d, struct call *c, const struct mst_answer
 	struct mst_diag g = { 0 };
 	struct mst_dm_bia bia;
 	uint8_t list[MST_GUSS_OCTETS];
-	bool good = open_parcel(d, a, &k) && !mst_zn_answer_read(filled(d, a, &k), &arena, &info, &uss, &secret, &g) && info.has_expiry && info.impi.n;
+	bool good = open_parcel(d, a, &k) && !mst_zn_answer_read(filled(d, a, &k), &arena, &info, &uss, &secret, &g) && info.has_expiry;
 
 	xml = mst_writer_of(list, sizeof(list));
 	if (good && info.uss) {

@@ -124,6 +124,9 @@ static void peers_of(struct diameter *d)
 			(void)!mst_conf_ip(from->connect_to, p->address, sizeof(p->address), &p->port);
 		if (from->connect_to[0] && !p->port)
 			p->port = from->tls ? 5868 : 3868;
+		if (!from->tls && from->ipsec)
+			mst_log(&d->u.log, MST_LOG_WARNING, "a Diameter peer without TLS is believed by its word, since ipsec is true", "peer",
+				from->identity, NULL);
 	}
 	d->n_peers = c->n_peers;
 }

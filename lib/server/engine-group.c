@@ -1,6 +1,6 @@
 /*
  * One group: every decision in one transaction, one fsync, then the answers (architecture 5.2, 5.3).
- * A decision that fails is undone alone; a commit that fails leaves nothing, and then each decision gets
+ * A decision that fails is undone and the others are not; a commit that fails leaves nothing, and then each decision gets
  * its own transaction, so that one that cannot be stored does not take the others with it. A store that is
  * full or locked fails the whole group at once: trying each alone would wait as often as there are members.
  */
@@ -28,6 +28,13 @@ bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold wh
 	}
 	e->tokens -= 1;
 	return true;
+}
+
+/* Asked again when its group is decided again: the room that it had is still its own. */
+static bool may_tell(struct engine *e, struct work *w, enum mst_role role, enum engine_untold what)
+{
+	w->told = w->told || engine_may_tell(e, role, what);
+	return w->told;
 }
 
 static const struct untold_words { const char *what, *why; } untold_words[UNTOLD__COUNT] = {
@@ -129,8 +136,8 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 	w->fetch = NULL;
 	w->revoked = a->revoked;
 	w->cut = a->cut;
+	w->answer.whose = a->whose;
 	w->seal = a->seal;
-	w->answer.node = a->node;
 	w->counts = a->counts;
 	if (a->wants_fetch)
 		return role->resumed ? keep_fetch(w, role->role, &a->fetch) : MST_FAULT_BUG;
@@ -154,13 +161,13 @@ static int take_answer(struct work *w, const struct mst_role_ops *role, const st
 
 /* A stranger's request, or one that a stranger can bring about, which leaves no trace at all when there is no room for its event:
  * he must not choose how large the audit log is, nor push out of it what stands there. */
-static bool left_out(struct engine *e, const struct mst_role_ops *role, const struct mst_exchange *x, const struct mst_answer *a)
+static bool left_out(struct engine *e, struct work *w, const struct mst_role_ops *role, const struct mst_exchange *x, const struct mst_answer *a)
 {
 	if (!role->network)
 		return false;
 	if (x->peer.how == MST_AUTH_ANONYMOUS)
-		return (!role->strangers_count || a->event_only) && !engine_may_tell(e, role->role, UNTOLD_STRANGERS);
-	return role->for_strangers && a->event_only && !engine_may_tell(e, role->role, UNTOLD_OTHERS);
+		return (!role->strangers_count || a->event_only) && !may_tell(e, w, role->role, UNTOLD_STRANGERS);
+	return role->for_strangers && a->event_only && !may_tell(e, w, role->role, UNTOLD_OTHERS);
 }
 
 static int decide_exchange(struct engine *e, struct work *w)
@@ -180,7 +187,7 @@ static int decide_exchange(struct engine *e, struct work *w)
 		return r < 0 ? r : MST_FAULT_BUG;
 	r = take_answer(w, role, &a);
 	/* a stranger's request leaves nothing but its event, and that only while there is room (decision 0010) */
-	return !r && left_out(e, role, &x, &a) ? UNTOLD : r;
+	return !r && left_out(e, w, role, &x, &a) ? UNTOLD : r;
 }
 
 static int decide_psk(struct engine *e, struct work *w)
@@ -201,10 +208,10 @@ static int decide_psk(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
-	w->node = a.node;
+	w->whose = a.whose;
 	if (r == MST_PSK_FETCH && keep_fetch(w, role->role, &a.fetch))
 		return MST_FAULT_MEMORY;
-	return r == MST_PSK_UNKNOWN && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
+	return r == MST_PSK_UNKNOWN && !may_tell(e, w, role->role, UNTOLD_PSK) ? UNTOLD : 0;
 }
 
 /* A suspended exchange goes on. Nobody to answer: nothing to decide. */
@@ -228,7 +235,7 @@ static int decide_resumed(struct engine *e, struct work *w, const struct pending
 	if (a.wants_fetch && p->asked >= MST_FETCHES_AN_EXCHANGE)
 		return MST_FAULT_BUG;
 	r = take_answer(w, role, &a);
-	return !r && left_out(e, role, &x, &a) ? UNTOLD : r;
+	return !r && left_out(e, w, role, &x, &a) ? UNTOLD : r;
 }
 
 static int decide_fetched(struct engine *e, struct work *w)
@@ -258,9 +265,9 @@ static int decide_fetched(struct engine *e, struct work *w)
 		return r;
 	w->outcome = r;
 	w->release = a.release;
-	w->node = a.node;
+	w->whose = a.whose;
 	w->unknown_there = f.end == MST_FETCH_UNKNOWN;
-	return r && !engine_may_tell(e, role->role, UNTOLD_PSK) ? UNTOLD : 0;
+	return r && !may_tell(e, w, role->role, UNTOLD_PSK) ? UNTOLD : 0;
 }
 
 static int decide_handshake(struct engine *e, struct work *w)
@@ -352,33 +359,47 @@ static bool of_the_store(int fault)
 	return fault == MST_FAULT_STORE || fault == MST_FAULT_SPACE;
 }
 
-/* 0 when the group is durable. Every failed member is marked; the others were released. */
-static int transact(struct engine *e, struct work **w, size_t n)
+/* A member has to be undone: it is settled now, and without marks the others are decided again. */
+#define AGAIN 2
+/* For so many groups after that each decision gets its mark: whoever sends what is undone must not cost the others every time. */
+#define MARKED_GROUPS 64
+
+/* One member of the open transaction; with `marked` it can be undone alone. 0, AGAIN, or a fault of the store. */
+static int decide_one(struct engine *e, struct work *w, bool marked)
+{
+	int r = marked ? mst_store_mark(e->store) : 0;
+
+	if (r)
+		return r;
+	w->failed = false;
+	r = decide(e, w);
+	mst_crash_pass(&e->u.crash, MST_CRASH_DECIDED);
+	if (of_the_store(r))
+		return r;
+	if (!r)
+		return marked ? mst_store_release(e->store) : 0;
+	w->settled = true;
+	if (r != UNTOLD)
+		failed(e, w, r);
+	if (!marked)
+		return AGAIN;
+	mst_store_undo(e->store);
+	return 0;
+}
+
+/*
+ * 0 when the group is durable. Every failed member is marked; the others were released. A mark makes the database keep each page
+ * as it was before, so there is none as long as every decision stands; AGAIN: nothing of the group remains, one of it is settled.
+ */
+static int transact(struct engine *e, struct work **w, size_t n, bool marked)
 {
 	int r = mst_store_begin(e->store);
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < n; i++) {
-		r = mst_store_mark(e->store);
-		if (r)
-			break;
-		w[i]->failed = false;
-		r = decide(e, w[i]);
-		mst_crash_pass(&e->u.crash, MST_CRASH_DECIDED);
-		if (r == UNTOLD) {
-			mst_store_undo(e->store);
-			r = 0;
-		} else if (of_the_store(r)) {
-			break;
-		} else if (r) {
-			mst_store_undo(e->store);
-			failed(e, w[i], r);
-			r = 0;
-		} else if ((r = mst_store_release(e->store))) {
-			break;
-		}
-	}
+	for (size_t i = 0; i < n && !r; i++)
+		if (!w[i]->settled)
+			r = decide_one(e, w[i], marked);
 	if (r) {
 		mst_store_rollback(e->store);
 		return r;
@@ -393,9 +414,14 @@ static int transact(struct engine *e, struct work **w, size_t n)
 
 static void transact_all(struct engine *e, struct work **w, size_t n)
 {
-	int r = transact(e, w, n);
+	int r = transact(e, w, n, e->marked_left > 0);
 
+	if (r == AGAIN) {
+		e->marked_left = MARKED_GROUPS;
+		r = transact(e, w, n, true);
+	}
 	if (!r) {
+		e->marked_left -= e->marked_left > 0;
 		e->u.m.v[MST_M_COMMITS]++;
 		e->u.m.v[MST_M_DECISIONS] += n;
 		mst_metrics_observe(&e->u.m, MST_H_GROUP_SIZE, (double)n);
@@ -476,12 +502,12 @@ static void send_answer(struct engine *e, struct work *w)
 }
 
 static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t id,
-		     const struct mst_release *r, int64_t node)
+		     const struct mst_release *r, struct mst_whose whose)
 {
 	struct mst_link *l = engine_link(e, client, gen);
 	uint8_t b[MST_WRAPPED_MAX + 16];
 	struct mst_writer out = mst_writer_of(b, sizeof(b));
-	struct mst_psk_answer_frame a = { .node = r ? node : 0 };
+	struct mst_psk_answer_frame a = { .whose = r ? whose : (struct mst_whose){ 0 } };
 
 	if (!l)
 		return;
@@ -498,7 +524,7 @@ static void send_psk(struct engine *e, unsigned client, uint32_t gen, uint64_t i
 
 void engine_psk_unknown(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
 {
-	send_psk(e, client, gen, id, NULL, 0);
+	send_psk(e, client, gen, id, NULL, (struct mst_whose){ 0 });
 }
 
 static void after_psk(struct engine *e, struct work *w)
@@ -510,7 +536,7 @@ static void after_psk(struct engine *e, struct work *w)
 	else if (w->outcome == MST_PSK_FETCH && mst_get_psk_ask((struct mst_view){ w->b, w->n }, &q))
 		engine_fetch_start(e, w, &q);
 	else
-		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release, w->node);
+		send_psk(e, w->client, w->gen, w->id, w->outcome ? NULL : &w->release, w->whose);
 }
 
 static void send_busy(struct engine *e, const struct waiter *who)
@@ -564,17 +590,17 @@ static void after_fetched(struct engine *e, struct work *w)
 		if (w->failed || w->outcome == MST_PSK_BUSY)
 			engine_psk_busy(e, t->client, t->gen, t->id);
 		else
-			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release, w->node);
+			send_psk(e, t->client, t->gen, t->id, w->outcome ? NULL : &w->release, w->whose);
 	}
 	engine_fetch_end(e, p);
 }
 
-void engine_cut(struct engine *e, int64_t node)
+void engine_cut(struct engine *e, struct mst_whose whose)
 {
-	uint8_t b[16];
+	uint8_t b[24];
 	struct mst_writer out = mst_writer_of(b, sizeof(b));
 
-	mst_put_cut(&out, &(struct mst_cut){ node });
+	mst_put_cut(&out, &whose);
 	for (unsigned i = 0; i < ENGINE_CLIENTS; i++) {
 		const struct engine_client *c = &e->client[i];
 
@@ -606,7 +632,7 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 		e->crl_changed = e->crl_changed || (w[i]->revoked && !w[i]->failed);
 		if (w[i]->seal > e->seal_wanted && !w[i]->failed)
 			e->seal_wanted = w[i]->seal;
-		if (w[i]->cut && !w[i]->failed)
+		if ((w[i]->cut.one || w[i]->cut.group) && !w[i]->failed)
 			engine_cut(e, w[i]->cut);
 		if (w[i]->counts && !w[i]->failed)
 			e->u.m.v[w[i]->counts]++;

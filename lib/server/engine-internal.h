@@ -35,10 +35,12 @@ struct work {
 	uint64_t id;
 	/* what the decision gave */
 	bool failed;
+	bool told;                        /* there was room for its event */
+	bool settled;                     /* failed, or leaves nothing behind: not decided again with its group */
 	bool revoked;                     /* EXCHANGE: the list of our CA has changed */
+	struct mst_whose whose;           /* PSK, FETCHED: key it is */
+	struct mst_whose cut;             /* EXCHANGE: whose sessions end */
 	enum mst_seal_wanted seal;        /* EXCHANGE */
-	int64_t node;                     /* PSK, FETCHED: whose key it is */
-	int64_t cut;                      /* EXCHANGE: whose sessions end */
 	int counts;                       /* enum mst_metric, 0 = none */
 	bool gone;                        /* FETCHED: nobody waits for the exchange any more */
 	bool unknown_there;               /* FETCHED: the other server does not know the key */
@@ -98,6 +100,7 @@ struct engine {
 	int64_t life_ahead;               /* engine-life.c: milliseconds by which the time of day was ahead of the running clock */
 	mst_ms life_hold;
 	mst_ms audit_at;                  /* when the length of the audit log is looked at next */
+	unsigned marked_left;             /* groups whose decisions get marks (engine-group.c) */
 	enum mst_seal_wanted seal_wanted; /* of the audit log, by an operator */
 	mst_ms seal_at;                   /* when it is sealed next */
 	struct event *rotate_timer;       /* engine-rotate.c: the next piece */
@@ -140,8 +143,8 @@ void engine_rotate(struct engine *e);
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
-/* Sessions of a node end, at all listeners (engine-group.c). */
-void engine_cut(struct engine *e, int64_t node);
+/* Sessions of a node, or of a subscription, end at all listeners (engine-group.c): one frame each, however many there are. */
+void engine_cut(struct engine *e, struct mst_whose whose);
 /* engine-life.c: what ends by the clock, each tick. */
 void engine_life_start(struct engine *e);
 void engine_life(struct engine *e);

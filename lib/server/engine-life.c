@@ -72,7 +72,9 @@ void engine_life(struct engine *e)
 		e->u.m.v[MST_M_NODES_GONE] += c.nodes_gone;
 		e->crl_changed = e->crl_changed || c.revoked;
 		for (unsigned i = 0; i < c.nodes_gone; i++)
-			engine_cut(e, c.gone[i]);
+			engine_cut(e, (struct mst_whose){ .one = c.gone[i] });
+		for (unsigned i = 0; i < c.subs_ended; i++)
+			engine_cut(e, (struct mst_whose){ .group = c.over[i] });
 	}
 	if (r)
 		mst_log(&e->u.log, MST_LOG_ERROR, "what ends by the clock could not be told; tried again", "why", mst_fault_text(r), NULL);

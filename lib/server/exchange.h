@@ -115,9 +115,10 @@ struct mst_answer {
 	                                     be left out */
 	bool close;                       /* end the connection after it */
 	bool revoked;                     /* a certificate was: the list of our CA has to be made anew */
+	struct mst_whose whose;           /* session it came in, when it is a node's; zero: nobody's that is known */
+	struct mst_whose cut;             /* sessions of this node, or of all of this subscription, end now: they are not served any
+	                                     more; zero: none */
 	enum mst_seal_wanted seal;        /* admin */
-	int64_t node;                     /* whose session it came in, when it is a node's; 0: nobody's that is known */
-	int64_t cut;                      /* sessions of this node end now: it is not served any more; 0: of none */
 };
 
 /* A PSK handshake asks for a key. */
@@ -151,7 +152,7 @@ struct mst_fetch_result {
 struct mst_psk_answer {
 	struct mst_release release;       /* what to seal for the listener when the outcome is 0 */
 	struct mst_fetch fetch;
-	int64_t node;                     /* whose key it is; 0: not known */
+	struct mst_whose whose;           /* key it is; zero: not known */
 };
 
 /* Per-role settings, built from the configuration. */
@@ -192,6 +193,7 @@ struct mst_gba_server { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; enum m
 struct mst_naf_link {
 	char fqdn[MST_ID_MAX], name[MST_NAF_NAMES][MST_ID_MAX], group[MST_NAF_NAMES][64];
 	size_t n_names, n_groups;
+	bool impi;                        /* it is told who the subscriber is at the operator */
 };
 struct mst_gba_conf {
 	struct mst_gba_server hss;
@@ -264,7 +266,8 @@ struct mst_list { int64_t number, lifetime; mst_time made, until; uint8_t *der; 
 #define MST_CLOCK_BATCH 64
 struct mst_clocked {
 	unsigned keys_near, keys_ended, subs_near, subs_ended, nodes_gone;
-	int64_t gone[MST_CLOCK_BATCH];    /* which: their sessions end */
+	int64_t gone[MST_CLOCK_BATCH];    /* which nodes: their sessions end, */
+	int64_t over[MST_CLOCK_BATCH];    /* and those of these subscriptions (subs_ended of them) */
 	bool revoked, more;
 };
 

@@ -88,6 +88,21 @@ static int64_t get_i64(struct mst_reader *r)
 	return (int64_t)mst_read_u64(r);
 }
 
+/* Numbers of rows and digests: never negative. */
+static void put_whose(struct mst_writer *w, const struct mst_whose *x)
+{
+	put_i64(w, x->one);
+	put_i64(w, x->group);
+}
+
+static void get_whose(struct mst_reader *r, struct mst_whose *ret_x)
+{
+	ret_x->one = get_i64(r);
+	ret_x->group = get_i64(r);
+	if (ret_x->one < 0 || ret_x->group < 0)
+		r->ok = false;
+}
+
 static void put_wrapped(struct mst_writer *w, const struct mst_wrapped *k)
 {
 	mst_put_block16(w, (struct mst_view){ k->b, k->n });
@@ -319,7 +334,7 @@ void mst_put_answer(struct mst_writer *w, const struct mst_answer_frame *a)
 	put_parcel(w, &a->parcel);
 	mst_put_text16(w, a->headers);
 	mst_put_block32(w, a->content);
-	put_i64(w, a->node);
+	put_whose(w, &a->whose);
 }
 
 bool mst_get_answer(struct mst_view v, struct mst_answer_frame *ret_a)
@@ -339,10 +354,10 @@ bool mst_get_answer(struct mst_view v, struct mst_answer_frame *ret_a)
 	get_parcel(&r, &ret_a->parcel);
 	mst_get_text16(&r, ret_a->headers, sizeof(ret_a->headers));
 	ret_a->content = mst_read_block32(&r);
-	ret_a->node = get_i64(&r);
+	get_whose(&r, &ret_a->whose);
 	ret_a->rsc = (int)(rsc & 0xffff);
 	ret_a->retry_after = (int)(retry & 0x7fffffff);
-	return mst_read_end(&r) && ret_a->node >= 0 && rsc <= 9999 && retry <= INT32_MAX && ret_a->at <= ret_a->content.n &&
+	return mst_read_end(&r) && rsc <= 9999 && retry <= INT32_MAX && ret_a->at <= ret_a->content.n &&
 	       (!ret_a->parcel.n_fills || ret_a->parcel.fill[ret_a->parcel.n_fills - 1].at <= ret_a->content.n) &&
 	       ret_a->has_key == (ret_a->key.n > 0);
 }
@@ -372,7 +387,7 @@ bool mst_get_psk_ask(struct mst_view v, struct mst_psk_ask *ret_q)
 void mst_put_psk_answer(struct mst_writer *w, const struct mst_psk_answer_frame *a)
 {
 	put_wrapped(w, &a->key);
-	put_i64(w, a->node);
+	put_whose(w, &a->whose);
 }
 
 bool mst_get_psk_answer(struct mst_view v, struct mst_psk_answer_frame *ret_a)
@@ -380,21 +395,21 @@ bool mst_get_psk_answer(struct mst_view v, struct mst_psk_answer_frame *ret_a)
 	struct mst_reader r = mst_reader_of(v);
 
 	get_wrapped(&r, &ret_a->key);
-	ret_a->node = get_i64(&r);
-	return mst_read_end(&r) && ret_a->node >= 0;
+	get_whose(&r, &ret_a->whose);
+	return mst_read_end(&r);
 }
 
-void mst_put_cut(struct mst_writer *w, const struct mst_cut *c)
+void mst_put_cut(struct mst_writer *w, const struct mst_whose *c)
 {
-	put_i64(w, c->node);
+	put_whose(w, c);
 }
 
-bool mst_get_cut(struct mst_view v, struct mst_cut *ret_c)
+bool mst_get_cut(struct mst_view v, struct mst_whose *ret_c)
 {
 	struct mst_reader r = mst_reader_of(v);
 
-	ret_c->node = get_i64(&r);
-	return mst_read_end(&r) && ret_c->node > 0;
+	get_whose(&r, ret_c);
+	return mst_read_end(&r) && (ret_c->one || ret_c->group);
 }
 
 void mst_put_handshake_failed(struct mst_writer *w, const struct mst_handshake_failed *h)

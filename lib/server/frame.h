@@ -82,7 +82,7 @@ struct mst_answer_frame {
 	struct mst_parcel parcel;         /* places rise and are inside the content */
 	char headers[MST_ANSWER_HEADERS];
 	struct mst_view content;
-	int64_t node;                     /* whose session it is */
+	struct mst_whose whose;           /* session it is */
 };
 /* Whole lines of headers that a role may add to a plain answer? */
 MST_MUST_CHECK bool mst_answer_headers_good(const char *lines);
@@ -91,12 +91,12 @@ MST_MUST_CHECK bool mst_get_answer(struct mst_view v, struct mst_answer_frame *r
 
 void mst_put_psk_ask(struct mst_writer *w, const struct mst_psk_ask *q);
 MST_MUST_CHECK bool mst_get_psk_ask(struct mst_view v, struct mst_psk_ask *ret_q);
-struct mst_psk_answer_frame { struct mst_wrapped key; /* n = 0: unknown */ int64_t node; /* whose it is, or 0 */ };
+struct mst_psk_answer_frame { struct mst_wrapped key; /* n = 0: unknown */ struct mst_whose whose; /* zero: not known */ };
 void mst_put_psk_answer(struct mst_writer *w, const struct mst_psk_answer_frame *a);
 MST_MUST_CHECK bool mst_get_psk_answer(struct mst_view v, struct mst_psk_answer_frame *ret_a);
-struct mst_cut { int64_t node; /* never 0 */ };
-void mst_put_cut(struct mst_writer *w, const struct mst_cut *c);
-MST_MUST_CHECK bool mst_get_cut(struct mst_view v, struct mst_cut *ret_c);
+/* Whose sessions end: never zero. */
+void mst_put_cut(struct mst_writer *w, const struct mst_whose *c);
+MST_MUST_CHECK bool mst_get_cut(struct mst_view v, struct mst_whose *ret_c);
 
 struct mst_handshake_failed { enum mst_role role; enum mst_tls_end why; struct mst_peer peer; char detail[160]; };
 void mst_put_handshake_failed(struct mst_writer *w, const struct mst_handshake_failed *h);

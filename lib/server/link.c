@@ -11,6 +11,8 @@
 #define READ_CHUNK (64 * 1024)
 #define FDS_MAX 8
 #define FRAMES_A_TURN 256
+#define FRAMES_AT_ONCE 16             /* frames in one system call */
+#define GATHER_MAX (64 * 1024)        /* octets that wait for the end of a turn */
 
 struct chunk { struct chunk *next; int fd; size_t n, at; uint8_t b[]; };
 
@@ -26,6 +28,7 @@ struct mst_link {
 	struct chunk *head, **tail;
 	size_t queued;
 	struct event *read_event, *write_event, *down_event;
+	struct event *flush_event;    /* NULL: frames go out at once */
 	int fd;                       /* -1: in memory */
 	uint8_t *in;
 	size_t in_n, in_cap;
@@ -69,6 +72,8 @@ static void go_down(struct mst_link *l, const char *why)
 		event_del(l->read_event);
 	if (l->write_event)
 		event_del(l->write_event);
+	if (l->flush_event)
+		event_del(l->flush_event);
 	event_active(l->down_event, EV_TIMEOUT, 1);
 	if (l->other) {       /* the far end learns it too, as with a closed socket */
 		struct mst_link *o = l->other;
@@ -225,40 +230,6 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	leave(l);
 }
 
-static bool send_chunk(struct mst_link *l, struct chunk *c)
-{
-	union { char b[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } ctl;
-	struct iovec v = { c->b + c->at, c->n - c->at };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
-	ssize_t n;
-
-	if (c->fd >= 0) {
-		struct cmsghdr *h;
-
-		memset(&ctl, 0, sizeof(ctl));
-		m.msg_control = ctl.b;
-		m.msg_controllen = sizeof(ctl.b);
-		h = CMSG_FIRSTHDR(&m);
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(h), &c->fd, sizeof(int));
-	}
-	n = sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			go_down(l, errno == EPIPE || errno == ECONNRESET ? "closed" : strerror(errno));
-		return false;
-	}
-	if (c->fd >= 0) {
-		close(c->fd);
-		c->fd = -1;
-	}
-	c->at += (size_t)n;
-	l->queued -= (size_t)n;
-	return c->at == c->n;
-}
-
 static void pop(struct mst_link *l)
 {
 	struct chunk *c = l->head;
@@ -270,16 +241,86 @@ static void pop(struct mst_link *l)
 	free(c);
 }
 
+/* Up to FRAMES_AT_ONCE frames; one with a descriptor goes alone. *ret_all: octets that were tried. */
+static ssize_t send_frames(struct mst_link *l, size_t *ret_all)
+{
+	union { char b[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } ctl;
+	struct iovec v[FRAMES_AT_ONCE];
+	struct msghdr m = { .msg_iov = v };
+
+	*ret_all = 0;
+	for (struct chunk *c = l->head; c && m.msg_iovlen < FRAMES_AT_ONCE && (c == l->head || c->fd < 0); c = c->next) {
+		v[m.msg_iovlen++] = (struct iovec){ c->b + c->at, c->n - c->at };
+		*ret_all += c->n - c->at;
+		if (c->fd >= 0)
+			break;
+	}
+	if (l->head->fd >= 0) {
+		struct cmsghdr *h;
+
+		memset(&ctl, 0, sizeof(ctl));
+		m.msg_control = ctl.b;
+		m.msg_controllen = sizeof(ctl.b);
+		h = CMSG_FIRSTHDR(&m);
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(h), &l->head->fd, sizeof(int));
+	}
+	return sendmsg(l->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* False: nothing more goes out now. */
+static bool send_some(struct mst_link *l)
+{
+	size_t all, n;
+	ssize_t k = send_frames(l, &all);
+
+	if (k < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			go_down(l, errno == EPIPE || errno == ECONNRESET ? "closed" : strerror(errno));
+		return false;
+	}
+	if (l->head->fd >= 0) {
+		close(l->head->fd);
+		l->head->fd = -1;
+	}
+	l->queued -= (size_t)k;
+	for (n = (size_t)k; n;) {
+		struct chunk *c = l->head;
+		size_t left = c->n - c->at;
+
+		if (n < left) {
+			c->at += n;
+			break;
+		}
+		n -= left;
+		pop(l);
+	}
+	return (size_t)k == all;
+}
+
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct mst_link *l = arg;
 
 	(void)fd;
 	(void)what;
-	while (!l->down && l->head && send_chunk(l, l->head))
-		pop(l);
+	while (!l->down && l->head && send_some(l))
+		;
 	if (!l->down && l->head)
 		event_add(l->write_event, NULL);
+}
+
+/* The first frame of a turn waits for the others. By a timer: an event made active at a higher priority would end the turn. */
+static void flush_later(struct mst_link *l)
+{
+	static const struct timeval at_once;
+
+	if (l->queued > GATHER_MAX)
+		mst_link_flush(l);
+	else if (!l->head->next)
+		event_add(l->flush_event, &at_once);
 }
 
 /* In memory: this end's turn to take what the other one has queued. */
@@ -326,13 +367,17 @@ static struct mst_link *make(const struct mst_link_config *c, int fd)
 				  fd < 0 ? on_queued : on_readable, l);
 	if (fd >= 0)
 		l->write_event = event_new(c->base, fd, EV_WRITE, on_writable, l);
-	if (!l->down_event || !l->read_event || (fd >= 0 && !l->write_event)) {
+	if (fd >= 0 && c->gather)
+		l->flush_event = event_new(c->base, -1, 0, on_writable, l);
+	if (!l->down_event || !l->read_event || (fd >= 0 && (!l->write_event || (c->gather && !l->flush_event)))) {
 		l->fd = -1;          /* not taken over */
 		(void)mst_link_free(l);
 		return NULL;
 	}
 	event_priority_set(l->read_event, c->priority);
 	event_priority_set(l->down_event, c->priority);
+	if (l->flush_event)
+		event_priority_set(l->flush_event, c->priority);
 	return l;
 }
 
@@ -406,6 +451,8 @@ int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id, 
 	l->queued += n;
 	if (l->fd < 0 && l->other)
 		event_active(l->other->read_event, EV_TIMEOUT, 1);
+	else if (l->flush_event)
+		flush_later(l);
 	else if (l->fd >= 0)
 		mst_link_flush(l);
 	return 0;
@@ -436,6 +483,8 @@ struct mst_link *mst_link_free(struct mst_link *l)
 {
 	if (!l || l->freed)
 		return NULL;
+	if (!l->down && l->head)
+		mst_link_flush(l);
 	l->freed = true;
 	if (l->other) {
 		l->other->other = NULL;
@@ -448,7 +497,9 @@ struct mst_link *mst_link_free(struct mst_link *l)
 		event_free(l->write_event);
 	if (l->down_event)
 		event_free(l->down_event);
-	l->read_event = l->write_event = l->down_event = NULL;
+	if (l->flush_event)
+		event_free(l->flush_event);
+	l->read_event = l->write_event = l->down_event = l->flush_event = NULL;
 	if (l->fd >= 0)
 		close(l->fd);
 	if (!l->busy)

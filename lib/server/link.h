@@ -30,6 +30,7 @@ struct mst_link_config {
 	const struct mst_log *log;
 	uint64_t *violations;             /* counted here; may be NULL */
 	int priority;                     /* of its events in the loop */
+	bool gather;                      /* sockets: frames wait for the end of the loop's turn and go out together */
 };
 
 enum mst_link_outcome { MST_LINK_FULL = 1, MST_LINK_FORBIDDEN };
@@ -42,7 +43,7 @@ MST_MUST_CHECK int mst_link_memory(const struct mst_link_config *a, const struct
                                    struct mst_link **ret_a, struct mst_link **ret_b);
 void mst_link_owner(struct mst_link *l, const struct mst_link_ops *ops, void *owner);
 
-/* Queue a frame. `fd` >= 0 goes along as a duplicate; the caller keeps (and closes) its own. */
+/* Queue a frame; it goes out at once, or with `gather` soon (mst_link_free sends what waits). `fd` >= 0 goes along as a duplicate; the caller keeps (and closes) its own. */
 MST_MUST_CHECK int mst_link_send(struct mst_link *l, enum mst_frame_type type, uint64_t id,
 				 struct mst_view payload);
 MST_MUST_CHECK int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id,

@@ -185,8 +185,8 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 		*a = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
 		content = MST_VIEW_NONE;
 	}
-	if (a->node)
-		line_set_whose(n, a->node);
+	if (a->whose.one)
+		line_set_whose(n, &a->whose);
 	if (n.coap) {
 		slot_free(l, s);
 		listener_answer_coap(n, a, content);

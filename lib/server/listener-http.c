@@ -495,12 +495,15 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	listener_psk(owner, line_http(c), identity);
 }
 
+void listener_refused(struct endpoint *e, const struct mst_peer *peer, int status, const char *why)
+{
+	if (e->role->primitives || e->role->network)
+		listener_tell_refused(e->l, e->role, peer, "", status, why);
+}
+
 static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
 {
-	struct endpoint *e = owner;
-
-	if (e->role->primitives || e->role->network)
-		listener_tell_refused(e->l, e->role, mst_conn_peer(c), "", status, why);
+	listener_refused(owner, mst_conn_peer(c), status, why);
 }
 
 static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)

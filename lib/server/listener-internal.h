@@ -64,7 +64,7 @@ extern const struct mst_coap_ops listener_coap_ops, listener_coap_psk_ops;
 const struct mst_peer *line_peer(struct line n);
 uint64_t line_id(struct line n);
 void line_set_data(struct line n, void *data);
-void line_set_whose(struct line n, int64_t whose);
+void line_set_whose(struct line n, const struct mst_whose *whose);
 void line_psk(struct line n, const struct mst_key *k);
 void line_psk_busy(struct line n, const char *detail);
 MST_MUST_CHECK int line_export(struct line n, const char *label, uint8_t *out, size_t len);
@@ -99,6 +99,8 @@ MST_MUST_CHECK bool listener_only_one(const struct mst_http_msg *m, const char *
 /* An event for the operator, while there is room for it. */
 void listener_tell_refused(struct listener *l, const struct mst_role_ops *role, const struct mst_peer *peer, const char *attempt, int status,
 			   const char *why);
+/* … of what never became a request. */
+void listener_refused(struct endpoint *e, const struct mst_peer *peer, int status, const char *why);
 void listener_psk(struct endpoint *e, struct line n, const char *identity);
 void listener_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail);
 

@@ -19,7 +19,7 @@ void line_set_data(struct line n, void *data)
 		mst_conn_set_data(n.http, data);
 }
 
-void line_set_whose(struct line n, int64_t whose)
+void line_set_whose(struct line n, const struct mst_whose *whose)
 {
 	if (n.coap)
 		mst_coap_conn_set_whose(n.coap, whose);
@@ -68,9 +68,15 @@ static void on_close(void *owner, struct mst_coap_conn *c, bool pending)
 		slot_free(e->l, s);
 }
 
+static void on_refused(void *owner, struct mst_coap_conn *c, int status, const char *why)
+{
+	listener_refused(owner, mst_coap_conn_peer(c), status, why);
+}
+
 const struct mst_coap_ops listener_coap_ops = {
-	.on_request = on_request, .on_handshake_failed = listener_handshake_failed, .on_close = on_close,
+	.on_request = on_request, .on_handshake_failed = listener_handshake_failed, .on_close = on_close, .on_refused = on_refused,
 };
 const struct mst_coap_ops listener_coap_psk_ops = {
 	.on_request = on_request, .on_psk = on_psk, .on_handshake_failed = listener_handshake_failed, .on_close = on_close,
+	.on_refused = on_refused,
 };

@@ -103,7 +103,7 @@ static void answered_psk(struct listener *l, const struct mst_frame *f)
 	if (s) {
 		n = s->line;
 		slot_free(l, s);
-		line_set_whose(n, a.node);
+		line_set_whose(n, &a.whose);
 	}
 	if (a.key.n)
 		r = mst_channel_open(&l->u.channel, l->u.crypto, &a.key, &k);
@@ -117,16 +117,16 @@ static void answered_psk(struct listener *l, const struct mst_frame *f)
 	mst_key_wipe(&k);
 }
 
-/* Of a node that is not served any more: nobody waits for its next request to tell it so. */
+/* Of a node, or a whole subscription, that is not served any more: nobody waits for the next request to tell it so. */
 static void cut(struct listener *l, const struct mst_frame *f)
 {
-	struct mst_cut k;
+	struct mst_whose k;
 
 	for (size_t i = 0; mst_get_cut(f->payload, &k) && i < l->n_endpoints; i++)
 		if (l->endpoint[i].coap)
-			mst_coap_server_cut(l->endpoint[i].coap, k.node);
+			mst_coap_server_cut(l->endpoint[i].coap, &k);
 		else if (l->endpoint[i].role)
-			mst_server_cut(l->endpoint[i].server, k.node);
+			mst_server_cut(l->endpoint[i].server, &k);
 }
 
 static void on_frame(void *owner, struct mst_link *link, const struct mst_frame *f, int fd)

@@ -38,6 +38,8 @@
 	X(KEYS_ENDED, "muster_keys_ended_total", "counter", "enrolment and root keys that have ended by the clock") \
 	X(SUBS_ENDED, "muster_subscriptions_expired_total", "counter", "subscriptions that have ended by the clock") \
 	X(NODES_GONE, "muster_nodes_gone_total", "counter", "released nodes whose time to leave has ended") \
+	X(HSS_VECTORS, "muster_hss_vectors_total", "counter", "vectors of AKA that the HSS has given to BSFs") \
+	X(HSS_SETTINGS, "muster_hss_settings_total", "counter", "user security settings that the HSS has told BSFs") \
 	X(GBA_CHALLENGES, "muster_gba_challenges_total", "counter", "challenges that the BSF has given out") \
 	X(GBA_BOOTSTRAPS, "muster_gba_bootstraps_total", "counter", "nodes that have bootstrapped at the BSF by their SIM") \
 	X(GBA_WRONG, "muster_gba_wrong_answers_total", "counter", "answers to a challenge whose RES was wrong") \

@@ -33,6 +33,8 @@ static struct mst_conf *read_text(const char *text)
 #define MAF "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:2\"]; key = \"b\"; certificate = \"a\"; "
 #define HSS "hss = { fqdn = \"h.example.com\"; listen = [\"127.0.0.1:3\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; "
 #define ADMIN "admin = { listen = [\"unix:run/admin.sock\"]; };\n"
+#define DIAM "diameter = { identity = \"d.example.com\"; realm = \"example.com\"; "
+#define TLS "certificate = \"a\"; key = \"b\"; anchors = [\"c\"]; "
 
 static void defaults(void **state)
 {
@@ -277,6 +279,15 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ HSS "bsfs = [\"b.example.com\"]; vector_interval = \"0s\"; };", ":1: hss.vector_interval: 0 is out of range" },
 	{ HSS "bsfs = [\"b.example.com\"]; vector_burst = 0; };", ":1: hss.vector_burst: 0 is out of range" },
 	{ MEF HSS "bsfs = [\"b.example.com\"]; listen = [\"127.0.0.1:1\"]; };", "duplicate setting name" },
+	/* in clear, a name is only a word */
+	{ ADMIN DIAM "listen = [\"127.0.0.1\", \"192.0.2.1\"]; peers = (\n{ identity = \"h.op\"; realm = \"op.example\"; tls = false; } ); };",
+	  ":3: diameter.peers[0].tls: is false, and diameter.listen[1] is no loopback address, so whoever reaches it could say that it is h.op" },
+	{ ADMIN DIAM "listen = [\"::\"]; port = 0; peers = ( { identity = \"h.op\"; realm = \"op.example\"; tls = false; connect_to = \"[::1]:3868\"; } ); };",
+	  ":2: diameter.peers[0].tls: is false, and diameter.listen[0] is no loopback" },
+	{ ADMIN DIAM "peers = ( { identity = \"h.op\"; realm = \"op.example\"; tls = false; connect_to = \"192.0.2.9\"; } ); };",
+	  ":2: diameter.peers[0].tls: is false, and connect_to is no loopback address, so keys of subscribers could be read on the way to h.op" },
+	{ ADMIN DIAM TLS "peers = ( { identity = \"h.op\"; realm = \"op.example\"; ipsec = true; connect_to = \"192.0.2.9\"; } ); };",
+	  ":2: diameter.peers[0].ipsec: is true, and tls is, too" },
 	{ "a = ;\n", ":1: syntax error" },
 	{ ADMIN ADMIN, ":2: duplicate setting name" },
 };
@@ -290,6 +301,26 @@ static void each_error(void **state)
 		if (c || !strstr(said, wrong[i].want))
 			fail_msg("row %zu: wanted \"%s\", got \"%s\"", i, wrong[i].want, said);
 		assert_ptr_equal(strstr(said, "/etc/muster/musterd.conf"), said);
+	}
+}
+
+/* Where it can be had: on loopback, or where the operator has said why. */
+static void diameter_in_clear(void **state)
+{
+	static const char *const good[] = {
+		ADMIN DIAM "listen = [\"127.0.0.2\", \"::1\", \"0:0:0:0:0:0:0:1\"]; peers = ( { identity = \"h.op\"; realm = \"op.example\"; tls = false; } ); };",
+		ADMIN DIAM "peers = ( { identity = \"h.op\"; realm = \"op.example\"; tls = false; connect_to = \"[::1]:3868\"; } ); };",
+		ADMIN DIAM "listen = [\"192.0.2.1\"]; peers = ( { identity = \"h.op\"; realm = \"op.example\"; tls = false; ipsec = true; } ); };",
+		ADMIN DIAM TLS "listen = [\"192.0.2.1\"]; peers = ( { identity = \"h.op\"; realm = \"op.example\"; } ); };",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(good); i++) {
+		struct mst_conf *c = read_text(good[i]);
+
+		if (!c)
+			fail_msg("row %zu: %s", i, said);
+		mst_conf_free(c);
 	}
 }
 
@@ -431,7 +462,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(ways_to_enrol), cmocka_unit_test(briefing_node),
-		cmocka_unit_test(quirks), cmocka_unit_test(each_error),
+		cmocka_unit_test(quirks), cmocka_unit_test(each_error), cmocka_unit_test(diameter_in_clear),
 		cmocka_unit_test(all_errors_at_once), cmocka_unit_test(too_many), cmocka_unit_test(durations),
 		cmocka_unit_test(restart_fields), cmocka_unit_test(example_is_current), cmocka_unit_test(manual_is_current),
 		cmocka_unit_test(print_reads_back), cmocka_unit_test(missing_file),

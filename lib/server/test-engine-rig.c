@@ -89,6 +89,9 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	if (!strcmp(what, "/key"))
 		a->release = (struct mst_release){ .wanted = true, .at = 1 };
 	a->rsc = MST_RSC_OK;
+	a->whose = (struct mst_whose){ 3, 30 };
+	if (!strcmp(what, "/suspend"))
+		a->cut.group = 30;
 	if (!strcmp(what, "/no")) {
 		a->rsc = 404;
 		a->event_only = true;
@@ -188,6 +191,10 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 	case MST_FRAME_READY: t.ready = true; break;
 	case MST_FRAME_FAILED: t.failed = true; break;
 	case MST_FRAME_BUSY: t.busy++; break;
+	case MST_FRAME_CUT:
+		t.cuts++;
+		assert_true(mst_get_cut(f->payload, &t.cut));
+		break;
 	case MST_FRAME_FETCH:
 		t.fetches++;
 		t.fetch_id = f->id;

@@ -18,6 +18,8 @@ struct engine_rig {
 	unsigned resumed;
 	unsigned releases;
 	uint32_t released_to[8];
+	unsigned cuts;
+	struct mst_whose cut;
 	bool ready, failed;
 	enum mst_auth how;            /* whom the next exchange is of */
 	struct mst_store *fail_store;

@@ -354,6 +354,25 @@ static void connector_goes(void **state)
 	assert_int_equal(events("busy"), 1);
 }
 
+/* A whole subscription, however many nodes it has: one word to each listener, after the commit; none when that fails. */
+static void a_subscription_is_cut(void **state)
+{
+	struct mst_link *second = attach(MST_PROC_LISTENER, MST_ROLE_MEF, CHANNEL + 1);
+
+	(void)state;
+	ask(1, "/seen", MST_ROLE_MEF);
+	turn();
+	assert_true(t.answer.whose.one == 3 && t.answer.whose.group == 30 && !t.cuts);
+	t.fail_at = 1;
+	ask(2, "/suspend", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.cuts, 0);
+	ask(3, "/suspend", MST_ROLE_MEF);
+	turn();
+	assert_true(t.rsc[3] == MST_RSC_OK && t.cuts == 2 && t.cut.group == 30 && !t.cut.one);
+	mst_link_free(second);
+}
+
 static void drains(void **state)
 {
 	(void)state;
@@ -370,7 +389,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
 		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
-		T(audit_log_is_shortened), T(store_is_busy), T(connector_goes), T(drains),
+		T(audit_log_is_shortened), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(drains),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

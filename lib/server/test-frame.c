@@ -165,8 +165,8 @@ static void small_ones(void **state)
 {
 	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
 	struct mst_psk_ask q = { MST_ROLE_MAF, 2, "id@maf.example.com", "127.0.0.1:1", 0xaf }, q2;
-	struct mst_psk_answer_frame k = { { { 5, 6 }, 2 }, 8 }, k2;
-	struct mst_cut cut = { 9 }, cut2;
+	struct mst_psk_answer_frame k = { { { 5, 6 }, 2 }, { 8, 80 } }, k2;
+	struct mst_whose cut = { .group = 9 }, cut2, nobody = { 0 }, bad = { .one = -1 };
 	struct mst_handshake_failed h = { .role = MST_ROLE_MEF, .why = MST_TLS_EXPIRED, .detail = "x" }, h2;
 	struct mst_refused x = { .role = MST_ROLE_MAF, .status = 4102, .attempt = "0123456789abcdef0123456789abcdef", .why = "y" }, x2;
 	struct mst_fetch zh = { .kind = MST_FETCH_ZH, .binding = MST_BIND_DIAMETER, .role = MST_ROLE_BSF, .ue_id = "i@h", .resync = true,
@@ -191,9 +191,14 @@ static void small_ones(void **state)
 	TRIP(mst_put_psk_ask, mst_get_psk_ask, q, q2);
 	assert_memory_equal(&q, &q2, sizeof(q));
 	TRIP(mst_put_psk_answer, mst_get_psk_answer, k, k2);
-	assert_true(k2.key.n == 2 && k2.key.b[1] == 6 && k2.node == 8);
+	assert_true(k2.key.n == 2 && k2.key.b[1] == 6 && k2.whose.one == 8 && k2.whose.group == 80);
 	TRIP(mst_put_cut, mst_get_cut, cut, cut2);
-	assert_int_equal(cut2.node, 9);
+	assert_true(!cut2.one && cut2.group == 9);
+	for (int i = 0; i < 2; i++) {        /* of nobody, and no number of ours */
+		w = mst_writer_of(buf, sizeof(buf));
+		mst_put_cut(&w, i ? &bad : &nobody);
+		assert_false(mst_get_cut(mst_written(&w), &cut2));
+	}
 	TRIP(mst_put_handshake_failed, mst_get_handshake_failed, h, h2);
 	assert_int_equal(h2.why, MST_TLS_EXPIRED);
 	TRIP(mst_put_refused, mst_get_refused, x, x2);

@@ -1,6 +1,7 @@
 /* Links: both implementations must behave alike; violations drop them. */
 #include <event2/event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include "server/link.h"
 
 struct end { struct mst_link *l; unsigned frames, downs; size_t octets; uint64_t last_id; int fd; char why[64]; bool echo, free_inside; };
+static bool gather;
 static struct event_base *base;
 static struct end a, b;
 static uint64_t violations;
@@ -44,7 +46,7 @@ static const struct mst_link_ops ops = { on_frame, on_down };
 static struct mst_link_config conf_of(enum mst_process self, enum mst_process peer)
 {
 	return (struct mst_link_config){ .base = base, .self = self, .peer = peer, .frame_max = MST_FRAME_MAX,
-		.queue_max = 4 * MST_FRAME_MAX, .violations = &violations };
+		.queue_max = 4 * MST_FRAME_MAX, .violations = &violations, .gather = gather };
 }
 
 static void open_pair(bool memory, enum mst_process pa, enum mst_process pb, enum mst_phase phase)
@@ -92,6 +94,10 @@ static void both(void (*test)(bool memory))
 	close_pair();
 	test(true);
 	close_pair();
+	gather = true;
+	test(false);
+	close_pair();
+	gather = false;
 }
 
 static void echoes(bool memory)
@@ -200,6 +206,48 @@ static void test_garbage(void **state)
 	close_pair();
 }
 
+/* What is said in one turn of the loop goes out at its end, or when it is much; who takes his leave has said it all. */
+static void test_gathers(void **state)
+{
+	static uint8_t big[70000];
+	struct pollfd there;
+	int fd[2], peer;
+
+	(void)state;
+	gather = true;
+	open_pair(true, MST_PROC_LISTENER, MST_PROC_ENGINE, MST_PHASE_RUNNING);
+	mst_link_free(a.l);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+	assert_int_equal(mst_link_socket(&(struct mst_link_config){ .base = base, .self = MST_PROC_LISTENER, .peer = MST_PROC_ENGINE,
+		.frame_max = MST_FRAME_MAX, .queue_max = MST_FRAME_MAX, .gather = true }, fd[0], &ops, &a, &a.l), 0);
+	mst_link_phase(a.l, MST_PHASE_RUNNING);
+	peer = fd[1];
+	there = (struct pollfd){ peer, POLLIN, 0 };
+	for (uint64_t i = 1; i <= 40; i++)
+		assert_int_equal(mst_link_send(a.l, MST_FRAME_EXCHANGE, i, MST_VIEW_LIT("x")), 0);
+	assert_int_equal(poll(&there, 1, 0), 0);
+	assert_int_equal(mst_link_queued(a.l), 40 * (MST_FRAME_HEAD + 1));
+	turn();
+	assert_int_equal(mst_link_queued(a.l), 0);
+	assert_int_equal(read(peer, big, sizeof(big)), 40 * (MST_FRAME_HEAD + 1));
+	assert_int_equal(mst_link_send(a.l, MST_FRAME_EXCHANGE, 41, (struct mst_view){ big, sizeof(big) }), 0);
+	assert_int_equal(poll(&there, 1, 0), 1);
+	for (size_t n = 0; n < sizeof(big) + MST_FRAME_HEAD;) {
+		ssize_t k = read(peer, big, sizeof(big));
+
+		assert_true(k > 0);
+		n += (size_t)k;
+	}
+	assert_int_equal(mst_link_send(a.l, MST_FRAME_EXCHANGE, 42, MST_VIEW_LIT("last")), 0);
+	assert_int_equal(poll(&there, 1, 0), 0);
+	a.l = mst_link_free(a.l);
+	assert_int_equal(read(peer, big, sizeof(big)), MST_FRAME_HEAD + 4);
+	assert_int_equal(read(peer, big, sizeof(big)), 0);
+	close(peer);
+	gather = false;
+	close_pair();
+}
+
 static void test_passes_sockets(void **state)
 {
 	int p[2];
@@ -284,7 +332,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_echo), cmocka_unit_test(test_forbidden_send), cmocka_unit_test(test_forbidden_receive),
 		cmocka_unit_test(test_full), cmocka_unit_test(test_far_end_goes), cmocka_unit_test(test_freed_inside),
-		cmocka_unit_test(test_garbage), cmocka_unit_test(test_passes_sockets), cmocka_unit_test(test_call),
+		cmocka_unit_test(test_garbage), cmocka_unit_test(test_gathers), cmocka_unit_test(test_passes_sockets), cmocka_unit_test(test_call),
 		cmocka_unit_test(test_call_deadline),
 	};
 

@@ -51,7 +51,8 @@ struct mst_link_config mst_unit_link(struct mst_unit *u, enum mst_process peer)
 					 .frame_max = MST_FRAME_MAX,
 					 .queue_max = 32 * MST_FRAME_MAX,
 					 .log = &u->log,
-					 .violations = &u->m.v[MST_M_VIOLATIONS] };
+					 .violations = &u->m.v[MST_M_VIOLATIONS],
+					 .gather = u->ops->kind == MST_PROC_LISTENER || u->ops->kind == MST_PROC_ENGINE };
 }
 
 static void leave_with(struct mst_unit *u, int status)
@@ -413,10 +414,24 @@ bool mst_unit_is_child(void)
 	return !getsockopt(3, SOL_SOCKET, SO_PEERCRED, &who, &n) && who.pid > 0 && who.pid == getppid();
 }
 
+/* Under load a turn of the loop may be long; links (priority 0) are looked at again after so much of it. */
+static struct event_base *make_base(void)
+{
+	static const struct timeval turn = { 0, 2000 };
+	struct event_config *c = event_config_new();
+	struct event_base *base = NULL;
+
+	if (c && !event_config_set_max_dispatch_interval(c, &turn, -1, 1))
+		base = event_base_new_with_config(c);
+	if (c)
+		event_config_free(c);
+	return base;
+}
+
 int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const char *name, size_t n_sockets,
 		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto)
 {
-	struct event_base *base = event_base_new();
+	struct event_base *base = make_base();
 	struct mst_link_config lc = { .base = base, .self = kind ? kind->kind : MST_PROC_SUPERVISOR, .peer = MST_PROC_SUPERVISOR,
 		.frame_max = MST_FRAME_CONTROL_MAX, .queue_max = 2 * MST_FRAME_CONTROL_MAX };
 	int sockets[MST_UNIT_SOCKETS];

@@ -145,6 +145,7 @@ struct mst_store_ops {
 
 	int (*sim_insert)(struct mst_store *s, struct mst_sim *r);
 	int (*sim_update)(struct mst_store *s, const struct mst_sim *r);
+	int (*sim_number)(struct mst_store *s, const struct mst_sim *r);
 	int (*sim_delete)(struct mst_store *s, int64_t id);
 	int (*sim_find)(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
 	int (*sim_of_node)(struct mst_store *s, int64_t node, struct mst_sim *ret);

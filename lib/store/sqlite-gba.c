@@ -41,8 +41,8 @@ int sq_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r)
 	if (e)
 		return e == MST_STORE_NONE ? MST_STORE_EXISTS : e;
 	e = sq_run(sq_of(s), SQ_GBA_RUN_CROWD,
-		   "DELETE FROM gba_run WHERE impi = ?1 AND origin = ?2 AND rowid NOT IN"
-		   " (SELECT rowid FROM gba_run WHERE impi = ?1 AND origin = ?2 ORDER BY until DESC, rowid DESC LIMIT ?3)",
+		   "DELETE FROM gba_run WHERE rowid IN"
+		   " (SELECT rowid FROM gba_run WHERE impi = ?1 AND origin = ?2 ORDER BY until DESC, rowid DESC LIMIT -1 OFFSET ?3)",
 		   SQ_ARGS(SQ_S(r->run.impi), SQ_S(r->origin), SQ_I(MST_GBA_RUNS_OF_ONE)));
 	return e < 0 ? e : 0;
 }
@@ -92,8 +92,8 @@ int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r)
 	if (e)
 		return e;
 	e = sq_run(sq_of(s), SQ_GBA_SESSION_CROWD,
-		   "DELETE FROM gba_session WHERE impi = ?1 AND rowid NOT IN"
-		   " (SELECT rowid FROM gba_session WHERE impi = ?1 ORDER BY created DESC, rowid DESC LIMIT ?2)",
+		   "DELETE FROM gba_session WHERE rowid IN"
+		   " (SELECT rowid FROM gba_session WHERE impi = ?1 ORDER BY created DESC, rowid DESC LIMIT -1 OFFSET ?2)",
 		   SQ_ARGS(SQ_S(r->session.impi), SQ_I(MST_GBA_SESSIONS_OF_ONE)));
 	return e < 0 ? e : 0;
 }

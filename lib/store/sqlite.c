@@ -68,6 +68,7 @@ int sq_begin(struct mst_store *s)
 	if (r)
 		return r;
 	q->in_group = true;
+	sq_wal_forget(q->db);           /* of nobody's by now */
 	/* Another program may have written since: the chain continues from what is there now. */
 	r = sq_event_reload(q);
 	q->saved[0] = q->head;
@@ -223,6 +224,7 @@ static const struct mst_store_ops sqlite_ops = {
 	.reach_get = sq_reach_get,
 	.sim_insert = sq_sim_insert,
 	.sim_update = sq_sim_update,
+	.sim_number = sq_sim_number,
 	.sim_delete = sq_sim_delete,
 	.sim_find = sq_sim_find,
 	.sim_of_node = sq_sim_of_node,
@@ -405,7 +407,7 @@ int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst
 	if (!q)
 		return MST_FAULT_MEMORY;
 	q->base.ops = &sqlite_ops;
-	rc = sqlite3_open_v2(rest, &q->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sq_wal_open(rest, &q->db);
 	r = rc == SQLITE_OK ? set_up(q) : sq_fault(q, rc);
 	if (!r && !stat(rest, &st)) {
 		q->dev = st.st_dev;

@@ -42,6 +42,7 @@ enum sq_slot {
 	SQ_REACH_GET,
 	SQ_SIM_INSERT,
 	SQ_SIM_UPDATE,
+	SQ_SIM_NUMBER,
 	SQ_SIM_DELETE,
 	SQ_SIM_BY_IMSI,
 	SQ_SIM_BY_IMPI,
@@ -325,6 +326,7 @@ int sq_reach_get(struct mst_store *s, int64_t node, struct mst_reach *ret);
 
 int sq_sim_insert(struct mst_store *s, struct mst_sim *r);
 int sq_sim_update(struct mst_store *s, const struct mst_sim *r);
+int sq_sim_number(struct mst_store *s, const struct mst_sim *r);
 int sq_sim_delete(struct mst_store *s, int64_t id);
 int sq_sim_find(struct mst_store *s, enum mst_sim_name by, const char *name, struct mst_sim *ret);
 int sq_sim_of_node(struct mst_store *s, int64_t node, struct mst_sim *ret);
@@ -444,6 +446,10 @@ int sq_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struc
 
 /* Bring the schema up to date and compare it with what the migrations make (sqlite-schema.c). */
 int sq_schema(struct sq *q, struct mst_diag *d);
+/* sqlite-wal.c: opens the database, with its log written in few pieces. A result of SQLite. */
+MST_MUST_CHECK int sq_wal_open(const char *path, sqlite3 **ret_db);
+/* Of frames that were not synced nothing is written any more. */
+void sq_wal_forget(sqlite3 *db);
 int sq_schema_version(struct sq *q);
 
 int sq_begin(struct mst_store *s);

@@ -36,3 +36,16 @@ int mst_store_past_last(struct mst_store *s, int64_t node, struct mst_node_past 
 {
 	return s->ops->past_last(s, node, ret);
 }
+
+int mst_sub_number(const char *id, int64_t *ret)
+{
+	struct mst_crypto *c = mst_crypto_openssl();
+	uint8_t h[MST_SHA256_LEN];
+	uint64_t n = 0;
+	int r = c->ops->sha256(c, mst_view_str(id), h);
+
+	for (size_t i = 0; i < 8 && !r; i++)
+		n = n << 8 | h[i];
+	*ret = (int64_t)(n >> 1 | 1);
+	return r;
+}

@@ -9,6 +9,11 @@ int mst_store_sim_insert(struct mst_store *s, struct mst_sim *r)
 	return s->ops->sim_insert(s, r);
 }
 
+int mst_store_sim_number(struct mst_store *s, const struct mst_sim *r)
+{
+	return s->ops->sim_number(s, r);
+}
+
 int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r)
 {
 	return s->ops->sim_update(s, r);

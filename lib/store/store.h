@@ -73,6 +73,12 @@ int mst_store_sub_get(struct mst_store *s, const char *id, struct mst_subscripti
 int mst_store_sub_list(struct mst_store *s, const char *after, size_t limit,
                        int (*each)(void *arg, const struct mst_subscription *r), void *arg);
 
+/*
+ * A number that stands for an M2M-Sub-ID where that need not be known (listeners); never 0 or less. By a digest, so that no provider
+ * can make a subscription that has the number of another's. 0 or a fault.
+ */
+MST_MUST_CHECK int mst_sub_number(const char *id, int64_t *ret);
+
 /* Life of a node (architecture 4). */
 enum mst_node_state { MST_NODE_KNOWN, MST_NODE_BRIEFED, MST_NODE_ENROLLING, MST_NODE_ENROLLED, MST_NODE_EXPIRING,
                       MST_NODE_SUSPENDED, MST_NODE_REVOKED, MST_NODE_RELEASED };
@@ -436,6 +442,8 @@ struct mst_sim {
 	mst_time paced;                   /* of the limit: when all that were given out will be paid for */
 };
 int mst_store_sim_insert(struct mst_store *s, struct mst_sim *r);                    /* sets r->id; EXISTS; NONE: no such node */
+/* Only what a vector changes: sqn, vectors, vector_at, paced. The number never falls. */
+int mst_store_sim_number(struct mst_store *s, const struct mst_sim *r);              /* or NONE */
 int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r);              /* EXISTS: a name or the node is taken; NONE */
 int mst_store_sim_delete(struct mst_store *s, int64_t id);
 enum mst_sim_name { MST_SIM_BY_IMSI, MST_SIM_BY_IMPI, MST_SIM_BY_MSISDN };

@@ -211,7 +211,7 @@ struct mst_blocking *mst_blocking_free(struct mst_blocking *b)
 	if (!b)
 		return NULL;
 	if (b->live) {
-		tls_session_bye(&b->t);
+		tls_session_bye(&b->t, true);
 		tls_session_deinit(&b->t);
 	}
 	free(b);

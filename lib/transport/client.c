@@ -65,7 +65,7 @@ bool client_end(struct mst_client *c, enum mst_tls_end why, const char *detail)
 	event_del(&c->deadline);
 	c->state = ENDED;
 	client_h2_end(c);
-	tls_session_bye(&c->t);
+	tls_session_bye(&c->t, true);
 	tls_session_deinit(&c->t);
 	c->want = 0;
 	if (c->ops->on_end && !c->freed)
@@ -343,7 +343,7 @@ static void destroy(struct mst_client *c)
 		lookup_abandon(c->lookup);
 	client_h2_end(c);
 	if (c->state != ENDED) {
-		tls_session_bye(&c->t);
+		tls_session_bye(&c->t, true);
 		tls_session_deinit(&c->t);
 	}
 	if (c->list)

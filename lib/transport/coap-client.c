@@ -86,7 +86,7 @@ static void drop_session(struct mst_coap_client *c, bool bye)
 {
 	watch(c, -1);
 	if (bye)
-		tls_session_bye(&c->t);
+		tls_session_bye(&c->t, true);
 	tls_session_deinit(&c->t);
 	if (c->fd >= 0)
 		close(c->fd);

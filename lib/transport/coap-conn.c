@@ -18,12 +18,19 @@
 static uint8_t *take_room(void *arg, size_t n)
 {
 	struct mst_coap_conn *c = arg;
-	uint8_t *p;
+	struct mst_coap_server *s = c->s;
+	size_t *own = &s->origin[c->origin].held, most = s->limits.held_octets;
+	uint8_t *p = NULL;
 
-	if (c->s->held + n > c->s->limits.held_octets)
+	/* who has much gets no more of what is left, but everybody something while there is any */
+	if (s->held + n <= most && (!*own || *own + n <= most / 4 || s->held + n <= most / 2))
+		p = malloc(n);
+	if (!p) {
+		s->stats.refused++;
 		return NULL;
-	p = malloc(n);
-	c->s->held += p ? n : 0;
+	}
+	s->held += n;
+	*own += n;
 	return p;
 }
 
@@ -34,6 +41,7 @@ static void give_room(void *arg, uint8_t *p, size_t n)
 	mst_wipe(p, n);
 	free(p);
 	c->s->held -= n;
+	c->s->origin[c->origin].held -= n;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg);
@@ -79,12 +87,15 @@ static void tell_close(struct mst_coap_conn *c)
 	c->known = false;
 }
 
-static void end_handshake_count(struct mst_coap_conn *c)
+/* Whoever sends what cannot be a request is somebody that the owner should hear of. */
+static void tell_refused(struct mst_coap_conn *c, const struct coap_refusal *r)
 {
-	if (c->state == COAP_CONN_HANDSHAKE || c->state == COAP_CONN_SUSPENDED) {
-		c->s->handshaking--;
-		c->s->share[c->origin]--;
-	}
+	char why[sizeof(r->why.field) + sizeof(r->why.text) + 4];
+
+	if (!r || !c->s->ops->on_refused)
+		return;
+	snprintf(why, sizeof(why), "%s%s%s", r->why.field, r->why.field[0] ? ": " : "", r->why.text);
+	c->s->ops->on_refused(c->s->owner, c, r->code ? mst_coap_status_of(r->code, true) : 0, why);
 }
 
 static void take_stats(struct mst_coap_conn *c)
@@ -96,15 +107,16 @@ static void take_stats(struct mst_coap_conn *c)
 
 void coap_conn_drop(struct mst_coap_conn *c, bool say_bye)
 {
+	if (c->state == COAP_CONN_OPEN)
+		tell_refused(c, coap_server_broken_off(&c->coap));
 	tell_close(c);
-	end_handshake_count(c);
 	if (c->state != COAP_CONN_PROBE) {
 		coap_server_forget(c);
 		take_stats(c);
 		coap_server_deinit(&c->coap);
 	}
 	if (say_bye && c->state == COAP_CONN_OPEN)
-		tls_session_bye(&c->t);
+		tls_session_bye(&c->t, true);
 	c->state = COAP_CONN_GONE;
 	event_del(&c->timer);
 	tls_session_deinit(&c->t);
@@ -200,6 +212,9 @@ static void ask_owner(struct mst_coap_conn *c, const struct coap_request *q)
 
 	c->get = q->m->code == MST_COAP_GET;
 	if (!mst_coap_request_as_http(q->m, q->body, c->t.peer.sni[0] ? c->t.peer.sni : c->s->host, &arena, &m, &d)) {
+		struct coap_refusal no = { .code = MST_COAP_BAD_REQUEST, .why = d };
+
+		tell_refused(c, &no);
 		answer(c, 400, NULL, mst_view_str(d.text), 0);
 		return;
 	}
@@ -221,14 +236,23 @@ static void ask_owner(struct mst_coap_conn *c, const struct coap_request *q)
 	c->s->ops->on_request(c->s->owner, c, &m);
 }
 
+static void used_now(struct mst_coap_conn *c)
+{
+	c->used = coap_clock();
+	coap_server_used(c);
+}
+
 static bool step_open(struct mst_coap_conn *c)
 {
 	struct mst_coap_msg m;
 	struct coap_request q;
 	enum tls_io io;
+	bool good = false;
 	size_t n;
 
 	for (int i = 0; i < IDLE_LOOK; i++) {
+		uint64_t bad = c->coap.stats.malformed;
+
 		io = tls_read(&c->t, c->s->buf, sizeof(c->s->buf), &n);
 		if (io == TLS_WANT_READ || io == TLS_WANT_WRITE)
 			break;
@@ -236,13 +260,16 @@ static bool step_open(struct mst_coap_conn *c)
 			coap_conn_drop(c, true);
 			return false;
 		}
-		if (n <= COAP_TAKEN && coap_server_feed(&c->coap, (struct mst_view){ c->s->buf, n }, coap_clock(), &m, &q))
+		if (coap_server_feed(&c->coap, (struct mst_view){ c->s->buf, n }, coap_clock(), &m, &q))
 			ask_owner(c, &q);
 		mst_wipe(c->s->buf, n);
+		tell_refused(c, coap_server_refused(&c->coap));
 		flush(c);
-		c->used = coap_clock();
+		good = good || bad == c->coap.stats.malformed;
 	}
-	coap_server_used(c);
+	/* neither what opens as no record nor what is no message keeps a session from giving way: the first is anybody's */
+	if (good)
+		used_now(c);
 	return true;
 }
 
@@ -257,7 +284,7 @@ static bool opened(struct mst_coap_conn *c)
 		tls_session_end(&c->t, MST_TLS_BUSY, "the settings changed during the handshake");
 		return fail_handshake(c);
 	}
-	end_handshake_count(c);
+	coap_server_queue(c, COAP_Q_OPEN);
 	c->s->stats.handshakes++;
 	coap_server_init(&c->coap, &cfg, &(struct coap_room){ take_room, give_room, c });
 	c->state = COAP_CONN_OPEN;
@@ -325,8 +352,7 @@ void coap_conn_start(struct mst_coap_conn *c, const struct dtls_hello *h)
 	c->until = c->since + c->s->limits.handshake_ms;
 	memcpy(c->random, h->random, sizeof(c->random));
 	c->state = COAP_CONN_HANDSHAKE;
-	c->s->handshaking++;
-	c->s->share[c->origin]++;
+	coap_server_queue(c, COAP_Q_HANDSHAKE);
 	run(c);
 }
 
@@ -380,6 +406,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (c->state == COAP_CONN_OPEN) {
 		coap_server_tick(&c->coap, now);
+		tell_refused(c, coap_server_refused(&c->coap));
 		flush(c);
 	} else if (c->state == COAP_CONN_HANDSHAKE && !c->t.suspended && !dtls_timer(&c->t)) {
 		tls_session_end(&c->t, MST_TLS_TIMEOUT, "the peer does not answer, however often the handshake is repeated");
@@ -416,9 +443,9 @@ void mst_coap_conn_set_data(struct mst_coap_conn *c, void *data)
 	c->data = data;
 }
 
-void mst_coap_conn_set_whose(struct mst_coap_conn *c, int64_t whose)
+void mst_coap_conn_set_whose(struct mst_coap_conn *c, const struct mst_whose *whose)
 {
-	c->whose = whose;
+	c->whose = *whose;
 }
 
 uint64_t mst_coap_conn_id(const struct mst_coap_conn *c)
@@ -466,6 +493,6 @@ void mst_coap_conn_answer(struct mst_coap_conn *c, const struct mst_coap_result 
 	c->pending = false;
 	answer(c, r->status, r->media, r->content, r->retry_after);
 	flush(c);
-	c->used = coap_clock();
+	used_now(c);
 	wake(c);
 }

@@ -12,15 +12,24 @@
 #define COAP_SHARES 1024             /* a power of two */
 #define COAP_EPOCH_MS 60000          /* a cookie is good for one to two of these: as long as a client goes on with its hello */
 
+/* Sessions by what they are in: those that shake hands, and those that are open, each by its last use. */
+enum coap_queue { COAP_Q_NONE, COAP_Q_HANDSHAKE, COAP_Q_OPEN, COAP_Q__COUNT };
+/* … and each of these twice: of all peers, and of the peer's address. */
+enum coap_ring { COAP_ALL, COAP_ORIGIN, COAP_RING__COUNT };
+struct coap_ends { struct mst_coap_conn *oldest, *newest; };
+struct coap_origin { struct coap_ends ends[COAP_Q__COUNT]; unsigned n[COAP_Q__COUNT]; size_t held; };
+#define COAP_GREEDY 4                /* addresses with more than a quarter; there are three at most */
+
 enum coap_conn_state { COAP_CONN_PROBE, COAP_CONN_HANDSHAKE, COAP_CONN_SUSPENDED, COAP_CONN_OPEN, COAP_CONN_GONE };
 
 struct mst_coap_conn {
 	struct mst_coap_server *s;
 	struct mst_coap_conn *next;          /* of the same hash */
-	struct mst_coap_conn *older, *newer; /* by last use */
+	enum coap_queue queue;
+	struct mst_coap_conn *older[COAP_RING__COUNT], *newer[COAP_RING__COUNT];
 	uint64_t id;
 	void *data;
-	int64_t whose;
+	struct mst_whose whose;
 	enum coap_conn_state state;
 	struct event timer;
 	struct dtls_pipe pipe;
@@ -46,10 +55,13 @@ struct mst_coap_server {
 	bool draining;
 	struct mst_coap_conn **hash;
 	size_t n_hash;                       /* a power of two */
-	struct mst_coap_conn *oldest, *newest, *probe;
+	struct mst_coap_conn *probe;
+	struct coap_ends ends[COAP_Q__COUNT];
+	unsigned n[COAP_Q__COUNT];
+	struct coap_origin origin[COAP_SHARES];
+	unsigned greedy[COAP_Q__COUNT][COAP_GREEDY];      /* those that may have more than their share: see coap_server_queue() */
 	uint64_t seed, last_id;
-	unsigned handshaking, outstanding;
-	unsigned share[COAP_SHARES];         /* handshakes that run, by their peer's address */
+	unsigned outstanding;
 	size_t held;
 	uint8_t secret[DTLS_COOKIE];
 	struct mst_coap_server_stats stats;
@@ -67,8 +79,9 @@ void coap_conn_feed(struct mst_coap_conn *c, struct mst_view datagram);
 void coap_conn_drain(struct mst_coap_conn *c);
 void coap_conn_drop(struct mst_coap_conn *c, bool say_bye);
 bool coap_conn_idle(const struct mst_coap_conn *c);
-/* coap-server.c: out of the tables; to the end of the queue of those that may give way. */
+/* coap-server.c: out of the tables; into another queue; to the end of its queue, for those that idle longest give way. */
 void coap_server_forget(struct mst_coap_conn *c);
+void coap_server_queue(struct mst_coap_conn *c, enum coap_queue q);
 void coap_server_used(struct mst_coap_conn *c);
 mst_ms coap_clock(void);
 

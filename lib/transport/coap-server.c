@@ -86,24 +86,106 @@ static unsigned origin_of(const struct mst_coap_server *s, const struct sockaddr
 
 /* ---- the tables -------------------------------------------------------------------------------------- */
 
+/* Half of the sessions at most: what is never finished must not turn out all who have proved who they are. */
+static unsigned most_handshakes(const struct mst_coap_server *s)
+{
+	unsigned half = s->limits.sessions / 2 ? s->limits.sessions / 2 : 1;
+
+	return s->limits.handshakes < half ? s->limits.handshakes : half;
+}
+
+/* What an address has without giving way: a quarter. */
+static unsigned fair(const struct mst_coap_server *s, enum coap_queue q)
+{
+	unsigned all = q == COAP_Q_HANDSHAKE ? most_handshakes(s) : s->limits.sessions;
+
+	return all / 4 ? all / 4 : 1;
+}
+
+/* The address that has most, if that is more than its share. No walk over sessions: a stranger's ClientHello costs this. */
+static struct coap_origin *greedy(struct mst_coap_server *s, enum coap_queue q)
+{
+	struct coap_origin *most = NULL;
+
+	for (int i = 0; i < COAP_GREEDY; i++) {
+		struct coap_origin *o = &s->origin[s->greedy[q][i]];
+
+		if (o->n[q] > fair(s, q) && (!most || o->n[q] > most->n[q]))
+			most = o;
+	}
+	return most;
+}
+
+/* It has one more. Three can have more than a quarter each, so that one of four places is free, or its own. */
+static void note_greedy(struct mst_coap_server *s, enum coap_queue q, unsigned origin)
+{
+	unsigned *place = NULL;
+
+	if (s->origin[origin].n[q] <= fair(s, q))
+		return;
+	for (int i = 0; i < COAP_GREEDY; i++) {
+		unsigned *g = &s->greedy[q][i];
+
+		if (*g == origin)
+			return;
+		if (s->origin[*g].n[q] <= fair(s, q))
+			place = g;
+	}
+	if (place)
+		*place = origin;
+}
+
+static struct coap_ends *ends_of(const struct mst_coap_conn *c, enum coap_ring r)
+{
+	return r == COAP_ALL ? &c->s->ends[c->queue] : &c->s->origin[c->origin].ends[c->queue];
+}
+
 static void unlink_use(struct mst_coap_conn *c)
 {
-	*(c->older ? &c->older->newer : &c->s->oldest) = c->newer;
-	*(c->newer ? &c->newer->older : &c->s->newest) = c->older;
+	for (int r = 0; r < COAP_RING__COUNT; r++) {
+		struct coap_ends *e = ends_of(c, (enum coap_ring)r);
+
+		*(c->older[r] ? &c->older[r]->newer[r] : &e->oldest) = c->newer[r];
+		*(c->newer[r] ? &c->newer[r]->older[r] : &e->newest) = c->older[r];
+	}
 }
 
 static void link_use(struct mst_coap_conn *c)
 {
-	c->newer = NULL;
-	c->older = c->s->newest;
-	*(c->older ? &c->older->newer : &c->s->oldest) = c;
-	c->s->newest = c;
+	for (int r = 0; r < COAP_RING__COUNT; r++) {
+		struct coap_ends *e = ends_of(c, (enum coap_ring)r);
+
+		c->newer[r] = NULL;
+		c->older[r] = e->newest;
+		*(c->older[r] ? &c->older[r]->newer[r] : &e->oldest) = c;
+		e->newest = c;
+	}
 }
 
 void coap_server_used(struct mst_coap_conn *c)
 {
 	unlink_use(c);
 	link_use(c);
+}
+
+static void leave_queue(struct mst_coap_conn *c)
+{
+	if (c->queue == COAP_Q_NONE)
+		return;
+	unlink_use(c);
+	c->s->n[c->queue]--;
+	c->s->origin[c->origin].n[c->queue]--;
+	c->queue = COAP_Q_NONE;
+}
+
+void coap_server_queue(struct mst_coap_conn *c, enum coap_queue q)
+{
+	leave_queue(c);
+	c->queue = q;
+	c->s->n[q]++;
+	c->s->origin[c->origin].n[q]++;
+	link_use(c);
+	note_greedy(c->s, q, c->origin);
 }
 
 void coap_server_forget(struct mst_coap_conn *c)
@@ -113,7 +195,7 @@ void coap_server_forget(struct mst_coap_conn *c)
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
-	unlink_use(c);
+	leave_queue(c);
 	c->s->stats.open--;
 }
 
@@ -123,7 +205,6 @@ static void enter(struct mst_coap_conn *c)
 
 	c->next = *at;
 	*at = c;
-	link_use(c);
 	c->s->stats.open++;
 }
 
@@ -151,51 +232,67 @@ static void report_busy(struct mst_coap_server *s, const struct sockaddr_storage
 	free(peer);
 }
 
-/* The one that has idled longest. A peer that comes back makes a new session: a key is proven in a fraction of a second. */
-static bool evict(struct mst_coap_server *s)
+/* The one that has idled longest; when none idles, one that waits for its peer. Not one whose answer is being made. */
+static struct mst_coap_conn *who_idles(const struct coap_ends *e, enum coap_ring r)
 {
-	struct mst_coap_conn *c = s->oldest;
+	struct mst_coap_conn *c = e->oldest, *waits = NULL;
 
-	for (int i = 0; c && i < GIVE_WAY_LOOK; i++, c = c->newer)
-		if (coap_conn_idle(c)) {
-			s->stats.evicted++;
-			coap_conn_drop(c, true);
-			return true;
-		}
-	return false;
+	for (int i = 0; c && i < GIVE_WAY_LOOK; i++, c = c->newer[r]) {
+		if (coap_conn_idle(c))
+			return c;
+		if (!waits && !c->running && !c->pending)
+			waits = c;
+	}
+	return waits;
 }
 
-/* Half of the sessions at most: what is never finished must not turn out all who have proved who they are. */
-static unsigned most_handshakes(const struct mst_coap_server *s)
+/* A peer that comes back makes a new session: a key is proven in a fraction of a second. */
+static bool evict(struct mst_coap_server *s, unsigned origin)
 {
-	unsigned half = s->limits.sessions / 2 ? s->limits.sessions / 2 : 1;
+	struct coap_origin *own = &s->origin[origin], *much = greedy(s, COAP_Q_OPEN);
+	struct mst_coap_conn *c = NULL;
 
-	return s->limits.handshakes < half ? s->limits.handshakes : half;
+	if (own->n[COAP_Q_OPEN] >= fair(s, COAP_Q_OPEN)) {
+		c = who_idles(&own->ends[COAP_Q_OPEN], COAP_ORIGIN);
+	} else {
+		c = much ? who_idles(&much->ends[COAP_Q_OPEN], COAP_ORIGIN) : NULL;
+		c = c ? c : who_idles(&s->ends[COAP_Q_OPEN], COAP_ALL);
+	}
+	if (!c)
+		return false;
+	s->stats.evicted++;
+	coap_conn_drop(c, true);
+	return true;
 }
 
 /* Every handshake's place is taken: the oldest of an address that has more than its share gives way to one that has not. */
 static bool hand_on(struct mst_coap_server *s, unsigned origin)
 {
-	unsigned fair = most_handshakes(s) / 4 ? most_handshakes(s) / 4 : 1;
+	struct coap_origin *much = greedy(s, COAP_Q_HANDSHAKE);
+	struct mst_coap_conn *c;
 
-	if (s->share[origin] >= fair)
+	if (!much || s->origin[origin].n[COAP_Q_HANDSHAKE] >= fair(s, COAP_Q_HANDSHAKE))
 		return false;
-	for (struct mst_coap_conn *c = s->oldest; c; c = c->newer)
-		if ((c->state == COAP_CONN_HANDSHAKE || c->state == COAP_CONN_SUSPENDED) && !c->running && s->share[c->origin] > fair) {
-			s->stats.handshake_failures++;
-			coap_conn_drop(c, false);
-			return true;
-		}
-	return false;
+	c = much->ends[COAP_Q_HANDSHAKE].oldest;
+	while (c && c->running)
+		c = c->newer[COAP_ORIGIN];
+	if (!c)
+		return false;
+	s->stats.handshake_failures++;
+	coap_conn_drop(c, false);
+	return true;
 }
 
-static bool have_place(struct mst_coap_server *s, const struct sockaddr_storage *a, unsigned origin)
+/* `old`: who begins anew leaves the places that it has, and nobody else need give way for it. */
+static bool have_place(struct mst_coap_server *s, const struct mst_coap_conn *old, const struct sockaddr_storage *a, unsigned origin)
 {
-	if (s->handshaking >= most_handshakes(s) && !hand_on(s, origin)) {
+	bool handshakes = old && old->queue == COAP_Q_HANDSHAKE;
+
+	if (!handshakes && s->n[COAP_Q_HANDSHAKE] >= most_handshakes(s) && !hand_on(s, origin)) {
 		report_busy(s, a, "too many handshakes");
 		return false;
 	}
-	if (s->stats.open >= s->limits.sessions && !evict(s)) {
+	if (!old && s->stats.open >= s->limits.sessions && !evict(s, origin)) {
 		report_busy(s, a, "too many sessions");
 		return false;
 	}
@@ -204,7 +301,7 @@ static bool have_place(struct mst_coap_server *s, const struct sockaddr_storage 
 
 /*
  * A ClientHello of nobody that we know, or of one who begins anew (RFC 6347 4.2.8): the session that is there stays until
- * the new one has returned its cookie.
+ * the new one has returned its cookie and has a place.
  */
 static void stranger(struct mst_coap_server *s, struct mst_coap_conn *old, const struct sockaddr_storage *a, socklen_t n,
 		     const struct dtls_local *local, struct mst_view datagram, const struct dtls_hello *h)
@@ -230,12 +327,12 @@ static void stranger(struct mst_coap_server *s, struct mst_coap_conn *old, const
 	if (r <= 0)
 		return;
 	s->probe = NULL;
-	if (old)
-		coap_conn_drop(old, false);
-	if (!have_place(s, a, origin)) {
+	if (!have_place(s, old, a, origin)) {
 		coap_conn_drop(c, false);
 		return;
 	}
+	if (old)
+		coap_conn_drop(old, false);
 	s->stats.accepted++;
 	c->id = ++s->last_id;
 	c->origin = origin;
@@ -319,10 +416,9 @@ static void drop_probe(struct mst_coap_server *s)
 
 static void drain_all(struct mst_coap_server *s)
 {
-	for (struct mst_coap_conn *c = s->oldest, *next; c; c = next) {
-		next = c->newer;
-		if (c->state == COAP_CONN_OPEN)
-			coap_conn_drain(c);
+	for (struct mst_coap_conn *c = s->ends[COAP_Q_OPEN].oldest, *next; c; c = next) {
+		next = c->newer[COAP_ALL];
+		coap_conn_drain(c);
 	}
 }
 
@@ -337,13 +433,14 @@ void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls)
 	drain_all(s);
 }
 
-void mst_coap_server_cut(struct mst_coap_server *s, int64_t whose)
+void mst_coap_server_cut(struct mst_coap_server *s, const struct mst_whose *whose)
 {
-	for (struct mst_coap_conn *c = s->oldest, *next; c; c = next) {
-		next = c->newer;
-		if (whose && c->whose == whose)
-			coap_conn_drain(c);
-	}
+	for (int q = COAP_Q_HANDSHAKE; q < COAP_Q__COUNT; q++)
+		for (struct mst_coap_conn *c = s->ends[q].oldest, *next; c; c = next) {
+			next = c->newer[COAP_ALL];
+			if (mst_whose_in(&c->whose, whose))
+				coap_conn_drain(c);
+		}
 }
 
 void mst_coap_server_set_limits(struct mst_coap_server *s, const struct mst_coap_limits *l)
@@ -372,8 +469,9 @@ struct mst_coap_server *mst_coap_server_free(struct mst_coap_server *s)
 	if (!s)
 		return NULL;
 	drop_probe(s);
-	while (s->oldest)
-		coap_conn_drop(s->oldest, true);
+	for (int q = COAP_Q_HANDSHAKE; q < COAP_Q__COUNT; q++)
+		while (s->ends[q].oldest)
+			coap_conn_drop(s->ends[q].oldest, true);
 	event_del(&s->io);
 	close(s->fd);
 	mst_tls_ctx_free(s->tls);

@@ -17,11 +17,17 @@ struct mst_coap_server;              /* one socket */
 struct mst_coap_conn;                /* one session; valid until on_close returns */
 
 struct mst_coap_limits {
-	unsigned sessions;           /* about 45 kB each; when all are taken the one that idles longest gives way. Fixed at the start */
+	/*
+	 * About 45 kB each. When all are taken the one that idles longest gives way: of its own address when that has a quarter
+	 * of them, else of one that has more than a quarter, else of any. Fixed at the start.
+	 */
+	unsigned sessions;
 	unsigned handshakes;         /* running at the same time, behind the cookie, in half of the sessions at most; beyond, a ClientHello is not heard */
 	unsigned requests;           /* outstanding with the owner: beyond 5.03 with Max-Age */
 	size_t body_octets;          /* of a request */
-	size_t held_octets;          /* of contents in blocks, both ways, in all sessions together: beyond 5.03 */
+	/* Of contents in blocks, both ways, in all sessions together: beyond 5.03. When half are taken, no address gets more than a
+	 * quarter. */
+	size_t held_octets;
 	mst_ms handshake_ms, idle_ms, answer_ms;
 	mst_ms session_ms;           /* the longest that a session is kept */
 };
@@ -33,6 +39,9 @@ struct mst_coap_ops {
 	void (*on_psk)(void *owner, struct mst_coap_conn *c, const char *identity);
 	void (*on_handshake_failed)(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail);
 	void (*on_close)(void *owner, struct mst_coap_conn *c, bool pending);
+	/* A request that never reached on_request was refused with this status, as HTTP would say it, or broke off, or was none (0).
+	 * May be NULL. */
+	void (*on_refused)(void *owner, struct mst_coap_conn *c, int status, const char *why);
 };
 
 /* `fd`: a bound UDP socket (mst_listen_udp), taken over. `tls`: made with `datagram`. `host`: for requests without Uri-Host. */
@@ -41,8 +50,8 @@ MST_MUST_CHECK int mst_coap_server_new(struct event_base *base, int fd, struct m
 				       struct mst_coap_server **ret);
 /* For new sessions; idle ones end now, others after what is going on. */
 void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls);
-/* Sessions of that one end: idle ones now, busy ones after what is going on. 0 is nobody's. */
-void mst_coap_server_cut(struct mst_coap_server *s, int64_t whose);
+/* Sessions of that one, or that group, end: idle ones now, busy ones after what is going on. */
+void mst_coap_server_cut(struct mst_coap_server *s, const struct mst_whose *whose);
 void mst_coap_server_set_limits(struct mst_coap_server *s, const struct mst_coap_limits *l);
 void mst_coap_server_drain(struct mst_coap_server *s);
 unsigned mst_coap_server_open(const struct mst_coap_server *s);
@@ -60,8 +69,8 @@ struct mst_coap_server_stats mst_coap_server_stats(const struct mst_coap_server 
 const struct mst_peer *mst_coap_conn_peer(const struct mst_coap_conn *c);
 void *mst_coap_conn_data(const struct mst_coap_conn *c);
 void mst_coap_conn_set_data(struct mst_coap_conn *c, void *data);
-/* Whose session it has turned out to be: a number of the owner's, for mst_coap_server_cut(). */
-void mst_coap_conn_set_whose(struct mst_coap_conn *c, int64_t whose);
+/* Whose session it has turned out to be, for mst_coap_server_cut(). */
+void mst_coap_conn_set_whose(struct mst_coap_conn *c, const struct mst_whose *whose);
 uint64_t mst_coap_conn_id(const struct mst_coap_conn *c);         /* of no connection of mst_server either */
 MST_MUST_CHECK int mst_coap_conn_export(struct mst_coap_conn *c, const char *label, uint8_t *out, size_t n);
 void mst_coap_conn_psk(struct mst_coap_conn *c, const struct mst_key *k);

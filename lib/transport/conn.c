@@ -30,6 +30,10 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
 		c->running = true;
 		tls_session_end(c->t, MST_TLS_TRUNCATED, "the peer left while its key was looked for");
 		fail_handshake(c);
+	} else if ((what & ~EV_TIMEOUT) && (c->state == CONN_WAITING || c->state == CONN_SUSPENDED)) {
+		/* What it says now is read when its turn comes. Not before it speaks: few do, and each change costs two system calls. */
+		conn_want(c, c->state == CONN_SUSPENDED ? EV_CLOSED : 0);
+		return;
 	}
 	run(c);
 }
@@ -43,6 +47,12 @@ void conn_want(struct mst_conn *c, short what)
 	event_assign(&c->io, c->s->base, c->t->fd, (short)(what | EV_PERSIST), on_io, c);
 	if (what)
 		event_add(&c->io, NULL);
+}
+
+/* Where a handshake may be suspended it is seen when the peer leaves meanwhile; the same from its beginning to the connection's end. */
+static short want_read(const struct mst_conn *c)
+{
+	return c->t->psk_on ? EV_READ | EV_CLOSED : EV_READ;
 }
 
 /* Come back in a moment although nothing happens on the socket. */
@@ -105,7 +115,7 @@ void conn_begin_close(struct mst_conn *c)
 
 	conn_h2_end(c);
 	conn_tell_close(c);
-	tls_session_bye(c->t);
+	tls_session_bye(c->t, !peer_left);
 	c->state = peer_left ? CONN_GONE : CONN_CLOSING;
 	conn_deadline(c, LINGER_MS);
 }
@@ -158,7 +168,7 @@ static bool step_handshake(struct mst_conn *c)
 		return true;
 	case TLS_WANT_READ:
 		hello_came(c);
-		conn_want(c, EV_READ);
+		conn_want(c, want_read(c));
 		return false;
 	case TLS_WANT_WRITE:
 		hello_came(c);
@@ -166,7 +176,7 @@ static bool step_handshake(struct mst_conn *c)
 		return false;
 	case TLS_WANT_KEY:
 		hello_came(c);
-		conn_want(c, EV_CLOSED);     /* nothing is read, but who has left needs no key */
+		conn_want(c, want_read(c));  /* nothing is read, but who has left needs no key */
 		c->state = CONN_SUSPENDED;
 		c->known = true;
 		c->s->ops->on_psk(c->s->owner, c, c->t->peer.psk_identity);
@@ -242,7 +252,6 @@ static bool request_ready(struct mst_conn *c)
 	s->outstanding++;
 	s->stats.requests++;
 	c->served = true;
-	conn_want(c, 0);
 	c->pending = true;
 	c->state = CONN_WAITING;
 	conn_deadline(c, s->limits.answer_ms);
@@ -347,7 +356,7 @@ static bool step_reading(struct mst_conn *c)
 		return more;
 	}
 	if (io == TLS_WANT_READ || io == TLS_WANT_WRITE) {
-		conn_want(c, io == TLS_WANT_READ ? EV_READ : EV_WRITE);
+		conn_want(c, io == TLS_WANT_READ ? want_read(c) : EV_WRITE);
 		return false;
 	}
 	if (!mst_http_idle(c->http)) {
@@ -555,6 +564,8 @@ int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn 
 	c->since = server_clock();
 	snprintf(c->t->peer.address, sizeof(c->t->peer.address), "%s", address);
 	c->t->psk_on = s->ops->on_psk != NULL;
+	if (c->t->ssl)          /* a record in one read, not its head first: before it waits for the socket, a connection always asks the library */
+		SSL_set_read_ahead(c->t->ssl, 1);
 	c->t->ask = ask_now;
 	c->t->ask_arg = c;
 	event_assign(&c->io, s->base, fd, 0, on_io, c);
@@ -615,9 +626,9 @@ void mst_conn_set_data(struct mst_conn *c, void *data)
 	c->data = data;
 }
 
-void mst_conn_set_whose(struct mst_conn *c, int64_t whose)
+void mst_conn_set_whose(struct mst_conn *c, const struct mst_whose *whose)
 {
-	(c->up ? c->up : c)->whose = whose;
+	(c->up ? c->up : c)->whose = *whose;
 }
 
 uint64_t mst_conn_id(const struct mst_conn *c)

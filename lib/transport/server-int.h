@@ -66,7 +66,7 @@ struct mst_conn {
 	struct mst_conn *up;
 	struct h2_stream *stream;
 	mst_ms quiet_until, blocked_until;
-	int64_t whose;                  /* as the owner says; 0: nobody's */
+	struct mst_whose whose;         /* as the owner says */
 	bool cut;                       /* it is to end, as soon as nothing is going on */
 	bool greeted, running, known, pending, close_after, interim, continued, was_idle, in_body, handshaking, served;
 };

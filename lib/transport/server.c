@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <event2/util.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,7 +166,6 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 	struct mst_conn *c;
 	unsigned origin = origin_of(s, a);
 	char address[64];
-	int on = 1;
 
 	address_text(a, address, sizeof(address));
 	s->stats.accepted++;
@@ -179,8 +177,6 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 		refuse(s, fd, address, "too many handshakes");
 		return;
 	}
-	if (a->ss_family != AF_UNIX)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (conn_new(s, fd, address, &c) < 0) {
 		report_busy(s, address, "no memory");
 		return;
@@ -290,11 +286,11 @@ void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls)
 	}
 }
 
-void mst_server_cut(struct mst_server *s, int64_t whose)
+void mst_server_cut(struct mst_server *s, const struct mst_whose *whose)
 {
 	for (struct mst_conn *c = s->conns, *next; c; c = next) {
 		next = c->next;
-		if (!whose || c->whose != whose)
+		if (!mst_whose_in(&c->whose, whose))
 			continue;
 		c->cut = true;
 		conn_drain(c);

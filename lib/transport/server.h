@@ -52,14 +52,14 @@ struct mst_server_ops {
 	const char *(*refusal)(void *owner, const struct mst_diag *d, struct mst_writer *w);
 };
 
-/* `fd`: a listening socket (non-blocking), taken over. `tls` NULL: plain HTTP, for unix sockets and loopback metrics. */
+/* `fd`: a listening socket of mst_listen(), taken over. `tls` NULL: plain HTTP, for unix sockets and loopback metrics. */
 MST_MUST_CHECK int mst_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls,
                                   const struct mst_server_limits *l, const struct mst_server_ops *ops, void *owner,
                                   struct mst_server **ret);
 void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);   /* for new connections; others end after
                                                                           * what is going on */
-/* Connections of that one end: idle ones now, busy ones after what is going on. 0 is nobody's. */
-void mst_server_cut(struct mst_server *s, int64_t whose);
+/* Connections of that one, or that group, end: idle ones now, busy ones after what is going on. */
+void mst_server_cut(struct mst_server *s, const struct mst_whose *whose);
 void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l);    /* from the next step of each connection */
 void mst_server_drain(struct mst_server *s);        /* stop accepting; idle connections close, busy ones finish */
 unsigned mst_server_open(const struct mst_server *s);
@@ -70,8 +70,8 @@ struct mst_server_stats mst_server_stats(const struct mst_server *s);
 const struct mst_peer *mst_conn_peer(const struct mst_conn *c);
 void *mst_conn_data(const struct mst_conn *c);
 void mst_conn_set_data(struct mst_conn *c, void *data);
-/* Whose connection it has turned out to be: a number of the owner's, for mst_server_cut(). */
-void mst_conn_set_whose(struct mst_conn *c, int64_t whose);
+/* Whose connection it has turned out to be, for mst_server_cut(). */
+void mst_conn_set_whose(struct mst_conn *c, const struct mst_whose *whose);
 uint64_t mst_conn_id(const struct mst_conn *c);     /* unique in this process: the session id */
 /* RFC 5705 without context on the finished session. MST_FAULT_BUG on a plain connection. */
 MST_MUST_CHECK int mst_conn_export(struct mst_conn *c, const char *label, uint8_t *out, size_t n);

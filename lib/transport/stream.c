@@ -92,7 +92,7 @@ static bool end(struct mst_stream *s, enum mst_tls_end why, const char *detail)
 	event_del(&s->io);
 	event_del(&s->timer);
 	s->state = ENDED;
-	tls_session_bye(&s->t);
+	tls_session_bye(&s->t, true);
 	tls_session_deinit(&s->t);
 	s->want = 0;
 	if (!s->freed)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "codec/coap-map.h"
 #include "transport/test-coap-rig.h"
 
 static int raw_from(const struct cw *w, const char *from)
@@ -158,15 +159,20 @@ static void a_cookie_is_soon_stale(void **state)
 /* A peer that does what our client does not: it asks the next before it has had the answer. */
 struct rude { struct mst_tls_ctx *ctx; struct dtls_pipe pipe; struct tls_session t; uint16_t id; };
 
+static void rude_begin(struct cw *w, struct rude *x, int fd)
+{
+	*x = (struct rude){ .ctx = cw_context(&w->cc), .pipe = { .fd = fd, .connected = true } };
+	assert_int_equal(tls_session_init_pipe(&x->t, &x->pipe, x->ctx), 0);
+	assert_int_equal(tls_session_expect(&x->t, NAME, NULL, 0), 0);
+	assert_int_equal(tls_session_use_psk(&x->t, w->identity, &w->key), 0);
+}
+
 static void rude_dial(struct cw *w, struct rude *x, const char *from)
 {
 	time_t until = time(NULL) + 60;
 	enum tls_io io = TLS_WANT_READ;
 
-	*x = (struct rude){ .ctx = cw_context(&w->cc), .pipe = { .fd = raw_from(w, from), .connected = true } };
-	assert_int_equal(tls_session_init_pipe(&x->t, &x->pipe, x->ctx), 0);
-	assert_int_equal(tls_session_expect(&x->t, NAME, NULL, 0), 0);
-	assert_int_equal(tls_session_use_psk(&x->t, w->identity, &w->key), 0);
+	rude_begin(w, x, raw_from(w, from));
 	for (; io != TLS_DONE && time(NULL) < until; event_base_loop(w->base, EVLOOP_NONBLOCK))
 		io = tls_handshake(&x->t);
 	assert_int_equal(io, TLS_DONE);
@@ -177,6 +183,44 @@ static void rude_end(struct rude *x)
 	tls_session_deinit(&x->t);
 	close(x->pipe.fd);
 	mst_tls_ctx_free(x->ctx);
+}
+
+/* As far as the server has no more room for it, or waits for the key. */
+static void rude_half(struct cw *w, struct rude *x, int fd)
+{
+	uint64_t refused = mst_coap_server_stats(w->server).refused;
+	unsigned asked = w->psk_asked;
+	time_t until = time(NULL) + 60;
+
+	rude_begin(w, x, fd);
+	while (w->psk_asked == asked && mst_coap_server_stats(w->server).refused == refused && time(NULL) < until) {
+		(void)!tls_handshake(&x->t);
+		event_base_loop(w->base, EVLOOP_NONBLOCK);
+	}
+	assert_true(time(NULL) < until);
+}
+
+static void rude_send(struct rude *x, const void *b, size_t n)
+{
+	size_t k;
+
+	assert_int_equal(tls_write(&x->t, b, n, &k), TLS_DONE);
+}
+
+/* The first block of a request that goes on. */
+static void rude_block(struct rude *x)
+{
+	static const uint8_t filling[1024];
+	const struct mst_coap_block first = { 0, true, MST_COAP_SZX_MAX };
+	struct mst_coap_msg m = { .type = MST_COAP_CON, .code = MST_COAP_POST, .id = x->id++, .payload = { filling, sizeof(filling) } };
+	uint8_t b[1100], room[4];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_coap_add(&m, MST_COAP_URI_PATH, MST_VIEW_LIT("b"));
+	mst_coap_add_block(&m, MST_COAP_BLOCK1, &first, room);
+	mst_coap_write(&m, &w);
+	assert_true(w.ok);
+	rude_send(x, b, w.n);
 }
 
 static void rude_ask(struct rude *x)
@@ -222,8 +266,8 @@ static void an_ending_session_serves_no_more(void **state)
 	rude_dial(w, &x, "127.0.0.1");
 	rude_ask(&x);
 	cw_until(w, &w->requests, 1);
-	mst_coap_conn_set_whose(w->conn, 7);
-	mst_coap_server_cut(w->server, 7);
+	mst_coap_conn_set_whose(w->conn, &(struct mst_whose){ 7, 70 });
+	mst_coap_server_cut(w->server, &(struct mst_whose){ .group = 70 });
 	w->hold_answer = false;
 	cw_answer(w);
 	assert_int_equal(rude_hear(w, &x), MST_COAP_CHANGED);        /* more of it waits to be fetched */
@@ -273,11 +317,190 @@ static void half_handshakes_take_no_session(void **state)
 	cw_free(w);
 }
 
+/* What the machine refuses by itself has an event of its own, and the session goes on. */
+static void refusals_are_told(void **state)
+{
+	static const struct { const char *octets; size_t n; int status; const char *why; } rows[] = {
+		{ "\x40\x02\x70\x01\xff", 5, 0, "payload: a marker, and none behind it" },
+		{ "GET / HTTP/1.1\r\n\r\n", 18, 0, "option: longer than the message" },
+		{ "\x80\x02\x70\x01", 4, 0, "version: not CoAP, version 1" },
+		{ "\x40\x02\x70\x02\xe1\x06\xf4x", 8, 400, "option 2049: an option that cannot be taken" },
+		{ "\x40\x02\x70\x03\x32\x01\x02", 7, 400, "Uri-Host: no host's name" },
+		{ "\x40\x02\x70\x04\xd1\x0e\x1e", 7, 408, "Block1: not the next block of this request" },
+		{ NULL, 5000, 413, "datagram: longer than is taken in one piece" },
+		{ "\x40\x02\x70\x06\xd1\x0e\x0e\xffx", 9, 400, "Block1: a block of another size than it says" },
+	};
+	static uint8_t large[5000] = { 0x40, 2, 0x70, 5, 0xff };
+	struct cw *w = cw_new();
+	struct rude x;
+
+	(void)state;
+	cw_use_secret(w);
+	cw_serve(w);
+	rude_dial(w, &x, "127.0.0.1");
+	for (unsigned i = 0; i < MST_COUNT(rows); i++) {
+		rude_send(&x, rows[i].octets ? rows[i].octets : (const char *)large, rows[i].n);
+		cw_until(w, &w->refused, i + 1);
+		assert_string_equal(w->refused_why, rows[i].why);
+		assert_int_equal(w->refused_status, rows[i].status);
+		if (rows[i].status)
+			assert_int_equal(mst_coap_status_of(rude_hear(w, &x), true), rows[i].status);
+		rude_ask(&x);
+		assert_int_equal(rude_hear(w, &x), MST_COAP_CHANGED);
+		assert_int_equal(w->requests, i + 1);
+	}
+	/* and one that breaks off */
+	rude_block(&x);
+	assert_int_equal(rude_hear(w, &x), MST_COAP_CONTINUE);
+	tls_session_bye(&x.t, true);
+	cw_until(w, &w->refused, MST_COUNT(rows) + 1);
+	assert_string_equal(w->refused_why, "request: broke off between two blocks");
+	cw_until(w, &w->closed, 1);
+	rude_end(&x);
+	cw_free(w);
+}
+
+static void lives(struct cw *w, struct rude *x)
+{
+	rude_ask(x);
+	assert_int_equal(rude_hear(w, x), MST_COAP_CHANGED);
+}
+
+/* One address may have all sessions while nobody else wants one; it takes none from others, and gives its own to them. */
+static void sessions_are_shared(void **state)
+{
+	struct cw *w = cw_new();
+	struct rude one[3], many[20];
+	size_t n = 0;
+
+	(void)state;
+	cw_use_secret(w);
+	w->limits.sessions = 8;
+	cw_serve(w);
+	rude_dial(w, &one[0], "127.0.0.2");
+	while (n < 12)
+		rude_dial(w, &many[n++], "127.0.0.1");
+	assert_int_equal(mst_coap_server_open(w->server), 8);
+	assert_int_equal(mst_coap_server_stats(w->server).evicted, 5);
+	lives(w, &one[0]);
+	/* nobody idles: all have begun a request and do not go on with it */
+	for (size_t i = 5; i < n; i++) {
+		rude_block(&many[i]);
+		assert_int_equal(rude_hear(w, &many[i]), MST_COAP_CONTINUE);
+	}
+	rude_block(&one[0]);
+	assert_int_equal(rude_hear(w, &one[0]), MST_COAP_CONTINUE);
+	rude_dial(w, &one[1], "127.0.0.3");
+	rude_dial(w, &one[2], "127.0.0.4");
+	for (int i = 0; i < 3; i++)
+		lives(w, &one[i]);
+	assert_int_equal(rude_hear(w, &many[5]), 0);
+	assert_int_equal(rude_hear(w, &many[6]), 0);
+	for (size_t i = 0; i < n; i++)
+		rude_end(&many[i]);
+	for (int i = 0; i < 3; i++)
+		rude_end(&one[i]);
+	cw_free(w);
+}
+
+/* Room for contents in blocks likewise. */
+static void room_is_shared(void **state)
+{
+	struct cw *w = cw_new();
+	struct rude many[8], other[2];
+
+	(void)state;
+	cw_use_secret(w);
+	w->limits.held_octets = 8 * w->limits.body_octets;
+	cw_serve(w);
+	for (int i = 0; i < 8; i++) {
+		rude_dial(w, &many[i], "127.0.0.1");
+		rude_block(&many[i]);
+		assert_int_equal(rude_hear(w, &many[i]), i < 4 ? MST_COAP_CONTINUE : MST_COAP_UNAVAILABLE);
+	}
+	for (int i = 0; i < 2; i++) {
+		rude_dial(w, &other[i], "127.0.0.2");
+		rude_block(&other[i]);
+		assert_int_equal(rude_hear(w, &other[i]), MST_COAP_CONTINUE);
+	}
+	assert_int_equal(w->refused, 0);     /* busy is nobody's fault */
+	/* what one gives back another of the same address may have, up to its share */
+	for (int i = 0; i < 3; i++)
+		lives(w, &many[i]);
+	rude_block(&many[7]);
+	assert_int_equal(rude_hear(w, &many[7]), MST_COAP_CONTINUE);
+	for (int i = 0; i < 8; i++)
+		rude_end(&many[i]);
+	for (int i = 0; i < 2; i++)
+		rude_end(&other[i]);
+	cw_free(w);
+}
+
+/* Who begins anew loses what it had when it gets something for it, and not before. */
+static void beginning_anew_needs_a_place(void **state)
+{
+	struct cw *w = cw_new();
+	struct rude x, anew, half[2];
+
+	(void)state;
+	cw_use_secret(w);
+	w->limits.sessions = 4;              /* and two handshakes */
+	w->limits.handshake_ms = 60000;
+	cw_serve(w);
+	rude_dial(w, &x, "127.0.0.2");
+	w->hold_psk = true;
+	rude_half(w, &half[0], raw_from(w, "127.0.0.3"));
+	rude_half(w, &half[1], raw_from(w, "127.0.0.4"));
+	rude_half(w, &anew, x.pipe.fd);
+	assert_int_equal(mst_coap_server_stats(w->server).refused, 1);
+	assert_int_equal(mst_coap_server_open(w->server), 3);
+	lives(w, &x);
+	/* with a place it is as ever; and a handshake that is begun anew has one */
+	w->hold_psk = false;
+	mst_coap_conn_psk(w->conn, &w->key);
+	rude_end(&half[0]);
+	rude_half(w, &half[0], raw_from(w, "127.0.0.5"));
+	tls_session_deinit(&anew.t);
+	mst_tls_ctx_free(anew.ctx);
+	for (int i = 0; i < 2; i++)
+		rude_end(&half[i]);
+	rude_end(&x);
+	cw_free(w);
+}
+
+/* What does not open is anybody's: it keeps no session from giving way. */
+static void garbage_is_no_use(void **state)
+{
+	static const uint8_t garbage[64] = { 23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 99, 0, 51 };
+	static const char *const from[] = { "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6" };
+	struct cw *w = cw_new();
+	struct rude x[5];
+
+	(void)state;
+	cw_use_secret(w);
+	w->limits.sessions = 4;
+	cw_serve(w);
+	for (int i = 0; i < 4; i++)
+		rude_dial(w, &x[i], from[i]);
+	assert_int_equal(send(x[0].pipe.fd, garbage, sizeof(garbage), 0), sizeof(garbage));
+	rude_send(&x[0], "\x50\x02\x70\x01\xff", 5);
+	cw_until(w, &w->refused, 1);
+	rude_dial(w, &x[4], from[4]);
+	assert_int_equal(rude_hear(w, &x[0]), 0);
+	for (int i = 1; i < 5; i++)
+		lives(w, &x[i]);
+	for (int i = 0; i < 5; i++)
+		rude_end(&x[i]);
+	cw_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strangers_cost_nothing), cmocka_unit_test(a_cookie_is_soon_stale),
 		cmocka_unit_test(an_ending_session_serves_no_more), cmocka_unit_test(half_handshakes_take_no_session),
+		cmocka_unit_test(refusals_are_told), cmocka_unit_test(sessions_are_shared), cmocka_unit_test(room_is_shared),
+		cmocka_unit_test(beginning_anew_needs_a_place), cmocka_unit_test(garbage_is_no_use),
 	};
 
 	return cmocka_run_group_tests_name("coap, hostile", tests, NULL, NULL);

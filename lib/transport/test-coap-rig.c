@@ -72,8 +72,18 @@ static void on_close(void *owner, struct mst_coap_conn *c, bool pending)
 		w->conn = NULL;
 }
 
-static const struct mst_coap_ops with_psk = { on_request, on_psk, on_failed, on_close };
-static const struct mst_coap_ops without_psk = { on_request, NULL, on_failed, on_close };
+static void on_refused(void *owner, struct mst_coap_conn *c, int status, const char *why)
+{
+	struct cw *w = owner;
+
+	(void)c;
+	w->refused++;
+	w->refused_status = status;
+	snprintf(w->refused_why, sizeof(w->refused_why), "%s", why);
+}
+
+static const struct mst_coap_ops with_psk = { on_request, on_psk, on_failed, on_close, on_refused };
+static const struct mst_coap_ops without_psk = { on_request, NULL, on_failed, on_close, on_refused };
 
 void cw_post(struct cw *w)
 {

@@ -41,6 +41,9 @@ struct cw {
 	const char *identity;
 	bool hold_answer, hold_psk, no_psk, no_ask;
 	struct mst_coap_conn *conn;
+	unsigned refused;
+	int refused_status;
+	char refused_why[300];
 	unsigned requests, psk_asked, failed, closed, closed_pending, opened, responses, ended;
 	enum mst_tls_end server_end, client_end;
 	char server_detail[200], client_detail[200], target[200], host[100], media[64], accept[64], retry[16];

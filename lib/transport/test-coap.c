@@ -394,9 +394,12 @@ static void reloaded_and_drained(void **state)
 	mst_coap_server_reload(w->server, ctx);
 	mst_tls_ctx_free(ctx);
 	assert_int_equal(mst_coap_server_open(w->server), 1);        /* busy: after its answer */
-	mst_coap_conn_set_whose(w->conn, 7);
-	mst_coap_server_cut(w->server, 8);
-	mst_coap_server_cut(w->server, 7);
+	mst_coap_conn_set_whose(w->conn, &(struct mst_whose){ 7, 70 });
+	mst_coap_server_cut(w->server, &(struct mst_whose){ .one = 8 });
+	mst_coap_server_cut(w->server, &(struct mst_whose){ .one = 70, .group = 7 });
+	mst_coap_server_cut(w->server, &(struct mst_whose){ 0 });
+	assert_int_equal(mst_coap_server_open(w->server), 1);
+	mst_coap_server_cut(w->server, &(struct mst_whose){ .one = 7 });
 	assert_int_equal(mst_coap_server_open(w->server), 1);
 	cw_answer(w);
 	cw_until(w, &w->responses, 1);

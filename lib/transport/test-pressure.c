@@ -106,6 +106,7 @@ static void fair_share(void **state)
 		assert_int_equal(mst_client_new(&r.client_to, &cops, &r, &client[i]), 0);
 	rig_until_n(&r, &r.psk_asked, 4);
 	other = dial_from(&r, 2);
+	rig_until(&r, &r.closed);
 	assert_int_equal(r.closed, 1);
 	assert_int_equal(r.server->handshaking, 4);
 	assert_int_equal(r.server_end, MST_TLS_BUSY);

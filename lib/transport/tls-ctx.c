@@ -102,13 +102,14 @@ static int use_chain(SSL_CTX *ssl, struct mst_view pem, struct mst_diag *d)
 	return n ? 0 : refuse(d, "certificate", "no certificate in it; want PEM, own certificate first");
 }
 
-static int use_key(SSL_CTX *ssl, struct mst_view der, struct mst_diag *d)
+static int use_key(SSL_CTX *ssl, const struct mst_tls_config *cfg, EVP_PKEY *foreign, struct mst_diag *d)
 {
-	const unsigned char *p = der.p;
-	EVP_PKEY *k = d2i_AutoPrivateKey(NULL, &p, (long)der.n);
+	const unsigned char *p = cfg->key_pkcs8.p;
+	EVP_PKEY *k = foreign ? foreign : d2i_AutoPrivateKey(NULL, &p, (long)cfg->key_pkcs8.n);
 	int ok = k ? SSL_CTX_use_PrivateKey(ssl, k) : 0;
 
-	EVP_PKEY_free(k);
+	if (!foreign)
+		EVP_PKEY_free(k);
 	if (ok != 1)
 		return refuse(d, "key", "cannot be used with the certificate");
 	return 0;
@@ -322,7 +323,7 @@ static int check(const struct mst_tls_config *cfg, struct mst_diag *d)
 		return refuse(d, "psk_suite", "none that is known, or not of a client");
 	if (cfg->server && !cfg->chain_pem.n && !cfg->allow_psk)
 		return refuse(d, "certificate", "a server without PSK needs one");
-	if (cfg->chain_pem.n && !cfg->key_pkcs8.n)
+	if (cfg->chain_pem.n && !cfg->key_pkcs8.n && !cfg->foreign)
 		return refuse(d, "key", "missing; the certificate needs its private key");
 	return 0;
 }
@@ -343,14 +344,14 @@ static int add_crl_issuers(struct mst_tls_ctx *c, const struct mst_tls_config *c
 	return 0;
 }
 
-static int fill(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct mst_diag *d)
+static int fill(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, EVP_PKEY *foreign, struct mst_diag *d)
 {
 	int r = set_policy(c, cfg, d);
 
 	if (r == 0 && cfg->chain_pem.n)
 		r = use_chain(c->ssl, cfg->chain_pem, d);
 	if (r == 0 && cfg->chain_pem.n)
-		r = use_key(c->ssl, cfg->key_pkcs8, d);
+		r = use_key(c->ssl, cfg, foreign, d);
 	if (r == 0)
 		r = add_anchors(c->ssl, cfg, d);
 	if (r == 0)
@@ -362,7 +363,7 @@ static int fill(struct mst_tls_ctx *c, const struct mst_tls_config *cfg, struct 
 	return r;
 }
 
-int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, struct mst_diag *d)
+static int make(const struct mst_tls_config *cfg, EVP_PKEY *foreign, struct mst_tls_ctx **ret, struct mst_diag *d)
 {
 	struct mst_tls_ctx *c;
 	int r = check(cfg, d);
@@ -390,7 +391,7 @@ int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, 
 	c->verdict = calloc(TLS_VERDICTS, sizeof(*c->verdict));
 	c->ssl = SSL_CTX_new(cfg->datagram ? (cfg->server ? DTLS_server_method() : DTLS_client_method()) :
 	                     cfg->server ? TLS_server_method() : TLS_client_method());
-	r = c->ssl && c->verdict ? fill(c, cfg, d) : MST_FAULT_MEMORY;
+	r = c->ssl && c->verdict ? fill(c, cfg, foreign, d) : MST_FAULT_MEMORY;
 	if (r == 0 && cfg->server && cfg->allow_psk && !c->synchronous_psk)
 		r = fibres_begin(c);
 	if (r < 0) {
@@ -399,6 +400,15 @@ int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, 
 	}
 	*ret = c;
 	return 0;
+}
+
+int mst_tls_ctx_new(const struct mst_tls_config *cfg, struct mst_tls_ctx **ret, struct mst_diag *d)
+{
+	EVP_PKEY *foreign = cfg->foreign ? mst_foreign_pkey(cfg->foreign) : NULL;
+	int r = cfg->foreign && !foreign ? refuse(d, "key", "is no key on P-256") : make(cfg, foreign, ret, d);
+
+	EVP_PKEY_free(foreign);          /* a context that uses it has its own reference */
+	return r;
 }
 
 struct mst_tls_ctx *tls_ctx_ref(struct mst_tls_ctx *c)

@@ -120,8 +120,8 @@ void tls_session_key(struct tls_session *t, const struct mst_key *k);
 enum tls_io tls_handshake(struct tls_session *t);
 enum tls_io tls_read(struct tls_session *t, uint8_t *out, size_t cap, size_t *ret_n);
 enum tls_io tls_write(struct tls_session *t, const uint8_t *p, size_t n, size_t *ret_n);
-/* Say good-bye (close_notify, FIN); what the peer still sends may be drained from `fd`. */
-void tls_session_bye(struct tls_session *t);
+/* Say good-bye (close_notify). `stays`: FIN too, for what the peer still sends is drained from `fd`; else it is closed next. */
+void tls_session_bye(struct tls_session *t, bool stays);
 /* The same while reading goes on. WANT_WRITE: not out yet, call again. */
 enum tls_io tls_half_close(struct tls_session *t);
 /* Close and wipe, in every state. */

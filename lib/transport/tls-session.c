@@ -256,7 +256,7 @@ enum tls_io tls_write(struct tls_session *t, const uint8_t *p, size_t n, size_t 
 	return r == 1 ? TLS_DONE : outcome(t, r);
 }
 
-void tls_session_bye(struct tls_session *t)
+void tls_session_bye(struct tls_session *t, bool stays)
 {
 	if (t->fd < 0 && !t->pipe)
 		return;
@@ -266,7 +266,7 @@ void tls_session_bye(struct tls_session *t)
 	    (t->end == MST_TLS_OPEN || t->end == MST_TLS_CLOSED || t->end == MST_TLS_TIMEOUT))
 		(void)SSL_shutdown(t->ssl);
 	ERR_clear_error();
-	if (t->fd >= 0)
+	if (stays && t->fd >= 0)
 		(void)shutdown(t->fd, SHUT_WR);
 }
 

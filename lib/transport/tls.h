@@ -17,6 +17,16 @@ extern const char *const mst_tls_profile_name[];     /* "onem2m", "modern", "bot
 
 enum mst_auth { MST_AUTH_ANONYMOUS, MST_AUTH_CERT, MST_AUTH_RAW_KEY, MST_AUTH_PSK, MST_AUTH_LOCAL };
 
+/*
+ * Whose session the owner of a server says it is: numbers of his own, 0 = not said. Named like that, sessions can be ended: those
+ * of one, or those of a whole group. The work is one look at each open session, however large the group.
+ */
+struct mst_whose { int64_t one, group; };
+static inline bool mst_whose_in(const struct mst_whose *session, const struct mst_whose *cut)
+{
+	return (cut->one && session->one == cut->one) || (cut->group && session->group == cut->group);
+}
+
 /* Who is at the other end; established once, by the handshake. */
 struct mst_peer {
 	enum mst_auth how;
@@ -65,6 +75,7 @@ struct mst_tls_config {
 	enum mst_tls_profile profile;
 	struct mst_view chain_pem;              /* own certificate and intermediates; may be empty (client, PSK) */
 	struct mst_view key_pkcs8;              /* own key, DER; copied into the library and to be wiped by the caller */
+	const struct mst_foreign_key *foreign;  /* instead of key_pkcs8: taken over by mst_tls_ctx_new(), also when that fails */
 	const struct mst_view *anchors;         /* DER trust anchors */
 	size_t n_anchors;
 	const struct mst_view *crls;            /* DER; checked for every certificate whose issuer has one here;

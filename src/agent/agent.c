@@ -24,8 +24,6 @@
 #include "agent/ub.h"
 #include "base/text.h"
 
-#define RENEW_RETRY_S 3600 /* a renewal that could not even be triggered is tried again after this */
-
 /* Triggers ------------------------------------------------------------------------------------------- */
 
 bool agent_make_attempt(struct agent *a, char out[33])
@@ -126,8 +124,16 @@ static void trigger_or_say(struct agent *a, const char *why)
 static void enrolled_now(struct agent *a)
 {
 	a->renew_at = mst_renew_at(a->active.obtained, a->active.not_after, agent_random(a));
+	a->renew_hold = 0;
+	renew_plan(a);
 	a->check_at = agent_now() + a->cfg.check_every * 1000;
 	a->check_refusals = 0;
+}
+
+void agent_renew(struct agent *a)
+{
+	a->renew_hold = agent_now() + RENEW_RETRY_S * 1000;
+	trigger_or_say(a, "renewal");
 }
 
 void agent_finished(struct agent *a, bool done, enum prov_reason r)
@@ -218,7 +224,7 @@ static void log_reports(struct agent *a)
 	for (size_t i = 0; i < n; i++)
 		agent_log(a, AGENT_WARN, "reason", "resource", r[i].resource, "reason",
 			  prov_reason_text(r[i].reason), "detail", r[i].detail, "remedy",
-			  status_remedy(r[i].reason), NULL);
+			  status_remedy(r[i].reason, r[i].method), NULL);
 }
 
 static void stop(struct agent *a, int code)
@@ -317,9 +323,9 @@ static void timers(struct agent *a)
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
 	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
 		return;
-	if (agent_utc(a) >= a->renew_at) {
-		a->renew_at = agent_utc(a) + RENEW_RETRY_S;
-		trigger_or_say(a, "renewal");
+	renew_tick(a);
+	if (agent_utc(a) >= a->renew_at && now >= a->renew_hold) {
+		agent_renew(a);
 	} else if (!check_running(a) && now >= a->check_at) {
 		check_start(a);
 	}
@@ -342,10 +348,12 @@ static void arm(struct agent *a)
 		SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
+		mst_ms renewal = now + (left > 0 ? left : 0) * 1000;
 
 		SOONER(a->check_at);
+		SOONER(renew_deadline(a));
 		if (left < 3600)
-			SOONER(now + (left > 0 ? left : 0) * 1000);
+			SOONER(renewal > a->renew_hold ? renewal : a->renew_hold);
 	}
 #undef SOONER
 	at = at > now ? at - now : 1;
@@ -619,20 +627,6 @@ void agent_told(struct agent *a, json_t *verdict)
 	json_decref(a->verdict);
 	a->verdict = verdict;
 	stop(a, 0);
-}
-
-json_t *agent_check(struct agent *a)
-{
-	json_t *at_once;
-
-	a->only_check = true;
-	at_once = check_ask(a);
-	if (at_once)
-		return at_once;
-	agent_turn(a);
-	if (!a->stop)
-		event_base_dispatch(a->base);
-	return json_incref(a->verdict);
 }
 
 struct agent *agent_new(const struct agent_config *cfg, bool once)

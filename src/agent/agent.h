@@ -77,8 +77,7 @@ struct agent {
 	/* Initial credential. */
 	char *chain_pem;
 	size_t chain_n;
-	uint8_t pkcs8[MST_PKEY_MAX];
-	size_t pkcs8_n;
+	struct mst_secenv_key key;   /* of the chain: as it is, or in the secure environment */
 	uint8_t *anchor[16];
 	struct mst_view anchors[16];
 	size_t n_anchors;
@@ -95,6 +94,8 @@ struct agent {
 	bool finishing_first;        /* the pending slot being finished is all there is */
 	bool run_moot;               /* it gave a credential while a run waited that was to get one */
 	mst_time renew_at;
+	mst_ms renew_hold;           /* not before that: a renewal that came to nothing */
+	struct { mst_time at; mst_ms hold; bool runs; } reg[2];      /* renew.c */
 	mst_ms check_at;
 	unsigned check_refusals;     /* by the MAF, since it was good last */
 	mst_ms refused_since;        /* the first of them; not kept over a restart (lesson 3) */
@@ -197,6 +198,8 @@ void agent_finished(struct agent *a, bool done, enum prov_reason r);
 /* The way back from "enrolled": the last sequence once more, as a run of its own named by `trigger`. The old slot
  * survives it until a new credential has been used. */
 void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why);
+/* Enrol anew because something ends; what there is goes on meanwhile. */
+void agent_renew(struct agent *a);
 
 /* errand.c: carries enrolee's wants out */
 void errand_start(struct agent *a, const struct mst_instruction *i);
@@ -277,6 +280,14 @@ void visit_go_on(struct agent *a);                   /* its order came on in a s
 void visit_tick(struct agent *a);
 /* A session with the MEF ended before anything was answered in it: was it our certificate? */
 void own_session_ended(struct agent *a, enum mst_tls_end why);
+
+/* renew.c: the registrations at MEF and MAF are prolonged before they end */
+#define RENEW_RETRY_S 3600           /* a renewal that could not even be triggered is tried again after this */
+void renew_plan(struct agent *a);                    /* for the credential that is active now */
+void renew_tick(struct agent *a);
+mst_ms renew_deadline(const struct agent *a);
+/* Its own registration there ends then, an authenticated answer said; kept when that is news. */
+void renew_learned(struct agent *a, bool maf, const char *id, mst_time until);
 
 /* leave.c: what the node had from another provider, until it has de-registered there */
 MST_MUST_CHECK int leave_load(struct agent *a);
@@ -386,7 +397,8 @@ json_t *status_damage(const struct agent_config *cfg, enum mst_slot slot, const 
 json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at);
 void status_print(FILE *out, const json_t *status);
 void status_print_reasons(FILE *out, const json_t *status);
-const char *status_remedy(enum prov_reason r);
+/* `method`: enum mst_method, 0 = of none */
+const char *status_remedy(enum prov_reason r, int method);
 const char *status_words(enum prov_reason r);
 
 /* log.c: event, then name, value, …, NULL */

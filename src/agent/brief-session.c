@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "agent/briefing.h"
+#include "agent/inside.h"
 #include "agent/lan.h"
 
 static mst_time tls_now(void *arg)
@@ -19,14 +20,13 @@ static bool secret_is_for(const struct agent *a, const char *host)
 /* TLS or DTLS. With the node's secret its server is proven by it, and nothing else counts. */
 static int open_tls(struct agent *a, const struct mst_instruction *i, bool psk, bool coap, struct mst_tls_ctx **ret, struct mst_diag *d)
 {
-	bool own = i->n_anchors || i->n_pins, cert = a->chain_n && a->pkcs8_n && !psk;
+	bool own = i->n_anchors || i->n_pins, cert = a->chain_n && a->key.n && !psk;
 	struct mst_tls_config c = {
 		.datagram = coap,
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile,
 		.require_ems = true,
 		.allow_psk = psk,
 		.chain_pem = { (const uint8_t *)a->chain_pem, cert ? a->chain_n : 0 },
-		.key_pkcs8 = { a->pkcs8, cert ? a->pkcs8_n : 0 },
 		.now = tls_now,
 		.now_arg = a,
 		.clock_floor = agent_utc(a),
@@ -36,7 +36,7 @@ static int open_tls(struct agent *a, const struct mst_instruction *i, bool psk, 
 		c.anchors = own ? i->anchors : a->anchors;
 		c.n_anchors = own ? i->n_anchors : a->n_anchors;
 	}
-	return mst_tls_ctx_new(&c, ret, d);
+	return cert ? inside_tls(a, &a->key, &c, ret, d) : mst_tls_ctx_new(&c, ret, d);
 }
 
 /* --- the two transports, as one --- */

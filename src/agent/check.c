@@ -9,6 +9,7 @@
  */
 #include "agent/agent.h"
 
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,8 +149,11 @@ static void ended(struct agent *a)
 	struct mst_failure f = *mmaf_failure(a->check);
 	bool good = mmaf_state(a->check) == MMAF_DONE;
 	mst_ms every = a->cfg.check_every * 1000, again = every < AGAIN_MS ? every : AGAIN_MS;
+	mst_time until = good ? a->check->result.reg_until : 0;
 
 	close_check(a);
+	if (good && !a->check_asked)
+		renew_learned(a, true, a->active.maf_reg_id, until);
 	if (a->check_asked && (good || f.reason != PROV_NOT_AUTHENTICATED)) {
 		a->check_asked = false;
 		agent_told(a, check_verdict(&a->active, good ? PROV_OK : f.reason, f.detail));
@@ -314,4 +318,18 @@ json_t *check_ask(struct agent *a)
 		return check_verdict(&a->active, PROV_INTERNAL, "the session could not be begun");
 	a->check_asked = true;
 	return NULL;
+}
+
+json_t *agent_check(struct agent *a)
+{
+	json_t *at_once;
+
+	a->only_check = true;
+	at_once = check_ask(a);
+	if (at_once)
+		return at_once;
+	agent_turn(a);
+	if (!a->stop)
+		event_base_dispatch(a->base);
+	return json_incref(a->verdict);
 }

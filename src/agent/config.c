@@ -31,6 +31,8 @@ static const char *const onem2m[] = { "framed", "push", NULL };
 static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
 
+/* In the order of enum agent_backend. */
+static const char *const backends[] = { "auto", "file", "tpm", "pkcs11", NULL };
 static const char *const card_kinds[] = { "none", "software", "pcsc", "at", NULL };
 /* In the order of enum mst_card_app. */
 static const char *const card_apps[] = { "any", "usim", "isim", NULL };
@@ -115,6 +117,13 @@ static const struct item {
 	CHOICE("gba.without_rspauth", gba_without_rspauth, "no", no_yes),
 	TEXT("gba.realm", gba_realm, T_TEXT, ""),
 	TEXT("gba.cse_id", gba_cse_id, T_TEXT, ""),
+	CHOICE("secenv.backend", secenv_backend, "auto", backends),
+	TEXT("secenv.secret_file", secenv_secret, T_PATH, ""),
+	TEXT("secenv.tcti", secenv_tcti, T_TEXT, ""),
+	TEXT("secenv.pcrs", secenv_pcrs, T_TEXT, ""),
+	TEXT("secenv.module", secenv_module, T_PATH, ""),
+	TEXT("secenv.token", secenv_token, T_LABEL, ""),
+	TEXT("secenv.pin_file", secenv_pin, T_PATH, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
 	TEXT("crash_at", crash_at, T_POINT, ""),
 #undef TEXT
@@ -355,6 +364,8 @@ static void read_group(struct reading *r, config_setting_t *group, const char *p
 			read_group(r, s, "card.");
 		else if (!*prefix && !strcmp(name, "gba") && config_setting_is_group(s))
 			read_group(r, s, "gba.");
+		else if (!*prefix && !strcmp(name, "secenv") && config_setting_is_group(s))
+			read_group(r, s, "secenv.");
 		else if (!strcmp(name, "connect_to"))
 			read_routes(r, s);
 		else if (!strcmp(name, "location"))
@@ -397,6 +408,42 @@ static void check_card(struct reading *r, const config_t *cfg)
 		complain(r, config_lookup(cfg, "gba.bsf"), "gba.bsf", "not http(s)://fqdn[:port][/path]");
 	if (c->gba_cse_id[0] && !mst_id_valid(MST_ID_CSE_ABS, mst_view_str(c->gba_cse_id)))
 		complain(r, config_lookup(cfg, "gba.cse_id"), "gba.cse_id", "not an absolute CSE-ID like //sp.example.com/C1");
+}
+
+/* "0,2,7", each 0 to 23; the mask, or false. */
+bool agent_config_pcrs(const struct agent_config *c, uint32_t *ret_mask)
+{
+	const char *p = c->secenv_pcrs;
+
+	*ret_mask = 0;
+	while (*p) {
+		uint64_t n;
+		size_t len = strcspn(p, ",");
+
+		if (!mst_parse_dec((struct mst_view){ (const uint8_t *)p, len }, 23, &n) || (*ret_mask >> n & 1))
+			return false;
+		*ret_mask |= UINT32_C(1) << n;
+		p += len + (p[len] == ',');
+		if (!*p && p[-1] == ',')
+			return false;
+	}
+	return true;
+}
+
+/* What the settings of secenv need of one another. */
+static void check_secenv(struct reading *r, const config_t *cfg)
+{
+	const struct agent_config *c = r->c;
+	uint32_t mask;
+
+	if (c->secenv_backend == AGENT_BACKEND_PKCS11 && !c->secenv_token[0])
+		complain(r, config_lookup(cfg, "secenv.backend"), "secenv.token", "is needed with pkcs11: the token's label");
+	if (c->secenv_backend == AGENT_BACKEND_PKCS11 && !c->secenv_pin[0])
+		complain(r, config_lookup(cfg, "secenv.backend"), "secenv.pin_file", "is needed with pkcs11: a file with the user's PIN");
+	if (!agent_config_pcrs(c, &mask))
+		complain(r, config_lookup(cfg, "secenv.pcrs"), "secenv.pcrs", "not a list like \"0,2,7\", each once, 0 to 23");
+	if (c->secenv_secret[0] && c->secenv_backend > AGENT_BACKEND_FILE)
+		complain(r, config_lookup(cfg, "secenv.secret_file"), "secenv.secret_file", "is of the back end file; tpm and pkcs11 have pin_file");
 }
 
 /* Before it is opened: the other end of a pipe is not waited for. */
@@ -446,6 +493,8 @@ int agent_config_parse(const char *file, char *text, struct agent_config *ret_c,
 		complain(&r, config_lookup(&cfg, "backoff_max"), "backoff_max", "is less than backoff_first");
 	if (!r.errors)
 		check_card(&r, &cfg);
+	if (!r.errors)
+		check_secenv(&r, &cfg);
 	if (!r.errors && !c->psk_identity[0] != !c->psk_file[0])
 		complain(&r, NULL, c->psk_file[0] ? "psk_file" : "psk_identity", "psk_identity and psk_file belong together");
 	if (!r.errors)

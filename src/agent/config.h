@@ -29,6 +29,8 @@ struct agent_place {
 
 enum agent_card_kind { AGENT_CARD_NONE, AGENT_CARD_SOFTWARE, AGENT_CARD_PCSC, AGENT_CARD_AT };
 
+enum agent_backend { AGENT_BACKEND_AUTO, AGENT_BACKEND_FILE, AGENT_BACKEND_TPM, AGENT_BACKEND_PKCS11 };
+
 /* Whence device triggers of oneM2M are taken: within a frame that proves itself, or from local helpers as well. */
 enum agent_onem2m { AGENT_ONEM2M_FRAMED, AGENT_ONEM2M_PUSH };
 
@@ -73,6 +75,10 @@ struct agent_config {
 	char card_reader[128], card_device[AGENT_PATH_MAX], card_pin_file[AGENT_PATH_MAX], card_imsi[16], card_key_file[AGENT_PATH_MAX];
 	char gba_bsf[MST_ID_MAX], gba_ua[16], gba_realm[MST_ID_MAX], gba_cse_id[MST_ID_MAX];
 	int64_t gba_identity, gba_separator, gba_without_rspauth;
+	/* the secure environment (inside.h) */
+	int64_t secenv_backend;
+	char secenv_secret[AGENT_PATH_MAX], secenv_module[AGENT_PATH_MAX], secenv_pin[AGENT_PATH_MAX], secenv_tcti[AGENT_PATH_MAX];
+	char secenv_token[64], secenv_pcrs[64];
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;
@@ -88,6 +94,8 @@ MST_MUST_CHECK int agent_config_check(const struct agent_config *c, FILE *out, F
 char agent_config_separator(const struct agent_config *c);
 /* As this node's MEF and MAF read the standard. */
 struct mst_quirks agent_config_quirks(const struct agent_config *c);
+/* secenv.pcrs as a mask; false: it is none. */
+MST_MUST_CHECK bool agent_config_pcrs(const struct agent_config *c, uint32_t *ret_mask);
 /* "90s", "5m", "1h", "7d". */
 MST_MUST_CHECK bool agent_config_seconds(const char *s, int64_t *ret);
 /* The next word of a list with blanks or commas between, as a method; false at the end. *ret_m 0: there is no such one. */

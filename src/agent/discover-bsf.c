@@ -41,7 +41,7 @@ static void start(struct agent *a, const struct mst_instruction *i)
 	char uri[MST_ID_MAX];
 
 	if (mst_view_to_str(i->uri, uri, sizeof(uri)))
-		ub_start(a, uri, i, bootstrapped);
+		ub_start(a, uri, i, UB_INSTRUCTIONS, bootstrapped);
 	else
 		discover_failed(a, PROV_UNSUPPORTED, "the URI is too long", 0);
 }

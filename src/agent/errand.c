@@ -199,7 +199,7 @@ static void bootstrap_wanted(struct agent *a)
 		return;
 	}
 	a->errand_waits = true;
-	ub_start(a, uri, a->errand == AGENT_RUN && *uri ? prov_current(a->prov) : NULL, bootstrapped);
+	ub_start(a, uri, a->errand == AGENT_RUN && *uri ? prov_current(a->prov) : NULL, UB_KEY, bootstrapped);
 }
 
 static void card_keyed(struct agent *a, const struct card_reply *r)
@@ -314,8 +314,8 @@ static void ended(struct agent *a)
 			  "the MEF gave a command of a class that is not built in", NULL);
 	if (a->enrolee->other_ke_id)
 		agent_log(a, AGENT_WARN, "other-key-id", "key", a->enrolee->cred.ke_id, NULL);
-	/* what the NAF does not take is of no use to a later instruction either */
-	if (!done && (f.reason == PROV_NOT_AUTHENTICATED || f.reason == PROV_UNKNOWN))
+	/* what the NAF does not take is of no use to a later instruction either, and what it has taken has done its work */
+	if (done || f.reason == PROV_NOT_AUTHENTICATED || f.reason == PROV_UNKNOWN)
 		ub_forget(a);
 	if (errand == AGENT_RUN && !done) {
 		run_failed(a, f.reason, f.detail, a->bsf_retry_after ? a->bsf_retry_after : f.retry_after);

@@ -1,19 +1,17 @@
 #include "agent/card.h"
 #include "agent/door.h"
+#include "agent/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
 #include "base/text.h"
 #include "codec/secret-text.h"
-
-#define STORE_MS 5000            /* a command that looks at the store takes moments */
 
 enum { NOT_READ = 1 };
 
@@ -55,38 +53,11 @@ void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d,
 		snprintf(out, cap, "%s: %s", cfg->state, text);
 	else if (means(d, cfg->key_file))
 		snprintf(out, cap, "%s: %s", cfg->key_file, text);
-	else if (strchr(d->field, '/'))
+	else if (strchr(d->field, '/') || !strcmp(d->field, "TPM") || !strcmp(d->field, "token") || r >= MST_SECENV_ABSENT)
+		/* of the device, or of another file */
 		snprintf(out, cap, "%s: %s", d->field, text);
 	else
 		snprintf(out, cap, "%s/%s: %s", cfg->state, d->field, text);
-}
-
-int agent_store_open(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d)
-{
-	mst_ms until = agent_now() + STORE_MS;
-	int r;
-
-	while ((r = mst_secenv_file_open(cfg->state, cfg->key_file, c, ret_s, d)) == MST_SECENV_LOCKED && agent_now() < until)
-		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
-	return r;
-}
-
-const char *agent_store_remedy(int r)
-{
-	switch (r) {
-	case MST_SECENV_CORRUPT:
-	case MST_FAULT_CORRUPT:
-		return "put the file back from a copy; without one this credential is gone: move the state directory away, "
-		       "and the node bootstraps anew";
-	case MST_SECENV_LOCKED:
-		return "another muster-agent has this state: ask that one, or stop it";
-	case MST_SECENV_FULL:
-		return "make room on the disk";
-	case MST_FAULT_CONFIG:
-		return "set the rights as said";
-	default:
-		return "check owner, rights and disk of the state directory and of the key file";
-	}
 }
 
 /* Only what root or we ourselves put there, and nobody else can change, may tell a node whom to join. */
@@ -211,10 +182,12 @@ static int load_key(struct agent *a, struct mst_diag *d)
 
 	if (r)
 		return r;
-	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", a->pkcs8, sizeof(a->pkcs8),
-			 &a->pkcs8_n, d);
-	if (!r && !a->pkcs8_n)
-		r = refuse(d, "holds no PKCS#8 key (-----BEGIN PRIVATE KEY-----)");
+	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", a->key.b, sizeof(a->key.b), &a->key.n, d);
+	at = 0;
+	if (!r && !a->key.n)
+		r = mst_pem_next((struct mst_view){ pem, n }, &at, INSIDE_LABEL, a->key.b, sizeof(a->key.b), &a->key.n, d);
+	if (!r && !a->key.n)
+		r = refuse(d, "holds no PKCS#8 key (-----BEGIN PRIVATE KEY-----), nor one of muster-agent request");
 	mst_wipe(pem, n);
 	free(pem);
 	return r;
@@ -266,7 +239,7 @@ static int load_chain(struct agent *a, struct mst_diag *d)
 /* In the one encoding that there is for it. */
 int agent_read_secret(const char *path, uint8_t **ret_p, size_t *ret_n, struct mst_diag *d)
 {
-	return read_file(path, 512, distrust_key, ret_p, ret_n, d);
+	return read_file(path, 4096, distrust_key, ret_p, ret_n, d);
 }
 
 static int load_secret(struct agent *a, struct mst_diag *d)

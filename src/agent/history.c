@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/walk.h"
+
 #define BLOB "attempts"
 #define BLOB_MAX 60000
 #define RUNS_MAX 8
@@ -108,6 +110,13 @@ static enum prov_reason reason_of(const char *text)
 	return PROV_INTERNAL;
 }
 
+static int method_of(const char *text)
+{
+	const struct mst_enum_value *v = mst_enum_by_text(&mst_method_table, mst_view_str(text ? text : ""));
+
+	return v ? v->value : 0;
+}
+
 static void explain(json_t *run)
 {
 	json_t *r;
@@ -118,7 +127,7 @@ static void explain(json_t *run)
 		enum prov_reason why = reason_of(json_string_value(json_object_get(r, "reason")));
 
 		json_object_set_new(r, "words", json_string(status_words(why)));
-		json_object_set_new(r, "remedy", json_string(status_remedy(why)));
+		json_object_set_new(r, "remedy", json_string(status_remedy(why, method_of(json_string_value(json_object_get(r, "method"))))));
 	}
 	if (!json_object_get(run, "outcome"))
 		json_object_set_new(run, "outcome", json_string("running"));

@@ -8,7 +8,7 @@
 
 struct proc_job *proc_job_new(struct agent *a, struct bufferevent *to, const struct proc_job_ops *ops, const json_t *q)
 {
-	struct proc_job *j = a->keys->jobs < KEYS_JOBS_MAX ? calloc(1, ops->size) : NULL;
+	struct proc_job *j = keys_ready(a) && a->keys->jobs < KEYS_JOBS_MAX ? calloc(1, ops->size) : NULL;
 
 	if (!j)
 		return NULL;
@@ -65,6 +65,12 @@ static void go_on(struct proc_job *j)
 		procedure_lost(&j->proc, PROV_INTERNAL, "the request could not be sent");
 	if (procedure_end(&j->proc) == PROCEDURE_RUNS)
 		return;
+	if (j->ops->over) {
+		j->ops->over(j);
+		proc_job_free(j);
+		agent_turn(a);
+		return;
+	}
 	answer = procedure_end(&j->proc) == PROCEDURE_DONE ? j->ops->ended(j) : keys_failed(procedure_failure(&j->proc));
 	proc_job_free(j);
 	keys_tell(a, to, answer);
@@ -112,6 +118,8 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 
 	(void)c;
 	session_detail(text, sizeof(text), why, detail);
+	if (why == MST_TLS_EXPIRED)
+		agent_doubt_time(j->a);
 	procedure_lost(&j->proc, session_reason(why), text);
 	go_on(j);
 }

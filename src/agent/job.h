@@ -1,6 +1,6 @@
 /*
  * One procedure with MEF or MAF in a session of its own, asked for by somebody on the control socket (keys.h): registrations
- * (regs.c) and keys at the MEF (keys-mef.c). With the MEF under the trust of the instruction that led there (origin.c).
+ * (regs.c) and keys at the MEF (keys-mef.c); or by the agent itself (renew.c). With the MEF under the trust of the instruction that led there (origin.c).
  */
 #ifndef AGENT_JOB_H
 #define AGENT_JOB_H
@@ -14,6 +14,8 @@ struct proc_job_ops {
 	/* The session is open, the procedure not begun. False: it was lost. NULL: nothing to do. */
 	bool (*opened)(struct proc_job *j, struct mst_client *c);
 	json_t *(*ended)(struct proc_job *j);
+	/* Instead of an answer: of a job of the agent's own (renew.c), for whom nobody waits. However it ended. */
+	void (*over)(struct proc_job *j);
 };
 
 struct proc_job {

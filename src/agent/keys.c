@@ -531,6 +531,13 @@ static bool begin(struct key_job *j, json_t **ret_answer, struct mst_diag *d)
 	return false;
 }
 
+bool keys_ready(struct agent *a)
+{
+	if (!a->keys)
+		a->keys = calloc(1, sizeof(*a->keys));
+	return a->keys != NULL;
+}
+
 json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q)
 {
 	const struct key_op *op = op_of(keys_text(q, "op"));
@@ -541,9 +548,7 @@ json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q)
 
 	if (!op && !registration)
 		return keys_bad("op", "not one of these");
-	if (!a->keys)
-		a->keys = calloc(1, sizeof(*a->keys));
-	if (!a->keys)
+	if (!keys_ready(a))
 		return keys_refusal(SAEF_INTERNAL, mst_fault_text(MST_FAULT_MEMORY));
 	if (registration)
 		return regs_ask(a, to, q);

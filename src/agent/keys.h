@@ -44,6 +44,8 @@ struct agent_keys {
 json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q);
 /* The same instead of running, as agent_check(); NULL after a fault. */
 json_t *agent_keys(struct agent *a, const json_t *q);
+/* a->keys is there; false: no memory. */
+bool keys_ready(struct agent *a);
 /* Is it one of ours? */
 bool keys_op(const char *op);
 /* Whoever asked has gone. */

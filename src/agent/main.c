@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "agent/inside.h"
 #include "agent/link.h"
 #include "base/text.h"
 #include "crypto/heap.h"
@@ -81,6 +82,16 @@ static int cmd_reset(const struct agent_config *cfg, const struct options *o)
 	return ctl_reset(cfg, o->yes);
 }
 
+static int cmd_doctor(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_doctor(cfg, o->json);
+}
+
+static int cmd_request(const struct agent_config *cfg, const struct options *o)
+{
+	return ctl_request(cfg, o->what, o->key.out);
+}
+
 static int cmd_connect(const struct agent_config *cfg, const struct options *o)
 {
 	struct link_options l = o->link;
@@ -138,6 +149,11 @@ static const struct command {
 	  "                       where this node is; without options: what is known of it" },
 	{ "reset", cmd_reset, 0,
 	  "reset --yes          factory reset: forget all but the initial credential; the agent must not run" },
+	{ "doctor", cmd_doctor, 0,
+	  "doctor [--json]      what this machine offers to keep keys in, what is chosen, and why" },
+	{ "request", cmd_request, 1,
+	  "request [NAME] [--out FILE]\n"
+	  "                       make the node's key in the secure environment, and a certification request for it", "O" },
 	{ "trigger", cmd_trigger, 1,
 	  "trigger [FILE|URI]   bootstrap now, with these or the configured instructions; FILE may be a signed bundle\n"
 	  "  trigger --media [--device DEV] [--wait SECONDS]\n"
@@ -181,6 +197,7 @@ static void harden(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
+	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say; its library's own lines go to who asks for them */
 	/* keys that are shared with others pass through JSON texts (keys.h) and buffers of the control socket */
 	json_set_alloc_funcs(malloc, mst_heap_free);
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);

@@ -37,7 +37,7 @@ bool order_has_cert(const struct agent *a, struct mst_view hex)
 
 	if (own->there && order_prints_as(a, (struct mst_view){ own->der, own->der_n }, hex))
 		return true;
-	return a->chain_n && a->pkcs8_n &&
+	return a->chain_n && a->key.n &&
 	       mst_pem_next((struct mst_view){ (const uint8_t *)a->chain_pem, a->chain_n }, &at, "CERTIFICATE", der, sizeof(der), &n, NULL) == 0 &&
 	       order_prints_as(a, (struct mst_view){ der, n }, hex);
 }

@@ -131,7 +131,7 @@ int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_p
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
 		if (enrolee_peer_of(mst_view_str(c->mef_uri), ret_mef)) {
-			r = trust(a, a->pkcs8_n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_tls, ret_pins, d);
+			r = trust(a, a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_tls, ret_pins, d);
 		} else {
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);
 		}

@@ -5,7 +5,7 @@
 
 #include "agent/agent.h"
 
-#define VERSION 2              /* 1 did not name the MEF */
+#define VERSION 3              /* 1 did not name the MEF; before 3 the key was PKCS #8 */
 #define BLOB_MAX 8192
 
 static const char *const names[OWN__COUNT] = { "cert-active", "cert-pending", "cert-request" };
@@ -18,7 +18,7 @@ void own_wipe(struct own_cert *c)
 static void put(const struct own_cert *c, struct mst_writer *w)
 {
 	mst_put_u8(w, VERSION);
-	mst_put_block16(w, (struct mst_view){ c->pkcs8, c->pkcs8_n });
+	mst_put_block16(w, (struct mst_view){ c->key.b, c->key.n });
 	mst_put_block16(w, (struct mst_view){ c->csr, c->csr_n });
 	mst_put_block16(w, (struct mst_view){ c->der, c->der_n });
 	mst_put_u8(w, (uint8_t)c->name.kind);
@@ -50,7 +50,7 @@ static bool get(struct mst_view v, struct own_cert *c)
 	memset(c, 0, sizeof(*c));
 	if (version < 1 || version > VERSION)
 		return false;
-	get_octets(&r, c->pkcs8, sizeof(c->pkcs8), &c->pkcs8_n);
+	get_octets(&r, c->key.b, sizeof(c->key.b), &c->key.n);
 	get_octets(&r, c->csr, sizeof(c->csr), &c->csr_n);
 	get_octets(&r, c->der, sizeof(c->der), &c->der_n);
 	c->name.kind = (enum mst_id_kind)mst_read_u8(&r);
@@ -61,7 +61,7 @@ static bool get(struct mst_view v, struct own_cert *c)
 	c->not_after = (mst_time)mst_read_u64(&r);
 	if (version > 1 && !mst_view_to_str(mst_read_block16(&r), c->mef, sizeof(c->mef)))
 		r.ok = false;
-	c->there = mst_read_end(&r) && c->pkcs8_n;
+	c->there = mst_read_end(&r) && c->key.n;
 	return c->there;
 }
 
@@ -131,8 +131,20 @@ int own_store(struct agent *a, enum own_slot s, struct mst_diag *d)
 	return r;
 }
 
+void own_release(struct agent *a, const struct mst_secenv_key *k)
+{
+	struct mst_diag d = { 0 };
+
+	for (int s = 0; s < OWN__COUNT; s++)
+		if (a->own.slot[s].key.n == k->n && !memcmp(a->own.slot[s].key.b, k->b, k->n))
+			return;
+	if (k->n && a->env->ops->key_erase && a->env->ops->key_erase(a->env, k, &d))
+		agent_log(a, AGENT_WARN, "key-not-erased", "why", d.text, NULL);
+}
+
 void own_forget(struct agent *a, enum own_slot s)
 {
+	struct mst_secenv_key key = a->own.slot[s].key;
 	struct mst_diag d = { 0 };
 
 	if (!a->own.slot[s].there)
@@ -140,6 +152,9 @@ void own_forget(struct agent *a, enum own_slot s)
 	own_wipe(&a->own.slot[s]);
 	if (own_store(a, s, &d))
 		agent_log(a, AGENT_WARN, "certificate-slot", "name", names[s], "why", d.text, NULL);
+	else
+		own_release(a, &key);
+	mst_wipe(&key, sizeof(key));
 }
 
 int own_promote(struct agent *a, struct mst_diag *d)
@@ -154,6 +169,8 @@ int own_promote(struct agent *a, struct mst_diag *d)
 		a->own.slot[OWN_ACTIVE] = old;
 	else
 		own_forget(a, OWN_PENDING);
+	if (!r)
+		own_release(a, &old.key);
 	own_wipe(&old);
 	a->own.refused = false;
 	plan_renewal(a);

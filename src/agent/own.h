@@ -15,8 +15,7 @@
 
 struct own_cert {
 	bool there;
-	uint8_t pkcs8[MST_PKEY_MAX];
-	size_t pkcs8_n;
+	struct mst_secenv_key key;       /* made in the secure environment */
 	uint8_t csr[EST_CSR_OCTETS];     /* a request that waits */
 	size_t csr_n;
 	uint8_t der[MST_CERT_MAX];       /* a certificate */
@@ -48,6 +47,8 @@ MST_MUST_CHECK int own_promote(struct agent *a, struct mst_diag *d);
 /* The certificate that a session with the MEF is to show; NULL: the initial one. */
 const struct own_cert *own_choice(const struct agent *a);
 void own_wipe(struct own_cert *c);
+/* A key that no slot has any more goes from the device, where it is an object there. */
+void own_release(struct agent *a, const struct mst_secenv_key *k);
 /* Name and times of the active one, for people; null when there is none. */
 json_t *own_status(struct mst_secenv *env);
 

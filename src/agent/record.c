@@ -131,7 +131,7 @@ static json_t *report_json(const struct prov_report *r)
 	return json_pack("{s:o, s:s, s:s, s:s, s:o, s:s, s:o}", "resource", status_text(r->resource), "method",
 			 mst_enum_text(&mst_method_table, r->method), "reason", prov_reason_text(r->reason),
 			 "words", status_words(r->reason), "detail", status_text(r->detail), "remedy",
-			 status_remedy(r->reason), "when", status_time(r->when));
+			 status_remedy(r->reason, r->method), "when", status_time(r->when));
 }
 
 /* What the engine reports is only added to within a run; the step is what we know beyond it. */

@@ -3,7 +3,7 @@
  * stays. The credentials go first, each in one atomic step; wherever the power goes, the node has what it had or has nothing
  * of it, and the same command finishes the work.
  */
-#include "agent/agent.h"
+#include "agent/inside.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,9 +42,9 @@ static int erase_slots(const struct agent_config *cfg)
 {
 	struct mst_secenv *env = NULL;
 	struct mst_diag d = { 0 };
-	int r = mst_secenv_file_open(cfg->state, cfg->key_file, mst_crypto_openssl(), &env, &d);
+	int r = agent_store_open(cfg, mst_crypto_openssl(), &env, &d);
 
-	if (r == MST_SECENV_CORRUPT)
+	if (r == MST_SECENV_CORRUPT || r >= MST_SECENV_CLEARED)
 		return 0;
 	if (!r)
 		r = env->ops->erase(env, MST_SLOT_PENDING, &d);
@@ -76,6 +76,26 @@ static int remove_files(const char *dir)
 	return failed;
 }
 
+/* What the store left in a TPM or a token. Whoever has lost the device has lost that, too. */
+static void unbind(const struct agent_config *cfg)
+{
+	struct mst_crypto *c = mst_crypto_openssl();
+	struct secenv_root *root = NULL;
+	struct mst_diag d = { 0 };
+	enum mst_secenv_kind kind;
+	int r = mst_secenv_kind_of(cfg->key_file, c, &kind, &d);
+
+	if (r || kind == MST_SECENV_FILE || kind == MST_SECENV_SECRET)
+		return;
+	r = inside_root(cfg, kind, c, &root, &d);
+	if (!r)
+		r = mst_secenv_unbind(cfg->key_file, root, c, &d);
+	if (!r)
+		return;
+	fprintf(stderr, "muster-agent: %s: %s; what the store had in it stays there\n", mst_secenv_kind_text(kind), inside_words(r, &d));
+	unlink(cfg->key_file);
+}
+
 int ctl_reset(const struct agent_config *cfg, bool yes)
 {
 	int fd, r;
@@ -95,6 +115,8 @@ int ctl_reset(const struct agent_config *cfg, bool yes)
 		fprintf(stderr, "muster-agent: %s: %s\n", cfg->state, strerror(errno));
 		r = MST_FAULT_IO;
 	}
+	if (!r)
+		unbind(cfg);
 	close(fd);
 	if (r)
 		return EXIT_FAULT;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/card.h"
+#include "agent/inside.h"
 #include "agent/lan.h"
 #include "base/text.h"
 
@@ -32,7 +33,6 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile,
 		.require_ems = true,
 		.chain_pem = { (const uint8_t *)a->chain_pem, a->chain_n },
-		.key_pkcs8 = { a->pkcs8, a->pkcs8_n },
 		/* An instruction's anchors and pins replace ours: it says what authenticates that peer
 		   (architecture 3.1). */
 		.anchors = own ? i->anchors : a->anchors,
@@ -45,7 +45,6 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 	if (cert) {
 		mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ cert->der, cert->der_n });
 		c.chain_pem = mst_written(&w);
-		c.key_pkcs8 = (struct mst_view){ cert->pkcs8, cert->pkcs8_n };
 	}
 	memset(ret_pins, 0, sizeof(*ret_pins));
 	for (size_t n = 0; own && n < i->n_pins; n++) {
@@ -54,12 +53,12 @@ int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst
 		ret_pins->v[n] = mst_view_str(ret_pins->text[n]);
 		ret_pins->n++;
 	}
-	return w.ok ? mst_tls_ctx_new(&c, ret, d) : MST_FAULT_BUG;
+	return w.ok ? inside_tls(a, cert ? &cert->key : &a->key, &c, ret, d) : MST_FAULT_BUG;
 }
 
 uint32_t agent_bootstrap_methods(const struct agent *a)
 {
-	return (a->chain_n && a->pkcs8_n ? UINT32_C(1) << MST_METHOD_CERT : 0) |
+	return (a->chain_n && a->key.n ? UINT32_C(1) << MST_METHOD_CERT : 0) |
 	       (a->psk.n && a->cfg.psk_identity[0] ? UINT32_C(1) << MST_METHOD_PSK : 0) |
 	       (card_there(&a->cfg) ? UINT32_C(1) << MST_METHOD_GBA : 0);
 }

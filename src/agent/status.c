@@ -58,8 +58,26 @@ const char *status_words(enum prov_reason r)
 	return (unsigned)r < PROV_REASON__COUNT && reasons[r].words ? reasons[r].words : "?";
 }
 
-const char *status_remedy(enum prov_reason r)
+/* What helps depends on what the device proves itself by. */
+static const struct { enum prov_reason reason; int method; const char *remedy;
+} of_method[] = {
+	{ PROV_NOT_AUTHENTICATED, MST_METHOD_PSK, "check that the provider has this device's secret under the same identity (psk_identity, psk_file), and has not "
+						  "revoked the device" },
+	{ PROV_NOT_AUTHENTICATED, MST_METHOD_GBA, "the key of the card's session is not taken; the next attempt bootstraps anew. If that does not help, the operator's "
+						  "BSF must give this server keys, and the subscriber's settings there must name this device" },
+	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BSF, "the key of the card's session is not taken; check that the card's subscription is enabled for bootstrapping (GBA)" },
+	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BBN, "check that the owner's briefing node knows what this device proves itself by: its certificate's maker and names, or "
+						  "its secret and identity" },
+	{ PROV_EXPIRED, MST_METHOD_PSK, "check this device's clock; if it is right, get new instructions, or renew the subscription" },
+	{ PROV_EXPIRED, MST_METHOD_GBA, "check this device's clock; if it is right, get new instructions, or ask the operator how long keys of its BSF last" },
+	{ PROV_UNKNOWN, MST_METHOD_GBA, "have the operator's settings of this subscriber name the device as the provider knows it, and the device registered there" },
+};
+
+const char *status_remedy(enum prov_reason r, int method)
 {
+	for (size_t i = 0; i < MST_COUNT(of_method); i++)
+		if (of_method[i].reason == r && of_method[i].method == method)
+			return of_method[i].remedy;
 	return (unsigned)r < PROV_REASON__COUNT && reasons[r].remedy ? reasons[r].remedy : "";
 }
 
@@ -75,19 +93,27 @@ json_t *status_time(mst_time t)
 	return w.ok ? json_string(text) : json_null();
 }
 
+/* Each of the ends by itself; what the provider did not say, or an older agent did not keep, is null. */
+static json_t *status_ends(const struct mst_root_cred *c)
+{
+	return json_pack("{s:o, s:o, s:o}", "key", status_time(c->not_after), "mefRegistration",
+			 c->mef_reg.until ? status_time(c->mef_reg.until) : json_null(), "mafRegistration",
+			 c->maf_reg.until ? status_time(c->maf_reg.until) : json_null());
+}
+
 json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at)
 {
 	json_t *poa = json_array();
 
 	for (size_t i = 0; i < c->n_registrar_poa; i++)
 		json_array_append_new(poa, json_string(c->registrar_poa[i]));
-	return json_pack("{s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s}",
+	return json_pack("{s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}",
 			 "keyID", c->key_id, "method", c->method ? mst_enum_text(&mst_method_table, c->method) : "", "confirmed", c->confirmed, "generation",
 			 (json_int_t)c->generation, "nodeID", c->node_id, "cseID", c->cse_id, "aeID",
 			 c->ae_id, "adminFQDN", c->admin_fqdn, "mefFQDN", c->mef_fqdn, "mef", c->mef_uri,
 			 "mafFQDN", c->maf_fqdn, "maf", c->maf_uri,
 			 "registrarCSEID", c->registrar_cse_id, "registrarPoA", poa, "obtained",
-			 status_time(c->obtained), "notAfter", status_time(c->not_after), "renewAt",
+			 status_time(c->obtained), "notAfter", status_time(mst_root_cred_until(c)), "ends", status_ends(c), "renewAt",
 			 renew_at ? status_time(renew_at) : json_null(), "attempt", c->attempt);
 }
 
@@ -158,16 +184,19 @@ static const char *text_of(const json_t *o, const char *name)
 
 static void print_credential(FILE *out, const char *what, const json_t *c)
 {
+	const json_t *ends = json_object_get(c, "ends");
+
 	if (!json_is_object(c))
 		return;
 	fprintf(out,
 		"%s\n  key         %s (%s)\n  node        %s\n  CSE-ID      %s\n  MAF         %s\n  "
 		"registrar   %s\n"
-		"  obtained    %s\n  ends        %s\n  generation  %lld\n",
+		"  obtained    %s\n  ends        %s (key %s, registration with the MEF %s, with the MAF %s)\n  generation  %lld\n",
 		what, text_of(c, "keyID"),
 		json_is_true(json_object_get(c, "confirmed")) ? "confirmed" : "not yet confirmed",
 		text_of(c, "nodeID"), text_of(c, "cseID"), text_of(c, "maf"), text_of(c, "registrarCSEID"),
-		text_of(c, "obtained"), text_of(c, "notAfter"),
+		text_of(c, "obtained"), text_of(c, "notAfter"), text_of(ends, "key"), text_of(ends, "mefRegistration"),
+		text_of(ends, "mafRegistration"),
 		(long long)json_integer_value(json_object_get(c, "generation")));
 }
 

@@ -174,7 +174,7 @@ static void a_failed_save_loses_nobody(void **state)
 
 static void of_the_other_mef(struct agent *a, const char *mef)
 {
-	static const struct own_cert c = { .there = true, .pkcs8_n = 8, .der_n = 8, .obtained = 1, .not_after = MST_TIME_MAX,
+	static const struct own_cert c = { .there = true, .key.n = 8, .der_n = 8, .obtained = 1, .not_after = MST_TIME_MAX,
 					   .name = { .value = "n" } };
 	struct mst_diag d = { 0 };
 

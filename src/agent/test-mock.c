@@ -141,6 +141,20 @@ static void read_back(struct mock *m, struct mst_conn *c, const struct mst_reque
 		       "example.com\",\"clientID\":\"//sp.example.com/C1\"}}");
 }
 
+/* expirationTime alone, as 8.3.5.2.5 and 8.8.2.5 want it; the answer echoes it and nothing else. */
+static void update(struct mock *m, struct mst_conn *c, const struct mst_request *q, int at)
+{
+	char json[256], until[32] = "20980601T000000", sent[256];
+
+	m->updates[at]++;
+	CHECK(mst_view_to_str(q->content, sent, sizeof(sent)));
+	CHECK(strstr(sent, "\"et\":\"") && !strstr(sent, "adminFQDN"));
+	if (m->update_seconds)
+		stamp(until, m->update_seconds);
+	snprintf(json, sizeof(json), "{\"sec:%sClientReg\":{\"et\":\"%s\"}}", at ? "maf" : "mef", until);
+	answer(c, q, m->update_refused[at] ? m->update_refused[at] : MST_RSC_UPDATED, m->update_refused[at] ? "" : json);
+}
+
 static void on_mef(void *owner, struct mst_conn *c, const struct mst_http_msg *h)
 {
 	struct mock *m = owner;
@@ -158,6 +172,8 @@ static void on_mef(void *owner, struct mst_conn *c, const struct mst_http_msg *h
 		commands(m, c, &q);
 	else if (mst_view_eq_str(q.to, "/MEFBase/reg-1/cfg"))
 		configuration(m, c, &q);
+	else if (q.op == MST_OP_UPDATE && mst_view_eq_str(q.to, "/MEFBase/reg-1"))
+		update(m, c, &q, 0);
 	else if (q.op == MST_OP_RETRIEVE && mst_view_eq_str(q.to, "/MEFBase/reg-1"))
 		read_back(m, c, &q);
 	else
@@ -200,6 +216,10 @@ static void on_maf(void *owner, struct mst_conn *c, const struct mst_http_msg *h
 	CHECK(k);
 	if (!request(c, h, &q, m->from[1], m->maf_forgets))
 		return;
+	if (q.op == MST_OP_UPDATE) {
+		update(m, c, &q, 1);
+		return;
+	}
 	/* Repeated in a session of the same KeID: the same KmID (lesson 10). */
 	if (q.op == MST_OP_CREATE && !k->km_id[0])
 		snprintf(k->km_id, sizeof(k->km_id), "km-%zu@maf.example.com", (size_t)(k - m->key));

@@ -41,10 +41,13 @@ struct mock {
 	int mef_refuses, maf_forgets;        /* an RSC to answer with instead; 0 = behave */
 	int mef_forgets;                     /* the same, when a registration is read back */
 	int key_seconds;                     /* lifetime of a registered key; 0 = for ever */
+	int update_refused[2];               /* an RSC for updates of a registration, at MEF and MAF */
+	int update_seconds;                  /* what an update grants; 0 = years */
 	bool command;                        /* one CERT_PROV command before NO_MORE_COMMANDS */
 	bool commanded;
 	/* What happened. */
 	unsigned forged, asked;              /* alerts sent; registrations read back at the MEF */
+	unsigned updates[2];                 /* of registrations, at MEF and MAF */
 	unsigned mef_requests, maf_requests, reported_41, handshake_failures;
 	char from[2][MST_ID_MAX];            /* last X-M2M-Origin at MEF and MAF */
 	char vsi[64];

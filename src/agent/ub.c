@@ -13,13 +13,17 @@
 #define TMPI_BLOB "gba-tmpi"
 #define TMPI_VERSION 1
 #define TMPI_MAX (2 * MST_ID_MAX + 16)
+#define LAST_SECONDS 60                     /* a session that ends so soon is not begun with again */
+#define INSTRUCTIONS_MS (60 * 60 * 1000)    /* the owner may say something else by then */
 
 struct agent_ub {
 	struct agent *a;
 	ub_done *done;
 	char uri[MST_ID_MAX];        /* "": the card says */
 	struct enrolee_peer bsf;
+	enum ub_for what;
 	bool tls, started;           /* started: `ue` is a machine */
+	bool again;                  /* … or what is kept serves once more */
 	struct gba_ue ue;
 	struct mst_tls_ctx *tls_ctx;
 	struct session_pins pins;
@@ -40,6 +44,7 @@ struct agent_gba {
 	struct gba_context x;
 	char attempt[33], uri[MST_ID_MAX];
 	unsigned runs;
+	mst_ms at;
 	uint8_t room[MST_BSF_INFO_OCTETS];
 };
 
@@ -168,6 +173,7 @@ static void keep_context(struct agent_ub *u)
 	snprintf(a->gba->attempt, sizeof(a->gba->attempt), "%s", prov_attempt(a->prov));
 	snprintf(a->gba->uri, sizeof(a->gba->uri), "%s", u->uri);
 	a->gba->runs = prov_runs(a->prov);
+	a->gba->at = agent_now();
 }
 
 static bool same_bsf(const char *one, const char *other)
@@ -187,6 +193,26 @@ const struct gba_context *ub_kept(const struct agent *a, const char *uri)
 
 	return g && !strcmp(g->attempt, prov_attempt(a->prov)) && g->runs == prov_runs(a->prov) && same_bsf(g->uri, uri) &&
 	       g->x.expires > agent_utc(a) ? &g->x : NULL;
+}
+
+static bool serves(const struct agent_ub *u, const char *impi)
+{
+	const struct agent_gba *g = u->a->gba;
+
+	if (!g || !same_bsf(g->uri, u->uri) || strcmp(g->x.impi, impi) != 0 || g->x.expires - LAST_SECONDS <= agent_utc(u->a))
+		return false;
+	return u->what == UB_KEY || (g->x.instructions.n && !strcmp(g->attempt, prov_attempt(u->a->prov)) && agent_now() - g->at < INSTRUCTIONS_MS);
+}
+
+static void serve_again(struct agent_ub *u)
+{
+	struct agent_gba *g = u->a->gba;
+	static const struct timeval now;
+
+	u->again = true;
+	snprintf(g->attempt, sizeof(g->attempt), "%s", prov_attempt(u->a->prov));
+	g->runs = prov_runs(u->a->prov);
+	evtimer_add(u->timer, &now);                 /* so that nobody is told from inside his own call */
 }
 
 /* --- outcomes --- */
@@ -216,6 +242,10 @@ static struct ub_outcome outcome_of(struct agent_ub *u)
 	struct agent *a = u->a;
 
 	snprintf(o.detail, sizeof(o.detail), "%s", u->detail);
+	if (u->again) {
+		o.context = a->gba ? &a->gba->x : NULL;
+		o.reason = a->gba ? PROV_OK : PROV_INTERNAL;
+	}
 	if (!u->started)
 		return o;
 	if (u->ue.state == GBA_UE_LATER) {
@@ -248,7 +278,9 @@ static void finish(struct agent_ub *u)
 	}
 	o = outcome_of(u);
 	a->ub = NULL;
-	if (o.context) {
+	if (u->again && o.context) {
+		agent_log(a, AGENT_INFO, "bootstrapped-already", "bsf", u->bsf.host, "btid", o.context->btid, NULL);
+	} else if (o.context) {
 		keep_tmpi(a, o.context, u->bsf.host);
 		door_gba_keep(a, o.context);
 		keep_context(u);
@@ -480,27 +512,33 @@ static bool begin(struct agent_ub *u, const struct card_reply *r)
 		.answer_ms = (cfg->open_timeout + cfg->answer_timeout) * 1000,
 	};
 
-	if (!u->uri[0])
-		snprintf(u->uri, sizeof(u->uri), "http://%.240s", r->bsf);
-	if (!enrolee_bsf_of(mst_view_str(u->uri), &u->bsf, &u->tls))
-		return false;
 	snprintf(u->host, sizeof(u->host), u->bsf.port == (u->tls ? 443 : 80) ? "%s" : "%s:%u", u->bsf.host, u->bsf.port);
 	load_tmpi(a, r->impi, u->bsf.host, tmpi);
 	u->started = gba_ue_init(&u->ue, &c, agent_now());
 	return u->started;
 }
 
+static bool find_bsf(struct agent_ub *u, const struct card_reply *r)
+{
+	if (!u->uri[0] && r->bsf[0])
+		snprintf(u->uri, sizeof(u->uri), "http://%.240s", r->bsf);
+	return enrolee_bsf_of(mst_view_str(u->uri), &u->bsf, &u->tls);
+}
+
 static void on_identity(struct agent *a, const struct card_reply *r)
 {
 	struct agent_ub *u = a->ub;
 	char words[MST_DIALOG_DETAIL];
+	bool found = !r->r && find_bsf(u, r);
 
 	if (r->r) {
 		card_words(r, words, sizeof(words));
 		fail_soon(u, card_reason(r->r), words);
 	} else if (!u->uri[0] && !r->bsf[0]) {
 		fail_soon(u, PROV_UNSUPPORTED, "the card's names tell no BSF; set gba.bsf");
-	} else if (!begin(u, r)) {
+	} else if (found && serves(u, r->impi)) {
+		serve_again(u);
+	} else if (!found || !begin(u, r)) {
 		fail_soon(u, PROV_UNSUPPORTED, "the BSF's URI or the card's identity cannot be used");
 	} else {
 		pump(u);
@@ -516,7 +554,7 @@ static int trust(struct agent_ub *u, const struct mst_instruction *i, struct mst
 	return u->uri[0] && u->tls ? session_tls_mef(u->a, i, &u->tls_ctx, &u->pins, d) : 0;
 }
 
-void ub_start(struct agent *a, const char *uri, const struct mst_instruction *i, ub_done *done)
+void ub_start(struct agent *a, const char *uri, const struct mst_instruction *i, enum ub_for what, ub_done *done)
 {
 	static const struct card_question q = { .job = CARD_IDENTITY };
 	const char *where = *uri ? uri : a->cfg.gba_bsf;
@@ -536,6 +574,7 @@ void ub_start(struct agent *a, const char *uri, const struct mst_instruction *i,
 	a->ub = u;
 	u->a = a;
 	u->done = done;
+	u->what = what;
 	if ((size_t)snprintf(u->uri, sizeof(u->uri), "%s", where) >= sizeof(u->uri)) {
 		fail_soon(u, PROV_UNSUPPORTED, "the BSF's URI is too long");
 		return;

@@ -16,8 +16,13 @@ struct ub_outcome {
 };
 typedef void ub_done(struct agent *a, const struct ub_outcome *o);
 
-/* `uri` "": the operator's, as gba.bsf says, or else the card's names. `i` (may be NULL) authenticates an https one. */
-void ub_start(struct agent *a, const char *uri, const struct mst_instruction *i, ub_done *done);
+/*
+ * `uri` "": the operator's, as gba.bsf says, or else the card's names. `i` (may be NULL) authenticates an https one. The BSF is not
+ * asked when this card has a session with it that is good still and that no NAF has refused, nor one taken (TS-0003 8.3.2.3): what
+ * fails behind the BSF costs the HSS nothing. For instructions, too: of the same trigger, and not for long.
+ */
+enum ub_for { UB_KEY, UB_INSTRUCTIONS };
+void ub_start(struct agent *a, const char *uri, const struct mst_instruction *i, enum ub_for what, ub_done *done);
 void ub_drop(struct agent *a);
 bool ub_running(const struct agent *a);
 /*
@@ -25,7 +30,7 @@ bool ub_running(const struct agent *a);
  * (TS-0003 8.3.2.3: the handshake is left out while there is a valid Ks). NULL: none.
  */
 const struct gba_context *ub_kept(const struct agent *a, const char *uri);
-/* The NAF does not take it: it is of no use any more. */
+/* The NAF does not take it, or has: it is of no use any more. */
 void ub_forget(struct agent *a);
 void ub_free(struct agent *a);
 /* How long one may take, cards and resynchronisation included; 0 without a card. */

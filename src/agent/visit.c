@@ -9,6 +9,7 @@
  *   ANEW      simpleenroll with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
  *   PROVE     cacerts in a session with the new one; then it is the active one (lesson 4)
  */
+#include "agent/inside.h"
 #include "agent/order.h"
 
 #include <stdio.h>
@@ -90,26 +91,23 @@ static const char *port_csr(void *ctx, const struct est_name *name, const char *
 	struct agent *a = ctx;
 	struct own_cert *c = &a->own.slot[OWN_REQUEST];
 	struct mst_san san = { .kind = name->kind };
-	struct mst_local_signer s = { 0 };
-	uint8_t spki[MST_SPKI_MAX];
+	struct mst_secenv_key old = c->key;
 	struct mst_diag d = { 0 };
-	size_t n = 0;
 	int r;
 
 	own_wipe(c);
 	memcpy(san.value, name->value, sizeof(san.value));
-	r = mst_pkey_generate(c->pkcs8, sizeof(c->pkcs8), &c->pkcs8_n);
+	r = a->env->ops->key_make(a->env, &c->key, &d);
 	if (!r)
-		r = mst_local_signer_init(&s, (struct mst_view){ c->pkcs8, c->pkcs8_n });
-	if (!r)
-		r = mst_pkey_public((struct mst_view){ c->pkcs8, c->pkcs8_n }, spki, sizeof(spki), &n);
-	if (!r)
-		r = mst_csr_make(&s.signer, (struct mst_view){ spki, n }, &san, *challenge ? challenge : NULL, c->csr, sizeof(c->csr), &c->csr_n);
-	mst_local_signer_deinit(&s);
+		r = inside_request(a->env, &c->key, &san, *challenge ? challenge : NULL, c->csr, sizeof(c->csr), &c->csr_n, &d);
 	if (r || c->csr_n > cap) {
+		agent_log(a, AGENT_ERROR, "key", "why", inside_words(r, &d), "remedy", agent_store_remedy(r), NULL);
+		old = c->key;
 		own_wipe(c);
-		return "the crypto library failed";
+		own_release(a, &old);
+		return "the secure environment made no key, or did not sign with it";
 	}
+	own_release(a, &old);
 	c->name = *name;
 	memcpy(c->mef, a->active.mef_fqdn, sizeof(c->mef));
 	if (a->visit->job == VISIT_COMMANDS)
@@ -144,6 +142,7 @@ static const char *port_issued(void *ctx, struct mst_view bag)
 {
 	struct agent *a = ctx;
 	struct own_cert c = a->own.slot[OWN_REQUEST];
+	struct mst_secenv_key old = { .n = 0 };
 	uint8_t out[MST_BAG_MAX], ours[MST_SPKI_MAX], theirs[MST_SPKI_MAX];
 	struct mst_cert_info info;
 	struct mst_diag d = { 0 };
@@ -153,7 +152,7 @@ static const char *port_issued(void *ctx, struct mst_view bag)
 
 	if (mst_bag_read(bag, out, sizeof(out), &b) || b.cert[0].n > sizeof(c.der) || mst_cert_info(b.cert[0], &info, NULL))
 		why = "not a bag with one certificate";
-	else if (mst_pkey_public((struct mst_view){ c.pkcs8, c.pkcs8_n }, ours, sizeof(ours), &n) ||
+	else if (a->env->ops->key_public(a->env, &c.key, ours, sizeof(ours), &n, NULL) ||
 		 mst_cert_public(b.cert[0], theirs, sizeof(theirs), &m) || n != m || memcmp(ours, theirs, n))
 		why = "not for our key";
 	else if (!mst_cert_names(&info, c.name.kind, c.name.value))
@@ -167,6 +166,7 @@ static const char *port_issued(void *ctx, struct mst_view bag)
 		c.csr_n = 0;
 		c.obtained = agent_utc(a);
 		c.not_after = info.not_after;
+		old = a->own.slot[OWN_PENDING].key;
 		a->own.slot[OWN_PENDING] = c;
 		if (own_store(a, OWN_PENDING, &d)) {
 			own_wipe(&a->own.slot[OWN_PENDING]);
@@ -174,9 +174,11 @@ static const char *port_issued(void *ctx, struct mst_view bag)
 		} else {
 			agent_point(a, "cert-saved");
 			own_forget(a, OWN_REQUEST);
+			own_release(a, &old);
 		}
 	}
 	own_wipe(&c);
+	mst_wipe(&old, sizeof(old));
 	return why;
 }
 

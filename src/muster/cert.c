@@ -169,6 +169,46 @@ int ca_issue_files(struct ca *ca, const struct mst_cert_spec *spec, const char *
 	return issue_files(issue_by_ca, ca, (struct mst_view){ ca->der, ca->n }, spec, prefix);
 }
 
+static int request_names(const char *path, const struct mst_csr_info *i, struct mst_cert_spec *spec)
+{
+	if (i->n_san == 0 || i->foreign_names || i->asks_ca || i->asks_other_usage) {
+		complain("%s: asks for %s", path, i->asks_ca ? "a CA" : i->asks_other_usage ? "another usage than that of a node" :
+			 i->n_san ? "names that no node has" : "no name; subjectAltName is wanted");
+		return EXIT_REFUSED;
+	}
+	memcpy(spec->san, i->san, sizeof(spec->san));
+	spec->n_san = i->n_san;
+	if (!spec->common_name[0])
+		snprintf(spec->common_name, sizeof(spec->common_name), "%.120s", i->san[0].value);
+	return EXIT_DONE;
+}
+
+int ca_sign_request(struct ca *ca, const char *request, struct mst_cert_spec *spec, const char *prefix)
+{
+	static struct mst_csr_info info;
+	uint8_t csr[MST_CSR_MAX], der[MST_CERT_MAX];
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+	int r = read_pem(request, "CERTIFICATE REQUEST", csr, sizeof(csr), &n);
+
+	if (r != EXIT_DONE)
+		return r;
+	r = mst_csr_info((struct mst_view){ csr, n }, &info, &d);
+	if (r) {
+		complain("%s: %s", request, r == MST_PKI_BAD_SIGNATURE ? "is not signed with its own key" :
+			 r == MST_PKI_WEAK_KEY ? "its key is none on P-256" : d.text[0] ? d.text : "is no certification request");
+		return EXIT_REFUSED;
+	}
+	r = request_names(request, &info, spec);
+	if (r != EXIT_DONE)
+		return r;
+	if (issue_by_ca(ca, (struct mst_view){ info.spki, info.n_spki }, spec, der, sizeof(der), &n) == 0)
+		return write_chain(prefix, (struct mst_view){ der, n }, (struct mst_view){ ca->der, ca->n });
+	complain("the certificate for %s could not be issued: its dates or names do not fit its issuer's (look at it with muster cert show)",
+		 spec->common_name);
+	return EXIT_REFUSED;
+}
+
 bool anchor_text(const char *given, char out[2 * MST_SHA256_LEN + 1])
 {
 	static struct mst_cert_info info;

@@ -6,7 +6,7 @@
 #ifndef MUSTER_CERT_H
 #define MUSTER_CERT_H
 
-#include "crypto/pki.h"
+#include "crypto/request.h"
 
 struct ca {
 	char cert_path[4096];
@@ -21,6 +21,8 @@ int ca_open(struct ca *ca, const char *dir, const char *name);
 void ca_close(struct ca *ca);
 /* Key and certificate for `spec` into PREFIX.key (0600) and PREFIX.pem (leaf, then the CA). */
 int ca_issue_files(struct ca *ca, const struct mst_cert_spec *spec, const char *prefix);
+/* The certificate alone, for the key and the names of a request (PKCS #10) in a PEM file. `spec` has the rest. */
+int ca_sign_request(struct ca *ca, const char *request, struct mst_cert_spec *spec, const char *prefix);
 /* The same when only the issuing differs: `issue` signs for the public key given. */
 typedef int issue_fn(void *arg, struct mst_view spki, const struct mst_cert_spec *spec, uint8_t *ret_der, size_t cap, size_t *ret_n);
 int issue_files(issue_fn *issue, void *arg, struct mst_view issuer, const struct mst_cert_spec *spec, const char *prefix);

@@ -122,6 +122,36 @@ static int cert_issue(struct muster *m, int argc, char **argv)
 	return r;
 }
 
+static int cert_sign(struct muster *m, int argc, char **argv)
+{
+	const char *ca_name = NULL, *cn = NULL, *days_text = "365", *out = NULL;
+	const struct opt opts[] = { { "ca", &ca_name, NULL }, { "cn", &cn, NULL }, { "days", &days_text, NULL }, { "out", &out, NULL } };
+	struct mst_cert_spec spec = { .role = MST_CERT_CLIENT };
+	struct ca ca;
+	int64_t days;
+	int r;
+
+	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (!days_from(days_text, &days))
+		return usage_error(NULL, "--days is 1 to 36500");
+	if (argc != 1 || !ca_name || !out)
+		return usage_error(NULL, "--ca NAME, --out PREFIX and the request's file are needed");
+	if (cn)
+		snprintf(spec.common_name, sizeof(spec.common_name), "%.120s", cn);
+	spec.not_before = wall_clock() - 60;
+	spec.not_after = spec.not_before + days * 86400;
+	r = ca_open(&ca, ".", ca_name);
+	if (r != EXIT_DONE)
+		return r;
+	r = holds_ca(out) ? EXIT_REFUSED : ca_sign_request(&ca, argv[0], &spec, out);
+	ca_close(&ca);
+	if (r == EXIT_DONE && !m->json)
+		say("made %s.pem", out);
+	return r;
+}
+
 static json_t *info_json(const struct mst_cert_info *i)
 {
 	char hex[2 * MST_SHA256_LEN + 1], from[16], until[16];
@@ -354,6 +384,8 @@ int cmd_cert(struct muster *m, int argc, char **argv)
 		  "--ca NAME --out PREFIX (--node-id URN|--device OID|--cse-id ID|--ae-id ID|--fqdn NAME|--bundle-signer)… [--cn TEXT] [--days N] "
 		  "[--not-before TIME] [--expired]",
 		  "a node's key and certificate, or a bundle signer's: PREFIX.key, PREFIX.pem" },
+		{ "sign", cert_sign, "REQUEST --ca NAME --out PREFIX [--cn TEXT] [--days N]",
+		  "a certificate for a key that a node made itself (muster-agent request): PREFIX.pem" },
 		{ "show", cert_show, "FILE", "what a certificate says" },
 		{ "revoke", cert_revoke, "FILE|SERIAL|NODE [--reason REASON] | FILE --ca NAME --out CRL",
 		  "revoke it (of a node: all of its) and make a new list" },

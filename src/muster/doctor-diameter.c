@@ -50,6 +50,29 @@ static unsigned value(const char *text, const char *name)
 	return at ? (unsigned)strtoul(at + strlen(begin), NULL, 10) : UINT32_MAX;
 }
 
+/* Whom nobody but the operator's IPsec stands for. */
+static void look_at_clear(struct doctor *d)
+{
+	const config_setting_t *list = config_lookup(&d->conf, "diameter.peers");
+	int n = list ? config_setting_length(list) : 0;
+	char text[600];
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *one = config_setting_get_elem(list, (unsigned)i);
+		const char *identity = "";
+		int tls = 1, ipsec = 0;
+
+		(void)config_setting_lookup_bool(one, "tls", &tls);
+		(void)config_setting_lookup_bool(one, "ipsec", &ipsec);
+		if (tls || !ipsec)
+			continue;
+		(void)config_setting_lookup_string(one, "identity", &identity);
+		snprintf(text, sizeof(text), "%.250s is believed by its word (tls = false, ipsec = true): see that nothing reaches the ports of Diameter "
+			 "without IPsec", identity);
+		doctor_finding(d, true, "Diameter", text, "");
+	}
+}
+
 void doctor_diameter(struct doctor *d)
 {
 	size_t cap = 512 * 1024;
@@ -59,6 +82,7 @@ void doctor_diameter(struct doctor *d)
 
 	if (!config_lookup(&d->conf, "diameter"))
 		return;
+	look_at_clear(d);
 	(void)config_lookup_string(&d->conf, "metrics", &address);
 	if (!*address) {
 		doctor_finding(d, true, "Diameter", "peers are not looked at: metrics is \"\"; the log says which are open", "");

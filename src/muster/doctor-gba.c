@@ -43,6 +43,29 @@ static bool names(const struct doctor *d, const char *path, const char *member, 
 	return false;
 }
 
+/* Whom the operator tells who its subscribers are. No fault, but one should know. */
+static void look_at_nafs(struct doctor *d)
+{
+	const config_setting_t *list = config_lookup(&d->conf, "bsf.nafs");
+	int n = list ? config_setting_length(list) : 0, told = 0;
+	char text[600];
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *one = config_setting_get_elem(list, (unsigned)i);
+		const char *fqdn = "";
+		int impi = 0;
+
+		if (!config_setting_lookup_bool(one, "impi", &impi) || !impi)
+			continue;
+		(void)config_setting_lookup_string(one, "fqdn", &fqdn);
+		told++;
+		snprintf(text, sizeof(text), "%.250s is told the IMPI of subscribers (bsf.nafs.impi)", fqdn);
+		doctor_finding(d, true, "NAF", text, "");
+	}
+	if (!told)
+		doctor_finding(d, true, "NAF", "no NAF is told the IMPI of subscribers", "");
+}
+
 void doctor_gba(struct doctor *d)
 {
 	bool hss = config_lookup(&d->conf, "hss") != NULL, bsf = config_lookup(&d->conf, "bsf") != NULL, zn = config_lookup(&d->conf, "zn") != NULL;
@@ -54,6 +77,8 @@ void doctor_gba(struct doctor *d)
 		look_at_files(d, "bsf");
 	if (zn)
 		look_at_files(d, "zn");
+	if (bsf && zn)
+		look_at_nafs(d);
 	if (bsf && !zn && config_lookup(&d->conf, "maf.bsfs"))
 		doctor_finding(d, false, "GBA", "there is a BSF, and no group zn: no NAF can have a key from it",
 			       "give the group zn in musterd.conf(5), and restart");

@@ -116,6 +116,33 @@ static void the_number_never_falls(void **state)
 	assert_int_equal(mst_store_sim_update(s, &a), MST_FAULT_BUG);
 	assert_int_equal(mst_store_sim_find(s, MST_SIM_BY_IMSI, a.imsi, &got), 0);
 	assert_true(got.sqn == a.sqn + 1 && got.state == MST_SIM_SUSPENDED);
+	assert_int_equal(mst_store_sim_number(s, &a), MST_FAULT_BUG);
+}
+
+/* What a vector leaves behind, and nothing else, whatever the caller has changed besides. */
+static void a_vector_is_counted(void **state)
+{
+	struct fix *f = *state;
+	struct mst_sim a = make_sim(1), b, got;
+
+	assert_int_equal(mst_store_sim_insert(f->s, &a), 0);
+	b = a;
+	b.sqn += 33;
+	b.vectors = 7;
+	b.vector_at = 1800000000;
+	b.paced = 1800000010;
+	b.state = MST_SIM_ACTIVE;
+	strcpy(b.msisdn, "4911111111");
+	assert_int_equal(mst_store_sim_number(f->s, &b), 0);
+	contract_reopen(f);
+	assert_int_equal(mst_store_sim_find(f->s, MST_SIM_BY_IMSI, a.imsi, &got), 0);
+	a.sqn = b.sqn;
+	a.vectors = b.vectors;
+	a.vector_at = b.vector_at;
+	a.paced = b.paced;
+	same(&a, &got);
+	b.id++;
+	assert_int_equal(mst_store_sim_number(f->s, &b), MST_STORE_NONE);
 }
 
 struct seen { int64_t last; int n; };
@@ -216,6 +243,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(kept_and_found, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(taken_once, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(the_number_never_falls, contract_set_up, contract_tear_down),
+		cmocka_unit_test_setup_teardown(a_vector_is_counted, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(listed, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(no_number_twice_when_killed, contract_set_up, contract_tear_down),
 	};

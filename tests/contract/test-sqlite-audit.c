@@ -3,9 +3,6 @@
 #include "contract.h"
 #include "faulty-vfs.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "store/sqlite.h"
 
 #define BEGINNING ((struct mst_event_limit){ .most = 4, .now = 7, .chunk = 100 })
@@ -49,50 +46,6 @@ static void medium_fails_while_shortening(void **state)
 {
 	(void)state;
 	accident_while_shortening(ACCIDENT_IO, MST_FAULT_STORE);
-}
-
-/* The process dies at each write and sync of a shortening: the entries are there, or the one that tells of them. */
-static void killed_while_shortening(void **state)
-{
-	int alive = 0;
-
-	(void)state;
-	for (unsigned n = 1; !alive; n++) {
-		struct fix *f = contract_new();
-		struct mst_event_span span;
-		void *st = f;
-		int status;
-		pid_t pid;
-
-		assert_true(n < 1000);
-		pid = fork();
-		assert_true(pid >= 0);
-		if (!pid) {
-			struct mst_event told;
-			struct mst_store *s;
-
-			if (mst_store_open(f->url, &s, NULL))
-				_exit(1);
-			for (int i = 1; i <= 10; i++)
-				if (group_of_one(s, i))
-					_exit(2);
-			faulty_vfs_arm(n % 2 ? ACCIDENT_KILL : ACCIDENT_KILL_HALF, n / 2 + 1);
-			if (mst_store_event_shorten(s, &BEGINNING, &told))
-				_exit(3);
-			mst_store_close(s);
-			_exit(0);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		alive = WIFEXITED(status);
-		assert_true(!alive || WEXITSTATUS(status) == 0);
-		assert_int_equal(mst_store_open(f->url, &f->s, NULL), 0);
-		assert_int_equal(mst_store_event_span(f->s, &span), 0);
-		assert_true((span.first == 1 && span.last == 10) || (span.first == 7 && span.last == 11));
-		assert_true(!alive || span.first == 7);
-		assert_int_equal(group_of_one(f->s, 11), 0);
-		assert_int_equal(check_invariants(f->s), 11);
-		contract_tear_down(&st);
-	}
 }
 
 /* The audit log refuses what SQL can be asked; what another program changes in the file is found. */
@@ -191,7 +144,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(disk_full_while_shortening),
 		cmocka_unit_test(medium_fails_while_shortening),
-		cmocka_unit_test(killed_while_shortening),
 		T(audit_log_only_grows),
 		T(anchor_of_the_audit_log),
 	};

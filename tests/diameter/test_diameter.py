@@ -145,10 +145,11 @@ def test_bir_is_answered(world):
         assert asked["btId"] == BTID and asked["nafId"]["nafFqdn"] == "maf.sp.example" and asked["nafId"]["uaSecProtId"].lower() == "01000100ae"
         assert asked.get("gbaUAware", False) == bool(aware) and asked["gsIds"] == [1000001]
         text = compact({"meKeyMaterial": "", **({"uiccKeyMaterial": ""} if aware else {}), "keyExpiryTime": "2030-01-01T00:00:00Z",
-                        "bootstrappingInfoCreationTime": "2029-12-31T00:00:00Z", "ussList": uss, "gbaType": "3G_GBA", "impi": IMPI})
+                        "bootstrappingInfoCreationTime": "2029-12-31T00:00:00Z", "ussList": uss, "gbaType": "3G_GBA",
+                        **({} if aware else {"impi": IMPI})})
         world.engine.tell("answer", number, 200, secret, holes(text, *names), text)
         m = world.answer()
-        assert m.result() == 2001 and m.get(1).decode() == IMPI and m.get(405).hex() == KS_NAF
+        assert m.result() == 2001 and m.get(1) == (None if aware else IMPI.encode()) and m.get(405).hex() == KS_NAF
         assert m.get(406) == (bytes.fromhex(KS_INT) if aware else None)
         assert m.number(404) == 1893456000 + NTP_1970 and m.number(408) == 1893456000 - 86400 + NTP_1970 and m.number(410) == 0
         assert b"<ussList" in m.get(400) and b"<guss" not in m.get(400)
@@ -240,10 +241,10 @@ def test_we_ask_a_bsf(world):
         world.engine.tell("zn", HSS, BTID, "maf.sp.example", "01000100ae", aware)
         number, m = world.request()
         assert (m.command, m.app, m.get(401).decode(), m.get(402), m.number(407)) == (BIR, ZN, BTID, NAF_ID, aware)
-        world.reply(number, m, [avp(268, u32(2001)), avp(1, IMPI), gpp(405, bytes.fromhex(KS_NAF)), gpp(406, bytes.fromhex(KS_INT)),
+        world.reply(number, m, [avp(268, u32(2001)), *([] if aware else [avp(1, IMPI)]), gpp(405, bytes.fromhex(KS_NAF)), gpp(406, bytes.fromhex(KS_INT)),
                                 gpp(404, u32(1893456000 + NTP_1970)), gpp(410, u32(0))])
         r = world.result()
-        assert (r["end"], r["impi"], r["lifetime"], r["has_int"]) == ("ok", IMPI, "1893456000", str(aware))
+        assert (r["end"], r["impi"], r["lifetime"], r["has_int"]) == ("ok", "-" if aware else IMPI, "1893456000", str(aware))
         assert r["key"] == KS_NAF + (KS_INT if aware else "")
 
 
@@ -257,7 +258,7 @@ def experimental(code, vendor=GPP):
     ([avp(268, u32(3004))], "busy", "TOO_BUSY"),
     ([avp(268, u32(5012))], "busy", "5012"),
     ([avp(268, u32(5003))], "refused", "5003"),
-    ([avp(268, u32(2001))], "malformed", "User-Name: is missing"),
+    ([avp(268, u32(2001))], "malformed", "ME-Key-Material: is missing"),
     ([avp(268, u32(2001)), avp(1, IMPI), gpp(404, u32(1)), gpp(405, bytes(31))], "malformed", "ME-Key-Material"),
     ([avp(268, u32(2001)), avp(1, IMPI), gpp(404, u32(1)), gpp(405, bytes(32)), gpp(400, "<ussList>")], "malformed", "GBA-UserSecSettings"),
     ([avp(268, u32(2001)), avp(1, IMPI), gpp(404, u32(1)), gpp(405, bytes(32)), gpp(400, "<!DOCTYPE x><ussList/>")], "malformed", "GBA-UserSecSettings"),

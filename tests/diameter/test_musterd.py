@@ -32,7 +32,7 @@ def world(tmp_path_factory):
                             "  mnc_digits = 2;\n": '  mnc_digits = 2;\n  vector_burst = 1000;\n  vector_interval = "1s";\n'}, add=f'''
 diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0; retry = "1s";
   peers = ( {{ identity = "{BSF}"; realm = "foreign.example"; tls = false; }},
-            {{ identity = "{SECOND}"; realm = "ours.example"; tls = false; }} ); }};
+            {{ identity = "{SECOND}"; realm = "ours.example"; tls = false; ipsec = true; }} ); }};
 ''')
     inst.start()
     inst.subscription()
@@ -85,6 +85,10 @@ def test_doctor_and_metrics(world):
         said = json.loads(world.muster("--json", "doctor", check=False).stdout)
         return [f for f in said if f["check"] == "Diameter" and f["detail"] == "1 of 2 peers connected"]
     assert until("doctor sees one peer of two", found)[0]["ok"] is False
+    said = [f["detail"] for f in json.loads(world.muster("--json", "doctor", check=False).stdout)]
+    assert [s.split()[0] for s in said if "believed by its word" in s] == [SECOND], "one that is not on loopback needs IPsec, and one should see it"
+    assert any("is true" in s and SECOND in s for s in world.log_text().splitlines() if "believed by its word" in s)
+    assert "no NAF is told the IMPI of subscribers" in said
 
 
 def test_it_is_started_again(world):
@@ -105,7 +109,7 @@ def second(world, tmp_path_factory):
     text = inst.plain_config
     at = text.index("  hss = {", text.index("\nbsf = {"))
     inst.configure(replace={text[at:text.index("\n", at)]: f'  hss = {{ fqdn = "{OURS}"; binding = "diameter"; }};',
-                            f'nafs = ( {{ fqdn = "{inst.maf}"': f'nafs = ( {{ fqdn = "{NAF}"; groups = ["m2m"]; }}, {{ fqdn = "{inst.maf}"'}, add=f'''
+                            f'nafs = ( {{ fqdn = "{inst.maf}"': f'nafs = ( {{ fqdn = "{NAF}"; groups = ["m2m"]; impi = true; }}, {{ fqdn = "{inst.maf}"'}, add=f'''
 diameter = {{ identity = "{SECOND}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0; retry = "1s";
   peers = ( {{ identity = "{OURS}"; realm = "ours.example"; tls = false; connect_to = "127.0.0.1:{world.port}"; }},
             {{ identity = "{NAF}"; realm = "sp.example"; tls = false; }} ); }};

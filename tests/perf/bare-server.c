@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "perf.h"
+#include "transport/coap-server.h"
 #include "transport/server.h"
 
 struct bare {
@@ -30,6 +31,27 @@ static void on_psk(void *owner, struct mst_conn *c, const char *identity)
 	struct bare *b = owner;
 
 	mst_conn_psk(c, strcmp(identity, PERF_PSK_IDENTITY) == 0 ? &b->psk : NULL);
+}
+
+static void on_coap_request(void *owner, struct mst_coap_conn *c, const struct mst_http_msg *m)
+{
+	(void)owner;
+	(void)m;
+	mst_coap_conn_answer(c, &(struct mst_coap_result){ .status = 204 });
+}
+
+static void on_coap_psk(void *owner, struct mst_coap_conn *c, const char *identity)
+{
+	struct bare *b = owner;
+
+	mst_coap_conn_psk(c, strcmp(identity, PERF_PSK_IDENTITY) == 0 ? &b->psk : NULL);
+}
+
+static void on_coap_close(void *owner, struct mst_coap_conn *c, bool pending)
+{
+	(void)owner;
+	(void)c;
+	(void)pending;
 }
 
 static void on_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
@@ -78,7 +100,7 @@ static size_t read_pem(const char *path, const char *label, uint8_t *out, size_t
 	return size;
 }
 
-static struct mst_tls_ctx *context(const char *cert, const char *anchor, const char *name, bool psk)
+static struct mst_tls_ctx *context(const char *cert, const char *anchor, const char *name, bool psk, bool coap)
 {
 	static uint8_t chain[4 * MST_CERT_MAX], anchor_der[MST_CERT_MAX], key[MST_PKEY_MAX];
 	char path[4096];
@@ -91,6 +113,7 @@ static struct mst_tls_ctx *context(const char *cert, const char *anchor, const c
 				    .names = names,
 				    .n_names = 1,
 				    .allow_psk = psk,
+				    .datagram = coap,
 				    .require_client_cert = true };
 	struct mst_tls_ctx *ctx = NULL;
 	struct mst_diag d = { 0 };
@@ -110,7 +133,23 @@ static struct mst_tls_ctx *context(const char *cert, const char *anchor, const c
 	return ctx;
 }
 
-static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
+/* DTLS and CoAP instead: a 2.04. */
+static struct mst_coap_server *serve_coap(struct bare *b, struct mst_tls_ctx *ctx, const char *listen, uint16_t *ret_port)
+{
+	static const struct mst_coap_ops ops = { .on_request = on_coap_request, .on_psk = on_coap_psk, .on_handshake_failed = on_failed,
+						 .on_close = on_coap_close };
+	static const struct mst_coap_limits l = { .sessions = 4096, .handshakes = 1024, .requests = 1024, .body_octets = 8192,
+						  .held_octets = 1 << 24, .handshake_ms = 10000, .idle_ms = 60000, .answer_ms = 10000, .session_ms = 3600000 };
+	struct mst_coap_server *s = NULL;
+	struct mst_diag d = { 0 };
+	int fd;
+
+	if (mst_listen_udp(listen, false, &fd, ret_port, &d) < 0 || mst_coap_server_new(b->base, fd, ctx, "", &l, &ops, b, &s) < 0)
+		fprintf(stderr, "bare-server: %s %s\n", d.field, d.text);
+	return s;
+}
+
+static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds, bool with_coap)
 {
 	static const struct mst_server_ops ops = { .on_request = on_request,
 						   .on_psk = on_psk,
@@ -120,13 +159,19 @@ static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
 	struct event *term = evsignal_new(b.base, SIGTERM, on_signal, b.base);
 	struct timeval t = { (time_t)seconds, 0 };
 	struct mst_server_stats stats;
-	struct mst_server *s;
+	struct mst_coap_server *coap = NULL;
+	struct mst_server *s = NULL;
 	struct mst_diag d = { 0 };
 	uint16_t port;
 	int fd;
 
-	if (!mst_key_set(&b.psk, MST_VIEW_LIT(PERF_PSK_KEY)) ||
-	    mst_listen(listen, false, &fd, &port, &d) < 0 ||
+	if (!mst_key_set(&b.psk, MST_VIEW_LIT(PERF_PSK_KEY)))
+		return 3;
+	if (with_coap) {
+		coap = serve_coap(&b, ctx, listen, &port);
+		if (!coap)
+			return 3;
+	} else if (mst_listen(listen, false, &fd, &port, &d) < 0 ||
 	    mst_server_new(b.base, fd, ctx, &mst_server_limits_default, &ops, &b, &s) < 0) {
 		fprintf(stderr, "bare-server: %s %s\n", d.field, d.text);
 		return 3;
@@ -136,11 +181,14 @@ static int serve(struct mst_tls_ctx *ctx, const char *listen, unsigned seconds)
 	event_add(term, NULL);
 	event_base_loopexit(b.base, &t); /* bounded, whatever happens to the one who started it */
 	event_base_dispatch(b.base);
-	stats = mst_server_stats(s);
-	printf("{\"handshakes\":%llu,\"failures\":%llu,\"answers\":%llu}\n",
-	       (unsigned long long)stats.handshakes, (unsigned long long)stats.handshake_failures,
-	       (unsigned long long)stats.answers);
+	if (s) {
+		stats = mst_server_stats(s);
+		printf("{\"handshakes\":%llu,\"failures\":%llu,\"answers\":%llu}\n",
+		       (unsigned long long)stats.handshakes, (unsigned long long)stats.handshake_failures,
+		       (unsigned long long)stats.answers);
+	}
 	mst_server_free(s);
+	mst_coap_server_free(coap);
 	event_free(term);
 	event_base_free(b.base);
 	return 0;
@@ -154,9 +202,10 @@ int main(int argc, char **argv)
 						 { "listen", 1, NULL, 'l' },
 						 { "seconds", 1, NULL, 's' },
 						 { "psk", 0, NULL, 'p' },
+						 { "coap", 0, NULL, 'd' },
 						 { 0 } };
 	const char *cert = NULL, *anchor = NULL, *name = NULL, *listen = "127.0.0.1:0";
-	bool psk = false;
+	bool psk = false, coap = false;
 	unsigned long seconds = 120;
 	struct mst_tls_ctx *ctx;
 	int o, r;
@@ -181,20 +230,23 @@ int main(int argc, char **argv)
 		case 'p':
 			psk = true;
 			break;
+		case 'd':
+			coap = true;
+			break;
 		default:
 			seconds = 0;
 			break;
 		}
 	if (!cert || !anchor || !name || seconds == 0 || seconds > PERF_SECONDS_MAX) {
 		fputs("usage: bare-server --cert PREFIX --anchor FILE --name FQDN [--listen 127.0.0.1:0] "
-		      "[--psk]\n"
+		      "[--psk] [--coap]\n"
 		      "  [--seconds N]     PREFIX.pem and PREFIX.key\n",
 		      stderr);
 		return 2;
 	}
 	mst_ec_fast_install();
-	ctx = context(cert, anchor, name, psk);
-	r = ctx ? serve(ctx, listen, (unsigned)seconds) : 3;
+	ctx = context(cert, anchor, name, psk, coap);
+	r = ctx ? serve(ctx, listen, (unsigned)seconds, coap) : 3;
 	mst_tls_ctx_free(ctx);
 	return r;
 }

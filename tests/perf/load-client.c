@@ -17,14 +17,16 @@
 static const char *const kinds[] = {
 	[LOAD_MTLS] = "mtls", [LOAD_PSK] = "psk", [LOAD_MEF] = "mef", [LOAD_MAF] = "maf",
 	[LOAD_BBN] = "bbn", [LOAD_BBN_PSK] = "bbn-psk", [LOAD_MEF_PSK] = "mef-psk",
-	[LOAD_EST] = "est", [LOAD_MAF_KEY] = "maf-key", [LOAD_UB] = "ub", [LOAD_GBA] = "gba"
+	[LOAD_EST] = "est", [LOAD_MAF_KEY] = "maf-key", [LOAD_UB] = "ub", [LOAD_GBA] = "gba",
+	[LOAD_COAP] = "coap", [LOAD_COAP_PSK] = "coap-psk", [LOAD_BBN_COAP] = "bbn-coap", [LOAD_BBN_COAP_PSK] = "bbn-coap-psk",
 };
 
 static const char usage[] =
-	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk|est|maf-key|ub|gba --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
-	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef, bbn, est)\n"
+	"usage: load-client --kind mtls|psk|mef|maf|bbn|bbn-psk|mef-psk|est|maf-key|ub|gba|coap|coap-psk|bbn-coap|bbn-coap-psk\n"
+	"  --connect 127.0.0.1:PORT --server-name NAME [--ca FILE]\n"
+	"  --certs DIR    node-00000.pem and .key and so on (mtls, mef, bbn, est, coap, bbn-coap)\n"
 	"  --ids FILE     what each node puts into From, a line each (mef)\n"
-	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf; secrets (bbn-psk, mef-psk)\n"
+	"  --keys-out FILE, --keys-in FILE   what kind mef enrolled, for kind maf; secrets (bbn-psk, mef-psk, bbn-coap-psk)\n"
 	"  --key ID       RelativeKeyID that is retrieved, by keys of kind mef that the MAF has seen (maf-key)\n"
 	"  --sims FILE    IMPI, K, OPc, and what goes into From, a line each (ub, gba); --maf-connect 127.0.0.1:PORT (gba)\n"
 	"  --admin FQDN --maf FQDN           adminFQDN and the key's target; a briefing's target\n"
@@ -170,6 +172,7 @@ static bool complete(const struct load *l)
 	switch (l->kind) {
 	case LOAD_MTLS:
 	case LOAD_EST:
+	case LOAD_COAP:
 		return l->certs && l->ca;
 	case LOAD_MEF:
 		return l->certs && l->ca && l->ids && l->admin && l->maf;
@@ -177,8 +180,10 @@ static bool complete(const struct load *l)
 	case LOAD_MEF_PSK:
 		return l->keys_in && l->admin && l->maf;
 	case LOAD_BBN:
+	case LOAD_BBN_COAP:
 		return l->certs && l->ca && l->maf;
 	case LOAD_BBN_PSK:
+	case LOAD_BBN_COAP_PSK:
 		return l->keys_in && l->maf;
 	case LOAD_MAF_KEY:
 		return l->keys_in && l->maf && l->key;
@@ -187,6 +192,7 @@ static bool complete(const struct load *l)
 	case LOAD_GBA:
 		return l->sims && l->maf && l->admin && l->maf_to.sin_port;
 	case LOAD_PSK:
+	case LOAD_COAP_PSK:
 		return true;
 	default:
 		return false;

@@ -21,6 +21,7 @@ struct conn {
 	SSL *ssl;                   /* NULL: in clear */
 	struct timespec start;
 	unsigned step;
+	unsigned tries;             /* over datagrams: how often nothing came for a second */
 	size_t out_n, in_n;
 	char out[2048], in[8192];
 };
@@ -59,7 +60,7 @@ static void on_io(evutil_socket_t fd, short what, void *arg);
 
 static void want(struct conn *c, short what)
 {
-	static const struct timeval patience = { 15, 0 };
+	static const struct timeval patience = { 15, 0 }, turn = { 1, 0 };
 
 	if (c->want == what)
 		return;
@@ -67,7 +68,7 @@ static void want(struct conn *c, short what)
 		event_del(&c->io);
 	c->want = what;
 	event_assign(&c->io, c->l->base, c->fd, (short)(what | EV_PERSIST), on_io, c);
-	event_add(&c->io, &patience);
+	event_add(&c->io, load_datagrams(c->l->kind) ? &turn : &patience);
 }
 
 /* Not ready: wait; of a socket in clear. */
@@ -122,18 +123,39 @@ static bool export(struct conn *c)
 	return true;
 }
 
+static bool attach(struct conn *c, const struct sockaddr_in *to)
+{
+	BIO_ADDR *peer;
+	BIO *b;
+
+	if (!load_datagrams(c->l->kind))
+		return SSL_set_fd(c->ssl, c->fd) == 1;
+	peer = BIO_ADDR_new();
+	b = BIO_new_dgram(c->fd, BIO_NOCLOSE);
+	if (!peer || !b || !BIO_ADDR_rawmake(peer, AF_INET, &to->sin_addr, sizeof(to->sin_addr), to->sin_port)) {
+		BIO_ADDR_free(peer);
+		BIO_free(b);
+		return false;
+	}
+	(void)BIO_ctrl_set_connected(b, peer);
+	BIO_ADDR_free(peer);
+	SSL_set_bio(c->ssl, b, b);
+	return true;
+}
+
 /* 0, or -1 with nothing left behind. */
 static int dial(struct conn *c, const struct sockaddr_in *to, bool tls)
 {
 	int on = 1;
 
 	c->state = CONNECTING;
-	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	c->fd = socket(AF_INET, (load_datagrams(c->l->kind) ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return -1;
 	c->ssl = tls ? SSL_new(c->l->ssl) : NULL;
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if ((!tls || (c->ssl && load_session(c->l, c->ssl, c->node) == 0 && SSL_set_fd(c->ssl, c->fd) == 1)) &&
+	if (!load_datagrams(c->l->kind))
+		(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if ((!tls || (c->ssl && load_session(c->l, c->ssl, c->node) == 0 && attach(c, to))) &&
 	    (connect(c->fd, (const struct sockaddr *)to, sizeof(*to)) == 0 || errno == EINPROGRESS))
 		return 0;
 	SSL_free(c->ssl);
@@ -176,7 +198,7 @@ static bool next_step(struct conn *c)
 		return false;
 	}
 	SSL_shutdown(c->ssl);
-	if (c->step == 0)
+	if (c->step == 0 && !load_datagrams(c->l->kind))
 		return true; /* nothing was answered yet: the server's own end tells whether it was content */
 	leave(c, NULL);
 	return false;
@@ -226,6 +248,8 @@ static bool receive(struct conn *c)
 
 	ERR_clear_error();
 	errno = 0;
+	if (load_datagrams(c->l->kind))
+		c->in_n = 0;         /* each is a message */
 	if (!c->ssl)
 		r = (int)recv(c->fd, c->in + c->in_n, sizeof(c->in) - c->in_n, 0);
 	else
@@ -297,12 +321,24 @@ static bool step(struct conn *c)
 	}
 }
 
+/* A datagram may have been lost. */
+static bool once_more(struct conn *c)
+{
+	if (!load_datagrams(c->l->kind) || ++c->tries > 15)
+		return false;
+	if (c->state == HANDSHAKE)
+		(void)DTLSv1_handle_timeout(c->ssl);
+	else if (c->state == RECEIVING)
+		c->state = SENDING;
+	return true;
+}
+
 static void on_io(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 
 	(void)fd;
-	if (what & EV_TIMEOUT) {
+	if (what & EV_TIMEOUT && !once_more(c)) {
 		leave(c, "no answer within 15 s");
 		return;
 	}

@@ -18,18 +18,28 @@ static size_t post(const struct load *l, const struct load_node *n, unsigned ste
 }
 
 /* A new attempt each time: the same one again would be answered from memory. */
-static size_t question(const struct load *l, char *out, size_t cap)
+size_t load_question(char *out, size_t cap)
 {
 	unsigned char attempt[8];
-	char body[160];
 	int n;
 
 	if (RAND_bytes(attempt, sizeof(attempt)) != 1)
 		return 0;
-	n = snprintf(body, sizeof(body), "{\"version\":1,\"attempt\":\"");
-	for (size_t i = 0; i < 16; i++)
-		n += snprintf(body + n, sizeof(body) - (size_t)n, "%02x", attempt[i % 8]);
-	snprintf(body + n, sizeof(body) - (size_t)n, "\",\"methods\":[\"cert\",\"bbn\"]}");
+	n = snprintf(out, cap, "{\"version\":1,\"attempt\":\"");
+	for (size_t i = 0; i < 16 && n > 0 && (size_t)n < cap; i++)
+		n += snprintf(out + n, cap - (size_t)n, "%02x", attempt[i % 8]);
+	if (n > 0 && (size_t)n < cap)
+		n += snprintf(out + n, cap - (size_t)n, "\",\"methods\":[\"cert\",\"bbn\"]}");
+	return n > 0 && (size_t)n < cap ? (size_t)n : 0;
+}
+
+static size_t question(const struct load *l, char *out, size_t cap)
+{
+	char body[160];
+	int n;
+
+	if (!load_question(body, sizeof(body)))
+		return 0;
 	n = snprintf(out, cap,
 		     "POST /briefing HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: application/json\r\n"
 		     "Content-Length: %zu\r\n\r\n%s",
@@ -51,6 +61,8 @@ size_t load_request(const struct load *l, struct load_node *n, unsigned step, ch
 	char body[512];
 	bool mef = l->kind == LOAD_MEF || l->kind == LOAD_MEF_PSK;
 
+	if (load_datagrams(l->kind))
+		return load_coap_request(l, step, out, cap);
 	if (l->kind == LOAD_MTLS || l->kind == LOAD_PSK) {
 		if (!l->request || step > 0)
 			return 0;
@@ -130,14 +142,12 @@ static bool assigned(const struct load *l, const char *body, size_t size)
 }
 
 /* Instructions that lead to this MAF, and nothing else, are an answer. */
-static enum load_answer check_briefing(const struct load *l, const char *in, size_t size, const char *body, size_t length, char why[160])
+bool load_briefing(const struct load *l, const char *body, size_t length)
 {
 	char member[300];
 
 	snprintf(member, sizeof(member), "\"target\":\"%s\"", l->maf);
-	return strncmp(in, "HTTP/1.1 200", 12) == 0 && find(body, length, "\"instructions\":[{") && find(body, length, member) ?
-		       LOAD_GOOD :
-		       bad(why, "no briefing", in, size);
+	return find(body, length, "\"instructions\":[{") && find(body, length, member);
 }
 
 /* 32 octets in base64, or it is no key. */
@@ -159,6 +169,8 @@ enum load_answer load_check(const struct load *l, struct load_node *n, unsigned 
 	const char *body = find(in, size, "\r\n\r\n"), *p;
 	size_t head, length;
 
+	if (load_datagrams(l->kind))
+		return load_coap_check(l, in, size, why);
 	if (!body)
 		return LOAD_MORE;
 	body += 4;
@@ -176,7 +188,7 @@ enum load_answer load_check(const struct load *l, struct load_node *n, unsigned 
 	if (l->kind == LOAD_EST)
 		return strncmp(in, "HTTP/1.1 200", 12) == 0 && load_est_check(n, step, body, length) ? LOAD_GOOD : bad(why, "no certificate", in, size);
 	if (l->kind == LOAD_BBN || l->kind == LOAD_BBN_PSK)
-		return check_briefing(l, in, size, body, length, why);
+		return strncmp(in, "HTTP/1.1 200", 12) == 0 && load_briefing(l, body, length) ? LOAD_GOOD : bad(why, "no briefing", in, size);
 	if (l->kind == LOAD_MAF_KEY)
 		return check_key(in, size, body, length, why);
 	if ((l->kind == LOAD_UB || l->kind == LOAD_GBA) && step < LOAD_UB_STEPS)

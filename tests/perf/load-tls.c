@@ -38,12 +38,12 @@ static size_t psk_of(SSL *ssl, unsigned char out[MST_KEY_LEN], const char **ret_
 	const struct load_node *n = node_of(ssl);
 	struct mst_key km;
 
-	if (l->kind == LOAD_PSK) {
+	if (l->kind == LOAD_PSK || l->kind == LOAD_COAP_PSK) {
 		memcpy(out, PERF_PSK_KEY, MST_KEY_LEN);
 		*ret_identity = PERF_PSK_IDENTITY;
 		return MST_KEY_LEN;
 	}
-	if (l->kind == LOAD_BBN_PSK || l->kind == LOAD_GBA) {
+	if (l->kind == LOAD_BBN_PSK || l->kind == LOAD_BBN_COAP_PSK || l->kind == LOAD_GBA) {
 		memcpy(out, n->ke.b, MST_KEY_LEN);
 		*ret_identity = n->key_id;
 		return MST_KEY_LEN;
@@ -103,27 +103,28 @@ static int psk_13(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t *
 static bool set_up(struct load *l, SSL_CTX *c)
 {
 	bool psk = l->kind == LOAD_PSK || l->kind == LOAD_MAF || l->kind == LOAD_BBN_PSK || l->kind == LOAD_MEF_PSK ||
-		   l->kind == LOAD_MAF_KEY || l->kind == LOAD_GBA;
-	int version = l->tls == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
+		   l->kind == LOAD_MAF_KEY || l->kind == LOAD_GBA || l->kind == LOAD_COAP_PSK || l->kind == LOAD_BBN_COAP_PSK;
+	bool dtls = load_datagrams(l->kind);
+	int version = dtls ? DTLS1_2_VERSION : l->tls == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
 
 	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_options(c, SSL_OP_NO_TICKET);
 	SSL_CTX_set_verify(c, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(c, verify_cb, l);
-	if (psk && l->tls == 12)
+	if (psk && (l->tls == 12 || dtls))
 		SSL_CTX_set_psk_client_callback(c, psk_12);
-	if (psk && l->tls == 13)
+	if (psk && l->tls == 13 && !dtls)
 		SSL_CTX_set_psk_use_session_callback(c, psk_13);
 	return SSL_CTX_set_min_proto_version(c, version) && SSL_CTX_set_max_proto_version(c, version) &&
 	       SSL_CTX_set_ciphersuites(c, "TLS_AES_128_GCM_SHA256") &&
 	       SSL_CTX_set1_groups_list(c, "X25519:P-256") && SSL_CTX_set1_sigalgs_list(c, "ECDSA+SHA256") &&
-	       SSL_CTX_set_cipher_list(c, psk ? "PSK-AES128-CBC-SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256") &&
+	       SSL_CTX_set_cipher_list(c, !psk ? "ECDHE-ECDSA-AES128-GCM-SHA256" : dtls ? "PSK-AES128-CCM8" : "PSK-AES128-CBC-SHA256") &&
 	       (!l->ca || SSL_CTX_load_verify_file(c, l->ca));
 }
 
 SSL_CTX *load_context(struct load *l)
 {
-	SSL_CTX *c = SSL_CTX_new(TLS_client_method());
+	SSL_CTX *c = SSL_CTX_new(load_datagrams(l->kind) ? DTLS_client_method() : TLS_client_method());
 
 	load_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	node_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);

@@ -15,7 +15,10 @@
 #include "crypto/derive.h"
 
 enum load_kind { LOAD_MTLS, LOAD_PSK, LOAD_MEF, LOAD_MAF, LOAD_BBN, LOAD_BBN_PSK, LOAD_MEF_PSK, LOAD_EST, LOAD_MAF_KEY,
-                 LOAD_UB, LOAD_GBA /* ub, then a session with the MAF */ };
+                 LOAD_UB, LOAD_GBA /* ub, then a session with the MAF */,
+                 LOAD_COAP, LOAD_COAP_PSK, LOAD_BBN_COAP, LOAD_BBN_COAP_PSK /* over DTLS */ };
+
+static inline bool load_datagrams(enum load_kind k) { return k >= LOAD_COAP; }
 
 /* ub, gba: a SIM, and what its last challenge and answer gave. */
 struct load_sim {
@@ -71,6 +74,14 @@ size_t load_request(const struct load *l, struct load_node *n, unsigned step, ch
 enum load_answer { LOAD_MORE, LOAD_GOOD, LOAD_BAD };
 enum load_answer load_check(const struct load *l, struct load_node *n, unsigned step, const char *in,
 			    size_t size, char why[160]);
+
+/* A briefing's question in JSON, 0 when it cannot be; is that its answer? */
+size_t load_question(char *out, size_t cap);
+bool load_briefing(const struct load *l, const char *body, size_t length);
+
+/* load-coap.c: a whole message each */
+size_t load_coap_request(const struct load *l, unsigned step, char *out, size_t cap);
+enum load_answer load_coap_check(const struct load *l, const char *in, size_t size, char why[160]);
 
 /* load-est.c */
 size_t load_est_request(const struct load *l, const struct load_node *n, unsigned step, char *out, size_t cap);

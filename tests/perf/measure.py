@@ -131,7 +131,7 @@ class Tools:
         self.ids = (self.certs / "ids.txt").read_text().splitlines()
 
     def bare(self, cpus, *more, prefix=()):
-        """Our pump alone; (process, port). As at a MEF; with --psk as at a MAF."""
+        """Our pump alone; (process, port). As at a MEF; with --psk as at a MAF; with --coap over DTLS."""
         with pinned_to(cpus):
             process = subprocess.Popen([*prefix, self.bin / "bare-server", "--cert", self.certs / "server", "--anchor",
                                         self.certs / "anchor.pem", "--name", self.bare_name, "--seconds", str(SERVER_SECONDS),
@@ -178,6 +178,11 @@ class Tools:
     def psk(self, port, cpus, count, *more, **options):
         return self.load("psk", port, self.bare_name, cpus, count, *more, **options)
 
+    def dtls(self, port, cpus, count, psk=False, **options):
+        """A DTLS handshake and an empty 2.04."""
+        more = () if psk else ("--ca", self.certs / "server-ca.pem", "--certs", self.certs)
+        return self.load("coap-psk" if psk else "coap", port, self.bare_name, cpus, count, *more, **options)
+
     def enrol(self, inst, cpus, count, *more, **options):
         return self.load("mef", inst.mef_port, inst.mef, cpus, count, "--ca", inst.dir / "keeper/ca.pem", "--certs", self.certs,
                          "--ids", self.certs / "ids.txt", "--admin", inst.sp, "--maf", inst.maf, *more, **options)
@@ -216,6 +221,11 @@ class Tools:
     def brief_psk(self, inst, cpus, count, secrets, **options):
         """The same, by the maker's secret."""
         return self.load("bbn-psk", inst.bbn_port, inst.bbn, cpus, count, "--keys-in", secrets, "--maf", inst.maf, **options)
+
+    def brief_coap(self, inst, cpus, count, secrets=None, **options):
+        """A briefing over CoAP and DTLS 1.2: by certificate, or by the maker's secret and the suite that TS-0003 10.2.2 wants."""
+        more = ("--keys-in", secrets) if secrets else ("--ca", inst.dir / "keeper/ca.pem", "--certs", self.certs)
+        return self.load("bbn-coap-psk" if secrets else "bbn-coap", inst.coap_port, inst.bbn, cpus, count, "--maf", inst.maf, *more, **options)
 
 
 def timed(run, pids, count):

@@ -37,6 +37,32 @@ def psk_port(tools):
     measure.end(process)
 
 
+@pytest.fixture(scope="module")
+def coap_ports(tools):
+    both = [tools.bare(CPUS, "--coap", *more) for more in ((), ("--psk",))]
+    yield [port for _, port in both]
+    for process, _ in both:
+        measure.end(process)
+
+
+def test_every_session_over_datagrams_is_counted(tools, coap_ports):
+    for answer in (tools.dtls(coap_ports[0], CPUS, 20, nodes=5), tools.dtls(coap_ports[1], CPUS, 20, psk=True)):
+        assert answer["count"] == 20 and answer["failed"] == 0 and answer["rate"] > 0
+
+
+def test_an_answer_over_datagrams_that_is_no_briefing_is_a_failure(tools, coap_ports, tmp_path):
+    to = ("--server-name", tools.bare_name, "--count", 2)
+    good = ("--ca", tools.certs / "server-ca.pem", "--certs", tools.certs, "--maf", "maf.example.com")
+    status, answer, said = client(tools, "--kind", "bbn-coap", "--connect", f"127.0.0.1:{coap_ports[0]}", *to, *good)
+    assert (status, answer["failed"]) == (1, 2) and "no briefing" in said
+    status, answer, said = client(tools, "--kind", "coap", "--connect", f"127.0.0.1:{coap_ports[0]}", *to, "--ca", tools.certs / "anchor.pem",
+                                  "--certs", tools.certs)
+    assert (status, answer["failed"]) == (1, 2) and "certificate verify failed" in said
+    (tmp_path / "secrets").write_text(f"somebody@example.com {'00' * 32} urn:dev:ops:x\n")
+    status, answer, said = client(tools, "--kind", "coap-psk", "--connect", f"127.0.0.1:{measure.free_port()}", *to)
+    assert (status, answer["failed"]) == (1, 2), said
+
+
 @pytest.mark.parametrize("tls", ["1.2", "1.3"])
 @pytest.mark.parametrize("more", [(), ("--request",)])
 def test_every_session_is_counted(tools, mtls_port, psk_port, tls, more):

@@ -472,3 +472,4 @@ def test_by_musterd_with_the_makers_secret(world, profile):
     (node.dir / "psk.hex").write_text(secret_text("ff" * 16))
     assert node.run_once().returncode == 1
     assert reasons(node)[0] == ("bbn", "not authenticated"), node.status()["reports"]
+    assert "its secret and identity" in node.status()["reports"][0]["remedy"], node.status()["reports"]

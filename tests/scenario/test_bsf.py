@@ -50,7 +50,8 @@ bsf = {{
   hss = {{ fqdn = "hss.example.com"; uri = "https://hss.example.com:{self.hss.port}"; connect_to = "127.0.0.1:{self.hss.port}"; }};
   certificate = "operator/bsf.pem"; key = "operator/bsf.key"; hss_anchors = [ "operator/operator.pem" ];
   lock_after = 3; lock_time = "1h"; trigger_naf = "maf.sp.example";
-  nafs = ( {{ fqdn = "maf.sp.example"; names = [ "in-cse.sp.example" ]; groups = [ "m2m" ]; }} );
+  nafs = ( {{ fqdn = "maf.sp.example"; names = [ "in-cse.sp.example" ]; groups = [ "m2m" ]; }},
+           {{ fqdn = "mef.sp.example"; impi = true; }} );
 }};
 zn = {{
   fqdn = "zn.example.com"; listen = [ "127.0.0.1:{self.zn}" ];
@@ -106,7 +107,7 @@ def test_a_sim_bootstraps_and_its_naf_has_the_same_key(world):
         status, got = world.naf(ue.btid, how=how)
         assert status == 200, got
         assert got["meKeyMaterial"] == ue.ks_naf("maf.sp.example").hex() and "uiccKeyMaterial" not in got
-        assert got["impi"] == impi(1) and got["gbaType"] == "3G_GBA"
+        assert "impi" not in got and got["gbaType"] == "3G_GBA"
         assert got["keyExpiryTime"].rstrip("Z") == ue.lifetime.rstrip("Z")
         assert got["ussList"] == [{"uss": uss_of("m2m", "//sp.example.com/CSE000001")}]
     # under another name of its own, and for another protocol, it is another key
@@ -206,13 +207,13 @@ def test_one_answer_for_each_nonce_and_a_lost_one_again(world):
 
 
 def test_the_name_for_next_time(world):
-    world.subscriber(5)
+    world.subscriber(5, uss=[uss_of(None, "x")])
     ue = world.ue(5)
     assert ue.bootstrap()[0] == 200
     first = ue.name = ue.tmpi
     assert ue.bootstrap()[0] == 200, "a TMPI is an identity"
     assert ue.tmpi != first
-    assert world.naf(ue.btid)[1]["impi"] == impi(5)
+    assert world.naf(ue.btid, "mef.sp.example", who="other")[1]["impi"] == impi(5)
     # it was replaced: who comes with the old one must say who it is
     assert ue.first()[0] == 403
     ue.name = impi(5)

@@ -16,7 +16,8 @@ import threading
 import pytest
 
 from briefer import Briefer, der, dial
-from support import MUSTERD, Installation, free_port, run, secret_text, until
+from stranger import told
+from support import MUSTERD, RUN_SECONDS, Installation, free_port, run, secret_text, until
 
 # coap-client 4.3.1 sends "localhost" as the server's name unless the host's name has 3 or 9 characters
 SP = "sp.ex"
@@ -139,6 +140,9 @@ class Relay:
         for s in (self.front, *self.backs.values(), *self.wake):
             s.close()
 
+    def seen(self, to_server, data):
+        pass
+
     def give(self, send, data):
         self.largest = max(self.largest, len(data))
         if self.cut.is_set() or self.random.random() < self.loss:
@@ -169,10 +173,12 @@ class Relay:
                             back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                             back.connect(("127.0.0.1", self.to))
                             self.backs[client] = back
+                        self.seen(True, data)
                         self.give(self.backs[client].send, data)
                     else:
                         data = s.recv(65536)
                         client = next(c for c, b in self.backs.items() if b is s)
+                        self.seen(False, data)
                         self.give(lambda d, c=client: self.front.sendto(d, c), data)
                 except ConnectionRefusedError:
                     pass
@@ -337,6 +343,60 @@ def raw(inst, args, content):
     return said
 
 
+def option(delta, value):
+    return bytes((delta << 4 | len(value),)) + value if delta < 13 else bytes((0xd0 | len(value), delta - 13)) + value
+
+
+# a message, code and all that is behind its id: what the event says, and its status
+BAD = {
+    "malformed": (b"\x40\x02\x50\x01\xff", "payload: a marker, and none behind it", 0),
+    "no-coap": (b"\x80\x02\x50\x02", "version: not CoAP, version 1", 0),
+    "option": (b"\x40\x02\x50\x03" + b"\xe1\x06\xf4x", "option 2049: an option that cannot be taken", 400),
+    "incomplete": (b"\x40\x02\x50\x04" + b"\xb8briefing" + option(16, b"\x16") + b"\xffx", "Block1: not the next block of this request", 408),
+    "oversized": (b"\x40\x02\x50\x05" + b"\xb8briefing" + option(16, b"\x06") + option(33, b"\x01\0\0") + b"\xffx",
+                  "content: more octets than are taken", 413),
+    "in one piece": (b"\x40\x02\x50\x06" + b"\xb8briefing" + b"\xff" + b"x" * 5000, "datagram: longer than is taken in one piece", 413),
+    "host": (b"\x40\x02\x50\x07" + b"\x32\x01\x02" + b"\x88briefing", "Uri-Host: no host's name", 400),
+    "proxy": (b"\x40\x02\x50\x08" + option(35, b"coap://x"), "Proxy-Uri: this is no proxy", 505),
+}
+
+
+def test_every_refusal_has_its_event(inst):
+    """What the CoAP machine refuses by itself the operator hears, each with its reason; the same session is then briefed."""
+    node = inst.node(next(COUNT))
+    content = json.dumps({"version": 1, "attempt": f"{next(COUNT):032x}", "methods": ["cert"]}).encode()
+    with subprocess.Popen([str(a) for a in (
+            "openssl", "s_client", "-connect", f"127.0.0.1:{inst.coap_port}", "-servername", inst.bbn, "-quiet", "-no_ign_eof", "-dtls1_2", "-CAfile",
+            inst.dir / "keeper/ca.pem", "-cert", node.dir / "node.pem", "-key", node.dir / "node.key")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as p:
+        try:
+            os.set_blocking(p.stdout.fileno(), False)
+            for octets, why, status in BAD.values():
+                with told(inst, "bbn.refused", why, who=node.cse_id):
+                    p.stdin.write(octets)
+                    p.stdin.flush()
+                event = next(e for e in inst.events("--what", "bbn.refused") if why in e["why"] and e["who"] == node.cse_id)
+                assert event.get("outcome", 0) == status, event
+            p.stdin.write(message(content))
+            p.stdin.flush()
+            said = b""
+
+            def answered():
+                nonlocal said
+                said += p.stdout.read() or b""
+                return b'"sequence"' in said
+            until("the briefing", answered, context=lambda: repr(said[-2000:]) + inst.log_text())
+            with told(inst, "bbn.refused", "request: broke off between two blocks"):
+                p.stdin.write(b"\x40\x02\x50\x09" + b"\xb8briefing" + option(16, b"\x0e") + b"\xff" + b"x" * 1024)
+                p.stdin.flush()
+                until("2.31", lambda: b"\x60\x5f\x50\x09" in (p.stdout.read() or b""))
+                p.stdin.close()              # s_client says good-bye
+                p.wait(RUN_SECONDS)
+        finally:
+            p.kill()
+    assert inst.ask("node", "show", node.id)["state"] == "briefed"
+
+
 OPENSSL = ["PSK-AES128-CCM8", "ECDHE-PSK-CHACHA20-POLY1305", "ECDHE-PSK-AES128-CBC-SHA256", "ECDHE-ECDSA-AES128-CCM8",
            "ECDHE-ECDSA-AES128-GCM-SHA256"]
 # gnutls-cli 3.7.9 itself falls over ECDHE-PSK, before it has answered
@@ -365,6 +425,39 @@ def test_every_suite_by_itself(inst):
         assert b"sequence" not in said and b"alert" in said, (version, suite, said)
 
 
+def test_an_open_session_ends_with_its_subscription(inst):
+    """By certificate with an answer, by secret with nothing but the handshake; somebody else's goes on."""
+    inst.subscription("short")
+    content = json.dumps({"version": 1, "attempt": f"{next(COUNT):032x}", "methods": ["cert"]}).encode()
+    clients = []
+    try:
+        for subscription, secret in (("short", False), ("short", True), ("sub-1", False)):
+            node = inst.node(next(COUNT), subscription=subscription)
+            mine = ("-psk_identity", with_secret(inst, node)[1], "-psk", SECRET, "-cipher", "PSK-AES128-CCM8") if secret else \
+                ("-cert", node.dir / "node.pem", "-key", node.dir / "node.key")
+            log = node.dir / "s_client"
+            with open(log, "wb") as out:
+                p = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{inst.coap_port}", "-servername", inst.bbn, "-CAfile",
+                                      inst.dir / "keeper/ca.pem", "-dtls1_2", "-ign_eof", *map(str, mine)], stdin=subprocess.PIPE, stdout=out,
+                                     stderr=subprocess.STDOUT)
+            clients.append(p)
+            until("a session", lambda log=log: b"Verif" in log.read_bytes(), context=inst.log_text)
+            if not secret:
+                p.stdin.write(message(content))
+                p.stdin.flush()
+                until("an answer", lambda log=log: b'"sequence"' in log.read_bytes(), context=inst.log_text)
+        assert [p.poll() for p in clients] == [None] * 3
+        inst.muster("subscription", "suspend", "short")
+        for p in clients[:2]:
+            p.wait(20)           # limits.idle is 60 s
+        assert clients[2].poll() is None
+    finally:
+        for p in clients:
+            p.kill()
+            p.stdin.close()
+            p.wait()
+
+
 def test_counted(inst):
     text = run("curl", "-sS", f"http://127.0.0.1:{inst.metrics_port}/metrics").stdout
     assert "identity known, key wrong" in inst.wait_event("bbn.handshake-failed", who=inst.wrong_identity)["why"]
@@ -382,3 +475,34 @@ def test_settings_that_are_none(inst, tmp_path, wrong, said):
     conf.write_text(re.sub(r"coap_listen = \[[^]]*\]", f"coap_listen = {wrong}", inst.plain_config))
     done = run(MUSTERD, "-c", conf, "--check", check=False)
     assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+class Cutter(Relay):
+    """The server's power goes while a content is under way in blocks: a record that is as large as a block shows it."""
+    at, server = None, None              # True: the question's blocks; False: the answer's
+
+    def seen(self, to_server, data):
+        if self.at is to_server and data[0] == 23 and len(data) > 1000:
+            self.at = None
+            self.server.kill()
+            self.server.wait(RUN_SECONDS)
+
+
+def test_power_cut_of_the_server_between_blocks(inst):
+    """It dies with half of a question, then with half of an answer; nobody helps the agent, and it is briefed in the end."""
+    with Cutter(inst.coap_port) as path:
+        # failures make a long question
+        facts = "".join(f'{name} = "{name[0] * 60}";\n' for name in ("model", "serial", "batch", "firmware"))
+        node = new(inst, facts + 'open_timeout = "3s";\nanswer_timeout = "3s";\n', at=path.port)
+        dead = [inst.instruction(uri=f"https://{inst.mef}:{free_port()}") for _ in range(8)]
+        node.instruct(*dead, coaps(inst))
+        path.server = inst.process
+        path.at = True
+        with node.running() as agent:
+            for at in (False, None):
+                assert inst.process.wait(RUN_SECONDS) == -signal.SIGKILL
+                inst.start()
+                path.server, path.at = inst.process, at
+            agent.wait_log(" enrolled ")
+    assert len(re.findall("briefing-failed", agent.log.read_text())) >= 2
+    assert [r["reason"] for r in node.status()["reports"]][-2:] == ["ok", "ok"]

@@ -141,6 +141,40 @@ def test_a_reset_that_is_cut(later):
     assert node.run_once(env=later.env()).returncode == 0
 
 
+def test_registrations_that_end_before_the_key(later):
+    """8.3.5.2.5 and 8.8.2.5: cut short by hand, at the MEF and at the MAF; the agent knows each end, over a restart, and when its clock
+    comes near them prolongs both by an update up to the key's end. The key stays, and nobody enrols."""
+    later.go("+122d", reenrol="open")
+    inst, node = later.inst, later.inst.node(9, subscription="long")
+    assert node.run_once(env=later.env()).returncode == 0
+    had = node.status()["credential"]
+    assert had["ends"]["mefRegistration"] == had["ends"]["mafRegistration"] == had["ends"]["key"] == had["notAfter"], had
+    for where in ((), ("--mef",)):
+        done = node.agent("register", "update", "--lifetime", "1h", *where, env=later.env())
+        assert done.returncode == 0, done.stderr + done.stdout
+    short = node.status()["credential"]
+    assert short["ends"]["key"] == had["notAfter"] > short["ends"]["mafRegistration"] == short["notAfter"], short
+    assert short["ends"]["mefRegistration"] < had["notAfter"], short
+    with node.running(env=at("+119d")) as agent:         # its clock goes three days back: no reason to do anything
+        agent.wait_log("enrolled-already")
+    minutes = 122 * 24 * 60 + 55                         # and near their ends: the window is over after 54
+    with node.running(env=at(f"+{minutes}m")) as agent:
+        for _ in range(2):                               # either may be the first
+            agent.wait_log("registration-renewed at=")
+    now = node.status()["credential"]
+    assert now["ends"] == had["ends"] and now["keyID"] == had["keyID"] and now["obtained"] == had["obtained"], now
+    assert now["notAfter"] == had["notAfter"]
+    # one that the MAF has forgotten meanwhile: refused, so the node enrols anew
+    for where in ((), ("--mef",)):
+        assert node.agent("register", "update", "--lifetime", "1h", *where, env=later.env()).returncode == 0
+    run("sqlite3", inst.dir / "store/muster.db", f"UPDATE registration SET expires = 1 WHERE client_id = '{node.cse_id}'")
+    with node.running(env=at(f"+{minutes}m")) as agent:
+        agent.wait_log("registration-not-renewed")
+        agent.wait_log("by=renewal")
+        agent.wait_log(" enrolled ")
+    assert node.status()["credential"]["keyID"] != had["keyID"]
+
+
 def test_a_clock_that_jumps(later):
     """The server's clock is a year ahead for a while: who asks then is refused, and nothing of it remains; nothing is told of a fleet
     that has ended. The node's clock jumps as well, both ways."""

@@ -176,6 +176,41 @@ def test_the_bsf_as_briefing_node(tmp_path, bsf, maf):
         setattr(bsf, change[0], before)
 
 
+def test_what_fails_behind_the_bsf_asks_it_nothing_again(tmp_path, bsf, maf):
+    """TS-0003 8.3.2.3: no handshake while there is a valid Ks. A MAF that is down costs one run on Ub, not one for each attempt."""
+    node = SimNode(tmp_path / "n", maf, bsf)
+    node.instruct(node.discovery())
+    bsf.instructions = json.dumps({"version": 1, "instructions": [node.instruction()]})
+    whole, bsf.granted = bsf.granted, lambda: None
+    with Running(node) as agent:
+        for _ in range(3):
+            agent.wait_log("instruction-failed .*maf.open")
+        assert bsf.grants == 1 and bsf.log == [("asked", "impi"), ("granted", bsf.btid)], bsf.log
+        maf.know(bsf)
+        agent.wait_log("enrolled key")
+        enrolled(node, bsf, maf)
+        # once it has served, the next time is another one
+        bsf.granted = whole
+        assert bsf.grants == 1 and node.agent("trigger").returncode == 0
+        agent.wait_log("enrolled key")
+        assert bsf.grants == 2
+    enrolled(node, bsf, maf)
+    # a key that is not taken is of no use any more
+    other = SimNode(tmp_path / "m", maf, bsf)
+    other.instruct(other.discovery())
+    bsf.sqn += 0x10000
+    with AlertServer(115) as alert:
+        other.configure(maf_port=alert.port)
+        with Running(other) as agent:
+            for _ in range(2):
+                agent.wait_log("instruction-failed .*maf.open")
+            assert bsf.grants >= 4
+    report = other.status()["reports"][-1]
+    assert (report["method"], report["reason"]) == ("gba", "not authenticated"), report
+    assert "BSF must give this server keys" in report["remedy"] and "certificate" not in report["remedy"], report
+    assert other.status()["attempts"][0]["reports"][-1]["remedy"] == report["remedy"]
+
+
 @pytest.mark.parametrize("ua", ["01000100ae", "0100000007"])
 def test_the_card_keeps_ks(tmp_path, ua):
     """GBA_U, with the key for the MAF from the card; and TLS 1.3, where the key is another one."""

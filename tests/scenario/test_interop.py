@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import re
+import sqlite3
 import subprocess
 
 import pytest
@@ -178,24 +179,47 @@ def idle_sessions(inst, node, stack, path):
     return {"mef": mef, "maf": maf, "bbn": bbn, "silent": silent}
 
 
-def test_open_sessions_end_with_their_node(inst, tmp_path):
-    """Who is revoked or suspended is not told so at its next request: its sessions end at once, everybody else's go on."""
+def gone(inst, act, sessions):
+    for where, one in sessions.items():
+        try:
+            one.process.wait(20)         # limits.idle is 60 s
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{act}: the session at {where} goes on\n{one.said()}{inst.log_text()}") from None
+
+
+def run_out(inst, name):
+    """The subscription's end is now, as if that had been its contract."""
+    with contextlib.closing(sqlite3.connect(inst.dir / "store/muster.db", timeout=20)) as db:
+        db.execute("UPDATE subscription SET not_after = unixepoch(), due = unixepoch() WHERE id = ?", (name,))
+        db.commit()
+
+
+def test_open_sessions_end(inst, tmp_path):
+    """Who is revoked or suspended, or whose subscription is, ends, or has expired, is not told so at its next request: its sessions end
+    at once, everybody else's go on."""
+    acts = {"revoke": [41], "suspend": [42], "sub-suspend": [43, 44], "sub-end": [45], "sub-expire": [46]}
     with contextlib.ExitStack() as stack:
-        sessions = {}
-        for number, act in ((41, "revoke"), (42, "suspend"), (43, "bystander")):
-            (tmp_path / act).mkdir()
-            sessions[act] = idle_sessions(inst, inst.node(number), stack, tmp_path / act)
-        for act, number in (("revoke", 41), ("suspend", 42)):
-            assert [s.process.poll() for s in sessions[act].values()] == [None] * 4, inst.log_text()
-            inst.muster("node", act, f"//{inst.sp}/CSE{number:06d}", "--reason", "lost")
-            for where, one in sessions[act].items():
-                try:
-                    one.process.wait(20)         # limits.idle is 60 s
-                except subprocess.TimeoutExpired:
-                    raise AssertionError(f"{act}: the session at {where} goes on\n{one.said()}{inst.log_text()}") from None
-        other = sessions["bystander"]
-        assert [s.process.poll() for s in other.values()] == [None] * 4
-        said = other["mef"].ask(primitive("GET", "/MEFBase/none", inst.node(44, known=False), close=False), 3)
+        def sessions_of(number, subscription):
+            path = tmp_path / str(number)
+            path.mkdir()
+            return idle_sessions(inst, inst.node(number, subscription=subscription), stack, path)
+        for act in acts:
+            if act.startswith("sub-"):
+                inst.subscription(act)
+        sessions = {act: [sessions_of(n, act if act.startswith("sub-") else "sub-1") for n in numbers] for act, numbers in acts.items()}
+        bystander = sessions_of(47, "sub-1")
+        for act, sets in sessions.items():
+            assert [one.process.poll() for s in sets for one in s.values()] == [None] * 4 * len(sets), inst.log_text()
+            if act == "sub-expire":
+                run_out(inst, act)
+            elif act.startswith("sub-"):
+                inst.muster("subscription", act[4:], act)
+            else:
+                inst.muster("node", act, f"//{inst.sp}/CSE{acts[act][0]:06d}", "--reason", "lost")
+            for one in sets:
+                gone(inst, act, one)
+        assert [s.process.poll() for s in bystander.values()] == [None] * 4
+        said = bystander["mef"].ask(primitive("GET", "/MEFBase/none", inst.node(48, known=False), close=False), 3)
         assert "X-M2M-RSC: 4" in said
 
 

@@ -160,6 +160,7 @@ def test_unknown_and_wrong_look_alike(shared, profile):
         assert node.run_once().returncode == 1
         assert reports(node) == [("psk", "not authenticated")], node.status()["reports"]
         said.append(node.status()["reports"][0]["detail"].replace(node.identity, ""))
+        assert "this device's secret" in node.status()["reports"][0]["remedy"], node.status()["reports"]
     assert said[0] == said[1]
     assert "identity unknown" in shared.wait_event("mef.handshake-failed", who=unknown.identity)["why"]
     event = shared.wait_event("mef.handshake-failed", who=wrong.identity)

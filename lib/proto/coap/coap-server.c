@@ -2,6 +2,7 @@
 #include "proto/coap/coap.h"
 
 #include "base/secret.h"
+#include "base/text.h"
 
 void coap_resend_begin(struct coap_resend *r, uint16_t id, mst_ms now, uint32_t rnd)
 {
@@ -110,10 +111,35 @@ static void rest(struct coap_server *s, mst_ms now)
 	s->deadline = s->out ? now + COAP_SPAN_MS : MST_NEVER;
 }
 
-static void refuse(struct coap_server *s, uint8_t code, const char *text, uint32_t max_age, mst_ms now)
+static void note(struct coap_server *s, uint8_t code, const char *field, const char *text)
+{
+	s->refused = (struct coap_refusal){ .on = true, .code = code };
+	mst_diag_set(&s->refused.why, 0, field, text, (const char *)NULL);
+}
+
+static void refuse(struct coap_server *s, uint8_t code, const char *field, const char *text, mst_ms now)
 {
 	rest(s, now);
-	say(s, code, text, max_age, now);
+	note(s, code, field, text);
+	say(s, code, text, 0, now);
+}
+
+static void refuse_option(struct coap_server *s, uint16_t number, mst_ms now)
+{
+	char field[24];
+	struct mst_writer w = mst_writer_of(field, sizeof(field));
+
+	mst_put_str(&w, "option ");
+	mst_put_dec(&w, number);
+	mst_put_nul(&w);
+	refuse(s, MST_COAP_BAD_OPTION, field, "an option that cannot be taken", now);
+}
+
+/* Not the peer's fault, and over soon. */
+static void no_room(struct coap_server *s, mst_ms now)
+{
+	rest(s, now);
+	say(s, MST_COAP_UNAVAILABLE, NULL, 1, now);
 }
 
 /* ---- blocks of an answer ----------------------------------------------------------------------------- */
@@ -151,11 +177,11 @@ static void next_block(struct coap_server *s, mst_ms now)
 
 	s->has_block1 = false;
 	if (!s->out || s->out_key != s->key) {
-		say(s, MST_COAP_INCOMPLETE, "no answer is kept of which this is a block", 0, now);
+		refuse(s, MST_COAP_INCOMPLETE, "Block2", "no answer is kept of which this is a block", now);
 		return;
 	}
 	if (at >= body.n) {
-		say(s, MST_COAP_BAD_REQUEST, "the answer has no such block", 0, now);
+		refuse(s, MST_COAP_BAD_REQUEST, "Block2", "the answer has no such block", now);
 		return;
 	}
 	put_block(s, body, (uint32_t)(at >> (4 + szx)), szx, 0, now, 0);
@@ -270,22 +296,22 @@ static bool take_block(struct coap_server *s, const struct mst_coap_msg *m, uint
 		s->key = key;
 	}
 	if (s->state != COAP_SERVER_TAKING || s->key != key || at != s->n_in) {
-		refuse(s, MST_COAP_INCOMPLETE, "not the next block of this request", 0, now);
+		refuse(s, MST_COAP_INCOMPLETE, "Block1", "not the next block of this request", now);
 		return false;
 	}
 	/* every block but the last is full (RFC 7959 2.2) */
 	if (m->payload.n > size || (s->block1.more && m->payload.n != size)) {
-		refuse(s, MST_COAP_BAD_REQUEST, "a block of another size than it says", 0, now);
+		refuse(s, MST_COAP_BAD_REQUEST, "Block1", "a block of another size than it says", now);
 		return false;
 	}
 	if (at + m->payload.n > s->cfg.body_max || mst_coap_uint_of(m, MST_COAP_SIZE1, 0) > s->cfg.body_max) {
-		refuse(s, MST_COAP_TOO_LARGE, "more octets than are taken", 0, now);
+		refuse(s, MST_COAP_TOO_LARGE, "content", "more octets than are taken", now);
 		return false;
 	}
 	if (!s->in)
 		s->in = s->room.take(s->room.arg, s->cfg.body_max);
 	if (!s->in) {
-		refuse(s, MST_COAP_UNAVAILABLE, NULL, 1, now);
+		no_room(s, now);
 		return false;
 	}
 	if (m->payload.n)
@@ -307,26 +333,55 @@ static bool hand_over(struct coap_server *s, struct mst_coap_msg *m, struct mst_
 	return true;
 }
 
-static bool on_request(struct coap_server *s, struct mst_coap_msg *m, mst_ms now, struct coap_request *ret_q)
+/* One at a time; the one at work keeps its place, and this one hears when to come again. */
+static void busy(struct coap_server *s, const struct mst_coap_msg *m)
+{
+	struct mst_coap_msg a = { .type = m->type == MST_COAP_CON ? MST_COAP_ACK : MST_COAP_NON, .code = MST_COAP_UNAVAILABLE,
+				  .id = m->type == MST_COAP_CON ? m->id : s->next_id++, .n_token = m->n_token };
+	struct mst_writer w = mst_writer_of(s->reply, sizeof(s->reply));
+	uint8_t age[4];
+
+	memcpy(a.token, m->token, m->n_token);
+	mst_coap_add_uint(&a, MST_COAP_MAX_AGE, 1, age);
+	mst_coap_write(&a, &w);
+	s->n_reply = w.n;
+	s->send_reply = s->replied = true;
+	s->reply_to = m->id;
+}
+
+/* What can be told of a request by its options. False: it was refused. */
+static bool judge(struct coap_server *s, struct mst_coap_msg *m, mst_ms now)
 {
 	uint16_t bad = 0;
+
+	if (mst_coap_find(m, MST_COAP_PROXY_URI) || mst_coap_find(m, MST_COAP_PROXY_SCHEME)) {
+		refuse(s, MST_COAP_NO_PROXY, "Proxy-Uri", "this is no proxy", now);
+		return false;
+	}
+	if (!mst_coap_check(m, &bad)) {
+		refuse_option(s, bad, now);
+		return false;
+	}
+	if (mst_coap_find(m, MST_COAP_IF_MATCH) || mst_coap_find(m, MST_COAP_IF_NONE_MATCH)) {
+		refuse_option(s, mst_coap_find(m, MST_COAP_IF_MATCH) ? MST_COAP_IF_MATCH : MST_COAP_IF_NONE_MATCH, now);
+		return false;
+	}
+	if (!read_blocks(s, m)) {
+		refuse(s, MST_COAP_BAD_OPTION, "Block", "a block that is none", now);
+		return false;
+	}
+	return true;
+}
+
+/* `size`: of the datagram. */
+static bool on_request(struct coap_server *s, struct mst_coap_msg *m, size_t size, mst_ms now, struct coap_request *ret_q)
+{
 	uint32_t key;
 
 	remember(s, m->id, now);
 	s->resend.on = false;                /* who asks the next has had the answer, or wants it no more */
 	if (s->state == COAP_SERVER_ASKED) {
-		/* one at a time; the one at work keeps its place, and this one hears when to come again */
-		struct mst_coap_msg busy = { .type = m->type == MST_COAP_CON ? MST_COAP_ACK : MST_COAP_NON, .code = MST_COAP_UNAVAILABLE,
-					     .id = m->type == MST_COAP_CON ? m->id : s->next_id++, .n_token = m->n_token };
-		struct mst_writer w = mst_writer_of(s->reply, sizeof(s->reply));
-		uint8_t age[4];
-
-		memcpy(busy.token, m->token, m->n_token);
-		mst_coap_add_uint(&busy, MST_COAP_MAX_AGE, 1, age);
-		mst_coap_write(&busy, &w);
-		s->n_reply = w.n;
-		s->send_reply = s->replied = true;
-		s->reply_to = m->id;
+		busy(s, m);
 		return false;
 	}
 	s->type = m->type;
@@ -336,18 +391,12 @@ static bool on_request(struct coap_server *s, struct mst_coap_msg *m, mst_ms now
 	s->n_token = m->n_token;
 	memcpy(s->token, m->token, m->n_token);
 	s->has_block1 = s->has_block2 = false;
-	if (mst_coap_find(m, MST_COAP_PROXY_URI) || mst_coap_find(m, MST_COAP_PROXY_SCHEME)) {
-		refuse(s, MST_COAP_NO_PROXY, "this is no proxy", 0, now);
+	if (size > COAP_TAKEN) {
+		refuse(s, MST_COAP_TOO_LARGE, "datagram", "longer than is taken in one piece", now);
 		return false;
 	}
-	if (!mst_coap_check(m, &bad) || mst_coap_find(m, MST_COAP_IF_MATCH) || mst_coap_find(m, MST_COAP_IF_NONE_MATCH)) {
-		refuse(s, MST_COAP_BAD_OPTION, "an option that cannot be taken", 0, now);
+	if (!judge(s, m, now))
 		return false;
-	}
-	if (!read_blocks(s, m)) {
-		refuse(s, MST_COAP_BAD_OPTION, "a block that is none", 0, now);
-		return false;
-	}
 	key = key_of(m);
 	if (s->has_block1)
 		return take_block(s, m, key, now) ? hand_over(s, m, (struct mst_view){ s->in, s->n_in }, now, ret_q) : false;
@@ -358,7 +407,7 @@ static bool on_request(struct coap_server *s, struct mst_coap_msg *m, mst_ms now
 		return false;
 	}
 	if (m->payload.n > s->cfg.body_max) {
-		refuse(s, MST_COAP_TOO_LARGE, "more octets than are taken", 0, now);
+		refuse(s, MST_COAP_TOO_LARGE, "content", "more octets than are taken", now);
 		return false;
 	}
 	return hand_over(s, m, m->payload, now, ret_q);
@@ -376,15 +425,20 @@ static void on_reply(struct coap_server *s, const struct mst_coap_msg *m)
 
 bool coap_server_feed(struct coap_server *s, struct mst_view datagram, mst_ms now, struct mst_coap_msg *m, struct coap_request *ret_q)
 {
-	int r = mst_coap_read(datagram, m, NULL);
+	struct mst_diag d = { 0 };
+	int r = mst_coap_read(datagram, m, &d);
 
-	if (r == MST_COAP_FOREIGN || (r && m->type != MST_COAP_CON)) {
+	s->refused.on = false;
+	if (r) {
 		s->stats.malformed++;
-		return false;
+		note(s, 0, d.field, d.text);
 	}
+	if (r == MST_COAP_FOREIGN || (r && m->type != MST_COAP_CON))
+		return false;
 	/* RFC 7252 4.2: a confirmable message that cannot be processed is reset; 4.3: an empty one is a ping */
 	if (r || (m->type == MST_COAP_CON && !mst_coap_is_request(m->code))) {
-		s->stats.malformed += r != 0;
+		if (!r && m->code)
+			note(s, 0, "code", "an answer, and nothing was asked");
 		send_small(s, MST_COAP_RST, m->id);
 		return false;
 	}
@@ -398,7 +452,24 @@ bool coap_server_feed(struct coap_server *s, struct mst_view datagram, mst_ms no
 		again(s, m);
 		return false;
 	}
-	return on_request(s, m, now, ret_q);
+	return on_request(s, m, datagram.n, now, ret_q);
+}
+
+const struct coap_refusal *coap_server_refused(struct coap_server *s)
+{
+	bool on = s->refused.on;
+
+	s->refused.on = false;
+	return on ? &s->refused : NULL;
+}
+
+const struct coap_refusal *coap_server_broken_off(struct coap_server *s)
+{
+	if (s->state != COAP_SERVER_TAKING)
+		return NULL;
+	s->state = COAP_SERVER_IDLE;
+	note(s, 0, "request", "broke off between two blocks");
+	return coap_server_refused(s);
 }
 
 void coap_server_tick(struct coap_server *s, mst_ms now)
@@ -407,6 +478,7 @@ void coap_server_tick(struct coap_server *s, mst_ms now)
 		s->send_reply = true;
 		s->stats.resent++;
 	}
+	s->refused.on = false;
 	if (now < s->deadline)
 		return;
 	s->deadline = MST_NEVER;
@@ -416,6 +488,7 @@ void coap_server_tick(struct coap_server *s, mst_ms now)
 		send_small(s, MST_COAP_ACK, s->id);
 	} else if (s->state == COAP_SERVER_TAKING) {
 		rest(s, now);
+		note(s, MST_COAP_INCOMPLETE, "request", "the next block did not come in time");
 	} else if (s->state == COAP_SERVER_IDLE) {
 		drop_out(s);         /* nobody has come for it */
 	}

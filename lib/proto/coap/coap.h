@@ -31,6 +31,9 @@ struct coap_room {
 
 struct coap_stats { uint64_t repeated, resent, malformed; };   /* came again; sent again; were no messages */
 
+/* What came and is no request for the owner. `code`: what the peer was answered; 0: a reset, or nothing. */
+struct coap_refusal { bool on; uint8_t code; struct mst_diag why; };
+
 /* What is sent until it is acknowledged: RFC 7252 4.2. */
 struct coap_resend { bool on; uint16_t id; mst_ms wait, at; unsigned times; };
 
@@ -58,6 +61,7 @@ struct coap_server {
 	struct coap_room room;
 	enum coap_server_state state;
 	struct coap_stats stats;
+	struct coap_refusal refused;
 	struct { uint16_t id; mst_ms until; } seen[COAP_SEEN];
 	unsigned at_seen, n_seen;
 	/* The last reply, for whoever asks again with the same message id. */
@@ -104,6 +108,13 @@ void coap_server_deinit(struct coap_server *s);           /* gives room back; wi
 /* A datagram. True: *ret_q is a request for the owner, who answers now or later; `m` is storage for it. */
 MST_MUST_CHECK bool coap_server_feed(struct coap_server *s, struct mst_view datagram, mst_ms now, struct mst_coap_msg *m,
 				     struct coap_request *ret_q);
+/*
+ * Was the last input (or the last tick) a refusal that somebody should hear of? NULL when not, and when it was asked before.
+ * Being busy is none: what came was good, and may come again.
+ */
+const struct coap_refusal *coap_server_refused(struct coap_server *s);
+/* A request of which blocks have come and which will not come to an end now: as a refusal, or NULL. */
+const struct coap_refusal *coap_server_broken_off(struct coap_server *s);
 /* The owner's answer to the request it was given. `rnd`: by chance, spreads repetitions. */
 void coap_server_answer(struct coap_server *s, const struct coap_answer *a, mst_ms now, uint32_t rnd);
 void coap_server_tick(struct coap_server *s, mst_ms now);

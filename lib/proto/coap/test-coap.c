@@ -410,6 +410,99 @@ static void oddities(void **state)
 	end(w);
 }
 
+/* Each has its own reason, told once; and the next good one is served. */
+static void refusals_have_their_reasons(void **state)
+{
+#define BLOCK1(num, more, szx) .one = { num, more, szx }, .has_one = true
+	static const struct { const char *octets; size_t n; struct mst_coap_block one; bool has_one; size_t payload; uint8_t code; const char *field, *text; } rows[] = {
+		{ "\x40\x02\0\x01\xff", 5, .code = 0, .field = "payload", .text = "a marker, and none behind it" },
+		{ "\x50\x02\0\x01\xff", 5, .code = 0, .field = "payload", .text = "a marker, and none behind it" },
+		{ "\x80\x02\0\x01", 4, .code = 0, .field = "version", .text = "not CoAP, version 1" },
+		{ "\x40", 1, .code = 0, .field = "version", .text = "not CoAP, version 1" },
+		{ "\x49\x02\0\x01", 4, .code = 0, .field = "token", .text = "longer than 8 octets" },
+		{ "\x40\x02\0\x01\xf1x", 6, .code = 0, .field = "option", .text = "its number or length is none" },
+		{ "\x40\x45\0\x01", 4, .code = 0, .field = "code", .text = "an answer, and nothing was asked" },
+		{ "\x40\x02\0\x02\xe1\x06\xf4x", 8, .code = MST_COAP_BAD_OPTION, .field = "option 2049", .text = "an option that cannot be taken" },
+		{ "\x40\x02\0\x03\x11x", 6, .code = MST_COAP_BAD_OPTION, .field = "option 1", .text = "an option that cannot be taken" },
+		{ "\x40\x02\0\x04\x50", 5, .code = MST_COAP_BAD_OPTION, .field = "option 5", .text = "an option that cannot be taken" },
+		{ "\x40\x02\0\x05\xd1\x16x", 7, .code = MST_COAP_NO_PROXY, .field = "Proxy-Uri", .text = "this is no proxy" },
+		{ "\x40\x02\0\x06\xd1\x0e\x07", 7, .code = MST_COAP_BAD_OPTION, .field = "Block", .text = "a block that is none" },
+		{ "\x40\x02\0\x07\xd1\x0a\x16", 7, .code = MST_COAP_INCOMPLETE, .field = "Block2", .text = "no answer is kept of which this is a block" },
+		{ .n = 10, BLOCK1(1, true, 6), .payload = 1024, .code = MST_COAP_INCOMPLETE, .field = "Block1", .text = "not the next block of this request" },
+		{ .n = 11, BLOCK1(0, true, 6), .payload = 7, .code = MST_COAP_BAD_REQUEST, .field = "Block1", .text = "a block of another size than it says" },
+		{ .n = 12, .payload = 4090, .code = MST_COAP_TOO_LARGE, .field = "datagram", .text = "longer than is taken in one piece" },
+		{ .n = 13, .payload = 3001, .code = MST_COAP_TOO_LARGE, .field = "content", .text = "more octets than are taken" },
+	};
+#undef BLOCK1
+	struct world *w = world(14, 6, 6);
+	const struct coap_refusal *r;
+	static uint8_t b[8192];
+	enum mst_coap_type type;
+
+	(void)state;
+	w->s.cfg.body_max = 3000;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		struct mst_view v = { (const uint8_t *)rows[i].octets, rows[i].n };
+		uint8_t code;
+
+		if (!v.p)
+			v = message(b, sizeof(b), MST_COAP_CON, MST_COAP_POST, (uint16_t)rows[i].n, rows[i].has_one ? &rows[i].one : NULL, NULL, rows[i].payload);
+		code = said(w, v, &type);
+		r = coap_server_refused(&w->s);
+		assert_non_null(r);
+		assert_int_equal(r->code, rows[i].code);
+		assert_string_equal(r->why.field, rows[i].field);
+		assert_string_equal(r->why.text, rows[i].text);
+		if (r->code)
+			assert_int_equal(code, r->code);
+		assert_null(coap_server_refused(&w->s));
+		/* the same again is answered, and not told again */
+		if (r->code) {
+			assert_int_equal(said(w, v, &type), rows[i].code);
+			assert_null(coap_server_refused(&w->s));
+		}
+		w->asked = 0;
+		w->now += 10;
+		assert_int_equal(said(w, message(b, sizeof(b), MST_COAP_CON, MST_COAP_POST, (uint16_t)(100 + i), NULL, NULL, 4), &type), MST_COAP_CHANGED);
+		assert_null(coap_server_refused(&w->s));
+		assert_int_equal(w->asked, 1);
+	}
+	/* a ping, an acknowledgement of nothing: no refusals */
+	(void)said(w, MST_VIEW_LIT("\x40\x00\x02\x01"), &type);
+	assert_null(coap_server_refused(&w->s));
+	(void)said(w, MST_VIEW_LIT("\x60\x00\x02\x02"), &type);
+	assert_null(coap_server_refused(&w->s));
+	end(w);
+}
+
+/* Whose blocks stop coming: after a while, or because the session ends. */
+static void half_a_request_is_told(void **state)
+{
+	static const struct mst_coap_block first = { 0, true, 6 };
+	struct world *w = world(15, 6, 6);
+	const struct coap_refusal *r;
+	enum mst_coap_type type;
+	uint8_t b[2048];
+
+	(void)state;
+	assert_null(coap_server_broken_off(&w->s));
+	assert_int_equal(said(w, message(b, sizeof(b), MST_COAP_CON, MST_COAP_POST, 1, &first, NULL, 1024), &type), MST_COAP_CONTINUE);
+	w->now = coap_server_deadline(&w->s);
+	coap_server_tick(&w->s, w->now);
+	r = coap_server_refused(&w->s);
+	assert_non_null(r);
+	assert_int_equal(r->code, MST_COAP_INCOMPLETE);
+	assert_string_equal(r->why.text, "the next block did not come in time");
+	assert_null(coap_server_broken_off(&w->s));
+	assert_int_equal(said(w, message(b, sizeof(b), MST_COAP_CON, MST_COAP_POST, 2, &first, NULL, 1024), &type), MST_COAP_CONTINUE);
+	r = coap_server_broken_off(&w->s);
+	assert_non_null(r);
+	assert_int_equal(r->code, 0);
+	assert_string_equal(r->why.text, "broke off between two blocks");
+	assert_null(coap_server_broken_off(&w->s));
+	end(w);
+}
+
 /* Room for blocks is every session's: none that is idle keeps it from the others. */
 static void room_is_given_back(void **state)
 {
@@ -444,7 +537,7 @@ int main(void)
 		cmocka_unit_test(every_size_both_ways), cmocka_unit_test(a_bad_network), cmocka_unit_test(a_slow_owner_answers_by_itself),
 		cmocka_unit_test(a_dead_network_is_silence), cmocka_unit_test(no_room_is_busy), cmocka_unit_test(more_than_is_taken),
 		cmocka_unit_test(blocks_out_of_turn), cmocka_unit_test(nobody_elses_blocks), cmocka_unit_test(oddities),
-		cmocka_unit_test(room_is_given_back),
+		cmocka_unit_test(room_is_given_back), cmocka_unit_test(refusals_have_their_reasons), cmocka_unit_test(half_a_request_is_told),
 	};
 
 	return cmocka_run_group_tests_name("coap machines", tests, NULL, NULL);

@@ -86,7 +86,7 @@ static int apply_act(struct admin *q, const struct mst_node *was, const struct m
 		r = end_all(q, n, reason);
 	/* an open session would be told at its next request only */
 	if (n->state == MST_NODE_SUSPENDED || n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !n->leave_by))
-		q->a->cut = n->id;
+		q->a->cut.one = n->id;
 	return r ? r : tell_act(q, n, reason);
 }
 
@@ -178,6 +178,8 @@ static int apply_move(struct admin *q, const struct mst_node *was, const struct 
 		r = mst_store_node_update(q->env->store, n);
 	if (r)
 		return r;
+	/* what it has open is of the subscription that it has left: a cut of that one, or of its new one, must not miss it */
+	q->a->cut.one = n->id;
 	snprintf(why, sizeof(why), "to subscription %.120s: %.120s", sub->id, reason);
 	return admin_event(q, "node.moved", n->id, why);
 }
@@ -255,7 +257,8 @@ static int sub_clock(struct admin *q, struct mst_subscription *r, struct mst_clo
 		e = admin_end_sub_commands(q, r, &more);
 	if (over && !more)
 		r->due = 0;
-	c->subs_ended += *what && over;
+	if (!e && *what && over)
+		e = mst_sub_number(r->id, &c->over[c->subs_ended++]);
 	c->subs_near += *what && !over;
 	c->more = c->more || more;
 	return e ? e : mst_store_sub_put(q->env->store, r, false);

@@ -133,7 +133,7 @@ int admin_sub_extend(struct admin *q)
 	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));
 }
 
-/* suspend, resume, end: what it means for nodes is decided at their next request; what waits for them ends with it. */
+/* suspend, resume, end: what it means for nodes is decided when they come; open sessions end, and what waits for them with it. */
 int admin_sub_act(struct admin *q)
 {
 	static const char *const what[] = { "subscription.resumed", "subscription.suspended",
@@ -165,6 +165,8 @@ int admin_sub_act(struct admin *q)
 		sub.due = 0;
 	if (!r)
 		r = mst_store_sub_put(q->env->store, &sub, false);
+	if (!r && sub.state != MST_SUB_ACTIVE)
+		r = mst_sub_number(sub.id, &q->a->cut.group);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	return admin_answer(q, MST_RSC_OK, admin_json_sub(&sub));

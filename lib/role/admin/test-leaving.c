@@ -23,6 +23,8 @@ struct fix {
 };
 
 static char room[MST_ANSWER_MAX + 1];
+static struct mst_whose cut;         /* that the last answer asks for */
+static struct mst_clocked clocked;   /* what the clock did last */
 
 static struct mst_role_env env_of(struct fix *f, mst_time now)
 {
@@ -43,6 +45,7 @@ static void ask(struct fix *f, enum mst_op op, const char *target, const char *b
 		assert_int_equal(mst_store_commit(f->s), 0);
 	else
 		mst_store_rollback(f->s);
+	cut = a.cut;
 	room[a.content.n] = 0;
 	if (a.rsc != rsc)
 		fail_msg("%s: %d instead of %d: %s", target, a.rsc, rsc, room);
@@ -233,6 +236,7 @@ static void clock_says(struct fix *f, mst_time now)
 	assert_int_equal(admin_clock(&env, &c), 0);
 	assert_int_equal(mst_store_commit(f->s), 0);
 	assert_int_equal(c.nodes_gone, 0);
+	clocked = c;
 }
 
 static void give_cert(struct fix *f, const char *serial, const char *subject, mst_time issued)
@@ -400,6 +404,40 @@ static void a_subscription_expires(void **state)
 	assert_true(mst_store_sub_get(f->s, "sub-f", &r) == 0 && r.due == 0);
 }
 
+/* Open sessions end with what they were opened under: one word for a whole subscription, at once or by the clock. */
+static void sessions_end(void **state)
+{
+	struct fix *f = *state;
+	struct mst_subscription r;
+	int64_t a, b, again;
+
+	assert_true(mst_sub_number("sub-a", &a) == 0 && mst_sub_number("sub-b", &b) == 0 && mst_sub_number("sub-a", &again) == 0);
+	assert_true(a > 0 && b > 0 && a != b && a == again);
+	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
+	assert_true(cut.group == a && !cut.one);
+	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
+	assert_true(!cut.group && !cut.one);         /* nobody has come since */
+	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/resume", "{\"reason\":\"paid\"}", 2000, true);
+	assert_true(!cut.group && !cut.one);
+	ask(f, MST_OP_CREATE, "/v1/subscriptions/sub-a/end", "{\"reason\":\"unpaid\"}", 2000, true);
+	assert_true(cut.group == a && !cut.one);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/suspend", "{\"reason\":\"unpaid\"}", 2000, true);
+	assert_true(cut.one == f->node && !cut.group);
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/resume", "{\"reason\":\"paid\"}", 2000, true);
+	assert_true(!cut.group && !cut.one);
+	/* its open session is of the subscription that it leaves */
+	ask(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
+	    "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\",\"grace\":3600}", 2000, true);
+	assert_true(cut.one == f->node && !cut.group);
+	assert_int_equal(mst_store_sub_get(f->s, "sub-b", &r), 0);
+	clock_says(f, r.not_after - 1);
+	assert_int_equal(clocked.subs_ended, 0);
+	clock_says(f, r.not_after);
+	assert_true(clocked.subs_ended == 1 && clocked.over[0] == b);
+	clock_says(f, r.not_after + 1);
+	assert_int_equal(clocked.subs_ended, 0);
+}
+
 static int count_requests(void *arg, const struct mst_certreq *r)
 {
 	(void)r;
@@ -438,7 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { T(revoked), T(released), T(released_at_once), T(suspended), T(moved),
 		T(certificates_stay_for_the_grace), T(a_second_move_ends_what_was_left),
 		T(a_move_within_a_provider), T(requests_stay_with_their_provider),
-		T(a_subscription_ends), T(a_subscription_expires) };
+		T(a_subscription_ends), T(a_subscription_expires), T(sessions_end) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: leaving", tests, NULL, NULL);

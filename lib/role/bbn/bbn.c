@@ -34,8 +34,9 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	r = bbn_decode(env->conf, x, &a, &k.call, &k.verdict);
 	if (r < 0)
 		return r;
-	answer->node = k.who.has_node ? k.who.node.id : 0;
 	r = r ? 0 : judge(env, x, &k, &a);
+	if (!r)
+		r = mst_role_whose(&k.who, &answer->whose);
 	if (!r)
 		r = bbn_apply(env, x, &k.call, &k.who, &k.verdict);
 	return r ? r : bbn_encode(env, &k.call, &k.verdict, &k.records, &a, answer);

@@ -123,8 +123,15 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 		e = who_is_it(env, q, r);
 	if (e || !r->impi[0])
 		return e;
-	e = mst_store_gba_run_waiting(env->store, r->impi, q->origin, env->now, &r->waiting);
-	return e ? e : found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
+	return found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
+}
+
+/* Only who may come to cost the HSS a vector; whose challenge is open has it already. */
+static int load_waiting(struct mst_role_env *env, const struct bsf_call *q, struct bsf_records *r)
+{
+	bool open = r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until;
+
+	return !r->impi[0] || open ? 0 : mst_store_gba_run_waiting(env->store, r->impi, q->origin, env->now, &r->waiting);
 }
 
 /* --- verdict → answer --- */
@@ -266,13 +273,6 @@ static int take_vector(struct mst_role_env *env, const struct mst_fetch_result *
 
 static _Thread_local struct work work;     /* too much for a stack; nothing of it outlives the call */
 
-static int finish(struct mst_role_env *env, const struct mst_exchange *x, struct work *k, struct mst_answer *a)
-{
-	int e = bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
-
-	return e ? e : encode(env, k, a);
-}
-
 static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
 {
 	struct work *k = &work;
@@ -282,17 +282,19 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	bsf_decode(env->conf, x, &k->call);
 	e = bsf_load(env, &k->call, &k->records);
 	if (!e)
+		e = load_waiting(env, &k->call, &k->records);
+	if (!e)
 		e = bsf_decide(env->crypto, &k->call, &k->records, env->conf, env->now, &k->verdict);
 	if (!e && k->verdict.next == BSF_PROVE)
 		e = prove(env, k, a);
 	if (e)
 		return e;
-	if (k->verdict.next == BSF_FETCH) {
-		a->wants_fetch = true;
-		put_fetch(env, k, &a->fetch);
-		return bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
-	}
-	return finish(env, x, k, a);
+	e = bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
+	if (e || k->verdict.next != BSF_FETCH)
+		return e ? e : encode(env, k, a);
+	a->wants_fetch = true;
+	put_fetch(env, k, &a->fetch);
+	return 0;
 }
 
 static int resumed(struct mst_role_env *env, const struct mst_exchange *x, const struct mst_fetch_result *f, struct mst_answer *a)
@@ -307,7 +309,9 @@ static int resumed(struct mst_role_env *env, const struct mst_exchange *x, const
 		e = take_vector(env, f, k);
 	if (!e)
 		e = bsf_decide_fetched(&k->call, &k->records, env->conf, &k->vector, env->now, &k->verdict);
-	return e ? e : finish(env, x, k, a);
+	if (!e)
+		e = bsf_apply(env, x, &k->call, &k->records, &k->verdict, &k->briefing);
+	return e ? e : encode(env, k, a);
 }
 
 static int refused(struct mst_role_env *env, const struct mst_peer *p, const char *attempt, int status, const char *why)

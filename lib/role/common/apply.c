@@ -270,7 +270,7 @@ static int psk_hint(struct mst_role_env *env, enum mst_role role, const struct m
 {
 	struct mst_release unused;
 	struct mst_credential c;
-	int64_t whose;
+	struct mst_whose whose;
 	char id[MST_ID_MAX];
 	struct mst_naf naf;
 	int r;

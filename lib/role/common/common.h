@@ -184,6 +184,8 @@ MST_MUST_CHECK int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_r
                                             struct mst_who *ret);
 /* A client by its absolute identifier (whose key is it?), with node and subscription when known. */
 MST_MUST_CHECK int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t node, struct mst_who *ret);
+/* For listeners, who end sessions when the node or its subscription is not served any more; zero for who is no node. 0 or a fault. */
+MST_MUST_CHECK int mst_role_whose(const struct mst_who *w, struct mst_whose *ret);
 
 /* --- decide.c, decide-reg.c, decide-key.c: PURE --- */
 
@@ -287,7 +289,7 @@ bool mst_decide_secret(const struct mst_credential *cred, const struct mst_who *
                        const char **ret_why);
 /* 0, MST_PSK_UNKNOWN with the reason, or a fault. */
 MST_MUST_CHECK int mst_role_secret_standing(struct mst_role_env *env, enum mst_role role, const char *identity,
-                                            struct mst_release *ret, int64_t *ret_node, const char **ret_why);
+                                            struct mst_release *ret, struct mst_whose *ret_whose, const char **ret_why);
 /* A role's psk_lookup. */
 MST_MUST_CHECK int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const struct mst_psk_ask *q,
                                           struct mst_psk_answer *a);

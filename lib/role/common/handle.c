@@ -61,7 +61,8 @@ int mst_role_handle(const struct mst_role_twin *t, struct mst_role_env *env, con
 		r = judge(t, env, &k);
 	else
 		r = 0;
-	a->node = k.who.has_node ? k.who.node.id : 0;
+	if (!r)
+		r = mst_role_whose(&k.who, &a->whose);
 	if (!r)
 		r = mst_role_apply(t, env, x, &k.who, &k.verdict);
 	if (!r)

@@ -359,3 +359,9 @@ int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const
 	nobody(w, "this kind of authentication is not taken by this role");
 	return 0;
 }
+
+int mst_role_whose(const struct mst_who *w, struct mst_whose *ret)
+{
+	*ret = (struct mst_whose){ .one = w->has_node ? w->node.id : 0 };
+	return w->has_node && w->has_sub ? mst_sub_number(w->sub.id, &ret->group) : 0;
+}

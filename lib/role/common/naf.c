@@ -43,7 +43,8 @@ int mst_naf_lookup(struct mst_role_env *env, enum mst_role role, const struct ms
 		return refusal(env, role, q, &owner, found.why);
 	a->release = found.release;
 	a->fetch = found.fetch;
-	return found.outcome;
+	r = mst_role_whose(&owner, &a->whose);
+	return r ? r : found.outcome;
 }
 
 /* --- the BSF has answered --- */
@@ -57,6 +58,12 @@ struct others {
 	char drop[MST_ID_MAX];
 };
 
+/* At a MEF nothing marks a key as proven, so that each that stands counts there. */
+static bool in_use(const struct mst_credential *c)
+{
+	return c->purpose == MST_PURPOSE_KM ? c->state == MST_CRED_ACTIVE : c->purpose == MST_PURPOSE_KPM && c->state != MST_CRED_REVOKED;
+}
+
 static int other(void *arg, const struct mst_credential *c)
 {
 	struct others *o = arg;
@@ -65,8 +72,7 @@ static int other(void *arg, const struct mst_credential *c)
 	bool gba = mst_naf_cred(c->via, &ua, &bsf);
 	size_t oldest;
 
-	if (c->purpose == MST_PURPOSE_KM && c->state == MST_CRED_ACTIVE && c->expires > o->now &&
-	    !(gba && mst_id_equal(MST_ID_FQDN, bsf, o->bsf)))
+	if (in_use(c) && c->expires > o->now && !(gba && mst_id_equal(MST_ID_FQDN, bsf, o->bsf)))
 		o->taken = true;
 	if (!gba || c->state != MST_CRED_PENDING)
 		return 0;
@@ -105,12 +111,22 @@ static int keep(struct mst_role_env *env, enum mst_role role, const struct mst_c
  * A BSF vouches for whoever its operator likes. Among several who vouch, one must not give a key for a client that uses another's:
  * whoever has that key would be taken for the client.
  */
-static int is_taken(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const char *client, bool *ret)
+static int is_taken(struct mst_role_env *env, enum mst_role role, const struct mst_naf *n, const struct mst_who *owner, const char *client,
+		    const char **ret_why)
 {
 	struct others o = { .now = env->now, .bsf = mst_view_str(n->bsf->fqdn) };
 	int r = mst_store_cred_list(env->store, role, client, other, &o);
 
-	*ret = o.taken;
+	/* by whatever name of the node it goes */
+	if (r >= 0 && owner->has_node)
+		r = mst_store_cred_of_node(env->store, role, owner->node.id, other, &o);
+	*ret_why = o.taken ? "the client uses a key that somebody else vouched for; revoke it before the BSF may give one" : NULL;
+	/* its maker's secret never ends, so the operator's word is enough that this BSF may speak for it, too */
+	if (r >= 0 && !o.taken && role == MST_ROLE_MEF && owner->has_node && !n->bsf->n_sp) {
+		r = mst_store_cred_of_node(env->store, MST_ROLE_SECRETS, owner->node.id, other, &o);
+		if (o.taken)
+			*ret_why = "the node has a secret of its maker's; the BSF may speak for it when bsfs.sps names the node's provider";
+	}
 	return r < 0 ? r : 0;
 }
 
@@ -121,7 +137,7 @@ static int take(struct mst_role_env *env, enum mst_role role, const struct mst_n
 	struct mst_keeper *k = env->keeper;
 	struct mst_credential had;
 	int known = mst_store_cred_get(env->store, role, n->btid, &had), r;
-	bool taken;
+	const char *taken;
 
 	if (known < 0)
 		return known;
@@ -129,11 +145,11 @@ static int take(struct mst_role_env *env, enum mst_role role, const struct mst_n
 		return refusal(env, role, q, owner, "the BSF names another enrolee for that B-TID than before");
 	if (known == 0 && had.state == MST_CRED_REVOKED)
 		return refusal(env, role, q, owner, "the key is revoked: it was replaced, or its client de-registered");
-	r = is_taken(env, role, n, cred->client_id, &taken);
+	r = is_taken(env, role, n, owner, cred->client_id, &taken);
 	if (r)
 		return r;
 	if (taken)
-		return refusal(env, role, q, owner, "the client uses a key that somebody else vouched for; revoke it before the BSF may give one");
+		return refusal(env, role, q, owner, taken);
 	r = k->ops->wrap(k, got->channel, (struct mst_view){ got->key.b, got->key.n }, cred->purpose, cred->key_id, &cred->key);
 	if (r > 0)
 		return refusal(env, role, q, owner, r == MST_KEEPER_FORGED ? "the seal of the fetched key does not verify" :
@@ -175,6 +191,7 @@ int mst_naf_fetched(struct mst_role_env *env, enum mst_role role, const struct m
 	if (r)
 		return r;
 	mst_naf_release(&cred, &a->release);
-	return mst_role_event(env, role, "fetched", &owner, cred.key_id, "", 0, "the BSF gave the key of an enrolee",
+	r = mst_role_whose(&owner, &a->whose);
+	return r ? r : mst_role_event(env, role, "fetched", &owner, cred.key_id, "", 0, "the BSF gave the key of an enrolee",
 			      &a->release.authorisation.event);
 }

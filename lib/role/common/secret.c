@@ -41,7 +41,7 @@ static int as_long(struct mst_role_env *env)
 }
 
 int mst_role_secret_standing(struct mst_role_env *env, enum mst_role role, const char *identity, struct mst_release *ret,
-                             int64_t *ret_node, const char **ret_why)
+                             struct mst_whose *ret_whose, const char **ret_why)
 {
 	static _Thread_local struct mst_who owner;
 	struct mst_peer p = { .how = MST_AUTH_PSK };
@@ -57,7 +57,9 @@ int mst_role_secret_standing(struct mst_role_env *env, enum mst_role role, const
 		if (r)
 			return r;
 	}
-	*ret_node = owner.has_node ? owner.node.id : 0;
+	r = mst_role_whose(&owner, ret_whose);
+	if (r)
+		return r;
 	return mst_decide_secret(known ? NULL : &cred, &owner, env->now, ret, ret_why) ? 0 : MST_PSK_UNKNOWN;
 }
 
@@ -67,7 +69,7 @@ int mst_role_secret_lookup(struct mst_role_env *env, enum mst_role role, const s
 	int r;
 
 	memset(a, 0, sizeof(*a));
-	r = mst_role_secret_standing(env, role, q->identity, &a->release, &a->node, &why);
+	r = mst_role_secret_standing(env, role, q->identity, &a->release, &a->whose, &why);
 	if (r == MST_PSK_UNKNOWN) {
 		int e = as_long(env);
 

@@ -158,12 +158,11 @@ void hss_decide(const struct hss_call *c, const struct hss_records *r, const cha
 	else if (c->status)
 		refuse(v, c->status, c->title, "", c->detail, NULL);
 	else if (!admit(r, now, v))
-		return;
+		v->what = c->settings ? NULL : v->what;        /* the vector's refusal says the same: one challenge, one event */
 	else if (!c->settings)
 		vector(c, r, bsf, conf, now, v);
 	else {
 		v->status = 200;
-		v->what = "settings";
 		v->settings = true;
 		v->uid = uid_of(&r->who.node);
 	}

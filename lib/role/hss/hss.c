@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "codec/est.h"
+#include "server/metrics.h"
 
 /* --- octets → call --- */
 
@@ -115,10 +116,12 @@ static int apply(struct mst_role_env *env, const struct mst_exchange *x, const s
 		if (e)
 			keeper_said_no(v);
 		else
-			e = mst_store_sim_update(env->store, &v->sim);
+			e = mst_store_sim_number(env->store, &v->sim);
 		if (v->vector && e)
 			return e < 0 ? e : MST_FAULT_BUG;
 	}
+	if (!v->what)
+		return 0;
 	snprintf(why, sizeof(why), "%.48s%s%.200s", r->has_sim ? r->sim.imsi : c->route.ue_id, v->why[0] && c->route.ue_id[0] ? ": " : "", v->why);
 	return mst_role_event(env, MST_ROLE_HSS, v->what, &r->who, who, x->attempt, v->status, why, NULL);
 }
@@ -155,6 +158,7 @@ static int encode(const struct hss_call *c, const struct hss_records *r, const s
 	a->rsc = v->status;
 	a->retry_after = v->retry_after;
 	a->event_only = !v->vector && !v->settings;
+	a->counts = v->vector ? MST_M_HSS_VECTORS : v->settings ? MST_M_HSS_SETTINGS : 0;
 	a->content.n = 0;
 	if (v->vector)
 		put_vector(c, r, vec, a);

@@ -39,7 +39,7 @@ struct hss_verdict {
 	const char *title, *cause;       /* not 200 */
 	char detail[160];                /* for the BSF; "" when the title says it all */
 	char why[200];                   /* for the operator */
-	const char *what;                /* the event: "vector", "resynchronised", "settings", "refused" */
+	const char *what;                /* the event: "vector", "resynchronised", "refused"; NULL: none, settings go with each vector */
 	int retry_after;
 	struct mst_authorisation leave;
 	bool judge_auts;                 /* the keeper says with `leave` whether AUTS is genuine; then decide again */

@@ -50,8 +50,9 @@ static int released(struct mst_role_env *env, const struct mst_who *owner, const
                     struct mst_psk_answer *a)
 {
 	/* an event for each key that leaves the keeper, as for those that leave in an answer */
-	a->node = owner->has_node ? owner->node.id : 0;
-	return mst_role_event(env, MST_ROLE_MAF, what, owner, a->release.key_id, "", 0, why, &a->release.authorisation.event);
+	int r = mst_role_whose(owner, &a->whose);
+
+	return r ? r : mst_role_event(env, MST_ROLE_MAF, what, owner, a->release.key_id, "", 0, why, &a->release.authorisation.event);
 }
 
 static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, struct mst_psk_answer *a)
@@ -85,8 +86,8 @@ static int psk_lookup(struct mst_role_env *env, const struct mst_psk_ask *q, str
 	a->fetch = found.fetch;
 	if (found.outcome == MST_PSK_UNKNOWN)
 		return unknown(env, q, &owner, found.why);
-	a->node = owner.has_node ? owner.node.id : 0;
-	return found.outcome;
+	r = mst_role_whose(&owner, &a->whose);
+	return r ? r : found.outcome;
 }
 
 /* Too many keys that were fetched and never came to a KmID: the two newest stay. */

@@ -327,7 +327,9 @@ int est_handle(struct mst_role_env *env, const struct mst_exchange *x, struct ms
 		r = env->crypto->ops->random(env->crypto, k.chance.b, sizeof(k.chance.b));
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
-	a->node = k.who.has_node ? k.who.node.id : 0;
+	r = mst_role_whose(&k.who, &a->whose);
+	if (r)
+		return r;
 	est_decide(&k.call, &k.who, &k.records, env->conf, env->now, &k.chance, &k.verdict);
 	r = apply(env, x, &k.call, &k.who, ca, &k.verdict, &k.der);
 	return r ? r : encode(&k.verdict, ca, &k.der, a);

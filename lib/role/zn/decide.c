@@ -135,5 +135,6 @@ void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct
 		return;
 	v->status = 200;
 	v->in_card = r->session.session.in_card && q->ask.in_card_aware;
+	v->impi = n && n->impi;
 	v->leave = mst_authorise_release(r->session.session.btid, q->naf);
 }

@@ -81,7 +81,8 @@ static int put_keys(struct mst_role_env *env, const struct mst_exchange *x, cons
 {
 	const struct gba_session *s = &r->session.session;
 	const struct mst_zn_answer m = { .has_int = v->in_card, .has_expiry = true, .has_created = true, .expiry = s->expires,
-					 .created = s->created, .type = MST_GBA_3G, .impi = mst_view_str(s->impi), .uss = &v->uss };
+					 .created = s->created, .type = MST_GBA_3G, .uss = &v->uss,
+					 .impi = v->impi ? mst_view_str(s->impi) : MST_VIEW_NONE };
 	struct mst_sbi_hole hole[MST_SBI_HOLES];
 	size_t n;
 	int e = env->keeper->ops->gba_naf_keys(env->keeper, &v->leave, &r->session.ks, s->btid, s->impi,

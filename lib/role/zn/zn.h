@@ -41,6 +41,7 @@ struct zn_verdict {
 	const char *who;                /* FQDN that the certificate proves; "" = none that counts */
 	struct mst_authorisation leave; /* 200 */
 	bool in_card;                   /* both keys */
+	bool impi;                      /* the NAF is told it */
 	struct mst_guss uss;            /* what the NAF is told */
 };
 

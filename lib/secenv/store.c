@@ -1,5 +1,5 @@
 /*
- * Secure environment in encrypted files.
+ * The store of every back end: encrypted files, under a key that a root (root.h) gives.
  *
  *   lock              held while open: two agents never share one environment
  *   slots.a slots.b   which credential file is the active one and which the pending one
@@ -10,6 +10,9 @@
  * it does not name is left over from a step that was cut off, and goes away at the next chance. `slots` is
  * there from the first start on; when it is missing although other files are there, something was lost, and
  * that is never taken for a fresh start (lesson 16).
+ *
+ * Where the root counts (a TPM, a token), each change of a slot is one number further, in `slots` first and in the device
+ * after it. So the device is never ahead of a store that is the newest; when it is, this is an older copy of the disk.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,33 +21,46 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "secenv/sealed.h"
+#include "secenv/store.h"
 
 #define SLOTS_VERSION 1
+#define SLOTS_COUNTED 2          /* with the number that the device has counted to */
 #define NO_FILE 0xff
 
 static const char slots_name[] = "slots";
 static const char *const cred_name[2] = { "cred-0", "cred-1" };
-
-struct file_env {
-	struct mst_secenv env;
-	struct sealed s;
-	int lock;
-	uint8_t file[2];        /* by enum mst_slot: number of the credential file, or NO_FILE */
-	uint8_t cred[MST_ROOT_CRED_MAX];
-};
 
 static struct file_env *of(struct mst_secenv *env)
 {
 	return (struct file_env *)env;
 }
 
-/* Read `slots`. 0, CORRUPT (also when absent: open makes it), or a fault. */
+/* Is that number what the device has counted to, or one further: then the power went between the two. */
+static int compare(struct file_env *e, uint64_t written, struct mst_diag *d)
+{
+	uint64_t counted = 0;
+	int r = e->root->ops->counter(e->root, &counted, d);
+
+	e->count = written;
+	if (r)
+		return r;
+	if (written == counted + 1)
+		return e->root->ops->advance(e->root, d);
+	if (written == counted)
+		return 0;
+	mst_diag_set(d, 0, slots_name, written < counted ? "an older copy: the device has counted further" :
+		     "the device has not counted as far: it was cleared, or is another one", NULL);
+	return written < counted ? MST_SECENV_STALE : MST_SECENV_CLEARED;
+}
+
+/* Read `slots`. 0, CORRUPT (also when absent: open makes it), what the device says, or a fault. */
 static int read_slots(struct file_env *e, bool *ret_settled, struct mst_diag *d)
 {
+	struct mst_reader rd;
 	struct mst_view v;
 	int r = sealed_load(&e->s, slots_name, &v, ret_settled, d);
 
@@ -54,20 +70,47 @@ static int read_slots(struct file_env *e, bool *ret_settled, struct mst_diag *d)
 	}
 	if (r)
 		return r;
-	if (v.n != 3 || v.p[0] != SLOTS_VERSION || (v.p[1] > 1 && v.p[1] != NO_FILE) ||
+	if (v.n != (e->root->ops->counter ? 11 : 3) || v.p[0] != (e->root->ops->counter ? SLOTS_COUNTED : SLOTS_VERSION) || (v.p[1] > 1 && v.p[1] != NO_FILE) ||
 	    (v.p[2] > 1 && v.p[2] != NO_FILE) || (v.p[1] == v.p[2] && v.p[1] != NO_FILE)) {
 		mst_diag_set(d, 0, slots_name, "holds no record of slots that this version knows", NULL);
 		return MST_SECENV_CORRUPT;
 	}
 	memcpy(e->file, v.p + 1, 2);
-	return 0;
+	if (!e->root->ops->counter)
+		return 0;
+	rd = mst_reader_of((struct mst_view){ v.p + 3, 8 });
+	return compare(e, mst_read_u64(&rd), d);
 }
 
+static int put_slots(struct file_env *e, uint8_t active, uint8_t pending, struct mst_diag *d)
+{
+	uint8_t record[11];
+	struct mst_writer w = mst_writer_of(record, sizeof(record));
+
+	mst_put_u8(&w, e->root->ops->counter ? SLOTS_COUNTED : SLOTS_VERSION);
+	mst_put_u8(&w, active);
+	mst_put_u8(&w, pending);
+	if (e->root->ops->counter)
+		mst_put_u64(&w, e->count);
+	return sealed_store(&e->s, slots_name, mst_written(&w), d);
+}
+
+/* A change. Once `slots` is written it counts; should the device not count now, it does at the next look. */
 static int write_slots(struct file_env *e, uint8_t active, uint8_t pending, struct mst_diag *d)
 {
-	const uint8_t record[3] = { SLOTS_VERSION, active, pending };
+	uint64_t was = e->count;
+	int r;
 
-	return sealed_store(&e->s, slots_name, (struct mst_view){ record, sizeof(record) }, d);
+	e->count++;
+	r = put_slots(e, active, pending, d);
+	if (r) {
+		e->count = was;
+		return r;
+	}
+	if (!e->root->ops->counter)
+		return 0;
+	r = e->root->ops->advance(e->root, d);
+	return r > 0 ? MST_FAULT_IO : r;         /* "full, nothing was changed" it is not */
 }
 
 /*
@@ -80,7 +123,7 @@ static void settle(struct file_env *e)
 
 	if (read_slots(e, &settled, NULL))
 		return;
-	if (!settled && write_slots(e, e->file[MST_SLOT_ACTIVE], e->file[MST_SLOT_PENDING], NULL))
+	if (!settled && put_slots(e, e->file[MST_SLOT_ACTIVE], e->file[MST_SLOT_PENDING], NULL))
 		return;
 	for (uint8_t i = 0; i < 2; i++)
 		if (e->file[MST_SLOT_ACTIVE] != i && e->file[MST_SLOT_PENDING] != i &&
@@ -129,6 +172,9 @@ static int file_store(struct mst_secenv *env, enum mst_slot slot, const struct m
 	memcpy(file, e->file, sizeof(file));
 	if (file[slot] != NO_FILE) {
 		r = sealed_store(&e->s, cred_name[file[slot]], mst_written(&w), d);
+		if (!r && e->root->ops->counter)
+			r = write_slots(e, file[MST_SLOT_ACTIVE], file[MST_SLOT_PENDING], d);
+		r = r > 0 && e->root->ops->counter ? MST_FAULT_IO : r;
 		goto out;
 	}
 	/* a file that no slot names; what is left in it must not come back as an older copy of this one */
@@ -231,13 +277,24 @@ static void file_close(struct mst_secenv *env)
 		close(e->s.dir);
 	if (e->lock >= 0)
 		close(e->lock);         /* and with it the lock */
+	if (e->root)
+		e->root->ops->free(e->root);
 	mst_wipe(e, sizeof(*e));
+	munlock(e, sizeof(*e));
 	free(e);
 }
 
+static struct mst_secenv_offers file_offers(const struct mst_secenv *env)
+{
+	return ((const struct file_env *)env)->root->ops->offers;
+}
+
 static const struct mst_secenv_ops file_ops = {
-	.name = "file", .load = file_load, .store = file_store, .promote = file_promote, .erase = file_erase,
+	.name = "store", .load = file_load, .store = file_store, .promote = file_promote, .erase = file_erase,
 	.load_blob = file_load_blob, .store_blob = file_store_blob, .close = file_close,
+	.key_make = keys_make, .key_public = keys_public, .key_sign = keys_sign, .key_erase = keys_erase,
+	.secret_import = keys_import, .secret_hmac = keys_hmac, .seal = keys_seal, .unseal = keys_unseal, .attest = keys_attest,
+	.offers = file_offers,
 };
 
 static int open_directory(struct file_env *e, const char *dir, struct mst_diag *d)
@@ -266,50 +323,39 @@ static int open_directory(struct file_env *e, const char *dir, struct mst_diag *
 	return 0;
 }
 
-/* The key from its file: 0, NONE, CORRUPT, or a fault. */
-static int read_key(struct file_env *e, const char *key_file, struct mst_diag *d)
+/* The store's key: of a new store, or of the one that is there. */
+static int get_key(struct file_env *e, const char *key_file, bool any, struct mst_diag *d)
 {
-	uint8_t octet[sizeof(e->s.key) + 1];
-	struct stat st;
-	ssize_t n;
-	int fd = e->s.port->open(e->s.port, AT_FDCWD, key_file, O_RDONLY | O_CLOEXEC, 0), r = 0;
+	uint8_t b[KEY_FILE_MAX];
+	struct mst_writer w = mst_writer_of(e->cred, ROOT_RECORD_MAX);
+	enum mst_secenv_kind kind;
+	struct mst_view record;
+	int r = key_file_read(e->s.port, e->s.c, key_file, b, &kind, &record, d);
 
-	if (fd < 0)
-		return errno == ENOENT ? MST_SECENV_NONE : secenv_os_outcome(d, key_file);
-	n = fstat(fd, &st) ? -1 : read(fd, octet, sizeof(octet));
-	if (n < 0) {
-		r = secenv_os_outcome(d, key_file);
-	} else if (st.st_mode & 077) {
-		mst_diag_set(d, 0, key_file, "others may read or write this key; mode 0600 is right", NULL);
-		r = MST_FAULT_CONFIG;
-	} else if (n != (ssize_t)sizeof(e->s.key)) {
-		mst_diag_set(d, 0, key_file, "not a key of 32 octets", NULL);
+	if (!r && kind != e->root->ops->kind) {
+		mst_diag_set(d, 0, key_file, "this store is bound to another back end: ", mst_secenv_kind_text(kind), NULL);
+		r = MST_SECENV_OTHER;
+	} else if (!r) {
+		r = e->root->ops->unlock(e->root, record, e->s.key, d);
+	} else if (r == MST_SECENV_NONE && any) {
+		mst_diag_set(d, 0, key_file, "missing, but there are files sealed with it", NULL);
 		r = MST_SECENV_CORRUPT;
-	} else {
-		memcpy(e->s.key, octet, sizeof(e->s.key));
+	} else if (r == MST_SECENV_NONE) {
+		r = e->root->ops->bind(e->root, &w, e->s.key, d);
+		if (!r)
+			r = key_file_write(e->s.port, e->s.c, key_file, e->root->ops->kind, mst_written(&w), d);
 	}
-	mst_wipe(octet, sizeof(octet));
-	close(fd);
+	mst_wipe(b, sizeof(b));
+	mst_wipe(e->cred, sizeof(e->cred));
 	return r;
 }
 
-/* A new key, whole or not at all. */
-static int make_key(struct file_env *e, const char *key_file, struct mst_diag *d)
+/* Before the first record of slots there is nothing to compare: the device says where counting starts. */
+static int begin(struct file_env *e, struct mst_diag *d)
 {
-	const char *slash = strrchr(key_file, '/');
-	char dir[4096];
-	int fd, r = e->s.c->ops->random(e->s.c, e->s.key, sizeof(e->s.key));
+	int r = e->root->ops->counter ? e->root->ops->counter(e->root, &e->count, d) : 0;
 
-	if (r)
-		return r;
-	snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - key_file + 1) : 1, slash ? key_file : ".");
-	fd = e->s.port->open(e->s.port, AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-	if (fd < 0)
-		return secenv_os_outcome(d, key_file);
-	r = secenv_write_file(e->s.port, fd, slash ? slash + 1 : key_file,
-			      (struct mst_view){ e->s.key, sizeof(e->s.key) }, d);
-	close(fd);
-	return r;
+	return r ? r : write_slots(e, NO_FILE, NO_FILE, d);
 }
 
 /* Is any sealed file here, whatever its name? Then this is no fresh start. */
@@ -342,32 +388,53 @@ static int start(struct file_env *e, const char *dir, const char *key_file, stru
 
 	if (!r)
 		r = any_file(e, &any, d);
-	if (r)
-		return r;
-	r = read_key(e, key_file, d);
-	if (r == MST_SECENV_NONE) {
-		if (any) {
-			mst_diag_set(d, 0, key_file, "missing, but there are files sealed with it", NULL);
-			return MST_SECENV_CORRUPT;
-		}
-		r = make_key(e, key_file, d);
-	}
+	if (!r)
+		r = get_key(e, key_file, any, d);
 	if (!r && !any)
-		r = write_slots(e, NO_FILE, NO_FILE, d);
+		r = begin(e, d);
+	if (!r && e->root->ops->counter) {
+		r = read_slots(e, NULL, d);      /* an old copy of the disk is not to be worked with */
+		r = r == MST_SECENV_CORRUPT ? 0 : r;
+	}
 	if (!r)
 		settle(e);
 	return r;
 }
 
-int secenv_file_open_on(struct secenv_port *p, const char *dir, const char *key_file, struct mst_crypto *c,
-                        struct mst_secenv **ret_s, struct mst_diag *d)
+int mst_secenv_unbind(const char *key_file, struct secenv_root *root, struct mst_crypto *c, struct mst_diag *d)
 {
-	struct file_env *e = calloc(1, sizeof(*e));
+	struct secenv_port *p = secenv_port_real();
+	uint8_t b[KEY_FILE_MAX];
+	enum mst_secenv_kind kind;
+	struct mst_view record;
+	int r = key_file_read(p, c, key_file, b, &kind, &record, d);
+
+	if (!r && kind != root->ops->kind)
+		r = MST_SECENV_OTHER;
+	if (!r && root->ops->unbind) {
+		r = root->ops->unbind(root, record, d);
+		if (!r && p->unlink(p, AT_FDCWD, key_file) && errno != ENOENT)
+			r = secenv_os_outcome(d, key_file);
+	}
+	root->ops->free(root);
+	mst_wipe(b, sizeof(b));
+	return r;
+}
+
+int secenv_open_on(struct secenv_port *p, const char *dir, const char *key_file, struct secenv_root *root, struct mst_crypto *c,
+		   struct mst_secenv **ret_s, struct mst_diag *d)
+{
+	struct file_env *e = root ? calloc(1, sizeof(*e)) : NULL;
 	int r;
 
-	if (!e)
+	if (!e) {
+		if (root)
+			root->ops->free(root);
 		return MST_FAULT_MEMORY;
+	}
+	(void)mlock(e, sizeof(*e));      /* the store's key is in here */
 	e->env.ops = &file_ops;
+	e->root = root;
 	e->s.port = p;
 	e->s.c = c;
 	e->s.dir = e->lock = -1;
@@ -378,6 +445,18 @@ int secenv_file_open_on(struct secenv_port *p, const char *dir, const char *key_
 	}
 	*ret_s = &e->env;
 	return 0;
+}
+
+int secenv_file_open_on(struct secenv_port *p, const char *dir, const char *key_file, struct mst_crypto *c,
+                        struct mst_secenv **ret_s, struct mst_diag *d)
+{
+	return secenv_open_on(p, dir, key_file, mst_secenv_file(NULL, c), c, ret_s, d);
+}
+
+int mst_secenv_open(const char *dir, const char *key_file, struct secenv_root *root, struct mst_crypto *c, struct mst_secenv **ret_s,
+		    struct mst_diag *d)
+{
+	return secenv_open_on(secenv_port_real(), dir, key_file, root, c, ret_s, d);
 }
 
 int mst_secenv_file_open(const char *dir, const char *key_file, struct mst_crypto *c,

@@ -1,0 +1,36 @@
+#include "enrolee/renewal.h"
+
+#include "enrolee/clock.h"
+
+#define SHORT_S 60
+#define WAIT_MIN_S 5
+#define WAIT_MAX_S 600
+
+mst_time mst_reg_renew_at(const struct mst_reg_term *t, mst_time key_end, uint32_t rnd)
+{
+	mst_time at;
+
+	if (!t->until || t->until >= key_end)
+		return MST_NEVER;
+	at = mst_renew_at(t->since, t->until, rnd);
+	if (t->until - t->since >= 0 && t->until - t->since < SHORT_S)
+		at = t->since + (t->until - t->since) / 2;
+	return at;
+}
+
+enum mst_reg_next mst_reg_judge(const struct mst_reg_term *t, enum prov_reason r, mst_time granted, mst_time utc)
+{
+	if (r == PROV_OK)            /* an end that is no later is a refusal in other words */
+		return granted > t->until ? MST_REG_KEPT : MST_REG_ENROL;
+	if (r == PROV_REFUSED || r == PROV_UNKNOWN)
+		return MST_REG_ENROL;
+	/* unreachable, busy, not understood; and a handshake that is refused, which anybody on the way can do (lessons 5, 6) */
+	return utc < t->until ? MST_REG_AGAIN : MST_REG_ENROL;
+}
+
+int64_t mst_reg_wait(const struct mst_reg_term *t, mst_time utc)
+{
+	int64_t left = t->until > utc ? (t->until - utc) / 4 : 0;
+
+	return left < WAIT_MIN_S ? WAIT_MIN_S : left > WAIT_MAX_S ? WAIT_MAX_S : left;
+}

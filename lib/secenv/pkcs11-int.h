@@ -1,0 +1,32 @@
+/* What the files of the PKCS#11 back end share. */
+#ifndef MST_SECENV_PKCS11_INT_H
+#define MST_SECENV_PKCS11_INT_H
+
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/pkcs11.h>
+
+#include "secenv/pkcs11.h"
+#include "secenv/root.h"
+
+#define P11_ID 16u
+
+struct p11_root {
+	struct secenv_root root;
+	struct mst_crypto *c;
+	char *module, *token;
+	uint8_t pin[ROOT_PIN_MAX];
+	size_t pin_n;
+	CK_FUNCTION_LIST **all, *one;        /* as p11-kit gave them: a list, or one */
+	CK_FUNCTION_LIST *f;                 /* the token's */
+	CK_SESSION_HANDLE session;
+	uint8_t store_id[P11_ID];            /* CKA_ID of the store's key */
+};
+
+/* A CK_RV as an outcome or a fault, with words. */
+int p11_outcome(CK_RV rv, const char *doing, struct mst_diag *d);
+MST_MUST_CHECK int p11_connect(struct p11_root *p, struct mst_diag *d);
+void p11_disconnect(struct p11_root *p);
+/* The session, anew when the token was away meanwhile. */
+MST_MUST_CHECK int p11_ready(struct p11_root *p, struct mst_diag *d);
+
+#endif

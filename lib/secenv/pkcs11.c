@@ -1,0 +1,470 @@
+/* The PKCS#11 back end: a root of the store (root.h) on the objects of a token. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "secenv/pkcs11-int.h"
+
+#define SALT 16u
+#define VERSION 1
+#define TAG 'K'
+
+static CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+static CK_OBJECT_CLASS secret_class = CKO_SECRET_KEY, private_class = CKO_PRIVATE_KEY, public_class = CKO_PUBLIC_KEY, data_class = CKO_DATA;
+static CK_KEY_TYPE generic_secret = CKK_GENERIC_SECRET;
+
+static struct p11_root *of(struct secenv_root *r)
+{
+	return (struct p11_root *)r;
+}
+
+/* --- objects --- */
+
+static int find(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id[P11_ID], CK_OBJECT_HANDLE *ret_h, struct mst_diag *d)
+{
+	uint8_t copy[P11_ID];
+	CK_ATTRIBUTE t[] = { { CKA_CLASS, class, sizeof(*class) }, { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_ID, copy, sizeof(copy) } };
+	CK_ULONG n = 0;
+	CK_RV rv;
+
+	memcpy(copy, id, sizeof(copy));
+	rv = p->f->C_FindObjectsInit(p->session, t, MST_COUNT(t));
+	if (rv == CKR_OK) {
+		rv = p->f->C_FindObjects(p->session, ret_h, 1, &n);
+		(void)p->f->C_FindObjectsFinal(p->session);
+	}
+	if (rv != CKR_OK)
+		return p11_outcome(rv, "looking for an object", d);
+	if (n)
+		return 0;
+	mst_diag_set(d, 0, "token", "does not have the object that is looked for: it was initialised anew, or is another one with this label", NULL);
+	return MST_SECENV_CLEARED;
+}
+
+static int destroy(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id[P11_ID], struct mst_diag *d)
+{
+	CK_OBJECT_HANDLE h = 0;
+	int r = find(p, class, id, &h, d);
+	CK_RV rv;
+
+	if (r)
+		return r == MST_SECENV_CLEARED ? 0 : r;
+	rv = p->f->C_DestroyObject(p->session, h);
+	return rv == CKR_OK ? 0 : p11_outcome(rv, "erasing an object", d);
+}
+
+static int new_id(struct p11_root *p, uint8_t id[P11_ID])
+{
+	return p->c->ops->random(p->c, id, P11_ID);
+}
+
+/* --- symmetric --- */
+
+static int hmac(struct p11_root *p, const uint8_t id[P11_ID], struct mst_view message, uint8_t out[MST_SHA256_LEN], struct mst_diag *d)
+{
+	CK_MECHANISM m = { CKM_SHA256_HMAC, NULL, 0 };
+	uint8_t copy[MST_SECENV_MESSAGE];
+	CK_OBJECT_HANDLE key = 0;
+	CK_ULONG n = MST_SHA256_LEN;
+	CK_RV rv;
+	int r = message.n > sizeof(copy) ? MST_FAULT_BUG : find(p, &secret_class, id, &key, d);
+
+	if (r)
+		return r;
+	if (message.n)
+		memcpy(copy, message.p, message.n);      /* the interface knows no const */
+	rv = p->f->C_SignInit(p->session, &m, key);
+	if (rv == CKR_OK)
+		rv = p->f->C_Sign(p->session, copy, message.n, out, &n);
+	if (rv != CKR_OK)
+		return p11_outcome(rv, "HMAC", d);
+	return n == MST_SHA256_LEN ? 0 : MST_FAULT_CRYPTO;
+}
+
+/* Made in the token, or taken in; either never to come out again. */
+static int secret(struct p11_root *p, struct mst_view value, const uint8_t id[P11_ID], const char *label, struct mst_diag *d)
+{
+	CK_MECHANISM m = { CKM_GENERIC_SECRET_KEY_GEN, NULL, 0 };
+	CK_ULONG length = MST_KEY_LEN;
+	uint8_t copy[P11_ID], octets[MST_KEY_MAX];
+	char name[32];
+	CK_ATTRIBUTE t[] = {
+		{ CKA_CLASS, &secret_class, sizeof(secret_class) }, { CKA_KEY_TYPE, &generic_secret, sizeof(generic_secret) },
+		{ CKA_TOKEN, &yes, sizeof(yes) }, { CKA_PRIVATE, &yes, sizeof(yes) }, { CKA_SENSITIVE, &yes, sizeof(yes) },
+		{ CKA_EXTRACTABLE, &no, sizeof(no) }, { CKA_SIGN, &yes, sizeof(yes) }, { CKA_ID, copy, sizeof(copy) },
+		{ CKA_LABEL, name, strlen(label) }, { CKA_VALUE_LEN, &length, sizeof(length) },
+	};
+	CK_OBJECT_HANDLE h;
+	CK_RV rv;
+
+	memcpy(copy, id, sizeof(copy));
+	memcpy(name, label, strlen(label));
+	if (value.n) {
+		memcpy(octets, value.p, value.n);
+		t[MST_COUNT(t) - 1] = (CK_ATTRIBUTE){ CKA_VALUE, octets, value.n };
+		rv = p->f->C_CreateObject(p->session, t, MST_COUNT(t), &h);
+		mst_wipe(octets, sizeof(octets));
+	} else {
+		rv = p->f->C_GenerateKey(p->session, &m, t, MST_COUNT(t), &h);
+	}
+	return rv == CKR_OK ? 0 : p11_outcome(rv, "making a secret key", d);
+}
+
+static const uint8_t *id_of(const struct mst_secenv_key *k, struct mst_diag *d)
+{
+	if (k->n == 1 + P11_ID && k->b[0] == TAG)
+		return k->b + 1;
+	mst_diag_set(d, 0, "token", "not the name of a key in a token", NULL);
+	return NULL;
+}
+
+static void name_key(struct mst_secenv_key *k, const uint8_t id[P11_ID])
+{
+	k->b[0] = TAG;
+	memcpy(k->b + 1, id, P11_ID);
+	k->n = 1 + P11_ID;
+}
+
+static int p11_secret_import(struct secenv_root *root, struct mst_view value, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	uint8_t id[P11_ID];
+	int r = p11_ready(p, d);
+
+	if (!r)
+		r = new_id(p, id);
+	if (!r)
+		r = secret(p, value, id, "muster secret", d);
+	if (!r)
+		name_key(ret_k, id);
+	return r;
+}
+
+static int p11_secret_hmac(struct secenv_root *root, const struct mst_secenv_key *k, struct mst_view message, uint8_t out[MST_SHA256_LEN],
+			   struct mst_diag *d)
+{
+	const uint8_t *id = id_of(k, d);
+	int r = id ? p11_ready(of(root), d) : MST_SECENV_CORRUPT;
+
+	return r ? r : hmac(of(root), id, message, out, d);
+}
+
+/* --- counting: data objects with eight octets, of which the greatest counts; few tokens let one be changed --- */
+
+#define COUNTS_MAX 8
+
+/* "muster " and the store's id in hex: what a data object can be found by everywhere. */
+static size_t application(const struct p11_root *p, char out[48])
+{
+	struct mst_writer w = mst_writer_of((uint8_t *)out, 48);
+
+	mst_put_str(&w, "muster ");
+	mst_put_hex(&w, (struct mst_view){ p->store_id, P11_ID });
+	return w.n;
+}
+
+static int count_make(struct p11_root *p, uint64_t count, struct mst_diag *d)
+{
+	uint8_t b[8];
+	char label[] = "muster count", app[48];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	CK_ATTRIBUTE t[] = {
+		{ CKA_CLASS, &data_class, sizeof(data_class) }, { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_PRIVATE, &yes, sizeof(yes) },
+		{ CKA_LABEL, label, sizeof(label) - 1 }, { CKA_APPLICATION, app, application(p, app) }, { CKA_VALUE, b, sizeof(b) },
+	};
+	CK_OBJECT_HANDLE h;
+	CK_RV rv;
+
+	mst_put_u64(&w, count);
+	rv = p->f->C_CreateObject(p->session, t, MST_COUNT(t), &h);
+	return rv == CKR_OK ? 0 : p11_outcome(rv, "counting", d);
+}
+
+static int counts(struct p11_root *p, CK_OBJECT_HANDLE ret_h[COUNTS_MAX], CK_ULONG *ret_n, struct mst_diag *d)
+{
+	char app[48];
+	CK_ATTRIBUTE t[] = { { CKA_CLASS, &data_class, sizeof(data_class) }, { CKA_TOKEN, &yes, sizeof(yes) },
+			     { CKA_APPLICATION, app, application(p, app) } };
+	CK_RV rv = p->f->C_FindObjectsInit(p->session, t, MST_COUNT(t));
+
+	*ret_n = 0;
+	if (rv == CKR_OK) {
+		rv = p->f->C_FindObjects(p->session, ret_h, COUNTS_MAX, ret_n);
+		(void)p->f->C_FindObjectsFinal(p->session);
+	}
+	if (rv != CKR_OK)
+		return p11_outcome(rv, "looking for the counter", d);
+	if (*ret_n)
+		return 0;
+	mst_diag_set(d, 0, "token", "does not have the counter of this store: it was initialised anew, or is another one with this label", NULL);
+	return MST_SECENV_CLEARED;
+}
+
+static int count_of(struct p11_root *p, CK_OBJECT_HANDLE h, uint64_t *ret_n, struct mst_diag *d)
+{
+	uint8_t b[8];
+	CK_ATTRIBUTE t = { CKA_VALUE, b, sizeof(b) };
+	CK_RV rv = p->f->C_GetAttributeValue(p->session, h, &t, 1);
+	struct mst_reader rd = mst_reader_of((struct mst_view){ b, sizeof(b) });
+
+	if (rv != CKR_OK || t.ulValueLen != sizeof(b))
+		return rv == CKR_OK ? MST_SECENV_CORRUPT : p11_outcome(rv, "reading the counter", d);
+	*ret_n = mst_read_u64(&rd);
+	return 0;
+}
+
+static int p11_counter(struct secenv_root *root, uint64_t *ret_n, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	CK_OBJECT_HANDLE h[COUNTS_MAX];
+	uint64_t one = 0, most = 0;
+	CK_ULONG n = 0;
+	int r = p11_ready(p, d);
+
+	if (!r)
+		r = counts(p, h, &n, d);
+	for (CK_ULONG i = 0; !r && i < n; i++) {
+		r = count_of(p, h[i], &one, d);
+		most = one > most ? one : most;
+	}
+	if (!r)
+		*ret_n = most;
+	return r;
+}
+
+/* The new one first: whenever it is cut off, the greatest is there. */
+static int p11_advance(struct secenv_root *root, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	CK_OBJECT_HANDLE old[COUNTS_MAX];
+	uint64_t count = 0;
+	CK_ULONG n = 0;
+	int r = p11_counter(root, &count, d);
+
+	if (!r)
+		r = counts(p, old, &n, d);
+	if (!r)
+		r = count_make(p, count + 1, d);
+	for (CK_ULONG i = 0; !r && i < n; i++)
+		(void)p->f->C_DestroyObject(p->session, old[i]);         /* one that stays goes the next time */
+	return r;
+}
+
+/* At most COUNTS_MAX at once: what a cut left behind is seldom and few. */
+static int counts_drop(struct p11_root *p, struct mst_diag *d)
+{
+	CK_OBJECT_HANDLE h[COUNTS_MAX];
+	CK_ULONG n = 0;
+	int r = counts(p, h, &n, d);
+
+	for (CK_ULONG i = 0; !r && i < n; i++)
+		if (p->f->C_DestroyObject(p->session, h[i]) != CKR_OK)
+			r = MST_FAULT_CRYPTO;
+	return r == MST_SECENV_CLEARED ? 0 : r;
+}
+
+/* --- the store's key: record = version, CKA_ID, salt --- */
+
+static int store_key(struct p11_root *p, struct mst_view salt, uint8_t ret_key[32], struct mst_diag *d)
+{
+	uint8_t b[64];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_str(&w, "muster store key 1");
+	mst_put(&w, salt);
+	return hmac(p, p->store_id, mst_written(&w), ret_key, d);
+}
+
+static int p11_bind(struct secenv_root *root, struct mst_writer *record, uint8_t ret_key[32], struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	uint8_t salt[SALT];
+	int r = p11_ready(p, d);
+
+	if (!r)
+		r = new_id(p, p->store_id);
+	if (!r)
+		r = p->c->ops->random(p->c, salt, sizeof(salt));
+	if (!r)
+		r = secret(p, MST_VIEW_NONE, p->store_id, "muster store", d);
+	if (!r)
+		r = count_make(p, 1, d);
+	if (!r)
+		r = store_key(p, (struct mst_view){ salt, sizeof(salt) }, ret_key, d);
+	mst_put_u8(record, VERSION);
+	mst_put(record, (struct mst_view){ p->store_id, P11_ID });
+	if (!r)
+		mst_put(record, (struct mst_view){ salt, sizeof(salt) });
+	return r;
+}
+
+static bool read_record(struct p11_root *p, struct mst_view record, struct mst_view *ret_salt, struct mst_diag *d)
+{
+	struct mst_reader rd = mst_reader_of(record);
+	bool known = mst_read_u8(&rd) == VERSION;
+	struct mst_view id = mst_read(&rd, P11_ID);
+
+	*ret_salt = mst_read(&rd, SALT);
+	if (!known || !mst_read_end(&rd)) {
+		mst_diag_set(d, 0, "key_file", "its record is none that this version knows of a token", NULL);
+		return false;
+	}
+	memcpy(p->store_id, id.p, P11_ID);
+	return true;
+}
+
+static int p11_unlock(struct secenv_root *root, struct mst_view record, uint8_t ret_key[32], struct mst_diag *d)
+{
+	struct mst_view salt;
+	int r = read_record(of(root), record, &salt, d) ? p11_ready(of(root), d) : MST_SECENV_CORRUPT;
+
+	return r ? r : store_key(of(root), salt, ret_key, d);
+}
+
+static int p11_unbind(struct secenv_root *root, struct mst_view record, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	struct mst_view salt;
+	int r = read_record(p, record, &salt, d) ? p11_ready(p, d) : MST_SECENV_CORRUPT;
+
+	if (!r)
+		r = destroy(p, &secret_class, p->store_id, d);
+	return r ? r : counts_drop(p, d);
+}
+
+/* --- key pairs --- */
+
+static int p11_key_make(struct secenv_root *root, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	uint8_t p256[] = { 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 }, id[P11_ID];
+	char label[] = "muster key";
+	CK_MECHANISM m = { CKM_EC_KEY_PAIR_GEN, NULL, 0 };
+	CK_ATTRIBUTE pub[] = { { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_VERIFY, &yes, sizeof(yes) }, { CKA_EC_PARAMS, p256, sizeof(p256) },
+			       { CKA_ID, id, sizeof(id) }, { CKA_LABEL, label, sizeof(label) - 1 } };
+	CK_ATTRIBUTE priv[] = { { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_PRIVATE, &yes, sizeof(yes) }, { CKA_SENSITIVE, &yes, sizeof(yes) },
+				{ CKA_EXTRACTABLE, &no, sizeof(no) }, { CKA_SIGN, &yes, sizeof(yes) }, { CKA_ID, id, sizeof(id) },
+				{ CKA_LABEL, label, sizeof(label) - 1 } };
+	CK_OBJECT_HANDLE h[2];
+	CK_RV rv;
+	int r = p11_ready(p, d);
+
+	if (!r)
+		r = new_id(p, id);
+	if (r)
+		return r;
+	rv = p->f->C_GenerateKeyPair(p->session, &m, pub, MST_COUNT(pub), priv, MST_COUNT(priv), &h[0], &h[1]);
+	if (rv != CKR_OK)
+		return p11_outcome(rv, "making a key", d);
+	name_key(ret_k, id);
+	return 0;
+}
+
+static int p11_key_public(struct secenv_root *root, const struct mst_secenv_key *k, uint8_t *ret_spki, size_t cap, size_t *ret_n,
+			  struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	const uint8_t *id = id_of(k, d);
+	uint8_t b[128];
+	CK_ATTRIBUTE t = { CKA_EC_POINT, b, sizeof(b) };
+	CK_OBJECT_HANDLE h = 0;
+	CK_RV rv;
+	int r = id ? p11_ready(p, d) : MST_SECENV_CORRUPT;
+
+	if (!r)
+		r = find(p, &public_class, id, &h, d);
+	if (r)
+		return r;
+	rv = p->f->C_GetAttributeValue(p->session, h, &t, 1);
+	if (rv != CKR_OK)
+		return p11_outcome(rv, "reading a public key", d);
+	/* an OCTET STRING with an uncompressed point; some tokens give the point bare */
+	if (t.ulValueLen < 65 || t.ulValueLen > 67 || b[t.ulValueLen - 65] != 0x04) {
+		mst_diag_set(d, 0, "token", "gives a public key that is none on P-256", NULL);
+		return MST_SECENV_CORRUPT;
+	}
+	return secenv_spki(b + t.ulValueLen - 64, ret_spki, cap, ret_n);
+}
+
+static int p11_key_sign(struct secenv_root *root, const struct mst_secenv_key *k, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap,
+			size_t *ret_n, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	const uint8_t *id = id_of(k, d);
+	CK_MECHANISM m = { CKM_ECDSA, NULL, 0 };
+	uint8_t in[MST_SHA256_LEN], rs[64];
+	CK_OBJECT_HANDLE h = 0;
+	CK_ULONG n = sizeof(rs);
+	CK_RV rv;
+	int r = id ? p11_ready(p, d) : MST_SECENV_CORRUPT;
+
+	if (!r)
+		r = find(p, &private_class, id, &h, d);
+	if (r)
+		return r;
+	memcpy(in, digest, sizeof(in));
+	rv = p->f->C_SignInit(p->session, &m, h);
+	if (rv == CKR_OK)
+		rv = p->f->C_Sign(p->session, in, sizeof(in), rs, &n);
+	if (rv != CKR_OK)
+		return p11_outcome(rv, "signing", d);
+	return n == sizeof(rs) && secenv_signature(rs, out, cap, ret_n) ? 0 : MST_FAULT_CRYPTO;
+}
+
+static int p11_key_erase(struct secenv_root *root, const struct mst_secenv_key *k, struct mst_diag *d)
+{
+	struct p11_root *p = of(root);
+	CK_OBJECT_CLASS *const all[] = { &private_class, &public_class, &secret_class };
+	const uint8_t *id = id_of(k, d);
+	int r = id ? p11_ready(p, d) : MST_SECENV_CORRUPT;
+
+	for (size_t i = 0; !r && i < MST_COUNT(all); i++)
+		r = destroy(p, all[i], id, d);
+	return r;
+}
+
+/* --- opening --- */
+
+static void p11_free(struct secenv_root *root)
+{
+	struct p11_root *p = of(root);
+
+	p11_disconnect(p);
+	free(p->module);
+	free(p->token);
+	mst_wipe(p, sizeof(*p));
+	free(p);
+}
+
+static const struct secenv_root_ops p11_ops = {
+	.kind = MST_SECENV_PKCS11, .tag = TAG,
+	.offers = { .bound = true, .keys_inside = true, .hmac_inside = true, .counter = true },
+	.bind = p11_bind, .unlock = p11_unlock, .unbind = p11_unbind, .counter = p11_counter, .advance = p11_advance,
+	.key_make = p11_key_make, .key_public = p11_key_public, .key_sign = p11_key_sign, .key_erase = p11_key_erase,
+	.secret_import = p11_secret_import, .secret_hmac = p11_secret_hmac, .free = p11_free,
+};
+
+int mst_secenv_pkcs11_open(const struct mst_secenv_pkcs11 *cfg, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
+{
+	struct p11_root *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return MST_FAULT_MEMORY;
+	p->root.ops = &p11_ops;
+	p->c = c;
+	p->module = strdup(cfg->module);
+	p->token = strdup(cfg->token);
+	if (!p->module || !p->token)
+		r = MST_FAULT_MEMORY;
+	else
+		r = secenv_read_secret(cfg->pin_file, p->pin, sizeof(p->pin), &p->pin_n, d);
+	if (!r)
+		r = p11_connect(p, d);
+	if (r) {
+		p11_free(&p->root);
+		return r;
+	}
+	*ret = &p->root;
+	return 0;
+}

@@ -1,0 +1,279 @@
+#include "tests/support/cm.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "secenv/test-device.h"
+#if MST_WITH_TPM
+#include "secenv/tpm.h"
+#endif
+#if MST_WITH_PKCS11
+#include "secenv/pkcs11.h"
+#endif
+
+#define PIN "246813"
+
+static struct {
+	enum device_kind kind;
+	char dir[64], pin_file[96], tcti[64];
+	enum device_pin pin;
+	uint32_t pcrs;
+	int port;
+	pid_t swtpm;
+} dev;
+
+static void must(const char *command)
+{
+	if (system(command) != 0)
+		fail_msg("failed: %s", command);
+}
+
+static int bound(int port, int *ret_port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) || getsockname(fd, (struct sockaddr *)&a, &n)) {
+		close(fd);
+		return -1;
+	}
+	*ret_port = ntohs(a.sin_port);
+	return fd;
+}
+
+/* Two ports in a row, as the TCTI wants them. Another may take them before swtpm does: then it ends, and we look again. */
+static int two_ports(void)
+{
+	for (;;) {
+		int port = 0, next, a = bound(0, &port), b = a < 0 || port > 65000 ? -1 : bound(port + 1, &next);
+
+		if (a >= 0)
+			close(a);
+		if (b >= 0)
+			close(b);
+		if (a >= 0 && b >= 0)
+			return port;
+	}
+}
+
+static bool answers(int port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+
+	close(fd);
+	return ok;
+}
+
+/* True when it serves. */
+static bool run_swtpm(int port)
+{
+	char state[96], server[64], ctrl[64];
+	pid_t parent = getpid();
+
+	snprintf(state, sizeof(state), "dir=%s/tpm", dev.dir);
+	snprintf(server, sizeof(server), "type=tcp,port=%d", port);
+	snprintf(ctrl, sizeof(ctrl), "type=tcp,port=%d", port + 1);
+	dev.swtpm = fork();
+	assert_true(dev.swtpm >= 0);
+	if (dev.swtpm == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl", ctrl, "--flags",
+		       "not-need-init,startup-clear", (char *)NULL);
+		_exit(127);
+	}
+	for (int i = 0; i < 60000; i += 5) {
+		int status;
+
+		if (waitpid(dev.swtpm, &status, WNOHANG) == dev.swtpm) {
+			dev.swtpm = 0;
+			if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+				fail_msg("swtpm is not installed");
+			return false;
+		}
+		if (answers(port + 1))
+			return true;
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	fail_msg("swtpm does not answer");
+	return false;
+}
+
+static void end_swtpm(void)
+{
+	if (dev.swtpm > 0) {
+		kill(dev.swtpm, SIGKILL);
+		waitpid(dev.swtpm, NULL, 0);
+	}
+	dev.swtpm = 0;
+}
+
+static void start_swtpm(void)
+{
+	char cmd[160];
+
+	snprintf(cmd, sizeof(cmd), "mkdir -p %s/tpm", dev.dir);
+	must(cmd);
+	do
+		dev.port = two_ports();
+	while (!run_swtpm(dev.port));
+	snprintf(dev.tcti, sizeof(dev.tcti), "swtpm:host=127.0.0.1,port=%d", dev.port);
+	setenv("TPM2TOOLS_TCTI", dev.tcti, 1);
+	setenv("TSS2_LOG", "all+NONE", 0);
+}
+
+static void start_token(void)
+{
+	char path[96], cmd[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/softhsm2.conf", dev.dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "directories.tokendir = %s/tokens\nobjectstore.backend = file\nlog.level = ERROR\n", dev.dir);
+	fclose(f);
+	setenv("SOFTHSM2_CONF", path, 1);
+	snprintf(cmd, sizeof(cmd), "mkdir -p %s/tokens && softhsm2-util --init-token --free --label 'muster test' --pin " PIN
+		 " --so-pin 97531 >/dev/null", dev.dir);
+	must(cmd);
+}
+
+void device_pin(enum device_pin p)
+{
+	FILE *f = fopen(dev.pin_file, "w");
+
+	assert_non_null(f);
+	fprintf(f, "%s\n", p == PIN_WRONG ? "111111" : PIN);
+	fclose(f);
+	assert_int_equal(chmod(dev.pin_file, 0600), 0);
+	dev.pin = p;
+}
+
+void device_start(const char *name)
+{
+	static const char *const names[] = { "file", "secret", "tpm", "pkcs11" };
+
+	memset(&dev, 0, sizeof(dev));
+	while (strcmp(names[dev.kind], name) != 0)
+		assert_true((size_t)++dev.kind < MST_COUNT(names));
+	snprintf(dev.dir, sizeof(dev.dir), "/tmp/mst-device-XXXXXX");
+	assert_non_null(mkdtemp(dev.dir));
+	snprintf(dev.pin_file, sizeof(dev.pin_file), "%s/pin", dev.dir);
+	device_pin(dev.kind == DEVICE_TPM ? PIN_NONE : PIN_RIGHT);
+	if (dev.kind == DEVICE_TPM)
+		start_swtpm();
+	else if (dev.kind == DEVICE_TOKEN)
+		start_token();
+}
+
+void device_stop(void)
+{
+	char cmd[96];
+
+	end_swtpm();
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dev.dir);
+	must(cmd);
+}
+
+enum device_kind device_kind(void)
+{
+	return dev.kind;
+}
+
+void device_pcrs(uint32_t mask)
+{
+	dev.pcrs = mask;
+}
+
+int device_root(struct secenv_root **ret, struct mst_diag *d)
+{
+	struct mst_crypto *c = mst_crypto_openssl();
+
+#if MST_WITH_TPM
+	if (dev.kind == DEVICE_TPM) {
+		const struct mst_secenv_tpm t = { dev.tcti, dev.pin == PIN_NONE ? "" : dev.pin_file, dev.pcrs };
+
+		return mst_secenv_tpm_open(&t, c, ret, d);
+	}
+#endif
+#if MST_WITH_PKCS11
+	if (dev.kind == DEVICE_TOKEN) {
+		const struct mst_secenv_pkcs11 p = { "/usr/lib/softhsm/libsofthsm2.so", "muster test", dev.pin_file };
+
+		return mst_secenv_pkcs11_open(&p, c, ret, d);
+	}
+#endif
+	(void)d;
+	*ret = mst_secenv_file(dev.kind == DEVICE_SECRET ? dev.pin_file : NULL, c);
+	return *ret ? 0 : MST_FAULT_MEMORY;
+}
+
+/* The directory of tokens stays, or SoftHSM2 does not begin at all. */
+static void move(const char *from, const char *to, bool away)
+{
+	char a[128], b[128];
+
+	snprintf(a, sizeof(a), "%s/%s", dev.dir, from);
+	snprintf(b, sizeof(b), "%s/%s", dev.dir, to);
+	if (!away)
+		assert_int_equal(rmdir(b), 0);
+	assert_int_equal(rename(a, b), 0);
+	if (away)
+		assert_int_equal(mkdir(a, 0700), 0);
+}
+
+void device_remove(void)
+{
+	if (dev.kind == DEVICE_TPM)
+		end_swtpm();
+	else if (dev.kind == DEVICE_TOKEN)
+		move("tokens", "away", true);
+}
+
+void device_return(void)
+{
+	if (dev.kind == DEVICE_TPM)
+		start_swtpm();
+	else if (dev.kind == DEVICE_TOKEN)
+		move("away", "tokens", false);
+}
+
+void device_clear(void)
+{
+	char cmd[128];
+
+	if (dev.kind == DEVICE_TPM) {
+		device_tool("tpm2_clear -c lockout");
+	} else if (dev.kind == DEVICE_TOKEN) {
+		snprintf(cmd, sizeof(cmd), "rm -rf %s/tokens", dev.dir);
+		must(cmd);
+		start_token();
+	}
+}
+
+void device_tool(const char *command)
+{
+	char cmd[512];
+
+	snprintf(cmd, sizeof(cmd), "cd %s && %s >tool.log 2>&1 || { cat tool.log >&2; false; }", dev.dir, command);
+	must(cmd);
+}

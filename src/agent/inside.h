@@ -1,0 +1,46 @@
+/*
+ * The agent's secure environment (lib/secenv/secenv.h): which back end it is, opening it, and keys that are in it
+ * (decision 0026).
+ *
+ *   inside.c       which back end, and the store on it
+ *   inside-key.c   TLS and requests with keys that are not here
+ *   ctl-inside.c   muster-agent doctor, muster-agent request
+ */
+#ifndef AGENT_INSIDE_H
+#define AGENT_INSIDE_H
+
+#include "agent/agent.h"
+
+#define INSIDE_LABEL "MUSTER KEY"        /* of a PEM file with a struct mst_secenv_key */
+
+/* What this machine and these settings have, back end by back end. */
+struct inside_offer {
+	enum mst_secenv_kind kind;
+	int r;                               /* 0: usable; else the outcome or fault that says why not */
+	struct mst_secenv_offers offers;
+	struct mst_diag d;
+};
+#define INSIDE_KINDS 4
+/* Back ends that the settings or the machine speak of, best first; a root is opened and closed again for each. */
+size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struct inside_offer ret[INSIDE_KINDS]);
+/* Which one is (or will be) used, and why, in words. 0, or an outcome with `d`. */
+struct inside_choice { enum mst_secenv_kind kind; const char *why; };
+MST_MUST_CHECK int inside_choose(const struct agent_config *cfg, struct mst_crypto *c, struct inside_choice *ret, struct mst_diag *d);
+/* The back end itself, connected. */
+MST_MUST_CHECK int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret,
+			       struct mst_diag *d);
+const char *inside_words(int r, const struct mst_diag *d);
+
+/* mst_tls_ctx_new() with that key for cfg->chain_pem. The context may sign until it is freed, and not after the store is closed. */
+MST_MUST_CHECK int inside_tls(struct agent *a, const struct mst_secenv_key *k, struct mst_tls_config *cfg, struct mst_tls_ctx **ret,
+			      struct mst_diag *d);
+/* A certification request, signed inside. */
+MST_MUST_CHECK int inside_request(struct mst_secenv *env, const struct mst_secenv_key *k, const struct mst_san *san, const char *challenge,
+				  uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
+
+/* Commands; exit codes. */
+int ctl_doctor(const struct agent_config *cfg, bool json);
+/* `name` NULL: node_id of the settings. */
+int ctl_request(const struct agent_config *cfg, const char *name, const char *out);
+
+#endif

@@ -1,0 +1,246 @@
+"""Nodes whose keys lie in a TPM, in a PKCS#11 token and in files: they enrol by certificate with a key that was made there, get another
+one by CERT_PROV, and tools of others show that both are in the device and cannot leave it."""
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from support import MUSTER, Installation, run, until
+
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+PIN = "246813"
+
+
+class Tpm:
+    """swtpm on loopback, and tpm2-tools on it."""
+    backend = "tpm"
+
+    def __init__(self, path):
+        self.dir = path / "tpm"
+        self.dir.mkdir()
+        self.start()
+
+    def start(self):
+        def look():
+            if self.process.poll() is not None:
+                raise OSError("swtpm has ended")
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.port + 1)) == 0
+        while True:
+            with socket.socket() as a, socket.socket() as b:
+                a.bind(("127.0.0.1", 0))
+                self.port = a.getsockname()[1]
+                try:
+                    b.bind(("127.0.0.1", self.port + 1))
+                except OSError:
+                    continue
+            with open(self.dir / "log", "ab") as log:
+                self.process = subprocess.Popen(
+                    ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.dir}", "--server", f"type=tcp,port={self.port}", "--ctrl",
+                     f"type=tcp,port={self.port + 1}", "--flags", "not-need-init,startup-clear"], stdout=log, stderr=log)
+            try:
+                until("swtpm", look)
+            except OSError:
+                continue                                 # somebody else has taken a port meanwhile
+            self.tcti = f"swtpm:host=127.0.0.1,port={self.port}"
+            return
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def settings(self, kind="tpm"):
+        return f'secenv = {{ backend = "{kind}"; tcti = "{self.tcti}"; }};\n'
+
+    env = None
+
+    def tool(self, *words):
+        return run(*words, cwd=self.dir, env={**os.environ, "TPM2TOOLS_TCTI": self.tcti, "TSS2_LOG": "all+NONE"}).stdout
+
+    def shows(self, record, spki):
+        """The wrapped key of `record` loads under this TPM's storage key alone, is our public key, and is bound to this TPM."""
+        assert record[0:1] == b"T", record[:1]
+        n = struct.unpack(">H", record[5:7])[0]
+        (self.dir / "key.pub").write_bytes(record[7:7 + n])
+        (self.dir / "key.priv").write_bytes(record[9 + n:])
+        self.tool("tpm2_createprimary", "-Q", "-C", "o", "-g", "sha256", "-G", "ecc", "-c", "parent.ctx", "-a",
+                  "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt")
+        self.tool("tpm2_flushcontext", "-t")
+        self.tool("tpm2_load", "-Q", "-C", "parent.ctx", "-u", "key.pub", "-r", "key.priv", "-c", "key.ctx")
+        self.tool("tpm2_flushcontext", "-t")
+        text = self.tool("tpm2_readpublic", "-c", "key.ctx", "-f", "der", "-o", "key.der")
+        self.tool("tpm2_flushcontext", "-t")
+        attributes = re.search(r"^attributes:\s*\n\s*value: (\S+)", text, re.M).group(1).split("|")
+        assert {"fixedtpm", "fixedparent", "sensitivedataorigin", "sign"} <= set(attributes), attributes
+        assert (self.dir / "key.der").read_bytes() == spki
+
+
+class Token:
+    """A token of SoftHSM2, and pkcs11-tool on it."""
+    backend = "pkcs11"
+
+    def __init__(self, path):
+        self.dir = path / "token"
+        (self.dir / "tokens").mkdir(parents=True)
+        (self.dir / "softhsm2.conf").write_text(f"directories.tokendir = {self.dir}/tokens\nobjectstore.backend = file\n")
+        (self.dir / "pin").write_text(PIN + "\n")
+        (self.dir / "pin").chmod(0o600)
+        self.env = {**os.environ, "SOFTHSM2_CONF": str(self.dir / "softhsm2.conf")}
+        run("softhsm2-util", "--init-token", "--free", "--label", "node", "--pin", PIN, "--so-pin", "97531", env=self.env)
+
+    def stop(self):
+        pass
+
+    def settings(self, kind="pkcs11"):
+        return f'secenv = {{ backend = "{kind}"; module = "{MODULE}"; token = "node"; pin_file = "{self.dir}/pin"; }};\n'
+
+    def tool(self, *words):
+        return run("pkcs11-tool", "--module", MODULE, "--token-label", "node", "--login", "--pin", PIN, *words, env=self.env)
+
+    def shows(self, record, spki):
+        assert record[0:1] == b"K" and len(record) == 17
+        name = record[1:].hex()
+        objects = self.tool("--list-objects").stdout
+        private = [o for o in re.split(r"\n(?=\S)", objects) if o.startswith("Private Key") and name in o.lower()]
+        assert len(private) == 1, objects
+        assert "sensitive, always sensitive, never extractable, local" in private[0], private
+        self.tool("--read-object", "--type", "pubkey", "--id", name, "--output-file", self.dir / "key.der")
+        assert (self.dir / "key.der").read_bytes() == spki
+        got = subprocess.run(["pkcs11-tool", "--module", MODULE, "--token-label", "node", "--login", "--pin", PIN, "--read-object", "--type",
+                              "privkey", "--id", name, "--output-file", self.dir / "private"], env=self.env,
+                             capture_output=True, check=False)
+        assert got.returncode != 0 or not (self.dir / "private").exists()
+
+
+class Files:
+    backend = "file"
+    env = None
+
+    def __init__(self, path):
+        del path
+
+    def stop(self):
+        pass
+
+    def settings(self, kind="file"):
+        return f'secenv = {{ backend = "{kind}"; }};\n'
+
+    def shows(self, record, spki):
+        """Sealed: neither the key nor anything like PKCS#8 is to be seen."""
+        assert record[0:1] == b"F" and spki not in record and b"\x2a\x86\x48\xce\x3d" not in record
+
+
+@pytest.fixture(name="inst", scope="module")
+def installation(tmp_path_factory):
+    inst = Installation(tmp_path_factory.mktemp("secenv") / "inst", "single")
+    inst.start()
+    inst.subscription()
+    yield inst
+    assert inst.stop() == 0, inst.log_text()
+
+
+def record_of(path):
+    text = path.read_text()
+    assert "PRIVATE KEY" not in text
+    return base64.b64decode("".join(line for line in text.splitlines() if not line.startswith("-----")))
+
+
+def spki_of(certificate):
+    pem = run("openssl", "x509", "-in", certificate, "-noout", "-pubkey").stdout
+    return base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-----")))
+
+
+def born(inst, device, number):
+    """A node that makes its first key itself; its maker certifies what it asks for."""
+    node = inst.node(number)
+    for name in ("node.key", "node.pem"):
+        (node.dir / name).unlink()
+    node.configure(add=f'node_id = "{node.id}";\n' + device.settings())
+    node.agent("request", "--out", node.dir / "node.csr", check=True, env=device.env)
+    run(MUSTER, "cert", "sign", node.dir / "node.csr", "--ca", "acme", "--out", node.dir / "node", cwd=inst.dir / "makers")
+    assert "this node is " + node.id in node.agent("--check", check=True, env=device.env).stdout
+    return node
+
+
+@pytest.mark.parametrize("kind, number", [(Tpm, 1), (Token, 2), (Files, 3)])
+def test_a_node_enrols_with_a_key_that_never_leaves(inst, tmp_path, kind, number):
+    device = kind(tmp_path)
+    try:
+        node = born(inst, device, number)
+        inst.muster("command", "cert-prov", node.id)
+        done = node.run_once(env=device.env)
+        assert done.returncode == 0, done.stderr
+        assert "certificate-in-use" in done.stderr, done.stderr      # the second key was made there, too, and has been used
+        device.shows(record_of(node.dir / "node.key"), spki_of(node.dir / "node.pem"))
+        assert node.agent("check", env=device.env).returncode == 0   # Km: unsealed for this handshake
+        doctor = json.loads(node.agent("doctor", "--json", check=True, env=device.env).stdout)
+        assert doctor["chosen"] == device.backend, doctor
+        # the same request again: the same key
+        again = node.agent("request", check=True, env=device.env).stdout
+        assert again.startswith("-----BEGIN CERTIFICATE REQUEST-----")
+        look = [run("openssl", "req", "-noout", "-pubkey", stdin=text).stdout for text in (again, (node.dir / "node.csr").read_text())]
+        assert look[0] == look[1]
+        # for an enrolled node another back end is refused, whichever way it is asked for
+        other = Files(tmp_path) if device.backend != "file" else Token(tmp_path)
+        before = hashlib.sha256((node.dir / "state.key").read_bytes()).digest()
+        node.configure(add=f'node_id = "{node.id}";\n' + other.settings())
+        refused = node.agent("status", env=other.env)
+        assert refused.returncode == 3 and "bound to another back end" in refused.stderr and "what to do" in refused.stderr, refused
+        assert node.run_once(env=other.env).returncode == 1
+        # … and with "auto" it stays where it is
+        node.configure(add=f'node_id = "{node.id}";\n' + device.settings("auto"))
+        assert json.loads(node.agent("status", "--json", check=True, env=device.env).stdout)["state"] == "enrolled"
+        assert hashlib.sha256((node.dir / "state.key").read_bytes()).digest() == before
+    finally:
+        device.stop()
+
+
+def test_the_best_is_chosen_and_its_loss_is_told(inst, tmp_path):
+    device = Tpm(tmp_path)
+    try:
+        node = inst.node(11)
+        settings = f'node_id = "{node.id}";\n'
+        node.configure(add=settings + device.settings("auto"))
+        assert node.run_once().returncode == 0
+        said = json.loads(node.agent("doctor", "--json", check=True).stdout)
+        assert said["chosen"] == "tpm" and [o["backend"] for o in said["offers"]][:1] == ["tpm"], said
+        # an older copy of the disk is recognised, and the newest goes on serving
+        shutil.copytree(node.dir / "state", node.dir / "copy")
+        old = node.status()["credential"]["keyID"]
+        with node.running() as agent:
+            agent.wait_log("enrolled-already")
+            node.agent("trigger", node.dir / "instructions.json", check=True)
+            until("another credential", lambda: node.status()["state"] == "enrolled" and node.status()["credential"]["keyID"] != old)
+        (node.dir / "state").rename(node.dir / "newest")
+        shutil.copytree(node.dir / "copy", node.dir / "state")
+        told = node.run_once()
+        assert told.returncode == 1 and "older copy" in told.stderr and "newest" in told.stderr, told.stderr
+        shutil.rmtree(node.dir / "state")
+        (node.dir / "newest").rename(node.dir / "state")
+        # away: nothing is begun anew beside it
+        device.stop()
+        gone = node.run_once()
+        assert gone.returncode == 1 and "no TPM answers" in gone.stderr and "muster-agent doctor" in gone.stderr, gone.stderr
+        device.start()
+        node.configure(add=settings + device.settings("auto"))
+        assert node.agent("check").returncode == 0
+        # cleared: told as that
+        device.tool("tpm2_clear", "-c", "lockout")
+        cleared = node.run_once()
+        assert cleared.returncode == 1 and "it was cleared, or is another one" in cleared.stderr, cleared.stderr
+        # a person's decision: begin anew
+        assert node.agent("reset", "--yes").returncode == 0
+        inst.muster("node", "reenrol", node.id, "--window", "1h", "--reason", "its TPM was cleared")
+        fresh = node.run_once()
+        assert fresh.returncode == 0, fresh.stderr
+    finally:
+        device.stop()
