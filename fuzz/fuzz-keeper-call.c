@@ -34,7 +34,7 @@ static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
 static int generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
 {
 	(void)k;
-	*ret = (struct mst_keeper_generations){ 2, 1 };
+	*ret = (struct mst_keeper_generations){ 2, 1, 3 };
 	return 0;
 }
 

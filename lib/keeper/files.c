@@ -116,7 +116,8 @@ static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct
 	return r;
 }
 
-int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f, int *ret_dir, struct mst_diag *d)
+int keeper_files_read(const char *dir, const struct mst_keeper_device *dev, struct mst_crypto *c, struct keeper_files *ret_f, int *ret_dir,
+		      struct mst_diag *d)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 	struct stat st;
@@ -129,7 +130,7 @@ int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files
 	else if (st.st_mode & 022)
 		r = config_fault(d, dir, "others may write here; mode 0700 is right");
 	else
-		r = keeper_keks_read(fd, ret_f->kek, &ret_f->n_kek, d);
+		r = keeper_keks_read(fd, dev, ret_f->kek, &ret_f->n_kek, d);
 	if (!r)
 		r = read_ca(fd, c, ret_f, d);
 	/* the power went between a new generation and this */

@@ -17,8 +17,8 @@ struct keeper_files {
 };
 
 /* 0, MST_FAULT_CONFIG (missing, open to others), MST_FAULT_CORRUPT, or another fault; explained in `d`. */
-MST_MUST_CHECK int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f, int *ret_dir,
-				     struct mst_diag *d);
+MST_MUST_CHECK int keeper_files_read(const char *dir, const struct mst_keeper_device *dev, struct mst_crypto *c, struct keeper_files *ret_f,
+				     int *ret_dir, struct mst_diag *d);
 /* ca.key anew, sealed by that generation. */
 MST_MUST_CHECK int keeper_ca_seal(int dir, struct mst_crypto *c, const struct keeper_kek *k, struct keeper_files *f, struct mst_diag *d);
 int keeper_os_fault(struct mst_diag *d, const char *what);

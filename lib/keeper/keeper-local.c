@@ -446,8 +446,13 @@ static struct local *take_pages(void)
 	return p;
 }
 
-int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k,
-			  struct mst_diag *d)
+int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k, struct mst_diag *d)
+{
+	return mst_keeper_local_open_with(dir, NULL, c, ret_k, d);
+}
+
+int mst_keeper_local_open_with(const char *dir, const struct mst_keeper_device *dev, struct mst_crypto *c, struct mst_keeper **ret_k,
+			       struct mst_diag *d)
 {
 	struct local *l = take_pages();
 	const char *which = "";
@@ -470,7 +475,10 @@ int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keep
 	if (r)
 		mst_diag_set(d, 0, "self test", which, ": a wrong answer", NULL);
 	if (!r)
-		r = keeper_files_read(dir, c, &l->files, &l->dir, d);
+		r = keeper_files_read(dir, dev, c, &l->files, &l->dir, d);
+	if (!r)
+		r = keeper_kek_spare(l->dir, dev, c, &l->spare, d);
+	l->in_device = dev && dev->kind != KEK_IN_FILE;
 	if (!r)
 		r = keeper_log_open(l, d);
 	for (; !r && l->n_wrap < l->files.n_kek; l->n_wrap++)

@@ -432,6 +432,7 @@ static int ask_generations(struct mst_keeper *k, enum keeper_call call, uint32_t
 	rd = mst_reader_of((struct mst_view){ b, n });
 	g.now = mst_read_u32(&rd);
 	g.before = mst_read_u32(&rd);
+	g.kind = mst_read_u32(&rd);
 	if (!mst_read_end(&rd))
 		return MST_FAULT_BUG;
 	*ret = g;

@@ -11,6 +11,7 @@ static const char wrap_label[] = "muster keeper: wrapping 1";
 int keeper_take_kek(struct local *l, const struct keeper_kek *k, size_t at)
 {
 	l->wrap[at].gen = k->gen;
+	l->wrap[at].kind = k->kind;
 	return keeper_subkey(l->c, k->key, wrap_label, l->wrap[at].key);
 }
 
@@ -18,7 +19,8 @@ int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
 {
 	struct local *l = keeper_of(k);
 
-	*ret = (struct mst_keeper_generations){ .now = l->wrap[0].gen, .before = l->n_wrap > 1 ? l->wrap[1].gen : 0 };
+	*ret = (struct mst_keeper_generations){ .now = l->wrap[0].gen, .before = l->n_wrap > 1 ? l->wrap[1].gen : 0,
+						.kind = (uint32_t)l->wrap[0].kind };
 	return 0;
 }
 
@@ -28,9 +30,17 @@ int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen)
 	struct keeper_kek next = { .gen = l->wrap[0].gen + 1 };
 	int r;
 
-	if (l->n_wrap > 1 || next.gen > MST_GENERATION_MAX)
+	if (l->n_wrap > 1 || next.gen > MST_GENERATION_MAX || (l->in_device && !l->spare.gen))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
-	r = keeper_kek_make(l->dir, next.gen, l->c, next.key, NULL);
+	if (l->in_device) {
+		next.kind = l->spare.kind;
+		memcpy(next.key, l->spare.key, KEK_LEN);
+		r = keeper_kek_take_spare(l->dir, next.gen);
+	} else {
+		r = keeper_kek_make(l->dir, next.gen, l->c, next.key, NULL);
+	}
+	if (!r)
+		mst_wipe(&l->spare, sizeof(l->spare));
 	if (!r) {
 		l->wrap[1] = l->wrap[0];
 		r = keeper_take_kek(l, &next, 0);
@@ -72,7 +82,7 @@ int keeper_retire(struct mst_keeper *k, uint32_t gen)
 
 	if (l->n_wrap < 2 || gen != l->wrap[1].gen || l->files.ca_gen != l->wrap[0].gen)
 		return keeper_refuse(l, MST_KEEPER_DENIED);
-	r = keeper_kek_destroy(l->dir, gen, NULL);
+	r = keeper_kek_destroy(l->dir, &l->wrap[1], NULL);
 	if (r)
 		return r;
 	mst_wipe(&l->wrap[1], sizeof(l->wrap[1]));

@@ -348,6 +348,7 @@ static bool serve_rotation(struct mst_keeper *k, struct mst_reader *r, struct an
 		a->rc = call == CALL_ROTATE ? k->ops->rotate(k, &g.now) : k->ops->retire(k, gen);
 	mst_put_u32(&w, g.now);
 	mst_put_u32(&w, g.before);
+	mst_put_u32(&w, g.kind);
 	a->n = w.n;
 	return true;
 }

@@ -12,6 +12,8 @@ struct local {
 	struct mst_crypto *c;
 	struct keeper_kek wrap[KEKS_MAX]; /* their keys for wrapping, the newest first */
 	size_t n_wrap;
+	struct keeper_kek spare;          /* the next one, of a device */
+	bool in_device;                   /* new ones are */
 	struct keeper_files files;
 	struct responder responder;
 	int dir;                          /* of its files, for as long as it is open */

@@ -8,7 +8,8 @@ static void print_state(const json_t *answer)
 {
 	const json_t *z = json_object_get(answer, "rotation");
 
-	say("generation %lld of the key-encryption key is in use", (long long)json_integer_value(json_object_get(answer, "generation")));
+	say("generation %lld of the key-encryption key is in use (%s)", (long long)json_integer_value(json_object_get(answer, "generation")),
+	    text_of(answer, "in"));
 	if (!json_object_get(answer, "before"))
 		return;
 	say("generation %lld is still there: %lld keys looked at, %lld wrapped anew, at: %s",

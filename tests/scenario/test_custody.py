@@ -9,10 +9,11 @@ import sqlite3
 import pytest
 
 from support import MUSTERD, Installation, run, until
+from test_secenv import MODULE, Token, Tpm
 
 # where keys are; how the generation that wrapped one is told: version 2, then the generation (version 1 had none)
 WRAPPED = {"credential": "key", "keyreg": "key", "sim": "key", "gba_session": "ks", "gba_run": "av"}
-SIMS = 1500
+SIMS = 600
 K, OPC = "fec86ba6eb707ed08905757b1bb44b8f", "1006020f0a478bf6b699f15c062e42b3"
 
 
@@ -56,7 +57,7 @@ def works(node):
 def test_a_new_key_while_nodes_come_and_go(inst):
     before = generations(inst)
     assert set(before) == {1} and before[1] >= SIMS + 3 and keks(inst) == ["kek.key"]
-    assert inst.ask("keeper", "show") == {"generation": 1}
+    assert inst.ask("keeper", "show") == {"generation": 1, "in": "file"}
     shown = inst.ask("keeper", "rotate")
     assert shown["generation"] == 2 and shown["before"] == 1, shown
     assert inst.second.run_once().returncode == 0 and works(inst.first), "while keys are wrapped anew"
@@ -78,7 +79,7 @@ def kill(inst):
 def test_the_power_goes_meanwhile(inst):
     """Begun, half through, at the end: each time it goes on, and no key is lost on the way."""
     now = inst.ask("keeper", "rotate")["generation"]
-    for least in (0, 200, 700):
+    for least in (0, 200, 400):
         until("that far", lambda least=least: inst.ask("keeper", "show").get("rotation", {}).get("changed", 0) >= least or
               "before" not in inst.ask("keeper", "show"))
         kill(inst)
@@ -113,6 +114,76 @@ def test_a_wrong_key_ends_the_start_and_changes_nothing(inst):
     right.chmod(0o600)
     inst.start()
     assert works(inst.first)
+
+
+def in_a_tpm(path):
+    tpm = Tpm(path)
+    return tpm, f'backend = "tpm"; tcti = "{tpm.tcti}";'
+
+
+def in_a_token(path):
+    token = Token(path)
+    return token, f'backend = "pkcs11"; module = "{MODULE}"; token = "node"; pin_file = "{token.dir}/pin";'
+
+
+def of_a_secret(path):
+    secret = path / "secret"
+    secret.write_text("what systemd would hand over\n")
+    secret.chmod(0o600)
+    return None, f'backend = "secret"; secret_file = "{secret}";'
+
+
+@pytest.mark.parametrize("place", [of_a_secret, in_a_token, in_a_tpm])
+def test_the_key_is_elsewhere(inst, tmp_path, place, monkeypatch):
+    """A rotation takes the key-encryption key there; without it there is no start, and the next one takes it back."""
+    device, setting = place(tmp_path)
+    for name, value in ((device and device.env) or {}).items():
+        monkeypatch.setenv(name, value)
+    inst.stop()
+    inst.configure(add=f"\nkeeper_key = {{ {setting} }};\n")
+    inst.start()
+    shown = inst.ask("keeper", "rotate", "--wait")
+    kind = setting.split('"')[1]
+    assert shown["in"] == kind and "before" not in shown and shown["rotation"]["unreadable"] == 0, shown
+    (kek,) = keks(inst)[:1]
+    assert (inst.dir / "keeper" / kek).read_bytes().startswith(b"muster kek 1\n") and works(inst.first)
+    refused = inst.muster("keeper", "rotate", check=False)
+    assert refused.returncode == 1 and "restart it, then rotate" in refused.stderr, refused.stderr
+    inst.stop()
+    # --check asks for it, too, and makes nothing; the device is away
+    before = everything(inst)
+    assert run(MUSTERD, "-c", inst.config, "--check").stdout == "good\n"
+    assert everything(inst) == before
+    if kind == "tpm":
+        device.stop()
+    elif kind == "pkcs11":
+        (device.dir / "pin").write_text("111111\n")
+    else:
+        (tmp_path / "secret").write_text("another\n")
+    done = run(MUSTERD, "-c", inst.config, check=False)
+    assert done.returncode not in (0, None) and "start: " in done.stderr, done.stderr
+    assert everything(inst) == before
+    if kind == "tpm":
+        device.process = None
+        device.start()
+        setting = f'backend = "tpm"; tcti = "{device.tcti}";'
+    elif kind == "pkcs11":
+        (device.dir / "pin").write_text("246813\n")
+    else:
+        (tmp_path / "secret").write_text("what systemd would hand over\n")
+    # back into a file: the settings of the device stay until the rotation is through
+    inst.configure(add=f"\nkeeper_key = {{ {setting.replace(kind, 'file', 1)} }};\n")
+    inst.start()
+    assert inst.ask("keeper", "rotate", "--wait")["in"] == "file"
+    inst.stop()
+    inst.start()                                     # what is left in the device is given back
+    inst.stop()
+    assert not [n for n in os.listdir(inst.dir / "keeper") if "spare" in n or "gone" in n]
+    if device:
+        device.stop()
+    inst.configure()
+    inst.start()
+    assert works(inst.first) and set(generations(inst)) == {shown["generation"] + 1}
 
 
 def test_a_stolen_store(inst, tmp_path):

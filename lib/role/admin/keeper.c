@@ -5,6 +5,13 @@
 
 static const char *const part_name[MST_WRAPPED__COUNT + 1] = { "credentials", "registered keys", "SIMs", "sessions of GBA", "challenges of GBA", "done" };
 
+static const char *kind_name(uint32_t kind)
+{
+	static const char *const name[] = { "file", "file", "secret", "tpm", "pkcs11" };
+
+	return kind < MST_COUNT(name) ? name[kind] : "unknown";
+}
+
 /* Where it is; *ret_z is all zero when the store has not seen that generation. */
 static int look(struct admin *q, struct mst_keeper_generations *g, struct mst_rotation *ret_z)
 {
@@ -36,7 +43,7 @@ static int answer(struct admin *q)
 
 	if (r)
 		return r;
-	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:o*, s:o*}", "generation", (json_int_t)g.now, "before",
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s, s:o*, s:o*}", "generation", (json_int_t)g.now, "in", kind_name(g.kind), "before",
 						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&z)));
 }
 
@@ -76,6 +83,8 @@ int admin_keeper_rotate(struct admin *q)
 	} else {
 		r = q->env->keeper->ops->rotate(q->env->keeper, &gen);
 	}
+	if (r == MST_KEEPER_DENIED)
+		return conflict(q, "the next key is made in the device when musterd starts, and that one is in use; restart it, then rotate");
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	snprintf(why, sizeof(why), "generation %u of the key-encryption key", (unsigned)gen);
