@@ -414,6 +414,8 @@ def test_keys_by_hand(inst, pair, tmp_path):
     assert made["SUID"] == 34 and made["targets"] == [b.cse_id, c.cse_id] and made["keyID"].endswith("@" + inst.maf), made
     for who in (a, b, c):
         assert octets_of(who, made["keyID"]) == "0123456789ABCDEFFEDCBA9876543210"
+    assert inst.ask("keeper", "rotate", "--wait")["rotation"]["unreadable"] == 0, "keys are wrapped anew, each by its own name"
+    assert octets_of(b, made["keyID"]) == "0123456789ABCDEFFEDCBA9876543210"
     got = key(b, "retrieve", made["keyID"])
     assert got["source"] == a.cse_id and "key" not in got
     assert key(a, "update", made["keyID"], "--target", c.cse_id, "--lifetime", "2h")["until"] > made["until"]
