@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "server/check.h"
-#include "server/sandbox.h"
+#include "sandbox/sandbox.h"
 #include "server/supervisor-internal.h"
 
 #define BACKOFF_FIRST_MS 100
@@ -536,7 +536,6 @@ static int become_somebody(struct supervisor *s, struct mst_diag *d)
 static int start(struct supervisor *s)
 {
 	static const int sig[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
-	const struct mst_sandbox_ask none = { .kind = MST_PROC_SUPERVISOR };
 	struct timeval second = { 1, 0 };
 	struct mst_diag d = { 0 };
 	int r;
@@ -560,8 +559,8 @@ static int start(struct supervisor *s)
 			d.text[0] ? d.text : mst_fault_text(r), NULL);
 		return r;
 	}
-	(void)mst_sandbox_limits.apply(&none);
-	for (size_t i = 0; i < s->n; i++) {
+	r = mst_sandbox_limits.apply(NULL) < 0 ? MST_FAULT_IO : 0;
+	for (size_t i = 0; i < s->n && !r; i++) {
 		r = child_spawn(&s->child[i]);
 		if (r) {
 			mst_log(&s->log, MST_LOG_ERROR, "a process cannot be started", "process",
@@ -569,7 +568,7 @@ static int start(struct supervisor *s)
 			return r;
 		}
 	}
-	return 0;
+	return r;
 }
 
 static void finish(struct supervisor *s)

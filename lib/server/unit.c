@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/sandbox.h"
+#include "server/confine.h"
 
 mst_ms mst_now_ms(void)
 {
@@ -194,52 +194,12 @@ static int take_link(struct mst_unit *u, struct mst_view payload, int fd)
 	return mst_unit_attach(u, &who, l);
 }
 
-/* Before the first peer: what this process will never need again goes away. */
-static int confine(struct mst_unit *u)
-{
-	struct mst_sandbox_path path[8];
-	struct mst_sandbox_ask a = { .kind = u->ops->kind, .path = path };
-	char dir[MST_CONF_PATH];
-	char *slash;
-
-	if (!u->own_process)
-		return mst_sandbox_limits.apply(&a) < 0 ? MST_FAULT_IO : 0;
-	path[a.n++] = (struct mst_sandbox_path){ "/dev/urandom", false };
-	if (a.kind == MST_PROC_ENGINE) {
-		snprintf(dir, sizeof(dir), "%s", strchr(u->conf->store, ':') + 1);
-		slash = strrchr(dir, '/');
-		if (slash)
-			*slash = '\0';
-		path[a.n++] = (struct mst_sandbox_path){ dir, true };
-	} else if (a.kind == MST_PROC_KEEPER) {
-		path[a.n++] = (struct mst_sandbox_path){ u->conf->keeper, true };       /* the seal of the audit log */
-	} else if (a.kind == MST_PROC_CONNECTOR) {
-		path[a.n++] = (struct mst_sandbox_path){ "/etc", false };
-		path[a.n++] = (struct mst_sandbox_path){ "/run/systemd/resolve", false };
-		path[a.n++] =
-			(struct mst_sandbox_path){ "/usr/lib", false }; /* modules of the name service */
-		path[a.n++] = (struct mst_sandbox_path){ "/lib", false };
-	}
-	for (size_t i = 0; mst_sandbox_all[i]; i++) {
-		int r;
-
-		if (!u->conf->sandbox && i)
-			continue;
-		r = mst_sandbox_all[i]->apply(&a);
-		if (r < 0)
-			return r;
-		mst_log(&u->log, MST_LOG_DEBUG, r ? "sandbox: not on this system" : "sandbox", "mechanism",
-			mst_sandbox_all[i]->name, NULL);
-	}
-	return 0;
-}
-
 static void start(struct mst_unit *u)
 {
 	struct mst_diag d = { 0 };
 	int r = u->conf ? u->ops->start(u, &d) : MST_FAULT_BUG;
 
-	if (!r && confine(u)) {
+	if (!r && mst_confine(u)) {
 		mst_diag_set(&d, 0, "sandbox", "could not be applied; set sandbox = false to run without",
 			     NULL);
 		r = MST_FAULT_IO;

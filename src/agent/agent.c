@@ -16,6 +16,7 @@
 #include "agent/briefing.h"
 #include "agent/bundle.h"
 #include "agent/card.h"
+#include "agent/confine.h"
 #include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
@@ -503,7 +504,6 @@ static int open_engine(struct agent *a)
 		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000 + ub_ms(&a->cfg),
 	};
 
-
 	a->prov_storage = calloc(1, prov_size());
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
 	if (!a->prov_storage || !a->enrolee)
@@ -604,7 +604,7 @@ static void boot(struct agent *a)
 
 int agent_run(struct agent *a)
 {
-	if (door_open(a))
+	if (door_open(a) || agent_confine(a))
 		return 3;
 	boot(a);
 	if (!a->stop)

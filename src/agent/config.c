@@ -86,6 +86,7 @@ static const struct item {
 	NUMBER("answer_timeout", answer_timeout, "30s", 1, 600),
 	CHOICE("last_resort", last_resort, "yes", no_yes),
 	CHOICE("tls_profile", tls_profile, "both", profiles),
+	CHOICE("sandbox", sandbox, "yes", no_yes),
 	CHOICE("quirks.names", names, "long", names),
 	CHOICE("quirks.hex", hex, "upper", hexes),
 	CHOICE("quirks.mef_label", mef_label, "bootstrap", labels),

@@ -60,7 +60,7 @@ struct agent_config {
 	char psk_identity[MST_ID_MAX], psk_file[AGENT_PATH_MAX];
 	char objects[AGENT_PATH_MAX];        /* management objects that the maker put here; "" = none */
 	int64_t briefing_format;             /* enum agent_brief_format */
-	int64_t tls_profile;
+	int64_t tls_profile, sandbox;
 	int64_t last_resort;                 /* the initial credential serves when the MEF's certificate does not */
 	int64_t names, hex, mef_label, saef_psk;       /* quirks */
 	/* pushed triggers (door.h) */

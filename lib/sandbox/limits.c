@@ -2,11 +2,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-#include "server/sandbox.h"
-
-const struct mst_sandbox_mechanism *const mst_sandbox_all[] = {
-	&mst_sandbox_limits, &mst_sandbox_landlock, &mst_sandbox_seccomp, NULL,
-};
+#include "sandbox/sandbox.h"
 
 static int apply(const struct mst_sandbox_ask *a)
 {

@@ -1,0 +1,89 @@
+/*
+ * Landlock: files by name, TCP by direction, signals and abstract sockets by who began them. Raw system calls, and numbers
+ * of our own: Debian 12's headers know its second version, its users' kernels may have a later one. What a kernel does not
+ * know yet is not asked of it; the system call filter refuses most of that once more.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox/sandbox.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+#define READ_FILE LANDLOCK_ACCESS_FS_READ_FILE
+#define READ_DIR LANDLOCK_ACCESS_FS_READ_DIR
+#define WRITE_FILE LANDLOCK_ACCESS_FS_WRITE_FILE
+#define MAKE (LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE)
+#define TRUNCATE BIT(14)
+#define IOCTL_DEVICE BIT(15)
+#define TCP_BIND BIT(0)
+#define TCP_CONNECT BIT(1)
+#define SCOPE_ABSTRACT BIT(0)
+#define SCOPE_SIGNAL BIT(1)
+
+struct ruleset { uint64_t fs, net, scope; };
+
+/* All that a version knows: what is not granted then is refused. `n`: octets of the attributes that it reads. */
+static const struct { struct ruleset all; size_t n; } version[] = {
+	{ { 0, 0, 0 }, 0 },
+	{ { BIT(13) - 1, 0, 0 }, 8 },
+	{ { BIT(14) - 1, 0, 0 }, 8 },                                      /* 2: moving to another directory */
+	{ { BIT(15) - 1, 0, 0 }, 8 },                                      /* 3: truncating */
+	{ { BIT(15) - 1, TCP_BIND | TCP_CONNECT, 0 }, 16 },                /* 4: TCP */
+	{ { BIT(16) - 1, TCP_BIND | TCP_CONNECT, 0 }, 16 },                /* 5: ioctl() of devices */
+	{ { BIT(16) - 1, TCP_BIND | TCP_CONNECT, SCOPE_ABSTRACT | SCOPE_SIGNAL }, 24 },
+};
+
+static int allow(int set, const struct mst_sandbox_path *p, uint64_t known)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = READ_FILE };
+	struct stat st;
+	int r;
+
+	rule.parent_fd = open(p->path, O_PATH | O_CLOEXEC);
+	if (rule.parent_fd < 0)
+		return 0;        /* what is not there cannot be opened either */
+	if (p->may & MST_PATH_WRITE)
+		rule.allowed_access |= WRITE_FILE | TRUNCATE;
+	if (p->may & MST_PATH_DEVICE)
+		rule.allowed_access |= IOCTL_DEVICE;
+	if (!fstat(rule.parent_fd, &st) && S_ISDIR(st.st_mode))
+		rule.allowed_access |= READ_DIR | (p->may & MST_PATH_WRITE ? MAKE : 0);
+	rule.allowed_access &= known;
+	r = (int)syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	close(rule.parent_fd);
+	return r ? MST_FAULT_IO : 0;
+}
+
+static int apply(const struct mst_sandbox_ask *a)
+{
+	long v = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	struct ruleset s;
+	size_t n;
+	int set, r = 0;
+
+	if (v < 1)
+		return MST_SANDBOX_ABSENT;
+	if (v >= (long)MST_COUNT(version))
+		v = (long)MST_COUNT(version) - 1;
+	s = version[v].all;
+	n = version[v].n;
+	/* no rule grants a port: either any, or none at all */
+	s.net &= ~((a->connects ? TCP_CONNECT : 0) | (a->listens ? TCP_BIND : 0));
+	s.scope &= ~(a->abstract ? SCOPE_ABSTRACT : 0);
+	set = (int)syscall(SYS_landlock_create_ruleset, &s, n, 0);
+	if (set < 0)
+		return MST_FAULT_IO;
+	for (size_t i = 0; i < a->n && !r; i++)
+		r = allow(set, &a->path[i], s.fs);
+	if (!r && syscall(SYS_landlock_restrict_self, set, 0))
+		r = MST_FAULT_IO;
+	close(set);
+	return r;
+}
+
+const struct mst_sandbox_mechanism mst_sandbox_landlock = { "landlock", apply };

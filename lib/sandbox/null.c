@@ -1,0 +1,21 @@
+/* In place of a mechanism that this build does not have, and the list of those that it has. */
+#include "sandbox/sandbox.h"
+
+static int apply(const struct mst_sandbox_ask *a)
+{
+	(void)a;
+	return MST_SANDBOX_ABSENT;
+}
+
+const struct mst_sandbox_mechanism mst_sandbox_null = { "null", apply };
+
+const struct mst_sandbox_mechanism *const mst_sandbox_all[] = {
+	&mst_sandbox_limits,
+#ifdef MST_SANITIZED
+	&mst_sandbox_null,               /* the leak checker reads /proc at exit, in a process of its own */
+#else
+	&mst_sandbox_landlock,
+	&mst_sandbox_seccomp,
+#endif
+	NULL,
+};

@@ -1,0 +1,74 @@
+/*
+ * What a process gives up before it hears from its first peer (architecture 5.3, decision 0029). One file for each
+ * mechanism and a null one, which stands for what a kernel or a build does not have: sanitizers' run-times make
+ * system calls and open files of their own. What is given up comes never back, also not in threads that begin later;
+ * threads that run already keep theirs, so there must be none.
+ *
+ * The lists are the callers': const tables with a reason for everything that tests do not show (tools/record-calls).
+ */
+#ifndef MST_SANDBOX_SANDBOX_H
+#define MST_SANDBOX_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/fault.h"
+
+enum mst_sandbox_outcome { MST_SANDBOX_ABSENT = 1 };    /* this kernel or build has no such thing */
+
+/* What may be done with a file, or with everything below a directory. */
+enum {
+	MST_PATH_READ = 1,
+	MST_PATH_WRITE = 2,              /* files and sockets made, changed, renamed and removed; implies READ */
+	MST_PATH_DEVICE = 4,             /* ioctl() */
+};
+struct mst_sandbox_path { const char *path; unsigned may; };
+
+/* With which arguments. Several rows of one call add up. */
+enum mst_sandbox_args {
+	MST_ARGS_ANY,
+	MST_ARGS_SELF,                   /* the first is this process */
+	MST_ARGS_THREAD,                 /* clone: a thread, never a process */
+	MST_ARGS_LOOK,                   /* prlimit64: of this process, and sets nothing */
+	MST_ARGS_NAME,                   /* prctl: a thread's name */
+	MST_ARGS_DATA,                   /* mmap, mprotect: not executable */
+	MST_ARGS_CODE,                   /* mmap: executable, but not writable: a library that is loaded late */
+	MST_ARGS_INET,                   /* socket: AF_INET, AF_INET6 */
+	MST_ARGS_LOCAL,                  /* socket, socketpair: AF_UNIX */
+	MST_ARGS_ROUTES,                 /* socket: AF_NETLINK: which addresses has this host? */
+	MST_ARGS_FILE,                   /* fcntl: descriptors, flags and locks, no signals to anybody */
+	MST_ARGS_UNKNOWN                 /* fails as on a kernel without it, so that the C library takes the older one */
+};
+struct mst_sandbox_call {
+	unsigned who;                    /* bits of the caller's own choice */
+	int call;                        /* SCMP_SYS(…) */
+	enum mst_sandbox_args args;
+	const char *why;                 /* NULL: recorded in tests */
+};
+
+struct mst_sandbox_ask {
+	unsigned who;                            /* rows with one of these bits */
+	const struct mst_sandbox_call *call;
+	size_t n_calls;
+	const struct mst_sandbox_path *path;     /* all that may still be opened by name */
+	size_t n;
+	bool connects, listens;                  /* TCP: may begin a connection, may take an address */
+	bool abstract;                           /* abstract local sockets of others */
+};
+
+struct mst_sandbox_mechanism {
+	const char *name;
+	int (*apply)(const struct mst_sandbox_ask *a);     /* 0, ABSENT, or a fault */
+};
+extern const struct mst_sandbox_mechanism mst_sandbox_limits;     /* no_new_privs, no core, not dumpable */
+extern const struct mst_sandbox_mechanism mst_sandbox_landlock;
+extern const struct mst_sandbox_mechanism mst_sandbox_seccomp;
+extern const struct mst_sandbox_mechanism mst_sandbox_null;       /* ABSENT, always */
+/* All of them in the right order; NULL-terminated. */
+extern const struct mst_sandbox_mechanism *const mst_sandbox_all[];
+
+/* What kills who tries: nobody here has a use for it. Ended by -1. For seccomp.c and its test. */
+extern const int mst_sandbox_deadly[];
+
+#endif

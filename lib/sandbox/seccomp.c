@@ -1,0 +1,103 @@
+/*
+ * System calls by list. What is not listed fails with EPERM, so that a library which tries something gets an answer; what
+ * only an intruder would try kills the process, and the supervisor tells.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sandbox/sandbox.h"
+
+const int mst_sandbox_deadly[] = {
+	/* other programs, and looking into others' memory */
+	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+	SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(process_madvise), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd),
+	/* the kernel, and ways around names and filters */
+	SCMP_SYS(bpf), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load),
+	SCMP_SYS(kexec_file_load), SCMP_SYS(io_uring_setup), SCMP_SYS(open_by_handle_at), SCMP_SYS(reboot), SCMP_SYS(swapon),
+	SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key),
+	/* another world */
+	SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(setns), SCMP_SYS(unshare),
+	/* another user */
+	SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setresuid), SCMP_SYS(setresgid), SCMP_SYS(setgroups), SCMP_SYS(capset),
+	-1,
+};
+
+#define ONE(call, cmp) seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 1, cmp)
+#define MASKED(n, mask, is) SCMP_CMP(n, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(is))
+#define EQUAL(n, is) SCMP_CMP(n, SCMP_CMP_EQ, (scmp_datum_t)(is))
+
+/* Not F_SETOWN and F_SETSIG, by which the kernel sends signals in our name. */
+static int fcntl_of_files(scmp_filter_ctx f, int call)
+{
+	static const int good[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_OFD_SETLK,
+				    F_OFD_GETLK };
+	int r = 0;
+
+	for (size_t i = 0; i < MST_COUNT(good) && !r; i++)
+		r = ONE(call, EQUAL(1, good[i]));
+	return r;
+}
+
+static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
+{
+	int r;
+
+	switch (c->args) {
+	case MST_ARGS_ANY: return seccomp_rule_add(f, SCMP_ACT_ALLOW, c->call, 0);
+	case MST_ARGS_SELF: return ONE(c->call, EQUAL(0, getpid()));
+	case MST_ARGS_THREAD: return ONE(c->call, MASKED(0, CLONE_THREAD | CLONE_VM | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID,
+							 CLONE_THREAD | CLONE_VM));
+	case MST_ARGS_LOOK:
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, c->call, 2, EQUAL(0, 0), EQUAL(2, 0));
+		return r ? r : seccomp_rule_add(f, SCMP_ACT_ALLOW, c->call, 2, EQUAL(0, getpid()), EQUAL(2, 0));
+	case MST_ARGS_NAME: return ONE(c->call, EQUAL(0, PR_SET_NAME));
+	case MST_ARGS_DATA: return ONE(c->call, MASKED(2, PROT_EXEC, 0));
+	case MST_ARGS_CODE: return ONE(c->call, MASKED(2, PROT_EXEC | PROT_WRITE, PROT_EXEC));
+	case MST_ARGS_INET:
+		r = ONE(c->call, EQUAL(0, AF_INET));
+		return r ? r : ONE(c->call, EQUAL(0, AF_INET6));
+	case MST_ARGS_LOCAL: return ONE(c->call, EQUAL(0, AF_UNIX));
+	case MST_ARGS_ROUTES: return ONE(c->call, EQUAL(0, AF_NETLINK));
+	case MST_ARGS_FILE: return fcntl_of_files(f, c->call);
+	case MST_ARGS_UNKNOWN: return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), c->call, 0);
+	}
+	return -EINVAL;
+}
+
+/* What this machine's kernel never had has nothing to be refused. */
+static bool has(int call)
+{
+	return call >= 0;
+}
+
+static int apply(const struct mst_sandbox_ask *a)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = 0;
+
+	if (!f)
+		return MST_FAULT_MEMORY;
+	for (size_t i = 0; i < a->n_calls && !r; i++)
+		if (a->call[i].who & a->who && has(a->call[i].call))
+			r = add(f, &a->call[i]);
+	for (size_t i = 0; mst_sandbox_deadly[i] != -1 && !r; i++)
+		if (has(mst_sandbox_deadly[i]))
+			r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, mst_sandbox_deadly[i], 0);
+	if (r) {                         /* a list that cannot be is a mistake of ours, no kernel's lack */
+		seccomp_release(f);
+		return MST_FAULT_BUG;
+	}
+	r = seccomp_load(f);
+	seccomp_release(f);
+	if (r == -EINVAL || r == -EOPNOTSUPP || r == -ENOSYS)
+		return MST_SANDBOX_ABSENT;
+	return r ? MST_FAULT_IO : 0;
+}
+
+const struct mst_sandbox_mechanism mst_sandbox_seccomp = { "seccomp", apply };

@@ -1,0 +1,200 @@
+/*
+ * The mechanisms by themselves, each in a process of its own: what is listed works, what is not is refused, every call on
+ * the list of deadly ones kills, and threads that begin later are confined as well.
+ */
+#include "tests/support/cm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/sandbox.h"
+
+#define MINE 1u
+#define OTHERS 2u
+static const struct mst_sandbox_call calls[] = {
+	{ MINE, SCMP_SYS(exit_group), 0, NULL }, { MINE, SCMP_SYS(exit), 0, NULL }, { MINE, SCMP_SYS(munmap), 0, NULL },
+	{ MINE, SCMP_SYS(mmap), MST_ARGS_DATA, NULL }, { MINE, SCMP_SYS(mprotect), MST_ARGS_DATA, NULL },
+	{ MINE, SCMP_SYS(clone), MST_ARGS_THREAD, NULL }, { MINE, SCMP_SYS(clone3), MST_ARGS_UNKNOWN, NULL },
+	{ MINE, SCMP_SYS(futex), 0, NULL }, { MINE, SCMP_SYS(set_robust_list), 0, NULL }, { MINE, SCMP_SYS(rseq), 0, NULL },
+	{ MINE, SCMP_SYS(rt_sigprocmask), 0, NULL }, { MINE, SCMP_SYS(madvise), 0, NULL }, { MINE, SCMP_SYS(brk), 0, NULL },
+	{ MINE, SCMP_SYS(tgkill), MST_ARGS_SELF, NULL }, { MINE, SCMP_SYS(kill), MST_ARGS_SELF, NULL }, { MINE, SCMP_SYS(getpid), 0, NULL },
+	{ MINE, SCMP_SYS(prlimit64), MST_ARGS_LOOK, NULL }, { MINE, SCMP_SYS(prctl), MST_ARGS_NAME, NULL },
+	{ MINE, SCMP_SYS(socket), MST_ARGS_LOCAL, NULL }, { MINE, SCMP_SYS(fcntl), MST_ARGS_FILE, NULL }, { MINE, SCMP_SYS(close), 0, NULL },
+	{ OTHERS, SCMP_SYS(getppid), 0, NULL },
+};
+static const struct mst_sandbox_ask listed = { .who = MINE, .call = calls, .n_calls = MST_COUNT(calls) };
+
+/* What a child that did `go` ended with: its exit status, or 1000 and a signal. */
+static int in_child(void (*go)(int arg), int arg)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		go(arg);
+		_exit(99);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void confine(void)
+{
+	if (mst_sandbox_limits.apply(&listed) || mst_sandbox_seccomp.apply(&listed))
+		_exit(98);
+}
+
+static void call_deadly(int number)
+{
+	confine();
+	syscall(number, -1, 0, 0, 0, 0, 0);
+}
+
+static void deadly_kill(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (; mst_sandbox_deadly[n] != -1; n++)
+		if (in_child(call_deadly, mst_sandbox_deadly[n]) != 1000 + SIGSYS)
+			fail_msg("%d does not kill", mst_sandbox_deadly[n]);
+	assert_true(n > 20);
+}
+
+#define WANT(what) do { if (!(what)) _exit(__LINE__ % 90 + 1); } while (0)
+#define REFUSED(what) WANT((what) == -1 && errno == EPERM)
+
+static void *in_thread(void *arg)
+{
+	errno = 0;
+	*(bool *)arg = syscall(SYS_getppid) == -1 && errno == EPERM;
+	return NULL;
+}
+
+static void look_at_calls(int arg)
+{
+	struct { uint64_t soft, hard; } limit = { 0, 0 };
+	bool confined = false;
+	pthread_t t;
+	int fd;
+
+	(void)arg;
+	WANT(getppid() > 0);
+	confine();
+	REFUSED(syscall(SYS_getppid));                                      /* another's row */
+	REFUSED(syscall(SYS_getuid));
+	REFUSED(syscall(SYS_fork));
+	REFUSED(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+	WANT(syscall(SYS_clone3, 0, 0) == -1 && errno == ENOSYS);
+	WANT(kill(getpid(), 0) == 0);
+	REFUSED(kill(1, 0));
+	REFUSED(kill(-1, 0));
+	WANT(syscall(SYS_prlimit64, 0, 7, NULL, &limit) == 0);
+	REFUSED(syscall(SYS_prlimit64, 0, 7, &limit, NULL));
+	REFUSED(syscall(SYS_prlimit64, 1, 7, NULL, &limit));
+	REFUSED(syscall(SYS_prctl, 4, 1, 0, 0, 0));                         /* dumpable */
+	WANT(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+	WANT(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EPERM);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	WANT(fd >= 0 && fcntl(fd, F_GETFL) >= 0);
+	REFUSED(fcntl(fd, F_SETOWN, 1));
+	REFUSED(socket(AF_INET, SOCK_STREAM, 0));
+	WANT(pthread_create(&t, NULL, in_thread, &confined) == 0 && pthread_join(t, NULL) == 0 && confined);
+	_exit(0);
+}
+
+static void what_is_listed_and_what_is_not(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(look_at_calls, 0), 0);
+}
+
+static char dir[] = "/tmp/mst-sandbox-XXXXXX";
+
+static int path_in(const char *name, int flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return open(path, flags | O_CLOEXEC, 0600);
+}
+
+static void look_at_files(int port)
+{
+	char readable[64], writable[64];
+	const struct mst_sandbox_path path[] = { { readable, MST_PATH_READ }, { writable, MST_PATH_WRITE }, { "/nowhere/at/all", MST_PATH_READ } };
+	const struct mst_sandbox_ask ask = { .who = MINE, .path = path, .n = MST_COUNT(path), .connects = false };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = (in_port_t)port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int r, fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	snprintf(readable, sizeof(readable), "%s/r", dir);
+	snprintf(writable, sizeof(writable), "%s/w", dir);
+	WANT(mst_sandbox_limits.apply(&ask) == 0);
+	r = mst_sandbox_landlock.apply(&ask);
+	if (r == MST_SANDBOX_ABSENT)
+		_exit(77);
+	WANT(r == 0);
+	WANT(path_in("r/file", O_RDONLY) >= 0);
+	WANT(path_in("r/file", O_RDWR) == -1 && errno == EACCES);
+	WANT(path_in("r/new", O_WRONLY | O_CREAT) == -1 && errno == EACCES);
+	WANT(path_in("w/file", O_RDWR | O_TRUNC) >= 0);
+	WANT(path_in("w/new", O_WRONLY | O_CREAT) >= 0);
+	WANT(path_in("out", O_RDONLY) == -1 && errno == EACCES);
+	WANT(open("/etc/passwd", O_RDONLY) == -1 && errno == EACCES);
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 4)           /* before that, the list of calls alone refuses */
+		WANT(connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1 && errno == EACCES);
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 6)
+		WANT(kill(getppid(), 0) == -1 && errno == EPERM);
+	_exit(0);
+}
+
+static void what_is_named_and_what_is_not(void **state)
+{
+	static const char *const made[] = { "r/file", "w/file", "out" };
+	int r;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (const char *const *d = (const char *const[]){ "r", "w", NULL }; *d; d++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, *d);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	for (size_t i = 0; i < MST_COUNT(made); i++)
+		assert_return_code(close(path_in(made[i], O_WRONLY | O_CREAT)), errno);
+	r = in_child(look_at_files, htons(9));
+	/* a kernel without Landlock says so, and nothing else: the daemon logs it */
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)
+		assert_int_equal(r, 77);
+	else
+		assert_int_equal(r, 0);
+}
+
+static void the_null_one_is_absent(void **state)
+{
+	(void)state;
+	assert_int_equal(mst_sandbox_null.apply(&listed), MST_SANDBOX_ABSENT);
+	assert_ptr_equal(mst_sandbox_all[0], &mst_sandbox_limits);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(deadly_kill), cmocka_unit_test(what_is_listed_and_what_is_not),
+		cmocka_unit_test(what_is_named_and_what_is_not), cmocka_unit_test(the_null_one_is_absent) };
+
+	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
+}

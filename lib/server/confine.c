@@ -1,0 +1,90 @@
+#include "server/confine.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define LIS MST_WHO(MST_PROC_LISTENER)
+#define CON MST_WHO(MST_PROC_CONNECTOR)
+#define ENG MST_WHO(MST_PROC_ENGINE)
+#define KEE MST_WHO(MST_PROC_KEEPER)
+#define DIA MST_WHO(MST_PROC_DIAMETER)
+#define NET (CON | DIA)
+
+enum place { PLACE_NAMED, PLACE_STORE, PLACE_KEEPER, PLACE_ETC };
+
+/* What may still be opened by name. */
+static const struct { unsigned who; enum place place; const char *path; unsigned may; } places[] = {
+	{ ENG, PLACE_STORE, NULL, MST_PATH_WRITE },                      /* the database, its journal, its directory */
+	{ KEE, PLACE_KEEPER, NULL, MST_PATH_WRITE },                     /* the seal of the audit log */
+	/* a rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then */
+	{ NET, PLACE_ETC, "/etc", MST_PATH_READ },
+	/* the resolver: its files, the stub's, modules of the name service, and libraries that are loaded late */
+	{ NET, PLACE_NAMED, "/etc/hosts", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/etc/host.conf", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/etc/nsswitch.conf", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/etc/resolv.conf", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/etc/gai.conf", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/etc/services", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/etc/ld.so.cache", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/run/systemd/resolve", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/run/resolvconf", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/run/NetworkManager", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/usr/lib", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/lib", MST_PATH_READ },
+};
+#define PLACES (sizeof(places) / sizeof(places[0]))
+
+static void directory_of(const char *store, char dir[MST_CONF_PATH])
+{
+	char *slash;
+
+	snprintf(dir, MST_CONF_PATH, "%s", strchr(store, ':') + 1);
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = '\0';
+}
+
+/* An installation below /etc has its keys there. */
+static bool is_place(const struct mst_unit *u, enum place place)
+{
+	return place != PLACE_ETC || (strncmp(u->conf->keeper, "/etc/", 5) && strncmp(u->conf->file, "/etc/", 5));
+}
+
+static const char *path_of(const struct mst_unit *u, size_t i, const char *store)
+{
+	switch (places[i].place) {
+	case PLACE_STORE: return store;
+	case PLACE_KEEPER: return u->conf->keeper;
+	case PLACE_NAMED: case PLACE_ETC: break;
+	}
+	return places[i].path;
+}
+
+int mst_confine(struct mst_unit *u)
+{
+	struct mst_sandbox_path path[PLACES];
+	char store[MST_CONF_PATH];
+	struct mst_sandbox_ask a = { .who = MST_WHO(u->ops->kind), .call = mst_server_calls, .n_calls = mst_server_n_calls, .path = path,
+		.connects = MST_WHO(u->ops->kind) & NET, .listens = u->ops->kind == MST_PROC_DIAMETER };
+
+	tzset();                         /* from a file that is out of reach afterwards */
+	if (!u->own_process)
+		return mst_sandbox_limits.apply(&a) < 0 ? MST_FAULT_IO : 0;
+	directory_of(u->conf->store, store);
+	for (size_t i = 0; i < PLACES; i++)
+		if (places[i].who & a.who && is_place(u, places[i].place))
+			path[a.n++] = (struct mst_sandbox_path){ path_of(u, i, store), places[i].may };
+	for (size_t i = 0; mst_sandbox_all[i]; i++) {
+		int r;
+
+		if (!u->conf->sandbox && i)
+			continue;
+		r = mst_sandbox_all[i]->apply(&a);
+		if (r < 0)
+			return r;
+		mst_log(&u->log, MST_LOG_DEBUG, r ? "sandbox: not on this system" : "sandbox", "mechanism",
+			mst_sandbox_all[i]->name, NULL);
+	}
+	return 0;
+}

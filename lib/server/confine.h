@@ -1,0 +1,20 @@
+/*
+ * Which process keeps what, of files, of the network and of system calls: tables (confine.c, sandbox-calls.c), carried
+ * out by lib/sandbox.
+ */
+#ifndef MST_SERVER_CONFINE_H
+#define MST_SERVER_CONFINE_H
+
+#include "sandbox/sandbox.h"
+#include "server/unit.h"
+
+/* Bits of mst_sandbox_call.who. */
+#define MST_WHO(kind) (1u << (kind))
+/* By kind of process; the supervisor has none, for it starts the others. */
+extern const struct mst_sandbox_call mst_server_calls[];
+extern const size_t mst_server_n_calls;
+
+/* Before its first peer: what this process will never need again goes away. 0, or a fault. */
+MST_MUST_CHECK int mst_confine(struct mst_unit *u);
+
+#endif

@@ -1,0 +1,82 @@
+"""A process that somebody has taken over (tests/support/takeover.c): calls are made inside its own sandbox."""
+import errno
+import os
+import signal
+import socket
+import subprocess
+
+from support import BUILD
+
+REFUSED = {-errno.EPERM, -errno.EACCES, -errno.ENOSYS}
+AT_FDCWD = -100
+
+
+class Killed(Exception):
+    """It died of the call, by the signal."""
+
+
+class Taken:
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __enter__(self):
+        self.tool = subprocess.Popen([BUILD / "tests/hardening/takeover", str(self.pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, text=True)
+        assert self.answer() == "attached"
+        return self
+
+    def __exit__(self, *exc):
+        self.tool.stdin.close()
+        status = self.tool.wait()
+        self.tool.stdout.close()
+        self.tool.stderr.close()
+        assert exc[0] or status == 0
+
+    def answer(self):
+        line = self.tool.stdout.readline()
+        if not line.startswith("= "):
+            raise AssertionError(f"takeover of {self.pid}: {line!r} {self.tool.stderr.read()}")
+        return line[2:].strip()
+
+    def call(self, name, *args):
+        words = [name] + [f"s:{a}" if isinstance(a, (str, os.PathLike)) and not str(a).startswith(("z:", "h:")) else
+                          f"h:{a.hex()}" if isinstance(a, bytes) else str(a) for a in args]
+        self.tool.stdin.write(" ".join(words) + "\n")
+        self.tool.stdin.flush()
+        got = self.answer()
+        if got.startswith("killed "):
+            raise Killed(signal.Signals(int(got.split()[1])).name)
+        return int(got)
+
+    def peek(self, n):
+        self.tool.stdin.write(f"peek {n}\n")
+        self.tool.stdin.flush()
+        return bytes.fromhex(self.answer())
+
+    def open(self, path, flags=os.O_RDONLY):
+        return self.call("openat", AT_FDCWD, path, flags, 0o600)
+
+    def refused(self, name, *args):
+        """None when it was; else what it gave."""
+        got = self.call(name, *args)
+        return None if got in REFUSED else f"{name}{args} gave {got}"
+
+    def dies_of(self, name, *args):
+        try:
+            got = self.call(name, *args)
+        except Killed as by:
+            assert str(by) == "SIGSYS", by
+            return True
+        raise AssertionError(f"{name}{args} gave {got}")
+
+    def connect(self, port):
+        """To a listener on loopback: a descriptor, or what it was refused with."""
+        fd = self.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+        if fd < 0:
+            return fd
+        got = self.call("connect", fd, address(port), 16)
+        return got if got < 0 else fd
+
+
+def address(port):
+    return socket.AF_INET.to_bytes(2, "little") + port.to_bytes(2, "big") + bytes([127, 0, 0, 1]) + bytes(8)

@@ -1,0 +1,236 @@
+"""A process that is taken over can do its own duty and nothing else. Each kind of musterd's processes, and the agent, are
+real ones in a running installation; calls are made by their own thread inside their own sandbox, as an intruder's code would
+make them. All run as root here: what refuses is the sandbox alone, not the owner of a file.
+"""
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+
+import pytest
+
+from support import Installation, free_port, until
+from taken import REFUSED, Killed, Taken, address
+
+KINDS = ("listener", "connector", "engine", "keeper", "diameter")
+FILES = [k for k in KINDS if k != "keeper"]
+SIGSYS_TOLD = r"signal[= ]+\"?(31|Bad system call)"
+CLONE_FORK = signal.SIGCHLD.value
+OURS = "node.ours.example"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    inst = Installation(tmp_path_factory.mktemp("taken") / "inst", gba="00101")
+    inst.configure(add=f'''
+diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {free_port()}; secure_port = 0;
+  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }} ); }};
+''')
+    inst.start()
+    inst.subscription()
+    inst.one = inst.node(1)
+    assert inst.one.run_once().returncode == 0, inst.log_text()
+    inst.outside = socket.create_server(("127.0.0.1", 0))
+    inst.outside_port = inst.outside.getsockname()[1]
+    yield inst
+    inst.outside.close()
+    assert inst.stop() == 0, inst.log_text()
+
+
+@pytest.fixture(scope="module")
+def agent(world):
+    node = world.node(2)
+    with node.running() as running:
+        running.wait_log("enrolled key")
+        yield running
+
+
+def pid_of(world, kind):
+    """A process of that kind which is up: one that was killed comes again."""
+    def one():
+        return min(world.children().get(kind, []), default=None)
+    return until(f"a {kind}", one)
+
+
+def probes(world, me):
+    """What nobody may: calls that are to be refused, whoever makes them."""
+    others = [p for k, pids in world.children().items() for p in pids if p != me] + [world.process.pid, os.getpid()]
+    calls = [("openat", -100, path, flags, 0o600) for path, flags in (
+        ("/root/.profile", 0), ("/etc/muster-was-here", os.O_WRONLY | os.O_CREAT), ("/tmp/muster-was-here", os.O_WRONLY | os.O_CREAT),
+        ("/proc/1/environ", 0), ("/proc/sys/kernel/core_pattern", os.O_WRONLY), (world.config, 0), (world.dir / "musterd.log", os.O_WRONLY))]
+    calls += [("openat", -100, p, 0, 0) for p in sorted((world.dir / "keeper").iterdir())]
+    for pid in others:
+        calls += [("openat", -100, f"/proc/{pid}/{what}", os.O_RDWR, 0) for what in ("mem", "environ")]
+        calls += [("kill", pid, 0), ("tgkill", pid, pid, signal.SIGKILL.value), ("prlimit64", pid, 7, 0, "z:16"), ("pidfd_open", pid, 0)]
+    calls += [("fork",), ("vfork",), ("clone", CLONE_FORK, 0, 0, 0, 0), ("clone3", "z:88", 88),      # a fork bomb begins with one
+              ("kill", -1, 0), ("prctl", 4, 1, 0, 0, 0),                                                # dumpable again
+              ("mprotect", 0, 4096, 7), ("mmap", 0, 4096, 7, 0x22, -1, 0),                              # code that is written
+              ("memfd_create", "code", 0), ("symlink", "/etc/shadow", "here"), ("link", "/etc/shadow", "here"), ("mknod", "here", 0o600, 0),
+              ("chmod", world.dir, 0o777), ("setrlimit", 4, "z:16"), ("personality", 0),
+              ("socket", socket.AF_PACKET, socket.SOCK_RAW, 0), ("socket", socket.AF_ALG, 5, 0),
+              ("seccomp", 0, 0, 0), ("inotify_init1", 0), ("shmget", 0, 4096, 0o600), ("msgget", 0, 0o600), ("settimeofday", "z:16", 0),
+              ("clock_settime", 0, "z:16"), ("syslog", 3, "z:64", 64), ("sethostname", "z:1", 1)]
+    return calls
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_nobody_may(world, kind):
+    pid = pid_of(world, kind)
+    with Taken(pid) as t:
+        wrong = [w for w in (t.refused(*c) for c in probes(world, pid)) if w]
+    assert not wrong
+
+
+@pytest.mark.parametrize("kind", ("listener", "connector", "keeper", "diameter"))
+def test_the_database_is_the_engines(world, kind):
+    store = sorted((world.dir / "store").glob("*"))
+    assert any(p.name.endswith(".db") or "sqlite" in p.name for p in store) or store
+    with Taken(pid_of(world, kind)) as t:
+        for path in store:
+            for flags in (os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC):
+                assert t.open(path, flags) in REFUSED, path
+
+
+def test_the_engine_has_its_database_and_nothing_else(world):
+    store = next(p for p in sorted((world.dir / "store").glob("*")) if p.stat().st_size)
+    with Taken(pid_of(world, "engine")) as t:
+        fd = t.open(store)
+        assert fd >= 0                                       # the probe is a real one
+        assert t.call("close", fd) == 0
+        for path in ("/etc/passwd", world.config, world.dir / "keeper"):
+            assert t.open(path) in REFUSED, path
+        assert t.connect(world.outside_port) in REFUSED
+
+
+@pytest.mark.parametrize("kind", ("listener", "engine", "keeper"))
+def test_no_way_out(world, kind):
+    with Taken(pid_of(world, kind)) as t:
+        assert t.connect(world.outside_port) in REFUSED
+        for family in (socket.AF_UNIX, socket.AF_INET6, socket.AF_NETLINK):
+            assert t.call("socket", family, socket.SOCK_STREAM, 0) in REFUSED
+        for path in ("/etc/passwd", "/etc/resolv.conf", "/usr/bin/env"):
+            assert t.open(path) in REFUSED, path
+
+
+def test_the_connector_goes_out_and_hears_nobody(world):
+    with Taken(pid_of(world, "connector")) as t:
+        fd = t.connect(world.outside_port)
+        assert fd >= 0
+        assert t.call("close", fd) == 0
+        fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+        assert t.call("bind", fd, address(0), 16) in REFUSED
+        assert t.call("listen", fd, 1) in REFUSED
+        assert t.call("close", fd) == 0
+
+
+def test_the_agent(world, agent):
+    """It may go out and keep its state; not begin a program or a process, not look into others, not write elsewhere."""
+    node, pid = agent.node, agent.process.pid
+    with Taken(pid) as t:
+        wrong = [w for w in (t.refused(*c) for c in probes(world, pid)) if w]
+        assert not wrong
+        for path in sorted((world.dir / "store").glob("*")) + [world.one.dir / "node.key", world.dir / "makers/acme.key"]:
+            assert t.open(path) in REFUSED, path
+        assert t.open(node.dir / "node.pem") >= 0
+        assert t.open(node.dir / "node.pem", os.O_RDWR) in REFUSED
+        fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+        assert t.call("bind", fd, address(0), 16) in REFUSED
+        assert t.call("listen", fd, 1) in REFUSED
+    assert agent.process.poll() is None
+    assert node.agent("check").returncode == 0
+
+
+def test_the_agent_dies_of_a_program(world):
+    node = world.node(3)
+    with node.running() as running:
+        running.wait_log("enrolled key")
+        with Taken(running.process.pid) as t:
+            t.dies_of("execve", "/bin/true", 0, 0)
+        assert running.process.wait(60) == -signal.SIGSYS
+        running.seen = 0
+        running.__enter__()                      # and begins again with what it has kept
+        running.wait_log("enrolled-already|resuming")
+        until("it serves", lambda: node.agent("check").returncode == 0)
+
+
+def frame(kind, payload=b""):
+    return (9 + len(payload)).to_bytes(4, "big") + bytes([kind]) + bytes(8) + payload
+
+
+def links(pid):
+    """Its descriptors that are local streams: the links to other processes."""
+    inodes = {line.split()[6] for line in pathlib.Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]}
+    found = []
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        inode = re.match(r"socket:\[(\d+)\]", os.readlink(fd))
+        if inode and inode.group(1) in inodes:
+            found.append(int(fd.name))
+    return sorted(found)
+
+
+def frames():
+    text = (pathlib.Path(__file__).resolve().parents[2] / "lib/server/frame.c").read_text()
+    return re.findall(r'"([a-z-]+)"', text[text.index("mst_frame_name"):text.index("};", text.index("mst_frame_name"))])
+
+
+@pytest.mark.parametrize("said,link", [("keeper-call", 1), ("answer", 1), ("fetch-result", 1), ("conf", 1), ("channel", 1), ("crl", 0),
+                                       ("start", 0)])
+def test_a_listener_says_what_others_may_say(world, said, link):
+    """Who hears it drops the link and says so. `link`: 0 is the supervisor's, 1 the engine's."""
+    at = world.log.stat().st_size
+    pid = pid_of(world, "listener")
+    with Taken(pid) as t:
+        there = until("its links", lambda: len(links(pid)) == 2 and links(pid))
+        try:
+            assert t.call("write", there[link], frame(frames().index(said)), 13) == 13
+        except Killed as by:                         # the supervisor is quick
+            assert not link and str(by) == "SIGKILL"
+    until("the frame is refused", lambda: re.search(f"not permitted.*frame={said}.*peer=listener", since(world, at)), 60, world.log_text)
+    if pid in world.children()["listener"]:          # without an engine it serves nobody, and stays so
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until("another one", lambda: pid not in world.children().get("listener", [pid]))
+    whole(world)
+
+
+def since(world, at):
+    return world.log.read_bytes()[at:].decode(errors="replace")
+
+
+def whole(world):
+    """Everything is there again, and serves."""
+    until("every process", lambda: set(world.children()) == set(KINDS), 60, world.log_text)
+    until("the daemon serves", lambda: world.muster("node", "show", world.one.id, check=False).returncode == 0, 60, world.log_text)
+    until("the MAF serves", lambda: world.one.agent("check").returncode == 0, 60, world.log_text)
+
+
+@pytest.mark.parametrize("kind,call", [("listener", ("execve", "/bin/sh", 0, 0)), ("connector", ("ptrace", 16, 1, 0, 0)),
+                                       ("engine", ("process_vm_readv", 1, "z:16", 1, "z:16", 1, 0)), ("keeper", ("execve", "/bin/sh", 0, 0)),
+                                       ("diameter", ("unshare", 0x10000000))])
+def test_an_intruders_call_kills(world, kind, call):
+    """The supervisor tells and starts another one."""
+    pid = pid_of(world, kind)
+    at = world.log.stat().st_size
+    with Taken(pid) as t:
+        t.dies_of(*call)
+    until("it is told", lambda: re.search(SIGSYS_TOLD, since(world, at)), 60, world.log_text)
+    until("another one", lambda: pid not in world.children().get(kind, [pid]))
+    whole(world)
+
+
+def test_the_probes_find_a_process_without_a_sandbox(world, tmp_path):
+    """The same calls in an installation that has none: they are answered. So a refusal above is the sandbox's."""
+    inst = Installation(tmp_path / "inst")
+    inst.configure(add="sandbox = false;\n")
+    inst.start()
+    try:
+        with Taken(pid_of(inst, "listener")) as t:
+            for path in sorted((inst.dir / "store").glob("*")) + ["/etc/passwd", inst.dir / "keeper"]:
+                assert t.open(path) >= 0, path
+            assert t.connect(world.outside_port) >= 0
+            assert t.call("kill", inst.process.pid, 0) == 0
+            assert t.call("mmap", 0, 4096, 7, 0x22, -1, 0) > 0
+    finally:
+        assert inst.stop() == 0, inst.log_text()
