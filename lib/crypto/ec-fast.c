@@ -1,8 +1,10 @@
 /*
  * The way around OpenSSL 3.0's decoder (dependencies.md 1). The library decodes the public key of every
  * certificate through OSSL_DECODER, which it sets up anew each time, unless an ENGINE offers a method for
- * that kind of key; then it takes the old direct path. So: an engine in this process whose only content is
- * a copy of the built-in method. Nothing else changes; test-ec-fast.c compares both ways.
+ * that kind of key; then it takes the old direct path. So: an engine in this process with a copy of the built-in
+ * method. The old path makes the key's curve anew each time, with inversions that cost a sixth of a signature's check:
+ * the engine's method for reading public keys takes a copy of one that was made before. Nothing else changes;
+ * test-ec-fast.c compares both ways.
  *
  * And private keys for signing: the decoder takes twenty times as long as the signature does. And keys that are not
  * here at all (mst_foreign_key): a method of signing that asks whoever has the key.
@@ -20,8 +22,127 @@
 
 #include "crypto/pki-internal.h"
 
-static EVP_PKEY_METHOD *copy;           /* owned by the engine once it is added */
+static EVP_PKEY_METHOD *copy;           /* owned by the engine once it is added, as is the next */
+static EVP_PKEY_ASN1_METHOD *reading;
+static EC_GROUP *p256;                  /* only read, once it is made */
 static bool installed;
+
+/* A key without numbers on that curve. */
+static EC_KEY *key_on(int nid)
+{
+	EC_GROUP *made = nid == NID_X9_62_prime256v1 && p256 ? NULL : EC_GROUP_new_by_curve_name(nid);
+	const EC_GROUP *g = made ? made : nid == NID_X9_62_prime256v1 ? p256 : NULL;
+	EC_KEY *k = g ? EC_KEY_new() : NULL;
+
+	if (k && !EC_KEY_set_group(k, g)) {
+		EC_KEY_free(k);
+		k = NULL;
+	}
+	EC_GROUP_free(made);
+	return k;
+}
+
+/* --- public keys: RFC 5480 2.1.1. What curve is good for what is decided elsewhere, so all that the library reads are read here --- */
+
+static EC_KEY *key_of(int type, const void *curve)
+{
+	const unsigned char *p;
+
+	if (type == V_ASN1_OBJECT)
+		return key_on(OBJ_obj2nid(curve));
+	if (type != V_ASN1_SEQUENCE)
+		return NULL;
+	p = ASN1_STRING_get0_data(curve);
+	return d2i_ECParameters(NULL, &p, ASN1_STRING_length(curve));
+}
+
+static int read_public(EVP_PKEY *pkey, const X509_PUBKEY *pub)
+{
+	const unsigned char *p;
+	const void *curve = NULL;
+	int n, type = V_ASN1_UNDEF;
+	X509_ALGOR *alg = NULL;
+	EC_KEY *k;
+
+	if (!X509_PUBKEY_get0_param(NULL, &p, &n, &alg, pub))
+		return 0;
+	X509_ALGOR_get0(NULL, &type, &curve, alg);
+	k = key_of(type, curve);
+	/* the point is checked to be on the curve */
+	if (k && o2i_ECPublicKey(&k, &p, n) && EVP_PKEY_assign_EC_KEY(pkey, k))
+		return 1;
+	EC_KEY_free(k);
+	return 0;
+}
+
+static int write_public(X509_PUBKEY *pub, const EVP_PKEY *pkey)
+{
+	const EC_KEY *k = EVP_PKEY_get0_EC_KEY(pkey);
+	const EC_GROUP *g = k ? EC_KEY_get0_group(k) : NULL;
+	bool named = g && EC_GROUP_get_asn1_flag(g) && EC_GROUP_get_curve_name(g);
+	ASN1_STRING *numbers = g && !named ? ASN1_STRING_new() : NULL;
+	unsigned char *p = NULL, *c = NULL;
+	int n = 0, n_c = 0;
+
+	if (numbers && (n_c = i2d_ECParameters(k, &c)) > 0)
+		ASN1_STRING_set0(numbers, c, n_c);
+	if (g && (named || n_c > 0) && (n = i2o_ECPublicKey(k, &p)) > 0 &&
+	    X509_PUBKEY_set0_param(pub, OBJ_nid2obj(EVP_PKEY_EC), named ? V_ASN1_OBJECT : V_ASN1_SEQUENCE,
+				   named ? (void *)OBJ_nid2obj(EC_GROUP_get_curve_name(g)) : numbers, p, n))
+		return 1;
+	ASN1_STRING_free(numbers);
+	OPENSSL_free(p);
+	return 0;
+}
+
+/* 1 the same, 0 another, -2 cannot be said */
+static int compare_public(const EVP_PKEY *a, const EVP_PKEY *b)
+{
+	const EC_KEY *x = EVP_PKEY_get0_EC_KEY(a), *y = EVP_PKEY_get0_EC_KEY(b);
+	int r = x && y && EC_KEY_get0_group(y) && EC_KEY_get0_public_key(x) && EC_KEY_get0_public_key(y) ?
+		EC_POINT_cmp(EC_KEY_get0_group(y), EC_KEY_get0_public_key(x), EC_KEY_get0_public_key(y), NULL) : -1;
+
+	return r == 0 ? 1 : r == 1 ? 0 : -2;
+}
+
+static int signature_size(const EVP_PKEY *pkey)
+{
+	return ECDSA_size(EVP_PKEY_get0_EC_KEY(pkey));
+}
+
+static int bits(const EVP_PKEY *pkey)
+{
+	const EC_KEY *k = EVP_PKEY_get0_EC_KEY(pkey);
+
+	return k ? EC_GROUP_order_bits(EC_KEY_get0_group(k)) : 0;
+}
+
+static int reading_methods(ENGINE *e, EVP_PKEY_ASN1_METHOD **ret_m, const int **ret_nids, int nid)
+{
+	static const int ours[] = { EVP_PKEY_EC };
+
+	(void)e;
+	if (!ret_m) {
+		*ret_nids = ours;
+		return 1;
+	}
+	*ret_m = nid == EVP_PKEY_EC ? reading : NULL;
+	return *ret_m != NULL;
+}
+
+/* Optional: without it reading only takes longer. */
+static void add_reading(ENGINE *e)
+{
+	const EVP_PKEY_ASN1_METHOD *built_in = EVP_PKEY_asn1_find(NULL, EVP_PKEY_EC);
+
+	p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	reading = p256 && built_in ? EVP_PKEY_asn1_new(EVP_PKEY_EC, 0, "EC", "EC keys on curves that are made once") : NULL;
+	if (!reading)
+		return;
+	EVP_PKEY_asn1_copy(reading, built_in);
+	EVP_PKEY_asn1_set_public(reading, read_public, write_public, compare_public, NULL, signature_size, bits);
+	(void)(ENGINE_set_pkey_asn1_meths(e, reading_methods) && ENGINE_set_default_pkey_asn1_meths(e));
+}
 
 static int methods(ENGINE *e, EVP_PKEY_METHOD **ret_m, const int **ret_nids, int nid)
 {
@@ -57,6 +178,8 @@ static bool build(void)
 	}
 	ok = ENGINE_set_id(e, "muster-ec") && ENGINE_set_name(e, "direct path for EC public keys") &&
 	     ENGINE_set_pkey_meths(e, methods) && ENGINE_add(e) && ENGINE_set_default_pkey_meths(e);
+	if (ok)
+		add_reading(e);
 	ENGINE_free(e);                 /* the library's list keeps it */
 	return ok;
 }
@@ -89,7 +212,7 @@ static EC_KEY *read_private(const PKCS8_PRIV_KEY_INFO *p8)
 	curve = param;
 	if (type != V_ASN1_OBJECT || OBJ_obj2nid(curve) != NID_X9_62_prime256v1)
 		return NULL;
-	k = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+	k = key_on(NID_X9_62_prime256v1);
 	/* what the key itself says of its curve is not to be another one */
 	if (k && (!d2i_ECPrivateKey(&k, &p, n) || EC_GROUP_get_curve_name(EC_KEY_get0_group(k)) != NID_X9_62_prime256v1)) {
 		EC_KEY_free(k);

@@ -349,12 +349,13 @@ static void arm(struct agent *a)
 		SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
-		mst_ms renewal = now + (left > 0 ? left : 0) * 1000;
 
 		SOONER(a->check_at);
 		SOONER(renew_deadline(a));
-		if (left < 3600)
-			SOONER(renewal > a->renew_hold ? renewal : a->renew_hold);
+		if (left < 3600 && now + (left > 0 ? left : 0) * 1000 > a->renew_hold)
+			SOONER(now + (left > 0 ? left : 0) * 1000);
+		else if (left < 3600)
+			SOONER(a->renew_hold);
 	}
 #undef SOONER
 	at = at > now ? at - now : 1;

@@ -128,6 +128,7 @@ struct agent {
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
 	struct agent_bundles *bundles;               /* bundle.c */
 	json_int_t bundles_told, pushed_told;        /* how many refusals a briefing node has heard of (facts.c) */
+	struct { bool untold; const char *reason; char detail[160]; mst_time when; } typed;      /* on the page, and refused last */
 
 	json_t *record;              /* of the last run (record.c) */
 	mst_ms record_base;          /* its steps count from here */

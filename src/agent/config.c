@@ -1,4 +1,5 @@
 #include "agent/config.h"
+#include "secenv/secenv.h"
 
 #include <errno.h>
 #include <libconfig.h>
@@ -415,21 +416,7 @@ static void check_card(struct reading *r, const config_t *cfg)
 /* "0,2,7", each 0 to 23; the mask, or false. */
 bool agent_config_pcrs(const struct agent_config *c, uint32_t *ret_mask)
 {
-	const char *p = c->secenv_pcrs;
-
-	*ret_mask = 0;
-	while (*p) {
-		uint64_t n;
-		size_t len = strcspn(p, ",");
-
-		if (!mst_parse_dec((struct mst_view){ (const uint8_t *)p, len }, 23, &n) || (*ret_mask >> n & 1))
-			return false;
-		*ret_mask |= UINT32_C(1) << n;
-		p += len + (p[len] == ',');
-		if (!*p && p[-1] == ',')
-			return false;
-	}
-	return true;
+	return mst_secenv_pcrs(c->secenv_pcrs, ret_mask);
 }
 
 /* What the settings of secenv need of one another. */
