@@ -123,6 +123,7 @@ static const struct item {
 	TEXT("secenv.tcti", secenv_tcti, T_TEXT, ""),
 	TEXT("secenv.pcrs", secenv_pcrs, T_TEXT, ""),
 	TEXT("secenv.module", secenv_module, T_PATH, ""),
+	TEXT("secenv.files", secenv_files, T_PATH, ""),
 	TEXT("secenv.token", secenv_token, T_LABEL, ""),
 	TEXT("secenv.pin_file", secenv_pin, T_PATH, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
