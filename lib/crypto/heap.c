@@ -34,14 +34,7 @@ void *mst_heap_realloc(void *p, size_t n)
 	return q;
 }
 
-/* As OpenSSL wants them: it says where in itself it asks. */
-static void *ossl_malloc(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return malloc(n);
-}
-
+/* As OpenSSL wants them: it says where in itself it asks. Its own malloc() stays. */
 static void *ossl_realloc(void *p, size_t n, const char *file, int line)
 {
 	(void)file;
@@ -58,5 +51,5 @@ static void ossl_free(void *p, const char *file, int line)
 
 bool mst_heap_openssl(void)
 {
-	return CRYPTO_set_mem_functions(ossl_malloc, ossl_realloc, ossl_free) == 1;
+	return CRYPTO_set_mem_functions(NULL, ossl_realloc, ossl_free) == 1;
 }
