@@ -1,13 +1,18 @@
 #include "base/text.h"
 
-static const char hex_digit[] = "0123456789ABCDEF";
 static const char b64_digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* Without a table or a branch, for keys are written so, too: 7 are from '9' to 'A'. */
+static uint8_t hex_digit(unsigned x)
+{
+	return (uint8_t)('0' + x + (((9 - x) >> 8) & 7));
+}
 
 void mst_put_hex(struct mst_writer *w, struct mst_view v)
 {
 	for (size_t i = 0; i < v.n; i++) {
-		mst_put_u8(w, (uint8_t)hex_digit[v.p[i] >> 4]);
-		mst_put_u8(w, (uint8_t)hex_digit[v.p[i] & 15]);
+		mst_put_u8(w, hex_digit(v.p[i] >> 4));
+		mst_put_u8(w, hex_digit(v.p[i] & 15));
 	}
 }
 

@@ -1,6 +1,7 @@
 #include "crypto/heap.h"
 
 #include <malloc.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,4 +32,31 @@ void *mst_heap_realloc(void *p, size_t n)
 		memcpy(q, p, had);
 	mst_heap_free(p);
 	return q;
+}
+
+/* As OpenSSL wants them: it says where in itself it asks. */
+static void *ossl_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(n);
+}
+
+static void *ossl_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return mst_heap_realloc(p, n);
+}
+
+static void ossl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	mst_heap_free(p);
+}
+
+bool mst_heap_openssl(void)
+{
+	return CRYPTO_set_mem_functions(ossl_malloc, ossl_realloc, ossl_free) == 1;
 }

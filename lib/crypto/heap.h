@@ -5,7 +5,14 @@
 #ifndef MST_CRYPTO_HEAP_H
 #define MST_CRYPTO_HEAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/*
+ * For OpenSSL as well, whose decoders and sessions leave copies of keys in what they free: first of all in a program, before
+ * any other call of OpenSSL. False, and nothing has changed, when it is too late for that.
+ */
+bool mst_heap_openssl(void);
 
 /* What malloc() gave, or NULL. */
 void mst_heap_free(void *p);

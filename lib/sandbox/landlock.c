@@ -49,10 +49,12 @@ static int allow(int set, const struct mst_sandbox_path *p, uint64_t known)
 		return 0;        /* what is not there cannot be opened either */
 	if (p->may & MST_PATH_WRITE)
 		rule.allowed_access |= WRITE_FILE | TRUNCATE;
+	if (p->may & MST_PATH_PUT)
+		rule.allowed_access = WRITE_FILE | TRUNCATE;
 	if (p->may & MST_PATH_DEVICE)
 		rule.allowed_access |= IOCTL_DEVICE;
 	if (!fstat(rule.parent_fd, &st) && S_ISDIR(st.st_mode))
-		rule.allowed_access |= READ_DIR | (p->may & MST_PATH_WRITE ? MAKE : 0);
+		rule.allowed_access |= READ_DIR | (p->may & (MST_PATH_WRITE | MST_PATH_PUT) ? MAKE : 0);
 	rule.allowed_access &= known;
 	r = (int)syscall(SYS_landlock_add_rule, set, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 	close(rule.parent_fd);

@@ -22,6 +22,7 @@ enum {
 	MST_PATH_READ = 1,
 	MST_PATH_WRITE = 2,              /* files and sockets made, changed, renamed and removed; implies READ */
 	MST_PATH_DEVICE = 4,             /* ioctl() */
+	MST_PATH_PUT = 8,                /* a directory: files made, written, renamed and removed, but none is read */
 };
 struct mst_sandbox_path { const char *path; unsigned may; };
 

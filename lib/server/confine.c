@@ -16,7 +16,8 @@ enum place { PLACE_NAMED, PLACE_STORE, PLACE_KEEPER, PLACE_ETC };
 /* What may still be opened by name. */
 static const struct { unsigned who; enum place place; const char *path; unsigned may; } places[] = {
 	{ ENG, PLACE_STORE, NULL, MST_PATH_WRITE },                      /* the database, its journal, its directory */
-	{ KEE, PLACE_KEEPER, NULL, MST_PATH_WRITE },                     /* the seal of the audit log */
+	/* the seal of the audit log; its keys the keeper has read by now, and does not read again */
+	{ KEE, PLACE_KEEPER, NULL, MST_PATH_PUT },
 	/* a rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then */
 	{ NET, PLACE_ETC, "/etc", MST_PATH_READ },
 	/* the resolver: its files, the stub's, modules of the name service, and libraries that are loaded late */

@@ -87,6 +87,7 @@ static enum tls_io flush(struct mst_client *c)
 			return TLS_END;
 		memcpy(c->out, v.p, v.n);
 		c->out_n = v.n;
+		h2_pulled(v);
 	}
 }
 

@@ -492,6 +492,12 @@ bool h2_pull(struct h2 *h, struct mst_view *ret)
 	return n >= 0;
 }
 
+/* From our own allocator, see session_new(); sent frames are not looked at again. */
+void h2_pulled(struct mst_view pulled)
+{
+	mst_wipe((void *)(uintptr_t)pulled.p, pulled.n);
+}
+
 bool h2_over(const struct h2 *h)
 {
 	return (!nghttp2_session_want_read(h->ng) && !nghttp2_session_want_write(h->ng)) ||

@@ -55,6 +55,8 @@ struct h2 *h2_free(struct h2 *h);
 MST_MUST_CHECK bool h2_feed(struct h2 *h, struct mst_view in, struct mst_diag *d);
 /* Octets to be sent, good until the next call of h2_pull(); empty: none now. False as h2_feed(). */
 MST_MUST_CHECK bool h2_pull(struct h2 *h, struct mst_view *ret);
+/* They have been taken over, and may hold keys: the library's own copy, which it keeps as long as the session, is wiped. */
+void h2_pulled(struct mst_view pulled);
 bool h2_over(const struct h2 *h);               /* neither side has anything to say any more */
 const char *h2_why(const struct h2 *h);         /* the reason why we ended it; "" when we did not */
 /* Server: an answer, as HTTP/1.1 octets. 0 or a fault. */

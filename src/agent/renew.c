@@ -146,10 +146,10 @@ mst_ms renew_deadline(const struct agent *a)
 	mst_ms first = MST_NEVER;
 
 	for (int at = MEF; at <= MAF; at++) {
-		mst_time left = a->reg[at].at - agent_utc(a);      /* MST_NEVER is far, too */
+		mst_time left = a->reg[at].at - agent_utc(a);
 		mst_ms when;
 
-		if (a->reg[at].runs || !reg_id(&a->active, at)[0] || left >= 3600)
+		if (a->reg[at].runs || !reg_id(&a->active, at)[0] || left >= 3600)       /* MST_NEVER among it */
 			continue;
 		when = agent_now() + (left > 0 ? left : 0) * 1000;
 		when = when > a->reg[at].hold ? when : a->reg[at].hold;

@@ -1,8 +1,10 @@
 /* musterd-diameter: the one process of musterd that is a program of its own, for the libraries that it needs (decision 0023). */
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/heap.h"
 #include "muster/version.h"
 #include "server/diameter.h"
 
@@ -30,5 +32,7 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	(void)mst_heap_openssl();
+	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 	return mst_unit_main(&mst_diameter_unit, MST_ROLE_NONE, name, 0, false, none, mst_crypto_openssl());
 }

@@ -1,5 +1,6 @@
 /* musterd: the infrastructure's daemon. Wiring only: which roles there are, and what the command line says.
  */
+#include <event2/event.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,11 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/heap.h"
 #include "muster/version.h"
 #include "role/admin/admin.h"
 #include "role/role.h"
 #include "server/check.h"
 #include "server/crash.h"
+#include "server/keeper-device.h"
 #include "server/supervisor.h"
 
 static const struct mst_role_ops *const roles[] = { &mst_role_bbn, &mst_role_mef, &mst_role_maf, &mst_role_ocsp, &mst_role_hss,
@@ -139,7 +142,7 @@ static int check(const struct mst_conf *c, struct mst_conf_report *r)
 
 	if (mst_check_installation(c, roles, r))
 		return MST_FAULT_CONFIG;
-	if (mst_keeper_local_open(c->keeper, mst_crypto_openssl(), &k, &d)) {
+	if (mst_keeper_open(c, false, mst_crypto_openssl(), &k, &d)) {
 		fprintf(stderr, "%s: keeper: %s/%s: %s\n", c->file, c->keeper, d.field, d.text);
 		r->errors++;
 		return MST_FAULT_CONFIG;
@@ -193,6 +196,9 @@ int main(int argc, char **argv)
 					  .ready_fd = STDOUT_FILENO };
 	int r = parse(&o, argc, argv);
 
+	/* keys pass through buffers of both: what is given back is wiped (crypto/heap.h) */
+	(void)mst_heap_openssl();
+	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 	if (r)
 		return r - 1;
 	if (o.what == CHILD && !mst_unit_is_child()) {

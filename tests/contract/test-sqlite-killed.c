@@ -208,7 +208,7 @@ static void killed_while_it_is_made(void **state)
 
 	(void)state;
 	print_message("# %u writes and syncs\n", n);
-	assert_true(n > 5);
+	assert_true(n > 100);
 }
 
 static void looks_committed(struct fix *f, bool alive, int said)
@@ -226,7 +226,7 @@ static void killed_in_its_first_groups(void **state)
 
 	(void)state;
 	print_message("# %u writes and syncs\n", n);
-	assert_true(n > 5);
+	assert_true(n > 50);
 	contract_tear_down(&st);
 }
 
@@ -252,7 +252,7 @@ static void killed_while_shortening(void **state)
 
 	(void)state;
 	print_message("# %u writes and syncs\n", n);
-	assert_true(n > 5);
+	assert_true(n > 50);
 	contract_tear_down(&st);
 }
 

@@ -70,7 +70,7 @@ static int put_a2(struct mst_crypto *c, const struct gba_digest *g, struct mst_w
 	return r ? r : hash_text(c, g->algorithm, &t, w);
 }
 
-int gba_digest(struct mst_crypto *c, const struct gba_digest *g, char ret_hex[GBA_DIGEST_HEX])
+static int digest_text(struct mst_crypto *c, const struct gba_digest *g, char ret_hex[GBA_DIGEST_HEX], size_t *ret_n)
 {
 	uint8_t text[TEXT_MAX];
 	struct mst_writer t = mst_writer_of(text, sizeof(text)), out = mst_writer_of(ret_hex, GBA_DIGEST_HEX - 1);
@@ -90,15 +90,24 @@ int gba_digest(struct mst_crypto *c, const struct gba_digest *g, char ret_hex[GB
 	if (!r)
 		r = hash_text(c, g->algorithm, &t, &out);
 	mst_wipe(text, sizeof(text));        /* begins with H(A1), which is as good as the password */
+	*ret_n = out.n;
 	return r;
+}
+
+int gba_digest(struct mst_crypto *c, const struct gba_digest *g, char ret_hex[GBA_DIGEST_HEX])
+{
+	size_t n;
+
+	return digest_text(c, g, ret_hex, &n);
 }
 
 int gba_digest_check(struct mst_crypto *c, const struct gba_digest *g, struct mst_view claimed)
 {
 	char hex[GBA_DIGEST_HEX];
-	int r = gba_digest(c, g, hex);
+	size_t n;
+	int r = digest_text(c, g, hex, &n);
 
-	if (!r && !mst_ct_equal(mst_view_str(hex), claimed))
+	if (!r && !mst_ct_equal((struct mst_view){ (const uint8_t *)hex, n }, claimed))
 		r = GBA_MISMATCH;
 	mst_wipe(hex, sizeof(hex));
 	return r;

@@ -1,0 +1,65 @@
+/*
+ * What a node or a keeper holds, for a test that looks for it elsewhere: dig STATE KEYFILE, or dig KEEPER. Lines "WHAT HEX".
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "keeper/files.h"
+#include "secenv/secenv.h"
+
+static void octets(const char *what, const uint8_t *p, size_t n)
+{
+	printf("%s ", what);
+	for (size_t i = 0; i < n; i++)
+		printf("%02x", p[i]);
+	printf("\n");
+}
+
+static void show(const char *slot, const char *what, const struct mst_key *k)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "%s-%s", slot, what);
+	if (k->n)
+		octets(name, k->b, k->n);
+}
+
+static int keeper(const char *dir)
+{
+	static struct keeper_files f;
+	struct mst_diag d = { 0 };
+	int fd;
+
+	if (keeper_files_read(dir, mst_crypto_openssl(), &f, &fd, &d)) {
+		fprintf(stderr, "dig: %s %s\n", d.field, d.text);
+		return 1;
+	}
+	octets("kek", f.kek, sizeof(f.kek));
+	octets("ca", f.ca_key, f.n_ca_key);
+	mst_wipe(&f, sizeof(f));
+	close(fd);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const name[] = { "active", "pending" };
+	struct mst_secenv *s = NULL;
+	struct mst_diag d = { 0 };
+	struct mst_root_cred c;
+
+	if (argc == 2)
+		return keeper(argv[1]);
+	if (argc != 3 || mst_secenv_file_open(argv[1], argv[2], mst_crypto_openssl(), &s, &d)) {
+		fprintf(stderr, "dig: %s %s\n", d.field, d.text);
+		return 1;
+	}
+	for (int slot = MST_SLOT_ACTIVE; slot <= MST_SLOT_PENDING; slot++)
+		if (!s->ops->load(s, (enum mst_slot)slot, &c, &d)) {
+			show(name[slot], "km", &c.key);
+			show(name[slot], "ke", &c.ke);
+			mst_root_cred_wipe(&c);
+		}
+	s->ops->close(s);
+	return 0;
+}

@@ -1,0 +1,200 @@
+"""Nodes enrol by every method; then every long-term key of theirs and of the servers is looked for, each 16-octet window of it,
+in the memory of every process, in the database and its journal, in logs, in all other files, and in what passed over the
+wire. A key is where it belongs, the keeper or the secure environment of its own node, and nowhere else (issue 6).
+"""
+import base64
+import contextlib
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from residue import Capture, Keys, files, scan
+from support import BUILD, Installation, Running, run, until
+from taken import Taken
+from test_fig1_gba import SimNode, rule, settle
+from test_psk_serial import born
+from test_saef import accept, connect, octets_of
+
+def dig(*what):
+    return {k: bytes.fromhex(v) for k, v in (line.split() for line in run(BUILD / "tests/hardening/dig", *what).stdout.splitlines())}
+
+
+def scalar(der):
+    """The private number in a key of P-256."""
+    return re.search(rb"\x02\x01\x01\x04\x20(.{32})", der, re.S).group(1)
+
+
+def scalar_of(pem):
+    return scalar(subprocess.run(["openssl", "pkey", "-in", pem, "-outform", "DER"], capture_output=True, check=True).stdout)
+
+
+class World:
+    """An installation with all of its roles, its nodes with their agents, and the keys."""
+
+    def __init__(self, inst):
+        self.inst, self.keys, self.own, self.agents = inst, Keys(), {}, {}
+
+    def belongs(self, name, key, *places):
+        self.keys.add(name, key)
+        self.own[name] = set(places)
+
+    def root_of(self, who, node):
+        copy = self.inst.dir.parent / f"state-{who}"               # the agent has the other one
+        shutil.copytree(node.dir / "state", copy)
+        for what, key in dig(copy, node.dir / "state.key").items():
+            self.belongs(f"{who}-{what}", key, who)
+        self.belongs(f"{who}-state.key", (node.dir / "state.key").read_bytes(), who)
+
+    def targets(self):
+        """Who is looked at: name by target."""
+        found = {f"pid:{self.inst.process.pid}": "supervisor"}
+        for kind, pids in self.inst.children().items():
+            found.update({f"pid:{pid}": kind for pid in pids})
+        found.update({f"pid:{a.process.pid}": who for who, a in self.agents.items()})
+        return found
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    inst = Installation(tmp_path_factory.mktemp("residue") / "inst", gba="00101")
+    settle(inst, [])
+    w = World(inst)
+    ports = [inst.mef_port, inst.maf_port, inst.bbn_port, inst.hss_port, inst.bsf_port, inst.zn_port]
+    w.wire = Capture(inst.dir / "wire", ports)
+    with contextlib.ExitStack() as stack:
+        with w.wire:
+            inst.start()
+            stack.callback(inst.stop)
+            inst.subscription()
+            rule(inst)
+            w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst)}
+            for who, node in w.nodes.items():
+                w.agents[who] = stack.enter_context(Running(node))
+            for agent in w.agents.values():
+                agent.wait_log("enrolled key")
+            certificate(w, w.nodes["agent-cert"])
+            w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"])
+        gather(w)
+        yield w
+
+
+def certificate(w, node):
+    """Over EST, with a key that the node makes."""
+    w.inst.muster("command", "cert-prov", node.id)
+    assert node.agent("trigger").returncode == 0
+    until("the certificate", lambda: node.status()["certificate"])
+
+
+def between(a, b):
+    """A key of the MAF for two nodes (SAEF), used once by both."""
+    with accept(b) as called, connect(a, called.port, "--peer", b.cse_id) as caller:
+        opened = called.wait_event("open")
+        caller.write(b"good day", close=True)
+        called.wait_out(b"good day").write(b"and good bye", close=True).end()
+        caller.end()
+    return opened["identity"]
+
+
+def gather(w):
+    inst, nodes, psk, sim = w.inst, w.nodes, w.nodes["agent-psk"], w.nodes["agent-sim"]
+    w.belongs("kpm", bytes.fromhex(psk.psk_file.read_text().split("=")[0].replace("-", "")), "agent-psk")
+    w.belongs("sim-k", sim.k, "agent-sim")
+    w.belongs("sim-opc", sim.opc, "agent-sim")
+    w.belongs("kc", bytes.fromhex(octets_of(nodes["agent-cert"], w.key_id)), "agent-cert", "agent-peer")
+    for who, node in nodes.items():
+        w.root_of(who, node)
+    for who in ("agent-cert", "agent-peer"):
+        w.belongs(f"{who}-node.key", scalar_of(nodes[who].dir / "node.key"), who)
+    held = dig(inst.dir / "keeper")
+    w.belongs("kek", held["kek"], "keeper")
+    w.belongs("ca", scalar(held["ca"]), "keeper")
+    w.needles = w.keys.write(inst.dir.parent / "needles")
+
+
+def test_memory(world):
+    """Nobody's key is in a process that it does not belong to; where it belongs, it is in no page that may be swapped out."""
+    found = world.targets()
+    hits, searched = scan(world.needles, found)
+    assert hits and set(searched) == set(found) and min(searched.values()) > 100_000
+    assert {"keeper", "engine", "listener", "connector", "supervisor"} < set(found.values())
+
+    def left():
+        """In a process that it does not belong to, or where it may be swapped out. A key that is in use goes, one that is left stays."""
+        nonlocal hits
+        hits, _ = scan(world.needles, found)
+        return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits if found[h.target] not in world.own[h.name] or "lo" not in h.flags})
+    until("no key is left", lambda: not left(), 15, lambda: str(left()))
+    # the keeper's are in no core, whoever takes one; and what is looked for is there
+    assert all("dd" in h.flags for h in hits if found[h.target] == "keeper")
+    assert ("keeper", "ca") in {(found[h.target], h.name) for h in hits}
+    assert {f"{who}-active-km" for who in world.agents} <= {h.name for h in hits}
+
+
+def test_no_core(world):
+    for target, who in world.targets().items():
+        limits = pathlib.Path(f"/proc/{target[4:]}/limits").read_text()
+        assert re.search(r"^Max core file size +0 +0 ", limits, re.M), who
+
+
+KEY_FILES = {"node.key", "psk", "sim.json", "state.key", "kek.key"}
+
+
+def at_rest(world):
+    return [p for p in files(world.inst.dir) if p.name not in KEY_FILES and p.suffix != ".key"]
+
+
+def test_files(world):
+    """Database, its journal, logs, sealed states, configuration, and the wire as it was."""
+    looked = at_rest(world)
+    names = {p.name for p in looked}
+    assert {"muster.db", "muster.db-wal", "musterd.log", "wire", "agent.log"} <= names, names
+    assert world.wire.octets > 20_000 and not world.wire.lost
+    hits, searched = scan(world.needles, looked)
+    assert len(searched) == len(looked)
+    assert not hits
+
+
+def test_key_files_hold_them(world):
+    """The search finds what is there: the files that a key is kept in, by whoever has it."""
+    hits, _ = scan(world.needles, [p for p in files(world.inst.dir) if p.name in KEY_FILES])
+    assert {"kpm", "sim-k", "sim-opc", "kek", "agent-sim-state.key"} <= {h.name for h in hits}
+
+
+WRITTEN = [bytes, lambda k: k.hex().encode(), lambda k: k.hex().upper().encode(), lambda k: base64.b64encode(b"x" + k),
+           lambda k: base64.urlsafe_b64encode(b"xy" + k), lambda k: k[5:21],
+           lambda k: "-".join(re.findall("....", k.hex().upper())).encode()]
+
+
+@pytest.mark.parametrize("how", range(len(WRITTEN)))
+def test_a_planted_key_is_found_in_a_file(world, tmp_path, how):
+    """In each file of the kinds above: a key in any of the ways, or sixteen octets of one."""
+    key = world.keys.keys["agent-psk-active-km"]
+    for name in ("muster.db", "muster.db-wal", "musterd.log"):
+        copy = tmp_path / name
+        octets = next(p for p in at_rest(world) if p.name == name).read_bytes()
+        copy.write_bytes(octets[:len(octets) // 2 + 3] + WRITTEN[how](key) + octets[len(octets) // 2 + 3:])
+    hits, _ = scan(world.needles, sorted(tmp_path.iterdir()))
+    assert {h.target.rsplit("/", 1)[1] for h in hits} == {"muster.db", "muster.db-wal", "musterd.log"}
+    assert {h.name for h in hits} == {"agent-psk-active-km"}
+
+
+@pytest.mark.parametrize("kind", ["listener", "connector", "engine", "keeper"])
+def test_a_planted_key_is_found_in_memory(world, kind):
+    """Sixteen octets of one, on the stack of a process that somebody has taken over."""
+    pid = min(world.inst.children()[kind])
+    with Taken(pid) as t:
+        assert t.call("write", -1, world.keys.keys["agent-psk-active-km"][8:24], 16) < 0
+        hits, _ = scan(world.needles, [f"pid:{pid}"])
+    assert "agent-psk-active-km" in {h.name for h in hits}
+
+
+def test_a_planted_key_is_found_on_the_wire(world, tmp_path):
+    with Capture(tmp_path / "wire", [world.inst.mef_port]) as wire, socket.create_connection(("127.0.0.1", world.inst.mef_port)) as s:
+        s.sendall(world.keys.keys["kpm"])
+        until("it passed", lambda: wire.octets > 300)
+    hits, _ = scan(world.needles, [tmp_path / "wire"])
+    assert {h.name for h in hits} == {"kpm"}
