@@ -7,7 +7,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 TESTFLAGS ?= --print-errorlogs --no-rebuild
 
-.PHONY: help setup build demo test check bench fuzz fuzz-build cov asan asan-build tsan tsan-build clang release lint fmt man install dist clean
+.PHONY: help setup build demo test check bench fuzz fuzz-build cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install dist clean
 
 help:
 	@echo 'muster: brings M2M nodes into service'
@@ -17,7 +17,7 @@ help:
 	@echo '  make check     what CI runs: lint, tests, clang, sanitizers, demo'
 	@echo '  make bench     enrolments per second beside bare handshakes, memory, instructions'
 	@echo '  make asan      the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
-	@echo '  make tsan      the tests under ThreadSanitizer'
+	@echo '  make tsan      the tests under ThreadSanitizer; make tsan-diameter: the process of Diameter'
 	@echo '  make fuzz      libFuzzer on every target, SECONDS=30 each'
 	@echo '  make cov       coverage report in build-cov/coverage.html'
 	@echo '  make lint      house rules, purity, layers, cppcheck, clang-tidy, shellcheck, codespell'
@@ -75,6 +75,13 @@ tsan-build: setup
 
 tsan: tsan-build
 	tools/test-run build-tsan $(TESTFLAGS) --timeout-multiplier 4 $(TSAN_WITHOUT)
+
+# The one program with threads of its own; about a minute, and not in CI.
+tsan-diameter: setup
+	[ -f build-tsan/build.ninja ] || CC=clang $(MESON) setup build-tsan -Db_sanitize=thread -Db_lundef=false -Dwerror=true
+	$(NINJA) -j$(JOBS) -C build-tsan src/musterd/musterd-diameter tests/diameter/diameter-peer tests/diameter/diameter-engine
+	TSAN_OPTIONS="halt_on_error=0 suppressions=$(CURDIR)/tests/diameter/tsan.supp" MST_BUILD=$(CURDIR)/build-tsan MST_SOURCE=$(CURDIR) \
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/diameter --ignore tests/diameter/test_musterd.py
 
 fuzz-build: setup
 	[ -f build-fuzz/build.ninja ] || CC=clang $(MESON) setup build-fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false

@@ -31,6 +31,35 @@ static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
 	return 0;
 }
 
+static int generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_generations){ 2, 1, 3 };
+	return 0;
+}
+
+static int rotate(struct mst_keeper *k, uint32_t *ret)
+{
+	(void)k;
+	*ret = 3;
+	return 0;
+}
+
+static int rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *id, struct mst_wrapped *ret)
+{
+	(void)k;
+	if (w->n > MST_WRAPPED_MAX || (unsigned)p >= MST_PURPOSE__COUNT || strlen(id) >= MST_ID_MAX)
+		abort();
+	ret->n = MST_WRAPPED_MAX;
+	return 0;
+}
+
+static int retire(struct mst_keeper *k, uint32_t gen)
+{
+	(void)k;
+	return gen == 2 ? 0 : MST_KEEPER_DENIED;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static int give(const char *id, struct mst_wrapped *ret)
@@ -198,7 +227,7 @@ static int gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
-						   gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, NULL };
+						   gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, generations, rotate, rewrap, retire, NULL };
 	struct mst_keeper k = { &ops };
 	uint8_t out[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));

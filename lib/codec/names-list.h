@@ -18,6 +18,8 @@
 	X(CT, "ct", "ct") X(LT, "lt", "lt") X(ET, "et", "et") X(LBL, "lbl", "lbl")  \
 	X(CH, "ch", "ch") X(NM, "nm", "nm") X(TYP, "typ", "typ") X(VAL, "val", "val") \
 	X(CSI, "csi", "csi") X(AEI, "aei", "aei") X(POA, "poa", "poa")              \
+	/* an AE at its registrar, TS-0001 9.6.5 */                                 \
+	X(AE, "m2m:ae", "m2m:ae") X(API, "api", "api") X(RR, "rr", "rr") X(SRV, "srv", "srv") \
 	/* debugging information of a refusal, TS-0004 */                           \
 	X(DBG, "m2m:dbg", "m2m:dbg")                                                \
 	/* attributes of registrations and keys: spec 4.5, long names of TS-0003 */ \

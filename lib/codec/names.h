@@ -22,6 +22,7 @@ const char *mst_name(enum mst_name n, enum mst_profile p);
 /* Numeric resourceType values: ours until TS-0032 (spec 4.5). */
 enum mst_ty {
 	MST_TY_NONE = 0,
+	MST_TY_AE = 2,
 	MST_TY_MEF_CLIENT_REG = 65001,
 	MST_TY_MAF_CLIENT_REG = 65002,
 	MST_TY_SYMM_KEY_REG = 65003,

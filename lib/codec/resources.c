@@ -215,3 +215,16 @@ const struct mst_msg mst_maf_client_cfg_msg = {
 	.what = "MAF client configuration", .root = MST_N_MAF_CLIENT_CFG, .open = true,
 	.size = sizeof(struct mst_client_cfg), FIELDS(client_cfg_row), .doc = "TS-0003 8.8.2.4; members ours",
 };
+
+static const struct mst_field ae_row[] = {
+	MST_ROW(API, 1, STR, 0, struct mst_ae, api, 1, 255, "App-ID", TOKEN),
+	MST_ROW(RR, 2, BOOL, 0, struct mst_ae, rr, 0, 0, "requestReachability"),
+	MST_ROW_LIST(SRV, 3, STR, 0, struct mst_ae, srv, n_srv, 1, MST_AE_RELEASES_MAX, 1, 8, "supportedReleaseVersions", TOKEN),
+	MST_ROW(ET, 4, TIME, 0, struct mst_ae, et, 0, 0, "expirationTime, proposed or granted"),
+	MST_ROW(AEI, 5, STR, 0, struct mst_ae, aei, 1, 255, "AE-ID", TOKEN),
+	MST_ROW(RI, 6, STR, 0, struct mst_ae, ri, 1, 255, "resourceID", TOKEN),
+	MST_ROW(RN, 7, STR, 0, struct mst_ae, rn, 1, 255, "resourceName", TOKEN),
+};
+const struct mst_msg mst_ae_msg = {
+	.what = "AE", .root = MST_N_AE, .open = true, .size = sizeof(struct mst_ae), FIELDS(ae_row), .doc = "TS-0001 9.6.5",
+};

@@ -117,4 +117,18 @@ enum { MST_CF_NODE, MST_CF_CSE, MST_CF_AE, MST_CF_REGISTRAR, MST_CF_POA, MST_CF_
        MST_CF_UNTIL, MST_CF_TIME, MST_CF_ANCHORS };
 extern const struct mst_msg mst_mef_client_cfg_msg, mst_maf_client_cfg_msg;
 
+/* m2m:ae at a registrar (TS-0001 9.6.5, 10.2.2.2): what a Create carries, and what is read of the answer. */
+#define MST_AE_RELEASES_MAX 4
+struct mst_ae {
+	uint32_t has;
+	struct mst_view api;                  /* App-ID */
+	bool rr;                              /* requestReachability */
+	struct mst_view srv[MST_AE_RELEASES_MAX];
+	uint16_t n_srv;
+	mst_time et;
+	struct mst_view aei, ri, rn;          /* given by the registrar */
+};
+enum { MST_AE_API, MST_AE_RR, MST_AE_SRV, MST_AE_ET, MST_AE_AEI, MST_AE_RI, MST_AE_RN };
+extern const struct mst_msg mst_ae_msg;
+
 #endif

@@ -15,12 +15,7 @@
 static const struct mst_view ca_aad = MST_VIEW_LIT("muster ca key 1");
 static const char ca_label[] = "muster keeper: CA key 1";
 
-int keeper_subkey(struct mst_crypto *c, const uint8_t kek[KEK_LEN], const char *label, uint8_t out[KEK_LEN])
-{
-	return c->ops->hmac_sha256(c, (struct mst_view){ kek, KEK_LEN }, mst_view_str(label), out);
-}
-
-static int os_fault(struct mst_diag *d, const char *what)
+int keeper_os_fault(struct mst_diag *d, const char *what)
 {
 	int e = errno;
 
@@ -52,9 +47,9 @@ static int slurp(int dir, const char *name, bool secret, uint8_t *out, size_t ca
 
 	if (fd < 0)
 		return errno == ENOENT ? config_fault(d, name, "missing; `muster init` makes it")
-				       : os_fault(d, name);
+				       : keeper_os_fault(d, name);
 	if (fstat(fd, &st))
-		r = os_fault(d, name);
+		r = keeper_os_fault(d, name);
 	else if (!S_ISREG(st.st_mode) || st.st_mode & (secret ? 077 : 022))
 		r = config_fault(d, name,
 				 secret ? "others may read or write this key; mode 0600 is right"
@@ -67,30 +62,37 @@ static int slurp(int dir, const char *name, bool secret, uint8_t *out, size_t ca
 			got = 1;
 	}
 	if (!r && got < 0)
-		r = os_fault(d, name);
+		r = keeper_os_fault(d, name);
 	close(fd);
 	if (!r)
 		*ret_n = n;
 	return r;
 }
 
-static int read_kek(int dir, struct keeper_files *f, struct mst_diag *d)
+int keeper_secret_read(int dir, const char *name, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
 {
-	uint8_t octet[KEK_LEN + 1];
-	size_t n = 0;
-	int r = slurp(dir, "kek.key", true, octet, sizeof(octet), &n, d);
+	return slurp(dir, name, true, out, cap, ret_n, d);
+}
 
-	if (!r && n != KEK_LEN)
-		r = corrupt(d, "kek.key", "not a key of 32 octets");
-	if (!r)
-		memcpy(f->kek, octet, KEK_LEN);
-	mst_wipe(octet, sizeof(octet));
+/* By whichever generation sealed it: 0, 1: by none of them, or a fault. */
+static int open_ca(struct mst_crypto *c, struct keeper_files *f, struct mst_view box)
+{
+	uint8_t sub[KEK_LEN];
+	int r = 1;
+
+	for (size_t i = 0; r > 0 && i < f->n_kek; i++) {
+		r = keeper_subkey(c, f->kek[i].key, ca_label, sub);
+		if (!r)
+			r = mst_box_open(c, sub, ca_aad, box, f->ca_key, sizeof(f->ca_key), &f->n_ca_key);
+		f->ca_gen = r ? 0 : f->kek[i].gen;
+	}
+	mst_wipe(sub, sizeof(sub));
 	return r;
 }
 
 static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct mst_diag *d)
 {
-	uint8_t buf[2 * MST_CERT_MAX], sub[KEK_LEN], a[128], b[128];
+	uint8_t buf[2 * MST_CERT_MAX], a[128], b[128];
 	size_t n = 0, at = 0, na = 0, nb = 0;
 	struct mst_cert_info info;
 	int r = slurp(dir, "ca.pem", false, buf, sizeof(buf), &n, d);
@@ -103,14 +105,10 @@ static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct
 		r = corrupt(d, "ca.pem", "holds no CA certificate");
 	if (!r)
 		r = slurp(dir, "ca.key", true, buf, MST_PKEY_MAX + MST_BOX_OVERHEAD, &n, d);
-	if (!r)
-		r = keeper_subkey(c, f->kek, ca_label, sub);
 	if (!r) {
-		r = mst_box_open(c, sub, ca_aad, (struct mst_view){ buf, n }, f->ca_key, sizeof(f->ca_key),
-				 &f->n_ca_key);
+		r = open_ca(c, f, (struct mst_view){ buf, n });
 		r = r > 0 ? corrupt(d, "ca.key", "damaged, or sealed with another kek.key") : r;
 	}
-	mst_wipe(sub, sizeof(sub));
 	if (!r && (mst_pkey_public((struct mst_view){ f->ca_key, f->n_ca_key }, a, sizeof(a), &na) ||
 	           mst_cert_public((struct mst_view){ f->ca_der, f->n_ca_der }, b, sizeof(b), &nb) ||
 	           !mst_view_eq((struct mst_view){ a, na }, (struct mst_view){ b, nb })))
@@ -118,22 +116,26 @@ static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct
 	return r;
 }
 
-int keeper_files_read(const char *dir, struct mst_crypto *c, struct keeper_files *ret_f, int *ret_dir, struct mst_diag *d)
+int keeper_files_read(const char *dir, const struct mst_keeper_device *dev, struct mst_crypto *c, struct keeper_files *ret_f, int *ret_dir,
+		      struct mst_diag *d)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 	struct stat st;
 
 	if (fd < 0)
 		return errno == ENOENT ? config_fault(d, dir, "no such directory; `muster init` makes it")
-				       : os_fault(d, dir);
+				       : keeper_os_fault(d, dir);
 	if (fstat(fd, &st))
-		r = os_fault(d, dir);
+		r = keeper_os_fault(d, dir);
 	else if (st.st_mode & 022)
 		r = config_fault(d, dir, "others may write here; mode 0700 is right");
 	else
-		r = read_kek(fd, ret_f, d);
+		r = keeper_keks_read(fd, dev, ret_f->kek, &ret_f->n_kek, d);
 	if (!r)
 		r = read_ca(fd, c, ret_f, d);
+	/* the power went between a new generation and this */
+	if (!r && ret_f->ca_gen != ret_f->kek[0].gen)
+		r = keeper_ca_seal(fd, c, &ret_f->kek[0], ret_f, d);
 	if (!r) {
 		*ret_dir = fd;
 		return 0;
@@ -149,19 +151,19 @@ static int put_file(int dir, const char *name, mode_t mode, struct mst_view v, s
 	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode), r = 0;
 
 	if (fd < 0)
-		return os_fault(d, name);
+		return keeper_os_fault(d, name);
 	for (size_t at = 0; !r && at < v.n;) {
 		ssize_t n = write(fd, v.p + at, v.n - at);
 
 		if (n > 0)
 			at += (size_t)n;
 		else if (n == 0 || errno != EINTR)
-			r = os_fault(d, name);
+			r = keeper_os_fault(d, name);
 	}
 	if (!r && fsync(fd))
-		r = os_fault(d, name);
+		r = keeper_os_fault(d, name);
 	if (close(fd) && !r)
-		r = os_fault(d, name);
+		r = keeper_os_fault(d, name);
 	return r;
 }
 
@@ -185,7 +187,7 @@ int keeper_file_replace(int dir, const char *name, unsigned mode, struct mst_vie
 	(void)unlinkat(dir, fresh, 0);                   /* of a moment when the power went */
 	r = put_file(dir, fresh, mode, v, d);
 	if (!r && (renameat(dir, fresh, dir, name) || fsync(dir)))
-		r = os_fault(d, name);
+		r = keeper_os_fault(d, name);
 	if (r)
 		(void)unlinkat(dir, fresh, 0);
 	return r;
@@ -221,25 +223,36 @@ static int make_ca(struct mst_crypto *c, const char *name, const char *const *pe
 		     : r;
 }
 
-static int put_files(int dir, struct mst_crypto *c, const struct keeper_files *f, struct mst_diag *d)
+int keeper_ca_seal(int dir, struct mst_crypto *c, const struct keeper_kek *k, struct keeper_files *f, struct mst_diag *d)
 {
-	uint8_t buf[2 * MST_CERT_MAX], sub[KEK_LEN];
+	uint8_t buf[MST_PKEY_MAX + MST_BOX_OVERHEAD], sub[KEK_LEN];
 	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
-	int r = put_file(dir, "kek.key", 0600, (struct mst_view){ f->kek, KEK_LEN }, d);
+	int r = keeper_subkey(c, k->key, ca_label, sub);
 
-	if (!r)
-		r = keeper_subkey(c, f->kek, ca_label, sub);
 	if (!r)
 		r = mst_box_seal(c, sub, ca_aad, (struct mst_view){ f->ca_key, f->n_ca_key }, &w);
 	if (!r)
-		r = put_file(dir, "ca.key", 0600, mst_written(&w), d);
-	w = mst_writer_of(buf, sizeof(buf));
+		r = keeper_file_replace(dir, "ca.key", 0600, mst_written(&w), d);
+	mst_wipe(sub, sizeof(sub));
+	if (!r)
+		f->ca_gen = k->gen;
+	return r;
+}
+
+static int put_files(int dir, struct mst_crypto *c, struct keeper_files *f, struct mst_diag *d)
+{
+	uint8_t buf[2 * MST_CERT_MAX];
+	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
+	int r = keeper_kek_make(dir, 1, c, f->kek[0].key, d);
+
+	f->kek[0].gen = 1;
+	if (!r)
+		r = keeper_ca_seal(dir, c, &f->kek[0], f, d);
 	mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ f->ca_der, f->n_ca_der });
 	if (!r)
 		r = put_file(dir, "ca.pem", 0644, mst_written(&w), d);
 	if (!r && fsync(dir))
-		r = os_fault(d, "keeper directory");
-	mst_wipe(sub, sizeof(sub));
+		r = keeper_os_fault(d, "keeper directory");
 	return r;
 }
 
@@ -260,7 +273,7 @@ static int sync_parent(const char *path, struct mst_diag *d)
 	snprintf(up, sizeof(up), "%s/..", path);
 	fd = open(up, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd))
-		r = os_fault(d, path);
+		r = keeper_os_fault(d, path);
 	if (fd >= 0)
 		close(fd);
 	return r;
@@ -268,7 +281,7 @@ static int sync_parent(const char *path, struct mst_diag *d)
 
 /* Made beside, then renamed as a whole: rename() takes the place of an empty directory and of nothing else.
  */
-static int put_directory(const char *dir, struct mst_crypto *c, const struct keeper_files *f,
+static int put_directory(const char *dir, struct mst_crypto *c, struct keeper_files *f,
 			 struct mst_diag *d)
 {
 	char fresh[PATH_MAX_OURS + 8];
@@ -281,13 +294,13 @@ static int put_directory(const char *dir, struct mst_crypto *c, const struct kee
 		return config_fault(d, "keeper", "no usable name of a directory");
 	snprintf(fresh, sizeof(fresh), "%.*s.XXXXXX", (int)n, dir);
 	if (!mkdtemp(fresh))
-		return os_fault(d, dir);
+		return keeper_os_fault(d, dir);
 	fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = fd < 0 ? os_fault(d, dir) : put_files(fd, c, f, d);
+	r = fd < 0 ? keeper_os_fault(d, dir) : put_files(fd, c, f, d);
 	if (!r && rename(fresh, dir)) {
 		bool there = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR;
 
-		r = os_fault(d, dir);
+		r = keeper_os_fault(d, dir);
 		if (there) {
 			mst_diag_set(d, 0, dir, "is there already and not empty; keys are never overwritten",
 				     NULL);
@@ -304,11 +317,8 @@ static int put_directory(const char *dir, struct mst_crypto *c, const struct kee
 int mst_keeper_create_files_for(const char *dir, const char *ca_name, const char *const *permitted_dns,
 				size_t n_permitted, mst_time now, struct mst_crypto *c, struct mst_diag *d)
 {
-	struct keeper_files f = { 0 };
-	int r = c->ops->random(c, f.kek, sizeof(f.kek));
-
-	if (!r)
-		r = make_ca(c, ca_name, permitted_dns, n_permitted, now, &f, d);
+	struct keeper_files f = { .n_kek = 0 };
+	int r = make_ca(c, ca_name, permitted_dns, n_permitted, now, &f, d);
 	if (!r)
 		r = put_directory(dir, c, &f, d);
 	mst_wipe(&f, sizeof(f));

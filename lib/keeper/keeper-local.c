@@ -9,8 +9,9 @@
 #include "keeper/local.h"
 #include "proto/aka/sim.h"
 
-#define WRAP_VERSION 1
-static const char wrap_label[] = "muster keeper: wrapping 1";
+/* A wrapped key: version, generation of the key-encryption key, box. The first version had none: it is of the first generation. */
+#define WRAP_VERSION 2
+#define WRAP_HEAD 3u
 
 int keeper_refuse(struct local *l, enum mst_keeper_outcome why)
 {
@@ -73,12 +74,21 @@ const struct mst_channel *keeper_channel_of(const struct local *l, uint32_t id)
 	return NULL;
 }
 
-static struct mst_view wrap_aad(enum mst_key_purpose p, const char *key_id, uint8_t *out, size_t cap)
+uint32_t mst_wrapped_generation(const struct mst_wrapped *w)
+{
+	if (w->n > 1 + MST_BOX_OVERHEAD && w->b[0] == 1)
+		return 1;
+	return w->n > WRAP_HEAD + MST_BOX_OVERHEAD && w->b[0] == WRAP_VERSION ? (uint32_t)w->b[1] << 8 | w->b[2] : 0;
+}
+
+static struct mst_view wrap_aad(unsigned version, uint32_t gen, enum mst_key_purpose p, const char *key_id, uint8_t *out, size_t cap)
 {
 	struct mst_writer w = mst_writer_of(out, cap);
 
 	mst_put_str(&w, "muster wrap");
-	mst_put_u8(&w, WRAP_VERSION);
+	mst_put_u8(&w, (uint8_t)version);
+	if (version > 1)
+		mst_put_u16(&w, (uint16_t)gen);
 	mst_put_u8(&w, (uint8_t)p);
 	mst_put_str(&w, key_id);
 	return mst_written(&w);
@@ -92,7 +102,8 @@ int keeper_wrap(struct local *l, const struct mst_key *k, enum mst_key_purpose p
 	int r;
 
 	mst_put_u8(&w, WRAP_VERSION);
-	r = mst_box_seal(l->c, l->wrap_key, wrap_aad(p, key_id, aad, sizeof(aad)), mst_key_view(k), &w);
+	mst_put_u16(&w, (uint16_t)l->wrap[0].gen);
+	r = mst_box_seal(l->c, l->wrap[0].key, wrap_aad(WRAP_VERSION, l->wrap[0].gen, p, key_id, aad, sizeof(aad)), mst_key_view(k), &w);
 	if (r)
 		return r;
 	out.n = (uint16_t)w.n;
@@ -102,15 +113,18 @@ int keeper_wrap(struct local *l, const struct mst_key *k, enum mst_key_purpose p
 
 int keeper_unwrap(struct local *l, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_key *ret_k)
 {
+	uint32_t gen = w->n <= sizeof(w->b) ? mst_wrapped_generation(w) : 0;
+	size_t head = gen && w->b[0] == 1 ? 1 : WRAP_HEAD, i = 0;
 	uint8_t aad[MST_ID_MAX + 16];
 	struct mst_key k = { .n = 0 };
 	int r;
 
-	if (w->n <= 1 + MST_BOX_OVERHEAD || w->n > 1 + MST_BOX_OVERHEAD + MST_KEY_ROOM ||
-	    w->b[0] != WRAP_VERSION)
+	while (i < l->n_wrap && l->wrap[i].gen != gen)
+		i++;
+	if (i == l->n_wrap || w->n > head + MST_BOX_OVERHEAD + MST_KEY_ROOM)
 		return MST_KEEPER_FORGED;
-	r = mst_box_open(l->c, l->wrap_key, wrap_aad(p, key_id, aad, sizeof(aad)),
-			 (struct mst_view){ w->b + 1, (size_t)w->n - 1 }, k.b, sizeof(k.b), &k.n);
+	r = mst_box_open(l->c, l->wrap[i].key, wrap_aad(w->b[0], gen, p, key_id, aad, sizeof(aad)),
+			 (struct mst_view){ w->b + head, (size_t)w->n - head }, k.b, sizeof(k.b), &k.n);
 	if (!r)
 		*ret_k = k;
 	mst_key_wipe(&k);
@@ -405,6 +419,10 @@ static const struct mst_keeper_ops local_ops = {
 	.gba_trigger = keeper_gba_trigger,
 	.seal_log = keeper_seal_log,
 	.last_seal = keeper_last_seal,
+	.generations = keeper_generations,
+	.rotate = keeper_rotate,
+	.rewrap = keeper_rewrap,
+	.retire = keeper_retire,
 	.close = local_close,
 };
 
@@ -428,8 +446,13 @@ static struct local *take_pages(void)
 	return p;
 }
 
-int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k,
-			  struct mst_diag *d)
+int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k, struct mst_diag *d)
+{
+	return mst_keeper_local_open_with(dir, NULL, c, ret_k, d);
+}
+
+int mst_keeper_local_open_with(const char *dir, const struct mst_keeper_device *dev, struct mst_crypto *c, struct mst_keeper **ret_k,
+			       struct mst_diag *d)
 {
 	struct local *l = take_pages();
 	const char *which = "";
@@ -452,11 +475,14 @@ int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keep
 	if (r)
 		mst_diag_set(d, 0, "self test", which, ": a wrong answer", NULL);
 	if (!r)
-		r = keeper_files_read(dir, c, &l->files, &l->dir, d);
+		r = keeper_files_read(dir, dev, c, &l->files, &l->dir, d);
+	if (!r)
+		r = keeper_kek_spare(l->dir, dev, c, &l->spare, d);
+	l->in_device = dev && dev->kind != KEK_IN_FILE;
 	if (!r)
 		r = keeper_log_open(l, d);
-	if (!r)
-		r = keeper_subkey(c, l->files.kek, wrap_label, l->wrap_key);
+	for (; !r && l->n_wrap < l->files.n_kek; l->n_wrap++)
+		r = keeper_take_kek(l, &l->files.kek[l->n_wrap], l->n_wrap);
 	if (r) {
 		local_close(&l->k);
 		return r;

@@ -414,6 +414,65 @@ static int remote_last_seal(struct mst_keeper *k, struct mst_log_seal *ret_s)
 	return ask_seal(k, &w, ret_s);
 }
 
+static int ask_generations(struct mst_keeper *k, enum keeper_call call, uint32_t gen, struct mst_keeper_generations *ret)
+{
+	uint8_t q[8], b[64];
+	struct mst_writer w = mst_writer_of(q, sizeof(q));
+	struct mst_keeper_generations g;
+	struct mst_reader rd;
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, (uint8_t)call);
+	if (call == CALL_RETIRE)
+		mst_put_u32(&w, gen);
+	r = ask(k, &w, b, sizeof(b), &n);
+	if (r)
+		return r;
+	rd = mst_reader_of((struct mst_view){ b, n });
+	g.now = mst_read_u32(&rd);
+	g.before = mst_read_u32(&rd);
+	g.kind = mst_read_u32(&rd);
+	if (!mst_read_end(&rd))
+		return MST_FAULT_BUG;
+	*ret = g;
+	return 0;
+}
+
+static int remote_generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
+{
+	return ask_generations(k, CALL_GENERATIONS, 0, ret);
+}
+
+static int remote_rotate(struct mst_keeper *k, uint32_t *ret_gen)
+{
+	struct mst_keeper_generations g;
+	int r = ask_generations(k, CALL_ROTATE, 0, &g);
+
+	if (!r)
+		*ret_gen = g.now;
+	return r;
+}
+
+static int remote_retire(struct mst_keeper *k, uint32_t gen)
+{
+	struct mst_keeper_generations g;
+
+	return ask_generations(k, CALL_RETIRE, gen, &g);
+}
+
+static int remote_rewrap(struct mst_keeper *k, const struct mst_wrapped *wr, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w)
+{
+	uint8_t b[MST_KEEPER_WIRE_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_u8(&w, CALL_REWRAP);
+	put_wrapped(&w, wr);
+	mst_put_u8(&w, (uint8_t)p);
+	put_text(&w, key_id);
+	return ask_wrapped(k, &w, ret_w);
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -423,7 +482,8 @@ static const struct mst_keeper_ops remote_ops = {
 	.name = "remote", .wrap = remote_wrap, .create = remote_create, .release = remote_release,
 	.differs = remote_differs, .derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
 	.status = remote_status, .aka_vector = remote_aka_vector, .aka_resync = remote_aka_resync, .gba_star = remote_gba_star, .gba_answer = remote_gba_answer,
-	.gba_naf_keys = remote_gba_naf_keys, .gba_trigger = remote_gba_trigger, .seal_log = remote_seal_log, .last_seal = remote_last_seal, .close = remote_close,
+	.gba_naf_keys = remote_gba_naf_keys, .gba_trigger = remote_gba_trigger, .seal_log = remote_seal_log, .last_seal = remote_last_seal,
+	.generations = remote_generations, .rotate = remote_rotate, .rewrap = remote_rewrap, .retire = remote_retire, .close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)

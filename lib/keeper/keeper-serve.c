@@ -333,6 +333,43 @@ static bool serve_seal(struct mst_keeper *k, struct mst_reader *r, struct answer
 	return true;
 }
 
+/* Generations of the key-encryption key. */
+static bool serve_rotation(struct mst_keeper *k, struct mst_reader *r, struct answer *a, enum keeper_call call)
+{
+	struct mst_writer w = mst_writer_of(a->b, sizeof(a->b));
+	struct mst_keeper_generations g = { 0 };
+	uint32_t gen = call == CALL_RETIRE ? mst_read_u32(r) : 0;
+
+	if (!mst_read_end(r))
+		return false;
+	if (call == CALL_GENERATIONS)
+		a->rc = k->ops->generations(k, &g);
+	else
+		a->rc = call == CALL_ROTATE ? k->ops->rotate(k, &g.now) : k->ops->retire(k, gen);
+	mst_put_u32(&w, g.now);
+	mst_put_u32(&w, g.before);
+	mst_put_u32(&w, g.kind);
+	a->n = w.n;
+	return true;
+}
+
+static bool serve_rewrap(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	struct mst_wrapped w, out = { .n = 0 };
+	enum mst_key_purpose p;
+	char id[MST_ID_MAX];
+
+	get_wrapped(r, &w);
+	p = (enum mst_key_purpose)get_small(r, MST_PURPOSE__COUNT - 1);
+	get_text(r, id, sizeof(id));
+	if (!mst_read_end(r) || p == MST_PURPOSE_NONE)
+		return false;
+	a->rc = k->ops->rewrap(k, &w, p, id, &out);
+	memcpy(a->b, out.b, out.n);
+	a->n = out.n;
+	return true;
+}
+
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
 {
 	struct mst_reader r = mst_reader_of(question);
@@ -357,6 +394,10 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_GBA_TRIGGER: good = serve_gba_trigger(k, &r, &a); break;
 	case CALL_SEAL_LOG: good = serve_seal(k, &r, &a, false); break;
 	case CALL_LAST_SEAL: good = serve_seal(k, &r, &a, true); break;
+	case CALL_GENERATIONS: good = serve_rotation(k, &r, &a, CALL_GENERATIONS); break;
+	case CALL_ROTATE: good = serve_rotation(k, &r, &a, CALL_ROTATE); break;
+	case CALL_RETIRE: good = serve_rotation(k, &r, &a, CALL_RETIRE); break;
+	case CALL_REWRAP: good = serve_rewrap(k, &r, &a); break;
 	default: break;
 	}
 	mst_put_u32(answer, (uint32_t)(int32_t)a.rc);

@@ -26,6 +26,12 @@
 
 struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 
+/* Generations of the key-encryption key (decision 0027). `before`: the one that is still needed, 0: none. */
+#define MST_GENERATION_MAX 65535u
+struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; };
+/* Which one wrapped it; 0: it is nothing that a keeper wraps. */
+uint32_t mst_wrapped_generation(const struct mst_wrapped *w);
+
 /* What a wrapped key may be used for; bound into the ciphertext, so a row cannot be passed off as another. */
 enum mst_key_purpose {
 	MST_PURPOSE_NONE,
@@ -173,6 +179,14 @@ struct mst_keeper_ops {
 	int (*seal_log)(struct mst_keeper *k, struct mst_log_seal *s, bool anew);
 	/* The last one. */
 	int (*last_seal)(struct mst_keeper *k, struct mst_log_seal *ret_s);
+	int (*generations)(struct mst_keeper *k, struct mst_keeper_generations *ret);
+	/* A new generation: everything is wrapped with it from now on. DENIED while the one before is still needed, and when a device would
+	 * have to be reached for it: that is at the next start. */
+	int (*rotate)(struct mst_keeper *k, uint32_t *ret_gen);
+	/* A row's key, wrapped with the generation that is in use; nothing leaves. SAME: it is that already. DENIED: nothing rotates. */
+	int (*rewrap)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
+	/* The one before is destroyed: no row has it any more. DENIED: it is not the one. */
+	int (*retire)(struct mst_keeper *k, uint32_t gen);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -180,13 +194,27 @@ struct mst_keeper { const struct mst_keeper_ops *ops; };
 #define MST_STATUS_LIFE (INT64_C(15) * 86400)       /* the longest that an OCSP answer is good */
 
 /*
- * In process: keys from `dir` (kek.key, ca.key wrapped by it, ca.pem). Locks its memory, marks itself
+ * Where the key-encryption key comes from, beside files: a root of secenv/root.h by its kind (enum mst_secenv_kind). New generations are of
+ * `kind`; which one those that are there need their files say. `starts`: the next one is made ahead, as no device can be reached later.
+ */
+struct secenv_root;
+struct mst_keeper_device {
+	int (*open)(const struct mst_keeper_device *dev, int kind, struct secenv_root **ret, struct mst_diag *d);
+	int kind;
+	bool starts;
+};
+
+/*
+ * In process: keys from `dir` (kek.key or kek-N.key, ca.key wrapped by it, ca.pem). Locks its memory, marks itself
  * undumpable; a child of this process does not inherit it (the pages read as zero there), so open it in the
  * process that uses it. mst_keeper_create_files() makes them once (`muster init`): all or none, and never
  * over something: MST_KEEPER_DENIED when `dir` is there and not empty.
  */
 MST_MUST_CHECK int mst_keeper_local_open(const char *dir, struct mst_crypto *c, struct mst_keeper **ret_k,
 					 struct mst_diag *d);
+/* The same with a device; it is not needed any more when this returns. */
+MST_MUST_CHECK int mst_keeper_local_open_with(const char *dir, const struct mst_keeper_device *dev, struct mst_crypto *c, struct mst_keeper **ret_k,
+					      struct mst_diag *d);
 MST_MUST_CHECK int mst_keeper_create_files(const char *dir, const char *ca_name, mst_time now,
 					   struct mst_crypto *c, struct mst_diag *d);
 /* The same with permitted DNS subtrees for the CA (spec 2.5.4: CA certificates carry name constraints). */
@@ -194,7 +222,7 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
 /* For tests: what a keeper has done since it was opened. */
-struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, refused; };
+struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);
 /*
  * What the process at the other end of a channel does, a set; told by the supervisor, never by the engine. A key

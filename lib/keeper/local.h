@@ -10,7 +10,10 @@
 struct local {
 	struct mst_keeper k;
 	struct mst_crypto *c;
-	uint8_t wrap_key[KEK_LEN];
+	struct keeper_kek wrap[KEKS_MAX]; /* their keys for wrapping, the newest first */
+	size_t n_wrap;
+	struct keeper_kek spare;          /* the next one, of a device */
+	bool in_device;                   /* new ones are */
 	struct keeper_files files;
 	struct responder responder;
 	int dir;                          /* of its files, for as long as it is open */
@@ -49,6 +52,13 @@ int keeper_aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, c
 		      uint64_t sqn, const uint8_t amf[2], uint32_t to, struct mst_vector *ret_v);
 int keeper_aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_wrapped *sim, const char *key_id,
 		      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms);
+
+/* keeper-rotate.c */
+MST_MUST_CHECK int keeper_take_kek(struct local *l, const struct keeper_kek *k, size_t at);
+int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret);
+int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen);
+int keeper_rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
+int keeper_retire(struct mst_keeper *k, uint32_t gen);
 
 /* keeper-log.c */
 MST_MUST_CHECK int keeper_log_open(struct local *l, struct mst_diag *d);

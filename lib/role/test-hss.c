@@ -11,6 +11,13 @@
 
 #define NONE ""
 
+static uint64_t last_event(void)
+{
+	struct mst_event e;
+
+	return rig_last_event(&est_rig, &e) ? e.seq : 0;
+}
+
 static struct mst_event told(void)
 {
 	struct mst_event e;
@@ -202,6 +209,7 @@ static void node_and_subscription_stand(void **state)
 		{ MST_NODE_KNOWN, MST_SUB_ACTIVE, 0, 403, "the subscription has expired" },
 	};
 	struct mst_subscription sub;
+	uint64_t told_before;
 	struct mst_node n;
 
 	(void)state;
@@ -216,6 +224,10 @@ static void node_and_subscription_stand(void **state)
 		assert_int_equal(hss_vector(), row[i].want);
 		if (row[i].why)
 			refused(403, "may not bootstrap now", row[i].why);
+		/* who asks for a vector asks for settings, too: that says no more about it */
+		told_before = last_event();
+		assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, HSS_SDM, NONE), row[i].want);
+		assert_int_equal(last_event(), told_before);
 	}
 	assert_int_equal(hss_row().vectors, 2);
 }
@@ -254,13 +266,6 @@ static void a_limit_for_each_sim(void **state)
 }
 
 /* TS 29.562, TS 29.109 annex A; TS-0003 8.3.2.3: the Enrolee's identifier is a uid. */
-static uint64_t last_event(void)
-{
-	struct mst_event e;
-
-	return rig_last_event(&est_rig, &e) ? e.seq : 0;
-}
-
 static void settings(void **state)
 {
 	static const char *const want[] = { "//sp.example.com/CSE0001", "//sp.example.com/S0001", RIG_NODE };

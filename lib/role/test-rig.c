@@ -152,6 +152,13 @@ static int no_seal(struct mst_keeper *k, struct mst_log_seal *ret)
 	return 0;
 }
 
+static int one_generation(struct mst_keeper *k, struct mst_keeper_generations *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_generations){ .now = 1 };
+	return 0;
+}
+
 static int seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
 {
 	(void)k;
@@ -162,7 +169,7 @@ static int seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
 
 static const struct mst_keeper_ops keeper_ops = {
 	.name = "double", .wrap = k_wrap, .create = k_create, .release = k_release, .differs = k_differs, .derive = k_derive, .ca_cert = k_ca_cert, .seal_log = seal_log,
-	.last_seal = no_seal,
+	.last_seal = no_seal, .generations = one_generation,
 };
 static struct mst_keeper keeper_double = { &keeper_ops };
 

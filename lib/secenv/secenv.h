@@ -168,5 +168,7 @@ MST_MUST_CHECK int mst_secenv_unbind(const char *key_file, struct secenv_root *r
 enum mst_secenv_kind { MST_SECENV_FILE = 1, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
 MST_MUST_CHECK int mst_secenv_kind_of(const char *key_file, struct mst_crypto *c, enum mst_secenv_kind *ret_k, struct mst_diag *d);
 const char *mst_secenv_kind_text(enum mst_secenv_kind k);
+/* PCRs as people write them: "0,2,7". False: no such list. */
+MST_MUST_CHECK bool mst_secenv_pcrs(const char *text, uint32_t *ret_mask);
 
 #endif

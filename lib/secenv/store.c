@@ -280,7 +280,6 @@ static void file_close(struct mst_secenv *env)
 	if (e->root)
 		e->root->ops->free(e->root);
 	mst_wipe(e, sizeof(*e));
-	munlock(e, sizeof(*e));
 	free(e);
 }
 
@@ -432,7 +431,7 @@ int secenv_open_on(struct secenv_port *p, const char *dir, const char *key_file,
 			root->ops->free(root);
 		return MST_FAULT_MEMORY;
 	}
-	(void)mlock(e, sizeof(*e));      /* the store's key is in here */
+	(void)mlock(e, sizeof(*e));      /* the store's key is in here; never unlocked, since a page may have other secrets in it */
 	e->env.ops = &file_ops;
 	e->root = root;
 	e->s.port = p;

@@ -329,6 +329,7 @@ static void damage(void **state)
 	uint8_t b[KEY_FILE_MAX];
 	enum mst_secenv_kind kind = MST_SECENV_FILE;
 	struct mst_root_cred got;
+	char record[sizeof(dir) + 16];
 	ssize_t n;
 	int fd;
 
@@ -360,7 +361,12 @@ static void damage(void **state)
 	s = must_open();
 	expect(s, MST_SLOT_ACTIVE, 1);
 	s->ops->close(s);
-	shell("printf x | dd of=state/cred-0.a bs=1 seek=30 conv=notrunc 2>/dev/null");
+	snprintf(record, sizeof(record), "%s/cred-0.a", dir);
+	fd = open(record, O_RDWR);
+	assert_int_equal(pread(fd, b, 1, 30), 1);
+	b[0] ^= 0x40;
+	assert_int_equal(pwrite(fd, b, 1, 30), 1);
+	close(fd);
 	s = must_open();
 	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &got, NULL), MST_SECENV_CORRUPT);
 	s->ops->close(s);

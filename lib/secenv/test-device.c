@@ -3,14 +3,15 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "secenv/test-device.h"
@@ -83,6 +84,7 @@ static bool run_swtpm(int port)
 {
 	char state[96], server[64], ctrl[64];
 	pid_t parent = getpid();
+	int end;
 
 	snprintf(state, sizeof(state), "dir=%s/tpm", dev.dir);
 	snprintf(server, sizeof(server), "type=tcp,port=%d", port);
@@ -101,18 +103,23 @@ static bool run_swtpm(int port)
 		       "not-need-init,startup-clear", (char *)NULL);
 		_exit(127);
 	}
+	end = (int)syscall(SYS_pidfd_open, dev.swtpm, 0);
 	for (int i = 0; i < 60000; i += 5) {
 		int status;
 
 		if (waitpid(dev.swtpm, &status, WNOHANG) == dev.swtpm) {
 			dev.swtpm = 0;
+			close(end);
 			if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 				fail_msg("swtpm is not installed");
 			return false;
 		}
-		if (answers(port + 1))
+		if (answers(port + 1)) {
+			close(end);
 			return true;
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+		}
+		/* its end is an event, its beginning is none */
+		(void)poll(&(struct pollfd){ .fd = end, .events = POLLIN }, 1, 5);
 	}
 	fail_msg("swtpm does not answer");
 	return false;

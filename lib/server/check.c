@@ -2,6 +2,7 @@
 #include "server/check.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,26 +38,40 @@ static bool directory(const struct look *l, const char *field, const char *path,
 	return false;
 }
 
+static void keeper_file(const struct look *l, const char *path, mode_t not)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		WRONG(l, "keeper", "%s: %s; `muster init` makes it", path, strerror(errno));
+	else if (l->as.drop && st.st_uid != l->as.uid)
+		WRONG(l, "keeper", "%s: does not belong to %s; chown it", path, l->c->user);
+	else if (!S_ISREG(st.st_mode) || st.st_mode & not)
+		WRONG(l, "keeper", "%s: may be %s by others; chmod %s it", path, not == 077 ? "read" : "written", not == 077 ? "600" : "644");
+}
+
 static void keeper_files(const struct look *l)
 {
-	static const struct { const char *name; mode_t not; } file[] = {
-		{ "kek.key", 077 }, { "ca.key", 077 }, { "ca.pem", 022 },
-	};
+	static const struct { const char *name; mode_t not; } file[] = { { "ca.key", 077 }, { "ca.pem", 022 } };
 	const char *dir = l->c->keeper;
 	char path[MST_CONF_PATH + 16];
-	struct stat st;
+	glob_t keks = { 0 };
 
 	if (!directory(l, "keeper", dir, "`muster init` makes one; a lost one comes back from the backup only"))
 		return;
+	/* generations of the key-encryption key: one, or two while keys are wrapped anew */
+	snprintf(path, sizeof(path), "%s/kek*.key", dir);
+	if (glob(path, GLOB_NOSORT, NULL, &keks) == 0) {
+		for (size_t i = 0; i < keks.gl_pathc; i++)
+			keeper_file(l, keks.gl_pathv[i], 077);
+		globfree(&keks);
+	} else {
+		snprintf(path, sizeof(path), "%s/kek.key", dir);
+		keeper_file(l, path, 077);
+	}
 	for (size_t i = 0; i < MST_COUNT(file); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, file[i].name);
-		if (stat(path, &st))
-			WRONG(l, "keeper", "%s: %s; `muster init` makes it", path, strerror(errno));
-		else if (l->as.drop && st.st_uid != l->as.uid)
-			WRONG(l, "keeper", "%s: does not belong to %s; chown it", path, l->c->user);
-		else if (!S_ISREG(st.st_mode) || st.st_mode & file[i].not)
-			WRONG(l, "keeper", "%s: may be %s by others; chmod %s it", path,
-			      file[i].not == 077 ? "read" : "written", file[i].not == 077 ? "600" : "644");
+		keeper_file(l, path, file[i].not);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include "server/config-table.h"
 
 static const char *const processes_choices[] = { "split", "single", NULL };
+static const char *const kek_choices[] = { "file", "secret", "tpm", "pkcs11", NULL };      /* enum mst_secenv_kind */
 static const char *const format_choices[] = { "text", "json", NULL };
 static const char *const level_choices[] = { "error", "warning", "info", "debug", NULL };
 static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL };   /* enum mst_tls_profile */
@@ -56,6 +57,21 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "where records are kept" },
 	{ "keeper", MST_CONF_T_PATH, MST_CONF_FIXED, "keeper", NULL, STR(keeper),
 	  .help = "directory of the keeper: key-encryption key and CA" },
+	{ "keeper_key", MST_CONF_T_GROUP, .help = "where the key-encryption key comes from; a change is for the next muster keeper rotate" },
+	{ "keeper_key.backend", MST_CONF_T_CHOICE, MST_CONF_FIXED, "file", NULL, AT(keeper_key.backend), .choices = kek_choices,
+	  .help = "a file in the keeper's directory (file), a secret like a systemd credential (secret), a TPM 2.0 (tpm), a token (pkcs11)" },
+	{ "keeper_key.secret_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.secret_file),
+	  .help = "secret: its file, of mode 0600, like /run/credentials/musterd.service/kek" },
+	{ "keeper_key.tcti", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.tcti),
+	  .help = "tpm: the way to it, like device:/dev/tpmrm0; \"\" = what tpm2-tss finds" },
+	{ "keeper_key.pcrs", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.pcrs),
+	  .help = "tpm: PCRs (SHA-256) that must be what they were when the key was made, like \"0,2,7\"" },
+	{ "keeper_key.module", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.module),
+	  .help = "pkcs11: the library; \"\" = every one that p11-kit knows" },
+	{ "keeper_key.token", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.token),
+	  .help = "pkcs11: the token's label" },
+	{ "keeper_key.pin_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.pin_file),
+	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN" },
 	{ "run", MST_CONF_T_PATH, MST_CONF_FIXED, "run", NULL, STR(run),
 	  .help = "directory for the pid file and sockets" },
 	{ "user", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(user),

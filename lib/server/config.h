@@ -134,6 +134,12 @@ struct mst_conf_diameter {
 
 struct mst_conf_audit { int64_t keep /* seconds */, max_events /* 0: without end */, seal /* seconds; 0: never by itself */; };
 
+/* Where new generations of the key-encryption key come from, and what those that are there need (keeper-device.h). */
+struct mst_conf_keeper_key {
+	int64_t backend;
+	char secret_file[MST_CONF_PATH], pin_file[MST_CONF_PATH], tcti[256], pcrs[72], module[MST_CONF_PATH], token[64];
+};
+
 struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
 
 struct mst_conf {
@@ -147,6 +153,7 @@ struct mst_conf {
 	bool sandbox;
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
+	struct mst_conf_keeper_key keeper_key;
 	struct mst_conf_limits limits;
 	struct mst_conf_role bbn, mef, maf, ocsp, hss, bsf, zn, admin;
 	struct mst_conf_diameter diameter;

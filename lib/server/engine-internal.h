@@ -103,6 +103,8 @@ struct engine {
 	unsigned marked_left;             /* groups whose decisions get marks (engine-group.c) */
 	enum mst_seal_wanted seal_wanted; /* of the audit log, by an operator */
 	mst_ms seal_at;                   /* when it is sealed next */
+	struct event *rotate_timer;       /* engine-rotate.c: the next piece */
+	mst_ms rotate_at;                 /* not before */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
@@ -135,6 +137,8 @@ void engine_tell_untold(struct engine *e);
 void engine_keep_audit(struct engine *e);
 /* Seal the audit log when it is time for it, outside of any group (engine-seal.c). */
 void engine_seal(struct engine *e);
+/* A piece of wrapping every key anew, when the keeper has two generations (engine-rotate.c). */
+void engine_rotate(struct engine *e);
 /* A configuration that was not taken over; again each tick until the log has it (engine-audit.c). */
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);

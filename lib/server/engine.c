@@ -444,6 +444,13 @@ static void yield_to_listeners(const struct mst_unit *u)
 		mst_log(&u->log, MST_LOG_DEBUG, "not scheduled as a batch process", "why", strerror(errno), NULL);
 }
 
+static void on_rotate(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	engine_rotate(arg);
+}
+
 static int engine_start(struct mst_unit *u, struct mst_diag *d)
 {
 	struct engine *e = (struct engine *)(void *)u;
@@ -466,9 +473,11 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 	mst_ec_fast_install();          /* certificates are read and made here, too */
 	e->scratch = malloc(MST_ANSWER_MAX);
 	e->turn = event_new(u->base, -1, 0, on_turn, e);
-	if (!e->scratch || !e->turn)
+	e->rotate_timer = event_new(u->base, -1, 0, on_rotate, e);
+	if (!e->scratch || !e->turn || !e->rotate_timer)
 		return MST_FAULT_MEMORY;
 	event_priority_set(e->turn, 1);
+	event_priority_set(e->rotate_timer, 1);
 	yield_to_listeners(u);
 	r = take_roles(e);
 	r = r ? r : mst_store_open(u->conf->store, &e->store, d);
@@ -513,6 +522,8 @@ static void engine_tick(struct mst_unit *u)
 	engine_crl(e);
 	engine_keep_audit(e);
 	engine_seal(e);
+	if (!event_pending(e->rotate_timer, EV_TIMEOUT, NULL))
+		engine_rotate(e);
 }
 
 static void engine_drain(struct mst_unit *u)
@@ -538,6 +549,8 @@ static void engine_stop(struct mst_unit *u)
 		free(e->role_conf[i]);
 	if (e->turn)
 		event_free(e->turn);
+	if (e->rotate_timer)
+		event_free(e->rotate_timer);
 	if (e->own_keeper)
 		e->keeper->ops->close(e->keeper);
 	e->call = mst_call_free(e->call);

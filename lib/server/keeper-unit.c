@@ -3,6 +3,7 @@
 
 #include "crypto/pki.h"
 #include "keeper/keeper-wire.h"
+#include "server/keeper-device.h"
 #include "server/unit.h"
 
 struct keeper_unit {
@@ -15,7 +16,7 @@ static int open_keys(struct keeper_unit *k, struct mst_diag *d)
 {
 	if (k->keeper)
 		return 0;
-	return k->u.conf ? mst_keeper_local_open(k->u.conf->keeper, k->u.crypto, &k->keeper, d)
+	return k->u.conf ? mst_keeper_open(k->u.conf, true, k->u.crypto, &k->keeper, d)
 			 : MST_FAULT_BUG;
 }
 
@@ -31,8 +32,10 @@ static int keeper_start(struct mst_unit *u, struct mst_diag *d)
 	r = mst_unit_gba_test(u, d);
 	if (r)
 		return r;
+	/* a TPM's library has its own way with keys on curves, and must find OpenSSL as it is */
+	r = open_keys((struct keeper_unit *)(void *)u, d);
 	mst_ec_fast_install();
-	return open_keys((struct keeper_unit *)(void *)u, d);
+	return r;
 }
 
 /* May come before START: the keys of the processes that were started earlier. */

@@ -1,3 +1,4 @@
+#include "server/keeper-device.h"
 #include "server/supervisor.h"
 
 #include <event2/event.h>
@@ -553,7 +554,7 @@ static int start(struct supervisor *s)
 	r = r ? r : daemon_sockets(s, &d);
 	r = r ? r : become_somebody(s, &d);
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
-		r = mst_keeper_local_open(s->conf->keeper, s->setup->crypto, &s->keeper, &d);
+		r = mst_keeper_open(s->conf, true, s->setup->crypto, &s->keeper, &d);
 	if (r) {
 		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "setting", d.field, "why",
 			d.text[0] ? d.text : mst_fault_text(r), NULL);

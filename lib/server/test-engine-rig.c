@@ -159,6 +159,13 @@ static int no_seal(struct mst_keeper *k, struct mst_log_seal *ret)
 	return 0;
 }
 
+static int one_generation(struct mst_keeper *k, struct mst_keeper_generations *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_generations){ .now = 1 };
+	return 0;
+}
+
 static int seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
 {
 	(void)k;
@@ -167,7 +174,7 @@ static int seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
 	return 0;
 }
 
-static const struct mst_keeper_ops keeper_ops = { .name = "test", .release = release, .seal_log = seal_log, .last_seal = no_seal };
+static const struct mst_keeper_ops keeper_ops = { .name = "test", .release = release, .seal_log = seal_log, .last_seal = no_seal, .generations = one_generation };
 static struct mst_keeper keeper = { &keeper_ops };
 
 /* --- the other ends --- */

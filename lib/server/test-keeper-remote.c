@@ -190,8 +190,37 @@ static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
 	return seen.rc;
 }
 
+static int generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_generations){ 2, 1, 3 };
+	return 0;
+}
+
+static int rotate(struct mst_keeper *k, uint32_t *ret)
+{
+	(void)k;
+	*ret = 3;
+	return 0;
+}
+
+static int rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *id, struct mst_wrapped *ret)
+{
+	(void)k;
+	assert_true(w->n == 2 && p == MST_PURPOSE_KS && !strcmp(id, "b-tid"));
+	ret->n = MST_WRAPPED_MAX;
+	return seen.rc;
+}
+
+static int retire(struct mst_keeper *k, uint32_t gen)
+{
+	(void)k;
+	return gen == 2 ? 0 : MST_KEEPER_DENIED;
+}
+
 static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
-                                                 gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, NULL };
+                                                 gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal,
+                                                 generations, rotate, rewrap, retire, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -304,6 +333,28 @@ static void ask_seals(struct mst_keeper *k)
 	assert_int_equal(k->ops->seal_log(k, &s, true), MST_KEEPER_DENIED);
 }
 
+static void ask_rotation(struct mst_keeper *k)
+{
+	struct mst_wrapped w = { { 4, 5 }, 2 }, out = { { 0 }, 0 };
+	struct mst_keeper_generations g = { 0 };
+	uint32_t gen = 0;
+
+	assert_int_equal(k->ops->generations(k, &g), 0);
+	assert_true(g.now == 2 && g.before == 1 && g.kind == 3);
+	assert_int_equal(k->ops->rotate(k, &gen), 0);
+	assert_int_equal(gen, 3);
+	assert_int_equal(k->ops->rewrap(k, &w, MST_PURPOSE_KS, "b-tid", &out), 0);
+	assert_int_equal(out.n, MST_WRAPPED_MAX);
+	seen.rc = MST_KEEPER_SAME;
+	out.n = 0;
+	assert_int_equal(k->ops->rewrap(k, &w, MST_PURPOSE_KS, "b-tid", &out), MST_KEEPER_SAME);
+	assert_int_equal(out.n, 0);
+	seen.rc = 0;
+	assert_int_equal(k->ops->rewrap(k, &w, MST_PURPOSE_NONE, "b-tid", &out), MST_KEEPER_DENIED);
+	assert_int_equal(k->ops->retire(k, 2), 0);
+	assert_int_equal(k->ops->retire(k, 1), MST_KEEPER_DENIED);
+}
+
 static void calls(void **state)
 {
 	const struct mst_keeper_caller caller = { carry, NULL };
@@ -340,6 +391,7 @@ static void calls(void **state)
 	ask_aka(k);
 	ask_gba(k);
 	ask_seals(k);
+	ask_rotation(k);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;
@@ -375,8 +427,8 @@ static void garbage(void **state)
 			uint8_t q[4] = { (uint8_t)op, 0xff, 0xff, 0xff };
 			struct mst_writer w = mst_writer_of(b, sizeof(b));
 
-			if ((op == 6 || op == 17) && n == 1)
-				continue;         /* ca_cert and last_seal are complete with their one octet */
+			if ((op == 6 || (op >= 17 && op <= 19)) && n == 1)
+				continue;         /* ca_cert, last_seal, generations, rotate: complete with their one octet */
 			assert_false(mst_keeper_serve(&local, (struct mst_view){ q, n }, &w));
 			assert_true(w.n == 6 && b[3] == MST_KEEPER_DENIED);
 		}

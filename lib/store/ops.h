@@ -169,6 +169,11 @@ struct mst_store_ops {
 	int (*event_head)(struct mst_store *s, struct mst_event_head *ret);
 	int (*event_walk)(struct mst_store *s, struct mst_event_walk *w);
 	int (*event_is)(struct mst_store *s, const struct mst_event_head *h);
+	int (*wrapped_list)(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
+			    int (*each)(void *, const struct mst_wrapped_row *), void *arg);
+	int (*wrapped_put)(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
+	int (*rotation_put)(struct mst_store *s, const struct mst_rotation *r);
+	int (*rotation_get)(struct mst_store *s, struct mst_rotation *ret);
 	int (*seal_put)(struct mst_store *s, const struct mst_log_seal *r);
 	int (*seal_list)(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg);
 	int (*event_anchor)(struct mst_store *s, struct mst_event_anchor *ret);

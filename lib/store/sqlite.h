@@ -148,6 +148,12 @@ enum sq_slot {
 	SQ_EVENT_LAST,
 	SQ_EVENT_WALK,
 	SQ_EVENT_GET,
+	SQ_WRAPPED_CREDENTIALS, SQ_WRAPPED_CREDENTIAL,
+	SQ_WRAPPED_KEYREGS, SQ_WRAPPED_KEYREG,
+	SQ_WRAPPED_SIMS, SQ_WRAPPED_SIM,
+	SQ_WRAPPED_KSS, SQ_WRAPPED_KS,
+	SQ_WRAPPED_AVS, SQ_WRAPPED_AV,
+	SQ_ROTATION_PUT, SQ_ROTATION_GET,
 	SQ_SEAL_PUT,
 	SQ_SEAL_LIST,
 	SQ_EVENT_ANCHOR,
@@ -427,6 +433,11 @@ int sq_event_last(struct mst_store *s, uint64_t *ret_seq);
 int sq_event_head(struct mst_store *s, struct mst_event_head *ret);
 int sq_event_walk(struct mst_store *s, struct mst_event_walk *w);
 int sq_event_is(struct mst_store *s, const struct mst_event_head *h);
+int sq_wrapped_list(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
+		    int (*each)(void *, const struct mst_wrapped_row *), void *arg);
+int sq_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
+int sq_rotation_put(struct mst_store *s, const struct mst_rotation *r);
+int sq_rotation_get(struct mst_store *s, struct mst_rotation *ret);
 int sq_seal_put(struct mst_store *s, const struct mst_log_seal *r);
 int sq_seal_list(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg);
 int sq_event_anchor(struct mst_store *s, struct mst_event_anchor *ret);

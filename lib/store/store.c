@@ -414,28 +414,3 @@ int mst_store_event_shorten(struct mst_store *s, const struct mst_event_limit *k
 {
 	return s->ops->event_shorten(s, k, ret_told);
 }
-
-int mst_store_event_head(struct mst_store *s, struct mst_event_head *ret)
-{
-	return s->ops->event_head(s, ret);
-}
-
-int mst_store_event_walk(struct mst_store *s, struct mst_event_walk *w)
-{
-	return s->ops->event_walk(s, w);
-}
-
-int mst_store_event_is(struct mst_store *s, const struct mst_event_head *h)
-{
-	return s->ops->event_is(s, h);
-}
-
-int mst_store_seal_put(struct mst_store *s, const struct mst_log_seal *r)
-{
-	return s->ops->seal_put(s, r);
-}
-
-int mst_store_seal_list(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg)
-{
-	return s->ops->seal_list(s, after, each, arg);
-}

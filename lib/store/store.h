@@ -358,7 +358,7 @@ int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, 
 /*
  * --- bsf and zn: Ub and Zn (TS 33.220); nobody else reads them ---
  *
- * Several BSFs may share one store: a challenge is settled once, whoever comes first.
+ * A challenge is settled once, whichever engine comes first. Several engines need a database that serves them: SQLite has one.
  */
 #define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber to one origin that are kept at a time */
 #define MST_GBA_ORIGIN_MAX 48             /* where a request came from: an address of IPv4, or the first 64 bits of one of IPv6 */
@@ -558,5 +558,25 @@ MST_MUST_CHECK int mst_store_seal_list(struct mst_store *s, uint64_t after, int 
 /* What the log says of an entry: 0 (it has this hash, or the anchor says so), MST_STORE_NONE (it was given up, nobody can say),
  * MST_FAULT_CORRUPT (it is missing, or has another). */
 MST_MUST_CHECK int mst_store_event_is(struct mst_store *s, const struct mst_event_head *h);
+
+/* --- every key that the keeper has wrapped, for wrapping anew (decision 0027) --- */
+
+enum mst_wrapped_part { MST_WRAPPED_CREDENTIAL, MST_WRAPPED_KEYREG, MST_WRAPPED_SIM, MST_WRAPPED_KS, MST_WRAPPED_AV, MST_WRAPPED__COUNT };
+struct mst_wrapped_row {
+	int64_t row;                      /* the order; and which, for put */
+	enum mst_role role;               /* CREDENTIAL, KEYREG */
+	enum mst_key_purpose purpose;     /* CREDENTIAL */
+	bool exporter;                    /* KEYREG */
+	char key_id[MST_ID_MAX];          /* rel_key_id, IMSI, B-TID; AV: its nonce */
+	struct mst_wrapped key;           /* n = 0: the row has none */
+};
+MST_MUST_CHECK int mst_store_wrapped_list(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
+					  int (*each)(void *, const struct mst_wrapped_row *), void *arg);
+/* Nothing but the key changes. NONE: the row is gone. */
+MST_MUST_CHECK int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
+/* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation. */
+struct mst_rotation { int64_t generation, part, after, rows, changed, bad /* that nobody can open */; char bad_key[MST_ID_MAX]; mst_time begun; };
+MST_MUST_CHECK int mst_store_rotation_put(struct mst_store *s, const struct mst_rotation *r);
+MST_MUST_CHECK int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret);       /* NONE: there never was one */
 
 #endif

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -207,6 +208,7 @@ static bool step_handshake(struct mst_client *c)
 	event_del(&c->deadline);
 	if (c->t.h2 && client_h2_begin(c))
 		return client_end(c, MST_TLS_BUSY, "no memory");
+	mst_key_wipe(&c->psk);           /* for that one handshake; the session has keys of its own now */
 	if (c->ops->on_open)
 		c->ops->on_open(c->owner, c);
 	return true;
@@ -438,8 +440,11 @@ static int fill(struct mst_client *c, const struct mst_client_config *cfg)
 	if (r == 0 && cfg->psk && (!cfg->psk_identity || !cfg->psk->n || !*cfg->psk_identity ||
 	                           !mst_view_to_str(mst_view_str(cfg->psk_identity), c->identity, sizeof(c->identity))))
 		r = MST_FAULT_CONFIG;
-	if (r == 0 && cfg->psk)
+	if (r == 0 && cfg->psk) {
+		/* not into swap, where the limits allow it; never unlocked, since a page may have other secrets in it */
+		(void)mlock(c, sizeof(*c));
 		c->psk = *cfg->psk;
+	}
 	if (r == 0)
 		r = copy_pins(c, cfg);
 	if (r == 0)

@@ -17,6 +17,7 @@
 #include "agent/bundle.h"
 #include "agent/card.h"
 #include "agent/confine.h"
+#include "agent/inside.h"
 #include "agent/keys.h"
 #include "agent/lan.h"
 #include "agent/page.h"
@@ -193,7 +194,6 @@ enum agent_mode agent_mode(const struct agent *a)
 }
 
 /* Engine --------------------------------------------------------------------------------------------- */
-
 static void save_progress(struct agent *a)
 {
 	const struct prov_report *reports;
@@ -349,12 +349,13 @@ static void arm(struct agent *a)
 		SOONER(prov_deadline(a->prov));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
 		mst_time left = a->renew_at - agent_utc(a);
-		mst_ms renewal = now + (left > 0 ? left : 0) * 1000;
 
 		SOONER(a->check_at);
 		SOONER(renew_deadline(a));
-		if (left < 3600)
-			SOONER(renewal > a->renew_hold ? renewal : a->renew_hold);
+		if (left < 3600 && now + (left > 0 ? left : 0) * 1000 > a->renew_hold)
+			SOONER(now + (left > 0 ? left : 0) * 1000);
+		else if (left < 3600)
+			SOONER(a->renew_hold);
 	}
 #undef SOONER
 	at = at > now ? at - now : 1;
@@ -469,6 +470,7 @@ static int open_store(struct agent *a)
 		return r < 0 ? r : MST_FAULT_CONFIG;
 	}
 	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
+	inside_put_away(a);
 	if (!r)
 		r = load_slot(a, MST_SLOT_PENDING, &a->pending, &a->has_pending, &a->pending_damaged);
 	if (a->damage)

@@ -88,7 +88,8 @@ struct agent {
 	uint8_t sequence_sha[MST_SHA256_LEN];        /* of the instructions of the last trigger */
 
 	/* Root credentials; keys in them, so wiped at the end. */
-	struct mst_root_cred active, pending;
+	struct mst_root_cred active, pending;        /* the active one without its keys: inside_root_key() */
+	struct mst_root_cred unsealed;               /* for moments */
 	bool has_active, has_pending, active_damaged, pending_damaged;
 	json_t *damage;              /* of a slot, for people: slot, text, remedy; NULL when there is none */
 	bool finishing_first;        /* the pending slot being finished is all there is */
@@ -127,6 +128,7 @@ struct agent {
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
 	struct agent_bundles *bundles;               /* bundle.c */
 	json_int_t bundles_told, pushed_told;        /* how many refusals a briefing node has heard of (facts.c) */
+	struct { bool untold; const char *reason; char detail[160]; mst_time when; } typed;      /* on the page, and refused last */
 
 	json_t *record;              /* of the last run (record.c) */
 	mst_ms record_base;          /* its steps count from here */

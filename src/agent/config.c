@@ -1,4 +1,5 @@
 #include "agent/config.h"
+#include "secenv/secenv.h"
 
 #include <errno.h>
 #include <libconfig.h>
@@ -123,7 +124,7 @@ static const struct item {
 	TEXT("secenv.tcti", secenv_tcti, T_TEXT, ""),
 	TEXT("secenv.pcrs", secenv_pcrs, T_TEXT, ""),
 	TEXT("secenv.module", secenv_module, T_PATH, ""),
-	TEXT("secenv.files", secenv_files, T_PATH, ""),
+	TEXT("secenv.module_state", secenv_module_state, T_PATH, ""),
 	TEXT("secenv.token", secenv_token, T_LABEL, ""),
 	TEXT("secenv.pin_file", secenv_pin, T_PATH, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
@@ -415,28 +416,18 @@ static void check_card(struct reading *r, const config_t *cfg)
 /* "0,2,7", each 0 to 23; the mask, or false. */
 bool agent_config_pcrs(const struct agent_config *c, uint32_t *ret_mask)
 {
-	const char *p = c->secenv_pcrs;
-
-	*ret_mask = 0;
-	while (*p) {
-		uint64_t n;
-		size_t len = strcspn(p, ",");
-
-		if (!mst_parse_dec((struct mst_view){ (const uint8_t *)p, len }, 23, &n) || (*ret_mask >> n & 1))
-			return false;
-		*ret_mask |= UINT32_C(1) << n;
-		p += len + (p[len] == ',');
-		if (!*p && p[-1] == ',')
-			return false;
-	}
-	return true;
+	return mst_secenv_pcrs(c->secenv_pcrs, ret_mask);
 }
 
 /* What the settings of secenv need of one another. */
 static void check_secenv(struct reading *r, const config_t *cfg)
 {
-	const struct agent_config *c = r->c;
+	struct agent_config *c = r->c;
 	uint32_t mask;
+
+	if (c->secenv_backend != AGENT_BACKEND_FILE)
+		snprintf(c->secenv_device, sizeof(c->secenv_device), "%s", !c->secenv_tcti[0] ? "/dev/tpmrm0" :
+			 !strncmp(c->secenv_tcti, "device:", 7) ? c->secenv_tcti + 7 : "");
 
 	if (c->secenv_backend == AGENT_BACKEND_PKCS11 && !c->secenv_token[0])
 		complain(r, config_lookup(cfg, "secenv.backend"), "secenv.token", "is needed with pkcs11: the token's label");

@@ -77,7 +77,8 @@ struct agent_config {
 	int64_t gba_identity, gba_separator, gba_without_rspauth;
 	/* the secure environment (inside.h) */
 	int64_t secenv_backend;
-	char secenv_secret[AGENT_PATH_MAX], secenv_module[AGENT_PATH_MAX], secenv_pin[AGENT_PATH_MAX], secenv_files[AGENT_PATH_MAX], secenv_tcti[AGENT_PATH_MAX];
+	char secenv_secret[AGENT_PATH_MAX], secenv_module[AGENT_PATH_MAX], secenv_pin[AGENT_PATH_MAX], secenv_tcti[AGENT_PATH_MAX], secenv_module_state[AGENT_PATH_MAX];
+	char secenv_device[AGENT_PATH_MAX];  /* of a TPM, as secenv.tcti says; "" = none */
 	char secenv_token[64], secenv_pcrs[64];
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];

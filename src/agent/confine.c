@@ -83,6 +83,7 @@ static const struct mst_sandbox_call calls[] = {
 	{ AGT, SCMP_SYS(read), 0, NULL },
 	{ AGT, SCMP_SYS(write), 0, NULL },
 	{ AGT, SCMP_SYS(fsync), 0, NULL },
+	{ AGT, SCMP_SYS(ftruncate), 0, NULL },                           /* a token in software */
 	{ AGT, SCMP_SYS(renameat), 0, NULL },
 	{ AGT, SCMP_SYS(unlink), 0, NULL },
 	{ AGT, SCMP_SYS(unlinkat), 0, NULL },
@@ -138,8 +139,10 @@ static const struct { size_t offset; unsigned may; bool file; } named[] = {
 	{ offsetof(struct agent_config, run), MST_PATH_WRITE, false },
 	{ offsetof(struct agent_config, trigger_socket), MST_PATH_WRITE, true },         /* is removed at the end */
 	{ offsetof(struct agent_config, card_device), MST_PATH_WRITE | MST_PATH_DEVICE, true },     /* modems come and go */
-	{ offsetof(struct agent_config, secenv_files), MST_PATH_WRITE, false },
-	FILE_OF(secenv_secret), FILE_OF(secenv_pin), FILE_OF(file), FILE_OF(key_file), FILE_OF(certificate), FILE_OF(key), FILE_OF(anchors), FILE_OF(bootstrap), FILE_OF(psk_file),
+	{ offsetof(struct agent_config, secenv_device), MST_PATH_WRITE | MST_PATH_DEVICE, false },
+	{ offsetof(struct agent_config, secenv_module_state), MST_PATH_WRITE | MST_PATH_DEVICE, false },
+	FILE_OF(secenv_module), FILE_OF(secenv_secret), FILE_OF(secenv_pin),             /* a token that was away is logged into anew */
+	FILE_OF(file), FILE_OF(key_file), FILE_OF(certificate), FILE_OF(key), FILE_OF(anchors), FILE_OF(bootstrap), FILE_OF(psk_file),
 	FILE_OF(objects), FILE_OF(bundle_anchors), FILE_OF(trigger_signers), FILE_OF(card_pin_file), FILE_OF(card_key_file),
 };
 #undef FILE_OF

@@ -1,4 +1,5 @@
 #include "agent/door.h"
+#include "agent/inside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,8 @@ static int take_keys(struct agent *a)
 	struct agent_door *door = a->door;
 	const char *key_id = a->has_active ? a->active.key_id : "";
 	uint64_t generation = a->has_active ? a->active.generation : 0;
+	struct mst_key key = { .n = 0 };
+	struct mst_diag d = { 0 };
 	int r = 0;
 
 	if (door->gba_expires && agent_utc_or_0(a) >= door->gba_expires)
@@ -139,8 +142,9 @@ static int take_keys(struct agent *a)
 		r = trigger_add_node(&door->trigger, a->from);
 	if (r >= 0 && a->has_active && a->active.node_id[0])
 		r = trigger_add_node(&door->trigger, a->active.node_id);
-	if (r >= 0 && a->has_active)
-		r = trigger_add_root(&door->trigger, &a->active.key, a->active.key_id);
+	if (r >= 0 && a->has_active && !inside_root_key(a, &a->active, &key, &d))
+		r = trigger_add_root(&door->trigger, &key, a->active.key_id);
+	mst_key_wipe(&key);
 	/* before it is enrolled, and when its provider has gone: its maker's secret, as the briefing node knows it */
 	if (r >= 0 && a->psk.n)
 		r = trigger_add_root(&door->trigger, &a->psk, a->cfg.psk_identity);

@@ -1,5 +1,6 @@
 /* One errand: carries out what lib/enrolee wants, and tells the engine (or the slot logic) how it ended. */
 #include "agent/card.h"
+#include "agent/inside.h"
 #include "agent/ub.h"
 
 #include <stdio.h>
@@ -291,6 +292,7 @@ static void promote_wanted(struct agent *a)
 	}
 	mst_root_cred_wipe(&a->active);
 	a->active = a->pending;
+	inside_put_away(a);
 	a->has_active = true;
 	a->active_damaged = a->pending_damaged = a->has_pending = false;
 	json_decref(a->damage);

@@ -104,7 +104,8 @@ static json_t *refusal(const char *resource, const char *method, const json_t *o
 			 json_object_get(of, reason), "detail", json_object_get(of, "detail"), "when", json_object_get(of, "when"));
 }
 
-/* What nobody has heard of yet: the last bundle and the last pushed trigger that were refused. Their operator is not here. */
+/* What nobody has heard of yet: the last bundle, the last pushed trigger and the last text on the page that were refused. Their
+ * operator is not here. */
 static void add_refusals(const struct agent *a, json_t *all)
 {
 	json_t *bundle = bundle_status(a), *door = a->door ? door_status(a) : json_null();
@@ -120,6 +121,9 @@ static void add_refusals(const struct agent *a, json_t *all)
 		snprintf(resource, sizeof(resource), "trigger by %.20s", json_string_value(json_object_get(pushed, "source")));
 		json_array_append_new(all, refusal(resource, NULL, pushed, "reason"));
 	}
+	if (a->typed.untold)
+		json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:o}", "resource", "what was typed on the page", "reason", a->typed.reason,
+						     "detail", status_text(a->typed.detail), "when", status_time(a->typed.when)));
 	json_decref(bundle);
 	json_decref(door);
 }
@@ -130,6 +134,7 @@ void facts_told(struct agent *a)
 
 	a->bundles_told = json_integer_value(json_object_get(bundle, "refused"));
 	a->pushed_told = pushed_refused(door);
+	a->typed.untold = false;
 	json_decref(bundle);
 	json_decref(door);
 }

@@ -80,3 +80,32 @@ int inside_request(struct mst_secenv *env, const struct mst_secenv_key *k, const
 	r = mst_csr_make(&s, (struct mst_view){ spki, n }, san, challenge, out, cap, ret_n);
 	return x.r ? x.r : r > 0 ? MST_FAULT_CRYPTO : r;
 }
+
+/* --- the root credential --- */
+
+void inside_put_away(struct agent *a)
+{
+	mst_key_wipe(&a->active.key);
+	mst_key_wipe(&a->active.ke);
+}
+
+int inside_root_key(struct agent *a, const struct mst_root_cred *c, struct mst_key *ret, struct mst_diag *d)
+{
+	int r = 0;
+
+	if (c != &a->active || c->key.n) {
+		*ret = c->key;
+		return 0;
+	}
+	r = a->env->ops->load(a->env, MST_SLOT_ACTIVE, &a->unsealed, d);
+	if (!r && strcmp(a->unsealed.key_id, c->key_id) != 0) {
+		mst_diag_set(d, 0, "slots", "the credential in the store is not the one that was read before", NULL);
+		r = MST_SECENV_CORRUPT;
+	}
+	if (!r)
+		*ret = a->unsealed.key;
+	else
+		agent_log(a, AGENT_ERROR, "key", "why", inside_words(r, d), "remedy", agent_store_remedy(r), NULL);
+	mst_root_cred_wipe(&a->unsealed);
+	return r;
+}

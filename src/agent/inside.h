@@ -31,6 +31,13 @@ MST_MUST_CHECK int inside_root(const struct agent_config *cfg, enum mst_secenv_k
 			       struct mst_diag *d);
 const char *inside_words(int r, const struct mst_diag *d);
 
+/*
+ * The active root credential's key lies in the store, and in memory only while somebody uses it: this takes it out of `a`,
+ * and that gets it for `c`, which is a->active or another credential that has its key; the caller wipes.
+ */
+void inside_put_away(struct agent *a);
+MST_MUST_CHECK int inside_root_key(struct agent *a, const struct mst_root_cred *c, struct mst_key *ret, struct mst_diag *d);
+
 /* mst_tls_ctx_new() with that key for cfg->chain_pem. The context may sign until it is freed, and not after the store is closed. */
 MST_MUST_CHECK int inside_tls(struct agent *a, const struct mst_secenv_key *k, struct mst_tls_config *cfg, struct mst_tls_ctx **ret,
 			      struct mst_diag *d);

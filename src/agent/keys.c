@@ -79,11 +79,14 @@ void keys_put_key(json_t *o, const struct mst_key *k)
 	mst_wipe(text, sizeof(text));
 }
 
-static json_t *link_json(const struct saef_link *l, bool reused)
+/* Its registrar's point of access goes with the key: for who registers there. */
+static json_t *link_json(const struct agent *a, const struct saef_link *l, bool reused)
 {
 	json_t *o = json_pack("{s:b, s:s, s:s, s:s, s:o, s:b}", "ok", true, "identity", l->psk_identity, "peer", l->peer, "credentialID",
 			      l->credential_id, "until", status_time(l->until), "reused", reused);
 
+	if (!strcmp(l->peer, a->active.registrar_cse_id))
+		json_object_set_new(o, "poa", status_text(a->active.registrar_poa[0]));
 	keys_put_key(o, &l->psk);
 	return o;
 }
@@ -166,7 +169,7 @@ static json_t *saef_ended(struct key_job *j)
 		keep(j->a, &k);
 	}
 	mst_key_wipe(&k.key);
-	return link_json(l, false);
+	return link_json(j->a, l, false);
 }
 
 json_t *keys_failed(const struct mst_failure *f)
@@ -471,7 +474,7 @@ static json_t *reuse(struct agent *a, const json_t *q)
 	if (!mst_copy_text(l.psk_identity, sizeof(l.psk_identity), k->key_id) || !mst_copy_text(l.peer, sizeof(l.peer), k->targets) ||
 	    !mst_credential_id_make(12, mst_view_str(k->key_id), l.credential_id))
 		l.credential_id[0] = '\0';
-	answer = link_json(&l, true);
+	answer = link_json(a, &l, true);
 	mst_wipe(&l, sizeof(l));
 	return answer;
 }

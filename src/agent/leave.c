@@ -8,7 +8,7 @@
  * Who cannot be reached is tried again, ever more seldom, until the old credential has ended by itself. How far it has come
  * is kept with it, so that a start begins nothing anew.
  */
-#include "agent/agent.h"
+#include "agent/inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,6 +170,7 @@ static bool elsewhere(const struct mst_root_cred *old, const struct mst_root_cre
 int leave_keep(struct agent *a, struct mst_diag *d)
 {
 	struct kept *l = &a->leave->kept, *before;
+	struct mst_key key;
 	int r;
 
 	if (!a->has_active || !elsewhere(&a->active, &a->pending))
@@ -180,10 +181,17 @@ int leave_keep(struct agent *a, struct mst_diag *d)
 	before = malloc(sizeof(*before));
 	if (!before)
 		return MST_FAULT_MEMORY;
+	r = inside_root_key(a, &a->active, &key, d);
+	if (r) {
+		free(before);
+		return r;
+	}
 	*before = *l;
 	if (l->n == LEAVE_MAX)
 		drop_first(l);
-	l->c[l->n++] = a->active;
+	l->c[l->n] = a->active;
+	l->c[l->n++].key = key;
+	mst_key_wipe(&key);
 	l->next = 0;
 	r = save(a, d);
 	if (r)

@@ -52,6 +52,15 @@ struct link_reg_options {
 };
 int link_reg(const struct agent_config *cfg, const struct link_reg_options *o);
 
+/* `muster-agent register-ae [URI]` (link-ae.c). */
+struct link_ae_options {
+	const char *uri;                     /* of the registrar's CSEBase; NULL: as the provider said */
+	const char *app_id, *ae_id;          /* ae_id NULL: one is to be given */
+	const char *psk_identity, *psk_file; /* Kpsa; NULL: a key of the MAF */
+	bool psk_raw, json;
+};
+int link_ae(const struct agent_config *cfg, const struct link_ae_options *o);
+
 /* link-ask.c: one question, in a process of its own. */
 struct link_ask { pid_t pid; int fd; char text[32768]; size_t n; };
 /* Takes `q`. 0, or a fault; then `k->fd` becomes readable until its end. */

@@ -26,6 +26,7 @@ struct options {
 	struct link_options link;            /* connect, accept */
 	struct link_key_options key;
 	const char *what2, *admin_fqdn;
+	struct link_ae_options ae;
 	char used[16];                       /* letters of the options below, which only some commands take */
 };
 
@@ -130,6 +131,15 @@ static int cmd_register(const struct agent_config *cfg, const struct options *o)
 	return link_reg(cfg, &r);
 }
 
+static int cmd_register_ae(const struct agent_config *cfg, const struct options *o)
+{
+	struct link_ae_options a = o->ae;
+
+	a.uri = o->what;
+	a.json = o->json;
+	return link_ae(cfg, &a);
+}
+
 static const struct command {
 	const char *name;
 	int (*run)(const struct agent_config *cfg, const struct options *o);
@@ -174,6 +184,9 @@ static const struct command {
 	  "register show [ID] | new --admin-fqdn FQDN [--lifetime TIME] [--label TEXT]… |\n"
 	  "           update [ID] [--lifetime TIME] [--label TEXT]… | delete ID\n"
 	  "                       this node's registrations with its MAF, or with --mef its MEF; all with --json", "DLBM" },
+	{ "register-ae", cmd_register_ae, 1,
+	  "register-ae --app-id ID [--ae-id STEM] [--psk-identity KEYID --psk-file FILE [--psk-raw]] [--json] [URI]\n"
+	  "                       an AE of this node at its registrar CSE, with a key of the MAF or one from a file", "aipfr" },
 };
 
 static void usage(FILE *f)
@@ -241,6 +254,11 @@ static bool parse_link(int c, struct options *o)
 	case 'O': o->key.out = optarg; return true;
 	case 'M': o->key.mef = true; return true;
 	case 'D': o->admin_fqdn = optarg; return true;
+	case 'a': o->ae.app_id = optarg; return true;
+	case 'i': o->ae.ae_id = optarg; return true;
+	case 'p': o->ae.psk_identity = optarg; return true;
+	case 'f': o->ae.psk_file = optarg; return true;
+	case 'r': o->ae.psk_raw = true; return true;
 	case 'L':
 		if (agent_config_seconds(optarg, &o->link.lifetime_s) && o->link.lifetime_s > 0)
 			return true;
@@ -265,37 +283,44 @@ static bool all_taken(const struct command *c, const struct options *o)
 	return true;
 }
 
+static const struct option longs[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "check", no_argument, NULL, 'k' },
+	{ "once", no_argument, NULL, 'o' },
+	{ "crash-points", no_argument, NULL, 'Q' },      /* for tests of power cuts; not in the help */
+	{ "json", no_argument, NULL, 'j' },
+	{ "at", required_argument, NULL, 'A' },
+	{ "site", required_argument, NULL, 'S' },
+	{ "clear", no_argument, NULL, 'C' },
+	{ "yes", no_argument, NULL, 'y' },
+	{ "push", required_argument, NULL, 'P' },
+	{ "source", required_argument, NULL, 's' },
+	{ "media", no_argument, NULL, 'm' },
+	{ "device", required_argument, NULL, 'd' },
+	{ "wait", required_argument, NULL, 'w' },
+	{ "peer", required_argument, NULL, 'E' },
+	{ "from", required_argument, NULL, 'F' },
+	{ "lifetime", required_argument, NULL, 'L' },
+	{ "target", required_argument, NULL, 'T' },
+	{ "admin-fqdn", required_argument, NULL, 'D' },
+	{ "suid", required_argument, NULL, 'U' },
+	{ "label", required_argument, NULL, 'B' },
+	{ "value", required_argument, NULL, 'V' },
+	{ "mef", no_argument, NULL, 'M' },
+	{ "out", required_argument, NULL, 'O' },
+	{ "app-id", required_argument, NULL, 'a' },
+	{ "ae-id", required_argument, NULL, 'i' },
+	{ "psk-identity", required_argument, NULL, 'p' },
+	{ "psk-file", required_argument, NULL, 'f' },
+	{ "psk-raw", no_argument, NULL, 'r' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },
+	{ 0 },
+};
+
 static int parse(int argc, char **argv, struct options *o, const struct command **ret_c)
 {
-	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'k' },
-		{ "once", no_argument, NULL, 'o' },
-		{ "crash-points", no_argument, NULL, 'p' },      /* for tests of power cuts; not in the help */
-		{ "json", no_argument, NULL, 'j' },
-		{ "at", required_argument, NULL, 'A' },
-		{ "site", required_argument, NULL, 'S' },
-		{ "clear", no_argument, NULL, 'C' },
-		{ "yes", no_argument, NULL, 'y' },
-		{ "push", required_argument, NULL, 'P' },
-		{ "source", required_argument, NULL, 's' },
-		{ "media", no_argument, NULL, 'm' },
-		{ "device", required_argument, NULL, 'd' },
-		{ "wait", required_argument, NULL, 'w' },
-		{ "peer", required_argument, NULL, 'E' },
-		{ "from", required_argument, NULL, 'F' },
-		{ "lifetime", required_argument, NULL, 'L' },
-		{ "target", required_argument, NULL, 'T' },
-		{ "admin-fqdn", required_argument, NULL, 'D' },
-		{ "suid", required_argument, NULL, 'U' },
-		{ "label", required_argument, NULL, 'B' },
-		{ "value", required_argument, NULL, 'V' },
-		{ "mef", no_argument, NULL, 'M' },
-		{ "out", required_argument, NULL, 'O' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ 0 },
-	};
+
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
@@ -303,7 +328,7 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		case 'c': o->file = optarg; break;
 		case 'k': o->check = true; break;
 		case 'o': o->once = true; break;
-		case 'p': agent_point_list(stdout); return -1;
+		case 'Q': agent_point_list(stdout); return -1;
 		case 'j': o->json = true; break;
 		case 'A': o->at = optarg; break;
 		case 'S': o->site = optarg; break;

@@ -136,7 +136,7 @@ void own_release(struct agent *a, const struct mst_secenv_key *k)
 	struct mst_diag d = { 0 };
 
 	for (int s = 0; s < OWN__COUNT; s++)
-		if (a->own.slot[s].key.n == k->n && !memcmp(a->own.slot[s].key.b, k->b, k->n))
+		if (mst_ct_equal((struct mst_view){ a->own.slot[s].key.b, a->own.slot[s].key.n }, (struct mst_view){ k->b, k->n }))
 			return;
 	if (k->n && a->env->ops->key_erase && a->env->ops->key_erase(a->env, k, &d))
 		agent_log(a, AGENT_WARN, "key-not-erased", "why", d.text, NULL);

@@ -147,10 +147,11 @@ mst_ms renew_deadline(const struct agent *a)
 
 	for (int at = MEF; at <= MAF; at++) {
 		mst_time left = a->reg[at].at - agent_utc(a);
-		mst_ms when = agent_now() + (left > 0 ? left : 0) * 1000;
+		mst_ms when;
 
-		if (a->reg[at].runs || !reg_id(&a->active, at)[0] || left >= 3600)
+		if (a->reg[at].runs || !reg_id(&a->active, at)[0] || left >= 3600)       /* MST_NEVER among it */
 			continue;
+		when = agent_now() + (left > 0 ? left : 0) * 1000;
 		when = when > a->reg[at].hold ? when : a->reg[at].hold;
 		first = when < first ? when : first;
 	}

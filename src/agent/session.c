@@ -102,6 +102,9 @@ int session_open_maf(struct agent *a, void *owner, const char *host, uint16_t po
 	struct mst_tls_ctx *tls = session_tls_for(a, naf ? c->ua : NULL);
 	char identity[MST_ID_MAX];
 	struct mst_writer w = mst_writer_of(identity, sizeof(identity));
+	struct mst_diag d = { 0 };
+	struct mst_key key;
+	int r;
 
 	if (naf) {
 		gba_put_psk_identity(&w, GBA_HINT_ME, agent_config_separator(&a->cfg), mst_view_str(c->key_id));
@@ -109,7 +112,13 @@ int session_open_maf(struct agent *a, void *owner, const char *host, uint16_t po
 	} else {
 		mst_key_id_spell(c->key_id, q.hex_lower, identity);
 	}
-	return tls && w.ok ? session_open_for(a, owner, host, port, tls, NULL, &c->key, identity, ops, ret) : MST_FAULT_CRYPTO;
+	if (!tls || !w.ok)
+		return MST_FAULT_CRYPTO;
+	r = inside_root_key(a, c, &key, &d);
+	if (!r)
+		r = session_open_for(a, owner, host, port, tls, NULL, &key, identity, ops, ret);
+	mst_key_wipe(&key);
+	return r;
 }
 
 int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,

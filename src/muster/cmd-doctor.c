@@ -189,13 +189,32 @@ static void check_api(struct doctor *d)
 	json_decref(answer);
 }
 
+/* One generation, or two while keys are wrapped anew. */
+static void check_kek(struct doctor *d)
+{
+	char name[64] = "keeper/kek.key", path[4096];
+	unsigned found = 0;
+
+	for (unsigned gen = 1; gen < 1000; gen++) {
+		if (gen > 1)
+			snprintf(name, sizeof(name), "keeper/kek-%u.key", gen);
+		place(d, name, path, sizeof(path));
+		if (access(path, F_OK))
+			continue;
+		found++;
+		doctor_secret_file(d, name, "key-encryption key");
+	}
+	if (!found)
+		doctor_secret_file(d, "keeper/kek.key", "key-encryption key");
+}
+
 static void check_installation(struct doctor *d)
 {
 	config_init(&d->conf);
 	doctor_finding(d, wall_clock() > MST_BUILD_TIME, "clock", wall_clock() > MST_BUILD_TIME ? "" : "it shows a time before this program was built",
 	        "set the clock; certificates cannot be judged without it");
 	if (check_config(d)) {
-		doctor_secret_file(d, "keeper/kek.key", "key-encryption key");
+		check_kek(d);
 		doctor_secret_file(d, "keeper/ca.key", "CA key");
 		doctor_secret_file(d, "tls/mef.key", "MEF key");
 		doctor_secret_file(d, "tls/maf.key", "MAF key");

@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	  "[--signer PREFIX|--key gba] [--via print|sms|datagram] [--to +NUMBER|HOST:PORT]", "tell a node to dial out now" },
 	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N]", "what happened: who, what, why" },
+	{ "keeper", cmd_keeper, "show|rotate|finish …", "the keeper's key-encryption key" },
 	{ "audit", cmd_audit, "verify|export|seal|accept …", "is the audit log whole? copies of it, and seals" },
 	{ "command", cmd_command, "cert-prov|dev-cfg|mo-node|list|show|cancel …", "what the MEF tells nodes to do" },
 	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },
@@ -97,7 +98,7 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	running = c;
 	running_prefix = prefix;
 	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
-	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim && c->run != cmd_audit && c->run != cmd_gba) {
+	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim && c->run != cmd_audit && c->run != cmd_keeper && c->run != cmd_gba) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;

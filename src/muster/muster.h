@@ -49,6 +49,7 @@ int cmd_trigger(struct muster *m, int argc, char **argv);
 int cmd_bundle(struct muster *m, int argc, char **argv);
 int cmd_events(struct muster *m, int argc, char **argv);
 int cmd_audit(struct muster *m, int argc, char **argv);
+int cmd_keeper(struct muster *m, int argc, char **argv);
 int cmd_sim(struct muster *m, int argc, char **argv);
 int cmd_gba(struct muster *m, int argc, char **argv);
 int cmd_status(struct muster *m, int argc, char **argv);

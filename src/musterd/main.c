@@ -14,6 +14,7 @@
 #include "role/role.h"
 #include "server/check.h"
 #include "server/crash.h"
+#include "server/keeper-device.h"
 #include "server/supervisor.h"
 
 static const struct mst_role_ops *const roles[] = { &mst_role_bbn, &mst_role_mef, &mst_role_maf, &mst_role_ocsp, &mst_role_hss,
@@ -141,7 +142,7 @@ static int check(const struct mst_conf *c, struct mst_conf_report *r)
 
 	if (mst_check_installation(c, roles, r))
 		return MST_FAULT_CONFIG;
-	if (mst_keeper_local_open(c->keeper, mst_crypto_openssl(), &k, &d)) {
+	if (mst_keeper_open(c, false, mst_crypto_openssl(), &k, &d)) {
 		fprintf(stderr, "%s: keeper: %s/%s: %s\n", c->file, c->keeper, d.field, d.text);
 		r->errors++;
 		return MST_FAULT_CONFIG;

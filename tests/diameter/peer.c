@@ -188,9 +188,11 @@ static void command(char *line)
 
 		id = (int)strtol(line + 6, &hex, 10);
 		m = message(hex + 1);
+		pthread_mutex_lock(&lock);
 		if (id < 0 || id >= MAX || !waiting[id] || fd_msg_hdr(m, &h) || fd_msg_hdr(waiting[id], &of) || fd_msg_answ_associate(m, waiting[id]))
 			die("no such request");
 		waiting[id] = NULL;
+		pthread_mutex_unlock(&lock);
 		h->msg_hbhid = of->msg_hbhid;
 		h->msg_eteid = of->msg_eteid;
 		if (fd_msg_send(&m, NULL, NULL))

@@ -8,6 +8,7 @@ from processes import engine, peer, reach
 from waiting import free_port, until
 
 OURS, BSF, HSS, LIAR = "node.ours.example", "bsf.foreign.example", "hss.operator.example", "liar.foreign.example"
+GONE, LOST = "gone.foreign.example", "lost.operator.example"      # whose certificates are revoked
 
 
 def openssl(*words, **more):
@@ -26,6 +27,16 @@ def certificates(d, *names):
         (d / f"{name}.key").chmod(0o600)
 
 
+def revoke(d, *names):
+    """The CA's list, with those on it."""
+    (d / "index").write_text("")
+    (d / "ca.conf").write_text(f"[ca]\ndefault_ca = d\n[d]\ndatabase = {d}/index\ndefault_md = sha256\ndefault_crl_days = 9\n")
+    ca = ["ca", "-config", d / "ca.conf", "-keyfile", d / "ca.key", "-cert", d / "ca.pem"]
+    for name in names:
+        openssl(*ca, "-revoke", d / f"{name}.pem")
+    openssl(*ca, "-gencrl", "-out", d / "crl.pem")
+
+
 def tls(d, name):
     return f'TLS_Cred = "{d}/{name}.pem", "{d}/{name}.key"; TLS_CA = "{d}/ca.pem"; TLS_DH_Bits = 512;\n'
 
@@ -33,12 +44,15 @@ def tls(d, name):
 class World:
     def __init__(self, d):
         self.d = d
-        certificates(d, OURS, BSF, HSS, LIAR)
-        self.clear, self.secure, self.hss_port = free_port(), free_port(), free_port()
+        certificates(d, OURS, BSF, HSS, LIAR, GONE, LOST)
+        revoke(d, GONE, LOST)
+        self.clear, self.secure, self.hss_port, self.lost_port = free_port(), free_port(), free_port(), free_port()
         self.peers = [f'{{ identity = "{BSF}"; realm = "foreign.example"; }}', f'{{ identity = "{LIAR}"; realm = "foreign.example"; }}',
-                      f'{{ identity = "{HSS}"; realm = "operator.example"; connect_to = "127.0.0.1:{self.hss_port}"; }}']
+                      f'{{ identity = "{HSS}"; realm = "operator.example"; connect_to = "127.0.0.1:{self.hss_port}"; }}',
+                      f'{{ identity = "{GONE}"; realm = "foreign.example"; }}',
+                      f'{{ identity = "{LOST}"; realm = "operator.example"; connect_to = "127.0.0.1:{self.lost_port}"; }}']
         self.settings = (f'listen = ["127.0.0.1"]; port = {self.clear}; secure_port = {self.secure}; certificate = "{d}/{OURS}.pem"; '
-                         f'key = "{d}/{OURS}.key"; anchors = ["{d}/ca.pem"];')
+                         f'key = "{d}/{OURS}.key"; anchors = ["{d}/ca.pem"]; crls = ["{d}/crl.pem"];')
         self.engine = engine(d, OURS, self.settings, self.peers)
         self.engine.line("ready")
 
@@ -72,6 +86,18 @@ def test_a_name_that_is_not_in_the_certificate(world):
     world.engine.tell("zh", HSS, "somebody@x.example")
     assert "is not connected" in world.engine.line("result")
     liar.end()
+
+
+def test_a_certificate_that_is_revoked(world):
+    """Neither of a peer that dials us nor of one that we dial: the CA's list (diameter.crls) is looked at."""
+    gone = peer(world.d, GONE, "foreign.example", OURS, world.secure, tls=tls(world.d, GONE))
+    gone.line("closed")
+    gone.end(politely=False)
+    lost = peer(world.d, LOST, "operator.example", OURS, 1, port=world.lost_port, tls=tls(world.d, LOST), dial=False)
+    said(world, "revoked")
+    world.engine.tell("zh", LOST, "somebody@x.example")
+    assert "is not connected" in world.engine.line("result")
+    lost.end(politely=False)
 
 
 def test_without_tls(world):

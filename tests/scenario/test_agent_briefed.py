@@ -158,13 +158,18 @@ def test_answers_that_are_none(world):
             "version": 1, "id": "x", "instructions": [{**good, "method": "magic"}]}}).encode(), {"Content-Type": "application/json"}), "unknown method"),
         ("no id", (200, json.dumps({"version": 1, "serverTime": stamp(), "sequence": {
             "version": 1, "instructions": [good]}}).encode(), {"Content-Type": "application/json"}), "malformed"),
+        ("ended", (200, json.dumps({"version": 1, "serverTime": stamp(), "sequence": {
+            "version": 1, "id": "x", "validUntil": "20200101T000000", "instructions": [good]}}).encode(), {"Content-Type": "application/json"}), "expired"),
+        ("not begun", (200, json.dumps({"version": 1, "serverTime": stamp(), "sequence": {
+            "version": 1, "id": "x", "validFrom": "20900101T000000", "instructions": [good]}}).encode(), {"Content-Type": "application/json"}),
+         "not yet valid"),
         ("elsewhere", (302, b"", {"Location": "https://evil.example.com/"}), "wrong service"),
         ("nothing there", (404, b"?", {"Content-Type": "text/plain"}), "wrong service"),
     ]
     # each its own reason, and its own words for people
     own = {"not JSON": "a member name in quotes", "a web page": "Content-Type", "too large": "more octets than a briefing may have",
            "far too large": "longer than allowed", "nothing": "without content",
-           "no instruction": "must be 1..16", "an unknown method": 'unknown value "magic"', "no id": "a briefing has an id",
+           "no instruction": "must be 1..16", "an unknown method": 'unknown value "magic"', "no id": "a briefing has an id", "ended": "", "not begun": "",
            "elsewhere": "HTTP 302", "nothing there": "HTTP 404"}
     current = []
     with briefer(world, "bbn.owner.example.com", lambda q: current[-1]) as bbn:
@@ -248,7 +253,9 @@ def test_what_is_wrong_with_a_file_of_instructions(world):
     rows = [(b"", "empty"), (b"{", "malformed"), (b" " * 40000, "unreachable"), (b"\xa0", "malformed"),
             (json.dumps({"version": 1, "instructions": []}).encode(), "empty"),
             (json.dumps({"version": 1, "instructions": [{**good, "method": "magic"}]}).encode(), "unknown method"),
-            (json.dumps({"version": 1, "instructions": [{**good, "adminFQDN": 7}]}).encode(), "malformed")]
+            (json.dumps({"version": 1, "instructions": [{**good, "adminFQDN": 7}]}).encode(), "malformed"),
+            (json.dumps({"version": 1, "validUntil": "20200101T000000", "instructions": [good]}).encode(), "expired"),
+            (json.dumps({"version": 1, "validFrom": "20900101T000000", "instructions": [good]}).encode(), "not yet valid")]
     node = world.node(1, known=False)
     files = [node.dir / f"inner-{i}.json" for i in range(len(rows))]
     for file, (octets, _) in zip(files, rows):

@@ -115,9 +115,15 @@ def test_bad_input(split):
         ("another host", good, {"extra": ("-H", "Host: elsewhere.example.com")}, 400, "malformed"),
         ("unknown node", good, {"node": nobody}, 403, "unknown-node"),
     ]
+    said = []
     for name, body, more, status, why in rows:
         got, _, content = post(inst, "/briefing", body, **{"node": node, **more})
         assert got == status and json.loads(content)["why"] == why and json.loads(content)["text"], (name, got, content)
+        said.append({"another node": "what it says of itself is not what it proved", "unknown node": "nobody has made it known"}.get(
+            name, json.loads(content)["text"]))
+    # each has an event of its own, for the operator
+    for words in said:
+        until(words, lambda w=words: [e for e in inst.events("--what", "bbn.refused") if w in e["why"]], RUN_SECONDS)
     assert post(inst, "/brief", good, node)[0] == 404
     assert post(inst, "/briefing", good, node, extra=("-X", "PUT"))[0] == 405
     assert inst.ask("node", "show", node.id)["state"] == "known"

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, at, run
+from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, at, free_port, run
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 COUNT = iter(range(1, 10000))
@@ -181,9 +181,10 @@ def test_each_bad_one_has_its_reason_and_the_next_good_one_is_served(stick):
 
 
 def test_the_operator_hears_what_was_refused(inst):
-    """A bundle and a pushed trigger that a node has refused stand in the events of its next briefing, once."""
+    """A bundle, a pushed trigger and a text on the page that a node has refused stand in the events of its next briefing, once."""
     inst.muster("rule", "add", "heard", "--method", "cert", "--mef-uri", f"https://{inst.mef}:{inst.mef_port}")
-    stick = Stick(inst)
+    page = free_port()
+    stick = Stick(inst, add=f'page = "127.0.0.1:{page}";\n')
     dial = f'  {{ name = "{inst.bbn}:{inst.bbn_port}"; address = "127.0.0.1:{inst.bbn_port}"; }},\n'
     conf = stick.node.dir / "muster-agent.conf"
     conf.write_text(conf.read_text().replace("connect_to = (\n", "connect_to = (\n" + dial))
@@ -203,6 +204,13 @@ def test_the_operator_hears_what_was_refused(inst):
         assert f"; before: bundle {str(stick.file)[:80]}: signer-untrusted" in ask(agent)
         assert stick.node.agent("trigger", "--push", stick.node.dir / "message", "--source", "sms").returncode == 1
         assert "; before: trigger by sms: malformed" in ask(agent)
+        told = json.loads(stick.node.agent("page", "--json", check=True).stdout)
+        old = {"version": 1, "validUntil": "20200101T000000", "instructions": [inst.instruction()]}
+        said = run("curl", "-sS", "-c", stick.node.dir / "cookies", "-b", stick.node.dir / "cookies", "--json", json.dumps({"code": told["code"]}),
+                   f"http://127.0.0.1:{page}/session", "--next", "-sS", "-b", stick.node.dir / "cookies", "--json", json.dumps({"text": json.dumps(old)}),
+                   f"http://127.0.0.1:{page}/trigger").stdout
+        assert json.loads(said)["error"]["field"] == "validUntil", said
+        assert "; before: what was typed on the page: expired" in ask(agent)
         assert "before:" not in ask(agent)
 
 

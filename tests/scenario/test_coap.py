@@ -2,9 +2,11 @@
 its maker's secret, over a network that loses, doubles and turns round, through a power cut, and beside somebody who lies.
 Strangers see the same: libcoap over OpenSSL and over GnuTLS.
 """
+import contextlib
 import itertools
 import json
 import os
+import pathlib
 import random
 import re
 import select
@@ -17,7 +19,7 @@ import pytest
 
 from briefer import Briefer, der, dial
 from stranger import told
-from support import MUSTERD, RUN_SECONDS, Installation, free_port, run, secret_text, until
+from support import AGENT, MUSTERD, RUN_SECONDS, Installation, free_port, run, secret_text, until
 
 # coap-client 4.3.1 sends "localhost" as the server's name unless the host's name has 3 or 9 characters
 SP = "sp.ex"
@@ -125,6 +127,7 @@ class Relay:
         self.cut = threading.Event()
         self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.front.bind(("127.0.0.1", 0))
+        self.front.setblocking(False)
         self.port = self.front.getsockname()[1]
         self.backs, self.late, self.ended = {}, [], False
         self.wake = socket.socketpair()
@@ -163,7 +166,8 @@ class Relay:
             if not ready:
                 self.random.shuffle(self.late)
                 for send, data in self.late:
-                    send(data)
+                    with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
+                        send(data)
                 self.late = []
             for s in ready:
                 try:
@@ -172,6 +176,7 @@ class Relay:
                         if client not in self.backs:
                             back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
                             back.connect(("127.0.0.1", self.to))
+                            back.setblocking(False)      # what made it readable may be an error that sending has met first
                             self.backs[client] = back
                         self.seen(True, data)
                         self.give(self.backs[client].send, data)
@@ -180,7 +185,7 @@ class Relay:
                         client = next(c for c, b in self.backs.items() if b is s)
                         self.seen(False, data)
                         self.give(lambda d, c=client: self.front.sendto(d, c), data)
-                except ConnectionRefusedError:
+                except (ConnectionRefusedError, BlockingIOError):
                     pass
 
 
@@ -247,6 +252,101 @@ def test_a_liar_makes_nobody_trust_it(inst, tmp_path):
         liar.communicate()
 
 
+def option(delta, value):
+    return bytes((delta << 4 | len(value),)) + value if delta < 13 else bytes((0xd0 | len(value), delta - 13)) + value
+
+
+class Strange:
+    """A briefing node over CoAP that shares no code with ours: OpenSSL's DTLS, and messages made here. `answer` makes the code,
+    the options and the content out of the number of the block that is asked for."""
+
+    @classmethod
+    def serve(cls, node, answer):
+        """One run of the agent against it: it has our certificate, and another mind."""
+        port = free_port()
+        configure(node, at=port)
+        with subprocess.Popen(["openssl", "s_server", "-dtls1_2", "-accept", f"127.0.0.1:{port}", "-cert", "tls/bbn.pem", "-key", "tls/bbn.key",
+                               "-quiet"], cwd=node.inst.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+            try:
+                until("it listens", lambda: f":{port:04X} " in pathlib.Path("/proc/net/udp").read_text())
+                with subprocess.Popen([AGENT, "-c", node.dir / "muster-agent.conf", "run", "--once"], stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.PIPE) as agent:
+                    while True:
+                        ready, _, _ = select.select([server.stdout, agent.stderr], [], [], RUN_SECONDS)
+                        assert ready, "neither a question nor an end"
+                        if agent.stderr in ready and not os.read(agent.stderr.fileno(), 65536):
+                            break
+                        asked = os.read(server.stdout.fileno(), 4096) if server.stdout in ready else b""
+                        if asked and asked[1]:
+                            server.stdin.write(cls.reply(asked, answer))
+                            server.stdin.flush()
+            finally:
+                server.kill()
+
+    @staticmethod
+    def reply(asked, answer):
+        size, at, number, block = asked[0] & 15, 4 + (asked[0] & 15), 0, 0
+        while at < len(asked) and asked[at] != 0xff:
+            delta, n, at = asked[at] >> 4, asked[at] & 15, at + 1
+            if delta == 13:
+                delta, at = 13 + asked[at], at + 1
+            if n == 13:
+                n, at = 13 + asked[at], at + 1
+            number += delta
+            if number == 23:
+                block = int.from_bytes(asked[at:at + n], "big") >> 4
+            at += n
+        kind, code, rest = answer(block)
+        return bytes((0x40 | kind << 4 | (size if code else 0), code)) + asked[2:4] + (asked[4:4 + size] + rest if code else b"")
+
+
+AS_JSON = b"\xc1\x32"
+
+
+def content(value, code=0x44, options=AS_JSON):
+    octets = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return lambda block: (2, code, options + (b"\xff" + octets if octets else b""))
+
+
+def sequence(*instructions, **more):
+    return content({"version": 1, "serverTime": "20260101T000000", "sequence": {"version": 1, "id": "x", "instructions": instructions, **more}})
+
+
+def without_end(block):
+    return 2, 0x44, AS_JSON + option(11, (block << 4 | 0xe).to_bytes(2, "big")) + b"\xff" + b" " * 1024
+
+
+def test_answers_that_are_none(inst):
+    """Each its own reason, for the technician and in the next question; the next instruction is tried."""
+    good = inst.instruction()
+    rows = [
+        ("not JSON", content(b"{"), "malformed", "a member name in quotes"),
+        ("another format", content(b"<h1>hello</h1>", options=b"\xc0"), "wrong service", "Content-Type"),
+        ("nothing", content(b"", options=b""), "empty", "without content"),
+        ("no instructions", sequence(), "empty", "must be 1..16"),
+        ("an unknown method", sequence({**good, "method": "magic"}), "unknown method", 'unknown value "magic"'),
+        ("ended", sequence(good, validUntil="20200101T000000"), "expired", ""),
+        ("not begun", sequence(good, validFrom="20900101T000000"), "not yet valid", ""),
+        ("not there", content(b"?", 0x84, b""), "wrong service", "404"),
+        ("without an end", without_end, "oversized", ""),
+        ("blocks out of step", lambda block: (2, 0x44, AS_JSON + option(11, b"\x5e") + b"\xff" + b" " * 1024), "malformed", ""),
+        ("a reset", lambda block: (3, 0, b""), "malformed", "(reset)"),
+    ]
+    node = new(inst)
+    for what, answer, reason, words in rows:
+        node.instruct(coaps(inst), inst.instruction(uri=f"https://{inst.mef}:{free_port()}"))
+        Strange.serve(node, answer)
+        reports = node.status()["reports"]
+        assert (reports[0]["reason"], len(reports)) == (reason, 2) and words in reports[0]["detail"] and reports[0]["remedy"], (what, reports)
+    # the operator hears of it with the next question, and that is answered
+    node.instruct(coaps(inst))
+    Strange.serve(node, rows[0][1])
+    configure(node)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr
+    assert [e for e in inst.events("--node", node.id) if e["what"] == "bbn.briefed" and "malformed" in e["why"]]
+
+
 def test_redirected_from_https_and_back(inst):
     """The maker's briefing node (HTTPS, a stranger's) names the owner's, which is reached by CoAP; both are told how it went."""
     with Briefer(inst.dir / "bbn-maker", "bbn.maker.example.com", lambda q: [coaps(inst)], makers=(inst.dir / "makers/acme.pem",)) as maker:
@@ -294,12 +394,17 @@ def test_libcoap_by_certificate(inst, tmp_path, library):
     code, out, _ = coap_client(inst, tmp_path, library, *JSON_BOTH, "-b", "512", *mine)
     assert code == "2.04" and "Block2:" in out, out
     assert inst.ask("node", "show", node.id)["state"] == "briefed"
-    # refusals, each with its code
-    for args, path, ask, want in (
-            (("-t", "0", "-A", "50"), "/briefing", None, "4.15"), (("-t", "50", "-A", "11542"), "/briefing", None, "4.06"),
-            (JSON_BOTH, "/other", None, "4.04"), (JSON_BOTH, "/briefing", {"version": 1}, "4.00"),
-            ((*JSON_BOTH, "-O", "2049,x"), "/briefing", None, "4.02"), ((*JSON_BOTH, "-b", "64"), "/briefing", {"x": "y" * 9000}, "4.13")):
-        code, out, err = coap_client(inst, tmp_path, library, *args, *mine, path=path, ask=ask)
+    # refusals, each with its code, and its words for the operator
+    for args, path, ask, want, words in (
+            (("-t", "0", "-A", "50"), "/briefing", None, "4.15", "Content-Type: application/json or application/cbor is taken"),
+            (("-t", "50", "-A", "11542"), "/briefing", None, "4.06", "Accept: application/json or application/cbor can be given"),
+            (JSON_BOTH, "/other", None, "4.04", ""), (JSON_BOTH, "/briefing", {"version": 1}, "4.00", "attempt"),
+            (JSON_BOTH, "/briefing", {"version": 1, "attempt": "0" * 32, "methods": ["cert"], "nodeID": "urn:dev:ops:other"}, "4.03",
+             "what it says of itself is not what it proved"),
+            ((*JSON_BOTH, "-O", "2049,x"), "/briefing", None, "4.02", "option 2049"),
+            ((*JSON_BOTH, "-b", "64"), "/briefing", {"x": "y" * 9000}, "4.13", "more octets than are taken")):
+        with told(inst, "bbn.refused", words, who=node.cse_id):
+            code, out, err = coap_client(inst, tmp_path, library, *args, *mine, path=path, ask=ask)
         assert code == want, (args, out[-2000:], err)
 
 
@@ -341,10 +446,6 @@ def raw(inst, args, content):
         p.stdin.close()
         p.stdout.close()
     return said
-
-
-def option(delta, value):
-    return bytes((delta << 4 | len(value),)) + value if delta < 13 else bytes((0xd0 | len(value), delta - 13)) + value
 
 
 # a message, code and all that is behind its id: what the event says, and its status
@@ -478,14 +579,14 @@ def test_settings_that_are_none(inst, tmp_path, wrong, said):
 
 
 class Cutter(Relay):
-    """The server's power goes while a content is under way in blocks: a record that is as large as a block shows it."""
-    at, server = None, None              # True: the question's blocks; False: the answer's
+    """The server's power goes while a content is under way in blocks: a record that is as large as a block shows it. Nothing passes
+    then until somebody lets it."""
+    at, inst = None, None                # True: the question's blocks; False: the answer's
 
     def seen(self, to_server, data):
-        if self.at is to_server and data[0] == 23 and len(data) > 1000:
-            self.at = None
-            self.server.kill()
-            self.server.wait(RUN_SECONDS)
+        if self.at is to_server and data[0] == 23 and len(data) > 1000 and not self.cut.is_set():
+            self.cut.set()
+            self.inst.process.kill()
 
 
 def test_power_cut_of_the_server_between_blocks(inst):
@@ -496,13 +597,13 @@ def test_power_cut_of_the_server_between_blocks(inst):
         node = new(inst, facts + 'open_timeout = "3s";\nanswer_timeout = "3s";\n', at=path.port)
         dead = [inst.instruction(uri=f"https://{inst.mef}:{free_port()}") for _ in range(8)]
         node.instruct(*dead, coaps(inst))
-        path.server = inst.process
-        path.at = True
+        path.inst, path.at = inst, True
         with node.running() as agent:
             for at in (False, None):
                 assert inst.process.wait(RUN_SECONDS) == -signal.SIGKILL
                 inst.start()
-                path.server, path.at = inst.process, at
+                path.at = at
+                path.cut.clear()
             agent.wait_log(" enrolled ")
     assert len(re.findall("briefing-failed", agent.log.read_text())) >= 2
     assert [r["reason"] for r in node.status()["reports"]][-2:] == ["ok", "ok"]

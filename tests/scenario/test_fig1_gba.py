@@ -269,6 +269,10 @@ def test_the_figure(inst):
     secret = (node.k.hex(), node.opc.hex())
     said = (json.dumps(shown) + json.dumps(events) + inst.log.read_text() + done.stderr).lower()
     assert not any(s in said for s in secret)
+    # its K and Ks are wrapped anew; the challenge that it answered is waited for, until it is over
+    inst.muster("keeper", "rotate")
+    z = until("wrapped anew", lambda: (r := inst.ask("keeper", "show")["rotation"])["at"] in ("challenges of GBA", "done") and r)
+    assert z["unreadable"] == 0 and z["changed"] >= 3, z
 
 
 def test_a_card_that_keeps_ks(inst):

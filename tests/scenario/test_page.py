@@ -193,7 +193,10 @@ def test_a_photo_where_the_browser_reads_codes(browser, installation, node, tmp_
 def test_what_is_wrong_is_said_and_the_next_is_served(browser, installation, node):
     enter(browser, node)
     for words, said in (("not a name!", "neither a name"), ("{\"version\":2}", "version"), ("MUSTER:%%%", "base64url"),
-                        ("http://bbn.example.com/", "neither a name"), ("MUSTER:AAAA", "")):
+                        ("http://bbn.example.com/", "neither a name"), ("MUSTER:AAAA", ""),
+                        ("{\"version\":1,\"instructions\":[]}", "must be 1..16"),
+                        (json.dumps({"version": 1, "instructions": [installation.instruction(method="magic")]}), "unknown value"),
+                        (json.dumps({"version": 1, "validUntil": "20200101T000000", "instructions": [installation.instruction()]}), "validUntil")):
         start(browser, words)
         wait(browser, lambda b: text(b, "message") != "" and said in text(b, "message"))
         assert text(browser, "state") == "Not in service"

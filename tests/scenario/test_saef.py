@@ -414,6 +414,8 @@ def test_keys_by_hand(inst, pair, tmp_path):
     assert made["SUID"] == 34 and made["targets"] == [b.cse_id, c.cse_id] and made["keyID"].endswith("@" + inst.maf), made
     for who in (a, b, c):
         assert octets_of(who, made["keyID"]) == "0123456789ABCDEFFEDCBA9876543210"
+    assert inst.ask("keeper", "rotate", "--wait")["rotation"]["unreadable"] == 0, "keys are wrapped anew, each by its own name"
+    assert octets_of(b, made["keyID"]) == "0123456789ABCDEFFEDCBA9876543210"
     got = key(b, "retrieve", made["keyID"])
     assert got["source"] == a.cse_id and "key" not in got
     assert key(a, "update", made["keyID"], "--target", c.cse_id, "--lifetime", "2h")["until"] > made["until"]
@@ -480,3 +482,102 @@ def test_a_revoked_caller(inst, pair):
         assert called.wait_event("refused")["outcome"] == "key-unknown"
         assert caller.wait_event("refused")["outcome"] == "not-authenticated", "its MAF does not take it either"
         called.process.terminate()
+
+
+# --- to the registrar (TS-0013 8.4, TD_M2M_SE_01) ---
+
+# what an unmodified CSE (ACME 2026.05.1, a public one) answered to this very request behind the same `openssl s_server`
+CSE_SAID = ('{"m2m:ae": {"api": "NAPP01", "rr": false, "srv": ["3"], "pi": "id-in", "ri": "CieGnADevma", "rn": "ae_bcUGXu1sGf", "ty": 2, '
+            '"aei": "CieGnADevma", "ct": "20261128T163020,711577", "lt": "20261128T163020,711577", "et": "20311127T163020,724424"}}')
+
+
+def request_of(process):
+    """The head's fields by name, with the first line as ""; and the content."""
+    until("a whole request", lambda: re.search(rb"POST .*\r\n\r\n.*}}", process.out, re.S), RUN_SECONDS, process.what_was)
+    head, content = re.search(rb"(POST .*)\r\n\r\n(.*}})", process.out, re.S).groups()
+    lines = head.decode().split("\r\n")
+    return {"": lines[0], **dict(line.split(": ", 1) for line in lines[1:])}, json.loads(content)
+
+
+def cse_answer(request, status="201 CREATED", rsc=2001, content=CSE_SAID):
+    return (f"HTTP/1.1 {status}\r\nServer: ACME/2026.05.1\r\nX-M2M-RSC: {rsc}\r\nX-M2M-RI: {request['X-M2M-RI']}\r\nX-M2M-RVI: 3\r\n"
+            f"X-M2M-OT: 20261128T163020,727980\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n"
+            f"{content}").encode()
+
+
+def is_ae_create(request, content, path, origin="C", app="NAPP01"):
+    """Create (op 1) is POST with a resource type (TS-0009): ty 2 is <AE>."""
+    assert request[""] == f"POST {path} HTTP/1.1" and request["X-M2M-Origin"] == origin and request["X-M2M-RVI"] == "3", request
+    assert re.fullmatch(r"application/json; ?ty=2", request["Content-Type"]), request
+    assert content == {"m2m:ae": {"api": app, "rr": False, "srv": ["3"]}}
+
+
+def register_ae(node, *more):
+    return Process(AGENT, "-c", node.dir / "muster-agent.conf", "register-ae", *more)
+
+
+def test_an_ae_registers_with_a_given_key(inst, tmp_path):
+    """As the document has it: KpsaId test@onem2m.com, Kpsa the six ASCII digits 123456, TLS 1.2, TLS_PSK_WITH_AES_128_CBC_SHA256."""
+    node, port = inst.node(next(COUNT)), free_port()
+    conf = node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace("connect_to = (", f'connect_to = (\n  {{ name = "in.{inst.sp}:7443"; address = "127.0.0.1:{port}"; }},', 1))
+    for name, octets in (("ascii", b"123456"), ("hex", bytes.fromhex("123456"))):
+        (tmp_path / name).write_bytes(octets)
+        (tmp_path / name).chmod(0o600)
+    uri, mine = f"https://in.{inst.sp}:7443/cse-in", ("--psk-identity", "test@onem2m.com", "--psk-raw", "--psk-file")
+
+    def registrar():
+        return Process("openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-nocert", "-psk", b"123456".hex(), "-psk_identity", "test@onem2m.com",
+                       "-tls1_2", "-cipher", SUITE, "-naccept", "1").wait_out(b"ACCEPT")
+    with registrar() as cse, register_ae(node, "--app-id", "NAPP01", *mine, tmp_path / "ascii", uri) as ae:
+        request, content = request_of(cse)
+        is_ae_create(request, content, "/cse-in")
+        cse.write(cse_answer(request))
+        ae.end()
+        assert ae.out.decode().startswith("CieGnADevma  registered at "), ae.what_was()
+        assert f"CIPHER is {SUITE}".encode() in cse.out and b"PSK warning" not in cse.out, cse.what_was()     # else it names another identity
+        assert "for a laboratory" in ae.err.decode()
+    # refused by the registrar (no rule for that App-ID), with its own words; and what it gives must be what was asked for
+    for more, answer, words in ((("--ae-id", "S12"), {"status": "403 FORBIDDEN", "rsc": 4126, "content": '{"m2m:dbg":"no rule for NAPP01"}'}, "no rule for NAPP01"),
+                                (("--ae-id", "S12"), {}, "another AE-ID")):
+        with registrar() as cse, register_ae(node, "--app-id", "NAPP01", "--json", *more, *mine, tmp_path / "ascii", uri) as ae:
+            request, content = request_of(cse)
+            is_ae_create(request, content, "/cse-in", "S12")
+            cse.write(cse_answer(request, **answer))
+            ae.end(1)
+            said = json.loads(ae.out)
+            assert said["ok"] is False and words in said["detail"], said
+    # the digits read as hex are another key; nothing is sent
+    with registrar() as cse, register_ae(node, "--app-id", "NAPP01", *mine, tmp_path / "hex", uri) as ae:
+        ae.end(1)
+        assert b"POST" not in cse.out
+    # bad settings: told, nobody is dialled
+    for words in (("--app-id", "NAPP01", "--psk-identity", "test@onem2m.com"), ("--psk-raw", uri), ("--app-id", "a b", *mine, tmp_path / "ascii", uri),
+                  ("--app-id", "NAPP01", *mine, tmp_path / "ascii", "http://in.sp.example.com"),
+                  ("--app-id", "NAPP01", "--ae-id", "X", *mine, tmp_path / "ascii", uri)):
+        with register_ae(node, *words) as ae:
+            ae.end(2)
+    with register_ae(node, "--app-id", "NAPP01", "--psk-identity", "test@onem2m.com", "--psk-file", tmp_path / "ascii", uri) as ae:
+        ae.end(1)
+        assert "16 to 64 octets" in ae.err.decode()
+
+
+def test_an_ae_registers_with_what_enrolment_gave(inst):
+    """Nothing but an App-ID is said: whom to register with, and where, came with the enrolment; the key is one of the MAF."""
+    cse, port, name = member(inst), free_port(), f"registrar.{inst.sp}"
+    inst.muster("subscription", "add", "with-registrar", "--sp", inst.sp, "--maf", inst.maf, "--maf-uri", f"https://{inst.maf}:{inst.maf_port}",
+                "--until", "+365d", "--registrar", cse.cse_id, "--poa", f"https://{name}:7443")
+    node = inst.node(next(COUNT), subscription="with-registrar")
+    conf = node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace("connect_to = (", f'connect_to = (\n  {{ name = "{name}:7443"; address = "127.0.0.1:{port}"; }},', 1))
+    with register_ae(node, "--app-id", "NAPP01") as ae:      # it has nothing yet
+        ae.end(1)
+    assert node.run_once().returncode == 0, inst.log_text()
+    with accept(cse, "--from", node.cse_id, where=f"127.0.0.1:{port}") as called, register_ae(node, "--app-id", "NAPP01") as ae:
+        request, content = request_of(called)
+        is_ae_create(request, content, "/~/" + cse.cse_id.rsplit("/", 1)[1])
+        assert request["Host"] == f"{name}:7443"
+        called.write(cse_answer(request))
+        ae.end()
+        assert ae.out.decode().startswith("CieGnADevma  registered at "), ae.what_was()
+        called.end(None)

@@ -101,7 +101,7 @@ class Token:
         pass
 
     def settings(self, kind="pkcs11"):
-        return f'secenv = {{ backend = "{kind}"; module = "{MODULE}"; token = "node"; pin_file = "{self.dir}/pin"; files = "{self.dir}"; }};\n'
+        return f'secenv = {{ backend = "{kind}"; module = "{MODULE}"; token = "node"; pin_file = "{self.dir}/pin"; module_state = "{self.dir}"; }};\n'
 
     def tool(self, *words):
         return run("pkcs11-tool", "--module", MODULE, "--token-label", "node", "--login", "--pin", PIN, *words, env=self.env)

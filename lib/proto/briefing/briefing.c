@@ -128,6 +128,8 @@ static const struct { int why; enum prov_reason reason; const char *text; } refu
 
 /* One in HTTP's own words: from a proxy, from a server that is full, from something that is no briefing node. */
 static const struct { int from, to; enum prov_reason reason; const char *text; } statuses[] = {
+	/* over CoAP 200 without content is this (codec/coap-map.h), and it says no more over HTTP */
+	{ 204, 204, PROV_EMPTY, "an answer without content" },
 	{ 100, 299, PROV_WRONG_SERVICE, "a status that was not asked for" },
 	{ 300, 399, PROV_WRONG_SERVICE, "a redirection of HTTP is not followed; an instruction can say where to go" },
 	{ 401, 401, PROV_NOT_AUTHENTICATED, "it did not accept this node's credential" },

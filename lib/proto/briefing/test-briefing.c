@@ -145,11 +145,12 @@ static void no_instructions(void **state)
 		{ 404, "text/html", "", "<h1>?</h1>", PROV_WRONG_SERVICE, 0, "HTTP 404: is there a briefing node" },
 		{ 413, "", "", "", PROV_REFUSED, 0, "HTTP 413" },
 		{ 302, "", "", "", PROV_WRONG_SERVICE, 0, "redirection" },
-		{ 204, "", "", "", PROV_WRONG_SERVICE, 0, "HTTP 204" },
+		{ 202, "", "", "", PROV_WRONG_SERVICE, 0, "HTTP 202" },
 		{ 42, "", "", "", PROV_WRONG_SERVICE, 0, "HTTP 42: no such status" },
 		/* no answer at 200 is none of this */
 		{ 200, "text/html", "", GOOD, PROV_WRONG_SERVICE, 0, "Content-Type: neither" },
 		{ 200, J, "", "", PROV_EMPTY, 0, "without content" },
+		{ 204, "", "", "", PROV_EMPTY, 0, "without content" },
 		{ 200, J, "", "{\"version\":1,\"why\":\"no-rule\"}", PROV_MALFORMED, 0, "why" },
 		{ 200, J, "", "{\"version\":1,\"serverTime\":\"20270115T080000\",\"sequence\":{\"version\":1,\"id\":\"x\",\"instructions\":[]}}",
 		  PROV_EMPTY, 0, "sequence.instructions: " },

@@ -1,0 +1,91 @@
+/*
+ * A new generation of the key-encryption key (decision 0027). From the moment that it is on the disk everything is wrapped with it; the
+ * one before opens what it has wrapped, until the engine has had every row wrapped anew and says so.
+ */
+#include <string.h>
+
+#include "keeper/local.h"
+
+static const char wrap_label[] = "muster keeper: wrapping 1";
+
+int keeper_take_kek(struct local *l, const struct keeper_kek *k, size_t at)
+{
+	l->wrap[at].gen = k->gen;
+	l->wrap[at].kind = k->kind;
+	return keeper_subkey(l->c, k->key, wrap_label, l->wrap[at].key);
+}
+
+int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
+{
+	struct local *l = keeper_of(k);
+
+	*ret = (struct mst_keeper_generations){ .now = l->wrap[0].gen, .before = l->n_wrap > 1 ? l->wrap[1].gen : 0,
+						.kind = (uint32_t)l->wrap[0].kind };
+	return 0;
+}
+
+int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen)
+{
+	struct local *l = keeper_of(k);
+	struct keeper_kek next = { .gen = l->wrap[0].gen + 1 };
+	int r;
+
+	if (l->n_wrap > 1 || next.gen > MST_GENERATION_MAX || (l->in_device && !l->spare.gen))
+		return keeper_refuse(l, MST_KEEPER_DENIED);
+	if (l->in_device) {
+		next.kind = l->spare.kind;
+		memcpy(next.key, l->spare.key, KEK_LEN);
+		r = keeper_kek_take_spare(l->dir, next.gen);
+	} else {
+		r = keeper_kek_make(l->dir, next.gen, l->c, next.key, NULL);
+	}
+	if (!r)
+		mst_wipe(&l->spare, sizeof(l->spare));
+	if (!r) {
+		l->wrap[1] = l->wrap[0];
+		r = keeper_take_kek(l, &next, 0);
+		l->n_wrap = 2;
+	}
+	/* when the power goes before this, or it fails, the next start does it */
+	if (!r)
+		r = keeper_ca_seal(l->dir, l->c, &next, &l->files, NULL);
+	mst_wipe(&next, sizeof(next));
+	l->counts.rotated += !r;
+	if (!r)
+		*ret_gen = l->wrap[0].gen;
+	return r;
+}
+
+int keeper_rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w)
+{
+	struct local *l = keeper_of(k);
+	struct mst_key key = { .n = 0 };
+	int r;
+
+	if ((unsigned)p <= MST_PURPOSE_NONE || (unsigned)p >= MST_PURPOSE__COUNT || !keeper_id_usable(key_id) || l->n_wrap < 2)
+		return keeper_refuse(l, MST_KEEPER_DENIED);
+	if (mst_wrapped_generation(w) == l->wrap[0].gen)
+		return MST_KEEPER_SAME;
+	r = keeper_unwrap(l, w, p, key_id, &key);
+	if (!r)
+		r = keeper_wrap(l, &key, p, key_id, ret_w);
+	mst_key_wipe(&key);
+	l->counts.rewrapped += !r;
+	l->counts.refused += r > 0;
+	return r;
+}
+
+int keeper_retire(struct mst_keeper *k, uint32_t gen)
+{
+	struct local *l = keeper_of(k);
+	int r;
+
+	if (l->n_wrap < 2 || gen != l->wrap[1].gen || l->files.ca_gen != l->wrap[0].gen)
+		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_kek_destroy(l->dir, &l->wrap[1], NULL);
+	if (r)
+		return r;
+	mst_wipe(&l->wrap[1], sizeof(l->wrap[1]));
+	l->n_wrap = 1;
+	return 0;
+}

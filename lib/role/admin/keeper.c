@@ -1,0 +1,118 @@
+/* /v1/keeper: generations of the key-encryption key (decision 0027). The rows are the engine's work (engine-rotate.c). */
+#include <stdio.h>
+
+#include "role/admin/admin.h"
+
+static const char *const part_name[MST_WRAPPED__COUNT + 1] = { "credentials", "registered keys", "SIMs", "sessions of GBA", "challenges of GBA", "done" };
+
+static const char *kind_name(uint32_t kind)
+{
+	static const char *const name[] = { "file", "file", "secret", "tpm", "pkcs11" };
+
+	return kind < MST_COUNT(name) ? name[kind] : "unknown";
+}
+
+/* Where it is; *ret_z is all zero when the store has not seen that generation. */
+static int look(struct admin *q, struct mst_keeper_generations *g, struct mst_rotation *ret_z)
+{
+	int r = q->env->keeper->ops->generations(q->env->keeper, g);
+
+	if (!r)
+		r = mst_store_rotation_get(q->env->store, ret_z);
+	if (r == MST_STORE_NONE || (!r && ret_z->generation != g->now)) {
+		*ret_z = (struct mst_rotation){ .generation = 0 };
+		r = 0;
+	}
+	return r > 0 ? MST_FAULT_BUG : r;
+}
+
+static json_t *rotation_json(const struct mst_rotation *z)
+{
+	if (!z->generation)
+		return NULL;
+	return json_pack("{s:s, s:I, s:I, s:I, s:o*, s:o}", "at", part_name[z->part >= 0 && z->part <= MST_WRAPPED__COUNT ? z->part : MST_WRAPPED__COUNT], "keys",
+			 (json_int_t)z->rows, "changed", (json_int_t)z->changed, "unreadable", (json_int_t)z->bad, "firstUnreadable",
+			 z->bad ? json_string(z->bad_key) : NULL, "begun", admin_json_time(z->begun));
+}
+
+static int answer(struct admin *q)
+{
+	struct mst_keeper_generations g;
+	struct mst_rotation z;
+	int r = look(q, &g, &z);
+
+	if (r)
+		return r;
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s, s:o*, s:o*}", "generation", (json_int_t)g.now, "in", kind_name(g.kind), "before",
+						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&z)));
+}
+
+int admin_keeper_show(struct admin *q)
+{
+	return answer(q);
+}
+
+static int conflict(struct admin *q, const char *words)
+{
+	struct mst_diag d;
+
+	mst_diag_set(&d, 0, "", words, NULL);
+	return admin_refuse(q, MST_RSC_CONFLICT, &d);
+}
+
+/*
+ * The keeper's part is not undone when this transaction fails; the engine then goes on with the rows all the same, and tells the end.
+ * A rotation that is held begins its pass once more.
+ */
+int admin_keeper_rotate(struct admin *q)
+{
+	struct mst_keeper_generations g;
+	struct mst_rotation z;
+	char why[64];
+	uint32_t gen;
+	int r = look(q, &g, &z);
+
+	if (r)
+		return r;
+	if (g.before && !(z.part == MST_WRAPPED__COUNT && z.bad))
+		return conflict(q, "keys are still being wrapped anew; muster keeper show says how far it is");
+	if (g.before) {
+		z = (struct mst_rotation){ .generation = z.generation, .changed = z.changed, .begun = z.begun };
+		r = mst_store_rotation_put(q->env->store, &z);
+		gen = g.now;
+	} else {
+		r = q->env->keeper->ops->rotate(q->env->keeper, &gen);
+	}
+	if (r == MST_KEEPER_DENIED)
+		return conflict(q, "the next key is made in the device when musterd starts, and that one is in use; restart it, then rotate");
+	if (r)
+		return r > 0 ? MST_FAULT_BUG : r;
+	snprintf(why, sizeof(why), "generation %u of the key-encryption key", (unsigned)gen);
+	r = admin_event(q, "keeper.rotation", 0, why);
+	return r ? r : answer(q);
+}
+
+/* What nobody can open goes with the generation before. */
+int admin_keeper_finish(struct admin *q)
+{
+	struct mst_keeper_generations g;
+	char reason[128], why[256];
+	struct mst_rotation z;
+	struct mst_diag d;
+	int r;
+
+	if (!admin_decode_reason(q->body, true, reason, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	r = look(q, &g, &z);
+	if (r)
+		return r;
+	if (!g.before || z.part != MST_WRAPPED__COUNT || !z.bad)
+		return conflict(q, "no rotation is held up by keys that cannot be opened");
+	snprintf(why, sizeof(why), "%lld keys that nobody can open are given up: %s", (long long)z.bad, reason);
+	z.bad = 0;
+	z.bad_key[0] = '\0';
+	r = mst_store_rotation_put(q->env->store, &z);
+	if (!r)
+		r = admin_event(q, "keeper.finished", 0, why);
+	return r > 0 ? MST_FAULT_BUG : r ? r : answer(q);
+}

@@ -1,0 +1,207 @@
+/*
+ * A new generation of the key-encryption key (decision 0027): every key in the store is wrapped anew, some rows at a time between
+ * decisions, each piece with its place in one transaction. Both generations open what they have wrapped meanwhile. When a whole
+ * pass is through the keeper destroys the one before; what it could not open holds that up, until an operator says otherwise.
+ */
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/engine-internal.h"
+
+#define PIECE 128u
+#define PAUSE_MS 20
+#define AGAIN_MS (60 * 1000)
+
+struct piece { struct mst_wrapped_row row[PIECE]; size_t n; };
+
+static int keep(void *arg, const struct mst_wrapped_row *r)
+{
+	struct piece *p = arg;
+
+	p->row[p->n++] = *r;
+	return 0;
+}
+
+/* What is bound into the wrapping of a registered key is its whole name (role/common/apply.c), and whether it is Ke is a setting's to say. */
+static int rewrap_keyreg(struct engine *e, const struct mst_wrapped_row *r, struct mst_wrapped *out)
+{
+	static const enum mst_key_purpose purposes[] = { MST_PURPOSE_KEYREG, MST_PURPOSE_KE };
+	const struct mst_role_conf *conf = e->role_conf[r->role];
+	char key_id[MST_ID_MAX];
+	int got = MST_KEEPER_FORGED;
+
+	if (!conf || snprintf(key_id, sizeof(key_id), "%s@%s", r->key_id, conf->fqdn) >= (int)sizeof(key_id))
+		return got;
+	for (size_t i = 0; i < MST_COUNT(purposes) && got == MST_KEEPER_FORGED; i++)
+		got = e->keeper->ops->rewrap(e->keeper, &r->key, purposes[i], key_id, out);
+	return got;
+}
+
+static int rewrap(struct engine *e, enum mst_wrapped_part part, const struct mst_wrapped_row *r, struct mst_wrapped *out)
+{
+	struct mst_keeper *k = e->keeper;
+
+	switch (part) {
+	case MST_WRAPPED_CREDENTIAL: return k->ops->rewrap(k, &r->key, r->purpose, r->key_id, out);
+	case MST_WRAPPED_KEYREG: return rewrap_keyreg(e, r, out);
+	case MST_WRAPPED_SIM: return k->ops->rewrap(k, &r->key, MST_PURPOSE_SIM, r->key_id, out);
+	case MST_WRAPPED_KS: return k->ops->rewrap(k, &r->key, MST_PURPOSE_KS, r->key_id, out);
+	case MST_WRAPPED_AV: return MST_STORE_NONE;      /* challenges: over in minutes; their end is waited for */
+	case MST_WRAPPED__COUNT: break;
+	}
+	return MST_FAULT_BUG;
+}
+
+/* One row; 0, 1: its generation's end has to be waited for, or a fault. */
+static int turn(struct engine *e, struct mst_rotation *z, const struct mst_wrapped_row *r)
+{
+	struct mst_wrapped out = { .n = 0 };
+	int got;
+
+	if (!r->key.n || mst_wrapped_generation(&r->key) == z->generation) {
+		z->rows++;
+		return 0;
+	}
+	if (z->part == MST_WRAPPED_AV)
+		return 1;
+	got = rewrap(e, (enum mst_wrapped_part)z->part, r, &out);
+	if (got < 0)
+		return got;
+	z->rows++;
+	if (got == MST_KEEPER_FORGED || got == MST_KEEPER_DENIED) {
+		if (!z->bad++)
+			snprintf(z->bad_key, sizeof(z->bad_key), "%s", r->key_id);
+		return 0;
+	}
+	if (got)
+		return 0;
+	z->changed++;
+	got = mst_store_wrapped_put(e->store, (enum mst_wrapped_part)z->part, r->row, &out);
+	return got > 0 ? MST_FAULT_BUG : got;
+}
+
+/* One piece inside a group. 0, 1: wait; or a fault. */
+static int take_piece(struct engine *e, struct mst_rotation *z)
+{
+	static struct piece p;
+	int r;
+
+	p.n = 0;
+	r = mst_store_wrapped_list(e->store, (enum mst_wrapped_part)z->part, z->after, PIECE, keep, &p);
+	for (size_t i = 0; !r && i < p.n; i++) {
+		r = turn(e, z, &p.row[i]);
+		if (!r)
+			z->after = p.row[i].row;
+	}
+	if (!r && p.n < PIECE) {
+		z->part++;
+		z->after = 0;
+	}
+	mst_wipe(&p, sizeof(p));
+	return r;
+}
+
+static int tell(struct engine *e, const char *what, const char *why)
+{
+	struct mst_event v = { .when = (mst_time)time(NULL), .role = "server", .who = "engine" };
+
+	snprintf(v.what, sizeof(v.what), "%s", what);
+	snprintf(v.why, sizeof(v.why), "%s", why);
+	return mst_store_event_append(e->store, &v);
+}
+
+/* A pass is through: the event with the rows' state, before the keeper destroys anything. */
+static int tell_end(struct engine *e, const struct mst_rotation *z)
+{
+	char why[256];
+
+	if (z->bad)
+		snprintf(why, sizeof(why), "%" PRIi64 " keys could not be opened, the first is %.100s; the generation before stays", z->bad, z->bad_key);
+	else
+		snprintf(why, sizeof(why), "generation %" PRIi64 ": %" PRIi64 " keys wrapped anew; the generation before is destroyed", z->generation, z->changed);
+	return tell(e, z->bad ? "keeper.rotation-held" : "keeper.rotated", why);
+}
+
+static int end(struct engine *e, const struct mst_keeper_generations *g, const struct mst_rotation *z)
+{
+	int r;
+
+	if (z->bad) {
+		mst_log(&e->u.log, MST_LOG_ERROR, "keys could not be wrapped anew; the generation before stays", "first", z->bad_key, "remedy",
+			"muster keeper show; muster keeper finish", NULL);
+		return 0;
+	}
+	r = e->keeper->ops->retire(e->keeper, g->before);
+	if (!r)
+		mst_log(&e->u.log, MST_LOG_INFO, "a new key-encryption key is in use, the one before is destroyed", NULL);
+	return r;
+}
+
+/* Where it is; from the beginning for a generation that the store has not seen. */
+static int where(struct engine *e, const struct mst_keeper_generations *g, struct mst_rotation *z)
+{
+	int r = mst_store_rotation_get(e->store, z);
+
+	if (r < 0 || (!r && z->generation == g->now))
+		return r;
+	*z = (struct mst_rotation){ .generation = g->now, .begun = (mst_time)time(NULL) };
+	return 0;
+}
+
+/* 0: done for now, 1: there is more, or a fault. */
+static int step(struct engine *e)
+{
+	struct mst_keeper_generations g;
+	struct mst_rotation z;
+	bool over;
+	int r = e->keeper->ops->generations(e->keeper, &g), wait;
+
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
+	e->u.m.v[MST_M_KEEPER_GENERATION] = g.now;
+	if (!g.before)
+		return 0;
+	r = where(e, &g, &z);
+	if (r)
+		return r;
+	if (z.part == MST_WRAPPED__COUNT)
+		return z.bad ? 0 : end(e, &g, &z);
+	r = mst_store_begin(e->store);
+	if (r)
+		return r;
+	wait = take_piece(e, &z);
+	over = z.part == MST_WRAPPED__COUNT;
+	r = wait < 0 ? wait : mst_store_rotation_put(e->store, &z);
+	if (!r && over)
+		r = tell_end(e, &z);
+	if (!r)
+		r = mst_store_commit(e->store);
+	if (r) {
+		mst_store_rollback(e->store);
+		return r > 0 ? MST_FAULT_BUG : r;
+	}
+	e->u.m.v[MST_M_KEEPER_REWRAPPED] = (uint64_t)z.changed;
+	if (over)
+		return end(e, &g, &z);
+	return wait ? 0 : 1;
+}
+
+void engine_rotate(struct engine *e)
+{
+	int r;
+
+	if (!e->u.started || e->u.draining || mst_now_ms() < e->rotate_at)
+		return;
+	r = step(e);
+	if (r < 0) {
+		mst_log(&e->u.log, MST_LOG_ERROR, "keys are not wrapped anew; tried again later", "why", mst_fault_text(r), NULL);
+		e->rotate_at = mst_now_ms() + AGAIN_MS;
+	} else if (r > 0 && e->rotate_timer) {
+		static const struct timeval pause = { 0, PAUSE_MS * 1000 };
+
+		(void)event_add(e->rotate_timer, &pause);
+	}
+}

@@ -1,0 +1,59 @@
+/* SQLite: every key that the keeper has wrapped, in whichever table; and how far its wrapping anew is. */
+#include <string.h>
+
+#include "store/sqlite.h"
+
+/* `rowid` is the order; a role and a purpose of its own where the table has them. */
+static const struct { const char *list, *put; enum sq_slot list_slot, put_slot; } part[MST_WRAPPED__COUNT] = {
+	[MST_WRAPPED_CREDENTIAL] = { "SELECT rowid, role, purpose, 0, key_id, key FROM credential WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+				     "UPDATE credential SET key = ?2 WHERE rowid = ?1", SQ_WRAPPED_CREDENTIALS, SQ_WRAPPED_CREDENTIAL },
+	[MST_WRAPPED_KEYREG] = { "SELECT rowid, role, 0, exporter, rel_key_id, key FROM keyreg WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+				 "UPDATE keyreg SET key = ?2 WHERE rowid = ?1", SQ_WRAPPED_KEYREGS, SQ_WRAPPED_KEYREG },
+	[MST_WRAPPED_SIM] = { "SELECT rowid, 0, 0, 0, imsi, key FROM sim WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+			      "UPDATE sim SET key = ?2 WHERE rowid = ?1", SQ_WRAPPED_SIMS, SQ_WRAPPED_SIM },
+	[MST_WRAPPED_KS] = { "SELECT rowid, 0, 0, 0, btid, ks FROM gba_session WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+			     "UPDATE gba_session SET ks = ?2 WHERE rowid = ?1", SQ_WRAPPED_KSS, SQ_WRAPPED_KS },
+	[MST_WRAPPED_AV] = { "SELECT rowid, 0, 0, 0, nonce, av FROM gba_run WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+			     "UPDATE gba_run SET av = ?2 WHERE rowid = ?1", SQ_WRAPPED_AVS, SQ_WRAPPED_AV },
+};
+
+#define W(t, m) SQ_COL(t, struct mst_wrapped_row, m)
+static const struct sq_col row_cols[] = { W(SQ_I64, row),     SQ_COL_MAX(struct mst_wrapped_row, role, MST_ROLE__COUNT - 1),
+					  SQ_COL_MAX(struct mst_wrapped_row, purpose, MST_PURPOSE__COUNT - 1),
+					  W(SQ_BOOL, exporter), W(SQ_TEXT, key_id), W(SQ_WRAPPED, key) };
+
+int sq_wrapped_list(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
+		    int (*each)(void *, const struct mst_wrapped_row *), void *arg)
+{
+	struct mst_wrapped_row row;
+	struct sq_iter it;
+	int r = sq_iter_open(&it, sq_of(s), part[p].list_slot, part[p].list, SQ_ARGS(SQ_I(after), SQ_I(sq_limit(limit))));
+
+	while (!r && sq_iter_next(&it, SQ_COLS(row_cols), &row))
+		r = each(arg, &row);
+	return sq_iter_close(&it, r);
+}
+
+static const struct sq_col key_col[] = { { SQ_WRAPPED, 0, sizeof(struct mst_wrapped) } };
+
+int sq_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key)
+{
+	return sq_put(sq_of(s), part[p].put_slot, part[p].put, SQ_ARGS(SQ_I(row)), SQ_COLS(key_col), key);
+}
+
+#define R(t, m) SQ_COL(t, struct mst_rotation, m)
+static const struct sq_col rotation_cols[] = { R(SQ_I64, generation), R(SQ_I64, part), R(SQ_I64, after), R(SQ_I64, rows), R(SQ_I64, changed),
+					       R(SQ_I64, bad), R(SQ_TEXT, bad_key), R(SQ_I64, begun) };
+
+int sq_rotation_put(struct mst_store *s, const struct mst_rotation *r)
+{
+	return sq_put(sq_of(s), SQ_ROTATION_PUT,
+		      "INSERT OR REPLACE INTO rotation (id, generation, part, after, rows, changed, bad, bad_key, begun) "
+		      "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", NULL, 0, SQ_COLS(rotation_cols), r);
+}
+
+int sq_rotation_get(struct mst_store *s, struct mst_rotation *ret)
+{
+	return sq_one(sq_of(s), SQ_ROTATION_GET, "SELECT generation, part, after, rows, changed, bad, bad_key, begun FROM rotation WHERE id = 1", NULL, 0,
+		      SQ_COLS(rotation_cols), ret);
+}

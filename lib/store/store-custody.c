@@ -1,0 +1,48 @@
+/* The store's face: seals of the audit log, and wrapped keys wherever they are. */
+#include "store/ops.h"
+
+int mst_store_event_head(struct mst_store *s, struct mst_event_head *ret)
+{
+	return s->ops->event_head(s, ret);
+}
+
+int mst_store_event_walk(struct mst_store *s, struct mst_event_walk *w)
+{
+	return s->ops->event_walk(s, w);
+}
+
+int mst_store_event_is(struct mst_store *s, const struct mst_event_head *h)
+{
+	return s->ops->event_is(s, h);
+}
+
+int mst_store_seal_put(struct mst_store *s, const struct mst_log_seal *r)
+{
+	return s->ops->seal_put(s, r);
+}
+
+int mst_store_seal_list(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg)
+{
+	return s->ops->seal_list(s, after, each, arg);
+}
+
+int mst_store_wrapped_list(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
+			   int (*each)(void *, const struct mst_wrapped_row *), void *arg)
+{
+	return (unsigned)p < MST_WRAPPED__COUNT ? s->ops->wrapped_list(s, p, after, limit, each, arg) : MST_FAULT_BUG;
+}
+
+int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key)
+{
+	return (unsigned)p < MST_WRAPPED__COUNT ? s->ops->wrapped_put(s, p, row, key) : MST_FAULT_BUG;
+}
+
+int mst_store_rotation_put(struct mst_store *s, const struct mst_rotation *r)
+{
+	return s->ops->rotation_put(s, r);
+}
+
+int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret)
+{
+	return s->ops->rotation_get(s, ret);
+}

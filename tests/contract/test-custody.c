@@ -1,0 +1,85 @@
+/* What every database must do for wrapping keys anew: each key once, nothing else of its row changes, the place is kept. */
+#include "contract.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct seen { struct mst_wrapped_row row[16]; size_t n; };
+
+static int keep(void *arg, const struct mst_wrapped_row *r)
+{
+	struct seen *s = arg;
+
+	s->row[s->n++] = *r;
+	return 0;
+}
+
+static void keys_are_wrapped_anew(void **state)
+{
+	struct fix *f = *state;
+	struct seen s = { .n = 0 };
+	struct mst_wrapped other = { .n = 40 };
+	struct mst_credential was, is;
+	int64_t after = 0;
+	size_t before;
+
+	memset(other.b, 0x77, sizeof(other.b));
+	for (int i = 1; i <= 5; i++) {
+		struct mst_credential c = make_cred(i);
+
+		assert_int_equal(mst_store_cred_put(f->s, MST_ROLE_MAF, &c, true), 0);
+	}
+	do {
+		before = s.n;
+		assert_int_equal(mst_store_wrapped_list(f->s, MST_WRAPPED_CREDENTIAL, after, 2, keep, &s), 0);
+		for (size_t i = before; i < s.n; i++) {
+			assert_true(s.row[i].row > after);
+			after = s.row[i].row;
+		}
+	} while (s.n > before);
+	assert_int_equal(s.n, 5);
+	for (size_t i = 0; i < s.n; i++) {
+		assert_int_equal(mst_store_cred_get(f->s, MST_ROLE_MAF, s.row[i].key_id, &was), 0);
+		assert_true(s.row[i].role == MST_ROLE_MAF && s.row[i].purpose == was.purpose && s.row[i].key.n == was.key.n);
+		assert_memory_equal(s.row[i].key.b, was.key.b, was.key.n);
+	}
+	assert_int_equal(mst_store_wrapped_put(f->s, MST_WRAPPED_CREDENTIAL, s.row[4].row, &other), 0);
+	assert_int_equal(mst_store_cred_get(f->s, MST_ROLE_MAF, s.row[4].key_id, &is), 0);
+	assert_true(is.key.n == 40 && is.key.b[39] == 0x77);
+	is.key = was.key;
+	assert_memory_equal(&is, &was, sizeof(is));
+	assert_int_equal(mst_store_wrapped_put(f->s, MST_WRAPPED_CREDENTIAL, after + 1, &other), MST_STORE_NONE);
+	for (int p = MST_WRAPPED_CREDENTIAL + 1; p < MST_WRAPPED__COUNT; p++) {
+		s.n = 0;
+		assert_int_equal(mst_store_wrapped_list(f->s, (enum mst_wrapped_part)p, 0, 2, keep, &s), 0);
+		assert_int_equal(s.n, 0);
+		assert_int_equal(mst_store_wrapped_put(f->s, (enum mst_wrapped_part)p, 1, &other), MST_STORE_NONE);
+	}
+	assert_int_equal(mst_store_wrapped_list(f->s, MST_WRAPPED__COUNT, 0, 2, keep, &s), MST_FAULT_BUG);
+}
+
+static void the_place_is_kept(void **state)
+{
+	struct fix *f = *state;
+	struct mst_rotation z = { .generation = 2, .part = 1, .after = 77, .rows = 5, .changed = 4, .bad = 1, .bad_key = "x@y", .begun = 1700000000 }, got;
+
+	assert_int_equal(mst_store_rotation_get(f->s, &got), MST_STORE_NONE);
+	for (int i = 0; i < 2; i++) {
+		z.after += i;
+		assert_int_equal(mst_store_rotation_put(f->s, &z), 0);
+		contract_reopen(f);
+		memset(&got, 0, sizeof(got));
+		assert_int_equal(mst_store_rotation_get(f->s, &got), 0);
+		assert_memory_equal(&got, &z, sizeof(z));
+	}
+}
+
+int main(int argc, char **argv)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
+	const struct CMUnitTest tests[] = { T(keys_are_wrapped_anew), T(the_place_is_kept) };
+
+	if (argc > 1)
+		contract_prefix = argv[1];
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
