@@ -98,7 +98,7 @@ enum mst_slot { MST_SLOT_ACTIVE, MST_SLOT_PENDING };
 struct mst_secenv;
 struct mst_secenv_ops {
 	const char *name;
-	/* Root credentials. load: 0, NONE, CORRUPT. store: durable when it returns 0. */
+	/* Root credentials. load: 0, NONE, CORRUPT. store: durable when it returns 0; MST_FAULT_BUG without a key. */
 	int (*load)(struct mst_secenv *s, enum mst_slot slot, struct mst_root_cred *ret_c,
 		    struct mst_diag *d);
 	int (*store)(struct mst_secenv *s, enum mst_slot slot, const struct mst_root_cred *c,

@@ -162,7 +162,7 @@ static int file_store(struct mst_secenv *env, enum mst_slot slot, const struct m
 {
 	struct file_env *e = of(env);
 	struct mst_writer w = mst_writer_of(e->cred, sizeof(e->cred));
-	int r = mst_root_cred_encode(c, &w);
+	int r = c->key.n ? mst_root_cred_encode(c, &w) : MST_FAULT_BUG;      /* one without its key would be lost for good */
 	uint8_t file[2], fresh;
 
 	if (!r)

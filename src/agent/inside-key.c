@@ -89,23 +89,48 @@ void inside_put_away(struct agent *a)
 	mst_key_wipe(&a->active.ke);
 }
 
+/* The credential of the active slot, as it is there, into a->unsealed: it is `key_id`'s, or it is not what was read before. */
+static int unseal(struct agent *a, const char *key_id, struct mst_diag *d)
+{
+	int r = a->env->ops->load(a->env, MST_SLOT_ACTIVE, &a->unsealed, d);
+
+	if (!r && strcmp(a->unsealed.key_id, key_id) != 0) {
+		mst_diag_set(d, 0, "slots", "the credential in the store is not the one that was read before", NULL);
+		r = MST_SECENV_CORRUPT;
+	}
+	return r;
+}
+
 int inside_root_key(struct agent *a, const struct mst_root_cred *c, struct mst_key *ret, struct mst_diag *d)
 {
-	int r = 0;
+	int r;
 
 	if (c != &a->active || c->key.n) {
 		*ret = c->key;
 		return 0;
 	}
-	r = a->env->ops->load(a->env, MST_SLOT_ACTIVE, &a->unsealed, d);
-	if (!r && strcmp(a->unsealed.key_id, c->key_id) != 0) {
-		mst_diag_set(d, 0, "slots", "the credential in the store is not the one that was read before", NULL);
-		r = MST_SECENV_CORRUPT;
-	}
+	r = unseal(a, c->key_id, d);
 	if (!r)
 		*ret = a->unsealed.key;
 	else
 		agent_log(a, AGENT_ERROR, "key", "why", inside_words(r, d), "remedy", agent_store_remedy(r), NULL);
+	mst_root_cred_wipe(&a->unsealed);
+	return r;
+}
+
+int inside_store_active(struct agent *a, struct mst_diag *d)
+{
+	int r = unseal(a, a->active.key_id, d);
+	struct mst_key key = a->unsealed.key, ke = a->unsealed.ke;
+
+	if (!r) {
+		a->unsealed = a->active;
+		a->unsealed.key = key;
+		a->unsealed.ke = ke;
+		r = a->env->ops->store(a->env, MST_SLOT_ACTIVE, &a->unsealed, d);
+	}
+	mst_key_wipe(&key);
+	mst_key_wipe(&ke);
 	mst_root_cred_wipe(&a->unsealed);
 	return r;
 }

@@ -37,6 +37,8 @@ const char *inside_words(int r, const struct mst_diag *d);
  */
 void inside_put_away(struct agent *a);
 MST_MUST_CHECK int inside_root_key(struct agent *a, const struct mst_root_cred *c, struct mst_key *ret, struct mst_diag *d);
+/* The rest of a->active has changed: it is stored with the keys that the store has. */
+MST_MUST_CHECK int inside_store_active(struct agent *a, struct mst_diag *d);
 
 /* mst_tls_ctx_new() with that key for cfg->chain_pem. The context may sign until it is freed, and not after the store is closed. */
 MST_MUST_CHECK int inside_tls(struct agent *a, const struct mst_secenv_key *k, struct mst_tls_config *cfg, struct mst_tls_ctx **ret,

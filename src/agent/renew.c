@@ -3,6 +3,7 @@
  * update of expirationTime, no new key. What to make of the answer is lib/enrolee/renewal.h; where it is refused the node enrols
  * again, as before the key's own end. An update that was done but not kept here is done again: it says the same.
  */
+#include "agent/inside.h"
 #include "agent/job.h"
 
 #include <string.h>
@@ -61,7 +62,7 @@ void renew_learned(struct agent *a, bool maf, const char *id, mst_time until)
 	a->active.generation++;
 	plan(a, at);
 	agent_point(a, "reg-renewed");
-	r = a->env->ops->store(a->env, MST_SLOT_ACTIVE, &a->active, &d);
+	r = inside_store_active(a, &d);
 	if (r)       /* what is on the disk ends sooner: after a start it is asked for again */
 		agent_log(a, AGENT_ERROR, "registration-not-kept", "at", at_name[at], "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 }
