@@ -34,21 +34,7 @@ void *mst_heap_realloc(void *p, size_t n)
 	return q;
 }
 
-/* As OpenSSL wants them: it says where in itself it asks. */
-static void *ossl_malloc(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return malloc(n);
-}
-
-static void *ossl_realloc(void *p, size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mst_heap_realloc(p, n);
-}
-
+/* As OpenSSL wants it: it says where in itself it asks. */
 static void ossl_free(void *p, const char *file, int line)
 {
 	(void)file;
@@ -56,7 +42,8 @@ static void ossl_free(void *p, const char *file, int line)
 	mst_heap_free(p);
 }
 
+/* Its own malloc() and realloc() stay: what holds secrets it grows by clearing what it leaves. */
 bool mst_heap_openssl(void)
 {
-	return CRYPTO_set_mem_functions(ossl_malloc, ossl_realloc, ossl_free) == 1;
+	return CRYPTO_set_mem_functions(NULL, NULL, ossl_free) == 1;
 }

@@ -90,6 +90,11 @@ static const struct mst_sandbox_call calls[] = {
 	{ AGT, SCMP_SYS(getdents64), 0, "what DHCP left" },
 	{ AGT, SCMP_SYS(ioctl), 0, NULL },
 	{ AGT, SCMP_SYS(flock), 0, "the state's lock, when it is closed" },
+	/* a module of PKCS#11 that keeps its objects in files */
+	{ AGT, SCMP_SYS(rename), 0, "a module of PKCS#11" },
+	{ AGT, SCMP_SYS(mkdir), 0, "a module of PKCS#11" },
+	{ AGT, SCMP_SYS(ftruncate), 0, "a module of PKCS#11" },
+	{ AGT, SCMP_SYS(fdatasync), 0, "a module of PKCS#11" },
 	/* peers, the local page, the control socket, D-Bus */
 	{ AGT, SCMP_SYS(socket), MST_ARGS_INET, NULL },
 	{ AGT, SCMP_SYS(socket), MST_ARGS_LOCAL, NULL },
@@ -136,7 +141,7 @@ static const struct { size_t offset; unsigned may; bool file; } named[] = {
 	{ offsetof(struct agent_config, card_device), MST_PATH_WRITE | MST_PATH_DEVICE, true },     /* modems come and go */
 	{ offsetof(struct agent_config, secenv_device), MST_PATH_WRITE | MST_PATH_DEVICE, false },
 	{ offsetof(struct agent_config, secenv_module_state), MST_PATH_WRITE | MST_PATH_DEVICE, false },
-	FILE_OF(secenv_module), FILE_OF(secenv_pin),             /* a token that was away is logged into anew */
+	FILE_OF(secenv_module), FILE_OF(secenv_secret), FILE_OF(secenv_pin),             /* a token that was away is logged into anew */
 	FILE_OF(file), FILE_OF(key_file), FILE_OF(certificate), FILE_OF(key), FILE_OF(anchors), FILE_OF(bootstrap), FILE_OF(psk_file),
 	FILE_OF(objects), FILE_OF(bundle_anchors), FILE_OF(trigger_signers), FILE_OF(card_pin_file), FILE_OF(card_key_file),
 };

@@ -6,6 +6,6 @@ const char *__lsan_default_suppressions(void);
 
 const char *__lsan_default_suppressions(void)
 {
-	/* freeDiameter reads TLS_CA into a list that it hands over entry by entry and never frees: once in a process */
-	return "leak:gnutls_x509_crt_list_import2\n";
+	/* freeDiameter reads TLS_CA, and TLS_CRL, into lists that it hands over entry by entry and never frees: once in a process */
+	return "leak:gnutls_x509_crt_list_import2\nleak:gnutls_x509_crl_list_import2\n";
 }

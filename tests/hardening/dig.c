@@ -30,11 +30,12 @@ static int keeper(const char *dir)
 	struct mst_diag d = { 0 };
 	int fd;
 
-	if (keeper_files_read(dir, mst_crypto_openssl(), &f, &fd, &d)) {
+	if (keeper_files_read(dir, NULL, mst_crypto_openssl(), &f, &fd, &d)) {
 		fprintf(stderr, "dig: %s %s\n", d.field, d.text);
 		return 1;
 	}
-	octets("kek", f.kek, sizeof(f.kek));
+	for (size_t i = 0; i < f.n_kek; i++)
+		octets("kek", f.kek[i].key, sizeof(f.kek[i].key));
 	octets("ca", f.ca_key, f.n_ca_key);
 	mst_wipe(&f, sizeof(f));
 	close(fd);
