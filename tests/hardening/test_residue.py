@@ -131,7 +131,7 @@ def test_memory(world):
     # the keeper's are in no core, whoever takes one; and what is looked for is there
     assert all("dd" in h.flags for h in hits if found[h.target] == "keeper")
     assert ("keeper", "ca") in {(found[h.target], h.name) for h in hits}
-    assert {f"{who}-active-km" for who in world.agents} <= {h.name for h in hits}
+    assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits}
 
 
 def test_no_core(world):

@@ -111,8 +111,11 @@ static void leave(void)
 		saved.rip -= 2;
 	}
 	saved.orig_rax = (unsigned long long)-1;
-	if (pwrite(mem, under, SCRATCH, (off_t)scratch) != SCRATCH || ptrace(PTRACE_SETREGS, pid, 0, &saved) ||
-	    ptrace(PTRACE_DETACH, pid, 0, 0))
+	if (pwrite(mem, under, SCRATCH, (off_t)scratch) == SCRATCH && !ptrace(PTRACE_SETREGS, pid, 0, &saved) &&
+	    !ptrace(PTRACE_DETACH, pid, 0, 0))
+		return;
+	/* somebody else may have ended it meanwhile, because of what was done in it */
+	if (ptrace(PTRACE_GETREGS, pid, 0, &saved) == 0 || errno != ESRCH)
 		fail("leave");
 }
 
@@ -170,6 +173,16 @@ static int dies(void)
 	return waiting >> (SIGSYS - 1) & 1;
 }
 
+/* Somebody else has ended it meanwhile, because of what was done in it: the signal. */
+static int gone(const char *what)
+{
+	struct user_regs_struct r;
+
+	if (ptrace(PTRACE_GETREGS, pid, 0, &r) == 0 || errno != ESRCH)
+		fail(what);
+	return stopped();
+}
+
 static int call(char **word, size_t n, long long *ret)
 {
 	struct user_regs_struct r = saved;
@@ -183,14 +196,14 @@ static int call(char **word, size_t n, long long *ret)
 	for (size_t i = 1; i < n && i <= 6; i++)
 		a[i - 1] = value(word[i]);
 	if (pwrite(mem, now, SCRATCH, (off_t)scratch) != SCRATCH)
-		fail("its stack");
+		return gone("its stack");
 	r.rip = at_syscall;
 	r.rsp = scratch;
 	r.rax = (unsigned long long)number;
 	r.orig_rax = (unsigned long long)-1;
 	r.rdi = a[0], r.rsi = a[1], r.rdx = a[2], r.r10 = a[3], r.r8 = a[4], r.r9 = a[5];
 	if (ptrace(PTRACE_SETREGS, pid, 0, &r))
-		fail("its registers");
+		return gone("its registers");
 	for (int half = 0; half < 2; half++) {
 		if (ptrace(PTRACE_SYSCALL, pid, 0, 0) && errno != ESRCH)        /* dead already: stopped() tells of what */
 			fail("its call");
@@ -201,7 +214,7 @@ static int call(char **word, size_t n, long long *ret)
 	if (dies())
 		return ptrace(PTRACE_SYSCALL, pid, 0, 0) ? SIGSYS : stopped();
 	if (ptrace(PTRACE_GETREGS, pid, 0, &r))
-		fail("its registers");
+		return gone("its registers");
 	*ret = (long long)r.rax;
 	return 0;
 }
