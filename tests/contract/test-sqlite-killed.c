@@ -208,7 +208,7 @@ static void killed_while_it_is_made(void **state)
 
 	(void)state;
 	print_message("# %u writes and syncs\n", n);
-	assert_true(n > 10);            /* what is made is written in few pieces */
+	assert_true(n > 100);
 }
 
 static void looks_committed(struct fix *f, bool alive, int said)
