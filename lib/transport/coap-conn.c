@@ -164,7 +164,8 @@ static void set_timer(struct mst_coap_conn *c)
 
 	if (c->state == COAP_CONN_OPEN) {
 		at = sooner(coap_server_deadline(&c->coap), c->pending ? c->until : c->used + c->s->limits.idle_ms);
-		if (!c->pending && (c->closing || outlived(c)))
+		/* one that is not idle ends when it is: a time that has passed would be asked again and again until then */
+		if ((c->closing || outlived(c)) && coap_conn_idle(c))
 			at = sooner(at, c->used + FETCH_MS);
 	} else {
 		dtls = c->state == COAP_CONN_HANDSHAKE ? dtls_timer_in(&c->t) : -1;

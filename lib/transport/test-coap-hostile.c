@@ -280,6 +280,42 @@ static void an_ending_session_serves_no_more(void **state)
 	cw_free(w);
 }
 
+static void set_true(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	*(bool *)arg = true;
+}
+
+/* A session that is to end waits for the next block of a request, and does nothing meanwhile. */
+static void an_ending_session_waits_for_blocks(void **state)
+{
+	const struct timeval moment = { 0, 100000 };
+	struct cw *w = cw_new();
+	bool over = false;
+	unsigned turns = 0;
+	struct event end;
+	struct rude x;
+
+	(void)state;
+	cw_use_secret(w);
+	cw_serve(w);
+	rude_dial(w, &x, "127.0.0.1");
+	rude_block(&x);
+	assert_int_equal(rude_hear(w, &x), MST_COAP_CONTINUE);
+	mst_coap_conn_set_whose(w->conn, &(struct mst_whose){ 7, 70 });
+	w->conn->used -= 10000;              /* as if the block had come so long ago */
+	mst_coap_server_cut(w->server, &(struct mst_whose){ .group = 70 });
+	event_assign(&end, w->base, -1, 0, set_true, &over);
+	event_add(&end, &moment);
+	for (; !over; turns++)
+		event_base_loop(w->base, EVLOOP_ONCE);
+	assert_in_range(turns, 1, 10);
+	assert_int_equal(mst_coap_server_open(w->server), 1);
+	rude_end(&x);
+	cw_free(w);
+}
+
 /* Few sessions and many handshakes: those that are never finished leave places, to others and to who comes from elsewhere. */
 static void half_handshakes_take_no_session(void **state)
 {
@@ -498,7 +534,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strangers_cost_nothing), cmocka_unit_test(a_cookie_is_soon_stale),
-		cmocka_unit_test(an_ending_session_serves_no_more), cmocka_unit_test(half_handshakes_take_no_session),
+		cmocka_unit_test(an_ending_session_serves_no_more), cmocka_unit_test(an_ending_session_waits_for_blocks),
+		cmocka_unit_test(half_handshakes_take_no_session),
 		cmocka_unit_test(refusals_are_told), cmocka_unit_test(sessions_are_shared), cmocka_unit_test(room_is_shared),
 		cmocka_unit_test(beginning_anew_needs_a_place), cmocka_unit_test(garbage_is_no_use),
 	};
