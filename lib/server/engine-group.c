@@ -252,7 +252,8 @@ static int decide_fetched(struct engine *e, struct work *w)
 	if (!mst_get_fetch_result((struct mst_view){ w->b, w->n }, &f))
 		return violation(e, w, "fetch-result");
 	f.channel = w->client < ENGINE_CLIENTS ? e->client[w->client].who.channel : 0;
-	if (f.end != MST_FETCH_OK) {
+	if (f.end != MST_FETCH_OK && !w->fetch_told) {
+		w->fetch_told = true;
 		e->u.m.v[MST_M_FETCHES_FAILED]++;
 		mst_log(&e->u.log, f.end == MST_FETCH_UNKNOWN ? MST_LOG_DEBUG : MST_LOG_WARNING, "another server did not give what was asked for", "identity",
 			p->about, "end", mst_fetch_end_name[f.end], "detail", f.detail, NULL);
@@ -412,9 +413,28 @@ static int transact(struct engine *e, struct work **w, size_t n, bool marked)
 	return 0;
 }
 
+/* The local one serves operators. */
+static bool of_an_operator(const struct engine *e, const struct work *w)
+{
+	const struct engine_client *c = w->client < ENGINE_CLIENTS ? &e->client[w->client] : NULL;
+
+	return c && c->who.role == MST_ROLE_NONE && c->who.peer == MST_PROC_LISTENER;
+}
+
+/* What an operator commands may reach beyond the store, to the keeper's next generation: that is not decided again because another
+ * member of its group has to be undone. */
+static bool wants_marks(const struct engine *e, struct work *const *w, size_t n)
+{
+	bool wants = e->marked_left > 0;
+
+	for (size_t i = 0; i < n && !wants; i++)
+		wants = of_an_operator(e, w[i]);
+	return wants;
+}
+
 static void transact_all(struct engine *e, struct work **w, size_t n)
 {
-	int r = transact(e, w, n, e->marked_left > 0);
+	int r = transact(e, w, n, wants_marks(e, w, n));
 
 	if (r == AGAIN) {
 		e->marked_left = MARKED_GROUPS;
@@ -490,7 +510,7 @@ static void send_answer(struct engine *e, struct work *w)
 		/* nothing was changed, or the change stands and a repeated request gets its answer (lesson
 		 * 11) */
 		w->answer = (struct mst_answer_frame){ .rsc = MST_RSC_INTERNAL, .retry_after = 5 };
-		if (e->client[w->client].who.role == MST_ROLE_NONE && e->client[w->client].who.peer == MST_PROC_LISTENER)
+		if (of_an_operator(e, w))
 			w->answer.content = words_for_operator(e, text, sizeof(text));
 	}
 	/* an RSC, or a status of HTTP: 4xx of either is a refusal */

@@ -36,6 +36,7 @@ struct work {
 	/* what the decision gave */
 	bool failed;
 	bool told;                        /* there was room for its event */
+	bool fetch_told;                  /* FETCHED: that nothing came has been counted */
 	bool settled;                     /* failed, or leaves nothing behind: not decided again with its group */
 	bool revoked;                     /* EXCHANGE: the list of our CA has changed */
 	struct mst_whose whose;           /* PSK, FETCHED: key it is */

@@ -130,7 +130,20 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 static const struct mst_role_ops role = { .role = MST_ROLE_MEF, .primitives = true, .network = true,
 	.strangers_count = true, .for_strangers = true, .psk = true, .handle = handle,
 	.psk_lookup = psk_lookup, .fetched = fetched, .resumed = resumed };
-static const struct mst_role_ops *const roles[] = { &role, NULL };
+
+/* An operator's command that does what no transaction undoes. */
+static int command(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
+{
+	char what[40];
+
+	assert_true(mst_view_to_str(x->request.to, what, sizeof(what)));
+	t.commands++;
+	a->rsc = MST_RSC_OK;
+	return event_of(env, what);
+}
+
+static const struct mst_role_ops admin = { .role = MST_ROLE_ADMIN, .handle = command };
+static const struct mst_role_ops *const roles[] = { &role, &admin, NULL };
 
 /* --- the keeper --- */
 
@@ -228,6 +241,8 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 		t.connector = NULL;
 	if (l == t.diameter)
 		t.diameter = NULL;
+	if (l == t.local)
+		t.local = NULL;
 	(void)mst_link_free(l);
 }
 
@@ -283,6 +298,7 @@ int up(void **state)
 	t.listener = attach(MST_PROC_LISTENER, MST_ROLE_MEF, CHANNEL);
 	t.connector = attach(MST_PROC_CONNECTOR, MST_ROLE_MAF, 9);
 	t.diameter = attach(MST_PROC_DIAMETER, MST_ROLE_NONE, 10);
+	t.local = attach(MST_PROC_LISTENER, MST_ROLE_NONE, 11);
 	mst_put_conf(&w, &f);
 	assert_int_equal(mst_link_send(t.control, MST_FRAME_CONF, 0, mst_written(&w)), 0);
 	assert_int_equal(mst_link_send(t.control, MST_FRAME_START, 0, MST_VIEW_NONE), 0);
@@ -303,6 +319,7 @@ int down(void **state)
 	mst_link_free(t.listener);
 	mst_link_free(t.connector);
 	mst_link_free(t.diameter);
+	mst_link_free(t.local);
 	event_base_free(t.base);
 	for (size_t i = 0; i < MST_COUNT(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", t.dir, files[i]);
@@ -311,7 +328,7 @@ int down(void **state)
 	return rmdir(t.dir);
 }
 
-void ask(uint64_t id, const char *path, enum mst_role r)
+static void ask_on(struct mst_link *l, uint64_t id, const char *path, enum mst_role r)
 {
 	static uint8_t b[65536];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
@@ -319,7 +336,17 @@ void ask(uint64_t id, const char *path, enum mst_role r)
 		.authorization = MST_VIEW_LIT("Digest x"), .peer.how = t.how };
 
 	mst_put_exchange(&w, &x);
-	assert_int_equal(mst_link_send(t.listener, MST_FRAME_EXCHANGE, id, mst_written(&w)), 0);
+	assert_int_equal(mst_link_send(l, MST_FRAME_EXCHANGE, id, mst_written(&w)), 0);
+}
+
+void ask(uint64_t id, const char *path, enum mst_role r)
+{
+	ask_on(t.listener, id, path, r);
+}
+
+void ask_local(uint64_t id, const char *path)
+{
+	ask_on(t.local, id, path, MST_ROLE_ADMIN);
 }
 
 void ask_psk(uint64_t id, const char *identity)

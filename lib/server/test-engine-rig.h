@@ -9,7 +9,7 @@
 struct engine_rig {
 	struct event_base *base;
 	struct mst_unit *engine;
-	struct mst_link *control, *listener, *connector, *diameter;      /* our ends */
+	struct mst_link *control, *listener, *connector, *diameter, *local;      /* our ends */
 	char dir[64];
 	unsigned answers, rsc[512], busy, asks, fetches, psk_known, psk_unknown;
 	uint64_t fetch_id;
@@ -17,6 +17,7 @@ struct engine_rig {
 	struct mst_answer_frame answer;
 	unsigned resumed;
 	unsigned releases;
+	unsigned commands;            /* of operators that were decided */
 	uint32_t released_to[8];
 	unsigned cuts;
 	struct mst_whose cut;
@@ -31,6 +32,7 @@ int down(void **state);
 void turn(void);
 struct mst_link *attach(enum mst_process kind, enum mst_role r, uint32_t channel);
 void ask(uint64_t id, const char *path, enum mst_role r);
+void ask_local(uint64_t id, const char *path);
 void ask_psk(uint64_t id, const char *identity);
 void ask_psk_with(uint64_t id, const char *identity, uint16_t suite);
 unsigned events(const char *what);       /* whose `what` begins so */

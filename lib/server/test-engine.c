@@ -144,7 +144,7 @@ static void psk(void **state)
 	assert_int_equal(t.releases, 1);
 }
 
-static void answer_fetch(enum mst_fetch_end end)
+static void send_fetched(enum mst_fetch_end end)
 {
 	uint8_t b[1024];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
@@ -153,7 +153,41 @@ static void answer_fetch(enum mst_fetch_end end)
 	r.key.n = end == MST_FETCH_OK;
 	mst_put_fetch_result(&w, &r);
 	assert_int_equal(mst_link_send(t.connector, MST_FRAME_FETCH_RESULT, t.fetch_id, mst_written(&w)), 0);
+}
+
+static void answer_fetch(enum mst_fetch_end end)
+{
+	send_fetched(end);
 	turn();
+}
+
+/* What is decided again with its group is decided once where that reaches beyond the store, and counted once. */
+static void decided_again(void **state)
+{
+	uint64_t commits;
+
+	(void)state;
+	ask_psk(9, "fetch1");
+	turn();
+	assert_int_equal(t.fetches, 1);
+	commits = t.engine->m.v[MST_M_COMMITS];
+	send_fetched(MST_FETCH_UNREACHABLE);
+	ask(1, "/good", MST_ROLE_MEF);
+	ask(2, "/fault", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.engine->m.v[MST_M_COMMITS], commits + 1);
+	assert_int_equal(t.engine->m.v[MST_M_FETCHES_FAILED], 1);
+	((struct engine *)(void *)t.engine)->marked_left = 0;
+	ask_local(3, "/rotate");
+	ask(4, "/good", MST_ROLE_MEF);
+	ask(5, "/fault", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.commands, 1);
+	assert_int_equal(t.rsc[3], MST_RSC_OK);
+	assert_int_equal(t.rsc[5], MST_RSC_INTERNAL);
+	assert_int_equal(events("/rotate"), 1);
+	assert_int_equal(events("/good"), 2);
+	assert_int_equal(events("/fault"), 0);
 }
 
 static void fetch_collapses(void **state)
@@ -388,7 +422,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
-		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
+		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(decided_again),
+		T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
 		T(audit_log_is_shortened), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(drains),
 	};
 
