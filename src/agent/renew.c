@@ -67,12 +67,13 @@ void renew_learned(struct agent *a, bool maf, const char *id, mst_time until)
 		agent_log(a, AGENT_ERROR, "registration-not-kept", "at", at_name[at], "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 }
 
-/* Refused, or nobody answered until it had ended. */
+/* Refused, or nobody answered until it had ended. A run that waits for its next try is an enrolment already, and keeps its pace. */
 static void give_up(struct agent *a, int at, const char *why)
 {
 	agent_log(a, AGENT_WARN, "registration-not-renewed", "at", at_name[at], "why", why, "then", "enrolling anew", NULL);
 	a->reg[at].hold = agent_now() + RENEW_RETRY_S * 1000;
-	agent_renew(a);
+	if (agent_mode(a) == AGENT_ENROLLED)
+		agent_renew(a);
 }
 
 static void over(struct proc_job *p)
@@ -135,9 +136,17 @@ static void start(struct agent *a, int at)
 		  "trying again", NULL);
 }
 
+/* Beside a run that waits, too: it may wait for the MEF for days, while the MAF is there. */
+static bool alive(const struct agent *a)
+{
+	enum agent_mode m = agent_mode(a);
+
+	return !a->once && !a->only_check && (m == AGENT_ENROLLED || m == AGENT_WAITING) && a->has_active && a->active.not_after > agent_utc(a);
+}
+
 void renew_tick(struct agent *a)
 {
-	for (int at = MEF; at <= MAF; at++)
+	for (int at = MEF; at <= MAF && alive(a); at++)
 		if (reg_id(&a->active, at)[0] && !a->reg[at].runs && agent_utc(a) >= a->reg[at].at && agent_now() >= a->reg[at].hold)
 			start(a, at);
 }
@@ -146,7 +155,7 @@ mst_ms renew_deadline(const struct agent *a)
 {
 	mst_ms first = MST_NEVER;
 
-	for (int at = MEF; at <= MAF; at++) {
+	for (int at = MEF; at <= MAF && alive(a); at++) {
 		mst_time left = a->reg[at].at - agent_utc(a);
 		mst_ms when;
 

@@ -173,6 +173,35 @@ static void too_late(void **state)
 	expect_enrolled(conf);
 }
 
+/*
+ * A run that waits for its next try, because the MEF refuses it, holds up no registration: the one at the MAF would end though the MAF
+ * is there.
+ */
+static void beside_a_run_that_fails(void **state)
+{
+	const char *conf = mock_config(m, "w", mock_instruction(m), "backoff_first = \"600s\";\nbackoff_max = \"600s\";\n");
+	char state_word[32] = "";
+	json_t *s;
+	pid_t pid;
+
+	(void)state;
+	expect_exit(run(conf, "run", "--once"), 0);
+	near_the_end("w", MEF | MAF, 24);
+	m->mef_refuses = MST_RSC_NO_PRIVILEGE;
+	m->update_refused[1] = MST_RSC_INTERNAL;     /* busy; the next try is in 6 s */
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "registration-not-renewed at=maf");
+	serve_until(pid, "instruction-failed");
+	s = status_beside(conf);
+	snprintf(state_word, sizeof(state_word), "%s", json_string_value(json_object_get(s, "state")));
+	json_decref(s);
+	assert_string_equal(state_word, "waiting");
+	m->update_refused[1] = 0;
+	serve_until(pid, "registration-renewed at=maf");
+	expect_clean_stop(pid);
+	assert_int_equal(m->n_keys, 1);
+}
+
 /* The power goes when the server has prolonged it and nothing of that is kept: asked again, answered the same. */
 static void power_cut(void **state)
 {
@@ -197,7 +226,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(each_end_is_kept_and_told), T(prolonged_at_both), T(refused), T(unreachable), T(too_late), T(power_cut),
+		T(each_end_is_kept_and_told), T(prolonged_at_both), T(refused), T(unreachable), T(too_late), T(beside_a_run_that_fails), T(power_cut),
 	};
 
 	program = argc > 1 ? argv[1] : NULL;
