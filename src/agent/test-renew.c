@@ -180,7 +180,7 @@ static void too_late(void **state)
  */
 static void beside_a_run_that_fails(void **state)
 {
-	const char *conf = mock_config(m, "w", mock_instruction(m), "backoff_first = \"600s\";\nbackoff_max = \"600s\";\n");
+	const char *conf = mock_config(m, "w", mock_instruction(m), "backoff_first = \"86400s\";\nbackoff_max = \"86400s\";\n");
 	char state_word[32] = "";
 	json_t *s;
 	pid_t pid;
