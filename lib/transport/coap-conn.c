@@ -107,7 +107,7 @@ static void take_stats(struct mst_coap_conn *c)
 
 void coap_conn_drop(struct mst_coap_conn *c, bool say_bye)
 {
-	if (c->state == COAP_CONN_OPEN)
+	if (c->state == COAP_CONN_OPEN && !c->ours)
 		tell_refused(c, coap_server_broken_off(&c->coap));
 	tell_close(c);
 	if (c->state != COAP_CONN_PROBE) {

@@ -39,6 +39,7 @@ struct mst_coap_conn {
 	mst_ms since, used, until;           /* until: of the handshake, or of the answer */
 	unsigned origin;
 	bool known, pending, running, get, again, closing;
+	bool ours;                           /* we end it: the peer has broken nothing off */
 	bool last;                           /* when it is to end: the request that was going on has come, there is no other */
 	struct coap_stats told;              /* as far as it is in the endpoint's */
 };

@@ -261,6 +261,7 @@ static bool evict(struct mst_coap_server *s, unsigned origin)
 	if (!c)
 		return false;
 	s->stats.evicted++;
+	c->ours = true;
 	coap_conn_drop(c, true);
 	return true;
 }
@@ -470,8 +471,10 @@ struct mst_coap_server *mst_coap_server_free(struct mst_coap_server *s)
 		return NULL;
 	drop_probe(s);
 	for (int q = COAP_Q_HANDSHAKE; q < COAP_Q__COUNT; q++)
-		while (s->ends[q].oldest)
+		while (s->ends[q].oldest) {
+			s->ends[q].oldest->ours = true;
 			coap_conn_drop(s->ends[q].oldest, true);
+		}
 	event_del(&s->io);
 	close(s->fd);
 	mst_tls_ctx_free(s->tls);

@@ -434,6 +434,7 @@ static void sessions_are_shared(void **state)
 		lives(w, &one[i]);
 	assert_int_equal(rude_hear(w, &many[5]), 0);
 	assert_int_equal(rude_hear(w, &many[6]), 0);
+	assert_int_equal(w->refused, 0);     /* who gave way has broken nothing off */
 	for (size_t i = 0; i < n; i++)
 		rude_end(&many[i]);
 	for (int i = 0; i < 3; i++)
