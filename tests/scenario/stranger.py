@@ -113,10 +113,10 @@ def content(answer):
 
 
 def rows(inst):
-    """Every row of the store but the audit log: what a refusal must leave alone."""
+    """Every row of the store but the audit log and its seals, which are put by the clock: what a refusal must leave alone."""
     with contextlib.closing(sqlite3.connect(inst.dir / "store/muster.db", timeout=20)) as db:
         db.execute("PRAGMA query_only = 1")
-        names = [n for (n,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'event'")]
+        names = [n for (n,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('event', 'event_seal')")]
         return {n: sorted(db.execute(f"SELECT * FROM {n}").fetchall(), key=repr) for n in names}
 
 
