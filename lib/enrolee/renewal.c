@@ -30,7 +30,9 @@ enum mst_reg_next mst_reg_judge(const struct mst_reg_term *t, enum prov_reason r
 
 int64_t mst_reg_wait(const struct mst_reg_term *t, mst_time utc)
 {
-	int64_t left = t->until > utc ? (t->until - utc) / 4 : 0;
+	int64_t left = (t->until - utc) / 4;
 
+	if (t->until <= utc)         /* it could not even be begun, and may be so for long */
+		return WAIT_MAX_S;
 	return left < WAIT_MIN_S ? WAIT_MIN_S : left > WAIT_MAX_S ? WAIT_MAX_S : left;
 }

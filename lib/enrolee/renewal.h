@@ -24,7 +24,7 @@ enum mst_reg_next {
 };
 /* What follows from an update that ended like that; `granted` counts when `r` is PROV_OK, 0 = not said. */
 enum mst_reg_next mst_reg_judge(const struct mst_reg_term *t, enum prov_reason r, mst_time granted, mst_time utc);
-/* Seconds until the next try: a quarter of what is left, 5 at least and 600 at most. */
+/* Seconds until the next try: a quarter of what is left, 5 at least and 600 at most; 600 when it has ended. */
 int64_t mst_reg_wait(const struct mst_reg_term *t, mst_time utc);
 
 #endif

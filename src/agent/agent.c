@@ -322,14 +322,11 @@ static void timers(struct agent *a)
 	leave_tick(a);
 	if (now >= prov_deadline(a->prov) && !a->failed_once)
 		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
-	if (agent_mode(a) != AGENT_ENROLLED || a->once || a->only_check)
+	if (a->once || a->only_check)
 		return;
 	renew_tick(a);
-	if (agent_utc(a) >= a->renew_at && now >= a->renew_hold) {
-		agent_renew(a);
-	} else if (!check_running(a) && now >= a->check_at) {
+	if (agent_mode(a) == AGENT_ENROLLED && !check_running(a) && now >= a->check_at)
 		check_start(a);
-	}
 }
 
 static void arm(struct agent *a)
@@ -347,16 +344,10 @@ static void arm(struct agent *a)
 		SOONER(now + (a->own.renew_at > agent_utc(a) ? a->own.renew_at - agent_utc(a) : 0) * 1000);
 	if (!a->failed_once)
 		SOONER(prov_deadline(a->prov));
-	if (agent_mode(a) == AGENT_ENROLLED && !a->only_check) {
-		mst_time left = a->renew_at - agent_utc(a);
-
-		SOONER(a->check_at);
+	if (!a->once && !a->only_check)
 		SOONER(renew_deadline(a));
-		if (left < 3600 && now + (left > 0 ? left : 0) * 1000 > a->renew_hold)
-			SOONER(now + (left > 0 ? left : 0) * 1000);
-		else if (left < 3600)
-			SOONER(a->renew_hold);
-	}
+	if (agent_mode(a) == AGENT_ENROLLED && !a->once && !a->only_check)
+		SOONER(a->check_at);
 #undef SOONER
 	at = at > now ? at - now : 1;
 	tv = (struct timeval){ .tv_sec = at / 1000, .tv_usec = (at % 1000) * 1000 };

@@ -283,7 +283,7 @@ void visit_tick(struct agent *a);
 /* A session with the MEF ended before anything was answered in it: was it our certificate? */
 void own_session_ended(struct agent *a, enum mst_tls_end why);
 
-/* renew.c: the registrations at MEF and MAF are prolonged before they end */
+/* renew.c: the registrations at MEF and MAF are prolonged before they end, the root key is renewed */
 #define RENEW_RETRY_S 3600           /* a renewal that could not even be triggered is tried again after this */
 void renew_plan(struct agent *a);                    /* for the credential that is active now */
 void renew_tick(struct agent *a);

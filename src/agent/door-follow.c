@@ -103,8 +103,10 @@ enum trigger_verdict door_follow(struct agent *a, const struct trigger_order *o,
 {
 	switch ((enum mst_trigger_what)o->what) {
 	case MST_TRIGGER_RENEW:
-		if (agent_mode(a) != AGENT_ENROLLED)
+		if (!a->has_active)
 			return unusable(d, "there is no credential to renew");
+		if (agent_mode(a) == AGENT_BUSY)
+			return unusable(d, "a bootstrap is going on");
 		return of_engine(agent_trigger_file(a, by, d), d);
 	case MST_TRIGGER_RUN:
 		return of_engine(agent_trigger_file(a, by, d), d);

@@ -1,7 +1,7 @@
 /*
  * The registrations behind the credential, at the MEF and at the MAF, are prolonged before they end (TS-0003 8.3.5.2.5, 8.8.2.5): an
  * update of expirationTime, no new key. What to make of the answer is lib/enrolee/renewal.h; where it is refused the node enrols
- * again, as before the key's own end. An update that was done but not kept here is done again: it says the same.
+ * again, as it does before the key's own end. An update that was done but not kept here is done again: it says the same.
  */
 #include "agent/inside.h"
 #include "agent/job.h"
@@ -67,12 +67,13 @@ void renew_learned(struct agent *a, bool maf, const char *id, mst_time until)
 		agent_log(a, AGENT_ERROR, "registration-not-kept", "at", at_name[at], "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 }
 
-/* Refused, or nobody answered until it had ended. */
+/* Refused, or nobody answered until it had ended. A run that waits for its next try is an enrolment already, and keeps its pace. */
 static void give_up(struct agent *a, int at, const char *why)
 {
 	agent_log(a, AGENT_WARN, "registration-not-renewed", "at", at_name[at], "why", why, "then", "enrolling anew", NULL);
 	a->reg[at].hold = agent_now() + RENEW_RETRY_S * 1000;
-	agent_renew(a);
+	if (agent_mode(a) == AGENT_ENROLLED)
+		agent_renew(a);
 }
 
 static void over(struct proc_job *p)
@@ -135,25 +136,46 @@ static void start(struct agent *a, int at)
 		  "trying again", NULL);
 }
 
+/* Beside a run that waits, too: it may wait for the MEF for days, while the MAF is there. */
+static bool regs_live(const struct agent *a, enum agent_mode m)
+{
+	return (m == AGENT_ENROLLED || m == AGENT_WAITING) && a->has_active && a->active.not_after > agent_utc(a);
+}
+
+/* With a credential, or with one that has ended before anything was done about it: the node was asleep, or its clock was set. */
+static bool key_renews(const struct agent *a, enum agent_mode m)
+{
+	return m == AGENT_ENROLLED || (m == AGENT_EMPTY && a->has_active);
+}
+
 void renew_tick(struct agent *a)
 {
-	for (int at = MEF; at <= MAF; at++)
+	for (int at = MEF; at <= MAF && regs_live(a, agent_mode(a)); at++)
 		if (reg_id(&a->active, at)[0] && !a->reg[at].runs && agent_utc(a) >= a->reg[at].at && agent_now() >= a->reg[at].hold)
 			start(a, at);
+	if (key_renews(a, agent_mode(a)) && agent_utc(a) >= a->renew_at && agent_now() >= a->renew_hold)
+		agent_renew(a);
+}
+
+static mst_ms due(const struct agent *a, mst_time at, mst_ms hold)
+{
+	mst_time left = at - agent_utc(a);
+	mst_ms when;
+
+	if (left >= 3600)        /* MST_NEVER among it; who waits looks again within the hour */
+		return MST_NEVER;
+	when = agent_now() + (left > 0 ? left : 0) * 1000;
+	return when > hold ? when : hold;
 }
 
 mst_ms renew_deadline(const struct agent *a)
 {
-	mst_ms first = MST_NEVER;
+	enum agent_mode m = agent_mode(a);
+	mst_ms first = key_renews(a, m) ? due(a, a->renew_at, a->renew_hold) : MST_NEVER;
 
-	for (int at = MEF; at <= MAF; at++) {
-		mst_time left = a->reg[at].at - agent_utc(a);
-		mst_ms when;
+	for (int at = MEF; at <= MAF && regs_live(a, m); at++) {
+		mst_ms when = a->reg[at].runs || !reg_id(&a->active, at)[0] ? MST_NEVER : due(a, a->reg[at].at, a->reg[at].hold);
 
-		if (a->reg[at].runs || !reg_id(&a->active, at)[0] || left >= 3600)       /* MST_NEVER among it */
-			continue;
-		when = agent_now() + (left > 0 ? left : 0) * 1000;
-		when = when > a->reg[at].hold ? when : a->reg[at].hold;
 		first = when < first ? when : first;
 	}
 	return first;

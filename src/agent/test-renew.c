@@ -6,6 +6,7 @@
  */
 #include "agent/test-run.h"
 
+#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -173,6 +174,74 @@ static void too_late(void **state)
 	expect_enrolled(conf);
 }
 
+/*
+ * A run that waits for its next try, because the MEF refuses it, holds up no registration: the one at the MAF would end though the MAF
+ * is there.
+ */
+static void beside_a_run_that_fails(void **state)
+{
+	const char *conf = mock_config(m, "w", mock_instruction(m), "backoff_first = \"86400s\";\nbackoff_max = \"86400s\";\n");
+	char state_word[32] = "";
+	json_t *s;
+	pid_t pid;
+
+	(void)state;
+	expect_exit(run(conf, "run", "--once"), 0);
+	near_the_end("w", MEF | MAF, 24);
+	m->mef_refuses = MST_RSC_NO_PRIVILEGE;
+	m->update_refused[1] = MST_RSC_INTERNAL;     /* busy; the next try is in 6 s */
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "registration-not-renewed at=maf");
+	serve_until(pid, "instruction-failed");
+	s = status_beside(conf);
+	snprintf(state_word, sizeof(state_word), "%s", json_string_value(json_object_get(s, "state")));
+	json_decref(s);
+	assert_string_equal(state_word, "waiting");
+	m->update_refused[1] = 0;
+	serve_until(pid, "registration-renewed at=maf");
+	expect_clean_stop(pid);
+	assert_int_equal(m->n_keys, 1);
+}
+
+static void serve_a_moment(void)
+{
+	static const struct timeval step = { .tv_usec = 20000 };
+
+	event_base_loopexit(m->base, &step);
+	event_base_dispatch(m->base);
+}
+
+/*
+ * The node slept over the end of its key, or somebody set its clock: nothing is left to be renewed, and it is not left alone.
+ */
+static void slept_over_the_end(void **state)
+{
+	const char *conf = mock_config(m, "s", mock_instruction(m), "");
+	struct mst_secenv *s;
+	struct mst_root_cred c;
+	pid_t pid;
+
+	(void)state;
+	expect_exit(run(conf, "run", "--once"), 0);
+	s = state_of("s");
+	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &c, NULL), 0);
+	c.obtained = time(NULL) - 14;        /* to be renewed in 2 s to 4 s */
+	c.not_after = time(NULL) + 6;
+	assert_int_equal(s->ops->store(s, MST_SLOT_ACTIVE, &c, NULL), 0);
+	s->ops->close(s);
+	pid = start_agent(conf, "run", NULL);
+	for (int i = 0; i < 3000 && !said("enrolled-already") && !said("triggered"); i++)        /* the latter: a slow machine */
+		serve_a_moment();
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	while (time(NULL) <= c.not_after)
+		serve_a_moment();
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	serve_until(pid, "key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+	mst_root_cred_wipe(&c);
+}
+
 /* The power goes when the server has prolonged it and nothing of that is kept: asked again, answered the same. */
 static void power_cut(void **state)
 {
@@ -197,7 +266,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(each_end_is_kept_and_told), T(prolonged_at_both), T(refused), T(unreachable), T(too_late), T(power_cut),
+		T(each_end_is_kept_and_told), T(prolonged_at_both), T(refused), T(unreachable), T(too_late), T(beside_a_run_that_fails), T(slept_over_the_end), T(power_cut),
 	};
 
 	program = argc > 1 ? argv[1] : NULL;

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 
-from support import START_SECONDS, at, secret_text
+from support import RUN_SECONDS, START_SECONDS, at, secret_text, until
 from trigger_support import door, enrolled_node, make, pushed, send, wait_pushed, wait_refused
 
 
@@ -29,6 +29,26 @@ def test_a_datagram_starts_a_run(installation):
     events = installation.events("--what", "node.triggered")
     assert len(events) == 2 and "renew" in events[0]["why"] and "datagram" in events[0]["why"], events
     assert installation.ask("node", "show", node.id)["triggered"]
+
+
+def test_a_node_that_waits_for_its_next_try_does_not_wait_any_more(installation):
+    """Its run failed; that it has a credential is no less true, and who calls it knows that the next try is worth it."""
+    node, address = enrolled_node(installation)
+    conf = node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace('backoff_first = "1s";\nbackoff_max = "2s"', 'backoff_first = "86400s";\nbackoff_max = "86400s"'))
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        first = node.status()["credential"]["keyID"]
+        installation.muster("node", "suspend", node.id, "--reason", "unpaid")
+        node.agent("trigger", check=True)
+        agent.wait_log("instruction-failed")
+        until("the wait for the next try", lambda: node.status()["state"] == "waiting", RUN_SECONDS)
+        installation.muster("node", "resume", node.id, "--reason", "paid")
+        before = pushed(node)["accepted"]
+        installation.muster("trigger", node.id, "--what", "renew", "--via", "datagram", "--to", address)
+        agent.wait_log("triggered by=datagram what=renew")
+        assert agent.wait_log(r" enrolled key=(\S+)").group(1) != first
+        assert pushed(node)["accepted"] == before + 1
 
 
 def test_every_bad_one_has_its_reason_and_the_next_good_one_is_served(installation):
