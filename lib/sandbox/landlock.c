@@ -5,8 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/landlock.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,13 +41,36 @@ static const struct { struct ruleset all; size_t n; } version[] = {
 	{ { BIT(16) - 1, TCP_BIND | TCP_CONNECT, SCOPE_ABSTRACT | SCOPE_SIGNAL }, 24 },
 };
 
+/* Where the link leads: the directory to allow, or the file. False: it is no link, or does not leave its directory. */
+static bool target_of(const char *path, bool device, char out[PATH_MAX])
+{
+	const char *end = strrchr(path, '/');
+	char *slash;
+	struct stat st;
+	size_t n;
+
+	if (!end || lstat(path, &st) || !S_ISLNK(st.st_mode) || !realpath(path, out))
+		return false;
+	slash = strrchr(out, '/');
+	n = (size_t)(slash - out);
+	/* devices come and go, and udev's links lead upwards; otherwise that directory, or one above it, would be more than is asked for */
+	if (!device && n <= (size_t)(end - path) && memcmp(path, out, n) == 0 && path[n] == '/')
+		return false;
+	if (n && (device || memchr(out + 1, '/', n - 1)))
+		*slash = '\0';
+	return true;
+}
+
 static int allow(int set, const struct mst_sandbox_path *p, uint64_t known)
 {
 	struct landlock_path_beneath_attr rule = { .allowed_access = READ_FILE };
+	char target[PATH_MAX];
 	struct stat st;
 	int r;
 
-	rule.parent_fd = open(p->path, O_PATH | O_CLOEXEC);
+	if (p->may & MST_PATH_TARGET && !target_of(p->path, p->may & MST_PATH_DEVICE, target))
+		return 0;
+	rule.parent_fd = open(p->may & MST_PATH_TARGET ? target : p->path, O_PATH | O_CLOEXEC);
 	if (rule.parent_fd < 0)
 		return 0;        /* what is not there cannot be opened either */
 	if (p->may & MST_PATH_WRITE)

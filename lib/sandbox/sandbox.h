@@ -23,6 +23,11 @@ enum {
 	MST_PATH_WRITE = 2,              /* files and sockets made, changed, renamed and removed; implies READ */
 	MST_PATH_DEVICE = 4,             /* ioctl() */
 	MST_PATH_PUT = 8,                /* a directory: files made, written, renamed and removed, but none is read */
+	/*
+	 * Not the path, which is a symbolic link or nothing is allowed at all, but the directory of what it leads to, since that
+	 * may be replaced by another file; directly below the root it is the file alone (/run and /tmp are everybody's), but for DEVICE.
+	 */
+	MST_PATH_TARGET = 16,
 };
 struct mst_sandbox_path { const char *path; unsigned may; };
 

@@ -134,9 +134,10 @@ static int path_in(const char *name, int flags)
 
 static void look_at_files(int port)
 {
-	char readable[64], writable[64], puttable[64];
+	char readable[64], writable[64], puttable[64], linked[64], up[64];
 	const struct mst_sandbox_path path[] = { { readable, MST_PATH_READ }, { writable, MST_PATH_WRITE }, { puttable, MST_PATH_PUT },
-		{ "/nowhere/at/all", MST_PATH_READ } };
+		{ linked, MST_PATH_READ | MST_PATH_TARGET }, { up, MST_PATH_READ | MST_PATH_TARGET },
+		{ "/nowhere/at/all", MST_PATH_READ | MST_PATH_TARGET }, { "/nowhere/at/all", MST_PATH_READ } };
 	const struct mst_sandbox_ask ask = { .who = MINE, .path = path, .n = MST_COUNT(path), .connects = false };
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = (in_port_t)port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int r, fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -144,6 +145,8 @@ static void look_at_files(int port)
 	snprintf(readable, sizeof(readable), "%s/r", dir);
 	snprintf(writable, sizeof(writable), "%s/w", dir);
 	snprintf(puttable, sizeof(puttable), "%s/p", dir);
+	snprintf(linked, sizeof(linked), "%s/r/link", dir);              /* to t/now, which is replaced by another one, say t/new */
+	snprintf(up, sizeof(up), "%s/r/up", dir);                        /* to out: no reason to open all that is there */
 	WANT(mst_sandbox_limits.apply(&ask) == 0);
 	r = mst_sandbox_landlock.apply(&ask);
 	if (r == MST_SANDBOX_ABSENT)
@@ -158,6 +161,10 @@ static void look_at_files(int port)
 	WANT(path_in("p/file", O_WRONLY | O_TRUNC) >= 0);
 	WANT(path_in("p/file", O_RDONLY) == -1 && errno == EACCES);
 	WANT(path_in("p", O_RDONLY | O_DIRECTORY) >= 0);
+	WANT(path_in("r/link", O_RDONLY) >= 0);
+	WANT(path_in("t/new", O_RDONLY) >= 0);
+	WANT(path_in("t/new", O_RDWR) == -1 && errno == EACCES);
+	WANT(path_in("r/up", O_RDONLY) == -1 && errno == EACCES);
 	WANT(path_in("out", O_RDONLY) == -1 && errno == EACCES);
 	WANT(open("/etc/passwd", O_RDONLY) == -1 && errno == EACCES);
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 4)           /* before that, the list of calls alone refuses */
@@ -169,12 +176,12 @@ static void look_at_files(int port)
 
 static void what_is_named_and_what_is_not(void **state)
 {
-	static const char *const made[] = { "r/file", "w/file", "p/file", "out" };
+	static const char *const made[] = { "r/file", "w/file", "p/file", "t/now", "t/new", "out" };
 	int r;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
-	for (const char *const *d = (const char *const[]){ "r", "w", "p", NULL }; *d; d++) {
+	for (const char *const *d = (const char *const[]){ "r", "w", "p", "t", NULL }; *d; d++) {
 		char path[64];
 
 		snprintf(path, sizeof(path), "%s/%s", dir, *d);
@@ -182,6 +189,12 @@ static void what_is_named_and_what_is_not(void **state)
 	}
 	for (size_t i = 0; i < MST_COUNT(made); i++)
 		assert_return_code(close(path_in(made[i], O_WRONLY | O_CREAT)), errno);
+	for (size_t i = 0; i < 2; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "%s/r/%s", dir, i ? "up" : "link");
+		assert_int_equal(symlink(i ? "../out" : "../t/now", path), 0);
+	}
 	r = in_child(look_at_files, htons(9));
 	/* a kernel without Landlock says so, and nothing else: the daemon logs it */
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1)

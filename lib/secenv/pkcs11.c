@@ -291,6 +291,10 @@ static int p11_bind(struct secenv_root *root, struct mst_writer *record, uint8_t
 		r = count_make(p, 1, d);
 	if (!r)
 		r = store_key(p, (struct mst_view){ salt, sizeof(salt) }, ret_key, d);
+	if (r && p->f) {                 /* half a store is nobody's: each attempt would leave one more */
+		(void)destroy(p, &secret_class, p->store_id, NULL);
+		(void)counts_drop(p, NULL);
+	}
 	mst_put_u8(record, VERSION);
 	mst_put(record, (struct mst_view){ p->store_id, P11_ID });
 	if (!r)

@@ -175,6 +175,9 @@ static int file_store(struct mst_secenv *env, enum mst_slot slot, const struct m
 		if (!r && e->root->ops->counter)
 			r = write_slots(e, file[MST_SLOT_ACTIVE], file[MST_SLOT_PENDING], d);
 		r = r > 0 && e->root->ops->counter ? MST_FAULT_IO : r;
+		/* with a number of before, the other copy would pass for an old disk, should this one be damaged */
+		if (!r && e->root->ops->counter)
+			settle(e);
 		goto out;
 	}
 	/* a file that no slot names; what is left in it must not come back as an older copy of this one */
@@ -214,12 +217,17 @@ static int file_erase(struct mst_secenv *env, enum mst_slot slot, struct mst_dia
 	struct file_env *e = of(env);
 	int r = read_slots(e, NULL, d);
 
-	if (r == MST_SECENV_CORRUPT)
+	if (r == MST_SECENV_CORRUPT) {
 		memset(e->file, NO_FILE, sizeof(e->file));
-	else if (r)
+		/* nobody knows what was written; counting goes on from where the device is */
+		r = e->root->ops->counter ? e->root->ops->counter(e->root, &e->count, d) : 0;
+		if (r)
+			return r;
+	} else if (r) {
 		return r;
-	else if (e->file[slot] == NO_FILE)
+	} else if (e->file[slot] == NO_FILE) {
 		return 0;
+	}
 	e->file[slot] = NO_FILE;
 	r = write_slots(e, e->file[MST_SLOT_ACTIVE], e->file[MST_SLOT_PENDING], d);
 	if (!r)
@@ -322,11 +330,26 @@ static int open_directory(struct file_env *e, const char *dir, struct mst_diag *
 	return 0;
 }
 
+/* A new store's key, and its key file. Without that nobody finds again what was made in the device: it goes, too. */
+static int new_key(struct file_env *e, const char *key_file, struct mst_diag *d)
+{
+	struct mst_writer w = mst_writer_of(e->cred, ROOT_RECORD_MAX);
+	const struct secenv_root_ops *o = e->root->ops;
+	int r = o->bind(e->root, &w, e->s.key, d);
+
+	if (r)
+		return r;
+	r = key_file_write(e->s.port, e->s.c, key_file, o->kind, mst_written(&w), d);
+	/* it may be there all the same, when only the last step failed */
+	if (r && o->unbind && (e->s.port->unlink(e->s.port, AT_FDCWD, key_file) == 0 || errno == ENOENT))
+		(void)o->unbind(e->root, mst_written(&w), NULL);
+	return r;
+}
+
 /* The store's key: of a new store, or of the one that is there. */
 static int get_key(struct file_env *e, const char *key_file, bool any, struct mst_diag *d)
 {
 	uint8_t b[KEY_FILE_MAX];
-	struct mst_writer w = mst_writer_of(e->cred, ROOT_RECORD_MAX);
 	enum mst_secenv_kind kind;
 	struct mst_view record;
 	int r = key_file_read(e->s.port, e->s.c, key_file, b, &kind, &record, d);
@@ -340,9 +363,7 @@ static int get_key(struct file_env *e, const char *key_file, bool any, struct ms
 		mst_diag_set(d, 0, key_file, "missing, but there are files sealed with it", NULL);
 		r = MST_SECENV_CORRUPT;
 	} else if (r == MST_SECENV_NONE) {
-		r = e->root->ops->bind(e->root, &w, e->s.key, d);
-		if (!r)
-			r = key_file_write(e->s.port, e->s.c, key_file, e->root->ops->kind, mst_written(&w), d);
+		r = new_key(e, key_file, d);
 	}
 	mst_wipe(b, sizeof(b));
 	mst_wipe(e->cred, sizeof(e->cred));

@@ -410,6 +410,93 @@ static void data_is_on_the_disk_before_its_name_is(void **state)
 	clean();
 }
 
+/* An octet of one of its files is another now. */
+static void spoil(const char *name)
+{
+	char path[sizeof(dir) + 16];
+	uint8_t b = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDWR);
+	assert_return_code(fd, errno);
+	assert_int_equal(pread(fd, &b, 1, 30), 1);
+	b ^= 0x40;
+	assert_int_equal(pwrite(fd, &b, 1, 30), 1);
+	close(fd);
+}
+
+/* The one way out of a record of slots that nobody can read; what counts goes on from where the device is. */
+static void damaged_slots_begin_anew(void **state)
+{
+	struct mst_root_cred got;
+	struct mst_secenv *s;
+
+	(void)state;
+	fresh();
+	prepare(3);
+	spoil("slots.a");
+	spoil("slots.b");
+	s = open_well();
+	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &got, NULL), MST_SECENV_CORRUPT);
+	assert_int_equal(do_erase_pending(s), 0);
+	assert_int_equal(do_erase_active(s), 0);
+	assert_int_equal(state_of(s), 0);
+	s->ops->close(s);
+	s = open_well();
+	assert_int_equal(do_store_active(s), 0);
+	s->ops->close(s);
+	s = open_well();
+	assert_int_equal(holds(s, MST_SLOT_ACTIVE), 11);
+	s->ops->close(s);
+	clean();
+}
+
+/* One copy of that record is enough, whichever it is, also after a credential was written over another one. */
+static void one_copy_of_slots_is_enough(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct mst_secenv *s;
+
+		fresh();
+		prepare(1);
+		s = open_well();
+		assert_int_equal(do_store_active(s), 0);
+		s->ops->close(s);
+		spoil(i ? "slots.a" : "slots.b");
+		s = open_well();
+		assert_int_equal(holds(s, MST_SLOT_ACTIVE), 11);
+		s->ops->close(s);
+		clean();
+	}
+}
+
+/* A store that cannot be begun leaves nothing in its device: each start would leave some more, until that is full. */
+static void a_beginning_that_fails_leaves_nothing(void **state)
+{
+	static const struct { const char *before, *after; } look[] = {
+		[DEVICE_TPM] = { "(tpm2_getcap handles-nv-index > before)", "tpm2_getcap handles-nv-index | cmp - before" },
+		[DEVICE_TOKEN] = { "(find tokens -name '*.object' | sort > before)", "find tokens -name '*.object' | sort | cmp - before" },
+	};
+	char was[sizeof(key_file)];
+	struct mst_secenv *s = NULL;
+
+	(void)state;
+	fresh();
+	device_tool(look[device_kind()].before);
+	memcpy(was, key_file, sizeof(was));
+	snprintf(key_file, sizeof(key_file), "%s/none/state.key", top);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(open_on(secenv_port_real(), &s, NULL), MST_FAULT_IO);
+	memcpy(key_file, was, sizeof(was));
+	device_tool(look[device_kind()].after);
+	s = open_well();
+	assert_int_equal(do_store_active(s), 0);
+	s->ops->close(s);
+	clean();
+}
+
 int main(int argc, char **argv)
 {
 	int failed;
@@ -419,9 +506,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(promotion_is_one_step),
 		cmocka_unit_test(a_first_start_that_is_cut_off_can_be_repeated),
 		cmocka_unit_test(data_is_on_the_disk_before_its_name_is),
+		cmocka_unit_test(damaged_slots_begin_anew),
+		cmocka_unit_test(one_copy_of_slots_is_enough),
 	};
 	const struct CMUnitTest counted[] = {
 		cmocka_unit_test(every_failure_leaves_the_old_or_the_new_state),
+		cmocka_unit_test(damaged_slots_begin_anew),
+		cmocka_unit_test(one_copy_of_slots_is_enough),
+		cmocka_unit_test(a_beginning_that_fails_leaves_nothing),
 	};
 
 	device_start(argc > 1 ? argv[1] : "file");

@@ -1,13 +1,18 @@
 #include "tests/support/cm.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "secenv/root.h"
 #include "secenv/sealed.h"
 
 static struct mst_crypto *c;
@@ -450,6 +455,44 @@ static void the_longest_credential_fits(void **state)
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, fresh, clean)
+/* A credential of a service manager: root's, with a list that names who may read it. Nobody else may be in that. */
+static void a_secret_that_a_list_gives_to_us_alone(void **state)
+{
+	static const struct { uint16_t tag; bool us; bool good; } third[] = {
+		{ ACL_USER, true, true }, { ACL_USER, false, false }, { ACL_GROUP, true, false },
+	};
+	const uint32_t nobody = (uint32_t)ACL_UNDEFINED_ID;
+	char path[] = "/tmp/mst-secret-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_return_code(fd, errno);
+	assert_int_equal(write(fd, "secret\n", 7), 7);
+	for (size_t i = 0; i < MST_COUNT(third); i++) {
+		struct { struct posix_acl_xattr_header head; struct posix_acl_xattr_entry e[5]; } acl = {
+			{ POSIX_ACL_XATTR_VERSION }, { { ACL_USER_OBJ, ACL_READ, nobody },
+			{ third[i].tag, ACL_READ, third[i].us ? geteuid() : geteuid() + 1 }, { ACL_GROUP_OBJ, 0, nobody },
+			{ ACL_MASK, ACL_READ, nobody }, { ACL_OTHER, 0, nobody } } };
+		struct posix_acl_xattr_entry swapped[2] = { acl.e[2], acl.e[1] };
+		uint8_t out[16];
+		size_t n = 0;
+		struct stat st;
+
+		/* the kernel wants users before the group, and groups behind it */
+		if (third[i].tag == ACL_GROUP)
+			memcpy(&acl.e[1], swapped, sizeof(swapped));
+		if (fsetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl), 0)) {
+			assert_int_equal(errno, ENOTSUP);        /* a file system without lists has no such files */
+			break;
+		}
+		assert_return_code(fstat(fd, &st), errno);
+		assert_int_equal(st.st_mode & 0777, 0440);
+		assert_int_equal(secenv_read_secret(path, out, sizeof(out), &n, NULL), third[i].good ? 0 : MST_SECENV_REFUSED);
+	}
+	close(fd);
+	assert_return_code(unlink(path), errno);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,7 +505,7 @@ int main(void)
 		T(a_damaged_record_of_slots_has_a_second_copy),
 		T(every_turned_bit_and_every_cut_is_noticed),
 		T(what_is_left_over_is_no_fresh_start), T(files_cannot_change_places),
-		T(the_key_file_is_looked_at),
+		T(the_key_file_is_looked_at), T(a_secret_that_a_list_gives_to_us_alone),
 		T(credentials_as_octets),
 		T(the_longest_credential_fits),
 	};

@@ -30,6 +30,8 @@ int tpm_counter_make(struct tpm_root *t, uint32_t *ret_index, struct mst_diag *d
 			*ret_index = t->counter = p.nvPublic.nvIndex;
 			/* from its first step on it can be read */
 			rc = Esys_NV_Increment(t->esys, h, h, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE);
+			if (rc)                  /* nobody would know of it */
+				(void)Esys_NV_UndefineSpace(t->esys, ESYS_TR_RH_OWNER, h, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE);
 		}
 	}
 	if (rc == TPM2_RC_NV_DEFINED) {

@@ -25,6 +25,7 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ NET, PLACE_NAMED, "/etc/host.conf", MST_PATH_READ },
 	{ NET, PLACE_NAMED, "/etc/nsswitch.conf", MST_PATH_READ },
 	{ NET, PLACE_NAMED, "/etc/resolv.conf", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/etc/resolv.conf", MST_PATH_READ | MST_PATH_TARGET },       /* in /run/connman, say */
 	{ NET, PLACE_NAMED, "/etc/gai.conf", MST_PATH_READ },
 	{ NET, PLACE_NAMED, "/etc/services", MST_PATH_READ },
 	{ NET, PLACE_NAMED, "/etc/ld.so.cache", MST_PATH_READ },
@@ -33,6 +34,7 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ NET, PLACE_NAMED, "/run/NetworkManager", MST_PATH_READ },
 	{ NET, PLACE_NAMED, "/usr/lib", MST_PATH_READ },
 	{ NET, PLACE_NAMED, "/lib", MST_PATH_READ },
+	{ NET, PLACE_NAMED, "/usr/lib64", MST_PATH_READ },               /* of other distributions */
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 

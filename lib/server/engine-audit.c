@@ -32,6 +32,25 @@ static void tell(struct engine *e, int r, const struct mst_event *told)
 			mst_store_error(e->store), NULL);
 }
 
+/*
+ * The last entry that may go: the one that the keeper sealed last. Were it gone, nobody could tell a beginning that was given up from
+ * a log that was written anew. So it is sealed first; when it must not be (the log is not the one that was sealed), what proves
+ * that stays. 0: nothing was ever sealed, anything may go.
+ */
+static int last_to_go(struct engine *e, const struct mst_event_span *span, uint64_t *ret_seq)
+{
+	struct mst_log_seal last = { .seq = 0 };
+	int r = e->keeper->ops->last_seal(e->keeper, &last);
+
+	if (!r && last.seq && last.seq < span->last && !e->seal_wanted) {
+		e->seal_wanted = MST_SEAL_NOW;
+		engine_seal(e);
+		r = e->keeper->ops->last_seal(e->keeper, &last);
+	}
+	*ret_seq = last.seq;
+	return r;
+}
+
 void engine_keep_audit(struct engine *e)
 {
 	const struct mst_conf_audit *a = &e->u.conf->audit;
@@ -48,7 +67,9 @@ void engine_keep_audit(struct engine *e)
 		return;
 	k.before = oldest_kept(a, &span, k.now);
 	k.most = (uint64_t)a->max_events;
-	r = k.before || k.most ? mst_store_event_shorten(e->store, &k, &told) : MST_STORE_NONE;
+	r = k.before || k.most ? last_to_go(e, &span, &k.sealed) : MST_STORE_NONE;
+	if (!r)
+		r = mst_store_event_shorten(e->store, &k, &told);
 	tell(e, r, &told);
 	if (r)
 		e->audit_at = mst_now_ms() + AUDIT_LOOK_MS;

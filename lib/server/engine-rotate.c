@@ -137,7 +137,12 @@ static int end(struct engine *e, const struct mst_keeper_generations *g, const s
 	r = e->keeper->ops->retire(e->keeper, g->before);
 	if (!r)
 		mst_log(&e->u.log, MST_LOG_INFO, "a new key-encryption key is in use, the one before is destroyed", NULL);
-	return r;
+	if (r <= 0)
+		return r;
+	/* its CA key is still encrypted by the one before, which the next start mends: asking again at once is of no use */
+	mst_log(&e->u.log, MST_LOG_ERROR, "the keeper does not give up the key-encryption key of before", "remedy",
+		"look whether its directory can be written; restart musterd", NULL);
+	return MST_FAULT_IO;
 }
 
 /* Where it is; from the beginning for a generation that the store has not seen. */

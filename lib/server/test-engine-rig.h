@@ -25,6 +25,7 @@ struct engine_rig {
 	enum mst_auth how;            /* whom the next exchange is of */
 	struct mst_store *fail_store;
 	unsigned fail_at;             /* arm the store when the role is asked the next time */
+	struct mst_log_seal sealed;   /* the keeper's last; nothing yet */
 };
 extern struct engine_rig t;
 int up(void **state);

@@ -362,6 +362,45 @@ static void audit_log_is_shortened(void **state)
 	assert_int_equal(t.rsc[3], MST_RSC_OK);
 }
 
+/* Retention seals before it removes, and goes no further than what is sealed: what proves that a log is another one stays. */
+static void what_is_sealed_is_not_given_up(void **state)
+{
+	struct engine *e = (struct engine *)(void *)t.engine;
+	struct mst_conf *conf = (struct mst_conf *)t.engine->conf;
+	struct mst_event_anchor anchor;
+	struct mst_event_head head;
+	uint64_t to;
+
+	(void)state;
+	ask(1, "/good", MST_ROLE_MEF);
+	turn();
+	append_old(20, 1);
+	assert_int_equal(mst_store_event_head(t.fail_store, &head), 0);
+	t.sealed.seq = head.seq;
+	memcpy(t.sealed.hash, head.hash, sizeof(head.hash));
+	append_old(20, 1);
+	conf->audit = (struct mst_conf_audit){ .max_events = 5 };        /* sealed by nobody's clock */
+	e->audit_at = 0;
+	t.engine->ops->tick(t.engine);
+	assert_true(t.sealed.seq >= head.seq + 20);
+	assert_int_equal(mst_store_event_anchor(t.fail_store, &anchor), 0);
+	assert_true(anchor.seq > head.seq && anchor.seq <= t.sealed.seq);
+	/* now the log is another one than the keeper says */
+	t.sealed.hash[0] ^= 1;
+	to = t.sealed.seq;
+	append_old(40, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		e->audit_at = 0;
+		t.engine->ops->tick(t.engine);
+		assert_int_equal(t.engine->m.v[MST_M_AUDIT_MISMATCH], 1);
+	}
+	assert_int_equal(t.sealed.seq, to);
+	assert_int_equal(mst_store_event_anchor(t.fail_store, &anchor), 0);
+	assert_true(anchor.seq <= to);
+	assert_int_equal(events("audit.mismatch"), 1);
+	t.sealed.seq = 0;
+}
+
 /* A locked or full store is asked once for a group, not once for each of its members. */
 static void store_is_busy(void **state)
 {
@@ -424,7 +463,7 @@ int main(void)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
 		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(decided_again),
 		T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
-		T(audit_log_is_shortened), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(drains),
+		T(audit_log_is_shortened), T(what_is_sealed_is_not_given_up), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(drains),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

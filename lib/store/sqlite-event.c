@@ -269,6 +269,8 @@ static int find_beginning(struct sq *q, const struct mst_event_anchor *from, con
 	struct sq_iter it;
 	int r;
 
+	if (k->sealed && end > k->sealed)
+		end = k->sealed;
 	*ret_end = at;
 	if (q->head.seq <= from->seq + 1)
 		return 0;

@@ -544,11 +544,11 @@ struct mst_event_span { uint64_t first, last /* 0, 0: empty */; mst_time oldest,
 MST_MUST_CHECK int mst_store_event_span(struct mst_store *s, struct mst_event_span *ret);
 /*
  * Give up a beginning of the log: entries that are older than `before` (0 = none for age) up to the first that is
- * not, or that are more than the newest `most` (0 = any number may stay); at most `chunk` in one call, and never the
- * newest. MST_STORE_NONE when there are none. Each is verified first: what does not fit its hash is evidence,
+ * not, or that are more than the newest `most` (0 = any number may stay); at most `chunk` in one call, never the
+ * newest, and none behind `sealed` (0 = there is no seal): the last seal's entry, or the anchor as which it goes, has to be there. MST_STORE_NONE when there are none. Each is verified first: what does not fit its hash is evidence,
  * MST_FAULT_CORRUPT, and stays. `now` is the time of the entry that tells; *ret_told receives it. Not inside a group.
  */
-struct mst_event_limit { mst_time before, now; uint64_t most; size_t chunk; };
+struct mst_event_limit { mst_time before, now; uint64_t most; size_t chunk; uint64_t sealed; };
 MST_MUST_CHECK int mst_store_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told);
 
 /* Seals (keeper.h), of entries that are there, or that the anchor stands for; the newest MST_SEALS_KEPT stay. Ascending, those after `after`. */

@@ -122,6 +122,8 @@ static const struct mst_sandbox_call calls[] = {
 /* What may still be opened by name, besides the places that the configuration names. */
 static const struct mst_sandbox_path common[] = {
 	{ "/etc", MST_PATH_READ },                               /* the resolver, and D-Bus */
+	{ "/etc/resolv.conf", MST_PATH_READ | MST_PATH_TARGET },         /* in /run/connman, say */
+	{ "/usr/lib64", MST_PATH_READ },                         /* of other distributions */
 	{ "/usr/lib", MST_PATH_READ },
 	{ "/lib", MST_PATH_READ },
 	{ "/usr/share/zoneinfo", MST_PATH_READ },
@@ -131,7 +133,8 @@ static const struct mst_sandbox_path common[] = {
 };
 
 /*
- * Of a file that may be replaced while the agent runs, the directory: a rule is for the file that is there now.
+ * Of a file that may be replaced while the agent runs, the directory: a rule is for the file that is there now. Where it is a
+ * symbolic link, as those of programs that renew certificates, also the directory that it leads to now.
  */
 #define FILE_OF(m) { offsetof(struct agent_config, m), MST_PATH_READ, true }
 static const struct { size_t offset; unsigned may; bool file; } named[] = {
@@ -148,7 +151,7 @@ static const struct { size_t offset; unsigned may; bool file; } named[] = {
 #undef FILE_OF
 
 #define TEXTS (MST_COUNT(named) + AGENT_MEDIA_MAX)
-#define PATHS (MST_COUNT(common) + TEXTS)
+#define PATHS (MST_COUNT(common) + MST_COUNT(named) + TEXTS)
 
 struct paths { struct mst_sandbox_path v[PATHS]; char text[TEXTS][AGENT_PATH_MAX]; size_t n; };
 
@@ -175,6 +178,8 @@ static void collect(const struct agent_config *cfg, struct paths *p)
 
 		if (!*path)
 			continue;
+		if (named[i].file)
+			p->v[p->n++] = (struct mst_sandbox_path){ path, named[i].may | MST_PATH_TARGET };
 		snprintf(p->text[i], sizeof(p->text[i]), "%s", path);
 		slash = named[i].file ? strrchr(p->text[i], '/') : NULL;
 		if (slash)

@@ -118,8 +118,11 @@ static void walks_and_seals(void **state)
 	assert_int_equal(mst_store_event_walk(f->s, &w), MST_FAULT_CORRUPT);
 	assert_int_equal(w.bad, 4);
 
-	assert_int_equal(mst_store_event_shorten(f->s, &(struct mst_event_limit){ .most = 6, .chunk = 100, .now = 1700000200 }, &told), 0);
+	/* not behind what is sealed, and what is sealed already gone is no reason to go on */
+	assert_int_equal(mst_store_event_shorten(f->s, &(struct mst_event_limit){ .most = 6, .chunk = 100, .now = 1700000200, .sealed = 4 }, &told), 0);
 	assert_int_equal(told.seq, 11);
+	assert_int_equal(mst_store_event_shorten(f->s, &(struct mst_event_limit){ .most = 1, .chunk = 100, .sealed = 4 }, &told), MST_STORE_NONE);
+	assert_int_equal(mst_store_event_shorten(f->s, &(struct mst_event_limit){ .most = 1, .chunk = 100, .sealed = 3 }, &told), MST_STORE_NONE);
 	assert_int_equal(mst_store_event_head(f->s, &head[11]), 0);
 	w = (struct mst_event_walk){ .at = head[2] };                    /* who was on the way goes on from the anchor */
 	assert_int_equal(mst_store_event_walk(f->s, &w), 0);

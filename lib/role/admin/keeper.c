@@ -82,6 +82,10 @@ int admin_keeper_rotate(struct admin *q)
 		gen = g.now;
 	} else {
 		r = q->env->keeper->ops->rotate(q->env->keeper, &gen);
+		/* a generation of that number may have been before, when the keeper's directory came back from a backup: none of its place counts */
+		z = (struct mst_rotation){ .generation = r ? 0 : gen, .begun = q->env->now };
+		if (!r)
+			r = mst_store_rotation_put(q->env->store, &z);
 	}
 	if (r == MST_KEEPER_DENIED)
 		return conflict(q, "the next key is made in the device when musterd starts, and that one is in use; restart it, then rotate");

@@ -51,7 +51,7 @@ static bool take_start(struct admin *q, struct mst_event_walk *w, struct mst_dia
 	return false;
 }
 
-/* 0 when the log has what the keeper sealed last, or nobody can say; MST_FAULT_CORRUPT, or another fault. */
+/* 0 when the log has what the keeper sealed last; MST_FAULT_CORRUPT (also when it was given up: retention goes no further), or another fault. */
 static int look_at_seal(struct admin *q, struct mst_log_seal *s)
 {
 	struct mst_event_head h;
@@ -62,7 +62,7 @@ static int look_at_seal(struct admin *q, struct mst_log_seal *s)
 	h.seq = s->seq;
 	memcpy(h.hash, s->hash, sizeof(h.hash));
 	r = mst_store_event_is(q->env->store, &h);
-	return r > 0 ? 0 : r;
+	return r > 0 ? MST_FAULT_CORRUPT : r;
 }
 
 int admin_event_verify(struct admin *q)
