@@ -121,8 +121,8 @@ struct mst_keeper_ops {
 	               enum mst_key_purpose p, const char *key_id, enum mst_derive_how how, int suid,
 	               const char *target, uint32_t to, struct mst_wrapped *ret_sealed);
 	/* Lesson 26, both ways: is the key that channel `from` sealed another one than this maker's secret (KPM; for whoever may
-	 * give in registered keys), or than this registered key (KEYREG; for whoever may give in makers' secrets)? 0, or
-	 * MST_KEEPER_SAME. Nothing else is compared. */
+	 * give in registered keys), or than this registered key (KEYREG; for the local listener alone, where makers' secrets
+	 * come in)? 0, or MST_KEEPER_SAME. Nothing else is compared. */
 	int (*differs)(struct mst_keeper *k, uint32_t from, struct mst_view sealed, const struct mst_wrapped *w,
 		       enum mst_key_purpose p, const char *key_id);
 	/* Derive and wrap again under another purpose and id; nothing leaves. */

@@ -98,7 +98,7 @@ static int secret(struct p11_root *p, struct mst_view value, const uint8_t id[P1
 	CK_RV rv;
 
 	memcpy(copy, id, sizeof(copy));
-	memcpy(name, label, strlen(label));
+	snprintf(name, sizeof(name), "%s", label);
 	if (value.n) {
 		memcpy(octets, value.p, value.n);
 		t[MST_COUNT(t) - 1] = (CK_ATTRIBUTE){ CKA_VALUE, octets, value.n };

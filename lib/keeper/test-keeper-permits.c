@@ -1,0 +1,548 @@
+/*
+ * The permit table of keeper.h ("What leaves and how", enum mst_duty), whole: every operation with every purpose, kind of
+ * authorisation, duty and derivation, at rest and while the key-encryption key rotates. What no row here allows is to be DENIED.
+ * An operation, or a purpose, that has no row does not pass.
+ */
+#include "tests/support/ocsp-client.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "crypto/derive.h"
+#include "crypto/pki.h"
+#include "keeper/keeper.h"
+#include "proto/aka/sim.h"
+
+#define NOW INT64_C(1800000000)
+#define IMPI "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+#define BSF "bsf.mnc001.mcc001.pub.3gppnetwork.org"
+#define ID "I1U8vpY3qJ0hiuZNrke/NQ==@" BSF          /* of every key: what is bound to a B-TID needs one */
+#define TRIGGER_ID "trigger:" ID
+#define NAF "maf.sp.example"
+#define NODE "urn:dev:ops:1"
+
+#define HOW(h) (1u << MST_DERIVE_##h)
+#define P(p) (1u << MST_PURPOSE_##p)
+#define HOWS (MST_DERIVE_USAGE + 2)                 /* one more than there are, of each */
+#define PURPOSES (MST_PURPOSE__COUNT + 2)
+#define KINDS 33                                    /* authorisations: none at all, then 32 kinds, most of which there are not */
+#define TWISTS 3                                    /* as it should be, for another key, to nobody */
+#define CHANNELS 34                                 /* no duty; each of 32; all that there are */
+
+/* keeper.h's words, by purpose. */
+static const struct { unsigned gives, gets, release, derive, into; bool trigger, made; } words[] = {
+	[MST_PURPOSE_NONE] = { .gives = 0 },
+	[MST_PURPOSE_KPM] = { .gives = MST_DUTY_MEF | MST_DUTY_ADMIN | MST_DUTY_CONNECTOR, .gets = MST_DUTY_MEF | MST_DUTY_BBN,
+			      .release = HOW(NONE), .trigger = true, .made = true },
+	[MST_PURPOSE_KE] = { .gives = MST_DUTY_MEF, .gets = MST_DUTY_MEF, .release = HOW(KM) | HOW(KPSA) | HOW(USAGE),
+			     .derive = HOW(NONE) | HOW(KM) | HOW(KPSA) | HOW(USAGE), .into = P(KEYREG) | P(KM), .made = true },
+	[MST_PURPOSE_KEYREG] = { .gives = MST_DUTY_MEF | MST_DUTY_MAF, .gets = MST_DUTY_MEF | MST_DUTY_MAF, .release = HOW(NONE),
+				 .derive = HOW(NONE), .into = P(KEYREG), .made = true },
+	[MST_PURPOSE_KM] = { .gives = MST_DUTY_CONNECTOR, .gets = MST_DUTY_MAF, .release = HOW(NONE), .derive = HOW(NONE), .into = P(KM),
+			     .trigger = true, .made = true },
+	[MST_PURPOSE_SIM] = { .gives = MST_DUTY_ADMIN },
+	[MST_PURPOSE_AV] = { .gives = MST_DUTY_CONNECTOR, .gets = MST_DUTY_HSS },
+	[MST_PURPOSE_KS] = { .gets = MST_DUTY_ZN },
+};
+_Static_assert(MST_COUNT(words) == MST_PURPOSE__COUNT, "a purpose has no words");
+
+static struct mst_crypto *c;
+static char top[64];
+static struct mst_keeper *k;
+static struct mst_channel channel[CHANNELS];
+static struct mst_wrapped rows[MST_PURPOSE__COUNT];
+static uint8_t auts[14], body[2][MST_TRIGGER_MAX], naf_id[GBA_NAF_ID_MAX];
+static const uint8_t rnd[16] = { 1, 2, 3 };
+static struct mst_view trigger[2], naf;
+static uint8_t tbs_octets[MST_TBS_MAX];
+static size_t n_tbs;
+static struct mst_ocsp_answer ocsp;
+static struct mst_keeper_generations gens;          /* when this phase began */
+
+/* One request. */
+struct ask {
+	struct mst_authorisation *a;
+	enum mst_key_purpose asked, row, into;
+	enum mst_derive_how how;
+	const struct mst_channel *ch;
+	struct mst_wrapped out;
+};
+
+static struct mst_view of(const struct mst_wrapped *w) { return (struct mst_view){ w->b, w->n }; }
+
+/* TS 35.208 set 1. */
+static struct aka_sim sim(void)
+{
+	struct aka_sim s = { .is_op = false };
+	uint8_t key[16], opc[16];
+	size_t n;
+
+	assert_true(mst_hex_decode(MST_VIEW_LIT("465b5ce8b199b49faa5f0a2ee238a6bc"), key, sizeof(key), &n));
+	assert_true(mst_hex_decode(MST_VIEW_LIT("cd63cb71954a9f4e48a5994e37a02baf"), opc, sizeof(opc), &n));
+	assert_int_equal(aka_keys_set(&s.keys, AKA_MILENAGE, (struct mst_view){ key, 16 }, (struct mst_view){ opc, 16 }), 0);
+	s.keys.res_n = 8;
+	return s;
+}
+
+/* What a key of that purpose looks like. */
+static struct mst_key content(enum mst_key_purpose p)
+{
+	struct mst_key key = { .n = MST_KEY_LEN };
+	struct aka_sim s = sim();
+	struct mst_writer w = mst_writer_of(key.b, sizeof(key.b));
+
+	memset(key.b, 0x30 + (int)p, MST_KEY_LEN);
+	if (p == MST_PURPOSE_SIM) {
+		aka_sim_pack(&s, &w);
+		key.n = w.n;
+	} else if (p == MST_PURPOSE_AV) {
+		assert_true(mst_hex_decode(MST_VIEW_LIT("a54211d5e3ba50bfb40ba9a3c58b2a05bbf0d987b21bf8cbf769bcd751044604127672711c6d3441"), key.b,
+					   sizeof(key.b), &key.n));
+	}
+	return key;
+}
+
+/* Spec gba 17.2. */
+static struct mst_ub ub(void)
+{
+	return (struct mst_ub){ .claim = { GBA_AKAV1_MD5, GBA_QOP_AUTH, MST_VIEW_LIT(IMPI), MST_VIEW_LIT(BSF),
+					   MST_VIEW_LIT("I1U8vpY3qJ0hiuZNrke/NVXzKLQ1d7m5Sp/6w1Tfr7M="), MST_VIEW_LIT("00000001"),
+					   MST_VIEW_LIT("6629fae49393a05397450978507c4ef1"), MST_VIEW_LIT("/"),
+					   MST_VIEW_LIT("3e96d7cdb2f1429a638384af2f0183eb") },
+				.impi = IMPI, .body = MST_VIEW_LIT("<any/>") };
+}
+
+static int op_wrap(struct ask *q)
+{
+	struct mst_key key = content(q->asked);
+	struct mst_wrapped s;
+
+	assert_int_equal(mst_channel_seal(q->ch, c, &key, &s), 0);
+	return k->ops->wrap(k, q->ch->id, of(&s), q->asked, ID, &q->out);
+}
+
+static int op_create(struct ask *q) { return k->ops->create(k, q->asked, ID, &q->out); }
+
+static int op_release(struct ask *q)
+{
+	return k->ops->release(k, q->a, &rows[q->row], q->asked, ID, q->how, 21, NAF, q->ch->id, &q->out);
+}
+
+static int op_differs(struct ask *q)
+{
+	struct mst_key key = content(MST_PURPOSE_NONE);
+	struct mst_wrapped s;
+
+	assert_int_equal(mst_channel_seal(q->ch, c, &key, &s), 0);
+	return k->ops->differs(k, q->ch->id, of(&s), &rows[q->row], q->asked, ID);
+}
+
+static int op_derive(struct ask *q)
+{
+	return k->ops->derive(k, &rows[q->row], q->asked, ID, q->how, 21, NAF, q->into, "another", &q->out);
+}
+
+static int op_sign(struct ask *q)
+{
+	uint8_t sig[128];
+	size_t n;
+
+	return k->ops->sign(k, q->a, (struct mst_view){ tbs_octets, n_tbs }, sig, sizeof(sig), &n);
+}
+
+static int op_ca_cert(struct ask *q)
+{
+	uint8_t der[MST_CERT_MAX];
+	size_t n;
+
+	(void)q;
+	return k->ops->ca_cert(k, der, sizeof(der), &n);
+}
+
+static int op_trigger(struct ask *q)
+{
+	uint8_t mac[MST_TRIGGER_MAC];
+
+	return k->ops->trigger(k, q->a, &rows[q->row], q->asked, ID, NODE, trigger[0], mac);
+}
+
+static int op_status(struct ask *q)
+{
+	uint8_t der[MST_OCSP_RESPONSE_MAX];
+	size_t n;
+
+	return k->ops->status(k, q->a, &ocsp, der, sizeof(der), &n);
+}
+
+static int op_aka_vector(struct ask *q)
+{
+	struct mst_vector v = { .sealed.n = 0 };
+	int r = k->ops->aka_vector(k, q->a, &rows[q->row], ID, 1, (const uint8_t[2]){ 0 }, q->ch->id, &v);
+
+	q->out = v.sealed;
+	return r;
+}
+
+static int op_aka_resync(struct ask *q)
+{
+	uint64_t sqn;
+
+	return k->ops->aka_resync(k, q->a, &rows[q->row], ID, rnd, auts, &sqn);
+}
+
+static int op_gba_star(struct ask *q)
+{
+	uint8_t autn[GBA_AUTN] = { 7 };
+
+	return k->ops->gba_star(k, &rows[q->row], ID, autn);
+}
+
+static int op_gba_answer(struct ask *q)
+{
+	struct mst_ub_answer got = { .ks.n = 0 };
+	struct mst_ub u = ub();
+	int r = k->ops->gba_answer(k, q->a, &rows[q->row], ID, &u, &got);
+
+	q->out = got.ks;
+	return r;
+}
+
+static int op_gba_naf_keys(struct ask *q)
+{
+	return k->ops->gba_naf_keys(k, q->a, &rows[q->row], ID, IMPI, naf, false, q->ch->id, &q->out);
+}
+
+static int op_gba_trigger(struct ask *q)
+{
+	const struct mst_gba_trigger t = { ID, IMPI, NAF, NODE, trigger[1] };
+	uint8_t mac[MST_TRIGGER_MAC];
+
+	return k->ops->gba_trigger(k, q->a, &rows[q->row], &t, mac);
+}
+
+static uint64_t sealed_to;
+static int op_seal_log(struct ask *q)
+{
+	struct mst_log_seal s = { .seq = ++sealed_to, .when = NOW };
+
+	(void)q;
+	return k->ops->seal_log(k, &s, false);
+}
+
+static int op_seal_log_again(struct ask *q)
+{
+	struct mst_log_seal s = { .seq = sealed_to, .when = NOW };
+
+	(void)q;
+	return k->ops->seal_log(k, &s, false);
+}
+
+static int op_last_seal(struct ask *q)
+{
+	struct mst_log_seal s;
+
+	(void)q;
+	return k->ops->last_seal(k, &s);
+}
+
+static int op_generations(struct ask *q)
+{
+	struct mst_keeper_generations g;
+
+	(void)q;
+	return k->ops->generations(k, &g);
+}
+
+static int op_rotate(struct ask *q)
+{
+	uint32_t gen;
+
+	(void)q;
+	return k->ops->rotate(k, &gen);
+}
+
+static int op_rewrap(struct ask *q) { return k->ops->rewrap(k, &rows[q->row], q->asked, ID, &q->out); }
+
+static int op_retire(struct ask *q)
+{
+	(void)q;
+	return k->ops->retire(k, gens.before);
+}
+
+/* Which dimensions a request of it has. */
+enum { ASKED = 1, ROW = 2, CHANNEL = 4, HOW_ = 8, INTO = 16 };
+/* Which of keeper.h's words allow it. */
+enum by { BY_ANYBODY, BY_GIVER, BY_MADE, BY_RELEASE, BY_COMPARED, BY_DERIVE, BY_TRIGGER, BY_GETTER, BY_KNOWN };
+enum { AT_REST = 1, ROTATING = 2, ALWAYS = 3, NEVER = 0 };
+
+#define OP(x) .name = #x, .at = offsetof(struct mst_keeper_ops, x), .call = op_##x
+#define LEAVE(w, id, who) .leave = MST_AUTH_##w, .key_id = (id), .to = (who)
+static const struct row {
+	const char *name;
+	size_t at;
+	int (*call)(struct ask *q);
+	unsigned takes, when;
+	enum by by;
+	int leave;                       /* 0: it takes none */
+	const char *key_id, *to;
+	bool any_key;                    /* which key the leave names says only what is written down */
+	enum mst_key_purpose of;         /* with ROW, without ASKED: what the row has to be; by whose words */
+} table[] = {
+	{ OP(wrap), ASKED | CHANNEL, ALWAYS, BY_GIVER },
+	{ OP(create), ASKED, ALWAYS, BY_MADE },
+	{ OP(release), ASKED | ROW | CHANNEL | HOW_, ALWAYS, BY_RELEASE, LEAVE(RELEASE, ID, NODE) },
+	{ OP(differs), ASKED | ROW | CHANNEL, ALWAYS, BY_COMPARED },
+	{ OP(derive), ASKED | ROW | HOW_ | INTO, ALWAYS, BY_DERIVE },
+	{ OP(sign), 0, ALWAYS, BY_ANYBODY, LEAVE(SIGN, MST_KEEPER_CRL, "operator") },
+	{ OP(ca_cert), 0, ALWAYS, BY_ANYBODY },
+	{ OP(trigger), ASKED | ROW, ALWAYS, BY_TRIGGER, LEAVE(TRIGGER, ID, NODE) },
+	{ OP(status), 0, ALWAYS, BY_ANYBODY, LEAVE(STATUS, "05", "anybody"), .any_key = true },
+	{ OP(aka_vector), ROW | CHANNEL, ALWAYS, BY_GETTER, LEAVE(VECTOR, ID, BSF), .of = MST_PURPOSE_SIM },
+	{ OP(aka_resync), ROW, ALWAYS, BY_ANYBODY, LEAVE(VECTOR, ID, BSF), .of = MST_PURPOSE_SIM },
+	{ OP(gba_star), ROW, ALWAYS, BY_ANYBODY, .of = MST_PURPOSE_AV },
+	{ OP(gba_answer), ROW, ALWAYS, BY_ANYBODY, LEAVE(BOOTSTRAP, ID, IMPI), .of = MST_PURPOSE_AV },
+	{ OP(gba_naf_keys), ROW | CHANNEL, ALWAYS, BY_GETTER, LEAVE(RELEASE, ID, NAF), .of = MST_PURPOSE_KS },
+	{ OP(gba_trigger), ROW, ALWAYS, BY_ANYBODY, LEAVE(TRIGGER, TRIGGER_ID, NODE), .of = MST_PURPOSE_KS },
+	{ OP(seal_log), 0, ALWAYS, BY_ANYBODY },
+	{ .name = "seal_log, an old number", .at = offsetof(struct mst_keeper_ops, seal_log), .call = op_seal_log_again, .when = NEVER },
+	{ OP(last_seal), 0, ALWAYS, BY_ANYBODY },
+	{ OP(generations), 0, ALWAYS, BY_ANYBODY },
+	{ OP(rewrap), ASKED | ROW, ROTATING, BY_KNOWN },
+	/* these two end a phase */
+	{ OP(rotate), 0, AT_REST, BY_ANYBODY },
+	{ OP(retire), 0, ROTATING, BY_ANYBODY },
+	{ .name = "close", .at = offsetof(struct mst_keeper_ops, close) /* it gives nothing; tear_down() does it */ },
+};
+
+static bool allowed(const struct row *t, const struct ask *q)
+{
+	enum mst_key_purpose p = t->takes & ASKED ? q->asked : t->of;
+
+	if ((unsigned)p >= MST_PURPOSE__COUNT)
+		return false;
+	switch (t->by) {
+	case BY_ANYBODY: return true;
+	case BY_GIVER: return words[p].gives & q->ch->duties;
+	case BY_MADE: return words[p].made;
+	case BY_RELEASE: return q->how < HOWS - 1 && words[p].release >> q->how & 1 && words[p].gets & q->ch->duties;
+	case BY_COMPARED: return (p == MST_PURPOSE_KPM && words[MST_PURPOSE_KEYREG].gives & q->ch->duties) ||
+				 (p == MST_PURPOSE_KEYREG && q->ch->duties & MST_DUTY_ADMIN);
+	case BY_DERIVE: return q->how < HOWS - 1 && words[p].derive >> q->how & 1 && words[p].into >> q->into & 1;
+	case BY_TRIGGER: return words[p].trigger;
+	/* of a SIM a vector leaves, sealed as one */
+	case BY_GETTER: return words[p == MST_PURPOSE_SIM ? MST_PURPOSE_AV : p].gets & q->ch->duties;
+	case BY_KNOWN: return p != MST_PURPOSE_NONE;
+	}
+	return false;
+}
+
+/* The leave is already known to be right or not. */
+static int wanted(const struct row *t, unsigned phase, bool leave, const struct ask *q)
+{
+	if (!(t->when & phase) || !leave || !allowed(t, q))
+		return MST_KEEPER_DENIED;
+	/* who may ask is told when the row is not what it was said to be */
+	return t->takes & ROW && q->row != (t->takes & ASKED ? q->asked : t->of) ? MST_KEEPER_FORGED : 0;
+}
+
+/* Authorisation `i` of a row: NULL is none. *ret: is it the right one? */
+static struct mst_authorisation *authorisation(const struct row *t, int i, struct mst_authorisation *a, bool *ret)
+{
+	int kind = i % KINDS - 1, twist = i / KINDS;
+
+	*ret = !t->leave || (kind == t->leave && (twist == 0 || (twist == 1 && t->any_key)));
+	if (kind < 0)
+		return NULL;
+	memset(a, 0, sizeof(*a));
+	a->what = (__typeof__(a->what))kind;
+	snprintf(a->key_id, sizeof(a->key_id), "%s", twist == 1 ? "another" : t->leave ? t->key_id : ID);
+	snprintf(a->to, sizeof(a->to), "%s", twist == 2 ? "" : t->leave ? t->to : NODE);
+	return a;
+}
+
+/* Was it granted? */
+static bool request(const struct row *t, unsigned phase, bool leave, struct ask *q)
+{
+	uint64_t refused = mst_keeper_local_counts(k).refused;
+	int want = wanted(t, phase, leave, q), got;
+
+	q->out.n = 0;
+	got = t->call(q);
+	if (got != want || (got && q->out.n))
+		fail_msg("%s (%s): %d, not %d (leave %d to \"%s\", asked %d, row %d, duties %x, how %d, into %d)", t->name,
+			 phase == AT_REST ? "at rest" : "rotating", got, want, q->a ? (int)q->a->what : -1, q->a ? q->a->to : "", (int)q->asked,
+			 (int)q->row, q->ch->duties, (int)q->how, (int)q->into);
+	if (mst_keeper_local_counts(k).refused != refused + (got != 0))
+		fail_msg("%s: %d is not in the count of refusals", t->name, got);
+	return !got;
+}
+
+static void every_request_of(const struct row *t, unsigned phase)
+{
+	const int n_leave = t->leave ? KINDS * TWISTS : 1, n_asked = t->takes & ASKED ? PURPOSES : 1, n_row = t->takes & ROW ? MST_PURPOSE__COUNT : 2,
+		  n_ch = t->takes & CHANNEL ? CHANNELS : 1, n_how = t->takes & HOW_ ? HOWS : 1, n_into = t->takes & INTO ? PURPOSES : 1;
+	const int all[] = { n_leave, n_asked, n_row - 1, n_ch, n_how, n_into };
+	long total = 1, granted = 0;
+
+	for (size_t i = 0; i < MST_COUNT(all); i++)
+		total *= all[i];
+	for (long at = 0; at < total; at++) {
+		struct mst_authorisation a;
+		struct ask q = { .a = NULL };
+		int d[MST_COUNT(all)];
+		bool right;
+		long rest = at;
+
+		for (size_t i = 0; i < MST_COUNT(all); rest /= all[i], i++)
+			d[i] = (int)(rest % all[i]);
+		q.a = authorisation(t, d[0], &a, &right);
+		q.asked = (enum mst_key_purpose)d[1];
+		q.row = (enum mst_key_purpose)(d[2] + 1);
+		q.ch = &channel[d[3]];
+		q.how = (enum mst_derive_how)d[4];
+		q.into = (enum mst_key_purpose)d[5];
+		granted += request(t, phase, right, &q);
+	}
+	/* so what is refused above is refused for what it is, not because this test asks for something that nobody could have */
+	if ((granted != 0) != ((t->when & phase) != 0))
+		fail_msg("%s: %ld granted", t->name, granted);
+}
+
+static void what_the_table_says_and_nothing_else(void **state)
+{
+	(void)state;
+	/* `rotate` ends the first phase and `retire` the second; where they are refused they change nothing */
+	for (unsigned phase = AT_REST; phase <= ROTATING; phase++) {
+		assert_int_equal(k->ops->generations(k, &gens), 0);
+		assert_int_equal(gens.before != 0, phase == ROTATING);
+		for (size_t i = 0; i < MST_COUNT(table); i++)
+			if (table[i].call)
+				every_request_of(&table[i], phase);
+	}
+	assert_int_equal(k->ops->generations(k, &gens), 0);
+	assert_int_equal(gens.before, 0);
+	assert_int_equal(gens.now, 2);
+}
+
+static void every_operation_has_a_row(void **state)
+{
+	const size_t first = offsetof(struct mst_keeper_ops, name) + sizeof(const char *), one = sizeof(void (*)(void));
+
+	(void)state;
+	assert_int_equal(offsetof(struct mst_keeper_ops, name), 0);
+	for (size_t at = first; at < sizeof(struct mst_keeper_ops); at += one) {
+		size_t i = 0;
+
+		while (i < MST_COUNT(table) && table[i].at != at)
+			i++;
+		if (i == MST_COUNT(table))
+			fail_msg("operation %zu of struct mst_keeper_ops has no row in this test", (at - first) / one + 1);
+	}
+}
+
+static int keep_tbs(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	(void)s, (void)out, (void)cap, (void)ret_n;
+	assert_true(tbs.n <= sizeof(tbs_octets));
+	memcpy(tbs_octets, tbs.p, tbs.n);
+	n_tbs = tbs.n;
+	return MST_KEEPER_DENIED;
+}
+
+/* What is to be signed, and to be told. */
+static void set_up_ca(void)
+{
+	static uint8_t ca[MST_CERT_MAX], crl[MST_CRL_MAX];
+	struct mst_signer s = { .sign_tbs = keep_tbs };
+	size_t n_ca, n;
+
+	assert_int_equal(k->ops->ca_cert(k, ca, sizeof(ca), &n_ca), 0);
+	assert_int_equal(mst_crl_issue(&s, (struct mst_view){ ca, n_ca }, NULL, 0, 1, NOW, NOW + 9, crl, sizeof(crl), &n), MST_PKI_NOT_SIGNED);
+	ocsp = (struct mst_ocsp_answer){ .n = 1, .this_update = NOW, .next_update = NOW + 60 };
+	ocsp.single[0].id = ocsp_client_cert_id((struct mst_view){ ca, n_ca }, "05");
+	ocsp.single[0].status = MST_OCSP_GOOD;
+}
+
+static struct mst_view trigger_for(const char *key_id, uint8_t room[MST_TRIGGER_MAX])
+{
+	uint8_t hint[2][MST_TRIGGER_HINT];
+	struct mst_writer w = mst_writer_of(room, MST_TRIGGER_MAX);
+	struct mst_trigger t = { .has = 0x7f, .version = 1, .node = { hint[0], MST_TRIGGER_HINT }, .key = { hint[1], MST_TRIGGER_HINT }, .counter = 1,
+				 .issued = NOW, .window = 60, .what = MST_TRIGGER_RUN };
+
+	assert_int_equal(mst_trigger_hint(c, mst_view_str(NODE), hint[0]), 0);
+	assert_int_equal(mst_trigger_hint(c, mst_view_str(key_id), hint[1]), 0);
+	mst_trigger_write_body(&t, &w);
+	return mst_written(&w);
+}
+
+/* A row of each purpose. Ks is made of a vector alone. */
+static void set_up_rows(void)
+{
+	struct mst_authorisation a = { MST_AUTH_BOOTSTRAP, ID, IMPI, 0 };
+	struct mst_ub_answer session;
+	struct mst_ub u = ub();
+
+	for (unsigned p = MST_PURPOSE_NONE + 1; p < MST_PURPOSE__COUNT; p++) {
+		struct ask q = { .asked = (enum mst_key_purpose)p, .ch = &channel[CHANNELS - 1] };
+
+		if (p == MST_PURPOSE_KS)
+			continue;
+		assert_int_equal(op_wrap(&q), 0);
+		rows[p] = q.out;
+	}
+	assert_int_equal(k->ops->gba_answer(k, &a, &rows[MST_PURPOSE_AV], ID, &u, &session), 0);
+	rows[MST_PURPOSE_KS] = session.ks;
+}
+
+static int set_up(void **state)
+{
+	struct aka_sim s = sim();
+	struct gba_ua ua;
+	char dir[96];
+
+	(void)state;
+	c = mst_crypto_openssl();
+	snprintf(top, sizeof(top), "/tmp/mst-keeper-XXXXXX");
+	assert_non_null(mkdtemp(top));
+	snprintf(dir, sizeof(dir), "%s/keeper", top);
+	assert_int_equal(mst_keeper_create_files(dir, "muster test CA", NOW, c, NULL), 0);
+	assert_int_equal(mst_keeper_local_open(dir, c, &k, NULL), 0);
+	for (uint32_t i = 0; i < CHANNELS; i++) {
+		channel[i].id = i + 1;
+		channel[i].duties = i == 0 ? 0 : i == CHANNELS - 1 ? MST_DUTY__ALL : 1u << (i - 1);
+		assert_int_equal(c->ops->random(c, channel[i].key, sizeof(channel[i].key)), 0);
+		assert_int_equal(mst_keeper_local_channel(k, channel[i].id, channel[i].key, channel[i].duties), 0);
+	}
+	set_up_rows();
+	set_up_ca();
+	trigger[0] = trigger_for(ID, body[0]);
+	trigger[1] = trigger_for(TRIGGER_ID, body[1]);
+	assert_int_equal(aka_auts_make(c, &s.keys, rnd, 77, auts), 0);
+	assert_true(gba_ua_parse(MST_VIEW_LIT("01000100ae"), &ua));
+	assert_true(gba_naf_id(MST_VIEW_LIT(NAF), &ua, naf_id, &naf.n));
+	naf.p = naf_id;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	char cmd[128];
+
+	(void)state;
+	k->ops->close(k);
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
+	return system(cmd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_operation_has_a_row),
+		cmocka_unit_test_setup_teardown(what_the_table_says_and_nothing_else, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests_name("keeper-permits", tests, NULL, NULL);
+}

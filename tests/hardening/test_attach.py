@@ -1,0 +1,132 @@
+"""Somebody who runs as the same user as musterd's processes, as anybody does who took one of them over and got out of its sandbox:
+he cannot attach to another one, read its memory or take its descriptors, and nobody gets a core of it. What is dumpable belongs
+to its user in /proc; what is not, to root. The keeper's own pages are neither swapped nor dumped nor inherited.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from support import Installation
+
+USER = pwd.getpwnam("nobody")
+SECONDS = 60
+
+# Runs as the user. Tries everything on a process of its own first, which has to work: so it is not this machine that refuses.
+ATTACH = r"""
+import ctypes, errno, json, os, subprocess, sys
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+libc.ptrace.restype = ctypes.c_long
+ATTACH, SEIZE, INTERRUPT, DETACH, PIDFD_OPEN, PIDFD_GETFD = 16, 0x4206, 0x4207, 17, 434, 438
+
+class Vector(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("n", ctypes.c_size_t)]
+
+def ok(r):
+    if r < 0:
+        e = ctypes.get_errno()
+        raise OSError(e, os.strerror(e))
+    return r
+
+def attach(pid, how):
+    ok(libc.ptrace(how, pid, None, None))
+    if how == SEIZE:
+        ok(libc.ptrace(INTERRUPT, pid, None, None))
+    os.waitpid(pid, 0)
+    ok(libc.ptrace(DETACH, pid, None, None))
+
+def copy(pid, call):
+    room = ctypes.create_string_buffer(16)
+    # of his own: in a process that was forked from here it is at the same place, in others the leave is asked for first
+    there = Vector(ctypes.addressof(room), 16)
+    ok(call(pid, ctypes.byref(Vector(ctypes.addressof(room), 16)), 1, ctypes.byref(there), 1, 0))
+
+def descriptor(pid):
+    pidfd = ok(libc.syscall(PIDFD_OPEN, pid, 0))
+    try:
+        os.close(ok(libc.syscall(PIDFD_GETFD, pidfd, 0, 0)))
+    finally:
+        os.close(pidfd)
+
+WAYS = {"ptrace attach": lambda p: attach(p, ATTACH), "ptrace seize": lambda p: attach(p, SEIZE),
+        "process_vm_readv": lambda p: copy(p, libc.process_vm_readv), "process_vm_writev": lambda p: copy(p, libc.process_vm_writev),
+        "mem": lambda p: open(f"/proc/{p}/mem", "rb").close(), "maps": lambda p: open(f"/proc/{p}/maps", "rb").read(1),
+        "environ": lambda p: open(f"/proc/{p}/environ", "rb").read(1), "auxv": lambda p: open(f"/proc/{p}/auxv", "rb").read(1),
+        "fd": lambda p: os.listdir(f"/proc/{p}/fd"), "exe": lambda p: os.readlink(f"/proc/{p}/exe"), "pidfd_getfd": descriptor}
+
+def what(way, pid):
+    try:
+        WAYS[way](pid)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+    return "done"
+
+r, w = os.pipe()
+child = os.fork()
+if not child:
+    os.close(w)
+    os.read(r, 1)
+    os._exit(0)
+print(json.dumps({"child": {way: what(way, child) for way in WAYS}, "owner": os.stat(f"/proc/{child}/mem").st_uid,
+                  **{pid: {way: what(way, int(pid)) for way in WAYS} for pid in sys.argv[1:]}}))
+os.close(w)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def world():
+    """All of the processes, as a user who is not root. Not below pytest's directory, which is root's alone."""
+    top = pathlib.Path(tempfile.mkdtemp(prefix="mst-attach-", dir="/tmp"))
+    top.chmod(0o755)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, top)
+        inst = Installation(top / "inst", gba="00101")
+        inst.configure(add=f'user = "{USER.pw_name}";\n')
+        for at in (inst.dir, *(p for name in ("store", "keeper") for p in (inst.dir / name, *(inst.dir / name).rglob("*")))):
+            os.chown(at, USER.pw_uid, USER.pw_gid)
+        inst.start()
+        stack.callback(inst.stop)
+        inst.found = {str(pid): kind for kind, pids in inst.children().items() for pid in pids}
+        assert {"keeper", "engine", "listener", "connector"} <= set(inst.found.values())
+        yield inst
+
+
+def test_the_same_user_cannot_look_in(world):
+    for pid, kind in world.found.items():
+        assert set(re.search(r"^Uid:(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1].split()) == {str(USER.pw_uid)}, kind
+    tried = subprocess.run([sys.executable, "-c", ATTACH, *world.found], user=USER.pw_uid, group=USER.pw_gid, extra_groups=[], cwd="/",
+                           capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert tried.returncode == 0, tried.stderr
+    tried = json.loads(tried.stdout)
+    assert set(tried["child"].values()) == {"done"} and tried["owner"] == USER.pw_uid, tried["child"]
+    wrong = {(world.found[pid], way): got for pid in world.found for way, got in tried[pid].items() if got not in ("EPERM", "EACCES")}
+    assert not wrong
+
+
+def test_nobody_gets_a_core(world):
+    """Neither a file, by the limit, nor one through a pipe, where the kernel does not look at the limit: they are not dumpable."""
+    for pid, kind in world.found.items():
+        assert os.stat(f"/proc/{pid}/mem").st_uid == 0, kind
+        assert re.search(r"^Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M), kind
+
+
+def test_the_keepers_pages(world):
+    """Those that its children would find empty are the ones with the keys: locked, all of them, and left out of cores."""
+    pid = next(p for p, kind in world.found.items() if kind == "keeper")
+    pages = [{k: v.strip() for k, v in (line.split(":", 1) for line in text.splitlines()[1:])}
+             for text in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", pathlib.Path(f"/proc/{pid}/smaps").read_text(), flags=re.M)[1:]]
+    ours = [p for p in pages if "wf" in p["VmFlags"].split()]
+    assert len(ours) == 1
+    assert {"lo", "dd"} <= set(ours[0]["VmFlags"].split())
+    assert ours[0]["Locked"] == ours[0]["Size"] and ours[0]["Swap"] == "0 kB", ours[0]
