@@ -1,5 +1,6 @@
 /* The PKCS#11 back end: a root of the store (root.h) on the objects of a token. */
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
