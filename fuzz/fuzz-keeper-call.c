@@ -60,6 +60,13 @@ static int retire(struct mst_keeper *k, uint32_t gen)
 	return gen == 2 ? 0 : MST_KEEPER_DENIED;
 }
 
+static int rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_rates){ .of[0] = { .minute = 7 } };
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static int give(const char *id, struct mst_wrapped *ret)
@@ -227,7 +234,8 @@ static int gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
-						   gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, generations, rotate, rewrap, retire, NULL };
+						   gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, generations, rotate, rewrap, retire,
+						   rates, NULL };
 	struct mst_keeper k = { &ops };
 	uint8_t out[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));

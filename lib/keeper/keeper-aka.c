@@ -96,12 +96,17 @@ int keeper_aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, c
 		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!keeper_gets(MST_PURPOSE_AV, ch))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_rate_ask(l, MST_RATE_VECTORS);
+	if (r)
+		return r;
 	r = open_sim(l, sim, key_id, &s);
 	if (!r) {
 		r = make_vector(l, &s.keys, sqn, amf, ch, ret_v);
 		aka_sim_wipe(&s);
 	}
 	l->counts.vectors += !r;
+	if (!r)
+		keeper_rate_count(l, MST_RATE_VECTORS);
 	l->counts.refused += r > 0;
 	return r;
 }

@@ -135,6 +135,9 @@ int keeper_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!keeper_gets(MST_PURPOSE_KS, ch))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_rate_ask(l, MST_RATE_NAF_KEYS);
+	if (r)
+		return r;
 	r = keeper_unwrap(l, w, MST_PURPOSE_KS, btid, &ks);
 	if (!r)
 		r = naf_keys(l, &ks, rnd, impi, naf_id, in_card, &keys);
@@ -142,6 +145,8 @@ int keeper_gba_naf_keys(struct mst_keeper *k, const struct mst_authorisation *a,
 		r = channel_seal(ch, CHANNEL_FROM_KEEPER, l->c, &keys, ret_sealed);
 	mst_key_wipe(&ks);
 	mst_key_wipe(&keys);
+	if (!r)
+		keeper_rate_count(l, MST_RATE_NAF_KEYS);
 	return counted(l, r, &l->counts.naf_keys);
 }
 
@@ -164,6 +169,9 @@ int keeper_gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, 
 
 	if (!may_trigger(l, a, q, id) || !gba_btid_rand(str(q->btid), rnd) || !gba_naf_id(str(q->naf_fqdn), &gba_ua_trigger, naf_id, &n))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_rate_ask(l, MST_RATE_TRIGGERS);
+	if (r)
+		return r;
 	r = keeper_unwrap(l, w, MST_PURPOSE_KS, q->btid, &ks);
 	if (!r && ks.n != GBA_KS)
 		r = MST_KEEPER_FORGED;
@@ -173,5 +181,7 @@ int keeper_gba_trigger(struct mst_keeper *k, const struct mst_authorisation *a, 
 		r = keeper_trigger_mac(l, &root, id, q->node_id, q->body, ret_mac);
 	mst_key_wipe(&ks);
 	mst_key_wipe(&root);
+	if (!r)
+		keeper_rate_count(l, MST_RATE_TRIGGERS);
 	return counted(l, r, &l->counts.triggers);
 }

@@ -216,6 +216,9 @@ static int local_release(struct mst_keeper *k, const struct mst_authorisation *a
 		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);
 	if (!(ways[p].out & ch->duties))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_rate_ask(l, keeper_rate_of(p));
+	if (r)
+		return r;
 	r = keeper_unwrap(l, w, p, key_id, &key);
 	if (!r)
 		r = derive_key(l, &key, how, suid, target);
@@ -223,6 +226,8 @@ static int local_release(struct mst_keeper *k, const struct mst_authorisation *a
 		r = channel_seal(ch, CHANNEL_FROM_KEEPER, l->c, &key, ret_sealed);
 	mst_key_wipe(&key);
 	l->counts.released += !r;
+	if (!r)
+		keeper_rate_count(l, keeper_rate_of(p));
 	l->counts.refused += r > 0;
 	return r;
 }
@@ -312,11 +317,16 @@ static int local_trigger(struct mst_keeper *k, const struct mst_authorisation *a
 	if (!purpose_known(p) || !permits[p].trigger || !keeper_id_usable(key_id) || !keeper_id_usable(node_id) ||
 	    !keeper_authorised(a, MST_AUTH_TRIGGER, key_id) || strcmp(a->to, node_id) != 0 || !keeper_is_trigger(l, key_id, body))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	r = keeper_rate_ask(l, MST_RATE_TRIGGERS);
+	if (r)
+		return r;
 	r = keeper_unwrap(l, w, p, key_id, &root);
 	if (!r)
 		r = keeper_trigger_mac(l, &root, key_id, node_id, body, ret_mac);
 	mst_key_wipe(&root);
 	l->counts.triggers += !r;
+	if (!r)
+		keeper_rate_count(l, MST_RATE_TRIGGERS);
 	l->counts.refused += r > 0;
 	return r;
 }
@@ -341,10 +351,16 @@ static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, s
 	struct local *l = keeper_of(k);
 	struct mst_local_signer signer = { 0 };
 	uint8_t digest[MST_SHA256_LEN];
+	enum mst_keeper_rate rate;
 	int r;
 
 	if (!may_sign(l, a, tbs))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	/* it is what may_sign() has found it to be */
+	rate = strcmp(a->key_id, MST_KEEPER_CRL) ? MST_RATE_CERTIFICATES : MST_RATE__COUNT;
+	r = keeper_rate_ask(l, rate);
+	if (r)
+		return r;
 	r = l->c->ops->sha256(l->c, tbs, digest);
 	/* decoded for this one signature; between signatures the key is in the locked pages only */
 	if (!r && mst_local_signer_init(&signer, (struct mst_view){ l->files.ca_key, l->files.n_ca_key }))
@@ -353,6 +369,8 @@ static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, s
 		r = signer.signer.sign(&signer.signer, digest, ret_sig, cap, ret_n);
 	mst_local_signer_deinit(&signer);
 	l->counts.signed_ += !r;
+	if (!r)
+		keeper_rate_count(l, rate);
 	return r;
 }
 
@@ -423,6 +441,7 @@ static const struct mst_keeper_ops local_ops = {
 	.rotate = keeper_rotate,
 	.rewrap = keeper_rewrap,
 	.retire = keeper_retire,
+	.rates = keeper_rates,
 	.close = local_close,
 };
 

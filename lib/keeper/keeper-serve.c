@@ -370,6 +370,25 @@ static bool serve_rewrap(struct mst_keeper *k, struct mst_reader *r, struct answ
 	return true;
 }
 
+static bool serve_rates(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	struct mst_writer w = mst_writer_of(a->b, sizeof(a->b));
+	struct mst_keeper_rates s;
+
+	if (!mst_read_end(r))
+		return false;
+	a->rc = k->ops->rates(k, &s);
+	for (size_t i = 0; !a->rc && i < MST_RATE__COUNT; i++) {
+		const struct mst_keeper_rate_state *x = &s.of[i];
+		const uint32_t v[] = { x->minute, x->peak, x->alarms, x->limited, x->ago, x->limit.alarm, x->limit.most };
+
+		for (size_t j = 0; j < MST_COUNT(v); j++)
+			mst_put_u32(&w, v[j]);
+	}
+	a->n = w.n;
+	return true;
+}
+
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
 {
 	struct mst_reader r = mst_reader_of(question);
@@ -397,6 +416,7 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_GENERATIONS: good = serve_rotation(k, &r, &a, CALL_GENERATIONS); break;
 	case CALL_ROTATE: good = serve_rotation(k, &r, &a, CALL_ROTATE); break;
 	case CALL_RETIRE: good = serve_rotation(k, &r, &a, CALL_RETIRE); break;
+	case CALL_RATES: good = serve_rates(k, &r, &a); break;
 	case CALL_REWRAP: good = serve_rewrap(k, &r, &a); break;
 	default: break;
 	}

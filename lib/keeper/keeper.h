@@ -101,7 +101,28 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
  * three from nothing (create).
  * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
  */
-enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME };
+enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME, MST_KEEPER_BUSY };
+
+/*
+ * What has left in the last minute, each counted by itself: keys by their purpose (those for NAFs are of Ks), vectors, certificates
+ * signed, pushed triggers. With so many that `alarm` is reached, one alarm for each minute that it lasts; what would be more than `most`
+ * is refused: BUSY, before the key is opened. 0: without. Revocation lists, OCSP answers and seals are not counted: they give
+ * nothing away, and must not wait for an attack to end.
+ */
+enum mst_keeper_rate { MST_RATE_KPM, MST_RATE_KE, MST_RATE_KEYREG, MST_RATE_KM, MST_RATE_NAF_KEYS, MST_RATE_VECTORS, MST_RATE_CERTIFICATES,
+		       MST_RATE_TRIGGERS, MST_RATE__COUNT };
+extern const char *const mst_rate_name[MST_RATE__COUNT];           /* as settings and events say it */
+struct mst_keeper_limit { uint32_t alarm, most; };
+#define MST_RATE_NEVER UINT32_MAX
+#define MST_KEEPER_BUSY_SECONDS 30   /* what a peer is told to wait then: half a minute has left the count */
+struct mst_keeper_rates {
+	struct mst_keeper_rate_state {
+		uint32_t minute, peak;           /* in the last minute; in the busiest since the start */
+		uint32_t alarms, limited;        /* minutes with an alarm, minutes in which something was refused, since the start */
+		uint32_t ago;                    /* seconds since the last of either; MST_RATE_NEVER */
+		struct mst_keeper_limit limit;
+	} of[MST_RATE__COUNT];
+};
 
 /*
  * Every operation: 0, an mst_keeper_outcome, or a fault; results are written on 0 only. DENIED comes before
@@ -187,6 +208,8 @@ struct mst_keeper_ops {
 	int (*rewrap)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
 	/* The one before is destroyed: no row has it any more. DENIED: it is not the one. */
 	int (*retire)(struct mst_keeper *k, uint32_t gen);
+	/* All zero when nothing was limited (mst_keeper_local_limits). */
+	int (*rates)(struct mst_keeper *k, struct mst_keeper_rates *ret);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -221,6 +244,8 @@ MST_MUST_CHECK int mst_keeper_create_files(const char *dir, const char *ca_name,
 MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_name,
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
+/* Count, and limit, from now on. `now`: a clock that never goes back, in milliseconds. */
+void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit limit[MST_RATE__COUNT], mst_ms (*now)(void));
 /* For tests: what a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);

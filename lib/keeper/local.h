@@ -6,6 +6,8 @@
 #include "keeper/files.h"
 #include "keeper/responder.h"
 
+#define RATE_SLOTS 60                   /* seconds of the minute */
+
 /* All of it in pages that are neither swapped nor dumped. */
 struct local {
 	struct mst_keeper k;
@@ -21,6 +23,12 @@ struct local {
 	struct mst_channel channel[MST_CHANNELS_MAX];
 	size_t n_channels;
 	struct mst_keeper_counts counts;
+	mst_ms (*now)(void);              /* NULL: nothing is counted by the minute */
+	struct keeper_rate {
+		uint32_t slot[RATE_SLOTS];
+		mst_ms second, alarmed, refused;  /* newest slot; last alarm, last refusal that was told: seconds of `now`, 0 never */
+		struct mst_keeper_rate_state s;
+	} rate[MST_RATE__COUNT];
 };
 
 static inline struct local *keeper_of(struct mst_keeper *k)
@@ -45,6 +53,13 @@ bool keeper_is_trigger(struct local *l, const char *key_id, struct mst_view body
 /* Its MAC, under the trigger key of that root key. */
 MST_MUST_CHECK int keeper_trigger_mac(struct local *l, const struct mst_key *root, const char *key_id, const char *node_id,
 				      struct mst_view body, uint8_t ret_mac[MST_TRIGGER_MAC]);
+
+/* rates.c. Before: 0 or BUSY. After it was given: count it. */
+MST_MUST_CHECK int keeper_rate_ask(struct local *l, enum mst_keeper_rate what);
+void keeper_rate_count(struct local *l, enum mst_keeper_rate what);
+/* Of keys of that purpose; MST_RATE__COUNT: they are never given as they are. */
+enum mst_keeper_rate keeper_rate_of(enum mst_key_purpose p);
+int keeper_rates(struct mst_keeper *k, struct mst_keeper_rates *ret);
 
 /* keeper-aka.c. A SIM as it was given in to what is kept: OPc or TOPc instead of OP or TOP. 0, DENIED or a fault. */
 MST_MUST_CHECK int keeper_sim_take(struct mst_crypto *c, struct mst_key *k);

@@ -255,6 +255,14 @@ static int op_generations(struct ask *q)
 	return k->ops->generations(k, &g);
 }
 
+static int op_rates(struct ask *q)
+{
+	struct mst_keeper_rates s;
+
+	(void)q;
+	return k->ops->rates(k, &s);
+}
+
 static int op_rotate(struct ask *q)
 {
 	uint32_t gen;
@@ -309,6 +317,7 @@ static const struct row {
 	{ .name = "seal_log, an old number", .at = offsetof(struct mst_keeper_ops, seal_log), .call = op_seal_log_again, .when = NEVER },
 	{ OP(last_seal), 0, ALWAYS, BY_ANYBODY },
 	{ OP(generations), 0, ALWAYS, BY_ANYBODY },
+	{ OP(rates), 0, ALWAYS, BY_ANYBODY },
 	{ OP(rewrap), ASKED | ROW, ROTATING, BY_KNOWN },
 	/* these two end a phase */
 	{ OP(rotate), 0, AT_REST, BY_ANYBODY },

@@ -46,6 +46,11 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 		  "secret of its maker's" }, \
 	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
 	  .help = "trust anchors for BSFs that are asked by TLS" },
+#define RATE(name, which, preset, more) \
+	{ "keeper_limits." #name, MST_CONF_T_COUNT, MST_CONF_FIXED, preset, NULL, RANGE(0, 1000000000), AT(keeper_limits.alarm[which]), \
+	  .help = more }, \
+	{ "keeper_limits." #name "_most", MST_CONF_T_COUNT, MST_CONF_FIXED, "0", NULL, RANGE(0, 1000000000), AT(keeper_limits.most[which]), \
+	  .help = "above this they are refused" },
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 const struct mst_conf_item mst_conf_items[] = {
@@ -72,6 +77,17 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "pkcs11: the token's label" },
 	{ "keeper_key.pin_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.pin_file),
 	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN" },
+	{ "keeper_limits", MST_CONF_T_GROUP,
+	  .help = "how much may leave the keeper in a minute: with so many there is an alarm, above ..._most the keeper refuses until a minute has "
+		  "less, and peers are told to come again; 0 = neither. muster keeper show tells the busiest minute" },
+	RATE(kpm, MST_RATE_KPM, "240000", "makers' secrets, for handshakes of nodes that have nothing else, and at the briefing node")
+	RATE(ke, MST_RATE_KE, "240000", "keys derived of enrolment keys")
+	RATE(keyreg, MST_RATE_KEYREG, "240000", "registered keys")
+	RATE(km, MST_RATE_KM, "240000", "master credentials, for handshakes with the MAF")
+	RATE(naf_keys, MST_RATE_NAF_KEYS, "120000", "keys of GBA for NAFs")
+	RATE(vectors, MST_RATE_VECTORS, "120000", "vectors of AKA")
+	RATE(certificates, MST_RATE_CERTIFICATES, "120000", "certificates that are signed; revocation lists are not limited")
+	RATE(triggers, MST_RATE_TRIGGERS, "120000", "pushed triggers")
 	{ "run", MST_CONF_T_PATH, MST_CONF_FIXED, "run", NULL, STR(run),
 	  .help = "directory for the pid file and sockets" },
 	{ "user", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(user),

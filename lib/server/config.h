@@ -140,6 +140,9 @@ struct mst_conf_keeper_key {
 	char secret_file[MST_CONF_PATH], pin_file[MST_CONF_PATH], tcti[256], pcrs[72], module[MST_CONF_PATH], token[64];
 };
 
+/* By enum mst_keeper_rate; a minute. */
+struct mst_conf_keeper_limits { int64_t alarm[MST_RATE__COUNT], most[MST_RATE__COUNT]; };
+
 struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
 
 struct mst_conf {
@@ -154,6 +157,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_keeper_key keeper_key;
+	struct mst_conf_keeper_limits keeper_limits;
 	struct mst_conf_limits limits;
 	struct mst_conf_role bbn, mef, maf, ocsp, hss, bsf, zn, admin;
 	struct mst_conf_diameter diameter;

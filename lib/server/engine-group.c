@@ -477,7 +477,7 @@ static int release_to(struct engine *e, const struct mst_release *r, uint32_t ch
 	if (rc)
 		mst_log(&e->u.log, MST_LOG_ERROR, "the keeper did not release a key", "key", r->key_id, "why",
 		        rc < 0 ? mst_fault_text(rc) : rc == MST_KEEPER_FORGED ? "forged" :
-		        rc == MST_KEEPER_DENIED ? "denied" : "no channel", NULL);
+		        rc == MST_KEEPER_DENIED ? "denied" : rc == MST_KEEPER_BUSY ? "above keeper_limits" : "no channel", NULL);
 	return rc;
 }
 

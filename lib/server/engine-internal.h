@@ -106,6 +106,8 @@ struct engine {
 	mst_ms seal_at;                   /* when it is sealed next */
 	struct event *rotate_timer;       /* engine-rotate.c: the next piece */
 	mst_ms rotate_at;                 /* not before */
+	struct mst_keeper_rates rates;    /* engine-rates.c: what was told of what leaves the keeper */
+	mst_ms rates_at;                  /* when it is asked next */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
@@ -138,6 +140,8 @@ void engine_tell_untold(struct engine *e);
 void engine_keep_audit(struct engine *e);
 /* Seal the audit log when it is time for it, outside of any group (engine-seal.c). */
 void engine_seal(struct engine *e);
+/* Tell alarms of the keeper, outside of any group (engine-rates.c). */
+void engine_rates(struct engine *e);
 /* A piece of wrapping every key anew, when the keeper has two generations (engine-rotate.c). */
 void engine_rotate(struct engine *e);
 /* A configuration that was not taken over; again each tick until the log has it (engine-audit.c). */

@@ -522,6 +522,7 @@ static void engine_tick(struct mst_unit *u)
 	engine_crl(e);
 	engine_keep_audit(e);
 	engine_seal(e);
+	engine_rates(e);
 	if (!event_pending(e->rotate_timer, EV_TIMEOUT, NULL))
 		engine_rotate(e);
 }

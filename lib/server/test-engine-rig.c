@@ -189,7 +189,15 @@ static int seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
 	return 0;
 }
 
-static const struct mst_keeper_ops keeper_ops = { .name = "test", .release = release, .seal_log = seal_log, .last_seal = last_seal, .generations = one_generation };
+static int no_rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_rates){ 0 };
+	return 0;
+}
+
+static const struct mst_keeper_ops keeper_ops = { .name = "test", .release = release, .seal_log = seal_log, .last_seal = last_seal, .generations = one_generation,
+						  .rates = no_rates };
 static struct mst_keeper keeper = { &keeper_ops };
 
 /* --- the other ends --- */

@@ -218,9 +218,20 @@ static int retire(struct mst_keeper *k, uint32_t gen)
 	return gen == 2 ? 0 : MST_KEEPER_DENIED;
 }
 
+static int rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
+{
+	uint32_t v = 1;
+
+	(void)k;
+	memset(ret, 0, sizeof(*ret));
+	for (size_t i = 0; i < MST_RATE__COUNT; i++, v += 7)
+		ret->of[i] = (struct mst_keeper_rate_state){ v, v + 1, v + 2, v + 3, i ? v + 4 : MST_RATE_NEVER, { v + 5, v + 6 } };
+	return seen.rc;
+}
+
 static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
                                                  gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal,
-                                                 generations, rotate, rewrap, retire, NULL };
+                                                 generations, rotate, rewrap, retire, rates, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -355,6 +366,21 @@ static void ask_rotation(struct mst_keeper *k)
 	assert_int_equal(k->ops->retire(k, 1), MST_KEEPER_DENIED);
 }
 
+static void ask_rates(struct mst_keeper *k)
+{
+	struct mst_keeper_rates got, want;
+
+	assert_int_equal(rates(NULL, &want), 0);
+	memset(&got, 0xff, sizeof(got));
+	assert_int_equal(k->ops->rates(k, &got), 0);
+	assert_memory_equal(&got, &want, sizeof(got));
+	seen.rc = MST_KEEPER_BUSY;
+	memset(&got, 0, sizeof(got));
+	assert_int_equal(k->ops->rates(k, &got), MST_KEEPER_BUSY);
+	assert_int_equal(got.of[0].minute, 0);
+	seen.rc = 0;
+}
+
 static void calls(void **state)
 {
 	const struct mst_keeper_caller caller = { carry, NULL };
@@ -392,6 +418,7 @@ static void calls(void **state)
 	ask_gba(k);
 	ask_seals(k);
 	ask_rotation(k);
+	ask_rates(k);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;
@@ -427,8 +454,8 @@ static void garbage(void **state)
 			uint8_t q[4] = { (uint8_t)op, 0xff, 0xff, 0xff };
 			struct mst_writer w = mst_writer_of(b, sizeof(b));
 
-			if ((op == 6 || (op >= 17 && op <= 19)) && n == 1)
-				continue;         /* ca_cert, last_seal, generations, rotate: complete with their one octet */
+			if ((op == 6 || (op >= 17 && op <= 19) || op == 22) && n == 1)
+				continue;         /* ca_cert, last_seal, generations, rotate, rates: complete with their one octet */
 			assert_false(mst_keeper_serve(&local, (struct mst_view){ q, n }, &w));
 			assert_true(w.n == 6 && b[3] == MST_KEEPER_DENIED);
 		}

@@ -162,6 +162,32 @@ static void check_room(struct doctor *d, const json_t *status)
 	        "make room, or let musterd keep less of the audit log: audit.keep, audit.max_events");
 }
 
+/* An alarm of the keeper's, of the last day. */
+static void check_rates(struct doctor *d, const json_t *answer)
+{
+	const char *what, *alarm = "", *limited = "";
+	char text[160];
+	json_t *rate;
+
+	json_object_foreach(json_object_get(answer, "rates"), what, rate) {
+		if (!json_object_get(rate, "ago") || json_integer_value(json_object_get(rate, "ago")) > 86400)
+			continue;
+		if (json_integer_value(json_object_get(rate, "limited")))
+			limited = what;
+		else
+			alarm = what;
+	}
+	if (*limited)
+		snprintf(text, sizeof(text), "more %s than keeper_limits.%s_most: the keeper refuses or refused them", limited, limited);
+	else if (*alarm)
+		snprintf(text, sizeof(text), "as much as keeper_limits.%s has an alarm for", alarm);
+	else
+		snprintf(text, sizeof(text), "what leaves it in a minute is below keeper_limits");
+	doctor_finding(d, !*alarm && !*limited, "keeper", text,
+	        "if your nodes cannot explain it a process may have been taken over: muster keeper show, muster events --what keeper.alarm; "
+	        "else set keeper_limits to a few times your busiest minute");
+}
+
 static void check_api(struct doctor *d)
 {
 	json_t *answer = NULL;
@@ -186,6 +212,10 @@ static void check_api(struct doctor *d)
 	r = audit_look(d->m, &answer);
 	doctor_finding(d, r == EXIT_DONE && json_is_true(json_object_get(answer, "ok")), "audit log", "hash chain and the keeper's seal",
 	        "an entry was changed or removed after it was written; compare with your backup: muster audit verify");
+	json_decref(answer);
+	answer = NULL;
+	if (api_ask(d->m, "GET", "/v1/keeper", NULL, &answer) == EXIT_DONE)
+		check_rates(d, answer);
 	json_decref(answer);
 }
 

@@ -20,6 +20,21 @@ static void print_state(const json_t *answer)
 		    (long long)json_integer_value(json_object_get(z, "unreadable")), shown(text_of(z, "firstUnreadable")));
 }
 
+/* What leaves it; what never did is left out. */
+static void print_rates(const json_t *answer)
+{
+	const char *what;
+	json_t *rate;
+
+	json_object_foreach(json_object_get(answer, "rates"), what, rate) {
+		if (!json_integer_value(json_object_get(rate, "busiest")))
+			continue;
+		say("%s: %lld in the last minute, %lld in the busiest; %lld minutes with an alarm, %lld in which more was refused", what,
+		    (long long)json_integer_value(json_object_get(rate, "minute")), (long long)json_integer_value(json_object_get(rate, "busiest")),
+		    (long long)json_integer_value(json_object_get(rate, "alarms")), (long long)json_integer_value(json_object_get(rate, "limited")));
+	}
+}
+
 static int show(struct muster *m, json_t *answer)
 {
 	if (m->json)
@@ -40,6 +55,8 @@ static int keeper_show(struct muster *m, int argc, char **argv)
 	if (argc)
 		return usage_error(NULL, "unexpected argument %s", argv[0]);
 	r = api_ask(m, "GET", "/v1/keeper", NULL, &answer);
+	if (r == EXIT_DONE && !m->json)
+		print_rates(answer);
 	return r == EXIT_DONE ? show(m, answer) : r;
 }
 
@@ -108,7 +125,7 @@ static int keeper_finish(struct muster *m, int argc, char **argv)
 }
 
 static const struct command commands[] = {
-	{ "show", keeper_show, "", "which generation of the key-encryption key is in use, and how far a rotation is" },
+	{ "show", keeper_show, "", "which key-encryption key is in use, how far a rotation is, and how much leaves the keeper in a minute" },
 	{ "rotate", keeper_rotate, "[--wait]", "a new key-encryption key: every key in the store is wrapped anew, then the old one is destroyed" },
 	{ "finish", keeper_finish, "--reason TEXT", "give up keys that nobody can open, so that a rotation ends" },
 };

@@ -9,6 +9,7 @@ import sqlite3
 import pytest
 
 from support import MUSTERD, Installation, run, until
+from test_audit import metric
 from test_secenv import MODULE, Token, Tpm
 
 # where keys are; how the generation that wrapped one is told: version 2, then the generation (version 1 had none)
@@ -212,3 +213,38 @@ def test_a_stolen_store(inst, tmp_path):
     assert thief.muster("keeper", "finish", "--reason", "again", check=False).returncode == 1
     assert keks(thief) == ["kek-2.key"]
     thief.stop()
+
+
+def rate(inst, what):
+    return inst.ask("keeper", "show")["rates"][what]
+
+
+def test_alarms_and_limits(tmp_path):
+    """What leaves the keeper in a minute is told when it is much, and refused when it is more; who is refused comes again."""
+    inst = Installation(tmp_path / "inst")
+    inst.configure(add="\nkeeper_limits = { km = 2; km_most = 3; };\n")
+    inst.start()
+    try:
+        inst.subscription()
+        node = inst.node(1)
+        # enrolled, and seen by the MAF: one handshake at least
+        assert node.run_once().returncode == 0, inst.log_text()
+        assert 1 <= rate(inst, "km")["minute"] <= 3
+        done = [node.agent("check").returncode for _ in range(4)]
+        assert done[-1] != 0, done                       # four and one are more than three
+        told = inst.wait_event("keeper.alarm")
+        assert told["role"] == "server" and "master credentials: " in told["why"] and "keeper_limits.km is 2" in told["why"], told
+        told = inst.wait_event("keeper.limited")
+        assert "keeper_limits.km_most is 3" in told["why"], told
+        until("the metric", lambda: metric(inst, "muster_keeper_limited_total") >= 1)
+        assert metric(inst, "muster_keeper_alarms_total") >= 1
+        km = rate(inst, "km")
+        assert km["busiest"] == 3 and km["alarm"] == 2 and km["most"] == 3 and km["alarms"] and km["limited"] and km["ago"] < 3600, km
+        assert rate(inst, "vectors") == {"minute": 0, "busiest": 0, "alarm": 120000, "most": 0, "alarms": 0, "limited": 0}
+        assert "km: " in inst.muster("keeper", "show").stdout
+        said = inst.muster("doctor", check=False).stdout
+        assert "keeper_limits.km_most" in said, said
+        # nothing else is held up
+        assert rate(inst, "keyreg")["limited"] == 0 and inst.muster("node", "show", node.id).returncode == 0
+    finally:
+        assert inst.stop() == 0, inst.log_text()

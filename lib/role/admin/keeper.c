@@ -35,16 +35,39 @@ static json_t *rotation_json(const struct mst_rotation *z)
 			 z->bad ? json_string(z->bad_key) : NULL, "begun", admin_json_time(z->begun));
 }
 
+/* What has left it in a minute. */
+static json_t *rates_json(const struct mst_keeper_rates *s)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < MST_RATE__COUNT; i++) {
+		const struct mst_keeper_rate_state *x = &s->of[i];
+
+		if (json_object_set_new(all, mst_rate_name[i],
+					json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o*}", "minute", (json_int_t)x->minute, "busiest", (json_int_t)x->peak,
+						  "alarm", (json_int_t)x->limit.alarm, "most", (json_int_t)x->limit.most, "alarms", (json_int_t)x->alarms,
+						  "limited", (json_int_t)x->limited, "ago",
+						  x->ago == MST_RATE_NEVER ? NULL : json_integer((json_int_t)x->ago)))) {
+			json_decref(all);
+			return NULL;
+		}
+	}
+	return all;
+}
+
 static int answer(struct admin *q)
 {
 	struct mst_keeper_generations g;
+	struct mst_keeper_rates s;
 	struct mst_rotation z;
 	int r = look(q, &g, &z);
 
+	if (!r)
+		r = q->env->keeper->ops->rates(q->env->keeper, &s);
 	if (r)
-		return r;
-	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s, s:o*, s:o*}", "generation", (json_int_t)g.now, "in", kind_name(g.kind), "before",
-						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&z)));
+		return r > 0 ? MST_FAULT_BUG : r;
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s, s:o*, s:o*, s:o}", "generation", (json_int_t)g.now, "in", kind_name(g.kind), "before",
+						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&z), "rates", rates_json(&s)));
 }
 
 int admin_keeper_show(struct admin *q)

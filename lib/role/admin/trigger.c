@@ -260,7 +260,8 @@ int admin_node_trigger(struct admin *q)
 	if (r < 0)
 		return r;
 	if (r) {
-		mst_diag_set(&d, 0, "id", "the keeper does not make a trigger with this node's key", NULL);
+		mst_diag_set(&d, 0, "id", r == MST_KEEPER_BUSY ? "more triggers in a minute than keeper_limits.triggers_most; try again in half a minute" :
+			     "the keeper does not make a trigger with this node's key", NULL);
 		return admin_refuse(q, MST_RSC_CONFLICT, &d);
 	}
 	r = write_down(q, &in, &n, &reach, &t);

@@ -89,7 +89,7 @@ static int judge(struct mst_role_env *env, const struct hss_call *c, struct hss_
 
 /* --- verdict → store, keeper and the operator --- */
 
-static void keeper_said_no(struct hss_verdict *v)
+static void keeper_said_no(struct hss_verdict *v, int outcome)
 {
 	v->vector = false;
 	v->status = 500;
@@ -97,6 +97,13 @@ static void keeper_said_no(struct hss_verdict *v)
 	v->cause = "";
 	v->what = "refused";
 	MST_STR_SET(v->detail, "no vector can be made");
+	if (outcome == MST_KEEPER_BUSY) {
+		v->status = 503;
+		v->title = "Service Unavailable";
+		v->retry_after = MST_KEEPER_BUSY_SECONDS;
+		MST_STR_SET(v->why, "more vectors than keeper_limits.vectors_most");
+		return;
+	}
 	MST_STR_SET(v->why, "the keeper makes no vector of this SIM: its key was wrapped by another keeper, or was changed");
 }
 
@@ -114,7 +121,7 @@ static int apply(struct mst_role_env *env, const struct mst_exchange *x, const s
 		if (e < 0)
 			return e;
 		if (e)
-			keeper_said_no(v);
+			keeper_said_no(v, e);
 		else
 			e = mst_store_sim_number(env->store, &v->sim);
 		if (v->vector && e)

@@ -135,13 +135,14 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 
 /* --- verdict → store, and the certificate --- */
 
-struct by_keeper { struct mst_keeper *keeper; struct mst_authorisation *leave; };
+struct by_keeper { struct mst_keeper *keeper; struct mst_authorisation *leave; int outcome; };
 
 static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
 {
 	struct by_keeper *k = s->ctx;
 
-	return k->keeper->ops->sign(k->keeper, k->leave, tbs, out, cap, ret_n);
+	k->outcome = k->keeper->ops->sign(k->keeper, k->leave, tbs, out, cap, ret_n);
+	return k->outcome;
 }
 
 static void refused_after_all(struct est_verdict *v, int rsc, const char *say, const char *why)
@@ -160,7 +161,7 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 {
 	struct mst_cert_spec spec = { .role = MST_CERT_CLIENT, .n_san = 1, .not_before = env->now - 60, .not_after = v->until,
 				      .path_len = -1 };
-	struct by_keeper k = { env->keeper, &v->leave };
+	struct by_keeper k = { env->keeper, &v->leave, 0 };
 	struct mst_signer signer = { .ctx = &k, .sign_tbs = sign_by_keeper };
 	struct mst_cert_info info;
 	struct mst_view der;
@@ -177,7 +178,9 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 		r = mst_cert_issue(env->crypto, &signer, ca, (struct mst_view){ c->csr.spki, c->csr.n_spki }, &spec, ret->der.b,
 				   sizeof(ret->der.b), &n);
 	if (r > 0) {
-		refused_after_all(v, MST_RSC_INTERNAL, "", "the keeper's CA did not make the certificate");
+		refused_after_all(v, MST_RSC_INTERNAL, "", k.outcome == MST_KEEPER_BUSY ? "more certificates than keeper_limits.certificates_most" :
+				  "the keeper's CA did not make the certificate");
+		v->retry_after = k.outcome == MST_KEEPER_BUSY ? MST_KEEPER_BUSY_SECONDS : 0;
 		return 0;
 	}
 	ret->der.n = (uint16_t)n;

@@ -127,9 +127,10 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	if (v->status == 200) {
 		e = put_keys(env, x, &k.call, &k.records, v, a);
 		if (e > 0) {
-			v->status = 500;
-			v->title = "Internal Server Error";
-			MST_STR_SET(v->why, "the keeper does not give the key");
+			v->status = e == MST_KEEPER_BUSY ? 503 : 500;
+			v->title = e == MST_KEEPER_BUSY ? "Service Unavailable" : "Internal Server Error";
+			a->retry_after = e == MST_KEEPER_BUSY ? MST_KEEPER_BUSY_SECONDS : 0;
+			MST_STR_SET(v->why, e == MST_KEEPER_BUSY ? "more keys than keeper_limits.naf_keys_most" : "the keeper does not give the key");
 		} else if (!e) {
 			e = mst_store_gba_session_used(env->store, k.call.btid, env->now);
 			e = e > 0 ? MST_FAULT_BUG : e;
