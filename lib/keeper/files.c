@@ -178,7 +178,7 @@ int keeper_file_read(int dir, const char *name, uint8_t *out, size_t cap, size_t
 
 int keeper_file_replace(int dir, const char *name, unsigned mode, struct mst_view v, struct mst_diag *d)
 {
-	struct mst_diag none;
+	struct mst_diag none = { 0 };
 	char fresh[64];
 	int r;
 
