@@ -157,7 +157,7 @@ int inside_choose(const struct agent_config *cfg, struct mst_crypto *c, struct i
 
 static int open_once(const struct agent_config *cfg, struct mst_crypto *c, struct mst_secenv **ret_s, struct mst_diag *d)
 {
-	struct inside_choice choice;
+	struct inside_choice choice = { .kind = MST_SECENV_FILE };
 	struct secenv_root *root = NULL;
 	int r = inside_choose(cfg, c, &choice, d);
 
