@@ -83,9 +83,9 @@ int keeper_rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 	struct local *l = keeper_of(k);
 
 	memset(ret, 0, sizeof(*ret));
-	for (size_t i = 0; l->now && i < MST_RATE__COUNT; i++) {
+	for (size_t i = 0; i < MST_RATE__COUNT; i++) {
 		struct keeper_rate *r = &l->rate[i];
-		mst_ms second = advance(l, r), last = r->alarmed > r->refused ? r->alarmed : r->refused;
+		mst_ms second = l->now ? advance(l, r) : 0, last = r->alarmed > r->refused ? r->alarmed : r->refused;
 
 		ret->of[i] = r->s;
 		ret->of[i].ago = last && second - last < MST_RATE_NEVER ? (uint32_t)(second - last) : MST_RATE_NEVER;

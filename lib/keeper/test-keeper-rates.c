@@ -66,6 +66,7 @@ static void nothing_is_counted_before_it_is_limited(void **state)
 	(void)state;
 	assert_int_equal(release(MST_PURPOSE_KM), 0);
 	assert_int_equal(look(MST_RATE_KM).minute, 0);
+	assert_int_equal(look(MST_RATE_KM).ago, MST_RATE_NEVER);
 }
 
 static void an_alarm_for_each_minute_that_it_lasts(void **state)

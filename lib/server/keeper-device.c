@@ -1,4 +1,5 @@
 #include "server/keeper-device.h"
+#include "server/unit.h"
 
 #include <stdlib.h>
 
@@ -62,11 +63,25 @@ static int open_root(const struct mst_keeper_device *dev, int kind, struct secen
 	return *ret ? 0 : MST_FAULT_MEMORY;
 }
 
+static void set_limits(struct mst_keeper *k, const struct mst_conf *c)
+{
+	struct mst_keeper_limit limit[MST_RATE__COUNT];
+
+	for (size_t i = 0; i < MST_RATE__COUNT; i++)
+		limit[i] = (struct mst_keeper_limit){ (uint32_t)c->keeper_limits.alarm[i], (uint32_t)c->keeper_limits.most[i] };
+	mst_keeper_local_limits(k, limit, mst_now_ms);
+}
+
 int mst_keeper_open(const struct mst_conf *c, bool starts, struct mst_crypto *crypto, struct mst_keeper **ret_k, struct mst_diag *d)
 {
 	static const int kinds[] = { MST_SECENV_FILE, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
 	const struct device v = { .d = { .open = open_root, .kind = kinds[c->keeper_key.backend], .starts = starts }, .conf = &c->keeper_key, .c = crypto };
 
+	int r;
+
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
-	return mst_keeper_local_open_with(c->keeper, &v.d, crypto, ret_k, d);
+	r = mst_keeper_local_open_with(c->keeper, &v.d, crypto, ret_k, d);
+	if (!r && starts)
+		set_limits(*ret_k, c);
+	return r;
 }

@@ -4,7 +4,7 @@
 
 #include "server/config.h"
 
-/* mst_keeper_local_open_with() by the configuration. `starts`: false only looks, and leaves nothing in a device. */
+/* mst_keeper_local_open_with() by the configuration, with its keeper_limits. `starts`: false only looks, leaves nothing in a device, and is not limited. */
 MST_MUST_CHECK int mst_keeper_open(const struct mst_conf *c, bool starts, struct mst_crypto *crypto, struct mst_keeper **ret_k, struct mst_diag *d);
 
 #endif

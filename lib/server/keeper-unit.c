@@ -14,20 +14,11 @@ struct keeper_unit {
 
 static int open_keys(struct keeper_unit *k, struct mst_diag *d)
 {
-	struct mst_keeper_limit limit[MST_RATE__COUNT];
-	int r;
-
 	if (k->keeper)
 		return 0;
 	if (!k->u.conf)
 		return MST_FAULT_BUG;
-	r = mst_keeper_open(k->u.conf, true, k->u.crypto, &k->keeper, d);
-	if (r)
-		return r;
-	for (size_t i = 0; i < MST_RATE__COUNT; i++)
-		limit[i] = (struct mst_keeper_limit){ (uint32_t)k->u.conf->keeper_limits.alarm[i], (uint32_t)k->u.conf->keeper_limits.most[i] };
-	mst_keeper_local_limits(k->keeper, limit, mst_now_ms);
-	return 0;
+	return mst_keeper_open(k->u.conf, true, k->u.crypto, &k->keeper, d);
 }
 
 static int keeper_start(struct mst_unit *u, struct mst_diag *d)

@@ -220,9 +220,10 @@ def rate(inst, what):
     return inst.ask("keeper", "show")["rates"][what]
 
 
-def test_alarms_and_limits(tmp_path):
+@pytest.mark.parametrize("processes", ["split", "single"])
+def test_alarms_and_limits(tmp_path, processes):
     """What leaves the keeper in a minute is told when it is much, and refused when it is more; who is refused comes again."""
-    inst = Installation(tmp_path / "inst")
+    inst = Installation(tmp_path / "inst", processes=processes)
     inst.configure(add="\nkeeper_limits = { km = 2; km_most = 3; };\n")
     inst.start()
     try:
