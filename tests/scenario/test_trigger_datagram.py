@@ -121,6 +121,7 @@ def test_a_flood_costs_counters_only(installation):
 
     with node.running() as agent:
         agent.wait_log("enrolled-already")
+        until("its first visit is over, and kept", (state / "blob-managed.a").exists)
         before, seen = look(), 0
         # in steps that fit into the socket's buffer: what the kernel drops would not be counted
         for i in range(100):
