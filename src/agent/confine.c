@@ -85,6 +85,7 @@ static const struct mst_sandbox_call calls[] = {
 	{ AGT, SCMP_SYS(fsync), 0, NULL },
 	{ AGT, SCMP_SYS(ftruncate), 0, NULL },                           /* a token in software */
 	{ AGT, SCMP_SYS(renameat), 0, NULL },
+	{ AGT, SCMP_SYS(renameat2), 0, "renameat() of other machines" },
 	{ AGT, SCMP_SYS(unlink), 0, NULL },
 	{ AGT, SCMP_SYS(unlinkat), 0, NULL },
 	{ AGT, SCMP_SYS(getdents64), 0, "what DHCP left" },
