@@ -449,6 +449,15 @@ def test_the_power_goes_within_a_run(world, point):
     assert run("sqlite3", inst.dir / "store/muster.db", "PRAGMA integrity_check;").stdout.strip() == "ok"
 
 
+def lives(pid):
+    """As a process of the daemon: neither gone, also while this looks, nor only waited for, nor another one of that number."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return "(musterd)" in stat and stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
 def kill_all(world, test=None):
     """The whole daemon at once, as a power cut does it."""
     running = world.inst.process.poll() is None
@@ -456,9 +465,7 @@ def kill_all(world, test=None):
     if running:
         world.inst.process.send_signal(signal.SIGKILL)
     world.inst.process.wait(60)
-    until("the daemon's processes gone", lambda: not any(pathlib.Path(f"/proc/{p}").exists() and
-          "(musterd)" in pathlib.Path(f"/proc/{p}/stat").read_text(errors="replace") and
-          pathlib.Path(f"/proc/{p}/stat").read_text(errors="replace").split()[2] != "Z" for p in pids), 60)
+    until("the daemon's processes gone", lambda: not any(map(lives, pids)), 60)
     if test is not None:
         world.settings(test)
     world.inst.start()
