@@ -1,5 +1,5 @@
-/* Statements and rows: binding and reading by column tables, result codes to faults. */
-#include "store/sqlite.h"
+/* SQLite: statements and rows: binding and reading by column tables, result codes to faults. */
+#include "store/sqlite-db.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,55 +34,38 @@ static int outcome_of(struct sq *q, int rc)
  * written next would be outside of it, and stay. */
 static void look_for_end(struct sq *q, int fault)
 {
-	if (q->in_group && !q->lost && sqlite3_get_autocommit(q->db))
+	if (q->in_group && !q->lost && sqlite3_get_autocommit(lite_of(q)->db))
 		q->lost = fault;
 }
 
-int sq_fault(struct sq *q, int rc)
+int lite_fault(struct sq *q, int rc)
 {
 	int r = outcome_of(q, rc);
 
 	if (r >= 0)
 		return r;
 	snprintf(q->error, sizeof(q->error), "%s (SQLite result %d)",
-		 q->db ? sqlite3_errmsg(q->db) : sqlite3_errstr(rc), rc);
+		 lite_of(q)->db ? sqlite3_errmsg(lite_of(q)->db) : sqlite3_errstr(rc), rc);
 	look_for_end(q, r);
 	return r;
-}
-
-int sq_corrupt(struct sq *q, const char *what)
-{
-	snprintf(q->error, sizeof(q->error), "stored row does not check: %s", what);
-	return MST_FAULT_CORRUPT;
-}
-
-int sq_may_write(struct sq *q)
-{
-	if (q->lost)
-		return q->lost;
-	if (q->fail_at && --q->fail_at == 0) {
-		snprintf(q->error, sizeof(q->error), "injected fault");
-		return MST_FAULT_STORE;
-	}
-	return 0;
 }
 
 /*
  * The statement of a slot; a second one for this use only when the first is in the middle of a list.
  * `sql` is the same text for a slot each time.
  */
-static int take(struct sq *q, enum sq_slot slot, const char *sql, sqlite3_stmt **ret_st, bool *ret_own)
+static int take(struct lite *l, enum sq_slot slot, const char *sql, sqlite3_stmt **ret_st, bool *ret_own)
 {
-	bool own = slot == SQ_NO_SLOT || (q->stmt[slot] && sqlite3_stmt_busy(q->stmt[slot]));
-	sqlite3_stmt *st = own ? NULL : q->stmt[slot];
+	bool own = slot == SQ_NO_SLOT || (l->stmt[slot] && sqlite3_stmt_busy(l->stmt[slot]));
+	sqlite3_stmt *st = own ? NULL : l->stmt[slot];
 	int rc;
 
 	if (!st) {
-		rc = sqlite3_prepare_v3(q->db, sql, -1, own ? 0 : SQLITE_PREPARE_PERSISTENT, &st, NULL);
+		rc = sqlite3_prepare_v3(l->db, sql, -1, own ? 0 : SQLITE_PREPARE_PERSISTENT, &st, NULL);
 		if (rc != SQLITE_OK)
-			return sq_fault(q, rc);
+			return lite_fault(&l->q, rc);
 		if (!own)
-			q->stmt[slot] = st;
+			l->stmt[slot] = st;
 	}
 	*ret_st = st;
 	*ret_own = own;
@@ -150,15 +133,14 @@ static int bind_col(sqlite3_stmt *st, int at, const struct sq_col *c, const void
 	return SQLITE_MISUSE;
 }
 
-int sq_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead,
-	   const struct sq_col *col, size_t n_col, const void *row)
+int lite_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead, const struct sq_col *col, size_t n_col,
+	     const void *row, int64_t *ret_id)
 {
+	sqlite3 *db = lite_of(q)->db;
 	sqlite3_stmt *st = NULL;
 	bool own = false;
-	int rc, r = sq_may_write(q);
+	int rc, r = take(lite_of(q), slot, sql, &st, &own);
 
-	if (!r)
-		r = take(q, slot, sql, &st, &own);
 	if (r)
 		return r;
 	rc = bind_args(st, lead, n_lead);
@@ -166,17 +148,15 @@ int sq_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg
 		rc = bind_col(st, (int)(n_lead + i) + 1, &col[i], row);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(st);
+	q->changes = sqlite3_changes(db);
 	if (rc == SQLITE_DONE)
-		r = sqlite3_stmt_readonly(st) || sqlite3_changes(q->db) ? 0 : MST_STORE_NONE;
+		r = sqlite3_stmt_readonly(st) || q->changes ? 0 : MST_STORE_NONE;
 	else
-		r = sq_fault(q, rc == SQLITE_ROW ? SQLITE_MISUSE : rc);
+		r = lite_fault(q, rc == SQLITE_ROW ? SQLITE_MISUSE : rc);
 	give_back(q, st, own);
+	if (!r && ret_id)
+		*ret_id = sqlite3_last_insert_rowid(db);
 	return r;
-}
-
-int sq_run(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg)
-{
-	return sq_put(q, slot, sql, arg, n_arg, NULL, 0, NULL);
 }
 
 /* Does the stored value fit the C member? Nothing is cut or converted in silence. */
@@ -267,64 +247,48 @@ static void col_copy(sqlite3_stmt *st, int at, const struct sq_col *c, void *row
 	}
 }
 
-int sq_iter_open(struct sq_iter *it, struct sq *q, enum sq_slot slot, const char *sql,
-		 const struct sq_arg *arg, size_t n_arg)
+int lite_open(struct sq_iter *it, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg)
 {
-	int rc, r;
+	sqlite3_stmt *st = NULL;
+	int rc, r = take(lite_of(it->q), slot, sql, &st, &it->own);
 
-	*it = (struct sq_iter){ .q = q };
-	if (q->lost)
-		return q->lost;
-	r = take(q, slot, sql, &it->st, &it->own);
 	if (r)
 		return r;
-	rc = bind_args(it->st, arg, n_arg);
-	return rc == SQLITE_OK ? 0 : sq_fault(q, rc);
+	it->st = st;
+	rc = bind_args(st, arg, n_arg);
+	return rc == SQLITE_OK ? 0 : lite_fault(it->q, rc);
 }
 
 /* Reading a column may want memory; the row is not whole then. */
 static bool no_memory(struct sq *q)
 {
-	return sqlite3_errcode(q->db) == SQLITE_NOMEM && sq_fault(q, SQLITE_NOMEM);
+	return sqlite3_errcode(lite_of(q)->db) == SQLITE_NOMEM && lite_fault(q, SQLITE_NOMEM);
 }
 
-bool sq_iter_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *ret)
+bool lite_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *ret)
 {
-	int rc = sqlite3_step(it->st);
+	sqlite3_stmt *st = it->st;
+	int rc = sqlite3_step(st);
 
 	if (rc == SQLITE_DONE)
 		return false;
 	if (rc != SQLITE_ROW) {
-		it->fault = sq_fault(it->q, rc);
+		it->fault = lite_fault(it->q, rc);
 		return false;
 	}
 	for (size_t i = 0; i < n_col; i++)
-		if (!col_checks(it->st, (int)i, &col[i])) {
-			it->fault = no_memory(it->q) ? MST_FAULT_MEMORY
-						     : sq_corrupt(it->q, sqlite3_column_name(it->st, (int)i));
+		if (!col_checks(st, (int)i, &col[i])) {
+			it->fault = no_memory(it->q) ? MST_FAULT_MEMORY : sq_corrupt(it->q, sqlite3_column_name(st, (int)i));
 			return false;
 		}
 	for (size_t i = 0; i < n_col; i++)
-		col_copy(it->st, (int)i, &col[i], ret);
+		col_copy(st, (int)i, &col[i], ret);
 	if (no_memory(it->q))
 		it->fault = MST_FAULT_MEMORY;
 	return !it->fault;
 }
 
-int sq_iter_close(struct sq_iter *it, int r)
+void lite_shut(struct sq_iter *it)
 {
-	if (it->st)
-		give_back(it->q, it->st, it->own);
-	return r ? r : it->fault;
-}
-
-int sq_one(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg,
-	   const struct sq_col *col, size_t n_col, void *ret)
-{
-	struct sq_iter it;
-	int r = sq_iter_open(&it, q, slot, sql, arg, n_arg);
-
-	if (!r && !sq_iter_next(&it, col, n_col, ret) && !it.fault)
-		r = MST_STORE_NONE;
-	return sq_iter_close(&it, r);
+	give_back(it->q, it->st, it->own);
 }

@@ -1,11 +1,10 @@
 /*
- * Schema: numbered migrations applied in order, each in its own transaction with its row in
- * schema_version. Afterwards the schema is compared, text by text, with what the same migrations make
+ * SQLite: the file is claimed, the migrations are applied in one transaction. Afterwards the schema is compared, text by text, with what the same migrations make
  * in an empty database: a table changed by other hands, or a missing trigger of the audit log, is
  * refused instead of used.
  */
 #include "store/migration.h"
-#include "store/sqlite.h"
+#include "store/sqlite-db.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +13,9 @@
 
 static int exec(struct sq *q, const char *sql)
 {
-	int rc = sqlite3_exec(q->db, sql, NULL, NULL, NULL);
+	int rc = sqlite3_exec(lite_of(q)->db, sql, NULL, NULL, NULL);
 
-	return rc == SQLITE_OK ? 0 : sq_fault(q, rc);
+	return rc == SQLITE_OK ? 0 : lite_fault(q, rc);
 }
 
 static const struct sq_col number_col[] = { { SQ_I64, 0, 0 } };
@@ -24,14 +23,6 @@ static const struct sq_col number_col[] = { { SQ_I64, 0, 0 } };
 static int number(struct sq *q, const char *sql, int64_t *ret_n)
 {
 	return sq_one(q, SQ_NO_SLOT, sql, NULL, 0, SQ_COLS(number_col), ret_n);
-}
-
-int sq_schema_version(struct sq *q)
-{
-	int64_t n = 0;
-	int r = number(q, "SELECT coalesce(max(number), 0) FROM schema_version", &n);
-
-	return r ? r : (int)n;
 }
 
 /* A file that is not ours is left as it is. */
@@ -61,37 +52,11 @@ static int claim(struct sq *q, struct mst_diag *d)
 			   "NOT NULL) STRICT");
 }
 
-static int apply(struct sq *q, const struct mst_migration *m)
-{
-	int r = exec(q, m->sql);
-
-	if (r)
-		return r;
-	return sq_put(q, SQ_NO_SLOT, "INSERT INTO schema_version (number, name) VALUES (?1, ?2)",
-		      SQ_ARGS(SQ_I(m->number), SQ_S(m->name)), NULL, 0, NULL);
-}
-
 static int migrate(struct sq *q, struct mst_diag *d)
 {
-	char have[16], know[16];
-	int r, version;
+	int r = claim(q, d);
 
-	r = claim(q, d);
-	if (r)
-		return r;
-	version = sq_schema_version(q);
-	if (version < 0)
-		return version;
-	if (version > mst_sqlite_migrations_n) {
-		snprintf(have, sizeof(have), "%d", version);
-		snprintf(know, sizeof(know), "%d", mst_sqlite_migrations_n);
-		mst_diag_set(d, 0, "store", "the database has schema ", have, ", this program knows up to ",
-			     know, "; use the newer program that made it", NULL);
-		return MST_FAULT_CONFIG;
-	}
-	for (int i = version; i < mst_sqlite_migrations_n && !r; i++)
-		r = apply(q, &mst_sqlite_migrations[i]);
-	return r;
+	return r ? r : sq_migrate(q, mst_sqlite_migrations, mst_sqlite_migrations_n, exec, d);
 }
 
 struct schema_row {
@@ -130,32 +95,30 @@ static int compare(struct sq *have, struct sq *want, struct mst_diag *d)
 
 static int check(struct sq *q, struct mst_diag *d)
 {
-	struct sq want = { 0 };
-	int rc = sqlite3_open_v2(":memory:", &want.db,
-				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	int r = rc == SQLITE_OK ? migrate(&want, d) : MST_FAULT_MEMORY;
+	struct lite want = { .q.db = q->db };
+	int rc = sqlite3_open_v2(":memory:", &want.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int r = rc == SQLITE_OK ? migrate(&want.q, d) : MST_FAULT_MEMORY;
 
 	if (!r)
-		r = compare(q, &want, d);
+		r = compare(q, &want.q, d);
 	sqlite3_close(want.db);
 	return r;
 }
 
-int sq_schema(struct sq *q, struct mst_diag *d)
+int lite_schema(struct lite *l, struct mst_diag *d)
 {
-	/* Immediate: of two programs that start on a new file, one makes the schema and the other finds it.
-	 */
-	int r = exec(q, "BEGIN IMMEDIATE");
+	/* Immediate: of two programs that start on a new file, one makes the schema and the other finds it. */
+	int r = exec(&l->q, "BEGIN IMMEDIATE");
 
 	if (r)
 		return r;
-	r = migrate(q, d);
+	r = migrate(&l->q, d);
 	if (!r)
-		r = exec(q, "COMMIT");
+		r = exec(&l->q, "COMMIT");
 	if (r) {
-		if (!sqlite3_get_autocommit(q->db))
-			(void)sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL);
+		if (!sqlite3_get_autocommit(l->db))
+			(void)sqlite3_exec(l->db, "ROLLBACK", NULL, NULL, NULL);
 		return r;
 	}
-	return check(q, d);
+	return check(&l->q, d);
 }

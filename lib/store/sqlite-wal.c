@@ -4,12 +4,12 @@
  * reader looks at those frames before, and after a crash they are as good as not written (synchronous = FULL).
  *
  * So something waits only during a transaction of ours, while nobody else may write the log. It is not written by reading, for at the
- * end of a transaction that was rolled back SQLite reads when others may write again: sq_wal_forget() throws away what is left of it.
+ * end of a transaction that was rolled back SQLite reads when others may write again: lite_wal_forget() throws away what is left of it.
  * A write that fails is told late, but to the same transaction, and it costs that one as it would have at once.
  *
  * Only the log: every other file is that of the system's VFS.
  */
-#include "store/sqlite.h"
+#include "store/sqlite-db.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -166,7 +166,7 @@ static void install(void)
 	sqlite3_vfs_register(&vfs, 0);
 }
 
-void sq_wal_forget(sqlite3 *db)
+void lite_wal_forget(sqlite3 *db)
 {
 	sqlite3_file *f = NULL;
 
@@ -176,10 +176,10 @@ void sq_wal_forget(sqlite3 *db)
 
 static void on_rollback(void *db)
 {
-	sq_wal_forget(db);
+	lite_wal_forget(db);
 }
 
-int sq_wal_open(const char *path, sqlite3 **ret_db)
+int lite_wal_open(const char *path, sqlite3 **ret_db)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 

@@ -3,7 +3,7 @@
 #include "contract.h"
 #include "faulty-vfs.h"
 
-#include "store/sqlite.h"
+#include "store/sqlite-db.h"
 
 #define BEGINNING ((struct mst_event_limit){ .most = 4, .now = 7, .chunk = 100 })
 
@@ -69,7 +69,7 @@ static void audit_log_only_grows(void **state)
 		assert_int_equal(mst_store_event_append(f->s, &e), 0);
 	}
 	for (size_t i = 0; i < MST_COUNT(refused); i++)
-		assert_int_equal(sqlite3_exec(sq_of(f->s)->db, refused[i], NULL, NULL, NULL),
+		assert_int_equal(sqlite3_exec(lite_of(sq_of(f->s))->db, refused[i], NULL, NULL, NULL),
 				 SQLITE_CONSTRAINT_TRIGGER);
 	assert_int_equal(mst_store_event_check(f->s, &entries, &bad), 0);
 	assert_int_equal(entries, 5);
@@ -118,7 +118,7 @@ static void anchor_of_the_audit_log(void **state)
 		assert_int_equal(group_of_one(f->s, i), 0);
 	assert_int_equal(mst_store_event_shorten(f->s, &BEGINNING, &told), 0);
 	assert_int_equal(told.seq, 11);
-	db = sq_of(f->s)->db;
+	db = lite_of(sq_of(f->s))->db;
 	for (size_t i = 0; i < MST_COUNT(refused); i++)
 		assert_int_equal(sqlite3_exec(db, refused[i], NULL, NULL, NULL), SQLITE_CONSTRAINT_TRIGGER);
 	for (size_t i = 0; i < MST_COUNT(cut); i++) {

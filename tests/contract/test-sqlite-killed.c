@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/sqlite.h"
+#include "store/sqlite-db.h"
 
 #define BEGINNING ((struct mst_event_limit){ .most = 4, .now = 7, .chunk = 100 })
 #define ALIVE 0

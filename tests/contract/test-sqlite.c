@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "store/migration.h"
-#include "store/sqlite.h"
+#include "store/sqlite-db.h"
 
 /* The medium is full or fails at the n-th write or sync: the fault is told, the group is gone as a whole, the
  * store can be used again, also by the next program. */
@@ -95,7 +95,7 @@ static void full_in_the_middle_of_a_group(void **state)
 	struct mst_store *s = ((struct fix *)*state)->s;
 	int r = 0, i;
 
-	assert_int_equal(sqlite3_exec(sq_of(s)->db, "PRAGMA cache_size = 5", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(lite_of(sq_of(s))->db, "PRAGMA cache_size = 5", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(mst_store_begin(s), 0);
 	faulty_vfs_arm(ACCIDENT_FULL, 1);
 	for (i = 1; i < 200 && !r; i++)
@@ -138,7 +138,7 @@ static void large_groups_and_others(void **state)
 	struct fix *f = *state;
 	const char *path = strchr(f->url, ':') + 1;
 
-	assert_int_equal(sqlite3_exec(sq_of(f->s)->db, "PRAGMA cache_size = 5", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(lite_of(sq_of(f->s))->db, "PRAGMA cache_size = 5", NULL, NULL, NULL), SQLITE_OK);
 	for (int round = 0; round < 4; round++) {
 		int first = 1 + 100 * round;
 
@@ -327,13 +327,13 @@ static void rows_that_do_not_check(void **state)
 		int n = (int)i + 1, bad;
 
 		assert_int_equal(group_of_one(f->s, n), 0);
-		(void)sqlite3_exec(sq_of(f->s)->db, "PRAGMA ignore_check_constraints = ON", NULL, NULL, NULL);
-		assert_int_equal(sqlite3_exec(sq_of(f->s)->db, change[i], NULL, NULL, NULL), SQLITE_OK);
+		(void)sqlite3_exec(lite_of(sq_of(f->s))->db, "PRAGMA ignore_check_constraints = ON", NULL, NULL, NULL);
+		assert_int_equal(sqlite3_exec(lite_of(sq_of(f->s))->db, change[i], NULL, NULL, NULL), SQLITE_OK);
 		bad = mst_store_node_find(f->s, make_node(n).node_id, &node);
 		bad = bad ? bad : mst_store_cred_get(f->s, MST_ROLE_MEF, make_cred(n).key_id, &cred);
 		assert_int_equal(bad, MST_FAULT_CORRUPT);
 		assert_non_null(strstr(mst_store_error(f->s), "does not check"));
-		(void)sqlite3_exec(sq_of(f->s)->db,
+		(void)sqlite3_exec(lite_of(sq_of(f->s))->db,
 				   "UPDATE node SET maker = '', state = 0; UPDATE credential SET purpose = "
 				   "1, key = zeroblob(1)",
 				   NULL, NULL, NULL);
@@ -484,7 +484,7 @@ static int judge_plan(void *arg, int n, char **value, char **name)
 static void keyed_access_only(void **state)
 {
 	struct mst_store *s = ((struct fix *)*state)->s;
-	sqlite3 *db = sq_of(s)->db;
+	sqlite3 *db = lite_of(sq_of(s))->db;
 	static struct plans plans;
 	static const char *const inside[] = {
 		/* statements of triggers and cascades */
@@ -523,7 +523,7 @@ static void large_fleet(void **state)
 	struct mst_node got;
 
 	contract_reopen(f);
-	sqlite3_db_status(sq_of(f->s)->db, SQLITE_DBSTATUS_CACHE_MISS, &small, &high, 0);
+	sqlite3_db_status(lite_of(sq_of(f->s))->db, SQLITE_DBSTATUS_CACHE_MISS, &small, &high, 0);
 	(void)sqlite3_memory_highwater(1);
 	for (int i = 0; i < 100000; i++) {
 		struct mst_node a = make_node(i);
@@ -541,7 +541,7 @@ static void large_fleet(void **state)
 	print_message("# most memory in SQLite: %lld octets\n", (long long)sqlite3_memory_highwater(0));
 	assert_true(sqlite3_memory_highwater(0) < 10 * 1024 * 1024);
 	contract_reopen(f);
-	sqlite3_db_status(sq_of(f->s)->db, SQLITE_DBSTATUS_CACHE_MISS, &large, &high, 0);
+	sqlite3_db_status(lite_of(sq_of(f->s))->db, SQLITE_DBSTATUS_CACHE_MISS, &large, &high, 0);
 	print_message("# pages read by opening: %d empty, %d with 100,000 nodes\n", small, large);
 	assert_true(large <= small + 2);
 	assert_int_equal(mst_store_node_count(f->s, n), 0);
@@ -560,7 +560,7 @@ static void busy_is_told(void **state)
 
 	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_busy_timeout(sq_of(f->s)->db, 20);
+	sqlite3_busy_timeout(lite_of(sq_of(f->s))->db, 20);
 	assert_int_equal(mst_store_begin(f->s), MST_FAULT_STORE);
 	assert_non_null(strstr(mst_store_error(f->s), "locked"));
 	assert_int_equal(mst_store_open(f->url, &s, &d), MST_FAULT_STORE);

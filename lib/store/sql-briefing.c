@@ -1,5 +1,5 @@
-/* SQLite: what nodes asked and were told, and where they stand. */
-#include "store/sqlite.h"
+/* What nodes asked and were told, and where they stand. */
+#include "store/sql.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* SQLite: how nodes are reached from outside. */
-#include "store/sqlite.h"
+/* How nodes are reached from outside. */
+#include "store/sql.h"
 
 #define REACH_COLS "node, number, counter, triggered"
 #define R(t, m) SQ_COL(t, struct mst_reach, m)

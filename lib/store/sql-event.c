@@ -1,5 +1,5 @@
-/* SQLite: the audit log. The database refuses gaps and changes, and deletions behind the anchor (sql/sqlite). */
-#include "store/sqlite.h"
+/* The audit log. The database refuses gaps and changes, and deletions behind the anchor (sql/). */
+#include "store/sql.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -153,11 +153,12 @@ static struct sq_head head_of(const struct mst_event_anchor *a)
 	return h;
 }
 
-static int walk(struct sq_iter *it, struct sq *q, const struct sq_head *from)
+/* One more than `limit`, to see whether it is the end. */
+static int walk(struct sq_iter *it, struct sq *q, const struct sq_head *from, size_t limit)
 {
 	return sq_iter_open(it, q, SQ_EVENT_WALK,
-			    "SELECT " EVENT_COLS " FROM event WHERE seq > ?1 ORDER BY seq",
-			    SQ_ARGS(SQ_I(from->seq)));
+			    "SELECT " EVENT_COLS " FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+			    SQ_ARGS(SQ_I(from->seq), SQ_I(sq_limit(limit ? limit + 1 : 0))));
 }
 
 int sq_event_head(struct mst_store *s, struct mst_event_head *ret)
@@ -208,7 +209,7 @@ int sq_event_walk(struct mst_store *s, struct mst_event_walk *w)
 		memcpy(at.hash, w->at.hash, sizeof(at.hash));
 	}
 	from = at.seq;
-	r = walk(&it, q, &at);
+	r = walk(&it, q, &at, w->limit);
 	w->end = true;
 	while (!r && sq_iter_next(&it, SQ_COLS(event_cols), &row)) {
 		if (w->limit && at.seq - from == w->limit) {
@@ -234,13 +235,10 @@ static const struct sq_col span_cols[] = { SQ_COL(SQ_I64, struct mst_event_span,
 					   SQ_COL(SQ_I64, struct mst_event_span, oldest) };
 static const struct sq_col last_cols[] = { SQ_COL(SQ_I64, struct mst_event_span, last),
 					   SQ_COL(SQ_I64, struct mst_event_span, newest) };
-static const struct sq_col octets_col[] = { SQ_COL(SQ_I64, struct mst_event_span, octets) };
-static const struct sq_col page_col[] = { { SQ_I64, 0, 0 } };
 
 int sq_event_span(struct mst_store *s, struct mst_event_span *ret)
 {
 	struct mst_event_span span = { 0 };
-	uint64_t page = 0;
 	struct sq *q = sq_of(s);
 	int r = sq_one(q, SQ_EVENT_OLDEST, "SELECT seq, at FROM event WHERE seq = (SELECT min(seq) FROM event)", NULL, 0,
 		       SQ_COLS(span_cols), &span);
@@ -249,10 +247,7 @@ int sq_event_span(struct mst_store *s, struct mst_event_span *ret)
 		r = sq_one(q, SQ_NO_SLOT, "SELECT seq, at FROM event WHERE seq = (SELECT max(seq) FROM event)", NULL, 0,
 			   SQ_COLS(last_cols), &span);
 	if (r >= 0)
-		r = sq_one(q, SQ_NO_SLOT, "PRAGMA page_count", NULL, 0, SQ_COLS(octets_col), &span);
-	if (!r)
-		r = sq_one(q, SQ_NO_SLOT, "PRAGMA page_size", NULL, 0, SQ_COLS(page_col), &page);
-	span.octets *= page;
+		r = q->db->octets(q, &span.octets);
 	if (!r)
 		*ret = span;
 	return r;
@@ -274,7 +269,7 @@ static int find_beginning(struct sq *q, const struct mst_event_anchor *from, con
 	*ret_end = at;
 	if (q->head.seq <= from->seq + 1)
 		return 0;
-	r = walk(&it, q, &at);
+	r = walk(&it, q, &at, k->chunk);
 	while (!r && at.seq < end && sq_iter_next(&it, SQ_COLS(event_cols), &row)) {
 		if (row.seq > surplus && row.when >= k->before)
 			break;

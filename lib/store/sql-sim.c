@@ -1,5 +1,5 @@
-/* SQLite: SIMs. */
-#include "store/sqlite.h"
+/* SIMs. */
+#include "store/sql.h"
 
 #define SIM_COLS                                                                                             \
 	"id, imsi, impi, msisdn, algorithm, key, amf, sqn, ind, state, reason, node, uicc, lifetime, "       \
@@ -31,17 +31,15 @@ static const struct sq_col sim_cols[] = {
 
 int sq_sim_insert(struct mst_store *s, struct mst_sim *r)
 {
-	struct sq *q = sq_of(s);
 	struct mst_sim row = *r;
 	int rc;
 
 	row.id = 0;
-	rc = sq_put(q, SQ_SIM_INSERT,
-		    "INSERT INTO sim (" SIM_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-		    "?17, ?18, ?19, ?20, ?21)",
-		    NULL, 0, SQ_COLS(sim_cols), &row);
+	rc = sq_put_new(sq_of(s), SQ_SIM_INSERT,
+			"INSERT INTO sim (" SIM_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
+			"?17, ?18, ?19, ?20, ?21)", SQ_COLS(sim_cols), &row, &row.id);
 	if (!rc)
-		r->id = sqlite3_last_insert_rowid(q->db);
+		r->id = row.id;
 	return rc;
 }
 

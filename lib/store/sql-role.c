@@ -1,5 +1,5 @@
-/* SQLite: rows of the roles: registrations, registered keys, credentials, certificates. */
-#include "store/sqlite.h"
+/* Rows of the roles: registrations, registered keys, credentials, certificates. */
+#include "store/sql.h"
 
 #define REG_COLS                                                                                             \
 	"reg_id, client_id, admin_fqdn, node, key_id, labels, created, modified, expires, last_cmd, "        \

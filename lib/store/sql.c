@@ -1,22 +1,8 @@
-/* SQLite backend: opening, groups and marks. Rows are in sqlite-registry.c, sqlite-role.c, sqlite-event.c. */
-#include "store/sqlite.h"
+/* The store in SQL: groups and marks, the same for every database. Rows are in sql-*.c, what a database does its own way in its driver. */
+#include "store/migration.h"
+#include "store/sql.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define BUSY_MS 5000
-
-static int run_control(struct sq *q, enum sq_slot slot, const char *sql)
-{
-	int r = sq_run(q, slot, sql, NULL, 0);
-
-	return r > 0 ? 0 : r; /* "nothing changed" means nothing here */
-}
 
 static void forget(struct sq *q)
 {
@@ -26,31 +12,28 @@ static void forget(struct sq *q)
 	q->depth = 0;
 }
 
-/*
- * An open file outlives its name: SQLite would go on committing into files that nobody can find again. The
- * names must still lead to what was opened.
- */
-static int sq_present(struct mst_store *s)
+int sq_may_write(struct sq *q)
 {
-	struct sq *q = sq_of(s);
-	const char *path = sqlite3_db_filename(q->db, "main");
-	char wal[4096];
-	struct stat st;
-	bool same = path && !stat(path, &st) && st.st_ino == q->file && st.st_dev == q->dev;
-
-	snprintf(wal, sizeof(wal), "%s-wal", path ? path : "");
-	if (same && !stat(wal, &st)) {
-		if (!q->wal)
-			q->wal = st.st_ino;
-		same = st.st_ino == q->wal;
-	} else if (q->wal) {
-		same = false;
+	if (q->lost)
+		return q->lost;
+	if (q->fail_at && --q->fail_at == 0) {
+		snprintf(q->error, sizeof(q->error), "injected fault");
+		return MST_FAULT_STORE;
 	}
-	if (same)
-		return 0;
-	snprintf(q->error, sizeof(q->error), "%.80s was removed or replaced under the running program; stop it, bring "
-		 "the files back from the backup, start again", path ? path : "");
-	return MST_FAULT_STORE;
+	return 0;
+}
+
+int sq_corrupt(struct sq *q, const char *what)
+{
+	snprintf(q->error, sizeof(q->error), "stored row does not check: %s", what);
+	return MST_FAULT_CORRUPT;
+}
+
+static int control(struct sq *q, enum sq_slot slot)
+{
+	int r = sq_may_write(q);
+
+	return r ? r : q->db->control(q, slot);
 }
 
 int sq_begin(struct mst_store *s)
@@ -60,15 +43,11 @@ int sq_begin(struct mst_store *s)
 
 	if (q->in_group)
 		return MST_FAULT_BUG;
-	r = sq_present(s);
-	if (r)
-		return r;
-	/* Immediate: waiting for another writer happens here, where nothing has been decided yet. */
-	r = run_control(q, SQ_BEGIN, "BEGIN IMMEDIATE");
+	r = q->db->present(q);
+	r = r ? r : control(q, SQ_BEGIN);
 	if (r)
 		return r;
 	q->in_group = true;
-	sq_wal_forget(q->db);           /* of nobody's by now */
 	/* Another program may have written since: the chain continues from what is there now. */
 	r = sq_event_reload(q);
 	q->saved[0] = q->head;
@@ -83,16 +62,8 @@ void sq_rollback(struct mst_store *s)
 
 	if (!q->in_group)
 		return;
-	if (!sqlite3_get_autocommit(q->db)) {
-		unsigned fail_at = q->fail_at;
-
-		/* The way out is not a write step: no injected fault, and it must run after a lost group too.
-		 */
-		q->fail_at = 0;
-		q->lost = 0;
-		(void)run_control(q, SQ_ROLLBACK, "ROLLBACK");
-		q->fail_at = fail_at;
-	}
+	/* The way out is not a write step: no injected fault, and it must run after a lost group too. */
+	(void)q->db->control(q, SQ_ROLLBACK);
 	q->head = q->saved[0];
 	q->rules_tick += q->rules_dirty;
 	forget(q);
@@ -105,25 +76,24 @@ int sq_commit(struct mst_store *s)
 
 	if (!q->in_group)
 		return MST_FAULT_BUG;
-	r = q->depth ? MST_FAULT_BUG : run_control(q, SQ_COMMIT, "COMMIT");
+	r = q->depth ? MST_FAULT_BUG : control(q, SQ_COMMIT);
 	if (r) {
 		sq_rollback(s);
 		return r;
 	}
 	forget(q);
-	return sq_present(s);   /* durable only where somebody will find it */
+	return q->db->present(q);   /* durable only where somebody will find it */
 }
 
 static int sq_mark(struct mst_store *s)
 {
 	static const enum sq_slot slot[SQ_DEPTH] = { SQ_MARK, SQ_MARK_2 };
-	static const char *const sql[SQ_DEPTH] = { "SAVEPOINT decision", "SAVEPOINT part" };
 	struct sq *q = sq_of(s);
 	int r;
 
 	if (!q->in_group || q->depth == SQ_DEPTH)
 		return MST_FAULT_BUG;
-	r = run_control(q, slot[q->depth], sql[q->depth]);
+	r = control(q, slot[q->depth]);
 	if (!r)
 		q->saved[++q->depth] = q->head;
 	return r;
@@ -132,13 +102,12 @@ static int sq_mark(struct mst_store *s)
 static int sq_release(struct mst_store *s)
 {
 	static const enum sq_slot slot[SQ_DEPTH] = { SQ_RELEASE, SQ_RELEASE_2 };
-	static const char *const sql[SQ_DEPTH] = { "RELEASE decision", "RELEASE part" };
 	struct sq *q = sq_of(s);
 	int r;
 
 	if (!q->in_group || !q->depth)
 		return MST_FAULT_BUG;
-	r = run_control(q, slot[q->depth - 1], sql[q->depth - 1]);
+	r = control(q, slot[q->depth - 1]);
 	if (!r)
 		q->depth--;
 	return r;
@@ -148,7 +117,6 @@ static int sq_release(struct mst_store *s)
 static void sq_undo(struct mst_store *s)
 {
 	static const enum sq_slot slot[SQ_DEPTH] = { SQ_UNDO, SQ_UNDO_2 };
-	static const char *const sql[SQ_DEPTH] = { "ROLLBACK TO decision", "ROLLBACK TO part" };
 	struct sq *q = sq_of(s);
 	unsigned fail_at = q->fail_at;
 	int r;
@@ -156,7 +124,7 @@ static void sq_undo(struct mst_store *s)
 	if (!q->in_group || !q->depth)
 		return;
 	q->fail_at = 0;
-	r = run_control(q, slot[q->depth - 1], sql[q->depth - 1]);
+	r = control(q, slot[q->depth - 1]);
 	q->head = q->saved[q->depth];
 	q->rules_tick += q->rules_dirty;
 	if (!r)
@@ -183,19 +151,123 @@ static const char *sq_error(struct mst_store *s)
 	return sq_of(s)->error;
 }
 
-static struct mst_store *sq_close(struct mst_store *s)
+static int sq_present(struct mst_store *s)
 {
-	struct sq *q = sq_of(s);
-
-	sq_rollback(s);
-	for (size_t i = 0; i < SQ__COUNT; i++)
-		sqlite3_finalize(q->stmt[i]);
-	sqlite3_close(q->db);
-	free(q);
-	return NULL;
+	return sq_of(s)->db->present(sq_of(s));
 }
 
-static const struct mst_store_ops sqlite_ops = {
+static struct mst_store *sq_close(struct mst_store *s)
+{
+	sq_rollback(s);
+	return sq_of(s)->db->close(sq_of(s));
+}
+
+/* --- statements --- */
+
+static int put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead, const struct sq_col *col,
+	       size_t n_col, const void *row, int64_t *ret_id)
+{
+	int r;
+
+	if (q->in_group || !q->db->own_groups) {
+		r = sq_may_write(q);
+		return r ? r : q->db->put(q, slot, sql, lead, n_lead, col, n_col, row, ret_id);
+	}
+	r = sq_begin(&q->base);
+	if (r)
+		return r;
+	r = put(q, slot, sql, lead, n_lead, col, n_col, row, ret_id);
+	if (!r)
+		return sq_commit(&q->base);
+	sq_rollback(&q->base);
+	return r;
+}
+
+int sq_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead, const struct sq_col *col,
+	   size_t n_col, const void *row)
+{
+	return put(q, slot, sql, lead, n_lead, col, n_col, row, NULL);
+}
+
+int sq_put_new(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_col *col, size_t n_col, const void *row, int64_t *ret_id)
+{
+	return put(q, slot, sql, NULL, 0, col, n_col, row, ret_id);
+}
+
+int sq_run(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg)
+{
+	return put(q, slot, sql, arg, n_arg, NULL, 0, NULL, NULL);
+}
+
+int sq_iter_open(struct sq_iter *it, struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg)
+{
+	*it = (struct sq_iter){ .q = q };
+	return q->lost ? q->lost : q->db->open(it, slot, sql, arg, n_arg);
+}
+
+bool sq_iter_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *ret)
+{
+	return it->q->db->next(it, col, n_col, ret);
+}
+
+int sq_iter_close(struct sq_iter *it, int r)
+{
+	if (it->st)
+		it->q->db->shut(it);
+	return r ? r : it->fault;
+}
+
+int sq_one(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg, const struct sq_col *col,
+	   size_t n_col, void *ret)
+{
+	struct sq_iter it;
+	int r = sq_iter_open(&it, q, slot, sql, arg, n_arg);
+
+	if (!r && !sq_iter_next(&it, col, n_col, ret) && !it.fault)
+		r = MST_STORE_NONE;
+	return sq_iter_close(&it, r);
+}
+
+/* --- schema --- */
+
+static const struct sq_col number_col[] = { { SQ_I64, 0, 0 } };
+
+int sq_schema_version(struct sq *q)
+{
+	int64_t n = 0;
+	int r = sq_one(q, SQ_NO_SLOT, "SELECT coalesce(max(number), 0) FROM schema_version", NULL, 0, SQ_COLS(number_col), &n);
+
+	return r ? r : (int)n;
+}
+
+static int apply(struct sq *q, const struct mst_migration *m, int (*exec)(struct sq *q, const char *sql))
+{
+	int r = exec(q, m->sql);
+
+	if (r)
+		return r;
+	return q->db->put(q, SQ_NO_SLOT, "INSERT INTO schema_version (number, name) VALUES (?1, ?2)", SQ_ARGS(SQ_I(m->number), SQ_S(m->name)), NULL,
+			  0, NULL, NULL);
+}
+
+int sq_migrate(struct sq *q, const struct mst_migration *m, int n, int (*exec)(struct sq *q, const char *sql), struct mst_diag *d)
+{
+	int version = sq_schema_version(q), r = version < 0 ? version : 0;
+	char have[16], know[16];
+
+	if (version > n) {
+		snprintf(have, sizeof(have), "%d", version);
+		snprintf(know, sizeof(know), "%d", n);
+		mst_diag_set(d, 0, "store", "the database has schema ", have, ", this program knows up to ", know,
+			     "; use the newer program that made it", NULL);
+		return MST_FAULT_CONFIG;
+	}
+	for (int i = version; i < n && !r; i++)
+		r = apply(q, &m[i], exec);
+	return r;
+}
+
+const struct mst_store_ops sq_ops = {
 	.close = sq_close,
 	.version = sq_version,
 	.error = sq_error,
@@ -330,98 +402,3 @@ static const struct mst_store_ops sqlite_ops = {
 	.event_span = sq_event_span,
 	.event_shorten = sq_event_shorten,
 };
-
-/*
- * A new file is ours alone (0600; -wal and -shm take after it). An empty file beside a write-ahead log is
- * a database whose head was cut off, not a new one.
- */
-static int prepare_file(const char *path, struct mst_diag *d)
-{
-	struct stat st, wal;
-	char name[4096];
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd >= 0) {
-		close(fd);
-		return 0;
-	}
-	if (errno != EEXIST || stat(path, &st)) {
-		mst_diag_set(d, 0, "store", "cannot create ", path, ": ", strerror(errno), NULL);
-		return MST_FAULT_IO;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		mst_diag_set(d, 0, "store", path, " is no regular file", NULL);
-		return MST_FAULT_CONFIG;
-	}
-	snprintf(name, sizeof(name), "%s-wal", path);
-	if (!st.st_size && !stat(name, &wal) && wal.st_size) {
-		mst_diag_set(d, 0, "store", path,
-			     " is empty but has a write-ahead log: it was cut off; restore it from a backup",
-			     NULL);
-		return MST_FAULT_CORRUPT;
-	}
-	return 0;
-}
-
-static int set_up(struct sq *q)
-{
-	/* FULL: what commit has acknowledged outlives a power cut. DEFENSIVE, trusted_schema: the file is
-	 * data. */
-	static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA "
-				      "foreign_keys = ON; PRAGMA recursive_triggers = ON;"
-				      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA "
-				      "temp_store = MEMORY; PRAGMA cache_size = -4096;";
-	int rc;
-
-	sqlite3_extended_result_codes(q->db, 1);
-	sqlite3_busy_timeout(q->db, BUSY_MS);
-	sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	rc = sqlite3_exec(q->db, pragmas, NULL, NULL, NULL);
-	return rc == SQLITE_OK ? 0 : sq_fault(q, rc);
-}
-
-static void explain(struct sq *q, const char *path, int r, struct mst_diag *d)
-{
-	if (d && d->text[0])
-		return;
-	if (r == MST_FAULT_CORRUPT)
-		mst_diag_set(d, 0, "store", path, " is damaged or no database (", q->error,
-			     "); restore it from a backup, it was left as it is", NULL);
-	else if (q->db && (sqlite3_errcode(q->db) & 0xff) == SQLITE_BUSY)
-		mst_diag_set(d, 0, "store", path,
-			     " is in use by another program that does not let go; stop it and try again",
-			     NULL);
-	else
-		mst_diag_set(d, 0, "store", path, ": ", q->error[0] ? q->error : mst_fault_text(r), NULL);
-}
-
-int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst_diag *d)
-{
-	struct stat st;
-	struct sq *q;
-	int rc, r = prepare_file(rest, d);
-
-	if (r)
-		return r;
-	q = calloc(1, sizeof(*q));
-	if (!q)
-		return MST_FAULT_MEMORY;
-	q->base.ops = &sqlite_ops;
-	rc = sq_wal_open(rest, &q->db);
-	r = rc == SQLITE_OK ? set_up(q) : sq_fault(q, rc);
-	if (!r && !stat(rest, &st)) {
-		q->dev = st.st_dev;
-		q->file = st.st_ino;
-	}
-	if (!r)
-		r = sq_schema(q, d);
-	if (!r)
-		r = sq_event_reload(q);
-	if (r) {
-		explain(q, rest, r, d);
-		sq_close(&q->base);
-		return r > 0 ? MST_FAULT_CORRUPT : r;
-	}
-	*ret_s = &q->base;
-	return 0;
-}

@@ -1,16 +1,14 @@
 /*
- * Inside of the SQLite backend: statements by slot, rows by column tables, faults. SQL stands next to
- * the code that binds it, in the file of its table family.
+ * Inside of the databases that speak SQL: statements by slot, rows by column tables. SQL stands next to the code that
+ * binds it, in the file of its table family (sql-*.c), in the words that both know: `?1` for the first parameter, upserts by
+ * ON CONFLICT, octets compared as they are. What only one knows is in its driver (struct sq_driver): sqlite-*.c, pg-*.c.
  */
-#ifndef MST_STORE_SQLITE_H
-#define MST_STORE_SQLITE_H
-
-#include <sqlite3.h>
-#include <sys/types.h>
+#ifndef MST_STORE_SQL_H
+#define MST_STORE_SQL_H
 
 #include "store/ops.h"
 
-/* One prepared statement each, made when first used. */
+/* One prepared statement each, made when first used; from BEGIN to UNDO_2 a driver has words of its own. */
 enum sq_slot {
 	SQ_NO_SLOT, /* prepared for one use */
 	SQ_BEGIN,
@@ -171,8 +169,7 @@ struct sq_head {
 
 struct sq {
 	struct mst_store base;
-	sqlite3 *db;
-	sqlite3_stmt *stmt[SQ__COUNT];
+	const struct sq_driver *db;
 	bool in_group;
 	int lost; /* the fault that has cost the whole group, or 0 */
 	unsigned depth;
@@ -180,8 +177,7 @@ struct sq {
 	unsigned fail_at;
 	uint64_t rules_tick; /* counts changes of the rules here, and their undoing */
 	bool rules_dirty;    /* changed in this group */
-	dev_t dev; /* the database file as it was opened, and its log once there is one */
-	ino_t file, wal;
+	int64_t changes;     /* rows that the last write changed */
 	char error[200];
 };
 
@@ -235,13 +231,37 @@ struct sq_arg {
 		sizeof((const struct sq_arg[]){ __VA_ARGS__ }) / sizeof(struct sq_arg)
 #define SQ_COLS(c) (c), sizeof(c) / sizeof((c)[0])
 
+/* Words that the databases do not share. */
+enum sq_text { SQ_TEXT_IDENTITY_WILD, SQ_TEXT__COUNT };
+
+struct sq_iter {
+	struct sq *q;
+	void *st;            /* the driver's */
+	int at;
+	bool own;
+	int fault;
+};
+
+/* What a database must be able to do below the SQL. `put` gives the new row's id when `ret_id` is not NULL. */
+struct sq_driver {
+	bool own_groups;     /* a write outside a group needs a group around it */
+	const char *const *text;
+	int (*put)(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead, const struct sq_col *col,
+		   size_t n_col, const void *row, int64_t *ret_id);
+	int (*open)(struct sq_iter *it, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg);
+	bool (*next)(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *ret);
+	void (*shut)(struct sq_iter *it);
+	int (*control)(struct sq *q, enum sq_slot slot); /* SQ_BEGIN … SQ_UNDO_2; after ROLLBACK there is no transaction */
+	int (*present)(struct sq *q);
+	int (*octets)(struct sq *q, uint64_t *ret);      /* that all of it takes */
+	struct mst_store *(*close)(struct sq *q);
+};
+
 static inline struct sq *sq_of(struct mst_store *s)
 {
 	return (struct sq *)s;
 }
 
-/* Remember the words, and say which fault a result code is. */
-int sq_fault(struct sq *q, int rc);
 /* A fault of our own finding: the row does not check. */
 int sq_corrupt(struct sq *q, const char *what);
 /* The injected fault, or the one that has cost the group; 0 to go on. */
@@ -253,7 +273,9 @@ int sq_may_write(struct sq *q);
  */
 int sq_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead,
 	   const struct sq_col *col, size_t n_col, const void *row);
-/* A statement without columns to bind: delete, begin, commit. */
+/* An insert, whose first column is an id that the database gives. */
+int sq_put_new(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_col *col, size_t n_col, const void *row, int64_t *ret_id);
+/* A statement without columns to bind. */
 int sq_run(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg);
 /* One row, or MST_STORE_NONE. `ret` is written only when the row checks. */
 int sq_one(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg,
@@ -266,20 +288,16 @@ int sq_one(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg
  *             r = each(arg, &row);
  *     return sq_iter_close(&it, r);
  */
-struct sq_iter {
-	struct sq *q;
-	sqlite3_stmt *st;
-	bool own;
-	int fault;
-};
 int sq_iter_open(struct sq_iter *it, struct sq *q, enum sq_slot slot, const char *sql,
 		 const struct sq_arg *arg, size_t n_arg);
 bool sq_iter_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *ret);
 int sq_iter_close(struct sq_iter *it, int r);
 
+/* "LIMIT" without one, in words of both databases. */
+#define SQ_ALL "9223372036854775807"
 static inline int64_t sq_limit(size_t limit)
 {
-	return limit && limit < (size_t)INT64_MAX ? (int64_t)limit : -1;
+	return limit && limit < (size_t)INT64_MAX ? (int64_t)limit : INT64_MAX;
 }
 
 /* Table families. */
@@ -295,7 +313,7 @@ int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret);
 int sq_node_list(struct mst_store *s, const struct mst_node_filter *f,
 		 int (*each)(void *, const struct mst_node *), void *arg);
 int sq_node_count(struct mst_store *s, int64_t ret_by_state[MST_NODE_RELEASED + 1]);
-/* The columns of these rows, for sqlite-life.c. */
+/* The columns of these rows, for sql-life.c. */
 #define SQ_SUB_NAMES                                                                                         \
 	"id, sp_fqdn, maf_fqdn, maf_uri, registrar_cse_id, registrar_poa, not_before, not_after, "           \
 	"key_lifetime, state, created, changed, due"
@@ -444,13 +462,12 @@ int sq_event_anchor(struct mst_store *s, struct mst_event_anchor *ret);
 int sq_event_span(struct mst_store *s, struct mst_event_span *ret);
 int sq_event_shorten(struct mst_store *s, const struct mst_event_limit *k, struct mst_event *ret_told);
 
-/* Bring the schema up to date and compare it with what the migrations make (sqlite-schema.c). */
-int sq_schema(struct sq *q, struct mst_diag *d);
-/* sqlite-wal.c: opens the database, with its log written in few pieces. A result of SQLite. */
-MST_MUST_CHECK int sq_wal_open(const char *path, sqlite3 **ret_db);
-/* Of frames that were not synced nothing is written any more. */
-void sq_wal_forget(sqlite3 *db);
+extern const struct mst_store_ops sq_ops;
+/* Number of the last migration, or a fault. */
 int sq_schema_version(struct sq *q);
+/* Numbered migrations in order, each with its row in schema_version, which is there; in a transaction of the caller. */
+struct mst_migration;
+MST_MUST_CHECK int sq_migrate(struct sq *q, const struct mst_migration *m, int n, int (*exec)(struct sq *q, const char *sql), struct mst_diag *d);
 
 int sq_begin(struct mst_store *s);
 int sq_commit(struct mst_store *s);

@@ -1,7 +1,7 @@
-/* SQLite: seals of the audit log, and whether an entry is the one that was sealed. */
+/* Seals of the audit log, and whether an entry is the one that was sealed. */
 #include <string.h>
 
-#include "store/sqlite.h"
+#include "store/sql.h"
 
 static const struct sq_col seal_cols[] = { SQ_COL(SQ_I64, struct mst_log_seal, seq), SQ_COL(SQ_HASH, struct mst_log_seal, hash),
 					   SQ_COL(SQ_I64, struct mst_log_seal, when), SQ_COL(SQ_FIXED, struct mst_log_seal, sig) };

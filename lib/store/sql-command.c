@@ -1,5 +1,5 @@
-/* SQLite: commands of a MEF for its clients (TS-0003 8.3.9), what became of them, and the objects that DEV_CFG leads to. */
-#include "store/sqlite.h"
+/* Commands of a MEF for its clients (TS-0003 8.3.9), what became of them, and the objects that DEV_CFG leads to. */
+#include "store/sql.h"
 
 #define CMD_COLS "id, node, class, number, uri, kind, subject, state, reg_id, cmd_id, status, created, issued, ended, target, admin_fqdn"
 #define C(t, m)  SQ_COL(t, struct mst_command, m)
@@ -13,17 +13,15 @@ static const struct sq_col cmd_cols[] = {
 
 int sq_command_insert(struct mst_store *s, struct mst_command *r)
 {
-	struct sq *q = sq_of(s);
 	struct mst_command row = *r;
 	int rc;
 
 	row.id = 0;
-	rc = sq_put(q, SQ_COMMAND_INSERT,
-		    "INSERT INTO command (" CMD_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
-		    "?15, ?16)", NULL, 0,
-		    SQ_COLS(cmd_cols), &row);
+	rc = sq_put_new(sq_of(s), SQ_COMMAND_INSERT,
+			"INSERT INTO command (" CMD_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "
+			"?15, ?16)", SQ_COLS(cmd_cols), &row, &row.id);
 	if (!rc)
-		r->id = sqlite3_last_insert_rowid(q->db);
+		r->id = row.id;
 	return rc;
 }
 

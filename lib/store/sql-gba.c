@@ -1,5 +1,5 @@
-/* SQLite: what a BSF keeps. */
-#include "store/sqlite.h"
+/* What a BSF keeps. */
+#include "store/sql.h"
 
 /* --- challenges --- */
 
@@ -42,7 +42,7 @@ int sq_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r)
 		return e == MST_STORE_NONE ? MST_STORE_EXISTS : e;
 	e = sq_run(sq_of(s), SQ_GBA_RUN_CROWD,
 		   "DELETE FROM gba_run WHERE rowid IN"
-		   " (SELECT rowid FROM gba_run WHERE impi = ?1 AND origin = ?2 ORDER BY until DESC, rowid DESC LIMIT -1 OFFSET ?3)",
+		   " (SELECT rowid FROM gba_run WHERE impi = ?1 AND origin = ?2 ORDER BY until DESC, rowid DESC LIMIT " SQ_ALL " OFFSET ?3)",
 		   SQ_ARGS(SQ_S(r->run.impi), SQ_S(r->origin), SQ_I(MST_GBA_RUNS_OF_ONE)));
 	return e < 0 ? e : 0;
 }
@@ -93,7 +93,7 @@ int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r)
 		return e;
 	e = sq_run(sq_of(s), SQ_GBA_SESSION_CROWD,
 		   "DELETE FROM gba_session WHERE rowid IN"
-		   " (SELECT rowid FROM gba_session WHERE impi = ?1 ORDER BY created DESC, rowid DESC LIMIT -1 OFFSET ?2)",
+		   " (SELECT rowid FROM gba_session WHERE impi = ?1 ORDER BY created DESC, rowid DESC LIMIT " SQ_ALL " OFFSET ?2)",
 		   SQ_ARGS(SQ_S(r->session.impi), SQ_I(MST_GBA_SESSIONS_OF_ONE)));
 	return e < 0 ? e : 0;
 }
@@ -201,7 +201,7 @@ int sq_gba_sweep(struct mst_store *s, mst_time now, size_t limit, unsigned *ret_
 
 		if (r < 0)
 			return r;
-		n += r ? 0 : (unsigned)sqlite3_changes(sq_of(s)->db);
+		n += r ? 0 : (unsigned)sq_of(s)->changes;
 	}
 	*ret_n = n;
 	return 0;
@@ -219,7 +219,7 @@ int sq_gba_flush(struct mst_store *s, const char *impi, int64_t *ret_sessions)
 
 		if (r < 0)
 			return r;
-		n = r ? 0 : sqlite3_changes(sq_of(s)->db);
+		n = r ? 0 : sq_of(s)->changes;
 	}
 	*ret_sessions = n;
 	return 0;

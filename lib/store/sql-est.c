@@ -1,5 +1,5 @@
-/* SQLite: certificates issued over EST with what leads to them. */
-#include "store/sqlite.h"
+/* Certificates issued over EST with what leads to them. */
+#include "store/sql.h"
 
 /* --- octets of issued certificates --- */
 
@@ -47,15 +47,14 @@ static const struct sq_col req_cols[] = {
 
 int sq_certreq_insert(struct mst_store *s, struct mst_certreq *r)
 {
-	struct sq *q = sq_of(s);
 	struct mst_certreq row = *r;
 	int rc;
 
 	row.id = 0;
-	rc = sq_put(q, SQ_CERTREQ_INSERT, "INSERT INTO cert_request (" REQ_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-		    NULL, 0, SQ_COLS(req_cols), &row);
+	rc = sq_put_new(sq_of(s), SQ_CERTREQ_INSERT,
+			"INSERT INTO cert_request (" REQ_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", SQ_COLS(req_cols), &row, &row.id);
 	if (!rc)
-		r->id = sqlite3_last_insert_rowid(q->db);
+		r->id = row.id;
 	return rc;
 }
 

@@ -1,5 +1,5 @@
-/* SQLite: what the clock asks for, and whose a node was. */
-#include "store/sqlite.h"
+/* What the clock asks for, and whose a node was. */
+#include "store/sql.h"
 
 int sq_sub_due(struct mst_store *s, mst_time now, size_t limit, int (*each)(void *, const struct mst_subscription *), void *arg)
 {

@@ -1,5 +1,5 @@
-/* SQLite: the provider's registry: subscriptions, nodes, identities. */
-#include "store/sqlite.h"
+/* The provider's registry: subscriptions, nodes, identities. */
+#include "store/sql.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -71,17 +71,16 @@ const struct sq_col sq_node_cols[SQ_NODE_COLS_N] = {
 
 int sq_node_insert(struct mst_store *s, struct mst_node *r)
 {
-	struct sq *q = sq_of(s);
 	struct mst_node row = *r;
 	int rc;
 
 	row.id = 0; /* bound as NULL: the database counts on */
-	rc = sq_put(q, SQ_NODE_INSERT,
-		    "INSERT INTO node (" NODE_COLS
-		    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
-		    NULL, 0, SQ_COLS(sq_node_cols), &row);
+	rc = sq_put_new(sq_of(s), SQ_NODE_INSERT,
+			"INSERT INTO node (" NODE_COLS
+			") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+			SQ_COLS(sq_node_cols), &row, &row.id);
 	if (!rc)
-		r->id = sqlite3_last_insert_rowid(q->db);
+		r->id = row.id;
 	return rc;
 }
 
@@ -191,8 +190,8 @@ int sq_identity_put(struct mst_store *s, const struct mst_identity *r)
 	/* The anchor of a node's own name may change; a name never moves to another node by this way. */
 	int rc = sq_put(sq_of(s), SQ_IDENTITY_PUT,
 			"INSERT INTO identity (" IDENTITY_COLS ") VALUES (?1, ?2, ?3, ?4)"
-			" ON CONFLICT (kind, value) DO UPDATE SET anchor = excluded.anchor WHERE node = "
-			"excluded.node",
+			" ON CONFLICT (kind, value) DO UPDATE SET anchor = excluded.anchor WHERE "
+			"identity.node = excluded.node",
 			NULL, 0, SQ_COLS(identity_cols), r);
 	struct mst_identity have;
 
@@ -230,9 +229,7 @@ int sq_identity_count_wild(struct mst_store *s, int64_t *ret_n)
 	struct count_row row;
 	/* the words of the index's own condition, so that it serves */
 	int r = sq_one(sq_of(s), SQ_IDENTITY_WILD,
-		       "SELECT 0, count(*) FROM identity WHERE anchor IN"
-		       " (x'0000000000000000000000000000000000000000000000000000000000000000',"
-		       " x'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF')",
+		       sq_of(s)->db->text[SQ_TEXT_IDENTITY_WILD],
 		       NULL, 0, SQ_COLS(cols), &row);
 
 	if (!r)

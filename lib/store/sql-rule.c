@@ -1,5 +1,5 @@
-/* SQLite: owner's rules and the versions of their set. */
-#include "store/sqlite.h"
+/* Owner's rules and the versions of their set. */
+#include "store/sql.h"
 
 #include <string.h>
 

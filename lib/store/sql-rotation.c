@@ -1,7 +1,7 @@
-/* SQLite: every key that the keeper has wrapped, in whichever table; and how far its wrapping anew is. */
+/* Every key that the keeper has wrapped, in whichever table; and how far its wrapping anew is. */
 #include <string.h>
 
-#include "store/sqlite.h"
+#include "store/sql.h"
 
 /* `rowid` is the order; a role and a purpose of its own where the table has them. */
 static const struct { const char *list, *put; enum sq_slot list_slot, put_slot; } part[MST_WRAPPED__COUNT] = {
@@ -48,8 +48,10 @@ static const struct sq_col rotation_cols[] = { R(SQ_I64, generation), R(SQ_I64, 
 int sq_rotation_put(struct mst_store *s, const struct mst_rotation *r)
 {
 	return sq_put(sq_of(s), SQ_ROTATION_PUT,
-		      "INSERT OR REPLACE INTO rotation (id, generation, part, after, rows, changed, bad, bad_key, begun) "
-		      "VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", NULL, 0, SQ_COLS(rotation_cols), r);
+		      "INSERT INTO rotation (id, generation, part, after, rows, changed, bad, bad_key, begun) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		      " ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, part = excluded.part, after = excluded.after,"
+		      " rows = excluded.rows, changed = excluded.changed, bad = excluded.bad, bad_key = excluded.bad_key, begun = excluded.begun",
+		      NULL, 0, SQ_COLS(rotation_cols), r);
 }
 
 int sq_rotation_get(struct mst_store *s, struct mst_rotation *ret)
