@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""Turn numbered migrations (NNNN-name.sql, without gaps) into a C table: embed.py SYMBOL OUT.c FILE..."""
+"""Turn numbered migrations (NNNN-name.sql, without gaps) into a C table: embed.py SYMBOL FIRST OUT.c FILE...
+
+FIRST is the first one's number: a database that was added later begins where the others were then."""
 import os
 import re
 import sys
@@ -10,9 +12,9 @@ def quote(line):
 
 
 def main():
-    symbol, out, files = sys.argv[1], sys.argv[2], sorted(sys.argv[3:], key=os.path.basename)
+    symbol, first, out, files = sys.argv[1], int(sys.argv[2]), sys.argv[3], sorted(sys.argv[4:], key=os.path.basename)
     rows = []
-    for expected, path in enumerate(files, 1):
+    for expected, path in enumerate(files, first):
         name = os.path.basename(path)
         match = re.fullmatch(r'(\d{4})-([a-z0-9-]+)\.sql', name)
         if not match or int(match.group(1)) != expected:

@@ -10,5 +10,7 @@ struct mst_migration {
 
 extern const struct mst_migration mst_sqlite_migrations[];
 extern const int mst_sqlite_migrations_n;
+extern const struct mst_migration mst_pg_migrations[];
+extern const int mst_pg_migrations_n;
 
 #endif

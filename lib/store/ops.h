@@ -11,6 +11,7 @@ struct mst_store_ops {
 	struct mst_store *(*close)(struct mst_store *s);
 	int (*version)(struct mst_store *s);
 	const char *(*error)(struct mst_store *s);
+	bool (*may_repeat)(struct mst_store *s);
 	int (*present)(struct mst_store *s);
 	int (*begin)(struct mst_store *s);
 	int (*commit)(struct mst_store *s);
@@ -187,6 +188,9 @@ struct mst_store {
 
 /* Backends; `rest` is what follows "name:" in the URL. */
 int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst_diag *d);
+int mst_store_pg_open(const char *rest, struct mst_store **ret_s, struct mst_diag *d);
+int mst_store_pg_check(const char *rest, struct mst_diag *d);
+void mst_store_pg_needs(const char *rest, struct mst_store_needs *ret);
 
 /* The entry that tells that `n` entries up to the anchor are removed. Shared by all databases, as the hash. */
 void mst_event_shortened(const struct mst_event_anchor *a, uint64_t n, mst_time now, struct mst_event *ret);

@@ -13,7 +13,7 @@ int sq_seal_put(struct mst_store *s, const struct mst_log_seal *r)
 
 	if (e)
 		return e;
-	e = sq_run(q, SQ_NO_SLOT, "DELETE FROM event_seal WHERE seq < (SELECT min(seq) FROM (SELECT seq FROM event_seal ORDER BY seq DESC LIMIT ?1))",
+	e = sq_run(q, SQ_NO_SLOT, "DELETE FROM event_seal WHERE seq < (SELECT min(seq) FROM (SELECT seq FROM event_seal ORDER BY seq DESC LIMIT ?1) AS newest)",
 		   SQ_ARGS(SQ_I(MST_SEALS_KEPT)));
 	return e > 0 ? 0 : e;
 }

@@ -43,6 +43,7 @@ int sq_begin(struct mst_store *s)
 
 	if (q->in_group)
 		return MST_FAULT_BUG;
+	q->may_repeat = false;
 	r = q->db->present(q);
 	r = r ? r : control(q, SQ_BEGIN);
 	if (r)
@@ -82,7 +83,7 @@ int sq_commit(struct mst_store *s)
 		return r;
 	}
 	forget(q);
-	return q->db->present(q);   /* durable only where somebody will find it */
+	return 0;
 }
 
 static int sq_mark(struct mst_store *s)
@@ -144,6 +145,11 @@ static void sq_fail_at(struct mst_store *s, unsigned n)
 static int sq_version(struct mst_store *s)
 {
 	return sq_schema_version(sq_of(s));
+}
+
+static bool sq_may_repeat(struct mst_store *s)
+{
+	return sq_of(s)->may_repeat;
 }
 
 static const char *sq_error(struct mst_store *s)
@@ -252,18 +258,19 @@ static int apply(struct sq *q, const struct mst_migration *m, int (*exec)(struct
 
 int sq_migrate(struct sq *q, const struct mst_migration *m, int n, int (*exec)(struct sq *q, const char *sql), struct mst_diag *d)
 {
-	int version = sq_schema_version(q), r = version < 0 ? version : 0;
+	int version = sq_schema_version(q), last = m[n - 1].number, r = version < 0 ? version : 0;
 	char have[16], know[16];
 
-	if (version > n) {
+	if (version > last) {
 		snprintf(have, sizeof(have), "%d", version);
-		snprintf(know, sizeof(know), "%d", n);
+		snprintf(know, sizeof(know), "%d", last);
 		mst_diag_set(d, 0, "store", "the database has schema ", have, ", this program knows up to ", know,
 			     "; use the newer program that made it", NULL);
 		return MST_FAULT_CONFIG;
 	}
-	for (int i = version; i < n && !r; i++)
-		r = apply(q, &m[i], exec);
+	for (int i = 0; i < n && !r; i++)
+		if (m[i].number > version)
+			r = apply(q, &m[i], exec);
 	return r;
 }
 
@@ -271,6 +278,7 @@ const struct mst_store_ops sq_ops = {
 	.close = sq_close,
 	.version = sq_version,
 	.error = sq_error,
+	.may_repeat = sq_may_repeat,
 	.present = sq_present,
 	.begin = sq_begin,
 	.commit = sq_commit,

@@ -177,6 +177,7 @@ struct sq {
 	unsigned fail_at;
 	uint64_t rules_tick; /* counts changes of the rules here, and their undoing */
 	bool rules_dirty;    /* changed in this group */
+	bool may_repeat;     /* the group was lost by no fault of its own */
 	int64_t changes;     /* rows that the last write changed */
 	char error[200];
 };

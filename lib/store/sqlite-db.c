@@ -18,18 +18,6 @@ static const char *const words[] = {
 	[SQ_RELEASE_2] = "RELEASE part",	[SQ_UNDO] = "ROLLBACK TO decision", [SQ_UNDO_2] = "ROLLBACK TO part",
 };
 
-static int control(struct sq *q, enum sq_slot slot)
-{
-	int r;
-
-	if (slot == SQ_ROLLBACK && sqlite3_get_autocommit(lite_of(q)->db))
-		return 0;
-	r = lite_put(q, slot, words[slot], NULL, 0, NULL, 0, NULL, NULL);
-	if (!r && slot == SQ_BEGIN)
-		lite_wal_forget(lite_of(q)->db);        /* of nobody's by now */
-	return r > 0 ? 0 : r; /* "nothing changed" means nothing here */
-}
-
 /*
  * An open file outlives its name: SQLite would go on committing into files that nobody can find again. The
  * names must still lead to what was opened.
@@ -55,6 +43,19 @@ static int present(struct sq *q)
 	snprintf(q->error, sizeof(q->error), "%.80s was removed or replaced under the running program; stop it, bring "
 		 "the files back from the backup, start again", path ? path : "");
 	return MST_FAULT_STORE;
+}
+
+static int control(struct sq *q, enum sq_slot slot)
+{
+	int r;
+
+	if (slot == SQ_ROLLBACK && sqlite3_get_autocommit(lite_of(q)->db))
+		return 0;
+	r = lite_put(q, slot, words[slot], NULL, 0, NULL, 0, NULL, NULL);
+	r = r > 0 ? 0 : r; /* "nothing changed" means nothing here */
+	if (!r && slot == SQ_BEGIN)
+		lite_wal_forget(lite_of(q)->db);        /* of nobody's by now */
+	return r || slot != SQ_COMMIT ? r : present(q);         /* durable only where somebody will find it */
 }
 
 static const struct sq_col number_col[] = { { SQ_I64, 0, 0 } };

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define PIECE 1000      /* of a long log, and of memory, at a time */
+
 const char *const mst_role_name[MST_ROLE__COUNT] = {
 	[MST_ROLE_NONE] = "none",   [MST_ROLE_BBN] = "bbn",         [MST_ROLE_MEF] = "mef",
 	[MST_ROLE_MAF] = "maf",     [MST_ROLE_BSF] = "bsf",         [MST_ROLE_HSS] = "hss",
@@ -24,25 +26,73 @@ const char *const mst_node_state_name[] = {
 static const struct {
 	const char *scheme;
 	int (*open)(const char *rest, struct mst_store **ret_s, struct mst_diag *d);
+	int (*check)(const char *rest, struct mst_diag *d);
+	void (*needs)(const char *rest, struct mst_store_needs *ret);   /* NULL: it is a file */
 } backends[] = {
-	{ "sqlite:", mst_store_sqlite_open },
+	{ "sqlite:", mst_store_sqlite_open, NULL, NULL },
+	{ "postgresql:", mst_store_pg_open, mst_store_pg_check, mst_store_pg_needs },
 };
+
+/* *ret_rest is what follows the scheme; MST_COUNT(backends): unknown, or nothing follows. */
+static size_t backend_of(const char *url, const char **ret_rest)
+{
+	size_t i = 0;
+
+	for (; i < MST_COUNT(backends); i++) {
+		size_t n = strlen(backends[i].scheme);
+
+		*ret_rest = url + n;
+		if (!strncmp(url, backends[i].scheme, n) && url[n])
+			break;
+	}
+	return i;
+}
+
+static int unknown(const char *url, struct mst_diag *d)
+{
+	mst_diag_set(d, 0, "store", "unknown store \"", url, "\"; expected sqlite:PATH or postgresql:CONNECTION", NULL);
+	return MST_FAULT_CONFIG;
+}
+
+int mst_store_check(const char *url, struct mst_diag *d)
+{
+	const char *rest;
+	size_t i = backend_of(url, &rest);
+
+	if (i == MST_COUNT(backends))
+		return unknown(url, d);
+	return backends[i].check ? backends[i].check(rest, d) : 0;
+}
+
+const char *mst_store_file(const char *url)
+{
+	const char *rest;
+	size_t i = backend_of(url, &rest);
+
+	return i < MST_COUNT(backends) && !backends[i].needs ? rest : NULL;
+}
+
+void mst_store_needs(const char *url, struct mst_store_needs *ret)
+{
+	const char *rest;
+	size_t i = backend_of(url, &rest);
+
+	*ret = (struct mst_store_needs){ .n_reads = 0 };
+	if (i < MST_COUNT(backends) && backends[i].needs)
+		backends[i].needs(rest, ret);
+}
 
 int mst_store_open(const char *url, struct mst_store **ret_s, struct mst_diag *d)
 {
 	struct mst_diag none = { 0 };
+	const char *rest;
+	size_t i;
 
 	d = d ? d : &none;
 	mst_diag_set(d, 0, "", "", NULL);
 	*ret_s = NULL;
-	for (size_t i = 0; i < MST_COUNT(backends); i++) {
-		size_t n = strlen(backends[i].scheme);
-
-		if (!strncmp(url, backends[i].scheme, n) && url[n])
-			return backends[i].open(url + n, ret_s, d);
-	}
-	mst_diag_set(d, 0, "store", "unknown store \"", url, "\"; expected sqlite:PATH", NULL);
-	return MST_FAULT_CONFIG;
+	i = backend_of(url, &rest);
+	return i < MST_COUNT(backends) ? backends[i].open(rest, ret_s, d) : unknown(url, d);
 }
 
 struct mst_store *mst_store_close(struct mst_store *s)
@@ -57,11 +107,16 @@ int mst_store_event_verify(struct mst_store *s, uint64_t *ret_bad)
 
 int mst_store_event_check(struct mst_store *s, uint64_t *ret_entries, uint64_t *ret_bad)
 {
-	struct mst_event_walk w = { .limit = 0 };
-	int r = s->ops->event_walk(s, &w);
+	struct mst_event_walk w = { .limit = PIECE };
+	uint64_t entries = 0;
+	int r;
 
+	do {
+		r = s->ops->event_walk(s, &w);
+		entries += w.entries;
+	} while (!r && !w.end);
 	if (ret_entries)
-		*ret_entries = w.entries;
+		*ret_entries = entries;
 	if (ret_bad)
 		*ret_bad = w.bad;
 	return r;
@@ -75,6 +130,11 @@ int mst_store_version(struct mst_store *s)
 const char *mst_store_error(struct mst_store *s)
 {
 	return s->ops->error(s);
+}
+
+bool mst_store_may_repeat(struct mst_store *s)
+{
+	return s->ops->may_repeat(s);
 }
 
 int mst_store_present(struct mst_store *s)

@@ -35,13 +35,31 @@ extern const char *const mst_role_name[MST_ROLE__COUNT];
 enum mst_store_outcome { MST_STORE_NONE = 1 /* no such row */, MST_STORE_EXISTS /* key taken */ };
 
 struct mst_store;
-/* url: "sqlite:/path/file.db". Creates and migrates. *ret_s NULL on failure, `d` says why in words. */
+/* url: "sqlite:/path/file.db", or "postgresql:" and a connection string of libpq. Creates and migrates. *ret_s NULL on failure, `d` says why. */
 MST_MUST_CHECK int mst_store_open(const char *url, struct mst_store **ret_s, struct mst_diag *d);
+/* Could this be opened, as far as its words tell? */
+MST_MUST_CHECK int mst_store_check(const char *url, struct mst_diag *d);
+/* The database's file, or NULL when it is a server: then other programs may write to it, too. */
+const char *mst_store_file(const char *url);
+/* What a process that uses it must still be allowed to: each time that it connects. */
+struct mst_store_needs {
+	char reads[5][256];               /* files */
+	size_t n_reads;
+	uint16_t port[16];                /* TCP */
+	size_t n_ports;
+	bool local;                       /* a local socket */
+};
+void mst_store_needs(const char *url, struct mst_store_needs *ret);
 struct mst_store *mst_store_close(struct mst_store *s);
 int mst_store_version(struct mst_store *s);                       /* number of the last migration */
 /* Words for the last fault, for the log: what the database said. "" when there was none. */
 const char *mst_store_error(struct mst_store *s);
-/* Are the files still where they were opened? 0, or MST_FAULT_STORE with words. begin and commit look, too. */
+/*
+ * The last fault cost a group that had done nothing wrong: the connection was lost, or another program was in its way. Nothing of it
+ * remains, and the same decisions may be made again at once, from what is stored now.
+ */
+bool mst_store_may_repeat(struct mst_store *s);
+/* Are the files still where they were opened, is there a server? 0, or MST_FAULT_STORE with words. begin and commit look, too. */
 MST_MUST_CHECK int mst_store_present(struct mst_store *s);
 
 MST_MUST_CHECK int mst_store_begin(struct mst_store *s);

@@ -1,11 +1,42 @@
 #include "contract.h"
 
 #include <dirent.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 const char *contract_prefix = "sqlite:";
+
+#define SERVER "postgresql:"
+
+static bool is_server(void)
+{
+	return !strncmp(contract_prefix, SERVER, strlen(SERVER));
+}
+
+void contract_sql(const char *sql)
+{
+	PGconn *c = PQconnectdb(contract_prefix + strlen(SERVER));
+	PGresult *r = PQexec(c, sql);
+
+	if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(c));
+	PQclear(r);
+	PQfinish(c);
+}
+
+/* A database is too slow to make for each test; a place in one is as good. */
+static void make_schema(struct fix *f)
+{
+	static int n;
+	char sql[64];
+
+	snprintf(f->schema, sizeof(f->schema), "s%d_%d", (int)getpid(), n++);
+	snprintf(f->url, sizeof(f->url), "%s options=-csearch_path=%s", contract_prefix, f->schema);
+	snprintf(sql, sizeof(sql), "CREATE SCHEMA %s", f->schema);
+	contract_sql(sql);
+}
 
 struct fix *contract_new(void)
 {
@@ -15,7 +46,10 @@ struct fix *contract_new(void)
 	snprintf(f->dir, sizeof(f->dir), "/tmp/mst-store-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->path, sizeof(f->path), "%s/test.db", f->dir);
-	snprintf(f->url, sizeof(f->url), "%s%s", contract_prefix, f->path);
+	if (is_server())
+		make_schema(f);
+	else
+		snprintf(f->url, sizeof(f->url), "%s%s", contract_prefix, f->path);
 	return f;
 }
 
@@ -45,6 +79,12 @@ int contract_tear_down(void **state)
 	}
 	closedir(dir);
 	rmdir(f->dir);
+	if (is_server()) {
+		char sql[128];
+
+		snprintf(sql, sizeof(sql), "SET client_min_messages = warning; DROP SCHEMA %s CASCADE", f->schema);
+		contract_sql(sql);
+	}
 	free(f);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * Contract of the store: one suite for every database. A program gets a URL prefix ("sqlite:") and makes
- * each test's store in a directory of its own; a second database is one more line in meson.build.
+ * Contract of the store: one suite for every database. A program gets "sqlite:" and makes each test's store in a directory of its
+ * own, or the URL of an empty database of a server, and makes each one's in a schema of its own (tests/support/postgres.py).
  */
 #ifndef TESTS_CONTRACT_CONTRACT_H
 #define TESTS_CONTRACT_CONTRACT_H
@@ -11,10 +11,12 @@
 
 struct fix {
 	struct mst_store *s;
-	char dir[64], url[160], path[128];
+	char dir[64], url[400], path[128], schema[32];
 };
 
-extern const char *contract_prefix; /* "sqlite:" */
+extern const char *contract_prefix;
+/* Of a server: as another program. */
+void contract_sql(const char *sql);
 
 int contract_set_up(void **state);
 int contract_tear_down(void **state);

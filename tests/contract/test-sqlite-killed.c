@@ -21,7 +21,7 @@ struct fate {
 	enum life life;
 	enum accident how;
 	unsigned at;
-	char url[160];
+	char url[400];
 };
 
 struct end {

@@ -1,0 +1,205 @@
+/* PostgreSQL: what the operator wrote after "postgresql:", and which addresses that means. */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "store/pg.h"
+
+#define HOSTS_MAX 16
+#define DEFAULT_PORT "5432"
+
+static const char *value_of(const PQconninfoOption *o, const char *key)
+{
+	for (; o->keyword; o++)
+		if (!strcmp(o->keyword, key))
+			return o->val ? o->val : "";
+	return "";
+}
+
+/* The i-th of a list with commas; the last of a shorter list when `last`. False: there are fewer. */
+static bool element(const char *list, size_t i, bool last, char *out, size_t cap)
+{
+	const char *end;
+
+	for (;; list = end + 1) {
+		end = strchrnul(list, ',');
+		if (!i-- || (!*end && last)) {
+			snprintf(out, cap, "%.*s", (int)(end - list), list);
+			return true;
+		}
+		if (!*end)
+			return false;
+	}
+}
+
+static bool is_local(const char *host)
+{
+	return !*host || *host == '/' || *host == '@';
+}
+
+static bool is_loopback(const char *host)
+{
+	return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
+}
+
+static int wrong(struct mst_diag *d, const char *what)
+{
+	mst_diag_set(d, 0, "store", what, NULL);
+	return MST_FAULT_CONFIG;
+}
+
+/* Records that leave this host go to the one that is meant, and nobody else reads them. */
+static int check_hosts(const PQconninfoOption *o, struct mst_diag *d)
+{
+	char host[256], address[64];
+	bool verified = !strcmp(value_of(o, "sslmode"), "verify-full");
+
+	for (size_t i = 0; element(value_of(o, "host"), i, false, host, sizeof(host)); i++) {
+		if (!element(value_of(o, "hostaddr"), i, false, address, sizeof(address)))
+			address[0] = '\0';
+		if (i == HOSTS_MAX)
+			return wrong(d, "too many hosts; at most 16");
+		if (!is_local(*address ? address : host) && !is_loopback(*address ? address : host) && !verified) {
+			mst_diag_set(d, 0, "store", "host ", host, " is another machine: sslmode=verify-full and sslrootcert=FILE are wanted", NULL);
+			return MST_FAULT_CONFIG;
+		}
+	}
+	return verified && !*value_of(o, "sslrootcert") ? wrong(d, "sslmode=verify-full needs sslrootcert=FILE") : 0;
+}
+
+static int check_options(const PQconninfoOption *o, struct mst_diag *d)
+{
+	static const struct { const char *key; bool wanted; const char *words; } row[] = {
+		{ "password", false, "a password has no place here; passfile=FILE names a file with it (chmod 600)" },
+		{ "service", false, "service= is not read; write host, dbname and user here" },
+		{ "dbname", true, "dbname=NAME is wanted" },
+		{ "user", true, "user=NAME is wanted" },
+	};
+	static const char *const file[] = { "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl" };
+
+	for (size_t i = 0; i < MST_COUNT(row); i++)
+		if (row[i].wanted != (*value_of(o, row[i].key) != '\0'))
+			return wrong(d, row[i].words);
+	for (size_t i = 0; i < MST_COUNT(file); i++)
+		if (*value_of(o, file[i]) && *value_of(o, file[i]) != '/') {
+			mst_diag_set(d, 0, "store", file[i], "=", value_of(o, file[i]), ": the whole path is wanted, from / on", NULL);
+			return MST_FAULT_CONFIG;
+		}
+	return check_hosts(o, d);
+}
+
+static PQconninfoOption *parse(const char *conninfo, struct mst_diag *d)
+{
+	char *words = NULL;
+	PQconninfoOption *o = PQconninfoParse(conninfo, &words);
+	char text[200] = "no memory";
+
+	if (!o) {
+		if (words) {
+			words[strcspn(words, "\n")] = '\0';
+			snprintf(text, sizeof(text), "%s", words);
+		}
+		mst_diag_set(d, 0, "store", text, "; wanted is postgresql:host=/run/postgresql dbname=muster user=muster, say", NULL);
+	}
+	PQfreemem(words);
+	return o;
+}
+
+int mst_store_pg_check(const char *rest, struct mst_diag *d)
+{
+	PQconninfoOption *o = parse(rest, d);
+	int r = o ? check_options(o, d) : MST_FAULT_CONFIG;
+
+	PQconninfoFree(o);
+	return r;
+}
+
+void mst_store_pg_needs(const char *rest, struct mst_store_needs *ret)
+{
+	static const char *const file[] = { "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl" };
+	struct mst_diag d;
+	PQconninfoOption *o = parse(rest, &d);
+	char host[256], port[16];
+
+	if (!o)
+		return;
+	for (size_t i = 0; i < MST_COUNT(file) && ret->n_reads < MST_COUNT(ret->reads); i++)
+		if (*value_of(o, file[i]))
+			snprintf(ret->reads[ret->n_reads++], sizeof(ret->reads[0]), "%s", value_of(o, file[i]));
+	for (size_t i = 0; element(value_of(o, *value_of(o, "host") ? "host" : "hostaddr"), i, false, host, sizeof(host)); i++) {
+		if (is_local(host)) {
+			ret->local = true;
+			continue;
+		}
+		(void)element(value_of(o, "port"), i, true, port, sizeof(port));
+		if (ret->n_ports < MST_COUNT(ret->port))
+			ret->port[ret->n_ports++] = (uint16_t)atoi(*port ? port : DEFAULT_PORT);
+	}
+	PQconninfoFree(o);
+}
+
+/* --- addresses --- */
+
+struct lists { char hosts[2048], addresses[1024], ports[256]; size_t n; };
+
+static void append(char *list, size_t cap, bool first, const char *what)
+{
+	size_t n = strlen(list);
+
+	snprintf(list + n, cap - n, "%s%s", first ? "" : ",", what);
+}
+
+static void put(struct lists *l, const char *host, const char *address, const char *port)
+{
+	bool first = !l->n++;
+
+	append(l->hosts, sizeof(l->hosts), first, host);
+	append(l->addresses, sizeof(l->addresses), first, address);
+	append(l->ports, sizeof(l->ports), first, *port ? port : DEFAULT_PORT);
+}
+
+/* All addresses of a name, in the resolver's order. */
+static void put_name(struct lists *l, const char *host, const char *port)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all = NULL;
+	char address[INET6_ADDRSTRLEN];
+
+	if (getaddrinfo(host, NULL, &hints, &all))
+		return;
+	for (const struct addrinfo *a = all; a && l->n < HOSTS_MAX; a = a->ai_next)
+		if (!getnameinfo(a->ai_addr, a->ai_addrlen, address, sizeof(address), NULL, 0, NI_NUMERICHOST))
+			put(l, host, address, port);
+	freeaddrinfo(all);
+}
+
+int pg_look_up(struct pg *p, struct mst_diag *d)
+{
+	PQconninfoOption *o = parse(p->conninfo, d);
+	const char *hosts = o ? value_of(o, "host") : "", *addresses = o ? value_of(o, "hostaddr") : "";
+	struct lists l = { .n = 0 };
+	char host[256], port[16];
+	int r = 0;
+
+	if (!o)
+		return MST_FAULT_CONFIG;
+	for (size_t i = 0; !*addresses && *hosts && element(hosts, i, false, host, sizeof(host)); i++) {
+		(void)element(value_of(o, "port"), i, true, port, sizeof(port));
+		if (is_local(host))
+			put(&l, host, "", port);
+		else
+			put_name(&l, host, port);
+	}
+	if (!*addresses && *hosts && !l.n) {
+		mst_diag_set(d, 0, "store", "no address is known of host=", hosts, NULL);
+		r = MST_FAULT_IO;
+	}
+	/* what was not looked up stands as it was written: an empty value does not override it */
+	p->hosts = l.n ? strdup(l.hosts) : NULL;
+	p->addresses = l.n ? strdup(l.addresses) : NULL;
+	p->ports = l.n ? strdup(l.ports) : NULL;
+	PQconninfoFree(o);
+	return r ? r : l.n && (!p->hosts || !p->addresses || !p->ports) ? MST_FAULT_MEMORY : 0;
+}

@@ -1,0 +1,263 @@
+/* PostgreSQL: the connection, and commands in batches over it. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "store/pg.h"
+
+#define CONNECT_S "3"           /* for each address */
+#define ANSWER_MS 30000         /* longer than any wait of the server's own, below */
+#define AGAIN_MS 1000
+
+/*
+ * How long a group waits for the one before it; and after which silence the server ends a group whose program hangs or is cut
+ * off, so that the others go on. What is acknowledged is on the disk, whatever the server's own setting is.
+ */
+static const char session[] = "SET lock_timeout = 5000; SET idle_in_transaction_session_timeout = 10000; SET statement_timeout = 20000;"
+			      "SET bytea_output = hex; SET standard_conforming_strings = on;"
+			      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+int64_t pg_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The library's words have several lines. */
+static void say(struct pg *p, const char *words)
+{
+	size_t n = 0;
+
+	for (; *words && n < sizeof(p->q.error) - 1; words++)
+		if (*words != '\n')
+			p->q.error[n++] = *words;
+		else if (words[1])
+			p->q.error[n++] = ' ';
+	p->q.error[n] = '\0';
+}
+
+static int gone(struct pg *p, const char *words)
+{
+	say(p, words);
+	PQfinish(p->c);
+	p->c = NULL;
+	p->n_batch = 0;
+	memset(p->prepared, 0, sizeof(p->prepared));
+	if (p->q.in_group) {
+		p->q.lost = MST_FAULT_STORE;
+		p->q.may_repeat = true;
+	}
+	return MST_FAULT_STORE;
+}
+
+/* What was said there while nobody listened: that it ends, perhaps. */
+static bool works(struct pg *p)
+{
+	struct pollfd f = { .fd = p->c ? PQsocket(p->c) : -1, .events = POLLIN };
+
+	if (!p->c || PQstatus(p->c) != CONNECTION_OK)
+		return false;
+	return poll(&f, 1, 0) <= 0 || (PQconsumeInput(p->c) && PQstatus(p->c) == CONNECTION_OK);
+}
+
+/* What the server remarks is nobody's concern. */
+static void ignore(void *arg, const PGresult *r)
+{
+	(void)arg;
+	(void)r;
+}
+
+static int set_up(struct pg *p)
+{
+	PGresult *r = PQexec(p->c, session);
+	bool good = r && (PQresultStatus(r) == PGRES_TUPLES_OK || PQresultStatus(r) == PGRES_COMMAND_OK);
+
+	PQclear(r);
+	if (!good || PQsetnonblocking(p->c, 1) || !PQenterPipelineMode(p->c))
+		return gone(p, PQerrorMessage(p->c));
+	return 0;
+}
+
+int pg_connect(struct pg *p)
+{
+	/* what the operator wrote overrides what stands before it; what is behind it is not the operator's to choose */
+	const char *const key[] = { "connect_timeout", "target_session_attrs", "tcp_user_timeout", "keepalives_idle", "application_name", "passfile",
+				    "dbname", "host", "hostaddr", "port", "client_encoding", "gssencmode", NULL };
+	const char *value[] = { CONNECT_S, "read-write", "10000", "10", "musterd", "/nonexistent", p->conninfo, p->hosts, p->addresses, p->ports,
+				"SQL_ASCII", "disable", NULL };
+
+	if (works(p))
+		return 0;
+	if (p->c)
+		(void)gone(p, PQerrorMessage(p->c));
+	if (pg_now() < p->again_at)
+		return MST_FAULT_STORE;
+	p->c = PQconnectdbParams(key, value, 1);
+	p->again_at = pg_now() + AGAIN_MS;
+	if (!p->c)
+		return MST_FAULT_MEMORY;
+	(void)PQsetNoticeReceiver(p->c, ignore, NULL);
+	if (PQstatus(p->c) != CONNECTION_OK)
+		return gone(p, PQerrorMessage(p->c));
+	return set_up(p);
+}
+
+/* `?7` is `$7` here. */
+static bool in_its_words(const char *sql, char *out, size_t cap)
+{
+	size_t n = strlen(sql);
+
+	if (n >= cap)
+		return false;
+	for (size_t i = 0; i <= n; i++)
+		out[i] = sql[i] == '?' ? '$' : sql[i];
+	return true;
+}
+
+int pg_add(struct pg *p, enum sq_slot slot, const char *sql, const struct pg_params *a)
+{
+	static const struct pg_params none;
+	char name[16], text[3072];
+	int ok = 1;
+
+	a = a ? a : &none;
+	if (!p->c)
+		return MST_FAULT_STORE;
+	if (p->n_batch + 2 > PG_BATCH)
+		return MST_FAULT_BUG;
+	snprintf(name, sizeof(name), "s%d", (int)slot);
+	if ((slot == SQ_NO_SLOT || !p->prepared[slot]) && !in_its_words(sql, text, sizeof(text)))
+		return MST_FAULT_BUG;
+	if (slot != SQ_NO_SLOT && !p->prepared[slot]) {
+		ok = PQsendPrepare(p->c, name, text, a->n, a->type);
+		p->batch[p->n_batch++] = slot;
+	}
+	if (ok)
+		ok = slot == SQ_NO_SLOT ? PQsendQueryParams(p->c, text, a->n, a->type, a->value, a->len, a->format, 1)
+					: PQsendQueryPrepared(p->c, name, a->n, a->value, a->len, a->format, 1);
+	p->batch[p->n_batch++] = SQ_NO_SLOT;
+	return ok ? 0 : gone(p, PQerrorMessage(p->c));
+}
+
+static bool is_state(const char *have, const char *one)
+{
+	return !strncmp(have, one, strlen(one));
+}
+
+static int outcome_of(struct pg *p, const PGresult *r)
+{
+	static const struct { const char *state; int outcome; bool repeat; } row[] = {
+		{ "23505", MST_STORE_EXISTS, false },
+		{ "23503", MST_STORE_NONE, false },
+		{ "23", MST_FAULT_BUG, false },         /* a check of our own schema said no, … */
+		{ "P0001", MST_FAULT_BUG, false },      /* … or a trigger */
+		{ "22", MST_FAULT_BUG, false },
+		{ "42", MST_FAULT_BUG, false },
+		{ "40", MST_FAULT_STORE, true },        /* not to be serialised, or a deadlock: nobody's mistake */
+		{ "53100", MST_FAULT_SPACE, false },
+		{ "53200", MST_FAULT_MEMORY, false },
+		{ "XX001", MST_FAULT_CORRUPT, false },
+		{ "XX002", MST_FAULT_CORRUPT, false },
+		{ "57P0", MST_FAULT_STORE, true },      /* the server ends */
+		{ "25006", MST_FAULT_STORE, true },     /* it is no primary any more */
+	};
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *words = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+
+	state = state ? state : "";
+	say(p, words ? words : PQresultErrorMessage(r));
+	for (size_t i = 0; i < MST_COUNT(row); i++)
+		if (is_state(state, row[i].state)) {
+			p->q.may_repeat = row[i].repeat && p->q.in_group;
+			return row[i].outcome;
+		}
+	return MST_FAULT_STORE;
+}
+
+/* The next thing that the server says; false when nothing will come any more. NULL: the end of what one command gives. */
+static bool hear(struct pg *p, int64_t until, PGresult **ret)
+{
+	int left = 1;
+
+	*ret = NULL;
+	while (left || PQisBusy(p->c)) {
+		struct pollfd f = { .fd = PQsocket(p->c), .events = POLLIN };
+		int64_t ms = until - pg_now();
+
+		left = PQflush(p->c);
+		if (left < 0)
+			return false;
+		if (!left && !PQisBusy(p->c))
+			break;
+		f.events = (short)(POLLIN | (left ? POLLOUT : 0));
+		if (ms <= 0 || (poll(&f, 1, (int)ms) < 0 && errno != EINTR))
+			return false;
+		if (f.revents & ~POLLOUT && !PQconsumeInput(p->c))
+			return false;
+	}
+	*ret = PQgetResult(p->c);
+	return true;
+}
+
+/* What became of one command. */
+static bool take(struct pg *p, unsigned at, int *outcome, PGresult *r)
+{
+	ExecStatusType s = PQresultStatus(r);
+
+	if (s == PGRES_COMMAND_OK || s == PGRES_TUPLES_OK) {
+		p->prepared[p->batch[at]] = p->batch[at] != SQ_NO_SLOT;
+		return true;
+	}
+	if (s == PGRES_FATAL_ERROR && !*outcome)
+		*outcome = outcome_of(p, r);
+	return false;
+}
+
+int pg_end(struct pg *p, unsigned keep, PGresult **ret)
+{
+	int64_t until = pg_now() + ANSWER_MS;
+	unsigned n = p->n_batch, own = 0;
+	PGresult *r = NULL;
+	int outcome = 0;
+
+	*ret = NULL;
+	p->n_batch = 0;
+	if (!p->c)
+		return MST_FAULT_STORE;
+	if (!PQpipelineSync(p->c))
+		return gone(p, PQerrorMessage(p->c));
+	for (unsigned i = 0; i < n; i++) {
+		bool mine = p->batch[i] == SQ_NO_SLOT && own++ == keep;
+
+		if (!hear(p, until, &r) || !r || PQstatus(p->c) != CONNECTION_OK)
+			break;
+		if (take(p, i, &outcome, r) && mine)
+			*ret = r;
+		else
+			PQclear(r);
+		if (!hear(p, until, &r) || r)
+			break;
+		if (i + 1 == n && hear(p, until, &r) && r && PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+			PQclear(r);
+			return outcome;
+		}
+	}
+	if (*ret != r)
+		PQclear(r);
+	PQclear(*ret);
+	*ret = NULL;
+	return gone(p, p->c && *PQerrorMessage(p->c) ? PQerrorMessage(p->c) : "the database does not answer");
+}
+
+int pg_do(struct pg *p, const char *sql)
+{
+	PGresult *none;
+	int r = pg_add(p, SQ_NO_SLOT, sql, NULL);
+
+	r = r ? r : pg_end(p, PG_BATCH, &none);
+	return r > 0 ? MST_FAULT_BUG : r;
+}

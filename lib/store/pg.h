@@ -1,0 +1,83 @@
+/*
+ * PostgreSQL: its part of the store (sql.h, decision 0032).
+ *
+ * A group locks the one row of store_writer before anything is read, so all groups of all programs follow on one another as they
+ * do with SQLite, and what a decision has read is still so when it commits. Commands go out in batches: one way there and back
+ * each. An error ends the transaction there, so what may be refused in the ordinary course stands behind a savepoint.
+ *
+ * A connection that is lost before the commit was asked for costs the group (mst_store_may_repeat); one that is lost after
+ * it is made again, and the number of the group is looked up in store_group.
+ */
+#ifndef MST_STORE_PG_H
+#define MST_STORE_PG_H
+
+#include <libpq-fe.h>
+
+#include "store/sql.h"
+
+#define PG_PARAMS 32
+#define PG_BATCH 8
+
+struct pg {
+	struct sq q;
+	PGconn *c;
+	char *conninfo, *hosts, *addresses, *ports; /* as given; and what was looked up, "" when there is nothing to look up */
+	bool prepared[SQ__COUNT];
+	enum sq_slot batch[PG_BATCH];               /* which slot a command of the batch prepares, or SQ_NO_SLOT */
+	unsigned n_batch;
+	char name[33];                              /* of this opened store */
+	int64_t group;                              /* number of the last one that wrote */
+	bool wrote;                                 /* in this one */
+	int64_t again_at;                           /* no connection is tried before, milliseconds */
+};
+
+/* Binary, but for text. */
+struct pg_params {
+	int n;
+	Oid type[PG_PARAMS];
+	const char *value[PG_PARAMS];
+	int len[PG_PARAMS], format[PG_PARAMS];
+	uint8_t number[PG_PARAMS][8];
+};
+
+enum { PG_BOOL = 16, PG_BYTEA = 17, PG_INT8 = 20, PG_INT4 = 23, PG_TEXT = 25 };  /* of pg_type, for ever */
+
+static inline struct pg *pg_of(struct sq *q)
+{
+	return (struct pg *)(void *)q;
+}
+
+/* --- pg-wire.c --- */
+
+int64_t pg_now(void);
+/* A connection, when there is none that works. MST_FAULT_STORE with words; not tried again for a moment then. */
+MST_MUST_CHECK int pg_connect(struct pg *p);
+/* The next command of the batch: prepared for its slot when first used, or for this once. */
+MST_MUST_CHECK int pg_add(struct pg *p, enum sq_slot slot, const char *sql, const struct pg_params *a);
+/*
+ * The batch goes out. 0, or what became of the first command that failed: MST_STORE_EXISTS, MST_STORE_NONE (a referenced row is
+ * absent) or a fault; the ones after it were not carried out. *ret is the result of command `keep`, for PQclear(); NULL when it failed.
+ */
+MST_MUST_CHECK int pg_end(struct pg *p, unsigned keep, PGresult **ret);
+/* One command without parameters, a batch of its own. */
+MST_MUST_CHECK int pg_do(struct pg *p, const char *sql);
+
+/* --- pg-row.c --- */
+
+MST_MUST_CHECK int pg_args(struct pg_params *a, const struct sq_arg *arg, size_t n);
+int pg_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg *lead, size_t n_lead, const struct sq_col *col, size_t n_col,
+	   const void *row, int64_t *ret_id);
+int pg_open(struct sq_iter *it, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg);
+bool pg_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *ret);
+void pg_shut(struct sq_iter *it);
+
+/* --- pg-schema.c --- */
+
+MST_MUST_CHECK int pg_schema(struct pg *p, struct mst_diag *d);
+
+/* --- pg-where.c: what the operator wrote, and addresses --- */
+
+/* Names are looked up here, once: a confined process cannot. */
+MST_MUST_CHECK int pg_look_up(struct pg *p, struct mst_diag *d);
+
+#endif

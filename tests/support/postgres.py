@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+"""A PostgreSQL server of one's own: data and socket in one directory, no port. It does not run as root, so it is nobody's then.
+
+    with Postgres(directory) as pg: ... pg.url("muster") ...
+
+As a program: postgres.py COMMAND ARGUMENT... starts one and runs each COMMAND with the store's URL (the arguments are programs).
+"""
+import glob
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+NOBODY = 65534
+DEADLINE = 120
+
+
+def program(name):
+    found = shutil.which(name) or next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None)
+    if not found:
+        sys.exit(f"{name} is not there; tools/setup installs the package postgresql")
+    return os.path.realpath(found)
+
+
+class Postgres:
+    """`durable`: what is committed is synced, as in earnest. `settings` are lines of postgresql.conf."""
+
+    def __init__(self, parent=None, durable=True, settings=()):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mst-pg-", dir=parent or "/tmp"))
+        self.data, self.socket = self.dir / "data", self.dir / "s"
+        self.process = None
+        self.root = os.geteuid() == 0
+        os.chmod(self.dir, 0o755)
+        self.socket.mkdir()
+        if self.root:
+            os.chown(self.dir, NOBODY, NOBODY)
+            os.chown(self.socket, NOBODY, NOBODY)
+        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+        with open(self.data / "postgresql.conf", "a", encoding="ascii") as f:
+            f.write("\n".join([f"fsync = {'on' if durable else 'off'}", "listen_addresses = ''", f"unix_socket_directories = '{self.socket}'",
+                               "max_connections = 40", "shared_buffers = 16MB", "max_wal_senders = 0", "wal_level = minimal", "autovacuum = off",
+                               *settings, ""]))
+        self.start()
+
+    def as_user(self):
+        return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if self.root else {}
+
+    def run(self, name, *args):
+        done = subprocess.run([program(name), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/",
+                              timeout=DEADLINE, check=False, **self.as_user())
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def start(self):
+        log = os.open(self.dir / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            self.process = subprocess.Popen([program("postgres"), "-D", str(self.data)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            cwd="/", **self.as_user())
+        finally:
+            os.close(log)
+        until = time.monotonic() + DEADLINE
+        while self.psql("SELECT 1", check=False).returncode:
+            assert self.process.poll() is None, (self.dir / "log").read_text()
+            assert time.monotonic() < until, "the server does not begin"
+            select_nothing(0.02)
+
+    def psql(self, sql, database="postgres", check=True):
+        done = subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", str(self.socket), "-U", "postgres", "-d", database, "-c", sql],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=DEADLINE, check=False)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def ask(self, sql, database="postgres"):
+        return self.psql(sql, database).stdout.strip()
+
+    def create(self, name):
+        self.psql(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def url(self, database):
+        return f"postgresql:host={self.socket} dbname={database} user=postgres"
+
+    def stop(self, how=signal.SIGINT):
+        """SIGINT: at once and in order; SIGQUIT: as when the power goes."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            self.process.wait(DEADLINE)
+        self.process = None
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.close()
+
+
+def select_nothing(seconds):
+    """Between two looks at something that tells nobody when it is there."""
+    import select
+    select.select([], [], [], seconds)
+
+
+def main():
+    failed = []
+    with Postgres(durable=False) as pg:
+        url = pg.create("contract")
+        for exe in sys.argv[1:]:
+            done = subprocess.run([exe, url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=600, check=False)
+            name = os.path.basename(exe)
+            print(f"# {name}: {'ok' if done.returncode == 0 else 'FAILED'}")
+            if done.returncode:
+                print(done.stdout)
+                failed.append(name)
+    sys.exit(f"failed: {' '.join(failed)}" if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
