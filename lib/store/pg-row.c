@@ -239,17 +239,27 @@ static void col_copy(const PGresult *r, int row, int at, const struct sq_col *c,
 	}
 }
 
+static int ask(struct pg *p, enum sq_slot slot, const char *sql, const struct pg_params *a, PGresult **ret)
+{
+	int r = p->q.in_group ? 0 : pg_connect(p);
+
+	r = r ? r : pg_add(p, slot, sql, a);
+	return r ? r : pg_end(p, 0, ret);
+}
+
 int pg_open(struct sq_iter *it, enum sq_slot slot, const char *sql, const struct sq_arg *arg, size_t n_arg)
 {
 	struct sq *q = it->q;
+	struct pg *p = pg_of(q);
 	struct pg_params a = { .n = 0 };
 	PGresult *res = NULL;
 	int r = pg_args(&a, arg, n_arg);
 
-	if (!r && !q->in_group)
-		r = pg_connect(pg_of(q));
-	r = r ? r : pg_add(pg_of(q), slot, sql, &a);
-	r = r ? r : pg_end(pg_of(q), 0, &res);
+	if (r)
+		return r;
+	r = ask(p, slot, sql, &a, &res);
+	if (r && !p->c && !q->in_group)
+		r = ask(p, slot, sql, &a, &res);       /* of a connection that had ended long ago, perhaps */
 	it->st = res;
 	if (r && q->in_group && !q->lost)
 		q->lost = r < 0 ? r : MST_FAULT_BUG;

@@ -90,6 +90,7 @@ int pg_connect(struct pg *p)
 				    "dbname", "host", "hostaddr", "port", "client_encoding", "gssencmode", NULL };
 	const char *value[] = { CONNECT_S, "read-write", "10000", "10", "musterd", "/nonexistent", p->conninfo, p->hosts, p->addresses, p->ports,
 				"SQL_ASCII", "disable", NULL };
+	int r;
 
 	if (works(p))
 		return 0;
@@ -98,13 +99,13 @@ int pg_connect(struct pg *p)
 	if (pg_now() < p->again_at)
 		return MST_FAULT_STORE;
 	p->c = PQconnectdbParams(key, value, 1);
-	p->again_at = pg_now() + AGAIN_MS;
 	if (!p->c)
 		return MST_FAULT_MEMORY;
 	(void)PQsetNoticeReceiver(p->c, ignore, NULL);
-	if (PQstatus(p->c) != CONNECTION_OK)
-		return gone(p, PQerrorMessage(p->c));
-	return set_up(p);
+	r = PQstatus(p->c) == CONNECTION_OK ? set_up(p) : gone(p, PQerrorMessage(p->c));
+	if (r)
+		p->again_at = pg_now() + AGAIN_MS;
+	return r;
 }
 
 /* `?7` is `$7` here. */
