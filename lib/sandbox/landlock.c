@@ -25,6 +25,7 @@
 #define IOCTL_DEVICE BIT(15)
 #define TCP_BIND BIT(0)
 #define TCP_CONNECT BIT(1)
+#define RULE_PORT 2
 #define SCOPE_ABSTRACT BIT(0)
 #define SCOPE_SIGNAL BIT(1)
 
@@ -87,6 +88,13 @@ static int allow(int set, const struct mst_sandbox_path *p, uint64_t known)
 	return r ? MST_FAULT_IO : 0;
 }
 
+static int allow_port(int set, uint16_t port)
+{
+	struct { uint64_t access, port; } rule = { TCP_CONNECT, port };
+
+	return syscall(SYS_landlock_add_rule, set, RULE_PORT, &rule, 0) ? MST_FAULT_IO : 0;
+}
+
 static int apply(const struct mst_sandbox_ask *a)
 {
 	long v = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -100,7 +108,7 @@ static int apply(const struct mst_sandbox_ask *a)
 		v = (long)MST_COUNT(version) - 1;
 	s = version[v].all;
 	n = version[v].n;
-	/* no rule grants a port: either any, or none at all */
+	/* any port, or those that are named, or none at all */
 	s.net &= ~((a->connects ? TCP_CONNECT : 0) | (a->listens ? TCP_BIND : 0));
 	s.scope &= ~(a->abstract ? SCOPE_ABSTRACT : 0);
 	set = (int)syscall(SYS_landlock_create_ruleset, &s, n, 0);
@@ -108,6 +116,8 @@ static int apply(const struct mst_sandbox_ask *a)
 		return MST_FAULT_IO;
 	for (size_t i = 0; i < a->n && !r; i++)
 		r = allow(set, &a->path[i], s.fs);
+	for (size_t i = 0; i < a->n_ports && !r && s.net & TCP_CONNECT; i++)
+		r = allow_port(set, a->port[i]);
 	if (!r && syscall(SYS_landlock_restrict_self, set, 0))
 		r = MST_FAULT_IO;
 	close(set);

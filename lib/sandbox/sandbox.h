@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/fault.h"
@@ -42,6 +43,7 @@ enum mst_sandbox_args {
 	MST_ARGS_CODE,                   /* mmap: executable, but not writable: a library that is loaded late */
 	MST_ARGS_INET,                   /* socket: AF_INET, AF_INET6 */
 	MST_ARGS_LOCAL,                  /* socket, socketpair: AF_UNIX */
+	MST_ARGS_STREAM,                 /* socket: a stream, to another host or a local socket */
 	MST_ARGS_ROUTES,                 /* socket: AF_NETLINK: which addresses has this host? */
 	MST_ARGS_FILE,                   /* fcntl: descriptors, flags and locks, no signals to anybody */
 	MST_ARGS_UNKNOWN                 /* fails as on a kernel without it, so that the C library takes the older one */
@@ -60,6 +62,8 @@ struct mst_sandbox_ask {
 	const struct mst_sandbox_path *path;     /* all that may still be opened by name */
 	size_t n;
 	bool connects, listens;                  /* TCP: may begin a connection, may take an address */
+	const uint16_t *port;                    /* … or may begin one to these only */
+	size_t n_ports;
 	bool abstract;                           /* abstract local sockets of others */
 };
 

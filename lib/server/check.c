@@ -14,6 +14,7 @@
 #include "server/frame.h"
 #include "server/material.h"
 #include "server/privilege.h"
+#include "store/store.h"
 
 struct look { const struct mst_conf *c; struct mst_conf_report *r; mst_role_table roles; struct mst_privilege as; };
 #define WRONG(l, field, ...) mst_conf_wrong((l)->r, (l)->c->file, 0, field, __VA_ARGS__)
@@ -75,13 +76,36 @@ static void keeper_files(const struct look *l)
 	}
 }
 
+/* What the way to a server needs. libpq passes over a file that others may read, and says that a password is missing. */
+static void store_files(const struct look *l)
+{
+	struct mst_store_needs n;
+	struct stat st;
+
+	mst_store_needs(l->c->store, &n);
+	for (size_t i = 0; i < n.n_reads; i++) {
+		if (stat(n.reads[i], &st))
+			WRONG(l, "store", "%s: %s", n.reads[i], strerror(errno));
+		else if (!S_ISREG(st.st_mode))
+			WRONG(l, "store", "%s: is no regular file", n.reads[i]);
+		else if (n.secret[i] && st.st_mode & 077)
+			WRONG(l, "store", "%s: may be read by others; chmod 600 it", n.reads[i]);
+		else if (n.secret[i] && l->as.drop && st.st_uid != l->as.uid)
+			WRONG(l, "store", "%s: does not belong to %s, who is to use it; chown it", n.reads[i], l->c->user);
+	}
+}
+
 static void store_place(const struct look *l)
 {
-	const char *path = strchr(l->c->store, ':') + 1;
+	const char *path = mst_store_file(l->c->store);
 	char dir[MST_CONF_PATH];
 	struct stat st;
 	char *slash;
 
+	if (!path) {
+		store_files(l);
+		return;
+	}
 	snprintf(dir, sizeof(dir), "%s", path);
 	slash = strrchr(dir, '/');
 	if (slash)

@@ -8,6 +8,7 @@
 #include "base/config-text.h"
 #include "base/text.h"
 #include "server/config-internal.h"
+#include "store/store.h"
 
 struct walk {
 	struct mst_conf *c;
@@ -179,6 +180,28 @@ static bool good_fqdn(const char *v)
 	return dot;
 }
 
+/* Where records are kept: a file, or a server. */
+static bool store_place(struct walk *w, const config_setting_t *s, const struct mst_conf_item *it, const char *field, const char *v, char *out)
+{
+	struct mst_diag d;
+	bool fits;
+
+	if (mst_store_file(v)) {
+		fits = put_path(w, out, it->cap, "sqlite:", mst_store_file(v));
+	} else if (strncmp(v, "postgresql:", 11)) {
+		WRONG(w, s, field, "\"%.100s\" will not do; sqlite: and a file name, like sqlite:store/muster.db, or postgresql: and a connection", v);
+		return false;
+	} else if (mst_store_check(v, &d)) {
+		WRONG(w, s, field, "%s", d.text);        /* not what was written: it may hold a password */
+		return false;
+	} else {
+		fits = put_text(out, it->cap, v, "", "");
+	}
+	if (!fits)
+		WRONG(w, s, field, "too long; at most %zu characters, the directory of this file included", it->cap - 1);
+	return fits;
+}
+
 /* One text value checked and stored; false after reporting. */
 static bool store_text(struct walk *w, const config_setting_t *s, const struct mst_conf_item *it,
                        const char *field, const char *v, char *out)
@@ -203,10 +226,8 @@ static bool store_text(struct walk *w, const config_setting_t *s, const struct m
 	else if (it->type == MST_CONF_T_URI &&
 		 (strncmp(v, "https://", 8) || !v[8] || !mst_printable_ascii(mst_view_str(v))))
 		want = "a URI that begins with https://";
-	else if (it->type == MST_CONF_T_STORE && (strncmp(v, "sqlite:", 7) || !v[7]))
-		want = "sqlite: and a file name, like sqlite:store/muster.db";
 	else if (it->type == MST_CONF_T_STORE)
-		fits = put_path(w, out, it->cap, "sqlite:", v + 7);
+		return store_place(w, s, it, field, v, out);
 	else
 		fits = put_text(out, it->cap, v, "", "");
 	if (want)

@@ -59,7 +59,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "listeners", MST_CONF_T_COUNT, MST_CONF_FIXED, "2", NULL, RANGE(1, 16), AT(listeners),
 	  .help = "listener processes for each role that speaks TLS; one per core is a good number" },
 	{ "store", MST_CONF_T_STORE, MST_CONF_FIXED, "sqlite:store/muster.db", NULL, STR(store),
-	  .help = "where records are kept" },
+	  .help = "where records are kept: a file (sqlite:FILE), or a server that several hosts share (postgresql:CONNECTION)" },
 	{ "keeper", MST_CONF_T_PATH, MST_CONF_FIXED, "keeper", NULL, STR(keeper),
 	  .help = "directory of the keeper: key-encryption key and CA" },
 	{ "keeper_key", MST_CONF_T_GROUP, .help = "where the key-encryption key comes from; a change is for the next muster keeper rotate" },

@@ -10,6 +10,7 @@
 
 /* Bits of mst_sandbox_call.who. */
 #define MST_WHO(kind) (1u << (kind))
+#define MST_WHO_SERVER MST_WHO(MST_PROC__COUNT) /* the engine, besides its own, when its database is a server */
 /* By kind of process; the supervisor has none, for it starts the others. */
 extern const struct mst_sandbox_call mst_server_calls[];
 extern const size_t mst_server_n_calls;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "server/supervisor-internal.h"
+#include "store/store.h"
 #include "transport/coap-server.h"
 #include "transport/server.h"
 
@@ -55,7 +56,7 @@ static int locked(struct mst_diag *d, const char *field, const char *path, const
 }
 
 /*
- * One engine writes the records: a second one would decide from what it read before (architecture 5.3),
+ * One engine writes the records of a file: a second one would decide from what it read before (architecture 5.3),
  * and SQLite's own locks last for a transaction only. The lock stands beside the database, for that one's
  * are the library's. Held until this process ends, and in no child.
  */
@@ -64,7 +65,9 @@ static int lock_store(const char *store, struct mst_diag *d, int *ret_fd)
 	char path[MST_CONF_PATH + 8];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s.lock", strchr(store, ':') + 1);
+	if (!mst_store_file(store))      /* a server, which several may use: decision 0032 */
+		return 0;
+	snprintf(path, sizeof(path), "%s.lock", mst_store_file(store));
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return locked(d, "store", path, strerrordesc_np(errno));

@@ -364,6 +364,8 @@ static bool of_the_store(int fault)
 #define AGAIN 2
 /* For so many groups after that each decision gets its mark: whoever sends what is undone must not cost the others every time. */
 #define MARKED_GROUPS 64
+/* How often a group is decided again that the database lost by no fault of the group. */
+#define REPEATS 3
 
 /* One member of the open transaction; with `marked` it can be undone alone. 0, AGAIN, or a fault of the store. */
 static int decide_one(struct engine *e, struct work *w, bool marked)
@@ -432,13 +434,29 @@ static bool wants_marks(const struct engine *e, struct work *const *w, size_t n)
 	return wants;
 }
 
+/* A server's connection was lost, or another program was in the way: decided again, from what is stored now. */
+static int transact_again(struct engine *e, struct work **w, size_t n, bool marked)
+{
+	int r = transact(e, w, n, marked);
+
+	for (int i = 0; i < REPEATS && r < 0 && mst_store_may_repeat(e->store); i++) {
+		for (size_t j = 0; j < n; j++)
+			if (of_an_operator(e, w[j]))
+				return r;
+		e->u.m.v[MST_M_GROUPS_REPEATED]++;
+		mst_log(&e->u.log, MST_LOG_WARNING, "the database lost a group; it is decided again", "why", mst_store_error(e->store), NULL);
+		r = transact(e, w, n, marked);
+	}
+	return r;
+}
+
 static void transact_all(struct engine *e, struct work **w, size_t n)
 {
-	int r = transact(e, w, n, wants_marks(e, w, n));
+	int r = transact_again(e, w, n, wants_marks(e, w, n));
 
 	if (r == AGAIN) {
 		e->marked_left = MARKED_GROUPS;
-		r = transact(e, w, n, true);
+		r = transact_again(e, w, n, true);
 	}
 	if (!r) {
 		e->marked_left -= e->marked_left > 0;

@@ -47,6 +47,7 @@
 	X(QUEUE, "muster_engine_queue", "gauge", "decisions that wait in the engine") \
 	X(COMMITS, "muster_commits_total", "counter", "store transactions committed") \
 	X(COMMITS_FAILED, "muster_commits_failed_total", "counter", "store transactions that failed") \
+	X(GROUPS_REPEATED, "muster_groups_repeated_total", "counter", "groups that the database lost, decided again") \
 	X(DECISIONS, "muster_decisions_total", "counter", "decisions committed") \
 	X(FETCHES, "muster_fetches_total", "counter", "keys asked from other servers") \
 	X(FETCHES_FAILED, "muster_fetches_failed_total", "counter", "keys that another server did not give") \

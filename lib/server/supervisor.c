@@ -143,7 +143,7 @@ static void child_gone(struct child *c)
 		give_up(s, 3);
 		return;
 	}
-	if (c->kind == MST_PROC_ENGINE && access(strchr(s->conf->store, ':') + 1, F_OK)) {
+	if (c->kind == MST_PROC_ENGINE && mst_store_file(s->conf->store) && access(mst_store_file(s->conf->store), F_OK)) {
 		mst_log(&s->log, MST_LOG_ERROR, "not started again: it would begin with an empty store; bring the "
 			"files back from the backup", "store", s->conf->store, NULL);
 		give_up(s, 3);

@@ -127,8 +127,10 @@ void mst_store_pg_needs(const char *rest, struct mst_store_needs *ret)
 	if (!o)
 		return;
 	for (size_t i = 0; i < MST_COUNT(file) && ret->n_reads < MST_COUNT(ret->reads); i++)
-		if (*value_of(o, file[i]))
+		if (*value_of(o, file[i])) {
+			ret->secret[ret->n_reads] = !strcmp(file[i], "passfile") || !strcmp(file[i], "sslkey");
 			snprintf(ret->reads[ret->n_reads++], sizeof(ret->reads[0]), "%s", value_of(o, file[i]));
+		}
 	for (size_t i = 0; element(value_of(o, *value_of(o, "host") ? "host" : "hostaddr"), i, false, host, sizeof(host)); i++) {
 		if (is_local(host)) {
 			ret->local = true;

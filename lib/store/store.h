@@ -43,7 +43,8 @@ MST_MUST_CHECK int mst_store_check(const char *url, struct mst_diag *d);
 const char *mst_store_file(const char *url);
 /* What a process that uses it must still be allowed to: each time that it connects. */
 struct mst_store_needs {
-	char reads[5][256];               /* files */
+	char reads[5][256];               /* files, … */
+	bool secret[5];                   /* … that nobody else may read */
 	size_t n_reads;
 	uint16_t port[16];                /* TCP */
 	size_t n_ports;
