@@ -32,6 +32,23 @@ static void tell(struct engine *e, int r, const struct mst_event *told)
 			mst_store_error(e->store), NULL);
 }
 
+static int first_seal(void *arg, const struct mst_log_seal *s)
+{
+	*(uint64_t *)arg = s->seq;
+	return 1;
+}
+
+/* Keepers of other programs on the same store have seals of their own: one of the last hundred is theirs. */
+static int spare_others(const struct engine *e, uint64_t *seq)
+{
+	uint64_t first = *seq;
+	int r = *seq && !mst_store_file(e->u.conf->store) ? mst_store_seal_list(e->store, 0, first_seal, &first) : 0;
+
+	if (first < *seq)
+		*seq = first;
+	return r < 0 ? r : 0;
+}
+
 /*
  * The last entry that may go: the one that the keeper sealed last. Were it gone, nobody could tell a beginning that was given up from
  * a log that was written anew. So it is sealed first; when it must not be (the log is not the one that was sealed), what proves
@@ -48,7 +65,7 @@ static int last_to_go(struct engine *e, const struct mst_event_span *span, uint6
 		r = e->keeper->ops->last_seal(e->keeper, &last);
 	}
 	*ret_seq = last.seq;
-	return r;
+	return r ? r : spare_others(e, ret_seq);
 }
 
 void engine_keep_audit(struct engine *e)

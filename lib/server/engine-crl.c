@@ -10,6 +10,7 @@
 #include "server/engine-internal.h"
 
 #define PACE_MS 1000                /* between two lists, or two attempts: whoever revokes many need not write many */
+#define OTHERS_MS 5000
 #define SKEW 120                    /* seconds that a list may be ahead: the clock was set back, or the setting is shorter now */
 
 static const struct mst_role_ops *maker(const struct engine *e)
@@ -42,6 +43,15 @@ int engine_crl_start(struct engine *e)
 	return r < 0 ? r : 0;
 }
 
+/* What another program has revoked in the store that it shares with us: our list is of that, too. */
+static void look_at_others(struct engine *e, mst_ms now)
+{
+	if (mst_store_file(e->u.conf->store) || now < e->crl_look)
+		return;
+	e->crl_look = now + OTHERS_MS;
+	(void)!engine_crl_start(e);      /* a fault is told by whoever needs the store next */
+}
+
 static int make(struct engine *e, const struct mst_role_ops *role, struct mst_list *l)
 {
 	struct mst_role_env env = { .store = e->store, .keeper = e->keeper, .crypto = e->u.crypto,
@@ -67,6 +77,8 @@ void engine_crl(struct engine *e)
 	struct mst_list l = { .cap = MST_CRL_MAX };
 	int r;
 
+	if (role)
+		look_at_others(e, now);
 	if (!role || now < e->crl_again || !due(e, (mst_time)time(NULL)))
 		return;
 	e->crl_again = now + PACE_MS;

@@ -113,6 +113,7 @@ struct engine {
 	char lost_why[160];
 	char reload_why[256];             /* a reload that failed; the audit log does not tell of it yet */
 	bool crl_changed;                 /* a certificate was revoked since the last list */
+	mst_ms crl_look;                  /* when it is looked whether another program has revoked something */
 	mst_ms crl_again;                 /* not tried before, after a failure */
 	uint8_t *scratch;                 /* MST_ANSWER_MAX: a role writes its answer here */
 	uint8_t *out;                     /* MST_FRAME_MAX: a frame's payload */

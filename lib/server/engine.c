@@ -506,6 +506,8 @@ static void look_at_store(struct engine *e)
 	if (gone && !e->u.m.v[MST_M_STORE_GONE])
 		mst_log(&e->u.log, MST_LOG_ERROR, "the store is gone; nothing is decided any more", "why",
 			mst_store_error(e->store), NULL);
+	if (!gone && e->u.m.v[MST_M_STORE_GONE])
+		mst_log(&e->u.log, MST_LOG_INFO, "the store is back", NULL);
 	e->u.m.v[MST_M_STORE_GONE] = gone;
 }
 
@@ -516,6 +518,8 @@ static void engine_tick(struct mst_unit *u)
 	u->m.v[MST_M_QUEUE] = e->queued;
 	look_at_store(e);
 	fetches_all(e, MST_PROC__COUNT, mst_now_ms(), MST_FETCH_UNREACHABLE, "no answer in time");
+	if (u->m.v[MST_M_STORE_GONE])
+		return;                  /* told once; the clock's own work waits until it is back */
 	engine_tell_untold(e);
 	engine_life(e);
 	engine_tell_reload(e);

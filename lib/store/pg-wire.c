@@ -34,10 +34,8 @@ static void say(struct pg *p, const char *words)
 	size_t n = 0;
 
 	for (; *words && n < sizeof(p->q.error) - 1; words++)
-		if (*words != '\n')
-			p->q.error[n++] = *words;
-		else if (words[1])
-			p->q.error[n++] = ' ';
+		if ((uint8_t)*words >= ' ' || (words[1] && p->q.error[n ? n - 1 : 0] != ' '))
+			p->q.error[n++] = (uint8_t)*words < ' ' ? ' ' : *words;
 	p->q.error[n] = '\0';
 }
 

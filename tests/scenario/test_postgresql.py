@@ -1,0 +1,179 @@
+"""Two daemons with all roles on one PostgreSQL server: two hosts of a service, one of which may go. What one has done the other goes on
+with: a SIM that bootstrapped here has its key there, a number is never given out twice, a node that is revoked there is refused here, and
+the audit log is one. The server is started for real, and its power goes, too.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import threading
+
+import pytest
+
+from support import MUSTERD, RUN_SECONDS, Installation, free_port, run, until
+from test_hss import IMPI, IMSI, K, OPC, add, sqn_of, vector
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from gba_ue import Ue  # noqa: E402 the path comes first
+from postgres import Postgres  # noqa: E402
+
+PORTS = ("mef_port", "maf_port", "bbn_port", "metrics_port", "hss_port", "bsf_port", "zn_port")
+
+
+class Twin(Installation):
+    """A second host: the same names, keys and certificates, as the operator copied them; ports of its own."""
+
+    def __init__(self, first, path):
+        shutil.copytree(first.dir, path, ignore=shutil.ignore_patterns("run", "*.log", "*.sock"))
+        self.__dict__.update(first.__dict__)
+        self.dir = pathlib.Path(path)
+        (self.dir / "run").mkdir(mode=0o700)
+        self.config, self.log, self.process = self.dir / "musterd.conf", self.dir / "musterd.log", None
+        text = first.plain_config
+        for name in PORTS:
+            port = free_port()
+            text = text.replace(f":{getattr(first, name)}\"", f":{port}\"")
+            setattr(self, name, port)
+        self.plain_config = text
+
+    def naf_key(self, btid):
+        """As the MAF asks on Zn."""
+        host = f"zn.{self.sp}:{self.zn_port}"
+        done = run("curl", "-sS", "--http2", "--max-time", RUN_SECONDS, "--resolve", f"{host}:127.0.0.1", "--cacert", self.dir / "keeper/ca.pem",
+                   "--cert", self.dir / "tls/maf.pem", "--key", self.dir / "tls/maf.key", "-H", "Content-Type: application/json", "-d",
+                   json.dumps({"btId": btid, "nafId": {"nafFqdn": self.maf, "uaSecProtId": "01000100AE"}}), "-w", "\n%{http_code}",
+                   f"https://{host}/nbsp-gba/v1/bootstrapping-info-retrieval")
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), json.loads(body) if body else {}
+
+    def settings(self, url):
+        self.configure(replace={'store = "sqlite:store/muster.db"': f'store = "{url}"',
+                                "  mnc_digits = 2;\n": '  mnc_digits = 2;\n  vector_burst = 1000;\n  vector_interval = "1s";\n'})
+
+    def kill(self):
+        """All of it at once, as when the power goes."""
+        for pid in [self.process.pid] + [p for some in self.children().values() for p in some]:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(RUN_SECONDS)
+        self.process = None
+
+
+@pytest.fixture(name="two", scope="module")
+def two_hosts(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pg")
+    with Postgres() as pg:
+        url = pg.create("muster")
+        seed = Installation(path / "seed", gba="00101")
+        hosts = [Twin(seed, path / name) for name in ("a", "b")]
+        for h in hosts:
+            h.pg = pg
+            h.settings(url)
+            assert run(MUSTERD, "--check", "-c", h.config).stdout == "good\n"
+            h.start()
+        first = hosts[0]
+        first.subscription()
+        add(first, IMSI, "--node", first.node(1).id, "--naf-group", "m2m", "--lifetime", "1h")
+        yield hosts
+        for h in hosts:
+            assert h.stop() == 0, h.log_text()
+
+
+def ue_at(host):
+    return Ue(host.bsf_port, K, OPC, IMPI, host.bsf)
+
+
+def test_bootstrapped_here_and_its_key_there(two):
+    a, b = two
+    ue = ue_at(a)
+    status, headers, body = ue.bootstrap()
+    assert status == 200, (headers, body, a.log_text())
+    for host in two:
+        status, got = host.naf_key(ue.btid)
+        assert (status, got.get("meKeyMaterial")) == (200, ue.ks_naf(a.maf).hex()), (got, host.log_text())
+    # the challenge of one is answered at the other
+    status, headers, _ = ue.first()
+    ue.port = b.bsf_port
+    assert status == 401 and ue.respond(headers["WWW-Authenticate"])[0] == 200, b.log_text()
+    assert a.naf_key(ue.btid)[1]["meKeyMaterial"] == ue.ks_naf(a.maf).hex()
+
+
+def test_no_number_twice(two):
+    """The HSSs of both give vectors for one SIM at the same time."""
+    seen, wrong = [], []
+    before = int(two[0].ask("sim", "show", IMSI)["sqn"], 16)
+
+    def ask(host):
+        try:
+            for _ in range(4):
+                seen.append(sqn_of(vector(host)))
+        except AssertionError as e:
+            wrong.append(str(e))
+    threads = [threading.Thread(target=ask, args=(h,)) for h in two for _ in range(2)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(RUN_SECONDS)
+    assert not wrong and len(set(seen)) == 16 and min(seen) > before, (wrong, seen)
+    for host in two:
+        assert int(host.ask("sim", "show", IMSI)["sqn"], 16) == max(seen)
+
+
+def test_enrolled_here_and_revoked_there(two):
+    a, b = two
+    node = a.node(2)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + a.log_text()
+    assert b.ask("node", "show", node.id)["state"] == "enrolled"
+    b.muster("node", "revoke", node.id, "--reason", "stolen")
+    assert a.ask("node", "show", node.id)["state"] == "revoked"
+    assert node.agent("check").returncode != 0
+    # each keeps a list of its own, of what both have revoked
+    serial = b.ask("cert", "revoke", b.dir / "tls/bbn.pem")["serial"]
+    for host in two:
+        until("its revocation list names the certificate", lambda h=host: serial in run("openssl", "crl", "-in", h.dir / "crls/ca.crl", "-noout", "-text").stdout)
+
+
+def test_one_audit_log(two):
+    """One chain, and each keeper's seals are in it."""
+    said = [h.ask("audit", "verify") for h in two]
+    assert all(s["ok"] for s in said), said
+    numbers = [e["seq"] for e in two[1].events()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    for host in two:
+        host.muster("audit", "seal")
+        assert host.ask("audit", "verify")["ok"]
+
+
+def test_the_servers_power_goes(two):
+    """Nothing of it is half; both go on by themselves."""
+    a, b = two
+    pg = a.pg
+    pg.stop(signal.SIGQUIT)
+    status, headers, _ = ue_at(a).first()
+    assert status >= 500 and int(headers["Retry-After"]) > 0, (status, headers)
+    pg.start()
+    for host in two:
+        ue = ue_at(host)
+        until("the store is back", lambda u=ue: u.bootstrap()[0] == 200)
+        other = b if host is a else a
+        until("the other has its store, too", lambda u=ue, o=other: o.naf_key(u.btid)[1].get("meKeyMaterial") == u.ks_naf(o.maf).hex())
+
+
+def test_one_of_them_is_killed(two):
+    """Last in this file: the other goes on with all of it, and who comes back finds what was done meanwhile."""
+    a, b = two
+    ue = ue_at(a)
+    assert ue.bootstrap()[0] == 200
+    a.kill()
+    assert b.naf_key(ue.btid)[1]["meKeyMaterial"] == ue.ks_naf(b.maf).hex()
+    ue.port = b.bsf_port
+    assert ue.bootstrap()[0] == 200, b.log_text()
+    sqn = sqn_of(vector(b))
+    a.start()
+    assert a.naf_key(ue.btid)[1]["meKeyMaterial"] == ue.ks_naf(a.maf).hex()
+    assert sqn_of(vector(a)) > sqn
+    for host in two:
+        assert host.ask("audit", "verify")["ok"]
+        assert not host.events("--what", "audit.mismatch")
