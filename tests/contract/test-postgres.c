@@ -17,7 +17,7 @@ static struct fix *cut_off(void)
 	char at[160], to[300], url[400];
 
 	snprintf(at, sizeof(at), "%s/.s.PGSQL.5432", f->dir);
-	snprintf(to, sizeof(to), "%.*s/.s.PGSQL.5432", (int)n, host);
+	snprintf(to, sizeof(to), "%.*s/.s.PGSQL.5432", (int)n, host); /* the port of its name is the usual one */
 	snprintf(url, sizeof(url), "postgresql:host=%s%.200s", f->dir, host + n);
 	strcpy(f->url, url);
 	cut_start(at, to);

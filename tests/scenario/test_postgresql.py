@@ -1,6 +1,7 @@
 """Two daemons with all roles on one PostgreSQL server: two hosts of a service, one of which may go. What one has done the other goes on
 with: a SIM that bootstrapped here has its key there, a number is never given out twice, a node that is revoked there is refused here, and
-the audit log is one. The server is started for real, and its power goes, too.
+the audit log is one. The servers are real, a primary and its standby; the power of the first goes, too. One host reaches it by a local
+socket, the other over TLS and with a password.
 """
 import json
 import os
@@ -17,6 +18,7 @@ from test_hss import IMPI, IMSI, K, OPC, add, sqn_of, vector
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from gba_ue import Ue  # noqa: E402 the path comes first
+from operator_ca import OperatorCa  # noqa: E402
 from postgres import Postgres  # noqa: E402
 
 PORTS = ("mef_port", "maf_port", "bbn_port", "metrics_port", "hss_port", "bsf_port", "zn_port")
@@ -60,24 +62,50 @@ class Twin(Installation):
         self.process = None
 
 
+PASSWORD = "rather-a-long-one"
+
+
+def store_urls(path, first, second):
+    """How each host finds the two servers."""
+    secret = path / "password"
+    secret.write_text(f"*:*:muster:muster:{PASSWORD}\n")
+    secret.chmod(0o600)
+    both = f"port={first.port} dbname=muster user=muster"
+    return [f"postgresql:host={first.socket},{second.socket} {both}",
+            f"postgresql:host=localhost,{second.socket} {both} sslmode=verify-full sslrootcert={path / 'ca/operator.pem'} passfile={secret}"]
+
+
+@pytest.fixture(name="servers", scope="module")
+def primary_and_standby(tmp_path_factory):
+    path = tmp_path_factory.mktemp("servers")
+    ca = OperatorCa(path / "ca")
+    ca.issue("pg", "localhost")
+    with Postgres(port=free_port(), tls=(ca.dir / "pg.pem", ca.dir / "pg.key")) as first:
+        first.psql(f"CREATE ROLE muster LOGIN PASSWORD '{PASSWORD}'")
+        first.psql("CREATE DATABASE muster OWNER muster")
+        with Postgres(of=first, port=first.port, settings=("ssl = off",)) as second:
+            # a commit is acknowledged when both have it
+            first.psql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            first.psql("SELECT pg_reload_conf()")
+            until("the standby is at hand", lambda: first.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1")
+            yield first, second, store_urls(path, first, second)
+
+
 @pytest.fixture(name="two", scope="module")
-def two_hosts(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pg")
-    with Postgres() as pg:
-        url = pg.create("muster")
-        seed = Installation(path / "seed", gba="00101")
-        hosts = [Twin(seed, path / name) for name in ("a", "b")]
-        for h in hosts:
-            h.pg = pg
-            h.settings(url)
-            assert run(MUSTERD, "--check", "-c", h.config).stdout == "good\n"
-            h.start()
-        first = hosts[0]
-        first.subscription()
-        add(first, IMSI, "--node", first.node(1).id, "--naf-group", "m2m", "--lifetime", "1h")
-        yield hosts
-        for h in hosts:
-            assert h.stop() == 0, h.log_text()
+def two_hosts(tmp_path_factory, servers):
+    path = tmp_path_factory.mktemp("hosts")
+    seed = Installation(path / "seed", gba="00101")
+    hosts = [Twin(seed, path / name) for name in ("a", "b")]
+    for h, url in zip(hosts, servers[2]):
+        h.settings(url)
+        assert run(MUSTERD, "--check", "-c", h.config).stdout == "good\n"
+        h.start()
+    first = hosts[0]
+    first.subscription()
+    add(first, IMSI, "--node", first.node(1).id, "--naf-group", "m2m", "--lifetime", "1h")
+    yield hosts
+    for h in hosts:
+        assert h.stop() == 0, h.log_text()
 
 
 def ue_at(host):
@@ -146,23 +174,25 @@ def test_one_audit_log(two):
         assert host.ask("audit", "verify")["ok"]
 
 
-def test_the_servers_power_goes(two):
-    """Nothing of it is half; both go on by themselves."""
-    a, b = two
-    pg = a.pg
-    pg.stop(signal.SIGQUIT)
-    status, headers, _ = ue_at(a).first()
-    assert status >= 500 and int(headers["Retry-After"]) > 0, (status, headers)
-    pg.start()
-    for host in two:
+def goes_on(two):
+    """Each has its store again, and what it does there the other finds."""
+    for host, other in (two, two[::-1]):
         ue = ue_at(host)
-        until("the store is back", lambda u=ue: u.bootstrap()[0] == 200)
-        other = b if host is a else a
-        until("the other has its store, too", lambda u=ue, o=other: o.naf_key(u.btid)[1].get("meKeyMaterial") == u.ks_naf(o.maf).hex())
+        until("a SIM bootstraps", lambda u=ue: u.bootstrap()[0] == 200, context=host.log_text)
+        until("its key is at the other", lambda u=ue, o=other: o.naf_key(u.btid)[1].get("meKeyMaterial") == u.ks_naf(o.maf).hex(), context=other.log_text)
+
+
+def test_the_servers_power_goes(two, servers):
+    """Nothing of it is half; both go on by themselves."""
+    servers[0].stop(signal.SIGQUIT)
+    status, headers, _ = ue_at(two[0]).first()
+    assert status >= 500 and int(headers["Retry-After"]) > 0, (status, headers)
+    servers[0].start()
+    goes_on(two)
 
 
 def test_one_of_them_is_killed(two):
-    """Last in this file: the other goes on with all of it, and who comes back finds what was done meanwhile."""
+    """The other goes on with all of it, and who comes back finds what was done meanwhile."""
     a, b = two
     ue = ue_at(a)
     assert ue.bootstrap()[0] == 200
@@ -177,3 +207,19 @@ def test_one_of_them_is_killed(two):
     for host in two:
         assert host.ask("audit", "verify")["ok"]
         assert not host.events("--what", "audit.mismatch")
+
+
+def test_the_standby_takes_over(two, servers):
+    """Last in this file: the primary does not come back, and nothing that it has acknowledged is lost."""
+    a, b = two
+    ue = ue_at(b)
+    assert ue.bootstrap()[0] == 200
+    sqn, last = sqn_of(vector(a)), b.events()[-1]["seq"]
+    servers[0].stop(signal.SIGQUIT)
+    servers[1].promote()
+    goes_on(two)
+    assert b.naf_key(ue.btid)[1]["meKeyMaterial"] == ue.ks_naf(b.maf).hex()
+    assert sqn_of(vector(b)) > sqn
+    for host in two:
+        assert host.ask("audit", "verify")["ok"] and not host.events("--what", "audit.mismatch")
+        assert host.events()[-1]["seq"] > last

@@ -20,16 +20,18 @@ DEADLINE = 120
 
 
 def program(name):
-    found = shutil.which(name) or next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None)
+    found = next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None) or shutil.which(name)
     if not found:
         sys.exit(f"{name} is not there; tools/setup installs the package postgresql")
     return os.path.realpath(found)
 
 
 class Postgres:
-    """`durable`: what is committed is synced, as in earnest. `settings` are lines of postgresql.conf."""
+    """`durable`: what is committed is synced, as in earnest. `settings` are lines of postgresql.conf. `of`: a standby of another one.
+    `tls`: a certificate and its key, files; then it listens at `port` of loopback, too, and wants a password there."""
 
-    def __init__(self, parent=None, durable=True, settings=()):
+    def __init__(self, parent=None, durable=True, settings=(), of=None, port=5432, tls=None):
+        self.port = port
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mst-pg-", dir=parent or "/tmp"))
         self.data, self.socket = self.dir / "data", self.dir / "s"
         self.process = None
@@ -39,12 +41,35 @@ class Postgres:
         if self.root:
             os.chown(self.dir, NOBODY, NOBODY)
             os.chown(self.socket, NOBODY, NOBODY)
-        self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+        if of:
+            self.run("pg_basebackup", "-D", self.data, "-h", of.socket, "-p", of.port, "-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        else:
+            self.run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
         with open(self.data / "postgresql.conf", "a", encoding="ascii") as f:
-            f.write("\n".join([f"fsync = {'on' if durable else 'off'}", "listen_addresses = ''", f"unix_socket_directories = '{self.socket}'",
-                               "max_connections = 40", "shared_buffers = 16MB", "max_wal_senders = 0", "wal_level = minimal", "autovacuum = off",
-                               *settings, ""]))
+            f.write("\n".join([f"fsync = {'on' if durable else 'off'}", f"port = {port}", f"listen_addresses = '{'127.0.0.1' if tls else ''}'", f"unix_socket_directories = '{self.socket}'",
+                               "max_connections = 40", "shared_buffers = 16MB", "max_wal_senders = 4", "wal_retrieve_retry_interval = 100ms", "autovacuum = off", *settings, ""]))
+        if tls:
+            self.with_tls(*tls)
         self.start()
+
+    def with_tls(self, certificate, key):
+        with open(self.data / "postgresql.conf", "a", encoding="ascii") as f:
+            f.write(f"ssl = on\nssl_cert_file = '{self.own('server.pem', certificate.read_bytes())}'\n"
+                    f"ssl_key_file = '{self.own('server.key', key.read_bytes())}'\n")
+        hba = self.data / "pg_hba.conf"
+        hba.write_text("hostssl all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\nlocal replication all trust\n")
+
+    def own(self, name, content):
+        """A file that the server reads; it insists on its being nobody else's."""
+        path = self.dir / name
+        path.write_bytes(content)
+        path.chmod(0o600)
+        if self.root:
+            os.chown(path, NOBODY, NOBODY)
+        return path
+
+    def promote(self):
+        self.run("pg_ctl", "promote", "-D", self.data)
 
     def as_user(self):
         return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if self.root else {}
@@ -69,7 +94,7 @@ class Postgres:
             select_nothing(0.02)
 
     def psql(self, sql, database="postgres", check=True):
-        done = subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", str(self.socket), "-U", "postgres", "-d", database, "-c", sql],
+        done = subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", str(self.socket), "-p", str(self.port), "-U", "postgres", "-d", database, "-c", sql],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=DEADLINE, check=False)
         assert not check or done.returncode == 0, done.stderr
         return done
@@ -82,7 +107,7 @@ class Postgres:
         return self.url(name)
 
     def url(self, database):
-        return f"postgresql:host={self.socket} dbname={database} user=postgres"
+        return f"postgresql:host={self.socket} port={self.port} dbname={database} user=postgres"
 
     def stop(self, how=signal.SIGINT):
         """SIGINT: at once and in order; SIGQUIT: as when the power goes."""
@@ -92,7 +117,7 @@ class Postgres:
         self.process = None
 
     def close(self):
-        self.stop()
+        self.stop(signal.SIGQUIT)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
