@@ -343,6 +343,12 @@ static void tell_lost(struct engine *e)
 		e->lost = 0;
 }
 
+/* That the store is gone has been said: whoever asks meanwhile must not fill the log. */
+static enum mst_log_level level_of(const struct engine *e)
+{
+	return e->u.m.v[MST_M_STORE_GONE] ? MST_LOG_DEBUG : MST_LOG_ERROR;
+}
+
 static void failed(struct engine *e, struct work *w, int fault)
 {
 	bool stores = fault == MST_FAULT_STORE || fault == MST_FAULT_SPACE || fault == MST_FAULT_CORRUPT;
@@ -350,8 +356,7 @@ static void failed(struct engine *e, struct work *w, int fault)
 	w->failed = true;
 	snprintf(e->lost_why, sizeof(e->lost_why), "%s%s%s", mst_fault_text(fault), stores ? ": " : "",
 	         stores ? mst_store_error(e->store) : "");
-	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", e->lost_why,
-		NULL);
+	mst_log(&e->u.log, level_of(e), "a decision failed; nothing of it remains", "fault", e->lost_why, NULL);
 }
 
 /* Full, locked, unreadable: nothing that another decision could do better. */
@@ -467,7 +472,7 @@ static void transact_all(struct engine *e, struct work **w, size_t n)
 		return;
 	}
 	e->u.m.v[MST_M_COMMITS_FAILED]++;
-	mst_log(&e->u.log, MST_LOG_ERROR,
+	mst_log(&e->u.log, level_of(e),
 		n > 1 && !of_the_store(r) ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
 		"fault", mst_fault_text(r), NULL);
 	if (n == 1 || of_the_store(r)) {
