@@ -30,9 +30,9 @@ class Postgres:
     """`durable`: what is committed is synced, as in earnest. `settings` are lines of postgresql.conf. `of`: a standby of another one.
     `tls`: a certificate and its key, files; then it listens at `port` of loopback, too, and wants a password there."""
 
-    def __init__(self, parent=None, durable=True, settings=(), of=None, port=5432, tls=None):
+    def __init__(self, durable=True, settings=(), of=None, port=5432, tls=None):
         self.port = port
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mst-pg-", dir=parent or "/tmp"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="mst-pg-", dir="/tmp"))
         self.data, self.socket = self.dir / "data", self.dir / "s"
         self.process = None
         self.root = os.geteuid() == 0
