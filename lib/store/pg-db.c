@@ -90,9 +90,9 @@ static int commit(struct pg *p)
 		return r;
 	r = pg_end(p, wrote, &res);
 	/* of a transaction that had failed it says so, and does not commit */
-	if (!r && strcmp(PQcmdStatus(res), "COMMIT"))
+	if (!r && strcmp(pq.PQcmdStatus(res), "COMMIT"))
 		r = MST_FAULT_STORE;
-	PQclear(res);
+	pq.PQclear(res);
 	if (r && !p->c && wrote)
 		return settle(p);
 	return r > 0 ? MST_FAULT_BUG : r;
@@ -108,7 +108,7 @@ static int control(struct sq *q, enum sq_slot slot)
 	case SQ_COMMIT: return commit(p);
 	case SQ_ROLLBACK:
 		p->n_batch = 0;
-		return p->c && PQtransactionStatus(p->c) != PQTRANS_IDLE ? pg_do(p, "ROLLBACK") : 0;
+		return p->c && pq.PQtransactionStatus(p->c) != PQTRANS_IDLE ? pg_do(p, "ROLLBACK") : 0;
 	case SQ_MARK: r = pg_do(p, "SAVEPOINT decision"); break;
 	case SQ_MARK_2: r = pg_do(p, "SAVEPOINT part"); break;
 	case SQ_RELEASE: r = pg_do(p, "RELEASE decision"); break;
@@ -137,7 +137,7 @@ static struct mst_store *close_connection(struct sq *q)
 	struct pg *p = pg_of(q);
 
 	if (p->c)
-		PQfinish(p->c);
+		pq.PQfinish(p->c);
 	if (p->conninfo)
 		mst_wipe(p->conninfo, strlen(p->conninfo));
 	free(p->conninfo);
@@ -186,6 +186,7 @@ int mst_store_pg_open(const char *rest, struct mst_store **ret_s, struct mst_dia
 	p->conninfo = strdup(rest);
 	r = p->conninfo ? give_name(p) : MST_FAULT_MEMORY;
 	r = r ? r : pg_look_up(p, d);
+	r = r ? r : pg_load(d);
 	r = r ? r : pg_connect(p);
 	r = r ? r : pg_schema(p, d);
 	r = r ? r : sq_event_reload(&p->q);

@@ -84,11 +84,11 @@ static bool is_sure(enum sq_slot slot, const char *sql)
 
 static int64_t number_at(const PGresult *r, int row, int col)
 {
-	const char *p = PQgetvalue(r, row, col);
+	const char *p = pq.PQgetvalue(r, row, col);
 	uint64_t be8;
 	uint32_t be4;
 
-	switch (PQgetlength(r, row, col)) {
+	switch (pq.PQgetlength(r, row, col)) {
 	case 8: memcpy(&be8, p, 8); return (int64_t)be64toh(be8);
 	case 4: memcpy(&be4, p, 4); return (int32_t)be32toh(be4);
 	default: return (uint8_t)*p;
@@ -146,10 +146,10 @@ int pg_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg
 			q->lost = r < 0 ? r : MST_FAULT_BUG;
 		return q->in_group && r > 0 ? MST_FAULT_BUG : r;
 	}
-	q->changes = strtoll(PQcmdTuples(res), NULL, 10);
+	q->changes = strtoll(pq.PQcmdTuples(res), NULL, 10);
 	if (ret_id && q->changes == 1)
 		*ret_id = number_at(res, 0, 0);
-	PQclear(res);
+	pq.PQclear(res);
 	return q->changes ? 0 : MST_STORE_NONE;
 }
 
@@ -163,9 +163,9 @@ static bool is_number(Oid t)
 /* Does the stored value fit the C member? Nothing is cut or converted in silence. */
 static bool col_checks(const PGresult *r, int row, int at, const struct sq_col *c)
 {
-	size_t n = (size_t)PQgetlength(r, row, at);
-	bool null = PQgetisnull(r, row, at);
-	Oid type = PQftype(r, at);
+	size_t n = (size_t)pq.PQgetlength(r, row, at);
+	bool null = pq.PQgetisnull(r, row, at);
+	Oid type = pq.PQftype(r, at);
 	int64_t i;
 
 	switch (c->type) {
@@ -174,7 +174,7 @@ static bool col_checks(const PGresult *r, int row, int at, const struct sq_col *
 			return true;
 		/* fall through */
 	case SQ_TEXT:
-		return !null && type == PG_TEXT && n < c->cap && !memchr(PQgetvalue(r, row, at), 0, n);
+		return !null && type == PG_TEXT && n < c->cap && !memchr(pq.PQgetvalue(r, row, at), 0, n);
 	case SQ_ENUM:
 	case SQ_INT:
 	case SQ_BOOL:
@@ -200,8 +200,8 @@ static bool col_checks(const PGresult *r, int row, int at, const struct sq_col *
 
 static void col_copy(const PGresult *r, int row, int at, const struct sq_col *c, void *to)
 {
-	const char *from = PQgetvalue(r, row, at);
-	size_t n = (size_t)PQgetlength(r, row, at);
+	const char *from = pq.PQgetvalue(r, row, at);
+	size_t n = (size_t)pq.PQgetlength(r, row, at);
 	void *p = (uint8_t *)to + c->at;
 	struct mst_wrapped *w = p;
 
@@ -217,7 +217,7 @@ static void col_copy(const PGresult *r, int row, int at, const struct sq_col *c,
 		break;
 	case SQ_ID_OR_NULL:
 	case SQ_I64:
-		*(int64_t *)p = PQgetisnull(r, row, at) ? 0 : number_at(r, row, at);
+		*(int64_t *)p = pq.PQgetisnull(r, row, at) ? 0 : number_at(r, row, at);
 		break;
 	case SQ_BOOL:
 		*(bool *)p = number_at(r, row, at) != 0;
@@ -271,11 +271,11 @@ bool pg_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *r
 	const PGresult *r = it->st;
 	int row = it->at++;
 
-	if (row >= PQntuples(r))
+	if (row >= pq.PQntuples(r))
 		return false;
 	for (int i = 0; i < (int)n_col; i++)
 		if (!col_checks(r, row, i, &col[i])) {
-			it->fault = sq_corrupt(it->q, PQfname(r, i));
+			it->fault = sq_corrupt(it->q, pq.PQfname(r, i));
 			return false;
 		}
 	for (int i = 0; i < (int)n_col; i++)
@@ -285,6 +285,6 @@ bool pg_next(struct sq_iter *it, const struct sq_col *col, size_t n_col, void *r
 
 void pg_shut(struct sq_iter *it)
 {
-	PQclear(it->st);
+	pq.PQclear(it->st);
 	it->st = NULL;
 }

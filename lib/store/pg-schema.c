@@ -16,15 +16,15 @@ static int exec(struct sq *q, const char *sql)
 	PGresult *r;
 	int fault;
 
-	if (!p->c || !PQexitPipelineMode(p->c) || PQsetnonblocking(p->c, 0))
+	if (!p->c || !pq.PQexitPipelineMode(p->c) || pq.PQsetnonblocking(p->c, 0))
 		return MST_FAULT_STORE;
-	r = PQexec(p->c, sql);
-	fault = r && (PQresultStatus(r) == PGRES_COMMAND_OK || PQresultStatus(r) == PGRES_TUPLES_OK) ? 0 : MST_FAULT_STORE;
+	r = pq.PQexec(p->c, sql);
+	fault = r && (pq.PQresultStatus(r) == PGRES_COMMAND_OK || pq.PQresultStatus(r) == PGRES_TUPLES_OK) ? 0 : MST_FAULT_STORE;
 	if (fault)
-		snprintf(q->error, sizeof(q->error), "%s", r && PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) ?
-			 PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : "the connection was lost");
-	PQclear(r);
-	if (PQstatus(p->c) != CONNECTION_OK || PQsetnonblocking(p->c, 1) || !PQenterPipelineMode(p->c))
+		snprintf(q->error, sizeof(q->error), "%s", r && pq.PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) ?
+			 pq.PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : "the connection was lost");
+	pq.PQclear(r);
+	if (pq.PQstatus(p->c) != CONNECTION_OK || pq.PQsetnonblocking(p->c, 1) || !pq.PQenterPipelineMode(p->c))
 		return MST_FAULT_STORE;
 	return fault;
 }
@@ -108,7 +108,7 @@ int pg_schema(struct pg *p, struct mst_diag *d)
 		r = exec(&p->q, "BEGIN");
 		r = r ? r : bring_up(&p->q, d);
 		r = r ? r : exec(&p->q, "COMMIT");
-		if (r && p->c && PQtransactionStatus(p->c) != PQTRANS_IDLE)
+		if (r && p->c && pq.PQtransactionStatus(p->c) != PQTRANS_IDLE)
 			(void)!exec(&p->q, "ROLLBACK");
 	}
 	return r;

@@ -10,12 +10,21 @@
 
 #define HOSTS_MAX 16
 #define DEFAULT_PORT "5432"
+#define CONNINFO_MAX 1024
 
-static const char *value_of(const PQconninfoOption *o, const char *key)
+/* What may be written, of libpq's own names for it. */
+static const char *const keys[] = {
+	"host", "hostaddr", "port", "dbname", "user", "passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "options",
+	"connect_timeout", "target_session_attrs", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+	"ssl_min_protocol_version", "channel_binding",
+};
+struct given { char text[CONNINFO_MAX]; const char *value[MST_COUNT(keys)]; };
+
+static const char *value_of(const struct given *g, const char *key)
 {
-	for (; o->keyword; o++)
-		if (!strcmp(o->keyword, key))
-			return o->val ? o->val : "";
+	for (size_t i = 0; i < MST_COUNT(keys); i++)
+		if (!strcmp(key, keys[i]))
+			return g->value[i] ? g->value[i] : "";
 	return "";
 }
 
@@ -52,7 +61,7 @@ static int wrong(struct mst_diag *d, const char *what)
 }
 
 /* Records that leave this host go to the one that is meant, and nobody else reads them. */
-static int check_hosts(const PQconninfoOption *o, struct mst_diag *d)
+static int check_hosts(const struct given *o, struct mst_diag *d)
 {
 	char host[256], address[64];
 	bool verified = !strcmp(value_of(o, "sslmode"), "verify-full");
@@ -70,18 +79,16 @@ static int check_hosts(const PQconninfoOption *o, struct mst_diag *d)
 	return verified && !*value_of(o, "sslrootcert") ? wrong(d, "sslmode=verify-full needs sslrootcert=FILE") : 0;
 }
 
-static int check_options(const PQconninfoOption *o, struct mst_diag *d)
+static int check_options(const struct given *o, struct mst_diag *d)
 {
-	static const struct { const char *key; bool wanted; const char *words; } row[] = {
-		{ "password", false, "a password has no place here; passfile=FILE names a file with it (chmod 600)" },
-		{ "service", false, "service= is not read; write host, dbname and user here" },
-		{ "dbname", true, "dbname=NAME is wanted" },
-		{ "user", true, "user=NAME is wanted" },
+	static const struct { const char *key, *words; } row[] = {
+		{ "dbname", "dbname=NAME is wanted" },
+		{ "user", "user=NAME is wanted" },
 	};
 	static const char *const file[] = { "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl" };
 
 	for (size_t i = 0; i < MST_COUNT(row); i++)
-		if (row[i].wanted != (*value_of(o, row[i].key) != '\0'))
+		if (!*value_of(o, row[i].key))
 			return wrong(d, row[i].words);
 	for (size_t i = 0; i < MST_COUNT(file); i++)
 		if (*value_of(o, file[i]) && *value_of(o, file[i]) != '/') {
@@ -91,40 +98,84 @@ static int check_options(const PQconninfoOption *o, struct mst_diag *d)
 	return check_hosts(o, d);
 }
 
-static PQconninfoOption *parse(const char *conninfo, struct mst_diag *d)
+static char *blanks(char *p)
 {
-	char *words = NULL;
-	PQconninfoOption *o = PQconninfoParse(conninfo, &words);
-	char text[200] = "no memory";
+	return p + strspn(p, " \t\r\n");
+}
 
-	if (!o) {
-		if (words) {
-			words[strcspn(words, "\n")] = '\0';
-			snprintf(text, sizeof(text), "%s", words);
-		}
-		mst_diag_set(d, 0, "store", text, "; wanted is postgresql:host=/run/postgresql dbname=muster user=muster, say", NULL);
+/* One value, in place: a word, or anything between single quotes; a backslash takes what is special from the next. */
+static char *take_value(char *p, bool *ret_whole)
+{
+	bool quoted = *p == '\'';
+	char *to = p;
+
+	p += quoted;
+	while (*p && (quoted ? *p != '\'' : !strchr(" \t\r\n", *p))) {
+		p += *p == '\\' && p[1];
+		*to++ = *p++;
 	}
-	PQfreemem(words);
-	return o;
+	*ret_whole = !quoted || *p == '\'';
+	p += *p != '\0';
+	*to = '\0';
+	return p;
+}
+
+/* "key = value key=value", as libpq reads it. */
+static int parse(const char *conninfo, struct given *g, struct mst_diag *d)
+{
+	char *p, *key;
+	bool whole;
+	size_t i, n;
+
+	*g = (struct given){ .text = "" };
+	if (snprintf(g->text, sizeof(g->text), "%s", conninfo) >= (int)sizeof(g->text))
+		return wrong(d, "too long");
+	for (p = blanks(g->text); *p; p = blanks(p)) {
+		key = p;
+		n = strcspn(p, "= \t\r\n");
+		p = blanks(p + n);
+		if (*p != '=') {
+			key[n] = '\0';
+			mst_diag_set(d, 0, "store", "\"=\" is wanted after ", key, ", as in postgresql:host=/run/postgresql dbname=muster user=muster", NULL);
+			return MST_FAULT_CONFIG;
+		}
+		*p = ' ';
+		p = blanks(p + 1);
+		key[n] = '\0';
+		if (!strcmp(key, "password"))
+			return wrong(d, "a password has no place here; passfile=FILE names a file with it (chmod 600)");
+		for (i = 0; i < MST_COUNT(keys) && strcmp(key, keys[i]) != 0; i++)
+			;
+		if (i == MST_COUNT(keys)) {
+			mst_diag_set(d, 0, "store", "unknown word ", key, "; musterd.conf(5) has those that may be used", NULL);
+			return MST_FAULT_CONFIG;
+		}
+		g->value[i] = p;
+		p = take_value(p, &whole);
+		if (!whole) {
+			mst_diag_set(d, 0, "store", "the quote after ", key, "= is not closed", NULL);
+			return MST_FAULT_CONFIG;
+		}
+	}
+	return 0;
 }
 
 int mst_store_pg_check(const char *rest, struct mst_diag *d)
 {
-	PQconninfoOption *o = parse(rest, d);
-	int r = o ? check_options(o, d) : MST_FAULT_CONFIG;
+	struct given g;
+	int r = parse(rest, &g, d);
 
-	PQconninfoFree(o);
-	return r;
+	return r ? r : check_options(&g, d);
 }
 
 void mst_store_pg_needs(const char *rest, struct mst_store_needs *ret)
 {
 	static const char *const file[] = { "passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl" };
 	struct mst_diag d;
-	PQconninfoOption *o = parse(rest, &d);
+	struct given g, *o = &g;
 	char host[256], port[16];
 
-	if (!o)
+	if (parse(rest, &g, &d))
 		return;
 	for (size_t i = 0; i < MST_COUNT(file) && ret->n_reads < MST_COUNT(ret->reads); i++)
 		if (*value_of(o, file[i])) {
@@ -140,7 +191,6 @@ void mst_store_pg_needs(const char *rest, struct mst_store_needs *ret)
 		if (ret->n_ports < MST_COUNT(ret->port))
 			ret->port[ret->n_ports++] = (uint16_t)atoi(*port ? port : DEFAULT_PORT);
 	}
-	PQconninfoFree(o);
 }
 
 /* --- addresses --- */
@@ -179,14 +229,16 @@ static void put_name(struct lists *l, const char *host, const char *port)
 
 int pg_look_up(struct pg *p, struct mst_diag *d)
 {
-	PQconninfoOption *o = parse(p->conninfo, d);
-	const char *hosts = o ? value_of(o, "host") : "", *addresses = o ? value_of(o, "hostaddr") : "";
+	struct given g, *o = &g;
 	struct lists l = { .n = 0 };
+	const char *hosts, *addresses;
 	char host[256], port[16];
-	int r = 0;
+	int r = parse(p->conninfo, &g, d);
 
-	if (!o)
-		return MST_FAULT_CONFIG;
+	if (r)
+		return r;
+	hosts = value_of(o, "host");
+	addresses = value_of(o, "hostaddr");
 	for (size_t i = 0; !*addresses && *hosts && element(hosts, i, false, host, sizeof(host)); i++) {
 		(void)element(value_of(o, "port"), i, true, port, sizeof(port));
 		if (is_local(host))
@@ -202,6 +254,5 @@ int pg_look_up(struct pg *p, struct mst_diag *d)
 	p->hosts = l.n ? strdup(l.hosts) : NULL;
 	p->addresses = l.n ? strdup(l.addresses) : NULL;
 	p->ports = l.n ? strdup(l.ports) : NULL;
-	PQconninfoFree(o);
 	return r ? r : l.n && (!p->hosts || !p->addresses || !p->ports) ? MST_FAULT_MEMORY : 0;
 }

@@ -42,7 +42,7 @@ static void say(struct pg *p, const char *words)
 static int gone(struct pg *p, const char *words)
 {
 	say(p, words);
-	PQfinish(p->c);
+	pq.PQfinish(p->c);
 	p->c = NULL;
 	p->n_batch = 0;
 	memset(p->prepared, 0, sizeof(p->prepared));
@@ -56,11 +56,11 @@ static int gone(struct pg *p, const char *words)
 /* What was said there while nobody listened: that it ends, perhaps. */
 static bool works(struct pg *p)
 {
-	struct pollfd f = { .fd = p->c ? PQsocket(p->c) : -1, .events = POLLIN };
+	struct pollfd f = { .fd = p->c ? pq.PQsocket(p->c) : -1, .events = POLLIN };
 
-	if (!p->c || PQstatus(p->c) != CONNECTION_OK)
+	if (!p->c || pq.PQstatus(p->c) != CONNECTION_OK)
 		return false;
-	return poll(&f, 1, 0) <= 0 || (PQconsumeInput(p->c) && PQstatus(p->c) == CONNECTION_OK);
+	return poll(&f, 1, 0) <= 0 || (pq.PQconsumeInput(p->c) && pq.PQstatus(p->c) == CONNECTION_OK);
 }
 
 /* What the server remarks is nobody's concern. */
@@ -72,12 +72,12 @@ static void ignore(void *arg, const PGresult *r)
 
 static int set_up(struct pg *p)
 {
-	PGresult *r = PQexec(p->c, session);
-	bool good = r && (PQresultStatus(r) == PGRES_TUPLES_OK || PQresultStatus(r) == PGRES_COMMAND_OK);
+	PGresult *r = pq.PQexec(p->c, session);
+	bool good = r && (pq.PQresultStatus(r) == PGRES_TUPLES_OK || pq.PQresultStatus(r) == PGRES_COMMAND_OK);
 
-	PQclear(r);
-	if (!good || PQsetnonblocking(p->c, 1) || !PQenterPipelineMode(p->c))
-		return gone(p, PQerrorMessage(p->c));
+	pq.PQclear(r);
+	if (!good || pq.PQsetnonblocking(p->c, 1) || !pq.PQenterPipelineMode(p->c))
+		return gone(p, pq.PQerrorMessage(p->c));
 	return 0;
 }
 
@@ -93,14 +93,14 @@ int pg_connect(struct pg *p)
 	if (works(p))
 		return 0;
 	if (p->c)
-		(void)gone(p, PQerrorMessage(p->c));
+		(void)gone(p, pq.PQerrorMessage(p->c));
 	if (pg_now() < p->again_at)
 		return MST_FAULT_STORE;
-	p->c = PQconnectdbParams(key, value, 1);
+	p->c = pq.PQconnectdbParams(key, value, 1);
 	if (!p->c)
 		return MST_FAULT_MEMORY;
-	(void)PQsetNoticeReceiver(p->c, ignore, NULL);
-	r = PQstatus(p->c) == CONNECTION_OK ? set_up(p) : gone(p, PQerrorMessage(p->c));
+	(void)pq.PQsetNoticeReceiver(p->c, ignore, NULL);
+	r = pq.PQstatus(p->c) == CONNECTION_OK ? set_up(p) : gone(p, pq.PQerrorMessage(p->c));
 	if (r)
 		p->again_at = pg_now() + AGAIN_MS;
 	return r;
@@ -133,14 +133,14 @@ int pg_add(struct pg *p, enum sq_slot slot, const char *sql, const struct pg_par
 	if ((slot == SQ_NO_SLOT || !p->prepared[slot]) && !in_its_words(sql, text, sizeof(text)))
 		return MST_FAULT_BUG;
 	if (slot != SQ_NO_SLOT && !p->prepared[slot]) {
-		ok = PQsendPrepare(p->c, name, text, a->n, a->type);
+		ok = pq.PQsendPrepare(p->c, name, text, a->n, a->type);
 		p->batch[p->n_batch++] = slot;
 	}
 	if (ok)
-		ok = slot == SQ_NO_SLOT ? PQsendQueryParams(p->c, text, a->n, a->type, a->value, a->len, a->format, 1)
-					: PQsendQueryPrepared(p->c, name, a->n, a->value, a->len, a->format, 1);
+		ok = slot == SQ_NO_SLOT ? pq.PQsendQueryParams(p->c, text, a->n, a->type, a->value, a->len, a->format, 1)
+					: pq.PQsendQueryPrepared(p->c, name, a->n, a->value, a->len, a->format, 1);
 	p->batch[p->n_batch++] = SQ_NO_SLOT;
-	return ok ? 0 : gone(p, PQerrorMessage(p->c));
+	return ok ? 0 : gone(p, pq.PQerrorMessage(p->c));
 }
 
 static bool is_state(const char *have, const char *one)
@@ -165,10 +165,10 @@ static int outcome_of(struct pg *p, const PGresult *r)
 		{ "57P0", MST_FAULT_STORE, true },      /* the server ends */
 		{ "25006", MST_FAULT_STORE, true },     /* it is no primary any more */
 	};
-	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE), *words = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = pq.PQresultErrorField(r, PG_DIAG_SQLSTATE), *words = pq.PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 
 	state = state ? state : "";
-	say(p, words ? words : PQresultErrorMessage(r));
+	say(p, words ? words : pq.PQresultErrorMessage(r));
 	for (size_t i = 0; i < MST_COUNT(row); i++)
 		if (is_state(state, row[i].state)) {
 			p->q.may_repeat = row[i].repeat && p->q.in_group;
@@ -183,29 +183,29 @@ static bool hear(struct pg *p, int64_t until, PGresult **ret)
 	int left = 1;
 
 	*ret = NULL;
-	while (left || PQisBusy(p->c)) {
-		struct pollfd f = { .fd = PQsocket(p->c), .events = POLLIN };
+	while (left || pq.PQisBusy(p->c)) {
+		struct pollfd f = { .fd = pq.PQsocket(p->c), .events = POLLIN };
 		int64_t ms = until - pg_now();
 
-		left = PQflush(p->c);
+		left = pq.PQflush(p->c);
 		if (left < 0)
 			return false;
-		if (!left && !PQisBusy(p->c))
+		if (!left && !pq.PQisBusy(p->c))
 			break;
 		f.events = (short)(POLLIN | (left ? POLLOUT : 0));
 		if (ms <= 0 || (poll(&f, 1, (int)ms) < 0 && errno != EINTR))
 			return false;
-		if (f.revents & ~POLLOUT && !PQconsumeInput(p->c))
+		if (f.revents & ~POLLOUT && !pq.PQconsumeInput(p->c))
 			return false;
 	}
-	*ret = PQgetResult(p->c);
+	*ret = pq.PQgetResult(p->c);
 	return true;
 }
 
 /* What became of one command. */
 static bool take(struct pg *p, unsigned at, int *outcome, PGresult *r)
 {
-	ExecStatusType s = PQresultStatus(r);
+	ExecStatusType s = pq.PQresultStatus(r);
 
 	if (s == PGRES_COMMAND_OK || s == PGRES_TUPLES_OK) {
 		p->prepared[p->batch[at]] = p->batch[at] != SQ_NO_SLOT;
@@ -227,29 +227,29 @@ int pg_end(struct pg *p, unsigned keep, PGresult **ret)
 	p->n_batch = 0;
 	if (!p->c)
 		return MST_FAULT_STORE;
-	if (!PQpipelineSync(p->c))
-		return gone(p, PQerrorMessage(p->c));
+	if (!pq.PQpipelineSync(p->c))
+		return gone(p, pq.PQerrorMessage(p->c));
 	for (unsigned i = 0; i < n; i++) {
 		bool mine = p->batch[i] == SQ_NO_SLOT && own++ == keep;
 
-		if (!hear(p, until, &r) || !r || PQstatus(p->c) != CONNECTION_OK)
+		if (!hear(p, until, &r) || !r || pq.PQstatus(p->c) != CONNECTION_OK)
 			break;
 		if (take(p, i, &outcome, r) && mine)
 			*ret = r;
 		else
-			PQclear(r);
+			pq.PQclear(r);
 		if (!hear(p, until, &r) || r)
 			break;
-		if (i + 1 == n && hear(p, until, &r) && r && PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
-			PQclear(r);
+		if (i + 1 == n && hear(p, until, &r) && r && pq.PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
+			pq.PQclear(r);
 			return outcome;
 		}
 	}
 	if (*ret != r)
-		PQclear(r);
-	PQclear(*ret);
+		pq.PQclear(r);
+	pq.PQclear(*ret);
 	*ret = NULL;
-	return gone(p, p->c && *PQerrorMessage(p->c) ? PQerrorMessage(p->c) : "the database does not answer");
+	return gone(p, p->c && *pq.PQerrorMessage(p->c) ? pq.PQerrorMessage(p->c) : "the database does not answer");
 }
 
 int pg_do(struct pg *p, const char *sql)

@@ -31,6 +31,22 @@ struct pg {
 	int64_t again_at;                           /* no connection is tried before, milliseconds */
 };
 
+/*
+ * libpq is loaded by the process that uses it, when it does: linked, it would come into every process, and with it libraries of
+ * LDAP, Kerberos and GnuTLS that the keeper and the listeners have nothing to do with.
+ */
+#define PG_FUNCTIONS(X) \
+	X(PQclear) X(PQcmdStatus) X(PQcmdTuples) X(PQconnectdbParams) X(PQconsumeInput) \
+	X(PQenterPipelineMode) X(PQerrorMessage) X(PQexec) X(PQexitPipelineMode) X(PQfinish) X(PQflush) \
+	X(PQfname) X(PQftype) X(PQgetResult) X(PQgetisnull) X(PQgetlength) X(PQgetvalue) X(PQisBusy) \
+	X(PQntuples) X(PQpipelineSync) X(PQresultErrorField) X(PQresultErrorMessage) X(PQresultStatus) \
+	X(PQsendPrepare) X(PQsendQueryParams) X(PQsendQueryPrepared) X(PQsetNoticeReceiver) \
+	X(PQsetnonblocking) X(PQsocket) X(PQstatus) X(PQtransactionStatus)
+#define PG_MEMBER(f) __typeof__(&(f)) f;
+extern struct pg_library { PG_FUNCTIONS(PG_MEMBER) } pq;
+/* pg-library.c. 0, or a fault with words. */
+MST_MUST_CHECK int pg_load(struct mst_diag *d);
+
 /* Binary, but for text. */
 struct pg_params {
 	int n;

@@ -233,12 +233,14 @@ static void words(void **state)
 {
 	static const struct { const char *url, *words; } row[] = {
 		{ "postgresql:", "unknown store" },
-		{ "postgresql:host", "missing \"=\"" },
-		{ "postgresql:colour=blue", "invalid connection option" },
+		{ "postgresql:host", "\"=\" is wanted after host" },
+		{ "postgresql://db.example.com/muster", "\"=\" is wanted after //db" },
+		{ "postgresql:colour=blue", "unknown word colour" },
+		{ "postgresql:dbname='m user=m", "the quote after dbname= is not closed" },
 		{ "postgresql:user=m", "dbname=NAME is wanted" },
 		{ "postgresql:dbname=m", "user=NAME is wanted" },
 		{ "postgresql:dbname=m user=m password=secret", "passfile=FILE" },
-		{ "postgresql:dbname=m user=m service=x", "service= is not read" },
+		{ "postgresql:dbname=m user=m service=x", "unknown word service" },
 		{ "postgresql:dbname=m user=m passfile=pw", "the whole path" },
 		{ "postgresql:dbname=m user=m host=db.example.com", "sslmode=verify-full" },
 		{ "postgresql:dbname=m user=m host=localhost,db.example.com sslmode=require", "host db.example.com is another machine" },
@@ -246,7 +248,7 @@ static void words(void **state)
 		{ "postgresql:dbname=m user=m host=db.example.com sslmode=verify-full", "sslrootcert=FILE" },
 	};
 	static const char *const good[] = {
-		"postgresql:dbname=m user=m", "postgresql:dbname=m user=m host=/run/postgresql", "postgresql:dbname=m user=m host=localhost,127.0.0.2,::1",
+		"postgresql:dbname=m user=m", "postgresql: dbname = 'm m' user= m\\ n\n options='-c a=\\'b\\''", "postgresql:dbname=m user=m host=/run/postgresql", "postgresql:dbname=m user=m host=localhost,127.0.0.2,::1",
 		"postgresql:dbname=m user=m host=a.example.com,b.example.com port=5432,5433 sslmode=verify-full sslrootcert=/etc/ca.pem passfile=/etc/pw",
 	};
 	struct mst_store_needs n;
@@ -264,9 +266,9 @@ static void words(void **state)
 			fail_msg("%s: %s", good[i], d.text);
 	assert_null(mst_store_file(good[0]));
 	assert_string_equal(mst_store_file("sqlite:/a/b"), "/a/b");
-	mst_store_needs(good[1], &n);
+	mst_store_needs(good[2], &n);
 	assert_true(n.local && !n.n_ports && !n.n_reads);
-	mst_store_needs(good[3], &n);
+	mst_store_needs(good[4], &n);
 	assert_true(!n.local && n.n_ports == 2 && n.port[0] == 5432 && n.port[1] == 5433 && n.n_reads == 2);
 	assert_string_equal(n.reads[0], "/etc/pw");
 	assert_string_equal(n.reads[1], "/etc/ca.pem");
