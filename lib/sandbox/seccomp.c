@@ -44,14 +44,10 @@ static int fcntl_of_files(scmp_filter_ctx f, int call)
 	return r;
 }
 
-static int streams(scmp_filter_ctx f, int call)
+/* Besides the kind there are only flags, not to block and to close. */
+static int stream(scmp_filter_ctx f, int call, int family)
 {
-	static const int family[] = { AF_INET, AF_INET6, AF_UNIX };
-	int r = 0;
-
-	for (size_t i = 0; i < MST_COUNT(family) && !r; i++)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 2, EQUAL(0, family[i]), MASKED(1, 0xf, SOCK_STREAM));
-	return r;
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 2, EQUAL(0, family), MASKED(1, ~(SOCK_NONBLOCK | SOCK_CLOEXEC), SOCK_STREAM));
 }
 
 static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
@@ -73,7 +69,10 @@ static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
 		r = ONE(c->call, EQUAL(0, AF_INET));
 		return r ? r : ONE(c->call, EQUAL(0, AF_INET6));
 	case MST_ARGS_LOCAL: return ONE(c->call, EQUAL(0, AF_UNIX));
-	case MST_ARGS_STREAM: return streams(f, c->call);
+	case MST_ARGS_INET_STREAM:
+		r = stream(f, c->call, AF_INET);
+		return r ? r : stream(f, c->call, AF_INET6);
+	case MST_ARGS_LOCAL_STREAM: return stream(f, c->call, AF_UNIX);
 	case MST_ARGS_ROUTES: return ONE(c->call, EQUAL(0, AF_NETLINK));
 	case MST_ARGS_FILE: return fcntl_of_files(f, c->call);
 	case MST_ARGS_UNKNOWN: return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), c->call, 0);

@@ -91,7 +91,7 @@ int mst_confine(struct mst_unit *u)
 		return mst_sandbox_limits.apply(&a) < 0 ? MST_FAULT_IO : 0;
 	mst_store_needs(u->conf->store, &needs);
 	if (!directory_of(u->conf->store, store) && u->ops->kind == MST_PROC_ENGINE) {
-		a.who |= MST_WHO_SERVER;
+		a.who |= MST_WHO_SERVER | (needs.n_ports ? MST_WHO_SERVER_TCP : 0);
 		a.port = needs.port;
 		a.n_ports = needs.n_ports;
 	}

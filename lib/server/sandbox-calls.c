@@ -13,7 +13,8 @@
 #define KEE MST_WHO(MST_PROC_KEEPER)
 #define DIA MST_WHO(MST_PROC_DIAMETER)
 #define NET (CON | DIA)
-#define DBS MST_WHO_SERVER      /* an engine whose database is a server */
+#define DBS MST_WHO_SERVER      /* an engine whose database is a server, … */
+#define DBT MST_WHO_SERVER_TCP  /* … and one that is reached by TCP */
 #define ALL (LIS | CON | ENG | KEE | DIA)
 
 const struct mst_sandbox_call mst_server_calls[] = {
@@ -126,7 +127,8 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ ENG, SCMP_SYS(ppoll), 0, "poll() of other machines" },
 	{ ENG, SCMP_SYS(getcwd), 0, "a temporary file's name" },
 	{ ENG, SCMP_SYS(clock_nanosleep), 0, "another program has the database" },
-	{ DBS, SCMP_SYS(socket), MST_ARGS_STREAM, "a database that is a server" },
+	{ DBS, SCMP_SYS(socket), MST_ARGS_LOCAL_STREAM, "a database that is a server" },
+	{ DBT, SCMP_SYS(socket), MST_ARGS_INET_STREAM, "a database that is a server" },
 	{ DBS, SCMP_SYS(connect), 0, "a database that is a server: its ports only, where the kernel knows such rules" },
 	{ DBS, SCMP_SYS(setsockopt), 0, "a database that is a server" },
 	{ DBS, SCMP_SYS(getsockopt), 0, "a database that is a server" },

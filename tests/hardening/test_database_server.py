@@ -1,0 +1,52 @@
+"""An engine whose database is a server has one way out, and that leads there."""
+import os
+import pathlib
+import socket
+import sys
+
+import pytest
+
+from support import Installation
+from taken import REFUSED, Taken, address
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from postgres import Postgres  # noqa: E402 the path comes first
+
+
+@pytest.fixture(name="world", scope="module")
+def an_installation(tmp_path_factory):
+    inst = Installation(tmp_path_factory.mktemp("server") / "inst")
+    with Postgres(durable=False) as pg:
+        inst.configure(replace={"sqlite:store/muster.db": pg.create("muster")})
+        inst.start()
+        inst.outside = socket.create_server(("127.0.0.1", 0))
+        inst.outside_port = inst.outside.getsockname()[1]
+        yield inst
+        inst.outside.close()
+        assert inst.stop() == 0, inst.log_text()
+
+
+def test_the_way_to_the_database_and_no_other(world):
+    engine, = world.children()["engine"]
+    with Taken(engine) as t:
+        fd = t.call("socket", socket.AF_UNIX, socket.SOCK_STREAM, 0)
+        assert fd >= 0                                       # this is what it has
+        assert t.call("close", fd) == 0
+        assert t.connect(world.outside_port) in REFUSED      # no port is in its configuration
+        for family, kind in ((socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET6, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET6, socket.SOCK_DGRAM), (socket.AF_UNIX, socket.SOCK_DGRAM),
+                             (socket.AF_INET, socket.SOCK_RAW), (socket.AF_NETLINK, socket.SOCK_RAW), (socket.AF_PACKET, socket.SOCK_RAW)):
+            assert t.call("socket", family, kind, 0) in REFUSED, (family, kind)
+        fd = t.call("socket", socket.AF_UNIX, socket.SOCK_STREAM, 0)
+        assert t.call("bind", fd, address(0), 16) in REFUSED and t.call("listen", fd, 1) in REFUSED
+        assert t.call("close", fd) == 0
+        for path in ("/etc/passwd", "/etc/resolv.conf", world.config, *sorted((world.dir / "keeper").iterdir())):
+            assert t.open(path) in REFUSED, path
+        assert t.open(world.dir / "store", os.O_RDONLY) in REFUSED       # its directory is of no use here
+
+
+@pytest.mark.parametrize("kind", ("listener", "keeper"))
+def test_the_others_have_none(world, kind):
+    with Taken(min(world.children()[kind])) as t:
+        for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
+            assert t.call("socket", family, socket.SOCK_STREAM, 0) in REFUSED
+        assert "libpq" not in pathlib.Path(f"/proc/{t.pid}/maps").read_text()
