@@ -192,6 +192,8 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ "sandbox = 1;\n" ADMIN, ":1: sandbox: is a number; true or false without quotes is wanted" },
 	{ "\n\nprocesses = \"many\";\n" ADMIN, ":3: processes: unknown value \"many\"; one of split, single" },
 	{ "store = \"mysql:x\";\n" ADMIN, ":1: store: \"mysql:x\" will not do; sqlite: and a file name" },
+	{ "store = \"postgresql:dbname=m\";\n" ADMIN, ":1: store: user=NAME is wanted" },
+	{ "store = \"postgresql:dbname=m user=m password=x\";\n" ADMIN, ":1: store: a password has no place here; passfile=FILE" },
 	{ "store = 7;\n" ADMIN, ":1: store: is a number; a text in double quotes is wanted" },
 	{ "keeper = \"\";\n" ADMIN, ":1: keeper: \"\" will not do; it may not be empty" },
 	{ "log = 3;\n" ADMIN, ":1: log: is a number; a group { … } is wanted" },

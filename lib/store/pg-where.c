@@ -66,7 +66,9 @@ static int check_hosts(const struct given *o, struct mst_diag *d)
 	char host[256], address[64];
 	bool verified = !strcmp(value_of(o, "sslmode"), "verify-full");
 
-	for (size_t i = 0; element(value_of(o, "host"), i, false, host, sizeof(host)); i++) {
+	const char *list = value_of(o, *value_of(o, "host") ? "host" : "hostaddr");
+
+	for (size_t i = 0; element(list, i, false, host, sizeof(host)); i++) {
 		if (!element(value_of(o, "hostaddr"), i, false, address, sizeof(address)))
 			address[0] = '\0';
 		if (i == HOSTS_MAX)
@@ -189,7 +191,7 @@ void mst_store_pg_needs(const char *rest, struct mst_store_needs *ret)
 		}
 		(void)element(value_of(o, "port"), i, true, port, sizeof(port));
 		if (ret->n_ports < MST_COUNT(ret->port))
-			ret->port[ret->n_ports++] = (uint16_t)atoi(*port ? port : DEFAULT_PORT);
+			ret->port[ret->n_ports++] = (uint16_t)strtoul(*port ? port : DEFAULT_PORT, NULL, 10);
 	}
 }
 

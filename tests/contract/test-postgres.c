@@ -1,6 +1,7 @@
 /* What only a server has: connections that are lost, other writers at the same time, hands that are not ours. */
 #include "contract.h"
 #include "cut.h"
+#include "store/migration.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -245,6 +246,7 @@ static void words(void **state)
 		{ "postgresql:dbname=m user=m host=db.example.com", "sslmode=verify-full" },
 		{ "postgresql:dbname=m user=m host=localhost,db.example.com sslmode=require", "host db.example.com is another machine" },
 		{ "postgresql:dbname=m user=m host=localhost hostaddr=192.0.2.7", "is another machine" },
+		{ "postgresql:dbname=m user=m hostaddr=127.0.0.1,192.0.2.7", "host 192.0.2.7 is another machine" },
 		{ "postgresql:dbname=m user=m host=db.example.com sslmode=verify-full", "sslrootcert=FILE" },
 	};
 	static const char *const good[] = {
@@ -274,12 +276,21 @@ static void words(void **state)
 	assert_string_equal(n.reads[1], "/etc/ca.pem");
 }
 
+/* Both go on with the same numbers. */
+static void numbers(void **state)
+{
+	struct fix *f = *state;
+
+	assert_int_equal(mst_pg_migrations[mst_pg_migrations_n - 1].number, mst_sqlite_migrations[mst_sqlite_migrations_n - 1].number);
+	assert_int_equal(mst_store_version(f->s), mst_pg_migrations[mst_pg_migrations_n - 1].number);
+}
+
 int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lost_anywhere), T(ended_by_the_server), T(at_the_same_time), cmocka_unit_test(by_other_hands), T(refused),
-		cmocka_unit_test(words),
+		cmocka_unit_test(words), T(numbers),
 	};
 
 	contract_prefix = argc > 1 ? argv[1] : "postgresql:";

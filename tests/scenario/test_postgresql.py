@@ -174,6 +174,18 @@ def test_one_audit_log(two):
         assert host.ask("audit", "verify")["ok"]
 
 
+def test_no_key_in_the_database(two, servers):
+    """Whoever reads it, a backup of it, or its files, has wrapped keys."""
+    pg, ue = servers[0], ue_at(two[0])
+    assert ue.bootstrap()[0] == 200
+    text = pg.run("pg_dump", "-h", pg.socket, "-p", pg.port, "-U", "postgres", "muster").lower()
+    assert IMSI in text and ue.btid.lower() in text
+    for key in (K, OPC, ue.ks, ue.ks_naf(two[0].maf)):
+        assert key.hex() not in text
+    files = [p for p in pg.data.rglob("*") if p.is_file()]
+    assert len(files) > 100 and not [p for p in files for key in (K, OPC, ue.ks) if key in p.read_bytes()]
+
+
 def goes_on(two):
     """Each has its store again, and what it does there the other finds."""
     for host, other in (two, two[::-1]):

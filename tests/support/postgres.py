@@ -13,7 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from waiting import until  # noqa: E402 the path comes first
 
 NOBODY = 65534
 DEADLINE = 120
@@ -87,11 +89,11 @@ class Postgres:
                                             cwd="/", **self.as_user())
         finally:
             os.close(log)
-        until = time.monotonic() + DEADLINE
-        while self.psql("SELECT 1", check=False).returncode:
-            assert self.process.poll() is None, (self.dir / "log").read_text()
-            assert time.monotonic() < until, "the server does not begin"
-            select_nothing(0.02)
+        until("the database server", self.answers, DEADLINE, (self.dir / "log").read_text)
+
+    def answers(self):
+        assert self.process.poll() is None, (self.dir / "log").read_text()
+        return not self.psql("SELECT 1", check=False).returncode
 
     def psql(self, sql, database="postgres", check=True):
         done = subprocess.run(["psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", str(self.socket), "-p", str(self.port), "-U", "postgres", "-d", database, "-c", sql],
@@ -125,12 +127,6 @@ class Postgres:
 
     def __exit__(self, *what):
         self.close()
-
-
-def select_nothing(seconds):
-    """Between two looks at something that tells nobody when it is there."""
-    import select
-    select.select([], [], [], seconds)
 
 
 def main():
