@@ -64,12 +64,12 @@ static bool is_place(const struct mst_unit *u, enum place place)
 	return place != PLACE_ETC || (strncmp(u->conf->keeper, "/etc/", 5) && strncmp(u->conf->file, "/etc/", 5));
 }
 
-/* Where the i-th place is; NULL: nowhere in this installation. */
+/* Where the i-th place is; "": nowhere in this installation. */
 static const char *path_of(const struct mst_unit *u, size_t i, const char *store, const struct mst_store_needs *needs, size_t *taken)
 {
 	switch (places[i].place) {
-	case PLACE_STORE: return *store ? store : NULL;
-	case PLACE_SERVER: return *taken < needs->n_reads ? needs->reads[(*taken)++] : NULL;
+	case PLACE_STORE: return store;
+	case PLACE_SERVER: return *taken < needs->n_reads ? needs->reads[(*taken)++] : "";
 	case PLACE_KEEPER: return u->conf->keeper;
 	case PLACE_NAMED: case PLACE_ETC: break;
 	}
@@ -96,9 +96,9 @@ int mst_confine(struct mst_unit *u)
 		a.n_ports = needs.n_ports;
 	}
 	for (size_t i = 0; i < PLACES; i++) {
-		const char *where = places[i].who & a.who && is_place(u, places[i].place) ? path_of(u, i, store, &needs, &taken) : NULL;
+		const char *where = places[i].who & a.who && is_place(u, places[i].place) ? path_of(u, i, store, &needs, &taken) : "";
 
-		if (where)
+		if (*where)
 			path[a.n++] = (struct mst_sandbox_path){ where, places[i].may };
 	}
 	for (size_t i = 0; mst_sandbox_all[i]; i++) {

@@ -31,6 +31,8 @@ static int begin(struct pg *p)
 	p->wrote = false;
 	if (r && p->c)
 		(void)!pg_do(p, "ROLLBACK");
+	else if (r)
+		p->q.may_repeat = true;         /* a connection that had ended, and nobody had noticed */
 	return r;
 }
 

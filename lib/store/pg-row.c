@@ -1,5 +1,6 @@
 /* PostgreSQL: parameters and columns. */
 #include <endian.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,18 +126,15 @@ int pg_put(struct sq *q, enum sq_slot slot, const char *sql, const struct sq_arg
 	struct pg_params a = { .n = 0 };
 	bool guarded = q->in_group && !is_sure(slot, sql);
 	char with_id[3072];
-	size_t n = strlen(sql);
 	PGresult *res;
 	int r = pg_args(&a, lead, n_lead);
 
 	for (size_t i = 0; i < n_col && !r; i++)
 		r = add_col(&a, &col[i], row);
-	if (r || n + 16 > sizeof(with_id))
-		return r ? r : MST_FAULT_BUG;
-	if (ret_id) {
-		memcpy(with_id, sql, n);
-		memcpy(with_id + n, " RETURNING id", 14);
-	}
+	if (r)
+		return r;
+	if (ret_id && snprintf(with_id, sizeof(with_id), "%s RETURNING id", sql) >= (int)sizeof(with_id))
+		return MST_FAULT_BUG;
 	p->wrote = true;
 	r = send(p, slot, ret_id ? with_id : sql, &a, guarded, &res);
 	if (r) {

@@ -42,7 +42,7 @@ struct pg {
 	X(PQntuples) X(PQpipelineSync) X(PQresultErrorField) X(PQresultErrorMessage) X(PQresultStatus) \
 	X(PQsendPrepare) X(PQsendQueryParams) X(PQsendQueryPrepared) X(PQsetNoticeReceiver) \
 	X(PQsetnonblocking) X(PQsocket) X(PQstatus) X(PQtransactionStatus)
-#define PG_MEMBER(f) __typeof__(&(f)) f;
+#define PG_MEMBER(f) __typeof__(&(f)) f; /* NOLINT(bugprone-macro-parentheses): it is a name */
 extern struct pg_library { PG_FUNCTIONS(PG_MEMBER) } pq;
 /* pg-library.c. 0, or a fault with words. */
 MST_MUST_CHECK int pg_load(struct mst_diag *d);

@@ -24,6 +24,8 @@ static void keys_are_wrapped_anew(void **state)
 	size_t before;
 
 	memset(other.b, 0x77, sizeof(other.b));
+	memset(&was, 0, sizeof(was));    /* what lies between members is compared, too */
+	memset(&is, 0, sizeof(is));
 	for (int i = 1; i <= 5; i++) {
 		struct mst_credential c = make_cred(i);
 
