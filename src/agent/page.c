@@ -1,6 +1,7 @@
 /* The local page's server, its one-time code and its sessions: page.h. */
 #include "agent/page.h"
 #include "agent/place.h"
+#include "agent/refused.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -256,16 +257,6 @@ static void do_session(struct agent *a, struct mst_conn *c, const json_t *q)
 	mst_wipe(cookie, sizeof(cookie));
 }
 
-/* Who stands in front of it is told at once; the operator with the next question to a briefing node (facts.c). */
-static void note(struct agent *a, enum prov_reason why, const struct mst_diag *d, const char *words)
-{
-	a->typed.untold = true;
-	a->typed.reason = prov_reason_text(why);
-	a->typed.when = agent_utc_or_0(a);
-	snprintf(a->typed.detail, sizeof(a->typed.detail), "%.60s%s%.90s", d->field, d->field[0] ? ": " : "", words);
-	agent_log(a, AGENT_WARN, "page-text-refused", "reason", a->typed.reason, "detail", a->typed.detail, NULL);
-}
-
 static void do_trigger(struct agent *a, struct mst_conn *c, const json_t *q)
 {
 	const json_t *text = json_object_get(q, "text");
@@ -279,11 +270,14 @@ static void do_trigger(struct agent *a, struct mst_conn *c, const json_t *q)
 	if (!r)
 		r = text ? agent_trigger(a, (struct mst_view){ cbor, n }, "page", &d) : agent_trigger_file(a, "page", &d);
 	free(cbor);
+	/* Who stands in front of it is told at once; the operator with the next question to a briefing node (facts.c). */
+	if (r >= 0 && text)
+		refused_note(a, REFUSED_PAGE, "what was typed on the page", (enum prov_reason)r, &d);
 	if (r) {
 		const char *words = d.text[0] ? d.text : r > 0 ? status_words((enum prov_reason)r) : mst_fault_text(r);
 
-		if (r > 0)
-			note(a, (enum prov_reason)r, &d, words);
+		if (r > 0 && text)
+			agent_log(a, AGENT_WARN, "page-text-refused", "reason", prov_reason_text((enum prov_reason)r), "field", d.field, "detail", words, NULL);
 		refuse(a, c, 400, d.field, words);
 		return;
 	}

@@ -96,7 +96,10 @@ def test_a_technician_joins_a_device(browser, installation, node):
 
 
 def test_every_run_and_every_refusal_is_shown(browser, installation, node):
-    """Outcomes per attempt, and what came in and was not followed: a bundle and a pushed trigger, each with its reason."""
+    """Outcomes per attempt, and what came in and was not followed: instructions, a bundle and a pushed trigger, each with its reason."""
+    for name, end in (("instructions", "20200101T000000"), ("given", "20200102T000000")):
+        (node.dir / f"{name}.json").write_text(json.dumps({"version": 1, "validUntil": end, "instructions": [installation.instruction()]}))
+        assert node.agent("trigger", *([node.dir / "given.json"] if name == "given" else [])).returncode == 1
     (node.dir / "stick.bundle").write_bytes(b"\x30\x03\x02\x01\x00")
     assert "no-anchors" in node.agent("trigger", node.dir / "stick.bundle").stderr
     (node.dir / "message").write_bytes(b"\xff" * 60)
@@ -105,6 +108,8 @@ def test_every_run_and_every_refusal_is_shown(browser, installation, node):
     wait(browser, lambda b: "A trigger by sms: it is no trigger" in text(b, "refused"))
     assert "stick.bundle cannot be judged: no signer is trusted here" in text(browser, "refused")
     assert "What to do: set bundle_anchors" in text(browser, "refused")
+    for name in ("instructions.json", "given.json"):
+        assert re.search(f"file .*/{name}: something has expired(?s:.*?)validUntil(?s:.*?)What to do: check this device's clock", text(browser, "refused")), name
     assert not browser.find_element(By.ID, "runs-part").is_displayed()
     for port, outcome in ((1, "Failed"), (installation.mef_port, "Succeeded")):
         start(browser, json.dumps({"version": 1, "instructions": [installation.instruction(uri=f"https://{installation.mef}:{port}")]}))

@@ -61,11 +61,12 @@ function runs(all) {
     ...(r.reports || []).filter((x) => x.reason !== 'ok').map(failure), `attempt ${r.attempt}`]));
 }
 
-// What came in and was not followed: the last bundle, and messages that were no good trigger.
+// What came in and was not followed: the last instructions of file, person and page, the last bundle, and messages that were no good trigger.
 function refused(s) {
   const b = s.bundle;
   const bundle = b && b.outcome !== 'accepted' ? [item(`The bundle ${b.file} ${b.words}`, [when(b.when), b.detail, b.remedy && `What to do: ${b.remedy}`])] : [];
-  return bundle.concat(((s.pushed && s.pushed.last) || []).map((p) => item(`A trigger by ${p.source}: ${p.words}`, [when(p.when), p.detail])));
+  const given = (s.refused || []).map((r) => item(`${r.resource}: ${r.words}`, [when(r.when), r.detail, r.remedy && `What to do: ${r.remedy}`]));
+  return given.concat(bundle, ((s.pushed && s.pushed.last) || []).map((p) => item(`A trigger by ${p.source}: ${p.words}`, [when(p.when), p.detail])));
 }
 
 function list(name, items) {
