@@ -21,7 +21,7 @@ static const struct { const char *words, *remedy;
 			     "check the trust anchors, the server's certificate and its name" },
 	[PROV_NOT_AUTHENTICATED] = { "the server did not accept this device's credential",
 				     "check that this certificate's maker and names are registered with the "
-				     "provider" },
+				     "provider, and that it is not over" },
 	[PROV_REFUSED] = { "the provider refused",
 			   "ask the provider: subscription, suspension or revocation" },
 	[PROV_UNKNOWN] = { "the provider does not know this device",
@@ -68,7 +68,7 @@ static const struct { enum prov_reason reason; int method; const char *remedy;
 						  "BSF must give this server keys, and the subscriber's settings there must name this device" },
 	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BSF, "the key of the card's session is not taken; check that the card's subscription is enabled for bootstrapping (GBA)" },
 	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BBN, "check that the owner's briefing node knows what this device proves itself by: its certificate's maker and names, or "
-						  "its secret and identity" },
+						  "its secret and identity; and that the certificate is not over" },
 	{ PROV_UNREACHABLE, MST_METHOD_FILE, "check that the file is there, who owns it, and that nobody else may write it" },
 	{ PROV_MALFORMED, MST_METHOD_FILE, "correct the instructions; the detail says where" },
 	{ PROV_EXPIRED, MST_METHOD_FILE, "check this device's clock; if it is right, get new instructions" },
