@@ -201,10 +201,13 @@ def test_what_is_wrong_is_said_and_the_next_is_served(browser, installation, nod
                         ("http://bbn.example.com/", "neither a name"), ("MUSTER:AAAA", ""),
                         ("{\"version\":1,\"instructions\":[]}", "must be 1..16"),
                         (json.dumps({"version": 1, "instructions": [installation.instruction(method="magic")]}), "unknown value"),
-                        (json.dumps({"version": 1, "validUntil": "20200101T000000", "instructions": [installation.instruction()]}), "validUntil")):
+                        (json.dumps({"version": 1, "validUntil": "20200101T000000", "instructions": [installation.instruction()]}), "validUntil"),
+                        ("x" * 40000, "body: longer than allowed")):
         start(browser, words)
         wait(browser, lambda b: text(b, "message") != "" and said in text(b, "message"))
         assert text(browser, "state") == "Not in service"
+    # … and kept for the operator, who is told with the next question
+    assert [(r["by"], r["reason"]) for r in node.status()["refused"] if r["by"] == "page"] == [("page", "oversized")]
     start(browser, json.dumps({"version": 1, "instructions": [installation.instruction()]}))
     wait(browser, lambda b: text(b, "state") == "In service")
 

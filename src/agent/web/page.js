@@ -18,7 +18,9 @@ async function ask(method, path, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const text = await answer.text();
-  const value = text ? JSON.parse(text) : {};
+  // what is refused before anybody looks into it (too long, broken off) is said in plain words
+  const json = (answer.headers.get('Content-Type') || '').startsWith('application/json');
+  const value = json && text ? JSON.parse(text) : { error: { text } };
   if (answer.status === 401) inside(false);
   if (!answer.ok) throw new Error([value.error && value.error.field, value.error && value.error.text].filter(Boolean).join(': ') || `refused (${answer.status})`);
   return value;
