@@ -241,6 +241,25 @@ def test_a_name_server_that_is_silent(installation, lan):
     assert ended(status) == [("_muster-bbn._tcp.example.com", "unreachable")]
 
 
+GARBLER = """import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.bind((sys.argv[1], 53))
+    print("listens", flush=True)
+    while True:
+        q, peer = s.recvfrom(512)
+        s.sendto(q[:2] + b"\\x81\\x80" + q[4:6] + b"\\0\\1\\0\\0\\0\\0" + q[12:] + b"\\xc0\\x0c\\0\\x21\\0\\1\\0\\0\\0\\1\\0\\x64abc", peer)
+"""
+
+
+def test_a_name_server_that_talks_nonsense(installation, lan):
+    """An SRV record that says it is longer than the message: it has answered, and is not unreachable."""
+    liar = lan["liar"]
+    liar.start("python3", "-c", GARBLER, liar.address, log="garbler.log", ready="listens")
+    _, status = discover(installation, lan, "dns-srv", "_muster-bbn._tcp.example.com", f'dns_server = "{liar.address}";\n')
+    assert ended(status) == [("_muster-bbn._tcp.example.com", "malformed")], status["reports"]
+    assert "DNS: " in status["reports"][0]["detail"]
+
+
 HOOKS = pathlib.Path(__file__).resolve().parents[2] / "conf/dhcp"
 
 
