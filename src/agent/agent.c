@@ -99,7 +99,7 @@ int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d)
 	if (!cbor)
 		return r;
 	if (file)
-		r = agent_read_instructions(a->cfg.bootstrap, cbor, MST_SEQ_OCTETS, &n, d);
+		r = (int)agent_read_instructions(a->cfg.bootstrap, cbor, MST_SEQ_OCTETS, &n, d);
 	else
 		r = a->env->ops->load_blob(a->env, "sequence", cbor, MST_SEQ_OCTETS, &n, d) ? PROV_EMPTY : 0;
 	if (!r)

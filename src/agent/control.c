@@ -133,7 +133,7 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	int r;
 
 	if (sequence && text && cbor) {
-		r = prov_reason_of(agent_sequence_to_cbor(mst_view_str(text), cbor, MST_SEQ_OCTETS, &n, &d), &d);
+		r = (int)prov_reason_of(agent_sequence_to_cbor(mst_view_str(text), cbor, MST_SEQ_OCTETS, &n, &d), &d);
 		if (!r)
 			r = agent_trigger(a, (struct mst_view){ cbor, n }, "control", &d);
 		if (r >= 0)
