@@ -290,6 +290,20 @@ def test_a_pipe_among_the_anchors_stops_nobody(tmp_path):
     assert done.returncode == 2 and "pipe.pem: is no regular file" in done.stderr, done.stderr
 
 
+def test_what_the_configuration_names_is_told_with_its_line(tmp_path):
+    """Not only what is wrong in the text: a file that is missing, or another's, has the line where it is named."""
+    run(MUSTER, "init", tmp_path / "p")
+    conf = tmp_path / "p" / "musterd.conf"
+    for was, now in (("sqlite:store/", "sqlite:shop/"), ("tls/maf.key", "tls/mef.key"), ("crls/ca.crl", "lists/ca.crl")):
+        conf.write_text(conf.read_text().replace(was, now))
+    done = run(MUSTERD, "-c", conf, "--check", check=False, timeout=20)
+    lines = conf.read_text().splitlines()
+    told = re.findall(r"^.*musterd\.conf:(\d+): (\S+): ", done.stderr, re.M)
+    assert done.returncode == 2 and {field for _, field in told} == {"store", "maf.key", "crl.file"}, done.stderr
+    for line, field in told:
+        assert field.split(".")[-1] in lines[int(line) - 1], done.stderr
+
+
 def test_subscription_knows_this_installations_maf(inst):
     inst.muster("subscription", "add", "own-maf", "--sp", inst.sp, "--maf", inst.maf, "--until", "2099-01-01")
     shown = inst.ask("subscription", "show", "own-maf")
