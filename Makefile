@@ -24,7 +24,7 @@ help:
 	@echo '  make fmt       clang-format on the lines that a change touches'
 	@echo '  make man       build the manual pages'
 	@echo '  make release   hardened build, with the hardening checked'
-	@echo '  make install   install under PREFIX (default /usr/local); DESTDIR is honoured'
+	@echo '  make install   install under PREFIX (default: where the build was set up for, /usr/local); DESTDIR is honoured'
 	@echo '  make setup     install missing Debian packages (part of every target above)'
 	@echo '  make clean     remove the build directories'
 
@@ -114,6 +114,7 @@ man: build
 	@ls $(BUILD)/man
 
 install: build
+	$(if $(PREFIX),$(MESON) configure $(BUILD) -Dprefix=$(PREFIX))
 	$(MESON) install -C $(BUILD) $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:

@@ -1,4 +1,4 @@
-"""The static walls and the fuzzer's runner on tools that fail: a check that cannot fail is none."""
+"""The static walls and the fuzzer's runner on tools that fail: a check that cannot fail is none. And what the Makefile says it does."""
 import os
 import pathlib
 import subprocess
@@ -43,3 +43,17 @@ def test_what_a_fuzzer_finds_fails_the_run(tmp_path):
     done = fuzz(tmp_path)
     assert done.returncode != 0 and "fuzz-bad: FOUND something" in done.stderr and "ERROR: it" in done.stderr, done.stderr
     assert "fuzz-good: 7 runs, nothing found" in done.stdout
+
+
+def test_install_goes_where_it_is_told():
+    """The units name the programs by their place, so the build has to know it."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS")) and k not in ("BUILD", "PREFIX", "DESTDIR", "JOBS")}
+
+    def steps(*words):
+        done = subprocess.run(["make", "--no-print-directory", "-n", "install", *words], cwd=ROOT, env=ours, capture_output=True, text=True,
+                              check=True)
+        return [line for line in done.stdout.splitlines() if "meson" in line and "setup" not in line]
+
+    configure, install = steps("PREFIX=/opt/m", "DESTDIR=/stage")
+    assert configure.split()[1:] == ["configure", "build", "-Dprefix=/opt/m"] and install.split()[1:] == ["install", "-C", "build", "--destdir", "/stage"]
+    assert [step.split()[1:] for step in steps()] == [["install", "-C", "build"]]
