@@ -476,9 +476,6 @@ int agent_config_parse(const char *file, char *text, struct agent_config *ret_c,
 	if (mst_config_has_include(text, &line)) {
 		fprintf(err, "%s:%u: @include: is not allowed; put all settings into this file\n", file, line);
 		r.errors++;
-	} else if (mst_config_has_wrapped_number(text, &line)) {
-		fprintf(err, "%s:%u: a number beyond 2147483647; write an L behind a number as large as that\n", file, line);
-		r.errors++;
 	} else if (config_read_string(&cfg, text) != CONFIG_TRUE) {
 		fprintf(err, "%s:%d: %s\n", file, config_error_line(&cfg), config_error_text(&cfg));
 		r.errors++;
