@@ -12,6 +12,12 @@ static int real_open(struct secenv_port *p, int dir, const char *name, int flags
 	return openat(dir, name, flags, mode);
 }
 
+static ssize_t real_read(struct secenv_port *p, int fd, void *b, size_t n)
+{
+	(void)p;
+	return read(fd, b, n);
+}
+
 static ssize_t real_write(struct secenv_port *p, int fd, const void *b, size_t n)
 {
 	(void)p;
@@ -38,7 +44,7 @@ static int real_unlink(struct secenv_port *p, int dir, const char *name)
 
 struct secenv_port *secenv_port_real(void)
 {
-	static struct secenv_port port = { real_open, real_write, real_fsync, real_rename, real_unlink };
+	static struct secenv_port port = { real_open, real_read, real_write, real_fsync, real_rename, real_unlink };
 
 	return &port;
 }

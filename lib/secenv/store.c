@@ -115,13 +115,14 @@ static int write_slots(struct file_env *e, uint8_t active, uint8_t pending, stru
 
 /*
  * After a change of `slots`: bring its second copy up to date, and only then erase what no copy names any
- * more. Nothing here decides anything, so a failure waits for the next time.
+ * more. Nothing here decides anything, so a failure waits for the next time. So does a copy that cannot be read
+ * just now: it may be the newer one, and name what the other does not.
  */
 static void settle(struct file_env *e)
 {
 	bool settled = false;
 
-	if (read_slots(e, &settled, NULL))
+	if (read_slots(e, &settled, NULL) || e->s.unreadable)
 		return;
 	if (!settled && put_slots(e, e->file[MST_SLOT_ACTIVE], e->file[MST_SLOT_PENDING], NULL))
 		return;
@@ -217,6 +218,8 @@ static int file_erase(struct mst_secenv *env, enum mst_slot slot, struct mst_dia
 	struct file_env *e = of(env);
 	int r = read_slots(e, NULL, d);
 
+	if (r == MST_SECENV_CORRUPT && e->s.unreadable)
+		return MST_FAULT_IO;    /* it may be whole, and then the other slot counts */
 	if (r == MST_SECENV_CORRUPT) {
 		memset(e->file, NO_FILE, sizeof(e->file));
 		/* nobody knows what was written; counting goes on from where the device is */
