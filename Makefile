@@ -93,6 +93,7 @@ fuzz: fuzz-build
 cov: setup
 	[ -f build-cov/build.ninja ] || $(MESON) setup build-cov -Db_coverage=true -Dbuildtype=debug
 	$(NINJA) -j$(JOBS) -C build-cov
+	find build-cov -name '*.gcda' -delete
 	$(MESON) test -C build-cov $(TESTFLAGS) --suite unit --suite fuzz
 	gcovr --root . --filter lib/ --filter src/ --exclude '.*test-.*' --html-details build-cov/coverage.html --print-summary build-cov
 

@@ -37,7 +37,7 @@ def test_fuzzing_nothing_is_a_failure(tmp_path):
 
 def test_what_a_fuzzer_finds_fails_the_run(tmp_path):
     (tmp_path / "fuzz").mkdir()
-    for name, text in (("fuzz-good", "echo stat::number_of_executed_units: 7"), ("fuzz-bad", "echo ERROR: it; exit 77")):
+    for name, text in (("fuzz-good", "echo stat::number_of_executed_units: 7"), ("fuzz-bad", "echo ERROR: it; exit 70")):
         (tmp_path / "fuzz" / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / "fuzz" / name).chmod(0o755)
     done = fuzz(tmp_path)
