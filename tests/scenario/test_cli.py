@@ -37,6 +37,15 @@ def test_every_command_explains_itself():
         assert name in done.stdout, name
 
 
+def test_the_summary_names_every_subcommand():
+    """Whoever mistypes a command is shown what each group has; what is left out there nobody finds."""
+    groups = re.findall(r"^  muster (\S+) ([a-z|-]+) …$", run(MUSTER, "nonsense", check=False).stderr, re.M)
+    assert len(groups) > 8
+    for group, names in groups:
+        told = re.findall(rf"^  muster {group} (\S+)", run(MUSTER, group, "--help").stdout, re.M)
+        assert sorted(names.split("|")) == sorted(told), group
+
+
 def test_init_never_overwrites(inst):
     before = inst.plain_config
     done = run(MUSTER, "init", inst.dir, check=False)
