@@ -62,7 +62,7 @@ static int find(int dir, struct keeper_kek ret[KEKS_MAX], size_t *ret_n, struct 
 			close(fd);
 		return r;
 	}
-	while (!r && (one = readdir(all))) {
+	while (!r && (errno = 0, one = readdir(all))) {
 		uint32_t gen = generation_of(one->d_name);
 
 		if (!gen)
@@ -74,6 +74,9 @@ static int find(int dir, struct keeper_kek ret[KEKS_MAX], size_t *ret_n, struct 
 			ret[n++].gen = gen;
 		}
 	}
+	/* a generation that is not seen would be missed only by the keys that it opens */
+	if (!r && errno)
+		r = keeper_os_fault(d, "keeper directory");
 	closedir(all);
 	if (!r && !n) {
 		mst_diag_set(d, 0, FIRST, "missing; `muster init` makes it", NULL);

@@ -5,6 +5,7 @@
 #ifndef MST_SECENV_SEALED_H
 #define MST_SECENV_SEALED_H
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include "secenv/secenv.h"
@@ -13,6 +14,7 @@
 struct secenv_port {
 	int (*open)(struct secenv_port *p, int dir, const char *name, int flags, mode_t mode);
 	ssize_t (*read)(struct secenv_port *p, int fd, void *b, size_t n);
+	struct dirent *(*readdir)(struct secenv_port *p, DIR *d);       /* NULL: the end when errno is 0 */
 	ssize_t (*write)(struct secenv_port *p, int fd, const void *b, size_t n);
 	int (*fsync)(struct secenv_port *p, int fd);
 	int (*rename)(struct secenv_port *p, int dir, const char *from, const char *to);

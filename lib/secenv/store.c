@@ -387,6 +387,7 @@ static int any_file(const struct file_env *e, bool *ret_any, struct mst_diag *d)
 	int fd = openat(e->s.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *f;
+	int r = 0;
 
 	if (!list) {
 		if (fd >= 0)
@@ -394,14 +395,17 @@ static int any_file(const struct file_env *e, bool *ret_any, struct mst_diag *d)
 		return secenv_os_outcome(d, "directory of the secure environment");
 	}
 	*ret_any = false;
-	while ((f = readdir(list))) {
+	while ((f = e->s.port->readdir(e->s.port, list))) {
 		struct mst_view name = mst_view_str(f->d_name);
 
 		if (mst_view_ends(name, ".a") || mst_view_ends(name, ".b"))
 			*ret_any = true;
 	}
+	/* half a list would pass for a first start */
+	if (errno)
+		r = secenv_os_outcome(d, "directory of the secure environment");
 	closedir(list);
-	return 0;
+	return r;
 }
 
 static int start(struct file_env *e, const char *dir, const char *key_file, struct mst_diag *d)

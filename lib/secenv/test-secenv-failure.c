@@ -78,6 +78,17 @@ static ssize_t faulty_read(struct secenv_port *p, int fd, void *b, size_t n)
 	return read(fd, b, n);
 }
 
+static struct dirent *faulty_readdir(struct secenv_port *p, DIR *d)
+{
+	struct faulty *f = (struct faulty *)p;
+
+	if ((f->mode == ONCE || f->mode == UNREADABLE) && fails(f)) {
+		errno = EIO;
+		return NULL;
+	}
+	return secenv_port_real()->readdir(p, d);
+}
+
 static ssize_t faulty_write(struct secenv_port *p, int fd, const void *b, size_t n)
 {
 	struct faulty *f = (struct faulty *)p;
@@ -126,7 +137,7 @@ static int faulty_unlink(struct secenv_port *p, int at, const char *name)
 
 static void start(struct faulty *f, enum mode mode)
 {
-	*f = (struct faulty){ .port = { faulty_open, faulty_read, faulty_write, faulty_fsync, faulty_rename,
+	*f = (struct faulty){ .port = { faulty_open, faulty_read, faulty_readdir, faulty_write, faulty_fsync, faulty_rename,
 					faulty_unlink },
 			      .mode = mode,
 			      .last_fd = -1 };
@@ -401,6 +412,33 @@ static void a_first_start_that_is_cut_off_can_be_repeated(void **state)
 		}
 }
 
+/* Whatever fails while it is opened, it is not taken for a first start. */
+static void an_opening_that_fails_changes_nothing(void **state)
+{
+	(void)state;
+	for (enum mode mode = ONCE; mode < MODES; mode++)
+		for (unsigned fail_at = 1;; fail_at++) {
+			struct mst_secenv *s = NULL;
+			struct faulty f;
+			int r;
+
+			fresh();
+			prepare(7);
+			start(&f, mode);
+			f.fail_at = fail_at;
+			r = open_on(&f.port, &s, NULL);
+			assert_true(r == 0 || r == MST_FAULT_IO || (mode == FULL && r == MST_SECENV_FULL));
+			if (r == 0)
+				s->ops->close(s);
+			s = open_well();
+			assert_int_equal(state_of(s), 10203);
+			s->ops->close(s);
+			clean();
+			if (!f.fired)
+				break;
+		}
+}
+
 /* No test can take a disk's power away, but the order that makes it safe can be seen. */
 static void data_is_on_the_disk_before_its_name_is(void **state)
 {
@@ -519,6 +557,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_failure_leaves_the_old_or_the_new_state),
 		cmocka_unit_test(promotion_is_one_step),
 		cmocka_unit_test(a_first_start_that_is_cut_off_can_be_repeated),
+		cmocka_unit_test(an_opening_that_fails_changes_nothing),
 		cmocka_unit_test(data_is_on_the_disk_before_its_name_is),
 		cmocka_unit_test(damaged_slots_begin_anew),
 		cmocka_unit_test(one_copy_of_slots_is_enough),
