@@ -198,10 +198,13 @@ int keeper_kek_destroy(int dir, const struct keeper_kek *k, struct mst_diag *d)
 	int fd, r = 0;
 
 	name_of(k->gen, name);
+	/* not there: it went before, and only that this is on the disk was not sure */
 	if (k->kind)
-		return renameat(dir, name, dir, GONE) || fsync(dir) ? keeper_os_fault(d, name) : 0;
+		return (renameat(dir, name, dir, GONE) && errno != ENOENT) || fsync(dir) ? keeper_os_fault(d, name) : 0;
 	/* where the disk writes in place, what was there is gone; elsewhere the key that unlocks it must go (musterd(8)) */
 	fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return fsync(dir) ? keeper_os_fault(d, name) : 0;
 	if (fd < 0 || write(fd, nothing, sizeof(nothing)) != (ssize_t)sizeof(nothing) || fsync(fd))
 		r = keeper_os_fault(d, name);
 	if (fd >= 0)
