@@ -7,7 +7,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 TESTFLAGS ?= --print-errorlogs --no-rebuild
 
-.PHONY: help setup build demo test check bench fuzz fuzz-build fuzz-campaign cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install dist clean
+.PHONY: help setup build demo test check bench fuzz fuzz-build fuzz-campaign cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install clean
 
 help:
 	@echo 'muster: brings M2M nodes into service'
