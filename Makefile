@@ -7,7 +7,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 TESTFLAGS ?= --print-errorlogs --no-rebuild
 
-.PHONY: help setup build demo test check bench fuzz fuzz-build fuzz-campaign cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install dist clean
+.PHONY: help setup build demo test check bench fuzz fuzz-build fuzz-campaign cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install clean
 
 help:
 	@echo 'muster: brings M2M nodes into service'
@@ -25,7 +25,7 @@ help:
 	@echo '  make fmt       clang-format on the lines that a change touches'
 	@echo '  make man       build the manual pages'
 	@echo '  make release   hardened build, with the hardening checked'
-	@echo '  make install   install under PREFIX (default /usr/local); DESTDIR is honoured'
+	@echo '  make install   install under PREFIX (default: where the build was set up for, /usr/local); DESTDIR is honoured'
 	@echo '  make setup     install missing Debian packages (part of every target above)'
 	@echo '  make clean     remove the build directories'
 
@@ -100,6 +100,7 @@ fuzz-campaign: fuzz-build
 cov: setup
 	[ -f build-cov/build.ninja ] || $(MESON) setup build-cov -Db_coverage=true -Dbuildtype=debug
 	$(NINJA) -j$(JOBS) -C build-cov
+	find build-cov -name '*.gcda' -delete
 	$(MESON) test -C build-cov $(TESTFLAGS) --suite unit --suite fuzz
 	gcovr --root . --filter lib/ --filter src/ --exclude '.*test-.*' --html-details build-cov/coverage.html --print-summary build-cov
 
@@ -122,6 +123,7 @@ man: build
 	@ls $(BUILD)/man
 
 install: build
+	$(if $(PREFIX),$(MESON) configure $(BUILD) -Dprefix=$(PREFIX))
 	$(MESON) install -C $(BUILD) $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:
