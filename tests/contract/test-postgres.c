@@ -88,6 +88,23 @@ static void ended_by_the_server(void **state)
 	assert_int_equal(check_invariants(f->s), 2);
 }
 
+/* A server that cannot put groups in an order says so, once here: the group is nobody's mistake, and the same again is good. */
+static void not_to_be_serialised(void **state)
+{
+	struct fix *f = *state;
+	char sql[600];
+
+	snprintf(sql, sizeof(sql), "SET search_path = %s; CREATE SEQUENCE once; CREATE FUNCTION once_only() RETURNS trigger LANGUAGE plpgsql AS"
+		 " $$ BEGIN IF nextval('once') = 1 THEN RAISE SQLSTATE '40001'; END IF; RETURN NEW; END $$;"
+		 "CREATE TRIGGER once BEFORE INSERT ON credential FOR EACH ROW EXECUTE FUNCTION once_only()", f->schema);
+	contract_sql(sql);
+	assert_int_equal(group_of_one(f->s, 1), MST_FAULT_STORE);
+	assert_true(mst_store_may_repeat(f->s));
+	assert_int_equal(read_decision(f->s, 1), 0);
+	assert_int_equal(group_of_one(f->s, 1), 0);
+	assert_int_equal(check_invariants(f->s), 1);
+}
+
 /* --- many at once --- */
 
 #define WRITERS 3
@@ -289,7 +306,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lost_anywhere), T(ended_by_the_server), T(at_the_same_time), cmocka_unit_test(by_other_hands), T(refused),
+		cmocka_unit_test(lost_anywhere), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), cmocka_unit_test(by_other_hands), T(refused),
 		cmocka_unit_test(words), T(numbers),
 	};
 

@@ -14,6 +14,7 @@ import threading
 import pytest
 
 from support import MUSTERD, RUN_SECONDS, Installation, free_port, run, until
+from test_audit import metric
 from test_hss import IMPI, IMSI, K, OPC, add, sqn_of, vector
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -161,6 +162,26 @@ def test_enrolled_here_and_revoked_there(two):
     serial = b.ask("cert", "revoke", b.dir / "tls/bbn.pem")["serial"]
     for host in two:
         until("its revocation list names the certificate", lambda h=host: serial in run("openssl", "crl", "-in", h.dir / "crls/ca.crl", "-noout", "-text").stdout)
+
+
+ONCE = """
+CREATE SEQUENCE once;
+CREATE FUNCTION once_only() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN IF nextval('once') = 1 THEN RAISE SQLSTATE '40001'; END IF; RETURN NEW; END $$;
+ALTER SEQUENCE once OWNER TO muster;
+CREATE TRIGGER once BEFORE INSERT ON gba_run FOR EACH ROW EXECUTE FUNCTION once_only()
+"""
+
+
+def test_a_lost_group_is_decided_again(two, servers):
+    """The database gives a group up as it may; who asked has an answer all the same."""
+    def repeated():
+        return metric(two[0], "muster_groups_repeated_total")
+    before = repeated()
+    servers[0].psql(ONCE, "muster")
+    assert ue_at(two[0]).bootstrap()[0] == 200
+    servers[0].psql("DROP TRIGGER once ON gba_run; DROP FUNCTION once_only; DROP SEQUENCE once", "muster")
+    until("the metric tells of it", lambda: repeated() > before)
 
 
 def test_one_audit_log(two):
