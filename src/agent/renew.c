@@ -74,6 +74,8 @@ static void give_up(struct agent *a, int at, const char *why)
 	a->reg[at].hold = agent_now() + RENEW_RETRY_S * 1000;
 	if (agent_mode(a) == AGENT_ENROLLED)
 		agent_renew(a);
+	else
+		upkeep_wanted(a);
 }
 
 static void over(struct proc_job *p)
@@ -136,25 +138,36 @@ static void start(struct agent *a, int at)
 		  "trying again", NULL);
 }
 
-/* Beside a run that waits, too: it may wait for the MEF for days, while the MAF is there. */
-static bool regs_live(const struct agent *a, enum agent_mode m)
+/* A registration is prolonged beside a run that waits, too (agent_lives()): it may wait for the MEF for days, while the MAF is there. */
+static bool reg_waits(const struct agent *a, int at)
 {
-	return (m == AGENT_ENROLLED || m == AGENT_WAITING) && a->has_active && a->active.not_after > agent_utc(a);
+	return reg_id(&a->active, at)[0] && !a->reg[at].runs;
 }
 
-/* With a credential, or with one that has ended before anything was done about it: the node was asleep, or its clock was set. */
-static bool key_renews(const struct agent *a, enum agent_mode m)
+/*
+ * The root key, also one that has ended before anything was done about it: the node was asleep, or its clock was set. What holds its
+ * renewal up until then; MST_NEVER: something else is going on.
+ */
+static mst_ms key_hold(const struct agent *a, enum policy_upkeep how)
 {
-	return m == AGENT_ENROLLED || (m == AGENT_EMPTY && a->has_active);
+	return !a->has_active || how == POLICY_LATER ? MST_NEVER : how == POLICY_RUN ? a->renew_hold : a->keep_hold;
 }
 
-void renew_tick(struct agent *a)
+bool renew_tick(struct agent *a)
 {
-	for (int at = MEF; at <= MAF && regs_live(a, agent_mode(a)); at++)
-		if (reg_id(&a->active, at)[0] && !a->reg[at].runs && agent_utc(a) >= a->reg[at].at && agent_now() >= a->reg[at].hold)
+	enum policy_upkeep how;
+
+	for (int at = MEF; at <= MAF && agent_lives(a); at++)
+		if (reg_waits(a, at) && agent_utc(a) >= a->reg[at].at && agent_now() >= a->reg[at].hold)
 			start(a, at);
-	if (key_renews(a, agent_mode(a)) && agent_utc(a) >= a->renew_at && agent_now() >= a->renew_hold)
+	how = policy_upkeep(agent_phase(a), a->errand != AGENT_NO_ERRAND);
+	if (agent_now() < key_hold(a, how) || agent_utc(a) < a->renew_at)
+		return false;
+	if (how == POLICY_RUN)
 		agent_renew(a);
+	else
+		upkeep_start(a);
+	return true;
 }
 
 static mst_ms due(const struct agent *a, mst_time at, mst_ms hold)
@@ -162,7 +175,7 @@ static mst_ms due(const struct agent *a, mst_time at, mst_ms hold)
 	mst_time left = at - agent_utc(a);
 	mst_ms when;
 
-	if (left >= 3600)        /* MST_NEVER among it; who waits looks again within the hour */
+	if (left >= 3600 || hold == MST_NEVER)   /* no end among it; who waits looks again within the hour */
 		return MST_NEVER;
 	when = agent_now() + (left > 0 ? left : 0) * 1000;
 	return when > hold ? when : hold;
@@ -170,13 +183,17 @@ static mst_ms due(const struct agent *a, mst_time at, mst_ms hold)
 
 mst_ms renew_deadline(const struct agent *a)
 {
-	enum agent_mode m = agent_mode(a);
-	mst_ms first = key_renews(a, m) ? due(a, a->renew_at, a->renew_hold) : MST_NEVER;
+	mst_ms first = due(a, a->renew_at, key_hold(a, policy_upkeep(agent_phase(a), a->errand != AGENT_NO_ERRAND)));
 
-	for (int at = MEF; at <= MAF && regs_live(a, m); at++) {
-		mst_ms when = a->reg[at].runs || !reg_id(&a->active, at)[0] ? MST_NEVER : due(a, a->reg[at].at, a->reg[at].hold);
+	for (int at = MEF; at <= MAF && agent_lives(a); at++) {
+		mst_ms when = reg_waits(a, at) ? due(a, a->reg[at].at, a->reg[at].hold) : MST_NEVER;
 
 		first = when < first ? when : first;
 	}
 	return first;
+}
+
+bool renew_running(const struct agent *a)
+{
+	return a->reg[MEF].runs || a->reg[MAF].runs;
 }
