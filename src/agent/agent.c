@@ -565,6 +565,8 @@ static void boot(struct agent *a)
 		/* Told when it was found; a person decides (lesson 16). */
 	} else if (a->once || prov_state(a->prov) != PROV_WAITING) {
 		agent_trigger_or_say(a, "boot");
+	} else {
+		agent_log(a, AGENT_INFO, "waiting-still", "attempt", prov_attempt(a->prov), NULL);
 	}
 	agent_turn(a);
 }

@@ -12,6 +12,7 @@
 
 enum { MEF, MAF };
 static const char *const at_name[] = { "mef", "maf" };
+static const char *const reg_words[] = { "registration at the MEF", "registration at the MAF" };
 
 struct renewal {
 	struct proc_job p;                   /* first */
@@ -67,6 +68,16 @@ void renew_learned(struct agent *a, bool maf, const char *id, mst_time until)
 		agent_log(a, AGENT_ERROR, "registration-not-kept", "at", at_name[at], "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 }
 
+static void say_until(struct agent *a, const char *what, mst_time until)
+{
+	char text[32] = "until ";
+	struct mst_writer w = mst_writer_of(text + 6, sizeof(text) - 6);
+
+	mst_put_timestamp(&w, until);
+	mst_put_nul(&w);
+	once_did(a, true, what, w.ok ? text : "");
+}
+
 /* Refused, or nobody answered until it had ended. A run that waits for its next try is an enrolment already, and keeps its pace. */
 static void give_up(struct agent *a, int at, const char *why)
 {
@@ -100,10 +111,12 @@ static void over(struct proc_job *p)
 	case MST_REG_KEPT:
 		renew_learned(a, p->maf, of(p)->id, x->expires);
 		agent_log(a, AGENT_INFO, "registration-renewed", "at", at_name[at], "id", of(p)->id, NULL);
+		say_until(a, reg_words[at], x->expires);
 		return;
 	case MST_REG_AGAIN:
 		a->reg[at].hold = agent_now() + mst_reg_wait(t, agent_utc(a)) * 1000;
 		agent_log(a, AGENT_WARN, "registration-not-renewed", "at", at_name[at], "why", f->detail, "then", "trying again", NULL);
+		once_did(a, false, reg_words[at], f->detail);
 		return;
 	case MST_REG_ENROL:
 		give_up(a, at, done ? "it was given no later end" : f->detail);
@@ -136,6 +149,7 @@ static void start(struct agent *a, int at)
 	a->reg[at].hold = agent_now() + mst_reg_wait(t, agent_utc(a)) * 1000;
 	agent_log(a, AGENT_WARN, "registration-not-renewed", "at", at_name[at], "why", d.text[0] ? d.text : "too much is going on", "then",
 		  "trying again", NULL);
+	once_did(a, false, reg_words[at], d.text);
 }
 
 /* A registration is prolonged beside a run that waits, too (agent_lives()): it may wait for the MEF for days, while the MAF is there. */

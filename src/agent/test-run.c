@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 const char *program;
 struct mock *m;
@@ -110,6 +111,48 @@ void expect_enrolled(const char *conf)
 	assert_string_equal(text(s, "credential", "cseID"), "//sp.example.com/C1");
 	assert_true(json_is_null(json_object_get(s, "pending")));
 	json_decref(s);
+}
+
+static struct mst_secenv *state_of(const char *name)
+{
+	struct mst_secenv *s = NULL;
+	char dir[256], key[256];
+	struct mst_diag d = { 0 };
+
+	snprintf(dir, sizeof(dir), "%s/%s-state", m->dir, name);
+	snprintf(key, sizeof(key), "%s/%s.key", m->dir, name);
+	assert_int_equal(mst_secenv_file_open(dir, key, mst_crypto_openssl(), &s, &d), 0);
+	return s;
+}
+
+struct mst_root_cred slot_of(const char *name)
+{
+	struct mst_secenv *s = state_of(name);
+	struct mst_root_cred c;
+
+	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &c, NULL), 0);
+	s->ops->close(s);
+	return c;
+}
+
+void slot_put(const char *name, struct mst_root_cred *c)
+{
+	struct mst_secenv *s = state_of(name);
+
+	assert_int_equal(s->ops->store(s, MST_SLOT_ACTIVE, c, NULL), 0);
+	mst_root_cred_wipe(c);
+	s->ops->close(s);
+}
+
+mst_time key_near_the_end(const char *name, int lived, int left)
+{
+	struct mst_root_cred c = slot_of(name);
+	mst_time end = time(NULL) + left;
+
+	c.obtained = end - left - lived;
+	c.not_after = end;
+	slot_put(name, &c);
+	return end;
 }
 
 int setup(void **state)
