@@ -104,7 +104,7 @@ struct agent {
 	/* the last run that was tried where the credential in use came from */
 	struct { bool tried; unsigned run; char attempt[33]; int64_t retry_after; } home;
 	json_t *once_list;           /* with --once: what was done beside the run (once.c) */
-	struct { mst_time at; mst_ms hold; bool runs; } reg[2];      /* renew.c */
+	struct { char id[MST_ID_MAX]; mst_time until, at; mst_ms hold; bool runs; } reg[2 + MANAGED_REGS];         /* renew.c */
 	mst_ms check_at;
 	unsigned check_refusals;     /* by the MAF, since it was good last */
 	mst_ms refused_since;        /* the first of them; not kept over a restart (lesson 3) */
@@ -325,9 +325,9 @@ void own_session_ended(struct agent *a, enum mst_tls_end why);
 void renew_plan(struct agent *a);                    /* for the credential that is active now */
 /* Begin what is due. True: the engine or an errand has something to do now. */
 bool renew_tick(struct agent *a);
-mst_ms renew_deadline(const struct agent *a);
+mst_ms renew_deadline(struct agent *a);
 bool renew_running(const struct agent *a);           /* something is being prolonged */
-/* Its own registration there ends then, an authenticated answer said; kept when that is news. */
+/* Its registration of that number ends then, an authenticated answer said; kept when that is news. */
 void renew_learned(struct agent *a, bool maf, const char *id, mst_time until);
 
 /* leave.c: what the node had from another provider, until it has de-registered there */
