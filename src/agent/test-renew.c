@@ -6,7 +6,6 @@
  */
 #include "agent/test-run.h"
 
-#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -173,14 +172,6 @@ static void beside_a_run_that_fails(void **state)
 	serve_until(pid, "registration-renewed at=maf");
 	expect_clean_stop(pid);
 	assert_int_equal(m->n_keys, 1);
-}
-
-static void serve_a_moment(void)
-{
-	static const struct timeval step = { .tv_usec = 20000 };
-
-	event_base_loopexit(m->base, &step);
-	event_base_dispatch(m->base);
 }
 
 /*

@@ -41,17 +41,23 @@ pid_t start_agent(const char *conf, const char *a1, const char *a2)
 	return pid;
 }
 
+void serve_a_moment(void)
+{
+	static const struct timeval step = { .tv_usec = 20000 };
+
+	event_base_loopexit(m->base, &step);
+	event_base_dispatch(m->base);
+}
+
 /* Serves until the program has ended; its wait status. A program that hangs fails the test with its log. */
 int serve_until_exit(pid_t pid)
 {
-	static const struct timeval step = { .tv_usec = 20000 };
 	struct timespec begin, t;
 	int status;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		event_base_loopexit(m->base, &step);
-		event_base_dispatch(m->base);
+		serve_a_moment();
 		clock_gettime(CLOCK_MONOTONIC, &t);
 		if (t.tv_sec - begin.tv_sec > DEADLINE_S) {
 			char log[8192];
@@ -185,12 +191,10 @@ static unsigned occurrences(const char *log, const char *word)
 /* Wait until `word` stands in the running agent's log so many times. */
 void serve_until_times(pid_t pid, const char *word, unsigned times)
 {
-	static const struct timeval step = { .tv_usec = 20000 };
 	static char log[1 << 18];
 
 	for (int i = 0; i < DEADLINE_S * 50; i++) {
-		event_base_loopexit(m->base, &step);
-		event_base_dispatch(m->base);
+		serve_a_moment();
 		read_text(err_path, log, sizeof(log));
 		if (occurrences(log, word) >= times)
 			return;

@@ -30,6 +30,7 @@ int serve_until_exit(pid_t pid);
 /* Until `word` stands in the running agent's log, so many times. */
 void serve_until(pid_t pid, const char *word);
 void serve_until_times(pid_t pid, const char *word, unsigned times);
+void serve_a_moment(void);
 unsigned said(const char *word);     /* how often until now */
 int run(const char *conf, const char *a1, const char *a2);
 void expect_exit(int got, int want);

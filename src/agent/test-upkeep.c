@@ -6,7 +6,6 @@
  */
 #include "agent/test-run.h"
 
-#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -182,6 +181,39 @@ static void power_cut(void **state)
 	}
 }
 
+static unsigned long wakeups(pid_t pid)
+{
+	char path[64], status[4096], *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	read_text(path, status, sizeof(status));
+	p = strstr(status, "\nvoluntary_ctxt_switches:");
+	assert_non_null(p);
+	return strtoul(p + strlen("\nvoluntary_ctxt_switches:"), NULL, 10);
+}
+
+/* Who has nothing and waits sleeps, also after the moment at which one with a credential would have visited its MEF. */
+static void who_waits_sleeps(void **state)
+{
+	const char *conf = mock_config(m, "s", elsewhere, LONG_WAITS);
+	unsigned long before;
+	struct timespec t;
+	time_t begin;
+	pid_t pid;
+
+	(void)state;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "instruction-failed");
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	for (begin = t.tv_sec; t.tv_sec - begin < 3; clock_gettime(CLOCK_MONOTONIC, &t))
+		serve_a_moment();
+	before = wakeups(pid);
+	for (begin = t.tv_sec; t.tv_sec - begin < 2; clock_gettime(CLOCK_MONOTONIC, &t))
+		serve_a_moment();
+	assert_true(wakeups(pid) - before < 100);
+	expect_clean_stop(pid);
+}
+
 /* `run --once` does what is due, once, says so and ends. */
 static void once(void **state)
 {
@@ -231,7 +263,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(renewed_between_two_tries), T(also_when_it_has_ended), T(at_home_it_is_one), T(a_trigger_goes_first), T(power_cut), T(once),
+		T(renewed_between_two_tries), T(also_when_it_has_ended), T(at_home_it_is_one), T(a_trigger_goes_first), T(power_cut), T(who_waits_sleeps), T(once),
 	};
 
 	program = argc > 1 ? argv[1] : NULL;
