@@ -178,7 +178,7 @@ def test_a_command_is_carried_out_once(inst, power):
 def test_a_registration_with_somebody_else_is_prolonged(inst):
     """What MO_NODE led to is prolonged like the node's own before it ends (8.3.5.2.5): by the agent that runs, and by one that runs
     once, with the node's clock near the end; one that is gone at the MEF is told and left alone."""
-    node, target = inst.node(70), inst.node(71)
+    node, target = inst.node(90), inst.node(91)
     dev_cfg(inst, node, [{"path": "reg", "mgmtDefinition": 1020, "CSE-ID": target.cse_id},
                          profile("reg/mte", 22, keyRegDuration="P30D", TLSCiphersuites=PSK),
                          {"path": "reg/mte/at", "mgmtDefinition": 1026, "fqdn": inst.mef, "adminFQDN": MTE}])
