@@ -128,16 +128,21 @@ static void told(struct agent *a, bool good, const struct reg *r, const char *de
 	once_did(a, good, what, detail);
 }
 
-static void prolonged(struct agent *a, int at, const struct reg *r, mst_time until)
+static void prolonged(struct agent *a, int at, const struct reg *was, mst_time until)
 {
-	char text[32] = "until ";
+	char text[32] = "until ", id[MST_ID_MAX], admin[MST_ID_MAX];
+	struct reg r = *was;
 	struct mst_writer w = mst_writer_of(text + 6, sizeof(text) - 6);
 
 	mst_put_timestamp(&w, until);
 	mst_put_nul(&w);
-	agent_log(a, AGENT_INFO, "registration-renewed", "at", at_name[r->maf], "id", r->id, "with", r->admin, NULL);
-	told(a, true, r, w.ok ? text : "");
-	keep(a, at, r, until);
+	snprintf(id, sizeof(id), "%s", was->id);
+	snprintf(admin, sizeof(admin), "%s", was->admin);
+	keep(a, at, was, until);     /* and with it end the texts of `was` */
+	r.id = id;
+	r.admin = admin;
+	agent_log(a, AGENT_INFO, "registration-renewed", "at", at_name[r.maf], "id", id, "with", admin, NULL);
+	told(a, true, &r, w.ok ? text : "");
 }
 
 /* Refused, or nobody answered until it had ended. A run that waits for its next try is an enrolment already, and keeps its pace. */

@@ -27,6 +27,9 @@ pid_t start_agent(const char *conf, const char *a1, const char *a2)
 	pid_t pid;
 
 	fflush(NULL);
+	/* what an earlier one said is not what is waited for */
+	(void)unlink(out_path);
+	(void)unlink(err_path);
 	pid = fork();
 	if (pid == 0) {
 		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600),
