@@ -245,7 +245,7 @@ def test_the_new_provider_is_away_for_longer_than_the_key_lives(world):
     goes, and works all the time; when south is there the move is completed, and what north gave last is dead. Only the node's clock
     is ahead."""
     world.north.subscription("hourly", key_lifetime="1h")
-    nodes = [(*hourly(world), point) for point in (None, "kmid-saved", "slots-changed")]
+    nodes = [(*hourly(world), point) for point in (None, "slots-changed")]
     world.south.stop()
     try:
         for node, old, point in nodes:
