@@ -72,8 +72,7 @@ static const char *refusal_media(const struct mst_role_ops *role)
 	return role->sbi ? MST_SBI_PROBLEM : "application/json";
 }
 
-/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object, a problem.
- * `status` 0: not known here. */
+/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object, a problem. */
 static void put_refusal(const struct listener *l, const struct mst_role_ops *role, int status, const char *field, const char *text,
                         struct mst_writer *w)
 {
@@ -506,11 +505,18 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 	listener_refused(owner, mst_conn_peer(c), status, why);
 }
 
-static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)
+/* Of HTTP itself: no primitive was read, so there is no request identifier to repeat, but there is an RSC. */
+static const char *refusal(void *owner, int status, const struct mst_diag *d, struct mst_writer *lines, struct mst_writer *w)
 {
-	struct endpoint *e = owner;
+	const struct endpoint *e = owner;
+	int rsc = e->role->primitives ? mst_http_rsc(status) : 0;
 
-	put_refusal(e->l, e->role, 0, d->field, d->text, w);
+	if (rsc) {
+		mst_put_str(lines, "X-M2M-RSC: ");
+		mst_put_dec(lines, rsc);
+		mst_put_str(lines, "\r\n");
+	}
+	put_refusal(e->l, e->role, status, d->field, d->text, w);
 	return refusal_media(e->role);
 }
 

@@ -322,13 +322,16 @@ def head_of(length, node):
 def test_oversize_body(inst, node):
     with told(inst, "mef.refused", "longer than allowed", outcome=413), nothing_changes(inst), Client(inst, node.dir / "node") as client:
         answer = client.raw(head_of(1000000, node))
-    assert answer[0] == 413, answer
+    assert answer[0] == 413 and answer[1]["x-m2m-rsc"] == "4000", answer
 
 
 HTTP = {
     "bare LF": (b"GET /MEFBase HTTP/1.1\nHost: mef\n\n", 400),
     "space before colon": (b"GET /MEFBase HTTP/1.1\r\nHost : mef\r\n\r\n", 400),
     "no Host": (b"GET /MEFBase HTTP/1.1\r\n\r\n", 400),
+    "Host twice": (b"GET /MEFBase HTTP/1.1\r\nHost: mef.sp.example.com\r\nHost: mef.sp.example.com\r\n\r\n", 400),
+    "no length": (b"POST /MEFBase HTTP/1.1\r\nHost: mef.sp.example.com\r\n\r\n", 411),
+    "old version": (b"GET /MEFBase HTTP/1.0\r\nHost: mef.sp.example.com\r\n\r\n", 505),
     "folded": (b"GET /MEFBase HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n", 400),
     "two lengths": (b"POST /MEFBase HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "many headers": (b"GET /MEFBase HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(500)) + b"\r\n", 431),
@@ -339,7 +342,14 @@ HTTP = {
 def test_strict_http(inst, node, octets, status):
     with told(inst, "mef.refused", outcome=status), nothing_changes(inst), Client(inst, node.dir / "node") as client:
         answer = client.raw(octets)
-    assert answer[0] == status and answer[2], "with the reason in words"
+    assert answer[0] == status and answer[1]["x-m2m-rsc"] == "4000" and "m2m:dbg" in json.loads(answer[2]), "with the reason in words"
+
+
+def test_strict_http_where_no_primitives_are_spoken(inst, node):
+    """The briefing node is no oneM2M role: no RSC, and its own form of the reason."""
+    with Client(inst, node.dir / "node", sni=inst.bbn, port=inst.bbn_port) as client:
+        status, headers, body = client.raw(HTTP["no Host"][0])
+    assert status == 400 and "x-m2m-rsc" not in headers and json.loads(body)["why"] == "malformed", (headers, body)
 
 
 @pytest.mark.parametrize("where", ["header", "body"])
@@ -347,7 +357,7 @@ def test_slow_client_is_cut_off(inst, node, where):
     with told(inst, "mef.refused", "not complete in time", outcome=408), nothing_changes(inst), Client(inst, node.dir / "node") as client:
         client.sock.sendall(b"GET /MEFBase HTTP/1.1\r\nHost: " if where == "header" else head_of(100, node) + b"{")
         answer = client.answer()
-    assert answer[0] == 408, answer
+    assert answer[0] == 408 and answer[1]["x-m2m-rsc"] == "4008", answer
 
 
 def test_half_closed_connection_still_gets_its_answer(inst, node):
