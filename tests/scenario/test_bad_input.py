@@ -305,6 +305,8 @@ def test_malformed_primitive(inst, node, change, rsc):
         status, headers, said = client.request(method, path, node.id, body if method == "POST" else None,
                                                ty=65001 if method == "POST" else None, **change)
     assert int(headers["x-m2m-rsc"]) == rsc and status >= 400, (status, headers, said)
+    if "65999" in change.get("Content-Type", ""):
+        assert json.loads(said) == {"m2m:dbg": "ty: 65999 is not made here; 65001 (sec:mefClientReg) or 65003 (sec:symmKeyReg) is"}
 
 
 def test_operation_not_allowed(inst, node):
