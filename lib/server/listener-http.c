@@ -566,6 +566,16 @@ const struct mst_server_ops listener_psk_ops = {
 
 /* --- metrics --- */
 
+static const char *const ready_text[MST_READY__COUNT] = {
+	[MST_READY_STARTING] = "not ready: a process is not up yet, or is started again; the log says why\n",
+	[MST_READY_NO_ROOM] = "not ready: no room for another request or handshake\n",
+	[MST_READY_STORE_GONE] = "not ready: the store was removed or replaced; the log says more\n",
+	[MST_READY_STORE_FAILING] = "not ready: the store takes no changes; the log says why\n",
+	[MST_READY_STORE_FULL] = "not ready: the store's disk is full; make room there\n",
+	[MST_READY_DRAINING] = "not ready: it ends\n",
+	[MST_READY_YES] = "ready\n",
+};
+
 static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
 {
 	struct endpoint *e = owner;
@@ -579,9 +589,8 @@ static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *
 	else if (get && mst_view_eq_str(m->target, "/healthz"))
 		listener_put_plain(&w, 200, "text/plain", "", MST_VIEW_LIT("alive\n"), 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/readyz"))
-		listener_put_plain(&w, l->ready ? 200 : 503, "text/plain", "",
-			  l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"), l->ready ? 0 : 1,
-			  keep);
+		listener_put_plain(&w, l->ready == MST_READY_YES ? 200 : 503, "text/plain", "", mst_view_str(ready_text[l->ready]),
+			  l->ready != MST_READY_YES, keep);
 	else
 		listener_put_plain(&w, get ? 404 : 405, "text/plain", "",
 			  MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);

@@ -1,6 +1,7 @@
 """Story: everything that a hostile or broken peer, a bad file or a full disk can do gives its own clear error
 to whom it concerns and an event for the operator, and changes nothing else.
 """
+import http.client
 import json
 import os
 import re
@@ -413,6 +414,16 @@ class Cramped:
         self.order(f'rm -f "{self.dir}/filler"')
 
 
+def readiness(inst):
+    line = http.client.HTTPConnection("127.0.0.1", inst.metrics_port, timeout=20)
+    try:
+        line.request("GET", "/readyz")
+        answer = line.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        line.close()
+
+
 def test_the_servers_disk_is_full(tmp_path):
     """5000 with Retry-After, nothing half done, everything as before when there is room again, and then the
     operator can be told, which a full disk did not allow."""
@@ -433,7 +444,11 @@ def test_the_servers_disk_is_full(tmp_path):
         done = second.run_once()
         assert done.returncode == 1 and set(reasons(done)) <= {"busy", "internal"}, done.stderr
         refused = inst.muster("node", "add", "urn:dev:ops:later", "--anchor", "any", check=False)
-        assert refused.returncode != 0 and refused.stderr, "the operator's own command says that it failed"
+        assert refused.returncode != 0, refused
+        for words in ("not carried out, nothing was changed", "no space left", "make room on the disk of the store"):
+            assert words in refused.stderr, "the operator's own command says what happened, and what to do"
+        status, body = until("not ready", lambda: (lambda s, b: (s, b) if s == 503 else None)(*readiness(inst)))
+        assert "not ready" in body and "full" in body, body
         assert inst.ask("node", "show", second.id) == shown, "reading goes on; nothing half done"
         many = tmp_path / "many.csv"
         many.write_text("nodeID\n" + "".join(f"urn:dev:many:{i}\n" for i in range(1200)))
@@ -445,6 +460,8 @@ def test_the_servers_disk_is_full(tmp_path):
         assert [int(row) for row, _ in answers] == list(range(1, 1201)) and added < 1200, "an answer for each row"
         assert f"{added} added" in stopped.stdout
         cramped.room()
+        # by itself: whoever spreads the load sends nobody until then
+        until("ready again", lambda: readiness(inst)[0] == 200, context=lambda: str(readiness(inst)))
         assert second.run_once().returncode == 0
         lost = inst.wait_event("server.decisions-lost", TELL_SECONDS)
         assert lost["outcome"] == 5000 and "full" in lost["why"] and "nothing of them remains" in lost["why"], lost
