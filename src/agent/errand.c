@@ -100,6 +100,7 @@ void errand_finish_pending(struct agent *a)
 	if (!enrolee_resume(a->enrolee, &a->pending, agent_now(), agent_utc(a))) {
 		agent_log(a, AGENT_INFO, "pending-dropped", "why", "it has ended", NULL);
 		a->has_pending = false;
+		mst_root_cred_wipe(&a->pending);
 		errand_drop(a);
 	}
 }
