@@ -326,7 +326,7 @@ static void ended(struct agent *a)
 		return;
 	}
 	if (errand == AGENT_FINISH) {
-		record_report(a, done ? a->active.maf_uri : a->pending.maf_uri, done ? PROV_OK : f.reason,
+		record_report(a, agent_target_uri(done ? &a->active : &a->pending), done ? PROV_OK : f.reason,
 			      done ? "" : f.detail, done ? ENROLEE_STEP_NONE : a->doing);
 		record_end(a, done ? "enrolled" : "failed");
 	}
@@ -334,7 +334,7 @@ static void ended(struct agent *a)
 		visit_soon(a, a->enrolee->command_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
 	errand_drop(a);
 	if (done)
-		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,
+		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "target", agent_target(&a->active),
 			  "cse", a->active.cse_id, "attempt", a->active.attempt, NULL);
 	else
 		agent_log(a, AGENT_WARN, "finishing-failed", "reason", prov_reason_text(f.reason), "detail",
