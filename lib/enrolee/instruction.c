@@ -63,13 +63,13 @@ static const char *no_target(const struct enrolee_config *cfg, const struct mst_
 
 	if (!cse)
 		return (!i->suid || i->suid == MST_SUID_KM) && mst_id_valid(MST_ID_FQDN, i->target) ? NULL :
-		       "only enrolment with a MAF (its FQDN, SUID 21) or, by method gba, with a CSE (its absolute CSE-ID, SUID 22) is built in";
+		       "only a MAF (FQDN, SUID 21) or, by gba, a CSE (absolute CSE-ID, SUID 22) is built in";
 	if (i->method != MST_METHOD_GBA)
-		return "a key for a CSE (SUID 22) is made by method gba alone; by the others with a MAF between (SUID 21)";
+		return "a key for a CSE (SUID 22) comes by method gba alone";
 	if (!mst_cse_public_name(i->target, name))
-		return "an absolute CSE-ID of letters, digits and hyphens expected: the key is for the public domain name that it gives";
+		return "an absolute CSE-ID of letters, digits and hyphens expected: it is a domain name, too";
 	return enrolee_bsf_of(i->uri, &bsf, &tls) && by_mef(cfg, &bsf, tls) ?
-	       "the BSF itself is needed for a key for a CSE, and this https URI is taken for an MEF's (gba.bsf names the BSF's)" : NULL;
+	       "the BSF itself is needed; an https URI is an MEF's unless gba.bsf names it" : NULL;
 }
 
 bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i, struct mst_diag *d)
