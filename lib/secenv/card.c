@@ -183,6 +183,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 	uint8_t out[MST_APDU_ANSWER_MAX];
 	struct mst_uicc_fcp f;
 	struct mst_view v, aid;
+	bool csim = false;
 	uint8_t record;
 	int r = run(c->port, "SELECT MF", MST_INS_SELECT, 0, 4, (struct mst_view){ mf, 2 }, 0, out, &v, d);
 
@@ -208,6 +209,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 		r = mst_uicc_dir_read(v, &aid, d);
 		if (r)
 			return odd(r);
+		csim |= mst_uicc_is_csim(aid);
 		if (wanted(want, aid, &app) && (c->n_aid == 0 || app == MST_CARD_ISIM)) {
 			c->app = app;
 			c->n_aid = aid.n;
@@ -215,7 +217,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 		}
 	}
 	if (c->n_aid == 0) {
-		mst_diag_set(d, 0, "EF_DIR", want == MST_CARD_ISIM ? "the card has no ISIM application" :
+		mst_diag_set(d, 0, "EF_DIR", csim ? "the card has a CSIM, which is not spoken with, and no application that is" : want == MST_CARD_ISIM ? "the card has no ISIM application" :
 			     want == MST_CARD_USIM ? "the card has no USIM application" : "the card has neither a USIM nor an ISIM application", NULL);
 		return MST_CARD_NO_APP;
 	}

@@ -46,23 +46,28 @@ struct naf_front {
 
 /* --- ends --- */
 
-static void conn_free(struct conn *c)
+/* It is in no list any more. */
+static void conn_drop(struct conn *c)
 {
-	struct naf_front *f = c->f;
-
-	for (struct conn **p = &f->conn; *p; p = &(*p)->next)
-		if (*p == c) {
-			*p = c->next;
-			f->n--;
-			break;
-		}
-	naf_zn_forget(f->zn, c);
+	naf_zn_forget(c->f->zn, c);
 	mst_stream_free(c->s);
 	if (c->cse)
 		bufferevent_free(c->cse);
 	if (c->ends)
 		event_free(c->ends);
 	free(c);
+}
+
+static void conn_free(struct conn *c)
+{
+	struct conn **p = &c->f->conn;
+
+	while (*p && *p != c)
+		p = &(*p)->next;
+	if (*p)
+		*p = c->next;
+	c->f->n--;
+	conn_drop(c);
 }
 
 static void say_closed(const struct conn *c, const char *how, const char *detail)
@@ -404,10 +409,14 @@ struct naf_front *naf_front_new(struct event_base *base, const struct naf_settin
 
 struct naf_front *naf_front_free(struct naf_front *f)
 {
+	struct conn *c;
+
 	if (!f)
 		return NULL;
-	while (f->conn)
-		conn_free(f->conn);
+	while ((c = f->conn) != NULL) {
+		f->conn = c->next;
+		conn_drop(c);
+	}
 	if (f->accepting)
 		event_free(f->accepting);
 	close(f->listener);

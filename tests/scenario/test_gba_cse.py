@@ -255,6 +255,9 @@ def test_the_bsf_forgets_and_is_away(w):
     assert node.agent("check").returncode == 0, "it is there again, and so is the key"
     w.inst.muster("gba", "flush", node.impi)
     assert json.loads(node.agent("check", "--json").stdout)["result"] == "refused"
+    with Process(AGENT, "-c", node.dir / "muster-agent.conf", "connect", "--json", f"127.0.0.1:{w.naf.port}") as caller:
+        caller.end(1)
+        assert json.loads(caller.err.splitlines()[-1])["outcome"] == "not-authenticated" and b"bootstraps again" in caller.err, caller.what_was()
     with Running(node) as agent:
         agent.wait_log("re-bootstrapping")
         agent.wait_log("enrolled key")
