@@ -85,7 +85,7 @@ class Naf(Process):
         """The next of its events of that kind with such texts in its members, behind the one that was waited for last."""
         def look():
             for at, line in enumerate(self.err.decode(errors="replace").splitlines()[getattr(self, "seen", 0):]):
-                e = json.loads(line)
+                e = json.loads(line) if line.startswith("{") else {"event": ""}       # sanitizers speak there, too
                 if e["event"] == what and all(text in e.get(k, "") for k, text in members.items()):
                     self.seen = getattr(self, "seen", 0) + at + 1
                     return e
