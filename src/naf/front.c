@@ -208,21 +208,43 @@ static void put_proxy(const struct conn *c, struct mst_writer *w)
 
 /* --- the node --- */
 
-static bool dial_cse(struct conn *c)
+static bool where_to(const char *to, struct sockaddr_storage *a, int *ret_n)
 {
 	static const char local[] = "unix:";
-	const char *to = c->f->s->to;
-	struct sockaddr_storage a = { 0 };
-	struct sockaddr_un *u = (struct sockaddr_un *)&a;
-	int n = sizeof(a);
+	struct sockaddr_un *u = (struct sockaddr_un *)a;
+	const char *path = to + sizeof(local) - 1;
 
-	if (!strncmp(to, local, sizeof(local) - 1)) {
-		u->sun_family = AF_UNIX;
-		MST_STR_SET(u->sun_path, to + sizeof(local) - 1);
-		n = sizeof(*u);
-	} else if (evutil_parse_sockaddr_port(to, (struct sockaddr *)&a, &n)) {
-		return false;
+	memset(a, 0, sizeof(*a));
+	*ret_n = sizeof(*a);
+	if (strncmp(to, local, sizeof(local) - 1) != 0) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)a;
+
+		/* the port of either family stands in the same place */
+		return evutil_parse_sockaddr_port(to, (struct sockaddr *)a, ret_n) == 0 && in->sin_port;
 	}
+	u->sun_family = AF_UNIX;
+	*ret_n = sizeof(*u);
+	if (!*path || strlen(path) >= sizeof(u->sun_path))
+		return false;
+	MST_STR_SET(u->sun_path, path);
+	return true;
+}
+
+bool naf_to_good(const char *to)
+{
+	struct sockaddr_storage a;
+	int n;
+
+	return where_to(to, &a, &n);
+}
+
+static bool dial_cse(struct conn *c)
+{
+	struct sockaddr_storage a;
+	int n;
+
+	if (!where_to(c->f->s->to, &a, &n))
+		return false;
 	c->cse = bufferevent_socket_new(c->f->base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (!c->cse)
 		return false;
@@ -247,7 +269,7 @@ static void on_open(void *owner, struct mst_stream *s)
 		put_proxy(c, &w);
 	if (c->ends && event_add(c->ends, &left) == 0 && w.ok && dial_cse(c) && (!w.n || bufferevent_write(c->cse, head, w.n) == 0))
 		return;
-	say_closed(c, "fault", "the connection to the CSE could not be begun");
+	say_closed(c, "the CSE is not there", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
 	conn_free(c);
 }
 

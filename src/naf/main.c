@@ -229,6 +229,8 @@ static int take_options(int argc, char **argv, struct naf_settings *s, struct fi
 		return usage();
 	if (!mst_id_normalise(MST_ID_FQDN, mst_view_str(name), s->name))
 		good = wrong("--name", name, "expected an FQDN: of a CSE its public domain name, like in-cse.sp.example.com");
+	if (good && !naf_to_good(s->to))
+		good = wrong("--to", s->to, "expected a numeric address and a port like 127.0.0.1:8080, or unix:PATH");
 	return good && take_bsf(s, bsf) ? -1 : EXIT_USAGE;
 }
 

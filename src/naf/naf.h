@@ -56,6 +56,7 @@ struct naf_front;
 /* Takes the listening socket over. */
 struct naf_front *naf_front_new(struct event_base *base, const struct naf_settings *s, struct naf_zn *z, int listener);
 struct naf_front *naf_front_free(struct naf_front *f);
+bool naf_to_good(const char *to);            /* --to: can that be dialled at all? */
 
 /* main.c: event, then name, value, …, NULL; an empty value is left out. To standard error. */
 void __attribute__((sentinel)) naf_say(const struct naf_settings *s, const char *event, ...);

@@ -383,6 +383,35 @@ def test_a_connection_ends_with_its_key(s):
     raise AssertionError(s.naf.what_was())
 
 
+def test_a_cse_behind_a_local_socket(s, tmp_path):
+    """Also one that is not there: the node is in, hears nothing, and the operator is told."""
+    x, where = s.bsf.add(Subscriber("//sp.example/CSE5")), tmp_path / "cse.sock"
+    with Naf(s.name, s.cse, f"https://{s.bsf.name}:{s.bsf.port}", DOMAIN, s.own, s.bsf.anchor, "--dial", f"127.0.0.1:{s.bsf.port}",
+             "--to", f"unix:{where}") as naf:
+        def node():
+            return Process("openssl", "s_client", "-connect", f"127.0.0.1:{naf.port}", "-psk_identity", x.btid, "-psk", x.key(s.name, UA_AE), "-quiet", *AE)
+        with node() as alone:
+            assert naf.event("closed", enrolee=x.uid)["how"] == "the CSE is not there"
+            alone.end(None)
+        with contextlib.ExitStack() as end:
+            cse = end.enter_context(socket.socket(socket.AF_UNIX))
+            cse.bind(str(where))
+            cse.listen()
+            caller = end.enter_context(node())
+            caller.write(b"ping\n")
+            cse.settimeout(RUN_SECONDS)
+            peer = cse.accept()[0]
+            with peer:
+                octets = b""
+                while not octets.endswith(b"ping\n"):
+                    octets += peer.recv(4096)
+                assert octets.startswith(b"\r\n\r\n\0\r\nQUIT\n\x21") and x.uid.encode() in octets, octets
+                peer.sendall(b"pong\n")
+                caller.wait_out(b"pong\n")
+        naf.process.terminate()
+        naf.end()
+
+
 def test_settings_that_cannot_be(s, tmp_path):
     good = {"--name": s.name, "--listen": "127.0.0.1:0", "--to": "127.0.0.1:1", "--bsf": "https://zn.example.com", "--domain": DOMAIN,
             "--certificate": f"{s.own}.pem", "--key": f"{s.own}.key", "--anchors": s.bsf.anchor}
@@ -391,7 +420,7 @@ def test_settings_that_cannot_be(s, tmp_path):
     (tmp_path / "empty").write_text("")
     for change, code, words in (({"--name": "10.0.0.1"}, 2, "public domain name"), ({"--bsf": "http://zn.example.com"}, 2, "https://FQDN"),
                                 ({"--domain": "a b"}, 2, "expected an FQDN"), ({"--profile": "old"}, 2, "one of onem2m, modern, both"),
-                                ({"--to": None}, 2, "usage:"), ({"--key": tmp_path / "open.key"}, 1, "chmod 600"),
+                                ({"--to": None}, 2, "usage:"), ({"--to": "localhost:80"}, 2, "numeric"), ({"--to": "127.0.0.1"}, 2, "numeric"), ({"--to": "unix:"}, 2, "unix:PATH"), ({"--key": tmp_path / "open.key"}, 1, "chmod 600"),
                                 ({"--key": tmp_path / "none"}, 1, "cannot be read"), ({"--anchors": tmp_path / "empty"}, 1, "holds no certificate"),
                                 ({"--certificate": s.bsf.anchor}, 1, "--certificate"), ({"--listen": "nowhere"}, 3, "--listen")):
         words_ = [w for k, v in {**good, **change}.items() if v is not None for w in (k, v)]
