@@ -3,6 +3,7 @@
 
 #include "crypto/derive.h"
 #include "enrolee/enrolee.h"
+#include "enrolee/renewal.h"
 
 #define UTC 1800000000
 #define BSF "bsf.mnc001.mcc001.pub.3gppnetwork.org"
@@ -338,6 +339,12 @@ static void a_cse_as_target(void **state)
 	assert_string_equal(c->cse_id, "//sp.example.com/C1");
 	enrolee_saved(&e, now, UTC);
 	slot = *c;
+	{
+		struct mst_instruction home = to_cse(), other = home, to_maf = instruction;
+
+		other.target = MST_VIEW_LIT("//sp.example.com/OTHER");
+		assert_true(mst_leads_home(&home, &slot) && !mst_leads_home(&other, &slot) && !mst_leads_home(&to_maf, &slot));
+	}
 	s = enrolee_session(&e);
 	assert_true(s.psk && !s.exports && s.port == 8443 && s.key == &c->key);
 	assert_string_equal(s.host, "in-cse.sp.example.com");
