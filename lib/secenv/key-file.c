@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "secenv/private.h"
 #include "secenv/store.h"
 
 #define VERSION 1
@@ -74,7 +75,7 @@ int key_file_read(struct secenv_port *p, struct mst_crypto *c, const char *path,
 	n = fstat(fd, &st) ? -1 : read(fd, b, KEY_FILE_MAX);
 	if (n < 0)
 		r = secenv_os_outcome(d, path);
-	else if (st.st_mode & 077)
+	else if (!mst_is_private(fd, &st))
 		r = bad(d, path, "others may read or write this key; mode 0600 is right", MST_FAULT_CONFIG);
 	else
 		r = parse(c, (struct mst_view){ b, (size_t)n }, path, ret_kind, ret_record, d);
