@@ -243,6 +243,9 @@ const char *mst_secenv_remedy(int r)
 	case MST_SECENV_LOCKED: return "another muster-agent has this state: ask that one, or stop it";
 	case MST_SECENV_FULL: return "make room: on the disk, in the TPM's memory (tpm2_getcap handles-nv-index) or in the token, as said";
 	case MST_SECENV_ABSENT: return "put the device or token back, and check the settings of secenv; muster-agent doctor says what is there";
+	case MST_SECENV_BUSY:
+		return "try again in some minutes; a TPM that is asked to write often holds back (other programs may do so, too: tpm2_getcap "
+		       "properties-variable), and one that never gets ready is broken";
 	case MST_SECENV_REFUSED: return "put the right PIN or secret into the file that the settings of secenv name; nothing was changed";
 	case MST_SECENV_LOCKOUT:
 		return "wait until the device takes a PIN again, or have its owner reset it (tpm2_dictionarylockout --clear-lockout; "

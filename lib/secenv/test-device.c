@@ -206,6 +206,11 @@ enum device_kind device_kind(void)
 	return dev.kind;
 }
 
+int device_port(void)
+{
+	return dev.port;
+}
+
 void device_pcrs(uint32_t mask)
 {
 	dev.pcrs = mask;
