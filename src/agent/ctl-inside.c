@@ -34,7 +34,7 @@ static json_t *offer_json(const struct inside_offer *o)
 		json_object_set_new(j, traits[i].name, json_boolean(trait(&o->offers, i)));
 	if (o->r) {
 		json_object_set_new(j, "why", json_string(inside_words(o->r, &o->d)));
-		json_object_set_new(j, "remedy", json_string(mst_secenv_remedy(o->r)));
+		json_object_set_new(j, "remedy", json_string(o->remedy));
 	}
 	return j;
 }

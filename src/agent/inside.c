@@ -37,7 +37,12 @@ static int open_tpm(const struct agent_config *cfg, struct mst_crypto *c, struct
 #if MST_WITH_TPM
 	struct mst_secenv_tpm t = { .tcti = cfg->secenv_tcti, .pin_file = cfg->secenv_pin };
 
-	return agent_config_pcrs(cfg, &t.pcrs) ? mst_secenv_tpm_open(&t, c, ret, d) : MST_FAULT_CONFIG;
+	int r = agent_config_pcrs(cfg, &t.pcrs) ? mst_secenv_tpm_open(&t, c, ret, d) : MST_FAULT_CONFIG;
+
+	/* what tpm2-tss finds by itself may be a daemon's, which needs no device here */
+	if (r == MST_SECENV_ABSENT && !cfg->secenv_tcti[0])
+		(void)inside_tpm_hidden(d);
+	return r;
 #else
 	(void)cfg, (void)c, (void)ret;
 	return left_out("tpm", d);
@@ -75,7 +80,7 @@ static bool spoken_of(const struct agent_config *cfg, enum mst_secenv_kind kind)
 	switch (kind) {
 	case MST_SECENV_FILE: return !cfg->secenv_secret[0];
 	case MST_SECENV_SECRET: return cfg->secenv_secret[0] != 0;
-	case MST_SECENV_TPM: return cfg->secenv_backend == AGENT_BACKEND_TPM || cfg->secenv_tcti[0] || access("/dev/tpmrm0", F_OK) == 0;
+	case MST_SECENV_TPM: return cfg->secenv_backend == AGENT_BACKEND_TPM || cfg->secenv_tcti[0] || inside_tpm_there();
 	case MST_SECENV_PKCS11: return cfg->secenv_token[0] != 0;
 	}
 	return false;
@@ -98,11 +103,15 @@ size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struc
 	for (size_t i = 0; i < INSIDE_KINDS; i++) {
 		struct inside_offer *o = &ret[n];
 		struct secenv_root *root = NULL;
+		struct mst_diag unused;
 
 		if (!spoken_of(cfg, order[i]))
 			continue;
 		*o = (struct inside_offer){ .kind = order[i] };
 		o->r = inside_root(cfg, order[i], c, &root, &o->d);
+		o->remedy = mst_secenv_remedy(o->r);
+		if (o->r == MST_SECENV_ABSENT && order[i] == MST_SECENV_TPM && !cfg->secenv_tcti[0] && inside_tpm_hidden(&unused))
+			o->remedy = INSIDE_REACH_TPM;
 		if (!o->r) {
 			o->offers = root->ops->offers;
 			root->ops->free(root);

@@ -3,6 +3,7 @@
  * (decision 0026).
  *
  *   inside.c       which back end, and the store on it
+ *   inside-look.c  what the machine has and is not used
  *   inside-key.c   TLS and requests with keys that are not here
  *   ctl-inside.c   muster-agent doctor, muster-agent request
  */
@@ -19,6 +20,7 @@ struct inside_offer {
 	int r;                               /* 0: usable; else the outcome or fault that says why not */
 	struct mst_secenv_offers offers;
 	struct mst_diag d;
+	const char *remedy;
 };
 #define INSIDE_KINDS 4
 /* Back ends that the settings or the machine speak of, best first; a root is opened and closed again for each. */
@@ -30,6 +32,17 @@ MST_MUST_CHECK int inside_choose(const struct agent_config *cfg, struct mst_cryp
 MST_MUST_CHECK int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret,
 			       struct mst_diag *d);
 const char *inside_words(int r, const struct mst_diag *d);
+
+/* A TPM 2.0 is in this machine; and: its device cannot be used by this process, with the reason. */
+bool inside_tpm_there(void);
+bool inside_tpm_hidden(struct mst_diag *d);
+#define INSIDE_REACH_TPM "put the agent's user into the group tss, let its unit see /dev/tpmrm0 (muster-agent(1), SYSTEMD), and then: " \
+			 "muster-agent secenv move tpm"
+/* Which back end the store has, and what is wrong with that: {"backend", "warning"}; null without a store. */
+json_t *inside_status(const struct agent_config *cfg, struct mst_crypto *c);
+/* The same into a->inside, and a warning into the log. Before the sandbox: it looks at devices. */
+void inside_look(struct agent *a);
+void inside_print(FILE *out, const json_t *status);
 
 /*
  * The active root credential's key lies in the store, and in memory only while somebody uses it: this takes it out of `a`,

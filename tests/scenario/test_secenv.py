@@ -244,3 +244,27 @@ def test_the_best_is_chosen_and_its_loss_is_told(inst, tmp_path):
         assert fresh.returncode == 0, fresh.stderr
     finally:
         device.stop()
+
+
+def test_a_tpm_that_is_out_of_reach_is_told(inst):
+    """As under a unit that hides devices: the kernel has a TPM, and its device is not to be had here. No preset takes files in silence."""
+    node = inst.node(12)
+    node.configure(add=f'node_id = "{node.id}";\n')
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    seen = ("unshare", *root, "--mount", "sh", "-c", "mount -t tmpfs none /sys/class && mkdir -p /sys/class/tpmrm/tpmrm0 && exec \"$@\"", "sh")
+    doctor = json.loads(node.agent("doctor", "--json", wrap=seen).stdout)
+    tpm = doctor["offers"][0]
+    assert doctor["chosen"] == "file" and tpm["backend"] == "tpm" and not tpm["usable"], doctor
+    assert "cannot use /dev/tpmrm0" in tpm["why"] and "group tss" in tpm["remedy"], tpm
+    done = node.run_once(wrap=seen)
+    assert done.returncode == 0 and "secure-environment" in done.stderr and "cannot use /dev/tpmrm0" in done.stderr, done.stderr
+    told = json.loads(node.agent("status", "--json", wrap=seen).stdout)["secureEnvironment"]
+    assert told["backend"] == "file" and "cannot use /dev/tpmrm0" in told["warning"], told
+    text = node.agent("status", wrap=seen).stdout
+    assert "keys are in   file" in text and "warning: TPM" in text and "what to do: put the agent's user into the group tss" in text, text
+    # who has said "file" is not told; nor on a machine without
+    node.configure(add=f'node_id = "{node.id}";\n' + Files(None).settings())
+    assert json.loads(node.agent("status", "--json", wrap=seen).stdout)["secureEnvironment"] == {"backend": "file", "warning": None}
+    assert "cannot use" not in node.run_once(wrap=seen).stderr
+    node.configure(add=f'node_id = "{node.id}";\n')
+    assert json.loads(node.agent("status", "--json").stdout)["secureEnvironment"] == {"backend": "file", "warning": None}
