@@ -26,6 +26,7 @@ const char *mst_secenv_kind_text(enum mst_secenv_kind k)
 	case MST_SECENV_SECRET: return "file with a secret";
 	case MST_SECENV_TPM: return "tpm";
 	case MST_SECENV_PKCS11: return "pkcs11";
+	case MST_SECENV_UICC: return "card";
 	}
 	return "unknown";
 }
@@ -53,7 +54,7 @@ static int parse(struct mst_crypto *c, struct mst_view v, const char *path, enum
 	kind = mst_read_u8(&r);
 	*ret_record = mst_read_block16(&r);
 	stored = mst_read(&r, sizeof(sum));
-	if (!mst_read_end(&r) || kind < MST_SECENV_FILE || kind > MST_SECENV_PKCS11)
+	if (!mst_read_end(&r) || kind < MST_SECENV_FILE || kind > MST_SECENV_UICC)
 		return bad(d, path, "damaged", MST_SECENV_CORRUPT);
 	if (c->ops->sha256(c, (struct mst_view){ v.p, v.n - sizeof(sum) }, sum))
 		return MST_FAULT_CRYPTO;

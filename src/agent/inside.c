@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "secenv/root.h"
+#include "secenv/uicc.h"
 #if MST_WITH_TPM
 #include "secenv/tpm.h"
 #endif
@@ -61,6 +62,13 @@ static int open_token(const struct agent_config *cfg, struct mst_crypto *c, stru
 #endif
 }
 
+static int open_card(const struct agent_config *cfg, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
+{
+	const struct mst_secenv_uicc u = { .reader = cfg->secenv_reader, .pin_file = cfg->secenv_pin };
+
+	return mst_secenv_uicc_open(&u, c, ret, d);
+}
+
 int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
 {
 	switch (kind) {
@@ -70,11 +78,12 @@ int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struc
 		return *ret ? 0 : MST_FAULT_MEMORY;
 	case MST_SECENV_TPM: return open_tpm(cfg, c, ret, d);
 	case MST_SECENV_PKCS11: return open_token(cfg, c, ret, d);
+	case MST_SECENV_UICC: return open_card(cfg, c, ret, d);
 	}
 	return MST_FAULT_BUG;
 }
 
-/* Is there a reason to look for it? A TPM is there or not; a token has to be named. */
+/* Is there a reason to look for it? A TPM is there or not; a token and a card have to be named. */
 static bool spoken_of(const struct agent_config *cfg, enum mst_secenv_kind kind)
 {
 	switch (kind) {
@@ -82,6 +91,7 @@ static bool spoken_of(const struct agent_config *cfg, enum mst_secenv_kind kind)
 	case MST_SECENV_SECRET: return cfg->secenv_secret[0] != 0;
 	case MST_SECENV_TPM: return cfg->secenv_backend == AGENT_BACKEND_TPM || cfg->secenv_tcti[0] || inside_tpm_there();
 	case MST_SECENV_PKCS11: return cfg->secenv_token[0] != 0;
+	case MST_SECENV_UICC: return cfg->secenv_backend == AGENT_BACKEND_CARD || cfg->secenv_reader[0];
 	}
 	return false;
 }
@@ -90,11 +100,12 @@ static bool spoken_of(const struct agent_config *cfg, enum mst_secenv_kind kind)
 static bool named(const struct agent_config *cfg, enum mst_secenv_kind kind)
 {
 	return (kind == MST_SECENV_TPM && cfg->secenv_tcti[0]) || (kind == MST_SECENV_PKCS11 && cfg->secenv_token[0]) ||
+	       (kind == MST_SECENV_UICC && cfg->secenv_reader[0]) ||
 	       kind == MST_SECENV_SECRET;
 }
 
 /* Best first: what cannot be copied off the machine, before what can. */
-static const enum mst_secenv_kind order[INSIDE_KINDS] = { MST_SECENV_TPM, MST_SECENV_PKCS11, MST_SECENV_SECRET, MST_SECENV_FILE };
+static const enum mst_secenv_kind order[INSIDE_KINDS] = { MST_SECENV_TPM, MST_SECENV_PKCS11, MST_SECENV_UICC, MST_SECENV_SECRET, MST_SECENV_FILE };
 
 size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struct inside_offer ret[INSIDE_KINDS])
 {
@@ -126,6 +137,7 @@ static enum mst_secenv_kind wanted(const struct agent_config *cfg)
 	switch ((enum agent_backend)cfg->secenv_backend) {
 	case AGENT_BACKEND_TPM: return MST_SECENV_TPM;
 	case AGENT_BACKEND_PKCS11: return MST_SECENV_PKCS11;
+	case AGENT_BACKEND_CARD: return MST_SECENV_UICC;
 	case AGENT_BACKEND_FILE:
 	case AGENT_BACKEND_AUTO: break;
 	}

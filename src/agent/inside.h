@@ -22,7 +22,7 @@ struct inside_offer {
 	struct mst_diag d;
 	const char *remedy;
 };
-#define INSIDE_KINDS 4
+#define INSIDE_KINDS 5
 /* Back ends that the settings or the machine speak of, best first; a root is opened and closed again for each. */
 size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struct inside_offer ret[INSIDE_KINDS]);
 /* Which one is (or will be) used, and why, in words. 0, or an outcome with `d`. */
