@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "secenv/move.h"
 #include "secenv/store.h"
 
 #define PKCS8 0x30
@@ -114,6 +115,30 @@ int keys_erase(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_
 	struct file_env *e = of(s);
 
 	return is_roots(e, k) && e->root->ops->key_erase ? e->root->ops->key_erase(e->root, k, d) : 0;
+}
+
+bool mst_secenv_key_inside(const struct mst_secenv_key *k)
+{
+	return k->n && k->b[0] != PKCS8 && k->b[0] != PAIR && k->b[0] != SECRET;
+}
+
+int mst_secenv_rekey(struct mst_secenv *from, struct mst_secenv *to, const struct mst_secenv_key *k, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	uint8_t b[MST_PKEY_MAX], tag = k->n ? k->b[0] : 0;
+	size_t n = 0;
+	int r;
+
+	if (tag == PKCS8) {
+		*ret_k = *k;
+		return 0;
+	}
+	if (mst_secenv_key_inside(k))
+		return MST_SECENV_NONE;
+	r = unwrap(of(from), tag, k, b, &n, d);
+	if (!r)
+		r = wrap(of(to), tag, (struct mst_view){ b, n }, ret_k);
+	mst_wipe(b, sizeof(b));
+	return r;
 }
 
 int keys_import(struct mst_secenv *s, struct mst_view secret, struct mst_secenv_key *ret_k, struct mst_diag *d)

@@ -42,6 +42,9 @@ const char *mst_secenv_remedy(int r);
 #define MST_SECENV_KEY_MAX MST_PKEY_MAX
 struct mst_secenv_key { uint8_t b[MST_SECENV_KEY_MAX]; size_t n; };
 
+/* Is it in a device, or sealed (or as it is) in the hands of its owner? */
+bool mst_secenv_key_inside(const struct mst_secenv_key *k);
+
 /* What a back end does itself; the rest is done in this process's memory. */
 struct mst_secenv_offers {
 	bool bound;                 /* the store opens with this device alone */

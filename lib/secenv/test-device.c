@@ -278,6 +278,11 @@ enum device_kind device_kind(void)
 	return dev.kind;
 }
 
+const char *device_dir(void)
+{
+	return dev.dir;
+}
+
 int device_port(void)
 {
 	return dev.port;

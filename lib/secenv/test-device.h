@@ -12,6 +12,8 @@ void device_stop(void);
 enum device_kind device_kind(void);
 /* TPM: where swtpm serves; its control port is the next. */
 int device_port(void);
+/* Its directory, where device_tool() is. */
+const char *device_dir(void);
 /* A root on it, as the program has it. 0, an outcome, or a fault. */
 int device_root(struct secenv_root **ret, struct mst_diag *d);
 /* TPM: from now on with PCRs; 0 none. */

@@ -114,7 +114,7 @@ static int faulty_unlink(struct secenv_port *p, int at, const char *name)
 static void start(struct faulty *f, enum mode mode)
 {
 	*f = (struct faulty){ .port = { faulty_open, faulty_write, faulty_fsync, faulty_rename,
-					faulty_unlink },
+					faulty_unlink, NULL },
 			      .mode = mode,
 			      .last_fd = -1 };
 }

@@ -185,9 +185,8 @@ static int load_key(struct agent *a, struct mst_diag *d)
 	if (r)
 		return r;
 	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", a->key.b, sizeof(a->key.b), &a->key.n, d);
-	at = 0;
 	if (!r && !a->key.n)
-		r = mst_pem_next((struct mst_view){ pem, n }, &at, INSIDE_LABEL, a->key.b, sizeof(a->key.b), &a->key.n, d);
+		r = inside_key_of(a->env, (struct mst_view){ pem, n }, &a->key, d);
 	if (!r && !a->key.n)
 		r = refuse(d, "holds no PKCS#8 key (-----BEGIN PRIVATE KEY-----), nor one of muster-agent request");
 	mst_wipe(pem, n);

@@ -180,8 +180,10 @@ static int open_once(const struct agent_config *cfg, struct mst_crypto *c, struc
 {
 	struct inside_choice choice = { .kind = MST_SECENV_FILE };
 	struct secenv_root *root = NULL;
-	int r = inside_choose(cfg, c, &choice, d);
+	int r = inside_settle(cfg, c, d);
 
+	if (!r)
+		r = inside_choose(cfg, c, &choice, d);
 	if (!r)
 		r = inside_root(cfg, choice.kind, c, &root, d);
 	return r ? r : mst_secenv_open(cfg->state, cfg->key_file, root, c, ret_s, d);
