@@ -284,8 +284,8 @@ const char *mst_secenv_remedy(int r)
 	case MST_SECENV_CHANGED:
 		return "start the machine as it was when the store was made (firmware, boot loader, kernel); after a wanted change: "
 		       "muster-agent reset --yes, and the node bootstraps anew";
-	case MST_SECENV_OTHER: return "set secenv.backend to what the store is bound to; for another one: muster-agent reset --yes, remove the key file that "
-		       "is left, and the node bootstraps anew";
+	case MST_SECENV_OTHER: return "set secenv.backend to what the store is bound to, or take the store to the other one: muster-agent secenv move, "
+		       "with the settings of both";
 	case MST_SECENV_NOT_OFFERED: return "use a back end that has it; muster-agent doctor says what this machine offers";
 	case MST_FAULT_CONFIG: return "set the rights as said";
 	default: return "check owner, rights and disk of the state directory and of the key file";
