@@ -100,12 +100,14 @@ static int each_file(struct run *r, const char *sub, int (*act)(struct run *r, c
 			close(fd);
 		return result;
 	}
-	while (!result && (e = readdir(list)) != NULL) {
+	while (!result && (e = r->port->readdir(r->port, list)) != NULL) {
 		if (fstatat(dirfd(list), e->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", sub, e->d_name);
 		result = act(r, path, e->d_name, d);
 	}
+	if (!result && !e && errno)              /* half a list is none */
+		result = secenv_os_outcome(d, sub);
 	closedir(list);
 	return result;
 }
@@ -320,7 +322,7 @@ static int copy_blobs(const struct run *r, const struct copying *x, struct mst_d
 			close(fd);
 		return secenv_os_outcome(d, r->m->dir);
 	}
-	while (!result && (e = readdir(list)) != NULL) {
+	while (!result && (e = r->port->readdir(r->port, list)) != NULL) {
 		struct mst_view v = mst_view_str(e->d_name);
 		char name[SEALED_NAME_MAX], again[SEALED_NAME_MAX + 32];
 
@@ -331,6 +333,8 @@ static int copy_blobs(const struct run *r, const struct copying *x, struct mst_d
 		if (!there(r->dir, again))
 			result = copy_blob(r, x, name, d);
 	}
+	if (!result && !e && errno)              /* what was not seen would be lost */
+		result = secenv_os_outcome(d, r->m->dir);
 	closedir(list);
 	return result;
 }

@@ -12,6 +12,19 @@ static int real_open(struct secenv_port *p, int dir, const char *name, int flags
 	return openat(dir, name, flags, mode);
 }
 
+static ssize_t real_read(struct secenv_port *p, int fd, void *b, size_t n)
+{
+	(void)p;
+	return read(fd, b, n);
+}
+
+static struct dirent *real_readdir(struct secenv_port *p, DIR *d)
+{
+	(void)p;
+	errno = 0;
+	return readdir(d);
+}
+
 static ssize_t real_write(struct secenv_port *p, int fd, const void *b, size_t n)
 {
 	(void)p;
@@ -44,7 +57,7 @@ static int real_link(struct secenv_port *p, int dir, const char *from, const cha
 
 struct secenv_port *secenv_port_real(void)
 {
-	static struct secenv_port port = { real_open, real_write, real_fsync, real_rename, real_unlink, real_link };
+	static struct secenv_port port = { real_open, real_read, real_readdir, real_write, real_fsync, real_rename, real_unlink, real_link };
 
 	return &port;
 }
