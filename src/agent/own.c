@@ -92,7 +92,7 @@ int own_rekey(struct mst_secenv *from, struct mst_secenv *to, const char *name, 
 	      struct mst_diag *d)
 {
 	struct own_cert *c;
-	struct mst_secenv_key key;
+	struct mst_secenv_key key = { .n = 0 };
 	struct mst_writer w = mst_writer_of(b, cap);
 	bool ours = false;
 	int r;
