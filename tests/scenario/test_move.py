@@ -95,8 +95,11 @@ def test_from_files_into_a_tpm_and_back(inst, tpm):
     assert run("openssl", "req", "-noout", "-pubkey", stdin=again).stdout == run("openssl", "x509", "-in", node.dir / "node.pem", "-noout",
                                                                                 "-pubkey").stdout
     # out again: the certificate's key is the TPM's and stays; the initial credential asks for another one
+    node.configure(add=f'node_id = "{node.id}";\n' + tpm.settings())
     moved = node.agent("secenv", "move", "file", "--yes")
     assert moved.returncode == 0 and "another certificate, with a new key" in moved.stdout and counters(tpm) == [], moved
+    assert 'set secenv.backend to what it is now, or to "auto"' in moved.stdout and node.run_once().returncode == 1
+    settings(node, tpm)
     with node.running() as agent:
         agent.wait_log("its key has stayed in another device")
         agent.wait_log("certificate-in-use")

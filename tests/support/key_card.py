@@ -137,9 +137,7 @@ class KeyCard(Usim):
         return any(key in octets for key in keys)
 
 
-def main():
-    where = pathlib.Path(sys.argv[1])
-    pcscd = Pcscd(where)
+def serve(pcscd):
     card = KeyCard(key_pin="246813")
     inserted = VpcdCard(card, PORT, inside=pcscd.p.pid)
     print("ready", pcscd.socket, flush=True)
@@ -153,8 +151,7 @@ def main():
         elif word == "clear":
             card.objects.clear()
         elif word == "fill":
-            for o in filler[len(card.objects):]:
-                card.objects[o] = 0
+            card.objects.update({o: 0 for o in filler[len(card.objects):]})
         elif word == "free":
             for o in filler:
                 card.objects.pop(o, None)
@@ -163,11 +160,17 @@ def main():
         elif word == "list":
             pathlib.Path(rest[0]).write_text("".join(sorted(f"{k} {n.hex()}\n" for k, n in card.objects)))
         else:
-            print("what?", flush=True)
-            continue
+            raise ValueError(line)
         print("ok", flush=True)
     inserted.close()
-    pcscd.close()
+
+
+def main():
+    pcscd = Pcscd(pathlib.Path(sys.argv[1]))
+    try:
+        serve(pcscd)
+    finally:
+        pcscd.close()
 
 
 if __name__ == "__main__":
