@@ -10,9 +10,9 @@ static int malformed(struct mst_diag *d, const char *what, const char *why)
 
 /* --- commands --- */
 
-void mst_uicc_command(struct mst_writer *w, uint8_t ins, uint8_t p1, uint8_t p2, struct mst_view data, int le)
+void mst_uicc_command_of(struct mst_writer *w, uint8_t class, uint8_t ins, uint8_t p1, uint8_t p2, struct mst_view data, int le)
 {
-	const uint8_t head[4] = { 0x00, ins, p1, p2 };
+	const uint8_t head[4] = { class, ins, p1, p2 };
 
 	if (data.n > 255) {
 		w->ok = false;
@@ -25,6 +25,11 @@ void mst_uicc_command(struct mst_writer *w, uint8_t ins, uint8_t p1, uint8_t p2,
 	}
 	if (le >= 0)
 		mst_put_u8(w, (uint8_t)le);
+}
+
+void mst_uicc_command(struct mst_writer *w, uint8_t ins, uint8_t p1, uint8_t p2, struct mst_view data, int le)
+{
+	mst_uicc_command_of(w, 0x00, ins, p1, p2, data, le);
 }
 
 /* `lead` (0 for none), then the two parts, each behind its length. */

@@ -49,6 +49,8 @@ enum {
  * there is". Latches in `w` when `data` is longer.
  */
 void mst_uicc_command(struct mst_writer *w, uint8_t ins, uint8_t p1, uint8_t p2, struct mst_view data, int le);
+/* The same in another class: an application's own commands. */
+void mst_uicc_command_of(struct mst_writer *w, uint8_t class, uint8_t ins, uint8_t p1, uint8_t p2, struct mst_view data, int le);
 /* AUTHENTICATE in a 3G or GBA context: RAND (`challenge`) and AUTN (AUTN* for GBA_U), 16 octets each. */
 void mst_uicc_authenticate(struct mst_writer *w, enum mst_uicc_context context, struct mst_view challenge, struct mst_view autn);
 /* AUTHENTICATE as GBA NAF derivation: latches when the two do not fit into one command. */

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "secenv/private.h"
+
 #define CA_YEARS 20
 #define YEAR INT64_C(31557600)
 #define PATH_MAX_OURS 4000u
@@ -50,7 +52,7 @@ static int slurp(int dir, const char *name, bool secret, uint8_t *out, size_t ca
 				       : keeper_os_fault(d, name);
 	if (fstat(fd, &st))
 		r = keeper_os_fault(d, name);
-	else if (!S_ISREG(st.st_mode) || st.st_mode & (secret ? 077 : 022))
+	else if (!S_ISREG(st.st_mode) || (secret ? !mst_is_private(fd, &st) : st.st_mode & 022))
 		r = config_fault(d, name,
 				 secret ? "others may read or write this key; mode 0600 is right"
 					: "others may write this file");

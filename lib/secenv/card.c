@@ -13,8 +13,8 @@ static bool ends_in_le(struct mst_view command)
 }
 
 /* 61xx: xx octets wait for GET RESPONSE. 6Cxx: ask again with Le = xx. Both are T=0's way; T=1 answers at once. */
-static int exchange(struct mst_card_port *p, struct mst_view command, uint8_t out[MST_APDU_ANSWER_MAX], struct mst_view *ret_data,
-		    unsigned *ret_sw, struct mst_diag *d)
+int mst_card_exchange(struct mst_card_port *p, struct mst_view command, uint8_t out[MST_APDU_ANSWER_MAX], struct mst_view *ret_data,
+		      unsigned *ret_sw, struct mst_diag *d)
 {
 	uint8_t again[MST_APDU_MAX];
 	struct mst_view next = command;
@@ -106,7 +106,7 @@ static int run(struct mst_card_port *p, const char *what, uint8_t ins, uint8_t p
 	mst_uicc_command(&w, ins, p1, p2, data, le);
 	if (!w.ok)
 		return MST_FAULT_BUG;
-	r = exchange(p, mst_written(&w), out, ret_data, &sw, d);
+	r = mst_card_exchange(p, mst_written(&w), out, ret_data, &sw, d);
 	if (r)
 		return r;
 	return sw == MST_SW_OK ? 0 : refused(what, sw, d);
@@ -199,7 +199,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 		unsigned sw = 0;
 
 		mst_uicc_command(&w, MST_INS_READ_RECORD, (uint8_t)i, 4, MST_VIEW_NONE, record);
-		r = exchange(c->port, mst_written(&w), out, &v, &sw, d);
+		r = mst_card_exchange(c->port, mst_written(&w), out, &v, &sw, d);
 		if (r)
 			return r;
 		if (sw == MST_SW_NO_RECORD)
@@ -242,7 +242,7 @@ static int verify_pin(struct mst_card *c, struct mst_view pin, struct mst_diag *
 		mst_diag_set(d, 0, "PIN", "must be 4 to 8 digits", NULL);
 		return MST_CARD_PIN_WRONG;
 	}
-	r = exchange(c->port, mst_written(&w), out, &v, &sw, d);
+	r = mst_card_exchange(c->port, mst_written(&w), out, &v, &sw, d);
 	mst_wipe(b, sizeof(b));
 	if (r || sw == MST_SW_OK)
 		return r;
@@ -335,7 +335,7 @@ int mst_card_authenticate(struct mst_card *c, enum mst_uicc_context context, con
 
 	mst_wipe(ret_a, sizeof(*ret_a));
 	mst_uicc_authenticate(&w, context, (struct mst_view){ challenge, MST_UICC_RAND }, (struct mst_view){ autn, MST_UICC_AUTN });
-	r = exchange(c->port, mst_written(&w), out, &v, &sw, d);
+	r = mst_card_exchange(c->port, mst_written(&w), out, &v, &sw, d);
 	if (!r && sw != MST_SW_OK)
 		r = refused("AUTHENTICATE", sw, d);
 	if (!r)
@@ -370,7 +370,7 @@ int mst_card_derive_naf(struct mst_card *c, struct mst_view naf_id, struct mst_v
 		mst_diag_set(d, 0, "NAF_Id", "NAF_Id and IMPI are too long for a card: together at most 252 octets", NULL);
 		return MST_CARD_ODD;
 	}
-	r = exchange(c->port, mst_written(&w), out, &v, &sw, d);
+	r = mst_card_exchange(c->port, mst_written(&w), out, &v, &sw, d);
 	if (!r && sw != MST_SW_OK)
 		r = refused("NAF derivation", sw, d);
 	if (!r)

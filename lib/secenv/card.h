@@ -43,6 +43,10 @@ struct mst_card_port {
 	bool t1;                 /* T=1: Le goes with the command. T=0 (and modems): an answer is fetched with GET RESPONSE */
 };
 
+/* A command and its answer's data and status word, whichever way the card hands it over (61xx, 6Cxx). 0, ODD, or what transmit gives. */
+MST_MUST_CHECK int mst_card_exchange(struct mst_card_port *p, struct mst_view command, uint8_t out[MST_APDU_ANSWER_MAX], struct mst_view *ret_data,
+				     unsigned *ret_sw, struct mst_diag *d);
+
 /*
  * PC/SC: the reader of this name (or whose name begins so), or with "" the first one that has a card. The card is
  * held in a transaction, so that no other program selects between our commands. `d` explains what is missing (lesson

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "secenv/private.h"
 #include "secenv/store.h"
 
 #define VERSION 1
@@ -25,6 +26,7 @@ const char *mst_secenv_kind_text(enum mst_secenv_kind k)
 	case MST_SECENV_SECRET: return "file with a secret";
 	case MST_SECENV_TPM: return "tpm";
 	case MST_SECENV_PKCS11: return "pkcs11";
+	case MST_SECENV_UICC: return "card";
 	}
 	return "unknown";
 }
@@ -52,7 +54,7 @@ static int parse(struct mst_crypto *c, struct mst_view v, const char *path, enum
 	kind = mst_read_u8(&r);
 	*ret_record = mst_read_block16(&r);
 	stored = mst_read(&r, sizeof(sum));
-	if (!mst_read_end(&r) || kind < MST_SECENV_FILE || kind > MST_SECENV_PKCS11)
+	if (!mst_read_end(&r) || kind < MST_SECENV_FILE || kind > MST_SECENV_UICC)
 		return bad(d, path, "damaged", MST_SECENV_CORRUPT);
 	if (c->ops->sha256(c, (struct mst_view){ v.p, v.n - sizeof(sum) }, sum))
 		return MST_FAULT_CRYPTO;
@@ -74,7 +76,7 @@ int key_file_read(struct secenv_port *p, struct mst_crypto *c, const char *path,
 	n = fstat(fd, &st) ? -1 : p->read(p, fd, b, KEY_FILE_MAX);
 	if (n < 0)
 		r = secenv_os_outcome(d, path);
-	else if (st.st_mode & 077)
+	else if (!mst_is_private(fd, &st))
 		r = bad(d, path, "others may read or write this key; mode 0600 is right", MST_FAULT_CONFIG);
 	else
 		r = parse(c, (struct mst_view){ b, (size_t)n }, path, ret_kind, ret_record, d);

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "secenv/move.h"
 #include "secenv/store.h"
 
 #define PKCS8 0x30
@@ -114,6 +115,30 @@ int keys_erase(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_
 	struct file_env *e = of(s);
 
 	return is_roots(e, k) && e->root->ops->key_erase ? e->root->ops->key_erase(e->root, k, d) : 0;
+}
+
+bool mst_secenv_key_inside(const struct mst_secenv_key *k)
+{
+	return k->n && k->b[0] != PKCS8 && k->b[0] != PAIR && k->b[0] != SECRET;
+}
+
+int mst_secenv_rekey(struct mst_secenv *from, struct mst_secenv *to, const struct mst_secenv_key *k, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	uint8_t b[MST_PKEY_MAX], tag = k->n ? k->b[0] : 0;
+	size_t n = 0;
+	int r;
+
+	if (tag == PKCS8) {
+		*ret_k = *k;
+		return 0;
+	}
+	if (mst_secenv_key_inside(k))
+		return MST_SECENV_NONE;
+	r = unwrap(of(from), tag, k, b, &n, d);
+	if (!r)
+		r = wrap(of(to), tag, (struct mst_view){ b, n }, ret_k);
+	mst_wipe(b, sizeof(b));
+	return r;
 }
 
 int keys_import(struct mst_secenv *s, struct mst_view secret, struct mst_secenv_key *ret_k, struct mst_diag *d)
@@ -243,6 +268,9 @@ const char *mst_secenv_remedy(int r)
 	case MST_SECENV_LOCKED: return "another muster-agent has this state: ask that one, or stop it";
 	case MST_SECENV_FULL: return "make room: on the disk, in the TPM's memory (tpm2_getcap handles-nv-index) or in the token, as said";
 	case MST_SECENV_ABSENT: return "put the device or token back, and check the settings of secenv; muster-agent doctor says what is there";
+	case MST_SECENV_BUSY:
+		return "try again in some minutes; a TPM that is asked to write often holds back (other programs may do so, too: tpm2_getcap "
+		       "properties-variable), and one that never gets ready is broken";
 	case MST_SECENV_REFUSED: return "put the right PIN or secret into the file that the settings of secenv name; nothing was changed";
 	case MST_SECENV_LOCKOUT:
 		return "wait until the device takes a PIN again, or have its owner reset it (tpm2_dictionarylockout --clear-lockout; "
@@ -256,8 +284,8 @@ const char *mst_secenv_remedy(int r)
 	case MST_SECENV_CHANGED:
 		return "start the machine as it was when the store was made (firmware, boot loader, kernel); after a wanted change: "
 		       "muster-agent reset --yes, and the node bootstraps anew";
-	case MST_SECENV_OTHER: return "set secenv.backend to what the store is bound to; for another one: muster-agent reset --yes, remove the key file that "
-		       "is left, and the node bootstraps anew";
+	case MST_SECENV_OTHER: return "set secenv.backend to what the store is bound to, or take the store to the other one: muster-agent secenv move, "
+		       "with the settings of both";
 	case MST_SECENV_NOT_OFFERED: return "use a back end that has it; muster-agent doctor says what this machine offers";
 	case MST_FAULT_CONFIG: return "set the rights as said";
 	default: return "check owner, rights and disk of the state directory and of the key file";

@@ -8,7 +8,7 @@
 #include "secenv/pkcs11.h"
 #include "secenv/root.h"
 
-#define P11_ID 16u
+#define P11_ID ROOT_ID
 
 struct p11_root {
 	struct secenv_root root;

@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "secenv/pkcs11-int.h"
 
-#define SALT 16u
 #define VERSION 1
 #define TAG 'K'
 
@@ -111,21 +110,6 @@ static int secret(struct p11_root *p, struct mst_view value, const uint8_t id[P1
 	return rv == CKR_OK ? 0 : p11_outcome(rv, "making a secret key", d);
 }
 
-static const uint8_t *id_of(const struct mst_secenv_key *k, struct mst_diag *d)
-{
-	if (k->n == 1 + P11_ID && k->b[0] == TAG)
-		return k->b + 1;
-	mst_diag_set(d, 0, "token", "not the name of a key in a token", NULL);
-	return NULL;
-}
-
-static void name_key(struct mst_secenv_key *k, const uint8_t id[P11_ID])
-{
-	k->b[0] = TAG;
-	memcpy(k->b + 1, id, P11_ID);
-	k->n = 1 + P11_ID;
-}
-
 static int p11_secret_import(struct secenv_root *root, struct mst_view value, struct mst_secenv_key *ret_k, struct mst_diag *d)
 {
 	struct p11_root *p = of(root);
@@ -137,14 +121,14 @@ static int p11_secret_import(struct secenv_root *root, struct mst_view value, st
 	if (!r)
 		r = secret(p, value, id, "muster secret", d);
 	if (!r)
-		name_key(ret_k, id);
+		secenv_name_key(ret_k, TAG, id);
 	return r;
 }
 
 static int p11_secret_hmac(struct secenv_root *root, const struct mst_secenv_key *k, struct mst_view message, uint8_t out[MST_SHA256_LEN],
 			   struct mst_diag *d)
 {
-	const uint8_t *id = id_of(k, d);
+	const uint8_t *id = secenv_id_of(k, TAG, d);
 	int r = id ? p11_ready(of(root), d) : MST_SECENV_CORRUPT;
 
 	return r ? r : hmac(of(root), id, message, out, d);
@@ -268,18 +252,15 @@ static int counts_drop(struct p11_root *p, struct mst_diag *d)
 
 static int store_key(struct p11_root *p, struct mst_view salt, uint8_t ret_key[32], struct mst_diag *d)
 {
-	uint8_t b[64];
-	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	uint8_t b[ROOT_STORE_MESSAGE];
 
-	mst_put_str(&w, "muster store key 1");
-	mst_put(&w, salt);
-	return hmac(p, p->store_id, mst_written(&w), ret_key, d);
+	return hmac(p, p->store_id, secenv_store_message(salt, b), ret_key, d);
 }
 
 static int p11_bind(struct secenv_root *root, struct mst_writer *record, uint8_t ret_key[32], struct mst_diag *d)
 {
 	struct p11_root *p = of(root);
-	uint8_t salt[SALT];
+	uint8_t salt[ROOT_SALT];
 	int r = p11_ready(p, d);
 
 	if (!r)
@@ -296,32 +277,15 @@ static int p11_bind(struct secenv_root *root, struct mst_writer *record, uint8_t
 		(void)destroy(p, &secret_class, p->store_id, NULL);
 		(void)counts_drop(p, NULL);
 	}
-	mst_put_u8(record, VERSION);
-	mst_put(record, (struct mst_view){ p->store_id, P11_ID });
 	if (!r)
-		mst_put(record, (struct mst_view){ salt, sizeof(salt) });
+		secenv_named_record(record, VERSION, p->store_id, salt);
 	return r;
-}
-
-static bool read_record(struct p11_root *p, struct mst_view record, struct mst_view *ret_salt, struct mst_diag *d)
-{
-	struct mst_reader rd = mst_reader_of(record);
-	bool known = mst_read_u8(&rd) == VERSION;
-	struct mst_view id = mst_read(&rd, P11_ID);
-
-	*ret_salt = mst_read(&rd, SALT);
-	if (!known || !mst_read_end(&rd)) {
-		mst_diag_set(d, 0, "key_file", "its record is none that this version knows of a token", NULL);
-		return false;
-	}
-	memcpy(p->store_id, id.p, P11_ID);
-	return true;
 }
 
 static int p11_unlock(struct secenv_root *root, struct mst_view record, uint8_t ret_key[32], struct mst_diag *d)
 {
 	struct mst_view salt;
-	int r = read_record(of(root), record, &salt, d) ? p11_ready(of(root), d) : MST_SECENV_CORRUPT;
+	int r = secenv_named_record_read(record, VERSION, of(root)->store_id, &salt, "a token", d) ? p11_ready(of(root), d) : MST_SECENV_CORRUPT;
 
 	return r ? r : store_key(of(root), salt, ret_key, d);
 }
@@ -330,7 +294,7 @@ static int p11_unbind(struct secenv_root *root, struct mst_view record, struct m
 {
 	struct p11_root *p = of(root);
 	struct mst_view salt;
-	int r = read_record(p, record, &salt, d) ? p11_ready(p, d) : MST_SECENV_CORRUPT;
+	int r = secenv_named_record_read(record, VERSION, p->store_id, &salt, "a token", d) ? p11_ready(p, d) : MST_SECENV_CORRUPT;
 
 	if (!r)
 		r = destroy(p, &secret_class, p->store_id, d);
@@ -361,7 +325,7 @@ static int p11_key_make(struct secenv_root *root, struct mst_secenv_key *ret_k, 
 	rv = p->f->C_GenerateKeyPair(p->session, &m, pub, MST_COUNT(pub), priv, MST_COUNT(priv), &h[0], &h[1]);
 	if (rv != CKR_OK)
 		return p11_outcome(rv, "making a key", d);
-	name_key(ret_k, id);
+	secenv_name_key(ret_k, TAG, id);
 	return 0;
 }
 
@@ -369,7 +333,7 @@ static int p11_key_public(struct secenv_root *root, const struct mst_secenv_key 
 			  struct mst_diag *d)
 {
 	struct p11_root *p = of(root);
-	const uint8_t *id = id_of(k, d);
+	const uint8_t *id = secenv_id_of(k, TAG, d);
 	uint8_t b[128];
 	CK_ATTRIBUTE t = { CKA_EC_POINT, b, sizeof(b) };
 	CK_OBJECT_HANDLE h = 0;
@@ -395,7 +359,7 @@ static int p11_key_sign(struct secenv_root *root, const struct mst_secenv_key *k
 			size_t *ret_n, struct mst_diag *d)
 {
 	struct p11_root *p = of(root);
-	const uint8_t *id = id_of(k, d);
+	const uint8_t *id = secenv_id_of(k, TAG, d);
 	CK_MECHANISM m = { CKM_ECDSA, NULL, 0 };
 	uint8_t in[MST_SHA256_LEN], rs[64];
 	CK_OBJECT_HANDLE h = 0;
@@ -420,7 +384,7 @@ static int p11_key_erase(struct secenv_root *root, const struct mst_secenv_key *
 {
 	struct p11_root *p = of(root);
 	CK_OBJECT_CLASS *const all[] = { &private_class, &public_class, &secret_class };
-	const uint8_t *id = id_of(k, d);
+	const uint8_t *id = secenv_id_of(k, TAG, d);
 	int r = id ? p11_ready(p, d) : MST_SECENV_CORRUPT;
 
 	for (size_t i = 0; !r && i < MST_COUNT(all); i++)

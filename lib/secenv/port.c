@@ -49,9 +49,15 @@ static int real_unlink(struct secenv_port *p, int dir, const char *name)
 	return unlinkat(dir, name, 0);
 }
 
+static int real_link(struct secenv_port *p, int dir, const char *from, const char *to)
+{
+	(void)p;
+	return linkat(dir, from, dir, to, 0);
+}
+
 struct secenv_port *secenv_port_real(void)
 {
-	static struct secenv_port port = { real_open, real_read, real_readdir, real_write, real_fsync, real_rename, real_unlink };
+	static struct secenv_port port = { real_open, real_read, real_readdir, real_write, real_fsync, real_rename, real_unlink, real_link };
 
 	return &port;
 }

@@ -1,14 +1,12 @@
 /* Roots without a device: a key in a file, or one that is made of a secret. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/posix_acl.h>
-#include <linux/posix_acl_xattr.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "secenv/private.h"
 #include "secenv/root.h"
 
 #define SALT 16u
@@ -19,28 +17,6 @@ struct file_root {
 	struct mst_crypto *c;
 	char *secret_file;
 };
-
-/*
- * A service manager's credential belongs to root, and its reader is named in an access control list: what stands where the group's
- * rights do is then the mask. True: the owner and this process's user may read it, and nobody else anything.
- */
-static bool is_ours_by_list(int fd, const struct stat *st)
-{
-	struct { struct posix_acl_xattr_header head; struct posix_acl_xattr_entry e[8]; } acl;
-	ssize_t n = fgetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl));
-
-	if (st->st_mode & 007 || n < (ssize_t)sizeof(acl.head) || acl.head.a_version != POSIX_ACL_XATTR_VERSION)
-		return false;
-	for (size_t i = 0; i < ((size_t)n - sizeof(acl.head)) / sizeof(acl.e[0]); i++) {
-		const struct posix_acl_xattr_entry *e = &acl.e[i];
-
-		if (e->e_tag == ACL_USER_OBJ || e->e_tag == ACL_MASK || !e->e_perm)
-			continue;
-		if (e->e_tag != ACL_USER || e->e_perm != ACL_READ || e->e_id != geteuid())
-			return false;
-	}
-	return true;
-}
 
 int secenv_read_secret(const char *path, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
 {
@@ -55,7 +31,7 @@ int secenv_read_secret(const char *path, uint8_t *out, size_t cap, size_t *ret_n
 		return r;
 	}
 	n = fstat(fd, &st) || !S_ISREG(st.st_mode) ? -1 : read(fd, b, sizeof(b));
-	private = n >= 0 && (!(st.st_mode & 077) || is_ours_by_list(fd, &st));
+	private = n >= 0 && mst_is_private(fd, &st);
 	close(fd);
 	if (n > 0 && b[n - 1] == '\n')
 		n--;

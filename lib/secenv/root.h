@@ -39,6 +39,19 @@ struct secenv_root_ops {
 };
 struct secenv_root { const struct secenv_root_ops *ops; };
 
+/* Roots whose objects have names (root-named.c). The store's key is the device's HMAC of this message. */
+#define ROOT_ID 16u
+#define ROOT_SALT 16u
+#define ROOT_STORE_MESSAGE 64u
+struct mst_view secenv_store_message(struct mst_view salt, uint8_t b[ROOT_STORE_MESSAGE]);
+/* Their record: version, id, salt. `what`: "a token". */
+void secenv_named_record(struct mst_writer *record, uint8_t version, const uint8_t id[ROOT_ID], const uint8_t salt[ROOT_SALT]);
+MST_MUST_CHECK bool secenv_named_record_read(struct mst_view record, uint8_t version, uint8_t id[ROOT_ID], struct mst_view *ret_salt, const char *what,
+					     struct mst_diag *d);
+/* Their keys: tag, id. NULL with `d`: no such name. */
+void secenv_name_key(struct mst_secenv_key *k, uint8_t tag, const uint8_t id[ROOT_ID]);
+const uint8_t *secenv_id_of(const struct mst_secenv_key *k, uint8_t tag, struct mst_diag *d);
+
 /* A secret of a person or a machine from a file: at most `cap` octets, the last line feed not counted. REFUSED with `d`:
  * not there, empty, too long, or readable by others. */
 MST_MUST_CHECK int secenv_read_secret(const char *path, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);

@@ -19,6 +19,7 @@ struct secenv_port {
 	int (*fsync)(struct secenv_port *p, int fd);
 	int (*rename)(struct secenv_port *p, int dir, const char *from, const char *to);
 	int (*unlink)(struct secenv_port *p, int dir, const char *name);
+	int (*link)(struct secenv_port *p, int dir, const char *from, const char *to);
 };
 struct secenv_port *secenv_port_real(void);
 

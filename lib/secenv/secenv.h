@@ -1,7 +1,7 @@
 /*
  * The secure environment of a device: where its credentials live (architecture 5.1, field lessons 4,
  * 16, 28, 29; decision 0026). One interface, several back ends: encrypted files whose key lies in a file or comes of a
- * secret, a TPM 2.0 (tpm.h), a PKCS#11 token (pkcs11.h).
+ * secret, a TPM 2.0 (tpm.h), a PKCS#11 token (pkcs11.h), a UICC (uicc.h).
  *
  * What is kept: two slots for root credentials and small blobs, sealed on the disk under one key that the back end
  * gives; and keys that are made in the back end and never leave it. The active slot changes only after the new
@@ -23,6 +23,7 @@ enum mst_secenv_outcome {
 	MST_SECENV_LOCKED,          /* another process has the store */
 	MST_SECENV_FULL,            /* disk, TPM or token; nothing was changed */
 	MST_SECENV_ABSENT,          /* no device, no token, no module: it may come back */
+	MST_SECENV_BUSY,            /* the device is there and did nothing for now; nothing was changed */
 	MST_SECENV_REFUSED,         /* wrong PIN, or none where one is wanted */
 	MST_SECENV_LOCKOUT,         /* too many wrong ones: the device takes none for now */
 	MST_SECENV_CLEARED,         /* the device is there, but not what the store was bound to: cleared, or another one */
@@ -40,6 +41,9 @@ const char *mst_secenv_remedy(int r);
  */
 #define MST_SECENV_KEY_MAX MST_PKEY_MAX
 struct mst_secenv_key { uint8_t b[MST_SECENV_KEY_MAX]; size_t n; };
+
+/* Is it in a device, or sealed (or as it is) in the hands of its owner? */
+bool mst_secenv_key_inside(const struct mst_secenv_key *k);
 
 /* What a back end does itself; the rest is done in this process's memory. */
 struct mst_secenv_offers {
@@ -165,7 +169,7 @@ struct secenv_root *mst_secenv_file(const char *secret_file, struct mst_crypto *
 MST_MUST_CHECK int mst_secenv_unbind(const char *key_file, struct secenv_root *root, struct mst_crypto *c, struct mst_diag *d);
 
 /* Which back end is the store of that key file bound to? 0, NONE (no such file), CORRUPT, or a fault. */
-enum mst_secenv_kind { MST_SECENV_FILE = 1, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
+enum mst_secenv_kind { MST_SECENV_FILE = 1, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11, MST_SECENV_UICC };
 MST_MUST_CHECK int mst_secenv_kind_of(const char *key_file, struct mst_crypto *c, enum mst_secenv_kind *ret_k, struct mst_diag *d);
 const char *mst_secenv_kind_text(enum mst_secenv_kind k);
 /* PCRs as people write them: "0,2,7". False: no such list. */

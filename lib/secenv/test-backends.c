@@ -1,5 +1,5 @@
 /*
- * The contract of secenv.h, on each back end: `test-backends file|secret|tpm|pkcs11`. What only some can do is asked of
+ * The contract of secenv.h, on each back end: `test-backends file|secret|tpm|pkcs11|card`. What only some can do is asked of
  * their offers, and those that cannot have to say so.
  */
 #include "tests/support/cm.h"
@@ -184,7 +184,7 @@ static void key_pairs(void **state)
 	signs(s, &a);
 	assert_int_equal(s->ops->key_erase(s, &a, NULL), 0);
 	assert_int_equal(s->ops->key_erase(s, &a, NULL), 0);
-	if (device_kind() == DEVICE_TOKEN)
+	if (device_kind() == DEVICE_TOKEN || device_kind() == DEVICE_CARD)
 		assert_int_equal(s->ops->key_sign(s, &a, digest, sig, sizeof(sig), &n, &d), MST_SECENV_CLEARED);
 	signs(s, &b);
 	/* none at all, and damaged ones */
@@ -420,10 +420,10 @@ static void pulled_out_and_back(void **state)
 	(void)state;
 	put(s, MST_SLOT_ACTIVE, 1);
 	assert_int_equal(s->ops->key_make(s, &k, NULL), 0);
-	if (device_kind() == DEVICE_TPM) {
+	if (device_kind() == DEVICE_TPM || device_kind() == DEVICE_CARD) {
 		device_remove();
 		assert_int_equal(s->ops->key_sign(s, &k, digest, sig, sizeof(sig), &n, &d), MST_SECENV_ABSENT);
-		assert_string_equal(d.field, "TPM");
+		assert_string_equal(d.field, device_kind() == DEVICE_TPM ? "TPM" : "Virtual");
 		/* what changes a slot has to be counted; the disk may have it or not, whole */
 		assert_int_not_equal(s->ops->erase(s, MST_SLOT_ACTIVE, &d), 0);
 		s->ops->close(s);
@@ -460,6 +460,13 @@ static void the_wrong_pin(void **state)
 		s->ops->close(s);
 	} else {
 		expect_no(MST_SECENV_REFUSED);
+	}
+	if (device_kind() == DEVICE_CARD) {              /* two were given; the third would block it */
+		expect_no(MST_SECENV_REFUSED);
+		expect_no(MST_SECENV_LOCKOUT);
+		device_pin(PIN_RIGHT);
+		expect_no(MST_SECENV_LOCKOUT);
+		device_card("unblock");
 	}
 	if (device_kind() == DEVICE_TPM) {
 		device_tool("tpm2_dictionarylockout --setup-parameters --max-tries=2 --recovery-time=100000 --lockout-recovery-time=100000");
@@ -518,6 +525,12 @@ static void a_full_device(void **state)
 		expect_no(MST_SECENV_FULL);
 		assert_int_not_equal(access(key_file, F_OK), 0);
 		device_tool("tpm2_flushcontext -t");
+	}
+	if (device_kind() == DEVICE_CARD) {
+		device_card("fill");
+		expect_no(MST_SECENV_FULL);
+		assert_int_not_equal(access(key_file, F_OK), 0);
+		device_card("free");
 	}
 	s = must_open();
 	put(s, MST_SLOT_ACTIVE, 1);

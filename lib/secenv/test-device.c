@@ -14,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "secenv/card.h"
 #include "secenv/test-device.h"
+#include "secenv/uicc.h"
 #if MST_WITH_TPM
 #include "secenv/tpm.h"
 #endif
@@ -30,7 +32,8 @@ static struct {
 	enum device_pin pin;
 	uint32_t pcrs;
 	int port;
-	pid_t swtpm;
+	pid_t swtpm, card;
+	FILE *to_card, *from_card;
 } dev;
 
 static void must(const char *command)
@@ -164,6 +167,69 @@ static void start_token(void)
 	must(cmd);
 }
 
+void device_card(const char *words)
+{
+	char line[160];
+
+	fprintf(dev.to_card, "%s\n", words);
+	fflush(dev.to_card);
+	assert_non_null(fgets(line, sizeof(line), dev.from_card));
+	assert_string_equal(line, "ok\n");
+}
+
+static void start_card(void)
+{
+	int to[2], from[2];
+	char line[160], program[256], where[160];
+
+	assert_int_equal(pipe(to), 0);
+	assert_int_equal(pipe(from), 0);
+	dev.card = fork();
+	assert_true(dev.card >= 0);
+	if (dev.card == 0) {
+		dup2(to[0], STDIN_FILENO);
+		dup2(from[1], STDOUT_FILENO);
+		close(to[1]);
+		close(from[0]);
+		snprintf(program, sizeof(program), "%s/tests/support/key_card.py", getenv("MST_SOURCE"));
+		execl("/usr/bin/python3", "python3", program, dev.dir, (char *)NULL);
+		_exit(127);
+	}
+	close(to[0]);
+	close(from[1]);
+	dev.to_card = fdopen(to[1], "w");
+	dev.from_card = fdopen(from[0], "r");
+	assert_non_null(fgets(line, sizeof(line), dev.from_card));
+	assert_int_equal(sscanf(line, "ready %150s", where), 1);
+	setenv("PCSCLITE_CSOCK_NAME", where, 1);
+}
+
+/* It ends by itself, and pcscd with it, when nobody speaks to it any more. */
+static void end_card(void)
+{
+	fclose(dev.to_card);
+	fclose(dev.from_card);
+	assert_int_equal(waitpid(dev.card, NULL, 0), dev.card);
+}
+
+/* The reader sees a card a moment after it was put in, and misses it a moment after it was taken out. */
+static void card_seen(bool there)
+{
+	for (int i = 0; i < 60000; i += 5) {
+		struct mst_card_port *p = NULL;
+		int r = mst_card_pcsc_open("", &p, NULL);
+
+		if (!r)
+			p->ops->close(p);
+		if (there == !r)
+			return;
+		/* the helper's end is an event, what pcscd sees is none */
+		if (poll(&(struct pollfd){ .fd = fileno(dev.from_card), .events = POLLIN }, 1, 5) > 0)
+			fail_msg("the card's helper has ended");
+	}
+	fail_msg("the reader does not notice the card");
+}
+
 void device_pin(enum device_pin p)
 {
 	FILE *f = fopen(dev.pin_file, "w");
@@ -177,7 +243,7 @@ void device_pin(enum device_pin p)
 
 void device_start(const char *name)
 {
-	static const char *const names[] = { "file", "secret", "tpm", "pkcs11" };
+	static const char *const names[] = { "file", "secret", "tpm", "pkcs11", "card" };
 
 	memset(&dev, 0, sizeof(dev));
 	while (strcmp(names[dev.kind], name) != 0)
@@ -190,6 +256,10 @@ void device_start(const char *name)
 		start_swtpm();
 	else if (dev.kind == DEVICE_TOKEN)
 		start_token();
+	if (dev.kind != DEVICE_CARD)
+		return;
+	start_card();
+	card_seen(true);
 }
 
 void device_stop(void)
@@ -197,6 +267,8 @@ void device_stop(void)
 	char cmd[96];
 
 	end_swtpm();
+	if (dev.kind == DEVICE_CARD)
+		end_card();
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dev.dir);
 	must(cmd);
 }
@@ -204,6 +276,16 @@ void device_stop(void)
 enum device_kind device_kind(void)
 {
 	return dev.kind;
+}
+
+const char *device_dir(void)
+{
+	return dev.dir;
+}
+
+int device_port(void)
+{
+	return dev.port;
 }
 
 void device_pcrs(uint32_t mask)
@@ -229,6 +311,11 @@ int device_root(struct secenv_root **ret, struct mst_diag *d)
 		return mst_secenv_pkcs11_open(&p, c, ret, d);
 	}
 #endif
+	if (dev.kind == DEVICE_CARD) {
+		const struct mst_secenv_uicc u = { "Virtual", dev.pin_file };
+
+		return mst_secenv_uicc_open(&u, c, ret, d);
+	}
 	(void)d;
 	*ret = mst_secenv_file(dev.kind == DEVICE_SECRET ? dev.pin_file : NULL, c);
 	return *ret ? 0 : MST_FAULT_MEMORY;
@@ -254,6 +341,10 @@ void device_remove(void)
 		end_swtpm();
 	else if (dev.kind == DEVICE_TOKEN)
 		move("tokens", "away", true);
+	if (dev.kind != DEVICE_CARD)
+		return;
+	device_card("remove");
+	card_seen(false);
 }
 
 void device_return(void)
@@ -262,6 +353,10 @@ void device_return(void)
 		start_swtpm();
 	else if (dev.kind == DEVICE_TOKEN)
 		move("away", "tokens", false);
+	if (dev.kind != DEVICE_CARD)
+		return;
+	device_card("return");
+	card_seen(true);
 }
 
 void device_clear(void)
@@ -274,6 +369,8 @@ void device_clear(void)
 		snprintf(cmd, sizeof(cmd), "rm -rf %s/tokens", dev.dir);
 		must(cmd);
 		start_token();
+	} else if (dev.kind == DEVICE_CARD) {
+		device_card("clear");
 	}
 }
 

@@ -138,7 +138,7 @@ static int faulty_unlink(struct secenv_port *p, int at, const char *name)
 static void start(struct faulty *f, enum mode mode)
 {
 	*f = (struct faulty){ .port = { faulty_open, faulty_read, faulty_readdir, faulty_write, faulty_fsync, faulty_rename,
-					faulty_unlink },
+					faulty_unlink, NULL },
 			      .mode = mode,
 			      .last_fd = -1 };
 }
@@ -153,7 +153,7 @@ static int open_on(struct secenv_port *p, struct mst_secenv **ret, struct mst_di
 
 static bool on_device(void)
 {
-	return device_kind() == DEVICE_TPM || device_kind() == DEVICE_TOKEN;
+	return device_kind() >= DEVICE_TPM;
 }
 
 /* The environment on a disk that is well. */
@@ -532,18 +532,31 @@ static void a_beginning_that_fails_leaves_nothing(void **state)
 		[DEVICE_TPM] = { "(tpm2_getcap handles-nv-index > before)", "tpm2_getcap handles-nv-index | cmp - before" },
 		[DEVICE_TOKEN] = { "(find tokens -name '*.object' | sort > before)", "find tokens -name '*.object' | sort | cmp - before" },
 	};
-	char was[sizeof(key_file)];
+	bool card = device_kind() == DEVICE_CARD;
+	char was[sizeof(key_file)], list[sizeof(key_file) + 16];
 	struct mst_secenv *s = NULL;
 
 	(void)state;
 	fresh();
-	device_tool(look[device_kind()].before);
+	if (card) {
+		snprintf(list, sizeof(list), "list %s/before", top);
+		device_card(list);
+	} else {
+		device_tool(look[device_kind()].before);
+	}
 	memcpy(was, key_file, sizeof(was));
 	snprintf(key_file, sizeof(key_file), "%s/none/state.key", top);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(open_on(secenv_port_real(), &s, NULL), MST_FAULT_IO);
 	memcpy(key_file, was, sizeof(was));
-	device_tool(look[device_kind()].after);
+	if (card) {
+		snprintf(list, sizeof(list), "list %s/after", top);
+		device_card(list);
+		snprintf(list, sizeof(list), "cd %s && cmp before after", top);
+		device_tool(list);
+	} else {
+		device_tool(look[device_kind()].after);
+	}
 	s = open_well();
 	assert_int_equal(do_store_active(s), 0);
 	s->ops->close(s);

@@ -12,6 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "secenv/private.h"
 #include "secenv/root.h"
 #include "secenv/sealed.h"
 
@@ -467,14 +468,15 @@ static void a_secret_that_a_list_gives_to_us_alone(void **state)
 
 	(void)state;
 	assert_return_code(fd, errno);
-	assert_int_equal(write(fd, "secret\n", 7), 7);
+	assert_int_equal(write(fd, "32 octets, which are a store's.\n", 32), 32);
 	for (size_t i = 0; i < MST_COUNT(third); i++) {
 		struct { struct posix_acl_xattr_header head; struct posix_acl_xattr_entry e[5]; } acl = {
 			{ POSIX_ACL_XATTR_VERSION }, { { ACL_USER_OBJ, ACL_READ, nobody },
 			{ third[i].tag, ACL_READ, third[i].us ? geteuid() : geteuid() + 1 }, { ACL_GROUP_OBJ, 0, nobody },
 			{ ACL_MASK, ACL_READ, nobody }, { ACL_OTHER, 0, nobody } } };
 		struct posix_acl_xattr_entry swapped[2] = { acl.e[2], acl.e[1] };
-		uint8_t out[16];
+		uint8_t out[33];
+		enum mst_secenv_kind kind;
 		size_t n = 0;
 		struct stat st;
 
@@ -488,6 +490,11 @@ static void a_secret_that_a_list_gives_to_us_alone(void **state)
 		assert_return_code(fstat(fd, &st), errno);
 		assert_int_equal(st.st_mode & 0777, 0440);
 		assert_int_equal(secenv_read_secret(path, out, sizeof(out), &n, NULL), third[i].good ? 0 : MST_SECENV_REFUSED);
+		/* a store's key file, which is told by its 32 octets, and files by their names: the same answer */
+		assert_int_equal(mst_secenv_kind_of(path, c, &kind, NULL), third[i].good ? 0 : MST_FAULT_CONFIG);
+		assert_int_equal(mst_is_private_file(path, &st, false), third[i].good);
+		/* to one who looks at another's file, whoever it is that it is given to */
+		assert_int_equal(mst_is_private_file(path, &st, true), third[i].tag == ACL_USER);
 	}
 	close(fd);
 	assert_return_code(unlink(path), errno);

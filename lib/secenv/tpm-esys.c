@@ -30,6 +30,11 @@ int tpm_outcome(TSS2_RC rc, const char *doing, struct mst_diag *d)
 		{ TPM2_RC_MEMORY, MST_SECENV_FULL, "the TPM is out of memory" },
 		{ TPM2_RC_OBJECT_MEMORY, MST_SECENV_FULL, "others have filled the TPM's slots for objects (tpm2_flushcontext -t)" },
 		{ TPM2_RC_SESSION_MEMORY, MST_SECENV_FULL, "others have filled the TPM's slots for sessions (tpm2_flushcontext -l)" },
+		{ TPM2_RC_RETRY, MST_SECENV_BUSY, "the TPM is busy: it could not begin the command" },
+		{ TPM2_RC_YIELDED, MST_SECENV_BUSY, "the TPM is busy: it has put the command off" },
+		{ TPM2_RC_TESTING, MST_SECENV_BUSY, "the TPM is busy: it tests itself" },
+		{ TPM2_RC_NV_RATE, MST_SECENV_BUSY, "the TPM is busy: it holds back, so as not to wear out its memory" },
+		{ TPM2_RC_NV_UNAVAILABLE, MST_SECENV_BUSY, "the TPM is busy: it cannot reach its memory for now" },
 		{ TPM2_RC_INITIALIZE, MST_SECENV_ABSENT, "the TPM has not been started up" },
 	};
 	TSS2_RC layer = rc & TSS2_RC_LAYER_MASK, x = base_of(rc);
@@ -55,7 +60,7 @@ int tpm_begin(struct tpm_root *t, struct mst_diag *d)
 	t->parent = t->session = t->object = ESYS_TR_NONE;
 	rc = Tss2_TctiLdr_Initialize(t->tcti[0] ? t->tcti : NULL, &t->io);
 	if (!rc)
-		rc = Esys_Initialize(&t->esys, t->io, NULL);
+		rc = Esys_Initialize(&t->esys, tpm_patience_init(&t->patience, t->io), NULL);
 	if (!rc)
 		return 0;
 	mst_diag_set(d, 0, "TPM", "no TPM answers at ", t->tcti[0] ? t->tcti : "this machine", NULL);
@@ -80,6 +85,7 @@ int tpm_end(struct tpm_root *t, int r)
 	}
 	if (t->io)
 		Tss2_TctiLdr_Finalize(&t->io);
+	mst_wipe(&t->patience, sizeof(t->patience));
 	return r;
 }
 

@@ -7,6 +7,18 @@
 #include "secenv/root.h"
 #include "secenv/tpm.h"
 
+/* A TCTI in front of another one, which gives a command again while the TPM is busy (tpm-wait.c). */
+struct tpm_patience {
+	TSS2_TCTI_CONTEXT_COMMON_CURRENT tcti;   /* first */
+	TSS2_TCTI_CONTEXT *io;
+	uint8_t command[4096], answer[4096];     /* TPM2_MAX_COMMAND_SIZE, TPM2_MAX_RESPONSE_SIZE */
+	size_t n, answer_n;
+	int waited;                              /* milliseconds, in the operation under way */
+};
+TSS2_TCTI_CONTEXT *tpm_patience_init(struct tpm_patience *p, TSS2_TCTI_CONTEXT *io);
+/* The TPM has not begun the command, and may do so later. */
+bool tpm_is_busy(TSS2_RC rc);
+
 struct tpm_root {
 	struct secenv_root root;
 	struct mst_crypto *c;
@@ -18,6 +30,7 @@ struct tpm_root {
 	uint32_t counter;       /* NV index */
 	/* of the operation under way */
 	TSS2_TCTI_CONTEXT *io;
+	struct tpm_patience patience;
 	ESYS_CONTEXT *esys;
 	ESYS_TR parent, session, object;
 };

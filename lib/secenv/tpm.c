@@ -6,7 +6,6 @@
 
 #include <tss2/tss2_mu.h>
 
-#define SALT 16u
 #define VERSION 1
 
 static struct tpm_root *of(struct secenv_root *r)
@@ -67,17 +66,14 @@ static int tpm_secret_hmac(struct secenv_root *root, const struct mst_secenv_key
 
 static int store_key(struct tpm_root *t, struct mst_view salt, struct mst_view wrapped, uint8_t ret_key[32], struct mst_diag *d)
 {
-	uint8_t b[64];
-	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	uint8_t b[ROOT_STORE_MESSAGE];
 
-	mst_put_str(&w, "muster store key 1");
-	mst_put(&w, salt);
-	return hmac(t, wrapped, mst_written(&w), ret_key, d);
+	return hmac(t, wrapped, secenv_store_message(salt, b), ret_key, d);
 }
 
 static int bind_in(struct tpm_root *t, struct mst_writer *record, uint8_t ret_key[32], struct mst_diag *d)
 {
-	uint8_t salt[SALT], b[MST_SECENV_KEY_MAX];
+	uint8_t salt[ROOT_SALT], b[MST_SECENV_KEY_MAX];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	uint32_t index = 0;
 	int r = t->c->ops->random(t->c, salt, sizeof(salt));
@@ -112,7 +108,7 @@ static bool read_record(struct mst_view record, uint32_t *ret_index, struct mst_
 	bool known = mst_read_u8(&rd) == VERSION;
 
 	*ret_index = mst_read_u32(&rd);
-	*ret_salt = mst_read(&rd, SALT);
+	*ret_salt = mst_read(&rd, ROOT_SALT);
 	*ret_wrapped = (struct mst_view){ rd.p, rd.left };
 	if (!known || !rd.ok)
 		mst_diag_set(d, 0, "key_file", "its record is none that this version knows of a TPM", NULL);

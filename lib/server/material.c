@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "crypto/pki.h"
+#include "secenv/private.h"
 #include "server/frame-internal.h"
 
 #define FILE_OCTETS (4 * 1024 * 1024)
@@ -160,7 +161,7 @@ static int put_key(struct load *l, const char *path)
 	size_t n, at = 0, k = 0;
 	int r;
 
-	if (!stat(path, &st) && (st.st_mode & 077))
+	if (!stat(path, &st) && !mst_is_private_file(path, &st, false))
 		return refuse(l, path, "may be read by others", "chmod 600 it");
 	r = slurp(l, path, &p, &n);
 	if (r)

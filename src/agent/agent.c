@@ -440,6 +440,7 @@ static int open_store(struct agent *a)
 		agent_log(a, AGENT_ERROR, "secure-environment", "why", text, "remedy", agent_store_remedy(r), NULL);
 		return r < 0 ? r : MST_FAULT_CONFIG;
 	}
+	inside_look(a);
 	r = load_slot(a, MST_SLOT_ACTIVE, &a->active, &a->has_active, &a->active_damaged);
 	inside_put_away(a);
 	if (!r)
@@ -640,6 +641,7 @@ struct agent *agent_free(struct agent *a)
 	bundle_unload(a);
 	json_decref(a->verdict);
 	json_decref(a->damage);
+	json_decref(a->inside);
 	json_decref(a->once_list);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
 	a->tls_naf = mst_tls_ctx_free(a->tls_naf);

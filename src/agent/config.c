@@ -33,7 +33,7 @@ static const char *const switches[] = { "off", "on", NULL };
 static const char *const profiles[] = { "onem2m", "modern", "both", NULL };
 
 /* In the order of enum agent_backend. */
-static const char *const backends[] = { "auto", "file", "tpm", "pkcs11", NULL };
+static const char *const backends[] = { "auto", "file", "tpm", "pkcs11", "card", NULL };
 static const char *const card_kinds[] = { "none", "software", "pcsc", "at", NULL };
 /* In the order of enum mst_card_app. */
 static const char *const card_apps[] = { "any", "usim", "isim", NULL };
@@ -126,6 +126,7 @@ static const struct item {
 	TEXT("secenv.module", secenv_module, T_PATH, ""),
 	TEXT("secenv.module_state", secenv_module_state, T_PATH, ""),
 	TEXT("secenv.token", secenv_token, T_LABEL, ""),
+	TEXT("secenv.reader", secenv_reader, T_TEXT, ""),
 	TEXT("secenv.pin_file", secenv_pin, T_PATH, ""),
 	/* Test hook: kill -9 itself at the named point (man page, POINTS). */
 	TEXT("crash_at", crash_at, T_POINT, ""),
@@ -436,7 +437,7 @@ static void check_secenv(struct reading *r, const config_t *cfg)
 	if (!agent_config_pcrs(c, &mask))
 		complain(r, config_lookup(cfg, "secenv.pcrs"), "secenv.pcrs", "not a list like \"0,2,7\", each once, 0 to 23");
 	if (c->secenv_secret[0] && c->secenv_backend > AGENT_BACKEND_FILE)
-		complain(r, config_lookup(cfg, "secenv.secret_file"), "secenv.secret_file", "is of the back end file; tpm and pkcs11 have pin_file");
+		complain(r, config_lookup(cfg, "secenv.secret_file"), "secenv.secret_file", "is of the back end file; tpm, pkcs11 and card have pin_file");
 }
 
 /* Before it is opened: the other end of a pipe is not waited for. */

@@ -29,7 +29,7 @@ struct agent_place {
 
 enum agent_card_kind { AGENT_CARD_NONE, AGENT_CARD_SOFTWARE, AGENT_CARD_PCSC, AGENT_CARD_AT };
 
-enum agent_backend { AGENT_BACKEND_AUTO, AGENT_BACKEND_FILE, AGENT_BACKEND_TPM, AGENT_BACKEND_PKCS11 };
+enum agent_backend { AGENT_BACKEND_AUTO, AGENT_BACKEND_FILE, AGENT_BACKEND_TPM, AGENT_BACKEND_PKCS11, AGENT_BACKEND_CARD };
 
 /* Whence device triggers of oneM2M are taken: within a frame that proves itself, or from local helpers as well. */
 enum agent_onem2m { AGENT_ONEM2M_FRAMED, AGENT_ONEM2M_PUSH };
@@ -79,7 +79,7 @@ struct agent_config {
 	int64_t secenv_backend;
 	char secenv_secret[AGENT_PATH_MAX], secenv_module[AGENT_PATH_MAX], secenv_pin[AGENT_PATH_MAX], secenv_tcti[AGENT_PATH_MAX], secenv_module_state[AGENT_PATH_MAX];
 	char secenv_device[AGENT_PATH_MAX];  /* of a TPM, as secenv.tcti says; "" = none */
-	char secenv_token[64], secenv_pcrs[64];
+	char secenv_token[64], secenv_pcrs[64], secenv_reader[128];
 	char crash_at[32];
 	struct agent_route route[AGENT_ROUTES_MAX];
 	size_t n_routes;

@@ -34,7 +34,7 @@ static json_t *offer_json(const struct inside_offer *o)
 		json_object_set_new(j, traits[i].name, json_boolean(trait(&o->offers, i)));
 	if (o->r) {
 		json_object_set_new(j, "why", json_string(inside_words(o->r, &o->d)));
-		json_object_set_new(j, "remedy", json_string(mst_secenv_remedy(o->r)));
+		json_object_set_new(j, "remedy", json_string(o->remedy));
 	}
 	return j;
 }
@@ -133,13 +133,13 @@ static int have_key(const struct agent_config *cfg, struct mst_secenv *env, stru
 	uint8_t *pem = NULL, out[2 * MST_SECENV_KEY_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));
 	struct mst_diag d = { 0 };
-	size_t n = 0, at = 0;
+	size_t n = 0;
 	int r;
 
 	if (access(cfg->key, F_OK) == 0) {
 		r = agent_read_secret(cfg->key, &pem, &n, &d);
 		if (!r)
-			r = mst_pem_next((struct mst_view){ pem, n }, &at, INSIDE_LABEL, k->b, sizeof(k->b), &k->n, &d);
+			r = inside_key_of(env, (struct mst_view){ pem, n }, k, &d);
 		if (pem)
 			mst_wipe(pem, n);
 		free(pem);

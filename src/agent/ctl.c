@@ -1,5 +1,6 @@
 /* The other end of run/agent.sock: `muster-agent status` and `muster-agent check`. */
 #include "agent/agent.h"
+#include "agent/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,10 +127,10 @@ json_t *ctl_ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(const char *state, bool running)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", running, "state", state, "attempt", "", "trigger", "", "when",
 			 "reports", "steps", "attempts", "refused", "bundle", "credential", "pending", "certificate", "damage",
-			 "pushed");
+			 "pushed", "secureEnvironment");
 }
 
 static bool damaged(int r)
@@ -157,6 +158,7 @@ static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env
 	json_object_set_new(o, "leaving", leave_status(env, active == 0 ? c[0].key_id : ""));
 	json_object_set_new(o, "certificate", own_status(env));
 	json_object_set_new(o, "managed", managed_status(env));
+	json_object_set_new(o, "secureEnvironment", inside_status(cfg, mst_crypto_openssl()));
 	json_object_set_new(o, "damage", damaged(active)    ? status_damage(cfg, MST_SLOT_ACTIVE, &d[0], active)
 					 : damaged(pending) ? status_damage(cfg, MST_SLOT_PENDING, &d[1], pending)
 							    : json_null());

@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "codec/secret-text.h"
+#include "secenv/private.h"
 
 enum { NOT_READ = 1, NOT_READ_LARGE };
 
@@ -61,8 +62,9 @@ void agent_store_words(const struct agent_config *cfg, const struct mst_diag *d,
 }
 
 /* Only what root or we ourselves put there, and nobody else can change, may tell a node whom to join. */
-static const char *distrust(const struct stat *st)
+static const char *distrust(int fd, const struct stat *st)
 {
+	(void)fd;
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return "belongs to neither root nor the agent's user";
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
@@ -71,11 +73,11 @@ static const char *distrust(const struct stat *st)
 }
 
 /* The initial credential's key is this node: nobody else's eyes, nobody else's file (as musterd asks of its own). */
-static const char *distrust_key(const struct stat *st)
+static const char *distrust_key(int fd, const struct stat *st)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return "belongs to neither root nor the agent's user";
-	if (st->st_mode & (S_IRWXG | S_IRWXO))
+	if (!mst_is_private(fd, st))
 		return "may be read or changed by others; chmod 600";
 	return NULL;
 }
@@ -108,7 +110,7 @@ static int read_all(int fd, size_t max, uint8_t **ret_p, size_t *ret_n)
 	return n > max ? MST_FAULT_SPACE : MST_FAULT_IO;
 }
 
-static int read_file(const char *path, size_t max, const char *(*doubt)(const struct stat *), uint8_t **ret_p,
+static int read_file(const char *path, size_t max, const char *(*doubt)(int fd, const struct stat *), uint8_t **ret_p,
 		     size_t *ret_n, struct mst_diag *d)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -122,7 +124,7 @@ static int read_file(const char *path, size_t max, const char *(*doubt)(const st
 		close(fd);
 		return refuse(d, "not a regular file");
 	}
-	why = doubt ? doubt(&st) : NULL;
+	why = doubt ? doubt(fd, &st) : NULL;
 	if (why) {
 		close(fd);
 		return refuse(d, why);
@@ -183,9 +185,8 @@ static int load_key(struct agent *a, struct mst_diag *d)
 	if (r)
 		return r;
 	r = mst_pem_next((struct mst_view){ pem, n }, &at, "PRIVATE KEY", a->key.b, sizeof(a->key.b), &a->key.n, d);
-	at = 0;
 	if (!r && !a->key.n)
-		r = mst_pem_next((struct mst_view){ pem, n }, &at, INSIDE_LABEL, a->key.b, sizeof(a->key.b), &a->key.n, d);
+		r = inside_key_of(a->env, (struct mst_view){ pem, n }, &a->key, d);
 	if (!r && !a->key.n)
 		r = refuse(d, "holds no PKCS#8 key (-----BEGIN PRIVATE KEY-----), nor one of muster-agent request");
 	mst_wipe(pem, n);

@@ -56,6 +56,23 @@ int inside_tls(struct agent *a, const struct mst_secenv_key *k, struct mst_tls_c
 	return r;
 }
 
+int inside_key_of(struct mst_secenv *env, struct mst_view pem, struct mst_secenv_key *ret, struct mst_diag *d)
+{
+	uint8_t spki[MST_SPKI_MAX];
+	struct mst_secenv_key k;
+	size_t at = 0, n = 0;
+	int r;
+
+	ret->n = 0;
+	while (!(r = mst_pem_next(pem, &at, INSIDE_LABEL, k.b, sizeof(k.b), &k.n, d)) && k.n) {
+		*ret = k;
+		if (env && !env->ops->key_public(env, &k, spki, sizeof(spki), &n, NULL))
+			break;
+	}
+	mst_wipe(&k, sizeof(k));
+	return r;
+}
+
 struct signing { struct mst_secenv *env; const struct mst_secenv_key *key; struct mst_diag *d; int r; };
 
 static int sign(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n)

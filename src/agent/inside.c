@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "secenv/root.h"
+#include "secenv/uicc.h"
 #if MST_WITH_TPM
 #include "secenv/tpm.h"
 #endif
@@ -37,7 +38,12 @@ static int open_tpm(const struct agent_config *cfg, struct mst_crypto *c, struct
 #if MST_WITH_TPM
 	struct mst_secenv_tpm t = { .tcti = cfg->secenv_tcti, .pin_file = cfg->secenv_pin };
 
-	return agent_config_pcrs(cfg, &t.pcrs) ? mst_secenv_tpm_open(&t, c, ret, d) : MST_FAULT_CONFIG;
+	int r = agent_config_pcrs(cfg, &t.pcrs) ? mst_secenv_tpm_open(&t, c, ret, d) : MST_FAULT_CONFIG;
+
+	/* what tpm2-tss finds by itself may be a daemon's, which needs no device here */
+	if (r == MST_SECENV_ABSENT && !cfg->secenv_tcti[0])
+		(void)inside_tpm_hidden(d);
+	return r;
 #else
 	(void)cfg, (void)c, (void)ret;
 	return left_out("tpm", d);
@@ -56,6 +62,13 @@ static int open_token(const struct agent_config *cfg, struct mst_crypto *c, stru
 #endif
 }
 
+static int open_card(const struct agent_config *cfg, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
+{
+	const struct mst_secenv_uicc u = { .reader = cfg->secenv_reader, .pin_file = cfg->secenv_pin };
+
+	return mst_secenv_uicc_open(&u, c, ret, d);
+}
+
 int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d)
 {
 	switch (kind) {
@@ -65,18 +78,20 @@ int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struc
 		return *ret ? 0 : MST_FAULT_MEMORY;
 	case MST_SECENV_TPM: return open_tpm(cfg, c, ret, d);
 	case MST_SECENV_PKCS11: return open_token(cfg, c, ret, d);
+	case MST_SECENV_UICC: return open_card(cfg, c, ret, d);
 	}
 	return MST_FAULT_BUG;
 }
 
-/* Is there a reason to look for it? A TPM is there or not; a token has to be named. */
+/* Is there a reason to look for it? A TPM is there or not; a token and a card have to be named. */
 static bool spoken_of(const struct agent_config *cfg, enum mst_secenv_kind kind)
 {
 	switch (kind) {
 	case MST_SECENV_FILE: return !cfg->secenv_secret[0];
 	case MST_SECENV_SECRET: return cfg->secenv_secret[0] != 0;
-	case MST_SECENV_TPM: return cfg->secenv_backend == AGENT_BACKEND_TPM || cfg->secenv_tcti[0] || access("/dev/tpmrm0", F_OK) == 0;
+	case MST_SECENV_TPM: return cfg->secenv_backend == AGENT_BACKEND_TPM || cfg->secenv_tcti[0] || inside_tpm_there();
 	case MST_SECENV_PKCS11: return cfg->secenv_token[0] != 0;
+	case MST_SECENV_UICC: return cfg->secenv_backend == AGENT_BACKEND_CARD || cfg->secenv_reader[0];
 	}
 	return false;
 }
@@ -85,11 +100,12 @@ static bool spoken_of(const struct agent_config *cfg, enum mst_secenv_kind kind)
 static bool named(const struct agent_config *cfg, enum mst_secenv_kind kind)
 {
 	return (kind == MST_SECENV_TPM && cfg->secenv_tcti[0]) || (kind == MST_SECENV_PKCS11 && cfg->secenv_token[0]) ||
+	       (kind == MST_SECENV_UICC && cfg->secenv_reader[0]) ||
 	       kind == MST_SECENV_SECRET;
 }
 
 /* Best first: what cannot be copied off the machine, before what can. */
-static const enum mst_secenv_kind order[INSIDE_KINDS] = { MST_SECENV_TPM, MST_SECENV_PKCS11, MST_SECENV_SECRET, MST_SECENV_FILE };
+static const enum mst_secenv_kind order[INSIDE_KINDS] = { MST_SECENV_TPM, MST_SECENV_PKCS11, MST_SECENV_UICC, MST_SECENV_SECRET, MST_SECENV_FILE };
 
 size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struct inside_offer ret[INSIDE_KINDS])
 {
@@ -98,11 +114,15 @@ size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struc
 	for (size_t i = 0; i < INSIDE_KINDS; i++) {
 		struct inside_offer *o = &ret[n];
 		struct secenv_root *root = NULL;
+		struct mst_diag unused;
 
 		if (!spoken_of(cfg, order[i]))
 			continue;
 		*o = (struct inside_offer){ .kind = order[i] };
 		o->r = inside_root(cfg, order[i], c, &root, &o->d);
+		o->remedy = mst_secenv_remedy(o->r);
+		if (o->r == MST_SECENV_ABSENT && order[i] == MST_SECENV_TPM && !cfg->secenv_tcti[0] && inside_tpm_hidden(&unused))
+			o->remedy = INSIDE_REACH_TPM;
 		if (!o->r) {
 			o->offers = root->ops->offers;
 			root->ops->free(root);
@@ -117,6 +137,7 @@ static enum mst_secenv_kind wanted(const struct agent_config *cfg)
 	switch ((enum agent_backend)cfg->secenv_backend) {
 	case AGENT_BACKEND_TPM: return MST_SECENV_TPM;
 	case AGENT_BACKEND_PKCS11: return MST_SECENV_PKCS11;
+	case AGENT_BACKEND_CARD: return MST_SECENV_UICC;
 	case AGENT_BACKEND_FILE:
 	case AGENT_BACKEND_AUTO: break;
 	}
@@ -159,8 +180,10 @@ static int open_once(const struct agent_config *cfg, struct mst_crypto *c, struc
 {
 	struct inside_choice choice = { .kind = MST_SECENV_FILE };
 	struct secenv_root *root = NULL;
-	int r = inside_choose(cfg, c, &choice, d);
+	int r = inside_settle(cfg, c, d);
 
+	if (!r)
+		r = inside_choose(cfg, c, &choice, d);
 	if (!r)
 		r = inside_root(cfg, choice.kind, c, &root, d);
 	return r ? r : mst_secenv_open(cfg->state, cfg->key_file, root, c, ret_s, d);

@@ -3,7 +3,9 @@
  * (decision 0026).
  *
  *   inside.c       which back end, and the store on it
+ *   inside-look.c  what the machine has and is not used
  *   inside-key.c   TLS and requests with keys that are not here
+ *   inside-move.c  muster-agent secenv move
  *   ctl-inside.c   muster-agent doctor, muster-agent request
  */
 #ifndef AGENT_INSIDE_H
@@ -19,8 +21,9 @@ struct inside_offer {
 	int r;                               /* 0: usable; else the outcome or fault that says why not */
 	struct mst_secenv_offers offers;
 	struct mst_diag d;
+	const char *remedy;
 };
-#define INSIDE_KINDS 4
+#define INSIDE_KINDS 5
 /* Back ends that the settings or the machine speak of, best first; a root is opened and closed again for each. */
 size_t inside_offers(const struct agent_config *cfg, struct mst_crypto *c, struct inside_offer ret[INSIDE_KINDS]);
 /* Which one is (or will be) used, and why, in words. 0, or an outcome with `d`. */
@@ -30,6 +33,17 @@ MST_MUST_CHECK int inside_choose(const struct agent_config *cfg, struct mst_cryp
 MST_MUST_CHECK int inside_root(const struct agent_config *cfg, enum mst_secenv_kind kind, struct mst_crypto *c, struct secenv_root **ret,
 			       struct mst_diag *d);
 const char *inside_words(int r, const struct mst_diag *d);
+
+/* A TPM 2.0 is in this machine; and: its device cannot be used by this process, with the reason. */
+bool inside_tpm_there(void);
+bool inside_tpm_hidden(struct mst_diag *d);
+#define INSIDE_REACH_TPM "put the agent's user into the group tss, let its unit see /dev/tpmrm0 (muster-agent(1), SYSTEMD), and then: " \
+			 "muster-agent secenv move tpm"
+/* Which back end the store has, and what is wrong with that: {"backend", "warning"}; null without a store. */
+json_t *inside_status(const struct agent_config *cfg, struct mst_crypto *c);
+/* The same into a->inside, and a warning into the log. Before the sandbox: it looks at devices. */
+void inside_look(struct agent *a);
+void inside_print(FILE *out, const json_t *status);
 
 /*
  * The active root credential's key lies in the store, and in memory only while somebody uses it: this takes it out of `a`,
@@ -43,6 +57,11 @@ MST_MUST_CHECK int inside_store_active(struct agent *a, struct mst_diag *d);
 /* mst_tls_ctx_new() with that key for cfg->chain_pem. The context may sign until it is freed, and not after the store is closed. */
 MST_MUST_CHECK int inside_tls(struct agent *a, const struct mst_secenv_key *k, struct mst_tls_config *cfg, struct mst_tls_ctx **ret,
 			      struct mst_diag *d);
+/*
+ * The key of a PEM file's blocks INSIDE_LABEL: while a store is moved there is one for the old back end and one for the new one, and the one that
+ * this store knows is it. Without a store, and when it knows none, the last. n = 0: there is none.
+ */
+MST_MUST_CHECK int inside_key_of(struct mst_secenv *env, struct mst_view pem, struct mst_secenv_key *ret, struct mst_diag *d);
 /* A certification request, signed inside. */
 MST_MUST_CHECK int inside_request(struct mst_secenv *env, const struct mst_secenv_key *k, const struct mst_san *san, const char *challenge,
 				  uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
@@ -51,5 +70,11 @@ MST_MUST_CHECK int inside_request(struct mst_secenv *env, const struct mst_secen
 int ctl_doctor(const struct agent_config *cfg, bool json);
 /* `name` NULL: node_id of the settings. */
 int ctl_request(const struct agent_config *cfg, const char *name, const char *out);
+/* For commands that want the state for themselves: a descriptor that holds it; -1, and told, when an agent runs. */
+int ctl_lock_state(const struct agent_config *cfg);
+/* The store to another back end (inside-move.c); without `yes` it only says what that means. */
+int ctl_move(const struct agent_config *cfg, const char *to, bool yes);
+/* What a move that was cut off left is finished, before anybody opens the store. */
+MST_MUST_CHECK int inside_settle(const struct agent_config *cfg, struct mst_crypto *c, struct mst_diag *d);
 
 #endif

@@ -89,6 +89,14 @@ static int cmd_doctor(const struct agent_config *cfg, const struct options *o)
 	return ctl_doctor(cfg, o->json);
 }
 
+static int cmd_secenv(const struct agent_config *cfg, const struct options *o)
+{
+	if (o->what && !strcmp(o->what, "move"))
+		return ctl_move(cfg, o->what2, o->yes);
+	fprintf(stderr, "muster-agent secenv: move [file|secret|tpm|pkcs11|card] --yes\n");
+	return EXIT_USAGE;
+}
+
 static int cmd_request(const struct agent_config *cfg, const struct options *o)
 {
 	return ctl_request(cfg, o->what, o->key.out);
@@ -162,6 +170,9 @@ static const struct command {
 	  "reset --yes          factory reset: forget all but the initial credential; the agent must not run" },
 	{ "doctor", cmd_doctor, 0,
 	  "doctor [--json]      what this machine offers to keep keys in, what is chosen, and why" },
+	{ "secenv", cmd_secenv, 2,
+	  "secenv move [BACKEND] --yes\n"
+	  "                       the store to another back end (default: the best); the agent must not run" },
 	{ "request", cmd_request, 1,
 	  "request [NAME] [--out FILE]\n"
 	  "                       make the node's key in the secure environment, and a certification request for it", "O" },
@@ -362,7 +373,7 @@ static int parse(int argc, char **argv, struct options *o, const struct command 
 		return EXIT_USAGE;
 	}
 	o->what = argv[optind + 1];
-	if (o->yes && (*ret_c)->run != cmd_reset) {
+	if (o->yes && (*ret_c)->run != cmd_reset && (*ret_c)->run != cmd_secenv) {
 		usage(stderr);
 		return EXIT_USAGE;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "secenv/move.h"
 
 #define VERSION 3              /* 1 did not name the MEF; before 3 the key was PKCS #8 */
 #define BLOB_MAX 8192
@@ -65,11 +66,64 @@ static bool get(struct mst_view v, struct own_cert *c)
 	return c->there;
 }
 
+/* A key of another device than the store's, which the store was moved away from: it cannot be used, nor come along. */
+static bool left_behind(struct agent *a, const struct own_cert *c)
+{
+	uint8_t spki[MST_SPKI_MAX];
+	size_t n = 0;
+
+	return mst_secenv_key_inside(&c->key) && a->env->ops->key_public(a->env, &c->key, spki, sizeof(spki), &n, NULL) == MST_SECENV_CLEARED;
+}
+
+/* After a move: a key that is in no device although there is one now gives way to one that is made there. */
+static bool out_of_place(struct agent *a, const struct own_cert *c)
+{
+	return left_behind(a, c) || (!mst_secenv_key_inside(&c->key) && a->env->ops->offers(a->env).keys_inside);
+}
+
 static void plan_renewal(struct agent *a)
 {
 	const struct own_cert *c = &a->own.slot[OWN_ACTIVE];
 
-	a->own.renew_at = c->there ? mst_renew_at(c->obtained, c->not_after, agent_random(a)) : MST_TIME_MAX;
+	a->own.renew_at = !c->there ? MST_TIME_MAX : out_of_place(a, c) ? agent_utc(a) : mst_renew_at(c->obtained, c->not_after, agent_random(a));
+}
+
+int own_rekey(struct mst_secenv *from, struct mst_secenv *to, const char *name, uint8_t *b, size_t cap, size_t *n, struct mst_secenv_key *ret_left,
+	      struct mst_diag *d)
+{
+	struct own_cert *c;
+	struct mst_secenv_key key = { .n = 0 };
+	struct mst_writer w = mst_writer_of(b, cap);
+	bool ours = false;
+	int r;
+
+	ret_left->n = 0;
+	for (size_t s = 0; s < OWN__COUNT; s++)
+		ours |= !strcmp(name, names[s]);
+	if (!ours || !*n)
+		return 0;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return MST_FAULT_MEMORY;
+	if (!get((struct mst_view){ b, *n }, c)) {
+		mst_diag_set(d, 0, name, "holds no certificate that this version knows", NULL);
+		r = MST_SECENV_CORRUPT;
+	} else {
+		r = mst_secenv_rekey(from, to, &c->key, &key, d);
+	}
+	if (r == MST_SECENV_NONE) {
+		*ret_left = c->key;
+		r = 0;
+	} else if (!r) {
+		c->key = key;
+		put(c, &w);
+		*n = w.n;
+		r = w.ok ? 0 : MST_FAULT_MEMORY;
+	}
+	own_wipe(c);
+	free(c);
+	mst_wipe(&key, sizeof(key));
+	return r;
 }
 
 json_t *own_status(struct mst_secenv *env)
@@ -113,6 +167,13 @@ void own_load(struct agent *a)
 		}
 	}
 	free(b);
+	for (int s = OWN_PENDING; s < OWN__COUNT; s++)
+		if (a->own.slot[s].there && left_behind(a, &a->own.slot[s]))
+			own_forget(a, (enum own_slot)s);
+	if (a->own.slot[OWN_ACTIVE].there && left_behind(a, &a->own.slot[OWN_ACTIVE])) {
+		agent_log(a, AGENT_INFO, "certificate-slot", "name", names[OWN_ACTIVE], "why", "its key has stayed in another device", NULL);
+		a->own.refused = true;   /* as one that is not taken: the initial credential asks for another one */
+	}
 	plan_renewal(a);
 }
 

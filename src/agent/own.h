@@ -49,6 +49,12 @@ const struct own_cert *own_choice(const struct agent *a);
 void own_wipe(struct own_cert *c);
 /* A key that no slot has any more goes from the device, where it is an object there. */
 void own_release(struct agent *a, const struct mst_secenv_key *k);
+/*
+ * A slot's blob on its way into another store: its key is sealed for that one. One that is in the old device stays there, and the slot
+ * is what it was: *ret_left is that key (n = 0: none), and the agent asks for another certificate when it sees the slot.
+ */
+MST_MUST_CHECK int own_rekey(struct mst_secenv *from, struct mst_secenv *to, const char *name, uint8_t *b, size_t cap, size_t *n,
+			     struct mst_secenv_key *ret_left, struct mst_diag *d);
 /* Name and times of the active one, for people; null when there is none. */
 json_t *own_status(struct mst_secenv *env);
 

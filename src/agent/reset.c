@@ -17,7 +17,7 @@
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
-static int lock_state(const struct agent_config *cfg)
+int ctl_lock_state(const struct agent_config *cfg)
 {
 	char path[AGENT_PATH_MAX + 16];
 	int fd;
@@ -106,7 +106,7 @@ int ctl_reset(const struct agent_config *cfg, bool yes)
 				"let it enrol anew: muster node reenrol\n");
 		return EXIT_USAGE;
 	}
-	fd = lock_state(cfg);
+	fd = ctl_lock_state(cfg);
 	if (fd < 0)
 		return EXIT_REFUSED;
 	r = erase_slots(cfg);

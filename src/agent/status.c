@@ -2,6 +2,7 @@
 #include "agent/place.h"
 #include "agent/bundle.h"
 #include "agent/door.h"
+#include "agent/inside.h"
 #include "agent/refused.h"
 
 #include <string.h>
@@ -191,6 +192,7 @@ json_t *status_json(const struct agent *a)
 	json_object_set_new(o, "certificate", own_status(a->env));
 	json_object_set_new(o, "managed", managed_status(a->env));
 	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
+	json_object_set(o, "secureEnvironment", a->inside ? a->inside : json_null());
 	json_object_set(o, "damage", a->damage ? a->damage : json_null());
 	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?
 	                    json_integer(next > agent_now() ? (next - agent_now()) / 1000 : 0) : json_null());
@@ -286,6 +288,7 @@ void status_print(FILE *out, const json_t *s)
 		fprintf(out, "next try in   %llds\n", (long long)json_integer_value(next));
 	if (strcmp(text_of(s, "lastCheck"), "-"))
 		fprintf(out, "last check    %s\n", text_of(s, "lastCheck"));
+	inside_print(out, s);
 	door_print(out, json_object_get(s, "pushed"));
 	bundle_print(out, s);
 	refused_print(out, s);

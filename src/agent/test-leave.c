@@ -56,7 +56,13 @@ static int store_blob(struct mst_secenv *s, const char *name, struct mst_view v,
 	return 0;
 }
 
-static const struct mst_secenv_ops fake_ops = { .name = "fake", .load_blob = load_blob, .store_blob = store_blob };
+static struct mst_secenv_offers offers(const struct mst_secenv *s)
+{
+	(void)s;
+	return (struct mst_secenv_offers){ 0 };
+}
+
+static const struct mst_secenv_ops fake_ops = { .name = "fake", .load_blob = load_blob, .store_blob = store_blob, .offers = offers };
 
 /* An agent as far as it is needed here: no network, no initial credential. */
 static struct agent *booted(struct fake *f, const struct mst_root_cred *active, bool once)
@@ -174,7 +180,7 @@ static void a_failed_save_loses_nobody(void **state)
 
 static void of_the_other_mef(struct agent *a, const char *mef)
 {
-	static const struct own_cert c = { .there = true, .key.n = 8, .der_n = 8, .obtained = 1, .not_after = MST_TIME_MAX,
+	static const struct own_cert c = { .there = true, .key = { .b = "F", .n = 8 }, .der_n = 8, .obtained = 1, .not_after = MST_TIME_MAX,
 					   .name = { .value = "n" } };
 	struct mst_diag d = { 0 };
 

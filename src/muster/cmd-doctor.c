@@ -13,6 +13,7 @@
 #include "doctor.h"
 #include "muster.h"
 #include "muster/version.h"
+#include "secenv/private.h"
 
 void doctor_finding(struct doctor *d, bool good, const char *what, const char *detail, const char *remedy)
 {
@@ -63,7 +64,7 @@ void doctor_secret_file(struct doctor *d, const char *name, const char *what)
 	if (stat(path, &st) < 0) {
 		snprintf(text, sizeof(text), "%.4000s: %s", path, strerror(errno));
 		doctor_finding(d, false, what, text, "it is made by muster init; restore it from your backup, it cannot be made again");
-	} else if (st.st_mode & 077) {
+	} else if (!mst_is_private_file(path, &st, true)) {
 		snprintf(text, sizeof(text), "%.4000s may be read by others (mode %o)", path, (unsigned)st.st_mode & 0777);
 		doctor_finding(d, false, what, text, "chmod 600 it, and think about who may have read it");
 	} else {

@@ -12,6 +12,7 @@
 #include "crypto/envelope.h"
 #include "crypto/pki.h"
 #include "import.h"
+#include "secenv/private.h"
 
 #define OPEN_HELP "give --password-file FILE, or --certificate FILE.pem and --key FILE.pem"
 
@@ -20,7 +21,7 @@ static char *read_own(const char *path, size_t *ret_n)
 {
 	struct stat st;
 
-	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_mode & 077) {
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && !mst_is_private_file(path, &st, false)) {
 		complain("%s: others may read it; chmod 600 it", path);
 		return NULL;
 	}

@@ -10,6 +10,7 @@
 #include "csv.h"
 #include "import.h"
 #include "proto/aka/sim.h"
+#include "secenv/private.h"
 #include "sim.h"
 
 #define PAGE_ROWS 500
@@ -304,7 +305,7 @@ static bool kept_apart(const char *path)
 {
 	struct stat st;
 
-	if (strcmp(path, "-") == 0 || stat(path, &st) || !S_ISREG(st.st_mode) || !(st.st_mode & 077))
+	if (strcmp(path, "-") == 0 || stat(path, &st) || !S_ISREG(st.st_mode) || mst_is_private_file(path, &st, false))
 		return true;
 	complain("%s: holds keys of SIMs in clear, and others may read it; chmod 600 it, or have it encrypted (openssl cms -encrypt)", path);
 	return false;

@@ -8,6 +8,9 @@ import base64, hashlib, hmac, http.client, json, os, pwd, re, shutil, signal, so
 from test_rig import (DEADLINE, MODE, MUSTERD, NODE, REG, Installation, exporter_session, gone, proc_status, psk_answer, psk_begin,
                       read_answer, s_client, stranger, until)
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/support"))
+from given import give  # noqa: E402  (the path comes first)
+
 
 def test_service(i):
     i.start()
@@ -346,10 +349,13 @@ def test_bad_start(i):
     os.chmod(i.dir + "/tls/mef.key", 0o644)
     p = run()
     assert p.returncode == 3 and b"may be read by others" in p.stderr and not p.stdout, p
-    os.chmod(i.dir + "/tls/mef.key", 0o600)
+    give(i.dir + "/tls/mef.key", os.geteuid() + 1)                    # a list that lets another user in is no better
+    p = run()
+    assert p.returncode == 3 and b"may be read by others" in p.stderr and not p.stdout, p
+    give(i.dir + "/tls/mef.key", os.geteuid())                        # … one that names its reader alone is a service manager's credential
     shutil.copy(i.dir + "/tls/maf.pem", i.dir + "/tls/mef.pem")       # does not fit the key
     p = run()
-    assert p.returncode == 3 and not p.stdout, p
+    assert p.returncode == 3 and b"may be read" not in p.stderr and not p.stdout, p
     i.write_conf("x = 1;")
     p = run()
     assert p.returncode == 2 and b"x: unknown setting" in p.stderr, p

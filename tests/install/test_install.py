@@ -57,6 +57,14 @@ def test_the_unit_names_what_is_installed(root, name):
             assert (root / program.lstrip("/")).is_file(), program
 
 
+def test_the_agent_reaches_a_tpm_and_no_other_device(root):
+    """secenv.backend = "auto" takes the TPM that is there: so its unit must not hide it, and the group has to be there before udev's package."""
+    lines = unit(root, "muster-agent.service").read_text().splitlines()
+    assert "PrivateDevices=yes" not in lines and "DevicePolicy=closed" in lines
+    assert [line for line in lines if line.startswith(("DeviceAllow=", "SupplementaryGroups="))] == ["DeviceAllow=/dev/tpmrm0 rw", "SupplementaryGroups=tss"]
+    assert re.search(r"^g tss\s", next(root.rglob("sysusers.d/muster.conf")).read_text(), re.M)
+
+
 def test_the_users_are_made(root):
     done = run("systemd-sysusers", f"--root={root}", "--dry-run", next(root.rglob("sysusers.d/muster.conf")))
     said = done.stdout + done.stderr

@@ -233,8 +233,8 @@ class Node:
             'bootstrap = "instructions.json";\nrun = "run";\nbackoff_first = "1s";\nbackoff_max = "2s";\n'
             f'log = {{ format = "text"; level = "debug"; }};\nconnect_to = (\n{dial.rstrip().rstrip(",")}\n);\n{add}')
 
-    def agent(self, *args, check=False, timeout=RUN_SECONDS, env=None):
-        return run(AGENT, "-c", self.dir / "muster-agent.conf", *args, check=check, timeout=timeout, env=env)
+    def agent(self, *args, check=False, timeout=RUN_SECONDS, env=None, wrap=()):
+        return run(*wrap, AGENT, "-c", self.dir / "muster-agent.conf", *args, check=check, timeout=timeout, env=env)
 
     def run_once(self, **more):
         return self.agent("run", "--once", **more)

@@ -15,6 +15,7 @@ import tty
 
 import aka
 import pytest
+from pcscd import PORT, Pcscd
 from support import MUSTER, START_SECONDS, until
 from usim import Usim, VpcdCard, at_answer
 
@@ -22,7 +23,6 @@ SHELL = pathlib.Path(os.environ["MST_BUILD"]) / "lib/secenv/card-shell"
 K, OPC = secrets.token_bytes(16), secrets.token_bytes(16)
 IMSI, IMPI = "001010000000001", "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
 NAF_ID = b"maf.sp.example" + bytes.fromhex("01000100ae")
-DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 
 
 class Shell:
@@ -53,36 +53,13 @@ class Shell:
         self.p.stdout.close()
 
 
-class Reader:
-    """A pcscd with one virtual reader that listens on the loopback of a network of its own."""
-
-    def __init__(self, path):
-        conf = path / "readers"
-        conf.mkdir()
-        (conf / "vpcd").write_text(f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x8C7B\nLIBPATH {DRIVER}\nCHANNELID 0x8C7B\n')
-        self.log = path / "pcscd.log"
-        script = f"mount -t tmpfs none /run && mkdir /run/pcscd && ip link set lo up && exec pcscd --foreground --error --config {conf}"
-        root = [] if os.geteuid() == 0 else ["--map-root-user"]
-        with open(self.log, "wb") as out:
-            self.p = subprocess.Popen(["unshare", *root, "--mount", "--net", "sh", "-c", script], stdout=out, stderr=out)
-        until("pcscd is there", self.is_there, START_SECONDS, self.said)
-
-    def said(self):
-        return self.log.read_text(errors="replace")
-
-    def inside(self, *args):
-        root = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-        return ["nsenter", f"--target={self.p.pid}", "--mount", "--net", *root, "--", *args]
-
-    def is_there(self):
-        assert self.p.poll() is None, self.said()
-        listing = subprocess.run(self.inside("ss", "-Hltn", "sport", "=", "35963"), capture_output=True, text=True, check=False)
-        return "35963" in listing.stdout and subprocess.run(self.inside("test", "-S", "/run/pcscd/pcscd.comm"), check=False).returncode == 0
+class Reader(Pcscd):
+    """That pcscd, with a card put in and taken out."""
 
     @contextlib.contextmanager
     def card(self, card):
         """The reader polls: a card is there a moment after it was put in, and missed a moment after it was taken out."""
-        with VpcdCard(card, 35963, inside=self.p.pid) as put_in:
+        with VpcdCard(card, PORT, inside=self.p.pid) as put_in:
             until("the card is seen", lambda: self.greets("ready"), START_SECONDS)
             yield put_in
         until("the card is missed", lambda: self.greets("no card"), START_SECONDS)
@@ -93,10 +70,6 @@ class Reader:
 
     def shell(self, reader=""):
         return Shell(*self.inside(SHELL, "pcsc", reader))
-
-    def close(self):
-        self.p.terminate()
-        self.p.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")

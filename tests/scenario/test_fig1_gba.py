@@ -18,7 +18,6 @@ import pytest
 
 from gba_ue import Ue
 from test_card import Reader
-from test_gba_card import through
 from usim import Usim
 from support import AGENT, MUSTER, MUSTERD, RUN_SECONDS, Installation, Running, free_port, run, until
 
@@ -474,7 +473,7 @@ def test_a_card_behind_a_reader(inst, tmp_path):
     reader = Reader(tmp_path)
     try:
         with reader.card(card):
-            done = node.run_once(wrap=through(reader))
+            done = node.run_once(wrap=reader.beside())
             assert done.returncode == 0, done.stderr + inst.log_text()
     finally:
         reader.close()

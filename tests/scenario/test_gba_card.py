@@ -1,5 +1,4 @@
 """Story: the SIM of a node is a real card, to the node: behind pcscd and its virtual reader, and behind a modem's AT port."""
-import os
 import signal
 import subprocess
 import threading
@@ -19,12 +18,6 @@ def reader(tmp_path_factory):
     r.close()
 
 
-def through(reader):
-    """Where the reader is; network and user stay the test's."""
-    root = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-    return ("nsenter", f"--target={reader.p.pid}", "--mount", *root, "--")
-
-
 def test_with_a_card_in_a_reader(tmp_path, reader, bsf, maf):
     bsf.gba_u = True
     card = Usim(IMSI, K, OPC, pin="2468", sqn=0x90000)
@@ -33,7 +26,7 @@ def test_with_a_card_in_a_reader(tmp_path, reader, bsf, maf):
     (node.dir / "pin").write_text("2468\n")
     (node.dir / "pin").chmod(0o600)
     with reader.card(card):
-        done = node.run_once(wrap=through(reader))
+        done = node.run_once(wrap=reader.beside())
         assert done.returncode == 0, done.stderr
     enrolled(node, bsf, maf)
     assert [what for what, _ in bsf.log] == ["asked", "resync", "granted"]
@@ -63,9 +56,9 @@ def test_what_is_missing_at_the_card(tmp_path, reader, bsf, maf):
         node.configure()
         if card:
             with reader.card(card):
-                done = node.run_once(wrap=through(reader))
+                done = node.run_once(wrap=reader.beside())
         else:
-            done = node.run_once(wrap=through(reader))
+            done = node.run_once(wrap=reader.beside())
         report = node.status()["reports"][0]
         assert done.returncode == 1 and report["reason"] == reason and report["remedy"], (report, done.stderr)
     assert not bsf.log
@@ -77,12 +70,12 @@ def test_what_is_missing_at_the_card(tmp_path, reader, bsf, maf):
     card = Usim(IMSI, K, OPC, pin="2468")
     with reader.card(card):
         for _ in range(3):
-            assert node.run_once(wrap=through(reader)).returncode == 1
+            assert node.run_once(wrap=reader.beside()).returncode == 1
             assert node.reports() == [("gba", "card pin")]
         assert len([c for c, _ in card.log if c.startswith("0020")]) == 1, "the third would block it"
         assert "card.pin_file" in node.status()["reports"][0]["detail"]
         (node.dir / "pin").write_text("2468")
-        assert node.run_once(wrap=through(reader)).returncode == 0
+        assert node.run_once(wrap=reader.beside()).returncode == 0
 
 
 def test_a_card_that_hangs(tmp_path, reader, bsf, maf):
@@ -90,7 +83,7 @@ def test_a_card_that_hangs(tmp_path, reader, bsf, maf):
     card = Mute(IMSI, K, OPC)
     node = SimNode(tmp_path / "n", maf, bsf, card='kind = "pcsc"; timeout = "2s";')
     with reader.card(card):
-        node_agent = [*through(reader), AGENT, "-c", str(node.dir / "muster-agent.conf"), "run"]
+        node_agent = [*reader.beside(), AGENT, "-c", str(node.dir / "muster-agent.conf"), "run"]
         with open(node.dir / "log", "wb") as log, subprocess.Popen(node_agent, stdout=log, stderr=log) as agent:
             said = lambda: (node.dir / "log").read_text()      # noqa: E731 a name for what is looked at
             until("the card is asked", lambda: "ub-challenged" in said(), RUN_SECONDS, said)

@@ -13,6 +13,7 @@ import subprocess
 
 import pytest
 
+from given import give
 from stranger import gnutls
 from support import AGENT, MUSTERD, RUN_SECONDS, Installation, passages_of, run, secret_text
 
@@ -443,6 +444,12 @@ def test_a_list_that_does_not_open(shared):
     loose = shared.dir / "loose.key"
     loose.write_bytes(key.read_bytes())
     loose.chmod(0o644)
+    lent = shared.dir / "lent.key"
+    lent.write_bytes(key.read_bytes())
+    give(lent, os.geteuid() + 1)
+    ours = shared.dir / "ours.key"
+    ours.write_bytes(other_key.read_bytes())
+    give(ours, os.geteuid())             # a service manager's credential: looked into, and found to be another certificate's
     signed = shared.dir / "signed"
     run("openssl", "cms", "-sign", "-signer", cert, "-inkey", key, "-nodetach", "-binary", "-outform", "DER", "-out", signed, stdin=text)
     pair = ("--certificate", cert, "--key", key)
@@ -451,6 +458,8 @@ def test_a_list_that_does_not_open(shared):
                         ((made, "--certificate", other, "--key", other_key), "not encrypted to this certificate"),
                         ((broken, *pair), "does not open"), ((signed, *pair), "none that is encrypted"),
                         ((made, "--certificate", cert, "--key", loose), "others may read it"),
+                        ((made, "--certificate", cert, "--key", lent), "others may read it"),
+                        ((made, "--certificate", cert, "--key", ours), "not of one pair"),
                         ((made, "--password-file", shared.dir / "none"), "cannot read")):
         done = shared.muster("node", "import", *args, check=False)
         assert done.returncode != 0 and words in done.stderr, (args, done.stderr)

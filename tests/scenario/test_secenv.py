@@ -12,8 +12,10 @@ import struct
 import subprocess
 
 import pytest
-
+from cryptography.hazmat.primitives import serialization
+from key_card import PAIR, KeyCard
 from support import MUSTER, Installation, run, until
+from test_card import Reader
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 PIN = "246813"
@@ -22,6 +24,7 @@ PIN = "246813"
 class Tpm:
     """swtpm on loopback, and tpm2-tools on it."""
     backend = "tpm"
+    wrap = ()
 
     def __init__(self, path):
         self.dir = path / "tpm"
@@ -87,6 +90,7 @@ class Tpm:
 class Token:
     """A token of SoftHSM2, and pkcs11-tool on it."""
     backend = "pkcs11"
+    wrap = ()
 
     def __init__(self, path):
         self.dir = path / "token"
@@ -121,8 +125,41 @@ class Token:
         assert got.returncode != 0 or not (self.dir / "private").exists()
 
 
+class Card:
+    """A UICC with a key applet (ours: tests/support/key_card.py) in the virtual reader of a pcscd."""
+    backend = "card"
+    env = None
+
+    def __init__(self, path):
+        self.dir = path / "card"
+        self.dir.mkdir()
+        (self.dir / "pin").write_text(PIN + "\n")
+        (self.dir / "pin").chmod(0o600)
+        self.reader = Reader(self.dir)
+        self.card = KeyCard(key_pin=PIN)
+        self.put_in = self.reader.card(self.card)
+        self.put_in.__enter__()
+        self.wrap = self.reader.beside()
+
+    def stop(self):
+        self.put_in.__exit__(None, None, None)
+        self.reader.close()
+
+    def settings(self, kind="card"):
+        return f'secenv = {{ backend = "{kind}"; reader = "Virtual"; pin_file = "{self.dir}/pin"; }};\n'
+
+    def shows(self, record, spki):
+        """The card has the pair of our public key under that name, has signed with it, and gave nothing of any of its keys away."""
+        assert record[0:1] == b"U" and len(record) == 17
+        key = self.card.objects[PAIR, record[1:]].public_key()
+        assert key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo) == spki
+        assert [c for c, answer in self.card.log if c.startswith("809e000030" + record[1:].hex())]
+        assert not self.card.holds_secret_of(b"".join(bytes.fromhex(c) + bytes.fromhex(answer) for c, answer in self.card.log))
+
+
 class Files:
     backend = "file"
+    wrap = ()
     env = None
 
     def __init__(self, path):
@@ -165,27 +202,27 @@ def born(inst, device, number):
     for name in ("node.key", "node.pem"):
         (node.dir / name).unlink()
     node.configure(add=f'node_id = "{node.id}";\n' + device.settings())
-    node.agent("request", "--out", node.dir / "node.csr", check=True, env=device.env)
+    node.agent("request", "--out", node.dir / "node.csr", check=True, env=device.env, wrap=device.wrap)
     run(MUSTER, "cert", "sign", node.dir / "node.csr", "--ca", "acme", "--out", node.dir / "node", cwd=inst.dir / "makers")
-    assert "this node is " + node.id in node.agent("--check", check=True, env=device.env).stdout
+    assert "this node is " + node.id in node.agent("--check", check=True, env=device.env, wrap=device.wrap).stdout
     return node
 
 
-@pytest.mark.parametrize("kind, number", [(Tpm, 1), (Token, 2), (Files, 3)])
+@pytest.mark.parametrize("kind, number", [(Tpm, 1), (Token, 2), (Files, 3), (Card, 4)])
 def test_a_node_enrols_with_a_key_that_never_leaves(inst, tmp_path, kind, number):
     device = kind(tmp_path)
     try:
         node = born(inst, device, number)
         inst.muster("command", "cert-prov", node.id)
-        done = node.run_once(env=device.env)
+        done = node.run_once(env=device.env, wrap=device.wrap)
         assert done.returncode == 0, done.stderr
         assert "certificate-in-use" in done.stderr, done.stderr      # the second key was made there, too, and has been used
         device.shows(record_of(node.dir / "node.key"), spki_of(node.dir / "node.pem"))
-        assert node.agent("check", env=device.env).returncode == 0   # Km: unsealed for this handshake
-        doctor = json.loads(node.agent("doctor", "--json", check=True, env=device.env).stdout)
+        assert node.agent("check", env=device.env, wrap=device.wrap).returncode == 0   # Km: unsealed for this handshake
+        doctor = json.loads(node.agent("doctor", "--json", check=True, env=device.env, wrap=device.wrap).stdout)
         assert doctor["chosen"] == device.backend, doctor
         # the same request again: the same key
-        again = node.agent("request", check=True, env=device.env).stdout
+        again = node.agent("request", check=True, env=device.env, wrap=device.wrap).stdout
         assert again.startswith("-----BEGIN CERTIFICATE REQUEST-----")
         look = [run("openssl", "req", "-noout", "-pubkey", stdin=text).stdout for text in (again, (node.dir / "node.csr").read_text())]
         assert look[0] == look[1]
@@ -193,12 +230,12 @@ def test_a_node_enrols_with_a_key_that_never_leaves(inst, tmp_path, kind, number
         other = Files(tmp_path) if device.backend != "file" else Token(tmp_path)
         before = hashlib.sha256((node.dir / "state.key").read_bytes()).digest()
         node.configure(add=f'node_id = "{node.id}";\n' + other.settings())
-        refused = node.agent("status", env=other.env)
+        refused = node.agent("status", env=other.env, wrap=other.wrap)
         assert refused.returncode == 3 and "bound to another back end" in refused.stderr and "what to do" in refused.stderr, refused
-        assert node.run_once(env=other.env).returncode == 1
+        assert node.run_once(env=other.env, wrap=other.wrap).returncode == 1
         # … and with "auto" it stays where it is
         node.configure(add=f'node_id = "{node.id}";\n' + device.settings("auto"))
-        assert json.loads(node.agent("status", "--json", check=True, env=device.env).stdout)["state"] == "enrolled"
+        assert json.loads(node.agent("status", "--json", check=True, env=device.env, wrap=device.wrap).stdout)["state"] == "enrolled"
         assert hashlib.sha256((node.dir / "state.key").read_bytes()).digest() == before
     finally:
         device.stop()
@@ -244,3 +281,27 @@ def test_the_best_is_chosen_and_its_loss_is_told(inst, tmp_path):
         assert fresh.returncode == 0, fresh.stderr
     finally:
         device.stop()
+
+
+def test_a_tpm_that_is_out_of_reach_is_told(inst):
+    """As under a unit that hides devices: the kernel has a TPM, and its device is not to be had here. No preset takes files in silence."""
+    node = inst.node(12)
+    node.configure(add=f'node_id = "{node.id}";\n')
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    seen = ("unshare", *root, "--mount", "sh", "-c", "mount -t tmpfs none /sys/class && mkdir -p /sys/class/tpmrm/tpmrm0 && exec \"$@\"", "sh")
+    doctor = json.loads(node.agent("doctor", "--json", wrap=seen).stdout)
+    tpm = doctor["offers"][0]
+    assert doctor["chosen"] == "file" and tpm["backend"] == "tpm" and not tpm["usable"], doctor
+    assert "cannot use /dev/tpmrm0" in tpm["why"] and "group tss" in tpm["remedy"], tpm
+    done = node.run_once(wrap=seen)
+    assert done.returncode == 0 and "secure-environment" in done.stderr and "cannot use /dev/tpmrm0" in done.stderr, done.stderr
+    told = json.loads(node.agent("status", "--json", wrap=seen).stdout)["secureEnvironment"]
+    assert told["backend"] == "file" and "cannot use /dev/tpmrm0" in told["warning"], told
+    text = node.agent("status", wrap=seen).stdout
+    assert "keys are in   file" in text and "warning: TPM" in text and "what to do: put the agent's user into the group tss" in text, text
+    # who has said "file" is not told; nor on a machine without
+    node.configure(add=f'node_id = "{node.id}";\n' + Files(None).settings())
+    assert json.loads(node.agent("status", "--json", wrap=seen).stdout)["secureEnvironment"] == {"backend": "file", "warning": None}
+    assert "cannot use" not in node.run_once(wrap=seen).stderr
+    node.configure(add=f'node_id = "{node.id}";\n')
+    assert json.loads(node.agent("status", "--json").stdout)["secureEnvironment"] == {"backend": "file", "warning": None}

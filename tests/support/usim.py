@@ -240,6 +240,8 @@ class VpcdCard:
     def take(self, n):
         data = b""
         while len(data) < n:
+            # vpcd writes the length and the command apart: without this each command waits for a late acknowledgement
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             piece = self.socket.recv(n - len(data))
             if not piece:
                 raise ConnectionError

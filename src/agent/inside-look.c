@@ -1,0 +1,62 @@
+/* What the machine has and the agent does not use: told in the log, in status and by doctor, never passed over in silence. */
+#include "agent/inside.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TPM_DEVICE "/dev/tpmrm0"
+#define TPM_IN_KERNEL "/sys/class/tpmrm/tpmrm0"  /* a TPM 2.0 with the kernel's resource manager, whoever may see its device */
+
+bool inside_tpm_there(void)
+{
+	return access(TPM_DEVICE, F_OK) == 0 || access(TPM_IN_KERNEL, F_OK) == 0;
+}
+
+bool inside_tpm_hidden(struct mst_diag *d)
+{
+	int why = access(TPM_DEVICE, R_OK | W_OK) == 0 ? 0 : errno;
+
+	if (!why || !inside_tpm_there())
+		return false;
+	mst_diag_set(d, 0, "TPM", "this machine has one, but this process cannot use " TPM_DEVICE ": ", strerror(why), NULL);
+	return true;
+}
+
+json_t *inside_status(const struct agent_config *cfg, struct mst_crypto *c)
+{
+	struct mst_diag d = { 0 };
+	enum mst_secenv_kind kind;
+	json_t *o;
+
+	if (mst_secenv_kind_of(cfg->key_file, c, &kind, &d))
+		return json_null();
+	o = json_pack("{s:s, s:n}", "backend", mst_secenv_kind_text(kind), "warning");
+	/* who says "file" wants files; who says nothing wants the best */
+	if ((kind == MST_SECENV_FILE || kind == MST_SECENV_SECRET) && cfg->secenv_backend == AGENT_BACKEND_AUTO && inside_tpm_hidden(&d))
+		json_object_set_new(o, "warning", json_string(d.text));
+	return o;
+}
+
+void inside_look(struct agent *a)
+{
+	const char *warning;
+
+	a->inside = inside_status(&a->cfg, a->crypto);
+	warning = json_string_value(json_object_get(a->inside, "warning"));
+	if (warning)
+		agent_log(a, AGENT_WARN, "secure-environment", "backend", json_string_value(json_object_get(a->inside, "backend")), "why", warning,
+			  "remedy", INSIDE_REACH_TPM, NULL);
+}
+
+void inside_print(FILE *out, const json_t *status)
+{
+	const json_t *in = json_object_get(status, "secureEnvironment");
+	const char *warning = json_string_value(json_object_get(in, "warning"));
+
+	if (!json_is_object(in))
+		return;
+	fprintf(out, "keys are in   %s\n", json_string_value(json_object_get(in, "backend")));
+	if (warning)
+		fprintf(out, "  warning: TPM: %s\n  what to do: %s\n", warning, INSIDE_REACH_TPM);
+}
