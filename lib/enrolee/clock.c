@@ -56,9 +56,9 @@ bool mst_clock_is_set(const struct mst_clock *c, mst_time wall, mst_ms now)
 mst_time mst_renew_at(mst_time obtained, mst_time not_after, uint32_t rnd)
 {
 	mst_time life = not_after > obtained ? not_after - obtained : 0;
-	mst_time tenth = life / 10;
+	mst_time tenth = life / 10, at = obtained + life / 5 * 4 + life % 5 * 4 / 5 + (mst_time)(((uint64_t)tenth * rnd) >> 32);
 
 	if (not_after == MST_NEVER)
 		return MST_NEVER;
-	return obtained + 8 * tenth + (mst_time)(((uint64_t)tenth * rnd) >> 32);
+	return at > obtained || !life ? at : obtained + 1;
 }

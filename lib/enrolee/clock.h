@@ -47,7 +47,8 @@ bool mst_clock_is_set(const struct mst_clock *c, mst_time wall, mst_ms now);
 
 /*
  * When to renew a credential: after 80 % of its life, spread over the following 10 % by `rnd` so that a
- * fleet that was enrolled together does not come back together (lesson 18).
+ * fleet that was enrolled together does not come back together (lesson 18). Never in the second in which it was obtained: what is
+ * renewed up to a fixed end, as a subscription's, lives for less each time.
  */
 mst_time mst_renew_at(mst_time obtained, mst_time not_after, uint32_t rnd);
 

@@ -93,6 +93,10 @@ static void test_renewal(void **state)
 	assert_true(mst_renew_at(1000, 11000, UINT32_MAX) == 9999);
 	assert_true(mst_renew_at(1000, 11000, 1u << 31) == 9500);
 	assert_true(mst_renew_at(1000, 900, 77) == 1000);
+	for (mst_time life = 1; life < 60; life++) {
+		assert_true(mst_renew_at(1000, 1000 + life, 0) > 1000);
+		assert_true(mst_renew_at(1000, 1000 + life, UINT32_MAX) <= 1000 + life);
+	}
 	assert_true(mst_renew_at(1000, MST_NEVER, 77) == MST_NEVER);
 }
 
