@@ -51,7 +51,7 @@ static void message(struct mst_view in)
 	must(again.n == m.n && again.code == m.code && again.id == m.id && mst_view_eq(again.payload, m.payload));
 	for (size_t i = 0; i < m.n; i++)
 		must(again.option[i].number == m.option[i].number && mst_view_eq(again.option[i].value, m.option[i].value));
-	if (mst_coap_check(&m, &bad) && mst_coap_is_request(m.code) && mst_coap_request_as_http(&m, m.payload, "bbn.example.com", &a, &h, NULL)) {
+	if (mst_coap_check(&m, MST_COAP_BARE, &bad) && mst_coap_is_request(m.code) && mst_coap_request_as_http(&m, m.payload, "bbn.example.com", &a, &h, NULL)) {
 		must(h.target.n && h.target.p[0] == '/');
 		for (size_t i = 0; i < h.target.n; i++)
 			must(h.target.p[i] > 0x20 && h.target.p[i] < 0x7f);

@@ -51,6 +51,7 @@ struct mst_coap_server {
 	const struct mst_coap_ops *ops;
 	void *owner;
 	char host[MST_ID_MAX];
+	enum mst_coap_dialect dialect;
 	int fd;
 	struct event io;
 	bool draining;

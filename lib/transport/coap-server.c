@@ -408,6 +408,11 @@ int mst_coap_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls
 	return 0;
 }
 
+void mst_coap_server_speak(struct mst_coap_server *s, enum mst_coap_dialect x)
+{
+	s->dialect = x;
+}
+
 static void drop_probe(struct mst_coap_server *s)
 {
 	if (s->probe)
