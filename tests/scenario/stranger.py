@@ -124,7 +124,8 @@ def rows(inst):
 def nothing_changes(inst):
     before = rows(inst)
     yield
-    assert rows(inst) == before
+    after = rows(inst)
+    assert after == before, {t: (before[t], after[t]) for t in before if before[t] != after[t]}
 
 
 @contextlib.contextmanager

@@ -1,0 +1,185 @@
+"""Story: Mmef and Mmaf over CoAP (TS-0008), DTLS under it. A node enrols and is authenticated by the MAF over CoAPS alone, by
+certificate and by its maker's secret, over a network that loses, doubles and turns round, and through power cuts. Strangers do
+the same: OpenSSL's DTLS with messages made here, and libcoap.
+"""
+import hashlib
+import hmac
+import itertools
+import json
+import subprocess
+
+import pytest
+
+from coaps import EARLY, FORMAT, IANA, URI_HOST, Foreign, libcoap_words, number
+from stranger import nothing_changes, told
+from support import MUSTERD, Installation, free_port, run
+
+# coap-client 4.3.1 sends "localhost" as the server's name unless the host's name has 3 or 9 characters
+SP = "sp.ex"
+COUNT = itertools.count(1)
+PSK_SUITE = ("-cipher", "PSK-AES128-CCM8")
+DERIVE = b"oneM2M Enrolment Key to Usage-Constrained Symmetric Key derivation"
+
+
+@pytest.fixture(scope="module")
+def inst(tmp_path_factory):
+    made = Installation(tmp_path_factory.mktemp("mef-maf-coap") / "inst", sp=SP)
+    made.coap = {role: free_port() for role in ("mef", "maf")}
+    for role, port in made.coap.items():
+        assert f"\n{role} = {{" in made.plain_config
+        made.plain_config = made.plain_config.replace(f"\n{role} = {{", f'\n{role} = {{\n    coap_listen = ["127.0.0.1:{port}"];', 1)
+    made.configure(add='\nlimits = { handshake = "6s"; fetch = "3s"; body_octets = 8192; };\n')
+    made.start()
+    made.subscription()
+    yield made
+    assert made.stop() == 0, made.log_text()
+
+
+def at_mef(inst, node, **more):
+    return Foreign(inst.coap["mef"], inst.mef, "-CAfile", inst.dir / "keeper/ca.pem", "-cert", node.dir / "node.pem", "-key", node.dir / "node.key",
+                   "-cipher", "ECDHE-ECDSA-AES128-CCM8", **more)
+
+
+def at_maf(inst, identity, km, **more):
+    return Foreign(inst.coap["maf"], inst.maf, "-psk_identity", identity, "-psk", km.hex(), *PSK_SUITE, **more)
+
+
+def registration(inst, of="mef", **more):
+    return {f"sec:{of}ClientReg": {"et": "20990101T000000", "adminFQDN": inst.sp, **more}}
+
+
+def key_registration(inst, **more):
+    return {"sec:symmKeyReg": {"et": "20990101T000000", "adminFQDN": inst.sp, "SUID": 21, "targetIDs": [inst.maf], **more}}
+
+
+def enrolled_by_hand(inst, node):
+    """Registered at the MEF, its key from the session: KeID and Km as the stranger itself comes to them."""
+    with at_mef(inst, node) as mef:
+        assert mef.ask("POST", "/MEFBase", node.id, registration(inst), 65001).code == "2.01"
+        made = mef.ask("POST", "/MEFBase", node.id, key_registration(inst), 65003)
+        assert (made.code, made.rsc) == ("2.01", 2001), made.content
+        # TS-0003 10.3.1: the exporter of a DTLS session is that of TLS
+        assert made.json()["relativeKeyID"] == mef.exported[:32]
+    km = hmac.new(bytes.fromhex(mef.exported[32:]), DERIVE + b"21" + inst.maf.encode(), hashlib.sha256).digest()
+    return f"{mef.exported[:32]}@{inst.mef}", km
+
+
+def test_a_foreign_enrolee_reaches_the_maf(inst):
+    """Every registration procedure of both; KeID at the MAF suspends the handshake while the MAF asks the MEF; then KmID."""
+    node = inst.node(next(COUNT))
+    origin = node.cse_id[len(inst.sp) + 2:]
+    with at_mef(inst, node) as mef:
+        made = mef.ask("POST", "/MEFBase", node.id, registration(inst), 65001)
+        record = made.json()["ri"]
+        assert (made.code, made.rsc, made.rqi) == ("2.01", 2001, "r4096") and made.location == f"/MEFBase/{record}", made.options
+        got = mef.ask("GET", f"/MEFBase/{record}", node.id)
+        assert (got.code, got.rsc, got.json()["adminFQDN"]) == ("2.05", 2000, inst.sp)
+        assert mef.ask("GET", f"/MEFBase/{record}/cmd", node.id).json()["cmdDescription"]["cmdClassID"] == 0
+        assert inst.maf in json.dumps(mef.ask("GET", f"/MEFBase/{record}/cfg", node.id).json())
+        labels = {"sec:mefClientReg": {"lbl": [f"a label of many, number {i}" for i in range(15)]}}
+        put = mef.ask("PUT", f"/MEFBase/{record}", node.id, labels, szx=2)
+        assert (put.code, put.rsc, put.json()) == ("2.04", 2004, labels["sec:mefClientReg"]), put.content
+        # a key of its own, which the target gets, and no second one of the session
+        assert mef.ask("POST", "/MEFBase", node.id, key_registration(inst), 65003).code == "2.01"
+        with told(inst, "mef.refused", "key-register", outcome=4105, who=node.cse_id), nothing_changes(inst):
+            twice = mef.ask("POST", "/MEFBase", node.id, key_registration(inst), 65003)
+        assert (twice.code, twice.rsc) == ("4.03", 4105), "a conflict has no code of its own (TS-0008 6.2.4)"
+        again = mef.ask("DELETE", f"/MEFBase/{record}", node.id)
+        assert (again.code, again.rsc, again.content) == ("2.02", 2002, b"")
+        assert mef.ask("GET", f"/MEFBase/{record}", node.id).code == "4.04"
+    ke_id, km = enrolled_by_hand(inst, node)
+    with at_maf(inst, ke_id, km) as maf:
+        made = maf.ask("POST", "/MAFBase", origin, registration(inst, "maf"), 65002)
+        assert made.code == "2.01", (made.content, inst.log_text())
+        km_id = made.json()["assignedSymmKeyID"]
+    with at_maf(inst, km_id, km, label="EXPORTER-oneM2M-Connection") as maf:
+        assert maf.ask("GET", made.location, origin).json()["adminFQDN"] == inst.sp
+        key = maf.ask("POST", "/MAFBase", origin, key_registration(inst, SUID=32, targetIDs=[f"//{inst.sp}/CSE999"]), 65003)
+        assert key.json()["relativeKeyID"] == maf.exported[:32]
+        got = maf.ask("GET", f"/MAFBase/{maf.exported[:32]}", origin)
+        assert (got.code, got.rsc) == ("4.03", 4103), "who registered it is not whom it is for"
+        assert maf.ask("DELETE", f"/MAFBase/{maf.exported[:32]}", origin).rsc == 2002
+        assert inst.ask("node", "show", node.id)["state"] == "enrolled"
+        assert maf.ask("DELETE", made.location, origin).rsc == 2002
+
+
+# what is asked, and the code, RSC, and the operator's words that come of it
+def bad_rows(inst, node):
+    good, early = registration(inst), EARLY["RQI"]
+    reg = ("POST", "/MEFBase", node.id, good, 65001)
+    return {
+        "From is somebody else": (("POST", "/MEFBase", "urn:dev:ops:somebody-else", good, 65001), {}, "4.03", 4106, "From"),
+        "no From": (("GET", "/MEFBase/reg-1", ""), {}, "4.00", 4000, "From"),
+        "no request identifier": (reg, {"without": [IANA["RQI"]]}, "4.00", 4000, "X-M2M-RI"),
+        "no release": (reg, {"without": [IANA["RVI"]]}, "4.00", 4000, "X-M2M-RVI"),
+        "another release": (reg, {"without": [IANA["RVI"]], "more": [(IANA["RVI"], b"9")]}, "5.01", 4001, "X-M2M-RVI"),
+        "no resource type": (reg[:4], {}, "4.05", 4005, ""),
+        "unknown resource type": (reg[:4] + (65000,), {}, "4.00", 4000, ""),
+        "XML": (reg, {"without": [FORMAT], "more": [(FORMAT, number(41))]}, "4.15", 4015, "Content-Type"),
+        "no format": (reg, {"without": [FORMAT]}, "4.15", 4015, "Content-Type"),
+        "another host": (reg, {"more": [(URI_HOST, b"other.example.com")]}, "4.00", 4000, "Host"),
+        "a query": (("GET", "/MEFBase?fu=1", node.id), {}, "5.01", 5001, "query"),
+        "unknown registration": (("GET", "/MEFBase/reg-unknown", node.id), {}, "4.04", 4004, ""),
+        "not allowed": (("DELETE", "/MEFBase", node.id), {}, "4.05", 4005, ""),
+        "FETCH": (("FETCH", "/MEFBase", node.id), {}, "4.05", 4005, "method"),
+        "not JSON": (("POST", "/MEFBase", node.id, b"{", 65001), {}, "4.00", 4000, ""),
+        "a member too little": (("POST", "/MEFBase", node.id, b'{"sec:mefClientReg":{}}', 65001), {}, "4.00", 4000, ""),
+        "certificates": (("GET", "/.well-known/est/cacerts", node.id), {}, "5.01", 5001, "over HTTPS alone"),
+        # before it is a primitive: no RSC
+        "unknown option": (reg, {"more": [(2049, b"x")]}, "4.02", 0, "option 2049"),
+        "not at once": (reg, {"more": [(263, b"coaps://me/notify")]}, "4.02", 0, "option 263"),
+        "a group's": (reg, {"more": [(311, b"g")]}, "4.02", 0, "option 311"),
+        "an answer's": (reg, {"more": [(IANA["RSC"], number(2000))]}, "4.02", 0, f"option {IANA['RSC']}"),
+        "twice": (reg, {"more": [(IANA["RQI"], b"b")]}, "4.02", 0, f"option {IANA['RQI']}"),
+        "the early edition": (reg, {"more": [(early, b"b")]}, "4.02", 0, f"option {early}"),
+        "more than is taken": (("POST", "/MEFBase", node.id, b" " * 9000, 65001), {}, "4.13", 0, "more octets than are taken"),
+        "a text that is none": (("GET", "/MEFBase", "/CSE\r\nX: y"), {}, "4.00", 0, "oneM2M options"),
+    }
+
+
+def test_each_bad_request_has_its_code_and_its_event(inst):
+    """And the session goes on."""
+    node = inst.node(next(COUNT))
+    with at_mef(inst, node) as mef:
+        for what, (words, more, code, rsc, why) in bad_rows(inst, node).items():
+            with told(inst, "mef.refused", why, who=node.cse_id), nothing_changes(inst):
+                got = mef.ask(*words, **more)
+            assert (got.code, got.rsc) == (code, rsc), (what, got.code, got.rsc, got.content)
+        assert mef.ask("POST", "/MEFBase", node.id, registration(inst), 65001).code == "2.01"
+
+
+def with_text_as_key(inst, node):
+    """As enrolled_by_hand(), until the key can be a word of a command line: without a NUL."""
+    while True:
+        ke_id, km = enrolled_by_hand(inst, node)
+        if 0 not in km:
+            return ke_id, km
+
+
+@pytest.mark.parametrize("library", ["openssl", "gnutls"])
+def test_libcoap_asks_the_maf(inst, tmp_path, library):
+    """By KmID, for its registration: options by number, the key as it is. Its own program then drops the answer, whose options are
+    critical and strange to it (RFC 7252 5.4.1); the MAF has given it."""
+    node = inst.node(next(COUNT))
+    origin = node.cse_id[len(inst.sp) + 2:]
+    ke_id, km = with_text_as_key(inst, node)
+    with at_maf(inst, ke_id, km) as maf:
+        made = maf.ask("POST", "/MAFBase", origin, registration(inst, "maf"), 65002)
+    words = libcoap_words(tmp_path, library, inst.maf, f"coaps://{inst.maf}:{inst.coap['maf']}{made.location}", "-m", "get", "-A", "50",
+                          "-O", f"{IANA['FR']},{origin}", "-O", f"{IANA['RQI']},r1", "-O", f"{IANA['RVI']},3",
+                          "-u", made.json()["assignedSymmKeyID"], "-k", km)
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        try:
+            assert inst.wait_event("maf.registration", who=node.cse_id)["outcome"] == 2000
+        finally:
+            client.kill()
+
+
+def test_settings_that_are_none(inst, tmp_path):
+    conf = tmp_path / "musterd.conf"
+    mef, maf = (f"127.0.0.1:{inst.coap[role]}" for role in ("mef", "maf"))
+    for old, new, said in ((maf, mef, f'maf.coap_listen[0]: "{mef}" is an address of the role mef already'),
+                           (f'"{mef}"', f'"{mef}", "{mef}"', "mef.coap_listen[1]: "), (f'"{mef}"', '"unix:/x"', "mef.coap_listen[0]")):
+        conf.write_text(inst.plain_config.replace(old, new))
+        done = run(MUSTERD, "-c", conf, "--check", check=False)
+        assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
