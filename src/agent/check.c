@@ -268,7 +268,7 @@ static bool begin(struct agent *a)
 	a->check = calloc(1, sizeof(*a->check));
 	if (!a->check)
 		return false;
-	if (mmaf_init(a->check, &mc, &d) && session_open_maf(a, a, maf.host, maf.port, c, &check_ops, &a->check_client) == 0)
+	if (mmaf_init(a->check, &mc, &d) && session_open_maf(a, a, &maf, c, &check_ops, &a->check_client) == 0)
 		return true;
 	agent_log(a, AGENT_WARN, "check-not-started", "text", d.text, NULL);
 	close_check(a);

@@ -166,14 +166,12 @@ struct procedure_config proc_job_config(const struct proc_job *j, enum procedure
 bool proc_job_open(struct proc_job *j, struct mst_diag *d)
 {
 	struct agent *a = j->a;
-	bool psk = !j->tls;
 	int r;
 
 	j->timer = evtimer_new(a->base, on_timer, j);
 	if (!j->timer)
 		return refuse(d, "no memory");
-	r = j->maf ? session_open_maf(a, j, j->at.host, j->at.port, &a->active, &client_ops, &j->client) :
-	    session_open_for(a, j, j->at.host, j->at.port, psk ? a->tls_psk : j->tls, psk ? NULL : &j->pins, psk ? &a->psk : NULL,
-			     psk ? a->cfg.psk_identity : NULL, &client_ops, &j->client);
+	r = j->maf ? session_open_maf(a, j, &j->at, &a->active, &client_ops, &j->client) :
+	    session_open_mef(a, j, &j->at, j->tls, &j->pins, &client_ops, &j->client);
 	return r == 0 || refuse(d, "the session could not be begun");
 }

@@ -76,7 +76,7 @@ int origin_keep(struct agent *a, const struct mst_instruction *i, const char *at
 }
 
 /* With which of our initial credentials, as far as it is still there. */
-static int trust(struct agent *a, int method, const struct mst_instruction *i, struct mst_tls_ctx **ret_tls,
+static int trust(struct agent *a, int method, const struct mst_instruction *i, bool coap, struct mst_tls_ctx **ret_tls,
 		 struct session_pins *ret_pins, struct mst_diag *d)
 {
 	if (!(agent_bootstrap_methods(a) >> method & 1)) {
@@ -84,7 +84,7 @@ static int trust(struct agent *a, int method, const struct mst_instruction *i, s
 		return MST_SECENV_NONE;
 	}
 	if (method != MST_METHOD_PSK)
-		return session_tls_mef(a, i, ret_tls, ret_pins, d);
+		return session_tls_mef(a, i, coap, ret_tls, ret_pins, d);
 	*ret_tls = NULL;
 	return 0;
 }
@@ -98,16 +98,13 @@ static int open_kept(struct agent *a, const struct mst_root_cred *c, struct mst_
 	struct mst_arena arena = mst_arena_of(scratch, scratch ? MST_SEQ_OCTETS : 0);
 	int r = s && scratch ? mst_sequence_read_cbor(cbor, &arena, s, d) : MST_FAULT_MEMORY;
 
-	if (!r && (!enrolee_peer_of(s->instructions[0].uri, ret_mef) ||
+	if (!r && (!enrolee_mef_of(&s->instructions[0], ret_mef) ||
 		   strcmp(ret_mef->host, c->mef_fqdn) != 0)) {
 		mst_diag_set(d, 0, "origin", "the instruction that was kept names another MEF", NULL);
 		r = MST_SECENV_CORRUPT;
 	}
-	if (!r) {
-		if (s->instructions[0].http_port > 0 && s->instructions[0].http_port <= UINT16_MAX)
-			ret_mef->port = (uint16_t)s->instructions[0].http_port;
-		r = trust(a, s->instructions[0].method, &s->instructions[0], ret_tls, ret_pins, d);
-	}
+	if (!r)
+		r = trust(a, s->instructions[0].method, &s->instructions[0], ret_mef->coap, ret_tls, ret_pins, d);
 	free(scratch);
 	free(s);
 	return r;
@@ -131,7 +128,7 @@ int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_p
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
 		if (enrolee_peer_of(mst_view_str(c->mef_uri), ret_mef)) {
-			r = trust(a, a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_tls, ret_pins, d);
+			r = trust(a, a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_mef->coap, ret_tls, ret_pins, d);
 		} else {
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);
 		}

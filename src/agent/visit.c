@@ -506,10 +506,7 @@ void own_session_ended(struct agent *a, enum mst_tls_end why)
 static int open_session(struct agent *a, const struct enrolee_peer *mef)
 {
 	struct agent_visit *v = a->visit;
-	bool psk = !v->tls;
-
-	return session_open(a, mef->host, mef->port, psk ? a->tls_psk : v->tls, psk ? NULL : &v->pins, psk ? &a->psk : NULL,
-			    psk ? a->cfg.psk_identity : NULL, &visit_ops, &v->client);
+	return session_open_mef(a, a, mef, v->tls, &v->pins, &visit_ops, &v->client);
 }
 
 static bool start(struct agent *a, enum visit_job job)
@@ -549,7 +546,7 @@ static bool start(struct agent *a, enum visit_job job)
 		mc.serves[0] = a->active.cse_id;
 		mc.serves[1] = a->active.ae_id;
 		mc.serves[2] = a->active.node_id;
-		mc.port = mef.port;
+		mc.port = mef.https;         /* of the URIs that its commands have */
 		ec.host = host;
 		ec.port = &v->port;
 		ec.name = a->own.slot[OWN_ACTIVE].name;

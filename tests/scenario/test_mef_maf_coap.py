@@ -30,9 +30,20 @@ def inst(tmp_path_factory):
         made.plain_config = made.plain_config.replace(f"\n{role} = {{", f'\n{role} = {{\n    coap_listen = ["127.0.0.1:{port}"];', 1)
     made.configure(add='\nlimits = { handshake = "6s"; fetch = "3s"; body_octets = 8192; };\n')
     made.start()
-    made.subscription()
+    made.muster("subscription", "add", "sub-1", "--sp", made.sp, "--maf", made.maf, "--maf-uri", f"coaps://{made.maf}:{made.coap['maf']}", "--until", "+365d")
     yield made
     assert made.stop() == 0, made.log_text()
+
+
+def coaps(inst, node, add="", at=None, **changes):
+    """A node that knows MEF and MAF by nothing but CoAPS. `at`: where they really are, for this one."""
+    instruction = inst.instruction(uri=f"coaps://{inst.mef}:{inst.coap['mef']}", mafURI=f"coaps://{inst.maf}:{inst.coap['maf']}", **changes)
+    node.instruct({k: v for k, v in instruction.items() if v is not None})
+    node.configure(add)
+    conf = node.dir / "muster-agent.conf"
+    head, _, rest = conf.read_text().partition("connect_to = (\n")
+    dial = ",\n".join(f'  {{ name = "{getattr(inst, role)}:{port}"; address = "127.0.0.1:{(at or inst.coap)[role]}"; }}' for role, port in inst.coap.items())
+    conf.write_text(f"{head}connect_to = (\n{dial}\n);\n{rest.partition(');')[2].lstrip()}")
 
 
 def at_mef(inst, node, **more):
@@ -183,3 +194,12 @@ def test_settings_that_are_none(inst, tmp_path):
         conf.write_text(inst.plain_config.replace(old, new))
         done = run(MUSTERD, "-c", conf, "--check", check=False)
         assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+def test_by_certificate(inst):
+    node = inst.node(next(COUNT))
+    coaps(inst, node)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    print(done.stderr)
+    assert inst.ask("node", "show", node.id)["state"] == "enrolled"
