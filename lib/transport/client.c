@@ -65,8 +65,6 @@ bool client_end(struct mst_client *c, enum mst_tls_end why, const char *detail)
 	event_del(&c->io);
 	event_del(&c->deadline);
 	c->state = ENDED;
-	if (c->coap)
-		c->t.peer = *mst_coap_client_peer(c->coap);
 	c->coap = mst_coap_client_free(c->coap);
 	client_h2_end(c);
 	tls_session_bye(&c->t, true);
