@@ -150,6 +150,7 @@ struct agent {
 	struct agent_leave *leave;   /* providers that are being left (leave.c) */
 	mst_ms visit_at;
 	int64_t commands_every;      /* seconds; as the MEF says */
+	bool visit_https;            /* the next one, for a command that CoAP does not carry out */
 	unsigned proofs_failed;
 
 	struct agent_control *control;
@@ -245,8 +246,8 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
 MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i, const char *attempt,
 			       struct mst_diag *d);
 /* The MEF of a credential of ours, and the trust that its instruction gave it: *ret_tls, or NULL when the maker's secret
- * proves both ends. 0, a secenv outcome or a fault. */
-MST_MUST_CHECK int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+ * proves both ends. `https`: for what is there over that alone, whatever the instruction says. 0, a secenv outcome or a fault. */
+MST_MUST_CHECK int origin_open(struct agent *a, const struct mst_root_cred *c, bool https, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 			       struct session_pins *ret_pins, struct mst_diag *d);
 
 /* ask.c: what the MEF says of this node, in an authenticated session. Ends in check_asked_mef(). */

@@ -135,7 +135,7 @@ bool ask_start(struct agent *a, struct mst_diag *d)
 		return false;
 	}
 	a->ask = k = calloc(1, sizeof(*k));
-	r = k ? origin_open(a, c, &mef, &k->tls, &k->pins, d) : MST_FAULT_MEMORY;
+	r = k ? origin_open(a, c, false, &mef, &k->tls, &k->pins, d) : MST_FAULT_MEMORY;
 	if (!r) {
 		memcpy(k->host, mef.host, sizeof(k->host));
 		mc.mef_fqdn = k->host;

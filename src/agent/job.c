@@ -145,7 +145,7 @@ bool proc_job_dial(struct proc_job *j, bool maf, struct mst_diag *d)
 		       refuse(d, "the credential names no MAF that can be asked");
 	if (!agent_bootstrap_methods(a))
 		return refuse(d, "this node holds no initial credential to show to the MEF");
-	if (origin_open(a, &a->active, &j->at, &j->tls, &j->pins, d))
+	if (origin_open(a, &a->active, false, &j->at, &j->tls, &j->pins, d))
 		return d->text[0] ? false : refuse(d, "the credential names no MEF that can be asked");
 	if (a->from[0] || !enrolee_maf_from(&a->active, j->from))
 		memcpy(j->from, a->from, sizeof(j->from));

@@ -389,7 +389,7 @@ static bool open_mef(struct agent *a)
 	struct enrolee_peer mef;
 	struct mst_diag d = { 0 };
 
-	if (!agent_bootstrap_methods(a) || origin_open(a, c, &mef, &l->tls, &l->pins, &d))
+	if (!agent_bootstrap_methods(a) || origin_open(a, c, false, &mef, &l->tls, &l->pins, &d))
 		return false;
 	memcpy(l->host, mef.host, sizeof(l->host));
 	mc.mef_fqdn = l->host;

@@ -90,7 +90,13 @@ static int trust(struct agent *a, int method, const struct mst_instruction *i, b
 }
 
 /* What authenticates the MEF, from the sequence that was kept. */
-static int open_kept(struct agent *a, const struct mst_root_cred *c, struct mst_view cbor, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+static void by_https(struct enrolee_peer *p, bool https)
+{
+	p->port = https ? p->https : p->port;
+	p->coap = p->coap && !https;
+}
+
+static int open_kept(struct agent *a, const struct mst_root_cred *c, struct mst_view cbor, bool https, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 		     struct session_pins *ret_pins, struct mst_diag *d)
 {
 	struct mst_sequence *s = calloc(1, sizeof(*s));
@@ -103,15 +109,17 @@ static int open_kept(struct agent *a, const struct mst_root_cred *c, struct mst_
 		mst_diag_set(d, 0, "origin", "the instruction that was kept names another MEF", NULL);
 		r = MST_SECENV_CORRUPT;
 	}
-	if (!r)
+	if (!r) {
+		by_https(ret_mef, https);
 		r = trust(a, s->instructions[0].method, &s->instructions[0], ret_mef->coap, ret_tls, ret_pins, d);
+	}
 	free(scratch);
 	free(s);
 	return r;
 }
 
-int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
-		       struct session_pins *ret_pins, struct mst_diag *d)
+int origin_open(struct agent *a, const struct mst_root_cred *c, bool https, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+		struct session_pins *ret_pins, struct mst_diag *d)
 {
 	uint8_t *b = malloc(ORIGIN_MAX);
 	struct mst_view cbor;
@@ -124,10 +132,11 @@ int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_p
 		r = one == MST_SECENV_NONE ? r : one;
 	}
 	if (!r) {
-		r = open_kept(a, c, cbor, ret_mef, ret_tls, ret_pins, d);
+		r = open_kept(a, c, cbor, https, ret_mef, ret_tls, ret_pins, d);
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
 		if (enrolee_peer_of(mst_view_str(c->mef_uri), ret_mef)) {
+			by_https(ret_mef, https);
 			r = trust(a, a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_mef->coap, ret_tls, ret_pins, d);
 		} else {
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);

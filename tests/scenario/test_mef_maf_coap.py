@@ -2,21 +2,26 @@
 certificate and by its maker's secret, over a network that loses, doubles and turns round, and through power cuts. Strangers do
 the same: OpenSSL's DTLS with messages made here, and libcoap.
 """
+import contextlib
 import hashlib
 import hmac
 import itertools
 import json
+import shutil
+import signal
 import subprocess
 
 import pytest
 
-from coaps import EARLY, FORMAT, IANA, URI_HOST, Foreign, libcoap_words, number
+from coaps import EARLY, FORMAT, IANA, URI_HOST, Foreign, Relay, libcoap_words, number
 from stranger import nothing_changes, told
-from support import MUSTERD, Installation, free_port, run
+from support import MUSTERD, RUN_SECONDS, Installation, free_port, run, secret_text, until
 
 # coap-client 4.3.1 sends "localhost" as the server's name unless the host's name has 3 or 9 characters
 SP = "sp.ex"
 COUNT = itertools.count(1)
+SECRET = b"sixteen letters!".hex()
+LIMITS = '\nlimits = { handshake = "6s"; fetch = "3s"; body_octets = 8192; };\n'
 PSK_SUITE = ("-cipher", "PSK-AES128-CCM8")
 DERIVE = b"oneM2M Enrolment Key to Usage-Constrained Symmetric Key derivation"
 
@@ -28,7 +33,7 @@ def inst(tmp_path_factory):
     for role, port in made.coap.items():
         assert f"\n{role} = {{" in made.plain_config
         made.plain_config = made.plain_config.replace(f"\n{role} = {{", f'\n{role} = {{\n    coap_listen = ["127.0.0.1:{port}"];', 1)
-    made.configure(add='\nlimits = { handshake = "6s"; fetch = "3s"; body_octets = 8192; };\n')
+    made.configure(add=LIMITS)
     made.start()
     made.muster("subscription", "add", "sub-1", "--sp", made.sp, "--maf", made.maf, "--maf-uri", f"coaps://{made.maf}:{made.coap['maf']}", "--until", "+365d")
     yield made
@@ -44,6 +49,7 @@ def coaps(inst, node, add="", at=None, **changes):
     head, _, rest = conf.read_text().partition("connect_to = (\n")
     dial = ",\n".join(f'  {{ name = "{getattr(inst, role)}:{port}"; address = "127.0.0.1:{(at or inst.coap)[role]}"; }}' for role, port in inst.coap.items())
     conf.write_text(f"{head}connect_to = (\n{dial}\n);\n{rest.partition(');')[2].lstrip()}")
+    return node
 
 
 def at_mef(inst, node, **more):
@@ -196,10 +202,160 @@ def test_settings_that_are_none(inst, tmp_path):
         assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
 
 
-def test_by_certificate(inst):
-    node = inst.node(next(COUNT))
+
+def steps(node):
+    return [(r["method"], r["reason"]) for r in node.status()["reports"]]
+
+
+@pytest.mark.parametrize("profile", ["both", "onem2m"])
+def test_a_node_enrols_by_certificate(inst, profile):
+    """From the box to a KmID without one connection of TCP, and it is there at the MAF from then on."""
+    node = coaps(inst, inst.node(next(COUNT)), f'tls_profile = "{profile}";\n')
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    assert steps(node) == [("cert", "ok")] and inst.ask("node", "show", node.id)["state"] == "enrolled"
+    assert node.agent("check").returncode == 0
+    last = inst.events("--node", node.id)[-1]
+    assert last["what"] == "maf.registration" and last["outcome"] == 2000
+
+
+def with_secret(inst, node, add=""):
+    """Of a node without a certificate, known by its maker's secret."""
+    identity = json.loads(inst.muster("--json", "node", "secret", node.id, "--file", "-", stdin=secret_text(SECRET)).stdout)["identity"]
+    (node.dir / "psk").write_text(secret_text(SECRET))
+    (node.dir / "psk").chmod(0o600)
+    coaps(inst, node, add + f'psk_identity = "{identity}";\npsk_file = "psk";\n', method="psk")
+    conf = node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace('certificate = "node.pem";\nkey = "node.key";\n', ""))
+    for name in ("node.pem", "node.key"):
+        (node.dir / name).unlink()
+    return node
+
+
+@pytest.mark.parametrize("profile", ["modern", "onem2m"])
+def test_a_node_enrols_by_secret(inst, profile):
+    node = with_secret(inst, inst.node(next(COUNT)), f'tls_profile = "{profile}";\n')
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    assert steps(node) == [("psk", "ok")] and inst.ask("node", "show", node.id)["state"] == "enrolled"
+    # a wrong one is silence; what it was the operator hears
+    (node.dir / "psk").write_text(secret_text("ff" * 16))
+    for name in ("state", "run"):
+        shutil.rmtree(node.dir / name)
+    conf = node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text() + 'open_timeout = "1s";\n')
+    assert node.run_once().returncode == 1
+    assert steps(node) == [("psk", "timeout")]
+    assert "identity known, key wrong" in inst.wait_event("mef.handshake-failed")["why"]
+
+
+def test_over_a_bad_network(inst):
+    """Lost, doubled, turned round: every step is done once, and no datagram had to be cut on its way."""
+    with contextlib.ExitStack() as stack:
+        paths = {role: stack.enter_context(Relay(port, loss=0.03, double=0.3, turn=0.3, seed=5)) for role, port in inst.coap.items()}
+        node = coaps(inst, inst.node(next(COUNT)), 'open_timeout = "60s";\nanswer_timeout = "60s";\n', at={r: p.port for r, p in paths.items()})
+        for _ in range(5):               # as an agent does that is let down: a handshake has six seconds here
+            done = node.run_once(timeout=180)
+            if done.returncode == 0:
+                break
+        assert done.returncode == 0, done.stderr + inst.log_text()
+        assert all(p.largest <= 1232 for p in paths.values()) and sum(p.passed for p in paths.values()) > 30
+    assert inst.ask("node", "show", node.id)["state"] == "enrolled"
+
+
+# behind what is on the wire; those of the agent's own disk are the same for either binding (test_power_cut.py)
+@pytest.mark.parametrize("point", ["mef-opened", "mef-registered", "mef-keyed", "pending-saved", "maf-opened", "maf-registered", "kmid-saved", "maf-reopened"])
+def test_the_nodes_power_goes(inst, point):
+    node = coaps(inst, inst.node(next(COUNT)), f'crash_at = "{point}";\n')
+    assert node.run_once().returncode == -signal.SIGKILL
     coaps(inst, node)
     done = node.run_once()
     assert done.returncode == 0, done.stderr + inst.log_text()
-    print(done.stderr)
+    assert inst.ask("node", "show", node.id)["state"] == "enrolled"
+    assert len([r for r in inst.ask("node", "show", node.id)["registrations"] if r["role"] == "maf"]) == 1
+
+
+def test_by_hand_and_by_command(inst):
+    """The other procedures: registrations and keys asked for by a person at both, what the MEF commands, and the way out."""
+    a, b = (coaps(inst, inst.node(next(COUNT)), httpPort=inst.mef_port) for _ in range(2))
+    for node in (a, b):
+        assert node.run_once().returncode == 0, inst.log_text()
+
+    def agent(node, *words):
+        done = node.agent(*words, "--json")
+        assert done.returncode == 0, (words, done.stdout, done.stderr, inst.log_text())
+        return json.loads(done.stdout)
+    for at in ((), ("--mef",)):
+        assert agent(a, "register", "show", *at)["adminFQDN"] == inst.sp
+        assert agent(a, "register", "update", *at, "--label", "site:9", "--lifetime", "30d")["own"]
+        made = agent(a, "key", "register", *at, "--suid", "22" if at else "32", "--target", b.cse_id, "--lifetime", "1h")
+        got = agent(b, "key", "retrieve", made["keyID"], *at)
+        assert got["source"] == a.cse_id
+        both = [n.agent("key", "retrieve", made["keyID"], *at, "--out", "-").stdout for n in (a, b)] if at else []
+        assert not both or both[0] == both[1]
+        assert agent(a, "key", "update", made["keyID"], *at, "--lifetime", "30m")["until"] < made["until"]
+        agent(a, "key", "delete", made["keyID"], *at)
+    # a command is carried out over CoAP; what EST does goes over HTTPS, where httpPort says
+    (inst.dir / "objects.json").write_text(json.dumps({"version": 1, "objects": []}))
+    inst.muster("command", "cert-prov", a.id)
+    conf = a.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace("connect_to = (\n", f'connect_to = (\n  {{ name = "{inst.mef}:{inst.mef_port}"; address = "127.0.0.1:{inst.mef_port}"; }},\n'))
+    with a.running() as running:
+        running.wait_log("enrolled-already")
+        running.wait_log("certificate-in-use")
+        until("the command's end", lambda: inst.ask("command", "list", a.id)["commands"][-1]["state"] == "ended", context=inst.log_text)
+    assert inst.ask("command", "list", a.id)["commands"][-1]["status"] == 20
+    # and the certificate is shown over CoAP
+    assert agent(a, "register", "show", "--mef")["own"]
+
+
+def test_the_early_numbers(inst):
+    """By quirk on both ends (TS-0008 before V3.7.0); a reload changes what is spoken from then on."""
+    node, other = (inst.node(next(COUNT)) for _ in range(2))
+    try:
+        inst.config.write_text("\n".join(f'{line}\n    quirks = {{ coap = "early"; }};' if line in ("mef = {", "maf = {") else line
+                                         for line in inst.config.read_text().split("\n")))
+        inst.process.send_signal(signal.SIGHUP)
+        inst.wait_event("configuration.changed")
+        with at_mef(inst, node, numbers=EARLY) as mef:
+            assert mef.ask("POST", "/MEFBase", node.id, registration(inst), 65001).rsc == 2001
+        with told(inst, "mef.refused", "option 279"), at_mef(inst, node) as mef:
+            assert mef.ask("GET", "/MEFBase", node.id).code == "4.02"
+        coaps(inst, other, 'quirks = { coap = "early"; };\n')
+        done = other.run_once()
+        assert done.returncode == 0, done.stderr + inst.log_text()
+    finally:
+        inst.configure(add=LIMITS)
+        inst.process.send_signal(signal.SIGHUP)
+
+
+class Killer(Relay):
+    """The server's power goes with the `left`-th datagram of a session's content towards it."""
+    left, inst = 0, None
+
+    def seen(self, to_server, data):
+        if to_server and data[0] == 23 and not self.cut.is_set():
+            self.left -= 1
+            if self.left == 0:
+                self.cut.set()
+                self.inst.process.kill()
+
+
+def test_the_servers_power_goes(inst):
+    """At the MEF and at the MAF, early and late in the session; nobody helps the agent."""
+    with contextlib.ExitStack() as stack:
+        paths = {role: stack.enter_context(Killer(port)) for role, port in inst.coap.items()}
+        for path in paths.values():
+            path.inst = inst
+        node = coaps(inst, inst.node(next(COUNT)), 'open_timeout = "3s";\nanswer_timeout = "3s";\n', at={r: p.port for r, p in paths.items()})
+        paths["mef"].left = 1
+        with node.running() as agent:
+            for role, left in (("mef", 3), ("maf", 1), (None, 0)):
+                assert inst.process.wait(RUN_SECONDS) == -signal.SIGKILL
+                inst.start()
+                if role:
+                    paths[role].left = left
+                for path in paths.values():
+                    path.cut.clear()
+            agent.wait_log(" enrolled ")
     assert inst.ask("node", "show", node.id)["state"] == "enrolled"
