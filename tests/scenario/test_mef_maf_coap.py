@@ -7,14 +7,17 @@ import hashlib
 import hmac
 import itertools
 import json
+import os
+import pathlib
+import select
 import signal
 import subprocess
 
 import pytest
 
-from coaps import EARLY, FORMAT, IANA, URI_HOST, Foreign, Relay, libcoap_words, number
+from coaps import EARLY, FORMAT, IANA, JSON, URI_HOST, URI_PATH, Foreign, Relay, libcoap_words, message, number, parse
 from stranger import nothing_changes, reload, told
-from support import MUSTERD, RUN_SECONDS, Installation, free_port, run, secret_text, until
+from support import AGENT, MUSTERD, RUN_SECONDS, Installation, free_port, run, secret_text, until
 
 # coap-client 4.3.1 sends "localhost" as the server's name unless the host's name has 3 or 9 characters
 SP = "sp.ex"
@@ -329,6 +332,65 @@ def test_the_early_numbers(inst):
 def test_what_the_operator_hears_late(inst):
     assert inst.wrong_secret
     until("the reason", lambda: any("identity known, key wrong" in e["why"] for e in inst.events("--what", "mef.handshake-failed")), context=inst.log_text)
+
+
+CSE_SAID = {"m2m:ae": {"api": "NAPP01", "rr": False, "srv": ["3"], "pi": "id-in", "ri": "CieGnADevma", "rn": "ae_bcUGXu1sGf", "ty": 2,
+                       "aei": "CieGnADevma", "ct": "20261128T163020,711577", "lt": "20261128T163020,711577", "et": "20311127T163020,724424"}}
+
+
+@contextlib.contextmanager
+def registrar(port):
+    """A registrar CSE behind OpenSSL's DTLS, with the suite that TS-0013 8.4 wants."""
+    with subprocess.Popen(["openssl", "s_server", "-dtls1_2", "-accept", f"127.0.0.1:{port}", "-nocert", "-psk", b"123456".hex(), "-psk_identity",
+                           "test@onem2m.com", *PSK_SUITE, "-quiet"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as cse:
+        try:
+            until("it listens", lambda: f":{port:04X} " in pathlib.Path("/proc/net/udp").read_text())
+            yield cse
+        finally:
+            cse.kill()
+
+
+def heard(cse):
+    """The one request, and what it says; the whole of it is one datagram."""
+    assert select.select([cse.stdout], [], [], RUN_SECONDS)[0], "no request"
+    code, mid, token, options, content = parse(os.read(cse.stdout.fileno(), 4096))
+    return code, mid, token, options, json.loads(content)
+
+
+def test_an_ae_registers_over_coap(inst, tmp_path):
+    """TD_M2M_SE_01 (TS-0013 8.4) with its other suite: DTLS 1.2, TLS_PSK_WITH_AES_128_CCM_8, KpsaId test@onem2m.com, Kpsa the six
+    ASCII digits 123456; Create (op 1) of an <AE> (ty 2)."""
+    node, port = inst.node(next(COUNT)), free_port()
+    conf = node.dir / "muster-agent.conf"
+    conf.write_text(conf.read_text().replace("connect_to = (", f'connect_to = (\n  {{ name = "in.{inst.sp}:5684"; address = "127.0.0.1:{port}"; }},', 1))
+    for name, octets in (("ascii", b"123456"), ("hex", bytes.fromhex("123456"))):
+        (tmp_path / name).write_bytes(octets)
+        (tmp_path / name).chmod(0o600)
+    rows = ((IANA, 0x41, 2001, CSE_SAID, 0, "CieGnADevma  registered at "), (EARLY, 0x41, 2001, CSE_SAID, 0, "CieGnADevma  registered at "),
+            (IANA, 0x83, 4126, {"m2m:dbg": "no rule for NAPP01"}, 1, "no rule for NAPP01"))
+    plain = conf.read_text()
+    for numbers, code, rsc, said, status, words in rows:
+        conf.write_text(plain + ('quirks = { coap = "early"; };\n' if numbers is EARLY else ""))
+        with registrar(port) as cse, subprocess.Popen(
+                [AGENT, "-c", conf, "register-ae", "--app-id", "NAPP01", "--psk-identity", "test@onem2m.com", "--psk-raw", "--psk-file",
+                 tmp_path / "ascii", f"coaps://in.{inst.sp}/cse-in"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ae:
+            method, mid, token, options, content = heard(cse)
+            value = dict(options)
+            assert method == 2 and value[URI_PATH] == b"cse-in" and value[URI_HOST] == b"in." + inst.sp.encode(), options
+            assert (value[numbers["FR"]], value[numbers["TY"]], value[numbers["RVI"]], value[FORMAT]) == (b"C", b"\x02", b"3", JSON), options
+            assert content == {"m2m:ae": {"api": "NAPP01", "rr": False, "srv": ["3"]}}
+            back = message(code, mid, token, [(numbers["RSC"], number(rsc)), (numbers["RQI"], value[numbers["RQI"]]), (FORMAT, JSON)], json.dumps(said).encode())
+            cse.stdin.write(bytes((back[0] | 0x20,)) + back[1:])          # in the acknowledgement
+            cse.stdin.flush()
+            out, err = ae.communicate(timeout=RUN_SECONDS)
+        assert ae.returncode == status and words in out + err, (out, err)
+    # the digits read as hex are another key: nothing is said
+    conf.write_text(plain + 'open_timeout = "1s";\n')
+    with registrar(port) as cse:
+        done = node.agent("register-ae", "--app-id", "NAPP01", "--psk-identity", "test@onem2m.com", "--psk-raw", "--psk-file", tmp_path / "hex",
+                          f"coaps://in.{inst.sp}/cse-in")
+        assert done.returncode == 1 and "wrong identity or key" in done.stderr, done.stderr
+        assert not select.select([cse.stdout], [], [], 0)[0]
 
 
 class Killer(Relay):
