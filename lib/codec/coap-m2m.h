@@ -1,5 +1,5 @@
 /*
- * oneM2M primitives over CoAP (TS-0008, spec 8.4), both ways, in the words of HTTP where those serve (codec/coap-map.h): what
+ * oneM2M primitives over CoAP (TS-0008 6.2.2 to 6.2.4, spec 8.4), both ways, in the words of HTTP where those serve (codec/coap-map.h): what
  * reads a primitive of TS-0009 reads one of TS-0008 without knowing. PURE.
  */
 #ifndef MST_CODEC_COAP_M2M_H
