@@ -156,3 +156,11 @@ def test_named_make_targets_exist(name):
     assert said <= rules
     listed = set(re.findall(r"make ([a-z]+)", run("make", "-s", "-C", SOURCE, "help").stdout))
     assert listed <= rules
+
+
+def test_fuzz_campaign_is_what_was_counted():
+    """The figures of the campaign are those of its account, for every target that there is."""
+    assert run("/usr/bin/python3", SOURCE / "tools" / "fuzz-campaign", "--check").returncode == 0
+    text = (SOURCE / "doc" / "fuzz-campaign.md").read_text()
+    for source in (SOURCE / "fuzz").glob("fuzz-*.c"):
+        assert f"| `{source.stem}` |" in text
