@@ -402,6 +402,8 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 	}
 	if (mst_request_from_http(m, a, &x->request, &rsc, d))
 		return rsc;
+	if (!mst_view_to_str(x->request.rqi, s->rqi, sizeof(s->rqi)) || !mst_view_to_str(x->request.rvi, s->rvi, sizeof(s->rvi)))
+		return MST_RSC_INTERNAL;     /* longer ones have been refused */
 	take_attempt(x->request.vsi, x->attempt);
 	r = cut_key(l, x, rewritten);
 	if (r) {

@@ -247,6 +247,9 @@ static struct mst_server_limits limits_of(const struct mst_conf *c, const struct
 	return s;
 }
 
+/* The largest primitive has a key for sixteen targets; and each content in blocks holds room for the longest. */
+#define COAP_PRIMITIVE 16384
+
 static struct mst_coap_limits coap_limits_of(const struct mst_conf *c, const struct mst_role_ops *role)
 {
 	const struct mst_conf_limits *l = &c->limits;
@@ -255,7 +258,7 @@ static struct mst_coap_limits coap_limits_of(const struct mst_conf *c, const str
 		.sessions = (unsigned)l->coap_sessions,
 		.handshakes = (unsigned)l->handshakes,
 		.requests = (unsigned)l->requests,
-		.body_octets = !role ? 0 : role->content_max ? role->content_max : (size_t)l->body_octets,
+		.body_octets = !role ? 0 : role->content_max ? role->content_max : l->body_octets < COAP_PRIMITIVE ? (size_t)l->body_octets : COAP_PRIMITIVE,
 		.held_octets = (size_t)l->bodies,
 		.handshake_ms = l->handshake * 1000,
 		.idle_ms = l->idle * 1000,

@@ -25,6 +25,7 @@ struct world {
 	size_t n_back;
 	enum mst_tls_end why;
 	uint8_t here[48], there[48];
+	uint64_t id;
 };
 
 static void on_request(void *owner, struct mst_coap_conn *c, const struct mst_http_msg *m)
@@ -37,6 +38,7 @@ static void on_request(void *owner, struct mst_coap_conn *c, const struct mst_ht
 	int rsc = 0;
 
 	x->asked++;
+	x->id = mst_coap_conn_id(c);
 	assert_int_equal(mst_coap_conn_export(c, MST_LABEL_CONNECTION, x->there, sizeof(x->there)), 0);
 	x->read = mst_request_from_http(m, &a, &x->got, &rsc, NULL) == 0;
 	if (!x->read || x->silent)
@@ -225,10 +227,28 @@ static void the_server_goes(void **state)
 	end(&x);
 }
 
+/* What is once in a session is told apart by its number, which is of one session of the process alone. */
+static void no_number_twice(void **state)
+{
+	struct world x[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		begin(&x[i], FREE_NEVER, MST_COAP_ONEM2M);
+		cw_until(x[i].w, &x[i].opened, 1);
+		ask(&x[i], MST_VIEW_LIT("{}"));
+		cw_until(x[i].w, &x[i].responses, 1);
+	}
+	assert_true(x[0].id && x[1].id && x[0].id != x[1].id);
+	end(&x[0]);
+	end(&x[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(asked_and_answered), cmocka_unit_test(left_in_every_callback), cmocka_unit_test(the_server_goes),
+		cmocka_unit_test(no_number_twice),
 	};
 
 	return cmocka_run_group_tests_name("primitives over CoAP, client", tests, NULL, NULL);

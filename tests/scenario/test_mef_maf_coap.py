@@ -411,7 +411,7 @@ def test_the_servers_power_goes(inst):
         paths = {role: stack.enter_context(Killer(port)) for role, port in inst.coap.items()}
         for path in paths.values():
             path.inst = inst
-        node = coaps(inst, inst.node(next(COUNT)), 'open_timeout = "3s";\nanswer_timeout = "3s";\n', at={r: p.port for r, p in paths.items()})
+        node = coaps(inst, inst.node(next(COUNT)), 'open_timeout = "2s";\nanswer_timeout = "2s";\n', at={r: p.port for r, p in paths.items()})
         paths["mef"].left = 3
         with node.running() as agent:
             for role, left in (("maf", 2), (None, 0)):
