@@ -14,7 +14,7 @@ import subprocess
 import pytest
 
 from briefer import Briefer, der, dial
-from coaps import Cutter, Relay, libcoap, option
+from coaps import BLOCK2, Cutter, Relay, libcoap, option, parse
 from stranger import told
 from support import AGENT, MUSTERD, RUN_SECONDS, Installation, free_port, run, secret_text, until
 
@@ -207,19 +207,10 @@ class Strange:
 
     @staticmethod
     def reply(asked, answer):
-        size, at, number, block = asked[0] & 15, 4 + (asked[0] & 15), 0, 0
-        while at < len(asked) and asked[at] != 0xff:
-            delta, n, at = asked[at] >> 4, asked[at] & 15, at + 1
-            if delta == 13:
-                delta, at = 13 + asked[at], at + 1
-            if n == 13:
-                n, at = 13 + asked[at], at + 1
-            number += delta
-            if number == 23:
-                block = int.from_bytes(asked[at:at + n], "big") >> 4
-            at += n
-        kind, code, rest = answer(block)
-        return bytes((0x40 | kind << 4 | (size if code else 0), code)) + asked[2:4] + (asked[4:4 + size] + rest if code else b"")
+        _, mid, token, options, _ = parse(asked)
+        kind, code, rest = answer(int.from_bytes(dict(options).get(BLOCK2, b""), "big") >> 4)
+        token = token if code else b""
+        return bytes((0x40 | kind << 4 | len(token), code)) + mid.to_bytes(2, "big") + token + (rest if code else b"")
 
 
 AS_JSON = b"\xc1\x32"
