@@ -267,7 +267,7 @@ def test_over_a_bad_network(inst):
 
 
 # behind what is on the wire; those of the agent's own disk are the same for either binding (test_power_cut.py)
-@pytest.mark.parametrize("point", ["mef-registered", "mef-keyed", "maf-opened", "maf-registered", "kmid-saved"])
+@pytest.mark.parametrize("point", ["mef-keyed", "maf-registered", "kmid-saved"])
 def test_the_nodes_power_goes(inst, point):
     node = coaps(inst, inst.node(next(COUNT)), f'crash_at = "{point}";\n')
     assert node.run_once().returncode == -signal.SIGKILL
