@@ -1,12 +1,12 @@
 /*
- * CoAP: one octet of what to do, two of length, then a datagram; again and again. Every message that is read writes back to
+ * CoAP, bare and with the primitives of oneM2M in it: one octet of what to do, two of length, then a datagram; again and again. Every message that is read writes back to
  * the same octets' meaning; a server hands nothing over but whole requests within its limits and never sends more than a
  * datagram; a client takes no more than its room.
  */
 #include <stdlib.h>
 
 #include "base/secret.h"
-#include "codec/coap-map.h"
+#include "codec/coap-m2m.h"
 #include "proto/coap/coap.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -35,6 +35,37 @@ static void back(void *arg, uint8_t *p, size_t n)
 	free(p);
 }
 
+/* What passes as a primitive has nothing in it that a header must not hold, and reads as one or is refused with a status. */
+static void primitive(const struct mst_coap_msg *m, enum mst_coap_dialect x)
+{
+	uint8_t scratch[8192];
+	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_coap_msg copy = *m;
+	struct mst_http_msg h = { .n = 0 };
+	struct mst_coap_params p;
+	struct mst_response said;
+	struct mst_request q;
+	uint16_t bad;
+	int rsc = 0;
+
+	if (!mst_coap_check(&copy, x, &bad))
+		return;
+	if (!mst_coap_is_request(copy.code)) {
+		if (!mst_coap_params_as_http(copy.option, copy.n, x, &a, &h))
+			return;
+		h.status = mst_coap_status_of(copy.code, true);
+		if (mst_answer_from_http(&h, &said, NULL) == 0 && mst_coap_of_response(&said, x, &a, &p))
+			must(p.n >= 1 && p.option[0].number == mst_coap_param(x, MST_COAP_RSC));
+		return;
+	}
+	if (!mst_coap_primitive_as_http(&copy, copy.payload, "mef.example.com", x, &a, &h, NULL))
+		return;
+	if (mst_request_from_http(&h, &a, &q, &rsc, NULL))
+		must(mst_coap_code_of_rsc(rsc, false) >= 0x80);
+	else
+		must(q.rqi.n && q.to.n && q.to.p[0] == '/');
+}
+
 static void message(struct mst_view in)
 {
 	struct mst_coap_msg m, again;
@@ -51,7 +82,9 @@ static void message(struct mst_view in)
 	must(again.n == m.n && again.code == m.code && again.id == m.id && mst_view_eq(again.payload, m.payload));
 	for (size_t i = 0; i < m.n; i++)
 		must(again.option[i].number == m.option[i].number && mst_view_eq(again.option[i].value, m.option[i].value));
-	if (mst_coap_check(&m, &bad) && mst_coap_is_request(m.code) && mst_coap_request_as_http(&m, m.payload, "bbn.example.com", &a, &h, NULL)) {
+	for (int x = MST_COAP_ONEM2M; x < MST_COAP_DIALECT__COUNT; x++)
+		primitive(&m, (enum mst_coap_dialect)x);
+	if (mst_coap_check(&m, MST_COAP_BARE, &bad) && mst_coap_is_request(m.code) && mst_coap_request_as_http(&m, m.payload, "bbn.example.com", &a, &h, NULL)) {
 		must(h.target.n && h.target.p[0] == '/');
 		for (size_t i = 0; i < h.target.n; i++)
 			must(h.target.p[i] > 0x20 && h.target.p[i] < 0x7f);
@@ -69,14 +102,16 @@ static void sent(struct mst_view v)
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static uint8_t room[BODY_MAX], answer[6000], question[3000];
+	const struct mst_coap_option more[3] = { { 307, MST_VIEW_LIT("\x07\xd1") }, { 283, { question, n % 200 } }, { 8, MST_VIEW_LIT("MEFBase") } };
 	const struct coap_question ask = { .code = MST_COAP_POST, .host = MST_VIEW_LIT("bbn.example.com"), .path = MST_VIEW_LIT("/briefing"),
-					   .has_format = true, .format = 60, .accept = 60, .body = { question, n % sizeof(question) } };
+					   .has_format = true, .format = 60, .accept = 60, .body = { question, n % sizeof(question) },
+					   .option = more, .n_option = n % 4, .dialect = MST_COAP_ONEM2M };
 	struct mst_reader r = mst_reader_of((struct mst_view){ p, n });
 	struct coap_server s;
 	struct coap_client c;
 	mst_ms now = 0;
 
-	coap_server_init(&s, &(struct coap_server_config){ .body_max = BODY_MAX, .szx = MST_COAP_SZX_MAX, .patience_ms = 1000 },
+	coap_server_init(&s, &(struct coap_server_config){ .body_max = BODY_MAX, .szx = MST_COAP_SZX_MAX, .patience_ms = 1000, .dialect = n % 2 ? MST_COAP_ONEM2M : MST_COAP_BARE },
 			 &(struct coap_room){ take, back, NULL });
 	coap_client_init(&c, room, sizeof(room), MST_COAP_SZX_MAX, 7);
 	must(coap_client_ask(&c, &ask, now));
@@ -91,7 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		if (coap_server_feed(&s, in, now, &m, &q)) {
 			must(q.body.n <= BODY_MAX && s.state == COAP_SERVER_ASKED);
 			if (what & 8)
-				coap_server_answer(&s, &(struct coap_answer){ .code = MST_COAP_CHANGED, .body = { answer, (what >> 4) * 400u } }, now, what);
+				coap_server_answer(&s, &(struct coap_answer){ .code = MST_COAP_CHANGED, .body = { answer, (what >> 4) * 400u },
+						   .option = more, .n_option = (what >> 4) % 4u }, now, what);
 		}
 		sent(coap_server_send(&s));
 		coap_client_feed(&c, in, now);

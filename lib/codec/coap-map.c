@@ -34,9 +34,11 @@ int mst_coap_status_of(uint8_t code, bool content)
 	return mst_coap_is_response(code) ? (code >> 5) * 100 : 0;
 }
 
-/* RFC 7252 12.3 */
+/* RFC 7252 12.3; of oneM2M those that are read over HTTP as well (TS-0008 6.2.2.2) */
 static const struct { uint16_t format; const char *media; } formats[] = {
 	{ MST_COAP_JSON, "application/json" }, { MST_COAP_CBOR, "application/cbor" }, { 0, "text/plain" },
+	{ 10001, "application/vnd.onem2m-res+json" }, { 10010, "application/vnd.onem2m-res+cbor" },
+	{ 10003, "application/vnd.onem2m-ntfy+json" }, { 10011, "application/vnd.onem2m-ntfy+cbor" },
 };
 
 const char *mst_coap_media(uint16_t format)

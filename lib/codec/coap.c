@@ -13,6 +13,29 @@ static const struct { uint16_t number; bool repeatable; uint16_t least, most; } 
 	{ MST_COAP_SIZE1, false, 0, 4 },
 };
 
+/*
+ * TS-0008 table 6.2.2.4.0-1, and the same before V3.7.0. Timestamps may have a fraction (TS-0004 6.3.3). Where it is taken:
+ * in requests, whatever a blocking request over a session may say; in answers all but parts of a content.
+ */
+enum { ASKED = 1, ANSWERED = 2, EITHER = ASKED | ANSWERED };
+static const struct { uint16_t number, early, least, most; int where; } onem2m[MST_COAP_PARAM__COUNT] = {
+	[MST_COAP_FR] = { 279, 256, 0, 255, EITHER }, [MST_COAP_RQI] = { 283, 257, 0, 255, EITHER },
+	[MST_COAP_OT] = { 259, 259, 15, 22, EITHER }, [MST_COAP_RQET] = { 291, 260, 15, 22, ASKED },
+	[MST_COAP_RSET] = { 295, 261, 15, 22, EITHER }, [MST_COAP_OET] = { 299, 262, 15, 22, 0 },
+	[MST_COAP_RTURI] = { 263, 263, 0, 255, 0 }, [MST_COAP_EC] = { 303, 264, 0, 1, ANSWERED },
+	[MST_COAP_RSC] = { 307, 265, 0, 2, ANSWERED }, [MST_COAP_GID] = { 311, 266, 0, 255, 0 },
+	[MST_COAP_TY] = { 267, 267, 0, 2, ASKED }, [MST_COAP_CTO] = { 319, 268, 0, 2, 0 },
+	[MST_COAP_CTS] = { 323, 269, 0, 2, 0 }, [MST_COAP_ATI] = { 327, 270, 0, 255, ANSWERED },
+	[MST_COAP_RVI] = { 271, 271, 1, 2, EITHER }, [MST_COAP_VSI] = { 331, 272, 0, 255, EITHER },
+	[MST_COAP_GTM] = { 335, 273, 0, 255, 0 }, [MST_COAP_AUS] = { 339, 274, 0, 255, 0 },
+	[MST_COAP_ASRI] = { 275, 275, 0, 255, ANSWERED },
+};
+
+uint16_t mst_coap_param(enum mst_coap_dialect x, enum mst_coap_param p)
+{
+	return x == MST_COAP_ONEM2M ? onem2m[p].number : x == MST_COAP_ONEM2M_EARLY ? onem2m[p].early : 0;
+}
+
 static int malformed(struct mst_diag *d, const char *field, const char *text)
 {
 	mst_diag_set(d, 0, field, text, (const char *)NULL);
@@ -143,29 +166,33 @@ const struct mst_coap_option *mst_coap_find(const struct mst_coap_msg *m, uint16
 	return NULL;
 }
 
-static bool fits(const struct mst_coap_msg *m, size_t at)
+static bool fits(const struct mst_coap_msg *m, enum mst_coap_dialect x, size_t at)
 {
 	const struct mst_coap_option *o = &m->option[at];
+	bool again = at && m->option[at - 1].number == o->number;
+	int where = mst_coap_is_request(m->code) ? ASKED : ANSWERED;
 
 	for (size_t i = 0; i < MST_COUNT(known); i++)
 		if (known[i].number == o->number)
-			return o->value.n >= known[i].least && o->value.n <= known[i].most &&
-			       (known[i].repeatable || !at || m->option[at - 1].number != o->number);
+			return o->value.n >= known[i].least && o->value.n <= known[i].most && (known[i].repeatable || !again);
+	for (size_t i = 0; x != MST_COAP_BARE && i < MST_COUNT(onem2m); i++)
+		if (mst_coap_param(x, (enum mst_coap_param)i) == o->number)
+			return o->value.n >= onem2m[i].least && o->value.n <= onem2m[i].most && onem2m[i].where & where && !again;
 	return false;
 }
 
-bool mst_coap_check(struct mst_coap_msg *m, uint16_t *ret_bad)
+bool mst_coap_check(struct mst_coap_msg *m, enum mst_coap_dialect x, uint16_t *ret_bad)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->n; i++)
-		if (m->option[i].number & 1 && !fits(m, i)) {     /* odd: critical */
+		if (m->option[i].number & 1 && !fits(m, x, i)) {  /* odd: critical */
 			*ret_bad = m->option[i].number;
 			return false;
 		}
 	/* what is left behind at [i - 1] is what came there, moved or not: a neighbour to judge by */
 	for (size_t i = 0; i < m->n; i++)
-		if (fits(m, i))
+		if (fits(m, x, i))
 			m->option[n++] = m->option[i];
 	m->n = n;
 	return true;

@@ -23,7 +23,7 @@ enum mst_coap_code {
 	MST_COAP_CREATED = MST_COAP_CODE(2, 1), MST_COAP_DELETED = MST_COAP_CODE(2, 2), MST_COAP_CHANGED = MST_COAP_CODE(2, 4),
 	MST_COAP_CONTENT = MST_COAP_CODE(2, 5), MST_COAP_CONTINUE = MST_COAP_CODE(2, 31),
 	MST_COAP_BAD_REQUEST = MST_COAP_CODE(4, 0), MST_COAP_BAD_OPTION = MST_COAP_CODE(4, 2), MST_COAP_INCOMPLETE = MST_COAP_CODE(4, 8),
-	MST_COAP_TOO_LARGE = MST_COAP_CODE(4, 13), MST_COAP_INTERNAL = MST_COAP_CODE(5, 0), MST_COAP_UNAVAILABLE = MST_COAP_CODE(5, 3),
+	MST_COAP_FORBIDDEN = MST_COAP_CODE(4, 3), MST_COAP_TOO_LARGE = MST_COAP_CODE(4, 13), MST_COAP_INTERNAL = MST_COAP_CODE(5, 0), MST_COAP_UNAVAILABLE = MST_COAP_CODE(5, 3),
 	MST_COAP_NO_PROXY = MST_COAP_CODE(5, 5),
 };
 static inline bool mst_coap_is_request(uint8_t code) { return code > 0 && code < 32; }
@@ -37,6 +37,20 @@ enum mst_coap_number {
 	MST_COAP_BLOCK2 = 23, MST_COAP_BLOCK1 = 27, MST_COAP_SIZE2 = 28, MST_COAP_PROXY_URI = 35, MST_COAP_PROXY_SCHEME = 39,
 	MST_COAP_SIZE1 = 60,
 };
+
+/*
+ * oneM2M's parameters of a primitive are options (TS-0008 6.2.2.4). Their first numbers, from 256 upwards, said "elective" of
+ * every second one; V3.7.0 (2022) has IANA's. Which of the two a peer means is a quirk, and without either they are unknown.
+ */
+enum mst_coap_dialect { MST_COAP_BARE, MST_COAP_ONEM2M, MST_COAP_ONEM2M_EARLY, MST_COAP_DIALECT__COUNT };
+static inline enum mst_coap_dialect mst_coap_onem2m(bool early) { return early ? MST_COAP_ONEM2M_EARLY : MST_COAP_ONEM2M; }
+enum mst_coap_param {
+	MST_COAP_FR, MST_COAP_RQI, MST_COAP_OT, MST_COAP_RQET, MST_COAP_RSET, MST_COAP_OET, MST_COAP_RTURI, MST_COAP_EC, MST_COAP_RSC,
+	MST_COAP_GID, MST_COAP_TY, MST_COAP_CTO, MST_COAP_CTS, MST_COAP_ATI, MST_COAP_RVI, MST_COAP_VSI, MST_COAP_GTM, MST_COAP_AUS,
+	MST_COAP_ASRI, MST_COAP_PARAM__COUNT
+};
+/* The option's number; 0 where there is none. */
+uint16_t mst_coap_param(enum mst_coap_dialect x, enum mst_coap_param p);
 
 struct mst_coap_option { uint16_t number; struct mst_view value; };
 
@@ -63,9 +77,11 @@ void mst_coap_write(const struct mst_coap_msg *m, struct mst_writer *w);
 const struct mst_coap_option *mst_coap_find(const struct mst_coap_msg *m, uint16_t number);
 /*
  * RFC 7252 5.4: every critical option is known, of a length that it may have, and not repeated where it must not be; others
- * that are not so are taken out, as if they had not come. False: *ret_bad is the number that cannot be taken.
+ * that are not so are taken out, as if they had not come. Of oneM2M's those are known that we do as they say: what asks for
+ * an answer in parts, later or elsewhere (RTURI, OET, GID, CTO, CTS, EC, …) is refused, for all of them are critical.
+ * False: *ret_bad is the number that cannot be taken.
  */
-MST_MUST_CHECK bool mst_coap_check(struct mst_coap_msg *m, uint16_t *ret_bad);
+MST_MUST_CHECK bool mst_coap_check(struct mst_coap_msg *m, enum mst_coap_dialect x, uint16_t *ret_bad);
 
 /* Unsigned integers in options (RFC 7252 3.2): big endian, any leading zeros, 4 octets at most. */
 MST_MUST_CHECK bool mst_coap_uint(struct mst_view v, uint32_t *ret_x);

@@ -334,8 +334,7 @@ static void put_header_num(struct mst_writer *w, const char *name, size_t x)
 	mst_put_str(w, "\r\n");
 }
 
-/* Everything but unreserved characters and slashes is percent-encoded. */
-static void put_path(struct mst_writer *w, struct mst_view to)
+void mst_put_to(struct mst_writer *w, struct mst_view to)
 {
 	if (mst_view_starts(to, "//")) {
 		mst_put_str(w, "/_");
@@ -389,7 +388,7 @@ void mst_request_to_http(const struct mst_request *q, struct mst_view host, stru
 		return;
 	}
 	mst_put_str(w, method);
-	put_path(w, q->to);
+	mst_put_to(w, q->to);
 	mst_put_str(w, " HTTP/1.1\r\n");
 	put_header(w, "Host", host);
 	put_header_if(w, "X-M2M-Origin", q->from);

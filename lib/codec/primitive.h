@@ -88,6 +88,8 @@ MST_MUST_CHECK int mst_response_from_http(const struct mst_http_msg *m, struct m
 MST_MUST_CHECK int mst_answer_from_http(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d);
 /* Whole HTTP/1.1 message octets. `host` goes into the Host header. Overflow latches in `w`. */
 void mst_request_to_http(const struct mst_request *q, struct mst_view host, struct mst_writer *w);
+/* The To parameter as a request's path: everything but unreserved characters and slashes percent-encoded (TS-0009 6.2.2.1). */
+void mst_put_to(struct mst_writer *w, struct mst_view to);
 void mst_response_to_http(const struct mst_response *a, bool keep_alive, struct mst_writer *w);
 
 #endif

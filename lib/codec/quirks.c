@@ -6,6 +6,7 @@ const struct mst_quirks mst_quirks_default = {
 	.km = MST_KM_USAGE_CONSTRAINED,
 	.mef_label = MST_MEF_LABEL_BOOTSTRAP,
 	.hex_lower = false,
+	.coap_early = false,
 	.saef_psk_first_half = false,
 	.ae_uri = MST_AE_URI_HTTPS,
 	.repeat_conflicts = false,

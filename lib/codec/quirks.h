@@ -16,6 +16,7 @@ struct mst_quirks {
 	/* Exporter label of a MEF key registration: spec 3.2. */
 	enum { MST_MEF_LABEL_BOOTSTRAP, MST_MEF_LABEL_CONNECTION } mef_label;
 	bool hex_lower;                 /* hexBinary ids sent in lower case: spec 1.4 */
+	bool coap_early;                /* oneM2M's CoAP options by their numbers before TS-0008 V3.7.0: spec 8.4 */
 	bool saef_psk_first_half;       /* spec 3.5 */
 	enum { MST_AE_URI_HTTPS, MST_AE_URI_BARE } ae_uri;      /* spec 2.5.4 */
 	/* Answer to a repeated registration of the same client and adminFQDN: the same record, or 4117. */

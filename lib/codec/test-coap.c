@@ -145,20 +145,20 @@ static void critical_and_elective(void **state)
 	mst_coap_add(&m, MST_COAP_SIZE1, MST_VIEW_LIT("12345"));         /* elective, too long */
 	mst_coap_add(&m, MST_COAP_CONTENT_FORMAT, MST_VIEW_LIT("2"));
 	mst_coap_add(&m, MST_COAP_CONTENT_FORMAT, MST_VIEW_LIT("3"));    /* elective, once too often */
-	assert_true(mst_coap_check(&m, &bad));
+	assert_true(mst_coap_check(&m, MST_COAP_BARE, &bad));
 	assert_int_equal(m.n, 3);
 	assert_int_equal(mst_coap_uint_of(&m, MST_COAP_CONTENT_FORMAT, 0), '2');
 	mst_coap_add(&m, 9, MST_VIEW_NONE);                              /* OSCORE */
-	assert_false(mst_coap_check(&m, &bad));
+	assert_false(mst_coap_check(&m, MST_COAP_BARE, &bad));
 	assert_int_equal(bad, 9);
 	m.n = 3;
 	mst_coap_add(&m, MST_COAP_URI_HOST, MST_VIEW_NONE);              /* critical, too short */
-	assert_false(mst_coap_check(&m, &bad));
+	assert_false(mst_coap_check(&m, MST_COAP_BARE, &bad));
 	assert_int_equal(bad, MST_COAP_URI_HOST);
 	m.n = 0;
 	mst_coap_add(&m, MST_COAP_ACCEPT, MST_VIEW_LIT("1"));
 	mst_coap_add(&m, MST_COAP_ACCEPT, MST_VIEW_LIT("1"));            /* critical, twice */
-	assert_false(mst_coap_check(&m, &bad));
+	assert_false(mst_coap_check(&m, MST_COAP_BARE, &bad));
 	assert_int_equal(bad, MST_COAP_ACCEPT);
 }
 

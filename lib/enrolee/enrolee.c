@@ -50,7 +50,7 @@ static enum enrolee_state begin_mef(struct enrolee *e, mst_ms now, mst_time utc)
 		   past. */
 		.expires = e->expires ? e->expires : MST_TIME_MAX,
 		.classes = e->cfg.classes,
-		.port = e->mef.port,
+		.port = e->mef.https,
 		.quirks = e->cfg.quirks,
 		.answer_ms = e->cfg.answer_ms,
 	};
@@ -104,7 +104,10 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 	struct mst_diag d = { 0 };
 
 	if (!enrolee_peer_of(mst_view_str(c->maf_uri), &e->maf))
-		return failed(e, PROV_MALFORMED, "the MAF's URI is not https://fqdn[:port][/path]");
+		return failed(e, PROV_MALFORMED, "the MAF's URI is not https://fqdn[:port][/path], nor coaps");
+	/* a NAF key is for one suite of TLS (TS 33.220 H.3) */
+	if (e->maf.coap && (!e->cfg.coap || e->gba))
+		return failed(e, PROV_UNSUPPORTED, e->gba ? "a key of GBA is used over HTTPS, and the MAF's URI is coaps" : "the MAF's URI is coaps, which is not built in");
 	if (!put_identity(e))
 		return failed(e, PROV_UNSUPPORTED, "the B-TID with its prefix is longer than a TLS identity may be: send it bare");
 	mc.base = e->maf.path[0] ? e->maf.path : MAF_BASE;

@@ -78,12 +78,18 @@ enum enrolee_event {
 /* Whom a URI names, and where it is dialled. */
 struct enrolee_peer {
 	char host[MST_ID_MAX];       /* lower case */
-	uint16_t port;               /* 443 when not said (spec 8.6) */
+	uint16_t port;               /* 443, 5684 when not said (spec 8.6) */
+	bool coap;                   /* coaps: CoAP over DTLS (TS-0008) */
+	uint16_t https;              /* where the same host is reached by HTTPS, for what there is over that alone (EST) */
 	char path[MST_ID_MAX];       /* without a trailing slash; "" when there is none */
 };
-/* "https://fqdn[:port][/path]". False for another scheme, an IP literal or a query: none of them names a
+/* "https://fqdn[:port][/path]", or coaps. False for another scheme, an IP literal or a query: none of them names a
  * peer that a certificate or a KeID could prove. */
 MST_MUST_CHECK bool enrolee_peer_of(struct mst_view uri, struct enrolee_peer *ret_p);
+/* The same where nothing but HTTPS is spoken. */
+MST_MUST_CHECK bool enrolee_https_of(struct mst_view uri, struct enrolee_peer *ret_p);
+/* The MEF of an instruction: its httpPort or coapPort wins over the port of the URI (TS-0003 9.2.2.1). */
+MST_MUST_CHECK bool enrolee_mef_of(const struct mst_instruction *i, struct enrolee_peer *ret_p);
 /* The same of a BSF, which may be http as well (Ub protects itself): then 80 when no port is said. */
 MST_MUST_CHECK bool enrolee_bsf_of(struct mst_view uri, struct enrolee_peer *ret_p, bool *ret_tls);
 
@@ -150,6 +156,7 @@ struct enrolee_session {
 	bool exports;                /* with the MEF: its key is to be exported for enrolee_opened() */
 	const char *host;            /* FQDN: to dial, for SNI, and for the server's certificate */
 	uint16_t port;
+	const struct enrolee_peer *at;       /* the same, and whether it is CoAP */
 	const char *psk_identity;
 	const struct mst_key *key;
 	const uint8_t *ua;           /* the key is for this Ua protocol, which fixes TLS version and suite (5 octets); NULL: any */
@@ -162,6 +169,7 @@ struct enrolee_config {
 	struct mst_crypto *crypto;
 	const struct mst_quirks *quirks;
 	uint32_t methods;            /* bit (1 << method): what this device can do */
+	bool coap;                   /* MEF and MAF may be coaps, too */
 	const char *from;            /* the identity that our credential proves: X-M2M-Origin towards the MEF; "" = what it calls us */
 	const char *kpm_id;          /* method psk; borrowed, as the key is */
 	const struct mst_key *kpm;

@@ -2,40 +2,54 @@
 #include "codec/uri.h"
 #include "enrolee/internal.h"
 
-bool enrolee_peer_of(struct mst_view uri, struct enrolee_peer *ret_p)
+static bool peer_of(struct mst_view uri, const char *schemes, struct enrolee_peer *ret_p)
 {
 	struct mst_uri_parts u;
-	struct enrolee_peer p;
+	struct enrolee_peer p = { .https = 443 };
 
-	if (!mst_uri_split(uri, &u) || !mst_uri_scheme_in(&u, "https") || u.host_kind != MST_URI_FQDN ||
-	    mst_view_find(u.path, '?') < u.path.n)
+	if (!mst_uri_split(uri, &u) || !mst_uri_scheme_in(&u, schemes) || u.host_kind != MST_URI_FQDN || mst_view_find(u.path, '?') < u.path.n)
 		return false;
 	while (u.path.n && u.path.p[u.path.n - 1] == '/')
 		u.path.n--;
 	p.port = u.port;
+	p.coap = mst_view_eq_str(u.scheme, "coaps");
+	p.https = p.coap ? 443 : u.port;
 	if (!mst_id_normalise(MST_ID_FQDN, u.host, p.host) || !mst_view_to_str(u.path, p.path, sizeof(p.path)))
 		return false;
 	*ret_p = p;
 	return true;
 }
 
+bool enrolee_peer_of(struct mst_view uri, struct enrolee_peer *ret_p)
+{
+	return peer_of(uri, "https coaps", ret_p);
+}
+
+bool enrolee_https_of(struct mst_view uri, struct enrolee_peer *ret_p)
+{
+	return peer_of(uri, "https", ret_p);
+}
+
+static bool is_port(int64_t x)
+{
+	return x > 0 && x <= UINT16_MAX;
+}
+
+bool enrolee_mef_of(const struct mst_instruction *i, struct enrolee_peer *ret_p)
+{
+	if (!enrolee_peer_of(i->uri, ret_p))
+		return false;
+	if (is_port(i->http_port))
+		ret_p->https = (uint16_t)i->http_port;
+	if (is_port(ret_p->coap ? i->coap_port : i->http_port))
+		ret_p->port = (uint16_t)(ret_p->coap ? i->coap_port : i->http_port);
+	return true;
+}
+
 bool enrolee_bsf_of(struct mst_view uri, struct enrolee_peer *ret_p, bool *ret_tls)
 {
-	struct mst_uri_parts u;
-	struct enrolee_peer p;
-
-	*ret_tls = enrolee_peer_of(uri, ret_p);
-	if (*ret_tls)
-		return true;
-	if (!mst_uri_split(uri, &u) || !mst_uri_scheme_in(&u, "http") || u.host_kind != MST_URI_FQDN || mst_view_find(u.path, '?') < u.path.n)
-		return false;
-	while (u.path.n && u.path.p[u.path.n - 1] == '/')
-		u.path.n--;
-	p.port = u.port;
-	if (!mst_id_normalise(MST_ID_FQDN, u.host, p.host) || !mst_view_to_str(u.path, p.path, sizeof(p.path)))
-		return false;
-	*ret_p = p;
-	return true;
+	*ret_tls = enrolee_https_of(uri, ret_p);
+	return *ret_tls || peer_of(uri, "http", ret_p);
 }
 
 static const char *no_credential(const struct enrolee_config *cfg, int method)
@@ -47,6 +61,16 @@ static const char *no_credential(const struct enrolee_config *cfg, int method)
 	case MST_METHOD_GBA: return there ? NULL : "this device has no subscriber's card (card.kind)";
 	default: return there ? NULL : "this device holds no certificate";
 	}
+}
+
+static bool reachable(const struct enrolee_config *cfg, struct mst_view uri, struct enrolee_peer *ret_p)
+{
+	return enrolee_peer_of(uri, ret_p) && (!ret_p->coap || cfg->coap);
+}
+
+static const char *schemes(const struct enrolee_config *cfg)
+{
+	return cfg->coap ? "https or coaps" : "https";
 }
 
 /* In the older arrangement the NAF is the MEF, which then enrols with a MAF as it does by other methods. */
@@ -75,7 +99,7 @@ static const char *no_target(const struct enrolee_config *cfg, const struct mst_
 bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i, struct mst_diag *d)
 {
 	bool gba = i->method == MST_METHOD_GBA, tls;
-	struct enrolee_peer u;
+	struct enrolee_peer u, maf;
 	const char *why;
 
 	if (i->kind != MST_INSTR_BOOTSTRAP || (i->method != MST_METHOD_PSK && i->method != MST_METHOD_CERT && !gba)) {
@@ -88,9 +112,8 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 		mst_diag_set(d, 0, "method", why, NULL);
 		return false;
 	}
-	if (gba ? !enrolee_bsf_of(i->uri, &u, &tls) : !enrolee_peer_of(i->uri, &u)) {
-		mst_diag_set(d, 0, "uri", gba ? "not http(s)://fqdn[:port][/path], which is what this device can reach" :
-			     "not https://fqdn[:port][/path], which is what this device can reach", NULL);
+	if (gba ? !enrolee_bsf_of(i->uri, &u, &tls) : !reachable(cfg, i->uri, &u)) {
+		mst_diag_set(d, 0, "uri", "not ", gba ? "http(s)" : schemes(cfg), "://fqdn[:port][/path], which is what this device can reach", NULL);
 		return false;
 	}
 	why = no_target(cfg, i);
@@ -102,8 +125,8 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 		mst_diag_set(d, 0, "adminFQDN", "not an FQDN", NULL);
 		return false;
 	}
-	if (i->maf_uri.n && !enrolee_peer_of(i->maf_uri, &u)) {
-		mst_diag_set(d, 0, "mafURI", "not https://fqdn[:port][/path]", NULL);
+	if (i->maf_uri.n && !(gba ? enrolee_https_of(i->maf_uri, &maf) : reachable(cfg, i->maf_uri, &maf))) {
+		mst_diag_set(d, 0, "mafURI", "not ", gba ? "https" : schemes(cfg), "://fqdn[:port][/path]", NULL);
 		return false;
 	}
 	return true;
@@ -115,7 +138,7 @@ static bool take_peer(struct enrolee *e, const struct mst_instruction *i)
 
 	e->gba = i->method == MST_METHOD_GBA;
 	if (!e->gba)
-		return enrolee_peer_of(i->uri, &e->mef);
+		return enrolee_mef_of(i, &e->mef);
 	if (!enrolee_bsf_of(i->uri, &e->mef, &tls))
 		return false;
 	e->via_mef = by_mef(&e->cfg, &e->mef, tls);
@@ -141,7 +164,7 @@ bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i
 	if (!take_peer(e, i))
 		return false;
 	/* An explicit port in the instruction wins over the URI's (9.2.2.1: httpPort). */
-	if (i->http_port > 0 && i->http_port <= UINT16_MAX)
+	if (e->gba && is_port(i->http_port))
 		e->mef.port = (uint16_t)i->http_port;
 	return mst_view_to_str(i->uri, e->mef_uri, sizeof(e->mef_uri)) &&
 	       mst_view_to_str(i->maf_uri, e->maf_uri, sizeof(e->maf_uri)) &&

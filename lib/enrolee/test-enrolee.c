@@ -16,6 +16,9 @@
 	"\"registrarPoA\":[\"https://"                                                                       \
 	"in.sp.example.com\"],\"subscriptionUntil\":\"20270601T000000\",\"serverTime\":\"20270115T080001\"," \
 	"\"mafURI\":\"https://maf.example.com:8444/MAF\"}}"
+#define CFG_COAP                                                                                             \
+	"{\"sec:mefClientCfg\":{\"cseID\":\"//sp.example.com/C1\",\"serverTime\":\"20270115T080001\"," \
+	"\"mafURI\":\"coaps://maf.example.com\"}}"
 #define KEY                                                                                                  \
 	"{\"sec:symmKeyReg\":{\"relativeKeyID\":\"A0A1A2A3A4A5A6A7A8A9AAABACADAEAF\",\"et\":"                \
 	"\"20270701T000000\","                                                                               \
@@ -462,7 +465,7 @@ static void test_peer(void **state)
 {
 	static const char *const bad[] = { "",
 					   "HTTPS://mef.example.com",
-					   "coaps://mef.example.com",
+					   "coap://mef.example.com",
 					   "https://127.0.0.1",
 					   "https://",
 					   "http://mef.example.com",
@@ -484,10 +487,65 @@ static void test_peer(void **state)
 	assert_true(enrolee_peer_of(MST_VIEW_LIT("https://mef.example.com:8443/a/b/"), &u));
 	assert_int_equal(u.port, 8443);
 	assert_string_equal(u.path, "/a/b");
+	assert_true(!u.coap && u.https == 8443);
+	assert_true(enrolee_peer_of(MST_VIEW_LIT("coaps://mef.example.com/M"), &u));
+	assert_true(u.coap && u.port == 5684 && u.https == 443);
+	assert_false(enrolee_https_of(MST_VIEW_LIT("coaps://mef.example.com/M"), &u));
 	for (size_t i = 0; i < MST_COUNT(bad); i++) {
 		if (enrolee_peer_of(mst_view_str(bad[i]), &u))
 			fail_msg("taken: %s", bad[i]);
 	}
+}
+
+/* CoAPS where the device says that it can: its own port wins over the URI's, and HTTPS is where httpPort says. */
+static void test_over_coap(void **state)
+{
+	struct mst_instruction i = instruction;
+	struct enrolee_config c = config();
+	struct mst_diag d = { 0 };
+	struct enrolee_peer u;
+
+	(void)state;
+	i.uri = MST_VIEW_LIT("coaps://mef.example.com");
+	i.maf_uri = MST_VIEW_LIT("coaps://maf.example.com");
+	i.coap_port = 5685;
+	assert_false(enrolee_supports(&c, &i, &d));
+	assert_true(!strcmp(d.field, "uri") && strstr(d.text, "not https://"));
+	c.coap = true;
+	assert_true(enrolee_supports(&c, &i, &d));
+	assert_true(enrolee_mef_of(&i, &u) && u.coap && u.port == 5685 && u.https == 443);
+	i.http_port = 8443;
+	assert_true(enrolee_mef_of(&i, &u) && u.port == 5685 && u.https == 8443);
+	i.uri = MST_VIEW_LIT("https://mef.example.com");
+	assert_true(enrolee_mef_of(&i, &u) && !u.coap && u.port == 8443);
+	i.uri = MST_VIEW_LIT("coap://mef.example.com");
+	assert_false(enrolee_supports(&c, &i, &d));
+	assert_non_null(strstr(d.text, "not https or coaps://"));
+	i.uri = MST_VIEW_LIT("coaps://mef.example.com");
+	enrolee_init(&e, &c);
+	assert_true(enrolee_start(&e, &i, ATTEMPT, NULL, now, UTC, &d));
+	assert_true(enrolee_session(&e).at->coap && enrolee_session(&e).port == 5685);
+	/* a key of GBA is one of TLS */
+	c.methods |= 1u << MST_METHOD_GBA;
+	i.method = MST_METHOD_GBA;
+	i.uri = MST_VIEW_LIT("https://bsf.example.com");
+	assert_false(enrolee_supports(&c, &i, &d));
+	assert_string_equal(d.field, "mafURI");
+}
+
+/* The MEF says where the MAF is; a device without CoAP says that it cannot go there. */
+static void test_a_maf_that_is_out_of_reach(void **state)
+{
+	(void)state;
+	assert_true(start(&instruction, NULL));
+	opened();
+	answer(2001, MEF_REG);
+	answer(2000, NO_MORE);
+	answer(2000, CFG_COAP);
+	answer(2001, KEY);
+	enrolee_saved(&e, now, UTC);
+	assert_int_equal(enrolee_failure(&e)->reason, PROV_UNSUPPORTED);
+	assert_non_null(strstr(enrolee_failure(&e)->detail, "coaps"));
 }
 
 /* The other way in (TS-0003 8.3.2.1): the maker's secret proves both ends; everything behind it is the same. */
@@ -553,7 +611,7 @@ int main(void)
 		cmocka_unit_test(test_every_cell),
 		cmocka_unit_test(test_points_have_names),
 		cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_peer),
+		cmocka_unit_test(test_peer), cmocka_unit_test(test_over_coap), cmocka_unit_test(test_a_maf_that_is_out_of_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,7 +202,8 @@ struct enrolee_session enrolee_session(const struct enrolee *e)
 					      .psk = e->by_secret || e->gba,
 					      .exports = true,
 					      .host = e->mef.host,
-					      .port = e->mef.port };
+					      .port = e->mef.port,
+					      .at = &e->mef };
 		if (e->by_secret) {
 			s.psk_identity = e->cfg.kpm_id;
 			s.key = e->cfg.kpm;
@@ -217,6 +218,7 @@ struct enrolee_session enrolee_session(const struct enrolee *e)
 					      .psk = true,
 					      .host = e->maf.host,
 					      .port = e->maf.port,
+					      .at = &e->maf,
 					      .psk_identity = e->identity,
 					      .key = &e->cred.key,
 					      .ua = mst_is_naf_key(&e->cred) ? e->cred.ua : NULL };

@@ -11,6 +11,7 @@ static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL 
 
 static const char *const km_choices[] = { "usage", "master", "registered", NULL };      /* struct mst_quirks: km */
 static const char *const names_choices[] = { "long", "ts0032", NULL };                  /* enum mst_profile */
+static const char *const coap_choices[] = { "iana", "early", NULL };                    /* coap_early */
 static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
 static const char *const reenrol_choices[] = { "open", "ended", "window", NULL };          /* enum mst_reenrol */
 static const char *const binding_choices[] = { "sbi", "diameter", NULL };                /* enum mst_fetch_binding */
@@ -201,6 +202,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "MEF-FQDN: its identity, the name in its certificate, the second part of its key identifiers" },
 	{ "mef.listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:8443", LST(MUST, mef.listen, mef.n_listen),
 	  .help = "addresses; port 0 takes any free one" },
+	{ "mef.coap_listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:5685", LST(MST_CONF_FIXED, mef.coap_listen, mef.n_coap_listen),
+	  .help = "addresses (UDP) for the same over CoAP with DTLS 1.2 (TS-0008), but certificates; none: it is not offered" },
 	{ "mef.certificate", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/mef.pem", STR(mef.certificate),
 	  .help = "own certificate and intermediates, PEM" },
 	{ "mef.key", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/mef.key", STR(mef.key),
@@ -254,6 +257,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "names on the wire; until the text of TS-0032 is at hand both columns are the same, so that this changes nothing yet" },
 	{ "mef.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, AT(mef.quirks.hex), .choices = hex_choices,
 	  .help = "case of key identifiers that are sent (hexBinary, TS-0003 10.3.4); both are taken" },
+	{ "mef.quirks.coap", MST_CONF_T_CHOICE, 0, "iana", NULL, AT(mef.quirks.coap_options), .choices = coap_choices,
+	  .help = "numbers of oneM2M's CoAP options: IANA's (TS-0008 V3.7.0 and later), or the early ones from 256 upwards" },
 	{ "mef.quirks.mef_label", MST_CONF_T_CHOICE, 0, "bootstrap", NULL, AT(mef.quirks.mef_label), .choices = label_choices,
 	  .help = "exporter label of a key registration at the MEF (TS-0003 10.3.1 names both); its clients must have the same" },
 	{ "mef.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.quirks.repeat_conflicts),
@@ -264,6 +269,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "MAF-FQDN" },
 	{ "maf.listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:8444", LST(MUST, maf.listen, maf.n_listen),
 	  .help = "addresses; port 0 takes any free one" },
+	{ "maf.coap_listen", MST_CONF_T_ADDRESS, .sample = "127.0.0.1:5686", LST(MST_CONF_FIXED, maf.coap_listen, maf.n_coap_listen),
+	  .help = "addresses (UDP) for the same over CoAP with DTLS 1.2 (TS-0008); none: it is not offered" },
 	{ "maf.certificate", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/maf.pem", STR(maf.certificate),
 	  .help = "own certificate and intermediates, PEM; also shown to MEFs" },
 	{ "maf.key", MST_CONF_T_PATH, MST_CONF_NEEDED, NULL, "tls/maf.key", STR(maf.key),
@@ -311,6 +318,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "as for the MEF, towards clients" },
 	{ "maf.quirks.hex", MST_CONF_T_CHOICE, 0, "upper", NULL, AT(maf.quirks.hex), .choices = hex_choices,
 	  .help = "as for the MEF, towards clients" },
+	{ "maf.quirks.coap", MST_CONF_T_CHOICE, 0, "iana", NULL, AT(maf.quirks.coap_options), .choices = coap_choices,
+	  .help = "as for the MEF" },
 	{ "maf.quirks.repeat_conflicts", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.quirks.repeat_conflicts),
 	  .help = "a repeated registration is answered 4117 instead of with the record that is there" },
 

@@ -84,8 +84,8 @@ static bool port_is_free_choice(const char *address)
 	return mst_view_ends(mst_view_str(address), ":0");
 }
 
-/* Is `address` one of the first `n` of that role? Or of any role that stands before it? */
-static const char *seen_before(const struct mst_conf *c, const char *role, const char *address, size_t n)
+/* Is `address` one of the first `n` of that role? Or of any role that stands before it? UDP has ports of its own. */
+static const char *seen_before(const struct mst_conf *c, const char *role, const char *address, size_t n, bool udp)
 {
 	static const char *const name[] = { "bbn", "mef", "maf", "ocsp", "hss", "bsf", "zn", "admin" };
 	const struct mst_conf_role *const r[] = { &c->bbn, &c->mef, &c->maf, &c->ocsp, &c->hss, &c->bsf, &c->zn, &c->admin };
@@ -93,13 +93,21 @@ static const char *seen_before(const struct mst_conf *c, const char *role, const
 	for (size_t i = 0; i < MST_COUNT(r); i++) {
 		bool same = !strcmp(name[i], role);
 
-		for (size_t j = 0; j < (same ? n : r[i]->n_listen); j++)
-			if (!strcmp(r[i]->listen[j], address))
+		for (size_t j = 0; j < (same ? n : udp ? r[i]->n_coap_listen : r[i]->n_listen); j++)
+			if (!strcmp(udp ? r[i]->coap_listen[j] : r[i]->listen[j], address))
 				return name[i];
 		if (same)
 			break;
 	}
 	return NULL;
+}
+
+static void twice(const struct rules *k, const char *field, const char *address, const char *role, const char *twin)
+{
+	if (twin && !strcmp(twin, role))
+		BROKEN(k, field, "\"%s\" stands there twice; once is enough", address);
+	else if (twin)
+		BROKEN(k, field, "\"%s\" is an address of the role %s already; give each role its own", address, twin);
 }
 
 static void listen_rules(const struct rules *k, const struct mst_conf_role *r, const char *role, bool local)
@@ -109,7 +117,7 @@ static void listen_rules(const struct rules *k, const struct mst_conf_role *r, c
 	for (size_t i = 0; i < r->n_listen; i++) {
 		bool is_unix = !strncmp(r->listen[i], "unix:", 5);
 		const char *twin = port_is_free_choice(r->listen[i]) ?
-			NULL : seen_before(k->c, role, r->listen[i], i);
+			NULL : seen_before(k->c, role, r->listen[i], i, false);
 
 		snprintf(field, sizeof(field), "%s.listen[%zu]", role, i);
 		if (local && !is_unix)
@@ -117,15 +125,10 @@ static void listen_rules(const struct rules *k, const struct mst_conf_role *r, c
 			       r->listen[i]);
 		if (!local && is_unix)
 			BROKEN(k, field, "\"%s\" is local; TLS endpoints need host:port", r->listen[i]);
-		if (twin && !strcmp(twin, role))
-			BROKEN(k, field, "\"%s\" stands there twice; once is enough", r->listen[i]);
-		else if (twin)
-			BROKEN(k, field, "\"%s\" is an address of the role %s already; give each role its own",
-			       r->listen[i], twin);
+		twice(k, field, r->listen[i], role, twin);
 	}
 }
 
-/* UDP has ports of its own, so only these are compared with each other. */
 static void coap_rules(const struct rules *k, const struct mst_conf_role *r, const char *role)
 {
 	char field[64];
@@ -136,9 +139,8 @@ static void coap_rules(const struct rules *k, const struct mst_conf_role *r, con
 		snprintf(field, sizeof(field), "%s.coap_listen[%zu]", role, i);
 		if (!strncmp(a, "unix:", 5))
 			BROKEN(k, field, "\"%s\" is local; CoAP endpoints need host:port", a);
-		for (size_t j = 0; j < i && !port_is_free_choice(a); j++)
-			if (!strcmp(r->coap_listen[j], a))
-				BROKEN(k, field, "\"%s\" stands there twice; once is enough", a);
+		if (!port_is_free_choice(a))
+			twice(k, field, a, role, seen_before(k->c, role, a, i, true));
 	}
 }
 
@@ -150,7 +152,7 @@ static void metrics_rules(const struct rules *k)
 		return;
 	if (!loopback(a))
 		BROKEN(k, "metrics", "\"%s\" is not a loopback address; 127.0.0.1:port, [::1]:port or \"\"", a);
-	twin = port_is_free_choice(a) ? NULL : seen_before(k->c, "metrics", a, 0);
+	twin = port_is_free_choice(a) ? NULL : seen_before(k->c, "metrics", a, 0, false);
 	if (twin)
 		BROKEN(k, "metrics", "\"%s\" is an address of the role %s already; give it its own", a, twin);
 }
@@ -498,6 +500,7 @@ static struct mst_quirks quirks_of(const struct mst_conf_quirks *c)
 	q.km = (__typeof__(q.km))c->km;
 	q.names = (enum mst_profile)c->names;
 	q.hex_lower = c->hex != 0;
+	q.coap_early = c->coap_options != 0;
 	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
 	q.repeat_conflicts = c->repeat_conflicts;
 	return q;

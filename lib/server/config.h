@@ -23,7 +23,7 @@ enum mst_conf_processes { MST_CONF_SPLIT, MST_CONF_SINGLE };
 enum mst_conf_log_format { MST_CONF_LOG_TEXT, MST_CONF_LOG_JSON };
 
 /* Ours: which reading of the standard a peer wants (codec/quirks.h). Zero is the default of each. */
-struct mst_conf_quirks { int64_t km, names, hex, mef_label; bool repeat_conflicts; };
+struct mst_conf_quirks { int64_t km, names, hex, mef_label, coap_options; bool repeat_conflicts; };
 struct mst_conf_link {
 	char fqdn[MST_ID_MAX], uri[512], connect_to[128];
 	char sps[MST_MEF_SPS][MST_ID_MAX];
@@ -57,7 +57,7 @@ struct mst_conf_role {
 	char base[64];
 	char listen[MST_CONF_LISTEN][MST_CONF_ADDR];
 	size_t n_listen;
-	char coap_listen[MST_CONF_LISTEN][MST_CONF_ADDR];     /* bbn: UDP */
+	char coap_listen[MST_CONF_LISTEN][MST_CONF_ADDR];     /* bbn, mef, maf: UDP */
 	size_t n_coap_listen;
 	char certificate[MST_CONF_PATH], key[MST_CONF_PATH];
 	char client_anchors[MST_CONF_PATHS][MST_CONF_PATH];

@@ -74,7 +74,8 @@ void listener_put_primitive(struct mst_writer *w, const struct slot *s, const st
 			    const char *more, struct mst_view content, bool keep)
 {
 	struct mst_response r = {
-		.rsc = a->rsc, .rqi = s->rqi, .rvi = s->rvi, .content = content, .retry_after = a->retry_after, .headers = mst_view_str(more)
+		.rsc = a->rsc, .rqi = mst_view_str(s->rqi), .rvi = mst_view_str(s->rvi), .content = content, .retry_after = a->retry_after,
+		.headers = mst_view_str(more)
 	};
 
 	if (content.n)
@@ -137,11 +138,22 @@ bool listener_content(struct listener *l, const struct mst_answer_frame *a, stru
 	return true;
 }
 
-void listener_answer_coap(struct line n, const struct mst_answer_frame *a, struct mst_view content)
+void listener_answer_coap(struct line n, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content)
 {
-	mst_coap_conn_answer(n.coap, &(struct mst_coap_result){ .status = a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
-		.media = a->media[0] ? a->media : "application/json", .content = content,
-		.retry_after = a->retry_after > 0 ? (unsigned)a->retry_after : 0 });
+	struct mst_response p = { .rsc = a->rsc, .rqi = mst_view_str(s->rqi), .rvi = mst_view_str(s->rvi), .location = mst_view_str(a->location) };
+	bool primitive = !s->plain && a->rsc >= 1000;
+	struct mst_coap_result r = { .status = a->rsc >= 1000 && !primitive ? mst_rsc_http(a->rsc) : a->rsc,
+				     .media = a->media[0] ? a->media : "application/json", .content = content,
+				     .retry_after = a->retry_after > 0 ? (unsigned)a->retry_after : 0 };
+	uint8_t scratch[MST_ID_MAX];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_coap_params params;
+
+	if (primitive && mst_coap_of_response(&p, mst_coap_conn_dialect(n.coap), &arena, &params))
+		r.params = &params;
+	else if (primitive)
+		r = (struct mst_coap_result){ .status = 500, .retry_after = 5 };
+	mst_coap_conn_answer(n.coap, &r);
 }
 
 static void answer_http(struct listener *l, struct slot *s, const struct mst_answer_frame *a, struct mst_view content)
@@ -188,8 +200,10 @@ void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame
 	if (a->whose.one)
 		line_set_whose(n, &a->whose);
 	if (n.coap) {
+		struct slot was = *s;
+
 		slot_free(l, s);
-		listener_answer_coap(n, a, content);
+		listener_answer_coap(n, &was, a, content);
 	} else {
 		answer_http(l, s, a, content);
 	}

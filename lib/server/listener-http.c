@@ -109,7 +109,7 @@ void listener_refuse(struct listener *l, struct line n, const struct slot *s, in
 
 	put_refusal(l, s->role, rsc, why->field, why->text, &b);
 	if (n.coap) {
-		listener_answer_coap(n, &a, mst_written(&b));
+		listener_answer_coap(n, s, &a, mst_written(&b));
 		return;
 	}
 	keep = mst_conn_keep_alive(n.http);
@@ -259,12 +259,13 @@ static bool is_for_us(struct listener *l, const struct slot *s, const struct mst
 	return names_us(mst_view_sub(t, 0, mst_view_find(t, '/')), r->fqdn);
 }
 
-/* For the answer to a request that could not be read: nothing that a header must not hold. */
-static struct mst_view echo(const struct mst_http_msg *m, const char *name)
+/* For the answer, also to a request that could not be read: nothing that a header must not hold. */
+static void echo(const struct mst_http_msg *m, const char *name, char *out, size_t cap)
 {
 	struct mst_view v = mst_http_find(m, name);
 
-	return v.n <= 128 && mst_printable_ascii(v) ? v : MST_VIEW_NONE;
+	if (!mst_printable_ascii(v) || !mst_view_to_str(v, out, cap))
+		*out = '\0';
 }
 
 /*
@@ -387,16 +388,21 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 {
 	int rsc = MST_RSC_BAD_REQUEST, r;
 
-	s->rqi = echo(m, "X-M2M-RI");
-	s->rvi = echo(m, "X-M2M-RVI");
+	echo(m, "X-M2M-RI", s->rqi, sizeof(s->rqi));
+	echo(m, "X-M2M-RVI", s->rvi, sizeof(s->rvi));
+	/* RFC 9148 is another protocol: its messages are none of RFC 7030 */
+	if (s->line.coap && s->role->plain_prefix && mst_view_starts(m->target, s->role->plain_prefix)) {
+		mst_diag_set(d, 0, "To", "certificates are asked for over HTTPS alone (RFC 7030)", NULL);
+		return MST_RSC_NOT_IMPLEMENTED;
+	}
 	if (!is_for_us(l, s, m)) {
 		mst_diag_set(d, 0, "Host", "is not served here; the FQDN of the URI is wanted", NULL);
 		return MST_RSC_BAD_REQUEST;
 	}
 	if (mst_request_from_http(m, a, &x->request, &rsc, d))
 		return rsc;
-	s->rqi = x->request.rqi;
-	s->rvi = x->request.rvi;
+	if (!mst_view_to_str(x->request.rqi, s->rqi, sizeof(s->rqi)) || !mst_view_to_str(x->request.rvi, s->rvi, sizeof(s->rvi)))
+		return MST_RSC_INTERNAL;     /* longer ones have been refused */
 	take_attempt(x->request.vsi, x->attempt);
 	r = cut_key(l, x, rewritten);
 	if (r) {
@@ -436,7 +442,7 @@ void listener_request(struct endpoint *e, struct line n, const struct mst_http_m
 	listener_digest_peer(s, &x.peer);
 	mst_crash_pass(&l->u.crash, MST_CRASH_REQUEST_READ);
 	s->role = e->role;
-	s->plain = x.plain = !e->role->primitives || (e->role->plain_prefix && mst_view_starts(m->target, e->role->plain_prefix));
+	s->plain = x.plain = !e->role->primitives || (n.http && e->role->plain_prefix && mst_view_starts(m->target, e->role->plain_prefix));
 	rsc = !s->plain ? primitive_request(l, s, m, &arena, &x, &rewritten, &d) : plain_request(l, s, m, &x, &rewritten, &d);
 	if (rsc) {
 		struct slot copy = *s;

@@ -24,7 +24,7 @@ struct slot {
 	const struct mst_role_ops *role;
 	bool plain;                       /* no primitive */
 	mst_ms since;
-	struct mst_view rqi, rvi;         /* borrowed from the request: good until it is answered */
+	char rqi[129], rvi[3];            /* of the request, for its answer */
 	struct digest *digest;            /* REQUEST: of a client that proves itself by Digest (listener-digest.c); else NULL */
 	struct mst_psk_ask ask;           /* PSK: asked again when the engine was restarted */
 };
@@ -81,8 +81,8 @@ void listener_put_primitive(struct mst_writer *w, const struct slot *s, const st
 			    struct mst_view content, bool keep);
 void listener_busy(struct line n, unsigned seconds);
 void listener_answer(struct listener *l, struct slot *s, struct mst_answer_frame *a);
-/* Over CoAP. */
-void listener_answer_coap(struct line n, const struct mst_answer_frame *a, struct mst_view content);
+/* Over CoAP: `s` is what it was before it was free. */
+void listener_answer_coap(struct line n, const struct slot *s, const struct mst_answer_frame *a, struct mst_view content);
 /* A's content as it goes out, with the secrets in their places; borrowed from `a` or written into `body`. False: it cannot be. */
 MST_MUST_CHECK bool listener_content(struct listener *l, const struct mst_answer_frame *a, struct mst_writer *body, struct mst_view *ret);
 /* listener-sims.c: the keys of SIMs in what people give in, sealed for the keeper; into `out`. 0, or a status and `d`. */

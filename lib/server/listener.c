@@ -247,6 +247,9 @@ static struct mst_server_limits limits_of(const struct mst_conf *c, const struct
 	return s;
 }
 
+/* The largest primitive has a key for sixteen targets; and each content in blocks holds room for the longest. */
+#define COAP_PRIMITIVE 16384
+
 static struct mst_coap_limits coap_limits_of(const struct mst_conf *c, const struct mst_role_ops *role)
 {
 	const struct mst_conf_limits *l = &c->limits;
@@ -255,7 +258,7 @@ static struct mst_coap_limits coap_limits_of(const struct mst_conf *c, const str
 		.sessions = (unsigned)l->coap_sessions,
 		.handshakes = (unsigned)l->handshakes,
 		.requests = (unsigned)l->requests,
-		.body_octets = role ? role->content_max : 0,
+		.body_octets = !role ? 0 : role->content_max ? role->content_max : l->body_octets < COAP_PRIMITIVE ? (size_t)l->body_octets : COAP_PRIMITIVE,
 		.held_octets = (size_t)l->bodies,
 		.handshake_ms = l->handshake * 1000,
 		.idle_ms = l->idle * 1000,
@@ -272,12 +275,20 @@ static bool is_datagram(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) && type == SOCK_DGRAM;
 }
 
+static enum mst_coap_dialect dialect_of(const struct listener *l, const struct mst_role_ops *role)
+{
+	return role->primitives ? mst_coap_onem2m(mst_conf_role(l->u.conf, role->role)->quirks.coap_options) : MST_COAP_BARE;
+}
+
 static int open_coap(struct listener *l, struct endpoint *e, int fd)
 {
 	struct mst_coap_limits lim = coap_limits_of(l->u.conf, e->role);
+	int r = mst_coap_server_new(l->u.base, fd, l->dtls, mst_conf_role(l->u.conf, e->role->role)->fqdn, &lim,
+				    e->role->psk ? &listener_coap_psk_ops : &listener_coap_ops, e, &e->coap);
 
-	return mst_coap_server_new(l->u.base, fd, l->dtls, mst_conf_role(l->u.conf, e->role->role)->fqdn, &lim,
-				   e->role->psk ? &listener_coap_psk_ops : &listener_coap_ops, e, &e->coap);
+	if (!r)
+		mst_coap_server_speak(e->coap, dialect_of(l, e->role));
+	return r;
 }
 
 static int open_endpoints(struct listener *l, const struct mst_role_ops *role, struct mst_diag *d)
@@ -357,6 +368,7 @@ static int listener_reload(struct mst_unit *u, struct mst_diag *d)
 			struct mst_coap_limits c = coap_limits_of(u->conf, e->role);
 
 			mst_coap_server_set_limits(e->coap, &c);
+			mst_coap_server_speak(e->coap, dialect_of(l, e->role));
 			mst_coap_server_reload(e->coap, dtls);
 			continue;
 		}

@@ -333,15 +333,16 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		names[0] = r->fqdn;
 		t.n_names = 1;
 		t.server = t.require_sni = true;
-		/* a client of a NAF may prove itself by Digest (listener-digest.c) */
-		t.require_client_cert = ops->client_cert_required && !r->strangers && !r->n_bsfs;
+		t.datagram = how & MST_MATERIAL_DATAGRAM;
+		/* a client of a NAF may prove itself by Digest (listener-digest.c), over HTTP */
+		t.require_client_cert = ops->client_cert_required && !r->strangers && (!r->n_bsfs || t.datagram);
 		/* a MAF's clients have nothing else to show */
 		t.allow_psk = ops->psk && (r->psk || m->role == MST_ROLE_MAF || r->n_bsfs);
 		/* TS 33.222 5.4: bootstrapping is possible here; TLS 1.3 has no hint */
 		t.psk_hint = r->n_bsfs ? "3GPP-bootstrapping" : NULL;
-		t.expired_grace = m->role == MST_ROLE_MEF && r->est ? r->est_grace : 0;
+		/* for a renewal, which is over HTTPS */
+		t.expired_grace = m->role == MST_ROLE_MEF && r->est && !t.datagram ? r->est_grace : 0;
 		t.synchronous_psk = how & MST_MATERIAL_TRIAL;
-		t.datagram = how & MST_MATERIAL_DATAGRAM;
 		t.h2 = ops->sbi;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;

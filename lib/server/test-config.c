@@ -154,7 +154,7 @@ static void quirks(void **state)
 {
 	struct mst_conf *c = read_text(
 		"mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"x\"];\n"
-		"quirks = { km = \"master\"; names = \"ts0032\"; hex = \"lower\"; mef_label = \"connection\"; repeat_conflicts = true; }; };\n"
+		"quirks = { km = \"master\"; names = \"ts0032\"; hex = \"lower\"; coap = \"early\"; mef_label = \"connection\"; repeat_conflicts = true; }; };\n"
 		MAF "mef_anchors = [\"c\"]; bsf_anchors = [\"c\"]; bsfs = ( { fqdn = \"b.op\"; } ); quirks = { repeat_conflicts = true; }; mefs = (\n"
 		"{ fqdn = \"a.b\"; uri = \"https://x\"; sps = [\"p.q\"]; }, { fqdn = \"a.c\"; uri = \"https://y\"; sps = [\"p.r\"]; quirks = { km = \"registered\"; hex = \"lower\"; }; } ); };");
 	struct mst_role_conf rc;
@@ -165,7 +165,7 @@ static void quirks(void **state)
 	mst_conf_role_conf(c, MST_ROLE_MEF, &rc);
 	assert_int_equal(rc.quirks.km, MST_KM_MASTER);
 	assert_true(rc.quirks.names == MST_PROFILE_TS0032 && rc.quirks.hex_lower && rc.quirks.mef_label == MST_MEF_LABEL_CONNECTION);
-	assert_true(rc.quirks.repeat_conflicts);
+	assert_true(rc.quirks.repeat_conflicts && rc.quirks.coap_early);
 	mst_conf_role_conf(c, MST_ROLE_MAF, &rc);
 	assert_int_equal(rc.n_bsf, 1);
 	assert_string_equal(rc.bsf[0].uri, "https://b.op");

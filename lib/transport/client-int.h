@@ -6,6 +6,7 @@
 #include <event2/event_struct.h>
 
 #include "transport/client.h"
+#include "transport/coap-client.h"
 #include "transport/h2.h"
 #include "transport/tls-int.h"
 
@@ -32,6 +33,7 @@ struct mst_client {
 	struct mst_http_parser *http;
 	unsigned streams;               /* HTTP/2 is offered, with so many */
 	struct h2 *h2;
+	struct mst_coap_client *coap;   /* then nothing of the rest is used but `ops`, `state` and how it is left */
 	uint64_t asked;                 /* HTTP/1.1: number of the request that runs; 0: none, or mst_client_send() made it */
 	uint64_t last_asked;
 	uint8_t *out;
@@ -47,6 +49,10 @@ void client_want(struct mst_client *c, short what);
 void client_wake(struct mst_client *c);
 void client_deadline(struct mst_client *c, mst_ms ms);
 bool client_end(struct mst_client *c, enum mst_tls_end why, const char *detail);
+/* After a callback, which may have freed it: then it goes now. */
+void client_left(struct mst_client *c);
+/* client-coap.c, for client.c */
+MST_MUST_CHECK int client_coap_begin(struct mst_client *c, const struct mst_client_config *cfg);
 /* client-h2.c, for client.c */
 mst_ms client_clock(void);
 MST_MUST_CHECK int client_h2_begin(struct mst_client *c);

@@ -65,6 +65,7 @@ bool client_end(struct mst_client *c, enum mst_tls_end why, const char *detail)
 	event_del(&c->io);
 	event_del(&c->deadline);
 	c->state = ENDED;
+	c->coap = mst_coap_client_free(c->coap);
 	client_h2_end(c);
 	tls_session_bye(&c->t, true);
 	tls_session_deinit(&c->t);
@@ -343,6 +344,7 @@ static void destroy(struct mst_client *c)
 	event_del(&c->deadline);
 	if (c->lookup)
 		lookup_abandon(c->lookup);
+	(void)mst_coap_client_free(c->coap);
 	client_h2_end(c);
 	if (c->state != ENDED) {
 		tls_session_bye(&c->t, true);
@@ -361,7 +363,7 @@ static void destroy(struct mst_client *c)
 	free(c);
 }
 
-static void leave(struct mst_client *c)
+void client_left(struct mst_client *c)
 {
 	c->running = false;
 	if (c->freed)
@@ -373,7 +375,7 @@ static void run(struct mst_client *c)
 	c->running = true;
 	while (!c->freed && step(c))
 		;
-	leave(c);
+	client_left(c);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -390,7 +392,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 		if (c->state != ENDED && c->state != H2)
 			(void)client_end(c, MST_TLS_TIMEOUT, c->state == RESOLVING ? "name not resolved in time" :
 			          "no whole response in time");
-		leave(c);
+		client_left(c);
 	}
 }
 
@@ -472,12 +474,13 @@ int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_
 	c->limits = cfg->limits;
 	event_assign(&c->io, c->base, -1, 0, on_event, c);
 	event_assign(&c->deadline, c->base, -1, 0, on_deadline, c);
-	r = fill(c, cfg);
+	r = cfg->dialect == MST_COAP_BARE ? fill(c, cfg) : client_coap_begin(c, cfg);
 	if (r < 0) {
 		destroy(c);
 		return r;
 	}
-	client_wake(c);
+	if (!c->coap)
+		client_wake(c);
 	*ret = c;
 	return 0;
 }
@@ -496,6 +499,21 @@ int mst_client_send(struct mst_client *c, struct mst_view octets)
 	client_deadline(c, c->answer_ms);
 	client_wake(c);
 	return 0;
+}
+
+int mst_client_request(struct mst_client *c, const struct mst_request *q, const char *host)
+{
+	uint8_t octets[MST_CLIENT_PRIMITIVE];
+	struct mst_writer w = mst_writer_of(octets, sizeof(octets));
+	int r = MST_FAULT_BUG;
+
+	if (c->coap)
+		return mst_coap_client_primitive(c->coap, q);
+	mst_request_to_http(q, mst_view_str(host), &w);
+	if (w.ok)
+		r = mst_client_send(c, mst_written(&w));
+	mst_wipe(octets, sizeof(octets));
+	return r;
 }
 
 int mst_client_ask(struct mst_client *c, struct mst_view octets, uint64_t *ret_id)
@@ -538,12 +556,14 @@ void mst_client_close(struct mst_client *c)
 
 int mst_client_export(struct mst_client *c, const char *label, uint8_t *out, size_t n)
 {
+	if (c->coap)
+		return mst_coap_client_export(c->coap, label, out, n);
 	return c->state == ENDED ? MST_FAULT_BUG : tls_export(&c->t, label, out, n);
 }
 
 const struct mst_peer *mst_client_peer(const struct mst_client *c)
 {
-	return &c->t.peer;
+	return c->coap ? mst_coap_client_peer(c->coap) : &c->t.peer;
 }
 
 struct mst_client *mst_client_free(struct mst_client *c)

@@ -1,11 +1,12 @@
 /*
- * HTTPS client on libevent_core, HTTP/1.1 and, when it is asked to, HTTP/2: resolves (all addresses, IPv6 and IPv4, in order: lesson 8), connects,
+ * HTTPS client on libevent_core, HTTP/1.1 and, when it is asked to, HTTP/2; for primitives CoAP over DTLS in their place: resolves (all addresses, IPv6 and IPv4, in order: lesson 8), connects,
  * hands-shakes, sends one request at a time (HTTP/2: several) on a kept session. Every step has a deadline.
  * Names are resolved off the loop, so that a slow resolver never stops it; numeric hosts at once.
  */
 #ifndef MST_TRANSPORT_CLIENT_H
 #define MST_TRANSPORT_CLIENT_H
 
+#include "codec/coap.h"
 #include "transport/http.h"
 #include "transport/tls.h"
 
@@ -26,6 +27,8 @@ struct mst_client_config {
 	mst_ms connect_ms, handshake_ms, answer_ms;      /* 0 = 10, 15, 30 s; connect_ms counts for each address */
 	const struct mst_view *pins;         /* public key pins (ni:) that may replace the anchors */
 	size_t n_pins;
+	/* Primitives over CoAP (coap-client.h) instead, with these options; `tls` made with `datagram`. BARE: HTTP. */
+	enum mst_coap_dialect dialect;
 	unsigned streams;                    /* HTTP/2 is offered, with so many requests at a time; 0: HTTP/1.1 alone */
 };
 
@@ -45,8 +48,11 @@ struct mst_client_ops {
 
 /* Starts connecting; callbacks come from the loop, never from inside this call. */
 MST_MUST_CHECK int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_ops *ops, void *owner, struct mst_client **ret);
-/* Send whole HTTP/1.1 octets (copied). One request may be outstanding. Not where HTTP/2 is offered. */
+/* Send whole HTTP/1.1 octets (copied). One request may be outstanding. Not where HTTP/2 is offered, nor over CoAP. */
 MST_MUST_CHECK int mst_client_send(struct mst_client *c, struct mst_view octets);
+#define MST_CLIENT_PRIMITIVE 8192            /* octets of one over HTTP, header and all */
+/* A primitive, in the binding of the session, answered by on_response with the headers of TS-0009. `host`: of HTTP. */
+MST_MUST_CHECK int mst_client_request(struct mst_client *c, const struct mst_request *q, const char *host);
 /* The same for either version, answered by on_answer: as many at a time as there is room for. */
 MST_MUST_CHECK int mst_client_ask(struct mst_client *c, struct mst_view octets, uint64_t *ret_id);
 unsigned mst_client_room(const struct mst_client *c);         /* how many more may be asked now; 0 before on_open */

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "codec/coap-map.h"
+#include "codec/coap-m2m.h"
 #include "proto/coap/coap.h"
 #include "transport/address.h"
 #include "transport/coap-int.h"
@@ -28,6 +29,7 @@ struct mst_coap_client {
 	struct event io, timer;
 	char host[256], server_name[MST_ID_MAX], identity[MST_ID_MAX];
 	uint16_t port, uri_port;
+	enum mst_coap_dialect dialect;
 	struct mst_key psk;
 	struct mst_view *pin;
 	size_t n_pin;
@@ -215,6 +217,7 @@ static bool step_handshake(struct mst_coap_client *c)
 	}
 	c->state = IDLE;
 	c->until = MST_NEVER;
+	mst_key_wipe(&c->psk);           /* for that one handshake; the session has keys of its own now */
 	if (c->ops->on_open)
 		c->ops->on_open(c->owner, c);
 	return true;
@@ -224,12 +227,14 @@ static bool answered(struct mst_coap_client *c)
 {
 	struct mst_coap_reply a = { .code = c->coap.code, .has_format = c->coap.has_format, .has_max_age = c->coap.has_max_age,
 				    .format = c->coap.format, .max_age = c->coap.max_age, .body = coap_client_body(&c->coap) };
-	uint8_t scratch[64];
+	uint8_t scratch[1024];
 	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	const struct coap_more *more = &c->coap.more;
 	struct mst_http_msg m;
 
-	if (!mst_coap_reply_as_http(&a, &arena, &m))
-		return end(c, MST_TLS_PROTOCOL, "an answer with a code that is none");
+	if (!mst_coap_reply_as_http(&a, &arena, &m) ||
+	    (c->coap.q.dialect != MST_COAP_BARE && !mst_coap_params_as_http(more->option, more->n, c->dialect, &arena, &m)))
+		return end(c, MST_TLS_PROTOCOL, "an answer with a code or an option that is none");
 	c->state = IDLE;
 	c->until = MST_NEVER;
 	if (c->ops->on_response)
@@ -380,8 +385,11 @@ static int fill(struct mst_coap_client *c, const struct mst_client_config *cfg)
 		return MST_FAULT_CONFIG;
 	if (cfg->psk && (!cfg->psk->n || !copy(cfg->psk_identity, c->identity, sizeof(c->identity))))
 		return MST_FAULT_CONFIG;
-	if (cfg->psk)
+	if (cfg->psk) {
+		(void)mlock(c, sizeof(*c));      /* as in client.c */
 		c->psk = *cfg->psk;
+	}
+	c->dialect = cfg->dialect;
 	c->in_cap = cfg->limits.body_octets;
 	c->in = malloc(c->in_cap ? c->in_cap : 1);
 	if (!c->in)
@@ -418,11 +426,9 @@ int mst_coap_client_new(const struct mst_client_config *cfg, const struct mst_co
 	return 0;
 }
 
-int mst_coap_client_post(struct mst_coap_client *c, const char *path, const char *media, const char *accept, struct mst_view content)
+/* `q` says what; the rest is the same for everything that is asked. */
+static int ask(struct mst_coap_client *c, struct coap_question *q, struct mst_view content)
 {
-	struct coap_question q = { .code = MST_COAP_POST, .host = mst_view_str(c->server_name), .path = mst_view_str(path), .accept = 0xffff,
-				   .port = c->uri_port == 5684 ? 0 : c->uri_port };
-
 	if (c->state != IDLE)
 		return MST_FAULT_BUG;
 	if (c->out)
@@ -434,17 +440,40 @@ int mst_coap_client_post(struct mst_coap_client *c, const char *path, const char
 		return MST_FAULT_MEMORY;
 	if (content.n)
 		memcpy(c->out, content.p, content.n);
-	q.body = (struct mst_view){ c->out, content.n };
-	q.has_format = media && mst_coap_format_of(mst_view_str(media), &q.format);
-	if (accept && !mst_coap_format_of(mst_view_str(accept), &q.accept))
-		return MST_FAULT_BUG;
-	if (!coap_client_ask(&c->coap, &q, coap_clock()))
+	q->host = mst_view_str(c->server_name);
+	q->port = c->uri_port == 5684 ? 0 : c->uri_port;
+	q->body = (struct mst_view){ c->out, content.n };
+	if (!coap_client_ask(&c->coap, q, coap_clock()))
 		return MST_FAULT_CONFIG;
 	c->state = ASKING;
 	c->until = coap_clock() + c->answer_ms;
 	if (!c->running)
 		wake_in(c, 0);
 	return 0;
+}
+
+int mst_coap_client_post(struct mst_coap_client *c, const char *path, const char *media, const char *accept, struct mst_view content)
+{
+	struct coap_question q = { .code = MST_COAP_POST, .path = mst_view_str(path), .accept = 0xffff };
+
+	q.has_format = media && mst_coap_format_of(mst_view_str(media), &q.format);
+	if (accept && !mst_coap_format_of(mst_view_str(accept), &q.accept))
+		return MST_FAULT_BUG;
+	return ask(c, &q, content);
+}
+
+int mst_coap_client_primitive(struct mst_coap_client *c, const struct mst_request *q)
+{
+	uint8_t scratch[2048];
+	struct mst_arena arena = mst_arena_of(scratch, sizeof(scratch));
+	struct mst_coap_primitive p;
+	struct coap_question say;
+
+	if (c->dialect == MST_COAP_BARE || !mst_coap_of_request(q, c->dialect, &arena, &p))
+		return MST_FAULT_BUG;
+	say = (struct coap_question){ .code = p.code, .path = p.path, .has_format = p.has_format, .format = p.format, .accept = p.accept,
+				      .option = p.params.option, .n_option = p.params.n, .dialect = c->dialect };
+	return ask(c, &say, q->content);
 }
 
 const struct mst_peer *mst_coap_client_peer(const struct mst_coap_client *c)

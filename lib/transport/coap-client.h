@@ -22,6 +22,8 @@ struct mst_coap_client_ops {
  * whether somebody is there shows in the handshake, and all addresses share handshake_ms. */
 MST_MUST_CHECK int mst_coap_client_new(const struct mst_client_config *cfg, const struct mst_coap_client_ops *ops, void *owner,
 				       struct mst_coap_client **ret);
+/* A primitive (TS-0008), with the numbers that the configuration says; its answer has the headers of TS-0009. */
+MST_MUST_CHECK int mst_coap_client_primitive(struct mst_coap_client *c, const struct mst_request *q);
 /* POST to an absolute path. Media types that have a Content-Format (RFC 7252 12.3); the content is copied. */
 MST_MUST_CHECK int mst_coap_client_post(struct mst_coap_client *c, const char *path, const char *media, const char *accept, struct mst_view content);
 const struct mst_peer *mst_coap_client_peer(const struct mst_coap_client *c);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/coap-map.h"
 #include "transport/address.h"
 #include "transport/coap-int.h"
 
@@ -196,12 +195,29 @@ static uint32_t by_chance(void)
 	return x;
 }
 
-static void answer(struct mst_coap_conn *c, int status, const char *media, struct mst_view content, uint32_t max_age)
+static void answer(struct mst_coap_conn *c, const struct mst_coap_result *r)
 {
-	struct coap_answer a = { .code = mst_coap_code_of(status, c->get), .max_age = max_age, .body = content };
+	struct coap_answer a = { .code = r->status >= 1000 ? mst_coap_code_of_rsc(r->status, c->get) : mst_coap_code_of(r->status, c->get),
+				 .max_age = r->retry_after, .body = r->content };
 
-	a.has_format = media && content.n && mst_coap_format_of(mst_view_str(media), &a.format);
+	a.has_format = r->media && r->content.n && mst_coap_format_of(mst_view_str(r->media), &a.format);
+	a.option = r->params ? r->params->option : NULL;
+	a.n_option = r->params ? r->params->n : 0;
 	coap_server_answer(&c->coap, &a, coap_clock(), by_chance());
+}
+
+static void put_off(struct mst_coap_conn *c, unsigned seconds)
+{
+	answer(c, &(struct mst_coap_result){ .status = 503, .retry_after = seconds });
+}
+
+static bool read_request(const struct mst_coap_conn *c, const struct coap_request *q, struct mst_arena *arena, struct mst_http_msg *m, struct mst_diag *d)
+{
+	const char *host = c->t.peer.sni[0] ? c->t.peer.sni : c->s->host;
+	enum mst_coap_dialect x = c->coap.cfg.dialect;
+
+	return x == MST_COAP_BARE ? mst_coap_request_as_http(q->m, q->body, host, arena, m, d) :
+	                            mst_coap_primitive_as_http(q->m, q->body, host, x, arena, m, d);
 }
 
 static void ask_owner(struct mst_coap_conn *c, const struct coap_request *q)
@@ -212,22 +228,22 @@ static void ask_owner(struct mst_coap_conn *c, const struct coap_request *q)
 	struct mst_diag d = { 0 };
 
 	c->get = q->m->code == MST_COAP_GET;
-	if (!mst_coap_request_as_http(q->m, q->body, c->t.peer.sni[0] ? c->t.peer.sni : c->s->host, &arena, &m, &d)) {
+	if (!read_request(c, q, &arena, &m, &d)) {
 		struct coap_refusal no = { .code = MST_COAP_BAD_REQUEST, .why = d };
 
 		tell_refused(c, &no);
-		answer(c, 400, NULL, mst_view_str(d.text), 0);
+		answer(c, &(struct mst_coap_result){ .status = 400, .content = mst_view_str(d.text) });
 		return;
 	}
 	/* what was going on is served, and no more: whoever keeps it busy would keep a session whose trust has ended */
 	if (c->last && (c->closing || outlived(c))) {
-		answer(c, 503, NULL, MST_VIEW_NONE, 1);
+		put_off(c, 1);
 		return;
 	}
 	c->last = c->closing || outlived(c);
 	if (c->s->outstanding >= c->s->limits.requests) {
 		c->s->stats.refused++;
-		answer(c, 503, NULL, MST_VIEW_NONE, 1);
+		put_off(c, 1);
 		return;
 	}
 	c->s->outstanding++;
@@ -279,7 +295,7 @@ static bool step_open(struct mst_coap_conn *c)
 static bool opened(struct mst_coap_conn *c)
 {
 	struct coap_server_config cfg = { .body_max = c->s->limits.body_octets, .szx = MST_COAP_SZX_MAX, .patience_ms = PATIENCE_MS,
-					  .first_id = (uint16_t)by_chance() };
+					  .first_id = (uint16_t)by_chance(), .dialect = c->s->dialect };
 
 	if (c->t.ctx != c->s->tls && c->t.peer.how == MST_AUTH_CERT) {
 		tls_session_end(&c->t, MST_TLS_BUSY, "the settings changed during the handshake");
@@ -373,7 +389,7 @@ static bool time_out(struct mst_coap_conn *c, mst_ms now)
 	if (c->state == COAP_CONN_OPEN && c->pending && now >= c->until) {
 		/* the owner learns by on_close that its answer came too late */
 		tell_close(c);
-		answer(c, 503, NULL, MST_VIEW_NONE, 5);
+		put_off(c, 5);
 		flush(c);
 		c->known = c->closing = c->last = true;
 		return false;
@@ -454,6 +470,11 @@ uint64_t mst_coap_conn_id(const struct mst_coap_conn *c)
 	return c->id;
 }
 
+enum mst_coap_dialect mst_coap_conn_dialect(const struct mst_coap_conn *c)
+{
+	return c->coap.cfg.dialect;
+}
+
 int mst_coap_conn_export(struct mst_coap_conn *c, const char *label, uint8_t *out, size_t n)
 {
 	return tls_export(&c->t, label, out, n);
@@ -492,7 +513,7 @@ void mst_coap_conn_answer(struct mst_coap_conn *c, const struct mst_coap_result 
 		return;
 	c->s->outstanding--;
 	c->pending = false;
-	answer(c, r->status, r->media, r->content, r->retry_after);
+	answer(c, r);
 	flush(c);
 	used_now(c);
 	wake(c);

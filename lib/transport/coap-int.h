@@ -51,6 +51,7 @@ struct mst_coap_server {
 	const struct mst_coap_ops *ops;
 	void *owner;
 	char host[MST_ID_MAX];
+	enum mst_coap_dialect dialect;
 	int fd;
 	struct event io;
 	bool draining;
@@ -61,7 +62,7 @@ struct mst_coap_server {
 	unsigned n[COAP_Q__COUNT];
 	struct coap_origin origin[COAP_SHARES];
 	unsigned greedy[COAP_Q__COUNT][COAP_GREEDY];      /* those that may have more than their share: see coap_server_queue() */
-	uint64_t seed, last_id;
+	uint64_t seed;
 	unsigned outstanding;
 	size_t held;
 	uint8_t secret[DTLS_COOKIE];

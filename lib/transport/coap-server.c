@@ -12,6 +12,8 @@
 #include "transport/coap-int.h"
 
 #define AT_ONCE 64
+
+static uint64_t last_id = UINT64_C(1) << 63;       /* of every endpoint here */
 #define GIVE_WAY_LOOK 32
 
 mst_ms coap_clock(void)
@@ -335,7 +337,7 @@ static void stranger(struct mst_coap_server *s, struct mst_coap_conn *old, const
 	if (old)
 		coap_conn_drop(old, false);
 	s->stats.accepted++;
-	c->id = ++s->last_id;
+	c->id = ++last_id;
 	c->origin = origin;
 	address_text(a, c->t.peer.address, sizeof(c->t.peer.address));
 	enter(c);
@@ -398,7 +400,6 @@ int mst_coap_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls
 	s->hash = calloc(s->n_hash, sizeof(struct mst_coap_conn *));
 	evutil_secure_rng_get_bytes(&s->seed, sizeof(s->seed));
 	evutil_secure_rng_get_bytes(s->secret, sizeof(s->secret));
-	s->last_id = UINT64_C(1) << 63;
 	event_assign(&s->io, base, fd, EV_READ | EV_PERSIST, on_io, s);
 	if (!s->hash || event_add(&s->io, NULL)) {
 		mst_coap_server_free(s);
@@ -406,6 +407,11 @@ int mst_coap_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls
 	}
 	*ret = s;
 	return 0;
+}
+
+void mst_coap_server_speak(struct mst_coap_server *s, enum mst_coap_dialect x)
+{
+	s->dialect = x;
 }
 
 static void drop_probe(struct mst_coap_server *s)

@@ -9,7 +9,7 @@
 #ifndef MST_TRANSPORT_COAP_SERVER_H
 #define MST_TRANSPORT_COAP_SERVER_H
 
-#include "codec/primitive.h"
+#include "codec/coap-m2m.h"
 #include "transport/tls.h"
 
 struct event_base;
@@ -48,6 +48,8 @@ struct mst_coap_ops {
 MST_MUST_CHECK int mst_coap_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls, const char *host,
 				       const struct mst_coap_limits *l, const struct mst_coap_ops *ops, void *owner,
 				       struct mst_coap_server **ret);
+/* Of sessions from now on: whether their requests are primitives, and with which numbers (TS-0008). Else MST_COAP_BARE. */
+void mst_coap_server_speak(struct mst_coap_server *s, enum mst_coap_dialect x);
 /* For new sessions; idle ones end now, others after what is going on. */
 void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls);
 /* Sessions of that one, or that group, end: idle ones now, busy ones after what is going on. */
@@ -75,8 +77,10 @@ uint64_t mst_coap_conn_id(const struct mst_coap_conn *c);         /* of no conne
 MST_MUST_CHECK int mst_coap_conn_export(struct mst_coap_conn *c, const char *label, uint8_t *out, size_t n);
 void mst_coap_conn_psk(struct mst_coap_conn *c, const struct mst_key *k);
 void mst_coap_conn_busy(struct mst_coap_conn *c, const char *detail);
-/* Answer the outstanding request: status as in HTTP, seconds until it is worth asking again (0: not said). */
-struct mst_coap_result { int status; const char *media; struct mst_view content; unsigned retry_after; };
+/* Answer the outstanding request: status as in HTTP, or the RSC of a primitive and its options; seconds until it is worth
+ * asking again (0: not said). */
+struct mst_coap_result { int status; const char *media; struct mst_view content; unsigned retry_after; const struct mst_coap_params *params; };
+enum mst_coap_dialect mst_coap_conn_dialect(const struct mst_coap_conn *c);
 void mst_coap_conn_answer(struct mst_coap_conn *c, const struct mst_coap_result *r);
 
 /* UDP socket on "host:port" or "[v6]:port", as mst_listen(). */

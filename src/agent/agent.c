@@ -528,7 +528,8 @@ int agent_open(struct agent *a)
 	if (r && !a->has_active)
 		return MST_FAULT_CONFIG;
 	prov_set_methods(a->prov, agent_bootstrap_methods(a) | discover_methods(a));
-	r = session_tls_psk(a, &a->tls_psk, &d);
+	r = session_tls_psk(a, false, &a->tls_psk, &d);
+	r = r ? r : session_tls_psk(a, true, &a->dtls_psk, &d);
 	if (r) {
 		agent_log(a, AGENT_ERROR, "tls", "why", r > 0 ? d.text : mst_fault_text(r), NULL);
 		return MST_FAULT_CRYPTO;
@@ -644,6 +645,7 @@ struct agent *agent_free(struct agent *a)
 	json_decref(a->inside);
 	json_decref(a->once_list);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
+	a->dtls_psk = mst_tls_ctx_free(a->dtls_psk);
 	a->tls_naf = mst_tls_ctx_free(a->tls_naf);
 	if (a->env)
 		a->env->ops->close(a->env);

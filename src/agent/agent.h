@@ -73,7 +73,7 @@ struct agent {
 	struct mst_secenv *env;
 	struct mst_clock clock;
 	mst_time server_not_after;   /* session_speaks_until() of the session that is open */
-	struct mst_tls_ctx *tls_psk;
+	struct mst_tls_ctx *tls_psk, *dtls_psk;
 	struct mst_tls_ctx *tls_naf;         /* for keys of GBA: its suite alone, which … */
 	uint16_t tls_naf_suite;              /* … is this */
 
@@ -158,6 +158,7 @@ struct agent {
 	struct agent_leave *leave;   /* providers that are being left (leave.c) */
 	mst_ms visit_at;
 	int64_t commands_every;      /* seconds; as the MEF says */
+	bool visit_https;            /* the next one, for a command that CoAP does not carry out */
 	unsigned proofs_failed;
 
 	struct agent_control *control;
@@ -243,27 +244,28 @@ void errand_drive(struct agent *a);                  /* until it waits or has en
 void errand_drop(struct agent *a);                   /* superseded: close and forget */
 
 /* session.c */
-/* `pins`: keys that the peer may have instead of a certificate under an anchor; NULL = none. */
-MST_MUST_CHECK int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-				const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
-				const struct mst_client_ops *ops, struct mst_client **ret);
-/* The same with callbacks to somebody else than the agent. */
-MST_MUST_CHECK int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-				    const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
-				    const struct mst_client_ops *ops, struct mst_client **ret);
+/*
+ * By HTTPS or CoAPS, as `at` says; callbacks with `owner`. `tls` NULL: the settings for keys. `pins`: keys that the peer may have
+ * instead of a certificate under an anchor; NULL = none.
+ */
+MST_MUST_CHECK int session_open(struct agent *a, void *owner, const struct enrolee_peer *at, struct mst_tls_ctx *tls, const struct session_pins *pins,
+				const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops, struct mst_client **ret);
+/* With a MEF, as origin_open() says: `tls` NULL where the maker's secret proves both ends. */
+MST_MUST_CHECK int session_open_mef(struct agent *a, void *owner, const struct enrolee_peer *at, struct mst_tls_ctx *tls,
+				    const struct session_pins *pins, const struct mst_client_ops *ops, struct mst_client **ret);
 /* A session with the MAF of that credential, as its key demands: for one of GBA with the one suite that it was derived for. */
-MST_MUST_CHECK int session_open_maf(struct agent *a, void *owner, const char *host, uint16_t port, const struct mst_root_cred *c,
+MST_MUST_CHECK int session_open_maf(struct agent *a, void *owner, const struct enrolee_peer *at, const struct mst_root_cred *c,
 				    const struct mst_client_ops *ops, struct mst_client **ret);
-/* The TLS settings for a key that belongs to that Ua protocol; NULL: to none. Borrowed; NULL after a fault. */
+/* The TLS settings for a key that belongs to that Ua protocol. Borrowed; NULL after a fault. */
 struct mst_tls_ctx *session_tls_for(struct agent *a, const uint8_t *ua);
 /* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
-MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
+MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, bool coap, struct mst_tls_ctx **ret,
 				   struct session_pins *ret_pins, struct mst_diag *d);
 /* What TLS judges validity by: 0 while that is nothing but a floor (lesson 15). `arg` is the agent. */
 mst_time session_utc(void *arg);
 /* Bits (1 << method) of the bootstrap methods for which the initial credential is there. */
 uint32_t agent_bootstrap_methods(const struct agent *a);
-MST_MUST_CHECK int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d);
+MST_MUST_CHECK int session_tls_psk(struct agent *a, bool coap, struct mst_tls_ctx **ret, struct mst_diag *d);
 /* No server is heard after its certificate's end: a bound for the time that it may tell. A key that proves it has none. */
 mst_time session_speaks_until(const struct mst_peer *p);
 enum prov_reason session_reason(enum mst_tls_end why);
@@ -281,8 +283,8 @@ MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i,
 struct agent_origin { struct mst_sequence s; uint8_t scratch[MST_SEQ_OCTETS], blob[AGENT_ORIGIN_MAX]; };
 MST_MUST_CHECK int origin_instruction(struct agent *a, const struct mst_root_cred *c, struct agent_origin *o, struct mst_diag *d);
 /* The MEF of a credential of ours, and the trust that its instruction gave it: *ret_tls, or NULL when the maker's secret
- * proves both ends. 0, a secenv outcome or a fault. */
-MST_MUST_CHECK int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+ * proves both ends. `https`: for what is there over that alone, whatever the instruction says. 0, a secenv outcome or a fault. */
+MST_MUST_CHECK int origin_open(struct agent *a, const struct mst_root_cred *c, bool https, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 			       struct session_pins *ret_pins, struct mst_diag *d);
 
 /* ask.c: what the MEF says of this node, in an authenticated session. Ends in check_asked_mef(). */

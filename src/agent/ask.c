@@ -112,10 +112,7 @@ static const struct mst_client_ops ask_ops = { on_open, on_response, on_end };
 
 static int open_session(struct agent *a, struct agent_ask *k, const struct enrolee_peer *mef)
 {
-	bool psk = !k->tls;
-
-	return session_open(a, mef->host, mef->port, psk ? a->tls_psk : k->tls, psk ? NULL : &k->pins,
-			    psk ? &a->psk : NULL, psk ? a->cfg.psk_identity : NULL, &ask_ops, &k->client);
+	return session_open_mef(a, a, mef, k->tls, &k->pins, &ask_ops, &k->client);
 }
 
 bool ask_start(struct agent *a, struct mst_diag *d)
@@ -138,7 +135,7 @@ bool ask_start(struct agent *a, struct mst_diag *d)
 		return false;
 	}
 	a->ask = k = calloc(1, sizeof(*k));
-	r = k ? origin_open(a, c, &mef, &k->tls, &k->pins, d) : MST_FAULT_MEMORY;
+	r = k ? origin_open(a, c, false, &mef, &k->tls, &k->pins, d) : MST_FAULT_MEMORY;
 	if (!r) {
 		memcpy(k->host, mef.host, sizeof(k->host));
 		mc.mef_fqdn = k->host;

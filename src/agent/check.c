@@ -285,7 +285,7 @@ static bool begin_cse(struct agent *a)
 	struct enrolee_peer cse;
 
 	return enrolee_peer_of(mst_view_str(c->registrar_poa[0]), &cse) &&
-	       session_open_maf(a, a, cse.host, cse.port, c, &cse_ops, &a->check_client) == 0;
+	       session_open_maf(a, a, &cse, c, &cse_ops, &a->check_client) == 0;
 }
 
 static bool begin(struct agent *a)
@@ -312,7 +312,7 @@ static bool begin(struct agent *a)
 	a->check = calloc(1, sizeof(*a->check));
 	if (!a->check)
 		return false;
-	if (mmaf_init(a->check, &mc, &d) && session_open_maf(a, a, maf.host, maf.port, c, &check_ops, &a->check_client) == 0)
+	if (mmaf_init(a->check, &mc, &d) && session_open_maf(a, a, &maf, c, &check_ops, &a->check_client) == 0)
 		return true;
 	agent_log(a, AGENT_WARN, "check-not-started", "text", d.text, NULL);
 	close_check(a);

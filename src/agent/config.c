@@ -25,6 +25,7 @@ static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
 /* In the order of codec/quirks.h. */
 static const char *const names[] = { "long", "ts0032", NULL };
+static const char *const editions[] = { "iana", "early", NULL };
 static const char *const hexes[] = { "upper", "lower", NULL };
 static const char *const labels[] = { "bootstrap", "connection", NULL };
 static const char *const halves[] = { "whole", "first-half", NULL };
@@ -90,6 +91,7 @@ static const struct item {
 	CHOICE("sandbox", sandbox, "yes", no_yes),
 	CHOICE("quirks.names", names, "long", names),
 	CHOICE("quirks.hex", hex, "upper", hexes),
+	CHOICE("quirks.coap", coap_options, "iana", editions),
 	CHOICE("quirks.mef_label", mef_label, "bootstrap", labels),
 	CHOICE("quirks.saef_psk", saef_psk, "whole", halves),
 	CHOICE("log.format", log_format, "text", formats),
@@ -530,6 +532,7 @@ struct mst_quirks agent_config_quirks(const struct agent_config *c)
 
 	q.names = (enum mst_profile)c->names;
 	q.hex_lower = c->hex != 0;
+	q.coap_early = c->coap_options != 0;
 	q.mef_label = (__typeof__(q.mef_label))c->mef_label;
 	q.saef_psk_first_half = c->saef_psk != 0;
 	return q;

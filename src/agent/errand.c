@@ -35,7 +35,7 @@ static void begin(struct agent *a, enum agent_errand errand)
 	struct enrolee_peer bsf;
 	bool tls;
 	struct enrolee_config c = {
-		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .from = a->from, .kpm_id = a->cfg.psk_identity, .kpm = &a->psk,
+		.crypto = a->crypto, .methods = agent_bootstrap_methods(a), .coap = true, .from = a->from, .kpm_id = a->cfg.psk_identity, .kpm = &a->psk,
 		.quirks = &a->quirks, .open_ms = a->cfg.open_timeout * 1000, .answer_ms = a->cfg.answer_timeout * 1000, .classes = COMMAND_CLASSES,
 	};
 
@@ -74,8 +74,10 @@ static void run_failed(struct agent *a, enum prov_reason r, const char *detail, 
 static enum prov_reason follow(struct agent *a, const struct mst_instruction *i, const char *attempt, char text[MST_DIALOG_DETAIL])
 {
 	struct mst_diag d = { 0 };
+	struct enrolee_peer mef;
+	bool coap = enrolee_peer_of(i->uri, &mef) && mef.coap;
 	/* the key itself authenticates that peer: neither anchors nor the time count */
-	int r = i->method == MST_METHOD_PSK || i->method == MST_METHOD_GBA ? 0 : session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
+	int r = i->method == MST_METHOD_PSK || i->method == MST_METHOD_GBA ? 0 : session_tls_mef(a, i, coap, &a->tls_mef, &a->pins_mef, &d);
 
 	if (r) {
 		snprintf(text, MST_DIALOG_DETAIL, "%s", r > 0 ? d.text : mst_fault_text(r));
@@ -193,13 +195,14 @@ static void open_wanted(struct agent *a)
 	struct enrolee_session s = enrolee_session(a->enrolee);
 	int r;
 
-	struct mst_tls_ctx *tls = s.psk ? session_tls_for(a, s.ua) : a->tls_mef;
+	struct mst_tls_ctx *tls = s.ua ? session_tls_for(a, s.ua) : s.psk ? NULL : a->tls_mef;
 
 	close_session(a);
 	a->session = s.number;
 	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity",
 		  s.psk ? s.psk_identity : "certificate", NULL);
-	r = tls ? session_open(a, s.host, s.port, tls, s.psk ? NULL : &a->pins_mef, s.key, s.psk_identity, &session_ops, &a->client) : MST_FAULT_CRYPTO;
+	r = tls || (s.psk && !s.ua) ? session_open(a, a, s.at, tls, s.psk ? NULL : &a->pins_mef, s.key, s.psk_identity, &session_ops, &a->client) :
+				      MST_FAULT_CRYPTO;
 	if (r)
 		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));
 }

@@ -145,7 +145,7 @@ bool proc_job_dial(struct proc_job *j, bool maf, struct mst_diag *d)
 		       refuse(d, "the credential names no MAF that can be asked");
 	if (!agent_bootstrap_methods(a))
 		return refuse(d, "this node holds no initial credential to show to the MEF");
-	if (origin_open(a, &a->active, &j->at, &j->tls, &j->pins, d))
+	if (origin_open(a, &a->active, false, &j->at, &j->tls, &j->pins, d))
 		return d->text[0] ? false : refuse(d, "the credential names no MEF that can be asked");
 	if (a->from[0] || !enrolee_maf_from(&a->active, j->from))
 		memcpy(j->from, a->from, sizeof(j->from));
@@ -166,14 +166,12 @@ struct procedure_config proc_job_config(const struct proc_job *j, enum procedure
 bool proc_job_open(struct proc_job *j, struct mst_diag *d)
 {
 	struct agent *a = j->a;
-	bool psk = !j->tls;
 	int r;
 
 	j->timer = evtimer_new(a->base, on_timer, j);
 	if (!j->timer)
 		return refuse(d, "no memory");
-	r = j->maf ? session_open_maf(a, j, j->at.host, j->at.port, &a->active, &client_ops, &j->client) :
-	    session_open_for(a, j, j->at.host, j->at.port, psk ? a->tls_psk : j->tls, psk ? NULL : &j->pins, psk ? &a->psk : NULL,
-			     psk ? a->cfg.psk_identity : NULL, &client_ops, &j->client);
+	r = j->maf ? session_open_maf(a, j, &j->at, &a->active, &client_ops, &j->client) :
+	    session_open_mef(a, j, &j->at, j->tls, &j->pins, &client_ops, &j->client);
 	return r == 0 || refuse(d, "the session could not be begun");
 }

@@ -531,7 +531,7 @@ static bool begin(struct key_job *j, json_t **ret_answer, struct mst_diag *d)
 	j->timer = evtimer_new(a->base, on_timer, j);
 	if (!j->timer || !(j->op->saef ? start_saef(j, ret_answer, d) : start_maf(j, d)))
 		return false;
-	if (session_open_maf(a, j, j->maf_at.host, j->maf_at.port, c, &client_ops, &j->client) == 0)
+	if (session_open_maf(a, j, &j->maf_at, c, &client_ops, &j->client) == 0)
 		return true;
 	mst_diag_set(d, 0, "", "the session could not be begun", NULL);
 	return false;

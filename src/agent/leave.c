@@ -389,19 +389,16 @@ static bool open_mef(struct agent *a)
 				  .answer_ms = a->cfg.answer_timeout * 1000 };
 	struct enrolee_peer mef;
 	struct mst_diag d = { 0 };
-	bool psk;
 
-	if (!agent_bootstrap_methods(a) || origin_open(a, c, &mef, &l->tls, &l->pins, &d))
+	if (!agent_bootstrap_methods(a) || origin_open(a, c, false, &mef, &l->tls, &l->pins, &d))
 		return false;
 	memcpy(l->host, mef.host, sizeof(l->host));
 	mc.mef_fqdn = l->host;
 	mc.base = mef.path[0] ? mef.path : "/MEFBase";
 	if (!a->from[0] && enrolee_maf_from(c, from))
 		mc.from = from;
-	psk = !l->tls;
 	return mmef_init(&l->machine.mef, &mc, &d) &&
-	       session_open(a, mef.host, mef.port, psk ? a->tls_psk : l->tls, psk ? NULL : &l->pins, psk ? &a->psk : NULL,
-			    psk ? a->cfg.psk_identity : NULL, &leave_ops, &l->client) == 0;
+	       session_open_mef(a, a, &mef, l->tls, &l->pins, &leave_ops, &l->client) == 0;
 }
 
 static bool open_maf(struct agent *a)
@@ -419,7 +416,7 @@ static bool open_maf(struct agent *a)
 	mc.base = maf.path[0] ? maf.path : "/MAFBase";
 	memcpy(l->host, maf.host, sizeof(l->host));
 	return mmaf_init(&l->machine.maf, &mc, &d) &&
-	       session_open_maf(a, a, maf.host, maf.port, c, &leave_ops, &l->client) == 0;
+	       session_open_maf(a, a, &maf, c, &leave_ops, &l->client) == 0;
 }
 
 /* From the MEF on to the MAF; what is gone already, or cannot be begun, is passed over. */

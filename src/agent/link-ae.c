@@ -154,6 +154,19 @@ static int told(const struct ae *x)
 	return done ? LINK_DONE : LINK_REFUSED;
 }
 
+static int make_tls(struct ae *x, struct mst_diag *d)
+{
+	struct mst_tls_config c = { .datagram = true, .profile = (enum mst_tls_profile)x->cfg->tls_profile, .allow_psk = true };
+
+	if (!x->at.coap)
+		return link_tls(x->cfg, false, x->suite, &x->tls, d);
+	if (!x->suite)
+		return mst_tls_ctx_new(&c, &x->tls, d);
+	/* TS 33.220 H.3: a NAF key is for one suite, and that is one of TLS here */
+	fprintf(stderr, "the key for this registrar comes from the operator's BSF and is used over HTTPS; its point of access is coaps\n");
+	return MST_FAULT_CONFIG;
+}
+
 static int go(struct ae *x)
 {
 	struct registrar_config rc = { .base = x->path, .from = x->o->ae_id ? x->o->ae_id : "C", .attempt = x->attempt, .app_id = x->o->app_id,
@@ -162,15 +175,17 @@ static int go(struct ae *x)
 					.connect_to = agent_config_route(x->cfg, x->at.host, x->at.port), .psk = &x->key, .psk_identity = x->identity,
 					.limits = { .header_octets = 16384, .body_octets = 65536 }, .connect_ms = x->cfg->open_timeout * 1000,
 					.handshake_ms = x->cfg->open_timeout * 1000, .answer_ms = x->cfg->answer_timeout * 1000 };
+	struct mst_quirks quirks = agent_config_quirks(x->cfg);
 	struct mst_diag d = { 0 };
 
+	cc.dialect = x->at.coap ? mst_coap_onem2m(quirks.coap_early) : MST_COAP_BARE;
 	if (!registrar_init(&x->r, &rc, agent_now(), &d)) {
 		fprintf(stderr, "%s: %s\n", d.field, d.text);
 		return LINK_USAGE;
 	}
 	snprintf(x->host, sizeof(x->host), x->at.port == 443 ? "%s" : "%s:%u", x->at.host, x->at.port);
 	x->base = event_base_new();
-	if (!x->base || link_tls(x->cfg, false, x->suite, &x->tls, &d))
+	if (!x->base || make_tls(x, &d))
 		return LINK_FAULT;
 	cc.base = x->base;
 	cc.tls = x->tls;
@@ -210,12 +225,12 @@ int link_ae(const struct agent_config *cfg, const struct link_ae_options *o)
 		goto out;
 	}
 	if (o->uri && (!mst_copy_text(x->uri, sizeof(x->uri), o->uri) || !enrolee_peer_of(mst_view_str(x->uri), &x->at))) {
-		fprintf(stderr, "%s: expected https://FQDN[:PORT][/PATH]\n", o->uri);
+		fprintf(stderr, "%s: expected https://FQDN[:PORT][/PATH], or coaps\n", o->uri);
 		goto out;
 	}
 	code = o->psk_file ? (read_key(x) ? LINK_DONE : LINK_REFUSED) : ask_key(x);
 	if (code == LINK_DONE && !o->uri && !enrolee_peer_of(mst_view_str(x->uri), &x->at)) {
-		fprintf(stderr, "the provider has named no point of access of the registrar that is https://FQDN[:PORT][/PATH]; say where it is\n");
+		fprintf(stderr, "the provider has named no point of access of the registrar that is https://FQDN[:PORT][/PATH] or coaps; say where it is\n");
 		code = LINK_REFUSED;
 	}
 	if (code == LINK_DONE && x->at.path[0])

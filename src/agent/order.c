@@ -542,14 +542,14 @@ static void fetch_anchor(struct agent *a)
 	struct mst_diag d = { 0 };
 	int r;
 
-	if (!(k->plan.object->has & 1u << MST_MO_URI) || !enrolee_peer_of(k->plan.object->uri, &k->peer)) {
+	if (!(k->plan.object->has & 1u << MST_MO_URI) || !enrolee_https_of(k->plan.object->uri, &k->peer)) {
 		failed(a, "the anchor is not here, and its URI leads nowhere");
 		return;
 	}
 	k->stage = AT_ANCHOR;
 	r = mst_tls_ctx_new(&c, &k->tls, &d);
 	if (!r)
-		r = session_open(a, k->peer.host, k->peer.port, k->tls, NULL, NULL, NULL, &side_ops, &k->client);
+		r = session_open(a, a, &k->peer, k->tls, NULL, NULL, NULL, &side_ops, &k->client);
 	if (r)
 		failed(a, r > 0 ? d.text : mst_fault_text(r));
 }
@@ -570,12 +570,15 @@ static void at_maf(struct agent *a)
 		failed(a, "this node has no credential for that MAF");
 		return;
 	}
-	if ((g->has & ports) && !(g->has & 1u << MST_MO_HTTP)) {
+	if ((g->has & ports) && !(g->has & (1u << MST_MO_HTTP | 1u << MST_MO_COAP))) {
 		failed(a, "of the protocols that the MAF speaks none is built in here");
 		return;
 	}
-	if (g->has & 1u << MST_MO_HTTP)
-		k->peer.port = (uint16_t)g->http_port;
+	/* the one that it has spoken until now, as long as that is there */
+	if (g->has & ports && !(g->has & 1u << (k->peer.coap ? MST_MO_COAP : MST_MO_HTTP)))
+		k->peer.coap = !k->peer.coap;
+	if (g->has & ports)
+		k->peer.port = (uint16_t)(k->peer.coap ? g->coap_port : g->http_port);
 	if (!mst_view_to_str(g->admin_fqdn, admin, sizeof(admin)))
 		return failed(a, "adminFQDN is too long");
 	snprintf(base, sizeof(base), "%s", k->peer.path[0] ? k->peer.path : "/MAFBase");
@@ -586,7 +589,7 @@ static void at_maf(struct agent *a)
 		(void)start_procedure(a, &c);
 	if (k->stage != AT_MAF)
 		return;
-	if (session_open_maf(a, a, k->peer.host, k->peer.port, &a->active, &side_ops, &k->client))
+	if (session_open_maf(a, a, &k->peer, &a->active, &side_ops, &k->client))
 		failed(a, "the session could not be begun");
 }
 

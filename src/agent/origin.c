@@ -76,7 +76,7 @@ int origin_keep(struct agent *a, const struct mst_instruction *i, const char *at
 }
 
 /* With which of our initial credentials, as far as it is still there. */
-static int trust(struct agent *a, int method, const struct mst_instruction *i, struct mst_tls_ctx **ret_tls,
+static int trust(struct agent *a, int method, const struct mst_instruction *i, bool coap, struct mst_tls_ctx **ret_tls,
 		 struct session_pins *ret_pins, struct mst_diag *d)
 {
 	if (!(agent_bootstrap_methods(a) >> method & 1)) {
@@ -84,7 +84,7 @@ static int trust(struct agent *a, int method, const struct mst_instruction *i, s
 		return MST_SECENV_NONE;
 	}
 	if (method != MST_METHOD_PSK)
-		return session_tls_mef(a, i, ret_tls, ret_pins, d);
+		return session_tls_mef(a, i, coap, ret_tls, ret_pins, d);
 	*ret_tls = NULL;
 	return 0;
 }
@@ -120,33 +120,39 @@ int origin_instruction(struct agent *a, const struct mst_root_cred *c, struct ag
 	return 0;
 }
 
+static void by_https(struct enrolee_peer *p, bool https)
+{
+	p->port = https ? p->https : p->port;
+	p->coap = p->coap && !https;
+}
+
 /* What authenticates the MEF, from the sequence that was kept. */
-static int open_kept(struct agent *a, const struct mst_root_cred *c, const struct mst_sequence *s, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+static int open_kept(struct agent *a, const struct mst_root_cred *c, const struct mst_sequence *s, bool https, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 		     struct session_pins *ret_pins, struct mst_diag *d)
 {
 	const struct mst_instruction *i = &s->instructions[0];
 
-	if (!enrolee_peer_of(i->uri, ret_mef) || strcmp(ret_mef->host, c->mef_fqdn) != 0) {
+	if (!enrolee_mef_of(i, ret_mef) || strcmp(ret_mef->host, c->mef_fqdn) != 0) {
 		mst_diag_set(d, 0, "origin", "the instruction that was kept names another MEF", NULL);
 		return MST_SECENV_CORRUPT;
 	}
-	if (i->http_port > 0 && i->http_port <= UINT16_MAX)
-		ret_mef->port = (uint16_t)i->http_port;
-	return trust(a, i->method, i, ret_tls, ret_pins, d);
+	by_https(ret_mef, https);
+	return trust(a, i->method, i, ret_mef->coap, ret_tls, ret_pins, d);
 }
 
-int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
-		       struct session_pins *ret_pins, struct mst_diag *d)
+int origin_open(struct agent *a, const struct mst_root_cred *c, bool https, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+		struct session_pins *ret_pins, struct mst_diag *d)
 {
 	struct agent_origin *o = calloc(1, sizeof(*o));
 	int r = o ? read_kept(a, c, o, d) : MST_FAULT_MEMORY;
 
 	if (!r) {
-		r = open_kept(a, c, &o->s, ret_mef, ret_tls, ret_pins, d);
+		r = open_kept(a, c, &o->s, https, ret_mef, ret_tls, ret_pins, d);
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
 		if (enrolee_peer_of(mst_view_str(c->mef_uri), ret_mef)) {
-			r = trust(a, a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_tls, ret_pins, d);
+			by_https(ret_mef, https);
+			r = trust(a, a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, NULL, ret_mef->coap, ret_tls, ret_pins, d);
 		} else {
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);
 		}

@@ -22,14 +22,15 @@ static bool our_mef(const struct agent *a, const struct mst_instruction *i)
 	return !i || !a->has_active || !enrolee_peer_of(i->uri, &mef) || !strcmp(mef.host, a->active.mef_fqdn);
 }
 
-int session_tls_mef(struct agent *a, const struct mst_instruction *i, struct mst_tls_ctx **ret,
-		    struct session_pins *ret_pins, struct mst_diag *d)
+int session_tls_mef(struct agent *a, const struct mst_instruction *i, bool coap, struct mst_tls_ctx **ret, struct session_pins *ret_pins,
+		    struct mst_diag *d)
 {
 	bool own = i && (i->n_anchors || i->n_pins);
 	const struct own_cert *cert = our_mef(a, i) ? own_choice(a) : NULL;
 	uint8_t pem[2 * MST_CERT_MAX];
 	struct mst_writer w = mst_writer_of(pem, sizeof(pem));
 	struct mst_tls_config c = {
+		.datagram = coap,
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile,
 		.require_ems = true,
 		.chain_pem = { (const uint8_t *)a->chain_pem, a->chain_n },
@@ -63,9 +64,10 @@ uint32_t agent_bootstrap_methods(const struct agent *a)
 	       (card_there(&a->cfg) ? UINT32_C(1) << MST_METHOD_GBA : 0);
 }
 
-int session_tls_psk(struct agent *a, struct mst_tls_ctx **ret, struct mst_diag *d)
+int session_tls_psk(struct agent *a, bool coap, struct mst_tls_ctx **ret, struct mst_diag *d)
 {
 	struct mst_tls_config c = {
+		.datagram = coap,
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = true,
 		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a),
 	};
@@ -77,12 +79,12 @@ struct mst_tls_ctx *session_tls_for(struct agent *a, const uint8_t *ua)
 {
 	struct mst_tls_config c = {
 		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = true,
-		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a), .psk_suite = ua ? card_suite(ua) : 0,
+		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a), .psk_suite = card_suite(ua),
 	};
 	struct mst_diag d = { 0 };
 
 	if (!c.psk_suite)
-		return ua ? NULL : a->tls_psk;
+		return NULL;
 	if (a->tls_naf && a->tls_naf_suite == c.psk_suite)
 		return a->tls_naf;
 	a->tls_naf = mst_tls_ctx_free(a->tls_naf);
@@ -94,12 +96,12 @@ struct mst_tls_ctx *session_tls_for(struct agent *a, const uint8_t *ua)
 	return a->tls_naf;
 }
 
-int session_open_maf(struct agent *a, void *owner, const char *host, uint16_t port, const struct mst_root_cred *c, const struct mst_client_ops *ops,
+int session_open_maf(struct agent *a, void *owner, const struct enrolee_peer *at, const struct mst_root_cred *c, const struct mst_client_ops *ops,
 		     struct mst_client **ret)
 {
 	struct mst_quirks q = agent_config_quirks(&a->cfg);
 	bool naf = mst_is_naf_key(c);
-	struct mst_tls_ctx *tls = session_tls_for(a, naf ? c->ua : NULL);
+	struct mst_tls_ctx *tls = naf ? session_tls_for(a, c->ua) : NULL;
 	char identity[MST_ID_MAX];
 	struct mst_writer w = mst_writer_of(identity, sizeof(identity));
 	struct mst_diag d = { 0 };
@@ -112,27 +114,34 @@ int session_open_maf(struct agent *a, void *owner, const char *host, uint16_t po
 	} else {
 		mst_key_id_spell(c->key_id, q.hex_lower, identity);
 	}
-	if (!tls || !w.ok)
+	if ((naf && (!tls || at->coap)) || !w.ok)
 		return MST_FAULT_CRYPTO;
 	r = inside_root_key(a, c, &key, &d);
 	if (!r)
-		r = session_open_for(a, owner, host, port, tls, NULL, &key, identity, ops, ret);
+		r = session_open(a, owner, at, tls, NULL, &key, identity, ops, ret);
 	mst_key_wipe(&key);
 	return r;
 }
 
-int session_open_for(struct agent *a, void *owner, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-		     const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity,
+int session_open_mef(struct agent *a, void *owner, const struct enrolee_peer *at, struct mst_tls_ctx *tls, const struct session_pins *pins,
 		     const struct mst_client_ops *ops, struct mst_client **ret)
 {
-	const char *route = agent_config_route(&a->cfg, host, port);
+	return session_open(a, owner, at, tls, tls ? pins : NULL, tls ? NULL : &a->psk, tls ? NULL : a->cfg.psk_identity, ops, ret);
+}
+
+int session_open(struct agent *a, void *owner, const struct enrolee_peer *at, struct mst_tls_ctx *tls, const struct session_pins *pins,
+		 const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops, struct mst_client **ret)
+{
+	const char *route = agent_config_route(&a->cfg, at->host, at->port);
+	struct mst_quirks q = agent_config_quirks(&a->cfg);
 	struct mst_client_config c = {
 		.base = a->base,
-		.tls = tls,
-		.host = host,
-		.port = port,
-		.server_name = host,
-		.connect_to = route ? route : lan_route(a, host, port),
+		.tls = tls ? tls : at->coap ? a->dtls_psk : a->tls_psk,
+		.dialect = at->coap ? mst_coap_onem2m(q.coap_early) : MST_COAP_BARE,
+		.host = at->host,
+		.port = at->port,
+		.server_name = at->host,
+		.connect_to = route ? route : lan_route(a, at->host, at->port),
 		.psk = psk,
 		.psk_identity = psk_identity,
 		.pins = pins ? pins->v : NULL,
@@ -144,13 +153,6 @@ int session_open_for(struct agent *a, void *owner, const char *host, uint16_t po
 	};
 
 	return mst_client_new(&c, ops, owner, ret);
-}
-
-int session_open(struct agent *a, const char *host, uint16_t port, struct mst_tls_ctx *tls,
-		 const struct session_pins *pins, const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops,
-		 struct mst_client **ret)
-{
-	return session_open_for(a, a, host, port, tls, pins, psk, psk_identity, ops, ret);
 }
 
 mst_time session_speaks_until(const struct mst_peer *p)
@@ -200,14 +202,7 @@ void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *det
 
 bool session_send(struct mst_client *c, const struct mst_request *q, const char *host)
 {
-	uint8_t octets[MST_DIALOG_CONTENT + MST_DIALOG_PATH + 2048];
-	struct mst_writer w = mst_writer_of(octets, sizeof(octets));
-	bool ok;
-
-	mst_request_to_http(q, mst_view_str(host), &w);
-	ok = w.ok && mst_client_send(c, mst_written(&w)) == 0;
-	mst_wipe(octets, sizeof(octets));
-	return ok;
+	return mst_client_request(c, q, host) == 0;
 }
 
 int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a, struct mst_diag *d)

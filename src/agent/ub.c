@@ -551,7 +551,7 @@ static int trust(struct agent_ub *u, const struct mst_instruction *i, struct mst
 		mst_diag_set(d, 0, "uri", "not http(s)://fqdn[:port][/path]", NULL);
 		return 1;
 	}
-	return u->uri[0] && u->tls ? session_tls_mef(u->a, i, &u->tls_ctx, &u->pins, d) : 0;
+	return u->uri[0] && u->tls ? session_tls_mef(u->a, i, false, &u->tls_ctx, &u->pins, d) : 0;
 }
 
 void ub_start(struct agent *a, const char *uri, const struct mst_instruction *i, enum ub_for what, ub_done *done)

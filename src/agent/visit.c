@@ -5,6 +5,7 @@
  *   COMMANDS  Command Retrieve; a CERT_PROV is carried out by EST inside the session; reported with 20, 100 or 101. A request
  *             that waits for approval is not reported: the MEF issues the command again at the next visit. DEV_CFG and
  *             MO_NODE are carried out by order.c, inside the session as far as they need the MEF
+ *             A MEF that is visited by CoAP is visited by HTTPS for what EST does.
  *   RENEW     simplereenroll in a session with the certificate that is to be renewed
  *   ANEW      simpleenroll with the initial certificate, when the one in use has ended or is refused: the last resort (lesson 9)
  *   PROVE     cacerts in a session with the new one; then it is the active one (lesson 4)
@@ -37,6 +38,7 @@ struct agent_visit {
 	struct session_pins pins;
 	char host[MST_ID_MAX], base[MST_ID_MAX], from[MST_ID_MAX];
 	uint16_t tcp;
+	bool coap;                   /* the session is CoAP's, and EST is not there (RFC 7030) */
 	bool exported, has_key;      /* the session's key; it is not used up yet */
 	uint8_t rel[MST_REL_ID_LEN];
 	struct mst_key ke;
@@ -230,6 +232,12 @@ static void execute_cert_prov(struct agent *a)
 	}
 	if (old->there && old->name.kind == name.kind && !strcmp(old->name.value, name.value))
 		csr = (struct mst_view){ old->csr, old->csr_n };
+	if (a->visit->coap) {
+		/* not reported, so that the MEF gives it again: to a visit by HTTPS, at once */
+		a->visit_https = true;
+		executed(a, 0, 1, "");
+		return;
+	}
 	if (!begin_est(a, EST_JOB_ENROLL, p->path, &name, csr))
 		executed(a, MST_CMD_CERT_CLIENT, 0, "the request could not be begun");
 }
@@ -344,6 +352,7 @@ static void over(struct agent *a)
 	if (v->job == VISIT_COMMANDS && (!good || !v->exported))
 		managed_put_off(a->managed, agent_utc(a), agent_utc(a) + AGAIN_S);
 	a->show = NULL;
+	a->visit_https = a->visit_https && v->coap;
 	visit_drop(a);
 	if (at_once)
 		a->visit_at = agent_now();   /* a command wants a session of its own */
@@ -510,10 +519,7 @@ void own_session_ended(struct agent *a, enum mst_tls_end why)
 static int open_session(struct agent *a, const struct enrolee_peer *mef)
 {
 	struct agent_visit *v = a->visit;
-	bool psk = !v->tls;
-
-	return session_open(a, mef->host, mef->port, psk ? a->tls_psk : v->tls, psk ? NULL : &v->pins, psk ? &a->psk : NULL,
-			    psk ? a->cfg.psk_identity : NULL, &visit_ops, &v->client);
+	return session_open_mef(a, a, mef, v->tls, &v->pins, &visit_ops, &v->client);
 }
 
 static bool start(struct agent *a, enum visit_job job)
@@ -535,11 +541,12 @@ static bool start(struct agent *a, enum visit_job job)
 
 	a->show = shown;
 	a->visit = v = calloc(1, sizeof(*v));
-	r = v ? origin_open(a, &a->active, &mef, &v->tls, &v->pins, &d) : MST_FAULT_MEMORY;
+	r = v ? origin_open(a, &a->active, job != VISIT_COMMANDS || a->visit_https, &mef, &v->tls, &v->pins, &d) : MST_FAULT_MEMORY;
 	if (!r) {
 		v->job = job;
 		memcpy(v->host, mef.host, sizeof(v->host));
 		v->tcp = mef.port;
+		v->coap = mef.coap;
 		snprintf(host, sizeof(host), mef.port == 443 ? "%s" : "%s:%u", v->host, mef.port);
 		v->port = (struct est_port){ a, port_attrs, port_csr, port_ca, port_issued };
 		mc.mef_fqdn = v->host;
@@ -553,7 +560,7 @@ static bool start(struct agent *a, enum visit_job job)
 		mc.serves[0] = a->active.cse_id;
 		mc.serves[1] = a->active.ae_id;
 		mc.serves[2] = a->active.node_id;
-		mc.port = mef.port;
+		mc.port = mef.https;         /* of the URIs that its commands have */
 		ec.host = host;
 		ec.port = &v->port;
 		ec.name = a->own.slot[OWN_ACTIVE].name;

@@ -3,6 +3,8 @@ import contextlib
 import json
 import os
 import pathlib
+import re
+import signal
 import socket
 import sqlite3
 import ssl
@@ -124,7 +126,8 @@ def rows(inst):
 def nothing_changes(inst):
     before = rows(inst)
     yield
-    assert rows(inst) == before
+    after = rows(inst)
+    assert after == before, {t: (before[t], after[t]) for t in before if before[t] != after[t]}
 
 
 @contextlib.contextmanager
@@ -138,6 +141,16 @@ def told(inst, what, *words, **match):
     until(f"{what} {words} {match}", lambda: any(e["what"] == what and all(w in e["why"] for w in words) and
                                                  all(e.get(k) == v for k, v in match.items()) for e in new()),
           TELL_SECONDS, lambda: f"{new()} {inst.log_text()[-1500:]}")
+
+
+def reload(inst):
+    """SIGHUP, and wait until every listener and the engine have said, in a log with level "debug", that they go on with what is new."""
+    seen = inst.log.stat().st_size
+    inst.process.send_signal(signal.SIGHUP)
+    listeners = int(re.search(r"listeners = (\d+)", inst.config.read_text())[1])
+    wanted = {"engine", *(f"listener-{role}-{i}" for role in ("mef", "maf") for i in range(listeners))}
+    until("all have reloaded", lambda: wanted <= set(re.findall(r"debug (\S+): reloaded", inst.log.read_text(errors="replace")[seen:])),
+          context=inst.log_text)
 
 
 class Impostor:

@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from stranger import TELL_SECONDS, Client, Impostor, content, nothing_changes, rows, told
+from stranger import TELL_SECONDS, Client, Impostor, content, nothing_changes, reload, rows, told
 from support import AGENT, MUSTER, RUN_SECONDS, Installation, run, until
 
 COUNT = iter(range(100, 10000))
@@ -117,15 +117,6 @@ def test_revoked_certificate(inst, node):
     finally:
         (inst.dir / "crls/acme.crl").unlink()
         reload(inst)
-
-
-def reload(inst):
-    """SIGHUP, and wait until every listener and the engine have said that they go on with what is new."""
-    seen = inst.log.stat().st_size
-    inst.process.send_signal(signal.SIGHUP)
-    wanted = {"listener-mef-0", "listener-mef-1", "listener-maf-0", "listener-maf-1", "engine"}
-    until("all have reloaded", lambda: wanted <= set(re.findall(r"debug (\S+): reloaded", inst.log.read_text(errors="replace")[seen:])),
-          context=inst.log_text)
 
 
 def test_a_reload_that_cannot_be_is_told_and_changes_nothing(inst, node):

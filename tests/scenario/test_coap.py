@@ -2,22 +2,19 @@
 its maker's secret, over a network that loses, doubles and turns round, through a power cut, and beside somebody who lies.
 Strangers see the same: libcoap over OpenSSL and over GnuTLS.
 """
-import contextlib
 import itertools
 import json
 import os
 import pathlib
-import random
 import re
 import select
 import signal
-import socket
 import subprocess
-import threading
 
 import pytest
 
 from briefer import Briefer, der, dial
+from coaps import BLOCK2, Cutter, Relay, libcoap, option, parse
 from stranger import told
 from support import AGENT, MUSTERD, RUN_SECONDS, Installation, free_port, run, secret_text, until
 
@@ -118,77 +115,6 @@ def test_a_wrong_secret_is_silence(inst):
     inst.wrong_identity = identity       # what the operator hears when the handshake's time is over: test_counted()
 
 
-class Relay:
-    """A network path for datagrams, for several clients: loses, doubles, turns round; can be cut."""
-
-    def __init__(self, to, loss=0, double=0, turn=0, seed=1):
-        self.to, self.loss, self.double, self.turn, self.random = to, loss, double, turn, random.Random(seed)
-        self.passed = self.lost = self.largest = 0
-        self.cut = threading.Event()
-        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.front.bind(("127.0.0.1", 0))
-        self.front.setblocking(False)
-        self.port = self.front.getsockname()[1]
-        self.backs, self.late, self.ended = {}, [], False
-        self.wake = socket.socketpair()
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exc):
-        self.wake[0].send(b"x")
-        self.thread.join()
-        for s in (self.front, *self.backs.values(), *self.wake):
-            s.close()
-
-    def seen(self, to_server, data):
-        pass
-
-    def give(self, send, data):
-        self.largest = max(self.largest, len(data))
-        if self.cut.is_set() or self.random.random() < self.loss:
-            self.lost += 1
-            return
-        self.passed += 1
-        for _ in range(2 if self.random.random() < self.double else 1):
-            if self.random.random() < self.turn:
-                self.late.append((send, data))
-            else:
-                send(data)
-
-    def run(self):
-        while True:
-            ready, _, _ = select.select([self.front, self.wake[1], *self.backs.values()], [], [], 0.03)
-            if self.wake[1] in ready:
-                return
-            if not ready:
-                self.random.shuffle(self.late)
-                for send, data in self.late:
-                    with contextlib.suppress(ConnectionRefusedError, BlockingIOError):
-                        send(data)
-                self.late = []
-            for s in ready:
-                try:
-                    if s is self.front:
-                        data, client = s.recvfrom(65536)
-                        if client not in self.backs:
-                            back = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                            back.connect(("127.0.0.1", self.to))
-                            back.setblocking(False)      # what made it readable may be an error that sending has met first
-                            self.backs[client] = back
-                        self.seen(True, data)
-                        self.give(self.backs[client].send, data)
-                    else:
-                        data = s.recv(65536)
-                        client = next(c for c, b in self.backs.items() if b is s)
-                        self.seen(False, data)
-                        self.give(lambda d, c=client: self.front.sendto(d, c), data)
-                except (ConnectionRefusedError, BlockingIOError):
-                    pass
-
-
 def test_over_a_bad_network(inst):
     with Relay(inst.coap_port, loss=0.04, double=0.3, turn=0.3, seed=4) as path:
         node = new(inst, 'open_timeout = "60s";\nanswer_timeout = "60s";\n', at=path.port)
@@ -252,10 +178,6 @@ def test_a_liar_makes_nobody_trust_it(inst, tmp_path):
         liar.communicate()
 
 
-def option(delta, value):
-    return bytes((delta << 4 | len(value),)) + value if delta < 13 else bytes((0xd0 | len(value), delta - 13)) + value
-
-
 class Strange:
     """A briefing node over CoAP that shares no code with ours: OpenSSL's DTLS, and messages made here. `answer` makes the code,
     the options and the content out of the number of the block that is asked for."""
@@ -285,19 +207,10 @@ class Strange:
 
     @staticmethod
     def reply(asked, answer):
-        size, at, number, block = asked[0] & 15, 4 + (asked[0] & 15), 0, 0
-        while at < len(asked) and asked[at] != 0xff:
-            delta, n, at = asked[at] >> 4, asked[at] & 15, at + 1
-            if delta == 13:
-                delta, at = 13 + asked[at], at + 1
-            if n == 13:
-                n, at = 13 + asked[at], at + 1
-            number += delta
-            if number == 23:
-                block = int.from_bytes(asked[at:at + n], "big") >> 4
-            at += n
-        kind, code, rest = answer(block)
-        return bytes((0x40 | kind << 4 | (size if code else 0), code)) + asked[2:4] + (asked[4:4 + size] + rest if code else b"")
+        _, mid, token, options, _ = parse(asked)
+        kind, code, rest = answer(int.from_bytes(dict(options).get(BLOCK2, b""), "big") >> 4)
+        token = token if code else b""
+        return bytes((0x40 | kind << 4 | len(token), code)) + mid.to_bytes(2, "big") + token + (rest if code else b"")
 
 
 AS_JSON = b"\xc1\x32"
@@ -407,24 +320,11 @@ def test_redirected_from_https_and_back(inst):
 
 # --- strangers ---
 
-# In a namespace of its own. A machine with nothing but the base has no hosts file to put another one over: there it is all of /etc.
-NAMED = """if [ -e /etc/hosts ]; then mount --bind "$0" /etc/hosts
-else cp -a /etc "$0.etc" && cp "$0" "$0.etc/hosts" && mount --bind "$0.etc" /etc; fi && exec "$@"
-"""
-
-
-def coap_client(inst, tmp_path, library, *args, path="/briefing", ask=None, check=True):
-    """libcoap's client, which takes the briefing node's name from a hosts file of its own; what came back, code and all."""
-    hosts = tmp_path / "hosts"
-    hosts.write_text(f"127.0.0.1 localhost {inst.bbn}\n")
+def coap_client(inst, tmp_path, library, *args, path="/briefing", ask=None):
+    """What came back of a question, code and all."""
     question = tmp_path / "ask.json"
     question.write_text(json.dumps({"version": 1, "attempt": f"{next(COUNT):032x}", "methods": ["cert"]} if ask is None else ask))
-    done = run("unshare", "-m", "sh", "-c", NAMED, hosts, f"coap-client-{library}", "-v", "6", "-B", "20",
-               "-m", "post", "-f", question, *args, f"coaps://{inst.bbn}:{inst.coap_port}{path}", check=False)
-    # the last answer: what was fetched block by block has one for each
-    codes = re.findall(r"t:(?:ACK|CON|NON) c:(\d\.\d\d)", done.stdout)
-    assert codes or not check, done.stdout + done.stderr + inst.log_text()
-    return codes[-1] if codes else None, done.stdout, done.stderr
+    return libcoap(tmp_path, library, inst.bbn, f"coaps://{inst.bbn}:{inst.coap_port}{path}", "-m", "post", "-f", question, *args, context=inst.log_text)
 
 
 def body_of(out):
@@ -624,17 +524,6 @@ def test_settings_that_are_none(inst, tmp_path, wrong, said):
     conf.write_text(re.sub(r"coap_listen = \[[^]]*\]", f"coap_listen = {wrong}", inst.plain_config))
     done = run(MUSTERD, "-c", conf, "--check", check=False)
     assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
-
-
-class Cutter(Relay):
-    """The server's power goes while a content is under way in blocks: a record that is as large as a block shows it. Nothing passes
-    then until somebody lets it."""
-    at, inst = None, None                # True: the question's blocks; False: the answer's
-
-    def seen(self, to_server, data):
-        if self.at is to_server and data[0] == 23 and len(data) > 1000 and not self.cut.is_set():
-            self.cut.set()
-            self.inst.process.kill()
 
 
 def test_power_cut_of_the_server_between_blocks(inst):

@@ -53,6 +53,23 @@ static bool add(struct coap_client *c, uint16_t number, struct mst_view v)
 	return true;
 }
 
+/* One of oneM2M's, or what else the caller has: behind those of lower or the same number. */
+static bool add_more(struct coap_client *c, size_t *n, const struct mst_coap_option *o)
+{
+	struct mst_view v = { c->text + *n, o->value.n };
+	size_t at = c->n_option;
+
+	if (v.n > sizeof(c->text) - *n || !add(c, o->number, v))
+		return false;
+	if (v.n)
+		memcpy(c->text + *n, o->value.p, v.n);
+	*n += v.n;
+	for (; at && c->option[at - 1].number > o->number; at--)
+		c->option[at] = c->option[at - 1];
+	c->option[at] = (struct mst_coap_option){ o->number, v };
+	return true;
+}
+
 /* Into c->text, where the option's value stays. */
 static bool add_uint(struct coap_client *c, size_t *n, uint16_t number, uint32_t x)
 {
@@ -88,11 +105,13 @@ static bool add_path(struct coap_client *c, size_t *n, struct mst_view path)
 	return true;
 }
 
-/* In the order of their numbers. */
+#define FRAME 24                     /* header, token, blocks and the marker; three octets before an option's value are the rule */
+/* In the order of their numbers. What is sent in one piece leaves room for them. */
 static bool put_options(struct coap_client *c)
 {
 	const struct coap_question *q = &c->q;
 	size_t n = 0;
+	bool good;
 
 	c->n_option = 0;
 	if (q->host.n > 255)
@@ -103,9 +122,13 @@ static bool put_options(struct coap_client *c)
 		if (!add(c, MST_COAP_URI_HOST, (struct mst_view){ c->text, n }))
 			return false;
 	}
-	return (!q->port || add_uint(c, &n, MST_COAP_URI_PORT, q->port)) && add_path(c, &n, q->path) &&
+	good = (!q->port || add_uint(c, &n, MST_COAP_URI_PORT, q->port)) && add_path(c, &n, q->path) &&
 	       (!q->has_format || add_uint(c, &n, MST_COAP_CONTENT_FORMAT, q->format)) &&
 	       (q->accept == 0xffff || add_uint(c, &n, MST_COAP_ACCEPT, q->accept));
+	for (size_t i = 0; good && i < q->n_option; i++)
+		good = add_more(c, &n, &q->option[i]);
+	c->szx = coap_fitting(c->szx, FRAME + n + 3 * c->n_option);
+	return good;
 }
 
 /* A message of this exchange, new: with an id and a token that were not there before. */
@@ -216,6 +239,15 @@ static bool same_tag(struct coap_client *c, const struct mst_coap_msg *m, bool f
 	return true;
 }
 
+/* What the owner may want to know. One for which there is no room is as one that did not come. */
+static void keep_more(struct coap_client *c, const struct mst_coap_msg *m)
+{
+	c->more.n = c->more.n_text = 0;
+	for (size_t i = 0; i < m->n; i++)
+		if (m->option[i].number == MST_COAP_LOCATION_PATH || m->option[i].number > MST_COAP_SIZE1)
+			(void)!coap_more_add(&c->more, &m->option[i]);
+}
+
 static void take_answer(struct coap_client *c, const struct mst_coap_msg *m, mst_ms now)
 {
 	const struct mst_coap_option *o = mst_coap_find(m, MST_COAP_BLOCK2);
@@ -246,6 +278,7 @@ static void take_answer(struct coap_client *c, const struct mst_coap_msg *m, mst
 		c->format = (uint16_t)mst_coap_uint_of(m, MST_COAP_CONTENT_FORMAT, 0);
 		c->has_max_age = mst_coap_find(m, MST_COAP_MAX_AGE);
 		c->max_age = mst_coap_uint_of(m, MST_COAP_MAX_AGE, 0);
+		keep_more(c, m);
 	}
 	c->code = m->code;
 	c->n_in += m->payload.n;
@@ -262,7 +295,7 @@ static void on_response(struct coap_client *c, struct mst_coap_msg *m, mst_ms no
 	uint16_t bad;
 
 	/* RFC 7252 5.4.1: a response with a critical option that is not understood is rejected */
-	if (!mst_coap_check(m, &bad)) {
+	if (!mst_coap_check(m, c->q.dialect, &bad)) {
 		end(c, COAP_CLIENT_OUT_OF_STEP);
 		return;
 	}

@@ -25,6 +25,37 @@ bool coap_resend_due(struct coap_resend *r, mst_ms now)
 	return true;
 }
 
+bool coap_more_add(struct coap_more *x, const struct mst_coap_option *o)
+{
+	uint8_t *at = x->text + x->n_text;
+
+	if (x->n == COAP_MORE_MAX || o->value.n > sizeof(x->text) - x->n_text)
+		return false;
+	if (o->value.n)
+		memcpy(at, o->value.p, o->value.n);
+	x->n_text += o->value.n;
+	x->option[x->n++] = (struct mst_coap_option){ o->number, { at, o->value.n } };
+	return true;
+}
+
+uint8_t coap_fitting(uint8_t szx, size_t octets)
+{
+	while (szx && mst_coap_block_size(szx) + octets > COAP_DATAGRAM)
+		szx--;
+	return szx;
+}
+
+/* Header, token, blocks, tag, sizes and format; and an option has five octets before its value at most. */
+#define FRAME 64
+static size_t octets_of(const struct mst_coap_option *o, size_t n)
+{
+	size_t sum = FRAME;
+
+	for (size_t i = 0; i < n; i++)
+		sum += 5 + o[i].value.n;
+	return sum;
+}
+
 void coap_server_init(struct coap_server *s, const struct coap_server_config *cfg, const struct coap_room *room)
 {
 	memset(s, 0, sizeof(*s));
@@ -165,14 +196,21 @@ static void put_block(struct coap_server *s, struct mst_view body, uint32_t num,
 		mst_coap_add_uint(&m, MST_COAP_SIZE2, (uint32_t)body.n, total);
 	if (s->has_block1)
 		mst_coap_add_block(&m, MST_COAP_BLOCK1, &s->block1, one);
+	for (size_t i = 0; i < s->out_more.n; i++)
+		mst_coap_add(&m, s->out_more.option[i].number, s->out_more.option[i].value);
 	put_reply(s, &m, now, rnd);
+}
+
+static uint8_t smaller(uint8_t a, uint8_t b)
+{
+	return a < b ? a : b;
 }
 
 /* Another block of the answer that was given last. The last one is kept as a reply, so that the rest may go. */
 static void next_block(struct coap_server *s, mst_ms now)
 {
 	struct mst_view body = { s->out, s->n_out };
-	uint8_t szx = s->block2.szx < s->cfg.szx ? s->block2.szx : s->cfg.szx;
+	uint8_t szx = smaller(s->block2.szx, s->out_szx);
 	size_t at = (size_t)s->block2.num << (4 + s->block2.szx);
 
 	s->has_block1 = false;
@@ -191,12 +229,22 @@ static void next_block(struct coap_server *s, mst_ms now)
 
 void coap_server_answer(struct coap_server *s, const struct coap_answer *a, mst_ms now, uint32_t rnd)
 {
-	uint8_t szx = s->has_block2 && s->block2.szx < s->cfg.szx ? s->block2.szx : s->cfg.szx;
+	uint8_t szx = coap_fitting(s->cfg.szx, octets_of(a->option, a->n_option));
+	bool good = true;
 
 	if (s->state != COAP_SERVER_ASKED)
 		return;
 	drop_out(s);
 	rest(s, now);
+	s->out_szx = szx;
+	szx = s->has_block2 ? smaller(s->block2.szx, szx) : szx;
+	s->out_more.n = s->out_more.n_text = 0;
+	for (size_t i = 0; i < a->n_option; i++)
+		good = coap_more_add(&s->out_more, &a->option[i]) && good;
+	if (!good) {
+		say(s, MST_COAP_INTERNAL, "the answer's options have no room", 0, now);
+		return;
+	}
 	if (a->body.n > mst_coap_block_size(szx)) {
 		s->out = s->room.take(s->room.arg, a->body.n);
 		if (!s->out) {
@@ -358,7 +406,7 @@ static bool judge(struct coap_server *s, struct mst_coap_msg *m, mst_ms now)
 		refuse(s, MST_COAP_NO_PROXY, "Proxy-Uri", "this is no proxy", now);
 		return false;
 	}
-	if (!mst_coap_check(m, &bad)) {
+	if (!mst_coap_check(m, s->cfg.dialect, &bad)) {
 		refuse_option(s, bad, now);
 		return false;
 	}

@@ -54,7 +54,13 @@ struct coap_server_config {
 	uint8_t szx;                 /* largest block that is sent, MST_COAP_SZX_MAX or less */
 	mst_ms patience_ms;          /* with a request before an acknowledgement of its own: below COAP_ACK_MS */
 	uint16_t first_id;           /* of our own messages; by chance */
+	enum mst_coap_dialect dialect;
 };
+
+/* Options of an answer besides those that say how it is sent: the same with every block of it. */
+#define COAP_MORE_MAX 16
+#define COAP_MORE_OCTETS 512
+struct coap_more { struct mst_coap_option option[COAP_MORE_MAX]; size_t n, n_text; uint8_t text[COAP_MORE_OCTETS]; };
 
 struct coap_server {
 	struct coap_server_config cfg;
@@ -91,6 +97,8 @@ struct coap_server {
 	uint8_t out_code;
 	bool out_has_format;
 	uint16_t out_format;
+	struct coap_more out_more;
+	uint8_t out_szx;             /* largest block that fits beside them */
 };
 
 /* A whole request, views borrowed until the next call: options as they came, `body` joined. */
@@ -101,6 +109,8 @@ struct coap_answer {
 	uint16_t format;             /* Content-Format of the body */
 	uint32_t max_age;            /* seconds until it is worth asking again; 0 = not said */
 	struct mst_view body;
+	const struct mst_coap_option *option;        /* more of them, in no order; copied */
+	size_t n_option;
 };
 
 void coap_server_init(struct coap_server *s, const struct coap_server_config *cfg, const struct coap_room *room);
@@ -146,6 +156,9 @@ struct coap_question {
 	bool has_format;
 	uint16_t format, accept;     /* accept: 0xffff = none */
 	struct mst_view body;        /* borrowed until the end */
+	const struct mst_coap_option *option;        /* more of them, in no order; copied */
+	size_t n_option;
+	enum mst_coap_dialect dialect;               /* of the answer's options */
 };
 
 struct coap_client {
@@ -180,6 +193,7 @@ struct coap_client {
 	uint16_t format;
 	bool has_max_age;
 	uint32_t max_age;
+	struct coap_more more;       /* done: what the answer's first block said besides */
 };
 
 /* `in`: room for an answer. Nothing else of the machine changes between exchanges of a session. */
@@ -194,6 +208,11 @@ mst_ms coap_client_deadline(const struct coap_client *c);
 struct mst_view coap_client_body(const struct coap_client *c);
 
 /* ---- both -------------------------------------------------------------------------------------------- */
+
+/* False: no room. */
+MST_MUST_CHECK bool coap_more_add(struct coap_more *x, const struct mst_coap_option *o);
+/* Largest block, `szx` at most, that fits into a datagram of ours beside so many octets of other things. */
+uint8_t coap_fitting(uint8_t szx, size_t octets);
 
 void coap_resend_begin(struct coap_resend *r, uint16_t id, mst_ms now, uint32_t rnd);
 /* Time for another one? False with r->on false: it was the last. */

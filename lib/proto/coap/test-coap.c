@@ -46,6 +46,8 @@ struct world {
 	uint8_t got[16384], answer[20000];
 	size_t n_got, n_answer;
 	uint8_t code;
+	struct mst_coap_option more[4];      /* of the answer */
+	size_t n_more;
 };
 
 static void fly(struct world *w, bool to_server, struct mst_view v)
@@ -79,6 +81,8 @@ static void answer(struct world *w)
 	struct coap_answer a = { .code = w->code, .has_format = true, .format = 60, .body = { w->answer, w->n_answer } };
 
 	w->answer_at = MST_NEVER;
+	a.option = w->more;
+	a.n_option = w->n_more;
 	coap_server_answer(&w->s, &a, w->now, chance(1u << 30));
 }
 
@@ -290,6 +294,64 @@ static void more_than_is_taken(void **state)
 	w->c.cap = 4096;
 	ask(w, 10);
 	assert_int_equal(w->c.why, COAP_CLIENT_OVERSIZED);
+	end(w);
+}
+
+/* Options that say something themselves: in every block, and blocks leave them room. More than there is room for is the server's fault. */
+static void options_beside_blocks(void **state)
+{
+	static uint8_t text[255];
+	static const size_t lengths[] = { 0, 3, 100, 240 };
+
+	(void)state;
+	memset(text, 'i', sizeof(text));
+	for (size_t i = 0; i < MST_COUNT(lengths); i++) {
+		struct mst_coap_option asked[] = { { 283, { text, lengths[i] } }, { 279, { text, lengths[i] } }, { 267, MST_VIEW_LIT("\xfd\xe9") } };
+		struct coap_question q = { .code = MST_COAP_POST, .host = MST_VIEW_LIT("mef.example.com"), .path = MST_VIEW_LIT("/MEFBase"), .port = 5685,
+					   .has_format = true, .format = 50, .accept = 50, .body = { body, 5000 }, .option = asked, .n_option = 3,
+					   .dialect = MST_COAP_ONEM2M };
+		struct world *w = world(9, 6, 6);
+
+		w->s.cfg.dialect = MST_COAP_ONEM2M;
+		w->n_more = 3;
+		w->more[0] = (struct mst_coap_option){ 307, MST_VIEW_LIT("\x07\xd1") };
+		w->more[1] = (struct mst_coap_option){ 283, { text, lengths[i] } };
+		w->more[2] = (struct mst_coap_option){ MST_COAP_LOCATION_PATH, MST_VIEW_LIT("MEFBase") };
+		w->n_answer = 6000;
+		w->loss = 10;
+		w->jitter = 50;
+		assert_true(coap_client_ask(&w->c, &q, w->now));
+		play(w);
+		arrived(w, 5000);
+		assert_int_equal(w->asked, 1);
+		assert_true(w->largest <= COAP_DATAGRAM);
+		assert_int_equal(w->c.more.n, 3);
+		assert_int_equal(w->c.more.option[0].number, MST_COAP_LOCATION_PATH);
+		assert_true(w->c.more.option[1].number == 283 && w->c.more.option[1].value.n == lengths[i]);
+		assert_true(mst_view_eq_str(w->c.more.option[2].value, "\x07\xd1"));
+		end(w);
+	}
+}
+
+static void options_without_room(void **state)
+{
+	static uint8_t text[255];
+	struct mst_coap_option asked[] = { { 279, { text, 255 } }, { 283, { text, 255 } }, { 331, { text, 255 } } };
+	struct coap_question q = { .code = MST_COAP_GET, .host = MST_VIEW_LIT("h"), .path = MST_VIEW_LIT("/"), .accept = 0xffff, .option = asked,
+				   .n_option = 3, .dialect = MST_COAP_ONEM2M };
+	struct world *w = world(10, 6, 6);
+
+	(void)state;
+	memset(text, 'i', sizeof(text));
+	w->s.cfg.dialect = MST_COAP_ONEM2M;
+	for (size_t i = 0; i < 3; i++)
+		w->more[i] = asked[i];
+	w->n_more = 3;
+	assert_true(coap_client_ask(&w->c, &q, w->now));
+	play(w);
+	assert_int_equal(w->c.code, MST_COAP_INTERNAL);
+	q.host = (struct mst_view){ text, 255 };
+	assert_false(coap_client_ask(&w->c, &q, w->now));
 	end(w);
 }
 
@@ -536,6 +598,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_size_both_ways), cmocka_unit_test(a_bad_network), cmocka_unit_test(a_slow_owner_answers_by_itself),
 		cmocka_unit_test(a_dead_network_is_silence), cmocka_unit_test(no_room_is_busy), cmocka_unit_test(more_than_is_taken),
+		cmocka_unit_test(options_beside_blocks), cmocka_unit_test(options_without_room),
 		cmocka_unit_test(blocks_out_of_turn), cmocka_unit_test(nobody_elses_blocks), cmocka_unit_test(oddities),
 		cmocka_unit_test(room_is_given_back), cmocka_unit_test(refusals_have_their_reasons), cmocka_unit_test(half_a_request_is_told),
 	};
