@@ -83,6 +83,13 @@ MST_MUST_CHECK bool mst_log_seal_read(struct mst_view text, struct mst_log_seal 
 /* Is it of that CA (a certificate, DER)? 0, an mst_pki_outcome, or a fault. */
 MST_MUST_CHECK int mst_log_seal_check(struct mst_crypto *c, struct mst_view ca_der, const struct mst_log_seal *s);
 
+/*
+ * The CA's key. In a file it signs in the keeper's memory; in a device (`kind`: enum mst_secenv_kind, a TPM or a token, decision 0035) it never
+ * was here: a holder (struct mst_ca_holder) has each digest signed there. `away`: it could not, the last time that it was asked; `times`
+ * counts how often that began.
+ */
+struct mst_keeper_ca { uint32_t kind; bool away; uint32_t times; char why[200]; };
+
 enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
 
 /*
@@ -101,7 +108,8 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
  * three from nothing (create).
  * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
  */
-enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME, MST_KEEPER_BUSY };
+enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME, MST_KEEPER_BUSY,
+			  MST_KEEPER_AWAY /* the device with the CA's key does not sign now; it may come back */ };
 
 /*
  * What has left in the last minute, each counted by itself: keys by their purpose (those for NAFs are of Ks), vectors, certificates
@@ -115,6 +123,7 @@ extern const char *const mst_rate_name[MST_RATE__COUNT];           /* as setting
 struct mst_keeper_limit { uint32_t alarm, most; };
 #define MST_RATE_NEVER UINT32_MAX
 #define MST_KEEPER_BUSY_SECONDS 30   /* what a peer is told to wait then: half a minute has left the count */
+#define MST_KEEPER_AWAY_SECONDS 60   /* and then: somebody has to do something first */
 struct mst_keeper_rates {
 	struct mst_keeper_rate_state {
 		uint32_t minute, peak;           /* in the last minute; in the busiest since the start */
@@ -210,6 +219,8 @@ struct mst_keeper_ops {
 	int (*retire)(struct mst_keeper *k, uint32_t gen);
 	/* All zero when nothing was limited (mst_keeper_local_limits). */
 	int (*rates)(struct mst_keeper *k, struct mst_keeper_rates *ret);
+	/* Where the CA's key is, and whether it signs. */
+	int (*ca_state)(struct mst_keeper *k, struct mst_keeper_ca *ret);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -221,10 +232,16 @@ struct mst_keeper { const struct mst_keeper_ops *ops; };
  * `kind`; which one those that are there need their files say. `starts`: the next one is made ahead, as no device can be reached later.
  */
 struct secenv_root;
+/* Who can have the device with the CA's key sign. `record`: what ca.key holds of it. 0, MST_KEEPER_AWAY explained in `d`, or a fault. */
+struct mst_ca_holder {
+	int (*sign)(void *arg, struct mst_view record, const uint8_t digest[MST_SHA256_LEN], uint8_t *ret_sig, size_t cap, size_t *ret_n, struct mst_diag *d);
+	void *arg;
+};
 struct mst_keeper_device {
 	int (*open)(const struct mst_keeper_device *dev, int kind, struct secenv_root **ret, struct mst_diag *d);
 	int kind;
 	bool starts;
+	struct mst_ca_holder ca;            /* copied; sign NULL: a CA key in a device is away */
 };
 
 /*
@@ -244,6 +261,14 @@ MST_MUST_CHECK int mst_keeper_create_files(const char *dir, const char *ca_name,
 MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_name,
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
+/* And with the CA's key made in a device, where it stays (NULL: in a file). The device is the caller's. */
+struct mst_keeper_new_ca { const char *name; const char *const *permitted_dns; size_t n_permitted; struct secenv_root *device; };
+MST_MUST_CHECK int mst_keeper_create_files_in(const char *dir, const struct mst_keeper_new_ca *ca, mst_time now, struct mst_crypto *c, struct mst_diag *d);
+/* What ca.key of that directory holds of a key in a device: which kind (enum mst_secenv_kind; 0: it is in the file), and its record. */
+#define MST_CA_RECORD_MAX 512
+MST_MUST_CHECK int mst_keeper_ca_record(const char *dir, uint32_t *ret_kind, uint8_t ret_record[MST_CA_RECORD_MAX], size_t *ret_n, struct mst_diag *d);
+/* Has that device the key of ca.pem's certificate? 0, an outcome of secenv or a fault, explained. */
+MST_MUST_CHECK int mst_keeper_ca_fits(const char *dir, struct secenv_root *device, struct mst_diag *d);
 /* Count, and limit, from now on. `now`: a clock that never goes back, in milliseconds. */
 void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit limit[MST_RATE__COUNT], mst_ms (*now)(void));
 /* For tests: what a keeper has done since it was opened. */

@@ -5,6 +5,7 @@
 
 static const char *const processes_choices[] = { "split", "single", NULL };
 static const char *const kek_choices[] = { "file", "secret", "tpm", "pkcs11", NULL };      /* enum mst_secenv_kind */
+static const char *const ca_choices[] = { "file", "tpm", "pkcs11", NULL };                  /* ca_kinds in keeper-device.c */
 static const char *const format_choices[] = { "text", "json", NULL };
 static const char *const level_choices[] = { "error", "warning", "info", "debug", NULL };
 static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL };   /* enum mst_tls_profile */
@@ -77,6 +78,19 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "pkcs11: the token's label" },
 	{ "keeper_key.pin_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.pin_file),
 	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN" },
+	{ "ca_key", MST_CONF_T_GROUP, .help = "where the CA's private key is; made there by muster init --ca-key" },
+	{ "ca_key.backend", MST_CONF_T_CHOICE, MST_CONF_FIXED, "file", NULL, AT(ca_key.key.backend), .choices = ca_choices,
+	  .help = "in ca.key, encrypted by the key-encryption key (file), or inside of a TPM 2.0 (tpm) or a token (pkcs11), which signs" },
+	{ "ca_key.tcti", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.tcti),
+	  .help = "tpm: the way to it, like device:/dev/tpmrm0; \"\" = what tpm2-tss finds" },
+	{ "ca_key.module", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.module),
+	  .help = "pkcs11: the library; \"\" = every one that p11-kit knows" },
+	{ "ca_key.module_state", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.module_state),
+	  .help = "pkcs11: a file or directory, beside /etc and libraries, that the library needs while it runs, like its device or its tokens' files" },
+	{ "ca_key.token", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.token),
+	  .help = "pkcs11: the token's label" },
+	{ "ca_key.pin_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.pin_file),
+	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN; best in a directory of its own, which the process that signs may read" },
 	{ "keeper_limits", MST_CONF_T_GROUP,
 	  .help = "how much may leave the keeper in a minute: with so many there is an alarm, above ..._most the keeper refuses until a minute has "
 		  "less, and peers are told to come again; 0 = neither. muster keeper show tells the busiest minute" },

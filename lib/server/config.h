@@ -139,6 +139,11 @@ struct mst_conf_keeper_key {
 	int64_t backend;
 	char secret_file[MST_CONF_PATH], pin_file[MST_CONF_PATH], tcti[256], pcrs[72], module[MST_CONF_PATH], token[64];
 };
+/* Where the CA's key is (ca-device.h): its signer reaches the device for as long as musterd runs. */
+struct mst_conf_ca_key {
+	struct mst_conf_keeper_key key;
+	char module_state[MST_CONF_PATH];
+};
 
 /* By enum mst_keeper_rate; a minute. */
 struct mst_conf_keeper_limits { int64_t alarm[MST_RATE__COUNT], most[MST_RATE__COUNT]; };
@@ -157,6 +162,7 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_keeper_key keeper_key;
+	struct mst_conf_ca_key ca_key;
 	struct mst_conf_keeper_limits keeper_limits;
 	struct mst_conf_limits limits;
 	struct mst_conf_role bbn, mef, maf, ocsp, hss, bsf, zn, admin;

@@ -120,6 +120,7 @@ struct engine {
 
 /* Decide, commit, answer: the whole group, whatever happens. */
 void engine_group(struct engine *e, struct work **w, size_t n);
+void engine_tell_violation(struct engine *e, const struct mst_link_frame *who);
 struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen);
 struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id);
 /* A handshake waits for the key of `w`'s fetch. */

@@ -6,14 +6,15 @@
 #include "server/frame-internal.h"
 
 const char *const mst_process_name[MST_PROC__COUNT] = { "supervisor", "listener", "connector", "engine",
-							"keeper", "diameter" };
+							"keeper", "diameter", "signer" };
 
 const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"none",     "conf",         "material",    "channel",       "link",       "start",
 	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
-	"refused",  "crl",          "reload-failed", "cut",
+	"refused",  "crl",          "reload-failed", "cut",      "sign",       "signed",
+	"violation",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
