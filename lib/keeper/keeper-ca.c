@@ -7,6 +7,8 @@
 
 #include "keeper/local.h"
 
+#define KNOCK_MS 4000
+
 /* Told the first time only; until it signs again it is away. */
 static int note(struct local *l, int r, const struct mst_diag *d)
 {
@@ -36,6 +38,7 @@ static int ask_holder(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN]
 		r = l->ca.sign(l->ca.arg, (struct mst_view){ l->files.ca_key, l->files.n_ca_key }, digest, out, cap, ret_n, &d);
 	else
 		mst_diag_set(&d, 0, "ca_key", "the CA's key is in a device, and this program opens none", NULL);
+	l->ca_asked = l->now ? l->now() + 1 : 1;
 	q->away = note(l, r, &d);
 	return q->away;
 }
@@ -63,8 +66,28 @@ int keeper_ca_signer_end(struct keeper_ca_signer *s, int r)
 	return r > 0 ? MST_FAULT_CRYPTO : r;
 }
 
+/* A digest of all zero is none of any message that somebody could find. */
+static void knock(struct local *l)
+{
+	static const uint8_t zero[MST_SHA256_LEN];
+	struct keeper_ca_signer s;
+	uint8_t sig[80];
+	size_t n = 0;
+	int r = keeper_ca_signer(l, &s);
+
+	if (!r)
+		r = s.signer->sign(s.signer, zero, sig, sizeof(sig), &n);
+	r = keeper_ca_signer_end(&s, r);
+	(void)r;                         /* ca_state has it */
+}
+
+/* Nobody may have asked yet, or for long: an outage is to be known before somebody needs the key, and so is its end. */
 int keeper_ca_state(struct mst_keeper *k, struct mst_keeper_ca *ret)
 {
-	*ret = keeper_of(k)->ca_state;
+	struct local *l = keeper_of(k);
+
+	if (l->ca_state.kind && (!l->ca_asked || (l->ca_state.away && l->now && l->now() - l->ca_asked >= KNOCK_MS)))
+		knock(l);
+	*ret = l->ca_state;
 	return 0;
 }

@@ -455,6 +455,8 @@ static const struct mst_keeper_ops local_ops = {
 	.retire = keeper_retire,
 	.rates = keeper_rates,
 	.ca_state = keeper_ca_state,
+	.leave_ask = keeper_leave_ask,
+	.leave_give = keeper_leave_give,
 	.close = local_close,
 };
 

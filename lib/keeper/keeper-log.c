@@ -33,7 +33,7 @@ int keeper_seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	int r;
 
-	if (!s->seq || s->seq > INT64_MAX || s->when < 0 || (!anew && s->seq <= l->seal.seq))
+	if (!s->seq || s->seq > INT64_MAX || s->when < 0 || (!anew && s->seq <= l->seal.seq) || (anew && !keeper_allowed(l, KEEPER_ACCEPT)))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
 	mst_log_seal_put(&w, s, false);
 	r = keeper_ca_signer(l, &signer);

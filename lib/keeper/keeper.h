@@ -90,6 +90,29 @@ MST_MUST_CHECK int mst_log_seal_check(struct mst_crypto *c, struct mst_view ca_d
  */
 struct mst_keeper_ca { uint32_t kind; bool away; uint32_t times; char why[200]; };
 
+/*
+ * Four eyes. What somebody asks for at the local socket is a statement of its listener's: this user, at this time, sent this request ("POST /v1/x", a line
+ * feed, the body). The keeper makes a ticket of it; with another person's statement that names the ticket's digest it is used, once.
+ */
+#define MST_TICKET_NONCE 16
+#define MST_SAID_MAX 4096                /* octets of a request that can wait for somebody else */
+struct mst_said { uint32_t from /* channel */; struct mst_view statement, request; mst_time now; };
+struct mst_ticket { uint32_t uid; mst_time when; uint8_t nonce[MST_TICKET_NONCE]; struct mst_wrapped wrapped; };
+/* A request as it is vouched for. */
+void mst_put_said(struct mst_writer *w, struct mst_view target, struct mst_view body);
+/* For the listener, by its channel. */
+struct mst_channel;
+MST_MUST_CHECK int mst_statement_make(const struct mst_channel *ch, struct mst_crypto *c, uint32_t uid, mst_time when, struct mst_view request,
+				      struct mst_wrapped *ret_s);
+/* What a yes has to name, in upper case hex. Whoever is asked for it makes it himself of what he was shown. */
+MST_MUST_CHECK int mst_ticket_digest(struct mst_crypto *c, uint32_t uid, mst_time when, const uint8_t nonce[MST_TICKET_NONCE], struct mst_view request,
+				     uint8_t ret[MST_SHA256_LEN]);
+/* Operations of the keeper's own that want it. */
+#define MST_GUARD_ROTATE 2u
+#define MST_GUARD_ACCEPT 4u
+#define MST_PEOPLE_MAX 16
+struct mst_four_eyes { unsigned guards; int64_t expires /* seconds; 0: off */; uint32_t people[MST_PEOPLE_MAX]; size_t n_people /* 0: whoever may ask */; };
+
 enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
 
 /*
@@ -221,6 +244,10 @@ struct mst_keeper_ops {
 	int (*rates)(struct mst_keeper *k, struct mst_keeper_rates *ret);
 	/* Where the CA's key is, and whether it signs. */
 	int (*ca_state)(struct mst_keeper *k, struct mst_keeper_ca *ret);
+	/* A ticket for what was asked. FORGED: nobody said so, or not just now. */
+	int (*leave_ask)(struct mst_keeper *k, const struct mst_said *q, struct mst_ticket *ret_t);
+	/* A yes to it. SAME: by who asked. FORGED: another content, or not said. DENIED: too late, used, or one who may not. */
+	int (*leave_give)(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -271,6 +298,8 @@ MST_MUST_CHECK int mst_keeper_ca_record(const char *dir, uint32_t *ret_kind, uin
 MST_MUST_CHECK int mst_keeper_ca_fits(const char *dir, struct secenv_root *device, struct mst_diag *d);
 /* Count, and limit, from now on. `now`: a clock that never goes back, in milliseconds. */
 void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit limit[MST_RATE__COUNT], mst_ms (*now)(void));
+/* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago they are DENIED. */
+void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes *f);
 /* For tests: what a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);

@@ -102,6 +102,25 @@ const struct mst_conf_item mst_conf_items[] = {
 	RATE(vectors, MST_RATE_VECTORS, "120000", "vectors of AKA")
 	RATE(certificates, MST_RATE_CERTIFICATES, "120000", "certificates that are signed; revocation lists are not limited")
 	RATE(triggers, MST_RATE_TRIGGERS, "120000", "pushed triggers")
+	{ "four_eyes", MST_CONF_T_GROUP, .help = "what waits until a second person has said yes to exactly that (muster approve)" },
+	{ "four_eyes.keeper", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.keeper),
+	  .help = "a new key-encryption key, and giving up keys that nobody can open" },
+	{ "four_eyes.audit", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.audit),
+	  .help = "standing for an audit log that is not the one that was sealed" },
+	{ "four_eyes.certificates", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.certificates),
+	  .help = "revoking certificates, and approving requests for one" },
+	{ "four_eyes.subscriptions", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.subscriptions),
+	  .help = "ending a subscription with all of its nodes, and ending all sessions of a SIM" },
+	{ "four_eyes.export", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.export_),
+	  .help = "a copy of the audit log; without one only the last day of it is shown" },
+	{ "four_eyes.expires", MST_CONF_T_SECONDS, MST_CONF_FIXED, "1d", NULL, RANGE(60, 30 * DAY), AT(four_eyes.expires),
+	  .help = "how long a yes is waited for" },
+	{ "four_eyes.people", MST_CONF_T_GROUPS, AT(four_eyes.people), .stride = sizeof(struct mst_conf_person),
+	  .count = offsetof(struct mst_conf, four_eyes.n_people), .max = MST_PEOPLE_MAX,
+	  .help = "who may ask for it and say yes, two at least, and whatever the installation's own user may ask for besides; with any, all users may "
+		  "connect to the sockets" },
+	{ "four_eyes.people.uid", MST_CONF_T_COUNT, MST_CONF_NEEDED, NULL, "1301", RANGE(0, 4294967294), ELEM(struct mst_conf_person, uid),
+	  .help = "user id on this machine" },
 	{ "run", MST_CONF_T_PATH, MST_CONF_FIXED, "run", NULL, STR(run),
 	  .help = "directory for the pid file and sockets" },
 	{ "user", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(user),

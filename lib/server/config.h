@@ -148,6 +148,14 @@ struct mst_conf_ca_key {
 /* By enum mst_keeper_rate; a minute. */
 struct mst_conf_keeper_limits { int64_t alarm[MST_RATE__COUNT], most[MST_RATE__COUNT]; };
 
+/* What wants the yes of a second person (decision 0035). */
+struct mst_conf_four_eyes {
+	bool keeper, audit, certificates, subscriptions, export_;
+	int64_t expires;
+	struct mst_conf_person { int64_t uid; } people[MST_PEOPLE_MAX];
+	size_t n_people;
+};
+
 struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
 
 struct mst_conf {
@@ -164,11 +172,14 @@ struct mst_conf {
 	struct mst_conf_keeper_key keeper_key;
 	struct mst_conf_ca_key ca_key;
 	struct mst_conf_keeper_limits keeper_limits;
+	struct mst_conf_four_eyes four_eyes;
 	struct mst_conf_limits limits;
 	struct mst_conf_role bbn, mef, maf, ocsp, hss, bsf, zn, admin;
 	struct mst_conf_diameter diameter;
 	struct mst_conf_test test;
 };
+/* What is switched on, bits by enum mst_four. */
+unsigned mst_conf_four(const struct mst_conf_four_eyes *f);
 
 /* One whole line per error, without a newline. */
 struct mst_conf_report {

@@ -108,6 +108,7 @@ struct engine {
 	mst_ms rotate_at;                 /* not before */
 	struct mst_keeper_rates rates;    /* engine-rates.c: what was told of what leaves the keeper */
 	mst_ms rates_at;                  /* when it is asked next */
+	struct mst_keeper_ca ca;          /* what was told of the device with the CA's key */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	char lost_why[160];
