@@ -170,7 +170,7 @@ static int open_directory(const char *dir, int *ret_fd, struct mst_diag *d)
 	return errno == ENOENT ? config_fault(d, dir, "no such directory; `muster init` makes it") : keeper_os_fault(d, dir);
 }
 
-int mst_keeper_ca_record(const char *dir, uint32_t *ret_kind, uint8_t ret_record[MST_CA_RECORD_MAX], size_t *ret_n, struct mst_diag *d)
+int mst_keeper_ca_record(const char *dir, struct mst_ca_record *ret, struct mst_diag *d)
 {
 	struct keeper_files f = { .n_kek = 0 };
 	uint8_t buf[CA_FILE_MAX];
@@ -179,37 +179,34 @@ int mst_keeper_ca_record(const char *dir, uint32_t *ret_kind, uint8_t ret_record
 
 	if (r)
 		return r;
-	r = read_ca_key(fd, &f, buf, &n, d);
-	close(fd);
-	if (r < 0)
-		return r;
-	*ret_kind = f.ca_kind;
-	*ret_n = r ? 0 : f.n_ca_key;
-	memcpy(ret_record, f.ca_key, *ret_n);
-	return 0;
-}
-
-int mst_keeper_ca_fits(const char *dir, struct secenv_root *device, struct mst_diag *d)
-{
-	struct keeper_files f = { .n_kek = 0 };
-	struct mst_secenv_key k = { .n = 0 };
-	uint8_t buf[CA_FILE_MAX], spki[128];
-	size_t n = 0, n_spki = 0;
-	int fd, r = open_directory(dir, &fd, d);
-
-	if (r)
-		return r;
+	memset(ret, 0, sizeof(*ret));
 	r = read_ca_pem(fd, &f, d);
+	if (!r && mst_cert_public((struct mst_view){ f.ca_der, f.n_ca_der }, ret->spki, sizeof(ret->spki), &ret->n_spki))
+		r = corrupt(d, "ca.pem", "holds no key on P-256");
 	if (!r)
 		r = read_ca_key(fd, &f, buf, &n, d);
 	close(fd);
-	if (r > 0 || (!r && f.ca_kind != device->ops->kind))
-		return config_fault(d, "ca_key.backend", "the CA's key is not in such a device; musterd.conf(5) says how it comes there");
 	if (r)
-		return r;
-	memcpy(k.b, f.ca_key, k.n = f.n_ca_key);
-	r = device->ops->key_public(device, &k, spki, sizeof(spki), &n_spki, d);
-	return r ? r : fits((struct mst_view){ spki, n_spki }, &f, d);
+		return r > 0 ? 0 : r;
+	ret->kind = f.ca_kind;
+	memcpy(ret->b, f.ca_key, ret->n = f.n_ca_key);
+	return 0;
+}
+
+int mst_ca_record_fits(const struct mst_ca_record *rec, struct secenv_root *device, struct mst_diag *d)
+{
+	struct mst_secenv_key k = { .n = rec->n };
+	uint8_t spki[128];
+	size_t n = 0;
+	int r;
+
+	if (rec->kind != device->ops->kind)
+		return config_fault(d, "ca_key.backend", "the CA's key is not in such a device; musterd.conf(5) says how it comes there");
+	memcpy(k.b, rec->b, rec->n);
+	r = device->ops->key_public(device, &k, spki, sizeof(spki), &n, d);
+	if (!r && !mst_view_eq((struct mst_view){ spki, n }, (struct mst_view){ rec->spki, rec->n_spki }))
+		r = corrupt(d, "ca.key", "not the key of the certificate in ca.pem");
+	return r;
 }
 
 int keeper_files_read(const char *dir, const struct mst_keeper_device *dev, struct mst_crypto *c, struct keeper_files *ret_f, int *ret_dir,

@@ -31,6 +31,13 @@ struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; };
 /* Which one wrapped it; 0: it is nothing that a keeper wraps. */
 uint32_t mst_wrapped_generation(const struct mst_wrapped *w);
+/* No key, or one of a generation that is there. */
+static inline bool mst_keeper_has(const struct mst_keeper_generations *g, const struct mst_wrapped *w)
+{
+	uint32_t gen = w->n ? mst_wrapped_generation(w) : g->now;
+
+	return gen && (gen == g->now || gen == g->before);
+}
 
 /* What a wrapped key may be used for; bound into the ciphertext, so a row cannot be passed off as another. */
 enum mst_key_purpose {
@@ -291,11 +298,12 @@ MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_n
 /* And with the CA's key made in a device, where it stays (NULL: in a file). The device is the caller's. */
 struct mst_keeper_new_ca { const char *name; const char *const *permitted_dns; size_t n_permitted; struct secenv_root *device; };
 MST_MUST_CHECK int mst_keeper_create_files_in(const char *dir, const struct mst_keeper_new_ca *ca, mst_time now, struct mst_crypto *c, struct mst_diag *d);
-/* What ca.key of that directory holds of a key in a device: which kind (enum mst_secenv_kind; 0: it is in the file), and its record. */
-#define MST_CA_RECORD_MAX 512
-MST_MUST_CHECK int mst_keeper_ca_record(const char *dir, uint32_t *ret_kind, uint8_t ret_record[MST_CA_RECORD_MAX], size_t *ret_n, struct mst_diag *d);
-/* Has that device the key of ca.pem's certificate? 0, an outcome of secenv or a fault, explained. */
-MST_MUST_CHECK int mst_keeper_ca_fits(const char *dir, struct secenv_root *device, struct mst_diag *d);
+/* What ca.key of that directory holds of a key in a device: which kind (enum mst_secenv_kind; 0: it is in the file), its record, and the public key of
+ * ca.pem's certificate. Read once, since who has the device reads nothing of that directory later. */
+struct mst_ca_record { uint32_t kind; size_t n, n_spki; uint8_t b[512], spki[128]; };
+MST_MUST_CHECK int mst_keeper_ca_record(const char *dir, struct mst_ca_record *ret, struct mst_diag *d);
+/* Has that device the key? 0, an outcome of secenv or a fault, explained. */
+MST_MUST_CHECK int mst_ca_record_fits(const struct mst_ca_record *r, struct secenv_root *device, struct mst_diag *d);
 /* Count, and limit, from now on. `now`: a clock that never goes back, in milliseconds. */
 void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit limit[MST_RATE__COUNT], mst_ms (*now)(void));
 /* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago they are DENIED. */

@@ -16,7 +16,7 @@ struct mst_ca_device {
 	struct mst_secenv_place place;
 	struct mst_secenv_guard guard;
 	struct secenv_root *root;            /* NULL: not reached */
-	struct mst_secenv_key key;
+	struct mst_ca_record record;
 	bool fits;                           /* looked at: it has the key of ca.pem */
 	mst_ms again;
 	struct mst_diag last;                /* why not, until then */
@@ -25,8 +25,8 @@ struct mst_ca_device {
 int mst_ca_device_new(const struct mst_conf *conf, struct mst_crypto *c, struct mst_ca_device **ret, struct mst_diag *d)
 {
 	struct mst_ca_device *v = calloc(1, sizeof(*v));
-	uint32_t kind = 0;
-	int r = v ? mst_keeper_ca_record(conf->keeper, &kind, v->key.b, &v->key.n, d) : MST_FAULT_MEMORY;
+	int r = v ? mst_keeper_ca_record(conf->keeper, &v->record, d) : MST_FAULT_MEMORY;
+	uint32_t kind = r ? 0 : v->record.kind;
 
 	if (!r && kind != (conf->ca_key.key.backend ? (uint32_t)mst_ca_key_kind(conf) : 0)) {
 		mst_diag_set(d, 0, "ca_key.backend", kind ? "the CA's key is in a device, and this names another place: set it to " : "the CA's key is in the file "
@@ -93,7 +93,7 @@ static int reach(struct mst_ca_device *v, struct mst_diag *d)
 	if (!v->root)
 		r = mst_secenv_place_open(&v->place, mst_ca_key_kind(v->conf), &v->guard, v->c, &v->root, &why);
 	if (!r)
-		r = mst_keeper_ca_fits(v->conf->keeper, v->root, &why);
+		r = mst_ca_record_fits(&v->record, v->root, &why);
 	v->fits = !r;
 	return r ? away(v, r, &why, d) : 0;
 }
@@ -101,12 +101,14 @@ static int reach(struct mst_ca_device *v, struct mst_diag *d)
 int mst_ca_device_sign(struct mst_ca_device *v, const uint8_t digest[MST_SHA256_LEN], uint8_t *ret_sig, size_t cap, size_t *ret_n,
 		       struct mst_diag *d)
 {
+	struct mst_secenv_key key = { .n = v->record.n };
 	struct mst_diag why = { 0 };
 	int r = reach(v, d);
 
 	if (r)
 		return r;
-	r = v->root->ops->key_sign(v->root, &v->key, digest, ret_sig, cap, ret_n, &why);
+	memcpy(key.b, v->record.b, key.n);
+	r = v->root->ops->key_sign(v->root, &key, digest, ret_sig, cap, ret_n, &why);
 	mst_secenv_place_result(&v->place, &v->guard, r);
 	return r ? away(v, r, &why, d) : 0;
 }

@@ -106,6 +106,7 @@ struct engine {
 	mst_ms seal_at;                   /* when it is sealed next */
 	struct event *rotate_timer;       /* engine-rotate.c: the next piece */
 	mst_ms rotate_at;                 /* not before */
+	struct { int part; int64_t after, n; bool done; char first[MST_ID_MAX]; } dead;     /* keys of no generation that there is */
 	struct mst_keeper_rates rates;    /* engine-rates.c: what was told of what leaves the keeper */
 	mst_ms rates_at;                  /* when it is asked next */
 	struct mst_keeper_ca ca;          /* what was told of the device with the CA's key */

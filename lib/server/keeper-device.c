@@ -46,14 +46,12 @@ static void set_limits(struct mst_keeper *k, const struct mst_conf *c)
 /* A CA key in a device that no setting leads to would be away for ever. */
 static int fits_settings(const struct mst_conf *c, struct mst_diag *d)
 {
-	uint8_t record[MST_CA_RECORD_MAX];
-	uint32_t kind = 0;
-	size_t n = 0;
-	int r = mst_keeper_ca_record(c->keeper, &kind, record, &n, d);
+	struct mst_ca_record rec;
+	int r = mst_keeper_ca_record(c->keeper, &rec, d);
 
-	if (r || !kind || c->ca_key.key.backend)
+	if (r || !rec.kind || c->ca_key.key.backend)
 		return r;
-	mst_diag_set(d, 0, "ca_key.backend", "the CA's key is in a device (", mst_secenv_kind_text((enum mst_secenv_kind)kind), "): say in which one", NULL);
+	mst_diag_set(d, 0, "ca_key.backend", "the CA's key is in a device (", mst_secenv_kind_text((enum mst_secenv_kind)rec.kind), "): say in which one", NULL);
 	return MST_FAULT_CONFIG;
 }
 

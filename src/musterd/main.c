@@ -139,12 +139,10 @@ static void say(void *arg, const char *text)
 static int look_at_ca(const struct mst_conf *c, struct mst_diag *d)
 {
 	struct mst_ca_device *v = NULL;
-	uint8_t record[MST_CA_RECORD_MAX];
-	uint32_t kind = 0;
-	size_t n = 0;
-	int r = mst_keeper_ca_record(c->keeper, &kind, record, &n, d);
+	struct mst_ca_record rec;
+	int r = mst_keeper_ca_record(c->keeper, &rec, d);
 
-	if (r || (!kind && !c->ca_key.key.backend))
+	if (r || (!rec.kind && !c->ca_key.key.backend))
 		return r;
 	r = mst_ca_device_new(c, mst_crypto_openssl(), &v, d);
 	if (!r)

@@ -59,7 +59,7 @@ def test_a_new_key_while_nodes_come_and_go(inst):
     before = generations(inst)
     assert set(before) == {1} and before[1] >= SIMS + 3 and keks(inst) == ["kek.key"]
     shown = inst.ask("keeper", "show")
-    assert shown.pop("rates") and shown == {"generation": 1, "in": "file"}
+    assert shown.pop("rates") and shown == {"generation": 1, "in": "file", "ca": {"in": "file", "away": False}}
     shown = inst.ask("keeper", "rotate")
     assert shown["generation"] == 2 and shown["before"] == 1, shown
     assert inst.second.run_once().returncode == 0 and works(inst.first), "while keys are wrapped anew"
@@ -69,7 +69,7 @@ def test_a_new_key_while_nodes_come_and_go(inst):
     assert done["at"] == "done" and done["unreadable"] == 0 and before[1] <= done["keys"], done
     assert works(inst.first) and works(inst.second)
     events = [e["what"] for e in inst.events("--what", "keeper.")]
-    assert events == ["keeper.rotation", "keeper.rotated"], events
+    assert events == ["keeper.rotation", "keeper.rewrapped", "keeper.rotated"], events
 
 
 def kill(inst):

@@ -80,6 +80,7 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_RETRIEVE, "/v1/events", admin_event_list, NULL, EVENT_PARAMS, ADMIN_OWN_LIST },
 	{ MST_OP_RETRIEVE, "/v1/events/verify", admin_event_verify, NULL, { "after", "hash", "limit" }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/keeper", admin_keeper_show, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/keeper/dead", admin_keeper_dead, NULL, { "part", "after" }, ADMIN_WHOLE },
 	{ MST_OP_CREATE, "/v1/keeper/rotate", admin_keeper_rotate, NULL, { NULL }, ADMIN_WHOLE, MST_FOUR_KEEPER },
 	{ MST_OP_CREATE, "/v1/keeper/finish", admin_keeper_finish, NULL, { NULL }, ADMIN_WHOLE, MST_FOUR_KEEPER },
 	{ MST_OP_RETRIEVE, "/v1/events/seals", admin_seal_list, NULL, { "after" }, ADMIN_WHOLE },

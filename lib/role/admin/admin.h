@@ -124,6 +124,7 @@ int admin_rule_replay(struct admin *q);
 int admin_event_list(struct admin *q);
 int admin_event_verify(struct admin *q);
 int admin_keeper_show(struct admin *q);
+int admin_keeper_dead(struct admin *q);
 int admin_keeper_rotate(struct admin *q);
 int admin_keeper_finish(struct admin *q);
 int admin_seal_list(struct admin *q);
