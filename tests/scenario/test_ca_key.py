@@ -119,6 +119,9 @@ def test_the_key_is_there_and_nowhere_else(inst):
     assert found["ok"] and "made there, and never here" in found["detail"]
     (found,) = finding(inst, "places for keys")
     assert f"{inst.place.kind} for the CA key" in found["detail"], found
+    # what looks for it finds one that is there: in this process
+    own = subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-outform", "DER"], capture_output=True, check=True).stdout
+    assert private_scalars(os.getpid(), own[-64:]) == [own[7:39]]
     # no process of ours but the one with a token in software has what a private key looks like whose public half is the CA's
     for name, pids in inst.children().items():
         for pid in pids:
