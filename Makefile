@@ -7,24 +7,25 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 TESTFLAGS ?= --print-errorlogs --no-rebuild
 
-.PHONY: help setup build demo test check bench fuzz fuzz-build cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install dist clean
+.PHONY: help setup build demo test check bench fuzz fuzz-build fuzz-campaign cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install clean
 
 help:
 	@echo 'muster: brings M2M nodes into service'
 	@echo
 	@echo '  make demo      briefing nodes, two providers, 200 nodes and 20 SIMs on loopback (FLAGS=--keep leaves them running)'
 	@echo '  make test      build and run every test: units, fuzz corpora, contract, scenarios with real daemons'
-	@echo '  make check     what CI runs: lint, tests, clang, sanitizers, demo'
+	@echo '  make check     what CI runs: lint, tests, sanitizers with clang, release, fuzz, demo'
 	@echo '  make bench     enrolments per second beside bare handshakes, memory, instructions'
 	@echo '  make asan      the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  make tsan      the tests under ThreadSanitizer; make tsan-diameter: the process of Diameter'
 	@echo '  make fuzz      libFuzzer on every target, SECONDS=30 each'
+	@echo '  make fuzz-campaign   until every target has had MINUTES=30 of processor; goes on where it was broken off'
 	@echo '  make cov       coverage report in build-cov/coverage.html'
 	@echo '  make lint      house rules, purity, layers, cppcheck, clang-tidy, shellcheck, codespell'
 	@echo '  make fmt       clang-format on the lines that a change touches'
 	@echo '  make man       build the manual pages'
 	@echo '  make release   hardened build, with the hardening checked'
-	@echo '  make install   install under PREFIX (default /usr/local); DESTDIR is honoured'
+	@echo '  make install   install under PREFIX (default: where the build was set up for, /usr/local); DESTDIR is honoured'
 	@echo '  make setup     install missing Debian packages (part of every target above)'
 	@echo '  make clean     remove the build directories'
 
@@ -40,6 +41,7 @@ build: setup $(BUILD)/build.ninja
 # Only what is shown, in a build of its own when there is none yet: neither the tests nor what they need.
 DEMO_BUILD = $(if $(wildcard $(BUILD)/build.ninja),$(BUILD),build-demo)
 DEMO_PROGRAMS = src/muster/muster src/musterd/musterd src/agent/muster-agent
+PROGRAMS = $(DEMO_PROGRAMS) src/musterd/musterd-diameter
 demo:
 	@tools/setup build
 	[ -f $(DEMO_BUILD)/build.ninja ] || $(MESON) setup $(DEMO_BUILD) -Dwerror=true -Dtests=false
@@ -90,18 +92,25 @@ fuzz-build: setup
 fuzz: fuzz-build
 	tools/fuzz-all build-fuzz $(or $(SECONDS),30)
 
+# Goes on where it was broken off: fuzz/campaign.json. Long: half an hour of processor for each target.
+fuzz-campaign: fuzz-build
+	tools/fuzz-campaign build-fuzz --minutes $(or $(MINUTES),30)
+	tools/fuzz-campaign --write
+
 cov: setup
 	[ -f build-cov/build.ninja ] || $(MESON) setup build-cov -Db_coverage=true -Dbuildtype=debug
 	$(NINJA) -j$(JOBS) -C build-cov
+	find build-cov -name '*.gcda' -delete
 	$(MESON) test -C build-cov $(TESTFLAGS) --suite unit --suite fuzz
 	gcovr --root . --filter lib/ --filter src/ --exclude '.*test-.*' --html-details build-cov/coverage.html --print-summary build-cov
 
 release: setup
 	[ -f build-release/build.ninja ] || $(MESON) setup build-release --buildtype=release -Db_lto=false -Db_ndebug=false
-	$(NINJA) -j$(JOBS) -C build-release
+	$(NINJA) -j$(JOBS) -C build-release $(PROGRAMS)
 	tools/check-hardening build-release
 
 bench: release
+	$(NINJA) -j$(JOBS) -C build-release
 	tools/bench build-release $(FLAGS)
 
 lint: build
@@ -114,6 +123,7 @@ man: build
 	@ls $(BUILD)/man
 
 install: build
+	$(if $(PREFIX),$(MESON) configure $(BUILD) -Dprefix=$(PREFIX))
 	$(MESON) install -C $(BUILD) $(if $(DESTDIR),--destdir $(DESTDIR))
 
 clean:

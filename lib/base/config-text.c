@@ -1,5 +1,6 @@
 #include "base/config-text.h"
 
+#include <stdint.h>
 #include <string.h>
 
 /* Behind the quote that ends a text; `p` is behind the one that began it. */
@@ -39,6 +40,50 @@ bool mst_config_has_include(const char *text, unsigned *ret_line)
 			*ret_line = line;
 			return true;
 		}
+	}
+	return false;
+}
+
+static unsigned digit_of(char c)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (unsigned)(at - digits) % 16 : 16;
+}
+
+/* Is that word, of `n` characters, a whole number without L, and too large? */
+static bool wraps(const char *word, size_t n)
+{
+	bool hex = n > 2 && word[0] == '0' && (word[1] == 'x' || word[1] == 'X'), minus = *word == '-';
+	size_t at = hex ? 2 : minus || *word == '+' ? 1 : 0;
+	unsigned base = hex ? 16 : 10;
+	uint64_t x = 0, most = (uint64_t)INT32_MAX + minus;
+
+	for (; at < n && digit_of(word[at]) < base; at++)
+		x = x > most ? x : x * base + digit_of(word[at]);
+	return at == n && x > most;
+}
+
+bool mst_config_has_wrapped_number(const char *text, unsigned *ret_line)
+{
+	const char *p = text;
+
+	while (*p) {
+		const char *past = mst_config_past(p);
+		size_t word = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+*");
+
+		if (past != p) {
+			p = past;
+			continue;
+		}
+		if (wraps(p, word)) {
+			*ret_line = 1;
+			for (const char *q = text; q < p; q++)
+				*ret_line += *q == '\n';
+			return true;
+		}
+		p += word ? word : 1;
 	}
 	return false;
 }

@@ -34,6 +34,25 @@ static void an_include_has_a_line(void **state)
 	assert_int_equal(line, 3);
 }
 
+/* Whatever its base, a number that would not be what is written. */
+static void a_number_that_would_wrap_has_a_line(void **state)
+{
+	static const struct { const char *text; unsigned line; } table[] = {
+		{ "a = 2147483647; b = -2147483648; c = 0x7fffffff;", 0 }, { "a = 2147483648;", 1 }, { "\na = -2147483649;", 2 },
+		{ "a = [1,\n0x80000000];", 2 }, { "a = 0X100000002;", 1 }, { "a = 99999999999999999999;", 1 }, { "a = 0xfffffffffffffffffffff;", 1 },
+		{ "a = 4294967298L; b = 0x100000002L;", 0 }, { "a = \"4294967298\"; # 4294967298\n/* 0x100000002 */", 0 },
+		{ "a4294967298 = 1; b0x100000002 = 1; c = 4294967298.5;", 0 }, { "a = 0x;", 0 }, { "", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(table); i++) {
+		unsigned line = 0;
+
+		if (mst_config_has_wrapped_number(table[i].text, &line) != !!table[i].line || line != table[i].line)
+			fail_msg("row %zu: line %u", i, line);
+	}
+}
+
 static void control_characters(void **state)
 {
 	(void)state;
@@ -46,6 +65,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_nul_is_shown_where_it_would_cut), cmocka_unit_test(an_include_has_a_line), cmocka_unit_test(control_characters),
+		cmocka_unit_test(a_number_that_would_wrap_has_a_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,9 +101,9 @@ static const struct method_rule {
 	{ MST_METHOD_BSF, MST_INSTR_DISCOVERY, RESOURCE_PEER, "http https",
 	  "http or https URI with an FQDN" },
 	{ MST_METHOD_DNS_SD, MST_INSTR_DISCOVERY, RESOURCE_SERVICE, NULL,
-	  "service name like _muster._tcp.local" },
+	  "service name like _muster-bbn._tcp.local" },
 	{ MST_METHOD_DNS_SRV, MST_INSTR_DISCOVERY, RESOURCE_SERVICE, NULL,
-	  "service name like _muster._tcp.example.com" },
+	  "service name like _muster-bbn._tcp.example.com" },
 	{ MST_METHOD_DHCP, MST_INSTR_DISCOVERY, RESOURCE_TEXT, NULL, "interface name" },
 };
 

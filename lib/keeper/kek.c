@@ -63,7 +63,7 @@ static int find(int dir, struct keeper_kek ret[KEKS_MAX], size_t *ret_n, struct 
 			close(fd);
 		return r;
 	}
-	while (!r && (one = readdir(all))) {
+	while (!r && (errno = 0, one = readdir(all))) {
 		uint32_t gen = generation_of(one->d_name);
 
 		if (!gen)
@@ -75,6 +75,9 @@ static int find(int dir, struct keeper_kek ret[KEKS_MAX], size_t *ret_n, struct 
 			ret[n++].gen = gen;
 		}
 	}
+	/* a generation that is not seen would be missed only by the keys that it opens */
+	if (!r && errno)
+		r = keeper_os_fault(d, "keeper directory");
 	closedir(all);
 	if (!r && !n) {
 		mst_diag_set(d, 0, FIRST, "missing; `muster init` makes it", NULL);
@@ -143,13 +146,14 @@ static int put_aside(int dir, const char *name)
 {
 	char gone[NAME_MAX_OURS];
 
+	/* nobody else makes names here: the keeper is alone with its directory */
 	for (unsigned i = 0; i < GONE_MOST; i++) {
 		gone_name(i, gone);
-		if (renameat2(dir, name, dir, gone, RENAME_NOREPLACE) == 0)
-			return fsync(dir) ? MST_FAULT_IO : 0;
-		if (errno != EEXIST)
-			return MST_FAULT_IO;
+		if (faccessat(dir, gone, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		return (renameat(dir, name, dir, gone) && errno != ENOENT) || fsync(dir) ? MST_FAULT_IO : 0;
 	}
+	errno = ENOSPC;
 	return MST_FAULT_SPACE;
 }
 
@@ -234,10 +238,13 @@ int keeper_kek_destroy(int dir, const struct keeper_kek *k, struct mst_diag *d)
 	int fd, r = 0;
 
 	name_of(k->gen, name);
+	/* not there: it went before, and only that this is on the disk was not sure */
 	if (k->kind)
 		return put_aside(dir, name) ? keeper_os_fault(d, name) : 0;
 	/* where the disk writes in place, what was there is gone; elsewhere the key that unlocks it must go (musterd(8)) */
 	fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return fsync(dir) ? keeper_os_fault(d, name) : 0;
 	if (fd < 0 || write(fd, nothing, sizeof(nothing)) != (ssize_t)sizeof(nothing) || fsync(fd))
 		r = keeper_os_fault(d, name);
 	if (fd >= 0)

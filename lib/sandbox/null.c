@@ -11,8 +11,8 @@ const struct mst_sandbox_mechanism mst_sandbox_null = { "null", apply };
 
 const struct mst_sandbox_mechanism *const mst_sandbox_all[] = {
 	&mst_sandbox_limits,
-#ifdef MST_SANITIZED
-	&mst_sandbox_null,               /* the leak checker reads /proc at exit, in a process of its own */
+#if defined(MST_SANITIZED) || defined(MST_COVERED)
+	&mst_sandbox_null,               /* the leak checker reads /proc at exit, in a process of its own; gcov writes its counters then */
 #else
 	&mst_sandbox_landlock,
 	&mst_sandbox_seccomp,

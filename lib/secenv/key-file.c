@@ -71,7 +71,7 @@ int key_file_read(struct secenv_port *p, struct mst_crypto *c, const char *path,
 
 	if (fd < 0)
 		return errno == ENOENT ? MST_SECENV_NONE : secenv_os_outcome(d, path);
-	n = fstat(fd, &st) ? -1 : read(fd, b, KEY_FILE_MAX);
+	n = fstat(fd, &st) ? -1 : p->read(p, fd, b, KEY_FILE_MAX);
 	if (n < 0)
 		r = secenv_os_outcome(d, path);
 	else if (st.st_mode & 077)

@@ -40,13 +40,15 @@ static ssize_t slurp(struct sealed *s, const char *file, int *ret_fault)
 		return -2;
 	}
 	while (got > 0 && n < sizeof(s->file)) {
-		got = read(fd, s->file + n, sizeof(s->file) - n);
+		got = s->port->read(s->port, fd, s->file + n, sizeof(s->file) - n);
 		if (got < 0 && errno == EINTR)
 			got = 1;
 		else if (got > 0)
 			n += (size_t)got;
 	}
 	close(fd);
+	if (got < 0)
+		s->unreadable = true;
 	return got < 0 || n > SEALED_MAX ? -2 : (ssize_t)n;
 }
 
@@ -96,6 +98,7 @@ static int look(struct sealed *s, const char *name, struct generation g[GENS], i
 {
 	size_t n;
 
+	s->unreadable = false;
 	for (int i = 0; i < GENS; i++) {
 		int r = read_generation(s, name, i, &g[i], &n);
 
@@ -123,7 +126,8 @@ int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool
 	if (best < 0) {
 		if (g[GEN_A].state == ABSENT && g[GEN_B].state == ABSENT)
 			return MST_SECENV_NONE;
-		mst_diag_set(d, 0, name, "damaged, and there is no older copy that is whole", NULL);
+		mst_diag_set(d, 0, name, s->unreadable ? "cannot be read, and there is no other copy that is whole" :
+			     "damaged, and there is no older copy that is whole", NULL);
 		return MST_SECENV_CORRUPT;
 	}
 	if (g[!best].state == GOOD) {
@@ -142,11 +146,25 @@ int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool
 		same = !r && memcmp(hash[0], hash[1], sizeof(hash[0])) == 0;
 	}
 	if (g[!best].state == DAMAGED)
-		mst_diag_set(d, 0, name, "one of the two copies is damaged; the whole one was used", NULL);
+		mst_diag_set(d, 0, name, s->unreadable ? "one of the two copies cannot be read; the other one was used" :
+			     "one of the two copies is damaged; the whole one was used", NULL);
 	if (ret_settled)
 		*ret_settled = same;
 	*ret_v = (struct mst_view){ s->plain, n };
 	return r;
+}
+
+/* Gone when it returns 0; a fault, and never "full, nothing was changed". */
+static int remove_generation(struct sealed *s, const char *name, int gen, struct mst_diag *d)
+{
+	char file[SEALED_NAME_MAX + 8];
+
+	gen_name(name, gen, file);
+	if ((s->port->unlink(s->port, s->dir, file) && errno != ENOENT) || s->port->fsync(s->port, s->dir)) {
+		(void)secenv_os_outcome(d, name);
+		return MST_FAULT_IO;
+	}
+	return 0;
 }
 
 int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d)
@@ -170,7 +188,11 @@ int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct m
 	if (r)
 		return r;
 	gen_name(name, best == GEN_A ? GEN_B : GEN_A, file);
-	return secenv_write_file(s->port, s->dir, file, mst_written(&w), d);
+	r = secenv_write_file(s->port, s->dir, file, mst_written(&w), d);
+	/* this one counts from 1: should the other be readable later, it would pass for newer */
+	if (!r && best < 0 && g[GEN_B].state != ABSENT)
+		r = remove_generation(s, name, GEN_B, d);
+	return r;
 }
 
 int sealed_erase(struct sealed *s, const char *name, struct mst_diag *d)

@@ -5,6 +5,7 @@
 #ifndef MST_SECENV_SEALED_H
 #define MST_SECENV_SEALED_H
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include "secenv/secenv.h"
@@ -12,6 +13,8 @@
 /* The calls that can fail on a device, for tests to fail on purpose. */
 struct secenv_port {
 	int (*open)(struct secenv_port *p, int dir, const char *name, int flags, mode_t mode);
+	ssize_t (*read)(struct secenv_port *p, int fd, void *b, size_t n);
+	struct dirent *(*readdir)(struct secenv_port *p, DIR *d);       /* NULL: the end when errno is 0 */
 	ssize_t (*write)(struct secenv_port *p, int fd, const void *b, size_t n);
 	int (*fsync)(struct secenv_port *p, int fd);
 	int (*rename)(struct secenv_port *p, int dir, const char *from, const char *to);
@@ -29,6 +32,7 @@ struct sealed {
 	struct mst_crypto *c;
 	int dir;
 	uint8_t key[32];
+	bool unreadable;                        /* the last look could not read a copy that is there; what it holds nobody knows */
 	uint8_t plain[SEALED_PLAIN_MAX];        /* what the last load gave */
 	uint8_t file[SEALED_MAX + 1];
 };

@@ -115,13 +115,14 @@ static int write_slots(struct file_env *e, uint8_t active, uint8_t pending, stru
 
 /*
  * After a change of `slots`: bring its second copy up to date, and only then erase what no copy names any
- * more. Nothing here decides anything, so a failure waits for the next time.
+ * more. Nothing here decides anything, so a failure waits for the next time. So does a copy that cannot be read
+ * just now: it may be the newer one, and name what the other does not.
  */
 static void settle(struct file_env *e)
 {
 	bool settled = false;
 
-	if (read_slots(e, &settled, NULL))
+	if (read_slots(e, &settled, NULL) || e->s.unreadable)
 		return;
 	if (!settled && put_slots(e, e->file[MST_SLOT_ACTIVE], e->file[MST_SLOT_PENDING], NULL))
 		return;
@@ -217,6 +218,8 @@ static int file_erase(struct mst_secenv *env, enum mst_slot slot, struct mst_dia
 	struct file_env *e = of(env);
 	int r = read_slots(e, NULL, d);
 
+	if (r == MST_SECENV_CORRUPT && e->s.unreadable)
+		return MST_FAULT_IO;    /* it may be whole, and then the other slot counts */
 	if (r == MST_SECENV_CORRUPT) {
 		memset(e->file, NO_FILE, sizeof(e->file));
 		/* nobody knows what was written; counting goes on from where the device is */
@@ -384,6 +387,7 @@ static int any_file(const struct file_env *e, bool *ret_any, struct mst_diag *d)
 	int fd = openat(e->s.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *f;
+	int r = 0;
 
 	if (!list) {
 		if (fd >= 0)
@@ -391,14 +395,17 @@ static int any_file(const struct file_env *e, bool *ret_any, struct mst_diag *d)
 		return secenv_os_outcome(d, "directory of the secure environment");
 	}
 	*ret_any = false;
-	while ((f = readdir(list))) {
+	while ((f = e->s.port->readdir(e->s.port, list))) {
 		struct mst_view name = mst_view_str(f->d_name);
 
 		if (mst_view_ends(name, ".a") || mst_view_ends(name, ".b"))
 			*ret_any = true;
 	}
+	/* half a list would pass for a first start */
+	if (errno)
+		r = secenv_os_outcome(d, "directory of the secure environment");
 	closedir(list);
-	return 0;
+	return r;
 }
 
 static int start(struct file_env *e, const char *dir, const char *key_file, struct mst_diag *d)

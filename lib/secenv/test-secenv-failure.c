@@ -20,6 +20,7 @@
 enum mode {
 	ONCE,           /* one call fails, the disk is well again */
 	FULL,           /* from then on there is no space */
+	UNREADABLE,     /* from then on nothing can be read, while what is written is kept */
 	POWER,          /* from then on nothing happens any more; a write is torn in the middle */
 	MODES
 };
@@ -60,16 +61,39 @@ static int faulty_open(struct secenv_port *p, int at, const char *name, int flag
 	struct faulty *f = (struct faulty *)p;
 
 	/* what is only read always opens in this sweep, except after a power cut */
-	if ((flags & O_CREAT || f->mode == POWER) && fails(f))
+	if ((flags & O_CREAT || f->mode == POWER) && f->mode != UNREADABLE && fails(f))
 		return -1;
 	return secenv_port_real()->open(p, at, name, flags, mode);
+}
+
+/* A full disk reads; one without power fails at the next step that is counted. */
+static ssize_t faulty_read(struct secenv_port *p, int fd, void *b, size_t n)
+{
+	struct faulty *f = (struct faulty *)p;
+
+	if ((f->mode == ONCE || f->mode == UNREADABLE) && fails(f)) {
+		errno = EIO;
+		return -1;
+	}
+	return read(fd, b, n);
+}
+
+static struct dirent *faulty_readdir(struct secenv_port *p, DIR *d)
+{
+	struct faulty *f = (struct faulty *)p;
+
+	if ((f->mode == ONCE || f->mode == UNREADABLE) && fails(f)) {
+		errno = EIO;
+		return NULL;
+	}
+	return secenv_port_real()->readdir(p, d);
 }
 
 static ssize_t faulty_write(struct secenv_port *p, int fd, const void *b, size_t n)
 {
 	struct faulty *f = (struct faulty *)p;
 
-	if (fails(f)) {
+	if (f->mode != UNREADABLE && fails(f)) {
 		if (f->mode != ONCE && f->calls == f->fail_at)
 			(void)!write(fd, b, n / 2);
 		errno = f->mode == FULL ? ENOSPC : EIO;
@@ -84,7 +108,7 @@ static int faulty_fsync(struct secenv_port *p, int fd)
 {
 	struct faulty *f = (struct faulty *)p;
 
-	if (fails(f))
+	if (f->mode != UNREADABLE && fails(f))
 		return -1;
 	note(f, fd == f->last_fd ? 'f' : 'd');
 	f->last_fd = -1;
@@ -95,7 +119,7 @@ static int faulty_rename(struct secenv_port *p, int at, const char *from, const 
 {
 	struct faulty *f = (struct faulty *)p;
 
-	if (fails(f))
+	if (f->mode != UNREADABLE && fails(f))
 		return -1;
 	note(f, 'r');
 	return secenv_port_real()->rename(p, at, from, to);
@@ -106,14 +130,14 @@ static int faulty_unlink(struct secenv_port *p, int at, const char *name)
 	struct faulty *f = (struct faulty *)p;
 
 	/* a full disk still deletes */
-	if (f->mode != FULL && fails(f))
+	if (f->mode != FULL && f->mode != UNREADABLE && fails(f))
 		return -1;
 	return secenv_port_real()->unlink(p, at, name);
 }
 
 static void start(struct faulty *f, enum mode mode)
 {
-	*f = (struct faulty){ .port = { faulty_open, faulty_write, faulty_fsync, faulty_rename,
+	*f = (struct faulty){ .port = { faulty_open, faulty_read, faulty_readdir, faulty_write, faulty_fsync, faulty_rename,
 					faulty_unlink },
 			      .mode = mode,
 			      .last_fd = -1 };
@@ -146,7 +170,8 @@ static struct mst_secenv *open_well(void)
 static void fresh(void)
 {
 	c = mst_crypto_openssl();
-	snprintf(top, sizeof(top), "/tmp/mst-secenv-XXXXXX");
+	/* thousands of stores, of which no disk is asked anything: in memory, where that can be had */
+	snprintf(top, sizeof(top), "%s/mst-secenv-XXXXXX", access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(top));
 	snprintf(dir, sizeof(dir), "%s/state", top);
 	snprintf(key_file, sizeof(key_file), "%s/state.key", top);
@@ -293,11 +318,12 @@ static bool run(size_t act, unsigned from, enum mode mode, unsigned fail_at, uns
 	assert_int_equal(found, after);
 	if (r == 0 || r == MST_SECENV_NONE)
 		assert_int_equal(found, new);   /* said to be done, so it is */
-	else if (r == MST_SECENV_FULL)
+	else if (r == MST_SECENV_FULL || r == MST_SECENV_CORRUPT)
 		assert_int_equal(found, old);   /* said that nothing was changed */
 	else
 		assert_true(r == MST_FAULT_IO && (found == old || found == new));
 	assert_true(r != MST_SECENV_FULL || mode == FULL);
+	assert_true(r != MST_SECENV_CORRUPT || mode == ONCE || mode == UNREADABLE);
 	seen_full += r == MST_SECENV_FULL;
 	/* and the environment is good for another try (lesson 1) */
 	r = acts[act].act(s);
@@ -380,6 +406,33 @@ static void a_first_start_that_is_cut_off_can_be_repeated(void **state)
 				assert_true(r == MST_FAULT_IO || (mode == FULL && r == MST_SECENV_FULL));
 			s = open_well();
 			assert_int_equal(state_of(s), 0);
+			s->ops->close(s);
+			clean();
+			if (!f.fired)
+				break;
+		}
+}
+
+/* Whatever fails while it is opened, it is not taken for a first start. */
+static void an_opening_that_fails_changes_nothing(void **state)
+{
+	(void)state;
+	for (enum mode mode = ONCE; mode < MODES; mode++)
+		for (unsigned fail_at = 1;; fail_at++) {
+			struct mst_secenv *s = NULL;
+			struct faulty f;
+			int r;
+
+			fresh();
+			prepare(7);
+			start(&f, mode);
+			f.fail_at = fail_at;
+			r = open_on(&f.port, &s, NULL);
+			assert_true(r == 0 || r == MST_FAULT_IO || (mode == FULL && r == MST_SECENV_FULL));
+			if (r == 0)
+				s->ops->close(s);
+			s = open_well();
+			assert_int_equal(state_of(s), 10203);
 			s->ops->close(s);
 			clean();
 			if (!f.fired)
@@ -505,6 +558,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_failure_leaves_the_old_or_the_new_state),
 		cmocka_unit_test(promotion_is_one_step),
 		cmocka_unit_test(a_first_start_that_is_cut_off_can_be_repeated),
+		cmocka_unit_test(an_opening_that_fails_changes_nothing),
 		cmocka_unit_test(data_is_on_the_disk_before_its_name_is),
 		cmocka_unit_test(damaged_slots_begin_anew),
 		cmocka_unit_test(one_copy_of_slots_is_enough),

@@ -15,8 +15,8 @@
 #include "server/material.h"
 #include "server/privilege.h"
 
-struct look { const struct mst_conf *c; struct mst_conf_report *r; mst_role_table roles; struct mst_privilege as; };
-#define WRONG(l, field, ...) mst_conf_wrong((l)->r, (l)->c->file, 0, field, __VA_ARGS__)
+struct look { const struct mst_conf *c; const char *text; struct mst_conf_report *r; mst_role_table roles; struct mst_privilege as; };
+#define WRONG(l, field, ...) mst_conf_wrong((l)->r, (l)->c->file, mst_conf_line_in((l)->text, field), field, __VA_ARGS__)
 
 /* --- directories --- */
 
@@ -258,10 +258,10 @@ static void diameter_certificates(const struct look *l, uint8_t *b, size_t cap)
 	free(r);
 }
 
-int mst_check_installation(const struct mst_conf *c, mst_role_table roles, struct mst_conf_report *r)
+int mst_check_installation(const struct mst_conf *c, const char *text, mst_role_table roles, struct mst_conf_report *r)
 {
 	static const enum mst_role tls[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF, MST_ROLE_HSS, MST_ROLE_ZN };
-	struct look l = { .c = c, .r = r, .roles = roles };
+	struct look l = { .c = c, .text = text, .r = r, .roles = roles };
 	size_t cap = MST_FRAME_CONTROL_MAX - 64;
 	uint8_t *b = malloc(cap), anchor[MST_SHA256_LEN];
 	struct mst_diag d = { 0 };

@@ -7,8 +7,8 @@
 
 #include "server/unit.h"
 
-/* 0, or MST_FAULT_CONFIG after everything wrong was reported with its setting. */
-MST_MUST_CHECK int mst_check_installation(const struct mst_conf *c, mst_role_table roles,
+/* 0, or MST_FAULT_CONFIG after everything wrong was reported with its setting and the setting's line in `text`, which `c` was read from. */
+MST_MUST_CHECK int mst_check_installation(const struct mst_conf *c, const char *text, mst_role_table roles,
 					  struct mst_conf_report *r);
 
 #endif

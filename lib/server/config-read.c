@@ -425,33 +425,16 @@ static unsigned line_of(const void *text, const char *field)
 	return 0;
 }
 
-/* libconfig takes a whole number without L modulo 2^32: 4294967298 would be 2 and pass for good. */
-static bool has_wrapped_number(const char *text, unsigned *ret_line)
+unsigned mst_conf_line_in(const char *text, const char *field)
 {
-	const char *p = text;
+	unsigned line = 0;
+	config_t cfg;
 
-	while (*p) {
-		const char *past = mst_config_past(p);
-		size_t word = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+*");
-		size_t sign = *p == '-' || *p == '+', digits = strspn(p + sign, "0123456789");
-
-		if (past != p) {
-			p = past;
-			continue;
-		}
-		if (digits && sign + digits == word) {
-			long long n = digits < 18 ? strtoll(p, NULL, 10) : INT64_MAX;
-
-			if (n > INT32_MAX || n < INT32_MIN) {
-				*ret_line = 1;
-				for (const char *q = text; q < p; q++)
-					*ret_line += *q == '\n';
-				return true;
-			}
-		}
-		p += word ? word : 1;
-	}
-	return false;
+	config_init(&cfg);
+	if (config_read_string(&cfg, text) == CONFIG_TRUE)
+		line = line_of(&cfg, field);
+	config_destroy(&cfg);
+	return line;
 }
 
 static void set_place(struct mst_conf *c, const char *file)
@@ -493,7 +476,7 @@ int mst_conf_read(const char *file, const char *text, struct mst_conf_report *r,
 	/* An include would be read by the supervisor only and would not be there for its children. */
 	if (mst_config_has_include(text, &line)) {
 		mst_conf_wrong(r, file, line, "@include", "is not allowed; put all settings into this file");
-	} else if (has_wrapped_number(text, &line)) {
+	} else if (mst_config_has_wrapped_number(text, &line)) {
 		mst_conf_wrong(r, file, line, "", "a number beyond 2147483647; write an L behind a number as large as that");
 	} else if (config_read_string(&cfg, shown) != CONFIG_TRUE) {
 		mst_conf_wrong(r, file, (unsigned)config_error_line(&cfg), "",

@@ -116,7 +116,7 @@ static bool taken_over(struct supervisor *s)
 {
 	struct mst_conf_report rep = { .line = supervisor_say_wrong, .arg = s };
 
-	if (mst_check_installation(s->conf, s->setup->roles, &rep)) {
+	if (mst_check_installation(s->conf, s->text, s->setup->roles, &rep)) {
 		mst_log(&s->log, MST_LOG_ERROR, "the new revocation list is not taken over yet: something else is wrong", NULL);
 		return false;
 	}

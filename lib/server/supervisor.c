@@ -466,7 +466,7 @@ static void reload(struct supervisor *s)
 	if (s->stopping)
 		return;
 	if (mst_conf_load(s->setup->conf_file, &rep, &c, &text) ||
-	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, s->setup->roles, &rep)) {
+	    (fixed = mst_conf_needs_restart(s->conf, c)) || mst_check_installation(c, text, s->setup->roles, &rep)) {
 		not_reloaded(s, fixed, why.first);
 		mst_conf_free(c);
 		free(text);
@@ -665,7 +665,7 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
-		if (!mst_check_installation(s->conf, setup->roles, &rep) && !start(s))
+		if (!mst_check_installation(s->conf, s->text, setup->roles, &rep) && !start(s))
 			event_base_dispatch(s->base);
 		status = s->status;
 		finish(s);

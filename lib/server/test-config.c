@@ -264,6 +264,7 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ "# 9999999999\nlog = { level = \"99999999999 \\\" 9999999999\"; };\n/* 9999999999 */ listeners = 4294967298;\n" ADMIN,
 	  ":3: a number beyond 2147483647; write an L" },
 	{ "listeners = -4294967294;\n" ADMIN, ":1: a number beyond 2147483647" },
+	{ "listeners = 0x100000002;\n" ADMIN, ":1: a number beyond 2147483647" },
 	{ "listeners = 99999999999999999999;\n" ADMIN, ":1: a number beyond 2147483647" },
 	{ "listeners = 4294967298L;\n" ADMIN, ":1: listeners: 4294967298 is out of range; 1 to 16" },
 	{ OCSP "listen = [\"127.0.0.1:1\"]; uri = \"https://ocsp.example.com\"; };", ":1: ocsp.uri: \"https://ocsp.example.com\" will not do" },

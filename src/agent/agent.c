@@ -23,6 +23,7 @@
 #include "agent/page.h"
 #include "agent/place.h"
 #include "agent/policy.h"
+#include "agent/refused.h"
 #include "agent/ub.h"
 #include "base/text.h"
 
@@ -92,17 +93,21 @@ int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d)
 {
 	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
 	size_t n = 0;
+	bool file = a->cfg.bootstrap[0];
 	int r = MST_FAULT_MEMORY;
 
 	if (!cbor)
 		return r;
-	if (a->cfg.bootstrap[0])
-		r = agent_read_sequence(a->cfg.bootstrap, true, cbor, MST_SEQ_OCTETS, &n, d);
+	if (file)
+		r = (int)agent_read_instructions(a->cfg.bootstrap, cbor, MST_SEQ_OCTETS, &n, d);
 	else
-		r = a->env->ops->load_blob(a->env, "sequence", cbor, MST_SEQ_OCTETS, &n, d);
-	r = r ? PROV_EMPTY : agent_trigger(a, (struct mst_view){ cbor, n }, by, d);
+		r = a->env->ops->load_blob(a->env, "sequence", cbor, MST_SEQ_OCTETS, &n, d) ? PROV_EMPTY : 0;
+	if (!r)
+		r = agent_trigger(a, (struct mst_view){ cbor, n }, by, d);
 	free(cbor);
-	if (r && a->cfg.bootstrap[0])
+	if (file && !(r && access(a->cfg.bootstrap, F_OK)))      /* what is not there is no bad one */
+		refused_note(a, REFUSED_FILE, a->cfg.bootstrap, (enum prov_reason)r, d);
+	if (r && file)
 		agent_name_file(d, a->cfg.bootstrap, r);
 	else if (r && !d->text[0])
 		mst_diag_set(d, 0, "bootstrap", "not set in the configuration, and no instructions are kept", NULL);

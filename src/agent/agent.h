@@ -128,7 +128,6 @@ struct agent {
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
 	struct agent_bundles *bundles;               /* bundle.c */
 	json_int_t bundles_told, pushed_told;        /* how many refusals a briefing node has heard of (facts.c) */
-	struct { bool untold; const char *reason; char detail[160]; mst_time when; } typed;      /* on the page, and refused last */
 
 	json_t *record;              /* of the last run (record.c) */
 	mst_ms record_base;          /* its steps count from here */
@@ -330,6 +329,10 @@ MST_MUST_CHECK int agent_load_anchors(const char *path, uint8_t *store[16], stru
 /* A sequence file (JSON or CBOR) to CBOR; `trusted`: only root's or our own, and nobody else may write it. */
 MST_MUST_CHECK int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap,
 				       size_t *ret_n, struct mst_diag *d);
+/* The same of a trusted file, with the reason why it cannot be followed: that it cannot be read is one thing, what stands in it another. */
+MST_MUST_CHECK enum prov_reason agent_read_instructions(const char *path, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d);
+/* Of what agent_read_file() gave. */
+enum prov_reason agent_file_reason(int r);
 MST_MUST_CHECK int agent_sequence_to_cbor(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n,
 					  struct mst_diag *d);
 
@@ -390,6 +393,7 @@ void history_save(struct agent *a);
 void history_push(json_t *record, json_t *old);
 json_t *history_json(const json_t *record);          /* newest first, the record itself among them */
 void history_print(FILE *out, const json_t *status);
+enum prov_reason record_reason_of(const char *text);  /* PROV_INTERNAL when there is none such */
 
 /* status.c */
 json_t *status_time(mst_time t);                     /* null when it is none */

@@ -4,7 +4,8 @@
  *
  *   {"op":"status"}                      → the status object
  *   {"op":"trigger"}                     → the configured instructions, again
- *   {"op":"trigger","sequence":{…}}      → these instructions
+ *   {"op":"trigger","sequence":{…}}      → these instructions; with "file", for people, where they stand
+ *   {"op":"trigger","file":"…","unusable":"malformed","detail":"…"} → instructions that could not even be handed in
  *   {"op":"trigger","file":"…","bundle":"BASE64"}          → a signed bundle; `file` is for people
  *   {"op":"trigger","file":"…","refused":"oversized","detail":"…"} → one that could not even be handed in
  *   {"op":"push","source":"sms","data":"…"} → what a helper received, in base64, to the door for pushed triggers
@@ -20,6 +21,7 @@
 #include "agent/keys.h"
 #include "agent/page.h"
 #include "agent/place.h"
+#include "agent/refused.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -104,8 +106,24 @@ static json_t *do_bundle(struct agent *a, const json_t *q)
 	return answer;
 }
 
+/* What a command could not even read, and told already; `q`: of which file, why and in which words. */
+static json_t *unusable(struct agent *a, const json_t *q)
+{
+	const char *file = json_string_value(json_object_get(q, "file")), *why = json_string_value(json_object_get(q, "unusable")),
+		   *detail = json_string_value(json_object_get(q, "detail"));
+	enum prov_reason reason = record_reason_of(why);
+	struct mst_diag d = { 0 };
+
+	if (!why || !file || !reason || strcmp(why, prov_reason_text(reason)) != 0)
+		return refusal("unusable", "not a reason why instructions cannot be followed, or no file");
+	mst_diag_set(&d, 0, "", detail ? detail : "", NULL);
+	refused_note(a, REFUSED_CONTROL, file, reason, &d);
+	return refusal("", why);
+}
+
 static json_t *do_trigger(struct agent *a, const json_t *q)
 {
+	const char *file = json_string_value(json_object_get(q, "file"));
 	json_t *sequence = json_object_get(q, "sequence");
 	char *text = sequence ? json_dumps(sequence, JSON_COMPACT) : NULL;
 	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
@@ -115,9 +133,11 @@ static json_t *do_trigger(struct agent *a, const json_t *q)
 	int r;
 
 	if (sequence && text && cbor) {
-		r = agent_sequence_to_cbor(mst_view_str(text), cbor, MST_SEQ_OCTETS, &n, &d);
+		r = (int)prov_reason_of(agent_sequence_to_cbor(mst_view_str(text), cbor, MST_SEQ_OCTETS, &n, &d), &d);
 		if (!r)
 			r = agent_trigger(a, (struct mst_view){ cbor, n }, "control", &d);
+		if (r >= 0)
+			refused_note(a, REFUSED_CONTROL, file ? file : "what was handed in", (enum prov_reason)r, &d);
 	} else {
 		r = sequence ? MST_FAULT_MEMORY : agent_trigger_file(a, "control", &d);
 	}
@@ -198,6 +218,7 @@ static json_t *answer_to(struct agent *a, struct bufferevent *b, const char *lin
 	else if (op && !strcmp(op, "trigger"))
 		answer = json_object_get(q, "refused")  ? refused_bundle(a, q)
 			 : json_object_get(q, "bundle") ? do_bundle(a, q)
+			 : json_object_get(q, "unusable") ? unusable(a, q)
 							: do_trigger(a, q);
 	else if (op && !strcmp(op, "push"))
 		answer = do_push(a, q);

@@ -81,8 +81,21 @@ static int trigger_bundle(const struct agent_config *cfg, const char *path)
 	return r;
 }
 
+/* So that status and operator hear of it too, although the instructions never came to the agent. Nobody waits for an agent here. */
+static void unusable(const struct agent_config *cfg, const char *path, enum prov_reason why, const struct mst_diag *d)
+{
+	char detail[sizeof(d->field) + sizeof(d->text) + 4];
+	int fd = ctl_dial(cfg, 10);
+
+	if (fd < 0)
+		return;
+	snprintf(detail, sizeof(detail), "%s%s%s", d->field, d->field[0] ? ": " : "", d->text);
+	json_decref(ctl_ask(fd, json_pack("{s:s, s:o, s:s, s:o}", "op", "trigger", "file", status_text(path), "unusable", prov_reason_text(why), "detail",
+					  status_text(detail))));
+}
+
 /* A plain sequence: only from a place where nobody but root or the agent's user could have put it. */
-static json_t *sequence_of(const char *what)
+static json_t *sequence_of(const struct agent_config *cfg, const char *what)
 {
 	uint8_t *cbor = malloc(MST_SEQ_OCTETS), *text = malloc(2 * MST_SEQ_OCTETS), *scratch = malloc(2 * MST_SEQ_OCTETS);
 	struct mst_sequence *s = calloc(1, sizeof(*s));
@@ -92,15 +105,17 @@ static json_t *sequence_of(const char *what)
 	struct mst_diag d = { 0 };
 	json_t *o = NULL;
 	size_t n = 0;
-	int r = MST_FAULT_MEMORY;
+	enum prov_reason why = PROV_INTERNAL;
 
 	if (cbor && text && scratch && s) {
-		r = agent_read_sequence(what, true, cbor, MST_SEQ_OCTETS, &n, &d);
-		if (!r)
-			r = mst_sequence_read_cbor((struct mst_view){ cbor, n }, &arena, s, &d);
+		why = agent_read_instructions(what, cbor, MST_SEQ_OCTETS, &n, &d);
+		if (!why)
+			why = prov_reason_of(mst_sequence_read_cbor((struct mst_view){ cbor, n }, &arena, s, &d), &d);
 	}
-	if (r) {
-		fprintf(stderr, "%s\n", agent_file_words(words, sizeof(words), what, &d, r));
+	if (why) {
+		fprintf(stderr, "%s\n", agent_file_words(words, sizeof(words), what, &d, why == PROV_INTERNAL ? MST_FAULT_MEMORY : 1));
+		if (access(what, F_OK) == 0)
+			unusable(cfg, what, why, &d);
 	} else {
 		mst_sequence_write_json(s, &w);
 		o = w.ok ? json_loadb((const char *)w.p, w.n, 0, NULL) : NULL;
@@ -136,12 +151,14 @@ int ctl_trigger(const struct agent_config *cfg, const char *what)
 		sequence = json_pack("{s:i, s:[{s:s, s:s, s:s}]}", "version", 1, "instructions", "kind", "discovery", "method", "bbn",
 				     "uri", what);
 	else if (what)
-		sequence = sequence_of(what);
+		sequence = sequence_of(cfg, what);
 	if (what && !sequence)
 		return EXIT_REFUSED;
 	q = json_pack("{s:s}", "op", "trigger");
 	if (sequence)
 		json_object_set_new(q, "sequence", sequence);
+	if (sequence)
+		json_object_set_new(q, "file", status_text(what));
 	return hand_in(cfg, q);
 }
 

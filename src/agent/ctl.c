@@ -126,9 +126,9 @@ json_t *ctl_ask(int fd, json_t *q)
 
 static json_t *status_of_nothing(const char *state, bool running)
 {
-	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
+	return json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:[], s:[], s:[], s:[], s:n, s:n, s:n, s:n, s:n, s:n}", "version", MST_VERSION,
 			 "running", running, "state", state, "attempt", "", "trigger", "", "when",
-			 "reports", "steps", "attempts", "bundle", "credential", "pending", "certificate", "damage",
+			 "reports", "steps", "attempts", "refused", "bundle", "credential", "pending", "certificate", "damage",
 			 "pushed");
 }
 

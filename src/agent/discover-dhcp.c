@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/lan.h"
 
@@ -16,37 +17,54 @@ static bool plain_name(const char *s)
 	return *s && *s != '.' && !strchr(s, '/') && strlen(s) < 16;
 }
 
+struct options {
+	struct lan_found found[LAN_FOUND_MAX];
+	size_t n;
+	struct lan_left left;
+	enum prov_reason unread;     /* the last one that is there and cannot be read */
+	char why[160];
+};
+
 /* Lines of one file. What is no name is told and left out. */
-static size_t read_option(struct agent *a, const char *interface, struct lan_found *f, size_t n, unsigned *refused)
+static void read_option(struct agent *a, const char *interface, struct options *o)
 {
 	char path[AGENT_PATH_MAX + 32], *save = NULL;
+	struct lan_found *f = o->found;
 	struct mst_diag d = { 0 };
 	uint8_t *p;
 	size_t octets;
+	int r;
 
 	snprintf(path, sizeof(path), "%s/dhcp/%s", a->cfg.run, interface);
-	if (agent_read_file(path, OPTION_MAX, true, &p, &octets, &d)) {
+	r = agent_read_file(path, OPTION_MAX, true, &p, &octets, &d);
+	if (r) {
 		agent_log(a, AGENT_INFO, "dhcp-option-unread", "file", path, "why", d.text, NULL);
-		return n;
+		if (access(path, F_OK) == 0) {
+			o->unread = agent_file_reason(r);
+			snprintf(o->why, sizeof(o->why), "the option of %s: %.100s", interface, d.text[0] ? d.text : mst_fault_text(r));
+		}
+		return;
 	}
-	for (char *line = strtok_r((char *)p, "\r\n", &save); line && n < LAN_FOUND_MAX; line = strtok_r(NULL, "\r\n", &save)) {
-		if (lan_parse(mst_view_str(line), &f[n]))
-			n += lan_wanted(a, f[n].fqdn, "dhcp", refused);
+	for (char *line = strtok_r((char *)p, "\r\n", &save); line && o->n < LAN_FOUND_MAX; line = strtok_r(NULL, "\r\n", &save)) {
+		bool good = lan_parse(mst_view_str(line), &f[o->n]);
+
+		o->left.malformed += !good;
+		if (good)
+			o->n += lan_wanted(a, f[o->n].fqdn, "dhcp", &o->left.refused);
 		else
 			agent_log(a, AGENT_WARN, "dhcp-option-malformed", "file", path, "text", line, "want",
-				  "an FQDN, FQDN:port or https URI", NULL);
+				  "an FQDN, FQDN:port, https or coaps URI", NULL);
 	}
 	free(p);
-	return n;
 }
 
 static void start(struct agent *a, const struct mst_instruction *i)
 {
-	struct lan_found f[LAN_FOUND_MAX];
+	struct options o = { 0 };
 	char interface[64], path[AGENT_PATH_MAX + 32];
 	const struct dirent *e;
-	unsigned refused = 0;
-	size_t n = 0;
+	struct lan_words words = { .from = "dhcp", .nobody = "no DHCP server told of a briefing node" };
+	char want[160];
 	DIR *dir;
 
 	if (!mst_view_to_str(i->uri, interface, sizeof(interface)) || !plain_name(interface)) {
@@ -54,20 +72,22 @@ static void start(struct agent *a, const struct mst_instruction *i)
 		return;
 	}
 	if (strcmp(interface, "any")) {
-		n = read_option(a, interface, f, 0, &refused);
+		read_option(a, interface, &o);
 	} else {
 		snprintf(path, sizeof(path), "%s/dhcp", a->cfg.run);
 		dir = opendir(path);
 		while (dir && (e = readdir(dir)) != NULL)
 			if (plain_name(e->d_name))
-				n = read_option(a, e->d_name, f, n, &refused);
+				read_option(a, e->d_name, &o);
 		if (dir)
 			closedir(dir);
 	}
-	if (n || refused)
-		lan_yield(a, f, n, refused, "dhcp");
+	snprintf(want, sizeof(want), "%s: what was told is no FQDN, FQDN:port or URI", interface);
+	words.want = want;
+	if (!o.n && !o.left.malformed && o.unread)
+		discover_failed(a, o.unread, o.why, 0);
 	else
-		discover_failed(a, PROV_EMPTY, "no DHCP server told of a briefing node", 0);
+		lan_yield(a, o.found, o.n, &o.left, &words);
 }
 
 const struct agent_discovery agent_discover_dhcp = { .method = MST_METHOD_DHCP, .start = start };

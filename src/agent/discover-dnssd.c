@@ -40,7 +40,8 @@ struct dnssd {
 	bool coaps;
 	char type[64], domain[MST_ID_MAX];
 	mst_ms last_at;                      /* it ends then, whoever still waits */
-	unsigned refused, seen;
+	struct lan_left left;
+	unsigned seen;
 	struct event *step;
 	struct waiting { AvahiIfIndex on; AvahiProtocol proto; bool tried; char name[AVAHI_LABEL_MAX]; } waiting[WAITING_MAX];
 	struct slot { struct dnssd *s; AvahiServiceResolver *r; mst_ms since; struct waiting who; } slot[SLOTS];
@@ -100,9 +101,10 @@ static void take(struct dnssd *s, AvahiIfIndex on, const char *host, const Avahi
 	    !port || (path[0] && path[0] != '/') || !mst_text_plain(mst_view_str(path)) || strpbrk(path, " \"\\?#")) {
 		agent_log(s->a, AGENT_INFO, "lan-answer-useless", "name", fqdn, "why",
 			  "it has no name that a certificate could prove, no port, or no path", NULL);
+		s->left.malformed++;
 		return;
 	}
-	if (!lan_wanted(s->a, fqdn, "dns-sd", &s->refused))
+	if (!lan_wanted(s->a, fqdn, "dns-sd", &s->left.refused))
 		return;
 	avahi_address_snprint(at, sizeof(at), address);
 	if (address->proto == AVAHI_PROTO_INET6 && address->data.ipv6.address[0] == 0xfe &&
@@ -243,11 +245,16 @@ static void on_client(AvahiClient *c, AvahiClientState state, void *arg)
 	}
 }
 
+static const struct lan_words words = {
+	.from = "dns-sd", .want = "no name that a certificate could prove, no port, or no path", .nobody = "nobody answers there",
+};
+
 static void on_end(evutil_socket_t fd, short what, void *arg)
 {
 	struct dnssd *s = arg;
 	struct agent *a = s->a;
 	struct lan_found found[LAN_FOUND_MAX];
+	struct lan_left left = s->left;
 	size_t n = s->n;
 
 	(void)fd;
@@ -272,7 +279,7 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 		memcpy(why, s->why, sizeof(why));
 		discover_failed(a, PROV_UNREACHABLE, why, 0);
 	} else {
-		lan_yield(a, found, n, s->refused, "dns-sd");
+		lan_yield(a, found, n, &left, &words);
 	}
 	agent_turn(a);
 }

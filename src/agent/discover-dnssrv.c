@@ -14,7 +14,8 @@ struct dnssrv {
 	bool have_channel, done, coaps;
 	struct event *io[ARES_GETSOCK_MAXNUM], *timer;
 	char why[96];
-	unsigned refused;
+	bool nobody;
+	struct lan_left left;
 	size_t n;
 	struct lan_found found[LAN_FOUND_MAX];
 };
@@ -48,8 +49,12 @@ static size_t pick(struct agent *a, struct ares_srv_reply *const *r, const bool 
 /* "." says that the service is decidedly not there. */
 static bool usable(struct dnssrv *s, const struct ares_srv_reply *e)
 {
-	return e->port && strcmp(e->host, ".") && strlen(e->host) < MST_ID_MAX && mst_id_valid(MST_ID_FQDN, mst_view_str(e->host)) &&
-	       lan_wanted(s->a, e->host, "dns-srv", &s->refused);
+	if (!*e->host || !strcmp(e->host, "."))
+		return false;
+	if (e->port && strlen(e->host) < MST_ID_MAX && mst_id_valid(MST_ID_FQDN, mst_view_str(e->host)))
+		return lan_wanted(s->a, e->host, "dns-srv", &s->left.refused);
+	s->left.malformed++;
+	return false;
 }
 
 /* All of one answer, which is no longer than a DNS message: first what is wanted at all, then by priority and weight. */
@@ -90,6 +95,9 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *p, int
 	s->done = true;
 	if (status == ARES_SUCCESS)
 		status = ares_parse_srv_reply(p, n, &first);
+	/* An answer that says no, or cannot be understood, is one: the server is there. */
+	s->nobody = status == ARES_ENOTFOUND || status == ARES_ENODATA;
+	s->left.malformed += status == ARES_EBADRESP;
 	if (status != ARES_SUCCESS)
 		snprintf(s->why, sizeof(s->why), "DNS: %s", ares_strerror(status));
 	else
@@ -102,15 +110,19 @@ static void end(struct dnssrv *s)
 	struct agent *a = s->a;
 	struct lan_found found[LAN_FOUND_MAX];
 	char why[sizeof(s->why)];
-	unsigned refused = s->refused;
+	struct lan_left left = s->left;
+	struct lan_words words = { .from = "dns-srv", .want = "no name and port that can be used in its SRV records", .nobody = "nobody answers there" };
+	bool unreached = s->why[0] && !s->nobody && !left.malformed;
 	size_t n = s->n;
 
 	memcpy(found, s->found, sizeof(found));
 	memcpy(why, s->why, sizeof(why));
 	if (why[0])
+		words.want = words.nobody = why;
+	if (unreached)
 		discover_failed(a, PROV_UNREACHABLE, why, 0);
 	else
-		lan_yield(a, found, n, refused, "dns-srv");
+		lan_yield(a, found, n, &left, &words);
 	agent_turn(a);
 }
 

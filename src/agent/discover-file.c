@@ -69,24 +69,6 @@ static bool signed_or_on_medium(struct agent *a, const char *path)
 	return so;
 }
 
-/* A file that cannot be read is one thing, what stands in it another. */
-static enum prov_reason read_plain(const char *path, uint8_t *cbor, size_t *ret_n, struct mst_diag *d)
-{
-	uint8_t *p = NULL;
-	size_t n = 0;
-	int r = agent_read_file(path, 2 * MST_SEQ_OCTETS, true, &p, &n, d);
-	enum prov_reason reason = r < 0 ? PROV_INTERNAL : r ? PROV_UNREACHABLE : PROV_OK;
-
-	if (!r && !n) {
-		mst_diag_set(d, 0, "", "nothing stands in it", NULL);
-		reason = PROV_EMPTY;
-	} else if (!r) {
-		reason = prov_reason_of(agent_sequence_to_cbor((struct mst_view){ p, n }, cbor, MST_SEQ_OCTETS, ret_n, d), d);
-	}
-	free(p);
-	return reason;
-}
-
 static void start(struct agent *a, const struct mst_instruction *i)
 {
 	uint8_t *cbor = malloc(MST_SEQ_OCTETS);
@@ -109,7 +91,7 @@ static void start(struct agent *a, const struct mst_instruction *i)
 		else
 			discover_yield(a, (struct mst_view){ cbor, n }, path);
 	} else {
-		reason = read_plain(path, cbor, &n, &d);
+		reason = agent_read_instructions(path, cbor, MST_SEQ_OCTETS, &n, &d);
 		snprintf(words, sizeof(words), "%s%s%s", d.field, d.field[0] ? ": " : "", d.text);
 		if (reason)
 			discover_failed(a, reason, words, 0);        /* the report names the file by itself */

@@ -6,6 +6,7 @@
 #include "agent/bundle.h"
 #include "agent/door.h"
 #include "agent/place.h"
+#include "agent/refused.h"
 #include "base/text.h"
 #include "proto/briefing/briefing.h"
 
@@ -104,8 +105,8 @@ static json_t *refusal(const char *resource, const char *method, const json_t *o
 			 json_object_get(of, reason), "detail", json_object_get(of, "detail"), "when", json_object_get(of, "when"));
 }
 
-/* What nobody has heard of yet: the last bundle, the last pushed trigger and the last text on the page that were refused. Their
- * operator is not here. */
+/* What nobody has heard of yet: the last bundle, the last pushed trigger, and the last instructions of file, person and page that were
+ * refused. Their operator is not here. */
 static void add_refusals(const struct agent *a, json_t *all)
 {
 	json_t *bundle = bundle_status(a), *door = a->door ? door_status(a) : json_null();
@@ -121,9 +122,7 @@ static void add_refusals(const struct agent *a, json_t *all)
 		snprintf(resource, sizeof(resource), "trigger by %.20s", json_string_value(json_object_get(pushed, "source")));
 		json_array_append_new(all, refusal(resource, NULL, pushed, "reason"));
 	}
-	if (a->typed.untold)
-		json_array_append_new(all, json_pack("{s:s, s:s, s:o, s:o}", "resource", "what was typed on the page", "reason", a->typed.reason,
-						     "detail", status_text(a->typed.detail), "when", status_time(a->typed.when)));
+	refused_untold(a, all);
 	json_decref(bundle);
 	json_decref(door);
 }
@@ -134,7 +133,7 @@ void facts_told(struct agent *a)
 
 	a->bundles_told = json_integer_value(json_object_get(bundle, "refused"));
 	a->pushed_told = pushed_refused(door);
-	a->typed.untold = false;
+	refused_told(a);
 	json_decref(bundle);
 	json_decref(door);
 }

@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "codec/secret-text.h"
 
-enum { NOT_READ = 1 };
+enum { NOT_READ = 1, NOT_READ_LARGE };
 
 /* About the file as a whole; whoever shows it names the file (agent_file_words). */
 static int refuse(struct mst_diag *d, const char *text)
@@ -128,10 +128,10 @@ static int read_file(const char *path, size_t max, const char *(*doubt)(const st
 		return refuse(d, why);
 	}
 	r = read_all(fd, max, ret_p, ret_n);
-	if (r == MST_FAULT_SPACE)
-		r = refuse(d, "too large");
-	else if (r == MST_FAULT_IO)
-		r = refuse(d, strerror(errno));
+	if (r == MST_FAULT_SPACE || r == MST_FAULT_IO) {
+		(void)refuse(d, r == MST_FAULT_SPACE ? "too large" : strerror(errno));
+		r = r == MST_FAULT_SPACE ? NOT_READ_LARGE : NOT_READ;
+	}
 	close(fd);
 	return r;
 }
@@ -362,6 +362,28 @@ int agent_read_sequence(const char *path, bool trusted, uint8_t *out, size_t cap
 	r = agent_sequence_to_cbor((struct mst_view){ p, n }, out, cap, ret_n, d);
 	free(p);
 	return r;
+}
+
+enum prov_reason agent_file_reason(int r)
+{
+	return r < 0 ? PROV_INTERNAL : r == NOT_READ_LARGE ? PROV_OVERSIZED : r ? PROV_UNREACHABLE : PROV_OK;
+}
+
+enum prov_reason agent_read_instructions(const char *path, uint8_t *out, size_t cap, size_t *ret_n, struct mst_diag *d)
+{
+	uint8_t *p = NULL;
+	size_t n = 0;
+	int r = agent_read_file(path, 2 * MST_SEQ_OCTETS, true, &p, &n, d);
+	enum prov_reason reason = agent_file_reason(r);
+
+	if (!r && !n) {
+		(void)refuse(d, "nothing stands in it");
+		reason = PROV_EMPTY;
+	} else if (!r) {
+		reason = prov_reason_of(agent_sequence_to_cbor((struct mst_view){ p, n }, out, cap, ret_n, d), d);
+	}
+	free(p);
+	return reason;
 }
 
 static int check_bundle_anchors(struct agent *a, struct mst_diag *d)

@@ -102,7 +102,7 @@ void history_push(json_t *record, json_t *old)
 	json_object_set_new(record, "history", all);
 }
 
-static enum prov_reason reason_of(const char *text)
+enum prov_reason record_reason_of(const char *text)
 {
 	for (int r = PROV_OK; text && r < PROV_REASON__COUNT; r++)
 		if (!strcmp(text, prov_reason_text((enum prov_reason)r)))
@@ -124,7 +124,7 @@ static void explain(json_t *run)
 
 	record_words(json_object_get(run, "reports"), "step");
 	json_array_foreach(json_object_get(run, "reports"), i, r) {
-		enum prov_reason why = reason_of(json_string_value(json_object_get(r, "reason")));
+		enum prov_reason why = record_reason_of(json_string_value(json_object_get(r, "reason")));
 
 		json_object_set_new(r, "words", json_string(status_words(why)));
 		json_object_set_new(r, "remedy", json_string(status_remedy(why, method_of(json_string_value(json_object_get(r, "method"))))));

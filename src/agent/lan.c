@@ -116,7 +116,19 @@ static bool named_before(const struct lan_found *f, size_t n)
 	return false;
 }
 
-void lan_yield(struct agent *a, const struct lan_found *f, size_t n, unsigned refused, const char *from)
+static void nothing(struct agent *a, const struct lan_left *left, const struct lan_words *words)
+{
+	char detail[160];        /* a report has room for 95 */
+
+	if (left->malformed) {
+		snprintf(detail, sizeof(detail), "%s%s", words->want, left->refused ? "; other names not among lan_names" : "");
+		discover_failed(a, PROV_MALFORMED, detail, 0);
+	} else {
+		discover_failed(a, PROV_EMPTY, left->refused ? "only names that are not among lan_names" : words->nobody, 0);
+	}
+}
+
+void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const struct lan_left *left, const struct lan_words *words)
 {
 	struct lan_list *l = calloc(1, sizeof(*l));
 	struct mst_diag d = { 0 };
@@ -139,13 +151,13 @@ void lan_yield(struct agent *a, const struct lan_found *f, size_t n, unsigned re
 			list_add(l, &a->lan[i]);
 	w = mst_writer_of(l->cbor, sizeof(l->cbor));
 	if (!n)
-		discover_failed(a, PROV_EMPTY, refused ? "only names that are not among lan_names" : "nobody answers there", 0);
+		nothing(a, left, words);
 	else if (mst_sequence_check(&l->s, &d))
 		discover_failed(a, PROV_MALFORMED, d.text, 0);
 	else {
 		mst_sequence_write_cbor(&l->s, &w);
 		if (w.ok)
-			discover_yield(a, mst_written(&w), from);
+			discover_yield(a, mst_written(&w), words->from);
 		else
 			discover_failed(a, PROV_INTERNAL, "the sequence has no room", 0);
 	}

@@ -31,8 +31,12 @@ MST_MUST_CHECK bool lan_parse(struct mst_view text, struct lan_found *ret_f);
  * no crowd hides an owner who said what names to expect. Refusals are counted in `refused`; the 1st, 2nd, 4th … is logged.
  */
 bool lan_wanted(const struct agent *a, const char *fqdn, const char *from, unsigned *refused);
-/* End the running discovery with what was found and wanted, in that order; with nothing of it, it has failed. */
-void lan_yield(struct agent *a, const struct lan_found *f, size_t n, unsigned refused, const char *from);
+/* What was said and is not followed. */
+struct lan_left { unsigned refused /* by lan_wanted() */, malformed; };
+/* Who said it; what nothing of it was, when all was malformed; and that nobody said anything. */
+struct lan_words { const char *from, *want, *nobody; };
+/* End the running discovery with what was found and wanted, in that order; with nothing of it, it has failed, and says why. */
+void lan_yield(struct agent *a, const struct lan_found *f, size_t n, const struct lan_left *left, const struct lan_words *words);
 
 /* Where to dial a name that the LAN told us: an address, or NULL. Only a hint; TLS decides who is there. */
 const char *lan_route(const struct agent *a, const char *host, uint16_t port);

@@ -79,7 +79,7 @@ int page_text_to_cbor(struct mst_view text, uint8_t *out, size_t cap, size_t *re
 
 	if (t.n && t.p[0] == '{') {
 		r = agent_sequence_to_cbor(t, out, cap, ret_n, d);
-		return r < 0 ? PROV_INTERNAL : r ? PROV_MALFORMED : 0;
+		return (int)prov_reason_of(r, d);
 	}
 	if (mst_view_starts(t, QR_PREFIX)) {
 		code = mst_view_sub(t, strlen(QR_PREFIX), t.n - strlen(QR_PREFIX));
@@ -89,7 +89,7 @@ int page_text_to_cbor(struct mst_view text, uint8_t *out, size_t cap, size_t *re
 		r = PROV_MALFORMED;
 		if (from_base64url(code, octets, MST_SEQ_OCTETS, &n)) {
 			r = agent_sequence_to_cbor((struct mst_view){ octets, n }, out, cap, ret_n, d);
-			r = r < 0 ? PROV_INTERNAL : r ? PROV_MALFORMED : 0;
+			r = (int)prov_reason_of(r, d);
 		} else {
 			mst_diag_set(d, 0, "text", "what follows MUSTER: is no base64url; scan the code again", NULL);
 		}
@@ -98,7 +98,7 @@ int page_text_to_cbor(struct mst_view text, uint8_t *out, size_t cap, size_t *re
 	}
 	if (!t.n || t.n > 500) {
 		mst_diag_set(d, 0, "text", t.n ? "more than 500 octets and no JSON" : "is empty", NULL);
-		return PROV_MALFORMED;
+		return t.n ? PROV_OVERSIZED : PROV_EMPTY;
 	}
 	return from_name(t, out, cap, ret_n, d);
 }

@@ -1,6 +1,7 @@
 /* The local page's server, its one-time code and its sessions: page.h. */
 #include "agent/page.h"
 #include "agent/place.h"
+#include "agent/refused.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define TOKEN_LEN 32                     /* hex digits */
 #define OUT_MAX (96 * 1024)
 #define COOKIE "muster="
+#define TYPED "what was typed on the page"
 
 struct page_session { char token[TOKEN_LEN + 1]; mst_ms until; };
 
@@ -256,16 +258,6 @@ static void do_session(struct agent *a, struct mst_conn *c, const json_t *q)
 	mst_wipe(cookie, sizeof(cookie));
 }
 
-/* Who stands in front of it is told at once; the operator with the next question to a briefing node (facts.c). */
-static void note(struct agent *a, enum prov_reason why, const struct mst_diag *d, const char *words)
-{
-	a->typed.untold = true;
-	a->typed.reason = prov_reason_text(why);
-	a->typed.when = agent_utc_or_0(a);
-	snprintf(a->typed.detail, sizeof(a->typed.detail), "%.60s%s%.90s", d->field, d->field[0] ? ": " : "", words);
-	agent_log(a, AGENT_WARN, "page-text-refused", "reason", a->typed.reason, "detail", a->typed.detail, NULL);
-}
-
 static void do_trigger(struct agent *a, struct mst_conn *c, const json_t *q)
 {
 	const json_t *text = json_object_get(q, "text");
@@ -279,11 +271,14 @@ static void do_trigger(struct agent *a, struct mst_conn *c, const json_t *q)
 	if (!r)
 		r = text ? agent_trigger(a, (struct mst_view){ cbor, n }, "page", &d) : agent_trigger_file(a, "page", &d);
 	free(cbor);
+	/* Who stands in front of it is told at once; the operator with the next question to a briefing node (facts.c). */
+	if (r >= 0 && text)
+		refused_note(a, REFUSED_PAGE, TYPED, (enum prov_reason)r, &d);
 	if (r) {
 		const char *words = d.text[0] ? d.text : r > 0 ? status_words((enum prov_reason)r) : mst_fault_text(r);
 
-		if (r > 0)
-			note(a, (enum prov_reason)r, &d, words);
+		if (r > 0 && text)
+			agent_log(a, AGENT_WARN, "page-text-refused", "reason", prov_reason_text((enum prov_reason)r), "field", d.field, "detail", words, NULL);
 		refuse(a, c, 400, d.field, words);
 		return;
 	}
@@ -374,6 +369,22 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 	agent_turn(a);
 }
 
+/* Who is in a session has then typed too much; of others nobody hears. */
+static void on_refused(void *owner, struct mst_conn *c, int status, const char *why)
+{
+	struct agent *a = owner;
+	struct mst_diag d = { 0 };
+	bool somebody = false;
+
+	(void)c;
+	for (size_t i = 0; i < SESSIONS; i++)
+		somebody |= a->page->session[i].until > agent_now();
+	if (status != 413 || !somebody)
+		return;
+	mst_diag_set(&d, 0, "", why, NULL);
+	refused_note(a, REFUSED_PAGE, TYPED, PROV_OVERSIZED, &d);
+}
+
 static void on_handshake_failed(void *owner, const struct mst_peer *peer, enum mst_tls_end why, const char *detail)
 {
 	agent_log(owner, AGENT_DEBUG, "page-handshake", "peer", peer->address, "end", mst_tls_end_text(why), "detail",
@@ -432,7 +443,7 @@ static int own_tls(struct agent *a, struct mst_tls_ctx **ret)
 int page_open(struct agent *a)
 {
 	static const struct mst_server_ops server_ops = { .on_request = on_request, .on_close = on_close,
-							  .on_handshake_failed = on_handshake_failed };
+							  .on_handshake_failed = on_handshake_failed, .on_refused = on_refused };
 	struct mst_server_limits l = mst_server_limits_default;
 	struct mst_tls_ctx *tls = NULL;
 	struct mst_diag d = { 0 };

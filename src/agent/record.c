@@ -3,7 +3,7 @@
  * when each arrow ended (lesson 20). Kept in the secure environment beside the slots, written together with
  * the engine's progress, and bounded: it says what happened last, it is no log.
  */
-#include "agent/agent.h"
+#include "agent/refused.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +64,8 @@ void record_begin(struct agent *a, const char *attempt, const char *trigger)
 
 	a->record = fresh(attempt, trigger, agent_utc(a), prov_runs(a->prov));
 	history_push(a->record, old);
+	if (json_is_object(json_object_get(old, "refused")))
+		json_object_set(a->record, "refused", json_object_get(old, "refused"));
 	json_decref(old);
 	a->record_base = agent_now();
 	a->record_dirty = true;
@@ -260,4 +262,5 @@ void record_into(json_t *status, const json_t *record)
 	record_words(json_object_get(status, "reports"), "step");
 	record_words(json_object_get(status, "steps"), "arrow");
 	json_object_set_new(status, "attempts", history_json(record));
+	json_object_set_new(status, "refused", refused_json(record));
 }

@@ -65,12 +65,13 @@ static int remove_files(const char *dir)
 
 	if (!list)
 		return errno == ENOENT ? 0 : -1;
-	while ((e = readdir(list)) != NULL) {
+	while ((errno = 0, e = readdir(list)) != NULL) {
 		struct stat st;
 
 		if (fstatat(dirfd(list), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
 			failed |= unlinkat(dirfd(list), e->d_name, 0);
 	}
+	failed |= errno;
 	failed |= fsync(dirfd(list));
 	closedir(list);
 	return failed;

@@ -2,6 +2,7 @@
 #include "agent/place.h"
 #include "agent/bundle.h"
 #include "agent/door.h"
+#include "agent/refused.h"
 
 #include <string.h>
 
@@ -20,7 +21,7 @@ static const struct { const char *words, *remedy;
 			     "check the trust anchors, the server's certificate and its name" },
 	[PROV_NOT_AUTHENTICATED] = { "the server did not accept this device's credential",
 				     "check that this certificate's maker and names are registered with the "
-				     "provider" },
+				     "provider, and that it is not over" },
 	[PROV_REFUSED] = { "the provider refused",
 			   "ask the provider: subscription, suspension or revocation" },
 	[PROV_UNKNOWN] = { "the provider does not know this device",
@@ -67,7 +68,18 @@ static const struct { enum prov_reason reason; int method; const char *remedy;
 						  "BSF must give this server keys, and the subscriber's settings there must name this device" },
 	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BSF, "the key of the card's session is not taken; check that the card's subscription is enabled for bootstrapping (GBA)" },
 	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BBN, "check that the owner's briefing node knows what this device proves itself by: its certificate's maker and names, or "
-						  "its secret and identity" },
+						  "its secret and identity; and that the certificate is not over" },
+	{ PROV_UNREACHABLE, MST_METHOD_FILE, "check that the file is there, who owns it, and that nobody else may write it" },
+	{ PROV_MALFORMED, MST_METHOD_FILE, "correct the instructions; the detail says where" },
+	{ PROV_EXPIRED, MST_METHOD_FILE, "check this device's clock; if it is right, get new instructions" },
+	{ PROV_MALFORMED, MST_METHOD_DHCP, "correct option 224 at the DHCP server (an FQDN, FQDN:port, https or coaps URI), or the instruction's interface" },
+	{ PROV_OVERSIZED, MST_METHOD_DHCP, "shorten option 224 at the DHCP server" },
+	{ PROV_UNREACHABLE, MST_METHOD_DHCP, "check who owns the file that the hook has written, and that nobody else may write it" },
+	{ PROV_EMPTY, MST_METHOD_DHCP, "have the DHCP server send option 224, and check the hook of the DHCP client, and lan_names" },
+	{ PROV_MALFORMED, MST_METHOD_DNS_SRV, "correct the SRV records (port, and the name that the briefing node proves), or the instruction's service name" },
+	{ PROV_EMPTY, MST_METHOD_DNS_SRV, "have SRV records made for that name, and check lan_names" },
+	{ PROV_MALFORMED, MST_METHOD_DNS_SD, "have the briefing node tell its name (fqdn=), port and path= as they are" },
+	{ PROV_EMPTY, MST_METHOD_DNS_SD, "check that a briefing node tells of itself on this LAN (bbn.publish), and check lan_names" },
 	{ PROV_EXPIRED, MST_METHOD_PSK, "check this device's clock; if it is right, get new instructions, or renew the subscription" },
 	{ PROV_EXPIRED, MST_METHOD_GBA, "check this device's clock; if it is right, get new instructions, or ask the operator how long keys of its BSF last" },
 	{ PROV_UNKNOWN, MST_METHOD_GBA, "have the operator's settings of this subscriber name the device as the provider knows it, and the device registered there" },
@@ -264,6 +276,7 @@ void status_print(FILE *out, const json_t *s)
 		fprintf(out, "last check    %s\n", text_of(s, "lastCheck"));
 	door_print(out, json_object_get(s, "pushed"));
 	bundle_print(out, s);
+	refused_print(out, s);
 	managed_print(out, json_object_get(s, "managed"));
 	print_credential(out, "credential", json_object_get(s, "credential"));
 	print_credential(out, "being obtained", json_object_get(s, "pending"));

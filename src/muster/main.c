@@ -17,13 +17,13 @@ static const struct command commands[] = {
 	  "[--metrics ADDR] [--gba MCCMNC] [--hss-port N] [--bsf-port N] [--zn-port N] "
 	  "[--ca-key file|tpm[:TCTI]|pkcs11:URI] [--ca-pin-file FILE] [--ca-module-state PATH]",
 	  "make a complete local installation: CA, roles, store, configuration" },
-	{ "node", cmd_node, "add|import|number|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
+	{ "node", cmd_node, "add|import|bind|number|place|secret|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|extend|suspend|resume|end …", "M2M service subscriptions" },
 	{ "gba", cmd_gba, "show|flush …", "what nodes have bootstrapped by their SIMs" },
 	{ "sim", cmd_sim, "add|import|list|show|bind|unbind|suspend|resume|remove …", "the operator's SIMs, for bootstrapping over the mobile network" },
 	{ "rule", cmd_rule, "add|edit|move|list|show|enable|disable|delete|check|try|replay|history|rollback …",
 	  "which nodes get which instructions" },
-	{ "cert", cmd_cert, "ca|issue|show|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
+	{ "cert", cmd_cert, "ca|issue|sign|show|list|requests|approve|reject|revoke|crl …", "maker's and owner's certificates, for tests and small makers" },
 	{ "trigger", cmd_trigger,
 	  "NODE [--what run|renew|check] [--instruction METHOD=URI [--target FQDN --admin-fqdn FQDN]] [--payload FILE] [--window 12h] "
 	  "[--signer PREFIX|--key gba] [--via print|sms|datagram] [--to +NUMBER|HOST:PORT]", "tell a node to dial out now" },

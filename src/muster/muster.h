@@ -104,7 +104,8 @@ mst_time wall_clock(void);
 bool date_from(const char *text, char out[16]);
 /* "90d", "12h", "30m", "60s"; a bare number is days. 0: none of these. */
 json_int_t duration_from(const char *text);
-#define DATE_HELP "a date is 2026-11-21, 20261121T214500 (UTC), or from now: +90d, -12h, +30m, +10s"
+#define DATE_FORMS "2026-11-21, 20261121T214500 (UTC), or from now: +90d, -12h, +30m, +10s"
+#define DATE_HELP "a date is " DATE_FORMS
 
 /* --- admin API over the unix socket --- */
 struct api;

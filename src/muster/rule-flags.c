@@ -151,8 +151,8 @@ static const struct {
 	const char *expects;
 } members[] = {
 	{ "note", TOP, "note", text_value, "text" },
-	{ "from", TOP, "validFrom", date, DATE_HELP },
-	{ "until", TOP, "validUntil", date, DATE_HELP },
+	{ "from", TOP, "validFrom", date, "a date like " DATE_FORMS },
+	{ "until", TOP, "validUntil", date, "a date like " DATE_FORMS },
 	{ "circle", WHEN, "circle", circle, "LATITUDE,LONGITUDE,RADIUS, like 52.52,13.405,500m or 52.52,13.405,2km" },
 	{ "polygon", WHEN, "polygon", polygon, "corners, like \"52.5,13.3 52.5,13.5 52.6,13.4\"" },
 	{ "max-accuracy", WHEN, "maxAccuracy", number, "metres" },

@@ -152,12 +152,12 @@ static int look_at_ca(const struct mst_conf *c, struct mst_diag *d)
 }
 
 /* What only a look inside can tell, the keeper's keys: at a start the keeper process does that itself. */
-static int check(const struct mst_conf *c, struct mst_conf_report *r)
+static int check(const struct mst_conf *c, const char *source, struct mst_conf_report *r)
 {
 	struct mst_keeper *k = NULL;
 	struct mst_diag d = { 0 };
 
-	if (mst_check_installation(c, roles, r))
+	if (mst_check_installation(c, source, roles, r))
 		return MST_FAULT_CONFIG;
 	if (mst_keeper_open(c, false, NULL, mst_crypto_openssl(), &k, &d) || look_at_ca(c, &d)) {
 		if (k)
@@ -176,7 +176,8 @@ static int look_at_config(const struct options *o)
 	static char text[256 * 1024];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	struct mst_conf *c;
-	int e = mst_conf_load(o->file, &r, &c, NULL);
+	char *source = NULL;
+	int e = mst_conf_load(o->file, &r, &c, &source);
 	int status = 0;
 
 	if (e == MST_FAULT_MEMORY) {
@@ -189,11 +190,12 @@ static int look_at_config(const struct options *o)
 	}
 	if (o->what == PRINT)
 		mst_conf_print(c, &w);
-	else if (check(c, &r))
+	else if (check(c, source, &r))
 		status = 2;
 	else
 		mst_put_str(&w, "good\n");
 	mst_conf_free(c);
+	free(source);
 	if (status) {
 		fprintf(stderr, "%s: %u error%s\n", o->file, r.errors, r.errors == 1 ? "" : "s");
 		return status;

@@ -30,6 +30,8 @@ static sqlite3_file *real(sqlite3_file *f)
 /* SQLITE_OK to go on. */
 static int step(sqlite3_file *f, const void *p, int n, sqlite3_int64 at, int io_error)
 {
+	if (plan.what == ACCIDENT_READ)
+		return SQLITE_OK;
 	plan.calls++;
 	if (plan.what == ACCIDENT_NONE || plan.calls < plan.at)
 		return SQLITE_OK;
@@ -46,7 +48,7 @@ static int step(sqlite3_file *f, const void *p, int n, sqlite3_int64 at, int io_
 		kill(getpid(), SIGKILL);
 		pause();
 		break;
-	case ACCIDENT_NONE:
+	case ACCIDENT_NONE: case ACCIDENT_READ:
 		break;
 	}
 	return SQLITE_OK;
@@ -83,6 +85,8 @@ static int x_close(sqlite3_file *f)
 }
 static int x_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
+	if (plan.what == ACCIDENT_READ && ++plan.calls == plan.at)
+		return SQLITE_IOERR_READ;
 	return real(f)->pMethods->xRead(real(f), p, n, at);
 }
 static int x_truncate(sqlite3_file *f, sqlite3_int64 n)
@@ -170,6 +174,11 @@ void faulty_vfs_arm(enum accident what, unsigned n)
 	plan.at = n;
 	plan.calls = 0;
 	plan.syncs = 0;
+}
+
+bool faulty_vfs_fired(void)
+{
+	return plan.what != ACCIDENT_NONE && plan.calls >= plan.at;
 }
 
 unsigned faulty_vfs_syncs(void)

@@ -88,6 +88,50 @@ static void medium_fails(void **state)
 	accident_at_each_write(ACCIDENT_IO, MST_FAULT_STORE);
 }
 
+/*
+ * The same where it is read: while the database is opened, and in the group after it, when nothing is in memory yet. Nobody takes
+ * a database that cannot be read for a new one. What SQLite can do without is no accident.
+ */
+static void medium_cannot_be_read(void **state)
+{
+	bool fired = true;
+
+	(void)state;
+	for (unsigned n = 1; fired; n++) {
+		struct mst_diag d = { 0 };
+		struct fix *f = contract_new();
+		void *st = f;
+		int r;
+
+		assert_true(n < 400);
+		assert_int_equal(mst_store_open(f->url, &f->s, NULL), 0);
+		assert_int_equal(group_of_one(f->s, 1), 0);
+		f->s = mst_store_close(f->s);
+		faulty_vfs_arm(ACCIDENT_READ, n);
+		r = mst_store_open(f->url, &f->s, &d);
+		if (r) {
+			assert_true(r < 0 && d.text[0]);
+			assert_null(f->s);
+		} else {
+			r = group_of_one(f->s, 2);
+			assert_true(r == 0 || r == MST_FAULT_STORE);
+			if (r)
+				assert_true(strlen(mst_store_error(f->s)) > 0);
+		}
+		fired = faulty_vfs_fired();
+		faulty_vfs_arm(ACCIDENT_NONE, 0);
+		if (f->s)
+			assert_int_equal(read_decision(f->s, 2), !r);
+		contract_reopen(f);
+		assert_int_equal(read_decision(f->s, 1), 1);
+		assert_int_equal(read_decision(f->s, 2), !r);
+		assert_int_equal(group_of_one(f->s, 3), 0);
+		assert_int_equal(check_invariants(f->s), r ? 2 : 3);
+		contract_tear_down(&st);
+		assert_true(fired || n > 10);
+	}
+}
+
 /* A group that is larger than the cache spills into the log before commit; full then costs the whole group,
  * and nothing later in it may be written on its own. */
 static void full_in_the_middle_of_a_group(void **state)
@@ -577,6 +621,7 @@ int main(void)
 		cmocka_unit_test(removed_or_replaced),
 		cmocka_unit_test(disk_full),
 		cmocka_unit_test(medium_fails),
+		cmocka_unit_test(medium_cannot_be_read),
 		T(full_in_the_middle_of_a_group),
 		T(large_groups_and_others),
 		T(one_sync_a_group),

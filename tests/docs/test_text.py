@@ -107,6 +107,13 @@ def test_agent_options():
     assert options(section("muster-agent.1", "SYNOPSIS")) <= said
 
 
+def test_every_reason_is_explained():
+    """Rules go by them (`failed`): one that nobody can read up is one that nobody can use."""
+    code = (SOURCE / "lib/proto/provisioning/provisioning-report.c").read_text()
+    said = {r for row in re.findall(r"^\|  (.*)$", section("muster-agent.1", "REASONS"), re.M) for r in row.split(", ")}
+    assert said == set(re.findall(r'\[PROV_\w+\] = "(.*?)"', code)) - {"ok"}
+
+
 @pytest.mark.parametrize("program", [MUSTER, MUSTERD, AGENT])
 def test_documented_options_work(program):
     version = re.search(r"version: '([^']+)'", (SOURCE / "meson.build").read_text()).group(1)
@@ -156,3 +163,11 @@ def test_named_make_targets_exist(name):
     assert said <= rules
     listed = set(re.findall(r"make ([a-z]+)", run("make", "-s", "-C", SOURCE, "help").stdout))
     assert listed <= rules
+
+
+def test_fuzz_campaign_is_what_was_counted():
+    """The figures of the campaign are those of its account, for every target that there is."""
+    assert run("/usr/bin/python3", SOURCE / "tools" / "fuzz-campaign", "--check").returncode == 0
+    text = (SOURCE / "doc" / "fuzz-campaign.md").read_text()
+    for source in (SOURCE / "fuzz").glob("fuzz-*.c"):
+        assert f"| `{source.stem}` |" in text

@@ -250,7 +250,7 @@ def test_fallback_over_mixed_instructions(world):
 def test_what_is_wrong_with_a_file_of_instructions(world):
     """Not only that it could not be used: each fault its own reason, and the next instruction is tried."""
     good = world.instruction()
-    rows = [(b"", "empty"), (b"{", "malformed"), (b" " * 40000, "unreachable"), (b"\xa0", "malformed"),
+    rows = [(b"", "empty"), (b"{", "malformed"), (b" " * 40000, "oversized"), (b"\xa0", "malformed"),
             (json.dumps({"version": 1, "instructions": []}).encode(), "empty"),
             (json.dumps({"version": 1, "instructions": [{**good, "method": "magic"}]}).encode(), "unknown method"),
             (json.dumps({"version": 1, "instructions": [{**good, "adminFQDN": 7}]}).encode(), "malformed"),
@@ -265,6 +265,53 @@ def test_what_is_wrong_with_a_file_of_instructions(world):
     reports = node.status()["reports"]
     assert [r["reason"] for r in reports] == [reason for _, reason in rows], reports
     assert all(r["remedy"] for r in reports), reports
+
+
+def test_what_is_wrong_with_the_nodes_own_instructions(world):
+    """The file that the agent begins with, the sequence that a person hands in: each fault its own reason, in the status with what to do,
+    after a restart, too; and the operator hears of the last ones with the next question, once."""
+    good = world.instruction()
+    node = world.node(1)
+    file, given = node.dir / "instructions.json", node.dir / "given.json"
+
+    def text(**more):
+        return json.dumps({"version": 1, "instructions": [good], **more}).encode()
+
+    rows = [(b"", "empty"), (b"{", "malformed"), (b" " * 40000, "oversized"), (text(instructions=[]), "empty"),
+            (text(instructions=[{**good, "method": "magic"}]), "unknown method"), (text(validFrom="20900101T000000"), "not yet valid"),
+            (text(instructions=[bbn_uri("https://" + "x" * 600)]), "malformed"), (text(validUntil="20200101T000000"), "expired")]
+    with briefer(world, "bbn.owner.example.com", lambda q: [good]) as bbn:
+        dial(node, bbn)
+        for octets, reason in rows:
+            file.write_bytes(octets)
+            assert node.run_once().returncode == 1
+            said = node.status()
+            assert [(r["by"], r["reason"]) for r in said["refused"]] == [("file", reason)], (octets, said["refused"])
+            assert str(file.name) in said["refused"][0]["resource"] and said["refused"][0]["remedy"] and said["refused"][0]["words"], said["refused"]
+            assert said["reports"] == [], "no run was begun"
+        shown = node.agent("status", check=True).stdout
+        assert "instructions.json" in shown and "validUntil" in shown and "what to do" in shown, shown
+        with node.running() as agent:
+            agent.wait_log("no-instructions")
+            given.write_bytes(text(validFrom="20900101T000000"))
+            assert node.agent("trigger", given).returncode == 1
+            assert [(r["by"], r["reason"]) for r in node.status()["refused"]] == [("file", "expired"), ("control", "not yet valid")]
+            given.write_bytes(b"{")          # the agent is told of what its command alone has read
+            assert node.agent("trigger", given).returncode == 1
+            assert [(r["by"], r["reason"]) for r in node.status()["refused"]] == [("file", "expired"), ("control", "malformed")]
+            node.instruct(bbn.instruction())
+            node.agent("trigger", check=True)
+            agent.wait_log(" enrolled key=")
+            assert [(r["by"], r["reason"]) for r in node.status()["refused"]] == [("control", "malformed")], "the file is good now"
+            told = [(f["resource"], f["reason"]) for f in bbn.asked[0].body["failures"]]
+            assert told == [(f"file {file}"[:95], "expired"), (f"file {given}"[:95], "malformed")], told
+            node.agent("trigger", check=True)
+            agent.wait_log(" enrolled key=")
+            assert bbn.asked[1].body["failures"] == []
+
+
+def bbn_uri(uri):
+    return {"kind": "discovery", "method": "bbn", "uri": uri}
 
 
 def test_reports_wait_for_nobody(world):

@@ -204,13 +204,15 @@ def test_the_operator_hears_what_was_refused(inst):
         assert f"; before: bundle {str(stick.file)[:80]}: signer-untrusted" in ask(agent)
         assert stick.node.agent("trigger", "--push", stick.node.dir / "message", "--source", "sms").returncode == 1
         assert "; before: trigger by sms: malformed" in ask(agent)
+        (stick.node.dir / "given.json").write_text("{")
+        assert stick.node.agent("trigger", stick.node.dir / "given.json").returncode == 1
         told = json.loads(stick.node.agent("page", "--json", check=True).stdout)
         old = {"version": 1, "validUntil": "20200101T000000", "instructions": [inst.instruction()]}
         said = run("curl", "-sS", "-c", stick.node.dir / "cookies", "-b", stick.node.dir / "cookies", "--json", json.dumps({"code": told["code"]}),
                    f"http://127.0.0.1:{page}/session", "--next", "-sS", "-b", stick.node.dir / "cookies", "--json", json.dumps({"text": json.dumps(old)}),
                    f"http://127.0.0.1:{page}/trigger").stdout
         assert json.loads(said)["error"]["field"] == "validUntil", said
-        assert "; before: what was typed on the page: expired" in ask(agent)
+        assert "; before: what was typed on the page: expired; earlier: malformed" in ask(agent)
         assert "before:" not in ask(agent)
 
 

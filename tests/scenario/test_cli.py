@@ -37,6 +37,15 @@ def test_every_command_explains_itself():
         assert name in done.stdout, name
 
 
+def test_the_summary_names_every_subcommand():
+    """Whoever mistypes a command is shown what each group has; what is left out there nobody finds."""
+    groups = re.findall(r"^  muster (\S+) ([a-z|-]+) …$", run(MUSTER, "nonsense", check=False).stderr, re.M)
+    assert len(groups) > 8
+    for group, names in groups:
+        told = re.findall(rf"^  muster {group} (\S+)", run(MUSTER, group, "--help").stdout, re.M)
+        assert sorted(names.split("|")) == sorted(told), group
+
+
 def test_init_never_overwrites(inst):
     before = inst.plain_config
     done = run(MUSTER, "init", inst.dir, check=False)
@@ -288,6 +297,20 @@ def test_a_pipe_among_the_anchors_stops_nobody(tmp_path):
     os.mkfifo(tmp_path / "p" / "anchors" / "pipe.pem")
     done = run(MUSTERD, "-c", tmp_path / "p" / "musterd.conf", "--check", check=False, timeout=20)
     assert done.returncode == 2 and "pipe.pem: is no regular file" in done.stderr, done.stderr
+
+
+def test_what_the_configuration_names_is_told_with_its_line(tmp_path):
+    """Not only what is wrong in the text: a file that is missing, or another's, has the line where it is named."""
+    run(MUSTER, "init", tmp_path / "p")
+    conf = tmp_path / "p" / "musterd.conf"
+    for was, now in (("sqlite:store/", "sqlite:shop/"), ("tls/maf.key", "tls/mef.key"), ("crls/ca.crl", "lists/ca.crl")):
+        conf.write_text(conf.read_text().replace(was, now))
+    done = run(MUSTERD, "-c", conf, "--check", check=False, timeout=20)
+    lines = conf.read_text().splitlines()
+    told = re.findall(r"^.*musterd\.conf:(\d+): (\S+): ", done.stderr, re.M)
+    assert done.returncode == 2 and {field for _, field in told} == {"store", "maf.key", "crl.file"}, done.stderr
+    for line, field in told:
+        assert field.split(".")[-1] in lines[int(line) - 1], done.stderr
 
 
 def test_subscription_knows_this_installations_maf(inst):

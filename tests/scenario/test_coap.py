@@ -261,10 +261,10 @@ class Strange:
     the options and the content out of the number of the block that is asked for."""
 
     @classmethod
-    def serve(cls, node, answer):
+    def serve(cls, node, answer, prepare=None):
         """One run of the agent against it: it has our certificate, and another mind."""
         port = free_port()
-        configure(node, at=port)
+        (prepare or (lambda at: configure(node, at=at)))(port)
         with subprocess.Popen(["openssl", "s_server", "-dtls1_2", "-accept", f"127.0.0.1:{port}", "-cert", "tls/bbn.pem", "-key", "tls/bbn.key",
                                "-quiet"], cwd=node.inst.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
             try:
@@ -345,6 +345,48 @@ def test_answers_that_are_none(inst):
     done = node.run_once()
     assert done.returncode == 0, done.stderr
     assert [e for e in inst.events("--node", node.id) if e["what"] == "bbn.briefed" and "malformed" in e["why"]]
+
+
+def test_a_node_that_cannot_prove_itself(inst):
+    """An initial certificate that is over, and none where one is wanted: each with its reason on both sides; the next instruction is tried."""
+    old = new(inst, issue=("--expired",))
+    bare = new(inst)
+    use_secret(bare, with_secret(inst, bare)[0].replace(f"@{inst.bbn}", "@elsewhere.example.com"))
+    for node, said, words in ((old, "certificate expired", "certificate expired"), (bare, "alert", "no client certificate")):
+        node.instruct(coaps(inst), inst.instruction(uri=f"https://{inst.mef}:{free_port()}"))
+        with told(inst, "bbn.handshake-failed", words, "127.0.0.1:", "what to do: "):
+            assert node.run_once().returncode == 1
+        reports = node.status()["reports"]
+        assert reports[0]["reason"] == "not authenticated" and len(reports) == 2, reports
+        assert said in reports[0]["detail"] and "is not over" in reports[0]["remedy"], reports
+
+
+def test_redirected_too_deep_and_in_a_circle(inst):
+    """Over CoAPS alone: the owner's briefing node sends to strange ones, each to the next, and to itself."""
+    hops = [free_port() for _ in range(12)]        # more than three: what is sent again is asked again
+    asked = iter(hops)
+    for name, to in (("deep", coaps(inst, next(asked))), ("circle", coaps(inst))):
+        (inst.dir / f"{name}.json").write_text(json.dumps({"name": name, "when": {"sites": [name]}, "then": {"instructions": [to]}}))
+        inst.muster("rule", "add", name, "--file", inst.dir / f"{name}.json", "--position", "1")
+    node = new(inst)
+
+    def at(site, port):
+        configure(node, f'location = {{ site = "{site}"; }};\n')
+        conf = node.dir / "muster-agent.conf"
+        ways = "".join(f'\n  {{ name = "{inst.bbn}:{hop}"; address = "127.0.0.1:{port}"; }},' for hop in hops)
+        conf.write_text(conf.read_text().replace("connect_to = (", "connect_to = (" + ways, 1))
+
+    at("circle", inst.coap_port)
+    assert node.run_once().returncode == 1
+    assert [r for _, r in reasons(node)] == ["ok", "loop"]
+    Strange.serve(node, lambda block: sequence(coaps(inst, next(asked, hops[-1])))(block), prepare=lambda port: at("deep", port))
+    assert [r for _, r in reasons(node)] == ["ok", "ok", "ok", "too deep"]
+    # who gave the circle hears of it at once; of what others gave with the next question
+    at("elsewhere", inst.coap_port)
+    assert node.run_once().returncode == 0
+    heard = [(e["what"], e.get("why", "")) for e in inst.events("--node", node.id)]
+    for reason in ("loop", "too deep"):
+        assert [why for _, why in heard if reason in why], heard
 
 
 def test_redirected_from_https_and_back(inst):

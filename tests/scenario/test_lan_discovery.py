@@ -224,15 +224,40 @@ def test_dns_srv_that_is_decidedly_not_there(installation, lan):
     owner = lan["owner"]
     owner.start("dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--port=53", f"--listen-address={owner.address}",
                 "--bind-interfaces", "--conf-file=/dev/null", "--pid-file=", "--srv-host=_gone._tcp.example.com",
+                "--srv-host=_odd._tcp.example.com,no_host.example.com,8445,1", "--srv-host=_other._tcp.example.com,bbn.example.net,8445,1",
                 "--local=/example.com/", log="dnsmasq.log", ready="started")
-    add = f'dns_server = "{owner.address}";\n'
-    _, status = discover(installation, lan, "dns-srv", "_gone._tcp.example.com", add)
-    assert ended(status) == [("_gone._tcp.example.com", "empty")]
+    add = f'dns_server = "{owner.address}";\nlan_names = "*.example.com";\n'
+    node = installation.node(1, known=False)
+    node.instruct(*[{"kind": "discovery", "method": "dns-srv", "uri": f"_{name}._tcp.example.com"} for name in ("gone", "never", "odd", "other")])
+    node.configure(add)
+    run(*lan["node"].inside(AGENT, "-c", node.dir / "muster-agent.conf", "run", "--once"), check=False, env=lan["node"].env)
+    reports = node.status()["reports"]
+    assert [r["reason"] for r in reports] == ["empty", "empty", "malformed", "empty"], reports
+    assert all(words in r["detail"] for r, words in zip(reports, ("nobody", "not found", "no name", "lan_names"))), reports
 
 
 def test_a_name_server_that_is_silent(installation, lan):
     _, status = discover(installation, lan, "dns-srv", "_muster-bbn._tcp.example.com", 'dns_server = "10.77.0.2";\n')
     assert ended(status) == [("_muster-bbn._tcp.example.com", "unreachable")]
+
+
+GARBLER = """import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.bind((sys.argv[1], 53))
+    print("listens", flush=True)
+    while True:
+        q, peer = s.recvfrom(512)
+        s.sendto(q[:2] + b"\\x81\\x80" + q[4:6] + b"\\0\\1\\0\\0\\0\\0" + q[12:] + b"\\xc0\\x0c\\0\\x21\\0\\1\\0\\0\\0\\1\\0\\x64abc", peer)
+"""
+
+
+def test_a_name_server_that_talks_nonsense(installation, lan):
+    """An SRV record that says it is longer than the message: it has answered, and is not unreachable."""
+    liar = lan["liar"]
+    liar.start("python3", "-c", GARBLER, liar.address, log="garbler.log", ready="listens")
+    _, status = discover(installation, lan, "dns-srv", "_muster-bbn._tcp.example.com", f'dns_server = "{liar.address}";\n')
+    assert ended(status) == [("_muster-bbn._tcp.example.com", "malformed")], status["reports"]
+    assert "DNS: " in status["reports"][0]["detail"]
 
 
 HOOKS = pathlib.Path(__file__).resolve().parents[2] / "conf/dhcp"
@@ -311,6 +336,28 @@ def test_a_dhcp_option_that_is_no_name(installation, text):
     done = node.run_once()
     assert tried(node.status()) == ["https://bbn.owner.example.com"], "the next line is still served"
     assert text == "" or "dhcp-option-malformed" in done.stderr
+
+
+def test_a_dhcp_option_with_nothing_in_it_that_is_a_name(installation):
+    """What is wrong with it is the attempt's reason, not only a line of the log: no server was silent here."""
+    node = installation.node(1, known=False)
+    option = node.dir / "run/dhcp/eth0"
+    option.parent.mkdir(parents=True)
+    rows = [("two words\n", 0o644, "malformed", "told is no FQDN"), ("two words\nbbn.evil.example.net\n", 0o644, "malformed", "lan_names"),
+            ("bbn.owner.example.com\n" * 100, 0o644, "oversized", "too large"), ("bbn.owner.example.com\n", 0o666, "unreachable", "written by others"),
+            ("\n", 0o644, "empty", "no DHCP server"), (None, 0, "empty", "no DHCP server")]
+    node.instruct({"kind": "discovery", "method": "dhcp", "uri": "eth0"}, {"kind": "discovery", "method": "dhcp", "uri": "any"})
+    node.configure('lan_names = "*.owner.example.com";\n')
+    for text, mode, reason, words in rows:
+        option.unlink() if text is None else option.write_text(text)
+        if text:
+            option.chmod(mode)
+        assert node.run_once().returncode == 1
+        reports = node.status()["reports"]
+        assert [r["reason"] for r in reports] == [reason] * 2 and all(words in r["detail"] and r["remedy"] for r in reports), (text, reports)
+    option.write_text("two words\nbbn.owner.example.com\n")
+    node.run_once()
+    assert tried(node.status())[0] == "https://bbn.owner.example.com", "one line that is a name, and it is followed"
 
 
 def test_unwanted_names_in_a_dhcp_option_take_no_places(installation):

@@ -96,7 +96,10 @@ def test_a_technician_joins_a_device(browser, installation, node):
 
 
 def test_every_run_and_every_refusal_is_shown(browser, installation, node):
-    """Outcomes per attempt, and what came in and was not followed: a bundle and a pushed trigger, each with its reason."""
+    """Outcomes per attempt, and what came in and was not followed: instructions, a bundle and a pushed trigger, each with its reason."""
+    for name, end in (("instructions", "20200101T000000"), ("given", "20200102T000000")):
+        (node.dir / f"{name}.json").write_text(json.dumps({"version": 1, "validUntil": end, "instructions": [installation.instruction()]}))
+        assert node.agent("trigger", *([node.dir / "given.json"] if name == "given" else [])).returncode == 1
     (node.dir / "stick.bundle").write_bytes(b"\x30\x03\x02\x01\x00")
     assert "no-anchors" in node.agent("trigger", node.dir / "stick.bundle").stderr
     (node.dir / "message").write_bytes(b"\xff" * 60)
@@ -105,6 +108,8 @@ def test_every_run_and_every_refusal_is_shown(browser, installation, node):
     wait(browser, lambda b: "A trigger by sms: it is no trigger" in text(b, "refused"))
     assert "stick.bundle cannot be judged: no signer is trusted here" in text(browser, "refused")
     assert "What to do: set bundle_anchors" in text(browser, "refused")
+    for name in ("instructions.json", "given.json"):
+        assert re.search(f"file .*/{name}: something has expired(?s:.*?)validUntil(?s:.*?)What to do: check this device's clock", text(browser, "refused")), name
     assert not browser.find_element(By.ID, "runs-part").is_displayed()
     for port, outcome in ((1, "Failed"), (installation.mef_port, "Succeeded")):
         start(browser, json.dumps({"version": 1, "instructions": [installation.instruction(uri=f"https://{installation.mef}:{port}")]}))
@@ -196,10 +201,13 @@ def test_what_is_wrong_is_said_and_the_next_is_served(browser, installation, nod
                         ("http://bbn.example.com/", "neither a name"), ("MUSTER:AAAA", ""),
                         ("{\"version\":1,\"instructions\":[]}", "must be 1..16"),
                         (json.dumps({"version": 1, "instructions": [installation.instruction(method="magic")]}), "unknown value"),
-                        (json.dumps({"version": 1, "validUntil": "20200101T000000", "instructions": [installation.instruction()]}), "validUntil")):
+                        (json.dumps({"version": 1, "validUntil": "20200101T000000", "instructions": [installation.instruction()]}), "validUntil"),
+                        ("x" * 40000, "body: longer than allowed")):
         start(browser, words)
         wait(browser, lambda b: text(b, "message") != "" and said in text(b, "message"))
         assert text(browser, "state") == "Not in service"
+    # … and kept for the operator, who is told with the next question
+    assert [(r["by"], r["reason"]) for r in node.status()["refused"] if r["by"] == "page"] == [("page", "oversized")]
     start(browser, json.dumps({"version": 1, "instructions": [installation.instruction()]}))
     wait(browser, lambda b: text(b, "state") == "In service")
 

@@ -57,17 +57,35 @@ static int tell_failures(struct mst_role_env *env, const struct bbn_call *c, con
 	return tell(env, v->briefing.state == MST_BRIEFING_ENROLLED ? "enrolled" : "gave-up", w, who, c->attempt, 0, why);
 }
 
-/* The last thing that went wrong at the node before it asked, for who reads the events. */
+static bool said_before(const struct mst_brief_failure *all, size_t n, struct mst_view reason)
+{
+	bool so = false;
+
+	for (size_t i = 0; i < n; i++)
+		so |= mst_view_eq(all[i].reason, reason);
+	return so;
+}
+
+/* What went wrong at the node before it asked, for who reads the events: the last thing, and of all others the reasons, each once. */
 static void put_before(struct mst_writer *w, const struct bbn_call *c)
 {
-	const struct mst_brief_failure *f = c->ask.n_failures ? &c->ask.failures[c->ask.n_failures - 1] : NULL;
+	const struct mst_brief_failure *all = c->ask.failures;
+	size_t n = c->what == BBN_BRIEF ? c->ask.n_failures : 0;
+	const char *between = "; earlier: ";
 
-	if (c->what != BBN_BRIEF || !f)
+	if (!n)
 		return;
 	mst_put_str(w, "; before: ");
-	mst_put(w, f->resource);
-	mst_put_str(w, f->resource.n ? ": " : "");
-	mst_put(w, f->reason);
+	mst_put(w, all[n - 1].resource);
+	mst_put_str(w, all[n - 1].resource.n ? ": " : "");
+	mst_put(w, all[n - 1].reason);
+	for (size_t i = 0; i + 1 < n && w->n + strlen(between) + all[i].reason.n < w->cap; i++) {
+		if (said_before(all, i, all[i].reason))
+			continue;
+		mst_put_str(w, between);
+		mst_put(w, all[i].reason);
+		between = ", ";
+	}
 }
 
 int bbn_apply(struct mst_role_env *env, const struct mst_exchange *x, const struct bbn_call *c, const struct mst_who *w,
@@ -75,7 +93,7 @@ int bbn_apply(struct mst_role_env *env, const struct mst_exchange *x, const stru
 {
 	const char *who = w->id[0] ? w->id : w->claim[0] ? w->claim : x->peer.address;
 	bool refused = v->why != 0;
-	char why[256], before[160] = "";
+	char why[256], before[200] = "";
 	struct mst_writer b = mst_writer_of(before, sizeof(before) - 1);
 	int r = store(env, v);
 

@@ -18,7 +18,9 @@ async function ask(method, path, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const text = await answer.text();
-  const value = text ? JSON.parse(text) : {};
+  // what is refused before anybody looks into it (too long, broken off) is said in plain words
+  const json = (answer.headers.get('Content-Type') || '').startsWith('application/json');
+  const value = json && text ? JSON.parse(text) : { error: { text } };
   if (answer.status === 401) inside(false);
   if (!answer.ok) throw new Error([value.error && value.error.field, value.error && value.error.text].filter(Boolean).join(': ') || `refused (${answer.status})`);
   return value;
@@ -61,11 +63,12 @@ function runs(all) {
     ...(r.reports || []).filter((x) => x.reason !== 'ok').map(failure), `attempt ${r.attempt}`]));
 }
 
-// What came in and was not followed: the last bundle, and messages that were no good trigger.
+// What came in and was not followed: the last instructions of file, person and page, the last bundle, and messages that were no good trigger.
 function refused(s) {
   const b = s.bundle;
   const bundle = b && b.outcome !== 'accepted' ? [item(`The bundle ${b.file} ${b.words}`, [when(b.when), b.detail, b.remedy && `What to do: ${b.remedy}`])] : [];
-  return bundle.concat(((s.pushed && s.pushed.last) || []).map((p) => item(`A trigger by ${p.source}: ${p.words}`, [when(p.when), p.detail])));
+  const given = (s.refused || []).map((r) => item(`${r.resource}: ${r.words}`, [when(r.when), r.detail, r.remedy && `What to do: ${r.remedy}`]));
+  return given.concat(bundle, ((s.pushed && s.pushed.last) || []).map((p) => item(`A trigger by ${p.source}: ${p.words}`, [when(p.when), p.detail])));
 }
 
 function list(name, items) {
