@@ -136,6 +136,13 @@ static void give_back(int dir, const char *name, const struct mst_keeper_device 
 	mst_wipe(octet, sizeof(octet));
 }
 
+static bool is_there(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static void gone_name(unsigned i, char out[NAME_MAX_OURS])
 {
 	snprintf(out, NAME_MAX_OURS, i ? GONE "-%u" : GONE, i);
@@ -149,7 +156,7 @@ static int put_aside(int dir, const char *name)
 	/* nobody else makes names here: the keeper is alone with its directory */
 	for (unsigned i = 0; i < GONE_MOST; i++) {
 		gone_name(i, gone);
-		if (faccessat(dir, gone, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (is_there(dir, gone))
 			continue;
 		return (renameat(dir, name, dir, gone) && errno != ENOENT) || fsync(dir) ? MST_FAULT_IO : 0;
 	}
@@ -201,7 +208,7 @@ int keeper_kek_spare(int dir, const struct mst_keeper_device *dev, struct mst_cr
 	if (r || ret->kind != dev->kind) {
 		/* none yet, of another device, or of one that was cleared since: nothing was ever wrapped with it */
 		give_back(dir, SPARE, dev);
-		if (faccessat(dir, SPARE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (is_there(dir, SPARE))
 			r = put_aside(dir, SPARE);       /* its device is not there to take it back */
 		else
 			r = 0;

@@ -150,10 +150,6 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ SIG, SCMP_SYS(getuid), 0, "p11-kit: whose settings?" },
 	{ SIG, SCMP_SYS(getegid), 0, "p11-kit: whose settings?" },
 	{ SIG, SCMP_SYS(getgid), 0, "p11-kit: whose settings?" },
-	/* is the name of one that has gone free? */
-	{ KEE, SCMP_SYS(faccessat), 0, "another C library" },
-	{ KEE, SCMP_SYS(faccessat2), 0, "kek.gone" },
-	{ KEE, SCMP_SYS(access), 0, "faccessat() of older C libraries" },
 	/* the keeper's seal of the audit log */
 	{ KEE, SCMP_SYS(fsync), 0, NULL },
 	{ KEE, SCMP_SYS(renameat), 0, NULL },
