@@ -7,7 +7,7 @@
 
 #include "keeper/local.h"
 
-#define KNOCK_MS 4000
+#define KNOCK_MS 2000
 
 /* Told the first time only; until it signs again it is away. */
 static int note(struct local *l, int r, const struct mst_diag *d)
