@@ -1,6 +1,7 @@
 #include "enrolee/renewal.h"
 
 #include "enrolee/clock.h"
+#include "enrolee/enrolee.h"
 
 #define SHORT_S 60
 #define WAIT_MIN_S 5
@@ -35,4 +36,26 @@ int64_t mst_reg_wait(const struct mst_reg_term *t, mst_time utc)
 	if (t->until <= utc)         /* it could not even be begun, and may be so for long */
 		return WAIT_MAX_S;
 	return left < WAIT_MIN_S ? WAIT_MIN_S : left > WAIT_MAX_S ? WAIT_MAX_S : left;
+}
+
+mst_ms mst_key_wait(mst_time key_end, mst_time utc, int64_t most, int64_t asked, uint32_t rnd)
+{
+	int64_t wait = key_end > utc ? (key_end - utc) / 4 : most;
+	mst_ms ms;
+
+	wait = wait > most ? most : wait;
+	wait = wait < WAIT_MIN_S ? WAIT_MIN_S : wait;
+	ms = wait * 500 + (mst_ms)((uint64_t)(wait * 500) * rnd >> 32);
+	asked = asked < PROV_RETRY_AFTER_MAX ? asked : PROV_RETRY_AFTER_MAX;
+	return ms < asked * 1000 ? asked * 1000 : ms;
+}
+
+bool mst_leads_home(const struct mst_instruction *i, const struct mst_root_cred *c)
+{
+	struct enrolee_peer mef;
+	bool tls;
+
+	return enrolee_bsf_of(i->uri, &mef, &tls) && mst_id_equal(MST_ID_FQDN, i->target, mst_view_str(c->maf_fqdn)) &&
+	       mst_id_equal(MST_ID_FQDN, i->admin_fqdn, mst_view_str(c->admin_fqdn)) &&
+	       mst_id_equal(MST_ID_FQDN, mst_view_str(mef.host), mst_view_str(c->mef_fqdn));
 }

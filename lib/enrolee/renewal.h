@@ -27,4 +27,13 @@ enum mst_reg_next mst_reg_judge(const struct mst_reg_term *t, enum prov_reason r
 /* Seconds until the next try: a quarter of what is left, 5 at least and 600 at most; 600 when it has ended. */
 int64_t mst_reg_wait(const struct mst_reg_term *t, mst_time utc);
 
+/*
+ * A root key is renewed between the tries of a run that leads elsewhere (decision 0030). Until the next attempt after one that
+ * failed, by a clock that nobody sets: a quarter of what is left of its life, between 5 seconds and `most` seconds, of that the half
+ * to the whole by `rnd`; not sooner than `asked` seconds, which a server may say (a week at most). When it has ended: `most`.
+ */
+mst_ms mst_key_wait(mst_time key_end, mst_time utc, int64_t most, int64_t asked, uint32_t rnd);
+/* Does what was instructed give a credential in the place of this one: of the same MEF, MAF and stakeholder? */
+bool mst_leads_home(const struct mst_instruction *i, const struct mst_root_cred *c);
+
 #endif

@@ -136,6 +136,19 @@ static void arrived(void **state)
 	assert_int_equal(o.v.n_drop, 1);
 	assert_string_equal(o.v.drop[0], "C2@maf.example.com");
 	assert_true(o.v.put_node && !o.v.node.reenrol_until && o.v.node.state == MST_NODE_ENROLLED);
+	/* a key under the name that it had before it moved, renewed on the way: it works, and nothing has arrived anywhere */
+	MST_STR_SET(o.w.node.cse_id, "//east.example.com/CSE1");
+	o.w.node.state = MST_NODE_KNOWN;
+	o.r.other[1].elsewhere = false;
+	o.r.n_other = 3;
+	MST_STR_SET(o.r.other[2].key_id, "E1@maf.example.com");
+	o.r.other[2].state = MST_CRED_PENDING;
+	o.r.other[2].elsewhere = true;       /* the new provider's */
+	mst_verdict_init(&o.v, &o.c);
+	mst_maf_decide(&o.c, &o.w, &o.r, &o.conf, o.now, &o.chance, &o.v);
+	assert_int_equal(o.v.rsc, 2000);
+	assert_true(o.v.activate && !o.v.left && o.v.n_drop == 0);
+	assert_true(!o.v.put_node || (o.v.node.state == MST_NODE_KNOWN && o.v.node.reenrol_until));
 }
 
 int main(void)

@@ -382,6 +382,9 @@ static void a_command_is_given_until_it_is_reported(void **state)
 	static const char path[] = "/MEFBase/reg-1/cmd";
 	struct mst_registration reg = { .reg_id = "reg-1", .client_id = RIG_CSE, .admin_fqdn = "sp.example.com", .node = est_rig.node,
 					.created = RIG_NOW, .expires = RIG_NOW + RIG_DAY };
+	struct mst_csr_attrs a;
+	struct est_cert got;
+	struct est_csr c;
 	char body[128];
 	struct mst_command m;
 	int64_t cmd;
@@ -400,7 +403,11 @@ static void a_command_is_given_until_it_is_reported(void **state)
 	assert_non_null(strstr(est_rig.text, "\"cmdID\":\"c-2\""));
 	assert_non_null(strstr(est_rig.text, "\"cmdStatusCode\":11"));
 	/* what it says is what csrattrs asks for: the Node-ID, not the CSE-ID */
-	assert_string_equal(est_attributes().san.value, RIG_NODE);
+	a = est_attributes();
+	assert_string_equal(a.san.value, RIG_NODE);
+	c = est_csr_of(&est_k1, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	got = est_got();
 	est_rig.x.plain = false;
 	snprintf(body, sizeof(body), "{\"sec:mefClientCmd\":{\"cmdID\":\"c-2\",\"cmdStatusCode\":20}}");
 	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_UPDATE, path, "/CSE0001", 0, 0, body), MST_RSC_UPDATED);
@@ -409,6 +416,25 @@ static void a_command_is_given_until_it_is_reported(void **state)
 	assert_int_equal(m.state, MST_COMMAND_ENDED);
 	assert_int_equal(m.status, 20);
 	assert_string_equal(m.cmd_id, "c-2");
+	/* the command is over, and what came of it can be renewed under the name that it has, and under no other (RFC 7030 4.2.2) */
+	est_peer_is(&got, got.i.not_after);
+	a = est_attributes();
+	assert_string_equal(a.san.value, RIG_NODE);
+	c = est_csr_of(&est_k2, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_OK);
+	(void)est_got();
+	/* who shows it may still have one for the other name, as before */
+	assert_true(est_subject_of(2, RIG_CSE, &a.san));
+	c = est_csr_of(&est_k1, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_BAD_REQUEST);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	/* and when a command wants that other name, the renewal does not wait for it */
+	(void)command(2, RIG_CSE);
+	est_rig.x.plain = false;
+	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, path, "/CSE0001", 0, 0, NULL), MST_RSC_OK);
+	assert_string_equal(est_attributes().san.value, a.san.value);
+	c = est_csr_of(&est_k2, &got.i.san[0], a.challenge);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_OK);
 }
 
 /* A command of the provider that the node was with is not the new one's: it must not say which name is certified now. */

@@ -42,15 +42,17 @@ bool agent_make_attempt(struct agent *a, char out[33])
 	return w.ok;
 }
 
+enum policy_phase agent_phase(const struct agent *a)
+{
+	return prov_want(a->prov) != PROV_WANT_NOTHING	      ? POLICY_RUNNING
+	       : prov_state(a->prov) == PROV_WAITING ? POLICY_WAITING
+						     : POLICY_RESTING;
+}
+
 /* Is what comes now served by what is going on already (policy.h)? `sha`: of the sequence. */
 static bool joins(struct agent *a, const uint8_t sha[MST_SHA256_LEN], const char *by)
 {
-	enum prov_want want = prov_want(a->prov);
-	enum policy_phase phase = want != PROV_WANT_NOTHING		 ? POLICY_RUNNING
-				  : prov_state(a->prov) == PROV_WAITING ? POLICY_WAITING
-									 : POLICY_RESTING;
-
-	if (policy_decide(phase, !memcmp(sha, a->sequence_sha, MST_SHA256_LEN), policy_source_of(by, a->once)) == POLICY_START)
+	if (policy_decide(agent_phase(a), !memcmp(sha, a->sequence_sha, MST_SHA256_LEN), policy_source_of(by, a->once)) == POLICY_START)
 		return false;
 	record_join(a, by);
 	agent_log(a, AGENT_INFO, "joined", "by", by, "attempt", prov_attempt(a->prov), NULL);
@@ -114,7 +116,7 @@ int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d)
 	return r;
 }
 
-static void trigger_or_say(struct agent *a, const char *why)
+void agent_trigger_or_say(struct agent *a, const char *why)
 {
 	struct mst_diag d = { 0 };
 	int r = agent_trigger_file(a, why, &d);
@@ -124,60 +126,6 @@ static void trigger_or_say(struct agent *a, const char *why)
 			  "correct the file, or run: muster-agent trigger FILE", NULL);
 	else
 		agent_log(a, AGENT_INFO, "triggered", "by", why, "attempt", prov_attempt(a->prov), NULL);
-}
-
-/* Life with a credential ----------------------------------------------------------------------------- */
-
-static void enrolled_now(struct agent *a)
-{
-	a->renew_at = mst_renew_at(a->active.obtained, a->active.not_after, agent_random(a));
-	a->renew_hold = 0;
-	renew_plan(a);
-	a->check_at = agent_now() + a->cfg.check_every * 1000;
-	a->check_refusals = 0;
-}
-
-void agent_renew(struct agent *a)
-{
-	a->renew_hold = agent_now() + RENEW_RETRY_S * 1000;
-	trigger_or_say(a, "renewal");
-}
-
-void agent_finished(struct agent *a, bool done, enum prov_reason r)
-{
-	if (done) {
-		a->run_moot = a->finishing_first && prov_state(a->prov) == PROV_WAITING;
-		enrolled_now(a);
-		return;
-	}
-	/*
-	 * The MAF said "unknown" inside the session: the slot must not stand in the way of a fresh start (lesson 3).
-	 * A refused handshake is nobody's word (architecture 6.2) and takes no slot away; the next run tries it, and
-	 * goes to the MEF when it is refused again.
-	 */
-	if (r == PROV_UNKNOWN) {
-		a->has_pending = false;
-		mst_root_cred_wipe(&a->pending);
-		if (a->env->ops->erase(a->env, MST_SLOT_PENDING, NULL))
-			agent_log(a, AGENT_WARN, "pending-not-erased", NULL);
-	}
-	if (a->has_active)
-		enrolled_now(a);
-	else
-		trigger_or_say(a, "boot");
-}
-
-void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why)
-{
-	agent_log(a, AGENT_WARN, trigger, "why", why, "key", a->active.key_id, NULL);
-	a->run_moot = false;
-	/* The slot stays: should the answer have been wrong, nothing is lost until a new one is proven. */
-	if (prov_state(a->prov) == PROV_ENROLLED) {
-		prov_credential_lost(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
-		record_follow(a, trigger);
-	} else {
-		trigger_or_say(a, trigger);
-	}
 }
 
 enum agent_mode agent_mode(const struct agent *a)
@@ -196,6 +144,11 @@ enum agent_mode agent_mode(const struct agent *a)
 	if (a->has_active && a->active.not_after > agent_utc(a))
 		return AGENT_ENROLLED;
 	return a->active_damaged ? AGENT_DAMAGED : AGENT_EMPTY;
+}
+
+bool agent_lives(const struct agent *a)
+{
+	return a->errand == AGENT_NO_ERRAND && agent_phase(a) != POLICY_RUNNING && a->has_active && a->active.not_after > agent_utc(a);
 }
 
 /* Engine --------------------------------------------------------------------------------------------- */
@@ -251,11 +204,12 @@ static void settled(struct agent *a)
 	a->seen_state = s;
 	a->seen_runs = prov_runs(a->prov);
 	if (s == PROV_ENROLLED) {
-		enrolled_now(a);
+		agent_enrolled_now(a);
 		bundle_ended(a, "");
 	}
 	if (s == PROV_WAITING) {
 		log_reports(a);
+		upkeep_waits(a);
 		a->failed_once = a->once;
 	}
 }
@@ -266,18 +220,22 @@ static void maybe_done(struct agent *a)
 	enum agent_mode m = agent_mode(a);
 
 	/* what the MEF wants done at once belongs to the run */
-	if (!a->once || a->stop || tell_busy(a) || a->visit || leave_running(a) ||
-	    (m == AGENT_ENROLLED && (visit_due(a) || leave_due(a))))
+	if (!a->once || a->stop || tell_busy(a) || a->visit || leave_running(a) || a->errand != AGENT_NO_ERRAND || renew_running(a) ||
+	    (agent_lives(a) && (visit_due(a) || leave_due(a))))
 		return;
 	if (a->failed_once)
 		stop(a, 1);
 	else if (m != AGENT_BUSY && m != AGENT_WAITING)
-		stop(a, m == AGENT_ENROLLED ? 0 : 1);
+		stop(a, m == AGENT_ENROLLED && !once_failed(a) ? 0 : 1);
 }
 
 /* True when something was done. */
 static bool engine_step(struct agent *a)
 {
+	if (a->errand == AGENT_KEEP && prov_want(a->prov) != PROV_WANT_NOTHING) {
+		errand_drop(a);                  /* who triggers goes first; it is due again when that one waits */
+		return true;
+	}
 	if (a->errand == AGENT_RUN &&
 	    (prov_want(a->prov) != PROV_WANT_BOOTSTRAP || prov_serial(a->prov) != a->serial)) {
 		errand_drop(a);                  /* the engine gave up on it, or a trigger replaced it */
@@ -315,6 +273,11 @@ static bool engine_step(struct agent *a)
 	return false;
 }
 
+static bool may_try(const struct agent *a)
+{
+	return !a->failed_once && policy_may_try(agent_phase(a), a->errand != AGENT_NO_ERRAND);
+}
+
 static void timers(struct agent *a)
 {
 	mst_ms now = agent_now();
@@ -325,12 +288,12 @@ static void timers(struct agent *a)
 	if (a->visit && now >= visit_deadline(a))
 		visit_tick(a);
 	leave_tick(a);
-	if (now >= prov_deadline(a->prov) && !a->failed_once)
-		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
-	if (a->once || a->only_check)
+	if (a->only_check)
 		return;
-	renew_tick(a);
-	if (agent_mode(a) == AGENT_ENROLLED && !check_running(a) && now >= a->check_at)
+	(void)renew_tick(a);         /* before the engine's next try: it has an end */
+	if (now >= prov_deadline(a->prov) && may_try(a))
+		prov_tick(a->prov, now, agent_utc_or_0(a), agent_random(a));
+	if (!a->once && agent_mode(a) == AGENT_ENROLLED && !check_running(a) && now >= a->check_at)
 		check_start(a);
 }
 
@@ -343,13 +306,15 @@ static void arm(struct agent *a)
 	if (a->errand != AGENT_NO_ERRAND)
 		SOONER(enrolee_deadline(a->enrolee));
 	SOONER(check_deadline(a));
-	SOONER(visit_deadline(a));
-	SOONER(leave_deadline(a));
-	if (!a->visit && a->own.renew_at - agent_utc(a) < 3600)
+	if (a->visit || agent_lives(a))
+		SOONER(visit_deadline(a));
+	if (leave_running(a) || agent_lives(a))
+		SOONER(leave_deadline(a));
+	if (!a->visit && agent_lives(a) && a->own.renew_at - agent_utc(a) < 3600)
 		SOONER(now + (a->own.renew_at > agent_utc(a) ? a->own.renew_at - agent_utc(a) : 0) * 1000);
-	if (!a->failed_once)
+	if (may_try(a))
 		SOONER(prov_deadline(a->prov));
-	if (!a->once && !a->only_check)
+	if (!a->only_check)
 		SOONER(renew_deadline(a));
 	if (agent_mode(a) == AGENT_ENROLLED && !a->once && !a->only_check)
 		SOONER(a->check_at);
@@ -359,7 +324,8 @@ static void arm(struct agent *a)
 	evtimer_add(a->timer, &tv);
 }
 
-void agent_turn(struct agent *a)
+/* Until everything waits. */
+static void work(struct agent *a)
 {
 	/* Bounded: the engine reaches rest after at most its instructions; a bug must not spin. */
 	for (unsigned i = 0; i < 10000 && !a->stop; i++) {
@@ -370,15 +336,24 @@ void agent_turn(struct agent *a)
 		     enrolee_want(a->enrolee) == ENROLEE_WANT_OPEN))
 			break;
 	}
+}
+
+void agent_turn(struct agent *a)
+{
+	work(a);
 	if (a->only_check) {
 		if (!a->stop)
 			arm(a);
 		return;
 	}
 	settled(a);
-	if (!a->stop && !a->visit && agent_mode(a) == AGENT_ENROLLED && a->errand == AGENT_NO_ERRAND)
+	if (!a->stop && renew_tick(a)) {
+		work(a);
+		settled(a);
+	}
+	if (!a->stop && !a->visit && agent_lives(a))
 		visit_start(a);
-	if (!a->stop && !a->visit && agent_mode(a) == AGENT_ENROLLED && a->errand == AGENT_NO_ERRAND)
+	if (!a->stop && !a->visit && agent_lives(a))
 		leave_start(a);
 	record_settle(a);
 	tell_follow(a);
@@ -582,7 +557,7 @@ static void boot(struct agent *a)
 	a->seen_state = prov_state(a->prov);
 	a->seen_runs = prov_runs(a->prov);
 	if (a->has_active)
-		enrolled_now(a);
+		agent_enrolled_now(a);
 	if (going && (a->seen_state == PROV_SAVING || a->seen_state == PROV_DISCOVERING ||
 		      a->seen_state == PROV_BOOTSTRAPPING)) {
 		agent_log(a, AGENT_INFO, "resuming", "attempt", prov_attempt(a->prov), NULL);
@@ -594,7 +569,9 @@ static void boot(struct agent *a)
 	} else if (a->active_damaged) {
 		/* Told when it was found; a person decides (lesson 16). */
 	} else if (a->once || prov_state(a->prov) != PROV_WAITING) {
-		trigger_or_say(a, "boot");
+		agent_trigger_or_say(a, "boot");
+	} else {
+		agent_log(a, AGENT_INFO, "waiting-still", "attempt", prov_attempt(a->prov), NULL);
 	}
 	agent_turn(a);
 }
@@ -663,6 +640,7 @@ struct agent *agent_free(struct agent *a)
 	bundle_unload(a);
 	json_decref(a->verdict);
 	json_decref(a->damage);
+	json_decref(a->once_list);
 	a->tls_psk = mst_tls_ctx_free(a->tls_psk);
 	a->tls_naf = mst_tls_ctx_free(a->tls_naf);
 	if (a->env)

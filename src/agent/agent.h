@@ -15,6 +15,7 @@
 #include "agent/config.h"
 #include "agent/managed.h"
 #include "agent/own.h"
+#include "agent/policy.h"
 #include "enrolee/clock.h"
 #include "enrolee/enrolee.h"
 #include "proto/provisioning/provisioning.h"
@@ -38,6 +39,7 @@ struct agent_keys;
 struct lan_found;
 struct agent_visit;
 struct agent_order;
+struct agent_upkeep;
 
 /* Commands of the MEF that are carried out (visit.c, order.c). */
 #define COMMAND_CLASSES (UINT32_C(1) << MST_CMD_CERT_PROV | UINT32_C(1) << MST_CMD_DEV_CFG | UINT32_C(1) << MST_CMD_MO_NODE)
@@ -52,7 +54,8 @@ enum agent_mode {
 };
 
 /* What the running enrolee, if any, belongs to. */
-enum agent_errand { AGENT_NO_ERRAND, AGENT_RUN /* of the engine */, AGENT_FINISH /* a pending slot alone */ };
+enum agent_errand { AGENT_NO_ERRAND, AGENT_RUN /* of the engine */, AGENT_FINISH /* a pending slot alone */,
+		    AGENT_KEEP /* renews the credential in use while a run of the engine waits */ };
 
 /* Public keys that an instruction says its peer has (RFC 6920), as long as a session may need them. */
 struct session_pins { char text[MST_PINS_MAX][65]; struct mst_view v[MST_PINS_MAX]; size_t n; };
@@ -96,7 +99,12 @@ struct agent {
 	bool run_moot;               /* it gave a credential while a run waited that was to get one */
 	mst_time renew_at;
 	mst_ms renew_hold;           /* not before that: a renewal that came to nothing */
-	struct { mst_time at; mst_ms hold; bool runs; } reg[2];      /* renew.c */
+	mst_ms keep_hold;            /* the same for one between the tries of a run (upkeep.c) */
+	struct agent_upkeep *upkeep; /* such a one that is going on, or NULL */
+	/* the last run that was tried where the credential in use came from */
+	struct { bool tried; unsigned run; char attempt[33]; int64_t retry_after; } home;
+	json_t *once_list;           /* with --once: what was done beside the run (once.c) */
+	struct { char id[MST_ID_MAX]; mst_time until, at; mst_ms hold; bool runs; } reg[2 + MANAGED_REGS];         /* renew.c */
 	mst_ms check_at;
 	unsigned check_refusals;     /* by the MAF, since it was good last */
 	mst_ms refused_since;        /* the first of them; not kept over a restart (lesson 3) */
@@ -180,6 +188,9 @@ bool agent_make_attempt(struct agent *a, char out[33]);
 MST_MUST_CHECK int agent_trigger_as(struct agent *a, struct mst_view cbor, const char *attempt, const char *by,
 				    struct mst_diag *d);
 MST_MUST_CHECK int agent_trigger_file(struct agent *a, const char *by, struct mst_diag *d);
+/* The same for the agent itself: what came of it is in the log. */
+void agent_trigger_or_say(struct agent *a, const char *why);
+enum policy_phase agent_phase(const struct agent *a);
 enum agent_mode agent_mode(const struct agent *a);
 /* Do what is wanted until everything waits; then set the timer. Every callback ends with it. */
 void agent_turn(struct agent *a);
@@ -194,6 +205,11 @@ void agent_load_clock(struct agent *a);
 void agent_save_clock(struct agent *a);
 /* Where the node is, from now on and after a power cut; NULL: only what the settings say. 0, 1 with `d`, or a fault. */
 MST_MUST_CHECK int agent_set_place(struct agent *a, const struct agent_place *p, struct mst_diag *d);
+/* A credential is in use, and nothing is under way that would replace it: what it needs of its provider can be done. */
+bool agent_lives(const struct agent *a);
+
+/* upkeep.c */
+void agent_enrolled_now(struct agent *a);            /* the active slot has a new credential, or one for the first time */
 /* An errand for a pending slot alone has ended. */
 void agent_finished(struct agent *a, bool done, enum prov_reason r);
 /* The way back from "enrolled": the last sequence once more, as a run of its own named by `trigger`. The old slot
@@ -201,10 +217,27 @@ void agent_finished(struct agent *a, bool done, enum prov_reason r);
 void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why);
 /* Enrol anew because something ends; what there is goes on meanwhile. */
 void agent_renew(struct agent *a);
+/* Renew the key of the credential in use as soon as may be, should a run be waiting. */
+void upkeep_wanted(struct agent *a);
+void upkeep_start(struct agent *a);
+const struct mst_instruction *upkeep_instruction(const struct agent *a);
+void upkeep_ended(struct agent *a, bool done, const struct mst_failure *f, enum enrolee_step step);
+void upkeep_drop(struct agent *a);
+/* What the engine does: it tries this; a try failed and the server asked for that; all failed, and it waits. */
+void upkeep_tries(struct agent *a, const struct mst_instruction *i);
+void upkeep_run_failed(struct agent *a, int64_t retry_after);
+void upkeep_waits(struct agent *a);
+
+/* once.c: `run --once` says what it did beside the run */
+void once_did(struct agent *a, bool good, const char *what, const char *detail);
+bool once_failed(const struct agent *a);
+void once_print(FILE *out, const struct agent *a);
 
 /* errand.c: carries enrolee's wants out */
 void errand_start(struct agent *a, const struct mst_instruction *i);
 void errand_finish_pending(struct agent *a);
+/* The credential in use is got anew while the engine waits; both must live until upkeep_ended(). */
+void errand_keep(struct agent *a, const struct mst_instruction *i, const char *attempt);
 void errand_drive(struct agent *a);                  /* until it waits or has ended */
 void errand_drop(struct agent *a);                   /* superseded: close and forget */
 
@@ -242,6 +275,10 @@ bool session_send(struct mst_client *c, const struct mst_request *q, const char 
  * stored; a fault or a secenv outcome. */
 MST_MUST_CHECK int origin_keep(struct agent *a, const struct mst_instruction *i, const char *attempt,
 			       struct mst_diag *d);
+/* The instruction that led to `c`: the first of o->s, with views into `o` and `c`. The same outcomes. */
+#define AGENT_ORIGIN_MAX (MST_SEQ_OCTETS + 64)
+struct agent_origin { struct mst_sequence s; uint8_t scratch[MST_SEQ_OCTETS], blob[AGENT_ORIGIN_MAX]; };
+MST_MUST_CHECK int origin_instruction(struct agent *a, const struct mst_root_cred *c, struct agent_origin *o, struct mst_diag *d);
 /* The MEF of a credential of ours, and the trust that its instruction gave it: *ret_tls, or NULL when the maker's secret
  * proves both ends. 0, a secenv outcome or a fault. */
 MST_MUST_CHECK int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
@@ -285,9 +322,11 @@ void own_session_ended(struct agent *a, enum mst_tls_end why);
 /* renew.c: the registrations at MEF and MAF are prolonged before they end, the root key is renewed */
 #define RENEW_RETRY_S 3600           /* a renewal that could not even be triggered is tried again after this */
 void renew_plan(struct agent *a);                    /* for the credential that is active now */
-void renew_tick(struct agent *a);
-mst_ms renew_deadline(const struct agent *a);
-/* Its own registration there ends then, an authenticated answer said; kept when that is news. */
+/* Begin what is due. True: the engine or an errand has something to do now. */
+bool renew_tick(struct agent *a);
+mst_ms renew_deadline(struct agent *a);
+bool renew_running(const struct agent *a);           /* something is being prolonged */
+/* Its registration of that number ends then, an authenticated answer said; kept when that is news. */
 void renew_learned(struct agent *a, bool maf, const char *id, mst_time until);
 
 /* leave.c: what the node had from another provider, until it has de-registered there */
@@ -381,6 +420,9 @@ void record_failed(struct agent *a, size_t report, enum enrolee_step step);
 /* A report of our own, for an errand that the engine knows nothing of. */
 void record_report(struct agent *a, const char *resource, enum prov_reason reason, const char *detail,
 		   enum enrolee_step step);
+/* A renewal between the tries of a run: into the history, not in the place of the run's record. */
+void record_between(struct agent *a, const char *attempt, mst_time began, const char *resource, enum prov_reason reason, const char *detail,
+		    enum enrolee_step step);
 void record_save(struct agent *a);
 void record_into(json_t *status, const json_t *record);
 /* "stepWords" beside every "step" or "arrow" of these: the same for people. */

@@ -25,6 +25,7 @@ void errand_drop(struct agent *a)
 	a->errand_waits = false;
 	a->session = 0;
 	a->errand = AGENT_NO_ERRAND;
+	upkeep_drop(a);
 	a->seen_point = ENROLEE_AT_NOTHING;
 	enrolee_deinit(a->enrolee);
 }
@@ -64,30 +65,54 @@ static void run_failed(struct agent *a, enum prov_reason r, const char *detail, 
 	agent_log(a, AGENT_WARN, "instruction-failed", "reason", prov_reason_text(r), "step",
 		  enrolee_step_text(step), "detail", detail, "attempt", prov_attempt(a->prov), NULL);
 	errand_drop(a);
+	upkeep_run_failed(a, retry_after);
 	prov_failed(a->prov, r, detail, retry_after, agent_now(), agent_utc_or_0(a), agent_random(a));
 	record_failed(a, report, step);
 }
 
-void errand_start(struct agent *a, const struct mst_instruction *i)
+/* PROV_OK, or why it cannot be begun, with `text`. */
+static enum prov_reason follow(struct agent *a, const struct mst_instruction *i, const char *attempt, char text[MST_DIALOG_DETAIL])
 {
 	struct mst_diag d = { 0 };
-	int r;
+	/* the key itself authenticates that peer: neither anchors nor the time count */
+	int r = i->method == MST_METHOD_PSK || i->method == MST_METHOD_GBA ? 0 : session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
+
+	if (r) {
+		snprintf(text, MST_DIALOG_DETAIL, "%s", r > 0 ? d.text : mst_fault_text(r));
+		return r > 0 ? PROV_MALFORMED : PROV_INTERNAL;
+	}
+	if (enrolee_start(a->enrolee, i, attempt, a->has_pending ? &a->pending : NULL, agent_now(), agent_utc(a), &d))
+		return PROV_OK;
+	snprintf(text, MST_DIALOG_DETAIL, "%.40s: %.100s", d.field, d.text);
+	return PROV_UNSUPPORTED;
+}
+
+void errand_start(struct agent *a, const struct mst_instruction *i)
+{
+	char text[MST_DIALOG_DETAIL];
+	enum prov_reason r;
 
 	begin(a, AGENT_RUN);
 	a->serial = prov_serial(a->prov);
-	/* the key itself authenticates that peer: neither anchors nor the time count */
-	r = i->method == MST_METHOD_PSK || i->method == MST_METHOD_GBA ? 0 : session_tls_mef(a, i, &a->tls_mef, &a->pins_mef, &d);
-	if (r) {
-		run_failed(a, r > 0 ? PROV_MALFORMED : PROV_INTERNAL, r > 0 ? d.text : mst_fault_text(r), 0);
-		return;
-	}
-	if (!enrolee_start(a->enrolee, i, prov_attempt(a->prov), a->has_pending ? &a->pending : NULL,
-			   agent_now(), agent_utc(a), &d)) {
-		char text[sizeof(d.field) + sizeof(d.text) + 4];
+	upkeep_tries(a, i);
+	r = follow(a, i, prov_attempt(a->prov), text);
+	if (r)
+		run_failed(a, r, text, 0);
+}
 
-		snprintf(text, sizeof(text), "%s: %s", d.field, d.text);
-		run_failed(a, PROV_UNSUPPORTED, text, 0);
-	}
+void errand_keep(struct agent *a, const struct mst_instruction *i, const char *attempt)
+{
+	struct mst_failure f = { .reason = PROV_OK };
+	struct agent_upkeep *kept = a->upkeep;
+
+	a->upkeep = NULL;        /* what begin() drops is somebody else's */
+	begin(a, AGENT_KEEP);
+	a->upkeep = kept;
+	f.reason = follow(a, i, attempt, f.detail);
+	if (!f.reason)
+		return;
+	upkeep_ended(a, false, &f, ENROLEE_STEP_NONE);
+	errand_drop(a);
 }
 
 void errand_finish_pending(struct agent *a)
@@ -178,6 +203,12 @@ static void open_wanted(struct agent *a)
 		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));
 }
 
+/* What the errand follows; NULL: nothing, it finishes what is in the slot. */
+static const struct mst_instruction *instruction(const struct agent *a)
+{
+	return a->errand == AGENT_RUN ? prov_current(a->prov) : a->errand == AGENT_KEEP ? upkeep_instruction(a) : NULL;
+}
+
 static void bootstrapped(struct agent *a, const struct ub_outcome *o)
 {
 	a->errand_waits = false;
@@ -200,7 +231,7 @@ static void bootstrap_wanted(struct agent *a)
 		return;
 	}
 	a->errand_waits = true;
-	ub_start(a, uri, a->errand == AGENT_RUN && *uri ? prov_current(a->prov) : NULL, UB_KEY, bootstrapped);
+	ub_start(a, uri, *uri ? instruction(a) : NULL, UB_KEY, bootstrapped);
 }
 
 static void card_keyed(struct agent *a, const struct card_reply *r)
@@ -261,8 +292,8 @@ static void save_wanted(struct agent *a)
 	a->pending.generation = generation + 1;
 	a->has_pending = true;
 	r = save_anchors(a, &d);
-	if (!r && a->errand == AGENT_RUN) {
-		r = origin_keep(a, prov_current(a->prov), a->pending.attempt, &d);
+	if (!r && instruction(a)) {
+		r = origin_keep(a, instruction(a), a->pending.attempt, &d);
 		if (!r)
 			agent_point(a, "origin-kept");
 	}
@@ -319,9 +350,11 @@ static void ended(struct agent *a)
 	/* what the NAF does not take is of no use to a later instruction either, and what it has taken has done its work */
 	if (done || f.reason == PROV_NOT_AUTHENTICATED || f.reason == PROV_UNKNOWN)
 		ub_forget(a);
+	if (!done && a->bsf_retry_after)
+		f.retry_after = a->bsf_retry_after;
+	a->bsf_retry_after = 0;
 	if (errand == AGENT_RUN && !done) {
-		run_failed(a, f.reason, f.detail, a->bsf_retry_after ? a->bsf_retry_after : f.retry_after);
-		a->bsf_retry_after = 0;
+		run_failed(a, f.reason, f.detail, f.retry_after);
 		return;
 	}
 	if (errand == AGENT_FINISH) {
@@ -329,18 +362,21 @@ static void ended(struct agent *a)
 			      done ? "" : f.detail, done ? ENROLEE_STEP_NONE : a->doing);
 		record_end(a, done ? "enrolled" : "failed");
 	}
-	if (done)
+	if (done) {
 		visit_soon(a, a->enrolee->command_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
-	errand_drop(a);
-	if (done)
+		once_did(a, true, "root key", a->active.key_id);
 		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,
 			  "cse", a->active.cse_id, "attempt", a->active.attempt, NULL);
-	else
+	}
+	if (errand == AGENT_KEEP)
+		upkeep_ended(a, done, &f, done ? ENROLEE_STEP_NONE : a->doing);
+	errand_drop(a);
+	if (errand == AGENT_FINISH && !done)
 		agent_log(a, AGENT_WARN, "finishing-failed", "reason", prov_reason_text(f.reason), "detail",
 			  f.detail, NULL);
 	if (errand == AGENT_RUN)
 		prov_succeeded(a->prov, agent_now(), agent_utc_or_0(a), agent_random(a));
-	else
+	else if (errand == AGENT_FINISH)
 		agent_finished(a, done, f.reason);
 }
 

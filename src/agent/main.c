@@ -41,6 +41,7 @@ static int cmd_run(const struct agent_config *cfg, const struct options *o)
 	/* With --once a person is watching: say it in their words, beside the log. */
 	if (!r && o->once) {
 		s = status_json(a);
+		once_print(code == EXIT_DONE ? stdout : stderr, a);
 		if (code == EXIT_DONE)
 			status_print(stdout, s);
 		else

@@ -6,7 +6,7 @@
 #include "agent/agent.h"
 #include "base/text.h"
 
-#define VERSION 1
+#define VERSION 2              /* 1 knew of a registration only when it ends */
 #define BLOB "managed"
 #define BLOB_MAX 65536
 
@@ -62,6 +62,9 @@ static void write_rest(const struct managed *m, struct mst_writer *w)
 		put_text(w, m->reg[i].admin_fqdn);
 		put_text(w, m->reg[i].id);
 		mst_put_u64(w, (uint64_t)m->reg[i].until);
+		mst_put_u8(w, m->reg[i].maf);
+		mst_put_u64(w, (uint64_t)m->reg[i].since);
+		mst_put_u64(w, (uint64_t)m->reg[i].want);
 	}
 	mst_put_u8(w, (uint8_t)m->n_results);
 	for (size_t i = 0; i < m->n_results; i++) {
@@ -128,7 +131,7 @@ static void read_keys(struct mst_reader *r, struct managed *m)
 	}
 }
 
-static void read_rest(struct mst_reader *r, struct managed *m)
+static void read_rest(struct mst_reader *r, uint8_t version, struct managed *m)
 {
 	m->n_anchors = get_count(r, MANAGED_ANCHORS);
 	for (size_t i = 0; i < m->n_anchors; i++) {
@@ -147,6 +150,9 @@ static void read_rest(struct mst_reader *r, struct managed *m)
 		TEXT(r, m->reg[i].admin_fqdn);
 		TEXT(r, m->reg[i].id);
 		m->reg[i].until = (mst_time)mst_read_u64(r);
+		m->reg[i].maf = version < 2 || mst_read_u8(r);
+		m->reg[i].since = version < 2 ? 0 : (mst_time)mst_read_u64(r);
+		m->reg[i].want = version < 2 ? 0 : (mst_time)mst_read_u64(r);
 	}
 	m->n_results = get_count(r, MANAGED_RESULTS);
 	for (size_t i = 0; i < m->n_results; i++) {
@@ -171,15 +177,17 @@ static int read_blob(struct mst_secenv *env, struct managed *m, struct mst_diag 
 {
 	uint8_t *b = malloc(BLOB_MAX);
 	struct mst_reader r;
+	uint8_t version;
 	size_t n = 0;
 	int e = b ? env->ops->load_blob(env, BLOB, b, BLOB_MAX, &n, d) : MST_FAULT_MEMORY;
 
 	memset(m, 0, sizeof(*m));
 	if (!e && n) {
 		r = mst_reader_of((struct mst_view){ b, n });
-		if (mst_read_u8(&r) == VERSION) {
+		version = mst_read_u8(&r);
+		if (version >= 1 && version <= VERSION) {
 			read_keys(&r, m);
-			read_rest(&r, m);
+			read_rest(&r, version, m);
 		}
 		if (!mst_read_end(&r)) {
 			mst_wipe(m, sizeof(*m));
@@ -290,6 +298,31 @@ bool managed_put_reg(struct managed *m, const struct managed_reg *x)
 	m->reg[i] = *x;
 	m->n_regs += i == m->n_regs;
 	return true;
+}
+
+int managed_prolonged(struct agent *a, const char *reg_id, mst_time until, struct mst_diag *d)
+{
+	struct managed *next = managed_stage(a);
+
+	for (size_t i = 0; next && i < next->n_regs; i++)
+		if (!strcmp(next->reg[i].id, reg_id)) {
+			next->reg[i].since = agent_utc(a);
+			next->reg[i].until = until;
+		}
+	return managed_commit(a, next, d);
+}
+
+int managed_forget_reg(struct agent *a, const char *reg_id, struct mst_diag *d)
+{
+	struct managed *next = managed_stage(a);
+	size_t kept = 0;
+
+	for (size_t i = 0; next && i < next->n_regs; i++)
+		if (strcmp(next->reg[i].id, reg_id))
+			next->reg[kept++] = next->reg[i];
+	if (next)
+		next->n_regs = kept;
+	return managed_commit(a, next, d);
 }
 
 void managed_put_result(struct managed *m, const struct managed_result *x)

@@ -30,7 +30,9 @@ struct managed_anchor { char path[MANAGED_PATH]; uint8_t sha256[MST_SHA256_LEN];
 struct managed_reg {
 	char path[MANAGED_PATH];         /* of the MAFClientRegCfg, or of the MEFClientRegCfg that another stakeholder wanted */
 	char fqdn[MST_ID_MAX], admin_fqdn[MST_ID_MAX], id[128];
-	mst_time until;
+	bool maf;                        /* of a MAF; else of a MEF */
+	mst_time since, until;           /* when its end was told, 0 = not kept (version 1); that end */
+	mst_time want;                   /* the end that its object gives; 0: as late as may be */
 };
 struct managed_result {
 	char reg_id[128], cmd_id[128];
@@ -68,6 +70,9 @@ void managed_drop(struct managed *m);
 bool managed_put_key(struct managed *m, const struct managed_key *k);
 bool managed_put_anchor(struct managed *m, const struct managed_anchor *x);
 bool managed_put_reg(struct managed *m, const struct managed_reg *x);
+/* The registration has that end from now on, or is none any more; durable, or a fault or a secenv outcome. */
+MST_MUST_CHECK int managed_forget_reg(struct agent *a, const char *reg_id, struct mst_diag *d);
+MST_MUST_CHECK int managed_prolonged(struct agent *a, const char *reg_id, mst_time until, struct mst_diag *d);
 void managed_put_result(struct managed *m, const struct managed_result *x);
 /* The key whose renewal is due first; NULL: there is none. */
 struct managed_key *managed_next_key(const struct managed *m);

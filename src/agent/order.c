@@ -99,6 +99,8 @@ static void end(struct agent *a, struct managed *next, int64_t status, const cha
 	fill_result(a, k, &x);
 	if (next && k->cmd_id[0])
 		managed_put_result(next, &x);
+	if (!k->cmd_id[0])
+		once_did(a, status == MST_CMD_OK, k->what, k->detail);
 	if (!k->cmd_id[0] && status != MST_CMD_OK) {
 		/* a renewal: nothing to keep, and nobody to tell */
 		managed_drop(next);
@@ -293,7 +295,7 @@ static void made_reg(struct agent *a, const char *fqdn)
 	struct agent_order *k = a->order;
 
 	k->has_reg = true;
-	k->reg = (struct managed_reg){ .until = k->proc.result.expires };
+	k->reg = (struct managed_reg){ .since = agent_utc(a), .until = k->proc.result.expires, .want = k->plan.reg->expires, .maf = k->stage == AT_MAF };
 	(void)mst_view_to_str(k->plan.reg->path, k->reg.path, sizeof(k->reg.path));
 	snprintf(k->reg.fqdn, sizeof(k->reg.fqdn), "%s", fqdn);
 	snprintf(k->reg.admin_fqdn, sizeof(k->reg.admin_fqdn), "%s", k->proc.result.admin_fqdn);

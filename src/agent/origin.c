@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define VERSION 1
-#define ORIGIN_MAX (MST_SEQ_OCTETS + 64)
+#define ORIGIN_MAX AGENT_ORIGIN_MAX
 
 /* one for the pending slot, one for the active one, and one for each that is left (LEAVE_MAX) */
 static const char *const names[] = { "origin-a", "origin-b", "origin-c", "origin-d" };
@@ -89,45 +89,60 @@ static int trust(struct agent *a, int method, const struct mst_instruction *i, s
 	return 0;
 }
 
+/* The sequence that was kept for it. 0, a secenv outcome or a fault. */
+static int read_kept(struct agent *a, const struct mst_root_cred *c, struct agent_origin *o, struct mst_diag *d)
+{
+	struct mst_arena arena = mst_arena_of(o->scratch, sizeof(o->scratch));
+	struct mst_view cbor = MST_VIEW_NONE;
+	int r = MST_SECENV_NONE;
+
+	/* A damaged one is not an absent one (lesson 16): it may have been ours. */
+	for (size_t i = 0; i < MST_COUNT(names) && r; i++) {
+		int one = load(a, names[i], c->attempt, o->blob, &cbor, d);
+
+		r = one == MST_SECENV_NONE ? r : one;
+	}
+	return r ? r : mst_sequence_read_cbor(cbor, &arena, &o->s, d);
+}
+
+int origin_instruction(struct agent *a, const struct mst_root_cred *c, struct agent_origin *o, struct mst_diag *d)
+{
+	int r = read_kept(a, c, o, d);
+
+	if (r != MST_SECENV_NONE)
+		return r;
+	/* Kept by an agent that kept no instruction yet: what the credential itself knows, under the configured anchors. */
+	memset(o, 0, sizeof(*o));
+	o->s.n_instructions = 1;
+	o->s.instructions[0] = (struct mst_instruction){ .kind = MST_INSTR_BOOTSTRAP, .uri = mst_view_str(c->mef_uri), .suid = c->suid,
+		.method = c->method ? c->method : a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, .target = mst_view_str(c->maf_fqdn),
+		.admin_fqdn = mst_view_str(c->admin_fqdn), .maf_uri = mst_view_str(c->maf_uri) };
+	return 0;
+}
+
 /* What authenticates the MEF, from the sequence that was kept. */
-static int open_kept(struct agent *a, const struct mst_root_cred *c, struct mst_view cbor, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
+static int open_kept(struct agent *a, const struct mst_root_cred *c, const struct mst_sequence *s, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 		     struct session_pins *ret_pins, struct mst_diag *d)
 {
-	struct mst_sequence *s = calloc(1, sizeof(*s));
-	uint8_t *scratch = malloc(MST_SEQ_OCTETS);
-	struct mst_arena arena = mst_arena_of(scratch, scratch ? MST_SEQ_OCTETS : 0);
-	int r = s && scratch ? mst_sequence_read_cbor(cbor, &arena, s, d) : MST_FAULT_MEMORY;
+	const struct mst_instruction *i = &s->instructions[0];
 
-	if (!r && (!enrolee_peer_of(s->instructions[0].uri, ret_mef) ||
-		   strcmp(ret_mef->host, c->mef_fqdn) != 0)) {
+	if (!enrolee_peer_of(i->uri, ret_mef) || strcmp(ret_mef->host, c->mef_fqdn) != 0) {
 		mst_diag_set(d, 0, "origin", "the instruction that was kept names another MEF", NULL);
-		r = MST_SECENV_CORRUPT;
+		return MST_SECENV_CORRUPT;
 	}
-	if (!r) {
-		if (s->instructions[0].http_port > 0 && s->instructions[0].http_port <= UINT16_MAX)
-			ret_mef->port = (uint16_t)s->instructions[0].http_port;
-		r = trust(a, s->instructions[0].method, &s->instructions[0], ret_tls, ret_pins, d);
-	}
-	free(scratch);
-	free(s);
-	return r;
+	if (i->http_port > 0 && i->http_port <= UINT16_MAX)
+		ret_mef->port = (uint16_t)i->http_port;
+	return trust(a, i->method, i, ret_tls, ret_pins, d);
 }
 
 int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_peer *ret_mef, struct mst_tls_ctx **ret_tls,
 		       struct session_pins *ret_pins, struct mst_diag *d)
 {
-	uint8_t *b = malloc(ORIGIN_MAX);
-	struct mst_view cbor;
-	int r = b ? MST_SECENV_NONE : MST_FAULT_MEMORY;
+	struct agent_origin *o = calloc(1, sizeof(*o));
+	int r = o ? read_kept(a, c, o, d) : MST_FAULT_MEMORY;
 
-	/* A damaged one is not an absent one (lesson 16): it may have been ours. */
-	for (size_t i = 0; b && i < MST_COUNT(names) && r; i++) {
-		int one = load(a, names[i], c->attempt, b, &cbor, d);
-
-		r = one == MST_SECENV_NONE ? r : one;
-	}
 	if (!r) {
-		r = open_kept(a, c, cbor, ret_mef, ret_tls, ret_pins, d);
+		r = open_kept(a, c, &o->s, ret_mef, ret_tls, ret_pins, d);
 	} else if (r == MST_SECENV_NONE) {
 		/* Kept by an agent that kept no instruction yet: the configured anchors are what there is. */
 		if (enrolee_peer_of(mst_view_str(c->mef_uri), ret_mef)) {
@@ -136,6 +151,6 @@ int origin_open(struct agent *a, const struct mst_root_cred *c, struct enrolee_p
 			mst_diag_set(d, 0, "origin", "the credential names no MEF", NULL);
 		}
 	}
-	free(b);
+	free(o);
 	return r;
 }

@@ -28,3 +28,19 @@ enum policy_verdict policy_decide(enum policy_phase phase, bool same, enum polic
 
 	return table[phase][source][!same];
 }
+
+enum policy_upkeep policy_upkeep(enum policy_phase phase, bool errand)
+{
+	static const enum policy_upkeep table[POLICY_PHASE__COUNT][2] = {
+		[POLICY_RESTING] = { POLICY_RUN, POLICY_LATER },
+		[POLICY_WAITING] = { POLICY_BETWEEN, POLICY_LATER },
+		[POLICY_RUNNING] = { POLICY_LATER, POLICY_LATER },
+	};
+
+	return table[phase][errand];
+}
+
+bool policy_may_try(enum policy_phase phase, bool errand)
+{
+	return phase != POLICY_WAITING || !errand;
+}

@@ -165,6 +165,11 @@ void record_step(struct agent *a)
 
 	if (now == before)
 		return;
+	/* not of the run that waits, whose record this is */
+	if (a->errand == AGENT_KEEP) {
+		a->doing = now != ENROLEE_STEP_NONE || enrolee_state(a->enrolee) == ENROLEE_DONE ? now : before;
+		return;
+	}
 	/* Ended without success: `doing` stays, it is the arrow that failed. */
 	if (now == ENROLEE_STEP_NONE && enrolee_state(a->enrolee) != ENROLEE_DONE)
 		return;
@@ -213,6 +218,21 @@ void record_report(struct agent *a, const char *resource, enum prov_reason reaso
 		json_array_remove(all, 0);
 	json_array_append_new(all, one);
 	a->record_dirty = true;
+}
+
+void record_between(struct agent *a, const char *attempt, mst_time began, const char *resource, enum prov_reason reason, const char *detail,
+		    enum enrolee_step step)
+{
+	json_t *run = fresh(attempt, "renewal", began, 1);
+	json_t *whole = a->record;
+
+	a->record = run;
+	record_report(a, resource, reason, detail, step);
+	record_end(a, reason == PROV_OK ? "enrolled" : "failed");
+	a->record = whole;
+	json_object_set(run, "history", json_object_get(whole, "history"));
+	history_push(whole, run);
+	json_decref(run);
 }
 
 void record_save(struct agent *a)

@@ -48,8 +48,7 @@ static json_t *ended(struct proc_job *p)
 {
 	const struct procedure_result *r = &p->proc.result;
 
-	if (of(p)->own)
-		renew_learned(p->a, p->maf, of(p)->id, r->expires);
+	renew_learned(p->a, p->maf, of(p)->id, r->expires);
 	agent_log(p->a, AGENT_INFO, "registration", "did", procedure_name[p->proc.what], "at", p->maf ? "maf" : "mef", "id",
 		  r->id[0] ? r->id : of(p)->id, NULL);
 	return json_pack("{s:b, s:s, s:o, s:s, s:o, s:o, s:o, s:b}", "ok", true, "did", procedure_name[p->proc.what], "id",

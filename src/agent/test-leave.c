@@ -210,6 +210,56 @@ static void certificates_of_another_mef_go(void **state)
 	killed(a);
 }
 
+static void put_text(struct mst_writer *w, const char *text)
+{
+	mst_put_block16(w, mst_view_str(text));
+}
+
+/* What an agent of before kept of a registration with somebody else is read; from then on its end is known, and so is that it is gone. */
+static void registrations_of_before_are_read(void **state)
+{
+	struct mst_root_cred north = cred("north");
+	struct fake *f = *state;
+	struct agent *a = booted(f, &north, false);
+	struct mst_diag d = { 0 };
+	uint8_t b[512];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_u8(&w, 1);           /* version; no keys, no anchors, two registrations */
+	mst_put_u8(&w, 0);
+	mst_put_u8(&w, 0);
+	mst_put_u8(&w, 2);
+	for (int i = 0; i < 2; i++) {
+		put_text(&w, i ? "maf" : "reg/mte/at");
+		put_text(&w, i ? north.maf_fqdn : north.mef_fqdn);
+		put_text(&w, "mte.example.org");
+		put_text(&w, i ? "reg-2" : "reg-1");
+		mst_put_u64(&w, 2000000000);
+	}
+	mst_put_u8(&w, 0);           /* no results, no objects, everything reported, every hour */
+	put_text(&w, "");
+	mst_put_u64(&w, 0);
+	mst_put_u8(&w, 0);
+	mst_put_u64(&w, 3600);
+	assert_int_equal(f->s.ops->store_blob(&f->s, "managed", mst_written(&w), &d), 0);
+	assert_int_equal(managed_load(a), 0);
+	assert_true(a->managed->n_regs == 2 && a->managed->every == 3600);
+	assert_true(a->managed->reg[0].until == 2000000000 && !a->managed->reg[0].since && !a->managed->reg[0].want);
+	assert_int_equal(managed_prolonged(a, "reg-1", 2100000000, &d), 0);
+	killed(a);
+	a = booted(f, &north, false);
+	assert_int_equal(managed_load(a), 0);
+	assert_true(a->managed->n_regs == 2 && a->managed->reg[0].until == 2100000000 && a->managed->reg[0].since >= (mst_time)time(NULL) - 60);
+	assert_true(a->managed->reg[1].until == 2000000000 && !a->managed->reg[1].since);
+	f->full = true;
+	assert_int_equal(managed_forget_reg(a, "reg-1", &d), MST_SECENV_FULL);
+	assert_int_equal(a->managed->n_regs, 2);
+	f->full = false;
+	assert_int_equal(managed_forget_reg(a, "reg-1", &d), 0);
+	assert_true(a->managed->n_regs == 1 && !strcmp(a->managed->reg[0].id, "reg-2"));
+	killed(a);
+}
+
 static int set_up(void **state)
 {
 	struct fake *f = calloc(1, sizeof(*f));
@@ -228,7 +278,8 @@ static int tear_down(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(certificates_of_another_mef_go) };
+	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(certificates_of_another_mef_go),
+					    T(registrations_of_before_are_read) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("agent: leaving", tests, NULL, NULL);

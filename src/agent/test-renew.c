@@ -6,52 +6,23 @@
  */
 #include "agent/test-run.h"
 
-#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
-#include "secenv/secenv.h"
-
 enum { MEF = 1, MAF = 2 };
-
-static struct mst_secenv *state_of(const char *name)
-{
-	struct mst_secenv *s = NULL;
-	char dir[256], key[256];
-	struct mst_diag d = { 0 };
-
-	snprintf(dir, sizeof(dir), "%s/%s-state", m->dir, name);
-	snprintf(key, sizeof(key), "%s/%s.key", m->dir, name);
-	assert_int_equal(mst_secenv_file_open(dir, key, mst_crypto_openssl(), &s, &d), 0);
-	return s;
-}
 
 /* The registrations with those have `left` seconds left of a life of `left` + 1000. */
 static void near_the_end(const char *name, int which, int left)
 {
 	const struct mst_reg_term t = { time(NULL) - 1000, time(NULL) + left };
-	struct mst_secenv *s = state_of(name);
-	struct mst_root_cred c;
+	struct mst_root_cred c = slot_of(name);
 
-	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &c, NULL), 0);
 	if (which & MEF)
 		c.mef_reg = t;
 	if (which & MAF)
 		c.maf_reg = t;
-	assert_int_equal(s->ops->store(s, MST_SLOT_ACTIVE, &c, NULL), 0);
-	mst_root_cred_wipe(&c);
-	s->ops->close(s);
-}
-
-static struct mst_root_cred slot_of(const char *name)
-{
-	struct mst_secenv *s = state_of(name);
-	struct mst_root_cred c;
-
-	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &c, NULL), 0);
-	s->ops->close(s);
-	return c;
+	slot_put(name, &c);
 }
 
 static const char *end_of(const json_t *s, const char *name)
@@ -203,43 +174,28 @@ static void beside_a_run_that_fails(void **state)
 	assert_int_equal(m->n_keys, 1);
 }
 
-static void serve_a_moment(void)
-{
-	static const struct timeval step = { .tv_usec = 20000 };
-
-	event_base_loopexit(m->base, &step);
-	event_base_dispatch(m->base);
-}
-
 /*
  * The node slept over the end of its key, or somebody set its clock: nothing is left to be renewed, and it is not left alone.
  */
 static void slept_over_the_end(void **state)
 {
 	const char *conf = mock_config(m, "s", mock_instruction(m), "");
-	struct mst_secenv *s;
-	struct mst_root_cred c;
+	mst_time end;
 	pid_t pid;
 
 	(void)state;
 	expect_exit(run(conf, "run", "--once"), 0);
-	s = state_of("s");
-	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &c, NULL), 0);
-	c.obtained = time(NULL) - 14;        /* to be renewed in 2 s to 4 s */
-	c.not_after = time(NULL) + 6;
-	assert_int_equal(s->ops->store(s, MST_SLOT_ACTIVE, &c, NULL), 0);
-	s->ops->close(s);
+	end = key_near_the_end("s", 14, 6);          /* to be renewed in 2 s to 4 s */
 	pid = start_agent(conf, "run", NULL);
 	for (int i = 0; i < 3000 && !said("enrolled-already") && !said("triggered"); i++)        /* the latter: a slow machine */
 		serve_a_moment();
 	assert_int_equal(kill(pid, SIGSTOP), 0);
-	while (time(NULL) <= c.not_after)
+	while (time(NULL) <= end)
 		serve_a_moment();
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	serve_until(pid, "key=km-1@");
 	expect_clean_stop(pid);
 	expect_enrolled(conf);
-	mst_root_cred_wipe(&c);
 }
 
 /* The power goes when the server has prolonged it and nothing of that is kept: asked again, answered the same. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 
 const char *program;
 struct mock *m;
@@ -26,6 +27,9 @@ pid_t start_agent(const char *conf, const char *a1, const char *a2)
 	pid_t pid;
 
 	fflush(NULL);
+	/* what an earlier one said is not what is waited for */
+	(void)unlink(out_path);
+	(void)unlink(err_path);
 	pid = fork();
 	if (pid == 0) {
 		int o = open(out_path, O_WRONLY | O_CREAT | O_TRUNC, 0600),
@@ -40,17 +44,23 @@ pid_t start_agent(const char *conf, const char *a1, const char *a2)
 	return pid;
 }
 
+void serve_a_moment(void)
+{
+	static const struct timeval step = { .tv_usec = 20000 };
+
+	event_base_loopexit(m->base, &step);
+	event_base_dispatch(m->base);
+}
+
 /* Serves until the program has ended; its wait status. A program that hangs fails the test with its log. */
 int serve_until_exit(pid_t pid)
 {
-	static const struct timeval step = { .tv_usec = 20000 };
 	struct timespec begin, t;
 	int status;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	while (waitpid(pid, &status, WNOHANG) == 0) {
-		event_base_loopexit(m->base, &step);
-		event_base_dispatch(m->base);
+		serve_a_moment();
 		clock_gettime(CLOCK_MONOTONIC, &t);
 		if (t.tv_sec - begin.tv_sec > DEADLINE_S) {
 			char log[8192];
@@ -112,6 +122,48 @@ void expect_enrolled(const char *conf)
 	json_decref(s);
 }
 
+static struct mst_secenv *state_of(const char *name)
+{
+	struct mst_secenv *s = NULL;
+	char dir[256], key[256];
+	struct mst_diag d = { 0 };
+
+	snprintf(dir, sizeof(dir), "%s/%s-state", m->dir, name);
+	snprintf(key, sizeof(key), "%s/%s.key", m->dir, name);
+	assert_int_equal(mst_secenv_file_open(dir, key, mst_crypto_openssl(), &s, &d), 0);
+	return s;
+}
+
+struct mst_root_cred slot_of(const char *name)
+{
+	struct mst_secenv *s = state_of(name);
+	struct mst_root_cred c;
+
+	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &c, NULL), 0);
+	s->ops->close(s);
+	return c;
+}
+
+void slot_put(const char *name, struct mst_root_cred *c)
+{
+	struct mst_secenv *s = state_of(name);
+
+	assert_int_equal(s->ops->store(s, MST_SLOT_ACTIVE, c, NULL), 0);
+	mst_root_cred_wipe(c);
+	s->ops->close(s);
+}
+
+mst_time key_near_the_end(const char *name, int lived, int left)
+{
+	struct mst_root_cred c = slot_of(name);
+	mst_time end = time(NULL) + left;
+
+	c.obtained = end - left - lived;
+	c.not_after = end;
+	slot_put(name, &c);
+	return end;
+}
+
 int setup(void **state)
 {
 	(void)state;
@@ -142,12 +194,10 @@ static unsigned occurrences(const char *log, const char *word)
 /* Wait until `word` stands in the running agent's log so many times. */
 void serve_until_times(pid_t pid, const char *word, unsigned times)
 {
-	static const struct timeval step = { .tv_usec = 20000 };
 	static char log[1 << 18];
 
 	for (int i = 0; i < DEADLINE_S * 50; i++) {
-		event_base_loopexit(m->base, &step);
-		event_base_dispatch(m->base);
+		serve_a_moment();
 		read_text(err_path, log, sizeof(log));
 		if (occurrences(log, word) >= times)
 			return;

@@ -293,6 +293,7 @@ static void proven(struct agent *a, bool good, bool answered)
 			agent_log(a, AGENT_ERROR, "certificate-not-promoted", "why", d.text, NULL);
 		else
 			agent_log(a, AGENT_INFO, "certificate-in-use", "name", a->own.slot[OWN_ACTIVE].name.value, NULL);
+		once_did(a, true, "certificate", a->own.slot[OWN_ACTIVE].name.value);
 		agent_point(a, "cert-promoted");
 		a->proofs_failed = 0;
 	} else if (answered || ++a->proofs_failed >= PROOFS_MAX) {
@@ -329,8 +330,11 @@ static void over(struct agent *a)
 
 	if (v->job == VISIT_COMMANDS && !good)
 		agent_log(a, AGENT_WARN, "visit", "why", mmef_failure(&v->mef)->detail, NULL);
-	if ((v->job == VISIT_RENEW || v->job == VISIT_ANEW) && !good)
+	if ((v->job == VISIT_RENEW || v->job == VISIT_ANEW) && !good) {
 		a->own.renew_at = agent_utc(a) + again;
+		if (!v->refused)             /* else another one is shown at once */
+			once_did(a, false, "certificate", v->est.detail);
+	}
 	if (v->job == VISIT_COMMANDS && good && again)
 		a->commands_every = again;
 	at_once = v->job == VISIT_COMMANDS && good && !again;

@@ -12,9 +12,9 @@ import subprocess
 
 import pytest
 
-from briefer import der
+from briefer import der, stamp
 from figures import NORTH_SITE, SOUTH_PLACE, World
-from support import AGENT, MUSTER, RUN_SECONDS, free_port, run, until
+from support import AGENT, MUSTER, RUN_SECONDS, at, free_port, run, until
 
 COUNT = itertools.count(1)
 
@@ -227,6 +227,48 @@ def test_the_new_provider_is_down(world):
         if not world.south.process:
             world.south.start()
     moved(world, node, old)
+
+
+def hourly(world):
+    """As `northern`, with a key that lives for an hour only."""
+    node = world.node(next(COUNT), 3)
+    settle(node)
+    world.north.muster("node", "move", node.id, "--subscription", "hourly", "--reason", "short keys")
+    world.owner.muster("node", "place", node.id, *NORTH_SITE)
+    assert node.run_once().returncode == 0, world.logs()
+    world.owner.muster("node", "place", node.id, *SOUTH_PLACE)
+    return node, holds(node)[1]
+
+
+def test_the_new_provider_is_away_for_longer_than_the_key_lives(world):
+    """Nobody answers at south, and the key of north comes to its end: it is renewed with north between the tries, wherever the power
+    goes, and works all the time; when south is there the move is completed, and what north gave last is dead. Only the node's clock
+    is ahead."""
+    world.north.subscription("hourly", key_lifetime="1h")
+    nodes = [(*hourly(world), point) for point in (None, "slots-changed")]
+    world.south.stop()
+    try:
+        for node, old, point in nodes:
+            if point:
+                settle(node, f'crash_at = "{point}";\n')
+                cut = node.agent("run", env=at("+55m"))
+                assert cut.returncode == -signal.SIGKILL, cut.stderr
+                settle(node)
+            with node.running(env=at("+55m")) as agent:
+                if point != "slots-changed":
+                    agent.wait_log(" enrolled key=")
+                agent.wait_log("instruction-failed")         # south is tried still
+            maf, key = holds(node)
+            assert maf == world.north.maf and key != old, (point, key)
+            assert keys_at(world.north, node) == {old: "revoked", key: "active"}, point
+            assert node.status()["credential"]["notAfter"] > stamp()
+    finally:
+        world.south.start()
+    for node, _, _ in nodes:
+        _, last = holds(node)
+        with node.running() as agent:
+            agent.wait_log("point=left ")
+        moved(world, node, last)
 
 
 def test_the_old_provider_is_down(world):

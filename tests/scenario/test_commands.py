@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from support import Installation, run, until
+from support import Installation, at, run, until
 
 MTE = "trust.example.org"                # a stakeholder that is no provider
 PSK = ["TLS_PSK_WITH_AES_128_CBC_SHA256"]
@@ -173,6 +173,42 @@ def test_a_command_is_carried_out_once(inst, power):
     what = [s["what"] for s in command(inst, number)["history"]]
     assert what == (["added", "issued", "reissued", "reported"] if power == "cut" else ["added", "issued", "reported"]), what
     assert [c["status"] for c in node.status()["managed"]["commands"]] == [20, 20]
+
+
+def test_a_registration_with_somebody_else_is_prolonged(inst):
+    """What MO_NODE led to is prolonged like the node's own before it ends (8.3.5.2.5): by the agent that runs, and by one that runs
+    once, with the node's clock near the end; one that is gone at the MEF is told and left alone."""
+    node, target = inst.node(90), inst.node(91)
+    dev_cfg(inst, node, [{"path": "reg", "mgmtDefinition": 1020, "CSE-ID": target.cse_id},
+                         profile("reg/mte", 22, keyRegDuration="P30D", TLSCiphersuites=PSK),
+                         {"path": "reg/mte/at", "mgmtDefinition": 1026, "fqdn": inst.mef, "adminFQDN": MTE}])
+    number = mo_node(inst, node, "reg/mte", "authenticationProfile", 22)
+    with node.running():
+        assert ended(inst, number) == 20
+
+    def registered():
+        one, = node.status()["managed"]["registrations"]
+        assert one["adminFQDN"] == MTE
+        return one["id"], one["until"]
+    number, until_when = registered()
+
+    def short():
+        assert node.agent("register", "update", number, "--lifetime", "1h", "--mef").returncode == 0
+        assert registered()[1] < until_when, "it has heard of it"
+    short()
+    with node.running(env=at("+55m")) as agent:
+        agent.wait_log(f"registration-renewed at=mef .*with={MTE}")
+    assert registered() == (number, until_when)
+    short()
+    done = node.run_once(env=at("+55m"))
+    assert done.returncode == 0 and f"renewed       registration with {MTE} at the MEF: until {until_when}" in done.stdout, done.stdout
+    assert registered() == (number, until_when)
+    short()
+    assert Client(inst, node).ask("DELETE", f"/MEFBase/{number}")[0] == 2002
+    done = node.run_once(env=at("+55m"))
+    assert done.returncode == 1 and f"not renewed   registration with {MTE} at the MEF" in done.stderr, done.stderr
+    assert node.status()["managed"]["registrations"] == [] and node.agent("check").returncode == 0
+    assert node.run_once(env=at("+55m")).returncode == 0, "told once"
 
 
 def test_a_node_with_a_secret_alone_takes_commands(inst):

@@ -1,7 +1,7 @@
 """A node that is told to get a certificate (CERT_PROV) gets it over EST, uses it, renews it, and survives power cuts."""
 import pytest
 
-from support import Installation, until
+from support import Installation, at, until
 
 
 @pytest.fixture(name="make")
@@ -28,7 +28,7 @@ def command(inst, node):
 
 
 def test_a_command_leads_to_a_certificate_that_is_used(make):
-    inst = make()
+    inst = make('  est_lifetime = "1h";\n')
     node = inst.node(1)
     assert inst.ask("command", "cert-prov", node.id)["subject"] == node.cse_id
     done = node.run_once()
@@ -47,6 +47,11 @@ def test_a_command_leads_to_a_certificate_that_is_used(make):
     assert len(inst.events("--what", "mef.certificate")) == before + 1
     assert node.status()["certificate"]["name"] == node.id
     assert [c["subject"] for c in certificates(inst, node)] == ["cse000001.sp.example.com", node.id]
+    # it comes to its end: an agent that runs once renews and uses it, and says so
+    assert "renewed" not in node.run_once().stdout
+    done = node.run_once(env=at("+55m"))
+    assert done.returncode == 0 and f"renewed       certificate: {node.id}\n" in done.stdout, done.stdout + done.stderr
+    assert [c["subject"] for c in certificates(inst, node)] == ["cse000001.sp.example.com", node.id, node.id]
 
 
 def test_the_node_waits_for_the_operator(make):

@@ -14,7 +14,7 @@ import pytest
 
 from strange_bsf import StrangeBsf
 from simnode import CSE, IMSI, K, MAF, OPC, SimNode, StrangeMaf, Wire, bsf, enrolled, maf  # noqa: F401 the fixtures among them
-from support import FAKETIME, RUN_SECONDS, AlertServer, Running, free_port
+from support import FAKETIME, RUN_SECONDS, AlertServer, Running, at, free_port
 
 
 def test_a_node_with_nothing_but_a_sim(tmp_path, bsf, maf):
@@ -328,3 +328,19 @@ if "MST_SANITIZED" not in os.environ:      # libfaketime and the sanitizers' run
         assert done.returncode == 0, done.stderr
         c = enrolled(node, bsf, maf)
         assert abs(time.time() + 3600 - datetime.datetime.strptime(c["notAfter"], "%Y%m%dT%H%M%S").replace(tzinfo=datetime.timezone.utc).timestamp()) < 300, c
+
+
+def test_a_sim_key_is_renewed_on_the_way_elsewhere(tmp_path, bsf, maf):
+    """Decision 0030 with a SIM: told to go to a provider who does not answer, the node bootstraps again with its operator between two
+    tries, when its key comes to its end as its own clock sees it."""
+    node = SimNode(tmp_path / "n", maf, bsf)
+    assert node.run_once().returncode == 0
+    old = enrolled(node, bsf, maf)
+    node.instruct(node.instruction("http://bsf.nowhere.example:1", target="maf.nowhere.example", adminFQDN="nowhere.example"))
+    with Running(node, env=at("+55m")) as agent:
+        agent.wait_log("instruction-failed")
+        agent.wait_log("renewing-between")
+        agent.wait_log("enrolled key")
+    new = enrolled(node, bsf, maf)
+    assert new["keyID"] != old["keyID"] and new["mafFQDN"] == MAF
+    assert node.agent("check").returncode == 0

@@ -101,6 +101,13 @@ static void a_certificate_is_got(void **state)
 	assert_int_equal(w.issued, 1);
 	to_enrolling(EST_JOB_REENROLL);
 	sends("POST /.well-known/est/simplereenroll HTTP/1.1\r\n", "Q1NS");
+	/* a renewal names what the certificate names, whatever the MEF would have certified else (RFC 7030 4.2.2) */
+	begin(EST_JOB_REENROLL, "");
+	assert_true(est_name_of(1, mst_view_str("urn:dev:ops:32473-1-1"), &w.attrs.name));
+	answer(200, "QkFH", NULL);
+	answer(200, "QVRUUg==", NULL);
+	assert_int_equal(w.e.state, EST_ENROLLING);
+	assert_true(w.csrs == 1 && !strcmp(w.e.name.value, "cse1.sp.example.com"));
 	begin(EST_JOB_PROVE, "");
 	answer(200, "QkFH", NULL);
 	assert_int_equal(w.e.state, EST_DONE);

@@ -268,6 +268,14 @@ static void assign(const struct mst_call *c, const struct mst_who *w, const stru
 	}
 }
 
+/* Is the client called as it was before it moved? Its keys work for as long as they may, and are no arrival. */
+static bool called_as_before(const struct mst_who *w)
+{
+	const struct mst_node *n = &w->node;
+
+	return w->has_node && strcmp(w->id, n->cse_id) != 0 && strcmp(w->id, n->ae_id) != 0 && strcmp(w->id, n->node_id) != 0;
+}
+
 /*
  * A request succeeded in a session of a KmID that was only assigned so far: the client has it. Now, and not
  * before, what it replaces goes (lesson 4): the KeID, the KmID in use, older ones never used.
@@ -291,6 +299,8 @@ static void first_use(const struct mst_who *w, const struct mst_records *r, cons
 		else
 			mst_decide_drop(v, b->key_id);
 	}
+	if (called_as_before(w))
+		return;
 	/* what it has from the provider that it was with before: it has arrived (architecture 4) */
 	for (size_t i = 0; i < r->n_other; i++)
 		if (r->other[i].elsewhere)

@@ -105,12 +105,20 @@ static bool admitted(const struct est_call *c, const struct mst_who *w, const st
 	return false;
 }
 
+/* The session shows a certificate of ours under that name, and nobody wants another: it will be renewed (RFC 7030 4.2.2). */
+static bool shows(const struct mst_who *w, const struct est_records *r, const struct mst_san *san)
+{
+	return r->has_own && !r->has_command && same_san(&r->own_san, san) && is_of(w, san);
+}
+
 static void attributes(const struct mst_who *w, const struct est_records *r, mst_time now, const struct mst_chance *chance,
 		       struct est_verdict *v)
 {
 	static const char digit[] = "0123456789abcdef";
 
-	if (!est_subject(w, r, &v->san)) {
+	if (shows(w, r, &r->own_san)) {
+		v->san = r->own_san;
+	} else if (!est_subject(w, r, &v->san)) {
 		refuse(v, MST_RSC_NOT_FOUND, "no identifier of this client can be certified",
 		       "neither CSE-ID, AE-ID nor M2M-Node-ID of the node can stand in a certificate");
 		return;
@@ -165,7 +173,7 @@ static bool name_good(const struct est_call *c, const struct mst_who *w, const s
 		       "the request names somebody else than the session");
 	else if (!again && !est_subject(w, r, &want))
 		refuse(v, MST_RSC_NOT_FOUND, "no identifier of this client can be certified", NULL);
-	else if (!same_san(asked, &want))
+	else if (!same_san(asked, &want) && (again || !shows(w, r, asked)))
 		refuse(v, MST_RSC_BAD_REQUEST, again ? "the name is another than in the certificate that is renewed" :
 		       "the name is of another kind than csrattrs asks for", NULL);
 	else if (again && c->csr.has_subject && memcmp(c->csr.subject_sha256, r->own_subject_sha256, MST_SHA256_LEN))

@@ -1,0 +1,274 @@
+/*
+ * Never without a working credential (lesson 4, decision 0030): a run that leads elsewhere waits for somebody who does not answer,
+ * and meanwhile the key in use comes to its end. And what `run --once` does of all that is due.
+ *
+ * Nobody waits for an end here: between two runs the test writes into the agent's slot that it is near.
+ */
+#include "agent/test-run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "enrolee/enrolee.h"
+#include "transport/server.h"
+
+#define LONG_WAITS "backoff_first = \"86400s\";\nbackoff_max = \"86400s\";\nopen_timeout = \"2s\";\n"
+
+/* A provider that stays out of reach. */
+static const char elsewhere[] = "{\"kind\":\"bootstrap\",\"method\":\"cert\",\"uri\":\"https://mef.other.example.com:1\","
+				"\"target\":\"maf.other.example.com\",\"adminFQDN\":\"other.example.com\"}";
+
+/* Enrolled with the mock, a tenth of the key's life is left, and the instructions lead elsewhere. */
+static const char *moving(const char *name, int left, const char *extra)
+{
+	expect_exit(run(mock_config(m, name, mock_instruction(m), ""), "run", "--once"), 0);
+	(void)key_near_the_end(name, left > 0 ? 10 * left : 1000, left);
+	return mock_config(m, name, elsewhere, extra);
+}
+
+static unsigned renewals(const json_t *s, const char *outcome)
+{
+	const json_t *all = json_object_get(s, "attempts");
+	unsigned n = 0;
+
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *one = json_array_get(all, i);
+
+		n += !strcmp(json_string_value(json_object_get(one, "trigger")), "renewal") &&
+		     !strcmp(json_string_value(json_object_get(one, "outcome")), outcome);
+	}
+	return n;
+}
+
+static void renewed_between_two_tries(void **state)
+{
+	const char *conf = moving("b", 1000, LONG_WAITS);
+	const json_t *report;
+	json_t *s;
+	pid_t pid;
+
+	(void)state;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "instruction-failed");
+	serve_until(pid, "renewing-between");
+	serve_until(pid, "enrolled key=km-1@");
+	s = status_beside(conf);
+	/* the run waits as it did, and still says why; the renewal is told beside it */
+	assert_string_equal(json_string_value(json_object_get(s, "state")), "waiting");
+	report = json_array_get(json_object_get(s, "reports"), 0);
+	assert_string_equal(json_string_value(json_object_get(report, "resource")), "https://mef.other.example.com:1");
+	assert_true(renewals(s, "failed") == 1 && renewals(s, "enrolled") == 1);
+	assert_string_equal(text(s, "credential", "notAfter"), "20980101T000000");
+	json_decref(s);
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+	assert_int_equal(m->n_keys, 2);
+	/* over a start it waits still, and has nothing to do */
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "waiting-still");
+	s = status_beside(conf);
+	assert_string_equal(json_string_value(json_object_get(s, "state")), "waiting");
+	json_decref(s);
+	expect_clean_stop(pid);
+	assert_int_equal(m->n_keys, 2);
+}
+
+/* It has ended meanwhile: where it came from is asked for a new one all the same. */
+static void also_when_it_has_ended(void **state)
+{
+	const char *conf = moving("e", -1, LONG_WAITS);
+	pid_t pid;
+
+	(void)state;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "enrolled key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+}
+
+/* A run that was at home and failed there is the renewal itself: one key comes of it, whoever is first. */
+static void at_home_it_is_one(void **state)
+{
+	const char *conf;
+	pid_t pid;
+
+	(void)state;
+	expect_exit(run(mock_config(m, "h", mock_instruction(m), ""), "run", "--once"), 0);
+	(void)key_near_the_end("h", 240, 24);
+	conf = mock_config(m, "h", mock_instruction(m), "backoff_first = \"8s\";\nbackoff_max = \"8s\";\nopen_timeout = \"2s\";\n");
+	mock_down(m);
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "instruction-failed");
+	mock_up(m);
+	serve_until(pid, "enrolled key=km-1@");
+	for (int i = 0; i < 100; i++) {
+		json_t *s = status_beside(conf);
+		bool waits = !strcmp(json_string_value(json_object_get(s, "state")), "waiting");
+
+		json_decref(s);
+		if (!waits)
+			break;
+	}
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+	assert_int_equal(m->n_keys, 2);
+}
+
+/* Who triggers anything goes before it; afterwards it is begun again at once. Where it leads is away as well: tried again, in time. */
+static void a_trigger_goes_first(void **state)
+{
+	const char *conf = moving("t", 24, "backoff_first = \"86400s\";\nbackoff_max = \"86400s\";\nopen_timeout = \"60s\";\n");
+	char log[sizeof(err_path)], address[64];
+	struct mst_diag d = { 0 };
+	pid_t pid;
+	int fd;
+
+	(void)state;
+	mock_mef_down(m);
+	snprintf(address, sizeof(address), "127.0.0.1:%u", m->mef_port);
+	assert_int_equal(mst_listen(address, true, &fd, &m->mef_port, &d), 0);       /* takes what comes, and says nothing */
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "renewing-between");
+	memcpy(log, err_path, sizeof(log));
+	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+	expect_exit(run(conf, "trigger", NULL), 0);
+	memcpy(err_path, log, sizeof(log));
+	serve_until_times(pid, "instruction-failed", 2);
+	serve_until_times(pid, "renewing-between", 2);
+	close(fd);
+	serve_until(pid, "key-not-renewed");
+	mock_mef_up(m);
+	serve_until(pid, "enrolled key=km-1@");
+	expect_clean_stop(pid);
+	expect_enrolled(conf);
+}
+
+/* The power goes at every durable point of it. One key works, and it goes on by itself. */
+static void power_cut(void **state)
+{
+	static const char *const points[] = { "origin-kept", "slots-changed" };
+	char name[32], crash[192];
+	size_t n = MST_COUNT(points) + ENROLEE_POINT__COUNT;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		const char *point = i < MST_COUNT(points) ? points[i] : enrolee_point_text((enum enrolee_point)(i - MST_COUNT(points)));
+		const struct mock_key *k;
+		struct mst_root_cred c;
+		const char *conf;
+		pid_t pid;
+
+		if (i == MST_COUNT(points) + ENROLEE_AT_NOTHING || !strcmp(point, "bootstrapped") || !strcmp(point, "naf-keyed"))
+			continue;            /* a card's */
+		snprintf(name, sizeof(name), "c%zu", i);
+		snprintf(crash, sizeof(crash), LONG_WAITS "crash_at = \"%s\";\n", point);
+		conf = moving(name, 1000, crash);
+		expect_exit(run(conf, "run", NULL), -SIGKILL);
+		c = slot_of(name);
+		k = mock_find(m, c.key_id);
+		assert_true(c.confirmed && k && k->confirmed && mst_ct_equal(mst_key_view(&c.key), mst_key_view(&k->km)));
+		conf = mock_config(m, name, elsewhere, LONG_WAITS);
+		pid = start_agent(conf, "run", NULL);
+		if (c.not_after < time(NULL) + 86400)
+			serve_until(pid, "enrolled key=");
+		expect_clean_stop(pid);
+		expect_enrolled(conf);
+		c = slot_of(name);
+		assert_true(c.not_after > time(NULL) + 86400);
+		mst_root_cred_wipe(&c);
+	}
+}
+
+static unsigned long wakeups(pid_t pid)
+{
+	char path[64], status[4096], *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	read_text(path, status, sizeof(status));
+	p = strstr(status, "\nvoluntary_ctxt_switches:");
+	assert_non_null(p);
+	return strtoul(p + strlen("\nvoluntary_ctxt_switches:"), NULL, 10);
+}
+
+/* Who has nothing and waits sleeps, also after the moment at which one with a credential would have visited its MEF. */
+static void who_waits_sleeps(void **state)
+{
+	const char *conf = mock_config(m, "s", elsewhere, LONG_WAITS);
+	unsigned long before;
+	struct timespec t;
+	time_t begin;
+	pid_t pid;
+
+	(void)state;
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "instruction-failed");
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	for (begin = t.tv_sec; t.tv_sec - begin < 3; clock_gettime(CLOCK_MONOTONIC, &t))
+		serve_a_moment();
+	before = wakeups(pid);
+	for (begin = t.tv_sec; t.tv_sec - begin < 2; clock_gettime(CLOCK_MONOTONIC, &t))
+		serve_a_moment();
+	assert_true(wakeups(pid) - before < 100);
+	expect_clean_stop(pid);
+}
+
+/* `run --once` does what is due, once, says so and ends. */
+static void once(void **state)
+{
+	const char *conf = mock_config(m, "o", mock_instruction(m), "open_timeout = \"2s\";\n");
+	char said_it[8192];
+	struct mst_root_cred c;
+
+	(void)state;
+	expect_exit(run(conf, "run", "--once"), 0);
+	c = slot_of("o");
+	c.mef_reg = c.maf_reg = (struct mst_reg_term){ time(NULL) - 1000, time(NULL) + 100 };
+	slot_put("o", &c);
+	expect_exit(run(conf, "run", "--once"), 0);
+	read_text(out_path, said_it, sizeof(said_it));
+	assert_non_null(strstr(said_it, "renewed       registration at the MEF: until 20980601T000000\n"));
+	assert_non_null(strstr(said_it, "renewed       registration at the MAF: until 20980601T000000\n"));
+	assert_true(m->updates[0] == 1 && m->updates[1] == 1 && m->n_keys == 1);
+	/* nothing is due: nothing is done */
+	expect_exit(run(conf, "run", "--once"), 0);
+	read_text(out_path, said_it, sizeof(said_it));
+	assert_true(!strstr(said_it, "renewed") && m->updates[0] == 1 && m->n_keys == 1);
+	(void)key_near_the_end("o", 10000, 1000);
+	expect_exit(run(conf, "run", "--once"), 0);
+	read_text(out_path, said_it, sizeof(said_it));
+	assert_non_null(strstr(said_it, "renewed       root key: km-1@"));
+	expect_enrolled(conf);
+	/* nobody answers: once is enough, and it is told */
+	c = slot_of("o");
+	c.mef_reg = c.maf_reg = (struct mst_reg_term){ time(NULL) - 1000, time(NULL) + 100 };
+	slot_put("o", &c);
+	mock_down(m);
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, said_it, sizeof(said_it));
+	assert_non_null(strstr(said_it, "not renewed   registration at the MEF: "));
+	assert_non_null(strstr(said_it, "not renewed   registration at the MAF: "));
+	mock_up(m);
+	/* on the way elsewhere: the run fails, the key is renewed */
+	(void)key_near_the_end("o", 10000, 1000);
+	conf = mock_config(m, "o", elsewhere, LONG_WAITS);
+	expect_exit(run(conf, "run", "--once"), 1);
+	read_text(err_path, said_it, sizeof(said_it));
+	assert_non_null(strstr(said_it, "renewed       root key: km-2@"));
+	expect_enrolled(conf);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		T(renewed_between_two_tries), T(also_when_it_has_ended), T(at_home_it_is_one), T(a_trigger_goes_first), T(power_cut), T(who_waits_sleeps), T(once),
+	};
+
+	program = argc > 1 ? argv[1] : NULL;
+	assert_non_null(program);
+	signal(SIGPIPE, SIG_IGN);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("agent: upkeep", tests, NULL, NULL);
+}
