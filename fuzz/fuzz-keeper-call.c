@@ -67,6 +67,32 @@ static int rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 	return 0;
 }
 
+static int ca_state(struct mst_keeper *k, struct mst_keeper_ca *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_ca){ .kind = 3 };
+	memset(ret->why, 'w', sizeof(ret->why) - 1);
+	return 0;
+}
+
+static int leave_ask(struct mst_keeper *k, const struct mst_said *q, struct mst_ticket *ret)
+{
+	(void)k;
+	if (q->request.n > MST_SAID_MAX || q->now < 0)
+		abort();
+	memset(ret, 0, sizeof(*ret));
+	ret->wrapped.n = MST_WRAPPED_MAX;
+	return 0;
+}
+
+static int leave_give(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket)
+{
+	(void)k;
+	if (yes->request.n > MST_SAID_MAX || request.n > MST_SAID_MAX || ticket->n > MST_WRAPPED_MAX)
+		abort();
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static int give(const char *id, struct mst_wrapped *ret)
@@ -235,7 +261,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
 						   gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, generations, rotate, rewrap, retire,
-						   rates, NULL };
+						   rates, ca_state, leave_ask, leave_give, NULL };
 	struct mst_keeper k = { &ops };
 	uint8_t out[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));

@@ -156,6 +156,34 @@ static OCSP_CERTID *id_of(const struct mst_ocsp_id *id)
 	return c;
 }
 
+static int first_serial(X509 *ca, const struct mst_ocsp_answer *a, char ret_serial[64])
+{
+	bool ours = false;
+	int r = 0;
+
+	for (size_t i = 0; i < a->n && i < MST_OCSP_ASKED_MAX && !r && !ours; i++) {
+		OCSP_CERTID *id = id_of(&a->single[i].id);
+
+		r = id ? issued_by(id, ca, &ours) : MST_PKI_MALFORMED;
+		if (!r && ours)
+			r = serial_text(id, ret_serial);
+		OCSP_CERTID_free(id);
+	}
+	if (!r && ours && !ret_serial[0])
+		memcpy(ret_serial, "none", sizeof("none"));
+	return r ? r : ours ? 0 : MST_PKI_MALFORMED;
+}
+
+int mst_ocsp_first_serial(struct mst_view ca_der, const struct mst_ocsp_answer *a, char ret_serial[64])
+{
+	X509 *ca = pki_issuer(ca_der);
+	int r = ca ? first_serial(ca, a, ret_serial) : MST_FAULT_CRYPTO;
+
+	X509_free(ca);
+	ERR_clear_error();
+	return r;
+}
+
 static int add(OCSP_BASICRESP *b, const struct mst_ocsp_single *s, X509 *ca, ASN1_TIME *from, ASN1_TIME *to)
 {
 	OCSP_CERTID *id = id_of(&s->id);

@@ -60,6 +60,10 @@ struct mst_ocsp_answer {
 MST_MUST_CHECK int mst_ocsp_response_make(struct mst_view pkcs8, struct mst_view signer_der, struct mst_view ca_der,
 					  const struct mst_ocsp_answer *a, uint8_t *ret_der, size_t cap, size_t *ret_n);
 
+/* The serial number, as in mst_ocsp_asked, of the first certificate in an answer that is that CA's; "none" when it could have none. 0, MST_PKI_MALFORMED: none
+ * is, or a fault. */
+MST_MUST_CHECK int mst_ocsp_first_serial(struct mst_view ca_der, const struct mst_ocsp_answer *a, char ret_serial[64]);
+
 /* OCSPResponseStatus of answers that say nothing of any certificate, and are not signed. */
 enum mst_ocsp_error { MST_OCSP_NO_ERROR, MST_OCSP_MALFORMED_REQUEST, MST_OCSP_INTERNAL_ERROR, MST_OCSP_TRY_LATER,
                       MST_OCSP_SIG_REQUIRED = 5, MST_OCSP_UNAUTHORIZED };

@@ -9,13 +9,18 @@
 #include <unistd.h>
 
 #include "secenv/private.h"
+#include "secenv/root.h"
 
 #define CA_YEARS 20
 #define YEAR INT64_C(31557600)
 #define PATH_MAX_OURS 4000u
+#define CA_FILE_MAX (MST_PKEY_MAX + 64)
 
 static const struct mst_view ca_aad = MST_VIEW_LIT("muster ca key 1");
 static const char ca_label[] = "muster keeper: CA key 1";
+/* ca.key of a key in a device: behind this one octet for the back end (enum mst_secenv_kind), and its record. A sealed one begins with noise. */
+static const char ca_head[] = "muster ca key in a device 1\n";
+#define CA_HEAD (sizeof(ca_head) - 1)
 
 int keeper_os_fault(struct mst_diag *d, const char *what)
 {
@@ -92,11 +97,11 @@ static int open_ca(struct mst_crypto *c, struct keeper_files *f, struct mst_view
 	return r;
 }
 
-static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct mst_diag *d)
+static int read_ca_pem(int dir, struct keeper_files *f, struct mst_diag *d)
 {
-	uint8_t buf[2 * MST_CERT_MAX], a[128], b[128];
-	size_t n = 0, at = 0, na = 0, nb = 0;
+	uint8_t buf[2 * MST_CERT_MAX];
 	struct mst_cert_info info;
+	size_t n = 0, at = 0;
 	int r = slurp(dir, "ca.pem", false, buf, sizeof(buf), &n, d);
 
 	if (!r && mst_pem_next((struct mst_view){ buf, n }, &at, "CERTIFICATE", f->ca_der, sizeof(f->ca_der),
@@ -105,15 +110,102 @@ static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct
 	if (!r && (f->n_ca_der == 0 || mst_cert_info((struct mst_view){ f->ca_der, f->n_ca_der }, &info, d) ||
 		   !info.is_ca))
 		r = corrupt(d, "ca.pem", "holds no CA certificate");
+	return r;
+}
+
+/* Its key: 0, 1: sealed, in `buf`; or a fault. */
+static int read_ca_key(int dir, struct keeper_files *f, uint8_t buf[CA_FILE_MAX], size_t *ret_n, struct mst_diag *d)
+{
+	int r = slurp(dir, "ca.key", true, buf, CA_FILE_MAX, ret_n, d);
+	size_t n = *ret_n;
+
+	f->ca_kind = 0;
+	if (r)
+		return r;
+	if (n <= CA_HEAD + 1 || memcmp(buf, ca_head, CA_HEAD) != 0)
+		return 1;
+	f->ca_kind = buf[CA_HEAD];
+	f->n_ca_key = n - CA_HEAD - 1;
+	if ((f->ca_kind != MST_SECENV_TPM && f->ca_kind != MST_SECENV_PKCS11) || f->n_ca_key > sizeof(f->ca_key))
+		return corrupt(d, "ca.key", "in a device of a kind that this version does not know");
+	memcpy(f->ca_key, buf + CA_HEAD + 1, f->n_ca_key);
+	return 0;
+}
+
+static int fits(struct mst_view spki, const struct keeper_files *f, struct mst_diag *d)
+{
+	uint8_t b[128];
+	size_t n = 0;
+
+	if (mst_cert_public((struct mst_view){ f->ca_der, f->n_ca_der }, b, sizeof(b), &n) == 0 && mst_view_eq(spki, (struct mst_view){ b, n }))
+		return 0;
+	return corrupt(d, "ca.key", "not the key of the certificate in ca.pem");
+}
+
+static int read_ca(int dir, struct mst_crypto *c, struct keeper_files *f, struct mst_diag *d)
+{
+	uint8_t buf[CA_FILE_MAX], spki[128];
+	size_t n = 0, n_spki = 0;
+	int r = read_ca_pem(dir, f, d);
+
 	if (!r)
-		r = slurp(dir, "ca.key", true, buf, MST_PKEY_MAX + MST_BOX_OVERHEAD, &n, d);
-	if (!r) {
-		r = open_ca(c, f, (struct mst_view){ buf, n });
-		r = r > 0 ? corrupt(d, "ca.key", "damaged, or sealed with another kek.key") : r;
-	}
-	if (!r && (mst_pkey_public((struct mst_view){ f->ca_key, f->n_ca_key }, a, sizeof(a), &na) ||
-	           mst_cert_public((struct mst_view){ f->ca_der, f->n_ca_der }, b, sizeof(b), &nb) ||
-	           !mst_view_eq((struct mst_view){ a, na }, (struct mst_view){ b, nb })))
+		r = read_ca_key(dir, f, buf, &n, d);
+	if (!r)
+		f->ca_gen = f->kek[0].gen;       /* no generation seals it; who signs with it has looked whether it fits (mst_keeper_ca_fits) */
+	if (r <= 0)
+		return r;
+	r = open_ca(c, f, (struct mst_view){ buf, n });
+	if (r)
+		return r > 0 ? corrupt(d, "ca.key", "damaged, or sealed with another kek.key") : r;
+	r = mst_pkey_public((struct mst_view){ f->ca_key, f->n_ca_key }, spki, sizeof(spki), &n_spki);
+	return fits((struct mst_view){ spki, r ? 0 : n_spki }, f, d);
+}
+
+/* --- for who has the device --- */
+
+static int open_directory(const char *dir, int *ret_fd, struct mst_diag *d)
+{
+	*ret_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_fd >= 0)
+		return 0;
+	return errno == ENOENT ? config_fault(d, dir, "no such directory; `muster init` makes it") : keeper_os_fault(d, dir);
+}
+
+int mst_keeper_ca_record(const char *dir, struct mst_ca_record *ret, struct mst_diag *d)
+{
+	struct keeper_files f = { .n_kek = 0 };
+	uint8_t buf[CA_FILE_MAX];
+	size_t n = 0;
+	int fd, r = open_directory(dir, &fd, d);
+
+	if (r)
+		return r;
+	memset(ret, 0, sizeof(*ret));
+	r = read_ca_pem(fd, &f, d);
+	if (!r && mst_cert_public((struct mst_view){ f.ca_der, f.n_ca_der }, ret->spki, sizeof(ret->spki), &ret->n_spki))
+		r = corrupt(d, "ca.pem", "holds no key on P-256");
+	if (!r)
+		r = read_ca_key(fd, &f, buf, &n, d);
+	close(fd);
+	if (r)
+		return r > 0 ? 0 : r;
+	ret->kind = f.ca_kind;
+	memcpy(ret->b, f.ca_key, ret->n = f.n_ca_key);
+	return 0;
+}
+
+int mst_ca_record_fits(const struct mst_ca_record *rec, struct secenv_root *device, struct mst_diag *d)
+{
+	struct mst_secenv_key k = { .n = rec->n };
+	uint8_t spki[128];
+	size_t n = 0;
+	int r;
+
+	if (rec->kind != device->ops->kind)
+		return config_fault(d, "ca_key.backend", "the CA's key is not in such a device; musterd.conf(5) says how it comes there");
+	memcpy(k.b, rec->b, rec->n);
+	r = device->ops->key_public(device, &k, spki, sizeof(spki), &n, d);
+	if (!r && !mst_view_eq((struct mst_view){ spki, n }, (struct mst_view){ rec->spki, rec->n_spki }))
 		r = corrupt(d, "ca.key", "not the key of the certificate in ca.pem");
 	return r;
 }
@@ -195,42 +287,120 @@ int keeper_file_replace(int dir, const char *name, unsigned mode, struct mst_vie
 	return r;
 }
 
-static int make_ca(struct mst_crypto *c, const char *name, const char *const *permitted, size_t n_permitted,
-		   mst_time now, struct keeper_files *f, struct mst_diag *d)
+/* A signer of the device, while the CA's certificate is made. */
+struct in_device { struct mst_signer signer; struct secenv_root *root; struct mst_secenv_key key; struct mst_diag *d; };
+
+static int sign_in_device(struct mst_signer *s, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n)
 {
-	struct mst_cert_spec spec = {
-		.role = MST_CERT_CA, .path_len = 0, .not_before = now, .not_after = now + CA_YEARS * YEAR
-	};
+	struct in_device *v = s->ctx;
+
+	return v->root->ops->key_sign(v->root, &v->key, digest, out, cap, ret_n, v->d);
+}
+
+static int self_sign(struct mst_crypto *c, struct mst_signer *signer, const struct mst_keeper_new_ca *ca, struct mst_view spki, mst_time now,
+		     struct keeper_files *f, struct mst_diag *d)
+{
+	struct mst_cert_spec spec = { .role = MST_CERT_CA, .path_len = 0, .not_before = now, .not_after = now + CA_YEARS * YEAR };
+	int r;
+
+	if (ca->n_permitted > MST_COUNT(spec.permitted_dns) || !mst_view_to_str(mst_view_str(ca->name), spec.common_name, sizeof(spec.common_name)))
+		return config_fault(d, "ca_name", "too long, or more than 8 permitted names");
+	for (; spec.n_permitted_dns < ca->n_permitted; spec.n_permitted_dns++)
+		spec.permitted_dns[spec.n_permitted_dns] = ca->permitted_dns[spec.n_permitted_dns];
+	r = mst_cert_issue(c, signer, MST_VIEW_NONE, spki, &spec, f->ca_der, sizeof(f->ca_der), &f->n_ca_der);
+	if (r == MST_PKI_NOT_SIGNED && ca->device)
+		return MST_FAULT_IO;     /* which the device has explained */
+	return r > 0 ? config_fault(d, "ca_name", "not a name for a CA (1 to 64 octets), or a permitted name is no FQDN") : r;
+}
+
+static int make_ca(struct mst_crypto *c, const struct mst_keeper_new_ca *ca, mst_time now, struct keeper_files *f, struct mst_diag *d)
+{
 	struct mst_local_signer signer = { 0 };
 	uint8_t spki[128];
 	size_t n = 0;
-	int r;
+	int r = mst_pkey_generate(f->ca_key, sizeof(f->ca_key), &f->n_ca_key);
 
-	if (n_permitted > MST_COUNT(spec.permitted_dns) ||
-	    !mst_view_to_str(mst_view_str(name), spec.common_name, sizeof(spec.common_name)))
-		return config_fault(d, "ca_name", "too long, or more than 8 permitted names");
-	for (; spec.n_permitted_dns < n_permitted; spec.n_permitted_dns++)
-		spec.permitted_dns[spec.n_permitted_dns] = permitted[spec.n_permitted_dns];
-	r = mst_pkey_generate(f->ca_key, sizeof(f->ca_key), &f->n_ca_key);
 	if (!r)
 		r = mst_pkey_public((struct mst_view){ f->ca_key, f->n_ca_key }, spki, sizeof(spki), &n);
 	if (!r)
 		r = mst_local_signer_init(&signer, (struct mst_view){ f->ca_key, f->n_ca_key });
 	if (!r)
-		r = mst_cert_issue(c, &signer.signer, MST_VIEW_NONE, (struct mst_view){ spki, n }, &spec,
-				   f->ca_der, sizeof(f->ca_der), &f->n_ca_der);
+		r = self_sign(c, &signer.signer, ca, (struct mst_view){ spki, n }, now, f, d);
 	mst_local_signer_deinit(&signer);
-	return r > 0 ? config_fault(d, "ca_name",
-				    "not a name for a CA (1 to 64 octets), or a permitted name is no FQDN")
-		     : r;
+	return r > 0 ? MST_FAULT_CRYPTO : r;
+}
+
+/* What a device says is no fault of ours: with its words, and what to do. */
+static int device_fault(int r, struct mst_diag *d)
+{
+	char text[sizeof(d->text)];
+
+	if (r <= 0)
+		return r;
+	snprintf(text, sizeof(text), "%s", d->text[0] ? d->text : "the device refused");
+	mst_diag_set(d, 0, "ca_key", text, "; ", mst_secenv_server_remedy(r), NULL);
+	return MST_FAULT_CONFIG;
+}
+
+static void drop_key(struct secenv_root *root, struct mst_view key)
+{
+	struct mst_secenv_key k = { .n = key.n };
+	struct mst_diag none = { 0 };
+
+	memcpy(k.b, key.p, key.n);
+	if (root->ops->key_erase)
+		(void)root->ops->key_erase(root, &k, &none);
+}
+
+/* Made where it stays. What is half done leaves nothing in the device. */
+static int make_ca_in_device(struct mst_crypto *c, const struct mst_keeper_new_ca *ca, mst_time now, struct keeper_files *f, struct mst_diag *d)
+{
+	struct in_device v = { .signer = { .sign = sign_in_device }, .root = ca->device, .d = d };
+	uint8_t spki[128];
+	size_t n = 0;
+	int r;
+
+	if (!ca->device->ops->key_make)
+		return config_fault(d, "ca_key", "no key can be made in such a device");
+	v.signer.ctx = &v;
+	r = device_fault(v.root->ops->key_make(v.root, &v.key, d), d);
+	if (r)
+		return r;
+	r = device_fault(v.root->ops->key_public(v.root, &v.key, spki, sizeof(spki), &n, d), d);
+	if (!r && v.key.n > sizeof(f->ca_key))
+		r = MST_FAULT_BUG;
+	if (!r)
+		r = self_sign(c, &v.signer, ca, (struct mst_view){ spki, n }, now, f, d);
+	if (r) {
+		drop_key(v.root, (struct mst_view){ v.key.b, v.key.n });
+		return r;
+	}
+	f->ca_kind = v.root->ops->kind;
+	memcpy(f->ca_key, v.key.b, f->n_ca_key = v.key.n);
+	return 0;
+}
+
+static int put_record(int dir, const struct keeper_files *f, struct mst_diag *d)
+{
+	uint8_t b[CA_FILE_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_str(&w, ca_head);
+	mst_put_u8(&w, (uint8_t)f->ca_kind);
+	mst_put(&w, (struct mst_view){ f->ca_key, f->n_ca_key });
+	return w.ok ? keeper_file_replace(dir, "ca.key", 0600, mst_written(&w), d) : MST_FAULT_BUG;
 }
 
 int keeper_ca_seal(int dir, struct mst_crypto *c, const struct keeper_kek *k, struct keeper_files *f, struct mst_diag *d)
 {
 	uint8_t buf[MST_PKEY_MAX + MST_BOX_OVERHEAD], sub[KEK_LEN];
 	struct mst_writer w = mst_writer_of(buf, sizeof(buf));
-	int r = keeper_subkey(c, k->key, ca_label, sub);
+	int r = f->ca_kind ? 0 : keeper_subkey(c, k->key, ca_label, sub);
 
+	if (f->ca_kind) {                /* nothing of it is here */
+		f->ca_gen = k->gen;
+		return 0;
+	}
 	if (!r)
 		r = mst_box_seal(c, sub, ca_aad, (struct mst_view){ f->ca_key, f->n_ca_key }, &w);
 	if (!r)
@@ -249,7 +419,7 @@ static int put_files(int dir, struct mst_crypto *c, struct keeper_files *f, stru
 
 	f->kek[0].gen = 1;
 	if (!r)
-		r = keeper_ca_seal(dir, c, &f->kek[0], f, d);
+		r = f->ca_kind ? put_record(dir, f, d) : keeper_ca_seal(dir, c, &f->kek[0], f, d);
 	mst_pem_put(&w, "CERTIFICATE", (struct mst_view){ f->ca_der, f->n_ca_der });
 	if (!r)
 		r = put_file(dir, "ca.pem", 0644, mst_written(&w), d);
@@ -316,15 +486,27 @@ static int put_directory(const char *dir, struct mst_crypto *c, struct keeper_fi
 	return r ? r : sync_parent(dir, d);
 }
 
-int mst_keeper_create_files_for(const char *dir, const char *ca_name, const char *const *permitted_dns,
-				size_t n_permitted, mst_time now, struct mst_crypto *c, struct mst_diag *d)
+int mst_keeper_create_files_in(const char *dir, const struct mst_keeper_new_ca *ca, mst_time now, struct mst_crypto *c, struct mst_diag *d)
 {
 	struct keeper_files f = { .n_kek = 0 };
-	int r = make_ca(c, ca_name, permitted_dns, n_permitted, now, &f, d);
-	if (!r)
+	int r = ca->device ? make_ca_in_device(c, ca, now, &f, d) : make_ca(c, ca, now, &f, d);
+
+	if (!r) {
 		r = put_directory(dir, c, &f, d);
+		if (r && ca->device)
+			drop_key(ca->device, (struct mst_view){ f.ca_key, f.n_ca_key });
+	}
 	mst_wipe(&f, sizeof(f));
 	return r;
+}
+
+int mst_keeper_create_files_for(const char *dir, const char *ca_name,
+				const char *const *permitted_dns, size_t n_permitted,
+				mst_time now, struct mst_crypto *c, struct mst_diag *d)
+{
+	const struct mst_keeper_new_ca ca = { ca_name, permitted_dns, n_permitted, NULL };
+
+	return mst_keeper_create_files_in(dir, &ca, now, c, d);
 }
 
 int mst_keeper_create_files(const char *dir, const char *ca_name, mst_time now, struct mst_crypto *c,

@@ -10,6 +10,7 @@ struct keeper_files {
 	struct keeper_kek kek[KEKS_MAX];     /* the newest first */
 	size_t n_kek;
 	uint32_t ca_gen;                     /* the generation that ca.key is sealed by */
+	uint32_t ca_kind;                    /* 0: ca_key is the key, else a device of that kind has it, and ca_key is what it knows it by */
 	uint8_t ca_key[MST_PKEY_MAX];
 	size_t n_ca_key;
 	uint8_t ca_der[MST_CERT_MAX];

@@ -349,7 +349,7 @@ static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, s
 		      uint8_t *ret_sig, size_t cap, size_t *ret_n)
 {
 	struct local *l = keeper_of(k);
-	struct mst_local_signer signer = { 0 };
+	struct keeper_ca_signer signer;
 	uint8_t digest[MST_SHA256_LEN];
 	enum mst_keeper_rate rate;
 	int r;
@@ -362,12 +362,12 @@ static int local_sign(struct mst_keeper *k, const struct mst_authorisation *a, s
 	if (r)
 		return r;
 	r = l->c->ops->sha256(l->c, tbs, digest);
-	/* decoded for this one signature; between signatures the key is in the locked pages only */
-	if (!r && mst_local_signer_init(&signer, (struct mst_view){ l->files.ca_key, l->files.n_ca_key }))
-		r = MST_FAULT_CRYPTO;
+	if (r)
+		return r;
+	r = keeper_ca_signer(l, &signer);
 	if (!r)
-		r = signer.signer.sign(&signer.signer, digest, ret_sig, cap, ret_n);
-	mst_local_signer_deinit(&signer);
+		r = signer.signer->sign(signer.signer, digest, ret_sig, cap, ret_n);
+	r = keeper_ca_signer_end(&signer, r);
 	l->counts.signed_ += !r;
 	if (!r)
 		keeper_rate_count(l, rate);
@@ -380,6 +380,15 @@ static bool may_tell(const struct mst_authorisation *a, const struct mst_ocsp_an
 	       s->next_update > s->this_update && s->next_update - s->this_update <= MST_STATUS_LIFE;
 }
 
+/* The leave is for one certificate of ours, the first in the answer: what it is said of, not who asks, says which one that is. */
+static int leave_fits(const struct mst_authorisation *a, const struct mst_ocsp_answer *s, struct mst_view ca)
+{
+	char serial[64] = "";
+	int r = mst_ocsp_first_serial(ca, s, serial);
+
+	return r ? r : strcmp(serial, a->key_id) ? MST_KEEPER_DENIED : 0;
+}
+
 static int local_status(struct mst_keeper *k, const struct mst_authorisation *a, const struct mst_ocsp_answer *s, uint8_t *ret_der,
 			size_t cap, size_t *ret_n)
 {
@@ -387,9 +396,12 @@ static int local_status(struct mst_keeper *k, const struct mst_authorisation *a,
 	const struct mst_view ca = { l->files.ca_der, l->files.n_ca_der };
 	int r;
 
-	if (!may_tell(a, s))
-		return keeper_refuse(l, MST_KEEPER_DENIED);
-	r = responder_ready(&l->responder, l->c, &l->files, s->this_update, &l->counts.responders);
+	r = may_tell(a, s) ? leave_fits(a, s, ca) : MST_KEEPER_DENIED;
+	if (r)
+		return r > 0 ? keeper_refuse(l, MST_KEEPER_DENIED) : r;
+	r = responder_ready(l, s->this_update);
+	if (r == MST_KEEPER_AWAY)
+		return r;
 	if (!r)
 		r = mst_ocsp_response_make((struct mst_view){ l->responder.key, l->responder.n_key },
 					   (struct mst_view){ l->responder.der, l->responder.n_der }, ca, s, ret_der, cap, ret_n);
@@ -442,6 +454,9 @@ static const struct mst_keeper_ops local_ops = {
 	.rewrap = keeper_rewrap,
 	.retire = keeper_retire,
 	.rates = keeper_rates,
+	.ca_state = keeper_ca_state,
+	.leave_ask = keeper_leave_ask,
+	.leave_give = keeper_leave_give,
 	.close = local_close,
 };
 
@@ -498,6 +513,9 @@ int mst_keeper_local_open_with(const char *dir, const struct mst_keeper_device *
 	if (!r)
 		r = keeper_kek_spare(l->dir, dev, c, &l->spare, d);
 	l->in_device = dev && dev->kind != KEK_IN_FILE;
+	if (dev)
+		l->ca = dev->ca;
+	l->ca_state.kind = l->files.ca_kind;
 	if (!r)
 		r = keeper_log_open(l, d);
 	for (; !r && l->n_wrap < l->files.n_kek; l->n_wrap++)

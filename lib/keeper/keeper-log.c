@@ -28,20 +28,20 @@ int keeper_log_open(struct local *l, struct mst_diag *d)
 int keeper_seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
 {
 	struct local *l = keeper_of(k);
-	struct mst_local_signer signer = { 0 };
+	struct keeper_ca_signer signer;
 	uint8_t text[MST_LOG_SEAL_TEXT];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	int r;
 
-	if (!s->seq || s->seq > INT64_MAX || s->when < 0 || (!anew && s->seq <= l->seal.seq))
+	if (!s->seq || s->seq > INT64_MAX || s->when < 0 || (!anew && s->seq <= l->seal.seq) || (anew && !keeper_allowed(l, KEEPER_ACCEPT)))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
 	mst_log_seal_put(&w, s, false);
-	if (mst_local_signer_init(&signer, (struct mst_view){ l->files.ca_key, l->files.n_ca_key }))
-		return MST_FAULT_CRYPTO;
-	r = mst_raw_sign(l->c, &signer.signer, mst_written(&w), s->sig);
-	mst_local_signer_deinit(&signer);
+	r = keeper_ca_signer(l, &signer);
+	if (!r)
+		r = mst_raw_sign(l->c, signer.signer, mst_written(&w), s->sig);
+	r = keeper_ca_signer_end(&signer, r);
 	if (r)
-		return r > 0 ? MST_FAULT_CRYPTO : r;
+		return r;
 	w = mst_writer_of(text, sizeof(text));
 	mst_log_seal_put(&w, s, true);
 	r = keeper_file_replace(l->dir, SEAL_FILE, 0644, mst_written(&w), NULL);

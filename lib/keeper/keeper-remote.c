@@ -29,7 +29,7 @@ static int ask(struct mst_keeper *k, const struct mst_writer *q, uint8_t *out, s
 	r = mst_reader_of((struct mst_view){ buf, n });
 	rc = (int)(int32_t)mst_read_u32(&r);
 	v = mst_read_block16(&r);
-	if (!mst_read_end(&r) || (rc && v.n) || v.n > cap || rc > MST_KEEPER_BUSY ||
+	if (!mst_read_end(&r) || (rc && v.n) || v.n > cap || rc > MST_KEEPER_AWAY ||
 	    rc < MST_FAULT_CLOSED)
 		return MST_FAULT_BUG;
 	if (rc)
@@ -500,6 +500,73 @@ static int remote_rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 	return 0;
 }
 
+static int remote_ca_state(struct mst_keeper *k, struct mst_keeper_ca *ret)
+{
+	uint8_t q[8], b[sizeof(struct mst_keeper_ca) + 16];
+	struct mst_writer w = mst_writer_of(q, sizeof(q));
+	struct mst_keeper_ca s;
+	struct mst_reader rd;
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_CA_STATE);
+	r = ask(k, &w, b, sizeof(b), &n);
+	if (r)
+		return r;
+	rd = mst_reader_of((struct mst_view){ b, n });
+	s.kind = mst_read_u32(&rd);
+	s.away = get_small(&rd, 1);
+	s.times = mst_read_u32(&rd);
+	get_text(&rd, s.why, sizeof(s.why));
+	if (!mst_read_end(&rd))
+		return MST_FAULT_BUG;
+	*ret = s;
+	return 0;
+}
+
+#define SAID_MAX (2 * MST_SAID_MAX + 1024)
+static int remote_leave_ask(struct mst_keeper *k, const struct mst_said *q, struct mst_ticket *ret_t)
+{
+	uint8_t b[SAID_MAX], got[256];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	struct mst_ticket t = { .uid = 0 };
+	struct mst_reader rd;
+	struct mst_view nonce;
+	uint64_t when;
+	size_t n = 0;
+	int r;
+
+	mst_put_u8(&w, CALL_LEAVE_ASK);
+	put_said(&w, q);
+	r = ask(k, &w, got, sizeof(got), &n);
+	if (r)
+		return r;
+	rd = mst_reader_of((struct mst_view){ got, n });
+	t.uid = mst_read_u32(&rd);
+	when = mst_read_u64(&rd);
+	nonce = mst_read(&rd, sizeof(t.nonce));
+	get_wrapped(&rd, &t.wrapped);
+	if (!mst_read_end(&rd) || when > (uint64_t)MST_NEVER)
+		return MST_FAULT_BUG;
+	t.when = (mst_time)when;
+	memcpy(t.nonce, nonce.p, sizeof(t.nonce));
+	*ret_t = t;
+	return 0;
+}
+
+static int remote_leave_give(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket)
+{
+	uint8_t b[SAID_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	size_t n;
+
+	mst_put_u8(&w, CALL_LEAVE_GIVE);
+	put_said(&w, yes);
+	mst_put_block16(&w, request);
+	put_wrapped(&w, ticket);
+	return ask(k, &w, NULL, 0, &n);
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -510,7 +577,8 @@ static const struct mst_keeper_ops remote_ops = {
 	.differs = remote_differs, .derive = remote_derive, .sign = remote_sign, .ca_cert = remote_ca_cert, .trigger = remote_trigger,
 	.status = remote_status, .aka_vector = remote_aka_vector, .aka_resync = remote_aka_resync, .gba_star = remote_gba_star, .gba_answer = remote_gba_answer,
 	.gba_naf_keys = remote_gba_naf_keys, .gba_trigger = remote_gba_trigger, .seal_log = remote_seal_log, .last_seal = remote_last_seal,
-	.generations = remote_generations, .rotate = remote_rotate, .rewrap = remote_rewrap, .retire = remote_retire, .rates = remote_rates, .close = remote_close,
+	.generations = remote_generations, .rotate = remote_rotate, .rewrap = remote_rewrap, .retire = remote_retire, .rates = remote_rates,
+	.ca_state = remote_ca_state, .leave_ask = remote_leave_ask, .leave_give = remote_leave_give, .close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)

@@ -40,7 +40,7 @@ int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen)
 	struct keeper_kek next = { .gen = l->wrap[0].gen + 1 };
 	int r;
 
-	if (l->n_wrap > 1 || next.gen > MST_GENERATION_MAX || (l->in_device && !l->spare.gen))
+	if (l->n_wrap > 1 || next.gen > MST_GENERATION_MAX || (l->in_device && !l->spare.gen) || !keeper_allowed(l, KEEPER_ROTATE))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
 	if (l->in_device) {
 		next.kind = l->spare.kind;

@@ -389,6 +389,47 @@ static bool serve_rates(struct mst_keeper *k, struct mst_reader *r, struct answe
 	return true;
 }
 
+static bool serve_ca_state(struct mst_keeper *k, struct mst_reader *r, struct answer *a)
+{
+	struct mst_writer w = mst_writer_of(a->b, sizeof(a->b));
+	struct mst_keeper_ca s = { .kind = 0 };
+
+	if (!mst_read_end(r))
+		return false;
+	a->rc = k->ops->ca_state(k, &s);
+	mst_put_u32(&w, s.kind);
+	mst_put_u8(&w, s.away);
+	mst_put_u32(&w, s.times);
+	put_text(&w, s.why);
+	a->n = w.n;
+	return true;
+}
+
+static bool serve_leave(struct mst_keeper *k, struct mst_reader *r, struct answer *a, bool give)
+{
+	struct mst_writer w = mst_writer_of(a->b, sizeof(a->b));
+	struct mst_ticket t = { .uid = 0 };
+	struct mst_view request = MST_VIEW_NONE;
+	struct mst_said q;
+
+	get_said(r, &q);
+	if (give) {
+		request = mst_read_block16(r);
+		get_wrapped(r, &t.wrapped);
+	}
+	if (!mst_read_end(r) || request.n > MST_SAID_MAX)
+		return false;
+	a->rc = give ? k->ops->leave_give(k, &q, request, &t.wrapped) : k->ops->leave_ask(k, &q, &t);
+	if (give)
+		return true;
+	mst_put_u32(&w, t.uid);
+	mst_put_u64(&w, (uint64_t)t.when);
+	mst_put(&w, (struct mst_view){ t.nonce, sizeof(t.nonce) });
+	put_wrapped(&w, &t.wrapped);
+	a->n = w.n;
+	return true;
+}
+
 bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst_writer *answer)
 {
 	struct mst_reader r = mst_reader_of(question);
@@ -417,6 +458,9 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_ROTATE: good = serve_rotation(k, &r, &a, CALL_ROTATE); break;
 	case CALL_RETIRE: good = serve_rotation(k, &r, &a, CALL_RETIRE); break;
 	case CALL_RATES: good = serve_rates(k, &r, &a); break;
+	case CALL_LEAVE_ASK: good = serve_leave(k, &r, &a, false); break;
+	case CALL_LEAVE_GIVE: good = serve_leave(k, &r, &a, true); break;
+	case CALL_CA_STATE: good = serve_ca_state(k, &r, &a); break;
 	case CALL_REWRAP: good = serve_rewrap(k, &r, &a); break;
 	default: break;
 	}

@@ -31,6 +31,13 @@ struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; };
 /* Which one wrapped it; 0: it is nothing that a keeper wraps. */
 uint32_t mst_wrapped_generation(const struct mst_wrapped *w);
+/* No key, or one of a generation that is there. */
+static inline bool mst_keeper_has(const struct mst_keeper_generations *g, const struct mst_wrapped *w)
+{
+	uint32_t gen = w->n ? mst_wrapped_generation(w) : g->now;
+
+	return gen && (gen == g->now || gen == g->before);
+}
 
 /* What a wrapped key may be used for; bound into the ciphertext, so a row cannot be passed off as another. */
 enum mst_key_purpose {
@@ -83,6 +90,36 @@ MST_MUST_CHECK bool mst_log_seal_read(struct mst_view text, struct mst_log_seal 
 /* Is it of that CA (a certificate, DER)? 0, an mst_pki_outcome, or a fault. */
 MST_MUST_CHECK int mst_log_seal_check(struct mst_crypto *c, struct mst_view ca_der, const struct mst_log_seal *s);
 
+/*
+ * The CA's key. In a file it signs in the keeper's memory; in a device (`kind`: enum mst_secenv_kind, a TPM or a token, decision 0035) it never
+ * was here: a holder (struct mst_ca_holder) has each digest signed there. `away`: it could not, the last time that it was asked; `times`
+ * counts how often that began.
+ */
+struct mst_keeper_ca { uint32_t kind; bool away; uint32_t times; char why[200]; };
+
+/*
+ * Four eyes. What somebody asks for at the local socket is a statement of its listener's: this user, at this time, sent this request ("POST /v1/x", a line
+ * feed, the body). The keeper makes a ticket of it; with another person's statement that names the ticket's digest it is used, once.
+ */
+#define MST_TICKET_NONCE 16
+#define MST_SAID_MAX 4096                /* octets of a request that can wait for somebody else */
+struct mst_said { uint32_t from /* channel */; struct mst_view statement, request; mst_time now; };
+struct mst_ticket { uint32_t uid; mst_time when; uint8_t nonce[MST_TICKET_NONCE]; struct mst_wrapped wrapped; };
+/* A request as it is vouched for. */
+void mst_put_said(struct mst_writer *w, struct mst_view target, struct mst_view body);
+/* For the listener, by its channel. */
+struct mst_channel;
+MST_MUST_CHECK int mst_statement_make(const struct mst_channel *ch, struct mst_crypto *c, uint32_t uid, mst_time when, struct mst_view request,
+				      struct mst_wrapped *ret_s);
+/* What a yes has to name, in upper case hex. Whoever is asked for it makes it himself of what he was shown. */
+MST_MUST_CHECK int mst_ticket_digest(struct mst_crypto *c, uint32_t uid, mst_time when, const uint8_t nonce[MST_TICKET_NONCE], struct mst_view request,
+				     uint8_t ret[MST_SHA256_LEN]);
+/* Operations of the keeper's own that want it. */
+#define MST_GUARD_ROTATE 2u
+#define MST_GUARD_ACCEPT 4u
+#define MST_PEOPLE_MAX 16
+struct mst_four_eyes { unsigned guards; int64_t expires /* seconds; 0: off */; uint32_t people[MST_PEOPLE_MAX]; size_t n_people /* 0: whoever may ask */; };
+
 enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIVE_USAGE };
 
 /*
@@ -101,7 +138,8 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
  * three from nothing (create).
  * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
  */
-enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME, MST_KEEPER_BUSY };
+enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME, MST_KEEPER_BUSY,
+			  MST_KEEPER_AWAY /* the device with the CA's key does not sign now; it may come back */ };
 
 /*
  * What has left in the last minute, each counted by itself: keys by their purpose (those for NAFs are of Ks), vectors, certificates
@@ -115,6 +153,7 @@ extern const char *const mst_rate_name[MST_RATE__COUNT];           /* as setting
 struct mst_keeper_limit { uint32_t alarm, most; };
 #define MST_RATE_NEVER UINT32_MAX
 #define MST_KEEPER_BUSY_SECONDS 30   /* what a peer is told to wait then: half a minute has left the count */
+#define MST_KEEPER_AWAY_SECONDS 60   /* and then: somebody has to do something first */
 struct mst_keeper_rates {
 	struct mst_keeper_rate_state {
 		uint32_t minute, peak;           /* in the last minute; in the busiest since the start */
@@ -210,6 +249,12 @@ struct mst_keeper_ops {
 	int (*retire)(struct mst_keeper *k, uint32_t gen);
 	/* All zero when nothing was limited (mst_keeper_local_limits). */
 	int (*rates)(struct mst_keeper *k, struct mst_keeper_rates *ret);
+	/* Where the CA's key is, and whether it signs. */
+	int (*ca_state)(struct mst_keeper *k, struct mst_keeper_ca *ret);
+	/* A ticket for what was asked. FORGED: nobody said so, or not just now. */
+	int (*leave_ask)(struct mst_keeper *k, const struct mst_said *q, struct mst_ticket *ret_t);
+	/* A yes to it. SAME: by who asked. FORGED: another content, or not said. DENIED: too late, used, or one who may not. */
+	int (*leave_give)(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -221,10 +266,16 @@ struct mst_keeper { const struct mst_keeper_ops *ops; };
  * `kind`; which one those that are there need their files say. `starts`: the next one is made ahead, as no device can be reached later.
  */
 struct secenv_root;
+/* Who can have the device with the CA's key sign. `record`: what ca.key holds of it. 0, MST_KEEPER_AWAY explained in `d`, or a fault. */
+struct mst_ca_holder {
+	int (*sign)(void *arg, struct mst_view record, const uint8_t digest[MST_SHA256_LEN], uint8_t *ret_sig, size_t cap, size_t *ret_n, struct mst_diag *d);
+	void *arg;
+};
 struct mst_keeper_device {
 	int (*open)(const struct mst_keeper_device *dev, int kind, struct secenv_root **ret, struct mst_diag *d);
 	int kind;
 	bool starts;
+	struct mst_ca_holder ca;            /* copied; sign NULL: a CA key in a device is away */
 };
 
 /*
@@ -244,8 +295,19 @@ MST_MUST_CHECK int mst_keeper_create_files(const char *dir, const char *ca_name,
 MST_MUST_CHECK int mst_keeper_create_files_for(const char *dir, const char *ca_name,
 					       const char *const *permitted_dns, size_t n_permitted,
 					       mst_time now, struct mst_crypto *c, struct mst_diag *d);
+/* And with the CA's key made in a device, where it stays (NULL: in a file). The device is the caller's. */
+struct mst_keeper_new_ca { const char *name; const char *const *permitted_dns; size_t n_permitted; struct secenv_root *device; };
+MST_MUST_CHECK int mst_keeper_create_files_in(const char *dir, const struct mst_keeper_new_ca *ca, mst_time now, struct mst_crypto *c, struct mst_diag *d);
+/* What ca.key of that directory holds of a key in a device: which kind (enum mst_secenv_kind; 0: it is in the file), its record, and the public key of
+ * ca.pem's certificate. Read once, since who has the device reads nothing of that directory later. */
+struct mst_ca_record { uint32_t kind; size_t n, n_spki; uint8_t b[512], spki[128]; };
+MST_MUST_CHECK int mst_keeper_ca_record(const char *dir, struct mst_ca_record *ret, struct mst_diag *d);
+/* Has that device the key? 0, an outcome of secenv or a fault, explained. */
+MST_MUST_CHECK int mst_ca_record_fits(const struct mst_ca_record *r, struct secenv_root *device, struct mst_diag *d);
 /* Count, and limit, from now on. `now`: a clock that never goes back, in milliseconds. */
 void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit limit[MST_RATE__COUNT], mst_ms (*now)(void));
+/* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago they are DENIED. */
+void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes *f);
 /* For tests: what a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };
 struct mst_keeper_counts mst_keeper_local_counts(const struct mst_keeper *k);

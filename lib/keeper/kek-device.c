@@ -26,7 +26,7 @@ static int as_fault(int r, struct mst_diag *d)
 		return r;
 	snprintf(field, sizeof(field), "%s", d->field[0] ? d->field : "keeper_key");
 	snprintf(text, sizeof(text), "%s", d->text[0] ? d->text : "the device refused");
-	mst_diag_set(d, 0, field, text, "; ", mst_secenv_remedy(r), NULL);
+	mst_diag_set(d, 0, field, text, "; ", mst_secenv_server_remedy(r), NULL);
 	return r == MST_SECENV_ABSENT || r == MST_SECENV_BUSY ? MST_FAULT_IO : r == MST_SECENV_FULL ? MST_FAULT_SPACE : MST_FAULT_CONFIG;
 }
 

@@ -15,7 +15,8 @@
 #define FIRST "kek.key"
 #define NAME_MAX_OURS 32
 #define SPARE "kek.spare"
-#define GONE  "kek.gone"
+#define GONE  "kek.gone"               /* and kek.gone-N: what a device is to take back */
+#define GONE_MOST 16
 
 int keeper_subkey(struct mst_crypto *c, const uint8_t kek[KEK_LEN], const char *label, uint8_t out[KEK_LEN])
 {
@@ -135,14 +136,55 @@ static void give_back(int dir, const char *name, const struct mst_keeper_device 
 	mst_wipe(octet, sizeof(octet));
 }
 
+static bool is_there(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void gone_name(unsigned i, char out[NAME_MAX_OURS])
+{
+	snprintf(out, NAME_MAX_OURS, i ? GONE "-%u" : GONE, i);
+}
+
+/* It waits to be given back, beside others that could not be yet: none is written over, or its key would stay in the device for ever. */
+static int put_aside(int dir, const char *name)
+{
+	char gone[NAME_MAX_OURS];
+
+	/* nobody else makes names here: the keeper is alone with its directory */
+	for (unsigned i = 0; i < GONE_MOST; i++) {
+		gone_name(i, gone);
+		if (is_there(dir, gone))
+			continue;
+		return (renameat(dir, name, dir, gone) && errno != ENOENT) || fsync(dir) ? MST_FAULT_IO : 0;
+	}
+	errno = ENOSPC;
+	return MST_FAULT_SPACE;
+}
+
+static void give_back_all(int dir, const struct mst_keeper_device *dev)
+{
+	char gone[NAME_MAX_OURS];
+
+	for (unsigned i = 0; i < GONE_MOST; i++) {
+		gone_name(i, gone);
+		give_back(dir, gone, dev);
+	}
+}
+
 static int make_spare(int dir, const struct mst_keeper_device *dev, struct keeper_kek *k, struct mst_diag *d)
 {
 	uint8_t octet[KEK_RECORD_MAX];
 	struct mst_writer w = mst_writer_of(octet, sizeof(octet));
 	int r = kek_device_bind(dev, &w, k->key, d);
 
-	if (!r)
+	if (!r) {
 		r = keeper_file_replace(dir, SPARE, 0600, mst_written(&w), d);
+		if (r)
+			(void)!kek_device_unbind(dev, mst_written(&w), &(struct mst_diag){ 0 });       /* nobody would know of it any more */
+	}
 	k->kind = dev->kind;
 	mst_wipe(octet, sizeof(octet));
 	return r;
@@ -157,7 +199,7 @@ int keeper_kek_spare(int dir, const struct mst_keeper_device *dev, struct mst_cr
 	*ret = (struct keeper_kek){ .gen = 0 };
 	if (!dev || !dev->starts)
 		return 0;
-	give_back(dir, GONE, dev);
+	give_back_all(dir, dev);
 	if (dev->kind == KEK_IN_FILE) {
 		give_back(dir, SPARE, dev);
 		return 0;
@@ -166,7 +208,12 @@ int keeper_kek_spare(int dir, const struct mst_keeper_device *dev, struct mst_cr
 	if (r || ret->kind != dev->kind) {
 		/* none yet, of another device, or of one that was cleared since: nothing was ever wrapped with it */
 		give_back(dir, SPARE, dev);
-		r = make_spare(dir, dev, ret, d);
+		if (is_there(dir, SPARE))
+			r = put_aside(dir, SPARE);       /* its device is not there to take it back */
+		else
+			r = 0;
+		if (!r)
+			r = make_spare(dir, dev, ret, d);
 	}
 	ret->gen = !r;
 	return r;
@@ -200,7 +247,7 @@ int keeper_kek_destroy(int dir, const struct keeper_kek *k, struct mst_diag *d)
 	name_of(k->gen, name);
 	/* not there: it went before, and only that this is on the disk was not sure */
 	if (k->kind)
-		return (renameat(dir, name, dir, GONE) && errno != ENOENT) || fsync(dir) ? keeper_os_fault(d, name) : 0;
+		return put_aside(dir, name) ? keeper_os_fault(d, name) : 0;
 	/* where the disk writes in place, what was there is gone; elsewhere the key that unlocks it must go (musterd(8)) */
 	fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT)

@@ -6,6 +6,7 @@
 #include "keeper/files.h"
 #include "keeper/responder.h"
 
+enum keeper_guarded { KEEPER_NOTHING, KEEPER_ROTATE, KEEPER_ACCEPT };    /* bits: MST_GUARD_* */
 #define RATE_SLOTS 60                   /* seconds of the minute */
 
 /* All of it in pages that are neither swapped nor dumped. */
@@ -18,12 +19,19 @@ struct local {
 	struct keeper_kek unsealed;       /* the newest, until the CA's key is sealed by it; gen 0: it is */
 	bool in_device;                   /* new ones are */
 	struct keeper_files files;
+	struct mst_ca_holder ca;          /* of a CA key in a device */
+	struct mst_keeper_ca ca_state;
+	mst_ms ca_asked;                  /* when, last; 0: never */
 	struct responder responder;
 	int dir;                          /* of its files, for as long as it is open */
 	struct mst_log_seal seal;         /* the last of the audit log */
 	struct mst_channel channel[MST_CHANNELS_MAX];
 	size_t n_channels;
 	struct mst_keeper_counts counts;
+	struct mst_four_eyes four;
+	struct keeper_used { uint8_t nonce[MST_TICKET_NONCE]; mst_time until; } used[64];
+	enum keeper_guarded armed;        /* somebody has just said yes to it */
+	mst_ms armed_until;
 	mst_ms (*now)(void);              /* NULL: nothing is counted by the minute */
 	struct keeper_rate {
 		uint32_t slot[RATE_SLOTS];
@@ -75,6 +83,21 @@ int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
 int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen);
 int keeper_rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
 int keeper_retire(struct mst_keeper *k, uint32_t gen);
+
+/* keeper-ca.c. The CA's signer for one use, which takes what signing gave: 0, AWAY, or a fault. */
+struct keeper_ca_signer { struct mst_signer *signer, device; struct mst_local_signer here; struct local *l; int away; };
+MST_MUST_CHECK int keeper_ca_signer(struct local *l, struct keeper_ca_signer *s);
+MST_MUST_CHECK int keeper_ca_signer_end(struct keeper_ca_signer *s, int r);
+int keeper_ca_state(struct mst_keeper *k, struct mst_keeper_ca *ret);
+
+/* responder.c. Is there one whose certificate is good for half of its life at least? Else one is made, when the CA's key signs: an older one
+ * serves to its end. 0, AWAY, or a fault. */
+MST_MUST_CHECK int responder_ready(struct local *l, mst_time now);
+
+/* keeper-leave.c. allowed: no four eyes for it, or a yes, which is used. */
+int keeper_leave_ask(struct mst_keeper *k, const struct mst_said *q, struct mst_ticket *ret_t);
+int keeper_leave_give(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket);
+bool keeper_allowed(struct local *l, enum keeper_guarded op);
 
 /* keeper-log.c */
 MST_MUST_CHECK int keeper_log_open(struct local *l, struct mst_diag *d);

@@ -14,8 +14,4 @@ struct responder {
 	mst_time made;
 };
 
-/* Is there one whose certificate is good for half of its life at least? Else one is made. 0, or a fault. *ret_made counts. */
-MST_MUST_CHECK int responder_ready(struct responder *r, struct mst_crypto *c, const struct keeper_files *f, mst_time now,
-				   uint64_t *ret_made);
-
 #endif

@@ -263,6 +263,46 @@ static int op_rates(struct ask *q)
 	return k->ops->rates(k, &s);
 }
 
+static int op_ca_state(struct ask *q)
+{
+	struct mst_keeper_ca s;
+
+	(void)q;
+	return k->ops->ca_state(k, &s);
+}
+
+#define ASKED_FOR "POST /v1/x\n{}"
+static int ask_as(const struct mst_channel *ch, struct mst_ticket *ret)
+{
+	struct mst_wrapped said;
+
+	assert_int_equal(mst_statement_make(ch, c, 1, NOW, mst_view_str(ASKED_FOR), &said), 0);
+	return k->ops->leave_ask(k, &(struct mst_said){ ch->id, { said.b, said.n }, mst_view_str(ASKED_FOR), NOW }, ret);
+}
+
+static int op_leave_ask(struct ask *q)
+{
+	struct mst_ticket t;
+
+	return ask_as(q->ch, &t);
+}
+
+static int op_leave_give(struct ask *q)
+{
+	char text[160] = "POST /v1/approvals/1/give\n";
+	struct mst_writer w = mst_writer_of(text + strlen(text), sizeof(text) - strlen(text));
+	uint8_t sum[MST_SHA256_LEN];
+	struct mst_wrapped said;
+	struct mst_ticket t;
+
+	assert_int_equal(ask_as(&channel[CHANNELS - 1], &t), 0);
+	assert_int_equal(mst_ticket_digest(c, t.uid, t.when, t.nonce, mst_view_str(ASKED_FOR), sum), 0);
+	mst_put_hex(&w, (struct mst_view){ sum, sizeof(sum) });
+	mst_put_nul(&w);
+	assert_int_equal(mst_statement_make(q->ch, c, 2, NOW, mst_view_str(text), &said), 0);
+	return k->ops->leave_give(k, &(struct mst_said){ q->ch->id, { said.b, said.n }, mst_view_str(text), NOW }, mst_view_str(ASKED_FOR), &t.wrapped);
+}
+
 static int op_rotate(struct ask *q)
 {
 	uint32_t gen;
@@ -282,7 +322,7 @@ static int op_retire(struct ask *q)
 /* Which dimensions a request of it has. */
 enum { ASKED = 1, ROW = 2, CHANNEL = 4, HOW_ = 8, INTO = 16 };
 /* Which of keeper.h's words allow it. */
-enum by { BY_ANYBODY, BY_GIVER, BY_MADE, BY_RELEASE, BY_COMPARED, BY_DERIVE, BY_TRIGGER, BY_GETTER, BY_KNOWN };
+enum by { BY_ANYBODY, BY_GIVER, BY_MADE, BY_RELEASE, BY_COMPARED, BY_DERIVE, BY_TRIGGER, BY_GETTER, BY_KNOWN, BY_PEOPLE };
 enum { AT_REST = 1, ROTATING = 2, ALWAYS = 3, NEVER = 0 };
 
 #define OP(x) .name = #x, .at = offsetof(struct mst_keeper_ops, x), .call = op_##x
@@ -295,7 +335,6 @@ static const struct row {
 	enum by by;
 	int leave;                       /* 0: it takes none */
 	const char *key_id, *to;
-	bool any_key;                    /* which key the leave names says only what is written down */
 	enum mst_key_purpose of;         /* with ROW, without ASKED: what the row has to be; by whose words */
 } table[] = {
 	{ OP(wrap), ASKED | CHANNEL, ALWAYS, BY_GIVER },
@@ -306,7 +345,7 @@ static const struct row {
 	{ OP(sign), 0, ALWAYS, BY_ANYBODY, LEAVE(SIGN, MST_KEEPER_CRL, "operator") },
 	{ OP(ca_cert), 0, ALWAYS, BY_ANYBODY },
 	{ OP(trigger), ASKED | ROW, ALWAYS, BY_TRIGGER, LEAVE(TRIGGER, ID, NODE) },
-	{ OP(status), 0, ALWAYS, BY_ANYBODY, LEAVE(STATUS, "05", "anybody"), .any_key = true },
+	{ OP(status), 0, ALWAYS, BY_ANYBODY, LEAVE(STATUS, "05", "anybody") },
 	{ OP(aka_vector), ROW | CHANNEL, ALWAYS, BY_GETTER, LEAVE(VECTOR, ID, BSF), .of = MST_PURPOSE_SIM },
 	{ OP(aka_resync), ROW, ALWAYS, BY_ANYBODY, LEAVE(VECTOR, ID, BSF), .of = MST_PURPOSE_SIM },
 	{ OP(gba_star), ROW, ALWAYS, BY_ANYBODY, .of = MST_PURPOSE_AV },
@@ -318,6 +357,9 @@ static const struct row {
 	{ OP(last_seal), 0, ALWAYS, BY_ANYBODY },
 	{ OP(generations), 0, ALWAYS, BY_ANYBODY },
 	{ OP(rates), 0, ALWAYS, BY_ANYBODY },
+	{ OP(ca_state), 0, ALWAYS, BY_ANYBODY },
+	{ OP(leave_ask), CHANNEL, ALWAYS, BY_PEOPLE },
+	{ OP(leave_give), CHANNEL, ALWAYS, BY_PEOPLE },
 	{ OP(rewrap), ASKED | ROW, ROTATING, BY_KNOWN },
 	/* these two end a phase */
 	{ OP(rotate), 0, AT_REST, BY_ANYBODY },
@@ -333,6 +375,7 @@ static bool allowed(const struct row *t, const struct ask *q)
 		return false;
 	switch (t->by) {
 	case BY_ANYBODY: return true;
+	case BY_PEOPLE: return q->ch->duties & MST_DUTY_ADMIN;
 	case BY_GIVER: return words[p].gives & q->ch->duties;
 	case BY_MADE: return words[p].made;
 	case BY_RELEASE: return q->how < HOWS - 1 && words[p].release >> q->how & 1 && words[p].gets & q->ch->duties;
@@ -361,7 +404,7 @@ static struct mst_authorisation *authorisation(const struct row *t, int i, struc
 {
 	int kind = i % KINDS - 1, twist = i / KINDS;
 
-	*ret = !t->leave || (kind == t->leave && (twist == 0 || (twist == 1 && t->any_key)));
+	*ret = !t->leave || (kind == t->leave && twist == 0);
 	if (kind < 0)
 		return NULL;
 	memset(a, 0, sizeof(*a));
@@ -519,6 +562,7 @@ static int set_up(void **state)
 	snprintf(dir, sizeof(dir), "%s/keeper", top);
 	assert_int_equal(mst_keeper_create_files(dir, "muster test CA", NOW, c, NULL), 0);
 	assert_int_equal(mst_keeper_local_open(dir, c, &k, NULL), 0);
+	mst_keeper_local_four_eyes(k, &(struct mst_four_eyes){ .expires = 60 });
 	for (uint32_t i = 0; i < CHANNELS; i++) {
 		channel[i].id = i + 1;
 		channel[i].duties = i == 0 ? 0 : i == CHANNELS - 1 ? MST_DUTY__ALL : 1u << (i - 1);

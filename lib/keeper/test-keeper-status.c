@@ -49,7 +49,9 @@ static void answers_are_signed_by_a_key_of_their_own(void **state)
 		{ "good for too long", MST_AUTH_STATUS, "05", "x", MST_STATUS_LIFE + 1, MST_OCSP_GOOD, false, MST_KEEPER_DENIED },
 		{ "of another CA", MST_AUTH_STATUS, "05", "x", 60, MST_OCSP_GOOD, true, MST_KEEPER_DENIED },
 		{ "of another CA", MST_AUTH_STATUS, "05", "x", 60, MST_OCSP_REVOKED, true, MST_KEEPER_DENIED },
-		{ "unknown", MST_AUTH_STATUS, "05", "x", 60, MST_OCSP_UNKNOWN, true, 0 },
+		{ "of nobody that is ours", MST_AUTH_STATUS, "05", "x", 60, MST_OCSP_UNKNOWN, true, MST_KEEPER_DENIED },
+		{ "of another certificate", MST_AUTH_STATUS, "06", "x", 60, MST_OCSP_GOOD, false, MST_KEEPER_DENIED },
+		{ "of its other spelling", MST_AUTH_STATUS, "5", "x", 60, MST_OCSP_GOOD, false, MST_KEEPER_DENIED },
 		{ "the right one", MST_AUTH_STATUS, "05", "x", MST_STATUS_LIFE, MST_OCSP_GOOD, false, 0 },
 		{ "revoked", MST_AUTH_STATUS, "05", "x", 60, MST_OCSP_REVOKED, false, 0 },
 	};
@@ -81,9 +83,32 @@ static void answers_are_signed_by_a_key_of_their_own(void **state)
 			fail_msg("%s: %d", row[i].why, got);
 	}
 	assert_int_equal(k->ops->status(k, NULL, &(struct mst_ocsp_answer){ .n = 1, .next_update = 9 }, der, sizeof(der), &n), MST_KEEPER_DENIED);
-	assert_int_equal(mst_keeper_local_counts(k).statuses, 3);
+	assert_int_equal(mst_keeper_local_counts(k).statuses, 2);
 	assert_int_equal(mst_keeper_local_counts(k).responders, 1);
 	assert_int_equal(mst_keeper_local_counts(k).signed_, 0);
+}
+
+/* Of several the first that is our CA's counts, wherever it stands. */
+static void the_leave_is_for_the_first_of_ours(void **state)
+{
+	struct mst_authorisation a = { .what = MST_AUTH_STATUS, .key_id = "05", .to = "x" };
+	struct mst_ocsp_answer s = { .n = 3, .this_update = NOW, .next_update = NOW + 60 };
+	uint8_t ca[MST_CERT_MAX], der[MST_OCSP_RESPONSE_MAX];
+	size_t n_ca, n;
+
+	(void)state;
+	assert_int_equal(k->ops->ca_cert(k, ca, sizeof(ca), &n_ca), 0);
+	for (size_t i = 0; i < s.n; i++) {
+		s.single[i].id = ocsp_client_cert_id((struct mst_view){ ca, n_ca }, i == 1 ? "05" : "07");
+		s.single[i].status = MST_OCSP_UNKNOWN;
+	}
+	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), MST_KEEPER_DENIED);
+	snprintf(a.key_id, sizeof(a.key_id), "07");
+	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), 0);
+	/* it is somebody else's now, so the next one is the first */
+	s.single[0].id.der[s.single[0].id.n - 8] ^= 1;
+	snprintf(a.key_id, sizeof(a.key_id), "05");
+	assert_int_equal(k->ops->status(k, &a, &s, der, sizeof(der), &n), 0);
 }
 
 /* The responder's certificate is renewed by half of its life, and when the clock has been set back. */
@@ -111,7 +136,7 @@ static void a_responder_is_renewed(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, open_keeper, close_keeper)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(answers_are_signed_by_a_key_of_their_own), T(a_responder_is_renewed) };
+	const struct CMUnitTest tests[] = { T(answers_are_signed_by_a_key_of_their_own), T(the_leave_is_for_the_first_of_ours), T(a_responder_is_renewed) };
 
 	return cmocka_run_group_tests_name("keeper-status", tests, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 enum keeper_call {
 	CALL_WRAP = 1, CALL_CREATE, CALL_RELEASE, CALL_DERIVE, CALL_SIGN, CALL_CA_CERT, CALL_TRIGGER, CALL_DIFFERS, CALL_STATUS,
 	CALL_VECTOR, CALL_RESYNC, CALL_STAR, CALL_UB, CALL_NAF_KEYS, CALL_GBA_TRIGGER, CALL_SEAL_LOG, CALL_LAST_SEAL, CALL_GENERATIONS, CALL_ROTATE, CALL_REWRAP, CALL_RETIRE,
-	CALL_RATES,
+	CALL_RATES, CALL_CA_STATE, CALL_LEAVE_ASK, CALL_LEAVE_GIVE,
 };
 
 static inline void put_text(struct mst_writer *w, const char *s)
@@ -103,6 +103,27 @@ static inline void get_authorisation(struct mst_reader *r, struct mst_authorisat
 	get_text(r, a->key_id, sizeof(a->key_id));
 	get_text(r, a->to, sizeof(a->to));
 	a->event = mst_read_u64(r);
+}
+
+static inline void put_said(struct mst_writer *w, const struct mst_said *q)
+{
+	mst_put_u32(w, q->from);
+	mst_put_u64(w, (uint64_t)q->now);
+	mst_put_block16(w, q->statement);
+	mst_put_block16(w, q->request);
+}
+
+static inline void get_said(struct mst_reader *r, struct mst_said *q)
+{
+	uint64_t now;
+
+	q->from = mst_read_u32(r);
+	now = mst_read_u64(r);
+	q->statement = mst_read_block16(r);
+	q->request = mst_read_block16(r);
+	if (now > (uint64_t)MST_NEVER || q->request.n > MST_SAID_MAX)
+		r->ok = false;
+	q->now = r->ok ? (mst_time)now : 0;
 }
 
 /* The texts of an answer on Ub, in the order in which they travel. */

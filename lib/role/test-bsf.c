@@ -233,6 +233,28 @@ static void the_worked_values(void **state)
 	assert_null(strstr(g.a.headers, "VfMotDV3ublKn/rDVN+vsw"));
 }
 
+static mst_ms no_time(void)
+{
+	return 1;
+}
+
+/* keeper_limits: a NAF that asks for one key too many in a minute is told to come again. */
+static void more_keys_than_the_keeper_lets_go(void **state)
+{
+	struct mst_keeper_limit limit[MST_RATE__COUNT] = { [MST_RATE_NAF_KEYS] = { 0, 1 } };
+
+	(void)state;
+	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
+	mst_keeper_local_limits(g.keeper, limit, no_time);
+	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 200);
+	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 503);
+	assert_int_equal(g.a.retry_after, MST_KEEPER_BUSY_SECONDS);
+	assert_int_equal(g.a.parcel.n_fills, 0);
+	limit[MST_RATE_NAF_KEYS].most = 0;
+	mst_keeper_local_limits(g.keeper, limit, no_time);
+	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 200);
+}
+
 static void what_an_hss_may_say(void **state)
 {
 	static const struct { enum mst_fetch_end end; int retry, status, want_retry; } row[] = {
@@ -504,7 +526,7 @@ static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest t[] = { T(the_worked_values), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
+	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
 					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity), T(who_comes_second_asks_nobody),
 				       T(keys_of_triggers_are_for_whom_they_were_given_to) };
 

@@ -65,6 +65,34 @@ static void a_node_gets_its_certificate(void **state)
 	assert_int_equal(rig_do(&est_rig, MST_ROLE_MEF, MST_OP_RETRIEVE, "/MEFBase/reg-none/cmd", "/CSE0001", 0, 0, NULL), MST_RSC_NOT_FOUND);
 }
 
+static mst_ms no_time(void)
+{
+	return 1;
+}
+
+/* More certificates in a minute than keeper_limits lets go: later, not never, and what was given is given again all the same. */
+static void too_many_in_a_minute(void **state)
+{
+	struct mst_keeper_limit limit[MST_RATE__COUNT] = { [MST_RATE_CERTIFICATES] = { 0, 1 } };
+	struct mst_csr_attrs a = est_attributes();
+	struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge), other;
+	struct mst_event e;
+
+	(void)state;
+	mst_keeper_local_limits(est_rig.keeper, limit, no_time);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	a = est_attributes();
+	other = est_csr_of(&est_k2, &a.san, a.challenge);
+	assert_int_equal(est_enroll("simpleenroll", &other), 503);
+	assert_int_equal(est_rig.a.retry_after, MST_KEEPER_BUSY_SECONDS);
+	assert_true(rig_last_event(&est_rig, &e) && strstr(e.why, "keeper_limits.certificates_most"));
+	assert_int_equal(est_signatures(), 1);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+	limit[MST_RATE_CERTIFICATES].most = 0;
+	mst_keeper_local_limits(est_rig.keeper, limit, no_time);
+	assert_int_equal(est_enroll("simpleenroll", &other), MST_RSC_OK);
+}
+
 static void the_challenge_stays_for_a_while(void **state)
 {
 	struct mst_csr_attrs a = est_attributes(), b;
@@ -436,7 +464,7 @@ static void a_command_of_another_provider_decides_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_node_gets_its_certificate), T(the_challenge_stays_for_a_while), T(a_certificate_is_renewed),
+		T(a_node_gets_its_certificate), T(too_many_in_a_minute), T(the_challenge_stays_for_a_while), T(a_certificate_is_renewed),
 		T(an_expired_certificate_is_renewed_within_the_window), T(the_operator_is_asked), T(who_has_moved_is_approved_anew), T(the_operator_says_no),
 		T(what_is_wrong_is_refused), T(who_is_not_served_gets_nothing), T(a_node_cannot_hoard), T(the_ca_keeps_to_its_constraints),
 		T(a_command_is_given_until_it_is_reported), T(a_command_of_another_provider_decides_nothing),

@@ -291,3 +291,19 @@ const char *mst_secenv_remedy(int r)
 	default: return "check owner, rights and disk of the state directory and of the key file";
 	}
 }
+
+const char *mst_secenv_server_remedy(int r)
+{
+	switch (r) {
+	case MST_SECENV_ABSENT: return "put the device or token back, and check the settings; muster doctor says what this machine offers";
+	case MST_SECENV_REFUSED: return "put the right PIN or secret into the file that the settings name; what was refused is not tried again";
+	case MST_SECENV_LOCKOUT:
+		return "wait until the device takes a PIN again, or have its owner reset it (tpm2_dictionarylockout --clear-lockout; "
+		       "pkcs11-tool --init-pin)";
+	case MST_SECENV_CLEARED: return "put the device back that the key was made in; when it is gone or was cleared, so is the key";
+	case MST_SECENV_CHANGED: return "start the machine as it was when the key was made (firmware, boot loader, kernel)";
+	case MST_SECENV_FULL: return "make room in the TPM or in the token";
+	case MST_SECENV_NOT_OFFERED: return "use a device that has it; muster doctor says what this machine offers";
+	default: return "check the device and the settings";
+	}
+}

@@ -95,9 +95,24 @@ static int load(struct p11_root *p, struct mst_diag *d)
 	return p11_outcome(rv, "beginning", d);
 }
 
+/* The last try is a person's: a wrong one would block the token. */
+static bool last_try(struct p11_root *p, CK_SLOT_ID slot, struct mst_diag *d)
+{
+	CK_TOKEN_INFO t;
+
+	if (p->f->C_GetTokenInfo(slot, &t) != CKR_OK || !(t.flags & CKF_USER_PIN_FINAL_TRY))
+		return false;
+	mst_diag_set(d, 0, "token", "logging in: one more wrong PIN would block the token, so it is left to you (pkcs11-tool --login --test)", NULL);
+	return true;
+}
+
 static int log_in(struct p11_root *p, CK_SLOT_ID slot, struct mst_diag *d)
 {
-	CK_RV rv = p->f->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &p->session);
+	CK_RV rv;
+
+	if (last_try(p, slot, d))
+		return MST_SECENV_REFUSED;
+	rv = p->f->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &p->session);
 
 	if (rv != CKR_OK)
 		return p11_outcome(rv, "opening a session", d);

@@ -20,4 +20,10 @@ struct mst_secenv_pkcs11 {
 MST_MUST_CHECK int mst_secenv_pkcs11_open(const struct mst_secenv_pkcs11 *cfg, struct mst_crypto *c, struct secenv_root **ret,
 					  struct mst_diag *d);
 
+/* A URI's token, module-path and pin-source, into `buf`. False: explained. What else it says has no meaning for a key that is to be made. */
+struct mst_secenv_place;
+MST_MUST_CHECK bool mst_secenv_pkcs11_uri(const char *uri, char *buf, struct mst_secenv_place *p, struct mst_diag *d);
+/* The tokens of every module that p11-kit knows. 0, or MST_SECENV_NONE. */
+MST_MUST_CHECK int mst_secenv_pkcs11_tokens(void (*each)(void *arg, const char *label, bool initialised), void *arg, struct mst_diag *d);
+
 #endif

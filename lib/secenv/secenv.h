@@ -34,6 +34,8 @@ enum mst_secenv_outcome {
 };
 /* What a person should do about an outcome or a fault; never NULL. */
 const char *mst_secenv_remedy(int r);
+/* The same for keys of the server. */
+const char *mst_secenv_server_remedy(int r);
 
 /*
  * A key of the back end as its owner keeps it: wrapped by the device or sealed by the store, or the name of an object

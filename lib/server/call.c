@@ -11,9 +11,12 @@
 #include "keeper/keeper-wire.h"
 #include "server/link.h"
 
-struct mst_call { int fd, timeout_ms; uint64_t id; bool dead; uint8_t buf[MST_FRAME_HEAD + MST_KEEPER_SIGN_MAX]; };
+struct mst_call { const struct mst_call_way *way; int fd, timeout_ms; uint64_t id; bool dead; uint8_t buf[MST_FRAME_HEAD + MST_KEEPER_SIGN_MAX]; };
 
-int mst_call_new(int fd, int timeout_ms, struct mst_call **ret)
+const struct mst_call_way mst_call_keeper = { MST_PROC_ENGINE, MST_PROC_KEEPER, MST_FRAME_KEEPER_CALL };
+const struct mst_call_way mst_call_signer = { MST_PROC_KEEPER, MST_PROC_SIGNER, MST_FRAME_SIGN };
+
+int mst_call_new(const struct mst_call_way *way, int fd, int timeout_ms, struct mst_call **ret)
 {
 	struct mst_call *c = calloc(1, sizeof(*c));
 	int flags = fcntl(fd, F_GETFL);
@@ -24,6 +27,7 @@ int mst_call_new(int fd, int timeout_ms, struct mst_call **ret)
 		free(c);
 		return MST_FAULT_IO;
 	}
+	c->way = way;
 	c->fd = fd;
 	c->timeout_ms = timeout_ms;
 	*ret = c;
@@ -121,7 +125,7 @@ static int exchange(struct mst_call *c, struct mst_view question, uint8_t *answe
 	size_t used, n = 0;
 	int r;
 
-	mst_frame_put(&w, MST_FRAME_KEEPER_CALL, ++c->id, question);
+	mst_frame_put(&w, c->way->ask, ++c->id, question);
 	if (!w.ok)
 		return MST_FAULT_BUG;
 	r = say(c, w.n, deadline);
@@ -130,7 +134,7 @@ static int exchange(struct mst_call *c, struct mst_view question, uint8_t *answe
 	if (r)
 		return r;
 	if (mst_frame_get((struct mst_view){ c->buf, n }, n - 4, &f, &used) ||
-	    !mst_permitted(MST_PROC_KEEPER, MST_PROC_ENGINE, f.type, MST_PHASE_RUNNING) || f.id != c->id ||
+	    !mst_permitted(c->way->peer, c->way->self, f.type, MST_PHASE_RUNNING) || f.id != c->id ||
 	    f.payload.n > cap)
 		return MST_FAULT_BUG;
 	if (f.payload.n)

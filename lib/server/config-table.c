@@ -5,6 +5,7 @@
 
 static const char *const processes_choices[] = { "split", "single", NULL };
 static const char *const kek_choices[] = { "file", "secret", "tpm", "pkcs11", NULL };      /* enum mst_secenv_kind */
+static const char *const ca_choices[] = { "file", "tpm", "pkcs11", NULL };                  /* ca_kinds in keeper-device.c */
 static const char *const format_choices[] = { "text", "json", NULL };
 static const char *const level_choices[] = { "error", "warning", "info", "debug", NULL };
 static const char *const profile_choices[] = { "onem2m", "modern", "both", NULL };   /* enum mst_tls_profile */
@@ -78,6 +79,19 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "pkcs11: the token's label" },
 	{ "keeper_key.pin_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(keeper_key.pin_file),
 	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN" },
+	{ "ca_key", MST_CONF_T_GROUP, .help = "where the CA's private key is; made there by muster init --ca-key" },
+	{ "ca_key.backend", MST_CONF_T_CHOICE, MST_CONF_FIXED, "file", NULL, AT(ca_key.key.backend), .choices = ca_choices,
+	  .help = "in ca.key, encrypted by the key-encryption key (file), or inside of a TPM 2.0 (tpm) or a token (pkcs11), which signs" },
+	{ "ca_key.tcti", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.tcti),
+	  .help = "tpm: the way to it, like device:/dev/tpmrm0; \"\" = what tpm2-tss finds" },
+	{ "ca_key.module", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.module),
+	  .help = "pkcs11: the library; \"\" = every one that p11-kit knows" },
+	{ "ca_key.module_state", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.module_state),
+	  .help = "pkcs11: a file or directory, beside /etc and libraries, that the library needs while it runs, like its device or its tokens' files" },
+	{ "ca_key.token", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.token),
+	  .help = "pkcs11: the token's label" },
+	{ "ca_key.pin_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.pin_file),
+	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN; best in a directory of its own, which the process that signs may read" },
 	{ "keeper_limits", MST_CONF_T_GROUP,
 	  .help = "how much may leave the keeper in a minute: with so many there is an alarm, above ..._most the keeper refuses until a minute has "
 		  "less, and peers are told to come again; 0 = neither. muster keeper show tells the busiest minute" },
@@ -89,6 +103,25 @@ const struct mst_conf_item mst_conf_items[] = {
 	RATE(vectors, MST_RATE_VECTORS, "120000", "vectors of AKA")
 	RATE(certificates, MST_RATE_CERTIFICATES, "120000", "certificates that are signed; revocation lists are not limited")
 	RATE(triggers, MST_RATE_TRIGGERS, "120000", "pushed triggers")
+	{ "four_eyes", MST_CONF_T_GROUP, .help = "what waits until a second person has said yes to exactly that (muster approve)" },
+	{ "four_eyes.keeper", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.keeper),
+	  .help = "a new key-encryption key, and giving up keys that nobody can open" },
+	{ "four_eyes.audit", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.audit),
+	  .help = "standing for an audit log that is not the one that was sealed" },
+	{ "four_eyes.certificates", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.certificates),
+	  .help = "revoking certificates, and approving requests for one" },
+	{ "four_eyes.subscriptions", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.subscriptions),
+	  .help = "ending a subscription with all of its nodes, and ending all sessions of a SIM" },
+	{ "four_eyes.export", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.export_),
+	  .help = "a copy of the audit log; without one only the last day of it is shown" },
+	{ "four_eyes.expires", MST_CONF_T_SECONDS, MST_CONF_FIXED, "1d", NULL, RANGE(60, 30 * DAY), AT(four_eyes.expires),
+	  .help = "how long a yes is waited for" },
+	{ "four_eyes.people", MST_CONF_T_GROUPS, AT(four_eyes.people), .stride = sizeof(struct mst_conf_person),
+	  .count = offsetof(struct mst_conf, four_eyes.n_people), .max = MST_PEOPLE_MAX,
+	  .help = "who may ask for it and say yes, two at least, and whatever the installation's own user may ask for besides; with any, all users may "
+		  "connect to the sockets" },
+	{ "four_eyes.people.uid", MST_CONF_T_COUNT, MST_CONF_NEEDED, NULL, "1301", RANGE(0, 4294967294), ELEM(struct mst_conf_person, uid),
+	  .help = "user id on this machine" },
 	{ "run", MST_CONF_T_PATH, MST_CONF_FIXED, "run", NULL, STR(run),
 	  .help = "directory for the pid file and sockets" },
 	{ "user", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(user),

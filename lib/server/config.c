@@ -386,6 +386,21 @@ static void diameter_rules(const struct rules *k, const struct mst_conf_diameter
 		       "the line is protected otherwise");
 }
 
+/* With one person there are never four eyes. */
+static void four_rules(const struct rules *k, const struct mst_conf_four_eyes *f)
+{
+	char field[64];
+
+	if (mst_conf_four(f) && f->n_people < 2)
+		BROKEN(k, "four_eyes.people", "names %s; two persons at least are wanted, or nothing could be done any more", f->n_people ? "one person" : "nobody");
+	for (size_t i = 0; i < f->n_people; i++)
+		for (size_t j = 0; j < i; j++)
+			if (f->people[i].uid == f->people[j].uid) {
+				snprintf(field, sizeof(field), "four_eyes.people[%zu].uid", i);
+				BROKEN(k, field, "%lld is there twice; each person has one entry", (long long)f->people[i].uid);
+			}
+}
+
 void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line line, const void *text,
 		    struct mst_conf_report *r)
 {
@@ -406,6 +421,7 @@ void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line li
 	ocsp_rules(&k, &c->ocsp);
 	diameter_rules(&k, &c->diameter);
 	mef_rules(&k, &c->mef);
+	four_rules(&k, &c->four_eyes);
 	bsf_rules(&k, &c->mef, "mef");
 	bsf_rules(&k, &c->maf, "maf");
 	if (c->maf.n_mefs && !c->maf.n_peer_anchors)
@@ -590,6 +606,21 @@ static void gba_of(const struct mst_conf_role *r, bool asks, struct mst_gba_conf
 	}
 }
 
+unsigned mst_conf_four(const struct mst_conf_four_eyes *f)
+{
+	return (f->keeper ? 1u << MST_FOUR_KEEPER : 0) | (f->audit ? 1u << MST_FOUR_AUDIT : 0) | (f->certificates ? 1u << MST_FOUR_CERTIFICATES : 0) |
+	       (f->subscriptions ? 1u << MST_FOUR_SUBSCRIPTIONS : 0) | (f->export_ ? 1u << MST_FOUR_EXPORT : 0);
+}
+
+static void four_of(const struct mst_conf_four_eyes *f, struct mst_role_conf *ret)
+{
+	ret->four.of = mst_conf_four(f);
+	ret->four.expires = f->expires;
+	ret->four.n_people = f->n_people;
+	for (size_t i = 0; i < f->n_people; i++)
+		ret->four.people[i] = (uint32_t)f->people[i].uid;
+}
+
 void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst_role_conf *ret)
 {
 	const struct mst_conf_role *r = mst_conf_role(c, role);
@@ -620,6 +651,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		ret->provider[i].uid = (uint32_t)r->providers[i].uid;
 	}
 	ret->n_provider = r->n_providers;
+	if (role == MST_ROLE_ADMIN)
+		four_of(&c->four_eyes, ret);
 	if (c->mef.present)
 		est_of(c, ret);
 	ret->strangers = r->strangers;

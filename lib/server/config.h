@@ -139,9 +139,22 @@ struct mst_conf_keeper_key {
 	int64_t backend;
 	char secret_file[MST_CONF_PATH], pin_file[MST_CONF_PATH], tcti[256], pcrs[72], module[MST_CONF_PATH], token[64];
 };
+/* Where the CA's key is (ca-device.h): its signer reaches the device for as long as musterd runs. */
+struct mst_conf_ca_key {
+	struct mst_conf_keeper_key key;
+	char module_state[MST_CONF_PATH];
+};
 
 /* By enum mst_keeper_rate; a minute. */
 struct mst_conf_keeper_limits { int64_t alarm[MST_RATE__COUNT], most[MST_RATE__COUNT]; };
+
+/* What wants the yes of a second person (decision 0035). */
+struct mst_conf_four_eyes {
+	bool keeper, audit, certificates, subscriptions, export_;
+	int64_t expires;
+	struct mst_conf_person { int64_t uid; } people[MST_PEOPLE_MAX];
+	size_t n_people;
+};
 
 struct mst_conf_test { bool present; char crash_at[32]; int64_t crash_after; };
 
@@ -157,12 +170,16 @@ struct mst_conf {
 	struct { char file[MST_CONF_PATH]; int64_t lifetime; } crl;
 	struct mst_conf_audit audit;
 	struct mst_conf_keeper_key keeper_key;
+	struct mst_conf_ca_key ca_key;
 	struct mst_conf_keeper_limits keeper_limits;
+	struct mst_conf_four_eyes four_eyes;
 	struct mst_conf_limits limits;
 	struct mst_conf_role bbn, mef, maf, ocsp, hss, bsf, zn, admin;
 	struct mst_conf_diameter diameter;
 	struct mst_conf_test test;
 };
+/* What is switched on, bits by enum mst_four. */
+unsigned mst_conf_four(const struct mst_conf_four_eyes *f);
 
 /* One whole line per error, without a newline. */
 struct mst_conf_report {

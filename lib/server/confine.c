@@ -1,6 +1,8 @@
 #include "server/confine.h"
 #include "store/store.h"
 
+#include "server/keeper-device.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,9 +12,10 @@
 #define ENG MST_WHO(MST_PROC_ENGINE)
 #define KEE MST_WHO(MST_PROC_KEEPER)
 #define DIA MST_WHO(MST_PROC_DIAMETER)
-#define NET (CON | DIA)
+#define SIG MST_WHO(MST_PROC_SIGNER)
+#define NET (CON | DIA | SIG)
 
-enum place { PLACE_NAMED, PLACE_STORE, PLACE_SERVER, PLACE_KEEPER, PLACE_ETC };
+enum place { PLACE_NAMED, PLACE_STORE, PLACE_SERVER, PLACE_KEEPER, PLACE_ETC, PLACE_RUN, PLACE_TPM, PLACE_MODULE, PLACE_STATE, PLACE_PIN, PLACE_PIN_DIR };
 
 /* What may still be opened by name. */
 static const struct { unsigned who; enum place place; const char *path; unsigned may; } places[] = {
@@ -42,61 +45,99 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ NET, PLACE_NAMED, "/usr/lib", MST_PATH_READ },
 	{ NET, PLACE_NAMED, "/lib", MST_PATH_READ },
 	{ NET, PLACE_NAMED, "/usr/lib64", MST_PATH_READ },               /* of other distributions */
+	/* the device with the CA's key: it may go away, and is opened anew */
+	{ SIG, PLACE_RUN, NULL, MST_PATH_PUT },                          /* which PIN was refused */
+	{ SIG, PLACE_TPM, NULL, MST_PATH_WRITE | MST_PATH_DEVICE },
+	{ SIG, PLACE_MODULE, NULL, MST_PATH_READ },
+	{ SIG, PLACE_STATE, NULL, MST_PATH_WRITE | MST_PATH_DEVICE },
+	{ SIG, PLACE_PIN, NULL, MST_PATH_READ },
+	{ SIG, PLACE_PIN_DIR, NULL, MST_PATH_READ },
+	{ SIG, PLACE_NAMED, "/usr/share/p11-kit", MST_PATH_READ },
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
-/* False: it is a server. */
-static bool directory_of(const char *store, char dir[MST_CONF_PATH])
+static void directory_of(const char *path, char dir[MST_CONF_PATH])
 {
-	const char *file = mst_store_file(store);
 	char *slash;
 
-	snprintf(dir, MST_CONF_PATH, "%s", file ? file : "");
+	snprintf(dir, MST_CONF_PATH, "%s", path);
 	slash = strrchr(dir, '/');
 	if (slash)
 		*slash = '\0';
-	return file;
 }
 
-/* An installation below /etc has its keys there. */
-static bool is_place(const struct mst_unit *u, enum place place)
+/* A directory with something of the installation in it is nobody's to read as a whole. */
+static bool holds_ours(const struct mst_conf *c, const char *dir)
 {
-	return place != PLACE_ETC || (strncmp(u->conf->keeper, "/etc/", 5) && strncmp(u->conf->file, "/etc/", 5));
+	const char *const ours[] = { c->keeper, c->file, c->run, mst_store_file(c->store) };
+	size_t n = strlen(dir);
+
+	for (size_t i = 0; i < MST_COUNT(ours) && ours[i]; i++)
+		if (strncmp(ours[i], dir, n) == 0 && (!ours[i][n] || ours[i][n] == '/'))
+			return true;
+	return false;
 }
 
-/* Where the i-th place is; "": nowhere in this installation. */
-static const char *path_of(const struct mst_unit *u, size_t i, const char *store, const struct mst_store_needs *needs, size_t *taken)
+/* The TPM's device. Another TCTI is a service's. */
+static const char *tpm_of(const struct mst_conf *c)
 {
+	const char *tcti = c->ca_key.key.tcti;
+
+	if (mst_ca_key_kind(c) != MST_SECENV_TPM || (*tcti && strncmp(tcti, "device:", 7)))
+		return "";
+	return *tcti ? tcti + 7 : "/dev/tpmrm0";
+}
+
+struct texts { char store[MST_CONF_PATH], pin[MST_CONF_PATH]; struct mst_store_needs needs; size_t taken; };
+
+/* "": there is no such place here. */
+static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
+{
+	const struct mst_conf *c = u->conf;
+
 	switch (places[i].place) {
-	case PLACE_STORE: return store;
-	case PLACE_SERVER: return *taken < needs->n_reads ? needs->reads[(*taken)++] : "";
-	case PLACE_KEEPER: return u->conf->keeper;
-	case PLACE_NAMED: case PLACE_ETC: break;
+	case PLACE_STORE: return t->store;
+	case PLACE_SERVER: return t->taken < t->needs.n_reads ? t->needs.reads[t->taken++] : "";
+	case PLACE_KEEPER: return c->keeper;
+	case PLACE_RUN: return c->run;
+	case PLACE_TPM: return tpm_of(c);
+	case PLACE_MODULE: return c->ca_key.key.module;
+	case PLACE_STATE: return c->ca_key.module_state;
+	case PLACE_PIN: return c->ca_key.key.pin_file;
+	case PLACE_PIN_DIR: return holds_ours(c, t->pin) ? "" : t->pin;
+	case PLACE_ETC: return strncmp(c->keeper, "/etc/", 5) && strncmp(c->file, "/etc/", 5) ? places[i].path : "";
+	case PLACE_NAMED: break;
 	}
 	return places[i].path;
+}
+
+/* A TPM's device is here; behind a module of PKCS#11 may be a service elsewhere. */
+static bool goes_out(const struct mst_unit *u)
+{
+	return MST_WHO(u->ops->kind) & NET && (u->ops->kind != MST_PROC_SIGNER || !*tpm_of(u->conf));
 }
 
 int mst_confine(struct mst_unit *u)
 {
 	struct mst_sandbox_path path[PLACES];
-	char store[MST_CONF_PATH];
+	const char *file = mst_store_file(u->conf->store);
+	struct texts t = { .taken = 0 };
 	struct mst_sandbox_ask a = { .who = MST_WHO(u->ops->kind), .call = mst_server_calls, .n_calls = mst_server_n_calls, .path = path,
-		.connects = MST_WHO(u->ops->kind) & NET, .listens = u->ops->kind == MST_PROC_DIAMETER };
-
-	struct mst_store_needs needs;
-	size_t taken = 0;
+		.connects = goes_out(u), .listens = u->ops->kind == MST_PROC_DIAMETER };
 
 	tzset();                         /* from a file that is out of reach afterwards */
 	if (!u->own_process)
 		return mst_sandbox_limits.apply(&a) < 0 ? MST_FAULT_IO : 0;
-	mst_store_needs(u->conf->store, &needs);
-	if (!directory_of(u->conf->store, store) && u->ops->kind == MST_PROC_ENGINE) {
-		a.who |= MST_WHO_SERVER | (needs.n_ports ? MST_WHO_SERVER_TCP : 0);
-		a.port = needs.port;
-		a.n_ports = needs.n_ports;
+	mst_store_needs(u->conf->store, &t.needs);
+	directory_of(file ? file : "", t.store);
+	directory_of(u->conf->ca_key.key.pin_file, t.pin);
+	if (!file && u->ops->kind == MST_PROC_ENGINE) {
+		a.who |= MST_WHO_SERVER | (t.needs.n_ports ? MST_WHO_SERVER_TCP : 0);
+		a.port = t.needs.port;
+		a.n_ports = t.needs.n_ports;
 	}
 	for (size_t i = 0; i < PLACES; i++) {
-		const char *where = places[i].who & a.who && is_place(u, places[i].place) ? path_of(u, i, store, &needs, &taken) : "";
+		const char *where = places[i].who & a.who ? path_of(u, i, &t) : "";
 
 		if (*where)
 			path[a.n++] = (struct mst_sandbox_path){ where, places[i].may };

@@ -173,7 +173,7 @@ static int role_sockets(struct supervisor *s, enum mst_role role, listens *on, c
 				return MST_FAULT_IO;
 			}
 			/* who asks is told by the kernel; the role decides who may */
-			if (role == MST_ROLE_ADMIN && s->conf->admin.n_providers && chmod(address + strlen("unix:"), 0666)) {
+			if (role == MST_ROLE_ADMIN && (s->conf->admin.n_providers || s->conf->four_eyes.n_people) && chmod(address + strlen("unix:"), 0666)) {
 				mst_diag_set(d, 0, "admin.listen", address, ": ", strerrordesc_np(errno), NULL);
 				return MST_FAULT_IO;
 			}

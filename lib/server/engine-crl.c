@@ -9,7 +9,8 @@
 #include "crypto/pki.h"
 #include "server/engine-internal.h"
 
-#define PACE_MS 1000                /* between two lists, or two attempts: whoever revokes many need not write many */
+#define PACE_MS 1000                /* between two lists: whoever revokes many need not write many */
+#define AGAIN_MS 10000              /* after a failure */
 #define OTHERS_MS 5000
 #define SKEW 120                    /* seconds that a list may be ahead: the clock was set back, or the setting is shorter now */
 
@@ -85,7 +86,9 @@ void engine_crl(struct engine *e)
 	l.der = malloc(l.cap);
 	r = l.der ? make(e, role, &l) : MST_FAULT_MEMORY;
 	if (r) {
-		mst_log(&e->u.log, MST_LOG_ERROR, "no new revocation list", "why", mst_fault_text(r), NULL);
+		e->crl_again = now + AGAIN_MS;
+		mst_log(&e->u.log, MST_LOG_ERROR, "no new revocation list; tried again", "why",
+			e->u.m.v[MST_M_KEEPER_CA_AWAY] ? "the device with the CA's key does not sign" : mst_fault_text(r), NULL);
 	} else if (!mst_link_send(e->u.control, MST_FRAME_CRL, 0, (struct mst_view){ l.der, l.n })) {
 		e->u.crl_number = l.number;
 		e->u.crl_made = l.made;

@@ -101,8 +101,10 @@ static int violation(struct engine *e, struct work *w, const char *what)
 	e->u.m.v[MST_M_VIOLATIONS]++;
 	mst_log(&e->u.log, MST_LOG_ERROR, "a message that is not permitted; link dropped", "what", what,
 		NULL);
-	if (l)
+	if (l) {
+		engine_tell_violation(e, &e->client[w->client].who);
 		e->client[w->client].l = mst_link_free(l);
+	}
 	return MST_FAULT_BUG;
 }
 

@@ -106,8 +106,10 @@ struct engine {
 	mst_ms seal_at;                   /* when it is sealed next */
 	struct event *rotate_timer;       /* engine-rotate.c: the next piece */
 	mst_ms rotate_at;                 /* not before */
+	struct { int part; int64_t after, n; bool done; char first[MST_ID_MAX]; } dead;     /* keys of no generation that there is */
 	struct mst_keeper_rates rates;    /* engine-rates.c: what was told of what leaves the keeper */
 	mst_ms rates_at;                  /* when it is asked next */
+	struct mst_keeper_ca ca;          /* what was told of the device with the CA's key */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
 	int lost_fault;                   /* of the last of them */
@@ -122,6 +124,7 @@ struct engine {
 
 /* Decide, commit, answer: the whole group, whatever happens. */
 void engine_group(struct engine *e, struct work **w, size_t n);
+void engine_tell_violation(struct engine *e, const struct mst_link_frame *who);
 struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen);
 struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id);
 /* A handshake waits for the key of `w`'s fetch. */

@@ -25,6 +25,34 @@ static int tell(struct engine *e, size_t which, const struct mst_keeper_rate_sta
 	return mst_store_event_append(e->store, &v);
 }
 
+/* Each outage of the device with the CA's key is told when it begins, with what to do, and when it ends. */
+static int look_at_ca(struct engine *e)
+{
+	struct mst_event v = { .when = (mst_time)time(NULL), .role = "server", .who = "keeper" };
+	struct mst_keeper_ca ca;
+	int r = e->keeper->ops->ca_state(e->keeper, &ca);
+
+	if (r || !ca.kind)
+		return r;
+	if (ca.away != e->ca.away || (ca.away && ca.times != e->ca.times)) {
+		snprintf(v.what, sizeof(v.what), "%s", ca.away ? "keeper.ca-away" : "keeper.ca-back");
+		snprintf(v.why, sizeof(v.why), "%s", ca.away ? ca.why : "the device with the CA's key signs again");
+		mst_log(&e->u.log, ca.away ? MST_LOG_ERROR : MST_LOG_INFO, ca.away ? "the device with the CA's key does not sign" :
+			"the device with the CA's key signs again", "why", ca.away ? ca.why : NULL, NULL);
+		r = mst_store_begin(e->store);
+		if (!r)
+			r = mst_store_event_append(e->store, &v);
+		if (!r)
+			r = mst_store_commit(e->store);
+		if (r)
+			mst_store_rollback(e->store);
+	}
+	e->u.m.v[MST_M_KEEPER_CA_AWAY] = ca.away;
+	if (!r)
+		e->ca = ca;
+	return r;
+}
+
 /* What is new; a keeper that was started again begins at none. */
 static uint32_t more(uint32_t now, uint32_t before)
 {
@@ -65,6 +93,9 @@ void engine_rates(struct engine *e)
 			NULL);
 		return;
 	}
+	r = look_at_ca(e);
+	if (r)
+		mst_log(&e->u.log, MST_LOG_ERROR, "where the CA's key is cannot be looked at", "why", r < 0 ? mst_fault_text(r) : "the keeper refuses", NULL);
 	e->u.m.v[MST_M_KEEPER_ALARMS] += alarms;
 	e->u.m.v[MST_M_KEEPER_LIMITED] += limited;
 	e->rates = s;

@@ -121,8 +121,25 @@ static int tell_end(struct engine *e, const struct mst_rotation *z)
 	if (z->bad)
 		snprintf(why, sizeof(why), "%" PRIi64 " keys could not be opened, the first is %.100s; the generation before stays", z->bad, z->bad_key);
 	else
-		snprintf(why, sizeof(why), "generation %" PRIi64 ": %" PRIi64 " keys wrapped anew; the generation before is destroyed", z->generation, z->changed);
-	return tell(e, z->bad ? "keeper.rotation-held" : "keeper.rotated", why);
+		snprintf(why, sizeof(why), "generation %" PRIi64 ": %" PRIi64 " keys wrapped anew; the generation before is not needed any more", z->generation,
+			 z->changed);
+	return tell(e, z->bad ? "keeper.rotation-held" : "keeper.rewrapped", why);
+}
+
+/* Said when it is true. A power cut in between leaves it unsaid; that every key was wrapped anew is in the log by then. */
+static int tell_destroyed(struct engine *e, const struct mst_keeper_generations *g)
+{
+	char why[96];
+	int r = mst_store_begin(e->store);
+
+	if (r)
+		return r;
+	snprintf(why, sizeof(why), "generation %u of the key-encryption key is destroyed, %u is in use", (unsigned)g->before, (unsigned)g->now);
+	r = tell(e, "keeper.rotated", why);
+	if (!r)
+		return mst_store_commit(e->store);
+	mst_store_rollback(e->store);
+	return r;
 }
 
 static int end(struct engine *e, const struct mst_keeper_generations *g, const struct mst_rotation *z)
@@ -135,9 +152,11 @@ static int end(struct engine *e, const struct mst_keeper_generations *g, const s
 		return 0;
 	}
 	r = e->keeper->ops->retire(e->keeper, g->before);
-	if (!r)
+	if (!r) {
 		mst_log(&e->u.log, MST_LOG_INFO, "a new key-encryption key is in use, the one before is destroyed", NULL);
-	if (r <= 0)
+		return tell_destroyed(e, g);
+	}
+	if (r < 0)
 		return r;
 	/* its CA key is still encrypted by the one before, which the next start mends: asking again at once is of no use */
 	mst_log(&e->u.log, MST_LOG_ERROR, "the keeper does not give up the key-encryption key of before", "remedy",
@@ -156,6 +175,48 @@ static int where(struct engine *e, const struct mst_keeper_generations *g, struc
 	return 0;
 }
 
+/*
+ * Nothing rotates: are there keys of a generation that is gone? A store that was brought back beside a newer keeper has some, and nobody would
+ * know before a node is refused. Looked at once after each start, in pieces as above. 0, 1: there is more, or a fault.
+ */
+static int look_for_dead(struct engine *e, const struct mst_keeper_generations *g)
+{
+	static struct piece p;
+	char why[256];
+	int r;
+
+	if (e->dead.done)
+		return 0;
+	p.n = 0;
+	r = mst_store_wrapped_list(e->store, (enum mst_wrapped_part)e->dead.part, e->dead.after, PIECE, keep, &p);
+	for (size_t i = 0; !r && i < p.n; i++) {
+		e->dead.after = p.row[i].row;
+		if (!mst_keeper_has(g, &p.row[i].key) && !e->dead.n++)
+			snprintf(e->dead.first, sizeof(e->dead.first), "%s", p.row[i].key_id);
+	}
+	if (!r && p.n < PIECE) {
+		e->dead.part++;
+		e->dead.after = 0;
+	}
+	mst_wipe(&p, sizeof(p));
+	if (r || e->dead.part < MST_WRAPPED_AV)
+		return r ? r : 1;
+	e->dead.done = true;
+	e->u.m.v[MST_M_KEEPER_DEAD] = (uint64_t)e->dead.n;
+	if (!e->dead.n)
+		return 0;
+	snprintf(why, sizeof(why), "%" PRIi64 " keys of the store are of no generation that the keeper has, the first is %.100s", e->dead.n, e->dead.first);
+	mst_log(&e->u.log, MST_LOG_ERROR, "store and keeper are not of one time", "why", why, "remedy", "bring both back from the same backup; muster doctor", NULL);
+	r = mst_store_begin(e->store);
+	if (r)
+		return r;
+	r = tell(e, "keeper.dead-keys", why);
+	if (!r)
+		return mst_store_commit(e->store);
+	mst_store_rollback(e->store);
+	return r;
+}
+
 /* 0: done for now, 1: there is more, or a fault. */
 static int step(struct engine *e)
 {
@@ -168,7 +229,7 @@ static int step(struct engine *e)
 		return r < 0 ? r : MST_FAULT_BUG;
 	e->u.m.v[MST_M_KEEPER_GENERATION] = g.now;
 	if (!g.before)
-		return 0;
+		return look_for_dead(e, &g);
 	r = where(e, &g, &z);
 	if (r)
 		return r;

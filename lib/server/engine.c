@@ -343,6 +343,16 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 	}
 }
 
+/* A process without its link serves nobody, and one that was taken over should not stay: the supervisor begins another one. */
+void engine_tell_violation(struct engine *e, const struct mst_link_frame *who)
+{
+	uint8_t b[4];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+
+	mst_put_u32(&w, who->channel);
+	(void)!mst_link_send(e->u.control, MST_FRAME_VIOLATION, 0, mst_written(&w));
+}
+
 static void on_down(void *owner, struct mst_link *l, const char *why)
 {
 	struct engine *e = owner;
@@ -356,6 +366,8 @@ static void on_down(void *owner, struct mst_link *l, const char *why)
 		mst_log(&e->u.log, strcmp(why, "closed") ? MST_LOG_WARNING : MST_LOG_DEBUG, "a process is gone",
 			"peer", mst_process_name[c->who.peer], "role", mst_role_name[c->who.role], "why", why,
 			NULL);
+		if (mst_link_broke(l))
+			engine_tell_violation(e, &c->who);
 		c->l = NULL;
 		fetches_all(e, c->who.peer, MST_NEVER, MST_FETCH_BUSY, "the process that asked was restarted");
 	}
@@ -375,7 +387,7 @@ static int attach_keeper(struct engine *e, int fd)
 {
 	struct mst_keeper_caller caller = { call_keeper, e };
 	struct mst_call *c;
-	int r = mst_call_new(fd, KEEPER_MS, &c);
+	int r = mst_call_new(&mst_call_keeper, fd, KEEPER_MS, &c);
 
 	if (r) {
 		close(fd);

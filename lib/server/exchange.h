@@ -35,6 +35,8 @@ struct mst_exchange {
 	char attempt[33];                 /* from X-M2M-VSI "attempt=…"; "" when absent */
 	/* Plain roles: header values as they came; "" when absent. A header that came twice is not passed on but refused. */
 	struct mst_view authorization, user_agent;
+	/* admin, POST: who sent this, for the keeper (mst_statement_make); n 0: none */
+	struct mst_wrapped said;
 };
 
 /* A key that the answer must carry: the engine has it released after commit, the listener puts its base64
@@ -206,6 +208,7 @@ struct mst_gba_conf {
 	struct mst_naf_link naf[MST_NAFS_MAX];
 	size_t n_naf;
 };
+enum mst_four { MST_FOUR_NOTHING, MST_FOUR_KEEPER, MST_FOUR_AUDIT, MST_FOUR_CERTIFICATES, MST_FOUR_SUBSCRIPTIONS, MST_FOUR_EXPORT };
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */
 	char base[64];                    /* "/MEFBase" */
@@ -238,6 +241,8 @@ struct mst_role_conf {
 	char own_fqdn[2][MST_ID_MAX];     /* admin: of this installation's MEF and MAF; "" = there is none */
 	char secret_fqdn[MST_ID_MAX];     /* admin: for identities of nodes' secrets: of the briefing node, else of the MEF; "" = none here */
 	struct mst_provider { char sp[MST_ID_MAX]; uint32_t uid; } provider[MST_PROVIDERS_MAX]; size_t n_provider;    /* admin */
+	/* admin: what wants a second person's yes, bits by enum mst_four; `expires`: how long that is waited for; people: who may ask and say yes */
+	struct { unsigned of; int64_t expires; uint32_t people[MST_PEOPLE_MAX]; size_t n_people; } four;
 	char zh_bsf[8][MST_ID_MAX]; size_t n_zh_bsf;          /* HSS: BSFs that may ask, by the FQDN in their certificate */
 	int64_t vector_interval, vector_burst;                /* HSS: one vector of a SIM in so many seconds, so many at once */
 	int64_t mnc_digits;               /* admin: of IMSIs whose IMPI is not said */

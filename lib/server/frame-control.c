@@ -100,3 +100,22 @@ bool mst_get_health(struct mst_view v, struct mst_health_frame *ret_h)
 	ret_h->text = mst_read_block32(&r);
 	return mst_read_end(&r);
 }
+
+void mst_put_signed(struct mst_writer *w, const struct mst_signed_frame *f)
+{
+	mst_put_u32(w, (uint32_t)(int32_t)f->rc);
+	mst_put_block16(w, f->sig);
+	mst_put_text16(w, f->why);
+}
+
+/* A signature, or none and why. */
+bool mst_get_signed(struct mst_view v, struct mst_signed_frame *ret_f)
+{
+	struct mst_reader r = mst_reader_of(v);
+
+	memset(ret_f, 0, sizeof(*ret_f));
+	ret_f->rc = (int)(int32_t)mst_read_u32(&r);
+	ret_f->sig = mst_read_block16(&r);
+	mst_get_text16(&r, ret_f->why, sizeof(ret_f->why));
+	return mst_read_end(&r) && (ret_f->rc == 0) == (ret_f->sig.n > 0) && ret_f->sig.n <= 80 && ret_f->rc <= MST_KEEPER_AWAY && ret_f->rc >= MST_FAULT_CLOSED;
+}

@@ -6,14 +6,15 @@
 #include "server/frame-internal.h"
 
 const char *const mst_process_name[MST_PROC__COUNT] = { "supervisor", "listener", "connector", "engine",
-							"keeper", "diameter" };
+							"keeper", "diameter", "signer" };
 
 const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"none",     "conf",         "material",    "channel",       "link",       "start",
 	"reload",   "drain",        "health",      "ready",         "failed",     "metrics",
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
-	"refused",  "crl",          "reload-failed", "cut",
+	"refused",  "crl",          "reload-failed", "cut",      "sign",       "signed",
+	"violation",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",
@@ -221,6 +222,7 @@ void mst_put_exchange(struct mst_writer *w, const struct mst_exchange *x)
 	mst_put_text16(w, x->attempt);
 	mst_put_block16(w, x->authorization);
 	mst_put_block16(w, x->user_agent);
+	put_wrapped(w, &x->said);
 }
 
 bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
@@ -259,6 +261,7 @@ bool mst_get_exchange(struct mst_view v, struct mst_exchange *ret_x)
 	get_attempt(&r, ret_x->attempt);
 	ret_x->authorization = mst_read_block16(&r);
 	ret_x->user_agent = mst_read_block16(&r);
+	get_wrapped(&r, &ret_x->said);
 	return mst_read_end(&r) && ty <= INT32_MAX && ret_x->role != MST_ROLE_NONE &&
 	       ret_x->has_export == (ret_x->export_key.n > 0) &&
 	       ret_x->has_key_value == (ret_x->key_value.n > 0);

@@ -16,7 +16,7 @@
 #define MST_FRAME_CONTROL_MAX (8 * 1024 * 1024) /* from the supervisor: certificates and revocation lists */
 
 enum mst_process { MST_PROC_SUPERVISOR, MST_PROC_LISTENER, MST_PROC_CONNECTOR, MST_PROC_ENGINE, MST_PROC_KEEPER,
-		   MST_PROC_DIAMETER, MST_PROC__COUNT };
+		   MST_PROC_DIAMETER, MST_PROC_SIGNER, MST_PROC__COUNT };
 extern const char *const mst_process_name[MST_PROC__COUNT];
 
 enum mst_frame_type {
@@ -52,6 +52,10 @@ enum mst_frame_type {
 	MST_FRAME_CRL,              /* engine → supervisor: a revocation list of our CA, DER, to be written and taken over */
 	MST_FRAME_RELOAD_FAILED,    /* supervisor → engine: why a configuration was not taken over, for the audit log */
 	MST_FRAME_CUT,              /* engine → listener: sessions of a node end */
+	/* keeper ↔ signer: a digest for the CA's key, and its signature */
+	MST_FRAME_SIGN,
+	MST_FRAME_SIGNED,
+	MST_FRAME_VIOLATION,        /* engine → supervisor: the process with that channel broke the rules, its link is dropped */
 	MST_FRAME__COUNT
 };
 extern const char *const mst_frame_name[MST_FRAME__COUNT];
@@ -128,6 +132,10 @@ void mst_put_link(struct mst_writer *w, const struct mst_link_frame *l);
 MST_MUST_CHECK bool mst_get_link(struct mst_view v, struct mst_link_frame *ret_l);
 void mst_put_channel(struct mst_writer *w, const struct mst_channel *c);
 MST_MUST_CHECK bool mst_get_channel(struct mst_view v, struct mst_channel *ret_c);
+/* SIGNED: 0 with the signature, or an mst_keeper_outcome or a fault with its words. */
+struct mst_signed_frame { int rc; struct mst_view sig; char why[200]; };
+void mst_put_signed(struct mst_writer *w, const struct mst_signed_frame *f);
+MST_MUST_CHECK bool mst_get_signed(struct mst_view v, struct mst_signed_frame *ret_f);
 /* Why the daemon is not ready. The first is what is so as long as nobody has said otherwise. */
 enum mst_ready { MST_READY_STARTING, MST_READY_NO_ROOM, MST_READY_STORE_GONE, MST_READY_STORE_FAILING, MST_READY_STORE_FULL, MST_READY_DRAINING,
 	MST_READY_YES, MST_READY__COUNT };

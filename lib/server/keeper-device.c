@@ -1,86 +1,75 @@
 #include "server/keeper-device.h"
 #include "server/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "secenv/root.h"
-#if MST_WITH_TPM
-#include "secenv/tpm.h"
-#endif
-#if MST_WITH_PKCS11
-#include "secenv/pkcs11.h"
-#endif
+struct device { struct mst_keeper_device d; /* first */ struct mst_secenv_place place; struct mst_secenv_guard guard; struct mst_crypto *c; };
 
-struct device { struct mst_keeper_device d; /* first */ const struct mst_conf_keeper_key *conf; struct mst_crypto *c; };
-
-static int wanted(struct mst_diag *d, const char *setting, const char *words)
+struct mst_secenv_place mst_key_place(const char *group, const struct mst_conf_keeper_key *k)
 {
-	mst_diag_set(d, 0, setting, words, NULL);
-	return MST_FAULT_CONFIG;
+	return (struct mst_secenv_place){ group, k->secret_file, k->pin_file, k->tcti, k->pcrs, k->module, k->token };
 }
 
-static int open_tpm(const struct device *v, struct secenv_root **ret, struct mst_diag *d)
+enum mst_secenv_kind mst_ca_key_kind(const struct mst_conf *c)
 {
-#if MST_WITH_TPM
-	struct mst_secenv_tpm t = { .tcti = v->conf->tcti, .pin_file = v->conf->pin_file };
+	static const enum mst_secenv_kind kinds[] = { MST_SECENV_FILE, MST_SECENV_TPM, MST_SECENV_PKCS11 };
 
-	if (!mst_secenv_pcrs(v->conf->pcrs, &t.pcrs))
-		return wanted(d, "keeper_key.pcrs", "not a list like \"0,2,7\", each once, 0 to 23");
-	return mst_secenv_tpm_open(&t, v->c, ret, d);
-#else
-	(void)v, (void)ret;
-	return wanted(d, "keeper_key.backend", "tpm was left out when this musterd was built");
-#endif
-}
-
-static int open_token(const struct device *v, struct secenv_root **ret, struct mst_diag *d)
-{
-#if MST_WITH_PKCS11
-	const struct mst_secenv_pkcs11 p = { .module = v->conf->module, .token = v->conf->token, .pin_file = v->conf->pin_file };
-
-	if (!*p.token || !*p.pin_file)
-		return wanted(d, *p.token ? "keeper_key.pin_file" : "keeper_key.token", "is needed with pkcs11");
-	return mst_secenv_pkcs11_open(&p, v->c, ret, d);
-#else
-	(void)v, (void)ret;
-	return wanted(d, "keeper_key.backend", "pkcs11 was left out when this musterd was built");
-#endif
+	return kinds[c->ca_key.key.backend];
 }
 
 static int open_root(const struct mst_keeper_device *dev, int kind, struct secenv_root **ret, struct mst_diag *d)
 {
-	const struct device *v = (const struct device *)dev;
+	struct device *v = (struct device *)(uintptr_t)dev;
 
-	if (kind == MST_SECENV_TPM)
-		return open_tpm(v, ret, d);
-	if (kind == MST_SECENV_PKCS11)
-		return open_token(v, ret, d);
-	if (kind != MST_SECENV_SECRET)
-		return wanted(d, "keeper", "a key-encryption key of a back end that this version does not know");
-	if (!v->conf->secret_file[0])
-		return wanted(d, "keeper_key.secret_file", "is needed: the key-encryption key comes of a secret");
-	*ret = mst_secenv_file(v->conf->secret_file, v->c);
-	return *ret ? 0 : MST_FAULT_MEMORY;
+	if (kind == MST_SECENV_TPM || kind == MST_SECENV_PKCS11 || kind == MST_SECENV_SECRET)
+		return mst_secenv_place_open(&v->place, (enum mst_secenv_kind)kind, &v->guard, v->c, ret, d);
+	mst_diag_set(d, 0, "keeper", "a key-encryption key of a back end that this version does not know", NULL);
+	return MST_FAULT_CONFIG;
 }
 
 static void set_limits(struct mst_keeper *k, const struct mst_conf *c)
 {
 	struct mst_keeper_limit limit[MST_RATE__COUNT];
+	const struct mst_conf_four_eyes *f = &c->four_eyes;
+	struct mst_four_eyes four = { .expires = mst_conf_four(f) ? f->expires : 0, .n_people = f->n_people,
+				      .guards = (f->keeper ? MST_GUARD_ROTATE : 0) | (f->audit ? MST_GUARD_ACCEPT : 0) };
 
+	for (size_t i = 0; i < f->n_people; i++)
+		four.people[i] = (uint32_t)f->people[i].uid;
 	for (size_t i = 0; i < MST_RATE__COUNT; i++)
 		limit[i] = (struct mst_keeper_limit){ (uint32_t)c->keeper_limits.alarm[i], (uint32_t)c->keeper_limits.most[i] };
 	mst_keeper_local_limits(k, limit, mst_now_ms);
+	mst_keeper_local_four_eyes(k, &four);
 }
 
-int mst_keeper_open(const struct mst_conf *c, bool starts, struct mst_crypto *crypto, struct mst_keeper **ret_k, struct mst_diag *d)
+/* A CA key in a device that no setting leads to would be away for ever. */
+static int fits_settings(const struct mst_conf *c, struct mst_diag *d)
+{
+	struct mst_ca_record rec;
+	int r = mst_keeper_ca_record(c->keeper, &rec, d);
+
+	if (r || !rec.kind || c->ca_key.key.backend)
+		return r;
+	mst_diag_set(d, 0, "ca_key.backend", "the CA's key is in a device (", mst_secenv_kind_text((enum mst_secenv_kind)rec.kind), "): say in which one", NULL);
+	return MST_FAULT_CONFIG;
+}
+
+int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_holder *ca, struct mst_crypto *crypto, struct mst_keeper **ret_k,
+		    struct mst_diag *d)
 {
 	static const int kinds[] = { MST_SECENV_FILE, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
-	const struct device v = { .d = { .open = open_root, .kind = kinds[c->keeper_key.backend], .starts = starts }, .conf = &c->keeper_key, .c = crypto };
-
+	struct device v = { .d = { .open = open_root, .kind = kinds[c->keeper_key.backend], .starts = starts },
+			    .place = mst_key_place("keeper_key", &c->keeper_key), .c = crypto };
 	int r;
 
+	if (ca)
+		v.d.ca = *ca;
+	snprintf(v.guard.path, sizeof(v.guard.path), "%.1000s/kek.refused", c->keeper);
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
-	r = mst_keeper_local_open_with(c->keeper, &v.d, crypto, ret_k, d);
+	r = fits_settings(c, d);
+	if (!r)
+		r = mst_keeper_local_open_with(c->keeper, &v.d, crypto, ret_k, d);
 	if (!r && starts)
 		set_limits(*ret_k, c);
 	return r;

@@ -1,10 +1,19 @@
-/* What keeper_key of the configuration names: where the key-encryption key comes from. */
+/* What keeper_key and ca_key of the configuration name: where the key-encryption key comes from, and where the CA's key is. */
 #ifndef MST_SERVER_KEEPER_DEVICE_H
 #define MST_SERVER_KEEPER_DEVICE_H
 
+#include "secenv/place.h"
 #include "server/config.h"
 
-/* mst_keeper_local_open_with() by the configuration, with its keeper_limits. `starts`: false only looks, leaves nothing in a device, and is not limited. */
-MST_MUST_CHECK int mst_keeper_open(const struct mst_conf *c, bool starts, struct mst_crypto *crypto, struct mst_keeper **ret_k, struct mst_diag *d);
+/* A group's settings as a place. Borrowed. */
+struct mst_secenv_place mst_key_place(const char *group, const struct mst_conf_keeper_key *k);
+enum mst_secenv_kind mst_ca_key_kind(const struct mst_conf *c);
+
+/*
+ * mst_keeper_local_open_with() by the configuration, with its keeper_limits. `starts`: false only looks, leaves nothing in a device, and is not limited.
+ * `ca`: who signs with a CA key in a device; NULL: nobody.
+ */
+MST_MUST_CHECK int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_holder *ca, struct mst_crypto *crypto,
+				   struct mst_keeper **ret_k, struct mst_diag *d);
 
 #endif

@@ -3,22 +3,53 @@
 
 #include "crypto/pki.h"
 #include "keeper/keeper-wire.h"
+#include "server/ca-device.h"
 #include "server/keeper-device.h"
 #include "server/unit.h"
+
+#define SIGNER_MS 10000          /* the engine waits longer */
 
 struct keeper_unit {
 	struct mst_unit u;                /* first */
 	struct mst_keeper *keeper;
 	struct mst_link *engine;
+	struct mst_call *signer;          /* of a CA key in a device; NULL: none is there now */
 };
+
+/* The digest goes to who has the device. A signer that does not answer is given up; its process begins anew and is joined again. */
+static int ask_signer(void *arg, struct mst_view record, const uint8_t digest[MST_SHA256_LEN], uint8_t *ret_sig, size_t cap, size_t *ret_n,
+		      struct mst_diag *d)
+{
+	struct keeper_unit *k = arg;
+	struct mst_signed_frame f;
+	uint8_t b[512];
+	size_t n = 0;
+	int r = k->signer ? mst_call(k->signer, (struct mst_view){ digest, MST_SHA256_LEN }, b, sizeof(b), &n) : MST_FAULT_CLOSED;
+
+	(void)record;                    /* the signer reads it where the keeper does */
+	if (r) {
+		k->signer = mst_call_free(k->signer);
+		mst_diag_set(d, 0, "ca_key", "the process with the device does not answer; its log says why", NULL);
+		return MST_KEEPER_AWAY;
+	}
+	if (!mst_get_signed((struct mst_view){ b, n }, &f) || f.sig.n > cap)
+		return MST_FAULT_BUG;
+	mst_diag_set(d, 0, "ca_key", f.why, NULL);
+	if (f.sig.n)
+		memcpy(ret_sig, f.sig.p, f.sig.n);
+	*ret_n = f.sig.n;
+	return f.rc;
+}
 
 static int open_keys(struct keeper_unit *k, struct mst_diag *d)
 {
+	const struct mst_ca_holder ca = { ask_signer, k };
+
 	if (k->keeper)
 		return 0;
 	if (!k->u.conf)
 		return MST_FAULT_BUG;
-	return mst_keeper_open(k->u.conf, true, k->u.crypto, &k->keeper, d);
+	return mst_keeper_open(k->u.conf, true, &ca, k->u.crypto, &k->keeper, d);
 }
 
 static int keeper_start(struct mst_unit *u, struct mst_diag *d)
@@ -84,6 +115,10 @@ static int keeper_attach(struct mst_unit *u, const struct mst_link_frame *who, s
 {
 	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
 
+	if (!l && who->peer == MST_PROC_SIGNER) {
+		k->signer = mst_call_free(k->signer);
+		return mst_call_new(&mst_call_signer, fd, SIGNER_MS, &k->signer);
+	}
 	if (who->peer != MST_PROC_ENGINE || fd >= 0)
 		return MST_FAULT_BUG;
 	(void)mst_link_free(k->engine);
@@ -102,6 +137,7 @@ static void keeper_stop(struct mst_unit *u)
 	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
 
 	k->engine = mst_link_free(k->engine);
+	k->signer = mst_call_free(k->signer);
 	if (k->keeper)
 		k->keeper->ops->close(k->keeper);
 }
@@ -114,4 +150,5 @@ const struct mst_unit_ops mst_keeper_unit = {
 	.channel = keeper_channel,
 	.drain = keeper_drain,
 	.stop = keeper_stop,
+	.raw_peer = MST_PROC_SIGNER,
 };

@@ -22,6 +22,7 @@ struct mst_link {
 	void *owner;
 	enum mst_phase phase;
 	bool down, down_told, freed;
+	bool broke;                   /* what came was not permitted, or no frame */
 	unsigned busy;                /* depth of callbacks: free waits for them */
 	const char *why;
 	/* what waits to be sent (socket), or to be taken by the other end (memory) */
@@ -84,8 +85,14 @@ static void go_down(struct mst_link *l, const char *why)
 	}
 }
 
+bool mst_link_broke(const struct mst_link *l)
+{
+	return l->broke;
+}
+
 static void violate(struct mst_link *l, const char *what, enum mst_frame_type t)
 {
+	l->broke = true;
 	if (l->c.violations)
 		(*l->c.violations)++;
 	if (l->c.log)
@@ -432,6 +439,7 @@ int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id, 
 		return MST_FAULT_CLOSED;
 	if (!mst_permitted(l->c.self, l->c.peer, type, l->phase)) {
 		violate(l, "sent against the permit table", type);
+		l->broke = false;
 		return MST_LINK_FORBIDDEN;
 	}
 	if (n - 4 > l->c.frame_max || l->queued + n > l->c.queue_max)

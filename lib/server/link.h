@@ -48,14 +48,17 @@ MST_MUST_CHECK int mst_link_send(struct mst_link *l, enum mst_frame_type type, u
 				 struct mst_view payload);
 MST_MUST_CHECK int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id,
 				    struct mst_view payload, int fd);
+bool mst_link_broke(const struct mst_link *l);         /* on_down: was it the other end that broke the rules? */
 void mst_link_phase(struct mst_link *l, enum mst_phase p);
 size_t mst_link_queued(const struct mst_link *l);     /* for tests: octets not yet taken by the other end */
 void mst_link_flush(struct mst_link *l);              /* try to send what waits, at once */
 struct mst_link *mst_link_free(struct mst_link *l);   /* allowed inside its callbacks; NULL is fine */
 
-/* One question, one answer, on a blocking socket: the engine's way to the keeper process. */
+/* One question, one answer, on a blocking socket: the engine's way to the keeper process, and the keeper's to the signer. */
 struct mst_call;
-MST_MUST_CHECK int mst_call_new(int fd, int timeout_ms, struct mst_call **ret);
+struct mst_call_way { enum mst_process self, peer; enum mst_frame_type ask; };
+extern const struct mst_call_way mst_call_keeper, mst_call_signer;
+MST_MUST_CHECK int mst_call_new(const struct mst_call_way *way, int fd, int timeout_ms, struct mst_call **ret);
 /* 0, or MST_FAULT_CLOSED / MST_FAULT_IO; after a fault the call link is dead. */
 MST_MUST_CHECK int mst_call(struct mst_call *c, struct mst_view question, uint8_t *answer, size_t cap,
 			    size_t *ret_n);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/text.h"
 #include "codec/gba-sbi.h"
@@ -417,6 +418,19 @@ static int primitive_request(struct listener *l, struct slot *s, const struct ms
 	return 0;
 }
 
+/* At the local socket: this process knows of the kernel who asks, and vouches for it to the keeper where that may wait for a second person. */
+static void say_who(struct listener *l, const struct mst_http_msg *m, struct mst_exchange *x)
+{
+	uint8_t text[MST_SAID_MAX];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+
+	if (x->peer.how != MST_AUTH_LOCAL || x->role != MST_ROLE_ADMIN || x->request.op != MST_OP_CREATE || !mst_conf_four(&l->u.conf->four_eyes))
+		return;
+	mst_put_said(&w, m->target, x->request.content);
+	if (!w.ok || mst_statement_make(&l->u.channel, l->u.crypto, x->peer.uid, (mst_time)time(NULL), mst_written(&w), &x->said))
+		x->said.n = 0;
+}
+
 void listener_request(struct endpoint *e, struct line n, const struct mst_http_msg *m, struct slot *s)
 {
 	struct listener *l = e->l;
@@ -455,6 +469,7 @@ void listener_request(struct endpoint *e, struct line n, const struct mst_http_m
 		listener_refuse(l, n, &copy, rsc, &d);
 		return;
 	}
+	say_who(l, m, &x);
 	mst_put_exchange(&w, &x);
 	if (!w.ok || mst_link_send(l->engine, MST_FRAME_EXCHANGE, slot_id(l, s), mst_written(&w))) {
 		l->u.m.v[MST_M_BUSY]++;

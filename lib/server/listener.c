@@ -172,9 +172,13 @@ static void on_down(void *owner, struct mst_link *link, const char *why)
 {
 	struct listener *l = owner;
 
+	bool broke = mst_link_broke(link);
+
 	if (l->engine == link)
 		l->engine = NULL;
 	(void)mst_link_free(link);
+	if (broke && l->u.own_process)
+		mst_unit_done(&l->u);            /* the next one is joined to the engine anew */
 	mst_log(&l->u.log, MST_LOG_WARNING, "the engine is gone", "why", why, NULL);
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct slot *s = &l->slot[i];

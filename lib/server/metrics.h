@@ -56,8 +56,10 @@
 	X(KEEPER_REFUSED, "muster_keeper_refused_total", "counter", "calls that the keeper refused") \
 	X(KEEPER_ALARMS, "muster_keeper_alarms_total", "counter", "minutes in which as much left the keeper as keeper_limits has an alarm for") \
 	X(KEEPER_LIMITED, "muster_keeper_limited_total", "counter", "minutes in which the keeper refused what was above keeper_limits") \
+	X(KEEPER_CA_AWAY, "muster_keeper_ca_away", "gauge", "1 while the device with the CA's key does not sign") \
 	X(KEEPER_GENERATION, "muster_keeper_generation", "gauge", "generation of the key-encryption key that is in use") \
 	X(KEEPER_REWRAPPED, "muster_keeper_rewrapped", "gauge", "keys that were wrapped anew with it, so far") \
+	X(KEEPER_DEAD, "muster_keeper_dead_keys", "gauge", "keys of the store that no generation of the key-encryption key opens, as counted after the start") \
 	X(DIAMETER_PEERS, "muster_diameter_peers", "gauge", "Diameter peers that are configured") \
 	X(DIAMETER_OPEN, "muster_diameter_peers_open", "gauge", "Diameter peers that can be talked to now") \
 	X(VIOLATIONS, "muster_permit_violations_total", "counter", "frames between processes that were not permitted") \

@@ -11,7 +11,8 @@
 #define ENG (1u << MST_PROC_ENGINE)
 #define KEE (1u << MST_PROC_KEEPER)
 #define DIA (1u << MST_PROC_DIAMETER)      /* a listener and a connector in one */
-#define CHILD (LIS | CON | ENG | KEE | DIA)
+#define SIG (1u << MST_PROC_SIGNER)
+#define CHILD (LIS | CON | ENG | KEE | DIA | SIG)
 
 static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_CONF]             = { SUP,   CHILD,           S | R },
@@ -39,6 +40,9 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_FETCH_RESULT]     = { CON | DIA, ENG,             R | D },
 	[MST_FRAME_KEEPER_CALL]      = { ENG,   KEE,             R | D },
 	[MST_FRAME_KEEPER_ANSWER]    = { KEE,   ENG,             R | D },
+	[MST_FRAME_SIGN]             = { KEE,   SIG,             R | D },
+	[MST_FRAME_SIGNED]           = { SIG,   KEE,             R | D },
+	[MST_FRAME_VIOLATION]        = { ENG,   SUP,             R | D },
 };
 
 bool mst_permitted(enum mst_process from, enum mst_process to, enum mst_frame_type type, enum mst_phase phase)

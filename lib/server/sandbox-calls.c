@@ -12,10 +12,11 @@
 #define ENG MST_WHO(MST_PROC_ENGINE)
 #define KEE MST_WHO(MST_PROC_KEEPER)
 #define DIA MST_WHO(MST_PROC_DIAMETER)
-#define NET (CON | DIA)
+#define SIG MST_WHO(MST_PROC_SIGNER)
 #define DBS MST_WHO_SERVER      /* an engine whose database is a server, … */
 #define DBT MST_WHO_SERVER_TCP  /* … and one that is reached by TCP */
-#define ALL (LIS | CON | ENG | KEE | DIA)
+#define NET (CON | DIA | SIG)          /* what reaches a token may be a service elsewhere */
+#define ALL (LIS | CON | ENG | KEE | DIA | SIG)
 
 const struct mst_sandbox_call mst_server_calls[] = {
 	/* memory, time, the loop, the end */
@@ -59,7 +60,7 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ ALL, SCMP_SYS(openat), 0, NULL },
 	{ ALL, SCMP_SYS(newfstatat), 0, "with the opening" },
 	{ ALL, SCMP_SYS(fstat), 0, "newfstatat() of older C libraries" },
-	{ LIS | CON | ENG | DIA, SCMP_SYS(lseek), 0, "stdio" },
+	{ LIS | CON | ENG | DIA | SIG, SCMP_SYS(lseek), 0, "stdio" },
 	/* peers */
 	{ LIS, SCMP_SYS(accept4), 0, NULL },
 	{ LIS | NET, SCMP_SYS(setsockopt), 0, NULL },
@@ -134,6 +135,30 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ DBS, SCMP_SYS(getsockopt), 0, "a database that is a server" },
 	{ DBS, SCMP_SYS(getsockname), 0, "a database that is a server" },
 	{ DBS, SCMP_SYS(getpeername), 0, "a database that is a server" },
+	/* the keeper waits for the signer, who waits for a device, but not for ever */
+	{ KEE, SCMP_SYS(poll), 0, NULL },
+	{ KEE, SCMP_SYS(ppoll), 0, "poll() of other machines" },
+	{ KEE, SCMP_SYS(sendto), 0, NULL },
+	{ KEE, SCMP_SYS(recvfrom), 0, NULL },
+	{ SIG, SCMP_SYS(alarm), 0, NULL },
+	{ SIG, SCMP_SYS(setitimer), 0, "alarm() of other machines" },
+	/* a module of PKCS#11 that keeps its objects in files, or has threads */
+	{ SIG, SCMP_SYS(rename), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(renameat), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(renameat2), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(mkdir), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(unlink), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(unlinkat), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(ftruncate), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(fsync), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(fdatasync), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(flock), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(readlink), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(statx), 0, "a module of PKCS#11" },
+	{ SIG, SCMP_SYS(geteuid), 0, "p11-kit: whose settings?" },
+	{ SIG, SCMP_SYS(getuid), 0, "p11-kit: whose settings?" },
+	{ SIG, SCMP_SYS(getegid), 0, "p11-kit: whose settings?" },
+	{ SIG, SCMP_SYS(getgid), 0, "p11-kit: whose settings?" },
 	/* the keeper's seal of the audit log */
 	{ KEE, SCMP_SYS(fsync), 0, NULL },
 	{ KEE, SCMP_SYS(renameat), 0, NULL },

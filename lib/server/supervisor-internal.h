@@ -45,6 +45,7 @@ struct supervisor {
 	struct child child[CHILDREN_MAX];
 	size_t n;
 	struct mst_keeper *keeper;        /* single */
+	struct mst_ca_device *ca;         /* single, and in a device */
 	struct mst_metrics m;
 	struct mst_privilege privilege;
 	bool ready, stopping, reloading;

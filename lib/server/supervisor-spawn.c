@@ -288,14 +288,21 @@ static int join(struct child *a, struct child *b)
 	return r;
 }
 
-/* Who talks to whom: everybody with the engine. */
+/* Who talks to whom: everybody with the engine, but for the signer, who has the keeper and nobody else. */
+static bool talks(const struct child *a, const struct child *b)
+{
+	if (a->kind == MST_PROC_SIGNER || b->kind == MST_PROC_SIGNER)
+		return a->kind == MST_PROC_KEEPER || b->kind == MST_PROC_KEEPER;
+	return (a->kind == MST_PROC_ENGINE) != (b->kind == MST_PROC_ENGINE);
+}
+
 static int join_all(struct child *c)
 {
 	for (size_t i = 0; i < c->s->n; i++) {
 		struct child *o = &c->s->child[i];
 		int r;
 
-		if (o == c || !up(o) || (c->kind == MST_PROC_ENGINE) == (o->kind == MST_PROC_ENGINE))
+		if (o == c || !up(o) || !talks(c, o))
 			continue;
 		r = join(c, o);
 		if (r)

@@ -1,3 +1,4 @@
+#include "server/ca-device.h"
 #include "server/keeper-device.h"
 #include "server/supervisor.h"
 
@@ -256,6 +257,25 @@ static void took_ready(struct child *c)
 	reload_progress(c->s);
 }
 
+/*
+ * The engine dropped the link of a process for what it said. Without one it is of no use, and whatever it has become it does not stay: it ends
+ * and is started again, after the same pauses as one that ends by itself.
+ */
+static void broke_rules(struct supervisor *s, struct mst_view payload)
+{
+	struct mst_reader r = mst_reader_of(payload);
+	uint32_t channel = mst_read_u32(&r);
+
+	for (size_t i = 0; mst_read_end(&r) && channel && i < s->n; i++) {
+		struct child *c = &s->child[i];
+
+		if (c->channel != channel || c->pid <= 0 || s->stopping)
+			continue;
+		mst_log(&s->log, MST_LOG_ERROR, "a process broke the rules between processes and is ended", "process", c->name, NULL);
+		kill(c->pid, SIGKILL);
+	}
+}
+
 static void on_control(void *owner, struct mst_link *l, const struct mst_frame *f, int fd)
 {
 	struct child *c = owner;
@@ -273,6 +293,9 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 		break;
 	case MST_FRAME_CRL:
 		crl_came(c->s, f->payload);
+		break;
+	case MST_FRAME_VIOLATION:
+		broke_rules(c->s, f->payload);
 		break;
 	case MST_FRAME_FAILED:
 		if (!mst_view_to_str(mst_view_sub(f->payload, 0, sizeof(text) - 1), text, sizeof(text)))
@@ -513,6 +536,8 @@ static void plan(struct supervisor *s)
 
 	if (!one)
 		(void)add(s, MST_PROC_KEEPER, MST_ROLE_NONE, "keeper");
+	if (!one && s->conf->ca_key.key.backend)
+		(void)add(s, MST_PROC_SIGNER, MST_ROLE_NONE, "signer");
 	(void)add(s, MST_PROC_ENGINE, MST_ROLE_NONE, "engine");
 	if (mst_conf_asks(s->conf))
 		(void)add(s, MST_PROC_CONNECTOR, MST_ROLE_MAF, "connector");
@@ -544,6 +569,22 @@ static int become_somebody(struct supervisor *s, struct mst_diag *d)
 	return r;
 }
 
+/* `processes = single`: it is here, and so is the device of a CA key. */
+static int open_keeper(struct supervisor *s, struct mst_diag *d)
+{
+	struct mst_ca_holder ca = { NULL, NULL };
+	struct mst_diag why = { 0 };
+	int r = s->conf->ca_key.key.backend ? mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d) : 0;
+
+	if (!r && s->ca) {
+		ca = mst_ca_device_holder(s->ca);
+		if (mst_ca_device_look(s->ca, &why))
+			mst_log(&s->log, MST_LOG_ERROR, "the device with the CA's key does not sign; nothing is certified or revoked until it does", "why",
+				why.text, NULL);
+	}
+	return r ? r : mst_keeper_open(s->conf, true, &ca, s->setup->crypto, &s->keeper, d);
+}
+
 static int start(struct supervisor *s)
 {
 	static const int sig[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
@@ -564,7 +605,7 @@ static int start(struct supervisor *s)
 	r = r ? r : daemon_sockets(s, &d);
 	r = r ? r : become_somebody(s, &d);
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
-		r = mst_keeper_open(s->conf, true, s->setup->crypto, &s->keeper, &d);
+		r = open_keeper(s, &d);
 	if (r) {
 		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "setting", d.field, "why",
 			d.text[0] ? d.text : mst_fault_text(r), NULL);
@@ -605,6 +646,7 @@ static void finish(struct supervisor *s)
 	crl_free(s);
 	if (s->keeper)
 		s->keeper->ops->close(s->keeper);
+	s->ca = mst_ca_device_free(s->ca);
 	for (size_t i = 0; i < MST_COUNT(s->signals); i++)
 		if (s->signals[i])
 			event_free(s->signals[i]);

@@ -196,8 +196,15 @@ static int no_rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 	return 0;
 }
 
+static int ca_here(struct mst_keeper *k, struct mst_keeper_ca *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_ca){ .kind = 0 };
+	return 0;
+}
+
 static const struct mst_keeper_ops keeper_ops = { .name = "test", .release = release, .seal_log = seal_log, .last_seal = last_seal, .generations = one_generation,
-						  .rates = no_rates };
+						  .rates = no_rates, .ca_state = ca_here };
 static struct mst_keeper keeper = { &keeper_ops };
 
 /* --- the other ends --- */

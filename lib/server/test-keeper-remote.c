@@ -229,9 +229,31 @@ static int rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 	return seen.rc;
 }
 
+static int ca_state(struct mst_keeper *k, struct mst_keeper_ca *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_ca){ 3, true, 5, "pulled out" };
+	return seen.rc;
+}
+
+static int leave_ask(struct mst_keeper *k, const struct mst_said *q, struct mst_ticket *ret)
+{
+	(void)k;
+	assert_true(q->from == 9 && q->now == 1800000000 && mst_view_eq_str(q->statement, "said") && q->request.n == MST_SAID_MAX);
+	*ret = (struct mst_ticket){ .uid = 1201, .when = 1800000000, .nonce = { 1, 2, 3 }, .wrapped = { { 7 }, MST_WRAPPED_MAX } };
+	return seen.rc;
+}
+
+static int leave_give(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket)
+{
+	(void)k;
+	assert_true(mst_view_eq_str(yes->request, "yes") && request.n == MST_SAID_MAX && ticket->n == 2);
+	return seen.rc;
+}
+
 static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
                                                  gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal,
-                                                 generations, rotate, rewrap, retire, rates, NULL };
+                                                 generations, rotate, rewrap, retire, rates, ca_state, leave_ask, leave_give, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -381,6 +403,37 @@ static void ask_rates(struct mst_keeper *k)
 	seen.rc = 0;
 }
 
+static void ask_leave(struct mst_keeper *k)
+{
+	static const uint8_t body[MST_SAID_MAX + 1];
+	struct mst_said q = { 9, MST_VIEW_LIT("said"), { body, MST_SAID_MAX }, 1800000000 };
+	struct mst_wrapped w = { { 4, 5 }, 2 };
+	struct mst_ticket t = { .uid = 0 }, want = { .uid = 0 };
+
+	assert_int_equal(leave_ask(NULL, &q, &want), 0);
+	assert_int_equal(k->ops->leave_ask(k, &q, &t), 0);
+	assert_memory_equal(&t, &want, sizeof(t));
+	q.request.n++;
+	assert_int_equal(k->ops->leave_ask(k, &q, &t), MST_KEEPER_DENIED);
+	q.request = MST_VIEW_LIT("yes");
+	assert_int_equal(k->ops->leave_give(k, &q, (struct mst_view){ body, MST_SAID_MAX }, &w), 0);
+	assert_int_equal(k->ops->leave_give(k, &q, (struct mst_view){ body, MST_SAID_MAX + 1 }, &w), MST_KEEPER_DENIED);
+	seen.rc = MST_KEEPER_SAME;
+	assert_int_equal(k->ops->leave_give(k, &q, (struct mst_view){ body, MST_SAID_MAX }, &w), MST_KEEPER_SAME);
+	seen.rc = 0;
+}
+
+static void ask_ca(struct mst_keeper *k)
+{
+	struct mst_keeper_ca ca;
+
+	assert_int_equal(k->ops->ca_state(k, &ca), 0);
+	assert_true(ca.kind == 3 && ca.away && ca.times == 5 && !strcmp(ca.why, "pulled out"));
+	seen.rc = MST_KEEPER_AWAY;
+	assert_int_equal(k->ops->ca_state(k, &ca), MST_KEEPER_AWAY);
+	seen.rc = 0;
+}
+
 static void calls(void **state)
 {
 	const struct mst_keeper_caller caller = { carry, NULL };
@@ -419,6 +472,8 @@ static void calls(void **state)
 	ask_seals(k);
 	ask_rotation(k);
 	ask_rates(k);
+	ask_ca(k);
+	ask_leave(k);
 	/* outcomes and faults come through; nothing is written then */
 	out.n = 0;
 	seen.rc = MST_KEEPER_DENIED;
@@ -454,8 +509,8 @@ static void garbage(void **state)
 			uint8_t q[4] = { (uint8_t)op, 0xff, 0xff, 0xff };
 			struct mst_writer w = mst_writer_of(b, sizeof(b));
 
-			if ((op == 6 || (op >= 17 && op <= 19) || op == 22) && n == 1)
-				continue;         /* ca_cert, last_seal, generations, rotate, rates: complete with their one octet */
+			if ((op == 6 || (op >= 17 && op <= 19) || op == 22 || op == 23) && n == 1)
+				continue;         /* ca_cert, last_seal, generations, rotate, rates, ca_state: complete with their one octet */
 			assert_false(mst_keeper_serve(&local, (struct mst_view){ q, n }, &w));
 			assert_true(w.n == 6 && b[3] == MST_KEEPER_DENIED);
 		}

@@ -298,7 +298,7 @@ static void test_call(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
-	assert_int_equal(mst_call_new(fd[0], 2000, &c), 0);
+	assert_int_equal(mst_call_new(&mst_call_keeper, fd[0], 2000, &c), 0);
 	assert_int_equal(pthread_create(&t, NULL, answerer, &fd[1]), 0);
 	assert_int_equal(mst_call(c, MST_VIEW_LIT("hello"), out, sizeof(out), &n), 0);
 	pthread_join(t, NULL);
@@ -319,7 +319,7 @@ static void test_call_deadline(void **state)
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
-	assert_int_equal(mst_call_new(fd[0], 30, &c), 0);
+	assert_int_equal(mst_call_new(&mst_call_keeper, fd[0], 30, &c), 0);
 	assert_int_equal(mst_call(c, MST_VIEW_LIT("hello"), out, sizeof(out), &n), MST_FAULT_IO);
 	/* a late answer must not be taken for that of the next question */
 	assert_int_equal(mst_call(c, MST_VIEW_LIT("hello"), out, sizeof(out), &n), MST_FAULT_CLOSED);

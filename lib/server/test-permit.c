@@ -29,6 +29,10 @@ static const char *const allowed[] = {
 	"diameter>supervisor ready SRD", "diameter>supervisor failed SRD", "diameter>supervisor metrics RD",
 	"diameter>engine exchange RD", "engine>diameter answer RD", "engine>diameter busy RD",
 	"engine>diameter fetch RD", "diameter>engine fetch-result RD",
+	/* the process that has the device with the CA's key: it hears digests of the keeper, and of nobody else anything */
+	"supervisor>signer conf SR", "supervisor>signer link SRD", "supervisor>signer start S", "supervisor>signer reload R",
+	"supervisor>signer drain SR", "signer>supervisor ready SRD", "signer>supervisor failed SRD", "signer>supervisor metrics RD",
+	"keeper>signer sign RD", "signer>keeper signed RD", "engine>supervisor violation RD",
 	"engine>keeper keeper-call RD", "keeper>engine keeper-answer RD",
 };
 

@@ -40,7 +40,7 @@ struct mst_unit_ops {
 	void (*stop)(struct mst_unit *u);                          /* free everything; the base still runs */
 	enum mst_process raw_peer; /* links to this kind are given as sockets */
 };
-extern const struct mst_unit_ops mst_listener_unit, mst_connector_unit, mst_engine_unit, mst_keeper_unit;
+extern const struct mst_unit_ops mst_listener_unit, mst_connector_unit, mst_engine_unit, mst_keeper_unit, mst_signer_unit;
 
 struct mst_unit {
 	const struct mst_unit_ops *ops;

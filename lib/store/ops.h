@@ -173,6 +173,11 @@ struct mst_store_ops {
 	int (*wrapped_list)(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
 			    int (*each)(void *, const struct mst_wrapped_row *), void *arg);
 	int (*wrapped_put)(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
+	int (*approval_insert)(struct mst_store *s, struct mst_approval *r);
+	int (*approval_update)(struct mst_store *s, const struct mst_approval *r);
+	int (*approval_get)(struct mst_store *s, int64_t id, struct mst_approval *ret);
+	int (*approval_list)(struct mst_store *s, bool waits, int64_t after, size_t limit, int (*each)(void *, const struct mst_approval *), void *arg);
+	int (*approval_forget)(struct mst_store *s, mst_time before);
 	int (*rotation_put)(struct mst_store *s, const struct mst_rotation *r);
 	int (*rotation_get)(struct mst_store *s, struct mst_rotation *ret);
 	int (*seal_put)(struct mst_store *s, const struct mst_log_seal *r);

@@ -151,6 +151,7 @@ enum sq_slot {
 	SQ_WRAPPED_SIMS, SQ_WRAPPED_SIM,
 	SQ_WRAPPED_KSS, SQ_WRAPPED_KS,
 	SQ_WRAPPED_AVS, SQ_WRAPPED_AV,
+	SQ_APPROVAL_INSERT, SQ_APPROVAL_UPDATE, SQ_APPROVAL_GET, SQ_APPROVAL_LIST, SQ_APPROVAL_FORGET,
 	SQ_ROTATION_PUT, SQ_ROTATION_GET,
 	SQ_SEAL_PUT,
 	SQ_SEAL_LIST,
@@ -455,6 +456,11 @@ int sq_event_is(struct mst_store *s, const struct mst_event_head *h);
 int sq_wrapped_list(struct mst_store *s, enum mst_wrapped_part p, int64_t after, size_t limit,
 		    int (*each)(void *, const struct mst_wrapped_row *), void *arg);
 int sq_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
+int sq_approval_insert(struct mst_store *s, struct mst_approval *r);
+int sq_approval_update(struct mst_store *s, const struct mst_approval *r);
+int sq_approval_get(struct mst_store *s, int64_t id, struct mst_approval *ret);
+int sq_approval_list(struct mst_store *s, bool waits, int64_t after, size_t limit, int (*each)(void *, const struct mst_approval *), void *arg);
+int sq_approval_forget(struct mst_store *s, mst_time before);
 int sq_rotation_put(struct mst_store *s, const struct mst_rotation *r);
 int sq_rotation_get(struct mst_store *s, struct mst_rotation *ret);
 int sq_seal_put(struct mst_store *s, const struct mst_log_seal *r);

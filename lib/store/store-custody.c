@@ -46,3 +46,28 @@ int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret)
 {
 	return s->ops->rotation_get(s, ret);
 }
+
+int mst_store_approval_insert(struct mst_store *s, struct mst_approval *r)
+{
+	return s->ops->approval_insert(s, r);
+}
+
+int mst_store_approval_update(struct mst_store *s, const struct mst_approval *r)
+{
+	return s->ops->approval_update(s, r);
+}
+
+int mst_store_approval_get(struct mst_store *s, int64_t id, struct mst_approval *ret)
+{
+	return s->ops->approval_get(s, id, ret);
+}
+
+int mst_store_approval_list(struct mst_store *s, bool waits, int64_t after, size_t limit, int (*each)(void *, const struct mst_approval *), void *arg)
+{
+	return s->ops->approval_list(s, waits, after, limit, each, arg);
+}
+
+int mst_store_approval_forget(struct mst_store *s, mst_time before)
+{
+	return s->ops->approval_forget(s, before);
+}

@@ -578,6 +578,30 @@ MST_MUST_CHECK int mst_store_seal_list(struct mst_store *s, uint64_t after, int 
  * MST_FAULT_CORRUPT (it is missing, or has another). */
 MST_MUST_CHECK int mst_store_event_is(struct mst_store *s, const struct mst_event_head *h);
 
+/* --- what waits for a second person (decision 0035) --- */
+
+enum mst_approval_state { MST_APPROVAL_WAITS, MST_APPROVAL_DONE, MST_APPROVAL_REFUSED, MST_APPROVAL_OVER };
+struct mst_said_text { uint16_t n; uint8_t b[MST_SAID_MAX]; };
+struct mst_approval {
+	int64_t id;                       /* rises, and is never given twice */
+	enum mst_approval_state state;
+	int64_t asked_by;                 /* user id */
+	mst_time asked, expires;
+	uint8_t nonce[MST_TICKET_NONCE];
+	struct mst_wrapped ticket;
+	struct mst_said_text request;     /* mst_put_said() */
+	int64_t by;                       /* who ended it, when, and what came of it (an RSC) */
+	mst_time ended;
+	int64_t outcome;
+	char reason[128];
+};
+MST_MUST_CHECK int mst_store_approval_insert(struct mst_store *s, struct mst_approval *r);        /* id is written */
+MST_MUST_CHECK int mst_store_approval_update(struct mst_store *s, const struct mst_approval *r);  /* state, by, ended, outcome, reason; NONE */
+MST_MUST_CHECK int mst_store_approval_get(struct mst_store *s, int64_t id, struct mst_approval *ret);
+/* In order; `waits`: only those that still wait. */
+MST_MUST_CHECK int mst_store_approval_list(struct mst_store *s, bool waits, int64_t after, size_t limit, int (*each)(void *, const struct mst_approval *), void *arg);
+MST_MUST_CHECK int mst_store_approval_forget(struct mst_store *s, mst_time before);               /* ended before that */
+
 /* --- every key that the keeper has wrapped, for wrapping anew (decision 0027) --- */
 
 enum mst_wrapped_part { MST_WRAPPED_CREDENTIAL, MST_WRAPPED_KEYREG, MST_WRAPPED_SIM, MST_WRAPPED_KS, MST_WRAPPED_AV, MST_WRAPPED__COUNT };

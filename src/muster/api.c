@@ -188,6 +188,21 @@ int api_explain(int status, const json_t *body)
 	return EXIT_REFUSED;
 }
 
+/* Four eyes: nothing has been done yet. */
+int api_waits(const struct muster *m, int status, json_t *answer)
+{
+	const json_t *a = json_object_get(answer, "approval");
+	long long id = json_integer_value(json_object_get(a, "id"));
+
+	if (status != 202 || !json_is_object(a))
+		return EXIT_DONE;
+	if (m->json)
+		print_json(json_incref(answer));
+	else
+		say("waits for a second person until %s: muster approve show %lld, muster approve give %lld", human_time(text_of(a, "expires")), id, id);
+	return EXIT_WAITS;
+}
+
 int api_ask(const struct muster *m, const char *method, const char *path, json_t *body, json_t **ret_body)
 {
 	struct api *a = api_open(m);
@@ -207,8 +222,12 @@ int api_ask(const struct muster *m, const char *method, const char *path, json_t
 		json_decref(answer);
 		return status == 500 ? EXIT_FAULT : r;
 	}
-	*ret_body = answer;
-	return EXIT_DONE;
+	r = api_waits(m, status, answer);
+	if (r == EXIT_DONE)
+		*ret_body = answer;
+	else
+		json_decref(answer);
+	return r;
 }
 
 int api_node(struct muster *m, int argc, char **argv, const char *part, json_t **ret_answer)

@@ -76,11 +76,11 @@ static json_t *ask(struct api *api, const char *method, const char *path, json_t
 	return NULL;
 }
 
-static json_t *ask_page(struct api *api, json_int_t after, int limit)
+static json_t *ask_page(struct api *api, json_int_t after, int limit, const char *approval)
 {
-	char path[128];
+	char path[160];
 
-	snprintf(path, sizeof(path), "/v1/events?limit=%d&after=%lld", limit, (long long)after);
+	snprintf(path, sizeof(path), "/v1/events?limit=%d&after=%lld%s%.20s", limit, (long long)after, *approval ? "&approval=" : "", approval);
 	return ask(api, "GET", path, NULL);
 }
 
@@ -96,9 +96,9 @@ static json_t *ask_seals(struct api *api)
 }
 
 /* The entry before the first: the log's own anchor, or the entry that is named. */
-static json_t *find_anchor(struct api *api, json_int_t after)
+static json_t *find_anchor(struct api *api, json_int_t after, const char *approval)
 {
-	json_t *page = ask_page(api, after ? after - 1 : 0, 1), *first, *anchor = NULL;
+	json_t *page = ask_page(api, after ? after - 1 : 0, 1, approval), *first, *anchor = NULL;
 
 	if (!page)
 		return NULL;
@@ -113,9 +113,9 @@ static json_t *find_anchor(struct api *api, json_int_t after)
 	return anchor;
 }
 
-static bool copy_all(struct copy *c, struct api *api, json_int_t after)
+static bool copy_all(struct copy *c, struct api *api, json_int_t after, const char *approval)
 {
-	json_t *anchor = find_anchor(api, after);
+	json_t *anchor = find_anchor(api, after, approval);
 	json_t *seals = anchor ? ask_seals(api) : NULL;
 	bool ok = seals != NULL;
 
@@ -128,7 +128,7 @@ static bool copy_all(struct copy *c, struct api *api, json_int_t after)
 		ok = put_line(c, json_pack("{s:o}", "anchor", anchor));
 	}
 	while (ok) {
-		json_t *page = ask_page(api, c->seq, 500), *entry;
+		json_t *page = ask_page(api, c->seq, 500, approval), *entry;
 		size_t i, n = json_array_size(json_object_get(page, "events"));
 
 		ok = page != NULL;
@@ -154,29 +154,47 @@ static bool finish(struct copy *c, bool ok)
 	return ok;
 }
 
+/* Where a copy wants two persons it is asked for, and made later, with what the second one said yes to. */
+static int ask_leave(struct muster *m, struct api *api)
+{
+	json_t *answer = NULL;
+	int status = 0, r;
+
+	if (api_call(api, "POST", "/v1/events/export", json_object(), &status, &answer) < 0)
+		return EXIT_FAULT;
+	r = status / 100 == 2 ? api_waits(m, status, answer) : api_explain(status, answer);
+	json_decref(answer);
+	return r;
+}
+
 int audit_export(struct muster *m, int argc, char **argv)
 {
-	const char *out = NULL, *after = "0";
-	const struct opt opts[] = { { "out", &out, NULL }, { "after", &after, NULL } };
+	const char *out = NULL, *after = "0", *approval = "";
+	const struct opt opts[] = { { "out", &out, NULL }, { "after", &after, NULL }, { "approval", &approval, NULL } };
 	struct copy c = { 0 };
 	struct api *api;
 	json_int_t first;
 	char *end;
-	int fd;
+	int fd, r;
 	bool ok;
 
 	argc = take_options(NULL, argc, argv, opts, MST_COUNT(opts));
 	if (argc < 0)
 		return EXIT_USAGE;
 	first = strtoll(after, &end, 10);
-	if (argc || !out || *end || first < 0)
-		return usage_error(NULL, "wants --out FILE, and --after the number of an entry");
+	if (argc || !out || *end || first < 0 || strspn(approval, "0123456789") != strlen(approval))
+		return usage_error(NULL, "wants --out FILE, --after the number of an entry, and --approval a number of muster approve");
 	c.path = out;
 	if (snprintf(c.part, sizeof(c.part), "%s.part", out) >= (int)sizeof(c.part))
 		return usage_error(NULL, "the name of the file is too long");
 	api = api_open(m);
 	if (!api)
 		return EXIT_FAULT;
+	r = *approval ? EXIT_DONE : ask_leave(m, api);
+	if (r != EXIT_DONE) {
+		api_close(api);
+		return r;
+	}
 	fd = open(c.part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	c.f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!c.f) {
@@ -186,7 +204,7 @@ int audit_export(struct muster *m, int argc, char **argv)
 		api_close(api);
 		return EXIT_FAULT;
 	}
-	ok = finish(&c, copy_all(&c, api, first));
+	ok = finish(&c, copy_all(&c, api, first, approval));
 	api_close(api);
 	if (ok && m->json)
 		print_json(json_pack("{s:I, s:s}", "seq", c.seq, "hash", c.hash));
@@ -218,7 +236,7 @@ static int look_for_kept(struct api *api, const struct mst_log_seal *kept)
 	size_t n = 0;
 	bool same;
 
-	page = ask_page(api, (json_int_t)kept->seq - 1, 1);
+	page = ask_page(api, (json_int_t)kept->seq - 1, 1, "");
 	if (!page)
 		return EXIT_FAULT;
 	one = json_array_get(json_object_get(page, "events"), 0);
@@ -418,7 +436,7 @@ static int audit_accept(struct muster *m, int argc, char **argv)
 
 static const struct command commands[] = {
 	{ "verify", audit_verify, "[FILE...] [--ca FILE] [--seal FILE]", "is the audit log, or a copy of it, whole and the one that was sealed?" },
-	{ "export", audit_export, "--out FILE [--after N]", "copy the audit log into a file" },
+	{ "export", audit_export, "--out FILE [--after N] [--approval N]", "copy the audit log into a file" },
 	{ "seal", audit_seal, "[--out FILE]", "have the keeper sign the newest entry now, and show that" },
 	{ "accept", audit_accept, "--reason TEXT", "stand for a log that is not the one that was sealed: after a restored backup" },
 };

@@ -189,6 +189,32 @@ static void check_rates(struct doctor *d, const json_t *answer)
 	        "else set keeper_limits to a few times your busiest minute");
 }
 
+/* Of another keeper, or of a generation that was destroyed: a store that came back from a backup beside a newer keeper. */
+static void check_dead(struct doctor *d)
+{
+	char path[96] = "/v1/keeper/dead", first[100] = "", text[240];
+	long long dead = 0;
+	bool done = false;
+
+	while (!done) {
+		json_t *a = NULL;
+
+		if (api_ask(d->m, "GET", path, NULL, &a) != EXIT_DONE)
+			return;
+		if (!dead && json_object_get(a, "first"))
+			snprintf(first, sizeof(first), "%.99s", shown(text_of(a, "first")));
+		dead += json_integer_value(json_object_get(a, "dead"));
+		done = json_is_true(json_object_get(a, "done"));
+		snprintf(path, sizeof(path), "/v1/keeper/dead?part=%lld&after=%lld", (long long)json_integer_value(json_object_get(a, "part")),
+			 (long long)json_integer_value(json_object_get(a, "after")));
+		json_decref(a);
+	}
+
+	snprintf(text, sizeof(text), "%lld are of no generation that the keeper has%s%s", dead, dead ? ", the first is " : "", first);
+	doctor_finding(d, dead == 0, "keys of the store", text, "store and keeper are not of one time: bring both back from the same backup; else those nodes have to "
+		       "enrol anew, and SIMs to be added again");
+}
+
 static void check_api(struct doctor *d)
 {
 	json_t *answer = NULL;
@@ -215,8 +241,11 @@ static void check_api(struct doctor *d)
 	        "an entry was changed or removed after it was written; compare with your backup: muster audit verify");
 	json_decref(answer);
 	answer = NULL;
-	if (api_ask(d->m, "GET", "/v1/keeper", NULL, &answer) == EXIT_DONE)
+	if (api_ask(d->m, "GET", "/v1/keeper", NULL, &answer) == EXIT_DONE) {
 		check_rates(d, answer);
+		doctor_ca_key(d, answer);
+		check_dead(d);
+	}
 	json_decref(answer);
 }
 
@@ -245,6 +274,7 @@ static void check_installation(struct doctor *d)
 	doctor_finding(d, wall_clock() > MST_BUILD_TIME, "clock", wall_clock() > MST_BUILD_TIME ? "" : "it shows a time before this program was built",
 	        "set the clock; certificates cannot be judged without it");
 	if (check_config(d)) {
+		doctor_keys(d);
 		check_kek(d);
 		doctor_secret_file(d, "keeper/ca.key", "CA key");
 		doctor_secret_file(d, "tls/mef.key", "MEF key");

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cert.h"
+#include "init-ca.h"
 #include "install.h"
 #include "keeper/keeper.h"
 #include "muster.h"
@@ -94,9 +95,10 @@ static int make_keys(const struct install *in)
 	int r;
 
 	path_join(keeper_dir, sizeof(keeper_dir), in->dir, "keeper");
-	r = mst_keeper_create_files_for(keeper_dir, in->sp, permitted, names, wall_clock(), mst_crypto_openssl(), &d);
+	r = mst_keeper_create_files_in(keeper_dir, &(struct mst_keeper_new_ca){ in->sp, permitted, names, in->ca ? in->ca->root : NULL }, wall_clock(),
+				       mst_crypto_openssl(), &d);
 	if (r == 0)
-		r = mst_keeper_local_open(keeper_dir, mst_crypto_openssl(), &k.keeper, &d);
+		r = in->ca ? init_ca_keeper(in->ca, keeper_dir, &k.keeper, &d) : mst_keeper_local_open(keeper_dir, mst_crypto_openssl(), &k.keeper, &d);
 	if (r != 0) {
 		complain("the keeper's keys: %s", d.text[0] ? d.text : mst_fault_text(r));
 		return EXIT_FAULT;
@@ -175,6 +177,8 @@ static int write_config(const struct install *in)
 	more = mst_writer_of(text + n, sizeof(text) - (size_t)n);
 	if (*in->plmn)
 		install_gba_groups(in, host, &more);
+	if (in->ca)
+		init_ca_config(in->ca, &more);
 	if (!more.ok) {
 		complain("a name is too long");
 		return EXIT_USAGE;
@@ -333,11 +337,13 @@ static int tell(const struct muster *m, const struct install *in)
 int cmd_init(struct muster *m, int argc, char **argv)
 {
 	const char *sp = "sp.example.com", *mef = NULL, *maf = NULL, *bbn = NULL, *mef_port = "8443", *maf_port = "8444", *bbn_port = "8445", *address = "127.0.0.1",
-	           *processes = "split", *metrics = "", *gba = NULL, *hss_port = "8449", *bsf_port = "8080", *zn_port = "8448";
+	           *processes = "split", *metrics = "", *gba = NULL, *ca_key = "file", *ca_pin = NULL, *ca_state = NULL, *hss_port = "8449", *bsf_port = "8080", *zn_port = "8448";
 	const struct opt opts[] = { { "sp", &sp, NULL }, { "mef", &mef, NULL }, { "maf", &maf, NULL }, { "mef-port", &mef_port, NULL },
 		                    { "maf-port", &maf_port, NULL }, { "bbn", &bbn, NULL }, { "bbn-port", &bbn_port, NULL }, { "address", &address, NULL },
 		                    { "processes", &processes, NULL }, { "metrics", &metrics, NULL }, { "gba", &gba, NULL },
-		                    { "hss-port", &hss_port, NULL }, { "bsf-port", &bsf_port, NULL }, { "zn-port", &zn_port, NULL } };
+		                    { "hss-port", &hss_port, NULL }, { "bsf-port", &bsf_port, NULL }, { "zn-port", &zn_port, NULL },
+		                    { "ca-key", &ca_key, NULL }, { "ca-pin-file", &ca_pin, NULL }, { "ca-module-state", &ca_state, NULL } };
+	static struct init_ca ca;
 	struct install in = { .listeners = 2 };
 	int r;
 
@@ -375,6 +381,13 @@ int cmd_init(struct muster *m, int argc, char **argv)
 		return usage_error(NULL, "--mef, --maf and --bbn are FQDNs");
 	if (gba && !install_gba(&in, gba))
 		return usage_error(NULL, "--gba: \"%s\" is not MCC and MNC of a mobile operator, 5 or 6 digits; 00101 is for tests", gba);
-	r = install_make(&in);
+	if (!init_ca_parse(&ca, ca_key, ca_pin, ca_state))
+		return EXIT_USAGE;
+	if (ca.kind != MST_SECENV_FILE)
+		in.ca = &ca;
+	r = in.ca ? init_ca_open(in.ca, &(struct mst_diag){ 0 }) : EXIT_DONE;
+	if (r == EXIT_DONE)
+		r = install_make(&in);
+	init_ca_close(&ca);
 	return r == EXIT_DONE ? tell(m, &in) : r;
 }

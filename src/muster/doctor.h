@@ -27,4 +27,8 @@ void doctor_diameter(struct doctor *d);
 /* `where`: a reader's name or its beginning, "" for any, or a modem's port, which begins with '/'. `pin_file` may be NULL. */
 void doctor_card(struct doctor *d, const char *where, const char *pin_file);
 
+/* doctor-keys.c */
+void doctor_keys(struct doctor *d);
+void doctor_ca_key(struct doctor *d, const json_t *keeper);
+
 #endif

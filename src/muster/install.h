@@ -5,6 +5,7 @@
 #include "base/writer.h"
 #include "codec/ident.h"
 
+struct init_ca;
 struct install {
 	const char *dir;
 	char sp[MST_ID_MAX], mef[MST_ID_MAX], maf[MST_ID_MAX], bbn[MST_ID_MAX];
@@ -16,6 +17,7 @@ struct install {
 	char plmn[8], hss[MST_ID_MAX], bsf[MST_ID_MAX], zn[MST_ID_MAX];
 	unsigned hss_port, bsf_port, zn_port;
 	int listeners;
+	struct init_ca *ca;              /* NULL: the CA's key in its file */
 };
 
 /* Names of the GBA roles by `sp` and MCC and MNC (5 or 6 digits; TS 23.003 16.2). False when these are none. */

@@ -14,7 +14,8 @@
 
 static const struct command commands[] = {
 	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
-	  "[--metrics ADDR] [--gba MCCMNC] [--hss-port N] [--bsf-port N] [--zn-port N]",
+	  "[--metrics ADDR] [--gba MCCMNC] [--hss-port N] [--bsf-port N] [--zn-port N] "
+	  "[--ca-key file|tpm[:TCTI]|pkcs11:URI] [--ca-pin-file FILE] [--ca-module-state PATH]",
 	  "make a complete local installation: CA, roles, store, configuration" },
 	{ "node", cmd_node, "add|import|bind|number|place|secret|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|extend|suspend|resume|end …", "M2M service subscriptions" },
@@ -29,6 +30,7 @@ static const struct command commands[] = {
 	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N]", "what happened: who, what, why" },
 	{ "keeper", cmd_keeper, "show|rotate|finish …", "the keeper's key-encryption key" },
+	{ "approve", cmd_approve, "list|show|give|refuse …", "say yes, as a second person, to what waits for one (four_eyes)" },
 	{ "audit", cmd_audit, "verify|export|seal|accept …", "is the audit log whole? copies of it, and seals" },
 	{ "command", cmd_command, "cert-prov|dev-cfg|mo-node|list|show|cancel …", "what the MEF tells nodes to do" },
 	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },
@@ -47,7 +49,7 @@ static void help(void)
 	say("  --provider FQDN  as the people of that service provider: its subscriptions, nodes and events only");
 	say("  --json         answers as JSON");
 	say("  --help, --version");
-	say("\n`muster COMMAND --help` tells more. Exit status: 0 done, 1 refused, 2 usage, 3 fault.");
+	say("\n`muster COMMAND --help` tells more. Exit status: 0 done, 1 refused, 2 usage, 3 fault, 4 waits for a second person.");
 }
 
 static void print_command(const char *prefix, const struct command *c, FILE *to)
@@ -98,7 +100,8 @@ int run_command(struct muster *m, const struct command *table, size_t n, const c
 	running = c;
 	running_prefix = prefix;
 	if (argc > 1 && strcmp(argv[argc - 1], "--help") == 0 && c->run != cmd_node && c->run != cmd_subscription && c->run != cmd_cert &&
-	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim && c->run != cmd_audit && c->run != cmd_keeper && c->run != cmd_gba) {
+	    c->run != cmd_bundle && c->run != cmd_command && c->run != cmd_rule && c->run != cmd_sim && c->run != cmd_audit && c->run != cmd_approve &&
+	    c->run != cmd_keeper && c->run != cmd_gba) {
 		print_command(prefix, c, stdout);
 		say("%s", c->help);
 		return EXIT_DONE;

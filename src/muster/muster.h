@@ -15,7 +15,7 @@
 #include "base/time.h"
 #include "base/writer.h"
 
-enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3, EXIT_WAITS = 4 /* for a second person */ };
 
 struct muster {
 	const char *dir;         /* the installation: -C DIR, default "." */
@@ -48,6 +48,7 @@ int cmd_command(struct muster *m, int argc, char **argv);
 int cmd_trigger(struct muster *m, int argc, char **argv);
 int cmd_bundle(struct muster *m, int argc, char **argv);
 int cmd_events(struct muster *m, int argc, char **argv);
+int cmd_approve(struct muster *m, int argc, char **argv);
 int cmd_audit(struct muster *m, int argc, char **argv);
 int cmd_keeper(struct muster *m, int argc, char **argv);
 int cmd_sim(struct muster *m, int argc, char **argv);
@@ -123,6 +124,8 @@ int api_ask(const struct muster *m, const char *method, const char *path, json_t
 int api_node(struct muster *m, int argc, char **argv, const char *part, json_t **ret_answer);
 /* Does the daemon answer? Says nothing. *ret_body is its status. */
 bool api_probe(const struct muster *m, json_t **ret_body);
+/* An answer that says that it waits for a second person: told, EXIT_WAITS. Else EXIT_DONE. */
+int api_waits(const struct muster *m, int status, json_t *answer);
 /* Explains an error answer: "muster: refused (409): cseID: …"; returns EXIT_REFUSED. */
 int api_explain(int status, const json_t *body);
 /* Path pieces, percent-encoded: "/v1/nodes/" + id + "/revoke". `out` is "" when it does not fit. */

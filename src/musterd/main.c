@@ -12,6 +12,7 @@
 #include "muster/version.h"
 #include "role/admin/admin.h"
 #include "role/role.h"
+#include "server/ca-device.h"
 #include "server/check.h"
 #include "server/crash.h"
 #include "server/keeper-device.h"
@@ -134,6 +135,22 @@ static void say(void *arg, const char *text)
 	fprintf(stderr, "%s\n", text);
 }
 
+/* A CA key in a device: is it that of the certificate, and does it sign? */
+static int look_at_ca(const struct mst_conf *c, struct mst_diag *d)
+{
+	struct mst_ca_device *v = NULL;
+	struct mst_ca_record rec;
+	int r = mst_keeper_ca_record(c->keeper, &rec, d);
+
+	if (r || (!rec.kind && !c->ca_key.key.backend))
+		return r;
+	r = mst_ca_device_new(c, mst_crypto_openssl(), &v, d);
+	if (!r)
+		r = mst_ca_device_look(v, d);
+	(void)mst_ca_device_free(v);
+	return r;
+}
+
 /* What only a look inside can tell, the keeper's keys: at a start the keeper process does that itself. */
 static int check(const struct mst_conf *c, const char *source, struct mst_conf_report *r)
 {
@@ -142,7 +159,9 @@ static int check(const struct mst_conf *c, const char *source, struct mst_conf_r
 
 	if (mst_check_installation(c, source, roles, r))
 		return MST_FAULT_CONFIG;
-	if (mst_keeper_open(c, false, mst_crypto_openssl(), &k, &d)) {
+	if (mst_keeper_open(c, false, NULL, mst_crypto_openssl(), &k, &d) || look_at_ca(c, &d)) {
+		if (k)
+			k->ops->close(k);
 		fprintf(stderr, "%s: keeper: %s/%s: %s\n", c->file, c->keeper, d.field, d.text);
 		r->errors++;
 		return MST_FAULT_CONFIG;
@@ -188,6 +207,7 @@ static int look_at_config(const struct options *o)
 static const struct mst_unit_ops *const kinds[MST_PROC__COUNT] = {
 	[MST_PROC_LISTENER] = &mst_listener_unit, [MST_PROC_CONNECTOR] = &mst_connector_unit,
 	[MST_PROC_ENGINE] = &mst_engine_unit, [MST_PROC_KEEPER] = &mst_keeper_unit,
+	[MST_PROC_SIGNER] = &mst_signer_unit,
 };
 
 int main(int argc, char **argv)

@@ -76,10 +76,66 @@ static void the_place_is_kept(void **state)
 	}
 }
 
+static int add_id(void *arg, const struct mst_approval *r)
+{
+	int64_t *sum = arg;
+
+	*sum += r->id;
+	return 0;
+}
+
+static int64_t approvals(struct mst_store *s, bool waits, int64_t after, size_t limit)
+{
+	int64_t sum = 0;
+
+	assert_int_equal(mst_store_approval_list(s, waits, after, limit, add_id, &sum), 0);
+	return sum;
+}
+
+/* What waits for a second person: numbers rise, nothing but its end changes, and what has ended is forgotten. */
+static void approvals_wait(void **state)
+{
+	struct fix *f = *state;
+	struct mst_approval a[3], got;
+
+	memset(a, 0, sizeof(a));
+	for (int i = 0; i < 3; i++) {
+		a[i].asked_by = 1000 + i;
+		a[i].asked = 5;
+		a[i].expires = 50;
+		a[i].nonce[15] = (uint8_t)i;
+		a[i].ticket = (struct mst_wrapped){ .b = { 0, 7 }, .n = 2 };
+		a[i].request.n = 3;
+		a[i].request.b[2] = (uint8_t)i;
+		assert_int_equal(mst_store_approval_insert(f->s, &a[i]), 0);
+		assert_true(a[i].id > (i ? a[i - 1].id : 0));
+	}
+	memset(&got, 0, sizeof(got));
+	assert_int_equal(mst_store_approval_get(f->s, a[1].id, &got), 0);
+	assert_memory_equal(&got, &a[1], sizeof(got));
+	assert_int_equal(mst_store_approval_get(f->s, a[2].id + 1, &got), MST_STORE_NONE);
+	a[1].state = MST_APPROVAL_REFUSED;
+	a[1].by = 7;
+	a[1].ended = 20;
+	a[1].outcome = 403;
+	strcpy(a[1].reason, "no");
+	assert_int_equal(mst_store_approval_update(f->s, &a[1]), 0);
+	assert_int_equal(mst_store_approval_get(f->s, a[1].id, &got), 0);
+	assert_memory_equal(&got, &a[1], sizeof(got));
+	assert_int_equal(approvals(f->s, false, 0, 0), a[0].id + a[1].id + a[2].id);
+	assert_int_equal(approvals(f->s, true, 0, 0), a[0].id + a[2].id);
+	assert_int_equal(approvals(f->s, true, a[0].id, 5), a[2].id);
+	assert_int_equal(approvals(f->s, false, 0, 1), a[0].id);
+	assert_int_equal(mst_store_approval_forget(f->s, 20), 0);
+	assert_int_equal(approvals(f->s, false, 0, 0), a[0].id + a[1].id + a[2].id);
+	assert_int_equal(mst_store_approval_forget(f->s, 21), 0);
+	assert_int_equal(approvals(f->s, false, 0, 0), a[0].id + a[2].id);
+}
+
 int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
-	const struct CMUnitTest tests[] = { T(keys_are_wrapped_anew), T(the_place_is_kept) };
+	const struct CMUnitTest tests[] = { T(keys_are_wrapped_anew), T(the_place_is_kept), T(approvals_wait) };
 
 	if (argc > 1)
 		contract_prefix = argv[1];

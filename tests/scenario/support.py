@@ -59,7 +59,7 @@ def secret_text(octets):
 class Installation:
     """`muster init` and `musterd`, as an operator would."""
 
-    def __init__(self, path, processes="split", sp="sp.example.com", gba=None):
+    def __init__(self, path, processes="split", sp="sp.example.com", gba=None, init=()):
         self.dir = pathlib.Path(path)
         self.sp = sp
         self.mef, self.maf, self.bbn = f"mef.{sp}", f"maf.{sp}", f"bbn.{sp}"
@@ -68,7 +68,7 @@ class Installation:
         self.wrap = []          # what musterd is started by: a namespace of its own, limits
         run(MUSTER, "init", self.dir, "--sp", sp, "--mef-port", self.mef_port, "--maf-port", self.maf_port,
             "--bbn-port", self.bbn_port, "--processes", processes, "--metrics", f"127.0.0.1:{self.metrics_port}",
-            *self.with_gba(gba))
+            *self.with_gba(gba), *init)
         self.config = self.dir / "musterd.conf"
         self.plain_config = self.config.read_text()
         self.log = self.dir / "musterd.log"

@@ -59,7 +59,7 @@ def test_a_new_key_while_nodes_come_and_go(inst):
     before = generations(inst)
     assert set(before) == {1} and before[1] >= SIMS + 3 and keks(inst) == ["kek.key"]
     shown = inst.ask("keeper", "show")
-    assert shown.pop("rates") and shown == {"generation": 1, "in": "file"}
+    assert shown.pop("rates") and shown == {"generation": 1, "in": "file", "ca": {"in": "file", "away": False}}
     shown = inst.ask("keeper", "rotate")
     assert shown["generation"] == 2 and shown["before"] == 1, shown
     assert inst.second.run_once().returncode == 0 and works(inst.first), "while keys are wrapped anew"
@@ -69,7 +69,7 @@ def test_a_new_key_while_nodes_come_and_go(inst):
     assert done["at"] == "done" and done["unreadable"] == 0 and before[1] <= done["keys"], done
     assert works(inst.first) and works(inst.second)
     events = [e["what"] for e in inst.events("--what", "keeper.")]
-    assert events == ["keeper.rotation", "keeper.rotated"], events
+    assert events == ["keeper.rotation", "keeper.rewrapped", "keeper.rotated"], events
 
 
 def kill(inst):
@@ -97,7 +97,8 @@ def test_the_power_goes_meanwhile(inst):
 def everything(inst):
     """Each file of the keeper, each row of the store."""
     with sqlite3.connect(f"file:{inst.dir}/store/muster.db?mode=ro", uri=True) as db:
-        return {p.name: p.read_bytes() for p in (inst.dir / "keeper").iterdir()}, list(db.iterdump())
+        return ({p.name: p.read_bytes() for p in (inst.dir / "keeper").iterdir() if p.suffix != ".refused"},     # which PIN was refused
+                list(db.iterdump()))
 
 
 def test_a_wrong_key_ends_the_start_and_changes_nothing(inst):

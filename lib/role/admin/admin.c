@@ -12,7 +12,7 @@
 	}
 #define EVENT_PARAMS                                                                                         \
 	{                                                                                                    \
-		"after", "node", "attempt", "what", "role", "since", "limit"                                 \
+		"after", "node", "attempt", "what", "role", "since", "limit", "approval"                     \
 	}
 
 /* Exact paths stand before those with {id}. */
@@ -21,16 +21,16 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_RETRIEVE, "/v1/nodes", admin_node_list, NULL, NODE_PARAMS, ADMIN_OWN_LIST },
 	{ MST_OP_CREATE, "/v1/nodes/import", admin_node_import, NULL, { NULL }, ADMIN_OWN_LIST },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}/certificates", admin_node_certs, NULL, { NULL }, ADMIN_OWN_NODE },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/certificates/revoke", admin_node_certs_revoke, NULL, { NULL }, ADMIN_OWN_NODE },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/certificates/revoke", admin_node_certs_revoke, NULL, { NULL }, ADMIN_OWN_NODE, MST_FOUR_CERTIFICATES },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/commands/cert-prov", admin_cert_prov, NULL, { NULL }, ADMIN_OWN_NODE },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}/commands", admin_command_list, NULL, { "after", "limit" }, ADMIN_OWN_NODE },
 	{ MST_OP_CREATE, "/v1/commands", admin_command_add, NULL, { NULL }, ADMIN_OWN_LIST },
 	{ MST_OP_RETRIEVE, "/v1/commands", admin_command_all, NULL, { "after", "limit" }, ADMIN_OWN_LIST },
 	{ MST_OP_CREATE, "/v1/commands/{id}/cancel", admin_command_cancel, NULL, { NULL }, ADMIN_OWN_CMD },
 	{ MST_OP_RETRIEVE, "/v1/commands/{id}", admin_command_show, NULL, { NULL }, ADMIN_OWN_CMD },
-	{ MST_OP_CREATE, "/v1/certificates/{id}/revoke", admin_serial_revoke, NULL, { NULL }, ADMIN_OWN_CERT },
+	{ MST_OP_CREATE, "/v1/certificates/{id}/revoke", admin_serial_revoke, NULL, { NULL }, ADMIN_OWN_CERT, MST_FOUR_CERTIFICATES },
 	{ MST_OP_RETRIEVE, "/v1/certificate-requests", admin_certreq_list, NULL, { "state", "after", "limit" }, ADMIN_OWN_LIST },
-	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/approve", admin_certreq_act, "approve", { NULL }, ADMIN_OWN_ASKED },
+	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/approve", admin_certreq_act, "approve", { NULL }, ADMIN_OWN_ASKED, MST_FOUR_CERTIFICATES },
 	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/reject", admin_certreq_act, "reject", { NULL }, ADMIN_OWN_ASKED },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/revoke", admin_node_act, "revoke", { NULL }, ADMIN_OWN_NODE },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/release", admin_node_act, "release", { NULL }, ADMIN_OWN_NODE },
@@ -45,7 +45,7 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_DELETE, "/v1/nodes/{id}/place", admin_node_unplace, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/secret", admin_node_secret, NULL, { "identity" }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}", admin_node_show, NULL, { NULL }, ADMIN_OWN_NODE },
-	{ MST_OP_CREATE, "/v1/certificates/revoke", admin_cert_revoke, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/certificates/revoke", admin_cert_revoke, NULL, { NULL }, ADMIN_WHOLE, MST_FOUR_CERTIFICATES },
 	{ MST_OP_CREATE, "/v1/sims", admin_sim_add, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/sims", admin_sim_list, NULL, { "state", "after", "limit" }, ADMIN_WHOLE },
 	{ MST_OP_CREATE, "/v1/sims/import", admin_sim_import, NULL, { NULL }, ADMIN_WHOLE },
@@ -60,10 +60,10 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/extend", admin_sub_extend, NULL, { NULL }, ADMIN_OWN_SUB },
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/suspend", admin_sub_act, "suspend", { NULL }, ADMIN_OWN_SUB },
 	{ MST_OP_CREATE, "/v1/subscriptions/{id}/resume", admin_sub_act, "resume", { NULL }, ADMIN_OWN_SUB },
-	{ MST_OP_CREATE, "/v1/subscriptions/{id}/end", admin_sub_act, "end", { NULL }, ADMIN_OWN_SUB },
+	{ MST_OP_CREATE, "/v1/subscriptions/{id}/end", admin_sub_act, "end", { NULL }, ADMIN_OWN_SUB, MST_FOUR_SUBSCRIPTIONS },
 	{ MST_OP_RETRIEVE, "/v1/subscriptions/{id}", admin_sub_show, NULL, { NULL }, ADMIN_OWN_SUB },
 	{ MST_OP_RETRIEVE, "/v1/gba/sessions", admin_gba_list, NULL, { "of", "after", "limit" }, ADMIN_WHOLE },
-	{ MST_OP_CREATE, "/v1/gba/flush", admin_gba_flush, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/gba/flush", admin_gba_flush, NULL, { NULL }, ADMIN_WHOLE, MST_FOUR_SUBSCRIPTIONS },
 	{ MST_OP_CREATE, "/v1/rules", admin_rule_add, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/rules", admin_rule_list, NULL, { "set", "after", "limit" }, ADMIN_WHOLE },
 	{ MST_OP_CREATE, "/v1/rules/{id}/edit", admin_rule_edit, NULL, { NULL }, ADMIN_WHOLE },
@@ -80,11 +80,17 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_RETRIEVE, "/v1/events", admin_event_list, NULL, EVENT_PARAMS, ADMIN_OWN_LIST },
 	{ MST_OP_RETRIEVE, "/v1/events/verify", admin_event_verify, NULL, { "after", "hash", "limit" }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/keeper", admin_keeper_show, NULL, { NULL }, ADMIN_WHOLE },
-	{ MST_OP_CREATE, "/v1/keeper/rotate", admin_keeper_rotate, NULL, { NULL }, ADMIN_WHOLE },
-	{ MST_OP_CREATE, "/v1/keeper/finish", admin_keeper_finish, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/keeper/dead", admin_keeper_dead, NULL, { "part", "after" }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/keeper/rotate", admin_keeper_rotate, NULL, { NULL }, ADMIN_WHOLE, MST_FOUR_KEEPER },
+	{ MST_OP_CREATE, "/v1/keeper/finish", admin_keeper_finish, NULL, { NULL }, ADMIN_WHOLE, MST_FOUR_KEEPER },
 	{ MST_OP_RETRIEVE, "/v1/events/seals", admin_seal_list, NULL, { "after" }, ADMIN_WHOLE },
 	{ MST_OP_CREATE, "/v1/events/seal", admin_seal_now, NULL, { NULL }, ADMIN_WHOLE },
-	{ MST_OP_CREATE, "/v1/events/accept", admin_seal_accept, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/events/accept", admin_seal_accept, NULL, { NULL }, ADMIN_WHOLE, MST_FOUR_AUDIT },
+	{ MST_OP_CREATE, "/v1/events/export", admin_event_export, NULL, { NULL }, ADMIN_WHOLE, MST_FOUR_EXPORT },
+	{ MST_OP_RETRIEVE, "/v1/approvals", admin_approval_list, NULL, { "state", "after", "limit" }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/approvals/{id}/give", admin_approval_give, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_CREATE, "/v1/approvals/{id}/refuse", admin_approval_refuse, NULL, { NULL }, ADMIN_WHOLE },
+	{ MST_OP_RETRIEVE, "/v1/approvals/{id}", admin_approval_show, NULL, { NULL }, ADMIN_WHOLE },
 	{ MST_OP_RETRIEVE, "/v1/status", admin_status, NULL, { NULL }, ADMIN_WHOLE },
 };
 const size_t admin_routes_n = MST_COUNT(admin_routes);
@@ -250,7 +256,13 @@ static int not_permitted(struct admin *q)
 	return r ? r : admin_refuse(q, MST_RSC_NO_PRIVILEGE, &d);
 }
 
-static int serve(struct admin *q, const struct mst_exchange *x)
+/* A provider's own people have nobody else of theirs here; the installation's, whoever they speak for, have. */
+static bool wants_second(const struct admin *q, const struct admin_route *route)
+{
+	return route->four && q->env->conf && q->env->conf->four.of & (1u << route->four) && !q->approved && admin_own_people(q, &q->x->peer);
+}
+
+int admin_serve(struct admin *q, const struct mst_exchange *x)
 {
 	struct mst_view path = x->request.to, query = x->http_query, id = MST_VIEW_NONE;
 	size_t mark = mst_view_find(path, '?');
@@ -283,7 +295,7 @@ static int serve(struct admin *q, const struct mst_exchange *x)
 	if (!read_query(q, route, query, &d) ||
 	    (route->op == MST_OP_CREATE && !read_body(q, x->request.content, &d)))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
-	return route->handle(q);
+	return wants_second(q, route) ? admin_four_ask(q) : route->handle(q);
 }
 
 static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)
@@ -292,7 +304,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	int r;
 
 	snprintf(q.who, sizeof(q.who), "uid %u", x->peer.uid);
-	r = serve(&q, x);
+	r = admin_serve(&q, x);
 	json_decref(q.body);
 	return r;
 }

@@ -34,6 +34,7 @@ struct admin {
 	char param[ADMIN_PARAMS_MAX][MST_ID_MAX]; /* query, in the order of the route's names; "" = absent */
 	json_t *body;                             /* POST: an object */
 	const char *act;                          /* last word of the route */
+	bool approved;                            /* a second person has said yes */
 };
 
 /* May a provider's people take this way (scope.c)? What is not said is not theirs. */
@@ -55,6 +56,7 @@ struct admin_route {
 	const char *act;
 	const char *param[ADMIN_PARAMS_MAX];
 	enum admin_scope scope;
+	enum mst_four four;                       /* may want a second person, by four_eyes of the configuration */
 };
 extern const struct admin_route admin_routes[];
 extern const size_t admin_routes_n;
@@ -122,12 +124,26 @@ int admin_rule_replay(struct admin *q);
 int admin_event_list(struct admin *q);
 int admin_event_verify(struct admin *q);
 int admin_keeper_show(struct admin *q);
+int admin_keeper_dead(struct admin *q);
 int admin_keeper_rotate(struct admin *q);
 int admin_keeper_finish(struct admin *q);
 int admin_seal_list(struct admin *q);
 int admin_seal_now(struct admin *q);
 int admin_seal_accept(struct admin *q);
 int admin_status(struct admin *q);
+int admin_approval_list(struct admin *q);
+int admin_approval_show(struct admin *q);
+int admin_approval_give(struct admin *q);
+int admin_approval_refuse(struct admin *q);
+int admin_event_export(struct admin *q);
+
+/* approvals.c. It waits now for a second person. */
+int admin_four_ask(struct admin *q);
+bool admin_four_person(const struct mst_role_conf *c, uint32_t uid);
+/* May all of the log be read? *ret_all; `d` filled when the approval named is none. 0 or a fault. */
+int admin_export_allowed(struct admin *q, const char *approval, bool *ret_all, struct mst_diag *d);
+/* admin.c: one request from its beginning; q->who of an approved one stays. */
+int admin_serve(struct admin *q, const struct mst_exchange *x);
 
 /* certs.c: the list of our CA, for the engine. */
 int admin_list(struct mst_role_env *env, struct mst_list *l);
@@ -171,6 +187,7 @@ bool admin_origin_good(const struct admin *q, const struct admin_node_input *in,
 /* A new node, its names and its subscription are the provider's own: else false, and `d` says why. */
 bool admin_new_node_good(const struct admin *q, const struct admin_node_input *in, const struct mst_subscription *sub, struct mst_diag *d);
 /* Who asks, and for whom; "/v1/providers/{sp}/x" becomes "/v1/x". False: nobody who may. */
+bool admin_own_people(const struct admin *q, const struct mst_peer *p);
 bool admin_scope_take(struct admin *q, const struct mst_peer *p, struct mst_view *path);
 /* May this way be taken? 0 yes; 1 answered already; or a fault. */
 int admin_scope_check(struct admin *q, const struct admin_route *route);

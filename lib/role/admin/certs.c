@@ -26,18 +26,19 @@ static int keep(void *arg, const struct mst_cert_row *r)
 
 /* --- the list --- */
 
-struct by_keeper { struct mst_keeper *keeper; struct mst_authorisation leave; };
+struct by_keeper { struct mst_keeper *keeper; struct mst_authorisation leave; int outcome; };
 
 static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *out, size_t cap, size_t *ret_n)
 {
 	struct by_keeper *k = s->ctx;
 
-	return k->keeper->ops->sign(k->keeper, &k->leave, tbs, out, cap, ret_n);
+	k->outcome = k->keeper->ops->sign(k->keeper, &k->leave, tbs, out, cap, ret_n);
+	return k->outcome;
 }
 
 static int issue(struct mst_role_env *env, const struct mst_authorisation *leave, const struct revoked *rows, struct mst_list *l)
 {
-	struct by_keeper k = { env->keeper, *leave };
+	struct by_keeper k = { env->keeper, *leave, 0 };
 	struct mst_signer signer = { .ctx = &k, .sign_tbs = sign_by_keeper };
 	uint8_t ca[MST_CERT_MAX];
 	size_t n = 0;
@@ -46,7 +47,8 @@ static int issue(struct mst_role_env *env, const struct mst_authorisation *leave
 	if (!r)
 		r = mst_crl_issue(&signer, (struct mst_view){ ca, n }, rows->row, rows->n, l->number, l->made, l->until, l->der, l->cap,
 				  &l->n);
-	return r > 0 ? MST_FAULT_CRYPTO : r;
+	/* the device with the CA's key: not now */
+	return r > 0 ? k.outcome == MST_KEEPER_AWAY ? MST_FAULT_IO : MST_FAULT_CRYPTO : r;
 }
 
 int admin_list(struct mst_role_env *env, struct mst_list *l)

@@ -55,19 +55,74 @@ static json_t *rates_json(const struct mst_keeper_rates *s)
 	return all;
 }
 
+static json_t *ca_json(const struct mst_keeper_ca *ca)
+{
+	json_t *j = json_pack("{s:s, s:b}", "in", kind_name(ca->kind), "away", (int)ca->away);
+
+	if (j && ca->away)
+		json_object_set_new(j, "why", json_string(ca->why));
+	return j;
+}
+
 static int answer(struct admin *q)
 {
 	struct mst_keeper_generations g;
 	struct mst_keeper_rates s;
+	struct mst_keeper_ca ca;
 	struct mst_rotation z;
 	int r = look(q, &g, &z);
 
 	if (!r)
 		r = q->env->keeper->ops->rates(q->env->keeper, &s);
+	if (!r)
+		r = q->env->keeper->ops->ca_state(q->env->keeper, &ca);
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
-	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s, s:o*, s:o*, s:o}", "generation", (json_int_t)g.now, "in", kind_name(g.kind), "before",
-						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&z), "rates", rates_json(&s)));
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s, s:o*, s:o*, s:o, s:o}", "generation", (json_int_t)g.now, "in", kind_name(g.kind), "before",
+						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&z), "rates", rates_json(&s), "ca", ca_json(&ca)));
+}
+
+/* --- keys of no generation that there is, a piece a request: who asks carries the place --- */
+
+#define DEAD_PIECE 20000u
+
+enum { DEAD_PART, DEAD_AFTER };
+
+struct dead { const struct mst_keeper_generations *g; int64_t after, n; size_t seen; char first[MST_ID_MAX]; };
+
+static int look_dead(void *arg, const struct mst_wrapped_row *r)
+{
+	struct dead *d = arg;
+
+	d->seen++;
+	d->after = r->row;
+	if (mst_keeper_has(d->g, &r->key) || d->n++)
+		return 0;
+	snprintf(d->first, sizeof(d->first), "%s", r->key_id);
+	return 0;
+}
+
+int admin_keeper_dead(struct admin *q)
+{
+	struct mst_keeper_generations g;
+	struct dead s = { .g = &g };
+	uint64_t part, after;
+	struct mst_diag d;
+	bool whole;
+	int r;
+
+	if (!admin_number("part", q->param[DEAD_PART], 0, MST_WRAPPED_AV - 1, &part, &d) || !admin_number("after", q->param[DEAD_AFTER], 0, INT64_MAX, &after, &d))
+		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
+	s.after = (int64_t)after;
+	r = q->env->keeper->ops->generations(q->env->keeper, &g);
+	if (!r)
+		r = mst_store_wrapped_list(q->env->store, (enum mst_wrapped_part)part, s.after, DEAD_PIECE, look_dead, &s);
+	if (r)
+		return r > 0 ? MST_FAULT_BUG : r;
+	whole = s.seen < DEAD_PIECE;
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:I, s:o*, s:I, s:I, s:b}", "keys", (json_int_t)s.seen, "dead", (json_int_t)s.n, "first", s.n ?
+						     json_string(s.first) : NULL, "part", (json_int_t)(part + whole), "after",
+						     (json_int_t)(whole ? 0 : s.after), "done", whole && part + 1 == MST_WRAPPED_AV));
 }
 
 int admin_keeper_show(struct admin *q)

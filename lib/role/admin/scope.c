@@ -16,9 +16,9 @@
 
 #define PREFIX "/v1/providers/"
 
-static bool own_people(const struct mst_peer *p)
+bool admin_own_people(const struct admin *q, const struct mst_peer *p)
 {
-	return p->uid == 0 || p->uid == (uint32_t)geteuid();
+	return p->uid == 0 || p->uid == (uint32_t)geteuid() || admin_four_person(q->env->conf, p->uid);
 }
 
 /* For which provider may this user ask? With none named: the first that it is of. */
@@ -54,9 +54,9 @@ bool admin_scope_take(struct admin *q, const struct mst_peer *p, struct mst_view
 		memcpy(q->path + 3, rest.p, rest.n);
 		*path = (struct mst_view){ (const uint8_t *)q->path, rest.n + 3 };
 	}
-	if (!own_people(p) && !of_provider(q, p))
+	if (!admin_own_people(q, p) && !of_provider(q, p))
 		return false;
-	if (q->sp[0])
+	if (q->sp[0] && !q->approved)
 		snprintf(q->who, sizeof(q->who), "uid %u for %.200s", p->uid, q->sp);
 	return true;
 }

@@ -18,7 +18,7 @@ static const enum mst_role roles[] = { MST_ROLE_BBN, MST_ROLE_MEF, MST_ROLE_MAF,
 static struct est_cert mine;
 static struct est_csr csr;
 static struct { uint8_t b[MST_OCSP_REQUEST_MAX]; size_t n; } question;
-static char place[96][160];
+static char place[128][160];
 static size_t n_places;
 static unsigned asked, signed_by[MST_ROLE__COUNT], told_by[MST_ROLE__COUNT];
 

@@ -103,6 +103,35 @@ static void counters_only_grow(void **state)
 	}
 }
 
+static mst_ms no_time(void)
+{
+	return 1;
+}
+
+/* keeper_limits: the second one in a minute waits; it is no fault of the node's key, and its counter stays. */
+static void more_than_the_keeper_lets_go(void **state)
+{
+	const struct mst_keeper_limit limit[MST_RATE__COUNT] = { [MST_RATE_TRIGGERS] = { 0, 1 } };
+	struct mst_reach before, after;
+	const char *text;
+	json_t *j;
+	int rsc;
+
+	(void)state;
+	put_key(NOW + 100, MST_CRED_ACTIVE, NOW - 3, KM_ID, MST_PURPOSE_KM);
+	mst_keeper_local_limits(k, limit, no_time);
+	json_decref(call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\"}", NOW, &rsc));
+	assert_int_equal(rsc, MST_RSC_CREATED);
+	assert_int_equal(mst_store_reach_get(s, node.id, &before), 0);
+	j = call("/v1/nodes/urn%3Aa/trigger", "{\"what\":\"run\"}", NOW + 1, &rsc);
+	text = json_string_value(json_object_get(json_object_get(j, "error"), "text"));
+	assert_int_equal(rsc, MST_RSC_CONFLICT);
+	assert_true(text && strstr(text, "keeper_limits.triggers_most"));
+	json_decref(j);
+	assert_int_equal(mst_store_reach_get(s, node.id, &after), 0);
+	assert_int_equal(after.counter, before.counter);
+}
+
 static void the_key_in_use(void **state)
 {
 	int rsc;
@@ -242,7 +271,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(counters_only_grow), T(the_key_in_use), T(the_key_of_a_session), T(a_body_to_be_signed), T(bad_requests_change_nothing), T(numbers),
+		T(counters_only_grow), T(the_key_in_use), T(more_than_the_keeper_lets_go), T(the_key_of_a_session), T(a_body_to_be_signed), T(bad_requests_change_nothing), T(numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,24 @@ static void refused_after_all(struct est_verdict *v, int rsc, const char *say, c
 	MST_STR_SET(v->why, why);
 }
 
+/* Later is another matter than never (RFC 7030 4.2.3). */
+static void said_no(struct est_verdict *v, int outcome)
+{
+	static const struct { int outcome, status, retry; const char *why; } row[] = {
+		{ MST_KEEPER_BUSY, 503, MST_KEEPER_BUSY_SECONDS, "more certificates than keeper_limits.certificates_most" },
+		{ MST_KEEPER_AWAY, 503, MST_KEEPER_AWAY_SECONDS, "the device with the CA's key does not sign; muster doctor says why" },
+	};
+
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		if (row[i].outcome != outcome)
+			continue;
+		refused_after_all(v, row[i].status, "come again later", row[i].why);
+		v->retry_after = row[i].retry;
+		return;
+	}
+	refused_after_all(v, MST_RSC_INTERNAL, "", "the keeper's CA did not make the certificate");
+}
+
 /* 0 with the certificate made and checked, or v has become a refusal; or a fault. */
 static int make(struct mst_role_env *env, const struct est_call *c, struct mst_view ca, struct est_verdict *v, struct mst_cert_der *ret)
 {
@@ -178,9 +196,7 @@ static int make(struct mst_role_env *env, const struct est_call *c, struct mst_v
 		r = mst_cert_issue(env->crypto, &signer, ca, (struct mst_view){ c->csr.spki, c->csr.n_spki }, &spec, ret->der.b,
 				   sizeof(ret->der.b), &n);
 	if (r > 0) {
-		refused_after_all(v, MST_RSC_INTERNAL, "", k.outcome == MST_KEEPER_BUSY ? "more certificates than keeper_limits.certificates_most" :
-				  "the keeper's CA did not make the certificate");
-		v->retry_after = k.outcome == MST_KEEPER_BUSY ? MST_KEEPER_BUSY_SECONDS : 0;
+		said_no(v, k.outcome);
 		return 0;
 	}
 	ret->der.n = (uint16_t)n;

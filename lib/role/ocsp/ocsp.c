@@ -109,7 +109,7 @@ static int encode(struct mst_role_env *env, struct ocsp_verdict *v, struct mst_a
 	if (r < 0)
 		return r;
 	if (v->error || r)
-		mst_ocsp_error_put(v->error ? v->error : MST_OCSP_INTERNAL_ERROR, &a->content);
+		mst_ocsp_error_put(v->error ? v->error : r == MST_KEEPER_AWAY ? MST_OCSP_TRY_LATER : MST_OCSP_INTERNAL_ERROR, &a->content);
 	else
 		mst_put(&a->content, (struct mst_view){ der, n });
 	return a->content.ok ? 0 : MST_FAULT_MEMORY;

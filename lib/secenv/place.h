@@ -1,0 +1,35 @@
+/*
+ * A device by its settings, as musterd.conf and `muster init` have them: one that makes or gives keys of the server. Programs that link this
+ * link the devices.
+ */
+#ifndef MST_SECENV_PLACE_H
+#define MST_SECENV_PLACE_H
+
+#include "secenv/root.h"
+
+struct mst_secenv_place {
+	const char *group;                   /* of the settings, for messages: "keeper_key" */
+	const char *secret_file, *pin_file, *tcti, *pcrs, *module, *token;       /* "" = not said */
+};
+/*
+ * A PIN that the device refused is not given to it again before its file has changed: devices count, and a daemon that is started again
+ * and again would block it. Noted, in memory and in a file, is which file it was in and when that was written; nothing of what it is.
+ */
+struct mst_secenv_guard { char path[1024], refused[128]; bool looked; };
+/* 0, an outcome of the device, or a fault. `guard` may be NULL. */
+MST_MUST_CHECK int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
+					 struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d);
+/* What an operation of the device said later. */
+void mst_secenv_place_result(const struct mst_secenv_place *p, struct mst_secenv_guard *guard, int r);
+
+/*
+ * Where a key is to be, as `muster init` takes it: "file"; "tpm", with a TCTI behind a colon if one is to be named; or a URI of PKCS#11 (RFC 7512)
+ * with token=, and module-path= and pin-source= of its query. Texts go into `buf`. False: explained in `d`.
+ */
+#define MST_SECENV_URI_MAX 2048
+MST_MUST_CHECK bool mst_secenv_place_parse(const char *text, enum mst_secenv_kind *ret_kind, struct mst_secenv_place *ret_p, char buf[MST_SECENV_URI_MAX],
+					   struct mst_diag *d);
+/* Is there one that nobody named? A TPM of this machine; tokens that p11-kit knows, by their labels, one a call; 0, or NONE. */
+MST_MUST_CHECK int mst_secenv_place_tokens(void (*each)(void *arg, const char *label, bool initialised), void *arg, struct mst_diag *d);
+
+#endif

@@ -1,0 +1,235 @@
+"""Story: the CA's private key is made in a token or a TPM and stays there. It certifies over EST, signs the revocation list and answers about
+status; when the device goes away that is told, nothing else stops, and it comes back by itself. A PIN that was refused is not tried again."""
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from residue_ca import private_scalars
+from support import MUSTER, MUSTERD, Installation, free_port, run, until
+from test_audit import metric
+from test_est import Est, serial
+from test_ocsp import good, openssl
+from test_secenv import MODULE, PIN, Token, Tpm
+
+HEAD = b"muster ca key in a device 1\n"
+
+
+class TokenPlace:
+    kind = "pkcs11"
+
+    def __init__(self, path):
+        self.device = Token(path)
+        (path / "pin").mkdir()
+        self.pin = path / "pin" / "pin"
+        self.pin.write_text(PIN + "\n")
+        self.pin.chmod(0o600)
+        self.env = {"SOFTHSM2_CONF": str(self.device.dir / "softhsm2.conf")}
+
+    def init(self):
+        return ("--ca-key", f"pkcs11:token=node?module-path={MODULE}&pin-source={self.pin}", "--ca-module-state", self.device.dir)
+
+    def away(self):
+        (self.device.dir / "tokens").rename(self.device.dir / "gone")
+        (self.device.dir / "tokens").mkdir()
+
+    def back(self):
+        (self.device.dir / "tokens").rmdir()
+        (self.device.dir / "gone").rename(self.device.dir / "tokens")
+
+
+class LocalTpm(Tpm):
+    """swtpm on a socket of its own directory: when it comes back nobody has taken its address."""
+
+    def start(self):
+        sock = self.dir / "sock"
+        for path in (sock, self.dir / "sock.ctrl"):
+            path.unlink(missing_ok=True)
+        with open(self.dir / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.dir}", "--server", f"type=unixio,path={sock}", "--ctrl",
+                 f"type=unixio,path={sock}.ctrl", "--flags", "not-need-init,startup-clear"], stdout=log, stderr=log)
+        until("swtpm", (self.dir / "sock.ctrl").exists)
+        self.tcti = f"swtpm:path={sock}"
+
+
+class TpmPlace:
+    kind = "tpm"
+    env = {}
+
+    def __init__(self, path):
+        self.device = LocalTpm(path)
+
+    def init(self):
+        return ("--ca-key", f"tpm:{self.device.tcti}")
+
+    def away(self):
+        self.device.stop()
+
+    def back(self):
+        self.device.start()
+
+
+@pytest.fixture(name="inst", scope="module", params=[TokenPlace, TpmPlace], ids=["token", "tpm"])
+def installation(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("ca")
+    with pytest.MonkeyPatch.context() as patch:
+        place = request.param(path)
+        for name, value in place.env.items():
+            patch.setenv(name, value)
+        inst = Installation(path / "inst", init=place.init())
+        inst.place, inst.ocsp = place, free_port()
+        inst.url = f"http://127.0.0.1:{inst.ocsp}/ocsp"
+        inst.configure(add=f'\nocsp = {{ fqdn = "ocsp.sp.example.com"; listen = ["127.0.0.1:{inst.ocsp}"]; }};\naudit = {{ seal = "1s"; }};\n')
+        inst.start()
+        inst.subscription()
+        yield inst
+        assert inst.stop() == 0, inst.log_text()
+        place.device.stop()
+
+
+def ca_of(inst):
+    return inst.dir / "keeper/ca.pem"
+
+
+def spki_of(inst):
+    pem = run("openssl", "x509", "-in", ca_of(inst), "-noout", "-pubkey").stdout
+    return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=pem.encode(), capture_output=True, check=True).stdout
+
+
+def state(inst):
+    return inst.ask("keeper", "show")["ca"]
+
+
+def finding(inst, what):
+    found = inst.muster("--json", "doctor", check=False)
+    return [f for f in json.loads(found.stdout) if f["check"] == what]
+
+
+def test_the_key_is_there_and_nowhere_else(inst):
+    octets = (inst.dir / "keeper/ca.key").read_bytes()
+    assert octets.startswith(HEAD)
+    inst.place.device.shows(octets[len(HEAD) + 1:], spki_of(inst))
+    assert run(MUSTERD, "--check", "-c", inst.config).stdout == "good\n"
+    assert state(inst) == {"in": inst.place.kind, "away": False}
+    (found,) = [f for f in finding(inst, "CA key") if "it signs" in f["detail"]]
+    assert found["ok"] and "made there, and never here" in found["detail"]
+    (found,) = finding(inst, "places for keys")
+    assert f"{inst.place.kind} for the CA key" in found["detail"], found
+    # what looks for it finds one that is there: in this process
+    own = subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-outform", "DER"], capture_output=True, check=True).stdout
+    assert private_scalars(os.getpid(), own[-64:]) == [own[7:39]]
+    # (a token in software has it in the signer's)
+    for name in ("keeper", "engine"):
+        for pid in inst.children()[name]:
+            assert not private_scalars(pid, spki_of(inst)[-64:]), name
+
+
+def test_what_it_signs(inst):
+    est = Est(inst, inst.node(1))
+    cert, _, _ = est.enrol()
+    run("openssl", "verify", "-CAfile", ca_of(inst), "-purpose", "sslclient", cert)
+    assert good(openssl(inst, "-cert", cert))
+    before = (inst.dir / "crls/ca.crl").read_bytes()
+    inst.muster("cert", "revoke", serial(cert))
+    until("a new list", lambda: (inst.dir / "crls/ca.crl").read_bytes() != before, context=inst.log_text)
+    shown = run("openssl", "crl", "-in", inst.dir / "crls/ca.crl", "-CAfile", ca_of(inst), "-noout", "-text")
+    assert "verify OK" in shown.stdout + shown.stderr and serial(cert) in shown.stdout
+    assert ": revoked" in openssl(inst, "-cert", cert)
+    until("a seal", lambda: inst.ask("audit", "verify").get("fits", True) and "every hash fits" in inst.muster("audit", "verify").stdout)
+
+
+def test_the_device_goes_and_comes_back(inst):
+    est = Est(inst, inst.node(2))
+    challenge, san = est.attributes()
+    der = est.request(san, challenge)
+    before = (inst.dir / "crls/ca.crl").read_bytes()
+    inst.place.away()
+    if inst.place.kind == "pkcs11":
+        end_signer(inst)                             # SoftHSM2 keeps what it has open; who begins anew does not find it any more
+    status, head, _ = est.post("simpleenroll", der)
+    assert status == 503 and "Retry-After: 60" in head, (status, head, est.error)
+    inst.wait_event("keeper.ca-away")
+    assert state(inst)["away"] and state(inst)["why"], state(inst)
+    (found,) = [f for f in finding(inst, "CA key") if not f["ok"]]
+    assert "it does not sign" in found["detail"]
+    until("the metric", lambda: metric(inst, "muster_keeper_ca_away") == 1)
+    # the rest goes on: what needs no CA, and a revocation, whose list follows
+    assert inst.node(3).run_once().returncode == 0
+    inst.place.back()
+    inst.wait_event("keeper.ca-back")
+    assert state(inst) == {"in": inst.place.kind, "away": False}
+    status, _, body = est.post("simpleenroll", der)
+    assert status == 200, (status, body)
+    cert = est.install(body)
+    run("openssl", "verify", "-CAfile", ca_of(inst), cert)
+    inst.muster("cert", "revoke", serial(cert))
+    until("a new list", lambda: (inst.dir / "crls/ca.crl").read_bytes() != before, context=inst.log_text)
+
+
+def test_a_restart(inst):
+    assert inst.stop() == 0, inst.log_text()
+    inst.start()
+    est = Est(inst, inst.node(4))
+    cert, _, _ = est.enrol()
+    run("openssl", "verify", "-CAfile", ca_of(inst), cert)
+
+
+def end_signer(inst):
+    (pid,) = inst.children()["signer"]
+    os.kill(pid, signal.SIGKILL)
+    until("another signer", lambda: inst.children().get("signer", [pid]) != [pid])
+
+
+def knock(inst):
+    """What EST says to a node that asks for a certificate."""
+    est = inst.knocks = getattr(inst, "knocks", None) or Est(inst, inst.node(6))
+    return est.post("simpleenroll", est.request(*reversed(est.attributes())))[0]
+
+
+def low(inst):
+    """Has the token counted a wrong PIN since the last right one?"""
+    return "user PIN count low" in run("pkcs11-tool", "--module", MODULE, "-L").stdout
+
+
+def test_a_wrong_pin_is_tried_once(inst):
+    if inst.place.kind != "pkcs11":
+        return                                       # this one has none
+    inst.place.pin.write_text("111111\n")
+    end_signer(inst)
+    until("it is refused", lambda: knock(inst) == 503 and "PIN" in state(inst)["why"])
+    end_signer(inst)
+    until("it is not tried again", lambda: knock(inst) == 503 and "has refused this PIN" in state(inst)["why"])
+    assert low(inst)
+    # whoever opens it now uses the right one: the count begins anew, and nothing of ours has counted further meanwhile
+    inst.place.device.tool("--list-objects")
+    assert not low(inst)
+    end_signer(inst)
+    until("it is not tried again", lambda: knock(inst) == 503 and "has refused this PIN" in state(inst)["why"])
+    assert not low(inst), "the PIN that was refused was tried again"
+    inst.place.pin.write_text(PIN + "\n")
+    until("it signs again", lambda: not state(inst)["away"])
+    assert knock(inst) == 200
+
+
+def test_settings_that_do_not_fit(inst, tmp_path):
+    assert inst.stop() == 0
+    text = inst.config.read_text()
+    inst.config.write_text(re.sub(r"(?s)\nca_key = \{.*?\};\n", "\n", text))
+    for args in (("--check",), ()):
+        done = run(MUSTERD, *args, "-c", inst.config, check=False)
+        assert done.returncode != 0 and "the CA's key is in a device" in done.stderr, done.stderr
+    inst.config.write_text(text)
+    # keys are not made where a name is wrong, and a second installation's are beside the first's
+    other = tmp_path / "other"
+    done = run(MUSTER, "init", other, "--ca-key", "pkcs11:token=node", check=False)
+    assert done.returncode == 2 and "pin-source" in done.stderr and not other.exists()
+    run(MUSTER, "init", other, *inst.place.init(), "--sp", "other.example.com", env=None)
+    a, b = ((d / "keeper/ca.key").read_bytes() for d in (inst.dir, other))
+    assert a[:len(HEAD) + 2] == b[:len(HEAD) + 2] and a != b
+    run("openssl", "verify", "-CAfile", other / "keeper/ca.pem", other / "tls/mef.pem")
+    inst.start()
+    assert not state(inst)["away"]

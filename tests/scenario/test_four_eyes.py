@@ -1,0 +1,178 @@
+"""Story: a new key-encryption key, a revocation and a copy of the audit log want two persons. Whoever asks waits; another one says yes to exactly
+that, or no; the power may go in between. The one is root with `muster`, the others are users who speak with the socket themselves."""
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+from support import Installation, run, until
+
+BERT, CARL, STRANGER = 1301, 1302, 1400
+FOUR = """
+four_eyes = {
+  keeper = true; audit = true; certificates = true; subscriptions = true; export = true;
+  people = ( { uid = 0; }, { uid = 1301; }, { uid = 1302; } );
+};
+"""
+CLIENT = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+body = sys.argv[4].encode()
+s.sendall(f"{sys.argv[2]} {sys.argv[3]} HTTP/1.1\\r\\nHost: muster\\r\\nConnection: close\\r\\nContent-Length: {len(body)}\\r\\n\\r\\n".encode() + body)
+answer = b""
+while part := s.recv(65536):
+    answer += part
+sys.stdout.buffer.write(answer)
+"""
+
+
+@pytest.fixture(name="inst", scope="module")
+def installation(tmp_path_factory):
+    inst = Installation(tmp_path_factory.mktemp("four") / "inst")
+    inst.place = pathlib.Path(tempfile.mkdtemp(prefix="mst-four-"))
+    inst.place.chmod(0o755)                          # other users reach the socket
+    inst.sock = inst.place / "admin.sock"
+    inst.configure(replace={"unix:run/admin.sock": f"unix:{inst.sock}"}, add=FOUR)
+    inst.start()
+    inst.subscription_at = lambda: run_muster(inst, "subscription", "add", "sub-1", "--sp", inst.sp, "--maf", inst.maf, "--maf-uri",
+                                              f"https://{inst.maf}:{inst.maf_port}", "--until", "+30d")
+    yield inst
+    assert inst.stop() == 0, inst.log_text()
+    shutil.rmtree(inst.place)
+
+
+def run_muster(inst, *args, check=True):
+    return inst.muster("--socket", inst.sock, *args, check=check)
+
+
+def ask(inst, *args, status=0):
+    done = run_muster(inst, "--json", *args, check=False)
+    assert done.returncode == status, done
+    return json.loads(done.stdout)
+
+
+def say(inst, uid, method, path, body=None):
+    """What a user of that number gets from the socket."""
+    text = "" if body is None else json.dumps(body)
+    done = subprocess.run([sys.executable, "-c", CLIENT, str(inst.sock), method, path, text], user=uid, group=uid, extra_groups=[], cwd="/",
+                          capture_output=True, check=True, timeout=60)
+    head, _, content = done.stdout.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(content)
+
+
+def digest(a):
+    inner = hashlib.sha256(f"{a['request']}\n{a['body']}".encode()).hexdigest().upper()
+    text = f"muster approval 1\nuid={a['askedBy']}\nat={a['at']}\nnonce={a['nonce']}\nrequest={inner}\n"
+    return hashlib.sha256(text.encode()).hexdigest().upper()
+
+
+def give(inst, uid, a, **changes):
+    return say(inst, uid, "POST", f"/v1/approvals/{a['id']}/give", {"digest": digest({**a, **changes})})
+
+
+def what(inst, prefix="approval."):
+    return [json.loads(line)["what"] for line in run_muster(inst, "--json", "events", "--what", prefix, "--limit", "500").stdout.splitlines()]
+
+
+def generation(inst):
+    return ask(inst, "keeper", "show")["generation"]
+
+
+def kill(inst):
+    for pid in [inst.process.pid, *(pid for pids in inst.children().values() for pid in pids)]:
+        os.kill(pid, signal.SIGKILL)
+    inst.process.wait(60)
+
+
+def test_one_asks_and_another_one_says_yes(inst):
+    before = generation(inst)
+    a = ask(inst, "keeper", "rotate", status=4)["approval"]
+    assert a["state"] == "waiting" and a["askedBy"] == 0 and a["request"] == "POST /v1/keeper/rotate", a
+    # asked again it is the same one; nothing has happened
+    assert ask(inst, "keeper", "rotate", status=4)["approval"]["id"] == a["id"]
+    assert generation(inst) == before and f"{a['id']}  waiting  uid 0" in run_muster(inst, "approve", "list").stdout
+    shown = ask(inst, "approve", "show", a["id"])
+    assert shown["digest"] == digest(a), "both make the same of what is shown"
+    # oneself, a stranger, something else
+    done = run_muster(inst, "approve", "give", a["id"], "--digest", digest(a)[:8], check=False)
+    assert done.returncode == 1 and "you asked for it yourself" in done.stderr, done
+    assert say(inst, STRANGER, "GET", "/v1/approvals")[0] == 403
+    assert give(inst, STRANGER, a)[0] == 403
+    status, body = give(inst, BERT, a, body='{"x":1}')
+    assert status == 409 and "not what was asked for" in body["error"]["text"], body
+    done = run_muster(inst, "approve", "give", a["id"], "--digest", "00000000", check=False)
+    assert done.returncode == 1 and "another one" in done.stderr, done
+    assert generation(inst) == before
+    assert what(inst) == ["approval.asked", "approval.same-person", "approval.mismatch"], what(inst)
+    # the power goes; what was asked for is there still
+    kill(inst)
+    inst.start()
+    status, body = give(inst, BERT, a)
+    assert status == 200 and body["generation"] == before + 1, (status, body)
+    until("the end", lambda: "before" not in ask(inst, "keeper", "show"), context=inst.log_text)
+    done = ask(inst, "approve", "show", a["id"])
+    assert done["state"] == "done" and done["endedBy"] == BERT, done
+    (event,) = [e for e in map(json.loads, run_muster(inst, "--json", "events", "--what", "keeper.rotation").stdout.splitlines())]
+    assert event["who"] == f"uid 0, yes by uid {BERT}", event
+    # once
+    status, body = give(inst, BERT, a)
+    assert status == 409 and "it is done" in body["error"]["text"], body
+    assert generation(inst) == before + 1
+
+
+def test_what_was_changed_meanwhile_is_not_done(inst):
+    """Somebody who writes the store makes another request of it."""
+    inst.subscription_at()
+    status, body = say(inst, BERT, "POST", "/v1/subscriptions/sub-1/end", {"reason": "over"})
+    a = body["approval"]
+    assert status == 202 and a["askedBy"] == BERT
+    with sqlite3.connect(inst.dir / "store/muster.db", timeout=30) as db:
+        db.execute("UPDATE approval SET request = ? WHERE id = ?", (b'POST /v1/gba/flush\n{"of":"x","reason":"over"}', a["id"]))
+    a = ask(inst, "approve", "show", a["id"])
+    assert a["request"] == "POST /v1/gba/flush"
+    status, body = give(inst, CARL, a)
+    assert status == 409 and "not what was asked for" in body["error"]["text"], body
+    assert ask(inst, "subscription", "show", "sub-1")["state"] == "active"
+    assert "refused" in run_muster(inst, "approve", "refuse", a["id"], "--reason", "not so").stdout
+    assert ask(inst, "approve", "show", a["id"])["reason"] == "not so"
+    status, body = give(inst, CARL, a)
+    assert status == 409 and "it is refused" in body["error"]["text"]
+
+
+def test_a_subscription_and_a_certificate(inst):
+    status, body = say(inst, BERT, "POST", "/v1/subscriptions/sub-1/end", {"reason": "over"})
+    a = body["approval"]
+    done = run_muster(inst, "approve", "give", a["id"], "--digest", digest(a)[:12])
+    assert "done" in done.stdout and ask(inst, "subscription", "show", "sub-1")["state"] != "active"
+    # what the request itself is refused for is told when it is carried out
+    a = ask(inst, "cert", "revoke", "0123456789ABCDEF", status=4)["approval"]
+    status, body = give(inst, CARL, a)
+    assert status == 404, body
+    assert ask(inst, "approve", "show", a["id"])["outcome"] == 4004
+    # whoever is none of the people asks for nothing: the daemon's own user, unless it is named, included
+    assert say(inst, STRANGER, "POST", "/v1/keeper/rotate", {})[0] == 403
+
+
+def test_a_copy_of_the_audit_log(inst):
+    out = inst.dir / "copy"
+    done = run_muster(inst, "audit", "export", "--out", out, check=False)
+    assert done.returncode == 4 and "second person" in done.stdout and not out.exists(), done
+    (a,) = ask(inst, "approve", "list")["approvals"]
+    assert a["request"] == "POST /v1/events/export"
+    done = run_muster(inst, "audit", "export", "--out", out, "--approval", a["id"], check=False)
+    assert done.returncode != 0 and "given within the last hour" in done.stderr, done
+    assert give(inst, CARL, a)[0] == 200
+    assert say(inst, CARL, "GET", f"/v1/events?approval={a['id']}")[0] == 400, "it is for who asked"
+    run_muster(inst, "audit", "export", "--out", out, "--approval", a["id"])
+    assert "hash" in out.read_text() and out.stat().st_size > 500
+    assert "every hash fits" in run_muster(inst, "audit", "verify").stdout
+    assert "audit.export" in what(inst, "audit.")
