@@ -49,7 +49,7 @@ MESSAGE(conf, mst_conf_frame, mst_put_conf, mst_get_conf,
 MESSAGE(channel, mst_channel, mst_put_channel, mst_get_channel, { .id = 3, .key = { 5 }, .duties = 1 })
 MESSAGE(link, mst_link_frame, mst_put_link, mst_get_link, { .peer = MST_PROC_ENGINE, .role = MST_ROLE_MEF, .channel = 3 })
 MESSAGE(health, mst_health_frame, mst_put_health, mst_get_health,
-	{ .ready = true, .text = MST_VIEW_LIT("muster_requests_total 1\n") })
+	{ .ready = MST_READY_YES, .text = MST_VIEW_LIT("muster_requests_total 1\n") })
 MESSAGE(exchange, mst_exchange, mst_put_exchange, mst_get_exchange,
 	{ .authorization = MST_VIEW_LIT("Digest username=\"a\""), .user_agent = MST_VIEW_LIT("3gpp-gba"),
 	  .role = MST_ROLE_MEF, .channel = 3, .session = 77, .peer = peer(), .http_query = MST_VIEW_LIT("a=b"), .has_export = true,

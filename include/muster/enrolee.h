@@ -19,6 +19,8 @@
  *   MUSTER_WANT_SAVE         make muster_record() durable in the           muster_saved() or muster_save_failed()
  *                            slot "pending"
  *   MUSTER_WANT_PROMOTE      "pending" becomes "active", atomically        muster_saved() or muster_save_failed()
+ *   MUSTER_WANT_CARD         muster_use_card() (muster/card.h), with a     that is told by the call; or muster_lost()
+ *                            subscriber's card only
  *   MUSTER_WANT_NOTHING      close the session                             muster_end() says how it ended
  *
  * The power may be cut at any moment. At the next start hand in what the slots hold (struct muster_start): the work goes on
@@ -48,6 +50,8 @@ extern "C" {
 #define MUSTER_EXPORT_LEN 48         /* octets to export from the session with an MEF */
 #define MUSTER_NEVER INT64_MAX       /* no deadline; no end */
 
+struct muster_card;                  /* muster/card.h: a subscriber's card, for devices that have one */
+
 /* The machine. Its content is none of the caller's business; do not move it while it runs. */
 struct muster_enrolee { uint64_t opaque[MUSTER_ENROLEE_SIZE / sizeof(uint64_t)]; };
 
@@ -70,6 +74,14 @@ enum muster_reason {
 	MUSTER_OVERSIZED,            /* more octets than an answer or a sequence may have */
 	MUSTER_UNKNOWN_METHOD,       /* an instruction with a method that does not exist */
 	MUSTER_WRONG_SERVICE,        /* the peer is who it should be, and not what was looked for */
+	/* with a subscriber's card */
+	MUSTER_NO_CARD,              /* there is none, or it does not answer */
+	MUSTER_NO_APPLICATION,       /* it holds no USIM or ISIM */
+	MUSTER_CARD_PIN,             /* the PIN is wanted, or was refused: do not begin again with the same one, the card counts */
+	MUSTER_CARD_SYNC,            /* card and operator do not agree on the sequence number */
+	MUSTER_FALSE_NETWORK,        /* who sent the challenge does not share the card's key; nothing was answered */
+	MUSTER_NOT_PROVEN,           /* the answer is not the BSF's */
+	MUSTER_UNKNOWN_SUBSCRIBER,   /* the BSF does not know the card's identity */
 	MUSTER_REASON_COUNT_         /* grows */
 };
 const char *muster_reason_text(enum muster_reason r);      /* "not authenticated"; never NULL */
@@ -99,6 +111,8 @@ struct muster_config {
 	/* Where the standard leaves two ways open and the provider took the second: */
 	bool hex_lower;              /* key identifiers are sent in lower case */
 	bool label_connection;       /* the MEF's exporter label is EXPORTER-oneM2M-Connection */
+	/* Method "gba": the device has a subscriber's card. NULL: it has none. */
+	const struct muster_card *card;
 };
 
 /*
@@ -114,7 +128,7 @@ struct muster_start {
 	size_t size;                 /* sizeof(struct muster_start) */
 	/*
 	 * The sequence of instructions, JSON or CBOR (doc/schema/instruction-sequence.schema.json), up to 16 KiB. Bootstrap
-	 * instructions for a MAF run in order, the first success ends; others (discovery) are passed over as unsupported.
+	 * instructions for a MAF (by method gba also those for a CSE, SUID 22) run in order, the first success ends; others (discovery) are passed over as unsupported.
 	 * NULL: only finish what the pending slot holds.
 	 */
 	const void *sequence;
@@ -133,13 +147,15 @@ struct muster_start {
 enum muster_reason muster_start(struct muster_enrolee *e, const struct muster_start *s, int64_t now, int64_t utc);
 
 enum muster_want {
-	MUSTER_WANT_NOTHING, MUSTER_WANT_OPEN, MUSTER_WANT_SEND, MUSTER_WANT_RECEIVE, MUSTER_WANT_SAVE, MUSTER_WANT_PROMOTE
+	MUSTER_WANT_NOTHING, MUSTER_WANT_OPEN, MUSTER_WANT_SEND, MUSTER_WANT_RECEIVE, MUSTER_WANT_SAVE, MUSTER_WANT_PROMOTE,
+	MUSTER_WANT_CARD
 };
 enum muster_want muster_want(const struct muster_enrolee *e);
 
 enum muster_auth {
 	MUSTER_AUTH_CERTIFICATE,     /* ours, and the server's */
 	MUSTER_AUTH_PSK,             /* TLS-PSK: that key authenticates both; no certificate is looked at */
+	MUSTER_AUTH_NONE,            /* no TLS, plain TCP: to a BSF, where the card's key protects what is said. Only with a card */
 };
 
 struct muster_octets { const unsigned char *p; size_t n; };
@@ -165,6 +181,7 @@ struct muster_session {
 	const char *export_label;
 	int64_t utc;                 /* best knowledge of the time of day, to judge validity by: a lower bound while the clock is unset */
 	bool utc_is_set;
+	unsigned suite;              /* PSK: this one suite of TLS 1.2 alone, by its IANA number, for which the key is; 0: as above */
 };
 const struct muster_session *muster_session(const struct muster_enrolee *e);  /* until the next input */
 

@@ -6,6 +6,7 @@
 #ifndef MUSTER_OPENSSL_H
 #define MUSTER_OPENSSL_H
 
+#include <muster/card.h>
 #include <muster/run.h>
 
 #ifdef __cplusplus
@@ -34,6 +35,10 @@ const char *muster_openssl_name(const struct muster_openssl *o);
 /* All ports at once; replace those that are to be your own. */
 struct muster_ports muster_openssl_ports(struct muster_openssl *o);
 struct muster_crypto muster_openssl_crypto(void);
+
+/* For struct muster_card, whatever its `ctx`: MD5, and the reader of BootstrappingInfo, which is libxml2. */
+int muster_openssl_md5(void *ctx, const void *octets, size_t n, unsigned char out[16]);
+int muster_openssl_bootstrapping_info(void *ctx, const void *xml, size_t n, void *room, size_t room_n, struct muster_bootstrapping *ret);
 
 #ifdef __cplusplus
 }

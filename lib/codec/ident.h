@@ -55,6 +55,7 @@ void mst_key_id_spell(const char *id, bool lower, char *out);
 MST_MUST_CHECK bool mst_credential_id_split(struct mst_view id, int *ret_type, struct mst_view *ret_value);
 MST_MUST_CHECK bool mst_credential_id_make(int type, struct mst_view value, char out[MST_ID_MAX]);
 bool mst_credential_type_known(int type);
+enum { MST_SUID_KM = 21 /* provisioned, shared with a MAF */, MST_SUID_KPSA = 22 /* provisioned, for security between two (SAEF) */ };
 bool mst_suid_known(int suid);                       /* spec 1.5; 20, 30, 31 do not exist */
 const char *mst_suid_text(int suid);
 

@@ -42,6 +42,8 @@ enum mst_rsc {
 };
 /* HTTP status of an RSC (TS-0009 6.3.2); 500 for one that is not in the table. */
 int mst_rsc_http(int rsc);
+/* RSC that goes with a refusal of HTTP itself, from before there was a primitive; 0 where none fits (503: it was not looked at). */
+int mst_http_rsc(int status);
 const char *mst_rsc_text(int rsc);            /* "ORIGINATOR_NOT_AUTHENTICATED" */
 
 struct mst_http_header { struct mst_view name, value; };

@@ -35,6 +35,28 @@ int mst_rsc_http(int rsc)
 	return 500;
 }
 
+/* TS-0009 6.3.2 goes from RSC to status. What HTTP refuses by itself has mostly no row there; each answer has an RSC (8.3), so these
+ * are ours: what is no good request is BAD_REQUEST. */
+static const struct { int http, rsc; } http_row[] = {
+	{ 400, MST_RSC_BAD_REQUEST },
+	{ 408, MST_RSC_REQUEST_TIMEOUT },
+	{ 411, MST_RSC_BAD_REQUEST },
+	{ 413, MST_RSC_BAD_REQUEST },
+	{ 414, MST_RSC_BAD_REQUEST },
+	{ 417, MST_RSC_BAD_REQUEST },
+	{ 431, MST_RSC_BAD_REQUEST },
+	{ 501, MST_RSC_NOT_IMPLEMENTED },
+	{ 505, MST_RSC_BAD_REQUEST },
+};
+
+int mst_http_rsc(int status)
+{
+	for (size_t i = 0; i < MST_COUNT(http_row); i++)
+		if (http_row[i].http == status)
+			return http_row[i].rsc;
+	return 0;
+}
+
 const char *mst_rsc_text(int rsc)
 {
 	for (size_t i = 0; i < MST_COUNT(rsc_row); i++)

@@ -274,11 +274,16 @@ static void status_codes(void **state)
 		{ 4106, 403 }, { 4107, 403 }, { 4117, 403 }, { 5000, 500 }, { 5001, 501 }, { 5103, 404 },
 		{ 5207, 406 },
 		{ 1234, 500 },
+	}, refused[] = {
+		{ 4000, 400 }, { 4008, 408 }, { 4000, 411 }, { 4000, 413 }, { 4000, 414 }, { 4000, 417 }, { 4000, 431 }, { 5001, 501 },
+		{ 4000, 505 }, { 0, 503 }, { 0, 200 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(row); i++)
 		assert_int_equal(mst_rsc_http(row[i].rsc), row[i].http);
+	for (size_t i = 0; i < MST_COUNT(refused); i++)
+		assert_int_equal(mst_http_rsc(refused[i].http), refused[i].rsc);
 	assert_string_equal(mst_rsc_text(4106), "ORIGINATOR_NOT_AUTHENTICATED");
 	assert_string_equal(mst_rsc_text(1), "unknown response status code");
 }

@@ -185,15 +185,16 @@ int mst_uicc_dir_read(struct mst_view v, struct mst_view *ret_aid, struct mst_di
 	return malformed(d, "EF_DIR", "the record has no application identifier (tag 4F)");
 }
 
-static bool is_application(struct mst_view aid, uint8_t last)
+static bool is_application(struct mst_view aid, uint16_t owner, uint8_t last)
 {
-	const uint8_t head[7] = { 0xa0, 0x00, 0x00, 0x00, 0x87, 0x10, last };
+	const uint8_t head[7] = { 0xa0, 0x00, 0x00, (uint8_t)(owner >> 8), (uint8_t)owner, 0x10, last };
 
 	return aid.n >= sizeof(head) && memcmp(aid.p, head, sizeof(head)) == 0;
 }
 
-bool mst_uicc_is_usim(struct mst_view aid) { return is_application(aid, 0x02); }
-bool mst_uicc_is_isim(struct mst_view aid) { return is_application(aid, 0x04); }
+bool mst_uicc_is_usim(struct mst_view aid) { return is_application(aid, 0x0087, 0x02); }
+bool mst_uicc_is_isim(struct mst_view aid) { return is_application(aid, 0x0087, 0x04); }
+bool mst_uicc_is_csim(struct mst_view aid) { return is_application(aid, 0x0343, 0x02); }
 
 int mst_uicc_imsi_read(struct mst_view v, char ret_imsi[MST_UICC_IMSI_MAX], struct mst_diag *d)
 {

@@ -1,5 +1,5 @@
 /* What passes between the machine and the one who drives it: sessions, octets, records. */
-#include "enrolee/device.h"
+#include "enrolee/device-card.h"
 
 /* Sessions ------------------------------------------------------------------------------------------- */
 
@@ -9,11 +9,17 @@ void device_describe_session(struct device *d, mst_ms now, mst_time utc)
 	struct muster_session *s = &d->session;
 	const struct mst_instruction *i = d->next ? &d->sequence.instructions[d->next - 1] : NULL;
 
+	if (device_card_talks(d)) {
+		device_card_describe(d);
+		return;
+	}
 	*s = (struct muster_session){
 		.number = in.number, .auth = in.psk ? MUSTER_AUTH_PSK : MUSTER_AUTH_CERTIFICATE, .host = in.host, .port = in.port,
 		.psk_identity = in.psk_identity, .utc = device_utc(d, now, utc), .utc_is_set = mst_clock_is_set(&d->clock, utc, now),
 		.export_label = !in.exports ? NULL : d->quirks.mef_label == MST_MEF_LABEL_CONNECTION ? MST_LABEL_CONNECTION : MST_LABEL_BOOTSTRAP,
 	};
+	if (in.ua)
+		s->suite = (unsigned)in.ua[3] << 8 | in.ua[4];
 	if (in.key)
 		s->psk = (struct muster_octets){ in.key->b, in.key->n };
 	d->out_n = d->out_sent = 0;
@@ -41,7 +47,10 @@ void muster_opened(struct muster_enrolee *e, unsigned char *exported, int64_t no
 {
 	struct device *d = device_of(e);
 
-	enrolee_opened(&d->inner, exported, now, device_utc(d, now, utc));
+	if (device_card_talks(d))
+		device_card_opened(d);
+	else
+		enrolee_opened(&d->inner, exported, now, device_utc(d, now, utc));
 	device_settle(d, now, utc);
 }
 
@@ -52,8 +61,14 @@ void muster_lost(struct muster_enrolee *e, enum muster_reason r, const char *det
 	struct mst_response a;
 	struct mst_diag why = { 0 };
 
+	bool whole = r == MUSTER_OK && muster_want(e) == MUSTER_WANT_RECEIVE && !mst_http_read_end(&d->http, &m, &why);
+
 	/* Closed in good order: the end of an answer that gave no length. */
-	if (r == MUSTER_OK && muster_want(e) == MUSTER_WANT_RECEIVE && !mst_http_read_end(&d->http, &m, &why) &&
+	if (device_card_talks(d) && whole)
+		device_card_feed(d, &m, now, utc);
+	else if (device_card_talks(d))
+		device_card_lost(d, device_reason_inside(r), detail, now, utc);
+	else if (whole &&
 	    !mst_answer_from_http(&m, &a, &why))
 		enrolee_feed(&d->inner, &a, now, device_utc(d, now, utc));
 	else
@@ -67,6 +82,10 @@ void device_make_request(struct device *d, mst_ms now, mst_time utc)
 {
 	struct mst_writer w = mst_writer_of(d->io, sizeof(d->io));
 
+	if (device_card_talks(d)) {
+		device_card_request(d);
+		return;
+	}
 	mst_request_to_http(enrolee_request(&d->inner), mst_view_str(enrolee_session(&d->inner).host), &w);
 	d->out_n = w.n;
 	d->out_sent = 0;
@@ -97,7 +116,10 @@ void muster_sent(struct muster_enrolee *e, size_t n)
 		return;
 	d->out_n = d->out_sent = 0;
 	mst_http_read_begin(&d->http, d->io, sizeof(d->io));
-	enrolee_sent(&d->inner);
+	if (device_card_talks(d))
+		device_card_sent(d);
+	else
+		enrolee_sent(&d->inner);
 }
 
 void muster_received(struct muster_enrolee *e, const void *octets, size_t n, int64_t now, int64_t utc)
@@ -114,6 +136,16 @@ void muster_received(struct muster_enrolee *e, const void *octets, size_t n, int
 	r = mst_http_read_feed(&d->http, (struct mst_view){ octets, n }, &used, &m, &why);
 	if (r == MST_HTTP_READ_MORE)
 		return;
+	if (device_card_talks(d) && !r) {
+		device_card_feed(d, &m, now, utc);
+		device_settle(d, now, utc);
+		return;
+	}
+	if (device_card_talks(d)) {
+		device_card_lost(d, PROV_MALFORMED, why.text, now, utc);
+		device_settle(d, now, utc);
+		return;
+	}
 	if (!r)
 		r = mst_answer_from_http(&m, &a, &why);
 	if (r)
@@ -165,6 +197,8 @@ int64_t muster_deadline(const struct muster_enrolee *e)
 {
 	const struct device *d = device_of_const(e);
 
+	if (device_card_talks(d))
+		return device_card_deadline(d);
 	return d->running ? enrolee_deadline(&d->inner) : MUSTER_NEVER;
 }
 
@@ -172,6 +206,8 @@ void muster_tick(struct muster_enrolee *e, int64_t now, int64_t utc)
 {
 	struct device *d = device_of(e);
 
+	if (device_card_talks(d))
+		device_card_tick(d, now);
 	enrolee_tick(&d->inner, now, device_utc(d, now, utc));
 	device_settle(d, now, utc);
 }

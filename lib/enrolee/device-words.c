@@ -1,5 +1,5 @@
 /* Answers to questions: wants, reasons, reports. */
-#include "enrolee/device.h"
+#include "enrolee/device-card.h"
 
 #include "muster/version.h"
 
@@ -10,7 +10,9 @@ static const struct { enum muster_reason out; enum prov_reason in; } reasons[] =
 	{ MUSTER_REFUSED, PROV_REFUSED }, { MUSTER_UNKNOWN, PROV_UNKNOWN }, { MUSTER_BUSY, PROV_BUSY }, { MUSTER_MALFORMED, PROV_MALFORMED },
 	{ MUSTER_EXPIRED, PROV_EXPIRED }, { MUSTER_NOT_YET_VALID, PROV_NOT_YET_VALID }, { MUSTER_STORAGE, PROV_STORAGE },
 	{ MUSTER_INTERNAL, PROV_INTERNAL }, { MUSTER_OVERSIZED, PROV_OVERSIZED }, { MUSTER_UNKNOWN_METHOD, PROV_UNKNOWN_METHOD },
-	{ MUSTER_WRONG_SERVICE, PROV_WRONG_SERVICE },
+	{ MUSTER_WRONG_SERVICE, PROV_WRONG_SERVICE }, { MUSTER_NO_CARD, PROV_NO_CARD }, { MUSTER_NO_APPLICATION, PROV_NO_APPLICATION },
+	{ MUSTER_CARD_PIN, PROV_CARD_PIN }, { MUSTER_CARD_SYNC, PROV_CARD_SYNC }, { MUSTER_FALSE_NETWORK, PROV_FALSE_NETWORK },
+	{ MUSTER_NOT_PROVEN, PROV_NOT_PROVEN }, { MUSTER_UNKNOWN_SUBSCRIBER, PROV_UNKNOWN_SUBSCRIBER },
 };
 _Static_assert(MST_COUNT(reasons) == MUSTER_REASON_COUNT_, "every reason has its counterpart");
 
@@ -35,17 +37,23 @@ const char *muster_reason_text(enum muster_reason r)
 	return prov_reason_text(device_reason_inside(r));
 }
 
-enum muster_want muster_want(const struct muster_enrolee *e)
+enum muster_want device_want(const struct device *d)
 {
 	static const enum muster_want want[] = {
 		[ENROLEE_WANT_NOTHING] = MUSTER_WANT_NOTHING, [ENROLEE_WANT_OPEN] = MUSTER_WANT_OPEN, [ENROLEE_WANT_SEND] = MUSTER_WANT_SEND,
-		/* method gba is not among a device's methods: it has no port for a card */
-		[ENROLEE_WANT_BOOTSTRAP] = MUSTER_WANT_NOTHING, [ENROLEE_WANT_NAF_KEY] = MUSTER_WANT_NOTHING,
 		[ENROLEE_WANT_ANSWER] = MUSTER_WANT_RECEIVE, [ENROLEE_WANT_SAVE] = MUSTER_WANT_SAVE, [ENROLEE_WANT_PROMOTE] = MUSTER_WANT_PROMOTE,
 	};
-	const struct device *d = device_of_const(e);
+	enum enrolee_want w = enrolee_want(&d->inner);
 
-	return d->running ? want[enrolee_want(&d->inner)] : MUSTER_WANT_NOTHING;
+	if (!d->running)
+		return MUSTER_WANT_NOTHING;
+	/* only a device with a card gets so far */
+	return w == ENROLEE_WANT_BOOTSTRAP || w == ENROLEE_WANT_NAF_KEY ? device_card_want(d) : want[w];
+}
+
+enum muster_want muster_want(const struct muster_enrolee *e)
+{
+	return device_want(device_of_const(e));
 }
 
 enum muster_reason muster_end(const struct muster_enrolee *e)

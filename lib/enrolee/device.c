@@ -1,5 +1,5 @@
 /* Beginning, going from instruction to instruction, ending. */
-#include "enrolee/device.h"
+#include "enrolee/device-card.h"
 
 #include "base/text.h"
 #include "muster/version.h"
@@ -15,7 +15,14 @@ static int hmac_sha256(struct mst_crypto *c, struct mst_view key, struct mst_vie
 	return port->hmac_sha256(port->ctx, key.p, key.n, msg.p, msg.n, out) ? MST_FAULT_CRYPTO : 0;
 }
 
-static const struct mst_crypto_ops port_ops = { .name = "the device's own", .hmac_sha256 = hmac_sha256 };
+static int old_hash(struct mst_crypto *c, enum mst_old_hash which, struct mst_view v, uint8_t *out)
+{
+	const struct muster_card *card = ((struct device_crypto *)(void *)c)->card;
+
+	return which != MST_OLD_MD5 || !card || card->md5(card->ctx, v.p, v.n, out) ? MST_FAULT_CRYPTO : 0;
+}
+
+static const struct mst_crypto_ops port_ops = { .name = "the device's own", .hmac_sha256 = hmac_sha256, .old_hash = old_hash };
 
 static bool config_good(const struct muster_config *c)
 {
@@ -30,7 +37,7 @@ enum muster_reason muster_init(struct muster_enrolee *e, const struct muster_con
 {
 	struct device *d = device_of(e);
 
-	muster_wipe(e);
+	mst_wipe(e, sizeof(*e));
 	if (!config_good(c))
 		return MUSTER_UNSUPPORTED;
 	d->crypto = (struct device_crypto){ .base = { &port_ops }, .port = c->crypto };
@@ -45,6 +52,10 @@ enum muster_reason muster_init(struct muster_enrolee *e, const struct muster_con
 		.from = c->certified_name ? c->certified_name : "", .kpm_id = c->psk_identity, .kpm = &d->kpm,
 		.open_ms = c->open_ms ? c->open_ms : DEADLINE_MS, .answer_ms = c->answer_ms ? c->answer_ms : DEADLINE_MS,
 	};
+	if (c->card && !device_card_init(d, c->card)) {
+		muster_wipe(e);
+		return MUSTER_UNSUPPORTED;
+	}
 	enrolee_init(&d->inner, &d->cfg);
 	mst_clock_init(&d->clock, MST_BUILD_TIME, 0, 0);
 	return MUSTER_OK;
@@ -52,6 +63,8 @@ enum muster_reason muster_init(struct muster_enrolee *e, const struct muster_con
 
 void muster_wipe(struct muster_enrolee *e)
 {
+	if (device_of(e)->card)
+		mst_wipe(device_of(e)->card, sizeof(struct device_card));
 	mst_wipe(e, sizeof(*e));
 }
 
@@ -126,11 +139,19 @@ static void ended(struct device *d)
 
 void device_settle(struct device *d, mst_ms now, mst_time utc)
 {
-	enum enrolee_want w;
+	enum muster_want w;
 
-	while (d->running && enrolee_want(&d->inner) == ENROLEE_WANT_NOTHING) {
-		ended(d);
-		d->running = d->running && begin_next(d, now, utc);
+	for (;;) {
+		while (d->running && enrolee_want(&d->inner) == ENROLEE_WANT_NOTHING) {
+			ended(d);
+			device_card_reset(d);
+			d->running = d->running && begin_next(d, now, utc);
+		}
+		if (!device_card_talks(d))
+			break;
+		device_card_settle(d, now, utc);
+		if (device_card_talks(d))
+			break;
 	}
 	if (d->inner.server_time)
 		(void)mst_clock_told(&d->clock, d->inner.server_time, MST_TIME_MAX, now);
@@ -138,10 +159,10 @@ void device_settle(struct device *d, mst_ms now, mst_time utc)
 	if (!d->running)
 		return;
 	d->doing = enrolee_step(&d->inner);
-	w = enrolee_want(&d->inner);
-	if (w == ENROLEE_WANT_OPEN)
+	w = device_want(d);
+	if (w == MUSTER_WANT_OPEN)
 		device_describe_session(d, now, utc);
-	else if (w == ENROLEE_WANT_SEND && !d->out_n)
+	else if (w == MUSTER_WANT_SEND && !d->out_n)
 		device_make_request(d, now, utc);
 }
 
@@ -241,6 +262,7 @@ static void forget_run(struct device *d)
 {
 	enrolee_deinit(&d->inner);
 	enrolee_init(&d->inner, &d->cfg);
+	device_card_reset(d);
 	mst_root_cred_wipe(&d->pending);
 	mst_wipe(d->io, sizeof(d->io));
 	memset(&d->sequence, 0, sizeof(d->sequence));

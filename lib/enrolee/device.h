@@ -15,9 +15,11 @@
 #define DEVICE_PIN_MAX 65
 #define DEVICE_REPORTS_MAX (MST_SEQ_MAX + 1)
 
+struct device_card;
 struct device_crypto {
 	struct mst_crypto base;
 	struct muster_crypto port;
+	const struct muster_card *card;      /* its MD5; NULL: no card, no MD5 */
 };
 
 struct device_report {
@@ -32,6 +34,7 @@ struct device {
 	struct mst_quirks quirks;
 	struct mst_key kpm;
 	struct enrolee_config cfg;
+	struct device_card *card;            /* device-card.h; NULL: none */
 	struct mst_clock clock;
 	bool running;
 	uint64_t generation;                 /* the newest of both slots */
@@ -80,6 +83,8 @@ enum prov_reason device_reason_inside(enum muster_reason r);
 void device_settle(struct device *d, mst_ms now, mst_time utc);
 /* A port failed before the start. */
 void device_not_begun(struct device *d, enum muster_reason r, const char *detail);
+/* What is wanted of the caller. */
+enum muster_want device_want(const struct device *d);
 /* device-io.c: the session's description, the request's octets. */
 void device_describe_session(struct device *d, mst_ms now, mst_time utc);
 void device_make_request(struct device *d, mst_ms now, mst_time utc);

@@ -118,13 +118,32 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 	return job == MMAF_JOB_REGISTER ? ENROLEE_MAF : ENROLEE_CONFIRMING;
 }
 
+/* Kpsa: to be proven in a session with the CSE. The same for a slot alone, so that it reads what the slot says. */
+static enum enrolee_state begin_cse(struct enrolee *e, mst_ms now)
+{
+	if (!enrolee_peer_of(mst_view_str(e->cred.registrar_poa[0]), &e->maf))
+		return failed(e, PROV_MALFORMED, "the CSE's point of access is not https://fqdn[:port][/path]");
+	if (!put_identity(e))
+		return failed(e, PROV_UNSUPPORTED, "the B-TID with its prefix is longer than a TLS identity may be: send it bare");
+	want_session(e, now);
+	return ENROLEE_PROVING;
+}
+
+/* With a key that nobody has confirmed yet. */
+static enum enrolee_state begin_use(struct enrolee *e, mst_ms now)
+{
+	if (e->cred.suid == MST_SUID_KPSA)
+		return begin_cse(e, now);
+	return begin_maf(e, e->cred.maf_reg_id[0] ? MMAF_JOB_CONFIRM : MMAF_JOB_REGISTER, now);
+}
+
 /* A slot's next step is written in the slot: confirmed, registered (with a KmID), or not. */
 static enum enrolee_state begin_slot(struct enrolee *e, mst_ms now)
 {
 	e->resumed = true;
 	if (e->cred.confirmed)
 		return ENROLEE_PROMOTING;
-	return begin_maf(e, e->cred.maf_reg_id[0] ? MMAF_JOB_CONFIRM : MMAF_JOB_REGISTER, now);
+	return begin_use(e, now);
 }
 
 /* GBA stage ------------------------------------------------------------------------------------------ */
@@ -311,6 +330,16 @@ static bool slot_is_dead(const struct enrolee *e)
 		e->failure.reason == PROV_EXPIRED);
 }
 
+static enum enrolee_state refused_again(struct enrolee *e, mst_ms now, mst_time utc)
+{
+	if (!slot_is_dead(e))
+		return ENROLEE_FAILED;
+	e->resumed = false;
+	e->failure = (struct mst_failure){ 0 };
+	e->point = ENROLEE_AT_NOTHING;
+	return begin_first(e, now, utc);
+}
+
 static enum enrolee_state maf_moved(struct enrolee *e, mst_ms now, mst_time utc)
 {
 	struct mmaf *m = &e->machine.maf;
@@ -321,12 +350,7 @@ static enum enrolee_state maf_moved(struct enrolee *e, mst_ms now, mst_time utc)
 		return e->state;
 	e->failure = *mmaf_failure(m);
 	mmaf_deinit(m);
-	if (!slot_is_dead(e))
-		return ENROLEE_FAILED;
-	e->resumed = false;
-	e->failure = (struct mst_failure){ 0 };
-	e->point = ENROLEE_AT_NOTHING;
-	return begin_first(e, now, utc);
+	return refused_again(e, now, utc);
 }
 
 static enum enrolee_state maf_opened(struct enrolee *e, const struct input *in)
@@ -365,12 +389,32 @@ static enum enrolee_state maf_timer(struct enrolee *e, const struct input *in)
 	return maf_moved(e, in->now, in->utc);
 }
 
+/* CSE stage ------------------------------------------------------------------------------------------ */
+
+/* TLS-PSK: that it is open is the proof, for both. */
+static enum enrolee_state cse_opened(struct enrolee *e, const struct input *in)
+{
+	(void)in;
+	return confirmed(e);
+}
+
+static enum enrolee_state cse_lost(struct enrolee *e, const struct input *in)
+{
+	(void)failed(e, in->reason, in->detail);
+	return refused_again(e, in->now, in->utc);
+}
+
+static enum enrolee_state cse_timer(struct enrolee *e, const struct input *in)
+{
+	return in->now >= e->open_deadline ? failed(e, PROV_TIMEOUT, "the session with the CSE did not open in time") : e->state;
+}
+
 /* Saving --------------------------------------------------------------------------------------------- */
 
 static enum enrolee_state key_saved(struct enrolee *e, const struct input *in)
 {
 	e->point = ENROLEE_AT_PENDING_SAVED;
-	return begin_maf(e, MMAF_JOB_REGISTER, in->now);
+	return begin_use(e, in->now);
 }
 
 static enum enrolee_state kmid_saved(struct enrolee *e, const struct input *in)
@@ -429,6 +473,7 @@ static handler *const table[ENROLEE_STATE__COUNT][ENROLEE_EVENT__COUNT] = {
 	[ENROLEE_MAF]           = { never,    maf_opened, maf_answer, maf_garbage, maf_lost, never,       never,      maf_timer, never,       never },
 	[ENROLEE_SAVING_KMID]   = { never,    never,      ignore,     ignore,      ignore,   kmid_saved,  unsaved,    ignore,    never,       never },
 	[ENROLEE_CONFIRMING]    = { never,    maf_opened, maf_answer, maf_garbage, maf_lost, never,       never,      maf_timer, never,       never },
+	[ENROLEE_PROVING]       = { never,    cse_opened, ignore,     ignore,      cse_lost, never,       never,      cse_timer, never,       never },
 	[ENROLEE_SAVING_PROOF]  = { never,    never,      ignore,     ignore,      ignore,   proof_saved, unsaved,    ignore,    never,       never },
 	[ENROLEE_PROMOTING]     = { never,    never,      ignore,     ignore,      ignore,   promoted,    unsaved,    ignore,    never,       never },
 	[ENROLEE_DONE]          = { never,    ignore,     ignore,     ignore,      ignore,   ignore,      ignore,     ignore,    ignore,      ignore },

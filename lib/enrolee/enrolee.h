@@ -18,6 +18,13 @@
  *   [card: NAF key]                    GBA_U only
  *   save pending slot                  … and on with the MAF as above, as B-TID in both sessions
  *
+ * When the target is a CSE (SUID 22) that is a NAF itself, the NAF key is Kpsa, and KpsaId the B-TID: nobody gives another name, and
+ * nothing is registered. A session that opens with the key proves it on both sides; then the slots change as ever:
+ *
+ *   save pending slot                  Kpsa under KpsaId
+ *   CSE session                        opened: both have the key
+ *   save pending slot, promote
+ *
  * In the older arrangement the instruction names an https MEF, which is the NAF in front of that BSF: the key is for its
  * FQDN, and the MEF session is opened with B-TID and that key, as with a maker's secret.
  *
@@ -45,6 +52,7 @@ enum enrolee_state {
 	ENROLEE_MAF,                 /* session as KeID */
 	ENROLEE_SAVING_KMID,
 	ENROLEE_CONFIRMING,          /* session as KmID */
+	ENROLEE_PROVING,             /* session with the CSE, as KpsaId */
 	ENROLEE_SAVING_PROOF,
 	ENROLEE_PROMOTING,
 	ENROLEE_DONE,
@@ -116,6 +124,7 @@ enum enrolee_step {
 	ENROLEE_STEP_MAF_REGISTER,
 	ENROLEE_STEP_MAF_REOPEN,     /* TLS as KmID */
 	ENROLEE_STEP_MAF_RETRIEVE,
+	ENROLEE_STEP_CSE_OPEN,       /* TLS as KpsaId */
 	ENROLEE_STEP_PROMOTE,
 	ENROLEE_STEP__COUNT
 };
@@ -181,6 +190,7 @@ struct enrolee {
 	char from[MST_ID_MAX];
 	struct enrolee_peer mef, maf;
 	char mef_uri[MST_ID_MAX], maf_uri[MST_ID_MAX], target[MST_ID_MAX], admin_fqdn[MST_ID_MAX];
+	char naf[MST_ID_MAX];        /* the target's name as a NAF: of a MAF its FQDN, of a CSE its public domain name (TS-0001 6.5.1.1) */
 	int64_t suid;
 	mst_time expires;            /* proposed; 0 = as long as it is given */
 	struct mst_root_cred cred;

@@ -1,6 +1,6 @@
 /*
- * Method gba (TS-0003 8.3.2.3): Ke is Ks, KeID the B-TID, and Km the NAF key for the MAF's name. Bootstrapping itself is
- * the shell's (lib/proto/gba/ue.h and a card); here is what comes of it.
+ * Method gba (TS-0003 8.3.2.3): Ke is Ks, KeID the B-TID, and Km the NAF key for the MAF's name, or Kpsa that for a CSE's. Bootstrapping
+ * itself is the shell's (lib/proto/gba/ue.h and a card); here is what comes of it.
  */
 #include "enrolee/internal.h"
 #include "proto/gba/keys.h"
@@ -14,7 +14,12 @@ static const struct gba_ua *ua_of(const struct enrolee *e)
 
 const char *enrolee_naf_fqdn(const struct enrolee *e)
 {
-	return e->via_mef ? e->mef.host : e->target;
+	return e->via_mef ? e->mef.host : e->naf;
+}
+
+bool enrolee_for_cse(const struct enrolee *e)
+{
+	return e->suid == MST_SUID_KPSA;
 }
 
 static bool copy(char *to, size_t cap, struct mst_view v)
@@ -45,7 +50,11 @@ static bool take_configuration(struct enrolee *e, struct mst_view json, mst_time
 
 	if (json.n && mst_msg_read_json(&mst_mef_client_cfg_msg, MST_PROFILE_LONG, json, &arena, &x, d))
 		return false;
-	if (x.maf_fqdn.n && !mst_id_equal(MST_ID_FQDN, x.maf_fqdn, mst_view_str(e->target))) {
+	if (enrolee_for_cse(e) && x.registrar_cse_id.n && !mst_id_equal(MST_ID_CSE_ABS, x.registrar_cse_id, mst_view_str(e->target))) {
+		mst_diag_set(d, 0, "registrarCSEID", "another CSE than the instruction's", NULL);
+		return false;
+	}
+	if (!enrolee_for_cse(e) && x.maf_fqdn.n && !mst_id_equal(MST_ID_FQDN, x.maf_fqdn, mst_view_str(e->target))) {
 		mst_diag_set(d, 0, "mafFQDN", "another MAF than the instruction's", NULL);
 		return false;
 	}
@@ -72,6 +81,32 @@ static bool put_default_maf(struct enrolee *e)
 	return w.ok;
 }
 
+/*
+ * The CSE that the key is for is the node's registrar. First stands where it is as the NAF of its name: a point of access of that name
+ * that it was told, else https on the usual port (TS-0001 6.5.1.1: the public domain name is what DNS resolves).
+ */
+static bool put_cse(struct enrolee *e)
+{
+	struct mst_root_cred *c = &e->cred;
+	size_t at = 0, last = MST_COUNT(c->registrar_poa) - 1;
+	struct enrolee_peer p;
+	char poa[MST_ID_MAX];
+	struct mst_writer w = mst_writer_of(poa, sizeof(poa));
+
+	c->maf_uri[0] = '\0';
+	while (at < c->n_registrar_poa && !(enrolee_peer_of(mst_view_str(c->registrar_poa[at]), &p) && mst_view_eq_str(mst_view_str(p.host), e->naf)))
+		at++;
+	mst_put_str(&w, at < c->n_registrar_poa ? c->registrar_poa[at] : "https://");
+	mst_put_str(&w, at < c->n_registrar_poa ? "" : e->naf);
+	mst_put_nul(&w);
+	if (at == c->n_registrar_poa && c->n_registrar_poa <= last)
+		c->n_registrar_poa++;
+	for (size_t i = at < last ? at : last; i > 0; i--)
+		memcpy(c->registrar_poa[i], c->registrar_poa[i - 1], sizeof(poa));
+	memcpy(c->registrar_poa[0], poa, sizeof(poa));
+	return w.ok && mst_copy_text(c->registrar_cse_id, sizeof(c->registrar_cse_id), e->target);
+}
+
 /* A BSF that says nothing of the node (an operator's, which knows no oneM2M) leaves it with the names of its settings. */
 static bool put_own_names(struct enrolee *e)
 {
@@ -92,7 +127,7 @@ bool enrolee_make_gba(struct enrolee *e, const struct gba_context *x, mst_time u
 	mst_root_cred_wipe(c);
 	if (!take_configuration(e, x->configuration, &until, d))
 		return false;
-	ok = put_own_names(e) && put_default_maf(e);
+	ok = put_own_names(e) && (enrolee_for_cse(e) ? put_cse(e) : put_default_maf(e));
 	c->ke = x->ks;                       /* none when the card keeps it */
 	c->suid = e->suid;
 	c->method = MST_METHOD_GBA;
@@ -102,7 +137,7 @@ bool enrolee_make_gba(struct enrolee *e, const struct gba_context *x, mst_time u
 	ok &= mst_copy_text(c->ke_id, sizeof(c->ke_id), x->btid) && mst_copy_text(c->key_id, sizeof(c->key_id), x->btid) &&
 	      mst_copy_text(c->admin_fqdn, sizeof(c->admin_fqdn), e->admin_fqdn) &&
 	      mst_copy_text(c->mef_fqdn, sizeof(c->mef_fqdn), e->mef.host) && mst_copy_text(c->mef_uri, sizeof(c->mef_uri), e->mef_uri) &&
-	      mst_copy_text(c->maf_fqdn, sizeof(c->maf_fqdn), e->target) && mst_copy_text(c->attempt, sizeof(c->attempt), e->attempt);
+	      mst_copy_text(c->maf_fqdn, sizeof(c->maf_fqdn), enrolee_for_cse(e) ? "" : e->target) && mst_copy_text(c->attempt, sizeof(c->attempt), e->attempt);
 	if (!ok)
 		mst_diag_set(d, 0, "", "a name is too long", NULL);
 	return ok;

@@ -2,8 +2,6 @@
 #include "codec/uri.h"
 #include "enrolee/internal.h"
 
-#define SUID_MAF 21           /* spec 1.5: provisioned by RSPF, shared with a MAF */
-
 bool enrolee_peer_of(struct mst_view uri, struct enrolee_peer *ret_p)
 {
 	struct mst_uri_parts u;
@@ -51,6 +49,29 @@ static const char *no_credential(const struct enrolee_config *cfg, int method)
 	}
 }
 
+/* In the older arrangement the NAF is the MEF, which then enrols with a MAF as it does by other methods. */
+static bool by_mef(const struct enrolee_config *cfg, const struct enrolee_peer *p, bool tls)
+{
+	return tls && !(cfg->bsf_host && mst_view_eq_str(mst_view_str(cfg->bsf_host), p->host));
+}
+
+static const char *no_target(const struct enrolee_config *cfg, const struct mst_instruction *i)
+{
+	bool cse = i->suid == MST_SUID_KPSA, tls;
+	char name[MST_ID_MAX];
+	struct enrolee_peer bsf;
+
+	if (!cse)
+		return (!i->suid || i->suid == MST_SUID_KM) && mst_id_valid(MST_ID_FQDN, i->target) ? NULL :
+		       "only a MAF (FQDN, SUID 21) or, by gba, a CSE (absolute CSE-ID, SUID 22) is built in";
+	if (i->method != MST_METHOD_GBA)
+		return "a key for a CSE (SUID 22) comes by method gba alone";
+	if (!mst_cse_public_name(i->target, name))
+		return "an absolute CSE-ID of letters, digits and hyphens expected: it is a domain name, too";
+	return enrolee_bsf_of(i->uri, &bsf, &tls) && by_mef(cfg, &bsf, tls) ?
+	       "the BSF itself is needed; an https URI is an MEF's unless gba.bsf names it" : NULL;
+}
+
 bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruction *i, struct mst_diag *d)
 {
 	bool gba = i->method == MST_METHOD_GBA, tls;
@@ -72,9 +93,9 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 			     "not https://fqdn[:port][/path], which is what this device can reach", NULL);
 		return false;
 	}
-	if ((i->suid && i->suid != SUID_MAF) || !mst_id_valid(MST_ID_FQDN, i->target)) {
-		mst_diag_set(d, 0, "target", "only enrolment with a MAF (its FQDN, SUID 21) is built in",
-			     NULL);
+	why = no_target(cfg, i);
+	if (why) {
+		mst_diag_set(d, 0, "target", why, NULL);
 		return false;
 	}
 	if (!mst_id_valid(MST_ID_FQDN, i->admin_fqdn)) {
@@ -97,13 +118,24 @@ static bool take_peer(struct enrolee *e, const struct mst_instruction *i)
 		return enrolee_peer_of(i->uri, &e->mef);
 	if (!enrolee_bsf_of(i->uri, &e->mef, &tls))
 		return false;
-	e->via_mef = tls && !(e->cfg.bsf_host && mst_view_eq_str(mst_view_str(e->cfg.bsf_host), e->mef.host));
+	e->via_mef = by_mef(&e->cfg, &e->mef, tls);
 	return true;
+}
+
+/* A MAF, or a CSE; and what it is called as a NAF. */
+static bool take_target(struct enrolee *e, const struct mst_instruction *i)
+{
+	char name[MST_ID_MAX];
+
+	e->suid = i->suid == MST_SUID_KPSA ? MST_SUID_KPSA : MST_SUID_KM;
+	if (enrolee_for_cse(e))
+		return mst_id_normalise(MST_ID_CSE_ABS, i->target, e->target) && mst_cse_public_name(i->target, name) &&
+		       mst_id_normalise(MST_ID_FQDN, mst_view_str(name), e->naf);
+	return mst_id_normalise(MST_ID_FQDN, i->target, e->target) && mst_copy_text(e->naf, sizeof(e->naf), e->target);
 }
 
 bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i, const char *attempt)
 {
-	e->suid = SUID_MAF;
 	e->by_secret = i->method == MST_METHOD_PSK;
 	e->expires = i->expires;
 	if (!take_peer(e, i))
@@ -113,7 +145,7 @@ bool enrolee_take_instruction(struct enrolee *e, const struct mst_instruction *i
 		e->mef.port = (uint16_t)i->http_port;
 	return mst_view_to_str(i->uri, e->mef_uri, sizeof(e->mef_uri)) &&
 	       mst_view_to_str(i->maf_uri, e->maf_uri, sizeof(e->maf_uri)) &&
-	       mst_id_normalise(MST_ID_FQDN, i->target, e->target) &&
+	       take_target(e, i) &&
 	       mst_id_normalise(MST_ID_FQDN, i->admin_fqdn, e->admin_fqdn) &&
 	       mst_copy_text(e->attempt, sizeof(e->attempt), attempt) &&
 	       mst_copy_text(e->from, sizeof(e->from), e->cfg.from);
@@ -124,9 +156,15 @@ bool enrolee_usable(const struct mst_root_cred *p, mst_time utc)
 	return p->key.n == MST_KEY_LEN && p->key_id[0] && p->not_after > utc;
 }
 
+static bool same_target(const struct enrolee *e, const struct mst_root_cred *p)
+{
+	return enrolee_for_cse(e) ? mst_id_equal(MST_ID_CSE_ABS, mst_view_str(p->registrar_cse_id), mst_view_str(e->target)) :
+				    mst_view_eq_str(mst_view_str(p->maf_fqdn), e->target);
+}
+
 bool enrolee_fits(const struct enrolee *e, const struct mst_root_cred *p)
 {
 	return p->suid == e->suid && mst_view_eq_str(mst_view_str(p->mef_fqdn), e->mef.host) &&
-	       mst_view_eq_str(mst_view_str(p->maf_fqdn), e->target) &&
+	       same_target(e, p) &&
 	       mst_id_equal(MST_ID_FQDN, mst_view_str(p->admin_fqdn), mst_view_str(e->admin_fqdn));
 }

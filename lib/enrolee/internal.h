@@ -14,7 +14,9 @@ MST_MUST_CHECK bool enrolee_keep_anchors(struct enrolee *e);
 
 /* gba.c. The credential of a run with the BSF itself, without its key; false with `d`. */
 MST_MUST_CHECK bool enrolee_make_gba(struct enrolee *e, const struct gba_context *x, mst_time utc, struct mst_diag *d);
-/* Whom the NAF key is for: the MAF, or the MEF that stands before an operator's BSF. */
+/* The key is Kpsa, for a CSE: there is no MAF in this enrolment. */
+bool enrolee_for_cse(const struct enrolee *e);
+/* Whom the NAF key is for: the MAF or CSE, or the MEF that stands before an operator's BSF. */
 const char *enrolee_naf_fqdn(const struct enrolee *e);
 MST_MUST_CHECK bool enrolee_put_naf(struct enrolee *e, const struct gba_context *x);
 MST_MUST_CHECK int enrolee_derive_naf(struct enrolee *e, const struct gba_context *x, struct mst_key *ret_key);

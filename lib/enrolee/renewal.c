@@ -50,12 +50,20 @@ mst_ms mst_key_wait(mst_time key_end, mst_time utc, int64_t most, int64_t asked,
 	return ms < asked * 1000 ? asked * 1000 : ms;
 }
 
+/* A MAF by its FQDN; with a key for a CSE, that one by its CSE-ID. */
+static bool same_target(const struct mst_instruction *i, const struct mst_root_cred *c)
+{
+	if (c->suid == MST_SUID_KPSA)
+		return i->suid == MST_SUID_KPSA && mst_id_equal(MST_ID_CSE_ABS, i->target, mst_view_str(c->registrar_cse_id));
+	return mst_id_equal(MST_ID_FQDN, i->target, mst_view_str(c->maf_fqdn));
+}
+
 bool mst_leads_home(const struct mst_instruction *i, const struct mst_root_cred *c)
 {
 	struct enrolee_peer mef;
 	bool tls;
 
-	return enrolee_bsf_of(i->uri, &mef, &tls) && mst_id_equal(MST_ID_FQDN, i->target, mst_view_str(c->maf_fqdn)) &&
+	return enrolee_bsf_of(i->uri, &mef, &tls) && same_target(i, c) &&
 	       mst_id_equal(MST_ID_FQDN, i->admin_fqdn, mst_view_str(c->admin_fqdn)) &&
 	       mst_id_equal(MST_ID_FQDN, mst_view_str(mef.host), mst_view_str(c->mef_fqdn));
 }

@@ -1,7 +1,7 @@
 /* The blocking loop of include/muster/run.h: nothing but questions to the machine and calls of ports. */
 #include "muster/run.h"
 
-#include "enrolee/device.h"
+#include "enrolee/device-card.h"
 
 #define DETAIL 160
 #define PIECE 1024                       /* octets received at one time: of the stack */
@@ -83,6 +83,16 @@ static void receive_some(struct loop *l)
 	mst_wipe(piece, sizeof(piece));
 }
 
+static void use_card(struct loop *l)
+{
+	unsigned char random[16];
+
+	if (l->p->random.octets(l->p->random.ctx, random, sizeof(random)))
+		lost(l, MUSTER_INTERNAL);
+	else
+		muster_use_card(l->e, random, now(l), utc(l));
+}
+
 static void saved(struct loop *l, enum muster_reason r)
 {
 	if (r)
@@ -157,6 +167,9 @@ enum muster_reason muster_run(struct muster_enrolee *e, const struct muster_port
 			break;
 		case MUSTER_WANT_RECEIVE:
 			receive_some(&l);
+			break;
+		case MUSTER_WANT_CARD:
+			use_card(&l);
 			break;
 		case MUSTER_WANT_SAVE:
 			save(&l);

@@ -346,6 +346,9 @@ static void test_power_cut_after_each_save(void **state)
 				assert_int_equal(read_some(NULL, piece, sizeof(piece), &n, 1, detail), MUSTER_OK);
 				muster_received(&e, piece, n, 1, UTC);
 				break;
+			case MUSTER_WANT_CARD:
+				fail_msg("a device without a card is asked for one");
+				break;
 			case MUSTER_WANT_SAVE:
 				p = muster_record(&e, &n);
 				assert_int_equal(store(NULL, MUSTER_SLOT_PENDING, p, n, detail), MUSTER_OK);
@@ -584,9 +587,10 @@ static void test_layout(void **state)
 #ifdef __LP64__
 	assert_int_equal(sizeof(struct muster_enrolee), 98304);
 	assert_int_equal(sizeof(struct muster_credential), 8192);
-	assert_int_equal(sizeof(struct muster_config), 80);
+	assert_int_equal(sizeof(struct muster_config), 88);
 	assert_int_equal(offsetof(struct muster_config, certified_name), 24);
 	assert_int_equal(offsetof(struct muster_config, label_connection), 73);
+	assert_int_equal(offsetof(struct muster_config, card), 80);
 	assert_int_equal(sizeof(struct muster_start), 72);
 	assert_int_equal(offsetof(struct muster_start, random), 56);
 	assert_int_equal(sizeof(struct muster_session), 104);

@@ -3,6 +3,7 @@
 
 #include "crypto/derive.h"
 #include "enrolee/enrolee.h"
+#include "enrolee/renewal.h"
 
 #define UTC 1800000000
 #define BSF "bsf.mnc001.mcc001.pub.3gppnetwork.org"
@@ -288,6 +289,162 @@ static void through_a_mef(void **state)
 	assert_string_equal(enrolee_bsf(&e), "https://mef.example.com:8443");
 }
 
+#define CSE "//sp.example.com/IN-CSE"
+#define CSE_NAME "IN-CSE.sp.example.com"
+#define CSE_CFG(poa) "{\"sec:mefClientCfg\":{\"cseID\":\"//sp.example.com/C1\",\"mafFQDN\":\"maf.example.com\",\"registrarPoA\":[" poa "]}}"
+
+static struct mst_instruction to_cse(void)
+{
+	struct mst_instruction i = instruction;
+
+	i.target = MST_VIEW_LIT(CSE);
+	i.suid = MST_SUID_KPSA;
+	return i;
+}
+
+static void start_cse(const struct mst_root_cred *pending, const char *configuration, struct gba_context *x)
+{
+	struct mst_instruction i = to_cse();
+	struct enrolee_config c = config();
+	struct mst_diag d = { 0 };
+
+	*x = context();
+	x->configuration = mst_view_str(configuration);
+	c.own_cse_id = "//sp.example.com/C7";
+	if (!start_with(&c, &i, pending, &d))
+		fail_msg("%s: %s", d.field, d.text);
+	if (!pending)
+		enrolee_bootstrapped(&e, x, now, UTC);
+}
+
+/* TS-0003 8.3.2.3 with a CSE as Enrolment Target: Kpsa is the NAF key for its public domain name, KpsaId the B-TID. */
+static void a_cse_as_target(void **state)
+{
+	const struct mst_root_cred *c = enrolee_credential(&e);
+	struct enrolee_session s;
+	struct gba_context x;
+	struct mst_root_cred slot;
+
+	(void)state;
+	start_cse(NULL, CSE_CFG("\"https://other.example.com\",\"https://in-cse.sp.example.com:8443/in\""), &x);
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_SAVE);
+	is_naf_key(&c->key, &x, "in-cse.sp.example.com");
+	assert_string_equal(c->key_id, BTID);
+	assert_int_equal(c->suid, 22);
+	assert_string_equal(c->registrar_cse_id, CSE);
+	assert_string_equal(c->registrar_poa[0], "https://in-cse.sp.example.com:8443/in");
+	assert_string_equal(c->registrar_poa[1], "https://other.example.com");
+	assert_int_equal(c->n_registrar_poa, 2);
+	assert_true(!c->maf_fqdn[0] && !c->maf_uri[0] && mst_is_naf_key(c));
+	assert_string_equal(c->cse_id, "//sp.example.com/C1");
+	enrolee_saved(&e, now, UTC);
+	slot = *c;
+	{
+		struct mst_instruction home = to_cse(), other = home, to_maf = instruction;
+
+		other.target = MST_VIEW_LIT("//sp.example.com/OTHER");
+		assert_true(mst_leads_home(&home, &slot) && !mst_leads_home(&other, &slot) && !mst_leads_home(&to_maf, &slot));
+	}
+	s = enrolee_session(&e);
+	assert_true(s.psk && !s.exports && s.port == 8443 && s.key == &c->key);
+	assert_string_equal(s.host, "in-cse.sp.example.com");
+	assert_string_equal(s.psk_identity, BTID);
+	assert_memory_equal(s.ua, "\1\0\1\0\xae", 5);
+	assert_string_equal(enrolee_step_text(enrolee_step(&e)), "cse.open");
+	assert_true(enrolee_deadline(&e) == now + 3000);
+	/* that the session opens is the proof; nothing is sent in it */
+	enrolee_opened(&e, NULL, now, UTC);
+	assert_int_equal(enrolee_point(&e), ENROLEE_AT_CONFIRMED);
+	assert_null(enrolee_request(&e));
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_SAVE);
+	assert_true(c->confirmed && !c->ke.n);
+	enrolee_saved(&e, now, UTC);
+	enrolee_saved(&e, now, UTC);
+	assert_int_equal(enrolee_state(&e), ENROLEE_DONE);
+	/* the power goes before the proof, and behind it */
+	start_cse(&slot, "", &x);
+	assert_int_equal(enrolee_state(&e), ENROLEE_PROVING);
+	assert_true(enrolee_resume(&e, &slot, now, UTC));
+	assert_int_equal(enrolee_state(&e), ENROLEE_PROVING);
+	slot.confirmed = true;
+	start_cse(&slot, "", &x);
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_PROMOTE);
+	/* unreachable is no reason to bootstrap again, refused is, once (lessons 3 and 6) */
+	slot.confirmed = false;
+	start_cse(&slot, "", &x);
+	enrolee_lost(&e, PROV_UNREACHABLE, "no route", now, UTC);
+	assert_int_equal(enrolee_failure(&e)->reason, PROV_UNREACHABLE);
+	start_cse(&slot, "", &x);
+	enrolee_lost(&e, PROV_NOT_AUTHENTICATED, "alert 115", now, UTC);
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_BOOTSTRAP);
+	x.configuration = MST_VIEW_NONE;
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	enrolee_saved(&e, now, UTC);
+	enrolee_lost(&e, PROV_NOT_AUTHENTICATED, "alert 115", now, UTC);
+	assert_int_equal(enrolee_failure(&e)->reason, PROV_NOT_AUTHENTICATED);
+}
+
+static void where_the_cse_is(void **state)
+{
+	static const struct { const char *cfg, *poa[4]; } row[] = {
+		{ "", { "https://in-cse.sp.example.com" } },
+		{ CSE_CFG("\"https://a.example\""), { "https://in-cse.sp.example.com", "https://a.example" } },
+		{ CSE_CFG("\"http://in-cse.sp.example.com\""), { "https://in-cse.sp.example.com", "http://in-cse.sp.example.com" } },
+		{ CSE_CFG("\"https://a.example\",\"https://b.example\",\"https://c.example\",\"https://d.example\""),
+		  { "https://in-cse.sp.example.com", "https://a.example", "https://b.example", "https://c.example" } },
+		{ CSE_CFG("\"https://a.example\",\"https://b.example\",\"https://c.example\",\"https://IN-CSE.sp.example.com:1\""),
+		  { "https://IN-CSE.sp.example.com:1", "https://a.example", "https://b.example", "https://c.example" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		const struct mst_root_cred *c = enrolee_credential(&e);
+		struct gba_context x;
+		size_t n = 0;
+
+		start_cse(NULL, row[i].cfg, &x);
+		while (n < 4 && row[i].poa[n]) {
+			assert_string_equal(c->registrar_poa[n], row[i].poa[n]);
+			n++;
+		}
+		assert_int_equal(c->n_registrar_poa, n);
+	}
+}
+
+static void targets_that_are_no_cse(void **state)
+{
+	static const struct { const char *target, *uri; int suid, method; const char *says; } row[] = {
+		{ CSE, "http://" BSF, 21, MST_METHOD_GBA, "SUID 22" },
+		{ CSE, "http://" BSF, 23, MST_METHOD_GBA, "SUID 22" },
+		{ "//sp.example.com/IN_CSE", "http://" BSF, 22, MST_METHOD_GBA, "letters, digits and hyphens" },
+		{ "//sp.example.com/CSE1/C2", "http://" BSF, 22, MST_METHOD_GBA, "absolute CSE-ID" },
+		{ CSE, "https://mef.example.com", 22, MST_METHOD_GBA, "gba.bsf" },
+		{ CSE, "https://mef.example.com", 22, MST_METHOD_CERT, "method gba alone" },
+	};
+	struct gba_context x;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct mst_instruction q = to_cse();
+		struct enrolee_config c = config();
+		struct mst_diag d = { 0 };
+
+		c.methods |= 1u << MST_METHOD_CERT;
+		q.target = mst_view_str(row[i].target);
+		q.uri = mst_view_str(row[i].uri);
+		q.suid = row[i].suid;
+		q.method = row[i].method;
+		assert_false(start_with(&c, &q, NULL, &d));
+		assert_string_equal(d.field, "target");
+		if (!strstr(d.text, row[i].says))
+			fail_msg("%s: %s", row[i].target, d.text);
+	}
+	start_cse(NULL, "{\"sec:mefClientCfg\":{\"registrarCSEID\":\"//sp.example.com/OTHER\"}}", &x);
+	assert_int_equal(enrolee_failure(&e)->reason, PROV_MALFORMED);
+	if (!strstr(enrolee_failure(&e)->detail, "registrar"))
+		fail_msg("%s", enrolee_failure(&e)->detail);
+}
+
 static void what_is_not_supported(void **state)
 {
 	struct enrolee_config c = config();
@@ -312,6 +469,7 @@ int main(void)
 		cmocka_unit_test(from_bootstrapping_to_promotion), cmocka_unit_test(the_card_keeps_ks), cmocka_unit_test(with_the_power_back),
 		cmocka_unit_test(another_name_for_the_key), cmocka_unit_test(no_configuration), cmocka_unit_test(configurations_that_are_none),
 		cmocka_unit_test(through_a_mef), cmocka_unit_test(what_is_not_supported),
+		cmocka_unit_test(a_cse_as_target), cmocka_unit_test(where_the_cse_is), cmocka_unit_test(targets_that_are_no_cse),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -123,6 +123,17 @@ static void reach(enum enrolee_state s)
 			enrolee_bootstrapped(&e, &in_card, now, UTC);
 		return;
 	}
+	if (s == ENROLEE_PROVING) {
+		struct mst_instruction to_cse = by_card;
+
+		to_cse.target = MST_VIEW_LIT("//sp.example.com/IN-CSE");
+		to_cse.suid = 22;
+		assert_true(start(&to_cse, NULL));
+		enrolee_bootstrapped(&e, &in_card, now, UTC);
+		enrolee_keyed(&e, &naf_key, now, UTC);
+		enrolee_saved(&e, now, UTC);
+		return;
+	}
 	assert_true(start(&instruction, NULL));
 	if (s == ENROLEE_FAILED) {
 		enrolee_lost(&e, PROV_UNREACHABLE, "no address answered", now, UTC);
@@ -335,6 +346,7 @@ static void test_every_cell(void **state)
 		[ENROLEE_SAVING_KMID] = "?V--->S-VV",   [ENROLEE_CONFIRMING] = "?>AGLVVTVV",
 		[ENROLEE_SAVING_PROOF] = "?V--->S-VV",  [ENROLEE_PROMOTING] = "?V--->S-VV",
 		[ENROLEE_DONE] = "?---------",          [ENROLEE_FAILED] = "?---------",
+		[ENROLEE_PROVING] = "?>--LVVTVV",
 	};
 
 	(void)state;

@@ -12,6 +12,7 @@ const char *enrolee_state_text(enum enrolee_state s)
 		[ENROLEE_MAF] = "enrolling with the MAF",
 		[ENROLEE_SAVING_KMID] = "saving the credential",
 		[ENROLEE_CONFIRMING] = "confirming the credential",
+		[ENROLEE_PROVING] = "proving the key to the CSE",
 		[ENROLEE_SAVING_PROOF] = "saving the confirmation",
 		[ENROLEE_PROMOTING] = "replacing the old credential",
 		[ENROLEE_DONE] = "done",
@@ -48,7 +49,7 @@ enum enrolee_point enrolee_point_of(const char *name)
 static const struct { const char *text, *words; } steps[ENROLEE_STEP__COUNT] = {
 	[ENROLEE_STEP_NONE] = { "", "" },
 	[ENROLEE_STEP_BOOTSTRAP] = { "bsf.bootstrap", "bootstrapping with the operator's BSF, by the card" },
-	[ENROLEE_STEP_NAF_KEY] = { "card.naf-key", "deriving the key for the MAF in the card" },
+	[ENROLEE_STEP_NAF_KEY] = { "card.naf-key", "deriving the key for the MAF or CSE in the card" },
 	[ENROLEE_STEP_MEF_OPEN] = { "mef.open", "opening the session with the MEF, by certificate" },
 	[ENROLEE_STEP_MEF_REGISTER] = { "mef.register", "registering with the MEF" },
 	[ENROLEE_STEP_MEF_COMMAND] = { "mef.command", "asking the MEF for commands" },
@@ -59,6 +60,7 @@ static const struct { const char *text, *words; } steps[ENROLEE_STEP__COUNT] = {
 	[ENROLEE_STEP_MAF_REGISTER] = { "maf.register", "registering with the MAF" },
 	[ENROLEE_STEP_MAF_REOPEN] = { "maf.activated", "using the credential for the first time" },
 	[ENROLEE_STEP_MAF_RETRIEVE] = { "maf.registration", "reading the registration back from the MAF" },
+	[ENROLEE_STEP_CSE_OPEN] = { "cse.open", "opening the session with the CSE, by the new key" },
 	[ENROLEE_STEP_PROMOTE] = { "node.promote", "replacing the old credential" },
 };
 
@@ -105,6 +107,8 @@ enum enrolee_step enrolee_step(const struct enrolee *e)
 		return e->session_open ? ENROLEE_STEP_MAF_REGISTER : ENROLEE_STEP_MAF_OPEN;
 	case ENROLEE_CONFIRMING:
 		return e->session_open ? ENROLEE_STEP_MAF_RETRIEVE : ENROLEE_STEP_MAF_REOPEN;
+	case ENROLEE_PROVING:
+		return ENROLEE_STEP_CSE_OPEN;
 	case ENROLEE_SAVING_KEY:
 	case ENROLEE_SAVING_KMID:
 	case ENROLEE_SAVING_PROOF:
@@ -149,6 +153,7 @@ enum enrolee_want enrolee_want(const struct enrolee *e)
 	case ENROLEE_MEF:
 	case ENROLEE_MAF:
 	case ENROLEE_CONFIRMING:
+	case ENROLEE_PROVING:
 		if (!e->session_open)
 			return ENROLEE_WANT_OPEN;
 		return enrolee_request(e) ? ENROLEE_WANT_SEND : ENROLEE_WANT_ANSWER;
@@ -206,7 +211,7 @@ struct enrolee_session enrolee_session(const struct enrolee *e)
 			s.key = &e->naf_key;
 			s.ua = e->cfg.ua.b;
 		}
-	} else if (e->state == ENROLEE_MAF || e->state == ENROLEE_CONFIRMING) {
+	} else if (e->state == ENROLEE_MAF || e->state == ENROLEE_CONFIRMING || e->state == ENROLEE_PROVING) {
 		/* The name is the MAF's identity; the URI says only where it listens. */
 		s = (struct enrolee_session){ .number = e->session,
 					      .psk = true,

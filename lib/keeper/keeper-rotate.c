@@ -24,6 +24,16 @@ int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
 	return 0;
 }
 
+/* The CA's key by the newest generation. */
+static int seal_ca(struct local *l)
+{
+	int r = keeper_ca_seal(l->dir, l->c, &l->unsealed, &l->files, NULL);
+
+	if (!r)
+		mst_wipe(&l->unsealed, sizeof(l->unsealed));
+	return r;
+}
+
 int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen)
 {
 	struct local *l = keeper_of(k);
@@ -46,9 +56,11 @@ int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen)
 		r = keeper_take_kek(l, &next, 0);
 		l->n_wrap = 2;
 	}
-	/* when the power goes before this, or it fails, the next start does it */
-	if (!r)
-		r = keeper_ca_seal(l->dir, l->c, &next, &l->files, NULL);
+	/* The rotation has begun. When the power goes before this the next start does it; when it fails, keeper_retire(). */
+	if (!r) {
+		l->unsealed = next;
+		(void)!seal_ca(l);
+	}
 	mst_wipe(&next, sizeof(next));
 	l->counts.rotated += !r;
 	if (!r)
@@ -78,10 +90,14 @@ int keeper_rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_ke
 int keeper_retire(struct mst_keeper *k, uint32_t gen)
 {
 	struct local *l = keeper_of(k);
-	int r;
+	int r = 0;
 
-	if (l->n_wrap < 2 || gen != l->wrap[1].gen || l->files.ca_gen != l->wrap[0].gen)
+	if (l->n_wrap < 2 || gen != l->wrap[1].gen || (l->files.ca_gen != l->wrap[0].gen && l->unsealed.gen != l->wrap[0].gen))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	if (l->unsealed.gen)
+		r = seal_ca(l);
+	if (r)
+		return r;
 	r = keeper_kek_destroy(l->dir, &l->wrap[1], NULL);
 	if (r)
 		return r;

@@ -16,6 +16,7 @@ struct local {
 	struct keeper_kek wrap[KEKS_MAX]; /* their keys for wrapping, the newest first */
 	size_t n_wrap;
 	struct keeper_kek spare;          /* the next one, of a device */
+	struct keeper_kek unsealed;       /* the newest, until the CA's key is sealed by it; gen 0: it is */
 	bool in_device;                   /* new ones are */
 	struct keeper_files files;
 	struct mst_ca_holder ca;          /* of a CA key in a device */

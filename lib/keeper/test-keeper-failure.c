@@ -245,6 +245,48 @@ static void what_is_wrapped_opens_whatever_fails(void **state)
 	assert_true(runs > 60);
 }
 
+/* Once the new generation is in use the rotation goes on to its end, whatever failed behind that: nobody has to start anything again. */
+static void a_rotation_that_has_begun_ends(void **state)
+{
+	unsigned begun = 0;
+
+	(void)state;
+	for (enum mode mode = 0; mode < MODES; mode++)
+		for (unsigned at = 1;; at++) {
+			struct mst_keeper_generations g = { 0 };
+			struct mst_wrapped w;
+			struct row row;
+			bool fired;
+			int r;
+
+			prepare(ROTATE, &row);
+			arm(mode, at);
+			r = do_rotate();
+			fired = plan.fired;
+			assert_int_equal(k->ops->generations(k, &g), 0);
+			assert_int_equal(g.before, r ? 0 : 1);
+			if (!r) {
+				begun += fired;
+				assert_int_equal(k->ops->rewrap(k, &row.w, MST_PURPOSE_KM, ID, &w), 0);
+				row.w = w;
+				if (fired && mode == FULL)
+					assert_int_equal(do_retire(), MST_FAULT_SPACE);
+				arm(mode, 0);
+				assert_int_equal(do_retire(), 0);
+				shut();
+				assert_int_equal(open_it(), 0);
+				still_opens(&row);
+				assert_int_equal(k->ops->generations(k, &g), 0);
+				assert_true(g.now == 2 && g.before == 0);
+			}
+			arm(mode, 0);
+			clean();
+			if (!fired)
+				break;
+		}
+	assert_true(begun >= 4);
+}
+
 /* A directory is there, whole, or it is not there. */
 static void a_directory_is_made_whole_or_not_at_all(void **state)
 {
@@ -272,7 +314,7 @@ static void a_directory_is_made_whole_or_not_at_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_wrapped_opens_whatever_fails),
+		cmocka_unit_test(a_rotation_that_has_begun_ends), cmocka_unit_test(what_is_wrapped_opens_whatever_fails),
 		cmocka_unit_test(a_directory_is_made_whole_or_not_at_all),
 	};
 

@@ -50,7 +50,7 @@ static int context(struct muster_openssl *o, const struct muster_session *s, str
 	struct mst_view anchors[PORT_ANCHORS_MAX];
 	struct mst_tls_config c = {
 		.profile = MST_TLS_BOTH, .require_ems = true, .allow_psk = s->auth == MUSTER_AUTH_PSK, .now = judge_time, .now_arg = o,
-		.clock_floor = s->utc,
+		.clock_floor = s->utc, .psk_suite = (uint16_t)s->suite,
 	};
 	struct mst_diag d = { 0 };
 	int r;
@@ -98,7 +98,7 @@ static enum muster_reason open_session(void *ctx, const struct muster_session *s
 		c.psk = &psk;
 		c.psk_identity = s->psk_identity;
 	}
-	if (context(o, s, &c.tls, detail))
+	if (s->auth != MUSTER_AUTH_NONE && context(o, s, &c.tls, detail))
 		return MUSTER_INTERNAL;
 	r = mst_blocking_open(&c, ms, &o->session, &why, why_text);
 	mst_tls_ctx_free(c.tls);

@@ -232,6 +232,49 @@ static void node_and_subscription_stand(void **state)
 	assert_int_equal(hss_row().vectors, 2);
 }
 
+/* A BSF that asks for settings alone is told of as one that asks for a vector, and no more often than once in ten seconds for each subscriber. */
+static void settings_refused_alone(void **state)
+{
+	struct mst_sim s = hss_row();
+	uint64_t before;
+
+	(void)state;
+	s.state = MST_SIM_SUSPENDED;
+	snprintf(s.reason, sizeof(s.reason), "stolen");
+	hss_put_row(&s);
+	before = last_event();
+	assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, HSS_SDM, NONE), 403);
+	refused(403, "may not bootstrap now", "the SIM is suspended: stolen");
+	assert_int_equal(last_event(), before + 1);
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, HSS_SDM, NONE), 403);
+	assert_true(est_rig.a.event_only);       /* the engine's bound is upon it, too */
+	assert_int_equal(last_event(), before + 1);
+	/* somebody else's is another matter, and so is one whom nobody knows */
+	assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, "/nhss-gba-sdm/v1/imsi-001019999999999/subscriber-data", NONE), 404);
+	refused(404, "no such subscriber", "001019999999999");
+	assert_int_equal(last_event(), before + 2);
+	est_rig.now += 9;
+	assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, HSS_SDM, NONE), 403);
+	assert_int_equal(last_event(), before + 2);
+	est_rig.now += 1;
+	assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, HSS_SDM, NONE), 403);
+	assert_int_equal(last_event(), before + 3);
+	/* a clock that was set back silences nobody */
+	est_rig.now -= RIG_DAY;
+	assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, HSS_SDM, NONE), 403);
+	assert_int_equal(last_event(), before + 4);
+	/* a flood of names pushes out the oldest alone */
+	for (int i = 0; i < 70; i++) {
+		char path[96];
+
+		snprintf(path, sizeof(path), "/nhss-gba-sdm/v1/imsi-0010188888888%02d/subscriber-data", i);
+		assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, path, NONE), 404);
+		assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, path, NONE), 404);
+	}
+	assert_int_equal(last_event(), before + 74);
+}
+
 /* hss.vector_interval and vector_burst. */
 static void a_limit_for_each_sim(void **state)
 {
@@ -391,7 +434,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(vectors_that_the_card_takes), T(by_each_of_its_names), T(resynchronised), T(a_replayed_auts_moves_nothing),
-		T(a_forged_auts_is_refused), T(never_back), T(no_vector_for), T(node_and_subscription_stand), T(a_limit_for_each_sim),
+		T(a_forged_auts_is_refused), T(never_back), T(no_vector_for), T(node_and_subscription_stand), T(settings_refused_alone),
+		T(a_limit_for_each_sim),
 		T(settings), T(who_may_not_ask), T(bad_requests), T(nothing_half_done_when_the_store_fails),
 	};
 

@@ -1,6 +1,5 @@
 #include "secenv/card.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/fault.h"
@@ -52,6 +51,16 @@ static int exchange(struct mst_card_port *p, struct mst_view command, uint8_t ou
 	return MST_CARD_ODD;
 }
 
+/* Four digits, as everybody writes files and status words. */
+static void put_number(struct mst_writer *w, const char *before, unsigned x)
+{
+	const uint8_t b[2] = { (uint8_t)(x >> 8), (uint8_t)x };
+
+	mst_put_str(w, before);
+	mst_put_hex(w, (struct mst_view){ b, sizeof(b) });
+	mst_put_nul(w);
+}
+
 /* What a status word means where nothing better is known. */
 static int refused(const char *what, unsigned sw, struct mst_diag *d)
 {
@@ -68,13 +77,14 @@ static int refused(const char *what, unsigned sw, struct mst_diag *d)
 		{ MST_SW_NO_DATA, MST_CARD_NO_KEY, "the card has no such data" },
 	};
 	char text[40];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
 
 	for (size_t i = 0; i < MST_COUNT(known); i++)
 		if (known[i].sw == sw) {
 			mst_diag_set(d, 0, what, known[i].words, NULL);
 			return known[i].outcome;
 		}
-	snprintf(text, sizeof(text), "the card answered %04X", sw & 0xffff);
+	put_number(&w, "the card answered ", sw);
 	mst_diag_set(d, 0, what, text, NULL);
 	return MST_CARD_ODD;
 }
@@ -110,9 +120,10 @@ static int select_file(struct mst_card_port *p, unsigned file, struct mst_uicc_f
 	const uint8_t id[2] = { (uint8_t)(file >> 8), (uint8_t)file };
 	struct mst_view v;
 	char what[24];
+	struct mst_writer w = mst_writer_of(what, sizeof(what));
 	int r;
 
-	snprintf(what, sizeof(what), "SELECT %04X", file);
+	put_number(&w, "SELECT ", file);
 	r = run(p, what, MST_INS_SELECT, 0, 4, (struct mst_view){ id, 2 }, 0, out, &v, d);
 	return r ? r : odd(mst_uicc_fcp_read(v, ret_f, d));
 }
@@ -125,11 +136,12 @@ static int read_file(struct mst_card_port *p, unsigned file, uint8_t *room, size
 	struct mst_view v;
 	size_t n = 0;
 	char what[24];
+	struct mst_writer w = mst_writer_of(what, sizeof(what));
 	int r = select_file(p, file, &f, out, d);
 
 	if (r)
 		return r;
-	snprintf(what, sizeof(what), "EF %04X", file);
+	put_number(&w, "EF ", file);
 	while (n < f.size && n < cap) {
 		size_t want = f.size - n < cap - n ? f.size - n : cap - n;
 
@@ -171,6 +183,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 	uint8_t out[MST_APDU_ANSWER_MAX];
 	struct mst_uicc_fcp f;
 	struct mst_view v, aid;
+	bool csim = false;
 	uint8_t record;
 	int r = run(c->port, "SELECT MF", MST_INS_SELECT, 0, 4, (struct mst_view){ mf, 2 }, 0, out, &v, d);
 
@@ -196,6 +209,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 		r = mst_uicc_dir_read(v, &aid, d);
 		if (r)
 			return odd(r);
+		csim |= mst_uicc_is_csim(aid);
 		if (wanted(want, aid, &app) && (c->n_aid == 0 || app == MST_CARD_ISIM)) {
 			c->app = app;
 			c->n_aid = aid.n;
@@ -203,7 +217,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 		}
 	}
 	if (c->n_aid == 0) {
-		mst_diag_set(d, 0, "EF_DIR", want == MST_CARD_ISIM ? "the card has no ISIM application" :
+		mst_diag_set(d, 0, "EF_DIR", csim ? "the card has a CSIM, which is not spoken with, and no application that is" : want == MST_CARD_ISIM ? "the card has no ISIM application" :
 			     want == MST_CARD_USIM ? "the card has no USIM application" : "the card has neither a USIM nor an ISIM application", NULL);
 		return MST_CARD_NO_APP;
 	}
@@ -217,6 +231,7 @@ static int verify_pin(struct mst_card *c, struct mst_view pin, struct mst_diag *
 	struct mst_view v;
 	unsigned sw = 0;
 	char text[64];
+	struct mst_writer said = mst_writer_of(text, sizeof(text));
 	int r;
 
 	if (pin.n == 0) {
@@ -232,7 +247,10 @@ static int verify_pin(struct mst_card *c, struct mst_view pin, struct mst_diag *
 	if (r || sw == MST_SW_OK)
 		return r;
 	if (sw >> 4 == 0x63c) {
-		snprintf(text, sizeof(text), "the card refused it; %u more tries before it is blocked", sw & 0xf);
+		mst_put_str(&said, "the card refused it; ");
+		mst_put_dec(&said, sw & 0xf);
+		mst_put_str(&said, " more tries before it is blocked");
+		mst_put_nul(&said);
 		mst_diag_set(d, 0, "PIN", text, NULL);
 		return MST_CARD_PIN_WRONG;
 	}

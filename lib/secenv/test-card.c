@@ -116,6 +116,26 @@ static void an_isim_wins_and_t1_answers_at_once(void **state)
 	assert_false(c.gba);
 }
 
+/* TS-0003 8.1.3 names the CSIM, too: a card with nothing else is told apart from one that is empty or blocked. */
+static void a_csim_alone(void **state)
+{
+	static const char *const words[] = { "neither a USIM nor an ISIM", "a CSIM, which is not spoken with" };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(words); i++) {
+		const struct line lines[] = {
+			{ "00a40004023f0000", FCP_APP("00") "9000" }, { "00a40004022f0000", "620b820542210010028002004c9000" },
+			{ "00b2010410", i ? "610e4f0ca0000003431002ff49ff0589ffff9000" : "610e4f0ca0000003439902ff49ff0589ffff9000" }, { "00b2020410", "6a83" },
+		};
+		struct script s = script(lines, MST_COUNT(lines), true);
+		struct mst_diag d = { 0 };
+		struct mst_card c;
+
+		assert_int_equal(mst_card_open(&c, &s.port, MST_CARD_ANY, MST_VIEW_NONE, &d), MST_CARD_NO_APP);
+		assert_non_null(strstr(d.text, words[i]));
+	}
+}
+
 static void the_pin(void **state)
 {
 	static const struct { const char *pin, *answer; int outcome; const char *words; } rows[] = {
@@ -197,7 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_usim_over_t0), cmocka_unit_test(a_card_that_goes_away), cmocka_unit_test(an_isim_wins_and_t1_answers_at_once),
-		cmocka_unit_test(the_pin), cmocka_unit_test(what_authenticate_says), cmocka_unit_test(gbabp),
+		cmocka_unit_test(a_csim_alone), cmocka_unit_test(the_pin), cmocka_unit_test(what_authenticate_says), cmocka_unit_test(gbabp),
 	};
 
 	return cmocka_run_group_tests_name("card", tests, NULL, NULL);

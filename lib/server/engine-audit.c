@@ -88,6 +88,38 @@ void engine_tell_reload(struct engine *e)
 		e->reload_why[0] = '\0';
 }
 
+void engine_store_said(struct engine *e, int fault)
+{
+	if (!fault || fault == MST_FAULT_STORE || fault == MST_FAULT_SPACE)
+		e->u.m.v[MST_M_STORE_FAILING] = fault == MST_FAULT_SPACE ? 2 : fault != 0;
+}
+
+/* In a transaction of its own: what only reads must not fail for want of room for this, and what only reads proves no room either. */
+void engine_tell_lost(struct engine *e)
+{
+	struct mst_event v = { .when = (mst_time)time(NULL), .outcome = MST_RSC_INTERNAL, .role = "server",
+			       .what = "server.decisions-lost", .who = "engine" };
+	char since[16];
+	struct mst_writer w = mst_writer_of(since, sizeof(since));
+	int r = e->lost ? mst_store_begin(e->store) : 0;
+
+	if (!e->lost)
+		return;
+	mst_put_timestamp(&w, e->lost_since);
+	mst_put_nul(&w);
+	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost,
+		 w.ok ? since : "-", e->lost_why);
+	if (!r) {
+		r = mst_store_event_append(e->store, &v);
+		r = r ? r : mst_store_commit(e->store);
+		if (r)
+			mst_store_rollback(e->store);
+	}
+	engine_store_said(e, r);
+	if (!r)
+		e->lost = 0;
+}
+
 void engine_reload_failed(struct mst_unit *u, struct mst_view why)
 {
 	struct engine *e = (struct engine *)(void *)u;

@@ -325,31 +325,12 @@ static void count_lost(struct engine *e, struct work **w, size_t n)
 			e->lost_since = (mst_time)time(NULL);
 }
 
-/* In a transaction of its own: what only reads must not fail for want of room for this. */
-static void tell_lost(struct engine *e)
-{
-	struct mst_event v = { .when = (mst_time)time(NULL), .outcome = MST_RSC_INTERNAL, .role = "server",
-			       .what = "server.decisions-lost", .who = "engine" };
-	char since[16];
-	struct mst_writer w = mst_writer_of(since, sizeof(since));
-
-	mst_put_timestamp(&w, e->lost_since);
-	mst_put_nul(&w);
-	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost,
-		 w.ok ? since : "-", e->lost_why);
-	if (mst_store_begin(e->store))
-		return;
-	if (mst_store_event_append(e->store, &v) || mst_store_commit(e->store))
-		mst_store_rollback(e->store);
-	else
-		e->lost = 0;
-}
-
 static void failed(struct engine *e, struct work *w, int fault)
 {
 	bool stores = fault == MST_FAULT_STORE || fault == MST_FAULT_SPACE || fault == MST_FAULT_CORRUPT;
 
 	w->failed = true;
+	e->lost_fault = fault;
 	snprintf(e->lost_why, sizeof(e->lost_why), "%s%s%s", mst_fault_text(fault), stores ? ": " : "",
 	         stores ? mst_store_error(e->store) : "");
 	mst_log(&e->u.log, MST_LOG_ERROR, "a decision failed; nothing of it remains", "fault", e->lost_why,
@@ -451,6 +432,7 @@ static void transact_all(struct engine *e, struct work **w, size_t n)
 		return;
 	}
 	e->u.m.v[MST_M_COMMITS_FAILED]++;
+	engine_store_said(e, r);
 	mst_log(&e->u.log, MST_LOG_ERROR,
 		n > 1 && !of_the_store(r) ? "a transaction failed; its decisions are tried one by one" : "a transaction failed",
 		"fault", mst_fault_text(r), NULL);
@@ -491,13 +473,15 @@ static struct mst_view words_for_operator(const struct engine *e, char *text, si
 	mst_put_str(&w, "{\"error\":{\"field\":\"\",\"text\":\"not carried out, nothing was changed: ");
 	for (const char *p = e->lost_why; *p; p++)
 		mst_put_u8(&w, *p == '"' || *p == '\\' || *p < 0x20 || *p > 0x7e ? '\'' : (uint8_t)*p);
+	if (e->lost_fault == MST_FAULT_SPACE)
+		mst_put_str(&w, "; make room on the disk of the store (musterd.conf: store), then do it again");
 	mst_put_str(&w, "\"}}");
 	return w.ok ? mst_written(&w) : MST_VIEW_NONE;
 }
 
 static void send_answer(struct engine *e, struct work *w)
 {
-	char text[320];
+	char text[448];
 	struct mst_link *l = engine_link(e, w->client, w->gen);
 	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
 
@@ -636,8 +620,7 @@ void engine_group(struct engine *e, struct work **w, size_t n)
 {
 	size_t k = 0;
 
-	if (e->lost)
-		tell_lost(e);
+	engine_tell_lost(e);
 	for (size_t i = 0; i < n; i++) {        /* whose asker is gone need not be decided */
 		if (w[i]->kind != WORK_FETCHED && !engine_link(e, w[i]->client, w[i]->gen))
 			w[i]->failed = true;

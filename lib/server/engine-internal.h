@@ -112,6 +112,7 @@ struct engine {
 	struct mst_keeper_ca ca;          /* what was told of the device with the CA's key */
 	unsigned lost;                    /* decisions that failed; the audit log does not tell of them yet */
 	mst_time lost_since;
+	int lost_fault;                   /* of the last of them */
 	char lost_why[160];
 	char reload_why[256];             /* a reload that failed; the audit log does not tell of it yet */
 	bool crl_changed;                 /* a certificate was revoked since the last list */
@@ -150,6 +151,10 @@ void engine_rotate(struct engine *e);
 /* A configuration that was not taken over; again each tick until the log has it (engine-audit.c). */
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);
+/* What came of storing something, for the gauge that readiness is taken from. */
+void engine_store_said(struct engine *e, int fault);
+/* An event for the decisions that failed; again each tick until the log has it, and the store thereby takes changes again. */
+void engine_tell_lost(struct engine *e);
 void engine_fetch_end(struct engine *e, struct pending_fetch *p);
 /* Sessions of a node, or of a subscription, end at all listeners (engine-group.c): one frame each, however many there are. */
 void engine_cut(struct engine *e, struct mst_whose whose);

@@ -531,6 +531,7 @@ static void engine_tick(struct mst_unit *u)
 	engine_tell_untold(e);
 	engine_life(e);
 	engine_tell_reload(e);
+	engine_tell_lost(e);
 	engine_crl(e);
 	engine_keep_audit(e);
 	engine_seal(e);

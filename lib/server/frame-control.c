@@ -85,7 +85,7 @@ bool mst_get_channel(struct mst_view v, struct mst_channel *ret_c)
 
 void mst_put_health(struct mst_writer *w, const struct mst_health_frame *h)
 {
-	mst_put_u8(w, h->ready);
+	mst_put_u8(w, (uint8_t)h->ready);
 	mst_put_u8(w, h->draining);
 	mst_put_block32(w, h->text);
 }
@@ -95,7 +95,7 @@ bool mst_get_health(struct mst_view v, struct mst_health_frame *ret_h)
 	struct mst_reader r = mst_reader_of(v);
 
 	memset(ret_h, 0, sizeof(*ret_h));
-	ret_h->ready = mst_get_enum(&r, 2) == 1;
+	ret_h->ready = (enum mst_ready)mst_get_enum(&r, MST_READY__COUNT);
 	ret_h->draining = mst_get_enum(&r, 2) == 1;
 	ret_h->text = mst_read_block32(&r);
 	return mst_read_end(&r);

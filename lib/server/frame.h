@@ -136,7 +136,10 @@ MST_MUST_CHECK bool mst_get_channel(struct mst_view v, struct mst_channel *ret_c
 struct mst_signed_frame { int rc; struct mst_view sig; char why[200]; };
 void mst_put_signed(struct mst_writer *w, const struct mst_signed_frame *f);
 MST_MUST_CHECK bool mst_get_signed(struct mst_view v, struct mst_signed_frame *ret_f);
-struct mst_health_frame { bool ready, draining; struct mst_view text; };
+/* Why the daemon is not ready. The first is what is so as long as nobody has said otherwise. */
+enum mst_ready { MST_READY_STARTING, MST_READY_NO_ROOM, MST_READY_STORE_GONE, MST_READY_STORE_FAILING, MST_READY_STORE_FULL, MST_READY_DRAINING,
+	MST_READY_YES, MST_READY__COUNT };
+struct mst_health_frame { enum mst_ready ready; bool draining; struct mst_view text; };
 void mst_put_health(struct mst_writer *w, const struct mst_health_frame *h);
 MST_MUST_CHECK bool mst_get_health(struct mst_view v, struct mst_health_frame *ret_h);
 

@@ -73,8 +73,7 @@ static const char *refusal_media(const struct mst_role_ops *role)
 	return role->sbi ? MST_SBI_PROBLEM : "application/json";
 }
 
-/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object, a problem.
- * `status` 0: not known here. */
+/* What a role itself would have written: m2m:dbg for primitives, a refused briefing, the operator's error object, a problem. */
 static void put_refusal(const struct listener *l, const struct mst_role_ops *role, int status, const char *field, const char *text,
                         struct mst_writer *w)
 {
@@ -521,11 +520,18 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 	listener_refused(owner, mst_conn_peer(c), status, why);
 }
 
-static const char *refusal(void *owner, const struct mst_diag *d, struct mst_writer *w)
+/* Of HTTP itself: no primitive was read, so there is no request identifier to repeat, but there is an RSC. */
+static const char *refusal(void *owner, int status, const struct mst_diag *d, struct mst_writer *lines, struct mst_writer *w)
 {
-	struct endpoint *e = owner;
+	const struct endpoint *e = owner;
+	int rsc = e->role->primitives ? mst_http_rsc(status) : 0;
 
-	put_refusal(e->l, e->role, 0, d->field, d->text, w);
+	if (rsc) {
+		mst_put_str(lines, "X-M2M-RSC: ");
+		mst_put_dec(lines, rsc);
+		mst_put_str(lines, "\r\n");
+	}
+	put_refusal(e->l, e->role, status, d->field, d->text, w);
 	return refusal_media(e->role);
 }
 
@@ -575,6 +581,16 @@ const struct mst_server_ops listener_psk_ops = {
 
 /* --- metrics --- */
 
+static const char *const ready_text[MST_READY__COUNT] = {
+	[MST_READY_STARTING] = "not ready: a process is not up yet, or is started again; the log says why\n",
+	[MST_READY_NO_ROOM] = "not ready: no room for another request or handshake\n",
+	[MST_READY_STORE_GONE] = "not ready: the store was removed or replaced; the log says more\n",
+	[MST_READY_STORE_FAILING] = "not ready: the store takes no changes; the log says why\n",
+	[MST_READY_STORE_FULL] = "not ready: the store's disk is full; make room there\n",
+	[MST_READY_DRAINING] = "not ready: it ends\n",
+	[MST_READY_YES] = "ready\n",
+};
+
 static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *m)
 {
 	struct endpoint *e = owner;
@@ -588,9 +604,8 @@ static void on_page(void *owner, struct mst_conn *c, const struct mst_http_msg *
 	else if (get && mst_view_eq_str(m->target, "/healthz"))
 		listener_put_plain(&w, 200, "text/plain", "", MST_VIEW_LIT("alive\n"), 0, keep);
 	else if (get && mst_view_eq_str(m->target, "/readyz"))
-		listener_put_plain(&w, l->ready ? 200 : 503, "text/plain", "",
-			  l->ready ? MST_VIEW_LIT("ready\n") : MST_VIEW_LIT("not ready\n"), l->ready ? 0 : 1,
-			  keep);
+		listener_put_plain(&w, l->ready == MST_READY_YES ? 200 : 503, "text/plain", "", mst_view_str(ready_text[l->ready]),
+			  l->ready != MST_READY_YES, keep);
 	else
 		listener_put_plain(&w, get ? 404 : 405, "text/plain", "",
 			  MST_VIEW_LIT("GET /metrics, /healthz or /readyz\n"), 0, keep);

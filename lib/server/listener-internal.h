@@ -50,7 +50,7 @@ struct listener {
 	uint8_t *out;                     /* MST_FRAME_MAX: frames and HTTP messages are built here */
 	uint8_t *text;                    /* metrics' text */
 	size_t n_text;
-	bool ready, unready_draining;
+	enum mst_ready ready;
 	struct event *poll;               /* while draining */
 	uint8_t nonce_key[32];            /* of challenges */
 	double tokens;                    /* handshake failures that may still be reported this second */

@@ -455,7 +455,7 @@ static void listener_health(struct mst_unit *u, const struct mst_health_frame *h
 	struct listener *l = (struct listener *)(void *)u;
 	uint8_t *text = malloc(h->text.n + 1);
 
-	l->ready = h->ready && !h->draining;
+	l->ready = h->draining ? MST_READY_DRAINING : h->ready;
 	if (!text)
 		return;
 	if (h->text.n)

@@ -30,6 +30,7 @@
 	X(WAITING, "muster_engine_asked", "gauge", "requests and handshakes of a listener that wait for the engine") \
 	X(FULL, "muster_listener_full", "gauge", "1 while a listener has no room for another waiting request or handshake") \
 	X(STORE_GONE, "muster_store_gone", "gauge", "1 when the store's files were removed or replaced") \
+	X(STORE_FAILING, "muster_store_failing", "gauge", "1 while the store takes no changes, 2 while it has no space for them") \
 	X(AUDIT_EVENTS, "muster_audit_events", "gauge", "entries in the audit log") \
 	X(AUDIT_SEALED, "muster_audit_sealed", "gauge", "number of the newest entry of the audit log that the keeper has sealed since the start") \
 	X(AUDIT_MISMATCH, "muster_audit_mismatch", "gauge", "1 when the audit log is not the one that the keeper sealed") \

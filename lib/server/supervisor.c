@@ -39,13 +39,23 @@ static bool ready_now(const struct supervisor *s)
 	return true;
 }
 
-/* Somebody who is ready and has no room serves nobody: whoever spreads the load should know. */
-static bool room_now(const struct supervisor *s)
+/* Somebody who is ready and has no room, or can store nothing, serves nobody: whoever spreads the load should know. */
+static enum mst_ready readiness(const struct supervisor *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->child[i].m.v[MST_M_FULL] || s->child[i].m.v[MST_M_STORE_GONE])
-			return false;
-	return true;
+	static const struct { enum mst_metric gauge; uint64_t least; enum mst_ready is; } row[] = {
+		{ MST_M_STORE_GONE, 1, MST_READY_STORE_GONE },
+		{ MST_M_STORE_FAILING, 2, MST_READY_STORE_FULL },
+		{ MST_M_STORE_FAILING, 1, MST_READY_STORE_FAILING },
+		{ MST_M_FULL, 1, MST_READY_NO_ROOM },
+	};
+
+	if (!ready_now(s))
+		return MST_READY_STARTING;
+	for (size_t k = 0; k < MST_COUNT(row); k++)
+		for (size_t i = 0; i < s->n; i++)
+			if (s->child[i].m.v[row[k].gauge] >= row[k].least)
+				return row[k].is;
+	return MST_READY_YES;
 }
 
 /* --- metrics and health --- */
@@ -56,7 +66,7 @@ static void tell_health(struct supervisor *s)
 	static uint8_t frame[200 * 1024];
 	struct mst_metrics_row row[CHILDREN_MAX + 1];
 	struct mst_writer t = mst_writer_of(text, sizeof(text)), w = mst_writer_of(frame, sizeof(frame));
-	struct mst_health_frame h = { .ready = ready_now(s) && room_now(s), .draining = s->stopping };
+	struct mst_health_frame h = { .ready = readiness(s), .draining = s->stopping };
 	size_t n = 0;
 
 	row[n++] = (struct mst_metrics_row){ "supervisor", &s->m };

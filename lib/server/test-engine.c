@@ -414,6 +414,15 @@ static void store_is_busy(void **state)
 	for (unsigned i = 1; i <= 64; i++)
 		assert_int_equal(t.rsc[i], MST_RSC_INTERNAL);
 	assert_int_equal(events("/good"), 0);
+	/* not ready until something is stored again, for which nobody has to ask */
+	assert_int_equal(t.engine->m.v[MST_M_STORE_FAILING], 1);
+	mst_store_fail_at(t.fail_store, 1);
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(t.engine->m.v[MST_M_STORE_FAILING], 1);
+	assert_int_equal(events("server.decisions-lost"), 0);
+	t.engine->ops->tick(t.engine);
+	assert_int_equal(t.engine->m.v[MST_M_STORE_FAILING], 0);
+	assert_int_equal(events("server.decisions-lost"), 1);
 }
 
 static void connector_goes(void **state)

@@ -179,7 +179,7 @@ static void small_ones(void **state)
 		.lifetime = -1, .rnd = { 1 }, .autn = { 2 }, .xres_n = 8, .has_int = true, .impi = "i", .text = MST_VIEW_LIT("{}"), .retry_after = 3 }, r2;
 	struct mst_link_frame l = { MST_PROC_LISTENER, MST_ROLE_MEF, 3 }, l2;
 	struct mst_channel c = { 7, { 1 }, MST_DUTY_MAF }, c2;
-	struct mst_health_frame he = { true, false, MST_VIEW_LIT("t") }, he2;
+	struct mst_health_frame he = { MST_READY_YES, false, MST_VIEW_LIT("t") }, he2;
 	struct mst_conf_frame cf = { "/etc/x", MST_VIEW_LIT("a = 1;") }, cf2;
 
 	(void)state;
@@ -218,7 +218,7 @@ static void small_ones(void **state)
 	TRIP(mst_put_channel, mst_get_channel, c, c2);
 	assert_memory_equal(c.key, c2.key, 32);
 	TRIP(mst_put_health, mst_get_health, he, he2);
-	assert_true(he2.ready && !he2.draining);
+	assert_true(he2.ready == MST_READY_YES && !he2.draining);
 	TRIP(mst_put_conf, mst_get_conf, cf, cf2);
 	assert_string_equal(cf2.file, cf.file);
 	/* a key without a good end, a good end without a key */

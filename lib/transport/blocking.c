@@ -15,7 +15,7 @@
 
 struct mst_blocking {
 	struct tls_session t;
-	bool live;
+	bool live, clear;                    /* clear: of `t` only fd, end and detail are in use */
 };
 
 static mst_ms clock_ms(void)
@@ -136,6 +136,11 @@ static int connect_any(const struct mst_blocking_config *c, struct addrinfo *lis
 	}
 	if (fd < 0)
 		return 1;
+	if (!c->tls) {
+		b->clear = true;
+		b->t.fd = fd;
+		return 0;
+	}
 	b->live = true;
 	r = begin_session(&b->t, fd, c);
 	if (!r)
@@ -172,12 +177,35 @@ int mst_blocking_export(struct mst_blocking *b, const char *label, uint8_t *out,
 	return tls_export(&b->t, label, out, n);
 }
 
+/* What a call on a connection in clear means. */
+static enum tls_io clear_io(struct mst_blocking *b, ssize_t n, enum tls_io wants, size_t *ret_n)
+{
+	*ret_n = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		return TLS_DONE;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return wants;
+	b->t.end = n ? MST_TLS_TRUNCATED : MST_TLS_CLOSED;
+	snprintf(b->t.detail, sizeof(b->t.detail), "%s", n ? strerrordesc_np(errno) : "");
+	return TLS_END;
+}
+
+static enum tls_io put(struct mst_blocking *b, struct mst_view v, size_t *ret_n)
+{
+	return b->clear ? clear_io(b, send(b->t.fd, v.p, v.n, MSG_NOSIGNAL), TLS_WANT_WRITE, ret_n) : tls_write(&b->t, v.p, v.n, ret_n);
+}
+
+static enum tls_io get(struct mst_blocking *b, uint8_t *out, size_t cap, size_t *ret_n)
+{
+	return b->clear ? clear_io(b, recv(b->t.fd, out, cap, 0), TLS_WANT_READ, ret_n) : tls_read(&b->t, out, cap, ret_n);
+}
+
 int mst_blocking_write(struct mst_blocking *b, struct mst_view v, mst_ms ms, size_t *ret_n)
 {
 	mst_ms until = clock_ms() + ms;
 
 	for (;;) {
-		enum tls_io io = tls_write(&b->t, v.p, v.n, ret_n);
+		enum tls_io io = put(b, v, ret_n);
 
 		if (io == TLS_DONE || io == TLS_END)
 			return io == TLS_END;
@@ -191,7 +219,7 @@ int mst_blocking_read(struct mst_blocking *b, uint8_t *out, size_t cap, mst_ms m
 	mst_ms until = clock_ms() + ms;
 
 	for (;;) {
-		enum tls_io io = tls_read(&b->t, out, cap, ret_n);
+		enum tls_io io = get(b, out, cap, ret_n);
 
 		if (io == TLS_DONE || io == TLS_END)
 			return io == TLS_END;
@@ -210,6 +238,8 @@ struct mst_blocking *mst_blocking_free(struct mst_blocking *b)
 {
 	if (!b)
 		return NULL;
+	if (b->clear)
+		close(b->t.fd);
 	if (b->live) {
 		tls_session_bye(&b->t, true);
 		tls_session_deinit(&b->t);

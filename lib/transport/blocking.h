@@ -1,5 +1,5 @@
 /*
- * One TLS session of a client that waits: every call returns within its milliseconds. For programs without a loop; what
+ * One TLS session (or connection in clear) of a client that waits: every call returns within its milliseconds. For programs without a loop; what
  * the peer must prove, and all names and texts, as in client.h.
  */
 #ifndef MST_TRANSPORT_BLOCKING_H
@@ -10,7 +10,7 @@
 struct mst_blocking;
 
 struct mst_blocking_config {
-	struct mst_tls_ctx *tls;
+	struct mst_tls_ctx *tls;             /* NULL: in clear, for what is protected inside (Ub, TS 24.109) */
 	const char *host;                    /* dialled, for SNI, and to be named by the certificate */
 	uint16_t port;
 	const char *address;                 /* dial this host instead; NULL = `host` itself */

@@ -193,12 +193,12 @@ static bool step_handshake(struct mst_conn *c)
 /* Answer without the owner: a refusal of the transport itself. */
 size_t conn_refusal(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d, char *out, size_t cap)
 {
-	char text[512];
-	struct mst_writer w = mst_writer_of(text, sizeof(text));
+	char text[512], lines[64];
+	struct mst_writer w = mst_writer_of(text, sizeof(text)), more = mst_writer_of(lines, sizeof(lines));
 	const char *media = "text/plain";
 
 	if (d && d->text[0] && c->s->ops->refusal) {
-		media = c->s->ops->refusal(c->s->owner, d, &w);
+		media = c->s->ops->refusal(c->s->owner, status, d, &more, &w);
 	} else if (d && d->text[0]) {
 		mst_put_str(&w, d->field);
 		mst_put_str(&w, d->field[0] ? ": " : "");
@@ -207,7 +207,9 @@ size_t conn_refusal(struct mst_conn *c, int status, const char *extra, const str
 	}
 	if (!w.ok)
 		w.n = 0;
-	return (size_t)snprintf(out, cap, "HTTP/1.1 %d \r\n%s%s%s%sContent-Length: %zu\r\n%s\r\n%.*s", status, extra, w.n ? "Content-Type: " : "",
+	if (!more.ok)
+		more.n = 0;
+	return (size_t)snprintf(out, cap, "HTTP/1.1 %d \r\n%s%.*s%s%s%sContent-Length: %zu\r\n%s\r\n%.*s", status, extra, (int)more.n, lines, w.n ? "Content-Type: " : "",
 				w.n ? media : "", w.n ? "\r\n" : "", w.n, c->close_after ? "Connection: close\r\n" : "", (int)w.n, text);
 }
 

@@ -48,8 +48,8 @@ struct mst_server_ops {
 	void (*on_handshake_done)(void *owner, struct mst_conn *c);     /* may be NULL */
 	/* A request that never reached on_request was refused with this HTTP status, or broke off (0). May be NULL. */
 	void (*on_refused)(void *owner, struct mst_conn *c, int status, const char *why);
-	/* Content for such an answer, as the owner's peers expect it; returns its media type. NULL: plain text. */
-	const char *(*refusal)(void *owner, const struct mst_diag *d, struct mst_writer *w);
+	/* Content for such an answer, as the owner's peers expect it, and header lines of theirs; returns its media type. NULL: plain text. */
+	const char *(*refusal)(void *owner, int status, const struct mst_diag *d, struct mst_writer *lines, struct mst_writer *w);
 };
 
 /* `fd`: a listening socket of mst_listen(), taken over. `tls` NULL: plain HTTP, for unix sockets and loopback metrics. */

@@ -564,8 +564,8 @@ static void boot(struct agent *a)
 	} else if (a->has_pending) {
 		errand_finish_pending(a);
 	} else if (agent_mode(a) == AGENT_ENROLLED) {
-		agent_log(a, AGENT_INFO, "enrolled-already", "key", a->active.key_id, "maf",
-			  a->active.maf_fqdn, NULL);
+		agent_log(a, AGENT_INFO, "enrolled-already", "key", a->active.key_id, "target",
+			  agent_target(&a->active), NULL);
 	} else if (a->active_damaged) {
 		/* Told when it was found; a person decides (lesson 16). */
 	} else if (a->once || prov_state(a->prov) != PROV_WAITING) {

@@ -296,6 +296,9 @@ void ask_drop(struct agent *a);
 mst_ms ask_deadline(const struct agent *a);
 void ask_tick(struct agent *a);
 
+/* status.c: with whom the key is shared, a MAF's FQDN or a CSE-ID; and where that is. */
+const char *agent_target(const struct mst_root_cred *c);
+const char *agent_target_uri(const struct mst_root_cred *c);
 /* check.c: is the credential in use still known? */
 void check_start(struct agent *a);
 void check_drop(struct agent *a);

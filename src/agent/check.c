@@ -25,13 +25,14 @@ static void close_check(struct agent *a)
 	a->check = NULL;
 }
 
-enum meaning { UNCLEAR, GOOD, LOST, REFUSED, NOTHING, MEF_KNOWS, MEF_LOST, MEF_REFUSES, UNPROVEN, KEY_ENDED };
+enum meaning { UNCLEAR, GOOD, LOST, REFUSED, NOTHING, MEF_KNOWS, MEF_LOST, MEF_REFUSES, UNPROVEN, KEY_ENDED, GOOD_CSE };
 
 static json_t *verdict(const struct mst_root_cred *c, enum meaning m, enum prov_reason r, const char *detail)
 {
 	static const struct { const char *result, *words; } means[] = {
 		[UNCLEAR] = { "unclear", "this says nothing about the credential; ask again later" },
 		[GOOD] = { "good", "the MAF authenticates this node with it" },
+		[GOOD_CSE] = { "good", "the CSE and this node authenticate each other with it" },
 		[LOST] = { "lost", "the MAF does not know the registration any more" },
 		[REFUSED] = { "refused", "the MAF knows it and refuses" },
 		[NOTHING] = { "none", "this node has no credential" },
@@ -43,19 +44,19 @@ static json_t *verdict(const struct mst_root_cred *c, enum meaning m, enum prov_
 					     "subscription or suspension" },
 		[UNPROVEN] = { "unclear", "the MAF, or somebody on the way to it, does not accept it, and the MEF gave no "
 					  "answer: this says nothing about the credential; ask again later" },
-		[KEY_ENDED] = { "refused", "the MAF, or somebody on the way to it, does not accept the key that was bootstrapped with the "
+		[KEY_ENDED] = { "refused", "who was asked, or somebody on the way to it, does not accept the key that was bootstrapped with the "
 					   "operator: the agent bootstraps again when that stays so" },
 	};
 
-	return json_pack("{s:b, s:s, s:s, s:s, s:o, s:s, s:s}", "ok", m == GOOD, "result", means[m].result, "reason",
+	return json_pack("{s:b, s:s, s:s, s:s, s:o, s:s, s:s}", "ok", m == GOOD || m == GOOD_CSE, "result", means[m].result, "reason",
 			 prov_reason_text(r), "words", means[m].words, "detail", status_text(detail), "keyID",
-			 c->key_id, "maf", c->maf_uri);
+			 c->key_id, "maf", agent_target_uri(c));
 }
 
 json_t *check_verdict(const struct mst_root_cred *c, enum prov_reason r, const char *detail)
 {
 	return verdict(c,
-		       r == PROV_OK        ? GOOD
+		       r == PROV_OK        ? (c->suid == MST_SUID_KPSA ? GOOD_CSE : GOOD)
 		       : r == PROV_UNKNOWN ? LOST
 		       : r == PROV_EMPTY   ? NOTHING
 		       : r == PROV_REFUSED ? REFUSED
@@ -102,7 +103,7 @@ static bool ask_bsf(struct agent *a)
 {
 	if (a->active.method != MST_METHOD_GBA)
 		return false;
-	agent_bootstrap_again(a, "re-bootstrapping", "the MAF does not take the key any more that was bootstrapped with the operator");
+	agent_bootstrap_again(a, "re-bootstrapping", "the key that was bootstrapped with the operator is not taken any more");
 	return true;
 }
 
@@ -144,16 +145,11 @@ void check_asked_mef(struct agent *a, enum ask_answer what, const struct mst_fai
 							 "for longer than reenrol_after");
 }
 
-static void ended(struct agent *a)
+/* The check itself is over and closed. */
+static void judged(struct agent *a, bool good, struct mst_failure f)
 {
-	struct mst_failure f = *mmaf_failure(a->check);
-	bool good = mmaf_state(a->check) == MMAF_DONE;
 	mst_ms every = a->cfg.check_every * 1000, again = every < AGAIN_MS ? every : AGAIN_MS;
-	mst_time until = good ? a->check->result.reg_until : 0;
 
-	close_check(a);
-	if (good && !a->check_asked)
-		renew_learned(a, true, a->active.maf_reg_id, until);
 	if (a->check_asked && (good || f.reason != PROV_NOT_AUTHENTICATED)) {
 		a->check_asked = false;
 		agent_told(a, check_verdict(&a->active, good ? PROV_OK : f.reason, f.detail));
@@ -182,6 +178,18 @@ static void ended(struct agent *a)
 	refused(a);
 	if (a->check_refusals >= REFUSALS_TO_ASK && !ask_bsf(a))
 		ask_mef(a);
+}
+
+static void ended(struct agent *a)
+{
+	struct mst_failure f = *mmaf_failure(a->check);
+	bool good = mmaf_state(a->check) == MMAF_DONE;
+	mst_time until = good ? a->check->result.reg_until : 0;
+
+	close_check(a);
+	if (good && !a->check_asked)
+		renew_learned(a, true, a->active.maf_reg_id, until);
+	judged(a, good, f);
 }
 
 static void drive(struct agent *a)
@@ -246,6 +254,40 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 
 static const struct mst_client_ops check_ops = { on_open, on_response, on_end };
 
+/* Kpsa: that the CSE opens a session with it says all. */
+static void on_cse_open(void *owner, struct mst_client *c)
+{
+	struct agent *a = owner;
+
+	(void)c;
+	close_check(a);
+	judged(a, true, (struct mst_failure){ 0 });
+	agent_turn(a);
+}
+
+static void on_cse_end(void *owner, struct mst_client *c, enum mst_tls_end why, const char *detail)
+{
+	struct agent *a = owner;
+	struct mst_failure f = { .reason = session_reason(why) };
+
+	(void)c;
+	session_detail(f.detail, sizeof(f.detail), why, detail);
+	close_check(a);
+	judged(a, false, f);
+	agent_turn(a);
+}
+
+static const struct mst_client_ops cse_ops = { on_cse_open, on_response, on_cse_end };
+
+static bool begin_cse(struct agent *a)
+{
+	const struct mst_root_cred *c = &a->active;
+	struct enrolee_peer cse;
+
+	return enrolee_peer_of(mst_view_str(c->registrar_poa[0]), &cse) &&
+	       session_open_maf(a, a, cse.host, cse.port, c, &cse_ops, &a->check_client) == 0;
+}
+
 static bool begin(struct agent *a)
 {
 	const struct mst_root_cred *c = &a->active;
@@ -262,6 +304,8 @@ static bool begin(struct agent *a)
 	};
 	struct mst_diag d = { 0 };
 
+	if (c->suid == MST_SUID_KPSA)
+		return begin_cse(a);
 	if (!enrolee_peer_of(mst_view_str(c->maf_uri), &maf) || !enrolee_maf_from(c, from))
 		return false;
 	mc.base = maf.path[0] ? maf.path : "/MAFBase";
@@ -283,7 +327,7 @@ void check_start(struct agent *a)
 
 bool check_running(const struct agent *a)
 {
-	return a->check || a->ask;
+	return a->check_client || a->ask;
 }
 
 mst_ms check_deadline(const struct agent *a)

@@ -62,7 +62,7 @@ static void add_credential(const struct agent *a, struct known *k)
 	const struct mst_root_cred *c = &a->active;
 	struct mst_instruction *i = &k->s[k->n].instructions[0];
 
-	if (!a->has_active || !c->mef_uri[0])
+	if (!a->has_active || !c->mef_uri[0] || c->suid != MST_SUID_KM)
 		return;
 	*i = (struct mst_instruction){
 		.has = 1u << MST_IN_KIND | 1u << MST_IN_METHOD | 1u << MST_IN_URI | 1u << MST_IN_TARGET | 1u << MST_IN_SUID |

@@ -7,6 +7,8 @@
 #include "crypto/pki.h"
 
 #define BLOB "triggers"
+#define AGAIN_MS 250
+#define AGAIN_MAX_MS 60000
 #define SIGNERS_MAX (TRIGGER_KEYS_MAX - 3)   /* root credential, maker's secret, session of GBA */
 
 /*
@@ -123,16 +125,38 @@ void door_close(struct agent *a)
 	a->door = NULL;
 }
 
+/*
+ * The root credential's key for the door; a token or TPM that is busy gives none just now. It is asked again when the next frame
+ * comes, ever more seldom: what strangers send must not keep a device busy that others wait for.
+ */
+static int add_root_key(struct agent *a)
+{
+	struct agent_door *door = a->door;
+	struct mst_key key = { .n = 0 };
+	struct mst_diag d = { 0 };
+	int r = 0;
+
+	if (inside_root_key(a, &a->active, &key, &d)) {
+		door->wait = !door->wait ? AGAIN_MS : door->wait < AGAIN_MAX_MS / 2 ? 2 * door->wait : AGAIN_MAX_MS;
+		door->again_at = agent_now() + door->wait;
+	} else {
+		door->wait = door->again_at = 0;
+		r = trigger_add_root(&door->trigger, &key, a->active.key_id);
+	}
+	mst_key_wipe(&key);
+	return r;
+}
+
 /* Names and keys as they are now: every run may bring others (lesson 29). */
 static int take_keys(struct agent *a)
 {
 	struct agent_door *door = a->door;
 	const char *key_id = a->has_active ? a->active.key_id : "";
 	uint64_t generation = a->has_active ? a->active.generation : 0;
-	struct mst_key key = { .n = 0 };
-	struct mst_diag d = { 0 };
 	int r = 0;
 
+	if (door->again_at && agent_now() >= door->again_at)
+		door->keyed = false;
 	if (door->gba_expires && agent_utc_or_0(a) >= door->gba_expires)
 		door->keyed = false;
 	if (door->keyed && generation == door->generation && !strcmp(key_id, door->key_id))
@@ -142,9 +166,8 @@ static int take_keys(struct agent *a)
 		r = trigger_add_node(&door->trigger, a->from);
 	if (r >= 0 && a->has_active && a->active.node_id[0])
 		r = trigger_add_node(&door->trigger, a->active.node_id);
-	if (r >= 0 && a->has_active && !inside_root_key(a, &a->active, &key, &d))
-		r = trigger_add_root(&door->trigger, &key, a->active.key_id);
-	mst_key_wipe(&key);
+	if (r >= 0 && a->has_active)
+		r = add_root_key(a);
 	/* before it is enrolled, and when its provider has gone: its maker's secret, as the briefing node knows it */
 	if (r >= 0 && a->psk.n)
 		r = trigger_add_root(&door->trigger, &a->psk, a->cfg.psk_identity);

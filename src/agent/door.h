@@ -24,6 +24,7 @@ struct agent_door {
 	uint64_t generation;
 	bool keyed;
 	mst_time gba_expires;                       /* of the session whose key is among them; 0 = none */
+	mst_ms again_at, wait;                      /* the store did not give the root key: when it is asked once more; 0 = it gave it */
 	struct door_sockets *sockets;
 	struct door_mm *mm;
 };

@@ -125,6 +125,7 @@ void errand_finish_pending(struct agent *a)
 	if (!enrolee_resume(a->enrolee, &a->pending, agent_now(), agent_utc(a))) {
 		agent_log(a, AGENT_INFO, "pending-dropped", "why", "it has ended", NULL);
 		a->has_pending = false;
+		mst_root_cred_wipe(&a->pending);
 		errand_drop(a);
 	}
 }
@@ -358,14 +359,14 @@ static void ended(struct agent *a)
 		return;
 	}
 	if (errand == AGENT_FINISH) {
-		record_report(a, done ? a->active.maf_uri : a->pending.maf_uri, done ? PROV_OK : f.reason,
+		record_report(a, agent_target_uri(done ? &a->active : &a->pending), done ? PROV_OK : f.reason,
 			      done ? "" : f.detail, done ? ENROLEE_STEP_NONE : a->doing);
 		record_end(a, done ? "enrolled" : "failed");
 	}
 	if (done) {
 		visit_soon(a, a->enrolee->command_waits ? 0 : a->enrolee->retry_duration >= 0 ? a->enrolee->retry_duration : a->commands_every);
 		once_did(a, true, "root key", a->active.key_id);
-		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "maf", a->active.maf_fqdn,
+		agent_log(a, AGENT_INFO, "enrolled", "key", a->active.key_id, "target", agent_target(&a->active),
 			  "cse", a->active.cse_id, "attempt", a->active.attempt, NULL);
 	}
 	if (errand == AGENT_KEEP)

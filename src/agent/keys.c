@@ -505,6 +505,8 @@ static json_t *at_once(struct agent *a, const struct key_op *op, const json_t *q
 
 	if (op->job == MMAF_JOB__COUNT)
 		return list_kept(a, mef);
+	if (op->saef && a->has_active && a->active.suid == MST_SUID_KPSA)
+		return keys_cse_ask(a, op->job == MMAF_JOB_KEY_REGISTER, q);
 	if (!a->has_active || !(mef ? a->active.mef_reg_id : a->active.maf_uri)[0])
 		return keys_refusal(SAEF_NO_CREDENTIAL, "");
 	if (op->saef && op->job == MMAF_JOB_KEY_REGISTER)

@@ -54,6 +54,8 @@ void keys_close(struct agent *a);
 
 /* keys-mef.c. One question to the MEF, as keys_ask(). */
 json_t *keys_mef_ask(struct agent *a, struct bufferevent *to, enum mmaf_job job, const json_t *q);
+/* keys-cse.c. A question of connect or accept, when the root credential is Kpsa. Always at once. */
+json_t *keys_cse_ask(struct agent *a, bool connect, const json_t *q);
 /* regs.c: registrations, `op` one of reg-new, reg-show, reg-update, reg-delete; as keys_ask(). */
 bool regs_op(const char *op);
 json_t *regs_ask(struct agent *a, struct bufferevent *to, const json_t *q);

@@ -173,7 +173,8 @@ int leave_keep(struct agent *a, struct mst_diag *d)
 	struct mst_key key;
 	int r;
 
-	if (!a->has_active || !elsewhere(&a->active, &a->pending))
+	/* with a CSE's key nothing was registered anywhere */
+	if (!a->has_active || a->active.suid == MST_SUID_KPSA || !elsewhere(&a->active, &a->pending))
 		return 0;
 	leave_stop(a);
 	if (l->n && !strcmp(l->c[l->n - 1].key_id, a->active.key_id))

@@ -22,6 +22,7 @@ struct ae {
 	struct enrolee_peer at;
 	char uri[MST_ID_MAX], path[MST_ID_MAX + 8], host[MST_ID_MAX + 8] /* with the port, where that is not https's */, identity[MST_ID_MAX], attempt[33];
 	struct mst_key key;
+	int suite;                           /* the key is for this suite alone; 0: any */
 	struct registrar r;
 };
 
@@ -101,7 +102,7 @@ static const char *text_of(const json_t *o, const char *member)
 	return s ? s : "";
 }
 
-/* Of the MAF, for the registrar of this node's credential; and where that is, if nobody says. */
+/* For the registrar of this node's credential, of the MAF or Kpsa itself; and where that is, if nobody says. */
 static int ask_key(struct ae *x)
 {
 	json_t *q = json_pack("{s:s, s:s, s:b, s:I}", "op", "saef-connect", "peer", "", "fresh", false, "seconds", (json_int_t)0);
@@ -121,6 +122,7 @@ static int ask_key(struct ae *x)
 		code = LINK_FAULT;
 	else if (!x->uri[0] && !mst_copy_text(x->uri, sizeof(x->uri), text_of(answer, "poa")))
 		code = LINK_FAULT;
+	x->suite = (int)json_integer_value(json_object_get(answer, "suite"));
 	/* a CSE's resource id is its SP-relative CSE-ID (TS-0001 7.2); TS-0009 writes that "/~/CSE-ID" */
 	if (code == LINK_DONE && mst_id_from_param(MST_ID_CSE_ABS, mst_view_str(text_of(answer, "peer")), csi))
 		snprintf(x->path, sizeof(x->path), "/~%s", csi);
@@ -154,7 +156,6 @@ static int told(const struct ae *x)
 
 static int go(struct ae *x)
 {
-	struct mst_tls_config tc = { .profile = (enum mst_tls_profile)x->cfg->tls_profile, .allow_psk = true };
 	struct registrar_config rc = { .base = x->path, .from = x->o->ae_id ? x->o->ae_id : "C", .attempt = x->attempt, .app_id = x->o->app_id,
 				       .release = "3", .answer_ms = x->cfg->answer_timeout * 1000 };
 	struct mst_client_config cc = { .host = x->at.host, .port = x->at.port, .server_name = x->at.host,
@@ -169,7 +170,7 @@ static int go(struct ae *x)
 	}
 	snprintf(x->host, sizeof(x->host), x->at.port == 443 ? "%s" : "%s:%u", x->at.host, x->at.port);
 	x->base = event_base_new();
-	if (!x->base || mst_tls_ctx_new(&tc, &x->tls, &d))
+	if (!x->base || link_tls(x->cfg, false, x->suite, &x->tls, &d))
 		return LINK_FAULT;
 	cc.base = x->base;
 	cc.tls = x->tls;

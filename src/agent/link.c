@@ -263,10 +263,16 @@ static void unused_psk(void *owner, struct mst_stream *s, const char *identity)
 	(void)identity;
 }
 
+int link_tls(const struct agent_config *cfg, bool server, int suite, struct mst_tls_ctx **ret, struct mst_diag *d)
+{
+	struct mst_tls_config c = { .server = server, .profile = (enum mst_tls_profile)cfg->tls_profile, .allow_psk = true, .psk_suite = (uint16_t)suite };
+
+	return mst_tls_ctx_new(&c, ret, d);
+}
+
 static bool begin(struct link *l, const struct agent_config *cfg, const struct link_options *o, bool accepts)
 {
 	struct event_config *ec = event_config_new();
-	struct mst_tls_config c = { .server = accepts, .profile = (enum mst_tls_profile)cfg->tls_profile, .allow_psk = true };
 	struct mst_diag d = { 0 };
 
 	l->cfg = cfg;
@@ -278,7 +284,7 @@ static bool begin(struct link *l, const struct agent_config *cfg, const struct l
 		l->base = event_base_new_with_config(ec);
 	if (ec)
 		event_config_free(ec);
-	if (!l->base || mst_tls_ctx_new(&c, &l->tls, &d)) {
+	if (!l->base || link_tls(cfg, accepts, 0, &l->tls, &d)) {
 		say(l, "fault", "detail", d.text[0] ? d.text : "the event loop cannot be made", NULL);
 		return false;
 	}
@@ -397,8 +403,9 @@ static bool dial(struct link *l, const char *host, uint16_t port, bool fresh)
 				       .connect_ms = l->cfg->open_timeout * 1000, .handshake_ms = l->cfg->open_timeout * 1000 };
 	json_t *answer = link_ask(l->cfg, question_of(l->o, fresh), l->o->json);
 	struct mst_key key = { 0 };
+	struct mst_diag d = { 0 };
+	int suite, r = 0;
 	bool good;
-	int r;
 
 	*p = (struct link_peer){ .l = l };
 	good = take_answer(p, answer, &key);
@@ -409,7 +416,18 @@ static bool dial(struct link *l, const char *host, uint16_t port, bool fresh)
 		json_decref(answer);
 		return false;
 	}
+	suite = (int)json_integer_value(json_object_get(answer, "suite"));
 	json_decref(answer);
+	if (suite) {
+		l->tls = mst_tls_ctx_free(l->tls);
+		r = link_tls(l->cfg, false, suite, &l->tls, &d);
+		c.tls = l->tls;
+	}
+	if (r) {
+		mst_key_wipe(&key);
+		say(l, "fault", "detail", d.text, NULL);
+		return false;
+	}
 	c.psk = &key;
 	c.psk_identity = p->identity;
 	r = mst_stream_connect(&c, &a_ops, p, &p->s);
@@ -477,13 +495,13 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 	json_decref(answer);
 }
 
-static json_t *identity_question(const struct link *l, const char *identity)
+static json_t *identity_question(const struct link *l, const char *identity, uint16_t suite)
 {
 	json_t *from = json_array();
 
 	for (size_t i = 0; i < l->o->n_from; i++)
 		json_array_append_new(from, json_string(l->o->from[i]));
-	return json_pack("{s:s, s:o, s:o}", "op", "saef-accept", "identity", status_text(identity), "from", from);
+	return json_pack("{s:s, s:o, s:o, s:i}", "op", "saef-accept", "identity", status_text(identity), "from", from, "suite", suite);
 }
 
 static void b_psk(void *owner, struct mst_stream *s, const char *identity)
@@ -492,7 +510,7 @@ static void b_psk(void *owner, struct mst_stream *s, const char *identity)
 
 	(void)mst_copy_text(p->identity, sizeof(p->identity), identity);
 	p->ask = calloc(1, sizeof(*p->ask));
-	if (p->ask && link_ask_start(p->l->cfg, identity_question(p->l, identity), p->l->o->json, p->ask) == 0) {
+	if (p->ask && link_ask_start(p->l->cfg, identity_question(p->l, identity, mst_stream_peer(s)->suite), p->l->o->json, p->ask) == 0) {
 		p->answered = event_new(p->l->base, p->ask->fd, EV_READ | EV_PERSIST, on_answer, p);
 		if (p->answered && event_add(p->answered, NULL) == 0)
 			return;

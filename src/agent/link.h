@@ -28,6 +28,8 @@ struct link_options {
 
 int link_connect(const struct agent_config *cfg, const struct link_options *o);
 int link_accept(const struct agent_config *cfg, const struct link_options *o);
+/* The context of a session with a key of the agent's: with `suite` that one alone. */
+MST_MUST_CHECK int link_tls(const struct agent_config *cfg, bool server, int suite, struct mst_tls_ctx **ret, struct mst_diag *d);
 /* `muster-agent key VERB [KEYID]` (link-key.c). */
 struct link_key_options {
 	const char *verb, *key_id;

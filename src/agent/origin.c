@@ -115,7 +115,7 @@ int origin_instruction(struct agent *a, const struct mst_root_cred *c, struct ag
 	memset(o, 0, sizeof(*o));
 	o->s.n_instructions = 1;
 	o->s.instructions[0] = (struct mst_instruction){ .kind = MST_INSTR_BOOTSTRAP, .uri = mst_view_str(c->mef_uri), .suid = c->suid,
-		.method = c->method ? c->method : a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, .target = mst_view_str(c->maf_fqdn),
+		.method = c->method ? c->method : a->key.n ? MST_METHOD_CERT : MST_METHOD_PSK, .target = mst_view_str(agent_target(c)),
 		.admin_fqdn = mst_view_str(c->admin_fqdn), .maf_uri = mst_view_str(c->maf_uri) };
 	return 0;
 }

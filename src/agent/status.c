@@ -119,14 +119,24 @@ json_t *status_credential(const struct mst_root_cred *c, mst_time renew_at)
 
 	for (size_t i = 0; i < c->n_registrar_poa; i++)
 		json_array_append_new(poa, json_string(c->registrar_poa[i]));
-	return json_pack("{s:s, s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}",
-			 "keyID", c->key_id, "method", c->method ? mst_enum_text(&mst_method_table, c->method) : "", "confirmed", c->confirmed, "generation",
+	return json_pack("{s:s, s:I, s:s, s:b, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}",
+			 "keyID", c->key_id, "SUID", (json_int_t)c->suid, "method", c->method ? mst_enum_text(&mst_method_table, c->method) : "", "confirmed", c->confirmed, "generation",
 			 (json_int_t)c->generation, "nodeID", c->node_id, "cseID", c->cse_id, "aeID",
 			 c->ae_id, "adminFQDN", c->admin_fqdn, "mefFQDN", c->mef_fqdn, "mef", c->mef_uri,
 			 "mafFQDN", c->maf_fqdn, "maf", c->maf_uri,
 			 "registrarCSEID", c->registrar_cse_id, "registrarPoA", poa, "obtained",
 			 status_time(c->obtained), "notAfter", status_time(mst_root_cred_until(c)), "ends", status_ends(c), "renewAt",
 			 renew_at ? status_time(renew_at) : json_null(), "attempt", c->attempt);
+}
+
+const char *agent_target(const struct mst_root_cred *c)
+{
+	return c->suid == MST_SUID_KPSA ? c->registrar_cse_id : c->maf_fqdn;
+}
+
+const char *agent_target_uri(const struct mst_root_cred *c)
+{
+	return c->suid == MST_SUID_KPSA ? c->registrar_poa[0] : c->maf_uri;
 }
 
 /* Texts of peers are cut to fit, perhaps in the middle of a character. */
@@ -210,6 +220,8 @@ static void print_credential(FILE *out, const char *what, const json_t *c)
 		text_of(c, "obtained"), text_of(c, "notAfter"), text_of(ends, "key"), text_of(ends, "mefRegistration"),
 		text_of(ends, "mafRegistration"),
 		(long long)json_integer_value(json_object_get(c, "generation")));
+	if (json_integer_value(json_object_get(c, "SUID")) == MST_SUID_KPSA)
+		fprintf(out, "  key with    the registrar alone (Kpsa), at %s\n", json_string_value(json_array_get(json_object_get(c, "registrarPoA"), 0)));
 }
 
 void status_print_reasons(FILE *out, const json_t *status)

@@ -286,9 +286,9 @@ static bool begin(struct agent_tell *t, struct mst_diag *d)
 	q.n_failures = failures(t, &q, &its_success);
 	if (q.n_failures)
 		q.has |= 1u << MST_BR_FAILURES;
-	if (q.enrolled && its_success && a->active.maf_fqdn[0]) {
+	if (q.enrolled && its_success && agent_target(&a->active)[0]) {
 		q.has |= 1u << MST_BR_TARGET;
-		q.target = mst_view_str(a->active.maf_fqdn);
+		q.target = mst_view_str(agent_target(&a->active));
 	}
 	if (!x->one_n || mst_sequence_read_cbor((struct mst_view){ x->one, x->one_n }, &arena, &t->sequence, d))
 		return false;

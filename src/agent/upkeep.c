@@ -165,7 +165,7 @@ void upkeep_ended(struct agent *a, bool done, const struct mst_failure *f, enum 
 {
 	struct agent_upkeep *u = a->upkeep;
 
-	record_between(a, u->attempt, u->began, done ? a->active.maf_uri : u->of.mef_uri, done ? PROV_OK : f->reason, done ? "" : f->detail, step);
+	record_between(a, u->attempt, u->began, done ? agent_target_uri(&a->active) : u->of.mef_uri, done ? PROV_OK : f->reason, done ? "" : f->detail, step);
 	if (done) {
 		/* its sequence was there already, and would have ended with that */
 		a->run_moot = tried_home(a) && agent_phase(a) == POLICY_WAITING;

@@ -176,7 +176,7 @@ static const struct {
 };
 
 struct action {
-	const char *method, *mef, *sp, *maf, *maf_uri, *anchor, *redirect, *label;
+	const char *method, *mef, *sp, *maf, *maf_uri, *cse, *anchor, *redirect, *label;
 };
 
 static bool add_anchor(const char *path, json_t *to)
@@ -211,7 +211,9 @@ static int add_instructions(const struct action *a, json_t *then)
 		if (!a->mef)
 			break;
 		in = json_pack("{s:s,s:O,s:s}", "kind", "bootstrap", "method", one, "uri", a->mef);
-		put(in, "target", a->maf);
+		put(in, "target", a->cse ? a->cse : a->maf);
+		if (a->cse)
+			json_object_set_new(in, "SUID", json_integer(MST_SUID_KPSA));
 		put(in, "adminFQDN", a->sp);
 		put(in, "mafURI", a->maf_uri);
 		put(in, "label", a->label);
@@ -251,16 +253,16 @@ int rule_flags_take(struct rule_flags *f, int argc, char **argv)
 	const char *value[MST_COUNT(members)] = { NULL }, *issuer = NULL;
 	struct action a = { NULL };
 	bool stated = false, open = false, disabled = false;
-	struct opt opts[MST_COUNT(members) + 16];
+	struct opt opts[MST_COUNT(members) + 17];
 	const struct opt more[] = {
 		{ "file", &f->file, NULL }, { "before", &f->before, NULL }, { "after", &f->after, NULL },
 		{ "position", &f->position, NULL }, { "issuer", &issuer, NULL }, { "stated", NULL, &stated },
 		{ "public", NULL, &open }, { "disabled", NULL, &disabled }, { "method", &a.method, NULL },
-		{ "mef-uri", &a.mef, NULL }, { "sp", &a.sp, NULL }, { "maf", &a.maf, NULL }, { "maf-uri", &a.maf_uri, NULL },
+		{ "mef-uri", &a.mef, NULL }, { "sp", &a.sp, NULL }, { "maf", &a.maf, NULL }, { "maf-uri", &a.maf_uri, NULL }, { "cse", &a.cse, NULL },
 		{ "anchor", &a.anchor, NULL }, { "redirect", &a.redirect, NULL }, { "label", &a.label, NULL },
 	};
 
-	_Static_assert(MST_COUNT(more) == 16, "room above");
+	_Static_assert(MST_COUNT(more) == 17, "room above");
 	*f = (struct rule_flags){ json_object(), json_object(), json_object(), NULL, NULL, NULL, NULL };
 	for (size_t i = 0; i < MST_COUNT(members); i++)
 		opts[i] = (struct opt){ members[i].flag, &value[i], NULL };
@@ -277,8 +279,10 @@ int rule_flags_take(struct rule_flags *f, int argc, char **argv)
 	}
 	if (argc < 0)
 		return -1;
-	if (!a.mef && (a.method || a.sp || a.maf || a.maf_uri))
-		return usage_error(NULL, "--method, --sp, --maf and --maf-uri belong to a bootstrap: --mef-uri URI (or the BSF's) is missing"), -1;
+	if (a.cse && (a.maf || a.maf_uri || !a.method || strcmp(a.method, "gba")))
+		return usage_error(NULL, "--cse goes with --method gba, and without --maf and --maf-uri: the node then has a key with that CSE alone"), -1;
+	if (!a.mef && (a.method || a.sp || a.maf || a.maf_uri || a.cse))
+		return usage_error(NULL, "--method, --sp, --maf, --maf-uri and --cse belong to a bootstrap: --mef-uri URI (or the BSF's) is missing"), -1;
 	if (a.anchor && !a.mef && !a.redirect)
 		return usage_error(NULL, "--anchor authenticates the peer of --mef-uri or --redirect; one of these is missing"), -1;
 	if (add_instructions(&a, f->then) || (issuer && !add_issuer(issuer, f->when)))

@@ -194,3 +194,20 @@ def test_agent_page(place):
             running.terminate()
             running.wait(START_SECONDS)
             running.stderr.close()
+
+
+def test_naf_page(place):
+    shell("muster init provider --sp sp.example.com", place.dir)
+    place.start()
+    until("the provider is there", lambda: (place.dir / "provider/run/admin.sock").exists())
+    shutil.copy(place.dir / "provider/keeper/ca.pem", place.dir / "operator-ca.pem")
+    *before, (kind, front) = page_examples("muster-naf.1")
+    assert [k for k, _ in before] + [kind] == ["shell"] * 4
+    for _, text in before:
+        shell(text, place.dir)
+    command = [str(BUILD / "src/naf/muster-naf"), *front.replace("0.0.0.0:443", "127.0.0.1:0").split()[1:]]
+    with subprocess.Popen(command, cwd=place.dir, stderr=subprocess.PIPE, text=True) as naf:
+        said = naf.stderr.readline()
+        naf.terminate()
+        assert naf.wait(START_SECONDS) == 0
+    assert said.startswith('muster-naf: listening name="in-cse.sp.example.com" port="'), said

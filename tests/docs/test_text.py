@@ -8,6 +8,7 @@ import pytest
 
 from support import AGENT, BUILD, MUSTER, MUSTERD, run
 
+NAF = str(BUILD / "src/naf/muster-naf")
 SOURCE = pathlib.Path(os.environ.get("MST_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 PAGES = sorted(p.name.removesuffix(".scd") for p in (SOURCE / "man").glob("*.scd"))
 PROSE = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
@@ -66,7 +67,7 @@ def test_pages_refer_to_pages_that_exist():
 
 
 def test_every_page_is_built():
-    assert {f"{p}" for p in PAGES} == {"libmuster.3", "muster.1", "muster-agent.1", "musterd.8", "musterd.conf.5"}
+    assert {f"{p}" for p in PAGES} == {"libmuster.3", "muster.1", "muster-agent.1", "muster-naf.1", "musterd.8", "musterd.conf.5"}
     assert all((BUILD / "man" / p).exists() for p in PAGES)
 
 
@@ -107,6 +108,12 @@ def test_agent_options():
     assert options(section("muster-agent.1", "SYNOPSIS")) <= said
 
 
+def test_naf_options():
+    said = options(usage(NAF))
+    assert {w for t in terms("muster-naf.1", "OPTIONS") for w in options(t)} == said
+    assert options(section("muster-naf.1", "SYNOPSIS")) == said
+
+
 def test_every_reason_is_explained():
     """Rules go by them (`failed`): one that nobody can read up is one that nobody can use."""
     code = (SOURCE / "lib/proto/provisioning/provisioning-report.c").read_text()
@@ -114,7 +121,7 @@ def test_every_reason_is_explained():
     assert said == set(re.findall(r'\[PROV_\w+\] = "(.*?)"', code)) - {"ok"}
 
 
-@pytest.mark.parametrize("program", [MUSTER, MUSTERD, AGENT])
+@pytest.mark.parametrize("program", [MUSTER, MUSTERD, AGENT, NAF])
 def test_documented_options_work(program):
     version = re.search(r"version: '([^']+)'", (SOURCE / "meson.build").read_text()).group(1)
     assert run(program, "--version").stdout == f"{pathlib.Path(program).name} {version}\n"

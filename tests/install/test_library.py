@@ -9,7 +9,11 @@ import re
 import pytest
 
 from support import AGENT, Installation, secret_text
+from test_card import Reader
+from test_fig1_gba import SimNode
+from test_gba_card import through
 from test_install import run
+from usim import Usim
 
 SOURCE = pathlib.Path(os.environ["MST_SOURCE"])
 EXAMPLES = sorted(p.name for p in (SOURCE / "examples").iterdir() if p.is_dir())
@@ -109,6 +113,37 @@ def test_custom_crypto(inst, built, pkg):
     assert done.returncode == 0, done.stderr + inst.log_text()
     assert "derived by our own crypto: 1" in done.stdout, "Km, and nothing else is derived"
     enrolled(inst, node, "s")
+
+
+def test_sim_enrolee(built, pkg, tmp_path):
+    """A SIM in a reader, pcscd between, the card itself virtual; the operator's BSF and HSS, and the MAF as NAF. Ks stays in the card, or does not."""
+    inst, reader = Installation(tmp_path / "inst", processes="single", gba="00101"), Reader(tmp_path)
+    inst.others = ()
+    inst.start()
+    inst.subscription()
+
+    def program(node):           # nsenter begins in another directory
+        return (*through(reader), built / "sim-enrolee", node.dir / "s", node.dir / "seal.key", node.dir / "instructions.json", "Virtual PCD 00 00",
+                "127.0.0.1")
+    try:
+        for uicc in ("GBA_U", None):
+            node = SimNode(inst, uicc=uicc)
+            node.instruct({"kind": "bootstrap", "method": "gba", "uri": f"http://{inst.bsf}:{inst.bsf_port}", "target": inst.maf,
+                           "adminFQDN": inst.sp, "mafURI": f"https://{inst.maf}:{inst.maf_port}"})
+            usim = Usim(imsi=node.imsi, k=node.k, opc=node.opc)
+            with reader.card(usim):
+                done = run(*program(node), env=pkg)
+            assert done.returncode == 0, done.stderr + inst.log_text()
+            assert re.search(rf"^{node.cse_id} has key \S+@{inst.bsf} after \d+ commands to the card$", done.stdout, re.M), done.stdout
+            assert list(node.at_the_maf().values()) == ["active"]
+            contexts = {command[6:8] for command, _ in usim.log if command.startswith("0088")}
+            assert ("84" in contexts) and (("81" in contexts) == (uicc is None)), "GBA context first; the 3G context when the operator means that"
+        # without a card in it
+        done = run(*program(node), env=pkg)
+        assert done.returncode == 1 and "no card in it" in done.stderr
+    finally:
+        reader.close()
+        assert inst.stop() == 0, inst.log_text()
 
 
 def test_every_reason_is_told(inst, built, pkg):

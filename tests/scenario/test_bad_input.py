@@ -1,6 +1,7 @@
 """Story: everything that a hostile or broken peer, a bad file or a full disk can do gives its own clear error
 to whom it concerns and an event for the operator, and changes nothing else.
 """
+import http.client
 import json
 import os
 import re
@@ -305,6 +306,8 @@ def test_malformed_primitive(inst, node, change, rsc):
         status, headers, said = client.request(method, path, node.id, body if method == "POST" else None,
                                                ty=65001 if method == "POST" else None, **change)
     assert int(headers["x-m2m-rsc"]) == rsc and status >= 400, (status, headers, said)
+    if "65999" in change.get("Content-Type", ""):
+        assert json.loads(said) == {"m2m:dbg": "ty: 65999 is not made here; 65001 (sec:mefClientReg) or 65003 (sec:symmKeyReg) is"}
 
 
 def test_operation_not_allowed(inst, node):
@@ -322,13 +325,16 @@ def head_of(length, node):
 def test_oversize_body(inst, node):
     with told(inst, "mef.refused", "longer than allowed", outcome=413), nothing_changes(inst), Client(inst, node.dir / "node") as client:
         answer = client.raw(head_of(1000000, node))
-    assert answer[0] == 413, answer
+    assert answer[0] == 413 and answer[1]["x-m2m-rsc"] == "4000", answer
 
 
 HTTP = {
     "bare LF": (b"GET /MEFBase HTTP/1.1\nHost: mef\n\n", 400),
     "space before colon": (b"GET /MEFBase HTTP/1.1\r\nHost : mef\r\n\r\n", 400),
     "no Host": (b"GET /MEFBase HTTP/1.1\r\n\r\n", 400),
+    "Host twice": (b"GET /MEFBase HTTP/1.1\r\nHost: mef.sp.example.com\r\nHost: mef.sp.example.com\r\n\r\n", 400),
+    "no length": (b"POST /MEFBase HTTP/1.1\r\nHost: mef.sp.example.com\r\n\r\n", 411),
+    "old version": (b"GET /MEFBase HTTP/1.0\r\nHost: mef.sp.example.com\r\n\r\n", 505),
     "folded": (b"GET /MEFBase HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n", 400),
     "two lengths": (b"POST /MEFBase HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "many headers": (b"GET /MEFBase HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(500)) + b"\r\n", 431),
@@ -339,7 +345,14 @@ HTTP = {
 def test_strict_http(inst, node, octets, status):
     with told(inst, "mef.refused", outcome=status), nothing_changes(inst), Client(inst, node.dir / "node") as client:
         answer = client.raw(octets)
-    assert answer[0] == status and answer[2], "with the reason in words"
+    assert answer[0] == status and answer[1]["x-m2m-rsc"] == "4000" and "m2m:dbg" in json.loads(answer[2]), "with the reason in words"
+
+
+def test_strict_http_where_no_primitives_are_spoken(inst, node):
+    """The briefing node is no oneM2M role: no RSC, and its own form of the reason."""
+    with Client(inst, node.dir / "node", sni=inst.bbn, port=inst.bbn_port) as client:
+        status, headers, body = client.raw(HTTP["no Host"][0])
+    assert status == 400 and "x-m2m-rsc" not in headers and json.loads(body)["why"] == "malformed", (headers, body)
 
 
 @pytest.mark.parametrize("where", ["header", "body"])
@@ -347,7 +360,7 @@ def test_slow_client_is_cut_off(inst, node, where):
     with told(inst, "mef.refused", "not complete in time", outcome=408), nothing_changes(inst), Client(inst, node.dir / "node") as client:
         client.sock.sendall(b"GET /MEFBase HTTP/1.1\r\nHost: " if where == "header" else head_of(100, node) + b"{")
         answer = client.answer()
-    assert answer[0] == 408, answer
+    assert answer[0] == 408 and answer[1]["x-m2m-rsc"] == "4008", answer
 
 
 def test_half_closed_connection_still_gets_its_answer(inst, node):
@@ -401,6 +414,16 @@ class Cramped:
         self.order(f'rm -f "{self.dir}/filler"')
 
 
+def readiness(inst):
+    line = http.client.HTTPConnection("127.0.0.1", inst.metrics_port, timeout=20)
+    try:
+        line.request("GET", "/readyz")
+        answer = line.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        line.close()
+
+
 def test_the_servers_disk_is_full(tmp_path):
     """5000 with Retry-After, nothing half done, everything as before when there is room again, and then the
     operator can be told, which a full disk did not allow."""
@@ -421,7 +444,11 @@ def test_the_servers_disk_is_full(tmp_path):
         done = second.run_once()
         assert done.returncode == 1 and set(reasons(done)) <= {"busy", "internal"}, done.stderr
         refused = inst.muster("node", "add", "urn:dev:ops:later", "--anchor", "any", check=False)
-        assert refused.returncode != 0 and refused.stderr, "the operator's own command says that it failed"
+        assert refused.returncode != 0, refused
+        for words in ("not carried out, nothing was changed", "no space left", "make room on the disk of the store"):
+            assert words in refused.stderr, "the operator's own command says what happened, and what to do"
+        status, body = until("not ready", lambda: (lambda s, b: (s, b) if s == 503 else None)(*readiness(inst)))
+        assert "not ready" in body and "full" in body, body
         assert inst.ask("node", "show", second.id) == shown, "reading goes on; nothing half done"
         many = tmp_path / "many.csv"
         many.write_text("nodeID\n" + "".join(f"urn:dev:many:{i}\n" for i in range(1200)))
@@ -433,6 +460,8 @@ def test_the_servers_disk_is_full(tmp_path):
         assert [int(row) for row, _ in answers] == list(range(1, 1201)) and added < 1200, "an answer for each row"
         assert f"{added} added" in stopped.stdout
         cramped.room()
+        # by itself: whoever spreads the load sends nobody until then
+        until("ready again", lambda: readiness(inst)[0] == 200, context=lambda: str(readiness(inst)))
         assert second.run_once().returncode == 0
         lost = inst.wait_event("server.decisions-lost", TELL_SECONDS)
         assert lost["outcome"] == 5000 and "full" in lost["why"] and "nothing of them remains" in lost["why"], lost

@@ -1,6 +1,7 @@
 """The static walls and the fuzzer's runner on tools that fail: a check that cannot fail is none. And what the Makefile says it does."""
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -57,3 +58,22 @@ def test_install_goes_where_it_is_told():
     configure, install = steps("PREFIX=/opt/m", "DESTDIR=/stage")
     assert configure.split()[1:] == ["configure", "build", "-Dprefix=/opt/m"] and install.split()[1:] == ["install", "-C", "build", "--destdir", "/stage"]
     assert [step.split()[1:] for step in steps()] == [["install", "-C", "build"]]
+
+
+def mechanisms(*defines):
+    """What confines a process of a build with these, as the preprocessor leaves the list."""
+    done = subprocess.run(["cc", "-E", "-P", f"-I{ROOT}/lib", *defines, ROOT / "lib/sandbox/null.c"], capture_output=True, text=True, check=True)
+    return re.findall(r"&mst_sandbox_(\w+)", done.stdout.split("mst_sandbox_all[]")[-1])
+
+
+def test_coverage_can_be_written_where_it_is_measured_alone():
+    """gcov writes its counters when a process ends, confined as it is then: what would keep it from that is left out of such a
+    build, and of no other. `make cov` makes such a build, begins at nothing, and reports what the tests covered."""
+    assert mechanisms() == ["limits", "landlock", "seccomp"]
+    assert mechanisms("-DMST_COVERED=1") == ["limits", "null"]
+    options = (ROOT / "meson.build").read_text()
+    assert re.findall(r"if get_option\('b_coverage'\)\n.*'-DMST_COVERED=1'", options) and options.count("MST_COVERED") == 1
+    done = subprocess.run(["make", "--no-print-directory", "-n", "cov"], cwd=ROOT, capture_output=True, text=True, check=True,
+                          env={k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS")) and k not in ("BUILD", "JOBS")})
+    order = [done.stdout.find(step) for step in ("setup build-cov -Db_coverage=true", "-C build-cov", "-name '*.gcda' -delete", "test -C build-cov", "gcovr ")]
+    assert -1 not in order and order == sorted(order), done.stdout

@@ -309,7 +309,7 @@ static void take_info(struct gba_ue *u, const struct mst_http_msg *m, bool authe
 	struct mst_bsf_info i = { 0 };
 	struct mst_diag d = { 0 };
 	mst_time now;
-	int r = u->cfg.read_info(m->body, &u->cfg.info, &i, &d);
+	int r = u->cfg.read_with ? u->cfg.read_with(u->cfg.read_ctx, m->body, &u->cfg.info, &i, &d) : u->cfg.read_info(m->body, &u->cfg.info, &i, &d);
 
 	if (r) {
 		failed(u, r > 0 ? GBA_FAIL_PROTOCOL : GBA_FAIL_INTERNAL, "the BSF's answer: ", d.text);

@@ -49,6 +49,9 @@ typedef int gba_read_info(struct mst_view body, struct mst_arena *a, struct mst_
 struct gba_ue_config {               /* texts are copied; `crypto`, `read_info` and `info` are borrowed until the end */
 	struct mst_crypto *crypto;
 	gba_read_info *read_info;
+	/* Instead of it: the same with a word of whoever reads. */
+	int (*read_with)(void *ctx, struct mst_view body, struct mst_arena *a, struct mst_bsf_info *ret_i, struct mst_diag *d);
+	void *read_ctx;
 	struct mst_arena info;       /* MST_BSF_INFO_OCTETS, for the texts of the answer */
 	const char *impi;
 	const char *tmpi;            /* of the run before, or NULL */

@@ -164,13 +164,22 @@ static int no_instructions(int outcome, struct bsf_briefing *b, const struct mst
 	return 0;
 }
 
+/* A key with a CSE (SUID 22): what is here of a subscription holds when that CSE is its registrar, or nobody has said who is. */
+static bool its_cse(const struct mst_instruction *one, const struct mst_subscription *sub)
+{
+	return sub->registrar_cse_id[0] ? mst_id_equal(MST_ID_CSE_ABS, one->target, mst_view_str(sub->registrar_cse_id)) :
+					  mst_id_equal(MST_ID_FQDN, one->admin_fqdn, mst_view_str(sub->sp_fqdn));
+}
+
 /* The rules send it to another provider than the one that it has here: that one's MAF, registrar and term are not for it any more. */
 static bool leads_elsewhere(const struct mst_sequence *s, const struct mst_who *who)
 {
 	for (size_t i = 0; i < s->n_instructions; i++) {
 		const struct mst_instruction *one = &s->instructions[i];
 
-		if (one->kind == MST_INSTR_BOOTSTRAP && who->has_sub && !mst_id_equal(MST_ID_FQDN, one->target, mst_view_str(who->sub.maf_fqdn)))
+		if (one->kind != MST_INSTR_BOOTSTRAP || !who->has_sub)
+			continue;
+		if (one->suid == MST_SUID_KPSA ? !its_cse(one, &who->sub) : !mst_id_equal(MST_ID_FQDN, one->target, mst_view_str(who->sub.maf_fqdn)))
 			return true;
 	}
 	return false;

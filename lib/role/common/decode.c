@@ -22,6 +22,31 @@ static int refuse(struct mst_verdict *v, const struct mst_call *c, int rsc, cons
 	return rsc;
 }
 
+static void put_type(struct mst_writer *w, int ty, const struct mst_msg *m, const struct mst_role_conf *conf)
+{
+	mst_put_dec(w, ty);
+	mst_put_str(w, " (");
+	mst_put_str(w, mst_name(m->root, conf->quirks.names));
+	mst_put_str(w, ")");
+}
+
+static int refuse_type(const struct mst_role_twin *t, const struct mst_role_conf *conf, int ty, const struct mst_call *c,
+                       struct mst_verdict *v)
+{
+	char text[sizeof(v->say)];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+
+	mst_put_str(&w, "ty: ");
+	mst_put_dec(&w, ty);
+	mst_put_str(&w, " is not made here; ");
+	put_type(&w, t->reg_ty, t->reg_msg, conf);
+	mst_put_str(&w, " or ");
+	put_type(&w, MST_TY_SYMM_KEY_REG, &mst_key_reg_msg, conf);
+	mst_put_str(&w, " is");
+	mst_put_nul(&w);
+	return refuse(v, c, MST_RSC_BAD_REQUEST, w.ok ? text : "ty: not made here");
+}
+
 /* First segment of *rest, which loses it and its slash. */
 static struct mst_view segment(struct mst_view *rest)
 {
@@ -185,7 +210,7 @@ int mst_role_decode(const struct mst_role_twin *t, const struct mst_role_conf *c
 		if (x->request.ty == MST_TY_SYMM_KEY_REG)
 			c->what = MST_CALL_KEY_REGISTER;
 		else if (x->request.ty != t->reg_ty)
-			return refuse(v, c, MST_RSC_BAD_REQUEST, "no such resource type here");
+			return refuse_type(t, conf, x->request.ty, c, v);
 	}
 	return decode_content(t, conf, x, a, c, v);
 }

@@ -158,7 +158,7 @@ void hss_decide(const struct hss_call *c, const struct hss_records *r, const cha
 	else if (c->status)
 		refuse(v, c->status, c->title, "", c->detail, NULL);
 	else if (!admit(r, now, v))
-		v->what = c->settings ? NULL : v->what;        /* the vector's refusal says the same: one challenge, one event */
+		v->of_subscriber = true;
 	else if (!c->settings)
 		vector(c, r, bsf, conf, now, v);
 	else {

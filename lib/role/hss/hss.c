@@ -1,6 +1,7 @@
 #include "role/hss/hss.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "codec/est.h"
@@ -129,6 +130,14 @@ static int apply(struct mst_role_env *env, const struct mst_exchange *x, const s
 	}
 	if (!v->what)
 		return 0;
+	if (v->of_subscriber) {
+		const char *subscriber = r->has_sim ? r->sim.imsi : c->route.ue_id;
+		bool lately = c->settings && hss_told_lately(env->state, subscriber, env->now);
+
+		if (lately)
+			return 0;
+		hss_note_told(env->state, subscriber, env->now);
+	}
 	snprintf(why, sizeof(why), "%.48s%s%.200s", r->has_sim ? r->sim.imsi : c->route.ue_id, v->why[0] && c->route.ue_id[0] ? ": " : "", v->why);
 	return mst_role_event(env, MST_ROLE_HSS, v->what, &r->who, who, x->attempt, v->status, why, NULL);
 }
@@ -223,4 +232,5 @@ const struct mst_role_ops mst_role_hss = {
 	.handle = handle,
 	.handshake_failed = handshake_failed,
 	.refused = refused,
+	.forget = free,
 };

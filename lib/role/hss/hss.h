@@ -40,6 +40,7 @@ struct hss_verdict {
 	char detail[160];                /* for the BSF; "" when the title says it all */
 	char why[200];                   /* for the operator */
 	const char *what;                /* the event: "vector", "resynchronised", "refused"; NULL: none, settings go with each vector */
+	bool of_subscriber;              /* refused for what the subscriber is, whatever of his was asked for */
 	int retry_after;
 	struct mst_authorisation leave;
 	bool judge_auts;                 /* the keeper says with `leave` whether AUTS is genuine; then decide again */
@@ -54,5 +55,13 @@ const char *hss_asker(const struct mst_role_conf *conf, const struct mst_peer *p
 /* PURE. */
 void hss_decide(const struct hss_call *c, const struct hss_records *r, const char *bsf, const struct mst_role_conf *conf, mst_time now,
 		struct hss_verdict *v);
+
+/*
+ * told.c: whose refusal was told a moment ago? A BSF asks for vector and settings at the same time, and both are refused for the same
+ * reason: one challenge, one event. `state`: of the role, made when it is first needed.
+ */
+#define HSS_TOLD_S 10
+bool hss_told_lately(void **state, const char *subscriber, mst_time now);
+void hss_note_told(void **state, const char *subscriber, mst_time now);
 
 #endif

@@ -1,0 +1,297 @@
+/* muster-naf(1): settings from the command line, files, signals. */
+#include "naf/naf.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "codec/uri.h"
+#include "crypto/heap.h"
+#include "crypto/pki.h"
+#include "muster/version.h"
+#include "sandbox/sandbox.h"
+#include "transport/server.h"
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
+
+static const char synopsis[] =
+	"usage: muster-naf --name FQDN --listen ADDRESS:PORT --to ADDRESS:PORT|unix:PATH --bsf URI --domain NAME…\n"
+	"                  --certificate FILE --key FILE --anchors FILE [--dial HOST:PORT] [--profile NAME] [--proxy] [--json]\n"
+	"       muster-naf --help | --version\n"
+	"The NAF of GBA before a CSE: nodes come with TLS-PSK and a key of their SIM; see muster-naf(1).\n";
+
+struct files { const char *certificate, *key, *anchors; };
+
+/* --- words --- */
+
+static void put_json(const char *event, va_list ap)
+{
+	json_t *o = json_pack("{s:s}", "event", event);
+	char *line;
+
+	for (const char *name; (name = va_arg(ap, const char *)) != NULL;) {
+		const char *value = va_arg(ap, const char *);
+		json_t *text = value && *value ? json_string(value) : NULL;
+
+		if (value && *value)
+			json_object_set_new(o, name, text ? text : json_string("(not printable)"));
+	}
+	line = json_dumps(o, JSON_COMPACT);
+	fprintf(stderr, "%s\n", line ? line : "{}");
+	free(line);
+	json_decref(o);
+}
+
+void naf_say(const struct naf_settings *s, const char *event, ...)
+{
+	va_list ap;
+
+	va_start(ap, event);
+	if (s->json) {
+		put_json(event, ap);
+	} else {
+		fprintf(stderr, "muster-naf: %s", event);
+		for (const char *name; (name = va_arg(ap, const char *)) != NULL;) {
+			const char *value = va_arg(ap, const char *);
+
+			if (value && *value)
+				fprintf(stderr, " %s=\"%s\"", name, value);
+		}
+		fputc('\n', stderr);
+	}
+	va_end(ap);
+}
+
+static bool wrong(const char *what, const char *value, const char *expected)
+{
+	fprintf(stderr, "muster-naf: %s: %s: %s\n", what, value ? value : "missing", expected);
+	return false;
+}
+
+/* --- files --- */
+
+/* The file's octets, with room for nothing more; NULL with a word to people. */
+static uint8_t *read_file(const char *what, const char *path, bool secret, size_t *ret_n)
+{
+	static const size_t most = 65536;
+	FILE *f = fopen(path, "re");
+	uint8_t *b = f ? malloc(most) : NULL;
+	struct stat st;
+
+	if (!f || !b || fstat(fileno(f), &st)) {
+		(void)wrong(what, path, "cannot be read");
+	} else if (secret && st.st_mode & 077) {
+		(void)wrong(what, path, "others may read this key: chmod 600");
+	} else {
+		*ret_n = fread(b, 1, most, f);
+		fclose(f);
+		return b;
+	}
+	if (f)
+		fclose(f);
+	free(b);
+	return NULL;
+}
+
+static bool read_anchors(const char *path, uint8_t der[NAF_ANCHORS_MAX][MST_CERT_MAX], struct mst_view v[NAF_ANCHORS_MAX], size_t *ret_n)
+{
+	size_t n = 0, at = 0, got = 0;
+	uint8_t *pem = read_file("--anchors", path, false, &n);
+	struct mst_diag d = { 0 };
+	bool good = pem != NULL;
+
+	*ret_n = 0;
+	while (good && *ret_n < NAF_ANCHORS_MAX) {
+		good = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der[*ret_n], MST_CERT_MAX, &got, &d) == 0;
+		if (!got)
+			break;
+		v[*ret_n] = (struct mst_view){ der[*ret_n], got };
+		++*ret_n;
+	}
+	free(pem);
+	if (pem && (!good || !*ret_n))
+		return wrong("--anchors", path, d.text[0] ? d.text : "holds no certificate");
+	return good;
+}
+
+static bool make_tls(struct naf_settings *s, const struct files *f)
+{
+	static uint8_t der[NAF_ANCHORS_MAX][MST_CERT_MAX];
+	struct mst_view anchors[NAF_ANCHORS_MAX];
+	uint8_t key[MST_PKEY_MAX], *chain = NULL, *pem = NULL;
+	size_t n_anchors = 0, chain_n = 0, pem_n = 0, key_n = 0, at = 0;
+	struct mst_diag d = { 0 };
+	struct mst_tls_config nodes = { .server = true, .profile = s->profile, .allow_psk = true, .require_ems = false, .psk_hint = "3GPP-bootstrapping" };
+	bool good = read_anchors(f->anchors, der, anchors, &n_anchors) && (chain = read_file("--certificate", f->certificate, false, &chain_n)) &&
+		    (pem = read_file("--key", f->key, true, &pem_n));
+
+	if (good && (mst_pem_next((struct mst_view){ pem, pem_n }, &at, "PRIVATE KEY", key, sizeof(key), &key_n, &d) || !key_n))
+		good = wrong("--key", f->key, "no PRIVATE KEY (PKCS#8, PEM) stands in it");
+	if (good) {
+		struct mst_tls_config bsf = { .profile = s->profile, .chain_pem = { chain, chain_n }, .key_pkcs8 = { key, key_n }, .anchors = anchors,
+					      .n_anchors = n_anchors, .h2 = true };
+
+		if (mst_tls_ctx_new(&bsf, &s->tls_bsf, &d) || mst_tls_ctx_new(&nodes, &s->tls, &d))
+			good = wrong("--certificate", f->certificate, d.text[0] ? d.text : "does not go with the key, or is no certificate");
+	}
+	mst_wipe(key, sizeof(key));
+	if (pem)
+		mst_wipe(pem, pem_n);
+	free(pem);
+	free(chain);
+	return good;
+}
+
+/* --- settings --- */
+
+static bool take_bsf(struct naf_settings *s, const char *uri)
+{
+	static char root[MST_ID_MAX];
+	struct mst_uri_parts u;
+
+	if (!uri || !mst_uri_split(mst_view_str(uri), &u) || !mst_uri_scheme_in(&u, "https") || u.host_kind != MST_URI_FQDN ||
+	    mst_view_find(u.path, '?') < u.path.n)
+		return wrong("--bsf", uri, "expected https://FQDN[:PORT][/PATH] of its face towards NAFs (Zn)");
+	while (u.path.n && u.path.p[u.path.n - 1] == '/')
+		u.path.n--;
+	s->bsf_port = u.port;
+	s->root = root;
+	return (mst_id_normalise(MST_ID_FQDN, u.host, s->bsf_host) && mst_view_to_str(u.path, root, sizeof(root))) || wrong("--bsf", uri, "too long");
+}
+
+static bool take_profile(struct naf_settings *s, const char *name)
+{
+	for (int i = MST_TLS_ONEM2M; i <= MST_TLS_BOTH; i++)
+		if (!strcmp(name, mst_tls_profile_name[i])) {
+			s->profile = (enum mst_tls_profile)i;
+			return true;
+		}
+	return wrong("--profile", name, "one of onem2m, modern, both");
+}
+
+static bool take_domain(struct naf_settings *s, const char *name)
+{
+	if (s->n_domains == NAF_DOMAINS_MAX || !mst_id_valid(MST_ID_FQDN, mst_view_str(name)))
+		return wrong("--domain", name, "expected an FQDN, at most 8 times");
+	s->domain[s->n_domains++] = name;
+	return true;
+}
+
+static int usage(void)
+{
+	fputs(synopsis, stderr);
+	return EXIT_USAGE;
+}
+
+/* EXIT_DONE, or how to end; -1: go on. */
+static int take_options(int argc, char **argv, struct naf_settings *s, struct files *f)
+{
+	static const struct option all[] = {
+		{ "name", required_argument, NULL, 'n' }, { "listen", required_argument, NULL, 'l' }, { "to", required_argument, NULL, 't' },
+		{ "bsf", required_argument, NULL, 'b' }, { "domain", required_argument, NULL, 'd' }, { "dial", required_argument, NULL, 'D' },
+		{ "certificate", required_argument, NULL, 'c' }, { "key", required_argument, NULL, 'k' }, { "anchors", required_argument, NULL, 'a' },
+		{ "profile", required_argument, NULL, 'p' }, { "proxy", no_argument, NULL, 'P' }, { "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
+	};
+	const char *name = NULL, *bsf = NULL;
+	bool good = true;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", all, NULL)) != -1) {
+		switch (c) {
+		case 'n': name = optarg; break;
+		case 'l': s->listen = optarg; break;
+		case 't': s->to = optarg; break;
+		case 'b': bsf = optarg; break;
+		case 'D': s->dial = optarg; break;
+		case 'c': f->certificate = optarg; break;
+		case 'k': f->key = optarg; break;
+		case 'a': f->anchors = optarg; break;
+		case 'P': s->proxy = true; break;
+		case 'j': s->json = true; break;
+		case 'd': good = good && take_domain(s, optarg); break;
+		case 'p': good = good && take_profile(s, optarg); break;
+		case 'h': fputs(synopsis, stdout); return EXIT_DONE;
+		case 'V': printf("muster-naf %s\n", MST_VERSION); return EXIT_DONE;
+		default: return usage();
+		}
+	}
+	if (!good)
+		return EXIT_USAGE;
+	if (optind != argc || !name || !s->listen || !s->to || !bsf || !s->n_domains || !f->certificate || !f->key || !f->anchors)
+		return usage();
+	if (!mst_id_normalise(MST_ID_FQDN, mst_view_str(name), s->name))
+		good = wrong("--name", name, "expected an FQDN: of a CSE its public domain name, like in-cse.sp.example.com");
+	if (good && !naf_to_good(s->to))
+		good = wrong("--to", s->to, "expected a numeric address and a port like 127.0.0.1:8080, or unix:PATH");
+	return good && take_bsf(s, bsf) ? -1 : EXIT_USAGE;
+}
+
+/* --- life --- */
+
+static void on_signal(evutil_socket_t fd, short what, void *base)
+{
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(base);
+}
+
+static int serve(const struct naf_settings *s)
+{
+	struct event_base *base = event_base_new();
+	struct naf_zn *z = base ? naf_zn_new(base, s) : NULL;
+	struct event *term = base ? evsignal_new(base, SIGTERM, on_signal, base) : NULL, *intr = base ? evsignal_new(base, SIGINT, on_signal, base) : NULL;
+	struct naf_front *front = NULL;
+	struct mst_diag d = { 0 };
+	int listener, code = EXIT_FAULT;
+	char where[32];
+	uint16_t port;
+
+	if (z && term && intr && event_add(term, NULL) == 0 && event_add(intr, NULL) == 0) {
+		if (mst_listen(s->listen, false, &listener, &port, &d))
+			(void)wrong("--listen", s->listen, d.text);
+		else
+			front = naf_front_new(base, s, z, listener);
+	}
+	if (front) {
+		snprintf(where, sizeof(where), "%u", port);
+		naf_say(s, "listening", "name", s->name, "port", where, NULL);
+		code = event_base_dispatch(base) < 0 ? EXIT_FAULT : EXIT_DONE;
+	}
+	naf_front_free(front);
+	naf_zn_free(z);
+	if (term)
+		event_free(term);
+	if (intr)
+		event_free(intr);
+	if (base)
+		event_base_free(base);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct naf_settings s = { .profile = MST_TLS_BOTH };
+	struct files f = { 0 };
+	int code = take_options(argc, argv, &s, &f);
+
+	if (code >= 0)
+		return code;
+	/* before the first key is here: no core, no tracer */
+	(void)mst_heap_openssl();
+	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
+	if (mst_sandbox_limits.apply(&(struct mst_sandbox_ask){ 0 }) < 0)
+		return EXIT_FAULT;
+	(void)signal(SIGPIPE, SIG_IGN);
+	code = make_tls(&s, &f) ? serve(&s) : EXIT_REFUSED;
+	mst_tls_ctx_free(s.tls);
+	mst_tls_ctx_free(s.tls_bsf);
+	return code;
+}

@@ -1,0 +1,64 @@
+/*
+ * muster-naf: the NAF of GBA before a CSE that speaks none (TS-0003 8.3.2.3, TS 33.222 5.4). A node comes with TLS-PSK and its B-TID;
+ * the key is asked of the BSF (Zn; TS 29.309), for our name and the Ua identifier of the suite, and what the node says goes on to the CSE
+ * in clear, over loopback or a local socket. Who it is, the BSF says; the CSE is told in a PROXY header (version 2).
+ *
+ *   zn.c      the questions to the BSF, over one session that is opened again when it has ended
+ *   front.c   who comes, and the octets both ways
+ *   main.c    settings
+ *
+ * No key is kept: each handshake asks, so that what the operator takes back is taken back here. A connection ends with its key.
+ */
+#ifndef NAF_NAF_H
+#define NAF_NAF_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+
+#include "proto/gba/keys.h"
+#include "transport/client.h"
+#include "transport/stream.h"
+
+#define NAF_DOMAINS_MAX 8
+#define NAF_ANCHORS_MAX 8
+#define NAF_ASKS_MAX 64          /* handshakes that wait for the BSF at one time */
+#define NAF_CONNS_MAX 1024
+#define NAF_WORDS 200
+
+struct naf_settings {
+	char name[MST_ID_MAX];                           /* whose keys are asked for */
+	const char *listen, *to;
+	char bsf_host[MST_ID_MAX];
+	uint16_t bsf_port;
+	const char *root, *dial;                         /* of the BSF's URI, ""; where it is really, or NULL */
+	const char *domain[NAF_DOMAINS_MAX];             /* what B-TIDs of that BSF end in */
+	size_t n_domains;
+	bool proxy, json;
+	enum mst_tls_profile profile;
+	struct mst_tls_ctx *tls, *tls_bsf;
+};
+
+/* What the BSF said, or that it said nothing. */
+enum naf_end { NAF_KEY, NAF_REFUSED, NAF_LATER };
+struct naf_key { struct mst_key key; char uid[MST_ID_MAX]; mst_time expires; };
+typedef void naf_done(void *who, enum naf_end end, const struct naf_key *k, const char *words);
+
+/* zn.c */
+struct naf_zn;
+struct naf_zn *naf_zn_new(struct event_base *base, const struct naf_settings *s);
+struct naf_zn *naf_zn_free(struct naf_zn *z);
+/* `done` comes from the loop, once, unless forgotten. False: too many wait. */
+MST_MUST_CHECK bool naf_zn_ask(struct naf_zn *z, const char *btid, const struct gba_ua *ua, naf_done *done, void *who);
+void naf_zn_forget(struct naf_zn *z, const void *who);
+
+/* front.c */
+struct naf_front;
+/* Takes the listening socket over. */
+struct naf_front *naf_front_new(struct event_base *base, const struct naf_settings *s, struct naf_zn *z, int listener);
+struct naf_front *naf_front_free(struct naf_front *f);
+bool naf_to_good(const char *to);            /* --to: can that be dialled at all? */
+
+/* main.c: event, then name, value, …, NULL; an empty value is left out. To standard error. */
+void __attribute__((sentinel)) naf_say(const struct naf_settings *s, const char *event, ...);
+
+#endif

@@ -1,0 +1,429 @@
+"""Story: a node with nothing but a SIM gets a key with a CSE and none with a MAF (TS-0003 8.3.2.3 with a CSE as Enrolment Target): Kpsa is the
+NAF key for the CSE's public domain name, KpsaId the B-TID. muster-naf is the NAF before a CSE that speaks no GBA. Node, BSF and HSS are ours
+in the first half; in the second node and BSF are strangers.
+"""
+import contextlib
+import json
+import re
+import socket
+import struct
+import threading
+
+import pytest
+
+from fake_bsf import DOMAIN, FakeBsf, Subscriber
+from test_fig1_gba import PLMN, Gate, SimNode, settle
+from test_saef import Process, cse_answer, is_ae_create
+from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, run, until
+
+NAF = str(BUILD / "src/naf/muster-naf")
+UA_AE, UA_13 = "01000100AE", "0100000007"
+AE = ("-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256")
+NUMBERS = iter(range(1, 10000))
+
+
+def proxy_header(octets):
+    """As HAProxy's text has it: version 2, command PROXY, TCP over IPv4, and the TLS extension. (what it says, the rest), or None: not all is there."""
+    if len(octets) < 16 or len(octets) < 16 + struct.unpack("!H", octets[14:16])[0]:
+        return None
+    end = 16 + struct.unpack("!H", octets[14:16])[0]
+    assert octets[:13] == b"\r\n\r\n\0\r\nQUIT\n\x21" and octets[13] == 0x11, octets
+    said, at = {"from": socket.inet_ntoa(octets[16:20]), "port": struct.unpack("!H", octets[26:28])[0]}, 28
+    kind, n = struct.unpack("!BH", octets[at:at + 3])
+    assert kind == 0x20 and at + 3 + n == end and octets[at + 3:at + 8] == b"\3\0\0\0\0", octets
+    at += 8
+    while at < end:
+        kind, n = struct.unpack("!BH", octets[at:at + 3])
+        said[{0x21: "version", 0x22: "cn", 0x23: "cipher"}[kind]] = octets[at + 3:at + 3 + n].decode()
+        at += 3 + n
+    return said, octets[end:]
+
+
+class Cse:
+    """A CSE behind its NAF: clear octets, each connection after a PROXY header. `answer`: of what came so far, or None."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port, self.came, self.answer = self.socket.getsockname()[1], [], None
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                peer, _ = self.socket.accept()
+                threading.Thread(target=self.talk, args=(peer,), daemon=True).start()
+
+    def talk(self, peer):
+        with contextlib.suppress(OSError), peer:
+            octets, entry = b"", None
+            while piece := peer.recv(65536):
+                octets += piece
+                if entry is None and (said := proxy_header(octets)):
+                    entry, octets = {"who": said[0]["cn"], **said[0]}, said[1]
+                    self.came.append(entry)
+                if entry is not None:
+                    entry["said"] = octets
+                    reply = self.answer(octets) if self.answer else octets     # an echo, unless it is told to be something else
+                    if reply:
+                        peer.sendall(reply)
+                        octets = b""
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+class Naf(Process):
+    """`muster-naf` before that CSE."""
+
+    def __init__(self, name, cse, bsf, domain, certificate, anchors, *more, port=0):
+        super().__init__(NAF, "--json", "--name", name, "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{cse.port}", "--bsf", bsf, "--domain", domain,
+                         "--certificate", f"{certificate}.pem", "--key", f"{certificate}.key", "--anchors", anchors, "--proxy", *more)
+        self.port, self.seen = int(self.event("listening")["port"]), 0
+
+    def event(self, what, **members):
+        """The next of its events of that kind with such texts in its members, behind the one that was waited for last."""
+        def look():
+            for at, line in enumerate(self.err.decode(errors="replace").splitlines()[getattr(self, "seen", 0):]):
+                e = json.loads(line) if line.startswith("{") else {"event": ""}       # sanitizers speak there, too
+                if e["event"] == what and all(text in e.get(k, "") for k, text in members.items()):
+                    self.seen = getattr(self, "seen", 0) + at + 1
+                    return e
+            return None
+        def whole():
+            return self.err.endswith(b"\n") and look()
+        return until(f"{what} {members} of muster-naf", whole, RUN_SECONDS, self.what_was)
+
+
+def certificate(where, name):
+    """Of a CA of its own, as the operator of the CSE makes one for the BSF: WHERE/cse.pem, .key and the CA's ca.pem."""
+    where.mkdir()
+    run(MUSTER, "cert", "ca", "ca", cwd=where)
+    run(MUSTER, "cert", "issue", "--ca", "ca", "--fqdn", name, "--out", where / "cse", cwd=where)
+    return where / "cse"
+
+
+class CseNode(SimNode):
+    """It knows the BSF and nothing else; where the CSE is, is the network's business."""
+
+    def __init__(self, w, **more):
+        self.w = w
+        super().__init__(w.inst, subscription="sub-cse", number=1000 + next(NUMBERS), **more)
+
+    def configure(self, more=""):
+        super().configure(more)
+        path = self.dir / "muster-agent.conf"
+        path.write_text(path.read_text().replace("connect_to = (\n", f'connect_to = (\n  {{ name = "{self.w.name}:7443"; address = "127.0.0.1:{self.w.naf.port}"; }},\n'))
+
+    def has_kpsa(self):
+        shown = self.status()
+        c = shown["credential"]
+        assert shown["state"] == "enrolled" and not shown["pending"] and c["method"] == "gba" and c["confirmed"] and c["SUID"] == 22, shown
+        assert (c["registrarCSEID"], c["registrarPoA"], c["maf"], c["mafFQDN"], c["cseID"]) == (self.w.cse_id, [self.w.uri], "", "", self.cse_id), c
+        assert c["keyID"] in [s["btid"] for s in self.sessions()]
+        assert not self.at_the_maf(), "no MAF has a part in it"
+        return c
+
+
+class World:
+    pass
+
+
+@pytest.fixture(scope="module", name="w")
+def the_world(tmp_path_factory):
+    w = World()
+    w.inst = inst = Installation(tmp_path_factory.mktemp("cse") / "inst", gba=PLMN)
+    w.cse_id, w.name = f"//{inst.sp}/IN-CSE", f"in-cse.{inst.sp}"
+    w.uri = f"https://{w.name}:7443"
+    own = certificate(inst.dir / "cse", w.name)
+    settle(inst, [(r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')])
+    inst.start()
+    inst.muster("subscription", "add", "sub-cse", "--sp", inst.sp, "--maf", inst.maf, "--until", "+365d", "--registrar", w.cse_id, "--poa", w.uri)
+    inst.muster("rule", "add", "to-the-cse", "--imsi-prefix", PLMN, "--mef-uri", f"http://{inst.bsf}", "--method", "gba", "--sp", inst.sp,
+                "--cse", w.cse_id)
+    w.zn = Gate(inst.zn_port)
+    w.cse = Cse()
+    w.start = lambda port=0: Naf(w.name, w.cse, f"https://zn.{inst.sp}:{inst.zn_port}", inst.bsf, own, inst.dir / "keeper/ca.pem",
+                                 "--dial", f"127.0.0.1:{w.zn.port}", port=port)
+    with w.start() as w.naf:
+        yield w
+        w.naf.process.terminate()
+        w.naf.end()
+    w.cse.close()
+    assert inst.stop() == 0, inst.log_text()
+    w.zn.close()
+
+
+def test_a_sim_opens_the_cse(w):
+    """Instruction of the owner's rule, Ub, Kpsa, and what uses it: check, connect, register-ae. Nobody asks the MAF."""
+    node = CseNode(w)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + w.inst.log_text() + w.naf.what_was()
+    c = node.has_kpsa()
+    assert [s["arrow"] for s in node.status()["steps"]] == ["bsf.bootstrap", "node.save", "cse.open", "node.save", "node.promote"]
+    assert re.search(rf"key with +the registrar alone \(Kpsa\), at {w.uri}", node.agent("status").stdout)
+    opened = w.naf.event("open", enrolee=node.cse_id)
+    assert (opened["btid"], opened["suite"], opened["version"]) == (c["keyID"], "PSK-AES128-CBC-SHA256", "TLSv1.2"), opened
+    given = [e for e in w.inst.events() if e["what"] == "zn.key-given" and w.name in e["why"]]
+    assert given and node.impi in given[-1]["why"], given
+    check = node.agent("check", "--json")
+    assert check.returncode == 0 and json.loads(check.stdout)["words"].startswith("the CSE and this node"), check.stdout
+    # octets of an application, both ways, and the CSE knows whose they are
+    with Process(AGENT, "-c", node.dir / "muster-agent.conf", "connect", "--json", f"127.0.0.1:{w.naf.port}") as caller:
+        caller.write(b"x" * 300000 + b"end").wait_out(b"xend").write(b"", close=True)
+        caller.end()
+        assert len(caller.out) == 300003
+        said = json.loads(caller.err.splitlines()[0])
+        assert (said["peer"], said["identity"]) == (w.cse_id, c["keyID"]), said
+    assert w.cse.came[-1] == {**w.cse.came[-1], "who": node.cse_id, "from": "127.0.0.1", "port": w.naf.port, "version": "TLSv1.2",
+                              "cipher": "PSK-AES128-CBC-SHA256"}, w.cse.came[-1]
+    # an AE of the node registers there: all that is said is its App-ID
+    heard = []
+
+    def cse(octets):
+        head, _, content = octets.partition(b"\r\n\r\n")
+        if not content.endswith(b"}}"):
+            return None
+        lines = head.decode().split("\r\n")
+        heard.append(({"": lines[0], **dict(line.split(": ", 1) for line in lines[1:])}, json.loads(content)))
+        return cse_answer(heard[0][0])
+    w.cse.answer = cse
+    try:
+        done = node.agent("register-ae", "--app-id", "NAPP01")
+        assert done.returncode == 0 and done.stdout.startswith("CieGnADevma  registered at "), done.stderr
+        is_ae_create(*heard[0], "/~/IN-CSE")
+        assert heard[0][0]["Host"] == w.name + ":7443" and w.cse.came[-1]["who"] == node.cse_id
+    finally:
+        w.cse.answer = None
+
+
+def test_what_the_one_key_is_not_for(w):
+    node = CseNode(w)
+    assert node.run_once().returncode == 0
+    node.has_kpsa()
+    conf = ("-c", node.dir / "muster-agent.conf")
+    done = run(AGENT, *conf, "connect", "--json", "--peer", f"//{w.inst.sp}/OTHER", f"127.0.0.1:{w.naf.port}", check=False)
+    assert done.returncode == 1 and json.loads(done.stderr)["outcome"] == "no-credential" and w.cse_id in done.stderr, done.stderr
+    for words in (("key", "list"), ("key", "register", "--target", w.cse_id), ("register", "show")):
+        done = run(AGENT, *conf, *words, "--json", check=False)
+        assert done.returncode == (0 if words[1] == "list" else 1), (words, done.stdout, done.stderr)
+    # the CSE calls the node: whoever has the key is that CSE
+    with Process(AGENT, *conf, "accept", "--json", "--from", w.cse_id, "127.0.0.1:0") as called:
+        port = int(re.search(r'"127.0.0.1:(\d+)"', called.wait_err(r"listening.*\n").string).group(1))
+        with Process(AGENT, *conf, "connect", "--json", f"127.0.0.1:{port}") as caller:
+            caller.write(b"hello", close=True)
+            called.wait_out(b"hello").write(b"", close=True)
+            caller.end()
+        called.end()
+        opened = next(json.loads(line) for line in called.err.splitlines() if b'"open"' in line)
+        assert opened["peer"] == w.cse_id and opened["suite"] == "PSK-AES128-CBC-SHA256", opened
+    with Process(AGENT, *conf, "accept", "--json", "--from", node.cse_id, "127.0.0.1:0") as called:
+        port = int(re.search(r'"127.0.0.1:(\d+)"', called.wait_err(r"listening.*\n").string).group(1))
+        with Process(AGENT, *conf, "connect", "--json", f"127.0.0.1:{port}") as caller:
+            caller.end(1)
+        assert "peer-not-wanted" in called.wait_err(r"refused.*\n").string
+        called.process.terminate()
+
+
+@pytest.mark.parametrize("point", ["naf-keyed", "pending-saved", "confirmed", "proof-saved", "promoted"])
+def test_the_power_goes(w, point):
+    """Wherever it goes, the node comes out with one key that works; the second half of the way needs no second bootstrap."""
+    node = CseNode(w)
+    node.configure(f'crash_at = "{point}";\n')
+    assert node.run_once().returncode != 0
+    before = [s["btid"] for s in node.sessions()]
+    node.configure()
+    assert node.run_once().returncode == 0
+    c = node.has_kpsa()
+    assert len(before) == 1 and (point == "naf-keyed" or c["keyID"] == before[0]), (before, c)
+    assert node.agent("check").returncode == 0
+
+
+def test_the_bsf_forgets_and_is_away(w):
+    """A key that the BSF takes back opens nothing any more, and the node bootstraps again by itself; a BSF that is away is no verdict."""
+    node = CseNode(w)
+    node.configure('check_every = "1s";\n')
+    assert node.run_once().returncode == 0
+    old = node.has_kpsa()["keyID"]
+    w.zn.shut()
+    try:
+        check = node.agent("check", "--json")
+        assert check.returncode == 1 and json.loads(check.stdout)["result"] == "unclear", check.stdout
+        w.naf.event("refused", btid=old, why="the BSF")
+    finally:
+        w.zn.open = True
+    assert node.agent("check").returncode == 0, "it is there again, and so is the key"
+    w.inst.muster("gba", "flush", node.impi)
+    assert json.loads(node.agent("check", "--json").stdout)["result"] == "refused"
+    with Process(AGENT, "-c", node.dir / "muster-agent.conf", "connect", "--json", f"127.0.0.1:{w.naf.port}") as caller:
+        caller.end(1)
+        assert json.loads(caller.err.splitlines()[-1])["outcome"] == "not-authenticated" and b"bootstraps again" in caller.err, caller.what_was()
+    with Running(node) as agent:
+        agent.wait_log("re-bootstrapping")
+        agent.wait_log("enrolled key")
+    assert node.has_kpsa()["keyID"] != old and node.agent("check").returncode == 0
+
+
+def test_instructions_that_lead_to_no_cse(w):
+    node = CseNode(w)
+    one = {"kind": "bootstrap", "method": "gba", "uri": f"http://{w.inst.bsf}", "target": w.cse_id, "SUID": 22, "adminFQDN": w.inst.sp}
+    for change, words in (({"target": f"//{w.inst.sp}/IN_CSE"}, "letters, digits and hyphens"), ({"SUID": 23}, "SUID 22"),
+                          ({"method": "cert", "uri": f"https://{w.inst.mef}"}, "cannot do this method"), ({"uri": f"https://{w.inst.mef}"}, "gba.bsf")):
+        node.instruct({**one, **change})
+        assert node.run_once().returncode == 1
+        last = node.status()["reports"][-1]
+        assert last["reason"] == "unsupported" and words in last["detail"], last
+    assert not node.sessions(), "nobody was asked"
+    done = w.inst.muster("rule", "add", "no-way", "--mef-uri", f"http://{w.inst.bsf}", "--method", "cert", "--cse", w.cse_id, check=False)
+    assert done.returncode == 2 and "--method gba" in done.stderr
+    # the BSF's operator says another registrar than the instruction does
+    node.instruct({**one, "target": f"//{w.inst.sp}/OTHER"})
+    assert node.run_once().returncode == 1
+    assert "registrarCSEID" in node.status()["reports"][-1]["detail"], node.status()["reports"]
+
+
+# --- muster-naf by itself: node and BSF are strangers ---
+
+@pytest.fixture(scope="module", name="s")
+def the_strangers(tmp_path_factory):
+    s, where = World(), tmp_path_factory.mktemp("naf")
+    s.name, s.own = "in-cse.sp.example", certificate(where / "cse", "in-cse.sp.example")
+    s.bsf = FakeBsf(where / "operator", where / "cse/ca.pem")
+    s.cse, s.where = Cse(), where
+    with Naf(s.name, s.cse, f"https://{s.bsf.name}:{s.bsf.port}", DOMAIN, s.own, s.bsf.anchor, "--dial", f"127.0.0.1:{s.bsf.port}") as s.naf:
+        yield s
+        s.naf.process.terminate()
+        s.naf.end()
+    s.cse.close()
+    s.bsf.close()
+
+
+def s_client(s, identity, key, *how):
+    return Process("openssl", "s_client", "-connect", f"127.0.0.1:{s.naf.port}", "-psk_identity", identity, "-psk", key, "-quiet", *how)
+
+
+def comes_in(s, identity, key, how, who):
+    with s_client(s, identity, key, *how) as node:
+        node.write(b"ping\n").wait_out(b"ping\n")
+    assert s.cse.came[-1]["who"] == who, s.cse.came[-1]
+
+
+@pytest.mark.parametrize("form", ["{}", "3GPP-bootstrapping;{}", "3GPP-bootstrapping.{}", "3GPP-bootstrapping{}"])
+def test_openssl_comes_with_its_sim(s, form):
+    x = s.bsf.add(Subscriber("//sp.example/AE1" if "." in form else "//sp.example/CSE1"))
+    comes_in(s, form.format(x.btid), x.key(s.name, UA_AE), AE, x.uid)
+    assert [q["nafId"] for naf, q in s.bsf.asked if q["btId"] == x.btid] == [{"nafFqdn": s.name, "uaSecProtId": UA_AE}]
+
+
+def test_each_suite_has_its_key(s):
+    x = s.bsf.add(Subscriber("//sp.example/CSE2"))
+    comes_in(s, x.btid, x.key(s.name, UA_13), ("-tls1_3",), x.uid)
+    assert s.cse.came[-1]["version"] == "TLSv1.3"
+    s_client(s, x.btid, x.key(s.name, UA_AE), "-tls1_3").end(1)
+    assert s.naf.event("refused", btid=x.btid)["why"].startswith("B-TID known, key wrong")
+
+
+def refused(s, x, why, identity=None, key=None):
+    before = len(s.cse.came)
+    s_client(s, identity or x.btid, key or x.key(s.name, UA_AE), *AE).end(1)
+    assert why in s.naf.event("refused")["why"], s.naf.what_was()
+    assert len(s.cse.came) == before, "the CSE hears nothing of it"
+
+
+def test_who_is_not_let_in(s):
+    def new(**more):
+        return s.bsf.add(Subscriber(more.pop("uid", "//sp.example/CSE3"), **more))
+    gone = new()
+    del s.bsf.subscribers[gone.btid]
+    refused(s, gone, "the BSF answers 404")
+    # a flood of one B-TID is not passed on; on a slow machine that moment may be over
+    def again():
+        asked = len(s.bsf.asked)
+        s_client(s, gone.btid, gone.key(s.name, UA_AE), *AE).end(1)
+        return "refused a moment ago" in s.naf.event("refused", btid=gone.btid)["why"] and len(s.bsf.asked) == asked
+    until("it is refused without a question", again, RUN_SECONDS, s.naf.what_was)
+    refused(s, new(), "no BSF that is named here", identity="3GPP-bootstrapping;a@elsewhere.example")
+    refused(s, new(), "stay in the card", identity="3GPP-bootstrapping-uicc;" + new().btid)
+    refused(s, new(), "no B-TID", identity="somebody")
+    refused(s, new(uid=None), "told no USS")
+    refused(s, new(), "B-TID known, key wrong", key="00" * 32)
+    for answer, why in (((403, {"title": "no", "status": 403, "cause": "NAF_NOT_ALLOWED"}), "403 NAF_NOT_ALLOWED: no"),
+                        ((200, {"impi": "x"}), "malformed"), ((503, {"title": "later", "status": 503}), "503: later")):
+        s.bsf.answer = answer
+        try:
+            refused(s, new(), why)
+        finally:
+            s.bsf.answer = None
+    # an expired key that the BSF still gives; and one who cannot prove to be the BSF
+    old = new()
+    s.bsf.answer = (200, {"meKeyMaterial": old.key(s.name, UA_AE), "gbaType": "3G_GBA", "ussList": old.uss, "keyExpiryTime": "2020-01-01T00:00:00Z"})
+    try:
+        refused(s, old, "the key has ended")
+    finally:
+        s.bsf.answer = None
+    s.bsf.shown = s.bsf.impostor
+    try:
+        refused(s, new(), "cannot be asked: ")
+    finally:
+        s.bsf.shown = s.bsf.context
+    x = new()
+    comes_in(s, x.btid, x.key(s.name, UA_AE), AE, x.uid)
+
+
+def test_a_connection_ends_with_its_key(s):
+    for life in (3, 12, 40):         # on a slow machine the first key has ended before the handshake has
+        x = s.bsf.add(Subscriber("//sp.example/CSE4", life=life))
+        with s_client(s, x.btid, x.key(s.name, UA_AE), *AE) as node:
+            node.write(b"ping\n")
+            until("it is in, or refused", lambda: b"ping\n" in node.out or node.process.poll() is not None, RUN_SECONDS, node.what_was)
+            if b"ping\n" in node.out:
+                assert s.naf.event("closed", enrolee=x.uid)["how"] == "key ended"
+                node.end(None)
+                return
+    raise AssertionError(s.naf.what_was())
+
+
+def test_a_cse_behind_a_local_socket(s, tmp_path):
+    """Also one that is not there: the node is in, hears nothing, and the operator is told."""
+    x, where = s.bsf.add(Subscriber("//sp.example/CSE5")), tmp_path / "cse.sock"
+    with Naf(s.name, s.cse, f"https://{s.bsf.name}:{s.bsf.port}", DOMAIN, s.own, s.bsf.anchor, "--dial", f"127.0.0.1:{s.bsf.port}",
+             "--to", f"unix:{where}") as naf:
+        def node():
+            return Process("openssl", "s_client", "-connect", f"127.0.0.1:{naf.port}", "-psk_identity", x.btid, "-psk", x.key(s.name, UA_AE), "-quiet", *AE)
+        with node() as alone:
+            assert naf.event("closed", enrolee=x.uid)["how"] == "the CSE is not there"
+            alone.end(None)
+        with contextlib.ExitStack() as end:
+            cse = end.enter_context(socket.socket(socket.AF_UNIX))
+            cse.bind(str(where))
+            cse.listen()
+            caller = end.enter_context(node())
+            caller.write(b"ping\n")
+            cse.settimeout(RUN_SECONDS)
+            peer = cse.accept()[0]
+            with peer:
+                octets = b""
+                while not octets.endswith(b"ping\n"):
+                    octets += peer.recv(4096)
+                assert octets.startswith(b"\r\n\r\n\0\r\nQUIT\n\x21") and x.uid.encode() in octets, octets
+                peer.sendall(b"pong\n")
+                caller.wait_out(b"pong\n")
+        naf.process.terminate()
+        naf.end()
+
+
+def test_settings_that_cannot_be(s, tmp_path):
+    good = {"--name": s.name, "--listen": "127.0.0.1:0", "--to": "127.0.0.1:1", "--bsf": "https://zn.example.com", "--domain": DOMAIN,
+            "--certificate": f"{s.own}.pem", "--key": f"{s.own}.key", "--anchors": s.bsf.anchor}
+    (tmp_path / "open.key").write_bytes((s.own.parent / "cse.key").read_bytes())
+    (tmp_path / "open.key").chmod(0o644)
+    (tmp_path / "empty").write_text("")
+    for change, code, words in (({"--name": "10.0.0.1"}, 2, "public domain name"), ({"--bsf": "http://zn.example.com"}, 2, "https://FQDN"),
+                                ({"--domain": "a b"}, 2, "expected an FQDN"), ({"--profile": "old"}, 2, "one of onem2m, modern, both"),
+                                ({"--to": None}, 2, "usage:"), ({"--to": "localhost:80"}, 2, "numeric"), ({"--to": "127.0.0.1"}, 2, "numeric"), ({"--to": "unix:"}, 2, "unix:PATH"), ({"--key": tmp_path / "open.key"}, 1, "chmod 600"),
+                                ({"--key": tmp_path / "none"}, 1, "cannot be read"), ({"--anchors": tmp_path / "empty"}, 1, "holds no certificate"),
+                                ({"--certificate": s.bsf.anchor}, 1, "--certificate"), ({"--listen": "nowhere"}, 3, "--listen")):
+        words_ = [w for k, v in {**good, **change}.items() if v is not None for w in (k, v)]
+        done = run(NAF, *words_, check=False)
+        assert done.returncode == code and words in done.stderr, (change, done.returncode, done.stderr)
+    assert run(NAF, "--version").stdout.startswith("muster-naf ")
