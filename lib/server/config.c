@@ -422,6 +422,9 @@ void mst_conf_rules(const struct mst_conf *c, const char *file, mst_conf_line li
 	diameter_rules(&k, &c->diameter);
 	mef_rules(&k, &c->mef);
 	four_rules(&k, &c->four_eyes);
+	/* the TPM's library and our way with certificates do not share a process (keeper-unit.c) */
+	if (c->processes == MST_CONF_SINGLE && c->ca_key.key.backend == 1)
+		BROKEN(&k, "ca_key.backend", "is tpm, which needs a process of its own, and processes is \"single\"; make it \"split\"");
 	bsf_rules(&k, &c->mef, "mef");
 	bsf_rules(&k, &c->maf, "maf");
 	if (c->maf.n_mefs && !c->maf.n_peer_anchors)
