@@ -2,6 +2,8 @@
 
 #include "base/text.h"
 
+#include <stdio.h>
+
 struct row { const char *plain, *coded; };
 
 static void base64_known_answers(void **state)
@@ -80,6 +82,21 @@ static void utf8(void **state)
 		assert_false(mst_utf8_valid(mst_view_str(bad[i])));
 }
 
+static void mended(void **state)
+{
+	static const struct { const char *from, *to; } row[] = {
+		{ "", "" }, { "a\xc3\xbc", "a\xc3\xbc" }, { "a\xc3", "a?" }, { "\xe2\x82", "??" }, { "\xff\xf0\x9f\x94\x91\x80z", "?\xf0\x9f\x94\x91?z" },
+	};
+	char text[16];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		snprintf(text, sizeof(text), "%s", row[i].from);
+		mst_utf8_mend(text);
+		assert_string_equal(text, row[i].to);
+	}
+}
+
 static void plain(void **state)
 {
 	static const char *const good[] = { "", "Pumpe 7 \xc3\xbc\xc2\xa0", "\xd9\x85", "\xe2\x80\xa7", "\xe2\x81\xa5", "\xf0\x9f\x94\x91" };
@@ -112,7 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(base64_known_answers), cmocka_unit_test(base64_refuses_what_it_would_not_write),
-		cmocka_unit_test(hex_both_cases), cmocka_unit_test(percent_round_trip), cmocka_unit_test(utf8), cmocka_unit_test(plain),
+		cmocka_unit_test(hex_both_cases), cmocka_unit_test(percent_round_trip), cmocka_unit_test(utf8), cmocka_unit_test(mended), cmocka_unit_test(plain),
 		cmocka_unit_test(decimal),
 	};
 

@@ -178,6 +178,17 @@ bool mst_utf8_valid(struct mst_view v)
 	return true;
 }
 
+void mst_utf8_mend(char *text)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0, step; i < n; i += step ? step : 1) {
+		step = utf8_step((const uint8_t *)text + i, n - i);
+		if (!step)
+			text[i] = '?';
+	}
+}
+
 size_t mst_plain_step(const uint8_t *p, size_t left)
 {
 	size_t n = utf8_step(p, left);

@@ -20,6 +20,8 @@ MST_MUST_CHECK bool mst_percent_decode(struct mst_view in, uint8_t *out, size_t 
 
 /* Well-formed UTF-8: no overlong form, no surrogate, nothing above U+10FFFF. */
 bool mst_utf8_valid(struct mst_view v);
+/* In place: each octet that is in no well-formed sequence becomes '?', as half a character where a text was cut. */
+void mst_utf8_mend(char *text);
 /*
  * How many octets of the text at `p` a terminal and a reader take for what they are: 0 when there stands a control
  * character (C0, DEL, C1), a line or paragraph separator, a character that turns the writing direction (so that a

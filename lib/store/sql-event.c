@@ -1,4 +1,5 @@
 /* The audit log. The database refuses gaps and changes, and deletions behind the anchor (sql/). */
+#include "base/text.h"
 #include "store/sql.h"
 
 #include <stdio.h>
@@ -36,6 +37,12 @@ static int append(struct sq *q, struct mst_event *e)
 	int r;
 
 	row.seq = q->head.seq + 1;
+	/* who writes an entry cuts what does not fit, perhaps within a character, which PostgreSQL takes from nobody; before it is hashed */
+	mst_utf8_mend(row.role);
+	mst_utf8_mend(row.what);
+	mst_utf8_mend(row.who);
+	mst_utf8_mend(row.attempt);
+	mst_utf8_mend(row.why);
 	r = mst_event_hash(q->head.hash, &row, row.hash);
 	if (!r)
 		r = sq_put(q, SQ_EVENT_APPEND,

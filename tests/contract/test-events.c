@@ -245,6 +245,23 @@ static void event_hash_known_answer(void **state)
 	assert_memory_equal(e.hash, expected, sizeof(expected));
 }
 
+/* What was cut within a character is an entry all the same, in the chain as it is stored. */
+static void half_a_character(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	struct mst_event e = make_event(1);
+	uint64_t entries, bad;
+
+	snprintf(e.why, sizeof(e.why), "Pumpe gepr\xc3\xbc");
+	e.why[strlen(e.why) - 1] = '\0';
+	snprintf(e.who, sizeof(e.who), "\xff");
+	assert_int_equal(mst_store_event_append(s, &e), 0);
+	assert_string_equal(e.why, "Pumpe gepr?");
+	assert_string_equal(e.who, "?");
+	assert_int_equal(mst_store_event_check(s, &entries, &bad), 0);
+	assert_int_equal(entries, 1);
+}
+
 int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
@@ -253,6 +270,7 @@ int main(int argc, char **argv)
 		T(events_are_given_up),
 		T(walks_and_seals),
 		T(event_hash_known_answer),
+		T(half_a_character),
 	};
 
 	if (argc > 1)
