@@ -148,12 +148,13 @@ static bool names(struct mst_view yes, const uint8_t digest[MST_SHA256_LEN])
 {
 	char hex[2 * MST_SHA256_LEN + 1];
 	struct mst_writer w = mst_writer_of(hex, sizeof(hex));
+	size_t line = mst_view_find(yes, '\n');
 
 	mst_put_hex(&w, (struct mst_view){ digest, MST_SHA256_LEN });
 	mst_put_nul(&w);
 	for (size_t i = 0; i + 2 * MST_SHA256_LEN <= yes.n; i++)
 		if (memcmp(yes.p + i, hex, 2 * MST_SHA256_LEN) == 0)
-			return mst_view_starts(yes, "POST /v1/approvals/") && mst_view_find(mst_view_sub(yes, 0, i), '\n') < i;
+			return mst_view_starts(yes, "POST /v1/approvals/") && line < i && mst_view_ends(mst_view_sub(yes, 0, line), "/give");
 	return false;
 }
 

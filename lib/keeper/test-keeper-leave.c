@@ -183,6 +183,11 @@ static void content_is_bound(void **state)
 	t = asked(ANNA, ROTATE);
 	assert_int_equal(k->ops->leave_give(k, &yes, mst_view_str(ROTATE), &t.wrapped), MST_KEEPER_FORGED);
 	assert_int_equal(k->ops->leave_give(k, &yes, mst_view_str(ROTATE), &r.wrapped), 0);
+	/* a no with the digest in its words is no yes */
+	yes_text(&t, ROTATE, text);
+	memcpy(text, "POST /v1/approvals/refuse\n", strlen("POST /v1/approvals/refuse\n"));
+	yes = say(&local, BERT, NOW, NOW, text, &room);
+	assert_int_equal(k->ops->leave_give(k, &yes, mst_view_str(ROTATE), &t.wrapped), MST_KEEPER_FORGED);
 	/* a digest in something that is no yes */
 	yes_text(&t, ROTATE, text);
 	memcpy(text + strlen("POST /v1/"), "eventsxyz", 9);
