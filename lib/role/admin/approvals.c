@@ -266,8 +266,8 @@ static int said_no(struct admin *q, const struct mst_approval *row, int outcome)
 {
 	static const struct { int outcome, rsc; const char *what, *text; } table[] = {
 		{ MST_KEEPER_SAME, MST_RSC_NO_PRIVILEGE, "approval.same-person", "you asked for it yourself; a second person has to say yes" },
-		{ MST_KEEPER_FORGED, MST_RSC_CONFLICT, "approval.mismatch", "this is not what was asked for: the digest is of another content, or the request was changed" },
-		{ MST_KEEPER_DENIED, MST_RSC_CONFLICT, "approval.denied", "the keeper does not take it: too late, used already, or one of you is not of four_eyes.people" },
+		{ MST_KEEPER_FORGED, MST_RSC_CONFLICT, "approval.mismatch", "this is not what was asked for: another content, the request was changed, or a rotation has ended since (then refuse it, and ask anew)" },
+		{ MST_KEEPER_DENIED, MST_RSC_CONFLICT, "approval.denied", "the keeper does not take it: too late, one of you is not of four_eyes.people, or used already (then refuse it, and ask anew)" },
 		{ MST_KEEPER_BUSY, MST_RSC_CONFLICT, "approval.denied", "the keeper remembers too many that were used; try again later" },
 	};
 	size_t i = 0;
