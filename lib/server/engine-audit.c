@@ -124,7 +124,8 @@ void engine_tell_lost(struct engine *e)
 		return;
 	mst_put_timestamp(&w, e->lost_since);
 	mst_put_nul(&w);
-	snprintf(v.why, sizeof(v.why), "%u not carried out since %s, nothing of them remains: %s", e->lost,
+	snprintf(v.why, sizeof(v.why), e->some_in_doubt ? "%u failed since %s, and of some nobody could tell whether they are done: %s" :
+		 "%u not carried out since %s, nothing of them remains: %s", e->lost,
 		 w.ok ? since : "-", e->lost_why);
 	if (!r) {
 		r = mst_store_event_append(e->store, &v);
@@ -133,8 +134,10 @@ void engine_tell_lost(struct engine *e)
 			mst_store_rollback(e->store);
 	}
 	engine_store_said(e, r);
-	if (!r)
+	if (!r) {
 		e->lost = 0;
+		e->some_in_doubt = false;
+	}
 }
 
 void engine_reload_failed(struct mst_unit *u, struct mst_view why)

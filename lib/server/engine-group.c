@@ -337,9 +337,12 @@ static void failed(struct engine *e, struct work *w, int fault)
 
 	w->failed = true;
 	e->lost_fault = fault;
+	e->lost_in_doubt = stores && mst_store_in_doubt(e->store);
+	e->some_in_doubt |= e->lost_in_doubt;
 	snprintf(e->lost_why, sizeof(e->lost_why), "%s%s%s", mst_fault_text(fault), stores ? ": " : "",
 	         stores ? mst_store_error(e->store) : "");
-	mst_log(&e->u.log, level_of(e), "a decision failed; nothing of it remains", "fault", e->lost_why, NULL);
+	mst_log(&e->u.log, level_of(e), e->lost_in_doubt ? "a decision is in doubt: it is done, or nothing of it remains" :
+		"a decision failed; nothing of it remains", "fault", e->lost_why, NULL);
 }
 
 /* Full, locked, unreadable: nothing that another decision could do better. */
@@ -493,7 +496,8 @@ static struct mst_view words_for_operator(const struct engine *e, char *text, si
 {
 	struct mst_writer w = mst_writer_of(text, cap);
 
-	mst_put_str(&w, "{\"error\":{\"field\":\"\",\"text\":\"not carried out, nothing was changed: ");
+	mst_put_str(&w, "{\"error\":{\"field\":\"\",\"text\":\"");
+	mst_put_str(&w, e->lost_in_doubt ? "it is done, or nothing was changed; look before you do it again: " : "not carried out, nothing was changed: ");
 	for (const char *p = e->lost_why; *p; p++)
 		mst_put_u8(&w, *p == '"' || *p == '\\' || *p < 0x20 || *p > 0x7e ? '\'' : (uint8_t)*p);
 	if (e->lost_fault == MST_FAULT_SPACE)

@@ -114,6 +114,8 @@ struct engine {
 	mst_time lost_since;
 	int lost_fault;                   /* of the last of them */
 	char lost_why[160];
+	bool lost_in_doubt;               /* the last of them may be done all the same */
+	bool some_in_doubt;               /* one of them */
 	char reload_why[256];             /* a reload that failed; the audit log does not tell of it yet */
 	bool crl_changed;                 /* a certificate was revoked since the last list */
 	mst_ms crl_look;                  /* when it is looked whether another program has revoked something */

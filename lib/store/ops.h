@@ -12,6 +12,7 @@ struct mst_store_ops {
 	int (*version)(struct mst_store *s);
 	const char *(*error)(struct mst_store *s);
 	bool (*may_repeat)(struct mst_store *s);
+	bool (*in_doubt)(struct mst_store *s);
 	int (*present)(struct mst_store *s);
 	int (*begin)(struct mst_store *s);
 	int (*commit)(struct mst_store *s);

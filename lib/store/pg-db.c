@@ -55,7 +55,7 @@ static int is_there(struct pg *p)
 /* The commit was asked for, and the connection lost before the answer: the database knows. */
 static int settle(struct pg *p)
 {
-	int64_t until = pg_now() + SETTLE_MS;
+	int64_t until = pg_now() + p->q.settle_ms;
 	int r;
 
 	p->q.in_group = false;
@@ -68,6 +68,7 @@ static int settle(struct pg *p)
 	if (r == 1)
 		return 0;
 	p->q.may_repeat = !r;
+	p->q.in_doubt = r < 0;
 	if (r < 0)
 		snprintf(p->q.error, sizeof(p->q.error), "the connection was lost in a commit, and the database did not come back to tell what became of it");
 	return MST_FAULT_STORE;
@@ -185,6 +186,7 @@ int mst_store_pg_open(const char *rest, struct mst_store **ret_s, struct mst_dia
 		return MST_FAULT_MEMORY;
 	p->q.base.ops = &sq_ops;
 	p->q.db = &driver;
+	p->q.settle_ms = SETTLE_MS;
 	p->conninfo = strdup(rest);
 	r = p->conninfo ? give_name(p) : MST_FAULT_MEMORY;
 	r = r ? r : pg_look_up(p, d);

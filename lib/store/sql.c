@@ -43,7 +43,7 @@ int sq_begin(struct mst_store *s)
 
 	if (q->in_group)
 		return MST_FAULT_BUG;
-	q->may_repeat = false;
+	q->may_repeat = q->in_doubt = false;
 	r = q->db->present(q);
 	r = r ? r : control(q, SQ_BEGIN);
 	if (r)
@@ -150,6 +150,11 @@ static int sq_version(struct mst_store *s)
 static bool sq_may_repeat(struct mst_store *s)
 {
 	return sq_of(s)->may_repeat;
+}
+
+static bool sq_in_doubt(struct mst_store *s)
+{
+	return sq_of(s)->in_doubt;
 }
 
 static const char *sq_error(struct mst_store *s)
@@ -279,6 +284,7 @@ const struct mst_store_ops sq_ops = {
 	.version = sq_version,
 	.error = sq_error,
 	.may_repeat = sq_may_repeat,
+	.in_doubt = sq_in_doubt,
 	.present = sq_present,
 	.begin = sq_begin,
 	.commit = sq_commit,

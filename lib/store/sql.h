@@ -179,6 +179,8 @@ struct sq {
 	uint64_t rules_tick; /* counts changes of the rules here, and their undoing */
 	bool rules_dirty;    /* changed in this group */
 	bool may_repeat;     /* the group was lost by no fault of its own */
+	bool in_doubt;       /* its commit was asked for, and nobody knows */
+	int settle_ms;       /* how long that is looked for */
 	int64_t changes;     /* rows that the last write changed */
 	char error[200];
 };

@@ -137,6 +137,11 @@ bool mst_store_may_repeat(struct mst_store *s)
 	return s->ops->may_repeat(s);
 }
 
+bool mst_store_in_doubt(struct mst_store *s)
+{
+	return s->ops->in_doubt(s);
+}
+
 int mst_store_present(struct mst_store *s)
 {
 	return s->ops->present(s);

@@ -60,6 +60,8 @@ const char *mst_store_error(struct mst_store *s);
  * remains, and the same decisions may be made again at once, from what is stored now.
  */
 bool mst_store_may_repeat(struct mst_store *s);
+/* The commit that failed was asked for, and the database did not come back to tell: the group is whole or absent, and nobody here knows which. */
+bool mst_store_in_doubt(struct mst_store *s);
 /* Are the files still where they were opened, is there a server? 0, or MST_FAULT_STORE with words. begin and commit look, too. */
 MST_MUST_CHECK int mst_store_present(struct mst_store *s);
 

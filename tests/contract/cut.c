@@ -12,7 +12,7 @@
 
 #include "tests/support/cm.h"
 
-static volatile struct { unsigned n; bool answered, done; } *shared;
+static volatile struct { unsigned n; bool answered, done, stays; } *shared;
 static pid_t child;
 
 static struct sockaddr_un address(const char *path)
@@ -61,7 +61,8 @@ static void serve(int fd, const char *to)
 	for (;;) {
 		int store = accept(fd, NULL, NULL), server = socket(AF_UNIX, SOCK_STREAM, 0);
 
-		if (store < 0 || server < 0 || connect(server, (struct sockaddr *)&a, sizeof(a)) || !one_connection(store, server))
+		if (store < 0 || server < 0 || connect(server, (struct sockaddr *)&a, sizeof(a)) || !one_connection(store, server) ||
+		    (shared->stays && shared->done))
 			_exit(1);
 		close(store);
 		close(server);
@@ -95,6 +96,11 @@ void cut_at(unsigned n, bool answered)
 	shared->done = false;
 	shared->answered = answered;
 	shared->n = n;
+}
+
+void cut_stays(void)
+{
+	shared->stays = true;
 }
 
 void cut_never(void)

@@ -12,6 +12,8 @@ void cut_end(void);
  * server has answered and before the store hears that. Later connections are good.
  */
 void cut_at(unsigned n, bool answered);
+/* The next cut is for good: nobody is there to connect to again. */
+void cut_stays(void);
 void cut_never(void);
 /* Has it happened? */
 bool cut_done(void);

@@ -2,6 +2,7 @@
 #include "contract.h"
 #include "cut.h"
 #include "store/migration.h"
+#include "store/sql.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 /* The store of a test, reached by way of `cut`. */
-static struct fix *cut_off(void)
+static struct fix *cut_off(char direct[400])
 {
 	struct fix *f = contract_new();
 	const char *host = strstr(f->url, "host=") + 5;
@@ -20,6 +21,7 @@ static struct fix *cut_off(void)
 	snprintf(at, sizeof(at), "%s/.s.PGSQL.5432", f->dir);
 	snprintf(to, sizeof(to), "%.*s/.s.PGSQL.5432", (int)n, host); /* the port of its name is the usual one */
 	snprintf(url, sizeof(url), "postgresql:host=%s%.200s", f->dir, host + n);
+	strcpy(direct, f->url);
 	strcpy(f->url, url);
 	cut_start(at, to);
 	assert_int_equal(mst_store_open(f->url, &f->s, NULL), 0);
@@ -32,9 +34,10 @@ static struct fix *cut_off(void)
  */
 static void lost_anywhere(void **state)
 {
-	struct fix *f = cut_off();
+	char direct[400];
+	struct fix *f = cut_off(direct);
 	void *st = f;
-	int whole = 0, found_out = 0;
+	int whole = 0, found_out = 0, at_commit = 0;
 
 	(void)state;
 	for (int answered = 0; answered <= 1; answered++)
@@ -52,6 +55,7 @@ static void lost_anywhere(void **state)
 			}
 			assert_true(r <= 0);
 			found_out += !r;
+			at_commit = r ? at_commit : n;
 			assert_int_equal(read_decision(f->s, i), !r);
 			if (r) {
 				/* it was lost by no fault of its own, and is made again at once */
@@ -64,9 +68,18 @@ static void lost_anywhere(void **state)
 	/* of the commit whose answer was lost it was found out that it is there */
 	assert_int_equal(found_out, 1);
 	assert_int_equal(check_invariants(f->s), whole);
+	/* and when nobody comes back to tell, that is what is told: the group is there, and must not be taken for lost */
+	sq_of(f->s)->settle_ms = 300;
+	cut_stays();
+	cut_at((unsigned)at_commit, true);
+	assert_int_equal(group_of_one(f->s, 5000), MST_FAULT_STORE);
+	assert_true(cut_done() && mst_store_in_doubt(f->s) && !mst_store_may_repeat(f->s));
 	mst_store_close(f->s);
 	f->s = NULL;
 	cut_end();
+	assert_int_equal(mst_store_open(direct, &f->s, NULL), 0);
+	assert_int_equal(check_invariants(f->s), whole + 1);
+	assert_int_equal(read_decision(f->s, 5000), 1);
 	contract_tear_down(&st);
 }
 
