@@ -1,6 +1,7 @@
 /* naf.h: nodes on one side, the CSE on the other. What one side does not take is not read from the other. */
 #include "naf/naf.h"
 
+#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/util.h>
@@ -37,7 +38,7 @@ struct naf_front {
 	const struct naf_settings *s;
 	struct naf_zn *zn;
 	int listener;
-	struct event *accepting;
+	struct event *accepting, *resume;
 	struct conn *conn;
 	unsigned n;
 	struct { char btid[MST_ID_MAX]; mst_time at; } refused[REMEMBERED];
@@ -388,6 +389,25 @@ static void on_psk(void *owner, struct mst_stream *s, const char *identity)
 
 static const struct mst_stream_ops ops = { on_psk, on_open, on_data, on_eof, on_room, on_end };
 
+/* No descriptor, no memory: the nodes wait in the kernel until something is free again, without spinning. */
+static void pause_accept(struct naf_front *f)
+{
+	static const struct timeval pause = { .tv_sec = 1 };
+
+	naf_say(f->s, "busy", "why", strerrordesc_np(errno), NULL);
+	if (event_add(f->resume, &pause) == 0)
+		(void)event_del(f->accepting);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct naf_front *f = arg;
+
+	(void)fd;
+	(void)what;
+	(void)event_add(f->accepting, NULL);
+}
+
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
 	struct naf_front *f = arg;
@@ -397,6 +417,8 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	socklen_t n = sizeof(c->here);
 
 	(void)what;
+	if (k < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		pause_accept(f);
 	if (!c) {
 		if (k >= 0)
 			close(k);
@@ -424,7 +446,8 @@ struct naf_front *naf_front_new(struct event_base *base, const struct naf_settin
 	}
 	*f = (struct naf_front){ .base = base, .s = s, .zn = z, .listener = listener };
 	f->accepting = event_new(base, listener, EV_READ | EV_PERSIST, on_accept, f);
-	if (f->accepting && event_add(f->accepting, NULL) == 0)
+	f->resume = evtimer_new(base, on_resume, f);
+	if (f->accepting && f->resume && event_add(f->accepting, NULL) == 0)
 		return f;
 	return naf_front_free(f);
 }
@@ -441,6 +464,8 @@ struct naf_front *naf_front_free(struct naf_front *f)
 	}
 	if (f->accepting)
 		event_free(f->accepting);
+	if (f->resume)
+		event_free(f->resume);
 	close(f->listener);
 	free(f);
 	return NULL;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -236,6 +237,18 @@ static int take_options(int argc, char **argv, struct naf_settings *s, struct fi
 
 /* --- life --- */
 
+/* Two for each connection; where the system gives fewer, fewer nodes come in at one time (front.c). */
+static void more_descriptors(void)
+{
+	static const rlim_t wanted = 2 * NAF_CONNS_MAX + 64;
+	struct rlimit have;
+
+	if (getrlimit(RLIMIT_NOFILE, &have) || have.rlim_cur >= wanted)
+		return;
+	have.rlim_cur = have.rlim_max < wanted ? have.rlim_max : wanted;
+	(void)setrlimit(RLIMIT_NOFILE, &have);
+}
+
 static void on_signal(evutil_socket_t fd, short what, void *base)
 {
 	(void)fd;
@@ -290,6 +303,7 @@ int main(int argc, char **argv)
 	if (mst_sandbox_limits.apply(&(struct mst_sandbox_ask){ 0 }) < 0)
 		return EXIT_FAULT;
 	(void)signal(SIGPIPE, SIG_IGN);
+	more_descriptors();
 	code = make_tls(&s, &f) ? serve(&s) : EXIT_REFUSED;
 	mst_tls_ctx_free(s.tls);
 	mst_tls_ctx_free(s.tls_bsf);

@@ -3,11 +3,15 @@ NAF key for the CSE's public domain name, KpsaId the B-TID. muster-naf is the NA
 in the first half; in the second node and BSF are strangers.
 """
 import contextlib
+import errno
 import json
+import os
 import re
+import resource
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
@@ -381,6 +385,25 @@ def test_a_connection_ends_with_its_key(s):
                 node.end(None)
                 return
     raise AssertionError(s.naf.what_was())
+
+
+def test_descriptors_run_out(s):
+    """It waits, without spinning, and whoever waited with it comes in afterwards."""
+    x = s.bsf.add(Subscriber("//sp.example/CSE9"))
+    pid, before = s.naf.process.pid, resource.prlimit(s.naf.process.pid, resource.RLIMIT_NOFILE)
+    assert before[0] >= min(before[1], 2 * 1024)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")) + 2, before[1]))
+    begun = time.monotonic()
+    crowd = [socket.create_connection(("127.0.0.1", s.naf.port)) for _ in range(20)]
+    try:
+        assert s.naf.event("busy")["why"] == os.strerror(errno.EMFILE)
+        s.naf.event("busy")                                    # a second later
+        assert s.naf.err.count(b'"busy"') <= 3 + time.monotonic() - begun
+    finally:
+        for c in crowd:
+            c.close()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    comes_in(s, x.btid, x.key(s.name, UA_AE), AE, x.uid)
 
 
 def test_a_cse_behind_a_local_socket(s, tmp_path):
