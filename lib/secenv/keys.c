@@ -296,6 +296,9 @@ const char *mst_secenv_server_remedy(int r)
 {
 	switch (r) {
 	case MST_SECENV_ABSENT: return "put the device or token back, and check the settings; muster doctor says what this machine offers";
+	case MST_SECENV_BUSY:
+		return "it is tried again; a TPM that is asked to write often holds back (other programs may do so, too: tpm2_getcap "
+		       "properties-variable), and one that never gets ready is broken";
 	case MST_SECENV_REFUSED: return "put the right PIN or secret into the file that the settings name; what was refused is not tried again";
 	case MST_SECENV_LOCKOUT:
 		return "wait until the device takes a PIN again, or have its owner reset it (tpm2_dictionarylockout --clear-lockout; "

@@ -383,6 +383,8 @@ int cmd_init(struct muster *m, int argc, char **argv)
 		return usage_error(NULL, "--gba: \"%s\" is not MCC and MNC of a mobile operator, 5 or 6 digits; 00101 is for tests", gba);
 	if (!init_ca_parse(&ca, ca_key, ca_pin, ca_state))
 		return EXIT_USAGE;
+	if (ca.kind == MST_SECENV_TPM && strcmp(processes, "single") == 0)
+		return usage_error(NULL, "--ca-key tpm needs --processes split");
 	if (ca.kind != MST_SECENV_FILE)
 		in.ca = &ca;
 	r = in.ca ? init_ca_open(in.ca, &(struct mst_diag){ 0 }) : EXIT_DONE;

@@ -3,6 +3,7 @@ import re
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 A, N = P - 3, 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+PIECE, OVERLAP, LARGEST = 1 << 24, 64, 1 << 32
 G = (0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296, 0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5)
 
 
@@ -42,9 +43,12 @@ def private_scalars(pid, public):
             if not m or "[v" in line:
                 continue
             start, end = (int(x, 16) for x in m.groups())
-            try:
-                mem.seek(start)
-                seen |= candidates(mem.read(end - start))
-            except OSError:
+            if end - start > LARGEST:                    # a sanitizer's shadow
                 continue
+            for at in range(start, end, PIECE - OVERLAP):
+                try:
+                    mem.seek(at)
+                    seen |= candidates(mem.read(min(PIECE, end - at)))
+                except OSError:
+                    break
     return [s for s in seen if 0 < int.from_bytes(s, "big") < N and times(int.from_bytes(s, "big")) == want]

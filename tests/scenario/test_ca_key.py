@@ -227,6 +227,8 @@ def test_settings_that_do_not_fit(inst, tmp_path):
     other = tmp_path / "other"
     done = run(MUSTER, "init", other, "--ca-key", "pkcs11:token=node", check=False)
     assert done.returncode == 2 and "pin-source" in done.stderr and not other.exists()
+    done = run(MUSTER, "init", other, "--processes", "single", "--ca-key", "tpm", check=False)
+    assert done.returncode == 2 and "split" in done.stderr and not other.exists()
     run(MUSTER, "init", other, *inst.place.init(), "--sp", "other.example.com", env=None)
     a, b = ((d / "keeper/ca.key").read_bytes() for d in (inst.dir, other))
     assert a[:len(HEAD) + 2] == b[:len(HEAD) + 2] and a != b

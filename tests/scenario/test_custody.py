@@ -1,6 +1,7 @@
 """Story: who has the server's disk without its key-encryption key has nothing; that key is changed while nodes come and go, and the power
 may go at any moment of it.
 """
+import json
 import os
 import shutil
 import signal
@@ -202,6 +203,12 @@ def test_a_stolen_store(inst, tmp_path):
     inst.start()
     keys = sum(generations(thief).values())
     thief.start()
+    # of another generation: told after the start, before anybody needs one
+    event = thief.wait_event("keeper.dead-keys")
+    assert f"{keys} keys of the store" in event["why"], event
+    until("the metric", lambda: metric(thief, "muster_keeper_dead_keys") == keys)
+    (found,) = [f for f in json.loads(thief.muster("--json", "doctor", check=False).stdout) if f["check"] == "keys of the store"]
+    assert not found["ok"] and found["detail"].startswith(f"{keys} are of no generation"), found
     done = thief.muster("keeper", "rotate", "--wait", check=False)
     assert done.returncode == 1 and f"{keys} keys cannot be opened by any generation" in done.stdout, done.stdout
     held = thief.ask("keeper", "show")

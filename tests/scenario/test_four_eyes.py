@@ -8,7 +8,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import tempfile
 
 import pytest
@@ -63,7 +62,7 @@ def ask(inst, *args, status=0):
 def say(inst, uid, method, path, body=None):
     """What a user of that number gets from the socket."""
     text = "" if body is None else json.dumps(body)
-    done = subprocess.run([sys.executable, "-c", CLIENT, str(inst.sock), method, path, text], user=uid, group=uid, extra_groups=[], cwd="/",
+    done = subprocess.run(["/usr/bin/python3", "-c", CLIENT, str(inst.sock), method, path, text], user=uid, group=uid, extra_groups=[], cwd="/",
                           capture_output=True, check=True, timeout=60)
     head, _, content = done.stdout.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(content)
