@@ -284,7 +284,7 @@ static bool begin_cse(struct agent *a)
 	const struct mst_root_cred *c = &a->active;
 	struct enrolee_peer cse;
 
-	return enrolee_peer_of(mst_view_str(c->registrar_poa[0]), &cse) &&
+	return enrolee_https_of(mst_view_str(c->registrar_poa[0]), &cse) &&
 	       session_open_maf(a, a, &cse, c, &cse_ops, &a->check_client) == 0;
 }
 
