@@ -247,7 +247,7 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 
 	(void)c;
 	session_detail(text, sizeof(text), why, detail);
-	mmaf_lost(a->check, session_reason(why), text, agent_now(), agent_utc(a));
+	mmaf_lost(a->check, session_root_reason(why), text, agent_now(), agent_utc(a));
 	drive(a);
 	agent_turn(a);
 }
