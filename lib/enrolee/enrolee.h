@@ -175,6 +175,7 @@ struct enrolee_config {
 	const struct mst_key *kpm;
 	/* method gba */
 	struct gba_ua ua;            /* for which keys are derived */
+	bool digest;                 /* it is HTTPS with Digest inside: with a MAF alone, as the session itself proves no key */
 	const char *bsf_host;        /* an https URI of this host is the BSF's, not a MEF's; NULL: none is */
 	const char *own_cse_id;      /* what we are called when the BSF does not say; else `from`. May be NULL */
 	char psk_separator;          /* of the prefixed identity in TLS; 0: the bare B-TID (TS-0003) */

@@ -116,6 +116,10 @@ bool enrolee_supports(const struct enrolee_config *cfg, const struct mst_instruc
 		mst_diag_set(d, 0, "uri", "not ", gba ? "http(s)" : schemes(cfg), "://fqdn[:port][/path], which is what this device can reach", NULL);
 		return false;
 	}
+	if (gba && cfg->digest && (i->suid == MST_SUID_KPSA || by_mef(cfg, &u, tls))) {
+		mst_diag_set(d, 0, "method", "gba with Digest (gba.ua) is for a MAF behind its operator's BSF; a CSE and a MEF need a key for PSK-TLS", NULL);
+		return false;
+	}
 	why = no_target(cfg, i);
 	if (why) {
 		mst_diag_set(d, 0, "target", why, NULL);

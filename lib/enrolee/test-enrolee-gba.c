@@ -467,12 +467,40 @@ static void what_is_not_supported(void **state)
 	assert_false(start_with(&c, &i, NULL, &d));
 }
 
+/* A session with a server's certificate proves no key: that is for where requests follow, and for a MAF alone. */
+static void digest_is_for_a_maf(void **state)
+{
+	struct enrolee_config c = config();
+	struct mst_instruction i = instruction;
+	struct gba_context x = context();
+	struct mst_diag d = { 0 };
+
+	(void)state;
+	c.digest = true;
+	c.ua = gba_ua_tls(0xc02b);
+	assert_true(start_with(&c, &i, NULL, &d));
+	assert_int_equal(enrolee_want(&e), ENROLEE_WANT_BOOTSTRAP);
+	enrolee_bootstrapped(&e, &x, now, UTC);
+	assert_memory_equal(enrolee_credential(&e)->ua, c.ua.b, GBA_UA);
+	i.uri = MST_VIEW_LIT("https://mef.example.com");
+	assert_false(start_with(&c, &i, NULL, &d));
+	assert_string_equal(d.field, "method");
+	assert_non_null(strstr(d.text, "gba.ua"));
+	i = instruction;
+	i.suid = MST_SUID_KPSA;
+	i.target = MST_VIEW_LIT("//sp.example.com/CSE1");
+	assert_false(start_with(&c, &i, NULL, &d));
+	assert_string_equal(d.field, "method");
+	c.digest = false;
+	assert_true(start_with(&c, &i, NULL, &d));
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(from_bootstrapping_to_promotion), cmocka_unit_test(the_card_keeps_ks), cmocka_unit_test(with_the_power_back),
 		cmocka_unit_test(another_name_for_the_key), cmocka_unit_test(no_configuration), cmocka_unit_test(configurations_that_are_none),
-		cmocka_unit_test(through_a_mef), cmocka_unit_test(what_is_not_supported),
+		cmocka_unit_test(through_a_mef), cmocka_unit_test(what_is_not_supported), cmocka_unit_test(digest_is_for_a_maf),
 		cmocka_unit_test(a_cse_as_target), cmocka_unit_test(where_the_cse_is), cmocka_unit_test(targets_that_are_no_cse),
 	};
 

@@ -36,6 +36,10 @@ struct mst_client {
 	struct mst_coap_client *coap;   /* then nothing of the rest is used but `ops`, `state` and how it is left */
 	uint64_t asked;                 /* HTTP/1.1: number of the request that runs; 0: none, or mst_client_send() made it */
 	uint64_t last_asked;
+	const struct mst_client_proof_ops *proof;
+	void *proof_arg;
+	uint8_t *kept;                  /* with a proof: the request as its owner gave it, until it is answered */
+	size_t kept_n;
 	uint8_t *out;
 	size_t out_n, out_at;
 	bool opened, running, freed, retry;

@@ -241,12 +241,73 @@ static bool step_sending(struct mst_client *c)
 	return true;
 }
 
+static void forget_kept(struct mst_client *c)
+{
+	mst_wipe(c->kept, c->kept_n);
+	free(c->kept);
+	c->kept = NULL;
+	c->kept_n = 0;
+}
+
+/* On its way: with its proof, when there is somebody who makes one. */
+static int queue(struct mst_client *c, struct mst_view octets)
+{
+	struct mst_writer w;
+	bool fits;
+
+	c->out_n = octets.n + (c->proof ? MST_CLIENT_PROOF_OCTETS : 0);
+	c->out = malloc(c->out_n);
+	if (!c->out)
+		return MST_FAULT_MEMORY;
+	w = mst_writer_of(c->out, c->out_n);
+	fits = !c->proof || c->proof->put(c->proof_arg, octets, &w);
+	if (!c->proof)
+		mst_put(&w, octets);
+	if (!fits || !w.ok) {
+		mst_wipe(c->out, c->out_n);
+		free(c->out);
+		c->out = NULL;
+		return MST_FAULT_BUG;
+	}
+	c->out_n = w.n;
+	c->out_at = 0;
+	c->state = SENDING;
+	client_deadline(c, c->answer_ms);
+	return 0;
+}
+
+/* True: the answer is the owner's. False: it is settled here, and *ret says whether the machine goes on. */
+static bool proof_takes(struct mst_client *c, size_t more, bool *ret)
+{
+	const char *detail = "";
+	bool again = false;
+	enum mst_tls_end end = c->proof->judge(c->proof_arg, mst_http_message(c->http), &again, &detail);
+
+	if (end == MST_TLS_OPEN && !again) {
+		forget_kept(c);
+		return true;
+	}
+	if (end != MST_TLS_OPEN) {
+		*ret = client_end(c, end, detail);
+	} else if (more) {
+		*ret = client_end(c, MST_TLS_PROTOCOL, "octets after the response");
+	} else if (!mst_http_keep_alive(c->http)) {
+		*ret = client_end(c, MST_TLS_PROTOCOL, "the server closes after its challenge, whose answer belongs into the same session");
+	} else {
+		mst_http_parser_next(c->http);
+		*ret = queue(c, (struct mst_view){ c->kept, c->kept_n }) == 0 || client_end(c, MST_TLS_PROTOCOL, "the challenge cannot be answered");
+	}
+	return false;
+}
+
 static bool response_ready(struct mst_client *c, size_t more)
 {
-	bool keep = mst_http_keep_alive(c->http);
+	bool keep = mst_http_keep_alive(c->http), goes_on;
 	uint64_t asked = c->asked;
 
 	event_del(&c->deadline);
+	if (c->proof && !proof_takes(c, more, &goes_on))
+		return goes_on;
 	c->state = IDLE;
 	c->asked = 0;
 	if (asked)
@@ -355,6 +416,9 @@ static void destroy(struct mst_client *c)
 	mst_http_parser_free(c->http);
 	mst_wipe(c->out, c->out_n);
 	free(c->out);
+	forget_kept(c);
+	if (c->proof)
+		c->proof->free(c->proof_arg);
 	for (size_t i = 0; i < c->n_pin; i++)
 		free((void *)(uintptr_t)c->pin[i].p);
 	free(c->pin);
@@ -459,8 +523,11 @@ int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_
 	struct mst_client *c = calloc(1, sizeof(*c));
 	int r;
 
-	if (!c)
+	if (!c) {
+		if (cfg->proof)
+			cfg->proof->free(cfg->proof_arg);
 		return MST_FAULT_MEMORY;
+	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	c->base = cfg->base;
 	c->ops = ops;
@@ -472,9 +539,14 @@ int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_
 	c->answer_ms = cfg->answer_ms ? cfg->answer_ms : 30000;
 	c->streams = cfg->streams;
 	c->limits = cfg->limits;
+	c->proof = cfg->proof;
+	c->proof_arg = cfg->proof_arg;
 	event_assign(&c->io, c->base, -1, 0, on_event, c);
 	event_assign(&c->deadline, c->base, -1, 0, on_deadline, c);
-	r = cfg->dialect == MST_COAP_BARE ? fill(c, cfg) : client_coap_begin(c, cfg);
+	if (cfg->proof && (cfg->streams || cfg->dialect != MST_COAP_BARE))
+		r = MST_FAULT_CONFIG;
+	else
+		r = cfg->dialect == MST_COAP_BARE ? fill(c, cfg) : client_coap_begin(c, cfg);
 	if (r < 0) {
 		destroy(c);
 		return r;
@@ -487,18 +559,22 @@ int mst_client_new(const struct mst_client_config *cfg, const struct mst_client_
 
 int mst_client_send(struct mst_client *c, struct mst_view octets)
 {
+	int r;
+
 	if (c->state != IDLE || !c->opened || octets.n == 0)
 		return MST_FAULT_BUG;
-	c->out = malloc(octets.n);
-	if (!c->out)
-		return MST_FAULT_MEMORY;
-	memcpy(c->out, octets.p, octets.n);
-	c->out_n = octets.n;
-	c->out_at = 0;
-	c->state = SENDING;
-	client_deadline(c, c->answer_ms);
-	client_wake(c);
-	return 0;
+	if (c->proof) {
+		forget_kept(c);
+		c->kept = malloc(octets.n);
+		if (!c->kept)
+			return MST_FAULT_MEMORY;
+		memcpy(c->kept, octets.p, octets.n);
+		c->kept_n = octets.n;
+	}
+	r = queue(c, octets);
+	if (!r)
+		client_wake(c);
+	return r;
 }
 
 int mst_client_request(struct mst_client *c, const struct mst_request *q, const char *host)

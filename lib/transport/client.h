@@ -13,6 +13,20 @@
 struct event_base;
 struct mst_client;
 
+/*
+ * Who proves each request inside the session (HTTP Digest): what is sent passes through `put`, and each answer through `judge` before its
+ * owner has it. HTTP/1.1 alone.
+ */
+#define MST_CLIENT_PROOF_OCTETS 4096         /* by so much `put` may lengthen a request */
+struct mst_client_proof_ops {
+	/* False: it cannot be sent. */
+	bool (*put)(void *arg, struct mst_view request, struct mst_writer *w);
+	/* MST_TLS_OPEN: *ret_again: the same request once more, else the answer is the owner's. Anything else ends the session; *ret_detail
+	 * is borrowed until the next call. */
+	enum mst_tls_end (*judge)(void *arg, const struct mst_http_msg *m, bool *ret_again, const char **ret_detail);
+	void (*free)(void *arg);
+};
+
 struct mst_client_config {
 	struct event_base *base;
 	struct mst_tls_ctx *tls;             /* NULL: plain, only for "unix:/path", or with `clear` */
@@ -27,6 +41,8 @@ struct mst_client_config {
 	mst_ms connect_ms, handshake_ms, answer_ms;      /* 0 = 10, 15, 30 s; connect_ms counts for each address */
 	const struct mst_view *pins;         /* public key pins (ni:) that may replace the anchors */
 	size_t n_pins;
+	const struct mst_client_proof_ops *proof;    /* NULL: none. `proof_arg` is the client's, also when mst_client_new() fails */
+	void *proof_arg;
 	/* Primitives over CoAP (coap-client.h) instead, with these options; `tls` made with `datagram`. BARE: HTTP. */
 	enum mst_coap_dialect dialect;
 	unsigned streams;                    /* HTTP/2 is offered, with so many requests at a time; 0: HTTP/1.1 alone */

@@ -285,6 +285,139 @@ static void freed_inside_callbacks(void **state)
 	}
 }
 
+/* --- a proof for each request --- */
+
+struct prover { unsigned put, judged, again, freed; bool refuses; enum mst_tls_end end; };
+
+static bool prove(void *arg, struct mst_view request, struct mst_writer *w)
+{
+	struct prover *p = arg;
+
+	p->put++;
+	mst_put_str(w, p->put == 1 ? "GET /plain HTTP/1.1\r\nHost: a\r\n\r\n" : "GET /proved HTTP/1.1\r\nHost: a\r\n\r\n");
+	return request.n && !p->refuses;
+}
+
+static enum mst_tls_end judge(void *arg, const struct mst_http_msg *m, bool *ret_again, const char **ret_detail)
+{
+	struct prover *p = arg;
+
+	assert_int_equal(m->status, 200);
+	*ret_again = p->judged++ < p->again;
+	*ret_detail = "judged";
+	return *ret_again ? MST_TLS_OPEN : p->end;
+}
+
+static void prover_free(void *arg)
+{
+	struct prover *p = arg;
+
+	p->freed++;
+}
+
+static const struct mst_client_proof_ops proof = { prove, judge, prover_free };
+
+/* The owner has one answer, whatever it took; or the session ends as the judge says. */
+static void each_request_is_proved(void **state)
+{
+	static const struct { unsigned again; enum mst_tls_end end; const char *target; } row[] = {
+		{ 0, MST_TLS_OPEN, "/plain" }, { 1, MST_TLS_OPEN, "/proved" }, { 2, MST_TLS_OPEN, "/proved" },
+		{ 1, MST_TLS_PSK_REFUSED, "/proved" }, { 0, MST_TLS_UNTRUSTED, "/plain" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		struct prover p = { .again = row[i].again, .end = row[i].end };
+		struct rig r;
+
+		rig_init(&r);
+		r.client_to.proof = &proof;
+		r.client_to.proof_arg = &p;
+		rig_start(&r);
+		rig_connect(&r);
+		rig_until(&r, row[i].end == MST_TLS_OPEN ? &r.responses : &r.ended);
+		assert_int_equal(p.put, row[i].again + 1);
+		assert_int_equal(p.judged, row[i].again + 1);
+		assert_int_equal(r.responses, row[i].end == MST_TLS_OPEN);
+		assert_string_equal(r.target, row[i].target);
+		if (row[i].end != MST_TLS_OPEN) {
+			assert_int_equal(r.client_end, row[i].end);
+			assert_string_equal(r.client_detail, "judged");
+		}
+		rig_deinit(&r);
+		assert_int_equal(p.freed, 1);
+	}
+}
+
+/* A challenge whose answer belongs into a session that is no more */
+static void challenged_and_closed(void **state)
+{
+	struct prover p = { .again = 1 };
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.client_to.proof = &proof;
+	r.client_to.proof_arg = &p;
+	r.hold_answer = true;
+	rig_start(&r);
+	rig_connect(&r);
+	rig_until(&r, &r.requests);
+	mst_conn_answer(r.conn, mst_view_str("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"), true);
+	rig_until(&r, &r.ended);
+	assert_int_equal(r.client_end, MST_TLS_PROTOCOL);
+	assert_non_null(strstr(r.client_detail, "closes after its challenge"));
+	assert_int_equal(r.responses, 0);
+	rig_deinit(&r);
+	assert_int_equal(p.freed, 1);
+}
+
+/* Neither an HTTP/2 session nor a refused setting forgets whose the proof is. */
+static void a_proof_and_its_end(void **state)
+{
+	static const struct mst_client_ops ops = { NULL, NULL, NULL };
+	struct prover p = { .again = 0 };
+	struct mst_client *c;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	assert_int_equal(mst_tls_ctx_new(&r.client_config, &r.client_to.tls, NULL), 0);
+	r.client_to.proof = &proof;
+	r.client_to.proof_arg = &p;
+	r.client_to.streams = 4;
+	assert_int_equal(mst_client_new(&r.client_to, &ops, NULL, &c), MST_FAULT_CONFIG);
+	assert_int_equal(p.freed, 1);
+	rig_deinit(&r);
+}
+
+/* The one suite of a client's sessions with certificates */
+static void one_suite_alone(void **state)
+{
+	static const uint16_t suite[] = { 0xc02b, 0xc023 };
+	struct mst_diag d = { 0 };
+	struct rig r;
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(suite); i++) {
+		rig_init(&r);
+		r.server_config.profile = MST_TLS_BOTH;
+		r.client_config.profile = MST_TLS_BOTH;
+		r.client_config.cert_suite = suite[i];
+		rig_start(&r);
+		rig_connect(&r);
+		rig_until(&r, &r.responses);
+		assert_int_equal(r.client_peer.suite, suite[i]);
+		assert_int_equal(r.server_peer.suite, suite[i]);
+		rig_deinit(&r);
+	}
+	rig_init(&r);
+	r.client_config.cert_suite = 0x00ae;
+	assert_int_equal(mst_tls_ctx_new(&r.client_config, &r.client_to.tls, &d), MST_FAULT_CONFIG);
+	assert_string_equal(d.field, "cert_suite");
+	rig_deinit(&r);
+}
+
 static void refused_settings(void **state)
 {
 	static const struct mst_client_ops ops = { NULL, NULL, NULL };
@@ -326,6 +459,10 @@ int main(void)
 		cmocka_unit_test(usable_again),
 		cmocka_unit_test(freed_inside_callbacks),
 		cmocka_unit_test(refused_settings),
+		cmocka_unit_test(each_request_is_proved),
+		cmocka_unit_test(challenged_and_closed),
+		cmocka_unit_test(a_proof_and_its_end),
+		cmocka_unit_test(one_suite_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,25 +40,37 @@ const char *tls_suites(const struct mst_tls_ctx *c, bool psk)
 }
 
 /* IANA number, and the library's name. */
-static const struct { uint16_t suite; const char *name; } psk_suite_table[] = {
+struct suite { uint16_t suite; const char *name; };
+static const struct suite psk_suite_table[] = {
 	{ 0x00ae, "PSK-AES128-CBC-SHA256" }, { 0x00a8, "PSK-AES128-GCM-SHA256" }, { 0xc0a8, "PSK-AES128-CCM8" },
 	{ 0xc037, "ECDHE-PSK-AES128-CBC-SHA256" }, { MST_TLS_PSK_13, NULL },
 };
 
+static const struct suite cert_suite_table[] = { { 0xc02b, "ECDHE-ECDSA-AES128-GCM-SHA256" }, { 0xc023, CERT_MANDATORY } };
+
+static const struct suite *find_suite(const struct suite *v, size_t n, uint16_t suite)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].suite == suite)
+			return &v[i];
+	return NULL;
+}
+
 bool mst_tls_psk_suite_known(uint16_t suite)
 {
-	for (size_t i = 0; i < MST_COUNT(psk_suite_table); i++)
-		if (psk_suite_table[i].suite == suite)
-			return true;
-	return false;
+	return find_suite(psk_suite_table, MST_COUNT(psk_suite_table), suite);
+}
+
+bool mst_tls_cert_suite_known(uint16_t suite)
+{
+	return find_suite(cert_suite_table, MST_COUNT(cert_suite_table), suite);
 }
 
 const char *tls_psk_suites(const struct mst_tls_ctx *c)
 {
-	for (size_t i = 0; i < MST_COUNT(psk_suite_table); i++)
-		if (psk_suite_table[i].suite == c->psk_suite && psk_suite_table[i].name)
-			return psk_suite_table[i].name;
-	return tls_suites(c, true);
+	const struct suite *s = find_suite(psk_suite_table, MST_COUNT(psk_suite_table), c->psk_suite);
+
+	return s && s->name ? s->name : tls_suites(c, true);
 }
 
 bool tls_judge_time(const struct mst_tls_ctx *c, mst_time *ret_now)
@@ -226,14 +238,15 @@ static int set_suites(struct mst_tls_ctx *c, const struct mst_tls_config *cfg)
 	char list[512];
 	bool cert = !cfg->server || cfg->chain_pem.n, psk = cfg->server && cfg->allow_psk;
 	int least = cfg->psk_suite == MST_TLS_PSK_13 ? TLS1_3_VERSION : TLS1_2_VERSION;
-	int most = !cfg->psk_suite ? profile_table[cfg->profile].max : least;
+	int most = !cfg->psk_suite && !cfg->cert_suite ? profile_table[cfg->profile].max : least;
+	const struct suite *one = find_suite(cert_suite_table, MST_COUNT(cert_suite_table), cfg->cert_suite);
 
 	if (c->datagram)
 		least = most = DTLS1_2_VERSION;
 
 	/* PSK first: whoever offers it has a key. A client's session with a PSK narrows its list itself. */
 	snprintf(list, sizeof(list), "%s%s%s", psk ? tls_suites(c, true) : "", psk && cert ? ":" : "",
-	         cert ? tls_suites(c, false) : "");
+	         !cert ? "" : one ? one->name : tls_suites(c, false));
 	return SSL_CTX_set_cipher_list(c->ssl, list) == 1 && SSL_CTX_set_ciphersuites(c->ssl, SUITES_13) == 1 &&
 	       SSL_CTX_set1_groups_list(c->ssl, "X25519:P-256") == 1 &&
 	       SSL_CTX_set1_sigalgs_list(c->ssl, "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512") == 1 &&
@@ -321,6 +334,8 @@ static int check(const struct mst_tls_config *cfg, struct mst_diag *d)
 		return refuse(d, "profile", "unknown; one of onem2m, modern, both");
 	if (cfg->psk_suite && (cfg->server || !mst_tls_psk_suite_known(cfg->psk_suite)))
 		return refuse(d, "psk_suite", "none that is known, or not of a client");
+	if (cfg->cert_suite && (cfg->server || cfg->datagram || cfg->psk_suite || !mst_tls_cert_suite_known(cfg->cert_suite)))
+		return refuse(d, "cert_suite", "none that is known, or not of a client, or beside psk_suite");
 	if (cfg->server && !cfg->chain_pem.n && !cfg->allow_psk)
 		return refuse(d, "certificate", "a server without PSK needs one");
 	if (cfg->chain_pem.n && !cfg->key_pkcs8.n && !cfg->foreign)

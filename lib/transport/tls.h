@@ -65,8 +65,9 @@ const char *mst_tls_end_text(enum mst_tls_end e);       /* "certificate expired"
 const char *mst_tls_end_remedy(enum mst_tls_end e);     /* what a person should do next */
 
 #define MST_TLS_PSK_13 0x1300
-/* Is that a suite for psk_suite? */
+/* Is that a suite for psk_suite, or for cert_suite? */
 bool mst_tls_psk_suite_known(uint16_t suite);
+bool mst_tls_cert_suite_known(uint16_t suite);
 
 struct mst_tls_ctx;      /* one per endpoint (server) or per trust setting (client) */
 
@@ -94,6 +95,7 @@ struct mst_tls_config {
 	/* Client: the one suite that sessions with a PSK offer, by its IANA number, where the key depends on it (TS 33.220 H.3),
 	 * and that version of TLS alone; MST_TLS_PSK_13: TLS 1.3, whatever suite. 0: as the profile says. */
 	uint16_t psk_suite;
+	uint16_t cert_suite;                    /* the same of sessions with the server's certificate, TLS 1.2 alone; not both */
 	bool allow_raw_keys;                    /* RFC 7250 where the library can (not OpenSSL 3.0) */
 	/* Server: a client's certificate is taken so many seconds beyond its end. Whoever asks for this must look at
 	 * peer.cert.not_after. */

@@ -256,8 +256,9 @@ MST_MUST_CHECK int session_open_mef(struct agent *a, void *owner, const struct e
 /* A session with the MAF of that credential, as its key demands: for one of GBA with the one suite that it was derived for. */
 MST_MUST_CHECK int session_open_maf(struct agent *a, void *owner, const struct enrolee_peer *at, const struct mst_root_cred *c,
 				    const struct mst_client_ops *ops, struct mst_client **ret);
-/* The TLS settings for a key that belongs to that Ua protocol. Borrowed; NULL after a fault. */
-struct mst_tls_ctx *session_tls_for(struct agent *a, const uint8_t *ua);
+/* The same with a key for that Ua protocol, which says how it is proved: by PSK, or by Digest; NULL: PSK as the profile says. */
+MST_MUST_CHECK int session_open_key(struct agent *a, void *owner, const struct enrolee_peer *at, const uint8_t *ua, const struct mst_key *key,
+				    const char *identity, const struct mst_client_ops *ops, struct mst_client **ret);
 /* What authenticates the MEF: the instruction's anchors and pins; ours when it has neither, or is NULL. */
 MST_MUST_CHECK int session_tls_mef(struct agent *a, const struct mst_instruction *i, bool coap, struct mst_tls_ctx **ret,
 				   struct session_pins *ret_pins, struct mst_diag *d);

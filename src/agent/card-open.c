@@ -22,7 +22,12 @@ uint16_t card_suite(const uint8_t ua[GBA_UA])
 
 	if (!memcmp(ua, gba_ua_tls13.b, GBA_UA))
 		return MST_TLS_PSK_13;
-	return ua[0] == 1 && ua[1] == 0 && ua[2] == 1 && mst_tls_psk_suite_known(suite) ? suite : 0;
+	return ua[0] == 1 && ua[1] == 0 && ua[2] == 1 && (mst_tls_psk_suite_known(suite) || mst_tls_cert_suite_known(suite)) ? suite : 0;
+}
+
+bool card_digest(const uint8_t ua[GBA_UA])
+{
+	return mst_tls_cert_suite_known(card_suite(ua));
 }
 
 bool card_ua(const struct agent_config *c, struct gba_ua *ret_ua)

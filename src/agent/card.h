@@ -52,5 +52,7 @@ MST_MUST_CHECK int card_check(const struct agent_config *c, struct card_reply *r
 MST_MUST_CHECK bool card_ua(const struct agent_config *c, struct gba_ua *ret_ua);
 /* Which suite of TLS 1.2 goes with it, or MST_TLS_PSK_13; 0: none that is built in. */
 uint16_t card_suite(const uint8_t ua[GBA_UA]);
+/* Its suite is one with a server's certificate: the key is proved inside, by HTTP Digest (TS 33.222 5.3). */
+bool card_digest(const uint8_t ua[GBA_UA]);
 
 #endif

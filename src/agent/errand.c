@@ -42,6 +42,7 @@ static void begin(struct agent *a, enum agent_errand errand)
 	a->quirks = agent_config_quirks(&a->cfg);
 	if (!card_ua(&a->cfg, &c.ua))
 		c.methods &= ~(UINT32_C(1) << MST_METHOD_GBA);       /* the configuration was looked at: it is one */
+	c.digest = card_digest(c.ua.b);
 	if (enrolee_bsf_of(mst_view_str(a->cfg.gba_bsf), &bsf, &tls)) {
 		memcpy(a->bsf_host, bsf.host, sizeof(a->bsf_host));
 		c.bsf_host = a->bsf_host;
@@ -196,14 +197,14 @@ static void open_wanted(struct agent *a)
 	struct enrolee_session s = enrolee_session(a->enrolee);
 	int r;
 
-	struct mst_tls_ctx *tls = s.ua ? session_tls_for(a, s.ua) : s.psk ? NULL : a->tls_mef;
-
 	close_session(a);
 	a->session = s.number;
 	agent_log(a, AGENT_DEBUG, "opening", "host", s.host, "identity",
 		  s.psk ? s.psk_identity : "certificate", NULL);
-	r = tls || (s.psk && !s.ua) ? session_open(a, a, s.at, tls, s.psk ? NULL : &a->pins_mef, s.key, s.psk_identity, &session_ops, &a->client) :
-				      MST_FAULT_CRYPTO;
+	if (s.psk)
+		r = session_open_key(a, a, s.at, s.ua, s.key, s.psk_identity, &session_ops, &a->client);
+	else
+		r = a->tls_mef ? session_open(a, a, s.at, a->tls_mef, &a->pins_mef, NULL, NULL, &session_ops, &a->client) : MST_FAULT_CRYPTO;
 	if (r)
 		enrolee_lost(a->enrolee, PROV_INTERNAL, mst_fault_text(r), agent_now(), agent_utc(a));
 }

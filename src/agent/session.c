@@ -6,6 +6,7 @@
 #include "agent/card.h"
 #include "agent/inside.h"
 #include "agent/lan.h"
+#include "agent/session-digest.h"
 #include "base/text.h"
 
 /* TLS judges validity by what we know of the time; 0 while that is nothing but a floor (lesson 15). */
@@ -75,20 +76,24 @@ int session_tls_psk(struct agent *a, bool coap, struct mst_tls_ctx **ret, struct
 	return mst_tls_ctx_new(&c, ret, d);
 }
 
-struct mst_tls_ctx *session_tls_for(struct agent *a, const uint8_t *ua)
+/* The TLS settings for a key that belongs to that Ua protocol. Borrowed; NULL after a fault. */
+static struct mst_tls_ctx *tls_for(struct agent *a, const uint8_t *ua)
 {
+	uint16_t suite = card_suite(ua);
+	bool digest = card_digest(ua);
 	struct mst_tls_config c = {
-		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = true,
-		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a), .psk_suite = card_suite(ua),
+		.profile = (enum mst_tls_profile)a->cfg.tls_profile, .require_ems = true, .allow_psk = !digest,
+		.now = session_utc, .now_arg = a, .clock_floor = agent_utc(a), .psk_suite = digest ? 0 : suite, .cert_suite = digest ? suite : 0,
+		.anchors = a->anchors, .n_anchors = digest ? a->n_anchors : 0,
 	};
 	struct mst_diag d = { 0 };
 
-	if (!c.psk_suite)
+	if (!suite)
 		return NULL;
-	if (a->tls_naf && a->tls_naf_suite == c.psk_suite)
+	if (a->tls_naf && a->tls_naf_suite == suite && !digest)      /* anchors and the time may be others now */
 		return a->tls_naf;
 	a->tls_naf = mst_tls_ctx_free(a->tls_naf);
-	a->tls_naf_suite = c.psk_suite;
+	a->tls_naf_suite = suite;
 	if (mst_tls_ctx_new(&c, &a->tls_naf, &d)) {
 		agent_log(a, AGENT_ERROR, "tls", "why", d.text, NULL);
 		a->tls_naf = NULL;
@@ -101,7 +106,6 @@ int session_open_maf(struct agent *a, void *owner, const struct enrolee_peer *at
 {
 	struct mst_quirks q = agent_config_quirks(&a->cfg);
 	bool naf = mst_is_naf_key(c);
-	struct mst_tls_ctx *tls = naf ? session_tls_for(a, c->ua) : NULL;
 	char identity[MST_ID_MAX];
 	struct mst_writer w = mst_writer_of(identity, sizeof(identity));
 	struct mst_diag d = { 0 };
@@ -114,11 +118,11 @@ int session_open_maf(struct agent *a, void *owner, const struct enrolee_peer *at
 	} else {
 		mst_key_id_spell(c->key_id, q.hex_lower, identity);
 	}
-	if ((naf && (!tls || at->coap)) || !w.ok)
+	if (!w.ok)
 		return MST_FAULT_CRYPTO;
 	r = inside_root_key(a, c, &key, &d);
 	if (!r)
-		r = session_open(a, owner, at, tls, NULL, &key, identity, ops, ret);
+		r = session_open_key(a, owner, at, naf ? c->ua : NULL, &key, identity, ops, ret);
 	mst_key_wipe(&key);
 	return r;
 }
@@ -129,12 +133,12 @@ int session_open_mef(struct agent *a, void *owner, const struct enrolee_peer *at
 	return session_open(a, owner, at, tls, tls ? pins : NULL, tls ? NULL : &a->psk, tls ? NULL : a->cfg.psk_identity, ops, ret);
 }
 
-int session_open(struct agent *a, void *owner, const struct enrolee_peer *at, struct mst_tls_ctx *tls, const struct session_pins *pins,
-		 const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops, struct mst_client **ret)
+static struct mst_client_config client_config(struct agent *a, const struct enrolee_peer *at, struct mst_tls_ctx *tls)
 {
 	const char *route = agent_config_route(&a->cfg, at->host, at->port);
 	struct mst_quirks q = agent_config_quirks(&a->cfg);
-	struct mst_client_config c = {
+
+	return (struct mst_client_config){
 		.base = a->base,
 		.tls = tls ? tls : at->coap ? a->dtls_psk : a->tls_psk,
 		.dialect = at->coap ? mst_coap_onem2m(q.coap_early) : MST_COAP_BARE,
@@ -142,18 +146,40 @@ int session_open(struct agent *a, void *owner, const struct enrolee_peer *at, st
 		.port = at->port,
 		.server_name = at->host,
 		.connect_to = route ? route : lan_route(a, at->host, at->port),
-		.psk = psk,
-		.psk_identity = psk_identity,
-		.pins = pins ? pins->v : NULL,
-		.n_pins = pins ? pins->n : 0,
 		.limits = { .header_octets = 16384, .body_octets = 65536 },
 		.connect_ms = a->cfg.open_timeout * 1000,
 		/* silence over datagrams says something about the key: before the enrolee's own time is over, which says nothing */
 		.handshake_ms = a->cfg.open_timeout * (at->coap ? 900 : 1000),
 		.answer_ms = a->cfg.answer_timeout * 1000,
 	};
+}
 
+int session_open(struct agent *a, void *owner, const struct enrolee_peer *at, struct mst_tls_ctx *tls, const struct session_pins *pins,
+		 const struct mst_key *psk, const char *psk_identity, const struct mst_client_ops *ops, struct mst_client **ret)
+{
+	struct mst_client_config c = client_config(a, at, tls);
+
+	c.psk = psk;
+	c.psk_identity = psk_identity;
+	c.pins = pins ? pins->v : NULL;
+	c.n_pins = pins ? pins->n : 0;
 	return mst_client_new(&c, ops, owner, ret);
+}
+
+int session_open_key(struct agent *a, void *owner, const struct enrolee_peer *at, const uint8_t *ua, const struct mst_key *key,
+		     const char *identity, const struct mst_client_ops *ops, struct mst_client **ret)
+{
+	struct mst_tls_ctx *tls = ua ? tls_for(a, ua) : NULL;
+	struct mst_client_config c;
+	int r;
+
+	if (ua && (!tls || at->coap))
+		return MST_FAULT_CRYPTO;
+	if (!ua || !card_digest(ua))
+		return session_open(a, owner, at, tls, NULL, key, identity, ops, ret);
+	c = client_config(a, at, tls);
+	r = session_digest(a->crypto, at->host, identity, key, &c);
+	return r ? r : mst_client_new(&c, ops, owner, ret);
 }
 
 mst_time session_speaks_until(const struct mst_peer *p)

@@ -405,6 +405,42 @@ def test_a_key_that_the_bsf_has_flushed_before_it_was_used(inst):
     node.enrolled()
 
 
+def test_https_and_digest(inst):
+    """TS 33.222 5.3: the MAF shows its certificate, each request is proved with B-TID and key; a key that is not taken is bootstrapped anew."""
+    node, begin = SimNode(inst), mark(inst)
+    digest = f'anchors = "{inst.dir}/keeper/ca.pem";\ngba = {{ ua = "010001c02b"; }};\n'
+    node.configure(digest + 'crash_at = "pending-saved";\n')
+    assert node.run_once().returncode == -signal.SIGKILL
+    dead = node.sessions()[0]["btid"]
+    inst.muster("gba", "flush", node.impi)
+    node.configure(digest)
+    with Running(node) as agent:
+        agent.wait_log("enrolled key")
+    c = node.enrolled()
+    assert c["keyID"] != dead and dead not in node.at_the_maf(), c
+    assert [e["who"] for e in told(inst, begin, dead, what="maf.psk-refused")] == [f"3GPP-bootstrapping;{dead}"], told(inst, begin)
+    assert not told(inst, begin, what="maf.refused"), "no answer to a challenge was wrong"
+    via = run("sqlite3", inst.dir / "store/muster.db", f"SELECT via FROM credential WHERE key_id = '{c['keyID']}'").stdout
+    assert via.startswith("ua:010001C02B@"), via
+    # what else goes to the MAF goes so, too
+    made = node.agent("key", "register", "--target", f"//{inst.sp}/PEER1", "--json")
+    assert made.returncode == 0, made.stderr + inst.log_text()
+    assert node.agent("key", "delete", json.loads(made.stdout)["keyID"]).returncode == 0
+    # whoever is not the MAF is not even asked for a challenge; nothing replaces what is in use
+    node.configure(f'anchors = "{inst.south.dir}/keeper/ca.pem";\ngba = {{ ua = "010001c02b"; }};\n')
+    again(node, "instruction-failed .*maf.open")
+    assert node.reports()[-1] == ("gba", "untrusted") and node.key() == c["keyID"], node.status()["reports"]
+    node.configure(digest)
+    assert node.works()
+    # a card that keeps Ks derives that key as well; the suite that oneM2M demands
+    node = SimNode(inst, uicc="GBA_U", card_gba="yes")
+    node.configure(digest.replace("c02b", "c023"))
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    node.enrolled()
+    assert "card.naf-key" in [s["arrow"] for s in node.status()["steps"]]
+
+
 @pytest.fixture(scope="module", name="south")
 def the_other_operator(inst):
     inst.south.start()
