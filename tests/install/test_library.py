@@ -11,7 +11,6 @@ import pytest
 from support import AGENT, Installation, secret_text
 from test_card import Reader
 from test_fig1_gba import SimNode
-from test_gba_card import through
 from test_install import run
 from usim import Usim
 
@@ -123,7 +122,7 @@ def test_sim_enrolee(built, pkg, tmp_path):
     inst.subscription()
 
     def program(node):           # nsenter begins in another directory
-        return (*through(reader), built / "sim-enrolee", node.dir / "s", node.dir / "seal.key", node.dir / "instructions.json", "Virtual PCD 00 00",
+        return (*reader.beside(), built / "sim-enrolee", node.dir / "s", node.dir / "seal.key", node.dir / "instructions.json", "Virtual PCD 00 00",
                 "127.0.0.1")
     try:
         for uicc in ("GBA_U", None):

@@ -193,9 +193,9 @@ def test_nobody_there(world):
                   {"kind": "discovery", "method": "bbn", "uri": "https://bbn.invalid/"},
                   {"kind": "discovery", "method": "bbn", "uri": f"coaps://localhost:{free_port()}/"},
                   {"kind": "discovery", "method": "bbn", "uri": "coaps://bbn.invalid/"},
-                  world.instruction(uri=f"coaps://{world.mef}"))        # of a MEF there is HTTPS only
+                  world.instruction(uri=f"coaps://{world.mef}"))        # this MEF has HTTPS only
     assert node.run_once().returncode == 1
-    assert [r for _, r in reasons(node)] == ["unreachable"] * 4 + ["unsupported"]
+    assert [r for _, r in reasons(node)] == ["unreachable"] * 5
 
 
 def test_makers_node_sends_to_owners(world):
