@@ -124,7 +124,7 @@ static enum enrolee_state begin_maf(struct enrolee *e, enum mmaf_job job, mst_ms
 /* Kpsa: to be proven in a session with the CSE. The same for a slot alone, so that it reads what the slot says. */
 static enum enrolee_state begin_cse(struct enrolee *e, mst_ms now)
 {
-	if (!enrolee_peer_of(mst_view_str(e->cred.registrar_poa[0]), &e->maf))
+	if (!enrolee_https_of(mst_view_str(e->cred.registrar_poa[0]), &e->maf))
 		return failed(e, PROV_MALFORMED, "the CSE's point of access is not https://fqdn[:port][/path]");
 	if (!put_identity(e))
 		return failed(e, PROV_UNSUPPORTED, "the B-TID with its prefix is longer than a TLS identity may be: send it bare");

@@ -83,7 +83,8 @@ static bool put_default_maf(struct enrolee *e)
 
 /*
  * The CSE that the key is for is the node's registrar. First stands where it is as the NAF of its name: a point of access of that name
- * that it was told, else https on the usual port (TS-0001 6.5.1.1: the public domain name is what DNS resolves).
+ * that it was told, else https on the usual port (TS-0001 6.5.1.1: the public domain name is what DNS resolves). By https alone: a NAF
+ * key is for one suite of TLS (TS 33.220 H.3).
  */
 static bool put_cse(struct enrolee *e)
 {
@@ -94,7 +95,7 @@ static bool put_cse(struct enrolee *e)
 	struct mst_writer w = mst_writer_of(poa, sizeof(poa));
 
 	c->maf_uri[0] = '\0';
-	while (at < c->n_registrar_poa && !(enrolee_peer_of(mst_view_str(c->registrar_poa[at]), &p) && mst_view_eq_str(mst_view_str(p.host), e->naf)))
+	while (at < c->n_registrar_poa && !(enrolee_https_of(mst_view_str(c->registrar_poa[at]), &p) && mst_view_eq_str(mst_view_str(p.host), e->naf)))
 		at++;
 	mst_put_str(&w, at < c->n_registrar_poa ? c->registrar_poa[at] : "https://");
 	mst_put_str(&w, at < c->n_registrar_poa ? "" : e->naf);

@@ -63,7 +63,8 @@ bool mst_leads_home(const struct mst_instruction *i, const struct mst_root_cred 
 	struct enrolee_peer mef;
 	bool tls;
 
-	return enrolee_bsf_of(i->uri, &mef, &tls) && same_target(i, c) &&
+	/* a MEF by HTTPS or CoAPS, or a BSF */
+	return (enrolee_peer_of(i->uri, &mef) || enrolee_bsf_of(i->uri, &mef, &tls)) && same_target(i, c) &&
 	       mst_id_equal(MST_ID_FQDN, i->admin_fqdn, mst_view_str(c->admin_fqdn)) &&
 	       mst_id_equal(MST_ID_FQDN, mst_view_str(mef.host), mst_view_str(c->mef_fqdn));
 }

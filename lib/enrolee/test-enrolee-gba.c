@@ -390,6 +390,10 @@ static void where_the_cse_is(void **state)
 		{ "", { "https://in-cse.sp.example.com" } },
 		{ CSE_CFG("\"https://a.example\""), { "https://in-cse.sp.example.com", "https://a.example" } },
 		{ CSE_CFG("\"http://in-cse.sp.example.com\""), { "https://in-cse.sp.example.com", "http://in-cse.sp.example.com" } },
+		/* a NAF key is no key for DTLS */
+		{ CSE_CFG("\"coaps://in-cse.sp.example.com\""), { "https://in-cse.sp.example.com", "coaps://in-cse.sp.example.com" } },
+		{ CSE_CFG("\"coaps://in-cse.sp.example.com\",\"https://in-cse.sp.example.com:8443\""),
+		  { "https://in-cse.sp.example.com:8443", "coaps://in-cse.sp.example.com" } },
 		{ CSE_CFG("\"https://a.example\",\"https://b.example\",\"https://c.example\",\"https://d.example\""),
 		  { "https://in-cse.sp.example.com", "https://a.example", "https://b.example", "https://c.example" } },
 		{ CSE_CFG("\"https://a.example\",\"https://b.example\",\"https://c.example\",\"https://IN-CSE.sp.example.com:1\""),

@@ -13,6 +13,7 @@ static enum muster_reason reason_of(enum mst_tls_end why)
 	case MST_TLS_TRUNCATED:
 	case MST_TLS_UNREACHABLE:
 	case MST_TLS_NAME_UNKNOWN: return MUSTER_UNREACHABLE;
+	case MST_TLS_SILENT:
 	case MST_TLS_TIMEOUT: return MUSTER_TIMEOUT;
 	case MST_TLS_NO_COMMON_SUITE: return MUSTER_UNSUPPORTED;
 	case MST_TLS_EXPIRED: return MUSTER_EXPIRED;

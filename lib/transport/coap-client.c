@@ -197,10 +197,12 @@ static bool step_resolving(struct mst_coap_client *c)
 }
 
 /* Over datagrams a wrong key is silence at both ends: what does not open is no record (RFC 6347 4.1.2.7). */
-static const char *silence(const struct mst_coap_client *c)
+static bool silent(struct mst_coap_client *c)
 {
-	return c->psk.n && c->t.ssl && SSL_get_state(c->t.ssl) == TLS_ST_CW_FINISHED ?
-	               "the server does not answer to the proof of the key; a wrong identity or key shows as this" : "handshake not finished in time";
+	bool proven = c->psk.n && c->t.ssl && SSL_get_state(c->t.ssl) == TLS_ST_CW_FINISHED;
+
+	return next_address(c, proven ? MST_TLS_SILENT : MST_TLS_TIMEOUT, proven ?
+	                    "the server does not answer to the proof of the key; a wrong identity or key shows as this" : "handshake not finished in time");
 }
 
 static bool step_handshake(struct mst_coap_client *c)
@@ -340,11 +342,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	c->running = true;
 	if (coap_clock() >= c->until) {
 		if (c->state == HANDSHAKE)
-			(void)next_address(c, MST_TLS_TIMEOUT, silence(c));
+			(void)silent(c);
 		else
 			(void)end(c, MST_TLS_TIMEOUT, c->state == RESOLVING ? "name not resolved in time" : "no whole answer in time");
 	} else if (c->state == HANDSHAKE && !dtls_timer(&c->t)) {
-		(void)next_address(c, MST_TLS_TIMEOUT, silence(c));
+		(void)silent(c);
 	}
 	run(c);
 }

@@ -29,6 +29,7 @@ static const struct { const char *text, *remedy; } words[] = {
 	[MST_TLS_PROTOCOL] = { "protocol error", "check that the peer speaks TLS, and HTTP/1.1, on this port" },
 	[MST_TLS_TOO_LARGE] = { "answer too large", "check that the right service answers on this port" },
 	[MST_TLS_BUSY] = { "too busy", "try again later; raise the limits or add listeners when it lasts" },
+	[MST_TLS_SILENT] = { "timed out", "check key identity and key at both ends; if they are right, look at the network path" },
 };
 
 const char *mst_tls_end_text(enum mst_tls_end e)

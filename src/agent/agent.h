@@ -270,6 +270,8 @@ MST_MUST_CHECK int session_tls_psk(struct agent *a, bool coap, struct mst_tls_ct
 /* No server is heard after its certificate's end: a bound for the time that it may tell. A key that proves it has none. */
 mst_time session_speaks_until(const struct mst_peer *p);
 enum prov_reason session_reason(enum mst_tls_end why);
+/* The same of a session with a root credential. Over datagrams a key that is not taken shows as silence; it is to lead to the MEF as an alert does. */
+enum prov_reason session_root_reason(enum mst_tls_end why);
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail);
 MST_MUST_CHECK int session_answer(const struct mst_http_msg *m, struct mst_response *ret_a,
 				  struct mst_diag *d);

@@ -247,7 +247,7 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 
 	(void)c;
 	session_detail(text, sizeof(text), why, detail);
-	mmaf_lost(a->check, session_reason(why), text, agent_now(), agent_utc(a));
+	mmaf_lost(a->check, session_root_reason(why), text, agent_now(), agent_utc(a));
 	drive(a);
 	agent_turn(a);
 }
@@ -284,7 +284,7 @@ static bool begin_cse(struct agent *a)
 	const struct mst_root_cred *c = &a->active;
 	struct enrolee_peer cse;
 
-	return enrolee_peer_of(mst_view_str(c->registrar_poa[0]), &cse) &&
+	return enrolee_https_of(mst_view_str(c->registrar_poa[0]), &cse) &&
 	       session_open_maf(a, a, &cse, c, &cse_ops, &a->check_client) == 0;
 }
 

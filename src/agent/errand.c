@@ -172,6 +172,7 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 {
 	struct agent *a = owner;
 	char text[MST_DIALOG_DETAIL], end[MST_DIALOG_DETAIL];
+	bool root = enrolee_session(a->enrolee).psk && !enrolee_session(a->enrolee).exports;     /* with MAF or CSE */
 
 	(void)c;
 	/* The instruction names the MEF only; who failed may be the MAF that it led to. */
@@ -183,7 +184,7 @@ static void on_end(void *owner, struct mst_client *c, enum mst_tls_end why, cons
 		agent_doubt_time(a);
 	if (!enrolee_session(a->enrolee).psk && enrolee_point(a->enrolee) <= ENROLEE_AT_MEF_OPENED)
 		own_session_ended(a, why);
-	enrolee_lost(a->enrolee, session_reason(why), text, agent_now(), agent_utc(a));
+	enrolee_lost(a->enrolee, root ? session_root_reason(why) : session_reason(why), text, agent_now(), agent_utc(a));
 	agent_turn(a);
 }
 

@@ -148,7 +148,8 @@ static struct mst_client_config client_config(struct agent *a, const struct enro
 		.connect_to = route ? route : lan_route(a, at->host, at->port),
 		.limits = { .header_octets = 16384, .body_octets = 65536 },
 		.connect_ms = a->cfg.open_timeout * 1000,
-		.handshake_ms = a->cfg.open_timeout * 1000,
+		/* silence over datagrams says something about the key: before the enrolee's own time is over, which says nothing */
+		.handshake_ms = a->cfg.open_timeout * (at->coap ? 900 : 1000),
 		.answer_ms = a->cfg.answer_timeout * 1000,
 	};
 }
@@ -198,6 +199,7 @@ enum prov_reason session_reason(enum mst_tls_end why)
 	case MST_TLS_TRUNCATED:
 	case MST_TLS_UNREACHABLE:
 	case MST_TLS_NAME_UNKNOWN: return PROV_UNREACHABLE;
+	case MST_TLS_SILENT:
 	case MST_TLS_TIMEOUT: return PROV_TIMEOUT;
 	case MST_TLS_NO_COMMON_SUITE: return PROV_UNSUPPORTED;
 	case MST_TLS_NO_CERTIFICATE: return PROV_NOT_AUTHENTICATED;
@@ -218,6 +220,11 @@ enum prov_reason session_reason(enum mst_tls_end why)
 	case MST_TLS_BUSY: return PROV_BUSY;
 	}
 	return PROV_INTERNAL;
+}
+
+enum prov_reason session_root_reason(enum mst_tls_end why)
+{
+	return why == MST_TLS_SILENT ? PROV_NOT_AUTHENTICATED : session_reason(why);
 }
 
 void session_detail(char *out, size_t cap, enum mst_tls_end why, const char *detail)

@@ -89,6 +89,8 @@ static void home(void **state)
 		{ "https://mef.north.example", "maf.north.example", "south.example", false },
 		{ "ftp://mef.north.example", "maf.north.example", "north.example", false },
 		{ "http://mef.north.example", "maf.north.example", "north.example", true },
+		{ "coaps://mef.north.example:5685", "maf.north.example", "north.example", true },
+		{ "coaps://mef.south.example", "maf.north.example", "north.example", false },
 	};
 	struct mst_root_cred c = { .mef_fqdn = "mef.north.example", .maf_fqdn = "maf.north.example", .admin_fqdn = "north.example" };
 

@@ -252,6 +252,18 @@ def test_a_wrong_secret_is_silence(inst):
     inst.wrong_secret = True         # test_what_the_operator_hears_late()
 
 
+def test_silence_of_the_maf_leads_to_the_mef(inst):
+    """Lessons 5 and 6: by HTTPS an alert sends a node to ask its MEF; silence says as much by CoAP, and as little."""
+    node = coaps(inst, inst.node(next(COUNT)))
+    assert node.run_once().returncode == 0, inst.log_text()
+    coaps(inst, node, 'open_timeout = "4s";\n')
+    inst.muster("node", "revoke", node.id, "--reason", "stolen from a van")
+    asked = node.agent("check", "--json")
+    said = json.loads(asked.stdout)
+    assert asked.returncode == 1 and (said["result"], said["ok"]) == ("lost", False), (asked.stdout, asked.stderr)
+    assert "MEF" in said["words"], said
+
+
 def test_over_a_bad_network(inst):
     """Lost, doubled, turned round: every step is done once, and no datagram had to be cut on its way."""
     with contextlib.ExitStack() as stack:
