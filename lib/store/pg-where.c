@@ -51,7 +51,10 @@ static bool is_local(const char *host)
 
 static bool is_loopback(const char *host)
 {
-	return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
+	struct in_addr a;
+
+	/* an address, and no name that begins like one */
+	return !strcmp(host, "localhost") || !strcmp(host, "::1") || (inet_pton(AF_INET, host, &a) == 1 && ntohl(a.s_addr) >> 24 == 127);
 }
 
 static int wrong(struct mst_diag *d, const char *what)

@@ -277,6 +277,7 @@ static void words(void **state)
 		{ "postgresql:dbname=m user=m host=localhost,db.example.com sslmode=require", "host db.example.com is another machine" },
 		{ "postgresql:dbname=m user=m host=localhost hostaddr=192.0.2.7", "is another machine" },
 		{ "postgresql:dbname=m user=m hostaddr=127.0.0.1,192.0.2.7", "host 192.0.2.7 is another machine" },
+		{ "postgresql:dbname=m user=m host=127.db.example.com", "host 127.db.example.com is another machine" },
 		{ "postgresql:dbname=m user=m host=db.example.com sslmode=verify-full", "sslrootcert=FILE" },
 	};
 	static const char *const good[] = {
