@@ -117,8 +117,9 @@ static int rotate(void)
 static int accept_log(void)
 {
 	static uint64_t seq;
-	struct mst_log_seal s = { .seq = ++seq, .when = NOW };
+	struct mst_log_seal s = { .seq = seq + 1, .when = NOW };
 
+	seq++;
 	return k->ops->seal_log(k, &s, true);
 }
 

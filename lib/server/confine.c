@@ -69,10 +69,11 @@ static void directory_of(const char *path, char dir[MST_CONF_PATH])
 /* A directory with something of the installation in it is nobody's to read as a whole. */
 static bool holds_ours(const struct mst_conf *c, const char *dir)
 {
-	const char *const ours[] = { c->keeper, c->file, c->run, mst_store_file(c->store) };
+	const char *store = mst_store_file(c->store);
+	const char *const ours[] = { c->keeper, c->file, c->run, store ? store : "" };
 	size_t n = strlen(dir);
 
-	for (size_t i = 0; i < MST_COUNT(ours) && ours[i]; i++)
+	for (size_t i = 0; i < MST_COUNT(ours); i++)
 		if (strncmp(ours[i], dir, n) == 0 && (!ours[i][n] || ours[i][n] == '/'))
 			return true;
 	return false;

@@ -120,9 +120,10 @@ int admin_keeper_dead(struct admin *q)
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	whole = s.seen < DEAD_PIECE;
+	part += whole;
 	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:I, s:o*, s:I, s:I, s:b}", "keys", (json_int_t)s.seen, "dead", (json_int_t)s.n, "first", s.n ?
-						     json_string(s.first) : NULL, "part", (json_int_t)(part + whole), "after",
-						     (json_int_t)(whole ? 0 : s.after), "done", whole && part + 1 == MST_WRAPPED_AV));
+						     json_string(s.first) : NULL, "part", (json_int_t)part, "after",
+						     (json_int_t)(whole ? 0 : s.after), "done", whole && part == MST_WRAPPED_AV));
 }
 
 int admin_keeper_show(struct admin *q)
