@@ -252,14 +252,15 @@ static void forget_kept(struct mst_client *c)
 /* On its way: with its proof, when there is somebody who makes one. */
 static int queue(struct mst_client *c, struct mst_view octets)
 {
+	size_t cap = octets.n + (c->proof ? MST_CLIENT_PROOF_OCTETS : 0);
 	struct mst_writer w;
 	bool fits;
 
-	c->out_n = octets.n + (c->proof ? MST_CLIENT_PROOF_OCTETS : 0);
-	c->out = malloc(c->out_n);
+	c->out = malloc(cap);
 	if (!c->out)
 		return MST_FAULT_MEMORY;
-	w = mst_writer_of(c->out, c->out_n);
+	c->out_n = cap;
+	w = mst_writer_of(c->out, cap);
 	fits = !c->proof || c->proof->put(c->proof_arg, octets, &w);
 	if (!c->proof)
 		mst_put(&w, octets);
@@ -267,6 +268,7 @@ static int queue(struct mst_client *c, struct mst_view octets)
 		mst_wipe(c->out, c->out_n);
 		free(c->out);
 		c->out = NULL;
+		c->out_n = 0;
 		return MST_FAULT_BUG;
 	}
 	c->out_n = w.n;
