@@ -240,6 +240,7 @@ def hourly(world):
     return node, holds(node)[1]
 
 
+@pytest.mark.faketime
 def test_the_new_provider_is_away_for_longer_than_the_key_lives(world):
     """Nobody answers at south, and the key of north comes to its end: it is renewed with north between the tries, wherever the power
     goes, and works all the time; when south is there the move is completed, and what north gave last is dead. Only the node's clock

@@ -175,6 +175,7 @@ def test_a_command_is_carried_out_once(inst, power):
     assert [c["status"] for c in node.status()["managed"]["commands"]] == [20, 20]
 
 
+@pytest.mark.faketime
 def test_a_registration_with_somebody_else_is_prolonged(inst):
     """What MO_NODE led to is prolonged like the node's own before it ends (8.3.5.2.5): by the agent that runs, and by one that runs
     once, with the node's clock near the end; one that is gone at the MEF is told and left alone."""

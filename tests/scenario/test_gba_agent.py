@@ -319,17 +319,18 @@ def test_settings_that_cannot_be(tmp_path, bsf, maf):
         assert done.returncode == 1 and says in done.stderr, (says, done.stderr)
 
 
-if "MST_SANITIZED" not in os.environ:      # libfaketime and the sanitizers' runtime do not get along
-    def test_with_the_clock_at_1970(tmp_path, bsf, maf):
-        """Lesson 15: the BSF's clock counts, and is proven by the key."""
-        node = SimNode(tmp_path / "n", maf, bsf)
-        env = {**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME": "1970-01-01 00:10:00", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        done = node.run_once(env=env)
-        assert done.returncode == 0, done.stderr
-        c = enrolled(node, bsf, maf)
-        assert abs(time.time() + 3600 - datetime.datetime.strptime(c["notAfter"], "%Y%m%dT%H%M%S").replace(tzinfo=datetime.timezone.utc).timestamp()) < 300, c
+@pytest.mark.faketime
+def test_with_the_clock_at_1970(tmp_path, bsf, maf):
+    """Lesson 15: the BSF's clock counts, and is proven by the key."""
+    node = SimNode(tmp_path / "n", maf, bsf)
+    env = {**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME": "1970-01-01 00:10:00", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    done = node.run_once(env=env)
+    assert done.returncode == 0, done.stderr
+    c = enrolled(node, bsf, maf)
+    assert abs(time.time() + 3600 - datetime.datetime.strptime(c["notAfter"], "%Y%m%dT%H%M%S").replace(tzinfo=datetime.timezone.utc).timestamp()) < 300, c
 
 
+@pytest.mark.faketime
 def test_a_sim_key_is_renewed_on_the_way_elsewhere(tmp_path, bsf, maf):
     """Decision 0030 with a SIM: told to go to a provider who does not answer, the node bootstraps again with its operator between two
     tries, when its key comes to its end as its own clock sees it."""
