@@ -1,5 +1,5 @@
-"""A process that is taken over can do its own duty and nothing else. Each kind of musterd's processes, and the agent, are
-real ones in a running installation; calls are made by their own thread inside their own sandbox, as an intruder's code would
+"""A process that is taken over can do its own duty and nothing else. Each kind of musterd's processes, the agent and
+muster-naf are real ones that run; calls are made by their own thread inside their own sandbox, as an intruder's code would
 make them. All run as root here: what refuses is the sandbox alone, not the owner of a file.
 """
 import contextlib
