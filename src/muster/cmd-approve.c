@@ -95,6 +95,8 @@ static int approve_show(struct muster *m, int argc, char **argv)
 	print_one(a);
 	say("content: %s", shown(text_of(a, "body")));
 	say("until:   %s", human_time(text_of(a, "expires")));
+	if (*text_of(a, "reason"))
+		say("reason:  %s", shown(text_of(a, "reason")));
 	say("digest:  %s", hex);
 	json_decref(a);
 	return EXIT_DONE;

@@ -113,6 +113,7 @@ def test_one_asks_and_another_one_says_yes(inst):
     assert generation(inst) == before
     assert what(inst) == ["approval.asked", "approval.same-person", "approval.mismatch"], what(inst)
     # the power goes; what was asked for is there still
+    other = say(inst, BERT, "POST", "/v1/events/export", {})[1]["approval"]
     kill(inst)
     inst.start()
     status, body = give(inst, BERT, a)
@@ -122,10 +123,23 @@ def test_one_asks_and_another_one_says_yes(inst):
     assert done["state"] == "done" and done["endedBy"] == BERT, done
     (event,) = [e for e in map(json.loads, run_muster(inst, "--json", "events", "--what", "keeper.rotation").stdout.splitlines())]
     assert event["who"] == f"uid 0, yes by uid {BERT}", event
-    # once
+    # once; also when the power goes before the store has it that it was done, or somebody writes there that it waits
     status, body = give(inst, BERT, a)
     assert status == 409 and "it is done" in body["error"]["text"], body
+    with sqlite3.connect(inst.dir / "store/muster.db", timeout=30) as db:
+        db.execute("UPDATE approval SET state = 0, reason = '' WHERE id = ?", (a["id"],))
+    status, body = give(inst, BERT, a)
+    assert status == 409 and "a new key-encryption key is in use since" in body["error"]["text"], body
     assert generation(inst) == before + 1
+    # what waited meanwhile is over with it, is told why, and is asked for anew
+    assert not ask(inst, "approve", "list")["approvals"]
+    shown = run_muster(inst, "approve", "show", other["id"]).stdout
+    assert "expired" in shown and "ask for it anew" in shown, shown
+    status, body = give(inst, CARL, other)
+    assert status == 409 and "it is expired: a new key-encryption key is in use since" in body["error"]["text"], body
+    status, body = say(inst, BERT, "POST", "/v1/events/export", {})
+    assert status == 202 and body["approval"]["id"] != other["id"], body
+    assert give(inst, CARL, body["approval"])[0] == 200
 
 
 def test_what_was_changed_meanwhile_is_not_done(inst):
