@@ -379,8 +379,10 @@ int approve_page(struct muster *m, int argc, char **argv)
 	if (r != EXIT_DONE)
 		return r;
 	p = calloc(1, sizeof(*p));
-	if (!p)
-		out_of_memory();
+	if (!p) {
+		complain("not enough memory");
+		return EXIT_FAULT;
+	}
 	p->m = m;
 	p->door.cookie = "muster-approve=";
 	p->used = now_ms();

@@ -66,7 +66,7 @@ def ask(inst, *args, status=0):
 
 def say(inst, uid, method, path, body=None):
     """What a user of that number gets from the socket."""
-    text = "" if body is None else json.dumps(body)
+    text = "" if body is None else json.dumps(body, ensure_ascii=False)
     done = subprocess.run(["/usr/bin/python3", "-c", CLIENT, str(inst.sock), method, path, text], user=uid, group=uid, extra_groups=[], cwd="/",
                           capture_output=True, check=True, timeout=60)
     head, _, content = done.stdout.partition(b"\r\n\r\n")
@@ -271,7 +271,7 @@ def test_a_second_person_at_the_page(inst, page, browser):
     """Who asked for what, when, until when, and what exactly; yes, no, and taken back. In a real browser, and one yes by the keyboard alone."""
     run_muster(inst, "subscription", "add", "sub-2", "--sp", inst.sp, "--maf", inst.maf, "--maf-uri", f"https://{inst.maf}:{inst.maf_port}", "--until", "+30d")
     a = say(inst, CARL, "POST", "/v1/subscriptions/sub-2/end", {"reason": "<img src=x onerror=document.title=1>"})[1]["approval"]
-    own = say(inst, BERT, "POST", "/v1/gba/flush", {"of": "x", "reason": "lost"})[1]["approval"]
+    own = say(inst, BERT, "POST", "/v1/gba/flush", {"of": "x", "reason": "lost\u202e"})[1]["approval"]
     browser.get(page["url"])
     wait(browser, lambda b: b.find_element(By.ID, "login").is_displayed())
     browser.find_element(By.ID, "code").send_keys("00000000\n")
@@ -284,6 +284,7 @@ def test_a_second_person_at_the_page(inst, page, browser):
     assert f"uid {BERT}" in browser.find_element(By.ID, "device").text and browser.title == "muster: a second person"
     assert a["nonce"] not in browser.page_source and not browser.find_elements(By.TAG_NAME, "img")
     assert browser.execute_script("return document.documentElement.scrollWidth") <= WIDTH
+    assert r'"lost\u202e"' in card(browser, own).text, "what nobody sees is shown as what it is"
     # what one asked for oneself one can take back, no more
     assert not [b for b in card(browser, own).find_elements(By.TAG_NAME, "button") if "yes" in b.text.lower()]
     said = browser.execute_async_script("ask('POST', 'give', arguments[0]).catch((e) => e).then((e) => arguments[1](e.message))", {"id": own["id"], "digest": digest(own)})
@@ -307,6 +308,7 @@ def test_what_the_page_is_refused(inst, page, browser):
     """Each in words: it was refused meanwhile, it is another content, it was taken and not done, nobody is there."""
     gone_cert, other, late = (say(inst, CARL, "POST", path, body)[1]["approval"] for path, body in (
         ("/v1/certificates/0123456789ABCDEF/revoke", {}), ("/v1/events/export", {}), ("/v1/gba/flush", {"of": "y", "reason": "z"})))
+    browser.refresh()                                # its session goes on
 
     def yes(a):
         button(card(browser, a), "Say yes …").click()

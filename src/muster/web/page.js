@@ -56,13 +56,17 @@ function inside(yes) {
   if (yes) refresh();
 }
 
+// Signs that nobody sees, or that turn what stands around them, as what they are: who reads it must see what the digest is of.
+const UNSEEN = /[\u0000-\u001f\u007f-\u00a0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]/g;
+function plain(text) { return String(text).replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`); }
+
 function meaning(request) {
   for (const [pattern, title, more] of MEANS) {
     const m = request.match(pattern);
     if (!m) continue;
     let name = m[1] || '';
     try { name = decodeURIComponent(name); } catch { /* as it is */ }
-    return [title, more.replace('{}', () => name)];
+    return [title, more.replace('{}', () => plain(name))];
   }
   return ['Another request', 'This page does not know it: read it, or refuse it.'];
 }
@@ -95,7 +99,7 @@ function card(a) {
   one.setAttribute('aria-label', `${a.id}: ${title}`);
   part('h2').textContent = `${a.id}: ${title}`;
   part('.hint').textContent = more;
-  for (const name of ['by', 'asked', 'until', 'request', 'content', 'digest']) part(`.${name}`).textContent = a[name];
+  for (const name of ['by', 'asked', 'until', 'request', 'content', 'digest']) part(`.${name}`).textContent = plain(a[name]);
   part('.no').textContent = a.own ? 'Take it back' : 'Say no';
   if (a.own) {
     part('.yes').remove();
