@@ -172,6 +172,7 @@ static void do_session(struct page *p, struct mst_conn *c, const json_t *q)
 	} else if (!mst_page_begin(&p->door, mst_crypto_openssl(), now_ms(), cookie)) {
 		refuse(p, c, 500, "", "no randomness");
 	} else {
+		p->used = now_ms();
 		mst_page_answer(c, &(struct mst_page_answer){ 204, NULL, cookie, MST_VIEW_NONE }, p->out, OUT_MAX);
 		mst_wipe(cookie, sizeof(cookie));
 	}
@@ -238,7 +239,8 @@ static void run_op(struct page *p, struct mst_conn *c, const struct page_op *op,
 {
 	json_t *q = mst_page_is_json(m) ? json_loadb((const char *)m->body.p, m->body.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
 
-	p->used = now_ms();
+	if (!op->open)
+		p->used = now_ms();
 	if (json_is_object(q))
 		op->run(p, c, q);
 	else
