@@ -413,6 +413,16 @@ def test_a_key_that_the_bsf_has_flushed_before_it_was_used(inst):
     node.enrolled()
 
 
+@pytest.mark.parametrize("ua, via", [("01000100a8", "01000100A8"), ("010001c037", "010001C037"), ("tls13", "0100000007")])
+def test_every_suite_of_the_node_is_one_of_the_maf(inst, ua, via):
+    """gba.ua: what muster-agent(1) offers besides the default (TS 33.220 H.3) is taken by a MAF of ours as init makes it."""
+    node = SimNode(inst)
+    node.configure(f'gba = {{ ua = "{ua}"; }};\n')
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    assert run("sqlite3", inst.dir / "store/muster.db", f"SELECT via FROM credential WHERE key_id = '{node.enrolled()['keyID']}'").stdout.startswith(f"ua:{via}@")
+
+
 def test_https_and_digest(inst):
     """TS 33.222 5.3: the MAF shows its certificate, each request is proved with B-TID and key; a key that is not taken is bootstrapped anew."""
     node, begin = SimNode(inst), mark(inst)

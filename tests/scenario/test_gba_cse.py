@@ -332,6 +332,9 @@ def test_openssl_comes_with_its_sim(s, form):
 
 def test_each_suite_has_its_key(s):
     x = s.bsf.add(Subscriber("//sp.example/CSE2"))
+    for ua, cipher in (("01000100A8", "PSK-AES128-GCM-SHA256"), ("010001C037", "ECDHE-PSK-AES128-CBC-SHA256")):
+        comes_in(s, x.btid, x.key(s.name, ua), ("-tls1_2", "-cipher", cipher), x.uid)
+        assert s.cse.came[-1]["cipher"] == cipher
     comes_in(s, x.btid, x.key(s.name, UA_13), ("-tls1_3",), x.uid)
     assert s.cse.came[-1]["version"] == "TLSv1.3"
     s_client(s, x.btid, x.key(s.name, UA_AE), "-tls1_3").end(1)
