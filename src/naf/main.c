@@ -136,7 +136,9 @@ static bool make_tls(struct naf_settings *s)
 	if (good && (mst_pem_next((struct mst_view){ pem, pem_n }, &at, "PRIVATE KEY", key, sizeof(key), &key_n, &d) || !key_n))
 		good = wrong("--key", s->key, "no PRIVATE KEY (PKCS#8, PEM) stands in it");
 	if (good) {
-		struct mst_tls_config bsf = { .profile = s->profile, .chain_pem = { chain, chain_n }, .key_pkcs8 = { key, key_n }, .anchors = anchors,
+		/* the profile is what nodes are met with; between servers there is always an AEAD, without which there is no HTTP/2 */
+		struct mst_tls_config bsf = { .profile = s->profile == MST_TLS_ONEM2M ? MST_TLS_BOTH : s->profile,
+					      .chain_pem = { chain, chain_n }, .key_pkcs8 = { key, key_n }, .anchors = anchors,
 					      .n_anchors = n_anchors, .h2 = true };
 
 		if (mst_tls_ctx_new(&bsf, &s->tls_bsf, &d) || mst_tls_ctx_new(&nodes, &s->tls, &d))

@@ -84,6 +84,7 @@ class FakeBsf:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{prefix}.pem", f"{prefix}.key")
         context.load_verify_locations(client_anchor)
+        context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")       # of TLS 1.2: with nothing else there is HTTP/2 (RFC 9113 9.2.2)
         context.verify_mode = ssl.CERT_REQUIRED
         return context
 

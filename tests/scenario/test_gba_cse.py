@@ -24,6 +24,8 @@ from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, ru
 NAF = str(BUILD / "src/naf/muster-naf")
 UA_AE, UA_13 = "01000100AE", "0100000007"
 AE = ("-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256")
+NAF_SUITES = {"AE": (UA_AE, AE), "A8": ("01000100A8", ("-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256")),
+              "C037": ("010001C037", ("-tls1_2", "-cipher", "ECDHE-PSK-AES128-CBC-SHA256")), "13": (UA_13, ("-tls1_3",))}
 NUMBERS = iter(range(1, 10000))
 
 
@@ -317,8 +319,8 @@ def node_of(s, naf, uid, *how):
     return s_client(s, x.btid, x.key(s.name, UA_AE), *AE, *how, naf=naf)
 
 
-def comes_in(s, identity, key, how, who):
-    with s_client(s, identity, key, *how) as node:
+def comes_in(s, identity, key, how, who, naf=None):
+    with s_client(s, identity, key, *how, naf=naf) as node:
         node.write(b"ping\n").wait_out(b"ping\n")
     assert s.cse.came[-1]["who"] == who, s.cse.came[-1]
 
@@ -332,13 +334,24 @@ def test_openssl_comes_with_its_sim(s, form):
 
 def test_each_suite_has_its_key(s):
     x = s.bsf.add(Subscriber("//sp.example/CSE2"))
-    for ua, cipher in (("01000100A8", "PSK-AES128-GCM-SHA256"), ("010001C037", "ECDHE-PSK-AES128-CBC-SHA256")):
-        comes_in(s, x.btid, x.key(s.name, ua), ("-tls1_2", "-cipher", cipher), x.uid)
-        assert s.cse.came[-1]["cipher"] == cipher
-    comes_in(s, x.btid, x.key(s.name, UA_13), ("-tls1_3",), x.uid)
-    assert s.cse.came[-1]["version"] == "TLSv1.3"
+    for ua, how in NAF_SUITES.values():
+        comes_in(s, x.btid, x.key(s.name, ua), how, x.uid)
+        assert s.cse.came[-1]["version"] == "TLSv1.3" if ua == UA_13 else s.cse.came[-1]["cipher"] == how[-1]
     s_client(s, x.btid, x.key(s.name, UA_AE), "-tls1_3").end(1)
     assert s.naf.event("refused", btid=x.btid)["why"].startswith("B-TID known, key wrong")
+
+
+@pytest.mark.parametrize("profile, suites", [("onem2m", ["AE"]), ("modern", ["C037", "13"])])
+def test_a_profile_is_for_nodes(s, profile, suites):
+    """The suites that muster-agent(1) says of each, and no other; of "both" above. The BSF, which wants an AEAD, is asked whatever it is."""
+    x = s.bsf.add(Subscriber("//sp.example/CSE6"))
+    with another_naf(s, "--profile", profile) as naf:
+        for suite, (ua, how) in NAF_SUITES.items():
+            if suite in suites:
+                comes_in(s, x.btid, x.key(s.name, ua), how, x.uid, naf=naf)
+            else:
+                s_client(s, x.btid, x.key(s.name, ua), *how, naf=naf).end(1)
+                assert "no common TLS version or cipher suite" in naf.event("refused")["why"]
 
 
 def refused(s, x, why, identity=None, key=None):
