@@ -199,6 +199,9 @@ static void trusts(const struct look *l, const char *role, const struct mst_conf
 	if (!outward && (r->require_crl || m->n_crl_issuers))
 		WRONG(l, field, "no list in any of them, but %s.require_crl%s is set, so everybody would be "
 		      "refused; put the issuers' lists there", role, r->require_crl ? "" : "_of");
+	if (outward && outward->kind != MST_FETCH_KEY && (r->require_gba_crl || m->n_crl_issuers))
+		WRONG(l, field, "no list in any of them, but %s.%s%s is set, so no %s would be asked; put the issuer's list there", role,
+		      outward->crl, r->require_gba_crl ? "" : "_of", outward->whose);
 	if (outward && outward->kind == MST_FETCH_KEY && r->require_peer_crl)
 		WRONG(l, field, "no list in any of them, so no MEF would be asked (TS-0003 8.1.2.5); put the list of the "
 		      "MEFs' issuer there, or set %s.require_mef_crl = false", role);

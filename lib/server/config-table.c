@@ -47,7 +47,11 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any, but at a MEF no node that has a " \
 		  "secret of its maker's" }, \
 	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
-	  .help = "trust anchors for BSFs that are asked by TLS" },
+	  .help = "trust anchors for BSFs that are asked by TLS" }, \
+	{ #role ".require_bsf_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(role.require_gba_crl), \
+	  .help = "ask no BSF for a key whose issuer has no current list in crls" }, \
+	{ #role ".require_bsf_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_crl_issuers, role.n_gba_crl_issuers), \
+	  .help = "certificates of CAs whose current list is required of a BSF, whatever require_bsf_crl says of the others" },
 #define RATE(name, which, preset, more) \
 	{ "keeper_limits." #name, MST_CONF_T_COUNT, MST_CONF_FIXED, preset, NULL, RANGE(0, 1000000000), AT(keeper_limits.alarm[which]), \
 	  .help = more }, \
@@ -464,6 +468,10 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "trust anchors for the HSS that is asked by TLS" },
 	{ "bsf.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, bsf.crls, bsf.n_crls),
 	  .help = "certificate revocation lists for the HSS: files or directories" },
+	{ "bsf.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(bsf.require_gba_crl),
+	  .help = "ask no HSS whose issuer has no current list in crls (binding sbi; see diameter.require_crl_of)" },
+	{ "bsf.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, bsf.gba_crl_issuers, bsf.n_gba_crl_issuers),
+	  .help = "certificates of CAs whose current list is required of the HSS, whatever require_crl says of the others" },
 	{ "bsf.lifetime", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 366 * DAY), AT(bsf.session_lifetime),
 	  .help = "longest life of what a bootstrap gives; a subscriber's settings (GUSS) may say less" },
 	{ "bsf.challenge_lifetime", MST_CONF_T_SECONDS, 0, "60s", NULL, RANGE(5, 3600), AT(bsf.challenge_lifetime),

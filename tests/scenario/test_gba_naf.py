@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import re
+import signal
 import subprocess
 
 import pytest
@@ -283,11 +284,18 @@ def test_a_bsf_that_is_another(world):
 
 
 def test_all_in_one_process(tmp_path):
+    """And the BSF is asked only while its issuer's list is here: maf.require_bsf_crl_of."""
     inst = Installation(tmp_path / "inst", processes="single", sp="sp.example")
     inst.bsf = FakeBsf(inst.dir / "operator", inst.dir / "keeper/ca.pem")
-    inst.configure(replace={"maf = {": "maf = {" + inst.bsf.settings()})
+    inst.configure(replace={"maf = {": f'maf = {{ require_bsf_crl_of = [ "{inst.bsf.anchor}" ];' + inst.bsf.settings(), 'level = "info"': 'level = "debug"'})
     inst.start()
     inst.subscription()
+    refused(inst, subscriber(inst), "no current revocation list to judge the BSF's certificate by (require_bsf_crl)")
+    assert not inst.bsf.asked
+    inst.bsf.list().rename(inst.dir / "crls/operator.crl")
+    seen = inst.log.stat().st_size
+    inst.process.send_signal(signal.SIGHUP)
+    until("the connector has it", lambda: "debug connector: reloaded" in inst.log.read_text()[seen:], context=inst.log_text)
     s = subscriber(inst)
     assert "X-M2M-RSC: 2001" in s_client(inst, register(inst, s), s.btid, s.key(inst.maf, UA_AE), *AE), inst.log_text()
     assert "X-M2M-RSC: 2001" in curl(inst, s, s.key(inst.maf, "010001C02B"), "--digest"), inst.log_text()
