@@ -315,7 +315,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "maf.client_anchors", MST_CONF_T_PATH, .sample = "anchors/", LST(0, maf.client_anchors, maf.n_client_anchors),
 	  .help = "trust anchors for clients with certificates; empty: pre-shared keys only" },
 	{ "maf.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, maf.crls, maf.n_crls),
-	  .help = "certificate revocation lists, for clients and MEFs: files or directories" },
+	  .help = "certificate revocation lists, for clients, MEFs and BSFs: files or directories" },
 	{ "maf.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.require_crl),
 	  .help = "as for the MEF, for the clients' certificates" },
 	{ "maf.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.crl_issuers, maf.n_crl_issuers),
@@ -422,6 +422,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "trust anchors for peers" },
 	{ "diameter.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, diameter.crls, diameter.n_crls),
 	  .help = "certificate revocation lists, for peers: files or directories" },
+	{ "diameter.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, diameter.crl_issuers, diameter.n_crl_issuers),
+	  .help = "those of diameter.anchors under which peers are heard only while a current list of theirs is in crls. When it ends, all "
+		  "connections of Diameter end and are made anew without that CA" },
 	{ "diameter.retry", MST_CONF_T_SECONDS, 0, "10s", NULL, RANGE(1, 3600), AT(diameter.retry),
 	  .help = "between two attempts to connect to a peer (Tc)" },
 	{ "diameter.watchdog", MST_CONF_T_SECONDS, 0, "30s", NULL, RANGE(6, 3600), AT(diameter.watchdog),

@@ -131,6 +131,8 @@ struct mst_conf_diameter {
 	char certificate[MST_CONF_PATH], key[MST_CONF_PATH];
 	char anchors[MST_CONF_PATHS][MST_CONF_PATH], crls[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_anchors, n_crls;
+	char crl_issuers[MST_CONF_PATHS][MST_CONF_PATH];      /* require_crl_of */
+	size_t n_crl_issuers;
 	struct mst_conf_diameter_peer peers[MST_CONF_DIAMETER_PEERS];
 	size_t n_peers;
 };

@@ -245,7 +245,8 @@ int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct
 	rc = rc ? rc : put_paths(&l, r->anchors, r->n_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	l.field = "diameter.crls";
 	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
-	mst_put_u16(w, 0);
+	l.field = "diameter.require_crl_of";
+	rc = rc ? rc : put_paths(&l, r->crl_issuers, r->n_crl_issuers, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	if (!rc && !w->ok)
 		rc = refuse(&l, "diameter", "certificates and lists are too large together", "split or prune them");
 	return rc;
