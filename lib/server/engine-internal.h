@@ -151,6 +151,7 @@ void engine_seal(struct engine *e);
 void engine_rates(struct engine *e);
 /* A piece of wrapping every key anew, when the keeper has two generations (engine-rotate.c). */
 void engine_rotate(struct engine *e);
+MST_MUST_CHECK int engine_rotate_start(struct engine *e, struct mst_diag *d);   /* is the keeper of the generation that the store is of? */
 /* A configuration that was not taken over; again each tick until the log has it (engine-audit.c). */
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);

@@ -217,6 +217,33 @@ static int look_for_dead(struct engine *e, const struct mst_keeper_generations *
 	return r;
 }
 
+/*
+ * With a keeper's directory of before a rotation there is no start beside a daemon that has the new one: what was written here would open
+ * nowhere else (decision 0038). Alone it is what a backup gives back, and look_for_dead() counts what is lost.
+ */
+int engine_rotate_start(struct engine *e, struct mst_diag *d)
+{
+	struct mst_keeper_generations g;
+	struct mst_rotation z = { .generation = 0 };
+	bool alone = true;
+	char text[16];
+	int r = e->keeper->ops->generations(e->keeper, &g);
+
+	r = r > 0 ? MST_FAULT_BUG : r ? r : mst_store_begin(e->store);
+	if (r)
+		return r;
+	r = mst_store_rotation_get(e->store, &z);
+	if (r >= 0)
+		r = mst_store_alone(e->store, &alone);
+	mst_store_rollback(e->store);
+	if (r || alone || z.generation <= g.now)
+		return r;
+	snprintf(text, sizeof(text), "%u", (unsigned)g.now);
+	mst_diag_set(d, 0, "keeper", "its key-encryption key is of generation ", text, ", and another musterd uses the database with a newer one; copy its keeper's "
+		     "directory to here", NULL);
+	return MST_FAULT_CONFIG;
+}
+
 /* 0: done for now, 1: there is more, or a fault. */
 static int step(struct engine *e)
 {

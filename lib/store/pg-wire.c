@@ -18,7 +18,8 @@
  */
 static const char session[] = "SET lock_timeout = 5000; SET idle_in_transaction_session_timeout = 10000; SET statement_timeout = 20000;"
 			      "SET bytea_output = hex; SET standard_conforming_strings = on;"
-			      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+			      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
+			      "SELECT pg_advisory_lock_shared(" PG_PRESENCE ")";
 
 int64_t pg_now(void)
 {
@@ -70,12 +71,29 @@ static void ignore(void *arg, const PGresult *r)
 	(void)r;
 }
 
+/* Who was cut off while another one made a new key would write under a key that is to be destroyed (decision 0038). */
+static int look_who_rotated(struct pg *p)
+{
+	PGresult *r = pq.PQexec(p->c, "SELECT coalesce(max(generation), 0)::text FROM rotation");
+	bool good = r && pq.PQresultStatus(r) == PGRES_TUPLES_OK && pq.PQntuples(r) == 1;
+	int64_t there = good ? strtoll(pq.PQgetvalue(r, 0, 0), NULL, 10) : 0;
+
+	pq.PQclear(r);
+	if (!good)
+		return gone(p, pq.PQerrorMessage(p->c));
+	if (there > p->q.generation)
+		return gone(p, "another musterd made a new key-encryption key meanwhile; copy its keeper's directory to here, and start again");
+	return 0;
+}
+
 static int set_up(struct pg *p)
 {
 	PGresult *r = pq.PQexec(p->c, session);
 	bool good = r && (pq.PQresultStatus(r) == PGRES_TUPLES_OK || pq.PQresultStatus(r) == PGRES_COMMAND_OK);
 
 	pq.PQclear(r);
+	if (good && p->opened && look_who_rotated(p))
+		return MST_FAULT_STORE;
 	if (!good || pq.PQsetnonblocking(p->c, 1) || !pq.PQenterPipelineMode(p->c))
 		return gone(p, pq.PQerrorMessage(p->c));
 	return 0;

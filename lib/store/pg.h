@@ -17,6 +17,8 @@
 
 #define PG_PARAMS 32
 #define PG_BATCH 8
+/* A lock that each connection of ours shares, one for a schema. Two numbers: "mustr", cut to 32 bits, and the schema's. */
+#define PG_PRESENCE "1836413812, hashtext(current_schema())"
 
 struct pg {
 	struct sq q;
@@ -28,6 +30,7 @@ struct pg {
 	char name[33];                              /* of this opened store */
 	int64_t group;                              /* number of the last one that wrote */
 	bool wrote;                                 /* in this one */
+	bool opened;                                /* the schema is there, and q.generation known */
 	int64_t again_at;                           /* no connection is tried before, milliseconds */
 };
 

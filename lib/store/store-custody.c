@@ -47,6 +47,11 @@ int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret)
 	return s->ops->rotation_get(s, ret);
 }
 
+int mst_store_alone(struct mst_store *s, bool *ret)
+{
+	return s->ops->alone(s, ret);
+}
+
 int mst_store_approval_insert(struct mst_store *s, struct mst_approval *r)
 {
 	return s->ops->approval_insert(s, r);

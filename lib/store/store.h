@@ -623,5 +623,10 @@ MST_MUST_CHECK int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_p
 struct mst_rotation { int64_t generation, part, after, rows, changed, bad /* that nobody can open */; char bad_key[MST_ID_MAX]; mst_time begun; };
 MST_MUST_CHECK int mst_store_rotation_put(struct mst_store *s, const struct mst_rotation *r);
 MST_MUST_CHECK int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret);       /* NONE: there never was one */
+/*
+ * Has no other program this store open? Inside a group; when it says true none can open it before the group ends. A program whose
+ * connection was lost is not seen: it finds its way back barred when another one has begun a rotation meanwhile (decision 0038).
+ */
+MST_MUST_CHECK int mst_store_alone(struct mst_store *s, bool *ret);
 
 #endif

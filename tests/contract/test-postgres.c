@@ -259,6 +259,48 @@ static void refused(void **state)
 	assert_int_equal(check_invariants(f->s), 1);
 }
 
+static bool alone(struct mst_store *s)
+{
+	bool yes = false;
+
+	/* that it was cut off is noticed by the first thing that it says, perhaps */
+	if (mst_store_begin(s))
+		assert_int_equal(mst_store_begin(s), 0);
+	assert_int_equal(mst_store_alone(s, &yes), 0);
+	assert_int_equal(mst_store_commit(s), 0);
+	return yes;
+}
+
+/*
+ * Who else is here is known; and whoever was cut off while another one began a rotation does not come back with the keys of before, but
+ * the one that began it does.
+ */
+static void others_at_a_rotation(void **state)
+{
+	static const char cut[] = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'musterd'";
+	struct mst_rotation z = { .generation = 2 };
+	struct fix *f = *state;
+	struct mst_store *other, *later;
+
+	assert_true(alone(f->s));
+	assert_int_equal(mst_store_open(f->url, &other, NULL), 0);
+	assert_false(alone(f->s) || alone(other));
+	contract_sql(cut);
+	assert_true(alone(f->s));
+	assert_int_equal(mst_store_rotation_put(f->s, &z), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(mst_store_begin(other), MST_FAULT_STORE);
+	assert_non_null(strstr(mst_store_error(other), "another musterd made a new key-encryption key"));
+	assert_int_equal(mst_store_open(f->url, &later, NULL), 0);
+	contract_sql(cut);
+	assert_true(alone(f->s));
+	assert_false(alone(later));
+	assert_int_equal(mst_store_begin(other), MST_FAULT_STORE);
+	mst_store_close(later);
+	mst_store_close(other);
+	assert_true(alone(f->s));
+}
+
 /* What an operator may write; nothing is opened. */
 static void words(void **state)
 {
@@ -320,7 +362,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lost_anywhere), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), cmocka_unit_test(by_other_hands), T(refused),
+		cmocka_unit_test(lost_anywhere), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), T(others_at_a_rotation), cmocka_unit_test(by_other_hands), T(refused),
 		cmocka_unit_test(words), T(numbers),
 	};
 

@@ -149,6 +149,7 @@ int admin_keeper_rotate(struct admin *q)
 	struct mst_rotation z;
 	char why[64];
 	uint32_t gen;
+	bool alone;
 	int r = look(q, &g, &z);
 
 	if (r)
@@ -160,7 +161,11 @@ int admin_keeper_rotate(struct admin *q)
 		r = mst_store_rotation_put(q->env->store, &z);
 		gen = g.now;
 	} else {
-		r = q->env->keeper->ops->rotate(q->env->keeper, &gen);
+		r = mst_store_alone(q->env->store, &alone);
+		if (!r && !alone)
+			return conflict(q, "another musterd uses this database and would not have the new key; end the others first, rotate, copy the "
+					"keeper's directory to them (musterd(8))");
+		r = r ? r : q->env->keeper->ops->rotate(q->env->keeper, &gen);
 		/* a generation of that number may have been before, when the keeper's directory came back from a backup: none of its place counts */
 		z = (struct mst_rotation){ .generation = r ? 0 : gen, .begun = q->env->now };
 		if (!r)
