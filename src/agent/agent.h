@@ -136,7 +136,7 @@ struct agent {
 
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
 	struct agent_bundles *bundles;               /* bundle.c */
-	json_int_t bundles_told, pushed_told;        /* how many refusals a briefing node has heard of (facts.c) */
+	json_int_t pushed_told;      /* how many refused triggers a briefing node has heard of (facts.c) */
 
 	json_t *record;              /* of the last run (record.c) */
 	mst_ms record_base;          /* its steps count from here */

@@ -33,9 +33,11 @@ struct agent_bundles {
 	struct used used[SIGNERS_MAX];
 	size_t n_used;
 	struct mst_diag no_anchors, damaged;     /* why bundles cannot be judged; "" = they can */
-	json_t *last;
-	json_int_t refused;                      /* since the start */
 };
+
+/* The last one, in the record of the last run, and so over a restart; and how many refusals a briefing node has heard of. */
+#define LAST "bundle"
+#define TOLD "bundlesTold"
 
 static const struct { const char *text; enum prov_reason reason; const char *words, *remedy;
 } outcomes[BUNDLE__COUNT] = {
@@ -344,20 +346,20 @@ static int take(struct agent *a, struct mst_view octets, const char *attempt, bo
 static void note(struct agent *a, const char *name, int outcome, const struct mst_diag *d, const struct judging *j)
 {
 	char id[80] = "", detail[sizeof(d->field) + sizeof(d->text) + 4] = "";
-	struct agent_bundles *b = a->bundles;
+	json_int_t refused = json_integer_value(json_object_get(json_object_get(a->record, LAST), "refused"));
 
 	if (j && j->b.id.n)
 		(void)mst_view_to_str(j->b.id, id, sizeof(id));
 	if (outcome)
 		snprintf(detail, sizeof(detail), "%s%s%s", d->field, d->field[0] ? ": " : "", outcome < 0 ? mst_fault_text(outcome)
 													  : d->text);
-	b->refused += outcome != 0;
-	json_decref(b->last);
-	b->last = json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:I, s:o, s:o, s:I}", "file", status_text(name), "outcome",
+	refused += outcome != 0;
+	json_object_set_new(a->record, LAST, json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:I, s:o, s:o, s:I}", "file", status_text(name), "outcome",
 			    bundle_text(outcome), "words", outcome < 0 ? "could not be judged" : outcomes[outcome].words, "detail",
 			    status_text(detail), "remedy", outcome < 0 ? "" : outcomes[outcome].remedy, "id", status_text(id),
 			    "number", (json_int_t)(j ? j->b.number : 0), "signer", status_text(j ? j->s.cert.subject : ""), "when",
-			    status_time(agent_utc(a)), "refused", b->refused);
+			    status_time(agent_utc(a)), "refused", refused));
+	a->record_dirty = true;
 	agent_log(a, outcome ? AGENT_WARN : AGENT_INFO, outcome ? "bundle-refused" : "bundle-accepted", "file", name, "outcome",
 		  bundle_text(outcome), "detail", detail, "id", id, "signer", j ? j->s.cert.subject : "", NULL);
 }
@@ -370,9 +372,38 @@ void bundle_refused(struct agent *a, const char *name, int outcome, const char *
 	note(a, name, outcome, &d, NULL);
 }
 
-json_t *bundle_status(const struct agent *a)
+json_t *bundle_json(const json_t *record)
 {
-	return a->bundles && a->bundles->last ? json_incref(a->bundles->last) : json_null();
+	json_t *last = json_object_get(record, LAST);
+
+	return json_is_object(last) ? json_incref(last) : json_null();
+}
+
+const json_t *bundle_untold(const struct agent *a)
+{
+	const json_t *last = json_object_get(a->record, LAST);
+
+	return json_integer_value(json_object_get(last, "refused")) > json_integer_value(json_object_get(a->record, TOLD)) &&
+	       strcmp(json_string_value(json_object_get(last, "outcome")), bundle_text(BUNDLE_ACCEPTED)) != 0 ? last : NULL;
+}
+
+void bundle_told(struct agent *a)
+{
+	json_t *refused = json_object_get(json_object_get(a->record, LAST), "refused");
+
+	if (json_integer_value(refused) == json_integer_value(json_object_get(a->record, TOLD)))
+		return;
+	json_object_set(a->record, TOLD, refused);
+	a->record_dirty = true;
+}
+
+void bundle_carry(json_t *record, const json_t *old)
+{
+	static const char *const member[] = { LAST, TOLD };
+
+	for (size_t i = 0; i < MST_COUNT(member); i++)
+		if (json_object_get(old, member[i]))
+			json_object_set(record, member[i], json_object_get(old, member[i]));
 }
 
 void bundle_print(FILE *out, const json_t *status)
@@ -470,7 +501,6 @@ void bundle_unload(struct agent *a)
 		return;
 	for (size_t i = 0; i < MST_COUNT(b->anchor); i++)
 		free(b->anchor[i]);
-	json_decref(b->last);
 	free(b);
 	a->bundles = NULL;
 }
