@@ -39,47 +39,48 @@ struct agent_bundles {
 #define LAST "bundle"
 #define TOLD "bundlesTold"
 
-static const struct { const char *text; enum prov_reason reason; const char *words, *remedy;
+_Static_assert(BUNDLE__COUNT == MST_BUNDLE_TEXTS, "a word for each");
+static const struct { enum prov_reason reason; const char *words, *remedy;
 } outcomes[BUNDLE__COUNT] = {
-	[BUNDLE_ACCEPTED] = { "accepted", PROV_OK, "was accepted", "" },
-	[BUNDLE_MALFORMED] = { "malformed", PROV_MALFORMED, "cannot be understood", "make it again with: muster bundle make" },
-	[BUNDLE_OVERSIZED] = { "oversized", PROV_OVERSIZED, "is too large", "make it again with: muster bundle make" },
-	[BUNDLE_UNSIGNED] = { "unsigned", PROV_UNTRUSTED, "is not signed", "have it signed with: muster bundle make" },
-	[BUNDLE_WRONGLY_SIGNED] = { "wrongly-signed", PROV_UNTRUSTED, "is not what was signed",
+	[BUNDLE_ACCEPTED] = { PROV_OK, "was accepted", "" },
+	[BUNDLE_MALFORMED] = { PROV_MALFORMED, "cannot be understood", "make it again with: muster bundle make" },
+	[BUNDLE_OVERSIZED] = { PROV_OVERSIZED, "is too large", "make it again with: muster bundle make" },
+	[BUNDLE_UNSIGNED] = { PROV_UNTRUSTED, "is not signed", "have it signed with: muster bundle make" },
+	[BUNDLE_WRONGLY_SIGNED] = { PROV_UNTRUSTED, "is not what was signed",
 				    "it was changed or damaged on its way: copy it again from its source" },
-	[BUNDLE_SIGNER_UNTRUSTED] = { "signer-untrusted", PROV_UNTRUSTED, "is signed by somebody whom this node does not trust",
+	[BUNDLE_SIGNER_UNTRUSTED] = { PROV_UNTRUSTED, "is signed by somebody whom this node does not trust",
 				      "have it signed by the owner, or correct bundle_anchors" },
-	[BUNDLE_SIGNER_EXPIRED] = { "signer-expired", PROV_EXPIRED, "is signed with a certificate that has ended",
+	[BUNDLE_SIGNER_EXPIRED] = { PROV_EXPIRED, "is signed with a certificate that has ended",
 				    "have it signed again; check this device's clock" },
-	[BUNDLE_SIGNER_EARLY] = { "signer-not-yet-valid", PROV_NOT_YET_VALID, "is signed with a certificate that is not valid yet",
+	[BUNDLE_SIGNER_EARLY] = { PROV_NOT_YET_VALID, "is signed with a certificate that is not valid yet",
 				  "check this device's clock" },
-	[BUNDLE_WRONG_PURPOSE] = { "wrong-purpose", PROV_UNTRUSTED, "is signed with a certificate that is for something else",
+	[BUNDLE_WRONG_PURPOSE] = { PROV_UNTRUSTED, "is signed with a certificate that is for something else",
 				   "make a signer with: muster cert issue --bundle-signer" },
-	[BUNDLE_EMPTY] = { "empty", PROV_EMPTY, "holds nothing to try", "make it with at least one instruction" },
-	[BUNDLE_TOO_DEEP] = { "too-deep", PROV_TOO_DEEP, "is nested too deep", "make it again with: muster bundle make" },
-	[BUNDLE_UNKNOWN_METHOD] = { "unknown-method", PROV_UNKNOWN_METHOD, "asks for a method that does not exist",
+	[BUNDLE_EMPTY] = { PROV_EMPTY, "holds nothing to try", "make it with at least one instruction" },
+	[BUNDLE_TOO_DEEP] = { PROV_TOO_DEEP, "is nested too deep", "make it again with: muster bundle make" },
+	[BUNDLE_UNKNOWN_METHOD] = { PROV_UNKNOWN_METHOD, "asks for a method that does not exist",
 				    "correct the sequence; the node may need a newer muster-agent" },
-	[BUNDLE_EXPIRED] = { "expired", PROV_EXPIRED, "has expired", "have a new one made; check this device's clock" },
-	[BUNDLE_EARLY] = { "not-yet-valid", PROV_NOT_YET_VALID, "is not valid yet", "wait, or check this device's clock" },
-	[BUNDLE_OTHER_NODE] = { "other-node", PROV_REFUSED, "is not for this node", "look for whom it is: muster bundle show" },
-	[BUNDLE_REPLAYED] = { "replayed", PROV_REFUSED, "was used already, or is older than one that was",
+	[BUNDLE_EXPIRED] = { PROV_EXPIRED, "has expired", "have a new one made; check this device's clock" },
+	[BUNDLE_EARLY] = { PROV_NOT_YET_VALID, "is not valid yet", "wait, or check this device's clock" },
+	[BUNDLE_OTHER_NODE] = { PROV_REFUSED, "is not for this node", "look for whom it is: muster bundle show" },
+	[BUNDLE_REPLAYED] = { PROV_REFUSED, "was used already, or is older than one that was",
 			      "have a new one made, with a higher number" },
-	[BUNDLE_NO_ANCHORS] = { "no-anchors", PROV_UNSUPPORTED, "cannot be judged: no signer is trusted here",
+	[BUNDLE_NO_ANCHORS] = { PROV_UNSUPPORTED, "cannot be judged: no signer is trusted here",
 				"set bundle_anchors in the configuration" },
-	[BUNDLE_UNREADABLE] = { "unreadable", PROV_UNREACHABLE, "cannot be read", "it must be a regular file, and no link" },
-	[BUNDLE_NOT_KEPT] = { "not-kept", PROV_STORAGE, "was not used: the record of used bundles cannot be read or written",
+	[BUNDLE_UNREADABLE] = { PROV_UNREACHABLE, "cannot be read", "it must be a regular file, and no link" },
+	[BUNDLE_NOT_KEPT] = { PROV_STORAGE, "was not used: the record of used bundles cannot be read or written",
 			      "check space and rights of the state directory" },
 };
 
 const char *bundle_text(int outcome)
 {
-	return outcome >= 0 && outcome < BUNDLE__COUNT ? outcomes[outcome].text : "fault";
+	return outcome >= 0 && outcome < BUNDLE__COUNT ? mst_bundle_text[outcome] : "fault";
 }
 
 int bundle_of_text(const char *text)
 {
 	for (int i = 0; i < BUNDLE__COUNT; i++)
-		if (!strcmp(outcomes[i].text, text))
+		if (!strcmp(mst_bundle_text[i], text))
 			return i;
 	return -1;
 }
