@@ -12,7 +12,7 @@ TESTFLAGS ?= --print-errorlogs --no-rebuild
 help:
 	@echo 'muster: brings M2M nodes into service'
 	@echo
-	@echo '  make demo      briefing nodes, two providers, 200 nodes and 20 SIMs on loopback (FLAGS=--keep leaves them running)'
+	@echo '  make demo      briefing nodes, two providers, 200 nodes and 21 SIMs on loopback (FLAGS=--keep leaves them running)'
 	@echo '  make test      build and run every test: units, fuzz corpora, contract, scenarios with real daemons'
 	@echo '  make check     what CI runs: lint, tests, sanitizers with clang, release, fuzz, demo'
 	@echo '  make bench     enrolments per second beside bare handshakes, memory, instructions'
@@ -40,7 +40,7 @@ build: setup $(BUILD)/build.ninja
 
 # Only what is shown, in a build of its own when there is none yet: neither the tests nor what they need.
 DEMO_BUILD = $(if $(wildcard $(BUILD)/build.ninja),$(BUILD),build-demo)
-DEMO_PROGRAMS = src/muster/muster src/musterd/musterd src/agent/muster-agent
+DEMO_PROGRAMS = src/muster/muster src/musterd/musterd src/agent/muster-agent src/naf/muster-naf
 PROGRAMS = $(DEMO_PROGRAMS) src/musterd/musterd-diameter
 demo:
 	@tools/setup build

@@ -55,8 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	if (!mst_uicc_fcp_read(in, &f, NULL))
 		inside(in, f.aid);
-	if (!mst_uicc_dir_read(in, &v, NULL))
+	if (!mst_uicc_dir_read(in, &v, NULL)) {
 		inside(in, v);
+		if (mst_uicc_is_usim(v) + mst_uicc_is_isim(v) + mst_uicc_is_csim(v) > 1)
+			abort();
+	}
 	if (!mst_uicc_impi_read(in, &v, NULL))
 		inside(in, v);
 	if (!mst_uicc_naf_read(in, &v, NULL))

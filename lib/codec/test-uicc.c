@@ -168,6 +168,9 @@ static void files(void **state)
 	assert_false(f.pin);
 	assert_int_equal(mst_uicc_fcp_read(hex("621a82027821840ca0000000871004ff49ff0589c606900180830101"), &f, NULL), 0);
 	assert_true(f.pin && mst_uicc_is_isim(f.aid));
+	assert_false(mst_uicc_is_csim(f.aid));
+	assert_int_equal(mst_uicc_dir_read(hex("61124f0ca0000003431002ff49ff058950024353ffff"), &v, NULL), 0);
+	assert_true(mst_uicc_is_csim(v) && !mst_uicc_is_usim(v) && !mst_uicc_is_isim(v));
 	/* the bit belongs to the second reference, an ADM key: no PIN of ours */
 	assert_int_equal(mst_uicc_fcp_read(hex("620bc60990014083010183010a"), &f, NULL), 0);
 	assert_false(f.pin);

@@ -73,7 +73,7 @@ MST_MUST_CHECK int mst_uicc_fcp_read(struct mst_view v, struct mst_uicc_fcp *ret
 MST_MUST_CHECK int mst_uicc_dir_read(struct mst_view v, struct mst_view *ret_aid, struct mst_diag *d);
 bool mst_uicc_is_usim(struct mst_view aid);
 bool mst_uicc_is_isim(struct mst_view aid);
-bool mst_uicc_is_csim(struct mst_view aid);          /* 3GPP2's, of networks of CDMA: known, not spoken with */
+bool mst_uicc_is_csim(struct mst_view aid);          /* 3GPP2's, of networks of CDMA: told apart, not spoken with (decision 0015) */
 /* EF_IMSI: 6 to 15 digits. */
 MST_MUST_CHECK int mst_uicc_imsi_read(struct mst_view v, char ret_imsi[MST_UICC_IMSI_MAX], struct mst_diag *d);
 /* EF_AD: digits of the MNC, 2 or 3. */

@@ -78,6 +78,11 @@ static int hear(struct local *l, const struct mst_said *q, struct mst_key *k, st
 	read_said(k->b, ret);
 	if (memcmp(sum, ret->sum, sizeof(sum)) != 0 || q->now - ret->when > FRESH || ret->when - q->now > FRESH)
 		return MST_KEEPER_FORGED;
+	/* `now` is what the engine says; that time goes on is what the listener says. What it said long before its last word is not said again. */
+	if (ret->when < l->heard - FRESH)
+		return MST_KEEPER_FORGED;
+	if (ret->when > l->heard)
+		l->heard = ret->when;
 	return 0;
 }
 
@@ -123,17 +128,17 @@ int keeper_leave_ask(struct mst_keeper *k, const struct mst_said *q, struct mst_
 	return r > 0 ? keeper_refuse(l, (enum mst_keeper_outcome)r) : r;
 }
 
-/* Used ones are remembered until they would have ended; with no room for another nothing is said yes to. */
-static int use(struct local *l, const uint8_t nonce[MST_TICKET_NONCE], mst_time now, mst_time until)
+/* Used ones are remembered for as long as a yes to them could be heard; with no room for another nothing is said yes to. */
+static int use(struct local *l, const uint8_t nonce[MST_TICKET_NONCE], mst_time until)
 {
 	struct keeper_used *free_one = NULL;
 
 	for (size_t i = 0; i < MST_COUNT(l->used); i++) {
 		struct keeper_used *u = &l->used[i];
 
-		if (u->until >= now && memcmp(u->nonce, nonce, MST_TICKET_NONCE) == 0)
+		if (u->until && memcmp(u->nonce, nonce, MST_TICKET_NONCE) == 0)
 			return MST_KEEPER_DENIED;
-		if (u->until < now && !free_one)
+		if (u->until < l->heard - FRESH && !free_one)
 			free_one = u;
 	}
 	if (!free_one)
@@ -182,9 +187,9 @@ static int judge(struct local *l, const struct mst_said *yes, const struct said 
 		return MST_KEEPER_FORGED;
 	if (asked.uid == by->uid)
 		return MST_KEEPER_SAME;
-	if (!is_person(l, asked.uid) || !is_person(l, by->uid) || yes->now - asked.when > l->four.expires || asked.when - yes->now > FRESH)
+	if (!is_person(l, asked.uid) || !is_person(l, by->uid) || by->when - asked.when > l->four.expires || asked.when - by->when > FRESH)
 		return MST_KEEPER_DENIED;
-	return use(l, ticket->b + STATEMENT, yes->now, asked.when + l->four.expires);
+	return use(l, ticket->b + STATEMENT, asked.when + l->four.expires);
 }
 
 int keeper_leave_give(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket)
@@ -194,6 +199,9 @@ int keeper_leave_give(struct mst_keeper *k, const struct mst_said *yes, struct m
 	struct said by;
 	int r = l->four.expires ? hear(l, yes, &said, &by) : MST_KEEPER_DENIED;
 
+	/* of the generation in use: the yes that has made a new one is none to another, even when the power went before the store knew of it */
+	if (!r && mst_wrapped_generation(ticket) != l->wrap[0].gen)
+		r = MST_KEEPER_FORGED;
 	if (!r)
 		r = keeper_unwrap(l, ticket, TICKET_PURPOSE, ID, &t);
 	if (!r)

@@ -33,8 +33,10 @@ int keeper_seal_log(struct mst_keeper *k, struct mst_log_seal *s, bool anew)
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 	int r;
 
-	if (!s->seq || s->seq > INT64_MAX || s->when < 0 || (!anew && s->seq <= l->seal.seq) || (anew && !keeper_allowed(l, KEEPER_ACCEPT)))
+	if (!s->seq || s->seq > INT64_MAX || s->when < 0 || (!anew && s->seq <= l->seal.seq))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	if (anew && !keeper_allowed(l, KEEPER_ACCEPT))
+		return keeper_refuse(l, MST_KEEPER_LEAVE);
 	mst_log_seal_put(&w, s, false);
 	r = keeper_ca_signer(l, &signer);
 	if (!r)

@@ -29,7 +29,7 @@ static int ask(struct mst_keeper *k, const struct mst_writer *q, uint8_t *out, s
 	r = mst_reader_of((struct mst_view){ buf, n });
 	rc = (int)(int32_t)mst_read_u32(&r);
 	v = mst_read_block16(&r);
-	if (!mst_read_end(&r) || (rc && v.n) || v.n > cap || rc > MST_KEEPER_AWAY ||
+	if (!mst_read_end(&r) || (rc && v.n) || v.n > cap || rc > MST_KEEPER_LEAVE ||
 	    rc < MST_FAULT_CLOSED)
 		return MST_FAULT_BUG;
 	if (rc)

@@ -40,8 +40,12 @@ int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen)
 	struct keeper_kek next = { .gen = l->wrap[0].gen + 1 };
 	int r;
 
-	if (l->n_wrap > 1 || next.gen > MST_GENERATION_MAX || (l->in_device && !l->spare.gen) || !keeper_allowed(l, KEEPER_ROTATE))
+	if (l->n_wrap > 1 || next.gen > MST_GENERATION_MAX)
 		return keeper_refuse(l, MST_KEEPER_DENIED);
+	if (l->in_device && !l->spare.gen)
+		return keeper_refuse(l, MST_KEEPER_AWAY);
+	if (!keeper_allowed(l, KEEPER_ROTATE))
+		return keeper_refuse(l, MST_KEEPER_LEAVE);
 	if (l->in_device) {
 		next.kind = l->spare.kind;
 		memcpy(next.key, l->spare.key, KEK_LEN);

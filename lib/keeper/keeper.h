@@ -139,7 +139,8 @@ enum mst_derive_how { MST_DERIVE_NONE, MST_DERIVE_KM, MST_DERIVE_KPSA, MST_DERIV
  * Ke itself never leaves: an exporter key that is also a registered key is re-wrapped as KEYREG first.
  */
 enum mst_keeper_outcome { MST_KEEPER_FORGED = 1, MST_KEEPER_DENIED, MST_KEEPER_NO_CHANNEL, MST_KEEPER_SAME, MST_KEEPER_BUSY,
-			  MST_KEEPER_AWAY /* the device with the CA's key does not sign now; it may come back */ };
+			  MST_KEEPER_AWAY /* the device with the CA's key does not sign now; it may come back */,
+			  MST_KEEPER_LEAVE /* wants four eyes, and there is no yes of the last 30 s */ };
 
 /*
  * What has left in the last minute, each counted by itself: keys by their purpose (those for NAFs are of Ks), vectors, certificates
@@ -234,14 +235,14 @@ struct mst_keeper_ops {
 			   const struct mst_gba_trigger *q, uint8_t ret_mac[MST_TRIGGER_MAC]);
 	/*
 	 * Seal the audit log: number, hash and time are given, the signature is written. The keeper keeps its last seal in its
-	 * directory, before it answers. Numbers rise, or it is DENIED; `anew`: not this once, the operator stands for the log.
+	 * directory, before it answers. Numbers rise, or it is DENIED; `anew`: not this once, the operator stands for the log (LEAVE: not without four eyes).
 	 */
 	int (*seal_log)(struct mst_keeper *k, struct mst_log_seal *s, bool anew);
 	/* The last one. */
 	int (*last_seal)(struct mst_keeper *k, struct mst_log_seal *ret_s);
 	int (*generations)(struct mst_keeper *k, struct mst_keeper_generations *ret);
-	/* A new generation: everything is wrapped with it from now on. DENIED while the one before is still needed, and when a device would
-	 * have to be reached for it: that is at the next start. */
+	/* A new generation: everything is wrapped with it from now on. LEAVE: four eyes. DENIED while the one before is still needed, or no
+	 * number is left. AWAY: a device would have to be reached for it, which is at the next start. */
 	int (*rotate)(struct mst_keeper *k, uint32_t *ret_gen);
 	/* A row's key, wrapped with the generation that is in use; nothing leaves. SAME: it is that already, and opens. FORGED: it does not. */
 	int (*rewrap)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
@@ -253,7 +254,8 @@ struct mst_keeper_ops {
 	int (*ca_state)(struct mst_keeper *k, struct mst_keeper_ca *ret);
 	/* A ticket for what was asked. FORGED: nobody said so, or not just now. */
 	int (*leave_ask)(struct mst_keeper *k, const struct mst_said *q, struct mst_ticket *ret_t);
-	/* A yes to it. SAME: by who asked. FORGED: another content, or not said. DENIED: too late, used, or one who may not. */
+	/* A yes to it. SAME: by who asked. FORGED: another content, not said, or of another generation than the one in use. DENIED: too late,
+	 * used, or one who may not. */
 	int (*leave_give)(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket);
 	void (*close)(struct mst_keeper *k);
 };
@@ -306,7 +308,7 @@ MST_MUST_CHECK int mst_keeper_ca_record(const char *dir, struct mst_ca_record *r
 MST_MUST_CHECK int mst_ca_record_fits(const struct mst_ca_record *r, struct secenv_root *device, struct mst_diag *d);
 /* Count, and limit, from now on. `now`: a clock that never goes back, in milliseconds. */
 void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit limit[MST_RATE__COUNT], mst_ms (*now)(void));
-/* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago they are DENIED. */
+/* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago it is LEAVE. */
 void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes *f);
 /* For tests: what a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };

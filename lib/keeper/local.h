@@ -30,6 +30,7 @@ struct local {
 	struct mst_keeper_counts counts;
 	struct mst_four_eyes four;
 	struct keeper_used { uint8_t nonce[MST_TICKET_NONCE]; mst_time until; } used[64];
+	mst_time heard;                   /* the latest time that a statement told */
 	enum keeper_guarded armed;        /* somebody has just said yes to it */
 	mst_ms armed_until;
 	mst_ms (*now)(void);              /* NULL: nothing is counted by the minute */

@@ -56,7 +56,19 @@ struct mst_sandbox_call {
 	const char *why;                 /* NULL: recorded in tests */
 };
 
+/* What many want alike (usual.c), besides their own rows: bits for mst_sandbox_ask.usual, and `who` there. */
+enum {
+	MST_USUAL_RUN = 1,               /* memory, time, a loop of events, the end */
+	MST_USUAL_PEERS = 2,             /* sockets that are there are used */
+	MST_USUAL_NAMES = 4,             /* names are looked up, in a thread: with the files for it, and sockets of any kind */
+};
+extern const struct mst_sandbox_call mst_sandbox_usual[];
+extern const size_t mst_sandbox_n_usual;
+extern const struct mst_sandbox_path mst_sandbox_names[];        /* of MST_USUAL_NAMES */
+extern const size_t mst_sandbox_n_names;
+
 struct mst_sandbox_ask {
+	unsigned usual;
 	unsigned who;                            /* rows with one of these bits */
 	const struct mst_sandbox_call *call;
 	size_t n_calls;

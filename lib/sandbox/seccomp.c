@@ -86,6 +86,16 @@ static bool has(int call)
 	return call >= 0;
 }
 
+static int add_all(scmp_filter_ctx f, const struct mst_sandbox_call *c, size_t n, unsigned who)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && !r; i++)
+		if (c[i].who & who && has(c[i].call))
+			r = add(f, &c[i]);
+	return r;
+}
+
 /* The lists name the calls of 64-bit machines. On others malloc() itself makes calls that are not in them. */
 static bool lists_fit(void)
 {
@@ -95,16 +105,16 @@ static bool lists_fit(void)
 static int apply(const struct mst_sandbox_ask *a)
 {
 	scmp_filter_ctx f;
-	int r = 0;
+	int r;
 
 	if (!lists_fit())
 		return MST_SANDBOX_ABSENT;
 	f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (!f)
 		return MST_FAULT_MEMORY;
-	for (size_t i = 0; i < a->n_calls && !r; i++)
-		if (a->call[i].who & a->who && has(a->call[i].call))
-			r = add(f, &a->call[i]);
+	r = add_all(f, mst_sandbox_usual, mst_sandbox_n_usual, a->usual);
+	if (!r)
+		r = add_all(f, a->call, a->n_calls, a->who);
 	for (size_t i = 0; mst_sandbox_deadly[i] != -1 && !r; i++)
 		if (has(mst_sandbox_deadly[i]))
 			r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, mst_sandbox_deadly[i], 0);

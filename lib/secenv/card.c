@@ -176,6 +176,21 @@ static bool wanted(enum mst_card_app want, struct mst_view aid, enum mst_card_ap
 	return false;
 }
 
+/*
+ * Why there is nothing to select. 3GPP2's CSIM is told by its name and left alone, since what a bootstrap needs of it is not known (decision 0015):
+ * beside a USIM or an ISIM it does not matter, and a card with nothing else is of no use here.
+ */
+static const char *nothing_to_select(enum mst_card_app want, bool csim_only)
+{
+	static const char *const words[] = {
+		[MST_CARD_ANY] = "the card has neither a USIM nor an ISIM application",
+		[MST_CARD_USIM] = "the card has no USIM application",
+		[MST_CARD_ISIM] = "the card has no ISIM application",
+	};
+
+	return csim_only ? "the card has a CSIM and neither a USIM nor an ISIM; this program cannot speak with a CSIM" : words[want];
+}
+
 /* EF_DIR lists the applications; with ANY the ISIM wins, wherever it stands (33.220 4.4.8 leaves it to the UE). */
 static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag *d)
 {
@@ -183,7 +198,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 	uint8_t out[MST_APDU_ANSWER_MAX];
 	struct mst_uicc_fcp f;
 	struct mst_view v, aid;
-	bool csim = false;
+	bool csim = false, others = false;
 	uint8_t record;
 	int r = run(c->port, "SELECT MF", MST_INS_SELECT, 0, 4, (struct mst_view){ mf, 2 }, 0, out, &v, d);
 
@@ -210,6 +225,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 		if (r)
 			return odd(r);
 		csim |= mst_uicc_is_csim(aid);
+		others |= mst_uicc_is_usim(aid) || mst_uicc_is_isim(aid);
 		if (wanted(want, aid, &app) && (c->n_aid == 0 || app == MST_CARD_ISIM)) {
 			c->app = app;
 			c->n_aid = aid.n;
@@ -217,8 +233,7 @@ static int find_app(struct mst_card *c, enum mst_card_app want, struct mst_diag 
 		}
 	}
 	if (c->n_aid == 0) {
-		mst_diag_set(d, 0, "EF_DIR", csim ? "the card has a CSIM, which is not spoken with, and no application that is" : want == MST_CARD_ISIM ? "the card has no ISIM application" :
-			     want == MST_CARD_USIM ? "the card has no USIM application" : "the card has neither a USIM nor an ISIM application", NULL);
+		mst_diag_set(d, 0, "EF_DIR", nothing_to_select(want, csim && !others), NULL);
 		return MST_CARD_NO_APP;
 	}
 	return 0;

@@ -116,23 +116,73 @@ static void an_isim_wins_and_t1_answers_at_once(void **state)
 	assert_false(c.gba);
 }
 
-/* TS-0003 8.1.3 names the CSIM, too: a card with nothing else is told apart from one that is empty or blocked. */
-static void a_csim_alone(void **state)
+#define DIR(aid) "610e4f0c" aid "ffff9000"
+#define CSIM "a0000003431002ff49ff0589"
+#define STRANGER "a0000003439902ff49ff0589"
+
+/*
+ * TS-0003 8.1.3 names the CSIM, too: a card with nothing else is told apart from one that is empty or blocked, and from one whose USIM is not the
+ * application that is wanted. The CSIM itself is sent no command.
+ */
+static void nothing_to_select(void **state)
 {
-	static const char *const words[] = { "neither a USIM nor an ISIM", "a CSIM, which is not spoken with" };
+	static const struct { enum mst_card_app want; const char *first, *second, *words; } rows[] = {
+		{ MST_CARD_ANY, DIR(STRANGER), "6a83", "the card has neither a USIM nor an ISIM application" },
+		{ MST_CARD_ANY, DIR(CSIM), "6a83", "cannot speak with a CSIM" },
+		{ MST_CARD_USIM, DIR(CSIM), "6a83", "cannot speak with a CSIM" },
+		{ MST_CARD_ISIM, DIR(STRANGER), DIR(CSIM), "cannot speak with a CSIM" },
+		{ MST_CARD_ISIM, DIR(CSIM), DIR(USIM), "the card has no ISIM application" },
+		{ MST_CARD_USIM, DIR(ISIM), DIR(CSIM), "the card has no USIM application" },
+	};
 
 	(void)state;
-	for (size_t i = 0; i < MST_COUNT(words); i++) {
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
 		const struct line lines[] = {
 			{ "00a40004023f0000", FCP_APP("00") "9000" }, { "00a40004022f0000", "620b820542210010028002004c9000" },
-			{ "00b2010410", i ? "610e4f0ca0000003431002ff49ff0589ffff9000" : "610e4f0ca0000003439902ff49ff0589ffff9000" }, { "00b2020410", "6a83" },
+			{ "00b2010410", rows[i].first }, { "00b2020410", rows[i].second }, { "00b2030410", "6a83" },
 		};
 		struct script s = script(lines, MST_COUNT(lines), true);
 		struct mst_diag d = { 0 };
+		struct mst_card c = { .imsi = "untouched" };
+
+		assert_int_equal(mst_card_open(&c, &s.port, rows[i].want, MST_VIEW_NONE, &d), MST_CARD_NO_APP);
+		assert_int_equal(s.at, strcmp(rows[i].second, "6a83") ? 5 : 4);
+		assert_string_equal(d.field, "EF_DIR");
+		assert_non_null(strstr(d.text, rows[i].words));
+		assert_string_equal(c.imsi, "untouched");
+	}
+}
+
+/* Wherever in EF_DIR it stands, a CSIM takes nothing from the USIM or ISIM beside it. */
+static void a_csim_beside_others(void **state)
+{
+	static const struct { enum mst_card_app want, app; const char *first, *second; } rows[] = {
+		{ MST_CARD_ANY, MST_CARD_USIM, DIR(CSIM), DIR(USIM) }, { MST_CARD_USIM, MST_CARD_USIM, DIR(USIM), DIR(CSIM) },
+		{ MST_CARD_ANY, MST_CARD_ISIM, DIR(CSIM), DIR(ISIM) }, { MST_CARD_ISIM, MST_CARD_ISIM, DIR(ISIM), DIR(CSIM) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(rows); i++) {
+		bool usim = rows[i].app == MST_CARD_USIM;
+		const struct line lines[] = {
+			{ "00a40004023f0000", FCP_APP("00") "9000" }, { "00a40004022f0000", "620b820542210010028002004c9000" },
+			{ "00b2010410", rows[i].first }, { "00b2020410", rows[i].second }, { "00b2030410", "6a83" },
+			{ usim ? "00a404040c" USIM "00" : "00a404040c" ISIM "00", FCP_APP("00") "9000" },
+			{ usim ? "00a40004026f0700" : "00a40004026f0200", usim ? FCP_FILE("09") "9000" : FCP_FILE("07") "9000" },
+			{ usim ? "00b0000009" : "00b0000007", usim ? "0809101000000000109000" : "80056140622e639000" },
+			{ usim ? "00a40004026fad00" : "00a40004026f0700", usim ? FCP_FILE("04") "9000" : FCP_FILE("01") "9000" },
+			{ usim ? "00b0000004" : "00b0000001", usim ? "000000029000" : "029000" },
+			{ "00a40004026f3800", FCP_FILE("09") "9000" }, { "00b0000009", "0000000000000000089000" },
+		};
+		struct script s = script(lines, usim ? MST_COUNT(lines) : MST_COUNT(lines) - 2, true);
+		struct mst_diag d = { 0 };
 		struct mst_card c;
 
-		assert_int_equal(mst_card_open(&c, &s.port, MST_CARD_ANY, MST_VIEW_NONE, &d), MST_CARD_NO_APP);
-		assert_non_null(strstr(d.text, words[i]));
+		assert_int_equal(mst_card_open(&c, &s.port, rows[i].want, MST_VIEW_NONE, &d), 0);
+		assert_int_equal(s.at, s.n);
+		assert_int_equal(c.app, rows[i].app);
+		assert_string_equal(usim ? c.imsi : c.impi, usim ? "001010000000001" : "a@b.c");
+		assert_true(c.gba);
 	}
 }
 
@@ -217,7 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_usim_over_t0), cmocka_unit_test(a_card_that_goes_away), cmocka_unit_test(an_isim_wins_and_t1_answers_at_once),
-		cmocka_unit_test(a_csim_alone), cmocka_unit_test(the_pin), cmocka_unit_test(what_authenticate_says), cmocka_unit_test(gbabp),
+		cmocka_unit_test(nothing_to_select), cmocka_unit_test(a_csim_beside_others), cmocka_unit_test(the_pin), cmocka_unit_test(what_authenticate_says), cmocka_unit_test(gbabp),
 	};
 
 	return cmocka_run_group_tests_name("card", tests, NULL, NULL);

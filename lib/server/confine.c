@@ -13,11 +13,14 @@
 #define KEE MST_WHO(MST_PROC_KEEPER)
 #define DIA MST_WHO(MST_PROC_DIAMETER)
 #define SIG MST_WHO(MST_PROC_SIGNER)
-#define NET (CON | DIA | SIG)
+#define NET (CON | DIA | SIG)          /* what reaches a token may be a service elsewhere */
+#define ALL (LIS | CON | ENG | KEE | DIA | SIG)
 
 enum place { PLACE_NAMED, PLACE_STORE, PLACE_SERVER, PLACE_KEEPER, PLACE_ETC, PLACE_RUN, PLACE_TPM, PLACE_MODULE, PLACE_STATE, PLACE_PIN, PLACE_PIN_DIR };
 
-/* What may still be opened by name. */
+static const struct { unsigned who, usual; } usual[] = { { ALL, MST_USUAL_RUN }, { LIS | NET, MST_USUAL_PEERS }, { NET, MST_USUAL_NAMES } };
+
+/* What may still be opened by name, besides what names are looked up in. */
 static const struct { unsigned who; enum place place; const char *path; unsigned may; } places[] = {
 	{ ENG, PLACE_STORE, NULL, MST_PATH_WRITE },                      /* the database, its journal, its directory */
 	/* or what the way to a server needs: its CA, our certificate, key and password, five at most */
@@ -30,21 +33,6 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ KEE, PLACE_KEEPER, NULL, MST_PATH_PUT },
 	/* a rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then */
 	{ NET, PLACE_ETC, "/etc", MST_PATH_READ },
-	/* the resolver: its files, the stub's, modules of the name service, and libraries that are loaded late */
-	{ NET, PLACE_NAMED, "/etc/hosts", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/etc/host.conf", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/etc/nsswitch.conf", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/etc/resolv.conf", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/etc/resolv.conf", MST_PATH_READ | MST_PATH_TARGET },       /* in /run/connman, say */
-	{ NET, PLACE_NAMED, "/etc/gai.conf", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/etc/services", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/etc/ld.so.cache", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/run/systemd/resolve", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/run/resolvconf", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/run/NetworkManager", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/usr/lib", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/lib", MST_PATH_READ },
-	{ NET, PLACE_NAMED, "/usr/lib64", MST_PATH_READ },               /* of other distributions */
 	/* the device with the CA's key: it may go away, and is opened anew */
 	{ SIG, PLACE_RUN, NULL, MST_PATH_PUT },                          /* which PIN was refused */
 	{ SIG, PLACE_TPM, NULL, MST_PATH_WRITE | MST_PATH_DEVICE },
@@ -54,7 +42,7 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ SIG, PLACE_PIN_DIR, NULL, MST_PATH_READ },
 	{ SIG, PLACE_NAMED, "/usr/share/p11-kit", MST_PATH_READ },
 };
-#define PLACES (sizeof(places) / sizeof(places[0]))
+#define PLACES MST_COUNT(places)
 
 static void directory_of(const char *path, char dir[MST_CONF_PATH])
 {
@@ -132,6 +120,8 @@ int mst_confine(struct mst_unit *u)
 	mst_store_needs(u->conf->store, &t.needs);
 	directory_of(file ? file : "", t.store);
 	directory_of(u->conf->ca_key.key.pin_file, t.pin);
+	for (size_t i = 0; i < MST_COUNT(usual); i++)
+		a.usual |= usual[i].who & a.who ? usual[i].usual : 0;
 	if (!file && u->ops->kind == MST_PROC_ENGINE) {
 		a.who |= MST_WHO_SERVER | (t.needs.n_ports ? MST_WHO_SERVER_TCP : 0);
 		a.port = t.needs.port;

@@ -439,7 +439,7 @@ static void listener_tick(struct mst_unit *u)
 	struct listener *l = (struct listener *)(void *)u;
 	uint64_t *v = u->m.v;
 
-	v[MST_M_ACCEPTED] = v[MST_M_REFUSED] = v[MST_M_HANDSHAKES] = v[MST_M_HANDSHAKES_FAILED] =
+	v[MST_M_ACCEPTED] = v[MST_M_REFUSED] = v[MST_M_HANDSHAKES] = v[MST_M_HANDSHAKES_FAILED] = v[MST_M_HTTP2] =
 		v[MST_M_REQUESTS] = v[MST_M_OPEN] = v[MST_M_COAP_OPEN] = v[MST_M_COAP_COOKIES] = v[MST_M_COAP_EVICTED] =
 		v[MST_M_COAP_REPEATED] = v[MST_M_COAP_RESENT] = 0;
 	for (size_t i = 0; i < l->n_endpoints; i++) {
@@ -454,6 +454,7 @@ static void listener_tick(struct mst_unit *u)
 		v[MST_M_ACCEPTED] += s.accepted;
 		v[MST_M_REFUSED] += s.refused;
 		v[MST_M_HANDSHAKES] += s.handshakes;
+		v[MST_M_HTTP2] += s.h2;
 		v[MST_M_HANDSHAKES_FAILED] += s.handshake_failures;
 		v[MST_M_REQUESTS] += s.requests;
 		v[MST_M_OPEN] += s.open;

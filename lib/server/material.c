@@ -346,6 +346,9 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 		t.h2 = ops->sbi;
 	}
 	t.profile = (enum mst_tls_profile)r->profile;
+	/* A role's profile is what its nodes are met with. Between servers it is no reason to do without HTTP/2, which wants an AEAD. */
+	if (!ops && m->kind != MST_FETCH_KEY && t.profile == MST_TLS_ONEM2M)
+		t.profile = MST_TLS_BOTH;
 	t.chain_pem = m->chain_pem;
 	t.key_pkcs8 = m->key_pkcs8;
 	t.anchors = m->anchor;

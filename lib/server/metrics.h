@@ -15,6 +15,7 @@
 	X(OPEN, "muster_connections_open", "gauge", "connections open now") \
 	X(HANDSHAKES, "muster_handshakes_total", "counter", "TLS handshakes that ended well") \
 	X(HANDSHAKES_FAILED, "muster_handshakes_failed_total", "counter", "TLS handshakes that failed") \
+	X(HTTP2, "muster_http2_sessions_total", "counter", "TLS sessions that speak HTTP/2: BSFs at the HSS, NAFs at the BSF") \
 	X(REQUESTS, "muster_requests_total", "counter", "requests that arrived whole") \
 	X(ANSWERS_OK, "muster_answers_ok_total", "counter", "answers with a 2xxx response status code") \
 	X(ANSWERS_REFUSED, "muster_answers_refused_total", "counter", "answers with a 4xxx response status code") \

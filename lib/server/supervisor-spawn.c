@@ -181,12 +181,15 @@ int child_tell_conf(struct child *c)
 	struct mst_diag d = { 0 };
 	uint8_t *b = malloc(cap);
 	struct mst_writer w = mst_writer_of(b, cap);
+	const char *name;
 	int r;
 
 	if (!b)
 		return MST_FAULT_MEMORY;
-	snprintf(f.file, sizeof(f.file), "%s", c->s->conf->file);
-	r = mst_material_maf_anchor(c->s->conf, f.maf_anchor, &d);
+	/* With the directory that relative names are of: behind the sandbox no link is followed any more. */
+	name = strrchr(c->s->conf->file, '/');
+	r = snprintf(f.file, sizeof(f.file), "%s/%s", c->s->conf->dir, name ? name + 1 : c->s->conf->file) < (int)sizeof(f.file) ? 0 : MST_FAULT_CONFIG;
+	r = r ? r : mst_material_maf_anchor(c->s->conf, f.maf_anchor, &d);
 	if (!r && c->kind == MST_PROC_ENGINE)
 		r = mst_material_makers(c->s->conf, &f.makers, &d);
 	if (c->kind == MST_PROC_ENGINE)

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 
 void address_text(const struct sockaddr_storage *a, char *out, size_t cap)
 {
@@ -21,4 +22,15 @@ void address_text(const struct sockaddr_storage *a, char *out, size_t cap)
 	} else {
 		snprintf(out, cap, "unix");
 	}
+}
+
+uint64_t address_origin(const struct sockaddr_storage *a)
+{
+	uint64_t v = 0;
+
+	if (a->ss_family == AF_INET)
+		v = ((const struct sockaddr_in *)a)->sin_addr.s_addr;
+	else if (a->ss_family == AF_INET6)
+		memcpy(&v, &((const struct sockaddr_in6 *)a)->sin6_addr, sizeof(v));
+	return v;
 }

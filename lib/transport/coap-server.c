@@ -73,17 +73,9 @@ static struct mst_coap_conn *find(struct mst_coap_server *s, const struct sockad
 	return c;
 }
 
-/* Peers are told apart by address without port; an IPv6 host has a whole /64. */
 static unsigned origin_of(const struct mst_coap_server *s, const struct sockaddr_storage *a)
 {
-	const struct sockaddr_in6 *six = (const void *)a;
-	uint64_t v = 0;
-
-	if (a->ss_family == AF_INET)
-		v = ((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr;
-	else
-		memcpy(&v, &six->sin6_addr, sizeof(v));
-	return (unsigned)(mix(s->seed, v) >> 40) & (COAP_SHARES - 1);
+	return (unsigned)(mix(s->seed, address_origin(a)) >> 40) & (COAP_SHARES - 1);
 }
 
 /* ---- the tables -------------------------------------------------------------------------------------- */

@@ -158,6 +158,7 @@ static bool step_handshake(struct mst_conn *c)
 		}
 		end_handshake_count(c);
 		c->s->stats.handshakes += c->t->ssl != NULL;
+		c->s->stats.h2 += c->t->h2;
 		c->known = true;
 		if (!c->t->h2)
 			begin_reading(c);

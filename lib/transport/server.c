@@ -66,19 +66,10 @@ static void refuse(struct mst_server *s, int fd, const char *address, const char
 	report_busy(s, address, what);
 }
 
-/* Peers are told apart by address without port; an IPv6 host has a whole /64. */
 static unsigned origin_of(const struct mst_server *s, const struct sockaddr_storage *a)
 {
-	uint64_t h = s->seed, v = 0;
-	uint32_t v4;
+	uint64_t h = (s->seed ^ address_origin(a)) * UINT64_C(0x9e3779b97f4a7c15);
 
-	if (a->ss_family == AF_INET) {
-		memcpy(&v4, &((const struct sockaddr_in *)(const void *)a)->sin_addr, sizeof(v4));
-		v = v4;
-	} else if (a->ss_family == AF_INET6) {
-		memcpy(&v, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, sizeof(v));
-	}
-	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
 	h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
 	return (unsigned)(h >> 40) & (SHARES - 1);
 }

@@ -64,7 +64,7 @@ void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits 
 void mst_server_drain(struct mst_server *s);        /* stop accepting; idle connections close, busy ones finish */
 unsigned mst_server_open(const struct mst_server *s);
 struct mst_server *mst_server_free(struct mst_server *s);                /* drops everything at once */
-struct mst_server_stats { uint64_t accepted, refused, handshakes, handshake_failures, requests, answers, timeouts; unsigned open; };
+struct mst_server_stats { uint64_t accepted, refused, handshakes, handshake_failures, h2 /* sessions */, requests, answers, timeouts; unsigned open; };
 struct mst_server_stats mst_server_stats(const struct mst_server *s);
 
 const struct mst_peer *mst_conn_peer(const struct mst_conn *c);

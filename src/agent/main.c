@@ -400,6 +400,7 @@ int main(int argc, char **argv)
 	if (r)
 		return r < 0 ? EXIT_DONE : r;
 	harden();
+	json_object_seed(0);            /* of its hash tables; the source is out of reach behind the sandbox */
 	if (agent_config_read(o.file, &cfg, stderr))
 		return EXIT_REFUSED;
 	if (o.check)

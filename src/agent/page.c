@@ -5,213 +5,29 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/secret.h"
 #include "base/text.h"
 #include "crypto/pki.h"
 #include "transport/address.h"
-#include "transport/server.h"
 
-#define GUESSES 5                        /* from one address; then a new code is needed there … */
-#define GUESSERS 8                       /* … and everywhere, when so many addresses guess: 40 guesses of 2^40 */
-#define SESSION_SECONDS 900              /* without a request */
-#define SESSIONS 4
-#define TOKEN_LEN 32                     /* hex digits */
 #define OUT_MAX (96 * 1024)
-#define COOKIE "muster="
 #define TYPED "what was typed on the page"
-
-struct page_session { char token[TOKEN_LEN + 1]; mst_ms until; };
 
 struct agent_page {
 	struct mst_server *server;
-	bool tls;
+	struct mst_page_door door;
 	uint16_t port;
 	char host[128];                  /* as in setting `page` */
 	char certificate[3 * MST_SHA256_LEN];    /* its SHA-256, for people */
-	char code[PAGE_CODE_LEN + 1];
-	mst_ms code_until;
-	struct { char address[64]; unsigned wrong; } guesser[GUESSERS];
-	size_t n_guessers;
-	struct page_session session[SESSIONS];
 	uint8_t out[OUT_MAX];
 };
 
-/* --- code and sessions --- */
-
-/* No I, L, O, U: nobody reads them wrong (Crockford's base 32). */
-static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
-static bool fresh_code(struct agent *a)
-{
-	uint8_t b[PAGE_CODE_LEN];
-
-	if (a->crypto->ops->random(a->crypto, b, sizeof(b)))
-		return false;
-	for (size_t i = 0; i < sizeof(b); i++)
-		a->page->code[i] = letters[b[i] % 32];
-	a->page->n_guessers = 0;
-	a->page->code_until = agent_now() + PAGE_CODE_SECONDS * 1000;
-	mst_wipe(b, sizeof(b));
-	return true;
-}
-
-static void drop_code(struct agent_page *p)
-{
-	mst_wipe(p->code, sizeof(p->code));
-}
-
-/* As people type it: small letters, blanks and hyphens, O for 0, I and L for 1. */
-static void code_spelling(const char *typed, char out[PAGE_CODE_LEN + 1])
-{
-	size_t n = 0;
-
-	memset(out, 0, PAGE_CODE_LEN + 1);
-	for (; *typed && n < PAGE_CODE_LEN; typed++) {
-		char c = *typed >= 'a' && *typed <= 'z' ? (char)(*typed - 'a' + 'A') : *typed;
-
-		if (c == ' ' || c == '-')
-			continue;
-		out[n++] = c == 'O' ? '0' : c == 'I' || c == 'L' ? '1' : c;
-	}
-}
-
-/* How often this address has guessed wrong; NULL when there is no room for one more. Its port says nothing. */
-static unsigned *wrong_from(struct agent_page *p, const struct mst_peer *peer)
-{
-	char host[sizeof(p->guesser[0].address)] = "";
-	uint16_t port;
-	size_t i = 0;
-
-	if (!address_split(peer->address, host, sizeof(host), &port))
-		host[0] = '\0';
-	while (i < p->n_guessers && strcmp(p->guesser[i].address, host) != 0)
-		i++;
-	if (i == GUESSERS)
-		return NULL;
-	if (i == p->n_guessers) {
-		memcpy(p->guesser[i].address, host, sizeof(host));
-		p->guesser[i].wrong = 0;
-		p->n_guessers++;
-	}
-	return &p->guesser[i].wrong;
-}
-
-/* Whoever guesses takes the code away from himself, not from the technician: not before many do it together. */
-static bool code_is(struct agent_page *p, const struct mst_peer *peer, const char *typed)
-{
-	unsigned *wrong = wrong_from(p, peer);
-	char spelt[PAGE_CODE_LEN + 1];
-	bool good;
-
-	if (!p->code[0] || agent_now() >= p->code_until || !wrong) {
-		drop_code(p);
-		return false;
-	}
-	if (*wrong >= GUESSES)
-		return false;
-	code_spelling(typed, spelt);
-	good = mst_ct_equal((struct mst_view){ (uint8_t *)spelt, PAGE_CODE_LEN },
-			    (struct mst_view){ (uint8_t *)p->code, PAGE_CODE_LEN });
-	mst_wipe(spelt, sizeof(spelt));
-	if (good)
-		drop_code(p);
-	else
-		++*wrong;
-	return good;
-}
-
-static bool may_guess(struct agent_page *p, const struct mst_peer *peer)
-{
-	const unsigned *wrong = wrong_from(p, peer);
-
-	return p->code[0] && wrong && *wrong < GUESSES;
-}
-
-static struct page_session *begin_session(struct agent *a)
-{
-	struct page_session *s = &a->page->session[0];
-	struct mst_writer w;
-	uint8_t b[TOKEN_LEN / 2];
-
-	for (size_t i = 1; i < SESSIONS; i++)
-		if (a->page->session[i].until < s->until)
-			s = &a->page->session[i];        /* unused, or the one that was silent longest */
-	if (a->crypto->ops->random(a->crypto, b, sizeof(b)))
-		return NULL;
-	w = mst_writer_of(s->token, sizeof(s->token));
-	mst_put_hex(&w, (struct mst_view){ b, sizeof(b) });
-	mst_put_nul(&w);
-	s->until = agent_now() + SESSION_SECONDS * 1000;
-	return s;
-}
-
-static bool in_session(struct agent *a, const struct mst_http_msg *m)
-{
-	struct mst_view token = { 0 };
-	bool good = false;
-
-	/* other services of this host share its cookies, whatever their port: ours is the one of exactly this name */
-	for (struct mst_view rest = mst_http_find(m, "Cookie"); rest.n && !token.n;) {
-		size_t end = mst_view_find(rest, ';');
-		struct mst_view one = mst_view_sub(rest, 0, end);
-
-		rest = mst_view_sub(rest, end + 1, rest.n);
-		while (one.n && one.p[0] == ' ')
-			one = mst_view_sub(one, 1, one.n);
-		if (mst_view_starts(one, COOKIE) && one.n == strlen(COOKIE) + TOKEN_LEN)
-			token = mst_view_sub(one, strlen(COOKIE), TOKEN_LEN);
-	}
-	for (size_t i = 0; token.n && i < SESSIONS; i++) {
-		struct page_session *s = &a->page->session[i];
-
-		if (s->until > agent_now() && mst_ct_equal(token, (struct mst_view){ (uint8_t *)s->token, TOKEN_LEN })) {
-			s->until = agent_now() + SESSION_SECONDS * 1000;
-			good = true;
-		}
-	}
-	return good;
-}
-
-/*
- * A name in Host that is not this device's is somebody else's page in the technician's browser, which has made its
- * name point here. An address or a local name cannot be that.
- */
-static bool host_is_local(struct mst_view host)
-{
-	char text[300], whole[304], name[300];
-	uint16_t port;
-
-	if (!mst_view_to_str(host, text, sizeof(text)) || !*text)
-		return false;
-	snprintf(whole, sizeof(whole), "%s%s", text, !strchr(text, ':') || text[strlen(text) - 1] == ']' ? ":80" : "");
-	if (!address_split(whole, name, sizeof(name), &port))
-		return false;
-	return !strcasecmp(name, "localhost") || mst_view_ends(mst_view_str(name), ".local") ||
-	       strspn(name, "0123456789.") == strlen(name) || strchr(name, ':');
-}
-
 /* --- answers --- */
 
-#define SAFE "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "        \
-	"img-src 'self' data: blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'\r\n"                      \
-	"X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-store\r\n"                      \
-	"Cross-Origin-Opener-Policy: same-origin\r\n"
-
-static void answer(struct agent *a, struct mst_conn *c, int status, const char *media, struct mst_view body,
-		   const char *more)
+static void answer(struct agent *a, struct mst_conn *c, int status, const char *media, struct mst_view body, const char *more)
 {
-	struct mst_writer w = mst_writer_of(a->page->out, OUT_MAX);
-	bool keep = mst_conn_keep_alive(c);
-	char head[1024];
-
-	snprintf(head, sizeof(head), "HTTP/1.1 %d %s\r\n" SAFE "%s%s%s%sContent-Length: %zu\r\n%s\r\n", status,
-		 status < 300 ? "OK" : "Refused", more, media ? "Content-Type: " : "", media ? media : "", media ? "\r\n" : "",
-		 body.n, keep ? "" : "Connection: close\r\n");
-	mst_put_str(&w, head);
-	mst_put(&w, body);
-	mst_conn_answer(c, mst_written(&w), !keep);
+	mst_page_answer(c, &(struct mst_page_answer){ status, media, more, body }, a->page->out, OUT_MAX);
 }
 
 static void answer_json(struct agent *a, struct mst_conn *c, int status, json_t *o)
@@ -233,27 +49,23 @@ static void refuse(struct agent *a, struct mst_conn *c, int status, const char *
 static void do_session(struct agent *a, struct mst_conn *c, const json_t *q)
 {
 	const char *code = json_string_value(json_object_get(q, "code"));
-	struct page_session *s;
 	char cookie[160];
 
 	if (!code) {
 		refuse(a, c, 400, "code", "is missing");
 		return;
 	}
-	if (!code_is(a->page, mst_conn_peer(c), code)) {
+	if (!mst_page_code_is(&a->page->door, mst_conn_peer(c), code, agent_now())) {
 		agent_log(a, AGENT_WARN, "page-code-refused", "peer", mst_conn_peer(c)->address, NULL);
-		refuse(a, c, 403, "code", may_guess(a->page, mst_conn_peer(c)) ? "is not right" :
+		refuse(a, c, 403, "code", mst_page_may_guess(&a->page->door, mst_conn_peer(c)) ? "is not right" :
 		       "is used up, too old or was guessed too often; muster-agent page on the device gives a new one");
 		return;
 	}
-	s = begin_session(a);
-	if (!s) {
+	if (!mst_page_begin(&a->page->door, a->crypto, agent_now(), cookie)) {
 		refuse(a, c, 500, "", "no randomness");
 		return;
 	}
 	agent_log(a, AGENT_INFO, "page-opened", "peer", mst_conn_peer(c)->address, NULL);
-	snprintf(cookie, sizeof(cookie), "Set-Cookie: " COOKIE "%s; HttpOnly; SameSite=Strict; Path=/%s\r\n", s->token,
-		 a->page->tls ? "; Secure" : "");
 	answer(a, c, 204, NULL, (struct mst_view){ 0 }, cookie);
 	mst_wipe(cookie, sizeof(cookie));
 }
@@ -318,8 +130,7 @@ static void run_op(struct agent *a, struct mst_conn *c, const struct page_op *op
 	json_error_t e;
 	json_t *q;
 
-	/* A form of another site cannot send this type without asking first; nobody answers that question. */
-	if (!mst_view_starts(mst_http_find(m, "Content-Type"), "application/json")) {
+	if (!mst_page_is_json(m)) {
 		refuse(a, c, 415, "Content-Type", "application/json expected");
 		return;
 	}
@@ -335,22 +146,18 @@ static void route(struct agent *a, struct mst_conn *c, const struct mst_http_msg
 {
 	bool get = mst_view_eq_str(m->method, "GET");
 
-	for (size_t i = 0; get && i < page_n_files; i++) {
-		if (mst_view_eq_str(m->target, page_files[i].path)) {
-			answer(a, c, 200, page_files[i].media, (struct mst_view){ page_files[i].p, page_files[i].n }, "");
-			return;
-		}
-	}
+	if (mst_page_serve_file(c, m, mst_page_files, mst_page_n_files, a->page->out, OUT_MAX))
+		return;
 	for (size_t i = 0; i < MST_COUNT(ops); i++) {
 		if (!mst_view_eq_str(m->target, ops[i].path) || !mst_view_eq_str(m->method, ops[i].method))
 			continue;
-		if (ops[i].open || in_session(a, m))
+		if (ops[i].open || mst_page_in_session(&a->page->door, m, agent_now()))
 			run_op(a, c, &ops[i], m);
 		else
 			refuse(a, c, 401, "code", "enter the one-time code first");
 		return;
 	}
-	if (!in_session(a, m))
+	if (!mst_page_in_session(&a->page->door, m, agent_now()))
 		refuse(a, c, 401, "code", "enter the one-time code first");
 	else if (get && mst_view_eq_str(m->target, "/status"))
 		answer_json(a, c, 200, status_json(a));
@@ -362,7 +169,7 @@ static void on_request(void *owner, struct mst_conn *c, const struct mst_http_ms
 {
 	struct agent *a = owner;
 
-	if (host_is_local(mst_http_find(m, "Host")))
+	if (mst_page_host_is_local(mst_http_find(m, "Host")))
 		route(a, c, m);
 	else
 		refuse(a, c, 421, "Host", "use the device's address, localhost or a name under .local");
@@ -374,12 +181,9 @@ static void on_refused(void *owner, struct mst_conn *c, int status, const char *
 {
 	struct agent *a = owner;
 	struct mst_diag d = { 0 };
-	bool somebody = false;
 
 	(void)c;
-	for (size_t i = 0; i < SESSIONS; i++)
-		somebody |= a->page->session[i].until > agent_now();
-	if (status != 413 || !somebody)
+	if (status != 413 || !mst_page_somebody(&a->page->door, agent_now()))
 		return;
 	mst_diag_set(&d, 0, "", why, NULL);
 	refused_note(a, REFUSED_PAGE, TYPED, PROV_OVERSIZED, &d);
@@ -459,8 +263,9 @@ int page_open(struct agent *a)
 		agent_log(a, AGENT_ERROR, "page", "address", a->cfg.page, "why", "\"host:port\" expected", NULL);
 		return MST_FAULT_CONFIG;
 	}
-	p->tls = !loopback(p->host);
-	r = p->tls ? own_tls(a, &tls) : 0;
+	p->door.cookie = "muster=";
+	p->door.tls = !loopback(p->host);
+	r = p->door.tls ? own_tls(a, &tls) : 0;
 	r = r ? r : mst_listen(a->cfg.page, false, &fd, &p->port, &d);
 	if (!r) {
 		/* One technician, a browser with half a dozen connections; whoever only holds some keeps nobody out. */
@@ -499,10 +304,10 @@ json_t *page_code(struct agent *a)
 	if (!p || !p->server)
 		return json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "field", "page", "text",
 				 "is not set; in muster-agent.conf: page = \"127.0.0.1:8480\";");
-	if (!fresh_code(a))
+	if (!mst_page_fresh_code(&a->page->door, a->crypto, agent_now()))
 		return json_pack("{s:b, s:{s:s, s:s}}", "ok", 0, "error", "field", "", "text", "no randomness");
 	v6 = strchr(p->host, ':') != NULL;
-	snprintf(url, sizeof(url), "http%s://%s%s%s:%u/", p->tls ? "s" : "", v6 ? "[" : "", p->host, v6 ? "]" : "", p->port);
-	return json_pack("{s:b, s:s, s:s, s:i, s:s}", "ok", 1, "url", url, "code", p->code, "seconds", PAGE_CODE_SECONDS,
+	snprintf(url, sizeof(url), "http%s://%s%s%s:%u/", p->door.tls ? "s" : "", v6 ? "[" : "", p->host, v6 ? "]" : "", p->port);
+	return json_pack("{s:b, s:s, s:s, s:i, s:s}", "ok", 1, "url", url, "code", p->door.code, "seconds", MST_PAGE_CODE_SECONDS,
 			 "certificate", p->certificate);
 }

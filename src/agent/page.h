@@ -14,9 +14,7 @@
 #define AGENT_PAGE_H
 
 #include "agent/agent.h"
-
-#define PAGE_CODE_LEN 8                  /* 40 bits; five guesses */
-#define PAGE_CODE_SECONDS 600
+#include "transport/local-page.h"
 
 MST_MUST_CHECK int page_open(struct agent *a);       /* does nothing when setting `page` is empty */
 void page_close(struct agent *a);
@@ -26,9 +24,5 @@ json_t *page_code(struct agent *a);
 /* page-text.c: what people paste or scan. 0, or a positive prov_reason with `d`. */
 MST_MUST_CHECK int page_text_to_cbor(struct mst_view text, uint8_t *out, size_t cap, size_t *ret_n,
 				     struct mst_diag *d);
-
-struct page_file { const char *path, *media; const unsigned char *p; size_t n; };
-extern const struct page_file page_files[];
-extern const size_t page_n_files;
 
 #endif

@@ -43,7 +43,7 @@ static const struct { const char *words, *remedy;
 	[PROV_WRONG_SERVICE] = { "who answers there is something else", "check port and path of the instruction" },
 	[PROV_NO_READER] = { "no card reader or modem", "check that it is plugged in, that pcscd runs, and card.kind, card.reader or card.device" },
 	[PROV_NO_CARD] = { "the subscriber's card does not answer", "put it in, or take it out and put it in again; then the reader or modem" },
-	[PROV_NO_APPLICATION] = { "the card lacks the application", "use a card with a USIM, or set card.application" },
+	[PROV_NO_APPLICATION] = { "the card lacks the application", "use a card with a USIM or an ISIM, or correct card.application" },
 	[PROV_CARD_PIN] = { "the card's PIN is missing or wrong", "put the PIN into the file that card.pin_file names, or switch it off; a wrong one is not tried "
 			    "again" },
 	[PROV_CARD_SYNC] = { "card and operator do not agree on their counters", "ask the operator to resynchronise this subscription; it is tried again" },

@@ -1,15 +1,14 @@
 /* What waits for a second person: `muster approve …`. */
 #include <string.h>
 
+#include "approve.h"
 #include "base/text.h"
 #include "keeper/keeper.h"
-#include "muster.h"
 
-#define DIGITS (2 * MST_SHA256_LEN)
+#define DIGITS APPROVE_DIGITS
 #define FEWEST 8
 
-/* Made here, of what is shown here: a server that shows one thing and means another gets a yes to nothing. */
-static bool digest_of(const json_t *a, char hex[DIGITS + 1])
+bool approve_digest(const json_t *a, char hex[DIGITS + 1])
 {
 	uint8_t nonce[MST_TICKET_NONCE], sum[MST_SHA256_LEN], text[MST_SAID_MAX];
 	struct mst_writer w = mst_writer_of(hex, DIGITS + 1), t = mst_writer_of(text, sizeof(text));
@@ -84,7 +83,7 @@ static int approve_show(struct muster *m, int argc, char **argv)
 	r = get_one(m, argc, argv, &a);
 	if (r != EXIT_DONE)
 		return r;
-	if (!digest_of(a, hex)) {
+	if (!approve_digest(a, hex)) {
 		json_decref(a);
 		complain("the answer makes no sense");
 		return EXIT_FAULT;
@@ -95,6 +94,8 @@ static int approve_show(struct muster *m, int argc, char **argv)
 	print_one(a);
 	say("content: %s", shown(text_of(a, "body")));
 	say("until:   %s", human_time(text_of(a, "expires")));
+	if (*text_of(a, "reason"))
+		say("reason:  %s", shown(text_of(a, "reason")));
 	say("digest:  %s", hex);
 	json_decref(a);
 	return EXIT_DONE;
@@ -134,7 +135,7 @@ static int approve_give(struct muster *m, int argc, char **argv)
 	r = get_one(m, argc, argv, &a);
 	if (r != EXIT_DONE)
 		return r;
-	if (!digest_of(a, hex) || !begins(digest, hex)) {
+	if (!approve_digest(a, hex) || !begins(digest, hex)) {
 		json_decref(a);
 		complain("the digest is another one: this is not the content that you looked at; look again (muster approve show)");
 		return EXIT_REFUSED;
@@ -179,6 +180,7 @@ static const struct command commands[] = {
 	{ "show", approve_show, "NUMBER", "what it is, in full, and its digest" },
 	{ "give", approve_give, "NUMBER --digest HEX", "say yes to it, as a second person; it is done at once" },
 	{ "refuse", approve_refuse, "NUMBER --reason TEXT", "say no, or take back what you asked for" },
+	{ "page", approve_page, "[--port N]", "the same in your browser, on this machine" },
 };
 
 int cmd_approve(struct muster *m, int argc, char **argv)

@@ -65,6 +65,9 @@ static int tell_result(struct demo *d, double seconds)
 	putchar('\n');
 	if (r == EXIT_DONE)
 		r = demo_sim_picture(d, 1);
+	putchar('\n');
+	if (r == EXIT_DONE)
+		r = demo_sim_picture(d, d->cse.node);
 	say("\n%sWhat each node holds, as its provider knows it:%s", ink(d->m, BOLD), ink(d->m, PLAIN));
 	demo_tell_holdings(d);
 	return r;
@@ -73,7 +76,7 @@ static int tell_result(struct demo *d, double seconds)
 static int tell_json(const struct demo *d, double seconds)
 {
 	json_t *rules = json_array();
-	char id[128];
+	char id[128], cse[128];
 
 	for (size_t i = 0; i < DEMO_PLACES; i++) {
 		size_t at;
@@ -83,9 +86,10 @@ static int tell_json(const struct demo *d, double seconds)
 		                                       (json_int_t)d->placed[at][0], "fig3", (json_int_t)d->placed[at][1]));
 	}
 	demo_node_id(d->clone, id);
-	return print_json(json_pack("{s:I,s:I,s:I,s:I,s:{s:I,s:I},s:o,s:s,s:f,s:s,s:o}", "nodes", (json_int_t)d->nodes, "enrolled", (json_int_t)d->enrolled,
+	demo_node_id(DEMO_SIM + d->cse.node, cse);
+	return print_json(json_pack("{s:I,s:I,s:I,s:I,s:{s:I,s:I},s:{s:s,s:s,s:s},s:o,s:s,s:f,s:s,s:o}", "nodes", (json_int_t)d->nodes, "enrolled", (json_int_t)d->enrolled,
 	                            "refused", (json_int_t)d->refused, "misplaced", (json_int_t)d->wrong, "sims", "nodes", (json_int_t)d->sims, "enrolled",
-	                            (json_int_t)d->sims_enrolled, "rules", rules, "clone", id,
+	                            (json_int_t)d->sims_enrolled, "cse", "cseID", d->cse.id, "node", cse, "aeID", d->cse.ae, "rules", rules, "clone", id,
 	                            "seconds", seconds, "dir", d->dir, "fleet", demo_holdings(d)));
 }
 

@@ -84,9 +84,9 @@ static int make_keys(const struct install *in)
 	const char *const permitted[] = { in->sp, in->mef, in->maf, in->bbn, in->hss, in->zn, in->bsf };
 	const struct { const char *fqdn, *prefix; } server[] = {
 		{ in->mef, "tls/mef" }, { in->maf, "tls/maf" }, { in->bbn, "tls/bbn" },
-		{ in->hss, "tls/hss" }, { in->zn, "tls/zn" }, { in->bsf, "tls/bsf" },
+		{ in->hss, "tls/hss" }, { in->zn, "tls/zn" }, { in->bsf, "tls/bsf" }, { in->cse, "tls/cse" },
 	};
-	size_t names = *in->plmn ? MST_COUNT(permitted) : 4, servers = *in->plmn ? MST_COUNT(server) : 3;
+	size_t names = *in->plmn ? MST_COUNT(permitted) : 4, servers = *in->plmn ? MST_COUNT(server) - !*in->cse : 3;
 	char keeper_dir[4096], prefix[4096];
 	static uint8_t ca[MST_CERT_MAX];
 	struct keeper_issuer k = { 0 };

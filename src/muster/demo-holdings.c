@@ -166,7 +166,7 @@ void demo_tell_holdings(const struct demo *d)
 	struct table t = { 0 };
 
 	table_row(&t, MST_COUNT(head), head);
-	for (size_t k = 1; k <= d->nodes + d->sims; k++) {
+	for (size_t k = 1; k <= d->nodes + d->cse.node; k++) {
 		size_t i = k > d->nodes ? DEMO_SIM + k - d->nodes : k;
 		const struct demo_holding *h = k > d->nodes ? &d->sim[k - d->nodes] : &d->holding[k];
 		char id[128], key[24], cert[24];
@@ -189,7 +189,7 @@ json_t *demo_holdings(const struct demo *d)
 {
 	json_t *all = json_array();
 
-	for (size_t k = 1; k <= d->nodes + d->sims; k++) {
+	for (size_t k = 1; k <= d->nodes + d->cse.node; k++) {
 		size_t i = k > d->nodes ? DEMO_SIM + k - d->nodes : k;
 		const struct demo_holding *h = k > d->nodes ? &d->sim[k - d->nodes] : &d->holding[k];
 		char id[128];

@@ -51,7 +51,7 @@ bool demo_ends(const struct demo *d, size_t number)
 	return false;
 }
 
-static bool in_time(mst_ms *waited)
+bool demo_in_time(mst_ms *waited)
 {
 	if (*waited >= WAIT_MS)
 		return false;
@@ -78,10 +78,12 @@ int demo_short_contract(struct demo *d, double seconds)
 	return demo_type(d, DEMO_NORTH, cmd_subscription, "subscription", word, true);
 }
 
-static int status_of(pid_t pid)
+int demo_status_of(pid_t pid)
 {
 	int status = 0;
 
+	if (pid <= 0)           /* not started, and explained */
+		return EXIT_FAULT;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAULT;
@@ -96,7 +98,7 @@ static bool has_ended(struct demo *d, size_t number)
 	demo_note(d, number, DEMO_NORTH, node);
 	ended = d->holding[number].ended;
 	json_decref(node);
-	return ended && status_of(demo_agent(d, number, "check", NULL)) == EXIT_REFUSED;
+	return ended && demo_status_of(demo_agent(d, number, "check", NULL)) == EXIT_REFUSED;
 }
 
 int demo_end(struct demo *d)
@@ -105,7 +107,7 @@ int demo_end(struct demo *d)
 
 	for (size_t i = 0; i < d->ending; i++) {
 		while (!has_ended(d, d->end[i]))
-			if (!in_time(&waited)) {
+			if (!demo_in_time(&waited)) {
 				complain("the keys of a subscription that has ended still work; look into %s/musterd.log", d->house[DEMO_NORTH].dir);
 				return EXIT_REFUSED;
 			}
@@ -155,7 +157,7 @@ static size_t log_size(const struct demo *d, size_t number)
 static int wait_logged(const struct demo *d, size_t number, size_t from, const char *word)
 {
 	for (mst_ms waited = 0; !logged(d, number, from, word);)
-		if (!in_time(&waited)) {
+		if (!demo_in_time(&waited)) {
 			complain("node %zu does not move; look into %s/nodes/%05zu/agent.log", number, d->dir, number);
 			return EXIT_REFUSED;
 		}
@@ -177,7 +179,7 @@ static int go(struct demo *d)
 	for (size_t i = 0; r == EXIT_DONE && i < d->moving; i++) {
 		r = wait_logged(d, d->move[i], from[i], "enrolled-already");
 		if (r == EXIT_DONE)
-			r = status_of(demo_agent(d, d->move[i], "trigger", NULL));
+			r = demo_status_of(demo_agent(d, d->move[i], "trigger", NULL));
 	}
 	for (size_t i = 0; r == EXIT_DONE && i < d->moving; i++) {
 		r = wait_logged(d, d->move[i], from[i], "point=left ");
@@ -187,7 +189,7 @@ static int go(struct demo *d)
 		if (pid[i] <= 0)
 			continue;
 		kill(pid[i], SIGTERM);
-		(void)status_of(pid[i]);
+		(void)demo_status_of(pid[i]);
 	}
 	return r;
 }

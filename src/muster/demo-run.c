@@ -36,9 +36,10 @@ static bool find_program(const char *name, const char *bin, const char *tree, ch
 
 int demo_find_programs(struct demo *d, const char *bin)
 {
-	if (find_program("musterd", bin, "musterd", d->musterd) && find_program("muster-agent", bin, "agent", d->agent))
+	if (find_program("musterd", bin, "musterd", d->musterd) && find_program("muster-agent", bin, "agent", d->agent) &&
+	    find_program("muster-naf", bin, "naf", d->naf))
 		return EXIT_DONE;
-	complain("musterd or muster-agent is not beside this program; give their directory with --bin");
+	complain("musterd, muster-agent or muster-naf is not beside this program; give their directory with --bin");
 	return EXIT_FAULT;
 }
 
@@ -64,8 +65,7 @@ bool demo_free_ports(unsigned *port, size_t n)
 	return good;
 }
 
-/* Start a program with both outputs in `log`. */
-static pid_t spawn(const char *program, const char *const argv[], char *const env[], const char *log)
+pid_t demo_spawn(const char *program, const char *const argv[], char *const env[], const char *log)
 {
 	posix_spawn_file_actions_t fa;
 	pid_t pid = -1;
@@ -84,8 +84,7 @@ static pid_t spawn(const char *program, const char *const argv[], char *const en
 	return -1;
 }
 
-/* The daemon says READY=1 to the socket named in NOTIFY_SOCKET, as it does to systemd. */
-static int ready_socket(const char *path)
+int demo_socket(const char *path, int type)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd;
@@ -95,7 +94,7 @@ static int ready_socket(const char *path)
 		return -1;
 	}
 	memcpy(sa.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
 		return fd;
 	complain("cannot listen on %s: %s", path, strerror(errno));
@@ -104,6 +103,7 @@ static int ready_socket(const char *path)
 	return -1;
 }
 
+/* The daemon says READY=1 to the socket named in NOTIFY_SOCKET, as it does to systemd. */
 static int wait_ready(const struct demo_house *h, int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -138,10 +138,10 @@ static int start_house(const struct demo *d, struct demo_house *h)
 	path_join(ready, sizeof(ready), h->dir, "ready.sock");
 	snprintf(variable, sizeof(variable), "NOTIFY_SOCKET=%s", ready);
 	snprintf(path, sizeof(path), "PATH=/usr/bin:/bin");
-	fd = ready_socket(ready);
+	fd = demo_socket(ready, SOCK_DGRAM);
 	if (fd < 0)
 		return EXIT_FAULT;
-	h->daemon = spawn(d->musterd, argv, env, log);
+	h->daemon = demo_spawn(d->musterd, argv, env, log);
 	r = h->daemon > 0 ? wait_ready(h, fd) : EXIT_FAULT;
 	close(fd);
 	unlink(ready);
@@ -157,17 +157,25 @@ int demo_start(struct demo *d)
 	return r;
 }
 
+static void stop(pid_t *pid)
+{
+	if (*pid > 0)
+		while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	*pid = 0;
+}
+
 void demo_stop(struct demo *d)
 {
+	pid_t *all[DEMO_HOUSES + 2] = { &d->cse.naf, &d->cse.stand_in };
+
 	for (size_t i = 0; i < DEMO_HOUSES; i++)
-		if (d->house[i].daemon > 0)
-			kill(d->house[i].daemon, SIGTERM);
-	for (size_t i = 0; i < DEMO_HOUSES; i++) {
-		if (d->house[i].daemon > 0)
-			while (waitpid(d->house[i].daemon, NULL, 0) < 0 && errno == EINTR)
-				;
-		d->house[i].daemon = 0;
-	}
+		all[2 + i] = &d->house[i].daemon;
+	for (size_t i = 0; i < MST_COUNT(all); i++)
+		if (*all[i] > 0)
+			kill(*all[i], SIGTERM);
+	for (size_t i = 0; i < MST_COUNT(all); i++)
+		stop(all[i]);
 }
 
 /* One of the daemons has ended: nobody stays to be waited for under its number. */
@@ -191,7 +199,7 @@ pid_t demo_agent(const struct demo *d, size_t number, const char *verb, const ch
 	demo_node_dir(d, number, dir);
 	path_join(conf, sizeof(conf), dir, "muster-agent.conf");
 	path_join(log, sizeof(log), dir, "agent.log");
-	return spawn(d->agent, argv, environ, log);
+	return demo_spawn(d->agent, argv, environ, log);
 }
 
 /* A few at a time, as many as there are cores to serve them. */

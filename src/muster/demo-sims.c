@@ -2,11 +2,9 @@
  * Figure 1 of the seed document: nodes with nothing but a SIM. The provider in the south is their mobile operator, too: its HSS knows the SIMs, its
  * BSF briefs the nodes by the owner's rules.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/wait.h>
 
 #include "base/text.h"
 #include "base/secret.h"
@@ -15,7 +13,7 @@
 #define PLMN "00101"
 #define KEY 16
 
-void demo_sims_prepare(struct demo *d, const unsigned port[3])
+void demo_sims_prepare(struct demo *d, const unsigned port[4])
 {
 	struct install *in = &d->house[DEMO_SOUTH].in;
 
@@ -23,10 +21,14 @@ void demo_sims_prepare(struct demo *d, const unsigned port[3])
 	in->hss_port = port[0];
 	in->bsf_port = port[1];
 	in->zn_port = port[2];
+	snprintf(in->cse, sizeof(in->cse), "in-cse.%.240s", in->sp);
+	snprintf(d->cse.id, sizeof(d->cse.id), "//%.240s/IN-CSE", in->sp);
+	d->cse.port = port[3];
 	d->sims = d->nodes / 10 < 2 ? 2 : d->nodes / 10 < DEMO_SIMS ? d->nodes / 10 : DEMO_SIMS;
+	d->cse.node = d->sims + 1;
 }
 
-static void imsi_of(size_t i, char out[16])
+void demo_imsi(size_t i, char out[16])
 {
 	snprintf(out, 16, PLMN "%010zu", i);
 }
@@ -50,12 +52,13 @@ static int write_config(const struct demo *d, size_t i, const char *dir)
 	char path[4096], text[2048], imsi[16];
 	int n;
 
-	imsi_of(i, imsi);
+	demo_imsi(i, imsi);
 	n = snprintf(text, sizeof(text),
 		     "state = \"state\";\nkey_file = \"state.key\";\nbootstrap = \"instructions.json\";\nrun = \"run\";\n"
 		     "log = { format = \"text\"; level = \"info\"; };\ncard = { kind = \"software\"; imsi = \"%s\"; key_file = \"sim.json\"; };\n"
-		     "connect_to = (\n  { name = \"%s:80\"; address = \"%s:%u\"; },\n  { name = \"%s:%u\"; address = \"%s:%u\"; }\n);\n",
-		     imsi, in->bsf, in->address, in->bsf_port, in->maf, in->maf_port, in->address, in->maf_port);
+		     "connect_to = (\n  { name = \"%s:80\"; address = \"%s:%u\"; },\n  { name = \"%s:%u\"; address = \"%s:%u\"; },\n"
+		     "  { name = \"%s:443\"; address = \"%s:%u\"; }\n);\n",
+		     imsi, in->bsf, in->address, in->bsf_port, in->maf, in->maf_port, in->address, in->maf_port, in->cse, in->address, d->cse.port);
 	if (n < 0 || (size_t)n >= sizeof(text) || write_file(path_join(path, sizeof(path), dir, "muster-agent.conf"), text, (size_t)n, 0600) < 0)
 		return EXIT_FAULT;
 	n = snprintf(text, sizeof(text), "{\"version\":1,\"instructions\":[{\"kind\":\"discovery\",\"method\":\"bsf\",\"uri\":\"http://%.256s\"}]}\n", in->bsf);
@@ -65,14 +68,15 @@ static int write_config(const struct demo *d, size_t i, const char *dir)
 /* The card goes into the node, and a row of the same keys to the operator. */
 static int make_one(const struct demo *d, size_t i, FILE *nodes, FILE *sims)
 {
-	char dir[4096], path[4096], text[200], id[128], imsi[16], k[2 * KEY + 1], opc[2 * KEY + 1];
+	char dir[4096], path[4096], text[200], id[128], cse[MST_ID_MAX], imsi[16], k[2 * KEY + 1], opc[2 * KEY + 1];
 	int n, r;
 
 	if (!new_key(k) || !new_key(opc) || make_dir(demo_node_dir(d, DEMO_SIM + i, dir)) < 0)
 		return EXIT_FAULT;
 	demo_node_id(DEMO_SIM + i, id);
-	imsi_of(i, imsi);
-	fprintf(nodes, "%s,//%s/SIM%05zu,demo-contract\n", id, d->house[DEMO_SOUTH].in.sp, i);
+	demo_imsi(i, imsi);
+	demo_cse_id(d, i, cse);
+	fprintf(nodes, "%s,%s,demo-contract\n", id, cse);
 	fprintf(sims, "%s,milenage,%s,%s,%s\n", imsi, k, opc, id);
 	n = snprintf(text, sizeof(text), "{\"k\":\"%s\",\"opc\":\"%s\"}\n", k, opc);
 	r = write_file(path_join(path, sizeof(path), dir, "sim.json"), text, (size_t)n, 0600) < 0 ? EXIT_FAULT : write_config(d, i, dir);
@@ -99,7 +103,7 @@ static int known(struct demo *d)
 
 	n = open_list(path_join(nodes, sizeof(nodes), d->dir, "sim-nodes.csv"), "nodeID,cseID,subscription\n");
 	s = open_list(path_join(sims, sizeof(sims), d->dir, "sims.csv"), "imsi,algorithm,k,opc,node\n");
-	for (size_t i = 1; n && s && r == EXIT_DONE && i <= d->sims; i++)
+	for (size_t i = 1; n && s && r == EXIT_DONE && i <= d->cse.node; i++)
 		r = make_one(d, i, n, s);
 	if (!n || !s || ferror(n) || ferror(s))
 		r = EXIT_FAULT;
@@ -110,25 +114,20 @@ static int known(struct demo *d)
 	return r == EXIT_DONE ? demo_type(d, DEMO_SOUTH, cmd_sim, "sim", (const char *[]){ "import", sims, NULL }, true) : r;
 }
 
-static int rule(struct demo *d)
+/* The one for the CSE first, which is for one SIM: the first that holds decides. */
+static int rules(struct demo *d)
 {
 	const struct install *in = &d->house[DEMO_SOUTH].in;
-	char bsf[600], maf[600];
+	char bsf[600], maf[600], imsi[16];
+	int r;
 
+	demo_imsi(d->cse.node, imsi);
 	snprintf(bsf, sizeof(bsf), "http://%s", in->bsf);
 	snprintf(maf, sizeof(maf), "https://%s:%u", in->maf, in->maf_port);
-	return demo_type(d, DEMO_SOUTH, cmd_rule, "rule", (const char *[]){ "add", "sims", "--imsi-prefix", PLMN, "--mef-uri", bsf, "--method", "gba", "--sp", in->sp,
-			 "--maf", in->maf, "--maf-uri", maf, NULL }, true);
-}
-
-static bool ended_well(pid_t pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return false;
-	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE;
+	r = demo_type(d, DEMO_SOUTH, cmd_rule, "rule", (const char *[]){ "add", "at-the-cse", "--imsi-prefix", imsi, "--mef-uri", bsf, "--method", "gba", "--sp", in->sp,
+		      "--cse", d->cse.id, NULL }, true);
+	return r != EXIT_DONE ? r : demo_type(d, DEMO_SOUTH, cmd_rule, "rule", (const char *[]){ "add", "sims", "--imsi-prefix", PLMN, "--mef-uri", bsf, "--method", "gba",
+					      "--sp", in->sp, "--maf", in->maf, "--maf-uri", maf, NULL }, true);
 }
 
 static void enrol(struct demo *d)
@@ -140,7 +139,7 @@ static void enrol(struct demo *d)
 		for (; n < DEMO_AT_ONCE && first + n <= d->sims; n++)
 			pid[n] = demo_agent(d, DEMO_SIM + first + n, "run", "--once");
 		for (size_t i = 0; i < n; i++)
-			d->sims_enrolled += pid[i] > 0 && ended_well(pid[i]);
+			d->sims_enrolled += pid[i] > 0 && demo_status_of(pid[i]) == EXIT_DONE;
 		progress(d->m, "enrolling SIMs", first + n - 1, d->sims);
 	}
 }
@@ -166,8 +165,9 @@ int demo_sims(struct demo *d)
 	int r;
 
 	if (!d->m->json)
-		say("\n%zu more have nothing but a SIM of %s's and the name of its BSF (fig. 1):\n", d->sims, d->house[DEMO_SOUTH].name);
-	if ((r = rule(d)) != EXIT_DONE || (r = known(d)) != EXIT_DONE)
+		say("\n%zu more have nothing but a SIM of %s's and the name of its BSF (fig. 1); another one's key is for the CSE %s, and for no MAF:\n", d->sims,
+		    d->house[DEMO_SOUTH].name, d->cse.id);
+	if ((r = rules(d)) != EXIT_DONE || (r = known(d)) != EXIT_DONE || (r = demo_cse_start(d)) != EXIT_DONE)
 		return r;
 	fflush(stdout);
 	enrol(d);
@@ -180,5 +180,5 @@ int demo_sims(struct demo *d)
 		complain("%s is not enrolled by its SIM; look into %s/nodes/%zu/agent.log", id, d->dir, DEMO_SIM + i);
 		r = EXIT_REFUSED;
 	}
-	return d->sims_enrolled == d->sims ? r : EXIT_REFUSED;
+	return r == EXIT_DONE && d->sims_enrolled == d->sims ? demo_cse_node(d) : EXIT_REFUSED;
 }

@@ -35,7 +35,7 @@ static void prepare_house(struct demo *d, enum demo_who who, const unsigned port
 
 int demo_prepare(struct demo *d, const char *dir)
 {
-	unsigned port[DEMO_HOUSES * 3 + 3];
+	unsigned port[DEMO_HOUSES * 3 + 4];
 
 	if (dir) {
 		snprintf(d->dir, sizeof(d->dir), "%s", dir);

@@ -44,7 +44,7 @@ struct demo_holding {
 struct demo {
 	struct muster *m;
 	char dir[4096];
-	char musterd[4096], agent[4096];
+	char musterd[4096], agent[4096], naf[4096];
 	struct demo_house house[DEMO_HOUSES];
 	size_t nodes;
 	size_t clone;                    /* which node is refused on purpose: a known name under another CA */
@@ -56,7 +56,14 @@ struct demo {
 	size_t move[5], moving;          /* to the other provider, later */
 	size_t end[2], ending;           /* their subscription ends */
 	size_t sims, sims_enrolled;
-	struct demo_holding sim[DEMO_SIMS + 1];
+	struct demo_holding sim[DEMO_SIMS + 2];
+	struct {
+		unsigned port;           /* of its NAF */
+		pid_t naf, stand_in;
+		size_t node;             /* the SIM behind the others is for this CSE */
+		char id[MST_ID_MAX];
+		char ae[MST_ID_MAX];     /* what it has registered of that node; "" yet */
+	} cse;
 };
 
 /* demo-world.c: installations and rules. Exit status; each explains itself. */
@@ -98,10 +105,25 @@ int demo_short_contract(struct demo *d, double seconds);
 int demo_move(struct demo *d);
 int demo_end(struct demo *d);            /* waits until it has happened */
 
+/* Waits for a moment; false when too much has been waited. */
+bool demo_in_time(mst_ms *waited);
+/* Waits for its end: exit status. */
+int demo_status_of(pid_t pid);
+
 /* demo-sims.c, demo-sim-picture.c: figure 1, with nodes that have nothing but a SIM of the southern provider's. */
-void demo_sims_prepare(struct demo *d, const unsigned port[3]);
+void demo_sims_prepare(struct demo *d, const unsigned port[4]);
+void demo_imsi(size_t i, char out[16]);
 int demo_sims(struct demo *d);
 int demo_sim_picture(struct demo *d, size_t i);
+
+/* demo-cse.c: one more SIM, whose key is for a CSE and for no MAF (TS-0003 8.3.2.3). The CSE is a small one of ours behind muster-naf. */
+int demo_cse_start(struct demo *d);
+int demo_cse_node(struct demo *d);
+/* Does the CSE, or its NAF in its log, name that node? Files of theirs in the demo's directory: */
+#define DEMO_CSE_CAME "cse/came.log"
+#define DEMO_CSE_NAF "cse/naf.log"
+bool demo_cse_saw(const struct demo *d, const char *file);
+void demo_cse_id(const struct demo *d, size_t i, char out[MST_ID_MAX]);
 
 /* demo-run.c */
 int demo_find_programs(struct demo *d, const char *bin);
@@ -112,6 +134,10 @@ void demo_stop(struct demo *d);
 int demo_enrol(struct demo *d, bool ends);       /* every node's agent, once; `ends`: of those, and of no other */
 /* One node's agent: `verb`, and an argument or NULL. -1: explained. */
 pid_t demo_agent(const struct demo *d, size_t number, const char *verb, const char *arg);
+/* A program with both outputs in `log`. -1: explained. */
+pid_t demo_spawn(const char *program, const char *const argv[], char *const env[], const char *log);
+/* A socket of the local kind, bound to its name. -1: explained. */
+int demo_socket(const char *path, int type);
 
 /* demo-check.c: is everybody where the rules send it? Looks at every node, at all servers. */
 int demo_check(struct demo *d);

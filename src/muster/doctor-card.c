@@ -19,7 +19,7 @@
 static const struct { int outcome; const char *what, *remedy; } remedies[] = {
 	{ MST_CARD_NO_READER, "reader", "plug in a reader and start pcscd, or give a modem's AT port: muster doctor --card=/dev/ttyUSB2" },
 	{ MST_CARD_NO_CARD, "card", "put the card in, the right way round; end other programs that hold it" },
-	{ MST_CARD_NO_APP, "application", "this card is no SIM of a 3G network or later; ask the operator for a USIM" },
+	{ MST_CARD_NO_APP, "application", "a SIM of 2G or a CSIM alone will not do; ask the operator for a card with a USIM or an ISIM (a CSIM beside it does no harm)" },
 	{ MST_CARD_PIN, "PIN", "give it in a file: --pin-file FILE; or switch it off in a telephone" },
 	{ MST_CARD_PIN_WRONG, "PIN", "ask for the right one before trying again: the card blocks itself" },
 	{ MST_CARD_ODD, "card", "the card or the modem does not do what the specification says; try another reader" },

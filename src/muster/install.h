@@ -16,6 +16,7 @@ struct install {
 	/* GBA: HSS, BSF and its face towards NAFs; `plmn` is MCC and MNC, "" = none of them */
 	char plmn[8], hss[MST_ID_MAX], bsf[MST_ID_MAX], zn[MST_ID_MAX];
 	unsigned hss_port, bsf_port, zn_port;
+	char cse[MST_ID_MAX];            /* a CSE that is to be a NAF: it gets a certificate of the keeper's CA, tls/cse.pem; "" = none */
 	int listeners;
 	struct init_ca *ca;              /* NULL: the CA's key in its file */
 };

@@ -30,7 +30,7 @@ static const struct command commands[] = {
 	{ "bundle", cmd_bundle, "make|show …", "signed instructions for files and removable media" },
 	{ "events", cmd_events, "[--follow] [--node ID] [--attempt ID] [--what PREFIX] [--role ROLE] [--since DATE] [--limit N]", "what happened: who, what, why" },
 	{ "keeper", cmd_keeper, "show|rotate|finish …", "the keeper's key-encryption key" },
-	{ "approve", cmd_approve, "list|show|give|refuse …", "say yes, as a second person, to what waits for one (four_eyes)" },
+	{ "approve", cmd_approve, "list|show|give|refuse|page …", "say yes, as a second person, to what waits for one (four_eyes)" },
 	{ "audit", cmd_audit, "verify|export|seal|accept …", "is the audit log whole? copies of it, and seals" },
 	{ "command", cmd_command, "cert-prov|dev-cfg|mo-node|list|show|cancel …", "what the MEF tells nodes to do" },
 	{ "qr", cmd_qr, "FILE [--page URL] [--svg FILE]", "a sequence of instructions as a QR code, for a technician's phone" },

@@ -2,6 +2,7 @@
  */
 #include <event2/event.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,7 @@ int main(int argc, char **argv)
 		fputs("musterd: --process is for musterd itself, which starts its processes; start it without\n", stderr);
 		return 2;
 	}
+	json_object_seed(0);                    /* of its hash tables; the source is out of reach behind the sandbox */
 	if (o.what == CHILD)
 		return mst_unit_main(kinds[o.kind], o.role, o.name, o.sockets, o.metrics_socket, roles, s.crypto);
 	if (o.what != RUN)

@@ -5,6 +5,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/util.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,21 +16,28 @@
 
 #include "base/secret.h"
 #include "role/common/common.h"
+#include "transport/address.h"
 
 #define REMEMBERED 64                        /* B-TIDs that were refused */
 #define REMEMBERED_S 3
 #define PROXY_MAX 600
+#define HELLO_MS 5000
+#define HANDSHAKE_MS 20000
+
+/* Why somebody has no place. */
+enum busy { BUSY_SYSTEM, BUSY_GAVE_WAY, BUSY_ADDRESS, BUSY_ALL, BUSY__COUNT };
 
 struct conn {
 	struct naf_front *f;
 	struct conn *next;
 	struct mst_stream *s;
 	struct bufferevent *cse;
-	struct event *ends;                      /* the key does */
+	struct event *ends, *idle;               /* the key does; no octet passes */
 	char btid[MST_ID_MAX], uid[MST_ID_MAX];
 	mst_time expires;
 	struct sockaddr_storage here;            /* where it came in */
-	bool refused, opened, eof, cse_eof, deaf;        /* deaf: the CSE takes no more, but has answered */
+	uint64_t origin;                         /* whose it is */
+	bool asking, refused, opened, eof, cse_eof, deaf;        /* deaf: the CSE takes no more, but has answered */
 	uint64_t sent, received;
 };
 
@@ -41,6 +49,8 @@ struct naf_front {
 	struct event *accepting, *resume;
 	struct conn *conn;
 	unsigned n;
+	const struct timeval *idle;
+	struct { mst_time said; unsigned n; } busy[BUSY__COUNT];
 	struct { char btid[MST_ID_MAX]; mst_time at; } refused[REMEMBERED];
 	size_t next_refused;
 };
@@ -56,6 +66,8 @@ static void conn_drop(struct conn *c)
 		bufferevent_free(c->cse);
 	if (c->ends)
 		event_free(c->ends);
+	if (c->idle)
+		event_free(c->idle);
 	free(c);
 }
 
@@ -90,6 +102,22 @@ static void on_key_end(evutil_socket_t fd, short what, void *arg)
 	conn_free(c);
 }
 
+static void on_idle(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	say_closed(c, "idle", "nothing has passed for --idle");
+	conn_free(c);
+}
+
+/* Something passes. */
+static void alive(struct conn *c)
+{
+	(void)event_add(c->idle, c->f->idle);
+}
+
 /* --- from the CSE --- */
 
 static void pump(struct conn *c)
@@ -102,6 +130,7 @@ static void pump(struct conn *c)
 		n = mst_stream_write(c->s, (struct mst_view){ evbuffer_pullup(in, (ev_ssize_t)n), n });
 		evbuffer_drain(in, n);
 		c->sent += n;
+		alive(c);
 	}
 	if (evbuffer_get_length(in))
 		bufferevent_disable(c->cse, EV_READ);        /* until on_room */
@@ -122,6 +151,7 @@ static void cse_drained(struct bufferevent *b, void *arg)
 {
 	struct conn *c = arg;
 
+	alive(c);
 	if (c->eof)
 		(void)shutdown(bufferevent_getfd(b), SHUT_WR);
 	else
@@ -239,6 +269,14 @@ bool naf_to_good(const char *to)
 	return where_to(to, &a, &n);
 }
 
+uint16_t naf_cse_port(const char *to)
+{
+	struct sockaddr_storage a;
+	int n;
+
+	return where_to(to, &a, &n) && a.ss_family != AF_UNIX ? ntohs(((const struct sockaddr_in *)&a)->sin_port) : 0;
+}
+
 static bool dial_cse(struct conn *c)
 {
 	struct sockaddr_storage a;
@@ -266,9 +304,10 @@ static void on_open(void *owner, struct mst_stream *s)
 	naf_say(c->f->s, "open", "enrolee", c->uid, "btid", c->btid, "address", mst_stream_peer(s)->address, "version", mst_stream_version(s), "suite",
 		mst_stream_suite(s), NULL);
 	c->ends = evtimer_new(c->f->base, on_key_end, c);
+	c->idle = evtimer_new(c->f->base, on_idle, c);
 	if (c->f->s->proxy)
 		put_proxy(c, &w);
-	if (c->ends && event_add(c->ends, &left) == 0 && w.ok && dial_cse(c) && (!w.n || bufferevent_write(c->cse, head, w.n) == 0))
+	if (c->ends && event_add(c->ends, &left) == 0 && c->idle && event_add(c->idle, c->f->idle) == 0 && w.ok && dial_cse(c) && (!w.n || bufferevent_write(c->cse, head, w.n) == 0))
 		return;
 	say_closed(c, "the CSE is not there", evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
 	conn_free(c);
@@ -281,6 +320,7 @@ static void on_data(void *owner, struct mst_stream *s, struct mst_view octets)
 	if (c->deaf)
 		return;
 	c->received += octets.n;
+	alive(c);
 	bufferevent_write(c->cse, octets.p, octets.n);
 	if (evbuffer_get_length(bufferevent_get_output(c->cse)) >= MST_STREAM_ROOM)
 		mst_stream_pause(s, true);
@@ -301,8 +341,10 @@ static void on_room(void *owner, struct mst_stream *s)
 	struct conn *c = owner;
 
 	(void)s;
-	if (c->cse)
-		pump(c);
+	if (!c->cse)
+		return;
+	alive(c);
+	pump(c);
 }
 
 static void on_end(void *owner, struct mst_stream *s, enum mst_tls_end why, const char *detail)
@@ -332,6 +374,7 @@ static void on_key(void *who, enum naf_end end, const struct naf_key *k, const c
 	struct conn *c = who;
 	struct naf_front *f = c->f;
 
+	c->asking = false;
 	if (end == NAF_KEY) {
 		MST_STR_SET(c->uid, k->uid);
 		c->expires = k->expires;
@@ -366,6 +409,16 @@ static bool our_domain(const struct naf_settings *s, struct mst_view btid)
 	return false;
 }
 
+/* Of these, which are few, no address has more than a quarter. */
+static bool may_ask(const struct conn *c)
+{
+	unsigned n = 0;
+
+	for (const struct conn *o = c->f->conn; o; o = o->next)
+		n += o->asking && o->origin == c->origin;
+	return n < NAF_ASKS_MAX / 4;
+}
+
 static void on_psk(void *owner, struct mst_stream *s, const char *identity)
 {
 	struct conn *c = owner;
@@ -382,19 +435,70 @@ static void on_psk(void *owner, struct mst_stream *s, const char *identity)
 		refuse(c, "the B-TID is of no BSF that is named here (--domain)", identity);
 	} else if (refused_lately(c->f, c->btid)) {
 		refuse(c, "refused a moment ago", identity);
-	} else if (!naf_zn_ask(c->f->zn, c->btid, &ua, on_key, c)) {
-		on_key(c, NAF_LATER, NULL, "too many handshakes wait for the BSF, or it cannot be dialled");
+	} else if (!may_ask(c)) {
+		on_key(c, NAF_LATER, NULL, "too many handshakes of its address wait for the BSF");
+	} else {
+		c->asking = true;
+		if (!naf_zn_ask(c->f->zn, c->btid, &ua, on_key, c))
+			on_key(c, NAF_LATER, NULL, "too many handshakes wait for the BSF, or it cannot be dialled");
 	}
 }
 
 static const struct mst_stream_ops ops = { on_psk, on_open, on_data, on_eof, on_room, on_end };
+
+/* --- places --- */
+
+/* Told at once, then once a second with the number: a flood must not become a flood of words. */
+static void say_busy(struct naf_front *f, enum busy b, const char *why, const char *address)
+{
+	mst_time now = (mst_time)time(NULL);
+	char times[16];
+
+	f->busy[b].n++;
+	if (f->busy[b].said == now)
+		return;
+	snprintf(times, sizeof(times), "%u", f->busy[b].n);
+	naf_say(f->s, "busy", "why", why, "address", address, "times", times, NULL);
+	f->busy[b].said = now;
+	f->busy[b].n = 0;
+}
+
+/*
+ * A place for one more of this address, by its share and in all. Who has sent nothing yet gives way, the oldest first, then whose handshake is
+ * not finished; who has proven a key never does, nor while the BSF is asked, which is bounded by itself.
+ */
+static bool have_place(struct naf_front *f, uint64_t origin, const char *address)
+{
+	struct conn *silent = NULL, *greeted = NULL, *out;
+	unsigned own = 0;
+	bool greedy;
+
+	for (const struct conn *c = f->conn; c; c = c->next)
+		own += c->origin == origin;
+	greedy = own >= f->s->per_address;
+	if (!greedy && f->n < NAF_CONNS_MAX)
+		return true;
+	for (struct conn *c = f->conn; c; c = c->next)       /* newest first */
+		if (!c->opened && !c->asking && (!greedy || c->origin == origin))
+			*(mst_stream_greeted(c->s) ? &greeted : &silent) = c;
+	out = silent ? silent : greeted;
+	if (out) {
+		say_busy(f, BUSY_GAVE_WAY, "an unfinished handshake gave way to a new one", mst_stream_peer(out->s)->address);
+		conn_free(out);
+	} else if (greedy) {
+		say_busy(f, BUSY_ADDRESS, "this address has as many connections as --per-address lets it have", address);
+	} else {
+		say_busy(f, BUSY_ALL, "every place is taken by a node with a key", address);
+	}
+	return out;
+}
 
 /* No descriptor, no memory: the nodes wait in the kernel until something is free again, without spinning. */
 static void pause_accept(struct naf_front *f)
 {
 	static const struct timeval pause = { .tv_sec = 1 };
 
-	naf_say(f->s, "busy", "why", strerrordesc_np(errno), NULL);
+	say_busy(f, BUSY_SYSTEM, strerrordesc_np(errno), "");
 	if (event_add(f->resume, &pause) == 0)
 		(void)event_del(f->accepting);
 }
@@ -408,36 +512,51 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)event_add(f->accepting, NULL);
 }
 
-static void on_accept(evutil_socket_t fd, short what, void *arg)
+static void admit(struct naf_front *f, int fd, const struct sockaddr_storage *from)
 {
-	struct naf_front *f = arg;
-	struct mst_stream_config sc = { .base = f->base, .tls = f->s->tls, .handshake_ms = 20000 };
-	int k = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct conn *c = k >= 0 && f->n < NAF_CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	struct mst_stream_config sc = { .base = f->base, .tls = f->s->tls, .handshake_ms = HANDSHAKE_MS,
+					.hello_ms = f->s->idle_s < HELLO_MS / 1000 ? f->s->idle_s * 1000 : HELLO_MS };
+	uint64_t origin = address_origin(from);
+	char address[64];
+	struct conn *c;
 	socklen_t n = sizeof(c->here);
 
-	(void)what;
-	if (k < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
-		pause_accept(f);
+	address_text(from, address, sizeof(address));
+	c = have_place(f, origin, address) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
-		if (k >= 0)
-			close(k);
+		close(fd);
 		return;
 	}
 	c->f = f;
-	if (getsockname(k, (struct sockaddr *)&c->here, &n))
+	c->origin = origin;
+	if (getsockname(fd, (struct sockaddr *)&c->here, &n))
 		c->here.ss_family = AF_UNSPEC;
 	c->next = f->conn;
 	f->conn = c;
 	f->n++;
-	if (mst_stream_accept(&sc, k, &ops, c, &c->s)) {
+	if (mst_stream_accept(&sc, fd, &ops, c, &c->s)) {
 		c->s = NULL;
 		conn_free(c);
 	}
 }
 
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct naf_front *f = arg;
+	struct sockaddr_storage from = { 0 };
+	socklen_t n = sizeof(from);
+	int k = accept4(fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (k >= 0)
+		admit(f, k, &from);
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		pause_accept(f);
+}
+
 struct naf_front *naf_front_new(struct event_base *base, const struct naf_settings *s, struct naf_zn *z, int listener)
 {
+	struct timeval idle = { .tv_sec = s->idle_s };
 	struct naf_front *f = calloc(1, sizeof(*f));
 
 	if (!f) {
@@ -447,7 +566,8 @@ struct naf_front *naf_front_new(struct event_base *base, const struct naf_settin
 	*f = (struct naf_front){ .base = base, .s = s, .zn = z, .listener = listener };
 	f->accepting = event_new(base, listener, EV_READ | EV_PERSIST, on_accept, f);
 	f->resume = evtimer_new(base, on_resume, f);
-	if (f->accepting && f->resume && event_add(f->accepting, NULL) == 0)
+	f->idle = event_base_init_common_timeout(base, &idle);
+	if (f->accepting && f->resume && f->idle && event_add(f->accepting, NULL) == 0)
 		return f;
 	return naf_front_free(f);
 }

@@ -18,17 +18,17 @@
 #include "crypto/pki.h"
 #include "muster/version.h"
 #include "sandbox/sandbox.h"
+#include "transport/address.h"
 #include "transport/server.h"
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
 static const char synopsis[] =
 	"usage: muster-naf --name FQDN --listen ADDRESS:PORT --to ADDRESS:PORT|unix:PATH --bsf URI --domain NAME…\n"
-	"                  --certificate FILE --key FILE --anchors FILE [--dial HOST:PORT] [--profile NAME] [--proxy] [--json]\n"
+	"                  --certificate FILE --key FILE --anchors FILE [--dial HOST:PORT] [--profile NAME] [--idle SECONDS]\n"
+	"                  [--per-address N] [--proxy] [--json] [--no-sandbox]\n"
 	"       muster-naf --help | --version\n"
 	"The NAF of GBA before a CSE: nodes come with TLS-PSK and a key of their SIM; see muster-naf(1).\n";
-
-struct files { const char *certificate, *key, *anchors; };
 
 /* --- words --- */
 
@@ -122,7 +122,7 @@ static bool read_anchors(const char *path, uint8_t der[NAF_ANCHORS_MAX][MST_CERT
 	return good;
 }
 
-static bool make_tls(struct naf_settings *s, const struct files *f)
+static bool make_tls(struct naf_settings *s)
 {
 	static uint8_t der[NAF_ANCHORS_MAX][MST_CERT_MAX];
 	struct mst_view anchors[NAF_ANCHORS_MAX];
@@ -130,17 +130,17 @@ static bool make_tls(struct naf_settings *s, const struct files *f)
 	size_t n_anchors = 0, chain_n = 0, pem_n = 0, key_n = 0, at = 0;
 	struct mst_diag d = { 0 };
 	struct mst_tls_config nodes = { .server = true, .profile = s->profile, .allow_psk = true, .require_ems = false, .psk_hint = "3GPP-bootstrapping" };
-	bool good = read_anchors(f->anchors, der, anchors, &n_anchors) && (chain = read_file("--certificate", f->certificate, false, &chain_n)) &&
-		    (pem = read_file("--key", f->key, true, &pem_n));
+	bool good = read_anchors(s->anchors, der, anchors, &n_anchors) && (chain = read_file("--certificate", s->certificate, false, &chain_n)) &&
+		    (pem = read_file("--key", s->key, true, &pem_n));
 
 	if (good && (mst_pem_next((struct mst_view){ pem, pem_n }, &at, "PRIVATE KEY", key, sizeof(key), &key_n, &d) || !key_n))
-		good = wrong("--key", f->key, "no PRIVATE KEY (PKCS#8, PEM) stands in it");
+		good = wrong("--key", s->key, "no PRIVATE KEY (PKCS#8, PEM) stands in it");
 	if (good) {
 		struct mst_tls_config bsf = { .profile = s->profile, .chain_pem = { chain, chain_n }, .key_pkcs8 = { key, key_n }, .anchors = anchors,
 					      .n_anchors = n_anchors, .h2 = true };
 
 		if (mst_tls_ctx_new(&bsf, &s->tls_bsf, &d) || mst_tls_ctx_new(&nodes, &s->tls, &d))
-			good = wrong("--certificate", f->certificate, d.text[0] ? d.text : "does not go with the key, or is no certificate");
+			good = wrong("--certificate", s->certificate, d.text[0] ? d.text : "does not go with the key, or is no certificate");
 	}
 	mst_wipe(key, sizeof(key));
 	if (pem)
@@ -185,6 +185,18 @@ static bool take_domain(struct naf_settings *s, const char *name)
 	return true;
 }
 
+static bool take_number(const char *what, const char *unit, const char *text, unsigned most, unsigned *ret)
+{
+	char expected[48];
+	uint64_t n;
+
+	snprintf(expected, sizeof(expected), "expected %s, 1 to %u", unit, most);
+	if (!mst_parse_dec(mst_view_str(text), most, &n) || !n)
+		return wrong(what, text, expected);
+	*ret = (unsigned)n;
+	return true;
+}
+
 static int usage(void)
 {
 	fputs(synopsis, stderr);
@@ -192,17 +204,20 @@ static int usage(void)
 }
 
 /* EXIT_DONE, or how to end; -1: go on. */
-static int take_options(int argc, char **argv, struct naf_settings *s, struct files *f)
+static int take_options(int argc, char **argv, struct naf_settings *s)
 {
 	static const struct option all[] = {
 		{ "name", required_argument, NULL, 'n' }, { "listen", required_argument, NULL, 'l' }, { "to", required_argument, NULL, 't' },
 		{ "bsf", required_argument, NULL, 'b' }, { "domain", required_argument, NULL, 'd' }, { "dial", required_argument, NULL, 'D' },
 		{ "certificate", required_argument, NULL, 'c' }, { "key", required_argument, NULL, 'k' }, { "anchors", required_argument, NULL, 'a' },
 		{ "profile", required_argument, NULL, 'p' }, { "proxy", no_argument, NULL, 'P' }, { "json", no_argument, NULL, 'j' },
+		{ "idle", required_argument, NULL, 'i' }, { "per-address", required_argument, NULL, 'A' }, { "no-sandbox", no_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
 	};
 	const char *name = NULL, *bsf = NULL;
 	bool good = true;
+	char host[256];
+	uint16_t port;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", all, NULL)) != -1) {
@@ -212,11 +227,14 @@ static int take_options(int argc, char **argv, struct naf_settings *s, struct fi
 		case 't': s->to = optarg; break;
 		case 'b': bsf = optarg; break;
 		case 'D': s->dial = optarg; break;
-		case 'c': f->certificate = optarg; break;
-		case 'k': f->key = optarg; break;
-		case 'a': f->anchors = optarg; break;
+		case 'c': s->certificate = optarg; break;
+		case 'k': s->key = optarg; break;
+		case 'a': s->anchors = optarg; break;
 		case 'P': s->proxy = true; break;
 		case 'j': s->json = true; break;
+		case 'S': s->sandbox = false; break;
+		case 'i': good = good && take_number("--idle", "seconds", optarg, NAF_IDLE_MAX, &s->idle_s); break;
+		case 'A': good = good && take_number("--per-address", "connections", optarg, NAF_CONNS_MAX, &s->per_address); break;
 		case 'd': good = good && take_domain(s, optarg); break;
 		case 'p': good = good && take_profile(s, optarg); break;
 		case 'h': fputs(synopsis, stdout); return EXIT_DONE;
@@ -226,12 +244,14 @@ static int take_options(int argc, char **argv, struct naf_settings *s, struct fi
 	}
 	if (!good)
 		return EXIT_USAGE;
-	if (optind != argc || !name || !s->listen || !s->to || !bsf || !s->n_domains || !f->certificate || !f->key || !f->anchors)
+	if (optind != argc || !name || !s->listen || !s->to || !bsf || !s->n_domains || !s->certificate || !s->key || !s->anchors)
 		return usage();
 	if (!mst_id_normalise(MST_ID_FQDN, mst_view_str(name), s->name))
 		good = wrong("--name", name, "expected an FQDN: of a CSE its public domain name, like in-cse.sp.example.com");
 	if (good && !naf_to_good(s->to))
 		good = wrong("--to", s->to, "expected a numeric address and a port like 127.0.0.1:8080, or unix:PATH");
+	if (good && s->dial && !address_split(s->dial, host, sizeof(host), &port))
+		good = wrong("--dial", s->dial, "expected HOST:PORT, like 192.0.2.7:8448");
 	return good && take_bsf(s, bsf) ? -1 : EXIT_USAGE;
 }
 
@@ -264,7 +284,7 @@ static int serve(const struct naf_settings *s)
 	struct naf_front *front = NULL;
 	struct mst_diag d = { 0 };
 	int listener, code = EXIT_FAULT;
-	char where[32];
+	char where[32], held[NAF_WORDS];
 	uint16_t port;
 
 	if (z && term && intr && event_add(term, NULL) == 0 && event_add(intr, NULL) == 0) {
@@ -273,9 +293,9 @@ static int serve(const struct naf_settings *s)
 		else
 			front = naf_front_new(base, s, z, listener);
 	}
-	if (front) {
+	if (front && naf_confine(s, held) == 0) {
 		snprintf(where, sizeof(where), "%u", port);
-		naf_say(s, "listening", "name", s->name, "port", where, NULL);
+		naf_say(s, "listening", "name", s->name, "port", where, "sandbox", held, NULL);
 		code = event_base_dispatch(base) < 0 ? EXIT_FAULT : EXIT_DONE;
 	}
 	naf_front_free(front);
@@ -291,9 +311,8 @@ static int serve(const struct naf_settings *s)
 
 int main(int argc, char **argv)
 {
-	struct naf_settings s = { .profile = MST_TLS_BOTH };
-	struct files f = { 0 };
-	int code = take_options(argc, argv, &s, &f);
+	struct naf_settings s = { .profile = MST_TLS_BOTH, .idle_s = 600, .per_address = NAF_CONNS_MAX / 4, .sandbox = true };
+	int code = take_options(argc, argv, &s);
 
 	if (code >= 0)
 		return code;
@@ -304,7 +323,7 @@ int main(int argc, char **argv)
 		return EXIT_FAULT;
 	(void)signal(SIGPIPE, SIG_IGN);
 	more_descriptors();
-	code = make_tls(&s, &f) ? serve(&s) : EXIT_REFUSED;
+	code = make_tls(&s) ? serve(&s) : EXIT_REFUSED;
 	mst_tls_ctx_free(s.tls);
 	mst_tls_ctx_free(s.tls_bsf);
 	return code;

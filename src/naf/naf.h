@@ -5,6 +5,7 @@
  *
  *   zn.c      the questions to the BSF, over one session that is opened again when it has ended
  *   front.c   who comes, and the octets both ways
+ *   confine.c what is given up before anybody comes (lib/sandbox)
  *   main.c    settings
  *
  * No key is kept: each handshake asks, so that what the operator takes back is taken back here. A connection ends with its key.
@@ -23,6 +24,7 @@
 #define NAF_ANCHORS_MAX 8
 #define NAF_ASKS_MAX 64          /* handshakes that wait for the BSF at one time */
 #define NAF_CONNS_MAX 1024
+#define NAF_IDLE_MAX 604800
 #define NAF_WORDS 200
 
 struct naf_settings {
@@ -33,7 +35,9 @@ struct naf_settings {
 	const char *root, *dial;                         /* of the BSF's URI, ""; where it is really, or NULL */
 	const char *domain[NAF_DOMAINS_MAX];             /* what B-TIDs of that BSF end in */
 	size_t n_domains;
-	bool proxy, json;
+	const char *certificate, *key, *anchors;         /* files, read once */
+	unsigned idle_s, per_address;                    /* without an octet, a connection ends; connections of one address, at most */
+	bool proxy, json, sandbox;
 	enum mst_tls_profile profile;
 	struct mst_tls_ctx *tls, *tls_bsf;
 };
@@ -57,6 +61,10 @@ struct naf_front;
 struct naf_front *naf_front_new(struct event_base *base, const struct naf_settings *s, struct naf_zn *z, int listener);
 struct naf_front *naf_front_free(struct naf_front *f);
 bool naf_to_good(const char *to);            /* --to: can that be dialled at all? */
+uint16_t naf_cse_port(const char *to);       /* 0: a local socket */
+
+/* confine.c: once everything is open, and before anything is heard from a peer. 0, and what holds it; or a fault that was told. */
+MST_MUST_CHECK int naf_confine(const struct naf_settings *s, char held[NAF_WORDS]);
 
 /* main.c: event, then name, value, …, NULL; an empty value is left out. To standard error. */
 void __attribute__((sentinel)) naf_say(const struct naf_settings *s, const char *event, ...);

@@ -1,4 +1,5 @@
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "scenario"))
+for place in ("support", "scenario"):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / place))

@@ -2,15 +2,12 @@
 import os
 import pathlib
 import socket
-import sys
 
 import pytest
 
+from postgres import Postgres
 from support import Installation
 from taken import REFUSED, Taken, address
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from postgres import Postgres  # noqa: E402 the path comes first
 
 
 @pytest.fixture(name="world", scope="module")

@@ -1,5 +1,5 @@
-"""A process that is taken over can do its own duty and nothing else. Each kind of musterd's processes, and the agent, are
-real ones in a running installation; calls are made by their own thread inside their own sandbox, as an intruder's code would
+"""A process that is taken over can do its own duty and nothing else. Each kind of musterd's processes, the agent and
+muster-naf are real ones that run; calls are made by their own thread inside their own sandbox, as an intruder's code would
 make them. All run as root here: what refuses is the sandbox alone, not the owner of a file.
 """
 import contextlib
@@ -11,8 +11,11 @@ import socket
 
 import pytest
 
+from fake_bsf import DOMAIN, FakeBsf, Subscriber
 from support import Installation, free_port, until
-from taken import REFUSED, Killed, Taken, address
+from taken import REFUSED, Killed, Taken, address, landlock
+from test_gba_cse import AE, UA_AE, Cse, Naf, certificate
+from test_saef import Process
 
 KINDS = ("listener", "connector", "engine", "keeper", "diameter")
 FILES = [k for k in KINDS if k != "keeper"]
@@ -153,6 +156,57 @@ def test_the_agent_dies_of_a_program(world):
         running.__enter__()                      # and begins again with what it has kept
         running.wait_log("enrolled-already|resuming")
         until("it serves", lambda: node.agent("check").returncode == 0)
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    """muster-naf between a BSF and a CSE that are strangers, with a node that has come in."""
+    where = tmp_path_factory.mktemp("front")
+    own = certificate(where / "cse", "in-cse.sp.example")
+    bsf, cse = FakeBsf(where / "operator", where / "cse/ca.pem"), Cse()
+    with Naf("in-cse.sp.example", cse, f"https://{bsf.name}:{bsf.port}", DOMAIN, own, bsf.anchor, "--dial", f"127.0.0.1:{bsf.port}") as naf:
+        naf.bsf, naf.cse, naf.own = bsf, cse, own
+        comes_in(naf)
+        yield naf
+    cse.close()
+    bsf.close()
+
+
+def comes_in(naf):
+    x = naf.bsf.add(Subscriber("//sp.example/CSE1"))
+    with Process("openssl", "s_client", "-connect", f"127.0.0.1:{naf.port}", "-psk_identity", x.btid, "-psk", x.key("in-cse.sp.example", UA_AE), "-quiet",
+                 *AE) as node:
+        node.write(b"ping\n").wait_out(b"ping\n")
+
+
+def test_a_naf_before_a_cse(world, front):
+    """It opens nothing, reaches the BSF and the CSE and no other port, hears nobody else, and goes on as if nothing had been."""
+    pid = front.process.pid
+    with Taken(pid) as t:
+        wrong = [w for w in (t.refused(*c) for c in probes(world, pid)) if w]
+        assert not wrong
+        for path in [*sorted(front.own.parent.iterdir()), front.bsf.anchor, *sorted((world.dir / "store").glob("*")), "/etc/passwd", "/etc/resolv.conf", "/usr/bin/env",
+                     "/proc/self/mem", "/dev/urandom"]:
+            assert t.open(path) in REFUSED, path
+        for port in (front.bsf.port, front.cse.port):
+            fd = t.connect(port)
+            assert fd >= 0                                       # the probe is a real one
+            assert t.call("close", fd) == 0
+        if landlock() >= 4:
+            assert t.connect(world.outside_port) in REFUSED
+        for family, kind in ((socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET6, socket.SOCK_DGRAM), (socket.AF_INET, socket.SOCK_RAW),
+                             (socket.AF_UNIX, socket.SOCK_STREAM), (socket.AF_UNIX, socket.SOCK_DGRAM), (socket.AF_NETLINK, socket.SOCK_RAW)):
+            assert t.call("socket", family, kind, 0) in REFUSED, (family, kind)
+        fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+        assert t.call("bind", fd, address(0), 16) in REFUSED and t.call("listen", fd, 1) in REFUSED
+        assert t.call("close", fd) == 0
+    comes_in(front)
+
+
+def test_a_naf_dies_of_a_program(front):
+    with Taken(front.process.pid) as t:
+        t.dies_of("execve", "/bin/sh", 0, 0)
+    assert front.process.wait(60) == -signal.SIGSYS
 
 
 def frame(kind, payload=b""):

@@ -11,6 +11,7 @@ from support import AGENT, Installation
 
 BUILD = pathlib.Path(os.environ["MST_BUILD"])
 EXPOSURE = 2.0                  # systemd-analyze's own measure, 0 best to 10
+UNITS = ("musterd.service", "muster-agent.service", "muster-medium@.service", "muster-naf.service")
 
 
 def run(*args, **more):
@@ -33,14 +34,14 @@ def unit(root, name):
     return next(root.rglob(f"lib/systemd/system/{name}"))
 
 
-@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service", "muster-medium@.service"])
+@pytest.mark.parametrize("name", UNITS)
 def test_systemd_understands_the_unit(root, name):
     done = run("systemd-analyze", "verify", f"--root={root}", "--man=no", name)
     ours = [line for line in (done.stdout + done.stderr).splitlines() if name in line]
     assert not ours, ours
 
 
-@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service", "muster-medium@.service"])
+@pytest.mark.parametrize("name", UNITS)
 def test_the_unit_is_tight(root, name):
     done = run("systemd-analyze", "security", "--offline=yes", "--no-pager", f"--threshold={int(EXPOSURE * 10)}", unit(root, name))
     overall = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
@@ -48,7 +49,7 @@ def test_the_unit_is_tight(root, name):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-@pytest.mark.parametrize("name", ["musterd.service", "muster-agent.service", "muster-medium@.service"])
+@pytest.mark.parametrize("name", UNITS)
 def test_the_unit_names_what_is_installed(root, name):
     text = unit(root, name).read_text()
     assert "@" not in re.sub(r"@(system-service|privileged|resources)\b", "", text), "a value was not filled in"
@@ -112,6 +113,19 @@ def traced(path):
     return calls - {"restart_syscall"}
 
 
+def begin_and_end_a_naf(where):
+    """What it calls in between its own list lets through, which is shorter."""
+    for words in (("ca", "ca"), ("issue", "--ca", "ca", "--fqdn", "naf.example.com", "--out", "naf")):
+        assert run(BUILD / "src/muster/muster", "cert", *words, cwd=where).returncode == 0
+    words = ("--name naf.example.com --listen 127.0.0.1:0 --to 127.0.0.1:1 --bsf https://zn.example.com --domain bsf.example.com"
+             " --certificate naf.pem --key naf.key --anchors ca.pem").split()
+    with subprocess.Popen(["strace", "-D", "-f", "-qq", "-o", where / "naf.strace", BUILD / "src/naf/muster-naf", *words], cwd=where,
+                          stderr=subprocess.PIPE, text=True) as naf:
+        assert 'sandbox="limits' in naf.stderr.readline()
+        naf.terminate()
+        assert naf.wait(60) == 0
+
+
 def test_the_filters_let_a_whole_enrolment_through(root, tmp_path):
     inst = Installation(tmp_path / "inst")
     inst.wrap = ["strace", "-D", "-f", "-qq", "-o", str(tmp_path / "musterd.strace")]
@@ -121,7 +135,8 @@ def test_the_filters_let_a_whole_enrolment_through(root, tmp_path):
     done = run("strace", "-f", "-qq", "-o", tmp_path / "agent.strace", AGENT, "-c", node.dir / "muster-agent.conf", "run", "--once")
     assert done.returncode == 0, done.stderr
     inst.stop()
-    for program, name in (("musterd", "musterd.service"), ("agent", "muster-agent.service")):
+    begin_and_end_a_naf(tmp_path)
+    for program, name in (("musterd", "musterd.service"), ("agent", "muster-agent.service"), ("naf", "muster-naf.service")):
         made = traced(tmp_path / f"{program}.strace")
         assert {"epoll_wait", "mmap"} & made, made
         made -= {"fchown"}          # SQLite, of files that root makes; the units run as nobody special

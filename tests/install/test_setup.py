@@ -37,11 +37,11 @@ def test_sections(setup):
 
 
 def test_the_demo_needs_no_test(tmp_path):
-    """A fresh clone: three programs, in a build without tests; where there is a build already, that one."""
+    """A fresh clone: four programs, in a build without tests; where there is a build already, that one."""
     for build, where in (("build-none", "build-demo"), (os.environ["MST_BUILD"], os.environ["MST_BUILD"])):
         said = subprocess.run(["make", "-n", "demo", f"BUILD={build}"], cwd=SOURCE, capture_output=True, text=True, timeout=60, check=True).stdout
         assert re.findall(r"tools/setup.*", said) == ["tools/setup build"], said
-        assert f"-C {where} src/muster/muster src/musterd/musterd src/agent/muster-agent" in said and f"tools/demo {where}" in said, said
+        assert f"-C {where} src/muster/muster src/musterd/musterd src/agent/muster-agent src/naf/muster-naf" in said and f"tools/demo {where}" in said, said
         assert f"setup {where} -Dwerror=true -Dtests=false" in said
 
 

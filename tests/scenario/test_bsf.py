@@ -103,6 +103,7 @@ def test_a_sim_bootstraps_and_its_naf_has_the_same_key(world):
     assert ue.btid == aka.btid(ue.rand, REALM)
     assert "3gpp-gba-tmpi" in headers["Server"] and headers["Cache-Control"] == "no-store"
     assert REALM in world.hss.clients
+    assert all("GCM" in s or "CHACHA20" in s for s in world.hss.suites), "HTTP/2 wants an AEAD (RFC 9113 9.2.2): with another there is none"
     for how in ("--http2", "--http1.1"):
         status, got = world.naf(ue.btid, how=how)
         assert status == 200, got

@@ -17,7 +17,7 @@ import aka
 import pytest
 from pcscd import PORT, Pcscd
 from support import MUSTER, START_SECONDS, until
-from usim import Usim, VpcdCard, at_answer
+from usim import CSIM_AID, Usim, VpcdCard, at_answer
 
 SHELL = pathlib.Path(os.environ["MST_BUILD"]) / "lib/secenv/card-shell"
 K, OPC = secrets.token_bytes(16), secrets.token_bytes(16)
@@ -177,10 +177,12 @@ class Modem:
 
 @pytest.mark.parametrize("app", ["usim", "isim"])
 def test_over_a_modem(app):
-    card = Usim(IMSI, K, OPC, isim=IMPI)
+    """The card has a CSIM, too, before the others: it takes nothing from them, and is sent no command."""
+    card = Usim(IMSI, K, OPC, isim=IMPI, csim="first")
     with Modem(card) as modem, Shell(SHELL, "at", modem.name) as shell:
         assert shell.greeting == "ready"
         goes_through_gba(shell, card, app)
+    assert [answer for command, answer in card.log if CSIM_AID.hex() in answer] and not any(CSIM_AID.hex() in command for command, _ in card.log)
 
 
 def test_a_modem_that_refuses(tmp_path):
@@ -226,6 +228,11 @@ def test_doctor(reader, tmp_path):
     with Modem(Usim(IMSI, K, OPC, gba=False)) as modem:
         found = doctor(f"--card={modem.name}", status=0)
         assert found["modem"]["ok"] and IMSI in found["application"]["detail"] and "GBA_ME" in found["GBA"]["detail"]
+    card = Usim(IMSI, K, OPC, csim="alone")
+    with Modem(card) as modem:
+        found = doctor(f"--card={modem.name}", status=1)
+        assert "cannot speak with a CSIM" in found["application"]["detail"] and "a card with a USIM or an ISIM" in found["application"]["remedy"]
+        assert not any(CSIM_AID.hex() in command for command, _ in card.log)
     found = doctor("--card", inside=["env", f"PCSCLITE_CSOCK_NAME={tmp_path}/none"], status=1)
     assert "start pcscd" in found["reader"]["detail"]
     for bad in (["--pin-file", "x"], ["--card", "--pin-file"], ["card"]):

@@ -361,6 +361,7 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert "2 north-sites: no: site is not known, wanted north*" in text
     assert "3 north-depot: holds: place (from the registry)" in text
     picture, sims = text[text.rindex("attempt", 0, text.index("a SIM and nothing else")):].split("a SIM and nothing else")
+    sims, cse = sims.split("a SIM for a CSE")
     dialogues = ["TLS, certificates", "whom do I join?", "rule lot-7", "owner's BBN, its CA", "TLS, certificates", "whom do I join?",
                  "rule north-depot", "mef.north.example.com, its CA", "TLS by certificate", "register", "anything to do?", "who am I",
                  "Ke may make a key", "TLS by key, called KeID", "KeID's Km", "Km, the node's name", "the key is right",
@@ -373,8 +374,8 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert "╌" not in picture, "an arrow that only one end knows of: " + picture
     times = [int(ms) for ms in re.findall(r"(\d+) ms ", picture)]
     assert len(times) >= 19 and times == sorted(times), picture
-    lines = [line for line in (picture + sims).splitlines() if "│" in line]
-    assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture + sims
+    lines = [line for line in (picture + sims + cse).splitlines() if "│" in line]
+    assert {len(line) for line in lines} == {100}, "the lines of life are straight: " + picture + sims + cse
     at = 0
     for words in ("Ub: who I am", "Zh: a vector", "AKA vector", "Zh: who is it?", "CSE-ID", "Ub: challenge", "RES", "Ub: B-TID", "saved", "Ua: TLS by B-TID",
                   "Zn: its key for me", "Ks_NAF", "the key is right", "Ua: register", "Ua: TLS by B-TID", "Ua: read it back", "new credential used"):
@@ -384,7 +385,17 @@ def test_the_demo_shows_what_happened(tmp_path):
     assert len(times) == 9 and times == sorted(times), sims
     assert re.search(r"B-TID \(KeID and KmID\) \S{24}@bsf\.mnc001\.mcc001\.pub\.3gppnetwork\.org, good until", sims), sims
     assert len(re.findall(r"^urn:dev:ops:00004C-sim-0000[12] +SIM +south\.example\.com +2\S+ \S+ +- +-$", text, re.M)) == 2, text
-    for command in ("rule add sims --imsi-prefix 00101", "node import sim-nodes.csv --anchor none", "sim import sims.csv"):
+    # one more: its key is Kpsa with a CSE (TS-0003 8.3.2.3), which muster-naf stands before; no MAF has a part in it
+    at = 0
+    for words in ("Ub: B-TID, how long, rule at-the-cse", "saved", "Ua: TLS by B-TID", "Zn: its key for me", "Ks_NAF", "the key is right", "new credential used",
+                  "Mca in TLS: an AE", "Mca in clear, and whose key it was", "its AE-ID"):
+        at = cse.index(words, at) + len(words)
+    assert "╌" not in cse and "MAF" not in cse[:at], "an arrow that only one end knows of: " + cse
+    assert re.search(r"B-TID \(KpsaId\) \S{24}@bsf\.mnc001\.mcc001\.pub\.3gppnetwork\.org, good until", cse), cse
+    assert "AE-ID CSIM00003, of an application of the node's that is registered at //south.example.com/IN-CSE" in cse, cse
+    assert (tmp_path / "d/cse/came.log").read_text() == "//south.example.com/SIM00003 CSIM00003\n"
+    assert re.search(r"^urn:dev:ops:00004C-sim-00003 +SIM +in-cse\.south\.example\.com +2\S+ \S+ +- +-$", text, re.M), text
+    for command in ("rule add at-the-cse --imsi-prefix 001010000000003", "rule add sims --imsi-prefix 00101", "node import sim-nodes.csv --anchor none", "sim import sims.csv"):
         assert f"$ muster -C south {command}" in text, command
     row = r"^urn:dev:ops:00004C-\w+-0000(\d) +(certificate|secret) +(\S+) +(-|2\S+ \S+) +(-|2\S+ \S+) +(\S.*)$"
     table = {number: rest for number, *rest in re.findall(row, text[text.index("What each node holds"):], re.M)}
@@ -407,8 +418,9 @@ def test_the_demo_as_data_and_its_bad_input(tmp_path):
     assert sum(r["fig2"] + r["fig3"] for r in said["rules"]) == 3 and len(said["rules"]) == 4, said
     assert [(n["node"][-5:], n["bornWith"], n["provider"] is None, n["keyUntil"] is None) for n in said["fleet"]] == [
         ("00001", "certificate", False, False), ("00002", "certificate", True, True), ("00003", "certificate", False, False),
-        ("00004", "certificate", False, False), ("00001", "SIM", False, False), ("00002", "SIM", False, False)], said
+        ("00004", "certificate", False, False), ("00001", "SIM", False, False), ("00002", "SIM", False, False), ("00003", "SIM", False, False)], said
     assert said["sims"] == {"nodes": 2, "enrolled": 2}, said
+    assert said["cse"] == {"cseID": "//south.example.com/IN-CSE", "node": "urn:dev:ops:00004C-sim-00003", "aeID": "CSIM00003"}, said
     again = run(MUSTER, "demo", "--nodes", "4", "--dir", tmp_path / "d", check=False, timeout=110)
     assert again.returncode == 1 and "never overwrites" in again.stderr, again
     for bad in ("3", "x", "100000"):

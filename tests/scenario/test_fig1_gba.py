@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import threading
+import urllib.request
 
 import pytest
 
@@ -225,6 +226,11 @@ def the_installation(tmp_path_factory):
     inst.hss.close()
 
 
+def http2_sessions(inst, listener):
+    text = urllib.request.urlopen(f"http://127.0.0.1:{inst.metrics_port}/metrics", timeout=RUN_SECONDS).read().decode()
+    return sum(int(n) for n in re.findall(rf'(?m)^muster_http2_sessions_total{{process="listener-{listener}-\d"}} (\d+)$', text))
+
+
 def mark(inst):
     return inst.events()[-1]["seq"]
 
@@ -265,6 +271,8 @@ def test_the_figure(inst):
     assert by["bsf.bootstrapped"]["who"] == node.impi and c["keyID"] in by["bsf.bootstrapped"]["why"] and "rule sims" in by["bsf.bootstrapped"]["why"]
     assert by["zn.key-given"]["who"] == inst.maf and by["maf.fetched"]["who"] == c["keyID"]
     assert inst.ask("node", "show", node.id)["briefings"][0]["rule"] == "sims"
+    for listener in ("hss", "zn"):
+        until(f"HTTP/2 at {listener}", lambda listener=listener: http2_sessions(inst, listener))
     secret = (node.k.hex(), node.opc.hex())
     said = (json.dumps(shown) + json.dumps(events) + inst.log.read_text() + done.stderr).lower()
     assert not any(s in said for s in secret)

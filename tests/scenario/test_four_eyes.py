@@ -1,5 +1,6 @@
 """Story: a new key-encryption key, a revocation and a copy of the audit log want two persons. Whoever asks waits; another one says yes to exactly
 that, or no; the power may go in between. The one is root with `muster`, the others are users who speak with the socket themselves."""
+import contextlib
 import hashlib
 import json
 import os
@@ -11,8 +12,12 @@ import subprocess
 import tempfile
 
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
-from support import Installation, run, until
+from browser import WIDTH, phone
+from support import MUSTER, RUN_SECONDS, Installation, run, until
 
 BERT, CARL, STRANGER = 1301, 1302, 1400
 FOUR = """
@@ -61,7 +66,7 @@ def ask(inst, *args, status=0):
 
 def say(inst, uid, method, path, body=None):
     """What a user of that number gets from the socket."""
-    text = "" if body is None else json.dumps(body)
+    text = "" if body is None else json.dumps(body, ensure_ascii=False)
     done = subprocess.run(["/usr/bin/python3", "-c", CLIENT, str(inst.sock), method, path, text], user=uid, group=uid, extra_groups=[], cwd="/",
                           capture_output=True, check=True, timeout=60)
     head, _, content = done.stdout.partition(b"\r\n\r\n")
@@ -113,6 +118,7 @@ def test_one_asks_and_another_one_says_yes(inst):
     assert generation(inst) == before
     assert what(inst) == ["approval.asked", "approval.same-person", "approval.mismatch"], what(inst)
     # the power goes; what was asked for is there still
+    other = say(inst, BERT, "POST", "/v1/events/export", {})[1]["approval"]
     kill(inst)
     inst.start()
     status, body = give(inst, BERT, a)
@@ -122,10 +128,23 @@ def test_one_asks_and_another_one_says_yes(inst):
     assert done["state"] == "done" and done["endedBy"] == BERT, done
     (event,) = [e for e in map(json.loads, run_muster(inst, "--json", "events", "--what", "keeper.rotation").stdout.splitlines())]
     assert event["who"] == f"uid 0, yes by uid {BERT}", event
-    # once
+    # once; also when the power goes before the store has it that it was done, or somebody writes there that it waits
     status, body = give(inst, BERT, a)
     assert status == 409 and "it is done" in body["error"]["text"], body
+    with sqlite3.connect(inst.dir / "store/muster.db", timeout=30) as db:
+        db.execute("UPDATE approval SET state = 0, reason = '' WHERE id = ?", (a["id"],))
+    status, body = give(inst, BERT, a)
+    assert status == 409 and "a new key-encryption key is in use since" in body["error"]["text"], body
     assert generation(inst) == before + 1
+    # what waited meanwhile is over with it, is told why, and is asked for anew
+    assert not ask(inst, "approve", "list")["approvals"]
+    shown = run_muster(inst, "approve", "show", other["id"]).stdout
+    assert "expired" in shown and "ask for it anew" in shown, shown
+    status, body = give(inst, CARL, other)
+    assert status == 409 and "it is expired: a new key-encryption key is in use since" in body["error"]["text"], body
+    status, body = say(inst, BERT, "POST", "/v1/events/export", {})
+    assert status == 202 and body["approval"]["id"] != other["id"], body
+    assert give(inst, CARL, body["approval"])[0] == 200
 
 
 def test_what_was_changed_meanwhile_is_not_done(inst):
@@ -175,3 +194,142 @@ def test_a_copy_of_the_audit_log(inst):
     assert "hash" in out.read_text() and out.stat().st_size > 500
     assert "every hash fits" in run_muster(inst, "audit", "verify").stdout
     assert "audit.export" in what(inst, "audit.")
+
+
+@pytest.fixture(name="page", scope="module")
+def page_of_bert(inst):
+    """What `muster approve page` is to BERT, with a copy of the program where that user may read it."""
+    shutil.copy(MUSTER, inst.place / "muster")
+    begun = {"cwd": "/", "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "extra_groups": []}
+    args = [inst.place / "muster", "--json", "--socket", inst.sock, "approve", "page"]
+    with subprocess.Popen(args, user=STRANGER, group=STRANGER, **begun) as other:
+        assert other.wait(RUN_SECONDS) == 1 and "refused (403)" in other.stderr.read(), "who is none of the people has no page"
+    with subprocess.Popen(args, user=BERT, group=BERT, **begun) as process:
+        text = ""
+        while "}" not in text:
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            text += line
+        try:
+            yield json.loads(text)
+        finally:
+            process.terminate()
+            assert process.wait(RUN_SECONDS) == 0, process.stderr.read()
+
+
+@pytest.fixture(name="browser", scope="module")
+def browser_of_bert(tmp_path_factory, page):
+    with phone(tmp_path_factory.mktemp("browser") / "chromium") as driver:
+        yield driver
+        driver.get("about:blank")
+        severe = [e for e in driver.get_log("browser") if e["level"] == "SEVERE" and "the server responded with a status" not in e["message"]]
+        assert not severe, severe
+
+
+def wait(browser, what):
+    return WebDriverWait(browser, RUN_SECONDS, poll_frequency=0.05).until(what)
+
+
+def shows(browser, name, words):
+    wait(browser, lambda b: words in b.find_element(By.ID, name).text)
+
+
+def card(browser, a):
+    return wait(browser, lambda b: b.find_elements(By.CSS_SELECTOR, f"article[data-id='{a['id']}']"))[0]
+
+
+def gone(browser, a):
+    wait(browser, lambda b: not b.find_elements(By.CSS_SELECTOR, f"article[data-id='{a['id']}']"))
+
+
+def button(one, name):
+    return next(b for b in one.find_elements(By.TAG_NAME, "button") if b.text == name)
+
+
+def refuse_at(browser, a, reason, name):
+    one = card(browser, a)
+    button(one, name).click()
+    shows(browser, "message", "Say why")
+    one.find_element(By.TAG_NAME, "input").send_keys(reason)
+    button(one, name).click()
+
+
+def test_a_strangers_browser_has_nothing_of_the_page(page):
+    """Another user of the machine, another site's page: neither reads nor says anything."""
+    def curl(*args):
+        return run("curl", "-sS", "--max-time", RUN_SECONDS, "-w", "\n%{http_code}", *args).stdout.rsplit("\n", 1)
+    asks = ("-H", "Content-Type: application/json", "-d", json.dumps({"id": 1, "digest": "0" * 64, "reason": "x"}))
+    for path, more in (("approvals", ()), ("give", asks), ("refuse", asks)):
+        body, status = curl(page["url"] + path, *more)
+        assert status == "401" and "enter the one-time code first" in body, (path, body)
+        assert curl(page["url"] + path, "-H", "Cookie: muster-approve=" + "0" * 32, *more)[1] == "401"
+    assert curl(page["url"], "-H", "Host: muster.example.com")[1] == "421"
+    assert curl(page["url"] + "session", "-d", json.dumps({"code": page["code"]}))[1] == "400", "not as a form would send it"
+
+
+def test_a_second_person_at_the_page(inst, page, browser):
+    """Who asked for what, when, until when, and what exactly; yes, no, and taken back. In a real browser, and one yes by the keyboard alone."""
+    run_muster(inst, "subscription", "add", "sub-2", "--sp", inst.sp, "--maf", inst.maf, "--maf-uri", f"https://{inst.maf}:{inst.maf_port}", "--until", "+30d")
+    a = say(inst, CARL, "POST", "/v1/subscriptions/sub-2/end", {"reason": "<img src=x onerror=document.title=1>"})[1]["approval"]
+    own = say(inst, BERT, "POST", "/v1/gba/flush", {"of": "x", "reason": "lost\u202e"})[1]["approval"]
+    browser.get(page["url"])
+    wait(browser, lambda b: b.find_element(By.ID, "login").is_displayed())
+    browser.find_element(By.ID, "code").send_keys("00000000\n")
+    shows(browser, "message", "code: is not right")
+    assert not browser.find_element(By.ID, "inside").is_displayed()
+    browser.find_element(By.ID, "code").send_keys(f"{page['code'][:4]}-{page['code'][4:]}".lower() + "\n")
+    shown = card(browser, a).text
+    assert "End a subscription\nSubscription sub-2" in shown and f"uid {CARL}" in shown and a["request"] in shown and a["body"] in shown, shown
+    assert digest(a) in shown and all(f"{t[:4]}-{t[4:6]}-{t[6:8]} {t[9:11]}:{t[11:13]}:{t[13:15]} UTC" in shown for t in (a["asked"], a["expires"])), shown
+    assert f"uid {BERT}" in browser.find_element(By.ID, "device").text and browser.title == "muster: a second person"
+    assert a["nonce"] not in browser.page_source and not browser.find_elements(By.TAG_NAME, "img")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= WIDTH
+    assert r'"lost\u202e"' in card(browser, own).text, "what nobody sees is shown as what it is"
+    # what one asked for oneself one can take back, no more
+    assert not [b for b in card(browser, own).find_elements(By.TAG_NAME, "button") if "yes" in b.text.lower()]
+    said = browser.execute_async_script("ask('POST', 'give', arguments[0]).catch((e) => e).then((e) => arguments[1](e.message))", {"id": own["id"], "digest": digest(own)})
+    assert said == "you asked for it yourself; a second person has to say yes", said
+    refuse_at(browser, own, "found again", "Take it back")
+    gone(browser, own)
+    shows(browser, "done", "taken back")
+    assert ask(inst, "approve", "show", own["id"])["reason"] == "found again"
+    # a yes, by the keyboard
+    button(card(browser, a), "Say yes …").send_keys(Keys.ENTER)
+    assert ask(inst, "subscription", "show", "sub-2")["state"] == "active", "asked once more before it is done"
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    gone(browser, a)
+    shows(browser, "done", "it is done")
+    assert ask(inst, "subscription", "show", "sub-2")["state"] == "ended"
+    assert ask(inst, "approve", "show", a["id"])["endedBy"] == BERT
+    shows(browser, "nothing", "Nothing waits.")
+
+
+def test_what_the_page_is_refused(inst, page, browser):
+    """Each in words: it was refused meanwhile, it is another content, it was taken and not done, nobody is there."""
+    gone_cert, other, late = (say(inst, CARL, "POST", path, body)[1]["approval"] for path, body in (
+        ("/v1/certificates/0123456789ABCDEF/revoke", {}), ("/v1/events/export", {}), ("/v1/gba/flush", {"of": "y", "reason": "z"})))
+    browser.refresh()                                # its session goes on
+
+    def yes(a):
+        button(card(browser, a), "Say yes …").click()
+        button(card(browser, a), "Yes, do it").click()
+    yes(gone_cert)
+    shows(browser, "message", f"Number {gone_cert['id']}: your yes was taken, but it was not done: ")
+    assert ask(inst, "approve", "show", gone_cert["id"])["outcome"] == 4004
+    said = browser.execute_async_script("ask('POST', 'give', arguments[0]).catch((e) => e).then((e) => arguments[1](e.message))", {"id": other["id"], "digest": digest(late)})
+    assert "it is not what you were shown" in said, said
+    refuse_at(browser, other, "too much", "Say no")
+    gone(browser, other)
+    assert ask(inst, "approve", "show", other["id"])["endedBy"] == BERT
+    # the page looks every third second; what it still shows may be over
+    one = card(browser, late)
+    button(one, "Say yes …").click()
+    browser.execute_script("cards.clear(); refresh = () => {}; clearTimeout(timer)")
+    run_muster(inst, "approve", "refuse", late["id"], "--reason", "not today")
+    button(one, "Yes, do it").click()
+    shows(browser, "message", "it does not wait any more: it is refused: not today. It has to be asked for anew.")
+    with contextlib.ExitStack() as stopped:
+        inst.sock.rename(inst.place / "away")
+        stopped.callback(lambda: (inst.place / "away").rename(inst.sock))
+        said = browser.execute_async_script("ask('GET', 'approvals').catch((e) => e).then((e) => arguments[0](e.message))")
+    assert "the installation does not answer; is musterd running?" in said, said

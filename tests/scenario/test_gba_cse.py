@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+from coaps import NAMED
 from fake_bsf import DOMAIN, FakeBsf, Subscriber
 from test_fig1_gba import PLMN, Gate, SimNode, settle
 from test_saef import Process, cse_answer, is_ae_create
@@ -80,8 +81,8 @@ class Cse:
 class Naf(Process):
     """`muster-naf` before that CSE."""
 
-    def __init__(self, name, cse, bsf, domain, certificate, anchors, *more, port=0):
-        super().__init__(NAF, "--json", "--name", name, "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{cse.port}", "--bsf", bsf, "--domain", domain,
+    def __init__(self, name, cse, bsf, domain, certificate, anchors, *more, port=0, wrap=()):
+        super().__init__(*wrap, NAF, "--json", "--name", name, "--listen", f"127.0.0.1:{port}", "--to", f"127.0.0.1:{cse.port}", "--bsf", bsf, "--domain", domain,
                          "--certificate", f"{certificate}.pem", "--key", f"{certificate}.key", "--anchors", anchors, "--proxy", *more)
         self.port, self.seen = int(self.event("listening")["port"]), 0
 
@@ -294,7 +295,7 @@ def the_strangers(tmp_path_factory):
     s.name, s.own = "in-cse.sp.example", certificate(where / "cse", "in-cse.sp.example")
     s.bsf = FakeBsf(where / "operator", where / "cse/ca.pem")
     s.cse, s.where = Cse(), where
-    with Naf(s.name, s.cse, f"https://{s.bsf.name}:{s.bsf.port}", DOMAIN, s.own, s.bsf.anchor, "--dial", f"127.0.0.1:{s.bsf.port}") as s.naf:
+    with another_naf(s) as s.naf:
         yield s
         s.naf.process.terminate()
         s.naf.end()
@@ -302,8 +303,18 @@ def the_strangers(tmp_path_factory):
     s.bsf.close()
 
 
-def s_client(s, identity, key, *how):
-    return Process("openssl", "s_client", "-connect", f"127.0.0.1:{s.naf.port}", "-psk_identity", identity, "-psk", key, "-quiet", *how)
+def another_naf(s, *more, **how):
+    return Naf(s.name, s.cse, f"https://{s.bsf.name}:{s.bsf.port}", DOMAIN, s.own, s.bsf.anchor, "--dial", f"127.0.0.1:{s.bsf.port}", *more, **how)
+
+
+def s_client(s, identity, key, *how, naf=None):
+    return Process("openssl", "s_client", "-connect", f"127.0.0.1:{(naf or s.naf).port}", "-psk_identity", identity, "-psk", key, "-quiet", *how)
+
+
+def node_of(s, naf, uid, *how):
+    """A node with a key for it, of that other one."""
+    x = s.bsf.add(Subscriber(uid))
+    return s_client(s, x.btid, x.key(s.name, UA_AE), *AE, *how, naf=naf)
 
 
 def comes_in(s, identity, key, how, who):
@@ -407,20 +418,18 @@ def test_descriptors_run_out(s):
 
 
 def test_a_cse_behind_a_local_socket(s, tmp_path):
-    """Also one that is not there: the node is in, hears nothing, and the operator is told."""
-    x, where = s.bsf.add(Subscriber("//sp.example/CSE5")), tmp_path / "cse.sock"
-    with Naf(s.name, s.cse, f"https://{s.bsf.name}:{s.bsf.port}", DOMAIN, s.own, s.bsf.anchor, "--dial", f"127.0.0.1:{s.bsf.port}",
-             "--to", f"unix:{where}") as naf:
-        def node():
-            return Process("openssl", "s_client", "-connect", f"127.0.0.1:{naf.port}", "-psk_identity", x.btid, "-psk", x.key(s.name, UA_AE), "-quiet", *AE)
-        with node() as alone:
-            assert naf.event("closed", enrolee=x.uid)["how"] == "the CSE is not there"
+    """Also one that is not there: the node is in, hears nothing, and the operator is told. Where the BSF is, a hosts file knows."""
+    uid, where, hosts = "//sp.example/CSE5", tmp_path / "cse.sock", tmp_path / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost {s.bsf.name}\n")
+    with another_naf(s, "--dial", f"{s.bsf.name}:{s.bsf.port}", "--to", f"unix:{where}", wrap=("unshare", "-m", "sh", "-c", NAMED, hosts)) as naf:
+        with node_of(s, naf, uid) as alone:
+            assert naf.event("closed", enrolee=uid)["how"] == "the CSE is not there"
             alone.end(None)
         with contextlib.ExitStack() as end:
             cse = end.enter_context(socket.socket(socket.AF_UNIX))
             cse.bind(str(where))
             cse.listen()
-            caller = end.enter_context(node())
+            caller = end.enter_context(node_of(s, naf, uid))
             caller.write(b"ping\n")
             cse.settimeout(RUN_SECONDS)
             peer = cse.accept()[0]
@@ -428,11 +437,74 @@ def test_a_cse_behind_a_local_socket(s, tmp_path):
                 octets = b""
                 while not octets.endswith(b"ping\n"):
                     octets += peer.recv(4096)
-                assert octets.startswith(b"\r\n\r\n\0\r\nQUIT\n\x21") and x.uid.encode() in octets, octets
+                assert octets.startswith(b"\r\n\r\n\0\r\nQUIT\n\x21") and uid.encode() in octets, octets
                 peer.sendall(b"pong\n")
                 caller.wait_out(b"pong\n")
         naf.process.terminate()
         naf.end()
+
+
+def test_no_address_takes_all_places(s):
+    """Who has said nothing gives way to who comes later from there; who has a key does not."""
+    with another_naf(s, "--per-address", "2") as naf, contextlib.ExitStack() as end:
+        silent = [end.enter_context(socket.create_connection(("127.0.0.1", naf.port), RUN_SECONDS)) for _ in range(3)]
+        assert silent[0].recv(1) == b"", "the oldest"
+        assert naf.event("busy", why="gave way")["address"] == f"127.0.0.1:{silent[0].getsockname()[1]}"
+        inside = [end.enter_context(node_of(s, naf, f"//sp.example/IN{i}")) for i in range(2)]
+        for node in inside:
+            node.write(b"ping\n").wait_out(b"ping\n")
+        node_of(s, naf, "//sp.example/OUT").end(None)
+        assert naf.event("busy", why="--per-address")["address"].startswith("127.0.0.1:")
+        inside.append(end.enter_context(node_of(s, naf, "//sp.example/ELSE", "-bind", "127.0.0.2:0")))
+        for node in inside:
+            node.write(b"still\n").wait_out(b"still\n")
+        assert not any(e["who"] == "//sp.example/OUT" for e in s.cse.came)
+
+
+def test_no_address_takes_all_questions(s):
+    """The BSF is slow: nodes of one address do not keep those of another one waiting."""
+    gone_on, decide = threading.Event(), s.bsf._decide
+    s.bsf._decide = lambda *question: gone_on.wait(RUN_SECONDS) and decide(*question)
+    with another_naf(s) as naf, contextlib.ExitStack() as end:
+        try:
+            for i in range(17):
+                end.enter_context(node_of(s, naf, f"//sp.example/MANY{i}"))
+            assert naf.event("refused", why="of its address wait for the BSF")["address"].startswith("127.0.0.1:")
+            other = end.enter_context(node_of(s, naf, "//sp.example/ONE", "-bind", "127.0.0.2:0"))
+        finally:
+            gone_on.set()
+            s.bsf._decide = decide
+        other.write(b"ping\n")      # on a slow machine the BSF was too slow for anybody
+        until("it is in, or out", lambda: b"ping\n" in other.out or other.process.poll() is not None, RUN_SECONDS, naf.what_was)
+        crowded = [json.loads(line) for line in naf.err.splitlines() if b"of its address" in line]
+        assert all(e["address"].startswith("127.0.0.1:") for e in crowded), crowded
+
+
+def talks(node, until_then):
+    """Says something again and again, until then or until it is cut off: was it not, and its longest silence."""
+    longest, last, n = 0.0, time.monotonic(), 0
+    while not until_then() and node.process.poll() is None:
+        n += 1
+        with contextlib.suppress(BrokenPipeError):
+            node.write(b"%d.\n" % n)
+        until("an echo, or the end", lambda: b"\n%d.\n" % n in b"\n" + node.out or node.process.poll() is not None, RUN_SECONDS, node.what_was)
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    return node.process.poll() is None, longest
+
+
+def test_who_is_silent_is_ended(s):
+    """With a key or before it; who talks meanwhile stays. On a slow machine that needs more than a second."""
+    for idle in (1, 6, 36):
+        with another_naf(s, "--idle", str(idle)) as naf, node_of(s, naf, "//sp.example/TALKS") as talker, \
+                socket.create_connection(("127.0.0.1", naf.port), RUN_SECONDS) as nobody, node_of(s, naf, "//sp.example/SILENT") as silent:
+            stayed, longest = talks(talker, lambda: silent.process.poll() is not None)
+            if stayed and b"SILENT" in naf.err:
+                assert naf.event("closed", enrolee="//sp.example/SILENT")["how"] == "idle"
+                assert nobody.recv(1) == b""
+                until("that is told", lambda: b"handshake not finished in time" in naf.err, RUN_SECONDS, naf.what_was)
+                return
+            assert longest > idle / 2 or b"SILENT" not in naf.err, naf.what_was()
+    raise AssertionError("never as quick as that")
 
 
 def test_settings_that_cannot_be(s, tmp_path):
@@ -443,7 +515,9 @@ def test_settings_that_cannot_be(s, tmp_path):
     (tmp_path / "empty").write_text("")
     for change, code, words in (({"--name": "10.0.0.1"}, 2, "public domain name"), ({"--bsf": "http://zn.example.com"}, 2, "https://FQDN"),
                                 ({"--domain": "a b"}, 2, "expected an FQDN"), ({"--profile": "old"}, 2, "one of onem2m, modern, both"),
-                                ({"--to": None}, 2, "usage:"), ({"--to": "localhost:80"}, 2, "numeric"), ({"--to": "127.0.0.1"}, 2, "numeric"), ({"--to": "unix:"}, 2, "unix:PATH"), ({"--key": tmp_path / "open.key"}, 1, "chmod 600"),
+                                ({"--to": None}, 2, "usage:"), ({"--dial": "zn"}, 2, "HOST:PORT"),
+                                ({"--idle": "0"}, 2, "expected seconds, 1 to 604800"), ({"--per-address": "1025"}, 2, "expected connections, 1 to 1024"),
+                                 ({"--to": "localhost:80"}, 2, "numeric"), ({"--to": "127.0.0.1"}, 2, "numeric"), ({"--to": "unix:"}, 2, "unix:PATH"), ({"--key": tmp_path / "open.key"}, 1, "chmod 600"),
                                 ({"--key": tmp_path / "none"}, 1, "cannot be read"), ({"--anchors": tmp_path / "empty"}, 1, "holds no certificate"),
                                 ({"--certificate": s.bsf.anchor}, 1, "--certificate"), ({"--listen": "nowhere"}, 3, "--listen")):
         words_ = [w for k, v in {**good, **change}.items() if v is not None for w in (k, v)]

@@ -9,12 +9,14 @@ import pathlib
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 
 import pytest
 
 from support import MUSTERD, RUN_SECONDS, Installation, free_port, run, until
 from test_audit import metric
+from test_four_eyes import BERT, CARL, give, say
 from test_hss import IMPI, IMSI, K, OPC, add, sqn_of, vector
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -51,8 +53,10 @@ class Twin(Installation):
         body, _, status = done.stdout.rpartition("\n")
         return int(status), json.loads(body) if body else {}
 
-    def settings(self, url):
-        self.configure(replace={'store = "sqlite:store/muster.db"': f'store = "{url}"',
+    def settings(self, url, place):
+        self.sock = place / f"{self.dir.name}.sock"         # where people of other user ids reach it, too
+        (self.dir / "run/admin.sock").symlink_to(self.sock)
+        self.configure(add=FOUR, replace={'store = "sqlite:store/muster.db"': f'store = "{url}"', "unix:run/admin.sock": f"unix:{self.sock}",
                                 "  mnc_digits = 2;\n": '  mnc_digits = 2;\n  vector_burst = 1000;\n  vector_interval = "1s";\n'})
 
     def kill(self):
@@ -64,6 +68,7 @@ class Twin(Installation):
 
 
 PASSWORD = "rather-a-long-one"
+FOUR = f"\nfour_eyes = {{ subscriptions = true; people = ( {{ uid = {BERT}; }}, {{ uid = {CARL}; }} ); }};\n"
 
 
 def store_urls(path, first, second):
@@ -97,8 +102,10 @@ def two_hosts(tmp_path_factory, servers):
     path = tmp_path_factory.mktemp("hosts")
     seed = Installation(path / "seed", gba="00101")
     hosts = [Twin(seed, path / name) for name in ("a", "b")]
+    place = pathlib.Path(tempfile.mkdtemp(prefix="mst-two-"))
+    place.chmod(0o755)
     for h, url in zip(hosts, servers[2]):
-        h.settings(url)
+        h.settings(url, place)
         assert run(MUSTERD, "--check", "-c", h.config).stdout == "good\n"
         h.start()
     first = hosts[0]
@@ -107,6 +114,7 @@ def two_hosts(tmp_path_factory, servers):
     yield hosts
     for h in hosts:
         assert h.stop() == 0, h.log_text()
+    shutil.rmtree(place)
 
 
 def ue_at(host):
@@ -232,7 +240,39 @@ def test_the_servers_power_goes(two, servers):
     goes_on(two)
 
 
-def test_one_of_them_is_killed(two):
+@pytest.fixture(name="carried_out", scope="module")
+def asked_for_here_and_approved_there(two):
+    """What BERT asked for at the one and CARL said yes to at both, at the same time."""
+    a, b = two
+    a.subscription("sub-2")
+    status, body = say(a, BERT, "POST", "/v1/subscriptions/sub-2/end", {"reason": "over"})
+    assert status == 202, body
+    asked = body["approval"]
+    assert b.ask("approve", "list")["approvals"] == [asked]
+    assert give(b, BERT, asked)[0] == 403, "he is who asked, wherever he says it"
+    answers = [None, None]
+
+    def yes(i):
+        answers[i] = give(two[i], CARL, asked)
+    threads = [threading.Thread(target=yes, args=(i,)) for i in range(2)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(RUN_SECONDS)
+    assert sorted(status for status, _ in answers) == [200, 409], answers
+    return asked
+
+
+def test_asked_for_here_and_approved_there(two, carried_out):
+    """It is carried out once, and a yes that was used is none at the other."""
+    for host in two:
+        assert host.ask("subscription", "show", "sub-2")["state"] == "ended"
+        status, body = give(host, CARL, carried_out)
+        assert status == 409 and "it is done" in body["error"]["text"], body
+    assert len(two[0].events("--what", "approval.given")) == 1
+
+
+def test_one_of_them_is_killed(two, carried_out):
     """The other goes on with all of it, and who comes back finds what was done meanwhile."""
     a, b = two
     ue = bootstrapped(a)
@@ -242,6 +282,8 @@ def test_one_of_them_is_killed(two):
     assert ue.bootstrap()[0] == 200, b.log_text()
     sqn = sqn_of(vector(b))
     a.start()
+    status, body = give(a, CARL, carried_out)
+    assert status == 409 and "it is done" in body["error"]["text"], body
     assert a.naf_key(ue.btid)[1]["meKeyMaterial"] == ue.ks_naf(a.maf).hex()
     assert sqn_of(vector(a)) > sqn
     for host in two:

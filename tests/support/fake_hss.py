@@ -38,10 +38,11 @@ def uss_of(group, *ids, gsid=1000001):
 
 
 class FakeHss:
-    """`log`: who asked for what, in order. `clients`: common and alternative names of the certificates that were shown."""
+    """`log`: who asked for what, in order. `clients`: common and alternative names of the certificates that were shown. `suites`: what was
+    agreed on."""
 
     def __init__(self, certificate, key, anchors):
-        self.subscribers, self.log, self.clients, self.spoil = {}, [], set(), None
+        self.subscribers, self.log, self.clients, self.suites, self.spoil = {}, [], set(), set(), None
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificate, key)
         self.tls.load_verify_locations(anchors)
@@ -81,6 +82,7 @@ class FakeHss:
             def do(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 outer.clients |= {v for _, v in self.connection.getpeercert().get("subjectAltName", ())}
+                outer.suites.add(self.connection.cipher()[0])
                 given = outer.spoil(self.command, self.path, body) if outer.spoil else None
                 status, content, *more = given or outer.answer(self.command, self.path, body)
                 octets = content if isinstance(content, bytes) else json.dumps(content).encode()

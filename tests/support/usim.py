@@ -1,4 +1,4 @@
-"""A virtual UICC for tests: a USIM (and on request an ISIM) with Milenage, sequence numbers with IND, GBA_U and PIN, as
+"""A virtual UICC for tests: a USIM (and on request an ISIM, and a CSIM that must be left alone) with Milenage, sequence numbers with IND, GBA_U and PIN, as
 a T=0 or T=1 card. It stands behind pcscd by the vpcd reader, or behind AT+CSIM on a pseudo-terminal. Nothing in it is
 shared with the C under test. References: TS 102 221, TS 31.102, TS 33.220.
 """
@@ -13,6 +13,7 @@ import aka
 
 USIM_AID = bytes.fromhex("a0000000871002ff49ff0589")
 ISIM_AID = bytes.fromhex("a0000000871004ff49ff0589")
+CSIM_AID = bytes.fromhex("a0000003431002ff49ff0589")
 OK = bytes.fromhex("9000")
 SW = {name: bytes.fromhex(code) for name, code in {
     "not-found": "6a82", "wrong-p1p2": "6a86", "bad-data": "6a80", "no-record": "6a83", "no-ins": "6d00", "no-cla": "6e00", "wrong-length": "6700",
@@ -35,7 +36,7 @@ class Usim:
     """The card's memory and what it does with one APDU. `log` has each command and answer, in order."""
 
     def __init__(self, imsi="001010000000001", k=bytes(16), opc=bytes(16), mnc_length=2, gba=True, isim=None, pin=None, sqn=0, t1=False,
-                 res_length=8):
+                 res_length=8, csim=None):
         self.k, self.opc, self.gba, self.pin, self.t1, self.res_length = k, opc, gba, pin, t1, res_length
         self.seq = [0] * 32
         self.top = sqn
@@ -53,6 +54,8 @@ class Usim:
             if gba:
                 files[0x6FD5] = b"\xff" * 160
             self.apps[ISIM_AID] = files
+        if csim:                    # in front of the others; "alone": nothing else
+            self.apps = {CSIM_AID: {}, **({} if csim == "alone" else self.apps)}
         self.reset()
 
     def reset(self):

@@ -83,15 +83,50 @@ bool admin_four_person(const struct mst_role_conf *c, uint32_t uid)
 	return false;
 }
 
-struct waiting { struct admin *q; struct mst_approval over[WAITING_MOST], same; struct mst_view request; size_t n, n_over; };
+struct waiting { struct admin *q; struct mst_approval over[WAITING_MOST], same; struct mst_view request; size_t n, n_over; uint32_t generation; };
+
+/*
+ * Has it waited too long, or is there another key-encryption key since? The keeper takes no yes to what it wrapped with the one before: else a yes
+ * to a new key could count for the next one, too.
+ */
+static bool over(struct mst_approval *r, mst_time now, uint32_t generation)
+{
+	bool rotated = mst_wrapped_generation(&r->ticket) < generation;
+
+	if (r->expires >= now && !rotated)
+		return false;
+	r->state = MST_APPROVAL_OVER;
+	r->ended = r->expires < now ? r->expires : now;
+	if (rotated)
+		snprintf(r->reason, sizeof(r->reason), "%s", "a new key-encryption key is in use since it was asked for; ask for it anew");
+	return true;
+}
+
+static int end_over(struct admin *q, const struct mst_approval *r)
+{
+	int e = mst_store_approval_update(q->env->store, r);
+
+	return e ? e : tell(q, r, "approval.expired", r->reason);
+}
+
+static int generation_in_use(struct admin *q, uint32_t *ret)
+{
+	struct mst_keeper_generations g;
+	int r = q->env->keeper->ops->generations(q->env->keeper, &g);
+
+	*ret = g.now;
+	return r;
+}
 
 static int look_waiting(void *arg, const struct mst_approval *r)
 {
 	struct waiting *w = arg;
 
-	if (r->expires < w->q->env->now) {
+	struct mst_approval row = *r;
+
+	if (over(&row, w->q->env->now, w->generation)) {
 		if (w->n_over < WAITING_MOST)
-			w->over[w->n_over++] = *r;
+			w->over[w->n_over++] = row;
 		return 0;
 	}
 	w->n++;
@@ -103,15 +138,12 @@ static int look_waiting(void *arg, const struct mst_approval *r)
 /* What has waited too long is over. */
 static int sweep(struct admin *q, struct waiting *w)
 {
-	int r = mst_store_approval_list(q->env->store, true, 0, 2 * WAITING_MOST, look_waiting, w);
+	int r = generation_in_use(q, &w->generation);
 
-	for (size_t i = 0; !r && i < w->n_over; i++) {
-		w->over[i].state = MST_APPROVAL_OVER;
-		w->over[i].ended = w->over[i].expires;
-		r = mst_store_approval_update(q->env->store, &w->over[i]);
-		if (!r)
-			r = tell(q, &w->over[i], "approval.expired", "");
-	}
+	if (!r)
+		r = mst_store_approval_list(q->env->store, true, 0, 2 * WAITING_MOST, look_waiting, w);
+	for (size_t i = 0; !r && i < w->n_over; i++)
+		r = end_over(q, &w->over[i]);
 	if (!r && w->n_over)
 		r = mst_store_approval_forget(q->env->store, q->env->now - KEPT);
 	return r;
@@ -130,7 +162,7 @@ static int put(struct admin *q, struct mst_view request)
 	int r = q->env->keeper->ops->leave_ask(q->env->keeper, &said, &t);
 
 	if (r > 0)
-		return refuse(q, MST_RSC_CONFLICT, "", "the keeper does not take it that you asked; was musterd restarted, or the clock set? Try again");
+		return refuse(q, MST_RSC_CONFLICT, "", "the keeper does not take it that you asked; was musterd restarted, or the clock set? Try again; when the clock was set back, restart musterd first");
 	if (r)
 		return r;
 	row.asked_by = t.uid;
@@ -243,21 +275,19 @@ int admin_approval_show(struct admin *q)
 /* It waits still: else answered. 0, 1, or a fault. */
 static int find_waiting(struct admin *q, struct mst_approval *ret)
 {
-	char text[80];
+	uint32_t generation;
+	char text[256];
 	int r = find(q, ret);
 
-	if (r)
-		return r;
-	if (ret->state == MST_APPROVAL_WAITS && ret->expires < q->env->now) {
-		r = end(q, ret, MST_APPROVAL_OVER, 0, "");
-		if (!r)
-			r = tell(q, ret, "approval.expired", "");
-		if (r)
-			return r;
+	if (!r && ret->state == MST_APPROVAL_WAITS) {
+		r = generation_in_use(q, &generation);
+		if (!r && over(ret, q->env->now, generation))
+			r = end_over(q, ret);
+		r = r > 0 ? MST_FAULT_BUG : r;
 	}
-	if (ret->state == MST_APPROVAL_WAITS)
-		return 0;
-	snprintf(text, sizeof(text), "it does not wait any more: it is %s", state_name[ret->state]);
+	if (r || ret->state == MST_APPROVAL_WAITS)
+		return r;
+	snprintf(text, sizeof(text), "it does not wait any more: it is %s%s%s", state_name[ret->state], ret->reason[0] ? ": " : "", ret->reason);
 	r = refuse(q, MST_RSC_CONFLICT, "id", text);
 	return r ? r : 1;
 }
@@ -266,7 +296,7 @@ static int said_no(struct admin *q, const struct mst_approval *row, int outcome)
 {
 	static const struct { int outcome, rsc; const char *what, *text; } table[] = {
 		{ MST_KEEPER_SAME, MST_RSC_NO_PRIVILEGE, "approval.same-person", "you asked for it yourself; a second person has to say yes" },
-		{ MST_KEEPER_FORGED, MST_RSC_CONFLICT, "approval.mismatch", "this is not what was asked for: another content, the request was changed, or a rotation has ended since (then refuse it, and ask anew)" },
+		{ MST_KEEPER_FORGED, MST_RSC_CONFLICT, "approval.mismatch", "this is not what was asked for: another content, the request was changed, or the clock was set back (then refuse it, restart musterd, and ask anew)" },
 		{ MST_KEEPER_DENIED, MST_RSC_CONFLICT, "approval.denied", "the keeper does not take it: too late, one of you is not of four_eyes.people, or used already (then refuse it, and ask anew)" },
 		{ MST_KEEPER_BUSY, MST_RSC_CONFLICT, "approval.denied", "the keeper remembers too many that were used; try again later" },
 	};

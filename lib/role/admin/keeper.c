@@ -158,6 +158,26 @@ static int conflict(struct admin *q, const char *words)
 	return admin_refuse(q, MST_RSC_CONFLICT, &d);
 }
 
+/* The keeper does not begin one: what it wants instead. */
+static int no_rotation(struct admin *q, int outcome)
+{
+	static const struct { int outcome, rsc; const char *words; } table[] = {
+		{ MST_KEEPER_LEAVE, MST_RSC_NO_PRIVILEGE, "the keeper wants a second person's yes to this, of the last half minute (four_eyes.keeper); "
+		  "ask again, and have it approved at once (muster approve)" },
+		{ MST_KEEPER_AWAY, MST_RSC_CONFLICT, "the next key is made in the device when musterd starts, and that one is in use; restart it, then rotate" },
+		{ MST_KEEPER_DENIED, MST_RSC_NO_PRIVILEGE, "the keeper does not permit it: it has two generations already, or no number is left for "
+		  "another one; muster keeper show" },
+	};
+	struct mst_diag d;
+
+	for (size_t i = 0; i < MST_COUNT(table); i++)
+		if (table[i].outcome == outcome) {
+			mst_diag_set(&d, 0, "", table[i].words, NULL);
+			return admin_refuse(q, table[i].rsc, &d);
+		}
+	return MST_FAULT_BUG;
+}
+
 /*
  * The keeper's part is not undone when this transaction fails; the engine then goes on with the rows all the same, and tells the end.
  * A rotation that is held begins its pass once more.
@@ -190,10 +210,8 @@ int admin_keeper_rotate(struct admin *q)
 		if (!r)
 			r = mst_store_rotation_put(q->env->store, &z);
 	}
-	if (r == MST_KEEPER_DENIED)
-		return conflict(q, "the next key is made in the device when musterd starts, and that one is in use; restart it, then rotate");
 	if (r)
-		return r > 0 ? MST_FAULT_BUG : r;
+		return r > 0 ? no_rotation(q, r) : r;
 	snprintf(why, sizeof(why), "generation %u of the key-encryption key", (unsigned)gen);
 	r = admin_event(q, "keeper.rotation", 0, why);
 	return r ? r : answer(q);

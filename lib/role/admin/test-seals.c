@@ -21,7 +21,21 @@ static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
 	return keeper_says;
 }
 
-static const struct mst_keeper_ops keeper_ops = { .name = "seals", .last_seal = last_seal };
+static int generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
+{
+	(void)k;
+	*ret = (struct mst_keeper_generations){ .now = 1 };
+	return 0;
+}
+
+static int rotate(struct mst_keeper *k, uint32_t *ret)
+{
+	(void)k;
+	*ret = 2;
+	return keeper_says;
+}
+
+static const struct mst_keeper_ops keeper_ops = { .name = "seals", .last_seal = last_seal, .generations = generations, .rotate = rotate };
 static struct mst_keeper keeper = { &keeper_ops };
 
 /* The answer's text stands in `room`. */
@@ -81,9 +95,33 @@ static void seals(void **state)
 	test_store_close(dir, s);
 }
 
+/* Why there is no new key-encryption key: what is told is what helps. */
+static void no_rotation(void **state)
+{
+	static const struct { int says, status; const char *words; } table[] = {
+		{ MST_KEEPER_LEAVE, MST_RSC_NO_PRIVILEGE, "a second person's yes" }, { MST_KEEPER_AWAY, MST_RSC_CONFLICT, "restart it, then rotate" },
+		{ MST_KEEPER_DENIED, MST_RSC_NO_PRIVILEGE, "does not permit it: it has two generations already" },
+		{ MST_KEEPER_FORGED, MST_FAULT_BUG, "" }, { MST_FAULT_CLOSED, MST_FAULT_CLOSED, "" },
+	};
+	static struct mst_answer a;
+	struct mst_store *s;
+	char dir[64];
+
+	(void)state;
+	test_store_open(dir, "rotation", &s);
+	for (size_t i = 0; i < MST_COUNT(table); i++) {
+		keeper_says = table[i].says;
+		assert_int_equal(ask(s, MST_OP_CREATE, "/v1/keeper/rotate", "{}", &a), table[i].status);
+		assert_true(told(table[i].words));
+		for (size_t j = 0; j < MST_COUNT(table); j++)
+			assert_true(j == i || !*table[j].words || !told(table[j].words));
+	}
+	test_store_close(dir, s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(seals) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(seals), cmocka_unit_test(no_rotation) };
 
 	return cmocka_run_group_tests_name("seals", tests, NULL, NULL);
 }
