@@ -160,6 +160,8 @@ static struct mst_store *close_connection(struct sq *q)
 
 	if (p->c)
 		pq.PQfinish(p->c);
+	if (p->dial)
+		pq.PQfinish(p->dial);
 	if (p->conninfo)
 		mst_wipe(p->conninfo, strlen(p->conninfo));
 	free(p->conninfo);
