@@ -383,9 +383,10 @@ json_t *bundle_json(const json_t *record)
 const json_t *bundle_untold(const struct agent *a)
 {
 	const json_t *last = json_object_get(a->record, LAST);
+	const char *outcome = json_string_value(json_object_get(last, "outcome"));
 
-	return json_integer_value(json_object_get(last, "refused")) > json_integer_value(json_object_get(a->record, TOLD)) &&
-	       strcmp(json_string_value(json_object_get(last, "outcome")), bundle_text(BUNDLE_ACCEPTED)) != 0 ? last : NULL;
+	return json_integer_value(json_object_get(last, "refused")) > json_integer_value(json_object_get(a->record, TOLD)) && outcome &&
+	       strcmp(outcome, bundle_text(BUNDLE_ACCEPTED)) != 0 ? last : NULL;
 }
 
 void bundle_told(struct agent *a)
