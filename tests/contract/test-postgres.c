@@ -119,8 +119,8 @@ static void a_host_that_says_nothing(void **state)
 
 		assert_int_equal(mst_store_begin(f->s), MST_FAULT_STORE);
 		assert_true(now_ms() - began < 2500);
+		assert_true(i || strstr(mst_store_error(f->s), "a connection to the database is being made"));
 	}
-	assert_non_null(strstr(mst_store_error(f->s), "a connection to the database is being made"));
 	f->s = mst_store_close(f->s);
 	cut_end();
 	close(fd);
