@@ -62,7 +62,7 @@ static int up(void **state)
 	snprintf(g.conf.base, sizeof(g.conf.base), "/");
 	g.conf.validity = g.conf.keep = 86400;
 	g.conf.gba = (struct mst_gba_conf){ .hss = { .fqdn = "hss.example.com", .uri = "https://hss.example.com" }, .lifetime = 86400, .challenge = 60,
-					    .tmpi = true, .brief = true, .lock_after = 3, .lock_time = 300, .gsid = 1000001, .n_naf = 1,
+					    .amf_any = true /* set 1 has the bit: trap 11 */, .tmpi = true, .brief = true, .lock_after = 3, .lock_time = 300, .gsid = 1000001, .n_naf = 1,
 					    .naf = { { .fqdn = "maf.sp.example", .name = { "in-cse.sp.example" }, .n_names = 1, .group = { "m2m" }, .n_groups = 1 } } };
 	return 0;
 }
@@ -291,6 +291,37 @@ static void what_an_hss_may_say(void **state)
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("", ""), 0), 503);
 	assert_int_equal(sessions(), 1);
+}
+
+static int why(void *arg, const struct mst_event *e)
+{
+	snprintf(arg, 260, "%s", e->why);
+	return 0;
+}
+
+/* A vector for EPS or 5G would have the BSF hold what opens those (TS 33.102 annex H): an HSS that gives one is at fault. */
+static void an_hss_that_gives_vectors_of_another_kind(void **state)
+{
+	const struct mst_event_filter bsf = { .limit = 10 };
+	char text[260] = "";
+	struct mst_fetch_result f;
+
+	(void)state;
+	g.conf.gba.amf_any = false;
+	for (int card = 0; card < 2; card++) {
+		assert_int_equal(ub(FIRST), -1);
+		assert_int_equal(hss(card ? GUSS("\"uiccType\":\"GBA_U\"", "") : GUSS("", ""), 0), 503);
+		assert_int_equal(g.a.retry_after, 10);
+		assert_false(challenge_kept(NONCE));
+		assert_int_equal(mst_store_event_list(g.store, &bsf, why, text), 0);
+		assert_non_null(strstr(text, "AMF b9b9"));
+		assert_non_null(strstr(text, "bsf.hss.amf"));
+	}
+	/* the same with the bit clear */
+	assert_int_equal(ub(FIRST), -1);
+	f = from_hss(GUSS("", ""), 0);
+	f.autn[6] &= 0x7f;
+	assert_int_equal(turn(&mst_role_bsf, &f), 401);
 }
 
 static void what_ends_by_the_clock(void **state)
@@ -577,7 +608,8 @@ static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
+	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind),
+					T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
 					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity), T(who_comes_second_asks_nobody),
 				       T(keys_of_triggers_are_for_whom_they_were_given_to),
 				       T(which_of_the_two_keys_the_settings_let_go) };

@@ -47,7 +47,7 @@ class World:
 bsf = {{
   fqdn = "{REALM}";
   listen = [ "127.0.0.1:{self.ub}" ];
-  hss = {{ fqdn = "hss.example.com"; uri = "https://hss.example.com:{self.hss.port}"; connect_to = "127.0.0.1:{self.hss.port}"; }};
+  hss = {{ fqdn = "hss.example.com"; uri = "https://hss.example.com:{self.hss.port}"; connect_to = "127.0.0.1:{self.hss.port}"; amf = "any"; }};
   certificate = "operator/bsf.pem"; key = "operator/bsf.key"; hss_anchors = [ "operator/operator.pem" ];
   lock_after = 3; lock_time = "1h"; trigger_naf = "maf.sp.example";
   nafs = ( {{ fqdn = "maf.sp.example"; names = [ "in-cse.sp.example" ]; groups = [ "m2m" ]; }},

@@ -134,6 +134,19 @@ def test_a_false_network_is_said_loudly(tmp_path, maf):
         assert [what for what, _ in stranger.log] == ["asked"], "neither RES nor AUTS was sent"
 
 
+def test_a_challenge_for_another_kind_of_access(tmp_path, bsf, maf):
+    """The separation bit in AMF (TS 33.102 annex H), which a vector for GBA does not have: gba.amf says whether that counts."""
+    node = SimNode(tmp_path / "n", maf, bsf, gba='amf = "gba";')
+    bsf.amf = bytes.fromhex("8000")
+    done = node.run_once()
+    assert done.returncode == 1 and "FALSE-NETWORK" in done.stderr, done.stderr
+    assert node.reports() == [("gba", "false network")] and "another kind of access: AMF 8000" in node.status()["reports"][0]["detail"], node.status()
+    assert [what for what, _ in bsf.log] == ["asked"], "neither RES nor AUTS was sent"
+    node.configure("")
+    assert node.run_once().returncode == 0
+    enrolled(node, bsf, maf)
+
+
 def test_a_counter_that_never_agrees(tmp_path, bsf, maf):
     node = SimNode(tmp_path / "n", maf, bsf)
     assert node.run_once().returncode == 0
