@@ -33,7 +33,6 @@ class World:
 
     def __init__(self, path, **more):
         self.inst = inst = Installation(path, **more)
-        inst.plain_config = inst.plain_config.replace('level = "info"', 'level = "debug"')
         self.ca = inst.dir / "operator"
         self.operator = operator = OperatorCa(self.ca)
         for name, fqdn in (("hss", "hss.example.com"), ("bsf", REALM), ("zn", "zn.example.com"), ("maf", "maf.sp.example"),
@@ -445,6 +444,8 @@ def test_an_hss_is_asked_only_under_a_current_list(world):
         assert status == 503 and "Retry-After" in headers and len(world.hss.log) == asked, (status, words)
         until(words, lambda: any(words in e["why"] for e in world.inst.events("--what", "bsf.refused")), context=world.inst.log_text)
         return status
+    plain = world.inst.plain_config
+    world.inst.plain_config = plain.replace('level = "info"', 'level = "debug"')
     try:
         world.settings(of_bsf=of_bsf)
         told("no revocation list of the issuer")
@@ -454,6 +455,7 @@ def test_an_hss_is_asked_only_under_a_current_list(world):
     finally:
         world.settings()
         reload_connector(world)
+        world.inst.plain_config = plain          # from the next start on
 
 
 def test_killed_at_any_moment_it_forgets_nothing_that_it_said(world):
