@@ -109,8 +109,8 @@ def test_the_same_over_http_2(inst):
     assert Milenage(K, OPC, v["rand"]).f1(sqn_of(v), bytes(2)) == v["autn"][8:]
 
 
-def resync(inst, rand, auts):
-    return ask(inst, json.dumps({"authenticationScheme": "DIGEST_AKAV1_MD5", "resynchronizationInfo": {"rand": rand.hex(), "auts": auts.hex()}}))
+def resync(inst, rand, auts, path=None):
+    return ask(inst, json.dumps({"authenticationScheme": "DIGEST_AKAV1_MD5", "resynchronizationInfo": {"rand": rand.hex(), "auts": auts.hex()}}), path)
 
 
 def test_the_card_is_ahead(inst):
