@@ -1,6 +1,7 @@
 """Figure 1, whole and with everything real: a node with nothing but a SIM, its operator's BSF and HSS, and a provider's MAF. Ub, Zh, Zn and
 Ua; the owner's rule in the BSF's answer; and what may go wrong on the way.
 """
+import base64
 import binascii
 import concurrent.futures
 import contextlib
@@ -17,6 +18,7 @@ import urllib.request
 
 import pytest
 
+import aka
 from gba_ue import Ue
 from test_card import Reader
 from usim import Usim
@@ -140,6 +142,7 @@ def two_operators(inst, south):
     """Each has everything. A MAF of south's asks our BSF by SBI; a BSF of south's asks our HSS, and our MAF asks that BSF, by Diameter."""
     port, ours, theirs = free_port(), inst.sp, south.sp
     settle(inst, [
+        ('level = "info"', 'level = "debug"'),       # what is said then, too, is looked at (nothing_secret_is_kept_or_said)
         (f'connect_to = "127.0.0.1:{inst.hss_port}"', f'connect_to = "127.0.0.1:{inst.hss.port}"'),
         (f'(?m)^  bsfs = \\["{inst.bsf}"\\];$', f'  bsfs = ["{inst.bsf}", "dia.{theirs}"];'),
         (r"(?m)^  bsfs = \( .*$", f"  bsfs = ( {bsf_at(inst, ours)},\n    " + bsf_at(south, ours, f'fqdn = "dia.{theirs}"; binding = "diameter";') + " );"),
@@ -295,17 +298,42 @@ def test_the_card_is_ahead(inst):
     """The operator has lost its counter: the card says where it stands, and the HSS moves there."""
     node = SimNode(inst)
     assert node.run_once().returncode == 0
+    keys = [node.key()]
     for _ in range(2):
         again(node)
-    before, begin, old = node.sqn(), mark(inst), node.key()
+        keys.append(node.key())
+    before, begin = node.sqn(), mark(inst)
     inst.muster("sim", "remove", node.imsi, "--reason", "restored from an old copy")
     node.sim()
     assert node.sqn() < before
     again(node)
-    assert node.key() != old and node.sqn() > before
+    assert node.key() not in keys and node.sqn() > before
     node.enrolled()
     kinds = [e["what"] for e in told(inst, begin, node.imsi)]
     assert "hss.resynchronised" in kinds and kinds.index("hss.resynchronised") < kinds.index("bsf.bootstrapped"), kinds
+    nothing_secret_is_kept_or_said(inst, node, [*keys, node.key()])
+
+
+def nothing_secret_is_kept_or_said(inst, node, btids):
+    """Of all that these runs were about, at log level debug: in no log, ours or the agent's, in no event and no file but the card's own."""
+    secret = {"K": node.k, "OPc": node.opc}
+    for i, btid in enumerate(btids):
+        m = aka.Milenage(node.k, node.opc, base64.b64decode(btid.split("@")[0]))
+        ks = m.ck + m.ik
+        secret |= {f"{name} {i}": octets for name, octets in (("CK", m.ck), ("IK", m.ik), ("RES", m.res), ("Ks", ks))}
+        secret |= {f"Ks_NAF {i} {ua}": aka.ks_naf(ks, m.rand, node.impi, inst.maf.encode() + bytes.fromhex(ua)) for ua in ("01000100ae", "0100000007")}
+    given = zn(inst, btids[-1], inst.dir / "tls/maf.pem", inst.dir / "tls/maf.key").stdout
+    assert secret[f"Ks_NAF {len(btids) - 1} 01000100ae"].hex() in given, "these are the octets"
+    forms = {(name, form): octets for name, raw in secret.items()
+             for form, octets in (("raw", raw), ("hex", raw.hex().encode()), ("base64", base64.b64encode(raw)[:len(raw) // 3 * 4]))}
+    places = {"events": json.dumps(inst.events()).encode()}
+    for path in inst.dir.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):       # one that is written beside its place may have moved there meanwhile
+            if path.is_file() and path.name != "sim.json":
+                places[str(path)] = path.read_bytes()
+    assert b" debug " in places[str(inst.log)].lower(), places[str(inst.log)][:300]
+    assert not [(name, form, place) for place, text in places.items() for (name, form), octets in forms.items()
+                if octets in text or (form == "hex" and octets.upper() in text)]
 
 
 def test_one_sim_twice_at_once(inst):
