@@ -481,6 +481,7 @@ def test_https_and_digest(inst):
 def the_other_operator(inst):
     inst.south.start()
     inst.south.subscription()
+    rule(inst.south, maf=inst)
     until("the two have met", lambda: "a Diameter peer is open" in inst.south.log_text(), RUN_SECONDS, inst.south.log_text)
     yield inst.south
     assert inst.south.stop() == 0, inst.south.log_text()
@@ -510,7 +511,6 @@ def test_a_node_that_moves(inst, south):
 def test_over_diameter(inst, south):
     """The same story at a BSF of another operator: Zh and Zn go between the two by Diameter; the card is ahead there, too."""
     node = SimNode(inst)
-    rule(south, maf=inst)
     node.instruct({**DISCOVERY, "uri": f"http://{south.bsf}"})
     begin, there = mark(inst), mark(south)
     with Running(node) as agent:
@@ -636,6 +636,33 @@ def test_the_servers_power_goes_at_every_point(tmp_path):
         node.enrolled()
     assert kept(inst, "pragma_integrity_check", "*") == "ok" and "whole" in inst.muster("events", "verify").stdout
     assert inst.stop() == 0
+
+
+def test_the_power_goes_between_two_operators(inst, south):
+    """At the BSF while it asks an HSS by Diameter; at that HSS with a number that is not durable yet; at the MAF while it asks that BSF by Diameter."""
+    node = SimNode(inst)
+    node.instruct({**DISCOVERY, "uri": f"http://{south.bsf}"})
+    for who, point in ((south, "fetch-after"), (inst, "decided"), (inst, "fetch-after"), (inst, None)):
+        sqn, seen = int(kept(inst, "sim", "sqn", node)), {one: one.log.stat().st_size for one in (south, inst)}
+        for one in (south, inst):
+            if one is not who and one.process:
+                continue
+            assert one.process is None or one.stop() == 0, one.log_text()
+            one.configure(add=f'test = {{ crash_at = "{point}"; crash_after = 1; }};\n' if one is who and point else "")
+            one.start()
+        for one, at in seen.items():
+            until("the two have met", lambda one=one, at=at: b"a Diameter peer is open" in one.log.read_bytes()[at:], RUN_SECONDS, one.log_text)
+        shutil.rmtree(node.dir / "state", ignore_errors=True)         # a new node with that card: it asks from the beginning
+        done = node.run_once()
+        assert done.returncode == (1 if point else 0), (point, done.stderr, who.log_text())
+        if point:
+            until("the power is off", lambda: ended(who), RUN_SECONDS, who.log_text)
+        # a vector that the BSF has lost is none any more; a number that was not written down was never given
+        assert (int(kept(inst, "sim", "sqn", node)) > sqn) == (point != "decided"), point
+    assert node.key().endswith("@" + south.bsf) and node.works()
+    assert [k for k, state in node.at_the_maf().items() if state == "active"] == [node.key()]
+    for one in (inst, south):
+        assert kept(one, "pragma_integrity_check", "*") == "ok" and "whole" in one.muster("events", "verify").stdout
 
 
 def ended(inst):
