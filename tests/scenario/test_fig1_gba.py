@@ -643,20 +643,21 @@ def test_the_power_goes_between_two_operators(inst, south):
     node = SimNode(inst)
     node.instruct({**DISCOVERY, "uri": f"http://{south.bsf}"})
     for who, point in ((south, "fetch-after"), (inst, "decided"), (inst, "fetch-after"), (inst, None)):
-        sqn, seen = int(kept(inst, "sim", "sqn", node)), {one: one.log.stat().st_size for one in (south, inst)}
-        for one in (south, inst):
-            if one is not who and one.process:
-                continue
-            assert one.process is None or one.stop() == 0, one.log_text()
-            one.configure(add=f'test = {{ crash_at = "{point}"; crash_after = 1; }};\n' if one is who and point else "")
-            one.start()
+        sqn = int(kept(inst, "sim", "sqn", node))
+        assert who.process is None or who.stop() == 0, who.log_text()
+        who.configure(add=f'test = {{ crash_at = "{point}"; crash_after = 1; }};\n' if point else "")
+        seen = {one: one.log.stat().st_size for one in (inst, south)}      # from here on the two can meet once only
+        for one in (inst, south):
+            if one.process is None:
+                one.start()
         for one, at in seen.items():
             until("the two have met", lambda one=one, at=at: b"a Diameter peer is open" in one.log.read_bytes()[at:], RUN_SECONDS, one.log_text)
         shutil.rmtree(node.dir / "state", ignore_errors=True)         # a new node with that card: it asks from the beginning
         done = node.run_once()
         assert done.returncode == (1 if point else 0), (point, done.stderr, who.log_text())
         if point:
-            until("the power is off", lambda: ended(who), RUN_SECONDS, who.log_text)
+            until("the power is off", lambda: ended(who), RUN_SECONDS, lambda: done.stderr + who.log_text())
+            who.configure()
         # a vector that the BSF has lost is none any more; a number that was not written down was never given
         assert (int(kept(inst, "sim", "sqn", node)) > sqn) == (point != "decided"), point
     assert node.key().endswith("@" + south.bsf) and node.works()
