@@ -33,7 +33,7 @@ static struct rig {
 	struct mst_exchange x;
 	struct mst_answer a;
 	uint8_t content[MST_ANSWER_MAX];
-	const char *from;
+	const char *from, *name;
 	char opaque[40], text[1200];
 } g;
 
@@ -149,7 +149,7 @@ static const char *answer(const char *password)
 {
 	static const uint8_t res[] = { 0xa5, 0x42, 0x11, 0xd5, 0xe3, 0xba, 0x50, 0xbf };
 	char nonce[64], hex[GBA_DIGEST_HEX];
-	struct gba_digest d = { .algorithm = GBA_AKAV1_MD5, .qop = GBA_QOP_AUTH_INT, .username = MST_VIEW_LIT(IMPI), .realm = MST_VIEW_LIT(BSF),
+	struct gba_digest d = { .algorithm = GBA_AKAV1_MD5, .qop = GBA_QOP_AUTH_INT, .username = mst_view_str(g.name ? g.name : IMPI), .realm = MST_VIEW_LIT(BSF),
 				.nc = MST_VIEW_LIT("00000001"), .cnonce = MST_VIEW_LIT("c"), .uri = MST_VIEW_LIT("/"), .method = MST_VIEW_LIT("GET"),
 				.password = password ? mst_view_str(password) : (struct mst_view){ res, sizeof(res) } };
 
@@ -157,8 +157,8 @@ static const char *answer(const char *password)
 	header("opaque=", g.opaque, sizeof(g.opaque));
 	d.nonce = mst_view_str(nonce);
 	assert_int_equal(gba_digest(g.c, &d, hex), 0);
-	snprintf(g.text, sizeof(g.text), "Digest username=\"" IMPI "\", realm=\"" BSF "\", nonce=\"%s\", uri=\"/\", qop=auth-int, nc=00000001, cnonce=\"c\", "
-		 "opaque=\"%s\", algorithm=AKAv1-MD5, response=\"%s\"", nonce, g.opaque, hex);
+	snprintf(g.text, sizeof(g.text), "Digest username=\"%s\", realm=\"" BSF "\", nonce=\"%s\", uri=\"/\", qop=auth-int, nc=00000001, cnonce=\"c\", "
+		 "opaque=\"%s\", algorithm=AKAv1-MD5, response=\"%s\"", g.name ? g.name : IMPI, nonce, g.opaque, hex);
 	return g.text;
 }
 
@@ -304,11 +304,17 @@ static void what_ends_by_the_clock(void **state)
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("\"lifeTime\":600", ""), 0), 401);
 	snprintf(late, sizeof(late), "%s", answer(NULL));
-	g.now += 60;
+	g.now += 43200;                        /* half of bsf.lifetime */
 	assert_int_equal(ub(late), -1);
 	assert_int_equal(hss(GUSS("\"lifeTime\":600", ""), 1), 401);
 	assert_non_null(strstr(g.a.headers, "stale=true"));
-	assert_int_equal(ub(answer(NULL)), 200);
+	snprintf(late, sizeof(late), "%s", answer(NULL));
+	assert_int_equal(ub(late), 200);
+	/* the same answer again has the same session for as long as bsf.challenge_lifetime says */
+	g.now += 59;
+	assert_int_equal(ub(late), 200);
+	assert_int_equal(sessions(), 1);
+	g.now -= 59;
 	/* min(GUSS, setting) */
 	assert_int_equal(mst_store_gba_session_get(g.store, "IlU8vpY3qJ0hiuZNrke/NQ==@" BSF, &s), 0);
 	assert_int_equal(s.session.expires, g.now + 600);
@@ -327,71 +333,202 @@ static void what_ends_by_the_clock(void **state)
 	assert_false(challenge_kept(NONCE));
 }
 
+static void guess(int times)
+{
+	for (int i = 0; i < times; i++) {
+		assert_int_equal(ub(FIRST), 401);
+		assert_int_equal(ub(answer("guess")), 403);
+	}
+}
+
 static void lock_out_ends_by_time(void **state)
 {
 	(void)state;
-	for (uint8_t i = 0; i < 3; i++) {
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(10 + i)), 401);
-		assert_int_equal(ub(answer("guess")), 403);
-	}
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 10), 401);
+	guess(3);
 	assert_int_equal(ub(FIRST), 403);
 	assert_int_equal(g.a.retry_after, 300);
 	g.now += 299;
 	assert_int_equal(ub(FIRST), 403);
 	g.now += 1;
 	/* and what was wrong before does not count any more; a right answer clears what counts */
-	for (uint8_t i = 0; i < 2; i++) {
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(20 + i)), 401);
-		assert_int_equal(ub(answer("guess")), 403);
-	}
-	bootstrap(GUSS("", ""), 30);
-	for (uint8_t i = 0; i < 2; i++) {
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(40 + i)), 401);
-		assert_int_equal(ub(answer("guess")), 403);
-	}
+	guess(2);
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
 	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 40), 401);
+	guess(2);
 	/* switched off */
 	g.conf.gba.lock_after = 0;
-	for (uint8_t i = 0; i < 9; i++) {
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(50 + i)), 401);
-		assert_int_equal(ub(answer("guess")), 403);
+	guess(9);
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+}
+
+/* What a stranger has who knows an IMPI and nothing else: first messages, guesses, the AUTS of nobody's card. */
+static const char *forged_auts(void)
+{
+	static const uint8_t auts[14] = { 1 };
+	char b64[32];
+	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
+	size_t n;
+
+	(void)answer("");                      /* it goes with a digest that has no password */
+	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
+	mst_put_nul(&w);
+	n = strlen(g.text);
+	snprintf(g.text + n, sizeof(g.text) - n, ", auts=\"%s\"", b64);
+	return g.text;
+}
+
+static void from(int i)
+{
+	static char address[40];
+
+	if (i & 1)
+		snprintf(address, sizeof(address), "192.0.2.%d:41000", i % 250);
+	else
+		snprintf(address, sizeof(address), "[2001:db8:1:%x::1]:5", (unsigned)i);
+	g.from = address;
+}
+
+/* From however many addresses: the subscriber's next vector costs the HSS one, and waits for it. */
+static void a_stranger_uses_up_one_vector(void **state)
+{
+	static const struct mst_fetch_result no = { .end = MST_FETCH_REFUSED };
+
+	(void)state;
+	g.conf.gba.lock_after = 5;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 60), 401);
+	for (int i = 0; i < 120; i++) {
+		from(i);
+		assert_int_equal(ub(FIRST), 401);
+		assert_false(g.a.event_only);         /* nothing is told that there must be room for */
+		if (i % 3 == 0)
+			assert_int_equal(ub(answer("guess")), 403);
+		if (i % 3 == 1) {
+			assert_int_equal(ub(forged_auts()), -1);
+			assert_true(g.a.fetch.resync);
+			assert_int_equal(turn(&mst_role_bsf, &no), 403);
+		}
+		g.now += 240;                  /* more than any challenge waits for its answer */
 	}
+	/* the subscriber, at last: it gets that challenge and answers it */
+	g.from = "198.51.100.1:9";
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(sessions(), 1);
+	/* and the next one is as new as ever */
 	assert_int_equal(ub(FIRST), -1);
 }
 
-/* Whoever knows an IMSI and nothing else, at an address of his own. */
+/* At the same time: what another one's question has brought meanwhile is everybody's, whatever the own one brings. */
+static void one_vector_for_all_who_ask_at_once(void **state)
+{
+	static const struct mst_fetch_result busy = { .end = MST_FETCH_BUSY, .retry_after = 10 };
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		from(i);
+		assert_int_equal(ub(FIRST), -1);
+	}
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	for (int i = 1; i < 40; i++) {
+		from(i);
+		assert_int_equal(ub(FIRST), 401);
+		assert_non_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+		/* its fetch was under way: a vector of its own is not kept, none is no reason to refuse */
+		if (i & 1)
+			assert_int_equal(hss(GUSS("", ""), (uint8_t)i), 401);
+		else
+			assert_int_equal(turn(&mst_role_bsf, &busy), 401);
+		assert_non_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	}
+	assert_int_equal(ub(answer(NULL)), 200);
+}
+
+/* Its name is the asker's: who asked first, by IMPI, does not decide how the subscriber calls itself. */
+static void whose_name_stands_in_the_answer(void **state)
+{
+	static const char tmpi[] = "7g8A0RHDuCXlCTm8IzQ29xYou4F13lIQ@tmpi.bsf.3gppnetwork.org";
+	static const char *const first = "Digest username=\"7g8A0RHDuCXlCTm8IzQ29xYou4F13lIQ@tmpi.bsf.3gppnetwork.org\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"";
+	struct mst_gba_tmpi t = { .impi = IMPI, .made = NOW };
+
+	(void)state;
+	MST_STR_SET(t.tmpi, tmpi);
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_gba_tmpi_put(g.store, &t), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	assert_int_equal(ub(first), 401);
+	g.name = "somebody@else";
+	assert_int_equal(ub(answer(NULL)), 403);
+	assert_int_equal(ub(first), 401);
+	g.name = tmpi;
+	assert_int_equal(ub(answer(NULL)), 200);
+}
+
+/* A genuine AUTS brings a vector in place of the one before, and is good once. */
+static void a_card_that_is_ahead(void **state)
+{
+	char text[sizeof(g.text)];
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	snprintf(text, sizeof(text), "%s", forged_auts());
+	assert_int_equal(ub(text), -1);
+	assert_true(g.a.fetch.resync);
+	assert_int_equal(hss(GUSS("", ""), 1), 401);
+	assert_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	/* again, by whoever has seen it: that one waits already */
+	assert_int_equal(ub(text), 401);
+	assert_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	assert_non_null(strstr(g.a.headers, "stale=true"));
+	assert_int_equal(ub(answer(NULL)), 200);
+}
+
+/* What a vector's settings say is never older than bsf.lifetime, however long it has waited. */
+static void what_waited_has_less_before_it(void **state)
+{
+	static struct mst_gba_session s;
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	g.now += 43199;
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(mst_store_gba_session_get(g.store, BTID, &s), 0);
+	assert_int_equal(s.session.expires, NOW + 86400 + 60);
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 1), 401);
+	g.now += 43200;
+	assert_int_equal(ub(FIRST), -1);
+}
+
+/* Answers that are wrong count where they come from: there nothing is taken for a while, elsewhere it is. */
 static void a_stranger_keeps_nobody_out(void **state)
 {
 	static const char *const same[] = { "[2001:db8:1:2::1]:5", "[2001:db8:1:2:ffff::9%eth0]:77" }, *const other[] = { "192.0.2.7:41000", "[2001:db8:1:3::1]:5" };
 
 	(void)state;
-	/* challenges that nobody answers */
-	for (uint8_t i = 0; i < 5; i++) {
-		g.from = same[i & 1];
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(60 + i)), 401);
-	}
-	assert_int_equal(ub(FIRST), 503);
-	assert_true(g.a.retry_after > 0 && g.a.event_only);
-	g.from = other[0];
-	bootstrap(GUSS("", ""), 70);
-	/* answers that are wrong, the AUTS of nobody's card among them */
-	g.now += 61;
+	g.from = same[0];
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 80), 401);
 	for (uint8_t i = 0; i < 3; i++) {
-		g.from = same[0];
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(80 + i)), 401);
+		assert_int_equal(ub(FIRST), 401);
 		assert_int_equal(ub(answer("guess")), 403);
 	}
 	assert_int_equal(ub(FIRST), 403);
-	for (size_t i = 0; i < MST_COUNT(other); i++) {
-		g.from = other[i];
-		bootstrap(GUSS("", ""), (uint8_t)(90 + i));
-	}
+	g.from = other[0];
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	g.from = other[1];
+	bootstrap(GUSS("", ""), 91);
 	g.from = same[1];
 	assert_int_equal(ub(FIRST), 403);
 	g.from = NULL;
@@ -465,30 +602,21 @@ static int lost(struct mst_store *s, const struct gba_run *r)
 	return MST_STORE_NONE;
 }
 
-/* Two engines have the same answer in hand, and the other one was faster: this one gives its verdict and asks nobody. */
-static void who_comes_second_asks_nobody(void **state)
+/* Two engines have the same answer in hand, and the other one was faster: this one gives nothing. */
+static void who_comes_second_has_nothing(void **state)
 {
-	static const uint8_t auts[14] = { 1 };
 	const struct mst_store_ops *as_it_is = g.store->ops;
 	struct mst_store_ops second = *as_it_is;
-	char text[1024], b64[32], *at;
-	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
 
 	(void)state;
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("", ""), 0), 401);
-	/* AUTS goes with a digest that has no password */
-	snprintf(text, sizeof(text), "%s", answer(""));
-	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
-	mst_put_nul(&w);
-	at = text + strlen(text);
-	snprintf(at, sizeof(text) - (size_t)(at - text), ", auts=\"%s\"", b64);
 	second.gba_run_settle = lost;
 	g.store->ops = &second;
-	assert_int_equal(ub(text), 403);
-	assert_false(g.a.wants_fetch);
+	assert_int_equal(ub(answer(NULL)), 403);
+	assert_int_equal(sessions(), 0);
 	g.store->ops = as_it_is;
-	assert_int_equal(ub(text), -1);
+	assert_int_equal(ub(g.text), 200);
 }
 
 /* Ks_NAF says enough: who the subscriber is at the operator, only a NAF hears that is meant to (bsf.nafs.impi). */
@@ -526,8 +654,9 @@ static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
-					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity), T(who_comes_second_asks_nobody),
+	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out), T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once),
+					T(whose_name_stands_in_the_answer), T(a_card_that_is_ahead), T(what_waited_has_less_before_it),
+					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity), T(who_comes_second_has_nothing),
 				       T(keys_of_triggers_are_for_whom_they_were_given_to) };
 
 	return cmocka_run_group_tests(t, NULL, NULL);

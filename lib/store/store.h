@@ -393,9 +393,9 @@ struct mst_gba_run {
 /* EXISTS: the nonce is taken, or there is a session of this RAND. Of the subscriber's others of this origin the oldest may go. */
 int mst_store_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
 int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
-/* How many of its challenges to this origin are not answered yet. */
-int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n);
-/* State and answer of one that is OPEN in the store. NONE: it is not there, or somebody else has settled it. */
+/* The newest of its challenges that is OPEN, wherever it went. NONE. */
+int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, mst_time now, struct mst_gba_run *ret);
+/* State, end, name and answer of one that is OPEN in the store. NONE: it is not there, or somebody else has settled it. */
 int mst_store_gba_run_settle(struct mst_store *s, const struct gba_run *r);
 
 struct mst_gba_session {
