@@ -85,6 +85,17 @@ static bool in_group(const struct mst_naf_link *n, struct mst_view group)
 	return false;
 }
 
+/* What the HSS here says of the subscriber now. */
+static bool served(const struct zn_records *r, mst_time now, struct zn_verdict *v)
+{
+	char why[200];
+
+	if (!r->has_sim || mst_decide_sim(&r->sim, &r->who, now, why))
+		return true;
+	refuse(v, 403, "NAF_NOT_AUTHORIZED", "this subscriber is not served now", why);
+	return false;
+}
+
 /* What the NAF may see of the subscriber's settings: none, no key. */
 static bool admit(const struct zn_call *q, const struct zn_records *r, const struct mst_gba_conf *b, const struct mst_naf_link *n, struct zn_verdict *v)
 {
@@ -131,7 +142,7 @@ void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct
 		       r->has_session ? "the session has expired" : "no session has this B-TID");
 		return;
 	}
-	if (!admit(q, r, &conf->gba, n, v))
+	if (!served(r, now, v) || !admit(q, r, &conf->gba, n, v))
 		return;
 	v->status = 200;
 	v->in_card = r->session.session.in_card && q->ask.in_card_aware;
