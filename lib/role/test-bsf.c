@@ -105,6 +105,10 @@ static void what_ends_by_the_clock(void **state)
 	bootstrap(GUSS("\"lifeTime\":9999999", ""), 2);
 	assert_int_equal(mst_store_gba_session_get(g.store, "IVU8vpY3qJ0hiuZNrke/NQ==@" BSF, &s), 0);
 	assert_int_equal(s.session.expires, g.now + 86400);
+	/* however little a foreign HSS says */
+	bootstrap(GUSS("\"lifeTime\":5", ""), 3);
+	assert_int_equal(mst_store_gba_session_get(g.store, "IFU8vpY3qJ0hiuZNrke/NQ==@" BSF, &s), 0);
+	assert_int_equal(s.session.expires, g.now + 5);
 	g.now += 600;
 	assert_int_equal(zn("maf.sp.example", ASK("IlU8vpY3qJ0hiuZNrke/NQ==@" BSF, "maf.sp.example", "")), 404);
 	assert_true(g.a.event_only);         /* a stranger at the NAF can bring it about */

@@ -466,7 +466,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bsf.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, bsf.crls, bsf.n_crls),
 	  .help = "certificate revocation lists for the HSS: files or directories" },
 	{ "bsf.lifetime", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 366 * DAY), AT(bsf.session_lifetime),
-	  .help = "longest life of what a bootstrap gives; a subscriber's settings (GUSS) may say less" },
+	  .help = "longest life of what a bootstrap gives; a subscriber's settings (GUSS) may say less, as little as they like" },
 	{ "bsf.challenge_lifetime", MST_CONF_T_SECONDS, 0, "60s", NULL, RANGE(5, 3600), AT(bsf.challenge_lifetime),
 	  .help = "how long a node has to answer a challenge at least, and may send its answer again. One that nobody has answered is given to "
 		  "whoever asks for that subscriber for half of bsf.lifetime, two days at most, so that strangers cost it one vector in that time" },

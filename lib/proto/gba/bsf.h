@@ -29,7 +29,7 @@
 #define GBA_NONCE_TEXT 45            /* base64 of RAND || AUTN, with its NUL */
 #define GBA_RUN_SECONDS 60           /* usual life of a challenge */
 #define GBA_RESYNCS_MAX 2            /* in one run */
-#define GBA_LIFETIME_MIN 60
+#define GBA_LIFETIME_MIN 1           /* whatever an HSS says: settings end a session, and nothing prolongs it */
 #define GBA_LIFETIME_MAX (366 * 86400)
 
 /* --- what a request is --- */

@@ -211,6 +211,8 @@ static void refused_and_nothing_left(void **state)
 		{ S(",\"gsid\":4294967296"), 4000, "\"gsid\"" },
 		{ S(",\"uiccType\":\"SIM\""), 4000, "\"uiccType\"" },
 		{ S(",\"lifetime\":0"), 4000, "\"lifetime\"" },
+		{ S(",\"lifetime\":59"), 4000, "\"lifetime\"" },
+		{ S(",\"lifetime\":\"PT5S\""), 4000, "expected a minute at least" },
 		{ S(",\"node\":\"urn:n:9\""), 4004, "\"node\"" },
 		{ S(",\"k\":\"465B\""), 4000, "unknown member" },
 	};
@@ -257,6 +259,8 @@ static void a_page_of_rows(void **state)
 	assert_true(says("\"next\":1") && says(IMSI) && !says("001010000000005"));
 	assert_int_equal(get("/v1/sims?after=1"), 2000);
 	assert_true(says("001010000000005@ims.mnc010.mcc001.3gppnetwork.org") && !says("next"));
+	assert_int_equal(post("/v1/sims", "{\"imsi\":\"001010000000008\",\"lifetime\":60,\"secret\":" SEALED "}"), 2001);
+	assert_true(says("\"lifetime\":60"));
 	assert_int_equal(get("/v1/sims?state=lost"), 4000);
 	assert_int_equal(get("/v1/sims?state=suspended"), 2000);
 	assert_true(says("\"sims\":[]"));
