@@ -261,6 +261,7 @@ static void whose_name_stands_in_the_answer(void **state)
 /* A genuine AUTS brings a vector in place of the one before, and is good once. */
 static void a_card_that_is_ahead(void **state)
 {
+	static struct mst_gba_run was;
 	char text[sizeof(g.text)];
 
 	(void)state;
@@ -271,6 +272,8 @@ static void a_card_that_is_ahead(void **state)
 	assert_true(g.a.fetch.resync);
 	assert_int_equal(hss(GUSS("", ""), 1), 401);
 	assert_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	assert_int_equal(mst_store_gba_run_get(g.store, NONCE, &was), 0);
+	assert_true(was.run.state == GBA_RUN_SPENT && was.run.until == g.now + 60);
 	/* again, by whoever has seen it: that one waits already */
 	assert_int_equal(ub(text), 401);
 	assert_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));

@@ -121,6 +121,7 @@ static int judge(struct mst_crypto *c, const struct bsf_call *q, const struct bs
 	case GBA_JUDGE_RESYNC_LIMIT:
 		refuse(v, 403, "refused", "the card's sequence number does not settle", "resynchronised as often as one run may");
 		v->settle_run = true;
+		v->run.run.until = now + conf->gba.challenge;
 		return 0;
 	case GBA_JUDGE_WRONG:
 		refuse(v, 403, "refused", "not an answer to the challenge", "AUTS under a wrong digest");
@@ -285,6 +286,7 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 		v->settle_run = r->run.run.state == GBA_RUN_OPEN;
 		v->spent = r->run.run;
 		v->spent.state = GBA_RUN_SPENT;
+		v->spent.until = now + conf->gba.challenge;
 		v->what = "resynchronised";
 		MST_STR_SET(v->why, "the card's sequence number was ahead; a new vector");
 	}
