@@ -56,6 +56,10 @@ class SimNode:
         """The operator makes it known, and where it is."""
         self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.k, self.opc))
 
+    def live_for(self, seconds):
+        """What its sessions live for, less than the command takes; 0 = as the BSF has it."""
+        run("sqlite3", "-cmd", ".timeout 10000", self.inst.dir / "store/muster.db", f"UPDATE sim SET lifetime = {seconds} WHERE imsi = '{self.imsi}'")
+
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
 
@@ -215,7 +219,11 @@ def the_installation(tmp_path_factory):
     inst.start()
     inst.subscription()
     rule(inst)
-    # one whose key ends soon, for the test that looks when it has; a BSF's sessions live for a minute at least
+    # two whose keys end soon, for the tests that look when they have: by the session, which `sim add` lets live for a minute at least, and by the contract
+    inst.fleeting = SimNode(inst)
+    inst.fleeting.live_for(10)
+    while inst.fleeting.run_once().returncode:     # a slow machine, as below
+        pass
     inst.subscription("short", until="+10s")
     inst.brief = SimNode(inst, subscription="short")
     while inst.brief.run_once().returncode:        # a slow machine: it has ended before the node was there
@@ -554,6 +562,18 @@ def test_the_hss_is_back(inst):
     inst.waiting.wait_log("enrolled key")
     inst.waiting.node.enrolled()
     inst.stack.close()
+
+
+def test_a_key_that_has_ended_with_its_session(inst):
+    """The BSF's word counts at the MAF, and on Zn: nothing is fetched again, and the node bootstraps anew by itself."""
+    node, begin = inst.fleeting, mark(inst)
+    old = node.key()
+    until("its key has ended at the MAF", lambda: not node.works(), RUN_SECONDS, inst.log_text)
+    assert any(old in e["why"] + e["who"] for e in told(inst, begin, what="maf.psk-refused")), told(inst, begin)
+    assert not told(inst, begin, node.impi, what="zn.key-given")
+    node.live_for(0)
+    assert node.run_once().returncode == 0
+    assert node.enrolled()["keyID"] != old and told(inst, begin, node.impi, what="bsf.bootstrapped")
 
 
 def test_a_key_that_has_ended(inst):
