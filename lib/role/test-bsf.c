@@ -281,6 +281,30 @@ static void a_card_that_is_ahead(void **state)
 	assert_int_equal(ub(answer(NULL)), 200);
 }
 
+static int change(void *arg, const struct mst_wrapped_row *r)
+{
+	*(struct mst_wrapped_row *)arg = *r;
+	return 1;
+}
+
+/* After a store was brought back beside another keeper, say: who cannot be judged is not told for hours that he is wrong. */
+static void a_vector_that_cannot_be_opened(void **state)
+{
+	struct mst_wrapped_row row;
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	assert_int_equal(mst_store_wrapped_list(g.store, MST_WRAPPED_AV, 0, 1, change, &row), 1);
+	row.key.b[row.key.n - 1] ^= 1;
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_wrapped_put(g.store, MST_WRAPPED_AV, row.row, &row.key), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+	assert_int_equal(ub(answer(NULL)), 503);
+	assert_int_equal(g.a.retry_after, 1);
+	bootstrap(GUSS("", ""), 1);
+}
+
 /* What a vector's settings say is never older than bsf.lifetime, however long it has waited. */
 static void what_waited_has_less_before_it(void **state)
 {
@@ -380,7 +404,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		T(the_worked_values), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
 		T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once), T(whose_name_stands_in_the_answer),
-		T(a_card_that_is_ahead), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out), T(a_store_that_fails),
+		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out), T(a_store_that_fails),
 		T(who_comes_second_has_nothing),
 	};
 

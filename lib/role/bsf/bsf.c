@@ -200,6 +200,7 @@ static int prove(struct mst_role_env *env, struct work *k, struct mst_answer *a)
 {
 	const struct bsf_records *r = &k->records;
 	struct bsf_verdict *v = &k->verdict;
+	struct mst_wrapped again;
 	struct mst_ub q = { .claim = gba_claim_of(&r->run.run, &k->call.ask), .impi = r->run.run.impi,
 			    .tmpi = env->conf->gba.tmpi && r->run.run.tmpi_ue && !r->run.run.in_card && !v->repeat };
 	int e = v->repeat ? bsf_brief_again(env, r, &k->briefing) : bsf_brief(env, &k->call, r, &k->briefing);
@@ -210,6 +211,12 @@ static int prove(struct mst_role_env *env, struct work *k, struct mst_answer *a)
 		return e;
 	q.body = mst_written(&a->content);
 	e = env->keeper->ops->gba_answer(env->keeper, &v->leave, &r->run.av, v->session.session.btid, &q, &k->proof);
+	/* the keeper says the same of RES that is wrong and of a vector that it cannot open, and who is right must not be told the former */
+	if (e == MST_KEEPER_FORGED && !v->repeat) {
+		int opens = env->keeper->ops->rewrap(env->keeper, &r->run.av, MST_PURPOSE_AV, v->session.session.btid, &again);
+
+		e = opens == MST_KEEPER_FORGED ? MST_KEEPER_DENIED : opens < 0 ? opens : e;
+	}
 	if (e < 0)
 		return e;
 	bsf_decide_proof(&k->call, r, env->conf, e, &k->proof, env->now, v);

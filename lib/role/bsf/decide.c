@@ -193,7 +193,14 @@ void bsf_decide_proof(const struct bsf_call *q, const struct bsf_records *r, con
 	bool right = outcome == 0;
 
 	if (outcome && outcome != MST_KEEPER_FORGED) {
-		refuse(v, 500, "refused", "", "the keeper does not judge the answer");
+		bool mine = !v->repeat && outcome == MST_KEEPER_DENIED;
+
+		refuse(v, 503, "refused", "try again later", "the keeper does not judge the answer: the vector is of another keeper or BSF, or was changed");
+		v->retry = 1;
+		/* it must not wait for an answer that nobody can give */
+		v->settle_run = mine;
+		v->run.run.state = GBA_RUN_SPENT;
+		v->run.run.until = now;
 		return;
 	}
 	if (!v->repeat && gba_run_proven(&v->run.run, &q->ask, right) != GBA_JUDGE_GRANTED)
