@@ -38,7 +38,7 @@ int bsf_up(void **state)
 	snprintf(g.conf.base, sizeof(g.conf.base), "/");
 	g.conf.validity = g.conf.keep = 86400;
 	g.conf.gba = (struct mst_gba_conf){ .hss = { .fqdn = "hss.example.com", .uri = "https://hss.example.com" }, .lifetime = 86400, .challenge = 60,
-					    .tmpi = true, .brief = true, .lock_after = 3, .lock_time = 300, .gsid = 1000001, .n_naf = 1,
+					    .amf_any = true /* set 1 has the bit: trap 11 */, .tmpi = true, .brief = true, .lock_after = 3, .lock_time = 300, .gsid = 1000001, .n_naf = 1,
 					    .naf = { { .fqdn = "maf.sp.example", .name = { "in-cse.sp.example" }, .n_names = 1, .group = { "m2m" }, .n_groups = 1 } } };
 	return 0;
 }

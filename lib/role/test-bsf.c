@@ -76,6 +76,37 @@ static void what_an_hss_may_say(void **state)
 	assert_int_equal(sessions(), 1);
 }
 
+static int why(void *arg, const struct mst_event *e)
+{
+	snprintf(arg, 260, "%s", e->why);
+	return 0;
+}
+
+/* A vector for EPS or 5G would have the BSF hold what opens those (TS 33.102 annex H): an HSS that gives one is at fault. */
+static void an_hss_that_gives_vectors_of_another_kind(void **state)
+{
+	const struct mst_event_filter bsf = { .limit = 10 };
+	char text[260] = "";
+	struct mst_fetch_result f;
+
+	(void)state;
+	g.conf.gba.amf_any = false;
+	for (int card = 0; card < 2; card++) {
+		assert_int_equal(ub(FIRST), -1);
+		assert_int_equal(hss(card ? GUSS("\"uiccType\":\"GBA_U\"", "") : GUSS("", ""), 0), 503);
+		assert_int_equal(g.a.retry_after, 10);
+		assert_false(challenge_kept(NONCE));
+		assert_int_equal(mst_store_event_list(g.store, &bsf, why, text), 0);
+		assert_non_null(strstr(text, "AMF b9b9"));
+		assert_non_null(strstr(text, "bsf.hss.amf"));
+	}
+	/* the same with the bit clear */
+	assert_int_equal(ub(FIRST), -1);
+	f = from_hss(GUSS("", ""), 0);
+	f.autn[6] &= 0x7f;
+	assert_int_equal(turn(&mst_role_bsf, &f), 401);
+}
+
 static void what_ends_by_the_clock(void **state)
 {
 	static struct mst_gba_session s;
@@ -402,7 +433,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bsf_up, bsf_down)
 	const struct CMUnitTest t[] = {
-		T(the_worked_values), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
+		T(the_worked_values), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
 		T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once), T(whose_name_stands_in_the_answer),
 		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out), T(a_store_that_fails),
 		T(who_comes_second_has_nothing),

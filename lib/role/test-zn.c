@@ -1,6 +1,7 @@
 /* Role zn with the real keeper over a real store: which NAF has keys for whom, and until when. */
 #include "role/test-bsf-rig.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "role/zn/zn.h"
@@ -148,12 +149,64 @@ static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 	assert_int_equal(zn("maf.sp.example", CALL("in-cse.sp.example")), 200);
 }
 
+/*
+ * Which key the operator wants for the service (keyChoice, TS 29.309): Ks_int_NAF alone means none, where there is none or the
+ * NAF could not use it; and a NAF that is to have the ME's does not get the card's.
+ */
+static void which_of_the_two_keys_the_settings_let_go(void **state)
+{
+	static const struct { const char *choice; bool in_card, aware; int status; size_t keys; } row[] = {
+		{ "", true, true, 200, 2 }, { "", true, false, 200, 1 }, { "", false, true, 200, 1 }, { "", false, false, 200, 1 },
+		{ "ME", true, true, 200, 1 }, { "ME", true, false, 200, 1 }, { "ME", false, true, 200, 1 }, { "ME", false, false, 200, 1 },
+		{ "UICC", true, true, 200, 2 }, { "UICC", true, false, 403, 0 }, { "UICC", false, true, 403, 0 }, { "UICC", false, false, 403, 0 },
+		{ "BOTH", true, true, 200, 2 }, { "BOTH", true, false, 200, 1 }, { "BOTH", false, true, 200, 1 }, { "BOTH", false, false, 200, 1 },
+	};
+	static const struct { const char *is, *text; } choice[] = {
+		{ "", "" }, { "ME", ",\"keyChoice\":\"ME_BASED_KEY\"" }, { "UICC", ",\"keyChoice\":\"UICC_BASED_KEY\"" },
+		{ "BOTH", ",\"keyChoice\":\"ME_UICC_BASED_KEYS\"" },
+	};
+	char guss[1024];
+	int64_t n;
+
+	(void)state;
+	g.conf.gba.brief = false;       /* a briefing would outlive its session here, and each has the same name */
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		const char *text = NULL;
+
+		for (size_t k = 0; k < MST_COUNT(choice); k++)
+			if (!strcmp(choice[k].is, row[i].choice))
+				text = choice[k].text;
+		assert_non_null(text);
+		/* another service besides, with nothing said of keys */
+		snprintf(guss, sizeof(guss), "{\"guss\":{\"bsfInfo\":{\"uiccType\":\"%s\"},\"ussList\":[{\"uss\":{\"gsId\":7,\"gsType\":0,\"ueIds\":"
+			 "[{\"ueId\":\"x\"}]}},{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]%s}}]}}",
+			 row[i].in_card ? "GBA_U" : "GBA", text);
+		bootstrap(guss, 0);
+		assert_int_equal(zn("maf.sp.example", row[i].aware ? ASK(BTID, "maf.sp.example", ",\"gbaUAware\":true") :
+				    ASK(BTID, "maf.sp.example", "")), row[i].status);
+		assert_int_equal(g.a.parcel.n_fills, row[i].keys);
+		/* who takes them sees what is wanted */
+		assert_int_equal(row[i].status == 200 && row[i].choice[0], !!memmem(g.content, g.a.content.n, "keyChoice", 9));
+		if (row[i].status != 200) {
+			/* the other service is had, and a word of the first is not said with it */
+			assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", ",\"gsIds\":[1000001,7]")), 200);
+			assert_int_equal(g.a.parcel.n_fills, 1);
+			assert_null(memmem(g.content, g.a.content.n, "1000001", 7));
+		}
+		assert_int_equal(mst_store_begin(g.store), 0);
+		assert_int_equal(mst_store_gba_flush(g.store, NULL, &n), 0);
+		assert_int_equal(mst_store_commit(g.store), 0);
+		assert_int_equal(n, 1);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bsf_up, bsf_down)
 	const struct CMUnitTest t[] = {
 		T(more_keys_than_the_keeper_lets_go), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity),
 		T(a_sim_of_this_installation), T(keys_of_triggers_are_for_whom_they_were_given_to),
+		T(which_of_the_two_keys_the_settings_let_go),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -27,23 +27,26 @@ NUMBERS = iter(range(1, 10000))
 DISCOVERY = {"kind": "discovery", "method": "bsf"}
 
 
-def sim_line(k, opc):
-    """A SIM's keys as `muster sim add` takes them; the check code by the library."""
-    return f"milenage:{k.hex()}:opc:{opc.hex()}={binascii.crc_hqx(k + opc, 0xFFFF):04X}\n"
+def sim_line(sim):
+    """A SIM's keys, in the words of sim.json, as `muster sim add` takes them; the check code by the library."""
+    what = next(w for w in ("opc", "op", "topc", "top") if w in sim)
+    options = "".join(f":{w}{sim[w]}" for w in ("res", "times") if w in sim)
+    return f"{sim['algorithm']}:{sim['k']}:{what}:{sim[what]}{options}={binascii.crc_hqx(bytes.fromhex(sim['k'] + sim[what]), 0xFFFF):04X}\n"
 
 
 class SimNode:
     """A card, the names of the settings, and `muster-agent`. What it is called and whom it joins its operator knows."""
 
-    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None):
+    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None, sim=None):
         self.inst, self.number = inst, number or next(NUMBERS)
         self.id, self.cse_id = f"urn:dev:ops:00004C-sim-{self.number:06d}", f"//{inst.sp}/SIM{self.number:06d}"
         self.imsi = f"{PLMN}{self.number:010d}"
         self.impi = f"{self.imsi}@ims.mnc001.mcc001.3gppnetwork.org"
         self.k, self.opc = secrets.token_bytes(16), secrets.token_bytes(16)
+        self.keys = sim or {"algorithm": "milenage", "k": self.k.hex(), "opc": self.opc.hex()}
         self.dir = inst.dir / "nodes" / f"sim-{self.number:06d}"
         self.dir.mkdir(parents=True)
-        (self.dir / "sim.json").write_text(json.dumps({"k": self.k.hex(), "opc": self.opc.hex()}))
+        (self.dir / "sim.json").write_text(json.dumps(self.keys))
         (self.dir / "sim.json").chmod(0o600)
         inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--anchor", "none")
         self.options = [w for name, value in (("--uicc", uicc), ("--naf-group", naf_group), ("--lifetime", lifetime)) if value for w in (name, value)]
@@ -54,7 +57,7 @@ class SimNode:
 
     def sim(self):
         """The operator makes it known, and where it is."""
-        self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.k, self.opc))
+        self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.keys))
 
     def live_for(self, seconds):
         """What its sessions live for, less than the command takes; 0 = as the BSF has it."""
@@ -302,6 +305,26 @@ def test_a_card_that_keeps_ks(inst):
     assert node.sessions()[0]["guss"]["bsfInfo"]["uiccType"] == "GBA_U"
 
 
+@pytest.mark.parametrize("uicc, sim", [(None, {"topc": 32, "k": 32, "res": 16, "times": 3}), ("GBA_U", {"top": 32, "k": 16, "times": 2})], ids=["topc", "top"])
+def test_a_sim_of_tuak(inst, uicc, sim):
+    """TS 35.231, from the typed line to the key at the MAF; also with what is not usual in a card, and after the operator has lost its counter."""
+    sim = {"algorithm": "tuak", **{w: x if w in ("res", "times") else secrets.token_hex(x) for w, x in sim.items()}}
+    node = SimNode(inst, uicc=uicc, card_gba="yes" if uicc else None, sim=sim)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    node.enrolled()
+    assert node.shown()["algorithm"] == "tuak"
+    if uicc:
+        return
+    again(node)
+    begin, old = mark(inst), node.key()
+    inst.muster("sim", "remove", node.imsi, "--reason", "restored from an old copy")
+    node.sim()
+    again(node)
+    assert node.key() != old and told(inst, begin, node.imsi, what="hss.resynchronised")
+    node.enrolled()
+
+
 def test_the_card_is_ahead(inst):
     """The operator has lost its counter: the card says where it stands, and the HSS moves there."""
     node = SimNode(inst)
@@ -422,6 +445,16 @@ def test_a_key_that_the_bsf_has_flushed_before_it_was_used(inst):
         agent.wait_log("enrolled key")
     assert node.key() != dead and dead not in node.at_the_maf()
     node.enrolled()
+
+
+@pytest.mark.parametrize("ua, via", [("01000100a8", "01000100A8"), ("010001c037", "010001C037"), ("tls13", "0100000007")])
+def test_every_suite_of_the_node_is_one_of_the_maf(inst, ua, via):
+    """gba.ua: what muster-agent(1) offers besides the default (TS 33.220 H.3) is taken by a MAF of ours as init makes it."""
+    node = SimNode(inst)
+    node.configure(f'gba = {{ ua = "{ua}"; }};\n')
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    assert run("sqlite3", inst.dir / "store/muster.db", f"SELECT via FROM credential WHERE key_id = '{node.enrolled()['keyID']}'").stdout.startswith(f"ua:{via}@")
 
 
 def test_https_and_digest(inst):
