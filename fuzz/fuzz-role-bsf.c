@@ -22,7 +22,7 @@ static bool is_up;
 
 static void tidy(void)
 {
-	(void)!down(NULL);
+	(void)!bsf_down(NULL);
 }
 
 static void must(bool holds)
@@ -33,7 +33,7 @@ static void must(bool holds)
 
 static void set_up(void)
 {
-	up(NULL);
+	bsf_up(NULL);
 	g.conf.gba.lifetime = 3600;
 	is_up = !atexit(tidy);
 }
@@ -95,7 +95,7 @@ static void until_all_has_ended(void)
 	struct mst_role_env e;
 
 	g.now += 7200;
-	e = env();
+	e = bsf_env();
 	do {
 		c.more = false;
 		must(!mst_store_begin(g.store) && !mst_role_bsf.clock(&e, &c) && !mst_store_commit(g.store));

@@ -15,7 +15,7 @@ static bool is_up;
 
 static void tidy(void)
 {
-	(void)!down(NULL);
+	(void)!bsf_down(NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	int rsc;
 
 	if (!is_up) {
-		up(NULL);
+		bsf_up(NULL);
 		bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
 		is_up = !atexit(tidy);
 	}

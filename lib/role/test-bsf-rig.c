@@ -1,17 +1,19 @@
+/* The rig of test-bsf.c and test-zn.c. */
 #include "role/test-bsf-rig.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "role/bsf/bsf.h"
+#include "role/zn/zn.h"
 #include "store/ops.h"
 
-/* XRES, CK and IK */
 #define AV "a54211d5e3ba50bfb40ba9a3c58b2a05bbf0d987b21bf8cbf769bcd751044604127672711c6d3441"
 
-struct rig g;
+struct bsf_rig g;
 
-int up(void **state)
+int bsf_up(void **state)
 {
 	char path[256];
 
@@ -41,7 +43,7 @@ int up(void **state)
 	return 0;
 }
 
-int down(void **state)
+int bsf_down(void **state)
 {
 	char cmd[160];
 
@@ -54,14 +56,15 @@ int down(void **state)
 	return system(cmd);
 }
 
-struct mst_role_env env(void)
+struct mst_role_env bsf_env(void)
 {
 	return (struct mst_role_env){ .store = g.store, .keeper = g.keeper, .crypto = g.c, .conf = &g.conf, .now = g.now, .state = &g.state };
 }
 
+/* In a transaction of its own. The status, -1 when it wants to ask first, or the fault as it is. */
 int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f)
 {
-	struct mst_role_env e = env();
+	struct mst_role_env e = bsf_env();
 	int r = mst_store_begin(g.store);
 
 	g.a = (struct mst_answer){ .content = mst_writer_of(g.content, sizeof(g.content)) };
@@ -77,6 +80,7 @@ int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f)
 	return g.a.wants_fetch ? -1 : g.a.rsc;
 }
 
+/* From `g.from`, or from nowhere. */
 int ub(const char *authorization)
 {
 	g.x = (struct mst_exchange){ .role = MST_ROLE_BSF, .channel = 9, .plain = true, .peer.how = MST_AUTH_ANONYMOUS,
@@ -86,6 +90,7 @@ int ub(const char *authorization)
 	return turn(&mst_role_bsf, NULL);
 }
 
+/* TS 35.208 set 1, as spec gba 17.1 has it; another RAND for each `n` but 0. */
 struct mst_fetch_result from_hss(const char *guss, uint8_t n)
 {
 	struct mst_fetch_result f = { .end = MST_FETCH_OK, .channel = 1, .xres_n = 8, .text = mst_view_str(guss) };
@@ -115,11 +120,12 @@ static void header(const char *name, char *out, size_t cap)
 	snprintf(out, cap, "%.*s", (int)(strchr(end + 1, '"') - end - 1), end + 1);
 }
 
+/* An answer to the challenge that g.a holds; by RES of the vector, or by something else. */
 const char *answer(const char *password)
 {
 	static const uint8_t res[] = { 0xa5, 0x42, 0x11, 0xd5, 0xe3, 0xba, 0x50, 0xbf };
 	char nonce[64], hex[GBA_DIGEST_HEX];
-	struct gba_digest d = { .algorithm = GBA_AKAV1_MD5, .qop = GBA_QOP_AUTH_INT, .username = MST_VIEW_LIT(IMPI), .realm = MST_VIEW_LIT(BSF),
+	struct gba_digest d = { .algorithm = GBA_AKAV1_MD5, .qop = GBA_QOP_AUTH_INT, .username = mst_view_str(g.name ? g.name : IMPI), .realm = MST_VIEW_LIT(BSF),
 				.nc = MST_VIEW_LIT("00000001"), .cnonce = MST_VIEW_LIT("c"), .uri = MST_VIEW_LIT("/"), .method = MST_VIEW_LIT("GET"),
 				.password = password ? mst_view_str(password) : (struct mst_view){ res, sizeof(res) } };
 
@@ -127,8 +133,8 @@ const char *answer(const char *password)
 	header("opaque=", g.opaque, sizeof(g.opaque));
 	d.nonce = mst_view_str(nonce);
 	assert_int_equal(gba_digest(g.c, &d, hex), 0);
-	snprintf(g.text, sizeof(g.text), "Digest username=\"" IMPI "\", realm=\"" BSF "\", nonce=\"%s\", uri=\"/\", qop=auth-int, nc=00000001, cnonce=\"c\", "
-		 "opaque=\"%s\", algorithm=AKAv1-MD5, response=\"%s\"", nonce, g.opaque, hex);
+	snprintf(g.text, sizeof(g.text), "Digest username=\"%s\", realm=\"" BSF "\", nonce=\"%s\", uri=\"/\", qop=auth-int, nc=00000001, cnonce=\"c\", "
+		 "opaque=\"%s\", algorithm=AKAv1-MD5, response=\"%s\"", g.name ? g.name : IMPI, nonce, g.opaque, hex);
 	return g.text;
 }
 

@@ -1,6 +1,5 @@
 /*
- * Roles bsf and zn with the real keeper over a real store, and an HSS that says what a test tells it to: one subscriber, the worked
- * values of spec gba 17.1, one NAF that has a name more and a group.
+ * Roles bsf and zn with the real keeper over a real store, an HSS that gives TS 35.208 set 1, and a UE that knows it.
  */
 #ifndef MST_ROLE_TEST_BSF_RIG_H
 #define MST_ROLE_TEST_BSF_RIG_H
@@ -17,9 +16,10 @@
 #define NONCE "I1U8vpY3qJ0hiuZNrke/NVXzKLQ1d7m5Sp/6w1Tfr7M="
 #define GUSS(info, group) "{\"guss\":{\"bsfInfo\":{" info "},\"ussList\":[{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]" group "}}]}}"
 #define FIRST "Digest username=\"" IMPI "\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\""
+
 #define ASK(btid, naf, more) "{\"btId\":\"" btid "\",\"nafId\":{\"nafFqdn\":\"" naf "\",\"uaSecProtId\":\"01000100AE\"}" more "}"
 
-extern struct rig {
+struct bsf_rig {
 	char dir[128];
 	struct mst_store *store;
 	struct mst_keeper *keeper;
@@ -31,21 +31,22 @@ extern struct rig {
 	struct mst_exchange x;
 	struct mst_answer a;
 	uint8_t content[MST_ANSWER_MAX];
-	const char *from;
+	const char *from, *name;
 	char opaque[40], text[1200];
-} g;
+};
+extern struct bsf_rig g;
 
-int up(void **state);
-int down(void **state);
-struct mst_role_env env(void);
+int bsf_up(void **state);
+int bsf_down(void **state);
+struct mst_role_env bsf_env(void);
 /* In a transaction of its own. The status, -1 when it wants to ask first, or the fault as it is. */
 int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f);
-/* Message 1 or 3 on Ub, from `g.from`, or from nowhere. */
+/* From `g.from`, or from nowhere. */
 int ub(const char *authorization);
-/* What the HSS answers: TS 35.208 set 1; another RAND for each `n` but 0. And then the BSF goes on. */
+/* TS 35.208 set 1, as spec gba 17.1 has it; another RAND for each `n` but 0. */
 struct mst_fetch_result from_hss(const char *guss, uint8_t n);
 int hss(const char *guss, uint8_t n);
-/* An answer to the challenge that g.a holds; by RES of the vector, or by something else. */
+/* An answer to the challenge that g.a holds, as `g.name`; by RES of the vector, or by something else. */
 const char *answer(const char *password);
 void bootstrap(const char *guss, uint8_t n);
 /* A NAF of that name asks; in parts: g.x is made, turn() is the caller's. */

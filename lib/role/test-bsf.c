@@ -1,12 +1,13 @@
 /*
- * Roles bsf and zn with the real keeper over a real store: what an HSS may answer, what ends by the clock, what a store that
- * fails leaves behind, and which NAF has keys for whom. The wire is tests/scenario/test_bsf.py's.
+ * Role bsf with the real keeper over a real store: what an HSS may answer, what strangers may do, what ends by the clock, what a store
+ * that fails leaves behind. The wire is tests/scenario/test_bsf.py's.
  */
 #include "role/test-bsf-rig.h"
 
 #include <stdio.h>
 
 #include "base/text.h"
+#include "role/bsf/bsf.h"
 #include "store/ops.h"
 
 static void the_worked_values(void **state)
@@ -35,28 +36,6 @@ static void the_worked_values(void **state)
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("\"uiccType\":\"GBA_U\"", ""), 1), 401);
 	assert_null(strstr(g.a.headers, "VfMotDV3ublKn/rDVN+vsw"));
-}
-
-static mst_ms no_time(void)
-{
-	return 1;
-}
-
-/* keeper_limits: a NAF that asks for one key too many in a minute is told to come again. */
-static void more_keys_than_the_keeper_lets_go(void **state)
-{
-	struct mst_keeper_limit limit[MST_RATE__COUNT] = { [MST_RATE_NAF_KEYS] = { 0, 1 } };
-
-	(void)state;
-	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
-	mst_keeper_local_limits(g.keeper, limit, no_time);
-	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 200);
-	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 503);
-	assert_int_equal(g.a.retry_after, MST_KEEPER_BUSY_SECONDS);
-	assert_int_equal(g.a.parcel.n_fills, 0);
-	limit[MST_RATE_NAF_KEYS].most = 0;
-	mst_keeper_local_limits(g.keeper, limit, no_time);
-	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 200);
 }
 
 static void what_an_hss_may_say(void **state)
@@ -139,11 +118,17 @@ static void what_ends_by_the_clock(void **state)
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("\"lifeTime\":600", ""), 0), 401);
 	snprintf(late, sizeof(late), "%s", answer(NULL));
-	g.now += 60;
+	g.now += 43200;                        /* half of bsf.lifetime */
 	assert_int_equal(ub(late), -1);
 	assert_int_equal(hss(GUSS("\"lifeTime\":600", ""), 1), 401);
 	assert_non_null(strstr(g.a.headers, "stale=true"));
-	assert_int_equal(ub(answer(NULL)), 200);
+	snprintf(late, sizeof(late), "%s", answer(NULL));
+	assert_int_equal(ub(late), 200);
+	/* the same answer again has the same session for as long as bsf.challenge_lifetime says */
+	g.now += 59;
+	assert_int_equal(ub(late), 200);
+	assert_int_equal(sessions(), 1);
+	g.now -= 59;
 	/* min(GUSS, setting) */
 	assert_int_equal(mst_store_gba_session_get(g.store, "IlU8vpY3qJ0hiuZNrke/NQ==@" BSF, &s), 0);
 	assert_int_equal(s.session.expires, g.now + 600);
@@ -151,10 +136,14 @@ static void what_ends_by_the_clock(void **state)
 	bootstrap(GUSS("\"lifeTime\":9999999", ""), 2);
 	assert_int_equal(mst_store_gba_session_get(g.store, "IVU8vpY3qJ0hiuZNrke/NQ==@" BSF, &s), 0);
 	assert_int_equal(s.session.expires, g.now + 86400);
+	/* however little a foreign HSS says */
+	bootstrap(GUSS("\"lifeTime\":5", ""), 3);
+	assert_int_equal(mst_store_gba_session_get(g.store, "IFU8vpY3qJ0hiuZNrke/NQ==@" BSF, &s), 0);
+	assert_int_equal(s.session.expires, g.now + 5);
 	g.now += 600;
 	assert_int_equal(zn("maf.sp.example", ASK("IlU8vpY3qJ0hiuZNrke/NQ==@" BSF, "maf.sp.example", "")), 404);
 	assert_true(g.a.event_only);         /* a stranger at the NAF can bring it about */
-	e = env();
+	e = bsf_env();
 	assert_int_equal(mst_store_begin(g.store), 0);
 	assert_int_equal(mst_role_bsf.clock(&e, &c), 0);
 	assert_int_equal(mst_store_commit(g.store), 0);
@@ -165,71 +154,229 @@ static void what_ends_by_the_clock(void **state)
 	assert_int_equal(sessions(), 2);
 }
 
+static void guess(int times)
+{
+	for (int i = 0; i < times; i++) {
+		assert_int_equal(ub(FIRST), 401);
+		assert_int_equal(ub(answer("guess")), 403);
+	}
+}
+
 static void lock_out_ends_by_time(void **state)
 {
 	(void)state;
-	for (uint8_t i = 0; i < 3; i++) {
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(10 + i)), 401);
-		assert_int_equal(ub(answer("guess")), 403);
-	}
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 10), 401);
+	guess(3);
 	assert_int_equal(ub(FIRST), 403);
 	assert_int_equal(g.a.retry_after, 300);
 	g.now += 299;
 	assert_int_equal(ub(FIRST), 403);
 	g.now += 1;
 	/* and what was wrong before does not count any more; a right answer clears what counts */
-	for (uint8_t i = 0; i < 2; i++) {
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(20 + i)), 401);
-		assert_int_equal(ub(answer("guess")), 403);
-	}
-	bootstrap(GUSS("", ""), 30);
-	for (uint8_t i = 0; i < 2; i++) {
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(40 + i)), 401);
-		assert_int_equal(ub(answer("guess")), 403);
-	}
+	guess(2);
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
 	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 40), 401);
+	guess(2);
 	/* switched off */
 	g.conf.gba.lock_after = 0;
-	for (uint8_t i = 0; i < 9; i++) {
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(50 + i)), 401);
-		assert_int_equal(ub(answer("guess")), 403);
+	guess(9);
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+}
+
+/* What a stranger has who knows an IMPI and nothing else: first messages, guesses, the AUTS of nobody's card. */
+static const char *forged_auts(void)
+{
+	static const uint8_t auts[14] = { 1 };
+	char b64[32];
+	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
+	size_t n;
+
+	(void)answer("");                      /* it goes with a digest that has no password */
+	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
+	mst_put_nul(&w);
+	n = strlen(g.text);
+	snprintf(g.text + n, sizeof(g.text) - n, ", auts=\"%s\"", b64);
+	return g.text;
+}
+
+static void from(int i)
+{
+	static char address[40];
+
+	if (i & 1)
+		snprintf(address, sizeof(address), "192.0.2.%d:41000", i % 250);
+	else
+		snprintf(address, sizeof(address), "[2001:db8:1:%x::1]:5", (unsigned)i);
+	g.from = address;
+}
+
+/* From however many addresses: the subscriber's next vector costs the HSS one, and waits for it. */
+static void a_stranger_uses_up_one_vector(void **state)
+{
+	static const struct mst_fetch_result no = { .end = MST_FETCH_REFUSED };
+
+	(void)state;
+	g.conf.gba.lock_after = 5;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 60), 401);
+	for (int i = 0; i < 120; i++) {
+		from(i);
+		assert_int_equal(ub(FIRST), 401);
+		assert_false(g.a.event_only);         /* nothing is told that there must be room for */
+		if (i % 3 == 0)
+			assert_int_equal(ub(answer("guess")), 403);
+		if (i % 3 == 1) {
+			assert_int_equal(ub(forged_auts()), -1);
+			assert_true(g.a.fetch.resync);
+			assert_int_equal(turn(&mst_role_bsf, &no), 403);
+		}
+		g.now += 240;                  /* more than any challenge waits for its answer */
 	}
+	/* the subscriber, at last: it gets that challenge and answers it */
+	g.from = "198.51.100.1:9";
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(sessions(), 1);
+	/* and the next one is as new as ever */
 	assert_int_equal(ub(FIRST), -1);
 }
 
-/* Whoever knows an IMSI and nothing else, at an address of his own. */
+/* At the same time: what another one's question has brought meanwhile is everybody's, whatever the own one brings. */
+static void one_vector_for_all_who_ask_at_once(void **state)
+{
+	static const struct mst_fetch_result busy = { .end = MST_FETCH_BUSY, .retry_after = 10 };
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		from(i);
+		assert_int_equal(ub(FIRST), -1);
+	}
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	for (int i = 1; i < 40; i++) {
+		from(i);
+		assert_int_equal(ub(FIRST), 401);
+		assert_non_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+		/* its fetch was under way: a vector of its own is not kept, none is no reason to refuse */
+		if (i & 1)
+			assert_int_equal(hss(GUSS("", ""), (uint8_t)i), 401);
+		else
+			assert_int_equal(turn(&mst_role_bsf, &busy), 401);
+		assert_non_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	}
+	assert_int_equal(ub(answer(NULL)), 200);
+}
+
+/* Its name is the asker's: who asked first, by IMPI, does not decide how the subscriber calls itself. */
+static void whose_name_stands_in_the_answer(void **state)
+{
+	static const char tmpi[] = "7g8A0RHDuCXlCTm8IzQ29xYou4F13lIQ@tmpi.bsf.3gppnetwork.org";
+	static const char *const first = "Digest username=\"7g8A0RHDuCXlCTm8IzQ29xYou4F13lIQ@tmpi.bsf.3gppnetwork.org\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\"";
+	struct mst_gba_tmpi t = { .impi = IMPI, .made = NOW };
+
+	(void)state;
+	MST_STR_SET(t.tmpi, tmpi);
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_gba_tmpi_put(g.store, &t), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	assert_int_equal(ub(first), 401);
+	g.name = "somebody@else";
+	assert_int_equal(ub(answer(NULL)), 403);
+	assert_int_equal(ub(first), 401);
+	g.name = tmpi;
+	assert_int_equal(ub(answer(NULL)), 200);
+}
+
+/* A genuine AUTS brings a vector in place of the one before, and is good once. */
+static void a_card_that_is_ahead(void **state)
+{
+	static struct mst_gba_run was;
+	char text[sizeof(g.text)];
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	snprintf(text, sizeof(text), "%s", forged_auts());
+	assert_int_equal(ub(text), -1);
+	assert_true(g.a.fetch.resync);
+	assert_int_equal(hss(GUSS("", ""), 1), 401);
+	assert_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	assert_int_equal(mst_store_gba_run_get(g.store, NONCE, &was), 0);
+	assert_true(was.run.state == GBA_RUN_SPENT && was.run.until == g.now + 60);
+	/* again, by whoever has seen it: that one waits already */
+	assert_int_equal(ub(text), 401);
+	assert_null(strstr(g.a.headers, "nonce=\"" NONCE "\""));
+	assert_non_null(strstr(g.a.headers, "stale=true"));
+	assert_int_equal(ub(answer(NULL)), 200);
+}
+
+static int change(void *arg, const struct mst_wrapped_row *r)
+{
+	*(struct mst_wrapped_row *)arg = *r;
+	return 1;
+}
+
+/* After a store was brought back beside another keeper, say: who cannot be judged is not told for hours that he is wrong. */
+static void a_vector_that_cannot_be_opened(void **state)
+{
+	struct mst_wrapped_row row;
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	assert_int_equal(mst_store_wrapped_list(g.store, MST_WRAPPED_AV, 0, 1, change, &row), 1);
+	row.key.b[row.key.n - 1] ^= 1;
+	assert_int_equal(mst_store_begin(g.store), 0);
+	assert_int_equal(mst_store_wrapped_put(g.store, MST_WRAPPED_AV, row.row, &row.key), 0);
+	assert_int_equal(mst_store_commit(g.store), 0);
+	assert_int_equal(ub(answer(NULL)), 503);
+	assert_int_equal(g.a.retry_after, 1);
+	bootstrap(GUSS("", ""), 1);
+}
+
+/* What a vector's settings say is never older than bsf.lifetime, however long it has waited. */
+static void what_waited_has_less_before_it(void **state)
+{
+	static struct mst_gba_session s;
+
+	(void)state;
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 0), 401);
+	g.now += 43199;
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	assert_int_equal(mst_store_gba_session_get(g.store, BTID, &s), 0);
+	assert_int_equal(s.session.expires, NOW + 86400 + 60);
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 1), 401);
+	g.now += 43200;
+	assert_int_equal(ub(FIRST), -1);
+}
+
+/* Answers that are wrong count where they come from: there nothing is taken for a while, elsewhere it is. */
 static void a_stranger_keeps_nobody_out(void **state)
 {
 	static const char *const same[] = { "[2001:db8:1:2::1]:5", "[2001:db8:1:2:ffff::9%eth0]:77" }, *const other[] = { "192.0.2.7:41000", "[2001:db8:1:3::1]:5" };
 
 	(void)state;
-	/* challenges that nobody answers */
-	for (uint8_t i = 0; i < 5; i++) {
-		g.from = same[i & 1];
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(60 + i)), 401);
-	}
-	assert_int_equal(ub(FIRST), 503);
-	assert_true(g.a.retry_after > 0 && g.a.event_only);
-	g.from = other[0];
-	bootstrap(GUSS("", ""), 70);
-	/* answers that are wrong, the AUTS of nobody's card among them */
-	g.now += 61;
+	g.from = same[0];
+	assert_int_equal(ub(FIRST), -1);
+	assert_int_equal(hss(GUSS("", ""), 80), 401);
 	for (uint8_t i = 0; i < 3; i++) {
-		g.from = same[0];
-		assert_int_equal(ub(FIRST), -1);
-		assert_int_equal(hss(GUSS("", ""), (uint8_t)(80 + i)), 401);
+		assert_int_equal(ub(FIRST), 401);
 		assert_int_equal(ub(answer("guess")), 403);
 	}
 	assert_int_equal(ub(FIRST), 403);
-	for (size_t i = 0; i < MST_COUNT(other); i++) {
-		g.from = other[i];
-		bootstrap(GUSS("", ""), (uint8_t)(90 + i));
-	}
+	g.from = other[0];
+	assert_int_equal(ub(FIRST), 401);
+	assert_int_equal(ub(answer(NULL)), 200);
+	g.from = other[1];
+	bootstrap(GUSS("", ""), 91);
 	g.from = same[1];
 	assert_int_equal(ub(FIRST), 403);
 	g.from = NULL;
@@ -261,41 +408,6 @@ static void a_store_that_fails(void **state)
 	assert_true(at > 5);
 }
 
-static void which_naf_has_a_key_for_whom(void **state)
-{
-	static const struct { const char *who, *ask; int status; } row[] = {
-		{ "maf.sp.example", ASK(BTID, "maf.sp.example", ""), 200 },
-		{ "MAF.SP.example", ASK(BTID, "Maf.sp.example", ""), 200 },
-		{ "maf.sp.example", ASK(BTID, "in-cse.sp.example", ""), 200 },
-		{ "maf.sp.example", ASK(BTID, "maf.sp.example", ",\"gsIds\":[1000001,2]"), 200 },
-		{ "maf.sp.example", ASK(BTID, "maf.sp.example", ",\"gsIds\":[2]"), 403 },
-		{ "maf.sp.example", ASK(BTID, "other.sp.example", ""), 403 },
-		{ "in-cse.sp.example", ASK(BTID, "in-cse.sp.example", ""), 403 },      /* its own name, but in no group */
-		{ "evil.example", ASK(BTID, "maf.sp.example", ""), 403 },
-		{ "maf.sp.example", ASK("x@" BSF, "maf.sp.example", ""), 404 },
-		{ "maf.sp.example", "{}", 400 },
-		{ "maf.sp.example", "", 400 },
-		{ "maf.sp.example", "{\"btId\":\"" BTID "\",\"nafId\":{\"nafFqdn\":\"maf.sp.example\",\"uaSecProtId\":\"0000000001\"}}", 400 },
-	};
-
-	(void)state;
-	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
-	for (size_t i = 0; i < MST_COUNT(row); i++) {
-		int r = zn(row[i].who, row[i].ask);
-
-		if (r != row[i].status)
-			print_message("# %s: %s: %d\n", row[i].who, row[i].ask, r);
-		assert_int_equal(r, row[i].status);
-		assert_int_equal(g.a.parcel.n_fills, r == 200);
-		if (r != 200)
-			assert_string_equal(g.a.media, MST_SBI_PROBLEM);
-	}
-	/* who has shown no certificate has no name */
-	g.x.peer.how = MST_AUTH_PSK;
-	g.x.request.content = MST_VIEW_LIT(ASK(BTID, "maf.sp.example", ""));
-	assert_int_equal(turn(&mst_role_zn, NULL), 403);
-}
-
 static int lost(struct mst_store *s, const struct gba_run *r)
 {
 	(void)s;
@@ -303,123 +415,32 @@ static int lost(struct mst_store *s, const struct gba_run *r)
 	return MST_STORE_NONE;
 }
 
-/* Two engines have the same answer in hand, and the other one was faster: this one gives its verdict and asks nobody. */
-static void who_comes_second_asks_nobody(void **state)
+/* Two engines have the same answer in hand, and the other one was faster: this one gives nothing. */
+static void who_comes_second_has_nothing(void **state)
 {
-	static const uint8_t auts[14] = { 1 };
 	const struct mst_store_ops *as_it_is = g.store->ops;
 	struct mst_store_ops second = *as_it_is;
-	char text[1024], b64[32], *at;
-	struct mst_writer w = mst_writer_of(b64, sizeof(b64));
 
 	(void)state;
 	assert_int_equal(ub(FIRST), -1);
 	assert_int_equal(hss(GUSS("", ""), 0), 401);
-	/* AUTS goes with a digest that has no password */
-	snprintf(text, sizeof(text), "%s", answer(""));
-	mst_put_base64(&w, (struct mst_view){ auts, sizeof(auts) });
-	mst_put_nul(&w);
-	at = text + strlen(text);
-	snprintf(at, sizeof(text) - (size_t)(at - text), ", auts=\"%s\"", b64);
 	second.gba_run_settle = lost;
 	g.store->ops = &second;
-	assert_int_equal(ub(text), 403);
-	assert_false(g.a.wants_fetch);
+	assert_int_equal(ub(answer(NULL)), 403);
+	assert_int_equal(sessions(), 0);
 	g.store->ops = as_it_is;
-	assert_int_equal(ub(text), -1);
-}
-
-/* Ks_NAF says enough: who the subscriber is at the operator, only a NAF hears that is meant to (bsf.nafs.impi). */
-static void who_hears_the_private_identity(void **state)
-{
-	(void)state;
-	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
-	assert_int_equal(zn("maf.sp.example", ASK(BTID, "in-cse.sp.example", "")), 200);
-	assert_null(strstr((const char *)g.content, "impi"));
-	g.conf.gba.naf[0].impi = true;
-	assert_int_equal(zn("maf.sp.example", ASK(BTID, "in-cse.sp.example", "")), 200);
-	assert_non_null(strstr((const char *)g.content, "\"impi\":\"" IMPI "\""));
-	/* a NAF that shows no name of these settings, though the subscriber lets it in */
-	g.now += 61;
-	bootstrap(GUSS("", ""), 1);
-	assert_int_equal(zn("free.sp.example", ASK("IlU8vpY3qJ0hiuZNrke/NQ==@" BSF, "free.sp.example", "")), 200);
-	assert_null(strstr((const char *)g.content, "impi"));
-}
-
-/*
- * Which key the operator wants for the service (keyChoice, TS 29.309): Ks_int_NAF alone means none, where there is none or the
- * NAF could not use it; and a NAF that is to have the ME's does not get the card's.
- */
-static void which_of_the_two_keys_the_settings_let_go(void **state)
-{
-	static const struct { const char *choice; bool in_card, aware; int status; size_t keys; } row[] = {
-		{ "", true, true, 200, 2 }, { "", true, false, 200, 1 }, { "", false, true, 200, 1 }, { "", false, false, 200, 1 },
-		{ "ME", true, true, 200, 1 }, { "ME", true, false, 200, 1 }, { "ME", false, true, 200, 1 }, { "ME", false, false, 200, 1 },
-		{ "UICC", true, true, 200, 2 }, { "UICC", true, false, 403, 0 }, { "UICC", false, true, 403, 0 }, { "UICC", false, false, 403, 0 },
-		{ "BOTH", true, true, 200, 2 }, { "BOTH", true, false, 200, 1 }, { "BOTH", false, true, 200, 1 }, { "BOTH", false, false, 200, 1 },
-	};
-	static const struct { const char *is, *text; } choice[] = {
-		{ "", "" }, { "ME", ",\"keyChoice\":\"ME_BASED_KEY\"" }, { "UICC", ",\"keyChoice\":\"UICC_BASED_KEY\"" },
-		{ "BOTH", ",\"keyChoice\":\"ME_UICC_BASED_KEYS\"" },
-	};
-	char guss[1024];
-	int64_t n;
-
-	(void)state;
-	g.conf.gba.brief = false;       /* a briefing would outlive its session here, and each has the same name */
-	for (size_t i = 0; i < MST_COUNT(row); i++) {
-		const char *text = NULL;
-
-		for (size_t k = 0; k < MST_COUNT(choice); k++)
-			if (!strcmp(choice[k].is, row[i].choice))
-				text = choice[k].text;
-		assert_non_null(text);
-		/* another service besides, with nothing said of keys */
-		snprintf(guss, sizeof(guss), "{\"guss\":{\"bsfInfo\":{\"uiccType\":\"%s\"},\"ussList\":[{\"uss\":{\"gsId\":7,\"gsType\":0,\"ueIds\":"
-			 "[{\"ueId\":\"x\"}]}},{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]%s}}]}}",
-			 row[i].in_card ? "GBA_U" : "GBA", text);
-		bootstrap(guss, 0);
-		assert_int_equal(zn("maf.sp.example", row[i].aware ? ASK(BTID, "maf.sp.example", ",\"gbaUAware\":true") :
-				    ASK(BTID, "maf.sp.example", "")), row[i].status);
-		assert_int_equal(g.a.parcel.n_fills, row[i].keys);
-		/* who takes them sees what is wanted */
-		assert_int_equal(row[i].status == 200 && row[i].choice[0], !!memmem(g.content, g.a.content.n, "keyChoice", 9));
-		if (row[i].status != 200) {
-			/* the other service is had, and a word of the first is not said with it */
-			assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", ",\"gsIds\":[1000001,7]")), 200);
-			assert_int_equal(g.a.parcel.n_fills, 1);
-			assert_null(memmem(g.content, g.a.content.n, "1000001", 7));
-		}
-		assert_int_equal(mst_store_begin(g.store), 0);
-		assert_int_equal(mst_store_gba_flush(g.store, NULL, &n), 0);
-		assert_int_equal(mst_store_commit(g.store), 0);
-		assert_int_equal(n, 1);
-	}
-}
-
-/* Who has those can send nodes anywhere: a NAF whose certificate happens to have the name is not thereby the trigger server. */
-static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
-{
-#define CALL(naf) "{\"btId\":\"" BTID "\",\"nafId\":{\"nafFqdn\":\"" naf "\",\"uaSecProtId\":\"FF00000001\"}}"
-	(void)state;
-	bootstrap(GUSS("", ",\"nafGroup\":\"m2m\""), 0);
-	MST_STR_SET(g.conf.gba.trigger_naf, "maf.sp.example");
-	assert_int_equal(zn("maf.sp.example", CALL("Maf.sp.example")), 403);
-	assert_int_equal(g.a.parcel.n_fills, 0);
-	assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", "")), 200);
-	/* bsf.nafs.names has it: somebody meant it */
-	MST_STR_SET(g.conf.gba.trigger_naf, "in-cse.sp.example");
-	assert_int_equal(zn("maf.sp.example", CALL("in-cse.sp.example")), 200);
+	assert_int_equal(ub(g.text), 200);
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind),
-					T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
-					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity), T(who_comes_second_asks_nobody),
-				       T(keys_of_triggers_are_for_whom_they_were_given_to),
-				       T(which_of_the_two_keys_the_settings_let_go) };
+#define T(f) cmocka_unit_test_setup_teardown(f, bsf_up, bsf_down)
+	const struct CMUnitTest t[] = {
+		T(the_worked_values), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind), T(what_ends_by_the_clock), T(lock_out_ends_by_time),
+		T(a_stranger_uses_up_one_vector), T(one_vector_for_all_who_ask_at_once), T(whose_name_stands_in_the_answer),
+		T(a_card_that_is_ahead), T(a_vector_that_cannot_be_opened), T(what_waited_has_less_before_it), T(a_stranger_keeps_nobody_out), T(a_store_that_fails),
+		T(who_comes_second_has_nothing),
+	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

@@ -191,6 +191,10 @@ static void own_bsf_rules(const struct rules *k, const struct mst_conf *c)
 		BROKEN(k, r->certificate[0] ? "bsf.key" : "bsf.certificate", "is missing; the HSS wants to see a certificate with bsf.fqdn");
 	if (tls && !r->n_gba_anchors)
 		BROKEN(k, "bsf.hss_anchors", "is empty, so no HSS could be trusted; name the anchors of its certificate");
+	/* whoever knows an IMPI brings about a vector whenever one has waited in vain: that must not be all that there are */
+	if (c->hss.present && 2 * c->hss.vector_interval > mst_gba_wait(r->session_lifetime, r->challenge_lifetime))
+		BROKEN(k, "hss.vector_interval", "is too long for bsf.lifetime, so that strangers could use up a SIM's vectors; set it to a quarter of that "
+		       "at most, or bsf.lifetime to four times as much");
 	for (size_t i = 0; i < r->n_nafs; i++)
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(r->nafs[i].fqdn, r->nafs[j].fqdn)) {

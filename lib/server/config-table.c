@@ -399,7 +399,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "hss.mnc_digits", MST_CONF_T_COUNT, 0, "2", NULL, RANGE(2, 3), AT(hss.mnc_digits),
 	  .help = "digits of the operator's MNC, for the IMPI of a SIM that is given in with its IMSI alone (TS 23.003 13.3)" },
 	{ "hss.vector_interval", MST_CONF_T_SECONDS, 0, "10s", NULL, RANGE(1, DAY), AT(hss.vector_interval),
-	  .help = "one vector of a SIM in this time, in the long run: each costs a sequence number that is never used again" },
+	  .help = "one vector of a SIM in this time, in the long run: each costs a sequence number that is never used again. A quarter of bsf.lifetime at "
+		  "most, when that BSF is here" },
 	{ "hss.vector_burst", MST_CONF_T_COUNT, 0, "20", NULL, RANGE(1, 1000), AT(hss.vector_burst),
 	  .help = "and so many at once, after a rest; then 429 with Retry-After" },
 	{ "diameter", MST_CONF_T_GROUP, MST_CONF_FIXED, AT(diameter.present),
@@ -480,9 +481,10 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "bsf.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, bsf.gba_crl_issuers, bsf.n_gba_crl_issuers),
 	  .help = "certificates of CAs whose current list is required of the HSS, whatever require_crl says of the others" },
 	{ "bsf.lifetime", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 366 * DAY), AT(bsf.session_lifetime),
-	  .help = "longest life of what a bootstrap gives; a subscriber's settings (GUSS) may say less" },
+	  .help = "longest life of what a bootstrap gives; a subscriber's settings (GUSS) may say less, as little as they like" },
 	{ "bsf.challenge_lifetime", MST_CONF_T_SECONDS, 0, "60s", NULL, RANGE(5, 3600), AT(bsf.challenge_lifetime),
-	  .help = "how long a node may take to answer a challenge" },
+	  .help = "how long a node has to answer a challenge at least, and may send its answer again. One that nobody has answered is given to "
+		  "whoever asks for that subscriber for half of bsf.lifetime, two days at most, so that strangers cost it one vector in that time" },
 	{ "bsf.tmpi", MST_CONF_T_BOOL, 0, "true", NULL, AT(bsf.tmpi),
 	  .help = "give nodes that can do it a name for next time that does not tell who they are (TMPI)" },
 	{ "bsf.lock_after", MST_CONF_T_COUNT, 0, "5", NULL, RANGE(0, 1000), AT(bsf.lock_after),

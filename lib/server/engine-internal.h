@@ -58,7 +58,8 @@ struct waiter { struct waiter *next; unsigned client; uint32_t gen; uint64_t id;
 
 /*
  * Asked from another server: a key, for every handshake that waits for the same identity; or what one suspended exchange
- * wants, which has the one waiter and is never joined by another.
+ * wants, which has the one waiter. Who wants a vector of a subscriber while one is on its way is given what comes of that; after an AUTS
+ * another one is wanted for each.
  */
 struct pending_fetch {
 	struct pending_fetch *next;
@@ -72,6 +73,8 @@ struct pending_fetch {
 	uint8_t *exchange;                /* its payload, as it came; NULL: handshakes */
 	size_t n_exchange;
 	unsigned asked;                   /* fetches for this exchange, this one among them */
+	struct { bool any, resync; uint8_t rnd[GBA_RAND], auts[GBA_AUTS]; } vector;       /* ZH: which one */
+	uint64_t follows;                 /* another one's question is asked for this exchange, too; 0: it has its own */
 	char server[MST_ID_MAX];          /* who is asked */
 	char about[MST_ID_MAX];           /* for people: which identity */
 	mst_ms deadline;

@@ -27,17 +27,19 @@ static int keep(void *arg, const struct mst_wrapped_row *r)
 }
 
 /* Of the role here that the row is of; "": it is not played. */
-static const char *fqdn_of(const struct engine *e, const struct mst_wrapped_row *r)
+static const char *fqdn_of(const struct engine *e, enum mst_wrapped_part part, const struct mst_wrapped_row *r)
 {
-	return e->role_conf[r->role] ? e->role_conf[r->role]->fqdn : "";
+	const struct mst_role_conf *conf = e->role_conf[part == MST_WRAPPED_AV ? MST_ROLE_BSF : r->role];
+
+	return conf ? conf->fqdn : "";
 }
 
 static int rewrap(struct engine *e, enum mst_wrapped_part part, const struct mst_wrapped_row *r, struct mst_wrapped *out)
 {
-	return mst_wrapped_anew(e->keeper, part, r, fqdn_of(e, r), out);
+	return mst_wrapped_anew(e->keeper, part, r, fqdn_of(e, part, r), out);
 }
 
-/* One row; 0, 1: its generation's end has to be waited for, or a fault. */
+/* One row; 0 or a fault. */
 static int turn(struct engine *e, struct mst_rotation *z, const struct mst_wrapped_row *r)
 {
 	struct mst_wrapped out = { .n = 0 };
@@ -47,8 +49,6 @@ static int turn(struct engine *e, struct mst_rotation *z, const struct mst_wrapp
 		z->rows++;
 		return 0;
 	}
-	if (z->part == MST_WRAPPED_AV)
-		return 1;
 	got = rewrap(e, (enum mst_wrapped_part)z->part, r, &out);
 	if (got < 0)
 		return got;
@@ -65,7 +65,7 @@ static int turn(struct engine *e, struct mst_rotation *z, const struct mst_wrapp
 	return got > 0 ? MST_FAULT_BUG : got;
 }
 
-/* One piece inside a group. 0, 1: wait; or a fault. */
+/* One piece inside a group. 0 or a fault. */
 static int take_piece(struct engine *e, struct mst_rotation *z)
 {
 	static struct piece p;
@@ -169,7 +169,7 @@ static int look_at(struct engine *e, const struct mst_keeper_generations *g, con
 		return 0;
 	}
 	/* of a role that is not played here nobody knows the name that is bound into it */
-	if (!r->key.n || ((enum mst_wrapped_part)e->dead.part == MST_WRAPPED_KEYREG && !*fqdn_of(e, r)))
+	if (!r->key.n || ((enum mst_wrapped_part)e->dead.part == MST_WRAPPED_KEYREG && !*fqdn_of(e, MST_WRAPPED_KEYREG, r)))
 		return 0;
 	got = rewrap(e, (enum mst_wrapped_part)e->dead.part, r, &none);
 	if (got == MST_KEEPER_FORGED && !e->dead.foreign++)
@@ -261,7 +261,7 @@ static int step(struct engine *e)
 	struct mst_keeper_generations g;
 	struct mst_rotation z;
 	bool over;
-	int r = e->keeper->ops->generations(e->keeper, &g), wait;
+	int r = e->keeper->ops->generations(e->keeper, &g);
 
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
@@ -276,9 +276,10 @@ static int step(struct engine *e)
 	r = mst_store_begin(e->store);
 	if (r)
 		return r;
-	wait = take_piece(e, &z);
+	r = take_piece(e, &z);
 	over = z.part == MST_WRAPPED__COUNT;
-	r = wait < 0 ? wait : mst_store_rotation_put(e->store, &z);
+	if (!r)
+		r = mst_store_rotation_put(e->store, &z);
 	if (!r && over)
 		r = tell_end(e, &z);
 	if (!r)
@@ -290,7 +291,7 @@ static int step(struct engine *e)
 	e->u.m.v[MST_M_KEEPER_REWRAPPED] = (uint64_t)z.changed;
 	if (over)
 		return end(e, &g, &z);
-	return wait ? 0 : 1;
+	return 1;
 }
 
 void engine_rotate(struct engine *e)

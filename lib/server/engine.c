@@ -16,6 +16,7 @@
 #include "server/engine-internal.h"
 
 #define KEEPER_MS 5000
+#define FOLLOWERS_MAX 15            /* exchanges that wait for one vector besides the one that asked; the others come again in a second */
 
 struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen)
 {
@@ -130,6 +131,16 @@ static struct mst_link *asker(struct engine *e, enum mst_process by)
 	return NULL;
 }
 
+/* A result, for who asked and for who follows him: in this order, so that these see what he has stored. */
+static void answered(struct engine *e, struct pending_fetch *p, unsigned client, struct mst_view payload)
+{
+	if (!p->answered)
+		p->answered = enqueue(e, WORK_FETCHED, client, p->id, payload);
+	for (struct pending_fetch *f = e->fetches; f; f = f->next)
+		if (f->follows == p->id && !f->answered)
+			f->answered = enqueue(e, WORK_FETCHED, client, f->id, payload);
+}
+
 /* An end that the connector did not give: it is gone, full, or silent. */
 static void fetch_give_up(struct engine *e, struct pending_fetch *p, enum mst_fetch_end end,
 			  const char *detail)
@@ -141,7 +152,7 @@ static void fetch_give_up(struct engine *e, struct pending_fetch *p, enum mst_fe
 		return;
 	snprintf(r.detail, sizeof(r.detail), "%s", detail);
 	mst_put_fetch_result(&w, &r);
-	p->answered = enqueue(e, WORK_FETCHED, ENGINE_CLIENTS, p->id, mst_written(&w));
+	answered(e, p, ENGINE_CLIENTS, mst_written(&w));
 }
 
 void engine_psk_busy(struct engine *e, unsigned client, uint32_t gen, uint64_t id)
@@ -205,14 +216,10 @@ static void pending_free(struct pending_fetch *p)
 	free(p);
 }
 
-/* Into the table and out to the connector; `f` is for it. From here it ends with a result, be it one that we make. */
-static void fetch_send(struct engine *e, struct pending_fetch *p, struct mst_fetch *f)
+/* Into the table. From here it ends with a result, be it one that we make. */
+static void fetch_add(struct engine *e, struct pending_fetch *p, const struct mst_fetch *f)
 {
-	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
-	struct mst_link *l;
-
 	p->by = f->kind != MST_FETCH_KEY && f->binding == MST_BIND_DIAMETER ? MST_PROC_DIAMETER : MST_PROC_CONNECTOR;
-	l = asker(e, p->by);
 	p->kind = f->kind;
 	p->ua = f->ua;
 	memcpy(p->server, f->server_name, sizeof(p->server));
@@ -221,6 +228,16 @@ static void fetch_send(struct engine *e, struct pending_fetch *p, struct mst_fet
 	p->next = e->fetches;
 	e->fetches = p;
 	e->n_fetches++;
+}
+
+/* And out to the connector; `f` is for it. */
+static void fetch_send(struct engine *e, struct pending_fetch *p, struct mst_fetch *f)
+{
+	struct mst_writer out = mst_writer_of(e->out, MST_FRAME_MAX);
+	struct mst_link *l;
+
+	fetch_add(e, p, f);
+	l = asker(e, p->by);
 	e->u.m.v[MST_M_FETCHES]++;
 	mst_put_fetch(&out, f);
 	if (!out.ok || !l || mst_link_send(l, MST_FRAME_FETCH, p->id, mst_written(&out)))
@@ -263,23 +280,70 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 	fetch_send(e, p, w->fetch);
 }
 
+static bool same_vector(const struct pending_fetch *p, const struct pending_fetch *q)
+{
+	return p->vector.any == q->vector.any && p->vector.resync == q->vector.resync && !memcmp(p->vector.rnd, q->vector.rnd, sizeof(p->vector.rnd)) &&
+	       !memcmp(p->vector.auts, q->vector.auts, sizeof(p->vector.auts));
+}
+
+/* The question for this very vector that is under way, and how many wait for it besides its asker. */
+static struct pending_fetch *leader_of(struct engine *e, const struct pending_fetch *q, const char *server, size_t *ret_n)
+{
+	struct pending_fetch *found = NULL;
+
+	for (struct pending_fetch *p = e->fetches; p && q->vector.any; p = p->next)
+		if (!p->follows && p->role == q->role && same_vector(p, q) && !strcmp(p->about, q->about) && !strcmp(p->server, server))
+			found = p;
+	*ret_n = 0;
+	for (struct pending_fetch *p = e->fetches; p && found; p = p->next)
+		*ret_n += p->follows == found->id;
+	return found;
+}
+
+/* Whoever asks for one subscriber again and again must not take everybody's places. */
+static size_t followers_most(const struct engine *e)
+{
+	size_t most = (size_t)e->u.conf->limits.fetches / 4;
+
+	return most < FOLLOWERS_MAX ? most : FOLLOWERS_MAX;
+}
+
 bool engine_suspend(struct engine *e, const struct waiter *who, struct mst_view exchange, struct mst_fetch *f, unsigned asked)
 {
-	struct pending_fetch *p = has_place(e, f) ? calloc(1, sizeof(*p)) : NULL;
+	struct pending_fetch *p = has_place(e, f) ? calloc(1, sizeof(*p)) : NULL, *leader;
+	size_t n;
 
 	if (!p)
 		return false;
-	p->exchange = malloc(exchange.n);
+	p->asked = asked + 1;
+	p->role = f->role;
+	snprintf(p->about, sizeof(p->about), "%.255s", f->kind == MST_FETCH_ZH ? f->ue_id : f->kind == MST_FETCH_ZN ? f->btid : f->path);
+	p->vector.any = f->kind == MST_FETCH_ZH;
+	if (p->vector.any && f->resync) {
+		p->vector.resync = true;
+		memcpy(p->vector.rnd, f->rnd, sizeof(p->vector.rnd));
+		memcpy(p->vector.auts, f->auts, sizeof(p->vector.auts));
+	}
+	leader = leader_of(e, p, f->server_name, &n);
+	/* what came is in the queue, and was not looked at when this one was decided: so that is done once more, behind it */
+	if (leader && leader->answered && !asked) {
+		pending_free(p);
+		return enqueue(e, WORK_EXCHANGE, who->client, who->id, exchange);
+	}
+	p->exchange = leader && n >= followers_most(e) ? NULL : malloc(exchange.n);
 	if (!p->exchange || !add_waiter(p, who->client, who->gen, who->id)) {
 		pending_free(p);
 		return false;
 	}
 	memcpy(p->exchange, exchange.p, exchange.n);
 	p->n_exchange = exchange.n;
-	p->asked = asked + 1;
-	p->role = f->role;
-	snprintf(p->about, sizeof(p->about), "%.255s", f->kind == MST_FETCH_ZH ? f->ue_id : f->kind == MST_FETCH_ZN ? f->btid : f->path);
-	fetch_send(e, p, f);
+	if (leader && !leader->answered) {
+		fetch_add(e, p, f);
+		p->follows = leader->id;
+		p->deadline = leader->deadline;
+	} else {
+		fetch_send(e, p, f);
+	}
 	return true;
 }
 
@@ -336,7 +400,7 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 	case MST_FRAME_FETCH_RESULT:
 		p = engine_fetch_find(e, f->id);
 		if (p && !p->answered && i < ENGINE_CLIENTS && e->client[i].who.peer == p->by)
-			p->answered = enqueue(e, WORK_FETCHED, i, f->id, f->payload);
+			answered(e, p, i, f->payload);
 		break;
 	default:
 		break;

@@ -209,6 +209,17 @@ struct mst_gba_conf {
 	struct mst_naf_link naf[MST_NAFS_MAX];
 	size_t n_naf;
 };
+/*
+ * How long an unanswered challenge of one subscriber waits, for everybody who asks: seconds. Half of a session's longest life, so that what
+ * came with a vector is not in use for longer than that; two days are enough for the slowest pace that an HSS of ours has.
+ */
+#define MST_GBA_WAIT_MAX (2 * 86400)
+static inline int64_t mst_gba_wait(int64_t lifetime, int64_t challenge)
+{
+	int64_t most = lifetime / 2 < MST_GBA_WAIT_MAX ? lifetime / 2 : MST_GBA_WAIT_MAX;
+
+	return most > challenge ? most : challenge;
+}
 enum mst_four { MST_FOUR_NOTHING, MST_FOUR_KEEPER, MST_FOUR_AUDIT, MST_FOUR_CERTIFICATES, MST_FOUR_SUBSCRIPTIONS, MST_FOUR_EXPORT };
 struct mst_role_conf {
 	char fqdn[MST_ID_MAX];            /* MEF-FQDN, MAF-FQDN */

@@ -31,6 +31,8 @@ static struct mst_conf *read_text(const char *text)
 #define MEF "mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:1\"]; certificate = \"a.pem\"; key = \"a.key\"; client_anchors = [\"x/\"]; };\n"
 #define OCSP "ocsp = { fqdn = \"ocsp.example.com\"; "
 #define MAF "maf = { fqdn = \"m.example.com\"; listen = [\"127.0.0.1:2\"]; key = \"b\"; certificate = \"a\"; "
+#define BSF(more) "bsf = { fqdn = \"b.example.com\"; listen = [\"127.0.0.1:4\"]; hss = { fqdn = \"h.example.com\"; }; certificate = \"a\"; " \
+		  "key = \"b\"; hss_anchors = [\"c\"]; " more " };\n"
 #define HSS "hss = { fqdn = \"h.example.com\"; listen = [\"127.0.0.1:3\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; "
 #define ADMIN "admin = { listen = [\"unix:run/admin.sock\"]; };\n"
 #define DIAM "diameter = { identity = \"d.example.com\"; realm = \"example.com\"; "
@@ -281,6 +283,8 @@ static const struct { const char *text, *want; } wrong[] = {
 	{ HSS "bsfs = [\"b.example.com\"]; mnc_digits = 4; };", ":1: hss.mnc_digits: 4 is out of range; 2 to 3" },
 	{ HSS "bsfs = [\"b.example.com\"]; vector_interval = \"0s\"; };", ":1: hss.vector_interval: 0 is out of range" },
 	{ HSS "bsfs = [\"b.example.com\"]; vector_burst = 0; };", ":1: hss.vector_burst: 0 is out of range" },
+	{ HSS "bsfs = [\"b.example.com\"]; vector_interval = \"21601s\"; };\n" BSF(""), ":1: hss.vector_interval: is too long for bsf.lifetime" },
+	{ HSS "bsfs = [\"b.example.com\"]; vector_interval = \"31s\"; };\n" BSF("lifetime = \"60s\";"), ":1: hss.vector_interval: is too long for bsf.lifetime" },
 	{ MEF HSS "bsfs = [\"b.example.com\"]; listen = [\"127.0.0.1:1\"]; };", "duplicate setting name" },
 	/* in clear, a name is only a word */
 	{ ADMIN DIAM "listen = [\"127.0.0.1\", \"192.0.2.1\"]; peers = (\n{ identity = \"h.op\"; realm = \"op.example\"; tls = false; } ); };",

@@ -27,10 +27,15 @@ static int event_of(struct mst_role_env *env, const char *what)
 	return mst_store_event_append(env->store, &e);
 }
 
+/* Each AUTS is another one, as far as nobody repeats it. */
 static void want(struct mst_answer *a, const char *ue)
 {
+	static uint8_t n;
+
 	a->wants_fetch = true;
-	a->fetch = (struct mst_fetch){ .kind = MST_FETCH_ZH, .binding = MST_BIND_DIAMETER, .resync = true, .rnd = { 1 }, .auts = { 2 } };
+	a->fetch = (struct mst_fetch){ .kind = MST_FETCH_ZH, .binding = MST_BIND_DIAMETER, .resync = strcmp(ue, "vector") != 0, .rnd = { 1 }, .auts = { 2, ++n } };
+	if (!strcmp(ue, "same"))
+		a->fetch.auts[1] = 0;
 	snprintf(a->fetch.ue_id, sizeof(a->fetch.ue_id), "%s", ue);
 	snprintf(a->fetch.server_name, sizeof(a->fetch.server_name), "%s", "hss");
 }
@@ -82,7 +87,7 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 			mst_put_str(&a->content, "x");
 	if (!strncmp(what, "/wants", 6)) {
 		mst_put_str(&a->content, "not looked at");
-		want(a, "first");
+		want(a, !strcmp(what, "/wants/vector") ? "vector" : !strcmp(what, "/wants/same") ? "same" : "first");
 		return 0;
 	}
 	mst_put_str(&a->content, "{}");

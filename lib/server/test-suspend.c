@@ -66,6 +66,62 @@ static void exchanges_are_not_merged(void **state)
 	assert_int_equal(t.answer.retry_after, 7);
 }
 
+/* A subscriber's vector is asked for once, however many want one meanwhile; what comes of it, good or bad, is for all of them. */
+static void a_vector_is_asked_for_once(void **state)
+{
+	struct engine *e = (struct engine *)(void *)t.engine;
+	uint64_t first;
+
+	(void)state;
+	e->u.conf->limits.fetches = 60;
+	ask(1, "/wants/vector", MST_ROLE_MEF);
+	turn();
+	for (unsigned i = 2; i <= 40; i++)
+		ask(i, "/wants/vector", MST_ROLE_MEF);
+	ask(41, "/wants", MST_ROLE_MEF);               /* one after an AUTS has its own */
+	turn();
+	assert_int_equal(t.fetches, 2);
+	assert_int_equal(t.busy, 40 - 16);              /* one subscriber takes so many places and no more */
+	first = t.fetch_id;
+	result(first, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.answers, 1);
+	result(first - 16, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.answers, 1 + 16);
+	for (unsigned i = 1; i <= 16; i++)
+		assert_int_equal(t.rsc[i], 200);
+	assert_null(e->fetches);
+	/* one that comes together with the answer is decided again behind it */
+	ask(42, "/wants/vector", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.fetches, 3);
+	ask(43, "/wants/vector", MST_ROLE_MEF);
+	result(t.fetch_id, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.rsc[42], 200);
+	assert_int_equal(t.fetches, 4);
+	assert_int_equal(events("/wants/vector"), 40 + 1 + 2);
+	result(t.fetch_id, MST_FETCH_OK);
+	turn();
+	assert_int_equal(t.rsc[43], 200);
+	/* nobody waits for one that is over; and a connector that goes away is an answer, too */
+	ask(50, "/wants/vector", MST_ROLE_MEF);
+	ask(51, "/wants/vector", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.fetches, 5);
+	/* an AUTS that somebody has seen and says, too */
+	ask(52, "/wants/same", MST_ROLE_MEF);
+	ask(53, "/wants/same", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.fetches, 6);
+	t.diameter = mst_link_free(t.diameter);
+	turn();
+	assert_int_equal(t.rsc[50], 503);
+	assert_true(t.rsc[51] == 503 && t.rsc[52] == 503 && t.rsc[53] == 503);
+	assert_null(e->fetches);
+}
+
 static void exchange_asks_again(void **state)
 {
 	(void)state;
@@ -162,7 +218,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-		T(exchange_waits), T(exchanges_are_not_merged), T(exchange_asks_again), T(exchange_ends), T(keys_of_one_suite),
+		T(exchange_waits), T(exchanges_are_not_merged), T(a_vector_is_asked_for_once), T(exchange_asks_again), T(exchange_ends), T(keys_of_one_suite),
 	};
 
 	return cmocka_run_group_tests_name("suspend", tests, NULL, NULL);

@@ -128,7 +128,7 @@ struct mst_store_ops {
 
 	int (*gba_run_insert)(struct mst_store *s, const struct mst_gba_run *r);
 	int (*gba_run_get)(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
-	int (*gba_run_waiting)(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n);
+	int (*gba_run_waiting)(struct mst_store *s, const char *impi, mst_time now, struct mst_gba_run *ret);
 	int (*gba_run_settle)(struct mst_store *s, const struct gba_run *r);
 	int (*gba_session_insert)(struct mst_store *s, const struct mst_gba_session *r);
 	int (*gba_session_get)(struct mst_store *s, const char *btid, struct mst_gba_session *ret);

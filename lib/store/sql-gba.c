@@ -53,23 +53,18 @@ int sq_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *r
 		      SQ_COLS(run_cols), ret);
 }
 
-int sq_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n)
+int sq_gba_run_waiting(struct mst_store *s, const char *impi, mst_time now, struct mst_gba_run *ret)
 {
-	struct count { int64_t n; } c;
-	static const struct sq_col col[] = { SQ_COL(SQ_I64, struct count, n) };
-	int r = sq_one(sq_of(s), SQ_GBA_RUN_WAITING,
-		       "SELECT count(*) FROM gba_run WHERE impi = ?1 AND origin = ?2 AND until > ?3 AND state = 0",
-		       SQ_ARGS(SQ_S(impi), SQ_S(origin), SQ_I(now)), SQ_COLS(col), &c);
-
-	*ret_n = r ? 0 : c.n;
-	return r;
+	return sq_one(sq_of(s), SQ_GBA_RUN_WAITING,
+		      "SELECT " RUN_COLS " FROM gba_run WHERE impi = ?1 AND until > ?2 AND state = 0 ORDER BY until DESC, rowid DESC LIMIT 1",
+		      SQ_ARGS(SQ_S(impi), SQ_I(now)), SQ_COLS(run_cols), ret);
 }
 
 int sq_gba_run_settle(struct mst_store *s, const struct gba_run *r)
 {
 	return sq_run(sq_of(s), SQ_GBA_RUN_SETTLE,
-		      "UPDATE gba_run SET state = ?2, response = ?3, cnonce = ?4, nc = ?5 WHERE nonce = ?1 AND state = 0",
-		      SQ_ARGS(SQ_S(r->nonce), SQ_I(r->state), SQ_S(r->response), SQ_S(r->cnonce), SQ_S(r->nc)));
+		      "UPDATE gba_run SET state = ?2, response = ?3, cnonce = ?4, nc = ?5, until = ?6, username = ?7 WHERE nonce = ?1 AND state = 0",
+		      SQ_ARGS(SQ_S(r->nonce), SQ_I(r->state), SQ_S(r->response), SQ_S(r->cnonce), SQ_S(r->nc), SQ_I(r->until), SQ_S(r->username)));
 }
 
 /* --- sessions --- */

@@ -420,7 +420,7 @@ int sq_briefing_list(struct mst_store *s, const struct mst_briefing_filter *f,
 int sq_briefing_prune(struct mst_store *s, const char *who, size_t most, mst_time before);
 
 int sq_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
-int sq_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n);
+int sq_gba_run_waiting(struct mst_store *s, const char *impi, mst_time now, struct mst_gba_run *ret);
 int sq_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
 int sq_gba_run_settle(struct mst_store *s, const struct gba_run *r);
 int sq_gba_session_insert(struct mst_store *s, const struct mst_gba_session *r);

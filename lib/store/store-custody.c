@@ -1,6 +1,7 @@
 /* The store's face: seals of the audit log, and wrapped keys wherever they are. */
 #include <stdio.h>
 
+#include "base/text.h"
 #include "store/ops.h"
 
 int mst_store_event_head(struct mst_store *s, struct mst_event_head *ret)
@@ -63,6 +64,28 @@ static int keyreg_anew(struct mst_keeper *k, const struct mst_wrapped_row *r, co
 	return got;
 }
 
+/* A vector is bound to the B-TID that its RAND gives, which is what the nonce begins with (TS 24.109). When the BSF has another name by now
+ * nobody can answer it any more, and nothing is lost with it. */
+static int vector_anew(struct mst_keeper *k, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w)
+{
+	uint8_t raw[GBA_RAND + GBA_AUTN];
+	char btid[MST_ID_MAX];
+	struct mst_writer w = mst_writer_of(btid, sizeof(btid));
+	size_t n;
+	int got;
+
+	if (!*fqdn || !mst_base64_decode(mst_view_str(r->key_id), raw, sizeof(raw), &n) || n != sizeof(raw))
+		return MST_STORE_NONE;
+	mst_put_base64(&w, (struct mst_view){ raw, GBA_RAND });
+	mst_put_str(&w, "@");
+	mst_put_str(&w, fqdn);
+	mst_put_nul(&w);
+	if (!w.ok)
+		return MST_STORE_NONE;
+	got = k->ops->rewrap(k, &r->key, MST_PURPOSE_AV, btid, ret_w);
+	return got == MST_KEEPER_FORGED ? MST_STORE_NONE : got;
+}
+
 int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w)
 {
 	switch (p) {
@@ -70,7 +93,7 @@ int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct
 	case MST_WRAPPED_KEYREG: return keyreg_anew(k, r, fqdn, ret_w);
 	case MST_WRAPPED_SIM: return k->ops->rewrap(k, &r->key, MST_PURPOSE_SIM, r->key_id, ret_w);
 	case MST_WRAPPED_KS: return k->ops->rewrap(k, &r->key, MST_PURPOSE_KS, r->key_id, ret_w);
-	case MST_WRAPPED_AV: return MST_STORE_NONE;
+	case MST_WRAPPED_AV: return vector_anew(k, r, fqdn, ret_w);
 	case MST_WRAPPED__COUNT: break;
 	}
 	return MST_FAULT_BUG;

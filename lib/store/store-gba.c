@@ -11,9 +11,9 @@ int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba
 	return s->ops->gba_run_get(s, nonce, ret);
 }
 
-int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n)
+int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, mst_time now, struct mst_gba_run *ret)
 {
-	return s->ops->gba_run_waiting(s, impi, origin, now, ret_n);
+	return s->ops->gba_run_waiting(s, impi, now, ret);
 }
 
 int mst_store_gba_run_settle(struct mst_store *s, const struct gba_run *r)

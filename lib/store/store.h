@@ -379,7 +379,7 @@ int mst_store_briefing_prune(struct mst_store *s, const char *who, size_t most, 
 /*
  * --- bsf and zn: Ub and Zn (TS 33.220); nobody else reads them ---
  *
- * A challenge is settled once, whichever engine comes first. Several engines need a database that serves them: SQLite has one.
+ * A challenge is settled once, whichever engine comes first. Several engines have a PostgreSQL database; SQLite has one.
  */
 #define MST_GBA_RUNS_OF_ONE 16            /* challenges of one subscriber to one origin that are kept at a time */
 #define MST_GBA_ORIGIN_MAX 48             /* where a request came from: an address of IPv4, or the first 64 bits of one of IPv6 */
@@ -393,9 +393,9 @@ struct mst_gba_run {
 /* EXISTS: the nonce is taken, or there is a session of this RAND. Of the subscriber's others of this origin the oldest may go. */
 int mst_store_gba_run_insert(struct mst_store *s, const struct mst_gba_run *r);
 int mst_store_gba_run_get(struct mst_store *s, const char *nonce, struct mst_gba_run *ret);
-/* How many of its challenges to this origin are not answered yet. */
-int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, const char *origin, mst_time now, int64_t *ret_n);
-/* State and answer of one that is OPEN in the store. NONE: it is not there, or somebody else has settled it. */
+/* The newest of its challenges that is OPEN, wherever it went. NONE. */
+int mst_store_gba_run_waiting(struct mst_store *s, const char *impi, mst_time now, struct mst_gba_run *ret);
+/* State, end, name and answer of one that is OPEN in the store. NONE: it is not there, or somebody else has settled it. */
 int mst_store_gba_run_settle(struct mst_store *s, const struct gba_run *r);
 
 struct mst_gba_session {
@@ -621,7 +621,7 @@ MST_MUST_CHECK int mst_store_wrapped_list(struct mst_store *s, enum mst_wrapped_
 MST_MUST_CHECK int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
 /*
  * That row's key wrapped with the generation in use, by whichever name and purpose its table binds into it; as the keeper's `rewrap`. `fqdn` is of
- * the row's role here (KEYREG); "" when that is not played here: FORGED then. AV: MST_STORE_NONE, they are over in minutes.
+ * the row's role here (KEYREG, AV: the BSF); "" when that is not played here: FORGED then. AV: MST_STORE_NONE for one that nobody can answer any more.
  */
 MST_MUST_CHECK int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w);
 /* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation. */

@@ -61,6 +61,10 @@ class SimNode:
         """The operator makes it known, and where it is."""
         self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.keys))
 
+    def live_for(self, seconds):
+        """What its sessions live for, less than the command takes; 0 = as the BSF has it."""
+        run("sqlite3", "-cmd", ".timeout 10000", self.inst.dir / "store/muster.db", f"UPDATE sim SET lifetime = {seconds} WHERE imsi = '{self.imsi}'")
+
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
 
@@ -221,7 +225,11 @@ def the_installation(tmp_path_factory):
     inst.start()
     inst.subscription()
     rule(inst)
-    # one whose key ends soon, for the test that looks when it has; a BSF's sessions live for a minute at least
+    # two whose keys end soon, for the tests that look when they have: by the session, which `sim add` lets live for a minute at least, and by the contract
+    inst.fleeting = SimNode(inst)
+    inst.fleeting.live_for(10)
+    while inst.fleeting.run_once().returncode:     # a slow machine, as below
+        pass
     inst.subscription("short", until="+10s")
     inst.brief = SimNode(inst, subscription="short")
     while inst.brief.run_once().returncode:        # a slow machine: it has ended before the node was there
@@ -282,10 +290,13 @@ def test_the_figure(inst):
     secret = (node.k.hex(), node.opc.hex())
     said = (json.dumps(shown) + json.dumps(events) + inst.log.read_text() + done.stderr).lower()
     assert not any(s in said for s in secret)
-    # its K and Ks are wrapped anew; the challenge that it answered is waited for, until it is over
+    # its K and Ks are wrapped anew, and the vector of a challenge that may wait for long
+    ue = Ue(inst.bsf_port, node.k, node.opc, node.impi, inst.bsf)
+    challenge = ue.first()[1]["WWW-Authenticate"]
     inst.muster("keeper", "rotate")
-    z = until("wrapped anew", lambda: (r := inst.ask("keeper", "show").get("rotation", {})).get("at") in ("challenges of GBA", "done") and r)
-    assert z["unreadable"] == 0 and z["changed"] >= 3, z
+    z = until("wrapped anew", lambda: (r := inst.ask("keeper", "show").get("rotation", {})).get("at") == "done" and r)
+    assert z["unreadable"] == 0 and z["changed"] >= 5, z
+    assert ue.respond(challenge)[0] == 200
 
 
 def test_a_card_that_keeps_ks(inst):
@@ -602,8 +613,8 @@ def test_the_nodes_power_goes_at_every_point(inst):
         node.configure()
         done = node.run_once()
         assert done.returncode == 0, (point, done.stderr, inst.log_text())
-        # from the pending slot on the card is not asked any more
-        assert (node.sqn() > sqn) == (AGENT_POINTS.index(point) < AGENT_POINTS.index("pending-saved")), point
+        # what the card has not seen yet waits for it; from the pending slot on the card is not asked any more
+        assert (node.sqn() > sqn) == (0 < AGENT_POINTS.index(point) < AGENT_POINTS.index("pending-saved")), point
         node.enrolled()
 
 
@@ -612,6 +623,18 @@ def test_the_hss_is_back(inst):
     inst.waiting.wait_log("enrolled key")
     inst.waiting.node.enrolled()
     inst.stack.close()
+
+
+def test_a_key_that_has_ended_with_its_session(inst):
+    """The BSF's word counts at the MAF, and on Zn: nothing is fetched again, and the node bootstraps anew by itself."""
+    node, begin = inst.fleeting, mark(inst)
+    old = node.key()
+    until("its key has ended at the MAF", lambda: not node.works(), RUN_SECONDS, inst.log_text)
+    assert any(old in e["why"] + e["who"] for e in told(inst, begin, what="maf.psk-refused")), told(inst, begin)
+    assert not told(inst, begin, node.impi, what="zn.key-given")
+    node.live_for(0)
+    assert node.run_once().returncode == 0
+    assert node.enrolled()["keyID"] != old and told(inst, begin, node.impi, what="bsf.bootstrapped")
 
 
 def test_a_key_that_has_ended(inst):
@@ -640,8 +663,7 @@ def kept(inst, table, what, node=None):
 def test_the_servers_power_goes_at_every_point(tmp_path):
     """One daemon that is everything dies at the n-th passage of a point while a node comes by its SIM. Numbers never fall, what was said stands."""
     inst = Installation(tmp_path / "inst", processes="single", gba=PLMN)
-    # each death leaves a challenge that nobody answers, more of them than one address may leave in a minute
-    settle(inst, [(r"(?m)^listeners = \d+;", "listeners = 1;"), (r"(?m)^bsf = \{$", 'bsf = {\n  challenge_lifetime = "5s";')])
+    settle(inst, [(r"(?m)^listeners = \d+;", "listeners = 1;")])
     inst.start()
     inst.subscription()
     rule(inst)

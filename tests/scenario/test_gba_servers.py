@@ -1,10 +1,16 @@
 """Story: our own servers in the older arrangement, where the MEF stands before the operator's BSF (fig. 1 itself: test_fig1_gba.py)."""
 import binascii
+import pathlib
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from simnode import K, OPC, SimNode
 from support import MUSTER, Installation, run
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from gba_ue import Ue  # noqa: E402 the path comes first
 
 CARD = 'kind = "software"; imsi = "{}"; key_file = "sim.json"; gba = "{}";'
 
@@ -43,7 +49,7 @@ def sim_node(inst, path, number, uicc=None, method="gba", uri=None):
                     .replace("connect_to = (", f'connect_to = ( {{ name = "{inst.mef}:{inst.mef_port}"; address = "127.0.0.1:{inst.mef_port}"; }},'))
     there = {"uri": uri or f"http://{inst.bsf}:{inst.bsf_port}"}
     node.instruct({"kind": "discovery", "method": "bsf", **there} if method == "bsf" else instruction(inst, **there))
-    node.known = known
+    node.known, node.imsi = known, imsi
     return node
 
 
@@ -67,6 +73,21 @@ def test_a_mef_before_the_operators_bsf(inst, tmp_path):
     node = sim_node(inst, tmp_path / "n", 4, uri=f"https://{inst.mef}:{inst.mef_port}")
     c = enrolled(inst, node)
     assert c["mefFQDN"] == inst.mef and c["keyID"].endswith("@" + inst.maf), c
+
+
+def test_a_stranger_costs_one_vector(inst, tmp_path):
+    """At the usual pace: first messages in numbers, at once and one after another, and the SIM's node is served with what they have brought."""
+    node = sim_node(inst, tmp_path / "node", 7)
+    ue = Ue(inst.bsf_port, K, OPC, f"{node.imsi}@ims.mnc001.mcc001.3gppnetwork.org", inst.bsf)
+    with ThreadPoolExecutor(40) as pool:
+        got = list(pool.map(lambda _: ue.first(), range(40)))
+    # some may have to come again in a second, while the HSS is asked
+    assert {s for s, _, _ in got} <= {401, 503} and all(int(h["Retry-After"]) == 1 for s, h, _ in got if s == 503), got
+    more = [ue.first() for _ in range(30)]
+    assert {s for s, _, _ in more} == {401} and len({h["WWW-Authenticate"] for s, h, _ in got + more if s == 401}) == 1
+    assert inst.ask("sim", "show", node.imsi)["vectors"] == 1
+    enrolled(inst, node)
+    assert inst.ask("sim", "show", node.imsi)["vectors"] == 1
 
 
 def test_a_subscriber_that_the_operator_does_not_know(inst, tmp_path):

@@ -213,9 +213,10 @@ static int judge_resync(struct mst_crypto *c, struct gba_run *r, const struct gb
 	ret = gba_digest_check(c, &g, q.response);
 	if (ret < 0)
 		return ret;
-	/* the nonce is used up, whatever was said with it: no second guess */
-	r->state = GBA_RUN_SPENT;
 	*ret_j = ret ? GBA_JUDGE_WRONG : r->resyncs < GBA_RESYNCS_MAX ? GBA_JUDGE_RESYNC : GBA_JUDGE_RESYNC_LIMIT;
+	/* a card that does not settle: what comes next begins anew. Anything else anybody can say who has seen a challenge */
+	if (*ret_j == GBA_JUDGE_RESYNC_LIMIT)
+		r->state = GBA_RUN_SPENT;
 	return 0;
 }
 
@@ -243,7 +244,6 @@ int gba_run_match(struct mst_crypto *c, struct gba_run *r, const struct gba_ask 
 
 enum gba_judgement gba_run_proven(struct gba_run *r, const struct gba_ask *a, bool right)
 {
-	r->state = GBA_RUN_SPENT;
 	if (!right || !mst_view_to_str(a->auth.response, r->response, sizeof(r->response)) ||
 	    !mst_view_to_str(a->auth.cnonce, r->cnonce, sizeof(r->cnonce)) || !mst_view_to_str(a->auth.nc, r->nc, sizeof(r->nc)))
 		return GBA_JUDGE_WRONG;

@@ -29,7 +29,7 @@
 #define GBA_NONCE_TEXT 45            /* base64 of RAND || AUTN, with its NUL */
 #define GBA_RUN_SECONDS 60           /* usual life of a challenge */
 #define GBA_RESYNCS_MAX 2            /* in one run */
-#define GBA_LIFETIME_MIN 60
+#define GBA_LIFETIME_MIN 1           /* whatever an HSS says: settings end a session, and nothing prolongs it */
 #define GBA_LIFETIME_MAX (366 * 86400)
 
 /* --- what a request is --- */
@@ -115,13 +115,14 @@ enum gba_judgement {
 };
 const char *gba_judgement_text(enum gba_judgement j);        /* "wrong-res" */
 /*
- * As far as it goes without the secret half: never GRANTED. With RESYNC, RESYNC_LIMIT and WRONG the record moves to SPENT (keep
- * it before the answer leaves), else it does not change. `d` (may be NULL) says which field. Returns 0 or a fault.
+ * As far as it goes without the secret half: never GRANTED. With RESYNC_LIMIT the record moves to SPENT (keep it before the
+ * answer leaves), else it does not change: a guess, or an AUTS that nobody has judged yet, must not take a challenge from the
+ * subscriber. A RESYNC that the HSS finds genuine ends it. `d` (may be NULL) says which field. Returns 0 or a fault.
  */
 MST_MUST_CHECK int gba_run_match(struct mst_crypto *c, struct gba_run *r, const struct gba_ask *a, const char *realm, mst_time now,
 				 enum gba_judgement *ret_j, struct mst_diag *d);
 struct gba_claim gba_claim_of(const struct gba_run *r, const struct gba_ask *a);
-/* After PROVE: the record moves to GRANTED or SPENT. GRANTED, or WRONG. */
+/* After PROVE: the record moves to GRANTED, or stays as it was. GRANTED, or WRONG. */
 enum gba_judgement gba_run_proven(struct gba_run *r, const struct gba_ask *a, bool right);
 
 /* --- what comes of it --- */

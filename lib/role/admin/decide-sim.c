@@ -3,6 +3,8 @@
 #include "proto/aka/aka.h"
 #include "role/admin/decide.h"
 
+#define SIM_LIFETIME_MIN 60
+
 static enum admin_verdict refuse(int rsc, int *ret_rsc, struct mst_diag *d, const char *field, const char *text)
 {
 	mst_diag_set(d, 0, field, text, NULL);
@@ -46,6 +48,9 @@ enum admin_verdict admin_decide_sim(struct mst_sim *s, const struct mst_node *no
 		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "sqn", "expected the last number that was used, below 2^48");
 	if (s->gsid < 0 || s->gsid > UINT32_MAX)
 		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "gsid", "expected a number of 32 bits; from 1000000 on they are private");
+	/* the shortest that a BSF's own setting may be: before its keys have reached a NAF it would be over */
+	if (s->lifetime && s->lifetime < SIM_LIFETIME_MIN)
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "lifetime", "expected a minute at least, like 1h; leave it out for the BSF's own (bsf.lifetime)");
 	if (node && admin_decide_sim_bind(s, node, now, ret_rsc, d) == ADMIN_REFUSED)
 		return ADMIN_REFUSED;
 	s->created = s->changed = now;

@@ -281,6 +281,14 @@ static int changed(struct admin *q, const struct mst_sim *s, const char *what, i
 	return admin_answer(q, MST_RSC_OK, sim_json(q, s));
 }
 
+/* What the BSF here has of it says which node it is, and a key can be had with that until it ends. A foreign BSF is not reached. */
+static int end_gba(struct admin *q, const struct mst_sim *s)
+{
+	int64_t n;
+
+	return mst_store_gba_flush(q->env->store, s->impi, &n);
+}
+
 /* bind, unbind */
 int admin_sim_bind(struct admin *q)
 {
@@ -313,6 +321,9 @@ int admin_sim_bind(struct admin *q)
 		(void)say(MST_RSC_CONFLICT, &rsc, &d, "node", "the node has a SIM already; unbind that one first");
 		return admin_refuse(q, rsc, &d);
 	}
+	r = end_gba(q, &s);
+	if (r)
+		return r < 0 ? r : MST_FAULT_BUG;
 	return changed(q, &s, bind ? "sim.bound" : "sim.unbound", bind ? s.node : was, "");
 }
 
@@ -351,6 +362,8 @@ int admin_sim_remove(struct admin *q)
 	j = sim_json(q, &s);
 	snprintf(why, sizeof(why), "%s, last number %012llx: %s", s.imsi, (unsigned long long)s.sqn, reason);
 	r = mst_store_sim_delete(q->env->store, s.id);
+	if (!r)
+		r = end_gba(q, &s);
 	if (!r)
 		r = admin_event(q, "sim.removed", s.node, why);
 	if (r) {

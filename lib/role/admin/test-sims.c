@@ -132,6 +132,61 @@ static void life_of_a_sim(void **state)
 		    says("last number 000000000420: broken"));
 }
 
+static void bootstrapped(const char *impi, int n)
+{
+	static struct mst_gba_session e;
+	static struct mst_gba_run r;
+
+	e = (struct mst_gba_session){ .ks = { { 7 }, 1 }, .session = { .expires = NOW + 60 } };
+	snprintf(e.session.btid, sizeof(e.session.btid), "%d@bsf.example.com", n);
+	snprintf(e.session.impi, sizeof(e.session.impi), "%s", impi);
+	e.session.rnd[0] = (uint8_t)n;
+	r = (struct mst_gba_run){ .av = { { 7 }, 1 }, .run = { .until = NOW + 60, .qop = GBA_QOP_AUTH_INT } };
+	snprintf(r.run.nonce, sizeof(r.run.nonce), "%d", n);
+	snprintf(r.run.impi, sizeof(r.run.impi), "%s", impi);
+	r.run.rnd[0] = (uint8_t)(100 + n);
+	assert_int_equal(mst_store_begin(s), 0);
+	assert_int_equal(mst_store_gba_session_insert(s, &e), 0);
+	assert_int_equal(mst_store_gba_run_insert(s, &r), 0);
+	assert_int_equal(mst_store_commit(s), 0);
+}
+
+static bool stands(const char *impi)
+{
+	static struct mst_gba_session e;
+	static struct mst_gba_run r;
+	int session = mst_store_gba_session_newest(s, impi, &e), run = mst_store_gba_run_waiting(s, impi, NOW, &r);
+
+	assert_true(session >= 0 && session == run);
+	return !session;
+}
+
+/* What the BSF of this installation keeps says which node it is: it ends with that. */
+static void what_was_bootstrapped_ends(void **state)
+{
+	static const char *const act[][2] = { { "bind", "{\"node\":\"urn:n:1\"}" }, { "unbind", "" }, { "remove", "{\"reason\":\"lost\"}" } };
+	static const char impi[] = IMSI "@ims.mnc001.mcc001.3gppnetwork.org";
+	char target[100];
+
+	(void)state;
+	assert_int_equal(post("/v1/sims", "{\"imsi\":\"" IMSI "\",\"secret\":" SEALED "}"), 2001);
+	bootstrapped("another", 50);
+	for (int i = 0; i < (int)MST_COUNT(act); i++) {
+		bootstrapped(impi, i);
+		assert_true(stands(impi));
+		/* it is only not served meanwhile */
+		if (!i) {
+			assert_int_equal(post("/v1/sims/" IMSI "/suspend", "{\"reason\":\"x\"}"), 2000);
+			assert_int_equal(post("/v1/sims/" IMSI "/resume", "{\"reason\":\"x\"}"), 2000);
+			assert_true(stands(impi));
+		}
+		snprintf(target, sizeof(target), "/v1/sims/" IMSI "/%s", act[i][0]);
+		assert_int_equal(post(target, act[i][1]), 2000);
+		assert_false(stands(impi));
+	}
+	assert_true(stands("another"));
+}
+
 /* TUAK is another algorithm in the row, and the same life. */
 static void a_sim_of_tuak(void **state)
 {
@@ -168,6 +223,8 @@ static void refused_and_nothing_left(void **state)
 		{ S(",\"gsid\":4294967296"), 4000, "\"gsid\"" },
 		{ S(",\"uiccType\":\"SIM\""), 4000, "\"uiccType\"" },
 		{ S(",\"lifetime\":0"), 4000, "\"lifetime\"" },
+		{ S(",\"lifetime\":59"), 4000, "\"lifetime\"" },
+		{ S(",\"lifetime\":\"PT5S\""), 4000, "expected a minute at least" },
 		{ S(",\"node\":\"urn:n:9\""), 4004, "\"node\"" },
 		{ S(",\"k\":\"465B\""), 4000, "unknown member" },
 	};
@@ -214,6 +271,8 @@ static void a_page_of_rows(void **state)
 	assert_true(says("\"next\":1") && says(IMSI) && !says("001010000000005"));
 	assert_int_equal(get("/v1/sims?after=1"), 2000);
 	assert_true(says("001010000000005@ims.mnc010.mcc001.3gppnetwork.org") && !says("next"));
+	assert_int_equal(post("/v1/sims", "{\"imsi\":\"001010000000008\",\"lifetime\":60,\"secret\":" SEALED "}"), 2001);
+	assert_true(says("\"lifetime\":60"));
 	assert_int_equal(get("/v1/sims?state=lost"), 4000);
 	assert_int_equal(get("/v1/sims?state=suspended"), 2000);
 	assert_true(says("\"sims\":[]"));
@@ -222,7 +281,7 @@ static void a_page_of_rows(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(a_sim_of_tuak), T(refused_and_nothing_left), T(a_page_of_rows) };
+	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(a_sim_of_tuak), T(what_was_bootstrapped_ends), T(refused_and_nothing_left), T(a_page_of_rows) };
 
 	return cmocka_run_group_tests_name("admin-sims", tests, NULL, NULL);
 }

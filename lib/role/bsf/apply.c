@@ -11,11 +11,11 @@ static int must(int r)
 /* Somebody else has settled it between our reading and now: only with a store that does not serialise its groups. */
 static int settle(struct mst_role_env *env, struct bsf_verdict *v)
 {
-	int e = v->settle_run ? mst_store_gba_run_settle(env->store, &v->run.run) : 0;
+	int e = v->settle_run ? mst_store_gba_run_settle(env->store, v->put_run ? &v->spent : &v->run.run) : 0;
 
 	if (e != MST_STORE_NONE)
 		return e;
-	v->put_session = v->put_lock = v->drop_lock = v->granted = false;
+	v->put_run = v->challenge = v->put_session = v->put_lock = v->drop_lock = v->granted = false;
 	v->next = BSF_ANSWER;
 	v->status = 403;
 	v->what = "refused";

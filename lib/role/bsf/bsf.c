@@ -75,20 +75,24 @@ static int who_is_it(struct mst_role_env *env, const struct bsf_call *q, struct 
 {
 	struct mst_gba_tmpi t;
 	bool known = false;
-	int e;
+	int e = 0;
 
-	if (r->has_run) {
-		MST_STR_SET(r->impi, r->run.run.impi);
-		return 0;
+	if (q->ask.with_tmpi) {
+		e = found(mst_store_gba_tmpi_get(env->store, q->username, &t), &known);
+		if (e)
+			return e;
 	}
-	if (!q->ask.with_tmpi) {
-		MST_STR_SET(r->impi, q->username);
+	if (known || !q->ask.with_tmpi)
+		MST_STR_SET(r->impi, known ? t.impi : q->username);
+	if (!r->has_run)
 		return 0;
+	/* a challenge is the subscriber's, by whichever of its names, and whoever had it made */
+	if (!strcmp(r->impi, r->run.run.impi)) {
+		MST_STR_SET(r->run.run.username, q->username);
+		r->run.run.tmpi_ue |= q->ask.tmpi_ue;
 	}
-	e = found(mst_store_gba_tmpi_get(env->store, q->username, &t), &known);
-	if (known)
-		MST_STR_SET(r->impi, t.impi);
-	return e;
+	MST_STR_SET(r->impi, r->run.run.impi);
+	return 0;
 }
 
 static int load_run(struct mst_role_env *env, const struct bsf_call *q, struct bsf_records *r)
@@ -123,15 +127,10 @@ int bsf_load(struct mst_role_env *env, const struct bsf_call *q, struct bsf_reco
 		e = who_is_it(env, q, r);
 	if (e || !r->impi[0])
 		return e;
-	return found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
-}
-
-/* Only who may come to cost the HSS a vector; whose challenge is open has it already. */
-static int load_waiting(struct mst_role_env *env, const struct bsf_call *q, struct bsf_records *r)
-{
-	bool open = r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until;
-
-	return !r->impi[0] || open ? 0 : mst_store_gba_run_waiting(env->store, r->impi, q->origin, env->now, &r->waiting);
+	e = found(mst_store_gba_lock_get(env->store, r->impi, q->origin, &r->lock), &r->has_lock);
+	if (e || (r->has_run && r->run.run.state == GBA_RUN_OPEN && env->now < r->run.run.until))
+		return e;
+	return found(mst_store_gba_run_waiting(env->store, r->impi, env->now, &r->open), &r->has_open);
 }
 
 /* --- verdict → answer --- */
@@ -155,7 +154,7 @@ static int encode(struct mst_role_env *env, const struct work *k, struct mst_ans
 	a->rsc = v->status;
 	a->retry_after = v->retry;
 	a->counts = v->challenge ? MST_M_GBA_CHALLENGES : v->granted ? MST_M_GBA_BOOTSTRAPS : v->wrong ? MST_M_GBA_WRONG : 0;
-	a->event_only = !v->settle_run && !v->put_run && !v->granted && !v->put_lock;
+	a->event_only = v->what && !v->settle_run && !v->put_run && !v->granted && !v->put_lock;
 	if (v->challenge)
 		gba_put_401_lines(&v->run.run, env->conf->fqdn, v->stale, &h);
 	if (v->granted)
@@ -201,6 +200,7 @@ static int prove(struct mst_role_env *env, struct work *k, struct mst_answer *a)
 {
 	const struct bsf_records *r = &k->records;
 	struct bsf_verdict *v = &k->verdict;
+	struct mst_wrapped again;
 	struct mst_ub q = { .claim = gba_claim_of(&r->run.run, &k->call.ask), .impi = r->run.run.impi,
 			    .tmpi = env->conf->gba.tmpi && r->run.run.tmpi_ue && !r->run.run.in_card && !v->repeat };
 	int e = v->repeat ? bsf_brief_again(env, r, &k->briefing) : bsf_brief(env, &k->call, r, &k->briefing);
@@ -211,6 +211,12 @@ static int prove(struct mst_role_env *env, struct work *k, struct mst_answer *a)
 		return e;
 	q.body = mst_written(&a->content);
 	e = env->keeper->ops->gba_answer(env->keeper, &v->leave, &r->run.av, v->session.session.btid, &q, &k->proof);
+	/* the keeper says the same of RES that is wrong and of a vector that it cannot open, and who is right must not be told the former */
+	if (e == MST_KEEPER_FORGED && !v->repeat) {
+		int opens = env->keeper->ops->rewrap(env->keeper, &r->run.av, MST_PURPOSE_AV, v->session.session.btid, &again);
+
+		e = opens == MST_KEEPER_FORGED ? MST_KEEPER_DENIED : opens < 0 ? opens : e;
+	}
 	if (e < 0)
 		return e;
 	bsf_decide_proof(&k->call, r, env->conf, e, &k->proof, env->now, v);
@@ -247,7 +253,8 @@ static int take_vector(struct mst_role_env *env, const struct mst_fetch_result *
 
 	*z = (struct bsf_vector){ .end = f->end, .retry_after = f->retry_after, .guss = f->text };
 	MST_STR_SET(z->detail, f->detail);
-	if (f->end != MST_FETCH_OK)
+	/* one came meanwhile, which is used: this one is not kept */
+	if (f->end != MST_FETCH_OK || k->records.has_open)
 		return 0;
 	z->wrong = "what the HSS gives is no vector";
 	if (f->xres_n < GBA_XRES_MIN || f->xres_n > GBA_XRES_MAX || !bsf_btid(env->conf, f->rnd, btid))
@@ -287,8 +294,6 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 	k->briefing.put = k->briefing.put_node = false;
 	bsf_decode(env->conf, x, &k->call);
 	e = bsf_load(env, &k->call, &k->records);
-	if (!e)
-		e = load_waiting(env, &k->call, &k->records);
 	if (!e)
 		e = bsf_decide(env->crypto, &k->call, &k->records, env->conf, env->now, &k->verdict);
 	if (!e && k->verdict.next == BSF_PROVE)

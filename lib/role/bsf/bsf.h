@@ -7,6 +7,10 @@
  *                                   →  the keeper judges RES (gba_answer), and then: decide_proof → apply
  *
  * What is secret of a vector or a session is wrapped by the keeper from the moment on at which the connector has it.
+ *
+ * Anybody may ask, by an IMPI that is no secret, and each vector costs the HSS. So a subscriber has one challenge at a time: it is
+ * given to everybody who asks until the card has answered it (RES that is right, or an AUTS that the HSS finds genuine), and
+ * nothing else uses it up. Only the subscriber itself brings about the next vector, or the time that one was kept for.
  */
 #ifndef MST_ROLE_BSF_BSF_H
 #define MST_ROLE_BSF_BSF_H
@@ -16,7 +20,6 @@
 #include "role/rules/rules.h"
 
 #define BSF_CNONCE_MAX 128              /* of a UE: our answer says it again */
-#define BSF_WAITING_OF_ONE 5            /* challenges of one subscriber that one origin may leave unanswered: fewer a minute than an HSS gives */
 #define BSF_BRIEFINGS_OF_ONE 16         /* briefings kept of one subscriber */
 #define BSF_CONFIGURATION 8192
 
@@ -29,12 +32,12 @@ struct bsf_call {
 };
 
 struct bsf_records {
-	bool has_run, has_session, has_lock;
+	bool has_run, has_session, has_lock, has_open;
 	struct mst_gba_run run;         /* of the nonce */
 	struct mst_gba_session session; /* of the run, when it was granted */
 	char impi[MST_ID_MAX];          /* the run's, the TMPI's, or what it says itself; "": a TMPI that nobody knows */
 	struct mst_gba_lock lock;       /* for this origin */
-	int64_t waiting;                /* challenges to this origin without an answer */
+	struct mst_gba_run open;        /* the challenge of this subscriber that waits for its answer, whoever asked for it */
 	struct mst_guss guss;           /* of the run; views into `room` */
 	uint8_t room[MST_SBI_ARENA];
 };
@@ -80,6 +83,7 @@ struct bsf_verdict {
 	/* effect */
 	bool settle_run, put_run, put_session, put_lock, drop_lock;
 	struct mst_gba_run run;
+	struct gba_run spent;           /* settle_run with put_run: the one before */
 	struct mst_gba_session session;
 	struct mst_gba_lock lock;
 };

@@ -32,6 +32,16 @@ static bool locked(const struct bsf_records *r, mst_time now, struct bsf_verdict
 	return true;
 }
 
+/* The challenge that waits for this subscriber already. */
+static void challenge_again(const struct bsf_records *r, bool stale, struct bsf_verdict *v)
+{
+	v->next = BSF_ANSWER;
+	v->status = 401;
+	v->challenge = true;
+	v->stale = stale;
+	v->run = r->open;
+}
+
 static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time now, struct bsf_verdict *v)
 {
 	if (!r->impi[0]) {
@@ -40,10 +50,8 @@ static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time
 	}
 	if (locked(r, now, v))
 		return;
-	/* each costs the HSS a vector, and it paces those of a SIM: who does not answer leaves room for the others */
-	if (!resync && r->waiting >= BSF_WAITING_OF_ONE) {
-		refuse(v, 503, "refused", "too many challenges that were not answered; later", "as many challenges as one address may leave unanswered");
-		v->retry = HSS_RETRY;
+	if (r->has_open) {
+		challenge_again(r, stale, v);
 		return;
 	}
 	v->next = BSF_FETCH;
@@ -51,9 +59,19 @@ static void fetch(const struct bsf_records *r, bool resync, bool stale, mst_time
 	v->stale = stale;
 }
 
-static int64_t lifetime_of(const struct bsf_records *r, const struct mst_role_conf *conf)
+/* How long a challenge waits for its answer: in that time nobody but the subscriber can cost the HSS more than this one vector. */
+static int64_t wait_of(const struct mst_role_conf *conf)
 {
-	return r->guss.lifetime > 0 && r->guss.lifetime < conf->gba.lifetime ? r->guss.lifetime : conf->gba.lifetime;
+	return mst_gba_wait(conf->gba.lifetime, conf->gba.challenge);
+}
+
+/* What the settings say; and what came with a vector that has waited is not in use for longer than with a new one. */
+static int64_t lifetime_of(const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now)
+{
+	int64_t made = r->run.run.until - wait_of(conf), left = made + conf->gba.challenge + conf->gba.lifetime - now;
+	int64_t most = left < conf->gba.lifetime ? left : conf->gba.lifetime;
+
+	return r->guss.lifetime > 0 && r->guss.lifetime < most ? r->guss.lifetime : most;
 }
 
 static void prove(const struct bsf_records *r, const struct mst_role_conf *conf, bool repeat, mst_time now, struct bsf_verdict *v)
@@ -62,7 +80,7 @@ static void prove(const struct bsf_records *r, const struct mst_role_conf *conf,
 		return;
 	if (repeat)
 		v->session = r->session;
-	else if (!gba_session_open(&v->run.run, conf->fqdn, lifetime_of(r, conf), now, &v->session.session)) {
+	else if (!gba_session_open(&v->run.run, conf->fqdn, lifetime_of(r, conf, now), now, &v->session.session)) {
 		refuse(v, 500, "refused", "", "bsf.fqdn makes no B-TID");
 		return;
 	}
@@ -99,13 +117,15 @@ static int judge(struct mst_crypto *c, const struct bsf_call *q, const struct bs
 		return 0;
 	case GBA_JUDGE_RESYNC:
 		fetch(r, true, false, now, v);
-		break;
+		return 0;
 	case GBA_JUDGE_RESYNC_LIMIT:
 		refuse(v, 403, "refused", "the card's sequence number does not settle", "resynchronised as often as one run may");
-		break;
+		v->settle_run = true;
+		v->run.run.until = now + conf->gba.challenge;
+		return 0;
 	case GBA_JUDGE_WRONG:
 		refuse(v, 403, "refused", "not an answer to the challenge", "AUTS under a wrong digest");
-		break;
+		return 0;
 	case GBA_JUDGE_MISMATCH:
 		mst_put_str(&w, "not an answer to this challenge: other ");
 		mst_put_str(&w, d.field);
@@ -113,11 +133,9 @@ static int judge(struct mst_crypto *c, const struct bsf_call *q, const struct bs
 		refuse(v, 403, "refused", "not an answer to the challenge", why);
 		return 0;
 	case GBA_JUDGE_GRANTED: case GBA_JUDGE__COUNT:
-		return MST_FAULT_BUG;
+		break;
 	}
-	/* whatever comes of it, the nonce is used up */
-	v->settle_run = true;
-	return 0;
+	return MST_FAULT_BUG;
 }
 
 int bsf_decide(struct mst_crypto *c, const struct bsf_call *q, const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now,
@@ -165,7 +183,7 @@ static void count_wrong(const struct bsf_call *q, const struct bsf_records *r, c
 static void wrong_answer(const struct bsf_call *q, const struct bsf_records *r, const struct mst_role_conf *conf, mst_time now, struct bsf_verdict *v)
 {
 	refuse(v, 403, "wrong-answer", "the answer is wrong", "RES is not the one that the vector wants");
-	v->settle_run = v->wrong = true;
+	v->wrong = true;
 	count_wrong(q, r, conf, now, v);
 }
 
@@ -175,7 +193,14 @@ void bsf_decide_proof(const struct bsf_call *q, const struct bsf_records *r, con
 	bool right = outcome == 0;
 
 	if (outcome && outcome != MST_KEEPER_FORGED) {
-		refuse(v, 500, "refused", "", "the keeper does not judge the answer");
+		bool mine = !v->repeat && outcome == MST_KEEPER_DENIED;
+
+		refuse(v, 503, "refused", "try again later", "the keeper does not judge the answer: the vector is of another keeper or BSF, or was changed");
+		v->retry = 1;
+		/* it must not wait for an answer that nobody can give */
+		v->settle_run = mine;
+		v->run.run.state = GBA_RUN_SPENT;
+		v->run.run.until = now;
 		return;
 	}
 	if (!v->repeat && gba_run_proven(&v->run.run, &q->ask, right) != GBA_JUDGE_GRANTED)
@@ -191,6 +216,8 @@ void bsf_decide_proof(const struct bsf_call *q, const struct bsf_records *r, con
 	if (v->repeat)
 		return;
 	v->settle_run = v->put_session = true;
+	/* the same answer may still come again */
+	v->run.run.until = now + conf->gba.challenge;
 	v->drop_lock = r->has_lock;
 	v->session.ks = a->ks;
 	MST_STR_SET(v->session.session.tmpi, a->tmpi);
@@ -198,6 +225,12 @@ void bsf_decide_proof(const struct bsf_call *q, const struct bsf_records *r, con
 }
 
 /* --- the HSS has answered --- */
+
+/* It is down, or has given enough for now: what it said of the subscriber itself stands. */
+static bool of_the_hss(enum mst_fetch_end end)
+{
+	return end != MST_FETCH_UNKNOWN && end != MST_FETCH_REFUSED;
+}
 
 static bool unusable(const struct bsf_call *q, const struct bsf_vector *f, struct bsf_verdict *v)
 {
@@ -220,13 +253,18 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 		       mst_time now, struct bsf_verdict *v)
 {
 	bool resync = q->ask.kind == GBA_ASK_RESYNC && r->has_run;
-	struct gba_run_config cfg = { .algorithm = GBA_AKAV1_MD5, .in_card = f->in_card, .seconds = conf->gba.challenge,
+	struct gba_run_config cfg = { .algorithm = GBA_AKAV1_MD5, .in_card = f->in_card, .seconds = wait_of(conf),
 				      .resyncs = !resync ? 0 : r->run.run.resyncs < GBA_RESYNCS_MAX ? r->run.run.resyncs + 1 : GBA_RESYNCS_MAX };
 	int e;
 
 	memset(v, 0, sizeof(*v));
 	if (!r->impi[0]) {
 		refuse(v, 403, "refused", "unknown here: say your IMPI", "its TMPI was replaced meanwhile");
+		return 0;
+	}
+	if (r->has_open && of_the_hss(f->end)) {
+		if (!locked(r, now, v))
+			challenge_again(r, q->ask.kind != GBA_ASK_FIRST, v);
 		return 0;
 	}
 	if (unusable(q, f, v)) {
@@ -251,6 +289,11 @@ int bsf_decide_fetched(const struct bsf_call *q, const struct bsf_records *r, co
 	v->stale = q->ask.kind == GBA_ASK_RESPONSE || (q->ask.kind == GBA_ASK_RESYNC && !r->has_run);
 	v->status = 401;
 	if (resync) {
+		/* the one before is over: the card will not take it any more */
+		v->settle_run = r->run.run.state == GBA_RUN_OPEN;
+		v->spent = r->run.run;
+		v->spent.state = GBA_RUN_SPENT;
+		v->spent.until = now + conf->gba.challenge;
 		v->what = "resynchronised";
 		MST_STR_SET(v->why, "the card's sequence number was ahead; a new vector");
 	}

@@ -182,6 +182,8 @@ MST_MUST_CHECK int mst_role_identify(struct mst_role_env *env, enum mst_role rol
 /* The same of a session whose certificate may have ended: what it is still good for is the caller's to decide. */
 MST_MUST_CHECK int mst_role_identify_lapsed(struct mst_role_env *env, enum mst_role role, const struct mst_peer *p,
                                             struct mst_who *ret);
+/* A SIM, with the node that it is in and its subscription. NONE, or a fault. */
+MST_MUST_CHECK int mst_role_sim(struct mst_role_env *env, enum mst_sim_name by, const char *name, struct mst_sim *ret, struct mst_who *ret_who);
 /* A client by its absolute identifier (whose key is it?), with node and subscription when known. */
 MST_MUST_CHECK int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t node, struct mst_who *ret);
 /* For listeners, who end sessions when the node or its subscription is not served any more; zero for who is no node. 0 or a fault. */
@@ -196,6 +198,8 @@ MST_MUST_CHECK int mst_role_whose(const struct mst_who *w, struct mst_whose *ret
 bool mst_decide_admit(const struct mst_who *w, const struct mst_call *c, mst_time now, struct mst_verdict *v);
 /* May this client be served at all: node and subscription. 0, or the RSC with its reason in `why`. */
 int mst_decide_standing(const struct mst_who *w, mst_time now, const char **ret_why);
+/* And the subscriber of a SIM of ours, whose node `w` is: else `why`, for the operator. */
+bool mst_decide_sim(const struct mst_sim *s, const struct mst_who *w, mst_time now, char ret_why[200]);
 bool mst_decide_claims(const struct mst_who *w, struct mst_view from);
 
 /* The one way to refuse: `say` for the peer, `why` for the operator (NULL: the same). Forgets every effect. */

@@ -93,6 +93,24 @@ int mst_decide_standing(const struct mst_who *w, mst_time now, const char **ret_
 	return w->has_sub ? subscription_standing(&w->sub, now, ret_why) : 0;
 }
 
+bool mst_decide_sim(const struct mst_sim *s, const struct mst_who *w, mst_time now, char ret_why[200])
+{
+	struct mst_writer o = mst_writer_of(ret_why, 200);
+	const char *why = "";
+
+	if (s->state == MST_SIM_SUSPENDED) {
+		mst_put_str(&o, "the SIM is suspended: ");
+		why = s->reason;
+	} else if (!s->node) {
+		why = "the SIM goes with no node (muster sim bind)";
+	} else if (!mst_decide_standing(w, now, &why)) {
+		return true;
+	}
+	mst_put_str(&o, why);
+	mst_put_nul(&o);
+	return false;
+}
+
 /* Default deny: a MAF is no enrolee, it only gets keys, and from a MEF; clients by key are a MAF's. */
 static bool kind_may(const struct mst_call *c, enum mst_who_kind kind)
 {

@@ -220,6 +220,14 @@ static int by_certificate(struct mst_role_env *env, enum mst_role role, const st
 	return load_node(env, node, w);
 }
 
+int mst_role_sim(struct mst_role_env *env, enum mst_sim_name by, const char *name, struct mst_sim *ret, struct mst_who *ret_who)
+{
+	int r = mst_store_sim_find(env->store, by, name, ret);
+
+	memset(ret_who, 0, sizeof(*ret_who));
+	return r || !ret->node ? r : mst_role_client(env, "", ret->node, ret_who);
+}
+
 int mst_role_client(struct mst_role_env *env, const char *client_id, int64_t node, struct mst_who *w)
 {
 	static const enum mst_id_kind kinds[] = { MST_ID_CSE_ABS, MST_ID_AE_ABS, MST_ID_FQDN, MST_ID_DEVICE, MST_ID_NODE };

@@ -42,29 +42,15 @@ static void not_now(struct hss_verdict *v, const char *why)
 static bool admit(const struct hss_records *r, mst_time now, struct hss_verdict *v)
 {
 	char why[200];
-	struct mst_writer w = mst_writer_of(why, sizeof(why));
-	const char *standing = "";
 
 	if (!r->has_sim) {
 		refuse(v, 404, "Not Found", "USER_NOT_FOUND", "there is no such subscriber", "there is no SIM of this name (muster sim add)");
 		return false;
 	}
-	if (r->sim.state == MST_SIM_SUSPENDED) {
-		mst_put_str(&w, "the SIM is suspended: ");
-		mst_put_str(&w, r->sim.reason);
-		mst_put_nul(&w);
-		not_now(v, why);
-		return false;
-	}
-	if (!r->sim.node) {
-		not_now(v, "the SIM goes with no node (muster sim bind)");
-		return false;
-	}
-	if (mst_decide_standing(&r->who, now, &standing)) {
-		not_now(v, standing);
-		return false;
-	}
-	return true;
+	if (mst_decide_sim(&r->sim, &r->who, now, why))
+		return true;
+	not_now(v, why);
+	return false;
 }
 
 /* One in `interval` seconds in the long run, `burst` at once. What lies further ahead was written by a clock that was set back since. */

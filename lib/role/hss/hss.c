@@ -66,11 +66,9 @@ static int load(struct mst_role_env *env, const struct hss_call *c, struct hss_r
 	/* public identities of IMS are nothing that a SIM of ours has */
 	if (c->status || c->route.kind == MST_SBI_UE_IMPU)
 		return 0;
-	e = mst_store_sim_find(env->store, by[c->route.kind], c->route.ue_id, &r->sim);
-	if (e)
-		return e < 0 ? e : 0;
-	r->has_sim = true;
-	return r->sim.node ? mst_role_client(env, "", r->sim.node, &r->who) : 0;
+	e = mst_role_sim(env, by[c->route.kind], c->route.ue_id, &r->sim, &r->who);
+	r->has_sim = !e;
+	return e < 0 ? e : 0;
 }
 
 static int judge(struct mst_role_env *env, const struct hss_call *c, struct hss_records *r, const char *bsf, struct hss_verdict *v)

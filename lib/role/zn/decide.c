@@ -85,6 +85,17 @@ static bool in_group(const struct mst_naf_link *n, struct mst_view group)
 	return false;
 }
 
+/* What the HSS here says of the subscriber now. */
+static bool served(const struct zn_records *r, mst_time now, struct zn_verdict *v)
+{
+	char why[200];
+
+	if (!r->has_sim || mst_decide_sim(&r->sim, &r->who, now, why))
+		return true;
+	refuse(v, 403, "NAF_NOT_AUTHORIZED", "this subscriber is not served now", why);
+	return false;
+}
+
 /*
  * What the NAF may see of the subscriber's settings: none, no key. The answer always has the ME's key (TS 29.309), so a service
  * that is to have the card's alone is only for a NAF that gets that one with it, and is told which it is to use.
@@ -142,7 +153,7 @@ void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct
 		       r->has_session ? "the session has expired" : "no session has this B-TID");
 		return;
 	}
-	if (!admit(q, r, &conf->gba, n, v))
+	if (!served(r, now, v) || !admit(q, r, &conf->gba, n, v))
 		return;
 	v->status = 200;
 	v->impi = n && n->impi;

@@ -73,6 +73,10 @@ static int load(struct mst_role_env *env, const struct mst_exchange *x, const st
 	r->has_session = !e;
 	if (e)
 		return e < 0 ? e : 0;
+	e = mst_role_sim(env, MST_SIM_BY_IMPI, r->session.session.impi, &r->sim, &r->who);
+	r->has_sim = !e;
+	if (e < 0)
+		return e;
 	return mst_guss_read_json(mst_view_str(r->session.guss), &a, &r->guss, NULL) ? MST_FAULT_CORRUPT : 0;
 }
 

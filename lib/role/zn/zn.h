@@ -7,6 +7,8 @@
  * Who asks is proven by its certificate. It has keys under its own FQDN, and under names that the settings give it (bsf.nafs).
  * A subscriber must have a USS that lets it in: of the services that the NAF asks for (else of ours), and without nafGroup or
  * with one that this NAF is in. Which of the two keys of GBA_U it is given, that USS says, too (keyChoice).
+ * The settings are those of the bootstrapping; but a subscriber whose SIM is of this installation
+ * must be one that the HSS would serve now, too.
  */
 #ifndef MST_ROLE_ZN_ZN_H
 #define MST_ROLE_ZN_ZN_H
@@ -28,8 +30,10 @@ struct zn_call {
 
 struct zn_records {
 	const struct mst_peer *peer;
-	bool has_session;
+	bool has_session, has_sim;
 	struct mst_gba_session session;
+	struct mst_sim sim;             /* of the subscriber, when this installation's HSS has it; and */
+	struct mst_who who;             /* whose node it is in */
 	struct mst_guss guss;           /* views into `room` */
 	uint8_t room[MST_SBI_ARENA];
 };
