@@ -95,6 +95,7 @@ struct agent {
 	struct mst_root_cred unsealed;               /* for moments */
 	bool has_active, has_pending, active_damaged, pending_damaged;
 	json_t *inside;              /* which back end, and a warning: inside_look() */
+	size_t unlocked;             /* octets that may be swapped out, as far as it was told: inside_look_memory() */
 	json_t *damage;              /* of a slot, for people: slot, text, remedy; NULL when there is none */
 	bool finishing_first;        /* the pending slot being finished is all there is */
 	bool run_moot;               /* it gave a credential while a run waited that was to get one */
