@@ -235,6 +235,8 @@ void upkeep_waits(struct agent *a);
 void once_did(struct agent *a, bool good, const char *what, const char *detail);
 bool once_failed(const struct agent *a);
 void once_print(FILE *out, const struct agent *a);
+/* `muster-agent run`, from its settings to its exit status. */
+int agent_live(const struct agent_config *cfg, bool once);
 
 /* errand.c: carries enrolee's wants out */
 void errand_start(struct agent *a, const struct mst_instruction *i);
