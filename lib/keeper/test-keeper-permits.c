@@ -338,7 +338,13 @@ static int op_rotate(struct ask *q)
 	return k->ops->rotate(k, &gen);
 }
 
-static int op_rewrap(struct ask *q) { return k->ops->rewrap(k, &rows[q->row], q->asked, ID, &q->out); }
+/* While nothing rotates the row is wrapped as it is to be, and that it opens is all that is told. */
+static int op_rewrap(struct ask *q)
+{
+	int r = k->ops->rewrap(k, &rows[q->row], q->asked, ID, &q->out);
+
+	return r == MST_KEEPER_SAME && !gens.before ? 0 : r;
+}
 
 static int op_retire(struct ask *q)
 {
@@ -389,7 +395,7 @@ static const struct row {
 	{ OP(leave_ask), CHANNEL, ALWAYS, BY_PEOPLE },
 	{ OP(leave_give), CHANNEL, ALWAYS, BY_PEOPLE },
 	{ OP(leave_own), CHANNEL, ALWAYS, BY_PEOPLE },
-	{ OP(rewrap), ASKED | ROW, ROTATING, BY_KNOWN },
+	{ OP(rewrap), ASKED | ROW, ALWAYS, BY_KNOWN },
 	/* these two end a phase */
 	{ OP(rotate), 0, AT_REST, BY_ANYBODY },
 	{ OP(retire), 0, ROTATING, BY_ANYBODY },
