@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#define POINTS 40
+#define POINTS 24
 
 struct told { unsigned long count; bool reached; };
 
@@ -114,7 +114,7 @@ static void nothing_is_lost(void **state)
 	/* enough of them were reached and told, so that this is not about runs in which nothing failed */
 	if (failed < points * 3 / 4 || told < points / 10)
 		fail_msg("%lu of %lu were reached, %lu told", failed, points, told);
-	print_message("%lu allocations, %lu of them failed in turn, %lu ended the run\n", total, failed, told);
+	print_message("# %lu allocations, %lu of them failed in turn, %lu ended the run\n", total, failed, told);
 }
 
 int main(void)
