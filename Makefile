@@ -15,7 +15,7 @@ help:
 	@echo '  make demo      briefing nodes, two providers, 200 nodes and 21 SIMs on loopback (FLAGS=--keep leaves them running)'
 	@echo '  make test      build and run every test: units, fuzz corpora, contract, scenarios with real daemons'
 	@echo '  make check     what CI runs: lint, tests, sanitizers with clang, release, fuzz, demo'
-	@echo '  make bench     enrolments per second beside bare handshakes, memory, instructions'
+	@echo '  make bench     enrolments per second beside bare handshakes, memory, instructions; FLAGS=--keys: where keys are'
 	@echo '  make asan      the tests under AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo '  make tsan      the tests under ThreadSanitizer; make tsan-diameter: the process of Diameter'
 	@echo '  make fuzz      libFuzzer on every target, SECONDS=30 each'

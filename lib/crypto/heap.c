@@ -1,11 +1,30 @@
 #include "crypto/heap.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/secret.h"
+
+static _Atomic size_t unlocked;
+static _Atomic int why_unlocked;
+
+void mst_heap_lock(const void *p, size_t n)
+{
+	if (mlock(p, n) == 0)
+		return;
+	why_unlocked = errno;
+	unlocked += n;
+}
+
+size_t mst_heap_unlocked(int *ret_errno)
+{
+	*ret_errno = why_unlocked;
+	return unlocked;
+}
 
 void mst_heap_free(void *p)
 {

@@ -14,6 +14,13 @@
  */
 bool mst_heap_openssl(void);
 
+/*
+ * Memory for keys: kept out of swap, where the limits allow it. What could not be is counted in octets for the whole process, with the last errno,
+ * so that a program tells it; nothing is refused for it.
+ */
+void mst_heap_lock(const void *p, size_t n);
+size_t mst_heap_unlocked(int *ret_errno);
+
 /* What malloc() gave, or NULL. */
 void mst_heap_free(void *p);
 /* Where it has to move, nothing stays behind. */

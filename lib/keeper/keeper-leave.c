@@ -2,7 +2,8 @@
  * Four eyes (decision 0035): what one person asked for is done when another one has said yes to exactly that. Who they are is told by the local
  * listener, which knows it of the kernel, in statements that it seals for the keeper: an engine that was taken over can make none up, nor can any
  * other listener. What was asked for is kept as a ticket, wrapped as keys are, so that it outlives every process; a yes is good for moments only,
- * and for one use.
+ * and for one use. To stand for another audit log wants a person's word also where four eyes are off, since nothing else than a person's
+ * word tells a log that was brought back from one that an engine which was taken over has cut off.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,9 +18,10 @@
 #define ID "four eyes"
 #define TICKET_PURPOSE MST_PURPOSE_NONE  /* which no key has: it is none, and no other call opens it */
 
+#define ACCEPT "POST /v1/events/accept\n"
 /* Operations of the keeper itself, by the request that stands for them. */
 static const struct { const char *request; enum keeper_guarded op; } own[] = {
-	{ "POST /v1/keeper/rotate\n", KEEPER_ROTATE }, { "POST /v1/events/accept\n", KEEPER_ACCEPT },
+	{ "POST /v1/keeper/rotate\n", KEEPER_ROTATE }, { ACCEPT, KEEPER_ACCEPT },
 };
 
 void mst_put_said(struct mst_writer *w, struct mst_view target, struct mst_view body)
@@ -163,6 +165,16 @@ static bool names(struct mst_view yes, const uint8_t digest[MST_SHA256_LEN])
 	return false;
 }
 
+/* The next one of these is let through. */
+static void arm(struct local *l, struct mst_view request)
+{
+	for (size_t i = 0; i < MST_COUNT(own); i++)
+		if (mst_view_starts(request, own[i].request)) {
+			l->armed = own[i].op;
+			l->armed_until = l->now ? l->now() + ARMED_MS : ARMED_MS;
+		}
+}
+
 static bool is_person(const struct local *l, uint32_t uid)
 {
 	for (size_t i = 0; i < l->four.n_people; i++)
@@ -206,13 +218,32 @@ int keeper_leave_give(struct mst_keeper *k, const struct mst_said *yes, struct m
 		r = keeper_unwrap(l, ticket, TICKET_PURPOSE, ID, &t);
 	if (!r)
 		r = t.n == TICKET ? judge(l, yes, &by, request, &t) : MST_KEEPER_FORGED;
-	for (size_t i = 0; !r && i < MST_COUNT(own); i++)
-		if (mst_view_starts(request, own[i].request)) {
-			l->armed = own[i].op;
-			l->armed_until = l->now ? l->now() + ARMED_MS : ARMED_MS;
-		}
+	if (!r)
+		arm(l, request);
 	mst_key_wipe(&said);
 	mst_key_wipe(&t);
+	return r > 0 ? keeper_refuse(l, (enum mst_keeper_outcome)r) : r;
+}
+
+int keeper_leave_own(struct mst_keeper *k, const struct mst_said *q)
+{
+	struct local *l = keeper_of(k);
+	struct mst_key key = { .n = 0 };
+	struct said by;
+	int r = hear(l, q, &key, &by);
+
+	if (!r && !mst_view_starts(q->request, ACCEPT))
+		r = MST_KEEPER_DENIED;
+	if (!r && l->four.guards & MST_GUARD_ACCEPT)
+		r = MST_KEEPER_LEAVE;
+	/* An engine that was taken over says again what it has heard, for as long as it is fresh. */
+	if (!r && by.when <= l->stood)
+		r = MST_KEEPER_FORGED;
+	if (!r) {
+		l->stood = by.when;
+		arm(l, q->request);
+	}
+	mst_key_wipe(&key);
 	return r > 0 ? keeper_refuse(l, (enum mst_keeper_outcome)r) : r;
 }
 
@@ -220,7 +251,7 @@ bool keeper_allowed(struct local *l, enum keeper_guarded op)
 {
 	bool armed = l->armed == op && (l->now ? l->now() : 0) <= l->armed_until;
 
-	if (!(l->four.guards & (1u << op)))
+	if (op != KEEPER_ACCEPT && !(l->four.guards & (1u << op)))
 		return true;
 	if (armed)
 		l->armed = KEEPER_NOTHING;

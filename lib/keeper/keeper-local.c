@@ -457,6 +457,7 @@ static const struct mst_keeper_ops local_ops = {
 	.ca_state = keeper_ca_state,
 	.leave_ask = keeper_leave_ask,
 	.leave_give = keeper_leave_give,
+	.leave_own = keeper_leave_own,
 	.close = local_close,
 };
 

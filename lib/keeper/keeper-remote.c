@@ -567,6 +567,17 @@ static int remote_leave_give(struct mst_keeper *k, const struct mst_said *yes, s
 	return ask(k, &w, NULL, 0, &n);
 }
 
+static int remote_leave_own(struct mst_keeper *k, const struct mst_said *q)
+{
+	uint8_t b[SAID_MAX];
+	struct mst_writer w = mst_writer_of(b, sizeof(b));
+	size_t n;
+
+	mst_put_u8(&w, CALL_LEAVE_OWN);
+	put_said(&w, q);
+	return ask(k, &w, NULL, 0, &n);
+}
+
 static void remote_close(struct mst_keeper *k)
 {
 	free(k);
@@ -578,7 +589,8 @@ static const struct mst_keeper_ops remote_ops = {
 	.status = remote_status, .aka_vector = remote_aka_vector, .aka_resync = remote_aka_resync, .gba_star = remote_gba_star, .gba_answer = remote_gba_answer,
 	.gba_naf_keys = remote_gba_naf_keys, .gba_trigger = remote_gba_trigger, .seal_log = remote_seal_log, .last_seal = remote_last_seal,
 	.generations = remote_generations, .rotate = remote_rotate, .rewrap = remote_rewrap, .retire = remote_retire, .rates = remote_rates,
-	.ca_state = remote_ca_state, .leave_ask = remote_leave_ask, .leave_give = remote_leave_give, .close = remote_close,
+	.ca_state = remote_ca_state, .leave_ask = remote_leave_ask, .leave_give = remote_leave_give, .leave_own = remote_leave_own,
+	.close = remote_close,
 };
 
 int mst_keeper_remote_new(const struct mst_keeper_caller *caller, struct mst_keeper **ret_k)

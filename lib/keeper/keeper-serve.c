@@ -405,11 +405,12 @@ static bool serve_ca_state(struct mst_keeper *k, struct mst_reader *r, struct an
 	return true;
 }
 
-static bool serve_leave(struct mst_keeper *k, struct mst_reader *r, struct answer *a, bool give)
+static bool serve_leave(struct mst_keeper *k, struct mst_reader *r, struct answer *a, enum keeper_call call)
 {
 	struct mst_writer w = mst_writer_of(a->b, sizeof(a->b));
 	struct mst_ticket t = { .uid = 0 };
 	struct mst_view request = MST_VIEW_NONE;
+	bool give = call == CALL_LEAVE_GIVE;
 	struct mst_said q;
 
 	get_said(r, &q);
@@ -419,8 +420,11 @@ static bool serve_leave(struct mst_keeper *k, struct mst_reader *r, struct answe
 	}
 	if (!mst_read_end(r) || request.n > MST_SAID_MAX)
 		return false;
-	a->rc = give ? k->ops->leave_give(k, &q, request, &t.wrapped) : k->ops->leave_ask(k, &q, &t);
-	if (give)
+	if (call == CALL_LEAVE_ASK)
+		a->rc = k->ops->leave_ask(k, &q, &t);
+	else
+		a->rc = give ? k->ops->leave_give(k, &q, request, &t.wrapped) : k->ops->leave_own(k, &q);
+	if (call != CALL_LEAVE_ASK)
 		return true;
 	mst_put_u32(&w, t.uid);
 	mst_put_u64(&w, (uint64_t)t.when);
@@ -458,8 +462,9 @@ bool mst_keeper_serve(struct mst_keeper *k, struct mst_view question, struct mst
 	case CALL_ROTATE: good = serve_rotation(k, &r, &a, CALL_ROTATE); break;
 	case CALL_RETIRE: good = serve_rotation(k, &r, &a, CALL_RETIRE); break;
 	case CALL_RATES: good = serve_rates(k, &r, &a); break;
-	case CALL_LEAVE_ASK: good = serve_leave(k, &r, &a, false); break;
-	case CALL_LEAVE_GIVE: good = serve_leave(k, &r, &a, true); break;
+	case CALL_LEAVE_ASK: good = serve_leave(k, &r, &a, CALL_LEAVE_ASK); break;
+	case CALL_LEAVE_GIVE: good = serve_leave(k, &r, &a, CALL_LEAVE_GIVE); break;
+	case CALL_LEAVE_OWN: good = serve_leave(k, &r, &a, CALL_LEAVE_OWN); break;
 	case CALL_CA_STATE: good = serve_ca_state(k, &r, &a); break;
 	case CALL_REWRAP: good = serve_rewrap(k, &r, &a); break;
 	default: break;

@@ -235,7 +235,8 @@ struct mst_keeper_ops {
 			   const struct mst_gba_trigger *q, uint8_t ret_mac[MST_TRIGGER_MAC]);
 	/*
 	 * Seal the audit log: number, hash and time are given, the signature is written. The keeper keeps its last seal in its
-	 * directory, before it answers. Numbers rise, or it is DENIED; `anew`: not this once, the operator stands for the log (LEAVE: not without four eyes).
+	 * directory, before it answers. Numbers rise, or it is DENIED; `anew`: not this once, an operator stands for the log (LEAVE: nobody's
+	 * word for it was heard just now: leave_own, or leave_give with four eyes).
 	 */
 	int (*seal_log)(struct mst_keeper *k, struct mst_log_seal *s, bool anew);
 	/* The last one. */
@@ -257,6 +258,9 @@ struct mst_keeper_ops {
 	/* A yes to it. SAME: by who asked. FORGED: another content, not said, or of another generation than the one in use. DENIED: too late,
 	 * used, or one who may not. */
 	int (*leave_give)(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket);
+	/* Where one person's word is enough: somebody stands for another audit log ("POST /v1/events/accept"). Good for one seal_log anew, within
+	 * moments. LEAVE: four eyes want two. FORGED: nobody said so, not just now, or it was said before. DENIED: it is something else. */
+	int (*leave_own)(struct mst_keeper *k, const struct mst_said *q);
 	void (*close)(struct mst_keeper *k);
 };
 struct mst_keeper { const struct mst_keeper_ops *ops; };
@@ -308,7 +312,8 @@ MST_MUST_CHECK int mst_keeper_ca_record(const char *dir, struct mst_ca_record *r
 MST_MUST_CHECK int mst_ca_record_fits(const struct mst_ca_record *r, struct secenv_root *device, struct mst_diag *d);
 /* Count, and limit, from now on. `now`: a clock that never goes back, in milliseconds. */
 void mst_keeper_local_limits(struct mst_keeper *k, const struct mst_keeper_limit limit[MST_RATE__COUNT], mst_ms (*now)(void));
-/* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago it is LEAVE. */
+/* From now on these want four eyes: rotate, seal_log anew. Without a yes that was given moments ago it is LEAVE. (Without four eyes seal_log anew
+ * wants one person's word all the same.) */
 void mst_keeper_local_four_eyes(struct mst_keeper *k, const struct mst_four_eyes *f);
 /* For tests: what a keeper has done since it was opened. */
 struct mst_keeper_counts { uint64_t wrapped, created, released, derived, signed_, triggers, statuses, responders, vectors, resyncs, bootstraps, naf_keys, seals, rotated, rewrapped, refused; };

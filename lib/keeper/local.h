@@ -31,6 +31,7 @@ struct local {
 	struct mst_four_eyes four;
 	struct keeper_used { uint8_t nonce[MST_TICKET_NONCE]; mst_time until; } used[64];
 	mst_time heard;                   /* the latest time that a statement told */
+	mst_time stood;                   /* when the last person stood for another audit log: said once, it is not heard again */
 	enum keeper_guarded armed;        /* somebody has just said yes to it */
 	mst_ms armed_until;
 	mst_ms (*now)(void);              /* NULL: nothing is counted by the minute */
@@ -98,6 +99,7 @@ MST_MUST_CHECK int responder_ready(struct local *l, mst_time now);
 /* keeper-leave.c. allowed: no four eyes for it, or a yes, which is used. */
 int keeper_leave_ask(struct mst_keeper *k, const struct mst_said *q, struct mst_ticket *ret_t);
 int keeper_leave_give(struct mst_keeper *k, const struct mst_said *yes, struct mst_view request, const struct mst_wrapped *ticket);
+int keeper_leave_own(struct mst_keeper *k, const struct mst_said *q);
 bool keeper_allowed(struct local *l, enum keeper_guarded op);
 
 /* keeper-log.c */

@@ -261,6 +261,42 @@ static void across_a_restart(void **state)
 	assert_int_equal(rotate(), 0);
 }
 
+static int stands(const struct mst_channel *ch, mst_time when, const char *request)
+{
+	struct mst_wrapped room;
+	struct mst_said q = say(ch, CARL, when, when, request, &room);
+
+	return k->ops->leave_own(k, &q);
+}
+
+/* One person's word for another audit log, which is asked for with four eyes off, too: an engine that was taken over has none. */
+static void one_stands_for_the_log(void **state)
+{
+	struct mst_wrapped room;
+	struct mst_said q;
+
+	(void)state;
+	assert_int_equal(stands(&local, NOW, ACCEPT), MST_KEEPER_LEAVE);
+	mst_keeper_local_four_eyes(k, &(struct mst_four_eyes){ 0 });
+	assert_int_equal(accept_log(), MST_KEEPER_LEAVE);
+	assert_int_equal(stands(&mef, NOW, ACCEPT), MST_KEEPER_DENIED);
+	assert_int_equal(stands(&made_up, NOW, ACCEPT), MST_KEEPER_FORGED);
+	assert_int_equal(stands(&local, NOW, ROTATE), MST_KEEPER_DENIED);
+	assert_int_equal(stands(&local, NOW, OTHER), MST_KEEPER_DENIED);
+	assert_int_equal(accept_log(), MST_KEEPER_LEAVE);
+	q = say(&local, CARL, NOW, NOW, ACCEPT, &room);
+	assert_int_equal(k->ops->leave_own(k, &q), 0);
+	assert_int_equal(accept_log(), 0);
+	/* once, and it is not said again while it is fresh */
+	assert_int_equal(accept_log(), MST_KEEPER_LEAVE);
+	assert_int_equal(k->ops->leave_own(k, &q), MST_KEEPER_FORGED);
+	assert_int_equal(accept_log(), MST_KEEPER_LEAVE);
+	/* for moments */
+	assert_int_equal(stands(&local, NOW + 1, ACCEPT), 0);
+	clock_ms += 30001;
+	assert_int_equal(accept_log(), MST_KEEPER_LEAVE);
+}
+
 static void off(void **state)
 {
 	struct mst_ticket t = asked(ANNA, OTHER);
@@ -269,7 +305,7 @@ static void off(void **state)
 	mst_keeper_local_four_eyes(k, &(struct mst_four_eyes){ 0 });
 	assert_int_equal(given(BERT, &t, OTHER), MST_KEEPER_DENIED);
 	assert_int_equal(rotate(), 0);
-	assert_int_equal(accept_log(), 0);
+	assert_int_equal(accept_log(), MST_KEEPER_LEAVE);
 }
 
 static void used_ones_fill_up(void **state)
@@ -326,7 +362,7 @@ static void an_old_yes_is_not_said_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(two_persons_and_once), T(a_yes_is_good_for_moments), T(content_is_bound), T(nobody_makes_it_up),
-					    T(across_a_restart), T(off), T(used_ones_fill_up), T(an_old_yes_is_not_said_again) };
+					    T(across_a_restart), T(one_stands_for_the_log), T(off), T(used_ones_fill_up), T(an_old_yes_is_not_said_again) };
 
 	return cmocka_run_group_tests_name("keeper-leave", tests, NULL, NULL);
 }

@@ -43,13 +43,27 @@ static void open_again(void)
 	assert_int_equal(mst_keeper_local_open(dir, c, &k, NULL), 0);
 }
 
+/* Somebody stands for another log, at the local socket. */
+static void stand(void)
+{
+	static const struct mst_channel local = { .id = 1, .key = { 1 } };
+	static mst_time when = NOW;
+	const struct mst_view request = MST_VIEW_LIT("POST /v1/events/accept\n{}");
+	struct mst_wrapped said;
+
+	when++;
+	assert_int_equal(mst_keeper_local_channel(k, local.id, local.key, MST_DUTY_ADMIN), 0);
+	assert_int_equal(mst_statement_make(&local, c, 1, when, request, &said), 0);
+	assert_int_equal(k->ops->leave_own(k, &(struct mst_said){ local.id, { said.b, said.n }, request, when }), 0);
+}
+
 static void numbers_rise(void **state)
 {
-	static const struct { uint64_t seq; bool anew, restart; int want; } row[] = {
-		{ 0, false, false, MST_KEEPER_DENIED }, { 0, true, false, MST_KEEPER_DENIED }, { 5, false, false, 0 },
-		{ 5, false, false, MST_KEEPER_DENIED }, { 4, false, false, MST_KEEPER_DENIED }, { 5, false, true, MST_KEEPER_DENIED },
-		{ 6, false, false, 0 }, { 2, true, false, 0 }, { 2, false, true, MST_KEEPER_DENIED }, { 3, false, false, 0 },
-		{ UINT64_MAX, true, false, MST_KEEPER_DENIED },
+	static const struct { uint64_t seq; enum { NOT, ALONE, STOOD } anew; bool restart; int want; } row[] = {
+		{ 0, NOT, false, MST_KEEPER_DENIED }, { 0, STOOD, false, MST_KEEPER_DENIED }, { 5, NOT, false, 0 },
+		{ 5, NOT, false, MST_KEEPER_DENIED }, { 4, NOT, false, MST_KEEPER_DENIED }, { 5, NOT, true, MST_KEEPER_DENIED },
+		{ 6, NOT, false, 0 }, { 2, ALONE, true, MST_KEEPER_LEAVE }, { 2, STOOD, false, 0 }, { 1, ALONE, false, MST_KEEPER_LEAVE },
+		{ 2, NOT, true, MST_KEEPER_DENIED }, { 3, NOT, false, 0 }, { UINT64_MAX, STOOD, false, MST_KEEPER_DENIED },
 	};
 	struct mst_log_seal last;
 	uint8_t ca[MST_CERT_MAX];
@@ -67,7 +81,9 @@ static void numbers_rise(void **state)
 		memset(s.hash, (int)i, sizeof(s.hash));
 		if (row[i].restart)
 			open_again();
-		got = k->ops->seal_log(k, &s, row[i].anew);
+		if (row[i].anew == STOOD)
+			stand();
+		got = k->ops->seal_log(k, &s, row[i].anew != NOT);
 		if (got != row[i].want)
 			fail_msg("row %zu: %d", i, got);
 		have = got ? have : s.seq;

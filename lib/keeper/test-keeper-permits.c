@@ -239,6 +239,16 @@ static int op_seal_log_again(struct ask *q)
 	return k->ops->seal_log(k, &s, false);
 }
 
+/* Nobody stands for it: no order of the engine's is enough, with four eyes or without. */
+static int op_seal_log_anew(struct ask *q)
+{
+	struct mst_log_seal s = { .seq = 1, .when = NOW };
+
+	(void)q;
+	assert_int_equal(k->ops->seal_log(k, &s, true), MST_KEEPER_LEAVE);
+	return MST_KEEPER_DENIED;
+}
+
 static int op_last_seal(struct ask *q)
 {
 	struct mst_log_seal s;
@@ -303,6 +313,23 @@ static int op_leave_give(struct ask *q)
 	return k->ops->leave_give(k, &(struct mst_said){ q->ch->id, { said.b, said.n }, mst_view_str(text), NOW }, mst_view_str(ASKED_FOR), &t.wrapped);
 }
 
+#define STANDS "POST /v1/events/accept\n{\"reason\":\"x\"}"
+static int op_leave_own(struct ask *q)
+{
+	static mst_time later;               /* what was said once is not heard again */
+	struct mst_log_seal s = { .seq = sealed_to, .when = NOW };
+	struct mst_wrapped said;
+	struct mst_said own = { q->ch->id, MST_VIEW_NONE, MST_VIEW_LIT(STANDS), NOW };
+	int r;
+
+	assert_int_equal(mst_statement_make(q->ch, c, 1, NOW + ++later, own.request, &said), 0);
+	own.statement = of(&said);
+	r = k->ops->leave_own(k, &own);
+	if (!r)
+		assert_int_equal(k->ops->seal_log(k, &s, true), 0);
+	return r;
+}
+
 static int op_rotate(struct ask *q)
 {
 	uint32_t gen;
@@ -311,7 +338,13 @@ static int op_rotate(struct ask *q)
 	return k->ops->rotate(k, &gen);
 }
 
-static int op_rewrap(struct ask *q) { return k->ops->rewrap(k, &rows[q->row], q->asked, ID, &q->out); }
+/* While nothing rotates the row is wrapped as it is to be, and that it opens is all that is told. */
+static int op_rewrap(struct ask *q)
+{
+	int r = k->ops->rewrap(k, &rows[q->row], q->asked, ID, &q->out);
+
+	return r == MST_KEEPER_SAME && !gens.before ? 0 : r;
+}
 
 static int op_retire(struct ask *q)
 {
@@ -354,13 +387,15 @@ static const struct row {
 	{ OP(gba_trigger), ROW, ALWAYS, BY_ANYBODY, LEAVE(TRIGGER, TRIGGER_ID, NODE), .of = MST_PURPOSE_KS },
 	{ OP(seal_log), 0, ALWAYS, BY_ANYBODY },
 	{ .name = "seal_log, an old number", .at = offsetof(struct mst_keeper_ops, seal_log), .call = op_seal_log_again, .when = NEVER },
+	{ .name = "seal_log, anew, without a word", .at = offsetof(struct mst_keeper_ops, seal_log), .call = op_seal_log_anew, .when = NEVER },
 	{ OP(last_seal), 0, ALWAYS, BY_ANYBODY },
 	{ OP(generations), 0, ALWAYS, BY_ANYBODY },
 	{ OP(rates), 0, ALWAYS, BY_ANYBODY },
 	{ OP(ca_state), 0, ALWAYS, BY_ANYBODY },
 	{ OP(leave_ask), CHANNEL, ALWAYS, BY_PEOPLE },
 	{ OP(leave_give), CHANNEL, ALWAYS, BY_PEOPLE },
-	{ OP(rewrap), ASKED | ROW, ROTATING, BY_KNOWN },
+	{ OP(leave_own), CHANNEL, ALWAYS, BY_PEOPLE },
+	{ OP(rewrap), ASKED | ROW, ALWAYS, BY_KNOWN },
 	/* these two end a phase */
 	{ OP(rotate), 0, AT_REST, BY_ANYBODY },
 	{ OP(retire), 0, ROTATING, BY_ANYBODY },

@@ -130,6 +130,51 @@ int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind
 	return r;
 }
 
+static int try_root(struct secenv_root *root, struct mst_diag *d)
+{
+	uint8_t digest[MST_SHA256_LEN] = { 0 }, sig[80], record[ROOT_RECORD_MAX], key[32];
+	struct mst_writer w = mst_writer_of(record, sizeof(record));
+	struct mst_secenv_key k = { .n = 0 };
+	struct mst_diag unused;
+	size_t n = 0;
+	int r, gone = 0;
+
+	if (!root->ops->key_make) {              /* files: what opens them is all that there is */
+		r = root->ops->bind(root, &w, key, d);
+		mst_wipe(key, sizeof(key));
+		return r;
+	}
+	r = root->ops->key_make(root, &k, d);
+	if (r)
+		return r;
+	r = root->ops->key_sign(root, &k, digest, sig, sizeof(sig), &n, d);
+	if (root->ops->key_erase)
+		gone = root->ops->key_erase(root, &k, r ? &unused : d);
+	return r ? r : gone;
+}
+
+int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard, struct mst_crypto *c,
+			   struct mst_diag *d)
+{
+	struct secenv_root *root = NULL;
+	int r;
+
+	if (kind == MST_SECENV_FILE)
+		return 0;
+	r = mst_secenv_place_open(p, kind, guard, c, &root, d);
+	if (r)
+		return r;
+	r = try_root(root, d);
+	mst_secenv_place_result(p, guard, r);
+	root->ops->free(root);
+	return r;
+}
+
+bool mst_secenv_place_tpm_there(void)
+{
+	return access("/dev/tpmrm0", F_OK) == 0 || access("/sys/class/tpmrm/tpmrm0", F_OK) == 0;
+}
+
 /* --- as people write it --- */
 
 bool mst_secenv_place_parse(const char *text, enum mst_secenv_kind *ret_kind, struct mst_secenv_place *ret_p, char buf[MST_SECENV_URI_MAX],

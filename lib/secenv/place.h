@@ -19,6 +19,11 @@ struct mst_secenv_guard { char path[1024], refused[128]; bool looked; };
 /* 0, an outcome of the device, or a fault. `guard` may be NULL. */
 MST_MUST_CHECK int mst_secenv_place_open(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
 					 struct mst_crypto *c, struct secenv_root **ret, struct mst_diag *d);
+/* Does it do what the server wants of it? A key pair is made, signs and goes again; a secret gives its key. It leaves nothing behind. */
+MST_MUST_CHECK int mst_secenv_place_works(const struct mst_secenv_place *p, enum mst_secenv_kind kind, struct mst_secenv_guard *guard,
+					  struct mst_crypto *c, struct mst_diag *d);
+/* Could this machine have a TPM 2.0 that nobody named? */
+bool mst_secenv_place_tpm_there(void);
 /* What an operation of the device said later. */
 void mst_secenv_place_result(const struct mst_secenv_place *p, struct mst_secenv_guard *guard, int r);
 

@@ -51,9 +51,9 @@ bool mst_secenv_key_inside(const struct mst_secenv_key *k);
 struct mst_secenv_offers {
 	bool bound;                 /* the store opens with this device alone */
 	bool keys_inside;           /* key pairs are made in it, sign in it, and cannot leave */
-	bool hmac_inside;           /* symmetric keys are used in it */
+	bool hmac_inside;           /* symmetric keys are used in it; nothing above imports one yet */
 	bool counter;               /* an old copy of the store is recognised */
-	bool attests;
+	bool attests;               /* nothing above asks for it yet */
 };
 
 /* A client registration: when its end was told, and that end; `until` 0 = not known (older records). */

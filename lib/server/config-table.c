@@ -99,15 +99,16 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "tpm, pkcs11: a file of mode 0600 with the PIN; best in a directory of its own, which the process that signs may read" },
 	{ "keeper_limits", MST_CONF_T_GROUP,
 	  .help = "how much may leave the keeper in a minute: with so many there is an alarm, above ..._most the keeper refuses until a minute has "
-		  "less, and peers are told to come again; 0 = neither. muster keeper show tells the busiest minute" },
-	RATE(kpm, MST_RATE_KPM, "240000", "makers' secrets, for handshakes of nodes that have nothing else, and at the briefing node")
-	RATE(ke, MST_RATE_KE, "240000", "keys derived of enrolment keys")
-	RATE(keyreg, MST_RATE_KEYREG, "240000", "registered keys")
-	RATE(km, MST_RATE_KM, "240000", "master credentials, for handshakes with the MAF")
-	RATE(naf_keys, MST_RATE_NAF_KEYS, "120000", "keys of GBA for NAFs")
-	RATE(vectors, MST_RATE_VECTORS, "120000", "vectors of AKA")
-	RATE(certificates, MST_RATE_CERTIFICATES, "120000", "certificates that are signed; revocation lists are not limited")
-	RATE(triggers, MST_RATE_TRIGGERS, "120000", "pushed triggers")
+		  "less, and peers are told to come again; 0 = neither. The presets tell of who takes the keys of a whole fleet at once; muster keeper show tells "
+		  "the busiest minute, and an installation that has more needs more" },
+	RATE(kpm, MST_RATE_KPM, "6000", "makers' secrets, for handshakes of nodes that have nothing else, and at the briefing node")
+	RATE(ke, MST_RATE_KE, "6000", "keys derived of enrolment keys")
+	RATE(keyreg, MST_RATE_KEYREG, "6000", "registered keys")
+	RATE(km, MST_RATE_KM, "6000", "master credentials, for handshakes with the MAF")
+	RATE(naf_keys, MST_RATE_NAF_KEYS, "6000", "keys of GBA for NAFs")
+	RATE(vectors, MST_RATE_VECTORS, "6000", "vectors of AKA")
+	RATE(certificates, MST_RATE_CERTIFICATES, "1200", "certificates that are signed; revocation lists are not limited")
+	RATE(triggers, MST_RATE_TRIGGERS, "1200", "pushed triggers")
 	{ "four_eyes", MST_CONF_T_GROUP, .help = "what waits until a second person has said yes to exactly that (muster approve)" },
 	{ "four_eyes.keeper", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.keeper),
 	  .help = "a new key-encryption key, and giving up keys that nobody can open" },

@@ -99,6 +99,6 @@ void engine_seal(struct engine *e)
 		e->seal_at = now + SEAL_AGAIN_MS;
 		mst_log(&e->u.log, MST_LOG_ERROR, "the audit log could not be sealed; tried again later", "why",
 			r == MST_KEEPER_AWAY ? "the device with the CA's key does not sign" :
-			r == MST_KEEPER_LEAVE ? "a second person's yes is older than half a minute; accept it once more" : r > 0 ? "the keeper refuses" : mst_fault_text(r), NULL);
+			r == MST_KEEPER_LEAVE ? "the word of who stands for it is older than half a minute; accept it once more" : r > 0 ? "the keeper refuses" : mst_fault_text(r), NULL);
 	}
 }

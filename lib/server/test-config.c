@@ -118,6 +118,23 @@ static void ways_to_enrol(void **state)
 	}
 }
 
+/* Who takes the keys of ten thousand nodes within a minute is told by the presets; what leaves seldom is told sooner. */
+static void a_theft_is_above_the_presets(void **state)
+{
+	struct mst_conf *c = read_text(BBN "};");
+
+	(void)state;
+	if (!c)
+		fail_msg("%s", said);
+	for (size_t i = 0; i < MST_RATE__COUNT; i++) {
+		if (c->keeper_limits.alarm[i] < 1 || c->keeper_limits.alarm[i] > 10000)
+			fail_msg("rate %zu: %lld", i, (long long)c->keeper_limits.alarm[i]);
+		assert_int_equal(c->keeper_limits.most[i], 0);   /* a fleet that comes back after a power cut is not kept out */
+	}
+	assert_true(c->keeper_limits.alarm[MST_RATE_CERTIFICATES] <= 1200 && c->keeper_limits.alarm[MST_RATE_TRIGGERS] <= 1200);
+	mst_conf_free(c);
+}
+
 static void briefing_node(void **state)
 {
 	struct mst_conf *c = read_text(BBN "};");
@@ -468,7 +485,7 @@ static void missing_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(ways_to_enrol), cmocka_unit_test(briefing_node),
+		cmocka_unit_test(defaults), cmocka_unit_test(lists_and_groups), cmocka_unit_test(ways_to_enrol), cmocka_unit_test(a_theft_is_above_the_presets), cmocka_unit_test(briefing_node),
 		cmocka_unit_test(quirks), cmocka_unit_test(each_error), cmocka_unit_test(diameter_in_clear),
 		cmocka_unit_test(all_errors_at_once), cmocka_unit_test(too_many), cmocka_unit_test(durations),
 		cmocka_unit_test(restart_fields), cmocka_unit_test(example_is_current), cmocka_unit_test(manual_is_current),

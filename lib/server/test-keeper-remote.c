@@ -251,9 +251,16 @@ static int leave_give(struct mst_keeper *k, const struct mst_said *yes, struct m
 	return seen.rc;
 }
 
+static int leave_own(struct mst_keeper *k, const struct mst_said *q)
+{
+	(void)k;
+	assert_true(q->from == 9 && q->now == 1800000000 && mst_view_eq_str(q->statement, "said") && mst_view_eq_str(q->request, "yes"));
+	return seen.rc;
+}
+
 static const struct mst_keeper_ops local_ops = { "test", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
                                                  gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal,
-                                                 generations, rotate, rewrap, retire, rates, ca_state, leave_ask, leave_give, NULL };
+                                                 generations, rotate, rewrap, retire, rates, ca_state, leave_ask, leave_give, leave_own, NULL };
 static struct mst_keeper local = { &local_ops };
 static int broken;
 
@@ -420,7 +427,9 @@ static void ask_leave(struct mst_keeper *k)
 	assert_int_equal(k->ops->leave_give(k, &q, (struct mst_view){ body, MST_SAID_MAX + 1 }, &w), MST_KEEPER_DENIED);
 	seen.rc = MST_KEEPER_SAME;
 	assert_int_equal(k->ops->leave_give(k, &q, (struct mst_view){ body, MST_SAID_MAX }, &w), MST_KEEPER_SAME);
+	assert_int_equal(k->ops->leave_own(k, &q), MST_KEEPER_SAME);
 	seen.rc = 0;
+	assert_int_equal(k->ops->leave_own(k, &q), 0);
 }
 
 static void ask_ca(struct mst_keeper *k)

@@ -95,6 +95,7 @@ struct agent {
 	struct mst_root_cred unsealed;               /* for moments */
 	bool has_active, has_pending, active_damaged, pending_damaged;
 	json_t *inside;              /* which back end, and a warning: inside_look() */
+	size_t unlocked;             /* octets that may be swapped out, as far as it was told: inside_look_memory() */
 	json_t *damage;              /* of a slot, for people: slot, text, remedy; NULL when there is none */
 	bool finishing_first;        /* the pending slot being finished is all there is */
 	bool run_moot;               /* it gave a credential while a run waited that was to get one */
@@ -236,6 +237,8 @@ void upkeep_waits(struct agent *a);
 void once_did(struct agent *a, bool good, const char *what, const char *detail);
 bool once_failed(const struct agent *a);
 void once_print(FILE *out, const struct agent *a);
+/* `muster-agent run`, from its settings to its exit status. */
+int agent_live(const struct agent_config *cfg, bool once);
 
 /* errand.c: carries enrolee's wants out */
 void errand_start(struct agent *a, const struct mst_instruction *i);

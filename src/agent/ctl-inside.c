@@ -12,13 +12,12 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_FAULT = 3 };
 
 /* --- doctor --- */
 
+/* What the agent has of it. That a device does HMACs by imported keys, or attests, is no use of anybody's yet, and is not promised (decision 0026). */
 static const struct { const char *name, *yes, *no; size_t at; } traits[] = {
 	{ "bound", "the store opens with this device alone", "whoever copies the disk and the key file has the store", offsetof(struct mst_secenv_offers, bound) },
 	{ "keysInside", "private keys of certificates are made in it and never leave", "private keys are made in memory and kept sealed",
 	  offsetof(struct mst_secenv_offers, keys_inside) },
-	{ "hmacInside", "symmetric keys can be used in it", "symmetric keys are used in memory", offsetof(struct mst_secenv_offers, hmac_inside) },
 	{ "counter", "an old copy of the store is recognised", "an old copy of the store passes for the newest", offsetof(struct mst_secenv_offers, counter) },
-	{ "attests", "it can prove where a key was made", "it proves nothing to others", offsetof(struct mst_secenv_offers, attests) },
 };
 
 static bool trait(const struct mst_secenv_offers *o, size_t i)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/heap.h"
+
 #define TPM_DEVICE "/dev/tpmrm0"
 #define TPM_IN_KERNEL "/sys/class/tpmrm/tpmrm0"  /* a TPM 2.0 with the kernel's resource manager, whoever may see its device */
 
@@ -49,11 +51,43 @@ void inside_look(struct agent *a)
 			  "remedy", INSIDE_REACH_TPM, NULL);
 }
 
+#define LOCK_REMEDY "raise the limit of locked memory (LimitMEMLOCK=8M in the unit, ulimit -l), or turn swap off or have it encrypted"
+
+static size_t unlocked_words(char *out, size_t cap)
+{
+	int why;
+	size_t n = mst_heap_unlocked(&why);
+
+	snprintf(out, cap, "%zu KiB of memory that keys pass through may be swapped out: %s", (n + 1023) / 1024, strerror(why));
+	return n;
+}
+
+void inside_look_memory(struct agent *a)
+{
+	char words[160];
+	size_t n = unlocked_words(words, sizeof(words));
+
+	if (n <= a->unlocked)
+		return;
+	a->unlocked = n;
+	agent_log(a, AGENT_WARN, "memory-not-locked", "why", words, "remedy", LOCK_REMEDY, NULL);
+}
+
+json_t *inside_memory(void)
+{
+	char words[160];
+
+	return json_pack("{s:o}", "warning", unlocked_words(words, sizeof(words)) ? json_string(words) : json_null());
+}
+
 void inside_print(FILE *out, const json_t *status)
 {
 	const json_t *in = json_object_get(status, "secureEnvironment");
 	const char *warning = json_string_value(json_object_get(in, "warning"));
+	const char *memory = json_string_value(json_object_get(json_object_get(status, "memory"), "warning"));
 
+	if (memory)
+		fprintf(out, "warning: memory: %s\n  what to do: %s\n", memory, LOCK_REMEDY);
 	if (!json_is_object(in))
 		return;
 	fprintf(out, "keys are in   %s\n", json_string_value(json_object_get(in, "backend")));

@@ -43,6 +43,9 @@ bool inside_tpm_hidden(struct mst_diag *d);
 json_t *inside_status(const struct agent_config *cfg, struct mst_crypto *c);
 /* The same into a->inside, and a warning into the log. Before the sandbox: it looks at devices. */
 void inside_look(struct agent *a);
+/* Memory with keys in it that could not be locked: told in the log, once for what is new, and in status. */
+void inside_look_memory(struct agent *a);
+json_t *inside_memory(void);
 void inside_print(FILE *out, const json_t *status);
 
 /*

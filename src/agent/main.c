@@ -32,24 +32,7 @@ struct options {
 
 static int cmd_run(const struct agent_config *cfg, const struct options *o)
 {
-	struct agent *a = agent_new(cfg, o->once);
-	int r = a ? agent_open(a) : MST_FAULT_MEMORY, code = EXIT_FAULT;
-	json_t *s;
-
-	if (!r)
-		code = agent_run(a);
-	/* With --once a person is watching: say it in their words, beside the log. */
-	if (!r && o->once) {
-		s = status_json(a);
-		once_print(code == EXIT_DONE ? stdout : stderr, a);
-		if (code == EXIT_DONE)
-			status_print(stdout, s);
-		else
-			status_print_reasons(stderr, s);
-		json_decref(s);
-	}
-	agent_free(a);
-	return r == MST_FAULT_CONFIG ? EXIT_REFUSED : code;
+	return agent_live(cfg, o->once);
 }
 
 static int cmd_status(const struct agent_config *cfg, const struct options *o)

@@ -193,6 +193,7 @@ json_t *status_json(const struct agent *a)
 	json_object_set_new(o, "managed", managed_status(a->env));
 	json_object_set_new(o, "pushed", a->door ? door_status(a) : json_null());
 	json_object_set(o, "secureEnvironment", a->inside ? a->inside : json_null());
+	json_object_set_new(o, "memory", inside_memory());
 	json_object_set(o, "damage", a->damage ? a->damage : json_null());
 	json_object_set_new(o, "nextTry", m == AGENT_WAITING && next != MST_NEVER ?
 	                    json_integer(next > agent_now() ? (next - agent_now()) / 1000 : 0) : json_null());

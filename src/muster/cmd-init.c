@@ -330,6 +330,7 @@ static int tell(const struct muster *m, const struct install *in)
 	if (*in->plmn)
 		say("and for SIMs: HSS %s on port %u, BSF %s on port %u, towards NAFs %s on port %u", in->hss, in->hss_port, in->bsf, in->bsf_port,
 		    in->zn, in->zn_port);
+	init_ca_hint(in->ca, strcmp(in->processes, "split") == 0);
 	say("next: put the makers' CA certificates into %s/anchors/, then: musterd -c %s/musterd.conf", in->dir, in->dir);
 	return EXIT_DONE;
 }
@@ -337,7 +338,7 @@ static int tell(const struct muster *m, const struct install *in)
 int cmd_init(struct muster *m, int argc, char **argv)
 {
 	const char *sp = "sp.example.com", *mef = NULL, *maf = NULL, *bbn = NULL, *mef_port = "8443", *maf_port = "8444", *bbn_port = "8445", *address = "127.0.0.1",
-	           *processes = "split", *metrics = "", *gba = NULL, *ca_key = "file", *ca_pin = NULL, *ca_state = NULL, *hss_port = "8449", *bsf_port = "8080", *zn_port = "8448";
+	           *processes = "split", *metrics = "", *gba = NULL, *ca_key = NULL, *ca_pin = NULL, *ca_state = NULL, *hss_port = "8449", *bsf_port = "8080", *zn_port = "8448";
 	const struct opt opts[] = { { "sp", &sp, NULL }, { "mef", &mef, NULL }, { "maf", &maf, NULL }, { "mef-port", &mef_port, NULL },
 		                    { "maf-port", &maf_port, NULL }, { "bbn", &bbn, NULL }, { "bbn-port", &bbn_port, NULL }, { "address", &address, NULL },
 		                    { "processes", &processes, NULL }, { "metrics", &metrics, NULL }, { "gba", &gba, NULL },
@@ -385,9 +386,8 @@ int cmd_init(struct muster *m, int argc, char **argv)
 		return EXIT_USAGE;
 	if (ca.kind == MST_SECENV_TPM && strcmp(processes, "single") == 0)
 		return usage_error(NULL, "--ca-key tpm needs --processes split");
-	if (ca.kind != MST_SECENV_FILE)
-		in.ca = &ca;
-	r = in.ca ? init_ca_open(in.ca, &(struct mst_diag){ 0 }) : EXIT_DONE;
+	in.ca = &ca;
+	r = init_ca_open(in.ca, &(struct mst_diag){ 0 });
 	if (r == EXIT_DONE)
 		r = install_make(&in);
 	init_ca_close(&ca);

@@ -1,79 +1,252 @@
-/* Where the server's keys could be on this machine, where they are, and whether the CA's key signs. */
+/* Where the server's keys could be on this machine, tried; where they are; what to type when there is a better place; whether the CA's key signs. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "doctor.h"
 #include "secenv/place.h"
 
-struct offers { char text[400]; const char *best; bool token; };
+/* Best first: what cannot be copied off the machine, before what can. */
+enum { AT_TPM, AT_TOKEN, AT_SECRET, AT_FILE, AT__COUNT };
+static const struct { enum mst_secenv_kind kind; const char *backend, *words; } at[AT__COUNT] = {
+	[AT_TPM] = { MST_SECENV_TPM, "tpm", "a TPM" }, [AT_TOKEN] = { MST_SECENV_PKCS11, "pkcs11", "a token" },
+	[AT_SECRET] = { MST_SECENV_SECRET, "secret", "a secret of the service manager's" }, [AT_FILE] = { MST_SECENV_FILE, "file", "a file" },
+};
 
-static void say_more(struct offers *o, const char *what, const char *more)
+struct places {
+	char seen[700];
+	const char *group[AT__COUNT];        /* whose settings name it */
+	struct mst_secenv_place place[AT__COUNT];
+	int r[AT__COUNT];                    /* what it said when it was tried */
+	bool works[AT__COUNT];
+};
+
+static const char *text_at(struct doctor *d, const char *group, const char *name, const char *preset)
 {
-	size_t n = strlen(o->text);
+	const char *text = preset;
+	char path[64];
 
-	snprintf(o->text + n, sizeof(o->text) - n, "%s%s%s", n ? ", " : "", what, more);
+	snprintf(path, sizeof(path), "%s.%s", group, name);
+	return config_lookup_string(&d->conf, path, &text) == CONFIG_TRUE ? text : preset;
+}
+
+static struct mst_secenv_place place_of(struct doctor *d, const char *group)
+{
+	return (struct mst_secenv_place){ group, text_at(d, group, "secret_file", ""), text_at(d, group, "pin_file", ""), text_at(d, group, "tcti", ""), "",
+					  text_at(d, group, "module", ""), text_at(d, group, "token", "") };
+}
+
+static void say_more(struct places *p, const char *what, const char *more, const char *why)
+{
+	size_t n = strlen(p->seen);
+
+	snprintf(p->seen + n, sizeof(p->seen) - n, "%s%s%s%s%s%s", n ? ", " : "", what, *more ? " " : "", more, *why ? ": " : "", why);
+}
+
+/* Whose settings lead there? One group's whole: the PIN of one device is not for another. */
+static void find_named(struct doctor *d, struct places *p, const char *group)
+{
+	struct mst_secenv_place q = place_of(d, group);
+	const bool named[AT__COUNT] = { [AT_TPM] = *q.tcti || !strcmp(text_at(d, group, "backend", ""), "tpm"), [AT_TOKEN] = *q.token && *q.pin_file,
+					[AT_SECRET] = *q.secret_file != 0, [AT_FILE] = true };
+
+	for (size_t i = 0; i < AT__COUNT; i++)
+		if (named[i] && !p->group[i]) {
+			p->group[i] = group;
+			p->place[i] = q;
+		}
+}
+
+/* A PIN that musterd was refused is none to try again. */
+static void guard_of(struct doctor *d, const char *group, struct mst_secenv_guard *g)
+{
+	const bool ca = !strcmp(group, "ca_key");
+	const char *dir = ca ? "run" : "keeper", *set = NULL;
+
+	memset(g, 0, sizeof(*g));
+	if (config_lookup_string(&d->conf, dir, &set) != CONFIG_TRUE)
+		set = dir;
+	snprintf(g->path, sizeof(g->path), "%s%s%.900s/%s.refused", *set == '/' ? "" : d->m->dir, *set == '/' ? "" : "/", set, ca ? "ca" : "kek");
+}
+
+/* What musterd has its CA's key in it is asked about: nobody else has to disturb that device. 0, ABSENT, or -1: it does not use it, or does not run. */
+static int as_used(struct doctor *d, size_t i, struct mst_diag *why)
+{
+	json_t *answer = NULL;
+	const json_t *ca;
+	int r = -1;
+
+	if (i < AT_SECRET && access(d->m->socket, F_OK) == 0 && api_ask(d->m, "GET", "/v1/keeper", NULL, &answer) == EXIT_DONE) {
+		ca = json_object_get(answer, "ca");
+		if (strcmp(text_of(ca, "in"), at[i].backend) == 0)
+			r = json_is_true(json_object_get(ca, "away")) ? MST_SECENV_ABSENT : 0;
+		mst_diag_set(why, 0, "", text_of(ca, "why"), NULL);
+	}
+	json_decref(answer);
+	return r;
+}
+
+static void try(struct doctor *d, struct places *p, size_t i)
+{
+	struct mst_secenv_guard guard;
+	struct mst_diag why = { 0 };
+	char text[300];
+	int r = as_used(d, i, &why);
+
+	guard_of(d, p->group[i], &guard);
+	if (r < 0)
+		r = mst_secenv_place_works(&p->place[i], at[i].kind, &guard, mst_crypto_openssl(), &why);
+	snprintf(text, sizeof(text), "tried, and it does not work: %.200s", why.text[0] ? why.text : r < 0 ? mst_fault_text(r) : "refused");
+	p->r[i] = r;
+	p->works[i] = !r;
+	say_more(p, at[i].backend, i == AT_TOKEN ? shown(p->place[i].token) : i == AT_TPM ? shown(p->place[i].tcti) : "", r ? text : "works");
 }
 
 static void each_token(void *arg, const char *label, bool initialised)
 {
-	struct offers *o = arg;
+	struct places *p = arg;
 
-	say_more(o, "token ", initialised ? shown(label) : "that is not initialised");
-	o->token = o->token || initialised;
+	if (!p->group[AT_TOKEN] || strcmp(label, p->place[AT_TOKEN].token) != 0)
+		say_more(p, "token", initialised ? shown(label) : "", initialised ? "not tried, as no setting names the file of its PIN" : "not initialised");
 }
 
-/* Is there one that a setting names, or that everybody finds? */
-static bool has_tpm(struct doctor *d, const char **ret_where)
-{
-	static const char *const settings[] = { "ca_key.tcti", "keeper_key.tcti" };
-
-	*ret_where = "/dev/tpmrm0";
-	if (access(*ret_where, F_OK) == 0)
-		return true;
-	for (size_t i = 0; i < MST_COUNT(settings); i++)
-		if (config_lookup_string(&d->conf, settings[i], ret_where) == CONFIG_TRUE && **ret_where)
-			return true;
-	return false;
-}
-
-/* Best first: what cannot be copied off the machine, before what can. */
-static void look(struct doctor *d, struct offers *o)
+static void look(struct doctor *d, struct places *p)
 {
 	struct mst_diag none = { 0 };
-	const char *where;
 
-	if (has_tpm(d, &where)) {
-		say_more(o, "TPM ", where);
-		o->best = "tpm";
+	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
+	find_named(d, p, "keeper_key");
+	find_named(d, p, "ca_key");
+	if (!p->group[AT_TPM] && mst_secenv_place_tpm_there()) {
+		p->group[AT_TPM] = "keeper_key";
+		p->place[AT_TPM] = (struct mst_secenv_place){ "keeper_key", "", "", "", "", "", "" };
 	}
-	(void)!mst_secenv_place_tokens(each_token, o, &none);
-	if (!o->best && o->token)
-		o->best = "pkcs11";
-	if (access("/run/systemd/system", F_OK) == 0) {
-		say_more(o, "credential of systemd", "");
-		o->best = o->best ? o->best : "secret";
-	}
-	say_more(o, "file", "");
-	o->best = o->best ? o->best : "file";
+	for (size_t i = 0; i < AT__COUNT; i++)
+		if (p->group[i])
+			try(d, p, i);
+	(void)!mst_secenv_place_tokens(each_token, p, &none);
+	if (!p->group[AT_SECRET] && access("/run/systemd/system", F_OK) == 0)
+		say_more(p, "credential of systemd", "", "not tried, as keeper_key.secret_file names none");
 }
 
-static const char *setting(struct doctor *d, const char *name)
+static size_t place_named(const char *backend)
 {
-	const char *text = "file";
+	size_t i = 0;
 
-	return config_lookup_string(&d->conf, name, &text) == CONFIG_TRUE ? text : "file";
+	while (i < AT_FILE && strcmp(backend, at[i].backend) != 0)
+		i++;
+	return i;
+}
+
+/* ` tcti = "…";` */
+static void put_set(struct mst_writer *w, const char *name, const char *value)
+{
+	if (!*value)
+		return;
+	mst_put_str(w, name);
+	mst_put_str(w, " = \"");
+	mst_put_str(w, value);
+	mst_put_str(w, "\"; ");
+}
+
+static void put_group(struct mst_writer *w, const struct places *p, size_t i)
+{
+	const struct mst_secenv_place *q = &p->place[i];
+
+	mst_put_str(w, "keeper_key = { ");
+	put_set(w, "backend", at[i].backend);
+	put_set(w, "tcti", i == AT_TPM ? q->tcti : "");
+	put_set(w, "module", i == AT_TOKEN ? q->module : "");
+	put_set(w, "token", i == AT_TOKEN ? q->token : "");
+	put_set(w, "pin_file", i == AT_SECRET ? "" : q->pin_file);
+	put_set(w, "secret_file", i == AT_SECRET ? q->secret_file : "");
+	mst_put_str(w, "};");
+}
+
+/* As RFC 7512 has it in a URI. */
+static void put_uri(struct mst_writer *w, const char *text)
+{
+	for (; *text; text++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/", *text)) {
+			mst_put_u8(w, (uint8_t)*text);
+		} else {
+			mst_put_u8(w, '%');
+			mst_put_hex(w, (struct mst_view){ (const uint8_t *)text, 1 });
+		}
+}
+
+static void put_ca_option(struct mst_writer *w, const struct places *p, size_t i)
+{
+	const struct mst_secenv_place *q = &p->place[i];
+
+	mst_put_str(w, "muster init DIR --ca-key ");
+	if (i == AT_TPM) {
+		mst_put_str(w, *q->tcti ? "tpm:" : "tpm");
+		mst_put_str(w, q->tcti);
+		if (*q->pin_file)
+			mst_put_str(w, " --ca-pin-file ");
+		mst_put_str(w, q->pin_file);
+		return;
+	}
+	mst_put_str(w, "'pkcs11:token=");
+	put_uri(w, q->token);
+	mst_put_str(w, "?");
+	if (*q->module) {
+		mst_put_str(w, "module-path=");
+		put_uri(w, q->module);
+		mst_put_str(w, "&");
+	}
+	mst_put_str(w, "pin-source=");
+	put_uri(w, q->pin_file);
+	mst_put_str(w, "'");
+}
+
+/* Who says "file" wants a file; who says nothing has what works on every machine, and is told of what is better on this one. */
+static void judge(struct doctor *d, const struct places *p, bool ca, size_t best)
+{
+	const char *group = ca ? "ca_key" : "keeper_key", *said = text_at(d, group, "backend", NULL);
+	size_t now = place_named(said ? said : "file");
+	bool broken = said && p->group[now] && !p->works[now];
+	char text[200], remedy[1600] = "";
+	struct mst_writer w = mst_writer_of(remedy, sizeof(remedy) - 1);
+
+	snprintf(text, sizeof(text), "%s (%s); the best that works here is %s%s", at[now].backend, said ? "as musterd.conf says" : "by preset", at[best].backend,
+		 now > best && said ? ", and musterd.conf wants no other" : "");
+	if (broken) {
+		mst_put_str(&w, ca ? "without it nothing is certified, revoked or sealed: " : "without it the keeper does not start again: ");
+		mst_put_str(&w, mst_secenv_server_remedy(p->r[now]));
+	} else if (ca) {
+		mst_put_str(&w, "a CA's key stays where it was made. A new installation has it there with: ");
+		put_ca_option(&w, p, best);
+		mst_put_str(&w, "; to keep this one where it is, say so in musterd.conf: ca_key = { backend = \"file\"; };");
+	} else {
+		mst_put_str(&w, "in musterd.conf: ");
+		put_group(&w, p, best);
+		mst_put_str(&w, " then restart musterd (as a service with the drop-in of musterd(8)), then: muster keeper rotate. To keep it where it is, say "
+			    "backend = \"file\"; there");
+	}
+	remedy[w.n] = '\0';
+	doctor_finding(d, said ? !broken : now <= best, ca ? "place of the CA key" : "place of the key-encryption key", text, remedy);
 }
 
 void doctor_keys(struct doctor *d)
 {
-	struct offers o = { .best = NULL };
-	char text[600];
+	struct places p = { .seen = "" };
+	bool single = false;
+	const char *how;
+	size_t kek = 0, ca;
 
-	look(d, &o);
-	snprintf(text, sizeof(text), "%s; the best here is %s; in use: %s for the key-encryption key (keeper_key), %s for the CA key (ca_key)", o.text, o.best,
-		 setting(d, "keeper_key.backend"), setting(d, "ca_key.backend"));
-	doctor_finding(d, true, "places for keys", text, "");
+	look(d, &p);
+	while (kek < AT_FILE && !p.works[kek])
+		kek++;
+	if (config_lookup_string(&d->conf, "processes", &how) == CONFIG_TRUE)
+		single = !strcmp(how, "single");
+	/* no secret makes a key of the CA's safer than the keeper's key, which it is encrypted by; a TPM wants a process of its own */
+	ca = p.works[AT_TPM] && !single ? AT_TPM : p.works[AT_TOKEN] ? AT_TOKEN : AT_FILE;
+	doctor_finding(d, true, "places for keys", p.seen, "");
+	judge(d, &p, false, kek);
+	judge(d, &p, true, ca);
 }
 
 void doctor_ca_key(struct doctor *d, const json_t *keeper)

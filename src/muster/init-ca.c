@@ -24,7 +24,15 @@ static bool absolute(const char *what, const char **path, char out[PATH_MAX])
 bool init_ca_parse(struct init_ca *ca, const char *where, const char *pin_file, const char *state)
 {
 	struct mst_diag d = { 0 };
+	char tpm[MST_SECENV_URI_MAX];
 
+	ca->given = where != NULL;
+	ca->best = where && (strcmp(where, "best") == 0 || strncmp(where, "best:", 5) == 0);
+	if (ca->best) {
+		snprintf(tpm, sizeof(tpm), "tpm%s", where + 4);
+		where = tpm;
+	}
+	where = where ? where : "file";
 	if (!mst_secenv_place_parse(where, &ca->kind, &ca->place, ca->text, &d)) {
 		usage_error(NULL, "--ca-key: \"%s\" %s", where, d.text);
 		return false;
@@ -43,6 +51,31 @@ bool init_ca_parse(struct init_ca *ca, const char *where, const char *pin_file, 
 	       absolute("--ca-module-state", &ca->state, ca->paths[2]);
 }
 
+static int try_tpm(const struct mst_secenv_place *p, struct mst_diag *d)
+{
+	setenv("TSS2_LOG", "all+NONE", 0);
+	return mst_secenv_place_works(p, MST_SECENV_TPM, NULL, mst_crypto_openssl(), d);
+}
+
+static void each_token(void *arg, const char *label, bool initialised)
+{
+	(void)arg;
+	if (initialised)
+		say("there is a token, too, which is not tried without a PIN: muster init DIR --ca-key 'pkcs11:token=%s?pin-source=FILE'", shown(label));
+}
+
+void init_ca_hint(const struct init_ca *ca, bool split)
+{
+	struct mst_diag d = { 0 };
+
+	if (ca->given)
+		return;
+	if (split && mst_secenv_place_tpm_there() && try_tpm(&ca->place, &d) == 0)
+		say("the CA's key is in a file; this machine's TPM works, and a key that is made there cannot be copied: muster init DIR --ca-key tpm, for an "
+		    "installation that nobody uses yet");
+	(void)!mst_secenv_place_tokens(each_token, NULL, &d);
+}
+
 int init_ca_open(struct init_ca *ca, struct mst_diag *d)
 {
 	int r;
@@ -50,6 +83,15 @@ int init_ca_open(struct init_ca *ca, struct mst_diag *d)
 	if (ca->kind == MST_SECENV_FILE)
 		return 0;
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
+	if (ca->best) {
+		r = *ca->place.tcti || mst_secenv_place_tpm_there() ? try_tpm(&ca->place, d) : MST_SECENV_ABSENT;
+		say("the CA's key: the best place that works here is %s%s%s", r ? "a file" : "the TPM", r ? "; no TPM works: " : "",
+		    !r ? "" : d->text[0] ? d->text : "this machine shows none");
+		if (r)
+			ca->kind = MST_SECENV_FILE;
+		if (r)
+			return EXIT_DONE;
+	}
 	r = mst_secenv_place_open(&ca->place, ca->kind, NULL, mst_crypto_openssl(), &ca->root, d);
 	if (r > 0)
 		complain("the CA's key: %s; %s", d->text[0] ? d->text : "the device refused", mst_secenv_server_remedy(r));
@@ -109,8 +151,10 @@ static void put_setting(struct mst_writer *w, const char *name, const char *valu
 
 void init_ca_config(const struct init_ca *ca, struct mst_writer *w)
 {
-	if (ca->kind == MST_SECENV_FILE)
+	if (ca->kind == MST_SECENV_FILE) {
+		mst_put_str(w, ca->given ? "\n# As whoever made this said.\nca_key = { backend = \"file\"; };\n" : "");
 		return;
+	}
 	mst_put_str(w, "\n# The CA's key was made there and cannot leave it; without it nothing is certified or revoked.\nca_key = {\n");
 	put_setting(w, "backend", ca->kind == MST_SECENV_TPM ? "tpm" : "pkcs11");
 	put_setting(w, "tcti", ca->place.tcti);

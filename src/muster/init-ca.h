@@ -10,6 +10,7 @@
 struct init_ca {
 	enum mst_secenv_kind kind;
 	struct mst_secenv_place place;
+	bool best, given;                        /* what works here; said by whoever makes it, and not by us */
 	const char *state;                       /* what a token's module needs besides */
 	struct secenv_root *root;
 	char text[MST_SECENV_URI_MAX], paths[3][PATH_MAX];
@@ -21,6 +22,8 @@ int init_ca_open(struct init_ca *ca, struct mst_diag *d);
 void init_ca_close(struct init_ca *ca);
 /* The keeper that was made with it. */
 int init_ca_keeper(struct init_ca *ca, const char *dir, struct mst_keeper **ret, struct mst_diag *d);
+/* Nobody said where: is there a better place? Told, with what to type. */
+void init_ca_hint(const struct init_ca *ca, bool split);
 /* Its group for musterd.conf. */
 void init_ca_config(const struct init_ca *ca, struct mst_writer *w);
 

@@ -15,7 +15,7 @@
 static const struct command commands[] = {
 	{ "init", cmd_init, "DIR [--sp FQDN] [--mef FQDN] [--maf FQDN] [--bbn FQDN] [--address ADDR] [--mef-port N] [--maf-port N] [--bbn-port N] [--processes split|single] "
 	  "[--metrics ADDR] [--gba MCCMNC] [--hss-port N] [--bsf-port N] [--zn-port N] "
-	  "[--ca-key file|tpm[:TCTI]|pkcs11:URI] [--ca-pin-file FILE] [--ca-module-state PATH]",
+	  "[--ca-key file|best[:TCTI]|tpm[:TCTI]|pkcs11:URI] [--ca-pin-file FILE] [--ca-module-state PATH]",
 	  "make a complete local installation: CA, roles, store, configuration" },
 	{ "node", cmd_node, "add|import|bind|number|place|secret|list|show|revoke|release|suspend|resume|reenrol|move …", "the nodes of the fleet" },
 	{ "subscription", cmd_subscription, "add|list|show|extend|suspend|resume|end …", "M2M service subscriptions" },

@@ -4,13 +4,16 @@ wire. A key is where it belongs, the keeper or the secure environment of its own
 """
 import base64
 import contextlib
+import json
 import pathlib
 import re
 import shutil
 import socket
 import subprocess
+import urllib.parse
 
 import pytest
+import yaml
 
 from residue import Capture, Keys, files, scan
 from support import BUILD, Installation, Running, run, until
@@ -18,6 +21,9 @@ from taken import Taken
 from test_fig1_gba import SimNode, rule, settle
 from test_psk_serial import born
 from test_saef import accept, connect, octets_of
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 
 def dig(*what):
     return {k: bytes.fromhex(v) for k, v in (line.split() for line in run(BUILD / "tests/hardening/dig", *what).stdout.splitlines())}
@@ -198,3 +204,53 @@ def test_a_planted_key_is_found_on_the_wire(world, tmp_path):
         until("it passed", lambda: wire.octets > 300)
     hits, _ = scan(world.needles, [tmp_path / "wire"])
     assert {h.name for h in hits} == {"kpm"}
+
+
+def every_answer(inst):
+    """Whatever can be read at the interface of administration: each path of its description that is read, with all the names that the answers have."""
+    paths = yaml.safe_load((ROOT / "doc/openapi.yaml").read_text())["paths"]
+    answers, names = {}, set()
+
+    def ask(path):
+        done = run("curl", "-sS", "--unix-socket", inst.dir / "run/admin.sock", "-w", "\n%{http_code}", f"http://muster{path}")
+        text, _, status = done.stdout.rpartition("\n")
+        if status == "200":
+            answers[path] = text
+            with contextlib.suppress(ValueError):
+                collect(json.loads(text), names)
+
+    read = [p for p, what in paths.items() if "get" in what]
+    for path in (p for p in read if "{" not in p):
+        ask(path)
+    for name in sorted(names):
+        for path in (p for p in read if "{" in p):
+            ask(re.sub(r"\{.*?\}", urllib.parse.quote(name, safe=""), path))
+    return read, answers
+
+
+def collect(j, names):
+    """Identifiers of things: what a path could have in it."""
+    if isinstance(j, dict):
+        names |= {str(v) for k, v in j.items() if k in ("id", "nodeID", "imsi", "name", "seq") and isinstance(v, str | int) and (k != "seq" or v < 3)}
+    for x in j.values() if isinstance(j, dict) else j if isinstance(j, list) else ():
+        collect(x, names)
+
+
+def test_the_interface(world, tmp_path):
+    """An operator with every right reads all that there is, at the socket and by the command: no key is in it."""
+    read, answers = every_answer(world.inst)
+    missed = {re.sub(r"\{.*", "", p) for p in read} - {re.sub(r"[^/]*$", "", p) for p in answers} - set(answers)
+    assert missed == {"/v1/approvals/"}, (missed, sorted(answers))          # nothing waits for a second person here
+    for i, node in enumerate(world.nodes.values()):
+        assert any(urllib.parse.quote(node.id, safe="") in p for p in answers), sorted(answers)
+        answers[f"show {i}"] = world.inst.muster("--json", "node", "show", node.id).stdout
+    world.inst.muster("audit", "export", "--out", tmp_path / "export")
+    answers["export"] = (tmp_path / "export").read_text()
+    answers["metrics"] = run("curl", "-sS", f"http://127.0.0.1:{world.inst.metrics_port}/metrics").stdout
+    answers["log"] = world.inst.log_text()
+    for i, text in enumerate(answers.values()):
+        (tmp_path / f"answer-{i}").write_text(text)
+    hits, searched = scan(world.needles, files(tmp_path))
+    assert not hits and sum(searched.values()) > 10_000
+    (tmp_path / "planted").write_text(answers["export"] + json.dumps({"key": world.keys.keys["agent-psk-active-km"].hex()}))
+    assert {h.name for h in scan(world.needles, [tmp_path / "planted"])[0]} == {"agent-psk-active-km"}

@@ -6,8 +6,9 @@
  *   unseal   load of the active slot, with the look at the device's counter where there is one
  *   open     the store from nothing to ready, with the device's connection
  *   store    a root credential into its slot, durable and counted
+ *   kek      the key that a record of the back end's is good for, from nothing: as the keeper has its key-encryption key, once a start
  *
- *   key-cost file|secret|tpm|pkcs11 ROUNDS
+ *   key-cost file|secret|tpm|pkcs11|card ROUNDS
  */
 #include "tests/support/cm.h"
 
@@ -16,12 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "secenv/root.h"
 #include "secenv/test-device.h"
 
 #define ROUNDS_MAX 1000
 
-enum what { SIGN, UNSEAL, OPEN, STORE, WHAT__COUNT };
-static const char *const name[WHAT__COUNT] = { "sign", "unseal", "open", "store" };
+enum what { SIGN, UNSEAL, OPEN, STORE, KEK, WHAT__COUNT };
+static const char *const name[WHAT__COUNT] = { "sign", "unseal", "open", "store", "kek" };
 
 static char dir[96], key_file[96];
 static struct mst_secenv_key key;
@@ -42,6 +44,29 @@ static struct mst_secenv *open_store(void)
 	return s;
 }
 
+static uint8_t record[ROOT_RECORD_MAX];
+static struct mst_writer kek;
+
+/* Bound; its key had again; and gone. */
+static int of_record(enum what what)
+{
+	struct secenv_root *root = NULL;
+	struct mst_diag d = { 0 };
+	uint8_t k[32];
+	int r = device_root(&root, &d);
+
+	if (r)
+		return r;
+	if (what == STORE)
+		r = root->ops->bind(root, &kek, k, &d);
+	else if (what == KEK)
+		r = root->ops->unlock(root, mst_written(&kek), k, &d);
+	else if (root->ops->unbind)
+		r = root->ops->unbind(root, mst_written(&kek), &d);
+	root->ops->free(root);
+	return r;
+}
+
 static int once(struct mst_secenv **s, enum what what)
 {
 	static struct mst_root_cred c;
@@ -58,6 +83,7 @@ static int once(struct mst_secenv **s, enum what what)
 	case STORE:
 		c.key.n = MST_KEY_LEN;
 		return (*s)->ops->store(*s, MST_SLOT_ACTIVE, &c, NULL);
+	case KEK: return of_record(KEK);
 	case WHAT__COUNT: break;
 	}
 	return MST_FAULT_BUG;
@@ -87,7 +113,7 @@ int main(int argc, char **argv)
 	int r;
 
 	if (!rounds || rounds > ROUNDS_MAX || !mkdtemp(top)) {
-		fprintf(stderr, "usage: key-cost file|secret|tpm|pkcs11 ROUNDS\n");
+		fprintf(stderr, "usage: key-cost file|secret|tpm|pkcs11|card ROUNDS\n");
 		return 2;
 	}
 	snprintf(dir, sizeof(dir), "%s/state", top);
@@ -97,6 +123,9 @@ int main(int argc, char **argv)
 	r = s->ops->key_make(s, &key, NULL);
 	if (!r)
 		r = once(&s, STORE);
+	kek = mst_writer_of(record, sizeof(record));
+	if (!r)
+		r = of_record(STORE);
 	for (size_t i = 0; !r && i < rounds; i++) {
 		for (enum what w = SIGN; !r && w < WHAT__COUNT; w++) {
 			double t = milliseconds();
@@ -105,6 +134,8 @@ int main(int argc, char **argv)
 			took[w][i] = milliseconds() - t;
 		}
 	}
+	if (!r)
+		r = of_record(WHAT__COUNT);
 	s->ops->close(s);
 	device_stop();
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", top);

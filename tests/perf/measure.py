@@ -13,6 +13,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from waiting import free_port, until  # noqa: E402
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TICK = os.sysconf("SC_CLK_TCK")
 SERVER_SECONDS = 600                    # after that a server that was forgotten ends by itself
 LOAD_SECONDS = 60

@@ -253,14 +253,14 @@ class Node:
 class Running:
     """`muster-agent run` in the background; its log is what is waited for. Leaving stops it, cleanly."""
 
-    def __init__(self, node, env=None):
-        self.node, self.env, self.seen = node, env, 0
+    def __init__(self, node, env=None, wrap=()):
+        self.node, self.env, self.wrap, self.seen = node, env, wrap, 0
         self.log = node.dir / "agent.log"
 
     def __enter__(self):
         self.log.unlink(missing_ok=True)
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([AGENT, "-c", str(self.node.dir / "muster-agent.conf"), "run"], stdout=log,
+            self.process = subprocess.Popen([*self.wrap, AGENT, "-c", str(self.node.dir / "muster-agent.conf"), "run"], stdout=log,
                                             stderr=log, env=self.env)
         return self
 

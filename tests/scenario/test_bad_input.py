@@ -151,11 +151,13 @@ def test_garbage_instead_of_tls(inst):
 
 # --- the servers, as the node sees them: nothing is told to a stranger ---
 
-@pytest.mark.parametrize("what", ["name", "expired", "anchor"])
+@pytest.mark.parametrize("what", ["name", "expired", "anchor", "role"])
 def test_the_node_refuses_an_impostor(inst, node, tmp_path, what):
-    name, words = inst.mef, {"name": "names somebody else", "expired": "certificate expired", "anchor": "not trusted"}[what]
+    name, words = inst.mef, {"name": "names somebody else", "expired": "certificate expired", "anchor": "not trusted", "role": "names somebody else"}[what]
     with Impostor(tmp_path / "impostor", f"{name}.evil.example" if what == "name" else name, expired=what == "expired") as it:
-        if what != "anchor":
+        if what == "role":                           # the MAF's own key, of the same CA: of no use in the MEF's name
+            it.context.load_cert_chain(inst.dir / "tls/maf.pem", inst.dir / "tls/maf.key")
+        elif what != "anchor":
             shutil.copy(it.anchor, node.dir / "anchors.pem")
         node.instruct(inst.instruction(uri=f"https://{name}:{it.port}"))
         node.configure(ports=[it.port])
@@ -185,6 +187,17 @@ def test_wrong_name_in_the_certificate(inst, node):
             status, headers, body = client.register(inst, node.id)
     assert (int(headers["x-m2m-rsc"]), status) == (4103, 403)
     assert b"not known here" in body
+
+
+@pytest.mark.parametrize("role", ["mef", "bbn"])
+def test_a_role_is_no_node(inst, role):
+    """Who has the key of a role's listener is no node with it, nor the MAF that fetches keys."""
+    name = f"{role}.{inst.sp}"
+    with told(inst, "mef.refused", "no name in the certificate is known", outcome=4103, who=name), nothing_changes(inst):
+        with Client(inst, inst.dir / "tls" / role) as client:
+            assert client.register(inst, name)[0] == 403
+    with told(inst, "mef.refused", who=name), nothing_changes(inst), Client(inst, inst.dir / "tls" / role) as client:
+        assert client.rsc("GET", "/MEFBase/reg-unknown", name)[1] in (403, 404)
 
 
 def test_from_is_not_the_identity(inst, node):

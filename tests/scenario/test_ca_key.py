@@ -118,7 +118,9 @@ def test_the_key_is_there_and_nowhere_else(inst):
     (found,) = [f for f in finding(inst, "CA key") if "it signs" in f["detail"]]
     assert found["ok"] and "made there, and never here" in found["detail"]
     (found,) = finding(inst, "places for keys")
-    assert f"{inst.place.kind} for the CA key" in found["detail"], found
+    assert re.search(f"{inst.place.kind} .*?: works", found["detail"]), found
+    (found,) = finding(inst, "place of the CA key")
+    assert found["ok"] and found["detail"].startswith(f"{inst.place.kind} (as musterd.conf says)"), found
     # what looks for it finds one that is there: in this process
     own = subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-outform", "DER"], capture_output=True, check=True).stdout
     assert private_scalars(os.getpid(), own[-64:]) == [own[7:39]]
@@ -156,6 +158,13 @@ def test_the_device_goes_and_comes_back(inst):
     assert state(inst)["away"] and state(inst)["why"], state(inst)
     (found,) = [f for f in finding(inst, "CA key") if not f["ok"]]
     assert "it does not sign" in found["detail"]
+    # what does not work now is not the best here, for the other key either
+    (found,) = finding(inst, "places for keys")
+    assert "tried, and it does not work" in found["detail"], found
+    (found,) = finding(inst, "place of the key-encryption key")
+    assert found["ok"] and "the best that works here is file" in found["detail"], found
+    (found,) = finding(inst, "place of the CA key")
+    assert not found["ok"] and "nothing is certified" in found["remedy"], found
     until("the metric", lambda: metric(inst, "muster_keeper_ca_away") == 1)
     # the rest goes on: what needs no CA, and a revocation, whose list follows
     assert inst.node(3).run_once().returncode == 0
@@ -235,3 +244,32 @@ def test_settings_that_do_not_fit(inst, tmp_path):
     run("openssl", "verify", "-CAfile", other / "keeper/ca.pem", other / "tls/mef.pem")
     inst.start()
     assert not state(inst)["away"]
+
+
+def test_the_best_that_works(inst, tmp_path):
+    """The other key is in a file, as the preset has it on each machine: told, and what is told to type is right."""
+    assert inst.stop() == 0
+    if inst.place.kind == "tpm":
+        inst.place.device.tool("tpm2_flushcontext", "-t")        # no resource manager here: what a process had that was ended stays
+        for where, kind in ((inst.place.device.tcti, "tpm"), (f"swtpm:path={tmp_path}/none", "file")):
+            done = run(MUSTER, "init", tmp_path / kind, "--ca-key", f"best:{where}", "--sp", "other.example.com")
+            assert f'backend = "{kind}"' in (tmp_path / kind / "musterd.conf").read_text() and "the best place that works here" in done.stdout
+    (found,) = finding(inst, "place of the key-encryption key")
+    assert not found["ok"] and "file (by preset)" in found["detail"] and f"the best that works here is {inst.place.kind}" in found["detail"], found
+    assert "muster keeper rotate" in found["remedy"]
+    (group,) = re.findall(r"keeper_key = \{.*?\};", found["remedy"])
+    text = inst.config.read_text()
+    inst.config.write_text(text + '\nkeeper_key = { backend = "file"; };\n')
+    (found,) = finding(inst, "place of the key-encryption key")
+    assert found["ok"] and "musterd.conf wants no other" in found["detail"], found
+    inst.config.write_text(text)
+    # without a resource manager two processes at one TPM have too few slots: what is told is carried out with the token alone
+    if inst.place.kind == "pkcs11":
+        inst.config.write_text(f"{text}\n{group}\n")
+    inst.start()
+    if inst.place.kind == "pkcs11":
+        inst.muster("keeper", "rotate")
+        until("it is there", lambda: "before" not in inst.ask("keeper", "show"), context=inst.log_text)
+        assert inst.ask("keeper", "show")["in"] == inst.place.kind
+        (found,) = finding(inst, "place of the key-encryption key")
+        assert found["ok"] and found["detail"].startswith(f"{inst.place.kind} (as musterd.conf says)"), found

@@ -257,7 +257,7 @@ def test_alarms_and_limits(tmp_path, processes):
         assert metric(inst, "muster_keeper_alarms_total") >= 1
         km = rate(inst, "km")
         assert km["busiest"] == 3 and km["alarm"] == 2 and km["most"] == 3 and km["alarms"] and km["limited"] and km["ago"] < 3600, km
-        assert rate(inst, "vectors") == {"minute": 0, "busiest": 0, "alarm": 120000, "most": 0, "alarms": 0, "limited": 0}
+        assert rate(inst, "vectors") == {"minute": 0, "busiest": 0, "alarm": 6000, "most": 0, "alarms": 0, "limited": 0}
         assert "km: " in inst.muster("keeper", "show").stdout
         said = inst.muster("doctor", check=False).stdout
         assert "keeper_limits.km_most" in said, said

@@ -147,6 +147,27 @@ def test_one_asks_and_another_one_says_yes(inst):
     assert give(inst, CARL, body["approval"])[0] == 200
 
 
+def test_the_kernel_says_who_asks(inst):
+    """A user whom nobody named has nothing at the socket, whatever it says it is: not a word about anybody, and nothing is done."""
+    before, waits = generation(inst), ask(inst, "approve", "list")
+    for uid, status in ((STRANGER, 403), (BERT, 200), (0, 200)):
+        assert say(inst, uid, "GET", "/v1/status")[0] == status, uid
+    for path in ("/v1/status?uid=0", f"/v1/providers/{inst.sp}/nodes", "/v1/nodes", "/v1/events", "/v1/keeper"):
+        status, told = say(inst, STRANGER, "GET", path)
+        assert status == 403 and set(told) <= {"error", "field"}, (path, told)
+    for path, body in (("/v1/keeper/rotate", {}), ("/v1/events/accept", {"reason": "x", "uid": 0}), ("/v1/subscriptions", {"id": "x"})):
+        assert say(inst, STRANGER, "POST", path, body)[0] == 403, path
+    text = f"GET /v1/status HTTP/1.1\r\nHost: muster\r\nX-Uid: 0\r\nFrom: uid 0\r\nForwarded: for=uid0\r\nAuthorization: Basic cm9vdDo=\r\nConnection: close\r\n\r\n"
+    raw = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ns.sendall(sys.argv[2].encode())\nprint(s.recv(99).decode())"
+    for uid, status in ((STRANGER, 403), (BERT, 200)):
+        done = subprocess.run(["/usr/bin/python3", "-c", raw, str(inst.sock), text], user=uid, group=uid, extra_groups=[], cwd="/", capture_output=True,
+                              text=True, check=True, timeout=60)
+        assert done.stdout.startswith(f"HTTP/1.1 {status} "), (uid, done.stdout)
+    assert generation(inst) == before and ask(inst, "approve", "list") == waits
+    # the place that init gives it is closed to others by itself
+    assert (inst.dir / "run").stat().st_mode & 0o077 == 0
+
+
 def test_what_was_changed_meanwhile_is_not_done(inst):
     """Somebody who writes the store makes another request of it."""
     inst.subscription_at()

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from given import give
 from stranger import gnutls
-from support import AGENT, MUSTERD, RUN_SECONDS, Installation, passages_of, run, secret_text
+from support import AGENT, MUSTER, MUSTERD, RUN_SECONDS, Installation, passages_of, run, secret_text, until
 
 COUNT = iter(range(1, 100000))
 KPM = "5a17" * 16
@@ -403,6 +404,45 @@ def test_secrets_from_an_encrypted_list(shared, kind, cipher, form):
     for _, key in nodes:
         for clear in (bytes.fromhex(key), key.encode(), key.upper().encode(), secret_text(key).encode()):
             assert clear not in everything
+
+
+SECRET_OPTION = re.compile(r"--([a-z-]*(?:secret|key|pin|password|opc|token)[a-z-]*)[ =]\W*(\S+)")
+NO_SECRET = ("FILE", "PREFIX", "KEY-ID", "ID", "gba", "file|best")
+
+
+def command_lines(pid):
+    """What every user of the machine can read of a process and what it began: arguments; and the environment."""
+    found, left = b"", [pid]
+    while left:
+        one = pathlib.Path(f"/proc/{left.pop()}")
+        found += (one / "cmdline").read_bytes() + b"\n" + (one / "environ").read_bytes() + b"\n"
+        left += [int(c) for t in (one / "task").iterdir() for c in (t / "children").read_text().split()]
+    return found
+
+
+def test_no_secret_on_a_command_line(shared):
+    """None is where every user reads it while the command runs, and no option and no argument takes one."""
+    node, secret = rows_of(shared, 1)[0][0][0], "5e" * 32
+    k, opc = "465b5ce8b199b49faa5f0a2ee238a6bc", "cd63cb71954a9f4e48a5994e37a02baf"
+    shared.muster("node", "add", node, "--anchor", "any")
+    for args, said in ((("node", "secret", node, "--file", "-"), secret_text(secret)), (("sim", "add", "001010000000077", "--file", "-"), f"milenage:{k}:opc:{opc}")):
+        with subprocess.Popen([MUSTER, "-C", shared.dir, *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as it:
+            it.stdin.write(said[:-3])
+            it.stdin.flush()
+            # it waits for the rest: what it was begun with is what everybody sees
+            until("it is begun", lambda it=it: pathlib.Path(f"/proc/{it.pid}/cmdline").read_bytes())
+            seen = command_lines(it.pid)
+            out, _ = it.communicate(said[-3:] + "\n", timeout=60)
+        assert args[0].encode() in seen, out
+        assert not [s for s in (secret, secret.upper(), said, k, opc) if s.encode() in seen], args
+        assert secret not in out and k not in out and opc not in out, out
+        assert it.returncode == 0 or args[0] == "sim", out
+    for args in (("node", "secret", node, secret_text(secret)), ("sim", "add", "001010000000078", "--k", k), ("sim", "add", "001010000000078", k)):
+        assert shared.muster(*args, check=False).returncode == 2, args
+    told = [run(program, "help", check=False) for program in (MUSTER, AGENT)]
+    told += [run(MUSTER, word, check=False) for word in ("node", "sim", "cert", "command", "bundle", "audit", "approve", "keeper")]
+    options = SECRET_OPTION.findall("".join(t.stdout + t.stderr for t in told))
+    assert len(options) > 8 and not [o for o in options if not o[1].startswith(NO_SECRET)], options
 
 
 def test_a_list_with_mistakes(shared):

@@ -14,7 +14,7 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives import serialization
 from key_card import PAIR, KeyCard
-from support import MUSTER, Installation, run, until
+from support import MUSTER, Installation, Running, run, until
 from test_card import Reader
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
@@ -281,6 +281,22 @@ def test_the_best_is_chosen_and_its_loss_is_told(inst, tmp_path):
         assert fresh.returncode == 0, fresh.stderr
     finally:
         device.stop()
+
+
+def test_memory_that_cannot_be_locked_is_told(inst):
+    """Where the limits do not allow it keys pass through memory that may be swapped out; the node works, and says so."""
+    node = inst.node(13)
+    root = ("setpriv", "--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock") if os.geteuid() == 0 else ()
+    with Running(node, wrap=(*root, "prlimit", "--memlock=0:0")) as agent:
+        agent.wait_log("enrolled key")
+        log = agent.log.read_text()
+        assert "memory-not-locked" in log and "may be swapped out" in log and "LimitMEMLOCK" in log, log
+        assert "may be swapped out" in node.status()["memory"]["warning"]
+        shown = node.agent("status").stdout
+        assert "warning: memory: " in shown and "what to do: raise the limit" in shown, shown
+    with node.running() as agent:
+        agent.wait_log("enrolled-already")
+        assert node.status()["memory"] == {"warning": None} and "memory-not-locked" not in node.agent("status").stdout
 
 
 def test_a_tpm_that_is_out_of_reach_is_told(inst):

@@ -119,6 +119,11 @@ bool failmalloc_disarm(void)
 	return atomic_load(&count) >= atomic_load(&fail_at);
 }
 
+unsigned long failmalloc_count(void)
+{
+	return atomic_load(&count);
+}
+
 long failmalloc_outstanding(void)
 {
 	return atomic_load(&outstanding);
@@ -138,6 +143,11 @@ static int spare(struct dl_phdr_info *o, size_t n, void *name)
 	return 0;
 }
 
+void failmalloc_spare(const char *name)
+{
+	dl_iterate_phdr(spare, (void *)(uintptr_t)name);
+}
+
 __attribute__((constructor)) static void from_environment(void)
 {
 	const char *at = getenv("MST_FAIL_AT"), *list = getenv("MST_FAIL_SPARE");
@@ -146,7 +156,7 @@ __attribute__((constructor)) static void from_environment(void)
 	for (size_t n; list && *list; list += n + (list[n] == ' ')) {
 		n = strcspn(list, " ");
 		snprintf(name, sizeof(name), "%.*s", (int)n, list);
-		dl_iterate_phdr(spare, name);
+		failmalloc_spare(name);
 	}
 	trace = getenv("MST_FAIL_TRACE");
 	if (at)

@@ -11,9 +11,13 @@
 
 #include <stdbool.h>
 
+/* Not those of a shared library with this in its name. */
+void failmalloc_spare(const char *name);
 void failmalloc_arm(unsigned long n);
 /* Ends it; true when the allocation has been reached. */
 bool failmalloc_disarm(void);
+/* How many there were while it was armed, all threads together. */
+unsigned long failmalloc_count(void);
 /* What is allocated and not freed. */
 long failmalloc_outstanding(void);
 

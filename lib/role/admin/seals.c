@@ -136,6 +136,20 @@ int admin_seal_now(struct admin *q)
 	return admin_answer(q, MST_RSC_OK, json_pack("{s:o}", "head", head_json(&head)));
 }
 
+/* The keeper wants to hear that somebody stands for it from who knows who asks; with four eyes it has heard two by now. */
+static int stand(struct admin *q)
+{
+	uint8_t text[MST_SAID_MAX];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+	struct mst_said said = { q->x->channel, { q->x->said.b, q->x->said.n }, MST_VIEW_NONE, q->env->now };
+
+	if (q->approved)
+		return 0;
+	mst_put_said(&w, q->x->request.to, q->x->request.content);
+	said.request = mst_written(&w);
+	return w.ok ? q->env->keeper->ops->leave_own(q->env->keeper, &said) : MST_KEEPER_FORGED;
+}
+
 int admin_seal_accept(struct admin *q)
 {
 	struct mst_log_seal last = { .seq = 0 };
@@ -152,6 +166,13 @@ int admin_seal_accept(struct admin *q)
 		mst_diag_set(&d, 0, "", "the log is the one that the keeper sealed; there is nothing to accept", NULL);
 		return admin_refuse(q, MST_RSC_CONFLICT, &d);
 	}
+	r = stand(q);
+	if (r > 0) {
+		mst_diag_set(&d, 0, "", "the keeper does not take it that you said so; was musterd restarted, or the clock set? Try again; when the clock was set back, restart musterd first", NULL);
+		return admin_refuse(q, MST_RSC_CONFLICT, &d);
+	}
+	if (r)
+		return r;
 	snprintf(why, sizeof(why), "instead of the one whose entry %llu was sealed: %s", (unsigned long long)last.seq, reason);
 	r = admin_event(q, "audit.accepted", 0, why);
 	if (r)

@@ -35,7 +35,16 @@ static int rotate(struct mst_keeper *k, uint32_t *ret)
 	return keeper_says;
 }
 
-static const struct mst_keeper_ops keeper_ops = { .name = "seals", .last_seal = last_seal, .generations = generations, .rotate = rotate };
+static int stood;                        /* what the keeper says of who stands for the log */
+static int leave_own(struct mst_keeper *k, const struct mst_said *q)
+{
+	(void)k;
+	assert_true(q->from == 7 && mst_view_eq_str(q->statement, "said") && q->now == NOW);
+	assert_true(mst_view_eq_str(q->request, "POST /v1/events/accept\n{\"reason\":\"restored\"}"));
+	return stood;
+}
+
+static const struct mst_keeper_ops keeper_ops = { .name = "seals", .last_seal = last_seal, .leave_own = leave_own, .generations = generations, .rotate = rotate };
 static struct mst_keeper keeper = { &keeper_ops };
 
 /* The answer's text stands in `room`. */
@@ -43,7 +52,7 @@ static int ask(struct mst_store *s, enum mst_op op, const char *target, const ch
 {
 	struct mst_role_conf conf = { .n_provider = 0 };
 	struct mst_role_env env = { .store = s, .keeper = &keeper, .conf = &conf, .now = NOW };
-	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
+	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .channel = 7, .said = { "said", 4 }, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
 				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
 	int r;
 
@@ -88,6 +97,10 @@ static void seals(void **state)
 		assert_int_equal(ask(s, MST_OP_CREATE, "/v1/events/accept", "{\"reason\":\"restored\"}", &a), other ? MST_RSC_OK : MST_RSC_CONFLICT);
 		assert_int_equal(a.seal, other ? MST_SEAL_ANEW : MST_SEAL_NOT);
 	}
+	/* one that hears nobody does not let it be taken back */
+	stood = MST_KEEPER_FORGED;
+	assert_int_equal(ask(s, MST_OP_CREATE, "/v1/events/accept", "{\"reason\":\"restored\"}", &a), MST_RSC_CONFLICT);
+	assert_true(a.seal == MST_SEAL_NOT && told("does not take it that you said so"));
 	/* a keeper that is away is a fault, not a verdict */
 	keeper_says = MST_FAULT_CLOSED;
 	assert_int_equal(ask(s, MST_OP_RETRIEVE, "/v1/events/verify", "", &a), MST_FAULT_CLOSED);
