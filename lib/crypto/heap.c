@@ -3,8 +3,11 @@
 #include <errno.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 
@@ -119,6 +122,16 @@ bool mst_heap_lock(size_t sessions)
 void mst_heap_keys(bool at_work)
 {
 	keys_at_work = at_work;
+}
+
+bool mst_heap_pages(const void *p, size_t n)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p / page * page;
+	size_t all = ((uintptr_t)p + n - from + page - 1) / page * page;
+
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): the beginning of its page */
+	(void)madvise((void *)from, all, MADV_DONTDUMP);
+	return mlock(p, n) == 0;
 }
 
 void *mst_heap_take(size_t n)

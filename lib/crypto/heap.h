@@ -32,6 +32,12 @@ void mst_heap_keys(bool at_work);
 void *mst_heap_take(size_t n);
 void mst_heap_give(void *p);
 
+/*
+ * Of what lies among other things: the pages that it is on are locked and in no core from now on, for good, since others may have
+ * something there, too. False with errno: they may be swapped out.
+ */
+bool mst_heap_pages(const void *p, size_t n);
+
 /* What malloc() gave, or NULL. */
 void mst_heap_free(void *p);
 /* Where it has to move, nothing stays behind. */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +25,7 @@
 #include "agent/refused.h"
 #include "agent/ub.h"
 #include "base/text.h"
+#include "crypto/heap.h"
 
 /* Triggers ------------------------------------------------------------------------------------------- */
 
@@ -481,7 +481,7 @@ static int open_engine(struct agent *a)
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
 	if (!a->prov_storage || !a->enrolee)
 		return MST_FAULT_MEMORY;
-	(void)mlock(a->enrolee, sizeof(*a->enrolee));
+	(void)mst_heap_pages(a->enrolee, sizeof(*a->enrolee));
 	a->prov = prov_init(a->prov_storage, prov_size(), &c);
 	return a->prov ? 0 : MST_FAULT_BUG;
 }
@@ -612,7 +612,7 @@ struct agent *agent_new(const struct agent_config *cfg, bool once)
 
 	if (!a)
 		return NULL;
-	(void)mlock(a, sizeof(*a)); /* keys are in here: not into swap, where the limits allow it */
+	(void)mst_heap_pages(a, sizeof(*a)); /* keys are in here; main() has said it when memory may not be locked */
 	a->cfg = *cfg;
 	a->once = once;
 	a->lock_fd = -1;

@@ -4,11 +4,11 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/text.h"
 #include "codec/secret-text.h"
 #include "crypto/derive.h"
+#include "crypto/heap.h"
 
 #define LIST_MAX MST_TARGETS_MAX
 
@@ -542,7 +542,7 @@ bool keys_ready(struct agent *a)
 	if (!a->keys)
 		a->keys = calloc(1, sizeof(*a->keys));
 	if (a->keys)
-		(void)mlock(a->keys, sizeof(*a->keys));
+		(void)mst_heap_pages(a->keys, sizeof(*a->keys));
 	return a->keys != NULL;
 }
 

@@ -4,16 +4,18 @@ wire. A key is where it belongs, the keeper or the secure environment of its own
 """
 import base64
 import contextlib
+import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 
 import pytest
 
 from residue import Capture, Keys, files, scan
-from support import BUILD, Installation, Running, run, until
+from support import AGENT, BUILD, Installation, Running, run, until
 from taken import Taken
 from test_fig1_gba import SimNode, rule, settle
 from test_psk_serial import born
@@ -145,6 +147,41 @@ def test_memory(world):
     assert ("keeper", "ca") in {(found[h.target], h.name) for h in hits}
     assert {(who, f"tls-{role}") for role, places in TLS.items() for who in places} <= {(found[h.target], h.name) for h in hits}
     assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits}
+
+
+@contextlib.contextmanager
+def stopped(pids):
+    """At a standstill, from here to the end."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            until("it stands", lambda p=pid: pathlib.Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_in_a_handshake(world):
+    """Km while a handshake waits for the other side, which may take its time: at the node, from its first message on; at the MAF, with TLS 1.3
+    until the node has proven that it has it, too. The key is there, and all of it is in locked pages."""
+    node, agent = world.nodes["agent-psk"], [world.agents["agent-psk"].process.pid]
+    maf = [int(target[4:]) for target, who in world.targets().items() if who == "listener-maf"]
+
+    def seen(pids):
+        """Where Km is in them: the flags of the pages."""
+        return [h.flags for h in scan(world.needles, [f"pid:{pid}" for pid in pids])[0] if h.name == "agent-psk-active-km"]
+    assert not seen(agent) and not seen(maf)
+    with contextlib.ExitStack() as later:
+        with stopped(maf):
+            asked = later.enter_context(subprocess.Popen([AGENT, "-c", node.dir / "muster-agent.conf", "check"], stdout=subprocess.DEVNULL))
+            until("the node has begun", lambda: seen(agent))
+            later.enter_context(stopped(agent))
+            assert all({"lo", "dd"} <= set(flags) for flags in seen(agent)), seen(agent)
+        until("the MAF has the key", lambda: seen(maf))
+        assert all({"lo", "dd"} <= set(flags) for flags in seen(maf)), seen(maf)
+    assert asked.returncode == 0
+    until("it is forgotten", lambda: not seen(agent) and not seen(maf))
 
 
 def test_no_core(world):
