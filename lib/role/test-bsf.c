@@ -62,7 +62,7 @@ static int up(void **state)
 	snprintf(g.conf.base, sizeof(g.conf.base), "/");
 	g.conf.validity = g.conf.keep = 86400;
 	g.conf.gba = (struct mst_gba_conf){ .hss = { .fqdn = "hss.example.com", .uri = "https://hss.example.com" }, .lifetime = 86400, .challenge = 60,
-					    .tmpi = true, .brief = true, .lock_after = 3, .lock_time = 300, .gsid = 1000001, .n_naf = 1,
+					    .amf_any = true /* set 1 has the bit: trap 11 */, .tmpi = true, .brief = true, .lock_after = 3, .lock_time = 300, .gsid = 1000001, .n_naf = 1,
 					    .naf = { { .fqdn = "maf.sp.example", .name = { "in-cse.sp.example" }, .n_names = 1, .group = { "m2m" }, .n_groups = 1 } } };
 	return 0;
 }
@@ -293,6 +293,37 @@ static void what_an_hss_may_say(void **state)
 	assert_int_equal(sessions(), 1);
 }
 
+static int why(void *arg, const struct mst_event *e)
+{
+	snprintf(arg, 260, "%s", e->why);
+	return 0;
+}
+
+/* A vector for EPS or 5G would have the BSF hold what opens those (TS 33.102 annex H): an HSS that gives one is at fault. */
+static void an_hss_that_gives_vectors_of_another_kind(void **state)
+{
+	const struct mst_event_filter bsf = { .limit = 10 };
+	char text[260] = "";
+	struct mst_fetch_result f;
+
+	(void)state;
+	g.conf.gba.amf_any = false;
+	for (int card = 0; card < 2; card++) {
+		assert_int_equal(ub(FIRST), -1);
+		assert_int_equal(hss(card ? GUSS("\"uiccType\":\"GBA_U\"", "") : GUSS("", ""), 0), 503);
+		assert_int_equal(g.a.retry_after, 10);
+		assert_false(challenge_kept(NONCE));
+		assert_int_equal(mst_store_event_list(g.store, &bsf, why, text), 0);
+		assert_non_null(strstr(text, "AMF b9b9"));
+		assert_non_null(strstr(text, "bsf.hss.amf"));
+	}
+	/* the same with the bit clear */
+	assert_int_equal(ub(FIRST), -1);
+	f = from_hss(GUSS("", ""), 0);
+	f.autn[6] &= 0x7f;
+	assert_int_equal(turn(&mst_role_bsf, &f), 401);
+}
+
 static void what_ends_by_the_clock(void **state)
 {
 	static struct mst_gba_session s;
@@ -508,6 +539,57 @@ static void who_hears_the_private_identity(void **state)
 	assert_null(strstr((const char *)g.content, "impi"));
 }
 
+/*
+ * Which key the operator wants for the service (keyChoice, TS 29.309): Ks_int_NAF alone means none, where there is none or the
+ * NAF could not use it; and a NAF that is to have the ME's does not get the card's.
+ */
+static void which_of_the_two_keys_the_settings_let_go(void **state)
+{
+	static const struct { const char *choice; bool in_card, aware; int status; size_t keys; } row[] = {
+		{ "", true, true, 200, 2 }, { "", true, false, 200, 1 }, { "", false, true, 200, 1 }, { "", false, false, 200, 1 },
+		{ "ME", true, true, 200, 1 }, { "ME", true, false, 200, 1 }, { "ME", false, true, 200, 1 }, { "ME", false, false, 200, 1 },
+		{ "UICC", true, true, 200, 2 }, { "UICC", true, false, 403, 0 }, { "UICC", false, true, 403, 0 }, { "UICC", false, false, 403, 0 },
+		{ "BOTH", true, true, 200, 2 }, { "BOTH", true, false, 200, 1 }, { "BOTH", false, true, 200, 1 }, { "BOTH", false, false, 200, 1 },
+	};
+	static const struct { const char *is, *text; } choice[] = {
+		{ "", "" }, { "ME", ",\"keyChoice\":\"ME_BASED_KEY\"" }, { "UICC", ",\"keyChoice\":\"UICC_BASED_KEY\"" },
+		{ "BOTH", ",\"keyChoice\":\"ME_UICC_BASED_KEYS\"" },
+	};
+	char guss[1024];
+	int64_t n;
+
+	(void)state;
+	g.conf.gba.brief = false;       /* a briefing would outlive its session here, and each has the same name */
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		const char *text = NULL;
+
+		for (size_t k = 0; k < MST_COUNT(choice); k++)
+			if (!strcmp(choice[k].is, row[i].choice))
+				text = choice[k].text;
+		assert_non_null(text);
+		/* another service besides, with nothing said of keys */
+		snprintf(guss, sizeof(guss), "{\"guss\":{\"bsfInfo\":{\"uiccType\":\"%s\"},\"ussList\":[{\"uss\":{\"gsId\":7,\"gsType\":0,\"ueIds\":"
+			 "[{\"ueId\":\"x\"}]}},{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]%s}}]}}",
+			 row[i].in_card ? "GBA_U" : "GBA", text);
+		bootstrap(guss, 0);
+		assert_int_equal(zn("maf.sp.example", row[i].aware ? ASK(BTID, "maf.sp.example", ",\"gbaUAware\":true") :
+				    ASK(BTID, "maf.sp.example", "")), row[i].status);
+		assert_int_equal(g.a.parcel.n_fills, row[i].keys);
+		/* who takes them sees what is wanted */
+		assert_int_equal(row[i].status == 200 && row[i].choice[0], !!memmem(g.content, g.a.content.n, "keyChoice", 9));
+		if (row[i].status != 200) {
+			/* the other service is had, and a word of the first is not said with it */
+			assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", ",\"gsIds\":[1000001,7]")), 200);
+			assert_int_equal(g.a.parcel.n_fills, 1);
+			assert_null(memmem(g.content, g.a.content.n, "1000001", 7));
+		}
+		assert_int_equal(mst_store_begin(g.store), 0);
+		assert_int_equal(mst_store_gba_flush(g.store, NULL, &n), 0);
+		assert_int_equal(mst_store_commit(g.store), 0);
+		assert_int_equal(n, 1);
+	}
+}
+
 /* Who has those can send nodes anywhere: a NAF whose certificate happens to have the name is not thereby the trigger server. */
 static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 {
@@ -526,9 +608,11 @@ static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
+	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind),
+					T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
 					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity), T(who_comes_second_asks_nobody),
-				       T(keys_of_triggers_are_for_whom_they_were_given_to) };
+				       T(keys_of_triggers_are_for_whom_they_were_given_to),
+				       T(which_of_the_two_keys_the_settings_let_go) };
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

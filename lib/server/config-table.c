@@ -15,6 +15,7 @@ static const char *const names_choices[] = { "long", "ts0032", NULL };          
 static const char *const coap_choices[] = { "iana", "early", NULL };                    /* coap_early */
 static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
 static const char *const reenrol_choices[] = { "open", "ended", "window", NULL };          /* enum mst_reenrol */
+static const char *const amf_choices[] = { "gba", "any", NULL };
 static const char *const binding_choices[] = { "sbi", "diameter", NULL };                /* enum mst_fetch_binding */
 static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
@@ -456,6 +457,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "dial this address instead of resolving the name; the name check stays" },
 	{ "bsf.hss.binding", MST_CONF_T_CHOICE, 0, "sbi", NULL, AT(bsf.ask_hss.binding), .choices = binding_choices,
 	  .help = "how Zh is spoken: sbi (TS 29.562, HTTP and JSON by TLS) or diameter (TS 29.109)" },
+	{ "bsf.hss.amf", MST_CONF_T_CHOICE, 0, "gba", NULL, AT(bsf.ask_hss.amf), .choices = amf_choices,
+	  .help = "which vectors are taken: gba, those without the separation bit in AMF, which is for EPS and 5G (TS 33.102 annex H); any, for an HSS that sets it "
+		  "all the same" },
 	{ "bsf.certificate", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, NULL, "tls/bsf.pem", STR(bsf.certificate),
 	  .help = "own certificate and intermediates, PEM, shown to the HSS (binding sbi)" },
 	{ "bsf.key", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, NULL, "tls/bsf.key", STR(bsf.key),

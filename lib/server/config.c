@@ -206,6 +206,7 @@ static void gba_of(const struct mst_conf_role *r, bool asks, struct mst_gba_conf
 	ret->hss.binding = (enum mst_fetch_binding)r->ask_hss.binding;
 	ret->lifetime = r->session_lifetime;
 	ret->challenge = r->challenge_lifetime;
+	ret->amf_any = r->ask_hss.amf != 0;
 	ret->tmpi = r->tmpi;
 	ret->brief = r->briefing;
 	ret->lock_after = r->lock_after;

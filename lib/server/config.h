@@ -103,7 +103,7 @@ struct mst_conf_role {
 	int64_t session_lifetime, challenge_lifetime, lock_after, lock_time, gsid;
 	bool tmpi, briefing;
 	char trigger_naf[MST_ID_MAX];
-	struct { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; int64_t binding; } ask_hss;
+	struct { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; int64_t binding, amf; } ask_hss;
 	struct mst_conf_naf nafs[MST_NAFS_MAX];
 	size_t n_nafs;
 	struct mst_conf_provider providers[MST_PROVIDERS_MAX];        /* admin */

@@ -22,6 +22,7 @@ enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT, T_LABEL, T_METHODS };
 static const char *const brief_formats[] = { "cbor", "json", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const amfs[] = { "any", "gba", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
 /* In the order of codec/quirks.h. */
 static const char *const names[] = { "long", "ts0032", NULL };
@@ -119,6 +120,7 @@ static const struct item {
 	CHOICE("gba.identity", gba_identity, "bare", identities),
 	CHOICE("gba.separator", gba_separator, ";", separators),
 	CHOICE("gba.without_rspauth", gba_without_rspauth, "no", no_yes),
+	CHOICE("gba.amf", gba_amf, "any", amfs),
 	TEXT("gba.realm", gba_realm, T_TEXT, ""),
 	TEXT("gba.cse_id", gba_cse_id, T_TEXT, ""),
 	CHOICE("secenv.backend", secenv_backend, "auto", backends),

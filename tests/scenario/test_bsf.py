@@ -47,7 +47,7 @@ class World:
 bsf = {{
   fqdn = "{REALM}";
   listen = [ "127.0.0.1:{self.ub}" ];
-  hss = {{ fqdn = "hss.example.com"; uri = "https://hss.example.com:{self.hss.port}"; connect_to = "127.0.0.1:{self.hss.port}"; }};
+  hss = {{ fqdn = "hss.example.com"; uri = "https://hss.example.com:{self.hss.port}"; connect_to = "127.0.0.1:{self.hss.port}"; amf = "any"; }};
   certificate = "operator/bsf.pem"; key = "operator/bsf.key"; hss_anchors = [ "operator/operator.pem" ];
   lock_after = 3; lock_time = "1h"; trigger_naf = "maf.sp.example";
   nafs = ( {{ fqdn = "maf.sp.example"; names = [ "in-cse.sp.example" ]; groups = [ "m2m" ]; }},
@@ -157,6 +157,18 @@ def test_gba_u_by_the_subscribers_settings(world):
     assert status == 200 and got["meKeyMaterial"] == ue.ks_naf("maf.sp.example").hex() and "uiccKeyMaterial" not in got
     status, got = world.naf(ue.btid, gbaUAware=True)
     assert status == 200 and got["uiccKeyMaterial"] == ue.ks_naf("maf.sp.example", use=b"gba-u").hex()
+    # a service that is to have the card's key: both for who uses it, and told which; for the others, and of a card without it, none
+    own = {**uss_of("m2m", "x"), "keyChoice": "UICC_BASED_KEY"}
+    for number, kind in ((70, "GBA_U"), (71, "GBA")):
+        world.subscriber(number, uicc_type=kind, uss=[own])
+        ue = world.ue(number, gba_u=kind == "GBA_U")
+        assert ue.bootstrap()[0] == 200
+        assert world.naf(ue.btid)[0] == 403
+        status, got = world.naf(ue.btid, gbaUAware=True)
+        assert status == (200 if kind == "GBA_U" else 403), got
+        assert status == 403 or (got["ussList"] == [{"uss": own}] and got["uiccKeyMaterial"] == ue.ks_naf("maf.sp.example", use=b"gba-u").hex())
+    told = [e["why"] for e in world.inst.events("--what", "zn.refused") if "UICC_BASED_KEY" in e["why"]]
+    assert len(told) == 3 and len([w for w in told if "GBA_ME" in w]) == 2, told
 
 
 def test_resynchronisation_and_its_limits(world):

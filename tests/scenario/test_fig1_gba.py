@@ -27,23 +27,26 @@ NUMBERS = iter(range(1, 10000))
 DISCOVERY = {"kind": "discovery", "method": "bsf"}
 
 
-def sim_line(k, opc):
-    """A SIM's keys as `muster sim add` takes them; the check code by the library."""
-    return f"milenage:{k.hex()}:opc:{opc.hex()}={binascii.crc_hqx(k + opc, 0xFFFF):04X}\n"
+def sim_line(sim):
+    """A SIM's keys, in the words of sim.json, as `muster sim add` takes them; the check code by the library."""
+    what = next(w for w in ("opc", "op", "topc", "top") if w in sim)
+    options = "".join(f":{w}{sim[w]}" for w in ("res", "times") if w in sim)
+    return f"{sim['algorithm']}:{sim['k']}:{what}:{sim[what]}{options}={binascii.crc_hqx(bytes.fromhex(sim['k'] + sim[what]), 0xFFFF):04X}\n"
 
 
 class SimNode:
     """A card, the names of the settings, and `muster-agent`. What it is called and whom it joins its operator knows."""
 
-    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None):
+    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None, sim=None):
         self.inst, self.number = inst, number or next(NUMBERS)
         self.id, self.cse_id = f"urn:dev:ops:00004C-sim-{self.number:06d}", f"//{inst.sp}/SIM{self.number:06d}"
         self.imsi = f"{PLMN}{self.number:010d}"
         self.impi = f"{self.imsi}@ims.mnc001.mcc001.3gppnetwork.org"
         self.k, self.opc = secrets.token_bytes(16), secrets.token_bytes(16)
+        self.keys = sim or {"algorithm": "milenage", "k": self.k.hex(), "opc": self.opc.hex()}
         self.dir = inst.dir / "nodes" / f"sim-{self.number:06d}"
         self.dir.mkdir(parents=True)
-        (self.dir / "sim.json").write_text(json.dumps({"k": self.k.hex(), "opc": self.opc.hex()}))
+        (self.dir / "sim.json").write_text(json.dumps(self.keys))
         (self.dir / "sim.json").chmod(0o600)
         inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--anchor", "none")
         self.options = [w for name, value in (("--uicc", uicc), ("--naf-group", naf_group), ("--lifetime", lifetime)) if value for w in (name, value)]
@@ -54,7 +57,7 @@ class SimNode:
 
     def sim(self):
         """The operator makes it known, and where it is."""
-        self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.k, self.opc))
+        self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.keys))
 
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
@@ -289,6 +292,26 @@ def test_a_card_that_keeps_ks(inst):
     node.enrolled()
     assert "card.naf-key" in [s["arrow"] for s in node.status()["steps"]]
     assert node.sessions()[0]["guss"]["bsfInfo"]["uiccType"] == "GBA_U"
+
+
+@pytest.mark.parametrize("uicc, sim", [(None, {"topc": 32, "k": 32, "res": 16, "times": 3}), ("GBA_U", {"top": 32, "k": 16, "times": 2})], ids=["topc", "top"])
+def test_a_sim_of_tuak(inst, uicc, sim):
+    """TS 35.231, from the typed line to the key at the MAF; also with what is not usual in a card, and after the operator has lost its counter."""
+    sim = {"algorithm": "tuak", **{w: x if w in ("res", "times") else secrets.token_hex(x) for w, x in sim.items()}}
+    node = SimNode(inst, uicc=uicc, card_gba="yes" if uicc else None, sim=sim)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    node.enrolled()
+    assert node.shown()["algorithm"] == "tuak"
+    if uicc:
+        return
+    again(node)
+    begin, old = mark(inst), node.key()
+    inst.muster("sim", "remove", node.imsi, "--reason", "restored from an old copy")
+    node.sim()
+    again(node)
+    assert node.key() != old and told(inst, begin, node.imsi, what="hss.resynchronised")
+    node.enrolled()
 
 
 def test_the_card_is_ahead(inst):

@@ -217,6 +217,13 @@ def test_a_batch(inst):
         "exists already" in refused[2], refused
     assert len(inst.ask("sim", "list")["sims"]) >= rows - 3
     assert ask(inst, path=AUTH.format(f"00101{1005:010d}@ims.mnc001.mcc001.3gppnetwork.org"))[0] == 200
+    # TUAK: TOPc, or the operator's TOP; and what is not usual
+    done = inst.muster("--json", "sim", "import", "-", stdin="imsi,algorithm,k,topc,top,res,times\n" + "\n".join(
+        f"00101{3000 + i:010d},{a},{K.hex() * n},{c},{t},{more}" for i, (a, n, c, t, more) in enumerate((
+            ("tuak", 2, K.hex() * 2, "", "16,3"), ("", 1, "", OP.hex() * 2, ","), ("milenage", 1, K.hex() * 2, "", ","), ("tuak", 1, "", OP.hex(), ","),
+            ("tuak", 1, K.hex() * 2, "", "5,"), ("tuak", 1, K.hex() * 2, "", ",256")))) + "\n", check=False)
+    assert done.returncode == 1 and json.loads(done.stdout) == {"rows": 6, "added": 2, "refused": 4, "notCarriedOut": 0}, done
+    assert [inst.ask("sim", "show", f"00101{3000 + i:010d}")["algorithm"] for i in range(2)] == ["tuak", "tuak"]
     # again: every row is there
     done = run(MUSTER, "-C", inst.dir, "sim", "import", "-", stdin=text, check=False)
     assert done.returncode == 1 and f"{rows} rows: 0 added, {rows} refused" in done.stdout, done

@@ -249,6 +249,8 @@ const char *mst_naf_uid(struct mst_view uss_list, char ret_uid[MST_ID_MAX])
 	}
 	if (!ours)
 		return "the BSF told no USS of GSID 1000001 of this subscriber, so nobody knows who it is: give it one at the HSS";
+	if (ours->key_choice == MST_KEY_CHOICE_UICC)
+		return "the USS of GSID 1000001 wants the card's key for this service (UICC_BASED_KEY), and TLS runs with the ME's here";
 	for (size_t i = 0; i < ours->n_ids; i++) {
 		int r = rank(ours->id[i]);
 
