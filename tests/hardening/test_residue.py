@@ -232,13 +232,15 @@ def gcore(pid, path, everything=False):
 
 
 def test_a_core_has_none(world, tmp_path):
-    """Of those that have keys for good. Root takes it, nobody else can (test_attach.py), and the kernel writes none."""
+    """Of those that have keys for good, and of these keys. Root takes it, nobody else can (test_attach.py), and the kernel writes none."""
     found = {who: target for target, who in world.targets().items() if who in ("keeper", "listener-maf", "connector")}
     cores = [gcore(target[4:], tmp_path / who) for who, target in found.items()]
     whole = gcore(found["keeper"][4:], tmp_path / "whole", True)
     hits, searched = scan(world.needles, [*cores, whole])
     assert len(searched) == 4 and min(searched.values()) > 100_000
-    assert {h.target for h in hits} == {str(whole)} and {"ca", "wrap"} <= {h.name for h in hits}
+    # what passes through a listener just now may be in a register
+    assert not [h for h in hits if h.target != str(whole) and pathlib.Path(h.target).name in world.own[h.name]]
+    assert {"ca", "wrap"} <= {h.name for h in hits if h.target == str(whole)}
 
 
 def test_in_one_process(tmp_path):
