@@ -44,23 +44,24 @@ static void a_thread_at_work_on_keys_takes_from_there(void **state)
 
 static void what_moves_keeps_what_is_in_it(void **state)
 {
-	char *p, *q;
+	static const uint8_t twenty[20] = { 1, 2, 3, 5, 8, 13, 21 };
+	uint8_t *p, *q;
 
 	(void)state;
 	mst_heap_keys(true);
-	p = OPENSSL_malloc(20);
+	p = OPENSSL_malloc(sizeof(twenty));
 	assert_non_null(p);
-	memcpy(p, "twenty octets, these", 20);
+	memcpy(p, twenty, sizeof(twenty));
 	q = OPENSSL_realloc(p, 24);              /* it has 32 */
 	assert_ptr_equal(LOCKED ? p : q, q);
 	p = OPENSSL_realloc(q, 900);
 	mst_heap_keys(false);
 	assert_non_null(p);
-	assert_memory_equal(p, "twenty octets, these", 20);
+	assert_memory_equal(p, twenty, sizeof(twenty));
 	assert_int_equal(CRYPTO_secure_allocated(p), LOCKED);
 	p = OPENSSL_realloc(p, 5000);            /* out of there: as an ordinary block it goes on */
 	assert_non_null(p);
-	assert_memory_equal(p, "twenty octets, these", 20);
+	assert_memory_equal(p, twenty, sizeof(twenty));
 	assert_false(CRYPTO_secure_allocated(p));
 	OPENSSL_free(p);
 }
