@@ -15,6 +15,12 @@
 #define LOCKED 1
 #endif
 
+/* OpenSSL must not be asked before it has such pages. */
+static size_t used(void)
+{
+	return LOCKED ? CRYPTO_secure_used() : 0;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -91,17 +97,17 @@ static void a_private_number_is_there(void **state)
 {
 	uint8_t der[MST_PKEY_MAX];
 	struct mst_view v = { der, 0 };
-	size_t before = CRYPTO_secure_used(), with;
+	size_t before = used(), with;
 	EVP_PKEY *k;
 
 	(void)state;
 	assert_int_equal(mst_pkey_generate(der, sizeof(der), &v.n), 0);
 	k = pki_private(v);
 	assert_non_null(k);
-	with = CRYPTO_secure_used();
+	with = used();
 	assert_true(LOCKED ? with >= before + 32 : with == before);
 	EVP_PKEY_free(k);
-	assert_true(CRYPTO_secure_used() < with || !LOCKED);
+	assert_true(used() < with || !LOCKED);
 }
 
 static void room_is_zero_and_wiped(void **state)

@@ -224,14 +224,14 @@ def test_what_fails_behind_the_bsf_asks_it_nothing_again(tmp_path, bsf, maf):
     assert other.status()["attempts"][0]["reports"][-1]["remedy"] == report["remedy"]
 
 
-@pytest.mark.parametrize("ua", ["01000100ae", "0100000007"])
+@pytest.mark.parametrize("ua", ["01000100ae", "01000100a8", "0100000007"])
 def test_the_card_keeps_ks(tmp_path, ua):
     """GBA_U, with the key for the MAF from the card; and TLS 1.3, where the key is another one."""
     maf = StrangeMaf(ua)
     with StrangeBsf(K, OPC, IMSI, gba_u=True) as bsf:
         bsf.granted = lambda: maf.know(bsf)
         node = SimNode(tmp_path / "n", maf, bsf, card=f'kind = "software"; imsi = "{IMSI}"; key_file = "sim.json"; gba = "yes";',
-                       gba='ua = "tls13";' if ua == "0100000007" else "")
+                       gba=f'ua = "{"tls13" if ua == "0100000007" else ua}";')
         done = node.run_once()
         assert done.returncode == 0, done.stderr
         enrolled(node, bsf, maf)
@@ -317,6 +317,7 @@ def test_settings_that_cannot_be(tmp_path, bsf, maf):
         ('kind = "sim";', "", "card.kind: unknown value"),
         ('kind = "software"; imsi = "12a456"; key_file = "sim.json";', "", "card.imsi: must be 6 to 15 digits"),
         (None, 'ua = "0100010005";', "gba.ua: one of"),
+        (None, 'ua = "010001c0a8";', "gba.ua: one of"),         # of DTLS, and no key of GBA goes over CoAP
         (None, 'bsf = "ftp://x";', "gba.bsf: not http(s)"),
         (None, 'separator = "/";', "gba.separator: unknown value"),
         ('kind = "software"; imsi = "001010000000001"; key_file = "open.json";', "", "open.json"),

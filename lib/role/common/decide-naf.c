@@ -155,7 +155,7 @@ static const char *const fetch_end[MST_FETCH__COUNT] = {
 	[MST_FETCH_MALFORMED] = "the BSF's answer is malformed",
 	[MST_FETCH_BUSY] = "the BSF is busy, or too many requests to it are waiting",
 	[MST_FETCH_REVOKED] = "the BSF's certificate is revoked",
-	[MST_FETCH_LIST_STALE] = "no current revocation list to judge the BSF's certificate by",
+	[MST_FETCH_LIST_STALE] = "no current revocation list to judge the BSF's certificate by (require_bsf_crl)",
 };
 
 /* A CSE-ID or AE-ID says whose it is; of an M2M-Node-ID the subscription does. */
