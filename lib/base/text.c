@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include "base/secret.h"
+
 static const char b64_digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* Without a table or a branch, for keys are written so, too: 7 are from '9' to 'A'. */
@@ -51,28 +53,35 @@ void mst_put_percent(struct mst_writer *w, struct mst_view v)
 	}
 }
 
-static int hex_value(uint8_t c)
+/* 1 or 0, without a branch. */
+static unsigned within(unsigned x, unsigned first, unsigned last)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+	return ~((x - first) | (last - x)) >> (8 * sizeof(x) - 1);
+}
+
+unsigned mst_hex_digit(uint8_t c)
+{
+	unsigned low = c | 0x20U, number = within(c, '0', '9'), letter = within(low, 'a', 'f');
+
+	return ((c - (unsigned)'0') & (0 - number)) | ((low - 'a' + 10) & (0 - letter)) | (1 - (number | letter)) << 4;
 }
 
 bool mst_hex_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n)
 {
+	static const uint8_t right = 0;
+	uint8_t wrong = 0;
+
 	if (in.n % 2 || in.n / 2 > cap)
 		return false;
 	for (size_t i = 0; i < in.n; i += 2) {
-		int h = hex_value(in.p[i]), l = hex_value(in.p[i + 1]);
+		unsigned h = mst_hex_digit(in.p[i]), l = mst_hex_digit(in.p[i + 1]);
 
-		if (h < 0 || l < 0)
-			return false;
-		out[i / 2] = (uint8_t)(h << 4 | l);
+		wrong |= (uint8_t)(h | l) & MST_HEX_NONE;
+		out[i / 2] = (uint8_t)(h << 4 | (l & 15));
 	}
+	/* that all are digits is no secret, if they are */
+	if (!mst_ct_equal((struct mst_view){ &wrong, 1 }, (struct mst_view){ &right, 1 }))
+		return false;
 	*ret_n = in.n / 2;
 	return true;
 }

@@ -13,6 +13,13 @@ void mst_put_base64(struct mst_writer *w, struct mst_view v);
 /* Percent-encode everything but RFC 3986 unreserved characters. */
 void mst_put_percent(struct mst_writer *w, struct mst_view v);
 
+/*
+ * What a hexadecimal digit of either case is worth; MST_HEX_NONE: it is none. Nothing branches on it, nor is it an address: keys are
+ * read so (tests/hardening/test_constant_time.py).
+ */
+#define MST_HEX_NONE 0x10
+unsigned mst_hex_digit(uint8_t c);
+
 /* Decode into `out`, of which `*ret_n` octets are used. False on bad input or too little room. */
 MST_MUST_CHECK bool mst_hex_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n);
 MST_MUST_CHECK bool mst_base64_decode(struct mst_view in, uint8_t *out, size_t cap, size_t *ret_n);

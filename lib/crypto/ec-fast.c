@@ -20,6 +20,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "crypto/heap.h"
 #include "crypto/pki-internal.h"
 
 static EVP_PKEY_METHOD *copy;           /* owned by the engine once it is added, as is the next */
@@ -224,10 +225,14 @@ static EC_KEY *read_private(const PKCS8_PRIV_KEY_INFO *p8)
 void *pki_signing_key(struct mst_view pkcs8)
 {
 	const unsigned char *p = pkcs8.p;
-	PKCS8_PRIV_KEY_INFO *p8 = pkcs8.n && pkcs8.n <= MST_PKEY_MAX ? d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)pkcs8.n) : NULL;
-	EC_KEY *k = p8 && p == pkcs8.p + pkcs8.n ? read_private(p8) : NULL;
+	PKCS8_PRIV_KEY_INFO *p8;
+	EC_KEY *k;
 
+	mst_heap_keys(true);             /* as in pki_private() */
+	p8 = pkcs8.n && pkcs8.n <= MST_PKEY_MAX ? d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)pkcs8.n) : NULL;
+	k = p8 && p == pkcs8.p + pkcs8.n ? read_private(p8) : NULL;
 	PKCS8_PRIV_KEY_INFO_free(p8);
+	mst_heap_keys(false);
 	ERR_clear_error();
 	return k;
 }

@@ -3,21 +3,22 @@
 #include <errno.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 
 static _Atomic size_t unlocked;
 static _Atomic int why_unlocked;
 
-void mst_heap_lock(const void *p, size_t n)
+static bool not_locked(size_t n)
 {
-	if (mlock(p, n) == 0)
-		return;
 	why_unlocked = errno;
 	unlocked += n;
+	return false;
 }
 
 size_t mst_heap_unlocked(int *ret_errno)
@@ -53,16 +54,110 @@ void *mst_heap_realloc(void *p, size_t n)
 	return q;
 }
 
-/* As OpenSSL wants it: it says where in itself it asks. */
-static void ossl_free(void *p, const char *file, int line)
+/* A block that OpenSSL takes there is not larger, nor is anything that holds a key: a session of TLS has 800 octets. */
+#define BLOCK_MAX 2048
+#define FOR_ALL (512 * (size_t)1024)          /* certificates' keys, generators of random numbers, and work */
+#define FOR_ONE ((size_t)64)
+
+static size_t locked;                         /* octets; 0: none yet */
+static _Thread_local bool keys_at_work;
+
+/* As OpenSSL wants them: it says where in itself it asks. What grows while it holds secrets it clears by itself when it moves. */
+static void *ossl_malloc(size_t n, const char *file, int line)
 {
+	void *p = NULL;
+
 	(void)file;
 	(void)line;
-	mst_heap_free(p);
+	if (keys_at_work && locked && n && n <= BLOCK_MAX && CRYPTO_secure_used() < locked / 2)
+		p = CRYPTO_secure_malloc(n, file, line);
+	return p ? p : malloc(n);
 }
 
-/* Its own malloc() and realloc() stay: what holds secrets it grows by clearing what it leaves. */
+static void ossl_free(void *p, const char *file, int line)
+{
+	if (p && locked && CRYPTO_secure_allocated(p))
+		CRYPTO_secure_free(p, file, line);
+	else
+		mst_heap_free(p);
+}
+
+static void *ossl_realloc(void *p, size_t n, const char *file, int line)
+{
+	size_t had;
+	void *q;
+
+	if (!p || !locked || !CRYPTO_secure_allocated(p))
+		return realloc(p, n);
+	had = CRYPTO_secure_actual_size(p);
+	if (n && n <= had)
+		return p;
+	q = n ? ossl_malloc(n, file, line) : NULL;
+	if (q)
+		memcpy(q, p, had);
+	if (q || !n)
+		CRYPTO_secure_free(p, file, line);
+	return q;
+}
+
 bool mst_heap_openssl(void)
 {
-	return CRYPTO_set_mem_functions(NULL, NULL, ossl_free) == 1;
+	return CRYPTO_set_mem_functions(ossl_malloc, ossl_realloc, ossl_free) == 1;
+}
+
+bool mst_heap_lock(size_t sessions)
+{
+#ifndef MST_SANITIZED   /* the leak checker follows no pointer from there, and there are no fences between blocks */
+	size_t n = FOR_ALL;
+
+	if (locked)
+		return true;
+	while (n < FOR_ALL + sessions * FOR_ONE)
+		n *= 2;
+	errno = ENOMEM;
+	switch (CRYPTO_secure_malloc_init(n, 32)) {
+	case 1:
+		locked = n;
+		return true;
+	case 2: {                                   /* made, but not locked */
+		int why = errno;
+
+		(void)CRYPTO_secure_malloc_done();
+		errno = why;
+		return not_locked(n);
+	}
+	default:
+		return not_locked(n);
+	}
+#else
+	(void)sessions;
+	return true;
+#endif
+}
+
+void mst_heap_keys(bool at_work)
+{
+	keys_at_work = at_work;
+}
+
+bool mst_heap_pages(const void *p, size_t n)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)p / page * page;
+	size_t all = ((uintptr_t)p + n - from + page - 1) / page * page;
+
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): the beginning of its page */
+	(void)madvise((void *)from, all, MADV_DONTDUMP);
+	return mlock(p, n) == 0 || not_locked(n);
+}
+
+void *mst_heap_take(size_t n)
+{
+	return OPENSSL_secure_zalloc(n);
+}
+
+void mst_heap_give(void *p)
+{
+	if (p && !CRYPTO_secure_allocated(p))
+		mst_wipe(p, malloc_usable_size(p));
+	OPENSSL_secure_free(p);
 }

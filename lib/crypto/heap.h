@@ -15,10 +15,29 @@
 bool mst_heap_openssl(void);
 
 /*
- * Memory for keys: kept out of swap, where the limits allow it. What could not be is counted in octets for the whole process, with the last errno,
- * so that a program tells it; nothing is refused for it.
+ * Locked pages, in no core, between two that nobody may touch: OpenSSL's secure heap. From then on the private numbers of its
+ * keys are there, of certificates and of each handshake: one of 32 octets for as long as a session of TLS 1.3 lasts, so they are as
+ * many as there may be `sessions`. Once in a process; false with errno: it may not lock that much, and nothing has changed.
+ * Under a sanitizer they are ordinary memory, and so they are before.
  */
-void mst_heap_lock(const void *p, size_t n);
+bool mst_heap_lock(size_t sessions);
+
+/*
+ * Between true and false what this thread takes for OpenSSL is taken from those pages, as long as half of them is free: while it
+ * works on a key that it has no such place for itself, as it does for pre-shared keys and for what decoders copy.
+ */
+void mst_heap_keys(bool at_work);
+
+/* Room for a key there, all zero; NULL: none is left. It is wiped when it is given back. */
+void *mst_heap_take(size_t n);
+void mst_heap_give(void *p);
+
+/*
+ * Of what lies among other things: the pages that it is on are locked and in no core from now on, for good, since others may have
+ * something there, too. False with errno: they may be swapped out.
+ */
+bool mst_heap_pages(const void *p, size_t n);
+/* How many octets of the two could not be locked so far, with the last errno; for a program that goes on without, and tells it. */
 size_t mst_heap_unlocked(int *ret_errno);
 
 /* What malloc() gave, or NULL. */

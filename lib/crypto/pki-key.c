@@ -4,6 +4,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 
+#include "crypto/heap.h"
 #include "crypto/pki-internal.h"
 
 /* SubjectPublicKeyInfo up to and with the 0x04 of an uncompressed point; 64 octets follow. */
@@ -64,10 +65,12 @@ EVP_PKEY *pki_private(struct mst_view pkcs8)
 
 	if (pkcs8.n == 0 || pkcs8.n > MST_PKEY_MAX)
 		return NULL;
+	mst_heap_keys(true);             /* decoders take copies */
 	p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &p, (long)pkcs8.n);
 	if (p8 && p == pkcs8.p + pkcs8.n)
 		k = EVP_PKCS82PKEY(p8);
 	PKCS8_PRIV_KEY_INFO_free(p8);
+	mst_heap_keys(false);
 	ERR_clear_error();
 	return k;
 }

@@ -459,7 +459,7 @@ int secenv_open_on(struct secenv_port *p, const char *dir, const char *key_file,
 			root->ops->free(root);
 		return MST_FAULT_MEMORY;
 	}
-	mst_heap_lock(e, sizeof(*e));      /* the store's key is in here; never unlocked, since a page may have other secrets in it */
+	(void)mst_heap_pages(e, sizeof(*e));     /* the store's key is in here */
 	e->env.ops = &file_ops;
 	e->root = root;
 	e->s.port = p;

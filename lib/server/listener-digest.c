@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "crypto/heap.h"
 #include "server/listener-internal.h"
 
 #define NONCE_HEX 32
@@ -28,8 +29,7 @@ void listener_digest_free(struct slot *s)
 {
 	if (!s->digest)
 		return;
-	mst_wipe(s->digest, sizeof(*s->digest));
-	free(s->digest);
+	mst_heap_give(s->digest);
 	s->digest = NULL;
 }
 
@@ -122,7 +122,7 @@ bool listener_digest(struct endpoint *e, struct mst_conn *c, const struct mst_ht
 	if (!r || mst_conn_peer(c)->how != MST_AUTH_ANONYMOUS)
 		return false;
 	s = l->engine ? slot_take(l, SLOT_REQUEST, line_http(c)) : NULL;
-	g = s ? calloc(1, sizeof(*g)) : NULL;
+	g = s ? mst_heap_take(sizeof(*g)) : NULL;      /* a key comes into it */
 	if (!g || !nonce_of(l, c, nonce)) {
 		free(g);
 		if (s)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "crypto/heap.h"
 #include "crypto/pki.h"
 #include "secenv/private.h"
 #include "server/frame-internal.h"
@@ -35,6 +36,8 @@ static int slurp(struct load *l, const char *path, uint8_t **ret_p, size_t *ret_
 	f = fopen(path, "rbe");
 	if (!f)
 		return refuse(l, path, strerror(errno), "give a file that exists and may be read");
+	/* a key is among what is read here: no other buffer */
+	(void)setvbuf(f, NULL, _IONBF, 0);
 	p = malloc(FILE_OCTETS + 1);
 	n = p ? fread(p, 1, FILE_OCTETS + 1, f) : 0;
 	fclose(f);
@@ -265,6 +268,21 @@ static size_t get_list(struct mst_reader *r, struct mst_view *v, size_t max)
 	return n;
 }
 
+static bool lock_key(struct mst_material *m)
+{
+	struct mst_view k = m->key_pkcs8;
+
+	if (!k.n)
+		return true;
+	m->key = k.n <= MST_PKEY_MAX ? mst_heap_take(k.n) : NULL;
+	if (!m->key)
+		return false;
+	memcpy(m->key, k.p, k.n);
+	mst_wipe(m->octets + (k.p - m->octets), k.n);
+	m->key_pkcs8.p = m->key;
+	return true;
+}
+
 bool mst_material_decode(struct mst_view v, struct mst_material *ret_m)
 {
 	struct mst_material m = { .octets = malloc(v.n ? v.n : 1), .n_octets = v.n };
@@ -282,7 +300,7 @@ bool mst_material_decode(struct mst_view v, struct mst_material *ret_m)
 	m.n_anchors = get_list(&r, m.anchor, MST_MATERIAL_ANCHORS);
 	m.n_crls = get_list(&r, m.crl, MST_MATERIAL_CRLS);
 	m.n_crl_issuers = get_list(&r, m.crl_issuer, MST_MATERIAL_ANCHORS);
-	if (!mst_read_end(&r)) {
+	if (!mst_read_end(&r) || !lock_key(&m)) {
 		mst_material_deinit(&m);
 		return false;
 	}
@@ -295,7 +313,14 @@ void mst_material_deinit(struct mst_material *m)
 	if (m->octets)
 		mst_wipe(m->octets, m->n_octets);
 	free(m->octets);
+	mst_heap_give(m->key);
 	memset(m, 0, sizeof(*m));
+}
+
+bool mst_material_same(const struct mst_material *a, const struct mst_material *b)
+{
+	return a->n_octets == b->n_octets && !memcmp(a->octets, b->octets, a->n_octets) &&
+	       mst_ct_equal(a->key_pkcs8, b->key_pkcs8);
 }
 
 int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA256_LEN], struct mst_diag *d)

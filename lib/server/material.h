@@ -13,8 +13,9 @@
 struct mst_material {
 	enum mst_role role;
 	enum mst_fetch_kind kind;         /* connector: what these anchors are for */
-	uint8_t *octets;                  /* everything below points into this; wiped and freed together */
+	uint8_t *octets;                  /* everything else points into this; wiped and freed together */
 	size_t n_octets;
+	uint8_t *key;                     /* the private key, in locked pages (crypto/heap.h); among the octets there are zeros */
 	struct mst_view chain_pem, key_pkcs8;
 	struct mst_view anchor[MST_MATERIAL_ANCHORS], crl[MST_MATERIAL_CRLS], crl_issuer[MST_MATERIAL_ANCHORS];
 	size_t n_anchors, n_crls, n_crl_issuers;
@@ -38,6 +39,7 @@ MST_MUST_CHECK int mst_material_makers(const struct mst_conf *c, struct mst_make
 /* Takes a copy. False when malformed. */
 MST_MUST_CHECK bool mst_material_decode(struct mst_view v, struct mst_material *ret_m);
 void mst_material_deinit(struct mst_material *m);
+bool mst_material_same(const struct mst_material *a, const struct mst_material *b);
 /*
  * The TLS settings of a server (`ops`: of its role) or of the connector (`ops` NULL). 0 or a fault that `d` explains.
  */

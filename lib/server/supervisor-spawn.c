@@ -153,9 +153,12 @@ static int tell_material(struct child *c, enum mst_role role, const struct mst_a
 	if (r) {
 		mst_log(&c->s->log, MST_LOG_ERROR, "certificates cannot be used", "setting", d.field, "why",
 			d.text, NULL);
+		mst_wipe(w->p, w->n);
 		return r;
 	}
-	return mst_link_send(c->control, MST_FRAME_MATERIAL, 0, mst_written(w)) ? MST_FAULT_IO : 0;
+	r = mst_link_send(c->control, MST_FRAME_MATERIAL, 0, mst_written(w)) ? MST_FAULT_IO : 0;
+	mst_wipe(w->p, w->n);            /* what comes next may be shorter */
+	return r;
 }
 
 /* To the connector what each role that asks has; to a listener what its role has. */

@@ -675,7 +675,9 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
-		if (!mst_check_installation(s->conf, s->text, setup->roles, &rep) && !start(s))
+		/* keys pass through here when they are checked and given out; with `processes = single` they stay */
+		if (mst_unit_lock_memory(&s->log, s->conf, s->conf->processes == MST_CONF_SINGLE) &&
+		    !mst_check_installation(s->conf, s->text, setup->roles, &rep) && !start(s))
 			event_base_dispatch(s->base);
 		status = s->status;
 		finish(s);

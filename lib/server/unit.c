@@ -1,8 +1,10 @@
 /* What every process does alike: hear the supervisor, start, reload, drain, report. */
 #include "server/unit.h"
 
+#include "crypto/heap.h"
 #include "proto/gba/digest.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -107,6 +109,21 @@ static void said_wrong(void *arg, const char *text)
 	mst_log(&((struct mst_unit *)arg)->log, MST_LOG_ERROR, "configuration", "error", text, NULL);
 }
 
+bool mst_unit_lock_memory(const struct mst_log *log, const struct mst_conf *c, bool meets)
+{
+	if (mst_heap_lock(meets ? (size_t)c->limits.connections : 0))
+		return true;
+	mst_log(log, MST_LOG_ERROR, "cannot lock memory for keys; raise the limit of locked memory (LimitMEMLOCK= of the unit, ulimit -l)",
+		"why", strerror(errno), NULL);
+	return false;
+}
+
+static bool lock_memory(struct mst_unit *u, const struct mst_conf *c)
+{
+	return u->started || !u->own_process ||
+	       mst_unit_lock_memory(&u->log, c, u->ops->kind == MST_PROC_LISTENER || u->ops->kind == MST_PROC_CONNECTOR);
+}
+
 static int take_conf(struct mst_unit *u, struct mst_view payload)
 {
 	struct mst_conf_report rep = { .line = said_wrong, .arg = u };
@@ -125,6 +142,11 @@ static int take_conf(struct mst_unit *u, struct mst_view payload)
 	text[f.text.n] = '\0';
 	r = mst_conf_read(f.file, text, &rep, &c);
 	free(text);
+	/* before the first key comes. A process that has none locks the least. */
+	if (!r && !lock_memory(u, c)) {
+		mst_conf_free(c);
+		r = MST_FAULT_IO;
+	}
 	if (r)
 		return r;
 	memcpy(u->maf_anchor, f.maf_anchor, sizeof(u->maf_anchor));
@@ -160,8 +182,7 @@ static int take_material(struct mst_unit *u, struct mst_view payload)
 	if (i == u->n_materials)
 		u->n_materials++;
 	else {
-		u->material_changed = u->material_changed || u->material[i].n_octets != m.n_octets ||
-				      memcmp(u->material[i].octets, m.octets, m.n_octets);
+		u->material_changed = u->material_changed || !mst_material_same(&u->material[i], &m);
 		mst_material_deinit(&u->material[i]);
 	}
 	u->material[i] = m;

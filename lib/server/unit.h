@@ -91,6 +91,8 @@ MST_MUST_CHECK int mst_unit_attach(struct mst_unit *u, const struct mst_link_fra
 struct mst_link_config mst_unit_link(struct mst_unit *u, enum mst_process peer);
 const struct mst_role_ops *mst_role_of(mst_role_table roles, enum mst_role role);
 const struct mst_role_ops *mst_unit_role(const struct mst_unit *u, enum mst_role role);
+/* Before a key comes (crypto/heap.h); `meets`: this process has sessions with others. False, and `log` tells: it may not. */
+MST_MUST_CHECK bool mst_unit_lock_memory(const struct mst_log *log, const struct mst_conf *c, bool meets);
 const struct mst_material *mst_unit_material(const struct mst_unit *u, enum mst_role role);
 mst_ms mst_now_ms(void);
 

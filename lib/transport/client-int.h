@@ -22,7 +22,7 @@ struct mst_client {
 	short want;
 	char host[256], path[108], server_name[MST_ID_MAX], identity[MST_ID_MAX];
 	uint16_t port;
-	struct mst_key psk;
+	struct mst_key *psk;            /* in locked pages, until the handshake is done */
 	struct mst_view *pin;
 	size_t n_pin;
 	struct mst_http_limits limits;

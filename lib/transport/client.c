@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -104,8 +103,8 @@ static int open_session(struct mst_client *c, int fd)
 		r = tls_session_expect(&c->t, c->server_name[0] ? c->server_name : NULL, c->pin, c->n_pin);
 	if (r == 0 && c->ctx && c->streams)
 		r = tls_session_offer_h2(&c->t);
-	if (r == 0 && c->psk.n)
-		r = tls_session_use_psk(&c->t, c->identity, &c->psk);
+	if (r == 0 && c->psk)
+		r = tls_session_use_psk(&c->t, c->identity, c->psk);
 	return r;
 }
 
@@ -210,7 +209,7 @@ static bool step_handshake(struct mst_client *c)
 	event_del(&c->deadline);
 	if (c->t.h2 && client_h2_begin(c))
 		return client_end(c, MST_TLS_BUSY, "no memory");
-	mst_key_wipe(&c->psk);           /* for that one handshake; the session has keys of its own now */
+	tls_psk_forget(&c->psk);           /* for that one handshake; the session has keys of its own now */
 	if (c->ops->on_open)
 		c->ops->on_open(c->owner, c);
 	return true;
@@ -431,6 +430,7 @@ static void destroy(struct mst_client *c)
 		free((void *)(uintptr_t)c->pin[i].p);
 	free(c->pin);
 	mst_tls_ctx_free(c->ctx);
+	tls_psk_forget(&c->psk);
 	mst_wipe(c, sizeof(*c));
 	free(c);
 }
@@ -514,11 +514,8 @@ static int fill(struct mst_client *c, const struct mst_client_config *cfg)
 	if (r == 0 && cfg->psk && (!cfg->psk_identity || !cfg->psk->n || !*cfg->psk_identity ||
 	                           !mst_view_to_str(mst_view_str(cfg->psk_identity), c->identity, sizeof(c->identity))))
 		r = MST_FAULT_CONFIG;
-	if (r == 0 && cfg->psk) {
-		/* not into swap, where the limits allow it; never unlocked, since a page may have other secrets in it */
-		(void)mlock(c, sizeof(*c));
-		c->psk = *cfg->psk;
-	}
+	if (r == 0 && cfg->psk && !tls_psk_keep(&c->psk, cfg->psk))
+		r = MST_FAULT_MEMORY;
 	if (r == 0)
 		r = copy_pins(c, cfg);
 	if (r == 0)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "codec/coap-m2m.h"
@@ -30,7 +29,7 @@ struct mst_coap_client {
 	char host[256], server_name[MST_ID_MAX], identity[MST_ID_MAX];
 	uint16_t port, uri_port;
 	enum mst_coap_dialect dialect;
-	struct mst_key psk;
+	struct mst_key *psk;            /* as in client.c */
 	struct mst_view *pin;
 	size_t n_pin;
 	mst_ms handshake_ms, answer_ms, until, give_up;
@@ -137,8 +136,8 @@ static int open_session(struct mst_coap_client *c)
 	r = tls_session_init_pipe(&c->t, &c->pipe, c->ctx);
 	if (r == 0)
 		r = tls_session_expect(&c->t, c->server_name[0] ? c->server_name : NULL, c->pin, c->n_pin);
-	if (r == 0 && c->psk.n)
-		r = tls_session_use_psk(&c->t, c->identity, &c->psk);
+	if (r == 0 && c->psk)
+		r = tls_session_use_psk(&c->t, c->identity, c->psk);
 	return r;
 }
 
@@ -203,7 +202,7 @@ static bool step_resolving(struct mst_coap_client *c)
 /* Over datagrams a wrong key is silence at both ends: what does not open is no record (RFC 6347 4.1.2.7). */
 static bool silent(struct mst_coap_client *c)
 {
-	bool proven = c->psk.n && c->t.ssl && SSL_get_state(c->t.ssl) == TLS_ST_CW_FINISHED;
+	bool proven = c->psk && c->t.ssl && SSL_get_state(c->t.ssl) == TLS_ST_CW_FINISHED;
 
 	return next_address(c, proven ? MST_TLS_SILENT : MST_TLS_TIMEOUT, proven ?
 	                    "the server does not answer to the proof of the key; a wrong identity or key shows as this" : "handshake not finished in time");
@@ -223,7 +222,7 @@ static bool step_handshake(struct mst_coap_client *c)
 	}
 	c->state = IDLE;
 	c->until = MST_NEVER;
-	mst_key_wipe(&c->psk);           /* for that one handshake; the session has keys of its own now */
+	tls_psk_forget(&c->psk);           /* for that one handshake; the session has keys of its own now */
 	if (c->ops->on_open)
 		c->ops->on_open(c->owner, c);
 	return true;
@@ -321,6 +320,7 @@ static void destroy(struct mst_coap_client *c)
 		mst_wipe(c->out, c->n_out);
 	free(c->out);
 	mst_tls_ctx_free(c->ctx);
+	tls_psk_forget(&c->psk);
 	mst_wipe(c, sizeof(*c));
 	free(c);
 }
@@ -391,10 +391,8 @@ static int fill(struct mst_coap_client *c, const struct mst_client_config *cfg)
 		return MST_FAULT_CONFIG;
 	if (cfg->psk && (!cfg->psk->n || !copy(cfg->psk_identity, c->identity, sizeof(c->identity))))
 		return MST_FAULT_CONFIG;
-	if (cfg->psk) {
-		(void)mlock(c, sizeof(*c));      /* as in client.c */
-		c->psk = *cfg->psk;
-	}
+	if (cfg->psk && !tls_psk_keep(&c->psk, cfg->psk))
+		return MST_FAULT_MEMORY;
 	c->dialect = cfg->dialect;
 	c->in_cap = cfg->limits.body_octets;
 	c->in = malloc(c->in_cap ? c->in_cap : 1);

@@ -35,7 +35,7 @@ struct mst_stream {
 	mst_ms connect_ms, handshake_ms;
 	char host[256], identity[MST_ID_MAX];
 	uint16_t port;
-	struct mst_key psk;
+	struct mst_key *psk;            /* as in client.c */
 	struct lookup *lookup;
 	struct addrinfo *list, *at;
 	struct tls_session t;
@@ -138,7 +138,7 @@ static bool dial(struct mst_stream *s, const struct addrinfo *ai)
 	if (r == 0)
 		r = tls_session_expect(&s->t, s->host, NULL, 0);
 	if (r == 0)
-		r = tls_session_use_psk(&s->t, s->identity, &s->psk);
+		r = tls_session_use_psk(&s->t, s->identity, s->psk);
 	if (r)
 		return end(s, MST_TLS_PROTOCOL, "cannot make a TLS session");
 	memcpy(&a, ai->ai_addr, ai->ai_addrlen < sizeof(a) ? ai->ai_addrlen : sizeof(a));
@@ -216,7 +216,7 @@ static bool step_handshake(struct mst_stream *s)
 	switch (io) {
 	case TLS_DONE:
 		s->state = OPEN;
-		mst_key_wipe(&s->psk);
+		tls_psk_forget(&s->psk);
 		event_del(&s->timer);
 		s->ops->on_open(s->owner, s);
 		return !s->freed;
@@ -355,6 +355,7 @@ static void destroy(struct mst_stream *s)
 	mst_wipe(s->out, MST_STREAM_ROOM);
 	free(s->out);
 	mst_tls_ctx_free(s->ctx);
+	tls_psk_forget(&s->psk);
 	mst_wipe(s, sizeof(*s));
 	free(s);
 }
@@ -457,7 +458,11 @@ int mst_stream_connect(const struct mst_stream_config *cfg, const struct mst_str
 		return MST_FAULT_CONFIG;
 	}
 	s->port = cfg->port;
-	s->psk = *cfg->psk;
+	if (!tls_psk_keep(&s->psk, cfg->psk)) {
+		s->state = ENDED;
+		destroy(s);
+		return MST_FAULT_MEMORY;
+	}
 	wake(s);
 	*ret = s;
 	return 0;

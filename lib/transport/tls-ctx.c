@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "crypto/heap.h"
 #include "transport/dtls-int.h"
 
 const char *const mst_tls_profile_name[] = { "onem2m", "modern", "both" };
@@ -119,9 +120,13 @@ static int use_chain(SSL_CTX *ssl, struct mst_view pem, struct mst_diag *d)
 static int use_key(SSL_CTX *ssl, const struct mst_tls_config *cfg, EVP_PKEY *foreign, struct mst_diag *d)
 {
 	const unsigned char *p = cfg->key_pkcs8.p;
-	EVP_PKEY *k = foreign ? foreign : d2i_AutoPrivateKey(NULL, &p, (long)cfg->key_pkcs8.n);
-	int ok = k ? SSL_CTX_use_PrivateKey(ssl, k) : 0;
+	EVP_PKEY *k;
+	int ok;
 
+	mst_heap_keys(true);             /* decoders take copies */
+	k = foreign ? foreign : d2i_AutoPrivateKey(NULL, &p, (long)cfg->key_pkcs8.n);
+	ok = k ? SSL_CTX_use_PrivateKey(ssl, k) : 0;
+	mst_heap_keys(false);
 	if (!foreign)
 		EVP_PKEY_free(k);
 	if (ok != 1)

@@ -89,12 +89,12 @@ struct tls_session {
 	bool hello;                             /* a whole ClientHello has come */
 	bool h2;                                /* HTTP/2 was agreed upon (ALPN) */
 	bool psk_on, psk_asked, psk_waiting, psk_answered, psk_known, suspended;
-	struct mst_key psk;
+	struct mst_key *psk;                    /* in locked pages, for the handshake; NULL: none */
 	/* The export that was asked for last: every Create of a session wants the same one. Beside the library's
 	 * own secret, from which it comes, and wiped with the session. */
 	const char *exported_label;             /* borrowed: labels are constants */
 	size_t n_exported;
-	uint8_t exported[TLS_EXPORT_KEPT];
+	uint8_t *exported;                      /* TLS_EXPORT_KEPT, in locked pages */
 	/* client */
 	const char *psk_identity;               /* these are borrowed from the client */
 	const char *expect_name;
@@ -136,7 +136,9 @@ bool tls_read_names(struct tls_session *t);
 
 /* tls-verify.c */
 int tls_verify_cb(X509_STORE_CTX *x, void *ctx);
-/* tls-psk.c */
+/* tls-psk.c. A key in locked pages, once there is one; false: no room. It goes with tls_psk_forget(). */
+MST_MUST_CHECK bool tls_psk_keep(struct mst_key **at, const struct mst_key *k);
+void tls_psk_forget(struct mst_key **at);
 uint16_t tls_suite_number(const SSL_CIPHER *c);
 unsigned int tls_psk_server_cb(SSL *ssl, const char *identity, unsigned char *psk, unsigned int max);
 int tls_psk_find_cb(SSL *ssl, const unsigned char *identity, size_t n, SSL_SESSION **ret);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crypto/heap.h"
 #include "crypto/pki-x509.h"
 #include "transport/dtls-int.h"
 
@@ -91,8 +92,9 @@ static bool h2_was_agreed(const struct tls_session *t)
 
 int tls_session_use_psk(struct tls_session *t, const char *identity, const struct mst_key *k)
 {
+	if (!tls_psk_keep(&t->psk, k))
+		return MST_FAULT_MEMORY;
 	t->psk_identity = identity;
-	t->psk = *k;
 	SSL_set_psk_client_callback(t->ssl, tls_psk_client_cb);
 	SSL_set_psk_use_session_callback(t->ssl, tls_psk_use_cb);
 	return SSL_set_cipher_list(t->ssl, tls_psk_suites(t->ctx)) == 1 ? 0 : MST_FAULT_CRYPTO;
@@ -140,7 +142,7 @@ static void settle_identity(struct tls_session *t)
 	}
 	if (p->how != MST_AUTH_PSK)
 		p->psk_identity[0] = '\0';
-	mst_key_wipe(&t->psk);
+	tls_psk_forget(&t->psk);
 	if (p->how == MST_AUTH_PSK && SSL_version(t->ssl) == TLS1_3_VERSION)
 		forget_key(t->ssl);
 }
@@ -185,6 +187,17 @@ static enum tls_io outcome(struct tls_session *t, int r)
 	}
 }
 
+/* A callback may give it a key (tls-psk.c), or one did in a step before. */
+static int step(struct tls_session *t)
+{
+	int r;
+
+	mst_heap_keys(t->psk);
+	r = SSL_do_handshake(t->ssl);
+	mst_heap_keys(false);
+	return r;
+}
+
 enum tls_io tls_handshake(struct tls_session *t)
 {
 	int r;
@@ -193,7 +206,7 @@ enum tls_io tls_handshake(struct tls_session *t)
 		return TLS_DONE;
 	ERR_clear_error();
 	errno = 0;
-	r = SSL_do_handshake(t->ssl);
+	r = step(t);
 	if (r == 1) {
 		t->suspended = false;
 		return finish(t);
@@ -295,7 +308,7 @@ void tls_session_deinit(struct tls_session *t)
 		tls_session_key(t, NULL);
 		for (int r = -1; t->suspended;) {
 			ERR_clear_error();
-			r = SSL_do_handshake(t->ssl);
+			r = step(t);
 			t->suspended = r != 1 && SSL_get_error(t->ssl, r) == SSL_ERROR_WANT_ASYNC;
 		}
 	}
@@ -305,6 +318,8 @@ void tls_session_deinit(struct tls_session *t)
 	mst_tls_ctx_free(t->ctx);
 	if (t->fd >= 0)
 		close(t->fd);
+	tls_psk_forget(&t->psk);
+	mst_heap_give(t->exported);
 	mst_wipe(t, sizeof(*t));
 	t->fd = -1;
 }
@@ -322,7 +337,9 @@ int tls_export(struct tls_session *t, const char *label, uint8_t *out, size_t n)
 		mst_wipe(out, n);
 		return MST_FAULT_CRYPTO;
 	}
-	if (n <= sizeof(t->exported)) {
+	if (!t->exported)
+		t->exported = mst_heap_take(TLS_EXPORT_KEPT);
+	if (t->exported && n <= TLS_EXPORT_KEPT) {
 		memcpy(t->exported, out, n);
 		t->n_exported = n;
 		t->exported_label = label;

@@ -481,7 +481,7 @@ static int open_engine(struct agent *a)
 	a->enrolee = calloc(1, sizeof(*a->enrolee));
 	if (!a->prov_storage || !a->enrolee)
 		return MST_FAULT_MEMORY;
-	mst_heap_lock(a->enrolee, sizeof(*a->enrolee));
+	(void)mst_heap_pages(a->enrolee, sizeof(*a->enrolee));
 	a->prov = prov_init(a->prov_storage, prov_size(), &c);
 	return a->prov ? 0 : MST_FAULT_BUG;
 }
@@ -613,7 +613,7 @@ struct agent *agent_new(const struct agent_config *cfg, bool once)
 
 	if (!a)
 		return NULL;
-	mst_heap_lock(a, sizeof(*a));    /* keys are in here: not into swap, where the limits allow it */
+	(void)mst_heap_pages(a, sizeof(*a));     /* keys are in here: not into swap, where the limits allow it */
 	a->cfg = *cfg;
 	a->once = once;
 	a->lock_fd = -1;

@@ -543,7 +543,7 @@ bool keys_ready(struct agent *a)
 	if (!a->keys)
 		a->keys = calloc(1, sizeof(*a->keys));
 	if (a->keys)
-		mst_heap_lock(a->keys, sizeof(*a->keys));
+		(void)mst_heap_pages(a->keys, sizeof(*a->keys));
 	inside_look_memory(a);
 	return a->keys != NULL;
 }

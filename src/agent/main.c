@@ -15,6 +15,8 @@
 
 #define DEFAULT_CONFIG "/etc/muster/muster-agent.conf"
 
+#define SESSIONS_MAX 256              /* at one time: with servers, with other nodes, of the page */
+
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
 struct options {
@@ -208,6 +210,7 @@ static void harden(void)
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say; its library's own lines go to who asks for them */
 	/* keys that are shared with others pass through JSON texts (keys.h) and buffers of the control socket */
 	(void)mst_heap_openssl();
+	(void)mst_heap_lock(SESSIONS_MAX);       /* inside_look_memory() tells when it cannot be */
 	json_set_alloc_funcs(malloc, mst_heap_free);
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 }

@@ -1,6 +1,7 @@
 /* muster-naf(1): settings from the command line, files, signals. */
 #include "naf/naf.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <signal.h>
@@ -86,6 +87,8 @@ static uint8_t *read_file(const char *what, const char *path, bool secret, size_
 	uint8_t *b = f ? malloc(most) : NULL;
 	struct stat st;
 
+	if (f)
+		(void)setvbuf(f, NULL, _IONBF, 0);              /* no other buffer has a key */
 	if (!f || !b || fstat(fileno(f), &st)) {
 		(void)wrong(what, path, "cannot be read");
 	} else if (secret && st.st_mode & 077) {
@@ -353,6 +356,11 @@ int main(int argc, char **argv)
 		return EXIT_FAULT;
 	(void)signal(SIGPIPE, SIG_IGN);
 	more_descriptors();
+	if (!mst_heap_lock(2 * NAF_CONNS_MAX)) {     /* one to the BSF for each at most */
+		fprintf(stderr, "muster-naf: cannot lock memory for keys: %s; raise the limit of locked memory (LimitMEMLOCK= of the unit, ulimit -l)\n",
+			strerror(errno));
+		return EXIT_FAULT;
+	}
 	code = make_tls(&s) ? serve(&s) : EXIT_REFUSED;
 	mst_tls_ctx_free(s.tls);
 	mst_tls_ctx_free(s.tls_bsf);

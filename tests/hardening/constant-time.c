@@ -180,6 +180,45 @@ static int secret_text(void)
 	return !w.ok;
 }
 
+/* Which digit stands there is secret; that one does, or what else does, is not: the outcome of a comparison, therefore. */
+static int hex_read(void)
+{
+	uint8_t text[64], out[32];
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)"0123456789abcdefABCDEF"[i % 22];
+	secret(text, sizeof(text));
+	return !mst_hex_decode(V(text), out, sizeof(out), &n) || n != sizeof(out);
+}
+
+static int secret_read(void)
+{
+	uint8_t text[120];
+	struct mst_writer w = mst_writer_of(text, sizeof(text));
+	struct mst_key k = { .n = 32 }, again;
+
+	memcpy(k.b, a32, sizeof(a32));
+	mst_secret_write(&k, &w);
+	for (size_t i = 0; i < w.n; i++)
+		if (!strchr("-=", text[i]))
+			secret(text + i, 1);
+	return mst_secret_read(mst_written(&w), &again, NULL) || again.n != k.n || !mst_ct_equal(mst_key_view(&k), mst_key_view(&again));
+}
+
+/* The key and what it opens. That the tag is right is known to all; the library compares it (constant-time.supp). */
+static int box_open(void)
+{
+	uint8_t box[64], out[32];
+	struct mst_writer w = mst_writer_of(box, sizeof(box));
+	size_t n = 0;
+	int r = mst_box_seal(c, b32, MST_VIEW_LIT("purpose"), V(a32), &w);
+
+	secret(b32, sizeof(b32));
+	r = r ? r : mst_box_open(c, b32, MST_VIEW_LIT("purpose"), mst_written(&w), out, sizeof(out), &n);
+	return r ? r : n != sizeof(a32) || !mst_ct_equal(V(out), V(a32));
+}
+
 /* `compares`: what comes to a comparison must have come to ours. */
 static const struct { const char *name; int (*go)(void); bool leaks, compares; } cases[] = {
 	{ "leaky-compare", leaky_compare, true, false }, { "leaky-table", leaky_table, true, false },
@@ -187,6 +226,7 @@ static const struct { const char *name; int (*go)(void); bool leaks, compares; }
 	{ "seal", seal, false, false }, { "seal-key", seal_key, false, false }, { "milenage", milenage, false, true },
 	{ "tuak", tuak, false, true }, { "digest", digest, false, true }, { "naf-keys", naf_keys, false, false },
 	{ "hex", hex, false, false }, { "secret-text", secret_text, false, false },
+	{ "hex-read", hex_read, false, true }, { "secret-read", secret_read, false, true }, { "open", box_open, false, true },
 };
 
 static void fresh(void)

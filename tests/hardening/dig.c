@@ -6,6 +6,7 @@
 
 #include "keeper/files.h"
 #include "secenv/secenv.h"
+#include "secenv/store.h"
 
 static void octets(const char *what, const uint8_t *p, size_t n)
 {
@@ -34,12 +35,41 @@ static int keeper(const char *dir)
 		fprintf(stderr, "dig: %s %s\n", d.field, d.text);
 		return 1;
 	}
-	for (size_t i = 0; i < f.n_kek; i++)
+	for (size_t i = 0; i < f.n_kek; i++) {
+		uint8_t wrap[KEK_LEN];
+
 		octets("kek", f.kek[i].key, sizeof(f.kek[i].key));
+		/* what it serves with: the other one is forgotten once this is made (keeper-rotate.c) */
+		if (keeper_subkey(mst_crypto_openssl(), f.kek[i].key, "muster keeper: wrapping 1", wrap))
+			return 1;
+		octets("wrap", wrap, sizeof(wrap));
+	}
 	octets("ca", f.ca_key, f.n_ca_key);
 	mst_wipe(&f, sizeof(f));
 	close(fd);
 	return 0;
+}
+
+/* The private key that was made for a certificate: sealed in what the agent keeps of that (src/agent/own.c, lib/secenv/keys.c). */
+static void certificate(struct mst_secenv *s)
+{
+	static uint8_t blob[8192];
+	uint8_t key[MST_PKEY_MAX], tag = 'F';
+	struct mst_diag d = { 0 };
+	size_t n = 0;
+	struct mst_reader r;
+	struct mst_view sealed;
+
+	if (s->ops->load_blob(s, "cert-active", blob, sizeof(blob), &n, &d) || !n)
+		return;
+	r = mst_reader_of((struct mst_view){ blob, n });
+	(void)mst_read_u8(&r);
+	sealed = mst_read_block16(&r);
+	if (sealed.n && sealed.p[0] == tag &&
+	    !mst_box_open(mst_crypto_openssl(), ((struct file_env *)s)->s.key, (struct mst_view){ &tag, 1 }, mst_view_sub(sealed, 1, sealed.n - 1), key,
+			  sizeof(key), &n))
+		octets("cert", key, n);
+	mst_wipe(key, sizeof(key));
 }
 
 int main(int argc, char **argv)
@@ -61,6 +91,7 @@ int main(int argc, char **argv)
 			show(name[slot], "ke", &c.ke);
 			mst_root_cred_wipe(&c);
 		}
+	certificate(s);
 	s->ops->close(s);
 	return 0;
 }

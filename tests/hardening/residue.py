@@ -18,8 +18,9 @@ def windows(octets, n):
 
 
 def encodings(key):
-    """As octets, as hexadecimal digits of either case, in groups as a person types them, in base64 of either alphabet."""
-    found = windows(key, WINDOW)
+    """As octets, as a number whose least octet is the first, as libraries compute with it, as hexadecimal digits of either case,
+    in groups as a person types them, in base64 of either alphabet."""
+    found = windows(key, WINDOW) | windows(key[::-1], WINDOW)
     for text in (key.hex(), key.hex().upper()):
         found |= {w for i, w in enumerate(text[i:i + 2 * WINDOW].encode() for i in range(0, len(text) - 2 * WINDOW + 1, 2))}
     digits = key.hex().upper()

@@ -15,7 +15,7 @@ import tempfile
 
 import pytest
 
-from support import Installation
+from support import AGENT, MUSTERD, Installation
 
 USER = pwd.getpwnam("nobody")
 SECONDS = 60
@@ -135,3 +135,14 @@ def test_the_keepers_pages(world):
     assert len(ours) == 1
     assert {"lo", "dd"} <= set(ours[0]["VmFlags"].split())
     assert ours[0]["Locked"] == ours[0]["Size"] and ours[0]["Swap"] == "0 kB", ours[0]
+
+
+UNLOCKED = ("setpriv", "--bounding-set=-ipc_lock", "--inh-caps=-ipc_lock", "prlimit", "--memlock=65536:65536")
+
+
+def test_keys_that_could_get_into_swap(world, tmp_path):
+    """Who may not lock memory is told; musterd does not start."""
+    tried = subprocess.run([*UNLOCKED, MUSTERD, "-c", world.dir / "musterd.conf"], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert tried.returncode == 3 and "raise the limit of locked memory" in tried.stderr, tried.stderr
+    tried = subprocess.run([*UNLOCKED, AGENT, "-c", tmp_path / "none", "status"], capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert "raise the limit of locked memory" in tried.stderr, tried.stderr

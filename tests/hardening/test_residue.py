@@ -5,20 +5,25 @@ wire. A key is where it belongs, the keeper or the secure environment of its own
 import base64
 import contextlib
 import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
+import stat
 import subprocess
+import time
 import urllib.parse
 
 import pytest
 import yaml
 
 from residue import Capture, Keys, files, scan
-from support import BUILD, Installation, Running, run, until
+from support import AGENT, BUILD, Installation, Running, free_port, run, until
 from taken import Taken
 from test_fig1_gba import SimNode, rule, settle
+from test_mef_maf_coap import coaps
 from test_psk_serial import born
 from test_saef import accept, connect, octets_of
 
@@ -38,11 +43,27 @@ def scalar_of(pem):
     return scalar(subprocess.run(["openssl", "pkey", "-in", pem, "-outform", "DER"], capture_output=True, check=True).stdout)
 
 
+DIAMETER = """
+diameter = {{ identity = "node.ours.example"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0;
+  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }} ); }};
+"""
+
+
+def role_of(pid):
+    return re.search(rb"--role=(\w+)", pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())[1].decode()
+
+
+# The key of a role's certificate: with it the listener meets nodes, and the connector asks other servers for that role. The BSF's
+# listener speaks no TLS.
+TLS = {"mef": {"listener-mef"}, "bbn": {"listener-bbn"}, "hss": {"listener-hss"}, "zn": {"listener-zn"},
+       "maf": {"listener-maf", "connector"}, "bsf": {"connector"}}
+
+
 class World:
     """An installation with all of its roles, its nodes with their agents, and the keys."""
 
     def __init__(self, inst):
-        self.inst, self.keys, self.own, self.agents = inst, Keys(), {}, {}
+        self.inst, self.keys, self.own, self.agents, self.began = inst, Keys(), {}, {}, time.time()
 
     def belongs(self, name, key, *places):
         self.keys.add(name, key)
@@ -52,14 +73,14 @@ class World:
         copy = self.inst.dir.parent / f"state-{who}"               # the agent has the other one
         shutil.copytree(node.dir / "state", copy)
         for what, key in dig(copy, node.dir / "state.key").items():
-            self.belongs(f"{who}-{what}", key, who)
+            self.belongs(f"{who}-{what}", scalar(key) if what == "cert" else key, who)
         self.belongs(f"{who}-state.key", (node.dir / "state.key").read_bytes(), who)
 
     def targets(self):
         """Who is looked at: name by target."""
         found = {f"pid:{self.inst.process.pid}": "supervisor"}
         for kind, pids in self.inst.children().items():
-            found.update({f"pid:{pid}": kind for pid in pids})
+            found.update({f"pid:{pid}": f"listener-{role_of(pid)}" if kind == "listener" else kind for pid in pids})
         found.update({f"pid:{a.process.pid}": who for who, a in self.agents.items()})
         return found
 
@@ -67,23 +88,29 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     inst = Installation(tmp_path_factory.mktemp("residue") / "inst", gba="00101")
-    settle(inst, [])
+    inst.coap = {role: free_port() for role in ("mef", "maf")}
+    settle(inst, [(f"(?m)^{role} = {{$", f'{role} = {{\n  coap_listen = ["127.0.0.1:{port}"];') for role, port in inst.coap.items()],
+           DIAMETER.format(port=free_port()))
     w = World(inst)
-    ports = [inst.mef_port, inst.maf_port, inst.bbn_port, inst.hss_port, inst.bsf_port, inst.zn_port]
+    w.saef = free_port()
+    ports = [inst.mef_port, inst.maf_port, inst.bbn_port, inst.hss_port, inst.bsf_port, inst.zn_port, *inst.coap.values(), w.saef]
     w.wire = Capture(inst.dir / "wire", ports)
     with contextlib.ExitStack() as stack:
         with w.wire:
             inst.start()
             stack.callback(inst.stop)
             inst.subscription()
+            inst.muster("subscription", "add", "by-coap", "--sp", inst.sp, "--maf", inst.maf, "--maf-uri", f"coaps://{inst.maf}:{inst.coap['maf']}",
+                        "--until", "+365d")
             rule(inst)
-            w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst)}
+            w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst),
+                       "agent-coap": coaps(inst, inst.node(903, subscription="by-coap"))}
             for who, node in w.nodes.items():
                 w.agents[who] = stack.enter_context(Running(node))
             for agent in w.agents.values():
                 agent.wait_log("enrolled key")
             certificate(w, w.nodes["agent-cert"])
-            w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"])
+            w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"], w.saef)
         gather(w)
         yield w
 
@@ -95,9 +122,9 @@ def certificate(w, node):
     until("the certificate", lambda: node.status()["certificate"])
 
 
-def between(a, b):
+def between(a, b, port):
     """A key of the MAF for two nodes (SAEF), used once by both."""
-    with accept(b) as called, connect(a, called.port, "--peer", b.cse_id) as caller:
+    with accept(b, where=f"127.0.0.1:{port}") as called, connect(a, called.port, "--peer", b.cse_id) as caller:
         opened = called.wait_event("open")
         caller.write(b"good day", close=True)
         called.wait_out(b"good day").write(b"and good bye", close=True).end()
@@ -113,11 +140,14 @@ def gather(w):
     w.belongs("kc", bytes.fromhex(octets_of(nodes["agent-cert"], w.key_id)), "agent-cert", "agent-peer")
     for who, node in nodes.items():
         w.root_of(who, node)
-    for who in ("agent-cert", "agent-peer"):
+    for who in ("agent-cert", "agent-peer", "agent-coap"):
         w.belongs(f"{who}-node.key", scalar_of(nodes[who].dir / "node.key"), who)
     held = dig(inst.dir / "keeper")
     w.belongs("kek", held["kek"], "keeper")
+    w.belongs("wrap", held["wrap"], "keeper")
     w.belongs("ca", scalar(held["ca"]), "keeper")
+    for role, places in TLS.items():
+        w.belongs(f"tls-{role}", scalar_of(inst.dir / "tls" / f"{role}.key"), *places)
     w.needles = w.keys.write(inst.dir.parent / "needles")
 
 
@@ -126,7 +156,7 @@ def test_memory(world):
     found = world.targets()
     hits, searched = scan(world.needles, found)
     assert hits and set(searched) == set(found) and min(searched.values()) > 100_000
-    assert {"keeper", "engine", "listener", "connector", "supervisor"} < set(found.values())
+    assert {"keeper", "engine", "connector", "diameter", "supervisor", *(f"listener-{role}" for role in ("none", "mef", "maf", "bbn", "bsf", "hss", "zn"))} < set(found.values())
 
     def left():
         """In a process that it does not belong to, or where it may be swapped out. A key that is in use goes, one that is left stays."""
@@ -134,10 +164,105 @@ def test_memory(world):
         hits, _ = scan(world.needles, found)
         return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits if found[h.target] not in world.own[h.name] or "lo" not in h.flags})
     until("no key is left", lambda: not left(), 15, lambda: str(left()))
-    # the keeper's are in no core, whoever takes one; and what is looked for is there
-    assert all("dd" in h.flags for h in hits if found[h.target] == "keeper")
-    assert ("keeper", "ca") in {(found[h.target], h.name) for h in hits}
+    # those of musterd are in no core, whoever takes one; and what is looked for is there
+    assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in world.agents}
+    assert {("keeper", "ca"), ("keeper", "wrap")} <= {(found[h.target], h.name) for h in hits}
+    assert "agent-cert-cert" in world.keys.keys                    # made for the certificate that came over EST
+    assert {(who, f"tls-{role}") for role, places in TLS.items() for who in places} <= {(found[h.target], h.name) for h in hits}
     assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits}
+
+
+@contextlib.contextmanager
+def stopped(pids):
+    """At a standstill, from here to the end."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            until("it stands", lambda p=pid: pathlib.Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_in_a_handshake(world):
+    """Km while a handshake waits for the other side, which may take its time: at the node, from its first message on; at the MAF, with TLS 1.3
+    until the node has proven that it has it, too. The key is there, and all of it is in locked pages."""
+    node, agent = world.nodes["agent-psk"], [world.agents["agent-psk"].process.pid]
+    maf = [int(target[4:]) for target, who in world.targets().items() if who == "listener-maf"]
+
+    def seen(pids):
+        """Where Km is in them: the flags of the pages."""
+        return [h.flags for h in scan(world.needles, [f"pid:{pid}" for pid in pids])[0] if h.name == "agent-psk-active-km"]
+    assert not seen(agent) and not seen(maf)
+    with contextlib.ExitStack() as later:
+        with stopped(maf):
+            asked = later.enter_context(subprocess.Popen([AGENT, "-c", node.dir / "muster-agent.conf", "check"], stdout=subprocess.DEVNULL))
+            until("the node has begun", lambda: seen(agent))
+            later.enter_context(stopped(agent))
+            assert all({"lo", "dd"} <= set(flags) for flags in seen(agent)), seen(agent)
+        until("the MAF has the key", lambda: seen(maf))
+        assert all({"lo", "dd"} <= set(flags) for flags in seen(maf)), seen(maf)
+    assert asked.returncode == 0
+    until("it is forgotten", lambda: not seen(agent) and not seen(maf))
+
+
+def test_the_tools(world):
+    """accept and connect while they run, with a connection that is open: what they had is forgotten."""
+    a, b = world.nodes["agent-cert"], world.nodes["agent-peer"]
+    with accept(b) as called, connect(a, called.port, "--peer", b.cse_id) as caller:
+        called.wait_event("open")
+        caller.wait_event("open")
+        found = {f"pid:{p.process.pid}": name for name, p in (("accept", called), ("connect", caller))}
+        hits, searched = scan(world.needles, found)
+        assert set(searched) == set(found) and min(searched.values()) > 100_000
+        assert not {(found[h.target], h.name, *h.flags) for h in hits}
+        caller.write(b"", close=True)
+        called.write(b"", close=True).end()
+        caller.end()
+
+
+def test_open_files(world):
+    """What a process has open and nobody sees: files without a name, in memory or removed."""
+    looked = {f"/proc/{target[4:]}/fd/{fd}": who for target, who in world.targets().items() for fd in os.listdir(f"/proc/{target[4:]}/fd")
+              if stat.S_ISREG(os.stat(f"/proc/{target[4:]}/fd/{fd}").st_mode)}
+    assert "diameter" in looked.values() or "engine" in looked.values()
+    assert not {(looked[h.target], h.name) for h in scan(world.needles, looked)[0]}
+
+
+def gcore(pid, path, everything=False):
+    """A core of a process that runs. `everything`: also of pages that ask to be in none, as whoever writes one himself may have it."""
+    run("gdb", "--nx", "--batch", "-iex", "set auto-solib-add off", "-iex", "set debuginfod enabled off", "-p", pid,
+        "-ex", f"set dump-excluded-mappings {'on' if everything else 'off'}", "-ex", f"gcore {path}", check=False)
+    return path
+
+
+def test_a_core_has_none(world, tmp_path):
+    """Of those that have keys for good, and of these keys. Root takes it, nobody else can (test_attach.py), and the kernel writes none."""
+    found = {who: target for target, who in world.targets().items() if who in ("keeper", "listener-maf", "connector")}
+    cores = [gcore(target[4:], tmp_path / who) for who, target in found.items()]
+    whole = gcore(found["keeper"][4:], tmp_path / "whole", True)
+    hits, searched = scan(world.needles, [*cores, whole])
+    assert len(searched) == 4 and min(searched.values()) > 100_000
+    # what passes through a listener just now may be in a register
+    assert not [h for h in hits if h.target != str(whole) and pathlib.Path(h.target).name in world.own[h.name]]
+    assert {"ca", "wrap"} <= {h.name for h in hits if h.target == str(whole)}
+
+
+def test_in_one_process(tmp_path):
+    """`processes = "single"`: all keys of the servers are in it, and not otherwise."""
+    keys = Keys()
+    inst = Installation(tmp_path / "inst", processes="single").start()
+    try:
+        held = dig(inst.dir / "keeper")
+        for name, key in (("ca", scalar(held["ca"])), ("wrap", held["wrap"]), *((r, scalar_of(inst.dir / "tls" / f"{r}.key")) for r in ("mef", "maf", "bbn"))):
+            keys.add(name, key)
+        needles = keys.write(tmp_path / "needles")
+        hits, _ = scan(needles, [f"pid:{inst.process.pid}"])
+        assert {h.name for h in hits} == set(keys.keys)
+        assert not [h for h in hits if not {"lo", "dd"} <= set(h.flags)]
+    finally:
+        assert inst.stop() == 0, inst.log_text()
 
 
 def test_no_core(world):
@@ -149,13 +274,29 @@ def test_no_core(world):
 KEY_FILES = {"node.key", "psk", "sim.json", "state.key", "kek.key"}
 
 
+def left_elsewhere(world, copies):
+    """Copies of what was put since the beginning where everybody may put something; others' tests do, too, and take it away."""
+    copies.mkdir()
+    for place in map(pathlib.Path, ("/tmp", "/var/tmp", "/dev/shm")):
+        for p in place.iterdir() if place.is_dir() else ():
+            with contextlib.suppress(OSError):
+                if p.is_file() and not p.is_symlink() and p.stat().st_mtime >= world.began and 0 < p.stat().st_size < 1 << 26:
+                    shutil.copy(p, copies / f"{len(list(copies.iterdir()))}-{p.name}")
+    return sorted(copies.iterdir())
+
+
 def at_rest(world):
     return [p for p in files(world.inst.dir) if p.name not in KEY_FILES and p.suffix != ".key"]
 
 
-def test_files(world):
-    """Database, its journal, logs, sealed states, configuration, and the wire as it was."""
-    looked = at_rest(world)
+def test_files(world, tmp_path):
+    """Database, its journal, logs, sealed states, configuration, what lies in /tmp and in shared memory, and the wire as it was."""
+    mark = pathlib.Path(f"/dev/shm/mst-residue-{os.getpid()}")
+    mark.write_bytes(b"looked at")
+    elsewhere = left_elsewhere(world, tmp_path / "elsewhere")
+    mark.unlink()
+    assert mark.name in {p.name.split("-", 1)[1] for p in elsewhere}
+    looked = at_rest(world) + elsewhere
     names = {p.name for p in looked}
     assert {"muster.db", "muster.db-wal", "musterd.log", "wire", "agent.log"} <= names, names
     assert world.wire.octets > 20_000 and not world.wire.lost

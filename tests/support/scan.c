@@ -2,7 +2,7 @@
  * Where are these octets?  scan NEEDLES TARGET …
  *
  * NEEDLES: lines "NAME HEX", octets of 8 or more; many may have one name. TARGET: "pid:N", all memory of a process that can
- * be written (a debugger's means, so root), or a file. A line for each hit, "TARGET NAME at OFFSET flags …", where flags are
+ * be written, or was, or is shared (a debugger's means, so root), or a file. A line for each hit, "TARGET NAME at OFFSET flags …", where flags are
  * the kernel's for those pages: lo = locked, dd = in no core. And "TARGET searched N octets". Overlapping windows of one key
  * that is there once are told once.
  */
@@ -17,6 +17,7 @@
 
 #define PIECE (1u << 20)
 #define OVERLAP 256
+#define PAGE 4096u
 
 struct needle { char name[48]; uint8_t b[OVERLAP]; size_t n; int next; };
 static struct needle *needle;
@@ -93,14 +94,18 @@ static uint64_t search(const char *target, int fd, uint64_t from, uint64_t to, c
 	uint64_t done = 0;
 
 	last_name = NULL;
-	for (uint64_t at = from; at < to; at += PIECE) {
+	for (uint64_t at = from, step; at < to; at += step) {
 		size_t want = to - at < sizeof(b) ? (size_t)(to - at) : sizeof(b);
 		ssize_t got = pread(fd, b, want, (off_t)at);
 
-		if (got <= 0)
+		if (got <= 0 && to == UINT64_MAX)
 			break;
-		look(target, b, (size_t)got, PIECE, at, flags);
-		done += (size_t)got < PIECE ? (size_t)got : PIECE;
+		/* a page of a mapping that is not there: what is behind it may be */
+		step = got <= 0 ? PAGE : to != UINT64_MAX && (size_t)got < want ? (size_t)got : PIECE;
+		if (got <= 0)
+			continue;
+		look(target, b, (size_t)got, step, at, flags);
+		done += (size_t)got < step ? (size_t)got : step;
 	}
 	return done;
 }
@@ -108,7 +113,7 @@ static uint64_t search(const char *target, int fd, uint64_t from, uint64_t to, c
 static uint64_t process(const char *target, const char *pid)
 {
 	char path[64], line[512], flags[256] = "";
-	uint64_t from = 0, to = 0, done = 0;
+	uint64_t from = 0, to = 0, done = 0, own;
 	bool wanted = false;
 	FILE *f;
 	int mem;
@@ -126,7 +131,9 @@ static uint64_t process(const char *target, const char *pid)
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &a, &z, may) == 3) {
 			from = a;
 			to = z;
-			wanted = may[1] == 'w';
+			wanted = may[0] == 'r' && (may[1] == 'w' || may[3] == 's');
+		} else if (sscanf(line, "Anonymous: %" SCNu64, &own) == 1) {
+			wanted = wanted || own;
 		} else if (!strncmp(line, "VmFlags:", 8) && wanted) {
 			snprintf(flags, sizeof(flags), "%.*s", (int)strcspn(line + 8, "\n"), line + 8);
 			done += search(target, mem, from, to, flags);
