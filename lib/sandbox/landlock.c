@@ -114,7 +114,7 @@ static int apply(const struct mst_sandbox_ask *a)
 	set = (int)syscall(SYS_landlock_create_ruleset, &s, n, 0);
 	if (set < 0)
 		return MST_FAULT_IO;
-	for (size_t i = 0; i < mst_sandbox_n_names && !r && a->usual & MST_USUAL_NAMES; i++)
+	for (size_t i = 0; i < mst_sandbox_n_names && !r && a->usual & (MST_USUAL_NAMES | MST_USUAL_LOADS); i++)
 		r = allow(set, &mst_sandbox_names[i], s.fs);
 	for (size_t i = 0; i < a->n && !r; i++)
 		r = allow(set, &a->path[i], s.fs);

@@ -60,11 +60,17 @@ struct mst_sandbox_call {
 enum {
 	MST_USUAL_RUN = 1,               /* memory, time, a loop of events, the end */
 	MST_USUAL_PEERS = 2,             /* sockets that are there are used */
-	MST_USUAL_NAMES = 4,             /* names are looked up, in a thread: with the files for it, and sockets of any kind */
+	MST_USUAL_NAMES = 4,             /* names are looked up, in a thread: with the files for it, and sockets of the Internet */
+	MST_USUAL_LOADS = 8,             /* only what NAMES has of threads, files and libraries that are loaded late: no socket */
+	/*
+	 * Local sockets. No mechanism here sees to which one: every service of this machine that its user may speak to, so only who has one to ask
+	 * for this. Who listens at one should know whom not to believe.
+	 */
+	MST_USUAL_LOCAL = 16,
 };
 extern const struct mst_sandbox_call mst_sandbox_usual[];
 extern const size_t mst_sandbox_n_usual;
-extern const struct mst_sandbox_path mst_sandbox_names[];        /* of MST_USUAL_NAMES */
+extern const struct mst_sandbox_path mst_sandbox_names[];        /* of MST_USUAL_NAMES, MST_USUAL_LOADS */
 extern const size_t mst_sandbox_n_names;
 
 struct mst_sandbox_ask {

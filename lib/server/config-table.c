@@ -87,7 +87,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "ca_key.module", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.module),
 	  .help = "pkcs11: the library; \"\" = every one that p11-kit knows" },
 	{ "ca_key.module_state", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.module_state),
-	  .help = "pkcs11: a file or directory, beside /etc and libraries, that the library needs while it runs, like its device or its tokens' files" },
+	  .help = "pkcs11: a file, directory or local socket, beside /etc and libraries, that the library needs while it runs, like its device, its tokens' files, or the socket of pcscd; local sockets are out of its reach unless one is named" },
 	{ "ca_key.token", MST_CONF_T_TEXT, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.token),
 	  .help = "pkcs11: the token's label" },
 	{ "ca_key.pin_file", MST_CONF_T_PATH, MST_CONF_EMPTY_OK | MST_CONF_FIXED, "", NULL, STR(ca_key.key.pin_file),

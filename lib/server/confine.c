@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define LIS MST_WHO(MST_PROC_LISTENER)
@@ -18,7 +19,7 @@
 
 enum place { PLACE_NAMED, PLACE_STORE, PLACE_SERVER, PLACE_KEEPER, PLACE_ETC, PLACE_RUN, PLACE_TPM, PLACE_MODULE, PLACE_STATE, PLACE_PIN, PLACE_PIN_DIR };
 
-static const struct { unsigned who, usual; } usual[] = { { ALL, MST_USUAL_RUN }, { LIS | NET, MST_USUAL_PEERS }, { NET, MST_USUAL_NAMES } };
+static const struct { unsigned who, usual; } usual[] = { { ALL, MST_USUAL_RUN }, { LIS | NET, MST_USUAL_PEERS }, { CON | DIA, MST_USUAL_NAMES } };
 
 /* What may still be opened by name, besides what names are looked up in. */
 static const struct { unsigned who; enum place place; const char *path; unsigned may; } places[] = {
@@ -100,10 +101,18 @@ static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
 	return places[i].path;
 }
 
-/* A TPM's device is here; behind a module of PKCS#11 may be a service elsewhere. */
-static bool goes_out(const struct mst_unit *u)
+/*
+ * A TPM's device is here and nowhere else. Behind a module of PKCS#11 may be a service elsewhere, or one of this machine, which module_state names then:
+ * local sockets lead to all of them. Another TCTI is a service's that was chosen.
+ */
+static unsigned signer_usual(const struct mst_conf *c)
 {
-	return MST_WHO(u->ops->kind) & NET && (u->ops->kind != MST_PROC_SIGNER || !*tpm_of(u->conf));
+	struct stat st;
+	bool local = mst_ca_key_kind(c) == MST_SECENV_TPM || (!stat(c->ca_key.module_state, &st) && S_ISSOCK(st.st_mode));
+
+	if (*tpm_of(c))
+		return MST_USUAL_LOADS;
+	return MST_USUAL_NAMES | (local ? MST_USUAL_LOCAL : 0);
 }
 
 int mst_confine(struct mst_unit *u)
@@ -112,7 +121,7 @@ int mst_confine(struct mst_unit *u)
 	const char *file = mst_store_file(u->conf->store);
 	struct texts t = { .taken = 0 };
 	struct mst_sandbox_ask a = { .who = MST_WHO(u->ops->kind), .call = mst_server_calls, .n_calls = mst_server_n_calls, .path = path,
-		.connects = goes_out(u), .listens = u->ops->kind == MST_PROC_DIAMETER };
+		.listens = u->ops->kind == MST_PROC_DIAMETER };
 
 	tzset();                         /* from a file that is out of reach afterwards */
 	if (!u->own_process)
@@ -122,6 +131,8 @@ int mst_confine(struct mst_unit *u)
 	directory_of(u->conf->ca_key.key.pin_file, t.pin);
 	for (size_t i = 0; i < MST_COUNT(usual); i++)
 		a.usual |= usual[i].who & a.who ? usual[i].usual : 0;
+	a.usual |= u->ops->kind == MST_PROC_SIGNER ? signer_usual(u->conf) : 0;
+	a.connects = a.usual & MST_USUAL_NAMES;
 	if (!file && u->ops->kind == MST_PROC_ENGINE) {
 		a.who |= MST_WHO_SERVER | (t.needs.n_ports ? MST_WHO_SERVER_TCP : 0);
 		a.port = t.needs.port;

@@ -96,6 +96,7 @@ static int spawn_process(struct child *c)
 		close(fd[0]);
 		return MST_FAULT_IO;
 	}
+	pids_began(c->s, c->pid);
 	r = mst_link_socket(&lc, fd[0], &supervisor_control_ops, c, &c->control);
 	if (r)
 		close(fd[0]);
@@ -327,6 +328,8 @@ int child_spawn(struct child *c)
 	c->since = mst_now_ms();
 	c->state = CHILD_STARTING;
 	r = child_tell_conf(c);
+	if (!r && c->kind == MST_PROC_LISTENER && c->role == MST_ROLE_NONE)
+		r = pids_tell(c->s, c->control);
 	if (!r && c->channel)
 		r = tell_channel(c);
 	for (size_t i = 0; i < c->s->n && !r && c->kind == MST_PROC_KEEPER; i++)

@@ -90,6 +90,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	tell_health(arg);
 	crl_second(arg);
+	pids_second(arg);
 }
 
 static void say_ready(struct supervisor *s)
@@ -348,6 +349,7 @@ static void reap(struct supervisor *s)
 			if (c->pid != pid)
 				continue;
 			c->pid = 0;
+			pids_ended(s, pid);
 			if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->conf->test.crash_at[0])
 				power_cut(s);
 			snprintf(text, sizeof(text), "%s %d", WIFSIGNALED(status) ? "signal" : "status",

@@ -277,6 +277,7 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 {
 	struct mst_unit *u = owner;
 	struct mst_health_frame h;
+	struct mst_pids p;
 	int r = 0;
 
 	(void)l;
@@ -297,6 +298,12 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 			r = MST_FAULT_BUG;
 		else if (u->ops->health)
 			u->ops->health(u, &h);
+		break;
+	case MST_FRAME_PIDS:
+		if (!mst_get_pids(f->payload, &p))
+			r = MST_FAULT_BUG;
+		else if (u->ops->pids)
+			u->ops->pids(u, &p);
 		break;
 	default: break;
 	}

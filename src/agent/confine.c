@@ -10,7 +10,7 @@
 
 /*
  * The system calls that it keeps, besides the usual ones (sandbox/usual.c): of these it has all, since names are looked up, and the card is
- * asked, in threads. A row without a reason was recorded in the scenario tests (tools/record-calls compares);
+ * asked, in threads, and the bus and the readers of cards are local sockets. A row without a reason was recorded in the scenario tests (tools/record-calls compares);
  * one with a reason is there for a path that no test takes, or another C library.
  */
 #define AGT 1u
@@ -118,7 +118,7 @@ static void collect(const struct agent_config *cfg, struct paths *p)
 int agent_confine(struct agent *a)
 {
 	static struct paths p;
-	struct mst_sandbox_ask ask = { .usual = MST_USUAL_RUN | MST_USUAL_PEERS | MST_USUAL_NAMES, .who = AGT, .call = calls,
+	struct mst_sandbox_ask ask = { .usual = MST_USUAL_RUN | MST_USUAL_PEERS | MST_USUAL_NAMES | MST_USUAL_LOCAL, .who = AGT, .call = calls,
 				       .n_calls = MST_COUNT(calls), .path = p.v, .connects = true, .abstract = true };
 
 	if (!a->cfg.sandbox)

@@ -1,12 +1,14 @@
 """An engine whose database is a server has one way out, and that leads there."""
 import os
 import pathlib
+import re
+import signal
 import socket
 
 import pytest
 
 from postgres import Postgres
-from support import Installation
+from support import Installation, until
 from taken import REFUSED, Taken, address
 
 
@@ -39,6 +41,28 @@ def test_the_way_to_the_database_and_no_other(world):
         for path in ("/etc/passwd", "/etc/resolv.conf", world.config, *sorted((world.dir / "keeper").iterdir())):
             assert t.open(path) in REFUSED, path
         assert t.open(world.dir / "store", os.O_RDONLY) in REFUSED       # its directory is of no use here
+
+
+def test_no_child_is_an_administrator(world):
+    """The engine's local sockets could reach that of administration, which is its own user's. It is turned away as a child of musterd's, and told; muster is not."""
+    engine, = world.children()["engine"]
+    with Taken(engine) as t:
+        assert t.asks_administration(world.dir / "run/admin.sock") == b""
+    assert re.search(f"turned away.*pid={engine}", world.log_text())
+    assert world.muster("status", check=False).returncode == 0
+    # and who has come since: the list is kept up
+    os.kill(engine, signal.SIGKILL)
+    other, = until("another engine", lambda: [p for p in world.children().get("engine", []) if p != engine])
+    until("the daemon serves", lambda: world.muster("status", check=False).returncode == 0, 60, world.log_text)
+    with Taken(other) as t:
+        assert t.asks_administration(world.dir / "run/admin.sock") == b""
+    assert re.search(f"turned away.*pid={other}", world.log_text())
+    # nor is the one before it, in a new process that listens there: whose pid was theirs is so for a while
+    local = next(p for p in world.children()["listener"] if b"--name=listener-local" in pathlib.Path(f"/proc/{p}/cmdline").read_bytes())
+    os.kill(local, signal.SIGKILL)
+    until("the daemon serves", lambda: world.muster("status", check=False).returncode == 0, 60, world.log_text)
+    with Taken(other) as t:
+        assert t.asks_administration(world.dir / "run/admin.sock") == b""
 
 
 @pytest.mark.parametrize("kind", ("listener", "keeper"))

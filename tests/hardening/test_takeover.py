@@ -117,6 +117,18 @@ def test_no_way_out(world, kind):
             assert t.open(path) in REFUSED, path
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_administrator_and_no_neighbour(world, kind):
+    """All run as one user, as which administration is theirs. No local socket leads there, nor to the bus, nor to any other service of the machine."""
+    with Taken(pid_of(world, kind)) as t:
+        assert t.asks_administration(world.dir / "run/admin.sock") is None
+        for how in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
+            assert t.call("socket", socket.AF_UNIX, how, 0) in REFUSED
+        for how in (socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):       # an end of a pair of those can be connected anew
+            assert t.call("socketpair", socket.AF_UNIX, how, 0, "z:8") in REFUSED
+    whole(world)
+
+
 def test_the_connector_goes_out_and_hears_nobody(world):
     with Taken(pid_of(world, "connector")) as t:
         fd = t.connect(world.outside_port)
