@@ -1,6 +1,7 @@
 #include "server/confine.h"
 #include "store/store.h"
 
+#include "server/ca-device.h"
 #include "server/keeper-device.h"
 
 #include <stdio.h>
@@ -14,12 +15,12 @@
 #define KEE MST_WHO(MST_PROC_KEEPER)
 #define DIA MST_WHO(MST_PROC_DIAMETER)
 #define SIG MST_WHO(MST_PROC_SIGNER)
-#define NET (CON | DIA | SIG)          /* what reaches a token may be a service elsewhere */
+#define NET (CON | DIA | SIG)          /* settings below /etc, of names or of a module */
 #define ALL (LIS | CON | ENG | KEE | DIA | SIG)
 
-enum place { PLACE_NAMED, PLACE_STORE, PLACE_SERVER, PLACE_KEEPER, PLACE_ETC, PLACE_RUN, PLACE_TPM, PLACE_MODULE, PLACE_STATE, PLACE_PIN, PLACE_PIN_DIR };
+enum place { PLACE_NAMED, PLACE_STORE, PLACE_SERVER, PLACE_KEEPER, PLACE_ETC, PLACE_OWN, PLACE_TPM, PLACE_MODULE, PLACE_STATE, PLACE_PIN, PLACE_PIN_DIR };
 
-static const struct { unsigned who, usual; } usual[] = { { ALL, MST_USUAL_RUN }, { LIS | NET, MST_USUAL_PEERS }, { CON | DIA, MST_USUAL_NAMES } };
+static const struct { unsigned who, usual; } usual[] = { { ALL, MST_USUAL_RUN }, { LIS | CON | DIA, MST_USUAL_PEERS }, { CON | DIA, MST_USUAL_NAMES } };
 
 /* What may still be opened by name, besides what names are looked up in. */
 static const struct { unsigned who; enum place place; const char *path; unsigned may; } places[] = {
@@ -35,7 +36,7 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	/* a rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then */
 	{ NET, PLACE_ETC, "/etc", MST_PATH_READ },
 	/* the device with the CA's key: it may go away, and is opened anew */
-	{ SIG, PLACE_RUN, NULL, MST_PATH_PUT },                          /* which PIN was refused */
+	{ SIG, PLACE_OWN, NULL, MST_PATH_PUT },                          /* which PIN was refused */
 	{ SIG, PLACE_TPM, NULL, MST_PATH_WRITE | MST_PATH_DEVICE },
 	{ SIG, PLACE_MODULE, NULL, MST_PATH_READ },
 	{ SIG, PLACE_STATE, NULL, MST_PATH_WRITE | MST_PATH_DEVICE },
@@ -78,7 +79,7 @@ static const char *tpm_of(const struct mst_conf *c)
 	return *tcti ? tcti + 7 : "/dev/tpmrm0";
 }
 
-struct texts { char store[MST_CONF_PATH], pin[MST_CONF_PATH]; struct mst_store_needs needs; size_t taken; };
+struct texts { char store[MST_CONF_PATH], pin[MST_CONF_PATH], own[MST_CONF_PATH + 16]; struct mst_store_needs needs; size_t taken; };
 
 /* "": there is no such place here. */
 static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
@@ -89,7 +90,7 @@ static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
 	case PLACE_STORE: return t->store;
 	case PLACE_SERVER: return t->taken < t->needs.n_reads ? t->needs.reads[t->taken++] : "";
 	case PLACE_KEEPER: return c->keeper;
-	case PLACE_RUN: return c->run;
+	case PLACE_OWN: return t->own;
 	case PLACE_TPM: return tpm_of(c);
 	case PLACE_MODULE: return c->ca_key.key.module;
 	case PLACE_STATE: return c->ca_key.module_state;
@@ -102,17 +103,17 @@ static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
 }
 
 /*
- * A TPM's device is here and nowhere else. Behind a module of PKCS#11 may be a service elsewhere, or one of this machine, which module_state names then:
- * local sockets lead to all of them. Another TCTI is a service's that was chosen.
+ * A module of PKCS#11 is strangers' code: it has no socket unless it is said that its token is a service elsewhere (module_network), or one of this machine
+ * (module_state names its socket; local sockets lead to all of them). Another TCTI than a TPM's device is a service's that was chosen.
  */
 static unsigned signer_usual(const struct mst_conf *c)
 {
 	struct stat st;
-	bool local = mst_ca_key_kind(c) == MST_SECENV_TPM || (!stat(c->ca_key.module_state, &st) && S_ISSOCK(st.st_mode));
+	bool tpm = mst_ca_key_kind(c) == MST_SECENV_TPM;
+	bool local = tpm ? !*tpm_of(c) : !stat(c->ca_key.module_state, &st) && S_ISSOCK(st.st_mode);
+	bool out = tpm ? !*tpm_of(c) : c->ca_key.module_network;
 
-	if (*tpm_of(c))
-		return MST_USUAL_LOADS;
-	return MST_USUAL_NAMES | (local ? MST_USUAL_LOCAL : 0);
+	return MST_USUAL_LOADS | (local || out ? MST_USUAL_PEERS : 0) | (local ? MST_USUAL_LOCAL : 0) | (out ? MST_USUAL_NAMES : 0);
 }
 
 int mst_confine(struct mst_unit *u)
@@ -129,6 +130,7 @@ int mst_confine(struct mst_unit *u)
 	mst_store_needs(u->conf->store, &t.needs);
 	directory_of(file ? file : "", t.store);
 	directory_of(u->conf->ca_key.key.pin_file, t.pin);
+	snprintf(t.own, sizeof(t.own), "%s" MST_CA_DEVICE_OWN, u->conf->keeper);
 	for (size_t i = 0; i < MST_COUNT(usual); i++)
 		a.usual |= usual[i].who & a.who ? usual[i].usual : 0;
 	a.usual |= u->ops->kind == MST_PROC_SIGNER ? signer_usual(u->conf) : 0;

@@ -576,8 +576,10 @@ static int open_keeper(struct supervisor *s, struct mst_diag *d)
 {
 	struct mst_ca_holder ca = { NULL, NULL };
 	struct mst_diag why = { 0 };
-	int r = s->conf->ca_key.key.backend ? mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d) : 0;
+	int r = s->conf->ca_key.key.backend ? mst_ca_device_own(s->conf, d) : 0;
 
+	if (!r && s->conf->ca_key.key.backend)
+		r = mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d);
 	if (!r && s->ca) {
 		ca = mst_ca_device_holder(s->ca);
 		if (mst_ca_device_look(s->ca, &why))
