@@ -69,14 +69,9 @@ static bool holds_ours(const struct mst_conf *c, const char *dir)
 	return false;
 }
 
-/* The TPM's device. Another TCTI is a service's. */
 static const char *tpm_of(const struct mst_conf *c)
 {
-	const char *tcti = c->ca_key.key.tcti;
-
-	if (mst_ca_key_kind(c) != MST_SECENV_TPM || (*tcti && strncmp(tcti, "device:", 7)))
-		return "";
-	return *tcti ? tcti + 7 : "/dev/tpmrm0";
+	return mst_key_device(mst_ca_key_kind(c), &c->ca_key.key);
 }
 
 struct texts { char store[MST_CONF_PATH], pin[MST_CONF_PATH], own[MST_CONF_PATH + 16]; struct mst_store_needs needs; size_t taken; };

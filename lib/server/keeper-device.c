@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct device { struct mst_keeper_device d; /* first */ struct mst_secenv_place place; struct mst_secenv_guard guard; struct mst_crypto *c; };
 
@@ -16,6 +17,20 @@ enum mst_secenv_kind mst_ca_key_kind(const struct mst_conf *c)
 	static const enum mst_secenv_kind kinds[] = { MST_SECENV_FILE, MST_SECENV_TPM, MST_SECENV_PKCS11 };
 
 	return kinds[c->ca_key.key.backend];
+}
+
+enum mst_secenv_kind mst_keeper_key_kind(const struct mst_conf *c)
+{
+	static const enum mst_secenv_kind kinds[] = { MST_SECENV_FILE, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
+
+	return kinds[c->keeper_key.backend];
+}
+
+const char *mst_key_device(enum mst_secenv_kind kind, const struct mst_conf_keeper_key *k)
+{
+	if (kind != MST_SECENV_TPM || (*k->tcti && strncmp(k->tcti, "device:", strlen("device:"))))
+		return "";
+	return *k->tcti ? k->tcti + strlen("device:") : "/dev/tpmrm0";
 }
 
 static int open_root(const struct mst_keeper_device *dev, int kind, struct secenv_root **ret, struct mst_diag *d)
@@ -58,8 +73,7 @@ static int fits_settings(const struct mst_conf *c, struct mst_diag *d)
 int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_holder *ca, struct mst_crypto *crypto, struct mst_keeper **ret_k,
 		    struct mst_diag *d)
 {
-	static const int kinds[] = { MST_SECENV_FILE, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
-	struct device v = { .d = { .open = open_root, .kind = kinds[c->keeper_key.backend], .starts = starts },
+	struct device v = { .d = { .open = open_root, .kind = (int)mst_keeper_key_kind(c), .starts = starts },
 			    .place = mst_key_place("keeper_key", &c->keeper_key), .c = crypto };
 	int r;
 

@@ -9,6 +9,10 @@
 struct mst_secenv_place mst_key_place(const char *group, const struct mst_conf_keeper_key *k);
 enum mst_secenv_kind mst_ca_key_kind(const struct mst_conf *c);
 
+enum mst_secenv_kind mst_keeper_key_kind(const struct mst_conf *c);
+/* The TPM's device, where that is one of this machine; "": another back end, or another TCTI, which is a service's. */
+const char *mst_key_device(enum mst_secenv_kind kind, const struct mst_conf_keeper_key *k);
+
 /*
  * mst_keeper_local_open_with() by the configuration, with its keeper_limits. `starts`: false only looks, leaves nothing in a device, and is not limited.
  * `ca`: who signs with a CA key in a device; NULL: nobody.

@@ -562,9 +562,10 @@ static int become_somebody(struct supervisor *s, struct mst_diag *d)
 	if (s->privilege.drop)
 		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
 		                                            mst_privilege_reduce();
-	else if (!geteuid())
-		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one",
-			NULL);
+	else if (s->privilege.root) {
+		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one", NULL);
+		r = s->conf->processes == MST_CONF_SINGLE ? 0 : mst_privilege_reduce();
+	}
 	if (r)
 		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
 			     "capabilities, or as that user", NULL);

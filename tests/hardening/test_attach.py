@@ -15,7 +15,7 @@ import tempfile
 
 import pytest
 
-from support import Installation
+from support import MUSTERD, Installation, run
 
 USER = pwd.getpwnam("nobody")
 SECONDS = 60
@@ -135,3 +135,14 @@ def test_the_keepers_pages(world):
     assert len(ours) == 1
     assert {"lo", "dd"} <= set(ours[0]["VmFlags"].split())
     assert ours[0]["Locked"] == ours[0]["Size"] and ours[0]["Swap"] == "0 kB", ours[0]
+
+
+def test_root_without_capabilities_is_a_user_as_any_other(world):
+    """So what belongs to somebody else is said before anything starts."""
+    other = world.dir / "other.conf"
+    other.write_text(world.config.read_text().replace(f'user = "{USER.pw_name}";\n', ""))
+    said = run(MUSTERD, "--check", "-c", other, check=False)
+    assert said.returncode and re.search("keeper: .*does not belong to root, who is to use it; chown -R root it, or name its owner in user", said.stderr), said.stderr
+    for pid, kind in world.found.items():
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        assert set(re.findall(r"^Cap\w+:\s+(\w+)$", status, re.M)) == {"0" * 16}, kind

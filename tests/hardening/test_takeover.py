@@ -96,6 +96,13 @@ def test_what_nobody_may(world, kind):
     assert not wrong
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_capability(world, kind):
+    """Root without them is a user like any other: what was left of root's powers, and can come back by no program."""
+    status = pathlib.Path(f"/proc/{pid_of(world, kind)}/status").read_text()
+    assert dict(re.findall(r"^Cap(\w+):\s+(\w+)$", status, re.M)) == dict.fromkeys(("Inh", "Prm", "Eff", "Bnd", "Amb"), "0" * 16)
+
+
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "engine"])
 def test_the_database_is_the_engines(world, kind):
     store = sorted((world.dir / "store").glob("*"))
