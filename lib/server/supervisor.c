@@ -616,7 +616,6 @@ static int start(struct supervisor *s)
 			d.text[0] ? d.text : mst_fault_text(r), NULL);
 		return r;
 	}
-	r = mst_sandbox_limits.apply(NULL) < 0 ? MST_FAULT_IO : 0;
 	for (size_t i = 0; i < s->n && !r; i++) {
 		r = child_spawn(&s->child[i]);
 		if (r) {
@@ -676,7 +675,8 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	s->pid_fd = s->store_fd = s->keeper_fd = -1;
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
-	if (s->base && !event_base_priority_init(s->base, 3) &&
+	/* before it reads the servers' keys, and for all that it begins */
+	if (s->base && !event_base_priority_init(s->base, 3) && mst_sandbox_limits.apply(NULL) >= 0 &&
 	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/sandbox.h"
 #include "server/confine.h"
 
 mst_ms mst_now_ms(void)
@@ -415,6 +416,9 @@ int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const cha
 	struct mst_unit *u;
 	int status = 3;
 
+	/* what the supervisor says next are keys */
+	if (mst_sandbox_limits.apply(NULL) < 0)
+		return 3;
 	if (!base || !kind || n_sockets > MST_UNIT_SOCKETS || event_base_priority_init(base, 3))
 		return 3;
 	/* signals are the supervisor's; a terminal's ^C goes to the whole group */

@@ -9,13 +9,14 @@ import pathlib
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 
 import pytest
 
-from support import MUSTERD, Installation, run
+from support import MUSTERD, Installation, run, until
 
 USER = pwd.getpwnam("nobody")
 SECONDS = 60
@@ -121,7 +122,7 @@ def test_the_same_user_cannot_look_in(world):
 
 def test_nobody_gets_a_core(world):
     """Neither a file, by the limit, nor one through a pipe, where the kernel does not look at the limit: they are not dumpable."""
-    for pid, kind in world.found.items():
+    for pid, kind in {**world.found, str(world.process.pid): "supervisor"}.items():
         assert os.stat(f"/proc/{pid}/mem").st_uid == 0, kind
         assert re.search(r"^Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M), kind
 
@@ -135,6 +136,31 @@ def test_the_keepers_pages(world):
     assert len(ours) == 1
     assert {"lo", "dd"} <= set(ours[0]["VmFlags"].split())
     assert ours[0]["Locked"] == ours[0]["Size"] and ours[0]["Swap"] == "0 kB", ours[0]
+
+
+@pytest.mark.parametrize("kind", ("listener", "connector", "engine", "keeper", "signer", "diameter"))
+def test_before_it_has_heard_a_word(kind):
+    """A process gets its keys from the supervisor before it is told to start: it is closed before both. Begun as the supervisor begins one, and told nothing."""
+    program = os.open(pathlib.Path(MUSTERD).with_name("musterd-diameter" if kind == "diameter" else "musterd"), os.O_RDONLY)
+    ours, its = socket.socketpair()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.dup2(its.fileno(), 3)
+            os.setgroups([])
+            os.setgid(USER.pw_gid)
+            os.setuid(USER.pw_uid)
+            os.execve(program, ["musterd", f"--process={kind}", "--name=early", "--role=none", "--sockets=0"], {})
+        finally:
+            os._exit(99)
+    its.close()
+    os.close(program)
+    with ours:
+        until("the program", lambda: b"--process" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
+        until("it is closed", lambda: os.stat(f"/proc/{pid}/mem").st_uid == 0 or os.waitpid(pid, os.WNOHANG)[0])
+        assert re.search(r"^Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M)
+        assert re.search(r"^NoNewPrivs:\s+1$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
 
 
 def test_root_without_capabilities_is_a_user_as_any_other(world):
