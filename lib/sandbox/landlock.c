@@ -95,6 +95,18 @@ static int allow_port(int set, uint16_t port)
 	return syscall(SYS_landlock_add_rule, set, RULE_PORT, &rule, 0) ? MST_FAULT_IO : 0;
 }
 
+bool mst_sandbox_alone(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/task", &st) && st.st_nlink == 3;      /* ".", itself in its parent, and one for each thread */
+}
+
+const char *mst_sandbox_fault(int r)
+{
+	return r == MST_SANDBOX_THREADS ? "a library, of PKCS#11 maybe, has begun a thread, which would stay outside" : "could not be applied";
+}
+
 static int apply(const struct mst_sandbox_ask *a)
 {
 	long v = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -104,6 +116,8 @@ static int apply(const struct mst_sandbox_ask *a)
 
 	if (v < 1)
 		return MST_SANDBOX_ABSENT;
+	if (!mst_sandbox_alone())
+		return MST_SANDBOX_THREADS;
 	if (v >= (long)MST_COUNT(version))
 		v = (long)MST_COUNT(version) - 1;
 	s = version[v].all;

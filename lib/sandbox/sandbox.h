@@ -1,8 +1,9 @@
 /*
  * What a process gives up before it hears from its first peer (architecture 5.3, decision 0029). One file for each
  * mechanism and a null one, which stands for what a kernel or a build does not have: sanitizers' run-times make
- * system calls and open files of their own. What is given up comes never back, also not in threads that begin later;
- * threads that run already keep theirs, so there must be none.
+ * system calls and open files of their own. What is given up comes never back, also not in threads that begin later.
+ * Threads that run already, as a library's may, are held to the list of calls, but Landlock takes files from the calling one alone: with another
+ * one it is refused.
  *
  * The lists are the callers': const tables with a reason for everything that tests do not show (tools/record-calls).
  */
@@ -16,7 +17,14 @@
 #include "base/attr.h"
 #include "base/fault.h"
 
-enum mst_sandbox_outcome { MST_SANDBOX_ABSENT = 1 };    /* this kernel or build has no such thing */
+enum mst_sandbox_outcome {
+	MST_SANDBOX_ABSENT = 1,          /* this kernel or build has no such thing */
+	MST_SANDBOX_THREADS = -1000      /* another thread runs, which would keep what this one gives up */
+};
+/* Is this thread the only one? False also when nobody knows: there is no /proc. */
+MST_MUST_CHECK bool mst_sandbox_alone(void);
+/* For people: what was negative. */
+const char *mst_sandbox_fault(int r);
 
 /* What may be done with a file, or with everything below a directory. */
 enum {
@@ -88,7 +96,7 @@ struct mst_sandbox_ask {
 
 struct mst_sandbox_mechanism {
 	const char *name;
-	int (*apply)(const struct mst_sandbox_ask *a);     /* 0, ABSENT, or a fault */
+	int (*apply)(const struct mst_sandbox_ask *a);     /* 0, ABSENT, THREADS, or a fault */
 };
 extern const struct mst_sandbox_mechanism mst_sandbox_limits;     /* no_new_privs, no core, not dumpable */
 extern const struct mst_sandbox_mechanism mst_sandbox_landlock;

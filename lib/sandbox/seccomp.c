@@ -122,7 +122,9 @@ static int apply(const struct mst_sandbox_ask *a)
 		seccomp_release(f);
 		return MST_FAULT_BUG;
 	}
-	r = seccomp_load(f);
+	r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);      /* also for threads of libraries that were begun before */
+	if (!r)
+		r = seccomp_load(f);
 	seccomp_release(f);
 	if (r == -EINVAL || r == -EOPNOTSUPP || r == -ENOSYS)
 		return MST_SANDBOX_ABSENT;

@@ -20,4 +20,14 @@ const char *mst_key_device(enum mst_secenv_kind kind, const struct mst_conf_keep
 MST_MUST_CHECK int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_holder *ca, struct mst_crypto *crypto,
 				   struct mst_keeper **ret_k, struct mst_diag *d);
 
+/*
+ * A device of the key-encryption key, at the far side of a process (keeper-apart.c): strangers' code of a token has no place beside keys. Begun before anything is
+ * read; ended by free, and with this process. Its root has bind, unlock and unbind. `open`: opens the device there.
+ */
+struct mst_apart;
+typedef int mst_apart_open(void *arg, int kind, struct secenv_root **ret, struct mst_diag *d);
+MST_MUST_CHECK int mst_apart_new(mst_apart_open *open, void *arg, bool sandbox, struct mst_apart **ret, struct mst_diag *d);
+MST_MUST_CHECK int mst_apart_root(struct mst_apart *a, int kind, struct secenv_root **ret, struct mst_diag *d);
+struct mst_apart *mst_apart_free(struct mst_apart *a);
+
 #endif

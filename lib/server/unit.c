@@ -200,9 +200,10 @@ static void start(struct mst_unit *u)
 	struct mst_diag d = { 0 };
 	int r = u->conf ? u->ops->start(u, &d) : MST_FAULT_BUG;
 
-	if (!r && mst_confine(u)) {
-		mst_diag_set(&d, 0, "sandbox", "could not be applied; set sandbox = false to run without",
-			     NULL);
+	int c = r ? 0 : mst_confine(u);
+
+	if (c) {
+		mst_diag_set(&d, 0, "sandbox", mst_sandbox_fault(c), "; set sandbox = false to run without", NULL);
 		r = MST_FAULT_IO;
 	}
 	if (!r && u->ops->confined)

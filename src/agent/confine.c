@@ -130,7 +130,7 @@ int agent_confine(struct agent *a)
 		int r = mst_sandbox_all[i]->apply(&ask);
 
 		if (r < 0) {
-			agent_log(a, AGENT_ERROR, "sandbox", "mechanism", mst_sandbox_all[i]->name, "remedy",
+			agent_log(a, AGENT_ERROR, "sandbox", "mechanism", mst_sandbox_all[i]->name, "why", mst_sandbox_fault(r), "remedy",
 				  "set sandbox = \"no\" to run without", NULL);
 			return r;
 		}

@@ -73,7 +73,7 @@ int naf_confine(const struct naf_settings *s, char held[NAF_WORDS])
 		int r = mst_sandbox_all[i]->apply(&a);
 
 		if (r < 0) {
-			naf_say(s, "sandbox", "failed", mst_sandbox_all[i]->name, "remedy", "--no-sandbox runs without", NULL);
+			naf_say(s, "sandbox", "failed", mst_sandbox_all[i]->name, "why", mst_sandbox_fault(r), "remedy", "--no-sandbox runs without", NULL);
 			return r;
 		}
 		if (r == 0)
