@@ -47,25 +47,24 @@ const struct mst_sandbox_call mst_sandbox_usual[] = {
 	{ RUN, SCMP_SYS(rt_sigaction), 0, NULL },
 	{ RUN, SCMP_SYS(rt_sigreturn), 0, NULL },
 	/* peers: sockets that are there */
-	{ PEERS, SCMP_SYS(setsockopt), 0, NULL },
+	{ PEERS, SCMP_SYS(setsockopt), MST_ARGS_OPTION, NULL },
 	{ PEERS, SCMP_SYS(getsockopt), 0, NULL },
 	{ PEERS, SCMP_SYS(getsockname), 0, NULL },
 	{ PEERS, SCMP_SYS(getpeername), 0, NULL },
 	{ PEERS, SCMP_SYS(sendto), 0, NULL },
 	{ PEERS, SCMP_SYS(recvfrom), 0, NULL },
 	{ PEERS, SCMP_SYS(readv), 0, NULL },
-	{ PEERS, SCMP_SYS(ioctl), 0, NULL },                             /* how much is there to read? */
+	{ PEERS, SCMP_SYS(ioctl), MST_ARGS_PENDING, NULL },
 	{ PEERS, SCMP_SYS(shutdown), 0, NULL },
 	/*
 	 * The way out to names: the resolver with its thread, its modules, its datagrams. Modules that would ask a daemon (nscd, resolved) by a local
-	 * socket have none, and give way to the next one: files, and DNS.
+	 * socket have none, and give way to the next one: files, and DNS. Nor does getaddrinfo() learn by AF_NETLINK which addresses this host has: it takes
+	 * it for one that has both kinds.
 	 */
 	{ NAMES, SCMP_SYS(socket), MST_ARGS_INET, NULL },
-	{ NAMES, SCMP_SYS(socket), MST_ARGS_ROUTES, NULL },              /* getaddrinfo() orders addresses */
 	{ NAMES | LOCAL, SCMP_SYS(connect), 0, NULL },
-	{ NAMES, SCMP_SYS(bind), 0, NULL },                              /* getaddrinfo(), of AF_NETLINK */
 	{ NAMES, SCMP_SYS(sendmsg), 0, NULL },                           /* the resolver */
-	{ NAMES, SCMP_SYS(recvmsg), 0, NULL },                           /* getaddrinfo(), of AF_NETLINK */
+	{ NAMES, SCMP_SYS(recvmsg), 0, "the resolver" },
 	{ NAMES, SCMP_SYS(sendmmsg), 0, NULL },                          /* the resolver asks for two families at once */
 	{ NAMES, SCMP_SYS(recvmmsg), 0, "the resolver" },
 	{ LOADS, SCMP_SYS(poll), 0, NULL },                              /* the resolver waits */

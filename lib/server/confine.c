@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LIS MST_WHO(MST_PROC_LISTENER)
 #define CON MST_WHO(MST_PROC_CONNECTOR)
@@ -33,7 +34,10 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ ENG, PLACE_SERVER, NULL, MST_PATH_READ },
 	/* the seal of the audit log; its keys the keeper has read by now, and does not read again */
 	{ KEE, PLACE_KEEPER, NULL, MST_PATH_PUT },
-	/* a rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then */
+	/*
+	 * A rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then. Not as root, whose are
+	 * passwords of others in it: the files by name, and a restart when they are replaced.
+	 */
 	{ NET, PLACE_ETC, "/etc", MST_PATH_READ },
 	/* the device with the CA's key: it may go away, and is opened anew */
 	{ SIG, PLACE_OWN, NULL, MST_PATH_PUT },                          /* which PIN was refused */
@@ -43,6 +47,7 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ SIG, PLACE_PIN, NULL, MST_PATH_READ },
 	{ SIG, PLACE_PIN_DIR, NULL, MST_PATH_READ },
 	{ SIG, PLACE_NAMED, "/usr/share/p11-kit", MST_PATH_READ },
+	{ SIG, PLACE_NAMED, "/etc/pkcs11", MST_PATH_READ },
 };
 #define PLACES MST_COUNT(places)
 
@@ -91,7 +96,7 @@ static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
 	case PLACE_STATE: return c->ca_key.module_state;
 	case PLACE_PIN: return c->ca_key.key.pin_file;
 	case PLACE_PIN_DIR: return holds_ours(c, t->pin) ? "" : t->pin;
-	case PLACE_ETC: return strncmp(c->keeper, "/etc/", 5) && strncmp(c->file, "/etc/", 5) ? places[i].path : "";
+	case PLACE_ETC: return geteuid() && strncmp(c->keeper, "/etc/", 5) && strncmp(c->file, "/etc/", 5) ? places[i].path : "";
 	case PLACE_NAMED: break;
 	}
 	return places[i].path;
@@ -131,7 +136,7 @@ int mst_confine(struct mst_unit *u)
 	a.usual |= u->ops->kind == MST_PROC_SIGNER ? signer_usual(u->conf) : 0;
 	a.connects = a.usual & MST_USUAL_NAMES;
 	if (!file && u->ops->kind == MST_PROC_ENGINE) {
-		a.who |= MST_WHO_SERVER | (t.needs.n_ports ? MST_WHO_SERVER_TCP : 0);
+		a.who |= MST_WHO_SERVER | (t.needs.n_ports ? MST_WHO_SERVER_TCP : 0) | (t.needs.local ? MST_WHO_SERVER_LOCAL : 0);
 		a.port = t.needs.port;
 		a.n_ports = t.needs.n_ports;
 	}

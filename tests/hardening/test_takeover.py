@@ -3,6 +3,7 @@ muster-naf are real ones that run; calls are made by their own thread inside the
 make them. All run as root here: what refuses is the sandbox alone, not the owner of a file.
 """
 import contextlib
+import errno
 import os
 import pathlib
 import re
@@ -170,10 +171,30 @@ def test_the_connector_goes_out_and_hears_nobody(world):
         fd = t.connect(world.outside_port)
         assert fd >= 0
         assert t.call("close", fd) == 0
-        fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
-        assert t.call("bind", fd, address(0), 16) in REFUSED
-        assert t.call("listen", fd, 1) in REFUSED
-        assert t.call("close", fd) == 0
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):         # of each, also where Landlock knows nothing of TCP, and never of datagrams
+            fd = t.call("socket", socket.AF_INET, kind, 0)
+            assert fd >= 0 and t.call("bind", fd, address(0), 16) == -errno.EPERM
+            assert t.call("listen", fd, 1) in REFUSED
+            assert t.call("close", fd) == 0
+        wide(t)
+        for path in ("/etc/shadow", "/etc/passwd", "/etc/ssl/openssl.cnf"):      # root's /etc is not read as a whole
+            assert t.open(path) in REFUSED, path
+        assert t.open("/etc/hosts") >= 0
+
+
+def wide(t):
+    """What lists that go by the call's name alone would let through: other kinds of sockets, programs in the kernel, other devices' numbers."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for kind in (socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+            assert t.call("socket", family, kind, 0) == -errno.EPERM, (family, kind)
+    assert t.call("socket", socket.AF_NETLINK, socket.SOCK_RAW, 0) in REFUSED
+    fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+    for level, name in ((socket.SOL_SOCKET, 26), (socket.SOL_SOCKET, 50), (socket.SOL_SOCKET, 25), (socket.SOL_SOCKET, 36), (0, 64), (socket.IPPROTO_TCP, 31), (263, 1)):
+        assert t.call("setsockopt", fd, level, name, "z:64", 64) == -errno.EPERM, (level, name)      # filters, a device, a mark, netfilter, an upper protocol, vsock
+    assert t.call("setsockopt", fd, socket.IPPROTO_TCP, socket.TCP_NODELAY, "z:4", 4) == 0
+    assert t.call("ioctl", fd, 0x8913, "z:40") == -errno.EPERM           # SIOCGIFFLAGS
+    assert t.call("ioctl", fd, 0x541b, "z:4") >= -errno.EINVAL           # FIONREAD, which is asked
+    assert t.call("close", fd) == 0
 
 
 def test_the_agent(world, agent):
@@ -184,10 +205,12 @@ def test_the_agent(world, agent):
         assert not wrong
         for path in sorted((world.dir / "store").glob("*")) + [world.one.dir / "node.key", world.dir / "makers/acme.key"]:
             assert t.open(path) in REFUSED, path
+        for path in ("/etc/shadow", "/dev/mem", "/dev/kmsg"):
+            assert t.open(path) in REFUSED | {-errno.ENOENT}, path
         assert t.open(node.dir / "node.pem") >= 0
         assert t.open(node.dir / "node.pem", os.O_RDWR) in REFUSED
         fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
-        assert t.call("bind", fd, address(0), 16) in REFUSED
+        assert t.call("bind", fd, address(0), 16) == -errno.EPERM
         assert t.call("listen", fd, 1) in REFUSED
     assert agent.process.poll() is None
     assert node.agent("check").returncode == 0
