@@ -9,13 +9,14 @@ import pytest
 
 from postgres import Postgres
 from support import Installation, until
-from taken import REFUSED, Taken, address
+from taken import REFUSED, Taken, address, landlock
 
 
 @pytest.fixture(name="world", scope="module")
 def an_installation(tmp_path_factory):
     inst = Installation(tmp_path_factory.mktemp("server") / "inst")
-    with Postgres(durable=False) as pg:
+    with Postgres(settings=["listen_addresses = '127.0.0.1'"], durable=False) as pg:
+        inst.pg = pg
         inst.configure(replace={"sqlite:store/muster.db": pg.create("muster")})
         inst.start()
         inst.outside = socket.create_server(("127.0.0.1", 0))
@@ -71,3 +72,21 @@ def test_the_others_have_none(world, kind):
         for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
             assert t.call("socket", family, socket.SOCK_STREAM, 0) in REFUSED
         assert "libpq" not in pathlib.Path(f"/proc/{t.pid}/maps").read_text()
+
+
+def test_by_tcp_to_its_port_and_no_other(world):
+    assert world.stop() == 0, world.log_text()
+    local = world.pg.url("muster")
+    world.configure(replace={"sqlite:store/muster.db": local.replace(f"host={world.pg.socket}", "host=127.0.0.1")})
+    world.start()
+    engine, = world.children()["engine"]
+    with Taken(engine) as t:
+        fd = t.connect(world.pg.port)
+        assert fd >= 0                                       # this is what it has
+        assert t.call("close", fd) == 0
+        if landlock() >= 4:                                  # before, any port: doc/threat-model.md says so
+            assert t.connect(world.outside_port) in REFUSED
+        for family, kind in ((socket.AF_INET, socket.SOCK_DGRAM), (socket.AF_INET6, socket.SOCK_DGRAM), (socket.AF_INET, socket.SOCK_RAW),
+                             (socket.AF_UNIX, socket.SOCK_STREAM), (socket.AF_UNIX, socket.SOCK_DGRAM), (socket.AF_NETLINK, socket.SOCK_RAW)):
+            assert t.call("socket", family, kind, 0) in REFUSED, (family, kind)
+    until("the daemon serves", lambda: world.muster("status", check=False).returncode == 0, 60, world.log_text)
