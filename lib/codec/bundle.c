@@ -11,6 +11,12 @@
 #define LABEL .check = mst_check_label, .expects = MST_EXPECTS_LABEL
 
 #define S struct mst_bundle
+const char *const mst_bundle_text[MST_BUNDLE_TEXTS] = {
+	"accepted", "malformed", "oversized", "unsigned", "wrongly-signed", "signer-untrusted", "signer-expired",
+	"signer-not-yet-valid", "wrong-purpose", "empty", "too-deep", "unknown-method", "expired", "not-yet-valid", "other-node",
+	"replayed", "no-anchors", "unreadable", "not-kept",
+};
+
 static const struct mst_field bundle_row[] = {
 	MST_ROW(VERSION, 1, INT, MST_F_REQUIRED, S, version, 1, 1, "version of this format"),
 	MST_ROW(ID, 2, STR, MST_F_REQUIRED, S, id, 1, 64, "name of this bundle, for correlation", .check = mst_check_token,

@@ -43,6 +43,10 @@ MST_MUST_CHECK int mst_bundle_check(struct mst_bundle *b, struct mst_diag *d);
 void mst_bundle_write_json(const struct mst_bundle *b, struct mst_writer *w);
 void mst_bundle_write_cbor(const struct mst_bundle *b, struct mst_writer *w);
 
+/* What a node says of a bundle, by its own numbers (enum bundle_outcome of src/agent); the first: that it took it. */
+#define MST_BUNDLE_TEXTS 19
+extern const char *const mst_bundle_text[MST_BUNDLE_TEXTS];
+
 /* What a node says of itself; empty views: it does not know. */
 struct mst_bundle_reader { struct mst_view node_id, maker, model, batch; };
 /* NULL when it is for that node, else why not. What a node does not know of itself fits nothing. */

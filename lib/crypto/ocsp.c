@@ -62,9 +62,21 @@ static int serial_text(OCSP_CERTID *id, char out[64])
 	return 0;
 }
 
+static OCSP_CERTID *id_of(const struct mst_ocsp_id *id)
+{
+	const unsigned char *p = id->der;
+	OCSP_CERTID *c = id->n && id->n <= MST_OCSP_ID_MAX ? d2i_OCSP_CERTID(NULL, &p, id->n) : NULL;
+
+	if (c && p != id->der + id->n) {
+		OCSP_CERTID_free(c);
+		c = NULL;
+	}
+	return c;
+}
+
 static int read_asked(OCSP_ONEREQ *one, X509 *ca, struct mst_ocsp_asked *ret_a, struct mst_diag *d)
 {
-	OCSP_CERTID *id = OCSP_onereq_get0_id(one);
+	OCSP_CERTID *id = OCSP_onereq_get0_id(one), *again;
 	unsigned char *p = ret_a->id.der;
 	int n = i2d_OCSP_CERTID(id, NULL), r;
 
@@ -73,6 +85,11 @@ static int read_asked(OCSP_ONEREQ *one, X509 *ca, struct mst_ocsp_asked *ret_a, 
 	if (n <= 0 || n > MST_OCSP_ID_MAX)
 		return refuse(d, "reqCert", "longer than any hash makes it");
 	ret_a->id.n = (uint16_t)i2d_OCSP_CERTID(id, &p);
+	/* the library takes parameters of the hash that it does not read again: found by fuzz-ocsp */
+	again = id_of(&ret_a->id);
+	OCSP_CERTID_free(again);
+	if (!again)
+		return refuse(d, "reqCert", "its hash has parameters that are no DER");
 	r = issued_by(id, ca, &ret_a->ours);
 	return r ? r : serial_text(id, ret_a->serial);
 }
@@ -143,18 +160,6 @@ int mst_ocsp_request_read(struct mst_view der, struct mst_view ca_der, struct ms
 }
 
 /* --- answers --- */
-
-static OCSP_CERTID *id_of(const struct mst_ocsp_id *id)
-{
-	const unsigned char *p = id->der;
-	OCSP_CERTID *c = id->n && id->n <= MST_OCSP_ID_MAX ? d2i_OCSP_CERTID(NULL, &p, id->n) : NULL;
-
-	if (c && p != id->der + id->n) {
-		OCSP_CERTID_free(c);
-		c = NULL;
-	}
-	return c;
-}
 
 static int first_serial(X509 *ca, const struct mst_ocsp_answer *a, char ret_serial[64])
 {

@@ -489,9 +489,11 @@ int mst_keeper_local_open_with(const char *dir, const struct mst_keeper_device *
 			       struct mst_diag *d)
 {
 	struct local *l = take_pages();
+	struct mst_diag none = { 0 };
 	const char *which = "";
 	int r;
 
+	d = d ? d : &none;               /* what a device says goes through it */
 	if (!l) {
 		mst_diag_set(d, 0, dir, "cannot lock memory for keys (raise the limit of locked memory): ",
 			     strerror(errno), NULL);

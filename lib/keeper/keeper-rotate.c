@@ -78,16 +78,15 @@ int keeper_rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_ke
 	struct mst_key key = { .n = 0 };
 	int r;
 
-	if ((unsigned)p <= MST_PURPOSE_NONE || (unsigned)p >= MST_PURPOSE__COUNT || !keeper_id_usable(key_id) || l->n_wrap < 2)
+	if ((unsigned)p <= MST_PURPOSE_NONE || (unsigned)p >= MST_PURPOSE__COUNT || !keeper_id_usable(key_id))
 		return keeper_refuse(l, MST_KEEPER_DENIED);
-	if (mst_wrapped_generation(w) == l->wrap[0].gen)
-		return MST_KEEPER_SAME;
+	/* a generation of that number may be another keeper's: only what opens is ours */
 	r = keeper_unwrap(l, w, p, key_id, &key);
 	if (!r)
-		r = keeper_wrap(l, &key, p, key_id, ret_w);
+		r = mst_wrapped_generation(w) == l->wrap[0].gen ? (int)MST_KEEPER_SAME : keeper_wrap(l, &key, p, key_id, ret_w);
 	mst_key_wipe(&key);
 	l->counts.rewrapped += !r;
-	l->counts.refused += r > 0;
+	l->counts.refused += r == MST_KEEPER_FORGED;
 	return r;
 }
 

@@ -244,7 +244,7 @@ struct mst_keeper_ops {
 	/* A new generation: everything is wrapped with it from now on. LEAVE: four eyes. DENIED while the one before is still needed, or no
 	 * number is left. AWAY: a device would have to be reached for it, which is at the next start. */
 	int (*rotate)(struct mst_keeper *k, uint32_t *ret_gen);
-	/* A row's key, wrapped with the generation that is in use; nothing leaves. SAME: it is that already. DENIED: nothing rotates. */
+	/* A row's key, wrapped with the generation that is in use; nothing leaves. SAME: it is that already, and opens. FORGED: it does not. */
 	int (*rewrap)(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
 	/* The one before is destroyed: no row has it any more. DENIED: it is not the one. */
 	int (*retire)(struct mst_keeper *k, uint32_t gen);

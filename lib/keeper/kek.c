@@ -224,7 +224,10 @@ int keeper_kek_take_spare(int dir, uint32_t gen)
 	char name[NAME_MAX_OURS];
 
 	name_of(gen, name);
-	return renameat(dir, SPARE, dir, name) || fsync(dir) ? MST_FAULT_IO : 0;
+	/* gone, and the other one there: it has become that before, and only that this is on the disk was not sure */
+	if (renameat(dir, SPARE, dir, name) && !(errno == ENOENT && is_there(dir, name)))
+		return MST_FAULT_IO;
+	return fsync(dir) ? MST_FAULT_IO : 0;
 }
 
 /* --- made and destroyed --- */

@@ -3,6 +3,9 @@
  * making of a directory, its opening, a rotation and the end of one. Whatever comes of it, what was wrapped opens: with the keeper
  * that lives on, after another try, and after a start.
  *
+ * And over what a device holds: the keys that it has are always those that the directory's files know it by, whatever failed, and
+ * however often it could not take one back (kek.spare, kek.gone …).
+ *
  * The calls are those of the static libraries; the linker leads them here (--wrap).
  */
 #include "tests/support/cm.h"
@@ -16,6 +19,7 @@
 #include <unistd.h>
 
 #include "keeper/keeper.h"
+#include "secenv/root.h"
 
 #define NOW INT64_C(1800000000)
 #define ID  "KM1@maf.example.com"
@@ -81,9 +85,11 @@ static int make(void)
 	return mst_keeper_create_files(dir, "muster test CA", NOW, c, NULL);
 }
 
+static const struct mst_keeper_device *device;   /* NULL: none */
+
 static int open_it(void)
 {
-	int r = mst_keeper_local_open(dir, c, &k, NULL);
+	int r = mst_keeper_local_open_with(dir, device, c, &k, NULL);
 
 	if (!r)
 		assert_int_equal(mst_keeper_local_channel(k, ch.id, ch.key, MST_DUTY__ALL), 0);
@@ -311,11 +317,293 @@ static void a_directory_is_made_whole_or_not_at_all(void **state)
 		}
 }
 
+/* --- a device: it makes keys by number and takes them back, when it likes --- */
+
+#define VAULT_KEYS 64
+static struct { bool live[VAULT_KEYS], keeps, full; size_t made; } vault;
+
+static int vault_key(struct mst_view record, uint8_t ret_key[32])
+{
+	size_t i = record.n == 1 ? record.p[0] : VAULT_KEYS;
+
+	if (i >= VAULT_KEYS || !vault.live[i])
+		return MST_SECENV_CLEARED;
+	memset(ret_key, 0x40 + (int)i, 32);
+	return 0;
+}
+
+static int vault_bind(struct secenv_root *r, struct mst_writer *record, uint8_t ret_key[32], struct mst_diag *d)
+{
+	uint8_t i = (uint8_t)vault.made;
+
+	(void)r;
+	(void)d;
+	if (vault.full)
+		return MST_SECENV_FULL;
+	assert_true(vault.made < VAULT_KEYS);
+	vault.live[vault.made++] = true;
+	mst_put_u8(record, i);
+	return vault_key((struct mst_view){ &i, 1 }, ret_key);
+}
+
+static int vault_unlock(struct secenv_root *r, struct mst_view record, uint8_t ret_key[32], struct mst_diag *d)
+{
+	(void)r;
+	(void)d;
+	return vault_key(record, ret_key);
+}
+
+static int vault_unbind(struct secenv_root *r, struct mst_view record, struct mst_diag *d)
+{
+	(void)r;
+	(void)d;
+	if (vault.keeps)
+		return MST_SECENV_BUSY;
+	assert_true(record.n == 1 && record.p[0] < vault.made);
+	vault.live[record.p[0]] = false;
+	return 0;
+}
+
+static void vault_free(struct secenv_root *r)
+{
+	(void)r;
+}
+
+static int vault_open(const struct mst_keeper_device *dev, int kind, struct secenv_root **ret, struct mst_diag *d)
+{
+	static const struct secenv_root_ops ops = { .bind = vault_bind, .unlock = vault_unlock, .unbind = vault_unbind, .free = vault_free };
+	static struct secenv_root root = { &ops };
+
+	(void)dev;
+	(void)d;
+	/* the other device is never there */
+	*ret = &root;
+	return kind == MST_SECENV_TPM ? 0 : MST_SECENV_ABSENT;
+}
+
+static const struct mst_keeper_device in_vault = { .open = vault_open, .kind = MST_SECENV_TPM, .starts = true },
+				      in_file = { .open = vault_open, .kind = MST_SECENV_FILE, .starts = true },
+				      elsewhere = { .open = vault_open, .kind = MST_SECENV_PKCS11, .starts = true };
+
+static bool has(const char *name)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Files that wait for the device to take a key back. */
+static size_t waiting(void)
+{
+	char name[32] = "kek.gone";
+	size_t n = has(name);
+
+	for (unsigned i = 1; i < 32; i++) {
+		snprintf(name, sizeof(name), "kek.gone-%u", i);
+		n += has(name);
+	}
+	return n;
+}
+
+static size_t in_device(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < vault.made; i++)
+		n += vault.live[i];
+	return n;
+}
+
+/* As the program does it: one rotation a start. */
+static int start_again(void)
+{
+	shut();
+	return open_it();
+}
+
+static void begin_with_device(void)
+{
+	memset(&vault, 0, sizeof(vault));
+	fresh();
+	assert_int_equal(make(), 0);
+	device = &in_vault;
+	assert_int_equal(open_it(), 0);
+}
+
+static void end_with_device(void)
+{
+	clean();
+	device = NULL;
+}
+
+/* The row goes along; 0, or what the end of the generation before came to. */
+static int turn_over(struct row *row)
+{
+	struct mst_keeper_generations g;
+	struct mst_wrapped w;
+	uint32_t gen;
+
+	assert_int_equal(k->ops->rotate(k, &gen), 0);
+	assert_int_equal(k->ops->rewrap(k, &row->w, MST_PURPOSE_KM, ID, &w), 0);
+	row->w = w;
+	assert_int_equal(k->ops->generations(k, &g), 0);
+	return k->ops->retire(k, g.before);
+}
+
+static void make_row(struct row *row)
+{
+	assert_int_equal(k->ops->create(k, MST_PURPOSE_KM, ID, &row->w), 0);
+	assert_int_equal(opened(&row->w, &row->key), 0);
+}
+
+/* None is forgotten, and none is written over: the generation before stays rather than that there is no name left for its record. */
+static void what_the_device_does_not_take_back(void **state)
+{
+	struct mst_keeper_generations g;
+	struct row row;
+	size_t n = 0;
+	int r;
+
+	(void)state;
+	begin_with_device();
+	make_row(&row);
+	assert_int_equal(turn_over(&row), 0);            /* out of the file, which leaves nothing */
+	assert_int_equal(waiting(), 0);
+	vault.keeps = true;
+	do {
+		assert_int_equal(start_again(), 0);
+		still_opens(&row);
+		assert_int_equal(waiting(), n);
+		assert_int_equal(in_device(), n + 2);    /* one in use, and the spare one */
+		r = turn_over(&row);
+		n += !r;
+	} while (!r);
+	assert_int_equal(r, MST_FAULT_SPACE);
+	assert_int_equal(n, 16);
+	assert_int_equal(k->ops->generations(k, &g), 0);
+	assert_int_equal(g.before, g.now - 1);
+	still_opens(&row);
+	/* the device is well again: the next start clears up, and the end that was held follows */
+	vault.keeps = false;
+	assert_int_equal(start_again(), 0);
+	assert_int_equal(waiting(), 0);
+	assert_int_equal(in_device(), 3);
+	assert_int_equal(k->ops->retire(k, g.before), 0);
+	assert_int_equal(start_again(), 0);
+	assert_true(waiting() == 0 && in_device() == 2);
+	still_opens(&row);
+	end_with_device();
+}
+
+/* The spare one of another device, of one that was cleared, or that is not wanted any more. */
+static void a_spare_that_does_not_fit(void **state)
+{
+	struct row row;
+
+	(void)state;
+	begin_with_device();
+	make_row(&row);
+	assert_true(has("kek.spare") && in_device() == 1);
+	/* the same one, as often as it starts; who only looks touches nothing */
+	assert_int_equal(start_again(), 0);
+	assert_int_equal(vault.made, 1);
+	/* cleared: another one */
+	vault.live[0] = false;
+	assert_int_equal(start_again(), 0);
+	assert_true(has("kek.spare") && in_device() == 1 && vault.made == 2 && waiting() == 0);
+	/* no room in the device: no start, and nothing has changed */
+	vault.live[1] = false;
+	vault.full = true;
+	assert_int_equal(start_again(), MST_FAULT_SPACE);
+	vault.full = false;
+	assert_int_equal(start_again(), 0);
+	assert_int_equal(in_device(), 1);
+	/* keys are to be in a file again, and the device does not listen: its record stays until it does */
+	device = &in_file;
+	vault.keeps = true;
+	assert_int_equal(start_again(), 0);
+	assert_true(has("kek.spare"));
+	vault.keeps = false;
+	assert_int_equal(start_again(), 0);
+	assert_true(!has("kek.spare") && in_device() == 0);
+	/* and to be in a device that is not there: no start; the first one has what it had */
+	device = &in_vault;
+	assert_int_equal(start_again(), 0);
+	device = &elsewhere;
+	vault.keeps = true;
+	assert_true(start_again() < 0);
+	assert_true(waiting() == 1 && in_device() == 1 && !has("kek.spare"));
+	device = &in_vault;
+	vault.keeps = false;
+	assert_int_equal(start_again(), 0);
+	assert_true(waiting() == 0 && in_device() == 1 && has("kek.spare"));
+	still_opens(&row);
+	end_with_device();
+}
+
+/* Each call to the file system fails once, in a rotation, its end, and the start behind it; then all is well. */
+static bool sweep_device(enum mode mode, unsigned at)
+{
+	struct row row;
+	uint32_t gen;
+	bool fired;
+	int r;
+
+	begin_with_device();
+	make_row(&row);
+	assert_int_equal(turn_over(&row), 0);
+	assert_int_equal(start_again(), 0);
+	arm(mode, at);
+	r = k->ops->rotate(k, &gen);
+	if (r) {
+		/* what came of it is done, or done again by another try */
+		arm(mode, 0);
+		plan.fired = true;
+		assert_int_equal(k->ops->rotate(k, &gen), 0);
+	}
+	assert_int_equal(gen, 3);
+	assert_int_equal(k->ops->rewrap(k, &row.w, MST_PURPOSE_KM, ID, &row.w), 0);
+	r = k->ops->retire(k, 2);
+	if (!r)
+		r = start_again();
+	fired = plan.fired;
+	arm(mode, 0);
+	assert_true(r <= 0 && (fired || r == 0));
+	if (k && r)
+		assert_int_equal(k->ops->retire(k, 2), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(start_again(), 0);
+		still_opens(&row);
+	}
+	assert_true(has("kek.spare") && waiting() == 0);
+	assert_int_equal(in_device(), 2);
+	end_with_device();
+	return fired;
+}
+
+static void no_key_is_left_in_the_device(void **state)
+{
+	unsigned runs = 0;
+
+	(void)state;
+	for (enum mode mode = 0; mode < MODES; mode++) {
+		unsigned at = 1;
+
+		while (sweep_device(mode, at))
+			at++;
+		assert_true(at < 200);
+		runs += at;
+	}
+	assert_true(runs > 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rotation_that_has_begun_ends), cmocka_unit_test(what_is_wrapped_opens_whatever_fails),
-		cmocka_unit_test(a_directory_is_made_whole_or_not_at_all),
+		cmocka_unit_test(a_directory_is_made_whole_or_not_at_all), cmocka_unit_test(what_the_device_does_not_take_back),
+		cmocka_unit_test(a_spare_that_does_not_fit), cmocka_unit_test(no_key_is_left_in_the_device),
 	};
 
 	return cmocka_run_group_tests_name("keeper-failure", tests, NULL, NULL);

@@ -105,8 +105,14 @@ static void a_rotation(void **state)
 	generations_are(1, 0);
 	assert_int_equal(mst_wrapped_generation(&old), 1);
 	assert_int_equal(opened(&old, &key), 0);
-	/* nothing rotates: nothing to wrap anew, nothing to destroy */
-	assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KM, ID, &again), MST_KEEPER_DENIED);
+	/* nothing rotates: nothing to wrap anew, nothing to destroy; but what is ours is told from what is not */
+	assert_int_equal(k->ops->rewrap(k, &old, MST_PURPOSE_KM, ID, &again), MST_KEEPER_SAME);
+	forged = old;
+	forged.b[forged.n - 1] ^= 1;
+	assert_int_equal(k->ops->rewrap(k, &forged, MST_PURPOSE_KM, ID, &again), MST_KEEPER_FORGED);
+	forged = old;
+	forged.b[2] = 7;
+	assert_int_equal(k->ops->rewrap(k, &forged, MST_PURPOSE_KM, ID, &again), MST_KEEPER_FORGED);
 	assert_int_equal(k->ops->retire(k, 1), MST_KEEPER_DENIED);
 	for (int turn = 0; turn < 2; turn++) {
 		uint32_t was = (uint32_t)turn + 1;

@@ -73,6 +73,8 @@ static void bytes(void **state)
 		rsc = rig_do(&r, MST_ROLE_MEF, rows[i].op, rows[i].to, "/CSE0001", rows[i].ty, 0x21, rows[i].content);
 		if (rsc != rows[i].rsc)
 			fail_msg("%s: %d %s", rows[i].what, rsc, r.text);
+		if (rows[i].op == MST_OP_NOTIFY && !strstr(r.text, "ty: missing, so this is a Notify; to Create, 65001 (sec:mefClientReg) or 65003"))
+			fail_msg("%s", r.text);
 		nothing_changed(before, "mef.refused");
 	}
 }

@@ -3,8 +3,8 @@
  * server has nothing else. A fetch of kind ZH is two requests at the same time, for the vector and for the user security settings,
  * and one result. Keys are sealed as soon as they are read.
  *
- * What was asked on a kept session that has ended in the meantime is asked once more on another: asked twice, an HSS gives a newer
- * vector, and a BSF the same key.
+ * What was asked on a kept session that has ended in the meantime, or on a new one that the server ended in order (it has new settings), is asked once
+ * more on another: asked twice, an HSS gives a newer vector, and a BSF the same key.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -443,10 +443,9 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 	struct sbi_session *s = owner;
 	struct connector *c = s->c;
 	enum mst_fetch_end end = connector_end_of_tls(why);
-	bool kept = s->used && end == MST_FETCH_UNREACHABLE && why != MST_TLS_TIMEOUT;
+	bool kept = end == MST_FETCH_UNREACHABLE && why != MST_TLS_TIMEOUT && (s->used || (s->open && mst_client_good_bye(client)));
 	char text[160];
 
-	(void)client;
 	snprintf(text, sizeof(text), "%s%s%.100s", mst_tls_end_text(why), *detail ? ": " : "", detail);
 	for (struct job *j = c->sbi_jobs, *next; j; j = next) {
 		bool bad = false;

@@ -184,16 +184,15 @@ static void on_end(void *owner, struct mst_client *client, enum mst_tls_end why,
 	struct session *s = owner;
 	struct connector *c = s->c;
 	struct job *j = s->job;
-	bool was_used = s->used;
+	bool again = s->used || (s->open && mst_client_good_bye(client));
 	char text[160];
 
-	(void)client;
 	s->job = NULL;
 	snprintf(text, sizeof(text), "%s%s%s", mst_tls_end_text(why), detail && *detail ? ": " : "",
 		 detail ? detail : "");
 	session_free(s);
-	if (j && was_used && !j->retried && connector_end_of_tls(why) == MST_FETCH_UNREACHABLE) {
-		/* a kept session that the server has closed in the meantime; GET may be repeated */
+	if (j && again && !j->retried && connector_end_of_tls(why) == MST_FETCH_UNREACHABLE) {
+		/* a kept session that the server has closed in the meantime, or a new one for which it has new settings; GET may be repeated */
 		j->retried = true;
 		j->next = c->head;
 		c->head = j;

@@ -486,7 +486,9 @@ static int release_to(struct engine *e, const struct mst_release *r, uint32_t ch
 	e->u.m.v[rc ? MST_M_KEEPER_REFUSED : MST_M_KEEPER_CALLS]++;
 	if (rc)
 		mst_log(&e->u.log, MST_LOG_ERROR, "the keeper did not release a key", "key", r->key_id, "why",
-		        rc < 0 ? mst_fault_text(rc) : rc == MST_KEEPER_FORGED ? "forged" :
+		        rc < 0 ? mst_fault_text(rc) : rc == MST_KEEPER_FORGED ?
+			"it does not open: another keeper wrapped it, or it was changed; muster doctor counts such keys, and what does not come back with "
+			"a backup of store and keeper has to enrol anew" :
 		        rc == MST_KEEPER_DENIED ? "denied" : rc == MST_KEEPER_BUSY ? "above keeper_limits" : "no channel", NULL);
 	return rc;
 }

@@ -106,7 +106,8 @@ struct engine {
 	mst_ms seal_at;                   /* when it is sealed next */
 	struct event *rotate_timer;       /* engine-rotate.c: the next piece */
 	mst_ms rotate_at;                 /* not before */
-	struct { int part; int64_t after, n; bool done; char first[MST_ID_MAX]; } dead;     /* keys of no generation that there is */
+	/* keys of no generation that there is; and those that do not open all the same */
+	struct { int part; int64_t after, n, foreign; bool done; char first[MST_ID_MAX], first_foreign[MST_ID_MAX]; } dead;
 	struct mst_keeper_rates rates;    /* engine-rates.c: what was told of what leaves the keeper */
 	mst_ms rates_at;                  /* when it is asked next */
 	struct mst_keeper_ca ca;          /* what was told of the device with the CA's key */
@@ -151,6 +152,7 @@ void engine_seal(struct engine *e);
 void engine_rates(struct engine *e);
 /* A piece of wrapping every key anew, when the keeper has two generations (engine-rotate.c). */
 void engine_rotate(struct engine *e);
+MST_MUST_CHECK int engine_rotate_start(struct engine *e, struct mst_diag *d);   /* is the keeper of the generation that the store is of? */
 /* A configuration that was not taken over; again each tick until the log has it (engine-audit.c). */
 void engine_reload_failed(struct mst_unit *u, struct mst_view why);
 void engine_tell_reload(struct engine *e);

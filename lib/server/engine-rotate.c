@@ -12,6 +12,7 @@
 #include "server/engine-internal.h"
 
 #define PIECE 128u
+#define LOOK 64u                 /* of those that are looked at: the keeper is asked about each, and decisions wait meanwhile */
 #define PAUSE_MS 20
 #define AGAIN_MS (60 * 1000)
 
@@ -25,34 +26,15 @@ static int keep(void *arg, const struct mst_wrapped_row *r)
 	return 0;
 }
 
-/* What is bound into the wrapping of a registered key is its whole name (role/common/apply.c), and whether it is Ke is a setting's to say. */
-static int rewrap_keyreg(struct engine *e, const struct mst_wrapped_row *r, struct mst_wrapped *out)
+/* Of the role here that the row is of; "": it is not played. */
+static const char *fqdn_of(const struct engine *e, const struct mst_wrapped_row *r)
 {
-	static const enum mst_key_purpose purposes[] = { MST_PURPOSE_KEYREG, MST_PURPOSE_KE };
-	const struct mst_role_conf *conf = e->role_conf[r->role];
-	char key_id[MST_ID_MAX];
-	int got = MST_KEEPER_FORGED;
-
-	if (!conf || snprintf(key_id, sizeof(key_id), "%s@%s", r->key_id, conf->fqdn) >= (int)sizeof(key_id))
-		return got;
-	for (size_t i = 0; i < MST_COUNT(purposes) && got == MST_KEEPER_FORGED; i++)
-		got = e->keeper->ops->rewrap(e->keeper, &r->key, purposes[i], key_id, out);
-	return got;
+	return e->role_conf[r->role] ? e->role_conf[r->role]->fqdn : "";
 }
 
 static int rewrap(struct engine *e, enum mst_wrapped_part part, const struct mst_wrapped_row *r, struct mst_wrapped *out)
 {
-	struct mst_keeper *k = e->keeper;
-
-	switch (part) {
-	case MST_WRAPPED_CREDENTIAL: return k->ops->rewrap(k, &r->key, r->purpose, r->key_id, out);
-	case MST_WRAPPED_KEYREG: return rewrap_keyreg(e, r, out);
-	case MST_WRAPPED_SIM: return k->ops->rewrap(k, &r->key, MST_PURPOSE_SIM, r->key_id, out);
-	case MST_WRAPPED_KS: return k->ops->rewrap(k, &r->key, MST_PURPOSE_KS, r->key_id, out);
-	case MST_WRAPPED_AV: return MST_STORE_NONE;      /* challenges: over in minutes; their end is waited for */
-	case MST_WRAPPED__COUNT: break;
-	}
-	return MST_FAULT_BUG;
+	return mst_wrapped_anew(e->keeper, part, r, fqdn_of(e, r), out);
 }
 
 /* One row; 0, 1: its generation's end has to be waited for, or a fault. */
@@ -175,26 +157,66 @@ static int where(struct engine *e, const struct mst_keeper_generations *g, struc
 	return 0;
 }
 
+/* One row of the look below. 0 or a fault. */
+static int look_at(struct engine *e, const struct mst_keeper_generations *g, const struct mst_wrapped_row *r)
+{
+	struct mst_wrapped none;
+	int got;
+
+	if (!mst_keeper_has(g, &r->key)) {
+		if (!e->dead.n++)
+			snprintf(e->dead.first, sizeof(e->dead.first), "%s", r->key_id);
+		return 0;
+	}
+	/* of a role that is not played here nobody knows the name that is bound into it */
+	if (!r->key.n || ((enum mst_wrapped_part)e->dead.part == MST_WRAPPED_KEYREG && !*fqdn_of(e, r)))
+		return 0;
+	got = rewrap(e, (enum mst_wrapped_part)e->dead.part, r, &none);
+	if (got == MST_KEEPER_FORGED && !e->dead.foreign++)
+		snprintf(e->dead.first_foreign, sizeof(e->dead.first_foreign), "%s", r->key_id);
+	return got < 0 ? got : 0;
+}
+
+static int tell_dead(struct engine *e)
+{
+	static const char *const words[] = { "are of no generation that the keeper has", "do not open, though their generation is here: another keeper wrapped them, or "
+					     "they were changed" };
+	const int64_t n[] = { e->dead.n, e->dead.foreign };
+	const char *const first[] = { e->dead.first, e->dead.first_foreign };
+	char why[256];
+	int r = mst_store_begin(e->store);
+
+	for (size_t i = 0; !r && i < MST_COUNT(n); i++) {
+		if (!n[i])
+			continue;
+		snprintf(why, sizeof(why), "%" PRIi64 " keys of the store %s; the first is %.80s", n[i], words[i], first[i]);
+		mst_log(&e->u.log, MST_LOG_ERROR, "store and keeper are not of one time", "why", why, "remedy", "bring both back from the same backup; muster doctor", NULL);
+		r = tell(e, "keeper.dead-keys", why);
+	}
+	if (!r)
+		return mst_store_commit(e->store);
+	mst_store_rollback(e->store);
+	return r;
+}
+
 /*
- * Nothing rotates: are there keys of a generation that is gone? A store that was brought back beside a newer keeper has some, and nobody would
- * know before a node is refused. Looked at once after each start, in pieces as above. 0, 1: there is more, or a fault.
+ * Nothing rotates: are there keys that nobody can open? A store that was brought back beside another keeper, or a newer one, has some, and nobody
+ * would know before a node is refused. Looked at once after each start, in pieces as above. 0, 1: there is more, or a fault.
  */
 static int look_for_dead(struct engine *e, const struct mst_keeper_generations *g)
 {
 	static struct piece p;
-	char why[256];
 	int r;
 
 	if (e->dead.done)
 		return 0;
 	p.n = 0;
-	r = mst_store_wrapped_list(e->store, (enum mst_wrapped_part)e->dead.part, e->dead.after, PIECE, keep, &p);
+	r = mst_store_wrapped_list(e->store, (enum mst_wrapped_part)e->dead.part, e->dead.after, LOOK, keep, &p);
 	for (size_t i = 0; !r && i < p.n; i++) {
+		r = look_at(e, g, &p.row[i]);
 		e->dead.after = p.row[i].row;
-		if (!mst_keeper_has(g, &p.row[i].key) && !e->dead.n++)
-			snprintf(e->dead.first, sizeof(e->dead.first), "%s", p.row[i].key_id);
 	}
-	if (!r && p.n < PIECE) {
+	if (!r && p.n < LOOK) {
 		e->dead.part++;
 		e->dead.after = 0;
 	}
@@ -202,19 +224,35 @@ static int look_for_dead(struct engine *e, const struct mst_keeper_generations *
 	if (r || e->dead.part < MST_WRAPPED_AV)
 		return r ? r : 1;
 	e->dead.done = true;
-	e->u.m.v[MST_M_KEEPER_DEAD] = (uint64_t)e->dead.n;
-	if (!e->dead.n)
-		return 0;
-	snprintf(why, sizeof(why), "%" PRIi64 " keys of the store are of no generation that the keeper has, the first is %.100s", e->dead.n, e->dead.first);
-	mst_log(&e->u.log, MST_LOG_ERROR, "store and keeper are not of one time", "why", why, "remedy", "bring both back from the same backup; muster doctor", NULL);
-	r = mst_store_begin(e->store);
+	e->u.m.v[MST_M_KEEPER_DEAD] = (uint64_t)(e->dead.n + e->dead.foreign);
+	return e->dead.n || e->dead.foreign ? tell_dead(e) : 0;
+}
+
+/*
+ * With a keeper's directory of before a rotation there is no start beside a daemon that has the new one: what was written here would open
+ * nowhere else (decision 0038). Alone it is what a backup gives back, and look_for_dead() counts what is lost.
+ */
+int engine_rotate_start(struct engine *e, struct mst_diag *d)
+{
+	struct mst_keeper_generations g;
+	struct mst_rotation z = { .generation = 0 };
+	bool alone = true;
+	char text[16];
+	int r = e->keeper->ops->generations(e->keeper, &g);
+
+	r = r > 0 ? MST_FAULT_BUG : r ? r : mst_store_begin(e->store);
 	if (r)
 		return r;
-	r = tell(e, "keeper.dead-keys", why);
-	if (!r)
-		return mst_store_commit(e->store);
+	r = mst_store_rotation_get(e->store, &z);
+	if (r >= 0)
+		r = mst_store_alone(e->store, &alone);
 	mst_store_rollback(e->store);
-	return r;
+	if (r || alone || z.generation <= g.now)
+		return r;
+	snprintf(text, sizeof(text), "%u", (unsigned)g.now);
+	mst_diag_set(d, 0, "keeper", "its key-encryption key is of generation ", text, ", and another musterd uses the database with a newer one; copy its keeper's "
+		     "directory to here", NULL);
+	return MST_FAULT_CONFIG;
 }
 
 /* 0: done for now, 1: there is more, or a fault. */

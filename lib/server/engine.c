@@ -493,6 +493,7 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 	yield_to_listeners(u);
 	r = take_roles(e);
 	r = r ? r : mst_store_open(u->conf->store, &e->store, d);
+	r = r ? r : engine_rotate_start(e, d);
 	r = r ? r : engine_crl_start(e);
 	engine_life_start(e);
 	if (!r)

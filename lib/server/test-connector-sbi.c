@@ -228,13 +228,14 @@ static int down(void **state)
 	return 0;
 }
 
-static void without_h2(void)
+static void without_h2(enum mst_tls_profile profile)
 {
 	struct mst_diag d = { 0 };
 	struct rig r;
 
 	rig_init(&r);
 	r.server_config.allow_psk = false;
+	r.server_config.profile = profile;
 	mst_server_free(t.server);
 	mst_tls_ctx_free(t.server_tls);
 	assert_int_equal(mst_tls_ctx_new(&r.server_config, &t.server_tls, &d), 0);
@@ -483,7 +484,7 @@ static void many_on_one_session(void **state)
 static void few_on_each_of_http1(void **state)
 {
 	(void)state;
-	without_h2();
+	without_h2(MST_TLS_BOTH);
 	many(false);
 }
 
@@ -510,6 +511,46 @@ static void asks_again(void **state)
 		fetch(&f);
 		assert_int_equal(t.r.end, MST_FETCH_OK);
 	}
+}
+
+/*
+ * The server has new settings while a session opens: it ends that in order, with the request on its way. Nobody who asked us notices. In TLS 1.2 the
+ * server is ready one turn before the client.
+ */
+static void settings_change_under_a_handshake(void **state)
+{
+	struct mst_fetch f = fetch_of(MST_FETCH_ZN);
+
+	(void)state;
+	without_h2(MST_TLS_ONEM2M);
+	t.body[0] = "{\"meKeyMaterial\":\"" NAF "\"}";
+	send_fetch(&f, 7);
+	while (!mst_server_stats(t.server).handshakes && !t.results)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	assert_int_equal(t.requests, 0);
+	mst_server_reload(t.server, t.server_tls);
+	until(&t.results, 1);
+	if (t.r.end != MST_FETCH_OK)
+		fail_msg("%s", t.r.detail);
+	assert_true(t.requests == 1 && mst_server_stats(t.server).handshakes == 2);
+}
+
+/* Our own settings change while a session opens: what waits for it goes on with the new ones. */
+static void our_settings_change_under_a_handshake(void **state)
+{
+	struct mst_fetch f = fetch_of(MST_FETCH_ZN);
+	struct connector *c = (struct connector *)(void *)t.unit;
+
+	(void)state;
+	t.body[0] = "{\"meKeyMaterial\":\"" NAF "\"}";
+	send_fetch(&f, 7);
+	while (!mst_server_stats(t.server).accepted && !t.results)
+		event_base_loop(t.base, EVLOOP_ONCE);
+	c->epoch++;
+	connector_sbi_reload(c);
+	until(&t.results, 1);
+	assert_int_equal(t.r.end, MST_FETCH_OK);
+	assert_int_equal(t.requests, 1);
 }
 
 /* But not for ever, and not where no session was. */
@@ -547,7 +588,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(vector_and_settings, up, down), cmocka_unit_test_setup_teardown(naf_key, up, down),
 		cmocka_unit_test_setup_teardown(what_is_refused, up, down), cmocka_unit_test_setup_teardown(half_an_answer_is_none, up, down),
 		cmocka_unit_test_setup_teardown(many_on_one_session, up, down), cmocka_unit_test_setup_teardown(few_on_each_of_http1, up, down),
-		cmocka_unit_test_setup_teardown(asks_again, up, down), cmocka_unit_test_setup_teardown(gives_up, up, down),
+		cmocka_unit_test_setup_teardown(asks_again, up, down), cmocka_unit_test_setup_teardown(settings_change_under_a_handshake, up, down),
+		cmocka_unit_test_setup_teardown(our_settings_change_under_a_handshake, up, down), cmocka_unit_test_setup_teardown(gives_up, up, down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,7 @@ struct mst_store_ops {
 	int (*approval_forget)(struct mst_store *s, mst_time before);
 	int (*rotation_put)(struct mst_store *s, const struct mst_rotation *r);
 	int (*rotation_get)(struct mst_store *s, struct mst_rotation *ret);
+	int (*alone)(struct mst_store *s, bool *ret);
 	int (*seal_put)(struct mst_store *s, const struct mst_log_seal *r);
 	int (*seal_list)(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg);
 	int (*event_anchor)(struct mst_store *s, struct mst_event_anchor *ret);

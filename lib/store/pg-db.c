@@ -135,12 +135,33 @@ static int octets(struct sq *q, uint64_t *ret)
 	return sq_one(q, SQ_NO_SLOT, "SELECT pg_database_size(current_database())", NULL, 0, SQ_COLS(number_col), ret);
 }
 
+/* Our own share of it does not stand in the way; until the group ends nobody new gets one. */
+static int alone(struct sq *q, bool *ret)
+{
+	static const struct sq_col col[] = { { SQ_BOOL, 0, 0 } };
+
+	return sq_one(q, SQ_NO_SLOT, "SELECT pg_try_advisory_xact_lock(" PG_PRESENCE ")::int", NULL, 0, SQ_COLS(col), ret);
+}
+
+/* From here on a rotation by somebody else is noticed. */
+static int note_generation(struct pg *p)
+{
+	struct mst_rotation z = { .generation = 0 };
+	int r = sq_rotation_get(&p->q.base, &z);
+
+	p->q.generation = z.generation;
+	p->opened = true;
+	return r < 0 ? r : 0;
+}
+
 static struct mst_store *close_connection(struct sq *q)
 {
 	struct pg *p = pg_of(q);
 
 	if (p->c)
 		pq.PQfinish(p->c);
+	if (p->dial)
+		pq.PQfinish(p->dial);
 	if (p->conninfo)
 		mst_wipe(p->conninfo, strlen(p->conninfo));
 	free(p->conninfo);
@@ -160,7 +181,7 @@ static const char *const text[SQ_TEXT__COUNT] = {
 
 static const struct sq_driver driver = {
 	.own_groups = true, .text = text, .put = pg_put, .open = pg_open, .next = pg_next, .shut = pg_shut, .control = control,
-	.present = present, .octets = octets, .close = close_connection,
+	.present = present, .octets = octets, .alone = alone, .close = close_connection,
 };
 
 static int give_name(struct pg *p)
@@ -194,6 +215,7 @@ int mst_store_pg_open(const char *rest, struct mst_store **ret_s, struct mst_dia
 	r = r ? r : pg_connect(p);
 	r = r ? r : pg_schema(p, d);
 	r = r ? r : sq_event_reload(&p->q);
+	r = r ? r : note_generation(p);
 	if (r) {
 		if (!d->text[0])
 			mst_diag_set(d, 0, "store", "the database cannot be used: ", p->q.error[0] ? p->q.error : mst_fault_text(r), NULL);

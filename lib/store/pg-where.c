@@ -11,6 +11,7 @@
 #define HOSTS_MAX 16
 #define DEFAULT_PORT "5432"
 #define CONNINFO_MAX 1024
+#define CONNECT_MS 3000         /* for each address, unless connect_timeout says otherwise */
 
 /* What may be written, of libpq's own names for it. */
 static const char *const keys[] = {
@@ -237,27 +238,43 @@ int pg_look_up(struct pg *p, struct mst_diag *d)
 	struct given g, *o = &g;
 	struct lists l = { .n = 0 };
 	const char *hosts, *addresses;
-	char host[256], port[16];
+	char host[256], address[64], port[16];
+	long seconds;
 	int r = parse(p->conninfo, &g, d);
 
 	if (r)
 		return r;
 	hosts = value_of(o, "host");
 	addresses = value_of(o, "hostaddr");
-	for (size_t i = 0; !*addresses && *hosts && element(hosts, i, false, host, sizeof(host)); i++) {
+	for (size_t i = 0; element(*addresses ? addresses : hosts, i, false, host, sizeof(host)); i++) {
 		(void)element(value_of(o, "port"), i, true, port, sizeof(port));
-		if (is_local(host))
+		if (*addresses) {
+			snprintf(address, sizeof(address), "%.*s", (int)sizeof(address) - 1, host);
+			if (!element(hosts, i, false, host, sizeof(host)))
+				host[0] = '\0';
+			put(&l, host, address, port);
+		} else if (is_local(host)) {
 			put(&l, host, "", port);
-		else
+		} else {
 			put_name(&l, host, port);
+		}
 	}
-	if (!*addresses && *hosts && !l.n) {
+	if (!l.n) {
 		mst_diag_set(d, 0, "store", "no address is known of host=", hosts, NULL);
-		r = MST_FAULT_IO;
+		return MST_FAULT_IO;
 	}
-	/* what was not looked up stands as it was written: an empty value does not override it */
-	p->hosts = l.n ? strdup(l.hosts) : NULL;
-	p->addresses = l.n ? strdup(l.addresses) : NULL;
-	p->ports = l.n ? strdup(l.ports) : NULL;
-	return r ? r : l.n && (!p->hosts || !p->addresses || !p->ports) ? MST_FAULT_MEMORY : 0;
+	seconds = strtol(value_of(o, "connect_timeout"), NULL, 10);
+	p->connect_ms = seconds > 0 ? (seconds < 2 ? 2 : seconds) * 1000 : CONNECT_MS;
+	p->hosts = strdup(l.hosts);
+	p->addresses = strdup(l.addresses);
+	p->ports = strdup(l.ports);
+	return p->hosts && p->addresses && p->ports ? 0 : MST_FAULT_MEMORY;
+}
+
+/* An empty value does not override what was written. */
+bool pg_host(const struct pg *p, size_t i, struct pg_host *ret)
+{
+	if (!element(p->hosts, i, false, ret->name, sizeof(ret->name)))
+		return false;
+	return element(p->addresses, i, false, ret->address, sizeof(ret->address)) && element(p->ports, i, false, ret->port, sizeof(ret->port));
 }

@@ -8,9 +8,7 @@
 
 #include "store/pg.h"
 
-#define CONNECT_S "3"           /* for each address */
 #define ANSWER_MS 30000         /* longer than any wait of the server's own, below */
-#define AGAIN_MS 1000
 
 /*
  * How long a group waits for the one before it; and after which silence the server ends a group whose program hangs or is cut
@@ -18,7 +16,8 @@
  */
 static const char session[] = "SET lock_timeout = 5000; SET idle_in_transaction_session_timeout = 10000; SET statement_timeout = 20000;"
 			      "SET bytea_output = hex; SET standard_conforming_strings = on;"
-			      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+			      "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';"
+			      "SELECT pg_advisory_lock_shared(" PG_PRESENCE ")";
 
 int64_t pg_now(void)
 {
@@ -29,7 +28,7 @@ int64_t pg_now(void)
 }
 
 /* The library's words have several lines. */
-static void say(struct pg *p, const char *words)
+void pg_say(struct pg *p, const char *words)
 {
 	size_t n = 0;
 
@@ -41,7 +40,7 @@ static void say(struct pg *p, const char *words)
 
 static int gone(struct pg *p, const char *words)
 {
-	say(p, words);
+	pg_say(p, words);
 	pq.PQfinish(p->c);
 	p->c = NULL;
 	p->n_batch = 0;
@@ -70,12 +69,29 @@ static void ignore(void *arg, const PGresult *r)
 	(void)r;
 }
 
+/* Who was cut off while another one made a new key would write under a key that is to be destroyed (decision 0038). */
+static int look_who_rotated(struct pg *p)
+{
+	PGresult *r = pq.PQexec(p->c, "SELECT coalesce(max(generation), 0)::text FROM rotation");
+	bool good = r && pq.PQresultStatus(r) == PGRES_TUPLES_OK && pq.PQntuples(r) == 1;
+	int64_t there = good ? strtoll(pq.PQgetvalue(r, 0, 0), NULL, 10) : 0;
+
+	pq.PQclear(r);
+	if (!good)
+		return gone(p, pq.PQerrorMessage(p->c));
+	if (there > p->q.generation)
+		return gone(p, "another musterd made a new key-encryption key meanwhile; copy its keeper's directory to here, and start again");
+	return 0;
+}
+
 static int set_up(struct pg *p)
 {
 	PGresult *r = pq.PQexec(p->c, session);
 	bool good = r && (pq.PQresultStatus(r) == PGRES_TUPLES_OK || pq.PQresultStatus(r) == PGRES_COMMAND_OK);
 
 	pq.PQclear(r);
+	if (good && p->opened && look_who_rotated(p))
+		return MST_FAULT_STORE;
 	if (!good || pq.PQsetnonblocking(p->c, 1) || !pq.PQenterPipelineMode(p->c))
 		return gone(p, pq.PQerrorMessage(p->c));
 	return 0;
@@ -83,11 +99,6 @@ static int set_up(struct pg *p)
 
 int pg_connect(struct pg *p)
 {
-	/* what the operator wrote overrides what stands before it; what is behind it is not the operator's to choose */
-	const char *const key[] = { "connect_timeout", "target_session_attrs", "tcp_user_timeout", "keepalives_idle", "application_name", "passfile",
-				    "dbname", "host", "hostaddr", "port", "client_encoding", "gssencmode", NULL };
-	const char *value[] = { CONNECT_S, "read-write", "10000", "10", "musterd", "/nonexistent", p->conninfo, p->hosts, p->addresses, p->ports,
-				"SQL_ASCII", "disable", NULL };
 	int r;
 
 	if (works(p))
@@ -96,13 +107,13 @@ int pg_connect(struct pg *p)
 		(void)gone(p, pq.PQerrorMessage(p->c));
 	if (pg_now() < p->again_at)
 		return MST_FAULT_STORE;
-	p->c = pq.PQconnectdbParams(key, value, 1);
-	if (!p->c)
-		return MST_FAULT_MEMORY;
-	(void)pq.PQsetNoticeReceiver(p->c, ignore, NULL);
-	r = pq.PQstatus(p->c) == CONNECTION_OK ? set_up(p) : gone(p, pq.PQerrorMessage(p->c));
+	r = pg_dial(p, !p->opened);
 	if (r)
-		p->again_at = pg_now() + AGAIN_MS;
+		return r;
+	(void)pq.PQsetNoticeReceiver(p->c, ignore, NULL);
+	r = set_up(p);
+	if (r)
+		p->again_at = pg_now() + PG_AGAIN_MS;
 	return r;
 }
 
@@ -168,7 +179,7 @@ static int outcome_of(struct pg *p, const PGresult *r)
 	const char *state = pq.PQresultErrorField(r, PG_DIAG_SQLSTATE), *words = pq.PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
 
 	state = state ? state : "";
-	say(p, words ? words : pq.PQresultErrorMessage(r));
+	pg_say(p, words ? words : pq.PQresultErrorMessage(r));
 	for (size_t i = 0; i < MST_COUNT(row); i++)
 		if (is_state(state, row[i].state)) {
 			p->q.may_repeat = row[i].repeat && p->q.in_group;

@@ -17,18 +17,27 @@
 
 #define PG_PARAMS 32
 #define PG_BATCH 8
+#define PG_AGAIN_MS 1000        /* between two tries to connect */
+/* A lock that each connection of ours shares, one for a schema. Two numbers: "mustr", cut to 32 bits, and the schema's. */
+#define PG_PRESENCE "1836413812, hashtext(current_schema())"
 
 struct pg {
 	struct sq q;
 	PGconn *c;
-	char *conninfo, *hosts, *addresses, *ports; /* as given; and what was looked up, "" when there is nothing to look up */
+	char *conninfo, *hosts, *addresses, *ports; /* as given; and lists of what was looked up, "" where there is nothing to look up */
 	bool prepared[SQ__COUNT];
 	enum sq_slot batch[PG_BATCH];               /* which slot a command of the batch prepares, or SQ_NO_SLOT */
 	unsigned n_batch;
 	char name[33];                              /* of this opened store */
 	int64_t group;                              /* number of the last one that wrote */
 	bool wrote;                                 /* in this one */
+	bool opened;                                /* the schema is there, and q.generation known */
 	int64_t again_at;                           /* no connection is tried before, milliseconds */
+	/* one that is being made (pg-dial.c): to which host of the lists, until when, how long it is waited for, and what it waits for */
+	PGconn *dial;
+	size_t at_host;
+	int64_t connect_ms, dial_until, patient_until;
+	short dial_want;
 };
 
 /*
@@ -36,7 +45,7 @@ struct pg {
  * LDAP, Kerberos and GnuTLS that the keeper and the listeners have nothing to do with.
  */
 #define PG_FUNCTIONS(X) \
-	X(PQclear) X(PQcmdStatus) X(PQcmdTuples) X(PQconnectdbParams) X(PQconsumeInput) \
+	X(PQclear) X(PQcmdStatus) X(PQcmdTuples) X(PQconnectPoll) X(PQconnectStartParams) X(PQconsumeInput) \
 	X(PQenterPipelineMode) X(PQerrorMessage) X(PQexec) X(PQexitPipelineMode) X(PQfinish) X(PQflush) \
 	X(PQfname) X(PQftype) X(PQgetResult) X(PQgetisnull) X(PQgetlength) X(PQgetvalue) X(PQisBusy) \
 	X(PQntuples) X(PQpipelineSync) X(PQresultErrorField) X(PQresultErrorMessage) X(PQresultStatus) \
@@ -63,7 +72,18 @@ static inline struct pg *pg_of(struct sq *q)
 	return (struct pg *)(void *)q;
 }
 
+/* --- pg-dial.c --- */
+
+/*
+ * A connection to the first host that gives one, into p->c. When it is not there in a moment MST_FAULT_STORE is returned, with words, and the next
+ * calls go on with it: who decides is not kept waiting for a host that says nothing. `to_the_end`: waits until all hosts were tried.
+ */
+MST_MUST_CHECK int pg_dial(struct pg *p, bool to_the_end);
+
 /* --- pg-wire.c --- */
+
+/* Words of the library's, for people. */
+void pg_say(struct pg *p, const char *words);
 
 int64_t pg_now(void);
 /* A connection, when there is none that works. MST_FAULT_STORE with words; not tried again for a moment then. */
@@ -95,5 +115,8 @@ MST_MUST_CHECK int pg_schema(struct pg *p, struct mst_diag *d);
 
 /* Names are looked up here, once: a confined process cannot. */
 MST_MUST_CHECK int pg_look_up(struct pg *p, struct mst_diag *d);
+/* The i-th of all hosts; empty members stand as they were written. False: there are fewer. */
+struct pg_host { char name[256], address[64], port[16]; };
+bool pg_host(const struct pg *p, size_t i, struct pg_host *ret);
 
 #endif

@@ -47,7 +47,11 @@ static const struct sq_col rotation_cols[] = { R(SQ_I64, generation), R(SQ_I64, 
 
 int sq_rotation_put(struct mst_store *s, const struct mst_rotation *r)
 {
-	return sq_put(sq_of(s), SQ_ROTATION_PUT,
+	struct sq *q = sq_of(s);
+
+	/* even when it does not last: what another program put in its place is no greater then */
+	q->generation = r->generation > q->generation ? r->generation : q->generation;
+	return sq_put(q, SQ_ROTATION_PUT,
 		      "INSERT INTO rotation (id, generation, part, after, rows, changed, bad, bad_key, begun) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 		      " ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, part = excluded.part, after = excluded.after,"
 		      " rows = excluded.rows, changed = excluded.changed, bad = excluded.bad, bad_key = excluded.bad_key, begun = excluded.begun",
@@ -58,4 +62,12 @@ int sq_rotation_get(struct mst_store *s, struct mst_rotation *ret)
 {
 	return sq_one(sq_of(s), SQ_ROTATION_GET, "SELECT generation, part, after, rows, changed, bad, bad_key, begun FROM rotation WHERE id = 1", NULL, 0,
 		      SQ_COLS(rotation_cols), ret);
+}
+
+int sq_alone(struct mst_store *s, bool *ret)
+{
+	struct sq *q = sq_of(s);
+
+	*ret = true;
+	return q->db->alone ? q->db->alone(q, ret) : 0;
 }

@@ -415,6 +415,7 @@ const struct mst_store_ops sq_ops = {
 	.approval_forget = sq_approval_forget,
 	.rotation_put = sq_rotation_put,
 	.rotation_get = sq_rotation_get,
+	.alone = sq_alone,
 	.seal_put = sq_seal_put,
 	.seal_list = sq_seal_list,
 	.event_anchor = sq_event_anchor,

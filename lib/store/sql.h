@@ -182,6 +182,7 @@ struct sq {
 	bool in_doubt;       /* its commit was asked for, and nobody knows */
 	int settle_ms;       /* how long that is looked for */
 	int64_t changes;     /* rows that the last write changed */
+	int64_t generation;  /* of the rotation that was last seen or begun from here */
 	char error[200];
 };
 
@@ -258,6 +259,7 @@ struct sq_driver {
 	int (*control)(struct sq *q, enum sq_slot slot); /* SQ_BEGIN … SQ_UNDO_2; after ROLLBACK there is no transaction */
 	int (*present)(struct sq *q);
 	int (*octets)(struct sq *q, uint64_t *ret);      /* that all of it takes */
+	int (*alone)(struct sq *q, bool *ret);           /* NULL: nobody else can be here */
 	struct mst_store *(*close)(struct sq *q);
 };
 
@@ -465,6 +467,7 @@ int sq_approval_list(struct mst_store *s, bool waits, int64_t after, size_t limi
 int sq_approval_forget(struct mst_store *s, mst_time before);
 int sq_rotation_put(struct mst_store *s, const struct mst_rotation *r);
 int sq_rotation_get(struct mst_store *s, struct mst_rotation *ret);
+int sq_alone(struct mst_store *s, bool *ret);
 int sq_seal_put(struct mst_store *s, const struct mst_log_seal *r);
 int sq_seal_list(struct mst_store *s, uint64_t after, int (*each)(void *, const struct mst_log_seal *), void *arg);
 int sq_event_anchor(struct mst_store *s, struct mst_event_anchor *ret);

@@ -1,4 +1,6 @@
 /* The store's face: seals of the audit log, and wrapped keys wherever they are. */
+#include <stdio.h>
+
 #include "store/ops.h"
 
 int mst_store_event_head(struct mst_store *s, struct mst_event_head *ret)
@@ -45,6 +47,38 @@ int mst_store_rotation_put(struct mst_store *s, const struct mst_rotation *r)
 int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret)
 {
 	return s->ops->rotation_get(s, ret);
+}
+
+/* What is bound into the wrapping of a registered key is its whole name (role/common/apply.c), and whether it is Ke is a setting's to say. */
+static int keyreg_anew(struct mst_keeper *k, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w)
+{
+	static const enum mst_key_purpose purposes[] = { MST_PURPOSE_KEYREG, MST_PURPOSE_KE };
+	char key_id[MST_ID_MAX];
+	int got = MST_KEEPER_FORGED;
+
+	if (!*fqdn || snprintf(key_id, sizeof(key_id), "%s@%s", r->key_id, fqdn) >= (int)sizeof(key_id))
+		return got;
+	for (size_t i = 0; i < MST_COUNT(purposes) && got == MST_KEEPER_FORGED; i++)
+		got = k->ops->rewrap(k, &r->key, purposes[i], key_id, ret_w);
+	return got;
+}
+
+int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w)
+{
+	switch (p) {
+	case MST_WRAPPED_CREDENTIAL: return k->ops->rewrap(k, &r->key, r->purpose, r->key_id, ret_w);
+	case MST_WRAPPED_KEYREG: return keyreg_anew(k, r, fqdn, ret_w);
+	case MST_WRAPPED_SIM: return k->ops->rewrap(k, &r->key, MST_PURPOSE_SIM, r->key_id, ret_w);
+	case MST_WRAPPED_KS: return k->ops->rewrap(k, &r->key, MST_PURPOSE_KS, r->key_id, ret_w);
+	case MST_WRAPPED_AV: return MST_STORE_NONE;
+	case MST_WRAPPED__COUNT: break;
+	}
+	return MST_FAULT_BUG;
+}
+
+int mst_store_alone(struct mst_store *s, bool *ret)
+{
+	return s->ops->alone(s, ret);
 }
 
 int mst_store_approval_insert(struct mst_store *s, struct mst_approval *r)

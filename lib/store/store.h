@@ -619,9 +619,19 @@ MST_MUST_CHECK int mst_store_wrapped_list(struct mst_store *s, enum mst_wrapped_
 					  int (*each)(void *, const struct mst_wrapped_row *), void *arg);
 /* Nothing but the key changes. NONE: the row is gone. */
 MST_MUST_CHECK int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_part p, int64_t row, const struct mst_wrapped *key);
+/*
+ * That row's key wrapped with the generation in use, by whichever name and purpose its table binds into it; as the keeper's `rewrap`. `fqdn` is of
+ * the row's role here (KEYREG); "" when that is not played here: FORGED then. AV: MST_STORE_NONE, they are over in minutes.
+ */
+MST_MUST_CHECK int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w);
 /* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation. */
 struct mst_rotation { int64_t generation, part, after, rows, changed, bad /* that nobody can open */; char bad_key[MST_ID_MAX]; mst_time begun; };
 MST_MUST_CHECK int mst_store_rotation_put(struct mst_store *s, const struct mst_rotation *r);
 MST_MUST_CHECK int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret);       /* NONE: there never was one */
+/*
+ * Has no other program this store open? Inside a group; when it says true none can open it before the group ends. A program whose
+ * connection was lost is not seen: it finds its way back barred when another one has begun a rotation meanwhile (decision 0038).
+ */
+MST_MUST_CHECK int mst_store_alone(struct mst_store *s, bool *ret);
 
 #endif

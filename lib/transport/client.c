@@ -67,6 +67,7 @@ bool client_end(struct mst_client *c, enum mst_tls_end why, const char *detail)
 	c->state = ENDED;
 	c->coap = mst_coap_client_free(c->coap);
 	client_h2_end(c);
+	c->good_bye = c->t.end == MST_TLS_CLOSED;
 	tls_session_bye(&c->t, true);
 	tls_session_deinit(&c->t);
 	c->want = 0;
@@ -341,6 +342,11 @@ static bool feed(struct mst_client *c, size_t n)
 		return client_end(c, status == 413 ? MST_TLS_TOO_LARGE : MST_TLS_PROTOCOL, text);
 	}
 	return r == 0 ? response_ready(c, n - used) : true;
+}
+
+bool mst_client_good_bye(const struct mst_client *c)
+{
+	return c->good_bye;
 }
 
 static bool peer_closed(struct mst_client *c)

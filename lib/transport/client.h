@@ -73,6 +73,9 @@ MST_MUST_CHECK int mst_client_request(struct mst_client *c, const struct mst_req
 MST_MUST_CHECK int mst_client_ask(struct mst_client *c, struct mst_view octets, uint64_t *ret_id);
 unsigned mst_client_room(const struct mst_client *c);         /* how many more may be asked now; 0 before on_open */
 bool mst_client_is_h2(const struct mst_client *c);
+/* In on_end: the server has ended the session in order (close_notify). What it had not answered it has not looked at: servers that drain, or have
+ * new settings, finish what they have begun. */
+bool mst_client_good_bye(const struct mst_client *c);
 MST_MUST_CHECK int mst_client_export(struct mst_client *c, const char *label, uint8_t *out, size_t n);
 const struct mst_peer *mst_client_peer(const struct mst_client *c);
 /* Orderly: close_notify, then on_end(MST_TLS_CLOSED) from the loop. */

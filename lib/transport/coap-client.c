@@ -43,6 +43,7 @@ struct mst_coap_client {
 	uint8_t *in, *out;
 	size_t in_cap, n_out;
 	bool running, freed, watching;
+	char silence[TLS_DETAIL_MAX];   /* what an address before said by saying nothing, or "" */
 	uint8_t buf[DTLS_TAKEN];
 };
 
@@ -117,10 +118,13 @@ static bool next_address(struct mst_coap_client *c, enum mst_tls_end why, const 
 	char text[TLS_DETAIL_MAX];
 
 	snprintf(text, sizeof(text), "%s", detail);
+	if (why == MST_TLS_SILENT)
+		memcpy(c->silence, text, sizeof(c->silence));
 	drop_session(c, false);
 	c->at = c->at ? c->at->ai_next : NULL;
+	/* a server that went on as far as the key says more than an address where nobody is */
 	if (!c->at)
-		return end(c, why, text);
+		return c->silence[0] ? end(c, MST_TLS_SILENT, c->silence) : end(c, why, text);
 	c->state = START;
 	return true;
 }

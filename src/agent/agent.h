@@ -136,7 +136,7 @@ struct agent {
 
 	struct agent_tell *tell;     /* reports to briefing nodes (tell.c) */
 	struct agent_bundles *bundles;               /* bundle.c */
-	json_int_t bundles_told, pushed_told;        /* how many refusals a briefing node has heard of (facts.c) */
+	json_int_t pushed_told;      /* how many refused triggers a briefing node has heard of (facts.c) */
 
 	json_t *record;              /* of the last run (record.c) */
 	mst_ms record_base;          /* its steps count from here */
@@ -221,6 +221,8 @@ void agent_bootstrap_again(struct agent *a, const char *trigger, const char *why
 void agent_renew(struct agent *a);
 /* Renew the key of the credential in use as soon as may be, should a run be waiting. */
 void upkeep_wanted(struct agent *a);
+/* The same, by somebody who may say so, and at once, where a run waits that leads elsewhere: that run goes on waiting. False: none does. */
+bool upkeep_now(struct agent *a);
 void upkeep_start(struct agent *a);
 const struct mst_instruction *upkeep_instruction(const struct agent *a);
 void upkeep_ended(struct agent *a, bool done, const struct mst_failure *f, enum enrolee_step step);

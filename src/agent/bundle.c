@@ -33,51 +33,54 @@ struct agent_bundles {
 	struct used used[SIGNERS_MAX];
 	size_t n_used;
 	struct mst_diag no_anchors, damaged;     /* why bundles cannot be judged; "" = they can */
-	json_t *last;
-	json_int_t refused;                      /* since the start */
 };
 
-static const struct { const char *text; enum prov_reason reason; const char *words, *remedy;
+/* The last one, in the record of the last run, and so over a restart; and how many refusals a briefing node has heard of. */
+#define LAST "bundle"
+#define TOLD "bundlesTold"
+
+_Static_assert(BUNDLE__COUNT == MST_BUNDLE_TEXTS, "a word for each");
+static const struct { enum prov_reason reason; const char *words, *remedy;
 } outcomes[BUNDLE__COUNT] = {
-	[BUNDLE_ACCEPTED] = { "accepted", PROV_OK, "was accepted", "" },
-	[BUNDLE_MALFORMED] = { "malformed", PROV_MALFORMED, "cannot be understood", "make it again with: muster bundle make" },
-	[BUNDLE_OVERSIZED] = { "oversized", PROV_OVERSIZED, "is too large", "make it again with: muster bundle make" },
-	[BUNDLE_UNSIGNED] = { "unsigned", PROV_UNTRUSTED, "is not signed", "have it signed with: muster bundle make" },
-	[BUNDLE_WRONGLY_SIGNED] = { "wrongly-signed", PROV_UNTRUSTED, "is not what was signed",
+	[BUNDLE_ACCEPTED] = { PROV_OK, "was accepted", "" },
+	[BUNDLE_MALFORMED] = { PROV_MALFORMED, "cannot be understood", "make it again with: muster bundle make" },
+	[BUNDLE_OVERSIZED] = { PROV_OVERSIZED, "is too large", "make it again with: muster bundle make" },
+	[BUNDLE_UNSIGNED] = { PROV_UNTRUSTED, "is not signed", "have it signed with: muster bundle make" },
+	[BUNDLE_WRONGLY_SIGNED] = { PROV_UNTRUSTED, "is not what was signed",
 				    "it was changed or damaged on its way: copy it again from its source" },
-	[BUNDLE_SIGNER_UNTRUSTED] = { "signer-untrusted", PROV_UNTRUSTED, "is signed by somebody whom this node does not trust",
+	[BUNDLE_SIGNER_UNTRUSTED] = { PROV_UNTRUSTED, "is signed by somebody whom this node does not trust",
 				      "have it signed by the owner, or correct bundle_anchors" },
-	[BUNDLE_SIGNER_EXPIRED] = { "signer-expired", PROV_EXPIRED, "is signed with a certificate that has ended",
+	[BUNDLE_SIGNER_EXPIRED] = { PROV_EXPIRED, "is signed with a certificate that has ended",
 				    "have it signed again; check this device's clock" },
-	[BUNDLE_SIGNER_EARLY] = { "signer-not-yet-valid", PROV_NOT_YET_VALID, "is signed with a certificate that is not valid yet",
+	[BUNDLE_SIGNER_EARLY] = { PROV_NOT_YET_VALID, "is signed with a certificate that is not valid yet",
 				  "check this device's clock" },
-	[BUNDLE_WRONG_PURPOSE] = { "wrong-purpose", PROV_UNTRUSTED, "is signed with a certificate that is for something else",
+	[BUNDLE_WRONG_PURPOSE] = { PROV_UNTRUSTED, "is signed with a certificate that is for something else",
 				   "make a signer with: muster cert issue --bundle-signer" },
-	[BUNDLE_EMPTY] = { "empty", PROV_EMPTY, "holds nothing to try", "make it with at least one instruction" },
-	[BUNDLE_TOO_DEEP] = { "too-deep", PROV_TOO_DEEP, "is nested too deep", "make it again with: muster bundle make" },
-	[BUNDLE_UNKNOWN_METHOD] = { "unknown-method", PROV_UNKNOWN_METHOD, "asks for a method that does not exist",
+	[BUNDLE_EMPTY] = { PROV_EMPTY, "holds nothing to try", "make it with at least one instruction" },
+	[BUNDLE_TOO_DEEP] = { PROV_TOO_DEEP, "is nested too deep", "make it again with: muster bundle make" },
+	[BUNDLE_UNKNOWN_METHOD] = { PROV_UNKNOWN_METHOD, "asks for a method that does not exist",
 				    "correct the sequence; the node may need a newer muster-agent" },
-	[BUNDLE_EXPIRED] = { "expired", PROV_EXPIRED, "has expired", "have a new one made; check this device's clock" },
-	[BUNDLE_EARLY] = { "not-yet-valid", PROV_NOT_YET_VALID, "is not valid yet", "wait, or check this device's clock" },
-	[BUNDLE_OTHER_NODE] = { "other-node", PROV_REFUSED, "is not for this node", "look for whom it is: muster bundle show" },
-	[BUNDLE_REPLAYED] = { "replayed", PROV_REFUSED, "was used already, or is older than one that was",
+	[BUNDLE_EXPIRED] = { PROV_EXPIRED, "has expired", "have a new one made; check this device's clock" },
+	[BUNDLE_EARLY] = { PROV_NOT_YET_VALID, "is not valid yet", "wait, or check this device's clock" },
+	[BUNDLE_OTHER_NODE] = { PROV_REFUSED, "is not for this node", "look for whom it is: muster bundle show" },
+	[BUNDLE_REPLAYED] = { PROV_REFUSED, "was used already, or is older than one that was",
 			      "have a new one made, with a higher number" },
-	[BUNDLE_NO_ANCHORS] = { "no-anchors", PROV_UNSUPPORTED, "cannot be judged: no signer is trusted here",
+	[BUNDLE_NO_ANCHORS] = { PROV_UNSUPPORTED, "cannot be judged: no signer is trusted here",
 				"set bundle_anchors in the configuration" },
-	[BUNDLE_UNREADABLE] = { "unreadable", PROV_UNREACHABLE, "cannot be read", "it must be a regular file, and no link" },
-	[BUNDLE_NOT_KEPT] = { "not-kept", PROV_STORAGE, "was not used: the record of used bundles cannot be read or written",
+	[BUNDLE_UNREADABLE] = { PROV_UNREACHABLE, "cannot be read", "it must be a regular file, and no link" },
+	[BUNDLE_NOT_KEPT] = { PROV_STORAGE, "was not used: the record of used bundles cannot be read or written",
 			      "check space and rights of the state directory" },
 };
 
 const char *bundle_text(int outcome)
 {
-	return outcome >= 0 && outcome < BUNDLE__COUNT ? outcomes[outcome].text : "fault";
+	return outcome >= 0 && outcome < BUNDLE__COUNT ? mst_bundle_text[outcome] : "fault";
 }
 
 int bundle_of_text(const char *text)
 {
 	for (int i = 0; i < BUNDLE__COUNT; i++)
-		if (!strcmp(outcomes[i].text, text))
+		if (!strcmp(mst_bundle_text[i], text))
 			return i;
 	return -1;
 }
@@ -344,20 +347,20 @@ static int take(struct agent *a, struct mst_view octets, const char *attempt, bo
 static void note(struct agent *a, const char *name, int outcome, const struct mst_diag *d, const struct judging *j)
 {
 	char id[80] = "", detail[sizeof(d->field) + sizeof(d->text) + 4] = "";
-	struct agent_bundles *b = a->bundles;
+	json_int_t refused = json_integer_value(json_object_get(json_object_get(a->record, LAST), "refused"));
 
 	if (j && j->b.id.n)
 		(void)mst_view_to_str(j->b.id, id, sizeof(id));
 	if (outcome)
 		snprintf(detail, sizeof(detail), "%s%s%s", d->field, d->field[0] ? ": " : "", outcome < 0 ? mst_fault_text(outcome)
 													  : d->text);
-	b->refused += outcome != 0;
-	json_decref(b->last);
-	b->last = json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:I, s:o, s:o, s:I}", "file", status_text(name), "outcome",
+	refused += outcome != 0;
+	json_object_set_new(a->record, LAST, json_pack("{s:o, s:s, s:s, s:o, s:s, s:o, s:I, s:o, s:o, s:I}", "file", status_text(name), "outcome",
 			    bundle_text(outcome), "words", outcome < 0 ? "could not be judged" : outcomes[outcome].words, "detail",
 			    status_text(detail), "remedy", outcome < 0 ? "" : outcomes[outcome].remedy, "id", status_text(id),
 			    "number", (json_int_t)(j ? j->b.number : 0), "signer", status_text(j ? j->s.cert.subject : ""), "when",
-			    status_time(agent_utc(a)), "refused", b->refused);
+			    status_time(agent_utc(a)), "refused", refused));
+	a->record_dirty = true;
 	agent_log(a, outcome ? AGENT_WARN : AGENT_INFO, outcome ? "bundle-refused" : "bundle-accepted", "file", name, "outcome",
 		  bundle_text(outcome), "detail", detail, "id", id, "signer", j ? j->s.cert.subject : "", NULL);
 }
@@ -370,9 +373,39 @@ void bundle_refused(struct agent *a, const char *name, int outcome, const char *
 	note(a, name, outcome, &d, NULL);
 }
 
-json_t *bundle_status(const struct agent *a)
+json_t *bundle_json(const json_t *record)
 {
-	return a->bundles && a->bundles->last ? json_incref(a->bundles->last) : json_null();
+	json_t *last = json_object_get(record, LAST);
+
+	return json_is_object(last) ? json_incref(last) : json_null();
+}
+
+const json_t *bundle_untold(const struct agent *a)
+{
+	const json_t *last = json_object_get(a->record, LAST);
+	const char *outcome = json_string_value(json_object_get(last, "outcome"));
+
+	return json_integer_value(json_object_get(last, "refused")) > json_integer_value(json_object_get(a->record, TOLD)) && outcome &&
+	       strcmp(outcome, bundle_text(BUNDLE_ACCEPTED)) != 0 ? last : NULL;
+}
+
+void bundle_told(struct agent *a)
+{
+	json_t *refused = json_object_get(json_object_get(a->record, LAST), "refused");
+
+	if (json_integer_value(refused) == json_integer_value(json_object_get(a->record, TOLD)))
+		return;
+	json_object_set(a->record, TOLD, refused);
+	a->record_dirty = true;
+}
+
+void bundle_carry(json_t *record, const json_t *old)
+{
+	static const char *const member[] = { LAST, TOLD };
+
+	for (size_t i = 0; i < MST_COUNT(member); i++)
+		if (json_object_get(old, member[i]))
+			json_object_set(record, member[i], json_object_get(old, member[i]));
 }
 
 void bundle_print(FILE *out, const json_t *status)
@@ -470,7 +503,6 @@ void bundle_unload(struct agent *a)
 		return;
 	for (size_t i = 0; i < MST_COUNT(b->anchor); i++)
 		free(b->anchor[i]);
-	json_decref(b->last);
 	free(b);
 	a->bundles = NULL;
 }

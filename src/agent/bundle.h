@@ -53,7 +53,14 @@ MST_MUST_CHECK int bundle_discover(struct agent *a, struct mst_view octets, cons
 void bundle_refused(struct agent *a, const char *name, int outcome, const char *detail);
 /* The runs that bundles began have ended, but for that of this attempt. */
 void bundle_ended(struct agent *a, const char *except);
-json_t *bundle_status(const struct agent *a);    /* the last one; null before the first */
+/*
+ * The last one lies in the record of the last run (record.c), and is so known after a restart. bundle_json: null before the first one. bundle_untold: it was
+ * refused, and no briefing node has heard of it; borrowed, or NULL. bundle_carry: into the record of the next run.
+ */
+json_t *bundle_json(const json_t *record);
+const json_t *bundle_untold(const struct agent *a);
+void bundle_told(struct agent *a);
+void bundle_carry(json_t *record, const json_t *old);
 void bundle_print(FILE *out, const json_t *status);
 
 /* medium.c: with the rights of whoever calls. */

@@ -150,7 +150,6 @@ static json_t *slots_json(const struct agent_config *cfg, struct mst_secenv *env
 		      : active == MST_SECENV_NONE ? "not-enrolled"
 						  : "damaged");
 	record_into(o, record);
-	json_object_set_new(o, "bundle", json_null());       /* told by a running agent only */
 	json_decref(record);
 	json_object_set_new(o, "credential", active == 0 ? status_credential(&c[0], 0) : json_null());
 	json_object_set_new(o, "pushed", json_null());

@@ -107,7 +107,8 @@ enum trigger_verdict door_follow(struct agent *a, const struct trigger_order *o,
 			return unusable(d, "there is no credential to renew");
 		if (agent_mode(a) == AGENT_BUSY)
 			return unusable(d, "a bootstrap is going on");
-		return of_engine(agent_trigger_file(a, by, d), d);
+		/* a run that waits for another provider is not given up for it (decision 0030) */
+		return upkeep_now(a) ? TRIGGER_ACCEPTED : of_engine(agent_trigger_file(a, by, d), d);
 	case MST_TRIGGER_RUN:
 		return of_engine(agent_trigger_file(a, by, d), d);
 	case MST_TRIGGER_CHECK:

@@ -109,12 +109,11 @@ static json_t *refusal(const char *resource, const char *method, const json_t *o
  * refused. Their operator is not here. */
 static void add_refusals(const struct agent *a, json_t *all)
 {
-	json_t *bundle = bundle_status(a), *door = a->door ? door_status(a) : json_null();
-	const json_t *pushed = json_array_get(json_object_get(door, "last"), 0);
+	json_t *door = a->door ? door_status(a) : json_null();
+	const json_t *pushed = json_array_get(json_object_get(door, "last"), 0), *bundle = bundle_untold(a);
 	char resource[96];
 
-	if (json_integer_value(json_object_get(bundle, "refused")) > a->bundles_told &&
-	    strcmp(json_string_value(json_object_get(bundle, "outcome")), bundle_text(BUNDLE_ACCEPTED)) != 0) {
+	if (bundle) {
 		snprintf(resource, sizeof(resource), "bundle %.80s", json_string_value(json_object_get(bundle, "file")));
 		json_array_append_new(all, refusal(resource, mst_enum_text(&mst_method_table, MST_METHOD_FILE), bundle, "outcome"));
 	}
@@ -123,18 +122,16 @@ static void add_refusals(const struct agent *a, json_t *all)
 		json_array_append_new(all, refusal(resource, NULL, pushed, "reason"));
 	}
 	refused_untold(a, all);
-	json_decref(bundle);
 	json_decref(door);
 }
 
 void facts_told(struct agent *a)
 {
-	json_t *bundle = bundle_status(a), *door = a->door ? door_status(a) : json_null();
+	json_t *door = a->door ? door_status(a) : json_null();
 
-	a->bundles_told = json_integer_value(json_object_get(bundle, "refused"));
+	bundle_told(a);
 	a->pushed_told = pushed_refused(door);
 	refused_told(a);
-	json_decref(bundle);
 	json_decref(door);
 }
 

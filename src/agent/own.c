@@ -1,9 +1,11 @@
 #include "agent/own.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/inside.h"
 #include "secenv/move.h"
 
 #define VERSION 3              /* 1 did not name the MEF; before 3 the key was PKCS #8 */
@@ -216,6 +218,33 @@ void own_forget(struct agent *a, enum own_slot s)
 	else
 		own_release(a, &key);
 	mst_wipe(&key, sizeof(key));
+}
+
+/*
+ * Until the new request is durable the one before is what it was, and its key with it; a key that comes to nothing goes from the device at once,
+ * since nobody would know of it any more.
+ */
+int own_request(struct agent *a, const struct est_name *name, const char *challenge, const char *cmd_id, struct mst_diag *d)
+{
+	struct own_cert *c = &a->own.slot[OWN_REQUEST], old = *c, next = { .there = true, .name = *name };
+	struct mst_san san = { .kind = name->kind };
+	int r = a->env->ops->key_make(a->env, &next.key, d);
+
+	memcpy(san.value, name->value, sizeof(san.value));
+	memcpy(next.mef, a->active.mef_fqdn, sizeof(next.mef));
+	snprintf(next.cmd_id, sizeof(next.cmd_id), "%s", cmd_id);
+	if (!r)
+		r = inside_request(a->env, &next.key, &san, challenge, next.csr, sizeof(next.csr), &next.csr_n, d);
+	if (!r) {
+		*c = next;
+		r = own_store(a, OWN_REQUEST, d);
+		if (r)
+			*c = old;
+	}
+	own_release(a, r ? &next.key : &old.key);
+	own_wipe(&old);
+	own_wipe(&next);
+	return r;
 }
 
 int own_promote(struct agent *a, struct mst_diag *d)

@@ -42,6 +42,11 @@ void own_load(struct agent *a);
 /* 0 when it is durable. */
 MST_MUST_CHECK int own_store(struct agent *a, enum own_slot s, struct mst_diag *d);
 void own_forget(struct agent *a, enum own_slot s);
+/*
+ * A new key, which is made inside and never leaves (lesson 28), and a request with it, in place of the one that waits. It is durable before
+ * anybody certifies it. 0, or what the secure environment said: then the one before is still there.
+ */
+MST_MUST_CHECK int own_request(struct agent *a, const struct est_name *name, const char *challenge, const char *cmd_id, struct mst_diag *d);
 /* The pending one has been used: it is the active one from now on. */
 MST_MUST_CHECK int own_promote(struct agent *a, struct mst_diag *d);
 /* The certificate that a session with the MEF is to show; NULL: the initial one. */

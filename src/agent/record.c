@@ -3,6 +3,7 @@
  * when each arrow ended (lesson 20). Kept in the secure environment beside the slots, written together with
  * the engine's progress, and bounded: it says what happened last, it is no log.
  */
+#include "agent/bundle.h"
 #include "agent/refused.h"
 
 #include <stdlib.h>
@@ -66,6 +67,7 @@ void record_begin(struct agent *a, const char *attempt, const char *trigger)
 	history_push(a->record, old);
 	if (json_is_object(json_object_get(old, "refused")))
 		json_object_set(a->record, "refused", json_object_get(old, "refused"));
+	bundle_carry(a->record, old);
 	json_decref(old);
 	a->record_base = agent_now();
 	a->record_dirty = true;
@@ -283,4 +285,5 @@ void record_into(json_t *status, const json_t *record)
 	record_words(json_object_get(status, "steps"), "arrow");
 	json_object_set_new(status, "attempts", history_json(record));
 	json_object_set_new(status, "refused", refused_json(record));
+	json_object_set_new(status, "bundle", bundle_json(record));
 }

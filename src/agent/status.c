@@ -184,7 +184,6 @@ json_t *status_json(const struct agent *a)
 
 	record_into(o, a->record);
 	json_object_set_new(o, "place", place_json(&place));
-	json_object_set_new(o, "bundle", bundle_status(a));
 	json_object_set_new(o, "credential",
 			    a->has_active ? status_credential(&a->active, a->renew_at) : json_null());
 	json_object_set_new(o, "pending", a->has_pending ? status_credential(&a->pending, 0) : json_null());

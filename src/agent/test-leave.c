@@ -13,9 +13,13 @@
 
 #define BLOBS 8
 
-/* A secure environment in memory. */
+#define OBJECTS 8
+
+/* A secure environment in memory, on a device in which key pairs are objects. */
 struct fake {
 	struct mst_secenv s;
+	struct { uint8_t pkcs8[MST_PKEY_MAX]; size_t n; } object[OBJECTS];
+	bool makes_none, signs_not;
 	struct { char name[33]; uint8_t b[16384]; size_t n; } blob[BLOBS];
 	bool full;
 };
@@ -62,7 +66,60 @@ static struct mst_secenv_offers offers(const struct mst_secenv *s)
 	return (struct mst_secenv_offers){ 0 };
 }
 
-static const struct mst_secenv_ops fake_ops = { .name = "fake", .load_blob = load_blob, .store_blob = store_blob, .offers = offers };
+#define TAG 0x54
+
+static int key_make(struct mst_secenv *s, struct mst_secenv_key *ret_k, struct mst_diag *d)
+{
+	struct fake *f = (struct fake *)s;
+	uint8_t i = 0;
+
+	(void)d;
+	if (f->makes_none)
+		return MST_SECENV_FULL;
+	while (f->object[i].n)
+		assert_true(++i < OBJECTS);
+	*ret_k = (struct mst_secenv_key){ .b = { TAG, i }, .n = 2 };
+	return mst_pkey_generate(f->object[i].pkcs8, sizeof(f->object[i].pkcs8), &f->object[i].n);
+}
+
+static struct mst_view object(struct mst_secenv *s, const struct mst_secenv_key *k)
+{
+	struct fake *f = (struct fake *)s;
+
+	return k->n == 2 && k->b[0] == TAG ? (struct mst_view){ f->object[k->b[1]].pkcs8, f->object[k->b[1]].n } : MST_VIEW_NONE;
+}
+
+static int key_public(struct mst_secenv *s, const struct mst_secenv_key *k, uint8_t *ret_spki, size_t cap, size_t *ret_n, struct mst_diag *d)
+{
+	(void)d;
+	return object(s, k).n ? mst_pkey_public(object(s, k), ret_spki, cap, ret_n) : MST_SECENV_CLEARED;
+}
+
+static int key_sign(struct mst_secenv *s, const struct mst_secenv_key *k, const uint8_t digest[MST_SHA256_LEN], uint8_t *out, size_t cap, size_t *ret_n,
+		    struct mst_diag *d)
+{
+	struct mst_local_signer l;
+	int r;
+
+	(void)d;
+	if (((struct fake *)s)->signs_not)
+		return MST_SECENV_BUSY;
+	r = mst_local_signer_init(&l, object(s, k));
+	r = r ? r : l.signer.sign(&l.signer, digest, out, cap, ret_n);
+	mst_local_signer_deinit(&l);
+	return r;
+}
+
+static int key_erase(struct mst_secenv *s, const struct mst_secenv_key *k, struct mst_diag *d)
+{
+	(void)d;
+	if (object(s, k).n)
+		((struct fake *)s)->object[k->b[1]].n = 0;
+	return 0;
+}
+
+static const struct mst_secenv_ops fake_ops = { .name = "fake", .load_blob = load_blob, .store_blob = store_blob, .offers = offers, .key_make = key_make,
+						.key_public = key_public, .key_sign = key_sign, .key_erase = key_erase };
 
 /* An agent as far as it is needed here: no network, no initial credential. */
 static struct agent *booted(struct fake *f, const struct mst_root_cred *active, bool once)
@@ -216,6 +273,47 @@ static void certificates_of_another_mef_go(void **state)
 	killed(a);
 }
 
+static size_t objects(const struct fake *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < OBJECTS; i++)
+		n += f->object[i].n != 0;
+	return n;
+}
+
+/* Whatever fails, the device holds the key of the request that is kept and no other; also behind a restart, and a try that succeeds. */
+static void no_key_of_a_failed_request_stays(void **state)
+{
+	struct mst_root_cred north = cred("north");
+	const struct est_name name = { .kind = MST_ID_NODE, .value = "urn:dev:ops:1" };
+	struct fake *f = *state;
+	struct agent *a = booted(f, &north, false);
+	bool *const fails[] = { &f->makes_none, &f->signs_not, &f->full };
+	struct mst_diag d = { 0 };
+	struct own_cert before;
+
+	for (int kept = 0; kept < 2; kept++) {
+		for (size_t i = 0; i < MST_COUNT(fails); i++) {
+			before = a->own.slot[OWN_REQUEST];
+			*fails[i] = true;
+			assert_true(own_request(a, &name, NULL, "c 1", &d) > 0);
+			*fails[i] = false;
+			assert_memory_equal(&a->own.slot[OWN_REQUEST], &before, sizeof(before));
+			assert_int_equal(objects(f), kept);
+			killed(a);
+			a = booted(f, &north, false);
+			own_load(a);
+			assert_int_equal(a->own.slot[OWN_REQUEST].there, kept);
+		}
+		assert_int_equal(own_request(a, &name, NULL, "c 1", &d), 0);
+		assert_true(a->own.slot[OWN_REQUEST].there && a->own.slot[OWN_REQUEST].csr_n && objects(f) == 1);
+	}
+	own_forget(a, OWN_REQUEST);
+	assert_int_equal(objects(f), 0);
+	killed(a);
+}
+
 static void put_text(struct mst_writer *w, const char *text)
 {
 	mst_put_block16(w, mst_view_str(text));
@@ -284,7 +382,7 @@ static int tear_down(void **state)
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(certificates_of_another_mef_go),
+	const struct CMUnitTest tests[] = { T(the_wait_is_kept), T(a_failed_save_loses_nobody), T(certificates_of_another_mef_go), T(no_key_of_a_failed_request_stays),
 					    T(registrations_of_before_are_read) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -9,8 +9,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
+#include "codec/trigger.h"
 #include "enrolee/enrolee.h"
 #include "transport/server.h"
 
@@ -145,6 +148,74 @@ static void a_trigger_goes_first(void **state)
 	expect_enrolled(conf);
 }
 
+/* The owner's "renew", as a gateway hands it to the agent, under the key in use. */
+static void push_renew(const struct mst_root_cred *cred, const char *socket_path)
+{
+	struct mst_crypto *c = mst_crypto_openssl();
+	uint8_t octets[MST_TRIGGER_MAX], cover[MST_TRIGGER_COVER_MAX], tag[MST_TRIGGER_MAC], node[MST_TRIGGER_HINT], hint[MST_TRIGGER_HINT];
+	struct mst_trigger t = { .has = 0x7f, .version = 1, .node = { node, sizeof(node) }, .key = { hint, sizeof(hint) }, .counter = 1,
+				 .issued = time(NULL), .window = 3600, .what = MST_TRIGGER_RENEW };
+	struct mst_writer w = mst_writer_of(octets, sizeof(octets)), v = mst_writer_of(cover, sizeof(cover));
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct mst_key key;
+
+	assert_int_equal(mst_trigger_hint(c, mst_view_str(m->from[0]), node), 0);
+	assert_int_equal(mst_trigger_hint(c, mst_view_str(cred->key_id), hint), 0);
+	assert_int_equal(mst_derive_trigger(c, &cred->key, mst_view_str(cred->key_id), &key), 0);
+	mst_trigger_write_body(&t, &w);
+	mst_trigger_cover(&v, mst_view_str(m->from[0]), mst_written(&w));
+	assert_int_equal(mst_trigger_mac(c, &key, mst_written(&v), tag), 0);
+	mst_trigger_put_tag(&w, (struct mst_view){ tag, sizeof(tag) });
+	assert_true(w.ok && v.ok && fd >= 0 && strlen(socket_path) < sizeof(to.sun_path));
+	snprintf(to.sun_path, sizeof(to.sun_path), "%s", socket_path);
+	assert_int_equal(sendto(fd, octets, w.n, 0, (struct sockaddr *)&to, sizeof(to)), w.n);
+	close(fd);
+	mst_key_wipe(&key);
+}
+
+/* Somebody who may say so wants the key renewed while a run waits for another provider: it is, and that run is not given up for it. */
+static void a_pushed_renewal_lets_a_run_wait(void **state)
+{
+	char log[sizeof(err_path)], extra[400], path[160];
+	struct mst_root_cred cred;
+	const char *conf;
+	bool waits = false;
+	json_t *s;
+	pid_t pid;
+
+	(void)state;
+	expect_exit(run(mock_config(m, "p", mock_instruction(m), ""), "run", "--once"), 0);
+	cred = slot_of("p");
+	snprintf(path, sizeof(path), "%s/door", m->dir);
+	snprintf(extra, sizeof(extra), LONG_WAITS "trigger = { socket = \"%s\"; };\n", path);
+	conf = mock_config(m, "p", elsewhere, extra);
+	pid = start_agent(conf, "run", NULL);
+	serve_until(pid, "enrolled-already");
+	memcpy(log, err_path, sizeof(log));
+	snprintf(err_path, sizeof(err_path), "%s/err2", m->dir);
+	expect_exit(run(conf, "trigger", NULL), 0);
+	memcpy(err_path, log, sizeof(log));
+	serve_until(pid, "instruction-failed");
+	for (int i = 0; i < 2000 && !waits; i++) {
+		s = status_beside(conf);
+		waits = !strcmp(json_string_value(json_object_get(s, "state")), "waiting");
+		json_decref(s);
+	}
+	assert_true(waits);
+	push_renew(&cred, path);
+	mst_root_cred_wipe(&cred);
+	serve_until(pid, "triggered by=socket what=renew");
+	serve_until(pid, "enrolled key=km-1@");
+	s = status_beside(conf);
+	assert_string_equal(json_string_value(json_object_get(s, "state")), "waiting");
+	assert_string_equal(text(s, "credential", "keyID"), m->key[1].km_id);
+	assert_int_equal(renewals(s, "enrolled"), 1);
+	json_decref(s);
+	expect_clean_stop(pid);
+	assert_int_equal(m->n_keys, 2);
+}
+
 /* The power goes at every durable point of it. One key works, and it goes on by itself. */
 static void power_cut(void **state)
 {
@@ -263,7 +334,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(renewed_between_two_tries), T(also_when_it_has_ended), T(at_home_it_is_one), T(a_trigger_goes_first), T(power_cut), T(who_waits_sleeps), T(once),
+		T(renewed_between_two_tries), T(also_when_it_has_ended), T(at_home_it_is_one), T(a_trigger_goes_first), T(a_pushed_renewal_lets_a_run_wait), T(power_cut), T(who_waits_sleeps), T(once),
 	};
 
 	program = argc > 1 ? argv[1] : NULL;

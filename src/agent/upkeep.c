@@ -91,6 +91,15 @@ static bool tried_home(const struct agent *a)
 	return a->home.tried && a->home.run == prov_runs(a->prov) && !strcmp(a->home.attempt, prov_attempt(a->prov));
 }
 
+bool upkeep_now(struct agent *a)
+{
+	if (!a->has_active || policy_upkeep(agent_phase(a), a->errand != AGENT_NO_ERRAND) != POLICY_BETWEEN || tried_home(a))
+		return false;
+	a->keep_hold = 0;
+	upkeep_wanted(a);
+	return true;
+}
+
 void upkeep_tries(struct agent *a, const struct mst_instruction *i)
 {
 	if (!a->has_active || !mst_leads_home(i, &a->active))

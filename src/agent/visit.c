@@ -87,37 +87,22 @@ static void command_name(const struct agent *a, char out[128])
 	snprintf(out, 128, "%.63s %.63s", a->active.mef_reg_id, a->visit->mef.result.cert_prov.cmd_id);
 }
 
-/* The key is made here and never leaves (lesson 28); it is durable before anybody signs anything for it. */
 static const char *port_csr(void *ctx, const struct est_name *name, const char *challenge, uint8_t *out, size_t cap, size_t *ret_n)
 {
 	struct agent *a = ctx;
-	struct own_cert *c = &a->own.slot[OWN_REQUEST];
-	struct mst_san san = { .kind = name->kind };
-	struct mst_secenv_key old = c->key;
+	const struct own_cert *c = &a->own.slot[OWN_REQUEST];
 	struct mst_diag d = { 0 };
+	char command[128] = "";
 	int r;
 
-	own_wipe(c);
-	memcpy(san.value, name->value, sizeof(san.value));
-	r = a->env->ops->key_make(a->env, &c->key, &d);
-	if (!r)
-		r = inside_request(a->env, &c->key, &san, *challenge ? challenge : NULL, c->csr, sizeof(c->csr), &c->csr_n, &d);
-	if (r || c->csr_n > cap) {
-		agent_log(a, AGENT_ERROR, "key", "why", inside_words(r, &d), "remedy", agent_store_remedy(r), NULL);
-		old = c->key;
-		own_wipe(c);
-		own_release(a, &old);
-		return "the secure environment made no key, or did not sign with it";
-	}
-	own_release(a, &old);
-	c->name = *name;
-	memcpy(c->mef, a->active.mef_fqdn, sizeof(c->mef));
 	if (a->visit->job == VISIT_COMMANDS)
-		command_name(a, c->cmd_id);
-	c->there = true;
-	if (own_store(a, OWN_REQUEST, &d)) {
-		own_wipe(c);
-		return "the key cannot be stored";
+		command_name(a, command);
+	r = own_request(a, name, *challenge ? challenge : NULL, command, &d);
+	if (!r && c->csr_n > cap)
+		r = MST_FAULT_BUG;
+	if (r) {
+		agent_log(a, AGENT_ERROR, "key", "why", inside_words(r, &d), "remedy", agent_store_remedy(r), NULL);
+		return "the secure environment made no key, did not sign with it or did not keep the request";
 	}
 	memcpy(out, c->csr, c->csr_n);
 	*ret_n = c->csr_n;

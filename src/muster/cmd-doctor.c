@@ -189,29 +189,40 @@ static void check_rates(struct doctor *d, const json_t *answer)
 	        "else set keeper_limits to a few times your busiest minute");
 }
 
+/* What one piece of the answer adds to a sum, and to the name of the first. */
+static void add_dead(const json_t *a, const char *number, const char *name, long long *n, char first[100])
+{
+	if (!*n && json_object_get(a, name))
+		snprintf(first, 100, "%.99s", shown(text_of(a, name)));
+	*n += json_integer_value(json_object_get(a, number));
+}
+
 /* Of another keeper, or of a generation that was destroyed: a store that came back from a backup beside a newer keeper. */
 static void check_dead(struct doctor *d)
 {
-	char path[96] = "/v1/keeper/dead", first[100] = "", text[240];
-	long long dead = 0;
+	char path[96] = "/v1/keeper/dead", first[100] = "", first_foreign[100] = "", text[400];
+	long long dead = 0, foreign = 0;
 	bool done = false;
+	size_t n;
 
 	while (!done) {
 		json_t *a = NULL;
 
 		if (api_ask(d->m, "GET", path, NULL, &a) != EXIT_DONE)
 			return;
-		if (!dead && json_object_get(a, "first"))
-			snprintf(first, sizeof(first), "%.99s", shown(text_of(a, "first")));
-		dead += json_integer_value(json_object_get(a, "dead"));
+		add_dead(a, "dead", "first", &dead, first);
+		add_dead(a, "foreign", "firstForeign", &foreign, first_foreign);
 		done = json_is_true(json_object_get(a, "done"));
 		snprintf(path, sizeof(path), "/v1/keeper/dead?part=%lld&after=%lld", (long long)json_integer_value(json_object_get(a, "part")),
 			 (long long)json_integer_value(json_object_get(a, "after")));
 		json_decref(a);
 	}
 
-	snprintf(text, sizeof(text), "%lld are of no generation that the keeper has%s%s", dead, dead ? ", the first is " : "", first);
-	doctor_finding(d, dead == 0, "keys of the store", text, "store and keeper are not of one time: bring both back from the same backup; else those nodes have to "
+	n = (size_t)snprintf(text, sizeof(text), "%lld are of no generation that the keeper has%s%s", dead, dead ? ", the first is " : "", first);
+	if (foreign)
+		snprintf(text + n, sizeof(text) - n, "; %lld of a generation that it has do not open: another keeper wrapped them, or they were changed, the first is %s",
+			 foreign, first_foreign);
+	doctor_finding(d, !dead && !foreign, "keys of the store", text, "store and keeper are not of one time: bring both back from the same backup; else those nodes have to "
 		       "enrol anew, and SIMs to be added again");
 }
 

@@ -64,8 +64,13 @@ static void the_place_is_kept(void **state)
 {
 	struct fix *f = *state;
 	struct mst_rotation z = { .generation = 2, .part = 1, .after = 77, .rows = 5, .changed = 4, .bad = 1, .bad_key = "x@y", .begun = 1700000000 }, got;
+	bool alone = false;
 
 	assert_int_equal(mst_store_rotation_get(f->s, &got), MST_STORE_NONE);
+	assert_int_equal(mst_store_begin(f->s), 0);
+	assert_int_equal(mst_store_alone(f->s, &alone), 0);
+	assert_int_equal(mst_store_commit(f->s), 0);
+	assert_true(alone);
 	for (int i = 0; i < 2; i++) {
 		z.after += i;
 		assert_int_equal(mst_store_rotation_put(f->s, &z), 0);

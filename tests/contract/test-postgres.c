@@ -4,10 +4,13 @@
 #include "store/migration.h"
 #include "store/sql.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The store of a test, reached by way of `cut`. */
@@ -80,6 +83,49 @@ static void lost_anywhere(void **state)
 	assert_int_equal(mst_store_open(direct, &f->s, NULL), 0);
 	assert_int_equal(check_invariants(f->s), whole + 1);
 	assert_int_equal(read_decision(f->s, 5000), 1);
+	contract_tear_down(&st);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A host that takes a connection and says nothing keeps nobody waiting: others decide meanwhile, or say that they cannot. */
+static void a_host_that_says_nothing(void **state)
+{
+	char direct[400], url[500];
+	struct fix *f = cut_off(direct);
+	const char *port = strstr(f->url, " port=");
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	void *st = f;
+
+	(void)state;
+	assert_true(fd >= 0 && port && !bind(fd, (struct sockaddr *)&a, sizeof(a)) && !listen(fd, 8) && !getsockname(fd, (struct sockaddr *)&a, &n));
+	f->s = mst_store_close(f->s);
+	snprintf(url, sizeof(url), "%.*s,127.0.0.1 port=5432,%u%s", (int)(port - f->url), f->url, ntohs(a.sin_port), port + strlen(" port=5432"));
+	assert_int_equal(mst_store_open(url, &f->s, NULL), 0);
+	assert_int_equal(group_of_one(f->s, 1), 0);
+	cut_stays();
+	cut_at(1, false);
+	assert_int_equal(group_of_one(f->s, 2), MST_FAULT_STORE);
+	for (int i = 0; i < 5; i++) {
+		int64_t began = now_ms();
+
+		assert_int_equal(mst_store_begin(f->s), MST_FAULT_STORE);
+		assert_true(now_ms() - began < 2500);
+		assert_true(i || strstr(mst_store_error(f->s), "a connection to the database is being made"));
+	}
+	f->s = mst_store_close(f->s);
+	cut_end();
+	close(fd);
+	assert_int_equal(mst_store_open(direct, &f->s, NULL), 0);
+	assert_int_equal(check_invariants(f->s), 1);
 	contract_tear_down(&st);
 }
 
@@ -259,6 +305,50 @@ static void refused(void **state)
 	assert_int_equal(check_invariants(f->s), 1);
 }
 
+static bool alone(struct mst_store *s)
+{
+	bool yes = false;
+
+	/* that it was cut off is noticed by the first thing that it says, perhaps */
+	if (mst_store_begin(s))
+		assert_int_equal(mst_store_begin(s), 0);
+	assert_int_equal(mst_store_alone(s, &yes), 0);
+	assert_int_equal(mst_store_commit(s), 0);
+	return yes;
+}
+
+/*
+ * Who else is here is known; and whoever was cut off while another one began a rotation does not come back with the keys of before, but
+ * the one that began it does.
+ */
+static void others_at_a_rotation(void **state)
+{
+	static const char cut[] = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = 'musterd'";
+	struct mst_rotation z = { .generation = 2 };
+	struct fix *f = *state;
+	struct mst_store *other, *later;
+
+	assert_true(alone(f->s));
+	assert_int_equal(mst_store_open(f->url, &other, NULL), 0);
+	assert_false(alone(f->s) || alone(other));
+	contract_sql(cut);
+	assert_true(alone(f->s));
+	assert_int_equal(mst_store_rotation_put(f->s, &z), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(mst_store_begin(other), MST_FAULT_STORE);
+	assert_non_null(strstr(mst_store_error(other), "another musterd made a new key-encryption key"));
+	assert_int_equal(mst_store_open(f->url, &later, NULL), 0);
+	contract_sql(cut);
+	assert_true(alone(f->s));
+	assert_false(alone(later));
+	assert_int_equal(mst_store_begin(other), MST_FAULT_STORE);
+	mst_store_close(later);
+	mst_store_close(other);
+	/* the server has to notice first */
+	for (int64_t until = now_ms() + 60000; !alone(f->s);)
+		assert_true(now_ms() < until);
+}
+
 /* What an operator may write; nothing is opened. */
 static void words(void **state)
 {
@@ -320,7 +410,7 @@ int main(int argc, char **argv)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, contract_set_up, contract_tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lost_anywhere), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), cmocka_unit_test(by_other_hands), T(refused),
+		cmocka_unit_test(lost_anywhere), cmocka_unit_test(a_host_that_says_nothing), T(ended_by_the_server), T(not_to_be_serialised), T(at_the_same_time), T(others_at_a_rotation), cmocka_unit_test(by_other_hands), T(refused),
 		cmocka_unit_test(words), T(numbers),
 	};
 

@@ -201,6 +201,10 @@ def test_the_operator_hears_what_was_refused(inst):
     with stick.node.running() as agent:
         agent.wait_log("no-instructions")
         stick.refused("signer-untrusted", 1)
+    # switched off in between: it is still known, and told
+    assert stick.node.status()["bundle"]["outcome"] == "signer-untrusted"
+    with stick.node.running() as agent:
+        agent.wait_log("no-instructions")
         assert f"; before: bundle {str(stick.file)[:80]}: signer-untrusted" in ask(agent)
         assert stick.node.agent("trigger", "--push", stick.node.dir / "message", "--source", "sms").returncode == 1
         assert "; before: trigger by sms: malformed" in ask(agent)
@@ -238,9 +242,9 @@ def test_used_once(inst, stick):
         stick.refused("replayed", 3)
     with stick.node.running() as agent:
         agent.wait_log("enrolled-already")
-        stick.refused("replayed", 1)
+        stick.refused("replayed", 4)             # counted on
         shutil.copy(newer, stick.file)
-        stick.refused("replayed", 2)
+        stick.refused("replayed", 5)
         stick.make("--number", "31")
         stick.accepted(agent)
 

@@ -207,13 +207,20 @@ def test_a_stolen_store(inst, tmp_path):
         shutil.copy(path, thief.dir / "store")
     inst.start()
     keys = sum(generations(thief).values())
+    # one that says it is of the generation that the thief has, too: wrapped with another key all the same
+    db = sqlite3.connect(thief.dir / "store/muster.db")
+    with db:
+        (imsi,) = db.execute("SELECT imsi FROM sim").fetchone()
+        assert db.execute("UPDATE sim SET key = CAST(x'020001' || substr(key, 4) AS BLOB) WHERE imsi = ?", (imsi,)).rowcount == 1
+    db.close()
     thief.start()
-    # of another generation: told after the start, before anybody needs one
-    event = thief.wait_event("keeper.dead-keys")
-    assert f"{keys} keys of the store" in event["why"], event
+    # told after the start, before anybody needs one
+    told = until("both are told", lambda: len(e := thief.events("--what", "keeper.dead-keys")) == 2 and [x["why"] for x in e], context=thief.log_text)
+    assert f"{keys - 1} keys of the store are of no generation" in told[0] and "1 keys of the store do not open" in told[1] and imsi in told[1], told
     until("the metric", lambda: metric(thief, "muster_keeper_dead_keys") == keys)
     (found,) = [f for f in json.loads(thief.muster("--json", "doctor", check=False).stdout) if f["check"] == "keys of the store"]
-    assert not found["ok"] and found["detail"].startswith(f"{keys} are of no generation"), found
+    assert not found["ok"] and found["detail"].startswith(f"{keys - 1} are of no generation"), found
+    assert "1 of a generation that it has do not open" in found["detail"] and imsi in found["detail"], found
     done = thief.muster("keeper", "rotate", "--wait", check=False)
     assert done.returncode == 1 and f"{keys} keys cannot be opened by any generation" in done.stdout, done.stdout
     held = thief.ask("keeper", "show")

@@ -291,6 +291,27 @@ def test_one_of_them_is_killed(two, carried_out):
         assert not host.events("--what", "audit.mismatch")
 
 
+def test_a_new_key_while_another_one_is_here(two):
+    """It is refused; and with the keys of before there is no way back beside the one that has the new ones."""
+    a, b = two
+    refused = a.muster("keeper", "rotate", check=False)
+    assert refused.returncode == 1 and "end the others first" in refused.stderr, refused.stderr
+    assert a.ask("keeper", "show")["generation"] == 1 and not a.events("--what", "keeper.rotation")
+    assert b.stop() == 0, b.log_text()
+    # challenges that nobody has answered hold its end up for a minute, not what follows
+    until("the server has noticed that the other is gone", lambda: a.muster("keeper", "rotate", check=False).returncode == 0, context=a.log_text)
+    assert a.ask("keeper", "show")["generation"] == 2
+    said = len(b.log_text())
+    with pytest.raises(AssertionError):
+        b.start()
+    assert "copy its keeper's directory" in b.log_text()[said:], b.log_text()
+    shutil.rmtree(b.dir / "keeper")
+    shutil.copytree(a.dir / "keeper", b.dir / "keeper")
+    b.start()
+    goes_on(two)
+    assert b.ask("audit", "verify")["ok"] and not b.events("--what", "audit.mismatch")
+
+
 def test_the_standby_takes_over(two, servers):
     """Last in this file: the primary does not come back, and nothing that it has acknowledged is lost."""
     a, b = two

@@ -82,30 +82,47 @@ static int answer(struct admin *q)
 						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&z), "rates", rates_json(&s), "ca", ca_json(&ca)));
 }
 
-/* --- keys of no generation that there is, a piece a request: who asks carries the place --- */
+/* --- keys that nobody can open, a piece a request: who asks carries the place --- */
 
-#define DEAD_PIECE 20000u
+#define DEAD_PIECE 1000u         /* the keeper is asked about each, and decisions wait meanwhile */
 
 enum { DEAD_PART, DEAD_AFTER };
 
-struct dead { const struct mst_keeper_generations *g; int64_t after, n; size_t seen; char first[MST_ID_MAX]; };
+struct dead {
+	struct admin *q;
+	enum mst_wrapped_part part;
+	struct mst_keeper_generations g;
+	int64_t after, n, foreign;
+	size_t seen;
+	char first[MST_ID_MAX], first_foreign[MST_ID_MAX];
+};
 
+/* Of a registered key's role there must be the name that is bound into it. */
 static int look_dead(void *arg, const struct mst_wrapped_row *r)
 {
 	struct dead *d = arg;
+	const char *fqdn = d->q->env->conf->own_fqdn[r->role == MST_ROLE_MAF];
+	struct mst_wrapped none;
+	int got;
 
 	d->seen++;
 	d->after = r->row;
-	if (mst_keeper_has(d->g, &r->key) || d->n++)
+	if (!mst_keeper_has(&d->g, &r->key)) {
+		if (!d->n++)
+			snprintf(d->first, sizeof(d->first), "%s", r->key_id);
 		return 0;
-	snprintf(d->first, sizeof(d->first), "%s", r->key_id);
-	return 0;
+	}
+	if (!r->key.n || (d->part == MST_WRAPPED_KEYREG && !*fqdn))
+		return 0;
+	got = mst_wrapped_anew(d->q->env->keeper, d->part, r, fqdn, &none);
+	if (got == MST_KEEPER_FORGED && !d->foreign++)
+		snprintf(d->first_foreign, sizeof(d->first_foreign), "%s", r->key_id);
+	return got < 0 ? got : 0;
 }
 
 int admin_keeper_dead(struct admin *q)
 {
-	struct mst_keeper_generations g;
-	struct dead s = { .g = &g };
+	struct dead s = { .q = q };
 	uint64_t part, after;
 	struct mst_diag d;
 	bool whole;
@@ -114,15 +131,17 @@ int admin_keeper_dead(struct admin *q)
 	if (!admin_number("part", q->param[DEAD_PART], 0, MST_WRAPPED_AV - 1, &part, &d) || !admin_number("after", q->param[DEAD_AFTER], 0, INT64_MAX, &after, &d))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	s.after = (int64_t)after;
-	r = q->env->keeper->ops->generations(q->env->keeper, &g);
+	s.part = (enum mst_wrapped_part)part;
+	r = q->env->keeper->ops->generations(q->env->keeper, &s.g);
 	if (!r)
-		r = mst_store_wrapped_list(q->env->store, (enum mst_wrapped_part)part, s.after, DEAD_PIECE, look_dead, &s);
+		r = mst_store_wrapped_list(q->env->store, s.part, s.after, DEAD_PIECE, look_dead, &s);
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	whole = s.seen < DEAD_PIECE;
 	part += whole;
-	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:I, s:o*, s:I, s:I, s:b}", "keys", (json_int_t)s.seen, "dead", (json_int_t)s.n, "first", s.n ?
-						     json_string(s.first) : NULL, "part", (json_int_t)part, "after",
+	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:I, s:o*, s:I, s:o*, s:I, s:I, s:b}", "keys", (json_int_t)s.seen, "dead", (json_int_t)s.n, "first",
+						     s.n ? json_string(s.first) : NULL, "foreign", (json_int_t)s.foreign, "firstForeign",
+						     s.foreign ? json_string(s.first_foreign) : NULL, "part", (json_int_t)part, "after",
 						     (json_int_t)(whole ? 0 : s.after), "done", whole && part == MST_WRAPPED_AV));
 }
 
@@ -169,6 +188,7 @@ int admin_keeper_rotate(struct admin *q)
 	struct mst_rotation z;
 	char why[64];
 	uint32_t gen;
+	bool alone;
 	int r = look(q, &g, &z);
 
 	if (r)
@@ -180,7 +200,11 @@ int admin_keeper_rotate(struct admin *q)
 		r = mst_store_rotation_put(q->env->store, &z);
 		gen = g.now;
 	} else {
-		r = q->env->keeper->ops->rotate(q->env->keeper, &gen);
+		r = mst_store_alone(q->env->store, &alone);
+		if (!r && !alone)
+			return conflict(q, "another musterd uses this database and would not have the new key; end the others first, rotate, copy the "
+					"keeper's directory to them (musterd(8))");
+		r = r ? r : q->env->keeper->ops->rotate(q->env->keeper, &gen);
 		/* a generation of that number may have been before, when the keeper's directory came back from a backup: none of its place counts */
 		z = (struct mst_rotation){ .generation = r ? 0 : gen, .begun = q->env->now };
 		if (!r)

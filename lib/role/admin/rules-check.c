@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/bundle.h"
 #include "crypto/pki.h"
+#include "proto/provisioning/provisioning.h"
+#include "proto/trigger/trigger.h"
 #include "role/admin/rules.h"
 
 #define HAS(m, row) ((m)->has >> (row)&1)
@@ -138,6 +141,36 @@ static void check_instructions(struct check *c)
 		find(c, "warning", "is for nodes that can do certain methods, and none of its instructions is one of these");
 }
 
+static bool fits(struct mst_view pattern, const char *word)
+{
+	size_t n = pattern.n - (pattern.p[pattern.n - 1] == '*');
+
+	return mst_view_eq(mst_view_sub(mst_view_str(word), 0, n == pattern.n ? strlen(word) : n), mst_view_sub(pattern, 0, n));
+}
+
+/* All words that a node of ours may give: of instructions, of bundles, of pushed triggers (muster-agent(1) REASONS). */
+static bool reason_known(struct mst_view pattern)
+{
+	bool known = false;
+
+	for (int i = PROV_OK + 1; i < PROV_REASON__COUNT && !known; i++)
+		known = fits(pattern, prov_reason_text((enum prov_reason)i));
+	for (int i = 1; i < MST_BUNDLE_TEXTS && !known; i++)
+		known = fits(pattern, mst_bundle_text[i]);
+	for (int i = TRIGGER_ACCEPTED + 1; i < TRIGGER_VERDICT__COUNT && !known; i++)
+		known = fits(pattern, trigger_verdict_text((enum trigger_verdict)i));
+	return known;
+}
+
+static void check_failed(struct check *c)
+{
+	const struct mst_rule_failed *f = &c->rule.when.failed;
+
+	if (HAS(&c->rule.when, MST_RW_FAILED) && HAS(f, MST_RX_REASON) && !reason_known(f->reason))
+		find(c, "warning", "no muster-agent gives the reason \"%.*s\"; muster-agent(1) REASONS has those that there are, such as \"unreachable\"",
+		     (int)f->reason.n, (const char *)f->reason.p);
+}
+
 static int check_rule(struct check *c)
 {
 	if (c->rule.disabled)
@@ -146,6 +179,7 @@ static int check_rule(struct check *c)
 		find(c, "warning", "has ended; it holds no more");
 	check_shadow(c);
 	check_instructions(c);
+	check_failed(c);
 	return check_subscriptions(c);
 }
 

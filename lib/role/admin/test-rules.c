@@ -235,10 +235,16 @@ static void checks(void **state)
 				   RULE("twin", "\"note\":\"n\",\"when\":{\"subscriptions\":[\"gold\",\"none\",\"g*\"]},") ","
 				   RULE("all", "") "," RULE("open", "\"public\":true,") "," RULE("late", "\"when\":{\"makers\":[\"x\"]},") ","
 				   RULE("off", "\"disabled\":true,") "," RULE("past", "\"validUntil\":\"20260101T000000\",") ","
-				   RULE("psk", "\"when\":{\"methods\":[\"psk\"]},") "],\"only\":true}";
+				   RULE("psk", "\"when\":{\"methods\":[\"psk\"]},") ","
+				   RULE("typo", "\"when\":{\"failed\":{\"reason\":\"unreachabel\"}},") ","
+				   RULE("told", "\"when\":{\"failed\":{\"reason\":\"not authenticated\"}},") ","
+				   RULE("mac", "\"when\":{\"failed\":{\"reason\":\"wrong-m*\"}},") ","
+				   RULE("signed", "\"when\":{\"failed\":{\"reason\":\"signer-*\"}},") ","
+				   RULE("none", "\"when\":{\"failed\":{\"reason\":\"signer-x*\"}},") ","
+				   RULE("method", "\"when\":{\"failed\":{\"method\":\"bbn\"}},") "],\"only\":true}";
 	struct fix *f = *state;
 	const char *text;
-	int rsc;
+	int rsc, warned = 0;
 
 	must(f, "/v1/rule-check", "{}", 2000, "{\"set\":0,\"rules\":0,\"ok\":true,\"cut\":false,\"findings\":[]}");
 	text = call(f, MST_OP_CREATE, "/v1/rule-check", dead, &rsc);
@@ -252,6 +258,10 @@ static void checks(void **state)
 	assert_null(strstr(text, "\"rule\":\"open\",\"position\":4,\"level\":\"warning\",\"text\":\"is never"));
 	assert_non_null(strstr(text, "\"rule\":\"open\",\"position\":4,\"level\":\"warning\",\"text\":\"instruction 1 leaves target"));
 	assert_null(strstr(text, "\"rule\":\"off\""));
+	assert_non_null(strstr(text, "\"rule\":\"typo\",\"position\":9,\"level\":\"warning\",\"text\":\"no muster-agent gives the reason \\\"unreachabel\\\""));
+	for (const char *at = strstr(text, "gives the reason"); at; at = strstr(at + 1, "gives the reason"))
+		warned++;
+	assert_int_equal(warned, 2);
 	must(f, "/v1/rule-check", "{\"only\":true}", 4000, "\"field\":\"rules\"");
 	must(f, "/v1/rule-check", "{\"rules\":[{\"name\":\"x\"}]}", 4000, "\"field\":\"rules[0].then\"");
 	must(f, "/v1/rule-check", "{\"rules\":[" RULE("x", "") "," RULE("x", "") "]}", 4000, "\"field\":\"rules[1].name\"");

@@ -30,6 +30,7 @@ static void put_type(struct mst_writer *w, int ty, const struct mst_msg *m, cons
 	mst_put_str(w, ")");
 }
 
+/* Without one (0) what was meant for a Create is a Notify (TS-0009 6.2.1). */
 static int refuse_type(const struct mst_role_twin *t, const struct mst_role_conf *conf, int ty, const struct mst_call *c,
                        struct mst_verdict *v)
 {
@@ -37,14 +38,15 @@ static int refuse_type(const struct mst_role_twin *t, const struct mst_role_conf
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
 
 	mst_put_str(&w, "ty: ");
-	mst_put_dec(&w, ty);
-	mst_put_str(&w, " is not made here; ");
+	if (ty)
+		mst_put_dec(&w, ty);
+	mst_put_str(&w, ty ? " is not made here; " : "missing, so this is a Notify; to Create, ");
 	put_type(&w, t->reg_ty, t->reg_msg, conf);
 	mst_put_str(&w, " or ");
 	put_type(&w, MST_TY_SYMM_KEY_REG, &mst_key_reg_msg, conf);
-	mst_put_str(&w, " is");
+	mst_put_str(&w, ty ? " is" : " is wanted");
 	mst_put_nul(&w);
-	return refuse(v, c, MST_RSC_BAD_REQUEST, w.ok ? text : "ty: not made here");
+	return refuse(v, c, ty ? MST_RSC_BAD_REQUEST : MST_RSC_OPERATION_NOT_ALLOWED, w.ok ? text : "ty: not made here");
 }
 
 /* First segment of *rest, which loses it and its slash. */
@@ -204,6 +206,8 @@ int mst_role_decode(const struct mst_role_twin *t, const struct mst_role_conf *c
 	if (!find_place(t, conf, x->request.to, c, &at))
 		return refuse(v, c, MST_RSC_NOT_FOUND, "no such resource");
 	c->what = (unsigned)x->request.op <= MST_OP_NOTIFY ? calls[at][x->request.op] : MST_CALL_NONE;
+	if (c->what == MST_CALL_NONE && at == AT_BASE && x->request.op == MST_OP_NOTIFY)
+		return refuse_type(t, conf, 0, c, v);
 	if (c->what == MST_CALL_NONE)
 		return refuse(v, c, MST_RSC_OPERATION_NOT_ALLOWED, "no such operation on this resource");
 	if (c->what == MST_CALL_REGISTER) {
