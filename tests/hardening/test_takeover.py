@@ -101,7 +101,7 @@ def test_what_nobody_may(world, kind):
 def test_no_capability(world, kind):
     """Root without them is a user like any other: what was left of root's powers, and can come back by no program."""
     status = pathlib.Path(f"/proc/{pid_of(world, kind)}/status").read_text()
-    assert dict(re.findall(r"^Cap(\w+):\s+(\w+)$", status, re.M)) == dict.fromkeys(("Inh", "Prm", "Eff", "Bnd", "Amb"), "0" * 16)
+    assert re.findall(r"^Cap\w+:\s+(\w+)$", status, re.M) == ["0" * 16] * 5
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "engine"])
