@@ -3,7 +3,6 @@
  * keys, which are not read yet when this begins, nor its links. It begins no program, no process, and is gone before the keeper hears its first frame.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +91,7 @@ static void become(mst_apart_open *open_it, void *arg, bool sandbox, int fd, pid
 	signal(SIGALRM, SIG_DFL);
 	if (getppid() != parent || dup2(fd, THERE) < 0 || close_range(THERE + 1, ~0U, 0))
 		_exit(3);
-	if (fd != THERE || fcntl(THERE, F_SETFD, FD_CLOEXEC) == 0)
-		serve(open_it, arg, sandbox);
+	serve(open_it, arg, sandbox);
 	_exit(0);
 }
 
