@@ -93,11 +93,6 @@ static const struct mst_field flag_row[] = {
 #undef S
 static const struct mst_msg flag_msg = { .what = "flags", .open = true, .size = sizeof(struct sbi_flag), .field = flag_row, .n = MST_COUNT(flag_row) };
 
-static const struct mst_enum_value choice_value[] = {
-	{ "ME_BASED_KEY", MST_KEY_CHOICE_ME }, { "UICC_BASED_KEY", MST_KEY_CHOICE_UICC }, { "ME_UICC_BASED_KEYS", MST_KEY_CHOICE_BOTH },
-};
-static const struct mst_enum_table choice_table = { "choice of key", choice_value, MST_COUNT(choice_value) };
-
 #define S struct sbi_uss
 static const struct mst_field uss_row[] = {
 	MST_ROW(GS_ID, 1, INT, MST_F_REQUIRED, S, gsid, 0, UINT32_MAX, "GAA service identifier"),
@@ -106,7 +101,7 @@ static const struct mst_field uss_row[] = {
 		.sub = &ue_msg),
 	MST_ROW(NAF_GROUP, 4, STR, 0, S, naf_group, 1, MST_ID_MAX - 1, "the NAFs that this is for", PLAIN),
 	MST_ROW_LIST(FLAGS, 5, OBJECT, 0, S, flag, n_flag, 0, MST_USS_FLAGS_MAX, 0, 0, "what the subscriber may", .sub = &flag_msg),
-	MST_ROW(KEY_CHOICE, 6, ENUM, 0, S, key_choice, 0, 0, "which key the service is to be given", .values = &choice_table),
+	MST_ROW(KEY_CHOICE, 6, ENUM, 0, S, key_choice, 0, 0, "which key the service is to be given", .values = &mst_key_choice_table),
 };
 #undef S
 static const struct mst_msg uss_msg = { .what = "uss", .open = true, .size = sizeof(struct sbi_uss), .field = uss_row, .n = MST_COUNT(uss_row) };

@@ -2,6 +2,39 @@
 
 #include "base/text.h"
 
+static const struct mst_enum_value choice_value[] = {
+	{ "ME_BASED_KEY", MST_KEY_CHOICE_ME }, { "UICC_BASED_KEY", MST_KEY_CHOICE_UICC }, { "ME_UICC_BASED_KEYS", MST_KEY_CHOICE_BOTH },
+};
+const struct mst_enum_table mst_key_choice_table = { "choice of key", choice_value, MST_COUNT(choice_value) };
+
+/* Nothing but the letters of a word. */
+static struct mst_view letters(struct mst_view v, uint8_t room[32])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] == '-' || v.p[i] == '_')
+			continue;
+		if (n == 32)
+			return MST_VIEW_NONE;
+		room[n++] = v.p[i];
+	}
+	return (struct mst_view){ room, n };
+}
+
+bool mst_key_choice_read(struct mst_view v, enum mst_key_choice *ret)
+{
+	uint8_t given[32], word[32];
+	struct mst_view is = letters(v, given);
+
+	for (size_t i = 0; i < MST_COUNT(choice_value); i++)
+		if (mst_view_eq_nocase(is, letters(mst_view_str(choice_value[i].text), word))) {
+			*ret = (enum mst_key_choice)choice_value[i].value;
+			return true;
+		}
+	return false;
+}
+
 /*
  * The octets are UTF-8; of the control characters XML has only tab, line feed and carriage return, and a reader would turn
  * the last into a line feed, so it is written by number. U+FFFE and U+FFFF are none.
@@ -60,7 +93,13 @@ static void put_uss(struct mst_writer *w, const struct mst_uss *u)
 	mst_put_str(w, "</uids><flags>");
 	for (size_t i = 0; i < u->n_flags; i++)
 		put_number(w, "<flag>", u->flag[i], "</flag>");
-	mst_put_str(w, "</flags></uss>");
+	mst_put_str(w, "</flags>");
+	if (u->key_choice != MST_KEY_CHOICE_NONE) {
+		mst_put_str(w, "<keyChoice>");
+		mst_put_str(w, mst_enum_text(&mst_key_choice_table, (int)u->key_choice));
+		mst_put_str(w, "</keyChoice>");
+	}
+	mst_put_str(w, "</uss>");
 }
 
 void mst_guss_write(const struct mst_guss *g, struct mst_writer *w)

@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "base/writer.h"
+#include "codec/msg.h"
 
 #define MST_GUSS_OCTETS 16384
 #define MST_GUSS_NS "guss-schema-of-3gpp-gaa"
@@ -14,8 +15,16 @@
 #define MST_USS_IDS_MAX 8
 #define MST_USS_FLAGS_MAX 8
 
-/* Which of the two keys of GBA_U the service is to be given (TS 29.309; the XML of annex A has no word for it). */
+/*
+ * Which of the two keys of GBA_U the service is to be given (TS 29.309): the one that the ME has (Ks_ext_NAF, and Ks_NAF without
+ * GBA_U), the one that stays in the card (Ks_int_NAF) and no other, or both. In the XML of annex A it is of later releases, whose
+ * schema is not at hand. We write an element behind `flags`, with the words of the SBI, and read an element or an attribute of
+ * that name and those words in any case, with or without - and _ between.
+ */
 enum mst_key_choice { MST_KEY_CHOICE_NONE, MST_KEY_CHOICE_ME, MST_KEY_CHOICE_UICC, MST_KEY_CHOICE_BOTH };
+extern const struct mst_enum_table mst_key_choice_table;
+/* False: no such word. */
+bool mst_key_choice_read(struct mst_view v, enum mst_key_choice *ret);
 
 struct mst_uss {
 	uint32_t gsid, type;                 /* 0 to 999999 are 3GPP's */

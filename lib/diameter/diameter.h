@@ -14,6 +14,7 @@
 #include "codec/ident.h"
 
 #define MST_DIAM_PEERS 16
+#define MST_DIAM_WITHOUT 64
 #define MST_DIAM_LISTEN 8
 
 struct mst_diam_peer {
@@ -36,6 +37,8 @@ struct mst_diam_config {
 	struct mst_view chain_pem, key_pkcs8;
 	const struct mst_view *anchors, *crls;
 	size_t n_anchors, n_crls;
+	const struct mst_view *without;        /* some of `anchors`: for our own certificate, but for no peer's */
+	size_t n_without;                      /* MST_DIAM_WITHOUT at most */
 	unsigned retry, watchdog;              /* seconds: between attempts to connect (Tc); of silence (Tw, at least 6) */
 	size_t requests_max;                   /* that wait for an answer of ours; then TOO_BUSY */
 	void (*log)(void *arg, bool error, const char *text);     /* from any thread */

@@ -4,10 +4,11 @@
 
 #include <freeDiameter/freeDiameter-host.h>
 #include <freeDiameter/libfdcore.h>
+#include <gnutls/x509.h>
 
 #include "diameter/diameter.h"
 
-struct mst_diam_files { int fd[160]; size_t n; char settings[32]; };
+struct mst_diam_files { int fd[160]; size_t n; char settings[32]; gnutls_x509_crt_t without[MST_DIAM_WITHOUT]; unsigned n_without; };
 
 enum diam_what { DIAM_REQUEST, DIAM_ANSWER, DIAM_NONE, DIAM_PEER };
 /* What a thread of the library saw. */
@@ -34,6 +35,8 @@ MST_MUST_CHECK int diam_add_avps(msg_or_avp *to, struct mst_view avps);
 /* settings.c */
 MST_MUST_CHECK int diam_settings(const struct mst_diam_config *c, struct mst_diam_files *f, struct mst_diag *d);
 void diam_settings_close(struct mst_diam_files *f);
+/* Once the library has read its settings, and before it meets anybody. */
+MST_MUST_CHECK int diam_settings_without(const struct mst_diam_files *f);
 
 /* peers.c: tables of who is configured and who is connected; from any thread. */
 MST_MUST_CHECK int diam_peers_begin(const struct mst_diam_config *c);

@@ -280,7 +280,7 @@ int mst_diam_start(struct mst_diam *n, const struct mst_diam_ops *ops, void *own
 	if (fd_core_initialize())
 		return failed(d, "the library does not start");
 	fd_g_debug_lvl = FD_LOG_ERROR;
-	r = fd_core_parseconf(n->files.settings);
+	r = fd_core_parseconf(n->files.settings) ? MST_FAULT_CONFIG : diam_settings_without(&n->files);
 	diam_settings_close(&n->files);
 	if (r)
 		return failed(d, "the library does not take its settings");

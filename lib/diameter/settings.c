@@ -130,6 +130,31 @@ static void put_peer(const struct mst_diam_peer *p, struct mst_writer *w)
 	mst_put_str(w, "};\n");
 }
 
+static int load_without(const struct mst_diam_config *c, struct mst_diam_files *f)
+{
+	for (size_t i = 0; i < c->n_without; i++) {
+		gnutls_datum_t der = { (unsigned char *)(uintptr_t)c->without[i].p, (unsigned)c->without[i].n };
+
+		if (f->n_without == MST_DIAM_WITHOUT || gnutls_x509_crt_init(&f->without[f->n_without]))
+			return MST_FAULT_MEMORY;
+		if (gnutls_x509_crt_import(f->without[f->n_without++], &der, GNUTLS_X509_FMT_DER))
+			return MST_FAULT_CONFIG;
+	}
+	return 0;
+}
+
+/* The library wants the issuer of our own certificate among its anchors, or does not start: so they all are, and leave again. */
+int diam_settings_without(const struct mst_diam_files *f)
+{
+	gnutls_x509_trust_list_t list = NULL;
+
+	if (!f->n_without)
+		return 0;
+	gnutls_certificate_get_trust_list(fd_g_config->cnf_sec_data.credentials, &list);
+	/* the number of those that were found, twice the same counting as one */
+	return list && gnutls_x509_trust_list_remove_cas(list, f->without, f->n_without) > 0 ? 0 : MST_FAULT_BUG;
+}
+
 int diam_settings(const struct mst_diam_config *c, struct mst_diam_files *f, struct mst_diag *d)
 {
 	bool tls = false;
@@ -152,8 +177,10 @@ int diam_settings(const struct mst_diam_config *c, struct mst_diam_files *f, str
 		line(&w, "ListenOn", c->listen[i]);
 	if (!c->n_listen)
 		line(&w, "ListenOn", "127.0.0.1");             /* with port 0: nowhere; without it: everywhere */
-	if (tls)
+	if (tls) {
 		r = put_tls(c, f, &w);
+		r = r ? r : load_without(c, f);
+	}
 	for (size_t i = 0; i < c->n_peers && !r; i++)
 		if (c->peer[i].address[0])
 			put_peer(&c->peer[i], &w);
@@ -170,4 +197,7 @@ void diam_settings_close(struct mst_diam_files *f)
 	for (size_t i = 0; i < f->n; i++)
 		close(f->fd[i]);
 	f->n = 0;
+	for (unsigned i = 0; i < f->n_without; i++)
+		gnutls_x509_crt_deinit(f->without[i]);
+	f->n_without = 0;
 }

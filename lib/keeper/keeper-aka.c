@@ -4,8 +4,6 @@
 #include "keeper/local.h"
 #include "proto/aka/sim.h"
 
-#define AMF_SEPARATION 0x80          /* bit 0 of AMF, its most significant (TS 33.102 annex H) */
-
 /* 0, FORGED or a fault; *ret_s is the caller's to wipe. */
 static int open_sim(struct local *l, const struct mst_wrapped *w, const char *key_id, struct aka_sim *ret_s)
 {
@@ -90,7 +88,7 @@ int keeper_aka_vector(struct mst_keeper *k, const struct mst_authorisation *a, c
 	struct aka_sim s;
 	int r;
 
-	if (!keeper_id_usable(key_id) || !keeper_authorised(a, MST_AUTH_VECTOR, key_id) || sqn > AKA_SQN_MAX || amf[0] & AMF_SEPARATION)
+	if (!keeper_id_usable(key_id) || !keeper_authorised(a, MST_AUTH_VECTOR, key_id) || sqn > AKA_SQN_MAX || amf[0] & AKA_AMF_SEPARATION)
 		return keeper_refuse(l, MST_KEEPER_DENIED);
 	if (!ch)
 		return keeper_refuse(l, MST_KEEPER_NO_CHANNEL);

@@ -95,7 +95,7 @@ static struct mst_authorisation leave(int what, const char *id, const char *to)
 static void check(const struct aka_sim *s, const struct mst_wrapped *w, uint64_t sqn)
 {
 	struct mst_authorisation a = leave(MST_AUTH_VECTOR, IMSI, BSF);
-	struct aka_usim card = { .ind_bits = 5, .strict_amf = true };
+	struct aka_usim card = { .ind_bits = 5 };
 	struct aka_answer said;
 	struct mst_vector v;
 	struct mst_key av;
@@ -103,6 +103,7 @@ static void check(const struct aka_sim *s, const struct mst_wrapped *w, uint64_t
 	assert_int_equal(k->ops->aka_vector(k, &a, w, IMSI, sqn, amf, hss.id, &v), 0);
 	assert_int_equal(mst_channel_open(&hss, c, &v.sealed, &av), 0);
 	assert_int_equal(aka_usim_run(c, &s->keys, &card, v.rnd, v.autn, &said), 0);
+	assert_false(aka_amf_separated(v.autn));
 	assert_int_equal(card.highest, sqn);
 	assert_true(v.xres_n == said.res_n && av.n == (size_t)said.res_n + 32);
 	assert_memory_equal(av.b, said.res, said.res_n);

@@ -2,208 +2,12 @@
  * Roles bsf and zn with the real keeper over a real store: what an HSS may answer, what ends by the clock, what a store that
  * fails leaves behind, and which NAF has keys for whom. The wire is tests/scenario/test_bsf.py's.
  */
-#include "tests/support/cm.h"
+#include "role/test-bsf-rig.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/text.h"
-#include "role/bsf/bsf.h"
-#include "role/zn/zn.h"
 #include "store/ops.h"
-
-#define NOW INT64_C(1800000000)
-#define IMPI "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
-#define BSF "bsf.mnc001.mcc001.pub.3gppnetwork.org"
-#define BTID "I1U8vpY3qJ0hiuZNrke/NQ==@" BSF
-#define NONCE "I1U8vpY3qJ0hiuZNrke/NVXzKLQ1d7m5Sp/6w1Tfr7M="
-#define AV "a54211d5e3ba50bfb40ba9a3c58b2a05bbf0d987b21bf8cbf769bcd751044604127672711c6d3441"
-#define GUSS(info, group) "{\"guss\":{\"bsfInfo\":{" info "},\"ussList\":[{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]" group "}}]}}"
-#define FIRST "Digest username=\"" IMPI "\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\""
-
-static struct rig {
-	char dir[64];
-	struct mst_store *store;
-	struct mst_keeper *keeper;
-	struct mst_crypto *c;
-	struct mst_channel connector, zn;
-	struct mst_role_conf conf;
-	void *state;
-	mst_time now;
-	struct mst_exchange x;
-	struct mst_answer a;
-	uint8_t content[MST_ANSWER_MAX];
-	const char *from;
-	char opaque[40], text[1200];
-} g;
-
-static int up(void **state)
-{
-	char path[160];
-
-	(void)state;
-	memset(&g, 0, sizeof(g));
-	g.c = mst_crypto_openssl();
-	g.now = NOW;
-	snprintf(g.dir, sizeof(g.dir), "/tmp/mst-bsf-XXXXXX");
-	assert_non_null(mkdtemp(g.dir));
-	snprintf(path, sizeof(path), "sqlite:%s/db", g.dir);
-	assert_int_equal(mst_store_open(path, &g.store, NULL), 0);
-	snprintf(path, sizeof(path), "%s/keeper", g.dir);
-	assert_int_equal(mst_keeper_create_files(path, "muster test CA", NOW, g.c, NULL), 0);
-	assert_int_equal(mst_keeper_local_open(path, g.c, &g.keeper, NULL), 0);
-	g.connector.id = 1;
-	g.zn.id = 2;
-	assert_int_equal(g.c->ops->random(g.c, g.connector.key, 32), 0);
-	assert_int_equal(g.c->ops->random(g.c, g.zn.key, 32), 0);
-	assert_int_equal(mst_keeper_local_channel(g.keeper, 1, g.connector.key, MST_DUTY_CONNECTOR), 0);
-	assert_int_equal(mst_keeper_local_channel(g.keeper, 2, g.zn.key, MST_DUTY_ZN), 0);
-	snprintf(g.conf.fqdn, sizeof(g.conf.fqdn), BSF);
-	snprintf(g.conf.base, sizeof(g.conf.base), "/");
-	g.conf.validity = g.conf.keep = 86400;
-	g.conf.gba = (struct mst_gba_conf){ .hss = { .fqdn = "hss.example.com", .uri = "https://hss.example.com" }, .lifetime = 86400, .challenge = 60,
-					    .tmpi = true, .brief = true, .lock_after = 3, .lock_time = 300, .gsid = 1000001, .n_naf = 1,
-					    .naf = { { .fqdn = "maf.sp.example", .name = { "in-cse.sp.example" }, .n_names = 1, .group = { "m2m" }, .n_groups = 1 } } };
-	return 0;
-}
-
-static int down(void **state)
-{
-	char cmd[100];
-
-	(void)state;
-	if (g.state)
-		mst_role_bsf.forget(g.state);
-	(void)mst_store_close(g.store);
-	g.keeper->ops->close(g.keeper);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", g.dir);
-	return system(cmd);
-}
-
-static struct mst_role_env env(void)
-{
-	return (struct mst_role_env){ .store = g.store, .keeper = g.keeper, .crypto = g.c, .conf = &g.conf, .now = g.now, .state = &g.state };
-}
-
-/* In a transaction of its own. The status, -1 when it wants to ask first, or the fault as it is. */
-static int turn(const struct mst_role_ops *ops, const struct mst_fetch_result *f)
-{
-	struct mst_role_env e = env();
-	int r = mst_store_begin(g.store);
-
-	g.a = (struct mst_answer){ .content = mst_writer_of(g.content, sizeof(g.content)) };
-	if (!r)
-		r = f ? ops->resumed(&e, &g.x, f, &g.a) : ops->handle(&e, &g.x, &g.a);
-	if (!r)
-		r = mst_store_commit(g.store);
-	if (r) {
-		mst_store_rollback(g.store);
-		assert_true(r < 0);
-		return r;
-	}
-	return g.a.wants_fetch ? -1 : g.a.rsc;
-}
-
-/* From `g.from`, or from nowhere. */
-static int ub(const char *authorization)
-{
-	g.x = (struct mst_exchange){ .role = MST_ROLE_BSF, .channel = 9, .plain = true, .peer.how = MST_AUTH_ANONYMOUS,
-				     .request = { .op = MST_OP_RETRIEVE, .to = MST_VIEW_LIT("/") }, .authorization = mst_view_str(authorization),
-				     .user_agent = MST_VIEW_LIT("x; 3gpp-gba-tmpi") };
-	snprintf(g.x.peer.address, sizeof(g.x.peer.address), "%s", g.from ? g.from : "");
-	return turn(&mst_role_bsf, NULL);
-}
-
-/* TS 35.208 set 1, as spec gba 17.1 has it; another RAND for each `n` but 0. */
-static struct mst_fetch_result from_hss(const char *guss, uint8_t n)
-{
-	struct mst_fetch_result f = { .end = MST_FETCH_OK, .channel = 1, .xres_n = 8, .text = mst_view_str(guss) };
-	struct mst_key av;
-	size_t k;
-
-	assert_true(mst_hex_decode(MST_VIEW_LIT("23553cbe9637a89d218ae64dae47bf35"), f.rnd, sizeof(f.rnd), &k));
-	assert_true(mst_hex_decode(MST_VIEW_LIT("55f328b43577b9b94a9ffac354dfafb3"), f.autn, sizeof(f.autn), &k));
-	f.rnd[0] ^= n;
-	assert_true(mst_hex_decode(MST_VIEW_LIT(AV), av.b, sizeof(av.b), &av.n));
-	assert_int_equal(mst_channel_seal(&g.connector, g.c, &av, &f.key), 0);
-	return f;
-}
-
-static int hss(const char *guss, uint8_t n)
-{
-	struct mst_fetch_result f = from_hss(guss, n);
-
-	return turn(&mst_role_bsf, &f);
-}
-
-static void header(const char *name, char *out, size_t cap)
-{
-	const char *at = strstr(g.a.headers, name), *end = at ? strchr(at, '"') : NULL;
-
-	assert_non_null(end);
-	snprintf(out, cap, "%.*s", (int)(strchr(end + 1, '"') - end - 1), end + 1);
-}
-
-/* An answer to the challenge that g.a holds; by RES of the vector, or by something else. */
-static const char *answer(const char *password)
-{
-	static const uint8_t res[] = { 0xa5, 0x42, 0x11, 0xd5, 0xe3, 0xba, 0x50, 0xbf };
-	char nonce[64], hex[GBA_DIGEST_HEX];
-	struct gba_digest d = { .algorithm = GBA_AKAV1_MD5, .qop = GBA_QOP_AUTH_INT, .username = MST_VIEW_LIT(IMPI), .realm = MST_VIEW_LIT(BSF),
-				.nc = MST_VIEW_LIT("00000001"), .cnonce = MST_VIEW_LIT("c"), .uri = MST_VIEW_LIT("/"), .method = MST_VIEW_LIT("GET"),
-				.password = password ? mst_view_str(password) : (struct mst_view){ res, sizeof(res) } };
-
-	header("nonce=", nonce, sizeof(nonce));
-	header("opaque=", g.opaque, sizeof(g.opaque));
-	d.nonce = mst_view_str(nonce);
-	assert_int_equal(gba_digest(g.c, &d, hex), 0);
-	snprintf(g.text, sizeof(g.text), "Digest username=\"" IMPI "\", realm=\"" BSF "\", nonce=\"%s\", uri=\"/\", qop=auth-int, nc=00000001, cnonce=\"c\", "
-		 "opaque=\"%s\", algorithm=AKAv1-MD5, response=\"%s\"", nonce, g.opaque, hex);
-	return g.text;
-}
-
-static void bootstrap(const char *guss, uint8_t n)
-{
-	assert_int_equal(ub(FIRST), -1);
-	assert_int_equal(hss(guss, n), 401);
-	assert_int_equal(ub(answer(NULL)), 200);
-}
-
-static int zn(const char *fqdn, const char *content)
-{
-	g.x = (struct mst_exchange){ .role = MST_ROLE_ZN, .channel = 2, .plain = true, .peer = { .how = MST_AUTH_CERT, .cert = { .n_san = 1 } },
-				     .request = { .op = MST_OP_CREATE, .to = MST_VIEW_LIT("/nbsp-gba/v1/bootstrapping-info-retrieval"),
-						  .media = MST_VIEW_LIT("application/json"), .content = mst_view_str(content) } };
-	g.x.peer.cert.san[0].kind = MST_ID_FQDN;
-	snprintf(g.x.peer.cert.san[0].value, sizeof(g.x.peer.cert.san[0].value), "%s", fqdn);
-	return turn(&mst_role_zn, NULL);
-}
-
-#define ASK(btid, naf, more) "{\"btId\":\"" btid "\",\"nafId\":{\"nafFqdn\":\"" naf "\",\"uaSecProtId\":\"01000100AE\"}" more "}"
-
-static int count(void *arg, const struct mst_gba_session *s)
-{
-	(void)s;
-	++*(int *)arg;
-	return 0;
-}
-
-static int sessions(void)
-{
-	int n = 0;
-
-	assert_int_equal(mst_store_gba_session_list(g.store, NULL, "", 0, count, &n), 0);
-	return n;
-}
-
-static bool challenge_kept(const char *nonce)
-{
-	static struct mst_gba_run r;
-	int e = mst_store_gba_run_get(g.store, nonce, &r);
-
-	assert_true(e >= 0);
-	return !e;
-}
 
 static void the_worked_values(void **state)
 {
@@ -293,6 +97,37 @@ static void what_an_hss_may_say(void **state)
 	assert_int_equal(sessions(), 1);
 }
 
+static int why(void *arg, const struct mst_event *e)
+{
+	snprintf(arg, 260, "%s", e->why);
+	return 0;
+}
+
+/* A vector for EPS or 5G would have the BSF hold what opens those (TS 33.102 annex H): an HSS that gives one is at fault. */
+static void an_hss_that_gives_vectors_of_another_kind(void **state)
+{
+	const struct mst_event_filter bsf = { .limit = 10 };
+	char text[260] = "";
+	struct mst_fetch_result f;
+
+	(void)state;
+	g.conf.gba.amf_any = false;
+	for (int card = 0; card < 2; card++) {
+		assert_int_equal(ub(FIRST), -1);
+		assert_int_equal(hss(card ? GUSS("\"uiccType\":\"GBA_U\"", "") : GUSS("", ""), 0), 503);
+		assert_int_equal(g.a.retry_after, 10);
+		assert_false(challenge_kept(NONCE));
+		assert_int_equal(mst_store_event_list(g.store, &bsf, why, text), 0);
+		assert_non_null(strstr(text, "AMF b9b9"));
+		assert_non_null(strstr(text, "bsf.hss.amf"));
+	}
+	/* the same with the bit clear */
+	assert_int_equal(ub(FIRST), -1);
+	f = from_hss(GUSS("", ""), 0);
+	f.autn[6] &= 0x7f;
+	assert_int_equal(turn(&mst_role_bsf, &f), 401);
+}
+
 static void what_ends_by_the_clock(void **state)
 {
 	static struct mst_gba_session s;
@@ -325,6 +160,9 @@ static void what_ends_by_the_clock(void **state)
 	assert_int_equal(mst_store_commit(g.store), 0);
 	assert_int_equal(sessions(), 1);
 	assert_false(challenge_kept(NONCE));
+	/* its vector once more: wrong of the HSS, and the card would not take it, but nothing of it is in use any more */
+	bootstrap(GUSS("", ""), 1);
+	assert_int_equal(sessions(), 2);
 }
 
 static void lock_out_ends_by_time(void **state)
@@ -508,6 +346,57 @@ static void who_hears_the_private_identity(void **state)
 	assert_null(strstr((const char *)g.content, "impi"));
 }
 
+/*
+ * Which key the operator wants for the service (keyChoice, TS 29.309): Ks_int_NAF alone means none, where there is none or the
+ * NAF could not use it; and a NAF that is to have the ME's does not get the card's.
+ */
+static void which_of_the_two_keys_the_settings_let_go(void **state)
+{
+	static const struct { const char *choice; bool in_card, aware; int status; size_t keys; } row[] = {
+		{ "", true, true, 200, 2 }, { "", true, false, 200, 1 }, { "", false, true, 200, 1 }, { "", false, false, 200, 1 },
+		{ "ME", true, true, 200, 1 }, { "ME", true, false, 200, 1 }, { "ME", false, true, 200, 1 }, { "ME", false, false, 200, 1 },
+		{ "UICC", true, true, 200, 2 }, { "UICC", true, false, 403, 0 }, { "UICC", false, true, 403, 0 }, { "UICC", false, false, 403, 0 },
+		{ "BOTH", true, true, 200, 2 }, { "BOTH", true, false, 200, 1 }, { "BOTH", false, true, 200, 1 }, { "BOTH", false, false, 200, 1 },
+	};
+	static const struct { const char *is, *text; } choice[] = {
+		{ "", "" }, { "ME", ",\"keyChoice\":\"ME_BASED_KEY\"" }, { "UICC", ",\"keyChoice\":\"UICC_BASED_KEY\"" },
+		{ "BOTH", ",\"keyChoice\":\"ME_UICC_BASED_KEYS\"" },
+	};
+	char guss[1024];
+	int64_t n;
+
+	(void)state;
+	g.conf.gba.brief = false;       /* a briefing would outlive its session here, and each has the same name */
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		const char *text = NULL;
+
+		for (size_t k = 0; k < MST_COUNT(choice); k++)
+			if (!strcmp(choice[k].is, row[i].choice))
+				text = choice[k].text;
+		assert_non_null(text);
+		/* another service besides, with nothing said of keys */
+		snprintf(guss, sizeof(guss), "{\"guss\":{\"bsfInfo\":{\"uiccType\":\"%s\"},\"ussList\":[{\"uss\":{\"gsId\":7,\"gsType\":0,\"ueIds\":"
+			 "[{\"ueId\":\"x\"}]}},{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"x\"}]%s}}]}}",
+			 row[i].in_card ? "GBA_U" : "GBA", text);
+		bootstrap(guss, 0);
+		assert_int_equal(zn("maf.sp.example", row[i].aware ? ASK(BTID, "maf.sp.example", ",\"gbaUAware\":true") :
+				    ASK(BTID, "maf.sp.example", "")), row[i].status);
+		assert_int_equal(g.a.parcel.n_fills, row[i].keys);
+		/* who takes them sees what is wanted */
+		assert_int_equal(row[i].status == 200 && row[i].choice[0], !!memmem(g.content, g.a.content.n, "keyChoice", 9));
+		if (row[i].status != 200) {
+			/* the other service is had, and a word of the first is not said with it */
+			assert_int_equal(zn("maf.sp.example", ASK(BTID, "maf.sp.example", ",\"gsIds\":[1000001,7]")), 200);
+			assert_int_equal(g.a.parcel.n_fills, 1);
+			assert_null(memmem(g.content, g.a.content.n, "1000001", 7));
+		}
+		assert_int_equal(mst_store_begin(g.store), 0);
+		assert_int_equal(mst_store_gba_flush(g.store, NULL, &n), 0);
+		assert_int_equal(mst_store_commit(g.store), 0);
+		assert_int_equal(n, 1);
+	}
+}
+
 /* Who has those can send nodes anywhere: a NAF whose certificate happens to have the name is not thereby the trigger server. */
 static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 {
@@ -526,9 +415,11 @@ static void keys_of_triggers_are_for_whom_they_were_given_to(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
+	const struct CMUnitTest t[] = { T(the_worked_values), T(more_keys_than_the_keeper_lets_go), T(what_an_hss_may_say), T(an_hss_that_gives_vectors_of_another_kind),
+					T(what_ends_by_the_clock), T(lock_out_ends_by_time), T(a_stranger_keeps_nobody_out),
 					T(a_store_that_fails), T(which_naf_has_a_key_for_whom), T(who_hears_the_private_identity), T(who_comes_second_asks_nobody),
-				       T(keys_of_triggers_are_for_whom_they_were_given_to) };
+				       T(keys_of_triggers_are_for_whom_they_were_given_to),
+				       T(which_of_the_two_keys_the_settings_let_go) };
 
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

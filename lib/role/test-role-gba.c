@@ -101,6 +101,7 @@ static void identities(void **state)
 	assert_int_equal(mst_naf_of(&r.maf_conf, PREFIXED, 0xae, &n, &why), MST_NAF_NOT);
 }
 
+#define CHOICE(choice) LIST("{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:a\"}],\"keyChoice\":\"" choice "\"}}")
 static void who_it_is(void **state)
 {
 	static const struct { const char *list, *uid, *why; } row[] = {
@@ -116,6 +117,10 @@ static void who_it_is(void **state)
 		{ USS("urn:a") "x", "", "malformed" }, { "{\"ussList\":[", "", "malformed" },
 		{ LIST("{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:a\"}]}},"
 		       "{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:b\"}]}}"), "", "two USSs" },
+		/* TLS runs with the key of the ME here: a service for which the operator wants the card's has none */
+		{ CHOICE("UICC_BASED_KEY"), "", "UICC_BASED_KEY" },
+		{ CHOICE("ME_BASED_KEY"), "urn:a", NULL },
+		{ CHOICE("ME_UICC_BASED_KEYS"), "urn:a", NULL },
 	};
 	char uid[MST_ID_MAX];
 

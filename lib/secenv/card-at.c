@@ -11,17 +11,14 @@
 
 #include "base/fault.h"
 #include "base/text.h"
+#include "secenv/at.h"
 #include "secenv/card.h"
-
-#define LINE_MAX_OCTETS 640      /* +CSIM: 516,"…": 516 hex digits and its words */
-#define LINES_MAX 64             /* unsolicited lines between a command and its answer */
 
 struct at_port {
 	struct mst_card_port port;
 	int fd;
 	unsigned timeout_ms;
-	char held[LINE_MAX_OCTETS];      /* received and not yet handed out as a line */
-	size_t n_held;
+	struct mst_at at;
 };
 
 static int64_t now_ms(void)
@@ -73,76 +70,46 @@ static int send_line(struct at_port *p, const char *line, int64_t until, struct 
 	return 0;
 }
 
-/* The next line that is not empty, without its end. */
-static int next_line(struct at_port *p, char out[LINE_MAX_OCTETS], int64_t until, struct mst_diag *d)
+/* What the modem says next goes behind what is held. */
+static int receive(struct at_port *p, int64_t until, struct mst_diag *d)
 {
-	for (;;) {
-		size_t end = 0;
-		ssize_t got;
-		int r;
+	int r = wait_for(p, POLLIN, until, d);
+	ssize_t got;
 
-		while (end < p->n_held && p->held[end] != '\r' && p->held[end] != '\n')
-			end++;
-		if (end < p->n_held) {
-			memcpy(out, p->held, end);
-			out[end] = '\0';
-			p->n_held -= end + 1;
-			memmove(p->held, p->held + end + 1, p->n_held);
-			if (end > 0)
-				return 0;
-			continue;
-		}
-		if (p->n_held == sizeof(p->held))
-			return broken(d, "a line of the modem is too long for an answer");
-		r = wait_for(p, POLLIN, until, d);
-		if (r)
-			return r;
-		got = read(p->fd, p->held + p->n_held, sizeof(p->held) - p->n_held);
-		if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-			return broken(d, got == 0 ? "the modem's port was closed" : strerror(errno));
-		p->n_held += got > 0 ? (size_t)got : 0;
-	}
+	if (r)
+		return r;
+	got = read(p->fd, p->at.held + p->at.n_held, sizeof(p->at.held) - p->at.n_held);
+	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+		return broken(d, got == 0 ? "the modem's port was closed" : strerror(errno));
+	p->at.n_held += got > 0 ? (size_t)got : 0;
+	return 0;
 }
 
-static bool starts(const char *line, const char *with)
+/* One command; the line that begins with `want` is left in p->at.answer. 0 at OK, NO_CARD at an error: the caller has the words. */
+static int command(struct at_port *p, const char *line, const char *want, struct mst_diag *d)
 {
-	return strncmp(line, with, strlen(with)) == 0;
-}
-
-/* One command; the line that begins with `want` is left in `out`. 0 at OK, NO_CARD at an error: the caller has the words. */
-static int command(struct at_port *p, const char *line, const char *want, char out[LINE_MAX_OCTETS], struct mst_diag *d)
-{
-	char got[LINE_MAX_OCTETS];
 	int64_t until = now_ms() + p->timeout_ms;
-	bool done = false;
-	int r = send_line(p, line, until, d);
+	enum mst_at_end end = MST_AT_MORE;
+	int r;
 
-	out[0] = '\0';
-	for (int i = 0; i < LINES_MAX && !r && !done; i++) {
-		r = next_line(p, got, until, d);
-		if (r)
-			break;
-		if (want && starts(got, want))
-			memcpy(out, got, sizeof(got));
-		else if (!strcmp(got, "OK"))
-			done = true;
-		else if (!strcmp(got, "ERROR") || starts(got, "+CME ERROR:"))
-			r = MST_CARD_NO_CARD;
-	}
-	if (!r && !done)
-		r = broken(d, "the modem talks, but does not answer");
-	mst_wipe(got, sizeof(got));
-	return r;
+	mst_at_expect(&p->at, want);
+	r = send_line(p, line, until, d);
+	while (!r && (end = mst_at_read(&p->at)) == MST_AT_MORE)
+		r = receive(p, until, d);
+	if (r || end == MST_AT_OK)
+		return r;
+	if (end == MST_AT_REFUSED)
+		return MST_CARD_NO_CARD;
+	return broken(d, end == MST_AT_TOO_LONG ? "a line of the modem is too long for an answer" : "the modem talks, but does not answer");
 }
 
 static int at_transmit(struct mst_card_port *port, struct mst_view apdu, uint8_t *out, size_t *ret_n, struct mst_diag *d)
 {
 	struct at_port *p = (struct at_port *)port;
-	char line[2 * MST_APDU_MAX + 32], answer[LINE_MAX_OCTETS];
+	char line[2 * MST_APDU_MAX + 32];
 	uint8_t text[2 * MST_APDU_MAX + 1];
 	struct mst_writer w = mst_writer_of(text, sizeof(text));
-	struct mst_view v;
-	size_t comma, n = 0;
+	size_t n = 0;
 	int r;
 
 	mst_put_hex(&w, apdu);
@@ -150,28 +117,18 @@ static int at_transmit(struct mst_card_port *port, struct mst_view apdu, uint8_t
 	if (!w.ok)
 		return MST_FAULT_BUG;
 	snprintf(line, sizeof(line), "AT+CSIM=%zu,\"%s\"\r", 2 * apdu.n, (const char *)text);
-	r = command(p, line, "+CSIM:", answer, d);
+	r = command(p, line, "+CSIM:", d);
 	mst_wipe(line, sizeof(line));
 	mst_wipe(text, sizeof(text));
 	if (r == MST_CARD_NO_CARD)
 		mst_diag_set(d, 0, "modem", "it refused AT+CSIM: no card, or it does not let programs speak to the card", NULL);
-	if (r)
-		goto done;
-	v = mst_view_str(answer);
-	comma = mst_view_find(v, ',');
-	v = mst_view_sub(v, comma + 1, v.n);
-	if (v.n >= 2 && v.p[0] == '"' && v.p[v.n - 1] == '"')
-		v = mst_view_sub(v, 1, v.n - 2);
-	if (!mst_hex_decode(v, out, MST_APDU_ANSWER_MAX, &n) || n < 2) {
+	if (!r && !mst_at_csim(p->at.answer, out, &n)) {
 		mst_diag_set(d, 0, "modem", "its +CSIM line is no length and hex digits", NULL);
 		r = MST_CARD_ODD;
-		goto done;
 	}
-	*ret_n = n;
-done:
-	mst_wipe(answer, sizeof(answer));
-	mst_wipe(p->held, sizeof(p->held));
-	p->n_held = 0;
+	if (!r)
+		*ret_n = n;
+	mst_wipe(&p->at, sizeof(p->at));
 	return r;
 }
 
@@ -214,7 +171,6 @@ int mst_card_at_open(const char *device, unsigned speed, unsigned timeout_ms, st
 {
 	static const struct mst_card_port_ops ops = { "at", at_transmit, at_close };
 	struct at_port *p = calloc(1, sizeof(*p));
-	char out[LINE_MAX_OCTETS];
 	int r;
 
 	if (!p)
@@ -229,7 +185,7 @@ int mst_card_at_open(const char *device, unsigned speed, unsigned timeout_ms, st
 	}
 	r = raw(p->fd, speed, d);
 	if (!r)
-		r = command(p, "ATE0\r", NULL, out, d);      /* no echo: an echoed command would be a line among the answers */
+		r = command(p, "ATE0\r", NULL, d);      /* no echo: an echoed command would be a line among the answers */
 	if (r == MST_CARD_NO_CARD)
 		r = broken(d, "it does not take AT commands: is this the modem's AT port?");
 	if (r) {

@@ -286,7 +286,7 @@ static unsigned authenticate(struct software_port *p, const uint8_t *challenge, 
 	if (r == AKA_SYNC_FAILURE) {
 		mst_put_u8(w, 0xdc);
 		put_block8(w, a.auts, sizeof(a.auts));
-	} else if (r == AKA_MAC_FAILURE || r == AKA_WRONG_AMF) {
+	} else if (r == AKA_MAC_FAILURE) {
 		sw = MST_SW_MAC;
 	} else if (r) {
 		sw = SW_MEMORY;

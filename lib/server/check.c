@@ -209,6 +209,9 @@ static void trusts(const struct look *l, const char *role, const struct mst_conf
 	if (!outward && (r->require_crl || m->n_crl_issuers))
 		WRONG(l, field, "no list in any of them, but %s.require_crl%s is set, so everybody would be "
 		      "refused; put the issuers' lists there", role, r->require_crl ? "" : "_of");
+	if (outward && outward->kind != MST_FETCH_KEY && (r->require_gba_crl || m->n_crl_issuers))
+		WRONG(l, field, "no list in any of them, but %s.%s%s is set, so no %s would be asked; put the issuer's list there", role,
+		      outward->crl, r->require_gba_crl ? "" : "_of", outward->whose);
 	if (outward && outward->kind == MST_FETCH_KEY && r->require_peer_crl)
 		WRONG(l, field, "no list in any of them, so no MEF would be asked (TS-0003 8.1.2.5); put the list of the "
 		      "MEFs' issuer there, or set %s.require_mef_crl = false", role);
@@ -266,6 +269,22 @@ static void certificates(const struct look *l, enum mst_role which, const struct
 	mst_wipe(b, w.n);
 }
 
+/* The library knows lists that are there, and none that must be: only a whole anchor can be left out (diameter-unit.c). */
+static void diameter_lists(const struct look *l, const struct mst_material *m)
+{
+	for (size_t i = 0; i < m->n_crl_issuers; i++) {
+		size_t k = 0;
+
+		while (k < m->n_anchors && !mst_view_eq(m->anchor[k], m->crl_issuer[i]))
+			k++;
+		if (k == m->n_anchors)
+			WRONG(l, "diameter.require_crl_of", "certificate %zu in it is none of diameter.anchors; of others no list can be required", i + 1);
+	}
+	if (m->n_crl_issuers && !m->n_crls && !l->c->crl.file[0])
+		WRONG(l, "diameter.crls", "no list in any of them, but diameter.require_crl_of is set, so peers would be refused; put the issuers' "
+		      "lists there");
+}
+
 static void diameter_certificates(const struct look *l, uint8_t *b, size_t cap)
 {
 	struct mst_conf_role *r = calloc(1, sizeof(*r));      /* as if it were one */
@@ -285,6 +304,7 @@ static void diameter_certificates(const struct look *l, uint8_t *b, size_t cap)
 			fits(l, "diameter", r, &m);
 			if (!m.n_anchors)
 				WRONG(l, "diameter.anchors", "no certificate in any of them, so no peer could be trusted");
+			diameter_lists(l, &m);
 			mst_material_deinit(&m);
 		}
 		mst_wipe(b, w.n);

@@ -15,6 +15,7 @@ static const char *const names_choices[] = { "long", "ts0032", NULL };          
 static const char *const coap_choices[] = { "iana", "early", NULL };                    /* coap_early */
 static const char *const hex_choices[] = { "upper", "lower", NULL };                    /* hex_lower */
 static const char *const reenrol_choices[] = { "open", "ended", "window", NULL };          /* enum mst_reenrol */
+static const char *const amf_choices[] = { "gba", "any", NULL };
 static const char *const binding_choices[] = { "sbi", "diameter", NULL };                /* enum mst_fetch_binding */
 static const char *const label_choices[] = { "bootstrap", "connection", NULL };         /* mef_label */
 
@@ -47,7 +48,11 @@ static const char *const label_choices[] = { "bootstrap", "connection", NULL }; 
 	  .help = "service providers whose clients it may vouch for; needed with more than one BSF, empty with one: any, but at a MEF no node that has a " \
 		  "secret of its maker's" }, \
 	{ #role ".bsf_anchors", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_anchors, role.n_gba_anchors), \
-	  .help = "trust anchors for BSFs that are asked by TLS" },
+	  .help = "trust anchors for BSFs that are asked by TLS" }, \
+	{ #role ".require_bsf_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(role.require_gba_crl), \
+	  .help = "ask no BSF for a key whose issuer has no current list in crls" }, \
+	{ #role ".require_bsf_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, role.gba_crl_issuers, role.n_gba_crl_issuers), \
+	  .help = "certificates of CAs whose current list is required of a BSF, whatever require_bsf_crl says of the others" },
 #define RATE(name, which, preset, more) \
 	{ "keeper_limits." #name, MST_CONF_T_COUNT, MST_CONF_FIXED, preset, NULL, RANGE(0, 1000000000), AT(keeper_limits.alarm[which]), \
 	  .help = more }, \
@@ -313,7 +318,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "maf.client_anchors", MST_CONF_T_PATH, .sample = "anchors/", LST(0, maf.client_anchors, maf.n_client_anchors),
 	  .help = "trust anchors for clients with certificates; empty: pre-shared keys only" },
 	{ "maf.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, maf.crls, maf.n_crls),
-	  .help = "certificate revocation lists, for clients and MEFs: files or directories" },
+	  .help = "certificate revocation lists, for clients, MEFs and BSFs: files or directories" },
 	{ "maf.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(maf.require_crl),
 	  .help = "as for the MEF, for the clients' certificates" },
 	{ "maf.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, maf.crl_issuers, maf.n_crl_issuers),
@@ -420,6 +425,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "trust anchors for peers" },
 	{ "diameter.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, diameter.crls, diameter.n_crls),
 	  .help = "certificate revocation lists, for peers: files or directories" },
+	{ "diameter.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, diameter.crl_issuers, diameter.n_crl_issuers),
+	  .help = "those of diameter.anchors under which peers are heard only while a current list of theirs is in crls. When it ends, all "
+		  "connections of Diameter end and are made anew without that CA" },
 	{ "diameter.retry", MST_CONF_T_SECONDS, 0, "10s", NULL, RANGE(1, 3600), AT(diameter.retry),
 	  .help = "between two attempts to connect to a peer (Tc)" },
 	{ "diameter.watchdog", MST_CONF_T_SECONDS, 0, "30s", NULL, RANGE(6, 3600), AT(diameter.watchdog),
@@ -458,6 +466,9 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "dial this address instead of resolving the name; the name check stays" },
 	{ "bsf.hss.binding", MST_CONF_T_CHOICE, 0, "sbi", NULL, AT(bsf.ask_hss.binding), .choices = binding_choices,
 	  .help = "how Zh is spoken: sbi (TS 29.562, HTTP and JSON by TLS) or diameter (TS 29.109)" },
+	{ "bsf.hss.amf", MST_CONF_T_CHOICE, 0, "gba", NULL, AT(bsf.ask_hss.amf), .choices = amf_choices,
+	  .help = "which vectors are taken: gba, those without the separation bit in AMF, which is for EPS and 5G (TS 33.102 annex H); any, for an HSS that sets it "
+		  "all the same" },
 	{ "bsf.certificate", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, NULL, "tls/bsf.pem", STR(bsf.certificate),
 	  .help = "own certificate and intermediates, PEM, shown to the HSS (binding sbi)" },
 	{ "bsf.key", MST_CONF_T_PATH, MST_CONF_EMPTY_OK, NULL, "tls/bsf.key", STR(bsf.key),
@@ -466,6 +477,10 @@ const struct mst_conf_item mst_conf_items[] = {
 	  .help = "trust anchors for the HSS that is asked by TLS" },
 	{ "bsf.crls", MST_CONF_T_PATH, .sample = "crls/", LST(0, bsf.crls, bsf.n_crls),
 	  .help = "certificate revocation lists for the HSS: files or directories" },
+	{ "bsf.require_crl", MST_CONF_T_BOOL, 0, "false", NULL, AT(bsf.require_gba_crl),
+	  .help = "ask no HSS whose issuer has no current list in crls (binding sbi; see diameter.require_crl_of)" },
+	{ "bsf.require_crl_of", MST_CONF_T_PATH, .sample = "keeper/ca.pem", LST(0, bsf.gba_crl_issuers, bsf.n_gba_crl_issuers),
+	  .help = "certificates of CAs whose current list is required of the HSS, whatever require_crl says of the others" },
 	{ "bsf.lifetime", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(60, 366 * DAY), AT(bsf.session_lifetime),
 	  .help = "longest life of what a bootstrap gives; a subscriber's settings (GUSS) may say less" },
 	{ "bsf.challenge_lifetime", MST_CONF_T_SECONDS, 0, "60s", NULL, RANGE(5, 3600), AT(bsf.challenge_lifetime),

@@ -106,10 +106,10 @@ const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_rol
 }
 
 const struct mst_asker mst_askers[MST_ASKERS] = {
-	{ MST_ROLE_MAF, MST_FETCH_KEY, "mef_anchors", "MEF" },
-	{ MST_ROLE_MAF, MST_FETCH_ZN, "bsf_anchors", "BSF" },
-	{ MST_ROLE_MEF, MST_FETCH_ZN, "bsf_anchors", "BSF" },
-	{ MST_ROLE_BSF, MST_FETCH_ZH, "hss_anchors", "HSS" },
+	{ MST_ROLE_MAF, MST_FETCH_KEY, "mef_anchors", "require_mef_crl", "MEF" },
+	{ MST_ROLE_MAF, MST_FETCH_ZN, "bsf_anchors", "require_bsf_crl", "BSF" },
+	{ MST_ROLE_MEF, MST_FETCH_ZN, "bsf_anchors", "require_bsf_crl", "BSF" },
+	{ MST_ROLE_BSF, MST_FETCH_ZH, "hss_anchors", "require_crl", "HSS" },
 };
 
 const char (*mst_conf_asker_anchors(const struct mst_conf *c, const struct mst_asker *a, size_t *ret_n))[MST_CONF_PATH]
@@ -206,6 +206,7 @@ static void gba_of(const struct mst_conf_role *r, bool asks, struct mst_gba_conf
 	ret->hss.binding = (enum mst_fetch_binding)r->ask_hss.binding;
 	ret->lifetime = r->session_lifetime;
 	ret->challenge = r->challenge_lifetime;
+	ret->amf_any = r->ask_hss.amf != 0;
 	ret->tmpi = r->tmpi;
 	ret->brief = r->briefing;
 	ret->lock_after = r->lock_after;

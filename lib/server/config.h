@@ -67,6 +67,9 @@ struct mst_conf_role {
 	/* Of the servers of GBA that the role asks: maf and mef: bsf_anchors; bsf: hss_anchors. With them its certificate is shown. */
 	char gba_anchors[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_gba_anchors;
+	bool require_gba_crl;                                 /* of those servers: maf and mef: require_bsf_crl; bsf: require_crl */
+	char gba_crl_issuers[MST_CONF_PATHS][MST_CONF_PATH];  /* and ..._of */
+	size_t n_gba_crl_issuers;
 	char crls[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_crls;
 	bool require_crl;
@@ -103,7 +106,7 @@ struct mst_conf_role {
 	int64_t session_lifetime, challenge_lifetime, lock_after, lock_time, gsid;
 	bool tmpi, briefing;
 	char trigger_naf[MST_ID_MAX];
-	struct { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; int64_t binding; } ask_hss;
+	struct { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; int64_t binding, amf; } ask_hss;
 	struct mst_conf_naf nafs[MST_NAFS_MAX];
 	size_t n_nafs;
 	struct mst_conf_provider providers[MST_PROVIDERS_MAX];        /* admin */
@@ -128,6 +131,8 @@ struct mst_conf_diameter {
 	char certificate[MST_CONF_PATH], key[MST_CONF_PATH];
 	char anchors[MST_CONF_PATHS][MST_CONF_PATH], crls[MST_CONF_PATHS][MST_CONF_PATH];
 	size_t n_anchors, n_crls;
+	char crl_issuers[MST_CONF_PATHS][MST_CONF_PATH];      /* require_crl_of */
+	size_t n_crl_issuers;
 	struct mst_conf_diameter_peer peers[MST_CONF_DIAMETER_PEERS];
 	size_t n_peers;
 };
@@ -207,7 +212,7 @@ MST_MUST_CHECK bool mst_conf_ip(const char *text, char *ret_ip, size_t cap, uint
 /* NULL when the role is not configured. */
 const struct mst_conf_role *mst_conf_role(const struct mst_conf *c, enum mst_role role);
 /* Which roles ask other servers, and what for: each has trust anchors of its own in the connector. */
-struct mst_asker { enum mst_role role; enum mst_fetch_kind kind; const char *anchors /* the setting */, *whose /* "MEF" */; };
+struct mst_asker { enum mst_role role; enum mst_fetch_kind kind; const char *anchors, *crl /* settings */, *whose /* "MEF" */; };
 #define MST_ASKERS 4
 extern const struct mst_asker mst_askers[MST_ASKERS];
 /* Its anchors, or NULL when it asks nobody (by TLS). */

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "server/diameter-internal.h"
 #include "server/diameter.h"
+
+#define HURRY_MS 5000                     /* for what is under way when a list has ended */
 
 static void on_log(void *arg, bool error, const char *text)
 {
@@ -131,11 +134,54 @@ static void peers_of(struct diameter *d)
 	d->n_peers = c->n_peers;
 }
 
+/*
+ * Is there a current list of this CA? The library would take whoever is on none, also without any: so a CA that must have one
+ * and has not is no anchor for peers, until there is one.
+ */
+static bool listed(struct diameter *d, const struct mst_material *m, struct mst_view ca, mst_time now)
+{
+	mst_time until = 0, from = MST_NEVER, change;
+
+	for (size_t i = 0; i < m->n_crls; i++) {
+		struct mst_crl_info c;
+
+		if (mst_crl_info(m->crl[i], ca, &c) || !c.signed_by || c.next_update < now)
+			continue;
+		if (c.this_update <= now)
+			until = c.next_update > until ? c.next_update : until;
+		else
+			from = c.this_update < from ? c.this_update : from;
+	}
+	change = until ? until + 1 : from;
+	d->lists_until = change < d->lists_until ? change : d->lists_until;
+	return until;
+}
+
+static size_t without_list(struct diameter *d, const struct mst_material *m, struct mst_view ret[MST_MATERIAL_ANCHORS])
+{
+	mst_time now = (mst_time)time(NULL);
+	struct mst_cert_info info;
+	size_t n = 0;
+
+	d->lists_until = MST_NEVER;
+	for (size_t i = 0; i < m->n_crl_issuers; i++) {
+		if (listed(d, m, m->crl_issuer[i], now))
+			continue;
+		if (mst_cert_info(m->crl_issuer[i], &info, NULL))
+			info.subject[0] = '\0';
+		mst_log(&d->u.log, MST_LOG_WARNING, "no current revocation list of a CA whose list is required: its Diameter peers are not heard",
+			"ca", info.subject, "remedy", "put its list into diameter.crls and reload", NULL);
+		ret[n++] = m->crl_issuer[i];
+	}
+	return n;
+}
+
 static int diameter_start(struct mst_unit *u, struct mst_diag *diag)
 {
 	struct diameter *d = (struct diameter *)(void *)u;
 	const struct mst_material *m = mst_unit_material(u, MST_ROLE_NONE);
 	const struct mst_conf_diameter *c = &u->conf->diameter;
+	struct mst_view without[MST_MATERIAL_ANCHORS];
 	struct mst_diam_config n = { .identity = c->identity, .realm = c->realm, .n_listen = c->n_listen, .port = (uint16_t)c->port,
 		.secure_port = (uint16_t)c->secure_port, .peer = d->peer, .zh = true, .zn = true, .retry = (unsigned)c->retry,
 		.watchdog = (unsigned)c->watchdog, .requests_max = (size_t)u->conf->limits.requests, .log = on_log, .log_arg = d };
@@ -154,6 +200,8 @@ static int diameter_start(struct mst_unit *u, struct mst_diag *diag)
 		n.key_pkcs8 = m->key_pkcs8;
 		n.anchors = m->anchor;
 		n.n_anchors = m->n_anchors;
+		n.without = without;
+		n.n_without = without_list(d, m, without);
 		n.crls = m->crl;
 		n.n_crls = m->n_crls;
 	}
@@ -195,6 +243,7 @@ static void diameter_tick(struct mst_unit *u)
 {
 	struct diameter *d = (struct diameter *)(void *)u;
 	uint64_t open = 0;
+	bool idle;
 
 	if (!d->node)
 		return;
@@ -205,9 +254,16 @@ static void diameter_tick(struct mst_unit *u)
 	u->m.v[MST_M_DIAMETER_PEERS] = d->n_peers;
 	u->m.v[MST_M_DIAMETER_OPEN] = open;
 	u->m.v[MST_M_WAITING] = mst_diam_waiting(d->node);
-	if (d->again && !d->calls && !d->questions && !u->done) {
+	if (d->lists_until && d->lists_until <= (mst_time)time(NULL) && !d->hurry) {
+		mst_log(&u->log, MST_LOG_WARNING, "a revocation list that is required has ended, or another begins", NULL);
+		d->hurry = mst_now_ms() + HURRY_MS;
+	}
+	idle = !d->calls && !d->questions;
+	if (!u->done && ((d->again && idle) || (d->hurry && (idle || d->hurry <= mst_now_ms())))) {
+		mst_log(&u->log, MST_LOG_INFO, d->hurry ? "begins again with the lists of now" : "begins again with the new settings", NULL);
 		d->again = false;              /* the last metrics are another tick */
-		mst_log(&u->log, MST_LOG_INFO, "begins again with the new settings", NULL);
+		d->hurry = 0;
+		d->lists_until = 0;
 		mst_unit_done(u);
 	}
 }

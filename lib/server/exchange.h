@@ -201,6 +201,7 @@ struct mst_gba_conf {
 	struct mst_gba_server hss;
 	int64_t lifetime;                 /* longest session, seconds */
 	int64_t challenge;                /* how long a challenge is good */
+	bool amf_any;                     /* also vectors with the separation bit, which are for EPS and 5G (TS 33.102 annex H) */
 	bool tmpi, brief;
 	int64_t lock_after, lock_time;    /* wrong answers of one subscriber in a row, and how long none is taken then; 0 = never */
 	int64_t gsid;                     /* of the service that USSs are for when a NAF names none */

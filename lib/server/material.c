@@ -219,8 +219,11 @@ int mst_material_load(const struct mst_conf *c, enum mst_role role, const struct
 			       MST_MATERIAL_ANCHORS);
 	snprintf(field, sizeof(field), "%s.crls", mst_role_name[role]);
 	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
-	snprintf(field, sizeof(field), "%s.require_crl_of", mst_role_name[role]);
-	rc = rc ? rc : put_paths(&l, r->crl_issuers, asker ? 0 : r->n_crl_issuers, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	snprintf(field, sizeof(field), "%s.%s_of", mst_role_name[role], asker ? asker->crl : "require_crl");
+	if (!rc && asker)              /* of a MEF it is of all or of none */
+		rc = put_paths(&l, r->gba_crl_issuers, asker->kind == MST_FETCH_KEY ? 0 : r->n_gba_crl_issuers, "CERTIFICATE", MST_MATERIAL_ANCHORS);
+	else if (!rc)
+		rc = put_paths(&l, r->crl_issuers, r->n_crl_issuers, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	if (!rc && !w->ok)
 		rc = refuse(&l, field, "certificates and lists are too large together",
 			    "split or prune them");
@@ -242,7 +245,8 @@ int mst_material_diameter(const struct mst_conf *c, struct mst_writer *w, struct
 	rc = rc ? rc : put_paths(&l, r->anchors, r->n_anchors, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	l.field = "diameter.crls";
 	rc = rc ? rc : put_paths(&l, r->crls, r->n_crls, "X509 CRL", MST_MATERIAL_CRLS);
-	mst_put_u16(w, 0);
+	l.field = "diameter.require_crl_of";
+	rc = rc ? rc : put_paths(&l, r->crl_issuers, r->n_crl_issuers, "CERTIFICATE", MST_MATERIAL_ANCHORS);
 	if (!rc && !w->ok)
 		rc = refuse(&l, "diameter", "certificates and lists are too large together", "split or prune them");
 	return rc;
@@ -355,7 +359,7 @@ int mst_material_tls(const struct mst_conf *c, const struct mst_material *m, con
 	t.n_anchors = m->n_anchors;
 	t.crls = m->crl;
 	t.n_crls = m->n_crls;
-	t.require_crl = ops ? r->require_crl : m->kind == MST_FETCH_KEY && r->require_peer_crl;
+	t.require_crl = ops ? r->require_crl : m->kind == MST_FETCH_KEY ? r->require_peer_crl : r->require_gba_crl;
 	t.crl_issuers = m->crl_issuer;
 	t.n_crl_issuers = m->n_crl_issuers;
 	return mst_tls_ctx_new(&t, ret, d);

@@ -52,10 +52,13 @@ int sq_sim_update(struct mst_store *s, const struct mst_sim *r)
 		      NULL, 0, SQ_COLS(sim_cols), r);
 }
 
-/* For each vector: the indexes of its names stay as they are, so their pages are not written. */
+/*
+ * For each vector: the indexes of its names stay as they are, so their pages are not written. The condition, and not the
+ * trigger, which lets an equal number pass (other changes to the row leave it as it is), keeps two vectors from having one.
+ */
 int sq_sim_number(struct mst_store *s, const struct mst_sim *r)
 {
-	return sq_run(sq_of(s), SQ_SIM_NUMBER, "UPDATE sim SET sqn = ?2, vectors = ?3, vector_at = ?4, paced = ?5 WHERE id = ?1",
+	return sq_run(sq_of(s), SQ_SIM_NUMBER, "UPDATE sim SET sqn = ?2, vectors = ?3, vector_at = ?4, paced = ?5 WHERE id = ?1 AND sqn < ?2",
 		      SQ_ARGS(SQ_I(r->id), SQ_I(r->sqn), SQ_I(r->vectors), SQ_I(r->vector_at), SQ_I(r->paced)));
 }
 

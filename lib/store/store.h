@@ -463,8 +463,8 @@ struct mst_sim {
 	mst_time paced;                   /* of the limit: when all that were given out will be paid for */
 };
 int mst_store_sim_insert(struct mst_store *s, struct mst_sim *r);                    /* sets r->id; EXISTS; NONE: no such node */
-/* Only what a vector changes: sqn, vectors, vector_at, paced. The number never falls. */
-int mst_store_sim_number(struct mst_store *s, const struct mst_sim *r);              /* or NONE */
+/* Only what a vector changes: sqn, vectors, vector_at, paced. NONE: no such SIM, or the number is not above the one stored. */
+int mst_store_sim_number(struct mst_store *s, const struct mst_sim *r);
 int mst_store_sim_update(struct mst_store *s, const struct mst_sim *r);              /* EXISTS: a name or the node is taken; NONE */
 int mst_store_sim_delete(struct mst_store *s, int64_t id);
 enum mst_sim_name { MST_SIM_BY_IMSI, MST_SIM_BY_IMPI, MST_SIM_BY_MSISDN };

@@ -370,6 +370,38 @@ static void psk_refused(void **state)
 	}
 }
 
+/* For each suite that a key may be for (TS 33.220 H.3): the key opens it, and of a wrong one both ends know what it was, with an AEAD, too. */
+static void each_psk_suite(void **state)
+{
+	static const uint16_t suite[] = { 0x00ae, 0x00a8, 0xc037, MST_TLS_PSK_13 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * MST_COUNT(suite); i++) {
+		struct mst_key wrong = { 0 };
+		struct rig r;
+
+		use_psk(&r, MST_TLS_BOTH);
+		r.client_config.psk_suite = suite[i / 2];
+		assert_true(mst_key_set(&wrong, MST_VIEW_LIT("another key of just as many octet")));
+		if (i % 2)
+			r.client_to.psk = &wrong;
+		rig_start(&r);
+		rig_connect(&r);
+		if (i % 2) {
+			rig_until(&r, &r.ended);
+			rig_until(&r, &r.failed);
+			assert_int_equal(r.server_end, MST_TLS_PSK_REFUSED);
+			assert_string_equal(r.server_detail, "identity known, key wrong");
+			assert_int_equal(r.client_end, MST_TLS_PSK_REFUSED);
+		} else {
+			rig_until(&r, &r.responses);
+			assert_int_equal(r.server_peer.suite, suite[i / 2] == MST_TLS_PSK_13 ? 0 : suite[i / 2]);
+		}
+		rig_deinit(&r);
+	}
+	assert_false(mst_tls_psk_suite_known(0xc0a8));     /* of DTLS */
+}
+
 /* A client with a shared key never falls back to trusting a certificate (gotcha 1's other half) */
 static void psk_never_certificate(void **state)
 {
@@ -604,7 +636,7 @@ int main(void)
 		cmocka_unit_test(no_certificate),
 		cmocka_unit_test(server_names),
 		cmocka_unit_test(suites),
-		cmocka_unit_test(psk_refused),
+		cmocka_unit_test(psk_refused), cmocka_unit_test(each_psk_suite),
 		cmocka_unit_test(psk_never_certificate),
 		cmocka_unit_test(suspended_and_forgotten),
 		cmocka_unit_test(synchronous_psk),

@@ -17,6 +17,9 @@ const char *const mst_tls_profile_name[] = { "onem2m", "modern", "both" };
 #define PSK_MANDATORY "PSK-AES128-CBC-SHA256"
 #define CERT_MODERN "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384"
 #define PSK_MODERN "ECDHE-PSK-CHACHA20-POLY1305:ECDHE-PSK-AES128-CBC-SHA256"
+/* For a NAF (TS 33.222 5.4): a key of GBA is for one suite (TS 33.220 H.3), and a node that has it for this one has no other.
+ * Without forward secrecy, which is why "modern" does without it; last, so that whoever was served before it has what it had. */
+#define PSK_NAF "PSK-AES128-GCM-SHA256"
 /* SHA-256 first and by server preference: an external PSK belongs to SHA-256, and with another hash the
  * handshake would silently fall back to certificates (gotcha 1). */
 #define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:TLS_AES_256_GCM_SHA384"
@@ -28,7 +31,7 @@ const char *const mst_tls_profile_name[] = { "onem2m", "modern", "both" };
 static const struct { const char *cert, *psk, *dtls_cert, *dtls_psk; int max; } profile_table[] = {
 	[MST_TLS_ONEM2M] = { CERT_MANDATORY, PSK_MANDATORY, CERT_DATAGRAM, PSK_DATAGRAM, TLS1_2_VERSION },
 	[MST_TLS_MODERN] = { CERT_MODERN, PSK_MODERN, CERT_MODERN, PSK_MODERN, TLS1_3_VERSION },
-	[MST_TLS_BOTH] = { CERT_MODERN ":" CERT_MANDATORY, PSK_MODERN ":" PSK_MANDATORY, CERT_MODERN ":" CERT_DATAGRAM,
+	[MST_TLS_BOTH] = { CERT_MODERN ":" CERT_MANDATORY, PSK_MODERN ":" PSK_MANDATORY ":" PSK_NAF, CERT_MODERN ":" CERT_DATAGRAM,
 	                   PSK_MODERN ":" PSK_DATAGRAM, TLS1_3_VERSION },
 };
 
@@ -39,11 +42,10 @@ const char *tls_suites(const struct mst_tls_ctx *c, bool psk)
 	return psk ? profile_table[c->profile].psk : profile_table[c->profile].cert;
 }
 
-/* IANA number, and the library's name. */
+/* IANA number, and the library's name; of TLS. TLS_PSK_WITH_AES_128_CCM_8 (C0A8) is DTLS's, where it is the one PSK suite of oneM2M. */
 struct suite { uint16_t suite; const char *name; };
 static const struct suite psk_suite_table[] = {
-	{ 0x00ae, "PSK-AES128-CBC-SHA256" }, { 0x00a8, "PSK-AES128-GCM-SHA256" }, { 0xc0a8, "PSK-AES128-CCM8" },
-	{ 0xc037, "ECDHE-PSK-AES128-CBC-SHA256" }, { MST_TLS_PSK_13, NULL },
+	{ 0x00ae, PSK_MANDATORY }, { 0x00a8, PSK_NAF }, { 0xc037, "ECDHE-PSK-AES128-CBC-SHA256" }, { MST_TLS_PSK_13, NULL },
 };
 
 static const struct suite cert_suite_table[] = { { 0xc02b, "ECDHE-ECDSA-AES128-GCM-SHA256" }, { 0xc023, CERT_MANDATORY } };

@@ -56,10 +56,15 @@ static const struct { int reason; enum mst_tls_end end; } end_of[] = {
 	{ SSL_R_UNEXPECTED_EOF_WHILE_READING, MST_TLS_TRUNCATED },
 };
 
-static bool key_mismatch(int reason)
+/* The last of the library's reasons: with an AEAD the cipher's own failure stands before it. */
+static bool key_mismatch(void)
 {
-	return reason == SSL_R_BINDER_DOES_NOT_VERIFY || reason == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC ||
-	       reason == SSL_R_DIGEST_CHECK_FAILED;
+	unsigned long e = ERR_peek_last_error();
+	int reason = ERR_GET_REASON(e);
+
+	return ERR_GET_LIB(e) == ERR_LIB_SSL &&
+	       (reason == SSL_R_BINDER_DOES_NOT_VERIFY || reason == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC ||
+	        reason == SSL_R_DIGEST_CHECK_FAILED);
 }
 
 /* What a server says to a key that it does not take: RFC 4279 2, RFC 8446 4.2.11, and what libraries do. */
@@ -90,23 +95,22 @@ static void end_from_error(struct tls_session *t, unsigned long e)
 	int reason = ERR_GET_REASON(e);
 	const char *text = ERR_reason_error_string(e);
 
-	if (ERR_GET_LIB(e) == ERR_LIB_SSL) {
-		if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
-			end_from_alert(t, reason - SSL_AD_REASON_OFFSET);
-			return;
-		}
-		if (t->psk_asked && !SSL_is_init_finished(t->ssl) && key_mismatch(reason)) {
-			/* lesson 21: the operator learns which, the peer does not */
-			tls_session_end(t, MST_TLS_PSK_REFUSED, "%s", t->psk_known ? "identity known, key wrong" :
-			                t->peer.psk_identity[0] ? "identity unknown" : "identity malformed");
-			return;
-		}
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
+		end_from_alert(t, reason - SSL_AD_REASON_OFFSET);
+		return;
+	}
+	if (t->psk_asked && !SSL_is_init_finished(t->ssl) && key_mismatch()) {
+		/* lesson 21: the operator learns which, the peer does not */
+		tls_session_end(t, MST_TLS_PSK_REFUSED, "%s", t->psk_known ? "identity known, key wrong" :
+		                t->peer.psk_identity[0] ? "identity unknown" : "identity malformed");
+		return;
+	}
+	if (ERR_GET_LIB(e) == ERR_LIB_SSL)
 		for (size_t i = 0; i < MST_COUNT(end_of); i++)
 			if (end_of[i].reason == reason) {
 				tls_session_end(t, end_of[i].end, "%s", text ? text : "");
 				return;
 			}
-	}
 	tls_session_end(t, MST_TLS_PROTOCOL, "%s", text ? text : "unknown error");
 }
 

@@ -11,7 +11,7 @@
 enum mst_tls_profile {
 	MST_TLS_ONEM2M,      /* TLS 1.2 only, the mandatory suites of 2.5.2 and 2.5.3 */
 	MST_TLS_MODERN,      /* TLS 1.3 and TLS 1.2 with ECDHE AEAD suites, ECDHE-PSK; no mandatory CBC suite */
-	MST_TLS_BOTH,        /* both of the above; the default */
+	MST_TLS_BOTH,        /* both of the above, and TLS_PSK_WITH_AES_128_GCM_SHA256 for keys of GBA; the default */
 };
 extern const char *const mst_tls_profile_name[];     /* "onem2m", "modern", "both" */
 

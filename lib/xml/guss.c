@@ -5,7 +5,7 @@
 #include "base/text.h"
 
 enum part { NOTHING, GUSS, BSF_INFO, UICC_TYPE, LIFE_TIME, USS_LIST, USS, UIDS, UID, UE_IDS, UE_ID, FLAGS, FLAG, NAF_LIST, NAF_USS, NAF_UIDS,
-	    NAF_UID, NAF_UE_IDS, NAF_UE_ID, NAF_FLAGS, NAF_FLAG, PARTS };
+	    NAF_UID, NAF_UE_IDS, NAF_UE_ID, NAF_FLAGS, NAF_FLAG, KEY_CHOICE, NAF_KEY_CHOICE, PARTS };
 
 /* Twice below `uss`: in the subscriber's settings, and as a root, as a NAF gets it. */
 static const struct mst_xml_part part[PARTS] = {
@@ -21,6 +21,7 @@ static const struct mst_xml_part part[PARTS] = {
 	[UE_ID] = { "ueId", UE_IDS, .text = true, .many = true },
 	[FLAGS] = { "flags", USS },
 	[FLAG] = { "flag", FLAGS, .text = true, .many = true },
+	[KEY_CHOICE] = { "keyChoice", USS, .text = true },
 	[NAF_LIST] = { "ussList", NOTHING },
 	[NAF_USS] = { "uss", NAF_LIST, .many = true },
 	[NAF_UIDS] = { "uids", NAF_USS },
@@ -29,6 +30,7 @@ static const struct mst_xml_part part[PARTS] = {
 	[NAF_UE_ID] = { "ueId", NAF_UE_IDS, .text = true, .many = true },
 	[NAF_FLAGS] = { "flags", NAF_USS },
 	[NAF_FLAG] = { "flag", NAF_FLAGS, .text = true, .many = true },
+	[NAF_KEY_CHOICE] = { "keyChoice", NAF_USS, .text = true },
 };
 
 struct reading { struct mst_guss *g; struct mst_arena *a; };
@@ -54,10 +56,18 @@ static bool number(struct mst_view v, uint32_t *ret)
 	return true;
 }
 
+/* What is not understood is no permission: it may be the card's key alone that is meant. */
+static const char *choose(struct mst_uss *u, struct mst_view v)
+{
+	if (u->key_choice != MST_KEY_CHOICE_NONE)
+		return "uss with two keyChoices";
+	return mst_key_choice_read(v, &u->key_choice) ? NULL : "keyChoice is none of ME_BASED_KEY, UICC_BASED_KEY, ME_UICC_BASED_KEYS";
+}
+
 static const char *begin_uss(struct reading *r, const struct mst_xml_element *e)
 {
 	struct mst_uss *u = &r->g->uss[r->g->n];
-	struct mst_view group;
+	struct mst_view group, choice;
 
 	if (r->g->n == MST_USS_MAX)
 		return "more than 16 uss";
@@ -70,7 +80,8 @@ static const char *begin_uss(struct reading *r, const struct mst_xml_element *e)
 	if (group.n && !keep(r->a, group, &u->naf_group))
 		return "more text than there is room for";
 	r->g->n++;
-	return NULL;
+	choice = mst_xml_attribute(e, "keyChoice");
+	return choice.p ? choose(u, mst_xml_stripped(choice)) : NULL;
 }
 
 static const char *begin(void *ctx, unsigned which, const struct mst_xml_element *e)
@@ -113,6 +124,8 @@ static const char *value(void *ctx, unsigned which, struct mst_view text)
 	u = &g->uss[g->n - 1];               /* within a uss, so there is one */
 	if (which == FLAG || which == NAF_FLAG)
 		return u->n_flags == MST_USS_FLAGS_MAX ? "more than 8 flags" : number(v, &u->flag[u->n_flags++]) ? NULL : "a flag that is no number";
+	if (which == KEY_CHOICE || which == NAF_KEY_CHOICE)
+		return choose(u, v);
 	if (!v.n)
 		return "an empty uid";
 	if (u->n_ids == MST_USS_IDS_MAX)

@@ -242,7 +242,7 @@ static void guss(void **state)
 	static const struct { const char *text; bool in_card; int64_t lifetime; size_t n; } row[] = {
 		{ HEAD "\n" G "\n  <bsfInfo><uiccType>GBA</uiccType><lifeTime>86400</lifeTime></bsfInfo>\n  <ussList>" U "</ussList>\n</guss>\n", false, 86400, 1 },
 		{ G "<bsfInfo><securityFeatures>x</securityFeatures><uiccType> GBA_U </uiccType></bsfInfo><ussList/></guss>", true, 0, 0 },
-		{ "<guss id=\"a@b\"><ussList>" U "<uss type=\"4\" id=\"1\" keyChoice=\"x\"><ueIds><ueId>a</ueId><ueId>b&lt;</ueId></ueIds>"
+		{ "<guss id=\"a@b\"><ussList>" U "<uss type=\"4\" id=\"1\" later=\"x\"><ueIds><ueId>a</ueId><ueId>b&lt;</ueId></ueIds>"
 		  "<flags><flag>1</flag><flag>2</flag></flags></uss></ussList></guss>", false, 0, 2 },
 		{ "<ussList>" U U "</ussList>", false, 0, 2 },
 		{ "<ussList><uss id=\"1\" type=\"0\" nafGroup=\"&quot;a&lt;&#9;\"><ueIds><ueId>x</ueId></ueIds></uss></ussList>", false, 0, 1 },
@@ -281,6 +281,39 @@ static void guss(void **state)
 	}
 }
 
+/* Later releases say which key a service is to have (TS 29.309 has the words); where in XML and how spelled, the sheet does not know. */
+static void guss_with_a_choice_of_key(void **state)
+{
+#define USS(attribute, element) "<ussList><uss id=\"1\" type=\"0\"" attribute "><uids><uid>a</uid></uids>" element "</uss></ussList>"
+	static const struct { const char *text; enum mst_key_choice is; } row[] = {
+		{ USS("", ""), MST_KEY_CHOICE_NONE },
+		{ USS("", "<keyChoice>ME_BASED_KEY</keyChoice>"), MST_KEY_CHOICE_ME },
+		{ USS("", "<keyChoice> UICC-based-key </keyChoice><flags/>"), MST_KEY_CHOICE_UICC },
+		{ USS("", "<flags/><x:keyChoice xmlns:x=\"y\">meUiccBasedKeys</x:keyChoice>"), MST_KEY_CHOICE_BOTH },
+		{ USS(" keyChoice=\"UICC_BASED_KEY\"", ""), MST_KEY_CHOICE_UICC },
+		{ "<guss id=\"a@b\">" USS("", "<keyChoice>UICC_BASED_KEY</keyChoice>") "</guss>", MST_KEY_CHOICE_UICC },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < MST_COUNT(row); k++) {
+		struct mst_guss g, back;
+		struct mst_diag d;
+		char out[1024];
+		struct mst_writer w = mst_writer_of(out, sizeof(out));
+
+		assert_int_equal(take_guss(row[k].text, &g, &d), 0);
+		assert_int_equal(g.n, 1);
+		assert_int_equal(g.uss[0].key_choice, row[k].is);
+		mst_guss_write(&g, &w);
+		mst_put_nul(&w);
+		assert_true(w.ok);
+		assert_int_equal(!strstr(out, "keyChoice"), row[k].is == MST_KEY_CHOICE_NONE);
+		assert_int_equal(take_guss(out, &back, &d), 0);
+		assert_int_equal(back.uss[0].key_choice, row[k].is);
+	}
+#undef USS
+}
+
 static void guss_that_is_none(void **state)
 {
 	static const struct { const char *text, *says; } row[] = {
@@ -295,6 +328,12 @@ static void guss_that_is_none(void **state)
 		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid> </uid></uids></uss></ussList>", "empty uid" },
 		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid>a</uid></uids><flags><flag>x</flag></flags></uss></ussList>", "flag" },
 		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid>a<b/></uid></uids></uss></ussList>", "text is expected" },
+		{ "<ussList><uss id=\"1\" type=\"0\" keyChoice=\"\"><uids><uid>a</uid></uids></uss></ussList>", "keyChoice" },
+		{ "<ussList><uss id=\"1\" type=\"0\" keyChoice=\"x\"><uids><uid>a</uid></uids></uss></ussList>", "keyChoice" },
+		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid>a</uid></uids><keyChoice>-_ </keyChoice></uss></ussList>", "keyChoice" },
+		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid>a</uid></uids><keyChoice>UICC_BASED</keyChoice></uss></ussList>", "keyChoice" },
+		{ "<ussList><uss id=\"1\" type=\"0\" keyChoice=\"UICC_BASED_KEY\"><uids><uid>a</uid></uids><keyChoice>ME_BASED_KEY</keyChoice></uss>"
+		  "</ussList>", "two keyChoices" },
 		{ "<ussList><uss id=\"1\" type=\"0\"><uids><uid>1</uid><uid>2</uid><uid>3</uid><uid>4</uid><uid>5</uid><uid>6</uid><uid>7</uid><uid>8</uid>"
 		  "<uid>9</uid></uids></uss></ussList>", "8 uids" },
 		{ "<ussList>" U U U U U U U U U U U U U U U U U "</ussList>", "16 uss" },
@@ -317,7 +356,8 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(worked_body), cmocka_unit_test(forms_of_the_wild), cmocka_unit_test(what_is_refused),
 		cmocka_unit_test(size_has_a_limit), cmocka_unit_test(json_round_trip),
-		cmocka_unit_test(the_writer_refuses_what_is_no_xml), cmocka_unit_test(guss), cmocka_unit_test(guss_that_is_none),
+		cmocka_unit_test(the_writer_refuses_what_is_no_xml), cmocka_unit_test(guss), cmocka_unit_test(guss_with_a_choice_of_key),
+		cmocka_unit_test(guss_that_is_none),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "proto/aka/sim.h"
 #include "transport/tls.h"
 
 static const unsigned speeds[] = { 0, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600 };
@@ -58,27 +59,50 @@ static bool hex_of(const json_t *o, const char *name, uint8_t out[AKA_LONG], str
 	return true;
 }
 
-/* {"algorithm":"milenage","k":"…","opc":"…"} or "op"; with tuak "topc" or "top". */
+/* What is not usual: as it was when there is no such member. */
+static bool number_of(const json_t *o, const char *name, json_int_t max, uint8_t *ret)
+{
+	const json_t *v = json_object_get(o, name);
+
+	if (!v)
+		return true;
+	if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > max)
+		return false;
+	*ret = (uint8_t)json_integer_value(v);
+	return true;
+}
+
+static int options_of(const json_t *o, struct aka_keys *k, struct mst_diag *d)
+{
+	if (!number_of(o, "times", k->algorithm == AKA_TUAK ? 255 : 1, &k->times))
+		return refuse(d, "times", "must be 1 to 255, TUAK's permutations; with milenage there are none");
+	if (!number_of(o, "res", AKA_SIM_RES_MAX, &k->res_n) || aka_keys_check(k, NULL))
+		return refuse(d, "res", "must be the octets of RES: 4 to 8 with milenage; 4, 8 or 16 with tuak");
+	return 0;
+}
+
+/* {"algorithm":"milenage","k":"…","opc":"…"} or "op"; with tuak "topc" or "top". What is not usual: "res", and with tuak "times". */
 static int keys_of(struct mst_crypto *c, const json_t *o, struct aka_keys *ret_k, struct mst_diag *d)
 {
 	const char *algorithm = json_string_value(json_object_get(o, "algorithm"));
-	bool tuak = algorithm && !strcmp(algorithm, aka_algorithm_text(AKA_TUAK));
+	bool tuak = algorithm && !strcmp(algorithm, aka_algorithm_text(AKA_TUAK)), is_op;
 	const char *top = tuak ? "topc" : "opc", *op = tuak ? "top" : "op";
 	uint8_t k[AKA_LONG], t[AKA_LONG];
 	struct mst_view key, other;
 	int r = MST_FAULT_CONFIG;
 
+	is_op = !json_object_get(o, top) && json_object_get(o, op);
 	if (algorithm && !tuak && strcmp(algorithm, aka_algorithm_text(AKA_MILENAGE)) != 0)
 		return refuse(d, "algorithm", "neither milenage nor tuak");
 	if (!hex_of(o, "k", k, &key)) {
 		r = refuse(d, "k", "missing, or not hexadecimal");
-	} else if (hex_of(o, top, t, &other)) {
-		r = aka_keys_set(ret_k, tuak ? AKA_TUAK : AKA_MILENAGE, key, other);
-	} else if (hex_of(o, op, t, &other)) {
-		r = aka_keys_set(ret_k, tuak ? AKA_TUAK : AKA_MILENAGE, key, MST_VIEW_NONE);
-		r = r ? r : aka_keys_derive_top(c, ret_k, other);
+	} else if (!hex_of(o, is_op ? op : top, t, &other)) {
+		r = refuse(d, is_op ? op : top, "missing, or not hexadecimal");
 	} else {
-		r = refuse(d, top, "missing, or not hexadecimal");
+		r = aka_keys_set(ret_k, tuak ? AKA_TUAK : AKA_MILENAGE, key, is_op ? MST_VIEW_NONE : other);
+		r = r ? r : options_of(o, ret_k, d);
+		/* behind the options: TOPc depends on the permutations */
+		r = r || !is_op ? r : aka_keys_derive_top(c, ret_k, other);
 	}
 	if (r == AKA_BAD_KEYS)
 		r = refuse(d, "k", "K has 16 octets (tuak: 16 or 32), OPc and OP 16, TOPc and TOP 32");

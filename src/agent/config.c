@@ -22,6 +22,7 @@ enum type { T_TEXT, T_PATH, T_SECONDS, T_CHOICE, T_POINT, T_LABEL, T_METHODS };
 static const char *const brief_formats[] = { "cbor", "json", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const amfs[] = { "any", "gba", NULL };
 static const char *const no_yes[] = { "no", "yes", NULL };
 /* In the order of codec/quirks.h. */
 static const char *const names[] = { "long", "ts0032", NULL };
@@ -119,6 +120,7 @@ static const struct item {
 	CHOICE("gba.identity", gba_identity, "bare", identities),
 	CHOICE("gba.separator", gba_separator, ";", separators),
 	CHOICE("gba.without_rspauth", gba_without_rspauth, "no", no_yes),
+	CHOICE("gba.amf", gba_amf, "any", amfs),
 	TEXT("gba.realm", gba_realm, T_TEXT, ""),
 	TEXT("gba.cse_id", gba_cse_id, T_TEXT, ""),
 	CHOICE("secenv.backend", secenv_backend, "auto", backends),
@@ -407,7 +409,7 @@ static void check_card(struct reading *r, const config_t *cfg)
 	if (c->card_imsi[0] && (strlen(c->card_imsi) < 6 || strspn(c->card_imsi, "0123456789") != strlen(c->card_imsi)))
 		complain(r, config_lookup(cfg, "card.imsi"), "card.imsi", "must be 6 to 15 digits");
 	if (!card_ua(c, &ua))
-		complain(r, config_lookup(cfg, "gba.ua"), "gba.ua", "one of 01000100ae, 01000100a8, 010001c0a8, 010001c037, tls13; with Digest 010001c02b, 010001c023");
+		complain(r, config_lookup(cfg, "gba.ua"), "gba.ua", "one of 01000100ae, 01000100a8, 010001c037, tls13; with Digest 010001c02b, 010001c023");
 	if (c->trigger_naf[0] && !mst_id_valid(MST_ID_FQDN, mst_view_str(c->trigger_naf)))
 		complain(r, config_lookup(cfg, "trigger.naf"), "trigger.naf", "not an FQDN like trigger.sp.example.com");
 	if (c->gba_bsf[0] && !enrolee_bsf_of(mst_view_str(c->gba_bsf), &bsf, &tls))

@@ -74,7 +74,7 @@ struct agent_config {
 	int64_t card_kind, card_application, card_speed, card_timeout, card_mnc_digits, card_gba;
 	char card_reader[128], card_device[AGENT_PATH_MAX], card_pin_file[AGENT_PATH_MAX], card_imsi[16], card_key_file[AGENT_PATH_MAX];
 	char gba_bsf[MST_ID_MAX], gba_ua[16], gba_realm[MST_ID_MAX], gba_cse_id[MST_ID_MAX];
-	int64_t gba_identity, gba_separator, gba_without_rspauth;
+	int64_t gba_identity, gba_separator, gba_without_rspauth, gba_amf;
 	/* the secure environment (inside.h) */
 	int64_t secenv_backend;
 	char secenv_secret[AGENT_PATH_MAX], secenv_module[AGENT_PATH_MAX], secenv_pin[AGENT_PATH_MAX], secenv_tcti[AGENT_PATH_MAX], secenv_module_state[AGENT_PATH_MAX];

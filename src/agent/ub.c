@@ -508,7 +508,7 @@ static bool begin(struct agent_ub *u, const struct card_reply *r)
 	struct gba_ue_config c = {
 		.crypto = a->crypto, .read_info = mst_xml_bsf_info, .info = mst_arena_of(u->room, sizeof(u->room)), .impi = r->impi, .tmpi = tmpi,
 		.host = u->host, .bsf = any ? NULL : cfg->gba_realm[0] ? cfg->gba_realm : u->bsf.host, .path = u->bsf.path[0] ? u->bsf.path : NULL,
-		.agent = "muster-agent", .without_rspauth = cfg->gba_without_rspauth != 0,
+		.agent = "muster-agent", .without_rspauth = cfg->gba_without_rspauth != 0, .strict_amf = cfg->gba_amf != 0,
 		.answer_ms = (cfg->open_timeout + cfg->answer_timeout) * 1000,
 	};
 

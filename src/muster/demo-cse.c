@@ -160,10 +160,11 @@ bool demo_cse_saw(const struct demo *d, const char *file)
 static int start_naf(struct demo *d)
 {
 	const struct install *in = &d->house[DEMO_SOUTH].in;
-	char listen[100], to[4200], bsf[300], dial[100], certificate[4096], key[4096], anchors[4096], log[4096], path[4096];
+	char listen[100], to[4200], bsf[300], dial[100], certificate[4096], key[4096], anchors[4096], crls[4096], log[4096], path[4096];
 	const char *const argv[] = { d->naf, "--json", "--proxy", "--name", in->cse, "--listen", listen, "--to", to, "--bsf", bsf, "--dial", dial, "--domain", in->bsf,
 				     "--certificate", path_join(certificate, sizeof(certificate), in->dir, "tls/cse.pem"), "--key",
-				     path_join(key, sizeof(key), in->dir, "tls/cse.key"), "--anchors", path_join(anchors, sizeof(anchors), in->dir, "keeper/ca.pem"), NULL };
+				     path_join(key, sizeof(key), in->dir, "tls/cse.key"), "--anchors", path_join(anchors, sizeof(anchors), in->dir, "keeper/ca.pem"), "--crls",
+				     path_join(crls, sizeof(crls), in->dir, "crls/ca.crl"), NULL };
 	mst_ms waited = 0;
 
 	snprintf(listen, sizeof(listen), "%s:%u", in->address, d->cse.port);

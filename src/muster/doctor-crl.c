@@ -102,7 +102,7 @@ static void look_at(struct doctor *d, const char *path, const char *own)
 
 void doctor_lists(struct doctor *d)
 {
-	static const char *const others[] = { "mef.crls", "maf.crls" };
+	static const char *const others[] = { "mef.crls", "maf.crls", "bbn.crls", "hss.crls", "bsf.crls", "zn.crls", "diameter.crls" };
 	const char *file = setting(d, "crl.file");
 	char path[4096], own[4096] = "", seen[4096] = "";
 	uint8_t ca[MST_CERT_MAX];
@@ -119,7 +119,7 @@ void doctor_lists(struct doctor *d)
 		for (int k = 0; list && k < config_setting_length(list); k++) {
 			const char *name = config_setting_get_string_elem(list, k);
 
-			/* MEF and MAF mostly have the same directory */
+			/* they mostly have the same directory */
 			if (!name || strcmp(in_dir(d, name, path), seen) == 0)
 				continue;
 			look_at(d, path, own);

@@ -40,7 +40,7 @@ void install_gba_maf(const struct install *in, const char *host, struct mst_writ
 {
 	put(w, "  bsfs = ( { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; domains = [\"%s\"]; } );\n", in->zn, in->zn, in->zn_port, host,
 	    in->zn_port, in->bsf);
-	put(w, "  bsf_anchors = [\"keeper/ca.pem\"];\n");
+	put(w, "  bsf_anchors = [\"keeper/ca.pem\"];\n  require_bsf_crl_of = [\"keeper/ca.pem\"];\n");
 }
 
 void install_gba_groups(const struct install *in, const char *host, struct mst_writer *w)
@@ -50,7 +50,8 @@ void install_gba_groups(const struct install *in, const char *host, struct mst_w
 	put(w, "  bsfs = [\"%s\"];\n  mnc_digits = %d;\n};\n", in->bsf, (int)strlen(in->plmn) - 3);
 	put(w, "\nbsf = {\n  fqdn = \"%s\";\n  listen = [\"%s:%u\"];  # without TLS: what is said is protected by the SIM's key\n"
 	    "  certificate = \"tls/bsf.pem\";  # towards the HSS\n  key = \"tls/bsf.key\";\n", in->bsf, host, in->bsf_port);
-	put(w, "  hss = { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; };\n  hss_anchors = [\"keeper/ca.pem\"];\n  crls = [\"crls/\"];\n",
+	put(w, "  hss = { fqdn = \"%s\"; uri = \"https://%s:%u\"; connect_to = \"%s:%u\"; };\n  hss_anchors = [\"keeper/ca.pem\"];\n  crls = [\"crls/\"];\n"
+	    "  require_crl_of = [\"keeper/ca.pem\"];\n",
 	    in->hss, in->hss, in->hss_port, host, in->hss_port);
 	put(w, "  nafs = ( { fqdn = \"%s\"; groups = [\"m2m\"]; } );  # of SIMs that were added with --naf-group m2m\n};\n", in->maf);
 	put(w, "\nzn = {\n  fqdn = \"%s\";\n  listen = [\"%s:%u\"];\n  certificate = \"tls/zn.pem\";\n  key = \"tls/zn.key\";\n"

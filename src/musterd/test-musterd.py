@@ -422,6 +422,30 @@ def test_check(i):
         shutil.rmtree(good)
 
 
+BSF = """
+bsf = { fqdn = "bsf.example.com"; listen = ["127.0.0.1:0"]; hss = { fqdn = "hss.example.com"; }; certificate = "tls/mef.pem"; key = "tls/mef.key";
+  hss_anchors = ["anchors/ca.pem"]; %s };
+"""
+DIAMETER = """
+diameter = { identity = "maf.example.com"; realm = "example.com"; listen = ["127.0.0.1"]; port = 0; certificate = "tls/maf.pem"; key = "tls/maf.key";
+  anchors = ["anchors/ca.pem"]; %s peers = ( { identity = "hss.example.net"; realm = "example.net"; } ); };
+"""
+
+
+def test_check_of_lists_that_are_required(i):
+    """Of whom no list can be required, and for whom there is none: nobody would be asked, or heard."""
+    own, other = 'require_crl_of = ["anchors/ca.pem"];', 'require_crl_of = ["node.pem"];'
+    for text, says in ((BSF % "", None), (BSF % own, "bsf.crls: no list in any of them, but bsf.require_crl_of is set, so no HSS would be asked"),
+                       (BSF % "require_crl = true;", "bsf.crls: no list in any of them, but bsf.require_crl is set"),
+                       (DIAMETER % "", None), (DIAMETER % own, "diameter.crls: no list in any of them"),
+                       (DIAMETER % other, "diameter.require_crl_of: certificate 1 in it is none of diameter.anchors")):
+        i.write_conf()
+        with open(i.conf, "a") as f:
+            f.write(text)
+        p = subprocess.run([MUSTERD, "-c", i.conf, "--check"], capture_output=True, text=True, timeout=DEADLINE)
+        assert (p.returncode, p.stdout) == ((2, "") if says else (0, "good\n")) and (says or "") in p.stderr, (says, p)
+
+
 def test_one_owner(i):
     """Two daemons on one store, or on one keeper, are refused: run/ alone does not tell."""
     i.start()

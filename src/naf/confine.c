@@ -66,7 +66,7 @@ int naf_confine(const struct naf_settings *s, char held[NAF_WORDS])
 		a.who |= LOC;
 	if (named) {
 		a.usual |= MST_USUAL_NAMES;
-		a.n = geteuid() && !below_etc(s->certificate) && !below_etc(s->key) && !below_etc(s->anchors);
+		a.n = geteuid() && !below_etc(s->certificate) && !below_etc(s->key) && !below_etc(s->anchors) && (!s->crls || !below_etc(s->crls));
 		port[a.n_ports++] = DNS;
 	}
 	*held = '\0';

@@ -25,8 +25,8 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3 };
 
 static const char synopsis[] =
 	"usage: muster-naf --name FQDN --listen ADDRESS:PORT --to ADDRESS:PORT|unix:PATH --bsf URI --domain NAME…\n"
-	"                  --certificate FILE --key FILE --anchors FILE [--dial HOST:PORT] [--profile NAME] [--idle SECONDS]\n"
-	"                  [--per-address N] [--proxy] [--json] [--no-sandbox]\n"
+	"                  --certificate FILE --key FILE --anchors FILE [--crls FILE] [--dial HOST:PORT] [--profile NAME]\n"
+	"                  [--idle SECONDS] [--per-address N] [--proxy] [--json] [--no-sandbox]\n"
 	"       muster-naf --help | --version\n"
 	"The NAF of GBA before a CSE: nodes come with TLS-PSK and a key of their SIM; see muster-naf(1).\n";
 
@@ -78,10 +78,10 @@ static bool wrong(const char *what, const char *value, const char *expected)
 
 /* --- files --- */
 
-/* The file's octets, with room for nothing more; NULL with a word to people. */
+/* The file's octets; NULL with a word to people. */
 static uint8_t *read_file(const char *what, const char *path, bool secret, size_t *ret_n)
 {
-	static const size_t most = 65536;
+	static const size_t most = (size_t)1 << 20;
 	FILE *f = fopen(path, "re");
 	uint8_t *b = f ? malloc(most) : NULL;
 	struct stat st;
@@ -90,8 +90,9 @@ static uint8_t *read_file(const char *what, const char *path, bool secret, size_
 		(void)wrong(what, path, "cannot be read");
 	} else if (secret && st.st_mode & 077) {
 		(void)wrong(what, path, "others may read this key: chmod 600");
+	} else if ((*ret_n = fread(b, 1, most, f)) == most) {
+		(void)wrong(what, path, "is larger than 1 MiB");
 	} else {
-		*ret_n = fread(b, 1, most, f);
 		fclose(f);
 		return b;
 	}
@@ -101,43 +102,65 @@ static uint8_t *read_file(const char *what, const char *path, bool secret, size_
 	return NULL;
 }
 
-static bool read_anchors(const char *path, uint8_t der[NAF_ANCHORS_MAX][MST_CERT_MAX], struct mst_view v[NAF_ANCHORS_MAX], size_t *ret_n)
-{
-	size_t n = 0, at = 0, got = 0;
-	uint8_t *pem = read_file("--anchors", path, false, &n);
-	struct mst_diag d = { 0 };
-	bool good = pem != NULL;
+/* What a PEM file holds, up to NAF_PEM_MAX; `der` is freed by whoever asked. */
+struct pem { uint8_t *der; struct mst_view v[NAF_PEM_MAX]; size_t n; };
 
-	*ret_n = 0;
-	while (good && *ret_n < NAF_ANCHORS_MAX) {
-		good = mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der[*ret_n], MST_CERT_MAX, &got, &d) == 0;
-		if (!got)
-			break;
-		v[*ret_n] = (struct mst_view){ der[*ret_n], got };
-		++*ret_n;
+static bool read_pem(const char *what, const char *path, const char *label, struct pem *ret)
+{
+	size_t n = 0, at = 0, used = 0, got = 1;
+	uint8_t *text = read_file(what, path, false, &n);
+	struct mst_diag d = { 0 };
+	bool good;
+
+	ret->n = 0;
+	ret->der = text ? malloc(n + 1) : NULL;         /* what it encodes is shorter */
+	good = ret->der != NULL;
+	while (good && got && ret->n < NAF_PEM_MAX) {
+		good = mst_pem_next((struct mst_view){ text, n }, &at, label, ret->der + used, n - used, &got, &d) == 0;
+		if (good && got) {
+			ret->v[ret->n++] = (struct mst_view){ ret->der + used, got };
+			used += got;
+		}
 	}
-	free(pem);
-	if (pem && (!good || !*ret_n))
-		return wrong("--anchors", path, d.text[0] ? d.text : "holds no certificate");
+	free(text);
+	if (text && (!good || !ret->n))
+		return wrong(what, path, d.text[0] ? d.text : "holds none: PEM, BEGIN CERTIFICATE or BEGIN X509 CRL, is expected");
 	return good;
+}
+
+static bool read_lists(struct naf_settings *s, struct pem *ret)
+{
+	struct mst_crl_info i;
+
+	if (!s->crls)
+		return true;
+	if (!read_pem("--crls", s->crls, "X509 CRL", ret))
+		return false;
+	for (s->n_lists = 0; s->n_lists < ret->n; s->n_lists++) {
+		if (mst_crl_info(ret->v[s->n_lists], MST_VIEW_NONE, &i) || !i.next_update)
+			return wrong("--crls", s->crls, "a list in it is malformed, or does not say when it ends");
+		s->list[s->n_lists] = (struct naf_list){ i.next_update - (i.next_update - i.this_update) / 4, i.next_update };
+	}
+	return true;
 }
 
 static bool make_tls(struct naf_settings *s)
 {
-	static uint8_t der[NAF_ANCHORS_MAX][MST_CERT_MAX];
-	struct mst_view anchors[NAF_ANCHORS_MAX];
+	struct pem anchors = { 0 }, lists = { 0 };
 	uint8_t key[MST_PKEY_MAX], *chain = NULL, *pem = NULL;
-	size_t n_anchors = 0, chain_n = 0, pem_n = 0, key_n = 0, at = 0;
+	size_t chain_n = 0, pem_n = 0, key_n = 0, at = 0;
 	struct mst_diag d = { 0 };
 	struct mst_tls_config nodes = { .server = true, .profile = s->profile, .allow_psk = true, .require_ems = false, .psk_hint = "3GPP-bootstrapping" };
-	bool good = read_anchors(s->anchors, der, anchors, &n_anchors) && (chain = read_file("--certificate", s->certificate, false, &chain_n)) &&
+	bool good = read_pem("--anchors", s->anchors, "CERTIFICATE", &anchors) && read_lists(s, &lists) && (chain = read_file("--certificate", s->certificate, false, &chain_n)) &&
 		    (pem = read_file("--key", s->key, true, &pem_n));
 
 	if (good && (mst_pem_next((struct mst_view){ pem, pem_n }, &at, "PRIVATE KEY", key, sizeof(key), &key_n, &d) || !key_n))
 		good = wrong("--key", s->key, "no PRIVATE KEY (PKCS#8, PEM) stands in it");
 	if (good) {
-		struct mst_tls_config bsf = { .profile = s->profile, .chain_pem = { chain, chain_n }, .key_pkcs8 = { key, key_n }, .anchors = anchors,
-					      .n_anchors = n_anchors, .h2 = true };
+		/* the profile is what nodes are met with; between servers there is always an AEAD, without which there is no HTTP/2 */
+		struct mst_tls_config bsf = { .profile = s->profile == MST_TLS_ONEM2M ? MST_TLS_BOTH : s->profile,
+					      .chain_pem = { chain, chain_n }, .key_pkcs8 = { key, key_n }, .anchors = anchors.v,
+					      .n_anchors = anchors.n, .crls = lists.v, .n_crls = lists.n, .require_crl = s->crls, .h2 = true };
 
 		if (mst_tls_ctx_new(&bsf, &s->tls_bsf, &d) || mst_tls_ctx_new(&nodes, &s->tls, &d))
 			good = wrong("--certificate", s->certificate, d.text[0] ? d.text : "does not go with the key, or is no certificate");
@@ -147,6 +170,8 @@ static bool make_tls(struct naf_settings *s)
 		mst_wipe(pem, pem_n);
 	free(pem);
 	free(chain);
+	free(anchors.der);
+	free(lists.der);
 	return good;
 }
 
@@ -210,6 +235,7 @@ static int take_options(int argc, char **argv, struct naf_settings *s)
 		{ "name", required_argument, NULL, 'n' }, { "listen", required_argument, NULL, 'l' }, { "to", required_argument, NULL, 't' },
 		{ "bsf", required_argument, NULL, 'b' }, { "domain", required_argument, NULL, 'd' }, { "dial", required_argument, NULL, 'D' },
 		{ "certificate", required_argument, NULL, 'c' }, { "key", required_argument, NULL, 'k' }, { "anchors", required_argument, NULL, 'a' },
+		{ "crls", required_argument, NULL, 'r' },
 		{ "profile", required_argument, NULL, 'p' }, { "proxy", no_argument, NULL, 'P' }, { "json", no_argument, NULL, 'j' },
 		{ "idle", required_argument, NULL, 'i' }, { "per-address", required_argument, NULL, 'A' }, { "no-sandbox", no_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
@@ -230,6 +256,7 @@ static int take_options(int argc, char **argv, struct naf_settings *s)
 		case 'c': s->certificate = optarg; break;
 		case 'k': s->key = optarg; break;
 		case 'a': s->anchors = optarg; break;
+		case 'r': s->crls = optarg; break;
 		case 'P': s->proxy = true; break;
 		case 'j': s->json = true; break;
 		case 'S': s->sandbox = false; break;
@@ -282,6 +309,7 @@ static int serve(const struct naf_settings *s)
 	struct naf_zn *z = base ? naf_zn_new(base, s) : NULL;
 	struct event *term = base ? evsignal_new(base, SIGTERM, on_signal, base) : NULL, *intr = base ? evsignal_new(base, SIGINT, on_signal, base) : NULL;
 	struct naf_front *front = NULL;
+	struct naf_watch *watch = NULL;
 	struct mst_diag d = { 0 };
 	int listener, code = EXIT_FAULT;
 	char where[32], held[NAF_WORDS];
@@ -296,8 +324,10 @@ static int serve(const struct naf_settings *s)
 	if (front && naf_confine(s, held) == 0) {
 		snprintf(where, sizeof(where), "%u", port);
 		naf_say(s, "listening", "name", s->name, "port", where, "sandbox", held, NULL);
-		code = event_base_dispatch(base) < 0 ? EXIT_FAULT : EXIT_DONE;
+		watch = naf_watch_new(base, s, z);
+		code = !watch || event_base_dispatch(base) < 0 ? EXIT_FAULT : EXIT_DONE;
 	}
+	naf_watch_free(watch);
 	naf_front_free(front);
 	naf_zn_free(z);
 	if (term)

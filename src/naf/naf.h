@@ -5,6 +5,7 @@
  *
  *   zn.c      the questions to the BSF, over one session that is opened again when it has ended
  *   front.c   who comes, and the octets both ways
+ *   lists.c   revocation lists for the BSF, and when they end
  *   confine.c what is given up before anybody comes (lib/sandbox)
  *   main.c    settings
  *
@@ -21,11 +22,14 @@
 #include "transport/stream.h"
 
 #define NAF_DOMAINS_MAX 8
-#define NAF_ANCHORS_MAX 8
+#define NAF_PEM_MAX 8            /* anchors, and lists */
 #define NAF_ASKS_MAX 64          /* handshakes that wait for the BSF at one time */
 #define NAF_CONNS_MAX 1024
 #define NAF_IDLE_MAX 604800
 #define NAF_WORDS 200
+
+/* A revocation list that was read: good until then, and worth a word from `soon` on. */
+struct naf_list { mst_time soon, until; };
 
 struct naf_settings {
 	char name[MST_ID_MAX];                           /* whose keys are asked for */
@@ -35,7 +39,9 @@ struct naf_settings {
 	const char *root, *dial;                         /* of the BSF's URI, ""; where it is really, or NULL */
 	const char *domain[NAF_DOMAINS_MAX];             /* what B-TIDs of that BSF end in */
 	size_t n_domains;
-	const char *certificate, *key, *anchors;         /* files, read once */
+	const char *certificate, *key, *anchors, *crls;  /* files, read once; crls: NULL, or one whose lists are required */
+	struct naf_list list[NAF_PEM_MAX];
+	size_t n_lists;
 	unsigned idle_s, per_address;                    /* without an octet, a connection ends; connections of one address, at most */
 	bool proxy, json, sandbox;
 	enum mst_tls_profile profile;
@@ -54,6 +60,13 @@ struct naf_zn *naf_zn_free(struct naf_zn *z);
 /* `done` comes from the loop, once, unless forgotten. False: too many wait. */
 MST_MUST_CHECK bool naf_zn_ask(struct naf_zn *z, const char *btid, const struct gba_ua *ua, naf_done *done, void *who);
 void naf_zn_forget(struct naf_zn *z, const void *who);
+/* The session with the BSF ends; questions go on another one. */
+void naf_zn_anew(struct naf_zn *z);
+
+/* lists.c: tells when a list ends, and ends the session with the BSF then. */
+struct naf_watch;
+struct naf_watch *naf_watch_new(struct event_base *base, const struct naf_settings *s, struct naf_zn *z);
+struct naf_watch *naf_watch_free(struct naf_watch *w);
 
 /* front.c */
 struct naf_front;

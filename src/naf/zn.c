@@ -239,6 +239,20 @@ void naf_zn_forget(struct naf_zn *z, const void *who)
 			z->ask[i] = (struct ask){ 0 };
 }
 
+void naf_zn_anew(struct naf_zn *z)
+{
+	bool waits = false;
+
+	z->client = mst_client_free(z->client);
+	z->open = false;
+	for (size_t i = 0; i < NAF_ASKS_MAX; i++) {
+		z->ask[i].sent = false;
+		waits |= z->ask[i].used;
+	}
+	if (waits)
+		send_all(z);
+}
+
 struct naf_zn *naf_zn_new(struct event_base *base, const struct naf_settings *s)
 {
 	struct naf_zn *z = calloc(1, sizeof(*z));

@@ -116,7 +116,32 @@ static void the_number_never_falls(void **state)
 	assert_int_equal(mst_store_sim_update(s, &a), MST_FAULT_BUG);
 	assert_int_equal(mst_store_sim_find(s, MST_SIM_BY_IMSI, a.imsi, &got), 0);
 	assert_true(got.sqn == a.sqn + 1 && got.state == MST_SIM_SUSPENDED);
-	assert_int_equal(mst_store_sim_number(s, &a), MST_FAULT_BUG);
+	assert_int_equal(mst_store_sim_number(s, &a), MST_STORE_NONE);
+}
+
+/* For a vector the number must have risen: what is stored was given out, and is not given out again, nor is anything counted. */
+static void no_number_for_two_vectors(void **state)
+{
+	struct mst_store *s = ((struct fix *)*state)->s;
+	struct mst_sim a = make_sim(1), got;
+
+	assert_int_equal(mst_store_sim_insert(s, &a), 0);
+	a.sqn++;
+	a.vectors++;
+	assert_int_equal(mst_store_sim_number(s, &a), 0);
+	for (int back = 0; back < 3; back++) {
+		struct mst_sim again = a;
+
+		again.sqn -= back;
+		again.vectors++;
+		again.paced++;
+		assert_int_equal(mst_store_sim_number(s, &again), MST_STORE_NONE);
+	}
+	assert_int_equal(mst_store_sim_find(s, MST_SIM_BY_IMSI, a.imsi, &got), 0);
+	same(&a, &got);
+	/* what a person changes leaves the number as it is */
+	a.state = MST_SIM_ACTIVE;
+	assert_int_equal(mst_store_sim_update(s, &a), 0);
 }
 
 /* What a vector leaves behind, and nothing else, whatever the caller has changed besides. */
@@ -243,6 +268,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(kept_and_found, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(taken_once, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(the_number_never_falls, contract_set_up, contract_tear_down),
+		cmocka_unit_test_setup_teardown(no_number_for_two_vectors, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(a_vector_is_counted, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(listed, contract_set_up, contract_tear_down),
 		cmocka_unit_test_setup_teardown(no_number_twice_when_killed, contract_set_up, contract_tear_down),

@@ -1,5 +1,6 @@
 """TLS between peers, by the certificates of one CA: who proves the name that it gives is heard, nobody else."""
 import subprocess
+import time
 
 import pytest
 
@@ -27,14 +28,15 @@ def certificates(d, *names):
         (d / f"{name}.key").chmod(0o600)
 
 
-def revoke(d, *names):
-    """The CA's list, with those on it."""
+def revoke(d, *names, times=None):
+    """The CA's list, with those on it. `times`: of which to which it is good."""
     (d / "index").write_text("")
     (d / "ca.conf").write_text(f"[ca]\ndefault_ca = d\n[d]\ndatabase = {d}/index\ndefault_md = sha256\ndefault_crl_days = 9\n")
     ca = ["ca", "-config", d / "ca.conf", "-keyfile", d / "ca.key", "-cert", d / "ca.pem"]
     for name in names:
         openssl(*ca, "-revoke", d / f"{name}.pem")
-    openssl(*ca, "-gencrl", "-out", d / "crl.pem")
+    between = ("-crl_lastupdate", times[0], "-crl_nextupdate", times[1]) if times else ()
+    openssl(*ca, "-gencrl", *between, "-out", d / "crl.pem")
 
 
 def tls(d, name):
@@ -139,3 +141,50 @@ def test_reload(world):
     world.engine.line("ready")
     assert world.engine.line("ended") == "0"
     assert "begins again with the new settings" in world.engine.said()
+
+
+def test_peers_under_a_ca_without_a_current_list(world, tmp_path):
+    """diameter.require_crl_of: they are heard while there is one. When it ends everything ends, and begins anew without them."""
+    (tmp_path / "other").mkdir()
+    certificates(tmp_path / "other", HSS)
+    peers = [f'{{ identity = "{BSF}"; realm = "foreign.example"; }}', f'{{ identity = "{HSS}"; realm = "operator.example"; }}']
+    for seconds in (5, 30, 60):          # a slow machine has not even begun when that is over
+        now = time.time()
+        revoke(world.d, GONE, LOST, times=[time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now + t)) for t in (-3600, seconds)])
+        secure = free_port()
+        settings = (f'listen = ["127.0.0.1"]; port = 0; secure_port = {secure}; certificate = "{world.d}/{OURS}.pem"; key = "{world.d}/{OURS}.key"; '
+                    f'anchors = ["{world.d}/ca.pem", "{tmp_path}/other/ca.pem"]; crls = ["{world.d}/crl.pem"]; require_crl_of = ["{world.d}/ca.pem"];')
+        ours = engine(tmp_path, OURS, settings, peers)
+        ours.line("ready")
+        p = peer(world.d, BSF, "foreign.example", OURS, secure, tls=tls(world.d, BSF))
+        late = "peers are not heard" in ours.said()
+        if not late:
+            p.line("open " + OURS)
+            assert ours.line("ended") == "0" and "begins again with the lists of now" in ours.said()
+        p.end(politely=False)
+        ours.end()
+        if not late:
+            break
+    assert not late
+    # nor is one that we dial, which is there before we are
+    dialled = peer(world.d, HSS, "operator.example", OURS, 1, port=world.hss_port, tls=tls(world.d, HSS), dial=False)
+    for anchors, heard in ((f'"{world.d}/ca.pem"', False), (f'"{world.d}/ca.pem", "{tmp_path}/other/ca.pem"', True)):
+        if heard:
+            dialled.end(politely=False)
+        else:
+            peers[1] = peers[1].replace("; }", f'; connect_to = "127.0.0.1:{world.hss_port}"; }}')
+        ours = engine(tmp_path, OURS, settings.replace(f'"{world.d}/ca.pem", "{tmp_path}/other/ca.pem"', anchors), peers)
+        ours.line("ready")
+        if not heard:
+            until("it is refused", lambda: f'is not open peer={HSS} why=' in ours.said().replace('"', ""), context=ours.said)
+            assert "peer is open" not in ours.said()
+            peers[1] = peers[1].replace(f' connect_to = "127.0.0.1:{world.hss_port}";', "")
+        assert "peers are not heard" in ours.said()
+        p = peer(world.d, BSF, "foreign.example", OURS, secure, tls=tls(world.d, BSF))
+        p.line("closed")
+        p.end(politely=False)
+        if heard:
+            p = peer(tmp_path, HSS, "operator.example", OURS, secure, tls=tls(tmp_path / "other", HSS) + f'TLS_CA = "{world.d}/ca.pem";\n')
+            p.line("open " + OURS)
+            p.end()
+        ours.end()

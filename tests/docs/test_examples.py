@@ -201,6 +201,7 @@ def test_naf_page(place):
     place.start()
     until("the provider is there", lambda: (place.dir / "provider/run/admin.sock").exists())
     shutil.copy(place.dir / "provider/keeper/ca.pem", place.dir / "operator-ca.pem")
+    shutil.copy(place.dir / "provider/crls/ca.crl", place.dir / "operator-ca.crl")
     *before, (kind, front) = page_examples("muster-naf.1")
     assert [k for k, _ in before] + [kind] == ["shell"] * 4
     for _, text in before:

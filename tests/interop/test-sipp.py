@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 """SIPp, which has its own Milenage and its own Digest, against our AKAv1-MD5: its response fits our XRES.
 
+It never resynchronises: its branch for that is compiled out (`if (1)` stands before it, and "auts" in none of its strings), and would have
+written AUTS in hex. AUTS is judged elsewhere: osmo-auc-gen reads ours (test_hss.py), a card and a UE in Python make them for our HSS and
+BSF (test_card.py, test_bsf.py), hostapd and wpa_supplicant carry them.
+
 usage: test-sipp.py SIP-DIGEST ; prints TAP.
 """
 import os

@@ -84,8 +84,21 @@ class FakeBsf:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(f"{prefix}.pem", f"{prefix}.key")
         context.load_verify_locations(client_anchor)
+        context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")       # of TLS 1.2: with nothing else there is HTTP/2 (RFC 9113 9.2.2)
         context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+    def list(self, *revoked, seconds=86400):
+        """Its CA's list: the certificates of those names are revoked; it ends in so many seconds, or has ended so long ago."""
+        where = self.anchor.parent
+        (where / "index").write_text("")
+        (where / "ca.conf").write_text("[ca]\ndefault_ca = d\n[d]\ndatabase = index\ndefault_md = sha256\n")
+        ca = ("openssl", "ca", "-config", "ca.conf", "-keyfile", "ca.key", "-cert", "ca.pem")
+        for name in revoked:
+            run(*ca, "-revoke", f"{name}.pem", cwd=where)
+        times = [time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + t)) for t in (-3600, seconds)]
+        run(*ca, "-gencrl", "-crl_lastupdate", times[0], "-crl_nextupdate", times[1], "-out", "operator.crl", cwd=where)
+        return where / "operator.crl"
 
     def add(self, subscriber):
         self.subscribers[subscriber.btid] = subscriber

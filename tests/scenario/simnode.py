@@ -15,7 +15,8 @@ from support import AGENT, RUN_SECONDS, free_port, run, until
 K, OPC = secrets.token_bytes(16), secrets.token_bytes(16)
 IMSI = "001010000000001"
 MAF, CSE = "maf.sp.example.com", "//sp.example.com/C7"
-UA_SUITE = {"01000100ae": ("-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256"), "0100000007": ("-tls1_3",)}
+UA_SUITE = {"01000100ae": ("-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256"), "01000100a8": ("-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256"),
+            "0100000007": ("-tls1_3",)}
 
 
 class StrangeMaf:

@@ -34,7 +34,7 @@ class World:
     def __init__(self, path, **more):
         self.inst = inst = Installation(path, **more)
         self.ca = inst.dir / "operator"
-        operator = OperatorCa(self.ca)
+        self.operator = operator = OperatorCa(self.ca)
         for name, fqdn in (("hss", "hss.example.com"), ("bsf", REALM), ("zn", "zn.example.com"), ("maf", "maf.sp.example"),
                            ("other", "mef.sp.example"), ("stranger", "evil.example.com")):
             operator.issue(name, fqdn)
@@ -42,13 +42,13 @@ class World:
         self.hss = FakeHss(self.ca / "hss.pem", self.ca / "hss.key", self.ca / "operator.pem")
         self.ub, self.zn = free_port(), free_port()
 
-    def settings(self, more=""):
+    def settings(self, more="", of_bsf=""):
         self.inst.configure(add=more + f"""
 bsf = {{
   fqdn = "{REALM}";
   listen = [ "127.0.0.1:{self.ub}" ];
-  hss = {{ fqdn = "hss.example.com"; uri = "https://hss.example.com:{self.hss.port}"; connect_to = "127.0.0.1:{self.hss.port}"; }};
-  certificate = "operator/bsf.pem"; key = "operator/bsf.key"; hss_anchors = [ "operator/operator.pem" ];
+  hss = {{ fqdn = "hss.example.com"; uri = "https://hss.example.com:{self.hss.port}"; connect_to = "127.0.0.1:{self.hss.port}"; amf = "any"; }};
+  certificate = "operator/bsf.pem"; key = "operator/bsf.key"; hss_anchors = [ "operator/operator.pem" ]; {of_bsf}
   lock_after = 3; lock_time = "1h"; trigger_naf = "maf.sp.example";
   nafs = ( {{ fqdn = "maf.sp.example"; names = [ "in-cse.sp.example" ]; groups = [ "m2m" ]; }},
            {{ fqdn = "mef.sp.example"; impi = true; }} );
@@ -157,6 +157,18 @@ def test_gba_u_by_the_subscribers_settings(world):
     assert status == 200 and got["meKeyMaterial"] == ue.ks_naf("maf.sp.example").hex() and "uiccKeyMaterial" not in got
     status, got = world.naf(ue.btid, gbaUAware=True)
     assert status == 200 and got["uiccKeyMaterial"] == ue.ks_naf("maf.sp.example", use=b"gba-u").hex()
+    # a service that is to have the card's key: both for who uses it, and told which; for the others, and of a card without it, none
+    own = {**uss_of("m2m", "x"), "keyChoice": "UICC_BASED_KEY"}
+    for number, kind in ((70, "GBA_U"), (71, "GBA")):
+        world.subscriber(number, uicc_type=kind, uss=[own])
+        ue = world.ue(number, gba_u=kind == "GBA_U")
+        assert ue.bootstrap()[0] == 200
+        assert world.naf(ue.btid)[0] == 403
+        status, got = world.naf(ue.btid, gbaUAware=True)
+        assert status == (200 if kind == "GBA_U" else 403), got
+        assert status == 403 or (got["ussList"] == [{"uss": own}] and got["uiccKeyMaterial"] == ue.ks_naf("maf.sp.example", use=b"gba-u").hex())
+    told = [e["why"] for e in world.inst.events("--what", "zn.refused") if "UICC_BASED_KEY" in e["why"]]
+    assert len(told) == 3 and len([w for w in told if "GBA_ME" in w]) == 2, told
 
 
 def test_resynchronisation_and_its_limits(world):
@@ -406,6 +418,44 @@ def test_the_operator_sees_and_ends_it(world):
     assert {w for w, _ in told} >= {"key of bsf", "certificate of bsf", "key of zn", "certificate of zn"}
     inst.muster("gba", "flush", "--all")
     assert inst.ask("gba", "show")["sessions"] == []
+
+
+def reload_connector(world):
+    seen = world.inst.log.stat().st_size
+    world.inst.process.send_signal(signal.SIGHUP)
+    until("the connector has reloaded", lambda: "debug connector: reloaded" in world.inst.log.read_text(errors="replace")[seen:], context=world.inst.log_text)
+
+
+def test_an_hss_is_asked_only_under_a_current_list(world):
+    """bsf.require_crl_of: without a list, with one that has ended, and with one that has the HSS on it nothing goes to it."""
+    world.subscriber(50)
+    of_bsf = 'crls = [ "operator/crls/" ]; require_crl_of = [ "operator/operator.pem" ];'
+    (world.ca / "crls").mkdir()
+
+    def told(words, **change):
+        (world.ca / "crls/operator.crl").unlink(missing_ok=True)
+        if change:
+            world.operator.list(*change.pop("revoked", ()), **change).rename(world.ca / "crls/operator.crl")
+        reload_connector(world)
+        asked = len(world.hss.log)
+        status, headers, _ = world.ue(50).first()
+        if not words:
+            return status
+        assert status == 503 and "Retry-After" in headers and len(world.hss.log) == asked, (status, words)
+        until(words, lambda: any(words in e["why"] for e in world.inst.events("--what", "bsf.refused")), context=world.inst.log_text)
+        return status
+    plain = world.inst.plain_config
+    world.inst.plain_config = plain.replace('level = "info"', 'level = "debug"')
+    try:
+        world.settings(of_bsf=of_bsf)
+        told("no revocation list of the issuer")
+        told("revocation list is out of date", seconds=-60)
+        told("certificate revoked", revoked=("hss",), seconds=3600)
+        assert told(None, seconds=3600) == 401
+    finally:
+        world.settings()
+        reload_connector(world)
+        world.inst.plain_config = plain          # from the next start on
 
 
 def test_killed_at_any_moment_it_forgets_nothing_that_it_said(world):

@@ -16,10 +16,11 @@ import tty
 import aka
 import pytest
 from pcscd import PORT, Pcscd
-from support import MUSTER, START_SECONDS, until
+from support import MUSTER, START_SECONDS, Installation, until
+from test_hss import AUTH, ask, line, resync
 from usim import CSIM_AID, Usim, VpcdCard, at_answer
 
-SHELL = pathlib.Path(os.environ["MST_BUILD"]) / "lib/secenv/card-shell"
+SHELL, CARD_VPCD = (pathlib.Path(os.environ["MST_BUILD"]) / "lib/secenv" / name for name in ("card-shell", "card-vpcd"))
 K, OPC = secrets.token_bytes(16), secrets.token_bytes(16)
 IMSI, IMPI = "001010000000001", "001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
 NAF_ID = b"maf.sp.example" + bytes.fromhex("01000100ae")
@@ -59,7 +60,7 @@ class Reader(Pcscd):
     @contextlib.contextmanager
     def card(self, card):
         """The reader polls: a card is there a moment after it was put in, and missed a moment after it was taken out."""
-        with VpcdCard(card, PORT, inside=self.p.pid) as put_in:
+        with card.put_in(self) if isinstance(card, SoftwareCard) else VpcdCard(card, PORT, inside=self.p.pid) as put_in:
             until("the card is seen", lambda: self.greets("ready"), START_SECONDS)
             yield put_in
         until("the card is missed", lambda: self.greets("no card"), START_SECONDS)
@@ -70,6 +71,23 @@ class Reader(Pcscd):
 
     def shell(self, reader=""):
         return Shell(*self.inside(SHELL, "pcsc", reader))
+
+
+class SoftwareCard:
+    """lib/secenv/card-software.c as a card in the reader; what it remembers is in `path`."""
+
+    def __init__(self, path):
+        self.path = path
+
+    @contextlib.contextmanager
+    def put_in(self, reader):
+        card = subprocess.Popen(reader.inside(CARD_VPCD, str(PORT), IMSI, K.hex(), OPC.hex(), str(self.path)))
+        try:
+            yield self
+        finally:
+            assert card.poll() is None, "the card broke"
+            card.terminate()
+            card.wait(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -240,10 +258,11 @@ def test_doctor(reader, tmp_path):
 
 
 class Auc:
-    """What hostapd asks for vectors, on a datagram socket: its AKA-REQ-AUTH and AKA-AUTS."""
+    """What hostapd asks for vectors, on a datagram socket (its AKA-REQ-AUTH and AKA-AUTS): our HSS, as its BSF would be answered. To an AUTS the HSS
+    gives the next vector at once; hostapd asks for that apart."""
 
-    def __init__(self, path, sqn):
-        self.sqn, self.asked = sqn, []
+    def __init__(self, path, hss):
+        self.hss, self.asked, self.next, self.wrong = hss, [], None, []
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(str(path))
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -252,19 +271,27 @@ class Auc:
     def serve(self):
         while True:
             text, sender = self.socket.recvfrom(1000)
-            words = text.decode().split()
-            if not words:
+            if not text:
                 return
-            self.asked.append(words[0])
-            if words[0] == "AKA-REQ-AUTH":
-                m = aka.Milenage(K, OPC, secrets.token_bytes(16))
-                answer = [m.rand, m.autn(self.sqn), m.ik, m.ck, m.res]
-                self.sqn += 0x20
-                self.socket.sendto(" ".join(["AKA-RESP-AUTH", words[1], *(a.hex() for a in answer)]).encode(), sender)
-            else:
-                found = aka.Milenage(K, OPC, bytes.fromhex(words[3])).sqn_of_auts(bytes.fromhex(words[2]))
-                if found is not None:
-                    self.sqn = found + 0x20
+            try:
+                self.one(sender, *text.decode().split())
+            except Exception as e:      # hostapd hears nothing then, and the test what was the matter
+                self.wrong.append(repr(e))
+
+    def one(self, sender, what, imsi, *rest):
+        self.asked.append(what)
+        path = AUTH.replace("impi-", "imsi-").format(imsi)
+        if what == "AKA-AUTS":
+            auts, rand = map(bytes.fromhex, rest)
+            self.next = self.vector(resync(self.hss, rand, auts, path))
+        else:
+            v, self.next = self.next or self.vector(ask(self.hss, path=path)), None
+            self.socket.sendto(" ".join(["AKA-RESP-AUTH", imsi, *(v[name] for name in ("rand", "autn", "ik", "ck", "xres"))]).encode(), sender)
+
+    def vector(self, answer):
+        status, body, _, version = answer
+        assert (status, version) == (200, "2"), answer
+        return body["3gAkaAv"]
 
     def close(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
@@ -273,31 +300,56 @@ class Auc:
         self.socket.close()
 
 
-@pytest.mark.parametrize("sqn, dialogue", [(0x20, ["AKA-REQ-AUTH"]), (0, ["AKA-REQ-AUTH", "AKA-AUTS", "AKA-REQ-AUTH"])], ids=["fresh", "resync"])
-def test_a_stranger_finds_the_card_in_order(reader, tmp_path, sqn, dialogue):
-    """wpa_supplicant's EAP-AKA peer reads our card through pcscd and proves itself to hostapd with it, also after a
-    resynchronisation. (The AuC is Python's here.)"""
-    (tmp_path / "users").write_text("* AKA\n")
-    (tmp_path / "clients").write_text("127.0.0.1/32 muster\n")
-    (tmp_path / "hostapd.conf").write_text(f"driver=none\nradius_server_clients={tmp_path}/clients\nradius_server_auth_port=18120\neap_server=1\n"
-                                           f"eap_user_file={tmp_path}/users\neap_sim_db=unix:{tmp_path}/auc\n")
-    (tmp_path / "peer.conf").write_text(f'network={{\n key_mgmt=WPA-EAP\n eap=AKA\n identity="0{IMSI}@wlan.mnc001.mcc001.3gppnetwork.org"\n'
-                                        ' pcsc=""\n pin="0000"\n}\n')
-    auc, log = Auc(tmp_path / "auc", sqn), tmp_path / "hostapd.log"
+@pytest.fixture(scope="module")
+def hss(tmp_path_factory):
+    inst = Installation(tmp_path_factory.mktemp("hss") / "inst", gba="00101")
+    inst.start()
+    inst.subscription()
+    inst.first = inst.node(1)
+    yield inst
+    assert inst.stop() == 0, inst.log_text()
+
+
+@pytest.fixture(scope="module")
+def operator(reader, hss, tmp_path_factory):
+    """hostapd's EAP server, which asks our HSS."""
+    path = tmp_path_factory.mktemp("hostapd")
+    (path / "users").write_text("* AKA\n")
+    (path / "clients").write_text("127.0.0.1/32 muster\n")
+    (path / "hostapd.conf").write_text(f"driver=none\nradius_server_clients={path}/clients\nradius_server_auth_port=18120\neap_server=1\n"
+                                       f"eap_user_file={path}/users\neap_sim_db=unix:{path}/auc\neap_sim_db_timeout=30\n")
+    (path / "peer.conf").write_text(f'network={{\n key_mgmt=WPA-EAP\n eap=AKA\n identity="0{IMSI}@wlan.mnc001.mcc001.3gppnetwork.org"\n'
+                                    ' pcsc=""\n pin="0000"\n}\n')
+    auc, log = Auc(path / "auc", hss), path / "hostapd.log"
+    auc.peer = reader.inside("eapol_test", "-c", str(path / "peer.conf"), "-a", "127.0.0.1", "-p", "18120", "-s", "muster", "-t", "60")
     with open(log, "wb") as out:
-        hostapd = subprocess.Popen(reader.inside("hostapd", "-dd", str(tmp_path / "hostapd.conf")), stdout=out, stderr=out, cwd=tmp_path)
+        hostapd = subprocess.Popen(reader.inside("hostapd", "-dd", str(path / "hostapd.conf")), stdout=out, stderr=out, cwd=path)
     try:
         def serves():
             assert hostapd.poll() is None, log.read_text(errors="replace")[-3000:]
             return "18120" in subprocess.run(reader.inside("ss", "-Hlun"), capture_output=True, text=True, check=False).stdout
         until("hostapd serves", serves, START_SECONDS)
-        with reader.card(Usim(IMSI, K, OPC)) as card:
-            peer = subprocess.run(reader.inside("eapol_test", "-c", str(tmp_path / "peer.conf"), "-a", "127.0.0.1", "-p", "18120", "-s", "muster",
-                                                "-t", "60"), capture_output=True, text=True, check=False, timeout=120)
-            assert peer.returncode == 0 and peer.stdout.rstrip().endswith("SUCCESS"), peer.stdout[-3000:]
-            assert auc.asked == dialogue
-            assert any(command.startswith("00880081") for command, _ in card.card.log)
+        yield auc
     finally:
         hostapd.terminate()
         hostapd.wait(timeout=30)
         auc.close()
+
+
+@pytest.mark.parametrize("ours", [False, True], ids=["usim.py", "card-software.c"])
+def test_a_stranger_finds_card_and_hss_in_order(reader, hss, operator, tmp_path, ours):
+    """wpa_supplicant's EAP-AKA peer reads our card through pcscd and proves itself with it to hostapd, which has its vectors of our HSS; also when the
+    HSS has lost its counter."""
+    card = SoftwareCard(tmp_path / "memory") if ours else Usim(IMSI, K, OPC)
+    with reader.card(card) as put_in:
+        for dialogue, told in ((["AKA-REQ-AUTH"], ["hss.vector"]), (["AKA-REQ-AUTH", "AKA-AUTS", "AKA-REQ-AUTH"], ["hss.vector", "hss.resynchronised"])):
+            hss.muster("sim", "remove", IMSI, "--reason", "an operator without a memory", check=False)
+            hss.muster("sim", "add", IMSI, "--file", "-", "--node", hss.first.id, stdin=line(K, "opc", OPC) + "\n")
+            operator.asked.clear()
+            begin = hss.events()[-1]["seq"]
+            peer = subprocess.run(operator.peer, capture_output=True, text=True, check=False, timeout=120)
+            assert peer.returncode == 0 and peer.stdout.rstrip().endswith("SUCCESS"), (operator.wrong, peer.stdout[-3000:])
+            assert operator.asked == dialogue
+            assert [e["what"] for e in hss.events("--what", "hss.") if e["seq"] > begin] == told
+        if not ours:
+            assert any(command.startswith("00880081") for command, _ in put_in.card.log)

@@ -1,6 +1,7 @@
 """Figure 1, whole and with everything real: a node with nothing but a SIM, its operator's BSF and HSS, and a provider's MAF. Ub, Zh, Zn and
 Ua; the owner's rule in the BSF's answer; and what may go wrong on the way.
 """
+import base64
 import binascii
 import concurrent.futures
 import contextlib
@@ -17,6 +18,7 @@ import urllib.request
 
 import pytest
 
+import aka
 from gba_ue import Ue
 from test_card import Reader
 from usim import Usim
@@ -27,23 +29,26 @@ NUMBERS = iter(range(1, 10000))
 DISCOVERY = {"kind": "discovery", "method": "bsf"}
 
 
-def sim_line(k, opc):
-    """A SIM's keys as `muster sim add` takes them; the check code by the library."""
-    return f"milenage:{k.hex()}:opc:{opc.hex()}={binascii.crc_hqx(k + opc, 0xFFFF):04X}\n"
+def sim_line(sim):
+    """A SIM's keys, in the words of sim.json, as `muster sim add` takes them; the check code by the library."""
+    what = next(w for w in ("opc", "op", "topc", "top") if w in sim)
+    options = "".join(f":{w}{sim[w]}" for w in ("res", "times") if w in sim)
+    return f"{sim['algorithm']}:{sim['k']}:{what}:{sim[what]}{options}={binascii.crc_hqx(bytes.fromhex(sim['k'] + sim[what]), 0xFFFF):04X}\n"
 
 
 class SimNode:
     """A card, the names of the settings, and `muster-agent`. What it is called and whom it joins its operator knows."""
 
-    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None):
+    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None, sim=None):
         self.inst, self.number = inst, number or next(NUMBERS)
         self.id, self.cse_id = f"urn:dev:ops:00004C-sim-{self.number:06d}", f"//{inst.sp}/SIM{self.number:06d}"
         self.imsi = f"{PLMN}{self.number:010d}"
         self.impi = f"{self.imsi}@ims.mnc001.mcc001.3gppnetwork.org"
         self.k, self.opc = secrets.token_bytes(16), secrets.token_bytes(16)
+        self.keys = sim or {"algorithm": "milenage", "k": self.k.hex(), "opc": self.opc.hex()}
         self.dir = inst.dir / "nodes" / f"sim-{self.number:06d}"
         self.dir.mkdir(parents=True)
-        (self.dir / "sim.json").write_text(json.dumps({"k": self.k.hex(), "opc": self.opc.hex()}))
+        (self.dir / "sim.json").write_text(json.dumps(self.keys))
         (self.dir / "sim.json").chmod(0o600)
         inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--anchor", "none")
         self.options = [w for name, value in (("--uicc", uicc), ("--naf-group", naf_group), ("--lifetime", lifetime)) if value for w in (name, value)]
@@ -54,7 +59,7 @@ class SimNode:
 
     def sim(self):
         """The operator makes it known, and where it is."""
-        self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.k, self.opc))
+        self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.keys))
 
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))
@@ -140,6 +145,7 @@ def two_operators(inst, south):
     """Each has everything. A MAF of south's asks our BSF by SBI; a BSF of south's asks our HSS, and our MAF asks that BSF, by Diameter."""
     port, ours, theirs = free_port(), inst.sp, south.sp
     settle(inst, [
+        ('level = "info"', 'level = "debug"'),       # what is said then, too, is looked at (nothing_secret_is_kept_or_said)
         (f'connect_to = "127.0.0.1:{inst.hss_port}"', f'connect_to = "127.0.0.1:{inst.hss.port}"'),
         (f'(?m)^  bsfs = \\["{inst.bsf}"\\];$', f'  bsfs = ["{inst.bsf}", "dia.{theirs}"];'),
         (r"(?m)^  bsfs = \( .*$", f"  bsfs = ( {bsf_at(inst, ours)},\n    " + bsf_at(south, ours, f'fqdn = "dia.{theirs}"; binding = "diameter";') + " );"),
@@ -291,21 +297,66 @@ def test_a_card_that_keeps_ks(inst):
     assert node.sessions()[0]["guss"]["bsfInfo"]["uiccType"] == "GBA_U"
 
 
+@pytest.mark.parametrize("uicc, sim", [(None, {"topc": 32, "k": 32, "res": 16, "times": 3}), ("GBA_U", {"top": 32, "k": 16, "times": 2})], ids=["topc", "top"])
+def test_a_sim_of_tuak(inst, uicc, sim):
+    """TS 35.231, from the typed line to the key at the MAF; also with what is not usual in a card, and after the operator has lost its counter."""
+    sim = {"algorithm": "tuak", **{w: x if w in ("res", "times") else secrets.token_hex(x) for w, x in sim.items()}}
+    node = SimNode(inst, uicc=uicc, card_gba="yes" if uicc else None, sim=sim)
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    node.enrolled()
+    assert node.shown()["algorithm"] == "tuak"
+    if uicc:
+        return
+    again(node)
+    begin, old = mark(inst), node.key()
+    inst.muster("sim", "remove", node.imsi, "--reason", "restored from an old copy")
+    node.sim()
+    again(node)
+    assert node.key() != old and told(inst, begin, node.imsi, what="hss.resynchronised")
+    node.enrolled()
+
+
 def test_the_card_is_ahead(inst):
     """The operator has lost its counter: the card says where it stands, and the HSS moves there."""
     node = SimNode(inst)
     assert node.run_once().returncode == 0
+    keys = [node.key()]
     for _ in range(2):
         again(node)
-    before, begin, old = node.sqn(), mark(inst), node.key()
+        keys.append(node.key())
+    before, begin = node.sqn(), mark(inst)
     inst.muster("sim", "remove", node.imsi, "--reason", "restored from an old copy")
     node.sim()
     assert node.sqn() < before
     again(node)
-    assert node.key() != old and node.sqn() > before
+    assert node.key() not in keys and node.sqn() > before
     node.enrolled()
     kinds = [e["what"] for e in told(inst, begin, node.imsi)]
     assert "hss.resynchronised" in kinds and kinds.index("hss.resynchronised") < kinds.index("bsf.bootstrapped"), kinds
+    nothing_secret_is_kept_or_said(inst, node, [*keys, node.key()])
+
+
+def nothing_secret_is_kept_or_said(inst, node, btids):
+    """Of all that these runs were about, at log level debug: in no log, ours or the agent's, in no event and no file but the card's own."""
+    secret = {"K": node.k, "OPc": node.opc}
+    for i, btid in enumerate(btids):
+        m = aka.Milenage(node.k, node.opc, base64.b64decode(btid.split("@")[0]))
+        ks = m.ck + m.ik
+        secret |= {f"{name} {i}": octets for name, octets in (("CK", m.ck), ("IK", m.ik), ("RES", m.res), ("Ks", ks))}
+        secret |= {f"Ks_NAF {i} {ua}": aka.ks_naf(ks, m.rand, node.impi, inst.maf.encode() + bytes.fromhex(ua)) for ua in ("01000100ae", "0100000007")}
+    given = zn(inst, btids[-1], inst.dir / "tls/maf.pem", inst.dir / "tls/maf.key").stdout
+    assert secret[f"Ks_NAF {len(btids) - 1} 01000100ae"].hex() in given, "these are the octets"
+    forms = {(name, form): octets for name, raw in secret.items()
+             for form, octets in (("raw", raw), ("hex", raw.hex().encode()), ("base64", base64.b64encode(raw)[:len(raw) // 3 * 4]))}
+    places = {"events": json.dumps(inst.events()).encode()}
+    for path in inst.dir.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):       # one that is written beside its place may have moved there meanwhile
+            if path.is_file() and path.name != "sim.json":
+                places[str(path)] = path.read_bytes()
+    assert b" debug " in places[str(inst.log)].lower(), places[str(inst.log)][:300]
+    assert not [(name, form, place) for place, text in places.items() for (name, form), octets in forms.items()
+                if octets in text or (form == "hex" and octets.upper() in text)]
 
 
 def test_one_sim_twice_at_once(inst):
@@ -413,6 +464,16 @@ def test_a_key_that_the_bsf_has_flushed_before_it_was_used(inst):
     node.enrolled()
 
 
+@pytest.mark.parametrize("ua, via", [("01000100a8", "01000100A8"), ("010001c037", "010001C037"), ("tls13", "0100000007")])
+def test_every_suite_of_the_node_is_one_of_the_maf(inst, ua, via):
+    """gba.ua: what muster-agent(1) offers besides the default (TS 33.220 H.3) is taken by a MAF of ours as init makes it."""
+    node = SimNode(inst)
+    node.configure(f'gba = {{ ua = "{ua}"; }};\n')
+    done = node.run_once()
+    assert done.returncode == 0, done.stderr + inst.log_text()
+    assert run("sqlite3", inst.dir / "store/muster.db", f"SELECT via FROM credential WHERE key_id = '{node.enrolled()['keyID']}'").stdout.startswith(f"ua:{via}@")
+
+
 def test_https_and_digest(inst):
     """TS 33.222 5.3: the MAF shows its certificate, each request is proved with B-TID and key; a key that is not taken is bootstrapped anew."""
     node, begin = SimNode(inst), mark(inst)
@@ -453,6 +514,7 @@ def test_https_and_digest(inst):
 def the_other_operator(inst):
     inst.south.start()
     inst.south.subscription()
+    rule(inst.south, maf=inst)
     until("the two have met", lambda: "a Diameter peer is open" in inst.south.log_text(), RUN_SECONDS, inst.south.log_text)
     yield inst.south
     assert inst.south.stop() == 0, inst.south.log_text()
@@ -482,7 +544,6 @@ def test_a_node_that_moves(inst, south):
 def test_over_diameter(inst, south):
     """The same story at a BSF of another operator: Zh and Zn go between the two by Diameter; the card is ahead there, too."""
     node = SimNode(inst)
-    rule(south, maf=inst)
     node.instruct({**DISCOVERY, "uri": f"http://{south.bsf}"})
     begin, there = mark(inst), mark(south)
     with Running(node) as agent:
@@ -608,6 +669,34 @@ def test_the_servers_power_goes_at_every_point(tmp_path):
         node.enrolled()
     assert kept(inst, "pragma_integrity_check", "*") == "ok" and "whole" in inst.muster("events", "verify").stdout
     assert inst.stop() == 0
+
+
+def test_the_power_goes_between_two_operators(inst, south):
+    """At the BSF while it asks an HSS by Diameter; at that HSS with a number that is not durable yet; at the MAF while it asks that BSF by Diameter."""
+    node = SimNode(inst)
+    node.instruct({**DISCOVERY, "uri": f"http://{south.bsf}"})
+    for who, point in ((south, "fetch-after"), (inst, "decided"), (inst, "fetch-after"), (inst, None)):
+        sqn = int(kept(inst, "sim", "sqn", node))
+        assert who.process is None or who.stop() == 0, who.log_text()
+        who.configure(add=f'test = {{ crash_at = "{point}"; crash_after = 1; }};\n' if point else "")
+        seen = {one: one.log.stat().st_size for one in (inst, south)}      # from here on the two can meet once only
+        for one in (inst, south):
+            if one.process is None:
+                one.start()
+        for one, at in seen.items():
+            until("the two have met", lambda one=one, at=at: b"a Diameter peer is open" in one.log.read_bytes()[at:], RUN_SECONDS, one.log_text)
+        shutil.rmtree(node.dir / "state", ignore_errors=True)         # a new node with that card: it asks from the beginning
+        done = node.run_once()
+        assert done.returncode == (1 if point else 0), (point, done.stderr, who.log_text())
+        if point:
+            until("the power is off", lambda: ended(who), RUN_SECONDS, lambda: done.stderr + who.log_text())
+            who.configure()
+        # a vector that the BSF has lost is none any more; a number that was not written down was never given
+        assert (int(kept(inst, "sim", "sqn", node)) > sqn) == (point != "decided"), point
+    assert node.key().endswith("@" + south.bsf) and node.works()
+    assert [k for k, state in node.at_the_maf().items() if state == "active"] == [node.key()]
+    for one in (inst, south):
+        assert kept(one, "pragma_integrity_check", "*") == "ok" and "whole" in one.muster("events", "verify").stdout
 
 
 def ended(inst):

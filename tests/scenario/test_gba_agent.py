@@ -134,6 +134,19 @@ def test_a_false_network_is_said_loudly(tmp_path, maf):
         assert [what for what, _ in stranger.log] == ["asked"], "neither RES nor AUTS was sent"
 
 
+def test_a_challenge_for_another_kind_of_access(tmp_path, bsf, maf):
+    """The separation bit in AMF (TS 33.102 annex H), which a vector for GBA does not have: gba.amf says whether that counts."""
+    node = SimNode(tmp_path / "n", maf, bsf, gba='amf = "gba";')
+    bsf.amf = bytes.fromhex("8000")
+    done = node.run_once()
+    assert done.returncode == 1 and "FALSE-NETWORK" in done.stderr, done.stderr
+    assert node.reports() == [("gba", "false network")] and "another kind of access: AMF 8000" in node.status()["reports"][0]["detail"], node.status()
+    assert [what for what, _ in bsf.log] == ["asked"], "neither RES nor AUTS was sent"
+    node.configure("")
+    assert node.run_once().returncode == 0
+    enrolled(node, bsf, maf)
+
+
 def test_a_counter_that_never_agrees(tmp_path, bsf, maf):
     node = SimNode(tmp_path / "n", maf, bsf)
     assert node.run_once().returncode == 0
@@ -211,14 +224,14 @@ def test_what_fails_behind_the_bsf_asks_it_nothing_again(tmp_path, bsf, maf):
     assert other.status()["attempts"][0]["reports"][-1]["remedy"] == report["remedy"]
 
 
-@pytest.mark.parametrize("ua", ["01000100ae", "0100000007"])
+@pytest.mark.parametrize("ua", ["01000100ae", "01000100a8", "0100000007"])
 def test_the_card_keeps_ks(tmp_path, ua):
     """GBA_U, with the key for the MAF from the card; and TLS 1.3, where the key is another one."""
     maf = StrangeMaf(ua)
     with StrangeBsf(K, OPC, IMSI, gba_u=True) as bsf:
         bsf.granted = lambda: maf.know(bsf)
         node = SimNode(tmp_path / "n", maf, bsf, card=f'kind = "software"; imsi = "{IMSI}"; key_file = "sim.json"; gba = "yes";',
-                       gba='ua = "tls13";' if ua == "0100000007" else "")
+                       gba=f'ua = "{"tls13" if ua == "0100000007" else ua}";')
         done = node.run_once()
         assert done.returncode == 0, done.stderr
         enrolled(node, bsf, maf)
@@ -304,12 +317,35 @@ def test_settings_that_cannot_be(tmp_path, bsf, maf):
         ('kind = "sim";', "", "card.kind: unknown value"),
         ('kind = "software"; imsi = "12a456"; key_file = "sim.json";', "", "card.imsi: must be 6 to 15 digits"),
         (None, 'ua = "0100010005";', "gba.ua: one of"),
+        (None, 'ua = "010001c0a8";', "gba.ua: one of"),         # of DTLS, and no key of GBA goes over CoAP
         (None, 'bsf = "ftp://x";', "gba.bsf: not http(s)"),
         (None, 'separator = "/";', "gba.separator: unknown value"),
         ('kind = "software"; imsi = "001010000000001"; key_file = "open.json";', "", "open.json"),
         ('kind = "software"; imsi = "001010000000001"; key_file = "bad.json";', "", "k: missing, or not hexadecimal"),
         ('kind = "pcsc"; pin_file = "pin"; reader = "x";', "", "a PIN has 4 to 8 digits"),
     ]
+    k, top = '"k": "' + 32 * "4" + '"', '"topc": "' + 64 * "5" + '"'
+    keys = [
+        ('{"algorithm": "tuak", ' + k + "}", "topc: missing, or not hexadecimal"),
+        ('{"algorithm": "tuak", ' + k + ', "opc": "' + 32 * "5" + '"}', "topc: missing, or not hexadecimal"),
+        ('{"algorithm": "tuak", ' + k + ', "topc": "55"}', "k: K has 16 octets"),
+        ('{"algorithm": "tuak", ' + k + ', "top": "' + 32 * "5" + '"}', "k: K has 16 octets"),
+        ('{"algorithm": "tuak", "k": "' + 34 * "4" + '", ' + top + "}", "k: K has 16 octets"),
+        ('{"algorithm": "tuak", ' + k + ", " + top + ', "times": 0}', "times: must be 1 to 255"),
+        ('{"algorithm": "tuak", ' + k + ", " + top + ', "times": "2"}', "times: must be 1 to 255"),
+        ('{"algorithm": "tuak", ' + k + ", " + top + ', "res": 5}', "res: must be the octets of RES"),
+        ('{"algorithm": "tuak", ' + k + ", " + top + ', "res": 32}', "res: must be the octets of RES"),
+        ("{" + k + ', "opc": "' + 32 * "5" + '", "times": 2}', "with milenage there are none"),
+        ('{"algorithm": "comp128", ' + k + "}", "algorithm: neither milenage nor tuak"),
+    ]
+    node = SimNode(tmp_path / "keys", maf, bsf, card='kind = "software"; imsi = "001010000000001"; key_file = "bad.json";')
+    (node.dir / "bad.json").touch(0o600)
+    for text, says in keys:
+        (node.dir / "bad.json").write_text(text)
+        done = node.agent("--check")
+        assert done.returncode == 1 and says in done.stderr and 8 * "4" not in done.stderr, (text, done.stderr)
+    (node.dir / "bad.json").write_text('{"algorithm": "tuak", ' + k + ", " + top + ', "res": 16, "times": 255}')
+    assert node.agent("--check").returncode == 0
     for i, (card, gba, says) in enumerate(rows):
         node = SimNode(tmp_path / f"n{i}", maf, bsf, card=card, gba=gba)
         for name, text, mode in (("open.json", "{}", 0o644), ("bad.json", '{"k":"xx"}', 0o600), ("pin", "12", 0o600)):

@@ -24,6 +24,8 @@ from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, ru
 NAF = str(BUILD / "src/naf/muster-naf")
 UA_AE, UA_13 = "01000100AE", "0100000007"
 AE = ("-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256")
+NAF_SUITES = {"AE": (UA_AE, AE), "A8": ("01000100A8", ("-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256")),
+              "C037": ("010001C037", ("-tls1_2", "-cipher", "ECDHE-PSK-AES128-CBC-SHA256")), "13": (UA_13, ("-tls1_3",))}
 NUMBERS = iter(range(1, 10000))
 
 
@@ -149,7 +151,7 @@ def the_world(tmp_path_factory):
     w.zn = Gate(inst.zn_port)
     w.cse = Cse()
     w.start = lambda port=0: Naf(w.name, w.cse, f"https://zn.{inst.sp}:{inst.zn_port}", inst.bsf, own, inst.dir / "keeper/ca.pem",
-                                 "--dial", f"127.0.0.1:{w.zn.port}", port=port)
+                                 "--crls", inst.dir / "crls/ca.crl", "--dial", f"127.0.0.1:{w.zn.port}", port=port)
     with w.start() as w.naf:
         yield w
         w.naf.process.terminate()
@@ -317,8 +319,8 @@ def node_of(s, naf, uid, *how):
     return s_client(s, x.btid, x.key(s.name, UA_AE), *AE, *how, naf=naf)
 
 
-def comes_in(s, identity, key, how, who):
-    with s_client(s, identity, key, *how) as node:
+def comes_in(s, identity, key, how, who, naf=None):
+    with s_client(s, identity, key, *how, naf=naf) as node:
         node.write(b"ping\n").wait_out(b"ping\n")
     assert s.cse.came[-1]["who"] == who, s.cse.came[-1]
 
@@ -332,10 +334,24 @@ def test_openssl_comes_with_its_sim(s, form):
 
 def test_each_suite_has_its_key(s):
     x = s.bsf.add(Subscriber("//sp.example/CSE2"))
-    comes_in(s, x.btid, x.key(s.name, UA_13), ("-tls1_3",), x.uid)
-    assert s.cse.came[-1]["version"] == "TLSv1.3"
+    for ua, how in NAF_SUITES.values():
+        comes_in(s, x.btid, x.key(s.name, ua), how, x.uid)
+        assert s.cse.came[-1]["version"] == "TLSv1.3" if ua == UA_13 else s.cse.came[-1]["cipher"] == how[-1]
     s_client(s, x.btid, x.key(s.name, UA_AE), "-tls1_3").end(1)
     assert s.naf.event("refused", btid=x.btid)["why"].startswith("B-TID known, key wrong")
+
+
+@pytest.mark.parametrize("profile, suites", [("onem2m", ["AE"]), ("modern", ["C037", "13"])])
+def test_a_profile_is_for_nodes(s, profile, suites):
+    """The suites that muster-agent(1) says of each, and no other; of "both" above. The BSF, which wants an AEAD, is asked whatever it is."""
+    x = s.bsf.add(Subscriber("//sp.example/CSE6"))
+    with another_naf(s, "--profile", profile) as naf:
+        for suite, (ua, how) in NAF_SUITES.items():
+            if suite in suites:
+                comes_in(s, x.btid, x.key(s.name, ua), how, x.uid, naf=naf)
+            else:
+                s_client(s, x.btid, x.key(s.name, ua), *how, naf=naf).end(1)
+                assert "no common TLS version or cipher suite" in naf.event("refused")["why"]
 
 
 def refused(s, x, why, identity=None, key=None):
@@ -383,6 +399,27 @@ def test_who_is_not_let_in(s):
         s.bsf.shown = s.bsf.context
     x = new()
     comes_in(s, x.btid, x.key(s.name, UA_AE), AE, x.uid)
+
+
+def test_the_bsf_is_asked_only_under_a_current_list(s):
+    """--crls: with a list of somebody else's, or that names the BSF, it is not; nor any more when the list has ended, which is told."""
+    run(MUSTER, "cert", "crl", "--ca", "ca", "--out", "other.crl", cwd=s.where / "cse")
+    for crls, why in ((s.where / "cse/other.crl", "revocation list missing or out of date"), (s.bsf.list(s.bsf.name), "certificate revoked")):
+        with another_naf(s, "--crls", crls) as naf:
+            node_of(s, naf, "//sp.example/CSE7").end(1)
+            assert why in naf.event("refused", btid="@")["why"], naf.what_was()
+    for seconds in (4, 20, 60):      # on a slow machine it has ended before the node is in
+        with another_naf(s, "--crls", s.bsf.list(seconds=seconds)) as naf:
+            assert naf.event("list")["state"] == "ends soon"
+            with node_of(s, naf, "//sp.example/CSE8") as node:
+                node.write(b"ping\n")
+                until("it is in, or not", lambda: b"ping\n" in node.out or node.process.poll() is not None, RUN_SECONDS, node.what_was)
+                if b"ping\n" in node.out:
+                    assert "start muster-naf anew" in naf.event("list", state="ended")["remedy"]
+                    node_of(s, naf, "//sp.example/CSE9").end(1)      # the session that was open is none any more
+                    assert "out of date" in naf.event("refused")["why"]
+                    return
+    raise AssertionError("never as quick as that")
 
 
 def test_a_connection_ends_with_its_key(s):
@@ -518,7 +555,8 @@ def test_settings_that_cannot_be(s, tmp_path):
                                 ({"--to": None}, 2, "usage:"), ({"--dial": "zn"}, 2, "HOST:PORT"),
                                 ({"--idle": "0"}, 2, "expected seconds, 1 to 604800"), ({"--per-address": "1025"}, 2, "expected connections, 1 to 1024"),
                                  ({"--to": "localhost:80"}, 2, "numeric"), ({"--to": "127.0.0.1"}, 2, "numeric"), ({"--to": "unix:"}, 2, "unix:PATH"), ({"--key": tmp_path / "open.key"}, 1, "chmod 600"),
-                                ({"--key": tmp_path / "none"}, 1, "cannot be read"), ({"--anchors": tmp_path / "empty"}, 1, "holds no certificate"),
+                                ({"--key": tmp_path / "none"}, 1, "cannot be read"), ({"--anchors": tmp_path / "empty"}, 1, "holds none"),
+                                ({"--crls": tmp_path / "none"}, 1, "cannot be read"), ({"--crls": s.bsf.anchor}, 1, "X509 CRL"),
                                 ({"--certificate": s.bsf.anchor}, 1, "--certificate"), ({"--listen": "nowhere"}, 3, "--listen")):
         words_ = [w for k, v in {**good, **change}.items() if v is not None for w in (k, v)]
         done = run(NAF, *words_, check=False)

@@ -6,25 +6,29 @@ import hashlib
 import hmac
 import json
 import re
+import signal
 import subprocess
 
 import pytest
 
+from coaps import Foreign
 from fake_bsf import FakeBsf, Subscriber
 from stranger import gnutls, told
-from support import RUN_SECONDS, Installation, until
+from support import RUN_SECONDS, Installation, free_port, until
 
 COUNT = iter(range(1, 100000))
-UA_AE, UA_13 = "01000100AE", "0100000007"
+UA_AE, UA_CCM, UA_13 = "01000100AE", "010001C0A8", "0100000007"
 AE = ("-tls1_2", "-cipher", "PSK-AES128-CBC-SHA256")
 ECDHE = ("-tls1_2", "-cipher", "ECDHE-PSK-AES128-CBC-SHA256")
+GCM = ("-tls1_2", "-cipher", "PSK-AES128-GCM-SHA256")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     inst = Installation(tmp_path_factory.mktemp("naf") / "inst", sp="sp.example")
     inst.bsf = FakeBsf(inst.dir / "operator", inst.dir / "keeper/ca.pem")
-    inst.configure(replace={"maf = {": "maf = {" + inst.bsf.settings(), "mef = {": "mef = {" + inst.bsf.settings()})
+    inst.coap = free_port()
+    inst.configure(replace={"maf = {": f'maf = {{ coap_listen = ["127.0.0.1:{inst.coap}"];' + inst.bsf.settings(), "mef = {": "mef = {" + inst.bsf.settings()})
     inst.start()
     inst.subscription()
     yield inst
@@ -99,7 +103,7 @@ def test_published_key(world):
     assert "X-M2M-RSC: 2001" in out, out + world.log_text()
 
 
-@pytest.mark.parametrize("ua, how", [("010001C037", ECDHE), (UA_13, ("-tls1_3",))])
+@pytest.mark.parametrize("ua, how", [("01000100A8", GCM), ("010001C037", ECDHE), (UA_13, ("-tls1_3",))])
 def test_each_suite_has_its_key(world, ua, how):
     s = subscriber(world)
     out = s_client(world, register(world, s), "3GPP-bootstrapping;" + s.btid, s.key(world.maf, ua), *how)
@@ -108,6 +112,19 @@ def test_each_suite_has_its_key(world, ua, how):
     # the key for another suite is wrong here, and the operator is told where to look
     with told(world, "maf.handshake-failed", "B-TID known, key wrong"):
         assert "X-M2M-RSC" not in s_client(world, register(world, s), s.btid, s.key(world.maf, UA_AE), *how)
+    # and at a MEF of the older arrangement
+    out = s_client(world, register(world, s, "mef"), s.btid, s.key(world.mef, ua), *how, role="mef")
+    assert "X-M2M-RSC: 2001" in out, out + world.log_text()
+    assert world.bsf.asked[-1] == (world.mef, {"btId": s.btid, "nafId": {"nafFqdn": world.mef, "uaSecProtId": ua}})
+
+
+def test_over_datagrams_another_suite(world):
+    """TS-0003 10.2.2: DTLS has TLS_PSK_WITH_AES_128_CCM_8, whose key is another one (TS 33.220 H.3)."""
+    s = subscriber(world)
+    with Foreign(world.coap, world.maf, "-psk_identity", s.btid, "-psk", s.key(world.maf, UA_CCM), "-cipher", "PSK-AES128-CCM8") as maf:
+        made = maf.ask("POST", "/MAFBase", s.uid[len(world.sp) + 2:], {"sec:mafClientReg": {"et": "20990101T000000", "adminFQDN": world.sp}}, 65002)
+    assert made.code == "2.01" and made.json()["assignedSymmKeyID"] == s.btid, (made.content, world.log_text())
+    assert [q["nafId"] for naf, q in world.bsf.asked if q["btId"] == s.btid] == [{"nafFqdn": world.maf, "uaSecProtId": UA_CCM}]
 
 
 @pytest.mark.parametrize("ua, priority", [
@@ -267,11 +284,18 @@ def test_a_bsf_that_is_another(world):
 
 
 def test_all_in_one_process(tmp_path):
+    """And the BSF is asked only while its issuer's list is here: maf.require_bsf_crl_of."""
     inst = Installation(tmp_path / "inst", processes="single", sp="sp.example")
     inst.bsf = FakeBsf(inst.dir / "operator", inst.dir / "keeper/ca.pem")
-    inst.configure(replace={"maf = {": "maf = {" + inst.bsf.settings()})
+    inst.configure(replace={"maf = {": f'maf = {{ require_bsf_crl_of = [ "{inst.bsf.anchor}" ];' + inst.bsf.settings(), 'level = "info"': 'level = "debug"'})
     inst.start()
     inst.subscription()
+    refused(inst, subscriber(inst), "no current revocation list to judge the BSF's certificate by (require_bsf_crl)")
+    assert not inst.bsf.asked
+    inst.bsf.list().rename(inst.dir / "crls/operator.crl")
+    seen = inst.log.stat().st_size
+    inst.process.send_signal(signal.SIGHUP)
+    until("the connector has it", lambda: "debug connector: reloaded" in inst.log.read_text()[seen:], context=inst.log_text)
     s = subscriber(inst)
     assert "X-M2M-RSC: 2001" in s_client(inst, register(inst, s), s.btid, s.key(inst.maf, UA_AE), *AE), inst.log_text()
     assert "X-M2M-RSC: 2001" in curl(inst, s, s.key(inst.maf, "010001C02B"), "--digest"), inst.log_text()

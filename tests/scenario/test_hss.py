@@ -12,9 +12,11 @@ import threading
 import pytest
 
 from support import MUSTER, MUSTERD, RUN_SECONDS, Installation, run
+from tap import Tap
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from aka import Milenage, opc as opc_of, xor  # noqa: E402
+from gba_ue import Ue  # noqa: E402
 
 # TS 35.208 set 3; OP, so that the keeper makes OPc
 K = bytes.fromhex("fec86ba6eb707ed08905757b1bb44b8f")
@@ -53,12 +55,13 @@ def inst(tmp_path_factory):
     inst.stop()
 
 
-def curl(inst, path, *args, who="bsf", check=True):
-    tls = inst.dir / "tls"
-    host = f"hss.{inst.sp}:{inst.hss_port}"
+def curl(inst, path, *args, who="bsf", role="hss", tap=None, check=True):
+    """`tap`: between the two, to see what is said."""
+    tls, port = inst.dir / "tls", getattr(inst, f"{role}_port")
+    host = f"{role}.{inst.sp}:{port}"
     done = run("curl", "-sS", "--max-time", RUN_SECONDS, "--cacert", inst.dir / "keeper/ca.pem", "--cert", tls / f"{who}.pem", "--key",
-               tls / f"{who}.key", "--resolve", f"{host}:127.0.0.1", "-w", "\n%{http_code} %{content_type} %{http_version}", *args,
-               f"https://{host}{path}", check=check)
+               tls / f"{who}.key", "--connect-to", f"{host}:127.0.0.1:{tap.port if tap else port}", "-w", "\n%{http_code} %{content_type} %{http_version}",
+               *args, f"https://{host}{path}", check=check, env=tap and tap.env)
     if done.returncode:
         return 0, done.stderr, "", ""
     body, _, last = done.stdout.rpartition("\n")
@@ -109,8 +112,8 @@ def test_the_same_over_http_2(inst):
     assert Milenage(K, OPC, v["rand"]).f1(sqn_of(v), bytes(2)) == v["autn"][8:]
 
 
-def resync(inst, rand, auts):
-    return ask(inst, json.dumps({"authenticationScheme": "DIGEST_AKAV1_MD5", "resynchronizationInfo": {"rand": rand.hex(), "auts": auts.hex()}}))
+def resync(inst, rand, auts, path=None):
+    return ask(inst, json.dumps({"authenticationScheme": "DIGEST_AKAV1_MD5", "resynchronizationInfo": {"rand": rand.hex(), "auts": auts.hex()}}), path)
 
 
 def test_the_card_is_ahead(inst):
@@ -139,6 +142,22 @@ def test_settings(inst):
     assert body["guss"]["bsfInfo"] == {"uiccType": "GBA_U", "lifeTime": 3600}
     (uss,) = (one["uss"] for one in body["guss"]["ussList"])
     assert (uss["gsId"], uss["gsType"], uss["nafGroup"], uss["ueIds"]) == (1000001, 0, "m2m", [{"ueId": inst.first.cse_id}]), uss
+
+
+def test_tshark_reads_a_vector_and_the_keys_of_a_naf(inst, tmp_path):
+    """What a stranger's eyes see on Zh and Zn: these paths, and JSON with the members and values that came."""
+    ue = Ue(inst.bsf_port, K, OPC, IMPI, inst.bsf, gba_u=True)
+    assert ue.bootstrap()[0] == 200, inst.log_text()
+    naf = json.dumps({"btId": ue.btid, "nafId": {"nafFqdn": inst.maf, "uaSecProtId": "01000100AE"}})
+    for role, who, path, body in (("hss", "bsf", AUTH.format(IMPI), PLAIN), ("zn", "maf", "/nbsp-gba/v1/bootstrapping-info-retrieval", naf)):
+        tap = Tap(getattr(inst, f"{role}_port"), tmp_path)
+        status, said, media, version = ask(inst, body, path, who=who, role=role, tap=tap)
+        assert (status, media, version) == (200, "application/json", "2"), said
+        rows, words = tap.read()
+        assert rows[0][:2] == ["POST", path] and rows[-1][2:] == ["200", media], rows
+        mine = {**json.loads(body), **said, **said.get("3gAkaAv", {}), **json.loads(body).get("nafId", {})}
+        assert set(mine) | {v for v in mine.values() if isinstance(v, str)} <= words, (mine, words)
+    assert said["meKeyMaterial"] == ue.ks_naf(inst.maf).hex()
 
 
 def test_who_and_whom(inst):
@@ -217,6 +236,13 @@ def test_a_batch(inst):
         "exists already" in refused[2], refused
     assert len(inst.ask("sim", "list")["sims"]) >= rows - 3
     assert ask(inst, path=AUTH.format(f"00101{1005:010d}@ims.mnc001.mcc001.3gppnetwork.org"))[0] == 200
+    # TUAK: TOPc, or the operator's TOP; and what is not usual
+    done = inst.muster("--json", "sim", "import", "-", stdin="imsi,algorithm,k,topc,top,res,times\n" + "\n".join(
+        f"00101{3000 + i:010d},{a},{K.hex() * n},{c},{t},{more}" for i, (a, n, c, t, more) in enumerate((
+            ("tuak", 2, K.hex() * 2, "", "16,3"), ("", 1, "", OP.hex() * 2, ","), ("milenage", 1, K.hex() * 2, "", ","), ("tuak", 1, "", OP.hex(), ","),
+            ("tuak", 1, K.hex() * 2, "", "5,"), ("tuak", 1, K.hex() * 2, "", ",256")))) + "\n", check=False)
+    assert done.returncode == 1 and json.loads(done.stdout) == {"rows": 6, "added": 2, "refused": 4, "notCarriedOut": 0}, done
+    assert [inst.ask("sim", "show", f"00101{3000 + i:010d}")["algorithm"] for i in range(2)] == ["tuak", "tuak"]
     # again: every row is there
     done = run(MUSTER, "-C", inst.dir, "sim", "import", "-", stdin=text, check=False)
     assert done.returncode == 1 and f"{rows} rows: 0 added, {rows} refused" in done.stdout, done

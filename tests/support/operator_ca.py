@@ -41,6 +41,18 @@ class OperatorCa:
             path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
             path.chmod(0o600)
 
+    def list(self, *revoked, seconds=9 * 86400):
+        """DIR/CA.crl: those certificates of it are revoked; good for so long from now on, or ended so long ago."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        builder = (x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(now - datetime.timedelta(hours=1))
+                   .next_update(now + datetime.timedelta(seconds=seconds)))
+        for name in revoked:
+            serial = x509.load_pem_x509_certificate((self.dir / f"{name}.pem").read_bytes()).serial_number
+            builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build())
+        path = self.pem.with_suffix(".crl")
+        path.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return path
+
     def issue(self, name, fqdn):
         key = ec.generate_private_key(ec.SECP256R1())
         both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])

@@ -40,14 +40,14 @@ class StrangeBsf:
         self.instructions, self.configuration, self.granted = instructions, configuration, granted
         self.sqn, self.pending, self.known_tmpi, self.spoil = 0x1000, {}, None, None
         self.log, self.btid, self.ks, self.rand, self.grants = [], None, None, None, 0
-        self.shift = datetime.timedelta(0)
+        self.shift, self.amf = datetime.timedelta(0), bytes(2)
 
     # --- AuC and BSF ---
 
     def challenge(self, stale=False):
         self.sqn += 32
         rand = secrets.token_bytes(16)
-        autn = aka.Milenage(self.k, self.opc, rand).autn(self.sqn, gba_u=self.gba_u)
+        autn = aka.Milenage(self.k, self.opc, rand).autn(self.sqn, self.amf, self.gba_u)
         nonce, opaque = base64.b64encode(rand + autn).decode(), secrets.token_hex(8)
         self.pending[nonce] = (rand, opaque)
         return 401, {"WWW-Authenticate": f'Digest realm="{self.realm}", nonce="{nonce}", algorithm=AKAv1-MD5, qop="{self.qop}", opaque="{opaque}"'

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define AMF_SEPARATION 0x80          /* bit 0 of AMF, its most significant (TS 33.102 annex H) */
 
 static void hidden_sqn(uint8_t out[AKA_SQN], const uint8_t sqn[AKA_SQN], const uint8_t ak[AKA_AK])
 {
@@ -99,14 +98,12 @@ int aka_auts_check(struct mst_crypto *c, const struct aka_keys *k, const uint8_t
 	return r;
 }
 
-/* What `autn` says, once MAC is known to be right; the answer is in `o`. */
-static int judge(struct mst_crypto *c, const struct aka_keys *k, struct aka_usim *u, const uint8_t rnd[AKA_RAND],
-		 const uint8_t autn[AKA_AUTN], uint64_t sqn, struct aka_answer *ret_a)
+/* Once MAC is known to be right; the answer is in `o`. */
+static int judge(struct mst_crypto *c, const struct aka_keys *k, struct aka_usim *u, const uint8_t rnd[AKA_RAND], uint64_t sqn,
+		 struct aka_answer *ret_a)
 {
 	int r;
 
-	if (u->strict_amf && (autn[AKA_SQN] & AMF_SEPARATION))
-		return AKA_WRONG_AMF;
 	if (aka_usim_fresh(u, sqn)) {
 		aka_usim_accept(u, sqn);
 		return 0;
@@ -135,7 +132,7 @@ int aka_usim_run(struct mst_crypto *c, const struct aka_keys *k, struct aka_usim
 	if (!r && !same_mac(o.mac_a, autn + AKA_SQN + AKA_AMF))
 		r = AKA_MAC_FAILURE;
 	if (!r)
-		r = judge(c, k, u, rnd, autn, aka_sqn_get(s), ret_a);
+		r = judge(c, k, u, rnd, aka_sqn_get(s), ret_a);
 	if (!r) {
 		ret_a->res_n = k->res_n;
 		ret_a->ck_n = k->ck_n;

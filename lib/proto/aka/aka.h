@@ -29,7 +29,6 @@ enum aka_outcome {
 	AKA_BAD_KEYS = 1,            /* lengths that the algorithm does not have */
 	AKA_MAC_FAILURE,             /* not from who shares K, or changed on the way */
 	AKA_SYNC_FAILURE,            /* genuine, but SQN was seen before or is too far ahead: AUTS was made */
-	AKA_WRONG_AMF,               /* genuine, but for another kind of access (separation bit, TS 33.102 annex H) */
 	AKA_SQN_EXHAUSTED,           /* no sequence number is left: the card must be replaced */
 };
 
@@ -85,6 +84,15 @@ void aka_vector_wipe(struct aka_vector *v);
 /* AKA_BAD_KEYS also when MAC is not 8 octets: AUTN has no room for more. `sqn` below 2^48. */
 MST_MUST_CHECK int aka_vector_make(struct mst_crypto *c, const struct aka_keys *k, const uint8_t rnd[AKA_RAND], uint64_t sqn,
 				   const uint8_t amf[AKA_AMF], struct aka_vector *ret_v);
+/*
+ * Is it of a vector for EPS or 5G alone? AMF stands in clear in AUTN, and as clear in AUTN*; its first bit separates
+ * (TS 33.102 annex H). A vector for GBA has it clear.
+ */
+#define AKA_AMF_SEPARATION 0x80
+static inline bool aka_amf_separated(const uint8_t autn[AKA_AUTN])
+{
+	return autn[AKA_SQN] & AKA_AMF_SEPARATION;      /* here, for libmuster, which has no AKA in it */
+}
 /* USIM: AUTS for the highest number that it accepted. MAC-S is over AMF 0000, whatever the challenge said. */
 MST_MUST_CHECK int aka_auts_make(struct mst_crypto *c, const struct aka_keys *k, const uint8_t rnd[AKA_RAND], uint64_t sqn_ms,
 				 uint8_t ret_auts[AKA_AUTS]);
@@ -124,7 +132,6 @@ struct aka_usim {
 	unsigned ind_bits;           /* 0 to AKA_IND_BITS; 0 = one counter that must rise */
 	uint64_t delta;              /* C.2.1: how far SEQ may jump; 0 = as far as it likes */
 	uint64_t age;                /* C.2.2: how far below the highest SEQ another index may be; 0 = any */
-	bool strict_amf;             /* refuse AMF with the separation bit, which is for EPS and 5G alone */
 	uint64_t seq[AKA_IND_COUNT];
 	uint64_t highest;            /* SQN_MS */
 };
@@ -140,7 +147,7 @@ void aka_answer_wipe(struct aka_answer *a);
 /*
  * USIM: in the order of 6.3.3. On success the counters in `u` have moved and are to be kept before RES leaves; in every
  * other case they stand as they were and *ret_a holds nothing but AUTS. Outcomes: AKA_MAC_FAILURE, AKA_SYNC_FAILURE,
- * AKA_WRONG_AMF, AKA_BAD_KEYS.
+ * AKA_BAD_KEYS. What AMF says is not the card's to judge.
  */
 MST_MUST_CHECK int aka_usim_run(struct mst_crypto *c, const struct aka_keys *k, struct aka_usim *u, const uint8_t rnd[AKA_RAND],
 				const uint8_t autn[AKA_AUTN], struct aka_answer *ret_a);

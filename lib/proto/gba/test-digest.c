@@ -25,33 +25,66 @@ static const struct mst_view ck = MST_VIEW_LIT("\xb4\x0b\xa9\xa3\xc5\x8b\x2a\x05
 	{ a, q, MST_VIEW_LIT(IMPI), MST_VIEW_LIT(BSF), MST_VIEW_LIT(NONCE), MST_VIEW_LIT("00000001"), MST_VIEW_LIT(CNONCE), MST_VIEW_LIT(u), p,  \
 	  MST_VIEW_LIT(m), b }
 
-/* 17.2 and 17.4 of the sheet. */
+/* What is hashed on the way, in its order: through a port that notes each MD5 in hex. */
+static char noted[4][2 * MST_MD5_LEN + 1];
+static size_t n_noted;
+static int noting(struct mst_crypto *x, enum mst_old_hash which, struct mst_view v, uint8_t *out)
+{
+	struct mst_writer w;
+	int r = c->ops->old_hash(c, which, v, out);
+
+	(void)x;
+	assert_true(n_noted < MST_COUNT(noted));
+	w = mst_writer_of(noted[n_noted], sizeof(noted[0]));
+	mst_put_hex(&w, (struct mst_view){ out, MST_MD5_LEN });
+	mst_put_nul(&w);
+	mst_ascii_lower(noted[n_noted++]);
+	return r;
+}
+
+static void note(const struct gba_digest *g, char hex[GBA_DIGEST_HEX])
+{
+	static const struct mst_crypto_ops ops = { .name = "noting", .old_hash = noting };
+	struct mst_crypto x = { &ops };
+
+	n_noted = 0;
+	assert_int_equal(gba_digest(&x, g, hex), 0);
+}
+
+#define HA1 "aa1517fcfdfc9c20fbc6ff9f5ee08371"
+#define HA2 "15df3e1aa09254633226c3d41891b148"
+#define EMPTY "d41d8cd98f00b204e9800998ecf8427e"
+
+/* 17.2 and 17.4 of the sheet, with what it has of H(A1), H(body) (auth-int alone) and H(A2). */
 static void worked_values(void **state)
 {
-	static const struct { const char *what; struct gba_digest g; const char *want; } row[] = {
-		{ "response, auth-int", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH_INT, "GET", "/", { 0 }, MST_VIEW_LIT(RES)), HASH },
-		{ "response, auth", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH, "GET", "/", { 0 }, MST_VIEW_LIT(RES)), "3e96d7cdb2f1429a638384af2f0183eb" },
+	static const struct { const char *what; struct gba_digest g; const char *want, *a1, *body, *a2; } row[] = {
+		{ "response, auth-int", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH_INT, "GET", "/", { 0 }, MST_VIEW_LIT(RES)), HASH,
+		  HA1, EMPTY, HA2 },
+		{ "response, auth", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH, "GET", "/", { 0 }, MST_VIEW_LIT(RES)), "3e96d7cdb2f1429a638384af2f0183eb",
+		  HA1, NULL, "71998c64aea37ae77020c49c00f73fa8" },
 		{ "rspauth, auth-int", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH_INT, "", "/", MST_VIEW_LIT(BODY), MST_VIEW_LIT(RES)),
-		  "141c0b2712f97b8d4669e4175a24e6c5" },
-		{ "rspauth, auth", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH, "", "/", MST_VIEW_LIT(BODY), MST_VIEW_LIT(RES)), "b6253251bd979343b068f8fb7f2b6179" },
+		  "141c0b2712f97b8d4669e4175a24e6c5", HA1, "5e5d887a831077020029713aa36bd78b", "3bb90c32764aea0a99124655e9cd5c41" },
+		{ "rspauth, auth", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH, "", "/", MST_VIEW_LIT(BODY), MST_VIEW_LIT(RES)), "b6253251bd979343b068f8fb7f2b6179",
+		  HA1, NULL, "fb256b96ee496724e4579987e5a6e4da" },
 		{ "AKAv2, auth-int", AKA(GBA_AKAV2_MD5, GBA_QOP_AUTH_INT, "GET", "/", { 0 }, MST_VIEW_LIT("shzt3q8CWaZnCAWqs3WmEQ==")),
-		  "65cd8201ea513a4114665ad8f02cad06" },
+		  "65cd8201ea513a4114665ad8f02cad06", "b2d5dff41a7c48488e9754505419f89a", EMPTY, HA2 },
 		{ "resynchronisation: empty password", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH_INT, "GET", "/", { 0 }, { 0 }),
-		  "6e4313e098877a61bc5c8c4188357931" },
+		  "6e4313e098877a61bc5c8c4188357931", "c3d2d6510758f9459508c70bb39b1b51", EMPTY, HA2 },
 		{ "the wrong password: RES in hex", AKA(GBA_AKAV1_MD5, GBA_QOP_AUTH_INT, "GET", "/", { 0 }, MST_VIEW_LIT("a54211d5e3ba50bf")),
-		  "3f4cc036b41700cfa75d1d77e9db96ae" },
+		  "3f4cc036b41700cfa75d1d77e9db96ae", NULL, EMPTY, HA2 },
 		{ "Ua over HTTP",
 		  { GBA_MD5, GBA_QOP_AUTH_INT, MST_VIEW_LIT(BTID), MST_VIEW_LIT("3GPP-bootstrapping@mef.sp.example"),
 		    MST_VIEW_LIT("1a2b3c4d5e6f708192a3b4c5d6e7f809"), MST_VIEW_LIT("00000001"), MST_VIEW_LIT(CNONCE), MST_VIEW_LIT("/mefp"),
 		    MST_VIEW_LIT("G8bytHqn0F3Ia8DhWd3QXe/5ZbGzt1S0NvwTc1iSbG0="), MST_VIEW_LIT("GET"), { 0 } },
-		  "12d800b83545087312f401364b6eac64" },
+		  "12d800b83545087312f401364b6eac64", "93f1a2c152c9f58776d2074f448c3018", EMPTY, "8e102f79633efcc11e957e45a6c21f3d" },
 		/* RFC 7616 3.9.1 with SHA-256 */
 		{ "SHA-256",
 		  { GBA_SHA256, GBA_QOP_AUTH, MST_VIEW_LIT("Mufasa"), MST_VIEW_LIT("http-auth@example.org"),
 		    MST_VIEW_LIT("7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"), MST_VIEW_LIT("00000001"),
 		    MST_VIEW_LIT("f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"), MST_VIEW_LIT("/dir/index.html"), MST_VIEW_LIT("Circle of Life"),
 		    MST_VIEW_LIT("GET"), { 0 } },
-		  "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1" },
+		  "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1", NULL, NULL, NULL },
 	};
 
 	(void)state;
@@ -63,7 +96,29 @@ static void worked_values(void **state)
 		assert_int_equal(gba_digest(c, &row[i].g, hex), 0);
 		assert_string_equal(hex, row[i].want);
 		assert_int_equal(gba_digest_check(c, &row[i].g, mst_view_str(row[i].want)), 0);
+		if (row[i].a2) {
+			note(&row[i].g, hex);
+			assert_int_equal(n_noted, row[i].body ? 4 : 3);
+			if (row[i].a1)
+				assert_string_equal(noted[0], row[i].a1);
+			if (row[i].body)
+				assert_string_equal(noted[1], row[i].body);
+			assert_string_equal(noted[n_noted - 2], row[i].a2);
+			assert_string_equal(noted[n_noted - 1], row[i].want);
+		}
 	}
+}
+
+/* 17.6 has the H(A1) of a password that people know: the same place. */
+static void a_password_of_text(void **state)
+{
+	const struct gba_digest g = { .algorithm = GBA_MD5, .username = MST_VIEW_LIT("user@example.com"), .realm = MST_VIEW_LIT("example.com"),
+				      .password = MST_VIEW_LIT("secret"), .uri = MST_VIEW_LIT("/"), .method = MST_VIEW_LIT("GET") };
+	char hex[GBA_DIGEST_HEX];
+
+	(void)state;
+	note(&g, hex);
+	assert_string_equal(noted[0], "d01b3bddfb0ce488e6e97db71839a6e4");
 }
 
 static void passwords(void **state)
@@ -335,7 +390,7 @@ static void what_cannot_be_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {
-		cmocka_unit_test(worked_values), cmocka_unit_test(passwords), cmocka_unit_test(each_part_counts),
+		cmocka_unit_test(worked_values), cmocka_unit_test(a_password_of_text), cmocka_unit_test(passwords), cmocka_unit_test(each_part_counts),
 		cmocka_unit_test(the_sheets_challenge), cmocka_unit_test(which_challenge_is_taken), cmocka_unit_test(authorizations),
 		cmocka_unit_test(authorizations_that_are_none), cmocka_unit_test(authentication_infos), cmocka_unit_test(what_cannot_be_written),
 	};

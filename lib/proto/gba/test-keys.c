@@ -129,6 +129,44 @@ static void what_is_hashed(void **state)
 	assert_memory_equal(seen, want, 99);
 }
 
+/* What HMAC and SHA-1 give on the way to what we keep part of. */
+static uint8_t given[MST_SHA256_LEN];
+static int noting_hmac(struct mst_crypto *x, struct mst_view key, struct mst_view msg, uint8_t out[MST_SHA256_LEN])
+{
+	int r = c->ops->hmac_sha256(c, key, msg, out);
+
+	(void)x;
+	memcpy(given, out, MST_SHA256_LEN);
+	return r;
+}
+
+static int noting_hash(struct mst_crypto *x, enum mst_old_hash which, struct mst_view v, uint8_t *out)
+{
+	int r = c->ops->old_hash(c, which, v, out);
+
+	(void)x;
+	assert_int_equal(which, MST_OLD_SHA1);
+	memcpy(given, out, MST_SHA1_LEN);
+	return r;
+}
+
+/* 17.3 and 17.1: the whole output of the KDF, of which TMPI is the first 24 octets; and SHA-1(IK), of which MAC* has the first 8. */
+static void on_the_way(void **state)
+{
+	static const struct mst_crypto_ops ops = { .name = "noting", .hmac_sha256 = noting_hmac, .old_hash = noting_hash };
+	struct mst_crypto s = { &ops };
+	uint8_t autn[GBA_AUTN];
+	char out[MST_ID_MAX];
+
+	(void)state;
+	assert_int_equal(gba_tmpi(&s, ks, rnd, MST_VIEW_LIT(IMPI), MST_VIEW_LIT(BSF), out), 0);
+	is(given, sizeof(given), "ee0f00d111c3b825e50939bc233436f71628bb8175de5210ccc3338ad35f544d");
+	(void)hex("55f328b43577b9b94a9ffac354dfafb3", autn, sizeof(autn));
+	assert_int_equal(gba_autn_star(&s, ik, autn), 0);
+	is(given, MST_SHA1_LEN, "c6e0c5ce26e01df79dd7d8b826a7259b13a7e09a");
+	is(autn + 8, 8, "8c7f3f0d723fb244");
+}
+
 static void tmpi(void **state)
 {
 	char out[MST_ID_MAX];
@@ -403,7 +441,7 @@ static void known_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {
-		cmocka_unit_test(naf_keys), cmocka_unit_test(what_is_hashed), cmocka_unit_test(tmpi), cmocka_unit_test(autn_star),
+		cmocka_unit_test(naf_keys), cmocka_unit_test(what_is_hashed), cmocka_unit_test(on_the_way), cmocka_unit_test(tmpi), cmocka_unit_test(autn_star),
 		cmocka_unit_test(the_same_kdf_elsewhere), cmocka_unit_test(naf_ids_that_are_none), cmocka_unit_test(ua_identifiers),
 		cmocka_unit_test(names_from_imsi_and_impi), cmocka_unit_test(btid), cmocka_unit_test(psk_identities),
 		cmocka_unit_test(realms), cmocka_unit_test(known_answers),

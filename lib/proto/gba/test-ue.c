@@ -96,7 +96,6 @@ static const struct {
 	enum gba_failure failure;
 } ue_row[] = {
 	{ "MAC failure", AT_CARD, GBA_CARD_MAC, NULL, GBA_UE_FAILED, GBA_FAIL_NETWORK },
-	{ "wrong AMF", AT_CARD, GBA_CARD_AMF, NULL, GBA_UE_FAILED, GBA_FAIL_AMF },
 	{ "no card", AT_CARD, GBA_CARD_FAILED, NULL, GBA_UE_FAILED, GBA_FAIL_CARD },
 	{ "unknown identity", AT_ASKING, 0, "HTTP/1.1 403 Forbidden\r\n\r\n", GBA_UE_FAILED, GBA_FAIL_IDENTITY },
 	{ "unknown identity", AT_ASKING, 0, "HTTP/1.1 404 Not Found\r\n\r\n", GBA_UE_FAILED, GBA_FAIL_IDENTITY },
@@ -172,6 +171,35 @@ static void what_a_ue_does_not_take(void **state)
 		gba_ue_card(u, GBA_CARD_OK, &set_1, cnonce, 0);
 		assert_int_equal(u->state, ue_row[i].state);
 		assert_int_equal(u->failure, ue_row[i].failure);
+		world_free(w);
+	}
+}
+
+/* Trap 11: set 1 has AMF b9b9. With the rule the card is not even asked, so it counts nothing; without, it is a challenge as any. */
+static void a_challenge_for_another_kind_of_access(void **state)
+{
+	(void)state;
+	for (int strict = 0; strict < 2; strict++) {
+		struct world *w = world_new();
+
+		w->uc.strict_amf = strict;
+		start(w);
+		feed_text(&w->ue, &w->answer, CHALLENGE);
+		assert_int_equal(w->ue.state, strict ? GBA_UE_FAILED : GBA_UE_CARD);
+		assert_int_equal(w->ue.failure, strict ? GBA_FAIL_AMF : GBA_FAIL_NONE);
+		assert_int_equal(!!strstr(w->ue.detail, "AMF b9b9"), strict);
+		if (strict)
+			assert_int_equal(gba_ue_request(&w->ue).n, 0);
+		world_free(w);
+	}
+	/* and what our network gives passes */
+	{
+		struct world *w = world_new();
+
+		w->uc.strict_amf = true;
+		start(w);
+		to_the_end(w);
+		done(w);
 		world_free(w);
 	}
 }
@@ -305,7 +333,8 @@ static void names_that_cannot_be_sent(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {
-		cmocka_unit_test(worked_messages), cmocka_unit_test(a_longer_nonce), cmocka_unit_test(what_a_ue_does_not_take), cmocka_unit_test(an_authentic_body_that_is_none),
+		cmocka_unit_test(worked_messages), cmocka_unit_test(a_longer_nonce), cmocka_unit_test(what_a_ue_does_not_take),
+		cmocka_unit_test(a_challenge_for_another_kind_of_access), cmocka_unit_test(an_authentic_body_that_is_none),
 		cmocka_unit_test(without_rspauth_by_configuration), cmocka_unit_test(time_and_clocks),
 		cmocka_unit_test(a_card_that_never_agrees), cmocka_unit_test(names_that_cannot_be_sent),
 	};

@@ -187,8 +187,7 @@ static void card(struct world *w)
 		memcpy(a.ck, r.ck, 16);
 		memcpy(a.ik, r.ik, 16);
 	}
-	gba_ue_card(&w->ue, !ret ? GBA_CARD_OK : ret == AKA_SYNC_FAILURE ? GBA_CARD_SYNC : ret == AKA_WRONG_AMF ? GBA_CARD_AMF : GBA_CARD_MAC, &a,
-		    cnonce, w->ms);
+	gba_ue_card(&w->ue, !ret ? GBA_CARD_OK : ret == AKA_SYNC_FAILURE ? GBA_CARD_SYNC : GBA_CARD_MAC, &a, cnonce, w->ms);
 }
 
 void start(struct world *w)

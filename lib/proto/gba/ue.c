@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "proto/aka/aka.h"
 
 #define TMPI_TOKEN "3gpp-gba-tmpi"
 #define ANSWER_MS 15000
@@ -201,6 +202,14 @@ static void on_challenge(struct gba_ue *u, const struct mst_http_msg *m)
 		failed(u, GBA_FAIL_PROTOCOL, "the challenge is longer than can be kept", "");
 	} else if (!take_nonce(u, c.nonce)) {
 		failed(u, GBA_FAIL_PROTOCOL, "the nonce is not RAND and AUTN in base64", "");
+	} else if (u->cfg.strict_amf && aka_amf_separated(u->autn)) {
+		char amf[5];
+		struct mst_writer w = mst_writer_of(amf, sizeof(amf));
+
+		mst_put_hex(&w, (struct mst_view){ u->autn + AKA_SQN, AKA_AMF });
+		mst_put_nul(&w);
+		mst_ascii_lower(amf);
+		failed(u, GBA_FAIL_AMF, "the challenge is for another kind of access: AMF ", amf);
 	} else {
 		u->has_opaque = c.has_opaque;
 		u->algorithm = c.algorithm;
@@ -257,9 +266,6 @@ void gba_ue_card(struct gba_ue *u, enum gba_card what, const struct gba_card_ans
 		break;
 	case GBA_CARD_MAC:
 		failed(u, GBA_FAIL_NETWORK, "the challenge is not from the card's network (MAC failure)", "");
-		break;
-	case GBA_CARD_AMF:
-		failed(u, GBA_FAIL_AMF, "the challenge is for another kind of access (AMF)", "");
 		break;
 	case GBA_CARD_FAILED:
 		failed(u, GBA_FAIL_CARD, a && a->words ? a->words : "the card failed", "");

@@ -33,7 +33,7 @@ enum gba_failure {
 	GBA_FAIL_IDENTITY,           /* the BSF does not know the IMPI (403, 404) */
 	GBA_FAIL_REFUSED,            /* RES was not taken, or another refusal */
 	GBA_FAIL_NETWORK,            /* the challenge is not from who shares K: MAC failure. Say so loudly */
-	GBA_FAIL_AMF,                /* the challenge is for another kind of access */
+	GBA_FAIL_AMF,                /* the challenge is for another kind of access: `strict_amf` */
 	GBA_FAIL_SYNC,               /* the card refused again after as many resynchronisations as are allowed */
 	GBA_FAIL_CARD,               /* no card, PIN, no application: the shell's words */
 	GBA_FAIL_PROTOCOL,           /* malformed, or not what was asked for */
@@ -62,6 +62,7 @@ struct gba_ue_config {               /* texts are copied; `crypto`, `read_info` 
 	bool no_tmpi;                /* do not announce that TMPI is understood */
 	bool akav2;                  /* take AKAv2-MD5 too (RFC 4169); 3GPP has AKAv1 only */
 	bool without_rspauth;        /* go on when there is none (some open BSFs); a wrong one is never gone on with */
+	bool strict_amf;             /* refuse a challenge that is for EPS or 5G alone (AMF; trap 11), before the card is asked */
 	unsigned resyncs;            /* 0 = 2 */
 	mst_ms answer_ms;            /* 0 = 15 s */
 };
@@ -117,7 +118,7 @@ void gba_ue_feed(struct gba_ue *u, const struct mst_http_msg *m, mst_ms now, mst
 /* CARD: what AUTHENTICATE is run with, and what it said. */
 struct gba_ue_challenge { const uint8_t *rnd, *autn; };
 struct gba_ue_challenge gba_ue_challenge(const struct gba_ue *u);
-enum gba_card { GBA_CARD_OK, GBA_CARD_SYNC, GBA_CARD_MAC, GBA_CARD_AMF, GBA_CARD_FAILED };
+enum gba_card { GBA_CARD_OK, GBA_CARD_SYNC, GBA_CARD_MAC, GBA_CARD_FAILED };
 struct gba_card_answer {
 	uint8_t res[32], ck[16], ik[16], auts[GBA_AUTS];
 	uint8_t res_n;

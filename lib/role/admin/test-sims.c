@@ -132,6 +132,18 @@ static void life_of_a_sim(void **state)
 		    says("last number 000000000420: broken"));
 }
 
+/* TUAK is another algorithm in the row, and the same life. */
+static void a_sim_of_tuak(void **state)
+{
+	(void)state;
+	assert_int_equal(post("/v1/sims", "{\"imsi\":\"" IMSI "\",\"node\":\"urn:n:1\",\"secret\":{\"sealed\":\"AAECAw==\",\"algorithm\":\"tuak\"}}"), 2001);
+	assert_true(says("\"algorithm\":\"tuak\"") && row().algorithm == 2 && row().key.n == 1 && row().node);
+	assert_int_equal(get("/v1/sims/" IMSI), 2000);
+	assert_true(says("\"algorithm\":\"tuak\"") && says("urn:n:1") && !says("AAECAw"));
+	assert_int_equal(get("/v1/events?what=sim.added"), 2000);
+	assert_true(says("sim.added"));
+}
+
 static void refused_and_nothing_left(void **state)
 {
 #define S(more) "{\"imsi\":\"" IMSI "\",\"secret\":" SEALED more "}"
@@ -210,7 +222,7 @@ static void a_page_of_rows(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(refused_and_nothing_left), T(a_page_of_rows) };
+	const struct CMUnitTest tests[] = { T(life_of_a_sim), T(a_sim_of_tuak), T(refused_and_nothing_left), T(a_page_of_rows) };
 
 	return cmocka_run_group_tests_name("admin-sims", tests, NULL, NULL);
 }

@@ -112,9 +112,9 @@ static int remember(struct mst_role_env *env, const struct bsf_call *q, const st
 	int e = env->crypto->ops->random(env->crypto, chance, sizeof(chance));
 
 	memset(row, 0, sizeof(*row));
-	/* of each run one: its nonce is the question */
+	/* of each run one: our own random name of it is the question. The nonce is not: an HSS may give a vector again, when nothing but this row is left of it */
 	if (!e)
-		e = env->crypto->ops->sha256(env->crypto, mst_view_str(r->run.run.nonce), row->ask);
+		e = env->crypto->ops->sha256(env->crypto, mst_view_str(r->run.run.opaque), row->ask);
 	if (e)
 		return e;
 	mst_put_hex(&id, (struct mst_view){ chance, sizeof(chance) });

@@ -252,6 +252,12 @@ static int take_vector(struct mst_role_env *env, const struct mst_fetch_result *
 	z->wrong = "what the HSS gives is no vector";
 	if (f->xres_n < GBA_XRES_MIN || f->xres_n > GBA_XRES_MAX || !bsf_btid(env->conf, f->rnd, btid))
 		return 0;
+	if (!env->conf->gba.amf_any && aka_amf_separated(f->autn)) {
+		snprintf(z->detail, sizeof(z->detail), "the HSS gives a vector for EPS or 5G, AMF %02x%02x; bsf.hss.amf = \"any\" would take it",
+			 f->autn[AKA_SQN], f->autn[AKA_SQN + 1]);
+		z->wrong = z->detail;
+		return 0;
+	}
 	if (mst_guss_read_json(f->text, &a, &k->guss, &d)) {
 		snprintf(z->detail, sizeof(z->detail), "the HSS's subscriber data: %.30s: %.90s", d.field, d.text);
 		z->wrong = z->detail;

@@ -155,7 +155,7 @@ static const char *const fetch_end[MST_FETCH__COUNT] = {
 	[MST_FETCH_MALFORMED] = "the BSF's answer is malformed",
 	[MST_FETCH_BUSY] = "the BSF is busy, or too many requests to it are waiting",
 	[MST_FETCH_REVOKED] = "the BSF's certificate is revoked",
-	[MST_FETCH_LIST_STALE] = "no current revocation list to judge the BSF's certificate by",
+	[MST_FETCH_LIST_STALE] = "no current revocation list to judge the BSF's certificate by (require_bsf_crl)",
 };
 
 /* A CSE-ID or AE-ID says whose it is; of an M2M-Node-ID the subscription does. */
@@ -249,6 +249,8 @@ const char *mst_naf_uid(struct mst_view uss_list, char ret_uid[MST_ID_MAX])
 	}
 	if (!ours)
 		return "the BSF told no USS of GSID 1000001 of this subscriber, so nobody knows who it is: give it one at the HSS";
+	if (ours->key_choice == MST_KEY_CHOICE_UICC)
+		return "the USS of GSID 1000001 wants the card's key for this service (UICC_BASED_KEY), and TLS runs with the ME's here";
 	for (size_t i = 0; i < ours->n_ids; i++) {
 		int r = rank(ours->id[i]);
 

@@ -41,7 +41,7 @@ void mst_naf_decide_lookup(const struct mst_naf *n, const struct mst_credential 
 /* May what the BSF gave be kept? True: *ret_cred is it, without its key. False: `ret_why` is for the operator's event psk-refused. */
 bool mst_naf_decide_fetched(const struct mst_naf *n, const struct mst_fetch_result *got, const char *uid, const struct mst_who *owner,
 			    enum mst_key_purpose purpose, mst_time now, struct mst_credential *ret_cred, char ret_why[200]);
-/* The identifier of the enrolee in a list of USSs (JSON: mst_uss_list_read_json), or words for why there is none. */
+/* The identifier of the enrolee in a list of USSs (JSON: mst_uss_list_read_json), or words for why it gets none: none there, or not with the ME's key. */
 const char *mst_naf_uid(struct mst_view uss_list, char ret_uid[MST_ID_MAX]);
 /* The release of such a credential to the listener that waits. */
 void mst_naf_release(const struct mst_credential *cred, struct mst_release *ret);

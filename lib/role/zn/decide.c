@@ -85,21 +85,32 @@ static bool in_group(const struct mst_naf_link *n, struct mst_view group)
 	return false;
 }
 
-/* What the NAF may see of the subscriber's settings: none, no key. */
+/*
+ * What the NAF may see of the subscriber's settings: none, no key. The answer always has the ME's key (TS 29.309), so a service
+ * that is to have the card's alone is only for a NAF that gets that one with it, and is told which it is to use.
+ */
 static bool admit(const struct zn_call *q, const struct zn_records *r, const struct mst_gba_conf *b, const struct mst_naf_link *n, struct zn_verdict *v)
 {
-	bool any = false;
+	bool both = r->session.session.in_card && q->ask.in_card_aware, any = false, card = false;
 
 	for (size_t i = 0; i < r->guss.n; i++) {
 		if (!wanted(&q->ask, b, r->guss.uss[i].gsid))
 			continue;
 		any = true;
-		if (in_group(n, r->guss.uss[i].naf_group))
-			v->uss.uss[v->uss.n++] = r->guss.uss[i];
+		if (!in_group(n, r->guss.uss[i].naf_group))
+			continue;
+		if (r->guss.uss[i].key_choice == MST_KEY_CHOICE_UICC && !both) {
+			card = true;
+			continue;
+		}
+		v->in_card = v->in_card || (both && r->guss.uss[i].key_choice != MST_KEY_CHOICE_ME);
+		v->uss.uss[v->uss.n++] = r->guss.uss[i];
 	}
 	if (v->uss.n)
 		return true;
 	refuse(v, 403, "NAF_NOT_AUTHORIZED", "this subscriber is not for this NAF",
+	       card && !r->session.session.in_card ? "the subscriber's settings (GUSS) want the card's key for the service (UICC_BASED_KEY), and the session has none (GBA_ME)" :
+	       card ? "the subscriber's settings (GUSS) want the card's key for the service (UICC_BASED_KEY), which the NAF says that it cannot use" :
 	       any ? "the NAF is in none of the groups that the subscriber's settings (GUSS) name for the service" :
 		     "the subscriber's settings (GUSS) have nothing for the service");
 	return false;
@@ -134,7 +145,6 @@ void zn_decide(const struct zn_call *q, const struct zn_records *r, const struct
 	if (!admit(q, r, &conf->gba, n, v))
 		return;
 	v->status = 200;
-	v->in_card = r->session.session.in_card && q->ask.in_card_aware;
 	v->impi = n && n->impi;
 	v->leave = mst_authorise_release(r->session.session.btid, q->naf);
 }

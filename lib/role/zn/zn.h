@@ -6,7 +6,7 @@
  *
  * Who asks is proven by its certificate. It has keys under its own FQDN, and under names that the settings give it (bsf.nafs).
  * A subscriber must have a USS that lets it in: of the services that the NAF asks for (else of ours), and without nafGroup or
- * with one that this NAF is in.
+ * with one that this NAF is in. Which of the two keys of GBA_U it is given, that USS says, too (keyChoice).
  */
 #ifndef MST_ROLE_ZN_ZN_H
 #define MST_ROLE_ZN_ZN_H
