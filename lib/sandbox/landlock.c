@@ -95,6 +95,18 @@ static int allow_port(int set, uint16_t port)
 	return syscall(SYS_landlock_add_rule, set, RULE_PORT, &rule, 0) ? MST_FAULT_IO : 0;
 }
 
+bool mst_sandbox_alone(void)
+{
+	struct stat st;
+
+	return !stat("/proc/self/task", &st) && st.st_nlink == 3;      /* ".", itself in its parent, and one for each thread */
+}
+
+const char *mst_sandbox_fault(int r)
+{
+	return r == MST_SANDBOX_THREADS ? "a library, of PKCS#11 maybe, has begun a thread, which would stay outside" : "could not be applied";
+}
+
 static int apply(const struct mst_sandbox_ask *a)
 {
 	long v = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -104,6 +116,8 @@ static int apply(const struct mst_sandbox_ask *a)
 
 	if (v < 1)
 		return MST_SANDBOX_ABSENT;
+	if (!mst_sandbox_alone())
+		return MST_SANDBOX_THREADS;
 	if (v >= (long)MST_COUNT(version))
 		v = (long)MST_COUNT(version) - 1;
 	s = version[v].all;
@@ -114,7 +128,7 @@ static int apply(const struct mst_sandbox_ask *a)
 	set = (int)syscall(SYS_landlock_create_ruleset, &s, n, 0);
 	if (set < 0)
 		return MST_FAULT_IO;
-	for (size_t i = 0; i < mst_sandbox_n_names && !r && a->usual & MST_USUAL_NAMES; i++)
+	for (size_t i = 0; i < mst_sandbox_n_names && !r && a->usual & (MST_USUAL_NAMES | MST_USUAL_LOADS); i++)
 		r = allow(set, &mst_sandbox_names[i], s.fs);
 	for (size_t i = 0; i < a->n && !r; i++)
 		r = allow(set, &a->path[i], s.fs);

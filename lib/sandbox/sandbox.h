@@ -1,8 +1,9 @@
 /*
  * What a process gives up before it hears from its first peer (architecture 5.3, decision 0029). One file for each
  * mechanism and a null one, which stands for what a kernel or a build does not have: sanitizers' run-times make
- * system calls and open files of their own. What is given up comes never back, also not in threads that begin later;
- * threads that run already keep theirs, so there must be none.
+ * system calls and open files of their own. What is given up comes never back, also not in threads that begin later.
+ * Threads that run already, as a library's may, are held to the list of calls, but Landlock takes files from the calling one alone: with another
+ * one it is refused.
  *
  * The lists are the callers': const tables with a reason for everything that tests do not show (tools/record-calls).
  */
@@ -16,7 +17,14 @@
 #include "base/attr.h"
 #include "base/fault.h"
 
-enum mst_sandbox_outcome { MST_SANDBOX_ABSENT = 1 };    /* this kernel or build has no such thing */
+enum mst_sandbox_outcome {
+	MST_SANDBOX_ABSENT = 1,          /* this kernel or build has no such thing */
+	MST_SANDBOX_THREADS = -1000      /* another thread runs, which would keep what this one gives up */
+};
+/* Is this thread the only one? False also when nobody knows: there is no /proc. */
+MST_MUST_CHECK bool mst_sandbox_alone(void);
+/* For people: what was negative. */
+const char *mst_sandbox_fault(int r);
 
 /* What may be done with a file, or with everything below a directory. */
 enum {
@@ -41,11 +49,13 @@ enum mst_sandbox_args {
 	MST_ARGS_NAME,                   /* prctl: a thread's name */
 	MST_ARGS_DATA,                   /* mmap, mprotect: not executable */
 	MST_ARGS_CODE,                   /* mmap: executable, but not writable: a library that is loaded late */
-	MST_ARGS_INET,                   /* socket: AF_INET, AF_INET6 */
+	MST_ARGS_INET,                   /* socket: AF_INET, AF_INET6, streams and datagrams */
 	MST_ARGS_LOCAL,                  /* socket, socketpair: AF_UNIX */
 	MST_ARGS_INET_STREAM,            /* socket: AF_INET, AF_INET6, streams only */
 	MST_ARGS_LOCAL_STREAM,           /* socket: AF_UNIX, streams only */
 	MST_ARGS_ROUTES,                 /* socket: AF_NETLINK: which addresses has this host? */
+	MST_ARGS_OPTION,                 /* setsockopt: buffers, deadlines, what is said of a peer; no filters, devices, marks, other protocols */
+	MST_ARGS_PENDING,                /* ioctl: how much is there to read? */
 	MST_ARGS_FILE,                   /* fcntl: descriptors, flags and locks, no signals to anybody */
 	MST_ARGS_UNKNOWN                 /* fails as on a kernel without it, so that the C library takes the older one */
 };
@@ -60,11 +70,17 @@ struct mst_sandbox_call {
 enum {
 	MST_USUAL_RUN = 1,               /* memory, time, a loop of events, the end */
 	MST_USUAL_PEERS = 2,             /* sockets that are there are used */
-	MST_USUAL_NAMES = 4,             /* names are looked up, in a thread: with the files for it, and sockets of any kind */
+	MST_USUAL_NAMES = 4,             /* names are looked up, in a thread: with the files for it, and sockets of the Internet */
+	MST_USUAL_LOADS = 8,             /* only what NAMES has of threads, files and libraries that are loaded late: no socket */
+	/*
+	 * Local sockets. No mechanism here sees to which one: every service of this machine that its user may speak to, so only who has one to ask
+	 * for this. Who listens at one should know whom not to believe.
+	 */
+	MST_USUAL_LOCAL = 16,
 };
 extern const struct mst_sandbox_call mst_sandbox_usual[];
 extern const size_t mst_sandbox_n_usual;
-extern const struct mst_sandbox_path mst_sandbox_names[];        /* of MST_USUAL_NAMES */
+extern const struct mst_sandbox_path mst_sandbox_names[];        /* of MST_USUAL_NAMES, MST_USUAL_LOADS */
 extern const size_t mst_sandbox_n_names;
 
 struct mst_sandbox_ask {
@@ -82,7 +98,7 @@ struct mst_sandbox_ask {
 
 struct mst_sandbox_mechanism {
 	const char *name;
-	int (*apply)(const struct mst_sandbox_ask *a);     /* 0, ABSENT, or a fault */
+	int (*apply)(const struct mst_sandbox_ask *a);     /* 0, ABSENT, THREADS, or a fault */
 };
 extern const struct mst_sandbox_mechanism mst_sandbox_limits;     /* no_new_privs, no core, not dumpable */
 extern const struct mst_sandbox_mechanism mst_sandbox_landlock;

@@ -4,8 +4,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -45,9 +49,32 @@ static int fcntl_of_files(scmp_filter_ctx f, int call)
 }
 
 /* Besides the kind there are only flags, not to block and to close. */
+static int of_kind(scmp_filter_ctx f, int call, int family, int kind)
+{
+	return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 2, EQUAL(0, family), MASKED(1, ~(SOCK_NONBLOCK | SOCK_CLOEXEC), kind));
+}
+
 static int stream(scmp_filter_ctx f, int call, int family)
 {
-	return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 2, EQUAL(0, family), MASKED(1, ~(SOCK_NONBLOCK | SOCK_CLOEXEC), SOCK_STREAM));
+	return of_kind(f, call, family, SOCK_STREAM);
+}
+
+/* Of libevent, the libraries of DTLS, Diameter, PostgreSQL and D-Bus, and the resolver. */
+static int usual_options(scmp_filter_ctx f, int call)
+{
+	static const struct { int level, name; } good[] = {
+		{ SOL_SOCKET, SO_REUSEADDR }, { SOL_SOCKET, SO_REUSEPORT }, { SOL_SOCKET, SO_SNDBUF }, { SOL_SOCKET, SO_RCVBUF }, { SOL_SOCKET, SO_KEEPALIVE },
+		{ SOL_SOCKET, SO_LINGER }, { SOL_SOCKET, SO_PASSCRED }, { SOL_SOCKET, SO_RCVTIMEO }, { SOL_SOCKET, SO_SNDTIMEO },
+		{ IPPROTO_TCP, TCP_NODELAY }, { IPPROTO_TCP, TCP_CORK }, { IPPROTO_TCP, TCP_QUICKACK }, { IPPROTO_TCP, TCP_KEEPIDLE },
+		{ IPPROTO_TCP, TCP_KEEPINTVL }, { IPPROTO_TCP, TCP_KEEPCNT }, { IPPROTO_TCP, TCP_USER_TIMEOUT },
+		{ IPPROTO_IP, IP_PKTINFO }, { IPPROTO_IP, IP_MTU_DISCOVER }, { IPPROTO_IP, IP_RECVERR },
+		{ IPPROTO_IPV6, IPV6_V6ONLY }, { IPPROTO_IPV6, IPV6_RECVPKTINFO }, { IPPROTO_IPV6, IPV6_MTU_DISCOVER }, { IPPROTO_IPV6, IPV6_RECVERR },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < MST_COUNT(good) && !r; i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 2, EQUAL(1, good[i].level), EQUAL(2, good[i].name));
+	return r;
 }
 
 static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
@@ -66,14 +93,18 @@ static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
 	case MST_ARGS_DATA: return ONE(c->call, MASKED(2, PROT_EXEC, 0));
 	case MST_ARGS_CODE: return ONE(c->call, MASKED(2, PROT_EXEC | PROT_WRITE, PROT_EXEC));
 	case MST_ARGS_INET:
-		r = ONE(c->call, EQUAL(0, AF_INET));
-		return r ? r : ONE(c->call, EQUAL(0, AF_INET6));
+		r = 0;
+		for (int i = 0; !r && i < 4; i++)
+			r = of_kind(f, c->call, i & 1 ? AF_INET : AF_INET6, i & 2 ? SOCK_STREAM : SOCK_DGRAM);
+		return r;
 	case MST_ARGS_LOCAL: return ONE(c->call, EQUAL(0, AF_UNIX));
 	case MST_ARGS_INET_STREAM:
 		r = stream(f, c->call, AF_INET);
 		return r ? r : stream(f, c->call, AF_INET6);
 	case MST_ARGS_LOCAL_STREAM: return stream(f, c->call, AF_UNIX);
-	case MST_ARGS_ROUTES: return ONE(c->call, EQUAL(0, AF_NETLINK));
+	case MST_ARGS_ROUTES: return seccomp_rule_add(f, SCMP_ACT_ALLOW, c->call, 2, EQUAL(0, AF_NETLINK), EQUAL(2, NETLINK_ROUTE));
+	case MST_ARGS_OPTION: return usual_options(f, c->call);
+	case MST_ARGS_PENDING: return ONE(c->call, EQUAL(1, FIONREAD));
 	case MST_ARGS_FILE: return fcntl_of_files(f, c->call);
 	case MST_ARGS_UNKNOWN: return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), c->call, 0);
 	}
@@ -122,7 +153,9 @@ static int apply(const struct mst_sandbox_ask *a)
 		seccomp_release(f);
 		return MST_FAULT_BUG;
 	}
-	r = seccomp_load(f);
+	r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);      /* also for threads of libraries that were begun before */
+	if (!r)
+		r = seccomp_load(f);
 	seccomp_release(f);
 	if (r == -EINVAL || r == -EOPNOTSUPP || r == -ENOSYS)
 		return MST_SANDBOX_ABSENT;

@@ -116,6 +116,49 @@ static void look_at_calls(int arg)
 	_exit(0);
 }
 
+static int go[2];
+
+/* Has begun before, as one of a library's; looks when it is told to. */
+static void *early(void *arg)
+{
+	char b;
+
+	if (read(go[0], &b, 1) != 1)
+		return NULL;
+	return in_thread(arg);
+}
+
+static void look_at_an_early_thread(int landlock)
+{
+	bool confined = false;
+	pthread_t t;
+	int r;
+
+	WANT(pipe(go) == 0 && pthread_create(&t, NULL, early, &confined) == 0);
+	WANT(!mst_sandbox_alone());
+	/* files are given up by each thread for itself: not at all, then */
+	r = landlock ? mst_sandbox_landlock.apply(&listed) : 0;
+	WANT(r == 0 || r == MST_SANDBOX_ABSENT || r == MST_SANDBOX_THREADS);
+	WANT(!landlock || syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1 || r == MST_SANDBOX_THREADS);
+	WANT(open("/etc/passwd", O_RDONLY) >= 0);
+	WANT(mst_sandbox_limits.apply(&listed) == 0);
+	if (!landlock) {
+		const struct mst_sandbox_ask both = { .usual = MST_USUAL_RUN, .who = MINE, .call = calls, .n_calls = MST_COUNT(calls) };
+
+		WANT(mst_sandbox_seccomp.apply(&both) == 0);
+		WANT(write(go[1], "", 1) == 1 && pthread_join(t, NULL) == 0 && confined);
+	}
+	_exit(0);
+}
+
+static void a_thread_that_was_there(void **state)
+{
+	(void)state;
+	assert_true(mst_sandbox_alone());
+	assert_int_equal(in_child(look_at_an_early_thread, 0), 0);
+	assert_int_equal(in_child(look_at_an_early_thread, 1), 0);
+}
+
 static void what_is_listed_and_what_is_not(void **state)
 {
 	(void)state;
@@ -212,7 +255,7 @@ static void the_null_one_is_absent(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(deadly_kill), cmocka_unit_test(what_is_listed_and_what_is_not),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(deadly_kill), cmocka_unit_test(a_thread_that_was_there), cmocka_unit_test(what_is_listed_and_what_is_not),
 		cmocka_unit_test(what_is_named_and_what_is_not), cmocka_unit_test(the_null_one_is_absent) };
 
 	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);

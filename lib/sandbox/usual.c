@@ -9,6 +9,8 @@
 #define RUN MST_USUAL_RUN
 #define PEERS MST_USUAL_PEERS
 #define NAMES MST_USUAL_NAMES
+#define LOCAL MST_USUAL_LOCAL
+#define LOADS (MST_USUAL_NAMES | MST_USUAL_LOADS)
 
 const struct mst_sandbox_call mst_sandbox_usual[] = {
 	/* memory, time, the loop, the end */
@@ -45,51 +47,54 @@ const struct mst_sandbox_call mst_sandbox_usual[] = {
 	{ RUN, SCMP_SYS(rt_sigaction), 0, NULL },
 	{ RUN, SCMP_SYS(rt_sigreturn), 0, NULL },
 	/* peers: sockets that are there */
-	{ PEERS, SCMP_SYS(setsockopt), 0, NULL },
+	{ PEERS, SCMP_SYS(setsockopt), MST_ARGS_OPTION, NULL },
 	{ PEERS, SCMP_SYS(getsockopt), 0, NULL },
 	{ PEERS, SCMP_SYS(getsockname), 0, NULL },
 	{ PEERS, SCMP_SYS(getpeername), 0, NULL },
 	{ PEERS, SCMP_SYS(sendto), 0, NULL },
 	{ PEERS, SCMP_SYS(recvfrom), 0, NULL },
 	{ PEERS, SCMP_SYS(readv), 0, NULL },
-	{ PEERS, SCMP_SYS(ioctl), 0, NULL },                             /* how much is there to read? */
+	{ PEERS, SCMP_SYS(ioctl), MST_ARGS_PENDING, NULL },
 	{ PEERS, SCMP_SYS(shutdown), 0, NULL },
-	/* the way out to names: the resolver with its thread, its modules, its datagrams */
+	/*
+	 * The way out to names: the resolver with its thread, its modules, its datagrams. Modules that would ask a daemon (nscd, resolved) by a local
+	 * socket have none, and give way to the next one: files, and DNS. Nor does getaddrinfo() learn by AF_NETLINK which addresses this host has: it takes
+	 * it for one that has both kinds.
+	 */
 	{ NAMES, SCMP_SYS(socket), MST_ARGS_INET, NULL },
-	{ NAMES, SCMP_SYS(socket), MST_ARGS_LOCAL, NULL },               /* modules of the name service ask daemons */
-	{ NAMES, SCMP_SYS(socket), MST_ARGS_ROUTES, NULL },              /* getaddrinfo() orders addresses */
-	{ NAMES, SCMP_SYS(connect), 0, NULL },
-	{ NAMES, SCMP_SYS(bind), 0, NULL },                              /* getaddrinfo(), of AF_NETLINK */
+	{ NAMES | LOCAL, SCMP_SYS(connect), 0, NULL },
 	{ NAMES, SCMP_SYS(sendmsg), 0, NULL },                           /* the resolver */
-	{ NAMES, SCMP_SYS(recvmsg), 0, NULL },                           /* getaddrinfo(), of AF_NETLINK */
+	{ NAMES, SCMP_SYS(recvmsg), 0, "the resolver" },
 	{ NAMES, SCMP_SYS(sendmmsg), 0, NULL },                          /* the resolver asks for two families at once */
 	{ NAMES, SCMP_SYS(recvmmsg), 0, "the resolver" },
-	{ NAMES, SCMP_SYS(poll), 0, NULL },                              /* the resolver waits */
-	{ NAMES, SCMP_SYS(ppoll), 0, "the resolver waits" },
-	{ NAMES, SCMP_SYS(clock_nanosleep), 0, NULL },                   /* the resolver */
-	{ NAMES, SCMP_SYS(uname), 0, NULL },                             /* the resolver */
-	{ NAMES, SCMP_SYS(sysinfo), 0, "the resolver" },
-	{ NAMES, SCMP_SYS(clone), MST_ARGS_THREAD, NULL },               /* a thread; who is told that there is no clone3() */
-	{ NAMES, SCMP_SYS(clone3), MST_ARGS_UNKNOWN, NULL },
-	{ NAMES, SCMP_SYS(rseq), 0, NULL },
-	{ NAMES, SCMP_SYS(set_robust_list), 0, NULL },
-	{ NAMES, SCMP_SYS(sched_getaffinity), 0, NULL },                 /* a thread's stack */
-	{ NAMES, SCMP_SYS(sched_yield), 0, "a thread" },
-	{ NAMES, SCMP_SYS(prctl), MST_ARGS_NAME, "a thread's name" },
-	{ NAMES, SCMP_SYS(exit), 0, NULL },
-	{ NAMES, SCMP_SYS(pipe2), 0, NULL },
-	{ NAMES, SCMP_SYS(eventfd2), 0, "threads wake one another" },
-	{ NAMES, SCMP_SYS(socketpair), MST_ARGS_LOCAL, "threads wake one another" },
-	{ NAMES, SCMP_SYS(openat), 0, NULL },                            /* which file is Landlock's business */
-	{ NAMES, SCMP_SYS(newfstatat), 0, NULL },
-	{ NAMES, SCMP_SYS(fstat), 0, "newfstatat() of older C libraries" },
-	{ NAMES, SCMP_SYS(lseek), 0, NULL },                             /* stdio */
-	{ NAMES, SCMP_SYS(mmap), MST_ARGS_CODE, NULL },                  /* modules of the name service; the end of a thread */
-	{ NAMES, SCMP_SYS(pread64), 0, "the head of a library" },
-	{ NAMES, SCMP_SYS(getdents64), 0, NULL },                        /* modules of the name service, and of PKCS#11 */
-	{ NAMES, SCMP_SYS(access), 0, NULL },                            /* modules of the name service */
-	{ NAMES, SCMP_SYS(faccessat), 0, "access() of other machines" },
-	{ NAMES, SCMP_SYS(faccessat2), 0, "access() of other machines" },
+	{ LOADS, SCMP_SYS(poll), 0, NULL },                              /* the resolver waits */
+	{ LOADS, SCMP_SYS(ppoll), 0, "the resolver waits" },
+	{ LOADS, SCMP_SYS(clock_nanosleep), 0, NULL },                   /* the resolver */
+	{ LOADS, SCMP_SYS(uname), 0, NULL },                             /* the resolver */
+	{ LOADS, SCMP_SYS(sysinfo), 0, "the resolver" },
+	{ LOADS, SCMP_SYS(clone), MST_ARGS_THREAD, NULL },               /* a thread; who is told that there is no clone3() */
+	{ LOADS, SCMP_SYS(clone3), MST_ARGS_UNKNOWN, NULL },
+	{ LOADS, SCMP_SYS(rseq), 0, NULL },
+	{ LOADS, SCMP_SYS(set_robust_list), 0, NULL },
+	{ LOADS, SCMP_SYS(sched_getaffinity), 0, NULL },                 /* a thread's stack */
+	{ LOADS, SCMP_SYS(sched_yield), 0, "a thread" },
+	{ LOADS, SCMP_SYS(prctl), MST_ARGS_NAME, "a thread's name" },
+	{ LOADS, SCMP_SYS(exit), 0, NULL },
+	{ LOADS, SCMP_SYS(pipe2), 0, NULL },
+	{ LOADS, SCMP_SYS(eventfd2), 0, "threads wake one another" },
+	{ NAMES, SCMP_SYS(socketpair), MST_ARGS_LOCAL_STREAM, "threads wake one another" },      /* an end of another kind could be connected anew */
+	{ LOADS, SCMP_SYS(openat), 0, NULL },                            /* which file is Landlock's business */
+	{ LOADS, SCMP_SYS(newfstatat), 0, NULL },
+	{ LOADS, SCMP_SYS(fstat), 0, "newfstatat() of older C libraries" },
+	{ LOADS, SCMP_SYS(lseek), 0, NULL },                             /* stdio */
+	{ LOADS, SCMP_SYS(mmap), MST_ARGS_CODE, NULL },                  /* modules of the name service; the end of a thread */
+	{ LOADS, SCMP_SYS(pread64), 0, "the head of a library" },
+	{ LOADS, SCMP_SYS(getdents64), 0, NULL },                        /* modules of the name service, and of PKCS#11 */
+	{ LOADS, SCMP_SYS(access), 0, NULL },                            /* modules of the name service */
+	{ LOADS, SCMP_SYS(faccessat), 0, "access() of other machines" },
+	{ LOADS, SCMP_SYS(faccessat2), 0, "access() of other machines" },
+	/* services of this machine: nothing here sees which ones */
+	{ LOCAL, SCMP_SYS(socket), MST_ARGS_LOCAL, NULL },
 };
 const size_t mst_sandbox_n_usual = MST_COUNT(mst_sandbox_usual);
 

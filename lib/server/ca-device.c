@@ -1,8 +1,10 @@
 #include "server/ca-device.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "secenv/place.h"
 #include "server/keeper-device.h"
@@ -22,6 +24,17 @@ struct mst_ca_device {
 	struct mst_diag last;                /* why not, until then */
 };
 
+int mst_ca_device_own(const struct mst_conf *conf, struct mst_diag *d)
+{
+	char path[MST_CONF_PATH + 16];
+
+	snprintf(path, sizeof(path), "%s" MST_CA_DEVICE_OWN, conf->keeper);
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	mst_diag_set(d, 0, "keeper", path, ": ", strerrordesc_np(errno), NULL);
+	return MST_FAULT_CONFIG;
+}
+
 int mst_ca_device_new(const struct mst_conf *conf, struct mst_crypto *c, struct mst_ca_device **ret, struct mst_diag *d)
 {
 	struct mst_ca_device *v = calloc(1, sizeof(*v));
@@ -40,7 +53,7 @@ int mst_ca_device_new(const struct mst_conf *conf, struct mst_crypto *c, struct 
 	v->conf = conf;
 	v->c = c;
 	v->place = mst_key_place("ca_key", &conf->ca_key.key);
-	snprintf(v->guard.path, sizeof(v->guard.path), "%.1000s/ca.refused", conf->run);
+	snprintf(v->guard.path, sizeof(v->guard.path), "%.980s" MST_CA_DEVICE_OWN "/ca.refused", conf->keeper);
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
 	*ret = v;
 	return 0;

@@ -9,6 +9,9 @@
 #include "server/config.h"
 
 struct mst_ca_device;
+/* Below the keeper's directory, for its process alone: which PIN was refused. Made by who runs it; a look at it needs none. */
+#define MST_CA_DEVICE_OWN "/signer"
+MST_MUST_CHECK int mst_ca_device_own(const struct mst_conf *conf, struct mst_diag *d);
 /* Reads what ca.key of conf->keeper says; the device itself is reached later. 0, or a fault: the key is in a file, in another device, or not there. */
 MST_MUST_CHECK int mst_ca_device_new(const struct mst_conf *conf, struct mst_crypto *c, struct mst_ca_device **ret, struct mst_diag *d);
 struct mst_ca_device *mst_ca_device_free(struct mst_ca_device *v);

@@ -21,6 +21,17 @@ struct look { const struct mst_conf *c; const char *text; struct mst_conf_report
 
 /* --- directories --- */
 
+/* Whoever uses it has no power over others' files: the named user, or root without capabilities. */
+static bool foreign(const struct look *l, const struct stat *st)
+{
+	return l->as.root && st->st_uid != l->as.uid;
+}
+
+static const char *user_of(const struct look *l)
+{
+	return l->as.drop ? l->c->user : "root";
+}
+
 static bool directory(const struct look *l, const char *field, const char *path, const char *remedy)
 {
 	struct stat st;
@@ -31,9 +42,8 @@ static bool directory(const struct look *l, const char *field, const char *path,
 		WRONG(l, field, "%s: is no directory; %s", path, remedy);
 	else if (st.st_mode & S_IWOTH)
 		WRONG(l, field, "%s: everybody may write here; chmod 700 it", path);
-	else if (l->as.drop && strcmp(field, "run") && st.st_uid != l->as.uid)
-		WRONG(l, field, "%s: does not belong to %s, who is to use it; chown -R %s it", path, l->c->user,
-		      l->c->user);
+	else if (strcmp(field, "run") && foreign(l, &st))
+		WRONG(l, field, "%s: does not belong to %s, who is to use it; chown -R %s it, or name its owner in user", path, user_of(l), user_of(l));
 	else
 		return true;
 	return false;
@@ -45,8 +55,8 @@ static void keeper_file(const struct look *l, const char *path, mode_t not)
 
 	if (stat(path, &st))
 		WRONG(l, "keeper", "%s: %s; `muster init` makes it", path, strerror(errno));
-	else if (l->as.drop && st.st_uid != l->as.uid)
-		WRONG(l, "keeper", "%s: does not belong to %s; chown it", path, l->c->user);
+	else if (foreign(l, &st))
+		WRONG(l, "keeper", "%s: does not belong to %s; chown it", path, user_of(l));
 	else if (!S_ISREG(st.st_mode) || st.st_mode & not)
 		WRONG(l, "keeper", "%s: may be %s by others; chmod %s it", path, not == 077 ? "read" : "written", not == 077 ? "600" : "644");
 }
@@ -90,8 +100,8 @@ static void store_files(const struct look *l)
 			WRONG(l, "store", "%s: is no regular file", n.reads[i]);
 		else if (n.secret[i] && st.st_mode & 077)
 			WRONG(l, "store", "%s: may be read by others; chmod 600 it", n.reads[i]);
-		else if (n.secret[i] && l->as.drop && st.st_uid != l->as.uid)
-			WRONG(l, "store", "%s: does not belong to %s, who is to use it; chown it", n.reads[i], l->c->user);
+		else if (n.secret[i] && foreign(l, &st))
+			WRONG(l, "store", "%s: does not belong to %s, who is to use it; chown it", n.reads[i], user_of(l));
 	}
 }
 

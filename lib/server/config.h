@@ -148,6 +148,7 @@ struct mst_conf_keeper_key {
 struct mst_conf_ca_key {
 	struct mst_conf_keeper_key key;
 	char module_state[MST_CONF_PATH];
+	bool module_network;             /* the token is a service elsewhere */
 };
 
 /* By enum mst_keeper_rate; a minute. */

@@ -1,11 +1,14 @@
 #include "server/confine.h"
 #include "store/store.h"
 
+#include "server/ca-device.h"
 #include "server/keeper-device.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LIS MST_WHO(MST_PROC_LISTENER)
 #define CON MST_WHO(MST_PROC_CONNECTOR)
@@ -13,12 +16,12 @@
 #define KEE MST_WHO(MST_PROC_KEEPER)
 #define DIA MST_WHO(MST_PROC_DIAMETER)
 #define SIG MST_WHO(MST_PROC_SIGNER)
-#define NET (CON | DIA | SIG)          /* what reaches a token may be a service elsewhere */
+#define NET (CON | DIA | SIG)          /* settings below /etc, of names or of a module */
 #define ALL (LIS | CON | ENG | KEE | DIA | SIG)
 
-enum place { PLACE_NAMED, PLACE_STORE, PLACE_SERVER, PLACE_KEEPER, PLACE_ETC, PLACE_RUN, PLACE_TPM, PLACE_MODULE, PLACE_STATE, PLACE_PIN, PLACE_PIN_DIR };
+enum place { PLACE_NAMED, PLACE_STORE, PLACE_SERVER, PLACE_KEEPER, PLACE_ETC, PLACE_OWN, PLACE_TPM, PLACE_MODULE, PLACE_STATE, PLACE_PIN, PLACE_PIN_DIR };
 
-static const struct { unsigned who, usual; } usual[] = { { ALL, MST_USUAL_RUN }, { LIS | NET, MST_USUAL_PEERS }, { NET, MST_USUAL_NAMES } };
+static const struct { unsigned who, usual; } usual[] = { { ALL, MST_USUAL_RUN }, { LIS | CON | DIA, MST_USUAL_PEERS }, { CON | DIA, MST_USUAL_NAMES } };
 
 /* What may still be opened by name, besides what names are looked up in. */
 static const struct { unsigned who; enum place place; const char *path; unsigned may; } places[] = {
@@ -31,16 +34,20 @@ static const struct { unsigned who; enum place place; const char *path; unsigned
 	{ ENG, PLACE_SERVER, NULL, MST_PATH_READ },
 	/* the seal of the audit log; its keys the keeper has read by now, and does not read again */
 	{ KEE, PLACE_KEEPER, NULL, MST_PATH_PUT },
-	/* a rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then */
+	/*
+	 * A rule is for the file that is there now, and resolv.conf may be replaced by another one: the directory, then. Not as root, whose are
+	 * passwords of others in it: the files by name, and a restart when they are replaced.
+	 */
 	{ NET, PLACE_ETC, "/etc", MST_PATH_READ },
 	/* the device with the CA's key: it may go away, and is opened anew */
-	{ SIG, PLACE_RUN, NULL, MST_PATH_PUT },                          /* which PIN was refused */
+	{ SIG, PLACE_OWN, NULL, MST_PATH_PUT },                          /* which PIN was refused */
 	{ SIG, PLACE_TPM, NULL, MST_PATH_WRITE | MST_PATH_DEVICE },
 	{ SIG, PLACE_MODULE, NULL, MST_PATH_READ },
 	{ SIG, PLACE_STATE, NULL, MST_PATH_WRITE | MST_PATH_DEVICE },
 	{ SIG, PLACE_PIN, NULL, MST_PATH_READ },
 	{ SIG, PLACE_PIN_DIR, NULL, MST_PATH_READ },
 	{ SIG, PLACE_NAMED, "/usr/share/p11-kit", MST_PATH_READ },
+	{ SIG, PLACE_NAMED, "/etc/pkcs11", MST_PATH_READ },
 };
 #define PLACES MST_COUNT(places)
 
@@ -67,17 +74,12 @@ static bool holds_ours(const struct mst_conf *c, const char *dir)
 	return false;
 }
 
-/* The TPM's device. Another TCTI is a service's. */
 static const char *tpm_of(const struct mst_conf *c)
 {
-	const char *tcti = c->ca_key.key.tcti;
-
-	if (mst_ca_key_kind(c) != MST_SECENV_TPM || (*tcti && strncmp(tcti, "device:", 7)))
-		return "";
-	return *tcti ? tcti + 7 : "/dev/tpmrm0";
+	return mst_key_device(mst_ca_key_kind(c), &c->ca_key.key);
 }
 
-struct texts { char store[MST_CONF_PATH], pin[MST_CONF_PATH]; struct mst_store_needs needs; size_t taken; };
+struct texts { char store[MST_CONF_PATH], pin[MST_CONF_PATH], own[MST_CONF_PATH + 16]; struct mst_store_needs needs; size_t taken; };
 
 /* "": there is no such place here. */
 static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
@@ -88,22 +90,30 @@ static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
 	case PLACE_STORE: return t->store;
 	case PLACE_SERVER: return t->taken < t->needs.n_reads ? t->needs.reads[t->taken++] : "";
 	case PLACE_KEEPER: return c->keeper;
-	case PLACE_RUN: return c->run;
+	case PLACE_OWN: return t->own;
 	case PLACE_TPM: return tpm_of(c);
 	case PLACE_MODULE: return c->ca_key.key.module;
 	case PLACE_STATE: return c->ca_key.module_state;
 	case PLACE_PIN: return c->ca_key.key.pin_file;
 	case PLACE_PIN_DIR: return holds_ours(c, t->pin) ? "" : t->pin;
-	case PLACE_ETC: return strncmp(c->keeper, "/etc/", 5) && strncmp(c->file, "/etc/", 5) ? places[i].path : "";
+	case PLACE_ETC: return geteuid() && strncmp(c->keeper, "/etc/", 5) && strncmp(c->file, "/etc/", 5) ? places[i].path : "";
 	case PLACE_NAMED: break;
 	}
 	return places[i].path;
 }
 
-/* A TPM's device is here; behind a module of PKCS#11 may be a service elsewhere. */
-static bool goes_out(const struct mst_unit *u)
+/*
+ * A module of PKCS#11 is strangers' code: it has no socket unless it is said that its token is a service elsewhere (module_network), or one of this machine
+ * (module_state names its socket; local sockets lead to all of them). Another TCTI than a TPM's device is a service's that was chosen.
+ */
+static unsigned signer_usual(const struct mst_conf *c)
 {
-	return MST_WHO(u->ops->kind) & NET && (u->ops->kind != MST_PROC_SIGNER || !*tpm_of(u->conf));
+	struct stat st;
+	bool tpm = mst_ca_key_kind(c) == MST_SECENV_TPM;
+	bool local = tpm ? !*tpm_of(c) : !stat(c->ca_key.module_state, &st) && S_ISSOCK(st.st_mode);
+	bool out = tpm ? !*tpm_of(c) : c->ca_key.module_network;
+
+	return MST_USUAL_LOADS | (local || out ? MST_USUAL_PEERS : 0) | (local ? MST_USUAL_LOCAL : 0) | (out ? MST_USUAL_NAMES : 0);
 }
 
 int mst_confine(struct mst_unit *u)
@@ -112,7 +122,7 @@ int mst_confine(struct mst_unit *u)
 	const char *file = mst_store_file(u->conf->store);
 	struct texts t = { .taken = 0 };
 	struct mst_sandbox_ask a = { .who = MST_WHO(u->ops->kind), .call = mst_server_calls, .n_calls = mst_server_n_calls, .path = path,
-		.connects = goes_out(u), .listens = u->ops->kind == MST_PROC_DIAMETER };
+		.listens = u->ops->kind == MST_PROC_DIAMETER };
 
 	tzset();                         /* from a file that is out of reach afterwards */
 	if (!u->own_process)
@@ -120,10 +130,13 @@ int mst_confine(struct mst_unit *u)
 	mst_store_needs(u->conf->store, &t.needs);
 	directory_of(file ? file : "", t.store);
 	directory_of(u->conf->ca_key.key.pin_file, t.pin);
+	snprintf(t.own, sizeof(t.own), "%s" MST_CA_DEVICE_OWN, u->conf->keeper);
 	for (size_t i = 0; i < MST_COUNT(usual); i++)
 		a.usual |= usual[i].who & a.who ? usual[i].usual : 0;
+	a.usual |= u->ops->kind == MST_PROC_SIGNER ? signer_usual(u->conf) : 0;
+	a.connects = a.usual & MST_USUAL_NAMES;
 	if (!file && u->ops->kind == MST_PROC_ENGINE) {
-		a.who |= MST_WHO_SERVER | (t.needs.n_ports ? MST_WHO_SERVER_TCP : 0);
+		a.who |= MST_WHO_SERVER | (t.needs.n_ports ? MST_WHO_SERVER_TCP : 0) | (t.needs.local ? MST_WHO_SERVER_LOCAL : 0);
 		a.port = t.needs.port;
 		a.n_ports = t.needs.n_ports;
 	}

@@ -10,9 +10,10 @@
 
 /* Bits of mst_sandbox_call.who. */
 #define MST_WHO(kind) (1u << (kind))
-/* The engine has these, too, when its database is a server, and when that is reached by TCP. */
+/* The engine has these, too, when its database is a server, and when that is reached by TCP, or by a local socket. */
 #define MST_WHO_SERVER MST_WHO(MST_PROC__COUNT)
 #define MST_WHO_SERVER_TCP MST_WHO(MST_PROC__COUNT + 1)
+#define MST_WHO_SERVER_LOCAL MST_WHO(MST_PROC__COUNT + 2)
 /* By kind of process; the supervisor has none, for it starts the others. */
 extern const struct mst_sandbox_call mst_server_calls[];
 extern const size_t mst_server_n_calls;

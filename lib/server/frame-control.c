@@ -119,3 +119,23 @@ bool mst_get_signed(struct mst_view v, struct mst_signed_frame *ret_f)
 	mst_get_text16(&r, ret_f->why, sizeof(ret_f->why));
 	return mst_read_end(&r) && (ret_f->rc == 0) == (ret_f->sig.n > 0) && ret_f->sig.n <= 80 && ret_f->rc <= MST_KEEPER_AWAY && ret_f->rc >= MST_FAULT_CLOSED;
 }
+
+void mst_put_pids(struct mst_writer *w, const struct mst_pids *p)
+{
+	mst_put_u16(w, (uint16_t)p->n);
+	for (size_t i = 0; i < p->n; i++)
+		mst_put_u32(w, p->pid[i]);
+}
+
+bool mst_get_pids(struct mst_view v, struct mst_pids *ret_p)
+{
+	struct mst_reader r = mst_reader_of(v);
+	size_t n = mst_read_u16(&r);
+
+	memset(ret_p, 0, sizeof(*ret_p));
+	if (n > MST_PIDS)
+		return false;
+	for (; ret_p->n < n; ret_p->n++)
+		ret_p->pid[ret_p->n] = mst_read_u32(&r);
+	return mst_read_end(&r);
+}

@@ -14,7 +14,7 @@ const char *const mst_frame_name[MST_FRAME__COUNT] = {
 	"exchange", "answer",       "busy",        "psk-ask",       "psk-answer", "handshake-failed",
 	"fetch",    "fetch-result", "keeper-call", "keeper-answer",
 	"refused",  "crl",          "reload-failed", "cut",      "sign",       "signed",
-	"violation",
+	"violation", "pids",
 };
 
 const char *const mst_fetch_end_name[] = { "ok",        "unknown",   "refused", "unreachable",

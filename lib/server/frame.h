@@ -56,6 +56,7 @@ enum mst_frame_type {
 	MST_FRAME_SIGN,
 	MST_FRAME_SIGNED,
 	MST_FRAME_VIOLATION,        /* engine → supervisor: the process with that channel broke the rules, its link is dropped */
+	MST_FRAME_PIDS,             /* supervisor → the local listener: processes that are musterd's own, and no administrators */
 	MST_FRAME__COUNT
 };
 extern const char *const mst_frame_name[MST_FRAME__COUNT];
@@ -142,5 +143,11 @@ enum mst_ready { MST_READY_STARTING, MST_READY_NO_ROOM, MST_READY_STORE_GONE, MS
 struct mst_health_frame { enum mst_ready ready; bool draining; struct mst_view text; };
 void mst_put_health(struct mst_writer *w, const struct mst_health_frame *h);
 MST_MUST_CHECK bool mst_get_health(struct mst_view v, struct mst_health_frame *ret_h);
+
+/* u32 each; those that have ended a while ago as well. */
+#define MST_PIDS 192
+struct mst_pids { uint32_t pid[MST_PIDS]; size_t n; };
+void mst_put_pids(struct mst_writer *w, const struct mst_pids *p);
+MST_MUST_CHECK bool mst_get_pids(struct mst_view v, struct mst_pids *ret_p);
 
 #endif

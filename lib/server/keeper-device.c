@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct device { struct mst_keeper_device d; /* first */ struct mst_secenv_place place; struct mst_secenv_guard guard; struct mst_crypto *c; };
+struct device { struct mst_keeper_device d; /* first */ struct mst_secenv_place place; struct mst_secenv_guard guard; struct mst_crypto *c;
+		struct mst_apart *apart; /* of a token */ };
 
 struct mst_secenv_place mst_key_place(const char *group, const struct mst_conf_keeper_key *k)
 {
@@ -18,11 +20,39 @@ enum mst_secenv_kind mst_ca_key_kind(const struct mst_conf *c)
 	return kinds[c->ca_key.key.backend];
 }
 
+enum mst_secenv_kind mst_keeper_key_kind(const struct mst_conf *c)
+{
+	static const enum mst_secenv_kind kinds[] = { MST_SECENV_FILE, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
+
+	return kinds[c->keeper_key.backend];
+}
+
+const char *mst_key_device(enum mst_secenv_kind kind, const struct mst_conf_keeper_key *k)
+{
+	if (kind != MST_SECENV_TPM || (*k->tcti && strncmp(k->tcti, "device:", strlen("device:"))))
+		return "";
+	return *k->tcti ? k->tcti + strlen("device:") : "/dev/tpmrm0";
+}
+
+/* In the process apart. */
+static int open_there(void *arg, int kind, struct secenv_root **ret, struct mst_diag *d)
+{
+	struct device *v = arg;
+
+	return mst_secenv_place_open(&v->place, (enum mst_secenv_kind)kind, &v->guard, v->c, ret, d);
+}
+
 static int open_root(const struct mst_keeper_device *dev, int kind, struct secenv_root **ret, struct mst_diag *d)
 {
 	struct device *v = (struct device *)(uintptr_t)dev;
 
-	if (kind == MST_SECENV_TPM || kind == MST_SECENV_PKCS11 || kind == MST_SECENV_SECRET)
+	if (kind == MST_SECENV_PKCS11) {
+		if (v->apart)
+			return mst_apart_root(v->apart, kind, ret, d);
+		mst_diag_set(d, 0, "keeper_key", "the key-encryption key is in a token: say in which one", NULL);
+		return MST_FAULT_CONFIG;
+	}
+	if (kind == MST_SECENV_TPM || kind == MST_SECENV_SECRET)
 		return mst_secenv_place_open(&v->place, (enum mst_secenv_kind)kind, &v->guard, v->c, ret, d);
 	mst_diag_set(d, 0, "keeper", "a key-encryption key of a back end that this version does not know", NULL);
 	return MST_FAULT_CONFIG;
@@ -58,8 +88,7 @@ static int fits_settings(const struct mst_conf *c, struct mst_diag *d)
 int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_holder *ca, struct mst_crypto *crypto, struct mst_keeper **ret_k,
 		    struct mst_diag *d)
 {
-	static const int kinds[] = { MST_SECENV_FILE, MST_SECENV_SECRET, MST_SECENV_TPM, MST_SECENV_PKCS11 };
-	struct device v = { .d = { .open = open_root, .kind = kinds[c->keeper_key.backend], .starts = starts },
+	struct device v = { .d = { .open = open_root, .kind = (int)mst_keeper_key_kind(c), .starts = starts },
 			    .place = mst_key_place("keeper_key", &c->keeper_key), .c = crypto };
 	int r;
 
@@ -68,8 +97,12 @@ int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_h
 	snprintf(v.guard.path, sizeof(v.guard.path), "%.1000s/kek.refused", c->keeper);
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say */
 	r = fits_settings(c, d);
+	/* also for a key that is to leave the token, and for one that waits there to be taken back */
+	if (!r && (v.d.kind == MST_SECENV_PKCS11 || *c->keeper_key.token || *c->keeper_key.module))
+		r = mst_apart_new(open_there, &v, c->sandbox, &v.apart, d);
 	if (!r)
 		r = mst_keeper_local_open_with(c->keeper, &v.d, crypto, ret_k, d);
+	v.apart = mst_apart_free(v.apart);
 	if (!r && starts)
 		set_limits(*ret_k, c);
 	return r;

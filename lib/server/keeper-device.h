@@ -9,11 +9,25 @@
 struct mst_secenv_place mst_key_place(const char *group, const struct mst_conf_keeper_key *k);
 enum mst_secenv_kind mst_ca_key_kind(const struct mst_conf *c);
 
+enum mst_secenv_kind mst_keeper_key_kind(const struct mst_conf *c);
+/* The TPM's device, where that is one of this machine; "": another back end, or another TCTI, which is a service's. */
+const char *mst_key_device(enum mst_secenv_kind kind, const struct mst_conf_keeper_key *k);
+
 /*
  * mst_keeper_local_open_with() by the configuration, with its keeper_limits. `starts`: false only looks, leaves nothing in a device, and is not limited.
  * `ca`: who signs with a CA key in a device; NULL: nobody.
  */
 MST_MUST_CHECK int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_holder *ca, struct mst_crypto *crypto,
 				   struct mst_keeper **ret_k, struct mst_diag *d);
+
+/*
+ * A device of the key-encryption key, at the far side of a process (keeper-apart.c): strangers' code of a token has no place beside keys. Begun before anything is
+ * read; ended by free, and with this process. Its root has bind, unlock and unbind. `open`: opens the device there.
+ */
+struct mst_apart;
+typedef int mst_apart_open(void *arg, int kind, struct secenv_root **ret, struct mst_diag *d);
+MST_MUST_CHECK int mst_apart_new(mst_apart_open *open, void *arg, bool sandbox, struct mst_apart **ret, struct mst_diag *d);
+MST_MUST_CHECK int mst_apart_root(struct mst_apart *a, int kind, struct secenv_root **ret, struct mst_diag *d);
+struct mst_apart *mst_apart_free(struct mst_apart *a);
 
 #endif

@@ -569,8 +569,28 @@ static void on_close(void *owner, struct mst_conn *c, bool pending)
 		slot_free(e->l, s);
 }
 
+/*
+ * musterd's processes run as the user whose administration is. None of them has anything to ask there, so one that does is not ours any more. Its
+ * pid is of when it connected; the supervisor's word about it came before it heard its first peer, by a link that goes before all sockets.
+ */
+static bool lets_in(void *owner, uint32_t pid)
+{
+	struct listener *l = ((struct endpoint *)owner)->l;
+	char text[16];
+
+	for (size_t i = 0; i < l->own.n; i++) {
+		if (l->own.pid[i] != pid)
+			continue;
+		snprintf(text, sizeof(text), "%u", pid);
+		mst_log(&l->u.log, MST_LOG_ERROR, "a process of musterd's asked for administration and was turned away; it is not ours any more", "pid", text, NULL);
+		return false;
+	}
+	return true;
+}
+
 const struct mst_server_ops listener_role_ops = {
 	.on_request = on_request,
+	.lets_in = lets_in,
 	.on_handshake_failed = listener_handshake_failed,
 	.on_close = on_close,
 	.on_refused = on_refused,

@@ -51,6 +51,7 @@ struct listener {
 	uint8_t *text;                    /* metrics' text */
 	size_t n_text;
 	enum mst_ready ready;
+	struct mst_pids own;              /* the local one: whom it turns away */
 	struct event *poll;               /* while draining */
 	uint8_t nonce_key[32];            /* of challenges */
 	double tokens;                    /* handshake failures that may still be reported this second */

@@ -478,6 +478,11 @@ static void listener_health(struct mst_unit *u, const struct mst_health_frame *h
 	l->n_text = h->text.n;
 }
 
+static void listener_pids(struct mst_unit *u, const struct mst_pids *p)
+{
+	((struct listener *)(void *)u)->own = *p;
+}
+
 static void listener_stop(struct mst_unit *u)
 {
 	struct listener *l = (struct listener *)(void *)u;
@@ -512,5 +517,6 @@ const struct mst_unit_ops mst_listener_unit = {
 	.drain = listener_drain,
 	.tick = listener_tick,
 	.health = listener_health,
+	.pids = listener_pids,
 	.stop = listener_stop,
 };

@@ -43,6 +43,7 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_SIGN]             = { KEE,   SIG,             R | D },
 	[MST_FRAME_SIGNED]           = { SIG,   KEE,             R | D },
 	[MST_FRAME_VIOLATION]        = { ENG,   SUP,             R | D },
+	[MST_FRAME_PIDS]             = { SUP,   LIS,             S | R | D },
 };
 
 bool mst_permitted(enum mst_process from, enum mst_process to, enum mst_frame_type type, enum mst_phase phase)

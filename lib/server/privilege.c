@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,7 +17,8 @@ int mst_privilege_find(const char *user, struct mst_privilege *ret_p)
 	if (*user && (!w || !w->pw_uid))
 		return MST_FAULT_CONFIG;
 	if (w && !geteuid())
-		p = (struct mst_privilege){ true, w->pw_uid, w->pw_gid };
+		p = (struct mst_privilege){ .drop = true, .uid = w->pw_uid, .gid = w->pw_gid };
+	p.root = !geteuid();
 	*ret_p = p;
 	return 0;
 }
@@ -34,14 +36,21 @@ static int set_caps(uint64_t keep)
 
 int mst_privilege_drop(const struct mst_privilege *p)
 {
-	if (!p->drop)
-		return 0;
+	gid_t group[2] = { p->gid };
+	size_t n = p->drop;
+	struct stat st;
+
+	/* not without CAP_SETPCAP; then no_new_privs holds alone, by which a program gets nothing back */
 	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) && (p->drop || errno != EPERM))
 			return MST_FAULT_IO;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) && errno != EINVAL)
 		return MST_FAULT_IO;
-	if (setgroups(1, &p->gid) || setresgid(p->gid, p->gid, p->gid) || setresuid(p->uid, p->uid, p->uid))
+	if (p->root && p->device && !stat(p->device, &st))
+		group[n++] = st.st_gid;
+	if (!p->drop)
+		return (n && setgroups(n, group)) || set_caps(0) ? MST_FAULT_IO : 0;
+	if (setgroups(n, group) || setresgid(p->gid, p->gid, p->gid) || setresuid(p->uid, p->uid, p->uid))
 		return MST_FAULT_IO;
 	if (set_caps(0) || setuid(0) == 0 || setgid(0) == 0)
 		return MST_FAULT_IO;

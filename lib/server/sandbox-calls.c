@@ -14,6 +14,7 @@
 #define DIA MST_WHO(MST_PROC_DIAMETER)
 #define SIG MST_WHO(MST_PROC_SIGNER)
 #define DBS MST_WHO_SERVER      /* an engine whose database is a server, … */
+#define DBL MST_WHO_SERVER_LOCAL        /* one that is reached by a local socket, … */
 #define DBT MST_WHO_SERVER_TCP  /* … and one that is reached by TCP */
 #define ALL (LIS | CON | ENG | KEE | DIA | SIG)
 
@@ -33,6 +34,8 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ ENG, SCMP_SYS(recvfrom), 0, NULL },
 	/* peers of Diameter: its library makes threads for each, and takes addresses in the sandbox */
 	{ DIA, SCMP_SYS(accept), 0, NULL },
+	{ DIA, SCMP_SYS(bind), 0, NULL },
+	{ DIA, SCMP_SYS(socket), MST_ARGS_ROUTES, NULL },                /* it tells its peers this host's addresses */
 	{ DIA, SCMP_SYS(listen), 0, NULL },
 	{ DIA, SCMP_SYS(pselect6), 0, "the library waits for a socket" },
 	{ DIA, SCMP_SYS(select), 0, "the library waits for a socket" },
@@ -58,10 +61,10 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ ENG, SCMP_SYS(ppoll), 0, "poll() of other machines" },
 	{ ENG, SCMP_SYS(getcwd), 0, "a temporary file's name" },
 	{ ENG, SCMP_SYS(clock_nanosleep), 0, "another program has the database" },
-	{ DBS, SCMP_SYS(socket), MST_ARGS_LOCAL_STREAM, "a database that is a server" },
+	{ DBL, SCMP_SYS(socket), MST_ARGS_LOCAL_STREAM, "a database that is a server" },
 	{ DBT, SCMP_SYS(socket), MST_ARGS_INET_STREAM, "a database that is a server" },
 	{ DBS, SCMP_SYS(connect), 0, "a database that is a server: its ports only, where the kernel knows such rules" },
-	{ DBS, SCMP_SYS(setsockopt), 0, "a database that is a server" },
+	{ DBS, SCMP_SYS(setsockopt), MST_ARGS_OPTION, "a database that is a server" },
 	{ DBS, SCMP_SYS(getsockopt), 0, "a database that is a server" },
 	{ DBS, SCMP_SYS(getsockname), 0, "a database that is a server" },
 	{ DBS, SCMP_SYS(getpeername), 0, "a database that is a server" },
@@ -72,6 +75,7 @@ const struct mst_sandbox_call mst_server_calls[] = {
 	{ KEE, SCMP_SYS(recvfrom), 0, NULL },
 	{ SIG, SCMP_SYS(alarm), 0, NULL },
 	{ SIG, SCMP_SYS(setitimer), 0, "alarm() of other machines" },
+	{ SIG, SCMP_SYS(ioctl), 0, "a device: which one is Landlock's business" },
 	/* a module of PKCS#11 that keeps its objects in files, or has threads; recorded with SoftHSM2, and with a TPM, which needs none of these */
 	{ SIG, SCMP_SYS(rename), 0, "a module of PKCS#11" },
 	{ SIG, SCMP_SYS(renameat), 0, "a module of PKCS#11" },

@@ -21,8 +21,9 @@ static int signer_start(struct mst_unit *u, struct mst_diag *d)
 {
 	struct signer_unit *s = (struct signer_unit *)(void *)u;
 	struct mst_diag why = { 0 };
-	int r = mst_ca_device_new(u->conf, u->crypto, &s->device, d);
+	int r = mst_ca_device_own(u->conf, d);
 
+	r = r ? r : mst_ca_device_new(u->conf, u->crypto, &s->device, d);
 	if (r)
 		return r;
 	/* It may come later: what needs no CA goes on meanwhile. What it needs of files is in memory afterwards, as far as it is there. */

@@ -55,6 +55,10 @@ struct supervisor {
 	size_t n_crl;
 	bool crl_written;                 /* but not taken over */
 	mst_ms crl_again;
+	struct pids {                     /* of children that are there or were lately: the local listener turns them away */
+		struct { uint32_t pid; mst_ms ended; /* 0: not yet */ } v[MST_PIDS];
+		size_t n;
+	} pids;
 	struct publish {                  /* avahi-publish, one for each transport */
 		struct supervisor *s;
 		pid_t pid;                /* 0 = not running */
@@ -79,6 +83,12 @@ void crl_free(struct supervisor *s);
 int child_spawn(struct child *c);
 int child_tell_conf(struct child *c);                 /* CONF and MATERIAL */
 extern const struct mst_link_ops supervisor_control_ops;
+
+/* supervisor-pids.c */
+void pids_began(struct supervisor *s, pid_t pid);
+void pids_ended(struct supervisor *s, pid_t pid);
+int pids_tell(struct supervisor *s, struct mst_link *local);      /* all of them */
+void pids_second(struct supervisor *s);
 
 /* publish.c: the briefing node on the LAN, by bbn.publish */
 void publish_start(struct supervisor *s);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/keeper-device.h"
 #include "server/supervisor-internal.h"
 
 static bool single(const struct supervisor *s)
@@ -48,11 +49,22 @@ static const char *beside(char *path, size_t cap)
 	return path;
 }
 
+/* The TPM of whom one is configured for. */
+static const char *device_of(const struct child *c)
+{
+	const struct mst_conf *conf = c->s->conf;
+
+	if (c->kind == MST_PROC_SIGNER)
+		return mst_key_device(mst_ca_key_kind(conf), &conf->ca_key.key);
+	return c->kind == MST_PROC_KEEPER ? mst_key_device(mst_keeper_key_kind(conf), &conf->keeper_key) : NULL;
+}
+
 /* In the new process: control becomes fd 3, the listening sockets follow, everything else closes itself. */
 static void become(struct child *c, int control, pid_t parent)
 {
 	char self[] = "musterd", kind[40], name[48], role[24], sockets[24], metrics[] = "--metrics-socket";
 	const char *env[MST_COUNT(passed) + 1];
+	struct mst_privilege as = c->s->privilege;
 	char *argv[] = { self, kind, name, role, sockets, c->metrics_socket ? metrics : NULL, NULL };
 	int high[MST_UNIT_SOCKETS + 1];
 	char path[4096];
@@ -68,7 +80,8 @@ static void become(struct child *c, int control, pid_t parent)
 	for (size_t i = 0; i <= c->n_sockets; i++)
 		if (high[i] < 0 || dup2(high[i], 3 + (int)i) < 0)
 			_exit(3);
-	if (mst_privilege_drop(&c->s->privilege))
+	as.device = device_of(c);
+	if (mst_privilege_drop(&as))
 		_exit(3);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a change of the user would have undone it */
 	if (getppid() != parent)
@@ -96,6 +109,7 @@ static int spawn_process(struct child *c)
 		close(fd[0]);
 		return MST_FAULT_IO;
 	}
+	pids_began(c->s, c->pid);
 	r = mst_link_socket(&lc, fd[0], &supervisor_control_ops, c, &c->control);
 	if (r)
 		close(fd[0]);
@@ -330,6 +344,8 @@ int child_spawn(struct child *c)
 	c->since = mst_now_ms();
 	c->state = CHILD_STARTING;
 	r = child_tell_conf(c);
+	if (!r && c->kind == MST_PROC_LISTENER && c->role == MST_ROLE_NONE)
+		r = pids_tell(c->s, c->control);
 	if (!r && c->channel)
 		r = tell_channel(c);
 	for (size_t i = 0; i < c->s->n && !r && c->kind == MST_PROC_KEEPER; i++)

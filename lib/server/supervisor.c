@@ -90,6 +90,7 @@ static void on_second(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	tell_health(arg);
 	crl_second(arg);
+	pids_second(arg);
 }
 
 static void say_ready(struct supervisor *s)
@@ -348,6 +349,7 @@ static void reap(struct supervisor *s)
 			if (c->pid != pid)
 				continue;
 			c->pid = 0;
+			pids_ended(s, pid);
 			if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->conf->test.crash_at[0])
 				power_cut(s);
 			snprintf(text, sizeof(text), "%s %d", WIFSIGNALED(status) ? "signal" : "status",
@@ -560,9 +562,10 @@ static int become_somebody(struct supervisor *s, struct mst_diag *d)
 	if (s->privilege.drop)
 		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
 		                                            mst_privilege_reduce();
-	else if (!geteuid())
-		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one",
-			NULL);
+	else if (s->privilege.root) {
+		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one", NULL);
+		r = s->conf->processes == MST_CONF_SINGLE ? 0 : mst_privilege_reduce();
+	}
 	if (r)
 		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
 			     "capabilities, or as that user", NULL);
@@ -574,8 +577,10 @@ static int open_keeper(struct supervisor *s, struct mst_diag *d)
 {
 	struct mst_ca_holder ca = { NULL, NULL };
 	struct mst_diag why = { 0 };
-	int r = s->conf->ca_key.key.backend ? mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d) : 0;
+	int r = s->conf->ca_key.key.backend ? mst_ca_device_own(s->conf, d) : 0;
 
+	if (!r && s->conf->ca_key.key.backend)
+		r = mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d);
 	if (!r && s->ca) {
 		ca = mst_ca_device_holder(s->ca);
 		if (mst_ca_device_look(s->ca, &why))
@@ -611,7 +616,6 @@ static int start(struct supervisor *s)
 			d.text[0] ? d.text : mst_fault_text(r), NULL);
 		return r;
 	}
-	r = mst_sandbox_limits.apply(NULL) < 0 ? MST_FAULT_IO : 0;
 	for (size_t i = 0; i < s->n && !r; i++) {
 		r = child_spawn(&s->child[i]);
 		if (r) {
@@ -671,7 +675,8 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	s->pid_fd = s->store_fd = s->keeper_fd = -1;
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
-	if (s->base && !event_base_priority_init(s->base, 3) &&
+	/* before it reads the servers' keys, and for all that it begins */
+	if (s->base && !event_base_priority_init(s->base, 3) && mst_sandbox_limits.apply(NULL) >= 0 &&
 	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;

@@ -180,6 +180,7 @@ static void small_ones(void **state)
 	struct mst_link_frame l = { MST_PROC_LISTENER, MST_ROLE_MEF, 3 }, l2;
 	struct mst_channel c = { 7, { 1 }, MST_DUTY_MAF }, c2;
 	struct mst_health_frame he = { MST_READY_YES, false, MST_VIEW_LIT("t") }, he2;
+	struct mst_pids pids = { { 7, 4194304 }, 2 }, pids2;
 	struct mst_conf_frame cf = { "/etc/x", MST_VIEW_LIT("a = 1;") }, cf2;
 
 	(void)state;
@@ -219,6 +220,13 @@ static void small_ones(void **state)
 	assert_memory_equal(c.key, c2.key, 32);
 	TRIP(mst_put_health, mst_get_health, he, he2);
 	assert_true(he2.ready == MST_READY_YES && !he2.draining);
+	TRIP(mst_put_pids, mst_get_pids, pids, pids2);
+	assert_true(pids2.n == 2 && pids2.pid[0] == 7 && pids2.pid[1] == 4194304);
+	pids.n = MST_PIDS + 1;               /* more than there can be */
+	w = mst_writer_of(buf, sizeof(buf));
+	mst_put_u16(&w, (uint16_t)pids.n);
+	w.n += 4 * pids.n;
+	assert_false(mst_get_pids(mst_written(&w), &pids2));
 	TRIP(mst_put_conf, mst_get_conf, cf, cf2);
 	assert_string_equal(cf2.file, cf.file);
 	/* a key without a good end, a good end without a key */

@@ -14,7 +14,7 @@ static const char *const allowed[] = {
 	"supervisor>listener start S", "supervisor>connector start S", "supervisor>engine start S", "supervisor>keeper start S",
 	"supervisor>listener reload R", "supervisor>connector reload R", "supervisor>engine reload R", "supervisor>keeper reload R",
 	"supervisor>listener drain SR", "supervisor>connector drain SR", "supervisor>engine drain SR", "supervisor>keeper drain SR",
-	"supervisor>listener health RD",
+	"supervisor>listener health RD", "supervisor>listener pids SRD",
 	"listener>supervisor ready SRD", "connector>supervisor ready SRD", "engine>supervisor ready SRD", "keeper>supervisor ready SRD",
 	"listener>supervisor failed SRD", "connector>supervisor failed SRD", "engine>supervisor failed SRD", "keeper>supervisor failed SRD",
 	"listener>supervisor metrics RD", "connector>supervisor metrics RD", "engine>supervisor metrics RD", "keeper>supervisor metrics RD",

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/sandbox.h"
 #include "server/confine.h"
 
 mst_ms mst_now_ms(void)
@@ -220,9 +221,10 @@ static void start(struct mst_unit *u)
 	struct mst_diag d = { 0 };
 	int r = u->conf ? u->ops->start(u, &d) : MST_FAULT_BUG;
 
-	if (!r && mst_confine(u)) {
-		mst_diag_set(&d, 0, "sandbox", "could not be applied; set sandbox = false to run without",
-			     NULL);
+	int c = r ? 0 : mst_confine(u);
+
+	if (c) {
+		mst_diag_set(&d, 0, "sandbox", mst_sandbox_fault(c), "; set sandbox = false to run without", NULL);
 		r = MST_FAULT_IO;
 	}
 	if (!r && u->ops->confined)
@@ -298,6 +300,7 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 {
 	struct mst_unit *u = owner;
 	struct mst_health_frame h;
+	struct mst_pids p;
 	int r = 0;
 
 	(void)l;
@@ -318,6 +321,12 @@ static void on_control(void *owner, struct mst_link *l, const struct mst_frame *
 			r = MST_FAULT_BUG;
 		else if (u->ops->health)
 			u->ops->health(u, &h);
+		break;
+	case MST_FRAME_PIDS:
+		if (!mst_get_pids(f->payload, &p))
+			r = MST_FAULT_BUG;
+		else if (u->ops->pids)
+			u->ops->pids(u, &p);
 		break;
 	default: break;
 	}
@@ -429,6 +438,9 @@ int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const cha
 	struct mst_unit *u;
 	int status = 3;
 
+	/* what the supervisor says next are keys */
+	if (mst_sandbox_limits.apply(NULL) < 0)
+		return 3;
 	if (!base || !kind || n_sockets > MST_UNIT_SOCKETS || event_base_priority_init(base, 3))
 		return 3;
 	/* signals are the supervisor's; a terminal's ^C goes to the whole group */

@@ -36,6 +36,7 @@ struct mst_unit_ops {
 	void (*tick)(struct mst_unit *u);                          /* each second: fill in gauges */
 	void (*health)(struct mst_unit *u, const struct mst_health_frame *h);
 	void (*channel)(struct mst_unit *u, const struct mst_channel *c);
+	void (*pids)(struct mst_unit *u, const struct mst_pids *p);
 	void (*reload_failed)(struct mst_unit *u, struct mst_view why);    /* not ours alone: a whole reload */
 	void (*stop)(struct mst_unit *u);                          /* free everything; the base still runs */
 	enum mst_process raw_peer; /* links to this kind are given as sockets */

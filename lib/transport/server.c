@@ -156,10 +156,18 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 {
 	struct mst_conn *c;
 	unsigned origin = origin_of(s, a);
+	struct ucred u = { 0 };
+	socklen_t n = sizeof(u);
 	char address[64];
+	bool local = a->ss_family == AF_UNIX && !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &n);
 
 	address_text(a, address, sizeof(address));
 	s->stats.accepted++;
+	if (a->ss_family == AF_UNIX && s->ops->lets_in && (!local || !s->ops->lets_in(s->owner, (uint32_t)u.pid))) {
+		s->stats.refused++;
+		close(fd);
+		return;
+	}
 	if (!have_place(s, origin) && !make_room(s, origin)) {
 		refuse(s, fd, address, "too many connections");
 		return;
@@ -172,14 +180,9 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 		report_busy(s, address, "no memory");
 		return;
 	}
-	if (a->ss_family == AF_UNIX) {
-		struct ucred u;
-		socklen_t n = sizeof(u);
-
-		if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &n)) {
-			c->t->peer.how = MST_AUTH_LOCAL;
-			c->t->peer.uid = u.uid;
-		}
+	if (local) {
+		c->t->peer.how = MST_AUTH_LOCAL;
+		c->t->peer.uid = u.uid;
 	}
 	c->origin = origin;
 	conn_start(c);

@@ -50,6 +50,8 @@ struct mst_server_ops {
 	void (*on_refused)(void *owner, struct mst_conn *c, int status, const char *why);
 	/* Content for such an answer, as the owner's peers expect it, and header lines of theirs; returns its media type. NULL: plain text. */
 	const char *(*refusal)(void *owner, int status, const struct mst_diag *d, struct mst_writer *lines, struct mst_writer *w);
+	/* A local peer, with the process id that it connected by: false turns it away, without a word. NULL: all are let in. */
+	bool (*lets_in)(void *owner, uint32_t pid);
 };
 
 /* `fd`: a listening socket of mst_listen(), taken over. `tls` NULL: plain HTTP, for unix sockets and loopback metrics. */

@@ -1,16 +1,19 @@
 #include "agent/confine.h"
 
+#include <limits.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sandbox/sandbox.h"
 
 /*
  * The system calls that it keeps, besides the usual ones (sandbox/usual.c): of these it has all, since names are looked up, and the card is
- * asked, in threads. A row without a reason was recorded in the scenario tests (tools/record-calls compares);
+ * asked, in threads, and the bus and the readers of cards are local sockets. A row without a reason was recorded in the scenario tests (tools/record-calls compares);
  * one with a reason is there for a path that no test takes, or another C library.
  */
 #define AGT 1u
@@ -21,6 +24,7 @@ static const struct mst_sandbox_call calls[] = {
 	{ AGT, SCMP_SYS(getegid), 0, "D-Bus says who asks" },
 	{ AGT, SCMP_SYS(getresuid), 0, NULL },                           /* D-Bus */
 	{ AGT, SCMP_SYS(getresgid), 0, "D-Bus says who asks" },
+	{ AGT, SCMP_SYS(ioctl), 0, NULL },                               /* a serial line: which one is Landlock's business */
 	{ AGT, SCMP_SYS(select), 0, "a serial line" },
 	{ AGT, SCMP_SYS(pselect6), 0, "a serial line" },
 	/* files: which ones is Landlock's business */
@@ -46,8 +50,10 @@ static const struct mst_sandbox_call calls[] = {
 
 /* What may still be opened by name, besides what names are looked up in and the places that the configuration names. */
 static const struct mst_sandbox_path common[] = {
-	{ "/etc", MST_PATH_READ },                               /* the resolver's files are replaced; D-Bus */
 	{ "/usr/share/zoneinfo", MST_PATH_READ },
+	{ "/etc/machine-id", MST_PATH_READ },                    /* D-Bus */
+	{ "/etc/pkcs11", MST_PATH_READ },
+	{ "/etc", MST_PATH_READ },                               /* the resolver's files are replaced. The last: not root's, whose are passwords of others in it */
 };
 
 /*
@@ -88,14 +94,19 @@ static void medium_of(const char *pattern, char dir[AGENT_PATH_MAX])
 static void collect(const struct agent_config *cfg, struct paths *p)
 {
 	memset(p, 0, sizeof(*p));
-	for (size_t i = 0; i < MST_COUNT(common); i++)
+	for (size_t i = 0; i < MST_COUNT(common) - !geteuid(); i++)
 		p->v[p->n++] = common[i];
 	for (size_t i = 0; i < MST_COUNT(named); i++) {
 		const char *path = (const char *)cfg + named[i].offset;
-		char *slash;
+		char real[PATH_MAX], *slash;
 
 		if (!*path)
 			continue;
+		/* all devices of the machine are root's: the one that is there now, then */
+		if (!geteuid() && named[i].may & MST_PATH_DEVICE && realpath(path, real) && strncmp(real, "/dev/", 5) == 0 && !strchr(real + 5, '/')) {
+			p->v[p->n++] = (struct mst_sandbox_path){ path, named[i].may };
+			continue;
+		}
 		if (named[i].file)
 			p->v[p->n++] = (struct mst_sandbox_path){ path, named[i].may | MST_PATH_TARGET };
 		snprintf(p->text[i], sizeof(p->text[i]), "%s", path);
@@ -118,7 +129,7 @@ static void collect(const struct agent_config *cfg, struct paths *p)
 int agent_confine(struct agent *a)
 {
 	static struct paths p;
-	struct mst_sandbox_ask ask = { .usual = MST_USUAL_RUN | MST_USUAL_PEERS | MST_USUAL_NAMES, .who = AGT, .call = calls,
+	struct mst_sandbox_ask ask = { .usual = MST_USUAL_RUN | MST_USUAL_PEERS | MST_USUAL_NAMES | MST_USUAL_LOCAL, .who = AGT, .call = calls,
 				       .n_calls = MST_COUNT(calls), .path = p.v, .connects = true, .abstract = true };
 
 	if (!a->cfg.sandbox)
@@ -130,7 +141,7 @@ int agent_confine(struct agent *a)
 		int r = mst_sandbox_all[i]->apply(&ask);
 
 		if (r < 0) {
-			agent_log(a, AGENT_ERROR, "sandbox", "mechanism", mst_sandbox_all[i]->name, "remedy",
+			agent_log(a, AGENT_ERROR, "sandbox", "mechanism", mst_sandbox_all[i]->name, "why", mst_sandbox_fault(r), "remedy",
 				  "set sandbox = \"no\" to run without", NULL);
 			return r;
 		}

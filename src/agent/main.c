@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
 #include <signal.h>
@@ -210,7 +211,9 @@ static void harden(void)
 	setenv("TSS2_LOG", "all+NONE", 0);       /* what a TPM says, we say; its library's own lines go to who asks for them */
 	/* keys that are shared with others pass through JSON texts (keys.h) and buffers of the control socket */
 	(void)mst_heap_openssl();
-	(void)mst_heap_lock(SESSIONS_MAX);       /* inside_look_memory() tells when it cannot be */
+	if (!mst_heap_lock(SESSIONS_MAX))        /* a running agent tells it in its log and status, too: inside_look_memory() */
+		fprintf(stderr, "muster-agent: memory for keys cannot be locked, so they may get into swap: %s; raise the limit of locked memory "
+			"(LimitMEMLOCK= of the unit, ulimit -l)\n", strerror(errno));
 	json_set_alloc_funcs(malloc, mst_heap_free);
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 }

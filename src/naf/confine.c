@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "naf/naf.h"
 #include "sandbox/sandbox.h"
@@ -26,7 +27,8 @@ static const struct mst_sandbox_call calls[] = {
 	{ NAF, SCMP_SYS(connect), 0, NULL },     /* to which ports is Landlock's business */
 };
 
-/* The resolver's files are replaced when the network changes: then their directory is wanted, unless something of ours lies below it. */
+/* The resolver's files are replaced when the network changes: then their directory is wanted, unless something of ours lies below it, or it is
+ * root's, whose are all others in it, too. */
 static const struct mst_sandbox_path etc[] = { { "/etc", MST_PATH_READ } };
 
 static bool below_etc(const char *path)
@@ -64,7 +66,7 @@ int naf_confine(const struct naf_settings *s, char held[NAF_WORDS])
 		a.who |= LOC;
 	if (named) {
 		a.usual |= MST_USUAL_NAMES;
-		a.n = !below_etc(s->certificate) && !below_etc(s->key) && !below_etc(s->anchors) && (!s->crls || !below_etc(s->crls));
+		a.n = geteuid() && !below_etc(s->certificate) && !below_etc(s->key) && !below_etc(s->anchors) && (!s->crls || !below_etc(s->crls));
 		port[a.n_ports++] = DNS;
 	}
 	*held = '\0';
@@ -73,7 +75,7 @@ int naf_confine(const struct naf_settings *s, char held[NAF_WORDS])
 		int r = mst_sandbox_all[i]->apply(&a);
 
 		if (r < 0) {
-			naf_say(s, "sandbox", "failed", mst_sandbox_all[i]->name, "remedy", "--no-sandbox runs without", NULL);
+			naf_say(s, "sandbox", "failed", mst_sandbox_all[i]->name, "why", mst_sandbox_fault(r), "remedy", "--no-sandbox runs without", NULL);
 			return r;
 		}
 		if (r == 0)

@@ -3,7 +3,7 @@ import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-AREAS = {"listener", "connector", "diameter", "engine", "keeper", "agent", "console", "CLI", "supply chain", "LAN", "SMS", "SIM", "clock",
+AREAS = {"listener", "connector", "diameter", "engine", "keeper", "signer", "supervisor", "agent", "console", "CLI", "supply chain", "LAN", "SMS", "SIM", "clock",
          "operator insider", "maker"}
 
 

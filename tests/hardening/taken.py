@@ -78,6 +78,25 @@ class Taken:
         got = self.call("connect", fd, address(port), 16)
         return got if got < 0 else fd
 
+    def asks_administration(self, path):
+        """What is answered to it at that local socket: None when it does not get there, b"" when it is turned away."""
+        fd = self.call("socket", socket.AF_UNIX, socket.SOCK_STREAM, 0)
+        if fd < 0:
+            assert fd in REFUSED
+            return None
+        where = socket.AF_UNIX.to_bytes(2, "little") + os.fsencode(path) + b"\0"
+        try:
+            got = self.call("connect", fd, where, len(where))
+            if got < 0:
+                assert got in REFUSED, got
+                return None
+            request = b"GET /v1/status HTTP/1.1\r\nHost: local\r\nConnection: close\r\n\r\n"
+            self.call("write", fd, request, len(request))
+            got = self.call("read", fd, "z:512", 512)
+            return self.peek(min(got, 64)) if got > 0 else b""
+        finally:
+            self.call("close", fd)
+
 
 def landlock():
     """The version that this kernel has; TCP is its business from the fourth on."""

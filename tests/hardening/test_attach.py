@@ -9,13 +9,14 @@ import pathlib
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 
 import pytest
 
-from support import AGENT, MUSTERD, Installation
+from support import AGENT, MUSTERD, Installation, run, until
 
 USER = pwd.getpwnam("nobody")
 SECONDS = 60
@@ -121,7 +122,7 @@ def test_the_same_user_cannot_look_in(world):
 
 def test_nobody_gets_a_core(world):
     """Neither a file, by the limit, nor one through a pipe, where the kernel does not look at the limit: they are not dumpable."""
-    for pid, kind in world.found.items():
+    for pid, kind in {**world.found, str(world.process.pid): "supervisor"}.items():
         assert os.stat(f"/proc/{pid}/mem").st_uid == 0, kind
         assert re.search(r"^Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M), kind
 
@@ -146,3 +147,39 @@ def test_keys_that_could_get_into_swap(world, tmp_path):
     assert tried.returncode == 3 and "raise the limit of locked memory" in tried.stderr, tried.stderr
     tried = subprocess.run([*UNLOCKED, AGENT, "-c", tmp_path / "none", "status"], capture_output=True, text=True, timeout=SECONDS, check=False)
     assert "raise the limit of locked memory" in tried.stderr, tried.stderr
+
+
+@pytest.mark.parametrize("kind", ("listener", "connector", "engine", "keeper", "signer", "diameter"))
+def test_before_it_has_heard_a_word(kind):
+    """A process gets its keys from the supervisor before it is told to start: it is closed before both. Begun as the supervisor begins one, and told nothing."""
+    program = os.open(pathlib.Path(MUSTERD).with_name("musterd-diameter" if kind == "diameter" else "musterd"), os.O_RDONLY)
+    ours, its = socket.socketpair()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.dup2(its.fileno(), 3)
+            os.setgroups([])
+            os.setgid(USER.pw_gid)
+            os.setuid(USER.pw_uid)
+            os.execve(program, ["musterd", f"--process={kind}", "--name=early", "--role=none", "--sockets=0"], {})
+        finally:
+            os._exit(99)
+    its.close()
+    os.close(program)
+    with ours:
+        until("the program", lambda: b"--process" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
+        until("it is closed", lambda: os.stat(f"/proc/{pid}/mem").st_uid == 0 or os.waitpid(pid, os.WNOHANG)[0])
+        assert re.search(r"^Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M)
+        assert re.search(r"^NoNewPrivs:\s+1$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3
+
+
+def test_root_without_capabilities_is_a_user_as_any_other(world):
+    """So what belongs to somebody else is said before anything starts."""
+    other = world.dir / "other.conf"
+    other.write_text(world.config.read_text().replace(f'user = "{USER.pw_name}";\n', ""))
+    said = run(MUSTERD, "--check", "-c", other, check=False)
+    assert said.returncode and re.search("keeper: .*does not belong to root, who is to use it; chown -R root it, or name its owner in user", said.stderr), said.stderr
+    for pid, kind in world.found.items():
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        assert set(re.findall(r"^Cap\w+:\s+(\w+)$", status, re.M)) == {"0" * 16}, kind

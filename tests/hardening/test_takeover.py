@@ -3,6 +3,7 @@ muster-naf are real ones that run; calls are made by their own thread inside the
 make them. All run as root here: what refuses is the sandbox alone, not the owner of a file.
 """
 import contextlib
+import errno
 import os
 import pathlib
 import re
@@ -14,11 +15,11 @@ import pytest
 from fake_bsf import DOMAIN, FakeBsf, Subscriber
 from support import Installation, free_port, until
 from taken import REFUSED, Killed, Taken, address, landlock
+from test_ca_key import TokenPlace
 from test_gba_cse import AE, UA_AE, Cse, Naf, certificate
 from test_saef import Process
 
-KINDS = ("listener", "connector", "engine", "keeper", "diameter")
-FILES = [k for k in KINDS if k != "keeper"]
+KINDS = ("listener", "connector", "engine", "keeper", "diameter", "signer")
 SIGSYS_TOLD = r"signal[= ]+\"?(31|Bad system call)"
 CLONE_FORK = signal.SIGCHLD.value
 OURS = "node.ours.example"
@@ -26,8 +27,18 @@ OURS = "node.ours.example"
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    inst = Installation(tmp_path_factory.mktemp("taken") / "inst", gba="00101")
-    inst.configure(add=f'''
+    where = tmp_path_factory.mktemp("taken")
+    with pytest.MonkeyPatch.context() as patch:
+        token = TokenPlace(where)
+        for name, value in token.env.items():
+            patch.setenv(name, value)
+        inst = Installation(where / "inst", gba="00101", init=token.init())
+        inst.token = token
+        yield from running(inst)
+
+
+def running(inst):
+    inst.configure(replace={f'module_state = "{inst.token.device.dir}"': f'module_state = "{inst.token.device.dir}/tokens"'}, add=f'''
 diameter = {{ identity = "{OURS}"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {free_port()}; secure_port = 0;
   peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }} ); }};
 ''')
@@ -63,7 +74,7 @@ def probes(world, me):
     calls = [("openat", -100, path, flags, 0o600) for path, flags in (
         ("/root/.profile", 0), ("/etc/muster-was-here", os.O_WRONLY | os.O_CREAT), ("/tmp/muster-was-here", os.O_WRONLY | os.O_CREAT),
         ("/proc/1/environ", 0), ("/proc/sys/kernel/core_pattern", os.O_WRONLY), (world.config, 0), (world.dir / "musterd.log", os.O_WRONLY))]
-    calls += [("openat", -100, p, 0, 0) for p in sorted((world.dir / "keeper").iterdir())]
+    calls += [("openat", -100, p, 0, 0) for p in sorted((world.dir / "keeper").iterdir()) if p.is_file()]
     for pid in others:
         calls += [("openat", -100, f"/proc/{pid}/{what}", os.O_RDWR, 0) for what in ("mem", "environ")]
         calls += [("kill", pid, 0), ("tgkill", pid, pid, signal.SIGKILL.value), ("prlimit64", pid, 7, 0, "z:16"), ("pidfd_open", pid, 0)]
@@ -86,7 +97,14 @@ def test_what_nobody_may(world, kind):
     assert not wrong
 
 
-@pytest.mark.parametrize("kind", ("listener", "connector", "keeper", "diameter"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_capability(world, kind):
+    """Root without them is a user like any other: what was left of root's powers, and can come back by no program."""
+    status = pathlib.Path(f"/proc/{pid_of(world, kind)}/status").read_text()
+    assert re.findall(r"^Cap\w+:\s+(\w+)$", status, re.M) == ["0" * 16] * 5
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "engine"])
 def test_the_database_is_the_engines(world, kind):
     store = sorted((world.dir / "store").glob("*"))
     assert any(p.name.endswith(".db") or "sqlite" in p.name for p in store) or store
@@ -107,14 +125,45 @@ def test_the_engine_has_its_database_and_nothing_else(world):
         assert t.connect(world.outside_port) in REFUSED
 
 
-@pytest.mark.parametrize("kind", ("listener", "engine", "keeper"))
+@pytest.mark.parametrize("kind", ("listener", "engine", "keeper", "signer"))
 def test_no_way_out(world, kind):
     with Taken(pid_of(world, kind)) as t:
         assert t.connect(world.outside_port) in REFUSED
-        for family in (socket.AF_UNIX, socket.AF_INET6, socket.AF_NETLINK):
-            assert t.call("socket", family, socket.SOCK_STREAM, 0) in REFUSED
-        for path in ("/etc/passwd", "/etc/resolv.conf", "/usr/bin/env"):
+        for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+            for how in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):
+                assert t.call("socket", family, how, 0) in REFUSED
+        for path in ("/etc/passwd", "/etc/resolv.conf", "/usr/bin/env")[2 * (kind == "signer"):]:      # a module's settings are below /etc
             assert t.open(path) in REFUSED, path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_administrator_and_no_neighbour(world, kind):
+    """All run as one user, as which administration is theirs. No local socket leads there, nor to the bus, nor to any other service of the machine."""
+    with Taken(pid_of(world, kind)) as t:
+        assert t.asks_administration(world.dir / "run/admin.sock") is None
+        for how in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
+            assert t.call("socket", socket.AF_UNIX, how, 0) in REFUSED
+        for how in (socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):       # an end of a pair of those can be connected anew
+            assert t.call("socketpair", socket.AF_UNIX, how, 0, "z:8") in REFUSED
+    whole(world)
+
+
+def test_the_signer_has_its_token_and_nothing_else(world):
+    """It runs a stranger's module. What it notes of a PIN lies in a directory of its own."""
+    token = world.token.device.dir
+    with Taken(pid_of(world, "signer")) as t:
+        fd = t.open(world.token.pin)
+        assert fd >= 0                                       # the probe is a real one
+        assert t.call("close", fd) == 0
+        for path in (world.dir / "run/x", world.dir / "run/musterd.pid", token / "softhsm2.conf", token / "x", world.token.pin, world.dir / "keeper/x",
+                     world.dir / "keeper/ca.key"):
+            assert t.open(path, os.O_WRONLY | os.O_CREAT) in REFUSED, path
+        for path in (world.dir / "run/admin.sock", world.dir / "run/musterd.pid", token / "softhsm2.conf", world.token.pin, world.dir / "keeper/ca.key"):
+            assert t.call("unlinkat", -100, path, 0) in REFUSED, path
+            assert t.call("unlink", path) in REFUSED, path
+            assert t.call("rename", path, world.dir / "keeper/signer/x") in REFUSED, path
+    whole(world)
+    assert world.ask("keeper", "show")["ca"] == {"in": "pkcs11", "away": False}
 
 
 def test_the_connector_goes_out_and_hears_nobody(world):
@@ -122,10 +171,30 @@ def test_the_connector_goes_out_and_hears_nobody(world):
         fd = t.connect(world.outside_port)
         assert fd >= 0
         assert t.call("close", fd) == 0
-        fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
-        assert t.call("bind", fd, address(0), 16) in REFUSED
-        assert t.call("listen", fd, 1) in REFUSED
-        assert t.call("close", fd) == 0
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):         # of each, also where Landlock knows nothing of TCP, and never of datagrams
+            fd = t.call("socket", socket.AF_INET, kind, 0)
+            assert fd >= 0 and t.call("bind", fd, address(0), 16) == -errno.EPERM
+            assert t.call("listen", fd, 1) in REFUSED
+            assert t.call("close", fd) == 0
+        wide(t)
+        for path in ("/etc/shadow", "/etc/passwd", "/etc/ssl/openssl.cnf"):      # root's /etc is not read as a whole
+            assert t.open(path) in REFUSED, path
+        assert t.open("/etc/hosts") >= 0
+
+
+def wide(t):
+    """What lists that go by the call's name alone would let through: other kinds of sockets, programs in the kernel, other devices' numbers."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        for kind in (socket.SOCK_RAW, socket.SOCK_SEQPACKET):
+            assert t.call("socket", family, kind, 0) == -errno.EPERM, (family, kind)
+    assert t.call("socket", socket.AF_NETLINK, socket.SOCK_RAW, 0) in REFUSED
+    fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
+    for level, name in ((socket.SOL_SOCKET, 26), (socket.SOL_SOCKET, 50), (socket.SOL_SOCKET, 25), (socket.SOL_SOCKET, 36), (0, 64), (socket.IPPROTO_TCP, 31), (263, 1)):
+        assert t.call("setsockopt", fd, level, name, "z:64", 64) == -errno.EPERM, (level, name)      # filters, a device, a mark, netfilter, an upper protocol, vsock
+    assert t.call("setsockopt", fd, socket.IPPROTO_TCP, socket.TCP_NODELAY, "z:4", 4) == 0
+    assert t.call("ioctl", fd, 0x8913, "z:40") == -errno.EPERM           # SIOCGIFFLAGS
+    assert t.call("ioctl", fd, 0x541b, "z:4") >= -errno.EINVAL           # FIONREAD, which is asked
+    assert t.call("close", fd) == 0
 
 
 def test_the_agent(world, agent):
@@ -136,10 +205,12 @@ def test_the_agent(world, agent):
         assert not wrong
         for path in sorted((world.dir / "store").glob("*")) + [world.one.dir / "node.key", world.dir / "makers/acme.key"]:
             assert t.open(path) in REFUSED, path
+        for path in ("/etc/shadow", "/dev/mem", "/dev/kmsg"):
+            assert t.open(path) in REFUSED | {-errno.ENOENT}, path
         assert t.open(node.dir / "node.pem") >= 0
         assert t.open(node.dir / "node.pem", os.O_RDWR) in REFUSED
         fd = t.call("socket", socket.AF_INET, socket.SOCK_STREAM, 0)
-        assert t.call("bind", fd, address(0), 16) in REFUSED
+        assert t.call("bind", fd, address(0), 16) == -errno.EPERM
         assert t.call("listen", fd, 1) in REFUSED
     assert agent.process.poll() is None
     assert node.agent("check").returncode == 0
@@ -262,7 +333,7 @@ def whole(world):
 
 @pytest.mark.parametrize("kind,call", [("listener", ("execve", "/bin/sh", 0, 0)), ("connector", ("ptrace", 16, 1, 0, 0)),
                                        ("engine", ("process_vm_readv", 1, "z:16", 1, "z:16", 1, 0)), ("keeper", ("execve", "/bin/sh", 0, 0)),
-                                       ("diameter", ("unshare", 0x10000000))])
+                                       ("diameter", ("unshare", 0x10000000)), ("signer", ("execve", "/bin/sh", 0, 0))])
 def test_an_intruders_call_kills(world, kind, call):
     """The supervisor tells and starts another one."""
     pid = pid_of(world, kind)

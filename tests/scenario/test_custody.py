@@ -3,6 +3,7 @@ may go at any moment of it.
 """
 import json
 import os
+import pathlib
 import shutil
 import signal
 import sqlite3
@@ -149,6 +150,10 @@ def test_the_key_is_elsewhere(inst, tmp_path, place, monkeypatch):
     shown = inst.ask("keeper", "rotate", "--wait")
     kind = setting.split('"')[1]
     assert shown["in"] == kind and "before" not in shown and shown["rotation"]["unreadable"] == 0, shown
+    # the token's module, which is strangers' code, is not beside the keys, and the process that asked it is gone
+    (keeper,) = inst.children()["keeper"]
+    assert "softhsm" not in pathlib.Path(f"/proc/{keeper}/maps").read_text()
+    assert pathlib.Path(f"/proc/{keeper}/task/{keeper}/children").read_text() == ""
     (kek,) = keks(inst)[:1]
     assert (inst.dir / "keeper" / kek).read_bytes().startswith(b"muster kek 1\n") and works(inst.first)
     refused = inst.muster("keeper", "rotate", check=False)
