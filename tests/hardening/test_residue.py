@@ -22,7 +22,7 @@ import yaml
 from residue import Capture, Keys, files, scan
 from support import AGENT, BUILD, Installation, Running, free_port, run, until
 from taken import Taken
-from test_fig1_gba import SimNode, rule, settle
+from fig1 import SimNode, rule, settle
 from test_mef_maf_coap import coaps
 from test_psk_serial import born
 from test_saef import accept, connect, octets_of

@@ -10,7 +10,7 @@ import pytest
 
 from support import AGENT, Installation, secret_text
 from test_card import Reader
-from test_fig1_gba import SimNode
+from fig1 import SimNode
 from test_install import run
 from usim import Usim
 

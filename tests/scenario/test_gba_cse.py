@@ -17,7 +17,7 @@ import pytest
 
 from coaps import NAMED
 from fake_bsf import DOMAIN, FakeBsf, Subscriber
-from test_fig1_gba import PLMN, Gate, SimNode, settle
+from fig1 import PLMN, Gate, SimNode, settle
 from test_saef import Process, cse_answer, is_ae_create
 from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, run, until
 
