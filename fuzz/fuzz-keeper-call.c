@@ -93,6 +93,14 @@ static int leave_give(struct mst_keeper *k, const struct mst_said *yes, struct m
 	return 0;
 }
 
+static int leave_own(struct mst_keeper *k, const struct mst_said *q)
+{
+	(void)k;
+	if (q->request.n > MST_SAID_MAX || q->now < 0)
+		abort();
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static int give(const char *id, struct mst_wrapped *ret)
@@ -261,7 +269,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	static const struct mst_keeper_ops ops = { "fuzz", wrap, create, release, differs, derive, sign, ca_cert, trigger, status, aka_vector, aka_resync,
 						   gba_star, gba_answer, gba_naf_keys, gba_trigger, seal_log, last_seal, generations, rotate, rewrap, retire,
-						   rates, ca_state, leave_ask, leave_give, NULL };
+						   rates, ca_state, leave_ask, leave_give, leave_own, NULL };
 	struct mst_keeper k = { &ops };
 	uint8_t out[MST_KEEPER_WIRE_MAX];
 	struct mst_writer w = mst_writer_of(out, sizeof(out));

@@ -273,12 +273,16 @@ def test_reload(i):
     i.write_conf()
     shutil.copy(i.dir + "/tls/other.pem", i.dir + "/tls/mef.pem")
     os.rename(i.dir + "/tls/other.key", i.dir + "/tls/mef.key")
+    taken_over = '"process":"supervisor","message":"reloaded"'
+    before = i.log().count(taken_over)
     i.proc.send_signal(signal.SIGHUP)
 
     def fresh():
         with i.tls() as s:
             return hashlib.sha256(s.getpeercert(True)).hexdigest() != old
     until("the new certificate", fresh)
+    # who comes to one that has not taken it over yet is sent away when it does
+    until("all have it", lambda: i.log().count(taken_over) > before)
     assert i.register()[0] == 201
     os.unlink(i.dir + "/tls/mef.pem")
     i.proc.send_signal(signal.SIGHUP)

@@ -5,15 +5,21 @@ import pytest
 from support import Installation
 
 
+MARKS = {"faketime": "its programs live at other moments, by libfaketime", "memlock": "its programs may not lock memory"}
+
+
 def pytest_configure(config):
-    config.addinivalue_line("markers", "faketime: its programs live at other moments, by libfaketime")
+    for name, words in MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {words}")
 
 
 def pytest_collection_modifyitems(config, items):
-    """libfaketime and the sanitizers' runtime do not get along: such tests are of the ordinary builds, as whole files are in meson.build."""
+    """libfaketime and the sanitizers' runtime do not get along, and under it nothing locks memory: such tests are of the ordinary builds, as
+    whole files are in meson.build."""
     if "MST_SANITIZED" in os.environ:
-        config.hook.pytest_deselected(items=[i for i in items if i.get_closest_marker("faketime")])
-        items[:] = [i for i in items if not i.get_closest_marker("faketime")]
+        out = [i for i in items if any(i.get_closest_marker(m) for m in MARKS)]
+        config.hook.pytest_deselected(items=out)
+        items[:] = [i for i in items if i not in out]
 
 
 @pytest.fixture(params=["split", "single"])

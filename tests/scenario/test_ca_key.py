@@ -113,7 +113,8 @@ def test_the_key_is_there_and_nowhere_else(inst):
     octets = (inst.dir / "keeper/ca.key").read_bytes()
     assert octets.startswith(HEAD)
     inst.place.device.shows(octets[len(HEAD) + 1:], spki_of(inst))
-    assert run(MUSTERD, "--check", "-c", inst.config).stdout == "good\n"
+    # a TPM has few slots, and no resource manager stands before this one: musterd may have taken them just now
+    until("room in the device", lambda: run(MUSTERD, "--check", "-c", inst.config, check=False).stdout == "good\n")
     assert state(inst) == {"in": inst.place.kind, "away": False}
     (found,) = [f for f in finding(inst, "CA key") if "it signs" in f["detail"]]
     assert found["ok"] and "made there, and never here" in found["detail"]

@@ -283,6 +283,7 @@ def test_the_best_is_chosen_and_its_loss_is_told(inst, tmp_path):
         device.stop()
 
 
+@pytest.mark.memlock
 def test_memory_that_cannot_be_locked_is_told(inst):
     """Where the limits do not allow it keys pass through memory that may be swapped out; the node works, and says so."""
     node = inst.node(13)
