@@ -141,7 +141,7 @@ bool coap_conn_idle(const struct mst_coap_conn *c)
 /* Its certificate was judged by settings that have been replaced, or long ago. */
 static bool outlived(const struct mst_coap_conn *c)
 {
-	return c->t.ctx != c->s->tls || c->s->draining || coap_clock() - c->since > c->s->limits.session_ms;
+	return (c->t.ctx != c->s->tls && !c->spared) || c->s->draining || coap_clock() - c->since > c->s->limits.session_ms;
 }
 
 static bool may_end(const struct mst_coap_conn *c)
@@ -240,6 +240,8 @@ static void ask_owner(struct mst_coap_conn *c, const struct coap_request *q)
 		put_off(c, 1);
 		return;
 	}
+	c->asked = true;
+	c->spared = false;
 	c->last = c->closing || outlived(c);
 	if (c->s->outstanding >= c->s->limits.requests) {
 		c->s->stats.refused++;
@@ -297,10 +299,8 @@ static bool opened(struct mst_coap_conn *c)
 	struct coap_server_config cfg = { .body_max = c->s->limits.body_octets, .szx = MST_COAP_SZX_MAX, .patience_ms = PATIENCE_MS,
 					  .first_id = (uint16_t)by_chance(), .dialect = c->s->dialect };
 
-	if (c->t.ctx != c->s->tls && c->t.peer.how == MST_AUTH_CERT) {
-		tls_session_end(&c->t, MST_TLS_BUSY, "the settings changed during the handshake");
-		return fail_handshake(c);
-	}
+	if (c->t.ctx != c->s->tls && !(c->spared = tls_judge_again(&c->t, c->s->tls)))
+		return fail_handshake(c);       /* the settings have changed meanwhile */
 	coap_server_queue(c, COAP_Q_OPEN);
 	c->s->stats.handshakes++;
 	coap_server_init(&c->coap, &cfg, &(struct coap_room){ take_room, give_room, c });
@@ -441,6 +441,15 @@ void coap_conn_drain(struct mst_coap_conn *c)
 		coap_conn_drop(c, true);
 	else if (!c->running)
 		set_timer(c);
+}
+
+bool coap_conn_spare(struct mst_coap_conn *c)
+{
+	if (c->state != COAP_CONN_OPEN || c->asked || c->closing)
+		return false;
+	c->spared = tls_judge_again(&c->t, c->s->tls);
+	c->t.end = MST_TLS_OPEN;        /* also without mercy it ends in order */
+	return c->spared;
 }
 
 /* ---- from the owner ---------------------------------------------------------------------------------- */

@@ -40,6 +40,8 @@ struct mst_coap_conn {
 	unsigned origin;
 	bool known, pending, running, get, again, closing;
 	bool ours;                           /* we end it: the peer has broken nothing off */
+	bool asked;                          /* for something, once at least */
+	bool spared;                         /* outlived, but it may ask once: see coap_conn_spare() */
 	bool last;                           /* when it is to end: the request that was going on has come, there is no other */
 	struct coap_stats told;              /* as far as it is in the endpoint's */
 };
@@ -79,6 +81,8 @@ void coap_conn_start(struct mst_coap_conn *c, const struct dtls_hello *h);
 void coap_conn_feed(struct mst_coap_conn *c, struct mst_view datagram);
 /* End when nothing is going on, else after it. */
 void coap_conn_drain(struct mst_coap_conn *c);
+/* There are other settings. One that has not asked yet, and whose certificate they take too, may ask once. False: drain it. */
+bool coap_conn_spare(struct mst_coap_conn *c);
 void coap_conn_drop(struct mst_coap_conn *c, bool say_bye);
 bool coap_conn_idle(const struct mst_coap_conn *c);
 /* coap-server.c: out of the tables; into another queue; to the end of its queue, for those that idle longest give way. */

@@ -429,7 +429,11 @@ void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls)
 	s->tls = tls_ctx_ref(tls);
 	mst_tls_ctx_free(old);
 	/* a certificate that has been revoked must not live on in a kept session (TS-0003 8.1.2.5) */
-	drain_all(s);
+	for (struct mst_coap_conn *c = s->ends[COAP_Q_OPEN].oldest, *next; c; c = next) {
+		next = c->newer[COAP_ALL];
+		if (!coap_conn_spare(c))
+			coap_conn_drain(c);
+	}
 }
 
 void mst_coap_server_cut(struct mst_coap_server *s, const struct mst_whose *whose)

@@ -50,7 +50,8 @@ MST_MUST_CHECK int mst_coap_server_new(struct event_base *base, int fd, struct m
 				       struct mst_coap_server **ret);
 /* Of sessions from now on: whether their requests are primitives, and with which numbers (TS-0008). Else MST_COAP_BARE. */
 void mst_coap_server_speak(struct mst_coap_server *s, enum mst_coap_dialect x);
-/* For new sessions; idle ones end now, others after what is going on. */
+/* For new sessions; idle ones end now, others after what is going on. One that has not asked yet may ask once, if its certificate
+ * is good by the new settings too. */
 void mst_coap_server_reload(struct mst_coap_server *s, struct mst_tls_ctx *tls);
 /* Sessions of that one, or that group, end: idle ones now, busy ones after what is going on. */
 void mst_coap_server_cut(struct mst_coap_server *s, const struct mst_whose *whose);

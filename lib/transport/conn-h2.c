@@ -114,6 +114,7 @@ static void on_message(void *owner, struct h2_stream *s, const struct mst_http_m
 	server->outstanding++;
 	server->stats.requests++;
 	c->served = true;
+	c->spared = false;
 	due(s, server->limits.answer_ms);
 	server->ops->on_request(server->owner, v, m);
 }
@@ -229,7 +230,7 @@ bool conn_h2_step(struct mst_conn *c)
 		enum tls_io io;
 		size_t n;
 
-		if (c->close_after || c->s->draining || conn_outlived(c))
+		if (c->close_after || c->s->draining || (conn_outlived(c) && !c->spared))
 			h2_goodbye(c->h2);
 		io = flush(c);
 		if (io == TLS_WANT_READ || io == TLS_WANT_WRITE)

@@ -152,10 +152,8 @@ static bool step_handshake(struct mst_conn *c)
 {
 	switch (tls_handshake(c->t)) {
 	case TLS_DONE:
-		if (c->t->ctx != c->s->tls && c->t->peer.how == MST_AUTH_CERT) {
-			tls_session_end(c->t, MST_TLS_BUSY, "the settings changed during the handshake");
-			return fail_handshake(c);
-		}
+		if (c->t->ctx != c->s->tls && !(c->spared = tls_judge_again(c->t, c->s->tls)))
+			return fail_handshake(c);       /* the settings have changed meanwhile */
 		end_handshake_count(c);
 		c->s->stats.handshakes += c->t->ssl != NULL;
 		c->s->stats.h2 += c->t->h2;
@@ -255,6 +253,7 @@ static bool request_ready(struct mst_conn *c)
 	s->outstanding++;
 	s->stats.requests++;
 	c->served = true;
+	c->spared = false;
 	c->pending = true;
 	c->state = CONN_WAITING;
 	conn_deadline(c, s->limits.answer_ms);
@@ -606,6 +605,15 @@ void conn_drain(struct mst_conn *c)
 	c->running = true;
 	conn_begin_close(c);
 	run(c);
+}
+
+bool conn_spare(struct mst_conn *c)
+{
+	if ((c->state != CONN_READING && c->state != CONN_H2) || c->served || c->cut)
+		return false;
+	c->spared = tls_judge_again(c->t, c->s->tls);
+	c->t->end = MST_TLS_OPEN;       /* also without mercy it ends in order */
+	return c->spared;
 }
 
 void conn_drop(struct mst_conn *c)

@@ -68,6 +68,7 @@ struct mst_conn {
 	mst_ms quiet_until, blocked_until;
 	struct mst_whose whose;         /* as the owner says */
 	bool cut;                       /* it is to end, as soon as nothing is going on */
+	bool spared;                    /* outlived, but it may ask once: see conn_spare() */
 	bool greeted, running, known, pending, close_after, interim, continued, was_idle, in_body, handshaking, served;
 };
 
@@ -96,6 +97,9 @@ int conn_new(struct mst_server *s, int fd, const char *address, struct mst_conn 
 void conn_start(struct mst_conn *c);
 /* Drain: close when idle, else after what is going on. */
 void conn_drain(struct mst_conn *c);
+/* There are other settings. One that has not asked yet, and whose certificate they take too, may ask once: to its peer an end now
+ * would be a failure, for it cannot know that nothing was done. False: it is to be drained. */
+bool conn_spare(struct mst_conn *c);
 void conn_drop(struct mst_conn *c);
 /* Monotonic, milliseconds. */
 mst_ms server_clock(void);

@@ -276,7 +276,8 @@ void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls)
 	/* a certificate that has been revoked must not live on in a kept session (TS-0003 8.1.2.5) */
 	for (struct mst_conn *c = s->conns, *next; c; c = next) {
 		next = c->next;
-		conn_drain(c);
+		if (!conn_spare(c))
+			conn_drain(c);
 	}
 }
 

@@ -58,8 +58,9 @@ struct mst_server_ops {
 MST_MUST_CHECK int mst_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls,
                                   const struct mst_server_limits *l, const struct mst_server_ops *ops, void *owner,
                                   struct mst_server **ret);
-void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);   /* for new connections; others end after
-                                                                          * what is going on */
+/* For new connections. Others end after what is going on; one that has not asked yet may ask once, if its certificate is good by the
+ * new settings too. */
+void mst_server_reload(struct mst_server *s, struct mst_tls_ctx *tls);
 /* Connections of that one, or that group, end: idle ones now, busy ones after what is going on. */
 void mst_server_cut(struct mst_server *s, const struct mst_whose *whose);
 void mst_server_set_limits(struct mst_server *s, const struct mst_server_limits *l);    /* from the next step of each connection */

@@ -136,6 +136,9 @@ bool tls_read_names(struct tls_session *t);
 
 /* tls-verify.c */
 int tls_verify_cb(X509_STORE_CTX *x, void *ctx);
+/* Server, after the handshake: is what the peer showed good under `by` too, whose lists and anchors are newer than those that it
+ * was judged by? Whoever showed nothing is. False: t->end says why. */
+MST_MUST_CHECK bool tls_judge_again(struct tls_session *t, struct mst_tls_ctx *by);
 /* tls-psk.c. A key in locked pages, once there is one; false: no room. It goes with tls_psk_forget(). */
 MST_MUST_CHECK bool tls_psk_keep(struct mst_key **at, const struct mst_key *k);
 void tls_psk_forget(struct mst_key **at);

@@ -269,3 +269,38 @@ int tls_verify_cb(X509_STORE_CTX *x, void *arg)
 		X509_STORE_CTX_set_error(x, X509_V_OK);
 	return ok;
 }
+
+/* As the library has it in a handshake (ssl_verify_cert_chain), by another context. */
+static bool judge_by(struct tls_session *t, X509_STORE_CTX *x, X509 *leaf, struct mst_tls_ctx *by)
+{
+	struct mst_tls_ctx *had = t->ctx;
+	bool good;
+
+	if (!X509_STORE_CTX_init(x, SSL_CTX_get_cert_store(by->ssl), leaf, SSL_get_peer_cert_chain(t->ssl)) ||
+	    !X509_STORE_CTX_set_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx(), t->ssl) || !X509_STORE_CTX_set_default(x, "ssl_client") ||
+	    !X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(x), SSL_CTX_get0_param(by->ssl)))
+		return false;
+	X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(x), SSL_CTX_get_security_level(by->ssl));
+	t->ctx = by;
+	good = tls_verify_cb(x, NULL) == 1;
+	t->ctx = had;
+	return good;
+}
+
+bool tls_judge_again(struct tls_session *t, struct mst_tls_ctx *by)
+{
+	X509_STORE_CTX *x;
+	X509 *leaf = t->leaf;
+	bool good;
+
+	if (!leaf || t->ctx == by)
+		return true;
+	x = X509_STORE_CTX_new();
+	good = x && X509_up_ref(leaf) && judge_by(t, x, leaf, by);
+	X509_STORE_CTX_free(x);
+	if (x)
+		X509_free(leaf);
+	if (!good)
+		tls_session_end(t, MST_TLS_BUSY, "no memory");        /* the first reason stays */
+	return good;
+}
