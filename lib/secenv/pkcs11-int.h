@@ -18,6 +18,7 @@ struct p11_root {
 	size_t pin_n;
 	CK_FUNCTION_LIST **all, *one;        /* as p11-kit gave them: a list, or one */
 	CK_FUNCTION_LIST *f;                 /* the token's */
+	bool unseen;                         /* when it was looked for the last time */
 	CK_SESSION_HANDLE session;
 	uint8_t store_id[P11_ID];            /* CKA_ID of the store's key */
 };
@@ -25,6 +26,9 @@ struct p11_root {
 /* A CK_RV as an outcome or a fault, with words. */
 int p11_outcome(CK_RV rv, const char *doing, struct mst_diag *d);
 MST_MUST_CHECK int p11_connect(struct p11_root *p, struct mst_diag *d);
+/* At the start, with patience: a token is not to be seen while another process logs in (SoftHSM2 writes its file anew), or has only just
+ * been powered. Later it is whoever needs it that comes again. */
+MST_MUST_CHECK int p11_connect_first(struct p11_root *p, struct mst_diag *d);
 void p11_disconnect(struct p11_root *p);
 /* The session, anew when the token was away meanwhile. */
 MST_MUST_CHECK int p11_ready(struct p11_root *p, struct mst_diag *d);

@@ -1,8 +1,12 @@
 /* Finding a token, and logging into it. */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "secenv/pkcs11-int.h"
+
+#define PAUSES 6
+#define FIRST_PAUSE_MS 10            /* and twice as long each time: 0.6 s in all */
 
 int p11_outcome(CK_RV rv, const char *doing, struct mst_diag *d)
 {
@@ -125,6 +129,7 @@ int p11_connect(struct p11_root *p, struct mst_diag *d)
 	CK_SLOT_ID slot = 0;
 	int r = load(p, d);
 
+	p->unseen = false;
 	if (r)
 		return r;
 	if (p->one && slot_of(p->one, p->token, &slot))
@@ -132,11 +137,23 @@ int p11_connect(struct p11_root *p, struct mst_diag *d)
 	for (size_t i = 0; p->all && p->all[i] && !p->f; i++)
 		if (slot_of(p->all[i], p->token, &slot))
 			p->f = p->all[i];
+	p->unseen = !p->f;
 	if (!p->f)
 		mst_diag_set(d, 0, "token", "none with the label \"", p->token, "\" is there", NULL);
 	r = p->f ? log_in(p, slot, d) : MST_SECENV_ABSENT;
 	if (r)
 		p11_disconnect(p);
+	return r;
+}
+
+int p11_connect_first(struct p11_root *p, struct mst_diag *d)
+{
+	int r = p11_connect(p, d);
+
+	for (int i = 0; p->unseen && i < PAUSES; i++) {
+		(void)poll(NULL, 0, FIRST_PAUSE_MS << i);
+		r = p11_connect(p, d);
+	}
 	return r;
 }
 

@@ -429,7 +429,7 @@ int mst_secenv_pkcs11_open(const struct mst_secenv_pkcs11 *cfg, struct mst_crypt
 	else
 		r = secenv_read_secret(cfg->pin_file, p->pin, sizeof(p->pin), &p->pin_n, d);
 	if (!r)
-		r = p11_connect(p, d);
+		r = p11_connect_first(p, d);
 	if (r) {
 		p11_free(&p->root);
 		return r;
