@@ -213,11 +213,15 @@ class Node:
         run(MUSTER, "cert", "issue", "--ca", maker, "--out", self.dir / "node", *names, *issue, cwd=inst.dir / "makers")
         shutil.copy(inst.dir / "keeper/ca.pem", self.dir / "anchors.pem")
         if known:
-            extra = [word for i in identities for word in ("--identity", i)]
-            inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--maker", maker,
-                        "--anchor", inst.dir / "makers" / f"{maker}.pem", *extra)
+            self.add(maker, subscription, identities)
         self.instruct(inst.instruction())
         self.configure()
+
+    def add(self, maker="acme", subscription="sub-1", identities=(), check=True):
+        """Make it known, as its operator does."""
+        extra = [word for i in identities for word in ("--identity", i)]
+        return self.inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--maker", maker,
+                                "--anchor", self.inst.dir / "makers" / f"{maker}.pem", *extra, check=check)
 
     def instruct(self, *instructions):
         (self.dir / "instructions.json").write_text(json.dumps({"version": 1, "instructions": list(instructions)}))

@@ -17,8 +17,8 @@ void *__libc_calloc(size_t n, size_t m);
 void *__libc_realloc(void *p, size_t n);
 void __libc_free(void *p);
 
-static atomic_ulong count, fail_at;
-static atomic_bool armed;
+static struct failmalloc own, *at = &own;
+static void (*told)(void);
 static atomic_long outstanding;
 static struct range { uintptr_t from, to; } spared[16];
 static unsigned n_spared;
@@ -34,19 +34,22 @@ static bool is_spared(void *caller)
 
 static bool fails(void *caller)
 {
-	unsigned long n;
+	unsigned long n, first;
 
-	if (!atomic_load(&armed) || is_spared(caller))
+	if (!atomic_load(&at->armed) || is_spared(caller))
 		return false;
-	n = atomic_fetch_add(&count, 1) + 1;
-	if (n != atomic_load(&fail_at))
+	n = (unsigned long)atomic_fetch_add(&at->count, 1) + 1;
+	first = atomic_load(&at->fail_at);
+	if (!first || n < first || (n > first && !atomic_load(&at->lasting)))
 		return false;
+	if (told)
+		told();
 	if (trace) {
 		void *frame[32];
 
-		atomic_store(&armed, false);
+		atomic_store(&at->armed, false);
 		backtrace_symbols_fd(frame, backtrace(frame, 32), STDERR_FILENO);
-		atomic_store(&armed, true);
+		atomic_store(&at->armed, true);
 	}
 	errno = ENOMEM;
 	return true;
@@ -108,20 +111,26 @@ void free(void *p)
 
 void failmalloc_arm(unsigned long n)
 {
-	atomic_store(&count, 0);
-	atomic_store(&fail_at, n);
-	atomic_store(&armed, true);
+	atomic_store(&at->count, 0);
+	atomic_store(&at->fail_at, (unsigned)n);
+	atomic_store(&at->armed, true);
 }
 
 bool failmalloc_disarm(void)
 {
-	atomic_store(&armed, false);
-	return atomic_load(&count) >= atomic_load(&fail_at);
+	atomic_store(&at->armed, false);
+	return atomic_load(&at->count) >= atomic_load(&at->fail_at);
 }
 
 unsigned long failmalloc_count(void)
 {
-	return atomic_load(&count);
+	return atomic_load(&at->count);
+}
+
+void failmalloc_by(struct failmalloc *state, void (*tell)(void))
+{
+	at = state;
+	told = tell;
 }
 
 long failmalloc_outstanding(void)
@@ -150,7 +159,7 @@ void failmalloc_spare(const char *name)
 
 __attribute__((constructor)) static void from_environment(void)
 {
-	const char *at = getenv("MST_FAIL_AT"), *list = getenv("MST_FAIL_SPARE");
+	const char *nth = getenv("MST_FAIL_AT"), *list = getenv("MST_FAIL_SPARE");
 	char name[64];
 
 	for (size_t n; list && *list; list += n + (list[n] == ' ')) {
@@ -159,8 +168,8 @@ __attribute__((constructor)) static void from_environment(void)
 		failmalloc_spare(name);
 	}
 	trace = getenv("MST_FAIL_TRACE");
-	if (at)
-		failmalloc_arm(strtoul(at, NULL, 10));
+	if (nth)
+		failmalloc_arm(strtoul(nth, NULL, 10));
 }
 
 __attribute__((destructor)) static void report(void)
@@ -171,7 +180,7 @@ __attribute__((destructor)) static void report(void)
 
 	if (!to)
 		return;
-	n = snprintf(text, sizeof(text), "%lu\n", atomic_load(&count));
+	n = snprintf(text, sizeof(text), "%u\n", atomic_load(&at->count));
 	fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;

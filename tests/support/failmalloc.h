@@ -9,8 +9,17 @@
 #ifndef TESTS_SUPPORT_FAILMALLOC_H
 #define TESTS_SUPPORT_FAILMALLOC_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
+/* What is counted and what fails; another place for it may be memory that somebody else sees. */
+struct failmalloc {
+	atomic_bool armed, lasting;     /* lasting: what comes after the one that fails, too */
+	atomic_uint count, fail_at;
+};
+
+/* From now on by `state`; tell() is called by whoever fails. */
+void failmalloc_by(struct failmalloc *state, void (*tell)(void));
 /* Not those of a shared library with this in its name. */
 void failmalloc_spare(const char *name);
 void failmalloc_arm(unsigned long n);

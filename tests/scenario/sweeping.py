@@ -1,0 +1,105 @@
+"""Failure sweeps: in turn the n-th call of a kind fails in one process while a node enrols (tests/support/failcall.h)."""
+import ctypes
+import errno
+import mmap
+import os
+import pathlib
+import subprocess
+
+from support import AGENT, BUILD, RUN_SECONDS, run
+
+PRELOAD = BUILD / "tests/support/libfailcall-preload.so"
+KINDS = 48
+MEMORY = "memory"
+SHORT = 0               # half of it is read, or written
+# What a call may plausibly end with; where nothing is said, EIO and ENOMEM.
+ERRORS = {
+    "open": ("EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC"), "fopen": ("EIO", "EMFILE", "EACCES"), "fread": ("EIO",),
+    "read": ("EIO", "EINTR", SHORT), "pread": ("EIO", SHORT), "write": ("ENOSPC", "EIO", "EINTR", SHORT), "pwrite": ("ENOSPC", "EIO", SHORT),
+    "log": ("ENOSPC", SHORT), "fsync": ("EIO", "ENOSPC"), "ftruncate": ("EIO", "ENOSPC"), "rename": ("EIO", "ENOSPC", "EACCES"),
+    "link": ("EIO", "EMLINK"), "unlink": ("EIO", "EACCES"), "mkdir": ("ENOSPC", "EACCES"), "stat": ("EIO", "EACCES"), "access": ("EACCES",),
+    "opendir": ("EMFILE", "ENOMEM"), "readdir": ("EIO",), "chmod": ("EIO", "EPERM"), "flock": ("EINTR", "ENOLCK"), "fcntl": ("EMFILE", "ENOLCK"),
+    "mmap": ("ENOMEM",), "mlock": ("ENOMEM",), "socket": ("EMFILE", "ENFILE", "ENOBUFS"), "connect": ("ECONNREFUSED", "ENETUNREACH"),
+    "bind": ("EADDRINUSE",), "listen": ("EADDRINUSE",), "accept": ("EMFILE", "ENFILE", "ECONNABORTED", "EINTR"), "sockopt": ("ENOBUFS",),
+    "sockname": ("ENOBUFS",), "send": ("ECONNRESET", "EPIPE", "EINTR", SHORT), "recv": ("ECONNRESET", "EINTR", "ENOMEM", SHORT),
+    "socketpair": ("EMFILE",), "pipe": ("EMFILE",), "epoll_ctl": ("ENOMEM", "ENOSPC"), "eventfd": ("EMFILE",), "timerfd": ("EMFILE",),
+    "epoll_wait": ("EINTR",), "getrandom": ("EINTR", "ENOSYS"), "fork": ("EAGAIN", "ENOMEM"), "pthread": ("EAGAIN",), MEMORY: ("ENOMEM",),
+}
+
+
+class _Calls(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char * 12), ("count", ctypes.c_uint)]
+
+
+class _Memory(ctypes.Structure):
+    _fields_ = [("armed", ctypes.c_bool), ("lasting", ctypes.c_bool), ("count", ctypes.c_uint), ("fail_at", ctypes.c_uint)]
+
+
+class _Page(ctypes.Structure):
+    _fields_ = [(n, ctypes.c_uint) for n in ("armed", "kind", "at", "error", "lasting", "hits", "pid")] + [
+        ("memory", _Memory), ("calls", _Calls * KINDS), ("trace", ctypes.c_char * 2048)]
+
+
+class Page:
+    """What one process shares with us."""
+
+    def __init__(self, directory, process):
+        self.process = process
+        path = pathlib.Path(directory) / process
+        path.write_bytes(bytes(ctypes.sizeof(_Page)))
+        with open(path, "r+b") as f:
+            self.memory = mmap.mmap(f.fileno(), ctypes.sizeof(_Page))
+        self.page = _Page.from_buffer(self.memory)
+
+    def arm(self, kind=None, at=0, error=SHORT, lasting=False):
+        """Nothing fails without a kind; what is called is counted."""
+        p = self.page
+        self.disarm()
+        for c in p.calls:
+            c.count = 0
+        p.memory.count, p.hits, p.trace = 0, 0, b""
+        p.kind = 0
+        p.memory.fail_at = at if kind == MEMORY else 0
+        p.memory.lasting = lasting
+        if kind and kind != MEMORY:
+            p.kind = [c.name.decode() for c in p.calls].index(kind)
+        p.at, p.lasting, p.error = at, lasting, error and getattr(errno, error)
+        p.armed, p.memory.armed = 1, True
+
+    def disarm(self):
+        self.page.armed, self.page.memory.armed = 0, False
+
+    @property
+    def hits(self):
+        return self.page.hits
+
+    @property
+    def trace(self):
+        return self.page.trace.decode(errors="replace")
+
+    def counts(self):
+        found = {c.name.decode(): c.count for c in self.page.calls if c.count}
+        if self.page.memory.count:
+            found[MEMORY] = self.page.memory.count
+        return found
+
+
+def environment(directory):
+    return {**os.environ, "LD_PRELOAD": str(PRELOAD), "MST_FAULT_DIR": str(directory)}
+
+
+def points(counts, step=1, kinds=None):
+    """(kind, n, errno, lasting) of every fault, or of every `step`-th: each call once and from then on, with one errno after
+    the other of those that it may end with."""
+    every = []
+    for kind, n in sorted(counts.items()):
+        errors = ERRORS[kind]
+        if kinds and kind not in kinds:
+            continue
+        for at in range(1, n + 1):
+            every.append((kind, at, errors[at % len(errors)], False))
+            # half of it for ever is none: it goes on
+            lasting = [e for e in errors if e not in (SHORT, "EINTR")]
+            if lasting:
+                every.append((kind, at, lasting[at % len(lasting)], True))
+    return every[step // 2::step]

@@ -1,0 +1,156 @@
+"""Story: whatever call fails, and whichever allocation, in any process while a node is brought into service: no program ends by a
+signal, hangs or says nothing; and once the fault is gone that same node enrols, with one credential that both ends hold.
+
+An ordinary run takes every so manieth point, always the same ones; MST_SWEEP=all takes each (`make sweep`), and writes the
+figures of doc/failure-sweeps.md where MST_SWEEP_FIGURES names it.
+"""
+import os
+import re
+import subprocess
+
+import pytest
+
+import sweeping
+from support import MUSTERD, RUN_SECONDS, Installation, run, until
+from test_power_cut import one_truth, store_is_whole, works
+
+SECS = int(os.environ.get("SECS", RUN_SECONDS))
+COUNT = iter(range(1, 1000000))
+ALL = os.environ.get("MST_SWEEP") == "all"
+SERVERS = ("engine", "keeper", "connector", "listener-mef-0", "listener-maf-0", "listener-local")
+# process: every so manieth point of the calls, of the allocations
+STEPS = {"muster-agent": (17, 2500), "engine": (13, 600), "keeper": (6, 23), "connector": (9, 500), "listener-mef-0": (19, 1000),
+         "listener-maf-0": (19, 1000), "listener-local": (9, 100)}
+
+
+class Sweep:
+    """An installation whose every process can be told what fails."""
+
+    def __init__(self, path):
+        self.faults = path / "faults"
+        self.faults.mkdir()
+        self.pages = {name: sweeping.Page(self.faults, name) for name in ("musterd", *SERVERS, "muster-agent")}
+        self.inst = Installation(path / "inst")
+        self.inst.configure(replace={"listeners = 2;": "listeners = 1;"})
+        self.env = sweeping.environment(self.faults)
+        self.inst.wrap = ["env", f"LD_PRELOAD={self.env['LD_PRELOAD']}", f"MST_FAULT_DIR={self.faults}"]
+        self.inst.start()
+        self.inst.subscription()
+        self.rows = []
+
+    def enrol(self, node, process):
+        """What an operator and a node do; the results of both."""
+        return node.add(check=False), node.run_once(env=self.env if process == "muster-agent" else None)
+
+    def said(self, since):
+        return self.inst.log.read_bytes()[since:].decode(errors="replace")
+
+    def restart(self):
+        """Processes as young as at first: who has died often is waited for."""
+        assert self.inst.stop() == 0, self.inst.log_text()
+        store_is_whole_at_rest(self.inst)
+        self.inst.start()
+
+
+def store_is_whole_at_rest(inst):
+    done = run("sqlite3", inst.dir / "store/muster.db", "PRAGMA integrity_check; PRAGMA foreign_key_check;")
+    assert done.stdout.strip() == "ok", done.stdout
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    one = Sweep(tmp_path_factory.mktemp("sweep"))
+    yield one
+    assert one.inst.stop() == 0, one.inst.log_text()
+    figures = os.environ.get("MST_SWEEP_FIGURES")
+    if figures:
+        sweeping.write_figures(figures, one.rows)
+
+
+def crashed(text):
+    return re.search(r"with=\"?signal|Sanitizer|runtime error|stack smashing|Assertion|corrupt", text)
+
+
+def attempt(sweep, process, fault):
+    """One fault while a node is brought into service, and what came of it: "missed" when it was not reached."""
+    inst, page, node = sweep.inst, sweep.pages[process], sweep.inst.node(next(COUNT), known=False)
+    since = inst.log.stat().st_size
+    page.arm(*fault)
+    try:
+        added, done = sweep.enrol(node, process)
+    finally:
+        page.disarm()
+    log = sweep.said(since)
+    for r in (added, done):
+        assert r.returncode >= 0 and not crashed(r.stderr), f"{r.returncode} {r.stderr[-3000:]}"
+        assert r.returncode == 0 or r.stderr.strip(), "a failure without a word"
+    assert not crashed(log), log
+    if done.returncode == 0:
+        one_truth(inst, node)
+    elif process == "muster-agent":
+        assert re.search(r"\b(warning|error)\b", done.stderr), done.stderr
+    elif page.hits and added.returncode == 0:
+        assert re.search(r"\b(warning|error)\b", log), f"the daemon says nothing of it: {log}\n{done.stderr[-3000:]}"
+    died = "a process has ended" in log
+    recover(inst, node)
+    if died:
+        sweep.restart()
+    if not page.hits:
+        return "missed"
+    return "ended" if died else "went on" if done.returncode == 0 and added.returncode == 0 else "refused"
+
+
+def recover(inst, node):
+    """The fault is gone: the operator and the node try again, as they would, until it is in service."""
+    said = []
+
+    def known():
+        added = node.add(check=False)
+        said.append(added.stderr)
+        return added.returncode == 0 or "exists" in added.stderr
+
+    def enrolled():
+        done = node.run_once()
+        said.append(done.stderr[-3000:])
+        return done.returncode == 0
+
+    until("the node is known", known, SECS, context=lambda: said[-1] + inst.log_text())
+    until("the node is enrolled", enrolled, SECS, context=lambda: said[-1] + inst.log_text())
+    one_truth(inst, node)
+    assert works(node), inst.log_text()
+
+
+def counted(sweep, process):
+    """What is called without a fault."""
+    sweep.pages[process].arm()
+    added, done = sweep.enrol(sweep.inst.node(next(COUNT), known=False), process)
+    sweep.pages[process].disarm()
+    assert added.returncode == 0 and done.returncode == 0, done.stderr
+    return sweep.pages[process].counts()
+
+
+def swept(sweep, process, faults, attempt_one):
+    """Each fault in turn; all that is wrong is told at the end, of each the place where the call was made."""
+    outcomes, wrong = {}, []
+    for fault in faults:
+        try:
+            outcome = attempt_one(sweep, process, fault)
+        except (AssertionError, subprocess.TimeoutExpired) as e:
+            outcome = "wrong"
+            wrong.append(f"{process} {fault} at {sweep.pages[process].trace}\n{e}")
+            if "DBG" in os.environ: print("WRONG", wrong[-1][:3000], flush=True)
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    return outcomes, wrong
+
+
+@pytest.mark.parametrize("process", STEPS)
+@pytest.mark.parametrize("what", ["calls", sweeping.MEMORY])
+def test_enrolment(sweep, process, what):
+    counts = {k: n for k, n in counted(sweep, process).items() if (k == sweeping.MEMORY) == (what == sweeping.MEMORY)}
+    faults = sweeping.points(counts, 1 if ALL else STEPS[process][what == sweeping.MEMORY])
+    outcomes, wrong = swept(sweep, process, faults, attempt)
+    sweep.rows.append((process, what, sum(counts.values()), len(faults), outcomes))
+    print(process, what, sum(counts.values()), len(faults), outcomes)
+    assert not wrong, f"{len(wrong)} of {len(faults)}:\n" + "\n\n".join(wrong)
+    store_is_whole(sweep.inst)
+    assert outcomes.get("missed", 0) <= len(faults) // 4, outcomes
