@@ -112,6 +112,13 @@ static int look(struct sealed *s, const char *name, struct generation g[GENS], i
 	return 0;
 }
 
+static int no_copy(const struct sealed *s, const char *name, struct mst_diag *d)
+{
+	mst_diag_set(d, 0, name, s->unreadable ? "cannot be read, and there is no other copy that is whole" :
+		     "damaged, and there is no older copy that is whole", NULL);
+	return MST_SECENV_CORRUPT;
+}
+
 int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool *ret_settled,
 		struct mst_diag *d)
 {
@@ -126,9 +133,7 @@ int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool
 	if (best < 0) {
 		if (g[GEN_A].state == ABSENT && g[GEN_B].state == ABSENT)
 			return MST_SECENV_NONE;
-		mst_diag_set(d, 0, name, s->unreadable ? "cannot be read, and there is no other copy that is whole" :
-			     "damaged, and there is no older copy that is whole", NULL);
-		return MST_SECENV_CORRUPT;
+		return no_copy(s, name, d);
 	}
 	if (g[!best].state == GOOD) {
 		r = read_generation(s, name, !best, &again, &n);
@@ -140,7 +145,7 @@ int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool
 	if (r)
 		return r;
 	if (again.state != GOOD)        /* between two looks, with the lock held: the disk */
-		return MST_SECENV_CORRUPT;
+		return no_copy(s, name, d);
 	if (g[!best].state == GOOD) {
 		r = s->c->ops->sha256(s->c, (struct mst_view){ s->plain, n }, hash[1]);
 		same = !r && memcmp(hash[0], hash[1], sizeof(hash[0])) == 0;

@@ -405,12 +405,16 @@ static void drop_jobs(struct connector *c)
 static void on_down(void *owner, struct mst_link *l, const char *why)
 {
 	struct connector *c = owner;
+	bool broke = mst_link_broke(l);
 
-	(void)why;
 	if (c->engine == l)
 		c->engine = NULL;
 	(void)mst_link_free(l);
 	drop_jobs(c);
+	if (!broke || !c->u.own_process)
+		return;
+	mst_log(&c->u.log, MST_LOG_ERROR, "the link to the engine is lost; another process begins", "why", why, NULL);
+	mst_unit_done(&c->u);            /* the next one is joined to the engine anew */
 }
 
 static const struct mst_link_ops ops = { on_frame, on_down };

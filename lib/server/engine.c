@@ -443,8 +443,14 @@ static const struct mst_link_ops ops = { on_frame, on_down };
 static int call_keeper(void *arg, struct mst_view question, uint8_t *answer, size_t cap, size_t *ret_n)
 {
 	struct engine *e = arg;
+	int r = mst_call(e->call, question, answer, cap, ret_n);
 
-	return mst_call(e->call, question, answer, cap, ret_n);
+	/* questions and answers may not pair up any more; closed, the keeper learns it and makes room for another (keeper_tick) */
+	if (r && e->call) {
+		mst_log(&e->u.log, MST_LOG_ERROR, "the keeper has not answered; it is given up, and the next one waited for", "why", mst_fault_text(r), NULL);
+		e->call = mst_call_free(e->call);
+	}
+	return r;
 }
 
 static int attach_keeper(struct engine *e, int fd)

@@ -85,6 +85,13 @@ static void go_down(struct mst_link *l, const char *why)
 	}
 }
 
+/* Not by the other end's end: it does not know, and neither gets another link while both live. */
+static void lose(struct mst_link *l, const char *why)
+{
+	l->broke = true;
+	go_down(l, why);
+}
+
 bool mst_link_broke(const struct mst_link *l)
 {
 	return l->broke;
@@ -92,14 +99,13 @@ bool mst_link_broke(const struct mst_link *l)
 
 static void violate(struct mst_link *l, const char *what, enum mst_frame_type t)
 {
-	l->broke = true;
 	if (l->c.violations)
 		(*l->c.violations)++;
 	if (l->c.log)
 		mst_log(l->c.log, MST_LOG_ERROR, "a frame that is not permitted; link dropped", "what", what,
 			"frame", t < MST_FRAME__COUNT ? mst_frame_name[t] : "?", "peer",
 			mst_process_name[l->c.peer], NULL);
-	go_down(l, what);
+	lose(l, what);
 }
 
 static void on_down_event(evutil_socket_t fd, short what, void *arg)
@@ -218,7 +224,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	l->busy++;
 	if (!grow(l, l->in_n + READ_CHUNK)) {
-		go_down(l, "no memory");
+		lose(l, "no memory");
 		leave(l);
 		return;
 	}
@@ -231,8 +237,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		take_frames(l);
 	} else if (n == 0) {
 		go_down(l, "closed");
+	} else if (errno == ECONNRESET) {
+		go_down(l, "closed");
 	} else if (errno != EAGAIN && errno != EINTR) {
-		go_down(l, strerror(errno));
+		lose(l, strerror(errno));
 	}
 	leave(l);
 }
@@ -284,8 +292,10 @@ static bool send_some(struct mst_link *l)
 	ssize_t k = send_frames(l, &all);
 
 	if (k < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			go_down(l, errno == EPIPE || errno == ECONNRESET ? "closed" : strerror(errno));
+		if (errno == EPIPE || errno == ECONNRESET)
+			go_down(l, "closed");
+		else if (errno != EAGAIN && errno != EINTR)
+			lose(l, strerror(errno));
 		return false;
 	}
 	if (l->head->fd >= 0) {

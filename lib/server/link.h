@@ -48,7 +48,7 @@ MST_MUST_CHECK int mst_link_send(struct mst_link *l, enum mst_frame_type type, u
 				 struct mst_view payload);
 MST_MUST_CHECK int mst_link_send_fd(struct mst_link *l, enum mst_frame_type type, uint64_t id,
 				    struct mst_view payload, int fd);
-bool mst_link_broke(const struct mst_link *l);         /* on_down: was it the other end that broke the rules? */
+bool mst_link_broke(const struct mst_link *l);         /* on_down: by broken rules, or a fault here; not because the other end is gone */
 void mst_link_phase(struct mst_link *l, enum mst_phase p);
 size_t mst_link_queued(const struct mst_link *l);     /* for tests: octets not yet taken by the other end */
 void mst_link_flush(struct mst_link *l);              /* try to send what waits, at once */

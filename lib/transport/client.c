@@ -15,6 +15,7 @@
 
 #include "transport/address.h"
 #include "transport/resolve.h"
+#include "transport/watch.h"
 
 static void run(struct mst_client *c);
 
@@ -27,11 +28,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 static void watch(struct mst_client *c, int fd, short what)
 {
-	event_del(&c->io);
-	c->want = what;
-	event_assign(&c->io, c->base, fd, (short)(what | EV_PERSIST), on_event, c);
-	if (what)
-		event_add(&c->io, NULL);
+	c->want = watch_socket(&c->io, c->base, fd, what, on_event, c);
 }
 
 void client_want(struct mst_client *c, short what)

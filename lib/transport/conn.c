@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "transport/server-int.h"
+#include "transport/watch.h"
 
 #define LINGER_MS 1000
 #define LINGER_OCTETS (256 * 1024)
@@ -42,11 +43,7 @@ void conn_want(struct mst_conn *c, short what)
 {
 	if (c->want == what)
 		return;
-	event_del(&c->io);
-	c->want = what;
-	event_assign(&c->io, c->s->base, c->t->fd, (short)(what | EV_PERSIST), on_io, c);
-	if (what)
-		event_add(&c->io, NULL);
+	c->want = watch_socket(&c->io, c->s->base, c->t->fd, what, on_io, c);
 }
 
 /* Where a handshake may be suspended it is seen when the peer leaves meanwhile; the same from its beginning to the connection's end. */

@@ -188,6 +188,14 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 	conn_start(c);
 }
 
+static void accept_again(struct mst_server *s)
+{
+	struct timeval t = { 0, PAUSE_MS * 1000 };
+
+	if (event_add(&s->accept, NULL))
+		event_add(&s->resume, &t);
+}
+
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
 	struct mst_server *s = arg;
@@ -195,7 +203,7 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!s->draining)
-		event_add(&s->accept, NULL);
+		accept_again(s);
 }
 
 /* No descriptor, no memory: the connections wait in the kernel until something is free again, without spinning. */
@@ -233,7 +241,7 @@ void server_room(struct mst_server *s)
 {
 	if (!s->draining && event_pending(&s->resume, EV_TIMEOUT, NULL)) {
 		event_del(&s->resume);
-		event_add(&s->accept, NULL);
+		accept_again(s);
 	}
 }
 

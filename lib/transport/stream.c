@@ -15,6 +15,7 @@
 #include "transport/address.h"
 #include "transport/resolve.h"
 #include "transport/tls-int.h"
+#include "transport/watch.h"
 
 #define TURN_MS 20
 #define LOOK_MS 1000                 /* between two looks whether a peer that sends no more is there at all */
@@ -56,11 +57,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 static void watch(struct mst_stream *s, int fd, short what)
 {
-	event_del(&s->io);
-	s->want = what;
-	event_assign(&s->io, s->base, fd, (short)(what | EV_PERSIST), on_event, s);
-	if (what)
-		event_add(&s->io, NULL);
+	s->want = watch_socket(&s->io, s->base, fd, what, on_event, s);
 }
 
 static void want(struct mst_stream *s, short what)

@@ -22,13 +22,13 @@
 enum kind {
 	K_NONE, K_OPEN, K_FOPEN, K_FREAD, K_READ, K_PREAD, K_WRITE, K_PWRITE, K_LOG, K_SYNC, K_TRUNCATE, K_RENAME, K_LINK, K_UNLINK, K_MKDIR,
 	K_STAT, K_ACCESS, K_OPENDIR, K_READDIR, K_CHMOD, K_FLOCK, K_FCNTL, K_MMAP, K_MLOCK, K_SOCKET, K_CONNECT, K_BIND, K_LISTEN, K_ACCEPT,
-	K_SOCKOPT, K_SOCKNAME, K_SEND, K_RECV, K_PAIR, K_PIPE, K_EPOLL, K_EVENTFD, K_TIMERFD, K_WAIT, K_RANDOM, K_FORK, K_THREAD, K__COUNT,
+	K_SOCKOPT, K_SOCKNAME, K_SEND, K_RECV, K_SENDMSG, K_RECVMSG, K_PAIR, K_PIPE, K_EPOLL, K_EVENTFD, K_TIMERFD, K_WAIT, K_RANDOM, K_FORK, K_THREAD, K__COUNT,
 };
 
 static const char *const names[K__COUNT] = {
 	"", "open", "fopen", "fread", "read", "pread", "write", "pwrite", "log", "fsync", "ftruncate", "rename", "link", "unlink", "mkdir",
 	"stat", "access", "opendir", "readdir", "chmod", "flock", "fcntl", "mmap", "mlock", "socket", "connect", "bind", "listen", "accept",
-	"sockopt", "sockname", "send", "recv", "socketpair", "pipe", "epoll_ctl", "eventfd", "timerfd", "epoll_wait", "getrandom", "fork",
+	"sockopt", "sockname", "send", "recv", "sendmsg", "recvmsg", "socketpair", "pipe", "epoll_ctl", "eventfd", "timerfd", "epoll_wait", "getrandom", "fork",
 	"pthread",
 };
 
@@ -192,7 +192,7 @@ FAIL(K_SOCKOPT, int, -1, my_setsockopt, setsockopt, (int fd, int level, int name
 FAIL(K_SOCKOPT, int, -1, my_getsockopt, getsockopt, (int fd, int level, int name, void *p, socklen_t *n), (fd, level, name, p, n))
 FAIL(K_SOCKNAME, int, -1, my_getsockname, getsockname, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n))
 FAIL(K_SOCKNAME, int, -1, my_getpeername, getpeername, (int fd, struct sockaddr *a, socklen_t *n), (fd, a, n))
-FAIL(K_SEND, ssize_t, -1, my_sendmsg, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
+FAIL(K_SENDMSG, ssize_t, -1, my_sendmsg, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
 FAIL(K_EPOLL, int, -1, my_epoll_ctl, epoll_ctl, (int ep, int op, int fd, void *ev), (ep, op, fd, ev))
 FAIL(K_WAIT, int, -1, my_epoll_wait, epoll_wait, (int ep, void *ev, int n, int ms), (ep, ev, n, ms))
 FAIL(K_WAIT, int, -1, my_poll, poll, (struct pollfd *p, nfds_t n, int ms), (p, n, ms))
@@ -223,7 +223,7 @@ NEXT(ssize_t, my_readv, readv, (int fd, const struct iovec *v, int n))
 /* Descriptors that came with it are sockets: others are not handed on. */
 NEXT(ssize_t, my_recvmsg, recvmsg, (int fd, struct msghdr *m, int flags))
 {
-	ssize_t n = fails(K_RECV) ? -1 : next_my_recvmsg()(fd, m, flags);
+	ssize_t n = fails(K_RECVMSG) ? -1 : next_my_recvmsg()(fd, m, flags);
 
 	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
 		for (size_t i = 0; c->cmsg_type == SCM_RIGHTS && CMSG_LEN((i + 1) * sizeof(int)) <= c->cmsg_len; i++) {
