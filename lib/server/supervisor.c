@@ -272,7 +272,7 @@ static void broke_rules(struct supervisor *s, struct mst_view payload)
 
 		if (c->channel != channel || c->pid <= 0 || s->stopping)
 			continue;
-		mst_log(&s->log, MST_LOG_ERROR, "a process broke the rules between processes and is ended", "process", c->name, NULL);
+		mst_log(&s->log, MST_LOG_ERROR, "a process broke the rules between processes, or its link is lost; it is ended", "process", c->name, NULL);
 		kill(c->pid, SIGKILL);
 	}
 }

@@ -506,11 +506,12 @@ int agent_config_read(const char *file, struct agent_config *ret_c, FILE *err)
 {
 	struct mst_diag d = { 0 };
 	uint8_t *text = NULL;
+	const char *why = unreadable(file);
 	size_t n = 0;
 	int r;
 
-	if (unreadable(file)) {
-		fprintf(err, "%s: cannot be read (%s); give the right file with -c\n", file, unreadable(file));
+	if (why) {
+		fprintf(err, "%s: cannot be read (%s); give the right file with -c\n", file, why);
 		return MST_FAULT_CONFIG;
 	}
 	r = agent_read_file(file, CONFIG_OCTETS, false, &text, &n, &d);

@@ -18,6 +18,8 @@ from test_power_cut import one_truth, store_is_whole, works
 SECS = int(os.environ.get("SECS", RUN_SECONDS))
 COUNT = iter(range(1, 1000000))
 ALL = os.environ.get("MST_SWEEP") == "all"
+# Connections to other servers are kept open: only a young process opens one.
+YOUNG = ("connector",)
 # Of what happens to one connection the other end tells.
 BETWEEN = ("send", "recv", "epoll_ctl", "sockopt", "sockname", "accept")
 SERVERS = ("engine", "keeper", "connector", "listener-mef-0", "listener-maf-0", "listener-local")
@@ -71,12 +73,14 @@ def sweep(tmp_path_factory):
 
 
 def crashed(text):
-    return re.search(r"with=\"?signal|Sanitizer|runtime error|stack smashing|Assertion|corrupt", text)
+    return re.search(r"with=\"?signal (?!9\b)|Sanitizer|runtime error|stack smashing|Assertion|corrupt", text)
 
 
 def attempt(sweep, process, fault):
     """One fault while a node is brought into service, and what came of it: "missed" when it was not reached."""
     inst, page, node = sweep.inst, sweep.pages[process], sweep.inst.node(next(COUNT), known=False)
+    if process in YOUNG:
+        sweep.restart()
     since = inst.log.stat().st_size
     page.arm(*fault)
     try:
@@ -91,8 +95,8 @@ def attempt(sweep, process, fault):
     if done.returncode == 0:
         one_truth(inst, node)
     elif process == "muster-agent":
-        assert re.search(r" warn | error |^muster-agent: ", done.stderr, re.M), done.stderr
-        assert 'detail=""' not in done.stderr, done.stderr
+        assert re.search(r" warn | error |^muster-agent: |^/[^ ]+: ", done.stderr, re.M), done.stderr
+        assert 'detail=""' not in done.stderr and "(null)" not in done.stderr, done.stderr
     elif page.hits and added.returncode == 0 and fault[0] not in BETWEEN:
         assert re.search(r"\b(warning|error)\b", log), f"the daemon says nothing of it: {log}\n{done.stderr[-3000:]}"
     died = "a process has ended" in log
@@ -126,6 +130,8 @@ def recover(inst, node):
 
 def counted(sweep, process):
     """What is called without a fault."""
+    if process in YOUNG:
+        sweep.restart()
     sweep.pages[process].arm()
     added, done = sweep.enrol(sweep.inst.node(next(COUNT), known=False), process)
     sweep.pages[process].disarm()
@@ -159,4 +165,5 @@ def test_enrolment(sweep, process, what):
     print(process, what, sum(counts.values()), len(faults), outcomes)
     assert not wrong, f"{len(wrong)} of {len(faults)}:\n" + "\n\n".join(wrong)
     store_is_whole(sweep.inst)
+    # not one call more or less than when it was counted
     assert outcomes.get("missed", 0) <= len(faults) // 4, outcomes

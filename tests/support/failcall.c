@@ -21,13 +21,13 @@
 
 enum kind {
 	K_NONE, K_OPEN, K_FOPEN, K_FREAD, K_READ, K_PREAD, K_WRITE, K_PWRITE, K_LOG, K_SYNC, K_TRUNCATE, K_RENAME, K_LINK, K_UNLINK, K_MKDIR,
-	K_STAT, K_ACCESS, K_OPENDIR, K_READDIR, K_CHMOD, K_FLOCK, K_FCNTL, K_MMAP, K_MLOCK, K_SOCKET, K_CONNECT, K_BIND, K_LISTEN, K_ACCEPT,
+	K_STAT, K_ACCESS, K_OPENDIR, K_READDIR, K_CHMOD, K_FLOCK, K_LOCK, K_DUP, K_FCNTL, K_MMAP, K_MLOCK, K_SOCKET, K_CONNECT, K_BIND, K_LISTEN, K_ACCEPT,
 	K_SOCKOPT, K_SOCKNAME, K_SEND, K_RECV, K_SENDMSG, K_RECVMSG, K_PAIR, K_PIPE, K_EPOLL, K_EVENTFD, K_TIMERFD, K_WAIT, K_RANDOM, K_FORK, K_THREAD, K__COUNT,
 };
 
 static const char *const names[K__COUNT] = {
 	"", "open", "fopen", "fread", "read", "pread", "write", "pwrite", "log", "fsync", "ftruncate", "rename", "link", "unlink", "mkdir",
-	"stat", "access", "opendir", "readdir", "chmod", "flock", "fcntl", "mmap", "mlock", "socket", "connect", "bind", "listen", "accept",
+	"stat", "access", "opendir", "readdir", "chmod", "flock", "lock", "dup", "fcntl", "mmap", "mlock", "socket", "connect", "bind", "listen", "accept",
 	"sockopt", "sockname", "send", "recv", "sendmsg", "recvmsg", "socketpair", "pipe", "epoll_ctl", "eventfd", "timerfd", "epoll_wait", "getrandom", "fork",
 	"pthread",
 };
@@ -256,8 +256,10 @@ NEXT(int, my_pipe2, pipe2, (int fd[2], int flags))
 
 NEXT(int, my_fcntl64, fcntl64, (int fd, int what, uintptr_t arg))
 {
-	bool copies = what == F_DUPFD || what == F_DUPFD_CLOEXEC;
-	int r = fails(K_FCNTL) ? -1 : next_my_fcntl64()(fd, what, arg);
+	bool copies = what == F_DUPFD || what == F_DUPFD_CLOEXEC, locks = what == F_SETLK || what == F_SETLKW;
+	/* no kernel refuses to give a lock back, and nobody could go on then */
+	bool unlocks = locks && ((const struct flock *)arg)->l_type == F_UNLCK;
+	int r = fails(copies ? K_DUP : unlocks ? K_NONE : locks ? K_LOCK : K_FCNTL) ? -1 : next_my_fcntl64()(fd, what, arg);
 
 	if (copies && r >= 0)
 		mark(r, fd >= 0 && fd < MARKS ? (enum mark)marks[fd] : FD_FILE);
@@ -318,7 +320,9 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
 		snprintf(((struct failcall_page *)shared)->calls[i].name, sizeof(page->calls[i].name), "%s", names[i]);
 	page = shared;
 #ifndef MST_SANITIZED
-	failmalloc_spare("libconfig");   /* 1.5 does not look at what it gets */
+	/* they do not look at what they get (libconfig 1.5, libseccomp 2.5) */
+	failmalloc_spare("libconfig");
+	failmalloc_spare("libseccomp");
 	failmalloc_by(&page->memory, tell);
 #endif
 }
