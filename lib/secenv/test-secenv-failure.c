@@ -235,22 +235,24 @@ static unsigned state_of(struct mst_secenv *s)
 	return holds(s, MST_SLOT_ACTIVE) * 10000 + holds(s, MST_SLOT_PENDING) * 100 + blob_of(s);
 }
 
+static struct mst_diag told;        /* what an act said of its failure */
+
 static int do_store_active(struct mst_secenv *s)
 {
 	struct mst_root_cred k = cred(11);
-	return s->ops->store(s, MST_SLOT_ACTIVE, &k, NULL);
+	return s->ops->store(s, MST_SLOT_ACTIVE, &k, &told);
 }
 static int do_store_pending(struct mst_secenv *s)
 {
 	struct mst_root_cred k = cred(12);
-	return s->ops->store(s, MST_SLOT_PENDING, &k, NULL);
+	return s->ops->store(s, MST_SLOT_PENDING, &k, &told);
 }
-static int do_promote(struct mst_secenv *s) { return s->ops->promote(s, NULL); }
-static int do_erase_active(struct mst_secenv *s) { return s->ops->erase(s, MST_SLOT_ACTIVE, NULL); }
-static int do_erase_pending(struct mst_secenv *s) { return s->ops->erase(s, MST_SLOT_PENDING, NULL); }
+static int do_promote(struct mst_secenv *s) { return s->ops->promote(s, &told); }
+static int do_erase_active(struct mst_secenv *s) { return s->ops->erase(s, MST_SLOT_ACTIVE, &told); }
+static int do_erase_pending(struct mst_secenv *s) { return s->ops->erase(s, MST_SLOT_PENDING, &told); }
 static int do_blob(struct mst_secenv *s)
 {
-	return s->ops->store_blob(s, "progress", MST_VIEW_LIT("\x0d"), NULL);
+	return s->ops->store_blob(s, "progress", MST_VIEW_LIT("\x0d"), &told);
 }
 
 static const struct { const char *name; int (*act)(struct mst_secenv *s); } acts[] = {
@@ -308,7 +310,10 @@ static bool run(size_t act, unsigned from, enum mode mode, unsigned fail_at, uns
 	old = state_of(s);
 	f.calls = 0;
 	f.fail_at = fail_at;
+	told = (struct mst_diag){ 0 };
 	r = acts[act].act(s);
+	if (r == MST_SECENV_CORRUPT || r == MST_SECENV_FULL)
+		assert_true(told.field[0] && told.text[0]);    /* an operator is told which file, and what of it */
 	/* the state as the running agent sees it when the disk is well again, and after a restart */
 	f.fail_at = 0;
 	after = state_of(s);

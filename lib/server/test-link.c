@@ -187,6 +187,38 @@ static void freed_inside(bool memory)
 
 static void test_freed_inside(void **state) { (void)state; both(freed_inside); }
 
+/* Something else where the socket was: what the kernel then says is a fault of this end, of which the other one knows nothing. */
+static void test_fault_here(void **state)
+{
+	struct mst_link_config c;
+	int fd[2], other[2];
+
+	(void)state;
+	for (int far = 0; far < 2; far++) {
+		open_pair(true, MST_PROC_LISTENER, MST_PROC_ENGINE, MST_PHASE_RUNNING);
+		mst_link_free(a.l);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+		assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+		c = conf_of(MST_PROC_LISTENER, MST_PROC_ENGINE);
+		assert_int_equal(mst_link_socket(&c, fd[0], &ops, &a, &a.l), 0);
+		mst_link_phase(a.l, MST_PHASE_RUNNING);
+		if (far)
+			close(fd[1]);
+		else
+			assert_int_equal(dup2(other[1], fd[0]), fd[0]);
+		assert_int_equal(mst_link_send(a.l, MST_FRAME_EXCHANGE, 1, MST_VIEW_LIT("x")), 0);
+		mst_link_flush(a.l);
+		turn();
+		assert_int_equal(a.downs, 1);
+		assert_int_equal(mst_link_broke(a.l), !far);
+		if (!far)
+			close(fd[1]);
+		close(other[0]);
+		close(other[1]);
+		close_pair();
+	}
+}
+
 static void test_garbage(void **state)
 {
 	struct mst_link_config c;
@@ -332,7 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_echo), cmocka_unit_test(test_forbidden_send), cmocka_unit_test(test_forbidden_receive),
 		cmocka_unit_test(test_full), cmocka_unit_test(test_far_end_goes), cmocka_unit_test(test_freed_inside),
-		cmocka_unit_test(test_garbage), cmocka_unit_test(test_gathers), cmocka_unit_test(test_passes_sockets), cmocka_unit_test(test_call),
+		cmocka_unit_test(test_fault_here), cmocka_unit_test(test_garbage), cmocka_unit_test(test_gathers), cmocka_unit_test(test_passes_sockets), cmocka_unit_test(test_call),
 		cmocka_unit_test(test_call_deadline),
 	};
 

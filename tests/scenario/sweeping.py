@@ -114,7 +114,8 @@ def points(counts, step=1):
         lasting = [e for e in ERRORS[kind] if e not in PASSING]
         for at in range(1, n + 1):
             every.append((kind, at, ERRORS[kind][at % len(ERRORS[kind])], False))
-            if lasting:
+            # without memory for ever each question waits for its deadline, a minute of it
+            if lasting and (kind != MEMORY or step == 1 and at % 500 == 1):
                 every.append((kind, at, lasting[at % len(lasting)], True))
         chosen += every[len(every) // 2 % step::step] or every[len(every) // 2:][:1]
     return chosen

@@ -1,8 +1,8 @@
 """Story: whatever call fails, and whichever allocation, in any process while a node is brought into service: no program ends by a
 signal, hangs or says nothing; and once the fault is gone that same node enrols, with one credential that both ends hold.
 
-An ordinary run takes every so manieth point, always the same ones; MST_SWEEP=all takes each (`make sweep`), and writes the
-figures of doc/failure-sweeps.md where MST_SWEEP_FIGURES names it.
+An ordinary run takes every so manieth point, always the same ones. `make sweep` takes each: MST_SWEEP=1, or N for every call and
+every N-th allocation; MST_SWEEP_FIGURES names doc/failure-sweeps.md, where the figures go.
 """
 import os
 import re
@@ -17,7 +17,7 @@ from test_power_cut import one_truth, store_is_whole, works
 
 SECS = int(os.environ.get("SECS", RUN_SECONDS))
 COUNT = iter(range(1, 1000000))
-ALL = os.environ.get("MST_SWEEP") == "all"
+WHOLE = int(os.environ.get("MST_SWEEP", 0))
 # Connections to other servers are kept open: only a young process opens one.
 YOUNG = ("connector",)
 # Of what happens to one connection the other end tells.
@@ -159,7 +159,8 @@ def swept(sweep, process, faults, attempt_one):
 @pytest.mark.parametrize("what", ["calls", sweeping.MEMORY])
 def test_enrolment(sweep, process, what):
     counts = {k: n for k, n in counted(sweep, process).items() if (k == sweeping.MEMORY) == (what == sweeping.MEMORY)}
-    faults = sweeping.points(counts, 1 if ALL else STEPS[process][what == sweeping.MEMORY])
+    memory = what == sweeping.MEMORY
+    faults = sweeping.points(counts, (WHOLE if memory else 1) if WHOLE else STEPS[process][memory])
     outcomes, wrong = swept(sweep, process, faults, attempt)
     sweep.rows.append((process, what, sum(counts.values()), len(faults), outcomes))
     print(process, what, sum(counts.values()), len(faults), outcomes)
