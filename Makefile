@@ -7,7 +7,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 TESTFLAGS ?= --print-errorlogs --no-rebuild
 
-.PHONY: help setup build demo test check bench fuzz fuzz-build fuzz-campaign cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install clean
+.PHONY: help setup build demo test check bench fuzz fuzz-build fuzz-campaign sweep cov asan asan-build tsan tsan-build tsan-diameter clang release lint fmt man install clean
 
 help:
 	@echo 'muster: brings M2M nodes into service'
@@ -20,6 +20,7 @@ help:
 	@echo '  make tsan      the tests under ThreadSanitizer; make tsan-diameter: the process of Diameter'
 	@echo '  make fuzz      libFuzzer on every target, SECONDS=30 each'
 	@echo '  make fuzz-campaign   until every target has had MINUTES=30 of processor; goes on where it was broken off'
+	@echo '  make sweep     each call and each allocation fails in turn while a node enrols; hours; EVERY=10: each tenth allocation'
 	@echo '  make cov       coverage report in build-cov/coverage.html'
 	@echo '  make lint      house rules, purity, layers, cppcheck, clang-tidy, shellcheck, codespell'
 	@echo '  make fmt       clang-format on the lines that a change touches'
@@ -96,6 +97,11 @@ fuzz: fuzz-build
 fuzz-campaign: fuzz-build
 	tools/fuzz-campaign build-fuzz --minutes $(or $(MINUTES),30)
 	tools/fuzz-campaign --write
+
+# Every point of tests/scenario/test_sweeps.py, of which CI takes some; the figures go to doc/failure-sweeps.md.
+sweep: build
+	MST_BUILD=$(CURDIR)/$(BUILD) MST_SOURCE=$(CURDIR) MST_SWEEP=$(or $(EVERY),1) MST_SWEEP_FIGURES=$(CURDIR)/doc/failure-sweeps.md \
+		/usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/scenario/test_sweeps.py
 
 cov: setup
 	[ -f build-cov/build.ninja ] || $(MESON) setup build-cov -Db_coverage=true -Dbuildtype=debug
