@@ -341,9 +341,8 @@ static void on_control_down(void *owner, struct mst_link *l, const char *why)
 {
 	struct mst_unit *u = owner;
 
-	(void)l;
 	if (!u->done)
-		mst_log(&u->log, MST_LOG_DEBUG, "the supervisor is gone", "why", why, NULL);
+		mst_log(&u->log, mst_link_broke(l) ? MST_LOG_ERROR : MST_LOG_DEBUG, "the supervisor is gone, or the link to it", "why", why, NULL);
 	leave_with(u, u->draining ? 0 : 3);
 }
 

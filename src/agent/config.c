@@ -465,8 +465,10 @@ int agent_config_parse(const char *file, char *text, struct agent_config *ret_c,
 	unsigned line = 0;
 	config_t cfg;
 
-	if (!c)
+	if (!c) {
+		fprintf(err, "%s: %s\n", file, mst_fault_text(MST_FAULT_MEMORY));
 		return MST_FAULT_MEMORY;
+	}
 	if ((size_t)snprintf(c->file, sizeof(c->file), "%s", file) >= sizeof(c->file)) {
 		fprintf(err, "%s: the file's name is too long\n", file);
 		free(c);
