@@ -122,6 +122,7 @@ static void keeper_tick(struct mst_unit *u)
 
 	if (!k->left || k->alone++ < ALONE_S || u->draining)
 		return;
+	k->left = false;                 /* the last of the metrics is another tick */
 	mst_log(&u->log, MST_LOG_ERROR, "no engine asks any more; a keeper that is joined to it begins", NULL);
 	mst_unit_done(u);
 }

@@ -99,8 +99,10 @@ def attempt(sweep, process, fault):
         assert 'detail=""' not in done.stderr and "(null)" not in done.stderr, done.stderr
     elif page.hits and added.returncode == 0 and fault[0] not in BETWEEN:
         assert re.search(r"\b(warning|error)\b", log), f"the daemon says nothing of it: {log}\n{done.stderr[-3000:]}"
-    died = "a process has ended" in log
     recover(inst, node)
+    log = sweep.said(since)
+    died = "a process has ended" in log
+    assert not crashed(log), log
     if died:
         sweep.restart()
     if not page.hits:
