@@ -37,8 +37,10 @@ static bool enqueue(struct engine *e, enum work_kind kind, unsigned client, uint
 	if (kind != WORK_FETCHED && e->queued >= (size_t)e->u.conf->limits.queue)
 		return false;
 	w = calloc(1, sizeof(*w) + payload.n);
-	if (!w)
+	if (!w) {
+		mst_log(&e->u.log, MST_LOG_WARNING, "no memory for what was asked; it is refused as when too much is asked", NULL);
 		return false;
+	}
 	w->kind = kind;
 	w->client = client;
 	w->gen = client < ENGINE_CLIENTS ? e->client[client].gen : 0;
