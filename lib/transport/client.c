@@ -177,7 +177,7 @@ static bool step_connecting(struct mst_client *c)
 	if (getsockopt(c->t.fd, SOL_SOCKET, SO_ERROR, &e, &n) || e)
 		return next_address(c, MST_TLS_UNREACHABLE, strerrordesc_np(e ? e : errno));
 	if (getpeername(c->t.fd, (struct sockaddr *)&a, &m))
-		return false;           /* not yet */
+		return errno == ENOTCONN ? false /* not yet */ : next_address(c, MST_TLS_UNREACHABLE, strerrordesc_np(errno));
 	c->state = HANDSHAKE;
 	client_deadline(c, c->handshake_ms);
 	return true;

@@ -105,9 +105,10 @@ def write_figures(path, rows):
     pathlib.Path(path).write_text(text.split(mark)[0] + mark + "\n".join(table) + "\n")
 
 
-def points(counts, step=1):
+def points(counts, step=1, each=True):
     """(kind, n, errno, lasting) of every fault: each call once and from then on, with one errno after the other of those that it
-    may end with. With a `step`, every so manieth of each kind, and of each kind one at least."""
+    may end with. With a `step`, every so manieth of each kind, and of `each` kind one at least; otherwise every
+    so manieth of all."""
     chosen = []
     for kind, n in sorted(counts.items()):
         every = []
@@ -117,5 +118,5 @@ def points(counts, step=1):
             # without memory for ever each question waits for its deadline, a minute of it
             if lasting and (kind != MEMORY or step == 1 and at % 500 == 1):
                 every.append((kind, at, lasting[at % len(lasting)], True))
-        chosen += every[len(every) // 2 % step::step] or every[len(every) // 2:][:1]
-    return chosen
+        chosen += (every[len(every) // 2 % step::step] or every[len(every) // 2:][:1]) if each else every
+    return chosen if each else chosen[step // 2::step]

@@ -22,7 +22,8 @@ YOUNG = ("connector",)
 BETWEEN = ("send", "recv", "epoll_ctl", "sockopt", "sockname", "accept")
 SERVERS = ("engine", "keeper", "connector", "listener-mef-0", "listener-maf-0", "listener-local")
 # A sanitized program has an allocator of its own, which is not ours to fail.
-WHAT = ("calls",) if "MST_SANITIZED" in os.environ else ("calls", sweeping.MEMORY)
+SANITIZED = "MST_SANITIZED" in os.environ
+WHAT = ("calls",) if SANITIZED else ("calls", sweeping.MEMORY)
 # process: every so manieth point of the calls, of the allocations
 STEPS = {"muster-agent": (17, 2500), "engine": (13, 600), "keeper": (6, 23), "connector": (9, 500), "listener-mef-0": (19, 1000),
          "listener-maf-0": (19, 1000), "listener-local": (9, 100)}
@@ -154,7 +155,8 @@ def swept(sweep, process, faults, attempt_one):
 def test_enrolment(sweep, process, what):
     counts = {k: n for k, n in counted(sweep, process).items() if (k == sweeping.MEMORY) == (what == sweeping.MEMORY)}
     memory = what == sweeping.MEMORY
-    faults = sweeping.points(counts, (WHOLE if memory else 1) if WHOLE else STEPS[process][memory])
+    step = (WHOLE if memory else 1) if WHOLE else STEPS[process][memory] * (6 if SANITIZED else 1)
+    faults = sweeping.points(counts, step, each=bool(WHOLE) or not SANITIZED)
     outcomes, wrong = swept(sweep, process, faults, attempt)
     sweep.rows.append((process, what, sum(counts.values()), len(faults), outcomes))
     print(process, what, sum(counts.values()), len(faults), outcomes)
