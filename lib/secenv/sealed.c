@@ -35,7 +35,12 @@ static ssize_t slurp(struct sealed *s, const char *file, int *ret_fault)
 						      about the file */
 		return errno == ENOENT ? -1 : -2;
 	}
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (fstat(fd, &st)) {           /* says nothing about the file either: it may be the newer copy */
+		s->unreadable = true;
+		close(fd);
+		return -2;
+	}
+	if (!S_ISREG(st.st_mode)) {
 		close(fd);
 		return -2;
 	}

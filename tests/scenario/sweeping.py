@@ -105,10 +105,10 @@ def write_figures(path, rows):
     pathlib.Path(path).write_text(text.split(mark)[0] + mark + "\n".join(table) + "\n")
 
 
-def points(counts, step=1, each=True):
+def points(counts, step=1, each=True, for_ever=True):
     """(kind, n, errno, lasting) of every fault: each call once and from then on, with one errno after the other of those that it
     may end with. With a `step`, every so manieth of each kind, and of `each` kind one at least; otherwise every
-    so manieth of all."""
+    so manieth of all. Not `for_ever`: only once, which is what a process recovers from without a pause of its supervisor's."""
     chosen = []
     for kind, n in sorted(counts.items()):
         every = []
@@ -116,7 +116,7 @@ def points(counts, step=1, each=True):
         for at in range(1, n + 1):
             every.append((kind, at, ERRORS[kind][at % len(ERRORS[kind])], False))
             # without memory for ever each question waits for its deadline, a minute of it
-            if lasting and (kind != MEMORY or step == 1 and at % 500 == 1):
+            if for_ever and lasting and (kind != MEMORY or step == 1 and at % 500 == 1):
                 every.append((kind, at, lasting[at % len(lasting)], True))
         chosen += (every[len(every) // 2 % step::step] or every[len(every) // 2:][:1]) if each else every
     return chosen if each else chosen[step // 2::step]

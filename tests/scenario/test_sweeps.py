@@ -18,15 +18,15 @@ COUNT = iter(range(1, 1000000))
 WHOLE = int(os.environ.get("MST_SWEEP", 0))
 # Connections to other servers are kept open: only a young process opens one.
 YOUNG = ("connector",)
-# Of what happens to one connection the other end tells.
-BETWEEN = ("send", "recv", "epoll_ctl", "sockopt", "sockname", "accept")
+# Of what happens to one connection the other end tells; that the store's files are not to be found is said once, until they are.
+BETWEEN = ("send", "recv", "epoll_ctl", "sockopt", "sockname", "accept", "stat")
 SERVERS = ("engine", "keeper", "connector", "listener-mef-0", "listener-maf-0", "listener-local")
 # A sanitized program has an allocator of its own, which is not ours to fail.
 SANITIZED = "MST_SANITIZED" in os.environ
 WHAT = ("calls",) if SANITIZED else ("calls", sweeping.MEMORY)
 # process: every so manieth point of the calls, of the allocations
-STEPS = {"muster-agent": (17, 2500), "engine": (13, 600), "keeper": (6, 23), "connector": (9, 500), "listener-mef-0": (19, 1000),
-         "listener-maf-0": (19, 1000), "listener-local": (9, 100)}
+STEPS = {"muster-agent": (31, 100), "engine": (29, 600), "keeper": (11, 23), "connector": (19, 50), "listener-mef-0": (29, 300),
+         "listener-maf-0": (29, 100), "listener-local": (19, 50)}
 
 
 class Sweep:
@@ -94,7 +94,7 @@ def attempt(sweep, process, fault):
         assert re.search(r" warn | error |^muster-agent: |^/[^ ]+: ", done.stderr, re.M), done.stderr
         assert 'detail=""' not in done.stderr and "(null)" not in done.stderr, done.stderr
     elif page.hits and added.returncode == 0 and fault[0] not in BETWEEN:
-        assert re.search(r"\b(warning|error)\b", log), f"the daemon says nothing of it: {log}\n{done.stderr[-3000:]}"
+        assert re.search(r"\b(warning|error)\b|refused|failed", log), f"the daemon says nothing of it: {log}\n{done.stderr[-3000:]}"
     recover(inst, node)
     log = sweep.said(since)
     died = "a process has ended" in log
@@ -153,14 +153,23 @@ def swept(sweep, process, faults, attempt_one):
 @pytest.mark.parametrize("process", STEPS)
 @pytest.mark.parametrize("what", WHAT)
 def test_enrolment(sweep, process, what):
-    counts = {k: n for k, n in counted(sweep, process).items() if (k == sweeping.MEMORY) == (what == sweeping.MEMORY)}
+    # how often it waits is chance: the first are enough
+    counts = {k: min(n, 24) if k == "epoll_wait" else n for k, n in counted(sweep, process).items() if (k == sweeping.MEMORY) == (what == sweeping.MEMORY)}
     memory = what == sweeping.MEMORY
     step = (WHOLE if memory else 1) if WHOLE else STEPS[process][memory] * (6 if SANITIZED else 1)
-    faults = sweeping.points(counts, step, each=bool(WHOLE) or not SANITIZED)
+    faults = sweeping.points(counts, step, each=bool(WHOLE) or not SANITIZED, for_ever=bool(WHOLE) or process == "muster-agent")
     outcomes, wrong = swept(sweep, process, faults, attempt)
     sweep.rows.append((process, what, sum(counts.values()), len(faults), outcomes))
     print(process, what, sum(counts.values()), len(faults), outcomes)
     assert not wrong, f"{len(wrong)} of {len(faults)}:\n" + "\n\n".join(wrong)
     store_is_whole(sweep.inst)
-    # not one call more or less than when it was counted
-    assert outcomes.get("missed", 0) <= len(faults) // 4, outcomes
+    assert outcomes.get("missed", 0) <= len(faults) // 2, outcomes        # what is read at once, or in two goes, is chance
+
+
+def test_a_look_that_fails_decides_nothing(sweep):
+    """The copy that was just written cannot be looked at: the older one must not be written over it. Each look near the end, where the
+    credential is taken over."""
+    looks = counted(sweep, "muster-agent")["stat"]
+    faults = [("stat", n, "EACCES", False) for n in range(looks - 16, looks + 1)]
+    outcomes, wrong = swept(sweep, "muster-agent", faults, attempt)
+    assert not wrong and sum(outcomes.values()) == len(faults), wrong
