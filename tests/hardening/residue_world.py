@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from briefer import dial
 from fig1 import SimNode, rule, settle
 from residue import Capture, Keys, private_half, public_point
-from support import BUILD, Installation, Running, free_port, run, until
+from support import BUILD, Installation, Running, free_port, run
 from test_briefing import add_rule
 from test_agent_briefed import Real
 from test_gba_cse import Cse, CseNode, Naf, certificate as certificate_of
@@ -152,8 +152,8 @@ def a_world(path):
                 w.agents[who] = stack.enter_context(Running(node))
             for agent in w.agents.values():
                 agent.wait_log("enrolled key")
-            certificate(w, w.nodes["agent-cert"])
-            until("its first certificate", lambda: w.nodes["agent-own"].status()["certificate"])
+            certificate(w, "agent-cert")
+            w.agents["agent-own"].wait_log("point=cert-promoted")              # its first one
             w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"], w.saef)
             assert "Response verify OK" in (said := ask_for_status(inst, "-serial", "0x0123456789abcdef0123456789abcdef")), said
             w.responder = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", said, re.S)[0]
@@ -183,11 +183,11 @@ def briefed(inst):
     return node
 
 
-def certificate(w, node):
+def certificate(w, who):
     """Over EST, with a key that the node makes."""
-    w.inst.muster("command", "cert-prov", node.id)
-    assert node.agent("trigger").returncode == 0
-    until("the certificate", lambda: node.status()["certificate"])
+    w.inst.muster("command", "cert-prov", w.nodes[who].id)
+    assert w.nodes[who].agent("trigger").returncode == 0
+    w.agents[who].wait_log("point=cert-promoted")
 
 
 def between(a, b, port):

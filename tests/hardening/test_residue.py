@@ -20,7 +20,8 @@ import yaml
 
 from residue import Capture, Keys, files, scan
 from residue_world import TLS, a_world, dig, scalar, scalar_of
-from support import AGENT, Installation, run, until
+from fig1 import PLMN, sim_line
+from support import AGENT, MUSTER, Installation, run, secret_text, until
 from taken import Taken
 from test_saef import accept, connect
 
@@ -117,6 +118,70 @@ def test_the_tools(world):
         caller.write(b"", close=True)
         called.write(b"", close=True).end()
         caller.end()
+
+
+RECVFROM = "45"                       # its number among the calls of x86-64
+
+
+def waiting_since_it_said(process):
+    """Whoever has sent its question, and now waits for the answer."""
+    until("it waits for an answer", lambda: pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()[0] == RECVFROM)
+
+
+def said(by, to):
+    """Octets that one process has said to another one over local sockets, and that have not been read yet."""
+    lines = [line.split(maxsplit=8) for line in run("ss", "-xHnp").stdout.splitlines()]
+    ours = {line[5] for line in lines if f"pid={by}," in line[-1]}
+    return sum(int(line[2]) for line in lines if f"pid={to}," in line[-1] and line[7] in ours)
+
+
+def nobody_has_it(needles, found):
+    """Nor will: what is in use goes, what is left stays."""
+    hits = []
+
+    def none():
+        hits[:] = scan(needles, found)[0]
+        return not hits
+    until("nobody has it", none, 15, lambda: str([(found[h.target], h.name, h.flags) for h in hits]))
+
+
+@contextlib.contextmanager
+def muster_gives(world, tmp_path, what, by):
+    """`muster` with a secret that has not been here before, for a node or a SIM, while nobody answers. Gives what to look for, and the process."""
+    inst, keys, secret = world.inst, Keys(), os.urandom(32)
+    if what == "sim":
+        words, line = ("sim", "add", f"{PLMN}99{os.getpid() % 10**8:08d}", "--file"), sim_line({"algorithm": "milenage", "k": secret[:16].hex(), "opc": secret[16:].hex()})
+    else:
+        words, line = ("node", "secret", world.nodes["agent-coap"].id, "--file"), secret_text(secret.hex())
+    keys.add("given", secret)
+    file = tmp_path / "given"
+    file.write_text(line)
+    file.chmod(0o600)
+    with open(file, "rb") as stdin, subprocess.Popen([MUSTER, "-C", inst.dir, *words, file if by == "file" else "-"], stdin=stdin, stdout=subprocess.DEVNULL) as muster:
+        yield keys.write(tmp_path / "needles"), muster
+    assert muster.returncode == 0
+
+
+@pytest.mark.parametrize("what, by", [("node", "file"), ("sim", "-")])
+def test_muster_gives_a_secret(world, tmp_path, what, by):
+    """At the command, while it waits for the answer; then at the listener that took it, which waits for the engine: neither has it any more. What is
+    looked for would be found there: in the file, and where it is put into the command's memory."""
+    local, engine = world.pid_of("listener-none"), world.pid_of("engine")
+    with contextlib.ExitStack() as later:
+        with stopped([local]):
+            needles, muster = later.enter_context(muster_gives(world, tmp_path, what, by))
+            target = f"pid:{muster.pid}"
+            waiting_since_it_said(muster)
+            hits, searched = scan(needles, [target])
+            assert searched[target] > 100_000 and not hits, hits
+            with Taken(muster.pid) as t:
+                assert t.call("write", -1, (tmp_path / "given").read_bytes(), 16) < 0
+                assert {h.name for h in scan(needles, [target, tmp_path / "given"])[0] if h.target == target} == {"given"}
+            until("the engine has read all", lambda: not said(local, engine))
+            later.enter_context(stopped([engine]))
+        until("the engine is asked", lambda: said(local, engine))
+        nobody_has_it(needles, {f"pid:{local}": "listener-none", f"pid:{world.inst.process.pid}": "supervisor"})
+    nobody_has_it(needles, world.targets())
 
 
 def test_open_files(world):
