@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "crypto/heap.h"
 #include "secenv/pkcs11-int.h"
 
 #define VERSION 1
@@ -420,6 +421,7 @@ int mst_secenv_pkcs11_open(const struct mst_secenv_pkcs11 *cfg, struct mst_crypt
 
 	if (!p)
 		return MST_FAULT_MEMORY;
+	(void)mst_heap_pages(p, sizeof(*p));     /* the PIN is in here, for as long as the token may have to be logged into anew */
 	p->root.ops = &p11_ops;
 	p->c = c;
 	p->module = strdup(cfg->module);

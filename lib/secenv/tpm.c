@@ -6,6 +6,8 @@
 
 #include <tss2/tss2_mu.h>
 
+#include "crypto/heap.h"
+
 #define VERSION 1
 
 static struct tpm_root *of(struct secenv_root *r)
@@ -334,6 +336,7 @@ int mst_secenv_tpm_open(const struct mst_secenv_tpm *cfg, struct mst_crypto *c, 
 
 	if (!t)
 		return MST_FAULT_MEMORY;
+	(void)mst_heap_pages(t, sizeof(*t));     /* the PIN */
 	t->root.ops = &tpm_ops;
 	t->c = c;
 	t->pcrs = cfg->pcrs;

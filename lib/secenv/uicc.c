@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/heap.h"
 #include "secenv/applet.h"
 
 #define TAG 'U'
@@ -226,6 +227,7 @@ int mst_secenv_uicc_open(const struct mst_secenv_uicc *cfg, struct mst_crypto *c
 
 	if (!u)
 		return MST_FAULT_MEMORY;
+	(void)mst_heap_pages(u, sizeof(*u));     /* the PIN */
 	u->root.ops = &uicc_ops;
 	u->c = c;
 	u->reader = strdup(cfg->reader);

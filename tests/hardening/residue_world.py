@@ -3,9 +3,11 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import time
 
@@ -14,8 +16,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from briefer import dial
 from fig1 import SimNode, rule, settle
-from residue import Capture, Keys, private_half, public_point
-from support import BUILD, Installation, Running, free_port, run
+from residue import Capture, Keys, private_half, public_point, scan
+from support import AGENT, BUILD, Installation, Running, free_port, run, until
+from taken import Taken
 from test_briefing import add_rule
 from test_agent_briefed import Real
 from test_gba_cse import Cse, CseNode, Naf, certificate as certificate_of
@@ -81,10 +84,11 @@ def role_of(pid):
 
 
 class World:
-    """An installation with all of its roles, its nodes with their agents, and the keys."""
+    """An installation with all of its roles, its nodes with their agents, and the keys. `devices`: processes that are none of ours."""
+    devices = ()
 
     def __init__(self, inst):
-        self.inst, self.keys, self.own, self.agents, self.began = inst, Keys(), {}, {}, time.time()
+        self.inst, self.keys, self.own, self.agents, self.others, self.began = inst, Keys(), {}, {}, {}, time.time()
 
     def belongs(self, name, key, *places):
         self.keys.add(name, key)
@@ -107,7 +111,7 @@ class World:
 
     def targets(self):
         """Who is looked at: name by target."""
-        found = {f"pid:{self.inst.process.pid}": "supervisor", f"pid:{self.naf.process.pid}": "naf"}
+        found = {f"pid:{self.inst.process.pid}": "supervisor", **{f"pid:{pid}": who for who, pid in self.others.items()}}
         for kind, pids in self.inst.children().items():
             found.update({f"pid:{pid}": f"listener-{role_of(pid)}" if kind == "listener" else kind for pid in pids})
         found.update({f"pid:{a.process.pid}": who for who, a in self.agents.items()})
@@ -141,6 +145,7 @@ def a_world(path):
             stack.callback(inst.stop)
             w.naf = stack.enter_context(Naf(w.name, w.cse, f"https://zn.{inst.sp}:{inst.zn_port}", inst.bsf, own, inst.dir / "keeper/ca.pem",
                                             "--dial", f"127.0.0.1:{inst.zn_port}", port=naf_port))
+            w.others["naf"] = w.naf.process.pid
             known(w)
             w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst),
                        "agent-coap": coaps(inst, inst.node(903, subscription="by-coap")), "agent-own": made_its_own(inst, Files(None), 904),
@@ -262,3 +267,72 @@ def by_other_means(w, held, kept):
     sessions = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {KS}, btid, hex(ks) FROM gba_session")}
     for who in ("agent-sim", "agent-kpsa"):
         assert key[f"{who}-k"] in sims[w.nodes[who].imsi] and sessions[w.nodes[who].key()] == key[f"{who}-ks"], who
+
+
+# --- looks that more than one test takes ---
+
+@contextlib.contextmanager
+def stopped(pids):
+    """At a standstill, from here to the end."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            until("it stands", lambda p=pid: pathlib.Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def nobody_has_it(needles, found):
+    """Nor will: what is in use goes, what is left stays."""
+    hits = []
+
+    def none():
+        hits[:] = scan(needles, found)[0]
+        return not hits
+    until("nobody has it", none, 15, lambda: str([(found[h.target], h.name, h.flags) for h in hits]))
+
+
+def nothing_is_left(w, found):
+    """Of any key in a process that it does not belong to, or where it may be swapped out. A key that is in use goes, one that is left stays. Gives
+    what is where it belongs. A device may do with its own as it likes."""
+    hits = []
+
+    def left():
+        hits[:] = scan(w.needles, found)[0]
+        return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits
+                       if found[h.target] not in w.own[h.name] or "lo" not in h.flags and found[h.target] not in w.devices})
+    until("no key is left", lambda: not left(), 15, lambda: str(left()))
+    return hits
+
+
+def in_a_handshake(w, who, server, key):
+    """While a handshake waits for the other side, which may take its time: at the node, from its first message on; at the server, with TLS 1.3
+    until the node has proven that it has the key, too. It is there, and all of it is in locked pages."""
+    node, agent = w.nodes[who], [w.agents[who].process.pid]
+    servers = [int(target[4:]) for target, what in w.targets().items() if what == server]
+
+    def seen(pids):
+        """Where the key is in them: the flags of the pages."""
+        return [h.flags for h in scan(w.needles, [f"pid:{pid}" for pid in pids])[0] if h.name == key]
+    assert servers and not seen(agent) and not seen(servers)
+    with contextlib.ExitStack() as later:
+        with stopped(servers):
+            asked = later.enter_context(subprocess.Popen([AGENT, "-c", node.dir / "muster-agent.conf", "check"], stdout=subprocess.DEVNULL))
+            until("the node has begun", lambda: seen(agent))
+            later.enter_context(stopped(agent))
+            assert all({"lo", "dd"} <= set(flags) for flags in seen(agent)), seen(agent)
+        until("the server has the key", lambda: seen(servers))
+        assert all({"lo", "dd"} <= set(flags) for flags in seen(servers)), seen(servers)
+    assert asked.returncode == 0
+    until("it is forgotten", lambda: not seen(agent) and not seen(servers))
+
+
+def is_found_when_planted(w, who, *names):
+    """Sixteen octets of a key on the stack of a process that somebody has taken over."""
+    pid = w.pid_of(who)
+    with Taken(pid) as t:
+        for name in names:
+            assert t.call("write", -1, w.keys.keys[name][8:24], 16) < 0
+            assert name in {h.name for h in scan(w.needles, [f"pid:{pid}"])[0]}

@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import stat
 import subprocess
@@ -19,7 +18,7 @@ import pytest
 import yaml
 
 from residue import Capture, Keys, files, scan
-from residue_world import TLS, a_world, dig, scalar, scalar_of
+from residue_world import TLS, a_world, dig, in_a_handshake, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
 from fig1 import PLMN, sim_line
 from support import AGENT, MUSTER, Installation, run, secret_text, until
 from taken import Taken
@@ -41,12 +40,7 @@ def test_memory(world):
     assert hits and set(searched) == set(found) and min(searched.values()) > 100_000
     assert {"keeper", "engine", "connector", "diameter", "supervisor", "naf", *(f"listener-{role}" for role in ("none", "mef", "maf", "bbn", "bsf", "hss", "zn"))} < set(found.values())
 
-    def left():
-        """In a process that it does not belong to, or where it may be swapped out. A key that is in use goes, one that is left stays."""
-        nonlocal hits
-        hits, _ = scan(world.needles, found)
-        return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits if found[h.target] not in world.own[h.name] or "lo" not in h.flags})
-    until("no key is left", lambda: not left(), 15, lambda: str(left()))
+    hits = nothing_is_left(world, found)
     # those of musterd are in no core, whoever takes one; and what is looked for is there
     assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in world.agents}
     assert {("keeper", "ca"), ("keeper", "wrap"), ("keeper", "ocsp"), ("naf", "tls-naf")} <= {(found[h.target], h.name) for h in hits}
@@ -56,40 +50,10 @@ def test_memory(world):
     assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits}
 
 
-@contextlib.contextmanager
-def stopped(pids):
-    """At a standstill, from here to the end."""
-    try:
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-            until("it stands", lambda p=pid: pathlib.Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
 @pytest.mark.parametrize("who, server", [("agent-psk", "listener-maf"), ("agent-kpsa", "naf")])
 def test_in_a_handshake(world, who, server):
-    """Km or Kpsa while a handshake waits for the other side, which may take its time: at the node, from its first message on; at the MAF, or the NAF
-    before a CSE, with TLS 1.3 until the node has proven that it has it, too. The key is there, and all of it is in locked pages."""
-    node, agent, key = world.nodes[who], [world.agents[who].process.pid], f"{who}-active-km"
-    servers = [int(target[4:]) for target, what in world.targets().items() if what == server]
-
-    def seen(pids):
-        """Where the key is in them: the flags of the pages."""
-        return [h.flags for h in scan(world.needles, [f"pid:{pid}" for pid in pids])[0] if h.name == key]
-    assert servers and not seen(agent) and not seen(servers)
-    with contextlib.ExitStack() as later:
-        with stopped(servers):
-            asked = later.enter_context(subprocess.Popen([AGENT, "-c", node.dir / "muster-agent.conf", "check"], stdout=subprocess.DEVNULL))
-            until("the node has begun", lambda: seen(agent))
-            later.enter_context(stopped(agent))
-            assert all({"lo", "dd"} <= set(flags) for flags in seen(agent)), seen(agent)
-        until("the server has the key", lambda: seen(servers))
-        assert all({"lo", "dd"} <= set(flags) for flags in seen(servers)), seen(servers)
-    assert asked.returncode == 0
-    until("it is forgotten", lambda: not seen(agent) and not seen(servers))
+    """Km, and Kpsa with the NAF before a CSE."""
+    in_a_handshake(world, who, server, f"{who}-active-km")
 
 
 def test_through_the_naf(world):
@@ -133,16 +97,6 @@ def said(by, to):
     lines = [line.split(maxsplit=8) for line in run("ss", "-xHnp").stdout.splitlines()]
     ours = {line[5] for line in lines if f"pid={by}," in line[-1]}
     return sum(int(line[2]) for line in lines if f"pid={to}," in line[-1] and line[7] in ours)
-
-
-def nobody_has_it(needles, found):
-    """Nor will: what is in use goes, what is left stays."""
-    hits = []
-
-    def none():
-        hits[:] = scan(needles, found)[0]
-        return not hits
-    until("nobody has it", none, 15, lambda: str([(found[h.target], h.name, h.flags) for h in hits]))
 
 
 @contextlib.contextmanager
@@ -294,12 +248,7 @@ def test_a_planted_key_is_found_in_a_file(world, tmp_path, how):
 @pytest.mark.parametrize("who", ["listener-none", "listener-bsf", "connector", "engine", "keeper", "diameter", "supervisor", "naf", "agent-sim"])
 def test_a_planted_key_is_found_in_memory(world, who):
     """Sixteen octets of one, on the stack of a process that somebody has taken over."""
-    pid = world.pid_of(who)
-    with Taken(pid) as t:
-        for name in ("agent-psk-active-km", "agent-kpsa-ks"):
-            assert t.call("write", -1, world.keys.keys[name][8:24], 16) < 0
-            hits, _ = scan(world.needles, [f"pid:{pid}"])
-            assert name in {h.name for h in hits}
+    is_found_when_planted(world, who, "agent-psk-active-km", "agent-kpsa-ks")
 
 
 def test_a_planted_key_is_found_on_the_wire(world, tmp_path):
