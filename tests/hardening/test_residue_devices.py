@@ -5,16 +5,20 @@ is in a process that the device is not a part of.
 import contextlib
 import hashlib
 import hmac
+import pathlib
+import re
 import secrets
 
 import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import softhsm
 from key_card import PAIR, SECRET
 from postgres import Postgres
 from residue import files, private_half, public_point, scan
 from residue_world import KPM, World, dig, in_a_handshake, in_store, is_found_when_planted, maker_secret, nothing_is_left, point_of
-from support import Installation, Running, run
+from support import Installation, Running
 from test_psk_serial import born as born_with_secret
 from test_secenv import MODULE, Card, Token, Tpm, born, record_of
 
@@ -83,6 +87,7 @@ def gather(w):
         named(w, who, keys)
     with w.device["agent-tpm"].loaded(record_of(w.nodes["agent-tpm"].dir / "node.key")):
         w.belongs("agent-tpm-node.key", private_half(w.device["agent-tpm"].process.pid, point_in(w, "agent-tpm")), "swtpm")
+    w.belongs("agent-tpm-store", store_key_in(w.pid_of("agent-tpm"), w.nodes["agent-tpm"].dir / "state"), "agent-tpm", "swtpm")
     # the PIN of each token, and what the CA's has inside: its module is in the process that signs
     for who in ("agent-token", "agent-tpm"):
         w.belongs(f"{who}-pin", w.device[who].pin.encode(), who, "swtpm")
@@ -107,6 +112,31 @@ def gather(w):
     w.needles = w.keys.write(inst.dir.parent / "needles")
 
 
+HEAD = 14                              # of a sealed file: bound to what is in it, and so is its name (lib/secenv/sealed.c)
+
+
+def opens(state, key):
+    """Is that the key of the store? Its slots are sealed with it."""
+    file = sorted(state.glob("slots.?"))[0]
+    octets = file.read_bytes()
+    with contextlib.suppress(InvalidTag):
+        return bool(AESGCM(key).decrypt(octets[HEAD:HEAD + 12], octets[HEAD + 12:], octets[:HEAD] + file.stem.encode()))
+    return False
+
+
+def store_key_in(pid, state):
+    """Whatever there opens the store: in the pages that are locked."""
+    maps = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", pathlib.Path(f"/proc/{pid}/smaps").read_text())[1:]
+    with open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for start, end in (re.match("([0-9a-f]+)-([0-9a-f]+) rw", m).groups() for m in maps if re.search("VmFlags:.* lo ", m) and " rw" in m[:40]):
+            mem.seek(int(start, 16))
+            octets = mem.read(int(end, 16) - int(start, 16))
+            for i in range(len(octets) - 31):
+                if octets[i] and len(set(octets[i:i + 32])) > 16 and opens(state, octets[i:i + 32]):
+                    return octets[i:i + 32]
+    raise AssertionError("nothing there opens the store")
+
+
 def number_of(key):
     return key.private_numbers().private_value.to_bytes(32, "big")
 
@@ -127,6 +157,7 @@ def named(w, who, keys):
     w.belongs(f"{who}-cert", second)
     w.belongs(f"{who}-secret", secret)
     w.belongs(f"{who}-store", hmac.digest(secret, b"muster store key 1" + record[17:], hashlib.sha256), who)
+    assert opens(w.nodes[who].dir / "state", w.keys.keys[f"{who}-store"])
 
 
 INSIDE = {f"{who}-{what}" for who in ("agent-token", "agent-card") for what in ("node.key", "cert", "secret")} | {"agent-tpm-node.key", "ca"}
@@ -143,7 +174,7 @@ def test_memory(world):
     ours = [h for h in hits if found[h.target] not in world.devices]
     assert not [h for h in ours if "dd" not in h.flags or h.name in INSIDE]
     there = {(found[h.target], h.name) for h in hits}
-    assert {("agent-token", "agent-token-pin"), ("agent-token", "agent-token-store"), ("agent-card", "agent-card-store"), ("agent-tpm", "agent-tpm-pin"),
+    assert {("agent-token", "agent-token-pin"), ("agent-token", "agent-token-store"), ("agent-card", "agent-card-store"), ("agent-tpm", "agent-tpm-pin"), ("agent-tpm", "agent-tpm-store"),
             ("signer", "ca-pin"), ("keeper", "wrap"), ("swtpm", "agent-tpm-node.key")} <= there, there
 
 
@@ -173,10 +204,10 @@ def test_files(world):
 def test_the_database_server(world):
     """Its pages, its log of changes, its files: what it was given is wrapped. And a key that it is given is found there."""
     pg = world.pg
+    pids = [f"pid:{pid}" for pid in (pg.process.pid, *pg.ask("SELECT pid FROM pg_stat_activity WHERE application_name <> 'psql'").split())]
 
     def look():
         pg.psql("CHECKPOINT")
-        pids = [f"pid:{pid}" for pid in (pg.process.pid, *run("ps", "--ppid", pg.process.pid, "-o", "pid=").stdout.split())]
         hits, searched = scan(world.needles, [*pids, *files(pg.data)])
         assert len(pids) > 3 and min(searched[p] for p in pids) > 100_000
         return {("memory" if h.target in pids else "files", h.name) for h in hits}
