@@ -14,7 +14,7 @@ struct p11_root {
 	struct secenv_root root;
 	struct mst_crypto *c;
 	char *module, *token;
-	uint8_t pin[ROOT_PIN_MAX];
+	uint8_t *pin;                        /* in locked pages: the token may have to be logged into anew */
 	size_t pin_n;
 	CK_FUNCTION_LIST **all, *one;        /* as p11-kit gave them: a list, or one */
 	CK_FUNCTION_LIST *f;                 /* the token's */

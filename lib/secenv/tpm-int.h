@@ -25,7 +25,7 @@ struct tpm_root {
 	struct mst_crypto *c;
 	char *tcti;
 	uint32_t pcrs;
-	uint8_t pin[ROOT_PIN_MAX];
+	uint8_t *pin;           /* in locked pages */
 	size_t pin_n;
 	/* of the store that is open */
 	uint32_t counter;       /* NV index */

@@ -317,6 +317,7 @@ static void tpm_free(struct secenv_root *root)
 	struct tpm_root *t = of(root);
 
 	free(t->tcti);
+	mst_heap_give(t->pin);
 	mst_wipe(t, sizeof(*t));
 	free(t);
 }
@@ -336,12 +337,12 @@ int mst_secenv_tpm_open(const struct mst_secenv_tpm *cfg, struct mst_crypto *c, 
 
 	if (!t)
 		return MST_FAULT_MEMORY;
-	(void)mst_heap_pages(t, sizeof(*t));     /* the PIN */
 	t->root.ops = &tpm_ops;
 	t->c = c;
 	t->pcrs = cfg->pcrs;
 	t->tcti = strdup(cfg->tcti);
-	if (!t->tcti)
+	t->pin = mst_heap_take(ROOT_PIN_MAX);
+	if (!t->tcti || !t->pin)
 		r = MST_FAULT_MEMORY;
 	if (!r && cfg->pin_file[0])
 		r = secenv_read_secret(cfg->pin_file, t->pin, 32, &t->pin_n, d);      /* a TPM takes no longer one for SHA-256 */

@@ -18,7 +18,7 @@ from key_card import PAIR, SECRET
 from postgres import Postgres
 from residue import files, private_half, public_point, scan
 from residue_world import KPM, World, dig, in_a_handshake, in_store, is_found_when_planted, maker_secret, nothing_is_left, point_of
-from support import Installation, Running
+from support import Installation, Running, until
 from test_psk_serial import born as born_with_secret
 from test_secenv import MODULE, Card, Token, Tpm, born, record_of
 
@@ -176,6 +176,13 @@ def test_memory(world):
     there = {(found[h.target], h.name) for h in hits}
     assert {("agent-token", "agent-token-pin"), ("agent-token", "agent-token-store"), ("agent-card", "agent-card-store"), ("agent-tpm", "agent-tpm-pin"), ("agent-tpm", "agent-tpm-store"),
             ("signer", "ca-pin"), ("keeper", "wrap"), ("swtpm", "agent-tpm-node.key")} <= there, there
+
+
+def test_nothing_stays_loaded(world):
+    """Whatever the library is made to forget the PIN with, the TPM is left as it was found."""
+    tpm = world.device["agent-tpm"]
+    for what in ("handles-transient", "handles-loaded-session"):
+        until(what, lambda w=what: not tpm.tool("tpm2_getcap", w).strip(), context=lambda w=what: tpm.tool("tpm2_getcap", w))
 
 
 @pytest.mark.parametrize("who", ["agent-token", "agent-tpm", "agent-card"])
