@@ -8,8 +8,7 @@ import socket
 import struct
 import threading
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from residue_ca import public_point
 from support import BUILD, run
 
 WINDOW = 16
@@ -61,9 +60,6 @@ def scan(needles, targets):
     return hits, {m.group(1): int(m.group(2)) for m in re.finditer(r"^(\S+) searched (\d+) octets$", out, re.M)}
 
 
-ORDER_OF_P256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
-
-
 def numbers_in(octets):
     """What could be a private number of P-256 there: as OpenSSL computes with it, in whole words from the least on; in DER; or as a TPM has it,
     behind its length."""
@@ -85,15 +81,9 @@ def private_half(pid, point):
             except OSError:
                 continue
     for n in seen:
-        k = int.from_bytes(n, "big")
-        if 0 < k < ORDER_OF_P256 and public_point(n) == point:
+        if public_point(n) == point:
             return n
     raise AssertionError(f"of {len(seen)} numbers in process {pid} none fits")
-
-
-def public_point(number):
-    p = ec.derive_private_key(int.from_bytes(number, "big"), ec.SECP256R1()).public_key().public_numbers()
-    return p.x.to_bytes(32, "big") + p.y.to_bytes(32, "big")
 
 
 def files(*places):

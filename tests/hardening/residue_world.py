@@ -16,7 +16,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from briefer import dial
 from fig1 import SimNode, rule, settle
-from residue import Capture, Keys, private_half, public_point, scan
+from residue import Capture, Keys, private_half, scan
+from residue_ca import public_point
 from support import AGENT, BUILD, Installation, Running, free_port, run, until
 from taken import Taken
 from test_briefing import add_rule

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 import softhsm
 from key_card import PAIR, SECRET
 from postgres import Postgres
-from residue import files, private_half, public_point, scan
+from residue import files, private_half, scan
+from residue_ca import public_point
 from residue_world import KPM, World, dig, in_a_handshake, in_store, is_found_when_planted, maker_secret, nothing_is_left, point_of
 from support import Installation, Running, until
 from test_psk_serial import born as born_with_secret
