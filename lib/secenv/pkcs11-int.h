@@ -26,8 +26,8 @@ struct p11_root {
 /* A CK_RV as an outcome or a fault, with words. */
 int p11_outcome(CK_RV rv, const char *doing, struct mst_diag *d);
 MST_MUST_CHECK int p11_connect(struct p11_root *p, struct mst_diag *d);
-/* At the start, with patience: a token is not to be seen while another process logs in (SoftHSM2 writes its file anew), or has only just
- * been powered. Later it is whoever needs it that comes again. */
+/* At the start, with patience: a token is not to be seen, or fails, while another process logs in (SoftHSM2 writes its file anew), or has
+ * only just been powered. Later it is whoever needs it that comes again. */
 MST_MUST_CHECK int p11_connect_first(struct p11_root *p, struct mst_diag *d);
 void p11_disconnect(struct p11_root *p);
 /* The session, anew when the token was away meanwhile. */

@@ -150,7 +150,8 @@ int p11_connect_first(struct p11_root *p, struct mst_diag *d)
 {
 	int r = p11_connect(p, d);
 
-	for (int i = 0; p->unseen && i < PAUSES; i++) {
+	/* MST_FAULT_CRYPTO: an error of the module's own, as SoftHSM2 has it when it reads the file that another one writes */
+	for (int i = 0; (p->unseen || r == MST_FAULT_CRYPTO) && i < PAUSES; i++) {
 		(void)poll(NULL, 0, FIRST_PAUSE_MS << i);
 		r = p11_connect(p, d);
 	}

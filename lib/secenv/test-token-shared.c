@@ -24,10 +24,14 @@ static int open_it(struct mst_diag *d)
 static void log_in_and_out(int held)
 {
 	struct pollfd p = { .fd = held, .events = POLLIN };
+	struct mst_diag d = { 0 };
 
-	while (poll(&p, 1, 0) == 0)
-		if (open_it(NULL))
+	while (poll(&p, 1, 0) == 0) {
+		if (open_it(&d)) {
+			print_message("# the other: %s: %s\n", d.field, d.text);
 			_exit(1);
+		}
+	}
 	_exit(0);
 }
 

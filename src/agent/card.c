@@ -272,6 +272,7 @@ void card_forget(struct agent *a)
 void card_free(struct agent *a)
 {
 	struct agent_card *k = a->card;
+	uint8_t octet;
 
 	a->card = NULL;
 	if (!k)
@@ -280,6 +281,11 @@ void card_free(struct agent *a)
 		event_free(k->back);
 	if (k->deadline)
 		event_free(k->deadline);
+	/* its answer has come, and nobody has read it */
+	if (k->work && read(k->fd[0], &octet, 1) == 1) {
+		free_work(k->work);
+		k->work = NULL;
+	}
 	if (k->work)
 		return;              /* a thread still writes there, and this program ends: both are left to it */
 	close(k->fd[0]);

@@ -23,7 +23,8 @@ KPM = "5a17" * 16
 # those that this way in passes by; without briefings, bundles, pushed triggers and SIMs, which have stories of their own
 AGENT_POINTS = [p for p in run(AGENT, "--crash-points").stdout.split() if not p.startswith(("brief", "bundle", "trigger", "bootstrapped", "naf"))]
 SERVER_POINTS = run(MUSTERD, "--crash-points").stdout.split()
-PASSAGES = (1, 2) if os.environ.get("MST_SANITIZED") else (1, 2, 3, 6)
+# what is saved, and when, is as with a certificate (test_power_cut.py); here it is each point, and one that is passed more than once
+PASSAGES = (1,) if os.environ.get("MST_SANITIZED") else (1, 3)
 
 
 def born(inst, secret=None, profile="both", stored=True, subscription="sub-1"):
