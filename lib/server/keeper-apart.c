@@ -85,7 +85,7 @@ static struct secenv_root *opened(mst_apart_open *open_it, void *arg, const stru
 static void serve(mst_apart_open *open_it, void *arg, const struct mst_conf *conf)
 {
 	struct secenv_root *root = NULL;
-	struct question q;
+	struct question q = { .n = 0 };
 	struct answer a;
 
 	while (hear(&q)) {
