@@ -3,6 +3,9 @@
  * itself, spares its memory, or could not start) is given again as it is, after a while; nothing was done, and no session has moved on
  * (part 1, 17.6.3). One place for every command, whichever way it was made.
  *
+ * So is one for which there is no slot (OBJECT_MEMORY, SESSION_MEMORY): where no resource manager stands before the TPM, another process
+ * has them for the moment of its own operation. Who left something there for good is told of sooner.
+ *
  * An operation waits PATIENCE_MS at most, all its commands together: the agent's loop stands still meanwhile.
  */
 #include <poll.h>
@@ -11,6 +14,7 @@
 #include "secenv/tpm-int.h"
 
 #define PATIENCE_MS 2500
+#define SLOTS_MS 1000
 #define FIRST_MS 10
 #define LONGEST_MS 400
 
@@ -22,6 +26,14 @@ static struct tpm_patience *of(TSS2_TCTI_CONTEXT *c)
 bool tpm_is_busy(TSS2_RC rc)
 {
 	return rc == TPM2_RC_RETRY || rc == TPM2_RC_NV_RATE || rc == TPM2_RC_NV_UNAVAILABLE || rc == TPM2_RC_TESTING || rc == TPM2_RC_YIELDED;
+}
+
+/* How long an operation waits for that to pass. */
+static int patience_with(TSS2_RC rc)
+{
+	if (tpm_is_busy(rc))
+		return PATIENCE_MS;
+	return rc == TPM2_RC_OBJECT_MEMORY || rc == TPM2_RC_SESSION_MEMORY ? SLOTS_MS : 0;
 }
 
 /* TPM_ST_NO_SESSIONS, 10 octets, TPM_RC_FAILURE */
@@ -63,7 +75,7 @@ static TSS2_RC fetch(struct tpm_patience *p, int32_t timeout)
 		if (rc)
 			return rc;
 		p->answer_n = n;
-		if (!p->n || n < 10 || !tpm_is_busy(code_of(p->answer, n)) || p->waited + pause > PATIENCE_MS)
+		if (!p->n || n < 10 || p->waited + pause > patience_with(code_of(p->answer, n)))
 			return 0;
 		(void)poll(NULL, 0, pause);
 		p->waited += pause;
