@@ -66,6 +66,12 @@ struct muster_card {
 	const char *cse_id;
 	/* How the B-TID goes into TLS: 0: bare, as oneM2M has it; else behind "3GPP-bootstrapping" and this octet, ';' for example (TS 33.222) */
 	char separator;
+	/*
+	 * Refuse a challenge with the separation bit in AMF, which is for EPS and 5G alone (TS 33.102 annex H), before the card is asked, so that it
+	 * counts nothing: MUSTER_FALSE_NETWORK, and muster_detail() has the AMF. A network for GBA should not set it. false: as many cards and phones
+	 * do, it is a challenge as any.
+	 */
+	bool strict_amf;
 };
 
 /*

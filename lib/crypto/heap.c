@@ -161,3 +161,11 @@ void mst_heap_give(void *p)
 		mst_wipe(p, malloc_usable_size(p));
 	OPENSSL_secure_free(p);
 }
+
+/* A frame of its own, below the caller's. */
+__attribute__((noinline)) void mst_heap_below(void)
+{
+	uint8_t room[32 * 1024];
+
+	mst_wipe(room, sizeof(room));
+}

@@ -45,4 +45,10 @@ void mst_heap_free(void *p);
 /* Where it has to move, nothing stays behind. */
 void *mst_heap_realloc(void *p, size_t n);
 
+/*
+ * Wipes what functions that have returned may have left on the stack, below its caller: 32 KiB. A library that is not bound at its start
+ * (jansson) has all registers put there at the first call of each function, with whatever a copy or a search for a blank had in them.
+ */
+void mst_heap_below(void);
+
 #endif

@@ -262,7 +262,8 @@ static bool begin(struct device *d, const struct mst_card *c, mst_ms now)
 	struct mst_writer w = mst_writer_of(k->host, sizeof(k->host));
 	struct gba_ue_config u = {
 		.crypto = &d->crypto.base, .read_with = read_info, .read_ctx = k, .info = mst_arena_of(k->info, sizeof(k->info)), .impi = impi,
-		.host = k->host, .bsf = k->bsf.host, .agent = "libmuster", .no_tmpi = true, .answer_ms = d->cfg.open_ms + d->cfg.answer_ms,
+		.host = k->host, .bsf = k->bsf.host, .agent = "libmuster", .no_tmpi = true, .strict_amf = k->port.strict_amf,
+		.answer_ms = d->cfg.open_ms + d->cfg.answer_ms,
 	};
 	bool tls;
 

@@ -324,13 +324,19 @@ static enum enrolee_state confirmed(struct enrolee *e)
 /*
  * A slot that the MAF definitely does not take (the provider lost it, revoked it, or it is too old) must
  * not stand in the way for ever (lesson 3): once, back to the beginning. Unreachable and refused by policy are
- * no reason (lesson 6).
+ * no reason (lesson 6). Nor is that there is no common suite, which says nothing of the key; unless the settings name another suite by
+ * now, for which that key of GBA is none (TS 33.220 H.3).
  */
+static bool key_is_for_other_suite(const struct enrolee *e)
+{
+	return mst_is_naf_key(&e->cred) && memcmp(e->cred.ua, e->cfg.ua.b, sizeof(e->cred.ua)) != 0;
+}
+
 static bool slot_is_dead(const struct enrolee *e)
 {
 	return e->resumed && e->has_instruction &&
 	       (e->failure.reason == PROV_NOT_AUTHENTICATED || e->failure.reason == PROV_UNKNOWN ||
-		e->failure.reason == PROV_EXPIRED);
+		e->failure.reason == PROV_EXPIRED || (e->failure.reason == PROV_UNSUPPORTED && key_is_for_other_suite(e)));
 }
 
 static enum enrolee_state refused_again(struct enrolee *e, mst_ms now, mst_time utc)

@@ -107,6 +107,7 @@ static enum muster_reason init(const struct muster_card *k)
 }
 
 static struct muster_card port;
+static bool strict_amf;
 
 static void begin(const char *sequence, bool gba_u)
 {
@@ -122,6 +123,7 @@ static void begin(const char *sequence, bool gba_u)
 	sim.commands = 0;
 	sim.gone = false;
 	port = card();
+	port.strict_amf = strict_amf;
 	assert_int_equal(init(&port), MUSTER_OK);
 	assert_int_equal(muster_start(&e, &s, 1, UTC), MUSTER_OK);
 }
@@ -279,6 +281,34 @@ static void a_bsf_that_closes(void **state)
 	end();
 }
 
+/* TS 33.102 annex H: a challenge with the separation bit is a challenge as any, or one that the card does not even see. */
+static void a_challenge_for_another_kind_of_access(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		bool bit = i & 1;
+		unsigned asked;
+
+		strict_amf = i & 2;
+		begin(TO_MAF, false);
+		w->amf[0] = bit ? 0x80 : 0x7f;
+		ask_card();
+		open_bsf(80);
+		asked = sim.commands;
+		ask_bsf();
+		if (bit && strict_amf) {
+			failed(MUSTER_FALSE_NETWORK, "AMF 8000");
+			assert_int_equal(sim.commands, asked);
+		} else {
+			ask_card();
+			ask_bsf();
+			saved(MAF, 443, false);
+		}
+		end();
+	}
+	strict_amf = false;
+}
+
 static void what_may_be_missing(void **state)
 {
 	(void)state;
@@ -403,7 +433,8 @@ static void ports_that_are_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(to_a_maf), cmocka_unit_test(to_a_cse), cmocka_unit_test(a_bsf_that_closes), cmocka_unit_test(what_may_be_missing),
+		cmocka_unit_test(to_a_maf), cmocka_unit_test(to_a_cse), cmocka_unit_test(a_bsf_that_closes), cmocka_unit_test(a_challenge_for_another_kind_of_access),
+		cmocka_unit_test(what_may_be_missing),
 		cmocka_unit_test(a_second_run_begins_anew), cmocka_unit_test(ports_that_are_none), cmocka_unit_test(layout),
 	};
 

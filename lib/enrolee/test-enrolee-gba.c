@@ -194,6 +194,20 @@ static void with_the_power_back(void **state)
 	enrolee_saved(&e, now, UTC);
 	enrolee_lost(&e, PROV_NOT_AUTHENTICATED, "alert 115", now, UTC);
 	assert_int_equal(enrolee_failure(&e)->reason, PROV_NOT_AUTHENTICATED);
+	/* no common suite says nothing about the key; only that one for another suite is wanted, when the settings name one by now */
+	start(&slot);
+	enrolee_lost(&e, PROV_UNSUPPORTED, "no common TLS version or cipher suite", now, UTC);
+	assert_int_equal(enrolee_failure(&e)->reason, PROV_UNSUPPORTED);
+	{
+		struct enrolee_config other = config();
+		struct mst_diag d = { 0 };
+
+		other.ua = gba_ua_tls(0x00a8);
+		assert_true(start_with(&other, &instruction, &slot, &d));
+		assert_int_equal(enrolee_state(&e), ENROLEE_CONFIRMING);
+		enrolee_lost(&e, PROV_UNSUPPORTED, "no common TLS version or cipher suite", now, UTC);
+		assert_int_equal(enrolee_want(&e), ENROLEE_WANT_BOOTSTRAP);
+	}
 	/* a slot whose key has ended is none */
 	slot.not_after = UTC;
 	start(&slot);

@@ -326,12 +326,14 @@ static void settings(void **state)
 
 		assert_int_equal(mst_store_node_update(est_rig.store, &n), 0);
 		s.uicc = i ? MST_SIM_GBA_U : MST_SIM_GBA_ME;
+		s.key_choice = i ? MST_KEY_CHOICE_UICC : MST_KEY_CHOICE_NONE;
 		hss_put_row(&s);
 		assert_int_equal(hss_ask(HSS_BSF, MST_OP_RETRIEVE, HSS_SDM, NONE), 200);
 		assert_int_equal(mst_guss_read_json(mst_view_str(est_rig.text), &a, &g, NULL), 0);
 		assert_true(g.in_card == (i > 0) && g.lifetime == 3600 && g.n == 1);
 		assert_true(g.uss[0].gsid == 1000001 && g.uss[0].type == 0 && g.uss[0].n_ids == 1);
 		assert_true(mst_view_eq_str(g.uss[0].id[0], want[i]) && mst_view_eq_str(g.uss[0].naf_group, "m2m"));
+		assert_int_equal(g.uss[0].key_choice, s.key_choice);
 		/* routine: one of these goes with each vector, and that one is told (the counter has both) */
 		assert_int_equal(last_event(), before);
 		assert_int_equal(est_rig.a.counts, MST_M_HSS_SETTINGS);

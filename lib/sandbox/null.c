@@ -9,6 +9,12 @@ static int apply(const struct mst_sandbox_ask *a)
 
 const struct mst_sandbox_mechanism mst_sandbox_null = { "null", apply };
 
+#if defined(MST_SANITIZED) || defined(MST_COVERED)
+const struct mst_sandbox_mechanism *const mst_sandbox_begins = &mst_sandbox_null;
+#else
+const struct mst_sandbox_mechanism *const mst_sandbox_begins = &mst_sandbox_outlaw;
+#endif
+
 const struct mst_sandbox_mechanism *const mst_sandbox_all[] = {
 	&mst_sandbox_limits,
 #if defined(MST_SANITIZED) || defined(MST_COVERED)

@@ -103,11 +103,21 @@ struct mst_sandbox_mechanism {
 extern const struct mst_sandbox_mechanism mst_sandbox_limits;     /* no_new_privs, no core, not dumpable */
 extern const struct mst_sandbox_mechanism mst_sandbox_landlock;
 extern const struct mst_sandbox_mechanism mst_sandbox_seccomp;
+/*
+ * Not one of mst_sandbox_all, but for who begins other programs, which inherit it: what none of them has a use for. After the limits. In a sanitizer's
+ * build it is the null one.
+ */
+extern const struct mst_sandbox_mechanism mst_sandbox_outlaw;
+extern const struct mst_sandbox_mechanism *const mst_sandbox_begins;
 extern const struct mst_sandbox_mechanism mst_sandbox_null;       /* ABSENT, always */
 /* All of them in the right order; NULL-terminated. */
 extern const struct mst_sandbox_mechanism *const mst_sandbox_all[];
 
 /* What kills who tries: nobody here has a use for it. Ended by -1. For seccomp.c and its test. */
 extern const int mst_sandbox_deadly[];
+/* … and of those who begin others. */
+extern const int mst_sandbox_outlaws[];
+/* A filter of libseccomp, to which `r` says whether it is whole, takes hold, and is given up: what apply() returns. For the mechanisms alone. */
+int mst_sandbox_load(void *filter, int r);
 
 #endif

@@ -133,6 +133,25 @@ static bool lists_fit(void)
 	return sizeof(long) >= 8;
 }
 
+int mst_sandbox_load(void *filter, int r)
+{
+	scmp_filter_ctx f = filter;
+
+	if (!f)
+		return MST_FAULT_MEMORY;
+	if (r) {                         /* a list that cannot be is a mistake of ours, no kernel's lack */
+		seccomp_release(f);
+		return MST_FAULT_BUG;
+	}
+	r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);      /* also for threads of libraries that were begun before */
+	if (!r)
+		r = seccomp_load(f);
+	seccomp_release(f);
+	if (r == -EINVAL || r == -EOPNOTSUPP || r == -ENOSYS)
+		return MST_SANDBOX_ABSENT;
+	return r ? MST_FAULT_IO : 0;
+}
+
 static int apply(const struct mst_sandbox_ask *a)
 {
 	scmp_filter_ctx f;
@@ -149,17 +168,7 @@ static int apply(const struct mst_sandbox_ask *a)
 	for (size_t i = 0; mst_sandbox_deadly[i] != -1 && !r; i++)
 		if (has(mst_sandbox_deadly[i]))
 			r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, mst_sandbox_deadly[i], 0);
-	if (r) {                         /* a list that cannot be is a mistake of ours, no kernel's lack */
-		seccomp_release(f);
-		return MST_FAULT_BUG;
-	}
-	r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);      /* also for threads of libraries that were begun before */
-	if (!r)
-		r = seccomp_load(f);
-	seccomp_release(f);
-	if (r == -EINVAL || r == -EOPNOTSUPP || r == -ENOSYS)
-		return MST_SANDBOX_ABSENT;
-	return r ? MST_FAULT_IO : 0;
+	return mst_sandbox_load(f, r);
 }
 
 const struct mst_sandbox_mechanism mst_sandbox_seccomp = { "seccomp", apply };

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,8 +75,70 @@ static void deadly_kill(void **state)
 	assert_true(n > 20);
 }
 
+/* Who begins others: each of these kills, in what is begun, too; and what those need until their own list comes is left. */
+static void begin_confined(void)
+{
+	if (mst_sandbox_limits.apply(NULL) || mst_sandbox_outlaw.apply(NULL))
+		_exit(98);
+}
+
+static void call_outlaw(int number)
+{
+	begin_confined();
+	if (fork() == 0)
+		syscall(number, -1, 0, 0, 0, 0, 0);
+	syscall(number, -1, 0, 0, 0, 0, 0);
+}
+
+static void make_a_world(int flag)
+{
+	begin_confined();
+	syscall(SYS_clone, (unsigned long)flag | SIGCHLD, 0, 0, 0, 0);
+}
+
 #define WANT(what) do { if (!(what)) _exit(__LINE__ % 90 + 1); } while (0)
 #define REFUSED(what) WANT((what) == -1 && errno == EPERM)
+
+static void begin_others(int listed_too)
+{
+	char program[] = "/bin/true";
+	char *argv[] = { program, NULL }, *none[] = { NULL };
+	pid_t pid;
+	int status;
+
+	begin_confined();
+	if (listed_too)
+		confine();
+	else
+		WANT(setgid(getgid()) == 0 && setuid(getuid()) == 0);
+	REFUSED(syscall(SYS_settimeofday, NULL, NULL));
+	REFUSED(syscall(SYS_socket, AF_PACKET, SOCK_RAW, 0));
+	WANT(syscall(SYS_clone3, NULL, 0) == -1 && errno == ENOSYS);
+	if (listed_too)
+		_exit(0);
+	pid = fork();
+	if (pid == 0) {
+		execve(program, argv, none);
+		_exit(97);
+	}
+	WANT(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	_exit(0);
+}
+
+static void who_begins_others(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	for (; mst_sandbox_outlaws[n] != -1; n++)
+		if (in_child(call_outlaw, mst_sandbox_outlaws[n]) != 1000 + SIGSYS)
+			fail_msg("%d does not kill", mst_sandbox_outlaws[n]);
+	assert_true(n > 20);
+	assert_int_equal(in_child(make_a_world, CLONE_NEWUSER), 1000 + SIGSYS);
+	assert_int_equal(in_child(make_a_world, CLONE_NEWNS), 1000 + SIGSYS);
+	assert_int_equal(in_child(begin_others, 0), 0);
+	assert_int_equal(in_child(begin_others, 1), 0);
+}
 
 static void *in_thread(void *arg)
 {
@@ -255,7 +318,7 @@ static void the_null_one_is_absent(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(deadly_kill), cmocka_unit_test(a_thread_that_was_there), cmocka_unit_test(what_is_listed_and_what_is_not),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(deadly_kill), cmocka_unit_test(who_begins_others), cmocka_unit_test(a_thread_that_was_there), cmocka_unit_test(what_is_listed_and_what_is_not),
 		cmocka_unit_test(what_is_named_and_what_is_not), cmocka_unit_test(the_null_one_is_absent) };
 
 	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);

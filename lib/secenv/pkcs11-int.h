@@ -14,11 +14,13 @@ struct p11_root {
 	struct secenv_root root;
 	struct mst_crypto *c;
 	char *module, *token;
-	uint8_t pin[ROOT_PIN_MAX];
+	uint8_t *pin;                        /* in locked pages: the token may have to be logged into anew */
 	size_t pin_n;
 	CK_FUNCTION_LIST **all, *one;        /* as p11-kit gave them: a list, or one */
 	CK_FUNCTION_LIST *f;                 /* the token's */
-	bool unseen;                         /* when it was looked for the last time */
+	/* What the last look for it met may be gone in a moment: no such token, or none with a PIN. SoftHSM2 has these, and errors of its own,
+	 * while it reads the file that another process writes. */
+	bool passing;
 	CK_SESSION_HANDLE session;
 	uint8_t store_id[P11_ID];            /* CKA_ID of the store's key */
 };

@@ -121,6 +121,7 @@ static int log_in(struct p11_root *p, CK_SLOT_ID slot, struct mst_diag *d)
 	if (rv != CKR_OK)
 		return p11_outcome(rv, "opening a session", d);
 	rv = p->f->C_Login(p->session, CKU_USER, p->pin, p->pin_n);
+	p->passing = rv == CKR_USER_PIN_NOT_INITIALIZED;
 	return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? 0 : p11_outcome(rv, "logging in", d);
 }
 
@@ -129,7 +130,7 @@ int p11_connect(struct p11_root *p, struct mst_diag *d)
 	CK_SLOT_ID slot = 0;
 	int r = load(p, d);
 
-	p->unseen = false;
+	p->passing = false;
 	if (r)
 		return r;
 	if (p->one && slot_of(p->one, p->token, &slot))
@@ -137,7 +138,7 @@ int p11_connect(struct p11_root *p, struct mst_diag *d)
 	for (size_t i = 0; p->all && p->all[i] && !p->f; i++)
 		if (slot_of(p->all[i], p->token, &slot))
 			p->f = p->all[i];
-	p->unseen = !p->f;
+	p->passing = !p->f;
 	if (!p->f)
 		mst_diag_set(d, 0, "token", "none with the label \"", p->token, "\" is there", NULL);
 	r = p->f ? log_in(p, slot, d) : MST_SECENV_ABSENT;
@@ -150,8 +151,7 @@ int p11_connect_first(struct p11_root *p, struct mst_diag *d)
 {
 	int r = p11_connect(p, d);
 
-	/* MST_FAULT_CRYPTO: an error of the module's own, as SoftHSM2 has it when it reads the file that another one writes */
-	for (int i = 0; (p->unseen || r == MST_FAULT_CRYPTO) && i < PAUSES; i++) {
+	for (int i = 0; (p->passing || r == MST_FAULT_CRYPTO) && i < PAUSES; i++) {
 		(void)poll(NULL, 0, FIRST_PAUSE_MS << i);
 		r = p11_connect(p, d);
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "crypto/heap.h"
 #include "secenv/pkcs11-int.h"
 
 #define VERSION 1
@@ -401,6 +402,7 @@ static void p11_free(struct secenv_root *root)
 	p11_disconnect(p);
 	free(p->module);
 	free(p->token);
+	mst_heap_give(p->pin);
 	mst_wipe(p, sizeof(*p));
 	free(p);
 }
@@ -424,10 +426,11 @@ int mst_secenv_pkcs11_open(const struct mst_secenv_pkcs11 *cfg, struct mst_crypt
 	p->c = c;
 	p->module = strdup(cfg->module);
 	p->token = strdup(cfg->token);
-	if (!p->module || !p->token)
+	p->pin = mst_heap_take(ROOT_PIN_MAX);
+	if (!p->module || !p->token || !p->pin)
 		r = MST_FAULT_MEMORY;
 	else
-		r = secenv_read_secret(cfg->pin_file, p->pin, sizeof(p->pin), &p->pin_n, d);
+		r = secenv_read_secret(cfg->pin_file, p->pin, ROOT_PIN_MAX, &p->pin_n, d);
 	if (!r)
 		r = p11_connect_first(p, d);
 	if (r) {

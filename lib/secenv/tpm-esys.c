@@ -75,8 +75,37 @@ static void flush(struct tpm_root *t, ESYS_TR *h)
 	*h = ESYS_TR_NONE;
 }
 
+/*
+ * The TSS copies the PIN into what it keeps of the object, of the session and of a key that was to be made, and frees that as it is. So it
+ * gets zeros to keep in the same places, for commands that are not sent.
+ */
+static void forget_pin(struct tpm_root *t)
+{
+	static const TPM2B_AUTH zeros = { .size = ROOT_PIN_MAX };
+	static const TPM2B_SENSITIVE_CREATE nothing;
+	static const TPM2B_PUBLIC template = { .publicArea.type = TPM2_ALG_KEYEDHASH };
+	static const TPM2B_DATA no_data;
+	static const TPML_PCR_SELECTION no_pcrs;
+	TPM2B_SENSITIVE_DATA *data = NULL;
+	TPM2B_PRIVATE *priv = NULL;
+	TPM2B_PUBLIC *pub = NULL;
+
+	t->patience.kept_away = true;
+	if (t->object != ESYS_TR_NONE && !Esys_TR_SetAuth(t->esys, t->object, &zeros) && t->session != ESYS_TR_NONE)
+		(void)Esys_Unseal(t->esys, t->object, t->session, ESYS_TR_NONE, ESYS_TR_NONE, &data);
+	if (t->parent != ESYS_TR_NONE)
+		(void)Esys_Create(t->esys, t->parent, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &nothing, &template, &no_data, &no_pcrs, &priv, &pub,
+				  NULL, NULL, NULL);
+	t->patience.kept_away = false;
+	Esys_Free(data);
+	Esys_Free(priv);
+	Esys_Free(pub);
+}
+
 int tpm_end(struct tpm_root *t, int r)
 {
+	if (t->esys && t->pin_n)
+		forget_pin(t);
 	if (t->esys) {
 		flush(t, &t->object);
 		flush(t, &t->session);

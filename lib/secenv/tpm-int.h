@@ -14,6 +14,7 @@ struct tpm_patience {
 	uint8_t command[4096], answer[4096];     /* TPM2_MAX_COMMAND_SIZE, TPM2_MAX_RESPONSE_SIZE */
 	size_t n, answer_n;
 	int waited;                              /* milliseconds, in the operation under way */
+	bool kept_away;                          /* commands fail here and do not reach the TPM */
 };
 TSS2_TCTI_CONTEXT *tpm_patience_init(struct tpm_patience *p, TSS2_TCTI_CONTEXT *io);
 /* The TPM has not begun the command, and may do so later. */
@@ -24,7 +25,7 @@ struct tpm_root {
 	struct mst_crypto *c;
 	char *tcti;
 	uint32_t pcrs;
-	uint8_t pin[ROOT_PIN_MAX];
+	uint8_t *pin;           /* in locked pages */
 	size_t pin_n;
 	/* of the store that is open */
 	uint32_t counter;       /* NV index */

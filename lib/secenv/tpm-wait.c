@@ -36,11 +36,18 @@ static int patience_with(TSS2_RC rc)
 	return rc == TPM2_RC_OBJECT_MEMORY || rc == TPM2_RC_SESSION_MEMORY ? SLOTS_MS : 0;
 }
 
+/* TPM_ST_NO_SESSIONS, 10 octets, TPM_RC_FAILURE */
+static const uint8_t failure[] = { 0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01 };
+
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *c, size_t n, const uint8_t *command)
 {
 	struct tpm_patience *p = of(c);
 
 	p->n = p->answer_n = 0;
+	if (p->kept_away) {
+		memcpy(p->answer, failure, p->answer_n = sizeof(failure));
+		return 0;
+	}
 	if (n <= sizeof(p->command))
 		memcpy(p->command, command, p->n = n);
 	return Tss2_Tcti_Transmit(p->io, n, command);
@@ -130,5 +137,6 @@ TSS2_TCTI_CONTEXT *tpm_patience_init(struct tpm_patience *p, TSS2_TCTI_CONTEXT *
 	p->io = io;
 	p->n = p->answer_n = 0;
 	p->waited = 0;
+	p->kept_away = false;
 	return (TSS2_TCTI_CONTEXT *)p;
 }

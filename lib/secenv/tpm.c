@@ -6,6 +6,8 @@
 
 #include <tss2/tss2_mu.h>
 
+#include "crypto/heap.h"
+
 #define VERSION 1
 
 static struct tpm_root *of(struct secenv_root *r)
@@ -315,6 +317,7 @@ static void tpm_free(struct secenv_root *root)
 	struct tpm_root *t = of(root);
 
 	free(t->tcti);
+	mst_heap_give(t->pin);
 	mst_wipe(t, sizeof(*t));
 	free(t);
 }
@@ -338,7 +341,8 @@ int mst_secenv_tpm_open(const struct mst_secenv_tpm *cfg, struct mst_crypto *c, 
 	t->c = c;
 	t->pcrs = cfg->pcrs;
 	t->tcti = strdup(cfg->tcti);
-	if (!t->tcti)
+	t->pin = mst_heap_take(ROOT_PIN_MAX);
+	if (!t->tcti || !t->pin)
 		r = MST_FAULT_MEMORY;
 	if (!r && cfg->pin_file[0])
 		r = secenv_read_secret(cfg->pin_file, t->pin, 32, &t->pin_n, d);      /* a TPM takes no longer one for SHA-256 */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/heap.h"
 #include "secenv/applet.h"
 
 #define TAG 'U'
@@ -13,7 +14,7 @@ struct uicc_root {
 	struct secenv_root root;
 	struct mst_crypto *c;
 	char *reader;
-	uint8_t pin[MST_UICC_PIN_MAX];
+	uint8_t *pin;                        /* in locked pages */
 	size_t pin_n;
 	int no_more;                    /* the card has refused the PIN so: it is not asked again by this process */
 	uint8_t id[ROOT_ID];            /* of the store: its key, its counter */
@@ -207,6 +208,7 @@ static void uicc_free(struct secenv_root *root)
 	struct uicc_root *u = of(root);
 
 	free(u->reader);
+	mst_heap_give(u->pin);
 	mst_wipe(u, sizeof(*u));
 	free(u);
 }
@@ -229,10 +231,11 @@ int mst_secenv_uicc_open(const struct mst_secenv_uicc *cfg, struct mst_crypto *c
 	u->root.ops = &uicc_ops;
 	u->c = c;
 	u->reader = strdup(cfg->reader);
-	if (!u->reader)
+	u->pin = mst_heap_take(MST_UICC_PIN_MAX);
+	if (!u->reader || !u->pin)
 		r = MST_FAULT_MEMORY;
 	if (!r && cfg->pin_file[0])
-		r = secenv_read_secret(cfg->pin_file, u->pin, sizeof(u->pin), &u->pin_n, d);
+		r = secenv_read_secret(cfg->pin_file, u->pin, MST_UICC_PIN_MAX, &u->pin_n, d);
 	if (!r)
 		r = begin(u, d);
 	if (!r)

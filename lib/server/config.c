@@ -287,6 +287,8 @@ void mst_conf_role_conf(const struct mst_conf *c, enum mst_role role, struct mst
 		gba_of(&c->bsf, role == MST_ROLE_BSF, &ret->gba);
 	if (role == MST_ROLE_ADMIN || role == MST_ROLE_ZN)
 		memcpy(ret->gba.trigger_naf, c->bsf.trigger_naf, sizeof(ret->gba.trigger_naf));
+	if (role == MST_ROLE_ADMIN)
+		ret->gba.gsid = c->bsf.gsid;
 	ret->n_zh_bsf = r->n_zh_bsfs;
 	memcpy(ret->zh_bsf, r->zh_bsfs, sizeof(ret->zh_bsf));
 	ret->vector_interval = r->vector_interval;

@@ -143,12 +143,12 @@ struct mst_conf_audit { int64_t keep /* seconds */, max_events /* 0: without end
 struct mst_conf_keeper_key {
 	int64_t backend;
 	char secret_file[MST_CONF_PATH], pin_file[MST_CONF_PATH], tcti[256], pcrs[72], module[MST_CONF_PATH], token[64];
+	char module_state[MST_CONF_PATH];
+	bool module_network;             /* the token is a service elsewhere */
 };
 /* Where the CA's key is (ca-device.h): its signer reaches the device for as long as musterd runs. */
 struct mst_conf_ca_key {
 	struct mst_conf_keeper_key key;
-	char module_state[MST_CONF_PATH];
-	bool module_network;             /* the token is a service elsewhere */
 };
 
 /* By enum mst_keeper_rate; a minute. */

@@ -74,28 +74,23 @@ static bool holds_ours(const struct mst_conf *c, const char *dir)
 	return false;
 }
 
-static const char *tpm_of(const struct mst_conf *c)
-{
-	return mst_key_device(mst_ca_key_kind(c), &c->ca_key.key);
-}
-
+/* A device that this process is for, or none. */
+struct device { const struct mst_conf_keeper_key *k; enum mst_secenv_kind kind; bool open /* and stays so */; };
 struct texts { char store[MST_CONF_PATH], pin[MST_CONF_PATH], own[MST_CONF_PATH + 16]; struct mst_store_needs needs; size_t taken; };
 
 /* "": there is no such place here. */
-static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
+static const char *path_of(const struct mst_conf *c, const struct device *v, size_t i, struct texts *t)
 {
-	const struct mst_conf *c = u->conf;
-
 	switch (places[i].place) {
 	case PLACE_STORE: return t->store;
 	case PLACE_SERVER: return t->taken < t->needs.n_reads ? t->needs.reads[t->taken++] : "";
 	case PLACE_KEEPER: return c->keeper;
-	case PLACE_OWN: return t->own;
-	case PLACE_TPM: return tpm_of(c);
-	case PLACE_MODULE: return c->ca_key.key.module;
-	case PLACE_STATE: return c->ca_key.module_state;
-	case PLACE_PIN: return c->ca_key.key.pin_file;
-	case PLACE_PIN_DIR: return holds_ours(c, t->pin) ? "" : t->pin;
+	case PLACE_OWN: return v->open ? "" : t->own;
+	case PLACE_TPM: return mst_key_device(v->kind, v->k);
+	case PLACE_MODULE: return v->k->module;
+	case PLACE_STATE: return v->k->module_state;
+	case PLACE_PIN: return v->open ? "" : v->k->pin_file;
+	case PLACE_PIN_DIR: return v->open || holds_ours(c, t->pin) ? "" : t->pin;
 	case PLACE_ETC: return geteuid() && strncmp(c->keeper, "/etc/", 5) && strncmp(c->file, "/etc/", 5) ? places[i].path : "";
 	case PLACE_NAMED: break;
 	}
@@ -106,14 +101,49 @@ static const char *path_of(const struct mst_unit *u, size_t i, struct texts *t)
  * A module of PKCS#11 is strangers' code: it has no socket unless it is said that its token is a service elsewhere (module_network), or one of this machine
  * (module_state names its socket; local sockets lead to all of them). Another TCTI than a TPM's device is a service's that was chosen.
  */
-static unsigned signer_usual(const struct mst_conf *c)
+static unsigned device_usual(const struct device *v)
 {
 	struct stat st;
-	bool tpm = mst_ca_key_kind(c) == MST_SECENV_TPM;
-	bool local = tpm ? !*tpm_of(c) : !stat(c->ca_key.module_state, &st) && S_ISSOCK(st.st_mode);
-	bool out = tpm ? !*tpm_of(c) : c->ca_key.module_network;
+	bool tpm = v->kind == MST_SECENV_TPM;
+	bool local = tpm ? !*mst_key_device(v->kind, v->k) : !stat(v->k->module_state, &st) && S_ISSOCK(st.st_mode);
+	bool out = tpm ? !*mst_key_device(v->kind, v->k) : v->k->module_network;
 
 	return MST_USUAL_LOADS | (local || out ? MST_USUAL_PEERS : 0) | (local ? MST_USUAL_LOCAL : 0) | (out ? MST_USUAL_NAMES : 0);
+}
+
+static void put_paths(const struct mst_conf *c, const struct device *v, struct texts *t, struct mst_sandbox_path *path, struct mst_sandbox_ask *a)
+{
+	for (size_t i = 0; i < PLACES; i++) {
+		const char *where = places[i].who & a->who ? path_of(c, v, i, t) : "";
+
+		if (*where)
+			path[a->n++] = (struct mst_sandbox_path){ where, places[i].may };
+	}
+}
+
+/* The first that did not take hold is told. */
+static int apply_all(const struct mst_sandbox_ask *a, bool landlock)
+{
+	int r = 0;
+
+	for (size_t i = 0; mst_sandbox_all[i] && r >= 0; i++)
+		if (landlock || mst_sandbox_all[i] != &mst_sandbox_landlock)
+			r = mst_sandbox_all[i]->apply(a);
+	return r < 0 ? r : 0;
+}
+
+int mst_confine_apart(const struct mst_conf *c)
+{
+	struct mst_sandbox_path path[PLACES];
+	struct texts t = { .taken = 0 };
+	const struct device v = { &c->keeper_key, MST_SECENV_PKCS11, true };
+	bool told = *v.k->module_state || v.k->module_network;
+	struct mst_sandbox_ask a = { .who = SIG, .call = mst_server_calls, .n_calls = mst_server_n_calls, .path = path,
+		.usual = MST_USUAL_RUN | (told ? device_usual(&v) : MST_USUAL_PEERS | MST_USUAL_NAMES | MST_USUAL_LOCAL) };
+
+	a.connects = a.usual & MST_USUAL_NAMES;
+	put_paths(c, &v, &t, path, &a);
+	return apply_all(&a, told);
 }
 
 int mst_confine(struct mst_unit *u)
@@ -121,6 +151,7 @@ int mst_confine(struct mst_unit *u)
 	struct mst_sandbox_path path[PLACES];
 	const char *file = mst_store_file(u->conf->store);
 	struct texts t = { .taken = 0 };
+	const struct device v = { &u->conf->ca_key.key, mst_ca_key_kind(u->conf), false };
 	struct mst_sandbox_ask a = { .who = MST_WHO(u->ops->kind), .call = mst_server_calls, .n_calls = mst_server_n_calls, .path = path,
 		.listens = u->ops->kind == MST_PROC_DIAMETER };
 
@@ -133,19 +164,14 @@ int mst_confine(struct mst_unit *u)
 	snprintf(t.own, sizeof(t.own), "%s" MST_CA_DEVICE_OWN, u->conf->keeper);
 	for (size_t i = 0; i < MST_COUNT(usual); i++)
 		a.usual |= usual[i].who & a.who ? usual[i].usual : 0;
-	a.usual |= u->ops->kind == MST_PROC_SIGNER ? signer_usual(u->conf) : 0;
+	a.usual |= u->ops->kind == MST_PROC_SIGNER ? device_usual(&v) : 0;
 	a.connects = a.usual & MST_USUAL_NAMES;
 	if (!file && u->ops->kind == MST_PROC_ENGINE) {
 		a.who |= MST_WHO_SERVER | (t.needs.n_ports ? MST_WHO_SERVER_TCP : 0) | (t.needs.local ? MST_WHO_SERVER_LOCAL : 0);
 		a.port = t.needs.port;
 		a.n_ports = t.needs.n_ports;
 	}
-	for (size_t i = 0; i < PLACES; i++) {
-		const char *where = places[i].who & a.who ? path_of(u, i, &t) : "";
-
-		if (*where)
-			path[a.n++] = (struct mst_sandbox_path){ where, places[i].may };
-	}
+	put_paths(u->conf, &v, &t, path, &a);
 	for (size_t i = 0; mst_sandbox_all[i]; i++) {
 		int r;
 

@@ -20,5 +20,10 @@ extern const size_t mst_server_n_calls;
 
 /* Before its first peer: what this process will never need again goes away. 0, or a fault. */
 MST_MUST_CHECK int mst_confine(struct mst_unit *u);
+/*
+ * The process apart with the module of keeper_key, when the device is open: the signer's list of calls; and, where the settings say what the module needs
+ * (module_state, module_network), no other file and no other socket.
+ */
+MST_MUST_CHECK int mst_confine_apart(const struct mst_conf *c);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "sandbox/sandbox.h"
 #include "server/supervisor-internal.h"
 #include "store/store.h"
 #include "transport/coap-server.h"
@@ -220,4 +221,19 @@ int daemon_sockets(struct supervisor *s, struct mst_diag *d)
 		break;
 	}
 	return 0;
+}
+
+/* For itself and for all that it begins: what they need until their own lists come, nobody here knows. */
+bool daemon_confine(struct supervisor *s)
+{
+	int r;
+
+	if (!s->conf->sandbox || s->conf->processes == MST_CONF_SINGLE)
+		return true;
+	r = mst_sandbox_begins->apply(NULL);
+	if (r < 0)
+		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "setting", "sandbox", "why", mst_sandbox_fault(r), NULL);
+	else
+		mst_log(&s->log, MST_LOG_DEBUG, r ? "sandbox: not on this system" : "sandbox", "mechanism", mst_sandbox_begins->name, NULL);
+	return r >= 0;
 }

@@ -205,7 +205,7 @@ struct mst_gba_conf {
 	bool tmpi, brief;
 	int64_t lock_after, lock_time;    /* wrong answers of one subscriber in a row, and how long none is taken then; 0 = never */
 	int64_t gsid;                     /* of the service that USSs are for when a NAF names none */
-	char trigger_naf[MST_ID_MAX];     /* whose keys authenticate pushed triggers; "" = none. ZN; admin has this member alone */
+	char trigger_naf[MST_ID_MAX];     /* whose keys authenticate pushed triggers; "" = none. ZN; admin has this member and gsid alone */
 	struct mst_naf_link naf[MST_NAFS_MAX];
 	size_t n_naf;
 };

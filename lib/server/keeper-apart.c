@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,59 +46,78 @@ static int work(struct secenv_root *root, const struct question *q, struct answe
 	return MST_FAULT_BUG;
 }
 
-/* After the device was opened: where its library looks for settings and objects nobody here knows, so files are not taken away. */
-static int give_up(void)
+/* By the calls that every process of ours keeps. */
+static bool hear(struct question *q)
 {
-	const struct mst_sandbox_ask a = { .usual = MST_USUAL_RUN | MST_USUAL_PEERS | MST_USUAL_NAMES | MST_USUAL_LOCAL, .who = MST_WHO(MST_PROC_SIGNER),
-		.call = mst_server_calls, .n_calls = mst_server_n_calls };
-	int r = 0;
+	struct iovec v = { q, sizeof(*q) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
 
-	for (size_t i = 0; mst_sandbox_all[i] && r >= 0; i++)
-		if (mst_sandbox_all[i] != &mst_sandbox_landlock)
-			r = mst_sandbox_all[i]->apply(&a);
-	return r < 0 ? MST_FAULT_IO : 0;
+	return recvmsg(THERE, &m, MSG_WAITALL) == (ssize_t)sizeof(*q);
 }
 
-static void serve(mst_apart_open *open_it, void *arg, bool sandbox)
+static bool say(struct answer *a)
 {
-	struct secenv_root *root;
-	bool confined = !sandbox;
-	struct question q;
+	struct iovec v = { a, sizeof(*a) };
+	const struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	return sendmsg(THERE, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(*a);
+}
+
+/* The device is opened once: behind the sandbox its library may find its settings no more. NULL: what failed is in `a`. */
+static struct secenv_root *opened(mst_apart_open *open_it, void *arg, const struct mst_conf *conf, int kind, struct answer *a)
+{
+	struct secenv_root *root = NULL;
+	int r;
+
+	a->r = open_it(arg, kind, &root, &a->d);
+	r = !a->r && conf->sandbox ? mst_confine_apart(conf) : 0;
+	if (r) {
+		mst_diag_set(&a->d, 0, "keeper_key.module", mst_sandbox_fault(r), NULL);
+		a->r = MST_FAULT_IO;
+	}
+	if (!a->r)
+		return root;
+	if (root)
+		root->ops->free(root);
+	return NULL;
+}
+
+static void serve(mst_apart_open *open_it, void *arg, const struct mst_conf *conf)
+{
+	struct secenv_root *root = NULL;
+	struct question q = { .n = 0 };
 	struct answer a;
 
-	while (recv(THERE, &q, sizeof(q), MSG_WAITALL) == (ssize_t)sizeof(q)) {
+	while (hear(&q)) {
 		memset(&a, 0, sizeof(a));
-		root = NULL;
 		alarm(DEADLINE_S);
-		a.r = open_it(arg, q.kind, &root, &a.d);
-		if (!a.r && !confined)
-			a.r = give_up();
-		confined = confined || !a.r;
-		if (!a.r)
-			a.r = work(root, &q, &a);
+		if (!root)
+			root = opened(open_it, arg, conf, q.kind, &a);
 		if (root)
-			root->ops->free(root);
+			a.r = work(root, &q, &a);
 		alarm(0);
-		if (send(THERE, &a, sizeof(a), MSG_NOSIGNAL) != (ssize_t)sizeof(a))
+		if (!say(&a))
 			break;
 		mst_wipe(&a, sizeof(a));
 	}
 	mst_wipe(&a, sizeof(a));
+	if (root)
+		root->ops->free(root);
 }
 
-static void become(mst_apart_open *open_it, void *arg, bool sandbox, int fd, pid_t parent)
+static void become(mst_apart_open *open_it, void *arg, const struct mst_conf *conf, int fd, pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGALRM, SIG_DFL);
 	if (getppid() != parent || dup2(fd, THERE) < 0 || close_range(THERE + 1, ~0U, 0))
 		_exit(3);
-	serve(open_it, arg, sandbox);
+	serve(open_it, arg, conf);
 	_exit(0);
 }
 
 /* --- here --- */
 
-int mst_apart_new(mst_apart_open *open_it, void *arg, bool sandbox, struct mst_apart **ret, struct mst_diag *d)
+int mst_apart_new(mst_apart_open *open_it, void *arg, const struct mst_conf *conf, struct mst_apart **ret, struct mst_diag *d)
 {
 	struct mst_apart *a = calloc(1, sizeof(*a));
 	pid_t parent = getpid();
@@ -111,7 +131,7 @@ int mst_apart_new(mst_apart_open *open_it, void *arg, bool sandbox, struct mst_a
 	}
 	a->pid = fork();
 	if (a->pid == 0)
-		become(open_it, arg, sandbox, fd[1], parent);
+		become(open_it, arg, conf, fd[1], parent);
 	close(fd[1]);
 	a->fd = fd[0];
 	*ret = a;

@@ -99,7 +99,7 @@ int mst_keeper_open(const struct mst_conf *c, bool starts, const struct mst_ca_h
 	r = fits_settings(c, d);
 	/* also for a key that is to leave the token, and for one that waits there to be taken back */
 	if (!r && (v.d.kind == MST_SECENV_PKCS11 || *c->keeper_key.token || *c->keeper_key.module))
-		r = mst_apart_new(open_there, &v, c->sandbox, &v.apart, d);
+		r = mst_apart_new(open_there, &v, c, &v.apart, d);
 	if (!r)
 		r = mst_keeper_local_open_with(c->keeper, &v.d, crypto, ret_k, d);
 	v.apart = mst_apart_free(v.apart);

@@ -22,11 +22,12 @@ MST_MUST_CHECK int mst_keeper_open(const struct mst_conf *c, bool starts, const 
 
 /*
  * A device of the key-encryption key, at the far side of a process (keeper-apart.c): strangers' code of a token has no place beside keys. Begun before anything is
- * read; ended by free, and with this process. Its root has bind, unlock and unbind. `open`: opens the device there.
+ * read; ended by free, and with this process. Its root has bind, unlock and unbind. `open`: opens the device there,
+ * for as long as that process is there; `conf`: what it then keeps (confine.h).
  */
 struct mst_apart;
 typedef int mst_apart_open(void *arg, int kind, struct secenv_root **ret, struct mst_diag *d);
-MST_MUST_CHECK int mst_apart_new(mst_apart_open *open, void *arg, bool sandbox, struct mst_apart **ret, struct mst_diag *d);
+MST_MUST_CHECK int mst_apart_new(mst_apart_open *open, void *arg, const struct mst_conf *conf, struct mst_apart **ret, struct mst_diag *d);
 MST_MUST_CHECK int mst_apart_root(struct mst_apart *a, int kind, struct secenv_root **ret, struct mst_diag *d);
 struct mst_apart *mst_apart_free(struct mst_apart *a);
 

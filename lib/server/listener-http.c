@@ -475,6 +475,8 @@ void listener_request(struct endpoint *e, struct line n, const struct mst_http_m
 		l->u.m.v[MST_M_BUSY]++;
 		slot_free(l, s);
 		listener_busy(n, 1);
+	} else {
+		line_body_done(n);         /* a secret in it is sealed now; the engine may take its time */
 	}
 	mst_wipe(w.p, w.n);
 	if (rewritten.n)

@@ -66,6 +66,7 @@ const struct mst_peer *line_peer(struct line n);
 uint64_t line_id(struct line n);
 void line_set_data(struct line n, void *data);
 void line_set_whose(struct line n, const struct mst_whose *whose);
+void line_body_done(struct line n);      /* the body of its request is passed on */
 void line_psk(struct line n, const struct mst_key *k);
 void line_psk_busy(struct line n, const char *detail);
 MST_MUST_CHECK int line_export(struct line n, const char *label, uint8_t *out, size_t len);

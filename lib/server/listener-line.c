@@ -27,6 +27,12 @@ void line_set_whose(struct line n, const struct mst_whose *whose)
 		mst_conn_set_whose(n.http, whose);
 }
 
+void line_body_done(struct line n)
+{
+	if (n.http)
+		mst_conn_body_done(n.http);
+}
+
 void line_psk(struct line n, const struct mst_key *k)
 {
 	if (n.coap)

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,10 +69,13 @@ static void later(struct publish *p)
 		evtimer_add(p->again, &t);
 }
 
-/* In the new process. The bus's address is the one thing of the environment that it needs. */
-static void become(const struct supervisor *s, char *const argv[], pid_t parent)
+/*
+ * In the new process. The bus's address is the one thing of the environment that it needs. It begins when `gate` closes: by then the local listener knows
+ * that it is no administrator.
+ */
+static void become(const struct supervisor *s, char *const argv[], pid_t parent, const int gate[2])
 {
-	char bus[512];
+	char bus[512], nothing;
 	const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS");
 	char *env[] = { bus, NULL };
 
@@ -79,6 +83,9 @@ static void become(const struct supervisor *s, char *const argv[], pid_t parent)
 	if (s->conf->processes != MST_CONF_SINGLE && mst_privilege_drop(&s->privilege))
 		_exit(3);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(gate[1]);
+	while (read(gate[0], &nothing, 1) < 0 && errno == EINTR)
+		;
 	if (getppid() != parent)
 		_exit(3);
 	execve(PROGRAM, argv, env);
@@ -94,6 +101,7 @@ static void start_one(struct publish *p)
 	char program[] = "avahi-publish", service[] = "-s", ended[] = "--", type[24];
 	char *argv[] = { program, service, ended, name, type, port, fqdn, path, NULL };
 	pid_t parent = getpid();
+	int gate[2];
 
 	if (!r->present || !r->publish[0] || !at || p->pid > 0 || s->stopping)
 		return;
@@ -103,9 +111,17 @@ static void start_one(struct publish *p)
 	snprintf(fqdn, sizeof(fqdn), "fqdn=%s", r->fqdn);
 	snprintf(path, sizeof(path), "path=%s", r->base);
 	p->since = mst_now_ms();
+	if (pipe2(gate, O_CLOEXEC)) {
+		later(p);
+		return;
+	}
 	p->pid = fork();
 	if (p->pid == 0)
-		become(s, argv, parent);
+		become(s, argv, parent, gate);
+	if (p->pid > 0)
+		pids_began(s, p->pid);
+	close(gate[0]);
+	close(gate[1]);
 	if (p->pid > 0)
 		mst_log(&s->log, MST_LOG_INFO, "told on the LAN", "service", type, "name", name, "port", port, NULL);
 	else
@@ -139,6 +155,7 @@ bool publish_ended(struct supervisor *s, pid_t pid, int status)
 {
 	for (size_t i = 0; i < MST_COUNT(s->publish); i++)
 		if (pid > 0 && s->publish[i].pid == pid) {
+			pids_ended(s, pid);
 			one_ended(&s->publish[i], status);
 			return true;
 		}

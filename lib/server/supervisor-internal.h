@@ -98,6 +98,7 @@ bool publish_ended(struct supervisor *s, pid_t pid, int status);    /* true: it 
 /* daemon.c */
 int daemon_locks(struct supervisor *s, struct mst_diag *d);      /* of run, store and keeper directory */
 void daemon_notify(const char *text);
+bool daemon_confine(struct supervisor *s);                        /* takes calls away that nobody needs whom it begins */
 int daemon_sockets(struct supervisor *s, struct mst_diag *d);     /* listening sockets of every child */
 /* Listeners of the others have neither certificate nor key. */
 bool supervisor_speaks_tls(enum mst_role role);

@@ -681,7 +681,7 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 		take_log(s);
 		s->status = 3;
 		/* keys pass through here when they are checked and given out; with `processes = single` they stay */
-		if (mst_unit_lock_memory(&s->log, s->conf, s->conf->processes == MST_CONF_SINGLE) &&
+		if (daemon_confine(s) && mst_unit_lock_memory(&s->log, s->conf, s->conf->processes == MST_CONF_SINGLE) &&
 		    !mst_check_installation(s->conf, s->text, setup->roles, &rep) && !start(s))
 			event_base_dispatch(s->base);
 		status = s->status;

@@ -3,7 +3,7 @@
 
 #define SIM_COLS                                                                                             \
 	"id, imsi, impi, msisdn, algorithm, key, amf, sqn, ind, state, reason, node, uicc, lifetime, "       \
-	"naf_group, gsid, created, changed, vectors, vector_at, paced"
+	"naf_group, gsid, created, changed, vectors, vector_at, paced, key_choice"
 #define M(t, m) SQ_COL(t, struct mst_sim, m)
 static const struct sq_col sim_cols[] = {
 	M(SQ_ID_OR_NULL, id),
@@ -27,6 +27,7 @@ static const struct sq_col sim_cols[] = {
 	M(SQ_I64, vectors),
 	M(SQ_I64, vector_at),
 	M(SQ_I64, paced),
+	SQ_COL_MAX(struct mst_sim, key_choice, MST_KEY_CHOICE_BOTH),
 };
 
 int sq_sim_insert(struct mst_store *s, struct mst_sim *r)
@@ -37,7 +38,7 @@ int sq_sim_insert(struct mst_store *s, struct mst_sim *r)
 	row.id = 0;
 	rc = sq_put_new(sq_of(s), SQ_SIM_INSERT,
 			"INSERT INTO sim (" SIM_COLS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-			"?17, ?18, ?19, ?20, ?21)", SQ_COLS(sim_cols), &row, &row.id);
+			"?17, ?18, ?19, ?20, ?21, ?22)", SQ_COLS(sim_cols), &row, &row.id);
 	if (!rc)
 		r->id = row.id;
 	return rc;
@@ -48,7 +49,7 @@ int sq_sim_update(struct mst_store *s, const struct mst_sim *r)
 	return sq_put(sq_of(s), SQ_SIM_UPDATE,
 		      "UPDATE sim SET imsi = ?2, impi = ?3, msisdn = ?4, algorithm = ?5, key = ?6, amf = ?7, sqn = ?8, ind = ?9, state = ?10, "
 		      "reason = ?11, node = ?12, uicc = ?13, lifetime = ?14, naf_group = ?15, gsid = ?16, created = ?17, changed = ?18, "
-		      "vectors = ?19, vector_at = ?20, paced = ?21 WHERE id = ?1",
+		      "vectors = ?19, vector_at = ?20, paced = ?21, key_choice = ?22 WHERE id = ?1",
 		      NULL, 0, SQ_COLS(sim_cols), r);
 }
 

@@ -457,6 +457,7 @@ struct mst_sim {
 	int64_t lifetime;                 /* of its keys, seconds; 0 = as the BSF has it */
 	char naf_group[64];               /* "" = none */
 	int64_t gsid;                     /* of the service that its settings are for */
+	enum mst_key_choice key_choice;   /* which key that service is to have */
 	mst_time created, changed;
 	int64_t vectors;                  /* how many were given out */
 	mst_time vector_at;

@@ -459,6 +459,11 @@ size_t mst_http_body_held(const struct mst_http_parser *p)
 	return p->body.n;
 }
 
+void mst_http_body_wipe(struct mst_http_parser *p)
+{
+	mst_wipe(p->buf + p->body.at, p->body.n);
+}
+
 bool mst_http_in_body(const struct mst_http_parser *p)
 {
 	return p->headers_done && p->phase != COMPLETE && p->phase != BROKEN;

@@ -33,6 +33,7 @@ bool mst_http_expects_continue(const struct mst_http_parser *p);
 bool mst_http_idle(const struct mst_http_parser *p);       /* nothing of a message has arrived */
 bool mst_http_in_body(const struct mst_http_parser *p);    /* the headers are through, the body is not */
 size_t mst_http_body_held(const struct mst_http_parser *p); /* octets of a body that have arrived */
+void mst_http_body_wipe(struct mst_http_parser *p);        /* of a whole message; its length stays */
 void mst_http_parser_next(struct mst_http_parser *p);      /* wipe and be ready for the next message */
 
 /* Rules that HTTP/2 has as well. */

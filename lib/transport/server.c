@@ -346,3 +346,9 @@ struct mst_server_stats mst_server_stats(const struct mst_server *s)
 {
 	return s->stats;
 }
+
+void mst_conn_body_done(struct mst_conn *c)
+{
+	if (c->state == CONN_WAITING && c->http)
+		mst_http_body_wipe(c->http);
+}

@@ -84,6 +84,8 @@ void mst_conn_psk(struct mst_conn *c, const struct mst_key *k);
 /* Give up a suspended handshake for a reason of our own: the connection ends without a verdict on the key, and
  * on_handshake_failed is told MST_TLS_BUSY with this text. */
 void mst_conn_busy(struct mst_conn *c, const char *detail);
+/* The body of the outstanding request is passed on: here it is wiped, however long the answer takes. What HTTP/2 brought stays. */
+void mst_conn_body_done(struct mst_conn *c);
 /* Answer the outstanding request with whole HTTP/1.1 octets (copied). `close` ends the connection after it. With HTTP/2 each
  * request is a mst_conn of its own to the owner, all with the id and the peer of their connection. */
 void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close);

@@ -67,6 +67,11 @@ static void good_requests(void **state)
 				assert_true(mst_view_eq_str(m->body, row[i].body) || (!*row[i].body && !m->body.n));
 				assert_int_equal(m->n, row[i].headers);
 				assert_int_equal(mst_http_keep_alive(p), row[i].keep);
+				mst_http_body_wipe(p);
+				m = mst_http_message(p);
+				for (size_t n = 0; n < m->body.n; n++)
+					assert_int_equal(m->body.p[n], 0);
+				assert_true(m->body.n == strlen(row[i].body) && mst_view_eq_str(m->target, row[i].target));
 				mst_http_parser_next(p);
 				assert_true(mst_http_idle(p));
 			}

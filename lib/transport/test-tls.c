@@ -316,13 +316,22 @@ static void suites(void **state)
 	r.server_config.profile = MST_TLS_MODERN;
 	r.client_config.profile = MST_TLS_ONEM2M;
 	expect_failure(&r, MST_TLS_NO_COMMON_SUITE, MST_TLS_ALERT);
+	/* no word about the key, which the server has not heard of when it refuses the suites */
 	use_psk(&r, MST_TLS_ONEM2M);
 	r.server_config.profile = MST_TLS_MODERN;
-	expect_failure(&r, MST_TLS_NO_COMMON_SUITE, MST_TLS_ALERT);
+	expect_failure(&r, MST_TLS_NO_COMMON_SUITE, MST_TLS_NO_COMMON_SUITE);
+	for (int i = 0; i < 3; i++) {
+		static const uint16_t suite[] = { 0x00ae, 0x00a8, MST_TLS_PSK_13 };
+
+		use_psk(&r, MST_TLS_BOTH);
+		r.server_config.profile = i < 2 ? MST_TLS_MODERN : MST_TLS_ONEM2M;
+		r.client_config.psk_suite = suite[i];
+		expect_failure(&r, MST_TLS_NO_COMMON_SUITE, MST_TLS_NO_COMMON_SUITE);
+	}
 	/* PSK switched off (lesson 27) */
 	use_psk(&r, MST_TLS_ONEM2M);
 	r.server_config.allow_psk = false;
-	expect_failure(&r, MST_TLS_NO_COMMON_SUITE, MST_TLS_ALERT);
+	expect_failure(&r, MST_TLS_NO_COMMON_SUITE, MST_TLS_NO_COMMON_SUITE);
 	/* certificates switched off */
 	rig_init(&r);
 	r.server_config.chain_pem = MST_VIEW_NONE;

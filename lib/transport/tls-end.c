@@ -74,13 +74,23 @@ static bool alert_means_key(int alert)
 	       alert == SSL_AD_ILLEGAL_PARAMETER;
 }
 
+/*
+ * The suite was the matter: the key had not been named yet, so it was not judged. Once it has been, the same alert may be a server's word for
+ * an identity that it does not know (with TLS 1.3 OpenSSL's is).
+ */
+static bool alert_means_suite(const struct tls_session *t, int alert)
+{
+	return alert == SSL_AD_PROTOCOL_VERSION ||
+	       (t->psk_identity && !t->psk_sent && (alert == SSL_AD_HANDSHAKE_FAILURE || alert == SSL_AD_INSUFFICIENT_SECURITY));
+}
+
 static void end_from_alert(struct tls_session *t, int alert)
 {
 	const char *text = SSL_alert_desc_string_long(alert);
 
 	if (t->psk_identity && !SSL_is_init_finished(t->ssl) && alert_means_key(alert))
 		tls_session_end(t, MST_TLS_PSK_REFUSED, "alert: %s", text);
-	else if (alert == SSL_AD_PROTOCOL_VERSION)
+	else if (alert_means_suite(t, alert))
 		tls_session_end(t, MST_TLS_NO_COMMON_SUITE, "alert: %s", text);
 	else if (alert == SSL_AD_UNRECOGNIZED_NAME)
 		tls_session_end(t, MST_TLS_NO_SNI, "alert: %s", text);

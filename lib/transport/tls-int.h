@@ -96,6 +96,7 @@ struct tls_session {
 	size_t n_exported;
 	uint8_t *exported;                      /* TLS_EXPORT_KEPT, in locked pages */
 	/* client */
+	bool psk_sent;                          /* the identity is on its way; in TLS 1.3 from the beginning, in 1.2 behind the suite's choice */
 	const char *psk_identity;               /* these are borrowed from the client */
 	const char *expect_name;
 	const struct mst_view *pin;

@@ -124,6 +124,7 @@ unsigned int tls_psk_client_cb(SSL *ssl, const char *hint, char *identity, unsig
 	(void)hint;
 	if (!t->psk_identity || strlen(t->psk_identity) >= max_identity)
 		return 0;
+	t->psk_sent = true;
 	memcpy(identity, t->psk_identity, strlen(t->psk_identity) + 1);
 	return give(t, psk, max_psk);
 }
@@ -137,6 +138,7 @@ int tls_psk_use_cb(SSL *ssl, const EVP_MD *md, const unsigned char **id, size_t 
 	*idlen = 0;
 	if (!t->psk_identity || (md && EVP_MD_get_type(md) != NID_sha256))
 		return 1;
+	t->psk_sent = true;
 	*ret = session_with(ssl, t->psk);
 	*id = (const unsigned char *)t->psk_identity;
 	*idlen = strlen(t->psk_identity);

@@ -68,6 +68,7 @@ static const struct { enum prov_reason reason; int method; const char *remedy;
 	{ PROV_NOT_AUTHENTICATED, MST_METHOD_GBA, "the key of the card's session is not taken; the next attempt bootstraps anew. If that does not help, the operator's "
 						  "BSF must give this server keys, the subscriber's settings there must name this device, and the server must have the suite of "
 						  "gba.ua" },
+	{ PROV_UNSUPPORTED, MST_METHOD_GBA, "read the detail; when it says that there is no common cipher suite, set gba.ua to one of the server's" },
 	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BSF, "the key of the card's session is not taken; check that the card's subscription is enabled for bootstrapping (GBA)" },
 	{ PROV_NOT_AUTHENTICATED, MST_METHOD_BBN, "check that the owner's briefing node knows what this device proves itself by: its certificate's maker and names, or "
 						  "its secret and identity; and that the certificate is not over" },

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/secret.h"
+#include "crypto/heap.h"
 #include "muster.h"
 #include "transport/http.h"
 
@@ -160,9 +161,13 @@ static int read_answer(struct api *a, int *ret_status, json_t **ret_body)
 
 int api_call(struct api *a, const char *method, const char *path, json_t *body, int *ret_status, json_t **ret_body)
 {
-	int r = send_request(a, method, path, body);
+	int r;
 
+	/* what was said may be a secret: nobody has to have it while the answer takes its time */
+	mst_heap_below();
+	r = send_request(a, method, path, body);
 	json_decref(body);
+	mst_heap_below();
 	return r < 0 ? r : read_answer(a, ret_status, ret_body);
 }
 

@@ -46,13 +46,15 @@ static int done(struct muster *m, int r, json_t *answer, const char *what)
 static int sim_add(struct muster *m, int argc, char **argv)
 {
 	const char *file = NULL, *lifetime = NULL;
-	const char *value[9] = { NULL };
-	static const char *const member[] = { "impi", "mncDigits", "msisdn", "amf", "sqn", "ind", "node", "uiccType", "nafGroup" };
+	const char *value[10] = { NULL };
+	static const char *const member[] = { "impi", "mncDigits", "msisdn", "amf", "sqn", "ind", "node", "uiccType", "nafGroup",
+					     "keyChoice" };
 	const char *gsid = NULL;
 	const struct opt opts[] = {
 		{ "file", &file, NULL }, { "impi", &value[0], NULL }, { "mnc-digits", &value[1], NULL }, { "msisdn", &value[2], NULL },
 		{ "amf", &value[3], NULL }, { "sqn", &value[4], NULL }, { "ind", &value[5], NULL }, { "node", &value[6], NULL },
-		{ "uicc", &value[7], NULL }, { "naf-group", &value[8], NULL }, { "gsid", &gsid, NULL }, { "lifetime", &lifetime, NULL },
+		{ "uicc", &value[7], NULL }, { "naf-group", &value[8], NULL }, { "key-choice", &value[9], NULL },
+		{ "gsid", &gsid, NULL }, { "lifetime", &lifetime, NULL },
 	};
 	json_t *answer = NULL, *body, *secret;
 	json_int_t seconds = 0;
@@ -257,7 +259,7 @@ int cmd_sim(struct muster *m, int argc, char **argv)
 	static const struct command table[] = {
 		{ "add", sim_add,
 		  "IMSI --file FILE|- [--node NODE] [--impi IMPI] [--mnc-digits 2|3] [--msisdn N] [--amf HEX] [--sqn N] [--ind N] [--uicc GBA|GBA_U] "
-		  "[--lifetime 1d] [--naf-group NAME] [--gsid N]", "a SIM with its keys: they go to the keeper, and nowhere else" },
+		  "[--lifetime 1d] [--naf-group NAME] [--gsid N] [--key-choice ME_BASED_KEY|UICC_BASED_KEY|ME_UICC_BASED_KEYS]", "a SIM with its keys: they go to the keeper, and nowhere else" },
 		{ "import", sim_import, "FILE.csv|- [--answers FILE] [--password-file FILE | --certificate FILE.pem --key FILE.pem]",
 		  "many SIMs; every row gets an answer" },
 		{ "list", sim_list, "[--state active|suspended] [--limit N]", "the SIMs" },

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/heap.h"
 #include "muster.h"
 
 #define FILE_MAX_OCTETS (256u << 20)
@@ -31,6 +32,8 @@ char *read_file(const char *path, size_t *ret_n)
 		free(buf);
 		return NULL;
 	}
+	/* it may be a secret: no buffer of the library's that keeps a copy */
+	(void)setvbuf(f, NULL, _IONBF, 0);
 	for (;;) {
 		size_t got = fread(buf + n, 1, cap - n, f);
 		char *more;
@@ -40,10 +43,10 @@ char *read_file(const char *path, size_t *ret_n)
 			break;
 		if (n < cap)
 			continue;
-		more = cap < FILE_MAX_OCTETS ? realloc(buf, 2 * cap + 1) : NULL;
+		more = cap < FILE_MAX_OCTETS ? mst_heap_realloc(buf, 2 * cap + 1) : NULL;
 		if (!more) {
 			complain("%s is too large", path);
-			free(buf);
+			mst_heap_free(buf);
 			return NULL;
 		}
 		buf = more;
@@ -51,7 +54,7 @@ char *read_file(const char *path, size_t *ret_n)
 	}
 	if (ferror(f)) {
 		complain("cannot read %s: %s", path, strerror(errno));
-		free(buf);
+		mst_heap_free(buf);
 		buf = NULL;
 	} else {
 		buf[n] = '\0';

@@ -19,8 +19,8 @@
 
 /* Those of the API first; then keys as makers' files have them, of which the line with its check is made here. */
 static const char *const columns[] = { "imsi", "impi", "mncDigits", "msisdn", "secret", "amf", "sqn", "ind", "node", "uiccType", "lifetime",
-				       "nafGroup", "gsid", "algorithm", "k", "opc", "op", "topc", "top", "res", "times" };
-enum { API_COLUMNS = 13, ALGORITHM = 13, K, OPC, OP, TOPC, TOP, RES, TIMES };
+				       "nafGroup", "gsid", "keyChoice", "algorithm", "k", "opc", "op", "topc", "top", "res", "times" };
+enum { API_COLUMNS = 14, ALGORITHM = 14, K, OPC, OP, TOPC, TOP, RES, TIMES };
 
 struct batch {
 	struct muster *m;
@@ -211,7 +211,7 @@ static int read_head(const char *path, struct csv *c, int column_of[CSV_COLUMNS]
 			}
 		if (column_of[i] < 0) {
 			complain("%s:%zu: unknown column \"%s\"; one of imsi, impi, mncDigits, msisdn, secret, amf, sqn, ind, node, uiccType, lifetime, "
-				 "nafGroup, gsid, algorithm, k, opc, op, topc, top, res, times", path, c->line, shown(c->cell[i]));
+				 "nafGroup, gsid, keyChoice, algorithm, k, opc, op, topc, top, res, times", path, c->line, shown(c->cell[i]));
 			return EXIT_REFUSED;
 		}
 	}

@@ -10,7 +10,7 @@ static struct mst_sim make_sim(int i)
 {
 	struct mst_sim r = { .algorithm = 1, .amf = 0x7fff, .sqn = 1000 + i, .ind = 31, .state = MST_SIM_SUSPENDED, .uicc = MST_SIM_GBA_U,
 			     .lifetime = 86400 + i, .gsid = 1000001, .created = 10 + i, .changed = 20 + i, .vectors = 30 + i,
-			     .vector_at = 40 + i, .paced = 50 + i };
+			     .vector_at = 40 + i, .paced = 50 + i, .key_choice = MST_KEY_CHOICE_BOTH };
 
 	snprintf(r.imsi, sizeof(r.imsi), "00101%010d", i);
 	snprintf(r.impi, sizeof(r.impi), "00101%010d@ims.mnc001.mcc001.3gppnetwork.org", i);
@@ -25,7 +25,8 @@ static struct mst_sim make_sim(int i)
 static void same(const struct mst_sim *a, const struct mst_sim *b)
 {
 	assert_true(a->id == b->id && a->algorithm == b->algorithm && a->amf == b->amf && a->sqn == b->sqn && a->ind == b->ind &&
-		    a->state == b->state && a->node == b->node && a->uicc == b->uicc && a->lifetime == b->lifetime && a->gsid == b->gsid);
+		    a->state == b->state && a->node == b->node && a->uicc == b->uicc && a->lifetime == b->lifetime && a->gsid == b->gsid &&
+		    a->key_choice == b->key_choice);
 	assert_true(a->created == b->created && a->changed == b->changed && a->vectors == b->vectors && a->vector_at == b->vector_at &&
 		    a->paced == b->paced && a->key.n == b->key.n);
 	assert_memory_equal(a->key.b, b->key.b, a->key.n);

@@ -1,5 +1,6 @@
 /*
- * What a node or a keeper holds, for a test that looks for it elsewhere: dig STATE KEYFILE, or dig KEEPER. Lines "WHAT HEX".
+ * What a node or a keeper holds, for a test that looks for it elsewhere: dig STATE KEYFILE [RECORD], or dig KEEPER. RECORD is a key that the node
+ * made itself (muster-agent request), as it lies there. Lines "WHAT HEX".
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -50,26 +51,45 @@ static int keeper(const char *dir)
 	return 0;
 }
 
-/* The private key that was made for a certificate: sealed in what the agent keeps of that (src/agent/own.c, lib/secenv/keys.c). */
+/* A private key that the node has made in files: sealed (lib/secenv/keys.c). */
+static void private_key(struct mst_secenv *s, const char *what, struct mst_view sealed)
+{
+	uint8_t key[MST_PKEY_MAX], tag = 'F';
+	size_t n = 0;
+
+	if (sealed.n && sealed.p[0] == tag &&
+	    !mst_box_open(mst_crypto_openssl(), ((struct file_env *)s)->s.key, (struct mst_view){ &tag, 1 }, mst_view_sub(sealed, 1, sealed.n - 1), key,
+			  sizeof(key), &n))
+		octets(what, key, n);
+	mst_wipe(key, sizeof(key));
+}
+
+/* The one that was made for a certificate, in what the agent keeps of that (src/agent/own.c). */
 static void certificate(struct mst_secenv *s)
 {
 	static uint8_t blob[8192];
-	uint8_t key[MST_PKEY_MAX], tag = 'F';
 	struct mst_diag d = { 0 };
 	size_t n = 0;
 	struct mst_reader r;
-	struct mst_view sealed;
 
 	if (s->ops->load_blob(s, "cert-active", blob, sizeof(blob), &n, &d) || !n)
 		return;
 	r = mst_reader_of((struct mst_view){ blob, n });
 	(void)mst_read_u8(&r);
-	sealed = mst_read_block16(&r);
-	if (sealed.n && sealed.p[0] == tag &&
-	    !mst_box_open(mst_crypto_openssl(), ((struct file_env *)s)->s.key, (struct mst_view){ &tag, 1 }, mst_view_sub(sealed, 1, sealed.n - 1), key,
-			  sizeof(key), &n))
-		octets("cert", key, n);
-	mst_wipe(key, sizeof(key));
+	private_key(s, "cert", mst_read_block16(&r));
+}
+
+static void record(struct mst_secenv *s, const char *path)
+{
+	uint8_t sealed[MST_PKEY_MAX + 64];
+	FILE *f = fopen(path, "rbe");
+
+	if (!f) {
+		perror(path);
+		return;
+	}
+	private_key(s, "node.key", (struct mst_view){ sealed, fread(sealed, 1, sizeof(sealed), f) });
+	fclose(f);
 }
 
 int main(int argc, char **argv)
@@ -81,7 +101,7 @@ int main(int argc, char **argv)
 
 	if (argc == 2)
 		return keeper(argv[1]);
-	if (argc != 3 || mst_secenv_file_open(argv[1], argv[2], mst_crypto_openssl(), &s, &d)) {
+	if (argc < 3 || argc > 4 || mst_secenv_file_open(argv[1], argv[2], mst_crypto_openssl(), &s, &d)) {
 		fprintf(stderr, "dig: %s %s\n", d.field, d.text);
 		return 1;
 	}
@@ -92,6 +112,8 @@ int main(int argc, char **argv)
 			mst_root_cred_wipe(&c);
 		}
 	certificate(s);
+	if (argc == 4)
+		record(s, argv[3]);
 	s->ops->close(s);
 	return 0;
 }

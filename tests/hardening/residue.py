@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 
+from residue_ca import public_point
 from support import BUILD, run
 
 WINDOW = 16
@@ -57,6 +58,32 @@ def scan(needles, targets):
     out = run(BUILD / "tests/hardening/scan", needles, *targets, timeout=150).stdout
     hits = [Hit(m.group(1), m.group(2), m.group(3).split()) for m in re.finditer(r"^(\S+) (\S+) at [0-9a-f]+ flags(.*)$", out, re.M)]
     return hits, {m.group(1): int(m.group(2)) for m in re.finditer(r"^(\S+) searched (\d+) octets$", out, re.M)}
+
+
+def numbers_in(octets):
+    """What could be a private number of P-256 there: as OpenSSL computes with it, in whole words from the least on; in DER; or as a TPM has it,
+    behind its length."""
+    for at in range(0, len(octets), 4096):
+        page = octets[at:at + 4096]
+        if page.count(0) < len(page):
+            yield from (page[i + 31:i - 1 if i else None:-1] for i in range(0, len(page) - 31, 8))
+    yield from (m.group(1) for m in re.finditer(rb"(?s)(?=(?:\x04\x20|\x20\x00)(.{32}))", octets))
+
+
+def private_half(pid, point):
+    """The private number of that public point (64 octets), out of a process's memory; where it came from is no matter, it fits or does not."""
+    seen = set()
+    with open(f"/proc/{pid}/maps", encoding="ascii", errors="replace") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for start, end in re.findall(r"(?m)^([0-9a-f]+)-([0-9a-f]+) rw", maps.read()):
+            try:
+                mem.seek(int(start, 16))
+                seen |= {n for n in numbers_in(mem.read(int(end, 16) - int(start, 16))) if len(set(n)) > 16}
+            except OSError:
+                continue
+    for n in seen:
+        if public_point(n) == point:
+            return n
+    raise AssertionError(f"of {len(seen)} numbers in process {pid} none fits")
 
 
 def files(*places):

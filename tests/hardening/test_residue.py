@@ -9,146 +9,28 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import socket
 import stat
 import subprocess
-import time
 import urllib.parse
 
 import pytest
 import yaml
 
 from residue import Capture, Keys, files, scan
-from support import AGENT, BUILD, Installation, Running, free_port, run, until
+from residue_world import TLS, a_world, dig, in_a_handshake, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
+from fig1 import PLMN, sim_line
+from support import AGENT, MUSTER, Installation, run, secret_text, until
 from taken import Taken
-from fig1 import SimNode, rule, settle
-from test_mef_maf_coap import coaps
-from test_psk_serial import born
-from test_saef import accept, connect, octets_of
+from test_saef import accept, connect
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def dig(*what):
-    return {k: bytes.fromhex(v) for k, v in (line.split() for line in run(BUILD / "tests/hardening/dig", *what).stdout.splitlines())}
-
-
-def scalar(der):
-    """The private number in a key of P-256."""
-    return re.search(rb"\x02\x01\x01\x04\x20(.{32})", der, re.S).group(1)
-
-
-def scalar_of(pem):
-    return scalar(subprocess.run(["openssl", "pkey", "-in", pem, "-outform", "DER"], capture_output=True, check=True).stdout)
-
-
-DIAMETER = """
-diameter = {{ identity = "node.ours.example"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0;
-  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }} ); }};
-"""
-
-
-def role_of(pid):
-    return re.search(rb"--role=(\w+)", pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())[1].decode()
-
-
-# The key of a role's certificate: with it the listener meets nodes, and the connector asks other servers for that role. The BSF's
-# listener speaks no TLS.
-TLS = {"mef": {"listener-mef"}, "bbn": {"listener-bbn"}, "hss": {"listener-hss"}, "zn": {"listener-zn"},
-       "maf": {"listener-maf", "connector"}, "bsf": {"connector"}}
-
-
-class World:
-    """An installation with all of its roles, its nodes with their agents, and the keys."""
-
-    def __init__(self, inst):
-        self.inst, self.keys, self.own, self.agents, self.began = inst, Keys(), {}, {}, time.time()
-
-    def belongs(self, name, key, *places):
-        self.keys.add(name, key)
-        self.own[name] = set(places)
-
-    def root_of(self, who, node):
-        copy = self.inst.dir.parent / f"state-{who}"               # the agent has the other one
-        shutil.copytree(node.dir / "state", copy)
-        for what, key in dig(copy, node.dir / "state.key").items():
-            self.belongs(f"{who}-{what}", scalar(key) if what == "cert" else key, who)
-        self.belongs(f"{who}-state.key", (node.dir / "state.key").read_bytes(), who)
-
-    def targets(self):
-        """Who is looked at: name by target."""
-        found = {f"pid:{self.inst.process.pid}": "supervisor"}
-        for kind, pids in self.inst.children().items():
-            found.update({f"pid:{pid}": f"listener-{role_of(pid)}" if kind == "listener" else kind for pid in pids})
-        found.update({f"pid:{a.process.pid}": who for who, a in self.agents.items()})
-        return found
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    inst = Installation(tmp_path_factory.mktemp("residue") / "inst", gba="00101")
-    inst.coap = {role: free_port() for role in ("mef", "maf")}
-    settle(inst, [(f"(?m)^{role} = {{$", f'{role} = {{\n  coap_listen = ["127.0.0.1:{port}"];') for role, port in inst.coap.items()],
-           DIAMETER.format(port=free_port()))
-    w = World(inst)
-    w.saef = free_port()
-    ports = [inst.mef_port, inst.maf_port, inst.bbn_port, inst.hss_port, inst.bsf_port, inst.zn_port, *inst.coap.values(), w.saef]
-    w.wire = Capture(inst.dir / "wire", ports)
-    with contextlib.ExitStack() as stack:
-        with w.wire:
-            inst.start()
-            stack.callback(inst.stop)
-            inst.subscription()
-            inst.muster("subscription", "add", "by-coap", "--sp", inst.sp, "--maf", inst.maf, "--maf-uri", f"coaps://{inst.maf}:{inst.coap['maf']}",
-                        "--until", "+365d")
-            rule(inst)
-            w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst),
-                       "agent-coap": coaps(inst, inst.node(903, subscription="by-coap"))}
-            for who, node in w.nodes.items():
-                w.agents[who] = stack.enter_context(Running(node))
-            for agent in w.agents.values():
-                agent.wait_log("enrolled key")
-            certificate(w, w.nodes["agent-cert"])
-            w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"], w.saef)
-        gather(w)
+    with a_world(tmp_path_factory.mktemp("residue")) as w:
         yield w
-
-
-def certificate(w, node):
-    """Over EST, with a key that the node makes."""
-    w.inst.muster("command", "cert-prov", node.id)
-    assert node.agent("trigger").returncode == 0
-    until("the certificate", lambda: node.status()["certificate"])
-
-
-def between(a, b, port):
-    """A key of the MAF for two nodes (SAEF), used once by both."""
-    with accept(b, where=f"127.0.0.1:{port}") as called, connect(a, called.port, "--peer", b.cse_id) as caller:
-        opened = called.wait_event("open")
-        caller.write(b"good day", close=True)
-        called.wait_out(b"good day").write(b"and good bye", close=True).end()
-        caller.end()
-    return opened["identity"]
-
-
-def gather(w):
-    inst, nodes, psk, sim = w.inst, w.nodes, w.nodes["agent-psk"], w.nodes["agent-sim"]
-    w.belongs("kpm", bytes.fromhex(psk.psk_file.read_text().split("=")[0].replace("-", "")), "agent-psk")
-    w.belongs("sim-k", sim.k, "agent-sim")
-    w.belongs("sim-opc", sim.opc, "agent-sim")
-    w.belongs("kc", bytes.fromhex(octets_of(nodes["agent-cert"], w.key_id)), "agent-cert", "agent-peer")
-    for who, node in nodes.items():
-        w.root_of(who, node)
-    for who in ("agent-cert", "agent-peer", "agent-coap"):
-        w.belongs(f"{who}-node.key", scalar_of(nodes[who].dir / "node.key"), who)
-    held = dig(inst.dir / "keeper")
-    w.belongs("kek", held["kek"], "keeper")
-    w.belongs("wrap", held["wrap"], "keeper")
-    w.belongs("ca", scalar(held["ca"]), "keeper")
-    for role, places in TLS.items():
-        w.belongs(f"tls-{role}", scalar_of(inst.dir / "tls" / f"{role}.key"), *places)
-    w.needles = w.keys.write(inst.dir.parent / "needles")
 
 
 def test_memory(world):
@@ -156,55 +38,34 @@ def test_memory(world):
     found = world.targets()
     hits, searched = scan(world.needles, found)
     assert hits and set(searched) == set(found) and min(searched.values()) > 100_000
-    assert {"keeper", "engine", "connector", "diameter", "supervisor", *(f"listener-{role}" for role in ("none", "mef", "maf", "bbn", "bsf", "hss", "zn"))} < set(found.values())
+    assert {"keeper", "engine", "connector", "diameter", "supervisor", "naf", *(f"listener-{role}" for role in ("none", "mef", "maf", "bbn", "bsf", "hss", "zn"))} < set(found.values())
 
-    def left():
-        """In a process that it does not belong to, or where it may be swapped out. A key that is in use goes, one that is left stays."""
-        nonlocal hits
-        hits, _ = scan(world.needles, found)
-        return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits if found[h.target] not in world.own[h.name] or "lo" not in h.flags})
-    until("no key is left", lambda: not left(), 15, lambda: str(left()))
+    hits = nothing_is_left(world, found)
     # those of musterd are in no core, whoever takes one; and what is looked for is there
     assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in world.agents}
-    assert {("keeper", "ca"), ("keeper", "wrap")} <= {(found[h.target], h.name) for h in hits}
-    assert "agent-cert-cert" in world.keys.keys                    # made for the certificate that came over EST
+    assert {("keeper", "ca"), ("keeper", "wrap"), ("keeper", "ocsp"), ("naf", "tls-naf")} <= {(found[h.target], h.name) for h in hits}
+    # made for certificates that came over EST, for the first one as well; keys of GBA, and whom they were made for
+    assert {"agent-cert-cert", "agent-own-cert", "agent-own-node.key", "agent-sim-ks", "agent-kpsa-ks", "agent-kpsa-active-km"} <= set(world.keys.keys)
     assert {(who, f"tls-{role}") for role, places in TLS.items() for who in places} <= {(found[h.target], h.name) for h in hits}
     assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits}
 
 
-@contextlib.contextmanager
-def stopped(pids):
-    """At a standstill, from here to the end."""
-    try:
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-            until("it stands", lambda p=pid: pathlib.Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+@pytest.mark.parametrize("who, server", [("agent-psk", "listener-maf"), ("agent-kpsa", "naf")])
+def test_in_a_handshake(world, who, server):
+    """Km, and Kpsa with the NAF before a CSE."""
+    in_a_handshake(world, who, server, f"{who}-active-km")
 
 
-def test_in_a_handshake(world):
-    """Km while a handshake waits for the other side, which may take its time: at the node, from its first message on; at the MAF, with TLS 1.3
-    until the node has proven that it has it, too. The key is there, and all of it is in locked pages."""
-    node, agent = world.nodes["agent-psk"], [world.agents["agent-psk"].process.pid]
-    maf = [int(target[4:]) for target, who in world.targets().items() if who == "listener-maf"]
-
-    def seen(pids):
-        """Where Km is in them: the flags of the pages."""
-        return [h.flags for h in scan(world.needles, [f"pid:{pid}" for pid in pids])[0] if h.name == "agent-psk-active-km"]
-    assert not seen(agent) and not seen(maf)
-    with contextlib.ExitStack() as later:
-        with stopped(maf):
-            asked = later.enter_context(subprocess.Popen([AGENT, "-c", node.dir / "muster-agent.conf", "check"], stdout=subprocess.DEVNULL))
-            until("the node has begun", lambda: seen(agent))
-            later.enter_context(stopped(agent))
-            assert all({"lo", "dd"} <= set(flags) for flags in seen(agent)), seen(agent)
-        until("the MAF has the key", lambda: seen(maf))
-        assert all({"lo", "dd"} <= set(flags) for flags in seen(maf)), seen(maf)
-    assert asked.returncode == 0
-    until("it is forgotten", lambda: not seen(agent) and not seen(maf))
+def test_through_the_naf(world):
+    """A connection to the CSE that is open: neither muster-naf nor who connects has its key any more."""
+    node = world.nodes["agent-kpsa"]
+    with connect(node, world.naf.port) as caller:
+        caller.write(b"good day").wait_out(b"good day")
+        found = {f"pid:{caller.process.pid}": "connect", f"pid:{world.naf.process.pid}": "naf"}
+        hits = nothing_is_left(world, found)
+        assert {(found[h.target], h.name) for h in hits} == {("naf", "tls-naf")} and all("dd" in h.flags for h in hits), hits
+        caller.write(b"", close=True)
+        caller.end()
 
 
 def test_the_tools(world):
@@ -220,6 +81,60 @@ def test_the_tools(world):
         caller.write(b"", close=True)
         called.write(b"", close=True).end()
         caller.end()
+
+
+RECVFROM = "45"                       # its number among the calls of x86-64
+
+
+def waiting_since_it_said(process):
+    """Whoever has sent its question, and now waits for the answer."""
+    until("it waits for an answer", lambda: pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()[0] == RECVFROM)
+
+
+def said(by, to):
+    """Octets that one process has said to another one over local sockets, and that have not been read yet."""
+    lines = [line.split(maxsplit=8) for line in run("ss", "-xHnp").stdout.splitlines()]
+    ours = {line[5] for line in lines if f"pid={by}," in line[-1]}
+    return sum(int(line[2]) for line in lines if f"pid={to}," in line[-1] and line[7] in ours)
+
+
+@contextlib.contextmanager
+def muster_gives(world, tmp_path, what, by):
+    """`muster` with a secret that has not been here before, for a node or a SIM, while nobody answers. Gives what to look for, and the process."""
+    inst, keys, secret = world.inst, Keys(), os.urandom(32)
+    if what == "sim":
+        words, line = ("sim", "add", f"{PLMN}99{os.getpid() % 10**8:08d}", "--file"), sim_line({"algorithm": "milenage", "k": secret[:16].hex(), "opc": secret[16:].hex()})
+    else:
+        words, line = ("node", "secret", world.nodes["agent-coap"].id, "--file"), secret_text(secret.hex())
+    keys.add("given", secret)
+    file = tmp_path / "given"
+    file.write_text(line)
+    file.chmod(0o600)
+    with open(file, "rb") as stdin, subprocess.Popen([MUSTER, "-C", inst.dir, *words, file if by == "file" else "-"], stdin=stdin, stdout=subprocess.DEVNULL) as muster:
+        yield keys.write(tmp_path / "needles"), muster
+    assert muster.returncode == 0
+
+
+@pytest.mark.parametrize("what, by", [("node", "file"), ("sim", "-")])
+def test_muster_gives_a_secret(world, tmp_path, what, by):
+    """At the command, while it waits for the answer; then at the listener that took it, which waits for the engine: neither has it any more. What is
+    looked for would be found there: in the file, and where it is put into the command's memory."""
+    local, engine = world.pid_of("listener-none"), world.pid_of("engine")
+    with contextlib.ExitStack() as later:
+        with stopped([local]):
+            needles, muster = later.enter_context(muster_gives(world, tmp_path, what, by))
+            target = f"pid:{muster.pid}"
+            waiting_since_it_said(muster)
+            hits, searched = scan(needles, [target])
+            assert searched[target] > 100_000 and not hits, hits
+            with Taken(muster.pid) as t:
+                assert t.call("write", -1, (tmp_path / "given").read_bytes(), 16) < 0
+                assert {h.name for h in scan(needles, [target, tmp_path / "given"])[0] if h.target == target} == {"given"}
+            until("the engine has read all", lambda: not said(local, engine))
+            later.enter_context(stopped([engine]))
+        until("the engine is asked", lambda: said(local, engine))
+        nobody_has_it(needles, {f"pid:{local}": "listener-none", f"pid:{world.inst.process.pid}": "supervisor"})
+    nobody_has_it(needles, world.targets())
 
 
 def test_open_files(world):
@@ -239,11 +154,11 @@ def gcore(pid, path, everything=False):
 
 def test_a_core_has_none(world, tmp_path):
     """Of those that have keys for good, and of these keys. Root takes it, nobody else can (test_attach.py), and the kernel writes none."""
-    found = {who: target for target, who in world.targets().items() if who in ("keeper", "listener-maf", "connector")}
+    found = {who: target for target, who in world.targets().items() if who in ("keeper", "listener-maf", "connector", "naf")}
     cores = [gcore(target[4:], tmp_path / who) for who, target in found.items()]
     whole = gcore(found["keeper"][4:], tmp_path / "whole", True)
     hits, searched = scan(world.needles, [*cores, whole])
-    assert len(searched) == 4 and min(searched.values()) > 100_000
+    assert len(searched) == 5 and min(searched.values()) > 100_000
     # what passes through a listener just now may be in a register
     assert not [h for h in hits if h.target != str(whole) and pathlib.Path(h.target).name in world.own[h.name]]
     assert {"ca", "wrap"} <= {h.name for h in hits if h.target == str(whole)}
@@ -308,7 +223,7 @@ def test_files(world, tmp_path):
 def test_key_files_hold_them(world):
     """The search finds what is there: the files that a key is kept in, by whoever has it."""
     hits, _ = scan(world.needles, [p for p in files(world.inst.dir) if p.name in KEY_FILES])
-    assert {"kpm", "sim-k", "sim-opc", "kek", "agent-sim-state.key"} <= {h.name for h in hits}
+    assert {"agent-psk-kpm", "agent-sim-k", "agent-sim-opc", "kek", "agent-sim-state.key"} <= {h.name for h in hits}
 
 
 WRITTEN = [bytes, lambda k: k.hex().encode(), lambda k: k.hex().upper().encode(), lambda k: base64.b64encode(b"x" + k),
@@ -329,22 +244,18 @@ def test_a_planted_key_is_found_in_a_file(world, tmp_path, how):
     assert {h.name for h in hits} == {"agent-psk-active-km"}
 
 
-@pytest.mark.parametrize("kind", ["listener", "connector", "engine", "keeper"])
-def test_a_planted_key_is_found_in_memory(world, kind):
+@pytest.mark.parametrize("who", ["listener-none", "listener-bsf", "connector", "engine", "keeper", "diameter", "supervisor", "naf", "agent-sim"])
+def test_a_planted_key_is_found_in_memory(world, who):
     """Sixteen octets of one, on the stack of a process that somebody has taken over."""
-    pid = min(world.inst.children()[kind])
-    with Taken(pid) as t:
-        assert t.call("write", -1, world.keys.keys["agent-psk-active-km"][8:24], 16) < 0
-        hits, _ = scan(world.needles, [f"pid:{pid}"])
-    assert "agent-psk-active-km" in {h.name for h in hits}
+    is_found_when_planted(world, who, "agent-psk-active-km", "agent-kpsa-ks")
 
 
 def test_a_planted_key_is_found_on_the_wire(world, tmp_path):
     with Capture(tmp_path / "wire", [world.inst.mef_port]) as wire, socket.create_connection(("127.0.0.1", world.inst.mef_port)) as s:
-        s.sendall(world.keys.keys["kpm"])
+        s.sendall(world.keys.keys["agent-psk-kpm"])
         until("it passed", lambda: wire.octets > 300)
     hits, _ = scan(world.needles, [tmp_path / "wire"])
-    assert {h.name for h in hits} == {"kpm"}
+    assert {h.name for h in hits} == {"agent-psk-kpm"}
 
 
 def every_answer(inst):

@@ -345,6 +345,22 @@ def test_an_intruders_call_kills(world, kind, call):
     whole(world)
 
 
+def test_the_supervisor(tmp_path):
+    """It begins others, so it has no list of what is allowed: what it never does kills it, or is refused, and with it goes all that it has begun."""
+    inst = Installation(tmp_path / "inst").start()
+    others = [p for pids in inst.children().values() for p in pids]
+    assert others
+    with Taken(inst.process.pid) as t:
+        assert not [w for w in (t.refused("settimeofday", "z:16", 0), t.refused("socket", socket.AF_PACKET, socket.SOCK_RAW, 0), t.refused("clone3", "z:88", 88),
+                                t.refused("sethostname", "z:1", 1)) if w]
+        assert t.open(inst.config) >= 0                                      # the probe is a real one: it reads the installation's files anew
+        t.dies_of("unshare", 0x10000000)
+    assert inst.process.wait(60) == -signal.SIGSYS
+    until("nobody is left", lambda: not [p for p in others if pathlib.Path(f"/proc/{p}").exists()], 60, inst.log_text)
+    inst.start()                                                             # and it begins again
+    assert inst.stop() == 0, inst.log_text()
+
+
 def test_the_probes_find_a_process_without_a_sandbox(world, tmp_path):
     """The same calls in an installation that has none: they are answered. So a refusal above is the sandbox's."""
     inst = Installation(tmp_path / "inst")

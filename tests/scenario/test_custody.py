@@ -127,8 +127,9 @@ def in_a_tpm(path):
 
 
 def in_a_token(path):
+    """What the module needs is said, so the process that asks it has nothing else."""
     token = Token(path)
-    return token, f'backend = "pkcs11"; module = "{MODULE}"; token = "node"; pin_file = "{token.dir}/pin";'
+    return token, f'backend = "pkcs11"; module = "{MODULE}"; module_state = "{token.dir}/tokens"; token = "node"; pin_file = "{token.dir}/pin";'
 
 
 def of_a_secret(path):

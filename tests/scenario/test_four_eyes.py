@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import WIDTH, phone
-from support import MUSTER, RUN_SECONDS, Installation, run, until
+from support import FAKETIME, MUSTER, RUN_SECONDS, Installation, run, until
 
 BERT, CARL, STRANGER = 1301, 1302, 1400
 FOUR = """
@@ -286,6 +286,38 @@ def test_a_strangers_browser_has_nothing_of_the_page(page):
         assert curl(page["url"] + path, "-H", "Cookie: muster-approve=" + "0" * 32, *more)[1] == "401"
     assert curl(page["url"], "-H", "Host: muster.example.com")[1] == "421"
     assert curl(page["url"] + "session", "-d", json.dumps({"code": page["code"]}))[1] == "400", "not as a form would send it"
+
+
+def test_the_page_that_nobody_uses_ends(inst, tmp_path):
+    """A quarter of an hour after the last that its user did; that the page itself looks what is new is nothing that anybody did."""
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    env = {**os.environ, "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"}
+    with subprocess.Popen([MUSTER, "--json", "--socket", inst.sock, "approve", "page"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        try:
+            text = ""
+            while "}" not in text:
+                line = process.stdout.readline()
+                assert line, process.stderr.read()
+                text += line
+            page, jar = json.loads(text), tmp_path / "jar"
+
+            def curl(path, *args):
+                return run("curl", "-sS", "--max-time", RUN_SECONDS, "-o", tmp_path / "body", "-w", "%{http_code}", "-b", jar, "-c", jar, *args,
+                           page["url"] + path).stdout
+            asks = ("-H", "Content-Type: application/json", "-d")
+            assert curl("session", *asks, json.dumps({"code": page["code"]})) == "204"
+            clock.write_text("+14m")
+            assert curl("give", *asks, json.dumps({"id": 999999, "digest": "0" * 64})) == "404"
+            clock.write_text("+28m")
+            for _ in range(3):
+                assert curl("approvals") == "200"
+            clock.write_text("+30m")
+            assert process.wait(RUN_SECONDS) == 0
+            assert "nobody used the page for a quarter of an hour" in process.stderr.read()
+        finally:
+            process.kill()
 
 
 def test_a_second_person_at_the_page(inst, page, browser):

@@ -224,6 +224,31 @@ def test_what_fails_behind_the_bsf_asks_it_nothing_again(tmp_path, bsf, maf):
     assert other.status()["attempts"][0]["reports"][-1]["remedy"] == report["remedy"]
 
 
+def test_a_maf_without_the_suite_costs_no_vector(tmp_path, bsf):
+    """TS 33.220 H.3: a key is for one suite. That the MAF has another one says nothing about the key, and is no reason to bootstrap anew."""
+    maf = StrangeMaf("01000100a8")
+    bsf.granted = lambda: maf.know(bsf)
+    try:
+        node = SimNode(tmp_path / "n", maf, bsf)
+        with Running(node) as agent:
+            for _ in range(3):
+                agent.wait_log("instruction-failed .*maf.open")
+        # nor after a start, when all that there is of it is what was saved
+        assert node.run_once().returncode == 1
+        assert bsf.log == [("asked", "impi"), ("granted", bsf.btid)], bsf.log
+        report = node.status()["reports"][-1]
+        assert (report["method"], report["reason"]) == ("gba", "unsupported") and "gba.ua" in report["remedy"], report
+        assert "no common TLS version or cipher suite" in report["detail"] and node.status()["pending"], report
+        # once it is set right, a key for that suite is wanted
+        node.configure('ua = "01000100a8";')
+        done = node.run_once()
+        assert done.returncode == 0, done.stderr
+        assert bsf.grants == 2
+        enrolled(node, bsf, maf)
+    finally:
+        maf.close()
+
+
 @pytest.mark.parametrize("ua", ["01000100ae", "01000100a8", "0100000007"])
 def test_the_card_keeps_ks(tmp_path, ua):
     """GBA_U, with the key for the MAF from the card; and TLS 1.3, where the key is another one."""

@@ -50,7 +50,8 @@ def inst(tmp_path_factory):
     inst.start()
     inst.subscription()
     inst.first = inst.node(1)
-    add(inst, IMSI, "--node", inst.first.id, "--msisdn", "491700000001", "--naf-group", "m2m", "--lifetime", "1h", "--uicc", "GBA_U")
+    add(inst, IMSI, "--node", inst.first.id, "--msisdn", "491700000001", "--naf-group", "m2m", "--lifetime", "1h", "--uicc", "GBA_U",
+        "--key-choice", "ME_UICC_BASED_KEYS")
     yield inst
     inst.stop()
 
@@ -142,6 +143,9 @@ def test_settings(inst):
     assert body["guss"]["bsfInfo"] == {"uiccType": "GBA_U", "lifeTime": 3600}
     (uss,) = (one["uss"] for one in body["guss"]["ussList"])
     assert (uss["gsId"], uss["gsType"], uss["nafGroup"], uss["ueIds"]) == (1000001, 0, "m2m", [{"ueId": inst.first.cse_id}]), uss
+    # which key of GBA_U the service is to have, as the operator said it
+    assert uss["keyChoice"] == show(inst)["keyChoice"] == inst.ask("sim", "list", "--limit", "1")["sims"][0]["keyChoice"] == "ME_UICC_BASED_KEYS"
+    assert "ME_UICC_BASED_KEYS" in inst.muster("sim", "show", IMSI).stdout
 
 
 def test_tshark_reads_a_vector_and_the_keys_of_a_naf(inst, tmp_path):
@@ -237,12 +241,14 @@ def test_a_batch(inst):
     assert len(inst.ask("sim", "list")["sims"]) >= rows - 3
     assert ask(inst, path=AUTH.format(f"00101{1005:010d}@ims.mnc001.mcc001.3gppnetwork.org"))[0] == 200
     # TUAK: TOPc, or the operator's TOP; and what is not usual
-    done = inst.muster("--json", "sim", "import", "-", stdin="imsi,algorithm,k,topc,top,res,times\n" + "\n".join(
+    done = inst.muster("--json", "sim", "import", "-", stdin="imsi,algorithm,k,topc,top,res,times,keyChoice\n" + "\n".join(
         f"00101{3000 + i:010d},{a},{K.hex() * n},{c},{t},{more}" for i, (a, n, c, t, more) in enumerate((
-            ("tuak", 2, K.hex() * 2, "", "16,3"), ("", 1, "", OP.hex() * 2, ","), ("milenage", 1, K.hex() * 2, "", ","), ("tuak", 1, "", OP.hex(), ","),
-            ("tuak", 1, K.hex() * 2, "", "5,"), ("tuak", 1, K.hex() * 2, "", ",256")))) + "\n", check=False)
-    assert done.returncode == 1 and json.loads(done.stdout) == {"rows": 6, "added": 2, "refused": 4, "notCarriedOut": 0}, done
-    assert [inst.ask("sim", "show", f"00101{3000 + i:010d}")["algorithm"] for i in range(2)] == ["tuak", "tuak"]
+            ("tuak", 2, K.hex() * 2, "", "16,3,ME_BASED_KEY"), ("", 1, "", OP.hex() * 2, ",,"), ("milenage", 1, K.hex() * 2, "", ",,"), ("tuak", 1, "", OP.hex(), ",,"),
+            ("tuak", 1, K.hex() * 2, "", "5,,"), ("tuak", 1, K.hex() * 2, "", ",256,"), ("tuak", 1, K.hex() * 2, "", ",,UICC_BASED_KEY")))) + "\n", check=False)
+    assert done.returncode == 1 and json.loads(done.stdout) == {"rows": 7, "added": 2, "refused": 5, "notCarriedOut": 0}, done
+    assert "keyChoice: UICC_BASED_KEY is for cards" in done.stderr, done
+    assert [(s["algorithm"], s.get("keyChoice")) for s in (inst.ask("sim", "show", f"00101{3000 + i:010d}") for i in range(2))] == [
+        ("tuak", "ME_BASED_KEY"), ("tuak", None)]
     # again: every row is there
     done = run(MUSTER, "-C", inst.dir, "sim", "import", "-", stdin=text, check=False)
     assert done.returncode == 1 and f"{rows} rows: 0 added, {rows} refused" in done.stdout, done

@@ -1,6 +1,7 @@
 """Nodes whose keys lie in a TPM, in a PKCS#11 token and in files: they enrol by certificate with a key that was made there, get another
 one by CERT_PROV, and tools of others show that both are in the device and cannot leave it."""
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -69,8 +70,9 @@ class Tpm:
     def tool(self, *words):
         return run(*words, cwd=self.dir, env={**os.environ, "TPM2TOOLS_TCTI": self.tcti, "TSS2_LOG": "all+NONE"}).stdout
 
-    def shows(self, record, spki):
-        """The wrapped key of `record` loads under this TPM's storage key alone, is our public key, and is bound to this TPM."""
+    @contextlib.contextmanager
+    def loaded(self, record):
+        """The wrapped key of `record`: under this TPM's storage key alone, as key.ctx."""
         assert record[0:1] == b"T", record[:1]
         n = struct.unpack(">H", record[5:7])[0]
         (self.dir / "key.pub").write_bytes(record[7:7 + n])
@@ -79,9 +81,13 @@ class Tpm:
                   "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt")
         self.tool("tpm2_flushcontext", "-t")
         self.tool("tpm2_load", "-Q", "-C", "parent.ctx", "-u", "key.pub", "-r", "key.priv", "-c", "key.ctx")
+        yield
         self.tool("tpm2_flushcontext", "-t")
-        text = self.tool("tpm2_readpublic", "-c", "key.ctx", "-f", "der", "-o", "key.der")
-        self.tool("tpm2_flushcontext", "-t")
+
+    def shows(self, record, spki):
+        """It is our public key, and bound to this TPM."""
+        with self.loaded(record):
+            text = self.tool("tpm2_readpublic", "-c", "key.ctx", "-f", "der", "-o", "key.der")
         attributes = re.search(r"^attributes:\s*\n\s*value: (\S+)", text, re.M).group(1).split("|")
         assert {"fixedtpm", "fixedparent", "sensitivedataorigin", "sign"} <= set(attributes), attributes
         assert (self.dir / "key.der").read_bytes() == spki
@@ -92,14 +98,14 @@ class Token:
     backend = "pkcs11"
     wrap = ()
 
-    def __init__(self, path):
-        self.dir = path / "token"
+    def __init__(self, path, pin=PIN):
+        self.dir, self.pin = path / "token", pin
         (self.dir / "tokens").mkdir(parents=True)
         (self.dir / "softhsm2.conf").write_text(f"directories.tokendir = {self.dir}/tokens\nobjectstore.backend = file\n")
-        (self.dir / "pin").write_text(PIN + "\n")
+        (self.dir / "pin").write_text(pin + "\n")
         (self.dir / "pin").chmod(0o600)
         self.env = {**os.environ, "SOFTHSM2_CONF": str(self.dir / "softhsm2.conf")}
-        run("softhsm2-util", "--init-token", "--free", "--label", "node", "--pin", PIN, "--so-pin", "97531", env=self.env)
+        run("softhsm2-util", "--init-token", "--free", "--label", "node", "--pin", pin, "--so-pin", "97531", env=self.env)
 
     def stop(self):
         pass
@@ -108,7 +114,7 @@ class Token:
         return f'secenv = {{ backend = "{kind}"; module = "{MODULE}"; token = "node"; pin_file = "{self.dir}/pin"; module_state = "{self.dir}"; }};\n'
 
     def tool(self, *words):
-        return run("pkcs11-tool", "--module", MODULE, "--token-label", "node", "--login", "--pin", PIN, *words, env=self.env)
+        return run("pkcs11-tool", "--module", MODULE, "--token-label", "node", "--login", "--pin", self.pin, *words, env=self.env)
 
     def shows(self, record, spki):
         assert record[0:1] == b"K" and len(record) == 17
@@ -119,7 +125,7 @@ class Token:
         assert "sensitive, always sensitive, never extractable, local" in private[0], private
         self.tool("--read-object", "--type", "pubkey", "--id", name, "--output-file", self.dir / "key.der")
         assert (self.dir / "key.der").read_bytes() == spki
-        got = subprocess.run(["pkcs11-tool", "--module", MODULE, "--token-label", "node", "--login", "--pin", PIN, "--read-object", "--type",
+        got = subprocess.run(["pkcs11-tool", "--module", MODULE, "--token-label", "node", "--login", "--pin", self.pin, "--read-object", "--type",
                               "privkey", "--id", name, "--output-file", self.dir / "private"], env=self.env,
                              capture_output=True, check=False)
         assert got.returncode != 0 or not (self.dir / "private").exists()

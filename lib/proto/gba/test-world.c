@@ -67,11 +67,10 @@ struct aka_vector vector(struct world *w)
 {
 	struct aka_vector v;
 	uint8_t rnd[AKA_RAND] = { 0 };
-	static const uint8_t amf[AKA_AMF];
 
 	rnd[0] = ++w->next_rand;
 	assert_int_equal(aka_sqn_next(w->last, 5, 22, &w->last), 0);
-	assert_int_equal(aka_vector_make(c, &w->k, rnd, w->last, amf, &v), 0);
+	assert_int_equal(aka_vector_make(c, &w->k, rnd, w->last, w->amf, &v), 0);
 	return v;
 }
 

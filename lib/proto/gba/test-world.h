@@ -30,6 +30,7 @@ struct world {
 	struct aka_usim card;
 	uint64_t last;                       /* of the AuC */
 	uint8_t next_rand;
+	uint8_t amf[AKA_AMF];
 	struct gba_run_config rc;
 	struct gba_run run;
 	struct gba_av av;

@@ -51,6 +51,9 @@ enum admin_verdict admin_decide_sim(struct mst_sim *s, const struct mst_node *no
 	/* the shortest that a BSF's own setting may be: before its keys have reached a NAF it would be over */
 	if (s->lifetime && s->lifetime < SIM_LIFETIME_MIN)
 		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "lifetime", "expected a minute at least, like 1h; leave it out for the BSF's own (bsf.lifetime)");
+	/* no card, no key of it: no NAF would ever have one for this SIM */
+	if (s->key_choice == MST_KEY_CHOICE_UICC && s->uicc != MST_SIM_GBA_U)
+		return refuse(MST_RSC_BAD_REQUEST, ret_rsc, d, "keyChoice", "UICC_BASED_KEY is for cards that derive in the card (uiccType GBA_U)");
 	if (node && admin_decide_sim_bind(s, node, now, ret_rsc, d) == ADMIN_REFUSED)
 		return ADMIN_REFUSED;
 	s->created = s->changed = now;

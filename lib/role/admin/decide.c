@@ -105,6 +105,20 @@ bool admin_trigger_session(const struct mst_gba_session *s, mst_time now)
 	return s->session.expires > now && !s->session.in_card && s->ks.n;
 }
 
+bool admin_trigger_wants_card(const struct mst_guss *g, int64_t gsid)
+{
+	bool card = false;
+
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->uss[i].gsid != gsid)
+			continue;
+		if (g->uss[i].key_choice != MST_KEY_CHOICE_UICC)
+			return false;
+		card = true;
+	}
+	return card;
+}
+
 enum admin_verdict admin_decide_trigger(const struct mst_node *n, enum admin_trigger_by by, const char *key_id,
 					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,
 					struct mst_diag *d)
@@ -115,6 +129,10 @@ enum admin_verdict admin_decide_trigger(const struct mst_node *n, enum admin_tri
 	/* one that may stay for a while is told to look where it is to go */
 	if (n->state == MST_NODE_REVOKED || (n->state == MST_NODE_RELEASED && !mst_life_leaving(n, now)))
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "id", "this node was revoked or released; it is not called back");
+	if (by == ADMIN_BY_CARD)
+		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "key",
+			      "the subscriber's settings (GUSS) want the card's key for the service (UICC_BASED_KEY), and a trigger is made with the "
+			      "ME's; sign it (muster trigger --signer)");
 	if (by == ADMIN_BY_SESSION && !key_id)
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "key",
 			      "this node's SIM has no session at the BSF here with Ks in the node, or bsf.trigger_naf is not set");

@@ -79,11 +79,13 @@ struct mst_authorisation admin_decide_list(mst_time now, struct mst_list *l);
 bool admin_trigger_key(const struct mst_credential *c, mst_time now);
 /* With a key of this session? Not when the card keeps Ks: its node cannot make the key without asking the card. */
 bool admin_trigger_session(const struct mst_gba_session *s, mst_time now);
+/* The subscriber's settings have the service, and only with the card's key (keyChoice UICC_BASED_KEY): a trigger is made with the ME's. */
+bool admin_trigger_wants_card(const struct mst_guss *g, int64_t gsid);
 /*
  * A trigger for the node. The counter is larger than any before and begins as the time of day, so that a store that was
  * restored from a backup does not fall behind its nodes. `key_id` NULL: there is no key.
  */
-enum admin_trigger_by { ADMIN_BY_KEY /* that there is */, ADMIN_BY_SESSION, ADMIN_BY_SIGNER };
+enum admin_trigger_by { ADMIN_BY_KEY /* that there is */, ADMIN_BY_SESSION, ADMIN_BY_CARD /* which cannot be */, ADMIN_BY_SIGNER };
 struct admin_trigger_verdict { char key_id[MST_ID_MAX]; uint64_t counter; struct mst_authorisation authorisation; };
 enum admin_verdict admin_decide_trigger(const struct mst_node *n, enum admin_trigger_by by, const char *key_id,
 					uint64_t last, mst_time now, struct admin_trigger_verdict *ret_v, int *ret_rsc,

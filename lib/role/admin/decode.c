@@ -569,7 +569,7 @@ bool admin_decode_rows(const json_t *j, json_t **ret_rows, struct mst_diag *d)
 struct sim_text {
 	struct mst_sim sim;
 	const json_t *secret;
-	char amf[5], uicc[8], node[MST_ID_MAX];
+	char amf[5], uicc[8], key_choice[24], node[MST_ID_MAX];
 	int64_t mnc_digits, ind;
 };
 #define SIM(m) AT(struct sim_text, m)
@@ -587,6 +587,7 @@ static const struct member sim_members[] = {
 	{ "lifetime", SECONDS, false, 0, SIM(sim.lifetime) },
 	{ "nafGroup", TEXT, false, 0, SIM(sim.naf_group) },
 	{ "gsid", COUNT, false, 0, SIM(sim.gsid) },
+	{ "keyChoice", TEXT, false, 0, SIM(key_choice) },
 };
 
 static bool decode_sealed(const json_t *j, struct admin_sim_input *ret, struct mst_diag *d)
@@ -632,6 +633,9 @@ bool admin_decode_sim(const json_t *j, const struct mst_role_conf *conf, struct 
 	if (t.uicc[0] && strcmp(t.uicc, "GBA") && strcmp(t.uicc, "GBA_U"))
 		return wrong(d, "uiccType", "GBA or GBA_U");
 	t.sim.uicc = strcmp(t.uicc, "GBA_U") ? MST_SIM_GBA_ME : MST_SIM_GBA_U;
+	t.sim.key_choice = (enum mst_key_choice)value_of(&mst_key_choice_table, t.key_choice);
+	if (t.key_choice[0] && !t.sim.key_choice)
+		return wrong(d, "keyChoice", "one of ME_BASED_KEY, UICC_BASED_KEY, ME_UICC_BASED_KEYS");
 	t.sim.ind = t.ind > 255 ? 255 : (int)t.ind;
 	ret->sim = t.sim;
 	memcpy(ret->node, t.node, sizeof(ret->node));

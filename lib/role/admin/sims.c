@@ -28,6 +28,8 @@ static json_t *sim_json(struct admin *q, const struct mst_sim *s)
 	    (s->msisdn[0] && json_object_set_new(j, "msisdn", json_string(s->msisdn))) ||
 	    (s->lifetime && json_object_set_new(j, "lifetime", json_integer(s->lifetime))) ||
 	    (s->naf_group[0] && json_object_set_new(j, "nafGroup", json_string(s->naf_group))) ||
+	    (s->key_choice != MST_KEY_CHOICE_NONE &&
+	     json_object_set_new(j, "keyChoice", json_string(mst_enum_text(&mst_key_choice_table, (int)s->key_choice)))) ||
 	    (s->vector_at && json_object_set_new(j, "vectorAt", admin_json_time(s->vector_at)))) {
 		json_decref(j);
 		return NULL;

@@ -105,9 +105,11 @@ static void life_of_a_sim(void **state)
 {
 	(void)state;
 	assert_int_equal(post("/v1/sims", "{\"imsi\":\"" IMSI "\",\"msisdn\":\"491701234567\",\"amf\":\"7fFF\",\"sqn\":\"1056\",\"ind\":5,\"uiccType\":"
-			      "\"GBA_U\",\"lifetime\":\"P1D\",\"nafGroup\":\"m2m\",\"secret\":" SEALED "}"), 2001);
-	assert_true(says("\"impi\":\"" IMSI "@ims.mnc001.mcc001.3gppnetwork.org\"") && says("\"sqn\":\"000000000420\"") && says("\"amf\":\"7FFF\""));
-	assert_true(row().lifetime == 86400 && row().ind == 5 && row().uicc == MST_SIM_GBA_U && row().gsid == 1000001 && row().algorithm == 1);
+			      "\"GBA_U\",\"lifetime\":\"P1D\",\"nafGroup\":\"m2m\",\"keyChoice\":\"UICC_BASED_KEY\",\"secret\":" SEALED "}"), 2001);
+	assert_true(says("\"impi\":\"" IMSI "@ims.mnc001.mcc001.3gppnetwork.org\"") && says("\"sqn\":\"000000000420\"") && says("\"amf\":\"7FFF\"") &&
+		    says("\"keyChoice\":\"UICC_BASED_KEY\""));
+	assert_true(row().lifetime == 86400 && row().ind == 5 && row().uicc == MST_SIM_GBA_U && row().gsid == 1000001 && row().key_choice == MST_KEY_CHOICE_UICC &&
+		    row().algorithm == 1);
 	assert_true(row().key.n == 1 && row().created == NOW && !row().node);
 	assert_int_equal(post("/v1/sims/" IMSI "/bind", "{\"node\":\"urn:n:1\"}"), 2000);
 	assert_int_equal(post("/v1/sims/" IMSI "/bind", "{\"node\":\"urn:n:1\"}"), 2000);
@@ -222,6 +224,8 @@ static void refused_and_nothing_left(void **state)
 		{ S(",\"ind\":32"), 4000, "\"ind\"" },
 		{ S(",\"gsid\":4294967296"), 4000, "\"gsid\"" },
 		{ S(",\"uiccType\":\"SIM\""), 4000, "\"uiccType\"" },
+		{ S(",\"keyChoice\":\"CARD\",\"uiccType\":\"GBA_U\""), 4000, "one of ME_BASED_KEY" },
+		{ S(",\"keyChoice\":\"UICC_BASED_KEY\""), 4000, "uiccType GBA_U" },
 		{ S(",\"lifetime\":0"), 4000, "\"lifetime\"" },
 		{ S(",\"lifetime\":59"), 4000, "\"lifetime\"" },
 		{ S(",\"lifetime\":\"PT5S\""), 4000, "expected a minute at least" },

@@ -18,10 +18,11 @@ static struct mst_store *s;
 static struct mst_keeper *k;
 static struct mst_node node = { .node_id = "urn:a", .state = MST_NODE_ENROLLED };
 static uint8_t answer_room[MST_ANSWER_MAX];
+static struct mst_role_conf conf;
 
 static json_t *call(const char *target, const char *body, mst_time now, int *ret_rsc)
 {
-	struct mst_role_env env = { .store = s, .keeper = k, .crypto = mst_crypto_openssl(), .now = now };
+	struct mst_role_env env = { .store = s, .conf = &conf, .keeper = k, .crypto = mst_crypto_openssl(), .now = now };
 	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .peer = { .how = MST_AUTH_LOCAL, .uid = (uint32_t)geteuid() },
 				  .request = { .op = MST_OP_CREATE, .to = mst_view_str(target), .content = mst_view_str(body) } };
 	struct mst_answer a = { .content = mst_writer_of(answer_room, sizeof(answer_room)) };
@@ -185,6 +186,74 @@ static void the_key_of_a_session(void **state)
 	assert_int_equal(rsc, MST_RSC_BAD_REQUEST);
 }
 
+/* The keeper's half of it is test-keeper-gba's; here is who asks for it. */
+static int tag_of_session(struct mst_keeper *keeper, const struct mst_authorisation *a, const struct mst_wrapped *w, const struct mst_gba_trigger *q,
+			  uint8_t ret_mac[MST_TRIGGER_MAC])
+{
+	assert_true(keeper == k && a->what == MST_AUTH_TRIGGER && w->n == 1 && !strcmp(q->naf_fqdn, "trigger.sp.example.com"));
+	memset(ret_mac, 1, MST_TRIGGER_MAC);
+	return 0;
+}
+
+/* The node's SIM, and what it has bootstrapped, as an HSS has its settings: `choice` of each of its two services. */
+static void put_session(const char *first, const char *second)
+{
+	static struct mst_gba_session g;
+	struct mst_sim sim = { .imsi = "001010000000001", .impi = "a@example.com", .key = { { 7 }, 1 }, .node = node.id };
+
+	if (mst_store_sim_find(s, MST_SIM_BY_IMSI, sim.imsi, &sim) == MST_STORE_NONE)
+		assert_int_equal(mst_store_sim_insert(s, &sim), 0);
+	g = (struct mst_gba_session){ .ks = { { 7 }, 1 }, .session = { .expires = NOW + 60, .btid = "b@bsf.example.com", .impi = "a@example.com" } };
+	snprintf(g.guss, sizeof(g.guss),
+		 "{\"guss\":{\"bsfInfo\":{\"uiccType\":\"GBA\"},\"ussList\":["
+		 "{\"uss\":{\"gsId\":7,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:a\"}]%s}},"
+		 "{\"uss\":{\"gsId\":1000001,\"gsType\":0,\"ueIds\":[{\"ueId\":\"urn:a\"}]%s}}]}}", first, second);
+	assert_int_equal(mst_store_begin(s), 0);
+	assert_int_equal(mst_store_gba_flush(s, g.session.impi, &(int64_t){ 0 }), 0);
+	assert_int_equal(mst_store_gba_session_insert(s, &g), 0);
+	assert_int_equal(mst_store_commit(s), 0);
+}
+
+/* TS 29.309 keyChoice: a subscriber whose service is to have the card's key alone is called with no other; the counter stays. */
+static void the_key_that_the_settings_want(void **state)
+{
+#define ME ",\"keyChoice\":\"ME_BASED_KEY\""
+#define UICC ",\"keyChoice\":\"UICC_BASED_KEY\""
+#define BOTH ",\"keyChoice\":\"ME_UICC_BASED_KEYS\""
+	static const struct { const char *first, *second; bool made; } row[] = {
+		{ "", "", true }, { "", ME, true }, { "", BOTH, true }, { UICC, "", true }, { "", UICC, false }, { ME, UICC, false },
+	};
+	struct mst_keeper_ops ops = *k->ops;
+	const struct mst_keeper_ops *own = k->ops;
+	struct mst_reach reach;
+
+	(void)state;
+	ops.gba_trigger = tag_of_session;
+	k->ops = &ops;
+	conf.gba.gsid = 1000001;
+	snprintf(conf.gba.trigger_naf, sizeof(conf.gba.trigger_naf), "trigger.sp.example.com");
+	for (size_t i = 0; i < MST_COUNT(row); i++)
+		for (int gba = 0; gba < 2; gba++) {
+			uint64_t before = mst_store_reach_get(s, node.id, &reach) ? 0 : reach.counter;
+			const char *text;
+			json_t *j;
+			int rsc;
+
+			put_session(row[i].first, row[i].second);
+			j = call("/v1/nodes/urn%3Aa/trigger", gba ? "{\"what\":\"run\",\"key\":\"gba\"}" : "{\"what\":\"run\"}", NOW, &rsc);
+			text = json_string_value(json_object_get(json_object_get(j, "error"), "text"));
+			if (rsc != (row[i].made ? MST_RSC_CREATED : MST_RSC_CONFLICT))
+				fail_msg("%zu: %d %s", i, rsc, text ? text : "");
+			assert_int_equal(row[i].made, !text);
+			assert_true(row[i].made || strstr(text, "UICC_BASED_KEY"));
+			assert_int_equal(mst_store_reach_get(s, node.id, &reach), 0);
+			assert_int_equal(reach.counter > before, row[i].made);
+			json_decref(j);
+		}
+	memset(&conf, 0, sizeof(conf));
+	k->ops = own;
+}
+
 static void a_body_to_be_signed(void **state)
 {
 	struct mst_trigger t;
@@ -271,7 +340,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(counters_only_grow), T(the_key_in_use), T(more_than_the_keeper_lets_go), T(the_key_of_a_session), T(a_body_to_be_signed), T(bad_requests_change_nothing), T(numbers),
+		T(counters_only_grow), T(the_key_in_use), T(more_than_the_keeper_lets_go), T(the_key_of_a_session), T(the_key_that_the_settings_want),
+		T(a_body_to_be_signed), T(bad_requests_change_nothing), T(numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "codec/gba-sbi.h"
 #include "crypto/derive.h"
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
@@ -60,10 +61,12 @@ int admin_node_number(struct admin *q)
 
 struct newest {
 	mst_time now;
-	bool found, gba;
+	bool found, gba, card;               /* card: the session's key is none for a trigger */
 	struct mst_credential cred;
 	struct mst_gba_session session;      /* gba */
 	char key_id[MST_ID_MAX];             /* found */
+	struct mst_guss guss;                /* gba; views into `room` */
+	uint8_t room[MST_SBI_ARENA];
 };
 
 static int keep_usable(void *arg, const struct mst_credential *c)
@@ -90,9 +93,10 @@ static int find_key(struct admin *q, const struct mst_node *n, struct newest *w)
 	return r;
 }
 
-/* What the node's SIM bootstrapped last at our BSF. */
+/* What the node's SIM bootstrapped last at our BSF, unless the operator wants another key of it for the service than we have. */
 static int find_session(struct admin *q, const struct mst_node *n, struct newest *w)
 {
+	struct mst_arena a = mst_arena_of(w->room, sizeof(w->room));
 	struct mst_sim sim;
 	int r;
 
@@ -105,6 +109,9 @@ static int find_session(struct admin *q, const struct mst_node *n, struct newest
 		r = MST_STORE_NONE;
 	w->found = w->gba = !r && admin_trigger_session(&w->session, w->now) &&
 			    gba_trigger_id(mst_view_str(w->session.session.btid), w->key_id);
+	if (w->gba && mst_guss_read_json(mst_view_str(w->session.guss), &a, &w->guss, NULL))
+		return MST_FAULT_CORRUPT;
+	w->card = w->gba && admin_trigger_wants_card(&w->guss, q->env->conf->gba.gsid);
 	return r < 0 ? r : 0;
 }
 
@@ -248,7 +255,7 @@ int admin_node_trigger(struct admin *q)
 		r = find_session(q, &n, &key);
 	if (r)
 		return r;
-	by = in.signer[0] ? ADMIN_BY_SIGNER : in.gba ? ADMIN_BY_SESSION : ADMIN_BY_KEY;
+	by = in.signer[0] ? ADMIN_BY_SIGNER : key.card ? ADMIN_BY_CARD : in.gba ? ADMIN_BY_SESSION : ADMIN_BY_KEY;
 	if (admin_decide_trigger(&n, by, key.found ? key.key_id : NULL, reach.counter, q->env->now, &v, &rsc, &d) == ADMIN_REFUSED)
 		return admin_refuse(q, rsc, &d);
 	r = fill(q, &in, &n, &v, hint, &t);

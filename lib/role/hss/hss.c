@@ -162,7 +162,7 @@ static void put_settings(const struct hss_records *r, const struct hss_verdict *
 	struct mst_guss g = { .in_card = r->sim.uicc == MST_SIM_GBA_U, .lifetime = r->sim.lifetime, .n = 1 };
 
 	g.uss[0] = (struct mst_uss){ .gsid = (uint32_t)r->sim.gsid, .naf_group = mst_view_str(r->sim.naf_group),
-				     .id = { mst_view_str(v->uid) }, .n_ids = 1 };
+				     .id = { mst_view_str(v->uid) }, .n_ids = 1, .key_choice = r->sim.key_choice };
 	mst_guss_write_json(&g, &a->content);
 }
 

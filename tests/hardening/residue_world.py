@@ -1,0 +1,339 @@
+"""The installation that the memory proof looks at: all of its roles, nodes that enrol by every method, and every key that is looked for."""
+import base64
+import contextlib
+import hashlib
+import hmac
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import aka
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from briefer import dial
+from fig1 import SimNode, rule, settle
+from residue import Capture, Keys, private_half, scan
+from residue_ca import public_point
+from support import AGENT, BUILD, Installation, Running, free_port, run, until
+from taken import Taken
+from test_briefing import add_rule
+from test_agent_briefed import Real
+from test_gba_cse import Cse, CseNode, Naf, certificate as certificate_of
+from test_mef_maf_coap import coaps
+from test_ocsp import openssl as ask_for_status
+from test_psk_serial import born
+from test_saef import accept, connect, octets_of
+from test_secenv import Files, born as made_its_own, record_of
+
+DIAMETER = """
+diameter = {{ identity = "node.ours.example"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0;
+  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }} ); }};
+"""
+OCSP = 'ocsp = {{ fqdn = "ocsp.sp.example.com"; listen = ["127.0.0.1:{port}"]; }};\n'
+UA_AE, UA_13 = bytes.fromhex("01000100ae"), bytes.fromhex("0100000007")
+
+# The key of a role's certificate: with it the listener meets nodes, and the connector asks other servers for that role. The BSF's
+# listener speaks no TLS.
+TLS = {"mef": {"listener-mef"}, "bbn": {"listener-bbn"}, "hss": {"listener-hss"}, "zn": {"listener-zn"},
+       "maf": {"listener-maf", "connector"}, "bsf": {"connector"}}
+
+
+def dig(*what):
+    return {k: bytes.fromhex(v) for k, v in (line.split() for line in run(BUILD / "tests/hardening/dig", *what).stdout.splitlines())}
+
+
+def scalar(der):
+    """The private number in a key of P-256."""
+    return re.search(rb"\x02\x01\x01\x04\x20(.{32})", der, re.S).group(1)
+
+
+def scalar_of(pem):
+    return scalar(subprocess.run(["openssl", "pkey", "-in", pem, "-outform", "DER"], capture_output=True, check=True).stdout)
+
+
+def point_of(pem):
+    """The public half of a certificate's key: 64 octets."""
+    text = run("openssl", "x509", "-noout", "-pubkey", stdin=pem).stdout
+    return base64.b64decode("".join(line for line in text.splitlines() if not line.startswith("-----")))[-64:]
+
+
+KPM, KE, KEYREG, KM, SIM, AV, KS = range(1, 8)
+
+
+def unwrapped(wrap, row, purpose, key_id):
+    """What the keeper wrapped (lib/keeper/keeper-local.c), by another AES-GCM than its own; None: it is for another purpose or id."""
+    assert row[0] == 2
+    with contextlib.suppress(InvalidTag):
+        return AESGCM(wrap).decrypt(row[3:15], row[15:], b"muster wrap" + row[:3] + bytes([purpose]) + key_id.encode())
+    return None
+
+
+def in_store(w, wrap, sql):
+    """Rows that end with a wrapped key: purpose, id, the key in clear. Through the engine's own database: it goes on meanwhile."""
+    for purpose, key_id, row in (line.split("|") for line in w.sql(sql).splitlines()):
+        key = unwrapped(wrap, bytes.fromhex(row), int(purpose), key_id)
+        assert key, (sql, purpose, key_id)
+        yield int(purpose), key_id, key
+
+
+def role_of(pid):
+    return re.search(rb"--role=(\w+)", pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())[1].decode()
+
+
+class World:
+    """An installation with all of its roles, its nodes with their agents, and the keys. `devices`: processes that are none of ours."""
+    devices = ()
+
+    def __init__(self, inst):
+        self.inst, self.keys, self.own, self.agents, self.others, self.began = inst, Keys(), {}, {}, {}, time.time()
+
+    def belongs(self, name, key, *places):
+        self.keys.add(name, key)
+        self.own[name] = set(places)
+
+    def root_of(self, who, node):
+        copy = self.inst.dir.parent / f"state-{who}"               # the agent has the other one
+        shutil.copytree(node.dir / "state", copy)
+        record = self.inst.dir.parent / f"record-{who}"
+        if who == "agent-own":
+            record.write_bytes(record_of(node.dir / "node.key"))
+        held = dig(copy, node.dir / "state.key", *([record] if record.exists() else []))
+        for what, key in held.items():
+            self.belongs(f"{who}-{what}", scalar(key) if what in ("cert", "node.key") else key, who)
+        self.belongs(f"{who}-state.key", (node.dir / "state.key").read_bytes(), who)
+        return held
+
+    def sql(self, text):
+        return run("sqlite3", "-readonly", "-cmd", ".timeout 10000", self.inst.dir / "store/muster.db", text).stdout.strip()
+
+    def targets(self):
+        """Who is looked at: name by target."""
+        found = {f"pid:{self.inst.process.pid}": "supervisor", **{f"pid:{pid}": who for who, pid in self.others.items()}}
+        for kind, pids in self.inst.children().items():
+            found.update({f"pid:{pid}": f"listener-{role_of(pid)}" if kind == "listener" else kind for pid in pids})
+        found.update({f"pid:{a.process.pid}": who for who, a in self.agents.items()})
+        return found
+
+    def pid_of(self, who):
+        return next(int(target[4:]) for target, name in self.targets().items() if name == who)
+
+
+@contextlib.contextmanager
+def a_world(path):
+    inst = Installation(path / "inst", gba="00101")
+    inst.coap = {role: free_port() for role in ("mef", "maf")}
+    inst.ocsp = free_port()
+    inst.url = f"http://127.0.0.1:{inst.ocsp}/ocsp"
+    settle(inst, [(f"(?m)^{role} = {{$", f'{role} = {{\n  coap_listen = ["127.0.0.1:{port}"];') for role, port in inst.coap.items()] +
+           [(r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')],
+           DIAMETER.format(port=free_port()) + OCSP.format(port=inst.ocsp))
+    w = World(inst)
+    w.saef = free_port()
+    w.cse_id, w.name, w.cse = f"//{inst.sp}/IN-CSE", f"in-cse.{inst.sp}", Cse()
+    w.uri = f"https://{w.name}:7443"
+    own = certificate_of(inst.dir / "cse", w.name)
+    naf_port = free_port()
+    ports = [inst.mef_port, inst.maf_port, inst.bbn_port, inst.hss_port, inst.bsf_port, inst.zn_port, *inst.coap.values(), w.saef, inst.ocsp, naf_port]
+    w.wire = Capture(inst.dir / "wire", ports)
+    with contextlib.ExitStack() as stack:
+        stack.callback(w.cse.close)
+        with w.wire:
+            inst.start()
+            stack.callback(inst.stop)
+            w.naf = stack.enter_context(Naf(w.name, w.cse, f"https://zn.{inst.sp}:{inst.zn_port}", inst.bsf, own, inst.dir / "keeper/ca.pem",
+                                            "--dial", f"127.0.0.1:{inst.zn_port}", port=naf_port))
+            w.others["naf"] = w.naf.process.pid
+            known(w)
+            w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst),
+                       "agent-coap": coaps(inst, inst.node(903, subscription="by-coap")), "agent-own": made_its_own(inst, Files(None), 904),
+                       "agent-briefed": briefed(inst), "agent-kpsa": CseNode(w)}
+            # TLS 1.3: the CSE's NAF has the key until the node has proven that it has it, too
+            w.nodes["agent-kpsa"].configure('gba = { ua = "tls13"; };\n')
+            inst.muster("command", "cert-prov", w.nodes["agent-own"].id)       # the first thing that it is told
+            for who, node in w.nodes.items():
+                w.agents[who] = stack.enter_context(Running(node))
+            for agent in w.agents.values():
+                agent.wait_log("enrolled key")
+            certificate(w, "agent-cert")
+            w.agents["agent-own"].wait_log("point=cert-promoted")              # its first one
+            w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"], w.saef)
+            assert "Response verify OK" in (said := ask_for_status(inst, "-serial", "0x0123456789abcdef0123456789abcdef")), said
+            w.responder = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", said, re.S)[0]
+        gather(w)
+        yield w
+
+
+def known(w):
+    """What the operator has made known, before any node comes."""
+    inst = w.inst
+    inst.subscription()
+    inst.muster("subscription", "add", "by-coap", "--sp", inst.sp, "--maf", inst.maf, "--maf-uri", f"coaps://{inst.maf}:{inst.coap['maf']}",
+                "--until", "+365d")
+    inst.muster("subscription", "add", "sub-cse", "--sp", inst.sp, "--maf", inst.maf, "--until", "+365d", "--registrar", w.cse_id, "--poa", w.uri)
+    rule(inst)
+    inst.muster("rule", "add", "to-the-cse", "--before", "sims", "--imsi-prefix", "00101000000100", "--mef-uri", f"http://{inst.bsf}", "--method", "gba",
+                "--sp", inst.sp, "--cse", w.cse_id)
+    add_rule(inst, "born", when={"authentication": ["psk"]}, then={"instructions": [
+        {"kind": "bootstrap", "method": "psk", "uri": f"https://{inst.mef}:{inst.mef_port}"}]})
+
+
+def briefed(inst):
+    """A node that knows the briefing node and its maker's secret, and nothing else."""
+    node, bbn = born(inst), Real(inst)
+    node.instruct(bbn.instruction())
+    dial(node, bbn, add=f'psk_identity = "{node.identity}";\npsk_file = "psk";\nmethods = "psk bbn";\n')
+    return node
+
+
+def certificate(w, who):
+    """Over EST, with a key that the node makes."""
+    w.inst.muster("command", "cert-prov", w.nodes[who].id)
+    assert w.nodes[who].agent("trigger").returncode == 0
+    w.agents[who].wait_log("point=cert-promoted")
+
+
+def between(a, b, port):
+    """A key of the MAF for two nodes (SAEF), used once by both."""
+    with accept(b, where=f"127.0.0.1:{port}") as called, connect(a, called.port, "--peer", b.cse_id) as caller:
+        opened = called.wait_event("open")
+        caller.write(b"good day", close=True)
+        called.wait_out(b"good day").write(b"and good bye", close=True).end()
+        caller.end()
+    return opened["identity"]
+
+
+def maker_secret(node):
+    return bytes.fromhex(node.psk_file.read_text().split("=")[0].replace("-", ""))
+
+
+def by_gba(w, who, naf, ua):
+    """Ks, and the key for a NAF, as the formulas of TS 35.206 and TS 33.220 have them (tests/support/aka.py) for the RAND in the B-TID. The
+    node's root key is the second."""
+    node = w.nodes[who]
+    rand = base64.b64decode(node.key().split("@")[0])
+    vector = aka.Milenage(node.k, node.opc, rand)
+    ks = vector.ck + vector.ik
+    w.belongs(f"{who}-k", node.k, who)
+    w.belongs(f"{who}-opc", node.opc, who)
+    w.belongs(f"{who}-ks", ks)
+    return aka.ks_naf(ks, rand, node.impi, naf.encode() + ua)
+
+
+def gather(w):
+    inst, nodes = w.inst, w.nodes
+    for who in ("agent-psk", "agent-briefed"):
+        w.belongs(f"{who}-kpm", maker_secret(nodes[who]), who)
+    w.belongs("kc", bytes.fromhex(octets_of(nodes["agent-cert"], w.key_id)), "agent-cert", "agent-peer")
+    held = {who: w.root_of(who, node) for who, node in nodes.items()}
+    for who, naf, ua in (("agent-sim", inst.maf, UA_AE), ("agent-kpsa", w.name, UA_13)):
+        assert held[who]["active-km"] == by_gba(w, who, naf, ua), who
+    for who in ("agent-cert", "agent-peer", "agent-coap"):
+        w.belongs(f"{who}-node.key", scalar_of(nodes[who].dir / "node.key"), who)
+    kept = dig(inst.dir / "keeper")
+    w.belongs("kek", kept["kek"], "keeper")
+    w.belongs("wrap", hmac.digest(kept["kek"], b"muster keeper: wrapping 1", hashlib.sha256), "keeper")
+    w.belongs("ca", scalar(kept["ca"]), "keeper")
+    # made in the keeper's memory, and nowhere else
+    w.belongs("ocsp", private_half(w.pid_of("keeper"), point_of(w.responder)), "keeper")
+    for role, places in TLS.items():
+        w.belongs(f"tls-{role}", scalar_of(inst.dir / "tls" / f"{role}.key"), *places)
+    w.belongs("tls-naf", scalar_of(inst.dir / "cse/cse.key"), "naf")
+    by_other_means(w, held, kept)
+    w.needles = w.keys.write(inst.dir.parent / "needles")
+
+
+def by_other_means(w, held, kept):
+    """What is looked for are the keys: each is found once more where it was not read from. And those that the servers keep for themselves."""
+    inst, key = w.inst, w.keys.keys
+    issued = bytes.fromhex("".join(w.sql("SELECT hex(der) FROM certificate_der").split()))
+    for who in ("agent-cert-cert", "agent-own-cert"):
+        assert public_point(key[who]) in issued, who
+    assert public_point(key["agent-own-node.key"]) == point_of((w.nodes["agent-own"].dir / "node.pem").read_text())
+    assert public_point(key["ca"]) == point_of((inst.dir / "keeper/ca.pem").read_text()) and kept["wrap"] == key["wrap"]
+    theirs = {}
+    for purpose, key_id, octets in in_store(w, key["wrap"], "SELECT purpose, key_id, hex(key) FROM credential"):
+        theirs.setdefault(purpose, {})[key_id] = octets
+        if purpose == KE or octets not in key.values():  # of the MEF alone, as the node has forgotten its own; or another one came after it
+            w.belongs(f"{'ke' if purpose == KE else 'former'}-{len(theirs[purpose])}", octets)
+    for who, node in w.nodes.items():
+        shown = node.status()["credential"]
+        assert who == "agent-kpsa" or theirs[KM][shown["keyID"]] == held[who]["active-km"], who
+    assert {key["agent-psk-kpm"], key["agent-briefed-kpm"]} == set(theirs[KPM].values())
+    assert [key["kc"]] == [octets for _, _, octets in in_store(w, key["wrap"], f"SELECT {KEYREG}, rel_key_id || '@{inst.maf}', hex(key) FROM keyreg WHERE length(key)")]
+    sims = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {SIM}, imsi, hex(key) FROM sim")}
+    sessions = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {KS}, btid, hex(ks) FROM gba_session")}
+    for who in ("agent-sim", "agent-kpsa"):
+        assert key[f"{who}-k"] in sims[w.nodes[who].imsi] and sessions[w.nodes[who].key()] == key[f"{who}-ks"], who
+
+
+# --- looks that more than one test takes ---
+
+@contextlib.contextmanager
+def stopped(pids):
+    """At a standstill, from here to the end."""
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+            until("it stands", lambda p=pid: pathlib.Path(f"/proc/{p}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T")
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def nobody_has_it(needles, found):
+    """Nor will: what is in use goes, what is left stays."""
+    hits = []
+
+    def none():
+        hits[:] = scan(needles, found)[0]
+        return not hits
+    until("nobody has it", none, 15, lambda: str([(found[h.target], h.name, h.flags) for h in hits]))
+
+
+def nothing_is_left(w, found):
+    """Of any key in a process that it does not belong to, or where it may be swapped out. A key that is in use goes, one that is left stays. Gives
+    what is where it belongs. A device may do with its own as it likes."""
+    hits = []
+
+    def left():
+        hits[:] = scan(w.needles, found)[0]
+        return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits
+                       if found[h.target] not in w.own[h.name] or "lo" not in h.flags and found[h.target] not in w.devices})
+    until("no key is left", lambda: not left(), 15, lambda: str(left()))
+    return hits
+
+
+def in_a_handshake(w, who, server, key):
+    """While a handshake waits for the other side, which may take its time: at the node, from its first message on; at the server, with TLS 1.3
+    until the node has proven that it has the key, too. It is there, and all of it is in locked pages."""
+    node, agent = w.nodes[who], [w.agents[who].process.pid]
+    servers = [int(target[4:]) for target, what in w.targets().items() if what == server]
+
+    def seen(pids):
+        """Where the key is in them: the flags of the pages."""
+        return [h.flags for h in scan(w.needles, [f"pid:{pid}" for pid in pids])[0] if h.name == key]
+    assert servers and not seen(agent) and not seen(servers)
+    with contextlib.ExitStack() as later:
+        with stopped(servers):
+            asked = later.enter_context(subprocess.Popen([AGENT, "-c", node.dir / "muster-agent.conf", "check"], stdout=subprocess.DEVNULL))
+            until("the node has begun", lambda: seen(agent))
+            later.enter_context(stopped(agent))
+            assert all({"lo", "dd"} <= set(flags) for flags in seen(agent)), seen(agent)
+        until("the server has the key", lambda: seen(servers))
+        assert all({"lo", "dd"} <= set(flags) for flags in seen(servers)), seen(servers)
+    assert asked.returncode == 0
+    until("it is forgotten", lambda: not seen(agent) and not seen(servers))
+
+
+def is_found_when_planted(w, who, *names):
+    """Sixteen octets of a key on the stack of a process that somebody has taken over."""
+    pid = w.pid_of(who)
+    with Taken(pid) as t:
+        for name in names:
+            assert t.call("write", -1, w.keys.keys[name][8:24], 16) < 0
+            assert name in {h.name for h in scan(w.needles, [f"pid:{pid}"])[0]}
