@@ -25,7 +25,7 @@ SERVERS = ("engine", "keeper", "connector", "listener-mef-0", "listener-maf-0", 
 SANITIZED = "MST_SANITIZED" in os.environ
 WHAT = ("calls",) if SANITIZED else ("calls", sweeping.MEMORY)
 # process: every so manieth point of the calls, of the allocations
-STEPS = {"muster-agent": (31, 100), "engine": (29, 600), "keeper": (11, 23), "connector": (19, 50), "listener-mef-0": (29, 300),
+STEPS = {"muster-agent": (61, 100), "engine": (29, 600), "keeper": (11, 23), "connector": (19, 50), "listener-mef-0": (29, 300),
          "listener-maf-0": (29, 100), "listener-local": (19, 50)}
 
 
