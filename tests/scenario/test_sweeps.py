@@ -25,8 +25,8 @@ SERVERS = ("engine", "keeper", "connector", "listener-mef-0", "listener-maf-0", 
 SANITIZED = "MST_SANITIZED" in os.environ
 WHAT = ("calls",) if SANITIZED else ("calls", sweeping.MEMORY)
 # process: every so manieth point of the calls, of the allocations
-STEPS = {"muster-agent": (61, 100), "engine": (29, 600), "keeper": (11, 23), "connector": (19, 50), "listener-mef-0": (29, 300),
-         "listener-maf-0": (29, 100), "listener-local": (19, 50)}
+STEPS = {"muster-agent": (97, 61), "engine": (59, 251), "keeper": (23, 23), "connector": (37, 7), "listener-mef-0": (59, 151),
+         "listener-maf-0": (59, 29), "listener-local": (37, 7)}
 
 
 class Sweep:
@@ -156,7 +156,7 @@ def test_enrolment(sweep, process, what):
     # how often it waits is chance: the first are enough
     counts = {k: min(n, 24) if k == "epoll_wait" else n for k, n in counted(sweep, process).items() if (k == sweeping.MEMORY) == (what == sweeping.MEMORY)}
     memory = what == sweeping.MEMORY
-    step = (WHOLE if memory else 1) if WHOLE else STEPS[process][memory] * (6 if SANITIZED else 1)
+    step = (WHOLE if memory else 1) if WHOLE else STEPS[process][memory]
     faults = sweeping.points(counts, step, each=bool(WHOLE) or not SANITIZED, for_ever=bool(WHOLE) or process == "muster-agent")
     outcomes, wrong = swept(sweep, process, faults, attempt)
     sweep.rows.append((process, what, sum(counts.values()), len(faults), outcomes))
