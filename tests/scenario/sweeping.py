@@ -91,18 +91,17 @@ def environment(directory):
             "MST_FAIL_SPARE": "libcrypto libssl"}         # not while OpenSSL 3.0 begins; once it runs, in musterd and in test-tls-memory
 
 
-
 def write_figures(path, rows):
-    """Put the table in the place of what is there after the mark."""
+    """Put the table in the place of the one between the marks."""
     text = pathlib.Path(path).read_text()
-    mark = "<!-- figures: make sweep -->\n"
-    assert mark in text, path
+    mark, end = "<!-- figures: make sweep -->\n", "\n<!-- end of figures -->\n"
+    assert mark in text and end in text, path
     table = ["", "| process | what fails | calls | faults | went on | refused | a process ended | not reached |",
              "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for process, what, calls, faults, found in rows:
         table.append(f"| {process} | {what} | {calls:,} | {faults:,} | " + " | ".join(
             f"{found.get(o, 0):,}" for o in ("went on", "refused", "ended", "missed")) + " |")
-    pathlib.Path(path).write_text(text.split(mark)[0] + mark + "\n".join(table) + "\n")
+    pathlib.Path(path).write_text(text.split(mark)[0] + mark + "\n".join(table) + "\n" + end + text.split(end)[1])
 
 
 def points(counts, step=1, each=True, for_ever=True):
