@@ -145,6 +145,32 @@ def test_an_anchor_that_no_entry_tells_of(inst, tmp_path):
     assert status == 1 and "this entry tells of another" in said, said
 
 
+def test_a_beginning_that_nothing_accounts_for(inst, tmp_path):
+    """Entries cut off at the beginning and the anchor written as if the copy went on where another one ends: then that one is wanted, or a seal."""
+    whole, bad, kept = tmp_path / "whole", tmp_path / "bad", tmp_path / "kept"
+    ca = inst.dir / "keeper/ca.pem"
+    inst.muster("audit", "seal", "--out", kept)
+    inst.muster("audit", "export", "--out", whole)
+    text = [line for line in whole.read_text().splitlines() if "seal" not in json.loads(line)]
+    entries = [json.loads(line) for line in text[1:-1]]
+    gone = entries[len(entries) // 2]
+    bad.write_text("\n".join([json.dumps({"anchor": {"seq": gone["seq"], "hash": gone["hash"]}}), *text[2 + len(entries) // 2:]]) + "\n")
+    for more in ((), ("--ca", ca)):
+        status, said = verify(bad, *more)
+        assert status == 1 and f"begins behind entry {gone['seq']}, and nothing accounts for what was before" in said, said
+        assert "is whole" not in said
+    with pytest.raises(audit_check.Wrong):
+        audit_check.verify([bad], ca.read_bytes())
+    # a copy that was made so is told from it by the one before it, or by a seal that was kept
+    first, second = tmp_path / "first", tmp_path / "second"
+    inst.muster("audit", "export", "--out", first)
+    last = json.loads(first.read_text().splitlines()[-1])["end"]["seq"]
+    inst.muster("audit", "export", "--out", second, "--after", last)
+    assert verify(second)[0] == 1 and verify(first, second)[0] == 0
+    status, said = verify(bad, "--seal", kept)
+    assert status == 0 and f"entries {gone['seq'] + 1} to " in said, said
+
+
 def test_mistakes_of_the_operator(inst, tmp_path):
     for args in ((), ("--out",), ("--out", tmp_path / "x", "--after", "many"), ("--out", tmp_path / "x", "more")):
         assert inst.muster("audit", "export", *args, check=False).returncode == 2
