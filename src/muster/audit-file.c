@@ -190,7 +190,13 @@ static int judge(const struct chain *c)
 {
 	const struct mst_log_seal *kept = &c->trust->kept;
 
-	if (c->found || (!kept->seq && !c->behind))
+	if (c->found)
+		return EXIT_DONE;
+	if (c->trust->n_ca && c->entries && !c->sealed.seq) {
+		complain("%s: there is no seal in it, so that CA stands for nothing here: anybody can write a chain that fits", c->path);
+		return EXIT_REFUSED;
+	}
+	if (!kept->seq && !c->behind)
 		return EXIT_DONE;
 	if (!kept->seq)
 		complain("the first copy begins behind entry %llu, and nothing accounts for what was before: give that from before, too, or a seal that was "
