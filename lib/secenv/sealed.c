@@ -57,22 +57,28 @@ static ssize_t slurp(struct sealed *s, const char *file, int *ret_fault)
 	return got < 0 || n > SEALED_MAX ? -2 : (ssize_t)n;
 }
 
-/* Header and logical name are bound: no file passes for another one, nor for a later one of itself. */
-static struct mst_view aad_of(struct mst_view head, const char *name, uint8_t *out, size_t cap)
+#define AAD_MAX (SEALED_HEAD + SEALED_NAME_MAX + 1 + SEALED_MARK)
+
+/* Header, logical name and mark are bound: no file passes for another one, nor for a later one of itself. */
+static struct mst_view aad_of(struct mst_view head, const char *name, struct mst_view mark, uint8_t out[AAD_MAX])
 {
-	struct mst_writer w = mst_writer_of(out, cap);
+	struct mst_writer w = mst_writer_of(out, AAD_MAX);
 
 	mst_put(&w, head);
 	mst_put_str(&w, name);
+	if (mark.n) {
+		mst_put_nul(&w);
+		mst_put(&w, mark);
+	}
 	return mst_written(&w);
 }
 
 /* Open one generation; plain text into s->plain when it is good. */
-static int read_generation(struct sealed *s, const char *name, int gen, struct generation *ret_g,
+static int read_generation(struct sealed *s, const char *name, struct mst_view mark, int gen, struct generation *ret_g,
 			   size_t *ret_n)
 {
 	char file[SEALED_NAME_MAX + 8];
-	uint8_t aad[SEALED_HEAD + SEALED_NAME_MAX];
+	uint8_t aad[AAD_MAX];
 	struct mst_reader r;
 	int fault = 0;
 	ssize_t n;
@@ -91,7 +97,7 @@ static int read_generation(struct sealed *s, const char *name, int gen, struct g
 		return 0;
 	ret_g->counter = mst_read_u64(&r);
 	fault = mst_box_open(s->c, s->key,
-			     aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, aad, sizeof(aad)),
+			     aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, mark, aad),
 			     (struct mst_view){ r.p, r.left }, s->plain, sizeof(s->plain), ret_n);
 	if (!fault)
 		ret_g->state = GOOD;
@@ -99,13 +105,13 @@ static int read_generation(struct sealed *s, const char *name, int gen, struct g
 }
 
 /* Look at both; *ret_best is the one that counts, or -1. */
-static int look(struct sealed *s, const char *name, struct generation g[GENS], int *ret_best)
+static int look(struct sealed *s, const char *name, struct mst_view mark, struct generation g[GENS], int *ret_best)
 {
 	size_t n;
 
 	s->unreadable = false;
 	for (int i = 0; i < GENS; i++) {
-		int r = read_generation(s, name, i, &g[i], &n);
+		int r = read_generation(s, name, mark, i, &g[i], &n);
 
 		if (r)
 			return r;
@@ -117,40 +123,46 @@ static int look(struct sealed *s, const char *name, struct generation g[GENS], i
 	return 0;
 }
 
-static int no_copy(const struct sealed *s, const char *name, struct mst_diag *d)
+static int no_copy(const struct sealed *s, const char *name, struct mst_view mark, struct mst_diag *d)
 {
 	mst_diag_set(d, 0, name, s->unreadable ? "cannot be read, and there is no other copy that is whole" :
-		     "damaged, and there is no older copy that is whole", NULL);
+		     mark.n ? "damaged, or an older copy than the record of slots names" : "damaged, and there is no older copy that is whole", NULL);
 	return MST_SECENV_CORRUPT;
 }
 
 int sealed_load(struct sealed *s, const char *name, struct mst_view *ret_v, bool *ret_settled,
 		struct mst_diag *d)
 {
+	return sealed_load_marked(s, name, MST_VIEW_NONE, ret_v, ret_settled, d);
+}
+
+int sealed_load_marked(struct sealed *s, const char *name, struct mst_view mark, struct mst_view *ret_v, bool *ret_settled,
+		       struct mst_diag *d)
+{
 	struct generation g[GENS], again;
 	uint8_t hash[2][MST_SHA256_LEN];
 	bool same = false;
 	size_t n = 0;
-	int best, r = look(s, name, g, &best);
+	int best, r = look(s, name, mark, g, &best);
 
 	if (r)
 		return r;
 	if (best < 0) {
 		if (g[GEN_A].state == ABSENT && g[GEN_B].state == ABSENT)
 			return MST_SECENV_NONE;
-		return no_copy(s, name, d);
+		return no_copy(s, name, mark, d);
 	}
 	if (g[!best].state == GOOD) {
-		r = read_generation(s, name, !best, &again, &n);
+		r = read_generation(s, name, mark, !best, &again, &n);
 		if (!r)
 			r = s->c->ops->sha256(s->c, (struct mst_view){ s->plain, n }, hash[0]);
 	}
 	if (!r)
-		r = read_generation(s, name, best, &again, &n);
+		r = read_generation(s, name, mark, best, &again, &n);
 	if (r)
 		return r;
 	if (again.state != GOOD)        /* between two looks, with the lock held: the disk */
-		return no_copy(s, name, d);
+		return no_copy(s, name, mark, d);
 	if (g[!best].state == GOOD) {
 		r = s->c->ops->sha256(s->c, (struct mst_view){ s->plain, n }, hash[1]);
 		same = !r && memcmp(hash[0], hash[1], sizeof(hash[0])) == 0;
@@ -179,22 +191,27 @@ static int remove_generation(struct sealed *s, const char *name, int gen, struct
 
 int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d)
 {
+	return sealed_store_marked(s, name, MST_VIEW_NONE, MST_VIEW_NONE, v, d);
+}
+
+int sealed_store_marked(struct sealed *s, const char *name, struct mst_view was, struct mst_view mark, struct mst_view v, struct mst_diag *d)
+{
 	struct generation g[GENS];
 	char file[SEALED_NAME_MAX + 8];
-	uint8_t aad[SEALED_HEAD + SEALED_NAME_MAX];
+	uint8_t aad[AAD_MAX];
 	struct mst_writer w = mst_writer_of(s->file, sizeof(s->file));
 	int best, r;
 
 	if (v.n > SEALED_PLAIN_MAX)
 		return MST_FAULT_BUG;
-	r = look(s, name, g, &best);
+	r = look(s, name, was, g, &best);
 	if (r)
 		return r;
 	mst_put(&w, (struct mst_view){ magic, sizeof(magic) });
 	mst_put_u16(&w, VERSION);
 	mst_put_u64(&w, best < 0 ? 1 : g[best].counter + 1);
 	r = mst_box_seal(s->c, s->key,
-			 aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, aad, sizeof(aad)), v, &w);
+			 aad_of((struct mst_view){ s->file, SEALED_HEAD }, name, mark, aad), v, &w);
 	if (r)
 		return r;
 	gen_name(name, best == GEN_A ? GEN_B : GEN_A, file);

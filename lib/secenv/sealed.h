@@ -47,6 +47,15 @@ MST_MUST_CHECK int sealed_load(struct sealed *s, const char *name, struct mst_vi
 			       struct mst_diag *d);
 /* Durable when it returns 0; else MST_SECENV_FULL or a fault. */
 MST_MUST_CHECK int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d);
+/*
+ * The same for a file that another one names by a mark, which is bound as the name is: what was stored with another mark counts as damaged. `was`:
+ * the mark that it has had, so that the copy that counts is not the one that is written over. Both empty: as above.
+ */
+#define SEALED_MARK 8u
+MST_MUST_CHECK int sealed_load_marked(struct sealed *s, const char *name, struct mst_view mark, struct mst_view *ret_v, bool *ret_settled,
+				      struct mst_diag *d);
+MST_MUST_CHECK int sealed_store_marked(struct sealed *s, const char *name, struct mst_view was, struct mst_view mark, struct mst_view v,
+				       struct mst_diag *d);
 /* Gone when it returns 0. */
 MST_MUST_CHECK int sealed_erase(struct sealed *s, const char *name, struct mst_diag *d);
 bool sealed_exists(const struct sealed *s, const char *name);

@@ -12,7 +12,9 @@
  * that is never taken for a fresh start (lesson 16).
  *
  * Where the root counts (a TPM, a token), each change of a slot is one number further, in `slots` first and in the device
- * after it. So the device is never ahead of a store that is the newest; when it is, this is an older copy of the disk.
+ * after it. So the device is never ahead of a store that is the newest; when it is, this is an older copy of the disk. There `slots`
+ * names a mark of each credential, too, new with every change: an older file beside the newest record is none. Both of its copies are
+ * of that mark, so that losing one is no way back either.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +31,7 @@
 
 #define SLOTS_VERSION 1
 #define SLOTS_COUNTED 2          /* with the number that the device has counted to */
+#define SLOTS_MARKED 3           /* and with the credentials' marks */
 #define NO_FILE 0xff
 
 static const char slots_name[] = "slots";
@@ -57,10 +60,35 @@ static int compare(struct file_env *e, uint64_t written, struct mst_diag *d)
 	return written < counted ? MST_SECENV_STALE : MST_SECENV_CLEARED;
 }
 
+/* Is it one that this version knows for such a root? */
+static bool read_record(struct file_env *e, struct mst_view v, uint64_t *ret_written)
+{
+	struct mst_reader rd = mst_reader_of(v);
+	uint8_t version = mst_read_u8(&rd), file[2];
+	bool counts = e->root->ops->counter != NULL, known = counts ? version == SLOTS_COUNTED || version == SLOTS_MARKED : version == SLOTS_VERSION;
+
+	for (size_t i = 0; i < 2; i++) {
+		file[i] = mst_read_u8(&rd);
+		known = known && (file[i] <= 1 || file[i] == NO_FILE);
+	}
+	*ret_written = counts ? mst_read_u64(&rd) : 0;
+	memset(e->mark, 0, sizeof(e->mark));
+	for (size_t i = 0; version == SLOTS_MARKED && i < 2; i++) {
+		struct mst_view m = mst_read(&rd, SEALED_MARK);
+
+		if (rd.ok)
+			memcpy(e->mark[i], m.p, SEALED_MARK);
+	}
+	if (!mst_read_end(&rd) || !known || (file[0] == file[1] && file[0] != NO_FILE))
+		return false;
+	memcpy(e->file, file, sizeof(file));
+	return true;
+}
+
 /* Read `slots`. 0, CORRUPT (also when absent: open makes it), what the device says, or a fault. */
 static int read_slots(struct file_env *e, bool *ret_settled, struct mst_diag *d)
 {
-	struct mst_reader rd;
+	uint64_t written;
 	struct mst_view v;
 	int r = sealed_load(&e->s, slots_name, &v, ret_settled, d);
 
@@ -70,28 +98,25 @@ static int read_slots(struct file_env *e, bool *ret_settled, struct mst_diag *d)
 	}
 	if (r)
 		return r;
-	if (v.n != (e->root->ops->counter ? 11 : 3) || v.p[0] != (e->root->ops->counter ? SLOTS_COUNTED : SLOTS_VERSION) || (v.p[1] > 1 && v.p[1] != NO_FILE) ||
-	    (v.p[2] > 1 && v.p[2] != NO_FILE) || (v.p[1] == v.p[2] && v.p[1] != NO_FILE)) {
+	if (!read_record(e, v, &written)) {
 		mst_diag_set(d, 0, slots_name, "holds no record of slots that this version knows", NULL);
 		return MST_SECENV_CORRUPT;
 	}
-	memcpy(e->file, v.p + 1, 2);
-	if (!e->root->ops->counter)
-		return 0;
-	rd = mst_reader_of((struct mst_view){ v.p + 3, 8 });
-	return compare(e, mst_read_u64(&rd), d);
+	return e->root->ops->counter ? compare(e, written, d) : 0;
 }
 
 static int put_slots(struct file_env *e, uint8_t active, uint8_t pending, struct mst_diag *d)
 {
-	uint8_t record[11];
+	uint8_t record[11 + sizeof(e->mark)];
 	struct mst_writer w = mst_writer_of(record, sizeof(record));
 
-	mst_put_u8(&w, e->root->ops->counter ? SLOTS_COUNTED : SLOTS_VERSION);
+	mst_put_u8(&w, e->root->ops->counter ? SLOTS_MARKED : SLOTS_VERSION);
 	mst_put_u8(&w, active);
 	mst_put_u8(&w, pending);
-	if (e->root->ops->counter)
+	if (e->root->ops->counter) {
 		mst_put_u64(&w, e->count);
+		mst_put(&w, (struct mst_view){ e->mark[0], sizeof(e->mark) });
+	}
 	return sealed_store(&e->s, slots_name, mst_written(&w), d);
 }
 
@@ -113,6 +138,50 @@ static int write_slots(struct file_env *e, uint8_t active, uint8_t pending, stru
 	return r > 0 ? MST_FAULT_IO : r;         /* "full, nothing was changed" it is not */
 }
 
+static struct mst_view mark_of(const struct file_env *e, uint8_t file)
+{
+	static const uint8_t none[SEALED_MARK];
+
+	return memcmp(e->mark[file], none, SEALED_MARK) ? (struct mst_view){ e->mark[file], SEALED_MARK } : MST_VIEW_NONE;
+}
+
+static int load_cred(struct file_env *e, uint8_t file, struct mst_view *ret_v, bool *ret_settled, struct mst_diag *d)
+{
+	return sealed_load_marked(&e->s, cred_name[file], mark_of(e, file), ret_v, ret_settled, d);
+}
+
+/* Where it is counted, with a new mark, which is for the next record of slots: until that is there, what was there counts. */
+static int store_cred(struct file_env *e, uint8_t file, struct mst_view v, struct mst_diag *d)
+{
+	uint8_t mark[SEALED_MARK];
+	int r;
+
+	if (!e->root->ops->counter)
+		return sealed_store(&e->s, cred_name[file], v, d);
+	r = e->s.c->ops->random(e->s.c, mark, sizeof(mark));
+	if (!r)
+		r = sealed_store_marked(&e->s, cred_name[file], mark_of(e, file), (struct mst_view){ mark, sizeof(mark) }, v, d);
+	if (!r)
+		memcpy(e->mark[file], mark, sizeof(mark));
+	return r;
+}
+
+/* Both copies of a credential that has a mark, of that mark. */
+static void settle_cred(struct file_env *e, uint8_t file)
+{
+	struct mst_view mark = file == NO_FILE ? MST_VIEW_NONE : mark_of(e, file), v;
+	bool settled = false;
+
+	if (!mark.n || load_cred(e, file, &v, &settled, NULL))
+		return;
+	if (!settled && !e->s.unreadable && v.n <= sizeof(e->cred)) {
+		memcpy(e->cred, v.p, v.n);
+		(void)!sealed_store_marked(&e->s, cred_name[file], mark, mark, (struct mst_view){ e->cred, v.n }, NULL);
+		mst_wipe(e->cred, sizeof(e->cred));
+	}
+	mst_wipe(e->s.plain, sizeof(e->s.plain));
+}
+
 /*
  * After a change of `slots`: bring its second copy up to date, and only then erase what no copy names any
  * more. Nothing here decides anything, so a failure waits for the next time. So does a copy that cannot be read
@@ -126,6 +195,8 @@ static void settle(struct file_env *e)
 		return;
 	if (!settled && put_slots(e, e->file[MST_SLOT_ACTIVE], e->file[MST_SLOT_PENDING], NULL))
 		return;
+	for (size_t i = 0; i < 2; i++)
+		settle_cred(e, e->file[i]);
 	for (uint8_t i = 0; i < 2; i++)
 		if (e->file[MST_SLOT_ACTIVE] != i && e->file[MST_SLOT_PENDING] != i &&
 		    sealed_exists(&e->s, cred_name[i]))
@@ -144,7 +215,7 @@ static int file_load(struct mst_secenv *env, enum mst_slot slot, struct mst_root
 		return r;
 	if (e->file[slot] == NO_FILE)
 		return MST_SECENV_NONE;
-	r = sealed_load(&e->s, cred_name[e->file[slot]], &v, NULL, d);
+	r = load_cred(e, e->file[slot], &v, NULL, d);
 	if (r == MST_SECENV_NONE) {
 		mst_diag_set(d, 0, cred_name[e->file[slot]], "missing", NULL);
 		r = MST_SECENV_CORRUPT;
@@ -172,7 +243,7 @@ static int file_store(struct mst_secenv *env, enum mst_slot slot, const struct m
 		goto out;
 	memcpy(file, e->file, sizeof(file));
 	if (file[slot] != NO_FILE) {
-		r = sealed_store(&e->s, cred_name[file[slot]], mst_written(&w), d);
+		r = store_cred(e, file[slot], mst_written(&w), d);
 		if (!r && e->root->ops->counter)
 			r = write_slots(e, file[MST_SLOT_ACTIVE], file[MST_SLOT_PENDING], d);
 		r = r > 0 && e->root->ops->counter ? MST_FAULT_IO : r;
@@ -185,7 +256,7 @@ static int file_store(struct mst_secenv *env, enum mst_slot slot, const struct m
 	fresh = file[!slot] == 0 ? 1 : 0;
 	r = sealed_erase(&e->s, cred_name[fresh], d);
 	if (!r)
-		r = sealed_store(&e->s, cred_name[fresh], mst_written(&w), d);
+		r = store_cred(e, fresh, mst_written(&w), d);
 	if (r)
 		goto out;
 	file[slot] = fresh;

@@ -12,6 +12,7 @@ struct file_env {
 	int lock;
 	uint8_t file[2];        /* by enum mst_slot: number of the credential file, or NO_FILE */
 	uint64_t count;         /* of changes, where the root counts */
+	uint8_t mark[2][SEALED_MARK];   /* of each credential file there; zeros: none */
 	uint8_t cred[MST_ROOT_CRED_MAX];
 };
 

@@ -282,6 +282,41 @@ static void an_old_copy(void **state)
 	s->ops->close(s);
 }
 
+/* Nor a credential of before beside the newest record of slots, changed where it lay (1 to 2) or replaced (1 to 3). */
+static void an_old_credential_alone(void **state)
+{
+	struct mst_secenv *s = must_open();
+	struct mst_root_cred got;
+	bool counts = s->ops->offers(s).counter;
+
+	(void)state;
+	put(s, MST_SLOT_ACTIVE, 1);
+	s->ops->close(s);
+	shell("mkdir copy && cp -a state/cred-* copy");
+	for (int i = 0; i < 2; i++) {
+		s = must_open();
+		if (!i)
+			put(s, MST_SLOT_ACTIVE, 2);
+		for (uint8_t k = 2; i && k <= 3; assert_int_equal(s->ops->promote(s, NULL), 0))
+			put(s, MST_SLOT_PENDING, k++);           /* twice: its file is the first one's again */
+		s->ops->close(s);
+		shell("mkdir b-new && mv state/cred-* b-new && cp -a copy/cred-* state");
+		s = must_open();
+		assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &got, NULL), counts ? MST_SECENV_CORRUPT : 0);
+		s->ops->close(s);
+		shell("rm state/cred-* && mv b-new/* state && rmdir b-new");
+		s = must_open();
+		expect(s, MST_SLOT_ACTIVE, i ? 3 : 2);
+		s->ops->close(s);
+	}
+	for (int i = 0; counts && i < 2; i++) {          /* one copy of it is enough, and it is the newest */
+		shell(i ? "rm state/cred-0.b" : "rm state/cred-0.a");
+		s = must_open();
+		expect(s, MST_SLOT_ACTIVE, 3);
+		s->ops->close(s);
+	}
+}
+
 static int no_advance(struct secenv_root *r, struct mst_diag *d)
 {
 	(void)r;
@@ -329,6 +364,7 @@ static void damage(void **state)
 	uint8_t b[KEY_FILE_MAX];
 	enum mst_secenv_kind kind = MST_SECENV_FILE;
 	struct mst_root_cred got;
+	struct mst_diag d = { 0 };
 	char record[sizeof(dir) + 16];
 	ssize_t n;
 	int fd;
@@ -368,7 +404,9 @@ static void damage(void **state)
 	assert_int_equal(pwrite(fd, b, 1, 30), 1);
 	close(fd);
 	s = must_open();
-	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &got, NULL), MST_SECENV_CORRUPT);
+	/* where it is counted there is a second copy of a credential, and the damaged one was mended when the store was opened */
+	assert_int_equal(s->ops->load(s, MST_SLOT_ACTIVE, &got, &d), s->ops->offers(s).counter ? 0 : MST_SECENV_CORRUPT);
+	assert_int_equal(d.text[0] != 0, !s->ops->offers(s).counter);
 	s->ops->close(s);
 }
 
@@ -649,7 +687,7 @@ static void unbound(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		T(two_slots), T(key_pairs), T(symmetric_keys), T(sealing), T(an_old_copy), T(cut_between_disk_and_device), T(damage), T(only_one_process), T(another_back_end),
+		T(two_slots), T(key_pairs), T(symmetric_keys), T(sealing), T(an_old_copy), T(an_old_credential_alone), T(cut_between_disk_and_device), T(damage), T(only_one_process), T(another_back_end),
 		T(pulled_out_and_back), T(the_wrong_pin), T(a_full_device), T(other_measurements), T(attestation), T(nothing_readable_on_disk),
 		T(unbound), T(a_cleared_device),
 	};

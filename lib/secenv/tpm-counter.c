@@ -41,6 +41,22 @@ int tpm_counter_make(struct tpm_root *t, uint32_t *ret_index, struct mst_diag *d
 	return r ? r : rc ? tpm_outcome(rc, "making a counter", d) : 0;
 }
 
+/* Anybody can put another index in its place, as the owner has no password; an ordinary one would say whatever number he likes. */
+static int is_counter(struct tpm_root *t, ESYS_TR h, struct mst_diag *d)
+{
+	TPM2B_NV_PUBLIC *pub = NULL;
+	TSS2_RC rc = Esys_NV_ReadPublic(t->esys, h, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL);
+	bool counts = !rc && (pub->nvPublic.attributes & TPMA_NV_TPM2_NT_MASK) >> TPMA_NV_TPM2_NT_SHIFT == TPM2_NT_COUNTER;
+
+	Esys_Free(pub);
+	if (rc)
+		return tpm_outcome(rc, "looking at the counter", d);
+	if (counts)
+		return 0;
+	mst_diag_set(d, 0, "TPM", "the index that was this store's counter is no counter any more: somebody has replaced it", NULL);
+	return MST_SECENV_CLEARED;
+}
+
 int tpm_counter_read(struct tpm_root *t, uint64_t *ret_n, struct mst_diag *d)
 {
 	TPM2B_MAX_NV_BUFFER *b = NULL;
@@ -49,6 +65,8 @@ int tpm_counter_read(struct tpm_root *t, uint64_t *ret_n, struct mst_diag *d)
 	TSS2_RC rc;
 	int r = find(t, &h, d);
 
+	if (!r)
+		r = is_counter(t, h, d);
 	if (r)
 		return r;
 	rc = Esys_NV_Read(t->esys, h, h, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, 8, 0, &b);

@@ -50,13 +50,19 @@ static void print_offer(const json_t *o)
 		       json_is_true(json_object_get(o, traits[i].name)) ? traits[i].yes : traits[i].no);
 }
 
+static void print_unnamed(const json_t *o)
+{
+	printf("%-20s not looked at, as no setting names it: %s\n%-20s %s\n", json_string_value(json_object_get(o, "backend")),
+	       json_string_value(json_object_get(o, "name")), "", json_string_value(json_object_get(o, "remedy")));
+}
+
 int ctl_doctor(const struct agent_config *cfg, bool json)
 {
 	struct mst_crypto *c = mst_crypto_openssl();
 	struct inside_offer o[INSIDE_KINDS];
 	struct inside_choice choice;
 	struct mst_diag d = { 0 };
-	json_t *all = json_array(), *answer, *x;
+	json_t *all = json_array(), *unnamed = inside_unnamed(cfg), *answer, *x;
 	size_t n = inside_offers(cfg, c, o), i;
 	int r = inside_choose(cfg, c, &choice, &d);
 	bool usable = false;
@@ -71,12 +77,15 @@ int ctl_doctor(const struct agent_config *cfg, bool json)
 	else
 		answer = json_pack("{s:o, s:s, s:s, s:b}", "offers", all, "chosen", mst_secenv_kind_text(choice.kind), "why", choice.why,
 				   "ok", usable);
+	json_object_set_new(answer, "unnamed", unnamed);
 	if (json) {
 		json_dumpf(answer, stdout, JSON_INDENT(2));
 		fputc('\n', stdout);
 	} else {
 		json_array_foreach(all, i, x)
 			print_offer(x);
+		json_array_foreach(unnamed, i, x)
+			print_unnamed(x);
 		printf("\nchosen: %s (%s)\n", r ? "none" : mst_secenv_kind_text(choice.kind), json_string_value(json_object_get(answer, "why")));
 		if (r)
 			printf("what to do: %s\n", mst_secenv_remedy(r));

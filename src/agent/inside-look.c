@@ -2,10 +2,15 @@
 #include "agent/inside.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "crypto/heap.h"
+#include "secenv/card.h"
+#if MST_WITH_PKCS11
+#include "secenv/pkcs11.h"
+#endif
 
 #define TPM_DEVICE "/dev/tpmrm0"
 #define TPM_IN_KERNEL "/sys/class/tpmrm/tpmrm0"  /* a TPM 2.0 with the kernel's resource manager, whoever may see its device */
@@ -23,6 +28,47 @@ bool inside_tpm_hidden(struct mst_diag *d)
 		return false;
 	mst_diag_set(d, 0, "TPM", "this machine has one, but this process cannot use " TPM_DEVICE ": ", strerror(why), NULL);
 	return true;
+}
+
+static void put_unnamed(json_t *all, const char *backend, const char *name, const char *remedy)
+{
+	json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "backend", backend, "name", name, "remedy", remedy));
+}
+
+#if MST_WITH_PKCS11
+struct tokens { json_t *all; const char *named; };
+
+static void each_token(void *arg, const char *label, bool initialised)
+{
+	struct tokens *t = arg;
+	char text[160];
+
+	if (initialised && strcmp(label, t->named) == 0)
+		return;
+	if (initialised)
+		snprintf(text, sizeof(text), "to use it: secenv = { token = \"%s\"; pin_file = \"…\"; };", label);
+	else
+		snprintf(text, sizeof(text), "to use it: give it a label and a PIN with its maker's tool");
+	put_unnamed(t->all, "pkcs11", initialised ? label : "one that is not initialised", text);
+}
+#endif
+
+json_t *inside_unnamed(const struct agent_config *cfg)
+{
+	json_t *all = json_array();
+	char name[128], text[240];
+
+#if MST_WITH_PKCS11
+	(void)!mst_secenv_pkcs11_tokens(each_token, &(struct tokens){ all, cfg->secenv_token }, &(struct mst_diag){ 0 });
+#endif
+	/* readers by name: a card that belongs to others is not disturbed to see whether it has an applet */
+	for (size_t i = 0; mst_card_pcsc_reader(i, name, sizeof(name)); i++) {
+		if (cfg->secenv_backend == AGENT_BACKEND_CARD || (cfg->secenv_reader[0] && strncmp(name, cfg->secenv_reader, strlen(cfg->secenv_reader)) == 0))
+			continue;
+		snprintf(text, sizeof(text), "if its card has the key applet: secenv = { reader = \"%s\"; };", name);
+		put_unnamed(all, "card", name, text);
+	}
+	return all;
 }
 
 json_t *inside_status(const struct agent_config *cfg, struct mst_crypto *c)

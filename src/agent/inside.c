@@ -168,7 +168,7 @@ int inside_choose(const struct agent_config *cfg, struct mst_crypto *c, struct i
 			return o[i].r;
 		}
 		if (!o[i].r) {
-			*ret = (struct inside_choice){ o[i].kind, n == 1 ? "this machine offers nothing else" : "the best that this machine offers" };
+			*ret = (struct inside_choice){ o[i].kind, n == 1 ? "no setting names anything else, and there is no TPM" : "the best that machine and settings offer" };
 			return 0;
 		}
 	}

@@ -43,6 +43,8 @@ bool inside_tpm_hidden(struct mst_diag *d);
 json_t *inside_status(const struct agent_config *cfg, struct mst_crypto *c);
 /* The same into a->inside, and a warning into the log. Before the sandbox: it looks at devices. */
 void inside_look(struct agent *a);
+/* Tokens that p11-kit knows and readers, that no setting names: {"backend", "name", "remedy"} each. None is taken, or looked at, unasked. */
+json_t *inside_unnamed(const struct agent_config *cfg);
 /* Memory with keys in it that could not be locked: told in the log, once for what is new, and in status. */
 void inside_look_memory(struct agent *a);
 json_t *inside_memory(void);

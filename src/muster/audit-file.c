@@ -16,6 +16,7 @@ struct chain {
 	uint8_t hash[MST_SHA256_LEN];
 	unsigned long long entries;
 	bool begun, inside, told;
+	uint64_t behind;                 /* the first file goes on where another one ends, which is not here */
 	const struct audit_trust *trust;
 	struct mst_log_seal sealed;      /* the last seal that was right */
 	bool found;                      /* the entry of the seal that was kept elsewhere */
@@ -103,6 +104,8 @@ static bool take_anchor(struct chain *c, const json_t *o)
 		return wrong(c, "an anchor without a hash");
 	if (c->begun && (a.seq != c->seq || memcmp(a.hash, c->hash, sizeof(a.hash)) != 0))
 		return wrong(c, "does not go on where the file before ends");
+	if (!c->begun && !a.told)
+		c->behind = a.seq;
 	c->anchor = a;
 	c->seq = a.seq;
 	memcpy(c->hash, a.hash, sizeof(a.hash));
@@ -187,9 +190,18 @@ static int judge(const struct chain *c)
 {
 	const struct mst_log_seal *kept = &c->trust->kept;
 
-	if (!kept->seq || c->found)
+	if (c->found)
 		return EXIT_DONE;
-	if (kept->seq > c->seq)
+	if (c->trust->n_ca && c->entries && !c->sealed.seq) {
+		complain("%s: there is no seal in it, so that CA stands for nothing here: anybody can write a chain that fits", c->path);
+		return EXIT_REFUSED;
+	}
+	if (!kept->seq && !c->behind)
+		return EXIT_DONE;
+	if (!kept->seq)
+		complain("the first copy begins behind entry %llu, and nothing accounts for what was before: give that from before, too, or a seal that was "
+			 "kept (--seal)", (unsigned long long)c->behind);
+	else if (kept->seq > c->seq)
 		complain("%s: ends with entry %llu, but entry %llu was sealed: the end is missing", c->path, (unsigned long long)c->seq,
 			 (unsigned long long)kept->seq);
 	else
@@ -209,7 +221,10 @@ static void tell(const struct muster *m, const struct chain *c, bool ok)
 	}
 	if (!ok)
 		return;
-	say("the audit log is whole up to entry %llu: %llu entries, every hash fits", last, c->entries);
+	if (c->behind)
+		say("entries %llu to %llu of the audit log are whole, every hash fits", (unsigned long long)c->behind + 1, last);
+	else
+		say("the audit log is whole up to entry %llu: %llu entries, every hash fits", last, c->entries);
 	timestamp_text(c->sealed.when, when);
 	if (sealed)
 		say("sealed up to entry %llu, at %s UTC%s", sealed, human_time(when), c->trust->n_ca ? "" : "; signatures were not looked at: give --ca");

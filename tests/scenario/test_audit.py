@@ -62,9 +62,14 @@ def test_seals_of_a_copy(inst, tmp_path):
     assert verify(copy)[0] == 0 and verify(copy, "--ca", ca)[0] == 1
     # the entry that was sealed elsewhere is cut off
     copy.write_text("".join(line + "\n" for line in last_line_gone(text.splitlines())))
-    assert verify(copy, "--ca", ca)[0] == 0
+    assert verify(copy)[0] == 0
     status, said = verify(copy, "--seal", kept)
     assert status == 1 and "the end is missing" in said, said
+    # one that nobody has sealed is none that the installation's CA stands for, but for a seal that was kept
+    status, said = verify(copy, "--ca", ca)
+    assert status == 1 and "no seal in it" in said and "is whole" not in said, said
+    copy.write_text("".join(line + "\n" for line in text.splitlines() if "seal" not in json.loads(line)))
+    assert verify(copy, "--ca", ca)[0] == 1 and verify(copy, "--ca", ca, "--seal", kept)[0] == 0
     kept.write_text(kept.read_text().replace("seq=", "seq=1"))
     assert verify(copy, "--ca", ca, "--seal", kept)[0] == 3 and verify(copy, "--seal", other)[0] == 3
 
@@ -143,6 +148,32 @@ def test_an_anchor_that_no_entry_tells_of(inst, tmp_path):
     bad.write_text("\n".join([json.dumps({"anchor": {**anchor, "seq": gone["seq"], "hash": gone["hash"]}}), *text[3:]]) + "\n")
     status, said = verify(bad)
     assert status == 1 and "this entry tells of another" in said, said
+
+
+def test_a_beginning_that_nothing_accounts_for(inst, tmp_path):
+    """Entries cut off at the beginning and the anchor written as if the copy went on where another one ends: then that one is wanted, or a seal."""
+    whole, bad, kept = tmp_path / "whole", tmp_path / "bad", tmp_path / "kept"
+    ca = inst.dir / "keeper/ca.pem"
+    inst.muster("audit", "seal", "--out", kept)
+    inst.muster("audit", "export", "--out", whole)
+    text = whole.read_text().splitlines()
+    at = next(i for i in range(len(text) // 2, len(text)) if "what" in json.loads(text[i]))
+    gone = json.loads(text[at])
+    bad.write_text("\n".join([json.dumps({"anchor": {"seq": gone["seq"], "hash": gone["hash"]}}), *text[at + 1:]]) + "\n")
+    for more in ((), ("--ca", ca)):
+        status, said = verify(bad, *more)
+        assert status == 1 and f"begins behind entry {gone['seq']}, and nothing accounts for what was before" in said, said
+        assert "is whole" not in said
+    with pytest.raises(audit_check.Wrong):
+        audit_check.verify([bad], ca.read_bytes())
+    # a copy that was made so is told from it by the one before it, or by a seal that was kept
+    first, second = tmp_path / "first", tmp_path / "second"
+    inst.muster("audit", "export", "--out", first)
+    last = json.loads(first.read_text().splitlines()[-1])["end"]["seq"]
+    inst.muster("audit", "export", "--out", second, "--after", last)
+    assert verify(second)[0] == 1 and verify(first, second)[0] == 0
+    status, said = verify(bad, "--seal", kept)
+    assert status == 0 and f"entries {gone['seq'] + 1} to " in said, said
 
 
 def test_mistakes_of_the_operator(inst, tmp_path):

@@ -289,6 +289,33 @@ def test_the_best_is_chosen_and_its_loss_is_told(inst, tmp_path):
         device.stop()
 
 
+def test_what_no_setting_names_is_told(inst, tmp_path):
+    """A token that p11-kit knows and a reader: neither is taken unasked, and doctor does not say that there is nothing else."""
+    device, card = Token(tmp_path), Card(tmp_path)
+    try:
+        node = inst.node(14)
+        node.configure(add=f'node_id = "{node.id}";\n')
+        said = json.loads(node.agent("doctor", "--json", check=True, env=device.env, wrap=card.wrap).stdout)
+        assert said["chosen"] == "file" and said["ok"] and [o["backend"] for o in said["offers"]] == ["file"], said
+        token, *_, reader = said["unnamed"]              # SoftHSM2 has one more, which is not initialised
+        assert (token["backend"], token["name"]) == ("pkcs11", "node") and 'token = "node"' in token["remedy"], said
+        assert reader["backend"] == "card" and reader["name"].startswith("Virtual") and 'reader = "Virtual' in reader["remedy"], said
+        text = node.agent("doctor", check=True, env=device.env, wrap=card.wrap).stdout
+        assert "nothing else" not in text and re.search(r"^pkcs11 +not looked at, as no setting names it: node$", text, re.M), text
+        # what they name is an offer, and not among these
+        node.configure(add=f'node_id = "{node.id}";\n' + device.settings("auto"))
+        said = json.loads(node.agent("doctor", "--json", check=True, env=device.env, wrap=card.wrap).stdout)
+        assert said["chosen"] == "pkcs11" and "node" not in [u["name"] for u in said["unnamed"]], said
+        # a machine without either
+        empty = {**os.environ, "SOFTHSM2_CONF": "/dev/null", "PCSCLITE_CSOCK_NAME": str(tmp_path / "none")}
+        node.configure(add=f'node_id = "{node.id}";\n')
+        said = json.loads(node.agent("doctor", "--json", check=True, env=empty).stdout)
+        assert {u["name"] for u in said["unnamed"]} <= {"one that is not initialised"}, said
+    finally:
+        card.stop()
+        device.stop()
+
+
 @pytest.mark.memlock
 def test_memory_that_cannot_be_locked_is_told(inst):
     """Where the limits do not allow it keys pass through memory that may be swapped out; the node works, and says so."""

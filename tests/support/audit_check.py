@@ -62,13 +62,15 @@ def read_seal_file(path, ca_pem):
 
 def verify(paths, ca_pem, kept=None):
     """Number of the last entry, and of the last one that was sealed; Wrong when anything does not fit."""
-    seq, digest, sealed, found = None, None, 0, kept is None
+    seq, digest, sealed, found, behind = None, None, 0, False, 0
     for path in paths:
         anchor, *lines = [json.loads(line) for line in path.read_text().splitlines()]
         anchor = anchor["anchor"]
         begin = anchor["seq"], bytes.fromhex(anchor["hash"])
         if seq is not None and begin != (seq, digest):
             raise Wrong("does not go on where the one before ends")
+        if seq is None and "told" not in anchor:
+            behind = begin[0]
         seq, digest = begin
         told, ended = "told" not in anchor, False
         for line in lines:
@@ -93,6 +95,8 @@ def verify(paths, ca_pem, kept=None):
                 found = found or kept == (seq, digest)
         if not ended or not told:
             raise Wrong("cut off, at its end or its beginning")
-    if not found:
+    if kept and not found:
         raise Wrong("the entry that was sealed is not there")
+    if behind and not found:
+        raise Wrong("begins behind an entry that is not there, and no seal speaks for it")
     return seq, sealed

@@ -14,6 +14,8 @@ static struct mst_log_seal sealed;
 static int keeper_says;
 static uint8_t room[MST_ANSWER_MAX + 1];
 
+static unsigned four;                    /* what wants a second person */
+
 static int last_seal(struct mst_keeper *k, struct mst_log_seal *ret)
 {
 	(void)k;
@@ -50,7 +52,7 @@ static struct mst_keeper keeper = { &keeper_ops };
 /* The answer's text stands in `room`. */
 static int ask(struct mst_store *s, enum mst_op op, const char *target, const char *body, struct mst_answer *a)
 {
-	struct mst_role_conf conf = { .n_provider = 0 };
+	struct mst_role_conf conf = { .n_provider = 0, .four = { .of = four, .expires = 3600 } };
 	struct mst_role_env env = { .store = s, .keeper = &keeper, .conf = &conf, .now = NOW };
 	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .channel = 7, .said = { "said", 4 }, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
 				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
@@ -132,9 +134,39 @@ static void no_rotation(void **state)
 	test_store_close(dir, s);
 }
 
+/* Where a copy wants two persons, one sees of what is older than a day that it is there, and no filter is an oracle of what it is. */
+static void what_is_older_than_a_day(void **state)
+{
+	static const char *const asked[] = { "/v1/events?what=node.", "/v1/events?role=mef", "/v1/events?attempt=a1", "/v1/events?since=19700101T000001&what=node." };
+	static struct mst_answer a;
+	struct mst_store *s;
+	char dir[64];
+
+	(void)state;
+	test_store_open(dir, "withheld", &s);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(mst_store_event_append(s, &(struct mst_event){ .when = i ? NOW - 60 : NOW - 86401, .what = "node.revoked", .role = "mef", .attempt = "a1",
+										.who = "somebody", .why = "stolen" }), 0);
+	for (int on = 0; on < 2; on++) {
+		four = on ? 1u << MST_FOUR_EXPORT : 0;
+		assert_int_equal(ask(s, MST_OP_RETRIEVE, "/v1/events?limit=1", "", &a), MST_RSC_OK);
+		assert_true(told("\"seq\":1,") && told("\"hash\":"));
+		assert_int_equal(told("node.revoked") || told("stolen") || told("somebody") || told("mef"), !on);
+		assert_int_equal(ask(s, MST_OP_RETRIEVE, "/v1/events?after=1", "", &a), MST_RSC_OK);
+		assert_true(told("\"seq\":2,") && told("node.revoked"));
+		for (size_t i = 0; i < MST_COUNT(asked); i++) {
+			assert_int_equal(ask(s, MST_OP_RETRIEVE, asked[i], "", &a), MST_RSC_OK);
+			assert_int_equal(told("\"seq\":1,"), !on);
+			assert_true(told("\"seq\":2,"));
+		}
+	}
+	four = 0;
+	test_store_close(dir, s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(seals), cmocka_unit_test(no_rotation) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_older_than_a_day), cmocka_unit_test(seals), cmocka_unit_test(no_rotation) };
 
 	return cmocka_run_group_tests_name("seals", tests, NULL, NULL);
 }
