@@ -15,7 +15,7 @@
 #include "keeper/keeper-wire.h"
 #include "server/engine-internal.h"
 
-#define KEEPER_MS 5000
+#define KEEPER_MS 5000              /* longer than it waits for a signer */
 #define FOLLOWERS_MAX 15            /* exchanges that wait for one vector besides the one that asked; the others come again in a second */
 
 struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen)

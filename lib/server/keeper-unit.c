@@ -7,7 +7,7 @@
 #include "server/keeper-device.h"
 #include "server/unit.h"
 
-#define SIGNER_MS 10000          /* the engine waits longer */
+#define SIGNER_MS 4000           /* the engine waits a second longer for us (KEEPER_MS), and has us ended then */
 
 struct keeper_unit {
 	struct mst_unit u;                /* first */
