@@ -18,8 +18,8 @@ struct p11_root {
 	size_t pin_n;
 	CK_FUNCTION_LIST **all, *one;        /* as p11-kit gave them: a list, or one */
 	CK_FUNCTION_LIST *f;                 /* the token's */
-	/* What the last look for it met may be gone in a moment: no such token, or none with a PIN. SoftHSM2 has these, and errors of its own,
-	 * while it reads the file that another process writes. */
+	/* What the last look for it met may be gone in a moment: no such token, none with a PIN, or an error of its module's own. SoftHSM2 has
+	 * these while it reads the file that another process writes. */
 	bool passing;
 	CK_SESSION_HANDLE session;
 	uint8_t store_id[P11_ID];            /* CKA_ID of the store's key */

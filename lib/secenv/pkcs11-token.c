@@ -110,18 +110,35 @@ static bool last_try(struct p11_root *p, CK_SLOT_ID slot, struct mst_diag *d)
 	return true;
 }
 
+/*
+ * The PIN may be given once more: SoftHSM2 answers so while it reads the file that another process writes. Whatever else a token says it may have
+ * counted, above all what only its maker knows; and one that says that a wrong PIN was given is not asked again.
+ */
+static bool did_not_look(struct p11_root *p, CK_SLOT_ID slot, CK_RV rv)
+{
+	CK_TOKEN_INFO t;
+
+	if (rv != CKR_USER_PIN_NOT_INITIALIZED && rv != CKR_GENERAL_ERROR && rv != CKR_FUNCTION_FAILED)
+		return false;
+	return p->f->C_GetTokenInfo(slot, &t) != CKR_OK || !(t.flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED));
+}
+
 static int log_in(struct p11_root *p, CK_SLOT_ID slot, struct mst_diag *d)
 {
 	CK_RV rv;
+	int r;
 
 	if (last_try(p, slot, d))
 		return MST_SECENV_REFUSED;
 	rv = p->f->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &p->session);
 
-	if (rv != CKR_OK)
-		return p11_outcome(rv, "opening a session", d);
+	if (rv != CKR_OK) {
+		r = p11_outcome(rv, "opening a session", d);
+		p->passing = r == MST_FAULT_CRYPTO;
+		return r;
+	}
 	rv = p->f->C_Login(p->session, CKU_USER, p->pin, p->pin_n);
-	p->passing = rv == CKR_USER_PIN_NOT_INITIALIZED;
+	p->passing = did_not_look(p, slot, rv);
 	return rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN ? 0 : p11_outcome(rv, "logging in", d);
 }
 
@@ -130,7 +147,7 @@ int p11_connect(struct p11_root *p, struct mst_diag *d)
 	CK_SLOT_ID slot = 0;
 	int r = load(p, d);
 
-	p->passing = false;
+	p->passing = r == MST_FAULT_CRYPTO;
 	if (r)
 		return r;
 	if (p->one && slot_of(p->one, p->token, &slot))
@@ -151,7 +168,7 @@ int p11_connect_first(struct p11_root *p, struct mst_diag *d)
 {
 	int r = p11_connect(p, d);
 
-	for (int i = 0; (p->passing || r == MST_FAULT_CRYPTO) && i < PAUSES; i++) {
+	for (int i = 0; p->passing && i < PAUSES; i++) {
 		(void)poll(NULL, 0, FIRST_PAUSE_MS << i);
 		r = p11_connect(p, d);
 	}

@@ -15,7 +15,7 @@
 #include "keeper/keeper-wire.h"
 #include "server/engine-internal.h"
 
-#define KEEPER_MS 5000
+#define KEEPER_MS 5000              /* longer than it waits for a signer */
 #define FOLLOWERS_MAX 15            /* exchanges that wait for one vector besides the one that asked; the others come again in a second */
 
 struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen)
@@ -410,13 +410,18 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 }
 
 /* A process without its link serves nobody, and one that was taken over should not stay: the supervisor begins another one. */
-void engine_tell_violation(struct engine *e, const struct mst_link_frame *who)
+static void have_ended(struct engine *e, uint32_t channel)
 {
 	uint8_t b[4];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 
-	mst_put_u32(&w, who->channel);
+	mst_put_u32(&w, channel);
 	(void)!mst_link_send(e->u.control, MST_FRAME_VIOLATION, 0, mst_written(&w));
+}
+
+void engine_tell_violation(struct engine *e, const struct mst_link_frame *who)
+{
+	have_ended(e, who->channel);
 }
 
 static void on_down(void *owner, struct mst_link *l, const char *why)
@@ -447,11 +452,14 @@ static int call_keeper(void *arg, struct mst_view question, uint8_t *answer, siz
 	struct engine *e = arg;
 	int r = mst_call(e->call, question, answer, cap, ret_n);
 
-	/* questions and answers may not pair up any more; closed, the keeper learns it and makes room for another (keeper_tick) */
-	if (r && e->call) {
-		mst_log(&e->u.log, MST_LOG_ERROR, "the keeper has not answered; it is given up, and the next one waited for", "why", mst_fault_text(r), NULL);
-		e->call = mst_call_free(e->call);
-	}
+	if (!r || !e->call)
+		return r;
+	/* questions and answers may not pair up any more */
+	mst_log(&e->u.log, MST_LOG_ERROR, "the keeper has not answered; it is given up, and the next one waited for", "why", mst_fault_text(r), NULL);
+	e->call = mst_call_free(e->call);
+	/* one that has closed has ended, or does so by itself; another one may hang for ever, and learn nothing */
+	if (r != MST_FAULT_CLOSED)
+		have_ended(e, MST_CHANNEL_KEEPER);
 	return r;
 }
 

@@ -7,15 +7,12 @@
 #include "server/keeper-device.h"
 #include "server/unit.h"
 
-#define SIGNER_MS 10000          /* the engine waits longer */
-#define ALONE_S 2
+#define SIGNER_MS 4000           /* the engine waits a second longer for us (KEEPER_MS), and has us ended then */
 
 struct keeper_unit {
 	struct mst_unit u;                /* first */
 	struct mst_keeper *keeper;
 	struct mst_link *engine;
-	bool left;                        /* by an engine, and no other one has come since */
-	unsigned alone;                   /* seconds of that */
 	struct mst_call *signer;          /* of a CA key in a device; NULL: none is there now */
 };
 
@@ -102,29 +99,19 @@ static void on_frame(void *owner, struct mst_link *l, const struct mst_frame *f,
 	mst_wipe(b, sizeof(b));
 }
 
+/* An engine that ended has a successor, with another link. One that lives and has given us up has the supervisor end us. */
 static void on_down(void *owner, struct mst_link *l, const char *why)
 {
 	struct keeper_unit *k = owner;
+	bool broke = mst_link_broke(l);
 
-	(void)why;
-	if (k->engine == l) {
+	if (k->engine == l)
 		k->engine = NULL;
-		k->left = true;
-		k->alone = 0;
-	}
 	(void)mst_link_free(l);
-}
-
-/* An engine that ended has a successor soon. One that lives has given us up after a question without an answer, and links are made only when a process begins. */
-static void keeper_tick(struct mst_unit *u)
-{
-	struct keeper_unit *k = (struct keeper_unit *)(void *)u;
-
-	if (!k->left || k->alone++ < ALONE_S || u->draining)
+	if (!broke)
 		return;
-	k->left = false;                 /* the last of the metrics is another tick */
-	mst_log(&u->log, MST_LOG_ERROR, "no engine asks any more; a keeper that is joined to it begins", NULL);
-	mst_unit_done(u);
+	mst_log(&k->u.log, MST_LOG_ERROR, "the link to the engine is lost; another process begins", "why", why, NULL);
+	mst_unit_done(&k->u);            /* the next one is joined to the engine anew */
 }
 
 static const struct mst_link_ops ops = { on_frame, on_down };
@@ -141,7 +128,6 @@ static int keeper_attach(struct mst_unit *u, const struct mst_link_frame *who, s
 		return MST_FAULT_BUG;
 	(void)mst_link_free(k->engine);
 	k->engine = l;
-	k->left = false;
 	mst_link_owner(l, &ops, k);
 	return 0;
 }
@@ -168,7 +154,6 @@ const struct mst_unit_ops mst_keeper_unit = {
 	.attach = keeper_attach,
 	.channel = keeper_channel,
 	.drain = keeper_drain,
-	.tick = keeper_tick,
 	.stop = keeper_stop,
 	.raw_peer = MST_PROC_SIGNER,
 };

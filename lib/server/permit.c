@@ -42,7 +42,7 @@ static const struct { unsigned from, to, phases; } permit[MST_FRAME__COUNT] = {
 	[MST_FRAME_KEEPER_ANSWER]    = { KEE,   ENG,             R | D },
 	[MST_FRAME_SIGN]             = { KEE,   SIG,             R | D },
 	[MST_FRAME_SIGNED]           = { SIG,   KEE,             R | D },
-	[MST_FRAME_VIOLATION]        = { ENG,   SUP,             R | D },
+	[MST_FRAME_VIOLATION]        = { ENG,   SUP,             S | R | D },
 	[MST_FRAME_PIDS]             = { SUP,   LIS,             S | R | D },
 };
 

@@ -259,7 +259,7 @@ static void took_ready(struct child *c)
 }
 
 /*
- * The engine dropped the link of a process for what it said. Without one it is of no use, and whatever it has become it does not stay: it ends
+ * The engine dropped the link of a process for what it said, or of the keeper, which did not answer. Without one it is of no use, and whatever it has become it does not stay: it ends
  * and is started again, after the same pauses as one that ends by itself.
  */
 static void broke_rules(struct supervisor *s, struct mst_view payload)
@@ -270,7 +270,7 @@ static void broke_rules(struct supervisor *s, struct mst_view payload)
 	for (size_t i = 0; mst_read_end(&r) && channel && i < s->n; i++) {
 		struct child *c = &s->child[i];
 
-		if (c->channel != channel || c->pid <= 0 || s->stopping)
+		if ((channel == MST_CHANNEL_KEEPER ? c->kind != MST_PROC_KEEPER : c->channel != channel) || c->pid <= 0 || s->stopping)
 			continue;
 		mst_log(&s->log, MST_LOG_ERROR, "a process broke the rules between processes, or its link is lost; it is ended", "process", c->name, NULL);
 		kill(c->pid, SIGKILL);

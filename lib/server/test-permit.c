@@ -32,7 +32,7 @@ static const char *const allowed[] = {
 	/* the process that has the device with the CA's key: it hears digests of the keeper, and of nobody else anything */
 	"supervisor>signer conf SR", "supervisor>signer link SRD", "supervisor>signer start S", "supervisor>signer reload R",
 	"supervisor>signer drain SR", "signer>supervisor ready SRD", "signer>supervisor failed SRD", "signer>supervisor metrics RD",
-	"keeper>signer sign RD", "signer>keeper signed RD", "engine>supervisor violation RD",
+	"keeper>signer sign RD", "signer>keeper signed RD", "engine>supervisor violation SRD",
 	"engine>keeper keeper-call RD", "keeper>engine keeper-answer RD",
 };
 

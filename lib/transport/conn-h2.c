@@ -230,7 +230,7 @@ bool conn_h2_step(struct mst_conn *c)
 		enum tls_io io;
 		size_t n;
 
-		if (c->close_after || c->s->draining || (conn_outlived(c) && !c->spared))
+		if (c->close_after || c->s->draining || conn_outlived(c))
 			h2_goodbye(c->h2);
 		io = flush(c);
 		if (io == TLS_WANT_READ || io == TLS_WANT_WRITE)

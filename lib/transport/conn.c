@@ -242,6 +242,7 @@ static bool request_ready(struct mst_conn *c)
 {
 	struct mst_server *s = c->s;
 
+	c->spared = false;
 	c->close_after = !mst_conn_keep_alive(c);
 	if (s->outstanding >= s->limits.requests) {
 		s->stats.refused++;
@@ -250,7 +251,6 @@ static bool request_ready(struct mst_conn *c)
 	s->outstanding++;
 	s->stats.requests++;
 	c->served = true;
-	c->spared = false;
 	c->pending = true;
 	c->state = CONN_WAITING;
 	conn_deadline(c, s->limits.answer_ms);
@@ -375,10 +375,10 @@ static void drop_out(struct mst_conn *c)
 }
 
 /* Whoever it belongs to is not served any more; or its certificate was judged by settings (lists of revoked ones, anchors) that
- * have been replaced, or long ago. */
+ * have been replaced (and it was not spared), or long ago. */
 bool conn_outlived(const struct mst_conn *c)
 {
-	return c->cut || c->t->ctx != c->s->tls || (c->t->ctx && server_clock() - c->since > c->s->limits.session_ms);
+	return c->cut || (c->t->ctx != c->s->tls && !c->spared) || (c->t->ctx && server_clock() - c->since > c->s->limits.session_ms);
 }
 
 static bool step_writing(struct mst_conn *c)

@@ -245,8 +245,9 @@ static void during_the_handshake(void **state)
 static void cut_and_drained(void **state)
 {
 	(void)state;
-	for (int drain = 0; drain < 2; drain++) {
-		struct two *t = dialled(false, &row[SAME]);
+	for (int i = 0; i < 4; i++) {
+		bool h2 = i & 1, drain = i & 2;
+		struct two *t = dialled(h2, &row[SAME]);
 
 		rig_until(&t->r, &t->opened);
 		rig_until(&t->r, &t->done);

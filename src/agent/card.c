@@ -283,6 +283,8 @@ void card_free(struct agent *a)
 		event_free(k->deadline);
 	/* its answer has come, and nobody has read it */
 	if (k->work && read(k->fd[0], &octet, 1) == 1) {
+		if (k->work->reply.r == MST_CARD_PIN_WRONG)
+			note_refused(a, &k->work->pin);
 		free_work(k->work);
 		k->work = NULL;
 	}

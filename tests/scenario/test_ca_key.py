@@ -227,6 +227,21 @@ def test_a_wrong_pin_is_tried_once(inst):
     assert knock(inst) == 200
 
 
+def test_a_device_that_hangs_is_the_signers(inst):
+    """Nobody else waits for it longer than for others, and the keeper goes on."""
+    if inst.place.kind != "pkcs11":
+        return                                       # one of them is enough
+    (keeper,), (pid,) = inst.children()["keeper"], inst.children()["signer"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert knock(inst) == 503
+        assert state(inst)["away"] and inst.children()["keeper"] == [keeper]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    until("it signs again", lambda: not state(inst)["away"])
+    assert inst.children()["keeper"] == [keeper]
+
+
 def test_settings_that_do_not_fit(inst, tmp_path):
     assert inst.stop() == 0
     text = inst.config.read_text()

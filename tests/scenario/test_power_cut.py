@@ -2,6 +2,7 @@
 with a reason; never with two truths: what the node holds is what the MAF holds (lessons 4, 10, 11, 14).
 """
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -298,6 +299,23 @@ def test_a_killed_process_comes_back(shared, kind):
     assert not set(before[kind]) & set(after[kind])
     assert all(before[k] == after[k] for k in before if k != kind), "the others live on"
     store_is_whole(shared)
+
+
+def test_a_keeper_that_hangs_is_replaced(shared):
+    """It answers no more and does nothing of its own either: the engine gives it up after five seconds, and it is ended."""
+    before = shared.children()
+    (keeper,) = before["keeper"]
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        node = shared.node(next(COUNT))
+        assert node.run_once().returncode
+        wait_ready(shared, before, [keeper])
+        assert enrol(node, shared) is None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(keeper, signal.SIGCONT)
+    after = shared.children()
+    assert all(before[k] == after[k] for k in before if k != "keeper"), "the others live on"
 
 
 def wait_ready(inst, before, gone):

@@ -1,0 +1,64 @@
+/* How often a token is given a PIN: it may count each, whatever it answers. */
+#include "tests/support/cm.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <p11-kit/pkcs11.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "secenv/pkcs11.h"
+#include "secenv/root.h"
+
+static void how_often(void **state)
+{
+	static const struct { CK_RV says; CK_FLAGS flags; unsigned most; } row[] = {
+		{ CKR_PIN_INCORRECT, 0, 1 },
+		{ CKR_PIN_LOCKED, 0, 1 },
+		/* a person who said no at the keys of a reader, and a maker's own words, of which nobody here knows what they mean */
+		{ CKR_FUNCTION_CANCELED, 0, 1 },
+		{ CKR_VENDOR_DEFINED | 7, 0, 1 },
+		{ CKR_ARGUMENTS_BAD, 0, 1 },
+		/* the token says that it has counted one */
+		{ CKR_GENERAL_ERROR, CKF_USER_PIN_COUNT_LOW, 1 },
+		{ CKR_FUNCTION_FAILED, CKF_USER_PIN_FINAL_TRY, 1 },
+		/* another process logs in (SoftHSM2) */
+		{ CKR_GENERAL_ERROR, 0, 7 },
+		{ CKR_USER_PIN_NOT_INITIALIZED, 0, 7 },
+	};
+	char pin[] = "/tmp/mst-pin-XXXXXX";
+	int fd = mkstemp(pin);
+	void *module = dlopen(TOKEN_MODULE, RTLD_NOW);         /* held: what it counts stays */
+	CK_RV *says;
+	unsigned *logins;
+	CK_FLAGS *flags;
+
+	(void)state;
+	assert_true(fd >= 0 && write(fd, "1234", 4) == 4 && !close(fd));
+	assert_non_null(module);
+	says = dlsym(module, "module_says");
+	logins = dlsym(module, "module_logins");
+	flags = dlsym(module, "module_flags");
+	for (size_t i = 0; i < MST_COUNT(row); i++) {
+		const struct mst_secenv_pkcs11 cfg = { .module = TOKEN_MODULE, .token = "odd", .pin_file = pin };
+		struct secenv_root *root = NULL;
+		struct mst_diag d = { 0 };
+
+		*says = row[i].says;
+		*flags = row[i].flags;
+		*logins = 0;
+		assert_true(mst_secenv_pkcs11_open(&cfg, mst_crypto_openssl(), &root, &d) != 0);
+		if (*logins != row[i].most)
+			fail_msg("%zu: the PIN was given %u times: %s", i, *logins, d.text);
+	}
+	dlclose(module);
+	unlink(pin);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
