@@ -6,6 +6,7 @@ import hmac
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from briefer import dial
 from fig1 import SimNode, rule, settle
 from residue import Capture, Keys, private_half, scan
 from residue_ca import public_point
-from support import AGENT, BUILD, Installation, Running, free_port, run, until
+from support import AGENT, BUILD, MUSTER, Installation, Running, free_port, run, until
 from taken import Taken
 from test_briefing import add_rule
 from test_agent_briefed import Real
@@ -30,8 +31,9 @@ from test_saef import accept, connect, octets_of
 from test_secenv import Files, born as made_its_own, record_of
 
 DIAMETER = """
-diameter = {{ identity = "node.ours.example"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0;
-  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }} ); }};
+diameter = {{ identity = "node.ours.example"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = {secure};
+  certificate = "tls/diameter.pem"; key = "tls/diameter.key"; anchors = ["makers/acme.pem"];
+  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }}, {{ identity = "hss.foreign.example"; realm = "foreign.example"; }} ); }};
 """
 OCSP = 'ocsp = {{ fqdn = "ocsp.sp.example.com"; listen = ["127.0.0.1:{port}"]; }};\n'
 UA_AE, UA_13 = bytes.fromhex("01000100ae"), bytes.fromhex("0100000007")
@@ -39,7 +41,8 @@ UA_AE, UA_13 = bytes.fromhex("01000100ae"), bytes.fromhex("0100000007")
 # The key of a role's certificate: with it the listener meets nodes, and the connector asks other servers for that role. The BSF's
 # listener speaks no TLS.
 TLS = {"mef": {"listener-mef"}, "bbn": {"listener-bbn"}, "hss": {"listener-hss"}, "zn": {"listener-zn"},
-       "maf": {"listener-maf", "connector"}, "bsf": {"connector"}}
+       "maf": {"listener-maf", "connector"}, "bsf": {"connector"}, "diameter": {"diameter"}}
+UNLOCKED = {("diameter", "tls-diameter")}      # memory of GnuTLS
 
 
 def dig(*what):
@@ -101,11 +104,21 @@ class World:
         record = self.inst.dir.parent / f"record-{who}"
         if who == "agent-own":
             record.write_bytes(record_of(node.dir / "node.key"))
-        held = dig(copy, node.dir / "state.key", *([record] if record.exists() else []))
+        secret = node.dir / "passphrase"
+        held = dig(*(["--secret", secret] if secret.exists() else []), copy, node.dir / "state.key", *([record] if record.exists() else []))
         for what, key in held.items():
             self.belongs(f"{who}-{what}", scalar(key) if what in ("cert", "node.key") else key, who)
-        self.belongs(f"{who}-state.key", (node.dir / "state.key").read_bytes(), who)
+        self.belongs(f"{who}-state.key", self.of_a_secret(who, node, secret) if secret.exists() else (node.dir / "state.key").read_bytes(), who)
         return held
+
+    def of_a_secret(self, who, node, file):
+        """What is made of a passphrase opens the store; nobody has the passphrase any more, nor what scrypt begins and ends with (lib/secenv/root-file.c)."""
+        secret, record = file.read_text().strip().encode(), (node.dir / "state.key").read_bytes()
+        assert record[:6] == b"mstK\x01\x02" and not record.count(secret)
+        salt = record[8:24]
+        self.belongs(f"{who}-secret", secret)
+        self.belongs(f"{who}-stretch", hashlib.pbkdf2_hmac("sha256", secret, salt, 1, 1024))
+        return hashlib.scrypt(secret, salt=salt, n=1 << 14, r=8, p=1, dklen=32)
 
     def sql(self, text):
         return run("sqlite3", "-readonly", "-cmd", ".timeout 10000", self.inst.dir / "store/muster.db", text).stdout.strip()
@@ -130,7 +143,8 @@ def a_world(path):
     inst.url = f"http://127.0.0.1:{inst.ocsp}/ocsp"
     settle(inst, [(f"(?m)^{role} = {{$", f'{role} = {{\n  coap_listen = ["127.0.0.1:{port}"];') for role, port in inst.coap.items()] +
            [(r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')],
-           DIAMETER.format(port=free_port()) + OCSP.format(port=inst.ocsp))
+           DIAMETER.format(port=free_port(), secure=free_port()) + OCSP.format(port=inst.ocsp))
+    run(MUSTER, "cert", "issue", "--ca", "acme", "--out", inst.dir / "tls/diameter", "--fqdn", "node.ours.example", cwd=inst.dir / "makers")
     w = World(inst)
     w.saef = free_port()
     w.cse_id, w.name, w.cse = f"//{inst.sp}/IN-CSE", f"in-cse.{inst.sp}", Cse()
@@ -149,7 +163,7 @@ def a_world(path):
             w.others["naf"] = w.naf.process.pid
             known(w)
             w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst),
-                       "agent-coap": coaps(inst, inst.node(903, subscription="by-coap")), "agent-own": made_its_own(inst, Files(None), 904),
+                       "agent-coap": of_a_passphrase(coaps(inst, inst.node(903, subscription="by-coap"))), "agent-own": made_its_own(inst, Files(None), 904),
                        "agent-briefed": briefed(inst), "agent-kpsa": CseNode(w)}
             # TLS 1.3: the CSE's NAF has the key until the node has proven that it has it, too
             w.nodes["agent-kpsa"].configure('gba = { ua = "tls13"; };\n')
@@ -186,6 +200,15 @@ def briefed(inst):
     node, bbn = born(inst), Real(inst)
     node.instruct(bbn.instruction())
     dial(node, bbn, add=f'psk_identity = "{node.identity}";\npsk_file = "psk";\nmethods = "psk bbn";\n')
+    return node
+
+
+def of_a_passphrase(node):
+    """A node whose store is opened by one."""
+    file, conf = node.dir / "passphrase", node.dir / "muster-agent.conf"
+    file.write_text(secrets.token_urlsafe(24) + "\n")
+    file.chmod(0o600)
+    conf.write_text(conf.read_text() + 'secenv = { backend = "file"; secret_file = "passphrase"; };\n')
     return node
 
 
@@ -303,7 +326,7 @@ def nothing_is_left(w, found):
     def left():
         hits[:] = scan(w.needles, found)[0]
         return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits
-                       if found[h.target] not in w.own[h.name] or "lo" not in h.flags and found[h.target] not in w.devices})
+                       if found[h.target] not in w.own[h.name] or "lo" not in h.flags and found[h.target] not in w.devices and (found[h.target], h.name) not in UNLOCKED})
     until("no key is left", lambda: not left(), 15, lambda: str(left()))
     return hits
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from residue import Capture, Keys, files, scan
-from residue_world import TLS, a_world, dig, in_a_handshake, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
+from residue_world import TLS, UNLOCKED, a_world, dig, in_a_handshake, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
 from fig1 import PLMN, sim_line
 from support import AGENT, MUSTER, Installation, run, secret_text, until
 from taken import Taken
@@ -42,12 +42,12 @@ def test_memory(world):
 
     hits = nothing_is_left(world, found)
     # those of musterd are in no core, whoever takes one; and what is looked for is there
-    assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in world.agents}
+    assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in world.agents} - UNLOCKED
     assert {("keeper", "ca"), ("keeper", "wrap"), ("keeper", "ocsp"), ("naf", "tls-naf")} <= {(found[h.target], h.name) for h in hits}
     # made for certificates that came over EST, for the first one as well; keys of GBA, and whom they were made for
     assert {"agent-cert-cert", "agent-own-cert", "agent-own-node.key", "agent-sim-ks", "agent-kpsa-ks", "agent-kpsa-active-km"} <= set(world.keys.keys)
     assert {(who, f"tls-{role}") for role, places in TLS.items() for who in places} <= {(found[h.target], h.name) for h in hits}
-    assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits}
+    assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits} and "agent-coap-secret" in world.keys.keys
 
 
 @pytest.mark.parametrize("who, server", [("agent-psk", "listener-maf"), ("agent-kpsa", "naf")])
@@ -186,7 +186,7 @@ def test_no_core(world):
         assert re.search(r"^Max core file size +0 +0 ", limits, re.M), who
 
 
-KEY_FILES = {"node.key", "psk", "sim.json", "state.key", "kek.key"}
+KEY_FILES = {"node.key", "psk", "sim.json", "state.key", "kek.key", "passphrase"}
 
 
 def left_elsewhere(world, copies):
@@ -201,7 +201,8 @@ def left_elsewhere(world, copies):
 
 
 def at_rest(world):
-    return [p for p in files(world.inst.dir) if p.name not in KEY_FILES and p.suffix != ".key"]
+    """Also the record of a store that a passphrase opens."""
+    return [p for p in files(world.inst.dir) if p.name not in KEY_FILES and p.suffix != ".key"] + [world.nodes["agent-coap"].dir / "state.key"]
 
 
 def test_files(world, tmp_path):
@@ -223,7 +224,7 @@ def test_files(world, tmp_path):
 def test_key_files_hold_them(world):
     """The search finds what is there: the files that a key is kept in, by whoever has it."""
     hits, _ = scan(world.needles, [p for p in files(world.inst.dir) if p.name in KEY_FILES])
-    assert {"agent-psk-kpm", "agent-sim-k", "agent-sim-opc", "kek", "agent-sim-state.key"} <= {h.name for h in hits}
+    assert {"agent-psk-kpm", "agent-sim-k", "agent-sim-opc", "kek", "agent-sim-state.key", "agent-coap-secret"} <= {h.name for h in hits}
 
 
 WRITTEN = [bytes, lambda k: k.hex().encode(), lambda k: k.hex().upper().encode(), lambda k: base64.b64encode(b"x" + k),
