@@ -9,7 +9,9 @@ import re
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import aka
@@ -19,10 +21,12 @@ from briefer import dial
 from fig1 import SimNode, rule, settle
 from residue import Capture, Keys, private_half, scan
 from residue_ca import public_point
-from support import AGENT, BUILD, MUSTER, Installation, Running, free_port, run, until
+from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, free_port, run, until
 from taken import Taken
 from test_briefing import add_rule
 from test_agent_briefed import Real
+from gba_ue import Ue
+from test_gba_naf import AE, curl, register, s_client
 from test_gba_cse import Cse, CseNode, Naf, certificate as certificate_of
 from test_mef_maf_coap import coaps
 from test_ocsp import openssl as ask_for_status
@@ -36,11 +40,14 @@ diameter = {{ identity = "node.ours.example"; realm = "ours.example"; listen = [
   peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }}, {{ identity = "hss.foreign.example"; realm = "foreign.example"; }} ); }};
 """
 OCSP = 'ocsp = {{ fqdn = "ocsp.sp.example.com"; listen = ["127.0.0.1:{port}"]; }};\n'
-UA_AE, UA_13 = bytes.fromhex("01000100ae"), bytes.fromhex("0100000007")
+AT_THE_MEF = """  bsfs = ( {{ fqdn = "zn.{sp}"; uri = "https://zn.{sp}:{zn_port}"; connect_to = "127.0.0.1:{zn_port}"; domains = ["{bsf}"]; }} );
+  bsf_anchors = ["keeper/ca.pem"];
+"""
+UA_AE, UA_ECDHE, UA_13 = bytes.fromhex("01000100ae"), bytes.fromhex("010001c02b"), bytes.fromhex("0100000007")
 
 # The key of a role's certificate: with it the listener meets nodes, and the connector asks other servers for that role. The BSF's
 # listener speaks no TLS.
-TLS = {"mef": {"listener-mef"}, "bbn": {"listener-bbn"}, "hss": {"listener-hss"}, "zn": {"listener-zn"},
+TLS = {"mef": {"listener-mef", "connector"}, "bbn": {"listener-bbn"}, "hss": {"listener-hss"}, "zn": {"listener-zn"},
        "maf": {"listener-maf", "connector"}, "bsf": {"connector"}, "diameter": {"diameter"}}
 UNLOCKED = {("diameter", "tls-diameter")}      # memory of GnuTLS
 
@@ -142,7 +149,7 @@ def a_world(path):
     inst.ocsp = free_port()
     inst.url = f"http://127.0.0.1:{inst.ocsp}/ocsp"
     settle(inst, [(f"(?m)^{role} = {{$", f'{role} = {{\n  coap_listen = ["127.0.0.1:{port}"];') for role, port in inst.coap.items()] +
-           [(r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')],
+           [("(?m)^  mafs = ", AT_THE_MEF.format(**vars(inst)) + "  mafs = "), (r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')],
            DIAMETER.format(port=free_port(), secure=free_port()) + OCSP.format(port=inst.ocsp))
     run(MUSTER, "cert", "issue", "--ca", "acme", "--out", inst.dir / "tls/diameter", "--fqdn", "node.ours.example", cwd=inst.dir / "makers")
     w = World(inst)
@@ -174,6 +181,7 @@ def a_world(path):
                 agent.wait_log("enrolled key")
             certificate(w, "agent-cert")
             w.agents["agent-own"].wait_log("point=cert-promoted")              # its first one
+            w.guest = Guest(w)
             w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"], w.saef)
             assert "Response verify OK" in (said := ask_for_status(inst, "-serial", "0x0123456789abcdef0123456789abcdef")), said
             w.responder = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", said, re.S)[0]
@@ -201,6 +209,32 @@ def briefed(inst):
     node.instruct(bbn.instruction())
     dial(node, bbn, add=f'psk_identity = "{node.identity}";\npsk_file = "psk";\nmethods = "psk bbn";\n')
     return node
+
+
+class Guest:
+    """A node with a SIM that is none of ours (the UE of a test, openssl, curl), and comes to MEF and MAF by GBA: by TLS-PSK and, inside of TLS, by Digest."""
+
+    def __init__(self, w):
+        self.inst, node = w.inst, SimNode(w.inst)
+        ue = Ue(w.inst.bsf_port, node.k, node.opc, node.impi, w.inst.bsf)
+        assert ue.bootstrap()[0] == 200
+        self.uid, self.btid, self.ue = node.cse_id, ue.btid, ue
+        for name, key in (("k", node.k), ("opc", node.opc), ("ks", ue.ks)):
+            w.belongs(f"guest-{name}", key)
+        for role, name in (("mef", self.inst.mef), ("maf", self.inst.maf)):
+            psk, digest = self.key(w, role, name, UA_AE), self.key(w, f"{role}-digest", name, UA_ECDHE)
+            said = s_client(self.inst, register(self.inst, self, role), self.btid, psk, *AE, role=role)
+            assert "X-M2M-RSC: 2001" in said, said + self.inst.log_text()
+            said = curl(self.inst, self, digest, "--digest", role=role)
+            assert "X-M2M-RSC: 2001" in said, said + self.inst.log_text()
+            a1 = f"{self.btid}:3GPP-bootstrapping@{name}:{base64.b64encode(bytes.fromhex(digest)).decode()}"
+            w.belongs(f"guest-{role}-a1", hashlib.md5(a1.encode()).digest())
+        self.key(w, "mef-13", self.inst.mef, UA_13)
+
+    def key(self, w, what, name, ua):
+        key = self.ue.ks_naf(name, ua.hex())
+        w.belongs(f"guest-{what}", key)
+        return key.hex()
 
 
 def of_a_passphrase(node):
@@ -285,7 +319,8 @@ def by_other_means(w, held, kept):
     for who, node in w.nodes.items():
         shown = node.status()["credential"]
         assert who == "agent-kpsa" or theirs[KM][shown["keyID"]] == held[who]["active-km"], who
-    assert {key["agent-psk-kpm"], key["agent-briefed-kpm"]} == set(theirs[KPM].values())
+    # of a SIM, the key for the MEF stands in for one, that of the suite that was used last
+    assert {key[name] for name in ("agent-psk-kpm", "agent-briefed-kpm", "guest-mef-digest")} == set(theirs[KPM].values())
     assert [key["kc"]] == [octets for _, _, octets in in_store(w, key["wrap"], f"SELECT {KEYREG}, rel_key_id || '@{inst.maf}', hex(key) FROM keyreg WHERE length(key)")]
     sims = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {SIM}, imsi, hex(key) FROM sim")}
     sessions = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {KS}, btid, hex(ks) FROM gba_session")}
@@ -351,6 +386,45 @@ def in_a_handshake(w, who, server, key):
         assert all({"lo", "dd"} <= set(flags) for flags in seen(servers)), seen(servers)
     assert asked.returncode == 0
     until("it is forgotten", lambda: not seen(agent) and not seen(servers))
+
+
+class Silent:
+    """A way to a port that lets a client's first words through, and nothing after them."""
+
+    def __init__(self, port):
+        self.to, self.socket = port, socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def __enter__(self):
+        def pass_on():
+            with self.socket.accept()[0] as client, socket.create_connection(("127.0.0.1", self.to)) as server:
+                server.sendall(client.recv(65536))
+                while client.recv(65536):
+                    pass
+        self.thread = threading.Thread(target=pass_on)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.thread.join(RUN_SECONDS)
+        self.socket.close()
+
+
+def in_a_handshake_of_the_guest(w, server, key):
+    """With TLS 1.3 the server has it until the client has proven that it has it, too: here that proof does not come."""
+    inst, found = w.inst, {t: who for t, who in w.targets().items() if who == server}
+
+    def seen():
+        return [h.flags for h in scan(w.needles, found)[0] if h.name == key]
+    with Silent(inst.mef_port) as way, subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{way.port}", "-servername", inst.mef, "-psk_identity", w.guest.btid, "-psk", w.keys.keys[key].hex(), "-tls1_3"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        try:
+            until("the server has the key", seen, 15, inst.log_text)
+            assert all({"lo", "dd"} <= set(flags) for flags in seen()), seen()
+        finally:
+            client.kill()
+    until("it is forgotten", lambda: not seen())
 
 
 def is_found_when_planted(w, who, *names):

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from residue import Capture, Keys, files, scan
-from residue_world import TLS, UNLOCKED, a_world, dig, in_a_handshake, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
+from residue_world import TLS, UNLOCKED, a_world, dig, in_a_handshake, in_a_handshake_of_the_guest, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
 from fig1 import PLMN, sim_line
 from support import AGENT, MUSTER, Installation, run, secret_text, until
 from taken import Taken
@@ -47,6 +47,8 @@ def test_memory(world):
     # made for certificates that came over EST, for the first one as well; keys of GBA, and whom they were made for
     assert {"agent-cert-cert", "agent-own-cert", "agent-own-node.key", "agent-sim-ks", "agent-kpsa-ks", "agent-kpsa-active-km"} <= set(world.keys.keys)
     assert {(who, f"tls-{role}") for role, places in TLS.items() for who in places} <= {(found[h.target], h.name) for h in hits}
+    # of one that came to MEF and MAF by GBA, and by Digest
+    assert {f"guest-{role}{what}" for role in ("mef", "maf") for what in ("", "-digest", "-a1")} <= set(world.keys.keys)
     assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits} and "agent-coap-secret" in world.keys.keys
 
 
@@ -54,6 +56,11 @@ def test_memory(world):
 def test_in_a_handshake(world, who, server):
     """Km, and Kpsa with the NAF before a CSE."""
     in_a_handshake(world, who, server, f"{who}-active-km")
+
+
+def test_the_mef_as_naf(world):
+    """Ks_NAF that the MEF has of the BSF, in place of a maker's secret."""
+    in_a_handshake_of_the_guest(world, "listener-mef", "guest-mef-13")
 
 
 def test_through_the_naf(world):
