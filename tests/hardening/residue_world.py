@@ -15,10 +15,12 @@ import threading
 import time
 
 import aka
+from avps import BIR, MAR, ZH, ZN, avp, gpp, message, u32, vsai
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from briefer import dial
 from fig1 import SimNode, rule, settle
+from processes import peer, reach
 from residue import Capture, Keys, private_half, scan
 from residue_ca import public_point
 from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, free_port, run, until
@@ -146,11 +148,12 @@ class World:
 def a_world(path):
     inst = Installation(path / "inst", gba="00101")
     inst.coap = {role: free_port() for role in ("mef", "maf")}
-    inst.ocsp = free_port()
+    inst.ocsp, inst.diameter = free_port(), free_port()
     inst.url = f"http://127.0.0.1:{inst.ocsp}/ocsp"
     settle(inst, [(f"(?m)^{role} = {{$", f'{role} = {{\n  coap_listen = ["127.0.0.1:{port}"];') for role, port in inst.coap.items()] +
-           [("(?m)^  mafs = ", AT_THE_MEF.format(**vars(inst)) + "  mafs = "), (r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')],
-           DIAMETER.format(port=free_port(), secure=free_port()) + OCSP.format(port=inst.ocsp))
+           [(f'(?m)^  bsfs = \\["{inst.bsf}"\\];$', f'  bsfs = ["{inst.bsf}", "bsf.foreign.example"];'),
+            (r"(?m)^  nafs = \( ", '  nafs = ( { fqdn = "bsf.foreign.example"; }, '), ("(?m)^  mafs = ", AT_THE_MEF.format(**vars(inst)) + "  mafs = "), (r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')],
+           DIAMETER.format(port=inst.diameter, secure=free_port()) + OCSP.format(port=inst.ocsp))
     run(MUSTER, "cert", "issue", "--ca", "acme", "--out", inst.dir / "tls/diameter", "--fqdn", "node.ours.example", cwd=inst.dir / "makers")
     w = World(inst)
     w.saef = free_port()
@@ -182,6 +185,7 @@ def a_world(path):
             certificate(w, "agent-cert")
             w.agents["agent-own"].wait_log("point=cert-promoted")              # its first one
             w.guest = Guest(w)
+            w.guest.abroad(w, path)
             w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"], w.saef)
             assert "Response verify OK" in (said := ask_for_status(inst, "-serial", "0x0123456789abcdef0123456789abcdef")), said
             w.responder = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", said, re.S)[0]
@@ -230,6 +234,22 @@ class Guest:
             a1 = f"{self.btid}:3GPP-bootstrapping@{name}:{base64.b64encode(bytes.fromhex(digest)).decode()}"
             w.belongs(f"guest-{role}-a1", hashlib.md5(a1.encode()).digest())
         self.key(w, "mef-13", self.inst.mef, UA_13)
+
+    def abroad(self, w, path):
+        """Another operator asks by Diameter: for a vector of the SIM's as a BSF, and for a key as a NAF."""
+        us, them = "node.ours.example", "bsf.foreign.example"
+        foreign = peer(path, them, "foreign.example", us, self.inst.diameter)
+        try:
+            foreign.line("open " + us)
+            head = [avp(263, f"{them};1;1"), avp(264, them), avp(296, "foreign.example"), avp(283, "ours.example"), avp(293, us)]
+            said = reach(foreign, message(MAR, ZH, [*head, vsai(ZH), avp(277, u32(1)), avp(1, self.ue.impi)]))
+            assert said.result() == 2001, said.result()
+            for name, code in (("ck", 625), ("ik", 626)):
+                w.belongs(f"abroad-{name}", said.get(code, 612))
+            said = reach(foreign, message(BIR, ZN, [*head, vsai(ZN), gpp(401, self.btid), gpp(402, them.encode() + UA_AE)]))
+            assert said.result() == 2001 and said.get(405).hex() == self.key(w, "abroad-naf", them, UA_AE)
+        finally:
+            foreign.end()
 
     def key(self, w, what, name, ua):
         key = self.ue.ks_naf(name, ua.hex())

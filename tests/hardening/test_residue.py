@@ -47,7 +47,8 @@ def test_memory(world):
     # made for certificates that came over EST, for the first one as well; keys of GBA, and whom they were made for
     assert {"agent-cert-cert", "agent-own-cert", "agent-own-node.key", "agent-sim-ks", "agent-kpsa-ks", "agent-kpsa-active-km"} <= set(world.keys.keys)
     assert {(who, f"tls-{role}") for role, places in TLS.items() for who in places} <= {(found[h.target], h.name) for h in hits}
-    # of one that came to MEF and MAF by GBA, and by Digest
+    # of one that came to MEF and MAF by GBA, and by Digest, and what another operator had of it by Diameter
+    assert {"abroad-ck", "abroad-ik", "guest-abroad-naf"} <= set(world.keys.keys)
     assert {f"guest-{role}{what}" for role in ("mef", "maf") for what in ("", "-digest", "-a1")} <= set(world.keys.keys)
     assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits} and "agent-coap-secret" in world.keys.keys
 
