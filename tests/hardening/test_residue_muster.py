@@ -22,6 +22,7 @@ from residue_world import dig, point_of, scalar, scalar_of
 from residue_ca import public_point
 from support import MUSTER, RUN_SECONDS, run, secret_text, until
 from taken import Taken
+from test_residue_devices import LockedTpm
 from test_secenv import MODULE, Token
 
 WRITE, RECVFROM = "1", "45"           # their numbers among the calls of x86-64
@@ -90,26 +91,40 @@ def apart(tmp_path_factory):
     return tmp_path_factory.mktemp("apart") / "needles"
 
 
-@pytest.mark.parametrize("ca", ["file", "token"])
-def test_init(tmp_path, needles, monkeypatch, ca):
-    """The keys of a new installation: of its CA, of each server, and what the keeper wraps with; the PIN of the token that has the CA's, too."""
-    inst, keys, how = tmp_path / "inst", Keys(), ()
-    if ca == "token":
+@pytest.fixture(name="ca", params=["file", "token", "tpm"])
+def where_its_key_is(request, tmp_path, monkeypatch):
+    """How init is told so, the PIN, the file with it, and what gives the key where that is not in the device for good."""
+    if request.param == "file":
+        yield (), None, None, lambda kept: scalar(kept["ca"])
+    elif request.param == "token":
         token = Token(tmp_path, secrets.token_hex(12))
         monkeypatch.setenv("SOFTHSM2_CONF", token.env["SOFTHSM2_CONF"])
-        how = ("--ca-key", f"pkcs11:token=node?module-path={MODULE}&pin-source={token.dir}/pin")
-        keys.add("pin", token.pin.encode())
+        yield (("--ca-key", f"pkcs11:token=node?module-path={MODULE}&pin-source={token.dir}/pin"), token.pin, "pin",
+               lambda _: next(iter(softhsm.keys_of(token.dir, token.pin).values())))
+    else:
+        tpm = LockedTpm(tmp_path)
+        yield ("--ca-key", f"tpm:{tpm.tcti}", "--ca-pin-file", tmp_path / "tpm-pin"), tpm.pin, "tpm-pin", None
+        tpm.stop()
+
+
+def test_init(tmp_path, needles, ca):
+    """The keys of a new installation: of its CA, of each server, and what the keeper wraps with; the PIN of the device that has the CA's, too."""
+    inst, keys, (how, pin, pin_file, ca_key) = tmp_path / "inst", Keys(), ca
+    if pin:
+        keys.add("pin", pin.encode())
     with about_to_say("init", inst, "--gba", PLMN, *how, cwd=tmp_path) as muster:
         kept = dig(inst / "keeper")
-        key = next(iter(softhsm.keys_of(token.dir, token.pin).values())) if ca == "token" else scalar(kept["ca"])
-        assert public_point(key) == point_of((inst / "keeper/ca.pem").read_text())
-        for name, octets in (("ca", key), ("kek", kept["kek"]), ("wrap", kept["wrap"]), *((f"tls-{p.stem}", scalar_of(p)) for p in (inst / "tls").glob("*.key"))):
+        if ca_key:
+            keys.add("ca", ca_key(kept))
+            assert public_point(keys.keys["ca"]) == point_of((inst / "keeper/ca.pem").read_text())
+        for name, octets in (("kek", kept["kek"]), ("wrap", kept["wrap"]), *((f"tls-{p.stem}", scalar_of(p)) for p in (inst / "tls").glob("*.key"))):
             keys.add(name, octets)
         keys.write(needles)
         assert not found_in(muster, needles)
-        is_found_when_planted(muster, needles, "ca", key)
+        for name in {"ca", "kek", "pin"} & set(keys.keys):
+            is_found_when_planted(muster, needles, name, keys.keys[name])
     assert in_files(needles, tmp_path) == {(f"{role}.key", f"tls-{role}") for role in ("mef", "maf", "bbn", "hss", "zn", "bsf")} | {("kek.key", "kek")} | (
-        {("pin", "pin")} if ca == "token" else set())
+        {(pin_file, "pin")} if pin else set())
 
 
 def test_cert(tmp_path, needles):
