@@ -25,7 +25,7 @@ from taken import Taken
 from test_residue_devices import LockedTpm
 from test_secenv import MODULE, Token
 
-WRITE, RECVFROM = "1", "45"           # their numbers among the calls of x86-64
+WRITE, RECVFROM = ["1", "0x1"], ["45"]           # their numbers among the calls of x86-64; to its standard output
 
 
 @contextlib.contextmanager
@@ -62,7 +62,7 @@ def about_to_say(*words, cwd):
 def waits_in(muster, call):
     def look():
         assert muster.poll() is None, muster.stderr.read()
-        return pathlib.Path(f"/proc/{muster.pid}/syscall").read_text().split()[0] == call
+        return pathlib.Path(f"/proc/{muster.pid}/syscall").read_text().split()[:len(call)] == call
     until("it waits", look)
 
 
