@@ -50,11 +50,12 @@ static void answer_row(struct import *im, size_t row, const char *error)
 /* The node is in; now its secret. A row whose secret did not get through is told from one that was refused. */
 static void flush_secret(struct import *im, size_t i, int *end)
 {
+	const bool has = im->secret[i].text[0];
 	char error[600] = "";
 
-	if (im->secret[i].text[0] && *end == EXIT_DONE)
+	if (has && *end == EXIT_DONE)
 		*end = import_put_secret(im->api, &im->secret[i], error, sizeof(error));
-	if (im->secret[i].text[0] && *end != EXIT_DONE)
+	if (has && *end != EXIT_DONE)
 		snprintf(error, sizeof(error), "the node is in, its secret is not: nobody answers any more; import once more with --secrets-only");
 	answer_row(im, im->first + i, *error ? error : NULL);
 }
@@ -256,14 +257,14 @@ static int import_csv(struct import *im, const char *path, char *text, size_t si
 		json_t *row = NULL;
 		char error[128];
 
-		if (!c.error && n == columns_wanted) {
+		if (!c.error && n == columns_wanted)
 			row = row_from(c.cell, n, column_of, &no_text);
-			if (!no_text) {
-				r = add_row(im, row);
-				continue;
-			}
-			json_decref(row);
+		csv_forget(&c);
+		if (row && !no_text) {
+			r = add_row(im, row);
+			continue;
 		}
+		json_decref(row);
 		if (c.error)
 			snprintf(error, sizeof(error), "line %zu: %s", c.line, c.error);
 		else if (no_text)
@@ -275,13 +276,15 @@ static int import_csv(struct import *im, const char *path, char *text, size_t si
 	return r == EXIT_DONE ? flush_page(im) : r;
 }
 
-static int import_json(struct import *im, const char *path, const char *text, size_t size)
+/* Each row is let go of as it is taken: with what waits to be said, it is there once. */
+static int import_json(struct import *im, const char *path, char *text, size_t size)
 {
 	json_error_t where;
 	json_t *all = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where), *row;
 	size_t i;
 	int r = EXIT_DONE;
 
+	mst_wipe(text, size);
 	if (!json_is_array(all)) {
 		complain("%s:%d: %s; an array of nodes is wanted", path, all ? 1 : where.line, all ? "not an array" : where.text);
 		json_decref(all);
@@ -289,7 +292,10 @@ static int import_json(struct import *im, const char *path, const char *text, si
 	}
 	im->all = json_array_size(all);
 	json_array_foreach(all, i, row) {
-		r = add_row(im, json_incref(row));
+		json_incref(row);
+		if (json_array_set_new(all, i, json_null()))
+			out_of_memory();
+		r = add_row(im, row);
 		if (r != EXIT_DONE)
 			break;
 	}

@@ -5,7 +5,7 @@
 
 void csv_start(struct csv *c, char *text, size_t n)
 {
-	*c = (struct csv){ .p = text, .end = text + n, .next_line = 1 };
+	*c = (struct csv){ .p = text, .end = text + n, .start = text, .next_line = 1 };
 	if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		c->p += 3;               /* spreadsheets like to begin with a byte order mark */
 }
@@ -85,6 +85,7 @@ size_t csv_next(struct csv *c)
 	c->error = NULL;
 	while (c->p < c->end && (*c->p == '\n' || *c->p == '\r'))
 		c->next_line += *c->p++ == '\n';
+	c->start = c->p;
 	if (c->p >= c->end)
 		return 0;
 	c->line = c->next_line;

@@ -148,17 +148,18 @@ const char *import_take_secret(json_t *row, bool encrypted, struct row_secret *s
 
 int import_put_secret(struct api *a, struct row_secret *s, char *error, size_t cap)
 {
-	json_t *answer = NULL;
+	json_t *answer = NULL, *body = json_string(s->text);
 	const json_t *why;
 	char path[2048];
 	struct mst_writer w = path_start(path, sizeof(path), "/v1/nodes/");
 	int status = 0;
 
 	*error = '\0';
+	mst_wipe(s->text, sizeof(s->text));
 	path_piece(&w, s->node);
 	mst_put_str(&w, "/secret");
 	path_query(&w, "identity", s->identity);
-	if (api_call(a, "POST", path_end(&w), json_string(s->text), &status, &answer) < 0)
+	if (api_call(a, "POST", path_end(&w), body, &status, &answer) < 0)
 		return EXIT_FAULT;
 	if (status != 200) {
 		why = json_object_get(answer, "error");

@@ -235,6 +235,7 @@ static int import_csv(struct batch *b, const char *path, char *text, size_t size
 		char error[300];
 		json_t *row = !c.error && n == wanted ? row_from(c.cell, n, column_of, &wrong) : NULL;
 
+		csv_forget(&c);
 		if (row) {
 			r = add_row(b, row);
 			continue;

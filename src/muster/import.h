@@ -14,7 +14,7 @@ struct unlock { const char *password_file, *certificate, *key; };
 int import_unlock(const char *path, const struct unlock *how, char **text, size_t *size, bool *ret_encrypted);
 /* Takes kpmID and secret out of a row; `encrypted`: they may stand there. NULL, or what is wrong with them. */
 const char *import_take_secret(json_t *row, bool encrypted, struct row_secret *s, char *error, size_t cap);
-/* EXIT_DONE and an empty `error`, or what the answer was; EXIT_FAULT: no answer. */
+/* EXIT_DONE and an empty `error`, or what the answer was; EXIT_FAULT: no answer. The secret is wiped once it is said. */
 int import_put_secret(struct api *a, struct row_secret *s, char *error, size_t cap);
 
 #endif

@@ -115,11 +115,33 @@ static void a_return_behind_a_quote_ends_no_record(void **state)
 	assert_int_equal(csv_next(&c), 0);
 }
 
+/* All of it, a bad one too; what follows is read as ever. */
+static void a_record_is_forgotten(void **state)
+{
+	char text[] = "\na,\"b\"\"b\"\r\nx\"y,z\nc,d";
+	struct csv c;
+
+	(void)state;
+	csv_start(&c, text, strlen(text));
+	expect(&c, 2, (const char *const[]){ "a", "b\"b" });
+	csv_forget(&c);
+	assert_true(csv_next(&c) > 0 && c.error);
+	csv_forget(&c);
+	for (size_t i = 1; i < sizeof(text) - sizeof("c,d"); i++)
+		assert_int_equal(text[i], 0);
+	expect(&c, 2, (const char *const[]){ "c", "d" });
+	csv_forget(&c);
+	assert_int_equal(csv_next(&c), 0);
+	csv_forget(&c);
+	for (size_t i = 1; i < sizeof(text); i++)
+		assert_int_equal(text[i], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plain_and_quoted), cmocka_unit_test(a_bad_record_does_not_spoil_the_next), cmocka_unit_test(a_return_behind_a_quote_ends_no_record),
-		cmocka_unit_test(what_is_read_was_counted),
+		cmocka_unit_test(what_is_read_was_counted), cmocka_unit_test(a_record_is_forgotten),
 		cmocka_unit_test(too_many_cells), cmocka_unit_test(written_cells_read_back),
 	};
 

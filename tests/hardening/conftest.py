@@ -2,7 +2,7 @@ import os
 import pathlib
 import sys
 
-for place in ("support", "scenario"):
+for place in ("support", "scenario", "diameter"):
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / place))
 
 # Meson has the C library overwrite what is freed, so that what uses it fails. Here it would hide what our programs leave behind.

@@ -1,8 +1,9 @@
 /*
- * What a node or a keeper holds, for a test that looks for it elsewhere: dig STATE KEYFILE [RECORD], or dig KEEPER. RECORD is a key that the node
- * made itself (muster-agent request), as it lies there. Lines "WHAT HEX".
+ * What a node or a keeper holds, for a test that looks for it elsewhere: dig [--secret FILE] STATE KEYFILE [RECORD], or dig KEEPER. RECORD is a key that
+ * the node made itself (muster-agent request), as it lies there. Lines "WHAT HEX".
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "keeper/files.h"
@@ -98,10 +99,16 @@ int main(int argc, char **argv)
 	struct mst_secenv *s = NULL;
 	struct mst_diag d = { 0 };
 	struct mst_root_cred c;
+	const char *secret = NULL;
 
 	if (argc == 2)
 		return keeper(argv[1]);
-	if (argc < 3 || argc > 4 || mst_secenv_file_open(argv[1], argv[2], mst_crypto_openssl(), &s, &d)) {
+	if (argc > 2 && !strcmp(argv[1], "--secret")) {
+		secret = argv[2];
+		argc -= 2;
+		argv += 2;
+	}
+	if (argc < 3 || argc > 4 || mst_secenv_open(argv[1], argv[2], mst_secenv_file(secret, mst_crypto_openssl()), mst_crypto_openssl(), &s, &d)) {
 		fprintf(stderr, "dig: %s %s\n", d.field, d.text);
 		return 1;
 	}

@@ -6,22 +6,29 @@ import hmac
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import aka
+from avps import BIR, MAR, ZH, ZN, avp, gpp, message, u32, vsai
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from briefer import dial
 from fig1 import SimNode, rule, settle
+from processes import peer, reach
 from residue import Capture, Keys, private_half, scan
 from residue_ca import public_point
-from support import AGENT, BUILD, Installation, Running, free_port, run, until
+from support import AGENT, BUILD, MUSTER, RUN_SECONDS, Installation, Running, free_port, run, until
 from taken import Taken
 from test_briefing import add_rule
 from test_agent_briefed import Real
+from gba_ue import Ue
+from test_gba_naf import AE, curl, register, s_client
 from test_gba_cse import Cse, CseNode, Naf, certificate as certificate_of
 from test_mef_maf_coap import coaps
 from test_ocsp import openssl as ask_for_status
@@ -30,16 +37,21 @@ from test_saef import accept, connect, octets_of
 from test_secenv import Files, born as made_its_own, record_of
 
 DIAMETER = """
-diameter = {{ identity = "node.ours.example"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = 0;
-  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }} ); }};
+diameter = {{ identity = "node.ours.example"; realm = "ours.example"; listen = ["127.0.0.1"]; port = {port}; secure_port = {secure};
+  certificate = "tls/diameter.pem"; key = "tls/diameter.key"; anchors = ["makers/acme.pem"];
+  peers = ( {{ identity = "bsf.foreign.example"; realm = "foreign.example"; tls = false; }}, {{ identity = "hss.foreign.example"; realm = "foreign.example"; }} ); }};
 """
 OCSP = 'ocsp = {{ fqdn = "ocsp.sp.example.com"; listen = ["127.0.0.1:{port}"]; }};\n'
-UA_AE, UA_13 = bytes.fromhex("01000100ae"), bytes.fromhex("0100000007")
+AT_THE_MEF = """  bsfs = ( {{ fqdn = "zn.{sp}"; uri = "https://zn.{sp}:{zn_port}"; connect_to = "127.0.0.1:{zn_port}"; domains = ["{bsf}"]; }} );
+  bsf_anchors = ["keeper/ca.pem"];
+"""
+UA_AE, UA_ECDHE, UA_13 = bytes.fromhex("01000100ae"), bytes.fromhex("010001c02b"), bytes.fromhex("0100000007")
 
 # The key of a role's certificate: with it the listener meets nodes, and the connector asks other servers for that role. The BSF's
 # listener speaks no TLS.
-TLS = {"mef": {"listener-mef"}, "bbn": {"listener-bbn"}, "hss": {"listener-hss"}, "zn": {"listener-zn"},
-       "maf": {"listener-maf", "connector"}, "bsf": {"connector"}}
+TLS = {"mef": {"listener-mef", "connector"}, "bbn": {"listener-bbn"}, "hss": {"listener-hss"}, "zn": {"listener-zn"},
+       "maf": {"listener-maf", "connector"}, "bsf": {"connector"}, "diameter": {"diameter"}}
+UNLOCKED = {("diameter", "tls-diameter")}      # memory of GnuTLS
 
 
 def dig(*what):
@@ -101,11 +113,21 @@ class World:
         record = self.inst.dir.parent / f"record-{who}"
         if who == "agent-own":
             record.write_bytes(record_of(node.dir / "node.key"))
-        held = dig(copy, node.dir / "state.key", *([record] if record.exists() else []))
+        secret = node.dir / "passphrase"
+        held = dig(*(["--secret", secret] if secret.exists() else []), copy, node.dir / "state.key", *([record] if record.exists() else []))
         for what, key in held.items():
             self.belongs(f"{who}-{what}", scalar(key) if what in ("cert", "node.key") else key, who)
-        self.belongs(f"{who}-state.key", (node.dir / "state.key").read_bytes(), who)
+        self.belongs(f"{who}-state.key", self.of_a_secret(who, node, secret) if secret.exists() else (node.dir / "state.key").read_bytes(), who)
         return held
+
+    def of_a_secret(self, who, node, file):
+        """What is made of a passphrase opens the store; nobody has the passphrase any more, nor what scrypt begins and ends with (lib/secenv/root-file.c)."""
+        secret, record = file.read_text().strip().encode(), (node.dir / "state.key").read_bytes()
+        assert record[:6] == b"mstK\x01\x02" and not record.count(secret)
+        salt = record[8:24]
+        self.belongs(f"{who}-secret", secret)
+        self.belongs(f"{who}-stretch", hashlib.pbkdf2_hmac("sha256", secret, salt, 1, 1024))
+        return hashlib.scrypt(secret, salt=salt, n=1 << 14, r=8, p=1, dklen=32)
 
     def sql(self, text):
         return run("sqlite3", "-readonly", "-cmd", ".timeout 10000", self.inst.dir / "store/muster.db", text).stdout.strip()
@@ -126,11 +148,13 @@ class World:
 def a_world(path):
     inst = Installation(path / "inst", gba="00101")
     inst.coap = {role: free_port() for role in ("mef", "maf")}
-    inst.ocsp = free_port()
+    inst.ocsp, inst.diameter = free_port(), free_port()
     inst.url = f"http://127.0.0.1:{inst.ocsp}/ocsp"
     settle(inst, [(f"(?m)^{role} = {{$", f'{role} = {{\n  coap_listen = ["127.0.0.1:{port}"];') for role, port in inst.coap.items()] +
-           [(r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')],
-           DIAMETER.format(port=free_port()) + OCSP.format(port=inst.ocsp))
+           [(f'(?m)^  bsfs = \\["{inst.bsf}"\\];$', f'  bsfs = ["{inst.bsf}", "bsf.foreign.example"];'),
+            (r"(?m)^  nafs = \( ", '  nafs = ( { fqdn = "bsf.foreign.example"; }, '), ("(?m)^  mafs = ", AT_THE_MEF.format(**vars(inst)) + "  mafs = "), (r'(?s)(?<="tls/zn.key";\n)  client_anchors = \["keeper/ca.pem"\]', '  client_anchors = ["keeper/ca.pem", "cse/ca.pem"]')],
+           DIAMETER.format(port=inst.diameter, secure=free_port()) + OCSP.format(port=inst.ocsp))
+    run(MUSTER, "cert", "issue", "--ca", "acme", "--out", inst.dir / "tls/diameter", "--fqdn", "node.ours.example", cwd=inst.dir / "makers")
     w = World(inst)
     w.saef = free_port()
     w.cse_id, w.name, w.cse = f"//{inst.sp}/IN-CSE", f"in-cse.{inst.sp}", Cse()
@@ -149,7 +173,7 @@ def a_world(path):
             w.others["naf"] = w.naf.process.pid
             known(w)
             w.nodes = {"agent-cert": inst.node(901), "agent-peer": inst.node(902), "agent-psk": born(inst), "agent-sim": SimNode(inst),
-                       "agent-coap": coaps(inst, inst.node(903, subscription="by-coap")), "agent-own": made_its_own(inst, Files(None), 904),
+                       "agent-coap": of_a_passphrase(coaps(inst, inst.node(903, subscription="by-coap"))), "agent-own": made_its_own(inst, Files(None), 904),
                        "agent-briefed": briefed(inst), "agent-kpsa": CseNode(w)}
             # TLS 1.3: the CSE's NAF has the key until the node has proven that it has it, too
             w.nodes["agent-kpsa"].configure('gba = { ua = "tls13"; };\n')
@@ -160,6 +184,8 @@ def a_world(path):
                 agent.wait_log("enrolled key")
             certificate(w, "agent-cert")
             w.agents["agent-own"].wait_log("point=cert-promoted")              # its first one
+            w.guest = Guest(w)
+            w.guest.abroad(w, path)
             w.key_id = between(w.nodes["agent-cert"], w.nodes["agent-peer"], w.saef)
             assert "Response verify OK" in (said := ask_for_status(inst, "-serial", "0x0123456789abcdef0123456789abcdef")), said
             w.responder = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", said, re.S)[0]
@@ -186,6 +212,57 @@ def briefed(inst):
     node, bbn = born(inst), Real(inst)
     node.instruct(bbn.instruction())
     dial(node, bbn, add=f'psk_identity = "{node.identity}";\npsk_file = "psk";\nmethods = "psk bbn";\n')
+    return node
+
+
+class Guest:
+    """A node with a SIM that is none of ours (the UE of a test, openssl, curl), and comes to MEF and MAF by GBA: by TLS-PSK and, inside of TLS, by Digest."""
+
+    def __init__(self, w):
+        self.inst, node = w.inst, SimNode(w.inst)
+        ue = Ue(w.inst.bsf_port, node.k, node.opc, node.impi, w.inst.bsf)
+        assert ue.bootstrap()[0] == 200
+        self.uid, self.btid, self.ue = node.cse_id, ue.btid, ue
+        for name, key in (("k", node.k), ("opc", node.opc), ("ks", ue.ks)):
+            w.belongs(f"guest-{name}", key)
+        for role, name in (("mef", self.inst.mef), ("maf", self.inst.maf)):
+            psk, digest = self.key(w, role, name, UA_AE), self.key(w, f"{role}-digest", name, UA_ECDHE)
+            said = s_client(self.inst, register(self.inst, self, role), self.btid, psk, *AE, role=role)
+            assert "X-M2M-RSC: 2001" in said, said + self.inst.log_text()
+            said = curl(self.inst, self, digest, "--digest", role=role)
+            assert "X-M2M-RSC: 2001" in said, said + self.inst.log_text()
+            a1 = f"{self.btid}:3GPP-bootstrapping@{name}:{base64.b64encode(bytes.fromhex(digest)).decode()}"
+            w.belongs(f"guest-{role}-a1", hashlib.md5(a1.encode()).digest())
+        self.key(w, "mef-13", self.inst.mef, UA_13)
+
+    def abroad(self, w, path):
+        """Another operator asks by Diameter: for a vector of the SIM's as a BSF, and for a key as a NAF."""
+        us, them = "node.ours.example", "bsf.foreign.example"
+        foreign = peer(path, them, "foreign.example", us, self.inst.diameter)
+        try:
+            foreign.line("open " + us)
+            head = [avp(263, f"{them};1;1"), avp(264, them), avp(296, "foreign.example"), avp(283, "ours.example"), avp(293, us)]
+            said = reach(foreign, message(MAR, ZH, [*head, vsai(ZH), avp(277, u32(1)), avp(1, self.ue.impi)]))
+            assert said.result() == 2001, said.result()
+            for name, code in (("ck", 625), ("ik", 626)):
+                w.belongs(f"abroad-{name}", said.get(code, 612))
+            said = reach(foreign, message(BIR, ZN, [*head, vsai(ZN), gpp(401, self.btid), gpp(402, them.encode() + UA_AE)]))
+            assert said.result() == 2001 and said.get(405).hex() == self.key(w, "abroad-naf", them, UA_AE)
+        finally:
+            foreign.end()
+
+    def key(self, w, what, name, ua):
+        key = self.ue.ks_naf(name, ua.hex())
+        w.belongs(f"guest-{what}", key)
+        return key.hex()
+
+
+def of_a_passphrase(node):
+    """A node whose store is opened by one."""
+    file, conf = node.dir / "passphrase", node.dir / "muster-agent.conf"
+    file.write_text(secrets.token_urlsafe(24) + "\n")
+    file.chmod(0o600)
+    conf.write_text(conf.read_text() + 'secenv = { backend = "file"; secret_file = "passphrase"; };\n')
     return node
 
 
@@ -262,7 +339,8 @@ def by_other_means(w, held, kept):
     for who, node in w.nodes.items():
         shown = node.status()["credential"]
         assert who == "agent-kpsa" or theirs[KM][shown["keyID"]] == held[who]["active-km"], who
-    assert {key["agent-psk-kpm"], key["agent-briefed-kpm"]} == set(theirs[KPM].values())
+    # of a SIM, the key for the MEF stands in for one, that of the suite that was used last
+    assert {key[name] for name in ("agent-psk-kpm", "agent-briefed-kpm", "guest-mef-digest")} == set(theirs[KPM].values())
     assert [key["kc"]] == [octets for _, _, octets in in_store(w, key["wrap"], f"SELECT {KEYREG}, rel_key_id || '@{inst.maf}', hex(key) FROM keyreg WHERE length(key)")]
     sims = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {SIM}, imsi, hex(key) FROM sim")}
     sessions = {i: octets for _, i, octets in in_store(w, key["wrap"], f"SELECT {KS}, btid, hex(ks) FROM gba_session")}
@@ -303,7 +381,7 @@ def nothing_is_left(w, found):
     def left():
         hits[:] = scan(w.needles, found)[0]
         return sorted({(found[h.target], h.name, "lo" in h.flags) for h in hits
-                       if found[h.target] not in w.own[h.name] or "lo" not in h.flags and found[h.target] not in w.devices})
+                       if found[h.target] not in w.own[h.name] or "lo" not in h.flags and found[h.target] not in w.devices and (found[h.target], h.name) not in UNLOCKED})
     until("no key is left", lambda: not left(), 15, lambda: str(left()))
     return hits
 
@@ -328,6 +406,45 @@ def in_a_handshake(w, who, server, key):
         assert all({"lo", "dd"} <= set(flags) for flags in seen(servers)), seen(servers)
     assert asked.returncode == 0
     until("it is forgotten", lambda: not seen(agent) and not seen(servers))
+
+
+class Silent:
+    """A way to a port that lets a client's first words through, and nothing after them."""
+
+    def __init__(self, port):
+        self.to, self.socket = port, socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def __enter__(self):
+        def pass_on():
+            with self.socket.accept()[0] as client, socket.create_connection(("127.0.0.1", self.to)) as server:
+                server.sendall(client.recv(65536))
+                while client.recv(65536):
+                    pass
+        self.thread = threading.Thread(target=pass_on)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.thread.join(RUN_SECONDS)
+        self.socket.close()
+
+
+def in_a_handshake_of_the_guest(w, server, key):
+    """With TLS 1.3 the server has it until the client has proven that it has it, too: here that proof does not come."""
+    inst, found = w.inst, {t: who for t, who in w.targets().items() if who == server}
+
+    def seen():
+        return [h.flags for h in scan(w.needles, found)[0] if h.name == key]
+    with Silent(inst.mef_port) as way, subprocess.Popen(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{way.port}", "-servername", inst.mef, "-psk_identity", w.guest.btid, "-psk", w.keys.keys[key].hex(), "-tls1_3"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        try:
+            until("the server has the key", seen, 15, inst.log_text)
+            assert all({"lo", "dd"} <= set(flags) for flags in seen()), seen()
+        finally:
+            client.kill()
+    until("it is forgotten", lambda: not seen())
 
 
 def is_found_when_planted(w, who, *names):

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from residue import Capture, Keys, files, scan
-from residue_world import TLS, a_world, dig, in_a_handshake, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
+from residue_world import TLS, UNLOCKED, a_world, dig, in_a_handshake, in_a_handshake_of_the_guest, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
 from fig1 import PLMN, sim_line
 from support import AGENT, MUSTER, Installation, run, secret_text, until
 from taken import Taken
@@ -42,18 +42,26 @@ def test_memory(world):
 
     hits = nothing_is_left(world, found)
     # those of musterd are in no core, whoever takes one; and what is looked for is there
-    assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in world.agents}
+    assert not {(found[h.target], h.name) for h in hits if "dd" not in h.flags and found[h.target] not in world.agents} - UNLOCKED
     assert {("keeper", "ca"), ("keeper", "wrap"), ("keeper", "ocsp"), ("naf", "tls-naf")} <= {(found[h.target], h.name) for h in hits}
     # made for certificates that came over EST, for the first one as well; keys of GBA, and whom they were made for
     assert {"agent-cert-cert", "agent-own-cert", "agent-own-node.key", "agent-sim-ks", "agent-kpsa-ks", "agent-kpsa-active-km"} <= set(world.keys.keys)
     assert {(who, f"tls-{role}") for role, places in TLS.items() for who in places} <= {(found[h.target], h.name) for h in hits}
-    assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits}
+    # of one that came to MEF and MAF by GBA, and by Digest, and what another operator had of it by Diameter
+    assert {"abroad-ck", "abroad-ik", "guest-abroad-naf"} <= set(world.keys.keys)
+    assert {f"guest-{role}{what}" for role in ("mef", "maf") for what in ("", "-digest", "-a1")} <= set(world.keys.keys)
+    assert {f"{who}-state.key" for who in world.agents} <= {h.name for h in hits} and "agent-coap-secret" in world.keys.keys
 
 
 @pytest.mark.parametrize("who, server", [("agent-psk", "listener-maf"), ("agent-kpsa", "naf")])
 def test_in_a_handshake(world, who, server):
     """Km, and Kpsa with the NAF before a CSE."""
     in_a_handshake(world, who, server, f"{who}-active-km")
+
+
+def test_the_mef_as_naf(world):
+    """Ks_NAF that the MEF has of the BSF, in place of a maker's secret."""
+    in_a_handshake_of_the_guest(world, "listener-mef", "guest-mef-13")
 
 
 def test_through_the_naf(world):
@@ -186,7 +194,7 @@ def test_no_core(world):
         assert re.search(r"^Max core file size +0 +0 ", limits, re.M), who
 
 
-KEY_FILES = {"node.key", "psk", "sim.json", "state.key", "kek.key"}
+KEY_FILES = {"node.key", "psk", "sim.json", "state.key", "kek.key", "passphrase"}
 
 
 def left_elsewhere(world, copies):
@@ -201,7 +209,8 @@ def left_elsewhere(world, copies):
 
 
 def at_rest(world):
-    return [p for p in files(world.inst.dir) if p.name not in KEY_FILES and p.suffix != ".key"]
+    """Also the record of a store that a passphrase opens."""
+    return [p for p in files(world.inst.dir) if p.name not in KEY_FILES and p.suffix != ".key"] + [world.nodes["agent-coap"].dir / "state.key"]
 
 
 def test_files(world, tmp_path):
@@ -223,7 +232,7 @@ def test_files(world, tmp_path):
 def test_key_files_hold_them(world):
     """The search finds what is there: the files that a key is kept in, by whoever has it."""
     hits, _ = scan(world.needles, [p for p in files(world.inst.dir) if p.name in KEY_FILES])
-    assert {"agent-psk-kpm", "agent-sim-k", "agent-sim-opc", "kek", "agent-sim-state.key"} <= {h.name for h in hits}
+    assert {"agent-psk-kpm", "agent-sim-k", "agent-sim-opc", "kek", "agent-sim-state.key", "agent-coap-secret"} <= {h.name for h in hits}
 
 
 WRITTEN = [bytes, lambda k: k.hex().encode(), lambda k: k.hex().upper().encode(), lambda k: base64.b64encode(b"x" + k),

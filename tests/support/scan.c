@@ -40,6 +40,11 @@ static void fail(const char *what)
 	exit(1);
 }
 
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static void load(const char *path)
 {
 	static char line[1024];
@@ -61,8 +66,8 @@ static void load(const char *path)
 			fail("a line without octets");
 		*hex++ = 0;
 		snprintf(k->name, sizeof(k->name), "%.47s", line);
-		for (; k->n < sizeof(k->b) && sscanf(hex, "%2hhx", &k->b[k->n]) == 1; hex += 2)
-			k->n++;
+		for (int x, y; k->n < sizeof(k->b) && (x = digit(hex[0])) >= 0 && (y = digit(hex[1])) >= 0; hex += 2)
+			k->b[k->n++] = (uint8_t)(x << 4 | y);
 		if (k->n < 8)
 			fail("a needle of less than 8 octets");
 		k->next = first[key_of(k->b)];
@@ -73,7 +78,14 @@ static void load(const char *path)
 
 static void look(const char *target, const uint8_t *b, size_t n, size_t usable, uint64_t base, const char *flags)
 {
-	for (size_t i = 0; i < usable && i + 4 <= n; i++)
+	static const uint8_t zeros[8];
+	const bool passed_over = first[key_of(zeros)] < 0;      /* no needle begins with four of them: most of memory is done with */
+
+	for (size_t i = 0; i < usable && i + 4 <= n; i++) {
+		if (passed_over && i + sizeof(zeros) <= n && !memcmp(b + i, zeros, sizeof(zeros))) {
+			i += sizeof(zeros) - 4;
+			continue;
+		}
 		for (int k = first[key_of(b + i)]; k >= 0; k = needle[k].next) {
 			if (i + needle[k].n > n || memcmp(b + i, needle[k].b, needle[k].n))
 				continue;
@@ -85,6 +97,7 @@ static void look(const char *target, const uint8_t *b, size_t n, size_t usable, 
 			last_end = base + i + needle[k].n;
 			printf("%s %s at %" PRIx64 " flags%s\n", target, needle[k].name, base + i, flags);
 		}
+	}
 }
 
 /* From `from` to `to`; what cannot be read is not there. */
