@@ -35,7 +35,8 @@ static int by_arguments(scmp_filter_ctx f)
 	int r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 
 	for (size_t i = 0; i < MST_COUNT(worlds) && !r; i++)
-		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 1, SCMP_CMP(0, SCMP_CMP_MASKED_EQ, worlds[i], worlds[i]));
+		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 1,
+				     SCMP_CMP(MST_SANDBOX_CLONE_FLAGS, SCMP_CMP_MASKED_EQ, worlds[i], worlds[i]));
 	return r ? r : seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_CMP(0, SCMP_CMP_EQ, AF_PACKET));
 }
 

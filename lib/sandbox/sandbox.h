@@ -119,5 +119,11 @@ extern const int mst_sandbox_deadly[];
 extern const int mst_sandbox_outlaws[];
 /* A filter of libseccomp, to which `r` says whether it is whole, takes hold, and is given up: what apply() returns. For the mechanisms alone. */
 int mst_sandbox_load(void *filter, int r);
+/* Which argument of clone() its flags are: clone(2), "C library/kernel differences". For the mechanisms alone. */
+#if defined(__s390__) || defined(__cris__)
+#define MST_SANDBOX_CLONE_FLAGS 1
+#else
+#define MST_SANDBOX_CLONE_FLAGS 0
+#endif
 
 #endif

@@ -84,8 +84,8 @@ static int add(scmp_filter_ctx f, const struct mst_sandbox_call *c)
 	switch (c->args) {
 	case MST_ARGS_ANY: return seccomp_rule_add(f, SCMP_ACT_ALLOW, c->call, 0);
 	case MST_ARGS_SELF: return ONE(c->call, EQUAL(0, getpid()));
-	case MST_ARGS_THREAD: return ONE(c->call, MASKED(0, CLONE_THREAD | CLONE_VM | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID,
-							 CLONE_THREAD | CLONE_VM));
+	case MST_ARGS_THREAD: return ONE(c->call, MASKED(MST_SANDBOX_CLONE_FLAGS, CLONE_THREAD | CLONE_VM | CLONE_NEWUSER | CLONE_NEWNS |
+							 CLONE_NEWNET | CLONE_NEWPID, CLONE_THREAD | CLONE_VM));
 	case MST_ARGS_LOOK:
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, c->call, 2, EQUAL(0, 0), EQUAL(2, 0));
 		return r ? r : seccomp_rule_add(f, SCMP_ACT_ALLOW, c->call, 2, EQUAL(0, getpid()), EQUAL(2, 0));
