@@ -177,7 +177,7 @@ static int remove_generation(struct sealed *s, const char *name, int gen, struct
 	return 0;
 }
 
-int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d)
+static int store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d)
 {
 	struct generation g[GENS];
 	char file[SEALED_NAME_MAX + 8];
@@ -202,6 +202,16 @@ int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct m
 	/* this one counts from 1: should the other be readable later, it would pass for newer */
 	if (!r && best < 0 && g[GEN_B].state != ABSENT)
 		r = remove_generation(s, name, GEN_B, d);
+	return r;
+}
+
+int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d)
+{
+	int r = store(s, name, v, d);
+
+	/* whoever logs it has one text to show, whatever failed */
+	if (r < 0 && d && !d->text[0])
+		mst_diag_set(d, 0, name, mst_fault_text(r), NULL);
 	return r;
 }
 
