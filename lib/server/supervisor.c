@@ -590,22 +590,32 @@ static int open_keeper(struct supervisor *s, struct mst_diag *d)
 	return r ? r : mst_keeper_open(s->conf, true, &ca, s->setup->crypto, &s->keeper, d);
 }
 
-static int start(struct supervisor *s)
+/* Without its signals nobody could end it, and it would not hear of a process that ends. */
+static int watch(struct supervisor *s, struct mst_diag *d)
 {
 	static const int sig[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
 	struct timeval second = { 1, 0 };
-	struct mst_diag d = { 0 };
-	int r;
+	bool good = true;
 
 	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < MST_COUNT(sig); i++) {
+	for (size_t i = 0; i < MST_COUNT(sig) && good; i++) {
 		s->signals[i] = evsignal_new(s->base, sig[i], on_signal, s);
-		event_add(s->signals[i], NULL);
+		good = s->signals[i] && !event_add(s->signals[i], NULL);
 	}
-	s->second = event_new(s->base, -1, EV_PERSIST, on_second, s);
-	event_add(s->second, &second);
+	s->second = good ? event_new(s->base, -1, EV_PERSIST, on_second, s) : NULL;
+	if (s->second && !event_add(s->second, &second))
+		return 0;
+	mst_diag_set(d, 0, "", "signals and the clock cannot be watched: ", strerror(errno), NULL);
+	return MST_FAULT_IO;
+}
+
+static int start(struct supervisor *s)
+{
+	struct mst_diag d = { 0 };
+	int r = watch(s, &d);
+
 	plan(s);
-	r = mst_privilege_find(s->conf->user, &s->privilege);
+	r = r ? r : mst_privilege_find(s->conf->user, &s->privilege);
 	r = r ? r : daemon_locks(s, &d);
 	r = r ? r : daemon_sockets(s, &d);
 	r = r ? r : become_somebody(s, &d);
@@ -669,15 +679,18 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	struct mst_conf_report rep = { .line = supervisor_say_wrong, .arg = s };
 	int status = 2;
 
-	if (!s)
+	if (!s) {
+		fputs("musterd: cannot start: no memory\n", stderr);
 		return 3;
+	}
 	s->setup = setup;
 	s->pid_fd = s->store_fd = s->keeper_fd = -1;
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
 	/* before it reads the servers' keys, and for all that it begins */
-	if (s->base && !event_base_priority_init(s->base, 3) && mst_sandbox_limits.apply(NULL) >= 0 &&
-	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
+	if (!s->base || event_base_priority_init(s->base, 3) || mst_sandbox_limits.apply(NULL) < 0)
+		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "what", "the loop of events, or limits of the process", "why", strerror(errno), NULL);
+	else if (!mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
 		/* keys pass through here when they are checked and given out; with `processes = single` they stay */
