@@ -35,8 +35,10 @@ static int pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 		return MST_FAULT_CONFIG;
 	}
 	if (fcntl(fd, F_SETLK, &lock)) {
-		mst_diag_set(d, 0, "run", path, " is locked; another musterd runs with this configuration",
-			     NULL);
+		if (errno == EACCES || errno == EAGAIN)
+			mst_diag_set(d, 0, "run", path, " is locked; another musterd runs with this configuration", NULL);
+		else
+			mst_diag_set(d, 0, "run", path, " cannot be locked: ", strerror(errno), NULL);
 		close(fd);
 		return MST_FAULT_CONFIG;
 	}
@@ -50,9 +52,13 @@ static int pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 	return 0;
 }
 
+/* `why`: who has it; where nobody has, errno tells. */
 static int locked(struct mst_diag *d, const char *field, const char *path, const char *why)
 {
-	mst_diag_set(d, 0, field, path, *why == ' ' ? "" : ": ", why, NULL);
+	if (why && errno == EWOULDBLOCK)
+		mst_diag_set(d, 0, field, path, " is locked: ", why, NULL);
+	else
+		mst_diag_set(d, 0, field, path, why ? " cannot be locked: " : ": ", strerrordesc_np(errno), NULL);
 	return MST_FAULT_CONFIG;
 }
 
@@ -71,11 +77,12 @@ static int lock_store(const char *store, struct mst_diag *d, int *ret_fd)
 	snprintf(path, sizeof(path), "%s.lock", mst_store_file(store));
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return locked(d, "store", path, strerrordesc_np(errno));
+		return locked(d, "store", path, NULL);
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		int r = locked(d, "store", path, "another musterd keeps its records there; stop it, or give each its own store");
+
 		close(fd);
-		return locked(d, "store", path, " is locked: another musterd keeps its records there; stop it, "
-			      "or give each its own store");
+		return r;
 	}
 	*ret_fd = fd;
 	return 0;
@@ -86,11 +93,12 @@ static int lock_keeper(const char *dir, struct mst_diag *d, int *ret_fd)
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return locked(d, "keeper", dir, strerrordesc_np(errno));
+		return locked(d, "keeper", dir, NULL);
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		int r = locked(d, "keeper", dir, "another musterd uses these keys; stop it, or make each its own installation");
+
 		close(fd);
-		return locked(d, "keeper", dir, " is locked: another musterd uses these keys; stop it, or make "
-			      "each its own installation");
+		return r;
 	}
 	*ret_fd = fd;
 	return 0;

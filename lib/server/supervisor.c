@@ -627,10 +627,11 @@ static int start(struct supervisor *s)
 		return r;
 	}
 	for (size_t i = 0; i < s->n && !r; i++) {
+		errno = 0;
 		r = child_spawn(&s->child[i]);
 		if (r) {
 			mst_log(&s->log, MST_LOG_ERROR, "a process cannot be started", "process",
-				s->child[i].name, "why", mst_fault_text(r), NULL);
+				s->child[i].name, "why", r == MST_FAULT_IO && errno ? strerror(errno) : mst_fault_text(r), NULL);
 			return r;
 		}
 	}
