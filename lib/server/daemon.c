@@ -113,26 +113,27 @@ int daemon_locks(struct supervisor *s, struct mst_diag *d)
 }
 
 /* The service manager's protocol: one datagram to the socket it named. */
-void daemon_notify(const char *text)
+int daemon_notify(const char *text)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	size_t n = path ? strlen(path) : 0;
-	int fd;
+	int fd, why = 0;
 
 	if (!n || n >= sizeof(a.sun_path) || (path[0] != '/' && path[0] != '@'))
-		return;
+		return 0;
 	memcpy(a.sun_path, path, n);
 	if (a.sun_path[0] == '@')
 		a.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return;
+		return errno;
 	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&a,
-	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0) {
-		/* nobody listens: nothing to be done about it */
-	}
+	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+		why = errno;
 	close(fd);
+	/* nobody listens: nothing to be done about it */
+	return why == ENOENT || why == ECONNREFUSED ? 0 : why;
 }
 
 /*

@@ -84,10 +84,24 @@ static void tell_health(struct supervisor *s)
 	}
 }
 
+/* A service manager that does not hear it takes the start for a failure, after a while, and ends what serves. */
+static void tell_ready(struct supervisor *s)
+{
+	int why = daemon_notify("READY=1\n");
+
+	if (why && !s->ready_untold)
+		mst_log(&s->log, MST_LOG_WARNING, "the service manager could not be told that it is ready; tried again each second", "why", strerror(why), NULL);
+	s->ready_untold = why != 0;
+}
+
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
+	struct supervisor *s = arg;
+
 	(void)fd;
 	(void)what;
+	if (s->ready_untold && !s->stopping)
+		tell_ready(s);
 	tell_health(arg);
 	crl_second(arg);
 	pids_second(arg);
@@ -103,7 +117,7 @@ static void say_ready(struct supervisor *s)
 	n = snprintf(line, sizeof(line), "ready pid=%ld%s\n", (long)getpid(), s->endpoints);
 	if (s->setup->ready_fd >= 0 && write(s->setup->ready_fd, line, (size_t)n) < 0)
 		mst_log(&s->log, MST_LOG_WARNING, "nobody reads the readiness line", NULL);
-	daemon_notify("READY=1\n");
+	tell_ready(s);
 	publish_start(s);
 }
 
@@ -319,8 +333,11 @@ static void on_control_down(void *owner, struct mst_link *l, const char *why)
 	c->control = mst_link_free(c->control);
 	if (c->unit)
 		child_gone(c);
-	else if (c->pid > 0 && strcmp(why, "closed"))
-		kill(c->pid, SIGKILL);       /* it broke the rules; SIGCHLD does the rest */
+	else if (c->pid > 0 && strcmp(why, "closed")) {
+		/* it broke the rules, or a call failed here; SIGCHLD does the rest */
+		mst_log(&c->s->log, MST_LOG_ERROR, "the link to a process is lost; it is ended", "process", c->name, "why", why, NULL);
+		kill(c->pid, SIGKILL);
+	}
 }
 
 const struct mst_link_ops supervisor_control_ops = { on_control, on_control_down };
@@ -417,7 +434,7 @@ static void stop(struct supervisor *s)
 	s->stopping = true;
 	s->stage = 1;
 	mst_log(&s->log, MST_LOG_INFO, "draining", NULL);
-	daemon_notify("STOPPING=1\n");
+	(void)daemon_notify("STOPPING=1\n");
 	publish_stop(s);
 	tell_health(s);
 	for (size_t i = 0; i < s->n; i++)
