@@ -27,7 +27,7 @@ SERVERS = ("engine", "keeper", "connector", *(f"listener-{r}-0" for r in ROLES),
 
 
 def crashed(text):
-    return re.search(r"with=\"?signal (?!9\b)|Sanitizer|runtime error|stack smashing|Assertion|corrupt", text)
+    return re.search(r"with=\"?signal (?!9\b)|Sanitizer|runtime error|stack smashing|Assertion|corrupted |free\(\): |malloc\(\): ", text)
 
 
 class Home:
@@ -255,7 +255,7 @@ class StartWorld(World):
 
     def attempt(self, process, fault):
         inst, home, page = self.inst, self.home, self.pages[process]
-        assert inst.stop() == 0, inst.log_text()
+        assert not inst.process or inst.process.poll() is not None or inst.stop() == 0, inst.log_text()
         since = inst.log.stat().st_size
         inst.wrap = [*home.plain_wrap, "MST_FAIL_SPARE=libcrypto libssl libfreebl"]
         page.arm(*fault)

@@ -126,3 +126,15 @@ def test_a_start_that_nobody_could_end(worlds):
     faults = [("epoll_ctl", n, "ENOMEM", False) for n in (3, 5)]
     outcomes, wrong = swept(world, "musterd", faults)
     assert not wrong and outcomes == {"refused": len(faults)}, (outcomes, wrong)
+
+
+def test_readiness_is_told_again(worlds):
+    """The service manager would end what serves, after a while."""
+    outcomes, wrong = swept(worlds("start"), "musterd", [("send", 1, "ENOBUFS", False)])
+    assert not wrong and outcomes == {"went on": 1}, (outcomes, wrong)
+
+
+def test_a_store_that_can_only_be_read(worlds):
+    """SQLite opens for reading what it cannot open for writing, and says nothing; the engine would refuse each change from then on."""
+    outcomes, wrong = swept(worlds("start"), "engine", [("open", n, "EACCES", False) for n in (2, 3)])
+    assert not wrong and "refused" in outcomes, (outcomes, wrong)
