@@ -18,19 +18,19 @@ KINDS = os.environ.get("MST_SWEEP_KINDS", "").split()       # of the calls, thes
 # A sanitized program has an allocator of its own, which is not ours to fail.
 SANITIZED = "MST_SANITIZED" in os.environ
 CALLS, MEMORY = "calls", sweeping.MEMORY
-# world: process: every so manieth point of the calls, of the allocations; None: not in a sample. A world's module is not ours, and what the
-# processes do not do otherwise than in another world is looked at there.
+# world: process: every so manieth point of the calls, of the allocations. None: in a sample not at all; 0: never, for they are not ours, or
+# nothing that is not looked at in another world.
 STEPS = {
     "certificate": {"muster-agent": (97, 61), "engine": (59, 251), "keeper": (23, 23), "connector": (37, 7), "listener-mef-0": (59, 151),
                     "listener-maf-0": (59, 29), "listener-local": (37, 7)},
-    "sim": {"muster-agent": (149, 151), "engine": (211, 997), "keeper": (43, None), "connector": (None, None), "listener-bsf-0": (53, None),
+    "sim": {"muster-agent": (499, None), "engine": (None, None), "keeper": (None, None), "connector": (None, 0), "listener-bsf-0": (19, None),
             "listener-hss-0": (None, None), "listener-zn-0": (None, None)},
-    "card": {"muster-agent": (499, 0)},
-    "token": {"muster-agent": (499, 0)},
-    "tpm": {"muster-agent": (499, 0)},
-    "postgresql": {"engine": (149, None)},
-    "start": {"musterd": (499, None), "engine": (499, None), "keeper": (None, None), "connector": (None, None), "listener-mef-0": (None, None),
-              "listener-bsf-0": (None, None), "listener-local": (None, None)},
+    "card": {"muster-agent": (None, 0)},
+    "token": {"muster-agent": (1101, 0)},
+    "tpm": {"muster-agent": (None, 0)},
+    "postgresql": {"engine": (307, None)},
+    "start": {"musterd": (None, 0), "engine": (None, None), "keeper": (None, 0), "connector": (None, 0), "listener-mef-0": (None, 0),
+              "listener-bsf-0": (None, 0), "listener-local": (None, 0)},
 }
 POINTS = [(world, process, what) for what in ((CALLS,) if SANITIZED else (CALLS, MEMORY)) for world, steps in STEPS.items()
           for process, step in steps.items() if step[what == MEMORY] or WHOLE and step[what == MEMORY] is None]
@@ -107,7 +107,7 @@ def test_every_fault(home, worlds, name, process, what):
     print(*row, flush=True)
     assert not wrong, f"{len(wrong)} of {len(faults)}:\n" + "\n\n".join(wrong)
     world.home.is_whole()
-    assert outcomes.get("missed", 0) <= len(faults) // 2, outcomes        # what is read at once, or in two goes, is chance
+    assert faults and outcomes.get("missed", 0) <= (len(faults) + 1) // 2, outcomes     # what is read at once, or in two goes, is chance
 
 
 def test_a_look_that_fails_decides_nothing(worlds):
@@ -136,5 +136,5 @@ def test_readiness_is_told_again(worlds):
 
 def test_a_store_that_can_only_be_read(worlds):
     """SQLite opens for reading what it cannot open for writing, and says nothing; the engine would refuse each change from then on."""
-    outcomes, wrong = swept(worlds("start"), "engine", [("open", n, "EACCES", False) for n in (2, 3)])
-    assert not wrong and "refused" in outcomes, (outcomes, wrong)
+    outcomes, wrong = swept(worlds("start"), "engine", [("open", 3, "EACCES", False)])
+    assert not wrong and outcomes == {"refused": 1}, (outcomes, wrong)
