@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "sandbox/sandbox.h"
+#include "server/ca-device.h"
+#include "server/keeper-device.h"
 #include "server/supervisor-internal.h"
 #include "store/store.h"
 #include "transport/coap-server.h"
@@ -245,4 +247,40 @@ bool daemon_confine(struct supervisor *s)
 	else
 		mst_log(&s->log, MST_LOG_DEBUG, r ? "sandbox: not on this system" : "sandbox", "mechanism", mst_sandbox_begins->name, NULL);
 	return r >= 0;
+}
+
+/* The addresses are bound: from here nobody needs to be root but the supervisor, and that for files only. */
+int daemon_become_somebody(struct supervisor *s, struct mst_diag *d)
+{
+	int r = 0;
+
+	if (s->privilege.drop)
+		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
+		                                            mst_privilege_reduce();
+	else if (s->privilege.root) {
+		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one", NULL);
+		r = s->conf->processes == MST_CONF_SINGLE ? 0 : mst_privilege_reduce();
+	}
+	if (r)
+		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
+			     "capabilities, or as that user", NULL);
+	return r;
+}
+
+/* `processes = single`: it is here, and so is the device of a CA key. */
+int daemon_keeper(struct supervisor *s, struct mst_diag *d)
+{
+	struct mst_ca_holder ca = { NULL, NULL };
+	struct mst_diag why = { 0 };
+	int r = s->conf->ca_key.key.backend ? mst_ca_device_own(s->conf, d) : 0;
+
+	if (!r && s->conf->ca_key.key.backend)
+		r = mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d);
+	if (!r && s->ca) {
+		ca = mst_ca_device_holder(s->ca);
+		if (mst_ca_device_look(s->ca, &why))
+			mst_log(&s->log, MST_LOG_ERROR, "the device with the CA's key does not sign; nothing is certified or revoked until it does", "why",
+				why.text, NULL);
+	}
+	return r ? r : mst_keeper_open(s->conf, true, &ca, s->setup->crypto, &s->keeper, d);
 }

@@ -98,6 +98,8 @@ bool publish_ended(struct supervisor *s, pid_t pid, int status);    /* true: it 
 /* daemon.c */
 int daemon_locks(struct supervisor *s, struct mst_diag *d);      /* of run, store and keeper directory */
 int daemon_notify(const char *text);      /* 0: told, or there is nobody; else errno */
+int daemon_become_somebody(struct supervisor *s, struct mst_diag *d);
+int daemon_keeper(struct supervisor *s, struct mst_diag *d);       /* `processes = single` */
 bool daemon_confine(struct supervisor *s);                        /* takes calls away that nobody needs whom it begins */
 int daemon_sockets(struct supervisor *s, struct mst_diag *d);     /* listening sockets of every child */
 /* Listeners of the others have neither certificate nor key. */

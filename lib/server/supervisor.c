@@ -571,42 +571,6 @@ static void plan(struct supervisor *s)
 		(void)add(s, MST_PROC_LISTENER, MST_ROLE_NONE, "listener-local");
 }
 
-/* The addresses are bound: from here nobody needs to be root but the supervisor, and that for files only. */
-static int become_somebody(struct supervisor *s, struct mst_diag *d)
-{
-	int r = 0;
-
-	if (s->privilege.drop)
-		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
-		                                            mst_privilege_reduce();
-	else if (s->privilege.root) {
-		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one", NULL);
-		r = s->conf->processes == MST_CONF_SINGLE ? 0 : mst_privilege_reduce();
-	}
-	if (r)
-		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
-			     "capabilities, or as that user", NULL);
-	return r;
-}
-
-/* `processes = single`: it is here, and so is the device of a CA key. */
-static int open_keeper(struct supervisor *s, struct mst_diag *d)
-{
-	struct mst_ca_holder ca = { NULL, NULL };
-	struct mst_diag why = { 0 };
-	int r = s->conf->ca_key.key.backend ? mst_ca_device_own(s->conf, d) : 0;
-
-	if (!r && s->conf->ca_key.key.backend)
-		r = mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d);
-	if (!r && s->ca) {
-		ca = mst_ca_device_holder(s->ca);
-		if (mst_ca_device_look(s->ca, &why))
-			mst_log(&s->log, MST_LOG_ERROR, "the device with the CA's key does not sign; nothing is certified or revoked until it does", "why",
-				why.text, NULL);
-	}
-	return r ? r : mst_keeper_open(s->conf, true, &ca, s->setup->crypto, &s->keeper, d);
-}
-
 /* Without its signals nobody could end it, and it would not hear of a process that ends. */
 static int watch(struct supervisor *s, struct mst_diag *d)
 {
@@ -635,9 +599,9 @@ static int start(struct supervisor *s)
 	r = r ? r : mst_privilege_find(s->conf->user, &s->privilege);
 	r = r ? r : daemon_locks(s, &d);
 	r = r ? r : daemon_sockets(s, &d);
-	r = r ? r : become_somebody(s, &d);
+	r = r ? r : daemon_become_somebody(s, &d);
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
-		r = open_keeper(s, &d);
+		r = daemon_keeper(s, &d);
 	if (r) {
 		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "setting", d.field, "why",
 			d.text[0] ? d.text : mst_fault_text(r), NULL);
