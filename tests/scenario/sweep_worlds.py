@@ -209,7 +209,22 @@ class DeviceWorld(World):
         self.agent_env = {**(self.device.env or os.environ), **{k: v for k, v in home.env.items() if k not in os.environ}, "MST_FAULT_SPARE": spare}
 
     def new(self):
+        if isinstance(self.device, Tpm):
+            self.device.tool("tpm2_clear", "-c", "lockout")         # each node has a TPM of its own; a counter of each would fill this one
         return born(self.inst, self.device, next(self.home.count), known=False)
+
+    def make_room(self):
+        """What the kernel does behind /dev/tpmrm0 when a process ends: objects of one that could not flush them are no longer there."""
+        if isinstance(self.device, Tpm):
+            self.device.tool("tpm2_flushcontext", "-t")
+
+    def one_truth(self, node):
+        self.make_room()
+        super().one_truth(node)
+
+    def recover(self, node):
+        self.make_room()
+        super().recover(node)
 
     def close(self):
         self.device.stop()

@@ -82,7 +82,7 @@ def swept(world, process, faults):
                 outcome = world.attempt(process, fault)
                 if outcome != "missed":
                     break
-        except (AssertionError, subprocess.TimeoutExpired) as e:
+        except (AssertionError, ValueError, subprocess.TimeoutExpired) as e:
             outcome = "wrong"
             wrong.append(f"{process} {fault} at {world.pages[process].trace}\n{e}")
             print(wrong[-1], flush=True)
