@@ -26,7 +26,7 @@ STEPS = {
     "sim": {"muster-agent": (499, None), "engine": (None, None), "keeper": (None, None), "connector": (None, 0), "listener-bsf-0": (19, None),
             "listener-hss-0": (None, None), "listener-zn-0": (None, None)},
     "card": {"muster-agent": (None, 0)},
-    "token": {"muster-agent": (1101, 0)},
+    "token": {"muster-agent": (None, 0)},
     "tpm": {"muster-agent": (None, 0)},
     "postgresql": {"engine": (307, None)},
     "start": {"musterd": (None, 0), "engine": (None, None), "keeper": (None, 0), "connector": (None, 0), "listener-mef-0": (None, 0),
