@@ -98,10 +98,11 @@ fuzz-campaign: fuzz-build
 	tools/fuzz-campaign build-fuzz --minutes $(or $(MINUTES),30)
 	tools/fuzz-campaign --write
 
-# Every point of tests/scenario/test_sweeps.py, of which CI takes some; the figures go to doc/failure-sweeps.md.
+# Every point of tests/scenario/test_sweeps.py, of which CI takes some; the figures go to doc/failure-sweeps.md. In parts: WHAT="sim and calls", and
+# without those for ever: ONCE=1.
 sweep: build
-	MST_BUILD=$(CURDIR)/$(BUILD) MST_SOURCE=$(CURDIR) MST_SWEEP=$(or $(EVERY),1) MST_SWEEP_FIGURES=$(CURDIR)/doc/failure-sweeps.md \
-		/usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/scenario/test_sweeps.py
+	MST_BUILD=$(CURDIR)/$(BUILD) MST_SOURCE=$(CURDIR) MST_SWEEP=$(or $(EVERY),1) MST_SWEEP_FIGURES=$(CURDIR)/doc/failure-sweeps.md $(if $(ONCE),MST_SWEEP_ONCE=1) \
+		/usr/bin/python3 -m pytest -q -s -p no:cacheprovider tests/scenario/test_sweeps.py $(if $(WHAT),-k "$(WHAT)")
 
 cov: setup
 	[ -f build-cov/build.ninja ] || $(MESON) setup build-cov -Db_coverage=true -Dbuildtype=debug

@@ -189,12 +189,7 @@ static int remove_generation(struct sealed *s, const char *name, int gen, struct
 	return 0;
 }
 
-int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d)
-{
-	return sealed_store_marked(s, name, MST_VIEW_NONE, MST_VIEW_NONE, v, d);
-}
-
-int sealed_store_marked(struct sealed *s, const char *name, struct mst_view was, struct mst_view mark, struct mst_view v, struct mst_diag *d)
+static int store(struct sealed *s, const char *name, struct mst_view was, struct mst_view mark, struct mst_view v, struct mst_diag *d)
 {
 	struct generation g[GENS];
 	char file[SEALED_NAME_MAX + 8];
@@ -220,6 +215,21 @@ int sealed_store_marked(struct sealed *s, const char *name, struct mst_view was,
 	if (!r && best < 0 && g[GEN_B].state != ABSENT)
 		r = remove_generation(s, name, GEN_B, d);
 	return r;
+}
+
+int sealed_store_marked(struct sealed *s, const char *name, struct mst_view was, struct mst_view mark, struct mst_view v, struct mst_diag *d)
+{
+	int r = store(s, name, was, mark, v, d);
+
+	/* whoever logs it has one text to show, whatever failed */
+	if (r < 0 && d && !d->text[0])
+		mst_diag_set(d, 0, name, mst_fault_text(r), NULL);
+	return r;
+}
+
+int sealed_store(struct sealed *s, const char *name, struct mst_view v, struct mst_diag *d)
+{
+	return sealed_store_marked(s, name, MST_VIEW_NONE, MST_VIEW_NONE, v, d);
 }
 
 int sealed_erase(struct sealed *s, const char *name, struct mst_diag *d)

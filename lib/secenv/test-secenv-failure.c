@@ -314,6 +314,8 @@ static bool run(size_t act, unsigned from, enum mode mode, unsigned fail_at, uns
 	r = acts[act].act(s);
 	if (r == MST_SECENV_CORRUPT || r == MST_SECENV_FULL)
 		assert_true(told.field[0] && told.text[0]);    /* an operator is told which file, and what of it */
+	if (r < 0 && acts[act].act == do_blob)
+		assert_true(told.text[0]);      /* the agent's log shows that, and nothing else */
 	/* the state as the running agent sees it when the disk is well again, and after a restart */
 	f.fail_at = 0;
 	after = state_of(s);

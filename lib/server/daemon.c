@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "sandbox/sandbox.h"
+#include "server/ca-device.h"
+#include "server/keeper-device.h"
 #include "server/supervisor-internal.h"
 #include "store/store.h"
 #include "transport/coap-server.h"
@@ -35,8 +37,10 @@ static int pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 		return MST_FAULT_CONFIG;
 	}
 	if (fcntl(fd, F_SETLK, &lock)) {
-		mst_diag_set(d, 0, "run", path, " is locked; another musterd runs with this configuration",
-			     NULL);
+		if (errno == EACCES || errno == EAGAIN)
+			mst_diag_set(d, 0, "run", path, " is locked; another musterd runs with this configuration", NULL);
+		else
+			mst_diag_set(d, 0, "run", path, " cannot be locked: ", strerror(errno), NULL);
 		close(fd);
 		return MST_FAULT_CONFIG;
 	}
@@ -50,9 +54,13 @@ static int pid_file(const char *run, struct mst_diag *d, int *ret_fd)
 	return 0;
 }
 
+/* `why`: who has it; where nobody has, errno tells. */
 static int locked(struct mst_diag *d, const char *field, const char *path, const char *why)
 {
-	mst_diag_set(d, 0, field, path, *why == ' ' ? "" : ": ", why, NULL);
+	if (why && errno == EWOULDBLOCK)
+		mst_diag_set(d, 0, field, path, " is locked: ", why, NULL);
+	else
+		mst_diag_set(d, 0, field, path, why ? " cannot be locked: " : ": ", strerrordesc_np(errno), NULL);
 	return MST_FAULT_CONFIG;
 }
 
@@ -71,11 +79,12 @@ static int lock_store(const char *store, struct mst_diag *d, int *ret_fd)
 	snprintf(path, sizeof(path), "%s.lock", mst_store_file(store));
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return locked(d, "store", path, strerrordesc_np(errno));
+		return locked(d, "store", path, NULL);
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		int r = locked(d, "store", path, "another musterd keeps its records there; stop it, or give each its own store");
+
 		close(fd);
-		return locked(d, "store", path, " is locked: another musterd keeps its records there; stop it, "
-			      "or give each its own store");
+		return r;
 	}
 	*ret_fd = fd;
 	return 0;
@@ -86,11 +95,12 @@ static int lock_keeper(const char *dir, struct mst_diag *d, int *ret_fd)
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return locked(d, "keeper", dir, strerrordesc_np(errno));
+		return locked(d, "keeper", dir, NULL);
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		int r = locked(d, "keeper", dir, "another musterd uses these keys; stop it, or make each its own installation");
+
 		close(fd);
-		return locked(d, "keeper", dir, " is locked: another musterd uses these keys; stop it, or make "
-			      "each its own installation");
+		return r;
 	}
 	*ret_fd = fd;
 	return 0;
@@ -105,26 +115,27 @@ int daemon_locks(struct supervisor *s, struct mst_diag *d)
 }
 
 /* The service manager's protocol: one datagram to the socket it named. */
-void daemon_notify(const char *text)
+int daemon_notify(const char *text)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	size_t n = path ? strlen(path) : 0;
-	int fd;
+	int fd, why = 0;
 
 	if (!n || n >= sizeof(a.sun_path) || (path[0] != '/' && path[0] != '@'))
-		return;
+		return 0;
 	memcpy(a.sun_path, path, n);
 	if (a.sun_path[0] == '@')
 		a.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return;
+		return errno;
 	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&a,
-	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0) {
-		/* nobody listens: nothing to be done about it */
-	}
+	           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+		why = errno;
 	close(fd);
+	/* nobody listens: nothing to be done about it */
+	return why == ENOENT || why == ECONNREFUSED ? 0 : why;
 }
 
 /*
@@ -236,4 +247,40 @@ bool daemon_confine(struct supervisor *s)
 	else
 		mst_log(&s->log, MST_LOG_DEBUG, r ? "sandbox: not on this system" : "sandbox", "mechanism", mst_sandbox_begins->name, NULL);
 	return r >= 0;
+}
+
+/* The addresses are bound: from here nobody needs to be root but the supervisor, and that for files only. */
+int daemon_become_somebody(struct supervisor *s, struct mst_diag *d)
+{
+	int r = 0;
+
+	if (s->privilege.drop)
+		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
+		                                            mst_privilege_reduce();
+	else if (s->privilege.root) {
+		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one", NULL);
+		r = s->conf->processes == MST_CONF_SINGLE ? 0 : mst_privilege_reduce();
+	}
+	if (r)
+		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
+			     "capabilities, or as that user", NULL);
+	return r;
+}
+
+/* `processes = single`: it is here, and so is the device of a CA key. */
+int daemon_keeper(struct supervisor *s, struct mst_diag *d)
+{
+	struct mst_ca_holder ca = { NULL, NULL };
+	struct mst_diag why = { 0 };
+	int r = s->conf->ca_key.key.backend ? mst_ca_device_own(s->conf, d) : 0;
+
+	if (!r && s->conf->ca_key.key.backend)
+		r = mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d);
+	if (!r && s->ca) {
+		ca = mst_ca_device_holder(s->ca);
+		if (mst_ca_device_look(s->ca, &why))
+			mst_log(&s->log, MST_LOG_ERROR, "the device with the CA's key does not sign; nothing is certified or revoked until it does", "why",
+				why.text, NULL);
+	}
+	return r ? r : mst_keeper_open(s->conf, true, &ca, s->setup->crypto, &s->keeper, d);
 }

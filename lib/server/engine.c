@@ -575,6 +575,8 @@ static int engine_start(struct mst_unit *u, struct mst_diag *d)
 	r = r ? r : mst_store_open(u->conf->store, &e->store, d);
 	r = r ? r : engine_rotate_start(e, d);
 	r = r ? r : engine_crl_start(e);
+	if (r && e->store && d && !d->text[0] && *mst_store_error(e->store))
+		mst_diag_set(d, 0, "store", mst_store_error(e->store), NULL);
 	engine_life_start(e);
 	if (!r)
 		event_active(e->turn, EV_TIMEOUT, 1);

@@ -325,8 +325,9 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while (!l->down && l->head && send_some(l))
 		;
-	if (!l->down && l->head)
-		event_add(l->write_event, NULL);
+	/* what is queued would lie there for good */
+	if (!l->down && l->head && event_add(l->write_event, NULL))
+		lose(l, "it cannot be watched");
 }
 
 /* The first frame of a turn waits for the others. By a timer: an event made active at a higher priority would end the turn. */
@@ -336,8 +337,8 @@ static void flush_later(struct mst_link *l)
 
 	if (l->queued > GATHER_MAX)
 		mst_link_flush(l);
-	else if (!l->head->next)
-		event_add(l->flush_event, &at_once);
+	else if (!l->head->next && event_add(l->flush_event, &at_once))
+		mst_link_flush(l);
 }
 
 /* In memory: this end's turn to take what the other one has queued. */
@@ -410,7 +411,11 @@ int mst_link_socket(const struct mst_link_config *c, int fd, const struct mst_li
 	if (!l)
 		return MST_FAULT_MEMORY;
 	mst_link_owner(l, ops, owner);
-	event_add(l->read_event, NULL);
+	if (event_add(l->read_event, NULL)) {
+		l->fd = -1;          /* not taken over */
+		(void)mst_link_free(l);
+		return MST_FAULT_IO;
+	}
 	*ret_l = l;
 	return 0;
 }

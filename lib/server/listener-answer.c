@@ -162,6 +162,7 @@ static void answer_http(struct listener *l, struct slot *s, const struct mst_ans
 	char lines[MST_ANSWER_HEADERS + 1024];
 	struct mst_writer more = mst_writer_of(lines, sizeof(lines));
 	struct mst_conn *c = s->line.http;
+	const char *role = mst_role_name[s->role->role];
 	bool keep = mst_conn_keep_alive(c) && !a->close;
 
 	mst_put_str(&more, a->headers);
@@ -175,12 +176,11 @@ static void answer_http(struct listener *l, struct slot *s, const struct mst_ans
 		listener_put_plain(&w, a->rsc >= 1000 ? mst_rsc_http(a->rsc) : a->rsc,
 			  a->media[0] ? a->media : "application/json", lines, content, a->retry_after, keep);
 	if (!w.ok)
-		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role",
-			mst_role_name[s->role->role], NULL);
+		mst_log(&l->u.log, MST_LOG_ERROR, "an answer cannot be written", "role", role, NULL);
 	slot_free(l, s);
-	if (w.ok)
-		mst_conn_answer(c, mst_written(&w), !keep);
-	else
+	if (w.ok && !mst_conn_answer(c, mst_written(&w), !keep))
+		mst_log(&l->u.log, MST_LOG_WARNING, "no memory for an answer; the connection ends", "role", role, NULL);
+	else if (!w.ok)
 		listener_busy(line_http(c), 5);
 	mst_wipe(w.p, w.n);
 }

@@ -330,14 +330,21 @@ int mst_material_maf_anchor(const struct mst_conf *c, uint8_t ret_sha256[MST_SHA
 	struct mst_cert_info info;
 	size_t n, at = 0, k = 0;
 	FILE *f;
+	int r;
 
 	memset(ret_sha256, 0, MST_SHA256_LEN);
 	if (!path[0])
 		return 0;
+	errno = 0;
 	f = fopen(path, "rbe");
 	n = f ? fread(pem, 1, sizeof(pem), f) : 0;
+	if (!n && errno)
+		mst_diag_set(d, 0, "mef.maf_anchor", path, ": ", strerror(errno), "; give a file that exists and may be read", NULL);
+	r = !n && errno ? MST_FAULT_CONFIG : 0;
 	if (f)
 		fclose(f);
+	if (r)
+		return r;
 	if (!n ||
 	    mst_pem_next((struct mst_view){ pem, n }, &at, "CERTIFICATE", der, sizeof(der), &k, d) || !k ||
 	    mst_cert_info((struct mst_view){ der, k }, &info, d)) {

@@ -48,7 +48,7 @@ struct supervisor {
 	struct mst_ca_device *ca;         /* single, and in a device */
 	struct mst_metrics m;
 	struct mst_privilege privilege;
-	bool ready, stopping, reloading;
+	bool ready, ready_untold, stopping, reloading;
 	char reload_why[256];             /* of a reload that failed, until the engine knows it */
 	int stage, status, pid_fd, store_fd, keeper_fd;
 	uint8_t *crl;                     /* a list that is not written yet */
@@ -97,7 +97,9 @@ bool publish_ended(struct supervisor *s, pid_t pid, int status);    /* true: it 
 
 /* daemon.c */
 int daemon_locks(struct supervisor *s, struct mst_diag *d);      /* of run, store and keeper directory */
-void daemon_notify(const char *text);
+int daemon_notify(const char *text);      /* 0: told, or there is nobody; else errno */
+int daemon_become_somebody(struct supervisor *s, struct mst_diag *d);
+int daemon_keeper(struct supervisor *s, struct mst_diag *d);       /* `processes = single` */
 bool daemon_confine(struct supervisor *s);                        /* takes calls away that nobody needs whom it begins */
 int daemon_sockets(struct supervisor *s, struct mst_diag *d);     /* listening sockets of every child */
 /* Listeners of the others have neither certificate nor key. */

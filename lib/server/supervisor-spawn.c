@@ -59,6 +59,13 @@ static const char *device_of(const struct child *c)
 	return c->kind == MST_PROC_KEEPER ? mst_key_device(mst_keeper_key_kind(conf), &conf->keeper_key) : NULL;
 }
 
+/* In the new process, of which nothing else is heard any more. */
+static void cannot_become(const struct child *c, const char *what)
+{
+	mst_log(&c->s->log, MST_LOG_ERROR, "a process cannot begin", "process", c->name, "what", what, "why", strerror(errno), NULL);
+	_exit(3);
+}
+
 /* In the new process: control becomes fd 3, the listening sockets follow, everything else closes itself. */
 static void become(struct child *c, int control, pid_t parent)
 {
@@ -79,16 +86,22 @@ static void become(struct child *c, int control, pid_t parent)
 		high[i + 1] = fcntl(c->socket[i], F_DUPFD_CLOEXEC, 200);
 	for (size_t i = 0; i <= c->n_sockets; i++)
 		if (high[i] < 0 || dup2(high[i], 3 + (int)i) < 0)
-			_exit(3);
+			cannot_become(c, "its sockets");
 	as.device = device_of(c);
 	if (mst_privilege_drop(&as))
-		_exit(3);
+		cannot_become(c, "its user");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a change of the user would have undone it */
 	if (getppid() != parent)
 		_exit(3);
 	environment(env);
 	execve(c->kind == MST_PROC_DIAMETER ? beside(path, sizeof(path)) : "/proc/self/exe", argv, (char *const *)(uintptr_t)env);
-	_exit(3);
+	cannot_become(c, "its program");
+}
+
+static int cannot_spawn(const struct child *c, const char *what)
+{
+	mst_log(&c->s->log, MST_LOG_ERROR, "a process cannot be made", "process", c->name, "what", what, "why", strerror(errno), NULL);
+	return MST_FAULT_IO;
 }
 
 static int spawn_process(struct child *c)
@@ -100,12 +113,13 @@ static int spawn_process(struct child *c)
 	int fd[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd))
-		return MST_FAULT_IO;
+		return cannot_spawn(c, "socketpair");
 	c->pid = fork();
 	if (c->pid == 0)
 		become(c, fd[1], parent);
 	close(fd[1]);
 	if (c->pid < 0) {
+		(void)cannot_spawn(c, "fork");
 		close(fd[0]);
 		return MST_FAULT_IO;
 	}

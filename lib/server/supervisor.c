@@ -84,10 +84,24 @@ static void tell_health(struct supervisor *s)
 	}
 }
 
+/* A service manager that does not hear it takes the start for a failure, after a while, and ends what serves. */
+static void tell_ready(struct supervisor *s)
+{
+	int why = daemon_notify("READY=1\n");
+
+	if (why && !s->ready_untold)
+		mst_log(&s->log, MST_LOG_WARNING, "the service manager could not be told that it is ready; tried again each second", "why", strerror(why), NULL);
+	s->ready_untold = why != 0;
+}
+
 static void on_second(evutil_socket_t fd, short what, void *arg)
 {
+	struct supervisor *s = arg;
+
 	(void)fd;
 	(void)what;
+	if (s->ready_untold && !s->stopping)
+		tell_ready(s);
 	tell_health(arg);
 	crl_second(arg);
 	pids_second(arg);
@@ -103,7 +117,7 @@ static void say_ready(struct supervisor *s)
 	n = snprintf(line, sizeof(line), "ready pid=%ld%s\n", (long)getpid(), s->endpoints);
 	if (s->setup->ready_fd >= 0 && write(s->setup->ready_fd, line, (size_t)n) < 0)
 		mst_log(&s->log, MST_LOG_WARNING, "nobody reads the readiness line", NULL);
-	daemon_notify("READY=1\n");
+	tell_ready(s);
 	publish_start(s);
 }
 
@@ -319,8 +333,11 @@ static void on_control_down(void *owner, struct mst_link *l, const char *why)
 	c->control = mst_link_free(c->control);
 	if (c->unit)
 		child_gone(c);
-	else if (c->pid > 0 && strcmp(why, "closed"))
-		kill(c->pid, SIGKILL);       /* it broke the rules; SIGCHLD does the rest */
+	else if (c->pid > 0 && strcmp(why, "closed")) {
+		/* it broke the rules, or a call failed here; SIGCHLD does the rest */
+		mst_log(&c->s->log, MST_LOG_ERROR, "the link to a process is lost; it is ended", "process", c->name, "why", why, NULL);
+		kill(c->pid, SIGKILL);
+	}
 }
 
 const struct mst_link_ops supervisor_control_ops = { on_control, on_control_down };
@@ -417,7 +434,7 @@ static void stop(struct supervisor *s)
 	s->stopping = true;
 	s->stage = 1;
 	mst_log(&s->log, MST_LOG_INFO, "draining", NULL);
-	daemon_notify("STOPPING=1\n");
+	(void)daemon_notify("STOPPING=1\n");
 	publish_stop(s);
 	tell_health(s);
 	for (size_t i = 0; i < s->n; i++)
@@ -554,73 +571,48 @@ static void plan(struct supervisor *s)
 		(void)add(s, MST_PROC_LISTENER, MST_ROLE_NONE, "listener-local");
 }
 
-/* The addresses are bound: from here nobody needs to be root but the supervisor, and that for files only. */
-static int become_somebody(struct supervisor *s, struct mst_diag *d)
+/* Without its signals nobody could end it, and it would not hear of a process that ends. */
+static int watch(struct supervisor *s, struct mst_diag *d)
 {
-	int r = 0;
+	static const int sig[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	struct timeval second = { 1, 0 };
+	bool good = true;
 
-	if (s->privilege.drop)
-		r = s->conf->processes == MST_CONF_SINGLE ? mst_privilege_drop(&s->privilege) :
-		                                            mst_privilege_reduce();
-	else if (s->privilege.root) {
-		mst_log(&s->log, MST_LOG_WARNING, "runs as root; give user = \"...\" to have it run as that one", NULL);
-		r = s->conf->processes == MST_CONF_SINGLE ? 0 : mst_privilege_reduce();
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < MST_COUNT(sig) && good; i++) {
+		s->signals[i] = evsignal_new(s->base, sig[i], on_signal, s);
+		good = s->signals[i] && !event_add(s->signals[i], NULL);
 	}
-	if (r)
-		mst_diag_set(d, 0, "user", "cannot become ", s->conf->user, "; start as root with all "
-			     "capabilities, or as that user", NULL);
-	return r;
-}
-
-/* `processes = single`: it is here, and so is the device of a CA key. */
-static int open_keeper(struct supervisor *s, struct mst_diag *d)
-{
-	struct mst_ca_holder ca = { NULL, NULL };
-	struct mst_diag why = { 0 };
-	int r = s->conf->ca_key.key.backend ? mst_ca_device_own(s->conf, d) : 0;
-
-	if (!r && s->conf->ca_key.key.backend)
-		r = mst_ca_device_new(s->conf, s->setup->crypto, &s->ca, d);
-	if (!r && s->ca) {
-		ca = mst_ca_device_holder(s->ca);
-		if (mst_ca_device_look(s->ca, &why))
-			mst_log(&s->log, MST_LOG_ERROR, "the device with the CA's key does not sign; nothing is certified or revoked until it does", "why",
-				why.text, NULL);
-	}
-	return r ? r : mst_keeper_open(s->conf, true, &ca, s->setup->crypto, &s->keeper, d);
+	s->second = good ? event_new(s->base, -1, EV_PERSIST, on_second, s) : NULL;
+	if (s->second && !event_add(s->second, &second))
+		return 0;
+	mst_diag_set(d, 0, "", "signals and the clock cannot be watched: ", strerror(errno), NULL);
+	return MST_FAULT_IO;
 }
 
 static int start(struct supervisor *s)
 {
-	static const int sig[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
-	struct timeval second = { 1, 0 };
 	struct mst_diag d = { 0 };
-	int r;
+	int r = watch(s, &d);
 
-	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < MST_COUNT(sig); i++) {
-		s->signals[i] = evsignal_new(s->base, sig[i], on_signal, s);
-		event_add(s->signals[i], NULL);
-	}
-	s->second = event_new(s->base, -1, EV_PERSIST, on_second, s);
-	event_add(s->second, &second);
 	plan(s);
-	r = mst_privilege_find(s->conf->user, &s->privilege);
+	r = r ? r : mst_privilege_find(s->conf->user, &s->privilege);
 	r = r ? r : daemon_locks(s, &d);
 	r = r ? r : daemon_sockets(s, &d);
-	r = r ? r : become_somebody(s, &d);
+	r = r ? r : daemon_become_somebody(s, &d);
 	if (!r && s->conf->processes == MST_CONF_SINGLE)
-		r = open_keeper(s, &d);
+		r = daemon_keeper(s, &d);
 	if (r) {
 		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "setting", d.field, "why",
 			d.text[0] ? d.text : mst_fault_text(r), NULL);
 		return r;
 	}
 	for (size_t i = 0; i < s->n && !r; i++) {
+		errno = 0;
 		r = child_spawn(&s->child[i]);
 		if (r) {
 			mst_log(&s->log, MST_LOG_ERROR, "a process cannot be started", "process",
-				s->child[i].name, "why", mst_fault_text(r), NULL);
+				s->child[i].name, "why", r == MST_FAULT_IO && errno ? strerror(errno) : mst_fault_text(r), NULL);
 			return r;
 		}
 	}
@@ -669,15 +661,18 @@ int mst_supervise(const struct mst_supervisor_setup *setup)
 	struct mst_conf_report rep = { .line = supervisor_say_wrong, .arg = s };
 	int status = 2;
 
-	if (!s)
+	if (!s) {
+		fputs("musterd: cannot start: no memory\n", stderr);
 		return 3;
+	}
 	s->setup = setup;
 	s->pid_fd = s->store_fd = s->keeper_fd = -1;
 	s->log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, "supervisor");
 	s->base = event_base_new();
 	/* before it reads the servers' keys, and for all that it begins */
-	if (s->base && !event_base_priority_init(s->base, 3) && mst_sandbox_limits.apply(NULL) >= 0 &&
-	    !mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
+	if (!s->base || event_base_priority_init(s->base, 3) || mst_sandbox_limits.apply(NULL) < 0)
+		mst_log(&s->log, MST_LOG_ERROR, "cannot start", "what", "the loop of events, or limits of the process", "why", strerror(errno), NULL);
+	else if (!mst_conf_load(setup->conf_file, &rep, &s->conf, &s->text)) {
 		take_log(s);
 		s->status = 3;
 		/* keys pass through here when they are checked and given out; with `processes = single` they stay */

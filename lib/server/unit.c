@@ -367,11 +367,12 @@ int mst_unit_new(const struct mst_unit_ops *ops, const struct mst_unit_setup *s,
 	for (size_t i = 0; i < s->n_sockets && i < MST_UNIT_SOCKETS; i++)
 		u->socket[u->n_sockets++] = s->socket[i];
 	u->second = event_new(u->base, -1, EV_PERSIST, on_second, u);
-	if (!u->second) {
+	if (!u->second || event_add(u->second, &second)) {
+		if (u->second)
+			event_free(u->second);
 		free(u);
 		return MST_FAULT_MEMORY;
 	}
-	event_add(u->second, &second);
 	u->control = control;
 	mst_link_owner(control, &control_ops, u);
 	*ret_u = u;
@@ -417,6 +418,15 @@ static struct event_base *make_base(void)
 	return base;
 }
 
+/* Nobody but this process knows why. */
+static int cannot_begin(const char *name, const char *what)
+{
+	struct mst_log log = mst_log_of(STDERR_FILENO, false, MST_LOG_INFO, name);
+
+	mst_log(&log, MST_LOG_ERROR, "cannot begin", "what", what, "why", errno ? strerror(errno) : "unknown", NULL);
+	return 3;
+}
+
 int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const char *name, size_t n_sockets,
 		  bool metrics_socket, mst_role_table roles, struct mst_crypto *crypto)
 {
@@ -439,9 +449,9 @@ int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const cha
 
 	/* what the supervisor says next are keys */
 	if (mst_sandbox_limits.apply(NULL) < 0)
-		return 3;
+		return cannot_begin(name, "limits of the process");
 	if (!base || !kind || n_sockets > MST_UNIT_SOCKETS || event_base_priority_init(base, 3))
-		return 3;
+		return cannot_begin(name, "the loop of events");
 	/* signals are the supervisor's; a terminal's ^C goes to the whole group */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
@@ -451,7 +461,7 @@ int mst_unit_main(const struct mst_unit_ops *kind, enum mst_role role, const cha
 		sockets[i] = 4 + (int)i;
 	if (mst_link_socket(&lc, 3, NULL, NULL, &control) || mst_unit_new(kind, &s, control, &u)) {
 		event_base_free(base);
-		return 3;
+		return cannot_begin(name, "the link to the supervisor");
 	}
 	event_base_dispatch(base);
 	if (u->control)

@@ -172,7 +172,13 @@ int mst_store_sqlite_open(const char *rest, struct mst_store **ret_s, struct mst
 	l->q.base.ops = &sq_ops;
 	l->q.db = &driver;
 	rc = lite_wal_open(rest, &l->db);
-	r = rc == SQLITE_OK ? set_up(l) : lite_fault(&l->q, rc);
+	r = rc == SQLITE_OK ? 0 : lite_fault(&l->q, rc);
+	/* the library is content with that, and then nothing can be changed for as long as it is open */
+	if (!r && sqlite3_db_readonly(l->db, "main")) {
+		mst_diag_set(d, 0, "store", rest, " can be read, but not written: chown it to the daemon's user; on a medium that is read only it cannot be kept", NULL);
+		r = MST_FAULT_CONFIG;
+	}
+	r = r ? r : set_up(l);
 	if (!r && !stat(rest, &st)) {
 		l->dev = st.st_dev;
 		l->file = st.st_ino;

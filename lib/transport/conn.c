@@ -666,14 +666,14 @@ void mst_conn_busy(struct mst_conn *c, const char *detail)
 	conn_deadline(c, 0);         /* what ends a handshake that waited too long ends this one now */
 }
 
-void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
+bool mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
 {
 	if (c->up) {
 		conn_h2_answer(c, octets, close_it);
-		return;
+		return true;
 	}
 	if (c->state != CONN_WAITING)
-		return;
+		return true;
 	c->s->outstanding--;
 	c->s->stats.answers++;
 	c->pending = false;
@@ -689,6 +689,7 @@ void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
 	c->out_at = 0;
 	conn_deadline(c, c->s->limits.write_ms);
 	conn_wake(c);
+	return c->out != NULL;
 }
 
 bool mst_conn_keep_alive(const struct mst_conn *c)

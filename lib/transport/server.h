@@ -87,8 +87,9 @@ void mst_conn_busy(struct mst_conn *c, const char *detail);
 /* The body of the outstanding request is passed on: here it is wiped, however long the answer takes. What HTTP/2 brought stays. */
 void mst_conn_body_done(struct mst_conn *c);
 /* Answer the outstanding request with whole HTTP/1.1 octets (copied). `close` ends the connection after it. With HTTP/2 each
- * request is a mst_conn of its own to the owner, all with the id and the peer of their connection. */
-void mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close);
+ * request is a mst_conn of its own to the owner, all with the id and the peer of their connection. False: there is no memory, and the
+ * connection ends without the answer. */
+bool mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close);
 bool mst_conn_keep_alive(const struct mst_conn *c);
 
 /* Listening socket on "host:port", "[v6]:port", or "unix:/path" (0600-ish by umask, stale file replaced).

@@ -3,11 +3,15 @@
  * strict HTTP parser that the servers use.
  */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/secret.h"
@@ -15,17 +19,33 @@
 #include "muster.h"
 #include "transport/http.h"
 
+#define TAKEN_MS 15000  /* a listener that is well has read a request long before */
+
 struct api {
 	int fd;
 	bool quiet;
+	mst_ms patience, until;         /* for one exchange; and when that is over, of the one that is going on */
 	const char *provider;
 	struct mst_http_parser *parser;
 };
 
-static int connect_to(const char *path, bool quiet)
+static mst_ms lesser(mst_ms a, mst_ms b)
+{
+	return a < b ? a : b;
+}
+
+static mst_ms now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (mst_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int connect_to(const char *path, bool quiet, mst_ms patience)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct timeval limit = { .tv_sec = 60 };
+	struct timeval limit = { .tv_sec = patience / 1000, .tv_usec = patience % 1000 * 1000 };
 	int fd;
 
 	if (strlen(path) >= sizeof(sa.sun_path)) {
@@ -35,12 +55,13 @@ static int connect_to(const char *path, bool quiet)
 	}
 	memcpy(sa.sun_path, path, strlen(path) + 1);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+	/* so long it waits where more ask than are let in */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 || connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
 		int why = errno;
 
 		if (quiet)
 			goto out;
-		complain("cannot reach the installation at %s: %s", path, strerror(why));
+		complain("cannot reach the installation at %s: %s", path, why == EAGAIN ? "too many ask, and nobody is let in" : strerror(why));
 		if (why == ENOENT || why == ECONNREFUSED)
 			complain("is it running? Start it with: musterd -c musterd.conf   (or give -C DIR)");
 out:
@@ -48,12 +69,10 @@ out:
 			close(fd);
 		return -1;
 	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	return fd;
 }
 
-static struct api *open_api(const struct muster *m, bool quiet)
+static struct api *open_api(const struct muster *m, bool quiet, mst_ms patience)
 {
 	static const struct mst_http_limits limits = { 16384, 8u << 20 };
 	struct api *a = calloc(1, sizeof(*a));
@@ -62,7 +81,8 @@ static struct api *open_api(const struct muster *m, bool quiet)
 		return NULL;
 	a->quiet = quiet;
 	a->provider = m->provider;
-	a->fd = connect_to(m->socket, quiet);
+	a->patience = patience;
+	a->fd = connect_to(m->socket, quiet, patience);
 	if (a->fd < 0 || mst_http_parser_new(true, &limits, &a->parser) != 0)
 		return api_close(a);
 	return a;
@@ -70,7 +90,7 @@ static struct api *open_api(const struct muster *m, bool quiet)
 
 struct api *api_open(const struct muster *m)
 {
-	return open_api(m, false);
+	return open_api(m, false, m->patience);
 }
 
 struct api *api_close(struct api *a)
@@ -84,13 +104,66 @@ struct api *api_close(struct api *a)
 	return NULL;
 }
 
-static int send_all(int fd, const char *p, size_t n)
+/* Octets that nobody has read at the other end (unix(7)): nobody has begun with what they ask for. */
+static bool untaken(const struct api *a)
+{
+	int n = 0;
+
+	return ioctl(a->fd, SIOCOUTQ, &n) == 0 && n > 0;
+}
+
+static int give_up(const struct api *a, bool taken)
+{
+	long seconds = (long)((taken ? a->patience : lesser(a->patience, TAKEN_MS)) / 1000);
+
+	if (a->quiet)
+		return -1;
+	if (taken)
+		complain("no answer from the installation within %ld s; it may be done, or nothing was changed: look before you repeat it, and at what "
+			 "musterd's log says (--timeout has muster wait longer)", seconds);
+	else
+		complain("the installation has not taken the command within %ld s: musterd is stopped, has too much to do or no file descriptors, as its log "
+			 "says. What to do: mend that, or start musterd anew; look whether it was done after all, for it may be yet; then repeat it", seconds);
+	return -1;
+}
+
+/* Until the socket is ready for `what`; -1, and said why, when that takes too long. */
+static int wait_for(const struct api *a, short what)
+{
+	mst_ms taken_by = a->until - a->patience + lesser(a->patience, TAKEN_MS);
+
+	for (;;) {
+		struct pollfd p = { .fd = a->fd, .events = what };
+		mst_ms now = now_ms();
+		bool late = now >= taken_by;
+		int n;
+
+		if (late && untaken(a))
+			return give_up(a, false);
+		if (now >= a->until)
+			return give_up(a, true);
+		n = poll(&p, 1, (int)((late ? a->until : taken_by) - now));
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR) {
+			complain("cannot wait for the installation: %s", strerror(errno));
+			return -1;
+		}
+	}
+}
+
+static int send_all(const struct api *a, const char *p, size_t n)
 {
 	while (n) {
-		ssize_t w = send(fd, p, n, MSG_NOSIGNAL);
+		ssize_t w;
 
-		if (w < 0 && errno == EINTR)
+		if (wait_for(a, POLLOUT) < 0)
+			return -1;
+		w = send(a->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (w < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
+		if (w < 0 && !a->quiet)
+			complain("the installation closed the connection: %s", strerror(errno));
 		if (w <= 0)
 			return -1;
 		p += w;
@@ -114,14 +187,12 @@ static int send_request(struct api *a, const char *method, const char *path, jso
 		free(text);
 		return -1;
 	}
-	r = send_all(a->fd, head, (size_t)h);
+	r = send_all(a, head, (size_t)h);
 	if (r == 0 && n)
-		r = send_all(a->fd, text, n);
+		r = send_all(a, text, n);
 	if (text)
 		mst_wipe(text, n);      /* it may be a node's secret */
 	free(text);
-	if (r < 0 && !a->quiet)
-		complain("the installation closed the connection: %s", strerror(errno));
 	return r;
 }
 
@@ -130,12 +201,15 @@ static int read_answer(struct api *a, int *ret_status, json_t **ret_body)
 	static uint8_t buf[65536];
 
 	for (;;) {
-		ssize_t got = recv(a->fd, buf, sizeof(buf), 0);
 		struct mst_diag d = { 0 };
+		ssize_t got;
 		size_t used;
 		int status, r;
 
-		if (got < 0 && errno == EINTR)
+		if (wait_for(a, POLLIN) < 0)
+			return -1;
+		got = recv(a->fd, buf, sizeof(buf), MSG_DONTWAIT);
+		if (got < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (got <= 0) {
 			if (!a->quiet)
@@ -165,15 +239,16 @@ int api_call(struct api *a, const char *method, const char *path, json_t *body, 
 
 	/* what was said may be a secret: nobody has to have it while the answer takes its time */
 	mst_heap_below();
+	a->until = now_ms() + a->patience;
 	r = send_request(a, method, path, body);
 	json_decref(body);
 	mst_heap_below();
 	return r < 0 ? r : read_answer(a, ret_status, ret_body);
 }
 
-bool api_probe(const struct muster *m, json_t **ret_body)
+bool api_probe(const struct muster *m, mst_ms patience, json_t **ret_body)
 {
-	struct api *a = open_api(m, true);
+	struct api *a = open_api(m, true, patience);
 	int status = 0;
 	bool good;
 

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "muster.h"
 
@@ -161,17 +162,24 @@ int cmd_events(struct muster *m, int argc, char **argv)
 /* --wait: for scripts that have just started the daemon. */
 static bool wait_for_daemon(const struct muster *m, long seconds)
 {
-	for (long tenths = seconds * 10; tenths > 0; tenths--) {
-		struct muster quiet = *m;
+	struct timespec now;
+	mst_ms until, left;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	until = ((mst_ms)now.tv_sec + seconds) * 1000 + now.tv_nsec / 1000000;
+	for (;;) {
 		json_t *answer = NULL;
 
-		if (api_probe(&quiet, &answer)) {
+		clock_gettime(CLOCK_BOOTTIME, &now);
+		left = until - (mst_ms)now.tv_sec * 1000 - now.tv_nsec / 1000000;
+		if (left <= 0)
+			return false;
+		if (api_probe(m, left, &answer)) {
 			json_decref(answer);
 			return true;
 		}
-		poll(NULL, 0, 100);
+		poll(NULL, 0, left < 100 ? (int)left : 100);
 	}
-	return false;
 }
 
 int cmd_status(struct muster *m, int argc, char **argv)

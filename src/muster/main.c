@@ -41,12 +41,13 @@ static const struct command commands[] = {
 
 static void help(void)
 {
-	say("usage: muster [-C DIR] [--socket PATH] [--provider FQDN] [--json] COMMAND …\n");
+	say("usage: muster [-C DIR] [--socket PATH] [--provider FQDN] [--timeout SECONDS] [--json] COMMAND …\n");
 	for (size_t i = 0; i < MST_COUNT(commands); i++)
 		say("  %-13s %s", commands[i].name, commands[i].help);
 	say("\n  -C DIR         the installation (default: the current directory)");
 	say("  --socket PATH  the admin socket (default: DIR/run/admin.sock)");
 	say("  --provider FQDN  as the people of that service provider: its subscriptions, nodes and events only");
+	say("  --timeout SECONDS  how long an answer of the installation is waited for (default: 60)");
 	say("  --json         answers as JSON");
 	say("  --help, --version");
 	say("\n`muster COMMAND --help` tells more. Exit status: 0 done, 1 refused, 2 usage, 3 fault, 4 waits for a second person.");
@@ -145,12 +146,25 @@ int take_options(const struct command *c, int argc, char **argv, const struct op
 	return kept;
 }
 
+static bool timeout_from(const char *text, mst_ms *ret)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end || n < 1 || n > 3600) {
+		complain("--timeout %s: expected seconds, 1 to 3600", shown(text));
+		return false;
+	}
+	*ret = (mst_ms)n * 1000;
+	return true;
+}
+
 /* Global options may stand anywhere before the command's own. */
 static int global_options(struct muster *m, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' }, { "socket", required_argument, NULL, 's' },
-		{ "provider", required_argument, NULL, 'p' },
+		{ "provider", required_argument, NULL, 'p' }, { "timeout", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 },
 	};
 	int c;
@@ -160,6 +174,10 @@ static int global_options(struct muster *m, int argc, char **argv)
 		case 'C': m->dir = optarg; break;
 		case 'j': m->json = true; break;
 		case 'p': m->provider = optarg; break;
+		case 't':
+			if (!timeout_from(optarg, &m->patience))
+				return -EXIT_USAGE - 1;
+			break;
 		case 's': snprintf(m->socket, sizeof(m->socket), "%s", optarg); break;
 		case 'h': help(); return -EXIT_DONE - 1;
 		case 'V': say("muster %s", MST_VERSION); return -EXIT_DONE - 1;
@@ -185,7 +203,7 @@ static int take_trailing_json(struct muster *m, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct muster m = { .dir = "." };
+	struct muster m = { .dir = ".", .patience = 60000 };
 	const char *failed = NULL;
 	int first, r;
 

@@ -20,6 +20,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_FAULT = 3, EXIT_WAI
 struct muster {
 	const char *dir;         /* the installation: -C DIR, default "." */
 	char socket[4096];       /* admin socket; default DIR/run/admin.sock */
+	mst_ms patience;         /* --timeout: how long an exchange with the installation may take */
 	const char *provider;    /* --provider: in whose name is asked; NULL = the installation's */
 	bool json;
 	bool quiet;              /* a command inside another one: only mistakes are said */
@@ -123,7 +124,7 @@ int api_ask(const struct muster *m, const char *method, const char *path, json_t
  * printed already, as JSON. */
 int api_node(struct muster *m, int argc, char **argv, const char *part, json_t **ret_answer);
 /* Does the daemon answer? Says nothing. *ret_body is its status. */
-bool api_probe(const struct muster *m, json_t **ret_body);
+bool api_probe(const struct muster *m, mst_ms patience, json_t **ret_body);
 /* An answer that says that it waits for a second person: told, EXIT_WAITS. Else EXIT_DONE. */
 int api_waits(const struct muster *m, int status, json_t *answer);
 /* Explains an error answer: "muster: refused (409): cseID: …"; returns EXIT_REFUSED. */

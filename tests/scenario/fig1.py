@@ -23,7 +23,7 @@ def sim_line(sim):
 class SimNode:
     """A card, the names of the settings, and `muster-agent`. What it is called and whom it joins its operator knows."""
 
-    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None, sim=None):
+    def __init__(self, inst, subscription="sub-1", uicc=None, card_gba=None, naf_group=None, lifetime=None, number=None, sim=None, known=True):
         self.inst, self.number = inst, number or next(NUMBERS)
         self.id, self.cse_id = f"urn:dev:ops:00004C-sim-{self.number:06d}", f"//{inst.sp}/SIM{self.number:06d}"
         self.imsi = f"{PLMN}{self.number:010d}"
@@ -34,16 +34,22 @@ class SimNode:
         self.dir.mkdir(parents=True)
         (self.dir / "sim.json").write_text(json.dumps(self.keys))
         (self.dir / "sim.json").chmod(0o600)
-        inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", subscription, "--anchor", "none")
+        self.subscription, self.wrap = subscription, ()
         self.options = [w for name, value in (("--uicc", uicc), ("--naf-group", naf_group), ("--lifetime", lifetime)) if value for w in (name, value)]
-        self.sim()
+        if known:
+            self.add()
         self.card = f'kind = "software"; imsi = "{self.imsi}"; key_file = "sim.json";' + (f' gba = "{card_gba}";' if card_gba else "")
         self.instruct({**DISCOVERY, "uri": f"http://{inst.bsf}"})
         self.configure()
 
-    def sim(self):
+    def add(self, check=True):
+        """The operator makes it known, and whose SIM is in it; what came of that, or of the first that did not go."""
+        done = self.inst.muster("node", "add", self.id, "--cse-id", self.cse_id, "--subscription", self.subscription, "--anchor", "none", check=check)
+        return done if done.returncode and "exists" not in done.stderr else self.sim(check)
+
+    def sim(self, check=True):
         """The operator makes it known, and where it is."""
-        self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.keys))
+        return self.inst.muster("sim", "add", self.imsi, "--file", "-", "--node", self.id, *self.options, stdin=sim_line(self.keys), check=check)
 
     def live_for(self, seconds):
         """What its sessions live for, less than the command takes; 0 = as the BSF has it."""
@@ -60,8 +66,8 @@ class SimNode:
             'bootstrap = "instructions.json";\nbackoff_first = "1s";\nbackoff_max = "2s";\nlog = { level = "debug"; };\n'
             f"card = {{ {self.card} }};\nconnect_to = (\n{dial}\n);\n{more}")
 
-    def agent(self, *args, check=False, wrap=()):
-        return run(*wrap, AGENT, "-c", self.dir / "muster-agent.conf", *args, check=check)
+    def agent(self, *args, check=False, wrap=(), env=None):
+        return run(*(wrap or self.wrap), AGENT, "-c", self.dir / "muster-agent.conf", *args, check=check, env=env)
 
     def run_once(self, **more):
         return self.agent("run", "--once", **more)

@@ -204,7 +204,7 @@ class Node:
     """A device with a maker's certificate and `muster-agent`."""
 
     def __init__(self, inst, number, maker, subscription, known, names=None, issue=(), identities=()):
-        self.inst = inst
+        self.inst, self.env = inst, None        # the environment of its agent: what a token's module wants to find there
         self.id = f"urn:dev:ops:00004C-{maker}-{number:06d}"
         self.cse_id = f"//{inst.sp}/CSE{number:06d}"
         self.dir = inst.dir / "nodes" / f"{maker}-{number:06d}"
@@ -238,7 +238,7 @@ class Node:
             f'log = {{ format = "text"; level = "debug"; }};\nconnect_to = (\n{dial.rstrip().rstrip(",")}\n);\n{add}')
 
     def agent(self, *args, check=False, timeout=RUN_SECONDS, env=None, wrap=()):
-        return run(*wrap, AGENT, "-c", self.dir / "muster-agent.conf", *args, check=check, timeout=timeout, env=env)
+        return run(*wrap, AGENT, "-c", self.dir / "muster-agent.conf", *args, check=check, timeout=timeout, env=env or self.env)
 
     def run_once(self, **more):
         return self.agent("run", "--once", **more)

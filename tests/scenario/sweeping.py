@@ -87,21 +87,23 @@ class Page:
 
 
 def environment(directory):
-    return {**os.environ, "LD_PRELOAD": str(PRELOAD), "MST_FAULT_DIR": str(directory),
-            "MST_FAIL_SPARE": "libcrypto libssl"}         # not while OpenSSL 3.0 begins; once it runs, in musterd and in test-tls-memory
+    # not while OpenSSL 3.0 begins; once it runs, in musterd and in test-tls-memory
+    return {**os.environ, "LD_PRELOAD": str(PRELOAD), "MST_FAULT_DIR": str(directory), "MST_FAIL_SPARE": "libcrypto libssl"}
 
 
 def write_figures(path, rows):
-    """Put the table in the place of the one between the marks."""
+    """Put them into the table between the marks; what was not swept this time stays as it is."""
     text = pathlib.Path(path).read_text()
     mark, end = "<!-- figures: make sweep -->\n", "\n<!-- end of figures -->\n"
     assert mark in text and end in text, path
-    table = ["", "| process | what fails | calls | faults | went on | refused | a process ended | not reached |",
-             "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    head, old, tail = text.split(mark)[0], text.split(mark)[1].split(end)[0], text.split(end)[1]
+    table = {tuple(line.split(" | ")[:2]): line for line in old.strip().splitlines()[2:]}
     for process, what, calls, faults, found in rows:
-        table.append(f"| {process} | {what} | {calls:,} | {faults:,} | " + " | ".join(
-            f"{found.get(o, 0):,}" for o in ("went on", "refused", "ended", "missed")) + " |")
-    pathlib.Path(path).write_text(text.split(mark)[0] + mark + "\n".join(table) + "\n" + end + text.split(end)[1])
+        table[f"| {process}", what] = f"| {process} | {what} | {calls:,} | {faults:,} | " + " | ".join(
+            f"{found.get(o, 0):,}" for o in ("went on", "refused", "ended", "missed")) + " |"
+    lines = ["", "| process | what fails | calls | faults | went on | refused | a process ended | not reached |",
+             "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |", *table.values()]
+    pathlib.Path(path).write_text(head + mark + "\n".join(lines) + "\n" + end + tail)
 
 
 def points(counts, step=1, each=True, for_ever=True):

@@ -5,11 +5,15 @@ import csv
 import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
 
 from support import AGENT, MUSTER, MUSTERD, Installation, at, run
+
+
+PATIENCE = 20          # what a second of it may take on a machine that has much to do
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +130,27 @@ def test_mistakes_are_answered(inst, words, status, text):
 def test_no_daemon_is_told_with_the_remedy(tmp_path):
     done = run(MUSTER, "-C", tmp_path, "status", check=False)
     assert done.returncode == 3 and "musterd -c" in done.stderr
+
+
+def test_a_daemon_that_does_not_take_the_command(tmp_path):
+    """Nobody accepts, as when there is no descriptor left; then somebody who reads and says nothing. Each has its own words, within the time."""
+    with socket.socket(socket.AF_UNIX) as deaf, socket.socket(socket.AF_UNIX) as mute:
+        for admin, name in ((deaf, "deaf"), (mute, "mute")):
+            admin.bind(str(tmp_path / name))
+            admin.listen(8)
+        ask = [MUSTER, "--timeout", "1", "--socket", str(tmp_path / "deaf"), "status"]
+        with subprocess.Popen(ask, stderr=subprocess.PIPE, text=True) as one, \
+                subprocess.Popen([*ask, "--wait", "1"], stderr=subprocess.PIPE, text=True) as other, \
+                subprocess.Popen([w.replace("deaf", "mute") for w in ask], stderr=subprocess.PIPE, text=True) as third:
+            peer = mute.accept()[0]
+            assert b"/v1/status" in peer.recv(4096)
+            said = [p.communicate(timeout=PATIENCE)[1] for p in (one, other, third)]
+            peer.close()
+        assert [p.returncode for p in (one, other, third)] == [3, 3, 3], said
+    assert "not taken the command within 1 s" in said[0] and "What to do" in said[0], said
+    assert "did not answer within 1 seconds" in said[1] and "not taken" in said[1], said
+    assert "within 1 s" in said[2] and "look before you repeat" in said[2], said
+    assert run(MUSTER, "--timeout", "soon", "status", check=False).returncode == 2
 
 
 def test_doctor(inst, tmp_path):

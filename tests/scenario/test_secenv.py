@@ -202,11 +202,12 @@ def spki_of(certificate):
     return base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-----")))
 
 
-def born(inst, device, number):
+def born(inst, device, number, known=True):
     """A node that makes its first key itself; its maker certifies what it asks for."""
-    node = inst.node(number)
+    node = inst.node(number, known=known)
     for name in ("node.key", "node.pem"):
         (node.dir / name).unlink()
+    node.env = device.env
     node.configure(add=f'node_id = "{node.id}";\n' + device.settings())
     node.agent("request", "--out", node.dir / "node.csr", check=True, env=device.env, wrap=device.wrap)
     run(MUSTER, "cert", "sign", node.dir / "node.csr", "--ca", "acme", "--out", node.dir / "node", cwd=inst.dir / "makers")

@@ -37,7 +37,8 @@ enum mark { FD_FILE, FD_SOCKET, FD_OTHER };
 
 static struct failcall_page nobody, *page = &nobody;
 static uint8_t marks[MARKS];
-static char handed_preload[1100], handed_dir[1100];
+static char handed_preload[1100], handed_dir[1100], handed_spare[256];
+static const char *spared;
 
 static void mark(int fd, enum mark what)
 {
@@ -78,12 +79,31 @@ static void tell(void)
 	}
 }
 
+/* Code that is not ours, though it runs in the same process: looked for each time, for a module comes late. */
+static bool is_spared(void *caller)
+{
+	char name[64];
+	Dl_info where;
+
+	if (!spared || !dladdr(caller, &where) || !where.dli_fname)
+		return false;
+	for (const char *list = spared; *list; list += strspn(list, " ")) {
+		size_t n = strcspn(list, " ");
+
+		snprintf(name, sizeof(name), "%.*s", (int)n, list);
+		if (strstr(where.dli_fname, name))
+			return true;
+		list += n;
+	}
+	return false;
+}
+
 /* Whether this call, one more of its kind, is to fail; errno is set then, to 0 where it is to do half. */
-static bool fails(enum kind kind)
+static bool fails_for(void *caller, enum kind kind)
 {
 	unsigned n, at;
 
-	if (!atomic_load(&page->armed) || kind == K_NONE)
+	if (!atomic_load(&page->armed) || kind == K_NONE || is_spared(caller))
 		return false;
 	n = atomic_fetch_add(&page->calls[kind].count, 1) + 1;
 	at = atomic_load(&page->at);
@@ -93,6 +113,8 @@ static bool fails(enum kind kind)
 	errno = (int)atomic_load(&page->error);
 	return true;
 }
+
+#define fails(KIND) fails_for(__builtin_return_address(0), KIND)
 
 /* What is to be done nevertheless: half of it. A connection that is said to be lost is lost. */
 static bool half(int fd, size_t *n)
@@ -277,11 +299,13 @@ NEXT(int, my_execve, execve, (const char *path, char *const *argv, char *const *
 	char *more[512];
 	size_t n = 0;
 
-	for (; env && env[n] && n < MST_COUNT(more) - 3; n++)
+	for (; env && env[n] && n < MST_COUNT(more) - 4; n++)
 		more[n] = env[n];
 	if (*handed_dir) {
 		more[n++] = handed_preload;
 		more[n++] = handed_dir;
+		if (*handed_spare)
+			more[n++] = handed_spare;
 	}
 	more[n] = NULL;
 	return next_my_execve()(path, argv, more);
@@ -299,7 +323,7 @@ static const char *name_of(int argc, char **argv)
 
 __attribute__((constructor)) static void begin(int argc, char **argv, char **env)
 {
-	const char *dir = getenv("MST_FAULT_DIR"), *self = getenv("LD_PRELOAD");
+	const char *dir = getenv("MST_FAULT_DIR"), *self = getenv("LD_PRELOAD"), *spare = getenv("MST_FAIL_SPARE");
 	void *frame[4], *shared;
 	char path[1100];
 	struct stat st;
@@ -313,6 +337,9 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
 			mark(i, S_ISSOCK(st.st_mode) ? FD_SOCKET : S_ISREG(st.st_mode) || i == STDERR_FILENO ? FD_FILE : FD_OTHER);
 	snprintf(handed_preload, sizeof(handed_preload), "LD_PRELOAD=%s", self);
 	snprintf(handed_dir, sizeof(handed_dir), "MST_FAULT_DIR=%s", dir);
+	if (spare)
+		snprintf(handed_spare, sizeof(handed_spare), "MST_FAIL_SPARE=%s", spare);
+	spared = getenv("MST_FAULT_SPARE");
 	snprintf(path, sizeof(path), "%s/%s", dir, name_of(argc, argv));
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)

@@ -6,6 +6,9 @@
  * "listener-mef" …). Who has none is left alone. musterd's processes, which get no environment, get the two variables by
  * execve() itself, which is among what is replaced here.
  *
+ * MST_FAULT_SPARE=LIBS: not calls that these shared libraries make (parts of file names): a token's module, say, which runs in the same
+ * process and is not ours. Allocations are spared by MST_FAIL_SPARE (failmalloc.h), which musterd's processes get as well.
+ *
  * What it does not reach: what the C library does inside another function of its own (the reading behind fread(), the memory
  * behind malloc()); those outer functions fail instead. Sockets are told from files, and what libevent wakes itself with is
  * left alone.
