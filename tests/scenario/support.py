@@ -203,8 +203,10 @@ class Installation:
 class Node:
     """A device with a maker's certificate and `muster-agent`."""
 
+    env = None          # of its agent: what a token's module wants to find there
+
     def __init__(self, inst, number, maker, subscription, known, names=None, issue=(), identities=()):
-        self.inst, self.env = inst, None        # the environment of its agent: what a token's module wants to find there
+        self.inst = inst
         self.id = f"urn:dev:ops:00004C-{maker}-{number:06d}"
         self.cse_id = f"//{inst.sp}/CSE{number:06d}"
         self.dir = inst.dir / "nodes" / f"{maker}-{number:06d}"
