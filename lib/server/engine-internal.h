@@ -86,6 +86,7 @@ struct engine {
 	struct mst_store *store;
 	struct mst_keeper *keeper;
 	struct mst_call *call;            /* to the keeper process; NULL when it is in this one */
+	uint32_t keeper_number;           /* of that process */
 	bool own_keeper;
 	struct mst_role_conf *role_conf[MST_ROLE__COUNT];
 	struct engine_client client[ENGINE_CLIENTS];

@@ -457,13 +457,12 @@ static int call_keeper(void *arg, struct mst_view question, uint8_t *answer, siz
 	/* questions and answers may not pair up any more */
 	mst_log(&e->u.log, MST_LOG_ERROR, "the keeper has not answered; it is given up, and the next one waited for", "why", mst_fault_text(r), NULL);
 	e->call = mst_call_free(e->call);
-	/* one that has closed has ended, or does so by itself; another one may hang for ever, and learn nothing */
-	if (r != MST_FAULT_CLOSED)
-		have_ended(e, MST_CHANNEL_KEEPER);
+	/* one that lives without a link is of no use, and may hang for ever and learn nothing; one that has ended has had this number alone */
+	have_ended(e, e->keeper_number);
 	return r;
 }
 
-static int attach_keeper(struct engine *e, int fd)
+static int attach_keeper(struct engine *e, uint32_t number, int fd)
 {
 	struct mst_keeper_caller caller = { call_keeper, e };
 	struct mst_call *c;
@@ -475,6 +474,7 @@ static int attach_keeper(struct engine *e, int fd)
 	}
 	e->call = mst_call_free(e->call);
 	e->call = c;
+	e->keeper_number = number;
 	if (e->own_keeper)
 		mst_keeper_remote_renewed(e->keeper);
 	if (e->keeper)
@@ -488,7 +488,7 @@ static int engine_attach(struct mst_unit *u, const struct mst_link_frame *who, s
 	struct engine *e = (struct engine *)(void *)u;
 
 	if (!l)
-		return who->peer == MST_PROC_KEEPER ? attach_keeper(e, fd) : MST_FAULT_BUG;
+		return who->peer == MST_PROC_KEEPER ? attach_keeper(e, who->channel, fd) : MST_FAULT_BUG;
 	for (size_t i = 0; i < ENGINE_CLIENTS; i++)
 		if (!e->client[i].l) {
 			e->client[i] = (struct engine_client){ l, *who, ++e->next_gen };

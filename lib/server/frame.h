@@ -14,7 +14,7 @@
 #define MST_FRAME_HEAD 13
 #define MST_FRAME_MAX (640 * 1024)              /* between listener, engine, connector, keeper */
 #define MST_FRAME_CONTROL_MAX (8 * 1024 * 1024) /* from the supervisor: certificates and revocation lists */
-#define MST_CHANNEL_KEEPER UINT32_MAX           /* in VIOLATION; the channels of others are small numbers */
+#define MST_CHANNEL_KEEPER 0x80000000u          /* from here on keepers, each by a number of its own; the channels of others are small numbers */
 
 enum mst_process { MST_PROC_SUPERVISOR, MST_PROC_LISTENER, MST_PROC_CONNECTOR, MST_PROC_ENGINE, MST_PROC_KEEPER,
 		   MST_PROC_DIAMETER, MST_PROC_SIGNER, MST_PROC__COUNT };
@@ -56,7 +56,7 @@ enum mst_frame_type {
 	/* keeper ↔ signer: a digest for the CA's key, and its signature */
 	MST_FRAME_SIGN,
 	MST_FRAME_SIGNED,
-	MST_FRAME_VIOLATION,        /* engine → supervisor: the process with that channel broke the rules, its link is dropped; or the keeper's */
+	MST_FRAME_VIOLATION,        /* engine → supervisor: the process of that channel broke the rules, its link is dropped; or that keeper's */
 	MST_FRAME_PIDS,             /* supervisor → the local listener: processes that are musterd's own, and no administrators */
 	MST_FRAME__COUNT
 };

@@ -19,6 +19,7 @@ struct child {
 	enum mst_role role;
 	char name[32];
 	uint32_t channel;                 /* 0: seals nothing */
+	uint32_t number;                  /* by which the engine tells of it: its channel; of a keeper another one each time that it begins */
 	int socket[MST_UNIT_SOCKETS];     /* ours; the process has duplicates, so that nobody is refused in
 					     between */
 	size_t n_sockets;

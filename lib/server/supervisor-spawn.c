@@ -123,6 +123,8 @@ static int spawn_process(struct child *c)
 		close(fd[0]);
 		return MST_FAULT_IO;
 	}
+	if (c->kind == MST_PROC_KEEPER)
+		c->number = c->number ? c->number + 1 : MST_CHANNEL_KEEPER;
 	pids_began(c->s, c->pid);
 	r = mst_link_socket(&lc, fd[0], &supervisor_control_ops, c, &c->control);
 	if (r)
@@ -288,7 +290,7 @@ static int tell_channel(struct child *c)
 
 static int tell_link(struct child *to, const struct child *who, int fd)
 {
-	struct mst_link_frame f = { .peer = who->kind, .role = who->role, .channel = who->channel };
+	struct mst_link_frame f = { .peer = who->kind, .role = who->role, .channel = who->number };
 	uint8_t b[16];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 

@@ -273,18 +273,18 @@ static void took_ready(struct child *c)
 }
 
 /*
- * The engine dropped the link of a process for what it said, or of the keeper, which did not answer. Without one it is of no use, and whatever it has become it does not stay: it ends
- * and is started again, after the same pauses as one that ends by itself.
+ * The engine dropped the link of a process for what it said, or of the keeper, which did not answer. Without one it is of no use, and whatever it
+ * has become it does not stay: it ends and is started again, after the same pauses as one that ends by itself.
  */
 static void broke_rules(struct supervisor *s, struct mst_view payload)
 {
 	struct mst_reader r = mst_reader_of(payload);
-	uint32_t channel = mst_read_u32(&r);
+	uint32_t number = mst_read_u32(&r);
 
-	for (size_t i = 0; mst_read_end(&r) && channel && i < s->n; i++) {
+	for (size_t i = 0; mst_read_end(&r) && number && i < s->n; i++) {
 		struct child *c = &s->child[i];
 
-		if ((channel == MST_CHANNEL_KEEPER ? c->kind != MST_PROC_KEEPER : c->channel != channel) || c->pid <= 0 || s->stopping)
+		if (c->number != number || c->pid <= 0 || s->stopping)
 			continue;
 		mst_log(&s->log, MST_LOG_ERROR, "a process broke the rules between processes, or its link is lost; it is ended", "process", c->name, NULL);
 		kill(c->pid, SIGKILL);
@@ -537,7 +537,7 @@ static struct child *add(struct supervisor *s, enum mst_process kind, enum mst_r
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	s->n++;
 	if (kind == MST_PROC_LISTENER || kind == MST_PROC_CONNECTOR || kind == MST_PROC_DIAMETER)
-		c->channel = (uint32_t)s->n;
+		c->number = c->channel = (uint32_t)s->n;
 	return c;
 }
 

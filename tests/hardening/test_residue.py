@@ -91,12 +91,12 @@ def test_the_tools(world):
         caller.end()
 
 
-RECVFROM = "45"                       # its number among the calls of x86-64
+POLL = "7"                            # its number among the calls of x86-64
 
 
 def waiting_since_it_said(process):
     """Whoever has sent its question, and now waits for the answer."""
-    until("it waits for an answer", lambda: pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()[0] == RECVFROM)
+    until("it waits for an answer", lambda: pathlib.Path(f"/proc/{process.pid}/syscall").read_text().split()[0] == POLL)
 
 
 def said(by, to):

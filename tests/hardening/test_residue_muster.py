@@ -25,7 +25,7 @@ from taken import Taken
 from test_residue_devices import LockedTpm
 from test_secenv import MODULE, Token
 
-WRITE, RECVFROM = ["1", "0x1"], ["45"]           # their numbers among the calls of x86-64; to its standard output
+WRITE, POLL = ["1", "0x1"], ["7"]           # their numbers among the calls of x86-64; to its standard output
 
 
 @contextlib.contextmanager
@@ -191,7 +191,7 @@ def importing(path, hold, *words):
     """`muster`, which waits for the answer to its request of number `hold`, and who is to answer it."""
     with Daemon(path / "socket", hold) as daemon, told_to_nobody("--socket", path / "socket", *words, cwd=path) as muster:
         assert daemon.held.wait(RUN_SECONDS)
-        waits_in(muster, RECVFROM)
+        waits_in(muster, POLL)
         yield muster, daemon
 
 

@@ -27,8 +27,12 @@ def make(installation, node, *args):
 
 
 def pushed(node):
-    """None while no agent runs."""
-    return node.status()["pushed"]
+    """None while no agent runs, or while one begins: it has the state, and nobody to ask yet."""
+    done = node.agent("status", "--json")
+    if done.returncode and "in use by another process" in done.stderr:
+        return None
+    assert done.returncode == 0, done
+    return json.loads(done.stdout)["pushed"]
 
 
 def wait_pushed(node, good, seconds=RUN_SECONDS):
