@@ -471,7 +471,7 @@ void listener_request(struct endpoint *e, struct line n, const struct mst_http_m
 	}
 	say_who(l, m, &x);
 	mst_put_exchange(&w, &x);
-	if (!w.ok || mst_link_send(l->engine, MST_FRAME_EXCHANGE, slot_id(l, s), mst_written(&w))) {
+	if (!listener_ask(l, s, MST_FRAME_EXCHANGE, &w)) {
 		l->u.m.v[MST_M_BUSY]++;
 		slot_free(l, s);
 		listener_busy(n, 1);

@@ -74,6 +74,8 @@ MST_MUST_CHECK int line_export(struct line n, const char *label, uint8_t *out, s
 struct slot *slot_take(struct listener *l, enum slot_kind kind, struct line n);
 void slot_free(struct listener *l, struct slot *s);
 uint64_t slot_id(const struct listener *l, const struct slot *s);
+/* A question to the engine, of this slot. False: it cannot be asked now; the log tells of it when there was no memory. */
+MST_MUST_CHECK bool listener_ask(struct listener *l, const struct slot *s, enum mst_frame_type type, const struct mst_writer *w);
 void listener_ask_psk(struct listener *l, struct slot *s);
 
 /* Answers. `more`: header lines, or "". */

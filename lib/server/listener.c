@@ -63,13 +63,23 @@ static struct slot *slot_find(struct listener *l, uint64_t id, enum slot_kind ki
 
 /* --- the engine --- */
 
+bool listener_ask(struct listener *l, const struct slot *s, enum mst_frame_type type, const struct mst_writer *w)
+{
+	int r = w->ok ? mst_link_send(l->engine, type, slot_id(l, s), mst_written(w)) : MST_LINK_FULL;
+
+	/* a full link is load, and counted; this is a machine that wants looking at */
+	if (r == MST_FAULT_MEMORY)
+		mst_log(&l->u.log, MST_LOG_WARNING, "no memory for a question to the engine; who asks is told to come again", NULL);
+	return !r;
+}
+
 void listener_ask_key(struct listener *l, struct slot *s)
 {
 	struct mst_writer w = mst_writer_of(l->out, MST_FRAME_MAX);
 	struct line n = s->line;
 
 	mst_put_psk_ask(&w, &s->ask);
-	if (w.ok && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w)))
+	if (listener_ask(l, s, MST_FRAME_PSK_ASK, &w))
 		return;
 	slot_free(l, s);
 	listener_busy(n, 1);
@@ -84,7 +94,7 @@ void listener_ask_psk(struct listener *l, struct slot *s)
 	if (!l->engine)
 		return;
 	mst_put_psk_ask(&w, &s->ask);
-	if (w.ok && !mst_link_send(l->engine, MST_FRAME_PSK_ASK, slot_id(l, s), mst_written(&w)))
+	if (listener_ask(l, s, MST_FRAME_PSK_ASK, &w))
 		return;
 	slot_free(l, s);
 	line_psk_busy(n, "the engine cannot be asked for the key");
