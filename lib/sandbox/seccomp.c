@@ -144,6 +144,9 @@ int mst_sandbox_load(void *filter, int r)
 		return MST_FAULT_BUG;
 	}
 	r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);      /* also for threads of libraries that were begun before */
+	/* a call by another way in (i386, x32), which is in no list: the process, not the thread alone, whose others would go on trying */
+	if (!r)
+		r = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (!r)
 		r = seccomp_load(f);
 	seccomp_release(f);

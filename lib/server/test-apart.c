@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "server/config.h"
@@ -18,7 +19,18 @@ static char dir[64], kept[128], others[128];
 static struct mst_conf *conf;
 static unsigned opened;
 
-enum { STATE = 1, OTHERS = 2, LOCAL = 4, INET = 8 };
+enum { STATE = 1, OTHERS = 2, LOCAL = 4, INET = 8, BEGINS = 16, LINK = 32 };
+static int open_here;            /* as the keeper's links are when the process is begun */
+
+static bool begins(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid > 0 && waitpid(pid, NULL, 0) == pid;
+}
+
 
 static bool can(int fd)
 {
@@ -39,6 +51,8 @@ static int tries(struct secenv_root *r, struct mst_writer *record, uint8_t ret_k
 	may |= can(open(others, O_RDONLY)) ? OTHERS : 0U;
 	may |= can(socket(AF_UNIX, SOCK_STREAM, 0)) ? LOCAL : 0U;
 	may |= can(socket(AF_INET, SOCK_STREAM, 0)) ? INET : 0U;
+	may |= begins() ? BEGINS : 0U;
+	may |= fcntl(open_here, F_GETFD) >= 0 ? LINK : 0U;
 	ret_key[0] = (uint8_t)may;
 	ret_key[1] = (uint8_t)opened;
 	return 0;
@@ -94,7 +108,7 @@ static void what_is_left(void **state)
 	conf->keeper_key.module_state[0] = '\0';
 	assert_int_equal(asked(), INET);
 	conf->sandbox = false;
-	assert_int_equal(asked(), STATE | OTHERS | LOCAL | INET);
+	assert_int_equal(asked(), STATE | OTHERS | LOCAL | INET | BEGINS);
 }
 
 static void put_file(const char *path)
@@ -118,6 +132,8 @@ static int set_up(void **state)
 	snprintf(others, sizeof(others), "%s/others", dir);
 	put_file(kept);
 	put_file(others);
+	open_here = fcntl(STDERR_FILENO, F_DUPFD, 100);
+	assert_true(open_here >= 100);
 	conf = calloc(1, sizeof(*conf));
 	assert_non_null(conf);
 	snprintf(conf->file, sizeof(conf->file), "%s/musterd.conf", dir);

@@ -82,6 +82,8 @@ static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct
 		return r;
 	if (!strcmp(what, "/fault"))
 		return MST_FAULT_CRYPTO;
+	if (!strcmp(what, "/due"))       /* something ends by the clock */
+		return mst_store_gba_lock_put(env->store, &(struct mst_gba_lock){ .impi = "x", .origin = "y", .wrong = 1, .until = 1, .forget = 1 });
 	if (!strcmp(what, "/large"))
 		for (int i = 0; i < 2 * MST_ANSWER_MAX; i++)
 			mst_put_str(&a->content, "x");
@@ -132,9 +134,16 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	return f->end == MST_FETCH_OK ? 0 : MST_PSK_UNKNOWN;
 }
 
+/* A node and a subscription, whenever there is anything. */
+static int clocked(struct mst_role_env *env, struct mst_clocked *c)
+{
+	*c = (struct mst_clocked){ .nodes_gone = 1, .gone = { 3 }, .subs_ended = 1, .over = { 30 } };
+	return event_of(env, "clock");
+}
+
 static const struct mst_role_ops role = { .role = MST_ROLE_MEF, .primitives = true, .network = true,
 	.strangers_count = true, .for_strangers = true, .psk = true, .handle = handle,
-	.psk_lookup = psk_lookup, .fetched = fetched, .resumed = resumed };
+	.psk_lookup = psk_lookup, .fetched = fetched, .resumed = resumed, .clock = clocked };
 
 /* An operator's command that does what no transaction undoes. */
 static int command(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)

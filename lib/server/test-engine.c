@@ -455,6 +455,24 @@ static void a_subscription_is_cut(void **state)
 	mst_link_free(second);
 }
 
+/* The same by the clock, which nobody asks: a node and a subscription. */
+static void the_clock_cuts(void **state)
+{
+	(void)state;
+	t.engine->ops->tick(t.engine);
+	turn();
+	assert_int_equal(t.cuts, 0);
+	ask(1, "/due", MST_ROLE_MEF);
+	turn();
+	t.fail_at = 1;
+	t.engine->ops->tick(t.engine);
+	turn();
+	assert_int_equal(t.cuts, 0);
+	t.engine->ops->tick(t.engine);
+	turn();
+	assert_true(t.cuts == 2 && t.cut.group == 30 && !t.cut.one);
+}
+
 static void drains(void **state)
 {
 	(void)state;
@@ -472,7 +490,7 @@ int main(void)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
 		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(decided_again),
 		T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
-		T(audit_log_is_shortened), T(what_is_sealed_is_not_given_up), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(drains),
+		T(audit_log_is_shortened), T(what_is_sealed_is_not_given_up), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(the_clock_cuts), T(drains),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

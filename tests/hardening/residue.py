@@ -12,6 +12,7 @@ from residue_ca import public_point
 from support import BUILD, run
 
 WINDOW = 16
+PADS = (0x36, 0x5c)                     # what HMAC begins with: the key and one of these
 
 
 def windows(octets, n):
@@ -19,9 +20,11 @@ def windows(octets, n):
 
 
 def encodings(key):
-    """As octets, as a number whose least octet is the first, as libraries compute with it, as hexadecimal digits of either case,
-    in groups as a person types them, in base64 of either alphabet."""
+    """As octets, as a number whose least octet is the first, as libraries compute with it, as HMAC begins with it, and SHA-256 (its words), as
+    hexadecimal digits of either case, in groups as a person types them, in base64 of either alphabet."""
     found = windows(key, WINDOW) | windows(key[::-1], WINDOW)
+    for text in (key, *(bytes(octet ^ pad for octet in key) for pad in PADS)):
+        found |= windows(text, WINDOW) | windows(b"".join(text[i:i + 4][::-1] for i in range(0, len(text), 4)), WINDOW)
     for text in (key.hex(), key.hex().upper()):
         found |= {w for i, w in enumerate(text[i:i + 2 * WINDOW].encode() for i in range(0, len(text) - 2 * WINDOW + 1, 2))}
     digits = key.hex().upper()

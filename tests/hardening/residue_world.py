@@ -386,6 +386,11 @@ def nothing_is_left(w, found):
     return hits
 
 
+def is_locked(places):
+    """It is there, and only in pages that are neither swapped out nor in a core."""
+    assert places and all({"lo", "dd"} <= set(flags) for flags in places), places
+
+
 def in_a_handshake(w, who, server, key):
     """While a handshake waits for the other side, which may take its time: at the node, from its first message on; at the server, with TLS 1.3
     until the node has proven that it has the key, too. It is there, and all of it is in locked pages."""
@@ -401,9 +406,8 @@ def in_a_handshake(w, who, server, key):
             asked = later.enter_context(subprocess.Popen([AGENT, "-c", node.dir / "muster-agent.conf", "check"], stdout=subprocess.DEVNULL))
             until("the node has begun", lambda: seen(agent))
             later.enter_context(stopped(agent))
-            assert all({"lo", "dd"} <= set(flags) for flags in seen(agent)), seen(agent)
-        until("the server has the key", lambda: seen(servers))
-        assert all({"lo", "dd"} <= set(flags) for flags in seen(servers)), seen(servers)
+            is_locked(seen(agent))
+        is_locked(until("the server has the key", lambda: seen(servers)))
     assert asked.returncode == 0
     until("it is forgotten", lambda: not seen(agent) and not seen(servers))
 
@@ -440,8 +444,7 @@ def in_a_handshake_of_the_guest(w, server, key):
             ["openssl", "s_client", "-connect", f"127.0.0.1:{way.port}", "-servername", inst.mef, "-psk_identity", w.guest.btid, "-psk", w.keys.keys[key].hex(), "-tls1_3"],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
         try:
-            until("the server has the key", seen, 15, inst.log_text)
-            assert all({"lo", "dd"} <= set(flags) for flags in seen()), seen()
+            is_locked(until("the server has the key", seen, 15, inst.log_text))
         finally:
             client.kill()
     until("it is forgotten", lambda: not seen())

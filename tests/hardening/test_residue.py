@@ -237,7 +237,8 @@ def test_key_files_hold_them(world):
 
 WRITTEN = [bytes, lambda k: k.hex().encode(), lambda k: k.hex().upper().encode(), lambda k: base64.b64encode(b"x" + k),
            lambda k: base64.urlsafe_b64encode(b"xy" + k), lambda k: k[5:21],
-           lambda k: "-".join(re.findall("....", k.hex().upper())).encode()]
+           lambda k: "-".join(re.findall("....", k.hex().upper())).encode(), lambda k: bytes(octet ^ 0x5c for octet in k),
+           lambda k: b"".join(bytes(octet ^ 0x36 for octet in k[i:i + 4])[::-1] for i in range(0, len(k), 4))]
 
 
 @pytest.mark.parametrize("how", range(len(WRITTEN)))

@@ -90,6 +90,9 @@ def copy_of(node, path, *without):
     return path
 
 
+DAMAGED = "damaged, and there is no older copy that is whole"
+
+
 def start_of(place):
     return run(BUILD / "src/agent/muster-agent", "-c", place / "muster-agent.conf", "run", "--once", check=False)
 
@@ -106,8 +109,14 @@ def test_a_disk_with_another_machines_secret(inst, tmp_path):
     place = copy_of(inst.with_cert, tmp_path / "disk")
     shutil.copy(inst.with_secret.dir / "state.key", place / "state.key")
     done = start_of(place)
-    assert done.returncode != 0
+    assert done.returncode == 1 and DAMAGED in done.stderr, done
     assert run(BUILD / "tests/hardening/dig", place / "state", place / "state.key", check=False).stdout == ""
+
+
+def test_a_disk_with_the_machines_secret(inst, tmp_path):
+    """The servers are away, and it is enrolled as ever."""
+    done = start_of(copy_of(inst.with_cert, tmp_path / "disk"))
+    assert "enrolled-already" in done.stderr and DAMAGED not in done.stderr, done
 
 
 def test_nothing_is_in_clear_on_the_disk(inst, tmp_path):

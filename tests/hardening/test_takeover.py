@@ -9,6 +9,7 @@ import pathlib
 import re
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -320,6 +321,22 @@ def test_a_listener_says_what_others_may_say(world, said, link):
     whole(world)
 
 
+def test_no_crowd_of_those_that_die(world):
+    """Who ends soon after it began is begun again after twice the pause."""
+    at = world.log.stat().st_size
+    for n in range(1, 4):
+        os.kill(pid_of(world, "connector"), signal.SIGKILL)
+        until("it is told", lambda n=n: len(pauses(world, at)) == n, 60, world.log_text)
+        until("another one", lambda: "ready again process=connector" in since(world, at).rsplit("is started again", 1)[1], 60, world.log_text)
+    first, second, third = pauses(world, at)
+    assert first >= 100 and third == 2 * second == 4 * first, pauses(world, at)
+    whole(world)
+
+
+def pauses(world, at):
+    return [int(ms) for ms in re.findall(r'is started again process=connector in="(\d+) ms"', since(world, at))]
+
+
 def since(world, at):
     return world.log.read_bytes()[at:].decode(errors="replace")
 
@@ -345,6 +362,28 @@ def test_an_intruders_call_kills(world, kind, call):
     whole(world)
 
 
+@pytest.fixture(scope="module")
+def other_ways():
+    """Ways of programs of 32 bits into this kernel, each tried in a process that is free: it is answered there. A kernel without one has nothing to refuse."""
+    ways = []
+    for way in ("i386", "x32"):
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as free, contextlib.suppress(Killed), Taken(free.pid) as t:
+            assert t.call(f"{way}:getpid") in (free.pid, -errno.ENOSYS)      # of x32 the sandbox hears first, whether the kernel has it or not
+            ways.append(way)
+    assert "x32" in ways
+    return ways
+
+
+@pytest.mark.parametrize("kind, way", [("diameter", "i386"), ("keeper", "x32")])
+def test_another_way_into_the_kernel_kills(world, other_ways, kind, way):
+    """Calls have other numbers there, and no list has them: the process dies whatever is called, with all of its threads."""
+    pid = pid_of(world, kind)
+    with Taken(pid) as t:
+        t.dies_of(f"{way if way in other_ways else 'x32'}:getpid")
+    until("another one", lambda: pid not in world.children().get(kind, [pid]))
+    whole(world)
+
+
 def test_the_supervisor(tmp_path):
     """It begins others, so it has no list of what is allowed: what it never does kills it, or is refused, and with it goes all that it has begun."""
     inst = Installation(tmp_path / "inst").start()
@@ -354,6 +393,8 @@ def test_the_supervisor(tmp_path):
         assert not [w for w in (t.refused("settimeofday", "z:16", 0), t.refused("socket", socket.AF_PACKET, socket.SOCK_RAW, 0), t.refused("clone3", "z:88", 88),
                                 t.refused("sethostname", "z:1", 1)) if w]
         assert t.open(inst.config) >= 0                                      # the probe is a real one: it reads the installation's files anew
+        for pid in others:
+            assert {t.open(f"/proc/{pid}/{what}", os.O_RDWR) for what in ("mem", "environ")} <= REFUSED
         t.dies_of("unshare", 0x10000000)
     assert inst.process.wait(60) == -signal.SIGSYS
     until("nobody is left", lambda: not [p for p in others if pathlib.Path(f"/proc/{p}").exists()], 60, inst.log_text)
@@ -361,8 +402,11 @@ def test_the_supervisor(tmp_path):
     assert inst.stop() == 0, inst.log_text()
 
 
+HARMLESS = {"prlimit64", "pidfd_open", "prctl", "mprotect", "mmap", "memfd_create", "chmod", "setrlimit", "personality", "inotify_init1"}
+
+
 def test_the_probes_find_a_process_without_a_sandbox(world, tmp_path):
-    """The same calls in an installation that has none: they are answered. So a refusal above is the sandbox's."""
+    """The same calls in an installation that has none, those that leave nothing behind: they are answered. So a refusal above is the sandbox's."""
     inst = Installation(tmp_path / "inst")
     inst.configure(add="sandbox = false;\n")
     inst.start()
@@ -372,6 +416,9 @@ def test_the_probes_find_a_process_without_a_sandbox(world, tmp_path):
                 assert t.open(path) >= 0, path
             assert t.connect(world.outside_port) >= 0
             assert t.call("kill", inst.process.pid, 0) == 0
+            tried = [c for c in probes(inst, t.pid) if c[0] in HARMLESS or c[0] == "kill" and c[1] > 0 or c[0] == "openat" and not c[3] & os.O_CREAT and not str(c[2]).startswith("/proc/")]
+            assert {c[0] for c in tried} == HARMLESS | {"kill", "openat"}
+            assert not [c for c in tried if not t.refused(*c)]
             assert t.call("mmap", 0, 4096, 7, 0x22, -1, 0) > 0
     finally:
         assert inst.stop() == 0, inst.log_text()

@@ -190,14 +190,21 @@ def test_wrong_name_in_the_certificate(inst, node):
 
 
 @pytest.mark.parametrize("role", ["mef", "bbn"])
-def test_a_role_is_no_node(inst, role):
+def test_a_role_is_no_node(inst, node, role):
     """Who has the key of a role's listener is no node with it, nor the MAF that fetches keys."""
     name = f"{role}.{inst.sp}"
+    with Client(inst, node.dir / "node") as client:
+        assert client.register(inst, node.id)[0] == 201
+        relative = content(client.register_key(inst, node.id))["relativeKeyID"]
+    fetch = f"/fetchCredentials/{relative}%40{inst.mef}/21"
     with told(inst, "mef.refused", "no name in the certificate is known", outcome=4103, who=name), nothing_changes(inst):
         with Client(inst, inst.dir / "tls" / role) as client:
             assert client.register(inst, name)[0] == 403
-    with told(inst, "mef.refused", who=name), nothing_changes(inst), Client(inst, inst.dir / "tls" / role) as client:
-        assert client.rsc("GET", "/MEFBase/reg-unknown", name)[1] in (403, 404)
+    for path in (f"/MEFBase/{relative}", fetch):
+        with told(inst, "mef.refused", outcome=4103, who=name), nothing_changes(inst), Client(inst, inst.dir / "tls" / role) as client:
+            assert client.rsc("GET", path, name) == (4103, 403)
+    with Client(inst, inst.dir / "tls/maf") as client:
+        assert client.request("GET", fetch, inst.maf)[0] == 200, "the key is there, for the MAF"
 
 
 def test_from_is_not_the_identity(inst, node):

@@ -4,6 +4,7 @@
  *
  *   takeover PID          a line is read for each call, and one is answered:
  *     openat -100 s:/etc/passwd 0        numbers, texts, h:HEX octets, z:N octets of zero
+ *     i386:getpid, x32:getpid            by another way into the same kernel, as programs of 32 bits take it; numbers only
  *     = -13                              what it gave, or "= killed 31", the signal of which the process died
  *     peek 16                            the last z: buffer's first octets, in hexadecimal digits
  * The process goes on as if nothing had been when the input ends.
@@ -28,7 +29,11 @@ static pid_t pid;
 static int mem;
 static struct user_regs_struct saved;
 static uint8_t under[SCRATCH], now[SCRATCH];
-static uint64_t scratch, at_syscall;
+/* Ways in: how calls are named there, and the instruction. */
+static struct way { const char *prefix; uint32_t arch; uint8_t instruction[2]; uint64_t at; } ways[] = {
+	{ "i386:", SCMP_ARCH_X86, { 0xcd, 0x80 }, 0 }, { "x32:", SCMP_ARCH_X32, { 0x0f, 0x05 }, 0 }, { "", SCMP_ARCH_X86_64, { 0x0f, 0x05 }, 0 },
+};
+static uint64_t scratch;
 static size_t used, buffer;
 
 static void fail(const char *what)
@@ -37,8 +42,8 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* An instruction `syscall` in code that is mapped anyway. */
-static uint64_t find_syscall(void)
+/* Those two octets in code that is mapped anyway: whose they are is no matter. */
+static uint64_t find(const uint8_t instruction[2])
 {
 	char line[512], path[64];
 	uint8_t page[4096];
@@ -48,18 +53,20 @@ static uint64_t find_syscall(void)
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	f = fopen(path, "r");
 	while (f && !found && fgets(line, sizeof(line), f)) {
-		if (!strstr(line, " r-xp ") || !strstr(line, "libc.so") || sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) != 2)
+		if (!strstr(line, " r-xp ") || !strstr(line, "/lib") || sscanf(line, "%" SCNx64 "-%" SCNx64, &from, &to) != 2)
 			continue;
 		for (uint64_t p = from; p < to && !found; p += sizeof(page)) {
 			if (pread(mem, page, sizeof(page), (off_t)p) != sizeof(page))
 				break;
 			for (size_t i = 0; i + 1 < sizeof(page) && !found; i++)
-				if (page[i] == 0x0f && page[i + 1] == 0x05)
+				if (!memcmp(page + i, instruction, 2))
 					found = p + i;
 		}
 	}
 	if (f)
 		fclose(f);
+	if (!found)
+		fail("no such instruction");
 	return found;
 }
 
@@ -96,8 +103,7 @@ static void attach(void)
 	if (mem < 0 || ptrace(PTRACE_GETREGS, pid, 0, &saved))
 		fail(path);
 	scratch = (saved.rsp - 2 * SCRATCH) & ~UINT64_C(4095);
-	at_syscall = find_syscall();
-	if (!at_syscall || pread(mem, under, SCRATCH, (off_t)scratch) != SCRATCH)
+	if (pread(mem, under, SCRATCH, (off_t)scratch) != SCRATCH)
 		fail("no room on its stack");
 }
 
@@ -187,8 +193,12 @@ static int call(char **word, size_t n, long long *ret)
 {
 	struct user_regs_struct r = saved;
 	unsigned long long a[6] = { 0 };
-	int number = seccomp_syscall_resolve_name(word[0]), dead;
+	struct way *way = ways;
+	int number, dead;
 
+	while (strncmp(word[0], way->prefix, strlen(way->prefix)))
+		way++;
+	number = seccomp_syscall_resolve_name_arch(way->arch, word[0] + strlen(way->prefix));
 	if (number < 0)
 		fail(word[0]);
 	used = 0;
@@ -197,11 +207,14 @@ static int call(char **word, size_t n, long long *ret)
 		a[i - 1] = value(word[i]);
 	if (pwrite(mem, now, SCRATCH, (off_t)scratch) != SCRATCH)
 		return gone("its stack");
-	r.rip = at_syscall;
+	way->at = way->at ? way->at : find(way->instruction);
+	r.rip = way->at;
 	r.rsp = scratch;
 	r.rax = (unsigned long long)number;
 	r.orig_rax = (unsigned long long)-1;
 	r.rdi = a[0], r.rsi = a[1], r.rdx = a[2], r.r10 = a[3], r.r8 = a[4], r.r9 = a[5];
+	if (way->arch == SCMP_ARCH_X86)
+		r.rbx = a[0], r.rcx = a[1], r.rdx = a[2], r.rsi = a[3], r.rdi = a[4], r.rbp = a[5];
 	if (ptrace(PTRACE_SETREGS, pid, 0, &r))
 		return gone("its registers");
 	for (int half = 0; half < 2; half++) {
