@@ -120,4 +120,4 @@ def points(counts, step=1, each=True, for_ever=True):
             if for_ever and lasting and (kind != MEMORY or step == 1 and at % 500 == 1):
                 every.append((kind, at, lasting[at % len(lasting)], True))
         chosen += (every[len(every) // 2 % step::step] or every[len(every) // 2:][:1]) if each else every
-    return chosen if each else chosen[step // 2::step]
+    return chosen if each else chosen[step // 2::step] or chosen[len(chosen) // 2:][:1]
