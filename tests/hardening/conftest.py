@@ -7,3 +7,8 @@ for place in ("support", "scenario", "diameter"):
 
 # Meson has the C library overwrite what is freed, so that what uses it fails. Here it would hide what our programs leave behind.
 os.environ.pop("MALLOC_PERTURB_", None)
+
+
+def pytest_configure(config):
+    """Marks of the scenarios whose parts are used here."""
+    config.addinivalue_line("markers", "memlock: its programs may not lock memory")

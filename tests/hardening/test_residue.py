@@ -20,7 +20,7 @@ import yaml
 from residue import Capture, Keys, files, scan
 from residue_world import TLS, UNLOCKED, a_world, dig, in_a_handshake, in_a_handshake_of_the_guest, is_found_when_planted, nobody_has_it, nothing_is_left, scalar, scalar_of, stopped
 from fig1 import PLMN, sim_line
-from support import AGENT, MUSTER, Installation, run, secret_text, until
+from support import MUSTER, Installation, run, secret_text, until
 from taken import Taken
 from test_saef import accept, connect
 
