@@ -180,8 +180,11 @@ static int authorization_of(const struct gba_params *p, struct gba_authorization
 		return gba_bad(d, "algorithm", "unknown; one of AKAv1-MD5, AKAv2-MD5, MD5, SHA-256");
 	if (one_qop(p, &a->qop, d))
 		return GBA_BAD;
-	if (gba_is_first(a))
+	if (gba_is_first(a)) {
+		/* there is no challenge yet that they could count for */
+		a->nc = a->cnonce = MST_VIEW_NONE;
 		return a->has_auts ? gba_bad(d, "auts", "without a nonce") : 0;
+	}
 	if (!a->nonce.n || !gba_lower_hex(a->response, hash_hex(a->algorithm)))
 		return gba_bad(d, "response", "not the hash's hex digits in lower case, or without a nonce");
 	if (a->has_auts && (!mst_base64_decode(p->v[P_AUTS], a->auts, sizeof(a->auts), &n) || n != sizeof(a->auts)))

@@ -268,6 +268,9 @@ static void authorizations(void **state)
 	/* message 1 of Ub, as it stands in TS 24.109 A.3 */
 	assert_int_equal(gba_authorization_read(MST_VIEW_LIT("Digest username=\"" IMPI "\", realm=\"" BSF "\", nonce=\"\", uri=\"/\", response=\"\""), &a, &d), 0);
 	assert_true(gba_is_first(&a));
+	/* what counts for a challenge, where there is none yet */
+	assert_int_equal(gba_authorization_read(MST_VIEW_LIT("Digest username=\"" IMPI "\", realm=\"" BSF "\", cnonce=\"x\", nc=1, nonce=\"\", uri=\"/\", response=\"\""), &a, &d), 0);
+	assert_true(gba_is_first(&a) && !a.cnonce.n && !a.nc.n);
 	/* quoted where the grammar has no quotes, and the other way round */
 	assert_int_equal(gba_authorization_read(MST_VIEW_LIT("Digest username=u,realm=r,nonce=n,uri=\"/\",qop=\"auth\",nc=\"0000000a\",cnonce=x,response=" HASH
 							     ",algorithm=\"AKAv1-MD5\",auts=\"uoU/PBIctV7bggBAq0E=\""), &a, &d), 0);
