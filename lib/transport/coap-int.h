@@ -6,6 +6,7 @@
 #include <event2/event_struct.h>
 
 #include "proto/coap/coap.h"
+#include "transport/busy.h"
 #include "transport/coap-server.h"
 #include "transport/dtls-int.h"
 
@@ -69,8 +70,7 @@ struct mst_coap_server {
 	size_t held;
 	uint8_t secret[DTLS_COOKIE];
 	struct mst_coap_server_stats stats;
-	mst_ms busy_said;
-	unsigned busy;
+	struct busy busy;
 	uint8_t buf[DTLS_TAKEN];
 };
 

@@ -204,26 +204,13 @@ static void enter(struct mst_coap_conn *c)
 
 /* ---- who may come in --------------------------------------------------------------------------------- */
 
-/* Told at once, then once a second with the number: a flood must not become a flood of events. */
 static void report_busy(struct mst_coap_server *s, const struct sockaddr_storage *a, const char *what)
 {
-	struct mst_peer *peer;
-	char detail[TLS_DETAIL_MAX];
-	mst_ms now = coap_clock();
+	char address[sizeof(s->busy.last.address)];
 
 	s->stats.refused++;
-	s->busy++;
-	if (!s->ops->on_handshake_failed || (s->busy_said && now - s->busy_said < 1000))
-		return;
-	peer = calloc(1, sizeof(*peer));
-	if (!peer)
-		return;
-	address_text(a, peer->address, sizeof(peer->address));
-	snprintf(detail, sizeof(detail), "%s; %u refused", what, s->busy);
-	s->busy = 0;
-	s->busy_said = now;
-	s->ops->on_handshake_failed(s->owner, peer, MST_TLS_BUSY, detail);
-	free(peer);
+	address_text(a, address, sizeof(address));
+	busy_report(&s->busy, address, what);
 }
 
 /* The one that has idled longest; when none idles, one that waits for its peer. Not one whose answer is being made. */
@@ -393,6 +380,7 @@ int mst_coap_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls
 	evutil_secure_rng_get_bytes(&s->seed, sizeof(s->seed));
 	evutil_secure_rng_get_bytes(s->secret, sizeof(s->secret));
 	event_assign(&s->io, base, fd, EV_READ | EV_PERSIST, on_io, s);
+	busy_init(&s->busy, base, ops->on_handshake_failed, owner);
 	if (!s->hash || event_add(&s->io, NULL)) {
 		mst_coap_server_free(s);
 		return MST_FAULT_MEMORY;
@@ -478,6 +466,7 @@ struct mst_coap_server *mst_coap_server_free(struct mst_coap_server *s)
 			coap_conn_drop(s->ends[q].oldest, true);
 		}
 	event_del(&s->io);
+	busy_deinit(&s->busy);
 	close(s->fd);
 	mst_tls_ctx_free(s->tls);
 	free(s->hash);

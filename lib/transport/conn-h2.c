@@ -60,8 +60,10 @@ static void hold(struct mst_conn *c)
 static void answer(struct mst_conn *c, struct h2_stream *s, struct mst_view octets)
 {
 	due(s, c->s->limits.write_ms);
-	if (h2_answer(s, octets))
-		h2_reset(s);            /* no memory: the peer sees the stream end and asks again */
+	if (h2_answer(s, octets)) {
+		server_no_memory(c->s, c->t->peer.address);
+		h2_reset(s);            /* the peer sees the stream end and asks again */
+	}
 }
 
 static void answer_ourselves(struct mst_conn *c, struct h2_stream *s, int status, const char *extra, const struct mst_diag *d)
@@ -190,10 +192,9 @@ static enum tls_io flush(struct mst_conn *c)
 			return TLS_END;
 		if (!v.n)
 			return TLS_DONE;
-		c->out = malloc(v.n);
+		c->out = conn_copy(c, v);
 		if (!c->out)
 			return TLS_END;
-		memcpy(c->out, v.p, v.n);
 		c->out_n = v.n;
 		h2_pulled(v);
 	}

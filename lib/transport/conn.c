@@ -110,6 +110,8 @@ void conn_begin_close(struct mst_conn *c)
 {
 	bool peer_left = c->t->end == MST_TLS_CLOSED || c->t->end == MST_TLS_TRUNCATED || c->t->suspended;
 
+	if (c->t->end == MST_TLS_BUSY && c->state != CONN_HANDSHAKE && c->state != CONN_SUSPENDED)
+		server_no_memory(c->s, c->t->peer.address);     /* the library had none: of an open session nobody else tells */
 	conn_h2_end(c);
 	conn_tell_close(c);
 	tls_session_bye(c->t, !peer_left);
@@ -186,6 +188,28 @@ static bool step_handshake(struct mst_conn *c)
 	}
 }
 
+uint8_t *conn_copy(struct mst_conn *c, struct mst_view v)
+{
+	uint8_t *p = malloc(v.n ? v.n : 1);
+
+	if (!p)
+		server_no_memory(c->s, c->t->peer.address);
+	else if (v.n)
+		memcpy(p, v.p, v.n);
+	return p;
+}
+
+/* Where there is no memory for it the peer sees the connection end, and asks again. */
+static void begin_writing(struct mst_conn *c, struct mst_view message)
+{
+	c->out = conn_copy(c, message);
+	c->out_n = c->out ? message.n : 0;
+	c->out_at = 0;
+	c->close_after = c->close_after || !c->out;
+	c->state = CONN_WRITING;
+	conn_deadline(c, c->s->limits.write_ms);
+}
+
 /* Answer without the owner: a refusal of the transport itself. */
 size_t conn_refusal(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d, char *out, size_t cap)
 {
@@ -214,16 +238,7 @@ static bool answer_ourselves(struct mst_conn *c, int status, const char *extra, 
 	char head[CONN_REFUSAL_MAX];
 	size_t m = conn_refusal(c, status, extra, d, head, sizeof(head));
 
-	c->out = malloc(m);
-	if (!c->out) {
-		conn_begin_close(c);
-		return true;
-	}
-	memcpy(c->out, head, m);
-	c->out_n = m;
-	c->out_at = 0;
-	c->state = CONN_WRITING;
-	conn_deadline(c, c->s->limits.write_ms);
+	begin_writing(c, (struct mst_view){ (uint8_t *)head, m });
 	return true;
 }
 
@@ -261,14 +276,10 @@ static bool request_ready(struct mst_conn *c)
 /* Keep what came after the message until that is answered: one request at a time. */
 static bool keep_left(struct mst_conn *c, struct mst_view v)
 {
-	uint8_t *copy = NULL;
+	uint8_t *copy = v.n ? conn_copy(c, v) : NULL;
 
-	if (v.n) {
-		copy = malloc(v.n);
-		if (!copy)
-			return false;
-		memcpy(copy, v.p, v.n);
-	}
+	if (v.n && !copy)
+		return false;
 	mst_wipe(c->left, c->left_n);
 	free(c->left);
 	c->left = copy;
@@ -358,7 +369,7 @@ static bool step_reading(struct mst_conn *c)
 		conn_want(c, io == TLS_WANT_READ ? want_read(c) : EV_WRITE);
 		return false;
 	}
-	if (!mst_http_idle(c->http)) {
+	if (!mst_http_idle(c->http) && c->t->end != MST_TLS_BUSY) {
 		mst_diag_set(&d, 0, "request", "broke off; the peer ended the connection", (const char *)NULL);
 		conn_tell_refused(c, 0, d.field, d.text);
 	}
@@ -678,16 +689,7 @@ bool mst_conn_answer(struct mst_conn *c, struct mst_view octets, bool close_it)
 	c->s->stats.answers++;
 	c->pending = false;
 	c->close_after = c->close_after || close_it;
-	c->out = malloc(octets.n ? octets.n : 1);
-	c->state = CONN_WRITING;
-	if (c->out) {
-		memcpy(c->out, octets.p, octets.n);
-		c->out_n = octets.n;
-	} else {
-		c->close_after = true;  /* no memory: the peer sees the connection end and asks again */
-	}
-	c->out_at = 0;
-	conn_deadline(c, c->s->limits.write_ms);
+	begin_writing(c, octets);
 	conn_wake(c);
 	return c->out != NULL;
 }

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "transport/busy.h"
 #include "transport/h2.h"
 #include "transport/server.h"
 #include "transport/tls-int.h"
@@ -27,8 +28,7 @@ struct mst_server {
 	uint64_t seed;
 	size_t held;                    /* octets of bodies in all connections */
 	struct mst_server_stats stats;
-	mst_ms busy_said;               /* the last time that refusals were reported, and how many since */
-	unsigned busy;
+	struct busy busy;
 	uint8_t buf[CONN_READ_MAX];     /* of the connection that reads just now; wiped after it */
 };
 
@@ -81,6 +81,8 @@ void conn_tell_close(struct mst_conn *c);
 void conn_tell_refused(struct mst_conn *c, int status, const char *field, const char *text);
 void conn_begin_close(struct mst_conn *c);
 bool conn_outlived(const struct mst_conn *c);
+/* What waits to be sent or read, in memory of its own. NULL: there is none, which the owner is told. */
+uint8_t *conn_copy(struct mst_conn *c, struct mst_view v);
 /* A whole message in out[CONN_REFUSAL_MAX]; its length. */
 size_t conn_refusal(struct mst_conn *c, int status, const char *extra, const struct mst_diag *d, char *out, size_t cap);
 /* conn-h2.c, for conn.c */
@@ -103,6 +105,8 @@ bool conn_spare(struct mst_conn *c);
 void conn_drop(struct mst_conn *c);
 /* Monotonic, milliseconds. */
 mst_ms server_clock(void);
+/* Somebody at `address` is not served because there is no memory: told as who is refused at the door is. */
+void server_no_memory(struct mst_server *s, const char *address);
 /* A connection has ended: there is room again. */
 void server_room(struct mst_server *s);
 

@@ -33,26 +33,15 @@ mst_ms server_clock(void)
 	return (mst_ms)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Told to the owner at once, then once a second with the number: a flood must not become a flood of events. */
 static void report_busy(struct mst_server *s, const char *address, const char *what)
 {
-	struct mst_peer *peer;
-	char detail[TLS_DETAIL_MAX];
-	mst_ms now = server_clock();
-
 	s->stats.refused++;
-	s->busy++;
-	if (!s->ops->on_handshake_failed || (s->busy_said && now - s->busy_said < 1000))
-		return;
-	peer = calloc(1, sizeof(*peer));
-	if (!peer)
-		return;
-	snprintf(peer->address, sizeof(peer->address), "%s", address);
-	snprintf(detail, sizeof(detail), "%s; %u refused", what, s->busy);
-	s->busy = 0;
-	s->busy_said = now;
-	s->ops->on_handshake_failed(s->owner, peer, MST_TLS_BUSY, detail);
-	free(peer);
+	busy_report(&s->busy, address, what);
+}
+
+void server_no_memory(struct mst_server *s, const char *address)
+{
+	report_busy(s, address, "no memory");
 }
 
 /* Too many: say so where that is cheap, and close. */
@@ -177,7 +166,7 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 		return;
 	}
 	if (conn_new(s, fd, address, &c) < 0) {
-		report_busy(s, address, "no memory");
+		server_no_memory(s, address);
 		return;
 	}
 	if (local) {
@@ -265,6 +254,7 @@ int mst_server_new(struct event_base *base, int fd, struct mst_tls_ctx *tls, con
 	s->owner = owner;
 	event_assign(&s->accept, base, fd, EV_READ | EV_PERSIST, on_accept, s);
 	event_assign(&s->resume, base, -1, 0, on_resume, s);
+	busy_init(&s->busy, base, ops->on_handshake_failed, owner);
 	if (event_add(&s->accept, NULL)) {
 		mst_server_free(s);
 		return MST_FAULT_MEMORY;
@@ -336,6 +326,7 @@ struct mst_server *mst_server_free(struct mst_server *s)
 	stop_accepting(s);
 	while (s->conns)
 		conn_drop(s->conns);
+	busy_deinit(&s->busy);
 	mst_tls_ctx_free(s->tls);
 	mst_wipe(s->buf, sizeof(s->buf));
 	free(s);

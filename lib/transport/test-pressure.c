@@ -114,6 +114,10 @@ static void fair_share(void **state)
 	mine = dial_from(&r, 1);
 	assert_int_equal(r.closed, 1);
 	assert_int_equal(mst_server_stats(r.server).refused, 2);
+	/* and is told of, though it was in the same second and nobody comes after it */
+	rig_until_n(&r, &r.failed, r.failed + 1);
+	assert_int_equal(strncmp(r.failed_peer.address, "127.0.0.1:", 10), 0);
+	assert_string_equal(r.server_detail, "too many handshakes; 1 refused");
 	for (unsigned i = 0; i < 4; i++)
 		mst_client_free(client[i]);
 	close(mine);

@@ -100,6 +100,12 @@ static void end_from_alert(struct tls_session *t, int alert)
 		tls_session_end(t, MST_TLS_ALERT, "alert: %s", text);
 }
 
+/* Of this end: never the peer's doing. */
+static bool memory_is_short(unsigned long e)
+{
+	return ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE || ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+}
+
 static void end_from_error(struct tls_session *t, unsigned long e)
 {
 	int reason = ERR_GET_REASON(e);
@@ -107,6 +113,10 @@ static void end_from_error(struct tls_session *t, unsigned long e)
 
 	if (ERR_GET_LIB(e) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
 		end_from_alert(t, reason - SSL_AD_REASON_OFFSET);
+		return;
+	}
+	if (memory_is_short(e)) {
+		tls_session_end(t, MST_TLS_BUSY, "no memory");
 		return;
 	}
 	if (t->psk_asked && !SSL_is_init_finished(t->ssl) && key_mismatch()) {

@@ -103,10 +103,12 @@ static void prepare(struct rig *r, enum who who, struct mst_view *anchor)
 
 static bool one(struct rig *r, enum who who, unsigned long n, struct event *timer, bool *is_late)
 {
+	uint64_t told = r->failed + mst_server_stats(r->server).refused;
 	bool reached;
 	int e;
 
 	memset(&r->server_peer, 0, sizeof(r->server_peer));
+	r->client_end = MST_TLS_OPEN;
 	failmalloc_arm(n);
 	e = mst_client_new(&r->client_to, &client_ops, r, &r->client);
 	if (!e && !finish(r, timer, is_late))
@@ -114,6 +116,9 @@ static bool one(struct rig *r, enum who who, unsigned long n, struct event *time
 	reached = failmalloc_disarm();
 	if (e)
 		assert_int_equal(e, MST_FAULT_MEMORY);
+	/* what the server's library tells the client, the server tells its owner: at once, or counted in the next second */
+	if (r->client_end == MST_TLS_ALERT && r->failed + mst_server_stats(r->server).refused == told)
+		fail_msg("allocation %lu: the client was told, the server's owner was not", n);
 	/* a server that has no memory for a request says so */
 	if (r->responses)
 		assert_true(r->status == 200 || r->status == 503);
