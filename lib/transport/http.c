@@ -184,6 +184,9 @@ static int check_framing(struct mst_http_parser *p)
 		return bad(p, 400, "Content-Length", "the length of the body is given twice");
 	if (n_coding && !mst_view_eq_nocase(coding, MST_VIEW_LIT("chunked")))
 		return bad(p, 501, "Transfer-Encoding", "only chunked is known");
+	/* llhttp overlooks a coding with a tab behind it, and would take all that still comes for the body */
+	if (n_coding && !(p->ll.flags & F_CHUNKED))
+		return bad(p, 400, "Transfer-Encoding", "want \"chunked\" and no tab");
 	for (size_t i = 0; i < length.n; i++)
 		if (length.p[i] < '0' || length.p[i] > '9')
 			return bad(p, 400, "Content-Length", "not a decimal number");

@@ -132,6 +132,8 @@ static void bad_requests(void **state)
 		{ -1, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" },
 		{ -1, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
 		{ -1, "POST / HTTP/1.1\r\n" H "Transfer-Encoding:\vchunked\r\n\r\n0\r\n\r\n" },
+		{ 400, "GET / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n" },    /* a tab that hides it from one reader */
+		{ 400, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked \t\r\n\r\n0\r\n\r\n" },
 		{ 400, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\n\r\n" },
 		{ 400, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n" },
 		{ 400, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\n0\r\n\r\n" },
@@ -268,6 +270,11 @@ static void responses(void **state)
 		{ "HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
 		{ "HTTP/1.1 200 \r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", MST_HTTP_BAD, 0, "", false, false },
 		{ "HTTP/1.1 200 \r\nContent-Length: 9999\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\t\r\n\r\n2\r\nok\r\n0\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 200 \r\nTransfer-Encoding: chunked \t \r\n\r\n2\r\nok\r\n0\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 200 \r\nTransfer-Encoding: \tchunked  \r\n\r\n2\r\nok\r\n0\r\n\r\n", 0, 200, "ok", true, false },
+		{ "HTTP/1.1 200 \r\nContent-Length: 2\t\r\n\r\nok", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 200 \r\nContent-Length: \t2 \r\n\r\nok", 0, 200, "ok", true, false },
 		{ "SSH-2.0-OpenSSH\r\n", MST_HTTP_BAD, 0, "", false, false },
 	};
 
