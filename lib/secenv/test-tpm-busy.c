@@ -28,8 +28,8 @@ static struct {
 	int listen[2], stop[2], port;
 	unsigned in_row;                 /* refused since one passed: swtpm's TCTI connects for each command */
 	struct pair pair[PAIRS];
-	/* what is refused: this command or all, this often each, with this code */
-	atomic_uint code, times, rc, refusals, passed;
+	/* what is refused: this command or all, this often each, with this code, or, so often in all, by the end of the connection */
+	atomic_uint code, times, rc, refusals, passed, cuts;
 } middle;
 
 static struct mst_crypto *c;
@@ -55,6 +55,10 @@ static bool refuse(const struct pair *p)
 	uint8_t b[10] = { 0x80, 0x01, 0, 0, 0, sizeof(b), 0, 0, (uint8_t)(middle.rc >> 8), (uint8_t)middle.rc };
 
 	middle.refusals++;
+	if (middle.cuts) {
+		middle.times = --middle.cuts ? middle.times : 0;
+		return false;
+	}
 	return write(p->from, b, sizeof(b)) == sizeof(b);
 }
 
@@ -321,11 +325,56 @@ static void other_refusals_are_not_repeated(void **state)
 	s->ops->close(s);
 }
 
+static unsigned loaded(const char *what)
+{
+	unsigned n = 0;
+	char line[200], cmd[300];
+	FILE *f;
+
+	snprintf(cmd, sizeof(cmd), "tpm2_getcap -T swtpm:host=127.0.0.1,port=%d handles-%s", device_port(), what);
+	f = popen(cmd, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		n++;
+	assert_int_equal(pclose(f), 0);
+	return n;
+}
+
+/* The connection ends while something is thrown out of the TPM: it does not stay there, for no resource manager would see to that. */
+static void what_a_lost_connection_leaves_behind(void **state)
+{
+	static const TPM2_CC codes[] = { TPM2_CC_FlushContext, TPM2_CC_CreatePrimary, TPM2_CC_StartAuthSession, TPM2_CC_Create, TPM2_CC_Load,
+					 TPM2_CC_Sign, TPM2_CC_NV_Increment };
+	const uint8_t digest[MST_SHA256_LEN] = { 7 };
+	struct mst_secenv *s = must_open();
+	struct mst_secenv_key key, k;
+
+	(void)state;
+	assert_int_equal(s->ops->key_make(s, &key, NULL), 0);
+	for (size_t i = 0; i < MST_COUNT(codes); i++) {
+		uint8_t sig[128];
+		size_t n;
+
+		refusing(0, codes[i], FOREVER);
+		middle.cuts = 1;
+		(void)s->ops->key_make(s, &k, NULL);
+		(void)s->ops->key_sign(s, &key, digest, sig, sizeof(sig), &n, NULL);
+		(void)put(s, 30, NULL);
+		assert_int_equal(middle.refusals, 1);
+		refusing(0, ALL_COMMANDS, 0);
+		if (loaded("transient") || loaded("loaded-session"))
+			fail_msg("command %#x: %u objects and %u sessions are left", codes[i], loaded("transient"), loaded("loaded-session"));
+		assert_int_equal(put(s, (uint8_t)(i + 31), NULL), 0);
+		assert_int_equal(holds(s), i + 31);
+	}
+	s->ops->close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_busy_tpm_is_waited_for), cmocka_unit_test(a_tpm_that_stays_busy_is_told),
-		cmocka_unit_test(other_refusals_are_not_repeated),
+		cmocka_unit_test(other_refusals_are_not_repeated), cmocka_unit_test(what_a_lost_connection_leaves_behind),
 	};
 	int failed;
 

@@ -67,12 +67,46 @@ int tpm_begin(struct tpm_root *t, struct mst_diag *d)
 	return tpm_end(t, MST_SECENV_ABSENT);
 }
 
-static void flush(struct tpm_root *t, ESYS_TR *h)
+void tpm_flush(struct tpm_root *t, ESYS_TR *h)
 {
-	/* one that the TPM has lost already is no reason to fail */
-	if (*h != ESYS_TR_NONE)
-		(void)Esys_FlushContext(t->esys, *h);
+	TPM2_HANDLE inside;
+	TSS2_RC rc;
+	bool known;
+
+	if (*h == ESYS_TR_NONE)
+		return;
+	known = !Esys_TR_GetTpmHandle(t->esys, *h, &inside);
+	rc = Esys_FlushContext(t->esys, *h);
+	/* one that the TPM has lost already is no reason to fail; who else says no has not asked it: a context is of no use after a lost command */
+	if (rc && (rc & TSS2_RC_LAYER_MASK) != TSS2_TPM_RC_LAYER && known && t->n_left < MST_COUNT(t->left))
+		t->left[t->n_left++] = inside;
 	*h = ESYS_TR_NONE;
+}
+
+/*
+ * What could not be flushed because the connection was lost, over another one. Behind a resource manager nothing of this name is there any more;
+ * where there is none it would stay, and three fill a TPM. Later it might be somebody else's: it is tried now or not at all.
+ */
+static void flush_left(struct tpm_root *t)
+{
+	TSS2_TCTI_CONTEXT *io = NULL;
+
+	if (!t->n_left || Tss2_TctiLdr_Initialize(t->tcti[0] ? t->tcti : NULL, &io))
+		t->n_left = 0;
+	while (t->n_left) {
+		uint8_t b[64];
+		struct mst_writer w = mst_writer_of(b, sizeof(b));
+		size_t n = sizeof(b);
+
+		mst_put_u16(&w, TPM2_ST_NO_SESSIONS);           /* part 3, 28.4: TPM2_FlushContext */
+		mst_put_u32(&w, 14);
+		mst_put_u32(&w, TPM2_CC_FlushContext);
+		mst_put_u32(&w, t->left[--t->n_left]);
+		if (!Tss2_Tcti_Transmit(io, w.n, b))
+			(void)Tss2_Tcti_Receive(io, &n, b, TSS2_TCTI_TIMEOUT_BLOCK);
+	}
+	if (io)
+		Tss2_TctiLdr_Finalize(&io);
 }
 
 /*
@@ -107,13 +141,14 @@ int tpm_end(struct tpm_root *t, int r)
 	if (t->esys && t->pin_n)
 		forget_pin(t);
 	if (t->esys) {
-		flush(t, &t->object);
-		flush(t, &t->session);
-		flush(t, &t->parent);
+		tpm_flush(t, &t->object);
+		tpm_flush(t, &t->session);
+		tpm_flush(t, &t->parent);
 		Esys_Finalize(&t->esys);
 	}
 	if (t->io)
 		Tss2_TctiLdr_Finalize(&t->io);
+	flush_left(t);
 	mst_wipe(&t->patience, sizeof(t->patience));
 	return r;
 }
@@ -199,7 +234,7 @@ static int policy_digest(struct tpm_root *t, TPM2B_DIGEST *ret, struct mst_diag 
 	if (!rc)
 		*ret = *p;
 	Esys_Free(p);
-	flush(t, &trial);
+	tpm_flush(t, &trial);
 	return rc ? tpm_outcome(rc, "making the policy", d) : 0;
 }
 

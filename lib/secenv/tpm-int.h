@@ -34,6 +34,8 @@ struct tpm_root {
 	struct tpm_patience patience;
 	ESYS_CONTEXT *esys;
 	ESYS_TR parent, session, object;
+	TPM2_HANDLE left[5];    /* what could not be flushed: parent, session, object, a trial's session, an attestation key */
+	size_t n_left;
 };
 
 enum tpm_what { TPM_HMAC_KEY, TPM_SIGNING_KEY };
@@ -41,6 +43,8 @@ enum tpm_what { TPM_HMAC_KEY, TPM_SIGNING_KEY };
 /* An operation is between these two; end is for every way out, and passes `r` on. */
 MST_MUST_CHECK int tpm_begin(struct tpm_root *t, struct mst_diag *d);
 int tpm_end(struct tpm_root *t, int r);
+/* Out of the TPM: now, or, when the connection is lost, at the operation's end. */
+void tpm_flush(struct tpm_root *t, ESYS_TR *h);
 /* TSS2_RC as an outcome or a fault, with words. */
 int tpm_outcome(TSS2_RC rc, const char *doing, struct mst_diag *d);
 

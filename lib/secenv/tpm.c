@@ -282,8 +282,7 @@ static int attest(struct tpm_root *t, const struct mst_secenv_key *k, struct mst
 
 	if (r)
 		return r;
-	(void)Esys_FlushContext(t->esys, t->parent);     /* its slot is needed */
-	t->parent = ESYS_TR_NONE;
+	tpm_flush(t, &t->parent);                /* its slot is needed */
 	r = attestation_key(t, &ak, &ak_pub, d);
 	if (!r)
 		r = certify(t, ak, nonce, &a, &s, d);
@@ -295,8 +294,7 @@ static int attest(struct tpm_root *t, const struct mst_secenv_key *k, struct mst
 		mst_put_block16(w, (struct mst_view){ spki, n });
 		r = w->ok ? 0 : MST_FAULT_MEMORY;
 	}
-	if (ak != ESYS_TR_NONE)
-		(void)Esys_FlushContext(t->esys, ak);
+	tpm_flush(t, &ak);
 	Esys_Free(ak_pub);
 	Esys_Free(a);
 	Esys_Free(s);
