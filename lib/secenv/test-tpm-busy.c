@@ -343,7 +343,7 @@ static unsigned loaded(const char *what)
 /* The connection ends while something is thrown out of the TPM: it does not stay there, for no resource manager would see to that. */
 static void what_a_lost_connection_leaves_behind(void **state)
 {
-	static const TPM2_CC codes[] = { TPM2_CC_FlushContext, TPM2_CC_CreatePrimary, TPM2_CC_StartAuthSession, TPM2_CC_Create, TPM2_CC_Load,
+	static const TPM2_CC command[] = { TPM2_CC_FlushContext, TPM2_CC_CreatePrimary, TPM2_CC_StartAuthSession, TPM2_CC_Create, TPM2_CC_Load,
 					 TPM2_CC_Sign, TPM2_CC_NV_Increment };
 	const uint8_t digest[MST_SHA256_LEN] = { 7 };
 	struct mst_secenv *s = must_open();
@@ -351,11 +351,11 @@ static void what_a_lost_connection_leaves_behind(void **state)
 
 	(void)state;
 	assert_int_equal(s->ops->key_make(s, &key, NULL), 0);
-	for (size_t i = 0; i < MST_COUNT(codes); i++) {
+	for (size_t i = 0; i < MST_COUNT(command); i++) {
 		uint8_t sig[128];
 		size_t n;
 
-		refusing(0, codes[i], FOREVER);
+		refusing(0, command[i], FOREVER);
 		middle.cuts = 1;
 		(void)s->ops->key_make(s, &k, NULL);
 		(void)s->ops->key_sign(s, &key, digest, sig, sizeof(sig), &n, NULL);
@@ -363,7 +363,7 @@ static void what_a_lost_connection_leaves_behind(void **state)
 		assert_int_equal(middle.refusals, 1);
 		refusing(0, ALL_COMMANDS, 0);
 		if (loaded("transient") || loaded("loaded-session"))
-			fail_msg("command %#x: %u objects and %u sessions are left", codes[i], loaded("transient"), loaded("loaded-session"));
+			fail_msg("command %#x: %u objects and %u sessions are left", command[i], loaded("transient"), loaded("loaded-session"));
 		assert_int_equal(put(s, (uint8_t)(i + 31), NULL), 0);
 		assert_int_equal(holds(s), i + 31);
 	}
