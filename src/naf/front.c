@@ -439,7 +439,7 @@ static void on_psk(void *owner, struct mst_stream *s, const char *identity)
 		on_key(c, NAF_LATER, NULL, "too many handshakes of its address wait for the BSF");
 	} else {
 		c->asking = true;
-		if (!naf_zn_ask(c->f->zn, c->btid, &ua, on_key, c))
+		if (!naf_zn_ask(c->f->zn, c->btid, &ua, c->origin, on_key, c))
 			on_key(c, NAF_LATER, NULL, "too many handshakes wait for the BSF, or it cannot be dialled");
 	}
 }

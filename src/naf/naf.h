@@ -57,8 +57,8 @@ typedef void naf_done(void *who, enum naf_end end, const struct naf_key *k, cons
 struct naf_zn;
 struct naf_zn *naf_zn_new(struct event_base *base, const struct naf_settings *s);
 struct naf_zn *naf_zn_free(struct naf_zn *z);
-/* `done` comes from the loop, once, unless forgotten. False: too many wait. */
-MST_MUST_CHECK bool naf_zn_ask(struct naf_zn *z, const char *btid, const struct gba_ua *ua, naf_done *done, void *who);
+/* `origin`: whose question it is; each has its turn. `done` comes from the loop, once, unless forgotten. False: too many wait. */
+MST_MUST_CHECK bool naf_zn_ask(struct naf_zn *z, const char *btid, const struct gba_ua *ua, uint64_t origin, naf_done *done, void *who);
 void naf_zn_forget(struct naf_zn *z, const void *who);
 /* The session with the BSF ends; questions go on another one. */
 void naf_zn_anew(struct naf_zn *z);

@@ -10,12 +10,13 @@
 #include "codec/gba-sbi.h"
 #include "role/common/naf.h"
 
-#define STREAMS 16
+#define STREAMS NAF_ASKS_MAX             /* where the BSF takes so many at once nobody waits for others */
 #define ANSWER_MS 10000
 
 struct ask {
 	bool used, sent, again;              /* again: a session has ended under it once */
 	uint64_t id;                         /* of the stream, once sent */
+	uint64_t origin, turn, number;       /* whose it is, when it is sent, and how many came before it */
 	char btid[MST_ID_MAX];
 	struct gba_ua ua;
 	naf_done *done;
@@ -27,6 +28,7 @@ struct naf_zn {
 	const struct naf_settings *s;
 	struct mst_client *client;
 	bool open;
+	uint64_t turn, number;               /* of the last one sent; of the last one that came */
 	struct ask ask[NAF_ASKS_MAX];
 };
 
@@ -68,18 +70,43 @@ static void put_question(const struct naf_zn *z, const struct ask *q, struct mst
 
 static void dial(struct naf_zn *z);
 
+/* Each address has one question in each turn, so who asks much waits for itself: a BSF with HTTP/1.1 takes one after the other. */
+static void take_turn(struct naf_zn *z, struct ask *q)
+{
+	q->number = ++z->number;
+	q->turn = z->turn;
+	for (size_t i = 0; i < NAF_ASKS_MAX; i++) {
+		const struct ask *o = &z->ask[i];
+
+		if (o != q && o->used && o->origin == q->origin && o->turn >= q->turn)
+			q->turn = o->turn + 1;
+	}
+}
+
+static struct ask *next(struct naf_zn *z)
+{
+	struct ask *first = NULL;
+
+	for (size_t i = 0; i < NAF_ASKS_MAX; i++) {
+		struct ask *q = &z->ask[i];
+
+		if (q->used && !q->sent && (!first || q->turn < first->turn || (q->turn == first->turn && q->number < first->number)))
+			first = q;
+	}
+	return first;
+}
+
 static void send_all(struct naf_zn *z)
 {
 	uint8_t b[4096];
+	struct ask *q;
 
 	if (!z->client)
 		dial(z);
-	for (size_t i = 0; i < NAF_ASKS_MAX && z->client && z->open && mst_client_room(z->client); i++) {
-		struct ask *q = &z->ask[i];
+	while (z->client && z->open && mst_client_room(z->client) && (q = next(z))) {
 		struct mst_writer w = mst_writer_of(b, sizeof(b));
 
-		if (!q->used || q->sent)
-			continue;
+		z->turn = q->turn > z->turn ? q->turn : z->turn;
 		put_question(z, q, &w);
 		if (!w.ok || mst_client_ask(z->client, mst_written(&w), &q->id))
 			tell(q, NAF_LATER, NULL, "the question could not be sent");
@@ -216,13 +243,14 @@ static void dial(struct naf_zn *z)
 		z->client = NULL;
 }
 
-bool naf_zn_ask(struct naf_zn *z, const char *btid, const struct gba_ua *ua, naf_done *done, void *who)
+bool naf_zn_ask(struct naf_zn *z, const char *btid, const struct gba_ua *ua, uint64_t origin, naf_done *done, void *who)
 {
 	for (size_t i = 0; i < NAF_ASKS_MAX; i++) {
 		if (z->ask[i].used)
 			continue;
-		z->ask[i] = (struct ask){ .used = true, .ua = *ua, .done = done, .who = who };
+		z->ask[i] = (struct ask){ .used = true, .ua = *ua, .origin = origin, .done = done, .who = who };
 		MST_STR_SET(z->ask[i].btid, btid);
+		take_turn(z, &z->ask[i]);
 		send_all(z);
 		/* neither a session nor one to come */
 		if (!z->client)

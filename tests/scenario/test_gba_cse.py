@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import pathlib
 import re
 import resource
 import socket
@@ -498,21 +499,35 @@ def test_no_address_takes_all_places(s):
         assert not any(e["who"] == "//sp.example/OUT" for e in s.cse.came)
 
 
+def connected(address, port):
+    """Is somebody of that address connected to that port?"""
+    here = socket.inet_aton(address)[::-1].hex().upper()
+    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(r[1].startswith(here) and r[2].endswith(f":{port:04X}") and r[3] == "01" for r in rows)
+
+
 def test_no_address_takes_all_questions(s):
-    """The BSF is slow: nodes of one address do not keep those of another one waiting."""
-    gone_on, decide = threading.Event(), s.bsf._decide
-    s.bsf._decide = lambda *question: gone_on.wait(RUN_SECONDS) and decide(*question)
+    """The BSF answers one question after the other: nodes of one address do not keep those of another one waiting."""
+    one_more, decide = threading.Semaphore(0), s.bsf._decide
+    s.bsf._decide = lambda *question: one_more.acquire(timeout=RUN_SECONDS) and decide(*question)
     with another_naf(s) as naf, contextlib.ExitStack() as end:
         try:
             for i in range(17):
                 end.enter_context(node_of(s, naf, f"//sp.example/MANY{i}"))
             assert naf.event("refused", why="of its address wait for the BSF")["address"].startswith("127.0.0.1:")
-            other = end.enter_context(node_of(s, naf, "//sp.example/ONE", "-bind", "127.0.0.2:0"))
+            x = s.bsf.add(Subscriber("//sp.example/ONE"))
+            other = end.enter_context(s_client(s, x.btid, x.key(s.name, UA_AE), *AE, "-bind", "127.0.0.2:0", naf=naf))
+            before = len(s.bsf.asked)
+            until("it is there", lambda: connected("127.0.0.2", naf.port), RUN_SECONDS, naf.what_was)
+            while x.btid not in [q["btId"] for _, q in s.bsf.asked]:
+                n = len(s.bsf.asked)
+                assert n - before < 8, naf.what_was()       # the seventeenth, if who came first were first
+                one_more.release()
+                until("another question", lambda n=n: len(s.bsf.asked) > n, RUN_SECONDS, naf.what_was)
         finally:
-            gone_on.set()
             s.bsf._decide = decide
-        other.write(b"ping\n")      # on a slow machine the BSF was too slow for anybody
-        until("it is in, or out", lambda: b"ping\n" in other.out or other.process.poll() is not None, RUN_SECONDS, naf.what_was)
+            one_more.release(100)
+        other.write(b"ping\n").wait_out(b"ping\n")
         crowded = [json.loads(line) for line in naf.err.splitlines() if b"of its address" in line]
         assert all(e["address"].startswith("127.0.0.1:") for e in crowded), crowded
 
