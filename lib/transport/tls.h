@@ -58,7 +58,7 @@ enum mst_tls_end {
 	MST_TLS_ALERT,                  /* the peer refused; text has its alert */
 	MST_TLS_PROTOCOL,               /* not TLS, or broken TLS */
 	MST_TLS_TOO_LARGE,              /* an answer with more octets than this end takes */
-	MST_TLS_BUSY,                   /* refused early: too many */
+	MST_TLS_BUSY,                   /* refused early: too many; or this end has no memory for it */
 	MST_TLS_SILENT,                 /* datagrams, of the client: as PSK_REFUSED, or the server went away in that moment */
 };
 const char *mst_tls_end_text(enum mst_tls_end e);       /* "certificate expired" */

@@ -218,6 +218,17 @@ static void harden(void)
 	event_set_mem_functions(malloc, mst_heap_realloc, mst_heap_free);
 }
 
+/* A store that is written, or a key that is made, with wrong answers is of no use to anybody. run does it itself, and tells it in its log. */
+static bool crypto_is_right(const struct command *c)
+{
+	const char *which = NULL;
+
+	if (c->run == cmd_run || !mst_crypto_self_test(mst_crypto_openssl(), &which))
+		return true;
+	fprintf(stderr, "muster-agent: %s: the crypto library gives a wrong answer; nothing was done\n", which ? which : "self-test");
+	return false;
+}
+
 static const struct command *find(const char *name)
 {
 	for (size_t i = 0; i < MST_COUNT(commands); i++) {
@@ -394,5 +405,5 @@ int main(int argc, char **argv)
 		return EXIT_REFUSED;
 	if (o.check)
 		return agent_config_check(&cfg, stdout, stderr) ? EXIT_REFUSED : EXIT_DONE;
-	return c->run(&cfg, &o);
+	return crypto_is_right(c) ? c->run(&cfg, &o) : EXIT_FAULT;
 }
