@@ -249,6 +249,9 @@ static int on_headers_complete(llhttp_t *ll)
 		return check_request(p);
 	if (ll->http_major != 1)
 		return bad(p, 505, "version", "want HTTP/1.1");
+	/* as in codec/http-read.c: readers do not agree on what follows one that says otherwise, and what they skip may look like an answer */
+	if ((ll->status_code / 100 == 1 || ll->status_code == 204 || ll->status_code == 304) && (ll->flags & F_CHUNKED || p->left))
+		return bad(p, 400, "Content-Length", "a 1xx, 204 or 304 has no content");
 	return check_framing(p);
 }
 
