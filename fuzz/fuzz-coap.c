@@ -97,6 +97,7 @@ static void primitive(const struct mst_coap_msg *m, enum mst_coap_dialect x)
 		must(mst_coap_code_of_rsc(rsc, false) >= 0x80);
 	} else {
 		must(q.rqi.n && q.to.n && q.to.p[0] == '/');
+		must(!mst_coap_find(&copy, mst_coap_param(x, MST_COAP_TY)) || q.op == MST_OP_CREATE);
 		asked_again(&q, x);
 	}
 }
