@@ -1,6 +1,7 @@
 /*
- * CoAP, bare and with the primitives of oneM2M in it: one octet of what to do, two of length, then a datagram; again and again. Every message that is read writes back to
- * the same octets' meaning; a server hands nothing over but whole requests within its limits and never sends more than a
+ * CoAP, bare and with the primitives of oneM2M in it: one octet of what to do, two of length, then a datagram; again and again. Every
+ * message that is read writes back to the same octets' meaning; a primitive that is read, asked by our client, is the same primitive
+ * again; a server hands nothing over but whole requests within its limits and never sends more than a
  * datagram; a client takes no more than its room.
  */
 #include <stdlib.h>
@@ -35,6 +36,38 @@ static void back(void *arg, uint8_t *p, size_t n)
 	free(p);
 }
 
+/* As a client of ours asks it (mst_coap_client_primitive), read by a server of ours. */
+static void asked_again(const struct mst_request *q, enum mst_coap_dialect x)
+{
+	static uint8_t scratch[8192], room[16];
+	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
+	static struct coap_client c;
+	struct mst_coap_primitive p;
+	struct coap_question say;
+	struct mst_coap_msg m;
+	struct mst_http_msg h;
+	struct mst_request r;
+	uint16_t bad;
+	int rsc;
+
+	/* a format that CoAP has no number for */
+	if (!mst_coap_of_request(q, x, &a, &p))
+		return;
+	say = (struct coap_question){ .code = p.code, .path = p.path, .has_format = p.has_format, .format = p.format, .accept = p.accept,
+				      .option = p.params.option, .n_option = p.params.n, .dialect = x, .body = q->content };
+	coap_client_init(&c, room, sizeof(room), MST_COAP_SZX_MAX, 7);
+	/* more than our client's datagram has room for */
+	if (!coap_client_ask(&c, &say, 0))
+		return;
+	must(mst_coap_read(coap_client_send(&c), &m, NULL) == 0 && mst_coap_check(&m, x, &bad));
+	must(mst_coap_primitive_as_http(&m, m.payload, "mef.example.com", x, &a, &h, NULL));
+	must(mst_request_from_http(&h, &a, &r, &rsc, NULL) == 0);
+	must(r.op == q->op && r.ty == q->ty && mst_view_eq(r.to, q->to) && mst_view_eq(r.from, q->from) && mst_view_eq(r.rqi, q->rqi));
+	must(mst_view_eq(r.rvi, q->rvi) && mst_view_eq(r.vsi, q->vsi) && mst_view_eq(r.accept, q->accept) && mst_view_eq(r.media, q->media));
+	/* the first block, where there are more */
+	must(mst_coap_find(&m, MST_COAP_BLOCK1) ? r.content.n && r.content.n <= q->content.n : mst_view_eq(r.content, q->content));
+}
+
 /* What passes as a primitive has nothing in it that a header must not hold, and reads as one or is refused with a status. */
 static void primitive(const struct mst_coap_msg *m, enum mst_coap_dialect x)
 {
@@ -60,10 +93,13 @@ static void primitive(const struct mst_coap_msg *m, enum mst_coap_dialect x)
 	}
 	if (!mst_coap_primitive_as_http(&copy, copy.payload, "mef.example.com", x, &a, &h, NULL))
 		return;
-	if (mst_request_from_http(&h, &a, &q, &rsc, NULL))
+	if (mst_request_from_http(&h, &a, &q, &rsc, NULL)) {
 		must(mst_coap_code_of_rsc(rsc, false) >= 0x80);
-	else
+	} else {
 		must(q.rqi.n && q.to.n && q.to.p[0] == '/');
+		must(!mst_coap_find(&copy, mst_coap_param(x, MST_COAP_TY)) || q.op == MST_OP_CREATE);
+		asked_again(&q, x);
+	}
 }
 
 static void message(struct mst_view in)

@@ -1,7 +1,8 @@
 /*
  * Any octets as what a client sends to our HTTP/2 server: the first octet is the size of the pieces, the second says whether it is
  * answered at once, then come frames behind a preface that we write. Whatever comes: every stream that begins ends, once; what is
- * asked is within the limits; and the session says good-bye or goes on, but answers nothing that was not asked.
+ * asked is within the limits, and written as HTTP/1.1 it is the same message, to the octet where it ends; and the session says
+ * good-bye or goes on, but answers nothing that was not asked.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,65 @@ static void answer(struct h2_stream *s)
 		abort();
 }
 
+static bool is_named(const struct mst_http_header *h, const char *name)
+{
+	return mst_view_eq_nocase(h->name, mst_view_str(name));
+}
+
+static void put_header(struct mst_writer *w, struct mst_view name, struct mst_view value)
+{
+	mst_put(w, name);
+	mst_put_str(w, ": ");
+	mst_put(w, value);
+	mst_put_str(w, "\r\n");
+}
+
+static void put_as_http1(struct mst_writer *w, const struct mst_http_msg *m)
+{
+	mst_put(w, m->method);
+	mst_put_str(w, " ");
+	mst_put(w, m->target);
+	mst_put_str(w, " HTTP/1.1\r\n");
+	for (size_t i = 0; i < m->n; i++)
+		/* in HTTP/2 the frames say how long it is, and a length beside them agrees; nobody is asked to wait for a word to go on */
+		if (!is_named(&m->header[i], "content-length") && !is_named(&m->header[i], "expect"))
+			put_header(w, m->header[i].name, m->header[i].value);
+	mst_put_str(w, "content-length: ");
+	mst_put_dec(w, (int64_t)m->body.n);
+	mst_put_str(w, "\r\n\r\n");
+	mst_put(w, m->body);
+}
+
+/* What came over HTTP/2, before a server of HTTP/1.1 (a proxy's way): no other message, and no second one behind it. */
+static void as_http1(const struct mst_http_msg *m)
+{
+	static const struct mst_http_limits limits = { 4096, BODY_OCTETS };
+	uint8_t octets[8192];
+	struct mst_writer w = mst_writer_of(octets, sizeof(octets));
+	const struct mst_http_msg *h;
+	struct mst_http_parser *p;
+	size_t used, k = 0;
+	int status;
+
+	put_as_http1(&w, m);
+	if (!w.ok || mst_http_parser_new(false, &limits, &p))
+		abort();
+	if (mst_http_parser_feed(p, mst_written(&w), &used, &status, NULL) || used != w.n)
+		abort();
+	h = mst_http_message(p);
+	if (!mst_view_eq(h->method, m->method) || !mst_view_eq(h->target, m->target) || !mst_view_eq(h->body, m->body))
+		abort();
+	for (size_t i = 0; i < m->n; i++)
+		if (!is_named(&m->header[i], "content-length") && !is_named(&m->header[i], "expect")) {
+			if (k == h->n || !mst_view_eq(h->header[k].name, m->header[i].name) || !mst_view_eq(h->header[k].value, m->header[i].value))
+				abort();
+			k++;
+		}
+	if (k + 1 != h->n)
+		abort();
+	mst_http_parser_free(p);
+}
+
 static void on_message(void *owner, struct h2_stream *s, const struct mst_http_msg *m)
 {
 	struct world *w = owner;
@@ -53,6 +113,7 @@ static void on_message(void *owner, struct h2_stream *s, const struct mst_http_m
 	if (m->n > MST_HTTP_HEADERS_MAX || octets > HEADER_OCTETS || m->body.n > BODY_OCTETS || !m->target.n || m->target.p[0] != '/' ||
 	    !mst_http_method_known(m->method) || !mst_http_host_good(mst_http_find(m, "host")))
 		abort();
+	as_http1(m);
 	w->asked++;
 	if (w->at_once || w->n_later == MST_COUNT(w->later))
 		answer(s);

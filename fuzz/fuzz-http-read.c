@@ -1,6 +1,6 @@
 /*
  * A device's reader of responses: in one piece and in pieces of a size that the first octet says, with the same end; and where
- * the servers' parser takes the same octets for a whole response, it reads the same message.
+ * the servers' parser takes the same octets for a whole response, it reads the same message. What one takes the other takes.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -69,6 +69,45 @@ static struct run theirs(struct mst_view in)
 	return x;
 }
 
+/* A digit or more behind a zero, and blanks: the parser reads the number, a device takes none with a zero before it. */
+static bool zero_first(struct mst_view v)
+{
+	while (v.n && (*v.p == ' ' || *v.p == '\t'))
+		v = mst_view_sub(v, 1, v.n);
+	return v.n > 1 && v.p[0] == '0' && v.p[1] >= '0' && v.p[1] <= '9';
+}
+
+/* llhttp overlooks a coding with a tab behind it, which http.c refuses for that, and refuses such a length itself. */
+static bool tab_behind(struct mst_view v)
+{
+	while (v.n && (*v.p == ' ' || *v.p == '\t'))
+		v = mst_view_sub(v, 1, v.n);
+	while (v.n && *v.p != ' ' && *v.p != '\t' && *v.p != '\r')
+		v = mst_view_sub(v, 1, v.n);
+	while (v.n && *v.p == ' ')
+		v = mst_view_sub(v, 1, v.n);
+	return v.n && *v.p == '\t';
+}
+
+static bool anywhere(struct mst_view in, const char *header, bool (*is)(struct mst_view value))
+{
+	size_t n = mst_view_str(header).n;
+
+	for (size_t i = 0; i + n < in.n; i++)
+		if (mst_view_eq_nocase(mst_view_sub(in, i, n), mst_view_str(header)) && is(mst_view_sub(in, i + n, in.n)))
+			return true;
+	return false;
+}
+
+/* What is taken by one alone, and why. */
+static bool is_known(struct run ours, struct mst_view in)
+{
+	if (ours.r == 0)
+		return anywhere(in, "transfer-encoding:", tab_behind) || anywhere(in, "content-length:", tab_behind);
+	/* the storage of a device is for header and body together */
+	return in.n > 4000 || anywhere(in, "content-length:", zero_first);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct run a, b, c;
@@ -81,6 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (a.r != b.r || (a.r == 0 && (a.used != b.used || a.status != b.status || a.headers != b.headers || a.sum != b.sum)))
 		abort();
 	if (a.r == 0 && c.r == 0 && (a.used != c.used || a.status != c.status || a.headers != c.headers || a.sum != c.sum))
+		abort();
+	if ((a.r == 0) != (c.r == 0) && !is_known(a, (struct mst_view){ p + 1, n - 1 }))
 		abort();
 	return 0;
 }

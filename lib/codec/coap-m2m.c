@@ -81,8 +81,11 @@ bool mst_coap_params_as_http(const struct mst_coap_option *o, size_t n, enum mst
 	return put_location(o, n, scratch, m);
 }
 
-/* "application/json; ty=65001" (TS-0009 6.4.3) */
-static bool join_type(const struct mst_coap_msg *m, enum mst_coap_dialect x, struct mst_arena *a, struct mst_http_msg *h)
+/*
+ * "application/json; ty=65001" (TS-0009 6.4.3). Where there is no format the type is not overlooked, for it says that this is a
+ * Create: a content without one is refused anyhow, and with no content either the header is none that is taken.
+ */
+static bool join_type(const struct mst_coap_msg *m, struct mst_view body, enum mst_coap_dialect x, struct mst_arena *a, struct mst_http_msg *h)
 {
 	const struct mst_coap_option *o = mst_coap_find(m, mst_coap_param(x, MST_COAP_TY));
 	size_t at = a->n;
@@ -99,8 +102,9 @@ static bool join_type(const struct mst_coap_msg *m, enum mst_coap_dialect x, str
 		if (!decimal(a, o->value, "; ty=", &v))
 			return false;
 		h->header[i].value = (struct mst_view){ a->p + at, a->n - at };
+		return true;
 	}
-	return true;
+	return body.n || (decimal(a, o->value, "; ty=", &v) && add(h, "Content-Type", v));
 }
 
 bool mst_coap_primitive_as_http(const struct mst_coap_msg *m, struct mst_view body, const char *host, enum mst_coap_dialect x,
@@ -110,7 +114,7 @@ bool mst_coap_primitive_as_http(const struct mst_coap_msg *m, struct mst_view bo
 		return false;
 	if (!mst_coap_params_as_http(m->option, m->n, x, scratch, ret_m))
 		return refuse(d, "oneM2M options", "a text that is none");
-	return join_type(m, x, scratch, ret_m) || refuse(d, "oneM2M-TY", "no room for it");
+	return join_type(m, body, x, scratch, ret_m) || refuse(d, "oneM2M-TY", "no room for it");
 }
 
 static void say(struct mst_coap_params *p, enum mst_coap_dialect x, enum mst_coap_param which, struct mst_view v)

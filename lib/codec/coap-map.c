@@ -104,6 +104,18 @@ static bool add_format(struct mst_http_msg *h, const char *name, const struct ms
 	return true;
 }
 
+/* RFC 7252 6.5: what may stand in a query does so as it is, "rt=3", but an ampersand, which parts one argument from the next. */
+static void put_argument(struct mst_writer *w, struct mst_view v)
+{
+	static const char as_it_is[] = "!$'()*+,;=:@/?";
+
+	for (size_t i = 0; i < v.n; i++)
+		if (mst_view_find(MST_VIEW_LIT(as_it_is), v.p[i]) < sizeof(as_it_is) - 1)
+			mst_put_u8(w, v.p[i]);
+		else
+			mst_put_percent(w, mst_view_sub(v, i, 1));
+}
+
 static bool put_target(const struct mst_coap_msg *m, struct mst_arena *a, struct mst_view *ret_v)
 {
 	struct pen p = begin(a);
@@ -119,7 +131,7 @@ static bool put_target(const struct mst_coap_msg *m, struct mst_arena *a, struct
 		} else if (o->number == MST_COAP_URI_QUERY) {
 			mst_put_str(&p.w, any ? "" : "/");
 			mst_put_str(&p.w, query ? "&" : "?");
-			mst_put_percent(&p.w, o->value);
+			put_argument(&p.w, o->value);
 			any = query = true;
 		}
 	}

@@ -76,11 +76,12 @@ static unsigned count(const struct mst_http_msg *m, const char *name)
 	return n;
 }
 
-/* RFC 9112 6.3: one length, said once, in one way; without one the body lasts until the end of the connection. */
+/* RFC 9112 6.3: one length, said once, in one way; without one the body lasts until the end of the connection. Behind a 1xx the answer follows. */
 static int begin_body(struct mst_http_read *r, const struct mst_http_msg *m, struct mst_diag *d)
 {
 	unsigned lengths = count(m, "Content-Length"), codings = count(m, "Transfer-Encoding");
 	struct mst_view coding = mst_http_find(m, "Transfer-Encoding"), length = mst_http_find(m, "Content-Length");
+	bool none = m->status / 100 == 1 || m->status == 204 || m->status == 304;
 
 	if (lengths + codings > 1)
 		return bad(r, d, "Content-Length", "the length of the body is given twice");
@@ -90,10 +91,14 @@ static int begin_body(struct mst_http_read *r, const struct mst_http_msg *m, str
 		return bad(r, d, "Content-Length", "not a decimal number");
 	if (lengths && r->left > r->cap - r->n)
 		return bad(r, d, "body", "longer than there is room for");
-	/* they have no content (RFC 9110 15.3.5, 15.4.5; RFC 9112 6.1), and readers do not agree on what follows one that says otherwise */
-	if ((m->status == 204 || m->status == 304) && (codings || (lengths && r->left)))
-		return bad(r, d, "Content-Length", "a 204 or 304 has no content");
-	r->phase = m->status == 204 || m->status == 304 || (lengths && !r->left) ? MST_HTTP_READ_DONE
+	/* they have no content (RFC 9110 15.2, 15.3.5, 15.4.5; RFC 9112 6.1), and readers do not agree on what follows one that says otherwise */
+	if (none && (codings || (lengths && r->left)))
+		return bad(r, d, "Content-Length", "a 1xx, 204 or 304 has no content");
+	if (m->status / 100 == 1) {
+		mst_http_read_begin(r, r->buf, r->cap);
+		return 0;
+	}
+	r->phase = none || (lengths && !r->left) ? MST_HTTP_READ_DONE
 		 : codings ? MST_HTTP_READ_CHUNKS : lengths ? MST_HTTP_READ_LENGTH : MST_HTTP_READ_TO_END;
 	if (codings)
 		scan_chunks_begin(&r->scan);
@@ -109,12 +114,8 @@ static int head_done(struct mst_http_read *r, struct mst_diag *d)
 	rc = read_head(r, &m, d);
 	if (rc)
 		return rc;
-	if (m.status / 100 == 1) {
-		if (m.status == 101)
-			return bad(r, d, "Upgrade", "not asked for");
-		mst_http_read_begin(r, r->buf, r->cap);
-		return 0;
-	}
+	if (m.status == 101)
+		return bad(r, d, "Upgrade", "not asked for");
 	return begin_body(r, &m, d);
 }
 

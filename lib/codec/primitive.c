@@ -339,6 +339,8 @@ void mst_put_to(struct mst_writer *w, struct mst_view to)
 	if (mst_view_starts(to, "//")) {
 		mst_put_str(w, "/_");
 		to = from(to, 1);
+	} else if (mst_view_starts(to, "/_/") || mst_view_starts(to, "/~/")) {
+		mst_put_str(w, "/~");           /* a CSE may be named as a prefix is: who reads this takes one away */
 	}
 	for (size_t at = 0; at < to.n;) {
 		struct mst_view part = mst_view_sub(to, at, mst_view_find(from(to, at), '/'));

@@ -120,6 +120,33 @@ static void one_edition_is_not_the_other(void **state)
 	assert_int_equal(bad, 267);
 }
 
+/* It says that this is a Create, which without a format, and so without a content, is none: and no Notify either. */
+static void a_type_is_that_of_a_content(void **state)
+{
+	static const uint8_t code[] = { MST_COAP_POST, MST_COAP_GET };
+	static const enum mst_coap_param text[] = { MST_COAP_FR, MST_COAP_RQI, MST_COAP_RVI };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * MST_COUNT(code); i++) {
+		struct mst_coap_msg m = { .code = code[i / 2] };
+		struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
+		struct mst_diag d = { 0 };
+		struct mst_http_msg h;
+		struct mst_request q;
+		uint8_t room[4];
+		int rsc = 0;
+
+		mst_coap_add(&m, MST_COAP_URI_PATH, MST_VIEW_LIT("MEFBase"));
+		for (size_t k = 0; k < MST_COUNT(text); k++)
+			mst_coap_add(&m, mst_coap_param(MST_COAP_ONEM2M, text[k]), MST_VIEW_LIT("3"));
+		if (i % 2)
+			mst_coap_add_uint(&m, mst_coap_param(MST_COAP_ONEM2M, MST_COAP_TY), 65001, room);
+		assert_true(mst_coap_primitive_as_http(&m, m.payload, "mef.example.com", MST_COAP_ONEM2M, &a, &h, &d));
+		assert_int_equal(mst_request_from_http(&h, &a, &q, &rsc, &d), i % 2);
+		assert_true(i % 2 == 0 || (rsc == MST_RSC_BAD_REQUEST && strcmp(d.field, "Content-Type") == 0));
+	}
+}
+
 /* Length, repetition, direction: each row is refused with its number. */
 static void options_that_cannot_be_taken(void **state)
 {
@@ -229,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_octet_by_octet), cmocka_unit_test(an_answer_octet_by_octet), cmocka_unit_test(one_edition_is_not_the_other),
+		cmocka_unit_test(a_type_is_that_of_a_content),
 		cmocka_unit_test(options_that_cannot_be_taken), cmocka_unit_test(options_that_are_taken), cmocka_unit_test(every_status_has_its_code),
 		cmocka_unit_test(what_http_could_not_carry), cmocka_unit_test(requests_that_cannot_be_said),
 	};

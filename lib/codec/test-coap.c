@@ -209,6 +209,11 @@ static void as_http(void **state)
 	assert_true(mst_view_eq_str(mst_http_find(&h, "Host"), "bbn.example.com"));
 	assert_true(mst_view_eq_str(mst_http_find(&h, "Content-Type"), "application/cbor"));
 	assert_true(mst_view_eq_str(mst_http_find(&h, "Accept"), "coap-content-format/11542"));
+	mst_coap_add(&m, MST_COAP_URI_QUERY, MST_VIEW_LIT("rt=3"));
+	mst_coap_add(&m, MST_COAP_URI_QUERY, MST_VIEW_LIT("a&b #%"));
+	arena.n = 0;
+	assert_true(mst_coap_request_as_http(&m, MST_VIEW_NONE, "bbn.example.com", &arena, &h, &d));
+	assert_true(mst_view_eq_str(h.target, "/brief%20ing/a%2Fb?rt=3&a%26b%20%23%25"));
 	mst_coap_add(&m, MST_COAP_URI_HOST, MST_VIEW_LIT("evil\r\nX: y"));
 	arena.n = 0;
 	assert_false(mst_coap_request_as_http(&m, MST_VIEW_NONE, "h", &arena, &h, &d));

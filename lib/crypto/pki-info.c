@@ -8,6 +8,17 @@
 #include "crypto/pki-internal.h"
 #include "crypto/pki-x509.h"
 
+/* The library reads more than DER: one certificate in two spellings would have two fingerprints, and a handshake tells of one. */
+static bool is_der(X509 *x, struct mst_view der)
+{
+	unsigned char *again = NULL;
+	int n = i2d_X509(x, &again);
+	bool same = n > 0 && mst_view_eq(der, (struct mst_view){ again, (size_t)n });
+
+	OPENSSL_free(again);
+	return same;
+}
+
 X509 *pki_x509(struct mst_view der)
 {
 	const unsigned char *p = der.p;
@@ -16,7 +27,7 @@ X509 *pki_x509(struct mst_view der)
 	if (der.n == 0 || der.n > MST_CERT_MAX)
 		return NULL;
 	x = d2i_X509(NULL, &p, (long)der.n);
-	if (x && p != der.p + der.n) {
+	if (x && !is_der(x, der)) {
 		X509_free(x);
 		x = NULL;
 	}

@@ -576,6 +576,15 @@ static void truncated_extended_and_turned_octets_never_hurt(void **state)
 		d.b[i] ^= 0xff;
 		assert_true(mst_cert_info(view(&d), &info, NULL) >= 0);
 	}
+	/* the last bit of the signature is said not to be one, and stands there: the library reads it and would write a zero */
+	d = p.cert;
+	for (size_t i = d.n - 80; i < d.n; i++)
+		if (d.b[i] == 3 && d.b[i + 1] == d.n - i - 2) {
+			d.b[i + 2] = 1;
+			d.b[d.n - 1] |= 1;
+		}
+	assert_int_equal(mst_cert_info(view(&d), &info, NULL), MST_PKI_MALFORMED);
+	assert_memory_not_equal(d.b, p.cert.b, d.n);
 	mst_local_signer_deinit(&p.signer);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "base/text.h"
 
 struct h2 {
 	nghttp2_session *ng;
@@ -170,7 +171,7 @@ static struct mst_view field_of(const struct h2_stream *s, const char *name)
 /* What the library has not looked at: the same rules as for HTTP/1.1. */
 static bool request_good(struct h2_stream *s, struct mst_view *ret_host)
 {
-	struct mst_view host = part(s, s->authority.at, s->authority.n), header = field_of(s, "host");
+	struct mst_view host = part(s, s->authority.at, s->authority.n), header = field_of(s, "host"), path = part(s, s->path.at, s->path.n);
 
 	if (!mst_http_method_known(part(s, s->method.at, s->method.n))) {
 		refuse(s, 501, "method", "one of GET, POST, PUT, DELETE");
@@ -182,8 +183,9 @@ static bool request_good(struct h2_stream *s, struct mst_view *ret_host)
 		refuse(s, 400, ":authority", "want one host or host:port");
 		return false;
 	}
-	if (!s->path.n || s->buf[s->path.at] != '/') {
-		refuse(s, 400, ":path", "want a path from the root");
+	/* the library lets octets above ASCII pass, which no start line of HTTP/1.1 may hold */
+	if (!mst_view_starts(path, "/") || !mst_printable_ascii(path)) {
+		refuse(s, 400, ":path", "want a path from the root, of ASCII alone");
 		return false;
 	}
 	*ret_host = host;
@@ -310,6 +312,20 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *f, const uint8_t 
 	return 0;
 }
 
+/* What may not stand in a field (RFC 9113 8.2.1). The library leaves the field out: another message than a reader before us saw. */
+static int on_invalid_header(nghttp2_session *ng, const nghttp2_frame *f, nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *arg)
+{
+	struct h2_stream *s = stream_of(ng, f->hd.stream_id);
+
+	(void)name;
+	(void)value;
+	(void)flags;
+	(void)arg;
+	if (s && !s->headers_done)
+		refuse(s, 400, "header", "holds an octet that is not allowed");
+	return 0;
+}
+
 static void headers_whole(struct h2_stream *s, bool ends)
 {
 	struct h2 *h = s->h;
@@ -395,6 +411,7 @@ static nghttp2_session_callbacks *callbacks(void)
 	nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
+	nghttp2_session_callbacks_set_on_invalid_header_callback2(cb, on_invalid_header);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
 	nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_sent);

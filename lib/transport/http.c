@@ -242,13 +242,19 @@ static int on_headers_complete(llhttp_t *ll)
 
 	p->headers_done = true;
 	p->left = ll->flags & F_CONTENT_LENGTH ? ll->content_length : 0;
-	if (ll->upgrade && ll->status_code == 101)
+	if (p->response && ll->status_code == 101)
 		return bad(p, 400, "Upgrade", "not asked for");
 	ll->upgrade = 0;                /* no other protocol follows, whatever the peer hopes */
 	if (!p->response)
 		return check_request(p);
 	if (ll->http_major != 1)
 		return bad(p, 505, "version", "want HTTP/1.1");
+	/* llhttp takes a status of any number of digits, and of none; the scan counts what stands between two blanks */
+	if (p->scan.target != 3 || ll->status_code < 100 || ll->status_code > 599)
+		return bad(p, 400, "status line", "want a status of three digits");
+	/* as in codec/http-read.c: readers do not agree on what follows one that says otherwise, and what they skip may look like an answer */
+	if ((ll->status_code / 100 == 1 || ll->status_code == 204 || ll->status_code == 304) && (ll->flags & F_CHUNKED || p->left))
+		return bad(p, 400, "Content-Length", "a 1xx, 204 or 304 has no content");
 	return check_framing(p);
 }
 

@@ -527,8 +527,12 @@ static void what_is_no_request(void **state)
 		{ NV(":method", "GET"), NV(":scheme", "https"), NV(":authority", "a"), NV(":path", "/"), NV("host", "b") },
 		{ NV(":method", "TRACE"), NV(":scheme", "https"), NV(":authority", "a"), NV(":path", "/"), NV("a", "b") },
 		{ NV(":method", "OPTIONS"), NV(":scheme", "https"), NV(":authority", "a"), NV(":path", "*"), NV("a", "b") },
+		/* what HTTP/1.1 refuses, and the library passes or leaves out (RFC 9113 8.2.1) */
+		{ NV(":method", "GET"), NV(":scheme", "https"), NV(":authority", "a"), NV(":path", "/\xbc"), NV("a", "b") },
+		{ NV(":method", "GET"), NV(":scheme", "https"), NV(":authority", "a"), NV(":path", "/"), NV("a", "b\1") },
+		{ NV(":method", "GET"), NV(":scheme", "https"), NV(":authority", "a"), NV(":path", "/"), NV("a b", "c") },
 	};
-	static const int status[] = { 0 /* the library ends the stream */, 400, 501, 400 };
+	static const int status[] = { 0 /* the library ends the stream */, 400, 501, 400, 400, 400, 400 };
 
 	(void)state;
 	for (size_t i = 0; i < MST_COUNT(row); i++) {

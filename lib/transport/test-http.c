@@ -275,6 +275,17 @@ static void responses(void **state)
 		{ "HTTP/1.1 200 \r\nTransfer-Encoding: \tchunked  \r\n\r\n2\r\nok\r\n0\r\n\r\n", 0, 200, "ok", true, false },
 		{ "HTTP/1.1 200 \r\nContent-Length: 2\t\r\n\r\nok", MST_HTTP_BAD, 0, "", false, false },
 		{ "HTTP/1.1 200 \r\nContent-Length: \t2 \r\n\r\nok", 0, 200, "ok", true, false },
+		{ "HTTP/1.1 101 \r\n\r\nHTTP/1.1 204 \r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 \r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 0200 OK\r\nContent-Length: 0\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 600 OK\r\nContent-Length: 0\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		/* what one reader skips as its content another takes for the answer (RFC 9110 8.6, RFC 9112 6.1) */
+		{ "HTTP/1.1 100 \r\nContent-Length: 19\r\n\r\nHTTP/1.1 204 x\r\n\r\nHTTP/1.1 200 \r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 103 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nHTTP/1.1 204 x\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 204 \r\nContent-Length: 2\r\n\r\nok", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 304 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", MST_HTTP_BAD, 0, "", false, false },
+		{ "HTTP/1.1 100 \r\nContent-Length: 0\r\n\r\nHTTP/1.1 204 \r\n\r\n", 0, 204, "", true, false },
 		{ "SSH-2.0-OpenSSH\r\n", MST_HTTP_BAD, 0, "", false, false },
 	};
 

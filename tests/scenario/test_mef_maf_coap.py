@@ -137,6 +137,7 @@ def bad_rows(inst, node):
         "unknown resource type": (reg[:4] + (65000,), {}, "4.00", 4000, ""),
         "XML": (reg, {"without": [FORMAT], "more": [(FORMAT, number(41))]}, "4.15", 4015, "Content-Type"),
         "no format": (reg, {"without": [FORMAT]}, "4.15", 4015, "Content-Type"),
+        "a type and no content": (("POST", "/MEFBase", node.id), {"more": [(IANA["TY"], number(65001))]}, "4.00", 4000, "Content-Type"),
         "another host": (reg, {"more": [(URI_HOST, b"other.example.com")]}, "4.00", 4000, "Host"),
         "a query": (("GET", "/MEFBase?fu=1", node.id), {}, "5.01", 5001, "query"),
         "unknown registration": (("GET", "/MEFBase/reg-unknown", node.id), {}, "4.04", 4004, ""),
