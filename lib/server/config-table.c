@@ -174,11 +174,12 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "limits.coap_sessions", MST_CONF_T_COUNT, MST_CONF_FIXED, "4096", NULL, RANGE(1, 1000000), AT(limits.coap_sessions),
 	  .help = "DTLS sessions of one listener process and address for CoAP, about 45 kB each; beyond, the one that idles longest makes room; handshakes take half of them at most" },
 	{ "limits.queue", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 100000), AT(limits.queue),
-	  .help = "requests that wait in the engine; then 503" },
+	  .help = "requests that wait in the engine; then 503; when half is taken each listener process has an equal share of it, and commands of operators are always let in" },
 	{ "limits.group", MST_CONF_T_COUNT, 0, "128", NULL, RANGE(1, 4096), AT(limits.group),
 	  .help = "decisions in one transaction at most" },
 	{ "limits.fetches", MST_CONF_T_COUNT, 0, "256", NULL, RANGE(1, 4096), AT(limits.fetches),
-	  .help = "questions to other servers (keys, and an HSS's vectors) that run at the same time; servers that are configured have equal shares of it, and who comes "
+	  .help = "questions to other servers (keys, and an HSS's vectors) that run at the same time; servers that are configured have equal shares of it, "
+		  "of which half is anybody's and one address has no more than a quarter beyond that, and who comes "
 		  "when one's is full is told 503 and to come again in a second" },
 	{ "limits.header_octets", MST_CONF_T_COUNT, 0, "16384", NULL, RANGE(1024, 65536), AT(limits.header_octets),
 	  .help = "octets of an HTTP header" },
