@@ -6,7 +6,7 @@
 
 #define ENGINE_CLIENTS 64
 
-/* Refused handshakes that get an event of their own: whoever guesses identities must not fill the audit log. */
+/* Refused handshakes of a role that get an event of their own: whoever guesses identities must not fill the audit log. */
 #define REFUSALS_A_SECOND 5.0
 #define REFUSALS_BURST 100.0
 #define REFUSALS_TOLD_MS 5000       /* and how often the number of the others is told */
@@ -99,8 +99,8 @@ struct engine {
 	size_t n_fetches;
 	uint64_t next_fetch;
 	struct engine_unknown unknown[UNKNOWN_MAX];
-	double tokens;                    /* refused handshakes that may still be told one by one */
-	mst_ms tokens_at, untold_at;
+	struct { double tokens; mst_ms at; } may[MST_ROLE__COUNT];       /* refused handshakes and the like that may still be told one by one */
+	mst_ms untold_at;
 	void *role_state[MST_ROLE__COUNT];
 	unsigned untold[UNTOLD__COUNT][MST_ROLE__COUNT]; /* that were not */
 	int64_t life_ahead;               /* engine-life.c: milliseconds by which the time of day was ahead of the running clock */

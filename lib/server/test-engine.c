@@ -360,6 +360,21 @@ static void guesses_are_counted(void **state)
 	assert_int_equal(events("/good"), 1);
 }
 
+/* What strangers do at one role, and be it that they ask for status as they may, does not hide who guesses at another. */
+static void each_role_is_told_of(void **state)
+{
+	struct engine *e = (struct engine *)(void *)t.engine;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		n += engine_may_tell(e, MST_ROLE_OCSP, UNTOLD_STRANGERS);
+	assert_in_range(n, 100, 110);
+	ask_psk(1, "stranger");
+	turn();
+	assert_int_equal(events("psk"), 1);
+}
+
 static int find_shortened(void *arg, const struct mst_event *e)
 {
 	*(struct mst_event *)arg = *e;
@@ -560,7 +575,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
 		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(decided_again),
-		T(unknown_for_a_moment), T(fetches_are_shared_out), T(an_address_asks_its_share), T(the_queue_is_shared), T(guesses_are_counted),
+		T(unknown_for_a_moment), T(fetches_are_shared_out), T(an_address_asks_its_share), T(the_queue_is_shared), T(guesses_are_counted), T(each_role_is_told_of),
 		T(audit_log_is_shortened), T(what_is_sealed_is_not_given_up), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(the_clock_cuts), T(drains),
 	};
 
