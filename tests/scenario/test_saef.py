@@ -386,9 +386,9 @@ class Held(Gate):
         self.pump(there, peer)
 
 
-def test_strangers_of_one_address(inst, pair):
+def test_strangers_of_one_address(inst):
     """They take every place, and the MAF is slow to say that it does not know the keys that they name: who calls from elsewhere comes in."""
-    a, b = pair
+    a, b = member(inst), member(inst)
     gate = Held(inst.maf_port)
     b.configure(add='tls_profile = "both";\n', instead={inst.maf_port: gate.port})
     with contextlib.ExitStack() as end:
