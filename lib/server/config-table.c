@@ -166,7 +166,7 @@ const struct mst_conf_item mst_conf_items[] = {
 
 	{ "limits", MST_CONF_T_GROUP, .help = "beyond these a peer is refused early and cheaply" },
 	{ "limits.connections", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 1000000), AT(limits.connections),
-	  .help = "open connections of one listener process; each takes 64 octets of locked memory" },
+	  .help = "open connections of one listener process; when all are taken, the address that has most gives way to others; each takes 64 octets of locked memory" },
 	{ "limits.handshakes", MST_CONF_T_COUNT, MST_CONF_FIXED, "256", NULL, RANGE(1, 100000), AT(limits.handshakes),
 	  .help = "handshakes that run at the same time in one listener process" },
 	{ "limits.requests", MST_CONF_T_COUNT, MST_CONF_FIXED, "1024", NULL, RANGE(1, 100000), AT(limits.requests),
@@ -174,18 +174,19 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "limits.coap_sessions", MST_CONF_T_COUNT, MST_CONF_FIXED, "4096", NULL, RANGE(1, 1000000), AT(limits.coap_sessions),
 	  .help = "DTLS sessions of one listener process and address for CoAP, about 45 kB each; beyond, the one that idles longest makes room; handshakes take half of them at most" },
 	{ "limits.queue", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 100000), AT(limits.queue),
-	  .help = "requests that wait in the engine; then 503" },
+	  .help = "requests that wait in the engine; then 503; when half is taken each listener process has an equal share of it, and commands of operators are always let in" },
 	{ "limits.group", MST_CONF_T_COUNT, 0, "128", NULL, RANGE(1, 4096), AT(limits.group),
 	  .help = "decisions in one transaction at most" },
 	{ "limits.fetches", MST_CONF_T_COUNT, 0, "256", NULL, RANGE(1, 4096), AT(limits.fetches),
-	  .help = "questions to other servers (keys, and an HSS's vectors) that run at the same time; servers that are configured have equal shares of it, and who comes "
+	  .help = "questions to other servers (keys, and an HSS's vectors) that run at the same time; servers that are configured have equal shares of it, "
+		  "of which half is anybody's and one address has no more than a quarter beyond that, and who comes "
 		  "when one's is full is told 503 and to come again in a second" },
 	{ "limits.header_octets", MST_CONF_T_COUNT, 0, "16384", NULL, RANGE(1024, 65536), AT(limits.header_octets),
 	  .help = "octets of an HTTP header" },
 	{ "limits.body_octets", MST_CONF_T_COUNT, 0, "262144", NULL, RANGE(1024, 262144), AT(limits.body_octets),
 	  .help = "octets of a request's content" },
 	{ "limits.bodies", MST_CONF_T_COUNT, 0, "16777216", NULL, RANGE(262144, 1073741824), AT(limits.bodies),
-	  .help = "octets of the contents of all requests of one listener process; then 503" },
+	  .help = "octets of the contents of all requests of one listener process, of which one address keeps others from half at most; then 503" },
 	{ "limits.hello", MST_CONF_T_SECONDS, 0, "5s", NULL, RANGE(1, 600), AT(limits.hello),
 	  .help = "time for a handshake's first message" },
 	{ "limits.session", MST_CONF_T_SECONDS, 0, "1h", NULL, RANGE(1, 86400), AT(limits.session),

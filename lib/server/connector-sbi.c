@@ -482,17 +482,31 @@ static bool fill(struct sbi_session *s, const struct mst_fetch *f)
 	return mst_view_find(parts.path, '?') == parts.path.n && mst_view_to_str(parts.path, s->root, sizeof(s->root));
 }
 
-static struct sbi_session *dial(struct connector *c, const struct mst_fetch *f)
+/* A free place, or that of the session that has idled longest; SESSIONS_MAX: all are at work. */
+static size_t free_place(struct connector *c)
+{
+	size_t idle = SESSIONS_MAX;
+
+	for (size_t i = 0; i < SESSIONS_MAX; i++) {
+		const struct sbi_session *s = c->sbi[i];
+
+		if (!s)
+			return i;
+		if (s->open && !s->running && (idle == SESSIONS_MAX || s->since < c->sbi[idle]->since))
+			idle = i;
+	}
+	if (idle < SESSIONS_MAX)
+		session_free(c->sbi[idle]);
+	return idle;
+}
+
+static struct sbi_session *dial(struct connector *c, const struct mst_fetch *f, size_t i)
 {
 	mst_ms ms = c->u.conf->limits.fetch * 1000;
 	struct mst_client_config cfg = { .base = c->u.base, .tls = connector_tls(c, f), .limits = { 16384, 65536 }, .streams = STREAMS,
 		.connect_ms = ms, .handshake_ms = ms, .answer_ms = ms };
-	struct sbi_session *s;
-	size_t i = 0;
+	struct sbi_session *s = calloc(1, sizeof(*s));
 
-	while (i < SESSIONS_MAX && c->sbi[i])
-		i++;
-	s = i < SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
 	if (!s)
 		return NULL;
 	*s = (struct sbi_session){ .c = c, .epoch = c->epoch, .role = f->role, .kind = f->kind, .since = mst_now_ms() };
@@ -518,6 +532,7 @@ static enum placed place(struct connector *c, const struct job *j, struct sbi_pa
 {
 	unsigned count = 0, most = SESSIONS_PER_SERVER;
 	bool opening = false;
+	size_t at;
 
 	for (size_t i = 0; i < SESSIONS_MAX; i++) {
 		struct sbi_session *s = c->sbi[i];
@@ -531,9 +546,8 @@ static enum placed place(struct connector *c, const struct job *j, struct sbi_pa
 		if (s->open && mst_client_room(s->client) && !ask(s, j, p))
 			return PLACED;
 	}
-	if (opening || count >= most)
-		return WAITS;
-	return dial(c, &j->f) || count ? WAITS : NOWHERE;
+	at = opening || count >= most ? SESSIONS_MAX : free_place(c);
+	return at == SESSIONS_MAX || dial(c, &j->f, at) || count ? WAITS : NOWHERE;
 }
 
 static void pump(struct connector *c)
@@ -545,7 +559,7 @@ static void pump(struct connector *c)
 		for (size_t i = 0; i < j->n_parts && !nowhere; i++)
 			nowhere = waits(&j->part[i]) && place(c, j, &j->part[i]) == NOWHERE;
 		if (nowhere)
-			failed(c, j, MST_FETCH_UNREACHABLE, "the server's URI is malformed, or there are too many sessions");
+			failed(c, j, MST_FETCH_UNREACHABLE, "the server's URI is malformed, or there is no memory for a session");
 	}
 }
 

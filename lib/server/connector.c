@@ -259,18 +259,32 @@ struct mst_tls_ctx *connector_tls(const struct connector *c, const struct mst_fe
 	return NULL;
 }
 
-static struct session *dial(struct connector *c, const struct mst_fetch *f)
+/* A free place, or that of the session that has idled longest; SESSIONS_MAX: all are at work. */
+static size_t free_place(struct connector *c)
+{
+	size_t idle = SESSIONS_MAX;
+
+	for (size_t i = 0; i < SESSIONS_MAX; i++) {
+		const struct session *s = c->session[i];
+
+		if (!s)
+			return i;
+		if (s->open && !s->job && (idle == SESSIONS_MAX || s->since < c->session[idle]->since))
+			idle = i;
+	}
+	if (idle < SESSIONS_MAX)
+		session_free(c->session[idle]);
+	return idle;
+}
+
+static struct session *dial(struct connector *c, const struct mst_fetch *f, size_t i)
 {
 	struct mst_client_config cfg = { .base = c->u.base, .tls = connector_tls(c, f), .limits = { 16384, 65536 },
 		.connect_ms = c->u.conf->limits.fetch * 1000, .handshake_ms = c->u.conf->limits.fetch * 1000,
 		.answer_ms = c->u.conf->limits.fetch * 1000 };
-	struct session *s;
+	struct session *s = calloc(1, sizeof(*s));
 	struct mst_uri_parts parts;
-	size_t i = 0;
 
-	while (i < SESSIONS_MAX && c->session[i])
-		i++;
-	s = i < SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
 	if (!s)
 		return NULL;
 	s->c = c;
@@ -310,6 +324,7 @@ static bool place(struct connector *c, struct job *j)
 {
 	unsigned count = 0;
 	struct session *s;
+	size_t at;
 
 	for (size_t i = 0; i < SESSIONS_MAX; i++) {
 		s = c->session[i];
@@ -323,14 +338,15 @@ static bool place(struct connector *c, struct job *j)
 			return true;
 		s->job = NULL;
 	}
-	if (count >= SESSIONS_PER_SERVER)
+	at = count < SESSIONS_PER_SERVER ? free_place(c) : SESSIONS_MAX;
+	if (at == SESSIONS_MAX)
 		return false;
-	s = dial(c, &j->f);
+	s = dial(c, &j->f, at);
 	if (s)
 		s->job = j;
 	else if (!count)
 		connector_report_end(c, j, MST_FETCH_UNREACHABLE,
-			   "the server's URI is malformed, or there are too many sessions");
+			   "the server's URI is malformed, or there is no memory for a session");
 	return s || !count;
 }
 

@@ -14,19 +14,21 @@
 /* A decision that only refuses, and whose event nobody has room for: undone, and it stands. */
 #define UNTOLD 1
 
+/* What is said to one role does not hide what is said to another: of OCSP everybody asks as nobody, and often. */
 bool engine_may_tell(struct engine *e, enum mst_role role, enum engine_untold what)
 {
 	mst_ms now = mst_now_ms();
+	double *left = &e->may[role].tokens;
 
-	e->tokens = e->tokens_at ? e->tokens + (double)(now - e->tokens_at) / 1000 * REFUSALS_A_SECOND : REFUSALS_BURST;
-	e->tokens_at = now;
-	if (e->tokens > REFUSALS_BURST)
-		e->tokens = REFUSALS_BURST;
-	if (e->tokens < 1) {
+	*left = e->may[role].at ? *left + (double)(now - e->may[role].at) / 1000 * REFUSALS_A_SECOND : REFUSALS_BURST;
+	e->may[role].at = now;
+	if (*left > REFUSALS_BURST)
+		*left = REFUSALS_BURST;
+	if (*left < 1) {
 		e->untold[what][role]++;
 		return false;
 	}
-	e->tokens -= 1;
+	*left -= 1;
 	return true;
 }
 

@@ -6,7 +6,7 @@
 
 #define ENGINE_CLIENTS 64
 
-/* Refused handshakes that get an event of their own: whoever guesses identities must not fill the audit log. */
+/* Refused handshakes of a role that get an event of their own: whoever guesses identities must not fill the audit log. */
 #define REFUSALS_A_SECOND 5.0
 #define REFUSALS_BURST 100.0
 #define REFUSALS_TOLD_MS 5000       /* and how often the number of the others is told */
@@ -25,7 +25,7 @@ struct engine_unknown { enum mst_role role; char identity[MST_ID_MAX]; mst_ms un
 enum work_kind { WORK_EXCHANGE, WORK_PSK, WORK_HANDSHAKE, WORK_REFUSED, WORK_FETCHED };
 
 /* A listener or the connector. `gen` tells a restarted one from its predecessor in the same place. */
-struct engine_client { struct mst_link *l; struct mst_link_frame who; uint32_t gen; };
+struct engine_client { struct mst_link *l; struct mst_link_frame who; uint32_t gen; size_t queued; };
 
 struct work {
 	struct work *next;
@@ -74,6 +74,7 @@ struct pending_fetch {
 	size_t n_exchange;
 	unsigned asked;                   /* fetches for this exchange, this one among them */
 	struct { bool any, resync; uint8_t rnd[GBA_RAND], auts[GBA_AUTS]; } vector;       /* ZH: which one */
+	uint64_t origin;                  /* the address that it is for, engine_origin() of the first waiter's */
 	uint64_t follows;                 /* another one's question is asked for this exchange, too; 0: it has its own */
 	char server[MST_ID_MAX];          /* who is asked */
 	char about[MST_ID_MAX];           /* for people: which identity */
@@ -98,8 +99,8 @@ struct engine {
 	size_t n_fetches;
 	uint64_t next_fetch;
 	struct engine_unknown unknown[UNKNOWN_MAX];
-	double tokens;                    /* refused handshakes that may still be told one by one */
-	mst_ms tokens_at, untold_at;
+	struct { double tokens; mst_ms at; } may[MST_ROLE__COUNT];       /* refused handshakes and the like that may still be told one by one */
+	mst_ms untold_at;
 	void *role_state[MST_ROLE__COUNT];
 	unsigned untold[UNTOLD__COUNT][MST_ROLE__COUNT]; /* that were not */
 	int64_t life_ahead;               /* engine-life.c: milliseconds by which the time of day was ahead of the running clock */
@@ -134,6 +135,10 @@ void engine_group(struct engine *e, struct work **w, size_t n);
 void engine_tell_violation(struct engine *e, const struct mst_link_frame *who);
 struct mst_link *engine_link(struct engine *e, unsigned client, uint32_t gen);
 struct pending_fetch *engine_fetch_find(struct engine *e, uint64_t id);
+/* engine-share.c: is there room in the queue for one more of that client; is there a place for that question of that address? */
+bool engine_has_room(const struct engine *e, unsigned client);
+bool engine_has_place(const struct engine *e, const struct mst_fetch *f, uint64_t origin);
+uint64_t engine_origin(const char *address);
 /* A handshake waits for the key of `w`'s fetch. */
 void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q);
 /* An exchange waits for it; `asked` before. False: no place, tell its asker that we are busy. */

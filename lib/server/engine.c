@@ -34,7 +34,7 @@ static bool enqueue(struct engine *e, enum work_kind kind, unsigned client, uint
 {
 	struct work *w;
 
-	if (kind != WORK_FETCHED && e->queued >= (size_t)e->u.conf->limits.queue)
+	if (kind != WORK_FETCHED && !engine_has_room(e, client))
 		return false;
 	w = calloc(1, sizeof(*w) + payload.n);
 	if (!w) {
@@ -51,6 +51,8 @@ static bool enqueue(struct engine *e, enum work_kind kind, unsigned client, uint
 	*e->tail = w;
 	e->tail = &w->next;
 	e->queued++;
+	if (client < ENGINE_CLIENTS)
+		e->client[client].queued++;
 	wake(e);
 	return true;
 }
@@ -64,6 +66,8 @@ static struct work *dequeue(struct engine *e)
 		if (!e->head)
 			e->tail = &e->head;
 		e->queued--;
+		if (w->client < ENGINE_CLIENTS && e->client[w->client].gen == w->gen)
+			e->client[w->client].queued--;
 	}
 	return w;
 }
@@ -192,20 +196,6 @@ static bool known_unknown(struct engine *e, const struct mst_psk_ask *q)
 	return u->until > mst_now_ms() && u->role == q->role && !strcmp(u->identity, q->identity);
 }
 
-/* One server that is slow or that strangers name must not take the places of the others. */
-static bool has_place(const struct engine *e, const struct mst_fetch *f)
-{
-	size_t most = (size_t)e->u.conf->limits.fetches, of_it = 0, servers = 0, share;
-
-	for (size_t i = 0; i < MST_ROLE__COUNT; i++)
-		servers += e->role_conf[i] ? mst_role_servers(e->role_conf[i]) : 0;
-	share = servers > 1 ? most / servers : most;
-
-	for (const struct pending_fetch *p = e->fetches; p; p = p->next)
-		of_it += !strcmp(p->server, f->server_name);
-	return e->n_fetches < most && of_it < (share ? share : 1);
-}
-
 static void pending_free(struct pending_fetch *p)
 {
 	for (struct waiter *t = p->waiters, *next; t; t = next) {
@@ -256,6 +246,7 @@ static bool same_question(const struct pending_fetch *p, const struct mst_psk_as
 void engine_fetch_start(struct engine *e, const struct work *w, const struct mst_psk_ask *q)
 {
 	struct pending_fetch *p = e->fetches;
+	uint64_t origin = engine_origin(q->address);
 
 	if (known_unknown(e, q)) {
 		e->untold[UNTOLD_PSK][q->role]++;
@@ -270,13 +261,14 @@ void engine_fetch_start(struct engine *e, const struct work *w, const struct mst
 			engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
 	}
-	p = has_place(e, w->fetch) ? calloc(1, sizeof(*p)) : NULL;
+	p = engine_has_place(e, w->fetch, origin) ? calloc(1, sizeof(*p)) : NULL;
 	if (!p || !add_waiter(p, w->client, w->gen, w->id)) {
 		free(p);
 		engine_psk_busy(e, w->client, w->gen, w->id);
 		return;
 	}
 	p->role = q->role;
+	p->origin = origin;
 	p->ask = *q;
 	memcpy(p->about, q->identity, sizeof(p->about));
 	fetch_send(e, p, w->fetch);
@@ -310,13 +302,22 @@ static size_t followers_most(const struct engine *e)
 	return most < FOLLOWERS_MAX ? most : FOLLOWERS_MAX;
 }
 
+static uint64_t origin_of(struct mst_view exchange)
+{
+	struct mst_exchange x;
+
+	return mst_get_exchange(exchange, &x) ? engine_origin(x.peer.address) : 0;
+}
+
 bool engine_suspend(struct engine *e, const struct waiter *who, struct mst_view exchange, struct mst_fetch *f, unsigned asked)
 {
-	struct pending_fetch *p = has_place(e, f) ? calloc(1, sizeof(*p)) : NULL, *leader;
+	uint64_t origin = origin_of(exchange);
+	struct pending_fetch *p = engine_has_place(e, f, origin) ? calloc(1, sizeof(*p)) : NULL, *leader;
 	size_t n;
 
 	if (!p)
 		return false;
+	p->origin = origin;
 	p->asked = asked + 1;
 	p->role = f->role;
 	snprintf(p->about, sizeof(p->about), "%.255s", f->kind == MST_FETCH_ZH ? f->ue_id : f->kind == MST_FETCH_ZN ? f->btid : f->path);
@@ -491,7 +492,7 @@ static int engine_attach(struct mst_unit *u, const struct mst_link_frame *who, s
 		return who->peer == MST_PROC_KEEPER ? attach_keeper(e, who->channel, fd) : MST_FAULT_BUG;
 	for (size_t i = 0; i < ENGINE_CLIENTS; i++)
 		if (!e->client[i].l) {
-			e->client[i] = (struct engine_client){ l, *who, ++e->next_gen };
+			e->client[i] = (struct engine_client){ l, *who, ++e->next_gen, 0 };
 			mst_link_owner(l, &ops, e);
 			return 0;
 		}

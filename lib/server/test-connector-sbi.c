@@ -495,6 +495,38 @@ static void few_on_each_of_http1(void **state)
 	many(false);
 }
 
+/* More servers than there may be sessions: those that idle are no reason not to ask the next one. Of oneM2M's likewise. */
+static void idle_sessions_give_way(void **state)
+{
+	struct connector *c = (struct connector *)(void *)t.unit;
+	struct mst_fetch f = fetch_of(MST_FETCH_ZN);
+
+	(void)state;
+	t.body[0] = t.body[1] = "{\"meKeyMaterial\":\"" NAF "\"}";
+	for (unsigned i = 0; i < SESSIONS_MAX + 3; i++) {
+		snprintf(f.uri, sizeof(f.uri), "https://mef.example.com:%u/%u", t.port, i);
+		fetch(&f);
+		assert_string_equal(t.r.detail, "");
+		assert_int_equal(t.r.end, MST_FETCH_OK);
+	}
+	/* and none had to wait until others had idled for long */
+	for (size_t i = 0; i < SESSIONS_MAX; i++)
+		assert_non_null(c->sbi[i]);
+	for (size_t i = 0; i < MST_ASKERS; i++)
+		if (mst_askers[i].kind == MST_FETCH_KEY)
+			c->tls[i] = tls_ctx_ref(t.client_tls);
+	without_h2(MST_TLS_BOTH);
+	f = fetch_of(MST_FETCH_KEY);
+	snprintf(f.path, sizeof(f.path), "/key");
+	for (unsigned i = 0; i < SESSIONS_MAX + 3; i++) {
+		snprintf(f.uri, sizeof(f.uri), "https://mef.example.com:%u/%u", t.port, i);
+		fetch(&f);
+		assert_int_equal(t.r.end, MST_FETCH_MALFORMED);         /* it was asked: an answer of HTTP alone is none of oneM2M */
+	}
+	for (size_t i = 0; i < SESSIONS_MAX; i++)
+		assert_non_null(c->session[i]);
+}
+
 /* The server goes away under a kept session, and is back at once. */
 static void asks_again(void **state)
 {
@@ -595,6 +627,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(vector_and_settings, up, down), cmocka_unit_test_setup_teardown(naf_key, up, down),
 		cmocka_unit_test_setup_teardown(what_is_refused, up, down), cmocka_unit_test_setup_teardown(half_an_answer_is_none, up, down),
 		cmocka_unit_test_setup_teardown(many_on_one_session, up, down), cmocka_unit_test_setup_teardown(few_on_each_of_http1, up, down),
+		cmocka_unit_test_setup_teardown(idle_sessions_give_way, up, down),
 		cmocka_unit_test_setup_teardown(asks_again, up, down), cmocka_unit_test_setup_teardown(session_ends_under_a_request, up, down),
 		cmocka_unit_test_setup_teardown(our_settings_change_under_a_handshake, up, down), cmocka_unit_test_setup_teardown(gives_up, up, down),
 	};

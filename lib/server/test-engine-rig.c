@@ -304,7 +304,7 @@ int up(void **state)
 	struct mst_link_config a, b;
 	struct mst_unit_setup s = { .crypto = mst_crypto_openssl(), .roles = roles, .name = "engine" };
 	struct mst_conf_frame f = { .text = MST_VIEW_LIT(
-		"store = \"sqlite:muster.db\"; limits = { queue = 200; group = 64; fetch = 5; fetches = 8; };\n"
+		"store = \"sqlite:muster.db\"; limits = { queue = 400; group = 64; fetch = 5; fetches = 8; };\n"
 		"log = { level = \"error\"; };\n"
 		"mef = { fqdn = \"mef.example.com\"; listen = [\"127.0.0.1:0\"]; certificate = \"a\"; key = \"b\"; client_anchors = [\"c\"]; };") };
 	uint8_t buf[1024];
@@ -359,13 +359,14 @@ int down(void **state)
 	return rmdir(t.dir);
 }
 
-static void ask_on(struct mst_link *l, uint64_t id, const char *path, enum mst_role r)
+void ask_on(struct mst_link *l, uint64_t id, const char *path, enum mst_role r)
 {
 	static uint8_t b[65536];
 	struct mst_writer w = mst_writer_of(b, sizeof(b));
 	struct mst_exchange x = { .role = r, .channel = 999 /* not believed */, .request = { .op = MST_OP_RETRIEVE, .to = mst_view_str(path) },
 		.authorization = MST_VIEW_LIT("Digest x"), .peer.how = t.how };
 
+	snprintf(x.peer.address, sizeof(x.peer.address), "%s", t.address);
 	mst_put_exchange(&w, &x);
 	assert_int_equal(mst_link_send(l, MST_FRAME_EXCHANGE, id, mst_written(&w)), 0);
 }
@@ -392,6 +393,7 @@ void ask_psk_with(uint64_t id, const char *identity, uint16_t suite)
 	struct mst_psk_ask q = { .role = MST_ROLE_MEF, .channel = 999, .suite = suite };
 
 	snprintf(q.identity, sizeof(q.identity), "%s", identity);
+	snprintf(q.address, sizeof(q.address), "%s", t.address);
 	mst_put_psk_ask(&w, &q);
 	assert_int_equal(mst_link_send(t.listener, MST_FRAME_PSK_ASK, id, mst_written(&w)), 0);
 }

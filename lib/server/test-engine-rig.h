@@ -23,6 +23,7 @@ struct engine_rig {
 	struct mst_whose cut;
 	bool ready, failed;
 	enum mst_auth how;            /* whom the next exchange is of */
+	char address[64];             /* and from where */
 	struct mst_store *fail_store;
 	unsigned fail_at;             /* arm the store when the role is asked the next time */
 	struct mst_log_seal sealed;   /* the keeper's last; nothing yet */
@@ -32,6 +33,7 @@ int up(void **state);
 int down(void **state);
 void turn(void);
 struct mst_link *attach(enum mst_process kind, enum mst_role r, uint32_t channel);
+void ask_on(struct mst_link *l, uint64_t id, const char *path, enum mst_role r);
 void ask(uint64_t id, const char *path, enum mst_role r);
 void ask_local(uint64_t id, const char *path);
 void ask_psk(uint64_t id, const char *identity);

@@ -258,6 +258,77 @@ static void fetches_are_shared_out(void **state)
 	assert_int_equal(t.psk_unknown, 0);             /* busy is not unknown: lesson 6 */
 }
 
+/* A stranger names keys of a slow server, or subscribers, one after the other: places for the questions of other addresses stay free. */
+static void an_address_asks_its_share(void **state)
+{
+	static const char *const from[] = { "192.0.2.1", "192.0.2.2", "[2001:db8::1]", "[2001:db8::2]" };
+	struct engine *e = (struct engine *)(void *)t.engine;
+	unsigned before;
+	char id[16];
+
+	(void)state;
+	e->u.conf->limits.fetches = 16;
+	e->role_conf[MST_ROLE_MEF]->n_mef = 2;
+	for (unsigned k = 0; k < 3; k++) {
+		before = t.fetches;
+		for (unsigned i = 0; i < 8; i++) {
+			snprintf(t.address, sizeof(t.address), "%s:%u", from[k + (k == 2 && i % 2)], 1000 + i);
+			snprintf(id, sizeof(id), "fetchA-%u-%u", k, i);
+			if (k == 1)                     /* exchanges likewise */
+				ask(10 * k + i, "/wants", MST_ROLE_MEF);
+			else
+				ask_psk(10 * k + i, id);
+		}
+		turn();
+		/* half of a server's eight while nobody else asks, then a quarter each (the second one asks another server) */
+		assert_int_equal(t.fetches - before, k == 2 ? 2 : 4);
+	}
+	assert_int_equal(t.psk_unknown, 0);
+}
+
+/* One listener is flooded: the others, and above all the operator, find room in the queue. */
+static void the_queue_is_shared(void **state)
+{
+	struct mst_link *other = attach(MST_PROC_LISTENER, MST_ROLE_MEF, CHANNEL), *more[4];
+	unsigned good = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++)
+		ask(i, "/good", MST_ROLE_MEF);
+	for (unsigned i = 400; i < 420; i++)
+		ask_on(other, i, "/good", MST_ROLE_MEF);
+	ask_local(450, "/revoke");
+	turn();
+	assert_int_equal(t.rsc[450], MST_RSC_OK);
+	for (unsigned i = 400; i < 420; i++)
+		good += t.rsc[i] == MST_RSC_OK;
+	assert_int_equal(good, 20);
+	assert_in_range(t.busy, 100, 299);              /* of the flood; and what was taken was decided */
+	assert_int_equal(t.answers + t.busy, 321);
+	/* and the room is there again */
+	t.busy = 0;
+	for (unsigned i = 0; i < 100; i++)
+		ask(i, "/good", MST_ROLE_MEF);
+	turn();
+	assert_int_equal(t.busy, 0);
+	/* all are flooded, and the queue is full */
+	for (unsigned k = 0; k < MST_COUNT(more); k++)
+		more[k] = attach(MST_PROC_LISTENER, MST_ROLE_MEF, CHANNEL);
+	for (unsigned i = 0; i < 250; i++) {
+		ask(i, "/good", MST_ROLE_MEF);
+		for (unsigned k = 0; k < MST_COUNT(more); k++)
+			ask_on(more[k], i, "/good", MST_ROLE_MEF);
+	}
+	t.answers = 0;
+	ask_local(451, "/revoke");
+	turn();
+	assert_int_equal(t.answers, 400 + 1);
+	assert_int_equal(t.rsc[451], MST_RSC_OK);
+	for (unsigned k = 0; k < MST_COUNT(more); k++)
+		mst_link_free(more[k]);
+	mst_link_free(other);
+}
+
 static int find_more(void *arg, const struct mst_event *e)
 {
 	return sscanf(e->why, "%u more", (unsigned *)arg) == 1 ? 0 : MST_FAULT_BUG;
@@ -287,6 +358,21 @@ static void guesses_are_counted(void **state)
 	turn();
 	assert_int_equal(t.rsc[1], MST_RSC_OK);
 	assert_int_equal(events("/good"), 1);
+}
+
+/* What strangers do at one role, and be it that they ask for status as they may, does not hide who guesses at another. */
+static void each_role_is_told_of(void **state)
+{
+	struct engine *e = (struct engine *)(void *)t.engine;
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		n += engine_may_tell(e, MST_ROLE_OCSP, UNTOLD_STRANGERS);
+	assert_in_range(n, 100, 110);
+	ask_psk(1, "stranger");
+	turn();
+	assert_int_equal(events("psk"), 1);
 }
 
 static int find_shortened(void *arg, const struct mst_event *e)
@@ -489,7 +575,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
 		T(one_commit), T(failing_decision), T(failing_store), T(key_after_commit), T(queue_is_bounded), T(foreign_role),
 		T(refusals_for_others_are_bounded), T(psk), T(fetch_collapses), T(decided_again),
-		T(unknown_for_a_moment), T(fetches_are_shared_out), T(guesses_are_counted),
+		T(unknown_for_a_moment), T(fetches_are_shared_out), T(an_address_asks_its_share), T(the_queue_is_shared), T(guesses_are_counted), T(each_role_is_told_of),
 		T(audit_log_is_shortened), T(what_is_sealed_is_not_given_up), T(store_is_busy), T(connector_goes), T(a_subscription_is_cut), T(the_clock_cuts), T(drains),
 	};
 

@@ -247,15 +247,29 @@ static bool evict(struct mst_coap_server *s, unsigned origin)
 	return true;
 }
 
-/* Every handshake's place is taken: the oldest of an address that has more than its share gives way to one that has not. */
+/* The oldest handshake of an address that has more than `own` and one, looked for in few of them. */
+static struct mst_coap_conn *of_who_has_more(const struct mst_coap_server *s, unsigned own)
+{
+	struct mst_coap_conn *c = s->ends[COAP_Q_HANDSHAKE].oldest;
+
+	for (int i = 0; c && i < GIVE_WAY_LOOK; i++, c = c->newer[COAP_ALL])
+		if (!c->running && s->origin[c->origin].n[COAP_Q_HANDSHAKE] > own + 1)
+			return c;
+	return NULL;
+}
+
+/*
+ * Every handshake's place is taken: the oldest of an address that has more than its share gives way to one that has not; where none has
+ * more, as with four that have a quarter each, one of who has more than that one would have then.
+ */
 static bool hand_on(struct mst_coap_server *s, unsigned origin)
 {
 	struct coap_origin *much = greedy(s, COAP_Q_HANDSHAKE);
-	struct mst_coap_conn *c;
+	unsigned own = s->origin[origin].n[COAP_Q_HANDSHAKE];
+	struct mst_coap_conn *c = much ? much->ends[COAP_Q_HANDSHAKE].oldest : of_who_has_more(s, own);
 
-	if (!much || s->origin[origin].n[COAP_Q_HANDSHAKE] >= fair(s, COAP_Q_HANDSHAKE))
+	if (own >= fair(s, COAP_Q_HANDSHAKE))
 		return false;
-	c = much->ends[COAP_Q_HANDSHAKE].oldest;
 	while (c && c->running)
 		c = c->newer[COAP_ORIGIN];
 	if (!c)

@@ -51,10 +51,7 @@ static void set_deadline(struct mst_conn *c)
 
 static void hold(struct mst_conn *c)
 {
-	size_t n = h2_held(c->h2);
-
-	c->s->held = c->s->held - c->held + n;
-	c->held = n;
+	server_hold(c, h2_held(c->h2));
 }
 
 static void answer(struct mst_conn *c, struct h2_stream *s, struct mst_view octets)
@@ -104,7 +101,7 @@ static void on_message(void *owner, struct h2_stream *s, const struct mst_http_m
 	struct mst_server *server = c->s;
 
 	hold(c);
-	v = server->outstanding < server->limits.requests && server->held <= server->limits.held_octets ? calloc(1, sizeof(*v)) : NULL;
+	v = server->outstanding < server->limits.requests && server_may_hold(c) ? calloc(1, sizeof(*v)) : NULL;
 	if (!v) {
 		server->stats.refused++;
 		answer_ourselves(c, s, 503, "Retry-After: 1\r\n", NULL);

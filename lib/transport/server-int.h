@@ -25,6 +25,8 @@ struct mst_server {
 	struct mst_conn *conns;
 	unsigned handshaking, outstanding;
 	unsigned share[SHARES];         /* handshakes that run, by their peer's address (hashed with `seed`) */
+	unsigned open_of[SHARES];       /* connections likewise */
+	size_t held_of[SHARES];         /* and octets of bodies */
 	uint64_t seed;
 	size_t held;                    /* octets of bodies in all connections */
 	struct mst_server_stats stats;
@@ -59,7 +61,7 @@ struct mst_conn {
 	size_t out_n, out_at, drained;
 	mst_ms since;
 	size_t held;
-	unsigned origin;                /* in `share` */
+	unsigned origin;                /* in `share` and its like */
 	/* HTTP/2. A request of a stream is a connection to the owner: `up` is the real one, and only state, data, pending and
 	 * known are of use beside it. */
 	struct h2 *h2;
@@ -109,5 +111,9 @@ mst_ms server_clock(void);
 void server_no_memory(struct mst_server *s, const char *address);
 /* A connection has ended: there is room again. */
 void server_room(struct mst_server *s);
+/* What all connections together hold of bodies that are not yet answered is bounded: this one holds `n` octets. */
+void server_hold(struct mst_conn *c, size_t n);
+/* May it hold that? Room is free until half is taken; then an address gets no more than a quarter in several connections. */
+bool server_may_hold(const struct mst_conn *c);
 
 #endif

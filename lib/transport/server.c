@@ -63,14 +63,30 @@ static unsigned origin_of(const struct mst_server *s, const struct sockaddr_stor
 	return (unsigned)(h >> 40) & (SHARES - 1);
 }
 
+/* Whose `n` is the largest, if one less there and one more at `own` makes them more equal; SHARES: nobody's. */
+static unsigned who_has_most(const unsigned n[SHARES], unsigned own)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 1; i < SHARES; i++)
+		if (n[i] > n[most])
+			most = i;
+	return n[most] > n[own] + 1 ? most : SHARES;
+}
+
+static bool has_quarter(unsigned n, unsigned all)
+{
+	return n >= (all / 4 ? all / 4 : 1);
+}
+
 /*
- * Every place is taken. Who has sent nothing yet gives way first, the oldest before the others; then who sits
- * at an address that has more than its share. An address with its share gets no more from others.
+ * Every place is taken. Who has sent nothing yet gives way first, the oldest before the others; then the oldest of the address that
+ * has most. An address with a quarter gets no more from others.
  */
 static struct mst_conn *who_gives_way(struct mst_server *s, unsigned origin)
 {
-	unsigned fair = s->limits.handshakes / 4;
-	bool greedy = s->share[origin] >= (fair ? fair : 1);
+	bool greedy = has_quarter(s->share[origin], s->limits.handshakes);
+	unsigned most = greedy ? SHARES : who_has_most(s->share, origin);
 	struct mst_conn *silent = NULL, *much = NULL;
 
 	for (struct mst_conn *c = s->conns; c; c = c->next) {      /* newest first */
@@ -78,13 +94,13 @@ static struct mst_conn *who_gives_way(struct mst_server *s, unsigned origin)
 			continue;
 		if (!c->greeted)
 			silent = c;
-		else if (!greedy && s->share[c->origin] > fair)
+		else if (c->origin == most)
 			much = c;
 	}
 	return silent ? silent : much;
 }
 
-/* Who is taken first when places are handed on (per_peer); -1: nobody whose answer is being made. */
+/* Who is taken first when places are handed on; -1: nobody whose answer is being made. */
 static int rank(const struct mst_conn *c)
 {
 	switch (c->state) {
@@ -104,26 +120,41 @@ static int rank(const struct mst_conn *c)
 	return -1;
 }
 
-static unsigned open_from(const struct mst_server *s, unsigned origin)
+/* Of one address, or of any (SHARES): who is taken first, the oldest before the others. */
+static struct mst_conn *who_is_least(const struct mst_server *s, unsigned origin)
 {
-	unsigned n = 0;
+	struct mst_conn *least = NULL;
 
-	for (const struct mst_conn *c = s->conns; c; c = c->next)
-		n += c->origin == origin;
-	return n;
+	for (struct mst_conn *c = s->conns; c; c = c->next)      /* newest first */
+		if (rank(c) >= 0 && !c->running && (origin == SHARES || c->origin == origin) && (!least || rank(c) <= rank(least)))
+			least = c;
+	return least;
+}
+
+/* Where no address has a bound of its own: who has a quarter gets a place of its own ones, another one of those who have most. */
+static bool hand_on(struct mst_server *s, unsigned origin)
+{
+	unsigned from = has_quarter(s->open_of[origin], s->limits.connections) ? origin : who_has_most(s->open_of, origin);
+	struct mst_conn *c = from < SHARES ? who_is_least(s, from) : NULL;
+
+	if (!c)
+		return false;
+	report_busy(s, c->t->peer.address, "a connection gave way to a new one");
+	conn_drop(c);
+	return true;
 }
 
 /* A place for one more of this address, by its share and in all. */
 static bool have_place(struct mst_server *s, unsigned origin)
 {
-	bool greedy = s->limits.per_peer && open_from(s, origin) >= s->limits.per_peer;
-	struct mst_conn *least = NULL;
+	bool greedy = s->limits.per_peer && s->open_of[origin] >= s->limits.per_peer;
+	struct mst_conn *least;
 
 	if (!greedy && s->stats.open < s->limits.connections)
 		return true;
-	for (struct mst_conn *c = s->conns; c && s->limits.per_peer; c = c->next)      /* newest first */
-		if (rank(c) >= 0 && !c->running && (!greedy || c->origin == origin) && (!least || rank(c) <= rank(least)))
-			least = c;
+	if (!s->limits.per_peer)
+		return hand_on(s, origin);
+	least = who_is_least(s, greedy ? origin : SHARES);
 	if (least)
 		conn_drop(least);
 	return least;
@@ -174,6 +205,7 @@ static void admit(struct mst_server *s, int fd, const struct sockaddr_storage *a
 		c->t->peer.uid = u.uid;
 	}
 	c->origin = origin;
+	s->open_of[origin]++;
 	conn_start(c);
 }
 
@@ -224,6 +256,23 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 		if (errno != ECONNABORTED && errno != EINTR)
 			return;
 	}
+}
+
+void server_hold(struct mst_conn *c, size_t n)
+{
+	struct mst_server *s = c->s;
+
+	s->held = s->held - c->held + n;
+	s->held_of[c->origin] = s->held_of[c->origin] - c->held + n;
+	c->held = n;
+}
+
+bool server_may_hold(const struct mst_conn *c)
+{
+	const struct mst_server *s = c->s;
+	size_t most = s->limits.held_octets, own = s->held_of[c->origin];
+
+	return s->held <= most && (s->held <= most / 2 || own <= most / 4 || own == c->held);
 }
 
 void server_room(struct mst_server *s)

@@ -17,7 +17,8 @@ struct mst_conn;                     /* one connection; valid until on_close ret
 struct mst_server_limits {
 	unsigned connections;        /* beyond: accepted and closed at once, counted */
 	/*
-	 * Of one address; 0: no bound. With it, a new connection that has no place takes that of the one that has waited
+	 * Of one address; 0: no bound, but when all are taken who has most gives way to others, who has a quarter gives way to itself,
+	 * and nobody whose answer is being made. With it, a new connection that has no place takes that of the one that has waited
 	 * longest: of its own address when that has its share, else of any. Who has never completed a request gives way
 	 * before who has and is idle, and before who does not read its answer.
 	 */

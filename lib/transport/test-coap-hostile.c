@@ -355,6 +355,32 @@ static void half_handshakes_take_no_session(void **state)
 	cw_free(w);
 }
 
+/* Four addresses have a quarter of the handshakes each, so none has more than its share: a fifth one still gets a place, of one of them. */
+static void quarters(void **state)
+{
+	static const char *const from[] = { "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5" };
+	struct cw *w = cw_new();
+	struct rude half[8], x;
+
+	(void)state;
+	cw_use_secret(w);
+	w->limits.handshakes = MST_COUNT(half);
+	w->limits.handshake_ms = 60000;
+	cw_serve(w);
+	w->hold_psk = true;
+	for (size_t i = 0; i < MST_COUNT(half); i++)
+		rude_half(w, &half[i], raw_from(w, from[i % MST_COUNT(from)]));
+	assert_int_equal(w->psk_asked, MST_COUNT(half));
+	w->hold_psk = false;
+	rude_dial(w, &x, "127.0.0.6");
+	rude_ask(&x);
+	assert_int_equal(rude_hear(w, &x), MST_COAP_CHANGED);
+	rude_end(&x);
+	for (size_t i = 0; i < MST_COUNT(half); i++)
+		rude_end(&half[i]);
+	cw_free(w);
+}
+
 /* What the machine refuses by itself has an event of its own, and the session goes on. */
 static void refusals_are_told(void **state)
 {
@@ -538,7 +564,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strangers_cost_nothing), cmocka_unit_test(a_cookie_is_soon_stale),
 		cmocka_unit_test(an_ending_session_serves_no_more), cmocka_unit_test(an_ending_session_waits_for_blocks),
-		cmocka_unit_test(half_handshakes_take_no_session),
+		cmocka_unit_test(half_handshakes_take_no_session), cmocka_unit_test(quarters),
 		cmocka_unit_test(refusals_are_told), cmocka_unit_test(sessions_are_shared), cmocka_unit_test(room_is_shared),
 		cmocka_unit_test(beginning_anew_needs_a_place), cmocka_unit_test(garbage_is_no_use),
 	};

@@ -1,6 +1,7 @@
 /* Who gets a place when there are not enough, and how long a place may be kept. */
 #include "tests/support/cm.h"
 
+#include <event2/util.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,49 @@ static void fair_share(void **state)
 	rig_deinit(&r);
 }
 
+/* A handshake that goes no further than its first message. */
+struct half { struct tls_session t; int fd; };
+
+static void half_from(struct rig *r, struct half *h, struct mst_tls_ctx *ctx, unsigned last)
+{
+	h->fd = dial_from(r, last);
+	evutil_make_socket_nonblocking(h->fd);
+	assert_int_equal(tls_session_init(&h->t, h->fd, ctx), 0);
+	(void)!tls_handshake(&h->t);
+	rig_turn(r);
+}
+
+static void half_end(struct half *h)
+{
+	tls_session_deinit(&h->t);              /* closes it */
+}
+
+/* Four addresses have a quarter each, so none has more than its share: a fifth one still gets a place, of one of them. */
+static void quarters(void **state)
+{
+	struct mst_tls_ctx *ctx;
+	struct half half[16];
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.limits.handshakes = 16;
+	r.limits.hello_ms = r.limits.handshake_ms = 600 * 1000;
+	rig_start(&r);
+	assert_int_equal(mst_tls_ctx_new(&r.client_config, &ctx, NULL), 0);
+	for (unsigned i = 0; i < MST_COUNT(half); i++)
+		half_from(&r, &half[i], ctx, 2 + i % 4);
+	assert_int_equal(r.server->handshaking, 16);
+	assert_int_equal(mst_server_stats(r.server).refused, 0);
+	rig_connect(&r);
+	rig_until(&r, &r.responses);
+	assert_int_equal(r.status, 200);
+	for (unsigned i = 0; i < MST_COUNT(half); i++)
+		half_end(&half[i]);
+	mst_tls_ctx_free(ctx);
+	rig_deinit(&r);
+}
+
 /* Its key is being looked for, and the peer leaves: nobody waits any more. */
 static void suspended_leaves(void **state)
 {
@@ -224,7 +268,7 @@ static void bodies_together(void **state)
 	memset(part, 'x', 700);
 	part[700] = '\0';
 	for (int i = 0; i < 3; i++) {
-		fd[i] = rig_dial(&r);
+		fd[i] = dial_from(&r, 1 + (unsigned)i);
 		put(fd[i], "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
 		put(fd[i], part);
 		rig_turn(&r);
@@ -243,6 +287,48 @@ static void bodies_together(void **state)
 	assert_int_equal(r.server->held, 0);
 	close(fd[0]);
 	close(fd[1]);
+	rig_deinit(&r);
+}
+
+/* One address sends many contents and ends none: there is room for those of others, and for one of its own again when it has ended some. */
+static void bodies_of_one(void **state)
+{
+	char part[701];
+	struct rig r;
+	int fd[8], other;
+
+	(void)state;
+	rig_init(&r);
+	memset(&r.server_config, 0, sizeof(r.server_config));
+	r.limits.held_octets = 4000;
+	rig_start(&r);
+	memset(part, 'x', 700);
+	part[700] = '\0';
+	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
+		fd[i] = dial_from(&r, 2);
+		put(fd[i], "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
+		put(fd[i], part);
+		rig_turn(&r);
+	}
+	assert_int_equal(r.requests, 0);
+	other = dial_from(&r, 1);
+	put(other, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1400\r\n\r\n");
+	put(other, part);
+	rig_turn(&r);
+	put(other, part);
+	rig_turn(&r);
+	assert_int_equal(r.requests, 1);
+	part[100] = '\0';
+	put(fd[0], part);
+	rig_turn(&r);
+	assert_int_equal(r.requests, 2);
+	close(other);
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		close(fd[i]);
+	rig_turn(&r);
+	assert_int_equal(r.server->held, 0);
+	for (unsigned i = 0; i < SHARES; i++)
+		assert_int_equal(r.server->held_of[i] + r.server->open_of[i], 0);
 	rig_deinit(&r);
 }
 
@@ -336,6 +422,43 @@ static void share_of_one(void **state)
 	rig_deinit(&r);
 }
 
+/* Where no address has a bound of its own, one that has every connection gives some to others as soon as they want them, and gets none of theirs. */
+static void connections_of_one(void **state)
+{
+	int fd[20], mine, other;
+	struct rig r;
+
+	(void)state;
+	plain(&r);
+	r.limits.per_peer = 0;
+	mst_server_set_limits(r.server, &r.limits);
+	mine = dial_from(&r, 1);
+	put(mine, ASK);
+	assert_true(answered(&r, mine));
+	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
+		fd[i] = dial_from(&r, 2);
+		if (i % 2)
+			put(fd[i], "GET / HT");
+		rig_turn(&r);
+	}
+	assert_int_equal(mst_server_open(r.server), 6);
+	other = dial_from(&r, 3);
+	put(other, ASK);
+	assert_true(answered(&r, other));
+	put(mine, ASK);
+	assert_true(answered(&r, mine));
+	assert_int_equal(mst_server_open(r.server), 6);
+	/* the operator is told whose it was */
+	assert_true(r.failed);
+	assert_int_equal(r.server_end, MST_TLS_BUSY);
+	assert_int_equal(strncmp(r.failed_peer.address, "127.0.0.2:", 10), 0);
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		close(fd[i]);
+	close(other);
+	close(mine);
+	rig_deinit(&r);
+}
+
 /* Answers that are being made, and answers that nobody reads: the first are never taken away, the second when there is no
  * other place. */
 static void busy_crowd(void **state)
@@ -420,12 +543,15 @@ int main(void)
 		cmocka_unit_test(silent_peer),
 		cmocka_unit_test(silent_crowd),
 		cmocka_unit_test(fair_share),
+		cmocka_unit_test(quarters),
 		cmocka_unit_test(suspended_leaves),
 		cmocka_unit_test(revoked_in_session),
 		cmocka_unit_test(old_session),
 		cmocka_unit_test(bodies_together),
+		cmocka_unit_test(bodies_of_one),
 		cmocka_unit_test(idle_crowd),
 		cmocka_unit_test(share_of_one),
+		cmocka_unit_test(connections_of_one),
 		cmocka_unit_test(busy_crowd),
 		cmocka_unit_test(first_request_soon),
 		cmocka_unit_test(ca_as_client),

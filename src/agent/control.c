@@ -38,26 +38,39 @@
 #include "crypto/heap.h"
 
 #define LINE_MAX_OCTETS (MST_CMS_MAX / 3 * 4 + 2048)
-#define PEERS_MAX 8
+#define CHECKS_MAX 8
+#define PEERS_MAX (KEYS_JOBS_MAX + CHECKS_MAX + 8)      /* so that some never wait for others */
 #define PEER_IDLE_S 30
+
+struct control_peer {
+	struct bufferevent *b;
+	bool key, check;                     /* it waits for an answer about a key; for the end of a check */
+	uint64_t turn;                       /* when it came, or asked last */
+};
 
 struct agent_control {
 	struct event *ev;
 	int fd;
-	struct bufferevent *peer[PEERS_MAX];
-	bool waits[PEERS_MAX];               /* for the end of a check */
+	struct control_peer peer[PEERS_MAX];
+	uint64_t turn;
 	char path[108];
 };
 
+static struct control_peer *peer_of(const struct agent *a, const struct bufferevent *b)
+{
+	for (size_t i = 0; a->control && b && i < PEERS_MAX; i++)
+		if (a->control->peer[i].b == b)
+			return &a->control->peer[i];
+	return NULL;
+}
+
 static void forget(struct agent *a, struct bufferevent *b)
 {
+	struct control_peer *p = peer_of(a, b);
+
 	keys_forget(a, b);
-	for (size_t i = 0; i < PEERS_MAX; i++) {
-		if (a->control->peer[i] == b) {
-			a->control->peer[i] = NULL;
-			a->control->waits[i] = false;
-		}
-	}
+	if (p)
+		*p = (struct control_peer){ NULL, false, false, 0 };
 	bufferevent_free(b);
 }
 
@@ -197,10 +210,27 @@ static json_t *do_push(struct agent *a, const json_t *q)
 
 static json_t *do_check(struct agent *a, const struct bufferevent *b)
 {
-	json_t *answer = check_ask(a);
+	struct control_peer *p = peer_of(a, b);
+	json_t *answer;
+	size_t n = 0;
 
-	for (size_t i = 0; !answer && i < PEERS_MAX; i++)
-		a->control->waits[i] |= a->control->peer[i] == b;
+	for (size_t i = 0; i < PEERS_MAX; i++)
+		n += a->control->peer[i].check;
+	if (p && !p->check && n >= CHECKS_MAX)
+		return refusal("op", "too many wait for a check already; ask again in a moment");
+	answer = check_ask(a);
+	if (p && !answer)
+		p->check = true;
+	return answer;
+}
+
+static json_t *do_key(struct agent *a, struct bufferevent *b, const json_t *q)
+{
+	struct control_peer *p = peer_of(a, b);
+	json_t *answer = keys_ask(a, b, q);
+
+	if (p && !answer)
+		p->key = true;
 	return answer;
 }
 
@@ -229,7 +259,7 @@ static json_t *answer_to(struct agent *a, struct bufferevent *b, const char *lin
 	else if (op && !strcmp(op, "page"))
 		answer = page_code(a);
 	else if (op && keys_op(op))
-		answer = keys_ask(a, b, q);
+		answer = do_key(a, b, q);
 	else
 		answer = refusal("op", "one of status, trigger, push, check, place, page, saef-connect, saef-accept, key-…");
 	json_decref(q);
@@ -245,17 +275,21 @@ static void send_answer(struct bufferevent *b, const json_t *answer)
 	mst_heap_free(text);         /* it may hold a key (keys.h) */
 }
 
-void control_answer(struct bufferevent *to, const json_t *answer)
+void control_answer(struct agent *a, struct bufferevent *to, const json_t *answer)
 {
+	struct control_peer *p = peer_of(a, to);
+
+	if (p)
+		p->key = false;
 	send_answer(to, answer);
 }
 
 void control_told(struct agent *a, const json_t *verdict)
 {
 	for (size_t i = 0; a->control && i < PEERS_MAX; i++) {
-		if (a->control->waits[i])
-			send_answer(a->control->peer[i], verdict);
-		a->control->waits[i] = false;
+		if (a->control->peer[i].check)
+			send_answer(a->control->peer[i].b, verdict);
+		a->control->peer[i].check = false;
 	}
 }
 
@@ -263,9 +297,12 @@ static void on_line(struct bufferevent *b, void *arg)
 {
 	struct evbuffer *in = bufferevent_get_input(b);
 	struct agent *a = arg;
+	struct control_peer *p = peer_of(a, b);
 	json_t *answer;
 	char *line;
 
+	if (p)
+		p->turn = ++a->control->turn;
 	while ((line = evbuffer_readln(in, NULL, EVBUFFER_EOL_LF)) != NULL) {
 		answer = answer_to(a, b, line);
 		if (!answer)             /* it waits for others: as long as those may take */
@@ -295,26 +332,45 @@ static bool may_speak(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) == 0 && (c.uid == 0 || c.uid == geteuid());
 }
 
+/* A free place, or that of who has been silent longest. Whose question waits for others keeps his: of those there are fewer than places. */
+static struct control_peer *place(struct agent *a)
+{
+	struct agent_control *c = a->control;
+	struct control_peer *silent = NULL;
+
+	for (size_t i = 0; i < PEERS_MAX; i++) {
+		struct control_peer *p = &c->peer[i];
+
+		if (!p->b)
+			return p;
+		if (!p->key && !p->check && (!silent || p->turn < silent->turn))
+			silent = p;
+	}
+	if (silent) {
+		agent_log(a, AGENT_WARN, "control-full", "what", "who was silent longest gave way to another program", NULL);
+		forget(a, silent->b);
+	}
+	return silent;
+}
+
 static void on_peer(evutil_socket_t listener, short what, void *arg)
 {
 	static const struct timeval idle = { .tv_sec = PEER_IDLE_S };
 	struct agent *a = arg;
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct control_peer *p;
 	struct bufferevent *b;
-	size_t i;
 
 	(void)what;
 	if (fd < 0)
 		return;
-	for (i = 0; i < PEERS_MAX && a->control->peer[i]; i++)
-		;
-	b = i < PEERS_MAX && may_speak(fd) ? bufferevent_socket_new(a->base, fd, BEV_OPT_CLOSE_ON_FREE)
-					   : NULL;
+	p = may_speak(fd) ? place(a) : NULL;
+	b = p ? bufferevent_socket_new(a->base, fd, BEV_OPT_CLOSE_ON_FREE) : NULL;
 	if (!b) {
 		close(fd);
 		return;
 	}
-	a->control->peer[i] = b;
+	*p = (struct control_peer){ b, false, false, ++a->control->turn };
 	bufferevent_setcb(b, on_line, NULL, on_gone, a);
 	bufferevent_setwatermark(b, EV_READ, 0, LINE_MAX_OCTETS);
 	bufferevent_set_timeouts(b, &idle, &idle);
@@ -359,8 +415,8 @@ void control_close(struct agent *a)
 	if (!c)
 		return;
 	for (size_t i = 0; i < PEERS_MAX; i++) {
-		if (c->peer[i])
-			bufferevent_free(c->peer[i]);
+		if (c->peer[i].b)
+			bufferevent_free(c->peer[i].b);
 	}
 	if (c->ev)
 		event_free(c->ev);

@@ -126,7 +126,7 @@ void keys_tell(struct agent *a, struct bufferevent *to, json_t *answer)
 		agent_told(a, answer);
 		return;
 	}
-	control_answer(to, answer);
+	control_answer(a, to, answer);
 	json_decref(answer);
 }
 

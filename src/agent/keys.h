@@ -75,7 +75,7 @@ json_t *keys_done(struct agent *a, enum mmaf_job job, struct kept_key *k, const 
 void keys_tell(struct agent *a, struct bufferevent *to, json_t *answer);
 
 /* control.c: the answer to a question that took its time. */
-void control_answer(struct bufferevent *to, const json_t *answer);
+void control_answer(struct agent *a, struct bufferevent *to, const json_t *answer);
 
 /* keys-kept.c. What is on the disk wins: loaded on the first use. */
 void kept_load(struct agent *a);

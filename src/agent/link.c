@@ -29,6 +29,7 @@ struct link_peer {
 	struct link_ask *ask;                /* its key */
 	struct event *answered;
 	char identity[MST_ID_MAX], who[MST_ID_MAX], credential[MST_ID_MAX];
+	uint64_t origin;                     /* whence it comes */
 	uint64_t number;                     /* counts up: who has waited longest? */
 	enum saef_outcome outcome;           /* of the key; GOING_ON: nobody has asked yet */
 	bool opened;
@@ -561,8 +562,38 @@ static bool gives_way(const struct link_peer *p, const struct link_peer *q)
 	return !q || (p_greeted == q_greeted ? p->number < q->number : q_greeted);
 }
 
+static unsigned places_of(const struct link *l, uint64_t origin)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < LINK_HANDSHAKES_MAX; i++)
+		n += l->peer[i].s && l->peer[i].origin == origin;
+	return n;
+}
+
+/* All have named a key. Of the address with most the one that has waited longest, if the newcomer's has two less. */
+static struct link_peer *crowded_out(struct link *l, uint64_t origin)
+{
+	unsigned most = places_of(l, origin) + 2;
+	struct link_peer *found = NULL;
+
+	for (size_t i = 0; i < LINK_HANDSHAKES_MAX; i++) {
+		struct link_peer *p = &l->peer[i];
+		unsigned n = places_of(l, p->origin);
+
+		if (p->opened || n < most || (n == most && found && p->number > found->number))
+			continue;
+		most = n;
+		found = p;
+	}
+	if (found)
+		say(l, "refused", "outcome", saef_outcome_text(SAEF_BUSY), "words", "too many handshakes of its address wait for keys", "identity",
+		    found->identity, "address", mst_stream_peer(found->s)->address, NULL);
+	return found;
+}
+
 /* Where there is none, one that has named no key yet gives way: a greeting costs nothing, and TLS 1.2 names the key after it. */
-static struct link_peer *free_place(struct link *l)
+static struct link_peer *free_place(struct link *l, uint64_t origin)
 {
 	struct link_peer *nameless = NULL;
 
@@ -574,6 +605,7 @@ static struct link_peer *free_place(struct link *l)
 		if (!p->ask && p->outcome == SAEF_GOING_ON && gives_way(p, nameless))
 			nameless = p;
 	}
+	nameless = nameless ? nameless : crowded_out(l, origin);
 	if (nameless)
 		peer_drop(nameless);
 	return nameless;
@@ -584,8 +616,11 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	struct link *l = arg;
 	struct mst_stream_config c = { .base = l->base, .tls = l->tls,
 				       .handshake_ms = 2 * (l->cfg->open_timeout + l->cfg->answer_timeout) * 1000 };
-	int k = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct link_peer *p = k < 0 ? NULL : free_place(l);
+	struct sockaddr_storage from = { 0 };
+	socklen_t n = sizeof(from);
+	int k = accept4(fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	uint64_t origin = address_origin(&from);
+	struct link_peer *p = k < 0 ? NULL : free_place(l, origin);
 
 	(void)what;
 	if (!p) {
@@ -593,7 +628,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 			close(k);            /* every place has a handshake that goes on: it tries again */
 		return;
 	}
-	*p = (struct link_peer){ .l = l, .number = ++l->peers };
+	*p = (struct link_peer){ .l = l, .origin = origin, .number = ++l->peers };
 	if (mst_stream_accept(&c, k, &b_ops, p, &p->s))
 		p->s = NULL;
 }

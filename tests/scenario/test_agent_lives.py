@@ -1,9 +1,13 @@
 """Story: the agent runs for a long time, and things change around it: the credential's end comes nearer, the
 provider's servers are away for a while, the provider revokes the node.
 """
+import contextlib
 import fcntl
 import json
+import socket
 import subprocess
+
+import pytest
 
 from support import AGENT, RUN_SECONDS, AlertServer, Installation, until
 
@@ -206,3 +210,42 @@ def test_status_while_the_agent_starts(tmp_path):
             assert question.returncode == 0 and json.loads(out)["state"] == "enrolled", (question.returncode, out, err)
             agent.wait_log("enrolled-already")
     assert node.status()["state"] == "enrolled"
+
+
+def at_the_socket(node, end, question=None):
+    """A program that has connected to the agent's socket, and perhaps asked something."""
+    peer = end.enter_context(socket.socket(socket.AF_UNIX))
+    peer.connect(str(node.dir / "run/agent.sock"))       # waits while others do
+    peer.settimeout(RUN_SECONDS)
+    if question:
+        peer.sendall(json.dumps(question).encode() + b"\n")
+    return peer
+
+
+def test_who_waits_at_the_agents_socket_keeps_nobody_out(tmp_path):
+    """Programs that hold a connection and say nothing, and others whose question waits for a silent MAF: the next command is answered."""
+    installation = Installation(tmp_path / "inst", processes="single")
+    installation.start()
+    installation.subscription()
+    node = installation.node(1)
+    assert node.run_once().returncode == 0
+    installation.stop()
+    with contextlib.ExitStack() as end:
+        silent = end.enter_context(socket.create_server(("127.0.0.1", 0)))
+        node.configure(instead={installation.maf_port: silent.getsockname()[1]})
+        agent = end.enter_context(node.running())
+        agent.wait_log("enrolled-already")
+        idle = [at_the_socket(node, end) for _ in range(40)]
+        assert node.status()["state"] == "enrolled"
+        assert agent.wait_log("control-full")
+        assert idle[0].recv(1) == b""                    # the one that was silent longest
+        links = [at_the_socket(node, end, {"op": "saef-connect", "peer": "//sp.example/CSE2"}) for _ in range(20)]
+        checks = [at_the_socket(node, end, {"op": "check"}) for _ in range(20)]
+        assert node.status()["state"] == "enrolled"
+        # who was too many is told so, and no question that waits was given up for others
+        assert json.loads(links[19].recv(4096))["outcome"] == "busy"
+        assert "wait" in json.loads(checks[19].recv(4096))["error"]["text"]
+        for waits in links[0], checks[0]:
+            waits.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                waits.recv(1)

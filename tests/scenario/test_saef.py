@@ -2,6 +2,7 @@
 (TS-0003 8.2.2.3; conformance list 5 and 8). One of them may be a foreign TLS stack. Whatever is wrong with a key, the
 operator of the node that was called reads a word for it, and the caller learns nothing.
 """
+import contextlib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import threading
 
 import pytest
 
+from fig1 import Gate
 from support import AGENT, RUN_SECONDS, Installation, free_port, run, until
 
 COUNT = iter(range(1, 100000))
@@ -208,11 +210,11 @@ def test_the_manual_page(inst, pair, tmp_path):
 
 # --- foreign ends ---
 
-def foreign_client(tool, port, identity, secret, version):
+def foreign_client(tool, port, identity, secret, version, *more):
     if tool == "openssl":
         how = ["-tls1_2", "-cipher", SUITE] if version == "1.2" else ["-tls1_3"]
         return Process("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-psk_identity", identity, "-psk", secret, "-quiet",
-                       "-no_ign_eof", *how)
+                       "-no_ign_eof", *how, *more)
     priority = "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+PSK:-CIPHER-ALL:+AES-128-CBC:-MAC-ALL:+SHA256" if version == "1.2" else \
         "NORMAL:-VERS-ALL:+VERS-TLS1.3:+PSK:+DHE-PSK:+ECDHE-PSK"
     return Process("gnutls-cli", "--pskusername", identity, "--pskkey", secret, "--priority", priority, "-p", port, "127.0.0.1")
@@ -358,6 +360,51 @@ def test_a_silent_crowd_and_nobody(inst, pair, polite):
     with accept(b, "--wait", "1") as called:
         called.end(1)
         assert called.events("nobody-came")
+
+
+class Held(Gate):
+    """Who comes through waits until it may."""
+
+    def __init__(self, to):
+        self.came, self.may = 0, threading.Event()
+        super().__init__(to)
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            self.came += 1
+            threading.Thread(target=self.later, args=(peer,), daemon=True).start()
+
+    def later(self, peer):
+        self.may.wait(RUN_SECONDS)
+        there = socket.create_connection(("127.0.0.1", self.to))
+        self.pairs.append((peer, there))
+        threading.Thread(target=self.pump, args=(peer, there), daemon=True).start()
+        self.pump(there, peer)
+
+
+def test_strangers_of_one_address(inst):
+    """They take every place, and the MAF is slow to say that it does not know the keys that they name: who calls from elsewhere comes in."""
+    a, b = member(inst), member(inst)
+    gate = Held(inst.maf_port)
+    b.configure(add='tls_profile = "both";\n', instead={inst.maf_port: gate.port})
+    with contextlib.ExitStack() as end:
+        end.callback(gate.close)
+        end.enter_context(b.running()).wait_log("enrolled-already")
+        called = end.enter_context(accept(b))
+        for i in range(8):
+            end.enter_context(foreign_client("openssl", called.port, f"77{i:02X}@{inst.maf}", "aa" * 32, "1.2", "-bind", "127.0.0.2:0"))
+        until("all of them are asked about", lambda: gate.came == 8, RUN_SECONDS, called.what_was)
+        caller = end.enter_context(connect(a, called.port, "--peer", b.cse_id))
+        until("who calls is asked about", lambda: gate.came == 9, RUN_SECONDS, called.what_was)
+        assert called.wait_event("refused")["outcome"] == "busy"
+        gate.may.set()
+        caller.write(b"through", close=True)
+        called.wait_out(b"through").end()
+        caller.end()
 
 
 def test_maf_down(inst, pair):

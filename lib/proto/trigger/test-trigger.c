@@ -387,8 +387,21 @@ static void device_triggers_at_the_door(void **state)
 	m.payload = mst_view_str(tgp);
 	assert_int_equal(take(make(&m), 0, NOW), TRIGGER_ACCEPTED);
 	assert_true(!order.bare && mst_view_eq_str(order.payload, tgp));
-	/* bare ones are rationed with the others */
-	assert_int_equal(trigger_take(&door, mst_view_str(tgp), TRIGGER_PUSH, 0, NOW, &order), TRIGGER_RATE);
+}
+
+/* What nobody has signed, where such is taken at all, is rationed apart: whoever sends it without end keeps nothing out that is signed. */
+static void bare_ones_crowd_nobody_out(void **state)
+{
+	static const char tgp[] = TGP("4", "https://mef.example.com", "");
+	struct made m = GOOD(7);
+	unsigned n = 0;
+
+	(void)state;
+	door.cfg.bare_from_push = true;
+	for (mst_ms now = 0; now < 600000; now += 1000)
+		n += trigger_take(&door, mst_view_str(tgp), TRIGGER_PUSH, now, NOW, &order) == TRIGGER_ACCEPTED;
+	assert_int_equal(n, 3 + 9);
+	assert_int_equal(take(make(&m), 600000 - 1, NOW), TRIGGER_ACCEPTED);
 }
 
 int main(void)
@@ -397,7 +410,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_good_one_is_followed_once), T(every_refusal_has_its_reason), T(a_hint_is_no_proof),
 		T(without_a_clock_the_counter_counts), T(a_flood_costs_counters_only), T(forged_macs_crowd_nobody_out), T(runs_are_rationed), T(power_cuts),
-		T(keys_come_and_go), T(device_triggers), T(device_triggers_at_the_door),
+		T(keys_come_and_go), T(device_triggers), T(device_triggers_at_the_door), T(bare_ones_crowd_nobody_out),
 	};
 
 	crypto = mst_crypto_openssl();

@@ -62,7 +62,7 @@ void trigger_init(struct trigger *t, const struct trigger_config *c, mst_ms now)
 		t->macs[i] = (struct trigger_bucket){ c->macs.burst, now };
 		t->signatures[i] = (struct trigger_bucket){ c->signatures.burst, now };
 	}
-	t->runs = (struct trigger_bucket){ c->runs.burst, now };
+	t->runs = t->bare = (struct trigger_bucket){ c->runs.burst, now };
 }
 
 void trigger_deinit(struct trigger *t)
@@ -315,9 +315,10 @@ static enum trigger_verdict proof(const struct trigger *t, const struct trigger_
 	return r < 0 ? TRIGGER_INTERNAL : r ? TRIGGER_FORGED : TRIGGER_ACCEPTED;
 }
 
-static bool may_run(struct trigger *t, mst_ms now)
+/* Bare ones have their own ration: who need not prove himself must keep nobody out who does. */
+static bool may_run(struct trigger *t, bool bare, mst_ms now)
 {
-	return take_token(&t->runs, &t->cfg.runs, now);
+	return take_token(bare ? &t->bare : &t->runs, &t->cfg.runs, now);
 }
 
 /* What a signature costs, a thousand MACs do: forged MACs use up no more than their own kind's tokens. */
@@ -350,7 +351,7 @@ static enum trigger_verdict take_framed(struct trigger *t, struct mst_view octet
 	v = proof(t, k, node, body, tag);
 	if (v)
 		return v;
-	if (!may_run(t, now))
+	if (!may_run(t, false, now))
 		return TRIGGER_RATE;
 	move_counter(t, k, (uint64_t)o->trigger.counter);
 	o->what = o->trigger.what;
@@ -363,7 +364,7 @@ static enum trigger_verdict take_bare(struct trigger *t, struct mst_view payload
 {
 	if (s != TRIGGER_PUSH || !t->cfg.bare_from_push)
 		return TRIGGER_UNSIGNED;
-	if (!may_run(t, now))
+	if (!may_run(t, true, now))
 		return TRIGGER_RATE;
 	o->what = MST_TRIGGER_ONEM2M;
 	o->bare = true;

@@ -71,7 +71,7 @@ struct trigger_config {
 	int (*verify)(struct mst_crypto *c, struct mst_view spki, struct mst_view message,
 		      const uint8_t sig[MST_TRIGGER_SIGNATURE]);
 	struct trigger_rate macs, signatures;    /* checked, for one source */
-	struct trigger_rate runs;                /* triggers followed */
+	struct trigger_rate runs;                /* triggers followed: those that prove themselves, and bare ones as many */
 	bool bare_from_push;         /* local helpers may hand in device triggers without a frame */
 };
 
@@ -100,7 +100,7 @@ struct trigger {
 	bool damaged;                /* what was kept does not check: nothing can be told from a replay */
 	size_t moved;                /* 1 + index of the counter that waits for being kept, 0 = none */
 	uint64_t before;             /* its value, to go back to */
-	struct trigger_bucket macs[TRIGGER_SOURCE__COUNT], signatures[TRIGGER_SOURCE__COUNT], runs;
+	struct trigger_bucket macs[TRIGGER_SOURCE__COUNT], signatures[TRIGGER_SOURCE__COUNT], runs, bare;
 	uint64_t count[TRIGGER_VERDICT__COUNT];
 	struct trigger_refusal last[TRIGGER_LAST_MAX];
 	size_t n_last, next_last;
