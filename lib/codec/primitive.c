@@ -158,6 +158,9 @@ static int parse_to(struct mst_view target, struct mst_arena *scratch, struct ms
 		           "identifiers are printable ASCII without blanks");
 	if (mst_view_starts(to, "/~/")) {
 		to = from(to, 2);
+		/* it would be written as another one's */
+		if (mst_view_starts(to, "/~/") || mst_view_starts(to, "/_/"))
+			return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To", "a prefix behind a prefix, or a CSE of the name of one");
 	} else if (mst_view_starts(to, "/_/")) {
 		/* "/_/sp/CSE" is "//sp/CSE" */
 		text[1] = '/';
@@ -339,8 +342,6 @@ void mst_put_to(struct mst_writer *w, struct mst_view to)
 	if (mst_view_starts(to, "//")) {
 		mst_put_str(w, "/_");
 		to = from(to, 1);
-	} else if (mst_view_starts(to, "/_/") || mst_view_starts(to, "/~/")) {
-		mst_put_str(w, "/~");           /* a CSE may be named as a prefix is: who reads this takes one away */
 	}
 	for (size_t at = 0; at < to.n;) {
 		struct mst_view part = mst_view_sub(to, at, mst_view_find(from(to, at), '/'));

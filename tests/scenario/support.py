@@ -274,7 +274,8 @@ class Running:
         """The next line that matches, after the one that was waited for last."""
         def look():
             ended = self.process.poll() is not None         # before the last look: what it said while it ended counts
-            found = re.search(pattern, self.log.read_text(errors="replace")[self.seen:])
+            text = self.log.read_text(errors="replace")[self.seen:]
+            found = re.search(pattern, text[:text.rfind("\n") + 1])          # of a line that is written just now, half is there
             assert found or not ended, self.what_was(pattern)
             return found
         found = until(f"{pattern!r} in the agent's log", look, seconds, lambda: self.what_was(pattern))
