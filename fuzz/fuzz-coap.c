@@ -1,9 +1,10 @@
 /*
- * CoAP, bare and with the primitives of oneM2M in it: one octet of what to do, two of length, then a datagram; again and again. Every
- * message that is read writes back to the same octets' meaning; a primitive that is read, asked by our client, is the same primitive
- * again; a server hands nothing over but whole requests within its limits and never sends more than a
- * datagram; a client takes no more than its room.
+ * CoAP, bare and with the primitives of oneM2M in it: one octet of what to do, two of length, then a datagram; again and again. A
+ * datagram is a message where it is one for libcoap, and the same one; every message that is read writes back to the same octets'
+ * meaning; a primitive that is read, asked by our client, is the same primitive again; a server hands nothing over but whole requests
+ * within its limits and never sends more than a datagram; a client takes no more than its room.
  */
+#include <coap3/coap.h>
 #include <stdlib.h>
 
 #include "base/secret.h"
@@ -102,6 +103,66 @@ static void primitive(const struct mst_coap_msg *m, enum mst_coap_dialect x)
 	}
 }
 
+/* What RFC 7252 has no meaning for and libcoap leaves to whom it hands the message to, or is more than we have room for. */
+static bool refused_by_us_alone(const coap_pdu_t *theirs, size_t n)
+{
+	int code = (int)coap_pdu_get_code(theirs), type = (int)coap_pdu_get_type(theirs);
+
+	return n > MST_COAP_OPTIONS_MAX || (code && !mst_coap_is_request((uint8_t)code) && !mst_coap_is_response((uint8_t)code)) ||
+	       (type == COAP_MESSAGE_RST && code) || (type == COAP_MESSAGE_ACK && mst_coap_is_request((uint8_t)code));
+}
+
+static void same(const struct mst_coap_msg *m, const coap_pdu_t *theirs)
+{
+	const coap_bin_const_t token = coap_pdu_get_token(theirs);
+	const uint8_t *body = NULL;
+	coap_opt_iterator_t oi;
+	const coap_opt_t *o;
+	size_t n = 0, i = 0;
+
+	must(m->code == (int)coap_pdu_get_code(theirs) && (int)m->type == (int)coap_pdu_get_type(theirs) && m->id == coap_pdu_get_mid(theirs));
+	must(mst_view_eq((struct mst_view){ m->token, m->n_token }, (struct mst_view){ token.s, token.length }));
+	must(coap_get_data(theirs, &n, &body) ? mst_view_eq(m->payload, (struct mst_view){ body, n }) : !m->payload.n);
+	for (coap_option_iterator_init(theirs, &oi, COAP_OPT_ALL); (o = coap_option_next(&oi)); i++)
+		must(i < m->n && m->option[i].number == oi.number && mst_view_eq(m->option[i].value, (struct mst_view){ coap_opt_value(o), coap_opt_length(o) }));
+	must(i == m->n);
+}
+
+static bool has_empty_query(const struct mst_coap_msg *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->option[i].number == MST_COAP_URI_QUERY && !m->option[i].value.n)
+			return true;
+	return false;
+}
+
+/*
+ * `ours`: read by us as `m`. Options of a length that they may not have libcoap refuses here, we only when we look at what they say;
+ * and a Uri-Query of no octets, which RFC 7252 5.10 allows.
+ */
+static void against_libcoap(struct mst_view in, bool ours, const struct mst_coap_msg *m)
+{
+	coap_pdu_t *u = coap_pdu_init(0, 0, 0, in.n);
+	bool theirs = coap_pdu_parse(COAP_PROTO_UDP, in.p, in.n, u);
+	struct mst_coap_msg copy = *m;
+	uint16_t bad;
+
+	if (ours && theirs) {
+		same(m, u);
+	} else if (ours) {
+		must(!mst_coap_check(&copy, MST_COAP_BARE, &bad) || copy.n < m->n || has_empty_query(m));
+	} else if (theirs) {
+		coap_opt_iterator_t oi;
+		size_t n = 0;
+
+		coap_option_iterator_init(u, &oi, COAP_OPT_ALL);
+		while (coap_option_next(&oi))
+			n++;
+		must(refused_by_us_alone(u, n));
+	}
+	coap_delete_pdu(u);
+}
+
 static void message(struct mst_view in)
 {
 	struct mst_coap_msg m, again;
@@ -110,8 +171,11 @@ static void message(struct mst_view in)
 	struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
 	struct mst_http_msg h;
 	uint16_t bad;
+	bool ours;
 
-	if (mst_coap_read(in, &m, NULL))
+	ours = mst_coap_read(in, &m, NULL) == 0;
+	against_libcoap(in, ours, &m);
+	if (!ours)
 		return;
 	mst_coap_write(&m, &w);
 	must(w.ok && w.n <= in.n && mst_coap_read(mst_written(&w), &again, NULL) == 0);
@@ -147,6 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct coap_client c;
 	mst_ms now = 0;
 
+	coap_set_log_level(LOG_EMERG);
 	coap_server_init(&s, &(struct coap_server_config){ .body_max = BODY_MAX, .szx = MST_COAP_SZX_MAX, .patience_ms = 1000, .dialect = n % 2 ? MST_COAP_ONEM2M : MST_COAP_BARE },
 			 &(struct coap_room){ take, back, NULL });
 	coap_client_init(&c, room, sizeof(room), MST_COAP_SZX_MAX, 7);

@@ -1,5 +1,11 @@
-/* Any octets as each kind of identifier, and as a URI: the canonical spelling is valid, and its own. */
+/*
+ * Any octets as each kind of identifier, and as a URI: the canonical spelling is valid, and its own. A URI that we take is one for
+ * libxml2, of the same parts, and its host is an address for us where it is one for the resolver.
+ */
+#include <arpa/inet.h>
+#include <libxml/uri.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/ident.h"
 #include "codec/uri.h"
@@ -38,6 +44,48 @@ static void credential(struct mst_view in)
 		abort();
 }
 
+static void must(bool x)
+{
+	if (!x)
+		abort();
+}
+
+/* inet_aton(3) is what getaddrinfo(3) asks: it takes parts left out and hexadecimal ones. */
+static void host(const struct mst_uri_parts *u)
+{
+	char text[MST_ID_MAX];
+	struct in_addr v4;
+
+	if (u->host.n >= sizeof(text) || u->host_kind == MST_URI_IPV6)
+		return;
+	memcpy(text, u->host.p, u->host.n);
+	text[u->host.n] = 0;
+	must((u->host_kind == MST_URI_IPV4) == (inet_aton(text, &v4) == 1));
+}
+
+static void uri(struct mst_view in, const struct mst_uri_parts *u)
+{
+	char text[8192], *host_at;
+	size_t n = 0;
+	xmlURIPtr x;
+
+	host(u);
+	if (in.n >= sizeof(text))
+		return;
+	memcpy(text, in.p, in.n);
+	text[in.n] = 0;
+	x = xmlParseURIRaw(text, 1);
+	must(x && x->scheme && x->server && !x->user && !x->fragment && !x->opaque);
+	must(mst_view_eq_str(u->scheme, x->scheme));
+	host_at = x->server + (u->host_kind == MST_URI_IPV6);
+	must(strlen(x->server) == u->host.n + 2u * (u->host_kind == MST_URI_IPV6));
+	must(memcmp(host_at, u->host.p, u->host.n) == 0);
+	must(x->port <= 0 || x->port == u->port);
+	n = (x->path ? strlen(x->path) : 0) + (x->query_raw ? 1 + strlen(x->query_raw) : 0);
+	must(n == u->path.n && (!x->path || memcmp(x->path, u->path.p, strlen(x->path)) == 0));
+	xmlFreeURI(x);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct mst_view in = { p, n }, a, b;
@@ -51,7 +99,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	credential(in);
 	if (mst_cse_public_name(in, out) && !mst_id_valid(MST_ID_FQDN, mst_view_str(out)))
 		abort();
-	if (mst_uri_split(in, &u) && (!u.port || !u.host.n))
-		abort();
+	if (mst_uri_split(in, &u)) {
+		must(u.port && u.host.n);
+		uri(in, &u);
+	}
 	return 0;
 }

@@ -55,7 +55,18 @@ static bool label_ok(struct mst_view v)
 	return v.n >= 1 && v.n <= 63 && v.p[0] != '-' && v.p[v.n - 1] != '-';
 }
 
-/* No trailing dot; a last label of digits alone would be an IPv4 address. */
+/* inet_aton(3) takes "127.0x1" for an address: so would the resolver, whoever the name is shown to. */
+static bool is_number(struct mst_view label)
+{
+	if (label.n < 2 || label.p[0] != '0' || (label.p[1] | 0x20) != 'x')
+		return all(label, is_digit);
+	for (size_t i = 2; i < label.n; i++)
+		if (mst_hex_digit(label.p[i]) == MST_HEX_NONE)
+			return false;
+	return true;
+}
+
+/* No trailing dot; the last label of a name is no number (RFC 1123 2.1), or it would be an IPv4 address. */
 static bool fqdn_ok(struct mst_view v)
 {
 	struct mst_view label = v;
@@ -68,7 +79,7 @@ static bool fqdn_ok(struct mst_view v)
 			return false;
 		at += label.n + 1;
 	}
-	return !all(label, is_digit);
+	return !is_number(label);
 }
 
 /* Length of "//fqdn" in front of `v`, 0 when there is none. */

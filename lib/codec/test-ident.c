@@ -16,6 +16,8 @@ static const struct { enum mst_id_kind kind; const char *text; bool valid; } row
 	{ MST_ID_FQDN, "a.", false },
 	{ MST_ID_FQDN, "-a.com", false }, { MST_ID_FQDN, "a-.com", false }, { MST_ID_FQDN, "a_b.com", false },
 	{ MST_ID_FQDN, "127.0.0.1", false }, { MST_ID_FQDN, "a.com:443", false },
+	{ MST_ID_FQDN, "0x7f000001", false }, { MST_ID_FQDN, "127.0X1", false }, { MST_ID_FQDN, "a.0x", false },
+	{ MST_ID_FQDN, "0x7f.example", true }, { MST_ID_FQDN, "a.0xg", true }, { MST_ID_FQDN, "a.x0", true },
 	{ MST_ID_FQDN, "ex\xc3\xa4mple.com", false },
 	{ MST_ID_FQDN, L63 "." L63 "." L63 "." L63, false },
 	{ MST_ID_SP, "//globalm2m.org", true }, { MST_ID_SP, "//globalm2m.org/", false },

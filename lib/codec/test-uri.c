@@ -34,7 +34,7 @@ static void refused(void **state)
 		"", "https", "https:", "https:/x", "https://", "https:///x", "HTTPS://a", "ftp://a", "coap://a", "//a", "a",
 		"https://u@a", "https://u:p@a", "https://a:", "https://a:0", "https://a:65536", "https://a:+1", "https://a:01",
 		"https://a:1:2", "https://a b", "https://a/ b", "https://a/\n", "https://a/%", "https://a/%2", "https://a/%zz",
-		"https://a/#f", "https://a#f", "https://a_b", "https://a..b", "https://256.0.0.1", "https://1.2.3",
+		"https://a/#f", "https://a#f", "https://a_b", "https://a..b", "https://256.0.0.1", "https://1.2.3", "https://127.0x1", "https://0x7f000001",
 		"https://[::1", "https://::1", "https://[]", "https://[a]", "https://[::1]x", "https://[::g]",
 		"https://a/\xc3\xa4", "https://\xc3\xa4", "https://a\\b", "https://a/<x>",
 	};

@@ -52,7 +52,7 @@ def test_a_build_without_the_tests_libraries(tmp_path):
     pc.mkdir()
     for where in subprocess.run(["pkg-config", "--variable", "pc_path", "pkg-config"], capture_output=True, text=True, check=True).stdout.strip().split(":"):
         for file in pathlib.Path(where).glob("*.pc"):
-            if file.name not in ("cmocka.pc", "libcbor.pc") and not (pc / file.name).exists():
+            if file.name not in ("cmocka.pc", "libcbor.pc", "libcoap-3-notls.pc") and not (pc / file.name).exists():
                 (pc / file.name).symlink_to(file)
     done = subprocess.run(["meson", "setup", tmp_path / "b", SOURCE, "-Dtests=false"], env=env, capture_output=True, text=True, timeout=150)
     assert done.returncode == 0, done.stdout + done.stderr
