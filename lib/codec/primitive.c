@@ -133,6 +133,15 @@ static struct mst_view origin_form(struct mst_view target)
 	return target;
 }
 
+/* "%2F": a slash in a name, which none has (RFC 3986 2.2: another path than the one with a slash there). */
+static bool has_coded_slash(struct mst_view path)
+{
+	for (size_t i = 0; i + 2 < path.n; i++)
+		if (path.p[i] == '%' && path.p[i + 1] == '2' && (path.p[i + 2] | 0x20) == 'f')
+			return true;
+	return false;
+}
+
 /* The To parameter (TS-0009 6.2.2.1): percent-decoded into the arena, then the two prefixes resolved. */
 static int parse_to(struct mst_view target, struct mst_arena *scratch, struct mst_view *ret_to, int *ret_rsc,
                     struct mst_diag *d)
@@ -148,6 +157,8 @@ static int parse_to(struct mst_view target, struct mst_arena *scratch, struct ms
 	if (path.n == 0 || path.p[0] != '/' || mst_view_starts(path, "//"))
 		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To",
 		           "request target must be a path with one leading slash");
+	if (has_coded_slash(path))
+		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To", "no name has a slash (%2F) in it");
 	text = mst_arena_take(scratch, path.n);
 	if (!text || !mst_percent_decode(path, text, path.n, &n))
 		return bad(ret_rsc, MST_RSC_BAD_REQUEST, d, "To",

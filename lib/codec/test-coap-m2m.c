@@ -147,6 +147,30 @@ static void a_type_is_that_of_a_content(void **state)
 	}
 }
 
+/* One segment that has a slash in it is not the two that it would look like over HTTP. */
+static void a_segment_with_a_slash(void **state)
+{
+	static const char *const segment[] = { "MEFBase/reg-1", "/sp.example.com/MEFBase", "/" };
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(segment); i++) {
+		struct mst_coap_msg m = { .code = MST_COAP_GET };
+		struct mst_arena a = mst_arena_of(scratch, sizeof(scratch));
+		struct mst_diag d = { 0 };
+		struct mst_http_msg h;
+		struct mst_request q;
+		int rsc = 0;
+
+		mst_coap_add(&m, MST_COAP_URI_PATH, mst_view_str(segment[i]));
+		mst_coap_add(&m, mst_coap_param(MST_COAP_ONEM2M, MST_COAP_RVI), MST_VIEW_LIT("3"));
+		mst_coap_add(&m, mst_coap_param(MST_COAP_ONEM2M, MST_COAP_RQI), MST_VIEW_LIT("a1"));
+		assert_true(mst_coap_primitive_as_http(&m, m.payload, "mef.example.com", MST_COAP_ONEM2M, &a, &h, &d));
+		assert_int_equal(mst_request_from_http(&h, &a, &q, &rsc, &d), MST_PRIM_BAD);
+		assert_int_equal(rsc, MST_RSC_BAD_REQUEST);
+		assert_string_equal(d.field, "To");
+	}
+}
+
 /* Length, repetition, direction: each row is refused with its number. */
 static void options_that_cannot_be_taken(void **state)
 {
@@ -257,7 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_octet_by_octet), cmocka_unit_test(an_answer_octet_by_octet), cmocka_unit_test(one_edition_is_not_the_other),
 		cmocka_unit_test(a_type_is_that_of_a_content),
-		cmocka_unit_test(options_that_cannot_be_taken), cmocka_unit_test(options_that_are_taken), cmocka_unit_test(every_status_has_its_code),
+		cmocka_unit_test(a_segment_with_a_slash), cmocka_unit_test(options_that_cannot_be_taken), cmocka_unit_test(options_that_are_taken), cmocka_unit_test(every_status_has_its_code),
 		cmocka_unit_test(what_http_could_not_carry), cmocka_unit_test(requests_that_cannot_be_said),
 	};
 

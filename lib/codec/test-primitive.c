@@ -77,8 +77,11 @@ static void target_forms(void **state)
 		  "/fetchCredentials/A0@mef.x/21" },
 		{ "GET https://mef.x:8443/A?rcn=5&rt=3 HTTP/1.1" HEAD "\r\n", "/A" },
 	};
-	/* no name is a prefix, too: written, it would be another one */
-	static const char *const prefix[] = { "GET /~/_/A HTTP/1.1" HEAD "\r\n", "GET /~/~/A HTTP/1.1" HEAD "\r\n" };
+	/* no name is a prefix, too: written, it would be another one; and none has a slash in it */
+	static const char *const refused[] = {
+		"GET /~/_/A HTTP/1.1" HEAD "\r\n", "GET /~/~/A HTTP/1.1" HEAD "\r\n", "GET /A%2FB HTTP/1.1" HEAD "\r\n",
+		"GET /%2fsp.x/CSE HTTP/1.1" HEAD "\r\n", "GET /_%2fsp.x/CSE/A HTTP/1.1" HEAD "\r\n",
+	};
 	uint8_t buf[512];
 
 	(void)state;
@@ -100,11 +103,11 @@ static void target_forms(void **state)
 		assert_true(mst_view_starts(mst_written(&w), i == 2 ? "GET /_/sp.x/CSE/A HTTP/1.1\r\n" :
 		                            "GET /fetchCredentials/A0%40mef.x/21 HTTP/1.1\r\n"));
 	}
-	for (size_t i = 0; i < MST_COUNT(prefix); i++) {
+	for (size_t i = 0; i < MST_COUNT(refused); i++) {
 		struct mst_request q;
 		int rsc;
 
-		assert_int_equal(from_text(prefix[i], &q, &rsc, NULL), MST_PRIM_BAD);
+		assert_int_equal(from_text(refused[i], &q, &rsc, NULL), MST_PRIM_BAD);
 		assert_int_equal(rsc, MST_RSC_BAD_REQUEST);
 	}
 }
