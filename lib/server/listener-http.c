@@ -372,7 +372,10 @@ static int plain_request(struct listener *l, const struct slot *s, const struct 
 	}
 	x->request.to = m->target;
 	x->http_query = mst_view_sub(m->target, q + 1, m->target.n);
-	x->request.media = mst_http_find(m, "Content-Type");
+	if (!listener_only_one(m, "Content-Type", &x->request.media)) {
+		mst_diag_set(d, 0, "Content-Type", "is there twice", NULL);
+		return 400;
+	}
 	x->request.content = m->body;
 	if (s->role->network)
 		return network_request(l, s, m, x, d);

@@ -366,6 +366,15 @@ def test_strict_http_where_no_primitives_are_spoken(inst, node):
     assert status == 400 and "x-m2m-rsc" not in headers and json.loads(body)["why"] == "malformed", (headers, body)
 
 
+def test_which_content_it_is_where_no_primitives_are_spoken(inst, node):
+    """A header that says it twice, in two ways, says it in none."""
+    types = b"Content-Type: application/json\r\nContent-Type: application/cbor\r\n"
+    with Client(inst, node.dir / "node", sni=inst.bbn, port=inst.bbn_port) as client:
+        status, _, body = client.raw(b"POST /briefing HTTP/1.1\r\nHost: bbn.sp.example.com\r\n" + types + b"Content-Length: 2\r\n\r\n{}")
+    answer = json.loads(body)
+    assert (status, answer["why"]) == (400, "malformed") and answer["text"].startswith("Content-Type"), answer
+
+
 @pytest.mark.parametrize("where", ["header", "body"])
 def test_slow_client_is_cut_off(inst, node, where):
     with told(inst, "mef.refused", "not complete in time", outcome=408), nothing_changes(inst), Client(inst, node.dir / "node") as client:
