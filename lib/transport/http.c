@@ -282,6 +282,12 @@ void mst_http_parser_next(struct mst_http_parser *p)
 {
 	mst_wipe(p->buf, p->n);
 	p->n = 0;
+	/* what a long content took: it would stay as long as the connection, and is in nobody's account any more */
+	if (p->cap > MST_HTTP_ROOM_KEPT) {
+		free(p->buf);
+		p->buf = NULL;
+		p->cap = 0;
+	}
 	llhttp_init(&p->ll, p->response ? HTTP_RESPONSE : HTTP_REQUEST, &settings);
 	p->ll.data = p;
 	p->phase = HEAD;
@@ -466,6 +472,11 @@ bool mst_http_idle(const struct mst_http_parser *p)
 size_t mst_http_body_held(const struct mst_http_parser *p)
 {
 	return p->body.n;
+}
+
+size_t mst_http_room(const struct mst_http_parser *p)
+{
+	return p->cap;
 }
 
 void mst_http_body_wipe(struct mst_http_parser *p)

@@ -35,6 +35,8 @@ bool mst_http_in_body(const struct mst_http_parser *p);    /* the headers are th
 size_t mst_http_body_held(const struct mst_http_parser *p); /* octets of a body that have arrived */
 void mst_http_body_wipe(struct mst_http_parser *p);        /* of a whole message; its length stays */
 void mst_http_parser_next(struct mst_http_parser *p);      /* wipe and be ready for the next message */
+#define MST_HTTP_ROOM_KEPT 8192u                           /* octets that a parser keeps for the next message, at most */
+size_t mst_http_room(const struct mst_http_parser *p);     /* octets that it has now */
 
 /* Rules that HTTP/2 has as well. */
 bool mst_http_host_good(struct mst_view host);             /* a host, or a host and a port (RFC 9112 3.2) */

@@ -343,10 +343,36 @@ static void the_older_version_where_it_is_wanted(void **state)
 		}
 }
 
+/* What a long content took is given back with it, and the next message finds room again. */
+static void room_is_given_back(void **state)
+{
+	static const struct mst_http_limits much = { 1024, 100000 };
+	static const char head[] = "POST /x HTTP/1.1\r\n" H "Content-Length: 60000\r\n\r\n";
+	static uint8_t text[sizeof(head) - 1 + 60000];
+	struct mst_http_parser *p;
+
+	(void)state;
+	memcpy(text, head, sizeof(head) - 1);
+	memset(text + sizeof(head) - 1, 'x', 60000);
+	assert_int_equal(mst_http_parser_new(false, &much, &p), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(feed(p, (struct mst_view){ text, sizeof(text) }, 1000).r, 0);
+		assert_int_equal(mst_http_message(p)->body.n, 60000);
+		assert_true(mst_http_room(p) >= 60000);
+		mst_http_parser_next(p);
+		assert_true(mst_http_room(p) <= MST_HTTP_ROOM_KEPT);
+		assert_int_equal(feed(p, MST_VIEW_LIT("GET / HTTP/1.1\r\n" H "\r\n"), 0).r, 0);
+		assert_true(mst_http_room(p) > 0);
+		mst_http_parser_next(p);
+		assert_true(mst_http_room(p) > 0);
+	}
+	mst_http_parser_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_requests), cmocka_unit_test(trimmed_values), cmocka_unit_test(bad_requests),
+		cmocka_unit_test(good_requests), cmocka_unit_test(room_is_given_back), cmocka_unit_test(trimmed_values), cmocka_unit_test(bad_requests),
 		cmocka_unit_test(limits_hold), cmocka_unit_test(stops_after_the_message), cmocka_unit_test(continue_and_eof),
 		cmocka_unit_test(responses), cmocka_unit_test(the_older_version_where_it_is_wanted),
 	};
