@@ -20,6 +20,7 @@ struct diam_event {
 	uint8_t *raw;
 	size_t n_raw;
 	char peer[MST_ID_MAX], words[160];
+	size_t place;                          /* REQUEST: of the peer that it came from */
 	bool flag;                             /* REQUEST: relay; NONE: unreachable; PEER: open */
 };
 /* The node's queue; takes `e`. NULL is fine. */
@@ -42,8 +43,9 @@ MST_MUST_CHECK int diam_settings_without(const struct mst_diam_files *f);
 MST_MUST_CHECK int diam_peers_begin(const struct mst_diam_config *c);
 MST_MUST_CHECK int diam_peers_hooks(void);
 void diam_peers_end(void);
-/* May this connected peer be heard? */
-bool diam_peer_good(const char *identity, size_t n, bool *ret_relay);
+/* May this connected peer be heard? Then: which of those that are configured it is, and how many are connected, it among them. */
+struct diam_peer { size_t place, open; bool relay; };
+bool diam_peer_good(const char *identity, size_t n, struct diam_peer *ret_p);
 /* An answer that the library threw away: whose it would have been. */
 void diam_dropped(struct msg *m, const char *why);
 

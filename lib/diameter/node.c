@@ -12,7 +12,7 @@
 #include "base/secret.h"
 #include "diameter/internal.h"
 
-struct waiting { struct waiting *next; uint64_t id; struct msg *msg; };
+struct waiting { struct waiting *next; uint64_t id; struct msg *msg; size_t place; };
 
 struct mst_diam {
 	struct mst_diam_config conf;
@@ -29,6 +29,7 @@ static struct {
 	pthread_mutex_t lock;
 	struct diam_event *head, **tail;
 	size_t requests, requests_max;         /* not answered yet */
+	size_t requests_of[MST_DIAM_PEERS];    /* and of each peer */
 	uint64_t next;
 	bool closed;
 	int fd;
@@ -104,22 +105,26 @@ void diam_post(struct diam_event *e)
 
 /* --- in the library's threads --- */
 
-static bool room(void)
+/* Half of the places is anybody's; beyond that each peer that is connected has an equal share of all of them. */
+static bool room(const struct diam_peer *p)
 {
 	bool yes;
 
 	pthread_mutex_lock(&q.lock);
-	yes = !q.closed && q.requests < q.requests_max;
-	if (yes)
+	yes = !q.closed && q.requests < q.requests_max && (q.requests < q.requests_max / 2 || q.requests_of[p->place] < q.requests_max / p->open);
+	if (yes) {
 		q.requests++;
+		q.requests_of[p->place]++;
+	}
 	pthread_mutex_unlock(&q.lock);
 	return yes;
 }
 
-static void request_done(void)
+static void request_done(size_t place)
 {
 	pthread_mutex_lock(&q.lock);
 	q.requests--;
+	q.requests_of[place]--;
 	pthread_mutex_unlock(&q.lock);
 }
 
@@ -142,25 +147,26 @@ static int refuse(struct msg **msg, const char *result, enum disp_action *act)
 static int on_request(struct msg **msg, struct avp *avp, struct session *session, void *data, enum disp_action *act)
 {
 	struct diam_event *e;
-	bool relay = false;
+	struct diam_peer who;
 	size_t n = 0;
 	DiamId_t peer = NULL;
 
 	(void)avp;
 	(void)session;
 	(void)data;
-	if (fd_msg_source_get(*msg, &peer, &n) || !peer || n >= MST_ID_MAX || !diam_peer_good(peer, n, &relay))
+	if (fd_msg_source_get(*msg, &peer, &n) || !peer || n >= MST_ID_MAX || !diam_peer_good(peer, n, &who))
 		return refuse(msg, "DIAMETER_UNKNOWN_PEER", act);
-	if (!room())
+	if (!room(&who))
 		return refuse(msg, "DIAMETER_TOO_BUSY", act);
 	e = diam_event(DIAM_REQUEST, 0);
 	if (!e || !octets(*msg, e)) {
 		free(e);
-		request_done();
+		request_done(who.place);
 		return refuse(msg, "DIAMETER_TOO_BUSY", act);
 	}
 	memcpy(e->peer, peer, n);
-	e->flag = relay;
+	e->flag = who.relay;
+	e->place = who.place;
 	e->msg = *msg;
 	*msg = NULL;
 	*act = DISP_ACT_CONT;
@@ -314,11 +320,12 @@ static void request(struct mst_diam *n, struct diam_event *e)
 	struct waiting *w = calloc(1, sizeof(*w));
 
 	if (!w) {
-		request_done();
+		request_done(e->place);
 		return;                        /* the peer's own timer has to do */
 	}
 	w->id = ++q.next;
 	w->msg = e->msg;
+	w->place = e->place;
 	w->next = n->waiting;
 	n->waiting = w;
 	e->msg = NULL;
@@ -374,8 +381,8 @@ int mst_diam_answer(struct mst_diam *n, uint64_t id, uint32_t result, struct mst
 		return MST_FAULT_BUG;
 	*at = w->next;
 	m = w->msg;
+	request_done(w->place);
 	free(w);
-	request_done();
 	if (fd_msg_new_answer_from_req(fd_g_config->cnf_dict, &m, result / 1000 == 3 ? MSGFL_ANSW_ERROR : 0) || fd_msg_add_origin(m, 0))
 		r = MST_FAULT_MEMORY;
 	r = r ? r : diam_add_avps(m, avps);

@@ -28,27 +28,29 @@ static size_t find(const char *identity, size_t n)
 	return peers.n;
 }
 
-bool diam_peer_good(const char *identity, size_t n, bool *ret_relay)
+bool diam_peer_good(const char *identity, size_t n, struct diam_peer *ret_p)
 {
-	bool good = false;
-	size_t i;
+	size_t i, open = 0;
+	bool good;
 
 	pthread_mutex_lock(&peers.lock);
 	i = find(identity, n);
-	if (i < peers.n) {
-		good = peers.peer[i].open;
-		*ret_relay = peers.peer[i].conf.relay;
-	}
+	good = i < peers.n && peers.peer[i].open;
+	for (size_t k = 0; good && k < peers.n; k++)
+		open += peers.peer[k].open;
+	if (good)
+		*ret_p = (struct diam_peer){ .place = i, .open = open, .relay = peers.peer[i].conf.relay };
 	pthread_mutex_unlock(&peers.lock);
 	return good;
 }
 
 bool mst_diam_is_open(struct mst_diam *n, const char *identity)
 {
-	bool relay, open = false;
+	struct diam_peer peer;
+	bool open = false;
 
 	(void)n;
-	if (!diam_peer_good(identity, strlen(identity), &relay))
+	if (!diam_peer_good(identity, strlen(identity), &peer))
 		return false;
 	/* it may have said goodbye, of which no hook tells */
 	pthread_rwlock_rdlock(&fd_g_peers_rw);
@@ -175,11 +177,11 @@ static int route(void *data, struct msg **msg, struct fd_list *candidates)
 	(void)msg;
 	for (struct fd_list *l = candidates->next; l != candidates; l = l->next) {
 		struct rtd_candidate *c = (struct rtd_candidate *)l;
-		bool relay = false;
+		struct diam_peer p;
 
-		if (!diam_peer_good(c->diamid, c->diamidlen, &relay))
+		if (!diam_peer_good(c->diamid, c->diamidlen, &p))
 			c->score = FD_SCORE_NO_DELIVERY;
-		else if (relay)
+		else if (p.relay)
 			c->score += FD_SCORE_DEFAULT;
 	}
 	return 0;

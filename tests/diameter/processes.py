@@ -84,14 +84,14 @@ def reach(p, raw):
 
 HEAD = '''store = "sqlite:store/x.db"; keeper = "keeper"; metrics = ""; {more}
 admin = {{ listen = ["unix:run/admin.sock"]; }};
-limits = {{ fetch = "5s"; }};
+limits = {{ fetch = "5s"; {limits} }};
 diameter = {{ identity = "{identity}"; realm = "ours.example"; retry = "1s"; watchdog = "6s"; {settings}
   peers = ( {peers} ); }};
 '''
 
 
-def engine(directory, identity, settings, peers, duties=4 | 32 | 64, more=""):
+def engine(directory, identity, settings, peers, duties=4 | 32 | 64, more="", limits=""):
     conf = directory / "musterd.conf"
-    conf.write_text(HEAD.format(identity=identity, settings=settings, peers=", ".join(peers), more=more))
+    conf.write_text(HEAD.format(identity=identity, settings=settings, peers=", ".join(peers), more=more, limits=limits))
     return Talker([f"{BUILD}/tests/diameter/diameter-engine", f"{BUILD}/src/musterd/musterd-diameter", conf, duties],
                   directory / "engine.log")

@@ -299,6 +299,49 @@ def test_slow_server(world):
     assert r["end"] == "unreachable" and "no answer in time" in r["detail"]
 
 
+def test_no_peer_takes_all_places(tmp_path):
+    """One asks more than is answered: there is room for the other, and for itself again as soon as it has an answer."""
+    port, naf = free_port(), "naf.foreign.example"
+    e = engine(tmp_path, OURS, f'listen = ["127.0.0.1"]; port = {port}; secure_port = 0;',
+               [f'{{ identity = "{name}"; realm = "foreign.example"; tls = false; }}' for name in (BSF, naf)], limits="requests = 8;")
+    e.line("ready")
+    two = [peer(tmp_path, name, "foreign.example", OURS, port) for name in (BSF, naf)]
+    count = iter(range(1000))
+
+    def ask(p):
+        p.tell("send", message(BIR, ZN, [avp(263, f"{p.identity};{next(count)};1"), vsai(ZN), avp(264, p.identity), avp(296, "foreign.example"),
+                                         avp(283, "ours.example"), avp(293, OURS), *bir()]).hex())
+
+    def taken(p):
+        ask(p)
+        number, role, who, _ = e.line("exchange").split(" ", 3)
+        assert (role, who) == ("zn", p.identity)
+        return number
+
+    def turned_away(p):
+        ask(p)
+        m = Message(p.line("answer"))
+        assert (m.get(264).decode(), m.result()) == (OURS, 3004)
+
+    try:
+        for p in two:
+            p.line("open " + OURS)
+            reach(p, message(BIR, ZN, [avp(263, f"{p.identity};0;0"), avp(264, p.identity), avp(296, "foreign.example"), avp(283, "ours.example"), avp(293, OURS)]))
+        e.line("peers 2")
+        of = [[taken(two[0]) for _ in range(4)]]
+        turned_away(two[0])
+        of.append([taken(two[1]) for _ in range(4)])
+        turned_away(two[1])
+        for p, numbers in zip(two, of):
+            e.tell("busy", numbers.pop())
+            assert Message(p.line("answer")).result() == 3004
+            numbers.append(taken(p))
+            turned_away(p)
+    finally:
+        for p in (*two, e):
+            p.end()
+
+
 def test_tshark_names_them(world, tmp_path):
     """A stranger's dissector knows every command and AVP of what went over the wire, and finds nothing malformed."""
     assert len(world.seen) > 20
