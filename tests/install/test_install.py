@@ -58,6 +58,13 @@ def test_the_unit_names_what_is_installed(root, name):
             assert (root / program.lstrip("/")).is_file(), program
 
 
+@pytest.mark.parametrize("name", ("musterd.service", "muster-agent.service", "muster-naf.service"))
+def test_nothing_is_swapped(root, name):
+    """Of no process that has keys, whichever library has them in which memory; and no core file."""
+    lines = unit(root, name).read_text().splitlines()
+    assert "MemorySwapMax=0" in lines and "LimitCORE=0" in lines
+
+
 def test_the_agent_reaches_a_tpm_and_no_other_device(root):
     """secenv.backend = "auto" takes the TPM that is there: so its unit must not hide it, and the group has to be there before udev's package."""
     lines = unit(root, "muster-agent.service").read_text().splitlines()
