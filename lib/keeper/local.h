@@ -80,7 +80,8 @@ int keeper_aka_resync(struct mst_keeper *k, const struct mst_authorisation *a, c
 		      const uint8_t rnd[16], const uint8_t auts[14], uint64_t *ret_sqn_ms);
 
 /* keeper-rotate.c */
-MST_MUST_CHECK int keeper_take_kek(struct local *l, const struct keeper_kek *k, size_t at);
+/* What wraps, of a key-encryption key. */
+MST_MUST_CHECK int keeper_kek_ready(struct local *l, const struct keeper_kek *k, struct keeper_kek *ret);
 int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret);
 int keeper_rotate(struct mst_keeper *k, uint32_t *ret_gen);
 int keeper_rewrap(struct mst_keeper *k, const struct mst_wrapped *w, enum mst_key_purpose p, const char *key_id, struct mst_wrapped *ret_w);
