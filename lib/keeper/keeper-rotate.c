@@ -6,15 +6,20 @@
 
 #include "keeper/local.h"
 
-static const char wrap_label[] = "muster keeper: wrapping 1";
+static const char wrap_label[] = "muster keeper: wrapping 1", mark_label[] = "muster keeper: which key 1";
 
 int keeper_kek_ready(struct local *l, const struct keeper_kek *k, struct keeper_kek *ret)
 {
 	struct keeper_kek out = { .gen = k->gen, .kind = k->kind };
+	uint8_t mark[KEK_LEN];
 	int r = keeper_subkey(l->c, k->key, wrap_label, out.key);
 
 	if (!r)
+		r = keeper_subkey(l->c, k->key, mark_label, mark);
+	if (!r) {
+		memcpy(out.mark, mark, sizeof(out.mark));
 		*ret = out;
+	}
 	mst_wipe(&out, sizeof(out));
 	return r;
 }
@@ -25,6 +30,7 @@ int keeper_generations(struct mst_keeper *k, struct mst_keeper_generations *ret)
 
 	*ret = (struct mst_keeper_generations){ .now = l->wrap[0].gen, .before = l->n_wrap > 1 ? l->wrap[1].gen : 0,
 						.kind = (uint32_t)l->wrap[0].kind };
+	memcpy(ret->mark, l->wrap[0].mark, sizeof(ret->mark));
 	return 0;
 }
 

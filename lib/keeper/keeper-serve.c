@@ -349,6 +349,7 @@ static bool serve_rotation(struct mst_keeper *k, struct mst_reader *r, struct an
 	mst_put_u32(&w, g.now);
 	mst_put_u32(&w, g.before);
 	mst_put_u32(&w, g.kind);
+	mst_put(&w, (struct mst_view){ g.mark, sizeof(g.mark) });
 	a->n = w.n;
 	return true;
 }

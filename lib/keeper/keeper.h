@@ -28,7 +28,9 @@ struct mst_wrapped { uint8_t b[MST_WRAPPED_MAX]; uint16_t n; };
 
 /* Generations of the key-encryption key (decision 0027). `before`: the one that is still needed, 0: none. */
 #define MST_GENERATION_MAX 65535u
-struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; };
+/* Tells one key from another of the same number, which comes again when the keeper's directory was brought back from a backup. It says nothing of the key. */
+#define MST_GENERATION_MARK 16
+struct mst_keeper_generations { uint32_t now, before; uint32_t kind /* of `now`: 0 a file, else enum mst_secenv_kind */; uint8_t mark[MST_GENERATION_MARK] /* of `now` */; };
 /* Which one wrapped it; 0: it is nothing that a keeper wraps. */
 uint32_t mst_wrapped_generation(const struct mst_wrapped *w);
 /* No key, or one of a generation that is there. */

@@ -13,7 +13,7 @@
 #define KEKS_MAX 2
 #define KEK_IN_FILE 1                   /* MST_SECENV_FILE */
 
-struct keeper_kek { uint32_t gen /* 0: none */; int kind /* 0: a file, else enum mst_secenv_kind */; uint8_t key[KEK_LEN]; };
+struct keeper_kek { uint32_t gen /* 0: none */; int kind /* 0: a file, else enum mst_secenv_kind */; uint8_t key[KEK_LEN], mark[MST_GENERATION_MARK] /* when it wraps */; };
 
 /* A key for one use out of a key-encryption key: HMAC-SHA-256(KEK, label). */
 MST_MUST_CHECK int keeper_subkey(struct mst_crypto *c, const uint8_t kek[KEK_LEN], const char *label, uint8_t out[KEK_LEN]);

@@ -146,14 +146,18 @@ static int end(struct engine *e, const struct mst_keeper_generations *g, const s
 	return MST_FAULT_IO;
 }
 
-/* Where it is; from the beginning for a generation that the store has not seen. */
+/*
+ * Where it is; from the beginning for a key that the store has not seen. What it has seen under the same number may be another one, when the keeper's
+ * directory came back from a backup and the begin of this rotation was not committed: that says nothing about rows.
+ */
 static int where(struct engine *e, const struct mst_keeper_generations *g, struct mst_rotation *z)
 {
 	int r = mst_store_rotation_get(e->store, z);
 
-	if (r < 0 || (!r && z->generation == g->now))
+	if (r < 0 || (!r && mst_rotation_fits(z, g)))
 		return r;
 	*z = (struct mst_rotation){ .generation = g->now, .begun = (mst_time)time(NULL) };
+	memcpy(z->mark, g->mark, sizeof(z->mark));
 	return 0;
 }
 
@@ -228,6 +232,14 @@ static int look_for_dead(struct engine *e, const struct mst_keeper_generations *
 	return e->dead.n || e->dead.foreign ? tell_dead(e) : 0;
 }
 
+/* Of versions that left no mark: the number has to do. */
+static bool may_be(const struct mst_rotation *z, const struct mst_keeper_generations *g)
+{
+	static const uint8_t none[MST_GENERATION_MARK];
+
+	return mst_rotation_fits(z, g) || (z->generation == g->now && !memcmp(z->mark, none, sizeof(none)));
+}
+
 /*
  * With a keeper's directory of before a rotation there is no start beside a daemon that has the new one: what was written here would open
  * nowhere else (decision 0038). Alone it is what a backup gives back, and look_for_dead() counts what is lost.
@@ -247,10 +259,10 @@ int engine_rotate_start(struct engine *e, struct mst_diag *d)
 	if (r >= 0)
 		r = mst_store_alone(e->store, &alone);
 	mst_store_rollback(e->store);
-	if (r || alone || z.generation <= g.now)
+	if (r || alone || z.generation < g.now || may_be(&z, &g))
 		return r;
 	snprintf(text, sizeof(text), "%u", (unsigned)g.now);
-	mst_diag_set(d, 0, "keeper", "its key-encryption key is of generation ", text, ", and another musterd uses the database with a newer one; copy its keeper's "
+	mst_diag_set(d, 0, "keeper", "its key-encryption key is of generation ", text, ", and another musterd uses the database with a newer one, or with another one of that number; copy its keeper's "
 		     "directory to here", NULL);
 	return MST_FAULT_CONFIG;
 }

@@ -1,5 +1,6 @@
 /* /v1/keeper: generations of the key-encryption key (decision 0027). The rows are the engine's work (engine-rotate.c). */
 #include <stdio.h>
+#include <string.h>
 
 #include "role/admin/admin.h"
 
@@ -19,7 +20,7 @@ static int look(struct admin *q, struct mst_keeper_generations *g, struct mst_ro
 
 	if (!r)
 		r = mst_store_rotation_get(q->env->store, ret_z);
-	if (r == MST_STORE_NONE || (!r && ret_z->generation != g->now)) {
+	if (r == MST_STORE_NONE || (!r && !mst_rotation_fits(ret_z, g))) {
 		*ret_z = (struct mst_rotation){ .generation = 0 };
 		r = 0;
 	}
@@ -178,9 +179,18 @@ static int no_rotation(struct admin *q, int outcome)
 	return MST_FAULT_BUG;
 }
 
+static struct mst_rotation rotation_to(const struct mst_keeper_generations *g, int64_t changed, mst_time begun)
+{
+	struct mst_rotation z = { .generation = g->now, .changed = changed, .begun = begun };
+
+	memcpy(z.mark, g->mark, sizeof(z.mark));
+	return z;
+}
+
 /*
- * The keeper's part is not undone when this transaction fails; the engine then goes on with the rows all the same, and tells the end.
- * A rotation that is held begins its pass once more.
+ * The keeper's part is not undone when this transaction fails; the engine then goes on with the rows all the same, from the first one, and tells
+ * the end: what stands in the store until then is of another key, also when its number is the same. A rotation that is held begins its pass
+ * once more.
  */
 int admin_keeper_rotate(struct admin *q)
 {
@@ -196,7 +206,7 @@ int admin_keeper_rotate(struct admin *q)
 	if (g.before && !(z.part == MST_WRAPPED__COUNT && z.bad))
 		return conflict(q, "keys are still being wrapped anew; muster keeper show says how far it is");
 	if (g.before) {
-		z = (struct mst_rotation){ .generation = z.generation, .changed = z.changed, .begun = z.begun };
+		z = rotation_to(&g, z.changed, z.begun);
 		r = mst_store_rotation_put(q->env->store, &z);
 		gen = g.now;
 	} else {
@@ -205,8 +215,9 @@ int admin_keeper_rotate(struct admin *q)
 			return conflict(q, "another musterd uses this database and would not have the new key; end the others first, rotate, copy the "
 					"keeper's directory to them (musterd(8))");
 		r = r ? r : q->env->keeper->ops->rotate(q->env->keeper, &gen);
-		/* a generation of that number may have been before, when the keeper's directory came back from a backup: none of its place counts */
-		z = (struct mst_rotation){ .generation = r ? 0 : gen, .begun = q->env->now };
+		if (!r)
+			r = q->env->keeper->ops->generations(q->env->keeper, &g);
+		z = rotation_to(&g, 0, q->env->now);
 		if (!r)
 			r = mst_store_rotation_put(q->env->store, &z);
 	}
