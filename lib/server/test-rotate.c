@@ -1,6 +1,7 @@
 /* The engine's part of a new key-encryption key, over a real keeper and a real store: what a row of before, a failed commit or a restart cannot do. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/cm.h"
@@ -133,10 +134,144 @@ static void a_row_of_another_key_of_that_number(void **state)
 	assert_true(place().changed == 1 && place().begun > OLD);
 }
 
+static struct mst_wrapped of_before;
+
+/* With a server of databases: every key is wrapped anew, and the key of before is there. */
+static void begin_on_a_server(void)
+{
+	uint32_t gen;
+
+	snprintf(conf.store, sizeof(conf.store), "postgresql:dbname=muster user=muster");
+	conf.keeper_wait = 3600;
+	of_before = stored().key;
+	assert_int_equal(e.keeper->ops->rotate(e.keeper, &gen), 0);
+	turns();
+	assert_true(place().part == MST_WRAPPED__COUNT && place().changed == 1);
+	assert_int_equal(generations().before, 1);
+	still_opens();
+}
+
+/* The time has come. */
+static void later(void)
+{
+	struct mst_rotation z = place();
+
+	assert_true(z.kept_until > time(NULL) + 3590 && z.kept_until <= time(NULL) + 3600);
+	/* nobody has looked at the rows since */
+	assert_true(e.rotate_looked != z.kept_until);
+	z.kept_until = time(NULL);
+	assert_int_equal(mst_store_rotation_put(e.store, &z), 0);
+}
+
+/* A standby takes over that has not all yet; what the daemon remembers is of the other one. */
+static void falls_back(const struct mst_rotation *z)
+{
+	struct mst_credential row = stored();
+
+	row.key = of_before;
+	assert_int_equal(mst_store_cred_put(e.store, MST_ROLE_MAF, &row, false), 0);
+	if (z)
+		assert_int_equal(mst_store_rotation_put(e.store, z), 0);
+}
+
+static void a_standby_lags(void **state)
+{
+	(void)state;
+	begin_on_a_server();
+	turns();
+	assert_int_equal(generations().before, 1);
+	/* it takes over within the wait, or at its end */
+	falls_back(NULL);
+	later();
+	turns();
+	assert_int_equal(generations().before, 1);
+	assert_true(place().part == MST_WRAPPED__COUNT && place().changed == 2);
+	still_opens();
+	/* and with the place of the middle of the pass */
+	falls_back(&(struct mst_rotation){ .generation = 2, .begun = OLD });
+	turns();
+	still_opens();
+	assert_int_equal(generations().before, 1);
+	/* nothing of the sort: the look finds nothing, and the key goes */
+	later();
+	turns();
+	assert_int_equal(generations().before, 0);
+	still_opens();
+	assert_int_equal(opens(&(struct mst_key){ .n = 0 }), 0);
+}
+
+/* The look is one over all rows, also when the power goes in the middle of it; and what was found before it is not forgotten. */
+static void the_look_is_whole(void **state)
+{
+	struct mst_rotation z;
+
+	(void)state;
+	begin_on_a_server();
+	later();
+	engine_rotate(&e);                       /* the first of five pieces */
+	z = place();
+	assert_true(z.part == 1 && z.rows == 1 && generations().before == 1);
+	e.rotate_looked = 0;
+	turns();
+	assert_int_equal(generations().before, 0);
+	still_opens();
+}
+
+/* A file has no standby, and who says 0 wants none. */
+static void nothing_to_wait_for(void **state)
+{
+	uint32_t gen;
+
+	(void)state;
+	conf.keeper_wait = 3600;
+	assert_int_equal(e.keeper->ops->rotate(e.keeper, &gen), 0);
+	turns();
+	assert_int_equal(generations().before, 0);
+	snprintf(conf.store, sizeof(conf.store), "postgresql:dbname=muster user=muster");
+	conf.keeper_wait = 0;
+	assert_int_equal(e.keeper->ops->rotate(e.keeper, &gen), 0);
+	turns();
+	assert_int_equal(generations().before, 0);
+	still_opens();
+}
+
+/* Given up once, seen again: it holds nothing up. One more does. */
+static void what_was_given_up(void **state)
+{
+	struct mst_credential row = stored();
+	struct mst_rotation z;
+
+	(void)state;
+	snprintf(row.key_id, sizeof(row.key_id), "%s", "KM2@maf.example.com");
+	row.key.b[row.key.n - 1] ^= 1;
+	assert_int_equal(mst_store_cred_put(e.store, MST_ROLE_MAF, &row, true), 0);
+	begin_on_a_server();
+	z = place();
+	assert_true(z.bad == 1 && !z.kept_until);
+	z.given_up = z.bad;
+	z.bad = 0;
+	assert_int_equal(mst_store_rotation_put(e.store, &z), 0);
+	turns();
+	assert_true(place().bad == 0 && place().kept_until && generations().before == 1);
+	snprintf(row.key_id, sizeof(row.key_id), "%s", "KM3@maf.example.com");
+	assert_int_equal(mst_store_cred_put(e.store, MST_ROLE_MAF, &row, true), 0);
+	later();
+	turns();
+	z = place();
+	assert_true(z.bad == 2 && generations().before == 1);
+	z.given_up = z.bad;
+	z.bad = 0;
+	assert_int_equal(mst_store_rotation_put(e.store, &z), 0);
+	turns();
+	assert_int_equal(generations().before, 0);
+	still_opens();
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-	const struct CMUnitTest tests[] = { T(a_row_of_another_key_of_that_number) };
+	const struct CMUnitTest tests[] = { T(a_row_of_another_key_of_that_number), T(a_standby_lags), T(the_look_is_whole), T(nothing_to_wait_for),
+					    T(what_was_given_up) };
 
 	return cmocka_run_group_tests_name("rotate", tests, NULL, NULL);
 }

@@ -631,6 +631,8 @@ struct mst_rotation {
 	char bad_key[MST_ID_MAX];
 	mst_time begun;
 	uint8_t mark[MST_GENERATION_MARK];
+	mst_time kept_until;              /* the one before stays until then; 0: not every key is wrapped anew yet */
+	int64_t given_up;                 /* of `bad`, by an operator */
 };
 /* It is a rotation to this very key: else its place says nothing. */
 bool mst_rotation_fits(const struct mst_rotation *r, const struct mst_keeper_generations *g);
