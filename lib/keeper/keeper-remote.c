@@ -492,7 +492,8 @@ static int remote_rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 	rd = mst_reader_of((struct mst_view){ b, n });
 	for (size_t i = 0; i < MST_RATE__COUNT; i++) {
 		struct mst_keeper_rate_state *x = &s.of[i];
-		uint32_t *const v[] = { &x->minute, &x->peak, &x->alarms, &x->limited, &x->ago, &x->limit.alarm, &x->limit.most };
+		uint32_t *const v[] = { &x->minute, &x->peak, &x->alarms, &x->limited, &x->ago, &x->limit.alarm, &x->limit.most,
+					&x->spent };
 
 		for (size_t j = 0; j < MST_COUNT(v); j++)
 			*v[j] = mst_read_u32(&rd);

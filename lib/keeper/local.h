@@ -35,6 +35,7 @@ struct local {
 	enum keeper_guarded armed;        /* somebody has just said yes to it */
 	mst_ms armed_until;
 	mst_ms (*now)(void);              /* NULL: nothing is counted by the minute */
+	mst_ms spent;                     /* the second since when the minute counts as full; 0: it does not */
 	struct keeper_rate {
 		uint32_t slot[RATE_SLOTS];
 		mst_ms second, alarmed, refused;  /* newest slot; last alarm, last refusal that was told: seconds of `now`, 0 never */

@@ -224,8 +224,8 @@ static int rates(struct mst_keeper *k, struct mst_keeper_rates *ret)
 
 	(void)k;
 	memset(ret, 0, sizeof(*ret));
-	for (size_t i = 0; i < MST_RATE__COUNT; i++, v += 7)
-		ret->of[i] = (struct mst_keeper_rate_state){ v, v + 1, v + 2, v + 3, i ? v + 4 : MST_RATE_NEVER, { v + 5, v + 6 } };
+	for (size_t i = 0; i < MST_RATE__COUNT; i++, v += 8)
+		ret->of[i] = (struct mst_keeper_rate_state){ v, v + 1, v + 2, v + 3, i ? v + 4 : MST_RATE_NEVER, v + 7, { v + 5, v + 6 } };
 	return seen.rc;
 }
 
