@@ -55,29 +55,29 @@ static bool fails(bool takes_room)
 
 static const struct mst_crypto_ops *real;
 
-static bool crypto_fails(void)
+static bool not_here(enum mode mode)
 {
-	return plan.at && plan.mode == CRYPTO && its_turn();
+	return plan.at && plan.mode == mode && its_turn();
 }
 
 static int weak_random(struct mst_crypto *x, uint8_t *out, size_t n)
 {
-	return crypto_fails() ? MST_FAULT_CRYPTO : real->random(x, out, n);
+	return not_here(CRYPTO) ? MST_FAULT_CRYPTO : real->random(x, out, n);
 }
 
 static int weak_hmac(struct mst_crypto *x, struct mst_view key, struct mst_view msg, uint8_t out[MST_SHA256_LEN])
 {
-	return crypto_fails() ? MST_FAULT_CRYPTO : real->hmac_sha256(x, key, msg, out);
+	return not_here(CRYPTO) ? MST_FAULT_CRYPTO : real->hmac_sha256(x, key, msg, out);
 }
 
 static int weak_seal(struct mst_crypto *x, const uint8_t key[32], const uint8_t nonce[MST_AEAD_NONCE], struct mst_view aad, struct mst_view in, uint8_t *out)
 {
-	return crypto_fails() ? MST_FAULT_CRYPTO : real->seal(x, key, nonce, aad, in, out);
+	return not_here(CRYPTO) ? MST_FAULT_CRYPTO : real->seal(x, key, nonce, aad, in, out);
 }
 
 static int weak_open(struct mst_crypto *x, const uint8_t key[32], const uint8_t nonce[MST_AEAD_NONCE], struct mst_view aad, struct mst_view in, uint8_t *out)
 {
-	return crypto_fails() ? MST_FAULT_CRYPTO : real->open(x, key, nonce, aad, in, out);
+	return not_here(CRYPTO) ? MST_FAULT_CRYPTO : real->open(x, key, nonce, aad, in, out);
 }
 
 static struct mst_crypto *weak_crypto(void)
@@ -94,23 +94,18 @@ static struct mst_crypto *weak_crypto(void)
 	return &weak;
 }
 
-static bool no_memory(void)
-{
-	return plan.at && plan.mode == MEMORY && its_turn();
-}
-
 static void *lib_malloc(size_t n, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return no_memory() ? NULL : malloc(n);
+	return not_here(MEMORY) ? NULL : malloc(n);
 }
 
 static void *lib_realloc(void *p, size_t n, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return no_memory() ? NULL : realloc(p, n);
+	return not_here(MEMORY) ? NULL : realloc(p, n);
 }
 
 static void lib_free(void *p, const char *file, int line)
