@@ -120,7 +120,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	RATE(triggers, MST_RATE_TRIGGERS, "1200", "pushed triggers")
 	{ "four_eyes", MST_CONF_T_GROUP, .help = "what waits until a second person has said yes to exactly that (muster approve)" },
 	{ "four_eyes.keeper", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.keeper),
-	  .help = "a new key-encryption key, and giving up keys that nobody can open" },
+	  .help = "a new key-encryption key, giving up keys that nobody can open, and not waiting for a standby (keeper_wait)" },
 	{ "four_eyes.audit", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.audit),
 	  .help = "standing for an audit log that is not the one that was sealed" },
 	{ "four_eyes.certificates", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.certificates),

@@ -28,19 +28,19 @@ static int look(struct admin *q, struct mst_keeper_generations *g, struct mst_ro
 }
 
 /* Every key is wrapped anew, and the generation before waits for a standby that lags. */
-static bool is_kept(const struct mst_keeper_generations *g, const struct mst_rotation *z)
+static bool is_kept(const struct admin *q, const struct mst_keeper_generations *g, const struct mst_rotation *z)
 {
-	return g->before && !z->bad && z->kept_until && z->part == MST_WRAPPED__COUNT;
+	return g->before && !z->bad && z->kept_until > q->env->now && z->part == MST_WRAPPED__COUNT;
 }
 
-static json_t *rotation_json(const struct mst_keeper_generations *g, const struct mst_rotation *z)
+static json_t *rotation_json(const struct admin *q, const struct mst_keeper_generations *g, const struct mst_rotation *z)
 {
 	if (!z->generation)
 		return NULL;
 	return json_pack("{s:s, s:I, s:I, s:I, s:o*, s:o, s:o*}", "at", part_name[z->part >= 0 && z->part <= MST_WRAPPED__COUNT ? z->part : MST_WRAPPED__COUNT], "keys",
 			 (json_int_t)z->rows, "changed", (json_int_t)z->changed, "unreadable", (json_int_t)z->bad, "firstUnreadable",
 			 z->bad ? json_string(z->bad_key) : NULL, "begun", admin_json_time(z->begun), "keptUntil",
-			 is_kept(g, z) ? admin_json_time(z->kept_until) : NULL);
+			 is_kept(q, g, z) ? admin_json_time(z->kept_until) : NULL);
 }
 
 /* What has left it in a minute. */
@@ -87,7 +87,7 @@ static int answer(struct admin *q)
 	if (r)
 		return r > 0 ? MST_FAULT_BUG : r;
 	return admin_answer(q, MST_RSC_OK, json_pack("{s:I, s:s, s:o*, s:o*, s:o, s:o}", "generation", (json_int_t)g.now, "in", kind_name(g.kind), "before",
-						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(&g, &z), "rates", rates_json(&s), "ca", ca_json(&ca)));
+						     g.before ? json_integer((json_int_t)g.before) : NULL, "rotation", rotation_json(q, &g, &z), "rates", rates_json(&s), "ca", ca_json(&ca)));
 }
 
 /* --- keys that nobody can open, a piece a request: who asks carries the place --- */
@@ -211,7 +211,7 @@ int admin_keeper_rotate(struct admin *q)
 	if (r)
 		return r;
 	if (g.before && !(z.part == MST_WRAPPED__COUNT && z.bad))
-		return conflict(q, is_kept(&g, &z) ? "the key-encryption key of before is still there, for a standby that lags; muster keeper show says until when, "
+		return conflict(q, is_kept(q, &g, &z) ? "the key-encryption key of before is still there, for a standby that lags; muster keeper show says until when, "
 				"muster keeper finish destroys it" : "keys are still being wrapped anew; muster keeper show says how far it is");
 	if (g.before) {
 		z = rotation_to(&g, z.changed, z.begun);
@@ -250,7 +250,7 @@ int admin_keeper_finish(struct admin *q)
 	r = look(q, &g, &z);
 	if (r)
 		return r;
-	if (!is_kept(&g, &z) && (!g.before || z.part != MST_WRAPPED__COUNT || !z.bad))
+	if (!is_kept(q, &g, &z) && (!g.before || z.part != MST_WRAPPED__COUNT || !z.bad))
 		return conflict(q, "no rotation is held up by keys that cannot be opened, and none waits for a standby");
 	if (z.bad) {
 		snprintf(why, sizeof(why), "%lld keys that nobody can open are given up: %s", (long long)z.bad, reason);
