@@ -111,11 +111,11 @@ static int tell_end(struct engine *e, const struct mst_rotation *z)
 	int64_t wait = wait_of(e);
 	char why[256];
 
-	if (!z->bad && wait)
+	if (z->bad)
+		snprintf(why, sizeof(why), "%" PRIi64 " keys could not be opened, the first is %.100s; the generation before stays", z->bad, z->bad_key);
+	else if (wait)
 		snprintf(why, sizeof(why), "generation %" PRIi64 ": %" PRIi64 " keys wrapped anew; the generation before stays for %" PRIi64 " s, for a standby that lags (keeper_wait)",
 			 z->generation, z->changed, wait);
-	else if (z->bad)
-		snprintf(why, sizeof(why), "%" PRIi64 " keys could not be opened, the first is %.100s; the generation before stays", z->bad, z->bad_key);
 	else
 		snprintf(why, sizeof(why), "generation %" PRIi64 ": %" PRIi64 " keys wrapped anew; the generation before is not needed any more", z->generation,
 			 z->changed);

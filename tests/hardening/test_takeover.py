@@ -451,7 +451,7 @@ def test_the_engines_word_makes_no_limit_larger(tmp_path):
             assert pid_of(inst, "engine") == engine
             assert node.agent("check").returncode != 0, "its makers' allowance was used up by who was before"
         km = inst.ask("keeper", "show")["rates"]["km"]
-        assert km["minute"] == 0 and km["limited"] == 1, km
+        assert km["minute"] == 0 and km["limited"] == 1 and 1 <= km["full"] <= 60, km
         told = until("it is told", lambda: [e["why"] for e in inst.events("--what", "keeper.limited") if "has ended" in e["why"]], context=inst.log_text)
         assert "keeper_limits.km_most is 2" in told[-1], told
         # secrets of makers, derived keys and certificates have alarms alone

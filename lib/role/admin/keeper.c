@@ -52,10 +52,11 @@ static json_t *rates_json(const struct mst_keeper_rates *s)
 		const struct mst_keeper_rate_state *x = &s->of[i];
 
 		if (json_object_set_new(all, mst_rate_name[i],
-					json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o*}", "minute", (json_int_t)x->minute, "busiest", (json_int_t)x->peak,
+					json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o*, s:o*}", "minute", (json_int_t)x->minute, "busiest", (json_int_t)x->peak,
 						  "alarm", (json_int_t)x->limit.alarm, "most", (json_int_t)x->limit.most, "alarms", (json_int_t)x->alarms,
 						  "limited", (json_int_t)x->limited, "ago",
-						  x->ago == MST_RATE_NEVER ? NULL : json_integer((json_int_t)x->ago)))) {
+						  x->ago == MST_RATE_NEVER ? NULL : json_integer((json_int_t)x->ago), "full",
+						  x->spent ? json_integer((json_int_t)x->spent) : NULL))) {
 			json_decref(all);
 			return NULL;
 		}
