@@ -37,6 +37,8 @@ void mst_heap_give(void *p);
  * something there, too. False with errno: they may be swapped out.
  */
 bool mst_heap_pages(const void *p, size_t n);
+/* Room of malloc() for what has keys in it, all zero, on such pages; NULL: no memory. Its owner wipes it before it is given to free(). */
+void *mst_heap_locked(size_t n);
 /* How many octets of the two could not be locked so far, with the last errno; for a program that goes on without, and tells it. */
 size_t mst_heap_unlocked(int *ret_errno);
 
