@@ -80,21 +80,22 @@ static bool has_quarter(unsigned n, unsigned all)
 }
 
 /*
- * Every place is taken. Who has sent nothing yet gives way first, the oldest before the others; then the oldest of the address that
- * has most. An address with a quarter gets no more from others.
+ * Every place is taken. The address that has most gives way: its oldest handshake that has sent nothing yet, else its oldest. Only where
+ * none has more it is the oldest silent one of anybody's: whoever opens connections and says nothing would turn out others that have
+ * only just come. An address with a quarter gets no more from others.
  */
 static struct mst_conn *who_gives_way(struct mst_server *s, unsigned origin)
 {
 	bool greedy = has_quarter(s->share[origin], s->limits.handshakes);
-	unsigned most = greedy ? SHARES : who_has_most(s->share, origin);
+	unsigned from = greedy ? origin : who_has_most(s->share, origin);
 	struct mst_conn *silent = NULL, *much = NULL;
 
 	for (struct mst_conn *c = s->conns; c; c = c->next) {      /* newest first */
-		if (!c->handshaking || c->running || (greedy && c->origin != origin))
+		if (!c->handshaking || c->running || (from < SHARES && c->origin != from))
 			continue;
 		if (!c->greeted)
 			silent = c;
-		else if (c->origin == most)
+		else if (!greedy && from < SHARES)
 			much = c;
 	}
 	return silent ? silent : much;
