@@ -259,13 +259,14 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void server_hold(struct mst_conn *c, size_t n)
+void server_hold(struct mst_conn *c, size_t n, size_t longest)
 {
 	struct mst_server *s = c->s;
 
 	s->held = s->held - c->held + n;
 	s->held_of[c->origin] = s->held_of[c->origin] - c->held + n;
 	c->held = n;
+	c->longest = longest;
 }
 
 bool server_may_hold(const struct mst_conn *c)
@@ -273,7 +274,7 @@ bool server_may_hold(const struct mst_conn *c)
 	const struct mst_server *s = c->s;
 	size_t most = s->limits.held_octets, own = s->held_of[c->origin];
 
-	return s->held <= most && (s->held <= most / 2 || own <= most / 4 || own == c->held);
+	return s->held <= most && (s->held <= most / 2 || own <= most / 4 || own == c->longest);
 }
 
 void server_room(struct mst_server *s)
