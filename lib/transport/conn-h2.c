@@ -14,12 +14,17 @@ static struct mst_conn *conn_of(const struct h2_stream *s)
 	return s->data;
 }
 
-bool conn_h2_busy(const struct mst_conn *c)
+/* A stream stays until its answer is taken, however long its owner has made that. */
+int conn_h2_rank(const struct mst_conn *c)
 {
-	for (const struct h2_stream *s = c->h2 ? h2_streams(c->h2) : NULL; s; s = s->next)
-		if (conn_of(s))
-			return true;
-	return false;
+	bool answered = false;
+
+	for (const struct h2_stream *s = c->h2 ? h2_streams(c->h2) : NULL; s; s = s->next) {
+		if (conn_of(s) && conn_of(s)->state == CONN_WAITING)
+			return -1;
+		answered = answered || s->answered;
+	}
+	return answered ? 2 : c->served;
 }
 
 /* --- deadlines --- */

@@ -93,7 +93,7 @@ bool conn_h2_step(struct mst_conn *c);
 void conn_h2_timeout(struct mst_conn *c);
 void conn_h2_drain(struct mst_conn *c);
 void conn_h2_end(struct mst_conn *c);
-bool conn_h2_busy(const struct mst_conn *c);           /* somebody waits for an answer */
+int conn_h2_rank(const struct mst_conn *c);            /* who is taken first: as rank() of server.c */
 void conn_h2_answer(struct mst_conn *stream, struct mst_view octets, bool close_it);
 
 /* Takes the accepted `fd` over. 0 or a fault. */

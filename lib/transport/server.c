@@ -113,7 +113,7 @@ static int rank(const struct mst_conn *c)
 	case CONN_WRITING:
 		return 2;
 	case CONN_H2:
-		return conn_h2_busy(c) ? -1 : c->served;
+		return conn_h2_rank(c);
 	case CONN_WAITING:
 	case CONN_GONE:
 		break;

@@ -287,12 +287,48 @@ static void too_late_is_forgotten(void **state)
 	rig_deinit(&r);
 }
 
+/* As over HTTP/1.1: an answer that is being made is never taken away, one that nobody reads is when there is no other place. */
+static void answers_nobody_takes(void **state)
+{
+	struct peer p[3], more;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.limits.per_peer = 3;
+	r.hold_answer = true;
+	start(&r);
+	for (unsigned i = 0; i < MST_COUNT(p); i++) {
+		assert_true(peer_new(&p[i], &r, 2, 0));
+		post(&p[i], 10, true);
+		until(&p[i], &r.requests, i + 1);
+	}
+	assert_false(peer_new(&more, &r, 2, 0));
+	peer_end(&more);
+	assert_int_equal(r.closed, 0);
+	mst_conn_answer(r.conn, mst_view_str(r.answer), false);
+	until(&p[2], &p[2].answers, 1);
+	assert_true(p[2].ask[0].status == 200 && !p[2].ask[0].content && !r.closed);
+	r.hold_answer = false;
+	assert_true(peer_new(&more, &r, 2, 65535));
+	post(&more, 10, true);
+	until(&more, &more.answers, 1);
+	while (talk(&p[2]))
+		;
+	assert_true(talk(&p[0]) && talk(&p[1]) && !r.closed_pending && mst_server_open(r.server) == 3);
+	peer_end(&more);
+	for (unsigned i = 0; i < MST_COUNT(p); i++)
+		peer_end(&p[i]);
+	rig_deinit(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(contents_that_never_end),
 		cmocka_unit_test(account_is_true),
 		cmocka_unit_test(too_late_is_forgotten),
+		cmocka_unit_test(answers_nobody_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
