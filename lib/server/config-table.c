@@ -125,7 +125,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "four_eyes.subscriptions", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.subscriptions),
 	  .help = "ending a subscription with all of its nodes, and ending all sessions of a SIM" },
 	{ "four_eyes.export", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.export_),
-	  .help = "a copy of the audit log; without one only the last day of it is shown, but to people of a provider what is their own" },
+	  .help = "a copy of the audit log; without one only the last day of it is shown, in a provider's name, too, but "
+		  "to the provider's own people what is theirs" },
 	{ "four_eyes.expires", MST_CONF_T_SECONDS, MST_CONF_FIXED, "1d", NULL, RANGE(60, 30 * DAY), AT(four_eyes.expires),
 	  .help = "how long a yes is waited for" },
 	{ "four_eyes.people", MST_CONF_T_GROUPS, AT(four_eyes.people), .stride = sizeof(struct mst_conf_person),

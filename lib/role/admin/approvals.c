@@ -392,7 +392,8 @@ int admin_export_allowed(struct admin *q, const char *approval, bool *ret_all, s
 	uint64_t id;
 	int r;
 
-	*ret_all = !(q->env->conf->four.of & (1u << MST_FOUR_EXPORT)) || q->sp[0];
+	/* a provider's own people see what is theirs; whoever of the installation speaks in its name sees as much as under their own */
+	*ret_all = !(q->env->conf->four.of & (1u << MST_FOUR_EXPORT)) || (q->sp[0] && !admin_own_people(q, &q->x->peer));
 	if (*ret_all || !*approval)
 		return 0;
 	r = mst_parse_dec(mst_view_str(approval), INT64_MAX, &id) ? mst_store_approval_get(q->env->store, (int64_t)id, &row) : MST_STORE_NONE;
