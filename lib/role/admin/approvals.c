@@ -202,6 +202,24 @@ int admin_four_ask(struct admin *q)
 	return put(q, mst_written(&t));
 }
 
+int admin_four_node(struct admin *q, const struct mst_node *n)
+{
+	bool second = admin_wants_second(q, MST_FOUR_CERTIFICATES);
+	char text[MST_ID_MAX + 160];
+	int r;
+
+	if (!second && !q->approved)
+		return 0;
+	if (!strcmp(q->id, n->node_id)) {
+		r = second ? admin_four_ask(q) : 0;
+		return r || !second ? r : 1;
+	}
+	/* a CSE-ID is given anew when a node moves, and a node may be called what is another one's number */
+	snprintf(text, sizeof(text), "a second person says yes to it, so name the node by what will never be another's, its M2M-Node-ID: %s", n->node_id);
+	r = refuse(q, MST_RSC_BAD_REQUEST, "id", text);
+	return r ? r : 1;
+}
+
 /* --- looking --- */
 
 enum { AP_STATE, AP_AFTER, AP_LIMIT };

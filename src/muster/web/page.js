@@ -8,7 +8,7 @@ const MEANS = [
   [/^POST \/v1\/keeper\/finish$/, 'Give up keys that nobody can open', 'They go with the key-encryption key of before.'],
   [/^POST \/v1\/events\/accept$/, 'Stand for another audit log', 'The keeper signs for the log as it is, instead of the one that it sealed.'],
   [/^POST \/v1\/events\/export$/, 'A copy of the whole audit log', 'For who asked, within an hour.'],
-  [/^POST \/v1\/certificate-requests\/([^/]+)\/approve$/, 'A certificate for a node', 'Request number {}.'],
+  [/^POST \/v1\/certificate-requests\/([^/]+)\/approve$/, 'A certificate for a node', 'Request number {}, of the node and with the SHA-256 in the content (muster cert requests).'],
   [/^POST \/v1\/certificates\/revoke$/, 'Revoke a certificate', 'The one in the content.'],
   [/^POST \/v1\/certificates\/([^/]+)\/revoke$/, 'Revoke a certificate', 'Serial number {}.'],
   [/^POST \/v1\/nodes\/([^/]+)\/certificates\/revoke$/, 'Revoke all certificates of a node', 'Node {}.'],
