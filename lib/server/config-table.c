@@ -121,7 +121,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "four_eyes.audit", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.audit),
 	  .help = "standing for an audit log that is not the one that was sealed" },
 	{ "four_eyes.certificates", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.certificates),
-	  .help = "revoking certificates, and approving requests for one" },
+	  .help = "approving requests for certificates and ending certificates for good, also by revoking, releasing or moving a node "
+		  "that loses some; muster node suspend stops one at once" },
 	{ "four_eyes.subscriptions", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.subscriptions),
 	  .help = "ending a subscription with all of its nodes, and ending all sessions of a SIM" },
 	{ "four_eyes.export", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.export_),

@@ -202,7 +202,8 @@ def test_a_subscription_and_a_certificate(inst):
 
 
 def test_a_yes_is_for_what_was_shown(inst):
-    """A request for a certificate by its CSR and its node, whatever has its number when the yes comes."""
+    """A request for a certificate by its CSR and its node, whatever has its number when the yes comes; a node by its M2M-Node-ID. What ends
+    certificates for good waits, a suspension does not."""
     nodes, a_time = {}, 1795212591
     for name in ("urn:f:1", "urn:f:2"):
         run_muster(inst, "node", "add", name, "--anchor", "none")
@@ -230,6 +231,21 @@ def test_a_yes_is_for_what_was_shown(inst):
     assert ask(inst, "cert", "reject", 7, "--reason", "no")["state"] == "rejected", "a no wants nobody else"
     done = run_muster(inst, "cert", "approve", 8, check=False)
     assert done.returncode == 1 and "there is no such request" in done.stderr, done
+    # a node with a certificate
+    with sqlite3.connect(inst.dir / "store/muster.db", timeout=30) as db:
+        db.execute("INSERT INTO certificate (serial, subject, node, issued, expires, revoked, reason) VALUES (?, 'urn:f:1', ?, ?, ?, 0, 0)",
+                   ("F0" * 10, nodes["urn:f:1"], a_time, 4102444800))
+    done = run_muster(inst, "node", "revoke", nodes["urn:f:1"], "--reason", "stolen", check=False)
+    assert done.returncode == 1 and "M2M-Node-ID: urn:f:1" in done.stderr, done
+    done = run_muster(inst, "node", "revoke", "urn:f:1", "--reason", "stolen", check=False)
+    assert done.returncode == 4 and "muster node suspend stops it at once" in done.stdout, done
+    assert ask(inst, "node", "suspend", "urn:f:1", "--reason", "stolen")["state"] == "suspended"
+    (a,) = ask(inst, "approve", "list")["approvals"]
+    assert a["request"] == "POST /v1/nodes/urn%3Af%3A1/revoke" and ask(inst, "cert", "list", "urn:f:1")["certificates"][0]["revoked"] is None, a
+    assert give(inst, CARL, a)[1]["state"] == "revoked"
+    assert ask(inst, "cert", "list", "urn:f:1")["certificates"][0]["revoked"]
+    # one that has none
+    assert ask(inst, "node", "revoke", "urn:f:2", "--reason", "stolen")["state"] == "revoked"
 
 
 def test_a_copy_of_the_audit_log(inst):

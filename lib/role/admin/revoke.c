@@ -166,7 +166,8 @@ static int end_certs(struct admin *q, int64_t node, const struct mst_node *forme
 }
 
 /*
- * Revoked is revoked: that is what wants a second person.
+ * Revoked is revoked: that is what wants a second person, whatever it is called. What has no certificate to lose is done at once, and so is a
+ * suspension, which stops a stolen node as fast and can be taken back.
  */
 int admin_four_certs(struct admin *q, const struct mst_node *n, const struct mst_node *former, const struct mst_node_past *past)
 {

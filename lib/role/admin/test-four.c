@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codec/ident.h"
 #include "role/admin/admin.h"
 #include "role/admin/test-store.h"
 
@@ -117,6 +118,14 @@ static int64_t node_of(const char *id)
 	return n.id;
 }
 
+static enum mst_node_state state_of(const char *id)
+{
+	struct mst_node n;
+
+	assert_int_equal(mst_store_node_find(f->s, id, &n), 0);
+	return n.state;
+}
+
 static bool good(const char *serial)
 {
 	struct mst_cert_row r;
@@ -125,13 +134,18 @@ static bool good(const char *serial)
 	return !r.revoked;
 }
 
-static void issue(const char *node, const char *serial)
+static void issue_as(const char *node, const char *serial, const char *subject)
 {
 	struct mst_cert_row r = { .node = node_of(node), .issued = NOW - 9, .expires = NOW + 9999 };
 
 	snprintf(r.serial, sizeof(r.serial), "%s", serial);
-	snprintf(r.subject, sizeof(r.subject), "%s", node);
+	snprintf(r.subject, sizeof(r.subject), "%s", subject);
 	assert_int_equal(mst_store_cert_put(f->s, &r), 0);
+}
+
+static void issue(const char *node, const char *serial)
+{
+	issue_as(node, serial, node);
 }
 
 static int set_up(void **state)
@@ -261,6 +275,97 @@ static void a_number_is_not_enough(void **state)
 
 /* --- nodes --- */
 
+#define WHY "{\"reason\":\"stolen\"}"
+
+/* What ends certificates for good wants two, whatever it is called; what has none to lose, and what can be taken back, does not. */
+static void certificates_end_with_two(void **state)
+{
+	static const struct { const char *act, *body; } table[] = {
+		{ "revoke", WHY }, { "release", WHY }, { "release", "{\"reason\":\"sold\",\"grace\":60}" },
+		{ "move", "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE1\",\"grace\":1}" },
+		{ "certificates/revoke", "{\"reason\":1}" },
+	};
+	struct mst_clocked clocked = { 0 };
+	char path[80], id[16], serial[40], body[100];
+
+	(void)state;
+	for (size_t i = 0; i < MST_COUNT(table); i++) {
+		struct mst_role_env env = { .store = f->s, .conf = &f->conf };
+
+		snprintf(id, sizeof(id), "urn:n:%zu", i);
+		snprintf(serial, sizeof(serial), "%s%02zu", SERIAL, i);
+		snprintf(body, sizeof(body), "{\"nodeID\":\"%s\",\"subscription\":\"sub-a\"}", id);
+		must("/v1/nodes", body, 2001);
+		issue(id, serial);
+		/* stopped at once by one, and back */
+		snprintf(path, sizeof(path), "/v1/nodes/%s/suspend", id);
+		must(path, WHY, 2000);
+		assert_int_equal(state_of(id), MST_NODE_SUSPENDED);
+		snprintf(path, sizeof(path), "/v1/nodes/%s/resume", id);
+		must(path, WHY, 2000);
+		snprintf(path, sizeof(path), "/v1/nodes/%s/%s", id, table[i].act);
+		must(path, table[i].body, MST_RSC_ACCEPTED);
+		env.now = f->now += 61;
+		assert_int_equal(mst_role_admin.clock(&env, &clocked), 0);
+		assert_true(state_of(id) == MST_NODE_KNOWN && good(serial));
+		yes(2000);
+		env.now = f->now += 61;
+		assert_int_equal(mst_role_admin.clock(&env, &clocked), 0);
+		assert_false(good(serial));
+		/* it has none now */
+		snprintf(path, sizeof(path), "/v1/nodes/%s/revoke", id);
+		must(path, WHY, 2000);
+		assert_int_equal(state_of(id), MST_NODE_REVOKED);
+	}
+	assert_true(nothing_waits());
+}
+
+/* What a move within a provider leaves is not lost, and a second move ends at once what the first has left. */
+static void moves(void **state)
+{
+	(void)state;
+	issue("urn:a:1", SERIAL);
+	must("/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"tariff\",\"subscription\":\"sub-a2\",\"cseID\":\"//a.example.com/CSE1\"}", 2000);
+	assert_true(nothing_waits());
+	must("/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE1\"}", MST_RSC_ACCEPTED);
+	yes(2000);
+	assert_true(good(SERIAL));
+	f->now++;
+	must("/v1/nodes/urn%3Aa%3A1/move", "{\"reason\":\"back\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE1\"}", MST_RSC_ACCEPTED);
+	assert_true(good(SERIAL));
+	yes(2000);
+	assert_false(good(SERIAL));
+}
+
+/* A name that it had is lost with its certificate, also when the node takes it again before the grace is over. */
+static void a_name_and_back(void **state)
+{
+	static const char to[] = "/v1/nodes/urn%3Aa%3A1/move", other[] = "{\"reason\":\"name\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE9\"}",
+			  back[] = "{\"reason\":\"name\",\"subscription\":\"sub-a\",\"cseID\":\"//a.example.com/CSE1\"}";
+	char public[MST_ID_MAX];
+
+	(void)state;
+	assert_true(mst_cse_public_name(mst_view_str("//a.example.com/CSE1"), public));
+	issue_as("urn:a:1", SERIAL, public);
+	must(to, other, MST_RSC_ACCEPTED);
+	yes(2000);
+	assert_true(good(SERIAL));
+	must(to, back, MST_RSC_ACCEPTED);
+	assert_true(good(SERIAL));
+	yes(2000);
+	assert_false(good(SERIAL));
+}
+
+/* A provider's own people have nobody to ask. */
+static void a_providers_people(void **state)
+{
+	(void)state;
+	issue("urn:a:1", SERIAL);
+	must("/v1/providers/a.example.com/nodes/urn%3Aa%3A1/revoke", WHY, MST_RSC_ACCEPTED);
+	must_as(OF_A, "/v1/nodes/urn%3Aa%3A1/revoke", WHY, 2000);
+	assert_false(good(SERIAL));
+}
+
 /* A CSE-ID is given anew when its node moves, and a node may be called by another one's number. */
 static void a_yes_is_for_one_node(void **state)
 {
@@ -268,21 +373,23 @@ static void a_yes_is_for_one_node(void **state)
 
 	(void)state;
 	issue("urn:a:1", SERIAL);
-	must("/v1/nodes/%2F%2Fa.example.com%2FCSE1/certificates/revoke", "{}", 4000);
+	must("/v1/nodes/%2F%2Fa.example.com%2FCSE1/revoke", WHY, 4000);
 	assert_true(told("M2M-Node-ID: urn:a:1"));
-	snprintf(path, sizeof(path), "/v1/nodes/%lld/certificates/revoke", (long long)node_of("urn:a:1"));
-	must(path, "{}", 4000);
+	must("/v1/nodes/%2F%2Fa.example.com%2FCSE1/certificates/revoke", "{}", 4000);
+	snprintf(path, sizeof(path), "/v1/nodes/%lld/revoke", (long long)node_of("urn:a:1"));
+	must(path, WHY, 4000);
 	assert_true(nothing_waits() && good(SERIAL));
 	/* where nobody is asked any of its names will do */
 	f->conf.four.of = 0;
-	must(path, "{}", 2000);
+	must(path, WHY, 2000);
 	assert_false(good(SERIAL));
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(a_yes_is_for_one_request), T(a_number_is_not_enough), T(a_yes_is_for_one_node) };
+	const struct CMUnitTest tests[] = { T(a_yes_is_for_one_request), T(a_number_is_not_enough), T(certificates_end_with_two), T(moves), T(a_name_and_back),
+		T(a_providers_people), T(a_yes_is_for_one_node) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: four eyes", tests, NULL, NULL);

@@ -12,6 +12,9 @@ const MEANS = [
   [/^POST \/v1\/certificates\/revoke$/, 'Revoke a certificate', 'The one in the content.'],
   [/^POST \/v1\/certificates\/([^/]+)\/revoke$/, 'Revoke a certificate', 'Serial number {}.'],
   [/^POST \/v1\/nodes\/([^/]+)\/certificates\/revoke$/, 'Revoke all certificates of a node', 'Node {}.'],
+  [/^POST \/v1\/nodes\/([^/]+)\/revoke$/, 'Revoke a node', 'Node {}; its certificates end for good.'],
+  [/^POST \/v1\/nodes\/([^/]+)\/release$/, 'Let a node go', 'Node {}; its certificates end for good, where a grace is said with that.'],
+  [/^POST \/v1\/nodes\/([^/]+)\/move$/, 'Move a node', 'Node {}; certificates of the provider or the name that it leaves end for good, with the grace.'],
   [/^POST \/v1\/subscriptions\/([^/]+)\/end$/, 'End a subscription', 'Subscription {}; all its nodes lose the service.'],
   [/^POST \/v1\/gba\/flush$/, 'End sessions of SIMs', 'They bootstrap anew.'],
 ];
