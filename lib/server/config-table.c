@@ -173,7 +173,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "limits.handshakes", MST_CONF_T_COUNT, MST_CONF_FIXED, "256", NULL, RANGE(1, 100000), AT(limits.handshakes),
 	  .help = "handshakes that run at the same time in one listener process" },
 	{ "limits.requests", MST_CONF_T_COUNT, MST_CONF_FIXED, "1024", NULL, RANGE(1, 100000), AT(limits.requests),
-	  .help = "requests of one listener process that wait for an answer; then 503" },
+	  .help = "requests of one listener process that wait for an answer; then 503. Of the process of Diameter likewise, then TOO_BUSY: half of them is anybody's, "
+		  "beyond that each connected peer has an equal share" },
 	{ "limits.coap_sessions", MST_CONF_T_COUNT, MST_CONF_FIXED, "4096", NULL, RANGE(1, 1000000), AT(limits.coap_sessions),
 	  .help = "DTLS sessions of one listener process and address for CoAP, about 45 kB each; beyond, the one that idles longest makes room; handshakes take half of them at most" },
 	{ "limits.queue", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 100000), AT(limits.queue),
