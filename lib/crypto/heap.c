@@ -150,6 +150,15 @@ bool mst_heap_pages(const void *p, size_t n)
 	return mlock(p, n) == 0 || not_locked(n);
 }
 
+void *mst_heap_locked(size_t n)
+{
+	void *p = calloc(1, n);
+
+	if (p)
+		(void)mst_heap_pages(p, n);
+	return p;
+}
+
 void *mst_heap_take(size_t n)
 {
 	return OPENSSL_secure_zalloc(n);

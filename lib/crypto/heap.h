@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/attr.h"
+
 /*
  * For OpenSSL as well, whose decoders and sessions leave copies of keys in what they free: first of all in a program, before
  * any other call of OpenSSL. False, and nothing has changed, when it is too late for that.
@@ -29,14 +31,16 @@ bool mst_heap_lock(size_t sessions);
 void mst_heap_keys(bool at_work);
 
 /* Room for a key there, all zero; NULL: none is left. It is wiped when it is given back. */
-void *mst_heap_take(size_t n);
 void mst_heap_give(void *p);
+MST_GIVEN_TO(mst_heap_give) void *mst_heap_take(size_t n);
 
 /*
  * Of what lies among other things: the pages that it is on are locked and in no core from now on, for good, since others may have
  * something there, too. False with errno: they may be swapped out.
  */
 bool mst_heap_pages(const void *p, size_t n);
+/* Room of malloc() for what has keys in it, all zero, on such pages; NULL: no memory. Its owner wipes it before it is given to free(). */
+void *mst_heap_locked(size_t n);
 /* How many octets of the two could not be locked so far, with the last errno; for a program that goes on without, and tells it. */
 size_t mst_heap_unlocked(int *ret_errno);
 

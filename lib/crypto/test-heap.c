@@ -1,10 +1,14 @@
 /* Locked pages for keys (heap.h): what gets there, what does not when there is no room, and that nothing stays behind. */
 #include "tests/support/cm.h"
 
+#include <inttypes.h>
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "crypto/heap.h"
 #include "crypto/pki-internal.h"
@@ -25,6 +29,42 @@ static int setup(void **state)
 {
 	(void)state;
 	return mst_heap_openssl() && mst_heap_lock(1000) && mst_heap_lock(1) ? 0 : 1;
+}
+
+/* What the kernel says of the pages from `p` on; under a sanitizer nothing is locked. */
+static bool is_locked(const void *p, size_t n)
+{
+	static char line[512];
+	uintptr_t from = 0, to = 0, at = (uintptr_t)p, end = at + n;
+	FILE *f = fopen("/proc/self/smaps", "re");
+
+	assert_non_null(f);
+	while (at < end && fgets(line, sizeof(line), f)) {
+		(void)sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to);
+		if (strncmp(line, "VmFlags:", 8) || at < from || at >= to)
+			continue;
+		if (!strstr(line, " dd") || (LOCKED && !strstr(line, " lo")))
+			break;
+		at = to;
+	}
+	(void)fclose(f);
+	return at >= end;
+}
+
+static void room_for_keys_is_locked(void **state)
+{
+	enum { LONG = 3 * 4096 + 5 };
+	uint8_t *p = mst_heap_locked(LONG), none[LONG] = { 0 };
+	void *plain = mmap(NULL, LONG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_non_null(p);
+	assert_memory_equal(p, none, LONG);
+	assert_true(is_locked(p, LONG));
+	assert_true(plain != MAP_FAILED);
+	assert_false(is_locked(plain, LONG));
+	assert_int_equal(munmap(plain, LONG), 0);
+	free(p);
 }
 
 static void a_thread_at_work_on_keys_takes_from_there(void **state)
@@ -131,6 +171,7 @@ static void room_is_zero_and_wiped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(room_for_keys_is_locked),
 		cmocka_unit_test(a_thread_at_work_on_keys_takes_from_there), cmocka_unit_test(what_moves_keeps_what_is_in_it),
 		cmocka_unit_test(half_of_it_is_for_numbers),                 cmocka_unit_test(a_private_number_is_there),
 		cmocka_unit_test(room_is_zero_and_wiped),

@@ -19,17 +19,18 @@ static struct p11_root *of(struct secenv_root *r)
 	return (struct p11_root *)r;
 }
 
-/* --- objects --- */
+/* --- objects: ours are private ones, for whoever has the token can put others there without its PIN --- */
 
 static int find(struct p11_root *p, CK_OBJECT_CLASS *class, const uint8_t id[P11_ID], CK_OBJECT_HANDLE *ret_h, struct mst_diag *d)
 {
 	uint8_t copy[P11_ID];
-	CK_ATTRIBUTE t[] = { { CKA_CLASS, class, sizeof(*class) }, { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_ID, copy, sizeof(copy) } };
-	CK_ULONG n = 0;
+	CK_ATTRIBUTE t[] = { { CKA_CLASS, class, sizeof(*class) }, { CKA_TOKEN, &yes, sizeof(yes) }, { CKA_ID, copy, sizeof(copy) },
+			     { CKA_PRIVATE, &yes, sizeof(yes) } };
+	CK_ULONG n = 0, attributes = MST_COUNT(t) - (class == &public_class);
 	CK_RV rv;
 
 	memcpy(copy, id, sizeof(copy));
-	rv = p->f->C_FindObjectsInit(p->session, t, MST_COUNT(t));
+	rv = p->f->C_FindObjectsInit(p->session, t, attributes);
 	if (rv == CKR_OK) {
 		rv = p->f->C_FindObjects(p->session, ret_h, 1, &n);
 		(void)p->f->C_FindObjectsFinal(p->session);
@@ -82,6 +83,22 @@ static int hmac(struct p11_root *p, const uint8_t id[P11_ID], struct mst_view me
 	return n == MST_SHA256_LEN ? 0 : MST_FAULT_CRYPTO;
 }
 
+/* A token that passes over what it is asked for has made a key that comes out: it is erased, and the store is told. */
+static int stays_inside(struct p11_root *p, CK_OBJECT_HANDLE h, struct mst_diag *d)
+{
+	CK_BBOOL out = CK_TRUE, sensitive = CK_FALSE, private = CK_FALSE;
+	CK_ATTRIBUTE t[] = { { CKA_EXTRACTABLE, &out, sizeof(out) }, { CKA_SENSITIVE, &sensitive, sizeof(sensitive) }, { CKA_PRIVATE, &private, sizeof(private) } };
+	CK_RV rv = p->f->C_GetAttributeValue(p->session, h, t, MST_COUNT(t));
+
+	if (rv == CKR_OK && !out && sensitive && private)
+		return 0;
+	(void)p->f->C_DestroyObject(p->session, h);
+	if (rv != CKR_OK)
+		return p11_outcome(rv, "looking at a new key", d);
+	mst_diag_set(d, 0, "token", "made a key that can be read out, though it was asked for one that cannot", NULL);
+	return MST_SECENV_CORRUPT;
+}
+
 /* Made in the token, or taken in; either never to come out again. */
 static int secret(struct p11_root *p, struct mst_view value, const uint8_t id[P11_ID], const char *label, struct mst_diag *d)
 {
@@ -108,7 +125,7 @@ static int secret(struct p11_root *p, struct mst_view value, const uint8_t id[P1
 	} else {
 		rv = p->f->C_GenerateKey(p->session, &m, t, MST_COUNT(t), &h);
 	}
-	return rv == CKR_OK ? 0 : p11_outcome(rv, "making a secret key", d);
+	return rv == CKR_OK ? stays_inside(p, h, d) : p11_outcome(rv, "making a secret key", d);
 }
 
 static int p11_secret_import(struct secenv_root *root, struct mst_view value, struct mst_secenv_key *ret_k, struct mst_diag *d)
@@ -137,7 +154,7 @@ static int p11_secret_hmac(struct secenv_root *root, const struct mst_secenv_key
 
 /* --- counting: data objects with eight octets, of which the greatest counts; few tokens let one be changed --- */
 
-#define COUNTS_MAX 8
+#define COUNTS_MAX 64             /* a cut leaves one, a token that erases none all of them */
 
 /* "muster " and the store's id in hex: what a data object can be found by everywhere. */
 static size_t application(const struct p11_root *p, char out[48])
@@ -170,16 +187,24 @@ static int counts(struct p11_root *p, CK_OBJECT_HANDLE ret_h[COUNTS_MAX], CK_ULO
 {
 	char app[48];
 	CK_ATTRIBUTE t[] = { { CKA_CLASS, &data_class, sizeof(data_class) }, { CKA_TOKEN, &yes, sizeof(yes) },
-			     { CKA_APPLICATION, app, application(p, app) } };
+			     { CKA_APPLICATION, app, application(p, app) }, { CKA_PRIVATE, &yes, sizeof(yes) } };
 	CK_RV rv = p->f->C_FindObjectsInit(p->session, t, MST_COUNT(t));
+	CK_ULONG n = 0;
 
 	*ret_n = 0;
 	if (rv == CKR_OK) {
-		rv = p->f->C_FindObjects(p->session, ret_h, COUNTS_MAX, ret_n);
+		do {
+			rv = p->f->C_FindObjects(p->session, ret_h + *ret_n, COUNTS_MAX - *ret_n, &n);
+			*ret_n += rv == CKR_OK ? n : 0;
+		} while (rv == CKR_OK && n && *ret_n < COUNTS_MAX);
 		(void)p->f->C_FindObjectsFinal(p->session);
 	}
 	if (rv != CKR_OK)
 		return p11_outcome(rv, "looking for the counter", d);
+	if (*ret_n == COUNTS_MAX) {
+		mst_diag_set(d, 0, "token", "has more counters of this store than are ever left: it erases none, or somebody with its PIN made them", NULL);
+		return MST_SECENV_CORRUPT;
+	}
 	if (*ret_n)
 		return 0;
 	mst_diag_set(d, 0, "token", "does not have the counter of this store: it was initialised anew, or is another one with this label", NULL);
@@ -236,7 +261,6 @@ static int p11_advance(struct secenv_root *root, struct mst_diag *d)
 	return r;
 }
 
-/* At most COUNTS_MAX at once: what a cut left behind is seldom and few. */
 static int counts_drop(struct p11_root *p, struct mst_diag *d)
 {
 	CK_OBJECT_HANDLE h[COUNTS_MAX];
@@ -326,8 +350,12 @@ static int p11_key_make(struct secenv_root *root, struct mst_secenv_key *ret_k, 
 	rv = p->f->C_GenerateKeyPair(p->session, &m, pub, MST_COUNT(pub), priv, MST_COUNT(priv), &h[0], &h[1]);
 	if (rv != CKR_OK)
 		return p11_outcome(rv, "making a key", d);
-	secenv_name_key(ret_k, TAG, id);
-	return 0;
+	r = stays_inside(p, h[1], d);
+	if (r)
+		(void)p->f->C_DestroyObject(p->session, h[0]);
+	else
+		secenv_name_key(ret_k, TAG, id);
+	return r;
 }
 
 static int p11_key_public(struct secenv_root *root, const struct mst_secenv_key *k, uint8_t *ret_spki, size_t cap, size_t *ret_n,

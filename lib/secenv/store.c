@@ -522,7 +522,7 @@ int mst_secenv_unbind(const char *key_file, struct secenv_root *root, struct mst
 int secenv_open_on(struct secenv_port *p, const char *dir, const char *key_file, struct secenv_root *root, struct mst_crypto *c,
 		   struct mst_secenv **ret_s, struct mst_diag *d)
 {
-	struct file_env *e = root ? calloc(1, sizeof(*e)) : NULL;
+	struct file_env *e = root ? mst_heap_locked(sizeof(*e)) : NULL;        /* the store's key is in here */
 	int r;
 
 	if (!e) {
@@ -530,7 +530,6 @@ int secenv_open_on(struct secenv_port *p, const char *dir, const char *key_file,
 			root->ops->free(root);
 		return MST_FAULT_MEMORY;
 	}
-	(void)mst_heap_pages(e, sizeof(*e));     /* the store's key is in here */
 	e->env.ops = &file_ops;
 	e->root = root;
 	e->s.port = p;

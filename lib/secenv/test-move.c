@@ -15,8 +15,11 @@
 #include "secenv/move.h"
 #include "secenv/test-device.h"
 
-/* From call `fail_at` on nothing reaches the disk any more; a write is torn. */
-struct cut { struct secenv_port port; unsigned fail_at, calls, linked_at; };
+/*
+ * From call `fail_at` on nothing reaches the disk any more; a write is torn. `turned`: the store's key file has got another one's name, and
+ * its directory has not been synced since; `early`: something of the store went meanwhile, and might be gone when the name is not.
+ */
+struct cut { struct secenv_port port; unsigned fail_at, calls, linked_at, turned_at; bool turned, early; };
 
 static struct mst_crypto *c;
 static char top[64], dir[96], key_file[96], secret_file[96];
@@ -57,20 +60,45 @@ static ssize_t cut_write(struct secenv_port *p, int fd, const void *b, size_t n)
 	return -1;
 }
 
+/* The key file lies in `top`, the store in a directory of it. */
+static bool is_of_keys(int fd)
+{
+	struct stat a, b;
+
+	return !fstat(fd, &a) && !stat(top, &b) && a.st_ino == b.st_ino;
+}
+
 static int cut_fsync(struct secenv_port *p, int fd)
 {
-	(void)fd;
-	return gone(p) ? -1 : 0;
+	struct cut *f = (struct cut *)p;
+
+	if (gone(p))
+		return -1;
+	f->turned = f->turned && !is_of_keys(fd);
+	return 0;
 }
 
 static int cut_rename(struct secenv_port *p, int at, const char *from, const char *to)
 {
-	return gone(p) ? -1 : secenv_port_real()->rename(p, at, from, to);
+	struct cut *f = (struct cut *)p;
+
+	if (gone(p) || secenv_port_real()->rename(p, at, from, to))
+		return -1;
+	if (is_of_keys(at) && !strcmp(to, strrchr(key_file, '/') + 1)) {
+		f->turned = true;
+		f->turned_at = f->calls;
+	}
+	return 0;
 }
 
 static int cut_unlink(struct secenv_port *p, int at, const char *name)
 {
-	return gone(p) ? -1 : secenv_port_real()->unlink(p, at, name);
+	struct cut *f = (struct cut *)p;
+
+	if (gone(p))
+		return -1;
+	f->early = f->early || (f->turned && !is_of_keys(at));
+	return secenv_port_real()->unlink(p, at, name);
 }
 
 static int cut_link(struct secenv_port *p, int at, const char *from, const char *to)
@@ -83,7 +111,7 @@ static int cut_link(struct secenv_port *p, int at, const char *from, const char 
 }
 
 /* A disk that is well, and does not let us wait. */
-static struct cut well = { { cut_open, cut_read, cut_readdir, cut_write, cut_fsync, cut_rename, cut_unlink, cut_link }, 0, 0, 0 };
+static struct cut well = { { cut_open, cut_read, cut_readdir, cut_write, cut_fsync, cut_rename, cut_unlink, cut_link }, 0, 0, 0, 0, false, false };
 
 static int root(void *ctx, enum mst_secenv_kind kind, struct secenv_root **ret, struct mst_diag *d)
 {
@@ -314,10 +342,10 @@ static void there_and_back(void **state)
 	end();
 }
 
-/* One cut; none with 0. How many calls there were, and at which one the other store was whole. */
-static unsigned run(enum mst_secenv_kind from, enum mst_secenv_kind to, unsigned fail_at, unsigned *ret_built)
+/* One cut; none with 0. How many calls there were, and at which one the other store was whole, and became the store. */
+static unsigned run(enum mst_secenv_kind from, enum mst_secenv_kind to, unsigned fail_at, unsigned *ret_built, unsigned *ret_turned)
 {
-	struct cut f = { .port = well.port, .fail_at = fail_at };
+	struct cut f = { .port = well.port, .fail_at = fail_at }, next = { .port = well.port };
 	struct secenv_move m;
 	enum mst_secenv_kind now;
 	struct mst_secenv *s;
@@ -328,8 +356,10 @@ static unsigned run(enum mst_secenv_kind from, enum mst_secenv_kind to, unsigned
 	m = move_on(&f.port);
 	r = mst_secenv_move(&m, to, NULL);
 	/* power is back: whoever comes next */
-	m.port = &well.port;
+	m.port = &next.port;
+	next.turned = f.turned;
 	assert_int_equal(mst_secenv_move_settle(&m, NULL), 0);
+	assert_false(f.early || next.early || next.turned);
 	nothing_left();
 	now = kind_now();
 	assert_true(now == from || now == to);
@@ -350,6 +380,7 @@ static unsigned run(enum mst_secenv_kind from, enum mst_secenv_kind to, unsigned
 	nothing_left();
 	end();
 	*ret_built = f.linked_at;
+	*ret_turned = f.turned_at;
 	return f.calls;
 }
 
@@ -364,14 +395,16 @@ static void every_cut_leaves_the_old_or_the_new_one(void **state)
 	(void)state;
 	inventory("empty");
 	for (size_t i = 0; i < ways; i++) {
-		unsigned built = 0, unused, all = run(pairs[i][0], pairs[i][1], 0, &built);
+		unsigned built = 0, turned = 0, unused, all = run(pairs[i][0], pairs[i][1], 0, &built, &turned);
 
-		assert_true(built > 50 && all > built + 15);
+		assert_true(built > 50 && turned > built && all > built + 15);
 		/* while the other one is made, few of them */
 		for (unsigned at = 1; at < built - 2; at += 60)
-			(void)run(pairs[i][0], pairs[i][1], at, &unused);
+			(void)run(pairs[i][0], pairs[i][1], at, &unused, &unused);
 		for (unsigned at = built - 2 + (unsigned)i; at <= all; at += step)
-			(void)run(pairs[i][0], pairs[i][1], at, &unused);
+			(void)run(pairs[i][0], pairs[i][1], at, &unused, &unused);
+		/* the new name is there, and not on the disk */
+		(void)run(pairs[i][0], pairs[i][1], turned + 1, &unused, &unused);
 	}
 	inventory("after");
 	device_tool("cmp empty after");

@@ -1,4 +1,4 @@
-/* How often a token is given a PIN: it may count each, whatever it answers. */
+/* How often a token is given a PIN: it may count each, whatever it answers. And a token that makes other keys than it was asked for. */
 #include "tests/support/cm.h"
 
 #include <dlfcn.h>
@@ -56,9 +56,48 @@ static void how_often(void **state)
 	unlink(pin);
 }
 
+/* A key that can be read out is none: it is erased at once, and nobody is told its name. */
+static void keys_that_come_out(void **state)
+{
+	static uint8_t octets[MST_KEY_LEN];
+	char pin[] = "/tmp/mst-pin-XXXXXX";
+	int fd = mkstemp(pin);
+	const struct mst_secenv_pkcs11 cfg = { .module = TOKEN_MODULE, .token = "odd", .pin_file = pin };
+	void *module = dlopen(TOKEN_MODULE, RTLD_NOW);
+	unsigned *keys = dlsym(module, "module_keys");
+	CK_BBOOL *out = dlsym(module, "module_gives_out");
+	struct secenv_root *root = NULL;
+
+	(void)state;
+	assert_true(fd >= 0 && write(fd, "1234", 4) == 4 && !close(fd));
+	*(CK_RV *)dlsym(module, "module_says") = CKR_OK;
+	assert_int_equal(mst_secenv_pkcs11_open(&cfg, mst_crypto_openssl(), &root, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		struct mst_secenv_key k = { .n = 0 };
+		struct mst_diag d = { 0 };
+		int bad;
+
+		*keys = 0;
+		*out = i ? CK_TRUE : CK_FALSE;
+		bad = i ? MST_SECENV_CORRUPT : 0;
+		assert_int_equal(root->ops->secret_import(root, (struct mst_view){ octets, sizeof(octets) }, &k, &d), bad);
+		assert_int_equal(*keys, i ? 0 : 1);
+		assert_int_equal(k.n == 0, i);
+		*keys = 0;
+		k.n = 0;
+		assert_int_equal(root->ops->key_make(root, &k, &d), bad);
+		assert_int_equal(*keys, i ? 0 : 2);
+		assert_int_equal(k.n == 0, i);
+		assert_int_equal(strstr(d.text, "can be read out") != NULL, i);
+	}
+	root->ops->free(root);
+	dlclose(module);
+	unlink(pin);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(how_often), cmocka_unit_test(keys_that_come_out) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,11 +124,14 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "four_eyes.audit", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.audit),
 	  .help = "standing for an audit log that is not the one that was sealed" },
 	{ "four_eyes.certificates", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.certificates),
-	  .help = "revoking certificates, and approving requests for one" },
+	  .help = "approving requests for certificates and ending certificates for good, also by revoking, releasing or moving a node "
+		  "that loses some; muster node suspend stops one at once" },
 	{ "four_eyes.subscriptions", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.subscriptions),
-	  .help = "ending a subscription with all of its nodes, and ending all sessions of a SIM" },
+	  .help = "ending a subscription with all of its nodes, and muster gba flush; a SIM that is bound, unbound or "
+		  "removed loses its own sessions by one person" },
 	{ "four_eyes.export", MST_CONF_T_BOOL, MST_CONF_FIXED, "false", NULL, AT(four_eyes.export_),
-	  .help = "a copy of the audit log; without one only the last day of it is shown, but to people of a provider what is their own" },
+	  .help = "a copy of the audit log; without one only the last day of it is shown, in a provider's name, too, but "
+		  "to the provider's own people what is theirs" },
 	{ "four_eyes.expires", MST_CONF_T_SECONDS, MST_CONF_FIXED, "1d", NULL, RANGE(60, 30 * DAY), AT(four_eyes.expires),
 	  .help = "how long a yes is waited for" },
 	{ "four_eyes.people", MST_CONF_T_GROUPS, AT(four_eyes.people), .stride = sizeof(struct mst_conf_person),
@@ -173,7 +176,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "limits.handshakes", MST_CONF_T_COUNT, MST_CONF_FIXED, "256", NULL, RANGE(1, 100000), AT(limits.handshakes),
 	  .help = "handshakes that run at the same time in one listener process" },
 	{ "limits.requests", MST_CONF_T_COUNT, MST_CONF_FIXED, "1024", NULL, RANGE(1, 100000), AT(limits.requests),
-	  .help = "requests of one listener process that wait for an answer; then 503" },
+	  .help = "requests of one listener process that wait for an answer; then 503. Of the process of Diameter likewise, then TOO_BUSY: half of them is anybody's, "
+		  "beyond that each connected peer has an equal share" },
 	{ "limits.coap_sessions", MST_CONF_T_COUNT, MST_CONF_FIXED, "4096", NULL, RANGE(1, 1000000), AT(limits.coap_sessions),
 	  .help = "DTLS sessions of one listener process and address for CoAP, about 45 kB each; beyond, the one that idles longest makes room; handshakes take half of them at most" },
 	{ "limits.queue", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 100000), AT(limits.queue),

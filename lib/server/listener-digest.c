@@ -124,7 +124,7 @@ bool listener_digest(struct endpoint *e, struct mst_conn *c, const struct mst_ht
 	s = l->engine ? slot_take(l, SLOT_REQUEST, line_http(c)) : NULL;
 	g = s ? mst_heap_take(sizeof(*g)) : NULL;      /* a key comes into it */
 	if (!g || !nonce_of(l, c, nonce)) {
-		free(g);
+		mst_heap_give(g);
 		if (s)
 			slot_free(l, s);
 		listener_busy(line_http(c), 1);

@@ -14,12 +14,17 @@ static struct mst_conn *conn_of(const struct h2_stream *s)
 	return s->data;
 }
 
-bool conn_h2_busy(const struct mst_conn *c)
+/* A stream stays until its answer is taken, however long its owner has made that. */
+int conn_h2_rank(const struct mst_conn *c)
 {
-	for (const struct h2_stream *s = c->h2 ? h2_streams(c->h2) : NULL; s; s = s->next)
-		if (conn_of(s))
-			return true;
-	return false;
+	bool answered = false;
+
+	for (const struct h2_stream *s = c->h2 ? h2_streams(c->h2) : NULL; s; s = s->next) {
+		if (conn_of(s) && conn_of(s)->state == CONN_WAITING)
+			return -1;
+		answered = answered || s->answered;
+	}
+	return answered ? 2 : c->served;
 }
 
 /* --- deadlines --- */
@@ -51,7 +56,12 @@ static void set_deadline(struct mst_conn *c)
 
 static void hold(struct mst_conn *c)
 {
-	server_hold(c, h2_held(c->h2));
+	size_t longest = 0;
+
+	for (const struct h2_stream *s = h2_streams(c->h2); s; s = s->next)
+		if (s->n > longest)
+			longest = s->n;
+	server_hold(c, h2_held(c->h2), longest);
 }
 
 static void answer(struct mst_conn *c, struct h2_stream *s, struct mst_view octets)
@@ -69,6 +79,26 @@ static void answer_ourselves(struct mst_conn *c, struct h2_stream *s, int status
 	size_t n = conn_refusal(c, status, extra, d, out, sizeof(out));
 
 	answer(c, s, (struct mst_view){ (uint8_t *)out, n });
+}
+
+/* More than may be held: it comes again. */
+static void come_again(struct mst_conn *c, struct h2_stream *s)
+{
+	c->s->stats.refused++;
+	s->refused = true;
+	h2_forget(s);
+	answer_ourselves(c, s, 503, "Retry-After: 1\r\n", NULL);
+}
+
+/* What still arrives is held to the same bounds, as over HTTP/1.1. The newest goes first: those that were in time come to their end. */
+static void hold_to_bounds(struct mst_conn *c)
+{
+	hold(c);
+	for (struct h2_stream *s = h2_streams(c->h2); s && !server_may_hold(c); s = s->next) {  /* newest first */
+		if (!s->complete && s->n)
+			come_again(c, s);
+		hold(c);
+	}
 }
 
 static void on_begin(void *owner, struct h2_stream *s)
@@ -103,8 +133,7 @@ static void on_message(void *owner, struct h2_stream *s, const struct mst_http_m
 	hold(c);
 	v = server->outstanding < server->limits.requests && server_may_hold(c) ? calloc(1, sizeof(*v)) : NULL;
 	if (!v) {
-		server->stats.refused++;
-		answer_ourselves(c, s, 503, "Retry-After: 1\r\n", NULL);
+		come_again(c, s);
 		return;
 	}
 	*v = (struct mst_conn){ .s = server, .id = c->id, .state = CONN_WAITING, .t = c->t, .since = c->since, .up = c, .stream = s,
@@ -167,7 +196,7 @@ int conn_h2_begin(struct mst_conn *c)
 	return 0;
 }
 
-static enum tls_io flush(struct mst_conn *c)
+static enum tls_io send_out(struct mst_conn *c)
 {
 	for (;;) {
 		struct mst_view v;
@@ -197,6 +226,15 @@ static enum tls_io flush(struct mst_conn *c)
 	}
 }
 
+/* Streams end as their answers leave: what was held of them is room for others, also while nothing more comes. */
+static enum tls_io flush(struct mst_conn *c)
+{
+	enum tls_io io = send_out(c);
+
+	hold(c);
+	return io;
+}
+
 /* Nothing is read while what we have to say does not get out: whoever does not listen is not listened to. */
 static bool blocked(struct mst_conn *c, enum tls_io io)
 {
@@ -212,7 +250,7 @@ static bool feed(struct mst_conn *c, struct mst_view in)
 	struct mst_diag d = { 0 };
 	bool good = h2_feed(c->h2, in, &d);
 
-	hold(c);
+	hold_to_bounds(c);
 	if (!good) {
 		conn_tell_refused(c, 400, d.field, d.text);
 	} else if (h2_why(c->h2)[0] && !c->close_after) {
@@ -277,6 +315,7 @@ static void stream_timeout(struct mst_conn *c, struct h2_stream *s)
 		mst_diag_set(&d, 0, "request", "not complete in time", (const char *)NULL);
 		conn_tell_refused(c, 408, d.field, d.text);
 		s->refused = true;
+		h2_forget(s);
 		answer_ourselves(c, s, 408, "", &d);
 	}
 }
@@ -311,6 +350,9 @@ void conn_h2_end(struct mst_conn *c)
 {
 	struct h2 *h = c->h2;
 
+	if (!h)
+		return;
 	c->h2 = NULL;
 	h2_free(h);
+	server_hold(c, 0, 0);
 }

@@ -306,10 +306,10 @@ static bool feed(struct mst_conn *c, struct mst_view in)
 	size_t used;
 
 	r = mst_http_parser_feed(c->http, in, &used, &status, &d);
-	server_hold(c, mst_http_body_held(c->http));
+	server_hold(c, mst_http_body_held(c->http), mst_http_body_held(c->http));
 	if (r != MST_HTTP_BAD && !server_may_hold(c)) {
 		mst_http_parser_next(c->http);          /* others need not wait until it has gone */
-		server_hold(c, 0);
+		server_hold(c, 0, 0);
 		c->close_after = true;
 		c->s->stats.refused++;
 		return answer_ourselves(c, 503, "Retry-After: 1\r\n", NULL);
@@ -415,7 +415,7 @@ static bool step_writing(struct mst_conn *c)
 		return true;
 	}
 	mst_http_parser_next(c->http);
-	server_hold(c, 0);
+	server_hold(c, 0, 0);
 	c->continued = false;
 	return begin_reading(c);
 }
@@ -472,7 +472,7 @@ static void conn_free(struct mst_conn *c)
 	if (c->next)
 		c->next->link = c->link;
 	s->stats.open--;
-	server_hold(c, 0);
+	server_hold(c, 0, 0);
 	s->open_of[c->origin]--;
 	mst_wipe(c, sizeof(*c));
 	free(c);

@@ -135,8 +135,7 @@ static bool keep(struct h2_stream *s, const uint8_t *p, size_t n)
 	return true;
 }
 
-/* What was kept of it is of no use any more. */
-static void forget(struct h2_stream *s)
+void h2_forget(struct h2_stream *s)
 {
 	wipe_free(s->buf, s->cap);
 	s->buf = NULL;
@@ -151,7 +150,7 @@ static void refuse(struct h2_stream *s, int status, const char *field, const cha
 	if (s->refused)
 		return;
 	s->refused = true;
-	forget(s);
+	h2_forget(s);
 	s->h->ops->on_bad(s->h->owner, s, status, field, why);
 }
 
@@ -333,7 +332,7 @@ static void headers_whole(struct h2_stream *s, bool ends)
 	if (s->headers_done)
 		return;
 	if (!h->limits.server && s->status / 100 == 1) {        /* not the answer yet */
-		forget(s);
+		h2_forget(s);
 		return;
 	}
 	s->headers_done = true;

@@ -68,6 +68,7 @@ void h2_reset(struct h2_stream *s);             /* give it up (CANCEL); on_gone 
 void h2_goodbye(struct h2 *h);                  /* no new streams; those that run go on */
 void h2_calm(struct h2 *h, const char *why);    /* end it all: ENHANCE_YOUR_CALM */
 struct h2_stream *h2_streams(const struct h2 *h);
-size_t h2_held(const struct h2 *h);             /* octets of messages that are not yet answered */
+size_t h2_held(const struct h2 *h);             /* octets of messages whose streams are not over; their memory is twice that at most, or 1 KiB each */
+void h2_forget(struct h2_stream *s);            /* what came of it is of no use any more; with `refused` nothing more is kept */
 
 #endif

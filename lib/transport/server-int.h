@@ -60,7 +60,7 @@ struct mst_conn {
 	uint8_t *out;
 	size_t out_n, out_at, drained;
 	mst_ms since;
-	size_t held;
+	size_t held, longest;           /* octets of bodies that are not yet answered, and those of the longest */
 	unsigned origin;                /* in `share` and its like */
 	/* HTTP/2. A request of a stream is a connection to the owner: `up` is the real one, and only state, data, pending and
 	 * known are of use beside it. */
@@ -93,7 +93,7 @@ bool conn_h2_step(struct mst_conn *c);
 void conn_h2_timeout(struct mst_conn *c);
 void conn_h2_drain(struct mst_conn *c);
 void conn_h2_end(struct mst_conn *c);
-bool conn_h2_busy(const struct mst_conn *c);           /* somebody waits for an answer */
+int conn_h2_rank(const struct mst_conn *c);            /* who is taken first: as rank() of server.c */
 void conn_h2_answer(struct mst_conn *stream, struct mst_view octets, bool close_it);
 
 /* Takes the accepted `fd` over. 0 or a fault. */
@@ -111,9 +111,9 @@ mst_ms server_clock(void);
 void server_no_memory(struct mst_server *s, const char *address);
 /* A connection has ended: there is room again. */
 void server_room(struct mst_server *s);
-/* What all connections together hold of bodies that are not yet answered is bounded: this one holds `n` octets. */
-void server_hold(struct mst_conn *c, size_t n);
-/* May it hold that? Room is free until half is taken; then an address gets no more than a quarter in several connections. */
+/* What all connections together hold of bodies that are not yet answered is bounded: this one holds `n` octets, `longest` of them of one. */
+void server_hold(struct mst_conn *c, size_t n, size_t longest);
+/* May it hold that? Room is free until half is taken; then an address gets no more than a quarter in several bodies. */
 bool server_may_hold(const struct mst_conn *c);
 
 #endif

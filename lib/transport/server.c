@@ -80,21 +80,22 @@ static bool has_quarter(unsigned n, unsigned all)
 }
 
 /*
- * Every place is taken. Who has sent nothing yet gives way first, the oldest before the others; then the oldest of the address that
- * has most. An address with a quarter gets no more from others.
+ * Every place is taken. The address that has most gives way: its oldest handshake that has sent nothing yet, else its oldest. Only where
+ * none has more it is the oldest silent one of anybody's: whoever opens connections and says nothing would turn out others that have
+ * only just come. An address with a quarter gets no more from others.
  */
 static struct mst_conn *who_gives_way(struct mst_server *s, unsigned origin)
 {
 	bool greedy = has_quarter(s->share[origin], s->limits.handshakes);
-	unsigned most = greedy ? SHARES : who_has_most(s->share, origin);
+	unsigned from = greedy ? origin : who_has_most(s->share, origin);
 	struct mst_conn *silent = NULL, *much = NULL;
 
 	for (struct mst_conn *c = s->conns; c; c = c->next) {      /* newest first */
-		if (!c->handshaking || c->running || (greedy && c->origin != origin))
+		if (!c->handshaking || c->running || (from < SHARES && c->origin != from))
 			continue;
 		if (!c->greeted)
 			silent = c;
-		else if (c->origin == most)
+		else if (!greedy && from < SHARES)
 			much = c;
 	}
 	return silent ? silent : much;
@@ -112,7 +113,7 @@ static int rank(const struct mst_conn *c)
 	case CONN_WRITING:
 		return 2;
 	case CONN_H2:
-		return conn_h2_busy(c) ? -1 : c->served;
+		return conn_h2_rank(c);
 	case CONN_WAITING:
 	case CONN_GONE:
 		break;
@@ -258,13 +259,14 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void server_hold(struct mst_conn *c, size_t n)
+void server_hold(struct mst_conn *c, size_t n, size_t longest)
 {
 	struct mst_server *s = c->s;
 
 	s->held = s->held - c->held + n;
 	s->held_of[c->origin] = s->held_of[c->origin] - c->held + n;
 	c->held = n;
+	c->longest = longest;
 }
 
 bool server_may_hold(const struct mst_conn *c)
@@ -272,7 +274,7 @@ bool server_may_hold(const struct mst_conn *c)
 	const struct mst_server *s = c->s;
 	size_t most = s->limits.held_octets, own = s->held_of[c->origin];
 
-	return s->held <= most && (s->held <= most / 2 || own <= most / 4 || own == c->held);
+	return s->held <= most && (s->held <= most / 2 || own <= most / 4 || own == c->longest);
 }
 
 void server_room(struct mst_server *s)

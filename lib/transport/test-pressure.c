@@ -2,7 +2,6 @@
 #include "tests/support/cm.h"
 
 #include <event2/util.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,22 +10,6 @@
 
 #include "transport/server-int.h"
 #include "transport/test-rig.h"
-
-
-
-/* A silent peer at 127.0.0.<last>. */
-static int dial_from(struct rig *r, unsigned last)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
-			   from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 | last) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	rig_turn(r);
-	return fd;
-}
 
 /* Silence is ended soon, although a handshake that waits for a key may take long. */
 static void silent_peer(void **state)
@@ -75,7 +58,7 @@ static void silent_crowd(void **state)
 	r.limits.hello_ms = r.limits.handshake_ms = 600 * 1000;
 	rig_start(&r);
 	for (unsigned i = 0; i < MST_COUNT(fd); i++)
-		fd[i] = dial_from(&r, 1 + i % 3);
+		fd[i] = rig_dial_from(&r, 1 + i % 3);
 	assert_int_equal(r.server->handshaking, 4);
 	rig_connect(&r);
 	rig_until(&r, &r.responses);
@@ -106,13 +89,13 @@ static void fair_share(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(mst_client_new(&r.client_to, &cops, &r, &client[i]), 0);
 	rig_until_n(&r, &r.psk_asked, 4);
-	other = dial_from(&r, 2);
+	other = rig_dial_from(&r, 2);
 	rig_until(&r, &r.closed);
 	assert_int_equal(r.closed, 1);
 	assert_int_equal(r.server->handshaking, 4);
 	assert_int_equal(r.server_end, MST_TLS_BUSY);
 	/* the greedy one gets nothing back */
-	mine = dial_from(&r, 1);
+	mine = rig_dial_from(&r, 1);
 	assert_int_equal(r.closed, 1);
 	assert_int_equal(mst_server_stats(r.server).refused, 2);
 	/* and is told of, though it was in the same second and nobody comes after it */
@@ -131,7 +114,7 @@ struct half { struct tls_session t; int fd; };
 
 static void half_from(struct rig *r, struct half *h, struct mst_tls_ctx *ctx, unsigned last)
 {
-	h->fd = dial_from(r, last);
+	h->fd = rig_dial_from(r, last);
 	evutil_make_socket_nonblocking(h->fd);
 	assert_int_equal(tls_session_init(&h->t, h->fd, ctx), 0);
 	(void)!tls_handshake(&h->t);
@@ -165,6 +148,44 @@ static void quarters(void **state)
 	assert_int_equal(r.status, 200);
 	for (unsigned i = 0; i < MST_COUNT(half); i++)
 		half_end(&half[i]);
+	mst_tls_ctx_free(ctx);
+	rig_deinit(&r);
+}
+
+/* One address has all places with handshakes that go no further, another opens connections without end and says nothing: the first has
+ * most and gives way, and who has only just come and computes what to say first is let speak. */
+static void slow_to_speak(void **state)
+{
+	struct mst_tls_ctx *ctx;
+	struct half half[16], slow;
+	time_t until = time(NULL) + 10;
+	enum tls_io io;
+	int fd[12];
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	r.limits.handshakes = 16;
+	r.limits.hello_ms = r.limits.handshake_ms = 600 * 1000;
+	rig_start(&r);
+	assert_int_equal(mst_tls_ctx_new(&r.client_config, &ctx, NULL), 0);
+	for (unsigned i = 0; i < MST_COUNT(half); i++)
+		half_from(&r, &half[i], ctx, 2);
+	slow.fd = rig_dial_from(&r, 3);
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		fd[i] = rig_dial_from(&r, 4);
+	assert_int_equal(r.server->handshaking, 16);
+	evutil_make_socket_nonblocking(slow.fd);
+	assert_int_equal(tls_session_init(&slow.t, slow.fd, ctx), 0);
+	assert_int_equal(tls_session_expect(&slow.t, "mef.example.com", NULL, 0), 0);
+	while ((io = tls_handshake(&slow.t)) != TLS_DONE && io != TLS_END && time(NULL) < until)
+		rig_turn(&r);
+	assert_int_equal(io, TLS_DONE);
+	for (unsigned i = 0; i < MST_COUNT(half); i++)
+		half_end(&half[i]);
+	half_end(&slow);
+	for (unsigned i = 0; i < MST_COUNT(fd); i++)
+		close(fd[i]);
 	mst_tls_ctx_free(ctx);
 	rig_deinit(&r);
 }
@@ -268,7 +289,7 @@ static void bodies_together(void **state)
 	memset(part, 'x', 700);
 	part[700] = '\0';
 	for (int i = 0; i < 3; i++) {
-		fd[i] = dial_from(&r, 1 + (unsigned)i);
+		fd[i] = rig_dial_from(&r, 1 + (unsigned)i);
 		put(fd[i], "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
 		put(fd[i], part);
 		rig_turn(&r);
@@ -305,13 +326,13 @@ static void bodies_of_one(void **state)
 	memset(part, 'x', 700);
 	part[700] = '\0';
 	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
-		fd[i] = dial_from(&r, 2);
+		fd[i] = rig_dial_from(&r, 2);
 		put(fd[i], "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
 		put(fd[i], part);
 		rig_turn(&r);
 	}
 	assert_int_equal(r.requests, 0);
-	other = dial_from(&r, 1);
+	other = rig_dial_from(&r, 1);
 	put(other, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1400\r\n\r\n");
 	put(other, part);
 	rig_turn(&r);
@@ -369,14 +390,14 @@ static void idle_crowd(void **state)
 	(void)state;
 	plain(&r);
 	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
-		fd[i] = dial_from(&r, 2 + i % 3);
+		fd[i] = rig_dial_from(&r, 2 + i % 3);
 		if (i % 2)
 			put(fd[i], "GET / HT");
 		rig_turn(&r);
 	}
 	assert_int_equal(mst_server_open(r.server), 6);
 	for (unsigned last = 1; last <= 4; last++) {
-		asks = dial_from(&r, last);
+		asks = rig_dial_from(&r, last);
 		put(asks, ASK);
 		assert_true(answered(&r, asks));
 		assert_true(mst_server_open(r.server) <= 6);
@@ -396,11 +417,11 @@ static void share_of_one(void **state)
 
 	(void)state;
 	plain(&r);
-	mine = dial_from(&r, 1);
+	mine = rig_dial_from(&r, 1);
 	put(mine, ASK);
 	assert_true(answered(&r, mine));
 	for (unsigned i = 0; i < MST_COUNT(fd); i++)
-		fd[i] = dial_from(&r, 2);
+		fd[i] = rig_dial_from(&r, 2);
 	rig_turn(&r);
 	assert_int_equal(mst_server_open(r.server), 4);
 	put(mine, ASK);
@@ -409,7 +430,7 @@ static void share_of_one(void **state)
 	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
 		close(fd[i]);
 		rig_turn(&r);
-		fd[i] = dial_from(&r, 3 + i);
+		fd[i] = rig_dial_from(&r, 3 + i);
 	}
 	assert_int_equal(mst_server_open(r.server), 6);
 	put(mine, ASK);
@@ -432,17 +453,17 @@ static void connections_of_one(void **state)
 	plain(&r);
 	r.limits.per_peer = 0;
 	mst_server_set_limits(r.server, &r.limits);
-	mine = dial_from(&r, 1);
+	mine = rig_dial_from(&r, 1);
 	put(mine, ASK);
 	assert_true(answered(&r, mine));
 	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
-		fd[i] = dial_from(&r, 2);
+		fd[i] = rig_dial_from(&r, 2);
 		if (i % 2)
 			put(fd[i], "GET / HT");
 		rig_turn(&r);
 	}
 	assert_int_equal(mst_server_open(r.server), 6);
-	other = dial_from(&r, 3);
+	other = rig_dial_from(&r, 3);
 	put(other, ASK);
 	assert_true(answered(&r, other));
 	put(mine, ASK);
@@ -471,18 +492,18 @@ static void busy_crowd(void **state)
 	plain(&r);
 	r.hold_answer = true;
 	for (unsigned i = 0; i < MST_COUNT(fd); i++) {
-		fd[i] = dial_from(&r, 2);
+		fd[i] = rig_dial_from(&r, 2);
 		put(fd[i], ASK);
 		rig_until_n(&r, &r.requests, i + 1);
 	}
-	asks = dial_from(&r, 2);
+	asks = rig_dial_from(&r, 2);
 	assert_false(answered(&r, asks));
 	close(asks);
 	snprintf(big, sizeof(big), "HTTP/1.1 200 \r\nContent-Length: %zu\r\n\r\n", sizeof(big));
 	mst_conn_answer(r.conn, (struct mst_view){ (const uint8_t *)big, sizeof(big) }, false);
 	rig_turn(&r);
 	r.hold_answer = false;
-	asks = dial_from(&r, 2);
+	asks = rig_dial_from(&r, 2);
 	put(asks, ASK);
 	assert_true(answered(&r, asks));
 	assert_int_equal(r.closed, 1);
@@ -500,12 +521,12 @@ static void first_request_soon(void **state)
 
 	(void)state;
 	plain(&r);
-	once = dial_from(&r, 1);
+	once = rig_dial_from(&r, 1);
 	put(once, ASK);
 	assert_true(answered(&r, once));
 	r.limits.first_ms = 50;
 	mst_server_set_limits(r.server, &r.limits);
-	never = dial_from(&r, 1);
+	never = rig_dial_from(&r, 1);
 	rig_until(&r, &r.closed);
 	assert_false(answered(&r, never));
 	put(once, ASK);
@@ -544,6 +565,7 @@ int main(void)
 		cmocka_unit_test(silent_crowd),
 		cmocka_unit_test(fair_share),
 		cmocka_unit_test(quarters),
+		cmocka_unit_test(slow_to_speak),
 		cmocka_unit_test(suspended_leaves),
 		cmocka_unit_test(revoked_in_session),
 		cmocka_unit_test(old_session),

@@ -302,6 +302,19 @@ int rig_dial(struct rig *r)
 	return fd;
 }
 
+int rig_dial_from(struct rig *r, unsigned last)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(r->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) },
+			   from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000 | last) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	rig_turn(r);
+	return fd;
+}
+
 void rig_deinit(struct rig *r)
 {
 	mst_client_free(r->client);

@@ -72,6 +72,8 @@ void rig_until_n(struct rig *r, const unsigned *what, unsigned n);
 void rig_turn(struct rig *r);                   /* handle what is ready, at once */
 /* A plain TCP socket to the server, non-blocking for nothing. */
 int rig_dial(struct rig *r);
+/* A silent peer at 127.0.0.<last>, which the server has accepted. */
+int rig_dial_from(struct rig *r, unsigned last);
 void rig_deinit(struct rig *r);
 
 #endif

@@ -477,11 +477,10 @@ static int open_engine(struct agent *a)
 		.bootstrap_ms = 4 * a->cfg.open_timeout * 1000 + 12 * a->cfg.answer_timeout * 1000 + ub_ms(&a->cfg),
 	};
 
-	a->prov_storage = calloc(1, prov_size());
-	a->enrolee = calloc(1, sizeof(*a->enrolee));
+	a->prov_storage = mst_heap_locked(prov_size());
+	a->enrolee = mst_heap_locked(sizeof(*a->enrolee));
 	if (!a->prov_storage || !a->enrolee)
 		return MST_FAULT_MEMORY;
-	(void)mst_heap_pages(a->enrolee, sizeof(*a->enrolee));
 	a->prov = prov_init(a->prov_storage, prov_size(), &c);
 	return a->prov ? 0 : MST_FAULT_BUG;
 }
@@ -609,11 +608,10 @@ void agent_told(struct agent *a, json_t *verdict)
 
 struct agent *agent_new(const struct agent_config *cfg, bool once)
 {
-	struct agent *a = calloc(1, sizeof(*a));
+	struct agent *a = mst_heap_locked(sizeof(*a));       /* keys are in here: not into swap, where the limits allow it */
 
 	if (!a)
 		return NULL;
-	(void)mst_heap_pages(a, sizeof(*a));     /* keys are in here: not into swap, where the limits allow it */
 	a->cfg = *cfg;
 	a->once = once;
 	a->lock_fd = -1;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "crypto/heap.h"
 #include "proto/gba/digest.h"
 
 #define PIN_BLOB "pin-refused"               /* SHA-256 of a PIN that a card did not take: it is not tried again */
@@ -163,7 +164,7 @@ static void tell(struct agent *a, const struct card_reply *r)
 static void start(struct agent *a)
 {
 	struct agent_card *k = a->card;
-	struct card_work *w = calloc(1, sizeof(*w));
+	struct card_work *w = mst_heap_locked(sizeof(*w));
 	int r = w ? begin(a, &k->question, w) : MST_FAULT_MEMORY;
 
 	k->waits = false;

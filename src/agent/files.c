@@ -12,6 +12,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "codec/secret-text.h"
+#include "crypto/heap.h"
 #include "secenv/private.h"
 
 enum { NOT_READ = 1, NOT_READ_LARGE };
@@ -489,7 +490,7 @@ static unsigned check_card(struct agent *a, FILE *err)
 
 int agent_config_check(const struct agent_config *c, FILE *out, FILE *err)
 {
-	struct agent *a = calloc(1, sizeof(*a));
+	struct agent *a = mst_heap_locked(sizeof(*a));
 	unsigned wrong;
 
 	if (!a)

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "crypto/heap.h"
 
 struct proc_job *proc_job_new(struct agent *a, struct bufferevent *to, const struct proc_job_ops *ops, const json_t *q)
 {
-	struct proc_job *j = keys_ready(a) && a->keys->jobs < KEYS_JOBS_MAX ? calloc(1, ops->size) : NULL;
+	struct proc_job *j = keys_ready(a) && a->keys->jobs < KEYS_JOBS_MAX ? mst_heap_locked(ops->size) : NULL;
 
 	if (!j)
 		return NULL;

@@ -541,9 +541,7 @@ static bool begin(struct key_job *j, json_t **ret_answer, struct mst_diag *d)
 bool keys_ready(struct agent *a)
 {
 	if (!a->keys)
-		a->keys = calloc(1, sizeof(*a->keys));
-	if (a->keys)
-		(void)mst_heap_pages(a->keys, sizeof(*a->keys));
+		a->keys = mst_heap_locked(sizeof(*a->keys));
 	inside_look_memory(a);
 	return a->keys != NULL;
 }
@@ -567,7 +565,7 @@ json_t *keys_ask(struct agent *a, struct bufferevent *to, const json_t *q)
 		return answer;
 	if (!op->saef && json_is_true(json_object_get(q, "mef")))
 		return keys_mef_ask(a, to, op->job, q);
-	j = a->keys->jobs < KEYS_JOBS_MAX ? calloc(1, sizeof(*j)) : NULL;
+	j = a->keys->jobs < KEYS_JOBS_MAX ? mst_heap_locked(sizeof(*j)) : NULL;
 	if (!j)
 		return keys_refusal(SAEF_BUSY, "");
 	*j = (struct key_job){ .next = a->keys->job, .a = a, .to = to, .op = op, .q = json_deep_copy(q) };

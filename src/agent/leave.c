@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "crypto/heap.h"
 
 #define VERSION 2                    /* 1 had the credentials only */
 #define BLOB "leaving"
@@ -151,7 +152,7 @@ static mst_ms due_at(const struct agent *a, mst_time next)
 
 int leave_load(struct agent *a)
 {
-	struct agent_leave *l = a->leave = calloc(1, sizeof(*l));
+	struct agent_leave *l = a->leave = mst_heap_locked(sizeof(*l));
 
 	if (!l)
 		return MST_FAULT_MEMORY;
@@ -179,7 +180,7 @@ int leave_keep(struct agent *a, struct mst_diag *d)
 	leave_stop(a);
 	if (l->n && !strcmp(l->c[l->n - 1].key_id, a->active.key_id))
 		return 0;                /* an earlier promotion failed */
-	before = malloc(sizeof(*before));
+	before = mst_heap_locked(sizeof(*before));
 	if (!before)
 		return MST_FAULT_MEMORY;
 	r = inside_root_key(a, &a->active, &key, d);
@@ -499,7 +500,7 @@ void leave_print(FILE *out, const json_t *list)
 
 json_t *leave_status(struct mst_secenv *env, const char *in_use)
 {
-	struct kept *k = calloc(1, sizeof(*k));
+	struct kept *k = mst_heap_locked(sizeof(*k));
 	json_t *list = json_array();
 
 	if (!k)

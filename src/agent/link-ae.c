@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "codec/secret-text.h"
+#include "crypto/heap.h"
 #include "proto/registrar/registrar.h"
 #include "proto/saef/saef.h"
 
@@ -211,7 +212,7 @@ static bool make_attempt(struct ae *x)
 
 int link_ae(const struct agent_config *cfg, const struct link_ae_options *o)
 {
-	struct ae *x = calloc(1, sizeof(*x));
+	struct ae *x = mst_heap_locked(sizeof(*x));
 	int code = LINK_USAGE;
 
 	if (!x || !make_attempt(x)) {

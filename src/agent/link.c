@@ -592,17 +592,21 @@ static struct link_peer *crowded_out(struct link *l, uint64_t origin)
 	return found;
 }
 
-/* Where there is none, one that has named no key yet gives way: a greeting costs nothing, and TLS 1.2 names the key after it. */
+/*
+ * Where there is none, one that has named no key yet gives way: a greeting costs nothing, and TLS 1.2 names the key after it. To
+ * whoever comes from elsewhere, though, only if its address has more places than the newcomer's.
+ */
 static struct link_peer *free_place(struct link *l, uint64_t origin)
 {
 	struct link_peer *nameless = NULL;
+	unsigned own = places_of(l, origin);
 
 	for (size_t i = 0; i < LINK_HANDSHAKES_MAX; i++) {
 		struct link_peer *p = &l->peer[i];
 
 		if (!p->s)
 			return p;
-		if (!p->ask && p->outcome == SAEF_GOING_ON && gives_way(p, nameless))
+		if (!p->ask && p->outcome == SAEF_GOING_ON && (p->origin == origin || places_of(l, p->origin) > own) && gives_way(p, nameless))
 			nameless = p;
 	}
 	nameless = nameless ? nameless : crowded_out(l, origin);

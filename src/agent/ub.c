@@ -8,6 +8,7 @@
 #include "agent/card.h"
 #include "agent/door.h"
 #include "base/text.h"
+#include "crypto/heap.h"
 #include "xml/xml.h"
 
 #define TMPI_BLOB "gba-tmpi"
@@ -156,7 +157,7 @@ static void keep_context(struct agent_ub *u)
 	uint8_t *p;
 
 	ub_forget(a);
-	a->gba = calloc(1, sizeof(*a->gba));
+	a->gba = mst_heap_locked(sizeof(*a->gba));
 	if (!a->gba)
 		return;
 	room = mst_arena_of(a->gba->room, sizeof(a->gba->room));
@@ -558,7 +559,7 @@ void ub_start(struct agent *a, const char *uri, const struct mst_instruction *i,
 {
 	static const struct card_question q = { .job = CARD_IDENTITY };
 	const char *where = *uri ? uri : a->cfg.gba_bsf;
-	struct agent_ub *u = calloc(1, sizeof(*u));
+	struct agent_ub *u = mst_heap_locked(sizeof(*u));
 	struct ub_outcome none = { .reason = PROV_INTERNAL };
 	struct mst_diag d = { 0 };
 	int r;

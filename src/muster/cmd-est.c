@@ -5,23 +5,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "muster.h"
 
 /* --- requests that wait --- */
 
 static int print_requests(const struct muster *m, const json_t *list)
 {
-	static const char *const head[] = { "request", "node", "name", "state", "asked", "serial" };
+	static const char *const head[] = { "request", "node", "name", "state", "asked", "SHA-256 begins", "serial" };
 	struct table t = { 0 };
 	const json_t *one;
-	char id[24];
+	char id[24], sum[17];
 	size_t i;
 
 	table_row(&t, MST_COUNT(head), head);
 	json_array_foreach((json_t *)list, i, one) {
+		snprintf(sum, sizeof(sum), "%s", text_of(one, "sha256"));
 		snprintf(id, sizeof(id), "%lld", (long long)json_integer_value(json_object_get(one, "id")));
 		table_row(&t, MST_COUNT(head), (const char *const[]){ id, text_of(one, "node"), text_of(one, "subject"), text_of(one, "state"),
-								      human_time(text_of(one, "asked")), text_of(one, "serial") });
+								      human_time(text_of(one, "asked")), sum, text_of(one, "serial") });
 	}
 	table_print(m, &t);
 	return EXIT_DONE;
@@ -53,11 +55,36 @@ int cert_requests(struct muster *m, int argc, char **argv)
 	return r;
 }
 
+/* Which one it is, node and CSR: so it is that one that is decided, and a second person sees it. Of none, nothing: then the answer says so. */
+static int which(struct muster *m, const char *number, json_t **ret_body)
+{
+	json_t *answer = NULL, *one;
+	uint64_t id = 0;
+	struct mst_writer w;
+	char path[200];
+	int r;
+
+	*ret_body = json_object();
+	if (!mst_parse_dec(mst_view_str(number), INT64_MAX, &id) || !id)
+		return EXIT_DONE;
+	w = path_start(path, sizeof(path), "/v1/certificate-requests");
+	path_query_number(&w, "after", (int64_t)id - 1);
+	path_query_number(&w, "limit", 1);
+	r = api_ask(m, "GET", path_end(&w), NULL, &answer);
+	one = json_array_get(json_object_get(answer, "requests"), 0);
+	if (r == EXIT_DONE && json_integer_value(json_object_get(one, "id")) == (json_int_t)id) {
+		put_member(*ret_body, "sha256", text_of(one, "sha256"));
+		put_member(*ret_body, "node", text_of(one, "node"));
+	}
+	json_decref(answer);
+	return r;
+}
+
 static int decide(struct muster *m, int argc, char **argv, const char *act, const char *done)
 {
 	const char *reason = NULL;
 	const struct opt opts[] = { { "reason", &reason, NULL } };
-	json_t *answer = NULL;
+	json_t *answer = NULL, *body = NULL;
 	struct mst_writer w;
 	char path[200];
 	int r;
@@ -67,11 +94,18 @@ static int decide(struct muster *m, int argc, char **argv, const char *act, cons
 		return EXIT_USAGE;
 	if (argc != 1 || (!reason && !strcmp(act, "reject")))
 		return usage_error(NULL, "give the number of one request (muster cert requests)%s", strcmp(act, "reject") ? "" : " and --reason TEXT");
+	r = which(m, argv[0], &body);
+	if (r != EXIT_DONE) {
+		json_decref(body);
+		return r;
+	}
+	if (reason)
+		put_member(body, "reason", reason);
 	w = path_start(path, sizeof(path), "/v1/certificate-requests/");
 	path_piece(&w, argv[0]);
 	mst_put_str(&w, "/");
 	mst_put_str(&w, act);
-	r = api_ask(m, "POST", path_end(&w), reason ? json_pack("{s:s}", "reason", reason) : json_object(), &answer);
+	r = api_ask(m, "POST", path_end(&w), body, &answer);
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)

@@ -16,6 +16,9 @@ static int post(struct muster *m, const char *node, const char *act, json_t *bod
 	mst_put_str(&w, "/");
 	mst_put_str(&w, act);
 	r = api_ask(m, "POST", path_end(&w), body, &answer);
+	/* it may be stolen, and the second person asleep */
+	if (r == EXIT_WAITS && !m->json && !strcmp(act, "revoke"))
+		say("until then: muster node suspend stops it at once, and can be taken back");
 	if (r != EXIT_DONE)
 		return r;
 	if (m->json)

@@ -463,23 +463,62 @@ static void say_busy(struct naf_front *f, enum busy b, const char *why, const ch
 	f->busy[b].n = 0;
 }
 
+static bool unfinished(const struct conn *c)
+{
+	return !c->opened && !c->asking;
+}
+
+static int by_origin(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* How many of the handshakes that go on are of the address, other than `own`, that has most; which that is. */
+static unsigned most_of_others(const struct naf_front *f, uint64_t own, uint64_t *ret_origin)
+{
+	uint64_t all[NAF_CONNS_MAX];
+	unsigned n = 0, most = 0;
+
+	for (const struct conn *c = f->conn; c && n < MST_COUNT(all); c = c->next)
+		if (unfinished(c) && c->origin != own)
+			all[n++] = c->origin;
+	qsort(all, n, sizeof(all[0]), by_origin);
+	for (unsigned i = 0, from = 0; i < n; i++) {
+		from = all[i] == all[from] ? from : i;
+		if (i - from < most)
+			continue;
+		most = i - from + 1;
+		*ret_origin = all[i];
+	}
+	return most;
+}
+
 /*
- * A place for one more of this address, by its share and in all. Who has sent nothing yet gives way, the oldest first, then whose handshake is
- * not finished; who has proven a key never does, nor while the BSF is asked, which is bounded by itself.
+ * A place for one more of this address, by its share and in all. Of the address that has most handshakes one gives way, be it this one;
+ * where nobody has two, one of anybody: the oldest that has sent nothing yet, else the oldest. Who has proven a key never does, nor while
+ * the BSF is asked, which is bounded by itself.
  */
 static bool have_place(struct naf_front *f, uint64_t origin, const char *address)
 {
 	struct conn *silent = NULL, *greeted = NULL, *out;
-	unsigned own = 0;
-	bool greedy;
+	unsigned own = 0, begun = 0, most = 0;
+	uint64_t from = origin;
+	bool greedy, anybody;
 
-	for (const struct conn *c = f->conn; c; c = c->next)
+	for (const struct conn *c = f->conn; c; c = c->next) {
 		own += c->origin == origin;
+		begun += c->origin == origin && unfinished(c);
+	}
 	greedy = own >= f->s->per_address;
 	if (!greedy && f->n < NAF_CONNS_MAX)
 		return true;
+	most = greedy ? 0 : most_of_others(f, origin, &from);
+	from = most > begun ? from : origin;
+	anybody = most == 1 && !begun;
 	for (struct conn *c = f->conn; c; c = c->next)       /* newest first */
-		if (!c->opened && !c->asking && (!greedy || c->origin == origin))
+		if (unfinished(c) && (anybody || c->origin == from))
 			*(mst_stream_greeted(c->s) ? &greeted : &silent) = c;
 	out = silent ? silent : greeted;
 	if (out) {

@@ -127,6 +127,12 @@ static void requests(void **state)
 	assert_int_equal(mst_store_certreq_get(s, a.id, &got), 0);
 	assert_int_equal(mst_store_certreq_trim(s, node, 0), 0);
 	assert_int_equal(mst_store_certreq_get(s, a.id, &got), MST_STORE_NONE);
+	/* a number is not given again, nor after a restart: somebody may be about to say yes to it */
+	contract_reopen(*state);
+	s = ((struct fix *)*state)->s;
+	b.node = other;
+	assert_int_equal(mst_store_certreq_insert(s, &b), 0);
+	assert_true(b.id > a.id);
 	a.id = 999;
 	assert_int_equal(mst_store_certreq_update(s, &a), MST_STORE_NONE);
 }

@@ -324,6 +324,39 @@ static void foreign_and_newer_schemas(void **state)
 	expect_refused(f, MST_FAULT_CONFIG, "another program");
 }
 
+/* A store from before 0015 keeps its requests under their numbers, and gives none of these again. */
+static void requests_from_before_0015(void **state)
+{
+	struct fix *f = *state;
+	struct mst_node n = make_node(1);
+	struct mst_certreq r = { .subject = "urn:new" };
+	char sql[200];
+
+	n.sub_id[0] = 0;
+	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
+	f->s = mst_store_close(f->s);
+	by_other_hands(f->path, "DROP TABLE cert_request; DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
+	for (int i = 0; mst_sqlite_migrations[i].number < 15; i++) {
+		const char *was = strstr(mst_sqlite_migrations[i].sql, "CREATE TABLE cert_request"), *end = was ? strstr(was, "STRICT;") : NULL;
+		char *text = end ? strndup(was, (size_t)(end - was) + strlen("STRICT;")) : NULL;
+
+		if (text)
+			by_other_hands(f->path, text);
+		free(text);
+	}
+	by_other_hands(f->path, "CREATE INDEX cert_request_by_state ON cert_request (state)");
+	snprintf(sql, sizeof(sql), "INSERT INTO cert_request VALUES (7, %lld, zeroblob(32), 'urn:old', 1, 0, '', 5, 6, 'because')", (long long)n.id);
+	by_other_hands(f->path, sql);
+	contract_reopen(f);
+	assert_int_equal(mst_store_version(f->s), mst_sqlite_migrations_n);
+	assert_int_equal(mst_store_certreq_get(f->s, 7, &r), 0);
+	assert_true(r.node == n.id && r.state == MST_CERTREQ_APPROVED && r.asked == 5 && r.decided == 6 && !strcmp(r.reason, "because"));
+	assert_int_equal(mst_store_certreq_trim(f->s, n.id, 0), 0);
+	r = (struct mst_certreq){ .node = n.id, .subject = "urn:new" };
+	assert_int_equal(mst_store_certreq_insert(f->s, &r), 0);
+	assert_int_equal(r.id, 8);
+}
+
 static void database_of_another_program(void **state)
 {
 	struct fix *f = contract_new();
@@ -629,6 +662,7 @@ int main(void)
 		T(damaged_page_of_rows),
 		T(cut_off_file),
 		T(foreign_and_newer_schemas),
+		T(requests_from_before_0015),
 		cmocka_unit_test(database_of_another_program),
 		T(column_added_by_hand),
 		T(only_the_owner_reads_it),

@@ -12,3 +12,4 @@ os.environ.pop("MALLOC_PERTURB_", None)
 def pytest_configure(config):
     """Marks of the scenarios whose parts are used here."""
     config.addinivalue_line("markers", "memlock: its programs may not lock memory")
+    config.addinivalue_line("markers", "faketime: its programs live at other moments, by libfaketime")

@@ -1,5 +1,6 @@
 """Certificates over EST (TS-0003 8.3.6.2, RFC 7030) at a real MEF, asked for by curl and openssl."""
 import base64
+import hashlib
 import pathlib
 import re
 import subprocess
@@ -150,6 +151,7 @@ def test_the_operator_approves(inst):
             assert status == 202 and "Retry-After: 7" in head, (status, head)
     waiting = inst.ask("cert", "requests")["requests"]
     assert [w["subject"] for w in waiting] == ["cse000001.sp.example.com", "cse000002.sp.example.com"]
+    assert [w["sha256"] for w in waiting] == [hashlib.sha256(asked[est]).hexdigest().upper() for est in (one, two)]
     assert "cse000002" in inst.muster("cert", "requests").stdout
     inst.muster("cert", "approve", waiting[0]["id"])
     assert inst.muster("cert", "reject", waiting[1]["id"], check=False).returncode == 2

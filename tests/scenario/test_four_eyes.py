@@ -201,6 +201,53 @@ def test_a_subscription_and_a_certificate(inst):
     assert say(inst, STRANGER, "POST", "/v1/keeper/rotate", {})[0] == 403
 
 
+def test_a_yes_is_for_what_was_shown(inst):
+    """A request for a certificate by its CSR and its node, whatever has its number when the yes comes; a node by its M2M-Node-ID. What ends
+    certificates for good waits, a suspension does not."""
+    nodes, a_time = {}, 1795212591
+    for name in ("urn:f:1", "urn:f:2"):
+        run_muster(inst, "node", "add", name, "--anchor", "none")
+        nodes[name] = ask(inst, "node", "show", name)["id"]
+
+    def asks(number, name, what):
+        """A row of the store as it is when the node of that name has sent its CSR."""
+        with sqlite3.connect(inst.dir / "store/muster.db", timeout=30) as db:
+            db.execute("DELETE FROM cert_request WHERE id = ?", (number,))
+            db.execute("INSERT INTO cert_request (id, node, csr_sha256, subject, state, renewal, serial, asked, decided, reason)"
+                       " VALUES (?, ?, ?, ?, 0, 0, '', ?, 0, '')", (number, nodes[name], what, name, a_time))
+    asks(7, "urn:f:1", b"1" * 32)
+    assert "urn:f:1" in run_muster(inst, "cert", "requests").stdout and "3131313131313131" in run_muster(inst, "cert", "requests").stdout
+    a = ask(inst, "cert", "approve", 7, status=4)["approval"]
+    shown = run_muster(inst, "approve", "show", a["id"]).stdout
+    assert "urn:f:1" in shown and "31" * 32 in shown, shown
+    asks(7, "urn:f:2", b"2" * 32)
+    status, body = give(inst, BERT, a)
+    assert status == 409 and "is not that of the request with this number" in body["error"]["text"], body
+    (request,) = ask(inst, "cert", "requests")["requests"]
+    assert request["state"] == "pending" and request["node"] == "urn:f:2", request
+    assert give(inst, BERT, ask(inst, "cert", "approve", 7, status=4)["approval"])[0] == 200
+    (request,) = ask(inst, "cert", "requests", "--state", "approved")["requests"]
+    assert request["sha256"] == "32" * 32, request
+    assert ask(inst, "cert", "reject", 7, "--reason", "no")["state"] == "rejected", "a no wants nobody else"
+    done = run_muster(inst, "cert", "approve", 8, check=False)
+    assert done.returncode == 1 and "there is no such request" in done.stderr, done
+    # a node with a certificate
+    with sqlite3.connect(inst.dir / "store/muster.db", timeout=30) as db:
+        db.execute("INSERT INTO certificate (serial, subject, node, issued, expires, revoked, reason) VALUES (?, 'urn:f:1', ?, ?, ?, 0, 0)",
+                   ("F0" * 10, nodes["urn:f:1"], a_time, 4102444800))
+    done = run_muster(inst, "node", "revoke", nodes["urn:f:1"], "--reason", "stolen", check=False)
+    assert done.returncode == 1 and "M2M-Node-ID: urn:f:1" in done.stderr, done
+    done = run_muster(inst, "node", "revoke", "urn:f:1", "--reason", "stolen", check=False)
+    assert done.returncode == 4 and "muster node suspend stops it at once" in done.stdout, done
+    assert ask(inst, "node", "suspend", "urn:f:1", "--reason", "stolen")["state"] == "suspended"
+    (a,) = ask(inst, "approve", "list")["approvals"]
+    assert a["request"] == "POST /v1/nodes/urn%3Af%3A1/revoke" and ask(inst, "cert", "list", "urn:f:1")["certificates"][0]["revoked"] is None, a
+    assert give(inst, CARL, a)[1]["state"] == "revoked"
+    assert ask(inst, "cert", "list", "urn:f:1")["certificates"][0]["revoked"]
+    # one that has none
+    assert ask(inst, "node", "revoke", "urn:f:2", "--reason", "stolen")["state"] == "revoked"
+
+
 def test_a_copy_of_the_audit_log(inst):
     out = inst.dir / "copy"
     done = run_muster(inst, "audit", "export", "--out", out, check=False)

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import resource
+import select
 import socket
 import struct
 import threading
@@ -497,6 +498,25 @@ def test_no_address_takes_all_places(s):
         for node in inside:
             node.write(b"still\n").wait_out(b"still\n")
         assert not any(e["who"] == "//sp.example/OUT" for e in s.cse.came)
+
+
+def test_who_has_most_gives_way(s):
+    """All places are taken by handshakes: somebody of the address that has most goes, not the one that has been silent longest."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    with another_naf(s, "--per-address", "1024") as naf, contextlib.ExitStack() as end:
+        def one(address):
+            return end.enter_context(socket.create_connection(("127.0.0.1", naf.port), RUN_SECONDS, source_address=(address, 0)))
+
+        def ended(*among):
+            poll, by_fd = select.poll(), {each.fileno(): each for each in among}
+            for fd in by_fd:
+                poll.register(fd, select.POLLIN)
+            return [by_fd[fd] for fd, _ in poll.poll(1000 * RUN_SECONDS) if by_fd[fd].recv(1) == b""]
+        slow = one("127.0.0.1")
+        crowd = [one("127.0.0.2") for _ in range(1024)]
+        assert ended(slow, crowd[0]) == [crowd[0]]
+        # and the place is handed on, to whoever has fewer
+        assert ended(slow, one("127.0.0.3"), crowd[1]) == [crowd[1]]
 
 
 def connected(address, port):

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import socket
 import subprocess
 import threading
@@ -398,6 +399,13 @@ def test_strangers_of_one_address(inst):
         for i in range(8):
             end.enter_context(foreign_client("openssl", called.port, f"77{i:02X}@{inst.maf}", "aa" * 32, "1.2", "-bind", "127.0.0.2:0"))
         until("all of them are asked about", lambda: gate.came == 8, RUN_SECONDS, called.what_was)
+        # one of elsewhere that has named no key yet has a place, and keeps it however often they come again
+        slow = end.enter_context(socket.create_connection(("127.0.0.1", called.port)))
+        slow.sendall(greeting())
+        assert slow.recv(4096), "it was answered, and takes its time"
+        again = end.enter_context(socket.create_connection(("127.0.0.1", called.port), source_address=("127.0.0.2", 0)))
+        assert select.select([again, slow], [], [], RUN_SECONDS)[0] == [again] and not again.recv(1)
+        slow.close()
         caller = end.enter_context(connect(a, called.port, "--peer", b.cse_id))
         until("who calls is asked about", lambda: gate.came == 9, RUN_SECONDS, called.what_was)
         assert called.wait_event("refused")["outcome"] == "busy"

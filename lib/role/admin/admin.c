@@ -21,7 +21,7 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_RETRIEVE, "/v1/nodes", admin_node_list, NULL, NODE_PARAMS, ADMIN_OWN_LIST },
 	{ MST_OP_CREATE, "/v1/nodes/import", admin_node_import, NULL, { NULL }, ADMIN_OWN_LIST },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}/certificates", admin_node_certs, NULL, { NULL }, ADMIN_OWN_NODE },
-	{ MST_OP_CREATE, "/v1/nodes/{id}/certificates/revoke", admin_node_certs_revoke, NULL, { NULL }, ADMIN_OWN_NODE, MST_FOUR_CERTIFICATES },
+	{ MST_OP_CREATE, "/v1/nodes/{id}/certificates/revoke", admin_node_certs_revoke, NULL, { NULL }, ADMIN_OWN_NODE },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/commands/cert-prov", admin_cert_prov, NULL, { NULL }, ADMIN_OWN_NODE },
 	{ MST_OP_RETRIEVE, "/v1/nodes/{id}/commands", admin_command_list, NULL, { "after", "limit" }, ADMIN_OWN_NODE },
 	{ MST_OP_CREATE, "/v1/commands", admin_command_add, NULL, { NULL }, ADMIN_OWN_LIST },
@@ -30,7 +30,7 @@ const struct admin_route admin_routes[] = {
 	{ MST_OP_RETRIEVE, "/v1/commands/{id}", admin_command_show, NULL, { NULL }, ADMIN_OWN_CMD },
 	{ MST_OP_CREATE, "/v1/certificates/{id}/revoke", admin_serial_revoke, NULL, { NULL }, ADMIN_OWN_CERT, MST_FOUR_CERTIFICATES },
 	{ MST_OP_RETRIEVE, "/v1/certificate-requests", admin_certreq_list, NULL, { "state", "after", "limit" }, ADMIN_OWN_LIST },
-	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/approve", admin_certreq_act, "approve", { NULL }, ADMIN_OWN_ASKED, MST_FOUR_CERTIFICATES },
+	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/approve", admin_certreq_act, "approve", { NULL }, ADMIN_OWN_ASKED },
 	{ MST_OP_CREATE, "/v1/certificate-requests/{id}/reject", admin_certreq_act, "reject", { NULL }, ADMIN_OWN_ASKED },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/revoke", admin_node_act, "revoke", { NULL }, ADMIN_OWN_NODE },
 	{ MST_OP_CREATE, "/v1/nodes/{id}/release", admin_node_act, "release", { NULL }, ADMIN_OWN_NODE },
@@ -257,9 +257,9 @@ static int not_permitted(struct admin *q)
 }
 
 /* A provider's own people have nobody else of theirs here; the installation's, whoever they speak for, have. */
-static bool wants_second(const struct admin *q, const struct admin_route *route)
+bool admin_wants_second(const struct admin *q, enum mst_four of)
 {
-	return route->four && q->env->conf && q->env->conf->four.of & (1u << route->four) && !q->approved && admin_own_people(q, &q->x->peer);
+	return of && q->env->conf && q->env->conf->four.of & (1u << of) && !q->approved && admin_own_people(q, &q->x->peer);
 }
 
 int admin_serve(struct admin *q, const struct mst_exchange *x)
@@ -295,7 +295,7 @@ int admin_serve(struct admin *q, const struct mst_exchange *x)
 	if (!read_query(q, route, query, &d) ||
 	    (route->op == MST_OP_CREATE && !read_body(q, x->request.content, &d)))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
-	return wants_second(q, route) ? admin_four_ask(q) : route->handle(q);
+	return admin_wants_second(q, route->four) ? admin_four_ask(q) : route->handle(q);
 }
 
 static int handle(struct mst_role_env *env, const struct mst_exchange *x, struct mst_answer *a)

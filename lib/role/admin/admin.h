@@ -56,7 +56,8 @@ struct admin_route {
 	const char *act;
 	const char *param[ADMIN_PARAMS_MAX];
 	enum admin_scope scope;
-	enum mst_four four;                       /* may want a second person, by four_eyes of the configuration */
+	enum mst_four four;                       /* may want a second person, by four_eyes; where it has to be looked at first what
+						     would be done to whom the handler asks (est.c, life.c) */
 };
 extern const struct admin_route admin_routes[];
 extern const size_t admin_routes_n;
@@ -137,8 +138,16 @@ int admin_approval_give(struct admin *q);
 int admin_approval_refuse(struct admin *q);
 int admin_event_export(struct admin *q);
 
+/* Does it want a second person, and nobody has said yes yet (admin.c)? */
+bool admin_wants_second(const struct admin *q, enum mst_four of);
 /* approvals.c. It waits now for a second person. */
 int admin_four_ask(struct admin *q);
+/* The same for what is done to this node: 0, it may go on; 1, it waits, or was refused since it names the node by what may be another's when
+ * the yes comes; or a fault. */
+int admin_four_node(struct admin *q, const struct mst_node *n);
+/* Nor for more than that: only if certificates that we issued to it would end for good, of all or (`former`) of those from before it was this
+ * (revoke.c). */
+int admin_four_certs(struct admin *q, const struct mst_node *n, const struct mst_node *former, const struct mst_node_past *past);
 bool admin_four_person(const struct mst_role_conf *c, uint32_t uid);
 /* May all of the log be read? *ret_all; `d` filled when the approval named is none. 0 or a fault. */
 int admin_export_allowed(struct admin *q, const char *approval, bool *ret_all, struct mst_diag *d);
@@ -223,6 +232,9 @@ bool admin_decode_sim_bind(const json_t *j, bool bind, char ret_node[MST_ID_MAX]
 bool admin_decode_trigger(const json_t *j, struct admin_trigger_input *ret, struct mst_diag *d);
 bool admin_decode_sub(const json_t *j, struct mst_subscription *ret, struct mst_diag *d);
 bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct mst_diag *d);
+/* Which request for a certificate is meant, beside its number: "" where that is not said. */
+struct admin_certreq_input { char reason[128], node[MST_ID_MAX], sha256[2 * MST_SHA256_LEN + 1]; };
+bool admin_decode_certreq(const json_t *j, bool reason_required, struct admin_certreq_input *ret, struct mst_diag *d);
 /* Reason, and of a release "grace", of a reenrol "window", in seconds. */
 bool admin_decode_act(const json_t *j, const char *act, char ret_reason[128], int64_t *ret_seconds, struct mst_diag *d);
 struct admin_move_input { struct mst_node as; /* sub_id, cse_id, ae_id */ int64_t grace; char reason[128]; };

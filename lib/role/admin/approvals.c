@@ -202,6 +202,24 @@ int admin_four_ask(struct admin *q)
 	return put(q, mst_written(&t));
 }
 
+int admin_four_node(struct admin *q, const struct mst_node *n)
+{
+	bool second = admin_wants_second(q, MST_FOUR_CERTIFICATES);
+	char text[MST_ID_MAX + 160];
+	int r;
+
+	if (!second && !q->approved)
+		return 0;
+	if (!strcmp(q->id, n->node_id)) {
+		r = second ? admin_four_ask(q) : 0;
+		return r || !second ? r : 1;
+	}
+	/* a CSE-ID is given anew when a node moves, and a node may be called what is another one's number */
+	snprintf(text, sizeof(text), "a second person says yes to it, so name the node by what will never be another's, its M2M-Node-ID: %s", n->node_id);
+	r = refuse(q, MST_RSC_BAD_REQUEST, "id", text);
+	return r ? r : 1;
+}
+
 /* --- looking --- */
 
 enum { AP_STATE, AP_AFTER, AP_LIMIT };
@@ -392,7 +410,8 @@ int admin_export_allowed(struct admin *q, const char *approval, bool *ret_all, s
 	uint64_t id;
 	int r;
 
-	*ret_all = !(q->env->conf->four.of & (1u << MST_FOUR_EXPORT)) || q->sp[0];
+	/* a provider's own people see what is theirs; whoever of the installation speaks in its name sees as much as under their own */
+	*ret_all = !(q->env->conf->four.of & (1u << MST_FOUR_EXPORT)) || (q->sp[0] && !admin_own_people(q, &q->x->peer));
 	if (*ret_all || !*approval)
 		return 0;
 	r = mst_parse_dec(mst_view_str(approval), INT64_MAX, &id) ? mst_store_approval_get(q->env->store, (int64_t)id, &row) : MST_STORE_NONE;

@@ -450,6 +450,18 @@ bool admin_decode_reason(const json_t *j, bool required, char ret[128], struct m
 	return members(j, &reason, 1, ret, d);
 }
 
+bool admin_decode_certreq(const json_t *j, bool reason_required, struct admin_certreq_input *ret, struct mst_diag *d)
+{
+	const struct member m[] = {
+		{ "reason", TEXT, reason_required, 0, AT(struct admin_certreq_input, reason) },
+		{ "node", IDENT, false, MST_ID_NODE, AT(struct admin_certreq_input, node) },
+		{ "sha256", TEXT, false, 0, AT(struct admin_certreq_input, sha256) },
+	};
+
+	memset(ret, 0, sizeof(*ret));
+	return members(j, m, MST_COUNT(m), ret, d);
+}
+
 #define GRACE_MOST (90 * INT64_C(86400))
 #define WINDOW_MOST (31 * INT64_C(86400))
 

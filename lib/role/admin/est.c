@@ -36,10 +36,21 @@ static json_t *node_name(struct admin *q, int64_t id)
 
 /* --- requests --- */
 
+static const char *hex_of(const uint8_t sum[MST_SHA256_LEN], char ret[2 * MST_SHA256_LEN + 1])
+{
+	struct mst_writer w = mst_writer_of(ret, 2 * MST_SHA256_LEN + 1);
+
+	mst_put_hex(&w, (struct mst_view){ sum, MST_SHA256_LEN });
+	mst_put_nul(&w);
+	return ret;
+}
+
 static json_t *json_request(struct admin *q, const struct mst_certreq *r)
 {
-	return json_pack("{s:I, s:o, s:s, s:s, s:b, s:s, s:o, s:o, s:s}", "id", (json_int_t)r->id, "node", node_name(q, r->node),
-			 "subject", r->subject, "state", mst_certreq_state_name[r->state], "renewal", r->renewal, "serial", r->serial,
+	char hex[2 * MST_SHA256_LEN + 1];
+
+	return json_pack("{s:I, s:o, s:s, s:s, s:s, s:b, s:s, s:o, s:o, s:s}", "id", (json_int_t)r->id, "node", node_name(q, r->node),
+			 "sha256", hex_of(r->csr_sha256, hex), "subject", r->subject, "state", mst_certreq_state_name[r->state], "renewal", r->renewal, "serial", r->serial,
 			 "asked", admin_json_time(r->asked), "decided", when(r->decided), "reason", r->reason);
 }
 
@@ -101,28 +112,61 @@ int admin_certreq_list(struct admin *q)
 								     keep_request, &l));
 }
 
+/*
+ * A number says little of what is certified, and a yes is for what was shown. So where two persons approve, the request says which CSR of which
+ * node it is, as it does whenever the asker likes, and it is compared when it is carried out. 0, 1: refused, or a fault.
+ */
+static int same_request(struct admin *q, const struct mst_certreq *r, const struct admin_certreq_input *in, bool two)
+{
+	struct mst_diag d = { 0 };
+	struct mst_node n = { .node_id = "" };
+	char hex[2 * MST_SHA256_LEN + 1];
+	int e = mst_store_node_get(q->env->store, r->node, &n), rsc = MST_RSC_BAD_REQUEST;
+
+	if (e < 0)
+		return e;
+	if (two && (!in->sha256[0] || !in->node[0])) {
+		mst_diag_set(&d, 0, in->sha256[0] ? "node" : "sha256", "is wanted with a number, since a second person says yes to it: node and "
+			     "sha256 as the list of requests tells them", NULL);
+	} else if ((in->sha256[0] && strcmp(in->sha256, hex_of(r->csr_sha256, hex))) || (in->node[0] && strcmp(in->node, n.node_id))) {
+		mst_diag_set(&d, 0, "sha256", "is not that of the request with this number, or the node is not: look again (muster cert requests)", NULL);
+		rsc = MST_RSC_CONFLICT;
+	} else {
+		return 0;
+	}
+	e = admin_refuse(q, rsc, &d);
+	return e ? e : 1;
+}
+
 /* approve, reject */
 int admin_certreq_act(struct admin *q)
 {
-	bool reject = !strcmp(q->act, "reject");
+	bool reject = !strcmp(q->act, "reject"), second = !reject && admin_wants_second(q, MST_FOUR_CERTIFICATES);
+	struct admin_certreq_input in;
+	const char *reason = in.reason;
 	struct mst_diag d = { 0 };
 	struct mst_certreq r;
-	char reason[128], why[256];
+	char why[256];
 	uint64_t id;
 	int rsc, e;
 
-	if (!admin_decode_reason(q->body, reject, reason, &d))
+	if (!admin_decode_certreq(q->body, reject, &in, &d))
 		return admin_refuse(q, MST_RSC_BAD_REQUEST, &d);
 	if (!mst_parse_dec(mst_view_str(q->id), INT64_MAX, &id))
 		return no_such(q, "expected the number of a request");
 	e = mst_store_certreq_get(q->env->store, (int64_t)id, &r);
 	if (e)
 		return e < 0 ? e : no_such(q, "there is no such request");
+	e = same_request(q, &r, &in, second || q->approved);
+	if (e)
+		return e < 0 ? e : 0;
 	switch (admin_decide_certreq(&r, q->act, reason, q->env->now, &rsc, &d)) {
 	case ADMIN_REFUSED: return admin_refuse(q, rsc, &d);
 	case ADMIN_UNCHANGED: return admin_answer(q, MST_RSC_OK, json_request(q, &r));
 	case ADMIN_DONE: break;
 	}
+	if (second)
+		return admin_four_ask(q);
 	snprintf(why, sizeof(why), "request %lld, %.80s%s%.120s", (long long)r.id, r.subject, reason[0] ? ": " : "", reason);
 	e = mst_store_certreq_update(q->env->store, &r);
 	if (!e)
@@ -201,6 +245,9 @@ int admin_node_certs_revoke(struct admin *q)
 	r = admin_find_node(q, q->id, &n);
 	if (r)
 		return r < 0 ? r : no_node(q);
+	r = admin_four_certs(q, &n, NULL, NULL);
+	if (r)
+		return r < 0 ? r : 0;
 	r = mst_store_cert_of_node(q->env->store, n.id, keep_cert, &c);
 	for (size_t i = 0; i < c.n && !r; i++) {
 		if (c.row[i].revoked || c.row[i].expires <= q->env->now)

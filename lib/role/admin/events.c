@@ -126,8 +126,8 @@ int admin_event_list(struct admin *q)
 	if (r)
 		return r;
 	p = (struct event_page){ .q = q, .list = json_array(), .left = f.limit, .open_since = all ? 0 : q->env->now - DAY };
-	/* which of the withheld ones a filter picks out would tell what they are */
-	if ((f.node || *f.attempt || *f.what_prefix || *f.role) && f.since < p.open_since)
+	/* which of the withheld ones a filter picks out would tell what they are, and a provider's name is one */
+	if ((f.node || *f.attempt || *f.what_prefix || *f.role || q->sp[0]) && f.since < p.open_since)
 		f.since = p.open_since;
 	f.limit = q->sp[0] ? 0 : f.limit + 1;
 	r = mst_store_event_list(q->env->store, &f, keep_event, &p);

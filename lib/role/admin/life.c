@@ -122,7 +122,12 @@ int admin_node_act(struct admin *q)
 	case ADMIN_DONE:
 		break;
 	}
-	r = apply_act(q, &was, &n, reason);
+	/* with a grace the clock does the same, later */
+	r = n.state == MST_NODE_REVOKED || n.state == MST_NODE_RELEASED ? admin_four_certs(q, &n, NULL, NULL) : 0;
+	if (r > 0)
+		return 0;
+	if (!r)
+		r = apply_act(q, &was, &n, reason);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	return admin_answer_node(q, MST_RSC_OK, &n);
@@ -130,26 +135,48 @@ int admin_node_act(struct admin *q)
 
 /* --- to another subscription --- */
 
+/* What is over when it is with `now_with`: 0, NONE when it stays with its provider or had none, or a fault. */
+static int past_of(struct admin *q, const struct mst_node *was, const struct mst_subscription *now_with, struct mst_node_past *ret)
+{
+	struct mst_subscription sub;
+	int r = was->sub_id[0] ? mst_store_sub_get(q->env->store, was->sub_id, &sub) : MST_STORE_NONE;
+
+	if (!r && !strcmp(sub.sp_fqdn, now_with->sp_fqdn))
+		r = MST_STORE_NONE;
+	if (r)
+		return r;
+	*ret = (struct mst_node_past){ .node = was->id, .at = q->env->now };
+	memcpy(ret->sp_fqdn, sub.sp_fqdn, sizeof(ret->sp_fqdn));
+	return 0;
+}
+
 static int past(struct admin *q, const struct mst_node *was, const struct mst_subscription *now_with)
 {
-	struct mst_node_past p = { .node = was->id, .at = q->env->now };
-	struct mst_subscription sub;
+	struct mst_node_past p;
 	uint64_t last;
-	int r;
+	int r = past_of(q, was, now_with, &p);
 
-	if (!was->sub_id[0])
-		return 0;
-	r = mst_store_sub_get(q->env->store, was->sub_id, &sub);
-	if (r || !strcmp(sub.sp_fqdn, now_with->sp_fqdn))
+	if (r)
 		return r < 0 ? r : 0;
 	r = mst_store_event_last(q->env->store, &last);
-	memcpy(p.sp_fqdn, sub.sp_fqdn, sizeof(p.sp_fqdn));
 	p.last = (int64_t)last;
 	r = r ? r : mst_store_past_put(q->env->store, &p);
 	/* whom the people of the one have approved, those of the next have not */
 	if (!r)
 		r = mst_store_certreq_trim(q->env->store, was->id, 0);
 	return r > 0 ? MST_FAULT_BUG : r;
+}
+
+/* A move ends certificates, too: at its grace's end those of a former provider or name, at once what the move before it has left. */
+static int four_move(struct admin *q, const struct mst_node *was, const struct mst_node *n, const struct mst_subscription *sub)
+{
+	struct mst_node_past p, last;
+	int has_last = mst_store_past_last(q->env->store, was->id, &last), has_p = past_of(q, was, sub, &p), r;
+
+	if (has_last < 0 || has_p < 0)
+		return has_last < 0 ? has_last : has_p;
+	r = admin_four_certs(q, n, n, !has_p ? &p : !has_last ? &last : NULL);
+	return r || !was->leave_by ? r : admin_four_certs(q, n, was, has_last ? NULL : &last);
 }
 
 static int apply_move(struct admin *q, const struct mst_node *was, const struct mst_node *n, const struct mst_subscription *sub,
@@ -220,7 +247,11 @@ int admin_node_move(struct admin *q)
 			return admin_refuse(q, MST_RSC_CONFLICT, &d);
 		}
 	}
-	r = apply_move(q, &was, &n, &sub, in.grace, in.reason);
+	r = four_move(q, &was, &n, &sub);
+	if (r > 0)
+		return 0;
+	if (!r)
+		r = apply_move(q, &was, &n, &sub, in.grace, in.reason);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	return admin_answer_node(q, MST_RSC_OK, &n);

@@ -9,6 +9,8 @@
 #include "role/admin/test-store.h"
 
 #define NOW 1795212591
+#define BERT 1301                        /* of four_eyes.people */
+#define OF_A 4711                        /* of a provider */
 
 static struct mst_log_seal sealed;
 static int keeper_says;
@@ -50,11 +52,12 @@ static const struct mst_keeper_ops keeper_ops = { .name = "seals", .last_seal = 
 static struct mst_keeper keeper = { &keeper_ops };
 
 /* The answer's text stands in `room`. */
-static int ask(struct mst_store *s, enum mst_op op, const char *target, const char *body, struct mst_answer *a)
+static int ask_as(struct mst_store *s, uint32_t uid, enum mst_op op, const char *target, const char *body, struct mst_answer *a)
 {
-	struct mst_role_conf conf = { .n_provider = 0, .four = { .of = four, .expires = 3600 } };
+	struct mst_role_conf conf = { .provider = { { "a.example.com", OF_A } }, .n_provider = 1,
+				      .four = { .of = four, .expires = 3600, .people = { BERT }, .n_people = 1 } };
 	struct mst_role_env env = { .store = s, .keeper = &keeper, .conf = &conf, .now = NOW };
-	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .channel = 7, .said = { "said", 4 }, .peer = { .how = MST_AUTH_LOCAL, .uid = geteuid() },
+	struct mst_exchange x = { .role = MST_ROLE_ADMIN, .channel = 7, .said = { "said", 4 }, .peer = { .how = MST_AUTH_LOCAL, .uid = uid },
 				  .request = { .op = op, .to = mst_view_str(target), .content = mst_view_str(body) } };
 	int r;
 
@@ -68,6 +71,11 @@ static int ask(struct mst_store *s, enum mst_op op, const char *target, const ch
 		assert_int_equal(mst_store_commit(s), 0);
 	room[a->content.n] = 0;
 	return r ? r : a->rsc;
+}
+
+static int ask(struct mst_store *s, enum mst_op op, const char *target, const char *body, struct mst_answer *a)
+{
+	return ask_as(s, geteuid(), op, target, body, a);
 }
 
 static bool told(const char *text)
@@ -164,9 +172,44 @@ static void what_is_older_than_a_day(void **state)
 	test_store_close(dir, s);
 }
 
+/* Who speaks in a provider's name is of the installation all the same, and asks for a copy; the provider's own people have nobody to ask. */
+static void in_a_providers_name(void **state)
+{
+	static const struct { uint32_t uid; const char *target; bool all; } table[] = {
+		{ BERT, "/v1/providers/a.example.com/events?after=0", false }, { 0, "/v1/providers/a.example.com/events?after=0", false },
+		{ BERT, "/v1/providers/a.example.com/events?what=subscription.", false }, { OF_A, "/v1/events?after=0", true },
+		{ OF_A, "/v1/providers/a.example.com/events?what=subscription.", true },
+	};
+	struct mst_subscription sub = { .id = "sub-a", .sp_fqdn = "a.example.com", .maf_fqdn = "maf.example.com", .not_after = NOW + 86400 };
+	struct mst_event e[] = { { .when = NOW - 86401, .what = "subscription.suspended", .role = "admin", .why = "sub-a: stolen" },
+				 { .when = NOW - 60, .what = "subscription.suspended", .role = "admin", .why = "sub-a: late" } };
+	static struct mst_answer a;
+	struct mst_store *s;
+	char dir[64];
+
+	(void)state;
+	test_store_open(dir, "spoken-for", &s);
+	assert_int_equal(mst_store_sub_put(s, &sub, true), 0);
+	for (size_t i = 0; i < MST_COUNT(e); i++)
+		assert_int_equal(mst_store_event_append(s, &e[i]), 0);
+	four = 1u << MST_FOUR_EXPORT;
+	for (size_t i = 0; i < MST_COUNT(table); i++) {
+		assert_int_equal(ask_as(s, table[i].uid, MST_OP_RETRIEVE, table[i].target, "", &a), MST_RSC_OK);
+		assert_true(told("sub-a: late"));
+		/* nor is told which of them are the provider's */
+		assert_true(told("sub-a: stolen") == table[i].all && told("\"seq\":1,") == table[i].all);
+	}
+	four = 0;
+	for (size_t i = 0; i < MST_COUNT(table); i++) {
+		assert_int_equal(ask_as(s, table[i].uid, MST_OP_RETRIEVE, table[i].target, "", &a), MST_RSC_OK);
+		assert_true(told("sub-a: late") && told("sub-a: stolen"));
+	}
+	test_store_close(dir, s);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_older_than_a_day), cmocka_unit_test(seals), cmocka_unit_test(no_rotation) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(in_a_providers_name), cmocka_unit_test(what_is_older_than_a_day), cmocka_unit_test(seals), cmocka_unit_test(no_rotation) };
 
 	return cmocka_run_group_tests_name("seals", tests, NULL, NULL);
 }
