@@ -476,6 +476,7 @@ static int attach_keeper(struct engine *e, uint32_t number, int fd)
 	e->call = mst_call_free(e->call);
 	e->call = c;
 	e->keeper_number = number;
+	memset(&e->rates, 0, sizeof(e->rates));      /* its counts begin at none */
 	if (e->own_keeper)
 		mst_keeper_remote_renewed(e->keeper);
 	if (e->keeper)

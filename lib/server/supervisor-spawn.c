@@ -368,7 +368,8 @@ int child_spawn(struct child *c)
 		if (c->s->child[i].channel && up(&c->s->child[i]))
 			r = tell_channel(&c->s->child[i]);         /* a new keeper knows no old channel key */
 	r = r ? r : join_all(c);
-	if (!r && mst_link_send(c->control, MST_FRAME_START, 0, MST_VIEW_NONE))
+	/* a keeper is to know that another one was there: it may have ended on the word of an engine that wants its allowance twice (keeper_limits) */
+	if (!r && mst_link_send(c->control, MST_FRAME_START, 0, c->kind == MST_PROC_KEEPER && c->number != MST_CHANNEL_KEEPER ? MST_VIEW_LIT("again") : MST_VIEW_NONE))
 		r = MST_FAULT_IO;
 	return r;
 }

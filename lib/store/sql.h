@@ -183,6 +183,7 @@ struct sq {
 	int settle_ms;       /* how long that is looked for */
 	int64_t changes;     /* rows that the last write changed */
 	int64_t generation;  /* of the rotation that was last seen or begun from here */
+	uint8_t mark[2][MST_GENERATION_MARK]; /* of its key, and of the one before */
 	char error[200];
 };
 

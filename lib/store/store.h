@@ -625,8 +625,17 @@ MST_MUST_CHECK int mst_store_wrapped_put(struct mst_store *s, enum mst_wrapped_p
  * the row's role here (KEYREG, AV: the BSF); "" when that is not played here: FORGED then. AV: MST_STORE_NONE for one that nobody can answer any more.
  */
 MST_MUST_CHECK int mst_wrapped_anew(struct mst_keeper *k, enum mst_wrapped_part p, const struct mst_wrapped_row *r, const char *fqdn, struct mst_wrapped *ret_w);
-/* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation. */
-struct mst_rotation { int64_t generation, part, after, rows, changed, bad /* that nobody can open */; char bad_key[MST_ID_MAX]; mst_time begun; };
+/* How far the wrapping anew is: everything before `after` of `part` (MST_WRAPPED__COUNT: the end) has that generation, of the key with that mark. */
+struct mst_rotation {
+	int64_t generation, part, after, rows, changed, bad /* that nobody can open */;
+	char bad_key[MST_ID_MAX];
+	mst_time begun;
+	uint8_t mark[MST_GENERATION_MARK];
+	mst_time kept_until;              /* the one before stays until then; 0: not every key is wrapped anew yet */
+	int64_t given_up;                 /* of `bad`, by an operator */
+};
+/* It is a rotation to this very key: else its place says nothing. */
+bool mst_rotation_fits(const struct mst_rotation *r, const struct mst_keeper_generations *g);
 MST_MUST_CHECK int mst_store_rotation_put(struct mst_store *s, const struct mst_rotation *r);
 MST_MUST_CHECK int mst_store_rotation_get(struct mst_store *s, struct mst_rotation *ret);       /* NONE: there never was one */
 /*
