@@ -335,7 +335,9 @@ static void requests_from_before_0015(void **state)
 	n.sub_id[0] = 0;
 	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
 	f->s = mst_store_close(f->s);
-	by_other_hands(f->path, "DROP TABLE cert_request; DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
+	by_other_hands(f->path, "DROP TABLE cert_request; DROP INDEX command_in_order; DROP INDEX sim_by_state; DROP INDEX approval_in_order;"
+		       " ALTER TABLE rotation DROP COLUMN mark; ALTER TABLE rotation DROP COLUMN kept_until; ALTER TABLE rotation DROP COLUMN given_up;"
+		       " DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
 	for (int i = 0; mst_sqlite_migrations[i].number < 15; i++) {
 		const char *was = strstr(mst_sqlite_migrations[i].sql, "CREATE TABLE cert_request"), *end = was ? strstr(was, "STRICT;") : NULL;
 		char *text = end ? strndup(was, (size_t)(end - was) + strlen("STRICT;")) : NULL;
@@ -481,11 +483,48 @@ static int no_cert(void *a, const struct mst_cert_row *r)
 	(void)r;
 	return 0;
 }
+static int no_command(void *a, const struct mst_command *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_request(void *a, const struct mst_certreq *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_sim(void *a, const struct mst_sim *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
+static int no_approval(void *a, const struct mst_approval *r)
+{
+	(void)a;
+	(void)r;
+	return 0;
+}
 static int no_event(void *a, const struct mst_event *r)
 {
 	(void)a;
 	(void)r;
 	return 0;
+}
+
+/* Lists a page at a time: all, and those of one node or in one state. */
+static void use_lists(struct mst_store *s)
+{
+	for (int i = 0; i < 2; i++) {
+		struct mst_sim_filter sims = { .state = i - 1, .after = 1, .limit = 5 };
+
+		assert_int_equal(mst_store_command_list(s, i * 1001, 1, 5, no_command, NULL), 0);
+		assert_int_equal(mst_store_certreq_list(s, i - 1, 1, 5, no_request, NULL), 0);
+		assert_int_equal(mst_store_sim_list(s, &sims, no_sim, NULL), 0);
+		assert_int_equal(mst_store_approval_list(s, i, 1, 5, no_approval, NULL), 0);
+	}
 }
 
 static void use_everything(struct mst_store *s)
@@ -534,11 +573,11 @@ static void use_everything(struct mst_store *s)
 		struct mst_event_filter f = { .after = 1,
 					      .node = i & 1,
 					      .attempt = i & 2 ? "a" : NULL,
-					      .what_prefix = "m",
 					      .limit = 5 };
 
 		assert_int_equal(mst_store_event_list(s, &f, no_event, NULL), 0);
 	}
+	use_lists(s);
 	assert_int_equal(mst_store_event_last(s, &last), 0);
 	assert_int_equal(mst_store_event_span(s, &span), 0);
 	for (int i = 2; i < 5; i++)
@@ -555,6 +594,9 @@ static int judge_plan(void *arg, int n, char **value, char **name)
 		fail_msg("%s: %s", (char *)arg, value[3]);
 	if (n == 4 && strstr(value[3], "TEMP B-TREE"))
 		fail_msg("%s sorts: %s", (char *)arg, value[3]);
+	/* from some row on, and something else is wanted of it: most of those that are looked at may be left out, and no LIMIT ends it */
+	if (n == 4 && strstr(value[3], "(rowid>?)") && strstr(arg, " AND "))
+		fail_msg("%s looks for its rows one by one: %s", (char *)arg, value[3]);
 	return 0;
 }
 
