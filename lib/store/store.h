@@ -531,8 +531,11 @@ struct mst_event {
 	uint8_t hash[MST_SHA256_LEN];
 };
 int mst_store_event_append(struct mst_store *s, struct mst_event *e);      /* sets seq, hash */
-/* NULL, "" and 0 in a filter mean any. Ascending by seq, those after `after`. */
-struct mst_event_filter { uint64_t after; int64_t node; const char *attempt, *what_prefix, *role; mst_time since; size_t limit; };
+/*
+ * NULL, "" and 0 in a filter mean any. Ascending by seq, those after `after`. By what no index serves nothing is picked out here: a log of
+ * millions would be walked in one go.
+ */
+struct mst_event_filter { uint64_t after; int64_t node; const char *attempt; size_t limit; };
 int mst_store_event_list(struct mst_store *s, const struct mst_event_filter *f, int (*each)(void *, const struct mst_event *), void *arg);
 int mst_store_event_last(struct mst_store *s, uint64_t *ret_seq);          /* number of the newest, 0 = none */
 /* Number and hash of the newest. */
