@@ -242,7 +242,7 @@ int admin_node_move(struct admin *q)
 		r = mst_store_node_find(q->env->store, n.cse_id, &other);
 		if (r < 0)
 			return r;
-		if (!r) {
+		if (!r && !strcmp(other.cse_id, n.cse_id)) {
 			mst_diag_set(&d, 0, "cseID", "another node has this CSE-ID; each CSE-ID is given once", NULL);
 			return admin_refuse(q, MST_RSC_CONFLICT, &d);
 		}
