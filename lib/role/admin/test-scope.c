@@ -386,6 +386,32 @@ static void names_from_before(void **state)
 	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Ab%3A1/reenrol", "{\"reason\":\"x\",\"window\":60}", 2000);
 }
 
+/* Out of "revoked" no way leads by a provider's people, at once or by a detour; saying it again is no way. */
+static void revoked_stays(void **state)
+{
+	static const struct { const char *act, *body; } ways[] = {
+		{ "release", "{\"reason\":\"x\"}" }, { "release", "{\"reason\":\"x\",\"grace\":60}" }, { "suspend", "{\"reason\":\"x\"}" },
+		{ "resume", "{\"reason\":\"x\"}" }, { "reenrol", "{\"reason\":\"x\",\"window\":60}" },
+	};
+	struct fix *f = *state;
+	struct mst_node n;
+	char path[128];
+
+	for (int by_own = 0; by_own < 2; by_own++) {
+		must(f, MST_OP_CREATE, by_own ? "/v1/nodes/urn%3Aa%3A1/revoke" : A "/nodes/urn%3Aa%3A1/revoke", "{\"reason\":\"stolen\"}", 2000);
+		for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+			snprintf(path, sizeof(path), A "/nodes/urn%%3Aa%%3A1/%s", ways[i].act);
+			must(f, MST_OP_CREATE, path, ways[i].body, 4103);
+			assert_true(told("own people alone"));
+		}
+		assert_int_equal(mst_store_node_get(f->s, f->node_a, &n), 0);
+		assert_int_equal(n.state, MST_NODE_REVOKED);
+		must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/revoke", "{\"reason\":\"stolen\"}", 2000);
+		must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/release", "{\"reason\":\"back\"}", 2000);
+		must(f, MST_OP_CREATE, A "/nodes/urn%3Aa%3A1/reenrol", "{\"reason\":\"x\",\"window\":60}", 2000);
+	}
+}
+
 /* Whether a node exists with somebody else is not told by asking for its events. */
 static void no_oracle(void **state)
 {
@@ -443,6 +469,7 @@ int main(void)
 		cmocka_unit_test(origin),
 		cmocka_unit_test(names_of_others),
 		cmocka_unit_test(names_from_before),
+		cmocka_unit_test(revoked_stays),
 		cmocka_unit_test(no_oracle),
 		cmocka_unit_test(moved),
 	};
