@@ -114,6 +114,23 @@ static bool name_of_other(const struct admin *q, const char *who)
 	return !strncmp(who, "//", 2) && !admin_of_realm(who, q->sp);
 }
 
+/* An event of the time in which the node is the provider's; of the certificates that end in it, those that it got in that time. */
+static int owns_now(struct admin *q, const struct mst_event *e, bool *ret_own)
+{
+	static const char before[] = ", serial ";
+	const char *serial = NULL;
+	struct mst_cert_row row;
+	int r;
+
+	/* the last: what stands before it is a name, and may be any text */
+	for (const char *at = e->why; !strcmp(e->what, "certificate.revoked") && (at = strstr(at, before)); at++)
+		serial = at + strlen(before);
+	if (!serial)
+		return admin_owns_node_id(q, e->node, ret_own);
+	r = mst_store_cert_get(q->env->store, serial, &row);
+	return r ? r < 0 ? r : 0 : admin_owns_since(q, row.node, row.issued, ret_own);
+}
+
 int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
 {
 	struct mst_node_past past;
@@ -132,7 +149,7 @@ int admin_owns_event(struct admin *q, const struct mst_event *e, bool *ret_own)
 		if (r < 0)
 			return r;
 		if (r)
-			return admin_owns_node_id(q, e->node, ret_own);
+			return owns_now(q, e, ret_own);
 		*ret_own = mst_id_equal(MST_ID_FQDN, mst_view_str(q->sp), mst_view_str(past.sp_fqdn));
 		return 0;
 	}

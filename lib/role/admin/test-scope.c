@@ -450,10 +450,23 @@ static void moved(void **state)
 	must(f, MST_OP_RETRIEVE, B "/nodes/urn%3Aa%3A1", "", 2000);
 	/* what it had with the one before is not the new one's to see or to decide */
 	must(f, MST_OP_CREATE, B "/certificates/0A0A/revoke", "{}", 4004);
+	/* nor with all the others that it has: those end that are the new one's */
+	cert = (struct mst_cert_row){ .serial = "0C0C", .subject = "urn:a:1", .node = f->node_a, .issued = NOW + 1, .expires = NOW + 9999 };
+	assert_int_equal(mst_store_cert_put(f->s, &cert), 0);
+	must(f, MST_OP_CREATE, B "/nodes/urn%3Aa%3A1/certificates/revoke", "{}", 2000);
+	assert_true(told("0C0C") && !told("0A0A"));
+	assert_true(mst_store_cert_get(f->s, "0A0A", &cert) == 0 && !cert.revoked);
+	assert_true(mst_store_cert_get(f->s, "0C0C", &cert) == 0 && cert.revoked);
 	snprintf(path, sizeof(path), B "/certificate-requests/%lld/approve", (long long)req.id);
 	must(f, MST_OP_CREATE, path, "{}", 4004);
 	must(f, MST_OP_RETRIEVE, B "/events?node=urn%3Aa%3A1", "", 2000);
 	assert_true(told("\"node.moved\"") && !told("node.added") && !told("node.suspended") && !told("moved-away"));
+	/* one of the former's that ends all the same is not told to the new one */
+	must(f, MST_OP_CREATE, "/v1/certificates/0A0A/revoke", "{}", 2000);
+	must(f, MST_OP_RETRIEVE, B "/events?what=certificate.revoked", "", 2000);
+	assert_true(told("0C0C") && !told("0A0A"));
+	must(f, MST_OP_RETRIEVE, "/v1/events?what=certificate.revoked", "", 2000);
+	assert_true(told("0A0A"));
 	/* said again: nothing changes */
 	must(f, MST_OP_CREATE, "/v1/nodes/urn%3Aa%3A1/move",
 	     "{\"reason\":\"sold\",\"subscription\":\"sub-b\",\"cseID\":\"//b.example.com/CSE7\"}", 2000);
