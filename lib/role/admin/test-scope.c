@@ -348,6 +348,13 @@ static void names_of_others(void **state)
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"490154203237518\",\"subscription\":\"sub-a\"}", 2001);
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"/SN 17\",\"subscription\":\"sub-a\"}", 4000);
 	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"/SN-17\",\"subscription\":\"sub-a\"}", 2001);
+	/* what one is called and what another's certificate says are one kind of name, whichever is there first */
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:b:2\",\"subscription\":\"sub-b\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"n2.b.example.com\"}]}", 2001);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:a:9\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"node\",\"value\":\"urn:b:2\"}]}", 4105);
+	assert_true(told("\"field\":\"identities[0]\""));
+	must(f, MST_OP_CREATE, "/v1/nodes", "{\"nodeID\":\"urn:b:3\",\"subscription\":\"sub-b\",\"identities\":[{\"kind\":\"node\",\"value\":\"urn:x:3\"}]}", 2001);
+	must(f, MST_OP_CREATE, A "/nodes", "{\"nodeID\":\"urn:x:3\",\"subscription\":\"sub-a\",\"identities\":[{\"kind\":\"fqdn\",\"value\":\"n3.a.example.com\"}]}", 4105);
+	assert_true(told("\"field\":\"nodeID\"") && told("belongs to one node"));
 	/* where it goes it is not called as another may be */
 	must(f, MST_OP_CREATE, "/v1/nodes/%2F%2Fa.example.com%2FCSE6/move", "{\"reason\":\"x\",\"subscription\":\"sub-b\"}", 4000);
 	assert_true(told("\"field\":\"cseID\""));
