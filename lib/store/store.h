@@ -125,6 +125,7 @@ int mst_store_node_update(struct mst_store *s, const struct mst_node *r);
  * is stays as stored, whatever *r says. */
 int mst_store_node_touch(struct mst_store *s, const struct mst_node *r);
 int mst_store_node_get(struct mst_store *s, int64_t id, struct mst_node *ret);
+/* By what the identifier is: "//…" is a CSE-ID, and an M2M-Node-ID only where no node has it as that. */
 int mst_store_node_find(struct mst_store *s, const char *node_or_cse_id, struct mst_node *ret);
 struct mst_node_filter { int state /* -1 any */; const char *sub_id, *maker; int64_t after; size_t limit; const char *sp_fqdn /* NULL, "": any */; };
 int mst_store_node_list(struct mst_store *s, const struct mst_node_filter *f, int (*each)(void *, const struct mst_node *), void *arg);

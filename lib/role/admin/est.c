@@ -235,6 +235,21 @@ int admin_node_certs(struct admin *q)
 	return r;
 }
 
+struct good { struct admin *q; struct certs *c; };
+
+static int keep_good(void *arg, const struct mst_cert_row *r)
+{
+	struct good *g = arg;
+	bool own;
+	int e = 0;
+
+	if (r->revoked || r->expires <= g->q->env->now)
+		return 0;
+	/* with the provider that it has now: what it had with one before is not this one's to end, alone or with all others */
+	e = admin_owns_since(g->q, r->node, r->issued, &own);
+	return e || !own ? e : keep_cert(g->c, r);
+}
+
 /* All that are good. Those that are revoked or over already stay as they are. */
 int admin_node_certs_revoke(struct admin *q)
 {
@@ -248,13 +263,14 @@ int admin_node_certs_revoke(struct admin *q)
 	r = admin_find_node(q, q->id, &n);
 	if (r)
 		return r < 0 ? r : no_node(q);
-	r = admin_four_certs(q, &n, NULL, NULL);
-	if (r)
+	r = mst_store_cert_of_node(q->env->store, n.id, keep_good, &(struct good){ q, &c });
+	if (!r && c.n)
+		r = admin_four_node(q, &n);
+	if (r) {
+		free(c.row);
 		return r < 0 ? r : 0;
-	r = mst_store_cert_of_node(q->env->store, n.id, keep_cert, &c);
+	}
 	for (size_t i = 0; i < c.n && !r; i++) {
-		if (c.row[i].revoked || c.row[i].expires <= q->env->now)
-			continue;
 		r = admin_revoke_row(q, &c.row[i], reason, &rsc, &d);
 		if (!r)
 			r = keep_cert(&done, &c.row[i]);
