@@ -179,6 +179,7 @@ static int role_sockets(struct supervisor *s, enum mst_role role, listens *on, c
 			if (rc)
 				return rc;
 			c->n_sockets++;
+			s->n_doors += role == MST_ROLE_ADMIN;
 			if (role == MST_ROLE_ADMIN && s->privilege.drop &&
 			    lchown(address + strlen("unix:"), s->privilege.uid, s->privilege.gid)) {
 				mst_diag_set(d, 0, "admin.listen", address, ": ", strerrordesc_np(errno), NULL);

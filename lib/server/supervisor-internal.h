@@ -52,6 +52,7 @@ struct supervisor {
 	bool ready, ready_untold, stopping, reloading;
 	char reload_why[256];             /* of a reload that failed, until the engine knows it */
 	int stage, status, pid_fd, store_fd, keeper_fd;
+	size_t n_doors;                   /* so many of admin.listen are ours */
 	uint8_t *crl;                     /* a list that is not written yet */
 	size_t n_crl;
 	bool crl_written;                 /* but not taken over */

@@ -637,7 +637,7 @@ static void finish(struct supervisor *s)
 		if (c->again)
 			event_free(c->again);
 	}
-	for (size_t i = 0; i < s->conf->admin.n_listen && s->pid_fd >= 0; i++)
+	for (size_t i = 0; i < s->n_doors; i++)
 		unlink(s->conf->admin.listen[i] + strlen("unix:"));
 	crl_free(s);
 	if (s->keeper)
