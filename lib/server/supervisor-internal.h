@@ -67,6 +67,7 @@ struct supervisor {
 		struct event *again;
 		mst_ms since;
 		unsigned failures;        /* in a row; the first is told */
+		bool is_old;              /* it tells what was before a reload, and is ended for that */
 	} publish[2];
 	char endpoints[1024];             /* " mef=127.0.0.1:8443 …" */
 };
@@ -103,6 +104,7 @@ void pids_second(struct supervisor *s);
 
 /* publish.c: the briefing node on the LAN, by bbn.publish */
 void publish_start(struct supervisor *s);
+void publish_reloaded(struct supervisor *s, const struct mst_conf *was);
 void publish_stop(struct supervisor *s);
 bool publish_ended(struct supervisor *s, pid_t pid, int status);    /* true: it was that one */
 

@@ -148,7 +148,7 @@ void reload(struct supervisor *s)
 	struct mst_conf_report rep = { .line = say_refusal, .arg = &why };
 	struct mst_diag d = { 0 };
 	const char *fixed = NULL;
-	struct mst_conf *c = NULL;
+	struct mst_conf *c = NULL, *was;
 	char *text = NULL;
 
 	if (s->stopping)
@@ -162,12 +162,14 @@ void reload(struct supervisor *s)
 		free(text);
 		return;
 	}
-	mst_conf_free(s->conf);
-	free(s->text);
+	was = s->conf;
 	s->conf = c;
+	free(s->text);
 	s->text = text;
 	supervisor_take_log(s);
 	crl_reloaded(s);
+	publish_reloaded(s, was);
+	mst_conf_free(was);
 	for (size_t i = 0; i < s->n; i++)
 		reload_tell(&s->child[i]);
 	s->reloading = true;

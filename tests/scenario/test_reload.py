@@ -149,8 +149,11 @@ def test_a_list_that_could_not_be_written_has_no_file_any_more(failing):
     inst.config.write_text(plain.replace('file = "crls/ca.crl"', 'file = ""'))
     failing.reloaded()
     assert "a revocation list that could not be written is given up" in failing.said()
+    # and when there is one again, it is not taken for the newest
     inst.config.write_text(plain)
     failing.reloaded()
+    serial = run("openssl", "x509", "-in", inst.dir / "tls/maf.pem", "-noout", "-serial").stdout.strip().split("=")[1]
+    until("the list has it", lambda: serial in run("openssl", "crl", "-in", inst.dir / "crls/ca.crl", "-noout", "-text").stdout, context=failing.said)
 
 
 def test_what_the_processes_cannot_take_over_is_refused(failing):
