@@ -172,7 +172,7 @@ const struct mst_conf_item mst_conf_items[] = {
 
 	{ "limits", MST_CONF_T_GROUP, .help = "beyond these a peer is refused early and cheaply" },
 	{ "limits.connections", MST_CONF_T_COUNT, 0, "4096", NULL, RANGE(1, 1000000), AT(limits.connections),
-	  .help = "open connections of one listener process; when all are taken, the address that has most gives way to others; each takes 64 octets of locked memory" },
+	  .help = "open connections of one listener process; when all are taken, the address that has most gives way to others; each takes 64 octets of locked memory; more than that has room for at the start wants a restart" },
 	{ "limits.handshakes", MST_CONF_T_COUNT, MST_CONF_FIXED, "256", NULL, RANGE(1, 100000), AT(limits.handshakes),
 	  .help = "handshakes that run at the same time in one listener process" },
 	{ "limits.requests", MST_CONF_T_COUNT, MST_CONF_FIXED, "1024", NULL, RANGE(1, 100000), AT(limits.requests),

@@ -592,6 +592,9 @@ static int engine_reload(struct mst_unit *u, struct mst_diag *d)
 	(void)d;
 	e->audit_at = 0;
 	e->seal_at = 0;
+	/* the list of now may be another file, which lacks what the one before had, or was to have */
+	if (u->conf->crl.file[0] && !u->m.v[MST_M_STORE_GONE])
+		(void)!engine_crl_start(e);
 	return take_roles(e);
 }
 
