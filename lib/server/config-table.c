@@ -286,8 +286,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.retry_duration", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(1, 365 * DAY), AT(mef.retry_duration),
 	  .help = "when a client without commands asks again" },
 	{ "mef.reenrol", MST_CONF_T_CHOICE, 0, "open", NULL, AT(mef.reenrol), .choices = reenrol_choices,
-	  .help = "may an enrolled node enrol anew: at any time, when its registration has ended, or only in a window of muster node "
-		  "reenrol; renewal in the second half of a registration always may" },
+	  .help = "may an enrolled node enrol anew: at any time, when the key that it enrolled with has ended, or only in a window of muster node "
+		  "reenrol; renewal in the second half of that key's life always may" },
 	{ "mef.est", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.est),
 	  .help = "certificates for nodes over EST (TS-0003 8.3.6.2) below /.well-known/est, issued by the keeper's CA" },
 	{ "mef.est_approval", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.est_approval),
