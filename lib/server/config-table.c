@@ -295,7 +295,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.est_lifetime", MST_CONF_T_SECONDS, 0, "90d", NULL, RANGE(10, 3650 * DAY), AT(mef.est_lifetime),
 	  .help = "how long a certificate is good, at most until the subscription and the CA end" },
 	{ "mef.est_grace", MST_CONF_T_SECONDS, 0, "0s", NULL, RANGE(0, 3650 * DAY), AT(mef.est_grace),
-	  .help = "so long after its end a certificate may still be renewed, and nothing else; 0s = not at all" },
+	  .help = "so long after its end a certificate that was issued over EST here may still be renewed, and nothing else; 0s = not at all" },
 	{ "mef.est_retry", MST_CONF_T_SECONDS, 0, "5m", NULL, RANGE(1, 30 * DAY), AT(mef.est_retry),
 	  .help = "when a client whose request waits for approval asks again" },
 	{ "mef.est_uri", MST_CONF_T_URI, MST_CONF_EMPTY_OK, "", NULL, STR(mef.est_uri),

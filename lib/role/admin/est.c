@@ -232,7 +232,7 @@ int admin_node_certs(struct admin *q)
 	return r;
 }
 
-/* All that are good. Those that are revoked or over already stay as they are. */
+/* All that work, if only for their renewal. Those that are revoked or over already stay as they are. */
 int admin_node_certs_revoke(struct admin *q)
 {
 	struct certs c = { NULL, 0, 0 }, done = { NULL, 0, 0 };
@@ -250,14 +250,14 @@ int admin_node_certs_revoke(struct admin *q)
 		return r < 0 ? r : 0;
 	r = mst_store_cert_of_node(q->env->store, n.id, keep_cert, &c);
 	for (size_t i = 0; i < c.n && !r; i++) {
-		if (c.row[i].revoked || c.row[i].expires <= q->env->now)
+		if (!admin_cert_works(&c.row[i], q->env->conf, q->env->now))
 			continue;
 		r = admin_revoke_row(q, &c.row[i], reason, &rsc, &d);
 		if (!r)
 			r = keep_cert(&done, &c.row[i]);
 	}
-	if (r > 0)      /* the list is full: nothing of all this stands */
-		r = done.n ? MST_FAULT_BUG : admin_refuse(q, rsc, &d);
+	if (r > 0)      /* what works can be revoked */
+		r = MST_FAULT_BUG;
 	else if (!r)
 		r = answer_certs(q, &done);
 	free(c.row);
