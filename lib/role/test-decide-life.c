@@ -31,10 +31,13 @@ static void leaving(void **state)
 	}
 }
 
-/* Lesson 12: when an enrolled node may enrol anew. `age`: of its registration, in tenths of its life. */
+/*
+ * Lesson 12: when an enrolled node may enrol anew. `age`: of the key that its MAF was given, in tenths of its life. What the client
+ * has made of its registration meanwhile does not count.
+ */
 static void enrolling_anew(void **state)
 {
-	enum { NEVER_FETCHED = 1, SAME_SESSION = 2, WINDOW = 4, KNOWN = 8 };
+	enum { NEVER_FETCHED = 1, SAME_SESSION = 2, WINDOW = 4, KNOWN = 8, NO_KEY = 16, LEFT_LYING = 32, NO_REG = 64, MAKER = 128 };
 	static const struct { int age, what; int may[3]; /* open, ended, window */ } rows[] = {
 		{ 1, 0, { 1, 0, 0 } },
 		{ 4, 0, { 1, 0, 0 } },
@@ -44,44 +47,82 @@ static void enrolling_anew(void **state)
 		{ 10, WINDOW, { 1, 1, 1 } },
 		{ 1, WINDOW, { 1, 1, 1 } },
 		{ 1, NEVER_FETCHED, { 1, 1, 1 } },      /* an enrolment that broke off goes on */
+		{ 1, NEVER_FETCHED | LEFT_LYING, { 1, 0, 0 } },  /* one from before the enrolment that counts */
 		{ 1, SAME_SESSION, { 1, 1, 1 } },
+		{ 1, SAME_SESSION | MAKER, { 1, 0, 0 } },        /* which nobody can show who exported nothing */
 		{ 1, KNOWN, { 1, 1, 1 } },              /* it is not enrolled */
+		{ 1, NO_KEY, { 1, 0, 0 } },             /* nothing is known of its enrolment */
+		{ 10, NO_KEY, { 1, 0, 0 } },
+		{ 1, NO_REG, { 1, 0, 0 } },             /* it has de-registered: no other answer */
+		{ 5, NO_REG, { 1, 1, 1 } },
+		{ 10, NO_REG, { 1, 1, 0 } },
 	};
+	static const enum mst_call_what calls[] = { MST_CALL_REGISTER, MST_CALL_KEY_REGISTER };
 	struct world o;
 
 	(void)state;
-	for (size_t i = 0; i < MST_COUNT(rows); i++)
+	for (size_t i = 0; i < 2 * MST_COUNT(rows); i++)
 		for (int policy = 0; policy < 3; policy++) {
-			mef_world(&o, MST_CALL_REGISTER);
+			int what = rows[i / 2].what;
+
+			if (what & NO_REG && i % 2)
+				continue;               /* nothing hangs on none */
+			mef_world(&o, calls[i % 2]);
 			o.conf.reenrol = policy;
-			o.w.node.state = rows[i].what & KNOWN ? MST_NODE_KNOWN : MST_NODE_ENROLLED;
-			o.w.node.reenrol_until = rows[i].what & WINDOW ? NOW + 1 : NOW;
-			o.r.has_reg = true;
+			o.w.node.state = what & KNOWN ? MST_NODE_KNOWN : MST_NODE_ENROLLED;
+			o.w.node.reenrol_until = what & WINDOW ? NOW + 1 : NOW;
+			o.c.has_export = !(what & MAKER);
+			o.c.has_key_value = what & MAKER;       /* so that a key registration has one to register */
+			o.r.has_cred = false;
+			o.r.has_reg = !(what & NO_REG);
 			MST_STR_SET(o.r.reg.reg_id, "reg-1");
 			MST_STR_SET(o.r.reg.client_id, o.w.id);
-			MST_STR_SET(o.r.reg.key_id, rows[i].what & SAME_SESSION ? KEID : "B1@mef.example.com");
+			MST_STR_SET(o.r.reg.key_id, what & SAME_SESSION ? KEID : "B1@mef.example.com");
 			o.r.reg.node = 7;
-			o.r.reg.modified = NOW - rows[i].age * DAY;
-			o.r.reg.expires = o.r.reg.modified + 10 * DAY;
-			o.r.n_other = 1;
-			MST_STR_SET(o.r.other[0].key_id, o.r.reg.key_id);
-			o.r.other[0].last_used = rows[i].what & NEVER_FETCHED ? 0 : NOW - 5;
-			if ((verdict(&o) == 2001) != rows[i].may[policy])
-				fail_msg("row %zu, policy %d: %d (%s)", i, policy, o.v.rsc, o.v.why);
+			o.r.reg.modified = NOW - 1;
+			o.r.reg.expires = NOW + 1;
+			o.r.has_given = !(what & NO_KEY);
+			o.r.given.last_used = NOW - 5;
+			o.r.given.created = NOW - rows[i / 2].age * DAY;
+			o.r.given.expires = o.r.given.created + 10 * DAY;
+			MST_STR_SET(o.r.given.key_id, what & NEVER_FETCHED ? "A1@mef.example.com" : o.r.reg.key_id);
+			o.r.has_current = o.r.has_given && o.r.has_reg;
+			o.r.current = o.r.given;
+			MST_STR_SET(o.r.current.key_id, o.r.reg.key_id);
+			if (what & NEVER_FETCHED) {
+				o.r.current.last_used = 0;
+				o.r.current.created += what & LEFT_LYING ? -1 : 1;
+			}
+			/* what exported nothing registers nothing, whatever is permitted */
+			if (what & MAKER && !(i % 2) && policy == MST_REENROL_OPEN)
+				continue;
+			if ((verdict(&o) == 2001) != rows[i / 2].may[policy])
+				fail_msg("row %zu, call %zu, policy %d: %d (%s)", i / 2, i % 2, policy, o.v.rsc, o.v.why);
 			if (o.v.rsc != 2001)
 				assert_true(o.v.rsc == 4103 && strstr(o.v.why, "muster node reenrol"));
 		}
-	/* nothing is known of the key of that registration: no enrolment that goes on */
-	o.r.reg.modified = NOW - DAY;
-	o.r.reg.expires = NOW + 9 * DAY;
-	o.w.node.state = MST_NODE_ENROLLED;
+}
+
+/* A key for another use never enrols: it may always be had, and the registration goes on naming the key that did. */
+static void a_key_for_another_use(void **state)
+{
+	struct world o;
+
+	(void)state;
+	mef_world(&o, MST_CALL_KEY_REGISTER);
 	o.conf.reenrol = MST_REENROL_WINDOW;
-	o.c.has_export = false;
-	MST_STR_SET(o.r.other[0].key_id, "C2@mef.example.com");
-	o.r.other[0].last_used = 0;
-	assert_int_equal(verdict(&o), 4103);
-	o.r.n_other = 0;
-	assert_int_equal(verdict(&o), 4103);
+	o.w.node.state = MST_NODE_ENROLLED;
+	o.c.key.suid = 22;
+	o.c.key.targets[0] = V("//sp.example.com/CSE9");
+	o.r.has_cred = false;
+	MST_STR_SET(o.r.reg.key_id, "B1@mef.example.com");
+	add_other(&o, "B1@mef.example.com", "reg-1", MST_CRED_PENDING, NOW - DAY);
+	add_other(&o, "C1@mef.example.com", "reg-1", MST_CRED_PENDING, NOW - 9);
+	add_other(&o, "C2@mef.example.com", "reg-1", MST_CRED_PENDING, NOW - 8);
+	assert_int_equal(verdict(&o), 2001);
+	assert_true(o.v.insert_cred && !o.v.put_reg);
+	assert_int_equal(o.v.n_drop, 1);
+	assert_string_equal(o.v.drop[0], "C1@mef.example.com");
 }
 
 static void the_clock(void **state)
@@ -153,7 +194,8 @@ static void arrived(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(leaving), cmocka_unit_test(enrolling_anew), cmocka_unit_test(the_clock),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(leaving), cmocka_unit_test(enrolling_anew), cmocka_unit_test(a_key_for_another_use),
+					    cmocka_unit_test(the_clock),
 					    cmocka_unit_test(arrived) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

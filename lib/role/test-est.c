@@ -159,6 +159,47 @@ static void an_expired_certificate_is_renewed_within_the_window(void **state)
 	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
 }
 
+/* The window is for what is renewed: with a maker's certificate that has ended nobody gets one of ours. */
+static void a_makers_certificate_has_no_window(void **state)
+{
+	struct mst_csr_attrs a = est_attributes();
+	struct est_csr c = est_csr_of(&est_k1, &a.san, a.challenge);
+
+	(void)state;
+	est_rig.mef_conf.est.grace = 20 * RIG_DAY;
+	rig_peer_cert(&est_rig, MST_ID_NODE, RIG_NODE);
+	est_rig.x.peer.cert.not_after = RIG_NOW;
+	assert_int_equal(est_ask(MST_OP_RETRIEVE, "csrattrs", "", MST_VIEW_NONE), MST_RSC_NO_PRIVILEGE);
+	event_is("mef.refused", "has expired");
+	assert_int_equal(est_ask(MST_OP_RETRIEVE, "cacerts", "", MST_VIEW_NONE), MST_RSC_NO_PRIVILEGE);
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_NO_PRIVILEGE);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
+	assert_int_equal(est_signatures(), 0);
+	est_rig.x.peer.cert.not_after = RIG_NOW + 1;
+	assert_int_equal(est_enroll("simpleenroll", &c), MST_RSC_OK);
+}
+
+/* Revoked after its end: it is nobody's, although no list names it. */
+static void what_was_revoked_after_its_end_is_not_renewed(void **state)
+{
+	struct est_cert old = est_enrolled();
+	struct mst_cert_row row;
+	struct mst_csr_attrs a;
+	struct est_csr c;
+
+	(void)state;
+	est_rig.now = old.i.not_after + RIG_DAY;
+	est_rig.mef_conf.est.grace = 20 * RIG_DAY;
+	est_peer_is(&old, old.i.not_after);
+	a = est_attributes();
+	c = est_csr_of(&est_k2, &a.san, a.challenge);
+	assert_int_equal(mst_store_cert_get(est_rig.store, old.i.serial, &row), 0);
+	row.revoked = est_rig.now;
+	assert_int_equal(mst_store_cert_put(est_rig.store, &row), 0);
+	assert_int_equal(est_enroll("simplereenroll", &c), MST_RSC_NO_PRIVILEGE);
+	event_is("mef.refused", "revoked");
+}
+
 static void set_request(enum mst_certreq_state s)
 {
 	struct mst_certreq q;
@@ -465,6 +506,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(a_node_gets_its_certificate), T(too_many_in_a_minute), T(the_challenge_stays_for_a_while), T(a_certificate_is_renewed),
+		T(a_makers_certificate_has_no_window), T(what_was_revoked_after_its_end_is_not_renewed),
 		T(an_expired_certificate_is_renewed_within_the_window), T(the_operator_is_asked), T(who_has_moved_is_approved_anew), T(the_operator_says_no),
 		T(what_is_wrong_is_refused), T(who_is_not_served_gets_nothing), T(a_node_cannot_hoard), T(the_ca_keeps_to_its_constraints),
 		T(a_command_is_given_until_it_is_reported), T(a_command_of_another_provider_decides_nothing),

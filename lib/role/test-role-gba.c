@@ -340,6 +340,24 @@ static void put_cred(enum mst_role role, const struct mst_credential *c, bool in
 	assert_int_equal(mst_store_commit(r.store), 0);
 }
 
+/* The other way round: the one MEF of an installation takes no client over that uses a key of a BSF. */
+static void a_mef_takes_nobody_over(void **state)
+{
+	struct mst_fetch_result got = { .end = MST_FETCH_OK, .rsc = 2000, .channel = RIG_CHANNEL, .lifetime = RIG_NOW + RIG_DAY, .key = rig_seal(9) };
+	struct mst_psk_answer a;
+	char keid[MST_ID_MAX];
+
+	(void)state;
+	snprintf(got.enrolee_id, sizeof(got.enrolee_id), "%s", RIG_CSE);
+	assert_int_equal(first_key(BTID, USS(RIG_CSE)), 0);
+	rig_id(9, "mef.example.com", keid);
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), MST_PSK_UNKNOWN);
+	assert_non_null(strstr(last_why("maf.psk-refused"), "or a BSF"));
+	r.now = RIG_NOW + RIG_DAY;
+	got.lifetime = r.now + RIG_DAY;
+	assert_int_equal(rig_fetched(&r, keid, &got, &a), 0);
+}
+
 /* By whichever of its names the BSF calls it: it is the node whose key is in use. */
 static void by_another_name(void **state)
 {
@@ -460,7 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
-		T(identities), T(who_it_is), T(enrolled_at_once), T(another_suite), T(it_ends), T(refusals), T(standing), T(who_vouches),
+		T(identities), T(who_it_is), T(enrolled_at_once), T(another_suite), T(it_ends), T(refusals), T(standing), T(who_vouches), T(a_mef_takes_nobody_over),
 		T(by_another_name), T(a_secret_is_not_taken_over), T(bounded), T(in_place_of_a_secret),
 	};
 

@@ -289,8 +289,8 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.retry_duration", MST_CONF_T_SECONDS, 0, "1d", NULL, RANGE(1, 365 * DAY), AT(mef.retry_duration),
 	  .help = "when a client without commands asks again" },
 	{ "mef.reenrol", MST_CONF_T_CHOICE, 0, "open", NULL, AT(mef.reenrol), .choices = reenrol_choices,
-	  .help = "may an enrolled node enrol anew: at any time, when its registration has ended, or only in a window of muster node "
-		  "reenrol; renewal in the second half of a registration always may" },
+	  .help = "may an enrolled node enrol anew: at any time, when the key that it enrolled with has ended, or only in a window of muster node "
+		  "reenrol; renewal in the second half of that key's life always may" },
 	{ "mef.est", MST_CONF_T_BOOL, 0, "true", NULL, AT(mef.est),
 	  .help = "certificates for nodes over EST (TS-0003 8.3.6.2) below /.well-known/est, issued by the keeper's CA" },
 	{ "mef.est_approval", MST_CONF_T_BOOL, 0, "false", NULL, AT(mef.est_approval),
@@ -298,7 +298,7 @@ const struct mst_conf_item mst_conf_items[] = {
 	{ "mef.est_lifetime", MST_CONF_T_SECONDS, 0, "90d", NULL, RANGE(10, 3650 * DAY), AT(mef.est_lifetime),
 	  .help = "how long a certificate is good, at most until the subscription and the CA end" },
 	{ "mef.est_grace", MST_CONF_T_SECONDS, 0, "0s", NULL, RANGE(0, 3650 * DAY), AT(mef.est_grace),
-	  .help = "so long after its end a certificate may still be renewed, and nothing else; 0s = not at all" },
+	  .help = "so long after its end a certificate that was issued over EST here may still be renewed, and nothing else; 0s = not at all" },
 	{ "mef.est_retry", MST_CONF_T_SECONDS, 0, "5m", NULL, RANGE(1, 30 * DAY), AT(mef.est_retry),
 	  .help = "when a client whose request waits for approval asks again" },
 	{ "mef.est_uri", MST_CONF_T_URI, MST_CONF_EMPTY_OK, "", NULL, STR(mef.est_uri),

@@ -185,7 +185,7 @@ struct mst_bsf_link {
 #define MST_MAKERS_MAX 64
 struct mst_makers { size_t n; uint8_t sha256[MST_MAKERS_MAX][MST_SHA256_LEN]; char subject[MST_MAKERS_MAX][128]; };
 /* May an enrolled node enrol anew (lesson 12)? Renewal near the end of its registration is always open. */
-enum mst_reenrol { MST_REENROL_OPEN /* at any time */, MST_REENROL_ENDED /* when its registration has ended, or in a window */,
+enum mst_reenrol { MST_REENROL_OPEN /* at any time */, MST_REENROL_ENDED /* when the key that enrolled has ended, or in a window */,
                    MST_REENROL_WINDOW /* in a window that the operator opened */ };
 /* Another server of GBA that is asked: an HSS. */
 struct mst_gba_server { char fqdn[MST_ID_MAX], uri[512], connect_to[128]; enum mst_fetch_binding binding; };

@@ -100,6 +100,23 @@ static void look_at(struct doctor *d, const char *path, const char *own)
 	}
 }
 
+/* What the list in the file cannot show: that it has no room for all (musterd(8)). */
+static void left_out(struct doctor *d)
+{
+	json_t *status = NULL;
+	json_int_t n = 0;
+	char text[128];
+
+	if (access(d->m->socket, F_OK) == 0 && api_ask(d->m, "GET", "/v1/status", NULL, &status) == EXIT_DONE)
+		n = json_integer_value(json_object_get(status, "revokedUnlisted"));
+	json_decref(status);
+	if (n <= 0)
+		return;
+	snprintf(text, sizeof(text), "%lld revoked certificates have no room on it", (long long)n);
+	doctor_finding(d, false, "revocation list", text, "the MEF and OCSP refuse them all the same, who looks at the list alone does not; events "
+		       "certificate.unlisted say which, and the list shrinks as revoked certificates end (mef.est_lifetime)");
+}
+
 void doctor_lists(struct doctor *d)
 {
 	static const char *const others[] = { "mef.crls", "maf.crls", "bbn.crls", "hss.crls", "bsf.crls", "zn.crls", "diameter.crls" };
@@ -113,6 +130,7 @@ void doctor_lists(struct doctor *d)
 		d->ca = (struct mst_view){ ca, n };
 	if (*file && !each_list(d, in_dir(d, file, own), own_list))
 		doctor_finding(d, false, "revocation list", own, "it is absent or cannot be read; musterd makes it when it runs");
+	left_out(d);
 	for (size_t i = 0; i < MST_COUNT(others); i++) {
 		const config_setting_t *list = config_lookup(&d->conf, others[i]);
 

@@ -161,7 +161,10 @@ int admin_list(struct mst_role_env *env, struct mst_list *l);
 
 /* Node by M2M-Node-ID, CSE-ID or number: 0, MST_STORE_NONE, or a fault. */
 int admin_find_node(struct admin *q, const char *id, struct mst_node *ret);
-/* Put a certificate's record on the list (certs.c): 0 (also when it is there already); ADMIN_REFUSED with *ret_rsc and `d`; or
+/* Certificates that are revoked and have not ended: how many the list has, and for how many there is no room. `serial` may be NULL. */
+struct admin_revoked { size_t listed, unlisted; bool has /* `serial` is listed */; };
+MST_MUST_CHECK int admin_revoked_count(struct mst_role_env *env, const char *serial, struct admin_revoked *ret);
+/* Revoke the certificate of that record (certs.c), told when the list has no room for it: 0 (also when it is there already); ADMIN_REFUSED with *ret_rsc and `d`; or
  * a fault. */
 int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int *ret_rsc, struct mst_diag *d);
 int admin_no_such_node(struct admin *q);

@@ -7,21 +7,98 @@
 #include "role/admin/admin.h"
 #include "role/admin/decide.h"
 
-struct revoked { struct mst_revoked *row; size_t n; };
+/* All that are revoked and have not ended, then those of them that the list has room for. */
+struct one { struct mst_revoked r; int64_t node; };
+struct revoked { struct one *row; size_t n, cap; };
 
 static int keep(void *arg, const struct mst_cert_row *r)
 {
 	struct revoked *l = arg;
+	struct one *o;
 
-	if (l->n == ADMIN_REVOKED_MAX)
-		return MST_FAULT_MEMORY;
-	if (l->row) {
-		memcpy(l->row[l->n].serial, r->serial, sizeof(l->row[l->n].serial));
-		l->row[l->n].when = r->revoked;
-		l->row[l->n].reason = r->reason;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 64;
+
+		o = realloc(l->row, cap * sizeof(*o));
+		if (!o)
+			return MST_FAULT_MEMORY;
+		l->row = o;
+		l->cap = cap;
 	}
-	l->n++;
+	o = &l->row[l->n++];
+	memset(o, 0, sizeof(*o));
+	memcpy(o->r.serial, r->serial, sizeof(o->r.serial));
+	o->r.when = r->revoked;
+	o->r.reason = r->reason;
+	o->node = r->node;
 	return 0;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct one *x = a, *y = b;
+
+	return x->r.when != y->r.when ? x->r.when < y->r.when ? -1 : 1 : strcmp(x->r.serial, y->r.serial);
+}
+
+/* Whose is the node? "" when it is no node's, or nobody's. */
+static int provider_of(struct mst_store *s, int64_t node, char sp[MST_ID_MAX])
+{
+	struct mst_subscription sub;
+	struct mst_node n;
+	int r = node ? mst_store_node_get(s, node, &n) : MST_STORE_NONE;
+
+	sp[0] = 0;
+	if (!r)
+		r = n.sub_id[0] ? mst_store_sub_get(s, n.sub_id, &sub) : MST_STORE_NONE;
+	if (!r)
+		memcpy(sp, sub.sp_fqdn, sizeof(sub.sp_fqdn));
+	return r < 0 ? r : 0;
+}
+
+/* Those with room come first, `*ret_n` of them. */
+static int choose(struct mst_role_env *env, struct revoked *l, size_t *ret_n)
+{
+	struct admin_listing count = { .n = 0 };
+	char sp[MST_ID_MAX] = "";
+	int64_t last = 0;
+	size_t n = 0;
+	int r;
+
+	if (l->n)
+		qsort(l->row, l->n, sizeof(*l->row), by_time);
+	for (size_t i = 0; i < l->n; i++) {
+		struct one o = l->row[i];
+
+		/* only where there are shares does it matter whose it is; those of one node often come together */
+		if (env->conf && env->conf->n_provider && o.node != last) {
+			r = provider_of(env->store, o.node, sp);
+			if (r)
+				return r;
+			last = o.node;
+		}
+		if (!admin_decide_listed(&count, env->conf, sp))
+			continue;
+		l->row[i] = l->row[n];
+		l->row[n++] = o;
+	}
+	*ret_n = n;
+	return 0;
+}
+
+int admin_revoked_count(struct mst_role_env *env, const char *serial, struct admin_revoked *ret)
+{
+	struct revoked l = { NULL, 0, 0 };
+	size_t listed = 0;
+	int r = mst_store_cert_list_revoked(env->store, env->now, keep, &l);
+
+	if (!r)
+		r = choose(env, &l, &listed);
+	*ret = (struct admin_revoked){ .listed = listed, .unlisted = l.n - listed };
+	for (size_t i = 0; serial && i < listed; i++)
+		ret->has = ret->has || !strcmp(l.row[i].r.serial, serial);
+	free(l.row);
+	return r;
 }
 
 /* --- the list --- */
@@ -36,7 +113,8 @@ static int sign_by_keeper(struct mst_signer *s, struct mst_view tbs, uint8_t *ou
 	return k->outcome;
 }
 
-static int issue(struct mst_role_env *env, const struct mst_authorisation *leave, const struct revoked *rows, struct mst_list *l)
+static int issue(struct mst_role_env *env, const struct mst_authorisation *leave, const struct mst_revoked *rows, size_t n_rows,
+		 struct mst_list *l)
 {
 	struct by_keeper k = { env->keeper, *leave, 0 };
 	struct mst_signer signer = { .ctx = &k, .sign_tbs = sign_by_keeper };
@@ -45,28 +123,45 @@ static int issue(struct mst_role_env *env, const struct mst_authorisation *leave
 	int r = env->keeper->ops->ca_cert(env->keeper, ca, sizeof(ca), &n);
 
 	if (!r)
-		r = mst_crl_issue(&signer, (struct mst_view){ ca, n }, rows->row, rows->n, l->number, l->made, l->until, l->der, l->cap,
-				  &l->n);
+		r = mst_crl_issue(&signer, (struct mst_view){ ca, n }, rows, n_rows, l->number, l->made, l->until, l->der, l->cap, &l->n);
 	/* the device with the CA's key: not now */
 	return r > 0 ? k.outcome == MST_KEEPER_AWAY ? MST_FAULT_IO : MST_FAULT_CRYPTO : r;
+}
+
+/* What goes on the list, in `rows`. */
+static int entries(struct mst_role_env *env, struct mst_revoked rows[ADMIN_REVOKED_MAX], size_t *ret_n, size_t *ret_left_out)
+{
+	struct revoked all = { NULL, 0, 0 };
+	int r = mst_store_cert_list_revoked(env->store, env->now, keep, &all);
+
+	*ret_n = 0;
+	if (!r)
+		r = choose(env, &all, ret_n);
+	for (size_t i = 0; !r && i < *ret_n; i++)
+		rows[i] = all.row[i].r;
+	*ret_left_out = all.n - *ret_n;
+	free(all.row);
+	return r;
 }
 
 int admin_list(struct mst_role_env *env, struct mst_list *l)
 {
 	struct mst_event e = { .when = env->now, .role = "admin", .what = "crl.issued", .who = "engine" };
-	struct revoked rows = { calloc(ADMIN_REVOKED_MAX, sizeof(struct mst_revoked)), 0 };
+	struct mst_revoked *rows = calloc(ADMIN_REVOKED_MAX, sizeof(*rows));
 	struct mst_authorisation leave;
-	int r = rows.row ? mst_store_cert_list_revoked(env->store, env->now, keep, &rows) : MST_FAULT_MEMORY;
+	size_t n = 0, left_out = 0;
+	int r = rows ? entries(env, rows, &n, &left_out) : MST_FAULT_MEMORY;
 
 	if (!r) {
 		leave = admin_decide_list(env->now, l);
-		snprintf(e.why, sizeof(e.why), "number %lld, %zu entries", (long long)l->number, rows.n);
+		snprintf(e.why, sizeof(e.why), left_out ? "number %lld, %zu entries; %zu that are revoked have no room on it" : "number %lld, %zu entries",
+			 (long long)l->number, n, left_out);
 		r = mst_store_event_append(env->store, &e);
 		leave.event = e.seq;
 	}
 	if (!r)
-		r = issue(env, &leave, &rows, l);
-	free(rows.row);
+		r = issue(env, &leave, rows, n, l);
+	free(rows);
 	return r > 0 ? MST_FAULT_BUG : r;
 }
 
@@ -99,15 +194,25 @@ json_t *admin_json_cert(const struct mst_cert_row *r)
 			 "notAfter", admin_json_time(r->expires), "revoked", r->revoked ? admin_json_time(r->revoked) : json_null(), "reason", r->reason);
 }
 
+/* Of one that the list has no room for the operator hears at once: who looks at the list alone takes it. */
+static int tell_unlisted(struct admin *q, const struct mst_cert_row *row)
+{
+	struct admin_revoked count;
+	char why[256];
+	int r = row->expires > q->env->now ? admin_revoked_count(q->env, row->serial, &count) : 1;
+
+	if (r || count.has)
+		return r < 0 ? r : 0;
+	snprintf(why, sizeof(why), "%.80s, serial %.64s: no room on the revocation list, or in its provider's share of it", row->subject, row->serial);
+	return admin_event(q, "certificate.unlisted", row->node, why);
+}
+
 int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int *ret_rsc, struct mst_diag *d)
 {
-	struct revoked count = { NULL, 0 };
 	char why[160];
-	int r = mst_store_cert_list_revoked(q->env->store, q->env->now, keep, &count);
+	int r;
 
-	if (r && count.n < ADMIN_REVOKED_MAX)
-		return r;
-	switch (admin_decide_revoke(row, reason, count.n, q->env->now, ret_rsc, d)) {
+	switch (admin_decide_revoke(row, reason, q->env->conf, q->env->now, ret_rsc, d)) {
 	case ADMIN_REFUSED: return ADMIN_REFUSED;
 	case ADMIN_UNCHANGED: return 0;
 	case ADMIN_DONE: break;
@@ -116,6 +221,8 @@ int admin_revoke_row(struct admin *q, struct mst_cert_row *row, int reason, int 
 	r = mst_store_cert_put(q->env->store, row);
 	if (!r)
 		r = admin_event(q, "certificate.revoked", row->node, why);
+	if (!r)
+		r = tell_unlisted(q, row);
 	if (r)
 		return r < 0 ? r : MST_FAULT_BUG;
 	q->a->revoked = true;

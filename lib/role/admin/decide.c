@@ -72,16 +72,47 @@ enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *
 	return ADMIN_DONE;
 }
 
-enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_t listed, mst_time now, int *ret_rsc,
+bool admin_cert_works(const struct mst_cert_row *r, const struct mst_role_conf *conf, mst_time now)
+{
+	int64_t grace = conf && conf->est.on ? conf->est.grace : 0;
+
+	return !r->revoked && now - grace < r->expires;
+}
+
+/* The first entry of that provider, whose people may be several. */
+static size_t provider_at(const struct mst_role_conf *conf, const char *sp_fqdn)
+{
+	size_t i = 0;
+
+	while (i < conf->n_provider && !mst_id_equal(MST_ID_FQDN, mst_view_str(conf->provider[i].sp), mst_view_str(sp_fqdn)))
+		i++;
+	return i;
+}
+
+bool admin_decide_listed(struct admin_listing *l, const struct mst_role_conf *conf, const char *sp_fqdn)
+{
+	size_t at = conf ? provider_at(conf, sp_fqdn) : 0, providers = 0;
+
+	if (l->n >= ADMIN_REVOKED_MAX)
+		return false;
+	if (conf && at < conf->n_provider) {
+		for (size_t i = 0; i < conf->n_provider; i++)
+			providers += provider_at(conf, conf->provider[i].sp) == i;
+		if (l->of[at] >= (ADMIN_REVOKED_MAX - ADMIN_REVOKED_OURS) / providers)
+			return false;
+		l->of[at]++;
+	}
+	l->n++;
+	return true;
+}
+
+enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, const struct mst_role_conf *conf, mst_time now, int *ret_rsc,
 				       struct mst_diag *d)
 {
 	if (r->revoked)
 		return ADMIN_UNCHANGED;
-	if (r->expires <= now)
+	if (!admin_cert_works(r, conf, now))
 		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "certificate", "it has expired; nobody accepts it anyway");
-	if (listed >= ADMIN_REVOKED_MAX)
-		return refuse(MST_RSC_CONFLICT, ret_rsc, d, "certificate", "the revocation list is full; it shrinks as revoked "
-			      "certificates expire");
 	r->revoked = now;
 	r->reason = reason;
 	return ADMIN_DONE;

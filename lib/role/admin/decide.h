@@ -4,7 +4,8 @@
 
 #include "server/exchange.h"
 
-#define ADMIN_REVOKED_MAX 900   /* certificates that are revoked and have not expired: MST_TBS_MAX holds them */
+#define ADMIN_REVOKED_MAX 900   /* entries of the revocation list: MST_TBS_MAX holds them */
+#define ADMIN_REVOKED_OURS 100  /* of them for the installation's own alone, where providers have people of their own */
 
 enum admin_verdict {
 	ADMIN_DONE,      /* apply what was filled in */
@@ -44,9 +45,18 @@ enum admin_verdict admin_decide_extend(struct mst_subscription *r, mst_time unti
 enum admin_verdict admin_decide_sub_act(struct mst_subscription *r, const char *act, mst_time now,
 					int *ret_rsc, struct mst_diag *d);
 
-/* `r` is the certificate's record, revoked or not; `listed` how many are revoked now; `reason` of RFC 5280 5.3.1. */
-enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, size_t listed, mst_time now, int *ret_rsc,
+/* Is it good for anything that a revocation would end? For its renewal a while after its end, too (mef.est_grace). */
+bool admin_cert_works(const struct mst_cert_row *r, const struct mst_role_conf *conf, mst_time now);
+/* `r` is the certificate's record, revoked or not; `reason` of RFC 5280 5.3.1. That the list is full is no reason to refuse: the MEF and
+ * OCSP read the record. */
+enum admin_verdict admin_decide_revoke(struct mst_cert_row *r, int reason, const struct mst_role_conf *conf, mst_time now, int *ret_rsc,
 				       struct mst_diag *d);
+/*
+ * Has the list room for one more, of a node with that provider ("": of none)? Asked of those that are revoked in the order in which they were: what
+ * stands on a list never gives way to what comes later. Providers whose people may revoke have equal shares.
+ */
+struct admin_listing { size_t n, of[MST_PROVIDERS_MAX]; };
+bool admin_decide_listed(struct admin_listing *l, const struct mst_role_conf *conf, const char *sp_fqdn);
 /* A request for a certificate. act: "approve", "reject" */
 enum admin_verdict admin_decide_certreq(struct mst_certreq *r, const char *act, const char *reason, mst_time now, int *ret_rsc,
 					struct mst_diag *d);

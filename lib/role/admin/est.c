@@ -243,14 +243,14 @@ static int keep_good(void *arg, const struct mst_cert_row *r)
 	bool own;
 	int e = 0;
 
-	if (r->revoked || r->expires <= g->q->env->now)
+	if (!admin_cert_works(r, g->q->env->conf, g->q->env->now))
 		return 0;
 	/* with the provider that it has now: what it had with one before is not this one's to end, alone or with all others */
 	e = admin_owns_since(g->q, r->node, r->issued, &own);
 	return e || !own ? e : keep_cert(g->c, r);
 }
 
-/* All that are good. Those that are revoked or over already stay as they are. */
+/* All that work, if only for their renewal. Those that are revoked or over already stay as they are. */
 int admin_node_certs_revoke(struct admin *q)
 {
 	struct certs c = { NULL, 0, 0 }, done = { NULL, 0, 0 };
@@ -275,8 +275,8 @@ int admin_node_certs_revoke(struct admin *q)
 		if (!r)
 			r = keep_cert(&done, &c.row[i]);
 	}
-	if (r > 0)      /* the list is full: nothing of all this stands */
-		r = done.n ? MST_FAULT_BUG : admin_refuse(q, rsc, &d);
+	if (r > 0)      /* what works can be revoked */
+		r = MST_FAULT_BUG;
 	else if (!r)
 		r = answer_certs(q, &done);
 	free(c.row);

@@ -213,6 +213,7 @@ int admin_status(struct admin *q)
 {
 	int64_t count[MST_NODE_RELEASED + 1];
 	json_t *nodes, *roles;
+	struct admin_revoked revoked = { .listed = 0 };
 	struct mst_event_span log;
 	int64_t wild = 0;
 	int r = mst_store_node_count(q->env->store, count);
@@ -221,6 +222,8 @@ int admin_status(struct admin *q)
 		r = mst_store_event_span(q->env->store, &log);
 	if (!r)
 		r = mst_store_identity_count_wild(q->env->store, &wild);
+	if (!r)
+		r = admin_revoked_count(q->env, NULL, &revoked);
 	if (r)
 		return r;
 	nodes = json_object();
@@ -231,12 +234,13 @@ int admin_status(struct admin *q)
 		if (q->env->conf && q->env->conf->roles_played & 1u << i)
 			(void)json_array_append_new(roles, json_string(mst_role_name[i]));
 	return admin_answer(q, MST_RSC_OK,
-			    json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:I, s:I, s:o*, s:I, s:I, s:I}", "version",
+			    json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:I, s:I, s:o*, s:I, s:I, s:I, s:I, s:I}", "version",
 				      MST_VERSION, "roles", roles, "nodes", nodes, "time",
 				      admin_json_time(q->env->now), "schema", mst_store_version(q->env->store),
 				      "lastEvent", (json_int_t)log.last, "firstEvent", (json_int_t)log.first,
 				      "events", (json_int_t)(log.last ? log.last - log.first + 1 : 0), "oldestEvent",
 				      log.oldest > 0 ? admin_json_time(log.oldest) : NULL, "storeOctets",
 				      (json_int_t)log.octets, "makers", (json_int_t)(q->env->conf ? q->env->conf->makers.n : 0),
-				      "unboundNames", (json_int_t)wild));
+				      "unboundNames", (json_int_t)wild, "revokedListed", (json_int_t)revoked.listed,
+				      "revokedUnlisted", (json_int_t)revoked.unlisted));
 }

@@ -142,6 +142,7 @@ struct certs {
 	struct mst_cert_row *row;
 	size_t cap, n;
 	mst_time now;
+	const struct mst_role_conf *conf;
 	const struct mst_node *former;       /* only what it had before it was this; NULL: all */
 	const struct mst_node_past *past;
 };
@@ -150,22 +151,26 @@ static int keep_cert(void *arg, const struct mst_cert_row *r)
 {
 	struct certs *c = arg;
 
-	if (!r->revoked && r->expires > c->now && c->n < c->cap && (!c->former || admin_cert_former(c->former, c->past, r)))
+	if (admin_cert_works(r, c->conf, c->now) && c->n < c->cap && (!c->former || admin_cert_former(c->former, c->past, r)))
 		c->row[c->n++] = *r;
 	return 0;
 }
 
-/* Certificates that we issued to it go on the list, as far as that has room: the node itself is refused in any case. */
+/* Certificates that we issued to it, however many: also those that are good for nothing but their renewal. */
 static int end_certs(struct admin *q, int64_t node, const struct mst_node *former, const struct mst_node_past *past)
 {
 	struct mst_cert_row row[16];
-	struct certs c = { row, MST_COUNT(row), 0, q->env->now, former, past };
+	struct certs c;
 	struct mst_diag d = { 0 };
-	int rsc, r = mst_store_cert_of_node(q->env->store, node, keep_cert, &c);
+	int rsc, r;
 
-	for (size_t i = 0; i < c.n && r >= 0; i++)
-		r = admin_revoke_row(q, &row[i], 0, &rsc, &d);
-	return r < 0 ? r : 0;
+	do {
+		c = (struct certs){ row, MST_COUNT(row), 0, q->env->now, q->env->conf, former, past };
+		r = mst_store_cert_of_node(q->env->store, node, keep_cert, &c);
+		for (size_t i = 0; i < c.n && !r; i++)
+			r = admin_revoke_row(q, &row[i], 0, &rsc, &d);
+	} while (!r && c.n == c.cap);
+	return r < 0 ? r : r ? MST_FAULT_BUG : 0;
 }
 
 /*
@@ -175,7 +180,7 @@ static int end_certs(struct admin *q, int64_t node, const struct mst_node *forme
 int admin_four_certs(struct admin *q, const struct mst_node *n, const struct mst_node *former, const struct mst_node_past *past)
 {
 	struct mst_cert_row row;
-	struct certs c = { &row, 1, 0, q->env->now, former, past };
+	struct certs c = { &row, 1, 0, q->env->now, q->env->conf, former, past };
 	int r = mst_store_cert_of_node(q->env->store, n->id, keep_cert, &c);
 
 	return r < 0 ? r : c.n ? admin_four_node(q, n) : 0;

@@ -17,8 +17,16 @@ static struct {
 	mst_time now;
 	uint8_t ca[MST_CERT_MAX];
 	size_t n_ca;
-	bool revoked;
+	bool revoked, seen;
 } t;
+
+static int saw(void *arg, const struct mst_event *e)
+{
+	(void)arg;
+	(void)e;
+	t.seen = true;
+	return 0;
+}
 
 static uint8_t answer_room[MST_ANSWER_MAX];
 
@@ -184,32 +192,121 @@ static void refusals(void **state)
 	assert_int_equal(list(4).n, 1);
 }
 
-/* As many as are promised fit into one signature of the keeper; one more is refused before it is too late. */
-static void a_full_list(void **state)
+static void put_revoked(unsigned from, unsigned to, mst_time until, int64_t node)
 {
-	char other[4096];
-	const char *said;
-	int rsc;
-
-	(void)state;
 	assert_int_equal(mst_store_begin(t.s), 0);
-	for (int i = 1; i < ADMIN_REVOKED_MAX; i++) {
-		struct mst_cert_row r = { .issued = t.now, .expires = t.now + 5000, .revoked = t.now, .reason = 1 };
+	for (unsigned i = from; i < to; i++) {
+		struct mst_cert_row r = { .issued = t.now, .expires = until, .revoked = t.now, .reason = 1, .node = node };
 
-		snprintf(r.serial, sizeof(r.serial), "FFEEDDCCBBAA99887766554433%06X", (unsigned)i);
-		snprintf(r.subject, sizeof(r.subject), "n%d", i);
+		snprintf(r.serial, sizeof(r.serial), "FFEEDDCCBBAA99887766554433%06X", i);
+		snprintf(r.subject, sizeof(r.subject), "n%u", i);
 		assert_int_equal(mst_store_cert_put(t.s, &r), 0);
 	}
 	assert_int_equal(mst_store_commit(t.s), 0);
+}
+
+static bool last_event_is(const char *what)
+{
+	struct mst_event_filter filter = { .role = NULL };
+	uint64_t last;
+
+	assert_int_equal(mst_store_event_last(t.s, &last), 0);
+	filter.after = last - 1;
+	filter.what_prefix = what;
+	filter.limit = 1;
+	t.seen = false;
+	assert_int_equal(mst_store_event_list(t.s, &filter, saw, NULL), 0);
+	return t.seen;
+}
+
+/* As many as are promised fit into one signature of the keeper; one more is revoked all the same, and told. */
+static void a_full_list(void **state)
+{
+	static struct mst_cert_info info;
+	struct mst_role_env env = env_now();
+	struct admin_revoked count;
+	struct mst_cert_row row;
+	uint8_t der[MST_CERT_MAX];
+	char other[4096];
+	size_t at = 0, n = 0;
+	int rsc;
+
+	(void)state;
+	put_revoked(1, ADMIN_REVOKED_MAX, t.now + 5000, 0);
 	assert_int_equal(list(5).n, ADMIN_REVOKED_MAX);
+	assert_false(last_event_is("certificate.unlisted"));
 	certify(other, false, t.now + 5000);
-	said = do_revoke(json_pack("{s:s}", "certificate", other), &rsc);
-	assert_true(rsc == 4105 && strstr(said, "full"));
+	t.now++;
+	(void)do_revoke(json_pack("{s:s}", "certificate", other), &rsc);
+	assert_int_equal(rsc, 2000);
+	assert_true(last_event_is("certificate.unlisted"));
+	assert_int_equal(mst_pem_next(mst_view_str(other), &at, "CERTIFICATE", der, sizeof(der), &n, NULL), 0);
+	assert_int_equal(mst_cert_info((struct mst_view){ der, n }, &info, NULL), 0);
+	assert_int_equal(mst_store_cert_get(t.s, info.serial, &row), 0);
+	assert_int_equal(row.revoked, t.now);
+	assert_int_equal(list(6).n, ADMIN_REVOKED_MAX);
+	assert_int_equal(admin_revoked_count(&env, info.serial, &count), 0);
+	assert_true(count.listed == ADMIN_REVOKED_MAX && count.unlisted == 1 && !count.has);
+}
+
+/* Providers with people of their own have equal shares, and the installation what they cannot have. */
+static void shares(void **state)
+{
+	static struct mst_role_conf conf;
+	struct admin_listing l = { .n = 0 };
+	size_t a = 0, b = 0, ours = 0;
+
+	(void)state;
+	conf.n_provider = 3;
+	strcpy(conf.provider[0].sp, "a.example.com");
+	strcpy(conf.provider[1].sp, "A.example.com");        /* two of its people */
+	strcpy(conf.provider[2].sp, "b.example.com");
+	while (admin_decide_listed(&l, &conf, "a.example.com"))
+		a++;
+	assert_int_equal(a, 400);
+	while (admin_decide_listed(&l, &conf, "b.example.com"))
+		b++;
+	assert_int_equal(b, 400);
+	while (admin_decide_listed(&l, &conf, ours % 2 ? "" : "c.example.com"))
+		ours++;
+	assert_int_equal(ours, ADMIN_REVOKED_OURS);
+	/* the installation's own are bound by the whole alone, and so is everybody where no provider has people */
+	memset(&l, 0, sizeof(l));
+	for (ours = 0; admin_decide_listed(&l, &conf, ""); ours++)
+		;
+	assert_int_equal(ours, ADMIN_REVOKED_MAX);
+	memset(&l, 0, sizeof(l));
+	conf.n_provider = 0;
+	for (a = 0; admin_decide_listed(&l, &conf, "a.example.com"); a++)
+		;
+	assert_int_equal(a, ADMIN_REVOKED_MAX);
+}
+
+/* What has ended and may still be renewed can be revoked; it goes on no list, and takes no room there. */
+static void within_the_window(void **state)
+{
+	static struct mst_role_conf conf;
+	struct mst_cert_row row = { .expires = t.now - 100 };
+	struct mst_diag d;
+	int rsc = 0;
+
+	(void)state;
+	conf.est.on = true;
+	conf.est.grace = 100;
+	assert_int_equal(admin_decide_revoke(&row, 1, &conf, t.now, &rsc, &d), ADMIN_REFUSED);
+	conf.est.grace = 101;
+	assert_int_equal(admin_decide_revoke(&row, 1, &conf, t.now, &rsc, &d), ADMIN_DONE);
+	assert_int_equal(row.revoked, t.now);
+	assert_int_equal(admin_decide_revoke(&row, 1, &conf, t.now, &rsc, &d), ADMIN_UNCHANGED);
+	row.revoked = 0;
+	conf.est.on = false;
+	assert_int_equal(admin_decide_revoke(&row, 1, &conf, t.now, &rsc, &d), ADMIN_REFUSED);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(revoked_once), cmocka_unit_test(refusals), cmocka_unit_test(a_full_list) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(revoked_once), cmocka_unit_test(refusals), cmocka_unit_test(a_full_list),
+		cmocka_unit_test(shares), cmocka_unit_test(within_the_window) };
 
 	return cmocka_run_group_tests_name("certs", tests, up, down);
 }

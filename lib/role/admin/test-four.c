@@ -148,6 +148,23 @@ static void issue(const char *node, const char *serial)
 	issue_as(node, serial, node);
 }
 
+static void issue_ended(const char *node, unsigned number, mst_time expires)
+{
+	struct mst_cert_row r = { .node = node_of(node), .issued = NOW - 9000, .expires = expires };
+
+	snprintf(r.serial, sizeof(r.serial), "00112233445566778899%04X", number);
+	snprintf(r.subject, sizeof(r.subject), "%s", node);
+	assert_int_equal(mst_store_cert_put(f->s, &r), 0);
+}
+
+static bool ended_is_good(unsigned number)
+{
+	char serial[40];
+
+	snprintf(serial, sizeof(serial), "00112233445566778899%04X", number);
+	return good(serial);
+}
+
 static int set_up(void **state)
 {
 	char body[300];
@@ -385,11 +402,38 @@ static void a_yes_is_for_one_node(void **state)
 	assert_false(good(SERIAL));
 }
 
+/* What has ended and may still be renewed (mef.est_grace) is ended like what works: by two persons, and all of it. */
+static void what_may_still_be_renewed(void **state)
+{
+	(void)state;
+	f->conf.est.on = true;
+	f->conf.est.grace = 100;
+	issue_ended("urn:a:1", 0, NOW - 100);
+	must("/v1/nodes/urn%3Aa%3A1/revoke", WHY, 2000);        /* over for good: nothing to lose */
+	assert_true(ended_is_good(0));
+	issue_ended("urn:a:2", 1, NOW - 99);
+	must("/v1/nodes/urn%3Aa%3A2/revoke", WHY, MST_RSC_ACCEPTED);
+	yes(2000);
+	assert_false(ended_is_good(1));
+	f->conf.four.of = 0;
+	issue_ended("urn:a:2", 2, NOW - 99);
+	issue_ended("urn:a:2", 3, NOW - 100);
+	must("/v1/nodes/urn%3Aa%3A2/certificates/revoke", "{\"reason\":1}", 2000);
+	assert_true(!ended_is_good(2) && ended_is_good(3));
+	/* however many there are */
+	must("/v1/nodes", "{\"nodeID\":\"urn:a:3\",\"subscription\":\"sub-a\"}", 2001);
+	for (unsigned i = 100; i < 140; i++)
+		issue_ended("urn:a:3", i, NOW - 1);
+	must("/v1/nodes/urn%3Aa%3A3/revoke", WHY, 2000);
+	for (unsigned i = 100; i < 140; i++)
+		assert_false(ended_is_good(i));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(a_yes_is_for_one_request), T(a_number_is_not_enough), T(certificates_end_with_two), T(moves), T(a_name_and_back),
-		T(a_providers_people), T(a_yes_is_for_one_node) };
+		T(a_providers_people), T(a_yes_is_for_one_node), T(what_may_still_be_renewed) };
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("admin: four eyes", tests, NULL, NULL);

@@ -100,7 +100,7 @@ struct mst_cred_brief {
 	enum mst_key_purpose purpose;
 	enum mst_cred_state state;
 	bool elsewhere;                  /* of the same node under a name that it had with another provider */
-	mst_time created, last_used;
+	mst_time created, expires, last_used;
 };
 struct mst_records {
 	bool has_reg, has_keyreg, has_cred;
@@ -109,6 +109,9 @@ struct mst_records {
 	struct mst_credential cred;      /* the session's (REGISTER, KEY_REGISTER), or the one asked for */
 	struct mst_cred_brief other[MST_OTHER_CREDS];  /* the client's credentials here, oldest first; then those `elsewhere` */
 	size_t n_other;
+	/* MEF: the newest key of the client that a MAF was given, and the one that the registration names; whatever `other` has room for */
+	bool has_given, has_current;
+	struct mst_cred_brief given, current;
 	/* MEF: the command that this registration was given last, unless it has ended, and the next one */
 	bool has_out, has_next;
 	struct mst_command out, next;

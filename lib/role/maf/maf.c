@@ -140,14 +140,14 @@ static int keep(struct mst_role_env *env, const struct mst_fetch_result *got, st
 	return r < 0 ? r : 0;
 }
 
-/* Does the client hold a key that another MEF vouched for? */
+/* Does the client hold a key that another MEF, or a BSF, vouched for? */
 struct elsewhere {
 	struct mst_view fqdn;
 	mst_time now;
 	bool found;
 };
 
-static int of_another_mef(void *arg, const struct mst_credential *c)
+static int of_another(void *arg, const struct mst_credential *c)
 {
 	struct elsewhere *e = arg;
 	struct mst_view rel, fqdn;
@@ -163,7 +163,7 @@ static int of_another_mef(void *arg, const struct mst_credential *c)
 }
 
 /*
- * A MEF vouches for its own clients. Among several, one must not give a key for a client of another: the MAF would
+ * A MEF vouches for its own clients. Among several, BSFs counted, one must not give a key for a client of another: the MAF would
  * take whoever has that key for the client.
  */
 static int of_this_mef(struct mst_role_env *env, const struct mst_credential *cred, bool *ret_yes)
@@ -172,8 +172,8 @@ static int of_this_mef(struct mst_role_env *env, const struct mst_credential *cr
 	struct mst_view rel;
 	int r = 0;
 
-	if (env->conf->n_mef > 1 && mst_key_id_split(mst_view_str(cred->key_id), &rel, &e.fqdn))
-		r = mst_store_cred_list(env->store, MST_ROLE_MAF, cred->client_id, of_another_mef, &e);
+	if (env->conf->n_mef + env->conf->n_bsf > 1 && mst_key_id_split(mst_view_str(cred->key_id), &rel, &e.fqdn))
+		r = mst_store_cred_list(env->store, MST_ROLE_MAF, cred->client_id, of_another, &e);
 	*ret_yes = !e.found;
 	return r < 0 ? r : 0;
 }
@@ -214,7 +214,7 @@ static int fetched(struct mst_role_env *env, const struct mst_psk_ask *q, const 
 	if (r)
 		return r;
 	if (!own)
-		return unknown(env, q, &owner, "the client's key came from another MEF; revoke it before this one may give another");
+		return unknown(env, q, &owner, "the client's key came from another MEF, or a BSF; revoke it before this one may give another");
 	r = keep(env, got, &cred);
 	if (r > 0)
 		return unknown(env, q, &owner, r == MST_KEEPER_FORGED ? "the seal of the fetched key does not verify" :

@@ -94,6 +94,9 @@ static bool admitted(const struct est_call *c, const struct mst_who *w, const st
 		refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted", "the node was let go: no new certificates");
 	else if ((rsc = mst_decide_standing(w, now, &why)))
 		refuse(v, rsc, rsc == MST_RSC_NO_PRIVILEGE ? "not permitted" : "no valid subscription", why);
+	else if (!r->has_own && r->shown_until && r->shown_until <= now)
+		/* the listener lets it in for the sake of ours; a maker's there is nothing to renew of */
+		refuse(v, MST_RSC_NO_PRIVILEGE, "the certificate has expired", "the certificate has expired, and is none that was issued here");
 	else if (r->has_own && r->own_until <= now && !is_of_renewal(c->op))
 		refuse(v, MST_RSC_NO_PRIVILEGE, "the certificate has expired; only its renewal is open to it", NULL);
 	else if (r->has_own && now - r->own_until > conf->est.grace)

@@ -6,31 +6,6 @@
 
 #define BIT(i) (1u << (i))
 
-/*
- * May a node that is enrolled enrol anew (lesson 12)? Renewal from the middle of the registration on is no question, nor is going
- * on where an enrolment broke off: its key was given to no MAF yet. The rest is the operator's: policy, and a window.
- */
-static bool may_again(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
-                      const struct mst_role_conf *conf, mst_time now)
-{
-	const struct mst_registration *g = &r->reg;
-	bool ended = !r->has_reg || g->expires <= now;
-
-	if (conf->reenrol == MST_REENROL_OPEN || !w->has_node ||
-	    (w->node.state != MST_NODE_ENROLLED && w->node.state != MST_NODE_EXPIRING))
-		return true;
-	if (w->node.reenrol_until > now || (ended && conf->reenrol == MST_REENROL_ENDED))
-		return true;
-	if (ended)
-		return false;
-	if (now >= g->modified + (g->expires - g->modified) / 2 || (c->has_export && !strcmp(g->key_id, c->key_id)))
-		return true;
-	for (size_t i = 0; i < r->n_other; i++)
-		if (!strcmp(r->other[i].key_id, g->key_id))
-			return !r->other[i].last_used;
-	return false;
-}
-
 /* Enrolment Key Generation belongs to the registration (TS-0003 8.3.2.1; architecture 3.5). */
 static void enrolment_key(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now,
                           struct mst_verdict *v)
@@ -60,19 +35,24 @@ static void enrolment_key(const struct mst_call *c, const struct mst_who *w, con
 	}
 }
 
-/* May this MAF have a key of this enrolee for this usage (TS-0003 8.3.2.1 step "checks")? */
-static bool may_fetch(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now)
+/*
+ * May this MAF have a key of this enrolee for this usage (TS-0003 8.3.2.1 step "checks")? By the subscription alone only the key that
+ * enrolled, where it matters: a key for another use, which an enrolled node may have made at any time, must not become a root key.
+ */
+static bool may_fetch(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, const struct mst_role_conf *conf,
+                      mst_time now)
 {
 	const struct mst_keyreg *k = &r->keyreg;
 
 	if (r->has_keyreg && k->expires > now && k->exporter && k->suid == c->suid && mst_lines_has(k->targets, w->id))
 		return true;
 	return c->suid == 21 && r->owner.has_sub &&
+	       (conf->reenrol == MST_REENROL_OPEN || (r->has_reg && !strcmp(r->reg.key_id, r->cred.key_id))) &&
 	       mst_id_equal(MST_ID_FQDN, mst_view_str(r->owner.sub.maf_fqdn), mst_view_str(w->id));
 }
 
-static bool fetch_refused(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r, mst_time now,
-                          struct mst_verdict *v)
+static bool fetch_refused(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                          const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v)
 {
 	const struct mst_credential *k = &r->cred;
 	const char *why = "";
@@ -88,7 +68,7 @@ static bool fetch_refused(const struct mst_call *c, const struct mst_who *w, con
 		mst_refuse(v, MST_RSC_NOT_FOUND, "no such key", "KeID has expired");
 	else if (!mst_suid_known(c->suid))
 		mst_refuse(v, MST_RSC_BAD_REQUEST, "unknown SUID", NULL);
-	else if (!may_fetch(c, w, r, now))
+	else if (!may_fetch(c, w, r, conf, now))
 		mst_refuse(v, MST_RSC_NO_PRIVILEGE, "not permitted for this usage", "neither a key registration nor the subscription names this MAF for the SUID");
 	else if ((rsc = mst_decide_standing(&r->owner, now, &why)))
 		mst_refuse(v, rsc, rsc == MST_RSC_NO_PRIVILEGE ? "the enrolee is not served" : "no valid subscription", why);
@@ -129,7 +109,7 @@ void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, con
 {
 	struct mst_release *out = &v->release;
 
-	if (fetch_refused(c, w, r, now, v))
+	if (fetch_refused(c, w, r, conf, now, v))
 		return;
 	out->how = mst_decide_derivation(conf, c->suid);
 	out->key = r->cred.key;
@@ -179,29 +159,37 @@ void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const str
 		return;
 	switch (c->what) {
 	case MST_CALL_REGISTER:
-		if (!may_again(c, w, r, conf, now)) {
-			mst_refuse(v, MST_RSC_NO_PRIVILEGE, "enrolled already; the operator opens a window for another enrolment",
-			           "enrolled already, and no window is open (mef.reenrol; muster node reenrol)");
+		if (!mst_mef_may_again(c, w, r, conf, now, v))
 			return;
-		}
 		mst_decide_register(c, w, r, conf, now, chance, v);
 		if (v->rsc == MST_RSC_CREATED)
 			enrolment_key(c, w, r, now, v);
 		return;
 	case MST_CALL_REG_GET: mst_decide_reg_get(c, w, r, now, v); return;
 	case MST_CALL_REG_SET: mst_decide_reg_set(c, w, r, conf, now, v); return;
-	case MST_CALL_REG_DELETE: mst_decide_reg_delete(c, w, r, now, v); return;
+	case MST_CALL_REG_DELETE:
+		mst_decide_reg_delete(c, w, r, now, v);
+		mst_mef_remember(w, r, conf, v);
+		return;
 	case MST_CALL_CFG_GET: mst_mef_decide_config(c, w, r, now, v); return;
 	case MST_CALL_CMD_GET:
 	case MST_CALL_CMD_SET: mst_mef_decide_command(c, w, r, conf, now, v); return;
-	case MST_CALL_KEY_REGISTER: mst_decide_key_register(c, w, r, conf, now, chance, v); return;
+	case MST_CALL_KEY_REGISTER:
+		/* a key for a MAF is what an enrolment ends with */
+		if (c->key.suid == 21 && !mst_mef_may_again(c, w, r, conf, now, v))
+			return;
+		mst_decide_key_register(c, w, r, conf, now, chance, v);
+		return;
 	case MST_CALL_KEY_GET:
 		mst_decide_key_get(c, w, r, conf, now, v);
 		if (v->rsc == MST_RSC_OK && w->kind == MST_WHO_MAF && r->keyreg.suid == 21)
 			handed_to_maf(r, conf, now, v);
 		return;
 	case MST_CALL_KEY_SET: mst_decide_key_set(c, w, r, conf, now, v); return;
-	case MST_CALL_KEY_DELETE: mst_decide_key_delete(c, w, r, now, v); return;
+	case MST_CALL_KEY_DELETE:
+		mst_decide_key_delete(c, w, r, now, v);
+		mst_mef_remember(w, r, conf, v);
+		return;
 	case MST_CALL_FETCH: mst_mef_decide_fetch(c, w, r, conf, now, v); return;
 	case MST_CALL_OBJECTS_GET: mst_mef_decide_objects(c, w, r, now, v); return;
 	case MST_CALL_NONE:

@@ -6,6 +6,11 @@
 
 void mst_mef_decide(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                     const struct mst_role_conf *conf, mst_time now, const struct mst_chance *chance, struct mst_verdict *v);
+/* May this node enrol, or have a key for a MAF, now (mef.reenrol)? Else `v` has the refusal. */
+bool mst_mef_may_again(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
+                       const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v);
+/* What an enrolled node deletes leaves behind when it was enrolled: a revoked row without the key. */
+void mst_mef_remember(const struct mst_who *w, const struct mst_records *r, const struct mst_role_conf *conf, struct mst_verdict *v);
 /* /fetchCredentials/<KeID>/<SUID>: spec 2.7.1. */
 void mst_mef_decide_fetch(const struct mst_call *c, const struct mst_who *w, const struct mst_records *r,
                           const struct mst_role_conf *conf, mst_time now, struct mst_verdict *v);

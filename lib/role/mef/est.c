@@ -120,6 +120,7 @@ static int load(struct mst_role_env *env, const struct est_call *c, const struct
 	memset(r, 0, sizeof(*r));
 	if (w->kind != MST_WHO_NODE)
 		return 0;
+	r->shown_until = x->peer.how == MST_AUTH_CERT ? x->peer.cert.not_after : 0;
 	e = load_own(env, w, x, r);
 	if (!e)
 		e = found(mst_store_challenge_get(env->store, w->node.id, &r->challenge), &r->has_challenge);

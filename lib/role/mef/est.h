@@ -30,6 +30,7 @@ struct est_records {
 	struct mst_certreq req;        /* of this very request */
 	struct mst_cert_row issued;    /* that `req` led to */
 	struct mst_command command;    /* a CERT_PROV that is issued or waits */
+	mst_time shown_until;          /* end of the certificate that the session showed; 0: none */
 	/* what the session showed, when we issued it: */
 	bool has_own;
 	bool own_former;               /* before the node came to its provider */
