@@ -199,6 +199,9 @@ static int apply_move(struct admin *q, const struct mst_node *was, const struct 
 	   certificates then, with which it may have to come to the MEF for the new one */
 	if (!r)
 		r = admin_end_enrolment(q, was);
+	/* what it has bootstrapped is how it would enrol: by that it has the old one's name */
+	if (!r)
+		r = admin_end_gba(q, n->id);
 	if (!r)
 		r = end_keys_by(q, n->id, q->env->now + grace);
 	if (!r)

@@ -291,6 +291,14 @@ static int end_gba(struct admin *q, const struct mst_sim *s)
 	return mst_store_gba_flush(q->env->store, s->impi, &n);
 }
 
+int admin_end_gba(struct admin *q, int64_t node)
+{
+	struct mst_sim s;
+	int r = mst_store_sim_of_node(q->env->store, node, &s);
+
+	return r ? r < 0 ? r : 0 : end_gba(q, &s);
+}
+
 /* bind, unbind */
 int admin_sim_bind(struct admin *q)
 {
