@@ -121,7 +121,13 @@ int sq_node_find(struct mst_store *s, const char *id, struct mst_node *ret)
 
 	if (r != MST_STORE_NONE)
 		return r;
-	return sq_one(sq_of(s), SQ_NODE_BY_CSE_ID, "SELECT " NODE_COLS " FROM node WHERE cse_id = ?1",
+	r = sq_one(sq_of(s), SQ_NODE_BY_CSE_ID, "SELECT " NODE_COLS " FROM node WHERE cse_id = ?1",
+		   SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
+	if (r != MST_STORE_NONE)
+		return r;
+	/* the words of the index's own condition, so that it serves */
+	return sq_one(sq_of(s), SQ_NODE_BY_AE_ID,
+		      "SELECT " NODE_COLS " FROM node WHERE ae_id = ?1 AND ae_id <> '' ORDER BY id LIMIT 1",
 		      SQ_ARGS(SQ_S(id)), SQ_COLS(sq_node_cols), ret);
 }
 

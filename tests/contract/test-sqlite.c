@@ -336,6 +336,7 @@ static void requests_from_before_0015(void **state)
 	assert_int_equal(mst_store_node_insert(f->s, &n), 0);
 	f->s = mst_store_close(f->s);
 	by_other_hands(f->path, "DROP TABLE cert_request; DELETE FROM sqlite_sequence WHERE name = 'cert_request'; DELETE FROM schema_version WHERE number >= 15");
+	by_other_hands(f->path, "DROP INDEX node_by_ae_id");
 	for (int i = 0; mst_sqlite_migrations[i].number < 15; i++) {
 		const char *was = strstr(mst_sqlite_migrations[i].sql, "CREATE TABLE cert_request"), *end = was ? strstr(was, "STRICT;") : NULL;
 		char *text = end ? strndup(was, (size_t)(end - was) + strlen("STRICT;")) : NULL;
@@ -509,6 +510,7 @@ static void use_everything(struct mst_store *s)
 	assert_int_equal(mst_store_sub_list(s, NULL, 5, no_sub, NULL), 0);
 	assert_int_equal(mst_store_node_get(s, 1, &node), 0);
 	assert_int_equal(mst_store_node_find(s, node.cse_id, &node), 0);
+	assert_int_equal(mst_store_node_find(s, node.ae_id, &node), 0);
 	for (int i = 0; i < 8; i++) {
 		struct mst_node_filter f = { i & 1 ? 0 : -1, i & 2 ? "sub-0001" : NULL,
 					     i & 4 ? "maker-1" : NULL, 0, 5 };
@@ -520,6 +522,7 @@ static void use_everything(struct mst_store *s)
 	assert_int_equal(mst_store_identity_list(s, 1, no_identity, NULL), 0);
 	assert_int_equal(mst_store_reg_find(s, MST_ROLE_MEF, "client-1", "admin1.example.com", &reg), 0);
 	assert_int_equal(mst_store_reg_of_node(s, MST_ROLE_MEF, 1001, no_reg, NULL), 0);
+	assert_int_equal(mst_store_reg_of_client(s, MST_ROLE_MEF, "client-1", no_reg, NULL), 0);
 	assert_int_equal(mst_store_keyreg_put(s, MST_ROLE_MEF, &keyreg, false), 0);
 	assert_int_equal(mst_store_keyreg_list(s, MST_ROLE_MEF, "reg-0001", no_keyreg, NULL), 0);
 	assert_int_equal(mst_store_keyreg_delete(s, MST_ROLE_MEF, keyreg.rel_key_id), 0);
